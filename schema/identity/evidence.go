@@ -1,0 +1,69 @@
+package identity
+
+import "net/netip"
+
+// Evidence is what one record says about its caller, before any rule is
+// applied. Decoders fill it and never decide; Resolve decides and never reads
+// a record. Values are as logged: Resolve hashes secrets (APIKey) and drops
+// them, so evidence must not outlive the decoding of its record.
+type Evidence struct {
+	// Established by the gateway itself.
+	GatewayCredential string // consumer or credential id that the gateway authenticated
+	GatewayAgent      string // field by which the gateway names the agent (x_consumer, Kong custom_id, key alias)
+	GatewayUser       string // principalId, APIM userId …
+	RemoteUser        string // HTTP basic user
+
+	// Transport.
+	SPIFFE          string // URI SAN of the peer certificate
+	CertFingerprint string
+	CertSubject     string
+
+	// Token claims, when the gateway logged them; nil when it did not.
+	Claims *Claims
+
+	// Keys. APIKey is a raw secret and is only ever hashed.
+	APIKey   string
+	APIKeyID string
+	AWSKey   string
+
+	// OpenTelemetry.
+	ServiceName    string
+	ServiceVersion string
+	GenAIAgentID   string
+	GenAIAgentName string
+	AgentVersion   string
+	UserID         string // user.id, enduser.id, langfuse.user.id, end_user
+	AgentSpan      bool   // the span is an agent's own (invoke_agent, OpenInference AGENT …)
+	GenAIOperation bool   // the record is a GenAI, MCP or tool operation
+
+	// What the caller said itself: headers and baggage, name as found (lower case).
+	AgentHeader, AgentHeaderName string
+	ParentHeader                 string
+	RunHeader, RunHeaderName     string
+	TaskHeader, TaskHeaderName   string
+	Conversation                 string
+	SignatureAgent               string
+	MCPClientName                string
+
+	UserAgent string
+	ClientIP  netip.Addr
+	// BrowserFetch is set when Sec-Fetch-* headers and a cookie session were logged.
+	BrowserFetch bool
+}
+
+// Claims are the claims of a token that matter for identity. They were read
+// from a log, so the gateway that logged them vouches for them.
+type Claims struct {
+	Issuer   string
+	Subject  string
+	ClientID string   // client_id, azp or appid
+	Act      []string // act.sub chain, outermost first
+	Txn      string
+	Confirm  string // cnf.jkt or cnf.x5t#S256
+	IDType   string // idtyp
+	// EntraActorFacets is xms_act_fct, EntraSubjectFacets xms_sub_fct: space-separated numbers.
+	EntraActorFacets, EntraSubjectFacets string
+	EntraParentApp                       string
+	Scope                                string
+	Expiry                               int64 // Unix seconds, 0 unknown
+}

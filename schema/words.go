@@ -1,0 +1,285 @@
+package schema
+
+import "fmt"
+
+// Every closed set of words below has the zero value "unknown" (or the word
+// that means "nothing is claimed"), prints as its word, and reads back from it.
+// The numbers are stored in ClickHouse as Enum8 and in topic blocks as one
+// byte: they never change and are never reused.
+
+// ObserverKind says where in the path a call was seen.
+type ObserverKind uint8
+
+const (
+	ObserverUnknown ObserverKind = iota
+	ObserverClient
+	ObserverGateway
+	ObserverSidecar
+	ObserverServer
+	ObserverToolServer
+	ObserverAgentRuntime
+	ObserverAudit
+	// ObserverGate is Flyball's own check endpoint: what was asked, not what was done.
+	ObserverGate
+)
+
+// Precision of a start time; it orders ties.
+type Precision uint8
+
+const (
+	PrecisionUnknown Precision = iota
+	PrecisionSecond
+	PrecisionMilli
+	PrecisionMicro
+	PrecisionNano
+)
+
+// Basis says what a start time was computed from.
+type Basis uint8
+
+const (
+	BasisUnknown Basis = iota
+	BasisStart
+	BasisEndMinusDuration
+	BasisEnd
+	BasisLog
+	BasisKafka
+)
+
+// OpKind is the kind of operation a call is.
+type OpKind uint8
+
+const (
+	OpOther OpKind = iota
+	OpHTTP
+	OpGRPC
+	OpMCP
+	OpLLM
+	OpTool
+	OpA2A
+	OpAgentInvoke
+	OpAWSAPI
+)
+
+// RouteSource says which of route's rules named the route.
+type RouteSource uint8
+
+const (
+	RouteNone RouteSource = iota
+	RouteFromSource
+	RouteFromConfig
+	RouteHeuristic
+	RouteOverflow
+)
+
+// Outcome of a call as its caller met it.
+type Outcome uint8
+
+const (
+	OutcomeUnknown Outcome = iota
+	OutcomeOK
+	OutcomeClientError
+	OutcomeServerError
+	OutcomeToolError
+	OutcomeDenied
+	OutcomeRateLimited
+	OutcomeTimeout
+	OutcomeAborted
+)
+
+// Trust says how far an identity field may be believed. The order is the order
+// of trust: a later word is stronger.
+type Trust uint8
+
+const (
+	TrustNone Trust = iota
+	TrustInferred
+	TrustAsserted
+	TrustInfrastructure
+	TrustVerified
+)
+
+// CredentialKind says what sort of credential a credential id stands for.
+type CredentialKind uint8
+
+const (
+	CredentialNone CredentialKind = iota
+	CredentialAPIKey
+	CredentialOAuthClient
+	CredentialJWT
+	CredentialMTLS
+	CredentialAWSKey
+	CredentialConsumer
+	CredentialCookie
+	CredentialUser
+)
+
+// PrincipalKind says what sort of principal a call was made for.
+type PrincipalKind uint8
+
+const (
+	PrincipalUnknown PrincipalKind = iota
+	PrincipalHuman
+	PrincipalService
+	PrincipalAgent
+)
+
+// CallerKind says who acts.
+type CallerKind uint8
+
+const (
+	CallerUnknown CallerKind = iota
+	CallerAgent
+	CallerHuman
+	CallerService
+	CallerCrawler
+	CallerMonitor
+)
+
+// Effect is what a call does to the resources it names.
+type Effect uint8
+
+const (
+	EffectUnknown Effect = iota
+	EffectRead
+	EffectCreate
+	EffectUpdate
+	EffectDelete
+	EffectPay
+	EffectSend
+	EffectGrant
+)
+
+// Reversibility of an effect, least dangerous first.
+type Reversibility uint8
+
+const (
+	ReversibilityUnknown Reversibility = iota
+	ReadOnly
+	Reversible
+	Compensable
+	Irreversible
+)
+
+// Provenance says who decided an effect, a reversibility or a resource.
+type Provenance uint8
+
+const (
+	ProvenanceNone Provenance = iota
+	ProvenanceOperator
+	ProvenanceOpenAPI
+	ProvenanceMethod
+	ProvenanceFromWords
+	ProvenancePath
+	ProvenanceQuery
+	ProvenanceToolArguments
+	ProvenanceMapped
+	// ProvenanceNotLogged marks a resource that the record could not have named.
+	ProvenanceNotLogged
+)
+
+// DigestBasis says what an arguments or result digest covers.
+type DigestBasis uint8
+
+const (
+	DigestNone DigestBasis = iota
+	// DigestURL covers method, path and full query.
+	DigestURL
+	// DigestBody covers method, path, full query and the body or tool arguments.
+	DigestBody
+	// DigestLogged is a digest that the source computed.
+	DigestLogged
+	// DigestOutcome covers outcome, status and bytes out.
+	DigestOutcome
+)
+
+// RunRule is the rule that bound a call to its run.
+type RunRule uint8
+
+const (
+	RunRuleNone RunRule = iota
+	RunExplicit
+	RunAgentSpan
+	RunTrace
+	RunConversation
+	RunSession
+	RunOverflow
+)
+
+// RunState of a run: closed is a flag, a late call opens it again.
+type RunState uint8
+
+const (
+	RunStateUnknown RunState = iota
+	RunOpen
+	RunClosed
+)
+
+// Words of each set, index = value. schema/clickhouse builds Enum8 types from them.
+var (
+	ObserverKindWords   = []string{"unknown", "client", "gateway", "sidecar", "server", "tool_server", "agent_runtime", "audit", "gate"}
+	PrecisionWords      = []string{"unknown", "s", "ms", "us", "ns"}
+	BasisWords          = []string{"unknown", "start", "end_minus_duration", "end", "log", "kafka"}
+	OpKindWords         = []string{"other", "http", "grpc", "mcp", "llm", "tool", "a2a", "agent_invoke", "aws_api"}
+	RouteSourceWords    = []string{"none", "source", "config", "heuristic", "overflow"}
+	OutcomeWords        = []string{"unknown", "ok", "client_error", "server_error", "tool_error", "denied", "rate_limited", "timeout", "aborted"}
+	TrustWords          = []string{"none", "inferred", "asserted", "infrastructure", "verified"}
+	CredentialKindWords = []string{"none", "api_key", "oauth_client", "jwt", "mtls", "aws_key", "consumer", "cookie", "user"}
+	PrincipalKindWords  = []string{"unknown", "human", "service", "agent"}
+	CallerKindWords     = []string{"unknown", "agent", "human", "service", "crawler", "monitor"}
+	EffectWords         = []string{"unknown", "read", "create", "update", "delete", "pay", "send", "grant"}
+	ReversibilityWords  = []string{"unknown", "read_only", "reversible", "compensable", "irreversible"}
+	ProvenanceWords     = []string{"none", "operator", "openapi", "method", "words", "path", "query", "tool_arguments", "mapped", "not_logged"}
+	DigestBasisWords    = []string{"none", "url", "body", "logged", "outcome"}
+	RunRuleWords        = []string{"none", "explicit", "agent_span", "trace", "conversation", "session", "overflow"}
+	RunStateWords       = []string{"unknown", "open", "closed"}
+)
+
+func word(words []string, v uint8) string {
+	if int(v) < len(words) {
+		return words[v]
+	}
+	return fmt.Sprintf("invalid(%d)", v)
+}
+
+func parse[T ~uint8](words []string, text []byte, into *T) error {
+	for i, w := range words {
+		if w == string(text) {
+			*into = T(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is none of %v", text, words)
+}
+
+func (v ObserverKind) String() string   { return word(ObserverKindWords, uint8(v)) }
+func (v Precision) String() string      { return word(PrecisionWords, uint8(v)) }
+func (v Basis) String() string          { return word(BasisWords, uint8(v)) }
+func (v OpKind) String() string         { return word(OpKindWords, uint8(v)) }
+func (v RouteSource) String() string    { return word(RouteSourceWords, uint8(v)) }
+func (v Outcome) String() string        { return word(OutcomeWords, uint8(v)) }
+func (v Trust) String() string          { return word(TrustWords, uint8(v)) }
+func (v CredentialKind) String() string { return word(CredentialKindWords, uint8(v)) }
+func (v PrincipalKind) String() string  { return word(PrincipalKindWords, uint8(v)) }
+func (v CallerKind) String() string     { return word(CallerKindWords, uint8(v)) }
+func (v Effect) String() string         { return word(EffectWords, uint8(v)) }
+func (v Reversibility) String() string  { return word(ReversibilityWords, uint8(v)) }
+func (v Provenance) String() string     { return word(ProvenanceWords, uint8(v)) }
+func (v DigestBasis) String() string    { return word(DigestBasisWords, uint8(v)) }
+func (v RunRule) String() string        { return word(RunRuleWords, uint8(v)) }
+func (v RunState) String() string       { return word(RunStateWords, uint8(v)) }
+
+func (v *Effect) UnmarshalText(b []byte) error        { return parse(EffectWords, b, v) }
+func (v *Reversibility) UnmarshalText(b []byte) error { return parse(ReversibilityWords, b, v) }
+func (v *Outcome) UnmarshalText(b []byte) error       { return parse(OutcomeWords, b, v) }
+func (v *Trust) UnmarshalText(b []byte) error         { return parse(TrustWords, b, v) }
+func (v *RunRule) UnmarshalText(b []byte) error       { return parse(RunRuleWords, b, v) }
+func (v *RunState) UnmarshalText(b []byte) error      { return parse(RunStateWords, b, v) }
+func (v *CallerKind) UnmarshalText(b []byte) error    { return parse(CallerKindWords, b, v) }
+func (v Effect) MarshalText() ([]byte, error)         { return []byte(v.String()), nil }
+func (v Reversibility) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
+func (v Outcome) MarshalText() ([]byte, error)        { return []byte(v.String()), nil }
+func (v Trust) MarshalText() ([]byte, error)          { return []byte(v.String()), nil }
+func (v RunRule) MarshalText() ([]byte, error)        { return []byte(v.String()), nil }
+func (v RunState) MarshalText() ([]byte, error)       { return []byte(v.String()), nil }
+func (v CallerKind) MarshalText() ([]byte, error)     { return []byte(v.String()), nil }
