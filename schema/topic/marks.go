@@ -9,6 +9,8 @@ const MarksVersion = 1
 // sources have come, so that partitions of flyball.calls that a source does not
 // write to still learn its time, and which versions become active from here on.
 type Marks struct {
+	// At is the clock of the ingest that wrote the record, Unix ns.
+	At       int64
 	Progress []Progress
 	Activate []Activation
 }
@@ -51,6 +53,7 @@ func DecodeMarks(value []byte) (Marks, error) {
 }
 
 func (m *Marks) code(c *Coder) {
+	c.Int(&m.At)
 	n := len(m.Progress)
 	c.Len(&n, 20)
 	if !c.Encoding {

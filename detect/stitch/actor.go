@@ -1,0 +1,115 @@
+package stitch
+
+import (
+	"slices"
+	"strings"
+
+	"flyball/schema"
+)
+
+// Actor is who acts, as the records alone tell it, with its runs.
+type Actor struct {
+	Key string
+	// Included is the offset of the last flyball.calls record applied, and
+	// SavedThrough the one that its stored entry includes; a replay skips the
+	// actor's calls at or below it. -1 means none.
+	Included, SavedThrough int64
+	// DirtyFrom is the first offset applied since the entry was written, -1 when clean.
+	DirtyFrom int64
+
+	runs   map[bindKey][]*Run // sessions and conversations hold several, the rest one
+	traces map[traceKey]*Run
+	open   int
+	total  int
+}
+
+// bindKey is what calls of one run share. The credential is always part of it.
+type bindKey struct {
+	Rule       schema.RunRule
+	Credential string
+	Key        string
+	Principal  string
+}
+
+func (k bindKey) clone() bindKey {
+	k.Credential, k.Key, k.Principal = strings.Clone(k.Credential), strings.Clone(k.Key), strings.Clone(k.Principal)
+	return k
+}
+
+type traceKey struct {
+	trace      [16]byte
+	credential string
+}
+
+// Empty reports that nothing of the actor is remembered.
+func (a *Actor) Empty() bool { return a.total == 0 }
+
+func (a *Actor) insert(r *Run) {
+	if a.runs == nil {
+		a.runs = make(map[bindKey][]*Run, 1)
+	}
+	a.runs[r.bind] = append(a.runs[r.bind], r)
+	a.total++
+	if r.State == schema.RunOpen {
+		a.open++
+	}
+	for _, t := range r.traces {
+		a.attach(t, r)
+	}
+}
+
+func (a *Actor) remove(r *Run) {
+	rest := slices.DeleteFunc(a.runs[r.bind], func(x *Run) bool { return x == r })
+	if len(rest) == 0 {
+		delete(a.runs, r.bind)
+	} else {
+		a.runs[r.bind] = rest
+	}
+	a.total--
+	for _, t := range r.traces {
+		if k := (traceKey{t, r.bind.Credential}); a.traces[k] == r {
+			delete(a.traces, k)
+		}
+	}
+}
+
+func (a *Actor) attach(trace [16]byte, r *Run) {
+	if a.traces == nil {
+		a.traces = make(map[traceKey]*Run, 1)
+	}
+	a.traces[traceKey{trace, r.bind.Credential}] = r
+}
+
+// noteTrace remembers that a trace belongs to a run, the last few of each.
+func (a *Actor) noteTrace(c *schema.Call, r *Run) {
+	if c.TraceID == [16]byte{} || slices.Contains(r.traces, c.TraceID) {
+		return
+	}
+	k := traceKey{c.TraceID, r.bind.Credential}
+	if a.traces[k] != nil {
+		return // another run of the actor has it; first come, first kept
+	}
+	if len(r.traces) == tracesPerRun {
+		delete(a.traces, traceKey{r.traces[0], r.bind.Credential})
+		r.traces = append(r.traces[:0], r.traces[1:]...)
+	}
+	r.traces = append(r.traces, c.TraceID)
+	a.attach(c.TraceID, r)
+}
+
+// oldestClosed is the closed run that was closed first; ties by id.
+func (a *Actor) oldestClosed() *Run {
+	var oldest *Run
+	for _, list := range a.runs {
+		for _, r := range list {
+			if r.State != schema.RunClosed {
+				continue
+			}
+			if oldest == nil || r.closedAt < oldest.closedAt ||
+				r.closedAt == oldest.closedAt && strings.Compare(string(r.RunID[:]), string(oldest.RunID[:])) < 0 {
+				oldest = r
+			}
+		}
+	}
+	return oldest
+}

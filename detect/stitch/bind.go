@@ -1,0 +1,144 @@
+package stitch
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"flyball/schema"
+)
+
+// bindCall finds or opens the run of a call: the first rule that applies wins.
+func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, schema.RunRule) {
+	cred := c.CredentialID
+	if c.RunKey != "" {
+		k := bindKey{Rule: schema.RunExplicit, Credential: cred, Key: c.RunKey}
+		var parent *Run
+		if c.ParentAgent != "" {
+			parent, k.Key = a.subRun(c)
+		}
+		return p.keyed(a, c, k, parent, offset), schema.RunExplicit
+	}
+	if c.TraceID != [16]byte{} {
+		if r := a.traces[traceKey{c.TraceID, cred}]; r != nil && !r.conflicts(c) {
+			return r, schema.RunTrace
+		}
+		k := bindKey{Rule: schema.RunTrace, Credential: cred, Key: hex.EncodeToString(c.TraceID[:])}
+		rule := schema.RunTrace
+		if c.AgentSpan {
+			rule = schema.RunAgentSpan
+		}
+		return p.keyed(a, c, k, nil, offset), rule
+	}
+	if c.ConversationID != "" {
+		k := bindKey{Rule: schema.RunConversation, Credential: cred, Key: c.ConversationID, Principal: verifiedPrincipal(c)}
+		return p.gapped(a, c, k, offset), schema.RunConversation
+	}
+	k := bindKey{Rule: schema.RunSession, Credential: cred, Principal: verifiedPrincipal(c)}
+	return p.gapped(a, c, k, offset), schema.RunSession
+}
+
+// subRun is the key of a sub-agent's run and the run that started it: the
+// parent agent's own sub-run if there is one, else the session's run.
+func (a *Actor) subRun(c *schema.Call) (*Run, string) {
+	agent := c.AgentAsserted
+	if agent == "" {
+		agent = c.AgentID
+	}
+	for _, key := range [...]string{c.RunKey + "\x00" + c.ParentAgent, c.RunKey} {
+		if list := a.runs[bindKey{Rule: schema.RunExplicit, Credential: c.CredentialID, Key: key}]; len(list) > 0 {
+			return list[0], c.RunKey + "\x00" + agent
+		}
+	}
+	return nil, c.RunKey + "\x00" + agent
+}
+
+func verifiedPrincipal(c *schema.Call) string {
+	if c.PrincipalTrust == schema.TrustVerified {
+		return c.PrincipalID
+	}
+	return ""
+}
+
+// conflicts reports that a call is verifiably another principal's than the run.
+func (r *Run) conflicts(c *schema.Call) bool {
+	v := verifiedPrincipal(c)
+	return v != "" && r.PrincipalTrust == schema.TrustVerified && r.PrincipalID != v
+}
+
+// keyed is the run of a key that names one run. Another verified principal
+// under the same key is another run.
+func (p *Partition) keyed(a *Actor, c *schema.Call, k bindKey, parent *Run, offset int64) *Run {
+	list := a.runs[k]
+	if len(list) > 0 && list[0].conflicts(c) {
+		k.Principal = c.PrincipalID
+		list = a.runs[k]
+	}
+	if len(list) > 0 {
+		return list[0]
+	}
+	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule, Key: k.Key, Principal: k.Principal}
+	return p.open(a, c, k, id, parent, offset)
+}
+
+// gapped is the run of a key that silence splits: the one nearest in time
+// among those within a gap of the call.
+func (p *Partition) gapped(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
+	gap := p.limits.SessionGap
+	if k.Rule == schema.RunConversation {
+		gap = p.limits.ConversationGap
+	}
+	var best *Run
+	for _, r := range a.runs[k] {
+		if r.covers(c.Start, gap) && (best == nil || r.distance(c.Start) < best.distance(c.Start)) {
+			best = r
+		}
+	}
+	if best != nil {
+		return best
+	}
+	// The id of such a run is the place of the first call processed.
+	first := c.Source.TopicID.String() + "/" + strconv.Itoa(int(c.Source.Partition)) + "/" +
+		strconv.FormatInt(c.Pos.Offset, 10) + "/" + strconv.Itoa(int(c.Pos.Item))
+	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule, Key: k.Key + "@" + first, Principal: k.Principal}
+	return p.open(a, c, k, id, nil, offset)
+}
+
+func (r *Run) distance(start int64) int64 {
+	switch {
+	case start < r.StartedAt:
+		return r.StartedAt - start
+	case start > r.lastEnd:
+		return start - r.lastEnd
+	}
+	return 0
+}
+
+// open starts a run, or the actor's overflow run when there is no room.
+func (p *Partition) open(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
+	overflow := k.Rule != schema.RunOverflow && (a.open >= p.limits.OpenRunsPerActor || p.openRuns >= p.limits.OpenRuns)
+	if overflow {
+		p.refusals++
+		ok := bindKey{Rule: schema.RunOverflow} // one an actor: credentials can be invented too
+		r := p.keyed(a, c, ok, nil, offset)
+		r.refused.Add(hash(k.Key, k.Principal))
+		return r
+	}
+	r := &Run{bind: k.clone(), actor: a, dueSlot: -1}
+	r.routes.size, r.resources.size, r.refused.size = routeSketch, resourceSketch, overflowSketch
+	r.RunID, r.Segment, r.CallsPart = id.ID(), offset, p.part
+	r.Tenant, r.Actor = strings.Clone(c.Tenant), a.Key
+	r.Rule, r.Confidence, r.State = k.Rule, confidence[k.Rule], schema.RunOpen
+	if k.Rule == schema.RunOverflow {
+		r.RunKey = "overflow"
+	}
+	if parent != nil {
+		r.ParentRunID = parent.RunID
+	}
+	a.insert(r)
+	p.openRuns++
+	for a.total-a.open > p.limits.ClosedRunsPerActor {
+		p.evict(a.oldestClosed())
+	}
+	return r
+}

@@ -1,0 +1,33 @@
+package stitch
+
+import "time"
+
+// Limits bound what callers can make a partition remember.
+type Limits struct {
+	OpenRunsPerActor   int // above it an actor's further runs share one overflow run
+	OpenRuns           int // open runs of the partition
+	ClosedRunsPerActor int // closed runs kept for late calls, oldest evicted first
+	Actors             int // above it unverified actors share the overflow actor of their address
+
+	SessionGap      time.Duration // silence that ends a session
+	ConversationGap time.Duration // silence that ends a run of a conversation
+	RunGap          time.Duration // silence that closes a run with an id of its own
+	EvictAfter      time.Duration // how long a closed run waits for late calls, on the watermark's clock
+	Lateness        time.Duration // how far the watermark stays behind its slowest source
+}
+
+// DefaultLimits are for one of eight partitions.
+func DefaultLimits() Limits {
+	return Limits{
+		OpenRunsPerActor: 2000, OpenRuns: 50_000, ClosedRunsPerActor: 4000, Actors: 50_000,
+		SessionGap: 10 * time.Minute, ConversationGap: 30 * time.Minute, RunGap: 30 * time.Minute,
+		EvictAfter: 15 * time.Minute, Lateness: 5 * time.Minute,
+	}
+}
+
+const (
+	routeSketch    = 128
+	resourceSketch = 512
+	overflowSketch = 512
+	tracesPerRun   = 8
+)

@@ -1,0 +1,225 @@
+package stitch
+
+import (
+	"container/heap"
+	"strings"
+	"time"
+
+	"flyball/schema"
+)
+
+// Partition is the state of one partition of flyball.calls.
+type Partition struct {
+	part      int32
+	limits    Limits
+	actors    map[string]*Actor
+	due       dueHeap
+	openRuns  int
+	watermark int64
+
+	changed  []*Run
+	dirty    []*Actor
+	refusals uint64
+}
+
+// NewPartition is an empty partition.
+func NewPartition(part int32, limits Limits) *Partition {
+	return &Partition{part: part, limits: limits, actors: make(map[string]*Actor)}
+}
+
+// OpenRuns, Actors and Refusals are for gauges.
+func (p *Partition) OpenRuns() int    { return p.openRuns }
+func (p *Partition) Actors() int      { return len(p.actors) }
+func (p *Partition) Refusals() uint64 { return p.refusals }
+func (p *Partition) Watermark() int64 { return p.watermark }
+
+// Apply binds a call, found at an offset of flyball.calls, to its run and sets
+// the call's Run fields. It returns nil when the actor's restored state already
+// includes the call.
+func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
+	a := p.actor(c)
+	if offset <= a.SavedThrough {
+		return nil
+	}
+	c.Late = c.Start < p.watermark
+	r, rule := p.bindCall(a, c, offset)
+	reopened := r.State == schema.RunClosed
+	if reopened {
+		r.State = schema.RunOpen
+		a.open++
+		p.openRuns++
+	}
+	r.add(c)
+	if rule != schema.RunOverflow && r.Rule == schema.RunOverflow {
+		rule = schema.RunOverflow
+	}
+	a.noteTrace(c, r)
+	c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, rule, confidence[rule], r.Segment
+	c.CallsPart, c.CallsOffset = p.part, offset
+
+	p.touch(r)
+	a.Included = offset
+	p.markDirty(a, offset)
+	p.schedule(r, reopened)
+	return r
+}
+
+// actor finds or makes the actor of a call. When there is no room for another,
+// an actor that nobody vouches for shares the one of its address.
+func (p *Partition) actor(c *schema.Call) *Actor {
+	if a := p.actors[c.RoutingKey]; a != nil {
+		return a
+	}
+	key := c.RoutingKey
+	if len(p.actors) >= p.limits.Actors && c.CredentialTrust < schema.TrustInfrastructure && c.AgentTrust < schema.TrustInfrastructure {
+		p.refusals++
+		key = "overflow"
+		if len(p.actors) < 2*p.limits.Actors && c.ClientIP.IsValid() {
+			key += ":" + c.ClientIP.String()
+		}
+		if a := p.actors[key]; a != nil {
+			return a
+		}
+	}
+	a := &Actor{Key: strings.Clone(key), Included: -1, SavedThrough: -1, DirtyFrom: -1}
+	p.actors[a.Key] = a
+	return a
+}
+
+func (p *Partition) markDirty(a *Actor, offset int64) {
+	if a.DirtyFrom < 0 {
+		a.DirtyFrom = offset
+		p.dirty = append(p.dirty, a)
+	}
+}
+
+func (p *Partition) touch(r *Run) {
+	if !r.changed {
+		r.changed = true
+		p.changed = append(p.changed, r)
+	}
+}
+
+// Advance moves the watermark, at an offset of flyball.calls, and closes and
+// evicts what it has passed. The watermark never moves back.
+func (p *Partition) Advance(watermark, offset int64) {
+	if watermark <= p.watermark {
+		return
+	}
+	p.watermark = watermark
+	for len(p.due) > 0 && p.due[0].dueAt <= watermark {
+		r := p.due[0]
+		switch next := r.nextDue(&p.limits); {
+		case next > watermark:
+			r.dueAt = next
+			heap.Fix(&p.due, 0)
+		case r.State == schema.RunOpen:
+			r.State, r.closedAt = schema.RunClosed, watermark
+			r.actor.open--
+			p.openRuns--
+			p.touch(r)
+			p.noteChange(r.actor, offset)
+			r.dueAt = r.nextDue(&p.limits)
+			heap.Fix(&p.due, 0)
+		default:
+			a := r.actor
+			p.evict(r)
+			p.noteChange(a, offset)
+		}
+	}
+}
+
+func (p *Partition) noteChange(a *Actor, offset int64) {
+	if offset > a.Included {
+		a.Included = offset
+	}
+	p.markDirty(a, offset)
+}
+
+func (r *Run) nextDue(l *Limits) int64 {
+	if r.State == schema.RunOpen {
+		return r.lastEnd + int64(r.gap(l))
+	}
+	return r.closedAt + int64(l.EvictAfter)
+}
+
+func (p *Partition) schedule(r *Run, reopened bool) {
+	switch {
+	case r.dueSlot < 0:
+		r.dueAt = r.nextDue(&p.limits)
+		heap.Push(&p.due, r)
+	case reopened:
+		r.dueAt = r.nextDue(&p.limits)
+		heap.Fix(&p.due, r.dueSlot)
+	}
+	// A run whose end has moved on stays where it is in the heap: it is looked
+	// at then and put back, which is cheaper than moving it at every call.
+}
+
+func (p *Partition) evict(r *Run) {
+	if r.State == schema.RunOpen {
+		r.actor.open--
+		p.openRuns--
+	}
+	if r.dueSlot >= 0 {
+		heap.Remove(&p.due, r.dueSlot)
+	}
+	r.evicted = true
+	r.actor.remove(r)
+}
+
+// TakeChanged hands out the runs that changed since they were last handed out;
+// their snapshots are due.
+func (p *Partition) TakeChanged(into []*Run) []*Run {
+	for _, r := range p.changed {
+		r.changed = false
+		into = append(into, r)
+	}
+	clear(p.changed)
+	p.changed = p.changed[:0]
+	return into
+}
+
+// Dirty are the actors whose entries are due, those dirty longest first.
+func (p *Partition) Dirty() []*Actor { return p.dirty }
+
+// Saved takes the first n dirty actors off the list: their entries, as they
+// stand now, are being written.
+func (p *Partition) Saved(n int) {
+	for _, a := range p.dirty[:n] {
+		a.DirtyFrom = -1
+	}
+	p.dirty = append(p.dirty[:0], p.dirty[n:]...)
+}
+
+// Forget drops an actor of which nothing is remembered.
+func (p *Partition) Forget(key string) {
+	if a := p.actors[key]; a != nil && a.Empty() && a.DirtyFrom < 0 {
+		delete(p.actors, key)
+	}
+}
+
+// ClosesAt is for tests and explanations: when silence alone closes a run.
+func (r *Run) ClosesAt(l Limits) time.Time { return time.Unix(0, r.lastEnd+int64(r.gap(&l))).UTC() }
+
+type dueHeap []*Run
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].dueAt < h[j].dueAt }
+func (h dueHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].dueSlot, h[j].dueSlot = i, j
+}
+func (h *dueHeap) Push(x any) {
+	r := x.(*Run)
+	r.dueSlot = len(*h)
+	*h = append(*h, r)
+}
+func (h *dueHeap) Pop() any {
+	old := *h
+	r := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	r.dueSlot = -1
+	return r
+}

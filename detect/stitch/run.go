@@ -1,0 +1,170 @@
+package stitch
+
+import (
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"flyball/schema"
+)
+
+// Run is an open or lately closed run.
+type Run struct {
+	schema.RunSnapshot
+
+	actor     *Actor
+	bind      bindKey
+	routes    Distinct
+	resources Distinct
+	refused   Distinct // overflow run only: the keys that found no room
+	traces    [][16]byte
+	lastEnd   int64 // latest end of a call: silence is measured from it
+	closedAt  int64 // watermark at which it was closed
+
+	dueAt   int64 // event time at which the due heap looks at it again
+	dueSlot int   // index in the heap, -1 outside
+	evicted bool
+
+	// Emitted is the Version of the snapshot last handed out.
+	Emitted uint64
+	changed bool // stands in Partition.changed
+}
+
+func (r *Run) version() uint64 {
+	v := 2 * r.Calls
+	if r.State == schema.RunClosed {
+		v++
+	}
+	return v
+}
+
+// Snapshot is the run as it stands.
+func (r *Run) Snapshot() schema.RunSnapshot {
+	s := r.RunSnapshot
+	s.Version = r.version()
+	s.DistinctRoutes = r.routes.Count()
+	s.DistinctResources = r.resources.Count()
+	s.OverflowKeys = uint64(r.refused.Count())
+	return s
+}
+
+// longestCall bounds what a logged duration can do to the end of a run.
+const longestCall = int64(24 * time.Hour)
+
+func (r *Run) gap(l *Limits) time.Duration {
+	switch r.Rule {
+	case schema.RunSession:
+		return l.SessionGap
+	case schema.RunConversation:
+		return l.ConversationGap
+	default:
+		return l.RunGap
+	}
+}
+
+// covers reports whether a call that starts at a time is within a gap of the
+// run, on either side: late calls join the run that they were part of.
+func (r *Run) covers(start int64, gap time.Duration) bool {
+	return start >= r.StartedAt-int64(gap) && start <= r.lastEnd+int64(gap)
+}
+
+// add applies a call to the run's totals.
+func (r *Run) add(c *schema.Call) {
+	if r.Calls == 0 || c.Start < r.StartedAt {
+		r.StartedAt = c.Start
+	}
+	if r.Calls == 0 || c.Start > r.LastAt {
+		r.LastAt = c.Start
+	}
+	if end := c.Start + min(max(c.DurationNs, 0), longestCall); r.Calls == 0 || end > r.lastEnd {
+		r.lastEnd = end
+	}
+	r.Calls++
+	if c.Failed() {
+		r.Errors++
+	}
+	if c.Outcome == schema.OutcomeDenied {
+		r.Denied++
+	}
+	if c.Reversibility == schema.Irreversible {
+		r.Irreversible++
+	}
+	if c.Effect > schema.EffectRead {
+		r.Unsafe++
+	}
+	r.BytesOut += c.BytesOut
+	r.TokensIn += uint64(c.TokensIn)
+	r.TokensOut += uint64(c.TokensOut)
+	if c.SampleWeight > 1 {
+		r.SampledCalls++
+	}
+	if c.Late {
+		r.LateCalls++
+	}
+	r.routes.Add(hash(c.Method, c.RouteKey))
+	for i := range c.Resources {
+		if id := c.Resources[i].ID; id != "?" && id != "*" {
+			r.resources.Add(hash(c.Resources[i].Type, id))
+		}
+	}
+	r.identify(c)
+}
+
+// identify keeps the most trusted answer to each question of identity; among
+// equals the first.
+func (r *Run) identify(c *schema.Call) {
+	if c.AgentID != "" && (r.AgentID == "" || c.AgentTrust > r.AgentTrust) {
+		if r.AgentID != c.AgentID {
+			r.AgentID = strings.Clone(c.AgentID)
+		}
+		r.AgentSource, r.AgentTrust = strings.Clone(c.AgentSource), c.AgentTrust
+	}
+	keep(&r.AgentName, c.AgentName)
+	keep(&r.AgentVersion, c.AgentVersion)
+	keep(&r.AgentAsserted, c.AgentAsserted)
+	if r.CredentialID == "" && c.CredentialID != "" {
+		r.CredentialID, r.CredentialKind = strings.Clone(c.CredentialID), c.CredentialKind
+	}
+	if c.PrincipalID != "" && (r.PrincipalID == "" || c.PrincipalTrust > r.PrincipalTrust) {
+		r.PrincipalID, r.PrincipalKind = strings.Clone(c.PrincipalID), c.PrincipalKind
+		r.PrincipalSource, r.PrincipalTrust = strings.Clone(c.PrincipalSource), c.PrincipalTrust
+	}
+	if r.CallerKind == schema.CallerUnknown {
+		r.CallerKind = c.CallerKind
+	}
+	if c.TaskID != "" && (r.TaskID == "" || c.TaskTrust > r.TaskTrust) {
+		r.TaskID, r.TaskTrust = strings.Clone(c.TaskID), c.TaskTrust
+	}
+	keep(&r.ConversationID, c.ConversationID)
+	keep(&r.RunKey, c.RunKey)
+	if r.TraceID == [16]byte{} {
+		r.TraceID = c.TraceID
+	}
+	if c.AgentSpan && r.Rule == schema.RunTrace {
+		// The spans of a trace arrive children first: the run is the trace's
+		// from the start and learns here that an agent span is its root.
+		r.Rule, r.Confidence = schema.RunAgentSpan, confidence[schema.RunAgentSpan]
+	}
+}
+
+func keep(field *string, v string) {
+	if *field == "" && v != "" {
+		*field = strings.Clone(v)
+	}
+}
+
+func hash(a, b string) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	_, _ = d.WriteString(a)
+	_, _ = d.Write([]byte{0})
+	_, _ = d.WriteString(b)
+	return d.Sum64()
+}
+
+// confidence that a call of the rule is in the right run, 0-100.
+var confidence = [...]uint8{
+	schema.RunExplicit: 95, schema.RunAgentSpan: 95, schema.RunTrace: 85,
+	schema.RunConversation: 75, schema.RunSession: 50, schema.RunOverflow: 5,
+}

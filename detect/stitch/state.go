@@ -1,0 +1,149 @@
+package stitch
+
+import (
+	"container/heap"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// StateVersion is the newest version of an actor's stored entry.
+const StateVersion = 1
+
+// EncodeActor appends an actor's entry to dst: what a restart needs to go on
+// as if nothing had happened. generation is the owner's.
+func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
+	c := topic.NewWriter(dst, topic.KindState, StateVersion)
+	codeActor(c, a, &generation)
+	return c.Bytes()
+}
+
+// Restore puts an actor's entry back and reports the generation that wrote it.
+// A later entry of the same actor replaces an earlier one.
+func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err error) {
+	c, err := topic.NewReader(value, topic.KindState, StateVersion)
+	if err != nil {
+		return nil, 0, err
+	}
+	a = &Actor{SavedThrough: -1, DirtyFrom: -1}
+	codeActor(c, a, &generation)
+	if c.Err == nil && c.Rest() != 0 {
+		c.Err = fmt.Errorf("%w: bytes after the last run", topic.ErrMalformed)
+	}
+	if c.Err != nil {
+		return nil, 0, fmt.Errorf("state of actor %q: %w", a.Key, c.Err)
+	}
+	a.SavedThrough = a.Included
+	return a, generation, nil
+}
+
+// Adopt takes restored actors over into the partition.
+func (p *Partition) Adopt(a *Actor) {
+	p.actors[a.Key] = a
+	for _, list := range a.runs {
+		for _, r := range list {
+			r.CallsPart = p.part
+			if r.State == schema.RunOpen {
+				p.openRuns++
+			}
+			r.dueAt = r.nextDue(&p.limits)
+			heap.Push(&p.due, r)
+			if r.Emitted < r.version() {
+				p.touch(r)
+			}
+		}
+	}
+}
+
+// SetWatermark restores the watermark without closing anything.
+func (p *Partition) SetWatermark(w int64) { p.watermark = w }
+
+func codeActor(c *topic.Coder, a *Actor, generation *uint64) {
+	c.Uint(generation)
+	c.Text(&a.Key)
+	c.Int(&a.Included)
+	var runs []*Run
+	if c.Encoding {
+		for _, list := range a.runs {
+			runs = append(runs, list...)
+		}
+		slices.SortFunc(runs, func(x, y *Run) int { return strings.Compare(string(x.RunID[:]), string(y.RunID[:])) })
+	}
+	n := len(runs)
+	c.Len(&n, 60)
+	for i := range n {
+		r := &Run{actor: a, dueSlot: -1}
+		if c.Encoding {
+			r = runs[i]
+		}
+		codeRun(c, r)
+		if c.Err != nil {
+			return
+		}
+		if !c.Encoding {
+			r.Actor = a.Key
+			r.routes.size, r.resources.size, r.refused.size = routeSketch, resourceSketch, overflowSketch
+			a.insert(r)
+		}
+	}
+}
+
+func codeRun(c *topic.Coder, r *Run) {
+	c.Array(r.RunID[:])
+	c.Int(&r.Segment)
+	for i, s := range [...]*string{
+		&r.bind.Credential, &r.bind.Key, &r.bind.Principal, &r.RunKey, &r.Tenant,
+		&r.AgentID, &r.AgentName, &r.AgentVersion, &r.AgentSource, &r.AgentAsserted, &r.CredentialID,
+		&r.PrincipalID, &r.PrincipalSource, &r.TaskID, &r.ConversationID,
+	} {
+		c.Word(i, s)
+	}
+	topic.Small(c, &r.bind.Rule)
+	topic.Small(c, &r.Rule)
+	topic.Small(c, &r.Confidence)
+	topic.Small(c, &r.State)
+	topic.Small(c, &r.AgentTrust)
+	topic.Small(c, &r.CredentialKind)
+	topic.Small(c, &r.PrincipalKind)
+	topic.Small(c, &r.PrincipalTrust)
+	topic.Small(c, &r.CallerKind)
+	topic.Small(c, &r.TaskTrust)
+	c.SparseArray(r.ParentRunID[:])
+	c.SparseArray(r.TraceID[:])
+	c.Int(&r.StartedAt)
+	c.Int(&r.LastAt)
+	c.Int(&r.lastEnd)
+	c.Int(&r.closedAt)
+	for _, v := range [...]*uint64{
+		&r.Calls, &r.Errors, &r.Denied, &r.Irreversible, &r.Unsafe, &r.BytesOut,
+		&r.TokensIn, &r.TokensOut, &r.LateCalls, &r.SampledCalls, &r.Emitted,
+	} {
+		c.Uint(v)
+	}
+	codeDistinct(c, &r.routes)
+	codeDistinct(c, &r.resources)
+	codeDistinct(c, &r.refused)
+	n := len(r.traces)
+	c.Len(&n, 16)
+	if !c.Encoding && n > 0 {
+		r.traces = make([][16]byte, n)
+	}
+	for i := range r.traces {
+		c.Array(r.traces[i][:])
+	}
+}
+
+func codeDistinct(c *topic.Coder, d *Distinct) {
+	c.Bool(&d.full)
+	n := len(d.min)
+	c.Len(&n, 8)
+	if !c.Encoding && n > 0 {
+		d.min = make([]uint64, n)
+	}
+	for i := range d.min {
+		c.Fixed64(&d.min[i])
+	}
+}

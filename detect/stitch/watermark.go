@@ -1,0 +1,63 @@
+package stitch
+
+import (
+	"time"
+
+	"flyball/schema"
+)
+
+// Watermark is how far event time has come in one partition of flyball.calls:
+// the lowest of its sources' highest event times, less the lateness allowed.
+// A source that its ingest says is caught up counts as current. A source that
+// no ingest has mentioned for a day, by the clock of the marks, is left out,
+// and so is a topic that was deleted and made again under its name.
+type Watermark struct {
+	Lateness time.Duration
+	Sources  map[schema.Source]SourceTime
+	Clock    int64 // latest time at which an ingest wrote marks, Unix ns
+}
+
+// SourceTime is what is known of one source, all in Unix ns.
+type SourceTime struct {
+	EventTime int64 // highest event time seen
+	CurrentAt int64 // latest time at which nothing older was waiting
+	HeardAt   int64 // Clock when it was last heard of
+}
+
+func (s SourceTime) time() int64 { return max(s.EventTime, s.CurrentAt) }
+
+const sourceGoneAfter = int64(24 * time.Hour)
+
+// Note takes in what a call or a mark says of a source. A source that is new
+// is kept as given: the caller clones its strings.
+func (w *Watermark) Note(s schema.Source, eventTime, currentAt int64) {
+	if w.Sources == nil {
+		w.Sources = make(map[schema.Source]SourceTime)
+	}
+	have, known := w.Sources[s]
+	if !known {
+		for old := range w.Sources {
+			if old.Topic == s.Topic && old.Partition == s.Partition && old.TopicID != s.TopicID {
+				delete(w.Sources, old)
+			}
+		}
+	}
+	w.Sources[s] = SourceTime{max(have.EventTime, eventTime), max(have.CurrentAt, currentAt), w.Clock}
+}
+
+// Tick takes in the time at which an ingest wrote its marks.
+func (w *Watermark) Tick(at int64) { w.Clock = max(w.Clock, at) }
+
+// Time is the watermark, 0 before any source is known.
+func (w *Watermark) Time() int64 {
+	lowest := int64(0)
+	for _, s := range w.Sources {
+		if t := s.time(); s.HeardAt >= w.Clock-sourceGoneAfter && (lowest == 0 || t < lowest) {
+			lowest = t
+		}
+	}
+	if lowest == 0 {
+		return 0
+	}
+	return lowest - int64(w.Lateness)
+}
