@@ -1,0 +1,189 @@
+package clickhouse
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strings"
+	"unsafe"
+)
+
+// column is one column of a table whose rows are T's: what the DDL says and
+// how a value gets into a block.
+type column[T any] struct {
+	name  string
+	typ   string // in the DDL
+	codec string // "" is the table's default
+	wire  string // type in a block; the engine converts
+	data  data
+	put   func(v *T, row int)
+}
+
+// Spec is what the DDL says of a column.
+type Spec struct{ Name, Type, Codec string }
+
+func (c *column[T]) spec() Spec { return Spec{c.name, c.typ, c.codec} }
+
+// as gives the column another type in the DDL than in blocks.
+func (c column[T]) as(typ string) column[T] {
+	c.typ = typ
+	return c
+}
+
+// with gives the column a codec.
+func (c column[T]) with(codec string) column[T] {
+	c.codec = codec
+	return c
+}
+
+// Codecs, by the shape of what they hold; schema/adr/0001 has the figures.
+const (
+	clock    = "Delta, ZSTD(1)" // ascending within a run
+	amount   = "T64, ZSTD(1)"   // small numbers without order
+	random   = "LZ4"            // incompressible when set, nothing when not
+	constant = "ZSTD(1)"        // repeats along a run
+)
+
+type number interface {
+	~uint8 | ~uint16 | ~uint32 | ~uint64 | ~int8 | ~int16 | ~int32 | ~int64
+}
+
+func num[T any, N number](name, typ string, get func(*T) N) column[T] {
+	f := &fixed{size: int(unsafe.Sizeof(N(0)))}
+	return column[T]{name: name, typ: typ, wire: typ, data: f, put: func(v *T, row int) {
+		n := get(v)
+		if n == 0 {
+			return
+		}
+		f.pad(row)
+		switch f.size {
+		case 1:
+			f.buf = append(f.buf, byte(n))
+		case 2:
+			f.buf = binary.LittleEndian.AppendUint16(f.buf, uint16(n))
+		case 4:
+			f.buf = binary.LittleEndian.AppendUint32(f.buf, uint32(n))
+		default:
+			f.buf = binary.LittleEndian.AppendUint64(f.buf, uint64(n))
+		}
+	}}
+}
+
+func float[T any](name string, get func(*T) float64) column[T] {
+	return num(name, "Float64", func(v *T) uint64 { return math.Float64bits(get(v)) })
+}
+
+func flag[T any](name string, get func(*T) bool) column[T] {
+	return num(name, "Bool", func(v *T) uint8 {
+		if get(v) {
+			return 1
+		}
+		return 0
+	})
+}
+
+// enum is a closed set of words. Blocks carry the number: the words would make
+// up most of a small block.
+func enum[T any, E ~uint8](name string, words []string, get func(*T) E) column[T] {
+	c := num(name, enum8(words), get)
+	c.wire = "Int8"
+	return c
+}
+
+func enum8(words []string) string {
+	var b strings.Builder
+	b.WriteString("Enum8(")
+	for i, w := range words {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "'%s' = %d", w, i)
+	}
+	return b.String() + ")"
+}
+
+const nanoTime = "DateTime64(9, 'UTC')"
+
+func clockNs[T any](name string, get func(*T) int64) column[T] {
+	return num(name, nanoTime, get).with(clock)
+}
+
+// uuid prints as a UUID; ClickHouse keeps each half as a little-endian number.
+func uuid[T any](name string, get func(*T) [16]byte) column[T] {
+	f := &fixed{size: 16}
+	return column[T]{name: name, typ: "UUID", wire: "UUID", codec: constant, data: f, put: func(v *T, row int) {
+		b := get(v)
+		if b == ([16]byte{}) {
+			return
+		}
+		f.pad(row)
+		f.buf = binary.LittleEndian.AppendUint64(f.buf, binary.BigEndian.Uint64(b[:8]))
+		f.buf = binary.LittleEndian.AppendUint64(f.buf, binary.BigEndian.Uint64(b[8:]))
+	}}
+}
+
+func raw16[T any](name, typ string, get func(*T) [16]byte) column[T] {
+	f := &fixed{size: 16}
+	return column[T]{name: name, typ: typ, wire: typ, data: f, put: func(v *T, row int) {
+		if b := get(v); b != ([16]byte{}) {
+			f.pad(row)
+			f.buf = append(f.buf, b[:]...)
+		}
+	}}
+}
+
+func raw8[T any](name, typ string, get func(*T) [8]byte) column[T] {
+	f := &fixed{size: 8}
+	return column[T]{name: name, typ: typ, wire: typ, data: f, put: func(v *T, row int) {
+		if b := get(v); b != ([8]byte{}) {
+			f.pad(row)
+			f.buf = append(f.buf, b[:]...)
+		}
+	}}
+}
+
+// str is a string that rarely repeats.
+func str[T any](name string, get func(*T) string) column[T] {
+	t := &text{}
+	return column[T]{name: name, typ: "String", wire: "String", codec: constant, data: t, put: func(v *T, row int) {
+		if s := get(v); s != "" {
+			t.put(row, s)
+		}
+	}}
+}
+
+// word is a string of a vocabulary.
+func word[T any](name string, get func(*T) string) column[T] {
+	w := &words{}
+	return column[T]{name: name, typ: "LowCardinality(String)", wire: "LowCardinality(String)", codec: constant, data: w, put: func(v *T, row int) {
+		if s := get(v); s != "" {
+			w.put(row, s)
+		}
+	}}
+}
+
+// name is a string that repeats along a run but is no vocabulary: callers
+// choose it. A dictionary on the wire, a plain string in the table.
+func name[T any](name string, get func(*T) string) column[T] {
+	return word(name, get).as("String")
+}
+
+// wordList is an array of strings of a vocabulary.
+func wordList[T any](name string, get func(*T) []string) column[T] {
+	w := &words{}
+	a := &arrays{elems: []data{w}}
+	const typ = "Array(LowCardinality(String))"
+	return column[T]{name: name, typ: typ, wire: typ, codec: constant, data: a, put: func(v *T, row int) {
+		list := get(v)
+		if len(list) == 0 {
+			return
+		}
+		at := a.open(row, len(list))
+		for i, s := range list {
+			w.put(at+i, s)
+		}
+	}}
+}
+
+// view reads bytes as a string without a copy; the caller does not keep it.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

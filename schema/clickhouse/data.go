@@ -1,0 +1,138 @@
+package clickhouse
+
+import (
+	"encoding/binary"
+)
+
+// data is the values of one column of a block being built, in the wire form
+// of the Native format. Default values at the end of a column are not
+// materialised until something else follows them: most columns of most blocks
+// are never touched, cost one comparison a row and are left out of the block
+// (the engine fills in the default).
+//
+// Values are copied on arrival: the strings of a call alias a block that is
+// reused.
+type data interface {
+	// encode appends the column, padded to the given number of rows.
+	encode(dst []byte, rows int) []byte
+	// prefix appends what the type writes ahead of its values.
+	prefix(dst []byte) []byte
+	empty() bool
+	bytes() int
+	reset()
+}
+
+// fixed is a column of values of one size.
+type fixed struct {
+	size int
+	buf  []byte
+}
+
+func (f *fixed) pad(rows int) { f.buf = zeros(f.buf, rows*f.size-len(f.buf)) }
+
+func (f *fixed) encode(dst []byte, rows int) []byte {
+	f.pad(rows)
+	return append(dst, f.buf...)
+}
+
+func (f *fixed) prefix(dst []byte) []byte { return dst }
+func (f *fixed) empty() bool              { return len(f.buf) == 0 }
+func (f *fixed) bytes() int               { return len(f.buf) }
+func (f *fixed) reset()                   { f.buf = f.buf[:0] }
+
+// text is a column of strings that rarely repeat.
+type text struct {
+	rows int
+	buf  []byte
+}
+
+func (t *text) put(row int, s string) {
+	t.buf = zeros(t.buf, row-t.rows) // an empty string is a zero length
+	t.rows = row + 1
+	t.buf = appendString(t.buf, s)
+}
+
+func (t *text) encode(dst []byte, rows int) []byte {
+	dst = append(dst, t.buf...)
+	return zeros(dst, rows-t.rows)
+}
+
+func (t *text) prefix(dst []byte) []byte { return dst }
+func (t *text) empty() bool              { return t.rows == 0 }
+func (t *text) bytes() int               { return len(t.buf) }
+func (t *text) reset()                   { t.rows, t.buf = 0, t.buf[:0] }
+
+// arrays is a column of arrays: the end of each row's, and the elements.
+type arrays struct {
+	ends  []uint64
+	elems []data // one, or keys and values of a map
+	count int
+}
+
+// open starts the array of a row and returns the index of its first element.
+func (a *arrays) open(row, n int) int {
+	for len(a.ends) < row {
+		a.ends = append(a.ends, uint64(a.count))
+	}
+	from := a.count
+	a.count += n
+	a.ends = append(a.ends, uint64(a.count))
+	return from
+}
+
+func (a *arrays) encode(dst []byte, rows int) []byte {
+	for _, e := range a.ends {
+		dst = binary.LittleEndian.AppendUint64(dst, e)
+	}
+	for range rows - len(a.ends) {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(a.count))
+	}
+	for _, e := range a.elems {
+		dst = e.encode(dst, a.count)
+	}
+	return dst
+}
+
+func (a *arrays) prefix(dst []byte) []byte {
+	for _, e := range a.elems {
+		dst = e.prefix(dst)
+	}
+	return dst
+}
+
+func (a *arrays) empty() bool { return a.count == 0 }
+
+func (a *arrays) bytes() int {
+	n := 8 * len(a.ends)
+	for _, e := range a.elems {
+		n += e.bytes()
+	}
+	return n
+}
+
+func (a *arrays) reset() {
+	a.ends, a.count = a.ends[:0], 0
+	for _, e := range a.elems {
+		e.reset()
+	}
+}
+
+func appendString(dst []byte, s string) []byte { return append(appendLen(dst, len(s)), s...) }
+
+func appendLen(dst []byte, n int) []byte {
+	if n < 0x80 {
+		return append(dst, byte(n))
+	}
+	return binary.AppendUvarint(dst, uint64(n))
+}
+
+var zeroes [256]byte
+
+func zeros(dst []byte, n int) []byte {
+	for n > 0 {
+		k := min(n, len(zeroes))
+		dst = append(dst, zeroes[:k]...)
+		n -= k
+	}
+	return dst
+}

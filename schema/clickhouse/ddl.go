@@ -1,0 +1,169 @@
+package clickhouse
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+)
+
+//go:embed sql/*.sql
+var sqlFiles embed.FS
+
+// Step is one numbered statement group of the schema. Every statement is
+// idempotent, so a step that was interrupted is simply taken again.
+type Step struct {
+	Number     int
+	Name       string // of the object
+	Statements []string
+	// Sum identifies the step as this binary knows it.
+	Sum string
+	// Why it is to be applied: "new", "missing" or "changed".
+	Why string
+	// Replaces says that the step may be taken again with another content:
+	// views are replaced, tables only ever get a further step.
+	Replaces bool
+}
+
+// Target is where the schema goes.
+type Target struct {
+	Database string
+	// Cluster, when set, makes every statement ON CLUSTER, the tables
+	// Replicated and sharded, with a Distributed table under the usual name.
+	Cluster string
+}
+
+// steps renders the schema for a target, in order.
+func steps(t Target) ([]Step, error) {
+	entries, err := sqlFiles.ReadDir("sql")
+	if err != nil {
+		return nil, err
+	}
+	var out []Step
+	for _, e := range entries {
+		body, err := sqlFiles.ReadFile("sql/" + e.Name())
+		if err != nil {
+			return nil, err
+		}
+		s, err := renderStep(t, e.Name(), string(body))
+		if err != nil {
+			return nil, fmt.Errorf("sql/%s: %w", e.Name(), err)
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b Step) int { return cmp.Compare(a.Number, b.Number) })
+	return out, nil
+}
+
+var stepName = regexp.MustCompile(`^(\d{3})_([a-z_]+)\.sql$`)
+
+func renderStep(t Target, file, body string) (Step, error) {
+	m := stepName.FindStringSubmatch(file)
+	if m == nil {
+		return Step{}, fmt.Errorf("name is not NNN_object.sql")
+	}
+	n, _ := strconv.Atoi(m[1])
+	s := Step{Number: n, Name: m[2], Replaces: strings.HasPrefix(body, "CREATE OR REPLACE")}
+	tpl, err := template.New(file).Option("missingkey=error").Parse(body)
+	if err != nil {
+		return s, err
+	}
+	var b strings.Builder
+	if err := tpl.Execute(&b, rendering{t}); err != nil {
+		return s, err
+	}
+	s.Statements = []string{strings.TrimSpace(b.String())}
+	if t.Cluster != "" && strings.HasPrefix(body, "CREATE TABLE") {
+		s.Statements = append(s.Statements, rendering{t}.distributed(s.Name))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(s.Statements, ";\n")))
+	s.Sum = hex.EncodeToString(sum[:8])
+	return s, nil
+}
+
+// rendering is what the templates call.
+type rendering struct{ Target }
+
+// Name is an object as queries see it.
+func (r rendering) Name(object string) string { return quote(r.Database) + "." + quote(object) }
+
+// View is the name a view is created under.
+func (r rendering) View(object string) string { return r.Name(object) + r.onCluster() }
+
+// Table is the name a table is created under: in a cluster the shard's part.
+func (r rendering) Table(object string) string { return r.Name(r.local(object)) + r.onCluster() }
+
+func (r rendering) local(object string) string {
+	if r.Cluster == "" {
+		return object
+	}
+	return object + "_local"
+}
+
+func (r rendering) onCluster() string {
+	if r.Cluster == "" {
+		return ""
+	}
+	return " ON CLUSTER " + quote(r.Cluster)
+}
+
+// Engine is a MergeTree engine, replicated in a cluster. The path holds the
+// table's UUID, so that a table that is dropped and made again is another one.
+func (r rendering) Engine(engine, _ string, args ...string) string {
+	if r.Cluster != "" {
+		engine = "Replicated" + engine
+		args = append([]string{"'/clickhouse/tables/{uuid}/{shard}'", "'{replica}'"}, args...)
+	}
+	if len(args) == 0 {
+		return engine
+	}
+	return engine + "(" + strings.Join(args, ", ") + ")"
+}
+
+// Columns are the columns of a table, from the list that its writer uses.
+func (r rendering) Columns(object string) (string, error) {
+	t, err := tableNamed(object)
+	if err != nil {
+		return "", err
+	}
+	lines := make([]string, len(t.specs))
+	for i, s := range t.specs {
+		lines[i] = "    " + quote(s.Name) + " " + s.Type
+		if s.Codec != "" {
+			lines[i] += " CODEC(" + s.Codec + ")"
+		}
+	}
+	return strings.Join(lines, ",\n"), nil
+}
+
+func (r rendering) distributed(object string) string {
+	t, err := tableNamed(object)
+	shard := t.shard
+	if err != nil {
+		shard = "rand()"
+	}
+	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s AS %s\nENGINE = Distributed(%s, %s, %s, %s)",
+		r.Name(object), r.onCluster(), r.Name(r.local(object)), literal(r.Cluster), literal(r.Database), literal(r.local(object)), shard)
+}
+
+func tableNamed(name string) (table, error) {
+	for _, t := range tables() {
+		if t.name == name {
+			return t, nil
+		}
+	}
+	return table{}, fmt.Errorf("no table %q", name)
+}
+
+func quote(s string) string {
+	return "`" + strings.NewReplacer("\\", "\\\\", "`", "\\`").Replace(s) + "`"
+}
+func literal(s string) string {
+	return "'" + strings.NewReplacer("\\", "\\\\", "'", "\\'").Replace(s) + "'"
+}

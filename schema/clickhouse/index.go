@@ -1,0 +1,71 @@
+package clickhouse
+
+import (
+	"time"
+
+	"flyball/schema"
+)
+
+// TraceCallsBlock builds rows of trace_calls: which runs have calls of a
+// trace, and in which hours to look for them.
+type TraceCallsBlock struct{ block[schema.Call] }
+
+// NewTraceCallsBlock makes an empty block.
+func NewTraceCallsBlock() *TraceCallsBlock { return &TraceCallsBlock{newBlock(traceCallsColumns())} }
+
+// Append adds the trace of a call; a call without one adds nothing.
+func (b *TraceCallsBlock) Append(c *schema.Call) {
+	if c.TraceID != [16]byte{} {
+		b.add(c)
+	}
+}
+
+func traceCallsColumns() []column[call] {
+	return []column[call]{
+		word("tenant", func(c *call) string { return c.Tenant }),
+		num("hour", "DateTime('UTC')", func(c *call) uint32 { return hourOf(c.Start) }).with(constant),
+		raw16("trace_id", "FixedString(16)", func(c *call) [16]byte { return c.TraceID }).with(constant),
+		uuid("run_id", func(c *call) [16]byte { return c.RunID }),
+	}
+}
+
+// hourOf is the start of the hour, in the range of DateTime.
+func hourOf(ns int64) uint32 {
+	s := ns / int64(time.Second)
+	s -= s % 3600
+	return uint32(min(max(s, 0), 1<<32-4096))
+}
+
+// StitchingBlock builds rows of stitching_store.
+type StitchingBlock struct {
+	block[schema.StitchingCount]
+	row schema.StitchingCount
+}
+
+// NewStitchingBlock makes an empty block.
+func NewStitchingBlock() *StitchingBlock { return &StitchingBlock{block: newBlock(stitchingColumns())} }
+
+// Append adds a count. Counts of the same key and offsets replace each other,
+// so a repeat after a crash must cover the same offsets (those of one record
+// of flyball.calls), else it is counted twice.
+func (b *StitchingBlock) Append(c schema.StitchingCount) {
+	b.row = c
+	b.add(&b.row)
+	b.row = schema.StitchingCount{}
+}
+
+type stitchingCount = schema.StitchingCount
+
+func stitchingColumns() []column[stitchingCount] {
+	return []column[stitchingCount]{
+		word("tenant", func(s *stitchingCount) string { return s.Tenant }),
+		num("hour", "DateTime('UTC')", func(s *stitchingCount) uint32 { return hourOf(s.Hour) }).with(constant),
+		word("producer", func(s *stitchingCount) string { return s.Producer }),
+		word("format", func(s *stitchingCount) string { return s.Format }),
+		enum("run_rule", schema.RunRuleWords, func(s *stitchingCount) schema.RunRule { return s.Rule }),
+		num("calls_partition", "Int32", func(s *stitchingCount) int32 { return s.CallsPart }).with(constant),
+		num("from_offset", "Int64", func(s *stitchingCount) int64 { return s.From }).with(clock),
+		num("to_offset", "Int64", func(s *stitchingCount) int64 { return s.To }).with(clock),
+		num("calls", "UInt64", func(s *stitchingCount) uint64 { return s.Calls }).with(amount),
+	}
+}

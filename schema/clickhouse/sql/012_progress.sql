@@ -1,0 +1,5 @@
+CREATE TABLE IF NOT EXISTS {{.Table "progress"}} (
+{{.Columns "progress"}}
+)
+ENGINE = {{.Engine "ReplacingMergeTree" "progress" "next_offset"}}
+ORDER BY (calls_topic_id, calls_partition)

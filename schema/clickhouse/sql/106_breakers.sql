@@ -1,0 +1,2 @@
+CREATE OR REPLACE VIEW {{.View "breakers"}} AS
+SELECT * FROM {{.Name "breakers_store"}} FINAL

@@ -1,0 +1,73 @@
+package clickhouse
+
+import "flyball/schema"
+
+// DeadLetter is what is known of an item that could not become a call. Its
+// bytes stay in Kafka: they were never redacted.
+type DeadLetter struct {
+	At        int64 // Kafka time of the dead letter, Unix ns
+	Partition int32 // place in flyball.dead-letters
+	Offset    int64
+
+	Reason, Detail  string
+	SourceTopic     string
+	SourcePartition int32
+	SourceOffset    int64
+	Item            uint32
+	Size            uint64
+}
+
+// DeadLettersBlock builds rows of dead_letters_store.
+type DeadLettersBlock struct{ block[DeadLetter] }
+
+// NewDeadLettersBlock makes an empty block.
+func NewDeadLettersBlock() *DeadLettersBlock {
+	return &DeadLettersBlock{newBlock(deadLettersColumns())}
+}
+
+// Append adds a dead letter. Nothing of d is kept.
+func (b *DeadLettersBlock) Append(d *DeadLetter) { b.add(d) }
+
+func deadLettersColumns() []column[DeadLetter] {
+	return []column[DeadLetter]{
+		clockNs("at", func(d *DeadLetter) int64 { return d.At }),
+		num("dead_partition", "Int32", func(d *DeadLetter) int32 { return d.Partition }).with(constant),
+		num("dead_offset", "Int64", func(d *DeadLetter) int64 { return d.Offset }).with(clock),
+		word("reason", func(d *DeadLetter) string { return d.Reason }),
+		str("detail", func(d *DeadLetter) string { return d.Detail }),
+		word("source_topic", func(d *DeadLetter) string { return d.SourceTopic }),
+		num("source_partition", "Int32", func(d *DeadLetter) int32 { return d.SourcePartition }).with(constant),
+		num("source_offset", "Int64", func(d *DeadLetter) int64 { return d.SourceOffset }).with(clock),
+		num("item", "UInt32", func(d *DeadLetter) uint32 { return d.Item }).with(amount),
+		num("size", "UInt64", func(d *DeadLetter) uint64 { return d.Size }).with(amount),
+	}
+}
+
+// Progress is how far the store has come with one partition of flyball.calls.
+type Progress struct {
+	CallsTopicID   schema.TopicID
+	CallsPartition int32
+	To             int64 // calls offset up to which everything is stored
+	MaxStart       int64 // latest event time stored, Unix ns
+	At             int64 // when, Unix ns
+}
+
+// ProgressBlock builds rows of progress.
+type ProgressBlock struct{ block[Progress] }
+
+// NewProgressBlock makes an empty block.
+func NewProgressBlock() *ProgressBlock { return &ProgressBlock{newBlock(progressColumns())} }
+
+// Append adds a mark. Nothing of p is kept.
+func (b *ProgressBlock) Append(p *Progress) { b.add(p) }
+
+func progressColumns() []column[Progress] {
+	return []column[Progress]{
+		uuid("calls_topic_id", func(p *Progress) [16]byte { return p.CallsTopicID }),
+		num("calls_partition", "Int32", func(p *Progress) int32 { return p.CallsPartition }),
+		// One more than the offset: a mark at offset 0 is not the absence of a mark.
+		num("next_offset", "UInt64", func(p *Progress) uint64 { return uint64(p.To + 1) }),
+		clockNs("max_start", func(p *Progress) int64 { return p.MaxStart }),
+		clockNs("at", func(p *Progress) int64 { return p.At }),
+	}
+}

@@ -1,0 +1,43 @@
+package clickhouse
+
+import "flyball/schema"
+
+// TouchesBlock builds rows of touches_store.
+type TouchesBlock struct {
+	block[schema.Touch]
+	row schema.Touch // so that Append's argument stays off the heap
+}
+
+// NewTouchesBlock makes an empty block.
+func NewTouchesBlock() *TouchesBlock { return &TouchesBlock{block: newBlock(touchesColumns())} }
+
+// Append adds a touch. Nothing of t is kept.
+func (b *TouchesBlock) Append(t schema.Touch) {
+	b.row = t
+	b.add(&b.row)
+	b.row = schema.Touch{}
+}
+
+type touch = schema.Touch
+
+func touchesColumns() []column[touch] {
+	return []column[touch]{
+		word("tenant", func(t *touch) string { return t.Tenant }),
+		touchedResource("resource"),
+		uuid("run_id", func(t *touch) [16]byte { return t.RunID }),
+		enum("effect", schema.EffectWords, func(t *touch) schema.Effect { return t.Effect }),
+		enum("reversibility", schema.ReversibilityWords, func(t *touch) schema.Reversibility { return t.Reversibility }).
+			as("SimpleAggregateFunction(max, " + enum8(schema.ReversibilityWords) + ")"),
+		clockNs("first_at", func(t *touch) int64 { return t.First }).as("SimpleAggregateFunction(min, " + nanoTime + ")"),
+		clockNs("last_at", func(t *touch) int64 { return t.Last }).as("SimpleAggregateFunction(max, " + nanoTime + ")"),
+	}
+}
+
+// touchedResource holds "type:id" in one column, so that resource = 'order:7'
+// and resource LIKE 'order:%' both use the sorting key through the view.
+func touchedResource(name string) column[touch] {
+	t := &text{}
+	return column[touch]{name: name, typ: "String", wire: "String", codec: constant, data: t, put: func(v *touch, row int) {
+		t.putResource(row, &v.Resource)
+	}}
+}
