@@ -115,7 +115,7 @@ func (r rendering) onCluster() string {
 
 // Engine is a MergeTree engine, replicated in a cluster. The path holds the
 // table's UUID, so that a table that is dropped and made again is another one.
-func (r rendering) Engine(engine, _ string, args ...string) string {
+func (r rendering) Engine(engine string, args ...string) string {
 	if r.Cluster != "" {
 		engine = "Replicated" + engine
 		args = append([]string{"'/clickhouse/tables/{uuid}/{shard}'", "'{replica}'"}, args...)

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS {{.Table "calls_store"}} (
     INDEX ix_run_key run_key TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX ix_position source_offset TYPE minmax GRANULARITY 1
 )
-ENGINE = {{.Engine "ReplacingMergeTree" "calls_store"}}
+ENGINE = {{.Engine "ReplacingMergeTree"}}
 PARTITION BY toYYYYMM(start_time)
 PRIMARY KEY (tenant, run_id, start_time)
 ORDER BY (tenant, run_id, start_time, source_topic, source_topic_id, source_partition, source_offset, item)

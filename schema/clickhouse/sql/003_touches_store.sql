@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS {{.Table "touches_store"}} (
 {{.Columns "touches_store"}}
 )
-ENGINE = {{.Engine "AggregatingMergeTree" "touches_store"}}
+ENGINE = {{.Engine "AggregatingMergeTree"}}
 PRIMARY KEY (tenant, resource)
 ORDER BY (tenant, resource, run_id, effect)

@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS {{.Table "dead_letters_store"}} (
 {{.Columns "dead_letters_store"}}
 )
-ENGINE = {{.Engine "ReplacingMergeTree" "dead_letters_store"}}
+ENGINE = {{.Engine "ReplacingMergeTree"}}
 ORDER BY (at, dead_partition, dead_offset)

@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS {{.Table "findings_store"}} (
 {{.Columns "findings_store"}}
 )
-ENGINE = {{.Engine "ReplacingMergeTree" "findings_store" "version"}}
+ENGINE = {{.Engine "ReplacingMergeTree" "version"}}
 ORDER BY (tenant, finding_id)

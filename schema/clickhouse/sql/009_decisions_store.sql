@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS {{.Table "decisions_store"}} (
 {{.Columns "decisions_store"}}
 )
-ENGINE = {{.Engine "ReplacingMergeTree" "decisions_store"}}
+ENGINE = {{.Engine "ReplacingMergeTree"}}
 ORDER BY (tenant, decision_id)

@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS {{.Table "baselines_store"}} (
 {{.Columns "baselines_store"}}
 )
-ENGINE = {{.Engine "ReplacingMergeTree" "baselines_store"}}
+ENGINE = {{.Engine "ReplacingMergeTree"}}
 ORDER BY (tenant, name, version)

@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS {{.Table "progress"}} (
 {{.Columns "progress"}}
 )
-ENGINE = {{.Engine "ReplacingMergeTree" "progress" "next_offset"}}
+ENGINE = {{.Engine "ReplacingMergeTree" "next_offset"}}
 ORDER BY (calls_topic_id, calls_partition)
