@@ -192,11 +192,14 @@ func (p *Partition) Saved(n int) {
 	p.dirty = append(p.dirty[:0], p.dirty[n:]...)
 }
 
-// Forget drops an actor of which nothing is remembered.
-func (p *Partition) Forget(key string) {
-	if a := p.actors[key]; a != nil && a.Empty() && a.DirtyFrom < 0 {
-		delete(p.actors, key)
+// Forget drops an actor of which nothing is remembered, and says whether it did.
+func (p *Partition) Forget(key string) bool {
+	a := p.actors[key]
+	if a == nil || !a.Empty() || a.DirtyFrom >= 0 {
+		return false
 	}
+	delete(p.actors, key)
+	return true
 }
 
 // ClosesAt is for tests and explanations: when silence alone closes a run.

@@ -83,4 +83,5 @@ const (
 	HeaderPartition = "flyball.partition"
 	HeaderOffset    = "flyball.offset"
 	HeaderItem      = "flyball.item"
+	HeaderAt        = "flyball.at" // Unix ns of the record the item came in
 )

@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/stitch"
+)
+
+// Config of a detect role.
+type Config struct {
+	Kafka  []kgo.Opt // seeds, TLS, SASL
+	Group  string
+	Limits stitch.Limits
+
+	CheckpointEvery time.Duration // a dirty actor is written at most this often
+	SnapshotEvery   time.Duration // a changed run's snapshot is handed out at most this often
+	JournalEvery    time.Duration // how long rows wait for company
+	JournalRows     int           // rows after which a journal record is cut
+
+	// Now paces writing. It never reaches a run.
+	Now func() time.Time
+	// Stage, when set, is told of each point between two durable writes; tests
+	// kill the process there.
+	Stage func(stage string)
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// DefaultConfig is the documented behaviour; Kafka, Logger, Registerer and Now are the caller's.
+func DefaultConfig() Config {
+	return Config{
+		Group: "flyball-detect", Limits: stitch.DefaultLimits(),
+		CheckpointEvery: 30 * time.Second, SnapshotEvery: 2 * time.Second,
+		JournalEvery: 200 * time.Millisecond, JournalRows: 8192,
+		Stage: func(string) {},
+	}
+}
+
+// Validate names the key, the value and the rule.
+func (c Config) Validate() error {
+	switch {
+	case c.CheckpointEvery <= 0:
+		return fmt.Errorf("detect.checkpoint_every: %s must be above 0", c.CheckpointEvery)
+	case c.JournalRows < 1:
+		return fmt.Errorf("detect.journal_rows: %d must be at least 1", c.JournalRows)
+	case c.Now == nil:
+		return fmt.Errorf("detect: no clock to pace writing by")
+	}
+	return nil
+}

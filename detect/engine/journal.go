@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"time"
+
+	"flyball/schema"
+	"flyball/schema/clickhouse"
+	"flyball/schema/topic"
+
+	"flyball/detect/stitch"
+)
+
+// journal gathers store-ready rows until a record is cut.
+type journal struct {
+	part    int32
+	calls   *clickhouse.CallsBlock
+	runs    *clickhouse.RunsBlock
+	touches *clickhouse.TouchesBlock
+	traces  *clickhouse.TraceCallsBlock
+	counts  *clickhouse.StitchingBlock
+
+	from, to int64 // calls offsets covered; from -1 while empty
+	min, max int64
+	seen     map[touchKey]int // rows of touched below, merged within the record
+	touched  []schema.Touch
+	traced   map[traceKey]struct{}
+	bound    map[countKey]uint64 // calls of the record being applied, by how they were bound
+	buf      []byte
+}
+
+type countKey struct {
+	tenant, producer, format string
+	hour                     int64
+	rule                     schema.RunRule
+}
+
+type touchKey struct {
+	run      schema.RunID
+	kind, id string
+	effect   schema.Effect
+}
+
+type traceKey struct {
+	run   schema.RunID
+	trace [16]byte
+}
+
+func newJournal(part int32) *journal {
+	return &journal{
+		part:  part,
+		calls: clickhouse.NewCallsBlock(), runs: clickhouse.NewRunsBlock(),
+		touches: clickhouse.NewTouchesBlock(), traces: clickhouse.NewTraceCallsBlock(), counts: clickhouse.NewStitchingBlock(),
+		bound: map[countKey]uint64{},
+		from:  -1, seen: map[touchKey]int{}, traced: map[traceKey]struct{}{},
+	}
+}
+
+// add takes in a stitched call. Its strings may alias a block: the touches
+// kept here hold them only until the record is cut.
+func (j *journal) add(c *schema.Call) {
+	j.calls.Append(c)
+	if j.min == 0 || c.Start < j.min {
+		j.min = c.Start
+	}
+	j.max = max(j.max, c.Start)
+	j.bound[countKey{c.Tenant, c.Observer, c.Format, c.Start - c.Start%int64(time.Hour), c.RunRule}]++
+	for i := range c.Resources {
+		r := &c.Resources[i]
+		k := touchKey{c.RunID, r.Type, r.ID, c.Effect}
+		if at, ok := j.seen[k]; ok {
+			t := &j.touched[at]
+			t.First, t.Last = min(t.First, c.Start), max(t.Last, c.Start)
+			t.Reversibility = max(t.Reversibility, c.Reversibility)
+			continue
+		}
+		j.seen[k] = len(j.touched)
+		j.touched = append(j.touched, schema.Touch{Tenant: c.Tenant, Resource: *r, RunID: c.RunID, Effect: c.Effect,
+			Reversibility: c.Reversibility, First: c.Start, Last: c.Start})
+	}
+	if c.TraceID != [16]byte{} {
+		k := traceKey{c.RunID, c.TraceID}
+		if _, ok := j.traced[k]; !ok {
+			j.traced[k] = struct{}{}
+			j.traces.Append(c)
+		}
+	}
+}
+
+// covered notes that a record of flyball.calls is wholly in the journal.
+func (j *journal) covered(offset int64) {
+	if j.from < 0 {
+		j.from = offset
+	}
+	j.to = offset
+	// Counts cover one record of flyball.calls each: a repeat after a crash
+	// covers the same, and the larger count stands.
+	for k, n := range j.bound {
+		j.counts.Append(schema.StitchingCount{Tenant: k.tenant, Hour: k.hour, Producer: k.producer, Format: k.format,
+			Rule: k.rule, CallsPart: j.part, From: offset, To: offset, Calls: n})
+	}
+	clear(j.bound)
+}
+
+func (j *journal) rows() int { return j.calls.Rows() }
+
+// cut encodes what was gathered, nil when there is nothing, and starts anew.
+func (j *journal) cut(id schema.TopicID) []byte {
+	if j.calls.Rows() == 0 {
+		j.from = -1
+		return nil
+	}
+	for _, t := range j.touched {
+		j.touches.Append(t)
+	}
+	rec := topic.Journal{CallsTopicID: id, CallsPart: j.part, From: j.from, To: j.to, MinStart: j.min, MaxStart: j.max}
+	j.buf = j.buf[:0]
+	rec.Sections = append(rec.Sections, j.section("calls_store", j.calls))
+	if j.traces.Rows() > 0 {
+		rec.Sections = append(rec.Sections, j.section("trace_calls", j.traces))
+	}
+	if j.touches.Rows() > 0 {
+		rec.Sections = append(rec.Sections, j.section("touches_store", j.touches))
+	}
+	if j.counts.Rows() > 0 {
+		rec.Sections = append(rec.Sections, j.section("stitching_store", j.counts))
+	}
+	value := topic.EncodeJournal(nil, &rec)
+	j.calls.Reset()
+	j.touches.Reset()
+	j.traces.Reset()
+	j.counts.Reset()
+	clear(j.seen)
+	clear(j.touched)
+	clear(j.traced)
+	j.touched, j.from, j.min, j.max = j.touched[:0], -1, 0, 0
+	return value
+}
+
+// snapshots encodes run snapshots as a record of their own. It covers no calls
+// offsets: snapshots replace each other by version, and a store that has the
+// calls already must not skip them.
+func (j *journal) snapshots(runs []*stitch.Run, id schema.TopicID) []byte {
+	for _, r := range runs {
+		s := r.Snapshot()
+		j.runs.Append(&s)
+		r.Emitted = s.Version
+	}
+	j.buf = j.buf[:0]
+	rec := topic.Journal{CallsTopicID: id, CallsPart: j.part, From: -1, To: -1, Sections: []topic.Section{j.section("runs_store", j.runs)}}
+	value := topic.EncodeJournal(nil, &rec)
+	j.runs.Reset()
+	return value
+}
+
+type block interface {
+	Rows() int
+	AppendNative(dst []byte) []byte
+}
+
+func (j *journal) section(table string, b block) topic.Section {
+	from := len(j.buf)
+	j.buf = b.AppendNative(j.buf)
+	return topic.Section{Table: table, Rows: b.Rows(), Native: j.buf[from:len(j.buf):len(j.buf)]}
+}

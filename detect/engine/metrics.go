@@ -1,0 +1,51 @@
+package engine
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	calls      prometheus.Counter
+	duplicates prometheus.Counter
+	replayed   prometheus.Counter
+	late       prometheus.Counter
+	malformed  prometheus.Counter
+	refusals   prometheus.Counter
+	byRule     *prometheus.CounterVec
+	openRuns   *prometheus.GaugeVec
+	actors     *prometheus.GaugeVec
+	lag        *prometheus.GaugeVec
+	lagSeconds *prometheus.GaugeVec
+	checkpoint *prometheus.GaugeVec
+	watermark  *prometheus.GaugeVec
+	restore    prometheus.Histogram
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		r.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"partition"})
+		r.MustRegister(g)
+		return g
+	}
+	m := &metrics{
+		calls:      counter("flyball_detect_calls_total", "Calls bound to a run."),
+		duplicates: counter("flyball_detect_duplicates_total", "Calls dropped because their position had been seen."),
+		replayed:   counter("flyball_detect_replayed_total", "Calls skipped after a restart because their actor's entry includes them."),
+		late:       counter("flyball_detect_late_total", "Calls that came after the watermark had passed them."),
+		malformed:  counter("flyball_detect_malformed_total", "Records of flyball.calls that could not be read."),
+		refusals:   counter("flyball_detect_refusals_total", "Runs and actors that found no room and went to overflow."),
+		openRuns:   gauge("flyball_detect_open_runs", "Open runs."),
+		actors:     gauge("flyball_detect_actors", "Actors remembered."),
+		lag:        gauge("flyball_detect_lag_records", "Records of flyball.calls not read yet."),
+		lagSeconds: gauge("flyball_detect_lag_seconds", "Age of the newest record read, by its own timestamp, while there is lag; else 0."),
+		checkpoint: gauge("flyball_detect_checkpoint_age_seconds", "Time since the partition's record was written or found up to date."),
+		watermark:  gauge("flyball_detect_watermark_seconds", "Watermark, Unix seconds of event time."),
+		restore:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flyball_detect_restore_seconds", Help: "Time to restore a partition.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 12)}),
+		byRule:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_calls_by_rule_total", Help: "Calls by the rule that bound them."}, []string{"rule"}),
+	}
+	r.MustRegister(m.restore, m.byRule)
+	return m
+}

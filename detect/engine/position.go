@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"maps"
+	"strings"
+
+	"flyball/detect/stitch"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// progress is what a partition knows at an offset of flyball.calls: the
+// highest position of every source, their times, and the active versions.
+// Applying the same records in the same order gives the same progress, so one
+// kept at the committed offset is where a replay starts from.
+type progress struct {
+	positions map[schema.Source]schema.Position
+	water     stitch.Watermark
+	watermark int64 // highest water.Time() so far
+	versions  map[string]string
+}
+
+func newProgress(limits stitch.Limits) *progress {
+	return &progress{
+		positions: map[schema.Source]schema.Position{},
+		water:     stitch.Watermark{Lateness: limits.Lateness, Sources: map[schema.Source]stitch.SourceTime{}},
+		versions:  map[string]string{},
+	}
+}
+
+// step is what one record does to progress.
+type step struct {
+	offset    int64
+	source    schema.Source
+	position  schema.Position
+	eventTime int64
+	marks     *topic.Marks
+}
+
+func (p *progress) apply(s *step) {
+	if s.marks == nil {
+		p.positions[s.source] = s.position
+		p.water.Note(s.source, s.eventTime, 0)
+	} else {
+		p.water.Tick(s.marks.At)
+		for _, m := range s.marks.Progress {
+			p.water.Note(p.own(m.Source), m.EventTime, m.CurrentAt)
+		}
+		for _, a := range s.marks.Activate {
+			p.versions[a.What] = a.Version
+		}
+	}
+	p.watermark = max(p.watermark, p.water.Time())
+}
+
+// clone is a copy that shares nothing.
+func (p *progress) clone() *progress {
+	c := *p
+	c.positions, c.versions = maps.Clone(p.positions), maps.Clone(p.versions)
+	c.water.Sources = maps.Clone(p.water.Sources)
+	return &c
+}
+
+// own is the source with strings that do not alias a record.
+func (p *progress) own(s schema.Source) schema.Source {
+	if _, known := p.water.Sources[s]; !known {
+		s.Topic = strings.Clone(s.Topic)
+	}
+	return s
+}
+
+// ProgressVersion is the newest version of a partition's record.
+const ProgressVersion = 1
+
+// encodeProgress is the partition's record: progress as of offset, the first
+// one that a restart reads.
+func encodeProgress(p *progress, offset int64, generation uint64) []byte {
+	c := topic.NewWriter(nil, topic.KindState, ProgressVersion)
+	p.code(c, &offset, &generation)
+	return c.Bytes()
+}
+
+func decodeProgress(value []byte, limits stitch.Limits) (p *progress, offset int64, generation uint64, err error) {
+	c, err := topic.NewReader(value, topic.KindState, ProgressVersion)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	p = newProgress(limits)
+	p.code(c, &offset, &generation)
+	return p, offset, generation, c.Err
+}
+
+func (p *progress) code(c *topic.Coder, offset *int64, generation *uint64) {
+	c.Uint(generation)
+	c.Int(offset)
+	c.Int(&p.watermark)
+	c.Int(&p.water.Clock)
+	codeMap(c, p.positions, codeSource, func(v *schema.Position) {
+		c.Int(&v.Offset)
+		topic.Num(c, &v.Item)
+	})
+	codeMap(c, p.water.Sources, codeSource, func(v *stitch.SourceTime) {
+		c.Int(&v.EventTime)
+		c.Int(&v.CurrentAt)
+		c.Int(&v.HeardAt)
+	})
+	codeMap(c, p.versions, func(c *topic.Coder, k *string) { c.Text(k) }, func(v *string) { c.Text(v) })
+}
+
+func codeSource(c *topic.Coder, s *schema.Source) {
+	c.Text(&s.Topic)
+	c.Array(s.TopicID[:])
+	p := int64(s.Partition)
+	c.Int(&p)
+	s.Partition = int32(p)
+}
+
+// codeMap walks a map's entries; their order does not matter.
+func codeMap[K comparable, V any](c *topic.Coder, m map[K]V, key func(*topic.Coder, *K), value func(*V)) {
+	n := len(m)
+	c.Len(&n, 2)
+	if c.Encoding {
+		for k, v := range m {
+			key(c, &k)
+			value(&v)
+		}
+		return
+	}
+	for range n {
+		var k K
+		var v V
+		key(c, &k)
+		value(&v)
+		m[k] = v
+	}
+}
