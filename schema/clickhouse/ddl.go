@@ -24,7 +24,8 @@ type Step struct {
 	Statements []string
 	// Sum identifies the step as this binary knows it.
 	Sum string
-	// Why it is to be applied: "new", "missing" or "changed".
+	// Why it is to be taken: "new", "missing", "changed", "column missing" or
+	// "words missing".
 	Why string
 	// Replaces says that the step may be taken again with another content:
 	// views are replaced, tables only ever get a further step.
@@ -134,10 +135,7 @@ func (r rendering) Columns(object string) (string, error) {
 	}
 	lines := make([]string, len(t.specs))
 	for i, s := range t.specs {
-		lines[i] = "    " + quote(s.Name) + " " + s.Type
-		if s.Codec != "" {
-			lines[i] += " CODEC(" + s.Codec + ")"
-		}
+		lines[i] = "    " + definition(s)
 	}
 	return strings.Join(lines, ",\n"), nil
 }

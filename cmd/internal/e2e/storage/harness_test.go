@@ -1,0 +1,52 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"flyball/schema/clickhouse"
+)
+
+var databases atomic.Int64
+
+// connect gives a connection to a database of the test's own, dropped at its end.
+func connect(t testing.TB) *clickhouse.Conn {
+	t.Helper()
+	addr := server(t)
+	c, err := clickhouse.Open(clickhouse.Options{Addrs: []string{addr}, Database: fmt.Sprintf("t%d_%d", os.Getpid(), databases.Add(1))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Run(context.Background(), "DROP DATABASE IF EXISTS "+c.Database()+" SYNC")
+		_ = c.Close()
+	})
+	return c
+}
+
+// migrated is connect with the schema in place.
+func migrated(t testing.TB) *clickhouse.Conn {
+	t.Helper()
+	c := connect(t)
+	if _, err := clickhouse.Migrate(t.Context(), c, clickhouse.MigrateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// sql runs a query with {db} in place of the database's name.
+func sql(t testing.TB, c *clickhouse.Conn, q string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	text, err := c.Ask(ctx, strings.ReplaceAll(q, "{db}", c.Database()))
+	if err != nil {
+		t.Fatalf("%s\n%v", q, err)
+	}
+	return strings.TrimSuffix(text, "\n")
+}

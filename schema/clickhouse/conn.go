@@ -1,0 +1,141 @@
+package clickhouse
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Secret is a password that never prints.
+type Secret string
+
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "<secret>"
+}
+
+func (s Secret) GoString() string             { return s.String() }
+func (s Secret) LogValue() slog.Value         { return slog.StringValue(s.String()) }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Options say where ClickHouse is.
+type Options struct {
+	Addrs    []string // host:port of the HTTP interface
+	Database string
+	User     string
+	Password Secret
+	TLS      *tls.Config // nil: plain HTTP
+}
+
+// Conn speaks ClickHouse's HTTP interface: clickhouse-go for questions, plain
+// requests for statements and for blocks that are inserted as they are. It is
+// safe for concurrent use.
+type Conn struct {
+	driver.Conn
+	o    Options
+	http *http.Client
+	next atomic.Uint32
+}
+
+// Open makes a connection. It does not dial.
+func Open(o Options) (*Conn, error) {
+	if len(o.Addrs) == 0 {
+		return nil, fmt.Errorf("clickhouse.addr is empty: name at least one host:port of ClickHouse's HTTP interface")
+	}
+	for _, a := range o.Addrs {
+		if _, _, err := net.SplitHostPort(a); err != nil {
+			return nil, fmt.Errorf("clickhouse.addr %q: want host:port of the HTTP interface: %w", a, err)
+		}
+	}
+	if o.Database == "" {
+		return nil, fmt.Errorf("clickhouse.database is empty: name the database of Flyball's tables")
+	}
+	questions, err := ch.Open(&ch.Options{
+		Protocol: ch.HTTP, Addr: o.Addrs, TLS: o.TLS,
+		Auth:        ch.Auth{Database: o.Database, Username: o.User, Password: string(o.Password)},
+		DialTimeout: 5 * time.Second, ReadTimeout: 5 * time.Minute, MaxOpenConns: 16, MaxIdleConns: 8,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse at %v: %w", o.Addrs, err)
+	}
+	return &Conn{Conn: questions, o: o, http: &http.Client{Transport: &http.Transport{
+		TLSClientConfig:     o.TLS,
+		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		MaxIdleConnsPerHost: 8,
+		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true,
+	}}}, nil
+}
+
+// Close gives the connections back.
+func (c *Conn) Close() error {
+	c.http.CloseIdleConnections()
+	return c.Conn.Close()
+}
+
+// Database is the name of Flyball's database.
+func (c *Conn) Database() string { return c.o.Database }
+
+// Run executes a statement without rows, outside of any database: it can
+// create the one that Database names.
+func (c *Conn) Run(ctx context.Context, sql string) error {
+	_, err := c.post(ctx, "", nil, stringBody(sql))
+	return err
+}
+
+// Ask executes a query and returns its rows as tab-separated lines. It is for
+// the few questions that must work before the database exists.
+func (c *Conn) Ask(ctx context.Context, sql string) (string, error) {
+	return c.post(ctx, "", url.Values{"default_format": {"TabSeparatedRaw"}}, stringBody(sql))
+}
+
+// maxAnswer bounds what is kept of an answer to a plain request.
+const maxAnswer = 4 << 20
+
+func (c *Conn) post(ctx context.Context, what string, q url.Values, b body) (string, error) {
+	scheme := "http"
+	if c.o.TLS != nil {
+		scheme = "https"
+	}
+	addr := c.o.Addrs[int(c.next.Load())%len(c.o.Addrs)]
+	u := url.URL{Scheme: scheme, Host: addr, Path: "/", RawQuery: q.Encode()}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), b.reader())
+	if err != nil {
+		return "", err
+	}
+	r.ContentLength = b.length
+	if c.o.User != "" {
+		r.Header.Set("X-ClickHouse-User", c.o.User)
+		r.Header.Set("X-ClickHouse-Key", string(c.o.Password))
+	}
+	resp, err := c.http.Do(r)
+	if err != nil {
+		c.next.Add(1) // the next attempt asks another replica
+		return "", &Error{Addr: addr, What: what, Retry: ctx.Err() == nil, Cause: err}
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if e := refusal(resp, answer); e != nil {
+		e.Addr, e.What = addr, what
+		if e.Retry {
+			c.next.Add(1)
+		}
+		return "", e
+	}
+	if err != nil {
+		return "", &Error{Addr: addr, What: what, Retry: true, Cause: err}
+	}
+	return string(answer), nil
+}

@@ -1,0 +1,82 @@
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Error is a request that ClickHouse refused or never answered.
+type Error struct {
+	Addr  string
+	What  string // "insert into calls_store"
+	Code  int    // ClickHouse's, 0 when there was no answer
+	Retry bool   // the same request may succeed later
+	// Data says that the block is what was refused, not the request: another
+	// block may pass.
+	Data  bool
+	Cause error
+}
+
+func (e *Error) Error() string {
+	what := e.What
+	if what == "" {
+		what = "statement"
+	}
+	return fmt.Sprintf("clickhouse %s: %s: %v", e.Addr, what, e.Cause)
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Permanent reports whether repeating the request cannot help.
+func Permanent(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && !e.Retry
+}
+
+// BadData reports whether the block was refused for what it holds.
+func BadData(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Data
+}
+
+// permanent are the codes that no repetition cures: the schema, the request or
+// the rights are wrong. Any other code is tried again: overload, too many
+// parts, memory, a replica that is read-only for now.
+var permanent = map[int]string{
+	8: "THERE_IS_NO_COLUMN", 10: "NOT_FOUND_COLUMN_IN_BLOCK", 16: "NO_SUCH_COLUMN_IN_TABLE", 36: "BAD_ARGUMENTS",
+	43: "ILLEGAL_TYPE_OF_ARGUMENT", 44: "ILLEGAL_COLUMN", 46: "UNKNOWN_FUNCTION", 47: "UNKNOWN_IDENTIFIER", 48: "NOT_IMPLEMENTED",
+	53: "TYPE_MISMATCH", 60: "UNKNOWN_TABLE", 62: "SYNTAX_ERROR", 73: "UNKNOWN_FORMAT", 80: "INCORRECT_QUERY", 81: "UNKNOWN_DATABASE",
+	115: "UNKNOWN_SETTING", 122: "INCOMPATIBLE_COLUMNS", 192: "UNKNOWN_USER", 193: "WRONG_PASSWORD", 194: "REQUIRED_PASSWORD",
+	497: "ACCESS_DENIED", 516: "AUTHENTICATION_FAILED",
+}
+
+// badData are the codes of a block that cannot be read.
+var badData = map[int]string{
+	6: "CANNOT_PARSE_TEXT", 9: "SIZES_OF_COLUMNS_DOESNT_MATCH", 26: "CANNOT_PARSE_QUOTED_STRING", 27: "CANNOT_PARSE_INPUT_ASSERTION_FAILED",
+	32: "ATTEMPT_TO_READ_AFTER_EOF", 33: "CANNOT_READ_ALL_DATA", 41: "CANNOT_PARSE_DATETIME", 49: "LOGICAL_ERROR", 50: "UNKNOWN_TYPE",
+	70: "CANNOT_CONVERT_TYPE", 117: "INCORRECT_DATA", 131: "TOO_LARGE_STRING_SIZE", 128: "TOO_LARGE_ARRAY_SIZE", 691: "UNKNOWN_ELEMENT_OF_ENUM",
+}
+
+func refusal(r *http.Response, answer []byte) *Error {
+	code, _ := strconv.Atoi(r.Header.Get("X-ClickHouse-Exception-Code"))
+	if r.StatusCode == http.StatusOK && code == 0 {
+		return nil
+	}
+	text := strings.TrimSpace(string(answer))
+	if len(text) > 2000 {
+		text = text[:2000] + " …"
+	}
+	e := &Error{Code: code, Cause: fmt.Errorf("HTTP %d: %s", r.StatusCode, text)}
+	_, perm := permanent[code]
+	_, e.Data = badData[code]
+	switch {
+	case code != 0:
+		e.Retry = !perm && !e.Data
+	default: // a proxy answered, or no ClickHouse at all
+		e.Retry = r.StatusCode >= 500 || r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusRequestTimeout
+	}
+	return e
+}

@@ -1,0 +1,67 @@
+package clickhouse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// withColumns adds steps for tables that lack columns of their list or whose
+// Enum8 knows fewer words: both are changes of metadata only. They come before
+// the other steps, since views read the columns. Any other difference of type
+// is refused: it needs a step of its own. Columns that only the live table has
+// belong to a newer binary and are left alone.
+func (l *liveSchema) withColumns(todo, all []Step, t Target) ([]Step, error) {
+	var alter []Step
+	for _, tb := range tables() {
+		live := l.columns[tb.name]
+		if live == nil {
+			continue
+		}
+		r := rendering{t}
+		for i, s := range tb.specs {
+			var change, why string
+			switch have, ok := live[s.Name]; {
+			case !ok:
+				change, why = "ADD COLUMN IF NOT EXISTS "+definition(s), "column missing"
+				if i > 0 {
+					change += " AFTER " + quote(tb.specs[i-1].Name)
+				}
+			case have == s.Type:
+				continue
+			case widens(have, s.Type):
+				change, why = "MODIFY COLUMN "+definition(s), "words missing"
+			default:
+				return nil, fmt.Errorf("table %s.%s: column %s is %s, this binary writes %s: the change needs a step of its own in schema/clickhouse/sql",
+					t.Database, tb.name, s.Name, have, s.Type)
+			}
+			n := slices.IndexFunc(all, func(s Step) bool { return s.Name == tb.name })
+			st := Step{Number: all[n].Number, Name: tb.name + "." + s.Name, Why: why}
+			st.Statements = append(st.Statements, "ALTER TABLE "+r.Table(tb.name)+" "+change)
+			if t.Cluster != "" {
+				st.Statements = append(st.Statements, "ALTER TABLE "+r.Name(tb.name)+r.onCluster()+" "+withoutCodec(change, s))
+			}
+			alter = append(alter, st)
+		}
+	}
+	return append(alter, todo...), nil
+}
+
+func definition(s Spec) string {
+	d := quote(s.Name) + " " + s.Type
+	if s.Codec != "" {
+		d += " CODEC(" + s.Codec + ")"
+	}
+	return d
+}
+
+// withoutCodec is the change for a Distributed table, which stores nothing.
+func withoutCodec(change string, s Spec) string {
+	return strings.Replace(change, " CODEC("+s.Codec+")", "", 1)
+}
+
+// widens reports whether an enum only gains words at its end.
+func widens(have, want string) bool {
+	h := strings.TrimRight(have, ")")
+	return strings.Contains(h, "Enum8(") && strings.HasPrefix(want, h+", '")
+}
