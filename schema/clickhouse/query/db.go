@@ -1,0 +1,138 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// DB is what questions need of a connection.
+type DB interface {
+	Query(ctx context.Context, query string, args ...any) (driver.Rows, error)
+}
+
+// where gathers conditions and their parameters.
+type where struct {
+	conditions []string
+	params     []any
+}
+
+func (w *where) add(condition string, params ...any) {
+	w.conditions = append(w.conditions, condition)
+	w.params = append(w.params, params...)
+}
+
+// between keeps what overlaps [since, until]; zero times do not limit.
+func (w *where) between(first, last string, since, until time.Time) {
+	if !since.IsZero() {
+		w.add(last+" >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')", clickhouse.Named("since", fmt.Sprint(since.UnixNano())))
+	}
+	if !until.IsZero() {
+		w.add(first+" <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')", clickhouse.Named("until", fmt.Sprint(until.UnixNano())))
+	}
+}
+
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return "WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+func named(name, value string) any { return clickhouse.Named(name, value) }
+
+// each runs a query and hands over its rows one by one.
+func each(ctx context.Context, db DB, what, sql string, params []any, row func(driver.Rows) error) error {
+	rows, err := db.Query(ctx, sql, params...)
+	if err != nil {
+		return fmt.Errorf("ask for %s: %w", what, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return fmt.Errorf("read %s: %w", what, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("ask for %s: %w", what, err)
+	}
+	return nil
+}
+
+// records reads rows as maps without what is unknown: zero values, empty
+// strings and lists, and a duration of -1.
+func records(ctx context.Context, db DB, what, sql string, params []any) ([]map[string]any, error) {
+	var out []map[string]any
+	err := each(ctx, db, what, sql, params, func(r driver.Rows) error {
+		types := r.ColumnTypes()
+		values := make([]any, len(types))
+		for i, t := range types {
+			values[i] = reflect.New(t.ScanType()).Interface()
+		}
+		if err := r.Scan(values...); err != nil {
+			return err
+		}
+		m := make(map[string]any, len(types))
+		for i, name := range r.Columns() {
+			v := reflect.ValueOf(values[i]).Elem()
+			for v.Kind() == reflect.Pointer && !v.IsNil() {
+				v = v.Elem()
+			}
+			if known(name, v) {
+				m[name] = printable(name, v)
+			}
+		}
+		out = append(out, m)
+		return nil
+	})
+	return out, err
+}
+
+func known(name string, v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Slice, reflect.Map, reflect.String:
+		if v.Kind() == reflect.String && (v.String() == "unknown" || v.String() == "none") {
+			return false
+		}
+		return v.Len() > 0
+	case reflect.Pointer:
+		return false
+	}
+	if name == "item" || strings.HasSuffix(name, "_partition") || strings.HasSuffix(name, "_offset") {
+		return true // zero is a place
+	}
+	if name == "duration_ns" && v.CanInt() {
+		return v.Int() >= 0
+	}
+	return !v.IsZero()
+}
+
+func printable(name string, v reflect.Value) any {
+	if t, ok := v.Interface().(time.Time); ok {
+		return Time{t}
+	}
+	if strings.HasSuffix(name, "_digest") && v.CanUint() {
+		return fmt.Sprintf("%016x", v.Uint())
+	}
+	return v.Interface()
+}
+
+// Time prints as RFC 3339 with nanoseconds, UTC.
+type Time struct{ time.Time }
+
+const timeLayout = "2006-01-02T15:04:05.000000000Z"
+
+// MarshalJSON is null for the zero time.
+func (t Time) MarshalJSON() ([]byte, error) {
+	if t.IsZero() {
+		return []byte("null"), nil
+	}
+	return []byte(`"` + t.UTC().Format(timeLayout) + `"`), nil
+}
+
+func (t Time) String() string { return t.UTC().Format(timeLayout) }

@@ -1,0 +1,77 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Hit is a run in which a term occurs.
+type Hit struct {
+	RunID   string `json:"run_id"`
+	RunKey  string `json:"run_key,omitempty"`
+	AgentID string `json:"agent_id,omitempty"`
+	Field   string `json:"field"` // where: run_key, request_id, trace_id, …
+	Calls   uint64 `json:"calls,omitempty"`
+	FirstAt Time   `json:"first_at"`
+	LastAt  Time   `json:"last_at"`
+}
+
+// Find says which runs have a term: as run id or key, request id, trace,
+// address, host, credential id, agent, principal, task or resource.
+func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
+	out := []Hit{}
+	params := []any{named("term", term)}
+	take := func(field string) func(driver.Rows) error {
+		return func(r driver.Rows) error {
+			h := Hit{Field: field}
+			err := r.Scan(&h.RunID, &h.RunKey, &h.AgentID, &h.Calls, &h.FirstAt.Time, &h.LastAt.Time)
+			out = append(out, h)
+			return err
+		}
+	}
+	for _, field := range []string{"run_key", "toString(run_id)", "agent_id", "credential_id", "principal_id", "task_id", "conversation_id"} {
+		name := field
+		if field == "toString(run_id)" {
+			name = "run_id"
+		}
+		sql := fmt.Sprintf("SELECT toString(run_id), run_key, agent_id, calls, started_at, last_at FROM runs WHERE %s = {term:String} ORDER BY last_at DESC LIMIT %d", field, limit)
+		if err := each(ctx, db, "runs by "+name, sql, params, take(name)); err != nil {
+			return nil, err
+		}
+	}
+	for _, field := range []string{"request_id", "trace_id", "client_ip", "host", "tool_name", "agent_asserted"} {
+		sql := fmt.Sprintf("SELECT toString(run_id) AS id, any(run_key), any(agent_id), count(), min(start_time), max(start_time) AS at FROM calls WHERE %s = {term:String} GROUP BY id ORDER BY at DESC LIMIT %d", field, limit)
+		if err := each(ctx, db, "calls by "+field, sql, params, take(field)); err != nil {
+			return nil, err
+		}
+	}
+	sql := fmt.Sprintf("SELECT toString(run_id) AS id, '', '', toUInt64(0), min(first_at), max(last_at) AS at FROM touches WHERE resource = {term:String} GROUP BY id ORDER BY at DESC LIMIT %d", limit)
+	return out, each(ctx, db, "touches", sql, params, take("resource"))
+}
+
+// StitchingRow is how many calls of a producer a rule bound.
+type StitchingRow struct {
+	Producer string  `json:"producer"`
+	Format   string  `json:"format"`
+	RunRule  string  `json:"run_rule"`
+	Calls    uint64  `json:"calls"`
+	Share    float64 `json:"share"` // of the producer's calls
+}
+
+// Stitching says how calls were bound to runs, by producer and rule.
+func Stitching(ctx context.Context, db DB, since, until time.Time) ([]StitchingRow, error) {
+	var w where
+	w.between("hour", "hour", since, until)
+	out := []StitchingRow{}
+	err := each(ctx, db, "stitching", `SELECT producer, format, toString(run_rule) AS rule, sum(calls) AS n, n / sum(n) OVER (PARTITION BY producer, format) AS share
+FROM stitching `+w.String()+` GROUP BY producer, format, rule ORDER BY producer, format, n DESC`, w.params, func(r driver.Rows) error {
+		var v StitchingRow
+		err := r.Scan(&v.Producer, &v.Format, &v.RunRule, &v.Calls, &v.Share)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}

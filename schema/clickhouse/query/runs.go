@@ -1,0 +1,202 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
+)
+
+// Run is a line of `flyball runs`.
+type Run struct {
+	RunID             string   `json:"run_id"`
+	RunKey            string   `json:"run_key,omitempty"`
+	Tenant            string   `json:"tenant"`
+	AgentID           string   `json:"agent_id,omitempty"`
+	AgentTrust        string   `json:"agent_trust,omitempty"`
+	PrincipalID       string   `json:"principal_id,omitempty"`
+	CredentialID      string   `json:"credential_id,omitempty"`
+	CallerKind        string   `json:"caller_kind,omitempty"`
+	RunRule           string   `json:"run_rule"`
+	RunConfidence     uint8    `json:"run_confidence"`
+	ParentRunID       string   `json:"parent_run_id,omitempty"`
+	TaskID            string   `json:"task_id,omitempty"`
+	StartedAt         Time     `json:"started_at"`
+	LastAt            Time     `json:"last_at"`
+	State             string   `json:"state"`
+	Calls             uint64   `json:"calls"`
+	Errors            uint64   `json:"errors"`
+	DistinctRoutes    uint32   `json:"distinct_routes"`
+	DistinctResources uint32   `json:"distinct_resources"`
+	Irreversible      uint64   `json:"irreversible"`
+	BytesOut          uint64   `json:"bytes_out"`
+	LateCalls         uint64   `json:"late_calls,omitempty"`
+	Score             *float64 `json:"score,omitempty"`
+	Level             string   `json:"level"`
+	Breaker           string   `json:"breaker,omitempty"`
+}
+
+// RunFilter limits runs; zero values do not.
+type RunFilter struct {
+	Agent        string
+	Since, Until time.Time
+	State        string // open, closed
+	MinLevel     string
+	Limit        int
+}
+
+const runColumns = `toString(run_id), run_key, tenant, agent_id, toString(agent_trust), principal_id, credential_id,
+toString(caller_kind), toString(run_rule), run_confidence, toString(parent_run_id), task_id, started_at, last_at, toString(state),
+calls, errors, distinct_routes, distinct_resources, irreversible, bytes_out, late_calls, score, toString(level), breaker`
+
+func scanRun(r driver.Rows) (Run, error) {
+	var v Run
+	err := r.Scan(&v.RunID, &v.RunKey, &v.Tenant, &v.AgentID, &v.AgentTrust, &v.PrincipalID, &v.CredentialID,
+		&v.CallerKind, &v.RunRule, &v.RunConfidence, &v.ParentRunID, &v.TaskID, &v.StartedAt.Time, &v.LastAt.Time, &v.State,
+		&v.Calls, &v.Errors, &v.DistinctRoutes, &v.DistinctResources, &v.Irreversible, &v.BytesOut, &v.LateCalls, &v.Score, &v.Level, &v.Breaker)
+	if v.ParentRunID == (schema.RunID{}).String() {
+		v.ParentRunID = ""
+	}
+	if v.AgentTrust == "none" {
+		v.AgentTrust = ""
+	}
+	if v.CallerKind == "unknown" {
+		v.CallerKind = ""
+	}
+	return v, err
+}
+
+// Runs lists runs, latest first.
+func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
+	var w where
+	if f.Agent != "" {
+		w.add("agent_id = {agent:String}", named("agent", f.Agent))
+	}
+	w.between("started_at", "last_at", f.Since, f.Until)
+	if f.State != "" {
+		w.add("state = {state:String}", named("state", f.State))
+	}
+	if f.MinLevel != "" {
+		w.add("level >= {level:String}", named("level", f.MinLevel))
+	}
+	if f.Limit <= 0 {
+		f.Limit = 100
+	}
+	return selectRuns(ctx, db, &w, fmt.Sprintf("ORDER BY last_at DESC, run_id LIMIT %d", f.Limit))
+}
+
+func selectRuns(ctx context.Context, db DB, w *where, tail string) ([]Run, error) {
+	out := []Run{}
+	err := each(ctx, db, "runs", "SELECT "+runColumns+" FROM runs "+w.String()+" "+tail, w.params, func(r driver.Rows) error {
+		v, err := scanRun(r)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}
+
+// ErrNotFound is wrapped by the error of a question about something unknown.
+var ErrNotFound = errors.New("not found")
+
+// Ambiguous says that a key names several runs.
+type Ambiguous struct {
+	Key        string
+	Candidates []Run
+}
+
+func (a *Ambiguous) Error() string {
+	return fmt.Sprintf("%q names %d runs: use the run id of one", a.Key, len(a.Candidates))
+}
+
+// Resolve finds the run that an id, an unambiguous beginning of one, or a run
+// key names.
+func Resolve(ctx context.Context, db DB, term string) (Run, error) {
+	var w where
+	if id, err := schema.ParseRunID(term); err == nil {
+		w.add("run_id = {id:UUID}", named("id", id.String()))
+	} else {
+		w.add("(run_key = {key:String} OR length({key:String}) >= 8 AND startsWith(toString(run_id), {key:String}))", named("key", term))
+	}
+	runs, err := selectRuns(ctx, db, &w, "ORDER BY last_at DESC, run_id LIMIT 50")
+	switch {
+	case err != nil:
+		return Run{}, err
+	case len(runs) == 1:
+		return runs[0], nil
+	case len(runs) > 1:
+		return Run{}, &Ambiguous{term, runs}
+	}
+	return Run{}, fmt.Errorf("run %q: %w", term, ErrNotFound)
+}
+
+// Near are the runs whose keys look most like a term, for who mistyped one.
+func Near(ctx context.Context, db DB, term string, limit int) ([]Run, error) {
+	var w where
+	w.add("run_key != ''")
+	w.params = append(w.params, named("term", term))
+	return selectRuns(ctx, db, &w, fmt.Sprintf("ORDER BY ngramDistance(run_key, {term:String}), last_at DESC LIMIT %d", limit))
+}
+
+// RunReport is one run in full.
+type RunReport struct {
+	Run
+	Identity   map[string]any   `json:"identity"`
+	CallList   []map[string]any `json:"calls"`
+	Scores     []map[string]any `json:"scores"`
+	Findings   []map[string]any `json:"findings"`
+	Decisions  []map[string]any `json:"decisions"`
+	LinkedRuns []LinkedRun      `json:"linked_runs"`
+	// TotalCalls is how many calls the run has; CallList may be cut.
+	TotalCalls uint64 `json:"total_calls"`
+}
+
+// LinkedRun is another run that this one hangs together with.
+type LinkedRun struct {
+	RunID string `json:"run_id"`
+	How   string `json:"how"` // parent, child, trace
+}
+
+// RunInFull reads a run, its calls in order and the runs that are linked to it.
+func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
+	id := []any{named("id", run.RunID)}
+	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{}, Decisions: []map[string]any{}, LinkedRuns: []LinkedRun{}}
+	var err error
+	if rep.CallList, err = records(ctx, db, "calls of the run", fmt.Sprintf(
+		"SELECT * FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit),
+		append(id, named("tenant", run.Tenant))); err != nil {
+		return nil, err
+	}
+	identity, err := records(ctx, db, "identity of the run", `SELECT agent_id, agent_name, agent_version, agent_source, agent_trust, agent_asserted,
+credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust, conversation_id, actor
+FROM runs WHERE run_id = {id:UUID}`, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(identity) > 0 {
+		rep.Identity = identity[0]
+	}
+	for table, into := range map[string]*[]map[string]any{"scores": &rep.Scores, "findings": &rep.Findings, "decisions": &rep.Decisions} {
+		rows, err := records(ctx, db, table, "SELECT * FROM "+table+" WHERE run_id = {id:UUID}", id)
+		if err != nil {
+			return nil, err
+		}
+		if rows != nil {
+			*into = rows
+		}
+	}
+	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
+SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE run_id = {id:UUID} AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
+UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
+UNION ALL SELECT DISTINCT run_id, 'trace' FROM trace_calls WHERE run_id != {id:UUID} AND trace_id IN (SELECT trace_id FROM trace_calls WHERE run_id = {id:UUID})
+) ORDER BY how, linked LIMIT 1000`, id, func(r driver.Rows) error {
+		var l LinkedRun
+		err := r.Scan(&l.RunID, &l.How)
+		rep.LinkedRuns = append(rep.LinkedRuns, l)
+		return err
+	})
+	return rep, err
+}

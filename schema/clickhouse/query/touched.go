@@ -1,0 +1,288 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Subject is whose touched set is asked for.
+type Subject struct {
+	Kind  string `json:"kind"` // run, agent, credential, principal, resource
+	Value string `json:"value"`
+}
+
+// Touched answers what exactly a subject touched.
+type Touched struct {
+	Subject   Subject           `json:"subject"`
+	Run       *Run              `json:"run,omitempty"`
+	Since     Time              `json:"since"`
+	Until     Time              `json:"until"`
+	Calls     uint64            `json:"calls"`
+	Complete  bool              `json:"complete"`
+	Caveats   []string          `json:"caveats"`
+	Resources []TouchedResource `json:"resources"`
+	Totals    Totals            `json:"totals"`
+}
+
+// TouchedResource is what was done to one resource by one route.
+type TouchedResource struct {
+	Resource      string   `json:"resource"`
+	Type          string   `json:"type"`
+	Method        string   `json:"method,omitempty"`
+	Route         string   `json:"route,omitempty"`
+	Effect        string   `json:"effect"`
+	Reversibility string   `json:"reversibility"`
+	Calls         uint64   `json:"calls"`
+	OK            uint64   `json:"ok"`
+	Failed        uint64   `json:"failed"`
+	Denied        uint64   `json:"denied"`
+	BytesOut      uint64   `json:"bytes_out"`
+	FirstAt       Time     `json:"first_at"`
+	LastAt        Time     `json:"last_at"`
+	Runs          []string `json:"runs"`
+	Via           []string `json:"via"`
+}
+
+// Totals are calls by what they did and by whether it can be undone.
+type Totals struct {
+	ByEffect        map[string]uint64 `json:"by_effect"`
+	ByReversibility map[string]uint64 `json:"by_reversibility"`
+}
+
+// Window limits a question about an agent, a credential, a principal or a resource.
+type Window struct{ Since, Until time.Time }
+
+// maxResourceRuns is how many runs a question about a resource looks into.
+const maxResourceRuns = 1000
+
+// TouchedBy answers for a subject. For a run, Value is a run id.
+func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*Touched, error) {
+	t := &Touched{Subject: s, Run: run, Since: Time{win.Since}, Until: Time{win.Until}, Caveats: []string{}, Resources: []TouchedResource{},
+		Totals: Totals{ByEffect: map[string]uint64{}, ByReversibility: map[string]uint64{}}}
+	var own where
+	switch s.Kind {
+	case "run":
+		own.add("tenant = {tenant:String} AND run_id = {id:UUID}", named("tenant", run.Tenant), named("id", run.RunID))
+	case "agent", "credential", "principal":
+		own.add(fmt.Sprintf("(tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}) AND %[1]s_id = {value:String}", s.Kind), named("value", s.Value))
+	case "resource":
+		runs, err := resourceRuns(ctx, db, s.Value, win)
+		if err != nil {
+			return nil, err
+		}
+		if len(runs) > maxResourceRuns {
+			runs = runs[:maxResourceRuns]
+			t.caveat("only the %d newest runs that touched it were looked into", maxResourceRuns)
+		}
+		if len(runs) == 0 {
+			t.Complete = true
+			return t, nil
+		}
+		own.add("run_id IN (" + uuids(runs) + ")")
+		own.add("has(resources, {value:String})", named("value", s.Value))
+	default:
+		return nil, fmt.Errorf("subject %q is none of run, agent, credential, principal, resource", s.Kind)
+	}
+	own.between("start_time", "start_time", win.Since, win.Until)
+	if err := t.own(ctx, db, &own, s); err != nil {
+		return nil, err
+	}
+	if s.Kind == "run" {
+		if err := t.downstream(ctx, db, run); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.doubts(ctx, db, &own); err != nil {
+		return nil, err
+	}
+	t.order()
+	t.Complete = len(t.Caveats) == 0
+	return t, nil
+}
+
+func (t *Touched) caveat(format string, args ...any) {
+	t.Caveats = append(t.Caveats, fmt.Sprintf(format, args...))
+}
+
+func resourceRuns(ctx context.Context, db DB, resource string, win Window) ([]string, error) {
+	var w where
+	w.add("resource = {resource:String}", named("resource", resource))
+	w.between("first_at", "last_at", win.Since, win.Until)
+	var out []string
+	err := each(ctx, db, "runs that touched the resource", fmt.Sprintf(
+		"SELECT toString(run_id), max(last_at) AS at FROM touches %s GROUP BY run_id ORDER BY at DESC LIMIT %d", w.String(), maxResourceRuns+1), w.params, func(r driver.Rows) error {
+		var id string
+		var at time.Time
+		err := r.Scan(&id, &at)
+		out = append(out, id)
+		return err
+	})
+	return out, err
+}
+
+func uuids(ids []string) string {
+	return "toUUID('" + strings.Join(ids, "'), toUUID('") + "')"
+}
+
+const touchedGroups = `arrayJoin(if(empty(resources), ['%s'], resources)) AS resource, method, route, toString(effect) AS did, toString(reversibility) AS undo,
+count() AS n, countIf(outcome IN ('ok', 'unknown')) AS good, countIf(outcome = 'denied') AS refused, sum(bytes_out) AS bytes,
+min(start_time) AS first_at, max(start_time) AS last_at, groupUniqArray(20)(toString(run_id)) AS runs`
+
+// own are the calls that the subject made itself.
+func (t *Touched) own(ctx context.Context, db DB, w *where, s Subject) error {
+	err := each(ctx, db, "touched resources", "SELECT "+fmt.Sprintf(touchedGroups, "")+" FROM calls "+w.String()+
+		" GROUP BY resource, method, route, did, undo", w.params, func(r driver.Rows) error {
+		v, err := scanTouched(r)
+		if err == nil && (s.Kind != "resource" || v.Resource == s.Value) {
+			t.Resources = append(t.Resources, v)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return each(ctx, db, "totals", "SELECT toString(effect) AS did, toString(reversibility) AS undo, count() AS n, min(start_time), max(start_time) FROM calls "+w.String()+" GROUP BY did, undo", w.params, func(r driver.Rows) error {
+		var effect, undo string
+		var n uint64
+		var first, last time.Time
+		if err := r.Scan(&effect, &undo, &n, &first, &last); err != nil {
+			return err
+		}
+		t.count(effect, undo, n)
+		if t.Since.IsZero() || first.Before(t.Since.Time) {
+			t.Since = Time{first}
+		}
+		if last.After(t.Until.Time) {
+			t.Until = Time{last}
+		}
+		return nil
+	})
+}
+
+func (t *Touched) count(effect, undo string, n uint64) {
+	t.Calls += n
+	t.Totals.ByEffect[effect] += n
+	t.Totals.ByReversibility[undo] += n
+}
+
+func scanTouched(r driver.Rows, more ...any) (TouchedResource, error) {
+	var v TouchedResource
+	v.Via = []string{}
+	err := r.Scan(append([]any{&v.Resource, &v.Method, &v.Route, &v.Effect, &v.Reversibility, &v.Calls, &v.OK, &v.Denied, &v.BytesOut,
+		&v.FirstAt.Time, &v.LastAt.Time, &v.Runs}, more...)...)
+	v.Failed = v.Calls - v.OK - v.Denied
+	v.Type, _, _ = strings.Cut(v.Resource, ":")
+	if v.Resource == "" {
+		v.Resource, v.Type = "?:?", "?"
+	}
+	sort.Strings(v.Runs)
+	return v, err
+}
+
+// downstream are calls that other services made in the run's traces: they are
+// part of what it touched. A call that the run made itself, seen once more by
+// the service that answered it, is not a second one.
+func (t *Touched) downstream(ctx context.Context, db DB, run *Run) error {
+	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
+	const traces = `(SELECT DISTINCT trace_id FROM trace_calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} LIMIT 10000)`
+	var linked []string
+	if err := each(ctx, db, "runs of the same traces", `SELECT DISTINCT toString(run_id) FROM trace_calls WHERE tenant = {tenant:String} AND run_id != {id:UUID} AND trace_id IN `+traces+` LIMIT 1001`, params, func(r driver.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		linked = append(linked, id)
+		return err
+	}); err != nil || len(linked) == 0 {
+		return err
+	}
+	if len(linked) > 1000 {
+		linked = linked[:1000]
+		t.caveat("more than 1000 other runs share its traces; 1000 were looked into")
+	}
+	sql := "SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
+FROM calls WHERE tenant = {tenant:String} AND run_id IN (` + uuids(linked) + `)
+AND trace_id IN (SELECT lower(hex(trace_id)) FROM ` + traces + `)
+AND (trace_id, method, path) NOT IN (SELECT trace_id, method, path FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '')
+GROUP BY resource, method, route, did, undo`
+	return each(ctx, db, "calls made on the run's behalf", sql, params, func(r driver.Rows) error {
+		var via []string
+		v, err := scanTouched(r, &via)
+		if err != nil {
+			return err
+		}
+		sort.Strings(via)
+		v.Via = via
+		t.Resources = append(t.Resources, v)
+		t.count(v.Effect, v.Reversibility, v.Calls)
+		return nil
+	})
+}
+
+// doubts are the reasons why the report may not be the whole truth.
+func (t *Touched) doubts(ctx context.Context, db DB, w *where) error {
+	if t.Calls == 0 {
+		return nil
+	}
+	var unlogged, sampled, late, unsure, overflow uint64
+	err := each(ctx, db, "doubts", `SELECT countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r, ':?'), resources))),
+countIf(sample_weight > 1), countIf(late), countIf(run_confidence < 60), countIf(run_rule = 'overflow') FROM calls `+w.String(), w.params, func(r driver.Rows) error {
+		return r.Scan(&unlogged, &sampled, &late, &unsure, &overflow)
+	})
+	if err != nil {
+		return err
+	}
+	if unlogged > 0 {
+		t.caveat("resource_not_logged: %d calls that change something do not say what they changed (the body was not logged)", unlogged)
+	}
+	if sampled > 0 {
+		t.caveat("sampled_source: %d calls came from a source that logs a sample; more happened than is listed", sampled)
+	}
+	if overflow > 0 {
+		t.caveat("overflow: %d calls were bound to a shared run because their actor opened too many runs", overflow)
+	}
+	if unsure > overflow {
+		t.caveat("low_stitching_confidence: %d calls were bound by time alone (no run id, trace or conversation)", unsure-overflow)
+	}
+	if late > 0 {
+		t.caveat("late_data: %d calls came later than 5 minutes after their time; more may come", late)
+	}
+	var letters uint64
+	// Dead letters carry Kafka's time: a margin covers shipping.
+	since, until := t.Since.Add(-time.Minute), t.Until.Add(10*time.Minute)
+	var dw where
+	dw.between("at", "at", since, until)
+	err = each(ctx, db, "dead letters", "SELECT count() FROM dead_letters "+dw.String(), dw.params, func(r driver.Rows) error { return r.Scan(&letters) })
+	if err == nil && letters > 0 {
+		t.caveat("dead_letters: %d items in the window could not be read; calls may be among them", letters)
+	}
+	return err
+}
+
+var danger = map[string]int{"irreversible": 0, "compensable": 1, "reversible": 2, "unknown": 3, "read_only": 4}
+
+// order puts the most dangerous first.
+func (t *Touched) order() {
+	sort.SliceStable(t.Resources, func(i, j int) bool {
+		a, b := &t.Resources[i], &t.Resources[j]
+		if danger[a.Reversibility] != danger[b.Reversibility] {
+			return danger[a.Reversibility] < danger[b.Reversibility]
+		}
+		if a.Calls != b.Calls {
+			return a.Calls > b.Calls
+		}
+		if a.Resource != b.Resource {
+			return a.Resource < b.Resource
+		}
+		return a.Method+a.Route < b.Method+b.Route
+	})
+}
+
+// Lagging adds the caveat of parts that have not come as far as the report's end.
+func (t *Touched) Lagging(what string) {
+	t.Caveats = append([]string{"ingest_lag: " + what + "; calls may be missing"}, t.Caveats...)
+	t.Complete = false
+}
