@@ -1,0 +1,186 @@
+package config
+
+import (
+	"time"
+)
+
+// Config is everything that can be set. The YAML keys are the environment's
+// names too: FLYBALL_KAFKA_LISTEN is kafka.listen.
+type Config struct {
+	Tenant        string     `yaml:"tenant"`
+	Data          string     `yaml:"data"` // embedded parts keep their files here
+	Kafka         Kafka      `yaml:"kafka"`
+	ClickHouse    ClickHouse `yaml:"clickhouse"`
+	Control       Control    `yaml:"control"`
+	Check         Check      `yaml:"check"`
+	Metrics       Listener   `yaml:"metrics"`
+	SecretKeyFile string     `yaml:"secret_key_file"` // HMAC key of the deployment; `up` makes one under data
+	Detect        Detect     `yaml:"detect"`
+	Routes        []Route    `yaml:"routes"`
+	Agents        []Agent    `yaml:"agents"`
+	Alerts        Alerts     `yaml:"alerts"`
+}
+
+// Alerts are read by the alert role.
+type Alerts struct {
+	Receivers []map[string]any `yaml:"receivers"`
+	Routes    []map[string]any `yaml:"routes"`
+}
+
+// Kafka says where the log is. Without brokers the embedded one starts.
+type Kafka struct {
+	Brokers    []string `yaml:"brokers"`
+	Listen     string   `yaml:"listen"`
+	Sync       bool     `yaml:"sync"`       // embedded: fsync before acknowledging
+	Partitions int      `yaml:"partitions"` // of flyball.calls, fixed at creation
+	TLS        TLS      `yaml:"tls"`
+	SASL       SASL     `yaml:"sasl"`
+	Inputs     []Input  `yaml:"inputs"`
+}
+
+// TLS of a client connection; empty is plain text.
+type TLS struct {
+	CA   string `yaml:"ca"`
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// SASL of the Kafka client.
+type SASL struct {
+	Mechanism    string `yaml:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
+	User         string `yaml:"user"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+// Input is a topic to read.
+type Input struct {
+	Topic    string `yaml:"topic"`
+	Format   string `yaml:"format"`
+	Signal   string `yaml:"signal"`
+	Timezone string `yaml:"timezone"`
+}
+
+// ClickHouse says where calls are stored. Without addresses the embedded
+// engine starts. Addresses are of ClickHouse's HTTP interface.
+type ClickHouse struct {
+	Addr         []string `yaml:"addr"`
+	Listen       string   `yaml:"listen"`
+	Database     string   `yaml:"database"`
+	User         string   `yaml:"user"`
+	PasswordFile string   `yaml:"password_file"`
+	TLS          TLS      `yaml:"tls"`
+	Cluster      string   `yaml:"cluster"`
+}
+
+// Control is the listener for operators and tools.
+type Control struct {
+	Listen string  `yaml:"listen"`
+	Tokens []Token `yaml:"tokens"`
+}
+
+// Token lets a tool in.
+type Token struct {
+	Name  string `yaml:"name"`
+	Role  string `yaml:"role"` // viewer, responder, admin, orchestrator
+	Value Secret `yaml:"value_file"`
+}
+
+// Check is the listener for gateways.
+type Check struct {
+	Listen    string `yaml:"listen"`
+	GRPC      string `yaml:"grpc"`
+	TLS       TLS    `yaml:"tls"`
+	TokenFile string `yaml:"token_file"`
+}
+
+// Listener is an address.
+type Listener struct {
+	Listen string `yaml:"listen"`
+}
+
+// Detect bounds what a partition remembers and paces what it writes.
+type Detect struct {
+	Mode              string   `yaml:"mode"` // observe
+	Armed             []string `yaml:"armed"`
+	FalseTripsPer1000 float64  `yaml:"false_trips_per_1000"`
+
+	MaxOpenRunsPerActor int      `yaml:"max_open_runs_per_actor"`
+	MaxOpenRuns         int      `yaml:"max_open_runs"` // of the process, over all partitions
+	MaxActors           int      `yaml:"max_actors"`
+	SessionGap          Duration `yaml:"session_gap"`
+	ConversationGap     Duration `yaml:"conversation_gap"`
+	RunGap              Duration `yaml:"run_gap"`
+	Lateness            Duration `yaml:"lateness"`
+	CheckpointEvery     Duration `yaml:"checkpoint_every"`
+}
+
+// Route is an operator's route.
+type Route struct {
+	Method        string   `yaml:"method"`
+	Template      string   `yaml:"template"`
+	Effect        string   `yaml:"effect"`
+	Reversibility string   `yaml:"reversibility"`
+	Resources     []string `yaml:"resources"` // parameters that name resources: "order_id:order"
+	OpenAPI       string   `yaml:"openapi"`
+}
+
+// Agent is a line of the registry: which agent a credential belongs to.
+type Agent struct {
+	ID         string   `yaml:"id"`
+	Credential string   `yaml:"credential"`
+	SPIFFE     string   `yaml:"spiffe"`
+	Consumer   string   `yaml:"consumer"`
+	Owner      string   `yaml:"owner"`
+	Tags       []string `yaml:"tags"`
+}
+
+// Default is the only source of defaults.
+func Default() Config {
+	return Config{
+		Tenant: "default",
+		Data:   "flyball-data",
+		Kafka: Kafka{Listen: "127.0.0.1:9092", Partitions: 8, Inputs: []Input{
+			{Topic: "gateway-logs", Format: "auto"},
+			{Topic: "otlp_spans", Format: "otlp_proto", Signal: "traces"},
+			{Topic: "otlp_logs", Format: "otlp_proto", Signal: "logs"},
+		}},
+		ClickHouse: ClickHouse{Listen: "127.0.0.1:8123", Database: "flyball"},
+		Control:    Control{Listen: "127.0.0.1:7171"},
+		Check:      Check{Listen: "127.0.0.1:7172", GRPC: "127.0.0.1:7173"},
+		Metrics:    Listener{Listen: "127.0.0.1:7174"},
+		Detect: Detect{
+			Mode: "observe", FalseTripsPer1000: 1,
+			MaxOpenRunsPerActor: 2000, MaxOpenRuns: 400_000, MaxActors: 400_000,
+			SessionGap: Duration(10 * time.Minute), ConversationGap: Duration(30 * time.Minute), RunGap: Duration(30 * time.Minute),
+			Lateness: Duration(5 * time.Minute), CheckpointEvery: Duration(30 * time.Second),
+		},
+	}
+}
+
+// Secret is a value that never prints.
+type Secret string
+
+func (s Secret) String() string               { return "<secret>" }
+func (s Secret) GoString() string             { return "<secret>" }
+func (s Secret) MarshalYAML() (any, error)    { return "<secret>", nil }
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"<secret>"`), nil }
+
+// Duration is a duration written as Go writes it: 15m.
+type Duration time.Duration
+
+func (d Duration) String() string            { return time.Duration(d).String() }
+func (d Duration) MarshalYAML() (any, error) { return d.String(), nil }
+func (d *Duration) UnmarshalYAML(read func(any) error) error {
+	var s string
+	if err := read(&s); err != nil {
+		return err
+	}
+	return d.UnmarshalText([]byte(s))
+}
+
+// UnmarshalText reads a duration.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	*d = Duration(v)
+	return err
+}

@@ -1,0 +1,159 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"flyball/schema"
+)
+
+// Formats that an input may have.
+var Formats = []string{"auto", "otlp_proto", "otlp_json", "envoy_json", "envoy_text", "istio_text", "nginx_json"}
+
+// Validate names the key, the value and the rule that it breaks. roles are the
+// ones that are to start; none checks what all have in common.
+func (c Config) Validate(roles ...string) error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Tenant == "" {
+		bad("tenant: empty; name the tenant that calls belong to")
+	}
+	if c.Kafka.Partitions < 1 || c.Kafka.Partitions > 4096 {
+		bad("kafka.partitions: %d is not within 1 and 4096", c.Kafka.Partitions)
+	}
+	if c.Kafka.Sync && len(c.Kafka.Brokers) > 0 {
+		bad("kafka.sync is true and kafka.brokers is set: sync is about the embedded broker, which does not start; remove one")
+	}
+	if c.ClickHouse.Cluster != "" && len(c.ClickHouse.Addr) == 0 {
+		bad("clickhouse.cluster is %q and clickhouse.addr is empty: the embedded engine is no cluster; set clickhouse.addr", c.ClickHouse.Cluster)
+	}
+	if c.ClickHouse.Database == "" {
+		bad("clickhouse.database: empty; name a database")
+	}
+	if len(c.Kafka.Inputs) == 0 {
+		bad("kafka.inputs: empty; name at least one topic to read")
+	}
+	seen := map[string]bool{}
+	for i, in := range c.Kafka.Inputs {
+		at := fmt.Sprintf("kafka.inputs[%d]", i)
+		switch {
+		case in.Topic == "":
+			bad("%s.topic: empty", at)
+		case strings.HasPrefix(in.Topic, "flyball."):
+			bad("%s.topic: %s is a topic of Flyball's own", at, in.Topic)
+		case seen[in.Topic]:
+			bad("%s.topic: %s is read twice", at, in.Topic)
+		}
+		seen[in.Topic] = true
+		if in.Format == "" || !slices.Contains(Formats, in.Format) {
+			bad("%s.format: %q is none of %s", at, in.Format, strings.Join(Formats, ", "))
+		}
+		if !slices.Contains([]string{"", "traces", "logs"}, in.Signal) {
+			bad("%s.signal: %q is none of traces, logs", at, in.Signal)
+		}
+	}
+	c.validateListeners(bad)
+	c.validateDetect(bad)
+	for i, r := range c.Routes {
+		var e schema.Effect
+		if r.Effect != "" && e.UnmarshalText([]byte(r.Effect)) != nil {
+			bad("routes[%d].effect: %q is none of %s", i, r.Effect, strings.Join(schema.EffectWords, ", "))
+		}
+		var v schema.Reversibility
+		if r.Reversibility != "" && v.UnmarshalText([]byte(r.Reversibility)) != nil {
+			bad("routes[%d].reversibility: %q is none of %s", i, r.Reversibility, strings.Join(schema.ReversibilityWords, ", "))
+		}
+		if (r.Template == "") == (r.OpenAPI == "") {
+			bad("routes[%d]: set either template or openapi", i)
+		}
+	}
+	for key, file := range map[string]string{
+		"secret_key_file": c.SecretKeyFile, "kafka.tls.ca": c.Kafka.TLS.CA, "kafka.tls.cert": c.Kafka.TLS.Cert, "kafka.tls.key": c.Kafka.TLS.Key,
+		"kafka.sasl.password_file": c.Kafka.SASL.PasswordFile, "clickhouse.password_file": c.ClickHouse.PasswordFile, "clickhouse.tls.ca": c.ClickHouse.TLS.CA,
+		"check.token_file": c.Check.TokenFile,
+	} {
+		if file == "" {
+			continue
+		}
+		if f, err := os.Open(file); err != nil {
+			bad("%s: %w", key, err)
+		} else {
+			f.Close()
+		}
+	}
+	for _, role := range roles {
+		if role == "up" {
+			continue
+		}
+		if len(c.Kafka.Brokers) == 0 {
+			bad("kafka.brokers: empty; the role %s alone needs an outside Kafka (flyball up starts an embedded one)", role)
+		}
+		if role == "store" && len(c.ClickHouse.Addr) == 0 {
+			bad("clickhouse.addr: empty; the role store alone needs an outside ClickHouse (flyball up starts an embedded one)")
+		}
+		if role == "ingest" && c.SecretKeyFile == "" {
+			bad("secret_key_file: empty; the role ingest alone needs the deployment's key (flyball up makes one at %s/secret.key)", c.Data)
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+func (c Config) validateListeners(bad func(string, ...any)) {
+	listeners := map[string]string{"control.listen": c.Control.Listen, "check.listen": c.Check.Listen, "check.grpc": c.Check.GRPC, "metrics.listen": c.Metrics.Listen}
+	if len(c.Kafka.Brokers) == 0 {
+		listeners["kafka.listen"] = c.Kafka.Listen
+	}
+	if len(c.ClickHouse.Addr) == 0 {
+		listeners["clickhouse.listen"] = c.ClickHouse.Listen
+	}
+	keys := make([]string, 0, len(listeners))
+	for k := range listeners {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	taken := map[string]string{}
+	for _, k := range keys {
+		host, port, err := net.SplitHostPort(listeners[k])
+		if err != nil {
+			bad("%s: %q is not host:port", k, listeners[k])
+			continue
+		}
+		if other := taken[listeners[k]]; other != "" && port != "0" {
+			bad("%s and %s are both %s: each needs an address of its own", other, k, listeners[k])
+		}
+		taken[listeners[k]] = k
+		ip := net.ParseIP(host)
+		loopback := host == "localhost" || ip != nil && ip.IsLoopback()
+		if strings.HasPrefix(k, "check.") && !loopback && c.Check.TokenFile == "" && c.Check.TLS.CA == "" {
+			bad("%s: %s is not loopback, and neither check.tls.ca nor check.token_file is set: gateways must authenticate", k, listeners[k])
+		}
+	}
+}
+
+func (c Config) validateDetect(bad func(string, ...any)) {
+	d := c.Detect
+	if d.Mode != "observe" {
+		bad("detect.mode: %q; observe is the only mode until breakers exist", d.Mode)
+	}
+	for key, v := range map[string]int{"max_open_runs_per_actor": d.MaxOpenRunsPerActor, "max_open_runs": d.MaxOpenRuns, "max_actors": d.MaxActors} {
+		if v < 1 {
+			bad("detect.%s: %d must be at least 1", key, v)
+		}
+	}
+	if d.MaxOpenRunsPerActor > d.MaxOpenRuns {
+		bad("detect.max_open_runs_per_actor is %d and detect.max_open_runs is %d: one actor may not have more than all", d.MaxOpenRunsPerActor, d.MaxOpenRuns)
+	}
+	for key, v := range map[string]Duration{"session_gap": d.SessionGap, "conversation_gap": d.ConversationGap, "run_gap": d.RunGap, "checkpoint_every": d.CheckpointEvery} {
+		if v <= 0 {
+			bad("detect.%s: %s must be above 0", key, v)
+		}
+	}
+	if d.Lateness < 0 {
+		bad("detect.lateness: %s must not be negative", d.Lateness)
+	}
+}
