@@ -1,0 +1,73 @@
+package broker
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// clean deletes what all readers of a topic have committed. A partition that
+// one of them has not committed anything of is left alone.
+func (b *Broker) clean() {
+	committed := map[string]map[string]map[int32]int64{}
+	for topic, groups := range b.opt.Readers {
+		info := b.cluster.TopicInfo(topic)
+		if info == nil {
+			continue
+		}
+		kept := int64(0)
+		for _, p := range b.cluster.PartitionInfos(topic) {
+			low, ok := int64(-1), true
+			for _, g := range groups {
+				if committed[g] == nil {
+					committed[g] = offsetsOf(b.cluster.GroupInfo(g))
+				}
+				at, has := committed[g][topic][p.Partition]
+				if ok = ok && has; !ok {
+					break
+				}
+				if low < 0 || at < low {
+					low = at
+				}
+			}
+			if ok && low > p.LogStartOffset {
+				if err := b.cluster.DeleteRecords(topic, p.Partition, min(low, p.HighWatermark)); err != nil {
+					b.log.Warn("janitor could not delete", "topic", topic, "partition", p.Partition, "below", low, "error", err)
+				} else {
+					b.m.deleted.Add(float64(low - p.LogStartOffset))
+				}
+			}
+			kept += p.HighWatermark - max(low, p.LogStartOffset)
+		}
+		b.m.unread.WithLabelValues(topic).Set(float64(kept))
+	}
+}
+
+func offsetsOf(g *kfake.GroupInfo) map[string]map[int32]int64 {
+	out := map[string]map[int32]int64{}
+	if g == nil {
+		return out
+	}
+	for t, parts := range g.Commits {
+		out[t] = map[int32]int64{}
+		for p, c := range parts {
+			out[t][p] = c.Offset
+		}
+	}
+	return out
+}
+
+type metrics struct {
+	opened  prometheus.Gauge
+	deleted prometheus.Counter
+	unread  *prometheus.GaugeVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		opened:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_broker_open_seconds", Help: "Time the embedded broker took to open its directory."}),
+		deleted: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_broker_deleted_records_total", Help: "Records deleted after every reader had committed them."}),
+		unread:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_broker_unread_records", Help: "Records that some reader has not committed, by topic of Flyball's and its inputs."}, []string{"topic"}),
+	}
+	r.MustRegister(m.opened, m.deleted, m.unread)
+	return m
+}
