@@ -13,6 +13,7 @@ type DeadLetter struct {
 	SourceTopic     string
 	SourcePartition int32
 	SourceOffset    int64
+	SourceAt        int64 // Kafka time of the record the item came in, Unix ns; 0 unknown
 	Item            uint32
 	Size            uint64
 }
@@ -38,6 +39,7 @@ func deadLettersColumns() []column[DeadLetter] {
 		word("source_topic", func(d *DeadLetter) string { return d.SourceTopic }),
 		num("source_partition", "Int32", func(d *DeadLetter) int32 { return d.SourcePartition }).with(constant),
 		num("source_offset", "Int64", func(d *DeadLetter) int64 { return d.SourceOffset }).with(clock),
+		clockNs("source_at", func(d *DeadLetter) int64 { return d.SourceAt }),
 		num("item", "UInt32", func(d *DeadLetter) uint32 { return d.Item }).with(amount),
 		num("size", "UInt64", func(d *DeadLetter) uint64 { return d.Size }).with(amount),
 	}

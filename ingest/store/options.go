@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"flyball/schema/clickhouse"
+)
+
+// Database is what the store needs of ClickHouse.
+type Database interface {
+	InsertNative(ctx context.Context, table string, blocks ...[]byte) error
+	Progress(ctx context.Context) ([]clickhouse.Progress, error)
+}
+
+// Aside keeps a journal record, or one block of it, that cannot be stored. It
+// returns once that is durable.
+type Aside interface {
+	PutAside(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error
+}
+
+// Options of the store.
+type Options struct {
+	// A batch is inserted when it has MaxRows rows or MaxBytes bytes, or is
+	// MaxAge old. While the store is behind, Behind times as much.
+	MaxRows  int
+	MaxBytes int
+	MaxAge   time.Duration
+	Behind   int
+	// Backoff between attempts while ClickHouse is away, doubled up to MaxBackoff.
+	Backoff, MaxBackoff time.Duration
+	// Drain is how long the last batch may take after the end was asked for.
+	Drain time.Duration
+	// Aside is where unreadable journal records go; nil only counts them.
+	Aside Aside
+	// Stage, when set, is told of each point between two durable writes.
+	Stage func(stage string)
+	Now   func() time.Time
+}
+
+// DefaultOptions is the documented behaviour.
+func DefaultOptions() Options {
+	return Options{
+		MaxRows: 100_000, MaxBytes: 32 << 20, MaxAge: time.Second, Behind: 3,
+		Backoff: 100 * time.Millisecond, MaxBackoff: 5 * time.Second, Drain: 10 * time.Second,
+		Stage: func(string) {}, Now: time.Now,
+	}
+}
+
+// Validate names the option, its value and the rule.
+func (o Options) Validate() error {
+	switch {
+	case o.MaxRows < 1:
+		return fmt.Errorf("store: MaxRows is %d, want at least 1", o.MaxRows)
+	case o.MaxBytes < 1:
+		return fmt.Errorf("store: MaxBytes is %d, want at least 1", o.MaxBytes)
+	case o.MaxAge <= 0:
+		return fmt.Errorf("store: MaxAge is %s, want more than 0", o.MaxAge)
+	case o.Behind < 1:
+		return fmt.Errorf("store: Behind is %d, want at least 1", o.Behind)
+	case o.Backoff <= 0 || o.MaxBackoff < o.Backoff:
+		return fmt.Errorf("store: Backoff %s must be above 0 and at most MaxBackoff %s", o.Backoff, o.MaxBackoff)
+	case o.Now == nil || o.Stage == nil:
+		return fmt.Errorf("store: start from DefaultOptions")
+	}
+	return nil
+}
