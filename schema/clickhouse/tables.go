@@ -131,3 +131,18 @@ func baselinesSpecs() []Spec {
 		{"body", "String", "ZSTD(3)"},
 	}
 }
+
+// TableNames are the names of the tables, in the order they are made.
+func TableNames() []string {
+	var out []string
+	for _, t := range tables() {
+		out = append(out, t.name)
+	}
+	return out
+}
+
+// Columns are the columns of a table, in order.
+func Columns(tableName string) ([]Spec, error) {
+	t, err := tableNamed(tableName)
+	return t.specs, err
+}

@@ -1,22 +1,12 @@
 package storage
 
 import (
-	"fmt"
-	"os"
-	"strings"
 	"testing"
+
+	"flyball/cmd/internal/embedded/engine/enginetest"
 )
 
 func server(t testing.TB) string {
 	t.Helper()
-	if addr := os.Getenv("FLYBALL_TEST_CLICKHOUSE"); addr != "" {
-		return addr
-	}
-	why := "set FLYBALL_TEST_CLICKHOUSE"
-	if r := os.Getenv("FLYBALL_REQUIRE_TIERS"); strings.Contains(r, "engine") || strings.Contains(r, "all") {
-		t.Fatalf("tier engine is required: %s", why)
-	}
-	fmt.Printf("SKIPPED TIER engine: %s\n", why)
-	t.SkipNow()
-	return ""
+	return enginetest.Start(t)
 }
