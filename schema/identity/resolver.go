@@ -1,0 +1,319 @@
+package identity
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"sync"
+
+	"flyball/schema"
+)
+
+// Key is the HMAC key of a deployment. It prints as <secret>.
+type Key []byte
+
+func (Key) String() string   { return "<secret>" }
+func (Key) GoString() string { return "<secret>" }
+
+// Options of a resolver.
+type Options struct {
+	Tenant   string
+	Key      Key
+	Registry []Entry
+}
+
+// Entry of the operator's registry: what it establishes is verified. The first
+// of Credential, SPIFFE and Consumer that is set is matched.
+type Entry struct {
+	Agent      string
+	Credential string
+	SPIFFE     string
+	Consumer   string
+	Owner      string
+	Tags       []string
+}
+
+// Resolver applies the rules. It is safe for concurrent use.
+type Resolver struct {
+	tenant   string
+	key      Key
+	registry map[string]string // "kind:value" to agent
+
+	mu     sync.RWMutex
+	hashed map[string]string // bounded cache of credential ids
+	agents map[string]product
+}
+
+const cacheSize = 4096
+
+// NewResolver needs a key: credential ids of two deployments must not be comparable.
+func NewResolver(o Options) (*Resolver, error) {
+	if len(o.Key) < 16 {
+		return nil, errors.New("secret_key_file: the deployment's key must have at least 16 bytes")
+	}
+	if o.Tenant == "" {
+		return nil, errors.New("tenant: empty")
+	}
+	r := &Resolver{tenant: o.Tenant, key: o.Key, registry: map[string]string{}, hashed: map[string]string{}, agents: map[string]product{}}
+	for _, e := range o.Registry {
+		for kind, v := range map[string]string{"credential": e.Credential, "spiffe": e.SPIFFE, "consumer": e.Consumer} {
+			if v != "" {
+				r.registry[kind+":"+v] = e.Agent
+			}
+		}
+	}
+	return r, nil
+}
+
+// CredentialID is the id that stands for a secret: "k_" and the first ten
+// bytes of HMAC-SHA256(key, kind 0 value) in base 32.
+func (r *Resolver) CredentialID(kind, secret string) string {
+	cacheKey := kind + "\x00" + secret
+	r.mu.RLock()
+	id := r.hashed[cacheKey]
+	r.mu.RUnlock()
+	if id != "" {
+		return id
+	}
+	m := hmac.New(sha256.New, r.key)
+	_, _ = m.Write([]byte(cacheKey))
+	id = "k_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(m.Sum(nil)[:10]))
+	r.mu.Lock()
+	if len(r.hashed) >= cacheSize {
+		clear(r.hashed)
+	}
+	r.hashed[cacheKey] = id
+	r.mu.Unlock()
+	return id
+}
+
+// Resolve fills the identity fields of a call from what its record says.
+func (r *Resolver) Resolve(ev *Evidence, c *schema.Call) {
+	if c.Tenant == "" {
+		c.Tenant = r.tenant
+	}
+	if c.UserAgent == "" {
+		c.UserAgent = clean(ev.UserAgent, schema.MaxUserAgent)
+	}
+	ua := r.product(c.UserAgent)
+	c.UAProduct = ua.name
+	if !c.ClientIP.IsValid() {
+		c.ClientIP = ev.ClientIP
+	}
+	r.credential(ev, c)
+	r.principal(ev, c)
+	r.agent(ev, c, ua)
+	r.task(ev, c)
+	runKey(ev, c)
+	c.ConversationID = first(c.ConversationID, id(ev.Conversation))
+	c.ParentAgent = first(c.ParentAgent, id(ev.ParentHeader))
+	c.AgentSpan = c.AgentSpan || ev.AgentSpan
+	callerKind(ev, c, ua)
+	c.RoutingKey = routingKey(ev, c)
+}
+
+func (r *Resolver) credential(ev *Evidence, c *schema.Call) {
+	set := func(v string, kind schema.CredentialKind, source string, trust schema.Trust) bool {
+		if v = id(v); v == "" {
+			return false
+		}
+		c.CredentialID, c.CredentialKind, c.CredentialSource, c.CredentialTrust = v, kind, source, trust
+		return true
+	}
+	claims := ev.Claims
+	switch {
+	case set(ev.GatewayCredential, schema.CredentialConsumer, "gateway", schema.TrustInfrastructure):
+	case set(ev.SPIFFE, schema.CredentialMTLS, "spiffe", schema.TrustInfrastructure):
+	case set(ev.CertFingerprint, schema.CredentialMTLS, "cert_fingerprint", schema.TrustInfrastructure):
+	case set(ev.CertSubject, schema.CredentialMTLS, "cert_subject", schema.TrustInfrastructure):
+	case claims != nil && claims.ClientID != "":
+		v := claims.ClientID
+		if claims.Confirm != "" {
+			v += "#" + claims.Confirm
+		}
+		set(v, schema.CredentialOAuthClient, "token_client", schema.TrustInfrastructure)
+	case set(ev.AWSKey, schema.CredentialAWSKey, "aws", schema.TrustInfrastructure):
+	case set(ev.APIKeyID, schema.CredentialAPIKey, "api_key_id", schema.TrustInfrastructure):
+	case ev.APIKey != "":
+		// Anybody can invent keys; that one was seen says nothing of whether it is valid.
+		set(r.CredentialID("api_key", ev.APIKey), schema.CredentialAPIKey, "api_key", schema.TrustAsserted)
+	case set(ev.RemoteUser, schema.CredentialUser, "remote_user", schema.TrustInfrastructure):
+	}
+}
+
+func (r *Resolver) principal(ev *Evidence, c *schema.Call) {
+	set := func(v string, kind schema.PrincipalKind, source string, trust schema.Trust) {
+		c.PrincipalID, c.PrincipalKind, c.PrincipalSource, c.PrincipalTrust = id(v), kind, source, trust
+	}
+	cl := ev.Claims
+	kind := schema.PrincipalUnknown
+	if cl != nil && (len(cl.Act) > 0 || cl.IDType == "user") {
+		kind = schema.PrincipalHuman
+	}
+	switch {
+	case cl != nil && cl.Subject != "" && (len(cl.Act) > 0 || cl.ClientID != "" && cl.Subject != cl.ClientID && cl.IDType != "app"):
+		set(cl.Subject, kind, "token_subject", schema.TrustVerified)
+	case cl != nil && cl.Subject != "" && cl.Subject == cl.ClientID:
+		set(cl.Subject, schema.PrincipalService, "token_subject", schema.TrustVerified)
+	case ev.UserID != "":
+		set(ev.UserID, schema.PrincipalUnknown, "user_id", schema.TrustAsserted)
+	case ev.GatewayUser != "":
+		set(ev.GatewayUser, schema.PrincipalUnknown, "gateway_user", schema.TrustInfrastructure)
+	case ev.RemoteUser != "":
+		set(ev.RemoteUser, schema.PrincipalUnknown, "remote_user", schema.TrustInfrastructure)
+	}
+	if cl != nil {
+		for _, a := range cl.Act {
+			c.ActorChain = append(c.ActorChain, id(a))
+		}
+	}
+}
+
+// entraAgentFacet marks an agent identity in Entra's xms_act_fct.
+const entraAgentFacet = "11"
+
+func (r *Resolver) agent(ev *Evidence, c *schema.Call, ua product) {
+	set := func(v, source string, trust schema.Trust) bool {
+		if v = id(v); v == "" {
+			return false
+		}
+		c.AgentID, c.AgentSource, c.AgentTrust = v, source, trust
+		return true
+	}
+	asserted := first(id(ev.AgentHeader), id(ev.MCPClientName))
+	genAI := id(ev.GenAIAgentID)
+	if genAI == "" && ev.GenAIAgentName != "" {
+		genAI = id(ev.GenAIAgentName)
+		if ev.ServiceName != "" {
+			genAI = id(ev.ServiceName) + "/" + genAI
+		}
+	}
+	cl := ev.Claims
+	registered := r.registered(ev, c)
+	switch {
+	case cl != nil && len(cl.Act) > 0 && set(cl.Act[0], "token_act", schema.TrustVerified):
+	case cl != nil && hasWord(cl.EntraActorFacets, entraAgentFacet) && set(cl.ClientID, "token_entra_agent", schema.TrustVerified):
+	case set(registered, "registry", schema.TrustVerified):
+	case set(genAI, "gen_ai", schema.TrustInfrastructure):
+	case set(ev.GatewayAgent, "gateway", schema.TrustInfrastructure):
+	case set(ev.AgentHeader, header(ev.AgentHeaderName), schema.TrustAsserted):
+	case set(ev.MCPClientName, "mcp_client", schema.TrustAsserted):
+	case set(signatureHost(ev.SignatureAgent), "signature_agent", schema.TrustAsserted):
+	case cl != nil && cl.ClientID != "" && (cl.Subject == cl.ClientID || cl.IDType == "app") && set(cl.ClientID, "token_client", schema.TrustVerified):
+	case ua.agent && set(ua.name, "user_agent", schema.TrustInferred):
+	case c.CredentialID != "":
+		set("cred:"+c.CredentialID, "credential", schema.TrustInferred)
+	case c.ClientIP.IsValid():
+		set("ip:"+c.ClientIP.String()+"/ua:"+first(ua.name, "unknown"), "address", schema.TrustInferred)
+	}
+	if asserted != "" && asserted != c.AgentID && c.AgentTrust > schema.TrustAsserted {
+		c.AgentAsserted = asserted
+	}
+	c.AgentName = first(c.AgentName, id(ev.GenAIAgentName))
+	c.AgentVersion = first(c.AgentVersion, id(ev.AgentVersion))
+}
+
+func (r *Resolver) registered(ev *Evidence, c *schema.Call) string {
+	if len(r.registry) == 0 {
+		return ""
+	}
+	for _, k := range [...]string{"credential:" + c.CredentialID, "spiffe:" + ev.SPIFFE, "consumer:" + ev.GatewayAgent, "consumer:" + ev.GatewayCredential} {
+		if a := r.registry[k]; a != "" && !strings.HasSuffix(k, ":") {
+			return a
+		}
+	}
+	return ""
+}
+
+func (r *Resolver) task(ev *Evidence, c *schema.Call) {
+	switch {
+	case ev.TaskHeader != "":
+		c.TaskID, c.TaskSource, c.TaskTrust = id(ev.TaskHeader), header(ev.TaskHeaderName), schema.TrustAsserted
+	case ev.Claims != nil && ev.Claims.Txn != "":
+		c.TaskID, c.TaskSource, c.TaskTrust = id(ev.Claims.Txn), "token_txn", schema.TrustVerified
+	}
+}
+
+func runKey(ev *Evidence, c *schema.Call) {
+	switch {
+	case ev.RunHeader != "":
+		c.RunKey, c.RunKeySource = id(ev.RunHeader), header(ev.RunHeaderName)
+	case ev.Claims != nil && ev.Claims.Txn != "":
+		c.RunKey, c.RunKeySource = id(ev.Claims.Txn), "token_txn"
+	}
+}
+
+func header(name string) string {
+	if name == "" {
+		return "header"
+	}
+	return strings.ReplaceAll(name, "_", "-")
+}
+
+// routingKey is the actor as the record alone tells it. The registry is not
+// asked: a reload would move actors to other partitions in mid-run (see
+// schema/adr/0002-routing-key-without-registry.md).
+func routingKey(ev *Evidence, c *schema.Call) string {
+	switch {
+	case ev.GatewayAgent != "":
+		return "g:" + id(ev.GatewayAgent)
+	case c.CredentialID != "":
+		return "c:" + c.CredentialID
+	case ev.GenAIAgentID != "" || ev.GenAIAgentName != "":
+		return "o:" + id(ev.ServiceName) + "/" + first(id(ev.GenAIAgentID), id(ev.GenAIAgentName))
+	case ev.AgentHeader != "":
+		return "s:" + id(ev.AgentHeader) + "|" + address(c)
+	case c.ClientIP.IsValid():
+		return "i:" + address(c) + "|" + c.UAProduct
+	case c.TraceID != [16]byte{}:
+		return "t:" + hex.EncodeToString(c.TraceID[:])
+	}
+	return "n:" + c.Observer + "|" + c.UAProduct
+}
+
+func address(c *schema.Call) string {
+	if !c.ClientIP.IsValid() {
+		return ""
+	}
+	return c.ClientIP.String()
+}
+
+func callerKind(ev *Evidence, c *schema.Call, ua product) {
+	score := 0
+	switch {
+	case c.AgentTrust >= schema.TrustInfrastructure && c.AgentSource != "token_client":
+		score += 60
+	case ev.GenAIOperation:
+		score += 60
+	}
+	if ev.AgentHeader != "" || ev.SignatureAgent != "" || ev.MCPClientName != "" {
+		score += 40
+	}
+	if ua.agent {
+		score += 30
+	}
+	if ua.library {
+		score += 10
+	}
+	if ev.BrowserFetch && ua.browser {
+		score -= 40
+	}
+	switch {
+	case ua.monitor:
+		c.CallerKind, c.CallerConfidence = schema.CallerMonitor, 80
+	case ua.crawler:
+		c.CallerKind, c.CallerConfidence = schema.CallerCrawler, 60
+	case score >= 50:
+		c.CallerKind, c.CallerConfidence = schema.CallerAgent, uint8(min(score, 100))
+	case c.AgentSource == "token_client":
+		c.CallerKind, c.CallerConfidence = schema.CallerService, 80
+	case ua.browser && score <= 0:
+		c.CallerKind, c.CallerConfidence = schema.CallerHuman, 60
+	case score > 0:
+		// Some sign of an agent or a program, not enough to call it one.
+		c.CallerKind, c.CallerConfidence = schema.CallerUnknown, uint8(score)
+	}
+}
