@@ -75,7 +75,7 @@ func (s *Store) insist(ctx context.Context, what string, do func(context.Context
 			return fmt.Errorf("store: %s: %w", what, err)
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("store: %s: %w", what, err)
+			return fmt.Errorf("store: %s: %w: %w", what, ctx.Err(), err)
 		}
 		if s.health.failing(err, s.o.Now()) {
 			s.log.Warn("ClickHouse is away; the journal waits", "doing", what, "error", err)
@@ -83,7 +83,7 @@ func (s *Store) insist(ctx context.Context, what string, do func(context.Context
 		s.m.retries.Inc()
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("store: %s: %w", what, err)
+			return fmt.Errorf("store: %s: %w: %w", what, ctx.Err(), err)
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, s.o.MaxBackoff)

@@ -75,7 +75,11 @@ func (s *Store) journal(ctx context.Context) error {
 			return ended(ctx, err)
 		}
 	}
-	return ended(ctx, s.flush(work))
+	err = s.flush(work)
+	if err != nil && ended(ctx, err) == nil {
+		s.log.Warn("the last batch was not stored before the end; it will be read again", "error", err)
+	}
+	return ended(ctx, err)
 }
 
 // turn polls once and flushes when it is time to.
