@@ -1,0 +1,168 @@
+package route
+
+import (
+	"strings"
+
+	"flyball/schema"
+)
+
+// meaning is what a word says a call does.
+type meaning struct {
+	effect        schema.Effect
+	reversibility schema.Reversibility
+}
+
+var (
+	reads   = meaning{schema.EffectRead, schema.ReadOnly}
+	creates = meaning{schema.EffectCreate, schema.Reversible}
+	updates = meaning{schema.EffectUpdate, schema.Compensable}
+	deletes = meaning{schema.EffectDelete, schema.Irreversible}
+	pays    = meaning{schema.EffectPay, schema.Irreversible}
+	sends   = meaning{schema.EffectSend, schema.Irreversible}
+	grants  = meaning{schema.EffectGrant, schema.Compensable}
+)
+
+// byWord is what a word in the last part of a route, in a tool's name or in an
+// operation says. Money that left and messages that were read do not come back.
+var byWord = map[string]meaning{
+	"pay": pays, "payment": pays, "payout": pays, "refund": pays, "charge": pays, "transfer": pays, "withdraw": pays, "withdrawal": pays,
+	"purchase": pays, "checkout": pays, "buy": pays, "donate": pays, "reimburse": pays, "wire": pays, "tip": pays,
+	"send": sends, "email": sends, "mail": sends, "message": sends, "sms": sends, "notify": sends, "notification": sends, "publish": sends,
+	"broadcast": sends, "tweet": sends, "reply": sends, "forward": sends, "comment": sends,
+	"grant": grants, "permission": grants, "role": grants, "invite": grants, "invitation": grants, "share": grants, "acl": grants, "policy": grants,
+	"member": grants, "apikey": grants, "token": grants, "password": grants, "authorize": grants, "impersonate": grants,
+	"delete": deletes, "remove": deletes, "purge": deletes, "drop": deletes, "destroy": deletes, "wipe": deletes, "truncate": deletes, "erase": deletes, "terminate": deletes,
+	"cancel": updates, "update": updates, "modify": updates, "edit": updates, "set": updates, "change": updates, "exchange": updates, "return": updates,
+	"toggle": updates, "reset": updates, "reboot": updates, "suspend": updates, "resume": updates, "enable": updates, "disable": updates, "append": updates,
+	"create": creates, "add": creates, "insert": creates, "book": creates, "reserve": creates, "upload": creates, "register": creates, "schedule": creates,
+	"get": reads, "list": reads, "read": reads, "search": reads, "find": reads, "query": reads, "fetch": reads, "lookup": reads, "describe": reads, "count": reads,
+	"check": reads, "show": reads, "view": reads, "calculate": reads, "think": reads, "validate": reads, "preview": reads, "estimate": reads, "verify": reads,
+	"completion": reads, "embedding": reads, "rerank": reads, "moderation": reads, "token_count": reads, "initialize": reads, "ping": reads, "export": reads, "introspect": reads,
+}
+
+// leads are words that mean what they say wherever a method would say less: a
+// verb that begins a name (get_payment reads, cancel_order does not pay).
+var leads = func() map[string]meaning {
+	out := map[string]meaning{}
+	for _, w := range []string{"get", "list", "read", "search", "find", "query", "fetch", "lookup", "describe", "count", "check", "show", "view", "calculate", "think",
+		"validate", "preview", "estimate", "verify", "delete", "remove", "purge", "drop", "destroy", "wipe", "truncate", "erase", "cancel", "update", "modify", "edit", "set", "change",
+		"toggle", "reset", "reboot", "suspend", "resume", "enable", "disable", "append", "create", "add", "insert", "book", "reserve", "upload", "register", "schedule",
+		"send", "pay", "transfer", "grant", "invite", "share", "publish", "notify", "refund", "charge", "exchange", "return"} {
+		out[w] = byWord[w]
+	}
+	return out
+}()
+
+// methods is what a method alone says.
+var methods = map[string]meaning{
+	"GET": reads, "HEAD": reads, "OPTIONS": reads, "TRACE": reads,
+	"POST": creates, "PUT": updates, "PATCH": updates, "DELETE": deletes,
+}
+
+// decide sets effect and reversibility: the operator's word, else the words of
+// the call, else its method.
+func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
+	m, source := meaning{}, schema.ProvenanceNone
+	byMethod, known := methods[c.Method]
+	switch {
+	case c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke:
+		m, source = reads, schema.ProvenanceFromWords
+	case c.MCPMethod != "" && !strings.HasSuffix(c.MCPMethod, "tools/call"):
+		m, source = reads, schema.ProvenanceFromWords
+	case c.ToolName != "":
+		m, source = named(c.ToolName, meaning{}), schema.ProvenanceFromWords
+	case c.MCPMethod != "":
+		// A tool call that does not name its tool may do anything.
+	case known && byMethod.effect == schema.EffectRead:
+		m, source = byMethod, schema.ProvenanceMethod
+		if last := lastStatic(segs); len(segs) > 0 && last == segs[len(segs)-1] {
+			// GET /orders/7/delete does what it says.
+			if w, ok := leads[strings.ToLower(last)]; ok && w.effect > schema.EffectRead {
+				m, source = w, schema.ProvenanceFromWords
+			}
+		}
+	case known:
+		m, source = byMethod, schema.ProvenanceMethod
+		if w := named(lastStatic(segs), byMethod); w != byMethod && (c.Method == "POST" || w.reversibility > byMethod.reversibility) {
+			m, source = w, schema.ProvenanceFromWords
+		}
+	}
+	c.Effect, c.Reversibility, c.EffectSource, c.ReversibilitySource = m.effect, m.reversibility, source, source
+	if rule != nil && rule.Effect != schema.EffectUnknown {
+		c.Effect, c.EffectSource = rule.Effect, schema.ProvenanceOperator
+		for _, w := range []meaning{reads, creates, updates, deletes, pays, sends, grants} {
+			if w.effect == rule.Effect {
+				c.Reversibility, c.ReversibilitySource = w.reversibility, schema.ProvenanceOperator
+			}
+		}
+	}
+	if rule != nil && rule.Reversibility != schema.ReversibilityUnknown {
+		c.Reversibility, c.ReversibilitySource = rule.Reversibility, schema.ProvenanceOperator
+	}
+}
+
+// lastStatic is the last segment that is a word and not an identifier.
+func lastStatic(segs []string) string {
+	for i := len(segs) - 1; i >= 0; i-- {
+		if _, param := classify(segs[i]); !param && !isVersion(segs[i]) {
+			return segs[i]
+		}
+	}
+	return ""
+}
+
+// named reads the words of a name: a leading verb decides; else the most
+// dangerous word does; else fallback.
+func named(name string, fallback meaning) meaning {
+	var arena [8]string
+	words := wordsOf(name, arena[:0])
+	for i, w := range words {
+		if m, ok := leads[w]; ok && (i == 0 || m.effect > schema.EffectRead) {
+			return m
+		}
+	}
+	best := fallback
+	for _, w := range words {
+		if m, ok := byWord[w]; ok && (best == fallback || m.reversibility > best.reversibility) {
+			best = m
+		}
+	}
+	return best
+}
+
+// wordsOf splits a name at separators and capitals, lower case, singular.
+func wordsOf(name string, into []string) []string {
+	start := 0
+	flush := func(end int) {
+		if end > start {
+			into = append(into, singular(strings.ToLower(name[start:end])))
+		}
+	}
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c == '_' || c == '-' || c == '.' || c == ':' || c == '/' || c == ' ':
+			flush(i)
+			start = i + 1
+		case c >= 'A' && c <= 'Z' && i > start && name[i-1] >= 'a' && name[i-1] <= 'z':
+			flush(i)
+			start = i
+		}
+	}
+	flush(len(name))
+	return into
+}
+
+// singular of an English plural, as collections are named.
+func singular(s string) string {
+	switch {
+	case len(s) < 4 || strings.HasSuffix(s, "ss") || strings.HasSuffix(s, "us") || strings.HasSuffix(s, "is") || s == "series" || s == "news" || s == "sms":
+		return s
+	case strings.HasSuffix(s, "ies"):
+		return s[:len(s)-3] + "y"
+	case strings.HasSuffix(s, "sses"), strings.HasSuffix(s, "uses"), strings.HasSuffix(s, "xes"), strings.HasSuffix(s, "ches"), strings.HasSuffix(s, "shes"):
+		return s[:len(s)-2]
+	case strings.HasSuffix(s, "s"):
+		return s[:len(s)-1]
+	}
+	return s
+}

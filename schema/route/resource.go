@@ -1,0 +1,251 @@
+package route
+
+import (
+	"encoding/json"
+	"net/url"
+	"sort"
+	"strings"
+
+	"flyball/schema"
+)
+
+// maxResources is how many resources one call names at most.
+const maxResources = 16
+
+// qualifiers follow a collection without being one of its members.
+var qualifiers = map[string]bool{
+	"search": true, "query": true, "list": true, "all": true, "count": true, "me": true, "self": true, "current": true, "today": true, "status": true, "new": true,
+	"latest": true, "direct": true, "onestop": true, "summary": true, "batch": true, "bulk": true, "export": true, "import": true, "default": true, "health": true, "stats": true,
+	"send": true, "append": true, "cancel": true, "delete": true, "update": true, "create": true, "info": true, "details": true, "history": true, "preview": true, "completions": true,
+}
+
+// resources are what a call names: path parameters, identifiers in the query
+// and in logged arguments. What cannot be known is said so: "type:?" for a
+// change whose target was not logged, "type:*" for a list.
+func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Resource {
+	out := c.Resources
+	add := func(kind, value string, source schema.Provenance) {
+		if value == "" || kind == "" || len(out) >= maxResources || len(value) > schema.MaxID {
+			return
+		}
+		for _, r := range out {
+			if r.Type == kind && r.ID == value {
+				return
+			}
+		}
+		out = append(out, schema.Resource{Type: kind, ID: value, Source: source})
+	}
+	names := operatorNames(rule)
+	template := strings.Split(strings.Trim(c.Route, "/"), "/")
+	aligned := c.RouteSource != schema.RouteHeuristic && len(template) == len(segs)
+	kind, named := "", false // of the nearest collection, and whether it has a member named
+	for i, s := range segs {
+		if i >= maxSegments*2 {
+			break
+		}
+		if aligned {
+			if t := template[i]; strings.HasPrefix(t, "{") {
+				param := strings.Trim(t, "{}*")
+				k := names[param]
+				if k == "" {
+					k = first(kind, stem(param))
+				}
+				add(k, s, schema.ProvenancePath)
+				named = true
+			} else if !isVersion(s) {
+				kind, named = singular(strings.ToLower(s)), false
+			}
+			continue
+		}
+		if isVersion(s) {
+			continue
+		}
+		_, param := classify(s)
+		digit := look(s).digits > 0
+		follows := kind != "" && !named && i > 0 && plural(segs[i-1])
+		if param || follows && (digit || member(s, i, segs)) {
+			add(first(kind, "object"), s, schema.ProvenancePath)
+			named = true
+			continue
+		}
+		kind, named = singular(strings.ToLower(s)), false
+	}
+	before := len(out)
+	fromQuery(in.RawQuery, names, add)
+	fromArgs(in.Args, names, add)
+	if len(out) > before {
+		named = true
+	}
+	if named || c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke {
+		return out
+	}
+	if kind == "" {
+		kind = first(toolNoun(c.ToolName), "object")
+	} else if c.ToolName != "" {
+		kind = first(toolNoun(c.ToolName), kind)
+	}
+	switch {
+	case c.Effect == schema.EffectRead && len(out) == 0, c.Effect == schema.EffectRead && plural(lastOf(segs)):
+		add(kind, "*", schema.ProvenanceNotLogged)
+	case c.Effect != schema.EffectRead && (len(out) == 0 || plural(lastOf(segs))):
+		if leads[kind] != (meaning{}) && len(segs) > 1 {
+			kind = collection(segs)
+		}
+		add(kind, "?", schema.ProvenanceNotLogged)
+	}
+	return out
+}
+
+func lastOf(segs []string) string {
+	if len(segs) == 0 {
+		return ""
+	}
+	return segs[len(segs)-1]
+}
+
+// collection is the last plural segment, for routes that end in a verb.
+func collection(segs []string) string {
+	for i := len(segs) - 1; i >= 0; i-- {
+		if plural(segs[i]) {
+			return singular(strings.ToLower(segs[i]))
+		}
+	}
+	return singular(strings.ToLower(segs[len(segs)-1]))
+}
+
+func plural(s string) bool {
+	l := strings.ToLower(s)
+	return len(l) > 3 && singular(l) != l
+}
+
+// member reports whether a word after a plural names one of the collection:
+// /channels/general/messages, and not /files/search or /hotels/prices.
+func member(s string, i int, segs []string) bool {
+	if qualifiers[strings.ToLower(s)] || strings.HasPrefix(s, "by-") || plural(s) || leads[strings.ToLower(s)] != (meaning{}) {
+		return false
+	}
+	return i < len(segs)-1 || strings.ContainsAny(s, " .#_") || s != "" && s[0] >= 'A' && s[0] <= 'Z'
+}
+
+func operatorNames(rule *Rule) map[string]string {
+	if rule == nil || len(rule.Resources) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(rule.Resources))
+	for _, r := range rule.Resources {
+		if param, kind, ok := strings.Cut(r, ":"); ok {
+			out[param] = kind
+		}
+	}
+	return out
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// stem is the type that a key names: order_id, orderId and order are an order.
+// Keys that name no identifier have none.
+func stem(key string) string {
+	l := strings.ToLower(key)
+	for _, suffix := range [...]string{"_ids", "_id", "-id", ".id", "_key", "_uuid", "_number", "_no"} {
+		if s, ok := strings.CutSuffix(l, suffix); ok && s != "" {
+			return singular(s)
+		}
+	}
+	if strings.HasSuffix(key, "Id") && len(key) > 2 || strings.HasSuffix(key, "ID") && len(key) > 2 {
+		return singular(strings.ToLower(key[:len(key)-2]))
+	}
+	return l
+}
+
+var identifying = map[string]bool{"id": true, "uuid": true, "email": true, "phone": true, "recipient": true, "account": true, "iban": true, "username": true, "user": true, "channel": true, "file": true, "path": true, "url": true}
+
+func identifier(key string) bool {
+	l := strings.ToLower(key)
+	return identifying[l] || stem(key) != l
+}
+
+func fromQuery(raw string, names map[string]string, add func(kind, value string, source schema.Provenance)) {
+	for raw != "" {
+		pair, rest, _ := strings.Cut(raw, "&")
+		raw = rest
+		key, value, ok := strings.Cut(pair, "=")
+		kind := names[key]
+		if !ok || value == "" || kind == "" && !identifier(key) || sensitive(key) {
+			continue
+		}
+		if v, err := url.QueryUnescape(value); err == nil && len(v) <= 128 {
+			add(first(kind, stem(key)), v, schema.ProvenanceQuery)
+		}
+	}
+}
+
+func sensitive(key string) bool {
+	l := strings.ToLower(key)
+	for _, w := range [...]string{"token", "secret", "password", "api_key", "apikey", "key", "signature", "session", "auth", "code"} {
+		if strings.Contains(l, w) && !strings.HasSuffix(l, "_id") {
+			return true
+		}
+	}
+	return strings.Contains(l, "session") || strings.Contains(l, "token")
+}
+
+// fromArgs reads identifiers from logged arguments, two levels deep.
+func fromArgs(args []byte, names map[string]string, add func(kind, value string, source schema.Provenance)) {
+	if len(args) == 0 || args[0] != '{' {
+		return
+	}
+	var m map[string]any
+	if json.Unmarshal(args, &m) != nil {
+		return
+	}
+	readArgs(m, names, add, 0)
+}
+
+func readArgs(m map[string]any, names map[string]string, add func(kind, value string, source schema.Provenance), depth int) {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	for _, k := range keys {
+		if sensitive(k) {
+			continue
+		}
+		switch v := m[k].(type) {
+		case string:
+			if kind := names[k]; kind != "" || identifier(k) {
+				add(first(kind, stem(k)), v, schema.ProvenanceToolArguments)
+			}
+		case float64:
+			if kind := names[k]; kind != "" || identifier(k) {
+				b, _ := json.Marshal(v)
+				add(first(kind, stem(k)), string(b), schema.ProvenanceToolArguments)
+			}
+		case []any:
+			for _, e := range v {
+				if s, ok := e.(string); ok && (names[k] != "" || identifier(k)) {
+					add(first(names[k], stem(k)), s, schema.ProvenanceToolArguments)
+				}
+			}
+		case map[string]any:
+			if depth < 1 {
+				readArgs(v, names, add, depth+1)
+			}
+		}
+	}
+}
+
+// toolNoun is what a tool is about: its name without the verb.
+func toolNoun(tool string) string {
+	var arena [8]string
+	words := wordsOf(tool, arena[:0])
+	for len(words) > 1 && leads[words[0]] != (meaning{}) {
+		words = words[1:]
+	}
+	return strings.Join(words, "_")
+}

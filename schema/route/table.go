@@ -1,0 +1,211 @@
+package route
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"strings"
+	"sync"
+
+	"flyball/schema"
+)
+
+// Input is what a record says beside the call's own fields; it is not kept.
+type Input struct {
+	RawQuery     string
+	Args         []byte // body or tool arguments as JSON, if they were logged
+	SourceRoute  string // template that the source named
+	LoggedDigest string // digest of the arguments that the source computed
+	BodyLogged   bool
+}
+
+// Rule is an operator's route.
+type Rule struct {
+	Method        string // empty: any
+	Template      string
+	Effect        schema.Effect
+	Reversibility schema.Reversibility
+	// Resources names what parameters and query keys hold: "order_id:order".
+	Resources []string
+}
+
+// Options of a table.
+type Options struct {
+	Version   string
+	Operator  []Rule
+	DigestKey []byte
+}
+
+// Table is immutable and safe for concurrent use.
+type Table struct {
+	version string
+	root    *node
+	macs    sync.Pool
+}
+
+// NewTable compiles the operator's routes.
+func NewTable(o Options) (*Table, error) {
+	if len(o.DigestKey) < 16 {
+		return nil, errors.New("secret_key_file: the deployment's key must have at least 16 bytes")
+	}
+	t := &Table{version: o.Version, root: &node{}}
+	t.macs.New = func() any { return &mac{h: hmac.New(sha256.New, append([]byte("args\x00"), o.DigestKey...))} }
+	for i, r := range o.Operator {
+		if !strings.HasPrefix(r.Template, "/") {
+			return nil, fmt.Errorf("routes[%d].template: %q must start with /", i, r.Template)
+		}
+		t.root.add(strings.Split(strings.Trim(Normalise(r.Template), "/"), "/"), &o.Operator[i])
+	}
+	return t, nil
+}
+
+// Version of the table.
+func (t *Table) Version() string { return t.version }
+
+// Classify fills route, operation, effect, reversibility, resources and digests.
+func (t *Table) Classify(c *schema.Call, in *Input) {
+	var arena [16]string
+	segs := split(c.Path, arena[:0])
+	rule := t.root.find(segs, c.Method)
+	switch {
+	case c.RouteSource == schema.RouteFromSource && c.Route != "", in.SourceRoute != "":
+		if in.SourceRoute != "" {
+			c.Route = in.SourceRoute
+		}
+		c.Route, c.RouteSource = Normalise(c.Route), schema.RouteFromSource
+	case rule != nil:
+		c.Route, c.RouteSource = Normalise(rule.Template), schema.RouteFromConfig
+	case c.Path != "":
+		c.Route, c.RouteSource = Template(c.Path), schema.RouteHeuristic
+	}
+	c.RouteKey = Key(c.Route)
+	if c.Operation == "" {
+		c.Operation = operation(c)
+	}
+	decide(c, in, rule, segs)
+	c.Resources = resources(c, in, rule, segs)
+	t.digest(c, in)
+}
+
+func operation(c *schema.Call) string {
+	switch {
+	case c.MCPMethod != "" && c.ToolName != "":
+		return c.MCPMethod + " " + c.ToolName
+	case c.MCPMethod != "":
+		return c.MCPMethod
+	case c.ToolName != "":
+		return c.ToolName
+	case c.Method != "" && c.Route != "":
+		return c.Method + " " + c.Route
+	}
+	return c.Method
+}
+
+type mac struct {
+	h   hash.Hash
+	sum []byte
+	buf []byte
+}
+
+// digest keys what was asked and what came back. HMAC-SHA-256 costs about
+// 0.4 µs here; an unkeyed or weak hash would let whoever reads the table test
+// guesses of small arguments.
+func (t *Table) digest(c *schema.Call, in *Input) {
+	m := t.macs.Get().(*mac)
+	m.h.Reset()
+	m.buf = append(m.buf[:0], byte(c.OpKind))
+	if in.LoggedDigest != "" {
+		m.buf = append(append(m.buf, 'L', 0), in.LoggedDigest...)
+		c.ArgsDigestBasis = schema.DigestLogged
+	} else if c.Path != "" || c.ToolName != "" || len(in.Args) > 0 {
+		c.ArgsDigestBasis = schema.DigestURL
+		for _, s := range [...]string{c.Method, c.Path, in.RawQuery, c.ToolName, c.MCPMethod} {
+			m.buf = append(append(m.buf, s...), 0)
+		}
+		if len(in.Args) > 0 {
+			m.buf = append(m.buf, in.Args...)
+			c.ArgsDigestBasis = schema.DigestBody
+		}
+	}
+	if c.ArgsDigestBasis != schema.DigestNone {
+		_, _ = m.h.Write(m.buf)
+		m.sum = m.h.Sum(m.sum[:0])
+		c.ArgsDigest = binary.BigEndian.Uint64(m.sum)
+	}
+	t.macs.Put(m)
+	if c.ResultDigestBasis == schema.DigestNone {
+		// Outcome and size stand for a result that nobody logged.
+		c.ResultDigest = uint64(c.Outcome)<<56 ^ uint64(c.Status)<<40 ^ c.BytesOut
+		c.ResultDigestBasis = schema.DigestOutcome
+	}
+}
+
+// node of the trie of operator's routes: static before parameter before rest.
+type node struct {
+	static map[string]*node
+	param  *node
+	rest   *node
+	rules  []*Rule
+}
+
+func (n *node) add(segs []string, r *Rule) {
+	if len(segs) == 0 || len(segs) == 1 && segs[0] == "" {
+		n.rules = append(n.rules, r)
+		return
+	}
+	var next *node
+	switch s := segs[0]; {
+	case s == "{*}":
+		if n.rest == nil {
+			n.rest = &node{}
+		}
+		n.rest.rules = append(n.rest.rules, r)
+		return
+	case strings.HasPrefix(s, "{"):
+		if n.param == nil {
+			n.param = &node{}
+		}
+		next = n.param
+	default:
+		if n.static == nil {
+			n.static = map[string]*node{}
+		}
+		if n.static[s] == nil {
+			n.static[s] = &node{}
+		}
+		next = n.static[s]
+	}
+	next.add(segs[1:], r)
+}
+
+func (n *node) find(segs []string, method string) *Rule {
+	if len(segs) == 0 {
+		var any *Rule
+		for _, r := range n.rules {
+			if r.Method == method {
+				return r
+			}
+			if r.Method == "" && any == nil {
+				any = r
+			}
+		}
+		return any
+	}
+	if next := n.static[segs[0]]; next != nil {
+		if r := next.find(segs[1:], method); r != nil {
+			return r
+		}
+	}
+	if n.param != nil {
+		if r := n.param.find(segs[1:], method); r != nil {
+			return r
+		}
+	}
+	if n.rest != nil {
+		return n.rest.find(nil, method)
+	}
+	return nil
+}

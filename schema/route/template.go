@@ -1,0 +1,267 @@
+package route
+
+import (
+	"net/url"
+	"strings"
+)
+
+// maxSegments is how deep a template goes; what is below is {*}.
+const maxSegments = 12
+
+// Template is the heuristic template of a path: segments that look like
+// identifiers become placeholders named after what they look like.
+func Template(path string) string {
+	segs := split(path, nil)
+	if len(segs) == 0 {
+		return "/"
+	}
+	var b strings.Builder
+	b.Grow(len(path) + 8)
+	for i, s := range segs {
+		b.WriteByte('/')
+		if i == maxSegments-1 && len(segs) > maxSegments {
+			b.WriteString("{*}")
+			break
+		}
+		t, _ := classify(s)
+		b.WriteString(t)
+	}
+	return b.String()
+}
+
+// split cuts a path or URL into decoded segments: no query, fragment or matrix
+// parameters, no empty segments.
+func split(path string, into []string) []string {
+	if i := strings.Index(path, "://"); i > 0 && i < 12 {
+		path = path[i+3:]
+		if j := strings.IndexByte(path, '/'); j >= 0 {
+			path = path[j:]
+		} else {
+			path = ""
+		}
+	}
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path = path[:i]
+	}
+	for path != "" {
+		seg := path
+		if i := strings.IndexByte(path, '/'); i >= 0 {
+			seg, path = path[:i], path[i+1:]
+		} else {
+			path = ""
+		}
+		if i := strings.IndexByte(seg, ';'); i >= 0 {
+			seg = seg[:i]
+		}
+		if seg == "" {
+			continue
+		}
+		if strings.IndexByte(seg, '%') >= 0 {
+			if d, err := url.PathUnescape(seg); err == nil {
+				seg = d
+			}
+		}
+		into = append(into, seg)
+	}
+	return into
+}
+
+// shape is what the bytes of a segment are.
+type shape struct {
+	digits, lower, upper, hex, other int
+	at, dot                          bool
+}
+
+func look(s string) shape {
+	var v shape
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			v.digits++
+			v.hex++
+		case c >= 'a' && c <= 'z':
+			v.lower++
+			if c <= 'f' {
+				v.hex++
+			}
+		case c >= 'A' && c <= 'Z':
+			v.upper++
+			if c <= 'F' {
+				v.hex++
+			}
+		default:
+			v.other++
+			v.at = v.at || c == '@'
+			v.dot = v.dot || c == '.'
+		}
+	}
+	return v
+}
+
+// classify is the template of a segment and whether it holds a placeholder.
+func classify(s string) (string, bool) {
+	v := look(s)
+	if v.digits == 0 && !v.at && len(s) <= 64 && !braces(s) {
+		if len(s) < 20 {
+			return s, false // the usual word
+		}
+	}
+	if t := whole(s, v); t != "" {
+		return t, true
+	}
+	if isVersion(s) {
+		return s, false
+	}
+	if t := tailed(s); t != "" {
+		return t, true
+	}
+	if token(s, v) {
+		return "{token}", true
+	}
+	if i := strings.LastIndexByte(s, '.'); i > 0 && len(s)-i <= 6 && len(s)-i > 1 {
+		stem := s[:i]
+		sv := look(stem)
+		if t := whole(stem, sv); t != "" {
+			return t + s[i:], true
+		}
+		if t := tailed(stem); t != "" {
+			return t + s[i:], true
+		}
+	}
+	switch {
+	case len(s) > 64:
+		return "{long}", true
+	case braces(s):
+		return "{token}", true // a literal brace would read as a placeholder
+	}
+	return s, false
+}
+
+func braces(s string) bool { return strings.ContainsAny(s, "{}/") }
+
+// whole is the placeholder of a segment that is an identifier from end to end.
+func whole(s string, v shape) string {
+	n := len(s)
+	switch {
+	case v.digits > 0 && (v.digits == n || n > 1 && (s[0] == '-' || s[0] == '+') && v.digits == n-1):
+		return "{id}"
+	case n == 36 && v.hex == 32 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-', n == 32 && v.hex == 32:
+		return "{uuid}"
+	case n >= 8 && v.hex == n && v.digits > 0:
+		return "{hex}"
+	case n == 26 && v.lower == 0 && v.other == 0 && !strings.ContainsAny(s, "ILOU"):
+		return "{ulid}"
+	case n == 10 && v.digits == 8 && s[4] == '-' && s[7] == '-':
+		return "{date}"
+	case v.at && v.dot:
+		return "{email}"
+	case isIPv4(s):
+		return "{ip}"
+	}
+	return ""
+}
+
+func isIPv4(s string) bool {
+	parts := 0
+	for part := range strings.SplitSeq(s, ".") {
+		parts++
+		if len(part) == 0 || len(part) > 3 || look(part).digits != len(part) {
+			return false
+		}
+	}
+	return parts == 4
+}
+
+// isVersion matches v1, v2.1 …
+func isVersion(s string) bool {
+	if len(s) < 2 || s[0] != 'v' && s[0] != 'V' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if (s[i] < '0' || s[i] > '9') && (s[i] != '.' || i == 1) {
+			return false
+		}
+	}
+	return true
+}
+
+// tailed is prefix and separator kept, tail replaced: cus_{id}, ORD-{id}.
+func tailed(s string) string {
+	i := strings.LastIndexAny(s, "_-:")
+	if i <= 0 || i == len(s)-1 {
+		return ""
+	}
+	head, tail := s[:i], s[i+1:]
+	if braces(head) || len(head) > 40 {
+		return ""
+	}
+	v := look(tail)
+	switch {
+	case v.other > 0 || v.digits == 0:
+		return ""
+	case v.digits == len(tail):
+		return s[:i+1] + "{id}"
+	case len(tail) >= 8 && v.hex == len(tail):
+		return s[:i+1] + "{hex}"
+	case len(tail) >= 3:
+		return s[:i+1] + "{id}"
+	}
+	return ""
+}
+
+// token matches long mixtures that no rule above names.
+func token(s string, v shape) bool {
+	n := len(s)
+	return n >= 16 && float64(v.digits) > 0.12*float64(n) || n >= 20 && v.digits > 0 && v.lower > 0 && v.upper > 0
+}
+
+// Key is a template with every placeholder as {}: equal across sources.
+func Key(template string) string {
+	if strings.IndexByte(template, '{') < 0 {
+		return template
+	}
+	var b strings.Builder
+	b.Grow(len(template))
+	for {
+		i := strings.IndexByte(template, '{')
+		j := -1
+		if i >= 0 {
+			j = strings.IndexByte(template[i:], '}')
+		}
+		if i < 0 || j < 0 {
+			b.WriteString(template)
+			return b.String()
+		}
+		b.WriteString(template[:i])
+		b.WriteString("{}")
+		template = template[i+j+1:]
+	}
+}
+
+// Normalise turns the placeholder syntaxes of frameworks into {name}.
+func Normalise(template string) string {
+	if template == "" || !strings.ContainsAny(template, ":<[*(") {
+		return template
+	}
+	segs := strings.Split(template, "/")
+	for i, s := range segs {
+		switch {
+		case strings.HasPrefix(s, ":") && len(s) > 1:
+			segs[i] = "{" + strings.TrimRight(s[1:], "?*+") + "}"
+		case strings.HasPrefix(s, "<") && strings.HasSuffix(s, ">"):
+			name := s[1 : len(s)-1]
+			if _, after, ok := strings.Cut(name, ":"); ok {
+				name = after
+			}
+			segs[i] = "{" + name + "}"
+		case strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]"):
+			segs[i] = "{" + strings.Trim(s, "[].") + "}"
+		case strings.HasPrefix(s, "(?P<"):
+			name, _, _ := strings.Cut(s[4:], ">")
+			segs[i] = "{" + name + "}"
+		case s == "*" || s == "**":
+			segs[i] = "{*}"
+		}
+	}
+	return strings.Join(segs, "/")
+}
