@@ -28,7 +28,7 @@ func broker(t testing.TB) (*kfake.Cluster, []kgo.Opt) {
 
 func produce(t testing.TB, kafka []kgo.Opt, rs ...*kgo.Record) {
 	t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(16 << 20)}, kafka...)...)
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(900_000)}, kafka...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func (g *gateway) next(c *schema.Call) {
 		for i := range c.SpanID {
 			c.SpanID[i] = byte(g.r.Uint32())
 		}
-		c.RequestID = fmt.Sprintf("%08x-6d84-929d-98bd-%012x", g.r.Uint32(), g.r.Uint64()>>16)
+		c.RequestID = fmt.Sprintf("%08x-%04x-4%03x-9%03x-%012x", g.r.Uint32(), g.r.IntN(1<<16), g.r.IntN(1<<12), g.r.IntN(1<<12), g.r.Uint64()>>16)
 	}
 }
 

@@ -1,0 +1,219 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func (f *flyball) replay(dir string, more ...string) {
+	f.t.Helper()
+	f.run(nil, append([]string{"replay", dir, "--topic", "gateway-logs", "--as", "envoy_json", "--speed", "max"}, more...)...)
+}
+
+func TestEveryCallStoredOnceInItsRun(t *testing.T) {
+	tr := makeTraffic(1, 400, 10)
+	f := install(t, "", "").start()
+	f.replay(tr.write(t, 0, len(tr.lines)))
+	f.storedOnce(tr.calls, 90*time.Second)
+	f.checkRuns(tr)
+}
+
+// The same log at another speed is the same history.
+func TestSpeedChangesNothing(t *testing.T) {
+	tr := makeTraffic(2, 30, 4)
+	fast := install(t, "", "").start()
+	fast.replay(tr.write(t, 0, len(tr.lines)))
+	fast.storedOnce(tr.calls, 60*time.Second)
+	fast.checkRuns(tr)
+	want := fast.runsText()
+	fast.stop()
+
+	slow := install(t, "", "").start()
+	slow.run(nil, "replay", tr.write(t, 0, len(tr.lines)), "--topic", "gateway-logs", "--as", "envoy_json", "--speed", "720")
+	slow.storedOnce(tr.calls, 60*time.Second)
+	slow.checkRuns(tr)
+	if got := slow.runsText(); got != want {
+		t.Fatalf("runs differ at another speed:\n%s", firstDifference(got, want))
+	}
+}
+
+// kill -9 of the whole process at random moments under load. A kill counts
+// only if records were in doubt: read by somebody, not yet stored.
+func TestKilledUnderLoad(t *testing.T) {
+	const kills = 10
+	tr := makeTraffic(3, 3000, 12)
+	undisturbed := install(t, "", "").start()
+	undisturbed.replay(tr.write(t, 0, len(tr.lines)))
+	undisturbed.storedOnce(tr.calls, 120*time.Second)
+	undisturbed.checkRuns(tr)
+	want := undisturbed.runsText()
+	undisturbed.stop()
+
+	f := install(t, "", "").start()
+	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 5))
+	counted := 0
+	for i := 0; counted < kills && i < 3*kills; i++ {
+		if i < kills {
+			f.replay(tr.write(t, i*len(tr.lines)/kills, (i+1)*len(tr.lines)/kills))
+		}
+		time.Sleep(time.Duration(r.IntN(400)) * time.Millisecond)
+		stored := f.sqlInt("SELECT count() FROM flyball.calls")
+		f.kill9()
+		sent := min(i+1, kills) * len(tr.lines) / kills
+		doubt := sent - stored
+		fmt.Printf("kill %d: %d sent, %d stored, %d in doubt\n", i+1, sent, stored, doubt)
+		if doubt > 0 {
+			counted++
+		}
+		f.start()
+	}
+	if counted < kills {
+		t.Errorf("only %d of %d kills found records in doubt", counted, kills)
+	}
+	f.storedOnce(tr.calls, 180*time.Second)
+	f.checkRuns(tr)
+	if got := f.runsText(); got != want {
+		t.Fatalf("runs differ from an undisturbed run's:\n%s", firstDifference(got, want))
+	}
+}
+
+func (f *flyball) sqlInt(q string) int {
+	var n int
+	s, err := f.sql(q)
+	if err != nil {
+		return 0
+	}
+	_, _ = fmt.Sscan(s, &n)
+	return n
+}
+
+func firstDifference(a, b string) string {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("at %d:\n%.400s\n%.400s", i, a[max(0, i-200):], b[max(0, i-200):])
+		}
+	}
+	return fmt.Sprintf("lengths %d and %d", len(a), len(b))
+}
+
+// Killed exactly between two durable writes.
+func TestKilledAtFailPoints(t *testing.T) {
+	tr := makeTraffic(4, 300, 10)
+	for _, stage := range []string{"ingest.durable|committed", "detect.output|checkpoint", "detect.entries|record", "store.inserted|committed"} {
+		t.Run(strings.NewReplacer("|", "-").Replace(stage), func(t *testing.T) {
+			f := install(t, "", "", "detect: {checkpoint_every: 2s}")
+			half := len(tr.lines) / 2
+			f.start("FLYBALL_TEST_FAILPOINT=" + stage + ":3")
+			f.replay(tr.write(t, 0, half))
+			if !f.waitKilled(60 * time.Second) {
+				t.Fatalf("stage %s was not passed three times", stage)
+			}
+			f.start()
+			f.replay(tr.write(t, half, len(tr.lines)))
+			f.storedOnce(tr.calls, 90*time.Second)
+			f.checkRuns(tr)
+		})
+	}
+}
+
+func TestEngineKilled(t *testing.T) {
+	tr := makeTraffic(5, 600, 10)
+	f := install(t, "", "").start()
+	for i := range 5 {
+		f.replay(tr.write(t, i*len(tr.lines)/5, (i+1)*len(tr.lines)/5))
+		f.killChild()
+	}
+	f.storedOnce(tr.calls, 120*time.Second)
+	f.checkRuns(tr)
+}
+
+// killChild kills the engine child of the process.
+func (f *flyball) killChild() {
+	f.t.Helper()
+	for _, pid := range children(f.cmd.Process.Pid) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+func children(parent int) []int {
+	var out []int
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		b, err := os.ReadFile("/proc/" + e.Name() + "/stat")
+		if err != nil {
+			continue
+		}
+		var pid, ppid int
+		rest := string(b)
+		if i := strings.LastIndex(rest, ")"); i > 0 {
+			var state string
+			_, _ = fmt.Sscan(e.Name(), &pid)
+			_, _ = fmt.Sscan(rest[i+1:], &state, &ppid)
+		}
+		if ppid == parent {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// ClickHouse is away: the rest goes on, the journal waits, and catches up.
+func TestClickHouseGone(t *testing.T) {
+	tr := makeTraffic(6, 300, 10)
+	server := install(t, "", "").start() // its engine is the outside ClickHouse
+	f := install(t, "", fmt.Sprintf("127.0.0.1:%d", server.ports["clickhouse"])).start()
+	f.ports["clickhouse"] = server.ports["clickhouse"]
+	third := len(tr.lines) / 3
+	f.replay(tr.write(t, 0, third))
+	f.storedOnce(third, 60*time.Second)
+	server.stop()
+	f.replay(tr.write(t, third, len(tr.lines)))
+	time.Sleep(away())
+	select {
+	case err := <-f.exited:
+		t.Fatalf("process ended with ClickHouse away: %v", err)
+	default:
+	}
+	server.start()
+	f.storedOnce(tr.calls, 120*time.Second)
+	f.checkRuns(tr)
+}
+
+func away() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("FLYBALL_TEST_AWAY")); err == nil {
+		return d
+	}
+	return 30 * time.Second
+}
+
+// A second process joins every role's group in the middle, and leaves.
+func TestRebalanceInTheMiddle(t *testing.T) {
+	tr := makeTraffic(7, 900, 10)
+	one := install(t, "", "").start()
+	key := one.dir + "/data/secret.key"
+	quarter := len(tr.lines) / 4
+	one.replay(tr.write(t, 0, quarter))
+	var roles []*flyball
+	for _, role := range []string{"ingest", "detect", "store"} {
+		f := install(t, fmt.Sprintf("127.0.0.1:%d", one.ports["kafka"]), fmt.Sprintf("127.0.0.1:%d", one.ports["clickhouse"]), "secret_key_file: "+key)
+		f.role = role
+		f.launch()
+		roles = append(roles, f)
+	}
+	one.replay(tr.write(t, quarter, 2*quarter))
+	for _, f := range roles {
+		f.ready(60 * time.Second)
+	}
+	one.replay(tr.write(t, 2*quarter, 3*quarter))
+	for _, f := range roles {
+		f.stop()
+	}
+	one.replay(tr.write(t, 3*quarter, len(tr.lines)))
+	one.storedOnce(tr.calls, 120*time.Second)
+	one.checkRuns(tr)
+}
