@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // answer writes one response. It keeps the beginning back so that an error
@@ -21,15 +22,19 @@ type answer struct {
 	begun  bool
 	enc    encoder
 	excTag string
+	rc     *http.ResponseController
+	next   time.Time // when the write deadline is due to be moved
 }
 
 const (
 	keepBack     = 256 << 10 // bytes held before the status is sent
 	keepBackWait = 128 << 20 // the same with wait_end_of_query
+
+	readerPatience = 5 * time.Minute
 )
 
 func newAnswer(w http.ResponseWriter, r *http.Request, q *request, h *host) *answer {
-	a := &answer{w: w, r: r, q: q, keep: keepBack, excTag: strings.ReplaceAll(newID(), "-", "")[:16]}
+	a := &answer{w: w, r: r, q: q, keep: keepBack, excTag: strings.ReplaceAll(newID(), "-", "")[:16], rc: http.NewResponseController(w)}
 	if q.wait {
 		a.keep = keepBackWait
 	}
@@ -56,6 +61,11 @@ func (a *answer) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+	// A client that stops reading must not keep a slot for ever.
+	if now := time.Now(); now.After(a.next) {
+		a.next = now.Add(time.Second)
+		_ = a.rc.SetWriteDeadline(now.Add(readerPatience))
+	}
 	return a.enc.Write(p)
 }
 
@@ -81,6 +91,7 @@ func (a *answer) finish(st stats) error {
 			return err
 		}
 	}
+	defer func() { _ = a.rc.SetWriteDeadline(time.Time{}) }()
 	return a.enc.Finish()
 }
 
@@ -103,7 +114,7 @@ func (a *answer) fail(err error) {
 	text := e.text + "\n"
 	_, _ = fmt.Fprintf(a.enc, "\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n", a.excTag, text, len(text), a.excTag)
 	_ = a.enc.Flush()
-	_ = http.NewResponseController(a.w).Flush()
+	_ = a.rc.Flush()
 	panic(http.ErrAbortHandler)
 }
 

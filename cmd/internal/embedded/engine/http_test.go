@@ -40,6 +40,9 @@ func send(t testing.TB, addr string, r request) reply {
 	}
 	for k, v := range r.header {
 		req.Header.Set(k, v)
+		if k == "Host" {
+			req.Host = v
+		}
 	}
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
 	resp, err := client.Do(req)
@@ -248,12 +251,14 @@ func TestDataThatLooksLikeSQLIsData(t *testing.T) {
 
 func TestWebPagesOfOthersAreRefused(t *testing.T) {
 	addr := enginetest.Start(t)
-	if strings.Contains(addr, "8123") {
-		t.Skip("a server of its own rules")
+	if enginetest.Outside() {
+		t.Skip("a server has users and passwords")
 	}
-	got := send(t, addr, request{header: map[string]string{"Origin": "http://evil.example"}, body: strings.NewReader("SELECT 1")})
-	if got.status != 403 {
-		t.Errorf("status %d", got.status)
+	for _, h := range []map[string]string{{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "rebound.example"}} {
+		got := send(t, addr, request{header: h, body: strings.NewReader("SELECT 1")})
+		if got.status != 403 || got.header.Get("X-ClickHouse-Exception-Code") != "497" {
+			t.Errorf("%v: %d %s", h, got.status, got.body)
+		}
 	}
 }
 
@@ -287,5 +292,43 @@ func TestLargeBodyIsNotHeldInMemory(t *testing.T) {
 	got := send(t, addr, request{params: url.Values{"database": {db}, "query": {"INSERT INTO l FORMAT TSV"}}, body: r})
 	if got.status != 200 || !strings.Contains(got.header.Get("X-ClickHouse-Summary"), `"written_rows":"10000000"`) {
 		t.Errorf("%d %s %s", got.status, got.body, got.header.Get("X-ClickHouse-Summary"))
+	}
+}
+
+func TestResultTooLargeToRenderIsRefusedAndNamesAFormatThatStreams(t *testing.T) {
+	addr := enginetest.Start(t)
+	if enginetest.Outside() {
+		t.Skip("a server renders every format in a stream")
+	}
+	got := send(t, addr, request{body: strings.NewReader("SELECT number, toString(number) FROM numbers(30000000) FORMAT JSON")})
+	if got.status != 500 || got.header.Get("X-ClickHouse-Exception-Code") != "396" || !strings.Contains(got.body, "JSONEachRow") {
+		t.Errorf("%d %.300s", got.status, got.body)
+	}
+}
+
+func TestWaitEndOfQueryGivesALateErrorItsStatus(t *testing.T) {
+	addr := enginetest.Start(t)
+	late := "SELECT number, throwIf(number = 900000) FROM numbers(1000000)"
+	got := send(t, addr, request{params: url.Values{"wait_end_of_query": {"1"}}, body: strings.NewReader(late)})
+	if got.status != 500 || got.header.Get("X-ClickHouse-Exception-Code") != "395" || !strings.HasPrefix(got.body, "Code: 395") {
+		t.Errorf("%d %.200s", got.status, got.body)
+	}
+}
+
+func TestLateErrorBreaksTheConnectionAfterSayingWhy(t *testing.T) {
+	addr := enginetest.Start(t)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Post("http://"+addr+"/", "text/plain", strings.NewReader("SELECT number, throwIf(number = 900000) FROM numbers(1000000)"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil {
+		t.Error("half a result ends like a whole one")
+	}
+	tag := resp.Header.Get("X-ClickHouse-Exception-Tag")
+	if len(tag) != 16 || !bytes.Contains(b, []byte("\r\n__exception__\r\n"+tag+"\r\nCode: 395. ")) {
+		t.Errorf("tag %q, end %q", tag, b[max(0, len(b)-300):])
 	}
 }

@@ -32,6 +32,12 @@ type Options struct {
 	// DrainWait is how long running statements get when the engine ends.
 	DrainWait time.Duration
 
+	// User and Password, when set, are asked of every request. Off loopback they
+	// are required: whoever reaches the engine reads and writes files with the
+	// rights of this process (SQL has file()).
+	User     string
+	Password string
+
 	// Args are the arguments of this executable that end up in Serve.
 	Args []string
 	// Env is added to the child's environment.
@@ -89,6 +95,9 @@ func (o Options) validate() error {
 	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
 		return fmt.Errorf("clickhouse.listen %q is no host:port: %w", o.Listen, err)
 	}
+	if !o.loopback() && o.Password == "" {
+		return fmt.Errorf("clickhouse.listen %s is reachable from other machines: set clickhouse.user and clickhouse.password_file, or listen on 127.0.0.1", o.Listen)
+	}
 	for _, v := range []struct {
 		name string
 		n    int64
@@ -101,6 +110,16 @@ func (o Options) validate() error {
 		return fmt.Errorf("engine memory is %d bytes, must be 512 MiB or more", o.Memory)
 	}
 	return nil
+}
+
+// loopback says whether Listen names this machine alone.
+func (o Options) loopback() bool {
+	host, _, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // engineArgs are the server-level settings of a small machine. The engine's own

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -38,13 +39,31 @@ func (s *server) query(ctx context.Context, q *request, sql string, a *answer) e
 			return a.finish(st)
 		}
 	}
-	st, err := ses.exec(sql, format, q.params, func(b []byte) error {
-		return q.emit(bytes.NewReader(b), format, a)
-	})
+	st, err := s.whole(ses, q, sql, format, a)
 	if err != nil {
 		return err
 	}
 	return a.finish(st)
+}
+
+// wholeResult bounds a result that the engine renders in one piece; it is
+// measured in columns, the text may be several times that.
+const wholeResult = 128 << 20
+
+func (s *server) whole(ses *session, q *request, sql, format string, a *answer) (stats, error) {
+	if q.readonly != "1" && !q.sets("max_result_bytes") {
+		if err := ses.run(fmt.Sprintf("SET max_result_bytes = %d, result_overflow_mode = 'throw'", wholeResult)); err != nil {
+			return stats{}, err
+		}
+	}
+	st, err := ses.exec(sql, format, q.params, func(b []byte) error {
+		return q.emit(bytes.NewReader(b), format, a)
+	})
+	var e *exception
+	if errors.As(err, &e) && e.code == codeTooManyBytes && !q.sets("max_result_bytes") {
+		e.text += fmt.Sprintf(" The embedded engine renders format %s in memory: ask for one that is streamed (Native, TSV, CSV, JSONEachRow, RowBinary), or for less.", format)
+	}
+	return st, err
 }
 
 // errNoStream says that the engine streams no such statement (it streams only

@@ -84,6 +84,11 @@ func parseRequest(r *http.Request) (*request, error) {
 	return q, nil
 }
 
+// sets says whether the client has set a setting itself.
+func (q *request) sets(name string) bool {
+	return slices.ContainsFunc(q.settings, func(p param) bool { return p.name == name })
+}
+
 func isOn(s string) bool { return s == "1" || strings.EqualFold(s, "true") }
 
 // newID is a query id in the form ClickHouse gives them.

@@ -23,6 +23,10 @@ const (
 	envChild   = "FLYBALL_ENGINE_CHILD"
 	fdParent   = 3
 	fdListener = 4
+
+	// The password is handed over here: arguments can be read by everybody.
+	envUser     = "FLYBALL_ENGINE_USER"
+	envPassword = "FLYBALL_ENGINE_PASSWORD"
 )
 
 // Serve runs the engine in this process until ctx ends or the parent is gone.
@@ -30,6 +34,9 @@ const (
 // the process ends. Running statements get DrainWait to finish.
 func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	opt = opt.withDefaults()
+	if opt.Password == "" {
+		opt.User, opt.Password = os.Getenv(envUser), os.Getenv(envPassword)
+	}
 	if err := opt.validate(); err != nil {
 		return err
 	}

@@ -8,9 +8,7 @@ import (
 	"log/slog"
 	"mime"
 	"mime/multipart"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -44,8 +42,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "There is no handle "+r.URL.Path+"\n\nUse / or /ping for health checks.", http.StatusNotFound)
 		return
 	}
-	if err := fromBrowserElsewhere(r); err != nil {
-		http.Error(w, err.Error(), http.StatusForbidden)
+	if err := s.admit(r); err != nil {
+		if e := asException(err); e.code == codeRequiredPassword {
+			w.Header().Set("WWW-Authenticate", `Basic realm="ClickHouse"`)
+		}
+		newAnswer(w, r, &request{id: newID()}, s.h).fail(err)
 		return
 	}
 	if r.Method == http.MethodGet && r.URL.RawQuery == "" {
@@ -72,26 +73,6 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.statement(r.Context(), q, body, a); err != nil {
 		a.fail(err)
 	}
-}
-
-// fromBrowserElsewhere refuses what only a web page of somebody else's can
-// send. The interface has no password on loopback, and every page a user of
-// this machine opens could post to it.
-func fromBrowserElsewhere(r *http.Request) error {
-	host, _, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		host = r.Host
-	}
-	if o := r.Header.Get("Origin"); o != "" {
-		if u, err := url.Parse(o); err != nil || u.Host != r.Host {
-			return errors.New("requests from web pages of another origin are refused")
-		}
-	}
-	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" {
-		return errors.New("requests from web pages of another origin are refused")
-	}
-	_ = host
-	return nil
 }
 
 // requestText joins query= and body as the server does, and takes the query out

@@ -135,6 +135,9 @@ func (s *Supervisor) once(ctx context.Context, child *Child) (wasReady bool, err
 	said := new(tail)
 	cmd := child.Command()
 	cmd.Env = append(cmd.Env, EnvLib+"="+s.opt.Lib)
+	if s.opt.Password != "" {
+		cmd.Env = append(cmd.Env, envUser+"="+s.opt.User, envPassword+"="+s.opt.Password)
+	}
 	cmd.Env = append(cmd.Env, s.opt.Env...)
 	cmd.Stderr = io.MultiWriter(os.Stderr, said)
 	p, err := spawn(cmd)
@@ -153,7 +156,7 @@ func (s *Supervisor) once(ctx context.Context, child *Child) (wasReady bool, err
 
 	probing, stopProbing := context.WithTimeout(ctx, startLimit)
 	answered := make(chan error, 1)
-	go func() { answered <- probe(probing, child.Addr()) }()
+	go func() { answered <- s.probe(probing, child.Addr()) }()
 	settle := func() { stopProbing(); <-answered }
 	for {
 		select {
@@ -198,7 +201,7 @@ func (s *Supervisor) end(p *process) error {
 func (s *Supervisor) setPID(pid int) { s.mu.Lock(); s.pid = pid; s.mu.Unlock() }
 
 // probe asks for a query's answer until it gets one.
-func probe(ctx context.Context, addr string) error {
+func (s *Supervisor) probe(ctx context.Context, addr string) error {
 	tr := &http.Transport{DisableKeepAlives: true}
 	defer tr.CloseIdleConnections()
 	client := &http.Client{Transport: tr, Timeout: 5 * time.Second}
@@ -207,6 +210,9 @@ func probe(ctx context.Context, addr string) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
 		if err != nil {
 			return err
+		}
+		if s.opt.Password != "" {
+			req.SetBasicAuth(s.opt.User, s.opt.Password)
 		}
 		if resp, err := client.Do(req); err == nil {
 			_, _ = io.Copy(io.Discard, resp.Body)

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -92,11 +93,14 @@ func pipeOnly(ctx context.Context, opt engine.Options) error {
 }
 
 // supervised starts a supervisor in this process.
-func supervised(t testing.TB, path string) (*engine.Supervisor, *prometheus.Registry) {
+func supervised(t testing.TB, path string, with ...func(*engine.Options)) (*engine.Supervisor, *prometheus.Registry) {
 	t.Helper()
 	opt := engine.DefaultOptions()
 	opt.Lib, opt.Path, opt.Listen, opt.DrainWait = enginetest.Library(t), path, "127.0.0.1:0", 2*time.Second
 	opt.Args = []string{"engine", path}
+	for _, w := range with {
+		w(&opt)
+	}
 	reg := prometheus.NewRegistry()
 	s := engine.NewSupervisor(opt, quiet, reg)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -311,5 +315,33 @@ func TestCleanStopKeepsRowsAndStartsAgain(t *testing.T) {
 				t.Errorf("%s rows, wanted %d", got, i+1)
 			}
 		})
+	}
+}
+
+func TestPasswordIsAskedWhenThereIsOne(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := supervised(t, dir, func(o *engine.Options) { o.User, o.Password = "reader", "s3cret word" })
+	for _, c := range []struct {
+		user, pass string
+		status     int
+		code       string
+	}{{"", "", 401, "194"}, {"reader", "", 401, "194"}, {"reader", "wrong", 403, "516"}, {"other", "s3cret word", 403, "516"}, {"reader", "s3cret word", 200, ""}} {
+		got := send(t, s.Addr(), request{header: map[string]string{"X-ClickHouse-User": c.user, "X-ClickHouse-Key": c.pass}, body: strings.NewReader("SELECT 1")})
+		if got.status != c.status || got.header.Get("X-ClickHouse-Exception-Code") != c.code || strings.Contains(got.body, "s3cret") {
+			t.Errorf("%q %q: %d %s", c.user, c.pass, got.status, got.body)
+		}
+	}
+	conn := open(t, s.Addr(), "default", func(o *clickhouse.Options) { o.Auth.Username, o.Auth.Password = "reader", "s3cret word" })
+	if err := conn.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestListeningToOtherMachinesNeedsAPassword(t *testing.T) {
+	opt := engine.DefaultOptions()
+	opt.Path, opt.Listen = t.TempDir(), "0.0.0.0:0"
+	err := engine.NewSupervisor(opt, quiet, nil).Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "clickhouse.password_file") || !strings.Contains(err.Error(), "0.0.0.0:0") {
+		t.Errorf("got %v", err)
 	}
 }

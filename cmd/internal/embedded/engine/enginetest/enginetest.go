@@ -80,6 +80,10 @@ func Start(t testing.TB) (addr string) {
 	return shared.addr
 }
 
+// Outside says whether Start names a server of somebody else's. A test skips by
+// it what is the embedded engine's own.
+func Outside() bool { return os.Getenv(envOutside) != "" }
+
 // Library returns the engine's library, or skips the test.
 func Library(t testing.TB) string {
 	t.Helper()
