@@ -30,13 +30,13 @@ func callsColumns() []column[call] {
 		word("source_topic", func(c *call) string { return c.Source.Topic }),
 		uuid("source_topic_id", func(c *call) [16]byte { return c.Source.TopicID }),
 		num("source_partition", "Int32", func(c *call) int32 { return c.Source.Partition }).with(constant),
-		num("source_offset", "Int64", func(c *call) int64 { return c.Pos.Offset }).with(clock),
+		num("source_offset", "Int64", func(c *call) int64 { return c.Pos.Offset }).with(offset),
 		num("item", "UInt32", func(c *call) uint32 { return c.Pos.Item }).with(amount),
 
 		// Stitching.
 		num("segment", "Int64", func(c *call) int64 { return c.Segment }).with(constant),
 		num("calls_partition", "Int32", func(c *call) int32 { return c.CallsPart }).with(constant),
-		num("calls_offset", "Int64", func(c *call) int64 { return c.CallsOffset }).with(clock),
+		num("calls_offset", "Int64", func(c *call) int64 { return c.CallsOffset }).with(offset),
 		enum("run_rule", schema.RunRuleWords, func(c *call) schema.RunRule { return c.RunRule }),
 		num("run_confidence", "UInt8", func(c *call) uint8 { return c.RunConfidence }).with(constant),
 		name("run_key", func(c *call) string { return c.RunKey }),
@@ -49,7 +49,7 @@ func callsColumns() []column[call] {
 		enum("observer_kind", schema.ObserverKindWords, func(c *call) schema.ObserverKind { return c.ObserverKind }),
 		word("observer", func(c *call) string { return c.Observer }),
 		num("kafka_delay", "Int64", kafkaDelay).with(amount),
-		num("duration_ns", "Int64", func(c *call) int64 { return c.DurationNs }).with(amount),
+		num("duration_ns", "Int64", func(c *call) int64 { return c.DurationNs }).with(span),
 		enum("ts_precision", schema.PrecisionWords, func(c *call) schema.Precision { return c.TSPrecision }),
 		enum("ts_basis", schema.BasisWords, func(c *call) schema.Basis { return c.TSBasis }),
 
@@ -84,14 +84,14 @@ func callsColumns() []column[call] {
 		str("error_message", func(c *call) string { return c.ErrorMessage }),
 		word("denied_by", func(c *call) string { return c.DeniedBy }),
 		num("upstream_status", "UInt16", func(c *call) uint16 { return c.UpstreamStatus }).with(amount),
-		num("upstream_ns", "Int64", func(c *call) int64 { return c.UpstreamNs }).with(amount),
+		num("upstream_ns", "Int64", func(c *call) int64 { return c.UpstreamNs }).with(span),
 		num("attempts", "UInt8", func(c *call) uint8 { return c.Attempts }).with(constant),
 		num("bytes_in", "UInt64", func(c *call) uint64 { return c.BytesIn }).with(amount),
 		num("bytes_out", "UInt64", func(c *call) uint64 { return c.BytesOut }).with(amount),
 		num("sample_weight", "UInt32", func(c *call) uint32 { return c.SampleWeight }).with(amount),
 
 		// Where it came from.
-		raw16("client_ip", "IPv6", clientIP).with(constant),
+		address("client_ip", func(c *call) netip.Addr { return c.ClientIP }),
 		name("user_agent", func(c *call) string { return c.UserAgent }),
 		word("ua_product", func(c *call) string { return c.UAProduct }),
 		raw16("trace_id", "FixedString(16)", func(c *call) [16]byte { return c.TraceID }).with(random),
@@ -168,13 +168,6 @@ func operationNamed(c *call) string {
 		return ""
 	}
 	return o
-}
-
-func clientIP(c *call) [16]byte {
-	if c.ClientIP == (netip.Addr{}) {
-		return [16]byte{}
-	}
-	return c.ClientIP.As16()
 }
 
 // requestUUID is a request id that is a UUID in its usual form: 16 bytes
@@ -262,7 +255,7 @@ func attrs(name string) column[call] {
 	keys, values := &words{}, &text{}
 	a := &arrays{elems: []data{keys, values}}
 	const typ = "Map(LowCardinality(String), String)"
-	return column[call]{name: name, typ: typ, wire: typ, codec: constant, data: a, put: func(c *call, row int) {
+	return column[call]{name: name, typ: typ, wire: typ, codec: phrase, data: a, put: func(c *call, row int) {
 		if len(c.Attrs) == 0 {
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"net/netip"
 	"strings"
 	"unsafe"
 )
@@ -38,10 +39,13 @@ func (c column[T]) with(codec string) column[T] {
 
 // Codecs, by the shape of what they hold; schema/adr/0001 has the figures.
 const (
-	clock    = "Delta, ZSTD(1)" // ascending within a run
-	amount   = "T64, ZSTD(1)"   // small numbers without order
-	random   = "LZ4"            // incompressible when set, nothing when not
-	constant = "ZSTD(1)"        // repeats along a run
+	clock    = "GCD, Delta, ZSTD(1)" // times, ascending within a run, rarely to the nanosecond
+	offset   = "Delta, ZSTD(1)"      // ascending within a run
+	span     = "GCD, T64, ZSTD(1)"   // durations in ns, rarely to the nanosecond
+	amount   = "T64, ZSTD(1)"        // small numbers without order
+	random   = "ZSTD(1)"             // incompressible when set, nothing when not
+	constant = "ZSTD(1)"             // repeats along a run
+	phrase   = "ZSTD(3)"             // long repeats, which level 1 does not find
 )
 
 type number interface {
@@ -87,7 +91,7 @@ func flag[T any](name string, get func(*T) bool) column[T] {
 func enum[T any, E ~uint8](name string, words []string, get func(*T) E) column[T] {
 	c := num(name, enum8(words), get)
 	c.wire = "Int8"
-	return c
+	return c.with(constant)
 }
 
 func enum8(words []string) string {
@@ -165,7 +169,20 @@ func word[T any](name string, get func(*T) string) column[T] {
 // name is a string that repeats along a run but is no vocabulary: callers
 // choose it. A dictionary on the wire, a plain string in the table.
 func name[T any](name string, get func(*T) string) column[T] {
-	return word(name, get).as("String")
+	return word(name, get).as("String").with(phrase)
+}
+
+// address is an IP address as text: it repeats along a run, so a string costs
+// no more than 16 bytes would, and reads and filters as analysts write it.
+func address[T any](name string, get func(*T) netip.Addr) column[T] {
+	w := &words{}
+	var text []byte
+	return column[T]{name: name, typ: "String", wire: "LowCardinality(String)", codec: phrase, data: w, put: func(v *T, row int) {
+		if a := get(v); a.IsValid() {
+			text = a.Unmap().AppendTo(text[:0])
+			w.put(row, view(text))
+		}
+	}}
 }
 
 // wordList is an array of strings of a vocabulary.

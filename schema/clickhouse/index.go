@@ -64,8 +64,8 @@ func stitchingColumns() []column[stitchingCount] {
 		word("format", func(s *stitchingCount) string { return s.Format }),
 		enum("run_rule", schema.RunRuleWords, func(s *stitchingCount) schema.RunRule { return s.Rule }),
 		num("calls_partition", "Int32", func(s *stitchingCount) int32 { return s.CallsPart }).with(constant),
-		num("from_offset", "Int64", func(s *stitchingCount) int64 { return s.From }).with(clock),
-		num("to_offset", "Int64", func(s *stitchingCount) int64 { return s.To }).with(clock),
+		num("from_offset", "Int64", func(s *stitchingCount) int64 { return s.From }).with(offset),
+		num("to_offset", "Int64", func(s *stitchingCount) int64 { return s.To }).with(offset),
 		num("calls", "UInt64", func(s *stitchingCount) uint64 { return s.Calls }).with(amount),
 	}
 }

@@ -24,6 +24,9 @@ func (c *Conn) InsertNative(ctx context.Context, table string, blocks ...[]byte)
 		// A backlog or a back-fill spans as many months as it spans.
 		"max_partitions_per_insert_block": {"0"},
 		"async_insert":                    {"0"},
+		// Repeats are rare and the views merge them; looking for them in every
+		// insert would more than double what a row costs the engine.
+		"optimize_on_insert": {"0"},
 		// With a Distributed table: acknowledged means stored on the shard.
 		"distributed_foreground_insert": {"1"},
 	}, b)

@@ -46,7 +46,7 @@ func scoresSpecs() []Spec {
 		{"run_id", "UUID", constant},
 		{"at", nanoTime, clock},
 		{"calls_partition", "Int32", constant},
-		{"calls_offset", "Int64", clock},
+		{"calls_offset", "Int64", offset},
 		{"item", "UInt32", amount}, // of the calls record
 		{"value", "Float64", constant},
 		{"level", level, ""},
@@ -94,7 +94,7 @@ func decisionsSpecs() []Spec {
 		{"finding_id", "String", constant},
 		{"run_id", "UUID", constant},
 		{"generation", "UInt64", amount},
-		{"ttl_ns", "Int64", amount},
+		{"ttl_ns", "Int64", span},
 		{"reason", "String", constant},
 	}
 }

@@ -1,8 +1,8 @@
 CREATE TABLE IF NOT EXISTS {{.Table "calls_store"}} (
 {{.Columns "calls_store"}},
-    INDEX ix_trace if(trace_id = toFixedString('', 16), '', lower(hex(trace_id))) TYPE bloom_filter(0.025) GRANULARITY 1,
-    INDEX ix_request if(request_uuid = toUUID('00000000-0000-0000-0000-000000000000'), request_text, toString(request_uuid)) TYPE bloom_filter(0.025) GRANULARITY 1,
-    INDEX ix_address replaceOne(if(client_ip = toIPv6('::'), '', toString(client_ip)), '::ffff:', '') TYPE bloom_filter(0.025) GRANULARITY 1,
+    INDEX ix_trace if(empty(trace_id), '', lower(hex(trace_id))) TYPE bloom_filter(0.025) GRANULARITY 1,
+    INDEX ix_request if(empty(request_uuid), request_text, toString(request_uuid)) TYPE bloom_filter(0.025) GRANULARITY 1,
+    INDEX ix_address client_ip TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX ix_host host TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX ix_credential credential_id TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX ix_run_key run_key TYPE bloom_filter(0.025) GRANULARITY 1,

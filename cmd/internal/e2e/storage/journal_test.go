@@ -15,6 +15,9 @@ import (
 
 const partitions = 2
 
+// snapshotEvery is how many calls come to one run snapshot.
+const snapshotEvery = 30
+
 // broker is a Kafka with the topics that the store reads.
 func broker(t testing.TB) (*kfake.Cluster, []kgo.Opt) {
 	t.Helper()
@@ -67,12 +70,15 @@ func (w *writer) record(rows int) *kgo.Record {
 		calls.Append(&c)
 		traces.Append(&c)
 		touches.Append(touchOf(&c))
-		runs.Append(&schema.RunSnapshot{RunID: c.RunID, Tenant: c.Tenant, Version: uint64(2 * w.sent), State: schema.RunOpen, AgentID: c.AgentID, Calls: 1, StartedAt: c.Start, LastAt: c.Start})
 		j.MaxStart = max(j.MaxStart, c.Start)
+		if w.sent%snapshotEvery != 1 {
+			continue
+		}
+		runs.Append(&schema.RunSnapshot{RunID: c.RunID, Tenant: c.Tenant, Version: uint64(2 * w.sent), State: schema.RunOpen, AgentID: c.AgentID, Calls: 1, StartedAt: c.Start, LastAt: c.Start})
 	}
 	w.next++
 	j.Sections = []topic.Section{
-		{Table: "runs_store", Rows: rows, Native: runs.AppendNative(nil)}, // out of order on purpose
+		{Table: "runs_store", Rows: runs.Rows(), Native: runs.AppendNative(nil)}, // out of order on purpose
 		{Table: "calls_store", Rows: rows, Native: calls.AppendNative(nil)},
 		{Table: "trace_calls", Rows: rows, Native: traces.AppendNative(nil)},
 		{Table: "touches_store", Rows: rows, Native: touches.AppendNative(nil)},

@@ -1,7 +1,7 @@
 CREATE TABLE IF NOT EXISTS `flyball`.`scores_store` (
     `tenant` LowCardinality(String) CODEC(ZSTD(1)),
     `run_id` UUID CODEC(ZSTD(1)),
-    `at` DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+    `at` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
     `calls_partition` Int32 CODEC(ZSTD(1)),
     `calls_offset` Int64 CODEC(Delta, ZSTD(1)),
     `item` UInt32 CODEC(T64, ZSTD(1)),
