@@ -5,6 +5,8 @@ import "syscall"
 // dieWithParent asks the kernel to end the child with the thread that starts
 // it, which the supervisor keeps for as long as the child runs. The pipe does
 // the same without a kernel's help; this one also reaches a child that is stuck.
+// A process group of its own keeps a terminal's ^C from the child, so that the
+// parent decides what ends when.
 func dieWithParent() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

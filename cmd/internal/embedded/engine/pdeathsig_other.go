@@ -4,5 +4,6 @@ package engine
 
 import "syscall"
 
-// dieWithParent has no kernel to ask here: the pipe alone ends the child.
-func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
+// dieWithParent has no kernel to ask here: the pipe alone ends the child. Its
+// process group keeps a terminal's ^C from it.
+func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -23,6 +23,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
 
 	"flyball/cmd/internal/embedded/engine"
 	"flyball/cmd/internal/embedded/engine/enginetest"
@@ -31,30 +32,32 @@ import (
 // TestMain lets the test binary be what `flyball` is to the supervisor: the
 // engine, and a process that supervises one and can be killed.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 {
+	roles := map[string]func(context.Context, engine.Options) error{
+		"engine":    func(ctx context.Context, opt engine.Options) error { return engine.Serve(ctx, opt, quiet) },
+		"supervise": supervise,
+		"pipe":      pipeOnly,
+	}
+	if role := roles[os.Args[min(1, len(os.Args)-1)]]; role != nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
 		opt := engine.DefaultOptions()
-		opt.Path, opt.Memory, opt.DrainWait = os.Args[2], 1<<30, 2*time.Second
-		var err error
-		switch os.Args[1] {
-		case "engine":
-			opt.LockWait = 2 * time.Second
-			err = engine.Serve(ctx, opt, quiet)
-		case "supervise":
-			err = supervise(ctx, opt)
-		case "pipe":
-			err = pipeOnly(ctx, opt)
-		default:
-			os.Exit(m.Run())
-		}
-		if err != nil {
+		opt.Path, opt.Memory, opt.LockWait, opt.DrainWait = os.Args[2], 1<<30, 5*time.Second, 2*time.Second
+		if err := role(ctx, opt); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	run(m)
+}
+
+// run fails the package when a test leaves a goroutine behind; connections that
+// a client keeps for later are none.
+func run(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
+		goleak.IgnoreAnyFunction("github.com/ClickHouse/clickhouse-go/v2.(*clickhouse).startAutoCloseIdleConnections"))
 }
 
 var quiet = slog.New(slog.DiscardHandler)

@@ -26,6 +26,7 @@ const (
 	envOutside = "FLYBALL_TEST_CLICKHOUSE"
 	envTiers   = "FLYBALL_REQUIRE_TIERS"
 	envServe   = "FLYBALL_ENGINETEST_PATH" // set in the child: serve this directory
+	envKeep    = "FLYBALL_ENGINETEST_KEEP" // and leave it there
 
 	tier = "engine"
 )
@@ -46,7 +47,9 @@ func init() {
 	opt.DrainWait = 2 * time.Second
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	err := engine.Serve(ctx, opt, log)
-	_ = os.RemoveAll(path)
+	if os.Getenv(envKeep) == "" {
+		_ = os.RemoveAll(path)
+	}
 	if err != nil {
 		log.Error("engine", "err", err)
 		os.Exit(1)
