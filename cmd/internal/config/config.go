@@ -121,7 +121,6 @@ type Route struct {
 	Effect        string   `yaml:"effect"`
 	Reversibility string   `yaml:"reversibility"`
 	Resources     []string `yaml:"resources"` // parameters that name resources: "order_id:order"
-	OpenAPI       string   `yaml:"openapi"`
 }
 
 // Agent is a line of the registry: which agent a credential belongs to.

@@ -67,8 +67,8 @@ func (c Config) Validate(roles ...string) error {
 		if r.Reversibility != "" && v.UnmarshalText([]byte(r.Reversibility)) != nil {
 			bad("routes[%d].reversibility: %q is none of %s", i, r.Reversibility, strings.Join(schema.ReversibilityWords, ", "))
 		}
-		if (r.Template == "") == (r.OpenAPI == "") {
-			bad("routes[%d]: set either template or openapi", i)
+		if !strings.HasPrefix(r.Template, "/") {
+			bad("routes[%d].template: %q must start with /", i, r.Template)
 		}
 	}
 	for key, file := range map[string]string{

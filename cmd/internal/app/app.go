@@ -1,0 +1,289 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/embedded/broker"
+	"flyball/cmd/internal/embedded/engine"
+	detect "flyball/detect/engine"
+	"flyball/detect/stitch"
+	"flyball/ingest/decode"
+	"flyball/ingest/source"
+	"flyball/ingest/store"
+	"flyball/schema/clickhouse"
+	"flyball/schema/topic"
+)
+
+// Roles that run in `flyball up`.
+var Roles = []string{"store", "detect", "ingest"}
+
+// Run starts the roles, waits until ctx ends or a part dies, and stops what it
+// started. The role "up" is all of them, with embedded parts where none are
+// configured. started, when set, is told when everything is ready.
+func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger, started func()) (err error) {
+	up := slices.Contains(roles, "up")
+	if up {
+		roles = Roles
+	}
+	g := newGroup(log)
+	defer g.stop()
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	// What is seen from outside first: a process that is starting says so.
+	l, err := listen("metrics.listen", c.Metrics.Listen)
+	if err != nil {
+		return err
+	}
+	g.start(part{name: "metrics", run: serve(l, health(g, reg))})
+	starting := atomic.Bool{}
+	starting.Store(true)
+	g.start(part{name: "start", run: func(ctx context.Context) error { <-ctx.Done(); return nil }, ready: func() error {
+		if starting.Load() {
+			return errors.New("parts are being started")
+		}
+		return nil
+	}})
+	if up {
+		if l, err = listen("control.listen", c.Control.Listen); err != nil {
+			return err
+		}
+		g.start(part{name: "control", run: serve(l, health(g, reg))})
+	}
+
+	kafka, err := KafkaOpts(c)
+	if err != nil {
+		return err
+	}
+	key, err := SecretKey(c, up)
+	if err != nil && slices.Contains(roles, "ingest") {
+		return err
+	}
+	if up && len(c.Kafka.Brokers) == 0 {
+		b, err := broker.Start(broker.Options{Listen: c.Kafka.Listen, Dir: filepath.Join(c.Data, "broker"), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions, Readers: readers(c)}, log.With("component", "broker"), reg)
+		if err != nil {
+			return err
+		}
+		g.start(part{name: "broker", run: func(ctx context.Context) error { defer b.Close(); return b.Run(ctx) }})
+	}
+	replication := int16(-1)
+	if err := ensureTopics(ctx, c, kafka, replication, len(c.Kafka.Brokers) == 0, log); err != nil {
+		return err
+	}
+	if up && len(c.ClickHouse.Addr) == 0 {
+		o := engine.DefaultOptions()
+		o.Path, o.Listen = filepath.Join(c.Data, "engine"), c.ClickHouse.Listen
+		o.Args = []string{"engine", "--path", o.Path, "--listen", o.Listen}
+		sup := engine.NewSupervisor(o, log, reg)
+		alive := func() error {
+			if !sup.Ready() {
+				return errors.New("the engine is not answering")
+			}
+			return nil
+		}
+		g.start(part{name: "engine", run: sup.Run, ready: alive, bound: 20 * time.Second})
+		if err := until(ctx, g, alive, 60*time.Second); err != nil {
+			return fmt.Errorf("engine: %w", err)
+		}
+	}
+	db, err := Database(c)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+
+	stage := failPoint(log)
+	if slices.Contains(roles, "store") {
+		o := store.DefaultOptions()
+		o.Stage = func(s string) {
+			if s == "stored" {
+				stage("store.inserted|committed")
+			}
+		}
+		st, err := store.New(o, kafka, db, log, reg)
+		if err != nil {
+			return err
+		}
+		g.start(part{name: "store", ready: st.Ready, bound: 20 * time.Second, run: func(ctx context.Context) error {
+			if err := migrated(ctx, db, c, log); err != nil {
+				return err
+			}
+			return st.Run(ctx)
+		}})
+	}
+	if slices.Contains(roles, "detect") {
+		d := detect.DefaultConfig()
+		d.Kafka, d.Now, d.Stage = kafka, time.Now, stage
+		d.CheckpointEvery = time.Duration(c.Detect.CheckpointEvery)
+		d.Limits = limits(c)
+		d.Logger, d.Registerer = log.With("component", "detect"), reg
+		host, _ := os.Hostname()
+		e, err := detect.New(d, fmt.Sprintf("%s/%d", host, os.Getpid()))
+		if err != nil {
+			return err
+		}
+		g.start(part{name: "detect", run: e.Run, ready: e.Ready, bound: 30 * time.Second})
+	}
+	if slices.Contains(roles, "ingest") {
+		id, table, err := Rules(c, key)
+		if err != nil {
+			return err
+		}
+		p, err := Pipeline(c, id, table)
+		if err != nil {
+			return err
+		}
+		s := source.DefaultConfig()
+		s.Kafka, s.Now, s.Stage, s.Partitions = kafka, time.Now, stage, int32(c.Kafka.Partitions)
+		for _, in := range c.Kafka.Inputs {
+			s.Topics = append(s.Topics, in.Topic)
+		}
+		s.Logger, s.Registerer = log.With("component", "ingest"), reg
+		src, err := source.New(s, p)
+		if err != nil {
+			return err
+		}
+		g.start(part{name: "ingest", run: src.Run, ready: src.Ready, bound: 25 * time.Second})
+	}
+	starting.Store(false)
+	if started != nil {
+		go func() {
+			if until(ctx, g, g.ready, time.Minute) == nil {
+				started()
+			}
+		}()
+	}
+	return g.wait(ctx)
+}
+
+// Pipeline decodes the configured inputs.
+func Pipeline(c config.Config, id decode.Identifier, rt decode.Classifier) (*decode.Pipeline, error) {
+	inputs := map[string]decode.Input{}
+	for _, in := range c.Kafka.Inputs {
+		inputs[in.Topic] = decode.Input{Format: in.Format, Signal: in.Signal, Timezone: in.Timezone}
+	}
+	return decode.New(decode.Options{Inputs: inputs, Default: decode.Input{Format: "auto"}, Tenant: c.Tenant}, id, rt)
+}
+
+// limits shares the process's bounds among the partitions.
+func limits(c config.Config) stitch.Limits {
+	l := stitch.DefaultLimits()
+	l.OpenRunsPerActor = c.Detect.MaxOpenRunsPerActor
+	l.OpenRuns = max(c.Detect.MaxOpenRuns/c.Kafka.Partitions, 1)
+	l.Actors = max(c.Detect.MaxActors/c.Kafka.Partitions, 1)
+	l.SessionGap, l.ConversationGap = time.Duration(c.Detect.SessionGap), time.Duration(c.Detect.ConversationGap)
+	l.RunGap, l.Lateness = time.Duration(c.Detect.RunGap), time.Duration(c.Detect.Lateness)
+	return l
+}
+
+// readers are the groups that must have read a topic before the embedded
+// broker's janitor may delete from it.
+func readers(c config.Config) map[string][]string {
+	out := map[string][]string{topic.CallsTopic: {topic.DetectGroup}, topic.JournalTopic: {topic.StoreGroup}}
+	for _, in := range c.Kafka.Inputs {
+		out[in.Topic] = []string{topic.IngestGroup}
+	}
+	return out
+}
+
+// ensureTopics creates Flyball's topics and verifies existing ones. On the
+// embedded broker the inputs are made too: shippers may come later.
+func ensureTopics(ctx context.Context, c config.Config, kafka []kgo.Opt, replication int16, inputs bool, log *slog.Logger) error {
+	client, err := kgo.NewClient(kafka...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	adm := kadm.NewClient(client)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	ensured, err := topic.Ensure(ctx, adm, int32(c.Kafka.Partitions), replication, false)
+	if err != nil {
+		return fmt.Errorf("kafka at %s: %w", strings.Join(seedsOf(c), ", "), err)
+	}
+	for _, e := range ensured {
+		for _, d := range e.Drift {
+			log.Warn("topic differs from what is documented", "topic", e.Spec.Name, "setting", d)
+		}
+	}
+	if inputs {
+		for _, in := range c.Kafka.Inputs {
+			if _, err := adm.CreateTopic(ctx, int32(c.Kafka.Partitions), replication, nil, in.Topic); err != nil && !strings.Contains(err.Error(), "TOPIC_ALREADY_EXISTS") {
+				return fmt.Errorf("create input topic %s: %w", in.Topic, err)
+			}
+		}
+	}
+	return nil
+}
+
+func seedsOf(c config.Config) []string {
+	if len(c.Kafka.Brokers) == 0 {
+		return []string{c.Kafka.Listen}
+	}
+	return c.Kafka.Brokers
+}
+
+// migrated brings the schema up to date, for as long as it takes ClickHouse to
+// be there: the other roles do not wait for it.
+func migrated(ctx context.Context, db *clickhouse.Conn, c config.Config, log *slog.Logger) error {
+	wait := 200 * time.Millisecond
+	for {
+		attempt, cancel := context.WithTimeout(ctx, time.Minute)
+		steps, err := clickhouse.Migrate(attempt, db, clickhouse.MigrateOptions{Target: clickhouse.Target{Database: c.ClickHouse.Database, Cluster: c.ClickHouse.Cluster}})
+		cancel()
+		if err == nil {
+			if len(steps) > 0 {
+				log.Info("schema migrated", "component", "store", "steps", len(steps))
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if clickhouse.Permanent(err) {
+			return err
+		}
+		log.Warn("ClickHouse is away, trying again", "component", "store", "error", err, "in", wait)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+// failPoint kills the process, as kill -9 would, the n-th time that a stage
+// between two durable writes is passed: FLYBALL_TEST_FAILPOINT="stage:n".
+func failPoint(log *slog.Logger) func(string) {
+	want, count, ok := strings.Cut(os.Getenv("FLYBALL_TEST_FAILPOINT"), ":")
+	if !ok {
+		return func(string) {}
+	}
+	var n int64
+	_, _ = fmt.Sscan(count, &n)
+	var passed atomic.Int64
+	return func(stage string) {
+		if stage == want && passed.Add(1) == n {
+			log.Warn("fail point reached: killing this process", "stage", stage)
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
+}

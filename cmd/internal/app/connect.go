@@ -1,0 +1,181 @@
+package app
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"flyball/cmd/internal/config"
+	"flyball/schema/clickhouse"
+	"flyball/schema/identity"
+	"flyball/schema/route"
+)
+
+// KafkaOpts are the client options that every part starts from.
+func KafkaOpts(c config.Config) ([]kgo.Opt, error) {
+	seeds := c.Kafka.Brokers
+	embedded := len(seeds) == 0
+	if embedded {
+		seeds = []string{c.Kafka.Listen}
+	}
+	opts := []kgo.Opt{kgo.SeedBrokers(seeds...), kgo.ClientID("flyball")}
+	if embedded {
+		// On one machine compression costs more than the bytes it saves.
+		opts = append(opts, kgo.ProducerBatchCompression(kgo.NoCompression()))
+	}
+	if c.Kafka.TLS != (config.TLS{}) {
+		conf, err := tlsConfig("kafka.tls", c.Kafka.TLS)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.DialTLSConfig(conf))
+	}
+	if c.Kafka.SASL.Mechanism != "" {
+		m, err := mechanism(c.Kafka.SASL)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.SASL(m))
+	}
+	return opts, nil
+}
+
+func mechanism(s config.SASL) (sasl.Mechanism, error) {
+	password, err := secretFile("kafka.sasl.password_file", s.PasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	switch s.Mechanism {
+	case "PLAIN":
+		return plain.Auth{User: s.User, Pass: password}.AsMechanism(), nil
+	case "SCRAM-SHA-256":
+		return scram.Auth{User: s.User, Pass: password}.AsSha256Mechanism(), nil
+	case "SCRAM-SHA-512":
+		return scram.Auth{User: s.User, Pass: password}.AsSha512Mechanism(), nil
+	}
+	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", s.Mechanism)
+}
+
+func secretFile(key, path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", key, err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+func tlsConfig(key string, t config.TLS) (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("%s.ca: %w", key, err)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s.ca: no certificate in %s", key, t.CA)
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("%s.cert, %s.key: %w", key, key, err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	return conf, nil
+}
+
+// Database opens ClickHouse as configured; it does not dial.
+func Database(c config.Config) (*clickhouse.Conn, error) {
+	o := clickhouse.Options{Addrs: c.ClickHouse.Addr, Database: c.ClickHouse.Database, User: c.ClickHouse.User}
+	if len(o.Addrs) == 0 {
+		o.Addrs = []string{c.ClickHouse.Listen}
+	}
+	if c.ClickHouse.PasswordFile != "" {
+		p, err := secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
+		if err != nil {
+			return nil, err
+		}
+		o.Password = clickhouse.Secret(p)
+	}
+	if c.ClickHouse.TLS != (config.TLS{}) {
+		conf, err := tlsConfig("clickhouse.tls", c.ClickHouse.TLS)
+		if err != nil {
+			return nil, err
+		}
+		o.TLS = conf
+	}
+	return clickhouse.Open(o)
+}
+
+// SecretKey is the HMAC key of the deployment. With create set, a missing one
+// is made under the data folder.
+func SecretKey(c config.Config, create bool) (identity.Key, error) {
+	path := c.SecretKeyFile
+	if path == "" {
+		path = filepath.Join(c.Data, "secret.key")
+	}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && create && c.SecretKeyFile == "" {
+		raw := make([]byte, 32)
+		if _, err := rand.Read(raw); err != nil {
+			return nil, err
+		}
+		if err := os.MkdirAll(c.Data, 0o700); err != nil {
+			return nil, err
+		}
+		b = []byte(hex.EncodeToString(raw) + "\n")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			return nil, fmt.Errorf("make the deployment's key: %w", err)
+		}
+	} else if err != nil {
+		return nil, fmt.Errorf("secret_key_file: %w", err)
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(b)))
+	if err != nil || len(key) < 16 {
+		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal", path)
+	}
+	return key, nil
+}
+
+// Rules are the rooms that say who called and what kind of call it was.
+func Rules(c config.Config, key identity.Key) (*identity.Resolver, *route.Table, error) {
+	var registry []identity.Entry
+	for _, a := range c.Agents {
+		registry = append(registry, identity.Entry{Agent: a.ID, Credential: a.Credential, SPIFFE: a.SPIFFE, Consumer: a.Consumer, Owner: a.Owner, Tags: a.Tags})
+	}
+	id, err := identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: registry})
+	if err != nil {
+		return nil, nil, err
+	}
+	var operator []route.Rule
+	for i, r := range c.Routes {
+		rule := route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Resources: r.Resources}
+		if r.Effect != "" {
+			if err := rule.Effect.UnmarshalText([]byte(r.Effect)); err != nil {
+				return nil, nil, fmt.Errorf("routes[%d].effect: %w", i, err)
+			}
+		}
+		if r.Reversibility != "" {
+			if err := rule.Reversibility.UnmarshalText([]byte(r.Reversibility)); err != nil {
+				return nil, nil, fmt.Errorf("routes[%d].reversibility: %w", i, err)
+			}
+		}
+		operator = append(operator, rule)
+	}
+	table, err := route.NewTable(route.Options{Version: "config", Operator: operator, DigestKey: key})
+	return id, table, err
+}
