@@ -1,0 +1,67 @@
+package storage
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"flyball/schema/clickhouse"
+)
+
+const testdata = "../../../../schema/clickhouse/testdata"
+
+// Every released schema is kept as the SQL it was made with: when Version is
+// raised, snapshots/single of the release is copied to released/<version>.
+// Tables are made before views, which read them.
+func TestMigrationFromAReleasedStateFails(t *testing.T) {
+	states, err := filepath.Glob(filepath.Join(testdata, "released", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range append(states, filepath.Join(testdata, "snapshots", "single")) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			c := connect(t)
+			var tables, views []string
+			files, err := filepath.Glob(filepath.Join(dir, "*.sql"))
+			if err != nil || len(files) == 0 {
+				t.Fatalf("%d files, %v", len(files), err)
+			}
+			for _, f := range files {
+				text, err := os.ReadFile(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for st := range strings.SplitSeq(strings.ReplaceAll(string(text), "`flyball`", "{db}"), ";\n") {
+					switch {
+					case strings.HasPrefix(st, "CREATE DATABASE"):
+						sql(t, c, st)
+					case strings.HasPrefix(st, "CREATE OR REPLACE VIEW"):
+						views = append(views, st)
+					case st != "":
+						tables = append(tables, st)
+					}
+				}
+			}
+			for _, st := range append(tables, views...) {
+				sql(t, c, st)
+			}
+			sql(t, c, "INSERT INTO {db}.dead_letters_store (at, dead_offset, reason) VALUES ('2026-03-04 05:06:07', 5, 'kept')")
+			migrate(t, c, false)
+			if again := migrate(t, c, false); len(again) != 0 {
+				t.Errorf("the second run took %v", again)
+			}
+			if got := sql(t, c, "SELECT reason FROM {db}.dead_letters"); got != "kept" {
+				t.Errorf("rows after the migration: %q", got)
+			}
+			for _, table := range clickhouse.TableNames() {
+				specs, _ := clickhouse.Columns(table)
+				for _, s := range specs {
+					if got := sql(t, c, "SELECT type FROM system.columns WHERE database = '{db}' AND table = '"+table+"' AND name = '"+s.Name+"'"); got != s.Type {
+						t.Errorf("%s.%s is %q, want %q", table, s.Name, got, s.Type)
+					}
+				}
+			}
+		})
+	}
+}
