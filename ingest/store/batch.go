@@ -14,11 +14,13 @@ import (
 // before what points at it. Tables that are not named here come after.
 var order = []string{"calls_store", "trace_calls", "touches_store", "runs_store", "stitching_store"}
 
-// piece is one section of one journal record.
+// piece is one section of one journal record. It does not hold the record: a
+// batch would be twice as large.
 type piece struct {
-	record *kgo.Record
-	rows   int
-	native []byte
+	partition int32
+	offset    int64
+	rows      int
+	native    []byte
 }
 
 // source is a partition of flyball.calls; a topic that was made again is another.
@@ -60,7 +62,7 @@ func (b *batch) add(r *kgo.Record, j *topic.Journal) {
 		if b.tables[s.Table] == nil {
 			b.names = append(b.names, s.Table)
 		}
-		b.tables[s.Table] = append(b.tables[s.Table], piece{r, s.Rows, s.Native})
+		b.tables[s.Table] = append(b.tables[s.Table], piece{r.Partition, r.Offset, s.Rows, s.Native})
 		b.rows += s.Rows
 		b.bytes += len(s.Native)
 	}
@@ -101,7 +103,7 @@ func (b *batch) drop(partition int32) {
 	for n, ps := range b.tables {
 		kept := ps[:0]
 		for _, p := range ps {
-			if p.record.Partition == partition {
+			if p.partition == partition {
 				b.rows -= p.rows
 				b.bytes -= len(p.native)
 				continue

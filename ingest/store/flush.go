@@ -71,8 +71,8 @@ func (s *Store) insertEach(ctx context.Context, table string, pieces []piece) er
 		switch {
 		case clickhouse.BadData(err):
 			s.m.skipped.WithLabelValues(whyBlock).Inc()
-			s.log.Error("block put aside", "table", table, "partition", p.record.Partition, "offset", p.record.Offset, "rows", p.rows, "error", err)
-			if err := s.putAside(ctx, p.record, "journal_block_unreadable", table+": "+err.Error(), p.record.Value); err != nil {
+			s.log.Error("block put aside", "table", table, "partition", p.partition, "offset", p.offset, "rows", p.rows, "error", err)
+			if err := s.putAside(ctx, p.partition, p.offset, reasonBlock, table+": "+err.Error(), p.native); err != nil {
 				return err
 			}
 		case err != nil:

@@ -24,7 +24,7 @@ func (s *Store) take(ctx context.Context, r *kgo.Record) error {
 	case err != nil:
 		s.m.skipped.WithLabelValues(whyMalformed).Inc()
 		s.log.Warn("journal record put aside", "partition", r.Partition, "offset", r.Offset, "error", err)
-		if err := s.putAside(ctx, r, "journal_malformed", err.Error(), r.Value); err != nil {
+		if err := s.putAside(ctx, r.Partition, r.Offset, reasonMalformed, err.Error(), r.Value); err != nil {
 			return err
 		}
 		s.cur.covers(r, s.o.Now())
@@ -45,12 +45,18 @@ func (s *Store) take(ctx context.Context, r *kgo.Record) error {
 	return nil
 }
 
-func (s *Store) putAside(ctx context.Context, r *kgo.Record, reason, detail string, value []byte) error {
+// Reasons under which something of the journal is put aside.
+const (
+	reasonMalformed = "journal_malformed"
+	reasonBlock     = "journal_block_unreadable"
+)
+
+func (s *Store) putAside(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error {
 	if s.o.Aside == nil {
 		return nil
 	}
 	return s.insist(ctx, "put a journal record aside", func(ctx context.Context) error {
-		return s.o.Aside.PutAside(ctx, r.Partition, r.Offset, reason, detail, value)
+		return s.o.Aside.PutAside(ctx, partition, offset, reason, detail, value)
 	})
 }
 

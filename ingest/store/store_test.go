@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"flyball/schema"
+	"flyball/schema/clickhouse"
+	"flyball/schema/topic"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memory is a database that keeps the blocks it is given. The rest of the
+// store's tests need ClickHouse and live with the end-to-end tests.
+type memory struct {
+	mu     sync.Mutex
+	tables map[string][]string
+	fail   error
+	calls  int
+}
+
+func (m *memory) InsertNative(_ context.Context, table string, blocks ...[]byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls++
+	if m.fail != nil {
+		return m.fail
+	}
+	for _, b := range blocks {
+		if strings.Contains(string(b), "poison") {
+			return &clickhouse.Error{What: table, Code: 33, Data: true, Cause: errors.New("cannot read all data")}
+		}
+		m.tables[table] = append(m.tables[table], string(b))
+	}
+	return nil
+}
+
+func (m *memory) Progress(context.Context) ([]clickhouse.Progress, error) { return nil, nil }
+
+func (m *memory) rows(table string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.tables[table])
+}
+
+func run(t *testing.T, o Options, db Database, values ...string) (stop func() error, out *kgo.Client) {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic.JournalTopic, topic.DeadLettersTopic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kafka := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
+	if out, err = kgo.NewClient(kafka...); err != nil {
+		t.Fatal(err)
+	}
+	o.MaxAge, o.Backoff, o.MaxBackoff = 10*time.Millisecond, time.Millisecond, 10*time.Millisecond
+	o.Aside = KafkaAside{out}
+	for i, v := range values {
+		j := topic.Journal{CallsTopicID: schema.TopicID{1}, From: int64(i), To: int64(i), Sections: []topic.Section{{Table: "calls_store", Rows: 1, Native: []byte(v)}}}
+		r := &kgo.Record{Topic: topic.JournalTopic, Value: topic.EncodeJournal(nil, &j)}
+		if err := out.ProduceSync(context.Background(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := New(o, kafka, db, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		err := <-done
+		out.Close()
+		c.Close()
+		return err
+	})
+	t.Cleanup(func() { _ = stop() })
+	return stop, out
+}
+
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited for %s in vain", what)
+		}
+	}
+}
+
+// A block that the engine cannot read costs itself, not its neighbours.
+func TestUnreadableBlockTakesItsBatchAlong(t *testing.T) {
+	db := &memory{tables: map[string][]string{}}
+	stop, _ := run(t, DefaultOptions(), db, "a", "poison", "b")
+	await(t, "the rest and the dead letter", func() bool { return db.rows("calls_store") >= 2 && db.rows("dead_letters_store") == 1 })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if letter := db.tables["dead_letters_store"][0]; !strings.Contains(letter, reasonBlock) || strings.Contains(letter, "poison") {
+		t.Errorf("dead letter: %q", letter)
+	}
+}
+
+func TestEndWaitsForClickhouseForEver(t *testing.T) {
+	db := &memory{tables: map[string][]string{}, fail: &clickhouse.Error{Retry: true, Cause: errors.New("away")}}
+	o := DefaultOptions()
+	o.Drain = 20 * time.Millisecond
+	stop, _ := run(t, o, db, "a")
+	await(t, "attempts", func() bool { db.mu.Lock(); defer db.mu.Unlock(); return db.calls > 2 })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOptionsNonsenseIsAccepted(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"MaxRows": func(o *Options) { o.MaxRows = 0 }, "MaxBytes": func(o *Options) { o.MaxBytes = -1 }, "MaxAge": func(o *Options) { o.MaxAge = 0 },
+		"Behind": func(o *Options) { o.Behind = 0 }, "Backoff": func(o *Options) { o.MaxBackoff = 0 }, "DefaultOptions": func(o *Options) {
+			*o = Options{MaxRows: 1, MaxBytes: 1, MaxAge: 1, Behind: 1, Backoff: 1, MaxBackoff: 1}
+		},
+	} {
+		o := DefaultOptions()
+		change(&o)
+		if _, err := New(o, nil, nil, nil, nil); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
