@@ -17,19 +17,22 @@ type words struct {
 	end   []uint32
 	table []uint32 // key + 1, 0 free
 	blank uint32   // key + 1 of ""; 0 while there is none
+
+	// The word of the last row. It may point into a dict that has been grown
+	// since, which holds the same bytes.
+	last    string
+	lastKey uint32
 }
 
 func (w *words) put(row int, s string) {
 	for len(w.keys) < row {
 		w.keys = append(w.keys, w.blankKey())
 	}
-	if n := len(w.keys); n > 0 {
-		if last := w.keys[n-1]; w.word(last) == s {
-			w.keys = append(w.keys, last)
-			return
-		}
+	if w.last != s || s == "" {
+		w.lastKey = w.key(s)
+		w.last = w.word(w.lastKey)
 	}
-	w.keys = append(w.keys, w.key(s))
+	w.keys = append(w.keys, w.lastKey)
 }
 
 func (w *words) word(key uint32) string { return view(w.dict[w.at[key]:w.end[key]]) }
@@ -120,4 +123,5 @@ func (w *words) reset() {
 	}
 	clear(w.table)
 	w.keys, w.dict, w.at, w.end, w.blank = w.keys[:0], w.dict[:0], w.at[:0], w.end[:0], 0
+	w.last, w.lastKey = "", 0
 }
