@@ -20,12 +20,13 @@ type Ensured struct {
 }
 
 // Ensure creates the topics that are missing and verifies the others.
-// replication -1 is the broker's default. With plan set it only looks.
+// replication -1 is the broker's default. janitor says that the broker's owner
+// deletes what was read (see Spec.Configs). With plan set it only looks.
 //
 // A topic whose number of partitions differs from what is configured is
 // refused: partitions own actors, so P changes only by a drain (README,
 // "Changing the number of partitions").
-func Ensure(ctx context.Context, adm *kadm.Client, partitions int32, replication int16, plan bool) ([]Ensured, error) {
+func Ensure(ctx context.Context, adm *kadm.Client, partitions int32, replication int16, janitor, plan bool) ([]Ensured, error) {
 	names := make([]string, len(Specs))
 	for i, s := range Specs {
 		names[i] = s.Name
@@ -45,7 +46,7 @@ func Ensure(ctx context.Context, adm *kadm.Client, partitions int32, replication
 				return nil, fmt.Errorf("topic %s has %d partitions, kafka.partitions asks for %d: the number is fixed at creation; set kafka.partitions to %d, or drain first", s.Name, n, want, n)
 			}
 			e := Ensured{Spec: s, ID: schema.TopicID(d.ID), Partitions: want}
-			if e.Drift, err = drift(ctx, adm, s); err != nil {
+			if e.Drift, err = drift(ctx, adm, s, janitor); err != nil {
 				return nil, err
 			}
 			out = append(out, e)
@@ -55,7 +56,7 @@ func Ensure(ctx context.Context, adm *kadm.Client, partitions int32, replication
 			out = append(out, Ensured{Spec: s, Partitions: want, Created: true})
 			continue
 		}
-		r, err := adm.CreateTopic(ctx, want, replication, s.Configs(), s.Name)
+		r, err := adm.CreateTopic(ctx, want, replication, s.Configs(janitor), s.Name)
 		if err != nil && r.Err != kerr.TopicAlreadyExists {
 			return nil, fmt.Errorf("create topic %s (%d partitions): %w", s.Name, want, err)
 		}
@@ -64,12 +65,12 @@ func Ensure(ctx context.Context, adm *kadm.Client, partitions int32, replication
 	return out, nil
 }
 
-func drift(ctx context.Context, adm *kadm.Client, s Spec) ([]string, error) {
+func drift(ctx context.Context, adm *kadm.Client, s Spec, janitor bool) ([]string, error) {
 	rcs, err := adm.DescribeTopicConfigs(ctx, s.Name)
 	if err != nil {
 		return nil, fmt.Errorf("describe topic %s: %w", s.Name, err)
 	}
-	want := s.Configs()
+	want := s.Configs(janitor)
 	var out []string
 	for _, rc := range rcs {
 		for _, c := range rc.Configs {

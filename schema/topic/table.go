@@ -53,12 +53,16 @@ var Specs = []Spec{
 	{Name: DeadLettersTopic, Partitions: 1, Retention: 14 * 24 * time.Hour, MaxMessage: 16 << 20, Doc: "the one bad item, with the reason in its headers"},
 }
 
-// Configs are the topic settings that the spec asks for.
-func (s Spec) Configs() map[string]*string {
+// Configs are the topic settings that the spec asks for. With janitor set,
+// topics between the parts have no retention: a janitor deletes what was read
+// and nothing else, however long a reader is away.
+func (s Spec) Configs(janitor bool) map[string]*string {
 	str := func(v string) *string { return &v }
 	c := map[string]*string{"cleanup.policy": str("delete")}
 	if s.Compact {
 		c["cleanup.policy"] = str("compact")
+	} else if janitor && (s.Name == CallsTopic || s.Name == JournalTopic) {
+		c["retention.ms"] = str("-1")
 	} else if s.Retention > 0 {
 		c["retention.ms"] = str(strconv.FormatInt(s.Retention.Milliseconds(), 10))
 	}

@@ -213,7 +213,7 @@ func ensureTopics(ctx context.Context, c config.Config, kafka []kgo.Opt, replica
 	adm := kadm.NewClient(client)
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	ensured, err := topic.Ensure(ctx, adm, int32(c.Kafka.Partitions), replication, false)
+	ensured, err := topic.Ensure(ctx, adm, int32(c.Kafka.Partitions), replication, inputs, false)
 	if err != nil {
 		return fmt.Errorf("kafka at %s: %w", strings.Join(seedsOf(c), ", "), err)
 	}
@@ -224,7 +224,7 @@ func ensureTopics(ctx context.Context, c config.Config, kafka []kgo.Opt, replica
 	}
 	if inputs {
 		for _, in := range c.Kafka.Inputs {
-			if _, err := adm.CreateTopic(ctx, int32(c.Kafka.Partitions), replication, nil, in.Topic); err != nil && !strings.Contains(err.Error(), "TOPIC_ALREADY_EXISTS") {
+			if _, err := adm.CreateTopic(ctx, int32(c.Kafka.Partitions), replication, map[string]*string{"retention.ms": kadm.StringPtr("-1")}, in.Topic); err != nil && !strings.Contains(err.Error(), "TOPIC_ALREADY_EXISTS") {
 				return fmt.Errorf("create input topic %s: %w", in.Topic, err)
 			}
 		}

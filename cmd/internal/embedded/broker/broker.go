@@ -25,8 +25,7 @@ type Options struct {
 	Partitions int
 	// Readers are the groups that must have read a topic before its records
 	// may go; topics that are not named are kept for their retention.
-	Readers map[string][]string
-	// KeepBytes of every partition stay for debugging, read or not.
+	Readers      map[string][]string
 	JanitorEvery time.Duration
 }
 
@@ -41,8 +40,8 @@ type Broker struct {
 
 const segmentBytes = 32 << 20
 
-// Start opens the directory and serves. Compaction and retention run before the
-// first client can connect, so that a restart reads little.
+// Start opens the directory and serves. Compaction runs
+// before the first part connects, so that a restart reads little.
 func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, error) {
 	if opt.JanitorEvery == 0 {
 		opt.JanitorEvery = 15 * time.Second
@@ -66,7 +65,7 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(opt.Dir), kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(opt.Partitions),
 		kfake.BrokerConfigs(map[string]string{
-			"log.segment.bytes": strconv.Itoa(segmentBytes), "message.max.bytes": strconv.Itoa(16 << 20), "log.cleaner.backoff.ms": "600000",
+			"log.segment.bytes": strconv.Itoa(segmentBytes), "message.max.bytes": strconv.Itoa(16 << 20), "log.cleaner.backoff.ms": "600000", "log.retention.ms": "-1",
 			"offsets.retention.minutes": strconv.Itoa(60 * 24 * 365),
 		}),
 		kfake.ListenFn(func(network, address string) (net.Listener, error) {
@@ -91,7 +90,6 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		return nil, fmt.Errorf("embedded broker in %s: %w", opt.Dir, err)
 	}
 	b.cluster.Compact()
-	b.cluster.ApplyRetention()
 	took := time.Since(began)
 	b.m.opened.Set(took.Seconds())
 	if opt.Sync {

@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/cmd/internal/answer"
+	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/config"
+	"flyball/schema/clickhouse"
+	"flyball/schema/clickhouse/query"
+)
+
+// database opens ClickHouse for a question.
+func (o *options) database() (config.Config, *clickhouse.Conn, error) {
+	c, err := o.load()
+	if err != nil {
+		return c, nil, err
+	}
+	db, err := app.Database(c)
+	return c, db, err
+}
+
+func runsCommand(o *options) *cobra.Command {
+	var f query.RunFilter
+	var since, until string
+	cmd := &cobra.Command{Use: "runs", Short: "List runs, latest first", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		format, err := o.outputIs("table", "json")
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		if f.Since, err = ago("--since", since, now); err != nil {
+			return err
+		}
+		if f.Until, err = ago("--until", until, now); err != nil {
+			return err
+		}
+		for _, v := range []struct {
+			flag, value string
+			allowed     []string
+		}{{"--state", f.State, []string{"", "open", "closed"}}, {"--min-level", f.MinLevel, []string{"", "annotate", "alert", "trip"}}} {
+			if !oneOf(v.value, v.allowed) {
+				return usage(fmt.Errorf("%s: %q is none of%s", v.flag, v.value, strings.Join(v.allowed, " ")))
+			}
+		}
+		_, db, err := o.database()
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		runs, err := query.Runs(cmd.Context(), db, f)
+		if err != nil {
+			return err
+		}
+		if format == "json" {
+			return answer.JSON(cmd.OutOrStdout(), runs)
+		}
+		return answer.Runs(cmd.OutOrStdout(), runs)
+	}}
+	fl := cmd.Flags()
+	fl.StringVar(&f.Agent, "agent", "", "only this agent's")
+	fl.StringVar(&since, "since", "", "only what happened since (15m: that long ago; or RFC 3339)")
+	fl.StringVar(&until, "until", "", "only what began until")
+	fl.StringVar(&f.State, "state", "", "open or closed")
+	fl.StringVar(&f.MinLevel, "min-level", "", "annotate, alert or trip")
+	fl.IntVar(&f.Limit, "limit", 100, "at most this many")
+	return cmd
+}
+
+func oneOf(v string, allowed []string) bool {
+	for _, a := range allowed {
+		if v == a {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve finds the run a term names; with none or several it says what is near.
+func resolve(cmd *cobra.Command, db *clickhouse.Conn, term string) (query.Run, error) {
+	run, err := query.Resolve(cmd.Context(), db, term)
+	var several *query.Ambiguous
+	switch {
+	case errors.As(err, &several):
+		fmt.Fprintf(cmd.ErrOrStderr(), "%q names %d runs:\n", term, len(several.Candidates))
+		_ = answer.Runs(cmd.ErrOrStderr(), several.Candidates)
+	case errors.Is(err, query.ErrNotFound):
+		near, _ := query.Near(cmd.Context(), db, term, 5)
+		fmt.Fprintf(cmd.ErrOrStderr(), "no run has the id or key %q.", term)
+		if len(near) > 0 {
+			fmt.Fprintln(cmd.ErrOrStderr(), " Near it:")
+			_ = answer.Runs(cmd.ErrOrStderr(), near)
+		} else {
+			fmt.Fprintln(cmd.ErrOrStderr(), " No run is stored yet: flyball status says whether anything arrives.")
+		}
+	}
+	return run, err
+}
+
+func runCommand(o *options) *cobra.Command {
+	limit := 1000
+	cmd := &cobra.Command{Use: "run ID", Short: "Show one run: identity with provenance, its calls in order, what it is linked to", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		format, err := o.outputIs("table", "json")
+		if err != nil {
+			return err
+		}
+		_, db, err := o.database()
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		run, err := resolve(cmd, db, args[0])
+		if err != nil {
+			return err
+		}
+		report, err := query.RunInFull(cmd.Context(), db, run, limit)
+		if err != nil {
+			return err
+		}
+		if format == "json" {
+			return answer.JSON(cmd.OutOrStdout(), report)
+		}
+		return answer.Run(cmd.OutOrStdout(), report)
+	}}
+	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many calls")
+	return cmd
+}
+
+func touchedCommand(o *options) *cobra.Command {
+	var agent, credential, principal, resource, since, until string
+	cmd := &cobra.Command{Use: "touched [RUN]", Short: "What exactly did it touch?", Args: cobra.MaximumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		format, err := o.outputIs("table", "json", "csv", "html")
+		if err != nil {
+			return err
+		}
+		subjects := []query.Subject{}
+		if len(args) == 1 {
+			subjects = append(subjects, query.Subject{Kind: "run", Value: args[0]})
+		}
+		for kind, v := range map[string]string{"agent": agent, "credential": credential, "principal": principal, "resource": resource} {
+			if v != "" {
+				subjects = append(subjects, query.Subject{Kind: kind, Value: v})
+			}
+		}
+		if len(subjects) != 1 {
+			return usage(errors.New("touched: name one of RUN, --agent, --credential, --principal, --resource"))
+		}
+		now := time.Now()
+		var win query.Window
+		if win.Since, err = ago("--since", since, now); err != nil {
+			return err
+		}
+		if win.Until, err = ago("--until", until, now); err != nil {
+			return err
+		}
+		c, db, err := o.database()
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		report, err := touched(cmd, db, c, subjects[0], win)
+		if err != nil {
+			return err
+		}
+		w := cmd.OutOrStdout()
+		switch format {
+		case "json":
+			err = answer.JSON(w, report)
+		case "csv":
+			err = answer.TouchedCSV(w, report)
+		case "html":
+			err = answer.TouchedHTML(w, report, now)
+		default:
+			err = answer.Touched(w, report)
+		}
+		if err == nil && report.Calls == 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "looked for calls of %s %q and found none; flyball find %q looks everywhere\n", report.Subject.Kind, report.Subject.Value, report.Subject.Value)
+		}
+		if err == nil && !report.Complete {
+			return errIncomplete
+		}
+		return err
+	}}
+	f := cmd.Flags()
+	f.StringVar(&agent, "agent", "", "what an agent touched")
+	f.StringVar(&credential, "credential", "", "what a credential was used for")
+	f.StringVar(&principal, "principal", "", "what was done on a principal's behalf")
+	f.StringVar(&resource, "resource", "", "who touched a resource (type:id)")
+	f.StringVar(&since, "since", "", "from then on (15m: that long ago; or RFC 3339)")
+	f.StringVar(&until, "until", "", "until then")
+	return cmd
+}
+
+func touched(cmd *cobra.Command, db *clickhouse.Conn, c config.Config, s query.Subject, win query.Window) (*query.Touched, error) {
+	var run *query.Run
+	if s.Kind == "run" {
+		r, err := resolve(cmd, db, s.Value)
+		if err != nil {
+			return nil, err
+		}
+		run = &r
+	}
+	report, err := query.TouchedBy(cmd.Context(), db, s, run, win)
+	if err != nil {
+		return nil, err
+	}
+	if behind := lagOf(cmd.Context(), c); behind != "" {
+		report.Lagging(behind)
+	}
+	return report, nil
+}
+
+func findCommand(o *options) *cobra.Command {
+	limit := 50
+	cmd := &cobra.Command{Use: "find TERM", Short: "Which runs have this request id, trace, address, resource, host, credential id …", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		format, err := o.outputIs("table", "json")
+		if err != nil {
+			return err
+		}
+		_, db, err := o.database()
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		hits, err := query.Find(cmd.Context(), db, args[0], limit)
+		if err != nil {
+			return err
+		}
+		if format == "json" {
+			return answer.JSON(cmd.OutOrStdout(), hits)
+		}
+		if len(hits) == 0 {
+			near, _ := query.Near(cmd.Context(), db, args[0], 5)
+			fmt.Fprintf(cmd.ErrOrStderr(), "%q is no run id or key, request id, trace, address, host, agent, credential, principal, task, conversation or resource that is stored.\n", args[0])
+			if len(near) > 0 {
+				fmt.Fprintln(cmd.ErrOrStderr(), "Run keys near it:")
+				return answer.Runs(cmd.ErrOrStderr(), near)
+			}
+			return nil
+		}
+		return answer.Hits(cmd.OutOrStdout(), hits)
+	}}
+	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many runs a field")
+	return cmd
+}
+
+func stitchingCommand(o *options) *cobra.Command {
+	var since, until string
+	cmd := &cobra.Command{Use: "stitching", Short: "How calls were bound to runs: share of each rule by producer", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		format, err := o.outputIs("table", "json")
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		from, err := ago("--since", since, now)
+		if err != nil {
+			return err
+		}
+		to, err := ago("--until", until, now)
+		if err != nil {
+			return err
+		}
+		_, db, err := o.database()
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		rows, err := query.Stitching(cmd.Context(), db, from, to)
+		if err != nil {
+			return err
+		}
+		if format == "json" {
+			return answer.JSON(cmd.OutOrStdout(), rows)
+		}
+		return answer.Stitching(cmd.OutOrStdout(), rows)
+	}}
+	cmd.Flags().StringVar(&since, "since", "", "from then on")
+	cmd.Flags().StringVar(&until, "until", "", "until then")
+	return cmd
+}
+
+// lagOf says which part has not come as far as the report, by the process's
+// own metrics; nothing when they cannot be had.
+func lagOf(ctx context.Context, c config.Config) string {
+	m, err := scrape(ctx, c.Metrics.Listen)
+	if err != nil {
+		return ""
+	}
+	var behind []string
+	for _, p := range []struct{ name, metric string }{{"ingest", "flyball_ingest_lag_records"}, {"detect", "flyball_detect_lag_records"}, {"store", "flyball_store_lag_records"}} {
+		if n := m.sum(p.metric); n > 0 {
+			behind = append(behind, fmt.Sprintf("%s is %.0f records behind", p.name, n))
+		}
+	}
+	return strings.Join(behind, ", ")
+}
