@@ -34,6 +34,7 @@ type worker struct {
 	firstRow time.Time // when the oldest row not cut yet was added
 	changed  []*stitch.Run
 	snapped  time.Time // when snapshots were last handed out
+	busy     time.Time // when the last record was applied
 
 	checkpoint checkpoint
 	rules      [8]uint64
@@ -75,6 +76,7 @@ func (w *worker) run(ctx context.Context) error {
 					return err
 				}
 			}
+			w.busy = w.cfg.Now()
 		case <-tick.C:
 		}
 		if err := w.pace(ctx, w.cfg.Now()); err != nil {
@@ -90,7 +92,8 @@ func (w *worker) pace(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if now.Sub(w.snapped) >= w.cfg.SnapshotEvery {
+	quiet := w.state.Changed() > 0 && now.Sub(w.busy) >= w.cfg.JournalEvery
+	if quiet || now.Sub(w.snapped) >= w.cfg.SnapshotEvery {
 		w.snapped = now
 		w.cutSnapshots(ctx)
 		w.gauges()

@@ -168,6 +168,9 @@ func (p *Partition) evict(r *Run) {
 	r.actor.remove(r)
 }
 
+// Changed is how many runs' snapshots are due.
+func (p *Partition) Changed() int { return len(p.changed) }
+
 // TakeChanged hands out the runs that changed since they were last handed out;
 // their snapshots are due.
 func (p *Partition) TakeChanged(into []*Run) []*Run {

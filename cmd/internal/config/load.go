@@ -131,16 +131,16 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// NotConfig are environment variables that start like configuration and are
+// NotConfig are, beside FLYBALL_TEST_… and FLYBALL_ENGINE_…, environment variables that start like configuration and are
 // not: where tools and tests find things.
-var NotConfig = []string{"FLYBALL_ENGINE_LIB", "FLYBALL_ENGINE_DIR", "FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_MEASURE"}
+var NotConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_MEASURE"}
 
 func fromEnvironment(c *Config, environ []string) error {
 	paths := map[string]reflect.Value{}
 	leaves("FLYBALL", reflect.ValueOf(c).Elem(), paths)
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, "FLYBALL_") || strings.HasPrefix(name, "FLYBALL_TEST_") || slices.Contains(NotConfig, name) {
+		if !strings.HasPrefix(name, "FLYBALL_") || strings.HasPrefix(name, "FLYBALL_TEST_") || strings.HasPrefix(name, "FLYBALL_ENGINE_") || slices.Contains(NotConfig, name) {
 			continue
 		}
 		v, ok := paths[name]

@@ -34,6 +34,10 @@ type recorded struct {
 	Response int64  `json:"response_bytes"`
 	Latency  *int64 `json:"latency_ms"`
 	User     string `json:"principal_id"`
+
+	// owner is the agent whose run the call is part of. Other callers in the
+	// run (a simulated user's device) come through the same gateway consumer.
+	owner string
 }
 
 // dataSet reads a folder's calls.jsonl.gz and renders them in time order.
@@ -45,6 +49,14 @@ func dataSet(dir, as string, shift bool, now time.Time) ([]message, error) {
 	defer f.Close()
 	calls, err := readCalls(f)
 	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	runs, err := os.Open(filepath.Join(dir, "runs.jsonl.gz"))
+	if err != nil {
+		return nil, fmt.Errorf("%s is no data set: %w", dir, err)
+	}
+	defer runs.Close()
+	if err := own(calls, runs); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	// The order of a run is its seq; between runs time decides.
@@ -60,7 +72,7 @@ func dataSet(dir, as string, shift bool, now time.Time) ([]message, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, message{key: []byte(calls[i].AgentID), value: value, at: calls[i].TS * 1e6})
+		out = append(out, message{key: []byte(calls[i].owner), value: value, at: calls[i].TS * 1e6})
 	}
 	return out, nil
 }
@@ -74,21 +86,46 @@ func open(dir string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-func readCalls(in io.Reader) ([]recorded, error) {
+func readCalls(in io.Reader) ([]recorded, error) { return readLines[recorded](in) }
+
+// own notes whose run each call is part of.
+func own(calls []recorded, runs io.Reader) error {
+	type run struct {
+		ID    string `json:"run_id"`
+		Agent string `json:"agent_id"`
+	}
+	list, err := readLines[run](runs)
+	if err != nil {
+		return fmt.Errorf("runs: %w", err)
+	}
+	agents := make(map[string]string, len(list))
+	for _, r := range list {
+		agents[r.ID] = r.Agent
+	}
+	for i := range calls {
+		c := &calls[i]
+		if c.owner = agents[c.RunID]; c.owner == "" {
+			c.owner = c.AgentID
+		}
+	}
+	return nil
+}
+
+func readLines[T any](in io.Reader) ([]T, error) {
 	z, err := gzip.NewReader(in)
 	if err != nil {
 		return nil, err
 	}
-	var out []recorded
+	var out []T
 	r := bufio.NewReaderSize(z, 1<<20)
 	for {
 		line, err := r.ReadBytes('\n')
 		if len(line) > 1 {
-			var c recorded
-			if err := json.Unmarshal(line, &c); err != nil {
-				return nil, fmt.Errorf("call %d: %w", len(out)+1, err)
+			var v T
+			if err := json.Unmarshal(line, &v); err != nil {
+				return nil, fmt.Errorf("line %d: %w", len(out)+1, err)
 			}
-			out = append(out, c)
+			out = append(out, v)
 		}
 		if err == io.EOF {
 			return out, nil
@@ -110,6 +147,14 @@ func FromFS(fsys fs.FS, dir, as string) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
+	runs, err := fsys.Open(dir + "/runs.jsonl.gz")
+	if err != nil {
+		return nil, err
+	}
+	defer runs.Close()
+	if err := own(calls, runs); err != nil {
+		return nil, err
+	}
 	sort.SliceStable(calls, func(i, j int) bool { return calls[i].TS < calls[j].TS })
 	out := make([]Line, 0, len(calls))
 	for i := range calls {
@@ -117,7 +162,7 @@ func FromFS(fsys fs.FS, dir, as string) ([]Line, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Line{Run: calls[i].RunID, Agent: calls[i].AgentID, Value: value, At: time.UnixMilli(calls[i].TS)})
+		out = append(out, Line{Run: calls[i].RunID, Agent: calls[i].owner, Value: value, At: time.UnixMilli(calls[i].TS)})
 	}
 	return out, nil
 }
@@ -135,7 +180,7 @@ func render(c *recorded, as string) ([]byte, error) {
 	sum := sha256.Sum256([]byte(fmt.Sprintf("%s/%d", c.RunID, c.Seq)))
 	id := hex.EncodeToString(sum[:16])
 	request := id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
-	agent := sha256.Sum256([]byte(c.AgentID))
+	agent := sha256.Sum256([]byte(c.owner))
 	address := fmt.Sprintf("10.%d.%d.%d", agent[0], agent[1], 1+agent[2]%254)
 	latency := int64(0)
 	if c.Latency != nil {
@@ -148,7 +193,7 @@ func render(c *recorded, as string) ([]byte, error) {
 			"response_code": c.Status, "response_flags": "-", "response_code_details": "via_upstream", "bytes_received": c.Request, "bytes_sent": c.Response,
 			"duration": latency, "x_forwarded_for": address, "user_agent": "python-httpx/0.27.0", "request_id": request, "authority": "api.internal",
 			"upstream_cluster": upstream(c.Path), "route_name": "default",
-			"x_agent_id": c.AgentID, "x_agent_run_id": c.RunID, "x_task_id": null(c.TaskID), "x_consumer": c.AgentID, "x_principal": null(c.User), "x_args_digest": null(c.Digest),
+			"x_agent_id": c.AgentID, "x_agent_run_id": c.RunID, "x_task_id": null(c.TaskID), "x_consumer": c.owner, "x_principal": null(c.User), "x_args_digest": null(c.Digest),
 		})
 	case "nginx_json":
 		end := at.Add(time.Duration(latency) * time.Millisecond)
@@ -156,7 +201,7 @@ func render(c *recorded, as string) ([]byte, error) {
 			"msec": fmt.Sprintf("%d.%03d", end.Unix(), end.Nanosecond()/1e6), "request_id": id, "remote_addr": address, "request_method": c.Method,
 			"request_uri": escaped(c.Path), "status": fmt.Sprint(c.Status), "request_length": fmt.Sprint(c.Request), "body_bytes_sent": fmt.Sprint(c.Response),
 			"request_time": fmt.Sprintf("%.3f", float64(latency)/1e3), "http_user_agent": "python-httpx/0.27.0", "host": "api.internal",
-			"http_x_agent_id": c.AgentID, "http_x_agent_run_id": c.RunID, "http_x_task_id": c.TaskID, "x_consumer": c.AgentID, "x_principal": c.User, "x_args_digest": c.Digest,
+			"http_x_agent_id": c.AgentID, "http_x_agent_run_id": c.RunID, "http_x_task_id": c.TaskID, "x_consumer": c.owner, "x_principal": c.User, "x_args_digest": c.Digest,
 		})
 	}
 	return nil, fmt.Errorf("--as %s: a data set can be rendered as %s", as, strings.Join(Formats, ", "))
