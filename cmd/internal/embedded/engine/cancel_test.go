@@ -26,6 +26,7 @@ func begin(ctx context.Context, t testing.TB, addr, text string, wg *sync.WaitGr
 		defer wg.Done()
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		if resp, err := client.Do(req); err == nil {
+			<-ctx.Done() // a reader that does not read
 			resp.Body.Close()
 		}
 	}()
