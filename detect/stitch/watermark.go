@@ -48,16 +48,17 @@ func (w *Watermark) Note(s schema.Source, eventTime, currentAt int64) {
 // Tick takes in the time at which an ingest wrote its marks.
 func (w *Watermark) Tick(at int64) { w.Clock = max(w.Clock, at) }
 
-// Time is the watermark, 0 before any source is known.
+// Time is the watermark; 0 while no source is known, or while one is of which
+// nothing is known yet: it may hold anything.
 func (w *Watermark) Time() int64 {
-	lowest := int64(0)
+	lowest, any := int64(0), false
 	for _, s := range w.Sources {
-		if t := s.time(); s.HeardAt >= w.Clock-sourceGoneAfter && (lowest == 0 || t < lowest) {
-			lowest = t
+		if s.HeardAt < w.Clock-sourceGoneAfter {
+			continue
+		}
+		if t := s.time(); !any || t < lowest {
+			lowest, any = t, true
 		}
 	}
-	if lowest == 0 {
-		return 0
-	}
-	return lowest - int64(w.Lateness)
+	return max(lowest-int64(w.Lateness), 0)
 }

@@ -80,15 +80,20 @@ func (s *Source) mark(ctx context.Context, now time.Time) error {
 		}
 		m.Progress = append(m.Progress, p)
 	}
-	value := topic.EncodeMarks(nil, &m)
+	s.writeMarks(ctx, &m)
+	return nil
+}
+
+// writeMarks writes to every partition of flyball.calls.
+func (s *Source) writeMarks(ctx context.Context, m *topic.Marks) {
+	value := topic.EncodeMarks(nil, m)
 	for part := range s.cfg.Partitions {
 		s.out.Produce(ctx, &kgo.Record{Topic: topic.CallsTopic, Partition: part, Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil && ctx.Err() == nil {
-				s.fail(fmt.Errorf("write marks: %w", err))
+				go s.fail(fmt.Errorf("write marks: %w", err))
 			}
 		})
 	}
-	return nil
 }
 
 // lagOf is how many records wait, -1 when that is not known.

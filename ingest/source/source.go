@@ -183,6 +183,7 @@ func (s *Source) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.joined = true
+	fresh := topic.Marks{At: s.cfg.Now().UnixNano()}
 	for name, parts := range offsets {
 		id, known := s.ids[name]
 		if !known {
@@ -202,7 +203,13 @@ func (s *Source) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 				}
 			}
 			s.start(k, id, start)
+			fresh.Progress = append(fresh.Progress, topic.Progress{Source: s.lanes[k].source})
 		}
+	}
+	// Before their first call: a source that is not known cannot hold back the
+	// time of those that are read ahead of it.
+	if len(fresh.Progress) > 0 {
+		s.writeMarks(context.WithoutCancel(ctx), &fresh)
 	}
 	return offsets, nil
 }

@@ -90,6 +90,15 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		o := engine.DefaultOptions()
 		o.Path, o.Listen = filepath.Join(c.Data, "engine"), c.ClickHouse.Listen
 		o.Args = []string{"engine", "--path", o.Path, "--listen", o.Listen}
+		if !log.Enabled(ctx, slog.LevelInfo) {
+			o.Args = append(o.Args, "--log-level", "error")
+		}
+		o.User = c.ClickHouse.User
+		if c.ClickHouse.PasswordFile != "" {
+			if o.Password, err = secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile); err != nil {
+				return err
+			}
+		}
 		sup := engine.NewSupervisor(o, log, reg)
 		alive := func() error {
 			if !sup.Ready() {

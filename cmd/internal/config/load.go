@@ -131,7 +131,7 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// NotConfig are, beside FLYBALL_TEST_… and FLYBALL_ENGINE_…, environment variables that start like configuration and are
+// NotConfig are, beside FLYBALL_TEST_… and FLYBALL_ENGINE…, environment variables that start like configuration and are
 // not: where tools and tests find things.
 var NotConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_MEASURE"}
 
@@ -140,7 +140,7 @@ func fromEnvironment(c *Config, environ []string) error {
 	leaves("FLYBALL", reflect.ValueOf(c).Elem(), paths)
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, "FLYBALL_") || strings.HasPrefix(name, "FLYBALL_TEST_") || strings.HasPrefix(name, "FLYBALL_ENGINE_") || slices.Contains(NotConfig, name) {
+		if !strings.HasPrefix(name, "FLYBALL_") || strings.HasPrefix(name, "FLYBALL_TEST_") || strings.HasPrefix(name, "FLYBALL_ENGINE") || slices.Contains(NotConfig, name) {
 			continue
 		}
 		v, ok := paths[name]

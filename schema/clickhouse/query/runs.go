@@ -34,7 +34,6 @@ type Run struct {
 	DistinctResources uint32   `json:"distinct_resources"`
 	Irreversible      uint64   `json:"irreversible"`
 	BytesOut          uint64   `json:"bytes_out"`
-	LateCalls         uint64   `json:"late_calls,omitempty"`
 	Score             *float64 `json:"score,omitempty"`
 	Level             string   `json:"level"`
 	Breaker           string   `json:"breaker,omitempty"`
@@ -51,13 +50,13 @@ type RunFilter struct {
 
 const runColumns = `toString(run_id), run_key, tenant, agent_id, toString(agent_trust), principal_id, credential_id,
 toString(caller_kind), toString(run_rule), run_confidence, toString(parent_run_id), task_id, started_at, last_at, toString(state),
-calls, errors, distinct_routes, distinct_resources, irreversible, bytes_out, late_calls, score, toString(level), breaker`
+calls, errors, distinct_routes, distinct_resources, irreversible, bytes_out, score, toString(level), breaker`
 
 func scanRun(r driver.Rows) (Run, error) {
 	var v Run
 	err := r.Scan(&v.RunID, &v.RunKey, &v.Tenant, &v.AgentID, &v.AgentTrust, &v.PrincipalID, &v.CredentialID,
 		&v.CallerKind, &v.RunRule, &v.RunConfidence, &v.ParentRunID, &v.TaskID, &v.StartedAt.Time, &v.LastAt.Time, &v.State,
-		&v.Calls, &v.Errors, &v.DistinctRoutes, &v.DistinctResources, &v.Irreversible, &v.BytesOut, &v.LateCalls, &v.Score, &v.Level, &v.Breaker)
+		&v.Calls, &v.Errors, &v.DistinctRoutes, &v.DistinctResources, &v.Irreversible, &v.BytesOut, &v.Score, &v.Level, &v.Breaker)
 	if v.ParentRunID == (schema.RunID{}).String() {
 		v.ParentRunID = ""
 	}

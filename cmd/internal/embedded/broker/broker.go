@@ -38,6 +38,9 @@ type Broker struct {
 	m       *metrics
 }
 
+// lockWait is how long a predecessor that is stopping may take.
+var lockWait = 10 * time.Second
+
 const segmentBytes = 32 << 20
 
 // Start opens the directory and serves. Compaction runs
@@ -106,7 +109,7 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
 	// A process that was killed lets go at once; one that is stopping soon.
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(lockWait); ; time.Sleep(100 * time.Millisecond) {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			return f, nil

@@ -29,8 +29,11 @@ func (b *Broker) clean() {
 					low = at
 				}
 			}
+			// The last record stays: the broker knows from it, after kill -9,
+			// where offsets go on. An emptied partition would start at 0 again.
+			low = min(low, p.HighWatermark-1)
 			if ok && low > p.LogStartOffset {
-				if err := b.cluster.DeleteRecords(topic, p.Partition, min(low, p.HighWatermark)); err != nil {
+				if err := b.cluster.DeleteRecords(topic, p.Partition, low); err != nil {
 					b.log.Warn("janitor could not delete", "topic", topic, "partition", p.Partition, "below", low, "error", err)
 				} else {
 					b.m.deleted.Add(float64(low - p.LogStartOffset))
