@@ -68,11 +68,3 @@ func (b *block[T]) Reset() {
 	}
 	b.rows = 0
 }
-
-func (b *block[T]) specs() []Spec {
-	out := make([]Spec, len(b.cols))
-	for i := range b.cols {
-		out[i] = b.cols[i].spec()
-	}
-	return out
-}

@@ -254,10 +254,7 @@ func TestReplayedJournalStoresNothingTwice(t *testing.T) {
 	// What a detect that was killed writes again: the same calls offsets, cut
 	// differently, then new ones.
 	again := newWriter(1)
-	var repeat []*kgo.Record
-	for _, rec := range records(again, 6, 50)[2:] {
-		repeat = append(repeat, rec)
-	}
+	repeat := records(again, 6, 50)[2:]
 	straddling := merged(t, repeat[3], again.record(50)) // offsets 5 and 6 in one record
 	produce(t, kafka, repeat[0], repeat[1], straddling)
 	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 9 })
