@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -158,5 +157,3 @@ func dumpConfigCommand(o *options) *cobra.Command {
 		return err
 	}}
 }
-
-var errNothing = errors.New("nothing found")

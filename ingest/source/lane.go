@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,11 +24,11 @@ type lane struct {
 	now       func() time.Time
 	fail      func(error)
 
-	in   chan []*kgo.Record
-	done chan struct{}
+	in        chan []*kgo.Record
+	done      chan struct{}
+	committed atomic.Int64
 
 	calls []schema.Call
-	dead  []decode.Dead
 
 	mu        sync.Mutex
 	chunks    []*chunk // sent and not yet acknowledged, oldest first

@@ -24,7 +24,6 @@ func (s *Source) pace(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		s.cfg.Stage("ingest.durable|committed")
 		if err := s.commit(ctx, s.current()); err != nil && ctx.Err() == nil {
 			s.cfg.Logger.Warn("commit failed, trying again", "group", s.cfg.Group, "error", err)
 		}

@@ -295,7 +295,6 @@ func (s *Source) release(ctx context.Context, parts map[string][]int32, drain bo
 	if err := s.out.Flush(ctx); err != nil {
 		s.cfg.Logger.Warn("gave up waiting for acknowledgements", "error", err)
 	}
-	s.cfg.Stage("ingest.durable|committed")
 	if err := s.commit(ctx, going); err != nil {
 		s.cfg.Logger.Warn("last commit failed: the next owner reads these records again and drops them", "error", err)
 	}
@@ -305,7 +304,7 @@ func (s *Source) release(ctx context.Context, parts map[string][]int32, drain bo
 func (s *Source) commit(ctx context.Context, lanes map[key]*lane) error {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for k, l := range lanes {
-		if at := l.safe(); at > 0 {
+		if at := l.safe(); at > 0 && at != l.committed.Load() {
 			if offsets[k.topic] == nil {
 				offsets[k.topic] = map[int32]kgo.EpochOffset{}
 			}
@@ -315,6 +314,7 @@ func (s *Source) commit(ctx context.Context, lanes map[key]*lane) error {
 	if len(offsets) == 0 {
 		return nil
 	}
+	s.cfg.Stage("ingest.durable|committed")
 	s.mu.Lock()
 	ids := s.ids
 	s.mu.Unlock()
@@ -331,6 +331,13 @@ func (s *Source) commit(ctx context.Context, lanes map[key]*lane) error {
 	s.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, _ *kmsg.OffsetCommitResponse, err error) {
 		failure = err
 	})
+	if failure == nil {
+		for name, parts := range offsets {
+			for p, o := range parts {
+				lanes[key{name, p}].committed.Store(o.Offset)
+			}
+		}
+	}
 	return failure
 }
 

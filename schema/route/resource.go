@@ -84,6 +84,9 @@ func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Re
 	} else if c.ToolName != "" {
 		kind = first(toolNoun(c.ToolName), kind)
 	}
+	if last := strings.ToLower(lastOf(segs)); c.ToolName == "" && (qualifiers[last] || strings.HasPrefix(last, "by-")) {
+		kind = collection(segs)
+	}
 	switch {
 	case c.Effect == schema.EffectRead && len(out) == 0, c.Effect == schema.EffectRead && plural(lastOf(segs)):
 		add(kind, "*", schema.ProvenanceNotLogged)

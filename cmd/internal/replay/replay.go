@@ -114,7 +114,6 @@ type sender struct {
 	began   time.Time
 	firstAt int64
 	sent    int
-	failed  error
 	failure chan error
 }
 

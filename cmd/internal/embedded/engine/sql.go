@@ -22,7 +22,7 @@ func parseInsert(sql string) (insertText, bool) {
 		t = l.next()
 	}
 	if t.is("TABLE") || t.is("FUNCTION") {
-		t = l.next()
+		l.next()
 	}
 	// The target's name may be any word, FORMAT and VALUES among them.
 	for t = l.next(); t.kind == tokOther && t.text == "."; t = l.next() {

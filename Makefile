@@ -1,0 +1,63 @@
+# make            builds bin/flyball
+# make demo       the first minute
+# make test       every test that this machine can run; tiers that cannot are named
+# make ci-test    the same with every tier mandatory
+SHELL := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+UNIT = $(shell go list ./... | grep -v /cmd/internal/e2e)
+FUZZ_TIME ?= 20s
+
+.PHONY: all build engine demo test unit race e2e kafka kills fuzz bench lint vuln fmt clean
+
+all: build
+
+build:
+	go build -ldflags "-X main.version=$(VERSION)" -o bin/flyball ./cmd/flyball
+
+engine: build
+	bin/flyball engine fetch
+
+demo: build
+	bin/flyball demo
+
+test: unit e2e kafka kills
+
+unit:
+	go test -timeout 6m $(UNIT)
+
+race:
+	go test -race -timeout 10m ./schema/... ./detect/... ./ingest/... ./cmd/internal/config ./cmd/internal/app ./cmd/internal/embedded/broker ./cmd/internal/replay
+
+e2e:
+	go test -timeout 10m -count=1 ./cmd/internal/e2e -run 'TestEveryCall|TestSpeed|TestClickHouseGone|TestRebalance|TestTouched|TestTopic|TestDecode'
+	go test -timeout 8m -count=1 ./cmd/internal/e2e/storage
+
+kafka:
+	go test -timeout 8m -count=1 ./cmd/internal/e2e -run 'TestReal'
+
+kills:
+	go test -timeout 6m -count=1 ./cmd/internal/e2e -run 'TestKilled|TestEngineKilled' -v
+
+# Every fuzz target of every package, FUZZ_TIME each.
+fuzz:
+	@set -e; for pkg in $$(go list ./schema/... ./ingest/...); do \
+	  for f in $$(go test -list 'Fuzz.*' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ_TIME) $$pkg; done; done
+
+bench: build
+	go test -run '^$$' -bench . -benchmem ./schema/... ./detect/... ./ingest/decode ./ingest/store
+	go run ./cmd/internal/bench
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || (echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1)
+	go vet ./...
+	go tool staticcheck ./...
+
+vuln:
+	@go tool govulncheck ./... || { code=$$?; if [ $$code -eq 3 ]; then exit 3; fi; echo "SKIPPED govulncheck: its database cannot be reached from here (exit $$code)"; }
+
+fmt:
+	gofmt -w $$(git ls-files '*.go')
+
+clean:
+	rm -rf bin
