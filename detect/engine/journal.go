@@ -43,6 +43,7 @@ type touchKey struct {
 type traceKey struct {
 	run   schema.RunID
 	trace [16]byte
+	hour  int64
 }
 
 func newJournal(part int32) *journal {
@@ -78,7 +79,7 @@ func (j *journal) add(c *schema.Call) {
 			Reversibility: c.Reversibility, First: c.Start, Last: c.Start})
 	}
 	if c.TraceID != [16]byte{} {
-		k := traceKey{c.RunID, c.TraceID}
+		k := traceKey{c.RunID, c.TraceID, c.Start / int64(time.Hour)}
 		if _, ok := j.traced[k]; !ok {
 			j.traced[k] = struct{}{}
 			j.traces.Append(c)

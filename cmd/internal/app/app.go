@@ -125,6 +125,12 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 				stage("store.inserted|committed")
 			}
 		}
+		aside, err := kgo.NewClient(kafka...)
+		if err != nil {
+			return err
+		}
+		defer aside.Close()
+		o.Aside = store.KafkaAside{Out: aside}
 		st, err := store.New(o, kafka, db, log, reg)
 		if err != nil {
 			return err
@@ -279,7 +285,8 @@ func migrated(ctx context.Context, db *clickhouse.Conn, c config.Config, log *sl
 }
 
 // failPoint kills the process, as kill -9 would, the n-th time that a stage
-// between two durable writes is passed: FLYBALL_TEST_FAILPOINT="stage:n".
+// between two durable writes is passed: FLYBALL_TEST_FAILPOINT="stage:n". It
+// counts only while the file FLYBALL_TEST_ARMED exists, when that is set.
 func failPoint(log *slog.Logger) func(string) {
 	want, count, ok := strings.Cut(os.Getenv("FLYBALL_TEST_FAILPOINT"), ":")
 	if !ok {
@@ -287,9 +294,16 @@ func failPoint(log *slog.Logger) func(string) {
 	}
 	var n int64
 	_, _ = fmt.Sscan(count, &n)
+	armed := os.Getenv("FLYBALL_TEST_ARMED")
 	var passed atomic.Int64
 	return func(stage string) {
-		if stage == want && passed.Add(1) == n {
+		if stage != want {
+			return
+		}
+		if _, err := os.Stat(armed); armed != "" && err != nil {
+			return
+		}
+		if passed.Add(1) == n {
 			log.Warn("fail point reached: killing this process", "stage", stage)
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}

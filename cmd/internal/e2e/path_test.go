@@ -108,7 +108,11 @@ func TestKilledAtFailPoints(t *testing.T) {
 		t.Run(strings.NewReplacer("|", "-").Replace(stage), func(t *testing.T) {
 			f := install(t, "", "", "detect: {checkpoint_every: 2s}")
 			half := len(tr.lines) / 2
-			f.start("FLYBALL_TEST_FAILPOINT=" + stage)
+			armed := f.dir + "/armed"
+			f.start("FLYBALL_TEST_FAILPOINT="+stage, "FLYBALL_TEST_ARMED="+armed)
+			if err := os.WriteFile(armed, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			f.replay(tr.write(t, 0, half))
 			if !f.waitKilled(60 * time.Second) {
 				t.Fatalf("stage %s was not passed", stage)

@@ -1,0 +1,106 @@
+// Package realparts starts the real things that Flyball's users have, for its
+// tests: Apache Kafka, Envoy, rsyslog. What a machine lacks is named and the
+// test skipped, or failed where the tier is mandatory.
+//
+// It refuses to stand in for anything: there are no mocks here, and nothing of
+// it is part of the product.
+package realparts
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Cache is where what was fetched is kept.
+func Cache() string {
+	if d := os.Getenv("FLYBALL_CACHE"); d != "" {
+		return filepath.Join(d, "realparts")
+	}
+	d, err := os.UserCacheDir()
+	if err != nil {
+		d = os.TempDir()
+	}
+	return filepath.Join(d, "flyball", "realparts")
+}
+
+// missing skips the test, loudly, or fails it where the tier is mandatory.
+func missing(t testing.TB, tier string, why error) {
+	t.Helper()
+	required := os.Getenv("FLYBALL_REQUIRE_TIERS")
+	for _, r := range strings.Split(required, ",") {
+		if r == tier || r == "all" {
+			t.Fatalf("tier %s is mandatory: %v", tier, why)
+		}
+	}
+	fmt.Printf("SKIPPED TIER %s: %v\n", tier, why)
+	t.Skipf("tier %s: %v", tier, why)
+}
+
+func need(programs ...string) error {
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			return fmt.Errorf("%s is not installed", p)
+		}
+	}
+	return nil
+}
+
+func freePort(t testing.TB) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// process is a started part.
+type process struct {
+	cmd  *exec.Cmd
+	done chan error
+	log  string
+}
+
+func launch(t testing.TB, log string, name string, args ...string) *process {
+	t.Helper()
+	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p := &process{cmd: exec.Command(name, args...), done: make(chan error, 1), log: log}
+	p.cmd.Stdout, p.cmd.Stderr = f, f
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.done <- p.cmd.Wait() }()
+	return p
+}
+
+func (p *process) stop(sig syscall.Signal) {
+	if p == nil || p.cmd.Process == nil {
+		return
+	}
+	_ = p.cmd.Process.Signal(sig)
+	select {
+	case <-p.done:
+	case <-time.After(10 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
+}
+
+func (p *process) tail() string {
+	b, _ := os.ReadFile(p.log)
+	if len(b) > 3000 {
+		b = b[len(b)-3000:]
+	}
+	return string(b)
+}

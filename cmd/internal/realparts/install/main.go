@@ -1,0 +1,29 @@
+// Command install fetches the real parts that tests run against, through their
+// ordinary clients, into the cache. It refuses to install system packages.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"flyball/cmd/internal/realparts"
+)
+
+func main() {
+	failed := false
+	for _, p := range []struct {
+		name  string
+		fetch func() (string, error)
+	}{{"Apache Kafka " + realparts.KafkaVersion, realparts.FetchKafka}, {"Envoy " + realparts.EnvoyVersion, realparts.FetchEnvoy}} {
+		at, err := p.fetch()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			failed = true
+			continue
+		}
+		fmt.Println(p.name, "in", at)
+	}
+	if failed {
+		os.Exit(1)
+	}
+}

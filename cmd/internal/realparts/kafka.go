@@ -1,0 +1,165 @@
+package realparts
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// KafkaVersion is the Apache Kafka that tests run against.
+const KafkaVersion = "4.4.0"
+
+const kafkaPOM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>flyball.test</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>` + KafkaVersion + `</version></dependency>
+    <dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.25.5</version><scope>runtime</scope></dependency>
+  </dependencies>
+</project>
+`
+
+// FetchKafka gets Kafka's jars through Maven, once.
+func FetchKafka() (libs string, err error) {
+	if err := need("java", "mvn"); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(Cache(), "kafka-"+KafkaVersion)
+	libs = filepath.Join(dir, "libs")
+	done := filepath.Join(dir, "done")
+	if _, err := os.Stat(done); err == nil {
+		return libs, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(kafkaPOM), 0o600); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("mvn", "-B", "-q", "-ntp", "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=libs")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("fetch Kafka %s: %w: %s", KafkaVersion, err, out)
+	}
+	return libs, os.WriteFile(done, nil, 0o600)
+}
+
+// Kafka is a one-node Apache Kafka.
+type Kafka struct {
+	t    testing.TB
+	libs string
+	dir  string
+	port int
+	ctl  int
+	proc *process
+}
+
+// StartKafka starts a broker that ends with the test.
+func StartKafka(t testing.TB) *Kafka {
+	t.Helper()
+	libs, err := FetchKafka()
+	if err != nil {
+		missing(t, "kafka", err)
+	}
+	k := &Kafka{t: t, libs: libs, dir: t.TempDir(), port: freePort(t), ctl: freePort(t)}
+	for name, text := range map[string]string{"kafka.properties": k.properties(), "log4j2.properties": quietLog} {
+		if err := os.WriteFile(filepath.Join(k.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	format := exec.Command("java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", libs+"/*", "kafka.tools.StorageTool", "format",
+		"--cluster-id", "Zmx5YmFsbC10ZXN0LTAwMQ", "-c", filepath.Join(k.dir, "kafka.properties"))
+	if out, err := format.CombinedOutput(); err != nil {
+		t.Fatalf("format Kafka's storage: %v: %s", err, out)
+	}
+	t.Cleanup(func() { k.proc.stop(syscall.SIGTERM) })
+	k.Start()
+	return k
+}
+
+const quietLog = "status=error\nrootLogger.level=warn\nrootLogger.appenderRef.c.ref=c\nappender.c.type=Console\nappender.c.name=c\nappender.c.layout.type=PatternLayout\nappender.c.layout.pattern=[%d] %p %m (%c)%n\n"
+
+func (k *Kafka) properties() string {
+	return fmt.Sprintf(`process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:%[2]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
+controller.listener.names=CONTROLLER
+log.dirs=%[3]s
+auto.create.topics.enable=true
+num.partitions=4
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+log.cleaner.dedupe.buffer.size=4194304
+log.cleaner.backoff.ms=500
+controller.quorum.election.timeout.ms=200
+controller.quorum.fetch.timeout.ms=2000
+`, k.port, k.ctl, filepath.Join(k.dir, "data"))
+}
+
+// Addr is where clients connect; it survives a restart.
+func (k *Kafka) Addr() string { return fmt.Sprintf("127.0.0.1:%d", k.port) }
+
+// Start starts the broker and waits until it has registered.
+func (k *Kafka) Start() {
+	k.t.Helper()
+	k.proc = launch(k.t, filepath.Join(k.dir, "kafka.log"), "java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		"-Dlog4j2.configurationFile="+filepath.Join(k.dir, "log4j2.properties"), "-cp", k.libs+"/*", "kafka.Kafka", filepath.Join(k.dir, "kafka.properties"))
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()), kgo.MetadataMinAge(100*time.Millisecond))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer client.Close()
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		m, err := kadm.NewClient(client).BrokerMetadata(ctx)
+		cancel()
+		if err == nil && len(m.Brokers) == 1 {
+			return
+		}
+		select {
+		case err := <-k.proc.done:
+			k.t.Fatalf("Kafka ended: %v\n%s", err, k.proc.tail())
+		default:
+		}
+	}
+	k.t.Fatalf("Kafka not ready in 60 s\n%s", k.proc.tail())
+}
+
+// Kill9 ends the broker as a crash would.
+func (k *Kafka) Kill9() {
+	_ = k.proc.cmd.Process.Kill()
+	<-k.proc.done
+	k.proc.done <- nil
+}
+
+// CreateTopic makes a topic.
+func (k *Kafka) CreateTopic(name string, partitions int32) {
+	k.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := kadm.NewClient(client).CreateTopic(context.Background(), partitions, 1, nil, name); err != nil && !strings.Contains(err.Error(), "already exists") {
+		k.t.Fatal(err)
+	}
+}
