@@ -104,7 +104,7 @@ func firstDifference(a, b string) string {
 // Killed exactly between two durable writes.
 func TestKilledAtFailPoints(t *testing.T) {
 	tr := makeTraffic(4, 300, 10)
-	for _, stage := range []string{"ingest.durable|committed:1", "detect.output|checkpoint:2", "detect.entries|record:2", "store.inserted|committed:2"} {
+	for _, stage := range []string{"ingest.durable|committed:1", "detect.output|checkpoint:2", "detect.entries|record:2", "store.inserted|committed:1"} {
 		t.Run(strings.NewReplacer("|", "-").Replace(stage), func(t *testing.T) {
 			f := install(t, "", "", "detect: {checkpoint_every: 2s}")
 			half := len(tr.lines) / 2

@@ -1,0 +1,174 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+func (f *flyball) kafka() *kgo.Client {
+	f.t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(fmt.Sprintf("127.0.0.1:%d", f.ports["kafka"])), kgo.DefaultProduceTopic("gateway-logs"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(c.Close)
+	return c
+}
+
+func (f *flyball) send(lines ...string) {
+	f.t.Helper()
+	c := f.kafka()
+	for _, l := range lines {
+		if err := c.ProduceSync(context.Background(), &kgo.Record{Key: []byte("k"), Value: []byte(l)}).FirstErr(); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+func TestTopicGetsMorePartitions(t *testing.T) {
+	tr := makeTraffic(21, 100, 8)
+	f := install(t, "", "").start()
+	half := len(tr.lines) / 2
+	f.replay(tr.write(t, 0, half))
+	if _, err := kadm.NewClient(f.kafka()).CreatePartitions(context.Background(), 4, "gateway-logs"); err != nil {
+		t.Fatal(err)
+	}
+	f.replay(tr.write(t, half, len(tr.lines)))
+	f.storedOnce(tr.calls, 90*time.Second)
+	f.checkRuns(tr)
+	if got, err := f.sql("SELECT max(source_partition) > 7 FROM flyball.calls"); err != nil || got != "true" && got != "1" {
+		t.Fatalf("nothing came through the new partitions: %s %v", got, err)
+	}
+}
+
+// A topic deleted and made again starts at offset 0: nothing of it may be taken
+// for what the old one held, and nothing of the old one is lost.
+func TestTopicRecreated(t *testing.T) {
+	tr := makeTraffic(22, 60, 8)
+	f := install(t, "", "").start()
+	half := len(tr.lines) / 2
+	f.replay(tr.write(t, 0, half))
+	f.storedOnce(half, 60*time.Second)
+	adm := kadm.NewClient(f.kafka())
+	if _, err := adm.DeleteTopic(context.Background(), "gateway-logs"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adm.CreateTopic(context.Background(), 8, -1, nil, "gateway-logs"); err != nil {
+		t.Fatal(err)
+	}
+	f.replay(tr.write(t, half, len(tr.lines)))
+	f.until("calls of both topics", 90*time.Second, fmt.Sprintf("%d\t%[1]d\t2", tr.calls), func() (string, error) {
+		return f.sql("SELECT count(), uniqExact(source_topic_id, source_partition, source_offset, item), uniqExact(source_topic_id) FROM flyball.calls")
+	})
+	f.checkRuns(tr)
+}
+
+// The registry learns in mid-run whose credential it is: the run goes on under
+// its id, with its owner, and now carries the verified name.
+func TestRegistryReloadsInMidRun(t *testing.T) {
+	line := func(i int) string {
+		return fmt.Sprintf(`{"start_time":"2026-11-20T12:00:%02d.000Z","method":"GET","path":"/orders/%d","response_code":200,"duration":5,"peer":"spiffe://prod/ns/a/sa/robot","x_agent_run_id":"mid-run"}`, i, 100+i)
+	}
+	f := install(t, "", "").start()
+	f.send(line(0), line(1))
+	f.until("first calls", 30*time.Second, "2", func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
+	before, err := f.sql("SELECT run_id, agent_id FROM flyball.runs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.stop()
+	b, err := os.ReadFile(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.config, append(b, "agents: [{id: billing-robot, spiffe: 'spiffe://prod/ns/a/sa/robot'}]\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.start()
+	f.send(line(2), line(3))
+	id, _, _ := strings.Cut(before, "\t")
+	f.until("one run with the verified name", 30*time.Second, id+"\tbilling-robot\tverified\t4", func() (string, error) {
+		return f.sql("SELECT run_id, agent_id, agent_trust, calls FROM flyball.runs")
+	})
+}
+
+// Refunds whose order stands in a body that nobody logged: the report says so,
+// lists them first, and its exit status says that it is incomplete.
+func TestTouchedKnowsWhatItCannotKnow(t *testing.T) {
+	f := install(t, "", "").start()
+	var lines []string
+	for i := range 3 {
+		lines = append(lines, fmt.Sprintf(`{"start_time":"2026-11-20T12:00:0%d.000Z","method":"POST","path":"/v1/refunds","response_code":201,"duration":9,"x_consumer":"support-bot","x_agent_run_id":"refund-run"}`, i))
+	}
+	lines = append(lines, `{"start_time":"2026-11-20T12:00:05.000Z","method":"GET","path":"/v1/orders/778","response_code":200,"duration":9,"x_consumer":"support-bot","x_agent_run_id":"refund-run"}`,
+		`{"start_time":"2026-11-20T12:00:06.000Z","method":"DELETE","path":"/v1/orders/779","response_code":403,"duration":9,"x_consumer":"support-bot","x_agent_run_id":"refund-run"}`,
+		`{"this is": "no access log"}`)
+	f.send(lines...)
+	f.until("calls and the dead letter", 30*time.Second, "5\t1", func() (string, error) {
+		return f.sql("SELECT (SELECT count() FROM flyball.calls), (SELECT count() FROM flyball.dead_letters)")
+	})
+	cmd := exec.Command(binary, "touched", "refund-run", "--config", f.config, "-o", "json")
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Fatalf("exit %v, want 3 for an incomplete report", err)
+	}
+	var rep struct {
+		Complete  bool
+		Caveats   []string
+		Calls     int
+		Resources []struct {
+			Resource, Reversibility, Effect string
+			Calls, Failed, Denied           int
+		}
+	}
+	if err := json.Unmarshal(out, &rep); err != nil {
+		t.Fatal(err)
+	}
+	if rep.Complete || rep.Calls != 5 || len(rep.Caveats) == 0 || !strings.HasPrefix(rep.Caveats[0], "resource_not_logged: 3 calls") {
+		t.Fatalf("report: %s", out)
+	}
+	if r := rep.Resources[0]; r.Resource != "refund:?" || r.Reversibility != "irreversible" || r.Calls != 3 {
+		t.Fatalf("most dangerous first: %+v", rep.Resources)
+	}
+	if r := rep.Resources[1]; r.Resource != "order:779" || r.Denied != 1 {
+		t.Fatalf("a refused attempt is listed and marked: %+v", rep.Resources)
+	}
+	for _, format := range []string{"html", "csv", "table"} {
+		page := f.run([]int{3}, "touched", "refund-run", "-o", format)
+		if !strings.Contains(page, "refund:?") || strings.Contains(page, "http://") || strings.Contains(page, "https://") {
+			t.Fatalf("%s: %.300s", format, page)
+		}
+	}
+	if out := f.run(nil, "find", "order:778", "-o", "json"); !strings.Contains(out, "refund-run") && !strings.Contains(out, `"field": "resource"`) {
+		t.Fatalf("find: %s", out)
+	}
+	if out, err := exec.Command(binary, "run", "refund-rum", "--config", f.config).CombinedOutput(); err == nil || !strings.Contains(string(out), "refund-run") {
+		t.Fatalf("a mistyped run is not told what is near: %s", out)
+	}
+}
+
+func TestDecodeExitStatusSaysThatSomethingDied(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.jsonl")
+	if err := os.WriteFile(path, []byte("{\"start_time\":\"2026-11-20T12:00:00.000Z\",\"method\":\"GET\",\"path\":\"/a\",\"response_code\":200}\nnonsense\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "decode", path)
+	cmd.Dir = t.TempDir()
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 3 || strings.Count(string(out), "\n") != 2 || !strings.Contains(string(out), `"dead_letter"`) {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
