@@ -66,7 +66,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.client, err = kgo.NewClient(append(append([]kgo.Opt{}, e.cfg.Kafka...),
 		kgo.ConsumerGroup(e.cfg.Group), kgo.ConsumeTopics(topic.CallsTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchMinBytes(1),
+		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxBytes(8<<20),
 		kgo.AdjustFetchOffsetsFn(e.assign),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { e.release(ctx, parts, true) }),
 		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { e.release(ctx, parts, false) }),

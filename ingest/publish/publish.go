@@ -27,7 +27,7 @@ type Producer interface {
 func Opts() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(15 << 20), kgo.MaxBufferedRecords(20_000), kgo.MaxBufferedBytes(128 << 20),
+		kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(15 << 20), kgo.MaxBufferedRecords(20_000), kgo.MaxBufferedBytes(32 << 20),
 	}
 }
 
