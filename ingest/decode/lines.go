@@ -2,27 +2,17 @@ package decode
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"flyball/schema"
 )
 
-// The text formats. Quoted parts may hold escaped quotes.
-const quotedPart = `"((?:[^"\\]|\\.)*)"`
-
-var (
-	// Envoy's default format.
-	envoyLine = regexp.MustCompile(`^\[([^\]]+)\] ` + quotedPart + ` (\d+) (\S+) (\d+) (\d+) (\d+) (\d+|-) ` + quotedPart + ` ` + quotedPart + ` ` + quotedPart + ` ` + quotedPart + ` ` + quotedPart + `$`)
-	// Istio's: details after the flags, addresses and the route at the end.
-	istioLine = regexp.MustCompile(`^\[([^\]]+)\] ` + quotedPart + ` (\d+) (\S+) (\S+) (\S+) ` + quotedPart + ` (\d+) (\d+) (\d+|-) (\d+|-) ` + quotedPart + ` ` + quotedPart + ` ` + quotedPart + ` ` + quotedPart + ` ` + quotedPart + ` (\S+) (\S+) (\S+) (\S+) (\S+) (\S+)$`)
-	// A line as a container runtime stores it.
-	criLine = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) ([FP]) `)
-)
-
-// lines reads text, a call a line.
+// lines reads text, a call a line. Lines that a container runtime cut (flag P)
+// are put together again, up to their rest (flag F).
 func (w *work) lines(b []byte, signal string, depth int) {
+	var parts []byte // of a line that was cut
 	for len(b) > 0 {
+		rest := b
 		line := b
 		if n := bytes.IndexByte(b, '\n'); n >= 0 {
 			line, b = b[:n], b[n+1:]
@@ -33,79 +23,156 @@ func (w *work) lines(b []byte, signal string, depth int) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		if w.full(line) {
+		if w.enough(rest) {
 			return
 		}
-		w.line(line, signal, depth)
+		at, flag, text := criLine(line)
+		if flag == 'P' || len(parts) > 0 && flag == 'F' {
+			parts = append(parts, text...)
+			if flag == 'P' {
+				continue
+			}
+			text, parts = parts, nil
+		}
+		if flag == 0 {
+			w.line(line)
+			continue
+		}
+		shipped := w.shipped
+		w.shipped = at
+		w.any(text, signal, depth+1)
+		w.shipped = shipped
+	}
+	if len(parts) > 0 {
+		w.bad(PartialLine, "a line that the container runtime cut, without its rest", parts)
 	}
 }
 
-func (w *work) line(line []byte, signal string, depth int) {
-	if m := criLine.FindSubmatchIndex(line); m != nil {
-		if line[m[2]] == 'P' {
-			w.bad(PartialLine, "a line cut by the container runtime", line)
-			return
+// criLine takes the prefix of a container runtime off a line: time, stream and
+// flag, which is 0 when there is none.
+func criLine(b []byte) (at string, flag byte, text []byte) {
+	if len(b) < 30 || b[4] != '-' || b[10] != 'T' {
+		return "", 0, nil
+	}
+	for _, stream := range [...]string{" stdout ", " stderr "} {
+		head := b[:min(len(b), 48)]
+		if i := bytes.Index(head, []byte(stream)); i > 0 {
+			rest := b[i+len(stream):]
+			if len(rest) > 2 && (rest[0] == 'F' || rest[0] == 'P') && rest[1] == ' ' {
+				return view(b[:i]), rest[0], rest[2:]
+			}
 		}
-		w.any(line[m[1]:], signal, depth+1)
-		return
 	}
-	if len(line) > 64<<10 {
-		w.bad(TooLarge, "a line longer than 64 KiB", line)
-		return
-	}
-	w.begin()
-	if !w.d.envoyText(view(sanitised(line))) {
+	return "", 0, nil
+}
+
+func (w *work) line(line []byte) {
+	d := w.begin()
+	if !d.envoyText(view(line)) {
 		w.bad(UnknownFormat, "a line that no format's pattern matches", line)
 		return
 	}
-	w.end(line)
+	w.end(func() []byte { return line })
 }
+
+// Places of the parts of a line. Istio writes three more after the flags, and
+// six more at the end.
+const (
+	envoyParts = 13
+	istioParts = 22
+)
 
 // envoyText reads a line of Envoy's default format or of Istio's.
 func (d *draft) envoyText(line string) bool {
-	set := func(at string, request, code, flags, in, out, duration, upstream, xff, ua, id, authority string) {
-		c := &d.call
-		c.ObserverKind = schema.ObserverGateway
-		d.time(at, false)
-		d.request(unescape(request))
-		text := func(s string) value { return value{'0', []byte(s)} }
-		d.envoy("response_code", text(code))
-		d.envoy("response_flags", text(present(flags)))
-		d.envoy("bytes_received", text(in))
-		d.envoy("bytes_sent", text(out))
-		d.envoy("duration", text(duration))
-		if upstream != "-" {
-			d.envoy("upstream_service_time", text(upstream))
-		}
-		if a := address(xff); a.IsValid() {
-			c.ClientIP = a
-		}
-		c.UserAgent, c.RequestID, c.Host = present(unescape(ua)), present(id), present(authority)
+	var parts [istioParts]string
+	n := split(line, parts[:])
+	c := &d.call
+	c.ObserverKind = schema.ObserverGateway
+	tail := parts[4:]
+	switch n {
+	case envoyParts:
+		c.Format = formatEnvoyText
+	case istioParts:
+		c.Format = formatIstioText
+		tail = parts[7:]
+	default:
+		return false
 	}
-	if m := istioLine.FindStringSubmatch(line); m != nil {
-		set(m[1], m[2], m[3], m[4], m[8], m[9], orZero(m[10]), m[11], m[12], m[13], m[14], m[15])
-		d.call.Format, d.call.API, d.peer = formatIstioText, present(m[17]), m[20]
-		d.details = present(m[5])
-		return true
+	status, isStatus := number(parts[2])
+	if _, _, ok := parseTime(parts[0], d.zone); !ok || !isStatus || status > 999 {
+		return false
 	}
-	if m := envoyLine.FindStringSubmatch(line); m != nil {
-		set(m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8], m[9], m[10], m[11], m[12])
-		d.call.Format = formatEnvoyText
-		return true
+	d.time(9, parts[0], false)
+	d.request(parts[1])
+	d.set("response_code", parts[2])
+	d.set("response_flags", parts[3])
+	for i, name := range [...]string{"bytes_received", "bytes_sent", "duration", "upstream_service_time", "x_forwarded_for", "user_agent", "request_id", "authority"} {
+		d.set(name, tail[i])
 	}
-	return false
+	if n == istioParts {
+		d.set("response_code_details", parts[4])
+		d.set("connection_termination_details", parts[5])
+		d.set("upstream_transport_failure_reason", parts[6])
+		d.set("upstream_cluster", parts[16])
+		d.set("downstream_remote_address", parts[19])
+		d.set("route_name", parts[21])
+	}
+	return true
 }
 
-func orZero(s string) string {
-	if s == "-" {
-		return "0"
+func (d *draft) set(name, text string) {
+	d.envoy(&pair{name: name, key: name, val: plain(text)})
+}
+
+// split cuts a line at its spaces, but not within [brackets] at its beginning
+// or within quotes, whose escapes it undoes. It returns how many parts there
+// are, or -1.
+func split(line string, parts []string) int {
+	n := 0
+	for line != "" {
+		if n == len(parts) {
+			return -1
+		}
+		end := 0
+		switch {
+		case line[0] == '[' && n == 0:
+			if end = strings.IndexByte(line, ']'); end < 0 {
+				return -1
+			}
+			parts[n] = line[1:end]
+			end++
+		case line[0] == '"':
+			for end = 1; end < len(line) && line[end] != '"'; end++ {
+				if line[end] == '\\' {
+					end++
+				}
+			}
+			if end >= len(line) {
+				return -1
+			}
+			parts[n] = unescape(line[1:end])
+			end++
+		default:
+			if end = strings.IndexByte(line, ' '); end < 0 {
+				end = len(line)
+			}
+			parts[n] = line[:end]
+		}
+		n++
+		line = line[end:]
+		if line != "" {
+			if line[0] != ' ' {
+				return -1
+			}
+			line = line[1:]
+		}
 	}
-	return s
+	return n
 }
 
 // unescape undoes \" and \\ of a quoted part.
 func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
+	if strings.IndexByte(s, '\\') < 0 {
 		return s
 	}
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(s)

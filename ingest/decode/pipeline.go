@@ -1,23 +1,22 @@
 package decode
 
 import (
-	"bytes"
-	"encoding/base64"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
-	"flyball/ingest/redact"
 	"flyball/schema"
 )
 
 // Pipeline decodes records. It is safe for concurrent use.
 type Pipeline struct {
-	opt   Options
-	zones map[string]*time.Location
-	id    Identifier
-	rt    Classifier
-	pool  sync.Pool
+	opt     Options
+	zones   map[string]*time.Location
+	allowed map[string]bool // query parameters whose values are kept
+	id      Identifier
+	rt      Classifier
+	pool    sync.Pool
 }
 
 // New checks the options.
@@ -28,12 +27,21 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 	if opt.MaxItems == 0 {
 		opt.MaxItems = 20_000
 	}
-	p := &Pipeline{opt: opt, zones: map[string]*time.Location{}, id: id, rt: rt}
+	p := &Pipeline{opt: opt, zones: map[string]*time.Location{}, allowed: map[string]bool{}, id: id, rt: rt}
+	for _, name := range opt.KeepQueryValues {
+		p.allowed[name] = true
+	}
 	inputs := map[string]Input{"": opt.Default}
 	for t, in := range opt.Inputs {
 		inputs[t] = in
 	}
 	for t, in := range inputs {
+		if in.Format != "" && !slices.Contains(Formats(), in.Format) {
+			return nil, fmt.Errorf("format of input %s: %q is none of %v", t, in.Format, Formats())
+		}
+		if in.Signal != "" && in.Signal != traces && in.Signal != logs {
+			return nil, fmt.Errorf("signal of input %s: %q is neither %s nor %s", t, in.Signal, traces, logs)
+		}
 		zone, err := time.LoadLocation(in.Timezone)
 		if err != nil {
 			return nil, fmt.Errorf("timezone of input %s: %q: %w", t, in.Timezone, err)
@@ -51,50 +59,61 @@ type work struct {
 	in    Input
 	zone  *time.Location
 	d     draft
+	keys  keys
 	pairs [maxNested + 2][]pair
 	out   []schema.Call
 	dead  []Dead
 	item  uint32
-	limit bool
+	full  bool
 	where []schema.Attr // what the envelopes say of where the line comes from
-	// suspicious is set when the record holds something that looks like a token.
-	suspicious bool
+	// shipped is the time an envelope gives, for lines that have none.
+	shipped string
 }
 
-// maxNested is how many envelopes may be around a line.
-const maxNested = 3
-
 // Decode reads a record: its calls are appended to calls, its bad items are
-// returned. Strings of the calls alias the record's value.
+// returned. Items are numbered in the order they stand in the record, calls and
+// bad ones alike. Nothing at all comes of a tombstone, of a control message of
+// a shipper, and of an export whose spans are no calls.
 func (p *Pipeline) Decode(rec *Record, calls []schema.Call) ([]schema.Call, []Dead) {
 	if rec.Value == nil {
-		return calls, nil // a tombstone holds nothing, rightly
+		return calls, nil
 	}
 	w := p.pool.Get().(*work)
-	defer p.pool.Put(w)
-	*w = work{p: p, rec: rec, d: w.d, pairs: w.pairs, out: calls}
+	w.p, w.rec, w.out, w.dead, w.item, w.full, w.where, w.shipped = p, rec, calls, nil, 0, false, w.where[:0], ""
 	in, named := p.opt.Inputs[rec.Topic]
 	key := rec.Topic
 	if !named {
 		in, key = p.opt.Default, ""
 	}
 	w.in, w.zone = in, p.zones[key]
-	w.record()
+	w.guarded()
 	out, dead := w.out, w.dead
+	// Nothing that the record held stays behind, least of all a secret.
+	w.d.reset(nil)
+	for i := range w.pairs {
+		clear(w.pairs[i])
+	}
+	clear(w.where)
 	w.out, w.dead, w.rec = nil, nil, nil
+	p.pool.Put(w)
 	return out, dead
+}
+
+// guarded decodes; a fault of ours must neither stop the partition nor let half
+// a record through.
+func (w *work) guarded() {
+	from := len(w.out)
+	defer func() {
+		if r := recover(); r != nil {
+			w.out, w.dead, w.item = w.out[:from], nil, 0
+			w.bad(Panicked, fmt.Sprintf("%T while decoding", r), w.rec.Value)
+		}
+	}()
+	w.record()
 }
 
 func (w *work) record() {
 	value := w.rec.Value
-	from := len(w.out)
-	defer func() {
-		if r := recover(); r != nil {
-			// A fault of ours must not stop the partition, nor let half a record through.
-			w.out, w.dead, w.item = w.out[:from], w.dead[:0], 0
-			w.bad(Panicked, fmt.Sprintf("%T while decoding", r), value)
-		}
-	}()
 	switch {
 	case len(value) == 0:
 		w.bad(Empty, "no bytes", value)
@@ -103,33 +122,24 @@ func (w *work) record() {
 		w.bad(TooLarge, fmt.Sprintf("%d bytes, at most %d are read", len(value), w.p.opt.MaxValue), value)
 		return
 	}
-	w.suspicious = redact.Suspicious(view(value))
 	signal := w.in.Signal
 	for _, h := range w.rec.Headers {
-		switch {
-		case h.Key == "otelcol.signal":
+		if h.Key == "otelcol.signal" {
 			signal = string(h.Value)
-		case h.Key == "traceparent" && len(h.Value) == 55:
-			// Of the produce, not of the call.
 		}
 	}
 	switch w.in.Format {
 	case "otlp_proto":
-		if looksLikeJSON(value) {
+		if looksLikeJSON(value) && isText(value) {
 			w.bad(NotProto, "JSON in a topic that is configured as otlp_proto", value)
 			return
 		}
 		w.otlpProto(value, signal)
 	case "otlp_json":
-		w.otlpJSON(value, signal)
+		w.otlpDocuments(value, signal)
 	default:
 		w.any(value, signal, 0)
 	}
-}
-
-func looksLikeJSON(b []byte) bool {
-	i := space(b, 0)
-	return i < len(b) && (b[i] == '{' || b[i] == '[')
 }
 
 // bad puts an item aside.
@@ -138,230 +148,52 @@ func (w *work) bad(reason Reason, detail string, value []byte) {
 	w.item++
 }
 
-// full reports, once, that a record holds more items than one may.
-func (w *work) full(rest []byte) bool {
+// enough reports whether a record has given as many items as one may; the rest
+// is put aside once, as one item.
+func (w *work) enough(rest []byte) bool {
 	if int(w.item) < w.p.opt.MaxItems {
 		return false
 	}
-	if !w.limit {
-		w.limit = true
+	if !w.full {
+		w.full = true
 		w.bad(TooMany, fmt.Sprintf("more than %d items in one record", w.p.opt.MaxItems), rest)
 	}
 	return true
 }
 
-var bom = []byte("\xef\xbb\xbf")
-
-// any sniffs what bytes are, unwrapping as it goes.
-func (w *work) any(b []byte, signal string, depth int) {
-	if depth > maxNested {
-		w.bad(TooNested, fmt.Sprintf("more than %d envelopes around the line", maxNested), b)
-		return
-	}
-	b = bytes.TrimPrefix(b, bom)
-	if depth == 0 && !isBinary(b) {
-		b = sanitised(b)
-	}
-	i := space(b, 0)
-	if i == len(b) {
-		w.bad(Empty, "only spaces", b)
-		return
-	}
-	switch c := b[i]; {
-	case c == 0 && len(b) >= 5:
-		w.bad(Confluent, "Confluent wire format: needs a schema registry, which is not supported", b)
-	case c == '{':
-		w.documents(b[i:], signal, depth)
-	case c == '[' && !textTime(b[i:]):
-		w.list(b[i:], signal, depth)
-	case c == '"':
-		w.quoted(b[i:], signal, depth)
-	case b[0] == 0x0a && w.in.Format != "envoy_json" && isBinary(b):
-		w.otlpProto(b, signal)
-	case isBinary(b):
-		w.bad(UnknownFormat, "binary that no format begins with", b)
-	default:
-		w.lines(b, signal, depth)
-	}
-}
-
-// textTime tells a line that begins with [2026-… from a JSON list.
-func textTime(b []byte) bool {
-	return len(b) > 5 && b[1] >= '0' && b[1] <= '9' && b[2] >= '0' && b[2] <= '9' && b[3] >= '0' && b[3] <= '9' && b[4] >= '0' && b[4] <= '9' && b[5] == '-'
-}
-
-func isBinary(b []byte) bool {
-	for _, c := range b[:min(len(b), 512)] {
-		if c < 9 || c > 13 && c < 32 && c != 27 {
-			return true
-		}
-	}
-	return false
-}
-
-// documents reads one JSON object, or several on a line each.
-func (w *work) documents(b []byte, signal string, depth int) {
-	for len(b) > 0 {
-		end, err := skip(b, 0, 0)
-		if err != nil {
-			// What is broken ends with its line: the next one may be whole.
-			line := b
-			if n := bytes.IndexByte(b, '\n'); n >= 0 && looksLikeJSON(b[n+1:]) {
-				line = b[:n]
-			}
-			w.bad(reasonOf(err), err.Error(), line)
-			b = b[len(line):]
-		} else {
-			next := space(b, end)
-			if next < len(b) && (bytes.IndexByte(b[end:next], '\n') < 0 || b[next] != '{') {
-				w.bad(TrailingData, fmt.Sprintf("%d bytes after the document", len(b)-next), b)
-				return
-			}
-			w.one(b[:end], signal, depth)
-			b = b[end:]
-		}
-		b = b[space(b, 0):]
-		if len(b) > 0 && w.full(b) {
-			return
-		}
-	}
-}
-
-// list reads the elements of a JSON list, each an item.
-func (w *work) list(b []byte, signal string, depth int) {
-	end, err := elements(b, 0, nil)
-	if err == nil && space(b, end) != len(b) {
-		w.bad(TrailingData, fmt.Sprintf("%d bytes after the list", len(b)-end), b)
-		return
-	}
-	if err != nil {
-		w.bad(reasonOf(err), err.Error(), b)
-		return
-	}
-	n := 0
-	_, _ = elements(b, 0, func(v value) bool {
-		n++
-		if w.full(v.raw) {
-			return false
-		}
-		switch v.kind {
-		case '{':
-			w.one(v.raw, signal, depth)
-		case '"':
-			w.quoted(v.raw, signal, depth)
-		default:
-			w.bad(UnknownFormat, "a list element that is no object", v.raw)
-		}
-		return true
-	})
-	if n == 0 {
-		w.bad(NoItems, "an empty list", b)
-	}
-}
-
-// quoted reads a JSON string that holds a record: once unquoted, sniff again.
-func (w *work) quoted(b []byte, signal string, depth int) {
-	v, end, err := scan(b, 0, 0)
-	if err != nil || space(b, end) != len(b) {
-		w.bad(NotJSON, "a string that does not end where the record does", b)
-		return
-	}
-	inner := unquote(v)
-	if inner == nil {
-		w.bad(NotJSON, "a string that does not parse", b)
-		return
-	}
-	w.any(inner, signal, depth+1)
-}
-
-func unquote(v value) []byte {
-	if bytes.IndexByte(v.raw, '\\') < 0 {
-		return v.raw[1 : len(v.raw)-1]
-	}
-	t := v.text()
-	if t == "" {
-		return nil
-	}
-	return []byte(t)
-}
-
-// one reads a single JSON object: OTLP, an envelope, or a gateway's record.
-func (w *work) one(b []byte, signal string, depth int) {
-	pairs, err := object(b, w.pairs[min(depth, maxNested)][:0])
-	w.pairs[min(depth, maxNested)] = pairs
-	if err != nil {
-		w.bad(reasonOf(err), err.Error(), b)
-		return
-	}
-	format := ""
-	switch w.in.Format {
-	case "envoy_json":
-		format = formatEnvoyJSON
-	case "nginx_json":
-		format = formatNginxJSON
-	}
-	if format == "" || shapeOf(pairs) == "" {
-		if w.envelope(b, pairs, signal, depth) {
-			return
-		}
-	}
-	if shape := shapeOf(pairs); shape == "" {
-		w.bad(UnknownFormat, "a JSON object that no format's fingerprint matches", b)
-		return
-	} else if format == "" {
-		format = shape
-	}
-	w.begin()
-	w.d.object(pairs, format)
-	w.end(b)
-}
-
 // begin starts a call.
-func (w *work) begin() {
+func (w *work) begin() *draft {
 	w.d.reset(w.zone)
-	w.d.suspicious = w.suspicious
 	w.d.call.Tenant = w.p.opt.Tenant
+	return &w.d
 }
 
-// end completes a call that b held and hands it over.
-func (w *work) end(b []byte) { w.endOf(func() []byte { return b }) }
-
-func (w *work) endOf(bytesOf func() []byte) {
+// end completes the call that was begun and hands it over; bytesOf gives the
+// item's bytes, should it be no call.
+func (w *work) end(bytesOf func() []byte) {
 	d := &w.d
-	for _, a := range w.where {
-		d.keep(a.Key, a.Value)
+	c := &d.call
+	if c.Status == 0 && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" && c.SpanID == [8]byte{} {
+		w.bad(NotAnAccessLog, "no method, path or status", bytesOf())
+		return
+	}
+	if !d.timed && w.shipped != "" {
+		if d.time(0, w.shipped, false); d.timed {
+			c.TSBasis = schema.BasisLog
+		}
 	}
 	if !d.timed && w.rec.Timestamp <= 0 {
 		w.bad(NoTime, "neither the item nor its record has a time", bytesOf())
 		return
 	}
-	if d.call.Status == 0 && d.call.Method == "" && d.target == "" && d.call.Path == "" && d.call.OpKind == schema.OpOther && d.call.ToolName == "" && d.call.SpanID == [8]byte{} {
-		w.bad(NotAnAccessLog, "no method, path or status", bytesOf())
-		return
+	for _, a := range w.where {
+		d.keep(a.Key, a.Value)
 	}
-	d.finish(w.rec)
-	d.queryKeys()
-	c := &d.call
+	d.finish(w.rec, &w.p.opt, w.p.allowed)
 	c.Source = schema.Source{Topic: w.rec.Topic, TopicID: w.rec.TopicID, Partition: w.rec.Partition}
 	c.Pos = schema.Position{Offset: w.rec.Offset, Item: w.item}
 	w.item++
 	w.p.id.Resolve(&d.ev, c)
 	w.p.rt.Classify(c, &d.in)
-	if len(c.Attrs) > 1 {
-		sortAttrs(c.Attrs)
-	}
 	w.out = append(w.out, *c)
-}
-
-func sortAttrs(a []schema.Attr) {
-	for i := 1; i < len(a); i++ {
-		for j := i; j > 0 && a[j].Key < a[j-1].Key; j-- {
-			a[j], a[j-1] = a[j-1], a[j]
-		}
-	}
-}
-
-func decodeBase64(s string) ([]byte, bool) {
-	b, err := base64.StdEncoding.DecodeString(s)
-	return b, err == nil
 }

@@ -6,7 +6,8 @@ import (
 	"flyball/schema/route"
 )
 
-// Record is a Kafka record as the source read it. Value is not written to.
+// Record is a Kafka record as the source read it. Value is not written to, and
+// strings of the calls alias it: it must not be used again while they live.
 type Record struct {
 	Topic     string
 	TopicID   schema.TopicID
@@ -30,29 +31,35 @@ type Reason string
 // The closed set of reasons.
 const (
 	Empty          Reason = "empty"             // no bytes
-	TooLarge       Reason = "too_large"         // above max value
-	TooDeep        Reason = "too_deep"          // JSON nested deeper than 64
+	TooLarge       Reason = "too_large"         // above max value, packed or unpacked
+	TooDeep        Reason = "too_deep"          // nested deeper than 64
 	TooNested      Reason = "too_nested"        // envelopes in envelopes in envelopes
-	TooMany        Reason = "too_many_items"    // more items than one record may hold
+	TooMany        Reason = "too_many_items"    // more items or fields than are read
 	NotJSON        Reason = "not_json"          // does not parse
 	TrailingData   Reason = "trailing_data"     // bytes after the document
-	NotProto       Reason = "not_proto"         // protobuf does not parse
-	WrongSignal    Reason = "wrong_signal"      // traces where logs are configured, or the other way round
+	NotProto       Reason = "not_proto"         // protobuf does not parse, or is cut off
+	WrongSignal    Reason = "wrong_signal"      // traces where logs are configured, or the other way round; metrics
 	NoItems        Reason = "no_items"          // parses, and holds nothing
 	UnknownFormat  Reason = "unknown_format"    // no fingerprint matches
 	NotAnAccessLog Reason = "not_an_access_log" // a log record that says nothing of a call
 	NoTime         Reason = "no_time"           // neither the item nor its record has a time
-	PartialLine    Reason = "partial_line"      // a CRI line cut in the middle
+	PartialLine    Reason = "partial_line"      // a line that a container runtime cut, without its rest
 	Confluent      Reason = "confluent_framed"  // needs a schema registry
 	Panicked       Reason = "decoder_failed"    // a fault of Flyball's own
 )
 
-// Dead is an item that could not become a call.
+// Reasons are all there are, for whoever counts by them.
+func Reasons() []Reason {
+	return []Reason{Empty, TooLarge, TooDeep, TooNested, TooMany, NotJSON, TrailingData, NotProto, WrongSignal, NoItems, UnknownFormat, NotAnAccessLog, NoTime, PartialLine, Confluent, Panicked}
+}
+
+// Dead is an item that could not become a call. Value read again as a record of
+// the same topic is that one item.
 type Dead struct {
 	Item   uint32
 	Reason Reason
 	Detail string // never holds bytes of the item
-	Value  []byte // the item's original bytes
+	Value  []byte // the item's bytes; of an OTLP export one with that item alone
 }
 
 // Identifier says who called; see schema/identity.
@@ -65,9 +72,14 @@ type Classifier interface {
 	Classify(c *schema.Call, in *route.Input)
 }
 
+// Formats that an input may have; the empty one is auto.
+func Formats() []string {
+	return []string{"auto", "otlp_proto", "otlp_json", "envoy_json", "envoy_text", "istio_text", "nginx_json"}
+}
+
 // Input is how a topic is to be read.
 type Input struct {
-	Format   string // auto, otlp_proto, otlp_json, envoy_json, envoy_text, istio_text, nginx_json
+	Format   string // one of Formats
 	Signal   string // traces, logs; empty: what the record says
 	Timezone string // of times without one; empty is UTC
 }
@@ -79,4 +91,11 @@ type Options struct {
 	Tenant   string
 	MaxValue int // bytes; 0 is 8 MiB
 	MaxItems int // of one record; 0 is 20,000
+	// KeepQueryValues are parameters whose values are kept, as attribute
+	// query.NAME; of all others only the names are.
+	KeepQueryValues []string
+	// BelieveTokens reads identity from whole tokens that a gateway logged. Say
+	// yes only if it refuses tokens that it has not verified: else a caller
+	// could claim to be anybody.
+	BelieveTokens bool
 }

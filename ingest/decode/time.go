@@ -9,31 +9,80 @@ import (
 	"flyball/schema"
 )
 
+// layouts of times, besides the usual one. A fraction after the seconds is read
+// whether or not the layout has one.
+var layouts = [...]string{time.RFC3339Nano, "02/Jan/2006:15:04:05 -0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05",
+	"2006-01-02 15:04:05 -0700", "2006-01-02T15:04:05Z0700", "02/Jan/2006:15:04:05", "2006/01/02 - 15:04:05", "2006/01/02 15:04:05"}
+
 // parseTime reads the forms of time that logs hold: RFC 3339 with or without a
-// zone, CLF, and numbers whose unit their size tells. Text is cut, not rounded.
+// zone, the common log format's, and numbers whose unit their size tells.
+// Fractions are read as text and cut, never rounded through a float.
 func parseTime(s string, zone *time.Location) (ns int64, p schema.Precision, ok bool) {
-	if s == "" {
+	if s == "" || len(s) > 64 {
 		return 0, 0, false
 	}
-	if c := s[0]; c >= '0' && c <= '9' && !strings.ContainsAny(s, "-/:T") {
+	if ns, p, ok := parseUTC(s); ok {
+		return ns, p, true
+	}
+	if !strings.ContainsAny(s, "/:T") {
 		return parseEpoch(s)
 	}
-	for _, layout := range [...]string{time.RFC3339Nano, "02/Jan/2006:15:04:05 -0700", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00"} {
+	for _, layout := range layouts {
 		t, err := time.ParseInLocation(layout, s, zone)
 		if err != nil {
 			continue
 		}
-		if y := t.Year(); y < 1678 || y > 2261 {
-			return 0, 0, false
+		if y := t.Year(); y < 1900 || y > 2261 {
+			return 0, 0, false // what a column of nanoseconds holds
 		}
 		return t.UnixNano(), fraction(s), true
 	}
 	return 0, 0, false
 }
 
+// parseUTC reads 2006-01-02T15:04:05.000Z, the form of nearly every record.
+func parseUTC(s string) (int64, schema.Precision, bool) {
+	n := len(s)
+	if n < 20 || n > 30 || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[n-1] != 'Z' {
+		return 0, 0, false
+	}
+	year, ok1 := number(s[:4])
+	month, ok2 := number(s[5:7])
+	day, ok3 := number(s[8:10])
+	hour, ok4 := number(s[11:13])
+	minute, ok5 := number(s[14:16])
+	second, ok6 := number(s[17:19])
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || year < 1900 || year > 2261 || month < 1 || month > 12 || day < 1 || day > 28 || hour > 23 || minute > 59 || second > 59 {
+		return 0, 0, false // the library knows the ends of months
+	}
+	frac := s[19 : n-1]
+	if frac != "" {
+		if frac[0] != '.' {
+			return 0, 0, false
+		}
+		if _, ok := number(frac[1:]); !ok {
+			return 0, 0, false
+		}
+		frac = frac[1:]
+	}
+	t := time.Date(int(year), time.Month(month), int(day), int(hour), int(minute), int(second), 0, time.UTC).Unix()
+	return t*1e9 + scaled(frac, 1e9), digits(len(frac)), true
+}
+
+func number(s string) (int64, bool) {
+	n := int64(0)
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, s != ""
+}
+
 // fraction tells the precision from the digits after the seconds.
 func fraction(s string) schema.Precision {
-	i := strings.LastIndexByte(s, '.')
+	i := strings.LastIndexAny(s, ".,")
 	if i < 0 {
 		return schema.PrecisionSecond
 	}
@@ -59,34 +108,70 @@ func digits(n int) schema.Precision {
 // parseEpoch reads seconds, milliseconds, microseconds or nanoseconds since
 // 1970; a decimal fraction is split as text, so that no digit is lost.
 func parseEpoch(s string) (int64, schema.Precision, bool) {
-	whole, frac, _ := strings.Cut(s, ".")
-	n, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || n < 0 {
+	whole, frac, ok := decimal(s)
+	if !ok {
 		return 0, 0, false
 	}
-	unit := int64(1)
-	p := schema.PrecisionNano
+	unit, p := int64(1), schema.PrecisionNano
 	switch {
-	case n < 1e11:
+	case whole < 1e11:
 		unit, p = 1e9, digits(len(frac))
-	case n < 1e14:
-		unit, p = 1e6, schema.PrecisionMilli
-	case n < 1e17:
-		unit, p = 1e3, schema.PrecisionMicro
+	case whole < 1e14:
+		unit, p = 1e6, digits(3+len(frac))
+	case whole < 1e17:
+		unit, p = 1e3, digits(6+len(frac))
 	}
-	if n > math.MaxInt64/unit {
+	if whole > (math.MaxInt64-unit)/unit || whole*unit > maxTime {
 		return 0, 0, false
 	}
-	return n*unit + scaled(frac, unit), p, true
+	return whole*unit + scaled(frac, unit), p, true
+}
+
+// maxTime is the end of the year 2261.
+const maxTime = 9214646400 * 1_000_000_000
+
+// decimal reads a number that is not negative: its whole part, and the digits
+// of its fraction. An exponent shifts the point.
+func decimal(s string) (whole int64, frac string, ok bool) {
+	if i := strings.IndexAny(s, "eE"); i >= 0 {
+		exp, err := strconv.Atoi(s[i+1:])
+		if err != nil || exp > 30 || exp < -30 {
+			return 0, "", false
+		}
+		before, after, _ := strings.Cut(s[:i], ".")
+		all := before + after
+		at := len(before) + exp
+		for ; at < 0; at++ {
+			all = "0" + all
+		}
+		for len(all) < at {
+			all += "0"
+		}
+		s = all[:at] + "." + all[at:]
+	}
+	before, frac, _ := strings.Cut(s, ".")
+	if before == "" && frac == "" || len(before) > 19 {
+		return 0, "", false
+	}
+	if before != "" {
+		n, err := strconv.ParseUint(before, 10, 63)
+		if err != nil {
+			return 0, "", false
+		}
+		whole = int64(n)
+	}
+	for i := 0; i < len(frac); i++ {
+		if frac[i] < '0' || frac[i] > '9' {
+			return 0, "", false
+		}
+	}
+	return whole, frac, true
 }
 
 // scaled is a decimal fraction, given as its digits, of a unit.
 func scaled(frac string, unit int64) int64 {
 	out, step := int64(0), unit
 	for i := 0; i < len(frac) && step > 1; i++ {
-		if frac[i] < '0' || frac[i] > '9' {
-			return out
-		}
 		step /= 10
 		out += int64(frac[i]-'0') * step
 	}
@@ -94,50 +179,60 @@ func scaled(frac string, unit int64) int64 {
 }
 
 // parseAmount reads a decimal number of units (1e9 for seconds) as nanoseconds.
+// What is negative stands for "was not reached".
 func parseAmount(s string, unit int64) (int64, bool) {
-	if s == "" {
+	whole, frac, ok := decimal(s)
+	if !ok || whole > (math.MaxInt64-unit)/unit {
 		return 0, false
 	}
-	if strings.ContainsAny(s, "eE") {
-		f, err := strconv.ParseFloat(s, 64)
-		if err != nil || f < 0 || f*float64(unit) > 9e18 || f != f {
-			return 0, false
-		}
-		return int64(f * float64(unit)), true
-	}
-	whole, frac, _ := strings.Cut(s, ".")
-	n := int64(0)
-	if whole != "" {
-		var err error
-		if n, err = strconv.ParseInt(whole, 10, 64); err != nil || n < 0 || n > math.MaxInt64/unit {
-			return 0, false
-		}
-	}
-	return n*unit + scaled(frac, unit), true
+	return whole*unit + scaled(frac, unit), true
 }
 
-// parseList sums a list such as nginx writes for several tries: "0.100, 1.100"
-// or "0.1 : 0.2", and counts its members; "-" is a try that was not made.
+// parseList sums a list such as nginx writes for several tries: "0.100, 1.100",
+// and "0.1 : 0.2" across internal redirects; "-" is a try that was not made.
 func parseList(s string, unit int64) (sum int64, n int, last string) {
-	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ':' || r == ' ' }) {
-		if part == "-" {
-			continue
+	for s != "" {
+		i := strings.IndexAny(s, ",: ")
+		part := s
+		if i >= 0 {
+			part, s = s[:i], s[i+1:]
+		} else {
+			s = ""
 		}
-		if v, ok := parseAmount(part, unit); ok {
-			sum += v
+		if v, ok := parseAmount(part, unit); ok && v <= maxDuration && sum <= maxDuration {
+			sum, last = sum+v, part
 			n++
-			last = part
 		}
 	}
 	return sum, n, last
 }
 
+// times turns the time that was read into the start of the call.
+func (d *draft) times(rec *Record) {
+	c := &d.call
+	switch {
+	case !d.timed:
+		c.Start, c.TSBasis, c.TSPrecision = rec.Timestamp, schema.BasisKafka, schema.PrecisionMilli
+	case c.TSBasis != schema.BasisUnknown:
+	case d.end && c.DurationNs >= 0:
+		c.Start, c.TSBasis = c.Start-c.DurationNs, schema.BasisEndMinusDuration
+	case d.end:
+		c.TSBasis = schema.BasisEnd
+	default:
+		c.TSBasis = schema.BasisStart
+	}
+	judgeSkew(c, rec.Timestamp)
+}
+
+// maxAhead is how far a source's clock may be ahead of Kafka's.
+const maxAhead = int64(10 * time.Minute)
+
 // judgeSkew believes a time unless it is more than ten minutes ahead of the
 // record's own Kafka timestamp: then that timestamp stands. The past is never
-// rewritten.
+// rewritten, and no clock is read, so that a replay judges as the first time.
 func judgeSkew(c *schema.Call, kafka int64) {
 	c.KafkaTime = kafka
-	if kafka > 0 && c.Start > kafka+int64(10*time.Minute) {
-		c.Start, c.TSBasis = kafka, schema.BasisKafka
+	if kafka > 0 && c.Start > maxAhead && c.Start-maxAhead > kafka {
+		c.Start, c.TSBasis, c.TSPrecision = kafka, schema.BasisKafka, schema.PrecisionMilli
 	}
 }

@@ -1,8 +1,10 @@
 // Package redact decides what of a record may be kept: by the name of a field,
 // and by what a string looks like wherever it stands.
 //
-// It refuses to be clever about bodies: they are not kept at all. What it drops
-// is gone before anything is stored or logged.
+// It refuses to be clever about bodies: they are not kept at all. It cannot
+// tell an opaque secret under a harmless name from any other value, and says so
+// here: a gateway that logs such a field must not log it. What it drops is gone
+// before anything is stored or logged.
 package redact
 
 import (
@@ -10,42 +12,45 @@ import (
 	"strings"
 )
 
-var secretName = regexp.MustCompile(`(?i)authorization|cookie|api[-_]?key|token|secret|passw(or)?d|credential|private[-_]?key|session[-_]?token|raw_request|raw_response|signature$|\bmessages\b|arguments|request_body|response_body|\bbody\b|llm_request|llm_response`)
-
-// counts are names that the pattern would take for secrets and that hold numbers.
-var counts = regexp.MustCompile(`(?i)tokens?(_count|_limit)?$|(input|output|total|prompt|completion|max)_tokens|token_count`)
-
-// Name reports whether the value of a field with this name must not be kept.
-func Name(name string) bool { return secretName.MatchString(name) && !isCount(name) }
-
-func isCount(name string) bool {
-	l := strings.ToLower(name)
-	return counts.MatchString(l) && (strings.Contains(l, "tokens") || strings.Contains(l, "count"))
-}
-
-// jwt is three base64url parts, the first of which begins a JSON object.
-var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*`)
-
-// wellKnown are the forms of keys that vendors print.
-var wellKnown = regexp.MustCompile(`\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{30,}|AKIA[0-9A-Z]{16}|(?i:bearer|basic) [A-Za-z0-9._~+/=-]{8,})`)
-
 // Redacted stands where something was.
 const Redacted = "[redacted]"
 
-// Text is s without tokens and keys that can be told by their form.
-func Text(s string) string {
-	if !Suspicious(s) {
-		return s
+// secretName are names whose values are secrets, or carry them.
+var secretName = regexp.MustCompile(`(?i)authorization|cookie|api[-_.]?key|token|secret|passw(or)?d|passphrase|\bpwd\b|credential|private[-_]?key|jwt|session[-_]?token|assertion|signature|\bsig\b|referr?er|otp$|raw_request|raw_response|client_cert`)
+
+// bodyName are names whose values are bodies, prompts, queries or what a tool answered.
+var bodyName = regexp.MustCompile(`(?i)messages|arguments|prompt|completion([._]\d|$)|\bbody\b|request_body|response_body|llm_re(quest|sponse)|(input|output)([._]value|[._]mime_type)?$|\bresult$|instructions|stacktrace|db\.statement|query\.text|query_string|url\.query|\bargs$|tool\.definitions|invocation_parameters|documents|\bmetadata$`)
+
+// countName are names that hold numbers of tokens.
+var countName = regexp.MustCompile(`(?i)tokens([._]\w+)?$|token_count`)
+
+// Name reports whether the value of a field with this name must not be kept.
+func Name(name string) bool { return secretName.MatchString(name) || bodyName.MatchString(name) }
+
+// Field reports whether a field must not be kept: by its name, unless its value
+// is a number that counts something.
+func Field(name, value string) bool {
+	if isNumber(value) {
+		return secretName.MatchString(name) && !countName.MatchString(name)
 	}
-	return wellKnown.ReplaceAllString(jwt.ReplaceAllString(s, Redacted), Redacted)
+	return Name(name)
 }
 
-// Suspicious is a cheap test that Text would do anything.
-func Suspicious(s string) bool {
-	for _, mark := range [...]string{"eyJ", "sk-", "gh", "xox", "AIza", "AKIA", "earer ", "asic ", "EARER ", "ASIC "} {
-		if strings.Contains(s, mark) {
-			return true
+func isNumber(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if (s[i] < '0' || s[i] > '9') && s[i] != '.' {
+			return false
 		}
+	}
+	return s != ""
+}
+
+// Absent reports whether a source has put a mark where a secret was: the mark
+// is the same for everybody and is nobody's key.
+func Absent(secret string) bool {
+	switch strings.ToLower(strings.Trim(secret, "[]<>* ")) {
+	case "", "redacted", "masked", "hidden", "filtered", "secret", "xxx", "xxxx", "removed":
+		return true
 	}
 	return false
 }

@@ -1,0 +1,154 @@
+package decode
+
+import (
+	"strings"
+
+	"flyball/ingest/redact"
+	"flyball/schema"
+	"flyball/schema/identity"
+)
+
+// finish completes a call that has been read: target, kind, times, outcome,
+// redaction. What the digest is taken of (d.in) stays as it was logged, query
+// values included, except for what looks like a secret: resources are read from
+// it, too. Nobody keeps it.
+func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
+	c := &d.call
+	d.splitTarget()
+	if !isUpper(c.Method) {
+		if isMethod(c.Method) {
+			c.Method = strings.ToUpper(c.Method)
+		} else {
+			d.keep("method", c.Method)
+			c.Method = "_OTHER"
+		}
+	}
+	c.Host = hostOf(c.Host)
+	if !c.ClientIP.IsValid() {
+		c.ClientIP = address(d.peer)
+	}
+	d.kind()
+	d.times(rec)
+	if c.Outcome == schema.OutcomeUnknown {
+		c.Outcome = outcome(d)
+	}
+	d.tokens(opt)
+	if d.claimed {
+		d.ev.Claims = &d.claims
+	}
+	d.ev.BrowserFetch = d.secFetch && d.cookie
+	d.queryKeys(allowed)
+	d.scrub()
+	d.attributes()
+	d.ev.UserAgent, d.ev.ClientIP = c.UserAgent, c.ClientIP
+}
+
+func isUpper(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < 'A' || s[i] > 'Z' {
+			return false
+		}
+	}
+	return len(s) <= 20
+}
+
+// kind of operation, unless the source said it.
+func (d *draft) kind() {
+	c := &d.call
+	if c.OpKind != schema.OpOther {
+		return
+	}
+	switch {
+	case c.MCPMethod != "":
+		c.OpKind = schema.OpMCP
+	case c.ModelRequested != "" || c.ModelUsed != "":
+		c.OpKind = schema.OpLLM
+	case d.grpc != "":
+		c.OpKind = schema.OpGRPC
+	case c.ToolName != "" && c.Method == "":
+		c.OpKind = schema.OpTool
+	case c.Method != "" || c.Path != "" || c.Status != 0:
+		c.OpKind = schema.OpHTTP
+	}
+}
+
+// tokens reads the claims of a whole token that was logged, if the operator
+// says that the gateway lets no token through that it has not verified. A call
+// that was refused proves nothing of its token.
+func (d *draft) tokens(opt *Options) {
+	if d.token == "" || !opt.BelieveTokens || d.claimed || d.call.Outcome == schema.OutcomeDenied {
+		return
+	}
+	if cl, ok := identity.ParseJWT(d.token); ok {
+		d.claims, d.claimed = *cl, true
+		if d.ev.APIKey == d.token {
+			d.ev.APIKey = ""
+		}
+	}
+}
+
+// scrub drops what looks like a secret from every string that is kept, and
+// cuts them. An id that holds one is dropped whole: half an id is no id.
+func (d *draft) scrub() {
+	c, ev := &d.call, &d.ev
+	c.Path = cut(redact.Path(c.Path), schema.MaxPath)
+	c.UserAgent = cut(redact.Text(c.UserAgent), schema.MaxUserAgent)
+	c.ErrorMessage = cut(redact.Text(c.ErrorMessage), schema.MaxError)
+	d.in.SourceRoute = cut(redact.Path(d.in.SourceRoute), schema.MaxPath)
+	d.in.RawQuery, d.in.LoggedDigest = redact.Text(d.in.RawQuery), cut(d.in.LoggedDigest, schema.MaxID)
+	if redact.Suspicious(view(d.in.Args)) {
+		d.in.Args = []byte(redact.Text(view(d.in.Args)))
+	}
+	for _, s := range [...]*string{&c.Method, &c.Scheme, &c.Host, &c.API, &c.Operation, &c.Observer, &c.RequestID, &c.MCPMethod, &c.ToolName, &c.ToolCallID, &c.RPCID,
+		&c.MCPServer, &c.GenAIProvider, &c.ModelRequested, &c.ModelUsed, &c.RPCStatus, &c.ErrorType, &c.DeniedBy,
+		&ev.GatewayAgent, &ev.GatewayUser, &ev.RemoteUser, &ev.SPIFFE, &ev.CertFingerprint, &ev.CertSubject, &ev.APIKeyID,
+		&ev.ServiceName, &ev.ServiceVersion, &ev.GenAIAgentID, &ev.GenAIAgentName, &ev.AgentVersion, &ev.UserID,
+		&ev.AgentHeader, &ev.ParentHeader, &ev.RunHeader, &ev.TaskHeader, &ev.Conversation, &ev.SignatureAgent, &ev.MCPClientName} {
+		switch {
+		case *s == "":
+		case redact.Suspicious(*s) && redact.Text(*s) != *s:
+			*s = ""
+		case len(*s) > schema.MaxID:
+			*s = cut(*s, schema.MaxID)
+		}
+	}
+	// A consumer that is a key is one, and is hashed.
+	if s := ev.GatewayCredential; redact.Suspicious(s) && redact.Text(s) != s {
+		ev.APIKey, ev.GatewayCredential = s, ""
+	}
+	if d.claimed {
+		for _, s := range [...]*string{&d.claims.Subject, &d.claims.ClientID, &d.claims.Txn} {
+			if redact.Text(*s) != *s {
+				*s = ""
+			}
+		}
+	}
+}
+
+// attributes gives the call its long tail: sorted, each name once (the last one
+// stands), without secrets.
+func (d *draft) attributes() {
+	a := d.attrs
+	if len(a) == 0 {
+		return
+	}
+	for i := 1; i < len(a); i++ {
+		for j := i; j > 0 && a[j].Key < a[j-1].Key; j-- {
+			a[j], a[j-1] = a[j-1], a[j]
+		}
+	}
+	n := 0
+	for i := range a {
+		if n > 0 && a[n-1].Key == a[i].Key {
+			n--
+		}
+		v := a[i].Value
+		if i := strings.IndexByte(v, '?'); i >= 0 && (v[0] == '/' || strings.Contains(v[:i], "://")) {
+			v = v[:i] // an address: query values are not kept, wherever they stand
+		}
+		a[n] = schema.Attr{Key: a[i].Key, Value: cut(redact.Text(v), schema.MaxAttrValue)}
+		n++
+	}
+	n = min(n, schema.MaxAttrs)
+	d.call.Attrs = append(make([]schema.Attr, 0, n), a[:n]...)
+}

@@ -1,0 +1,151 @@
+package decode
+
+import (
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"flyball/schema"
+)
+
+// logs reads log records that are shaped like access logs. A log record is
+// somebody's word: one that is no call is put aside, not passed over.
+func (w *work) logs(l plog.Logs, inJSON bool) {
+	for i := range l.ResourceLogs().Len() {
+		rl := l.ResourceLogs().At(i)
+		for j := range rl.ScopeLogs().Len() {
+			records := rl.ScopeLogs().At(j).LogRecords()
+			for k := range records.Len() {
+				r := records.At(k)
+				bytesOf := func() []byte { return logBytes(rl, r, inJSON) }
+				if int(w.item) >= w.p.opt.MaxItems {
+					w.enough(bytesOf())
+					return
+				}
+				w.log(rl.Resource().Attributes(), r, bytesOf)
+			}
+		}
+	}
+}
+
+// logBytes is an export of one log record, in the encoding that it came in.
+func logBytes(rl plog.ResourceLogs, r plog.LogRecord, inJSON bool) []byte {
+	one := plog.NewLogs()
+	to := one.ResourceLogs().AppendEmpty()
+	rl.Resource().CopyTo(to.Resource())
+	r.CopyTo(to.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty())
+	var m plog.Marshaler = &plog.ProtoMarshaler{}
+	if inJSON {
+		m = &plog.JSONMarshaler{}
+	}
+	out, err := m.MarshalLogs(one)
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// log reads one record: its body first, if it is a line or an object that a
+// format matches, then its attributes over it.
+func (w *work) log(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
+	d := w.begin()
+	c := &d.call
+	d.service(res)
+	switch r.Body().Type() {
+	case pcommon.ValueTypeStr:
+		w.body(valid(r.Body().Str()))
+	case pcommon.ValueTypeMap:
+		d.fields(r.Body().Map())
+	}
+	d.fields(r.Attributes())
+	c.Format = formatOTLPLogs
+	if c.ObserverKind == schema.ObserverUnknown {
+		c.ObserverKind = schema.ObserverGateway
+	}
+	if t := r.TraceID(); !t.IsEmpty() {
+		c.TraceID = t
+	}
+	if s := r.SpanID(); !s.IsEmpty() {
+		c.SpanID = s
+	}
+	d.recordTime(r)
+	if c.Method == "" && d.target == "" && c.Path == "" && c.Status == 0 && c.MCPMethod == "" && c.ToolName == "" {
+		w.bad(NotAnAccessLog, "a log record without method, path, status or tool", bytesOf())
+		return
+	}
+	w.end(bytesOf)
+}
+
+// body reads a record's body by the decoders of text and JSON.
+func (w *work) body(s string) {
+	d := &w.d
+	b := []byte(s)
+	i := space(b, 0)
+	if i == len(b) {
+		return
+	}
+	if b[i] != '{' {
+		before := *d
+		if !d.envoyText(strings.TrimRight(s, "\r\n")) {
+			*d = before
+		}
+		return
+	}
+	pairs, end, err := w.keys.object(b, i, nil)
+	if err != nil || space(b, end) != len(b) {
+		return
+	}
+	if format := shapeOf(pairs); format != "" {
+		d.object(pairs, format)
+	}
+}
+
+// fields takes in attributes. Names with a dot are those of the conventions;
+// others are what an access log's format calls them.
+func (d *draft) fields(m pcommon.Map) {
+	isNginx := false
+	for _, key := range [...]string{"request_time", "msec", "time_iso8601", "time_local", "upstream_response_time"} {
+		if _, ok := m.Get(key); ok {
+			isNginx = true
+		}
+	}
+	m.Range(func(key string, v pcommon.Value) bool {
+		if strings.IndexByte(key, '.') >= 0 {
+			d.attribute(key, v)
+			return true
+		}
+		if t := attributeText(v); t != "" {
+			p := pair{name: key, key: canonical([]byte(key)), val: plain(t)}
+			if isNginx {
+				d.nginx(&p)
+			} else {
+				d.envoy(&p)
+			}
+		}
+		return true
+	})
+}
+
+// recordTime reconciles the time of the record with one that body or attributes
+// gave: Envoy puts the start into both, the record's with more digits; a
+// collector that reads files puts the time of reading there.
+func (d *draft) recordTime(r plog.LogRecord) {
+	at := r.Timestamp()
+	if d.timed {
+		if !d.end && at <= maxTime {
+			if ahead := int64(at) - d.call.Start; ahead >= 0 && ahead < int64(time.Second) {
+				d.clock(at, schema.BasisStart)
+			}
+		}
+		return
+	}
+	basis := schema.BasisLog
+	if _, envoy := r.Attributes().Get("response_code"); envoy {
+		basis = schema.BasisStart
+	}
+	if d.clock(at, basis); !d.timed {
+		d.clock(r.ObservedTimestamp(), schema.BasisLog)
+	}
+}

@@ -1,0 +1,142 @@
+package decode
+
+import (
+	"encoding/json"
+)
+
+// pair is a member of an object: its name as it was logged, and in the one form
+// that the tables use.
+type pair struct {
+	name string
+	key  string
+	val  value
+}
+
+const maxFields = 512
+
+// keys turns names into the form that tables use: lower case, dashes as
+// underscores, no leading colon. Names repeat from record to record, so those
+// that need a change are remembered, up to a bound.
+type keys struct{ known map[string]string }
+
+const maxKeys = 1024
+
+func (k *keys) of(name []byte) string {
+	for _, c := range name {
+		if changes[c] {
+			return k.changed(name)
+		}
+	}
+	return view(name)
+}
+
+var changes = func() (t [256]bool) {
+	for c := 'A'; c <= 'Z'; c++ {
+		t[c] = true
+	}
+	t['-'], t[':'], t['\\'] = true, true, true
+	return t
+}()
+
+func (k *keys) changed(name []byte) string {
+	if s, ok := k.known[string(name)]; ok {
+		return s
+	}
+	s := canonical(name)
+	if len(name) <= 64 {
+		if k.known == nil {
+			k.known = map[string]string{}
+		}
+		if len(k.known) < maxKeys {
+			k.known[string(name)] = s
+		}
+	}
+	return s
+}
+
+func canonical(name []byte) string {
+	out := make([]byte, 0, len(name))
+	for i, c := range unescapedName(name) {
+		switch {
+		case c == ':' && i == 0:
+		case c == '-':
+			out = append(out, '_')
+		case c >= 'A' && c <= 'Z':
+			out = append(out, c+'a'-'A')
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
+
+func unescapedName(name []byte) []byte {
+	for _, c := range name {
+		if c == '\\' {
+			var s string
+			if json.Unmarshal(append(append([]byte{'"'}, name...), '"'), &s) != nil {
+				return nil
+			}
+			return []byte(s)
+		}
+	}
+	return name
+}
+
+// object reads the members of the object at b[i:]. Of members with one name the
+// last one stands.
+func (k *keys) object(b []byte, i int, into []pair) ([]pair, int, error) {
+	i = space(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		return into, i + 1, nil
+	}
+	var seen [4]uint64 // of a hash of the keys: most repeats are ruled out by it
+	for {
+		name, at, err := scanKey(b, i)
+		if err != nil {
+			return into, len(b), err
+		}
+		v, at, err := scan(b, at, 1)
+		if err != nil {
+			return into, len(b), err
+		}
+		key := k.of(name)
+		if n := len(key); n > 0 {
+			h := uint8(n)*31 ^ key[0]*7 ^ key[n-1]*113 ^ key[n/2]*29
+			if word, bit := &seen[h>>6], uint64(1)<<(h&63); *word&bit == 0 || !replaced(into, name, key, v) {
+				*word |= bit
+				into = append(into, pair{view(name), key, v})
+			}
+		}
+		if len(into) > maxFields {
+			return into, len(b), errFields
+		}
+		var more bool
+		if i, more, err = next(b, at, '}'); err != nil || !more {
+			return into, i, err
+		}
+	}
+}
+
+// replaced puts v where an earlier member of that key stands. Another spelling
+// of the key (user-agent, user_agent) does not take a value back to nothing.
+func replaced(pairs []pair, name []byte, key string, v value) bool {
+	for j := range pairs {
+		if pairs[j].key == key {
+			if v.kind != 'n' || pairs[j].name == view(name) {
+				pairs[j].name, pairs[j].val = view(name), v
+			}
+			return true
+		}
+	}
+	return false
+}
+
+func get(pairs []pair, key string) value {
+	for i := range pairs {
+		if pairs[i].key == key {
+			return pairs[i].val
+		}
+	}
+	return value{}
+}

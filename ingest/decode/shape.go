@@ -1,0 +1,63 @@
+package decode
+
+import "flyball/schema"
+
+const (
+	formatEnvoyJSON = "envoy_json/1"
+	formatEnvoyText = "envoy_text/1"
+	formatIstioText = "istio_text/1"
+	formatNginxJSON = "nginx_json/1"
+	formatOTLPSpans = "otlp_spans/1"
+	formatOTLPLogs  = "otlp_logs/1"
+)
+
+// shapeOf recognises a gateway's object by its names; empty is none.
+func shapeOf(pairs []pair) string {
+	var has struct{ start, code, flags, method, path, nginx, wall, request, status, elapsed bool }
+	for i := range pairs {
+		p := &pairs[i]
+		switch p.key {
+		case "start_time":
+			has.start = true
+		case "response_code":
+			has.code = true
+		case "response_flags", "response_code_details":
+			has.flags = true
+		case "method":
+			has.method = true
+		case "path", "x_envoy_origin_path", "authority":
+			has.path = true
+		case "msec", "time_iso8601", "time_local":
+			has.nginx = true
+		case "time", "@timestamp", "timestamp":
+			has.wall = true
+		case "request", "request_uri", "request_method":
+			has.request = p.val.kind != '{'
+		case "status", "response":
+			has.status = p.val.kind != '{'
+		case "request_time":
+			has.elapsed = true
+		}
+	}
+	switch {
+	case has.start && (has.code || has.flags || has.method && has.path), has.code && (has.flags || has.method):
+		return formatEnvoyJSON
+	case (has.nginx || has.elapsed || has.wall) && has.request && has.status:
+		return formatNginxJSON
+	}
+	return ""
+}
+
+// object takes in the members of a gateway's object.
+func (d *draft) object(pairs []pair, format string) {
+	d.call.Format, d.call.ObserverKind = format, schema.ObserverGateway
+	if format == formatNginxJSON {
+		for i := range pairs {
+			d.nginx(&pairs[i])
+		}
+		return
+	}
+	for i := range pairs {
+		d.envoy(&pairs[i])
+	}
+}

@@ -1,0 +1,241 @@
+package decode
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+)
+
+// maxNested is how many envelopes may be around a line.
+const maxNested = 3
+
+var (
+	bom       = []byte("\xef\xbb\xbf")
+	gzipMagic = []byte{0x1f, 0x8b}
+)
+
+// any finds out what bytes are, unwrapping as it goes.
+func (w *work) any(b []byte, signal string, depth int) {
+	if depth > maxNested {
+		w.bad(TooNested, fmt.Sprintf("more than %d envelopes around the line", maxNested), b)
+		return
+	}
+	b = bytes.TrimPrefix(b, bom)
+	if len(b) == 0 {
+		w.bad(Empty, "no bytes", b)
+		return
+	}
+	switch {
+	case bytes.HasPrefix(b, gzipMagic):
+		w.unzip(b, signal, depth)
+		return
+	case b[0] == 0:
+		w.framed(b, signal, depth)
+		return
+	case b[0] == '\n' && !isText(b):
+		// The tag of the first field of an export; a line feed otherwise.
+		if !w.refused(b, "an OTLP export") {
+			w.otlpProto(b, signal)
+		}
+		return
+	}
+	b = sanitised(b)
+	i := space(b, 0)
+	if i == len(b) {
+		w.bad(Empty, "only spaces", b)
+		return
+	}
+	switch b = b[i:]; {
+	case b[0] == '{':
+		w.documents(b, signal, depth)
+	case b[0] == '[' && !textTime(b):
+		w.list(b, signal, depth)
+	case b[0] == '"':
+		w.quoted(b, signal, depth)
+	case isText(b):
+		w.lines(b, signal, depth)
+	default:
+		w.bad(UnknownFormat, "bytes that no format begins with", b)
+	}
+}
+
+func looksLikeJSON(b []byte) bool {
+	i := space(b, 0)
+	return i < len(b) && (b[i] == '{' || b[i] == '[' || b[i] == '"')
+}
+
+// textTime tells a line that begins with [2026-… from a JSON list.
+func textTime(b []byte) bool {
+	if len(b) < 6 || b[5] != '-' {
+		return false
+	}
+	_, ok := number(view(b[1:5]))
+	return ok
+}
+
+// isText reports whether bytes begin as text does: without control characters.
+func isText(b []byte) bool {
+	for _, c := range b[:min(len(b), 512)] {
+		if c < 9 || c > 13 && c < 32 && c != 27 {
+			return false
+		}
+	}
+	return true
+}
+
+// sanitised is b as valid UTF-8; only what is broken is copied.
+func sanitised(b []byte) []byte {
+	if utf8.Valid(b) {
+		return b
+	}
+	return bytes.ToValidUTF8(b, []byte("\uFFFD"))
+}
+
+// framed takes off the Confluent wire format (a zero byte and the id of a
+// schema) where JSON is behind it. What is behind it else cannot be read
+// without the registry.
+func (w *work) framed(b []byte, signal string, depth int) {
+	if len(b) > 5 && looksLikeJSON(b[5:]) {
+		w.any(b[5:], signal, depth)
+		return
+	}
+	w.bad(Confluent, "begins as the Confluent wire format does, without JSON in it: a schema registry is not supported", b)
+}
+
+// documents reads a JSON object, or several of them on a line each. What stands
+// behind an object on its line makes the object doubtful, too: both are put aside.
+func (w *work) documents(b []byte, signal string, depth int) {
+	level := min(depth, maxNested)
+	for {
+		pairs, end, err := w.keys.object(b, 0, w.pairs[level][:0])
+		w.pairs[level] = pairs
+		if err != nil {
+			// What is broken ends with its line, if another object begins on the next.
+			line := firstLine(b)
+			w.bad(reasonOf(err), err.Error(), line)
+			if b = b[len(line):]; len(b) == 0 {
+				return
+			}
+		} else {
+			i := space(b, end)
+			if i < len(b) && (bytes.IndexByte(b[end:i], '\n') < 0 || b[i] != '{') {
+				line := firstLine(b)
+				w.bad(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
+				b = b[len(line):]
+			} else {
+				w.one(b[:end], pairs, signal, depth)
+				b = b[i:]
+			}
+		}
+		if b = b[space(b, 0):]; len(b) == 0 || w.enough(b) {
+			return
+		}
+	}
+}
+
+// firstLine is b up to a line that begins with an object, else the whole of it.
+func firstLine(b []byte) []byte {
+	for from := 0; ; {
+		n := bytes.IndexByte(b[from:], '\n')
+		if n < 0 {
+			return b
+		}
+		if from += n + 1; from < len(b) && b[from] == '{' {
+			return b[:from]
+		}
+	}
+}
+
+// list reads the elements of a JSON list, each an item.
+func (w *work) list(b []byte, signal string, depth int) {
+	end, err := skip(b, 0, 0)
+	if err != nil {
+		w.bad(reasonOf(err), err.Error(), b)
+		return
+	}
+	if space(b, end) != len(b) {
+		w.bad(TrailingData, fmt.Sprintf("%d bytes after the list", len(b)-end), b)
+		return
+	}
+	n := 0
+	_, _ = elements(b, func(v value) bool {
+		if n++; w.enough(v.raw) {
+			return false
+		}
+		switch v.kind {
+		case '{':
+			w.documents(v.raw, signal, depth)
+		case '"':
+			w.quoted(v.raw, signal, depth)
+		default:
+			w.bad(UnknownFormat, "a list element that is neither object nor text", v.raw)
+		}
+		return true
+	})
+	if n == 0 {
+		w.bad(NoItems, "an empty list", b)
+	}
+}
+
+// quoted reads a JSON string that holds a record: once unquoted, sniff again.
+func (w *work) quoted(b []byte, signal string, depth int) {
+	v, end, err := scan(b, 0, 0)
+	switch {
+	case err != nil:
+		w.bad(NotJSON, "a string that does not end", b)
+	case space(b, end) != len(b):
+		w.bad(TrailingData, fmt.Sprintf("%d bytes after the string", len(b)-end), b)
+	default:
+		w.any(unquote(v.raw), signal, depth+1)
+	}
+}
+
+// one reads a single JSON object, whose members are pairs: OTLP, a gateway's
+// record, or an envelope around one.
+func (w *work) one(b []byte, pairs []pair, signal string, depth int) {
+	if isExport(pairs) {
+		if !w.refused(b, "an OTLP export") {
+			w.otlpJSON(b, pairs, signal)
+		}
+		return
+	}
+	format := shapeOf(pairs)
+	if format == "" && w.envelope(b, pairs, signal, depth) {
+		return
+	}
+	if format == "" {
+		format = w.configured()
+	} else if format != w.configured() && w.refused(b, "a record of another format") {
+		return
+	}
+	if format == "" {
+		w.bad(UnknownFormat, "a JSON object that no format's fingerprint matches", b)
+		return
+	}
+	was, shipped := len(w.where), w.shipped
+	w.place(pairs, false)
+	w.begin().object(pairs, format)
+	w.end(func() []byte { return b })
+	w.where, w.shipped = w.where[:was], shipped
+}
+
+// configured is the JSON format that the topic is said to hold, if one is.
+func (w *work) configured() string {
+	switch w.in.Format {
+	case "envoy_json":
+		return formatEnvoyJSON
+	case "nginx_json":
+		return formatNginxJSON
+	}
+	return ""
+}
+
+// refused puts aside what was recognised in a topic that is configured to hold
+// something else: read by the wrong table, a record would be wrong and look right.
+func (w *work) refused(b []byte, what string) bool {
+	if w.in.Format == "" || w.in.Format == "auto" {
+		return false
+	}
+	w.bad(UnknownFormat, what+" in a topic that is configured as "+w.in.Format, b)
+	return true
+}

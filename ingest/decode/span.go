@@ -1,0 +1,228 @@
+package decode
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"flyball/schema"
+)
+
+// spanKey is a span among those of its resource.
+type spanKey struct {
+	trace pcommon.TraceID
+	span  pcommon.SpanID
+}
+
+// agentOf is what a span says of the agent it belongs to.
+type agentOf struct {
+	id, name, version, conversation, user string
+	parent                                pcommon.SpanID
+}
+
+// traces reads spans. Spans that are no calls are no items: they are neither
+// lost nor bad, their requests are other spans.
+func (w *work) traces(t ptrace.Traces, inJSON bool) {
+	var agents map[spanKey]agentOf
+	var of ptrace.ResourceSpans
+	eachSpan(t, func(rs ptrace.ResourceSpans, s ptrace.Span) bool {
+		if !isCall(s) {
+			return true
+		}
+		if rs != of {
+			of, agents = rs, agentsOf(rs)
+		}
+		bytesOf := func() []byte { return spanBytes(rs, s, inJSON) }
+		if int(w.item) >= w.p.opt.MaxItems {
+			w.enough(bytesOf())
+			return false
+		}
+		w.begin().span(rs.Resource().Attributes(), s, agents)
+		w.end(bytesOf)
+		return true
+	})
+}
+
+func eachSpan(t ptrace.Traces, each func(rs ptrace.ResourceSpans, s ptrace.Span) bool) {
+	for i := range t.ResourceSpans().Len() {
+		rs := t.ResourceSpans().At(i)
+		for j := range rs.ScopeSpans().Len() {
+			spans := rs.ScopeSpans().At(j).Spans()
+			for k := range spans.Len() {
+				if !each(rs, spans.At(k)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// spanBytes is an export of one span, in the encoding that it came in.
+func spanBytes(rs ptrace.ResourceSpans, s ptrace.Span, inJSON bool) []byte {
+	one := ptrace.NewTraces()
+	to := one.ResourceSpans().AppendEmpty()
+	rs.Resource().CopyTo(to.Resource())
+	s.CopyTo(to.ScopeSpans().AppendEmpty().Spans().AppendEmpty())
+	var m ptrace.Marshaler = &ptrace.ProtoMarshaler{}
+	if inJSON {
+		m = &ptrace.JSONMarshaler{}
+	}
+	out, err := m.MarshalTraces(one)
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// agentsOf maps the spans of one service, if any of them names an agent: what
+// an agent's span says of itself holds for its descendants in that service. For
+// those of another service it does not: they stay that service's calls.
+func agentsOf(rs ptrace.ResourceSpans) map[spanKey]agentOf {
+	found := false
+	out := map[spanKey]agentOf{}
+	for j := range rs.ScopeSpans().Len() {
+		spans := rs.ScopeSpans().At(j).Spans()
+		for k := range spans.Len() {
+			s := spans.At(k)
+			a := agentOf{parent: s.ParentSpanID()}
+			a.id, a.name = attr(s, "gen_ai.agent.id"), first(attr(s, "gen_ai.agent.name"), attr(s, "agent.name"))
+			if a.id != "" || a.name != "" {
+				found = true
+				a.version, a.user = attr(s, "gen_ai.agent.version"), first(attr(s, "user.id"), attr(s, "enduser.id"))
+				a.conversation = first(attr(s, "gen_ai.conversation.id"), attr(s, "session.id"))
+			}
+			out[spanKey{s.TraceID(), s.SpanID()}] = a
+		}
+	}
+	if !found {
+		return nil
+	}
+	return out
+}
+
+// operations are words of gen_ai.operation.name and openinference.span.kind.
+var operations = map[string]schema.OpKind{
+	"invoke_agent": schema.OpAgentInvoke, "invoke_workflow": schema.OpAgentInvoke, "create_agent": schema.OpAgentInvoke, "execute_tool": schema.OpTool,
+	"chat": schema.OpLLM, "generate_content": schema.OpLLM, "text_completion": schema.OpLLM, "embeddings": schema.OpLLM,
+	"AGENT": schema.OpAgentInvoke, "TOOL": schema.OpTool, "LLM": schema.OpLLM, "EMBEDDING": schema.OpLLM, "RERANKER": schema.OpLLM,
+}
+
+func operation(s ptrace.Span) string {
+	return first(attr(s, "gen_ai.operation.name"), attr(s, "openinference.span.kind"))
+}
+
+// isCall: spans of servers, spans of clients that say what they called, and of
+// internal spans those that are an agent's or a tool's.
+func isCall(s ptrace.Span) bool {
+	switch s.Kind() {
+	case ptrace.SpanKindServer:
+		return true
+	case ptrace.SpanKindClient:
+		return first(operation(s), attr(s, "http.request.method"), attr(s, "http.method"), attr(s, "mcp.method.name")) != ""
+	}
+	switch operation(s) {
+	case "invoke_agent", "invoke_workflow", "execute_tool", "AGENT", "TOOL":
+		return true
+	}
+	return false
+}
+
+func attr(s ptrace.Span, key string) string { return attrText(s.Attributes(), key) }
+
+func (d *draft) span(res pcommon.Map, s ptrace.Span, agents map[spanKey]agentOf) {
+	c, ev := &d.call, &d.ev
+	c.Format = formatOTLPSpans
+	c.TraceID, c.SpanID, c.ParentSpanID = s.TraceID(), s.SpanID(), s.ParentSpanID()
+	d.ranks.trace, d.ranks.span = 10, 10
+	d.clock(s.StartTimestamp(), schema.BasisStart)
+	if from, to := s.StartTimestamp(), s.EndTimestamp(); d.timed && to >= from && to-from <= maxDuration {
+		c.DurationNs = int64(to - from)
+	}
+	d.service(res)
+	s.Attributes().Range(func(key string, v pcommon.Value) bool {
+		d.attribute(key, v)
+		return true
+	})
+	d.spanKind(s)
+	d.inherit(s, agents)
+	if c.API == "" && c.ObserverKind != schema.ObserverClient && c.ObserverKind != schema.ObserverAgentRuntime {
+		c.API = c.Observer
+	}
+	if s.Status().Code() == ptrace.StatusCodeError {
+		d.failed = true
+		c.ErrorMessage = first(c.ErrorMessage, valid(s.Status().Message()))
+	} else if c.Status == 0 && c.ErrorType == "" && c.RPCStatus == "" && ev.GenAIOperation {
+		c.Outcome = schema.OutcomeOK // of these spans only failures are marked
+	}
+}
+
+// spanKind says who observed, and what kind of operation it was.
+func (d *draft) spanKind(s ptrace.Span) {
+	c, ev := &d.call, &d.ev
+	op := operation(s)
+	if op != "" {
+		ev.GenAIOperation = true
+		c.OpKind = operations[op]
+		c.Operation = strings.ToLower(op)
+		ev.AgentSpan = c.OpKind == schema.OpAgentInvoke
+	}
+	if c.MCPMethod != "" {
+		c.OpKind, c.Operation, ev.GenAIOperation = schema.OpMCP, "", true
+	}
+	if c.Method == "" && c.Operation == "" && c.MCPMethod == "" {
+		c.Operation = valid(s.Name()) // of gRPC service/method; of others what the service calls it
+	}
+	switch {
+	case s.Kind() == ptrace.SpanKindServer && c.MCPMethod != "":
+		c.ObserverKind = schema.ObserverToolServer
+	case s.Kind() == ptrace.SpanKindServer:
+		c.ObserverKind = schema.ObserverServer
+	case op != "" || s.Kind() != ptrace.SpanKindClient:
+		c.ObserverKind = schema.ObserverAgentRuntime
+	default:
+		c.ObserverKind = schema.ObserverClient
+	}
+}
+
+// inherit looks for the agent among the span's ancestors.
+func (d *draft) inherit(s ptrace.Span, agents map[spanKey]agentOf) {
+	ev := &d.ev
+	at := s.SpanID()
+	for n := 0; n < maxDepth && at != (pcommon.SpanID{}); n++ { // bounded: parents may form a ring
+		a, ok := agents[spanKey{s.TraceID(), at}]
+		if !ok {
+			break
+		}
+		if ev.GenAIAgentID == "" && ev.GenAIAgentName == "" && (a.id != "" || a.name != "") {
+			ev.GenAIAgentID, ev.GenAIAgentName, ev.AgentVersion = a.id, a.name, a.version
+		}
+		choose(&d.ranks.conversation, 4, &ev.Conversation, a.conversation)
+		ev.UserID = first(ev.UserID, a.user)
+		at = a.parent
+	}
+	if ev.AgentVersion == "" && (ev.GenAIAgentID != "" || ev.GenAIAgentName != "") {
+		ev.AgentVersion = ev.ServiceVersion
+	}
+}
+
+// clock sets the start from a timestamp of the protocol.
+func (d *draft) clock(at pcommon.Timestamp, basis schema.Basis) {
+	if at > 0 && at <= maxTime {
+		d.call.Start, d.call.TSPrecision, d.call.TSBasis = int64(at), schema.PrecisionNano, basis
+		d.timed, d.end = true, false
+	}
+}
+
+// service takes in the resource: who observed, and where it runs.
+func (d *draft) service(res pcommon.Map) {
+	ev := &d.ev
+	ev.ServiceName, ev.ServiceVersion = attrText(res, "service.name"), attrText(res, "service.version")
+	ev.GenAIAgentID, ev.GenAIAgentName = attrText(res, "gen_ai.agent.id"), attrText(res, "gen_ai.agent.name")
+	d.call.Observer = first(ev.ServiceName, attrText(res, "cluster_name"), attrText(res, "node_name"))
+	for _, key := range [...]string{"k8s.pod.name", "k8s.namespace.name", "k8s.container.name", "host.name"} {
+		if t := attrText(res, key); t != "" {
+			d.keep(key, t)
+		}
+	}
+}

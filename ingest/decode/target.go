@@ -1,0 +1,118 @@
+package decode
+
+import (
+	"strings"
+
+	"flyball/ingest/redact"
+)
+
+// request splits a request line: METHOD target PROTOCOL. Bytes that were no
+// HTTP leave nothing.
+func (d *draft) request(line string) {
+	method, rest, ok := strings.Cut(line, " ")
+	if !ok || !isMethod(method) {
+		return
+	}
+	target, _, _ := strings.Cut(rest, " ")
+	d.call.Method = method
+	choose(&d.ranks.target, 2, &d.target, target)
+}
+
+func isMethod(s string) bool {
+	if len(s) == 0 || len(s) > 20 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i]|0x20 < 'a' || s[i]|0x20 > 'z' {
+			return false
+		}
+	}
+	return true
+}
+
+// splitTarget takes a request target apart: an absolute URL or a path, and a
+// query of which only the names are kept.
+func (d *draft) splitTarget() {
+	c, t := &d.call, d.target
+	if i := strings.Index(t, "://"); i > 0 && i < 12 {
+		if c.Scheme == "" {
+			c.Scheme = strings.ToLower(t[:i])
+		}
+		t = t[i+3:]
+		host := t
+		if j := strings.IndexAny(t, "/?#"); j >= 0 {
+			host, t = t[:j], t[j:]
+		} else {
+			t = "/"
+		}
+		choose(&d.ranks.host, 1, &c.Host, host)
+	}
+	if i := strings.IndexByte(t, '#'); i >= 0 {
+		t = t[:i]
+	}
+	path, query, has := strings.Cut(t, "?")
+	if c.Path == "" {
+		c.Path = path
+	}
+	if has && d.in.RawQuery == "" {
+		d.in.RawQuery = query
+	}
+	// A path given by itself may hold a query, too.
+	if path, query, has := strings.Cut(c.Path, "?"); has {
+		c.Path = path
+		d.in.RawQuery = first(d.in.RawQuery, query)
+	}
+}
+
+// hostOf is a host as it is kept: lower case, without user, default port or secrets.
+func hostOf(s string) string {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		s = s[i+1:]
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] == '/' || s[i] == '?' || s[i] == '#' || s[i] == ' ' {
+			s = s[:i]
+		}
+	}
+	s = strings.TrimSuffix(strings.TrimSuffix(s, ":80"), ":443")
+	return strings.ToLower(s)
+}
+
+const maxQueryKeys = 32
+
+// queryKeys are the names of the query's parameters, and the values of those
+// that the operator allows.
+func (d *draft) queryKeys(allowed map[string]bool) {
+	n := 0
+	for q := d.in.RawQuery; q != ""; n++ {
+		_, q, _ = strings.Cut(q, "&")
+	}
+	if n == 0 {
+		return
+	}
+	names := make([]string, 0, min(n, maxQueryKeys))
+	for q := d.in.RawQuery; q != "" && len(names) < maxQueryKeys; {
+		var p string
+		p, q, _ = strings.Cut(q, "&")
+		name, value, has := strings.Cut(p, "=")
+		// What stands without a value may be a value itself.
+		if name == "" || len(name) > 64 || !has && !isName(name) || redact.Suspicious(name) {
+			continue
+		}
+		names = append(names, name)
+		if allowed[name] {
+			d.keep("query."+name, value)
+		}
+	}
+	d.call.QueryKeys = names
+}
+
+// isName tells a flag (?verbose) from a token that stands by itself.
+func isName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i] | 0x20; (c < 'a' || c > 'z') && s[i] != '_' && s[i] != '-' && s[i] != '.' {
+			return false
+		}
+	}
+	return len(s) <= 20
+}

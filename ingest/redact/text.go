@@ -1,0 +1,187 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+var (
+	// vendorKey are the forms of keys that vendors print.
+	vendorKey = regexp.MustCompile(`\b[sprk]k[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{30,}|\bA[KS]IA[0-9A-Z]{16}`)
+	// scheme is an Authorization header's value.
+	scheme = regexp.MustCompile(`(?i)\b(bearer|basic|dpop|negotiate)(\s|%20|\+)+[A-Za-z0-9._~+/=%-]{6,}`)
+	// named is a secret that its name goes before.
+	named = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|\bsig|authorization|cookie|session[-_]?id|credential)["']?\s?(?:=|:|%3d)\s?["']?)([^\s&"',;]+)`)
+	// parameter is the same within a path, where a colon separates nothing.
+	parameter = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|\bsig|session[-_]?id|credential)(?:=|%3d))([^/;&]+)`)
+	// userinfo is what stands before the host of a URL.
+	userinfo = regexp.MustCompile(`://[^/\s@?#]+@`)
+	pemBlock = regexp.MustCompile(`-----BEGIN [A-Z ]+-----[^-]*(-----END [A-Z ]+-----)?`)
+)
+
+// Text is s without the secrets that can be told by their form. The usual
+// string costs one pass over its bytes and is returned as it stands.
+func Text(s string) string {
+	if !Suspicious(s) {
+		return s
+	}
+	s = tokens(s)
+	s = pemBlock.ReplaceAllString(s, Redacted)
+	s = userinfo.ReplaceAllString(s, "://"+Redacted+"@")
+	s = scheme.ReplaceAllString(s, Redacted)
+	s = vendorKey.ReplaceAllString(s, Redacted)
+	return named.ReplaceAllString(s, "${1}"+Redacted)
+}
+
+// Path is a path without secrets. Parameters of its segments (;jsessionid=…)
+// are dropped whole: like a query's, their values are not kept.
+func Path(s string) string {
+	for {
+		at := strings.IndexByte(s, ';')
+		if at < 0 {
+			break
+		}
+		end := strings.IndexByte(s[at:], '/')
+		if end < 0 {
+			s = s[:at]
+			break
+		}
+		s = s[:at] + s[at+end:]
+	}
+	if !Suspicious(s) {
+		return s
+	}
+	s = vendorKey.ReplaceAllString(scheme.ReplaceAllString(tokens(s), Redacted), Redacted)
+	return parameter.ReplaceAllString(s, "${1}"+Redacted)
+}
+
+// Suspicious is a cheap test whether Text might change anything: it never says
+// no where Text would.
+func Suspicious(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !hot[s[i]] {
+			continue
+		}
+		switch s[i] {
+		case 'J':
+			if i >= 2 && s[i-1] == 'y' && s[i-2] == 'e' {
+				return true
+			}
+		case 'I':
+			if i >= 1 && (s[i-1] == 'A' || s[i-1] == 'K' || s[i-1] == 'S') {
+				return true
+			}
+		case '-', '_':
+			if i >= 2 && vendorMark(s[i-2], s[i-1]) || i >= 4 && s[i-4:i] == "----" || i >= 4 && s[i-4:i-1] == "xox" || i >= 3 && s[i-3:i-1] == "gh" {
+				return true
+			}
+		case '@':
+			if strings.Contains(s[:i], "://") {
+				return true
+			}
+		case ' ', '\t', '\n', '\r', '\f', '\v', '+':
+			if i >= 4 && schemeEnd(s[i-2:i]) {
+				return true
+			}
+		case '%':
+			if i >= 4 && schemeEnd(s[i-2:i]) || i+2 < len(s) && s[i+1] == '3' && s[i+2]|0x20 == 'd' && nameEnd(s[:i]) {
+				return true
+			}
+		case '=', ':':
+			if nameEnd(s[:i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var hot = func() (t [256]bool) {
+	for _, c := range []byte("JI-_@ \t\n\r\f\v+%=:") {
+		t[c] = true
+	}
+	return t
+}()
+
+// vendorMark is the end of sk-, pk_, rk-, github_pat_ or glpat-.
+func vendorMark(a, b byte) bool {
+	return b == 'k' && (a == 's' || a == 'p' || a == 'r' || a == 'k') || a == 'a' && b == 't'
+}
+
+// schemeEnd is the end of bearer, basic, dpop or negotiate.
+func schemeEnd(s string) bool {
+	switch a, b := s[0]|0x20, s[1]|0x20; {
+	case a == 'e' && b == 'r', a == 'i' && b == 'c', a == 'o' && b == 'p', a == 't' && b == 'e':
+		return true
+	}
+	return false
+}
+
+// nameEnd reports whether s ends as the name of a secret does.
+func nameEnd(s string) bool {
+	s = strings.TrimRight(s, "\"' \t")
+	if len(s) < 3 {
+		return false
+	}
+	a, b, c := s[len(s)-3]|0x20, s[len(s)-2]|0x20, s[len(s)-1]|0x20
+	switch string([]byte{a, b, c}) {
+	case "ken", "ret", "ord", "swd", "ase", "pwd", "key", "ure", "sig", "ion", "kie", "nid", "ial":
+		return true
+	case "\x7fid", "-id", "_id": // session_id and session-id; 0x7f is '_' with the bit of lower case
+		return true
+	}
+	return false
+}
+
+// tokens drops what looks like a JSON web token: base64url that begins a JSON
+// object, with its further parts.
+func tokens(s string) string {
+	var out strings.Builder
+	from := 0
+	for i := 0; ; {
+		at := strings.Index(s[i:], "eyJ")
+		if at < 0 {
+			break
+		}
+		at += i
+		end, dots := at, 0
+		for end < len(s) && (isToken(s[end]) || s[end] == '.' || s[end] == '=') {
+			if s[end] == '.' {
+				dots++
+			}
+			end++
+		}
+		// Without dots it is a token's part, if it does not stand within a word.
+		if end-at >= 16 && (dots >= 2 || at == 0 || !isWord(s[at-1])) {
+			out.WriteString(s[from:at])
+			out.WriteString(Redacted)
+			from = end
+		}
+		i = max(end, at+3)
+	}
+	if from == 0 {
+		return s
+	}
+	out.WriteString(s[from:])
+	return out.String()
+}
+
+// Token is the first thing in s that looks like a whole JSON web token.
+func Token(s string) (string, bool) {
+	at := strings.Index(s, "eyJ")
+	if at < 0 {
+		return "", false
+	}
+	end, dots := at, 0
+	for end < len(s) && (isToken(s[end]) || s[end] == '.') {
+		if s[end] == '.' {
+			dots++
+		}
+		end++
+	}
+	return s[at:end], dots == 2
+}
+
+func isToken(c byte) bool { return isWord(c) || c == '_' || c == '-' }
+
+func isWord(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
