@@ -83,7 +83,7 @@ func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
 		}
 	case known:
 		m, source = byMethod, schema.ProvenanceMethod
-		if w := named(lastStatic(segs), byMethod); w != byMethod && (c.Method == "POST" || w.reversibility > byMethod.reversibility) {
+		if w := named(lastStatic(segs), byMethod); w != byMethod && (c.Method == "POST" || w.reversibility > byMethod.reversibility || w.effect >= schema.EffectPay) {
 			m, source = w, schema.ProvenanceFromWords
 		}
 	}

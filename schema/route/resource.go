@@ -39,6 +39,7 @@ func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Re
 	template := strings.Split(strings.Trim(c.Route, "/"), "/")
 	aligned := c.RouteSource != schema.RouteHeuristic && len(template) == len(segs)
 	kind, named := "", false // of the nearest collection, and whether it has a member named
+	before := ""             // the segment before, versions aside
 	for i, s := range segs {
 		if i >= maxSegments*2 {
 			break
@@ -62,7 +63,8 @@ func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Re
 		}
 		_, param := classify(s)
 		digit := look(s).digits > 0
-		follows := kind != "" && !named && i > 0 && plural(segs[i-1])
+		follows := kind != "" && !named && plural(before)
+		before = s
 		if param || follows && (digit || member(s, i, segs)) {
 			add(first(kind, "object"), s, schema.ProvenancePath)
 			named = true
@@ -70,10 +72,10 @@ func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Re
 		}
 		kind, named = singular(strings.ToLower(s)), false
 	}
-	before := len(out)
+	known := len(out)
 	fromQuery(in.RawQuery, names, add)
 	fromArgs(in.Args, names, add)
-	if len(out) > before {
+	if len(out) > known {
 		named = true
 	}
 	if named || c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke {

@@ -41,6 +41,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	if up {
 		roles = Roles
 	}
+	limitMemory()
 	g := newGroup(log)
 	defer g.stop()
 	reg := prometheus.NewRegistry()

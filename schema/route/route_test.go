@@ -1,0 +1,161 @@
+package route
+
+import (
+	"bufio"
+	"os"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"flyball/schema"
+)
+
+func rows(t *testing.T, name string, each func(line string)) {
+	t.Helper()
+	f, err := os.Open("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if !strings.HasPrefix(s.Text(), "#") {
+			each(s.Text())
+		}
+	}
+}
+
+func table(t testing.TB, rules ...Rule) *Table {
+	tb, err := NewTable(Options{Version: "test", Operator: rules, DigestKey: []byte("0123456789abcdef")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tb
+}
+
+func TestIdentifiersBecomePlaceholders(t *testing.T) {
+	n := 0
+	rows(t, "templates.tsv", func(line string) {
+		n++
+		in, want, _ := strings.Cut(line, "\t")
+		if got := Template(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	})
+	if n < 35 {
+		t.Fatalf("%d vectors", n)
+	}
+}
+
+func TestEffectReversibilityAndResources(t *testing.T) {
+	tb := table(t)
+	n := 0
+	rows(t, "expected.tsv", func(line string) {
+		n++
+		f := strings.Split(line, "\t")
+		c := schema.Call{Method: f[0], Path: f[1], ToolName: f[3], OpKind: schema.OpHTTP}
+		if f[3] != "" {
+			c.MCPMethod = "tools/call"
+		}
+		tb.Classify(&c, &Input{RawQuery: f[2]})
+		var res []string
+		for _, r := range c.Resources {
+			res = append(res, r.String())
+		}
+		got := strings.Join([]string{c.Effect.String(), c.Reversibility.String(), c.EffectSource.String(), strings.Join(res, " ")}, "\t")
+		if want := strings.Join(f[4:], "\t"); got != want {
+			t.Errorf("%s %s %s: %s, want %s", f[0], f[1], f[3], got, want)
+		}
+	})
+	if n < 30 {
+		t.Fatalf("%d rows", n)
+	}
+}
+
+func TestResourceThatWasNotLoggedIsSaidSo(t *testing.T) {
+	c := schema.Call{Method: "POST", Path: "/refunds", OpKind: schema.OpHTTP}
+	table(t).Classify(&c, &Input{})
+	if len(c.Resources) != 1 || c.Resources[0].Source != schema.ProvenanceNotLogged {
+		t.Fatalf("%+v", c.Resources)
+	}
+	c = schema.Call{Method: "POST", Path: "/refunds", OpKind: schema.OpHTTP}
+	table(t).Classify(&c, &Input{Args: []byte(`{"order_id":"A-17","amount":40,"api_token":"s3cret"}`)})
+	if len(c.Resources) != 1 || c.Resources[0].String() != "order:A-17" || c.Resources[0].Source != schema.ProvenanceToolArguments {
+		t.Fatalf("%+v", c.Resources)
+	}
+}
+
+func TestOperatorsWordStands(t *testing.T) {
+	tb := table(t, Rule{Method: "POST", Template: "/ledger/:account/entries", Effect: schema.EffectPay, Resources: []string{"account:bank_account"}},
+		Rule{Template: "/ledger/{account}/{*}", Reversibility: schema.ReadOnly})
+	c := schema.Call{Method: "POST", Path: "/ledger/main/entries", OpKind: schema.OpHTTP}
+	tb.Classify(&c, &Input{})
+	if c.Route != "/ledger/{account}/entries" || c.RouteSource != schema.RouteFromConfig || c.Effect != schema.EffectPay || c.Reversibility != schema.Irreversible ||
+		c.EffectSource != schema.ProvenanceOperator || len(c.Resources) == 0 || c.Resources[0].String() != "bank_account:main" {
+		t.Fatalf("%+v", c)
+	}
+}
+
+func TestSourceTemplateBeatsTheGuess(t *testing.T) {
+	c := schema.Call{Method: "GET", Path: "/shops/berlin/items/blue", OpKind: schema.OpHTTP}
+	table(t).Classify(&c, &Input{SourceRoute: "/shops/<shop>/items/:item"})
+	if c.Route != "/shops/{shop}/items/{item}" || c.RouteKey != "/shops/{}/items/{}" || c.RouteSource != schema.RouteFromSource {
+		t.Fatalf("%+v", c)
+	}
+	if len(c.Resources) != 2 || c.Resources[1].String() != "item:blue" {
+		t.Fatalf("%+v", c.Resources)
+	}
+}
+
+func TestDigestsOfTwoDeploymentsDiffer(t *testing.T) {
+	other, err := NewTable(Options{DigestKey: []byte("another key of another deployment")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func(tb *Table, query string, args string) (uint64, schema.DigestBasis) {
+		c := schema.Call{Method: "GET", Path: "/a"}
+		tb.Classify(&c, &Input{RawQuery: query, Args: []byte(args)})
+		return c.ArgsDigest, c.ArgsDigestBasis
+	}
+	tb := table(t)
+	one, basis := digest(tb, "x=1", "")
+	again, _ := digest(tb, "x=1", "")
+	two, _ := digest(tb, "x=2", "")
+	foreign, _ := digest(other, "x=1", "")
+	_, body := digest(tb, "x=1", "{}")
+	if one != again || one == two || one == foreign || basis != schema.DigestURL || body != schema.DigestBody {
+		t.Fatal(one, again, two, foreign, basis, body)
+	}
+}
+
+func FuzzTemplate(f *testing.F) {
+	for _, s := range []string{"/orders/1", "", "//", "/a%2fb/%zz", "/{x}/..", "https://h/p?q#f", "/\xff\xfe"} {
+		f.Add(s)
+	}
+	tb := table(f)
+	f.Fuzz(func(t *testing.T, path string) {
+		got := Template(path)
+		if !strings.HasPrefix(got, "/") {
+			t.Fatalf("%q: %q", path, got)
+		}
+		if k := Key(got); strings.Count(k, "{") != strings.Count(k, "{}") {
+			t.Fatalf("%q: key %q", path, k)
+		}
+		if !utf8.ValidString(path) {
+			return
+		}
+		c := schema.Call{Method: "POST", Path: path}
+		tb.Classify(&c, &Input{RawQuery: path, Args: []byte(path)})
+		if len(c.Resources) > maxResources {
+			t.Fatalf("%d resources", len(c.Resources))
+		}
+	})
+}
+
+func BenchmarkClassify(b *testing.B) {
+	tb := table(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		c := schema.Call{Method: "GET", Path: "/v1/orders/48151623/items", OpKind: schema.OpHTTP}
+		tb.Classify(&c, &Input{RawQuery: "expand=lines"})
+	}
+}
