@@ -28,7 +28,6 @@ type log struct {
 	t      *testing.T
 	opts   []kgo.Opt
 	client *kgo.Client
-	next   int64
 }
 
 func newLog(t *testing.T) *log {
