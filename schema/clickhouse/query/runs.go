@@ -190,8 +190,8 @@ FROM runs WHERE run_id = {id:UUID}`, id)
 	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
 SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE run_id = {id:UUID} AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
 UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
-UNION ALL SELECT DISTINCT run_id, 'trace' FROM trace_calls WHERE run_id != {id:UUID} AND trace_id IN (SELECT trace_id FROM trace_calls WHERE run_id = {id:UUID})
-) ORDER BY how, linked LIMIT 1000`, id, func(r driver.Rows) error {
+UNION ALL SELECT DISTINCT run_id, 'trace' FROM trace_calls WHERE `+sameTraces+`
+) ORDER BY how, linked LIMIT 1000`, append(id, named("tenant", run.Tenant)), func(r driver.Rows) error {
 		var l LinkedRun
 		err := r.Scan(&l.RunID, &l.How)
 		rep.LinkedRuns = append(rep.LinkedRuns, l)

@@ -184,14 +184,20 @@ func scanTouched(r driver.Rows, more ...any) (TouchedResource, error) {
 	return v, err
 }
 
+// sameTraces are the lines of trace_calls about the traces of a run, other
+// runs' lines. The hours bound what is read: the table is sorted by them.
+const sameTraces = `tenant = {tenant:String} AND run_id != {id:UUID}
+AND hour >= (SELECT toStartOfHour(min(start_time)) - INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
+AND hour <= (SELECT toStartOfHour(max(start_time)) + INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
+AND trace_id IN (SELECT DISTINCT toFixedString(unhex(trace_id), 16) FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '' LIMIT 10000)`
+
 // downstream are calls that other services made in the run's traces: they are
 // part of what it touched. A call that the run made itself, seen once more by
 // the service that answered it, is not a second one.
 func (t *Touched) downstream(ctx context.Context, db DB, run *Run) error {
 	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
-	const traces = `(SELECT DISTINCT trace_id FROM trace_calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} LIMIT 10000)`
 	var linked []string
-	if err := each(ctx, db, "runs of the same traces", `SELECT DISTINCT toString(run_id) FROM trace_calls WHERE tenant = {tenant:String} AND run_id != {id:UUID} AND trace_id IN `+traces+` LIMIT 1001`, params, func(r driver.Rows) error {
+	if err := each(ctx, db, "runs of the same traces", "SELECT DISTINCT toString(run_id) FROM trace_calls WHERE "+sameTraces+" LIMIT 1001", params, func(r driver.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		linked = append(linked, id)
@@ -205,7 +211,7 @@ func (t *Touched) downstream(ctx context.Context, db DB, run *Run) error {
 	}
 	sql := "SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
 FROM calls WHERE tenant = {tenant:String} AND run_id IN (` + uuids(linked) + `)
-AND trace_id IN (SELECT lower(hex(trace_id)) FROM ` + traces + `)
+AND trace_id IN (SELECT DISTINCT trace_id FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '' LIMIT 10000)
 AND (trace_id, method, path) NOT IN (SELECT trace_id, method, path FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '')
 GROUP BY resource, method, route, did, undo`
 	return each(ctx, db, "calls made on the run's behalf", sql, params, func(r driver.Rows) error {
