@@ -151,6 +151,8 @@ func whole(s string, v shape) string {
 		return "{hex}"
 	case n == 26 && v.lower == 0 && v.other == 0 && !strings.ContainsAny(s, "ILOU"):
 		return "{ulid}"
+	case n >= 5 && n <= 12 && v.digits > 0 && v.upper > 0 && v.digits+v.upper == n:
+		return "{id}" // record locators and the like: HAT041, 4WQ15X
 	case n == 10 && v.digits == 8 && s[4] == '-' && s[7] == '-':
 		return "{date}"
 	case v.at && v.dot:
