@@ -1,0 +1,290 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
+
+	"flyball/ingest/decode"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// words decodes "word word …": each word a call, "bad" a dead letter.
+type words struct{}
+
+func (words) Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Dead) {
+	var dead []decode.Dead
+	for i, w := range strings.Fields(string(r.Value)) {
+		if w == "bad" {
+			dead = append(dead, decode.Dead{Item: uint32(i), Reason: decode.NotJSON, Value: []byte(w)})
+			continue
+		}
+		calls = append(calls, schema.Call{Source: schema.Source{Topic: r.Topic, TopicID: r.TopicID, Partition: r.Partition},
+			Pos: schema.Position{Offset: r.Offset, Item: uint32(i)}, RoutingKey: w, Start: r.Timestamp, KafkaTime: r.Timestamp})
+	}
+	return calls, dead
+}
+
+type world struct {
+	t       *testing.T
+	cluster *kfake.Cluster
+	opts    []kgo.Opt
+	client  *kgo.Client
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	w := &world{t: t, cluster: c, opts: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}}
+	if w.client, err = kgo.NewClient(append(w.opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.client.Close)
+	adm := kadm.NewClient(w.client)
+	if _, err := topic.Ensure(context.Background(), adm, 3, 1, true, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adm.CreateTopic(context.Background(), 2, 1, nil, "in"); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) send(part int32, values ...string) {
+	w.t.Helper()
+	for _, v := range values {
+		if err := w.client.ProduceSync(context.Background(), &kgo.Record{Topic: "in", Partition: part, Value: []byte(v)}).FirstErr(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) start(change ...func(*Config)) (s *Source, stop func() error) {
+	w.t.Helper()
+	cfg := DefaultConfig()
+	cfg.Kafka, cfg.Topics, cfg.Partitions, cfg.Now = w.opts, []string{"in"}, 3, time.Now
+	cfg.Logger, cfg.Registerer = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
+	for _, f := range change {
+		f(&cfg)
+	}
+	s, err := New(cfg, words{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	var once sync.Once
+	var result error
+	stop = func() error {
+		once.Do(func() { cancel(); result = <-done })
+		return result
+	}
+	w.t.Cleanup(func() { _ = stop() })
+	return s, stop
+}
+
+// emitted reads flyball.calls until it holds n positions, and a moment longer:
+// every position with how often it was written.
+func (w *world) emitted(n int) map[string]int {
+	w.t.Helper()
+	c, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(topic.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer c.Close()
+	got := map[string]int{}
+	last := map[string]schema.Position{}
+	var dec topic.CallsDecoder
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		fetches := c.PollFetches(ctx)
+		cancel()
+		fetches.EachRecord(func(r *kgo.Record) {
+			if r.Value[0] != topic.KindCalls {
+				return
+			}
+			calls, err := dec.Decode(r.Value)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			for _, k := range calls {
+				if want := topic.PartitionOf(k.RoutingKey, 3); want != r.Partition {
+					w.t.Errorf("%s is in partition %d, its actor's is %d", k.RoutingKey, r.Partition, want)
+				}
+				lane := fmt.Sprint(k.Source, "/", r.Partition)
+				if p, ok := last[lane]; ok && !k.Pos.After(p) && got[fmt.Sprint(k.Source, k.Pos)] == 0 {
+					w.t.Errorf("%s: position %v is new and comes after %v", lane, k.Pos, p)
+				}
+				last[lane] = k.Pos
+				got[fmt.Sprint(k.Source, k.Pos)]++
+			}
+		})
+		if len(got) >= n && fetches.NumRecords() == 0 {
+			break
+		}
+	}
+	if len(got) != n {
+		w.t.Fatalf("%d positions in flyball.calls, want %d", len(got), n)
+	}
+	return got
+}
+
+func (w *world) committed() map[int32]int64 {
+	w.t.Helper()
+	out := map[int32]int64{}
+	if g := w.cluster.GroupInfo(topic.IngestGroup); g != nil {
+		for p, c := range g.Commits["in"] {
+			out[p] = c.Offset
+		}
+	}
+	return out
+}
+
+func TestOneBadItemStopsNothing(t *testing.T) {
+	w := newWorld(t)
+	_, stop := w.start()
+	w.send(0, "a b", "bad", "c bad d", "e")
+	w.emitted(5)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.committed()[0]; got != 4 {
+		t.Fatalf("committed %d, 4 records were read", got)
+	}
+	letters, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(topic.DeadLettersTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer letters.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var items []string
+	for len(items) < 2 && ctx.Err() == nil {
+		letters.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			h := map[string]string{}
+			for _, x := range r.Headers {
+				h[x.Key] = string(x.Value)
+			}
+			items = append(items, h[topic.HeaderOffset]+"/"+h[topic.HeaderItem]+" "+h[topic.HeaderReason]+" "+string(r.Value)+" "+h["__connect.errors.topic"])
+		})
+	}
+	if got := strings.Join(items, "; "); got != "1/0 not_json bad in; 2/1 not_json bad in" {
+		t.Fatal(got)
+	}
+}
+
+// A commit that never gets through costs repeats, which are recognised by their
+// positions, and loses nothing.
+func TestCommitFails(t *testing.T) {
+	w := newWorld(t)
+	w.cluster.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		r := req.(*kmsg.OffsetCommitRequest)
+		if r.Group != topic.IngestGroup {
+			return nil, nil, false
+		}
+		resp := r.ResponseKind().(*kmsg.OffsetCommitResponse)
+		for _, x := range r.Topics {
+			rt := kmsg.NewOffsetCommitResponseTopic()
+			rt.Topic, rt.TopicID = x.Topic, x.TopicID
+			for _, p := range x.Partitions {
+				rp := kmsg.NewOffsetCommitResponseTopicPartition()
+				rp.Partition, rp.ErrorCode = p.Partition, kerr.InvalidCommitOffsetSize.Code
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, true
+	})
+	_, stop := w.start()
+	w.send(0, "a", "b c")
+	w.send(1, "d")
+	w.emitted(4)
+	_ = stop()
+	_, stop = w.start()
+	w.send(0, "e")
+	for pos, n := range w.emitted(5) {
+		if n > 2 {
+			t.Errorf("%s was emitted %d times", pos, n)
+		}
+	}
+	_ = stop()
+}
+
+// Offsets are committed only behind the broker's acknowledgement.
+func TestNothingIsCommittedBeforeItIsDurable(t *testing.T) {
+	w := newWorld(t)
+	hold := make(chan struct{})
+	id := w.cluster.TopicInfo(topic.CallsTopic).TopicID
+	w.cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		body := req.AppendTo(nil)
+		if bytes.Contains(body, id[:]) || bytes.Contains(body, []byte(topic.CallsTopic)) {
+			select {
+			case <-hold:
+			default:
+				w.cluster.SleepControl(func() { <-hold })
+			}
+		}
+		return nil, nil, false
+	})
+	s, stop := w.start()
+	w.send(0, "a", "b")
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if l := s.current()[key{"in", 0}]; l != nil {
+			if next, _, _ := l.state(); next == 2 {
+				break
+			}
+		}
+	}
+	time.Sleep(1500 * time.Millisecond) // a commit would have come by now
+	if got, ok := w.committed()[0]; ok && got > 0 {
+		t.Fatalf("offset %d is committed and nothing is durable", got)
+	}
+	close(hold)
+	w.emitted(2)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.committed()[0]; got != 2 {
+		t.Fatalf("committed %d of 2", got)
+	}
+}
+
+// A producer whose clock stands at the year 2100 is not believed.
+func TestTimestampOfTheFarFutureIsNotBelieved(t *testing.T) {
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC).UnixNano()
+	for at, want := range map[time.Time]int64{
+		time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC): now,
+		time.UnixMilli(-1):                          now,
+		time.Unix(0, now).Add(-24 * time.Hour):      now - int64(24*time.Hour),
+		time.Unix(0, now).Add(9 * time.Minute):      now + int64(9*time.Minute),
+		time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC): time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano(),
+	} {
+		if got := recordTime(&kgo.Record{Timestamp: at}, now); got != want {
+			t.Errorf("%s: %s", at, time.Unix(0, got).UTC())
+		}
+	}
+}
