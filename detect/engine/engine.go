@@ -159,6 +159,7 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	var g errgroup.Group
 	g.SetLimit(4)
 	var mu sync.Mutex
+	restored := map[int32]*worker{}
 	for part := range offsets[topic.CallsTopic] {
 		if e.worker(part) != nil {
 			continue
@@ -170,12 +171,17 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			offsets[topic.CallsTopic][part] = kgo.NewOffset().At(w.next)
-			e.start(w)
+			restored[part] = w
 			return nil
 		})
 	}
 	err := g.Wait()
+	if err == nil {
+		for part, w := range restored {
+			offsets[topic.CallsTopic][part] = kgo.NewOffset().At(w.next)
+			e.start(w)
+		}
+	}
 	if err != nil && ctx.Err() == nil {
 		e.fail(err)
 	}
