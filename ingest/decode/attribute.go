@@ -71,6 +71,8 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 		if text == "grpc" {
 			c.OpKind = schema.OpGRPC
 		}
+	case "a2a.method":
+		c.OpKind, c.Operation = schema.OpA2A, text
 	case "a2a.response.outcome":
 		d.failed = d.failed || text == "error"
 	case "error.type":

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"strings"
 
 	"flyball/ingest/redact"
@@ -99,11 +100,7 @@ func (d *draft) scrub() {
 	if redact.Suspicious(view(d.in.Args)) {
 		d.in.Args = []byte(redact.Text(view(d.in.Args)))
 	}
-	for _, s := range [...]*string{&c.Method, &c.Scheme, &c.Host, &c.API, &c.Operation, &c.Observer, &c.RequestID, &c.MCPMethod, &c.ToolName, &c.ToolCallID, &c.RPCID,
-		&c.MCPServer, &c.GenAIProvider, &c.ModelRequested, &c.ModelUsed, &c.RPCStatus, &c.ErrorType, &c.DeniedBy,
-		&ev.GatewayAgent, &ev.GatewayUser, &ev.RemoteUser, &ev.SPIFFE, &ev.CertFingerprint, &ev.CertSubject, &ev.APIKeyID,
-		&ev.ServiceName, &ev.ServiceVersion, &ev.GenAIAgentID, &ev.GenAIAgentName, &ev.AgentVersion, &ev.UserID,
-		&ev.AgentHeader, &ev.ParentHeader, &ev.RunHeader, &ev.TaskHeader, &ev.Conversation, &ev.SignatureAgent, &ev.MCPClientName} {
+	for _, s := range d.words() {
 		switch {
 		case *s == "":
 		case redact.Suspicious(*s) && redact.Text(*s) != *s:
@@ -122,6 +119,35 @@ func (d *draft) scrub() {
 				*s = ""
 			}
 		}
+	}
+}
+
+// words are the strings that are short, or no words.
+func (d *draft) words() [38]*string {
+	c, ev := &d.call, &d.ev
+	return [...]*string{&c.Method, &c.Scheme, &c.Host, &c.API, &c.Operation, &c.Observer, &c.RequestID, &c.MCPMethod, &c.ToolName, &c.ToolCallID, &c.RPCID,
+		&c.MCPServer, &c.GenAIProvider, &c.ModelRequested, &c.ModelUsed, &c.RPCStatus, &c.ErrorType, &c.DeniedBy,
+		&ev.GatewayAgent, &ev.GatewayUser, &ev.RemoteUser, &ev.SPIFFE, &ev.CertFingerprint, &ev.CertSubject, &ev.APIKeyID,
+		&ev.ServiceName, &ev.ServiceVersion, &ev.GenAIAgentID, &ev.GenAIAgentName, &ev.AgentVersion, &ev.UserID,
+		&ev.AgentHeader, &ev.ParentHeader, &ev.RunHeader, &ev.TaskHeader, &ev.Conversation, &ev.SignatureAgent, &ev.MCPClientName}
+}
+
+// mend makes every string valid UTF-8.
+func (d *draft) mend() {
+	for _, s := range d.words() {
+		*s = valid(*s)
+	}
+	c := &d.call
+	for _, s := range [...]*string{&d.target, &d.details, &d.flags, &c.Path, &c.UserAgent, &c.ErrorMessage, &d.in.RawQuery, &d.in.SourceRoute, &d.in.LoggedDigest,
+		&d.ev.GatewayCredential, &d.claims.Subject, &d.claims.ClientID, &d.claims.Issuer, &d.claims.Txn} {
+		*s = valid(*s)
+	}
+	d.in.Args = bytes.ToValidUTF8(d.in.Args, []byte("\uFFFD"))
+	for i := range d.attrs {
+		d.attrs[i].Key, d.attrs[i].Value = valid(d.attrs[i].Key), valid(d.attrs[i].Value)
+	}
+	for i := range d.claims.Act {
+		d.claims.Act[i] = valid(d.claims.Act[i])
 	}
 }
 
