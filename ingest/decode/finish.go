@@ -24,7 +24,6 @@ func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
 			c.Method = "_OTHER"
 		}
 	}
-	c.Host = hostOf(c.Host)
 	if !c.ClientIP.IsValid() {
 		c.ClientIP = address(d.peer)
 	}
@@ -95,7 +94,7 @@ func (d *draft) scrub() {
 	c.Path = cut(redact.Path(c.Path), schema.MaxPath)
 	c.UserAgent = cut(redact.Text(c.UserAgent), schema.MaxUserAgent)
 	c.ErrorMessage = cut(redact.Text(c.ErrorMessage), schema.MaxError)
-	d.in.SourceRoute = cut(redact.Path(d.in.SourceRoute), schema.MaxPath)
+	d.in.SourceRoute = cut(redact.Path(redact.Text(d.in.SourceRoute)), schema.MaxPath)
 	d.in.RawQuery, d.in.LoggedDigest = redact.Text(d.in.RawQuery), cut(d.in.LoggedDigest, schema.MaxID)
 	if redact.Suspicious(view(d.in.Args)) {
 		d.in.Args = []byte(redact.Text(view(d.in.Args)))
@@ -109,6 +108,8 @@ func (d *draft) scrub() {
 			*s = cut(*s, schema.MaxID)
 		}
 	}
+	// Only now: what a secret looks like is told by its capitals, too.
+	c.Host, c.Scheme = hostOf(c.Host), strings.ToLower(c.Scheme)
 	// A consumer that is a key is one, and is hashed.
 	if s := ev.GatewayCredential; redact.Suspicious(s) && redact.Text(s) != s {
 		ev.APIKey, ev.GatewayCredential = s, ""
@@ -169,9 +170,6 @@ func (d *draft) attributes() {
 			n--
 		}
 		v := a[i].Value
-		if i := strings.IndexByte(v, '?'); i >= 0 && (v[0] == '/' || strings.Contains(v[:i], "://")) {
-			v = v[:i] // an address: query values are not kept, wherever they stand
-		}
 		a[n] = schema.Attr{Key: a[i].Key, Value: cut(redact.Text(v), schema.MaxAttrValue)}
 		n++
 	}

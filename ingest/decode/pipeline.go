@@ -68,7 +68,7 @@ type work struct {
 	// invalid is set when the record holds text that is not UTF-8: it is mended
 	// in what is kept, not in the record, whose dead items stay as they were.
 	invalid bool
-	where []schema.Attr // what the envelopes say of where the line comes from
+	where   []schema.Attr // what the envelopes say of where the line comes from
 	// shipped is the time an envelope gives, for lines that have none.
 	shipped string
 }
