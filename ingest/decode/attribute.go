@@ -62,7 +62,7 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 			d.in.SourceRoute = text
 		}
 	case "url.scheme", "http.scheme":
-		c.Scheme = strings.ToLower(text)
+		c.Scheme = text
 	case "server.address":
 		choose(&d.ranks.host, 3, &c.Host, text)
 	case "rpc.response.status_code", "mcp.error.code", "a2a.response.error_code", "error_code":
@@ -71,6 +71,8 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 		if text == "grpc" {
 			c.OpKind = schema.OpGRPC
 		}
+	case "a2a.method":
+		c.OpKind, c.Operation = schema.OpA2A, text
 	case "a2a.response.outcome":
 		d.failed = d.failed || text == "error"
 	case "error.type":

@@ -58,15 +58,13 @@ func (d *draft) envoy(p *pair) {
 // the host is the service, the direction tells a sidecar.
 func (d *draft) cluster(s string) {
 	c := &d.call
-	c.API = s
 	if strings.HasPrefix(s, "inbound|") {
 		c.ObserverKind = schema.ObserverSidecar
 	}
 	if strings.Count(s, "|") == 3 {
-		if host := s[strings.LastIndexByte(s, '|')+1:]; host != "" {
-			c.API = host
-		}
+		s = s[strings.LastIndexByte(s, '|')+1:]
 	}
+	c.API = s
 }
 
 // duration takes in a duration in units of that many nanoseconds. What is

@@ -34,7 +34,7 @@ func (d *draft) field(name string, v value) bool {
 	case "server_name", "http.host", "net.host.name":
 		choose(&d.ranks.host, 2, &c.Host, v.text())
 	case "scheme", "x_forwarded_proto":
-		c.Scheme = strings.ToLower(v.text())
+		c.Scheme = v.text()
 	case "status", "response_code", "http_status", "http.status", "http.response.status_code", "http.status_code":
 		if s := v.status(); s != 0 {
 			c.Status = s

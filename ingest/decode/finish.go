@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"strings"
 
 	"flyball/ingest/redact"
@@ -23,7 +24,6 @@ func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
 			c.Method = "_OTHER"
 		}
 	}
-	c.Host = hostOf(c.Host)
 	if !c.ClientIP.IsValid() {
 		c.ClientIP = address(d.peer)
 	}
@@ -94,16 +94,12 @@ func (d *draft) scrub() {
 	c.Path = cut(redact.Path(c.Path), schema.MaxPath)
 	c.UserAgent = cut(redact.Text(c.UserAgent), schema.MaxUserAgent)
 	c.ErrorMessage = cut(redact.Text(c.ErrorMessage), schema.MaxError)
-	d.in.SourceRoute = cut(redact.Path(d.in.SourceRoute), schema.MaxPath)
+	d.in.SourceRoute = cut(redact.Path(redact.Text(d.in.SourceRoute)), schema.MaxPath)
 	d.in.RawQuery, d.in.LoggedDigest = redact.Text(d.in.RawQuery), cut(d.in.LoggedDigest, schema.MaxID)
 	if redact.Suspicious(view(d.in.Args)) {
 		d.in.Args = []byte(redact.Text(view(d.in.Args)))
 	}
-	for _, s := range [...]*string{&c.Method, &c.Scheme, &c.Host, &c.API, &c.Operation, &c.Observer, &c.RequestID, &c.MCPMethod, &c.ToolName, &c.ToolCallID, &c.RPCID,
-		&c.MCPServer, &c.GenAIProvider, &c.ModelRequested, &c.ModelUsed, &c.RPCStatus, &c.ErrorType, &c.DeniedBy,
-		&ev.GatewayAgent, &ev.GatewayUser, &ev.RemoteUser, &ev.SPIFFE, &ev.CertFingerprint, &ev.CertSubject, &ev.APIKeyID,
-		&ev.ServiceName, &ev.ServiceVersion, &ev.GenAIAgentID, &ev.GenAIAgentName, &ev.AgentVersion, &ev.UserID,
-		&ev.AgentHeader, &ev.ParentHeader, &ev.RunHeader, &ev.TaskHeader, &ev.Conversation, &ev.SignatureAgent, &ev.MCPClientName} {
+	for _, s := range d.words() {
 		switch {
 		case *s == "":
 		case redact.Suspicious(*s) && redact.Text(*s) != *s:
@@ -112,6 +108,8 @@ func (d *draft) scrub() {
 			*s = cut(*s, schema.MaxID)
 		}
 	}
+	// Only now: what a secret looks like is told by its capitals, too.
+	c.Host, c.Scheme = hostOf(c.Host), strings.ToLower(c.Scheme)
 	// A consumer that is a key is one, and is hashed.
 	if s := ev.GatewayCredential; redact.Suspicious(s) && redact.Text(s) != s {
 		ev.APIKey, ev.GatewayCredential = s, ""
@@ -122,6 +120,35 @@ func (d *draft) scrub() {
 				*s = ""
 			}
 		}
+	}
+}
+
+// words are the strings that are short, or no words.
+func (d *draft) words() [38]*string {
+	c, ev := &d.call, &d.ev
+	return [...]*string{&c.Method, &c.Scheme, &c.Host, &c.API, &c.Operation, &c.Observer, &c.RequestID, &c.MCPMethod, &c.ToolName, &c.ToolCallID, &c.RPCID,
+		&c.MCPServer, &c.GenAIProvider, &c.ModelRequested, &c.ModelUsed, &c.RPCStatus, &c.ErrorType, &c.DeniedBy,
+		&ev.GatewayAgent, &ev.GatewayUser, &ev.RemoteUser, &ev.SPIFFE, &ev.CertFingerprint, &ev.CertSubject, &ev.APIKeyID,
+		&ev.ServiceName, &ev.ServiceVersion, &ev.GenAIAgentID, &ev.GenAIAgentName, &ev.AgentVersion, &ev.UserID,
+		&ev.AgentHeader, &ev.ParentHeader, &ev.RunHeader, &ev.TaskHeader, &ev.Conversation, &ev.SignatureAgent, &ev.MCPClientName}
+}
+
+// mend makes every string valid UTF-8.
+func (d *draft) mend() {
+	for _, s := range d.words() {
+		*s = valid(*s)
+	}
+	c := &d.call
+	for _, s := range [...]*string{&d.target, &d.details, &d.flags, &c.Path, &c.UserAgent, &c.ErrorMessage, &d.in.RawQuery, &d.in.SourceRoute, &d.in.LoggedDigest,
+		&d.ev.GatewayCredential, &d.claims.Subject, &d.claims.ClientID, &d.claims.Issuer, &d.claims.Txn} {
+		*s = valid(*s)
+	}
+	d.in.Args = bytes.ToValidUTF8(d.in.Args, []byte("\uFFFD"))
+	for i := range d.attrs {
+		d.attrs[i].Key, d.attrs[i].Value = valid(d.attrs[i].Key), valid(d.attrs[i].Value)
+	}
+	for i := range d.claims.Act {
+		d.claims.Act[i] = valid(d.claims.Act[i])
 	}
 }
 
@@ -143,9 +170,6 @@ func (d *draft) attributes() {
 			n--
 		}
 		v := a[i].Value
-		if i := strings.IndexByte(v, '?'); i >= 0 && (v[0] == '/' || strings.Contains(v[:i], "://")) {
-			v = v[:i] // an address: query values are not kept, wherever they stand
-		}
 		a[n] = schema.Attr{Key: a[i].Key, Value: cut(redact.Text(v), schema.MaxAttrValue)}
 		n++
 	}

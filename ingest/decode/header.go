@@ -167,5 +167,5 @@ func headerText(s string) string {
 	if err != nil {
 		return ""
 	}
-	return string(sanitised(b))
+	return valid(string(b))
 }

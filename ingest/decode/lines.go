@@ -10,7 +10,7 @@ import (
 // lines reads text, a call a line. Lines that a container runtime cut (flag P)
 // are put together again, up to their rest (flag F).
 func (w *work) lines(b []byte, signal string, depth int) {
-	var parts []byte // of a line that was cut
+	var parts, cutFrom []byte // of a line that was cut, and where it begins
 	for len(b) > 0 {
 		rest := b
 		line := b
@@ -28,6 +28,9 @@ func (w *work) lines(b []byte, signal string, depth int) {
 		}
 		at, flag, text := criLine(line)
 		if flag == 'P' || len(parts) > 0 && flag == 'F' {
+			if len(parts) == 0 {
+				cutFrom = rest
+			}
 			parts = append(parts, text...)
 			if flag == 'P' {
 				continue
@@ -44,7 +47,7 @@ func (w *work) lines(b []byte, signal string, depth int) {
 		w.shipped = shipped
 	}
 	if len(parts) > 0 {
-		w.bad(PartialLine, "a line that the container runtime cut, without its rest", parts)
+		w.bad(PartialLine, "a line that the container runtime cut, without its rest", cutFrom)
 	}
 }
 

@@ -74,10 +74,15 @@ func isExport(pairs []pair) bool {
 
 // otlpDocuments reads exports in JSON, one, or several on a line each.
 func (w *work) otlpDocuments(b []byte, signal string) {
-	b = sanitised(bytes.TrimPrefix(b, bom))
-	for b = b[space(b, 0):]; len(b) > 0; b = b[space(b, 0):] {
+	whole := b
+	b = bytes.TrimPrefix(b, bom)
+	if b = b[space(b, 0):]; len(b) == 0 {
+		w.bad(Empty, "only spaces", whole)
+		return
+	}
+	for ; len(b) > 0; b = b[space(b, 0):] {
 		if b[0] != '{' {
-			w.bad(NotJSON, "an OTLP export in JSON is an object", b)
+			w.bad(NotJSON, "an OTLP export in JSON is an object", whole)
 			return
 		}
 		line := b

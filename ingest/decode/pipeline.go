@@ -65,7 +65,10 @@ type work struct {
 	dead  []Dead
 	item  uint32
 	full  bool
-	where []schema.Attr // what the envelopes say of where the line comes from
+	// invalid is set when the record holds text that is not UTF-8: it is mended
+	// in what is kept, not in the record, whose dead items stay as they were.
+	invalid bool
+	where   []schema.Attr // what the envelopes say of where the line comes from
 	// shipped is the time an envelope gives, for lines that have none.
 	shipped string
 }
@@ -79,7 +82,7 @@ func (p *Pipeline) Decode(rec *Record, calls []schema.Call) ([]schema.Call, []De
 		return calls, nil
 	}
 	w := p.pool.Get().(*work)
-	w.p, w.rec, w.out, w.dead, w.item, w.full, w.where, w.shipped = p, rec, calls, nil, 0, false, w.where[:0], ""
+	w.p, w.rec, w.out, w.dead, w.item, w.full, w.invalid, w.where, w.shipped = p, rec, calls, nil, 0, false, false, w.where[:0], ""
 	in, named := p.opt.Inputs[rec.Topic]
 	key := rec.Topic
 	if !named {
@@ -188,6 +191,9 @@ func (w *work) end(bytesOf func() []byte) {
 	}
 	for _, a := range w.where {
 		d.keep(a.Key, a.Value)
+	}
+	if w.invalid {
+		d.mend()
 	}
 	d.finish(w.rec, &w.p.opt, w.p.allowed)
 	c.Source = schema.Source{Topic: w.rec.Topic, TopicID: w.rec.TopicID, Partition: w.rec.Partition}

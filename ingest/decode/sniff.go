@@ -39,7 +39,7 @@ func (w *work) any(b []byte, signal string, depth int) {
 		}
 		return
 	}
-	b = sanitised(b)
+	w.invalid = w.invalid || !utf8.Valid(b)
 	i := space(b, 0)
 	if i == len(b) {
 		w.bad(Empty, "only spaces", b)
@@ -81,14 +81,6 @@ func isText(b []byte) bool {
 		}
 	}
 	return true
-}
-
-// sanitised is b as valid UTF-8; only what is broken is copied.
-func sanitised(b []byte) []byte {
-	if utf8.Valid(b) {
-		return b
-	}
-	return bytes.ToValidUTF8(b, []byte("\uFFFD"))
 }
 
 // framed takes off the Confluent wire format (a zero byte and the id of a

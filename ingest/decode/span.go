@@ -163,8 +163,10 @@ func (d *draft) spanKind(s ptrace.Span) {
 	op := operation(s)
 	if op != "" {
 		ev.GenAIOperation = true
-		c.OpKind = operations[op]
-		c.Operation = strings.ToLower(op)
+		if kind, known := operations[op]; known {
+			c.OpKind, op = kind, strings.ToLower(op)
+		}
+		c.Operation = op
 		ev.AgentSpan = c.OpKind == schema.OpAgentInvoke
 	}
 	if c.MCPMethod != "" {

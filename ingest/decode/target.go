@@ -36,7 +36,7 @@ func (d *draft) splitTarget() {
 	c, t := &d.call, d.target
 	if i := strings.Index(t, "://"); i > 0 && i < 12 {
 		if c.Scheme == "" {
-			c.Scheme = strings.ToLower(t[:i])
+			c.Scheme = t[:i]
 		}
 		t = t[i+3:]
 		host := t

@@ -19,7 +19,7 @@ const Redacted = "[redacted]"
 var secretName = regexp.MustCompile(`(?i)authorization|cookie|api[-_.]?key|token|secret|passw(or)?d|passphrase|\bpwd\b|credential|private[-_]?key|jwt|session[-_]?token|assertion|signature|\bsig\b|referr?er|otp$|raw_request|raw_response|client_cert`)
 
 // bodyName are names whose values are bodies, prompts, queries or what a tool answered.
-var bodyName = regexp.MustCompile(`(?i)messages|arguments|prompt|completion([._]\d|$)|\bbody\b|request_body|response_body|llm_re(quest|sponse)|(input|output)([._]value|[._]mime_type)?$|\bresult$|instructions|stacktrace|db\.statement|query\.text|query_string|url\.query|\bargs$|tool\.definitions|invocation_parameters|documents|\bmetadata$`)
+var bodyName = regexp.MustCompile(`(?i)messages|arguments|prompt|completion([._]\d|$)|\bbody\b|request_body|response_body|llm_re(quest|sponse)|(input|output)([._]value|[._]mime_type)?$|\bresult$|instructions|stacktrace|db\.statement|query\.text|query_string|url\.query|(^|[^a-z])args$|tool\.definitions|invocation_parameters|documents|metadata$`)
 
 // countName are names that hold numbers of tokens.
 var countName = regexp.MustCompile(`(?i)tokens([._]\w+)?$|token_count`)
@@ -48,8 +48,8 @@ func isNumber(s string) bool {
 // Absent reports whether a source has put a mark where a secret was: the mark
 // is the same for everybody and is nobody's key.
 func Absent(secret string) bool {
-	switch strings.ToLower(strings.Trim(secret, "[]<>* ")) {
-	case "", "redacted", "masked", "hidden", "filtered", "secret", "xxx", "xxxx", "removed":
+	switch strings.ToLower(strings.Trim(secret, "[]<>*- ")) {
+	case "", "redacted", "masked", "hidden", "filtered", "secret", "xxx", "xxxx", "removed", "null", "bearer", "basic", "true":
 		return true
 	}
 	return false

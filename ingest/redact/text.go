@@ -7,7 +7,7 @@ import (
 
 var (
 	// vendorKey are the forms of keys that vendors print.
-	vendorKey = regexp.MustCompile(`\b[sprk]k[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{30,}|\bA[KS]IA[0-9A-Z]{16}`)
+	vendorKey = regexp.MustCompile(`\b[sprk]k[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{30,}|\bA[KS]IA[0-9A-Za-z]{16,}`)
 	// scheme is an Authorization header's value.
 	scheme = regexp.MustCompile(`(?i)\b(bearer|basic|dpop|negotiate)(\s|%20|\+)+[A-Za-z0-9._~+/=%-]{6,}`)
 	// named is a secret that its name goes before.
@@ -16,6 +16,8 @@ var (
 	parameter = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|\bsig|session[-_]?id|credential)(?:=|%3d))([^/;&]+)`)
 	// userinfo is what stands before the host of a URL.
 	userinfo = regexp.MustCompile(`://[^/\s@?#]+@`)
+	// query is one within a text: its values are not kept, wherever they stand.
+	query    = regexp.MustCompile(`\?[^\s"'?]*=[^\s"']*`)
 	pemBlock = regexp.MustCompile(`-----BEGIN [A-Z ]+-----[^-]*(-----END [A-Z ]+-----)?`)
 )
 
@@ -27,6 +29,7 @@ func Text(s string) string {
 	}
 	s = tokens(s)
 	s = pemBlock.ReplaceAllString(s, Redacted)
+	s = query.ReplaceAllString(s, "?"+Redacted)
 	s = userinfo.ReplaceAllString(s, "://"+Redacted+"@")
 	s = scheme.ReplaceAllString(s, Redacted)
 	s = vendorKey.ReplaceAllString(s, Redacted)
@@ -75,6 +78,10 @@ func Suspicious(s string) bool {
 			if i >= 2 && vendorMark(s[i-2], s[i-1]) || i >= 4 && s[i-4:i] == "----" || i >= 4 && s[i-4:i-1] == "xox" || i >= 3 && s[i-3:i-1] == "gh" {
 				return true
 			}
+		case '?':
+			if strings.IndexByte(s[i:], '=') > 0 {
+				return true
+			}
 		case '@':
 			if strings.Contains(s[:i], "://") {
 				return true
@@ -97,7 +104,7 @@ func Suspicious(s string) bool {
 }
 
 var hot = func() (t [256]bool) {
-	for _, c := range []byte("JI-_@ \t\n\r\f\v+%=:") {
+	for _, c := range []byte("JI-_?@ \t\n\r\f\v+%=:") {
 		t[c] = true
 	}
 	return t

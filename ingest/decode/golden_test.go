@@ -1,0 +1,226 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"flyball/schema"
+	"flyball/schema/identity"
+	"flyball/schema/route"
+)
+
+var update = flag.Bool("update", false, "write the expected results of testdata anew")
+
+// kafkaTime is later than what the fixtures say, by less than makes a skew.
+const kafkaTime = 1790933420 * 1_000_000_000
+
+// seen keeps what the rules of identity and route were given.
+type seen struct {
+	evidence []identity.Evidence
+	inputs   []route.Input
+}
+
+func (s *seen) Resolve(ev *identity.Evidence, _ *schema.Call) {
+	e := *ev
+	if e.Claims != nil {
+		c := *e.Claims
+		e.Claims = &c
+	}
+	s.evidence = append(s.evidence, e)
+}
+
+func (s *seen) Classify(_ *schema.Call, in *route.Input) { s.inputs = append(s.inputs, *in) }
+
+func newPipeline(t testing.TB, opt Options, s *seen) *Pipeline {
+	t.Helper()
+	opt.Tenant = "acme"
+	p, err := New(opt, s, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// decodeAuto reads one record as an operator who has configured nothing.
+func decodeAuto(t testing.TB, value []byte) ([]schema.Call, []Dead, *seen) {
+	t.Helper()
+	s := &seen{}
+	calls, dead := newPipeline(t, Options{}, s).Decode(&Record{Topic: "in", Partition: 3, Offset: 41, Timestamp: kafkaTime, Value: value}, nil)
+	return calls, dead, s
+}
+
+// set are the fields of a struct that hold something.
+func set(v any) map[string]any {
+	out := map[string]any{}
+	r := reflect.ValueOf(v)
+	for i := range r.NumField() {
+		if f := r.Field(i); !f.IsZero() {
+			if b, ok := f.Interface().([]byte); ok {
+				out[r.Type().Field(i).Name] = string(b)
+			} else {
+				out[r.Type().Field(i).Name] = f.Interface()
+			}
+		}
+	}
+	return out
+}
+
+// render is everything that one record became, item by item.
+func render(t testing.TB, out *bytes.Buffer, value []byte) {
+	t.Helper()
+	calls, dead, s := decodeAuto(t, value)
+	for item, c, d := uint32(0), 0, 0; c < len(calls) || d < len(dead); item++ {
+		var line any
+		switch {
+		case c < len(calls) && calls[c].Pos.Item == item:
+			line = map[string]any{"call": json.RawMessage(AppendJSON(nil, &calls[c])), "evidence": set(s.evidence[c]), "input": set(s.inputs[c])}
+			c++
+		case d < len(dead) && dead[d].Item == item:
+			line = map[string]any{"dead": map[string]any{"item": item, "reason": dead[d].Reason, "detail": dead[d].Detail, "bytes": len(dead[d].Value)}}
+			d++
+		default:
+			t.Fatalf("item %d is neither a call nor a dead letter", item)
+		}
+		b, err := json.MarshalIndent(line, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(append(b, '\n'))
+	}
+	if len(calls)+len(dead) == 0 {
+		out.WriteString("nothing\n")
+	}
+}
+
+func fixtures(t testing.TB) []string {
+	t.Helper()
+	var files []string
+	for _, pattern := range [...]string{"testdata/*.jsonl", "testdata/*.log"} {
+		m, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, m...)
+	}
+	if len(files) == 0 {
+		t.Fatal("no fixtures")
+	}
+	return files
+}
+
+// records of a fixture: a line each.
+func records(t testing.TB, file string) [][]byte {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Split(bytes.TrimSpace(b), []byte("\n"))
+}
+
+func TestFixturesDecodeAsExpected(t *testing.T) {
+	for _, file := range fixtures(t) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			var got bytes.Buffer
+			for _, r := range records(t, file) {
+				render(t, &got, r)
+			}
+			compare(t, file+".golden", got.Bytes())
+		})
+	}
+}
+
+// An export says the same in both encodings.
+func TestProtobufAndJSONDecodeAlike(t *testing.T) {
+	for _, file := range fixtures(t) {
+		if !strings.Contains(file, "otlp_") {
+			continue
+		}
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			var got bytes.Buffer
+			for _, r := range records(t, file) {
+				render(t, &got, toProto(t, r))
+			}
+			want, err := os.ReadFile(file + ".golden")
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Of a dead letter the size is its encoding's.
+			if drop := dropSizes; !bytes.Equal(drop(got.Bytes()), drop(want)) {
+				t.Errorf("as protobuf:\n%s\nas JSON:\n%s", got.Bytes(), want)
+			}
+		})
+	}
+}
+
+func dropSizes(b []byte) []byte {
+	var out []byte
+	for _, line := range bytes.Split(b, []byte("\n")) {
+		if !bytes.Contains(line, []byte(`"bytes":`)) {
+			out = append(append(out, line...), '\n')
+		}
+	}
+	return out
+}
+
+func toProto(t testing.TB, b []byte) []byte {
+	t.Helper()
+	if bytes.Contains(b, []byte("ogRecords")) {
+		l, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := (&plog.ProtoMarshaler{}).MarshalLogs(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	tr, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func compare(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(got, want) {
+		return
+	}
+	g, w := bytes.Split(got, []byte("\n")), bytes.Split(want, []byte("\n"))
+	for i := range max(len(g), len(w)) {
+		if i >= len(g) || i >= len(w) || !bytes.Equal(g[i], w[i]) {
+			at := func(lines [][]byte) []byte {
+				if i < len(lines) {
+					return lines[i]
+				}
+				return nil
+			}
+			t.Fatalf("%s, line %d:\n got %s\nwant %s\n(go test -update writes it anew)", file, i+1, at(g), at(w))
+		}
+	}
+}

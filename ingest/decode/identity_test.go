@@ -1,0 +1,100 @@
+package decode
+
+import (
+	"strings"
+	"testing"
+
+	"flyball/schema/identity"
+)
+
+func evidence(t *testing.T, fields string) identity.Evidence {
+	t.Helper()
+	_, s := oneCall(t, patch(t, envoyLine, fields))
+	return s.evidence[0]
+}
+
+func TestRunHeadersOfRealProductsAreKnown(t *testing.T) {
+	for _, name := range [...]string{"x-agent-run-id", "x-run-id", "x-litellm-trace-id", "x-amzn-bedrock-agentcore-runtime-session-id", "x-claude-code-session-id"} {
+		for _, spelled := range [...]string{name, strings.ReplaceAll(name, "-", "_"), strings.ToUpper(name), "http_" + strings.ReplaceAll(name, "-", "_")} {
+			if ev := evidence(t, `"`+spelled+`":"run-1"`); ev.RunHeader != "run-1" || ev.RunHeaderName != name {
+				t.Errorf("%s: %q by %q", spelled, ev.RunHeader, ev.RunHeaderName)
+			}
+		}
+	}
+}
+
+// Of several the most specific counts, in whatever order they stand.
+func TestTheMoreSpecificHeaderCounts(t *testing.T) {
+	for _, fields := range [...]string{
+		`"x_claude_code_session_id":"weak","x_agent_run_id":"strong","baggage":"agent.run.id=none,agent.id=none","x_agent_name":"weak-a","x_agent_id":"strong-a"`,
+		`"x_agent_id":"strong-a","x_agent_name":"weak-a","baggage":"agent.run.id=none,agent.id=none","x_agent_run_id":"strong","x_claude_code_session_id":"weak"`,
+	} {
+		if ev := evidence(t, fields); ev.RunHeader != "strong" || ev.AgentHeader != "strong-a" {
+			t.Errorf("%q %q", ev.RunHeader, ev.AgentHeader)
+		}
+	}
+}
+
+// A request header is what the caller says, whatever its name: it must not pose
+// as what the gateway established.
+func TestACallerCannotPoseAsItsGateway(t *testing.T) {
+	names := []string{"x-consumer", "consumer", "peer", "remote-user", "x-principal", "jwt-sub", "spiffe", "client-ip", "status", "method", "x-args-digest", "denied-by"}
+	for _, name := range names {
+		snake := strings.ReplaceAll(name, "-", "_")
+		for how, value := range map[string][]byte{
+			"otlp":  []byte(strings.Replace(oneSpan, `"attributes":[{"key":"http`, `"attributes":[{"key":"http.request.header.`+name+`","value":{"arrayValue":{"values":[{"stringValue":"spiffe://forged"}]}}},{"key":"http`, 1)),
+			"envoy": patch(t, envoyLine, `"request_headers":{"`+name+`":"spiffe://forged"}`),
+			"nginx": patch(t, nginxLine, `"http_`+snake+`":"spiffe://forged"`),
+		} {
+			if how == "nginx" && (name == "method" || name == "status") {
+				continue // $http_method is no variable that a format would call so by accident
+			}
+			c, s := oneCall(t, value)
+			ev := s.evidence[0]
+			if ev.GatewayAgent+ev.GatewayCredential+ev.GatewayUser+ev.SPIFFE+ev.RemoteUser != "" || ev.Claims != nil || c.Status != 200 || c.Method != "GET" || s.inputs[0].LoggedDigest != "" || c.DeniedBy != "" {
+				t.Errorf("%s by %s: %+v", name, how, ev)
+			}
+		}
+	}
+}
+
+// The tool is in two headers; there is no session any more.
+func TestToolIsNamedByHeadersWithoutASession(t *testing.T) {
+	c, s := oneCall(t, patch(t, nginxLine, `"http_mcp_method":"tools/call","http_mcp_name":"get_weather"`))
+	if c.MCPMethod != "tools/call" || c.ToolName != "get_weather" || s.evidence[0].Conversation != "" {
+		t.Errorf("%q %q %q", c.MCPMethod, c.ToolName, s.evidence[0].Conversation)
+	}
+}
+
+// unsigned is a token as a log might hold it.
+const unsigned = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJpIiwic3ViIjoidXNlci05IiwiYXpwIjoiYXBwLTkiLCJhY3QiOnsic3ViIjoiYWdlbnQtOSJ9fQ.c2ln"
+
+// A token in a log proves nothing unless the gateway verifies tokens; a call
+// that was refused proves nothing of its token in any case.
+func TestLoggedTokensAreBelievedOnlyWhenToldSo(t *testing.T) {
+	ok := patch(t, envoyLine, `"authorization":"Bearer `+unsigned+`"`)
+	refused := patch(t, envoyLine, `"authorization":"Bearer `+unsigned+`","response_code":401`)
+	for _, c := range []struct {
+		value    []byte
+		told     bool
+		believed bool
+	}{{ok, false, false}, {ok, true, true}, {refused, true, false}} {
+		s := &seen{}
+		p := newPipeline(t, Options{BelieveTokens: c.told}, s)
+		calls, dead := p.Decode(&Record{Value: c.value}, nil)
+		wantCalls(t, calls, dead, 1)
+		ev := s.evidence[0]
+		if got := ev.Claims != nil && ev.Claims.Act[0] == "agent-9"; got != c.believed || got == (ev.APIKey != "") {
+			t.Errorf("told %v: %+v", c.told, ev)
+		}
+	}
+}
+
+// A gateway that blacks secrets out writes the same for everybody.
+func TestBlackedOutSecretsAreNobodysKey(t *testing.T) {
+	for _, v := range [...]string{"REDACTED", "[redacted]", "***", "<hidden>", "", "-"} {
+		if ev := evidence(t, `"x-api-key":"`+v+`","authorization":"Bearer `+v+`"`); ev.APIKey != "" {
+			t.Errorf("%q became the key %q", v, ev.APIKey)
+		}
+	}
+}
