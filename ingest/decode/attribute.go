@@ -135,7 +135,7 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 		"http.flavor", "http.version", "network.peer.port", "client.port", "net.peer.port", "net.sock.peer.port", "url.original":
 		// Read elsewhere, or says nothing of the call.
 	default:
-		d.longTail(key, plain(text))
+		d.longTail(valid(key), plain(text))
 	}
 }
 

@@ -19,6 +19,7 @@ type draft struct {
 	in    route.Input
 	zone  *time.Location
 	attrs []schema.Attr // memory that is used again; the call gets a copy
+	names *redact.Names
 
 	target           string // of the request: path and query, or a whole URL
 	peer             string // address of the connection, when no better client is named
@@ -40,7 +41,7 @@ type draft struct {
 
 func (d *draft) reset(zone *time.Location) {
 	clear(d.attrs)
-	*d = draft{zone: zone, call: schema.Call{DurationNs: -1}, attrs: d.attrs[:0]}
+	*d = draft{zone: zone, names: d.names, call: schema.Call{DurationNs: -1}, attrs: d.attrs[:0]}
 }
 
 // better reports whether a source of that rank may set the field, and if so
@@ -70,7 +71,7 @@ func (d *draft) time(rank uint8, s string, end bool) {
 // keep notes a field that no table knows, unless its name says that it must not
 // be kept. What its value looks like is judged later.
 func (d *draft) keep(name, v string) {
-	if v == "" || len(d.attrs) >= 4*schema.MaxAttrs || len(name) > 128 || redact.Field(name, v) {
+	if v == "" || name == "" || len(d.attrs) >= 4*schema.MaxAttrs || len(name) > 128 || d.names.Field(name, v) {
 		return
 	}
 	d.attrs = append(d.attrs, schema.Attr{Key: name, Value: v})

@@ -176,3 +176,13 @@ func (d *draft) attributes() {
 	n = min(n, schema.MaxAttrs)
 	d.call.Attrs = append(make([]schema.Attr, 0, n), a[:n]...)
 }
+
+// undone judges what the rules of route read from paths, queries and arguments
+// by undoing their escapes: only then can some secrets be seen.
+func undone(c *schema.Call) {
+	c.Route, c.RouteKey, c.Operation = redact.Path(valid(c.Route)), redact.Path(valid(c.RouteKey)), redact.Text(valid(c.Operation))
+	for i := range c.Resources {
+		r := &c.Resources[i]
+		r.Type, r.ID = redact.Text(valid(r.Type)), redact.Text(valid(r.ID))
+	}
+}

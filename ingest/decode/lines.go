@@ -20,7 +20,7 @@ func (w *work) lines(b []byte, signal string, depth int) {
 			b = nil
 		}
 		line = bytes.TrimRight(line, "\r")
-		if len(bytes.TrimSpace(line)) == 0 {
+		if space(line, 0) == len(line) {
 			continue
 		}
 		if w.enough(rest) {

@@ -117,6 +117,7 @@ func (d *draft) fields(m pcommon.Map) {
 			return true
 		}
 		if t := attributeText(v); t != "" {
+			key = valid(key)
 			p := pair{name: key, key: canonical([]byte(key)), val: plain(t)}
 			if isNginx {
 				d.nginx(&p)

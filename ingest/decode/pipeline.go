@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"flyball/ingest/redact"
 	"flyball/schema"
 )
 
@@ -48,7 +49,7 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 		}
 		p.zones[t] = zone
 	}
-	p.pool.New = func() any { return &work{} }
+	p.pool.New = func() any { return &work{d: draft{names: &redact.Names{}}} }
 	return p, nil
 }
 
@@ -201,5 +202,6 @@ func (w *work) end(bytesOf func() []byte) {
 	w.item++
 	w.p.id.Resolve(&d.ev, c)
 	w.p.rt.Classify(c, &d.in)
+	undone(c)
 	w.out = append(w.out, *c)
 }

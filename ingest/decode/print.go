@@ -39,6 +39,12 @@ func AppendJSON(dst []byte, c *schema.Call) []byte {
 	if c.ArgsDigest != 0 {
 		o.ArgsDigest = fmt.Sprintf("%016x", c.ArgsDigest)
 	}
+	if c.ResultDigest != 0 {
+		o.ResultDigest, o.ResultDigestBasis = fmt.Sprintf("%016x", c.ResultDigest), word(c.ResultDigestBasis.String())
+	}
+	if !c.RunID.IsZero() {
+		o.RunID, o.RunRule, o.RunConfidence, o.Late = c.RunID.String(), word(c.RunRule.String()), c.RunConfidence, c.Late
+	}
 	for _, r := range c.Resources {
 		o.Resources = append(o.Resources, r.String())
 		o.ResourceSources = append(o.ResourceSources, r.Source.String())
@@ -152,6 +158,12 @@ type printed struct {
 	RequestID           string            `json:"request_id,omitempty"`
 	ArgsDigest          string            `json:"args_digest,omitempty"`
 	ArgsDigestBasis     string            `json:"args_digest_basis,omitempty"`
+	ResultDigest        string            `json:"result_digest,omitempty"`
+	ResultDigestBasis   string            `json:"result_digest_basis,omitempty"`
+	RunID               string            `json:"run_id,omitempty"`
+	RunRule             string            `json:"run_rule,omitempty"`
+	RunConfidence       uint8             `json:"run_confidence,omitempty"`
+	Late                bool              `json:"late,omitempty"`
 	Format              string            `json:"format"`
 	ObserverKind        string            `json:"observer_kind,omitempty"`
 	Observer            string            `json:"observer,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -346,5 +347,42 @@ func TestReasonsAreAClosedSet(t *testing.T) {
 			t.Errorf("%q twice, or empty", r)
 		}
 		known[r] = true
+	}
+}
+
+// A pipeline is shared by all partitions.
+func TestManyPartitionsAtOnce(t *testing.T) {
+	p := pipelineWithRules(t)
+	var all [][]byte
+	for _, file := range fixtures(t) {
+		all = append(all, records(t, file)...)
+	}
+	want := make([][]schema.Call, len(all))
+	for i, r := range all {
+		want[i], _ = p.Decode(&Record{Value: r, Timestamp: kafkaTime}, nil)
+	}
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range all {
+				i = (i + g*7) % len(all)
+				if got, _ := p.Decode(&Record{Value: all[i], Timestamp: kafkaTime}, nil); !reflect.DeepEqual(got, want[i]) {
+					t.Errorf("record %d is another when others are read beside it", i)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Strings of calls alias the record; what is put into the same slice later must
+// not change them.
+func TestCallsOfOneRecordAreNotChangedByTheNext(t *testing.T) {
+	p := pipelineWithRules(t)
+	a, _ := p.Decode(&Record{Value: patch(t, envoyLine, `"team":"one","X-Other":"first"`), Timestamp: kafkaTime}, nil)
+	before := string(AppendJSON(nil, &a[0]))
+	both, _ := p.Decode(&Record{Value: patch(t, envoyLine, `"team":"two","X-Other":"second"`), Timestamp: kafkaTime}, a)
+	if len(both) != 2 || string(AppendJSON(nil, &both[0])) != before {
+		t.Errorf("%s became %s", before, AppendJSON(nil, &both[0]))
 	}
 }

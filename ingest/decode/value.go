@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unsafe"
 )
 
 // value is a value as it stands in the record.
@@ -13,7 +14,7 @@ type value struct {
 }
 
 // plain is a value that is no JSON: a part of a line, an attribute.
-func plain(s string) value { return value{'s', []byte(s)} }
+func plain(s string) value { return value{'s', unsafe.Slice(unsafe.StringData(s), len(s))} }
 
 // text is a string or a number as text; null and the sentinels are empty. Of a
 // list, as headers may be, the first element counts.

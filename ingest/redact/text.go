@@ -21,19 +21,46 @@ var (
 	pemBlock = regexp.MustCompile(`-----BEGIN [A-Z ]+-----[^-]*(-----END [A-Z ]+-----)?`)
 )
 
+// Marks of what a string may hold, so that only what may be there is looked for.
+const (
+	markToken = 1 << iota
+	markVendor
+	markScheme
+	markNamed
+	markUser
+	markQuery
+	markPEM
+)
+
 // Text is s without the secrets that can be told by their form. The usual
 // string costs one pass over its bytes and is returned as it stands.
 func Text(s string) string {
-	if !Suspicious(s) {
+	m := marks(s)
+	if m == 0 {
 		return s
 	}
-	s = tokens(s)
-	s = pemBlock.ReplaceAllString(s, Redacted)
-	s = query.ReplaceAllString(s, "?"+Redacted)
-	s = userinfo.ReplaceAllString(s, "://"+Redacted+"@")
-	s = scheme.ReplaceAllString(s, Redacted)
-	s = vendorKey.ReplaceAllString(s, Redacted)
-	return named.ReplaceAllString(s, "${1}"+Redacted)
+	if m&markToken != 0 {
+		s = tokens(s)
+	}
+	if m&markPEM != 0 {
+		s = pemBlock.ReplaceAllString(s, Redacted)
+	}
+	if m&markQuery != 0 {
+		s = query.ReplaceAllString(s, "?"+Redacted)
+	}
+	if m&markUser != 0 {
+		s = userinfo.ReplaceAllString(s, "://"+Redacted+"@")
+	}
+	if m&markScheme != 0 {
+		s = scheme.ReplaceAllString(s, Redacted)
+	}
+	if m&markVendor != 0 {
+		s = vendorKey.ReplaceAllString(s, Redacted)
+	}
+	if m&markNamed != 0 {
+		s = named.ReplaceAllString(s, "${1}"+Redacted)
+	}
+	return s
 }
 
 // Path is a path without secrets. Parameters of its segments (;jsessionid=…)
@@ -51,7 +78,7 @@ func Path(s string) string {
 		}
 		s = s[:at] + s[at+end:]
 	}
-	if !Suspicious(s) {
+	if marks(s) == 0 {
 		return s
 	}
 	s = vendorKey.ReplaceAllString(scheme.ReplaceAllString(tokens(s), Redacted), Redacted)
@@ -60,7 +87,9 @@ func Path(s string) string {
 
 // Suspicious is a cheap test whether Text might change anything: it never says
 // no where Text would.
-func Suspicious(s string) bool {
+func Suspicious(s string) bool { return marks(s) != 0 }
+
+func marks(s string) (m uint8) {
 	for i := 0; i < len(s); i++ {
 		if !hot[s[i]] {
 			continue
@@ -68,39 +97,45 @@ func Suspicious(s string) bool {
 		switch s[i] {
 		case 'J':
 			if i >= 2 && s[i-1] == 'y' && s[i-2] == 'e' {
-				return true
+				m |= markToken
 			}
 		case 'I':
 			if i >= 1 && (s[i-1] == 'A' || s[i-1] == 'K' || s[i-1] == 'S') {
-				return true
+				m |= markVendor
 			}
 		case '-', '_':
-			if i >= 2 && vendorMark(s[i-2], s[i-1]) || i >= 4 && s[i-4:i] == "----" || i >= 4 && s[i-4:i-1] == "xox" || i >= 3 && s[i-3:i-1] == "gh" {
-				return true
+			if i >= 2 && vendorMark(s[i-2], s[i-1]) || i >= 4 && s[i-4:i-1] == "xox" || i >= 3 && s[i-3:i-1] == "gh" {
+				m |= markVendor
+			}
+			if i >= 4 && s[i-4:i] == "----" {
+				m |= markPEM
 			}
 		case '?':
 			if strings.IndexByte(s[i:], '=') > 0 {
-				return true
+				m |= markQuery
 			}
 		case '@':
 			if strings.Contains(s[:i], "://") {
-				return true
+				m |= markUser
 			}
 		case ' ', '\t', '\n', '\r', '\f', '\v', '+':
 			if i >= 4 && schemeEnd(s[i-2:i]) {
-				return true
+				m |= markScheme
 			}
 		case '%':
-			if i >= 4 && schemeEnd(s[i-2:i]) || i+2 < len(s) && s[i+1] == '3' && s[i+2]|0x20 == 'd' && nameEnd(s[:i]) {
-				return true
+			if i >= 4 && schemeEnd(s[i-2:i]) {
+				m |= markScheme
+			}
+			if i+2 < len(s) && s[i+1] == '3' && s[i+2]|0x20 == 'd' && nameEnd(s[:i]) {
+				m |= markNamed
 			}
 		case '=', ':':
 			if nameEnd(s[:i]) {
-				return true
+				m |= markNamed
 			}
 		}
 	}
-	return false
+	return m
 }
 
 var hot = func() (t [256]bool) {
