@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"flyball/schema"
 )
@@ -183,7 +184,7 @@ func fromQuery(raw string, names map[string]string, add func(kind, value string,
 		if !ok || value == "" || kind == "" && !identifier(key) || sensitive(key) {
 			continue
 		}
-		if v, err := url.QueryUnescape(value); err == nil && len(v) <= 128 {
+		if v, err := url.QueryUnescape(value); err == nil && len(v) <= 128 && utf8.ValidString(v) {
 			add(first(kind, stem(key)), v, schema.ProvenanceQuery)
 		}
 	}

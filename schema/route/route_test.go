@@ -145,6 +145,14 @@ func FuzzTemplate(f *testing.F) {
 		}
 		c := schema.Call{Method: "POST", Path: path}
 		tb.Classify(&c, &Input{RawQuery: path, Args: []byte(path)})
+		if !utf8.ValidString(c.Route) {
+			t.Fatalf("%q: route %q", path, c.Route)
+		}
+		for _, r := range c.Resources {
+			if !utf8.ValidString(r.ID) {
+				t.Fatalf("%q: resource %q", path, r.ID)
+			}
+		}
 		if len(c.Resources) > maxResources {
 			t.Fatalf("%d resources", len(c.Resources))
 		}

@@ -3,6 +3,7 @@ package route
 import (
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxSegments is how deep a template goes; what is below is {*}.
@@ -57,7 +58,7 @@ func split(path string, into []string) []string {
 			continue
 		}
 		if strings.IndexByte(seg, '%') >= 0 {
-			if d, err := url.PathUnescape(seg); err == nil {
+			if d, err := url.PathUnescape(seg); err == nil && utf8.ValidString(d) {
 				seg = d
 			}
 		}
