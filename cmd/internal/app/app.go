@@ -8,14 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/config"
@@ -26,8 +23,6 @@ import (
 	"flyball/ingest/decode"
 	"flyball/ingest/source"
 	"flyball/ingest/store"
-	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
 )
 
 // Roles that run in `flyball up`.
@@ -206,108 +201,4 @@ func limits(c config.Config) stitch.Limits {
 	l.SessionGap, l.ConversationGap = time.Duration(c.Detect.SessionGap), time.Duration(c.Detect.ConversationGap)
 	l.RunGap, l.Lateness = time.Duration(c.Detect.RunGap), time.Duration(c.Detect.Lateness)
 	return l
-}
-
-// readers are the groups that must have read a topic before the embedded
-// broker's janitor may delete from it.
-func readers(c config.Config) map[string][]string {
-	out := map[string][]string{topic.CallsTopic: {topic.DetectGroup}, topic.JournalTopic: {topic.StoreGroup}}
-	for _, in := range c.Kafka.Inputs {
-		out[in.Topic] = []string{topic.IngestGroup}
-	}
-	return out
-}
-
-// ensureTopics creates Flyball's topics and verifies existing ones. On the
-// embedded broker the inputs are made too: shippers may come later.
-func ensureTopics(ctx context.Context, c config.Config, kafka []kgo.Opt, replication int16, inputs bool, log *slog.Logger) error {
-	client, err := kgo.NewClient(kafka...)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	adm := kadm.NewClient(client)
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	ensured, err := topic.Ensure(ctx, adm, int32(c.Kafka.Partitions), replication, inputs, false)
-	if err != nil {
-		return fmt.Errorf("kafka at %s: %w", strings.Join(seedsOf(c), ", "), err)
-	}
-	for _, e := range ensured {
-		for _, d := range e.Drift {
-			log.Warn("topic differs from what is documented", "topic", e.Spec.Name, "setting", d)
-		}
-	}
-	if inputs {
-		for _, in := range c.Kafka.Inputs {
-			if _, err := adm.CreateTopic(ctx, int32(c.Kafka.Partitions), replication, map[string]*string{"retention.ms": kadm.StringPtr("-1")}, in.Topic); err != nil && !strings.Contains(err.Error(), "TOPIC_ALREADY_EXISTS") {
-				return fmt.Errorf("create input topic %s: %w", in.Topic, err)
-			}
-		}
-	}
-	return nil
-}
-
-func seedsOf(c config.Config) []string {
-	if len(c.Kafka.Brokers) == 0 {
-		return []string{c.Kafka.Listen}
-	}
-	return c.Kafka.Brokers
-}
-
-// migrated brings the schema up to date, for as long as it takes ClickHouse to
-// be there: the other roles do not wait for it.
-func migrated(ctx context.Context, db *clickhouse.Conn, c config.Config, log *slog.Logger) error {
-	wait := 200 * time.Millisecond
-	for {
-		attempt, cancel := context.WithTimeout(ctx, time.Minute)
-		steps, err := clickhouse.Migrate(attempt, db, clickhouse.MigrateOptions{Target: clickhouse.Target{Database: c.ClickHouse.Database, Cluster: c.ClickHouse.Cluster}})
-		cancel()
-		if err == nil {
-			if len(steps) > 0 {
-				log.Info("schema migrated", "component", "store", "steps", len(steps))
-			}
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if clickhouse.Permanent(err) {
-			return err
-		}
-		log.Warn("ClickHouse is away, trying again", "component", "store", "error", err, "in", wait)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
-		}
-		wait = min(2*wait, 5*time.Second)
-	}
-}
-
-// failPoint kills the process, as kill -9 would, the n-th time that a stage
-// between two durable writes is passed: FLYBALL_TEST_FAILPOINT="stage:n". It
-// counts only while the file FLYBALL_TEST_ARMED exists, when that is set.
-func failPoint(log *slog.Logger) func(string) {
-	want, count, ok := strings.Cut(os.Getenv("FLYBALL_TEST_FAILPOINT"), ":")
-	if !ok {
-		return func(string) {}
-	}
-	var n int64
-	_, _ = fmt.Sscan(count, &n)
-	armed := os.Getenv("FLYBALL_TEST_ARMED")
-	var passed atomic.Int64
-	return func(stage string) {
-		if stage != want {
-			return
-		}
-		if _, err := os.Stat(armed); armed != "" && err != nil {
-			return
-		}
-		if passed.Add(1) == n {
-			log.Warn("fail point reached: killing this process", "stage", stage)
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {}
-		}
-	}
 }

@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"bufio"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,11 +69,12 @@ func TestKilledUnderLoad(t *testing.T) {
 		f.kill9()
 		sent := min(i+1, kills) * len(tr.lines) / kills
 		doubt := sent - stored
-		fmt.Printf("kill %d: %d sent, %d stored, %d in doubt\n", i+1, sent, stored, doubt)
 		if doubt > 0 {
 			counted++
 		}
 		f.start()
+		fmt.Printf("kill %d of the process: %d sent, %d stored, %d in doubt; after it %.0f repeats dropped, %.0f calls replayed\n", i+1, sent, stored, doubt,
+			f.metric("flyball_detect_duplicates_total"), f.metric("flyball_detect_replayed_total"))
 	}
 	if counted < kills {
 		t.Errorf("only %d of %d kills found records in doubt", counted, kills)
@@ -80,6 +84,23 @@ func TestKilledUnderLoad(t *testing.T) {
 	if got := f.runsText(); got != want {
 		t.Fatalf("runs differ from an undisturbed run's:\n%s", firstDifference(got, want))
 	}
+}
+
+// metric is the sum of one of the process's own metrics.
+func (f *flyball) metric(name string) float64 {
+	r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", f.ports["metrics"]))
+	if err != nil {
+		return -1
+	}
+	defer r.Body.Close()
+	var sum float64
+	for s := bufio.NewScanner(r.Body); s.Scan(); {
+		if series, value, ok := strings.Cut(s.Text(), " "); ok && (series == name || strings.HasPrefix(series, name+"{")) {
+			v, _ := strconv.ParseFloat(value, 64)
+			sum += v
+		}
+	}
+	return sum
 }
 
 func (f *flyball) sqlInt(q string) int {
@@ -128,8 +149,8 @@ func TestKilledAtFailPoints(t *testing.T) {
 func TestEngineKilled(t *testing.T) {
 	tr := makeTraffic(5, 600, 10)
 	f := install(t, "", "").start()
-	for i := range 5 {
-		f.replay(tr.write(t, i*len(tr.lines)/5, (i+1)*len(tr.lines)/5))
+	for i := range 10 {
+		f.replay(tr.write(t, i*len(tr.lines)/10, (i+1)*len(tr.lines)/10))
 		f.killChild()
 	}
 	f.storedOnce(tr.calls, 120*time.Second)

@@ -36,11 +36,14 @@ func TestRealKafkaKilledInTheMiddle(t *testing.T) {
 	k := realKafka(t)
 	tr := makeTraffic(11, 600, 10)
 	f := install(t, k.Addr(), "").start()
-	half := len(tr.lines) / 2
-	f.replay(tr.write(t, 0, half))
-	k.Kill9()
-	k.Start()
-	f.replay(tr.write(t, half, len(tr.lines)))
+	const kills = 10
+	for i := range kills {
+		f.replay(tr.write(t, i*len(tr.lines)/kills, (i+1)*len(tr.lines)/kills))
+		stored := f.sqlInt("SELECT count() FROM flyball.calls")
+		k.Kill9()
+		fmt.Printf("kill %d of Kafka: %d sent, %d stored\n", i+1, (i+1)*len(tr.lines)/kills, stored)
+		k.Start()
+	}
 	f.storedOnce(tr.calls, 120*time.Second)
 	f.checkRuns(tr)
 	// Flyball too, with the rest in doubt.
