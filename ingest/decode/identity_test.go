@@ -98,3 +98,16 @@ func TestBlackedOutSecretsAreNobodysKey(t *testing.T) {
 		}
 	}
 }
+
+// Of a query the names are kept, and the values of those that the operator allows.
+func TestQueryValuesAreKeptOnlyWhenAllowed(t *testing.T) {
+	p := newPipeline(t, Options{KeepQueryValues: []string{"dry_run", "cb"}}, &seen{})
+	calls, _ := p.Decode(&Record{Timestamp: kafkaTime, Value: patch(t, envoyLine, `"path":"/a?dry_run=1&user=kim&cb=`+unsigned+`&verbose&7f3a9c"`)}, nil)
+	c := calls[0]
+	if got := strings.Join(c.QueryKeys, " "); got != "dry_run user cb verbose" {
+		t.Errorf("names: %s", got)
+	}
+	if len(c.Attrs) != 2 || c.Attrs[1].Value != "1" || strings.Contains(c.Attrs[0].Value, "eyJ") {
+		t.Errorf("values: %v", c.Attrs)
+	}
+}

@@ -40,7 +40,7 @@ func shapeOf(pairs []pair) string {
 		}
 	}
 	switch {
-	case has.start && (has.code || has.flags || has.method && has.path), has.code && (has.flags || has.method):
+	case has.start && (has.code || has.flags || has.method && has.path), has.code && has.flags:
 		return formatEnvoyJSON
 	case (has.nginx || has.elapsed || has.wall) && has.request && has.status:
 		return formatNginxJSON

@@ -48,7 +48,7 @@ func (w *work) any(b []byte, signal string, depth int) {
 	switch b = b[i:]; {
 	case b[0] == '{':
 		w.documents(b, signal, depth)
-	case b[0] == '[' && !textTime(b):
+	case b[0] == '[' && !textBracket(b):
 		w.list(b, signal, depth)
 	case b[0] == '"':
 		w.quoted(b, signal, depth)
@@ -64,13 +64,16 @@ func looksLikeJSON(b []byte) bool {
 	return i < len(b) && (b[i] == '{' || b[i] == '[' || b[i] == '"')
 }
 
-// textTime tells a line that begins with [2026-… from a JSON list.
-func textTime(b []byte) bool {
-	if len(b) < 6 || b[5] != '-' {
+// textBracket tells a line that begins with [2026-… or [GIN] from a JSON list.
+func textBracket(b []byte) bool {
+	if len(b) < 6 {
 		return false
 	}
+	if c := b[1]; c >= 'A' && c <= 'Z' && c != 'N' && c != 'I' {
+		return true
+	}
 	_, ok := number(view(b[1:5]))
-	return ok
+	return ok && b[5] == '-'
 }
 
 // isText reports whether bytes begin as text does: without control characters.

@@ -153,7 +153,7 @@ func TestShippersTimeIsNotTheCalls(t *testing.T) {
 	if c.TSBasis != schema.BasisStart || c.StartTime().Hour() != 9 {
 		t.Errorf("%s %s", c.StartTime(), c.TSBasis)
 	}
-	c, _ = oneCall(t, []byte(`{"@timestamp":1790931600.5,"message":"{\"method\":\"GET\",\"path\":\"/\",\"response_code\":200}"}`))
+	c, _ = oneCall(t, []byte(`{"@timestamp":1790931600.5,"message":"{\"method\":\"GET\",\"path\":\"/\",\"response_code\":200,\"response_flags\":null}"}`))
 	if c.TSBasis != schema.BasisLog || c.Start != 1790931600_500_000_000 {
 		t.Errorf("%s %s", c.StartTime(), c.TSBasis)
 	}

@@ -53,6 +53,7 @@ func TestBadRecordsAreDeadLettersWithAReason(t *testing.T) {
 		"deep list":          {[]byte(strings.Repeat("[", 100_000)), TooDeep},
 		"deep in a record":   {patch(t, envoyLine, `"x":`+strings.Repeat("[", 64)+strings.Repeat("]", 64)), TooDeep},
 		"a number":           {[]byte("42"), UnknownFormat},
+		"a line of gin":      {[]byte(`[GIN] 2026/10/02 - 09:30:15 | 200 | 1ms | 10.0.0.1 | GET "/"`), UnknownFormat},
 		"a sentence":         {[]byte("the disk is full"), UnknownFormat},
 		"an empty object":    {[]byte("{}"), UnknownFormat},
 		"an empty list":      {[]byte("[]"), NoItems},
@@ -88,7 +89,7 @@ func TestTombstoneIsNothing(t *testing.T) {
 
 // Nothing but a date is missing: without one there is no place in a run for it.
 func TestNoTimeAnywhereIsADeadLetter(t *testing.T) {
-	value := []byte(`{"method":"GET","path":"/a","response_code":200}`)
+	value := []byte(`{"method":"GET","path":"/a","response_code":200,"response_flags":"-"}`)
 	p := newPipeline(t, Options{}, &seen{})
 	calls, dead := p.Decode(&Record{Value: value}, nil)
 	wantDead(t, calls, dead, NoTime, value)
@@ -276,7 +277,7 @@ func TestOtherGatewaysAreNotMistaken(t *testing.T) {
 	for name, value := range map[string]string{
 		"kong":         `{"started_at":1790933415000,"latencies":{"request":3,"kong":1,"proxy":2},"request":{"method":"GET","uri":"/x"},"response":{"status":200},"client_ip":"10.0.0.1"}`,
 		"apisix":       `{"start_time":1790933415000,"latency":1.5,"apisix_latency":1,"request":{"uri":"/x","method":"GET"},"response":{"status":200}}`,
-		"tyk":          `{"timestamp":"2026-10-02T09:30:15Z","method":"GET","path":"/x","response_code2":200,"request_time_ms":3,"api_id":"a"}`,
+		"tyk":          `{"timestamp":"2026-10-02T09:30:15Z","method":"GET","path":"/x","response_code":200,"request_time_ms":3,"api_id":"a"}`,
 		"traefik":      `{"StartUTC":"2026-10-02T09:30:15Z","time":"2026-10-02T09:30:16Z","DownstreamStatus":200,"RequestMethod":"GET","RequestPath":"/x","Duration":5}`,
 		"caddy":        `{"level":"info","ts":1790933415.5,"logger":"http.log.access","request":{"method":"GET","uri":"/x"},"resp_headers":{},"duration":0.1,"status":200}`,
 		"aws":          `{"requestId":"r","requestTime":"02/Oct/2026:09:30:15 +0000","httpMethod":"GET","resourcePath":"/x/{id}","status":"200"}`,

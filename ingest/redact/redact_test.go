@@ -10,7 +10,7 @@ const token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
 func TestSecretsOfAKnownFormDoNotStay(t *testing.T) {
 	for _, secret := range []string{
 		token, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.", "eyJhbGciOiJIUzI1NiJ9ABCDEF", token + ".x.y",
-		"sk-ant-REDACTED", "sk_live_abcdefghij0123", "rk_live_abcdefghij0123", "ghp_0123456789abcdefABCD", "github_pat_0123456789abcdefABCD",
+		"sk-ant-api03-abcdefghij0123", "sk_live_abcdefghij0123", "rk_live_abcdefghij0123", "ghp_0123456789abcdefABCD", "github_pat_0123456789abcdefABCD",
 		"glpat-0123456789abcdefABCD", "xoxb-0123456789-abc", "AIzaSyA0123456789abcdefghijklmnopqrstuv", "AKIA0123456789ABCDEF", "ASIA0123456789ABCDEF",
 	} {
 		for _, around := range []string{"", "a %s b", "/reset/%s/now", "x=%s&y", "(%s)", "tok:%s", `"%s"`} {
