@@ -14,7 +14,7 @@ func ParseTraceparent(s string) (trace [16]byte, span [8]byte, ok bool) {
 	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' || strings.EqualFold(s[:2], "ff") {
 		return trace, span, false
 	}
-	if !isHex(s[:2]) || !isHex(s[53:55]) || len(s) > 55 && s[:2] == "00" {
+	if !isHex(s[:2]) || !isHex(s[53:55]) || len(s) > 55 && (s[:2] == "00" || s[55] != '-') {
 		return trace, span, false
 	}
 	_, err1 := hex.Decode(trace[:], []byte(s[3:35]))
@@ -78,11 +78,24 @@ func ParseBaggage(s string, member func(key, value string)) {
 }
 
 // ParseXFCC is the URI of the first element of an X-Forwarded-Client-Cert header.
+// A quoted subject may hold anything, separators and "URI=" included: it is the
+// caller's own certificate that says it.
 func ParseXFCC(s string) string {
-	s, _, _ = strings.Cut(s, ",")
-	for _, p := range strings.Split(s, ";") {
-		if k, v, ok := strings.Cut(p, "="); ok && strings.EqualFold(strings.TrimSpace(k), "URI") {
-			return strings.Trim(strings.TrimSpace(v), `"`)
+	quoted, from := false, 0
+	for i := 0; i <= len(s); i++ {
+		switch {
+		case i < len(s) && quoted && s[i] == '\\':
+			i++
+		case i < len(s) && s[i] == '"':
+			quoted = !quoted
+		case i >= len(s) || !quoted && (s[i] == ';' || s[i] == ','):
+			if k, v, ok := strings.Cut(s[from:min(i, len(s))], "="); ok && strings.EqualFold(strings.TrimSpace(k), "URI") {
+				return strings.Trim(strings.TrimSpace(v), `"`)
+			}
+			if i < len(s) && s[i] == ',' {
+				return ""
+			}
+			from = i + 1
 		}
 	}
 	return ""
@@ -102,44 +115,55 @@ func ParseJWT(token string) (*Claims, bool) {
 	return ParseClaims(payload)
 }
 
-// ParseClaims reads a token's payload.
+// ParseClaims reads a token's payload. Names are matched as they stand: "Act" is
+// a claim that an issuer may let anybody set, "act" is not. A claim of another
+// type than it should have is as good as absent and costs no other claim.
 func ParseClaims(payload []byte) (*Claims, bool) {
-	var raw struct {
-		Iss      string          `json:"iss"`
-		Sub      string          `json:"sub"`
-		ClientID string          `json:"client_id"`
-		Azp      string          `json:"azp"`
-		Appid    string          `json:"appid"`
-		Txn      string          `json:"txn"`
-		Idtyp    string          `json:"idtyp"`
-		Scope    string          `json:"scope"`
-		Exp      float64         `json:"exp"`
-		ActFct   string          `json:"xms_act_fct"`
-		SubFct   string          `json:"xms_sub_fct"`
-		ParApp   string          `json:"xms_par_app_azp"`
-		Act      json.RawMessage `json:"act"`
-		Cnf      struct {
-			Jkt string `json:"jkt"`
-			X5t string `json:"x5t#S256"`
-		} `json:"cnf"`
-	}
-	if err := json.Unmarshal(payload, &raw); err != nil {
+	raw := object(payload)
+	if raw == nil {
 		return nil, false
 	}
-	c := &Claims{Issuer: raw.Iss, Subject: raw.Sub, ClientID: first(raw.ClientID, raw.Azp, raw.Appid), Txn: raw.Txn, IDType: raw.Idtyp,
-		Scope: raw.Scope, Expiry: int64(raw.Exp), EntraActorFacets: raw.ActFct, EntraSubjectFacets: raw.SubFct, EntraParentApp: raw.ParApp,
-		Confirm: first(raw.Cnf.Jkt, raw.Cnf.X5t)}
+	cnf := object(raw["cnf"])
+	c := &Claims{Issuer: text(raw["iss"]), Subject: text(raw["sub"]), ClientID: first(text(raw["client_id"]), text(raw["azp"]), text(raw["appid"])),
+		Txn: text(raw["txn"]), IDType: text(raw["idtyp"]), Scope: words(raw["scope"]), Expiry: seconds(raw["exp"]),
+		EntraActorFacets: words(raw["xms_act_fct"]), EntraSubjectFacets: words(raw["xms_sub_fct"]), EntraParentApp: text(raw["xms_par_app_azp"]),
+		Confirm: first(text(cnf["jkt"]), text(cnf["x5t#S256"]))}
 	// Outermost first: it is the current actor, the nested ones were earlier.
-	for act := raw.Act; len(act) > 0 && len(c.Act) < 8; {
-		var a struct {
-			Sub string          `json:"sub"`
-			Act json.RawMessage `json:"act"`
-		}
-		if json.Unmarshal(act, &a) != nil || a.Sub == "" {
+	for act := object(raw["act"]); len(c.Act) < 8; act = object(act["act"]) {
+		sub := text(act["sub"])
+		if sub == "" {
 			break
 		}
-		c.Act = append(c.Act, a.Sub)
-		act = a.Act
+		c.Act = append(c.Act, sub)
 	}
 	return c, true
+}
+
+func object(raw []byte) (m map[string]json.RawMessage) {
+	if json.Unmarshal(raw, &m) != nil {
+		return nil
+	}
+	return m
+}
+
+func text(raw json.RawMessage) (s string) {
+	_ = json.Unmarshal(raw, &s)
+	return s
+}
+
+// words is a list that some issuers write as one string and others as an array.
+func words(raw json.RawMessage) string {
+	var list []string
+	if json.Unmarshal(raw, &list) == nil {
+		return strings.Join(list, " ")
+	}
+	return text(raw)
+}
+
+func seconds(raw json.RawMessage) int64 {
+	var n float64
+	if json.Unmarshal(raw, &n) != nil || n < 0 || n >= 1<<62 {
+		return 0
+	}
+	return int64(n)
 }

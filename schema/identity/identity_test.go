@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"flyball/schema"
 )
@@ -173,6 +174,8 @@ func FuzzCarriers(f *testing.F) {
 	f.Add("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 	f.Add("userId=alice,run_id=r%201;p=1")
 	f.Add(`By=x;URI="spiffe://a/b";Hash=1`)
+	f.Add(`Hash=1;Subject="CN=x;URI=spiffe://a\"";URI=spiffe://b,URI=c`)
+	f.Add("a€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€/1 \xff")
 	f.Add("eyJh.eyJzdWIiOiJhIn0.x")
 	r := resolver(f)
 	f.Fuzz(func(t *testing.T, s string) {
@@ -185,9 +188,14 @@ func FuzzCarriers(f *testing.F) {
 		}
 		var c schema.Call
 		r.Resolve(&ev, &c)
-		for _, v := range []string{c.AgentID, c.RunKey, c.CredentialID} {
-			if len(v) > 2*schema.MaxID {
-				t.Fatalf("%d bytes", len(v))
+		for _, v := range append([]string{c.AgentID, c.RunKey, c.CredentialID, c.PrincipalID, c.RoutingKey, c.TaskID, c.UAProduct, c.UserAgent}, c.ActorChain...) {
+			if len(v) > 2*schema.MaxID+64 && len(v) > schema.MaxUserAgent || !utf8.ValidString(v) {
+				t.Fatalf("%d bytes: %q", len(v), v)
+			}
+		}
+		for _, v := range append([]string{c.AgentID, c.RunKey, c.CredentialID, c.PrincipalID, c.TaskID}, c.ActorChain...) {
+			if strings.ContainsFunc(v, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+				t.Fatalf("control characters: %q", v)
 			}
 		}
 	})

@@ -167,7 +167,9 @@ func (r *Resolver) principal(ev *Evidence, c *schema.Call) {
 	}
 	if cl != nil {
 		for _, a := range cl.Act {
-			c.ActorChain = append(c.ActorChain, id(a))
+			if a = id(a); a != "" {
+				c.ActorChain = append(c.ActorChain, a)
+			}
 		}
 	}
 }
@@ -258,13 +260,13 @@ func header(name string) string {
 // schema/adr/0002-routing-key-without-registry.md).
 func routingKey(ev *Evidence, c *schema.Call) string {
 	switch {
-	case ev.GatewayAgent != "":
+	case id(ev.GatewayAgent) != "":
 		return "g:" + id(ev.GatewayAgent)
 	case c.CredentialID != "":
 		return "c:" + c.CredentialID
-	case ev.GenAIAgentID != "" || ev.GenAIAgentName != "":
+	case id(ev.GenAIAgentID) != "" || id(ev.GenAIAgentName) != "":
 		return "o:" + id(ev.ServiceName) + "/" + first(id(ev.GenAIAgentID), id(ev.GenAIAgentName))
-	case ev.AgentHeader != "":
+	case id(ev.AgentHeader) != "":
 		return "s:" + id(ev.AgentHeader) + "|" + address(c)
 	case c.ClientIP.IsValid():
 		return "i:" + address(c) + "|" + c.UAProduct

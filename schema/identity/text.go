@@ -37,13 +37,14 @@ func id(s string) string {
 // clean is free text, cut at a rune boundary.
 func clean(s string, most int) string {
 	s = strings.TrimSpace(s)
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) > most {
-		s = s[:most]
-		for len(s) > 0 && !utf8.ValidString(s[len(s)-min(len(s), utf8.UTFMax):]) {
-			s = s[:len(s)-1]
+		for most > 0 && !utf8.RuneStart(s[most]) {
+			most--
 		}
+		s = s[:most]
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return s
 }
 
 func first(values ...string) string {

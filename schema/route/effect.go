@@ -118,7 +118,7 @@ func named(name string, fallback meaning) meaning {
 	words := wordsOf(name, arena[:0])
 	for i, w := range words {
 		if m, ok := leads[w]; ok && (i == 0 || m.effect > schema.EffectRead) {
-			return m
+			return joined(m, words[i+1:])
 		}
 	}
 	best := fallback
@@ -129,6 +129,19 @@ func named(name string, fallback meaning) meaning {
 	}
 	return best
 }
+
+// joined is m, or what does more harm of the verbs that are tied to it:
+// find_and_delete deletes.
+func joined(m meaning, rest []string) meaning {
+	for i := 1; i < len(rest); i++ {
+		if n, ok := leads[rest[i]]; ok && ties(rest[i-1]) && n.reversibility > m.reversibility {
+			m = n
+		}
+	}
+	return m
+}
+
+func ties(w string) bool { return w == "and" || w == "or" || w == "then" }
 
 // wordsOf splits a name at separators and capitals, lower case, singular.
 func wordsOf(name string, into []string) []string {

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/url"
 	"sort"
@@ -26,13 +27,21 @@ var qualifiers = map[string]bool{
 func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Resource {
 	out := c.Resources
 	add := func(kind, value string, source schema.Provenance) {
-		if value == "" || kind == "" || len(out) >= maxResources || len(value) > schema.MaxID {
+		if value == "" || kind == "" {
 			return
+		}
+		if len(value) > schema.MaxID {
+			value, source = "?", schema.ProvenanceNotLogged // named, and too long to be kept
 		}
 		for _, r := range out {
 			if r.Type == kind && r.ID == value {
 				return
 			}
+		}
+		if len(out) >= maxResources {
+			// What no longer fits must not look as if it had not been named.
+			out[maxResources-1] = schema.Resource{Type: kind, ID: "?", Source: schema.ProvenanceNotLogged}
+			return
 		}
 		out = append(out, schema.Resource{Type: kind, ID: value, Source: source})
 	}
@@ -206,7 +215,9 @@ func fromArgs(args []byte, names map[string]string, add func(kind, value string,
 		return
 	}
 	var m map[string]any
-	if json.Unmarshal(args, &m) != nil {
+	in := json.NewDecoder(bytes.NewReader(args))
+	in.UseNumber() // a float64 makes another id of one above 2^53
+	if in.Decode(&m) != nil || in.More() {
 		return
 	}
 	readArgs(m, names, add, 0)
@@ -227,15 +238,20 @@ func readArgs(m map[string]any, names map[string]string, add func(kind, value st
 			if kind := names[k]; kind != "" || identifier(k) {
 				add(first(kind, stem(k)), v, schema.ProvenanceToolArguments)
 			}
-		case float64:
+		case json.Number:
 			if kind := names[k]; kind != "" || identifier(k) {
-				b, _ := json.Marshal(v)
-				add(first(kind, stem(k)), string(b), schema.ProvenanceToolArguments)
+				add(first(kind, stem(k)), v.String(), schema.ProvenanceToolArguments)
 			}
 		case []any:
 			for _, e := range v {
-				if s, ok := e.(string); ok && (names[k] != "" || identifier(k)) {
-					add(first(names[k], stem(k)), s, schema.ProvenanceToolArguments)
+				if names[k] == "" && !identifier(k) {
+					break
+				}
+				switch e := e.(type) {
+				case string:
+					add(first(names[k], stem(k)), e, schema.ProvenanceToolArguments)
+				case json.Number:
+					add(first(names[k], stem(k)), e.String(), schema.ProvenanceToolArguments)
 				}
 			}
 		case map[string]any:
@@ -250,7 +266,7 @@ func readArgs(m map[string]any, names map[string]string, add func(kind, value st
 func toolNoun(tool string) string {
 	var arena [8]string
 	words := wordsOf(tool, arena[:0])
-	for len(words) > 1 && leads[words[0]] != (meaning{}) {
+	for len(words) > 1 && (leads[words[0]] != (meaning{}) || ties(words[0])) {
 		words = words[1:]
 	}
 	return strings.Join(words, "_")

@@ -56,14 +56,18 @@ func TestEffectReversibilityAndResources(t *testing.T) {
 		if f[3] != "" {
 			c.MCPMethod = "tools/call"
 		}
-		tb.Classify(&c, &Input{RawQuery: f[2]})
+		in := Input{RawQuery: f[2]}
+		if f[4] != "" {
+			in.Args, in.BodyLogged = []byte(f[4]), true
+		}
+		tb.Classify(&c, &in)
 		var res []string
 		for _, r := range c.Resources {
 			res = append(res, r.String())
 		}
 		got := strings.Join([]string{c.Effect.String(), c.Reversibility.String(), c.EffectSource.String(), strings.Join(res, " ")}, "\t")
-		if want := strings.Join(f[4:], "\t"); got != want {
-			t.Errorf("%s %s %s: %s, want %s", f[0], f[1], f[3], got, want)
+		if want := strings.Join(f[5:], "\t"); got != want {
+			t.Errorf("%s %s %s %s: %s, want %s", f[0], f[1], f[3], f[4], got, want)
 		}
 	})
 	if n < 30 {
@@ -128,7 +132,7 @@ func TestDigestsOfTwoDeploymentsDiffer(t *testing.T) {
 }
 
 func FuzzTemplate(f *testing.F) {
-	for _, s := range []string{"/orders/1", "", "//", "/a%2fb/%zz", "/{x}/..", "https://h/p?q#f", "/\xff\xfe"} {
+	for _, s := range []string{"/orders/1", "", "//", "/a%2fb/%zz", "/{x}/..", "https://h/p?q#f", "/\xff\xfe", "/a/123.{x", "/a/1.%2Fb", "/p/http://h/orders/1", "/%ff", "/cus_{id}", "/a/%7B%7D"} {
 		f.Add(s)
 	}
 	tb := table(f)
@@ -137,11 +141,29 @@ func FuzzTemplate(f *testing.F) {
 		if !strings.HasPrefix(got, "/") {
 			t.Fatalf("%q: %q", path, got)
 		}
-		if k := Key(got); strings.Count(k, "{") != strings.Count(k, "{}") {
-			t.Fatalf("%q: key %q", path, k)
+		key := Key(got)
+		if n := strings.Count(key, "{}"); strings.Count(key, "{") != n || strings.Count(key, "}") != n {
+			t.Fatalf("%q: a brace that is no placeholder: %q", path, key)
+		}
+		if Key(key) != key {
+			t.Fatalf("%q: key %q is not its own key", path, key)
+		}
+		if n := strings.Count(got, "/"); n > maxSegments || n > strings.Count(path, "/")+1 {
+			t.Fatalf("%q grew a segment: %q", path, got)
+		}
+		// A template that is read as a path is a path of as many segments at most,
+		// and with its escapes used up it no longer changes but for placeholders.
+		if !strings.ContainsAny(got, "%?#;") && !strings.Contains(got, "://") {
+			again := Template(got)
+			if strings.Count(again, "/") > strings.Count(got, "/") || Template(again) != again {
+				t.Fatalf("%q: %q, then %q, then %q", path, got, again, Template(again))
+			}
 		}
 		if !utf8.ValidString(path) {
 			return
+		}
+		if !utf8.ValidString(got) {
+			t.Fatalf("%q: %q is not UTF-8", path, got)
 		}
 		c := schema.Call{Method: "POST", Path: path}
 		tb.Classify(&c, &Input{RawQuery: path, Args: []byte(path)})
@@ -155,6 +177,11 @@ func FuzzTemplate(f *testing.F) {
 		}
 		if len(c.Resources) > maxResources {
 			t.Fatalf("%d resources", len(c.Resources))
+		}
+		for _, r := range c.Resources {
+			if r.Type == "" || r.ID == "" || len(r.ID) > schema.MaxID {
+				t.Fatalf("%q: resource %q", path, r)
+			}
 		}
 	})
 }

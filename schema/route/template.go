@@ -33,7 +33,8 @@ func Template(path string) string {
 // split cuts a path or URL into decoded segments: no query, fragment or matrix
 // parameters, no empty segments.
 func split(path string, into []string) []string {
-	if i := strings.Index(path, "://"); i > 0 && i < 12 {
+	// A URL within a path is a segment of it: /proxy/http://h/x is not /x.
+	if i := strings.Index(path, "://"); i > 0 && i < 12 && !strings.ContainsAny(path[:i], "/?#;") {
 		path = path[i+3:]
 		if j := strings.IndexByte(path, '/'); j >= 0 {
 			path = path[j:]
@@ -60,6 +61,9 @@ func split(path string, into []string) []string {
 		if strings.IndexByte(seg, '%') >= 0 {
 			if d, err := url.PathUnescape(seg); err == nil && utf8.ValidString(d) {
 				seg = d
+				if !utf8.ValidString(seg) {
+					seg = strings.ToValidUTF8(seg, "\uFFFD")
+				}
 			}
 		}
 		into = append(into, seg)
@@ -119,7 +123,7 @@ func classify(s string) (string, bool) {
 	if token(s, v) {
 		return "{token}", true
 	}
-	if i := strings.LastIndexByte(s, '.'); i > 0 && len(s)-i <= 6 && len(s)-i > 1 {
+	if i := strings.LastIndexByte(s, '.'); i > 0 && len(s)-i <= 6 && len(s)-i > 1 && !braces(s[i:]) {
 		stem := s[:i]
 		sv := look(stem)
 		if t := whole(stem, sv); t != "" {
@@ -229,7 +233,7 @@ func Key(template string) string {
 		i := strings.IndexByte(template, '{')
 		j := -1
 		if i >= 0 {
-			j = strings.IndexByte(template[i:], '}')
+			j = closing(template[i:])
 		}
 		if i < 0 || j < 0 {
 			b.WriteString(template)
@@ -239,6 +243,23 @@ func Key(template string) string {
 		b.WriteString("{}")
 		template = template[i+j+1:]
 	}
+}
+
+// closing is where the placeholder that s begins with ends: a pattern within,
+// as of {id:[0-9]{4}}, has braces of its own.
+func closing(s string) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return strings.IndexByte(s, '}')
 }
 
 // Normalise turns the placeholder syntaxes of frameworks into {name}.
