@@ -61,6 +61,20 @@ func TestHarmlessTextStays(t *testing.T) {
 	}
 }
 
+func TestEscapesHideNoSecret(t *testing.T) {
+	for _, s := range []string{"/k/sk%5Flive%5Fhunter2hunter2", "/k/sk%255Flive%255Fhunter2hunter2", "/k/sk%5flive%5fhunter2hunter2%zz", "/k/gh%70_hunter2hunter2hunter2", "/token%3Dhunter2/x", "/t%6fken=hunter2/x",
+		"/p/https%3A%2F%2Fkim%3Ahunter2%40h", "/p/https%3A%2F%2Fh%2Fx%3Fa%3Dhunter2", "/%65yJhbGciOiJub25lIn0.hunter2.c2ln"} {
+		if got := Path(s); strings.Contains(got, "hunter2") || strings.Count(got, "/") != strings.Count(s, "/") {
+			t.Errorf("%q is %q", s, got)
+		}
+	}
+	for _, s := range []string{"/docs/Our%20Plans%202025.docx", "/a%2fb/%zz/%", "/v1/token%3Arevoke", "/users/kim%40example.org", "/caf%C3%A9/%E2%82%AC", "/100%25", "/%25%32%35"} {
+		if got := Path(s); got != s {
+			t.Errorf("%q became %q", s, got)
+		}
+	}
+}
+
 func TestNamesThatAreNotKept(t *testing.T) {
 	for _, name := range []string{"authorization", "Proxy-Authorization", "cookie", "set-cookie", "x-api-key", "apikey", "api_key", "X-Auth-Token", "access_token", "client_secret", "password", "db_passwd",
 		"session_token", "raw_request", "signature", "llm.input_messages.0.message.content", "input.value", "output.value", "gen_ai.prompt", "gen_ai.completion.0.content", "gen_ai.tool.call.result",

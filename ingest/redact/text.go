@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"encoding/hex"
 	"regexp"
 	"strings"
 )
@@ -78,11 +79,62 @@ func Path(s string) string {
 		}
 		s = s[:at] + s[at+end:]
 	}
+	if strings.IndexByte(s, '%') >= 0 {
+		s = escaped(s)
+	}
 	if marks(s) == 0 {
 		return s
 	}
+	return forms(s)
+}
+
+// forms is a path without the secrets whose form shows.
+func forms(s string) string {
 	s = vendorKey.ReplaceAllString(scheme.ReplaceAllString(tokens(s), Redacted), Redacted)
 	return parameter.ReplaceAllString(s, "${1}"+Redacted)
+}
+
+// escaped drops the segments of a path that hold a secret once their escapes
+// are undone: sk%5Flive%5F… is the key that sk_live_… is.
+func escaped(s string) string {
+	segs := strings.Split(s, "/")
+	for i, plain := range segs {
+		for range maxEscapes {
+			undone := unescape(plain)
+			if undone == plain {
+				break
+			}
+			plain = undone
+			if marks(plain) != 0 && (forms(plain) != plain || userinfo.MatchString(plain) || query.MatchString(plain)) {
+				segs[i] = Redacted
+				break
+			}
+		}
+	}
+	return strings.Join(segs, "/")
+}
+
+// maxEscapes is how often escapes of escapes are undone.
+const maxEscapes = 3
+
+// unescape undoes the escapes that are whole and leaves the others: one broken
+// escape must not hide what the others spell.
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if b, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
+				out = append(out, b[0])
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
 }
 
 // Suspicious is a cheap test whether Text might change anything: it never says
