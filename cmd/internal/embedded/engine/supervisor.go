@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,6 +66,22 @@ func (s *Supervisor) Addr() string { s.mu.Lock(); defer s.mu.Unlock(); return s.
 // PID is the running child's, 0 between two of them.
 func (s *Supervisor) PID() int { s.mu.Lock(); defer s.mu.Unlock(); return s.pid }
 
+// listen opens the address. A predecessor's engine may hold it for the moment
+// that it takes to die.
+func (s *Supervisor) listen(ctx context.Context, exe string) (*Child, error) {
+	for end := time.Now().Add(s.opt.LockWait); ; {
+		child, err := NewChild(exe, s.opt.Listen, s.opt.Args...)
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+			return child, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // Run starts the engine and restarts it when it dies, until ctx ends. It
 // returns an error when the engine cannot be had at all: no library, a data
 // directory that another engine keeps, an address in use, or a child that ends
@@ -87,14 +104,6 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find this executable: %w", err)
 	}
-	child, err := NewChild(exe, s.opt.Listen, s.opt.Args...)
-	if err != nil {
-		return err
-	}
-	defer child.Close()
-	s.mu.Lock()
-	s.addr = child.Addr()
-	s.mu.Unlock()
 	// A predecessor that was killed takes its engine with it, but not at once.
 	if err := waitFree(ctx, s.opt.Path, s.opt.LockWait); err != nil {
 		if ctx.Err() != nil {
@@ -102,7 +111,14 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 		return err
 	}
-
+	child, err := s.listen(ctx, exe)
+	if err != nil {
+		return err
+	}
+	defer child.Close()
+	s.mu.Lock()
+	s.addr = child.Addr()
+	s.mu.Unlock()
 	pause, failed, everReady := backoffMin, 0, false
 	for {
 		begun := time.Now()
