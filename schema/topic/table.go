@@ -26,6 +26,9 @@ const (
 	DetectGroup    = "flyball-detect"
 	StoreGroup     = "flyball-store"
 	StoreDeadGroup = "flyball-store-dead"
+	// StoreEventsGroup stores findings, decisions and breakers.
+	StoreEventsGroup = "flyball-store-events"
+	AlertGroup       = "flyball-alert"
 )
 
 // Spec is how a topic is created and what is verified of an existing one.
@@ -37,6 +40,9 @@ type Spec struct {
 	Retention  time.Duration // delete policy only; 0 is the broker's default
 	// MaxMessage is max.message.bytes; 0 is the broker's default.
 	MaxMessage int
+	// AppendTime has the broker stamp records: its clock is the log's clock, and
+	// no writer's clock matters.
+	AppendTime bool
 	Doc        string
 }
 
@@ -45,7 +51,7 @@ var Specs = []Spec{
 	{Name: CallsTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20, Doc: "blocks of calls and marks; partition = hash of the routing key"},
 	{Name: JournalTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20, Doc: "store-ready column blocks; partition i is the output of calls partition i"},
 	{Name: EventsTopic, Retention: 7 * 24 * time.Hour, Doc: "findings and decisions"},
-	{Name: CommandsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, Doc: "breaker intents, one total order"},
+	{Name: CommandsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, AppendTime: true, Doc: "breaker intents, one total order"},
 	{Name: BreakersTopic, Partitions: 1, Compact: true, Doc: "breaker snapshots with the command offset they include"},
 	{Name: PointsTopic, Partitions: 1, Compact: true, Doc: "heartbeats of enforcement points"},
 	{Name: BaselinesTopic, Partitions: 1, Compact: true, Doc: "versioned baselines"},
@@ -65,6 +71,9 @@ func (s Spec) Configs(janitor bool) map[string]*string {
 		c["retention.ms"] = str("-1")
 	} else if s.Retention > 0 {
 		c["retention.ms"] = str(strconv.FormatInt(s.Retention.Milliseconds(), 10))
+	}
+	if s.AppendTime {
+		c["message.timestamp.type"] = str("LogAppendTime")
 	}
 	if s.MaxMessage > 0 {
 		c["max.message.bytes"] = str(strconv.Itoa(s.MaxMessage))

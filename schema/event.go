@@ -1,0 +1,50 @@
+package schema
+
+// EventKind is what an event tells of.
+type EventKind string
+
+const (
+	// EventFinding is a finding that was opened, changed or closed, with the
+	// decision that policy made of it.
+	EventFinding EventKind = "finding"
+	// EventBreaker is a breaker that changed its state, or a trip that the
+	// budget withheld (mode trip_withheld, state closed).
+	EventBreaker EventKind = "breaker"
+	// EventBypass is a tenant put to observe, or back.
+	EventBypass EventKind = "bypass"
+)
+
+// Event is one record of flyball.events. Events are written at least once: the
+// same ID is the same event.
+type Event struct {
+	ID      string    `json:"id"`
+	Kind    EventKind `json:"kind"`
+	Tenant  string    `json:"tenant"`
+	Finding *Finding  `json:"finding,omitempty"`
+	Breaker *Breaker  `json:"breaker,omitempty"`
+	Bypass  *Bypass   `json:"bypass,omitempty"`
+}
+
+// Bypass puts a tenant to observe at every point until it expires by itself.
+type Bypass struct {
+	Tenant     string `json:"tenant"`
+	Until      int64  `json:"until_ns"` // the log's clock, Unix ns; 0: none
+	Reason     string `json:"reason"`
+	By         string `json:"by"`
+	Generation uint64 `json:"generation"`
+}
+
+// FindingEvent is the event of a finding's version.
+func FindingEvent(f *Finding) Event {
+	return Event{ID: shortID("e", f.ID, CallRef{f.Call.Partition, int64(f.Version), 0}.String()), Kind: EventFinding, Tenant: f.Tenant, Finding: f}
+}
+
+// BreakerEvent is the event of a breaker's generation.
+func BreakerEvent(b *Breaker) Event {
+	return Event{ID: shortID("e", "breaker", b.Tenant, b.Scope.String(), CallRef{0, int64(b.Generation), uint32(b.State)}.String()), Kind: EventBreaker, Tenant: b.Tenant, Breaker: b}
+}
+
+// BypassEvent is the event of a bypass.
+func BypassEvent(b *Bypass) Event {
+	return Event{ID: shortID("e", "bypass", b.Tenant, CallRef{0, int64(b.Generation), 0}.String()), Kind: EventBypass, Tenant: b.Tenant, Bypass: b}
+}

@@ -1,0 +1,183 @@
+package schema
+
+import (
+	"encoding/base32"
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Level is how far a run's score has come: 5 %, 1 % and the operator's share of
+// clean runs come this far.
+type Level uint8
+
+const (
+	LevelNone Level = iota
+	LevelAnnotate
+	LevelAlert
+	LevelTrip
+)
+
+// FindingState of a finding.
+type FindingState uint8
+
+const (
+	FindingOpen FindingState = iota
+	FindingClosed
+)
+
+// Words of the sets above.
+var (
+	LevelWords        = []string{"none", "annotate", "alert", "trip"}
+	FindingStateWords = []string{"open", "closed"}
+)
+
+func (v Level) String() string                      { return word(LevelWords, uint8(v)) }
+func (v Level) MarshalText() ([]byte, error)        { return []byte(v.String()), nil }
+func (v *Level) UnmarshalText(b []byte) error       { return parse(LevelWords, b, v) }
+func (v FindingState) String() string               { return word(FindingStateWords, uint8(v)) }
+func (v FindingState) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *FindingState) UnmarshalText(b []byte) error {
+	return parse(FindingStateWords, b, v)
+}
+
+// Families of findings. Each has a card: what it means and what to do.
+const (
+	FamilyLoop    = "runaway.loop"
+	FamilyRetry   = "runaway.retry"
+	FamilySweep   = "runaway.sweep"
+	FamilyDestroy = "runaway.destroy"
+	FamilyFlood   = "runaway.flood"
+)
+
+// CallRef is the place of a call: its record in flyball.calls and its index in
+// the record's block.
+type CallRef struct {
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Item      uint32 `json:"item"`
+}
+
+func (r CallRef) String() string {
+	return strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10) + "/" + strconv.Itoa(int(r.Item))
+}
+
+// Version of something that changes at calls of one partition: it grows with
+// the log and is the same for the same call at every replay.
+func (r CallRef) Version() uint64 { return uint64(r.Offset)<<9 | uint64(min(r.Item, 0x1ff)) }
+
+// Known is a number that may be unknown (NaN): JSON leaves such a field out.
+type Known float64
+
+// Unknown is the Known that is left out.
+var Unknown = Known(math.NaN())
+
+// IsZero is what `omitzero` asks: unknown is left out, a true zero is not.
+func (k Known) IsZero() bool { return math.IsNaN(float64(k)) }
+
+// Contribution is what one feature says of a run: what was observed, and what
+// is usual for this agent, its peers and humans on the same routes.
+type Contribution struct {
+	Feature  string `json:"feature"`
+	Observed Known  `json:"observed,omitzero"`
+	Usual    Known  `json:"usual,omitzero"`
+	Peers    Known  `json:"peers,omitzero"`
+	Humans   Known  `json:"humans,omitzero"`
+	// Score is the feature's own statistic on the common scale.
+	Score Known    `json:"score,omitzero"`
+	Calls []string `json:"calls,omitempty"` // places of the calls that carry it, newest last
+}
+
+// UnmarshalJSON reads an absent number as unknown.
+func (c *Contribution) UnmarshalJSON(b []byte) error {
+	type plain Contribution
+	p := plain{Observed: Unknown, Usual: Unknown, Peers: Unknown, Humans: Unknown, Score: Unknown}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	*c = Contribution(p)
+	return nil
+}
+
+// Exposure is what passed between the onset of a finding and now.
+type Exposure struct {
+	Calls        uint64 `json:"calls"`
+	Irreversible uint64 `json:"irreversible"`
+}
+
+// Touched is how many calls of a run did what, by reversibility.
+type Touched struct {
+	ReadOnly     uint64 `json:"read_only"`
+	Reversible   uint64 `json:"reversible"`
+	Compensable  uint64 `json:"compensable"`
+	Irreversible uint64 `json:"irreversible"`
+	Unknown      uint64 `json:"unknown,omitempty"`
+}
+
+// Finding is a detection with its evidence and its life cycle: one for each run
+// and family. It is the same finding, with a higher Version, each time it
+// changes; a replay of the same log makes the same versions.
+type Finding struct {
+	ID      string `json:"finding_id"`
+	Version uint64 `json:"version"`
+	Tenant  string `json:"tenant"`
+
+	RunID        RunID  `json:"run_id"`
+	RunKey       string `json:"run_key,omitempty"`
+	AgentID      string `json:"agent_id,omitempty"`
+	AgentTrust   Trust  `json:"agent_trust"`
+	CredentialID string `json:"credential_id,omitempty"`
+	PrincipalID  string `json:"principal_id,omitempty"`
+
+	Family   string       `json:"family"`
+	Level    Level        `json:"level"`
+	State    FindingState `json:"state"`
+	OpenedAt int64        `json:"opened_at_ns"`  // event time of the call that opened it, Unix ns
+	UpdateAt int64        `json:"updated_at_ns"` // event time of the call that changed it, Unix ns
+	OnsetAt  int64        `json:"onset_at_ns"`   // event time of the call at which it began, Unix ns
+	Call     CallRef      `json:"call"`          // the call that changed it
+
+	// Score is the run's score; ExpectedRate the share of clean runs that come
+	// this far (a calibrated tail probability).
+	Score        float64 `json:"score"`
+	ExpectedRate float64 `json:"expected_rate"`
+	// Beyond says that the rate lies beyond what clean runs could show and comes
+	// from the fitted tail.
+	Beyond     bool           `json:"beyond_data,omitempty"`
+	Baseline   string         `json:"baseline"` // version
+	Summary    string         `json:"summary"`  // one sentence: what happened
+	Evidence   []Contribution `json:"evidence"`
+	DelayCalls uint64         `json:"delay_calls"` // calls from onset to this version
+	Exposure   Exposure       `json:"exposure"`
+	Touched    Touched        `json:"touched"`
+	// Decided is the decision that policy made at this version, if any.
+	Decided *Decision `json:"decision,omitempty"`
+	Reason  string    `json:"reason,omitempty"` // why it was closed
+}
+
+// FindingID is the identity of a run's finding of a family.
+func FindingID(run RunID, family string) string {
+	return shortID("f", string(run[:]), family)
+}
+
+// shortID is a prefix and 80 bits of XXH64 in base 32: an identity, not a secret.
+func shortID(prefix string, parts ...string) string {
+	var raw [16]byte
+	for half := range 2 {
+		h := xxhash.New()
+		_, _ = h.Write([]byte{byte(half + 1)})
+		for _, p := range parts {
+			_, _ = h.WriteString(strconv.Itoa(len(p)))
+			_, _ = h.Write([]byte{':'})
+			_, _ = h.WriteString(p)
+		}
+		v := h.Sum64()
+		for i := range 8 {
+			raw[half*8+i] = byte(v >> (56 - 8*i))
+		}
+	}
+	return prefix + "_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:10]))
+}

@@ -1,0 +1,61 @@
+package topic
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"flyball/schema"
+)
+
+// Records that people and other programs read too are JSON objects whose first
+// member "v" is the version of their format.
+const (
+	EventVersion    = 1
+	CommandVersion  = 1
+	BaselineVersion = 1
+	PointVersion    = 1
+)
+
+type versioned[T any] struct {
+	V int `json:"v"`
+	T *T  `json:"body"`
+}
+
+// EncodeDocument writes a value with its version.
+func EncodeDocument[T any](version int, v *T) ([]byte, error) {
+	return json.Marshal(versioned[T]{version, v})
+}
+
+// DecodeDocument reads a value of at most the newest version known.
+func DecodeDocument[T any](value []byte, newest int) (T, error) {
+	var zero T
+	var head struct {
+		V    int             `json:"v"`
+		Body json.RawMessage `json:"body"`
+	}
+	if err := json.Unmarshal(value, &head); err != nil {
+		return zero, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	switch {
+	case head.V > newest:
+		return zero, fmt.Errorf("%w (version %d, newest known %d)", ErrNewerVersion, head.V, newest)
+	case head.V < 1:
+		return zero, fmt.Errorf("%w: version %d", ErrMalformed, head.V)
+	}
+	var out T
+	if err := json.Unmarshal(head.Body, &out); err != nil {
+		return zero, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return out, nil
+}
+
+// EncodeEvent, EncodeCommand and their opposites are the records of
+// flyball.events and flyball.commands.
+func EncodeEvent(e *schema.Event) ([]byte, error) { return EncodeDocument(EventVersion, e) }
+func DecodeEvent(b []byte) (schema.Event, error) {
+	return DecodeDocument[schema.Event](b, EventVersion)
+}
+func EncodeCommand(c *schema.Command) ([]byte, error) { return EncodeDocument(CommandVersion, c) }
+func DecodeCommand(b []byte) (schema.Command, error) {
+	return DecodeDocument[schema.Command](b, CommandVersion)
+}
