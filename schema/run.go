@@ -136,6 +136,9 @@ type RunSnapshot struct {
 	LateCalls         uint64
 	OverflowKeys      uint64 // overflow runs: distinct keys refused, at least
 	SampledCalls      uint64
+
+	Score float64 // 0: nothing scored
+	Level Level
 }
 
 // Touch is one line of the index from resources to runs. Touches of one

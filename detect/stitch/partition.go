@@ -17,7 +17,9 @@ type Partition struct {
 	openRuns  int
 	watermark int64
 
+	attach   func() Attachment
 	changed  []*Run
+	closed   []*Run
 	dirty    []*Actor
 	refusals uint64
 }
@@ -25,6 +27,17 @@ type Partition struct {
 // NewPartition is an empty partition.
 func NewPartition(part int32, limits Limits) *Partition {
 	return &Partition{part: part, limits: limits, actors: make(map[string]*Actor)}
+}
+
+// AttachWith says how what a later stage attaches to runs is made when they are read back.
+func (p *Partition) AttachWith(attach func() Attachment) { p.attach = attach }
+
+// TakeClosed hands out the runs that silence closed since they were last handed out.
+func (p *Partition) TakeClosed(into []*Run) []*Run {
+	into = append(into, p.closed...)
+	clear(p.closed)
+	p.closed = p.closed[:0]
+	return into
 }
 
 // OpenRuns, Actors and Refusals are for gauges.
@@ -118,6 +131,7 @@ func (p *Partition) Advance(watermark, offset int64) {
 			r.actor.open--
 			p.openRuns--
 			p.touch(r)
+			p.closed = append(p.closed, r)
 			p.noteChange(r.actor, offset)
 			r.dueAt = r.nextDue(&p.limits)
 			heap.Fix(&p.due, 0)

@@ -7,6 +7,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
+	"flyball/schema/topic"
 )
 
 // Run is an open or lately closed run.
@@ -25,6 +26,9 @@ type Run struct {
 	dueAt   int64 // event time at which the due heap looks at it again
 	dueSlot int   // index in the heap, -1 outside
 	evicted bool
+
+	// Attached is what a later stage keeps of the run; it lives and is stored with it.
+	Attached Attachment
 
 	// Emitted is the Version of the snapshot last handed out.
 	Emitted uint64
@@ -49,6 +53,12 @@ func (r *Run) Snapshot() schema.RunSnapshot {
 	return s
 }
 
+// Attachment is a later stage's state of a run.
+type Attachment interface {
+	// Code writes or reads it.
+	Code(c *topic.Coder)
+}
+
 // longestCall bounds what a logged duration can do to the end of a run.
 const longestCall = int64(24 * time.Hour)
 
@@ -71,14 +81,20 @@ func (r *Run) covers(start int64, gap time.Duration) bool {
 
 // add applies a call to the run's totals.
 func (r *Run) add(c *schema.Call) {
-	if r.Calls == 0 || c.Start < r.StartedAt {
+	if r.StartedAt == 0 || c.Start < r.StartedAt {
 		r.StartedAt = c.Start
 	}
-	if r.Calls == 0 || c.Start > r.LastAt {
+	if r.LastAt == 0 || c.Start > r.LastAt {
 		r.LastAt = c.Start
 	}
-	if end := c.Start + min(max(c.DurationNs, 0), longestCall); r.Calls == 0 || end > r.lastEnd {
+	if end := c.Start + min(max(c.DurationNs, 0), longestCall); r.lastEnd == 0 || end > r.lastEnd {
 		r.lastEnd = end
+	}
+	if c.ObserverKind == schema.ObserverGate {
+		// What was asked of the gate, not what was done: it counts once the
+		// gateway or the service says so.
+		r.identify(c)
+		return
 	}
 	r.Calls++
 	if c.Failed() {

@@ -10,14 +10,15 @@ import (
 	"flyball/schema/topic"
 )
 
-// StateVersion is the newest version of an actor's stored entry.
-const StateVersion = 1
+// StateVersion is the newest version of an actor's stored entry. Version 2 adds
+// what a later stage attached to each run; entries of version 1 have none.
+const StateVersion = 2
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.
 func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
 	c := topic.NewWriter(dst, topic.KindState, StateVersion)
-	codeActor(c, a, &generation)
+	codeActor(c, a, &generation, nil)
 	return c.Bytes()
 }
 
@@ -29,7 +30,7 @@ func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err erro
 		return nil, 0, err
 	}
 	a = &Actor{SavedThrough: -1, DirtyFrom: -1}
-	codeActor(c, a, &generation)
+	codeActor(c, a, &generation, p.attach)
 	if c.Err == nil && c.Rest() != 0 {
 		c.Err = fmt.Errorf("%w: bytes after the last run", topic.ErrMalformed)
 	}
@@ -61,7 +62,7 @@ func (p *Partition) Adopt(a *Actor) {
 // SetWatermark restores the watermark without closing anything.
 func (p *Partition) SetWatermark(w int64) { p.watermark = w }
 
-func codeActor(c *topic.Coder, a *Actor, generation *uint64) {
+func codeActor(c *topic.Coder, a *Actor, generation *uint64, attach func() Attachment) {
 	c.Uint(generation)
 	c.Text(&a.Key)
 	c.Int(&a.Included)
@@ -80,6 +81,7 @@ func codeActor(c *topic.Coder, a *Actor, generation *uint64) {
 			r = runs[i]
 		}
 		codeRun(c, r)
+		codeAttachment(c, r, attach)
 		if c.Err != nil {
 			return
 		}
@@ -134,6 +136,25 @@ func codeRun(c *topic.Coder, r *Run) {
 	for i := range r.traces {
 		c.Array(r.traces[i][:])
 	}
+}
+
+func codeAttachment(c *topic.Coder, r *Run, attach func() Attachment) {
+	if c.Version < 2 {
+		return
+	}
+	has := r.Attached != nil
+	c.Bool(&has)
+	if !has {
+		return
+	}
+	if !c.Encoding {
+		if attach == nil {
+			c.Refuse("a run with the state of a stage that does not run here")
+			return
+		}
+		r.Attached = attach()
+	}
+	r.Attached.Code(c)
 }
 
 func codeDistinct(c *topic.Coder, d *Distinct) {

@@ -1,6 +1,7 @@
 package stitch
 
 import (
+	"strings"
 	"time"
 
 	"flyball/schema"
@@ -31,6 +32,9 @@ const sourceGoneAfter = int64(24 * time.Hour)
 // Note takes in what a call or a mark says of a source. A source that is new
 // is kept as given: the caller clones its strings.
 func (w *Watermark) Note(s schema.Source, eventTime, currentAt int64) {
+	if strings.HasPrefix(s.Topic, "flyball.") {
+		return // a writer of Flyball's own: what it says happens now, and it may never speak again
+	}
 	if w.Sources == nil {
 		w.Sources = make(map[schema.Source]SourceTime)
 	}

@@ -77,6 +77,26 @@ func float[T any](name string, get func(*T) float64) column[T] {
 	return num(name, "Float64", func(v *T) uint64 { return math.Float64bits(get(v)) })
 }
 
+// floats is an array of numbers; what is unknown is NaN.
+func floats[T any](name string, get func(*T, func(float64))) column[T] {
+	f := &fixed{size: 8}
+	a := &arrays{elems: []data{f}}
+	const typ = "Array(Float64)"
+	var list []float64
+	return column[T]{name: name, typ: typ, wire: typ, codec: constant, data: a, put: func(v *T, row int) {
+		list = list[:0]
+		get(v, func(x float64) { list = append(list, x) })
+		if len(list) == 0 {
+			return
+		}
+		at := a.open(row, len(list))
+		for i, x := range list {
+			f.pad(at + i)
+			f.buf = binary.LittleEndian.AppendUint64(f.buf, math.Float64bits(x))
+		}
+	}}
+}
+
 func flag[T any](name string, get func(*T) bool) column[T] {
 	return num(name, "Bool", func(v *T) uint8 {
 		if get(v) {

@@ -64,5 +64,7 @@ func runsColumns() []column[snapshot] {
 		count("late_calls", func(r *snapshot) uint64 { return r.LateCalls }),
 		count("overflow_keys", func(r *snapshot) uint64 { return r.OverflowKeys }),
 		count("sampled_calls", func(r *snapshot) uint64 { return r.SampledCalls }),
+		float("score", func(r *snapshot) float64 { return r.Score }).with(constant),
+		enum("level", schema.LevelWords, func(r *snapshot) schema.Level { return r.Level }),
 	}
 }

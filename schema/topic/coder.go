@@ -101,6 +101,9 @@ func (c *Coder) fail(what string) {
 	c.buf = nil
 }
 
+// Refuse ends the reading: the value is no value of its kind.
+func (c *Coder) Refuse(what string) { c.fail(what) }
+
 // Uint is an unsigned integer as a varint.
 func (c *Coder) Uint(v *uint64) {
 	if c.Encoding {

@@ -1,0 +1,120 @@
+package baseline
+
+import (
+	"math"
+	"strings"
+
+	"flyball/detect/calibrate"
+	"flyball/detect/feature"
+	"flyball/schema"
+)
+
+// Body is one version of a tenant's baseline: counts that everything else
+// follows from. It is published whole and never changed.
+type Body struct {
+	Tenant  string `json:"tenant"`
+	Version string `json:"version"`
+	MadeAt  int64  `json:"made_at_ns"`
+	Since   int64  `json:"since_ns"` // start of the earliest run, Unix ns
+	Until   int64  `json:"until_ns"` // no run closed after this was looked at
+	Runs    uint64 `json:"runs"`
+	Calls   uint64 `json:"calls"`
+
+	All    Counts                       `json:"all"`
+	Groups map[string]Counts            `json:"groups"`
+	Agents map[string]Counts            `json:"agents"`
+	Routes map[string]map[string]Counts `json:"routes"` // group, route name
+
+	Lengths   Amount `json:"lengths"`   // calls of a run
+	Identical Amount `json:"identical"` // largest count of one identical call in a run
+
+	Calibration calibrate.Fit `json:"calibration"`
+}
+
+// Amount is what is known of one amount of a run.
+type Amount struct {
+	All    Moments            `json:"all"`
+	Groups map[string]Moments `json:"groups"`
+	Agents map[string]Moments `json:"agents"`
+}
+
+// Add takes in a run's amount, at least 1.
+func (a *Amount) Add(agent, group string, v float64) {
+	x := math.Log(v)
+	a.All.Add(x)
+	m := a.Groups[group]
+	m.Add(x)
+	a.Groups[group] = m
+	m = a.Agents[agent]
+	m.Add(x)
+	a.Agents[agent] = m
+}
+
+// New is a body without runs.
+func New(tenant string) *Body {
+	amount := func() Amount { return Amount{Groups: map[string]Moments{}, Agents: map[string]Moments{}} }
+	return &Body{Tenant: tenant, Groups: map[string]Counts{}, Agents: map[string]Counts{}, Routes: map[string]map[string]Counts{},
+		Lengths: amount(), Identical: amount()}
+}
+
+// Run is a clean run to learn from: its steps in order, and the names of their routes.
+type Run struct {
+	ID     string
+	Agent  string // AgentKey
+	Group  string // PeerGroup
+	Task   string
+	Steps  []feature.Step
+	Routes []string
+}
+
+// Learn takes in a run.
+func (b *Body) Learn(r *Run) {
+	if len(r.Steps) == 0 {
+		return
+	}
+	b.Runs++
+	b.Calls += uint64(len(r.Steps))
+	group, agent := b.Groups[r.Group], b.Agents[r.Agent]
+	routes := b.Routes[r.Group]
+	if routes == nil {
+		routes = map[string]Counts{}
+		b.Routes[r.Group] = routes
+	}
+	identical := uint32(0)
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		b.All.Add(s)
+		group.Add(s)
+		agent.Add(s)
+		route := routes[r.Routes[i]]
+		route.Add(s)
+		routes[r.Routes[i]] = route
+		identical = max(identical, s.Identical)
+	}
+	b.Groups[r.Group], b.Agents[r.Agent] = group, agent
+	b.Lengths.Add(r.Agent, r.Group, float64(len(r.Steps)))
+	b.Identical.Add(r.Agent, r.Group, float64(identical))
+}
+
+// Humans is the peer group of people.
+const Humans = "humans"
+
+// AgentKey is the name under which an agent's runs are learned and looked up. A
+// name that the caller only asserted is kept apart: it teaches nothing to, and
+// uses nothing of, the agent whose name is established.
+func AgentKey(agent string, trust schema.Trust) string {
+	if trust < schema.TrustInfrastructure && agent != "" {
+		return "~" + agent
+	}
+	return agent
+}
+
+// PeerGroup is whom an agent is compared with: people with people, and agents
+// whose ids share what comes before the first slash.
+func PeerGroup(agent string, kind schema.CallerKind) string {
+	if kind == schema.CallerHuman {
+		return Humans
+	}
+	group, _, _ := strings.Cut(agent, "/")
+	return group
+}

@@ -1,0 +1,74 @@
+package baseline
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"flyball/detect/feature"
+)
+
+// Count is how many eligible calls there were, and in how many the event happened.
+type Count struct{ Hits, Calls float64 }
+
+// Counts of every cell. In JSON they are one flat list: hits and calls of each
+// cell in the order of feature.CellNames.
+type Counts [feature.Cells]Count
+
+// Add counts a step.
+func (c *Counts) Add(s *feature.Step) {
+	for e := range feature.Events {
+		if t, ok := s.Trial(e); ok {
+			c[t.Cell].Calls++
+			if t.Hit {
+				c[t.Cell].Hits++
+			}
+		}
+	}
+}
+
+// Of an event, over all its cells.
+func (c *Counts) Of(e feature.Event) Count {
+	var sum Count
+	from, to := e.Range()
+	for i := from; i < to; i++ {
+		sum.Hits += c[i].Hits
+		sum.Calls += c[i].Calls
+	}
+	return sum
+}
+
+func (c Counts) MarshalJSON() ([]byte, error) {
+	flat := make([]float64, 0, 2*feature.Cells)
+	for _, x := range c {
+		flat = append(flat, x.Hits, x.Calls)
+	}
+	return json.Marshal(flat)
+}
+
+func (c *Counts) UnmarshalJSON(b []byte) error {
+	var flat []float64
+	if err := json.Unmarshal(b, &flat); err != nil {
+		return err
+	}
+	if len(flat) != int(2*feature.Cells) {
+		return fmt.Errorf("counts of a baseline: %d numbers, want %d", len(flat), 2*feature.Cells)
+	}
+	for i := range c {
+		c[i] = Count{flat[2*i], flat[2*i+1]}
+	}
+	return nil
+}
+
+// Moments of the logarithm of an amount over runs.
+type Moments struct {
+	N    float64 `json:"n"`
+	Sum  float64 `json:"sum"`
+	Sum2 float64 `json:"sum2"`
+}
+
+// Add takes in a run's log amount.
+func (m *Moments) Add(x float64) {
+	m.N++
+	m.Sum += x
+	m.Sum2 += x * x
+}

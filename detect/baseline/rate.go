@@ -1,0 +1,51 @@
+package baseline
+
+import (
+	"math"
+
+	"flyball/detect/feature"
+)
+
+// shrinkage of an event's rate.
+type shrinkage struct {
+	floor, ceiling float64
+	level          float64 // pseudo-calls of the parent level
+	agent          float64 // pseudo-calls of the peers in the agent's own rate
+}
+
+var shrinkages = [feature.Events]shrinkage{
+	feature.Repeats:   {.005, .6, 10, 4},
+	feature.Retries:   {.002, .6, 20, 8},
+	feature.Failures:  {.01, .6, 20, 8},
+	feature.Sweeps:    {.01, .8, 20, 8},
+	feature.SweepsAny: {.01, .8, 20, 8},
+	feature.Deletions: {.002, .6, 20, 8},
+}
+
+// towards is the posterior mean of a rate under a beta prior worth weight calls
+// at the parent's rate.
+func (c Count) towards(parent, weight float64) float64 {
+	return (c.Hits + weight*parent) / (c.Calls + weight)
+}
+
+// Rate is the probability of a cell's event, shrunk from everybody over the
+// stratum, the peers in the stratum, to the peers on this route. The agent's
+// own odds ratio against its peers, itself shrunk, is added as an offset in
+// logits; agent nil is the peers' rate. The result is clipped to what a model
+// of a few calls can be trusted with.
+func Rate(e feature.Event, cell feature.Cell, all, group, route, agent *Counts) float64 {
+	k := &shrinkages[e]
+	total := all.Of(e)
+	everybody := (total.Hits + .5) / (total.Calls + 20)
+	stratum := all[cell].towards(everybody, k.level)
+	peers := group[cell].towards(stratum, k.level)
+	p := route[cell].towards(peers, k.level)
+	if agent != nil {
+		group := group.Of(e).towards(everybody, k.level)
+		own := agent.Of(e).towards(group, k.agent)
+		p = 1 / (1 + math.Exp(-(logit(p) + logit(own) - logit(group))))
+	}
+	return min(max(p, k.floor), k.ceiling)
+}
+
+func logit(p float64) float64 { return math.Log(p / (1 - p)) }

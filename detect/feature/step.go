@@ -1,0 +1,34 @@
+package feature
+
+// Stratum splits the calls of an event by what makes the event likely.
+type Stratum uint8
+
+// Strata of repeats: a write, the first use of a read route, a read after a
+// write since the route's last use, any other read. And of sweeps: the call
+// failed or not. NotEligible calls do not count at all.
+const (
+	NotEligible Stratum = iota
+	Write
+	FirstRead
+	ReadAfterWrite
+	ReadAgain
+	AfterSuccess
+	AfterFailure
+)
+
+// Step is what one call was within its run.
+type Step struct {
+	Route uint64
+	N     uint64 // calls of the run up to and with this one
+
+	Repeat    bool    // same route, arguments and result as an earlier call of the run
+	RepeatIn  Stratum // Write … ReadAgain
+	Identical uint32  // how often this (route, arguments, result) was seen, this call included
+	Failed    bool
+	RetryFail bool    // failed, and the same arguments were tried before
+	SweepIn   Stratum // AfterSuccess, AfterFailure; repeats are not eligible
+	SweepNext bool    // the call before was of the same route, and this one is of a new resource or names none
+	SweepAny  bool    // the same, with any earlier call of the route
+	Delete    bool
+	Write     bool
+}

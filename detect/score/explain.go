@@ -1,0 +1,98 @@
+package score
+
+import (
+	"math"
+
+	"flyball/detect/baseline"
+	"flyball/detect/feature"
+	"flyball/schema"
+)
+
+// Explain says what speaks for a family: its statistics, the strongest first,
+// as observed in the run, usual for the agent, for its peers and for humans.
+// Rates are shares of eligible calls since the onset; route is the one of the
+// call that raised it.
+func (r *Run) Explain(f Family, route uint64) []schema.Contribution {
+	if r.agent == nil {
+		return nil
+	}
+	var out []schema.Contribution
+	add := func(st Statistic) {
+		if familyOf[st] == f && st.anchored(r.Value(st)) >= decade {
+			out = append(out, r.contribution(st, route))
+		}
+	}
+	first := r.Families[f].Stat
+	add(first)
+	for st := range Statistics {
+		if st != first {
+			add(st)
+		}
+	}
+	return out
+}
+
+func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
+	c := schema.Contribution{Feature: st.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown,
+		Score: schema.Known(round(st.anchored(r.Value(st))))}
+	b := r.model.Body
+	switch st {
+	case Same, Length:
+		amount, value := &b.Identical, r.same
+		if st == Length {
+			amount, value = &b.Lengths, float64(r.Calls())
+		}
+		c.Observed = schema.Known(value)
+		c.Peers = typical(amount.OfGroup(r.agent.group, 0))
+		c.Usual = c.Peers
+		if r.agent.key != "" {
+			c.Usual = typical(amount.Of(r.agent.key, r.agent.group, 0))
+		}
+		if amount.Groups[baseline.Humans].N >= enough {
+			c.Humans = typical(amount.OfGroup(baseline.Humans, 0))
+		}
+		return c
+	}
+	k := &r.cusum[st]
+	if k.trials > 0 {
+		c.Observed = schema.Known(round(float64(k.hits) / float64(k.trials)))
+	}
+	event := specs[st].event
+	c.Usual = schema.Known(round(r.usual(event, r.model.rates(r.agent, route, true))))
+	c.Peers = schema.Known(round(r.usual(event, r.model.rates(r.agent, route, false))))
+	if h, ok := b.Groups[baseline.Humans]; ok && h.Of(event).Calls >= enough {
+		humans := r.model.rates(&agent{group: baseline.Humans}, route, false)
+		c.Humans = schema.Known(round(r.usual(event, humans)))
+	}
+	return c
+}
+
+// enough calls or runs of humans to say what is usual for them.
+const enough = 20
+
+// usual is the rate of an event over the strata as the run met them.
+func (r *Run) usual(e feature.Event, rate func(feature.Event, feature.Cell) float64) float64 {
+	from, to := e.Range()
+	sum, calls := 0.0, 0.0
+	for c := from; c < to; c++ {
+		n := r.Counts[c].Calls
+		sum += n * rate(e, c)
+		calls += n
+	}
+	if calls == 0 {
+		return rate(e, from)
+	}
+	return sum / calls
+}
+
+// typical is the median of a log-normal amount.
+func typical(l baseline.LogNormal) schema.Known { return schema.Known(round(math.Exp(l.Mean))) }
+
+// round keeps four significant digits: what a person can use.
+func round(x float64) float64 {
+	if x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
+		return 0
+	}
+	scale := math.Pow(10, 3-math.Floor(math.Log10(math.Abs(x))))
+	return math.Round(x*scale) / scale
+}

@@ -1,0 +1,195 @@
+package score
+
+import (
+	"math"
+
+	"flyball/detect/baseline"
+	"flyball/detect/feature"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// Run is the scoring state of one run. The zero value is a run without calls.
+type Run struct {
+	feature feature.Run
+	cusum   [Cusums]cusum
+	same    float64 // largest count of one identical call
+	length  float64 // highest tail of the run's length
+	startAt int64   // event time of the first call, Unix ns
+
+	// Score is the maximum over the families: it only grows.
+	Score    float64
+	Families [NFamilies]Standing
+	Touched  schema.Touched
+	Counts   baseline.Counts // the run's own trials
+
+	agent *agent
+	model *Model
+	who   Who
+}
+
+// Standing of a family in a run.
+type Standing struct {
+	Score float64 // anchored maximum of its statistics
+	Stat  Statistic
+}
+
+// cusum is a Bernoulli CUSUM and where its present excursion from zero began.
+type cusum struct {
+	w, max       float64
+	onset        uint64 // call number at which the excursion began
+	onsetAt      int64  // event time of that call, Unix ns
+	irreversible uint64 // the run's irreversible calls before it
+	hits, trials uint32 // of the excursion
+}
+
+// Who a run is compared as.
+type Who struct {
+	Agent string // baseline.AgentKey
+	Group string // baseline.PeerGroup
+}
+
+// Calls of the run so far.
+func (r *Run) Calls() uint64 { return r.feature.Calls() }
+
+// Add takes in the run's next call and returns what the call was. Without a
+// model (nothing was learned yet) the call is remembered and nothing is scored.
+func (r *Run) Add(m *Model, who Who, c *feature.Call, at int64, reversibility schema.Reversibility) feature.Step {
+	s := r.feature.Add(c)
+	if s.N == 1 {
+		r.startAt = at
+	}
+	before := r.Touched.Irreversible
+	r.touch(reversibility)
+	r.Counts.Add(&s)
+	r.same = max(r.same, float64(s.Identical))
+	if m == nil {
+		return s
+	}
+	if r.model != m || r.who != who {
+		r.model, r.who, r.agent = m, who, m.agent(who.Agent, who.Group)
+	}
+	table := m.steps(r.agent, s.Route)
+	for st := range Cusums {
+		event := specs[st].event
+		t, eligible := s.Trial(event)
+		if !eligible {
+			continue
+		}
+		from, _ := event.Range()
+		k := &r.cusum[st]
+		hit := 0
+		if t.Hit {
+			hit = 1
+		}
+		k.add(table[st][t.Cell-from][hit], hit, &s, at, before)
+		r.raise(st, k.max)
+	}
+	r.raise(Same, r.same)
+	r.length = max(r.length, minusLogTail((math.Log(float64(s.N))-r.agent.length.Mean)/r.agent.length.SD))
+	r.raise(Length, r.length)
+	return s
+}
+
+func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversible uint64) {
+	w := k.w + step
+	if w <= 0 {
+		k.w = 0
+		return
+	}
+	if k.w == 0 {
+		k.onset, k.onsetAt, k.irreversible, k.hits, k.trials = s.N, at, irreversible, 0, 0
+	}
+	k.w = w
+	k.hits += uint32(hit)
+	k.trials++
+	k.max = max(k.max, w)
+}
+
+func (r *Run) raise(st Statistic, x float64) {
+	v := st.anchored(x)
+	f := &r.Families[familyOf[st]]
+	if v > f.Score {
+		f.Score, f.Stat = v, st
+		r.Score = max(r.Score, v)
+	}
+}
+
+func (r *Run) touch(v schema.Reversibility) {
+	switch v {
+	case schema.ReadOnly:
+		r.Touched.ReadOnly++
+	case schema.Reversible:
+		r.Touched.Reversible++
+	case schema.Compensable:
+		r.Touched.Compensable++
+	case schema.Irreversible:
+		r.Touched.Irreversible++
+	default:
+		r.Touched.Unknown++
+	}
+}
+
+// Onset is where what a family stands on began: call number, event time and
+// the irreversible calls since then.
+func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
+	st := r.Families[f].Stat
+	n := r.Calls()
+	if st >= Cusums {
+		// Counts of the whole run: it began with the run.
+		return 1, r.startAt, schema.Exposure{Calls: n, Irreversible: r.Touched.Irreversible}
+	}
+	k := &r.cusum[st]
+	return k.onset, k.onsetAt, schema.Exposure{Calls: n - k.onset + 1, Irreversible: r.Touched.Irreversible - k.irreversible}
+}
+
+// Value of a statistic as it stands.
+func (r *Run) Value(st Statistic) float64 {
+	switch st {
+	case Same:
+		return r.same
+	case Length:
+		return r.length
+	}
+	return r.cusum[st].max
+}
+
+// Rising reports whether the family's statistic stands at its maximum: the run
+// goes on as it did, and has not recovered since.
+func (r *Run) Rising(f Family) bool {
+	st := r.Families[f].Stat
+	return st >= Cusums || r.cusum[st].w >= r.cusum[st].max
+}
+
+// Code writes or reads the run. What follows from the rest is not written.
+func (r *Run) Code(c *topic.Coder) {
+	r.feature.Code(c)
+	for i := range r.cusum {
+		k := &r.cusum[i]
+		c.Float(&k.w)
+		c.Float(&k.max)
+		c.Uint(&k.onset)
+		c.Int(&k.onsetAt)
+		c.Uint(&k.irreversible)
+		topic.Num(c, &k.hits)
+		topic.Num(c, &k.trials)
+	}
+	c.Float(&r.same)
+	c.Float(&r.length)
+	c.Int(&r.startAt)
+	for i := range r.Counts {
+		c.Float(&r.Counts[i].Hits)
+		c.Float(&r.Counts[i].Calls)
+	}
+	for _, v := range [...]*uint64{&r.Touched.ReadOnly, &r.Touched.Reversible, &r.Touched.Compensable, &r.Touched.Irreversible, &r.Touched.Unknown} {
+		c.Uint(v)
+	}
+	c.Float(&r.Score)
+	for i := range r.Families {
+		c.Float(&r.Families[i].Score)
+		topic.Small(c, &r.Families[i].Stat)
+		if r.Families[i].Stat >= Statistics {
+			c.Refuse("a statistic that does not exist")
+		}
+	}
+}
