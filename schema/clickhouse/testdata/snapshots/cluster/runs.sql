@@ -41,8 +41,8 @@ SELECT
     sum(s.overflow_keys) AS overflow_keys,
     sum(s.sampled_calls) AS sampled_calls,
     count() AS segments,
-    CAST(NULL, 'Nullable(Float64)') AS score,
-    CAST('none', 'Enum8(''none'' = 0, ''annotate'' = 1, ''alert'' = 2, ''trip'' = 3)') AS level,
+    nullIf(max(s.score), 0) AS score,
+    max(s.level) AS level,
     '' AS breaker
 FROM `flyball`.`runs_store` AS s FINAL
 GROUP BY tenant, run_id;

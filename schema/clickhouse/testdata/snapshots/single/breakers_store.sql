@@ -11,7 +11,11 @@ CREATE TABLE IF NOT EXISTS `flyball`.`breakers_store` (
     `reason` String CODEC(ZSTD(1)),
     `expires_at` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
     `exposure_calls` UInt64 CODEC(T64, ZSTD(1)),
-    `exposure_irreversible` UInt64 CODEC(T64, ZSTD(1))
+    `exposure_irreversible` UInt64 CODEC(T64, ZSTD(1)),
+    `run_id` UUID CODEC(ZSTD(1)),
+    `agent_id` String CODEC(ZSTD(1)),
+    `why` LowCardinality(String) CODEC(ZSTD(1)),
+    `by` String CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (tenant, scope_kind, scope_value, generation);

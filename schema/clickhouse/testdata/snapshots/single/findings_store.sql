@@ -15,7 +15,11 @@ CREATE TABLE IF NOT EXISTS `flyball`.`findings_store` (
     `exposure_calls` UInt64 CODEC(T64, ZSTD(1)),
     `exposure_irreversible` UInt64 CODEC(T64, ZSTD(1)),
     `verdict` LowCardinality(String) CODEC(ZSTD(1)),
-    `evidence` String CODEC(ZSTD(1))
+    `evidence` String CODEC(ZSTD(1)),
+    `onset_at` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
+    `summary` String CODEC(ZSTD(1)),
+    `closed_because` String CODEC(ZSTD(1)),
+    `baseline_version` LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, finding_id);

@@ -42,6 +42,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`runs_store` (
     `late_calls` UInt64 CODEC(T64, ZSTD(1)),
     `overflow_keys` UInt64 CODEC(T64, ZSTD(1)),
     `sampled_calls` UInt64 CODEC(T64, ZSTD(1)),
+    `score` Float64 CODEC(ZSTD(1)),
+    `level` Enum8('none' = 0, 'annotate' = 1, 'alert' = 2, 'trip' = 3) CODEC(ZSTD(1)),
     INDEX ix_run_key run_key TYPE bloom_filter(0.025) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
