@@ -1,0 +1,67 @@
+package policy
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"flyball/schema"
+)
+
+func input(f func(*Input)) Input {
+	in := Input{
+		Finding: &schema.Finding{ID: "f_x", Tenant: "t", Level: schema.LevelTrip, AgentID: "billing/bot"},
+		Run:     &schema.RunSnapshot{Rule: schema.RunExplicit, CredentialID: "k_1", AgentID: "billing/bot", AgentTrust: schema.TrustAsserted},
+		Call:    &schema.Call{RunKey: "r-1", ClientIP: netip.MustParseAddr("10.0.0.1")},
+	}
+	if f != nil {
+		f(&in)
+	}
+	return in
+}
+
+func TestScopeIsTheNarrowestThatBites(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*Input)
+		kind   schema.ScopeKind
+		why    string
+	}{
+		"a run that the request names":      {nil, schema.ScopeRun, WhyRunNamed},
+		"sessionised run is denied":         {func(in *Input) { in.Run.Rule, in.Call.RunKey = schema.RunSession, "" }, schema.ScopeCredential, WhyCredential},
+		"second run of the credential":      {func(in *Input) { in.TrippedBefore = 1 }, schema.ScopeCredential, WhySecondRun},
+		"asserted name cannot trip another": {func(in *Input) { in.Run.Rule, in.Run.CredentialID = schema.RunSession, "" }, schema.ScopeAddress, WhyAddress},
+		"established agent without a credential": {func(in *Input) {
+			in.Run.Rule, in.Run.CredentialID, in.Run.AgentTrust = schema.RunSession, "", schema.TrustInfrastructure
+		}, schema.ScopeAgent, WhyAgent},
+		"nobody to hold": {func(in *Input) {
+			in.Run.Rule, in.Run.CredentialID, in.Call.ClientIP = schema.RunSession, "", netip.Addr{}
+		}, schema.ScopeNone, WhyNoScope},
+	} {
+		d, ok := Decide(Rules{Armed: true, TTL: time.Minute, TooOld: time.Minute}, input(tc.change))
+		if !ok || d.Scope.Kind != tc.kind || d.Why != tc.why {
+			t.Errorf("%s: %v because %s, want %v because %s", name, d.Scope, d.Why, tc.kind, tc.why)
+		}
+	}
+}
+
+func TestLateBackfillDoesNotTrip(t *testing.T) {
+	d, _ := Decide(Rules{Armed: true, TTL: time.Minute, TooOld: 15 * time.Minute}, input(func(in *Input) { in.Age = 16 * time.Minute }))
+	if d.Mode != schema.ModeWouldHave {
+		t.Fatalf("mode %v: a call of 16 minutes ago must not be enforced", d.Mode)
+	}
+}
+
+func TestObservesUntilArmed(t *testing.T) {
+	for pattern, want := range map[string]schema.Mode{"": schema.ModeObserve, "billing/*": schema.ModeArmed, "other/*": schema.ModeObserve} {
+		d, _ := Decide(Rules{ArmedAgents: []string{pattern}, TTL: time.Minute, TooOld: time.Minute}, input(nil))
+		if d.Mode != want {
+			t.Errorf("armed %q: mode %v, want %v", pattern, d.Mode, want)
+		}
+	}
+}
+
+func TestAlertIsNoDecision(t *testing.T) {
+	if _, ok := Decide(DefaultRules(), input(func(in *Input) { in.Finding.Level = schema.LevelAlert })); ok {
+		t.Fatal("an alert was decided on")
+	}
+}
