@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/detect/policy"
 	"flyball/detect/stitch"
 )
 
@@ -16,6 +17,11 @@ type Config struct {
 	Kafka  []kgo.Opt // seeds, TLS, SASL
 	Group  string
 	Limits stitch.Limits
+
+	// Rules turn findings into decisions; FalseTrips is the share of clean runs
+	// that may trip.
+	Rules      policy.Rules
+	FalseTrips float64
 
 	CheckpointEvery time.Duration // a dirty actor is written at most this often
 	SnapshotEvery   time.Duration // a changed run's snapshot is handed out at most this often
@@ -36,6 +42,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Group: "flyball-detect", Limits: stitch.DefaultLimits(),
+		Rules: policy.DefaultRules(), FalseTrips: .001,
 		CheckpointEvery: 30 * time.Second, SnapshotEvery: 2 * time.Second,
 		JournalEvery: 200 * time.Millisecond, JournalRows: 8192,
 		Stage: func(string) {},
@@ -47,6 +54,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.CheckpointEvery <= 0:
 		return fmt.Errorf("detect.checkpoint_every: %s must be above 0", c.CheckpointEvery)
+	case c.FalseTrips <= 0 || c.FalseTrips > .01:
+		return fmt.Errorf("detect.false_trips_per_1000: %g is not above 0 and at most 10", c.FalseTrips*1000)
 	case c.JournalRows < 1:
 		return fmt.Errorf("detect.journal_rows: %d must be at least 1", c.JournalRows)
 	case c.Now == nil:

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"flyball/detect/baseline"
 	"flyball/schema"
 	"flyball/schema/topic"
 )
@@ -23,6 +25,9 @@ type Engine struct {
 	m       *metrics
 	member  string
 	callsID schema.TopicID
+
+	baselines *baselines
+	active    atomic.Int64
 
 	client *kgo.Client
 	out    *kgo.Client
@@ -39,7 +44,8 @@ func New(cfg Config, member string) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: cfg, m: newMetrics(cfg.Registerer), member: member, workers: map[int32]*worker{}, failed: make(chan struct{})}, nil
+	return &Engine{cfg: cfg, m: newMetrics(cfg.Registerer), member: member, workers: map[int32]*worker{}, failed: make(chan struct{}),
+		baselines: &baselines{kafka: cfg.Kafka, known: map[string]*baseline.Body{}}}, nil
 }
 
 // drainTimeout bounds what a stop or a revocation waits for.

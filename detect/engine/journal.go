@@ -18,6 +18,7 @@ type journal struct {
 	touches *clickhouse.TouchesBlock
 	traces  *clickhouse.TraceCallsBlock
 	counts  *clickhouse.StitchingBlock
+	scores  *clickhouse.ScoresBlock
 
 	from, to int64 // calls offsets covered; from -1 while empty
 	min, max int64
@@ -51,8 +52,9 @@ func newJournal(part int32) *journal {
 		part:  part,
 		calls: clickhouse.NewCallsBlock(), runs: clickhouse.NewRunsBlock(),
 		touches: clickhouse.NewTouchesBlock(), traces: clickhouse.NewTraceCallsBlock(), counts: clickhouse.NewStitchingBlock(),
-		bound: map[countKey]uint64{},
-		from:  -1, seen: map[touchKey]int{}, traced: map[traceKey]struct{}{},
+		scores: clickhouse.NewScoresBlock(),
+		bound:  map[countKey]uint64{},
+		from:   -1, seen: map[touchKey]int{}, traced: map[traceKey]struct{}{},
 	}
 }
 
@@ -65,6 +67,9 @@ func (j *journal) add(c *schema.Call) {
 	}
 	j.max = max(j.max, c.Start)
 	j.bound[countKey{c.Tenant, c.Observer, c.Format, c.Start - c.Start%int64(time.Hour), c.RunRule}]++
+	if c.ObserverKind == schema.ObserverGate {
+		return // asked, not touched
+	}
 	for i := range c.Resources {
 		r := &c.Resources[i]
 		k := touchKey{c.RunID, r.Type, r.ID, c.Effect}
@@ -86,6 +91,9 @@ func (j *journal) add(c *schema.Call) {
 		}
 	}
 }
+
+// score adds a score; its call is added to the same record.
+func (j *journal) score(s *schema.Score) { j.scores.Append(s) }
 
 // covered notes that a record of flyball.calls is wholly in the journal.
 func (j *journal) covered(offset int64) {
@@ -125,8 +133,12 @@ func (j *journal) cut(id schema.TopicID) []byte {
 	if j.counts.Rows() > 0 {
 		rec.Sections = append(rec.Sections, j.section("stitching_store", j.counts))
 	}
+	if j.scores.Rows() > 0 {
+		rec.Sections = append(rec.Sections, j.section("scores_store", j.scores))
+	}
 	value := topic.EncodeJournal(nil, &rec)
 	j.calls.Reset()
+	j.scores.Reset()
 	j.touches.Reset()
 	j.traces.Reset()
 	j.counts.Reset()

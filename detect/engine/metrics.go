@@ -17,6 +17,10 @@ type metrics struct {
 	checkpoint *prometheus.GaugeVec
 	watermark  *prometheus.GaugeVec
 	restore    prometheus.Histogram
+
+	findings         *prometheus.CounterVec
+	decisions        *prometheus.CounterVec
+	missingBaselines prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -46,6 +50,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		restore:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flyball_detect_restore_seconds", Help: "Time to restore a partition.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 12)}),
 		byRule:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_calls_by_rule_total", Help: "Calls by the rule that bound them."}, []string{"rule"}),
 	}
-	r.MustRegister(m.restore, m.byRule)
+	m.findings = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_findings_total", Help: "Versions of findings written."}, []string{"family", "level"})
+	m.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_decisions_total", Help: "Decisions by mode and named reason."}, []string{"mode", "why"})
+	m.missingBaselines = counter("flyball_detect_missing_baselines_total", "Activations of a baseline that could not be found.")
+	r.MustRegister(m.restore, m.byRule, m.findings, m.decisions)
 	return m
 }

@@ -39,6 +39,9 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 		state: stitch.NewPartition(part, e.cfg.Limits), base: newProgress(e.cfg.Limits), journal: newJournal(part),
 		in: make(chan []*kgo.Record, 4), snapped: began,
 	}
+	w.state.AttachWith(func() stitch.Attachment { return &judged{} })
+	w.judging.rules, w.judging.tripShare = e.cfg.Rules, e.cfg.FalseTrips
+	w.baselines, w.active = e.baselines, &e.active
 	w.checkpoint.generation = uint64(claim.Offset)
 	w.checkpoint.stale = map[string][]string{}
 	w.checkpoint.committed = -1
@@ -115,6 +118,9 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	}
 	for generation := range partitions {
 		w.checkpoint.old = append(w.checkpoint.old, generation)
+	}
+	if err := w.activate(ctx); err != nil {
+		return nil, err
 	}
 	took := e.cfg.Now().Sub(began)
 	e.m.restore.Observe(took.Seconds())

@@ -36,9 +36,14 @@ type worker struct {
 	snapped  time.Time // when snapshots were last handed out
 	busy     time.Time // when the last record was applied
 
+	judging   judge
+	baselines *baselines
+	active    *atomic.Int64 // actors remembered in this process
+
 	checkpoint checkpoint
 	rules      [8]uint64
 	refused    uint64
+	counted    int64 // of this partition in active
 
 	in        chan []*kgo.Record
 	done      chan struct{} // closed when run has returned
@@ -63,6 +68,7 @@ type producer interface {
 func (w *worker) run(ctx context.Context) error {
 	tick := time.NewTicker(min(w.cfg.JournalEvery, time.Second))
 	defer tick.Stop()
+	defer func() { w.active.Add(-w.counted) }()
 	for {
 		select {
 		case <-ctx.Done():
@@ -118,6 +124,11 @@ func (w *worker) record(ctx context.Context, r *kgo.Record) error {
 		}
 		s.marks = &marks
 		w.apply(&s)
+		if len(marks.Activate) > 0 {
+			if err := w.activate(ctx); err != nil {
+				return err
+			}
+		}
 	default:
 		calls, err := w.decoder.Decode(r.Value)
 		if err != nil {
@@ -127,13 +138,18 @@ func (w *worker) record(ctx context.Context, r *kgo.Record) error {
 			break
 		}
 		if len(calls) > 0 {
-			w.block(calls, &s)
+			if err := w.block(ctx, calls, &s); err != nil {
+				return err
+			}
 			w.apply(&s)
 		}
 	}
 	w.next = r.Offset + 1
 	w.journal.covered(r.Offset)
 	w.state.Advance(w.now.watermark, r.Offset)
+	if err := w.closeFindings(ctx, r.Offset); err != nil {
+		return err
+	}
 	if w.journal.rows() >= w.cfg.JournalRows || w.journal.calls.Bytes() >= maxJournalBytes {
 		return w.cutJournal(ctx)
 	}
@@ -157,7 +173,7 @@ func (w *worker) unreadable(r *kgo.Record, err error) error {
 }
 
 // block binds the calls of a block that are new.
-func (w *worker) block(calls []schema.Call, s *step) {
+func (w *worker) block(ctx context.Context, calls []schema.Call, s *step) error {
 	s.source = w.now.own(calls[0].Source)
 	high, known := w.now.positions[s.source]
 	if !known {
@@ -174,9 +190,13 @@ func (w *worker) block(calls []schema.Call, s *step) {
 			continue
 		}
 		high = c.Pos
-		if w.state.Apply(c, s.offset) == nil {
+		run := w.state.Apply(c, s.offset)
+		if run == nil {
 			w.m.replayed.Inc()
 			continue
+		}
+		if err := w.judge(ctx, run, c, schema.CallRef{Partition: w.part, Offset: s.offset, Item: uint32(i)}); err != nil {
+			return err
 		}
 		w.rules[c.RunRule]++
 		if c.Late {
@@ -185,6 +205,7 @@ func (w *worker) block(calls []schema.Call, s *step) {
 		w.journal.add(c)
 	}
 	s.position = high
+	return nil
 }
 
 func (w *worker) cutJournal(ctx context.Context) error {
@@ -211,6 +232,8 @@ func (w *worker) produceJournal(ctx context.Context, value []byte) {
 
 func (w *worker) gauges() {
 	p := strconv.Itoa(int(w.part))
+	w.active.Add(int64(w.state.Actors()) - w.counted)
+	w.counted = int64(w.state.Actors())
 	w.m.openRuns.WithLabelValues(p).Set(float64(w.state.OpenRuns()))
 	w.m.actors.WithLabelValues(p).Set(float64(w.state.Actors()))
 	w.m.watermark.WithLabelValues(p).Set(float64(w.now.watermark) / 1e9)

@@ -113,3 +113,16 @@ func (a *Actor) oldestClosed() *Run {
 	}
 	return oldest
 }
+
+// Tripped is how many other runs of the run's actor were tripped at or after a time.
+func (p *Partition) Tripped(r *Run, since int64) int {
+	n := 0
+	for _, list := range r.actor.runs {
+		for _, other := range list {
+			if other != r && other.TrippedAt > 0 && other.TrippedAt >= since {
+				n++
+			}
+		}
+	}
+	return n
+}

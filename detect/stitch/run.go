@@ -27,6 +27,8 @@ type Run struct {
 	dueSlot int   // index in the heap, -1 outside
 	evicted bool
 
+	// TrippedAt is the event time of the run's last trip, Unix ns; 0 none.
+	TrippedAt int64
 	// Attached is what a later stage keeps of the run; it lives and is stored with it.
 	Attached Attachment
 

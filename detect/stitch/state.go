@@ -142,6 +142,9 @@ func codeAttachment(c *topic.Coder, r *Run, attach func() Attachment) {
 	if c.Version < 2 {
 		return
 	}
+	c.Int(&r.TrippedAt)
+	c.Float(&r.Score)
+	topic.Small(c, &r.Level)
 	has := r.Attached != nil
 	c.Bool(&has)
 	if !has {

@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/baseline"
+	"flyball/detect/feature"
+	"flyball/detect/policy"
+	"flyball/detect/score"
+	"flyball/detect/stitch"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// judge scores calls in the order of the log and says what follows: findings,
+// decisions, trips. It is part of one worker and used by its goroutine alone.
+type judge struct {
+	rules     policy.Rules
+	tripShare float64 // share of clean runs that may trip
+	model     *score.Model
+	levels    [3]float64 // scores from which a run is annotated, alerted on, tripped
+	call      feature.Call
+	closed    []*stitch.Run
+}
+
+// use makes a baseline the one to score by from the next call on.
+func (j *judge) use(b *baseline.Body) {
+	if b == nil {
+		j.model = nil
+		return
+	}
+	j.model = score.NewModel(b)
+	f := &b.Calibration
+	j.levels = [3]float64{f.T5, f.T1, f.Threshold(j.tripShare)}
+}
+
+func (j *judge) level(s float64) schema.Level {
+	l := schema.LevelNone
+	for i, t := range j.levels {
+		if s > t {
+			l = schema.Level(i + 1)
+		}
+	}
+	return l
+}
+
+// judged is what the judge keeps of a run.
+type judged struct {
+	score.Run
+	who   score.Who
+	agent string // whose who it is, with its trust and kind
+	trust schema.Trust
+	kind  schema.CallerKind
+
+	told     float64 // score of the last row in scores
+	findings [score.NFamilies]finding
+}
+
+// finding is where a finding of a run stands.
+type finding struct {
+	level     schema.Level
+	told      float64 // score of the last version
+	openedAt  int64
+	closed    bool
+	decisions uint32
+	decidedAt int64
+}
+
+// Code implements stitch.Attachment.
+func (r *judged) Code(c *topic.Coder) {
+	r.Run.Code(c)
+	c.Float(&r.told)
+	for i := range r.findings {
+		f := &r.findings[i]
+		topic.Small(c, &f.level)
+		c.Float(&f.told)
+		c.Int(&f.openedAt)
+		c.Bool(&f.closed)
+		topic.Num(c, &f.decisions)
+		c.Int(&f.decidedAt)
+	}
+}
+
+// Steps of the score, in natural logarithms of rarity, from which a change is told.
+const (
+	scoreStep   = 1.15
+	leastScored = 2.3
+	findingStep = 2.3
+)
+
+// byFlyball reports a call that never reached the API because of a decision of
+// ours: it is no evidence of what the run does to the API.
+func byFlyball(c *schema.Call) bool {
+	return c.ObserverKind == schema.ObserverGate || c.Outcome == schema.OutcomeDenied && (c.DeniedBy == "flyball" || c.DeniedBy == "ext_authz")
+}
+
+// judge takes in a stitched call.
+func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at schema.CallRef) error {
+	if byFlyball(c) || c.SampleWeight > 1 {
+		return nil // a sampled source misses calls: what counts every call abstains
+	}
+	j := &w.judging
+	run, _ := r.Attached.(*judged)
+	if run == nil {
+		run = &judged{}
+		r.Attached = run
+	}
+	if run.agent != r.AgentID || run.trust != r.AgentTrust || run.kind != r.CallerKind || run.who.Group == "" {
+		run.agent, run.trust, run.kind = r.AgentID, r.AgentTrust, r.CallerKind
+		run.who = score.Who{Agent: baseline.AgentKey(r.AgentID, r.AgentTrust), Group: baseline.PeerGroup(r.AgentID, r.CallerKind)}
+	}
+	feature.Of(c, &j.call)
+	before := run.Score
+	run.Add(j.model, run.who, &j.call, c.Start, c.Reversibility)
+	if j.model == nil {
+		return nil
+	}
+	r.Score, r.Level = run.Score, j.level(run.Score)
+	if run.Score > before && run.Score >= leastScored && run.Score >= run.told+scoreStep {
+		run.told = run.Score
+		w.journal.score(&schema.Score{Tenant: r.Tenant, RunID: r.RunID, At: c.Start, Call: at, Value: run.Score, Level: r.Level,
+			Baseline: j.model.Body.Version, Top: run.Explain(run.top(), j.call.Route)})
+	}
+	if r.Level < schema.LevelAlert {
+		return nil
+	}
+	for f := range score.Family(score.NFamilies) {
+		if err := w.find(ctx, r, run, f, c, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// top is the family that makes the score.
+func (r *judged) top() score.Family {
+	best := score.Family(0)
+	for f := range score.Family(score.NFamilies) {
+		if r.Families[f].Score > r.Families[best].Score {
+			best = f
+		}
+	}
+	return best
+}
+
+// find opens or updates the run's finding of a family and acts on it.
+func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) error {
+	j, s, have := &w.judging, run.Families[f].Score, &run.findings[f]
+	level := j.level(s)
+	again := level == schema.LevelTrip && have.decisions > 0 && c.Start-have.decidedAt >= int64(j.rules.TTL) && run.Rising(f)
+	if level < schema.LevelAlert || !(level > have.level || s >= have.told+findingStep || have.closed || again) {
+		return nil
+	}
+	if have.level == 0 {
+		have.openedAt = c.Start
+	}
+	tripped := level == schema.LevelTrip && have.level < schema.LevelTrip
+	have.level, have.told, have.closed = level, s, false
+	out := w.describe(r, run, f, c, at)
+	if tripped || again {
+		in := policy.Input{Finding: out, Run: &r.RunSnapshot, Call: c, Age: w.cfg.Now().Sub(time.Unix(0, c.Start)), N: int(have.decisions),
+			TrippedBefore: w.state.Tripped(r, c.Start-int64(j.rules.TTL))}
+		if d, ok := policy.Decide(j.rules, in); ok {
+			have.decisions++
+			have.decidedAt = c.Start
+			r.TrippedAt = c.Start
+			out.Decided = &d
+		}
+	}
+	return w.tell(ctx, out)
+}
+
+func (w *worker) describe(r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) *schema.Finding {
+	j, have := &w.judging, &run.findings[f]
+	p, beyond := j.model.Body.Calibration.P(have.told)
+	onset, onsetAt, exposure := run.Onset(f)
+	out := &schema.Finding{
+		ID: schema.FindingID(r.RunID, f.String()), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
+		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
+		Family: f.String(), Level: have.level, OpenedAt: have.openedAt, UpdateAt: c.Start, OnsetAt: onsetAt, Call: at,
+		Score: have.told, ExpectedRate: p, Beyond: beyond, Baseline: j.model.Body.Version,
+		Evidence: run.Explain(f, j.call.Route), DelayCalls: run.Calls() - onset + 1, Exposure: exposure, Touched: run.Touched,
+	}
+	if have.closed {
+		out.State = schema.FindingClosed
+	}
+	out.Summary = summary(out, c)
+	return out
+}
+
+// summary says in one sentence what happened.
+func summary(f *schema.Finding, c *schema.Call) string {
+	who := f.AgentID
+	if who == "" {
+		who = "an unnamed caller"
+	}
+	route := strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation))
+	n := f.Exposure.Calls
+	switch f.Family {
+	case schema.FamilyLoop:
+		return fmt.Sprintf("%s repeats calls with the same answer: %d calls since it began, now %s", who, n, route)
+	case schema.FamilyRetry:
+		return fmt.Sprintf("%s goes on calling what fails: %d calls since it began, now %s", who, n, route)
+	case schema.FamilySweep:
+		return fmt.Sprintf("%s walks through resources one by one: %d calls since it began, now %s", who, n, route)
+	case schema.FamilyDestroy:
+		return fmt.Sprintf("%s deletes: %d calls since it began, %d of them irreversible, now %s", who, n, f.Exposure.Irreversible, route)
+	}
+	return fmt.Sprintf("%s makes far more calls than its runs do: %d so far, now %s", who, n, route)
+}
+
+// tell writes a version of a finding, and the trip that was decided with it.
+func (w *worker) tell(ctx context.Context, f *schema.Finding) error {
+	event := schema.FindingEvent(f)
+	value, err := topic.EncodeEvent(&event)
+	if err != nil {
+		return fmt.Errorf("finding %s: %w", f.ID, err)
+	}
+	w.m.findings.WithLabelValues(f.Family, f.Level.String()).Inc()
+	w.produce(ctx, &kgo.Record{Topic: topic.EventsTopic, Partition: w.part, Key: []byte(f.ID), Value: value})
+	if f.Decided == nil {
+		return w.checkpoint.err()
+	}
+	w.cfg.Stage("detect.finding|command")
+	d := f.Decided
+	command := schema.Command{ID: d.ID, Kind: schema.CommandTrip, Tenant: f.Tenant, Scope: d.Scope, By: "detect", Reason: d.Reason, TTL: d.TTL,
+		Decision: d, Exposure: f.Exposure, ActiveAgents: int(w.active.Load())}
+	if value, err = topic.EncodeCommand(&command); err != nil {
+		return fmt.Errorf("decision %s: %w", d.ID, err)
+	}
+	w.m.decisions.WithLabelValues(d.Mode.String(), d.Why).Inc()
+	w.produce(ctx, &kgo.Record{Topic: topic.CommandsTopic, Value: value})
+	return w.checkpoint.err()
+}
+
+// produce sends a record that the next checkpoint must wait for.
+func (w *worker) produce(ctx context.Context, rec *kgo.Record) {
+	w.checkpoint.sent()
+	w.out.Produce(ctx, rec, func(r *kgo.Record, err error) {
+		if err != nil {
+			err = fmt.Errorf("write %s: %w", r.Topic, err)
+		}
+		w.checkpoint.acked(err)
+	})
+}
+
+// closeFindings closes the findings of runs that silence closed, at an offset
+// of flyball.calls.
+func (w *worker) closeFindings(ctx context.Context, offset int64) error {
+	j := &w.judging
+	j.closed = w.state.TakeClosed(j.closed[:0])
+	defer clear(j.closed)
+	for _, r := range j.closed {
+		run, _ := r.Attached.(*judged)
+		if run == nil || j.model == nil {
+			continue
+		}
+		for f := range score.Family(score.NFamilies) {
+			have := &run.findings[f]
+			if have.level < schema.LevelAlert || have.closed {
+				continue
+			}
+			have.closed = true
+			out := w.describe(r, run, f, &schema.Call{Start: r.LastAt}, schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff})
+			out.Reason = "the run is closed: no call for longer than its gap"
+			if err := w.tell(ctx, out); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
