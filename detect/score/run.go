@@ -56,15 +56,20 @@ func (r *Run) Calls() uint64 { return r.feature.Calls() }
 // model (nothing was learned yet) the call is remembered and nothing is scored.
 func (r *Run) Add(m *Model, who Who, c *feature.Call, at int64, reversibility schema.Reversibility) feature.Step {
 	s := r.feature.Add(c)
+	r.step(m, who, &s, at, reversibility)
+	return s
+}
+
+func (r *Run) step(m *Model, who Who, s *feature.Step, at int64, reversibility schema.Reversibility) {
 	if s.N == 1 {
 		r.startAt = at
 	}
 	before := r.Touched.Irreversible
 	r.touch(reversibility)
-	r.Counts.Add(&s)
+	r.Counts.Add(s)
 	r.same = max(r.same, float64(s.Identical))
 	if m == nil {
-		return s
+		return
 	}
 	if r.model != m || r.who != who {
 		r.model, r.who, r.agent = m, who, m.agent(who.Agent, who.Group)
@@ -82,13 +87,21 @@ func (r *Run) Add(m *Model, who Who, c *feature.Call, at int64, reversibility sc
 		if t.Hit {
 			hit = 1
 		}
-		k.add(table[st][t.Cell-from][hit], hit, &s, at, before)
+		k.add(table[st][t.Cell-from][hit], hit, s, at, before)
 		r.raise(st, k.max)
 	}
 	r.raise(Same, r.same)
 	r.length = max(r.length, minusLogTail((math.Log(float64(s.N))-r.agent.length.Mean)/r.agent.length.SD))
 	r.raise(Length, r.length)
-	return s
+}
+
+// Final is the score of a whole run, from its steps.
+func Final(m *Model, b *baseline.Run) float64 {
+	var r Run
+	for i := range b.Steps {
+		r.step(m, Who{b.Agent, b.Group}, &b.Steps[i], 0, schema.ReversibilityUnknown)
+	}
+	return r.Score
 }
 
 func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversible uint64) {

@@ -1,0 +1,129 @@
+package learn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/baseline"
+	"flyball/schema/topic"
+)
+
+// Options of a learner.
+type Options struct {
+	Tenant     string
+	Every      time.Duration // between baselines
+	Quarantine time.Duration // a run must have been closed for as long
+	Window     time.Duration // how far back
+	MinRuns    int
+	PerAgent   int
+	PerRun     int
+
+	Kafka      []kgo.Opt
+	DB         DB
+	Now        func() time.Time
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// DefaultOptions are the documented behaviour.
+func DefaultOptions() Options {
+	return Options{Every: time.Hour, Quarantine: 24 * time.Hour, Window: 30 * 24 * time.Hour, MinRuns: 50, PerAgent: 200, PerRun: 500}
+}
+
+// Learner publishes a baseline now and then.
+type Learner struct {
+	o    Options
+	last prometheus.Gauge
+	runs prometheus.Gauge
+}
+
+// New is inert.
+func New(o Options) *Learner {
+	l := &Learner{o: o,
+		last: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."}),
+		runs: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."})}
+	if o.Registerer != nil {
+		o.Registerer.MustRegister(l.last, l.runs)
+	}
+	return l
+}
+
+// ErrTooFew means that there are fewer clean runs than a baseline may rest on.
+var ErrTooFew = errors.New("too few closed clean runs for a baseline")
+
+// Run learns at once and then every Every, until ctx ends. What goes wrong is
+// logged and tried again: the last baseline stays.
+func (l *Learner) Run(ctx context.Context) error {
+	for {
+		if body, err := l.Once(ctx); err == nil {
+			l.o.Logger.Info("baseline published", "version", body.Version, "runs", body.Runs, "calls", body.Calls)
+		} else if ctx.Err() == nil {
+			l.o.Logger.Info("no new baseline; the last one stays", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(l.o.Every):
+		}
+	}
+}
+
+// Once learns, publishes and activates one version.
+func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
+	now := l.o.Now()
+	runs, err := Clean(ctx, l.o.DB, Window{Tenant: l.o.Tenant, Since: now.Add(-l.o.Window), Until: now.Add(-l.o.Quarantine), PerAgent: l.o.PerAgent, CallsPerRun: l.o.PerRun})
+	if err != nil {
+		return nil, err
+	}
+	if len(runs) < l.o.MinRuns {
+		return nil, fmt.Errorf("%w: %d closed before %s, learn.min_runs is %d", ErrTooFew, len(runs), now.Add(-l.o.Quarantine).UTC().Format(time.RFC3339), l.o.MinRuns)
+	}
+	body := Fit(l.o.Tenant, runs)
+	body.MadeAt, body.Since, body.Until = now.UnixNano(), now.Add(-l.o.Window).UnixNano(), now.Add(-l.o.Quarantine).UnixNano()
+	body.Version = l.o.Tenant + "/" + now.UTC().Format("20060102T150405.000000000Z")
+	if err := l.publish(ctx, body); err != nil {
+		return nil, err
+	}
+	l.last.Set(float64(now.UnixNano()) / 1e9)
+	l.runs.Set(float64(body.Runs))
+	return body, nil
+}
+
+// publish makes the body durable before any partition is told of it.
+func (l *Learner) publish(ctx context.Context, body *baseline.Body) error {
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(15<<20))...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	value, err := topic.EncodeDocument(topic.BaselineVersion, body)
+	if err != nil {
+		return fmt.Errorf("baseline %s: %w", body.Version, err)
+	}
+	if err := client.ProduceSync(ctx, &kgo.Record{Topic: topic.BaselinesTopic, Key: []byte(body.Version), Value: value}).FirstErr(); err != nil {
+		return fmt.Errorf("publish baseline %s (%d bytes): %w", body.Version, len(value), err)
+	}
+	details, err := kadm.NewClient(client).ListTopics(ctx, topic.CallsTopic)
+	if err == nil {
+		err = details.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("look up %s: %w", topic.CallsTopic, err)
+	}
+	mark := topic.EncodeMarks(nil, &topic.Marks{Activate: []topic.Activation{{What: "baseline", Version: body.Version}}})
+	var records []*kgo.Record
+	for part := range details[topic.CallsTopic].Partitions {
+		records = append(records, &kgo.Record{Topic: topic.CallsTopic, Partition: part, Value: mark})
+	}
+	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return fmt.Errorf("activate baseline %s: %w; publish again", body.Version, err)
+	}
+	return nil
+}
