@@ -1,0 +1,72 @@
+package control
+
+import (
+	"context"
+	"net/http"
+
+	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	kind "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	grpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// Register puts Envoy's authorization service on a gRPC server.
+func (c *Control) Register(s *grpc.Server) { auth.RegisterAuthorizationServer(s, &authorization{c: c}) }
+
+type authorization struct {
+	auth.UnimplementedAuthorizationServer
+	c *Control
+}
+
+// Check answers Envoy. Whatever the answer, ids go into dynamic metadata, which
+// the access log shows on allow and on deny, and which no client can set.
+func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth.CheckResponse, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	if !a.c.admitted(firstValue(md, "x-flyball-token"), firstValue(md, "authorization")) {
+		return nil, grpcstatus.Error(codes.Unauthenticated, "the gateway did not show its token")
+	}
+	req := in.GetAttributes().GetRequest().GetHttp()
+	headers := req.GetHeaders()
+	ans := a.c.check(&request{method: req.GetMethod(), path: req.GetPath(), host: req.GetHost(), headers: func(name string) string { return headers[name] },
+		client: clientOf(headers["x-forwarded-for"], in.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress()+":0")})
+	out := &auth.CheckResponse{DynamicMetadata: &structpb.Struct{Fields: map[string]*structpb.Value{
+		"decision_id": structpb.NewStringValue(ans.decision), "why": structpb.NewStringValue(ans.why)}}}
+	own := []*core.HeaderValueOption{header("x-flyball-decision", ans.decision)}
+	if ans.run != "" {
+		out.DynamicMetadata.Fields["run_id"] = structpb.NewStringValue(ans.run)
+		own = append(own, header("x-flyball-run", ans.run))
+	}
+	if ans.stale {
+		own = append(own, header("x-flyball-stale", "1"))
+	}
+	if ans.status == http.StatusOK {
+		out.Status = &status.Status{Code: int32(codes.OK)}
+		out.HttpResponse = &auth.CheckResponse_OkResponse{OkResponse: &auth.OkHttpResponse{Headers: own}}
+		return out, nil
+	}
+	if ans.status == http.StatusServiceUnavailable {
+		// An error, and no denial: Envoy's failure mode decides.
+		return nil, grpcstatus.Error(codes.Unavailable, "breakers are being loaded")
+	}
+	out.Status = &status.Status{Code: int32(codes.PermissionDenied)}
+	out.HttpResponse = &auth.CheckResponse_DeniedResponse{DeniedResponse: &auth.DeniedHttpResponse{
+		Status: &kind.HttpStatus{Code: kind.StatusCode(ans.status)}, Body: string(ans.problem()),
+		Headers: append(own, header("content-type", "application/problem+json"))}}
+	return out, nil
+}
+
+func header(name, value string) *core.HeaderValueOption {
+	return &core.HeaderValueOption{Header: &core.HeaderValue{Key: name, Value: value}, AppendAction: core.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD}
+}
+
+func firstValue(md metadata.MD, key string) string {
+	if v := md.Get(key); len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}

@@ -1,0 +1,86 @@
+package control
+
+import (
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+const checkPath = "/check"
+
+// CheckHandler answers nginx's auth_request, ForwardAuth, forward_auth and
+// Envoy's HTTP ext_authz: the original method and path come by the header that
+// each of them uses, or are the request's own below /check.
+func (c *Control) CheckHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, checkPath) {
+			http.NotFound(w, r)
+			return
+		}
+		if !c.admitted(r.Header.Get("X-Flyball-Token"), r.Header.Get("Authorization")) {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		a := c.check(fromHTTP(r))
+		h := w.Header()
+		h.Set("X-Flyball-Decision", a.decision)
+		if a.run != "" {
+			h.Set("X-Flyball-Run", a.run)
+		}
+		if a.stale {
+			h.Set("X-Flyball-Stale", "1")
+		}
+		if a.status == http.StatusOK {
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		h.Set("Content-Type", "application/problem+json")
+		w.WriteHeader(a.status)
+		_, _ = w.Write(a.problem())
+	})
+}
+
+// admitted reports whether whoever asks is a gateway.
+func (c *Control) admitted(token, authorization string) bool {
+	if c.o.CheckToken == "" {
+		return true
+	}
+	if token == "" {
+		token = strings.TrimPrefix(authorization, "Bearer ")
+	}
+	return subtle.ConstantTimeCompare([]byte(token), []byte(c.o.CheckToken)) == 1
+}
+
+func fromHTTP(r *http.Request) *request {
+	h := r.Header
+	q := &request{method: r.Method, path: strings.TrimPrefix(r.URL.RequestURI(), checkPath), host: r.Host, headers: func(name string) string { return h.Get(name) }}
+	for _, pair := range [...][2]string{{"X-Original-Method", "X-Original-Uri"}, {"X-Forwarded-Method", "X-Forwarded-Uri"}} {
+		if m := h.Get(pair[0]); m != "" {
+			q.method, q.path = m, h.Get(pair[1])
+			break
+		}
+	}
+	if q.path == "" {
+		q.path = "/"
+	}
+	q.client = clientOf(h.Get("X-Forwarded-For"), r.RemoteAddr)
+	return q
+}
+
+// clientOf is the address nearest to the gateway: what stands further left in
+// the header is what the client says.
+func clientOf(forwarded, peer string) netip.Addr {
+	if i := strings.LastIndexByte(forwarded, ','); i >= 0 {
+		forwarded = forwarded[i+1:]
+	}
+	if a, err := netip.ParseAddr(strings.TrimSpace(forwarded)); err == nil {
+		return a
+	}
+	if host, _, err := net.SplitHostPort(peer); err == nil {
+		a, _ := netip.ParseAddr(host)
+		return a
+	}
+	return netip.Addr{}
+}
