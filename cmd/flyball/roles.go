@@ -23,7 +23,8 @@ func roleCommands(o *options) []*cobra.Command {
 	for _, r := range []struct{ name, short string }{
 		{"up", "Run everything in one process, with an embedded broker and engine unless configured otherwise"},
 		{"ingest", "Run the role that reads gateway logs and writes calls"},
-		{"detect", "Run the role that binds calls to runs"},
+		{"detect", "Run the role that binds calls to runs and scores them"},
+		{"control", "Run an enforcement point: answers gateways, takes operators' commands"},
 		{"store", "Run the role that stores the journal in ClickHouse"},
 	} {
 		out = append(out, &cobra.Command{Use: r.name, Short: r.short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {

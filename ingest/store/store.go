@@ -51,6 +51,7 @@ func (s *Store) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.journal(ctx) })
 	g.Go(func() error { return s.deadLetters(ctx) })
+	g.Go(func() error { return s.events(ctx) })
 	return g.Wait()
 }
 

@@ -19,6 +19,7 @@ import (
 	"flyball/cmd/internal/embedded/broker"
 	"flyball/cmd/internal/embedded/engine"
 	detect "flyball/detect/engine"
+	"flyball/detect/learn"
 	"flyball/detect/stitch"
 	"flyball/ingest/decode"
 	"flyball/ingest/source"
@@ -26,7 +27,7 @@ import (
 )
 
 // Roles that run in `flyball up`.
-var Roles = []string{"store", "detect", "ingest"}
+var Roles = []string{"store", "detect", "control", "learn", "ingest"}
 
 // Run starts the roles, waits until ctx ends or a part dies, and stops what it
 // started. The role "up" is all of them, with embedded parts where none are
@@ -56,19 +57,12 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		}
 		return nil
 	}})
-	if up {
-		if l, err = listen("control.listen", c.Control.Listen); err != nil {
-			return err
-		}
-		g.start(part{name: "control", run: serve(l, health(g, reg))})
-	}
-
 	kafka, err := KafkaOpts(c)
 	if err != nil {
 		return err
 	}
 	key, err := SecretKey(c, up)
-	if err != nil && slices.Contains(roles, "ingest") {
+	if err != nil && (slices.Contains(roles, "ingest") || slices.Contains(roles, "control")) {
 		return err
 	}
 	if up && len(c.Kafka.Brokers) == 0 {
@@ -143,6 +137,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		d.Kafka, d.Now, d.Stage = kafka, time.Now, stage
 		d.CheckpointEvery = time.Duration(c.Detect.CheckpointEvery)
 		d.Limits = limits(c)
+		d.Rules, d.FalseTrips = rules(c), c.Detect.FalseTripsPer1000/1000
 		d.Logger, d.Registerer = log.With("component", "detect"), reg
 		host, _ := os.Hostname()
 		e, err := detect.New(d, fmt.Sprintf("%s/%d", host, os.Getpid()))
@@ -150,6 +145,16 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			return err
 		}
 		g.start(part{name: "detect", run: e.Run, ready: e.Ready, bound: 30 * time.Second})
+	}
+	if slices.Contains(roles, "control") {
+		if err := enforce(c, g, kafka, key, stage, log, reg); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(roles, "learn") {
+		o := learning(c, kafka, db)
+		o.Logger, o.Registerer = log.With("component", "learn"), reg
+		g.start(part{name: "learn", run: learn.New(o).Run})
 	}
 	if slices.Contains(roles, "ingest") {
 		id, table, err := Rules(c, key)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type Config struct {
 	Metrics       Listener   `yaml:"metrics"`
 	SecretKeyFile string     `yaml:"secret_key_file"` // HMAC key of the deployment; `up` makes one under data
 	Detect        Detect     `yaml:"detect"`
+	Learn         Learn      `yaml:"learn"`
 	Routes        []Route    `yaml:"routes"`
 	Agents        []Agent    `yaml:"agents"`
 	Alerts        Alerts     `yaml:"alerts"`
@@ -76,6 +78,24 @@ type ClickHouse struct {
 type Control struct {
 	Listen string  `yaml:"listen"`
 	Tokens []Token `yaml:"tokens"`
+	// Point names this enforcement point: stable over restarts, one of its kind.
+	Point      string     `yaml:"point"`
+	TripBudget TripBudget `yaml:"trip_budget"`
+}
+
+// TripBudget bounds what automatic trips may do to a tenant; beyond it they
+// become pages.
+type TripBudget struct {
+	PerHour       int `yaml:"per_hour"`
+	AgentsPercent int `yaml:"agents_percent"` // of the active agents, at least one
+}
+
+// Learn makes baselines of closed clean runs.
+type Learn struct {
+	Every      Duration `yaml:"every"`
+	Quarantine Duration `yaml:"quarantine"` // how long a run must have been closed
+	Window     Duration `yaml:"window"`
+	MinRuns    int      `yaml:"min_runs"`
 }
 
 // Token lets a tool in.
@@ -100,8 +120,9 @@ type Listener struct {
 
 // Detect bounds what a partition remembers and paces what it writes.
 type Detect struct {
-	Mode              string   `yaml:"mode"` // observe
-	Armed             []string `yaml:"armed"`
+	Mode              string   `yaml:"mode"`  // observe, armed
+	Armed             []string `yaml:"armed"` // agents that are armed in mode observe: names or patterns as billing/*
+	TripTTL           Duration `yaml:"trip_ttl"`
 	FalseTripsPer1000 float64  `yaml:"false_trips_per_1000"`
 
 	MaxOpenRunsPerActor int      `yaml:"max_open_runs_per_actor"`
@@ -144,16 +165,24 @@ func Default() Config {
 			{Topic: "otlp_logs", Format: "otlp_proto", Signal: "logs"},
 		}},
 		ClickHouse: ClickHouse{Listen: "127.0.0.1:8123", Database: "flyball"},
-		Control:    Control{Listen: "127.0.0.1:7171"},
+		Control:    Control{Listen: "127.0.0.1:7171", Point: hostname(), TripBudget: TripBudget{PerHour: 5, AgentsPercent: 10}},
 		Check:      Check{Listen: "127.0.0.1:7172", GRPC: "127.0.0.1:7173"},
 		Metrics:    Listener{Listen: "127.0.0.1:7174"},
+		Learn:      Learn{Every: Duration(time.Hour), Quarantine: Duration(24 * time.Hour), Window: Duration(30 * 24 * time.Hour), MinRuns: 50},
 		Detect: Detect{
-			Mode: "observe", FalseTripsPer1000: 1,
+			Mode: "observe", FalseTripsPer1000: 1, TripTTL: Duration(15 * time.Minute),
 			MaxOpenRunsPerActor: 2000, MaxOpenRuns: 400_000, MaxActors: 400_000,
 			SessionGap: Duration(10 * time.Minute), ConversationGap: Duration(30 * time.Minute), RunGap: Duration(30 * time.Minute),
 			Lateness: Duration(5 * time.Minute), CheckpointEvery: Duration(30 * time.Second),
 		},
 	}
+}
+
+func hostname() string {
+	if h, err := os.Hostname(); err == nil && h != "" {
+		return h
+	}
+	return "point"
 }
 
 // Secret is a value that never prints.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -92,11 +93,11 @@ func (c Config) Validate(roles ...string) error {
 		if len(c.Kafka.Brokers) == 0 {
 			bad("kafka.brokers: empty; the role %s alone needs an outside Kafka (flyball up starts an embedded one)", role)
 		}
-		if role == "store" && len(c.ClickHouse.Addr) == 0 {
-			bad("clickhouse.addr: empty; the role store alone needs an outside ClickHouse (flyball up starts an embedded one)")
+		if (role == "store" || role == "learn") && len(c.ClickHouse.Addr) == 0 {
+			bad("clickhouse.addr: empty; the role %s alone needs an outside ClickHouse (flyball up starts an embedded one)", role)
 		}
-		if role == "ingest" && c.SecretKeyFile == "" {
-			bad("secret_key_file: empty; the role ingest alone needs the deployment's key (flyball up makes one at %s/secret.key)", c.Data)
+		if (role == "ingest" || role == "control") && c.SecretKeyFile == "" {
+			bad("secret_key_file: empty; the role %s alone needs the deployment's key (flyball up makes one at %s/secret.key)", role, c.Data)
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
@@ -137,8 +138,30 @@ func (c Config) validateListeners(bad func(string, ...any)) {
 
 func (c Config) validateDetect(bad func(string, ...any)) {
 	d := c.Detect
-	if d.Mode != "observe" {
-		bad("detect.mode: %q; observe is the only mode until breakers exist", d.Mode)
+	if d.Mode != "observe" && d.Mode != "armed" {
+		bad("detect.mode: %q is none of observe, armed", d.Mode)
+	}
+	if d.FalseTripsPer1000 <= 0 || d.FalseTripsPer1000 > 10 {
+		bad("detect.false_trips_per_1000: %g is not above 0 and at most 10", d.FalseTripsPer1000)
+	}
+	for i, p := range d.Armed {
+		if _, err := path.Match(p, ""); err != nil {
+			bad("detect.armed[%d]: %q is no pattern: %w", i, p, err)
+		}
+	}
+	if c.Control.Point == "" {
+		bad("control.point: empty; name this enforcement point")
+	}
+	if b := c.Control.TripBudget; b.PerHour < 0 || b.AgentsPercent < 0 || b.AgentsPercent > 100 {
+		bad("control.trip_budget: per_hour %d and agents_percent %d must not be negative, and a percentage is at most 100", b.PerHour, b.AgentsPercent)
+	}
+	for key, v := range map[string]Duration{"learn.every": c.Learn.Every, "learn.window": c.Learn.Window, "detect.trip_ttl": d.TripTTL} {
+		if v <= 0 {
+			bad("%s: %s must be above 0", key, v)
+		}
+	}
+	if c.Learn.Quarantine < 0 || c.Learn.MinRuns < 1 {
+		bad("learn: quarantine %s must not be negative and min_runs %d must be at least 1", c.Learn.Quarantine, c.Learn.MinRuns)
 	}
 	for key, v := range map[string]int{"max_open_runs_per_actor": d.MaxOpenRunsPerActor, "max_open_runs": d.MaxOpenRuns, "max_actors": d.MaxActors} {
 		if v < 1 {
