@@ -137,15 +137,18 @@ func (f *Fit) P(score float64) (p float64, beyond bool) {
 }
 
 // Threshold is the score that a share of clean runs exceeds: empirical down to
-// 1 %, the fitted tail below.
+// 1 %, the fitted tail below. It is never less than −ln(share), where the scale
+// of scores would have it: a history of runs that are all alike must not make
+// the first one that differs an alarm.
 func (f *Fit) Threshold(share float64) float64 {
+	fitted := max(f.U+f.Beta*math.Log(f.PU/share), f.T1+leastApart)
 	switch {
 	case f.Runs == 0:
 		return math.MaxFloat64
 	case share >= .05:
-		return f.T5
+		fitted = f.T5
 	case share >= .01:
-		return f.T1
+		fitted = f.T1
 	}
-	return max(f.U+f.Beta*math.Log(f.PU/share), f.T1+leastApart)
+	return max(fitted, -math.Log(share))
 }

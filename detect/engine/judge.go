@@ -36,7 +36,7 @@ func (j *judge) use(b *baseline.Body) {
 	}
 	j.model = score.NewModel(b)
 	f := &b.Calibration
-	j.levels = [3]float64{f.T5, f.T1, f.Threshold(j.tripShare)}
+	j.levels = [3]float64{f.Threshold(.05), f.Threshold(.01), f.Threshold(j.tripShare)}
 }
 
 func (j *judge) level(s float64) schema.Level {

@@ -1,0 +1,216 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+const loopConfig = `detect: {mode: armed}
+control: {trip_budget: {per_hour: 1000, agents_percent: 100}, point: test, listen: "127.0.0.1:%d"}
+learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`
+
+// withLoop installs everything armed, with a baseline learned from the past of
+// a fleet that reads and writes orders.
+func withLoop(t *testing.T, env ...string) *flyball {
+	t.Helper()
+	f := install(t, "", "")
+	raw, err := os.ReadFile(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for _, l := range strings.Split(string(raw), "\n") {
+		if !strings.HasPrefix(l, "control:") {
+			kept = append(kept, l)
+		}
+	}
+	if err := os.WriteFile(f.config, []byte(strings.Join(kept, "\n")+"\n"+fmt.Sprintf(loopConfig, f.ports["control"])+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.start(env...)
+	var past []string
+	start := time.Now().Add(-20 * time.Hour)
+	for agent := range 20 {
+		for run := range 10 {
+			for call := range 6 {
+				at := start.Add(time.Duration(run)*time.Hour + time.Duration(call)*time.Second)
+				past = append(past, record(at, fmt.Sprintf("fleet/a%d", agent), fmt.Sprintf("past-%d-%d", agent, run), fmt.Sprintf("/v1/orders/%d", run*100+call), "GET", 200, 400+17*call))
+			}
+		}
+	}
+	f.send(past...)
+	f.until("the past is stored", time.Minute, "1200", func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
+	f.until("the past has runs", time.Minute, "200", func() (string, error) { return f.sql("SELECT count() FROM flyball.runs WHERE calls = 6") })
+	out := f.run([]int{0}, "learn", "--once")
+	if !strings.Contains(out, "200 runs") {
+		t.Fatalf("learned of another past: %s", out)
+	}
+	return f
+}
+
+func record(at time.Time, agent, run, path, method string, status, bytes int) string {
+	return fmt.Sprintf(`{"start_time":%q,"method":%q,"path":%q,"response_code":%d,"bytes_sent":%d,"duration":5,"request_id":"%s-%d","x_consumer":%q,"x_agent_run_id":%q}`,
+		at.UTC().Format("2006-01-02T15:04:05.000Z"), method, path, status, bytes, run, at.UnixNano(), agent, run)
+}
+
+// ask asks the check endpoint as a gateway does.
+func (f *flyball) check(agent, run, method, path string) (int, http.Header, string) {
+	f.t.Helper()
+	req, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/check", f.ports["check"]), nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	req.Header.Set("X-Original-Method", method)
+	req.Header.Set("X-Original-URI", path)
+	req.Header.Set("X-Consumer", agent)
+	if run != "" {
+		req.Header.Set("X-Agent-Run-Id", run)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, resp.Header, string(body)
+}
+
+// runAway sends the same call until the check refuses the run, and says after
+// how many calls it did.
+func (f *flyball) runAway(agent, run string, within time.Duration) int {
+	f.t.Helper()
+	end := time.Now().Add(within)
+	for n := 1; time.Now().Before(end); n++ {
+		f.send(record(time.Now(), agent, run, "/v1/orders/7", "GET", 200, 512))
+		for range 5 {
+			if code, _, _ := f.check(agent, run, "GET", "/v1/orders/7"); code == http.StatusForbidden {
+				return n
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	f.t.Fatalf("%s was not stopped in %s", run, within)
+	return 0
+}
+
+func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {
+	f := withLoop(t)
+	if code, _, _ := f.check("fleet/a1", "good", "GET", "/v1/orders/1"); code != 200 {
+		t.Fatalf("before anything happened the check answers %d", code)
+	}
+	f.check("fleet/a3", "known-before", "GET", "/v1/orders/1")
+	n := f.runAway("fleet/a3", "bad", 30*time.Second)
+	t.Logf("denied after %d calls", n)
+	if n > 30 {
+		t.Errorf("%d calls until the first denial", n)
+	}
+	code, header, body := f.check("fleet/a3", "bad", "DELETE", "/v1/orders/9")
+	if code != 403 || header.Get("Content-Type") != "application/problem+json" || header.Get("X-Flyball-Run") == "" || !json.Valid([]byte(body)) {
+		t.Errorf("the denial: %d %v %s", code, header, body)
+	}
+	if code, _, _ := f.check("fleet/a3", "renamed", "GET", "/v1/orders/7"); code != 403 {
+		t.Errorf("the tripped run came back under another name: %d", code)
+	}
+	for _, ok := range [][2]string{{"fleet/a3", "known-before"}, {"fleet/a1", "good"}, {"fleet/a4", "another"}} {
+		if code, _, body := f.check(ok[0], ok[1], "GET", "/v1/orders/7"); code != 200 {
+			t.Errorf("%v was denied: %d %s", ok, code, body)
+		}
+	}
+	// A person resets it, of this generation only.
+	var open []struct {
+		Scope      struct{ Kind, Value string }
+		Generation uint64
+	}
+	f.json(&open, "breakers", "list")
+	if len(open) != 1 || open[0].Scope.Kind != "run" {
+		t.Fatalf("breakers: %+v", open)
+	}
+	f.run([]int{1}, "breakers", "reset", open[0].Scope.Kind, open[0].Scope.Value, "--if-match", fmt.Sprint(open[0].Generation+1), "--reason", "wrong one")
+	f.run([]int{0}, "breakers", "reset", open[0].Scope.Kind, open[0].Scope.Value, "--if-match", fmt.Sprint(open[0].Generation), "--reason", "looked at it")
+	if code, _, _ := f.check("fleet/a3", "bad", "GET", "/v1/orders/8"); code != 200 {
+		t.Errorf("after the reset: %d", code)
+	}
+	// By hand, and around all of it.
+	f.run([]int{0}, "breakers", "trip", "credential", "fleet/a1", "--reason", "leaked key")
+	if code, _, _ := f.check("fleet/a1", "good", "GET", "/v1/orders/1"); code != 403 {
+		t.Errorf("tripped by hand: %d", code)
+	}
+	f.run([]int{0}, "bypass", "--for", "2s", "--reason", "test")
+	if code, _, _ := f.check("fleet/a1", "good", "GET", "/v1/orders/1"); code != 200 {
+		t.Errorf("bypassed: %d", code)
+	}
+	f.until("the bypass ends by itself", 20*time.Second, "403", func() (string, error) {
+		code, _, _ := f.check("fleet/a1", "good", "GET", "/v1/orders/1")
+		return fmt.Sprint(code), nil
+	})
+	f.until("finding, decision and breakers are stored", 20*time.Second, "1 1 1", func() (string, error) {
+		s, err := f.sql("SELECT (SELECT countIf(level = 'trip') > 0 FROM flyball.findings), (SELECT countIf(mode = 'armed') > 0 FROM flyball.decisions), (SELECT count() >= 3 FROM flyball.breakers)")
+		return strings.ReplaceAll(s, "\t", " "), err
+	})
+	f.until("what was asked is stored beside what was done", 20*time.Second, "1", func() (string, error) {
+		return f.sql("SELECT countIf(observer_kind = 'gate' AND outcome = 'denied') > 5 FROM flyball.calls")
+	})
+	var findings []struct {
+		Family, Level string
+		Evidence      []map[string]any
+	}
+	f.json(&findings, "findings")
+	if len(findings) == 0 || len(findings[0].Evidence) == 0 {
+		t.Errorf("findings: %+v", findings)
+	}
+}
+
+func TestReplayOfLastYearFindsAndDoesNotTrip(t *testing.T) {
+	f := withLoop(t)
+	var lines []string
+	old := time.Now().AddDate(-1, 0, 0)
+	for i := range 60 {
+		lines = append(lines, record(old.Add(time.Duration(i)*time.Second), "fleet/a5", "last-year", "/v1/orders/7", "GET", 200, 512))
+	}
+	f.send(lines...)
+	f.until("the old runaway is found", 30*time.Second, "1", func() (string, error) {
+		return f.sql("SELECT count() FROM flyball.decisions WHERE mode = 'would_have' AND why = 'call_too_old'")
+	})
+	var open []any
+	if f.json(&open, "breakers", "list"); len(open) != 0 {
+		t.Fatalf("a back-fill opened %d breakers", len(open))
+	}
+}
+
+func TestKilledBetweenFindingAndCommand(t *testing.T) {
+	for _, stage := range []string{"detect.finding|command", "control.folded|event", "detect.output|checkpoint"} {
+		t.Run(strings.NewReplacer("|", "_", ".", "_").Replace(stage), func(t *testing.T) {
+			armed := t.TempDir() + "/armed"
+			f := withLoop(t, "FLYBALL_TEST_FAILPOINT="+stage+":1", "FLYBALL_TEST_ARMED="+armed, "FLYBALL_DETECT_CHECKPOINT_EVERY=1s")
+			if err := os.WriteFile(armed, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var lines []string
+			for i := range 40 {
+				lines = append(lines, record(time.Now().Add(time.Duration(i)*time.Millisecond), "fleet/a6", "bad", "/v1/orders/7", "GET", 200, 512))
+			}
+			f.send(lines...)
+			if !f.waitKilled(30 * time.Second) {
+				t.Fatalf("the fail point %s was not reached", stage)
+			}
+			f.start()
+			f.until("the run is denied after the restart", 30*time.Second, "403", func() (string, error) {
+				code, _, _ := f.check("fleet/a6", "bad", "GET", "/v1/orders/7")
+				return fmt.Sprint(code), nil
+			})
+			f.until("one decision, one breaker", 20*time.Second, "1 1", func() (string, error) {
+				s, err := f.sql("SELECT uniqExact(decision_id), (SELECT uniqExact(generation) FROM flyball.breakers WHERE state = 'open' AND mode = 'armed') FROM flyball.decisions WHERE run_id IN (SELECT run_id FROM flyball.runs WHERE run_key = 'bad') AND scope_kind = 'run'")
+				return strings.ReplaceAll(s, "\t", " "), err
+			})
+			f.until("each call stored once", 20*time.Second, "40", func() (string, error) {
+				return f.sql("SELECT count() FROM flyball.calls WHERE run_key = 'bad' AND observer_kind != 'gate'")
+			})
+		})
+	}
+}
