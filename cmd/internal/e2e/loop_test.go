@@ -182,3 +182,37 @@ func TestReplayOfLastYearFindsAndDoesNotTrip(t *testing.T) {
 		t.Fatalf("a back-fill opened %d breakers", len(open))
 	}
 }
+
+func TestKilledBetweenFindingAndCommand(t *testing.T) {
+	for _, stage := range []string{"detect.finding|command", "control.folded|event", "detect.output|checkpoint"} {
+		t.Run(strings.NewReplacer("|", "_", ".", "_").Replace(stage), func(t *testing.T) {
+			armed := t.TempDir() + "/armed"
+			f := withLoop(t, "FLYBALL_TEST_FAILPOINT="+stage+":1", "FLYBALL_TEST_ARMED="+armed, "FLYBALL_DETECT_CHECKPOINT_EVERY=1s")
+			if err := os.WriteFile(armed, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var lines []string
+			for i := range 20 { // a loop, not yet a flood: one family, one decision
+				lines = append(lines, record(time.Now().Add(time.Duration(i)*time.Millisecond), "fleet/a6", "bad", "/v1/orders/7", "GET", 200, 512))
+			}
+			left := f.trySend(lines...)
+			if !f.waitKilled(30 * time.Second) {
+				t.Fatalf("the fail point %s was not reached", stage)
+			}
+			f.start()
+			// The broker dies with the process: what it did not acknowledge is sent again.
+			f.send(left...)
+			f.until("the run is denied after the restart", 30*time.Second, "403", func() (string, error) {
+				code, _, _ := f.check("fleet/a6", "bad", "GET", "/v1/orders/7")
+				return fmt.Sprint(code), nil
+			})
+			f.until("one decision, one breaker", 20*time.Second, "1 1", func() (string, error) {
+				s, err := f.sql("SELECT uniqExact(decision_id), (SELECT uniqExact(generation) FROM flyball.breakers WHERE state = 'open' AND mode = 'armed') FROM flyball.decisions WHERE run_id IN (SELECT run_id FROM flyball.runs WHERE run_key = 'bad') AND scope_kind = 'run'")
+				return strings.ReplaceAll(s, "\t", " "), err
+			})
+			f.until("each call stored once", 20*time.Second, "20", func() (string, error) {
+				return f.sql("SELECT if(count() = uniqExact((source_partition, source_offset)), uniqExact(request_id), 0) FROM flyball.calls WHERE run_key = 'bad' AND observer_kind != 'gate'")
+			})
+		})
+	}
+}

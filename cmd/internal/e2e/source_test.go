@@ -28,12 +28,26 @@ func (f *flyball) kafka() *kgo.Client {
 
 func (f *flyball) send(lines ...string) {
 	f.t.Helper()
-	c := f.kafka()
+	if left := f.trySend(lines...); len(left) > 0 {
+		f.t.Fatalf("%d of %d records were not acknowledged", len(left), len(lines))
+	}
+}
+
+// trySend returns the lines nobody acknowledged, in order.
+func (f *flyball) trySend(lines ...string) (left []string) {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	var records []*kgo.Record
 	for _, l := range lines {
-		if err := c.ProduceSync(context.Background(), &kgo.Record{Key: []byte("k"), Value: []byte(l)}).FirstErr(); err != nil {
-			f.t.Fatal(err)
+		records = append(records, &kgo.Record{Key: []byte("k"), Value: []byte(l)})
+	}
+	for _, r := range f.kafka().ProduceSync(ctx, records...) {
+		if r.Err != nil {
+			left = append(left, string(r.Record.Value))
 		}
 	}
+	return left
 }
 
 func TestTopicGetsMorePartitions(t *testing.T) {
