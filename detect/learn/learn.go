@@ -58,19 +58,28 @@ func New(o Options) *Learner {
 // ErrTooFew means that there are fewer clean runs than a baseline may rest on.
 var ErrTooFew = errors.New("too few closed clean runs for a baseline")
 
+// soon is the first pause after an attempt that made no baseline; each further
+// one doubles it, up to Every.
+const soon = 10 * time.Second
+
 // Run learns at once and then every Every, until ctx ends. What goes wrong is
-// logged and tried again: the last baseline stays.
+// logged and tried again sooner: the last baseline stays.
 func (l *Learner) Run(ctx context.Context) error {
+	pause := soon
 	for {
+		wait := l.o.Every
 		if body, err := l.Once(ctx); err == nil {
 			l.o.Logger.Info("baseline published", "version", body.Version, "runs", body.Runs, "calls", body.Calls)
+			pause = soon
 		} else if ctx.Err() == nil {
-			l.o.Logger.Info("no new baseline; the last one stays", "error", err)
+			wait = min(pause, l.o.Every)
+			pause = wait * 2
+			l.o.Logger.Info("no new baseline; the last one stays", "error", err, "again_in", wait)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(l.o.Every):
+		case <-time.After(wait):
 		}
 	}
 }
