@@ -169,6 +169,9 @@ type Breaker struct {
 	Since        int64    `json:"since_ns"`             // the log's clock, Unix ns
 	Expires      int64    `json:"expires_ns,omitempty"` // 0: never by itself
 	Exposure     Exposure `json:"exposure"`
+	// Call that led to it; zero of an operator's. Its partition is the one of
+	// flyball.events that the breaker's events go to, behind the finding's own.
+	Call CallRef `json:"call,omitzero"`
 }
 
 // Holds reports whether the breaker stops requests at a time of the log's clock.

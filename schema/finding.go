@@ -163,6 +163,9 @@ func FindingID(run RunID, family string) string {
 	return shortID("f", string(run[:]), family)
 }
 
+// PageID is the identity of what is told of a finding because of an event.
+func PageID(finding, cause string) string { return shortID("p", finding, cause) }
+
 // shortID is a prefix and 80 bits of XXH64 in base 32: an identity, not a secret.
 func shortID(prefix string, parts ...string) string {
 	var raw [16]byte

@@ -154,7 +154,7 @@ func (s *State) trip(c *schema.Command) (Outcome, []schema.Event) {
 		return Refused, nil
 	}
 	b := schema.Breaker{Tenant: c.Tenant, Scope: d.Scope, State: schema.BreakerOpen, Mode: d.Mode, Action: d.Action, Origin: "detector", DecisionID: d.ID,
-		FindingID: d.FindingID, RunID: d.RunID, AgentID: d.AgentID, CredentialID: d.CredentialID, Why: d.Why, Reason: d.Reason, By: c.By, Exposure: c.Exposure}
+		FindingID: d.FindingID, RunID: d.RunID, AgentID: d.AgentID, CredentialID: d.CredentialID, Why: d.Why, Reason: d.Reason, By: c.By, Exposure: c.Exposure, Call: d.Call}
 	if c.TTL > 0 {
 		b.Expires = s.Clock + c.TTL
 	}

@@ -168,8 +168,12 @@ func (c *Control) publish(ctx context.Context, events []schema.Event) {
 			c.o.Logger.Error("event not written", "error", err)
 			continue
 		}
+		part := int32(0)
+		if b := events[i].Breaker; b != nil {
+			part = min(b.Call.Partition, c.o.Partitions-1) // behind the finding that it answers
+		}
 		c.o.Stage("control.folded|event")
-		c.out.Produce(ctx, &kgo.Record{Topic: topic.EventsTopic, Partition: 0, Key: []byte(events[i].ID), Value: value}, func(_ *kgo.Record, err error) {
+		c.out.Produce(ctx, &kgo.Record{Topic: topic.EventsTopic, Partition: part, Key: []byte(events[i].ID), Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil && ctx.Err() == nil {
 				c.o.Logger.Error("event not written", "error", err)
 			}

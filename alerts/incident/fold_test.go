@@ -1,0 +1,148 @@
+package incident
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flyball/schema"
+)
+
+const second = int64(time.Second)
+
+func everything(*schema.Finding) bool { return true }
+
+func found(version uint64, level schema.Level, state schema.FindingState, mode ...schema.Mode) *schema.Event {
+	run := schema.RunID{1}
+	f := &schema.Finding{ID: schema.FindingID(run, schema.FamilyLoop), Version: version, Tenant: "t", RunID: run, AgentID: "a/b", Family: schema.FamilyLoop,
+		Level: level, State: state, OpenedAt: second, UpdateAt: int64(version) * second, Summary: "it loops", Call: schema.CallRef{Offset: int64(version)},
+		Evidence: []schema.Contribution{{Feature: "1"}, {Feature: "2"}, {Feature: "3"}, {Feature: "4"}}}
+	if len(mode) > 0 {
+		f.Decided = &schema.Decision{Mode: mode[0]}
+	}
+	e := schema.FindingEvent(f)
+	return &e
+}
+
+func broke(generation uint64, state schema.BreakerState, mode schema.Mode) *schema.Event {
+	run := schema.RunID{1}
+	e := schema.BreakerEvent(&schema.Breaker{Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeRun, Value: "it's"}, State: state, Mode: mode, Generation: generation,
+		FindingID: schema.FindingID(run, schema.FamilyLoop), Since: int64(generation) * second})
+	return &e
+}
+
+func told(f *Fold, events ...*schema.Event) (out []string) {
+	for _, e := range events {
+		if p, ok := f.Apply(e, 10*second); ok {
+			out = append(out, string(p.Kind)+" "+p.Because)
+		}
+	}
+	return out
+}
+
+var life = []*schema.Event{
+	found(1, schema.LevelAlert, schema.FindingOpen),
+	found(2, schema.LevelTrip, schema.FindingOpen, schema.ModeArmed),
+	broke(5, schema.BreakerOpen, schema.ModeArmed),
+	found(3, schema.LevelTrip, schema.FindingOpen),
+	broke(6, schema.BreakerOpen, schema.ModeArmed), // the trip is renewed
+	found(9, schema.LevelTrip, schema.FindingClosed),
+	broke(7, schema.BreakerClosed, schema.ModeArmed),
+}
+
+var lifeTold = []string{"opened finding_opened", "updated level_raised", "updated breaker_opened", "resolved breaker_closed"}
+
+func TestOneIncidentFromFindingToReset(t *testing.T) {
+	if got := told(NewFold(everything), life...); !slices.Equal(got, lifeTold) {
+		t.Fatalf("told %q, want %q", got, lifeTold)
+	}
+}
+
+// Whatever was written again, by a detector or a point that restarted, at any
+// place: nothing is told twice, nothing is left out.
+func TestEventsWrittenAgainAreToldOnce(t *testing.T) {
+	for from := range life {
+		for to := from + 1; to <= len(life); to++ {
+			again := append(slices.Clone(life[:to]), life[from:]...)
+			if got := told(NewFold(everything), again...); !slices.Equal(got, lifeTold) {
+				t.Fatalf("events %d to %d again: told %q, want %q", from, to, got, lifeTold)
+			}
+		}
+	}
+}
+
+func TestReplayMakesTheSamePages(t *testing.T) {
+	pages := func() (out []Page) {
+		f := NewFold(everything)
+		for _, e := range life {
+			if p, ok := f.Apply(e, 10*second); ok {
+				out = append(out, p)
+			}
+		}
+		return out
+	}
+	one, other := pages(), pages()
+	if !reflect.DeepEqual(one, other) {
+		t.Fatal("the same events made other pages")
+	}
+	ids := map[string]bool{}
+	for _, p := range one {
+		ids[p.ID] = true
+		if p.Incident != one[0].Incident || len(p.Contributions) != 3 {
+			t.Errorf("page %s of incident %s with %d contributions", p.ID, p.Incident, len(p.Contributions))
+		}
+	}
+	if len(ids) != len(one) {
+		t.Fatalf("%d ids for %d pages", len(ids), len(one))
+	}
+	if reset := strings.Join(one[2].Commands, "\n"); !strings.Contains(reset, `flyball breakers reset run 'it'\''s' --if-match 5`) {
+		t.Errorf("commands:\n%s", reset)
+	}
+}
+
+func TestWithheldTripIsToldAsOne(t *testing.T) {
+	f := NewFold(everything)
+	got := told(f, found(1, schema.LevelTrip, schema.FindingOpen, schema.ModeArmed), broke(5, schema.BreakerClosed, schema.ModeWithheld), broke(6, schema.BreakerClosed, schema.ModeWithheld),
+		found(4, schema.LevelTrip, schema.FindingClosed))
+	if want := []string{"opened finding_opened", "updated trip_withheld", "resolved run_closed"}; !slices.Equal(got, want) {
+		t.Fatalf("told %q, want %q", got, want)
+	}
+}
+
+func TestBackfillCallsNobody(t *testing.T) {
+	f := NewFold(everything)
+	if p, ok := f.Apply(found(1, schema.LevelTrip, schema.FindingOpen), int64(2*time.Hour)); ok {
+		t.Fatalf("paged %v for what is over", p.Kind)
+	}
+}
+
+func TestNobodyHearsOfWhatNobodyWants(t *testing.T) {
+	f := NewFold(func(v *schema.Finding) bool { return v.Level >= schema.LevelTrip })
+	if got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), broke(2, schema.BreakerOpen, schema.ModeArmed), broke(3, schema.BreakerClosed, schema.ModeArmed), found(9, schema.LevelAlert, schema.FindingClosed)); got != nil {
+		t.Fatalf("told %q", got)
+	}
+}
+
+func TestClosedRunThatCallsAgainOpensAgain(t *testing.T) {
+	f := NewFold(everything)
+	got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), found(2, schema.LevelAlert, schema.FindingClosed), found(3, schema.LevelAlert, schema.FindingOpen), found(4, schema.LevelAlert, schema.FindingClosed))
+	if want := []string{"opened finding_opened", "resolved run_closed", "opened finding_opened", "resolved run_closed"}; !slices.Equal(got, want) {
+		t.Fatalf("told %q, want %q", got, want)
+	}
+}
+
+func TestIncidentsAreBounded(t *testing.T) {
+	f := NewFold(everything)
+	f.limit = 10
+	for i := range 100 {
+		e := found(1, schema.LevelAlert, schema.FindingOpen)
+		e.Finding.ID = fmt.Sprint(i)
+		f.Apply(e, 0)
+	}
+	if len(f.open) != 10 || f.order.Len() != 10 || f.Dropped != 90 || len(f.Open()) != 10 {
+		t.Fatalf("%d open, %d dropped", len(f.open), f.Dropped)
+	}
+}

@@ -1,0 +1,122 @@
+package incident
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"flyball/schema"
+)
+
+// Kind of a page.
+type Kind string
+
+const (
+	Opened   Kind = "opened"
+	Updated  Kind = "updated"
+	Resolved Kind = "resolved"
+)
+
+// PageVersion is the version of the page's document.
+const PageVersion = 1
+
+// ResolveRule is when an incident is over; every page prints it.
+const ResolveRule = "resolves when the run has made no call for its gap and no breaker of this finding is open"
+
+// Page is what somebody is told about an incident. Times are RFC 3339 in UTC.
+type Page struct {
+	V    int    `json:"v"`
+	ID   string `json:"page_id"` // the same cause is the same id, however often it is sent
+	Kind Kind   `json:"kind"`
+	// Because names what changed: finding_opened, level_raised, breaker_opened,
+	// trip_withheld, breaker_closed, run_closed.
+	Because  string `json:"because"`
+	Incident string `json:"incident_id"`
+
+	Tenant       string       `json:"tenant"`
+	Family       string       `json:"family"`
+	Level        schema.Level `json:"level"`
+	Was          schema.Level `json:"was"`  // level of the page before this one
+	Mode         schema.Mode  `json:"mode"` // of what was decided
+	Summary      string       `json:"summary"`
+	RunID        schema.RunID `json:"run_id"`
+	RunKey       string       `json:"run_key,omitempty"`
+	AgentID      string       `json:"agent_id,omitempty"`
+	CredentialID string       `json:"credential_id,omitempty"`
+
+	ExpectedRate  float64               `json:"expected_rate"` // share of clean runs that come this far
+	Contributions []schema.Contribution `json:"contributions"` // at most three, the strongest first
+	Exposure      schema.Exposure       `json:"exposure"`
+	Touched       schema.Touched        `json:"touched"`
+
+	Breaker     *Breaker  `json:"breaker,omitempty"`
+	Commands    []string  `json:"commands"` // what to type next
+	ResolveRule string    `json:"resolve_rule"`
+	OpenedAt    time.Time `json:"opened_at"`
+	At          time.Time `json:"at"` // of the change
+}
+
+// Breaker is where the incident's breaker stands.
+type Breaker struct {
+	Scope      schema.Scope        `json:"scope"`
+	State      schema.BreakerState `json:"state"`
+	Generation uint64              `json:"generation"`
+	Expires    *time.Time          `json:"expires_at,omitempty"`
+	Reason     string              `json:"reason,omitempty"`
+}
+
+// Title is one line for a person.
+func (p *Page) Title() string {
+	switch {
+	case p.Kind == Resolved:
+		return "Resolved: " + p.Summary
+	case p.Because == "trip_withheld":
+		return "NOT denied, the trip budget is spent: " + p.Summary
+	case p.Breaker != nil && p.Breaker.State != schema.BreakerClosed:
+		return "Denied: " + p.Summary
+	case p.Because == "breaker_closed":
+		return "No longer denied: " + p.Summary
+	case p.Level == schema.LevelTrip && p.Mode != schema.ModeArmed:
+		return "Would be denied if it were armed: " + p.Summary
+	}
+	return p.Summary
+}
+
+func stamp(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
+// page describes an incident as it stands.
+func (i *open) page(kind Kind, because, cause string, at int64) Page {
+	f := i.finding
+	p := Page{V: PageVersion, ID: schema.PageID(f.ID, cause), Kind: kind, Because: because, Incident: f.ID, Tenant: f.Tenant, Family: f.Family,
+		Level: f.Level, Was: i.told, Mode: i.mode, Summary: f.Summary, RunID: f.RunID, RunKey: f.RunKey, AgentID: f.AgentID, CredentialID: f.CredentialID,
+		ExpectedRate: f.ExpectedRate, Contributions: f.Evidence[:min(len(f.Evidence), 3)], Exposure: f.Exposure, Touched: f.Touched,
+		ResolveRule: ResolveRule, OpenedAt: stamp(f.OpenedAt), At: stamp(at)}
+	p.Commands = []string{"flyball touched " + f.RunID.String()}
+	if b := i.breaker; b != nil {
+		p.Breaker = &Breaker{Scope: b.Scope, State: b.State, Generation: b.Generation, Reason: b.Reason}
+		if b.Expires != 0 {
+			t := stamp(b.Expires)
+			p.Breaker.Expires = &t
+		}
+		if b.State != schema.BreakerClosed {
+			p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers reset %s %s --if-match %d --reason '…'", b.Scope.Kind, quote(b.Scope.Value), b.Generation))
+		}
+	}
+	if p.Because == "trip_withheld" && i.withheld != nil {
+		p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers trip %s %s --reason '…'", i.withheld.Scope.Kind, quote(i.withheld.Scope.Value)))
+	}
+	return p
+}
+
+// quote makes a value of a client's safe to paste into a shell.
+func quote(s string) string {
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:@%+=", r) {
+			return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+		}
+	}
+	if s == "" {
+		return "''"
+	}
+	return s
+}
