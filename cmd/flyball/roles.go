@@ -27,29 +27,33 @@ func roleCommands(o *options) []*cobra.Command {
 		{"control", "Run an enforcement point: answers gateways, takes operators' commands"},
 		{"store", "Run the role that stores the journal in ClickHouse"},
 	} {
-		out = append(out, &cobra.Command{Use: r.name, Short: r.short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := o.load()
-			if err != nil {
-				return err
-			}
-			if err := c.Validate(r.name); err != nil {
-				return usage(err)
-			}
-			log, err := o.logger()
-			if err != nil {
-				return err
-			}
-			if r.name == "up" && len(c.ClickHouse.Addr) == 0 {
-				if err := haveEngine(cmd.Context(), os.Stderr); err != nil {
-					return err
-				}
-			}
-			return app.Run(cmd.Context(), c, []string{r.name}, log, func() {
-				log.Info("ready", "role", r.name, "kafka", c.Kafka.Listen, "clickhouse", c.ClickHouse.Listen, "control", c.Control.Listen, "metrics", c.Metrics.Listen)
-			})
-		}})
+		out = append(out, roleCommand(o, r.name, r.short))
 	}
 	return out
+}
+
+func roleCommand(o *options, name, short string) *cobra.Command {
+	return &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		c, err := o.load()
+		if err != nil {
+			return err
+		}
+		if err := c.Validate(name); err != nil {
+			return usage(err)
+		}
+		log, err := o.logger()
+		if err != nil {
+			return err
+		}
+		if name == "up" && len(c.ClickHouse.Addr) == 0 {
+			if err := haveEngine(cmd.Context(), os.Stderr); err != nil {
+				return err
+			}
+		}
+		return app.Run(cmd.Context(), c, []string{name}, log, func() {
+			log.Info("ready", "role", name, "kafka", c.Kafka.Listen, "clickhouse", c.ClickHouse.Listen, "control", c.Control.Listen, "metrics", c.Metrics.Listen)
+		})
+	}}
 }
 
 // haveEngine fetches the embedded engine when it is not there yet.

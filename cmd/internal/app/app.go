@@ -27,7 +27,7 @@ import (
 )
 
 // Roles that run in `flyball up`.
-var Roles = []string{"store", "detect", "control", "learn", "ingest"}
+var Roles = []string{"store", "detect", "control", "learn", "alert", "ingest"}
 
 // Run starts the roles, waits until ctx ends or a part dies, and stops what it
 // started. The role "up" is all of them, with embedded parts where none are
@@ -148,6 +148,11 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	}
 	if slices.Contains(roles, "control") {
 		if err := enforce(c, g, kafka, key, stage, log, reg); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(roles, "alert") {
+		if err := tell(c, g, kafka, stage, log, reg); err != nil {
 			return err
 		}
 	}

@@ -23,12 +23,6 @@ type Config struct {
 	Alerts        Alerts     `yaml:"alerts"`
 }
 
-// Alerts are read by the alert role.
-type Alerts struct {
-	Receivers []map[string]any `yaml:"receivers"`
-	Routes    []map[string]any `yaml:"routes"`
-}
-
 // Kafka says where the log is. Without brokers the embedded one starts.
 type Kafka struct {
 	Brokers    []string `yaml:"brokers"`

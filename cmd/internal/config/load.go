@@ -54,6 +54,8 @@ func parse(path string, text []byte, c *Config) error {
 // refuseUnknown walks what was written beside the type it is for.
 func refuseUnknown(file, at string, tree any, t reflect.Type) error {
 	switch t.Kind() {
+	case reflect.Pointer:
+		return refuseUnknown(file, at, tree, t.Elem())
 	case reflect.Slice:
 		list, _ := tree.([]any)
 		for i, v := range list {
@@ -94,7 +96,8 @@ func prefix(at string) string {
 func fields(t reflect.Type) map[string]reflect.StructField {
 	out := map[string]reflect.StructField{}
 	for i := range t.NumField() {
-		out[t.Field(i).Tag.Get("yaml")] = t.Field(i)
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		out[name] = t.Field(i)
 	}
 	return out
 }

@@ -59,6 +59,7 @@ func (c Config) Validate(roles ...string) error {
 	}
 	c.validateListeners(bad)
 	c.validateDetect(bad)
+	c.Alerts.validate(bad)
 	for i, r := range c.Routes {
 		var e schema.Effect
 		if r.Effect != "" && e.UnmarshalText([]byte(r.Effect)) != nil {
@@ -95,6 +96,9 @@ func (c Config) Validate(roles ...string) error {
 		}
 		if (role == "store" || role == "learn") && len(c.ClickHouse.Addr) == 0 {
 			bad("clickhouse.addr: empty; the role %s alone needs an outside ClickHouse (flyball up starts an embedded one)", role)
+		}
+		if role == "alert" && len(c.Alerts.Receivers) == 0 {
+			bad("alerts.receivers: empty; the role alert has nobody to tell")
 		}
 		if (role == "ingest" || role == "control") && c.SecretKeyFile == "" {
 			bad("secret_key_file: empty; the role %s alone needs the deployment's key (flyball up makes one at %s/secret.key)", role, c.Data)

@@ -164,6 +164,7 @@ func (f *flyball) ready(within time.Duration) {
 	for time.Now().Before(end) {
 		select {
 		case err := <-f.exited:
+			f.cmd = nil
 			f.t.Fatalf("flyball %s ended before it was ready: %v\n%s", f.role, err, f.tail(3000))
 		default:
 		}

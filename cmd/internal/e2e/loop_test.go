@@ -19,6 +19,12 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`
 // a fleet that reads and writes orders.
 func withLoop(t *testing.T, env ...string) *flyball {
 	t.Helper()
+	return withLoopAnd(t, "", env...)
+}
+
+// withLoopAnd is withLoop with more configuration.
+func withLoopAnd(t *testing.T, more string, env ...string) *flyball {
+	t.Helper()
 	f := install(t, "", "")
 	raw, err := os.ReadFile(f.config)
 	if err != nil {
@@ -30,7 +36,7 @@ func withLoop(t *testing.T, env ...string) *flyball {
 			kept = append(kept, l)
 		}
 	}
-	if err := os.WriteFile(f.config, []byte(strings.Join(kept, "\n")+"\n"+fmt.Sprintf(loopConfig, f.ports["control"])+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(f.config, []byte(strings.Join(kept, "\n")+"\n"+fmt.Sprintf(loopConfig, f.ports["control"])+"\n"+more+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	f.start(env...)

@@ -1,0 +1,140 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"flyball/alerts/incident"
+	"flyball/schema"
+)
+
+// Alertmanager posts incidents as alerts of the Prometheus Alertmanager, API v2.
+type Alertmanager struct {
+	name string
+	url  string
+	now  func() time.Time
+	http *http.Client
+}
+
+// NewAlertmanager takes the base URL, as amtool does.
+func NewAlertmanager(name, url string, now func() time.Time) *Alertmanager {
+	return &Alertmanager{name: name, url: strings.TrimSuffix(url, "/") + "/api/v2/alerts", now: now, http: client(DefaultTimeout)}
+}
+
+// Lasts is how long an alert fires without being sent again: a Flyball that is
+// away for less does not resolve anything.
+const Lasts = time.Hour
+
+type alert struct {
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+	StartsAt    time.Time         `json:"startsAt"`
+	EndsAt      time.Time         `json:"endsAt"`
+}
+
+// Deliver posts a page and returns when it is acknowledged. An alert is its
+// labels: severity is one of them because routes choose by it, so a change of
+// level ends the alert of the old one in the same request.
+func (a *Alertmanager) Deliver(ctx context.Context, p *incident.Page) error {
+	now := a.now().UTC()
+	until := now.Add(Lasts)
+	if p.Kind == incident.Resolved {
+		until = now
+	}
+	send := []alert{makeAlert(p, p.Level, until)}
+	if p.Was != p.Level && p.Was != schema.LevelNone {
+		send = append(send, makeAlert(p, p.Was, now))
+	}
+	return a.post(ctx, send)
+}
+
+// Refresh sends open incidents again, as an Alertmanager needs it: it forgets
+// at a restart, and what nobody repeats.
+func (a *Alertmanager) Refresh(ctx context.Context, open []incident.Page) error {
+	const most = 500
+	until := a.now().UTC().Add(Lasts)
+	for len(open) > 0 {
+		n := min(len(open), most)
+		send := make([]alert, 0, n)
+		for i := range open[:n] {
+			send = append(send, makeAlert(&open[i], open[i].Was, until))
+		}
+		if err := a.post(ctx, send); err != nil {
+			return err
+		}
+		open = open[n:]
+	}
+	return nil
+}
+
+func (a *Alertmanager) post(ctx context.Context, alerts []alert) error {
+	body, err := json.Marshal(alerts)
+	if err != nil {
+		return fmt.Errorf("receiver %s: %w", a.name, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("receiver %s: %w", a.name, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := a.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("receiver %s: %w", a.name, err)
+	}
+	return answered(a.name, resp)
+}
+
+func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
+	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": p.Family, "tenant": p.Tenant, "run_id": p.RunID.String(),
+		"agent": p.AgentID, "severity": severity(level)}
+	for k, v := range l {
+		if v == "" { // Alertmanager refuses empty labels
+			delete(l, k)
+		}
+	}
+	t := p.Touched
+	out := alert{Labels: l, StartsAt: p.OpenedAt, EndsAt: until, Annotations: map[string]string{
+		"summary": p.Title(), "contributions": contributions(p.Contributions), "resolve_rule": p.ResolveRule, "do_next": strings.Join(p.Commands, "\n"),
+		"exposure": fmt.Sprintf("%d calls since onset, %d of them irreversible", p.Exposure.Calls, p.Exposure.Irreversible),
+		"touched":  fmt.Sprintf("irreversible %d, compensable %d, reversible %d, read only %d, unknown %d", t.Irreversible, t.Compensable, t.Reversible, t.ReadOnly, t.Unknown),
+	}}
+	if out.StartsAt.After(until) {
+		out.StartsAt = until // a gateway's clock runs ahead: Alertmanager refuses an end before the start
+	}
+	return out
+}
+
+func severity(l schema.Level) string {
+	switch l {
+	case schema.LevelTrip:
+		return "critical"
+	case schema.LevelAlert:
+		return "warning"
+	}
+	return "info"
+}
+
+// contributions as a person reads them: observed against usual and peers.
+func contributions(of []schema.Contribution) string {
+	var b strings.Builder
+	for i, c := range of {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(c.Feature)
+		for _, n := range []struct {
+			word string
+			v    schema.Known
+		}{{"", c.Observed}, {"usual ", c.Usual}, {"peers ", c.Peers}, {"humans ", c.Humans}} {
+			if !n.v.IsZero() {
+				fmt.Fprintf(&b, " %s%.4g", n.word, float64(n.v))
+			}
+		}
+	}
+	return b.String()
+}

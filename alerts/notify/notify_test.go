@@ -1,0 +1,118 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"flyball/alerts/incident"
+	"flyball/schema"
+)
+
+const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+func TestAnswersAndWhatFollows(t *testing.T) {
+	var status int
+	var after string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if after != "" {
+			w.Header().Set("Retry-After", after)
+		}
+		if status == 302 {
+			w.Header().Set("Location", "http://127.0.0.1:1/")
+		}
+		w.WriteHeader(status)
+	}))
+	defer s.Close()
+	w, err := NewWebhook("r", s.URL, secret, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		status  int
+		after   string
+		refused bool
+		later   time.Duration
+		ok      bool
+	}{
+		{200, "", false, 0, true}, {204, "", false, 0, true}, {500, "", false, 0, false}, {503, "7", false, 7 * time.Second, false}, {429, "99999", false, maxPause, false},
+		{408, "", false, 0, false}, {400, "", true, 0, false}, {401, "", true, 0, false}, {404, "", true, 0, false}, {410, "", true, 0, false}, {302, "", true, 0, false},
+	} {
+		status, after = tc.status, tc.after
+		err := w.Deliver(context.Background(), &incident.Page{ID: "p_1"})
+		var refused *Refused
+		var later *Later
+		if (err == nil) != tc.ok || errors.As(err, &refused) != tc.refused || errors.As(err, &later) != (tc.later > 0) || later != nil && later.After != tc.later {
+			t.Errorf("HTTP %d: %v", tc.status, err)
+		}
+	}
+}
+
+// The signature against the one that another implementation publishes: the
+// vector of the Standard Webhooks libraries.
+func TestSignatureVerifies(t *testing.T) {
+	at := time.Unix(1614265330, 0)
+	var got http.Header
+	var body []byte
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header; body, _ = io.ReadAll(r.Body) }))
+	defer s.Close()
+	w, err := NewWebhook("r", s.URL, secret, func() time.Time { return at })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Deliver(context.Background(), &incident.Page{ID: "p_1", Kind: incident.Opened, At: at}); err != nil {
+		t.Fatal(err)
+	}
+	verify, _ := webhooks.NewWebhook(secret)
+	if err := verify.VerifyIgnoringTimestamp(body, got); err != nil {
+		t.Fatal(err)
+	}
+	if err := verify.VerifyIgnoringTimestamp(append(body, ' '), got); err == nil {
+		t.Fatal("a changed body verifies")
+	}
+	known, err := w.sign.Sign("msg_p5jXN8AQM9LWM0D4loKWxJek", at, []byte(`{"test": 2432232314}`))
+	if err != nil || known != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
+		t.Fatalf("%s %v", known, err)
+	}
+}
+
+func TestSecretIsNotShown(t *testing.T) {
+	_, err := NewWebhook("r", "http://x", "whsec_hunter2 !", time.Now)
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Fatalf("%v", err)
+	}
+}
+
+func TestAlertmanagerIsSentTheChangeOfSeverityAndNoEmptyLabel(t *testing.T) {
+	now := time.Unix(1000, 0).UTC()
+	var got []alert
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got = nil
+		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer s.Close()
+	a := NewAlertmanager("am", s.URL+"/", func() time.Time { return now })
+	p := incident.Page{ID: "p", Kind: incident.Updated, Incident: "f", Level: schema.LevelTrip, Was: schema.LevelAlert, OpenedAt: now.Add(time.Minute), At: now}
+	if err := a.Deliver(context.Background(), &p); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || got[0].Labels["severity"] != "critical" || !got[0].EndsAt.Equal(now.Add(Lasts)) || got[1].Labels["severity"] != "warning" || !got[1].EndsAt.Equal(now) || got[1].StartsAt.After(got[1].EndsAt) {
+		t.Fatalf("%+v", got)
+	}
+	if _, ok := got[0].Labels["agent"]; ok {
+		t.Error("an empty label")
+	}
+	if err := a.Refresh(context.Background(), make([]incident.Page, 501)); err != nil || len(got) != 1 {
+		t.Fatalf("%v, %d in the last request", err, len(got))
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/alerts/incident"
+	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/config"
+	"flyball/schema"
+)
+
+// alertCommand runs the role; `alert test` sends one page by hand.
+func alertCommand(o *options) *cobra.Command {
+	cmd := roleCommand(o, "alert", "Run the role that tells receivers of findings and trips")
+	cmd.AddCommand(&cobra.Command{Use: "test RECEIVER", Short: "Send a test page to a receiver, and its resolution", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		c, err := o.load()
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(c.Alerts.Receivers, func(r config.Receiver) bool { return r.Name == args[0] })
+		if i < 0 {
+			return usage(fmt.Errorf("%q is none of alerts.receivers", args[0]))
+		}
+		r, err := app.Receiver(c, i)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
+		defer cancel()
+		for _, p := range testPages(c.Tenant, time.Now().UTC()) {
+			began := time.Now()
+			if err := r.Deliver(ctx, &p); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged page %s (%s) in %s\n", args[0], p.ID, p.Kind, time.Since(began).Round(time.Millisecond))
+		}
+		return nil
+	}})
+	return cmd
+}
+
+func testPages(tenant string, now time.Time) []incident.Page {
+	id := "f_test_" + now.Format("20060102T150405.000000")
+	p := incident.Page{V: incident.PageVersion, Incident: id, Tenant: tenant, Family: "test", Level: schema.LevelAlert, Summary: "This is a test of the receiver: nothing happened",
+		Commands: []string{"flyball status"}, ResolveRule: "resolves at once", OpenedAt: now, At: now}
+	opened, resolved := p, p
+	opened.Kind, opened.Because, opened.ID = incident.Opened, "test", schema.PageID(id, "opened")
+	resolved.Kind, resolved.Because, resolved.Was, resolved.ID = incident.Resolved, "test", schema.LevelAlert, schema.PageID(id, "resolved")
+	return []incident.Page{opened, resolved}
+}

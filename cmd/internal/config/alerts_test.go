@@ -1,0 +1,54 @@
+package config
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"flyball/schema"
+)
+
+func TestReceiversAreRefusedWithKeyValueAndRule(t *testing.T) {
+	secret := t.TempDir() + "/s"
+	if err := os.WriteFile(secret, []byte("whsec_x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		`alerts: {receivers: [{name: a, webhook: {url: "http://x/", secret_file: ` + secret + `}}], routes: [{receivers: [a]}]}`: "",
+		`alerts: {receivers: [{name: a, alertmanager: {url: "http://x"}}]}`:                                                      "",
+		`alerts: {receivers: [{name: a}]}`:                                                                               "alerts.receivers[0] (a): set exactly one of webhook, alertmanager",
+		`alerts: {receivers: [{name: "A b", alertmanager: {url: "http://x"}}]}`:                                          `alerts.receivers[0].name: "A b"`,
+		`alerts: {receivers: [{name: a, alertmanager: {url: "x:9093"}}]}`:                                                `alerts.receivers[0].alertmanager.url: "x:9093"`,
+		`alerts: {receivers: [{name: a, webhook: {url: "http://x"}}]}`:                                                   "alerts.receivers[0].webhook.secret_file",
+		`alerts: {receivers: [{name: a, alertmanager: {url: "http://x"}}], routes: [{receivers: [b]}]}`:                  `alerts.routes[0].receivers: "b"`,
+		`alerts: {receivers: [{name: a, alertmanager: {url: "http://x"}}], routes: [{receivers: [a], min_level: page}]}`: `alerts.routes[0].min_level: "page"`,
+		`alerts: {receivers: [{name: a, alertmanager: {url: "http://x"}}], routes: [{receivers: [a], agents: ["["]}]}`:   `alerts.routes[0].agents: "["`,
+		`alerts: {receivers: [{name: a, alertmanagr: {url: "http://x"}}]}`:                                               "did you mean alerts.receivers[0].alertmanager?",
+		`alerts: {receivers: [{name: a, alertmanager: {url: "http://x"}}, {name: a, alertmanager: {url: "http://x"}}]}`:  `"a" is taken`,
+	} {
+		c := Default()
+		err := parse("f.yaml", []byte(text), &c)
+		if err == nil {
+			err = c.Validate("up")
+		}
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s\n got %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+func TestRoutesChooseWhoIsTold(t *testing.T) {
+	a := Alerts{Receivers: []Receiver{{Name: "soc"}, {Name: "billing"}}, Routes: []AlertRoute{{Receivers: []string{"soc"}}, {MinLevel: "trip", Agents: []string{"billing/*"}, Receivers: []string{"billing"}}}}
+	for _, tc := range []struct {
+		receiver, agent string
+		level           schema.Level
+		want            bool
+	}{
+		{"soc", "x", schema.LevelAlert, true}, {"soc", "x", schema.LevelAnnotate, false}, {"billing", "billing/a", schema.LevelAlert, false},
+		{"billing", "billing/a", schema.LevelTrip, true}, {"billing", "x", schema.LevelTrip, false},
+	} {
+		if got := a.Wants(tc.receiver, &schema.Finding{AgentID: tc.agent, Level: tc.level}); got != tc.want {
+			t.Errorf("%s of %s at %s: %v", tc.receiver, tc.agent, tc.level, got)
+		}
+	}
+}
