@@ -63,21 +63,22 @@ func tierRequired(name string) bool {
 
 // flyball is one installation: a folder, a configuration, perhaps a process.
 type flyball struct {
-	t      *testing.T
-	dir    string
-	config string
-	ports  map[string]int
-	env    []string
-	role   string
-	cmd    *exec.Cmd
-	exited chan error
+	t       *testing.T
+	dir     string
+	config  string
+	ports   map[string]int
+	env     []string
+	role    string
+	cmd     *exec.Cmd
+	exited  chan error
+	outside string // Kafka, if it is not embedded
 }
 
 // install writes a configuration on free ports. kafka, when set, is an outside
 // broker, and engineAddr an outside ClickHouse.
 func install(t *testing.T, kafka, clickhouse string, extra ...string) *flyball {
 	t.Helper()
-	f := &flyball{t: t, dir: t.TempDir(), ports: map[string]int{}, role: "up"}
+	f := &flyball{t: t, dir: t.TempDir(), ports: map[string]int{}, role: "up", outside: kafka}
 	for _, name := range []string{"kafka", "clickhouse", "control", "check", "grpc", "metrics"} {
 		f.ports[name] = freePort(t)
 	}

@@ -19,13 +19,19 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`
 // a fleet that reads and writes orders.
 func withLoop(t *testing.T, env ...string) *flyball {
 	t.Helper()
-	return withLoopAnd(t, "", env...)
+	return withLoopOn(t, "", "", env...)
 }
 
 // withLoopAnd is withLoop with more configuration.
 func withLoopAnd(t *testing.T, more string, env ...string) *flyball {
 	t.Helper()
-	f := install(t, "", "")
+	return withLoopOn(t, "", more, env...)
+}
+
+// withLoopOn is the same on an outside Kafka.
+func withLoopOn(t *testing.T, kafka, more string, env ...string) *flyball {
+	t.Helper()
+	f := install(t, kafka, "")
 	raw, err := os.ReadFile(f.config)
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -63,9 +62,7 @@ func TestRealEnvoyShippedByRsyslog(t *testing.T) {
 		fmt.Fprintf(w, "%s %s", r.Method, r.URL.Path)
 	}))
 	defer upstream.Close()
-	host, portText, _ := net.SplitHostPort(upstream.Listener.Addr().String())
-	port, _ := strconv.Atoi(portText)
-	envoy := realparts.StartEnvoy(t, host, port)
+	envoy := realparts.StartEnvoy(t, upstream.Listener.Addr().String(), "")
 	realparts.StartRsyslog(t, envoy.Log, k.Addr(), "gateway-logs")
 	f := install(t, k.Addr(), "").start()
 

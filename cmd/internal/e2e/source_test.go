@@ -16,9 +16,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+func (f *flyball) brokers() string {
+	if f.outside != "" {
+		return f.outside
+	}
+	return fmt.Sprintf("127.0.0.1:%d", f.ports["kafka"])
+}
+
 func (f *flyball) kafka() *kgo.Client {
 	f.t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(fmt.Sprintf("127.0.0.1:%d", f.ports["kafka"])), kgo.DefaultProduceTopic("gateway-logs"))
+	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.DefaultProduceTopic("gateway-logs"))
 	if err != nil {
 		f.t.Fatal(err)
 	}
