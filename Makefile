@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 UNIT = $(shell go list ./... | grep -v /cmd/internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: all build engine demo test unit race e2e kafka kills fuzz bench lint vuln fmt clean
+.PHONY: all build engine demo demos test unit race e2e kafka kills fuzz bench lint vuln fmt clean
 
 all: build
 
@@ -19,6 +19,10 @@ engine: build
 
 demo: build
 	bin/flyball demo
+
+# The demo with 20 seeds: calls to trip and false trips of each.
+demos: build
+	@set -o pipefail; for s in $$(seq 1 20); do bin/flyball demo --quick --seed $$s > bin/demo.out 2>&1 || { cat bin/demo.out; exit 1; }; grep '^seed' bin/demo.out; done
 
 test: unit e2e kafka kills
 

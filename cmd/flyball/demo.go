@@ -12,8 +12,8 @@ import (
 )
 
 func demoCommand(o *options) *cobra.Command {
-	var keep bool
-	cmd := &cobra.Command{Use: "demo", Short: "The first minute: real agent traffic through everything, and what a run touched", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	demoOptions := demo.Options{Now: time.Now}
+	cmd := &cobra.Command{Use: "demo", Short: "The first minute: real agent traffic, a runaway, a trip, a page, the touched report", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		if err := haveEngine(cmd.Context(), os.Stdout); err != nil {
 			return err
 		}
@@ -24,8 +24,11 @@ func demoCommand(o *options) *cobra.Command {
 				return err
 			}
 		}
-		return demo.Run(cmd.Context(), demo.Options{Out: cmd.OutOrStdout(), Log: log, Keep: keep, Now: time.Now})
+		demoOptions.Out, demoOptions.Log = cmd.OutOrStdout(), log
+		return demo.Run(cmd.Context(), demoOptions)
 	}}
-	cmd.Flags().BoolVar(&keep, "keep", false, "leave it running until Ctrl-C")
+	cmd.Flags().BoolVar(&demoOptions.Keep, "keep", false, "leave it running until Ctrl-C")
+	cmd.Flags().Uint64Var(&demoOptions.Seed, "seed", 1, "chooses the runs, who runs away, how and when")
+	cmd.Flags().BoolVar(&demoOptions.Quick, "quick", false, "no pauses for the eye")
 	return cmd
 }

@@ -1,8 +1,10 @@
 // Package demo is the first minute: everything in one process, real agent
-// traffic through it, and the answer to "what did it touch?".
+// traffic through a real proxy, an agent that runs away, the trip, the page, and
+// the answer to "what did it touch?".
 //
-// It refuses to flatter: it succeeds only if every call that was sent is stored
-// exactly once, in the run it belongs to.
+// It refuses to flatter: it succeeds only if the runaway was denied, nobody else
+// was, and every call that was sent is stored exactly once, in the run it
+// belongs to.
 package demo
 
 import (
@@ -11,29 +13,29 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/cmd/internal/answer"
+	"flyball/alerts/incident"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
-	"flyball/cmd/internal/replay"
-	"flyball/cmd/internal/traffic"
 	"flyball/schema/clickhouse"
-	"flyball/schema/clickhouse/query"
 )
 
 // Options of the demo.
 type Options struct {
-	Out  io.Writer
-	Log  *slog.Logger
-	Keep bool // leave everything running until ctx ends
-	Now  func() time.Time
+	Out   io.Writer
+	Log   *slog.Logger
+	Keep  bool   // leave everything running until ctx ends
+	Seed  uint64 // chooses the runs, who runs away, how and when
+	Quick bool   // no pauses for the eye
+	Now   func() time.Time
 }
 
 const inputTopic = "gateway-logs"
@@ -45,13 +47,16 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	c, file, err := configure(dir)
+	pager, err := newPhone()
 	if err != nil {
 		return err
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(o.Out, format+"\n", args...) }
-	say("Flyball starts: an embedded Kafka broker, an embedded ClickHouse engine and three roles, in one process.")
-
+	defer pager.Close()
+	c, file, err := configure(dir, pager)
+	if err != nil {
+		return err
+	}
+	o.say("Flyball starts: a Kafka broker, a ClickHouse engine and six roles, in one process.")
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
 	began := o.Now()
@@ -68,35 +73,18 @@ func Run(ctx context.Context, o Options) error {
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), stopped())
 	}
-	say("ready in %.1f s\n", o.Now().Sub(began).Seconds())
-
-	sent, err := load()
-	if err != nil {
+	o.say("ready in %.1f s", o.Now().Sub(began).Seconds())
+	if err := o.minute(ctx, c, pager, began); err != nil {
 		return errors.Join(err, stopped())
 	}
-	say("%d calls of %d real agent runs (tau-bench, tau2-bench, AgentDojo; MIT) arrive as Envoy access logs, on topic %s.", len(sent), count(sent), inputTopic)
-	db, err := app.Database(c)
-	if err != nil {
-		return errors.Join(err, stopped())
-	}
-	defer db.Close()
-	err = play(ctx, c, o, db, sent)
-	if err == nil {
-		err = verify(ctx, o, db, sent)
-	}
-	if err == nil {
-		err = report(ctx, o, db)
-	}
-	if err != nil {
-		return errors.Join(err, stopped())
-	}
-	say("\nWhere to look next")
-	say("  make                          builds bin/flyball; bin/flyball up runs it, with data in ./flyball-data")
-	say("  bin/flyball replay FILE       sends your own gateway's log; flyball decode FILE shows how it is read")
-	say("  bin/flyball runs | run ID | touched ID -o html > touched.html | find TERM | status")
+	o.say("\nWhat to try next")
+	o.say("  bin/flyball demo --seed 2          another agent, another kind of runaway;  --keep leaves it running for the commands below")
+	o.say("  bin/flyball up                     the same with your own gateway's log; it observes until detect.mode is armed")
+	o.say("  bin/flyball decode FILE            how a log of yours would be read")
 	if o.Keep {
-		say("\nIt keeps running until you press Ctrl-C. Ask it with: bin/flyball runs --config %s", file)
-		say("SQL: curl http://%s --data 'SELECT agent_id, count() FROM flyball.calls GROUP BY agent_id ORDER BY 2 DESC'", c.ClickHouse.Listen)
+		o.say("\nIt keeps running until you press Ctrl-C. Ask it, with --config %s", file)
+		o.say("  bin/flyball findings | breakers list | breakers history | runs --min-level trip | run ID | touched ID | find TERM | status")
+		o.say("  curl http://%s --data 'SELECT agent_id, count() FROM flyball.calls GROUP BY agent_id ORDER BY 2 DESC'", c.ClickHouse.Listen)
 		select {
 		case <-ctx.Done():
 		case err := <-ended:
@@ -106,10 +94,174 @@ func Run(ctx context.Context, o Options) error {
 	return stopped()
 }
 
-// configure writes a configuration on free ports.
-func configure(dir string) (config.Config, string, error) {
+func (o Options) say(format string, args ...any) { fmt.Fprintf(o.Out, format+"\n", args...) }
+
+// minute is the play in its acts: history, baseline, live, report.
+func (o Options) minute(ctx context.Context, c config.Config, pager *phone, began time.Time) error {
+	kafka, err := app.KafkaOpts(c)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(append(kafka, kgo.DefaultProduceTopic(inputTopic), kgo.ProducerLinger(time.Millisecond))...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	db, err := app.Database(c)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	r := rand.New(rand.NewPCG(o.Seed, 0x466c7962616c6c))
+	all, err := load()
+	if err != nil {
+		return err
+	}
+	history, live := split(all, r)
+	w, live, err := choose(live, r)
+	if err != nil {
+		return err
+	}
+	sent, err := o.history(ctx, client, db, history)
+	if err != nil {
+		return err
+	}
+	body, err := app.Learner(c, kafka, db, o.Log).Once(ctx)
+	if err != nil {
+		return err
+	}
+	o.say("baseline %s: %d clean runs, %d calls, %d agents\n", body.Version, body.Runs, body.Calls, len(body.Agents))
+
+	gw := newGateway("http://"+c.Check.Listen+"/check", client, o.Now)
+	defer gw.Close()
+	s := &stage{gw: gw, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 10 * time.Second}, pace: 250 * time.Millisecond, now: o.Now, players: 24}
+	if o.Quick {
+		s.pace = 40 * time.Millisecond
+	}
+	d, page, err := o.live(ctx, db, s, live, &w, pager, began)
+	if err != nil {
+		return err
+	}
+	if err := client.Flush(ctx); err != nil {
+		return err
+	}
+	if failed := gw.failed.Load(); failed != nil {
+		return fmt.Errorf("the access log: %w", *failed)
+	}
+	if err := o.verify(ctx, db, sent, gw.logged); err != nil {
+		return err
+	}
+	if err := o.touched(ctx, db, liveID(&w.run)); err != nil {
+		return err
+	}
+	return o.verdict(s, &w, d, page)
+}
+
+// history sends the past and waits until it is stored.
+func (o Options) history(ctx context.Context, client *kgo.Client, db *clickhouse.Conn, runs []run) (map[string]uint64, error) {
+	lines, keys, err := past(runs, o.Now())
+	if err != nil {
+		return nil, err
+	}
+	began := o.Now()
+	records := make([]*kgo.Record, len(lines))
+	for i := range lines {
+		records[i] = &kgo.Record{Key: []byte(keys[i]), Value: lines[i]}
+	}
+	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return nil, fmt.Errorf("send the history: %w", err)
+	}
+	want := map[string]uint64{}
+	for i := range runs {
+		want[runs[i].id] = uint64(len(runs[i].calls))
+	}
+	if err := stored(ctx, o.Now, db, want); err != nil {
+		return nil, err
+	}
+	o.say("a fortnight of history: %d calls of %d real agent runs (tau-bench, tau2-bench, AgentDojo; MIT), read from a gateway's log, stitched and stored in %.1f s",
+		len(lines), len(runs), o.Now().Sub(began).Seconds())
+	return want, nil
+}
+
+// live plays the agents and waits for what follows from the runaway.
+func (o Options) live(ctx context.Context, db *clickhouse.Conn, s *stage, runs []run, w *runaway, pager *phone, began time.Time) (d denied, page incident.Page, err error) {
+	calls := 0
+	for i := range runs {
+		calls += len(runs[i].calls)
+	}
+	o.say("Live: %d agent runs, %d calls, through a proxy at %s that asks Flyball about each call and logs it.", len(runs), calls, s.gw.URL)
+	others := make(chan error, 1)
+	go func() { others <- s.play(ctx, runs) }()
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	watched := make(chan struct{})
+	go func() { defer close(watched); o.watch(watching, db, s) }()
+	if err := pause(ctx, time.Duration(calls)*s.pace/time.Duration(4*s.players)); err != nil {
+		return d, page, err
+	}
+	o.say("  → %s begins, run %s; from its call %d on it runs away (%s): %s", w.agent, liveID(&w.run), w.onset+1, w.kind, w.does())
+	if d, err = s.runAway(ctx, w); err != nil {
+		return d, page, err
+	}
+	o.say("  → HTTP 403 for its client, call %d since it ran away, %.2f s after, %.0f s after the start:\n    %s", d.after, d.took.Seconds(), d.at.Sub(began).Seconds(), d.body)
+	if page, err = o.paged(ctx, pager, liveID(&w.run)); err != nil {
+		return d, page, err
+	}
+	if err = <-others; err != nil {
+		return d, page, err
+	}
+	stop()
+	<-watched
+	return d, page, nil
+}
+
+// paged waits for the page that says the breaker is open.
+func (o Options) paged(ctx context.Context, pager *phone, run string) (incident.Page, error) {
+	late := time.After(20 * time.Second)
+	for {
+		select {
+		case p := <-pager.pages:
+			if p.RunKey == run && p.Because == "breaker_opened" {
+				show(o.Out, &p)
+				return p, nil
+			}
+			if p.RunKey != run {
+				o.say("  → also told, %s: %s (run %s, %s)", p.Level, p.Summary, p.RunKey, p.Because)
+			}
+		case <-late:
+			return incident.Page{}, errors.New("no page in 20 s after the denial")
+		case <-ctx.Done():
+			return incident.Page{}, ctx.Err()
+		}
+	}
+}
+
+// verdict is the last line, and the exit status.
+func (o Options) verdict(s *stage, w *runaway, d denied, page incident.Page) error {
+	o.say("\nseed %d: %s by %s: denied at call %d since onset (%.2f s), %d of %d calls after it denied too; paged as %s; false trips: %d of other runs' calls refused; %d unchecked",
+		o.Seed, w.kind, w.agent, d.after, d.took.Seconds(), d.again, d.tried, page.ID, s.others.Load(), s.gw.unchecked.Load())
+	switch {
+	case d.again < d.tried:
+		return fmt.Errorf("%d of %d calls after the denial went through", d.tried-d.again, d.tried)
+	case s.others.Load() > 0:
+		return fmt.Errorf("somebody else was denied: %s", *s.first.Load())
+	case s.gw.unchecked.Load() > 0:
+		return fmt.Errorf("%d calls passed because the check did not answer", s.gw.unchecked.Load())
+	}
+	return nil
+}
+
+// configure writes a configuration on free ports: armed, and with a pager.
+func configure(dir string, pager *phone) (config.Config, string, error) {
 	c := config.Default()
 	c.Data = filepath.Join(dir, "data")
+	c.Detect.Mode, c.Learn.Quarantine, c.Control.Point = "armed", 0, "demo"
+	c.Detect.FalseTripsPer1000 = .1 // of 200 live runs, one in 50 plays may still trip another
+	secret := filepath.Join(dir, "pager.secret")
+	if err := os.WriteFile(secret, []byte(pager.secret), 0o600); err != nil {
+		return c, "", err
+	}
+	c.Alerts.Receivers = []config.Receiver{{Name: "pager", Webhook: &config.Webhook{URL: config.Secret(pager.URL), SecretFile: secret}}}
 	for _, at := range []*string{&c.Kafka.Listen, &c.ClickHouse.Listen, &c.Control.Listen, &c.Check.Listen, &c.Check.GRPC, &c.Metrics.Listen} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -118,169 +270,12 @@ func configure(dir string) (config.Config, string, error) {
 		*at = l.Addr().String()
 		defer l.Close() // all at once, so that no port is given twice
 	}
-	text, err := config.Dump(c)
+	shown := c
+	shown.Alerts = config.Alerts{} // its URL prints as a secret
+	text, err := config.Dump(shown)
 	if err != nil {
 		return c, "", err
 	}
 	file := filepath.Join(dir, "flyball.yaml")
 	return c, file, os.WriteFile(file, text, 0o600)
-}
-
-func load() ([]replay.Line, error) {
-	var out []replay.Line
-	for _, set := range traffic.Sets {
-		lines, err := replay.FromFS(traffic.Files, set, "envoy_json")
-		if err != nil {
-			return nil, fmt.Errorf("bundled traffic %s: %w", set, err)
-		}
-		out = append(out, lines...)
-	}
-	return out, nil
-}
-
-func count(lines []replay.Line) int {
-	runs := map[string]bool{}
-	for _, l := range lines {
-		runs[l.Run] = true
-	}
-	return len(runs)
-}
-
-// play sends the calls over a few seconds and shows what becomes of them.
-func play(ctx context.Context, c config.Config, o Options, db *clickhouse.Conn, sent []replay.Line) error {
-	opts, err := app.KafkaOpts(c)
-	if err != nil {
-		return err
-	}
-	client, err := kgo.NewClient(append(opts, kgo.DefaultProduceTopic(inputTopic), kgo.ProducerLinger(time.Millisecond))...)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	failed := make(chan error, 1)
-	began, shown := o.Now(), o.Now()
-	const slice = 400
-	for i, l := range sent {
-		client.Produce(ctx, &kgo.Record{Key: []byte(l.Agent), Value: l.Value}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				select {
-				case failed <- err:
-				default:
-				}
-			}
-		})
-		if i%slice != slice-1 {
-			continue
-		}
-		select {
-		case err := <-failed:
-			return fmt.Errorf("send: %w", err)
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(100 * time.Millisecond): // so that there is something to see
-		}
-		if now := o.Now(); now.Sub(shown) >= 500*time.Millisecond {
-			shown = now
-			progress(ctx, o, db, i+1, began)
-		}
-	}
-	if err := client.Flush(ctx); err != nil {
-		return err
-	}
-	progress(ctx, o, db, len(sent), began)
-	return nil
-}
-
-func progress(ctx context.Context, o Options, db *clickhouse.Conn, sent int, began time.Time) {
-	var calls, runs, resources uint64
-	if err := db.QueryRow(ctx, "SELECT (SELECT count() FROM calls), (SELECT count() FROM runs), (SELECT uniq(resource) FROM touches)").Scan(&calls, &runs, &resources); err != nil {
-		return
-	}
-	fmt.Fprintf(o.Out, "  %5.1f s  sent %6d (%5.0f/s)   stored %6d calls in %5d runs, %6d resources touched\n",
-		o.Now().Sub(began).Seconds(), sent, float64(sent)/max(o.Now().Sub(began).Seconds(), 0.001), calls, runs, resources)
-}
-
-// verify compares what is stored with what was sent, call by call and run by run.
-func verify(ctx context.Context, o Options, db *clickhouse.Conn, sent []replay.Line) error {
-	want := map[string]uint64{}
-	for _, l := range sent {
-		want[l.Run]++
-	}
-	end := o.Now().Add(60 * time.Second)
-	for {
-		problem, err := check(ctx, db, want, uint64(len(sent)))
-		if err != nil {
-			return err
-		}
-		if problem == "" {
-			fmt.Fprintf(o.Out, "\nEvery call that was sent is stored exactly once, in the run it belongs to: %d calls, %d runs.\n", len(sent), len(want))
-			return nil
-		}
-		if o.Now().After(end) {
-			return fmt.Errorf("after 60 s: %s", problem)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-}
-
-func check(ctx context.Context, db *clickhouse.Conn, want map[string]uint64, n uint64) (problem string, err error) {
-	var calls, positions uint64
-	if err := db.QueryRow(ctx, "SELECT count(), uniqExact(source_topic, source_partition, source_offset, item) FROM calls").Scan(&calls, &positions); err != nil {
-		return "", fmt.Errorf("count calls: %w", err)
-	}
-	if calls != n || positions != n {
-		return fmt.Sprintf("%d calls stored at %d positions, %d sent", calls, positions, n), nil
-	}
-	runs, err := query.Runs(ctx, db, query.RunFilter{Limit: 1 << 20})
-	if err != nil {
-		return "", err
-	}
-	if len(runs) != len(want) {
-		return fmt.Sprintf("%d runs stored, %d sent", len(runs), len(want)), nil
-	}
-	for _, r := range runs {
-		if want[r.RunKey] != r.Calls {
-			return fmt.Sprintf("run %s has %d calls stored, %d sent", r.RunKey, r.Calls, want[r.RunKey]), nil
-		}
-	}
-	return "", nil
-}
-
-// report answers for a run that could do harm: among those with irreversible
-// calls, the one that touched most.
-func report(ctx context.Context, o Options, db *clickhouse.Conn) error {
-	runs, err := query.Runs(ctx, db, query.RunFilter{Limit: 1 << 20})
-	if err != nil {
-		return err
-	}
-	worst := runs[0]
-	for _, r := range runs {
-		if r.Irreversible > 0 && (worst.Irreversible == 0 || r.DistinctResources > worst.DistinctResources) {
-			worst = r
-		}
-	}
-	began := o.Now()
-	t, err := query.TouchedBy(ctx, db, query.Subject{Kind: "run", Value: worst.RunKey}, &worst, query.Window{})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "\nOf the runs with irreversible calls, %s of agent %s touched most.\n$ flyball touched %s        (answered in %d ms)\n\n",
-		worst.RunKey, worst.AgentID, worst.RunKey, o.Now().Sub(began).Milliseconds())
-	var b strings.Builder
-	if err := answer.Touched(&b, t); err != nil {
-		return err
-	}
-	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
-	for i, l := range lines {
-		if i == 24 {
-			fmt.Fprintf(o.Out, "  … %d more\n", len(lines)-i)
-			break
-		}
-		fmt.Fprintln(o.Out, "  "+l)
-	}
-	return nil
 }

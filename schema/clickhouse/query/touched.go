@@ -89,6 +89,9 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 		return nil, fmt.Errorf("subject %q is none of run, agent, credential, principal, resource", s.Kind)
 	}
 	own.between("start_time", "start_time", win.Since, win.Until)
+	// What a gateway asked the check and then logged is one call. What was only
+	// asked stays: no log of it may ever come.
+	own.add("(observer_kind != 'gate' OR (run_id, method, path) NOT IN (SELECT run_id, method, path FROM calls " + own.String() + " AND observer_kind != 'gate'))")
 	if err := t.own(ctx, db, &own, s); err != nil {
 		return nil, err
 	}
@@ -233,16 +236,20 @@ func (t *Touched) doubts(ctx context.Context, db DB, w *where) error {
 	if t.Calls == 0 {
 		return nil
 	}
-	var unlogged, sampled, late, unsure, overflow uint64
+	var unlogged, sampled, late, unsure, overflow, asked uint64
 	err := each(ctx, db, "doubts", `SELECT countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r, ':?'), resources))),
-countIf(sample_weight > 1), countIf(late), countIf(run_confidence < 60), countIf(run_rule = 'overflow') FROM calls `+w.String(), w.params, func(r driver.Rows) error {
-		return r.Scan(&unlogged, &sampled, &late, &unsure, &overflow)
+countIf(sample_weight > 1), countIf(late), countIf(run_confidence < 60), countIf(run_rule = 'overflow'),
+countIf(observer_kind = 'gate' AND outcome != 'denied') FROM calls `+w.String(), w.params, func(r driver.Rows) error {
+		return r.Scan(&unlogged, &sampled, &late, &unsure, &overflow, &asked)
 	})
 	if err != nil {
 		return err
 	}
 	if unlogged > 0 {
 		t.caveat("resource_not_logged: %d calls that change something do not say what they changed (the body was not logged)", unlogged)
+	}
+	if asked > 0 {
+		t.caveat("asked_only: %d calls were let through by the check and no gateway has logged them yet", asked)
 	}
 	if sampled > 0 {
 		t.caveat("sampled_source: %d calls came from a source that logs a sample; more happened than is listed", sampled)
