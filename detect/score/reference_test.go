@@ -1,0 +1,228 @@
+package score
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"math"
+	"testing"
+
+	"flyball/detect/baseline"
+	"flyball/detect/calibrate"
+	"flyball/detect/feature"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// Made by testdata/reference.py with numpy and scipy, which share nothing with this package.
+//
+//go:embed testdata/reference.json
+var referenceJSON []byte
+
+type referenceCall struct {
+	Route, Args, Result   uint64
+	Failed, Write, Delete bool
+	Resources             []uint64
+}
+
+type referenceRun struct {
+	ID, Group, Agent string
+	Calls            []referenceCall
+}
+
+type reference struct {
+	Train, Test []referenceRun
+	Statistics  []string
+	Scores      [][][]float64 // run, call, the statistics and the score
+	Tail        [][2]float64
+	Calibration struct {
+		Scores, Weights, At, P    []float64
+		T5, T1, U, Beta, PU, Trip float64
+	}
+	Wilson [][4]float64
+}
+
+func load(t testing.TB) (r reference) {
+	t.Helper()
+	if err := json.Unmarshal(referenceJSON, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func routeName(n uint64) string { return fmt.Sprint("R ", n) }
+
+func (c *referenceCall) feature() feature.Call {
+	f := feature.Call{Route: feature.RouteHash(routeName(c.Route)), Args: c.Args, Result: c.Result, Failed: c.Failed, Write: c.Write, Delete: c.Delete, Resources: c.Resources}
+	if c.Failed {
+		f.Result = feature.FailedResult
+	}
+	return f
+}
+
+func (r *referenceRun) learned() *baseline.Run {
+	out := &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group}
+	var f feature.Run
+	for i := range r.Calls {
+		c := r.Calls[i].feature()
+		out.Steps = append(out.Steps, f.Add(&c))
+		out.Routes = append(out.Routes, routeName(r.Calls[i].Route))
+	}
+	return out
+}
+
+func (r *reference) body() *baseline.Body {
+	b := baseline.New("t")
+	for i := range r.Train {
+		b.Learn(r.Train[i].learned())
+	}
+	return b
+}
+
+// near allows a relative error of 1e-9: sums in another order.
+func near(a, b float64) bool { return a == b || math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b), 1) }
+
+// Features, rates, amounts, CUSUMs and anchors at once: every statistic of every
+// call of seven runs, four of which run away.
+func TestEveryStatisticOfEveryCallAgreesWithReference(t *testing.T) {
+	ref := load(t)
+	body := ref.body()
+	compared := 0
+	for i := range ref.Test {
+		r := &ref.Test[i]
+		m := NewModel(body)
+		var run Run
+		for n := range r.Calls {
+			c := r.Calls[n].feature()
+			run.Add(m, Who{r.Agent, r.Group}, &c, int64(n), schema.ReversibilityUnknown)
+			want := ref.Scores[i][n]
+			for st := range Statistics {
+				if ref.Statistics[st] != st.String() {
+					t.Fatalf("statistic %d is %s here and %s there", st, st, ref.Statistics[st])
+				}
+				if got := run.Value(st); !near(got, want[st]) {
+					t.Fatalf("run %s call %d: %s is %v, the reference has %v", r.ID, n+1, st, got, want[st])
+				}
+				compared++
+			}
+			if got, want := run.Score, want[Statistics]; !near(got, want) {
+				t.Fatalf("run %s call %d: score %v, the reference has %v", r.ID, n+1, got, want)
+			}
+		}
+	}
+	t.Logf("%d values", compared)
+}
+
+func TestTailOfTheNormalFarOut(t *testing.T) {
+	for _, v := range load(t).Tail {
+		if got := minusLogTail(v[0]); math.Abs(got-v[1]) > 1e-9*math.Abs(v[1]) {
+			t.Errorf("−ln P(Z > %v) is %v, SciPy has %v", v[0], got, v[1])
+		}
+	}
+}
+
+func TestCalibrationAgreesWithReference(t *testing.T) {
+	c := load(t).Calibration
+	f := calibrate.Of(c.Scores, c.Weights)
+	for name, v := range map[string][2]float64{"t5": {f.T5, c.T5}, "t1": {f.T1, c.T1}, "u": {f.U, c.U}, "beta": {f.Beta, c.Beta}, "pu": {f.PU, c.PU}, "trip": {f.Threshold(.001), max(c.Trip, math.Log(1000))}} {
+		if !near(v[0], v[1]) {
+			t.Errorf("%s is %v, the reference has %v", name, v[0], v[1])
+		}
+	}
+	for i, s := range c.At {
+		if p, _ := f.P(s); math.Abs(p-c.P[i]) > 2/f.Runs { // the empirical tail is thinned
+			t.Errorf("P(S ≥ %v) is %v, the reference has %v", s, p, c.P[i])
+		}
+	}
+}
+
+func TestIntervalIsWilsons(t *testing.T) {
+	for _, w := range load(t).Wilson {
+		low, high := calibrate.Wilson(w[0], w[1])
+		if math.Abs(low-w[2]) > 1e-9 || math.Abs(high-w[3]) > 1e-9 {
+			t.Errorf("%v of %v: [%v, %v], the reference has [%v, %v]", w[0], w[1], low, high, w[2], w[3])
+		}
+	}
+}
+
+// A run that is written and read again at any call goes on as if it had not been.
+func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
+	ref := load(t)
+	body := ref.body()
+	for i := range ref.Test {
+		r := &ref.Test[i]
+		m := NewModel(body)
+		run := new(Run)
+		for n := range r.Calls {
+			c := r.Calls[n].feature()
+			run.Add(m, Who{r.Agent, r.Group}, &c, int64(n), schema.Irreversible)
+			w := topic.NewWriter(nil, 'x', 1)
+			run.Code(w)
+			again := new(Run)
+			rd, err := topic.NewReader(w.Bytes(), 'x', 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again.Code(rd)
+			if rd.Rest() != 0 {
+				t.Fatalf("%d bytes are left", rd.Rest())
+			}
+			if again.Score != run.Score || again.Families != run.Families || again.Touched != run.Touched || again.Counts != run.Counts || again.cusum != run.cusum {
+				t.Fatalf("run %s differs after call %d", r.ID, n+1)
+			}
+			run = again
+			if want := ref.Scores[i][n][Statistics]; !near(run.Score, want) {
+				t.Fatalf("run %s call %d: score %v, want %v", r.ID, n+1, run.Score, want)
+			}
+		}
+	}
+}
+
+func TestScoreOnlyGrows(t *testing.T) {
+	ref := load(t)
+	m := NewModel(ref.body())
+	for i := range ref.Train {
+		var run Run
+		last := 0.0
+		for n := range ref.Train[i].Calls {
+			c := ref.Train[i].Calls[n].feature()
+			run.Add(m, Who{"a", "billing"}, &c, 0, schema.ReadOnly)
+			if run.Score < last || math.IsNaN(run.Score) {
+				t.Fatalf("run %s: the score fell from %v to %v", ref.Train[i].ID, last, run.Score)
+			}
+			last = run.Score
+		}
+	}
+}
+
+func TestFirstDeleteNeverFiresAlone(t *testing.T) {
+	ref := load(t)
+	m := NewModel(ref.body())
+	var run Run
+	c := feature.Call{Route: 99, Args: 1, Write: true, Delete: true, Resources: []uint64{7}}
+	run.Add(m, Who{"stranger", "nobody"}, &c, 0, schema.Irreversible)
+	if alert := -math.Log(.01); run.Score >= alert {
+		t.Fatalf("one delete scores %v, an alert begins at %v", run.Score, alert)
+	}
+}
+
+func BenchmarkScoreCall(b *testing.B) {
+	ref := load(b)
+	m := NewModel(ref.body())
+	var calls []feature.Call
+	for i := range ref.Train[:40] {
+		for n := range ref.Train[i].Calls {
+			calls = append(calls, ref.Train[i].Calls[n].feature())
+		}
+	}
+	who := Who{ref.Train[0].Agent, ref.Train[0].Group}
+	var run Run
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := range b.N {
+		if n%40 == 0 {
+			run = Run{}
+		}
+		run.Add(m, who, &calls[n%len(calls)], int64(n), schema.ReadOnly)
+	}
+}

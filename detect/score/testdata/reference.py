@@ -1,0 +1,184 @@
+"""An independent reading of the detector's published recipe, in numpy and scipy.
+
+It makes runs of a fixed seed, learns from most of them and scores the others call by call,
+and writes reference.json, which score's tests compare with. It shares no code with the Go
+packages: rates and moments are taken from lists of calls, not from counters.
+
+    python3 reference.py          made with Python 3.11, numpy 2, scipy 1.1x; any recent one will do
+"""
+import json
+import math
+
+import numpy as np
+from scipy.stats import norm
+
+rng = np.random.default_rng(20260504)
+L10 = math.log(10)
+
+
+def make_run(i, wild=None):
+    group = ["billing", "support"][i % 2]
+    agent = f"{group}/a{i % 7}"
+    n = 2 + int(rng.geometric(0.12))
+    calls, seen = [], []
+    for k in range(n):
+        u = rng.random()
+        if calls and u < 0.08:
+            calls.append(dict(calls[-1]))
+            continue
+        route = int(rng.integers(0, 9))
+        write = route >= 6
+        failed = bool(rng.random() < 0.07)
+        resource = int(rng.integers(0, 30))
+        calls.append(dict(route=route, args=int(rng.integers(0, 12)), result=int(rng.integers(0, 4)), failed=failed, write=write,
+                          delete=route == 8, resources=[resource] if rng.random() < 0.7 else []))
+    if wild == "loop":
+        calls += [dict(calls[0]) for _ in range(25)]
+    if wild == "sweep":
+        calls += [dict(route=2, args=1000 + k, result=1, failed=False, write=False, delete=False, resources=[1000 + k]) for k in range(25)]
+    if wild == "retry":
+        calls += [dict(route=6, args=5, result=0, failed=True, write=True, delete=False, resources=[3]) for _ in range(15)]
+    if wild == "destroy":
+        calls += [dict(route=8, args=2000 + k, result=0, failed=False, write=True, delete=True, resources=[2000 + k]) for k in range(15)]
+    return dict(id=f"r{i}", group=group, agent=agent, calls=calls)
+
+
+def trials(run):
+    """For every call: {event: (stratum, happened)} for the events it is eligible for, and how often its key was seen."""
+    out, keys, asked, used, resources = [], {}, set(), {}, set()
+    last_write, before = -1, None
+    for i, c in enumerate(run["calls"]):
+        e, q = c["route"], (c["route"], c["args"])
+        k = q + (("E",) if c["failed"] else (c["result"],))
+        keys[k] = keys.get(k, 0) + 1
+        repeat = keys[k] > 1
+        stratum = "write" if c["write"] else "first" if e not in used else "after_write" if last_write > used[e] else "again"
+        fresh = not c["resources"] or any(r not in resources for r in c["resources"])
+        t = dict(repeat=(stratum, repeat), retry=("*", c["failed"] and q in asked), failure=("*", c["failed"]), delete=("*", c["delete"]))
+        if not repeat:
+            z = "failed" if c["failed"] else "ok"
+            t["sweep"] = (z, fresh and before == e)
+            t["sweep_any"] = (z, fresh and e in used)
+        out.append((t, keys[k]))
+        resources |= set(c["resources"])
+        asked.add(q)
+        used[e], before = i, e
+        if c["write"]:
+            last_write = i
+    return out
+
+
+FLOOR = dict(repeat=(.005, .6, 10, 4), retry=(.002, .6, 20, 8), failure=(.01, .6, 20, 8), sweep=(.01, .8, 20, 8), sweep_any=(.01, .8, 20, 8), delete=(.002, .6, 20, 8))
+
+
+class Rates:
+    def __init__(self, runs):
+        self.rows = [(r["group"], r["agent"], c["route"], ev, z, hit) for r in runs for c, (t, _) in zip(r["calls"], trials(r)) for ev, (z, hit) in t.items()]
+        self.memo = {}
+
+    def count(self, **want):
+        key = tuple(sorted(want.items()))
+        if key not in self.memo:
+            names = ("group", "agent", "route", "event", "stratum")
+            rows = [x[5] for x in self.rows if all(x[names.index(k)] == v for k, v in want.items())]
+            self.memo[key] = (float(sum(rows)), float(len(rows)))
+        return self.memo[key]
+
+    def rate(self, group, agent, route, ev, z):
+        floor, ceiling, k, ka = FLOOR[ev]
+        towards = lambda c, p, w: (c[0] + w * p) / (c[1] + w)
+        x, n = self.count(event=ev)
+        p0 = (x + .5) / (n + 20)
+        p = towards(self.count(event=ev, stratum=z), p0, k)
+        p = towards(self.count(event=ev, stratum=z, group=group), p, k)
+        p = towards(self.count(event=ev, stratum=z, group=group, route=route), p, k)
+        peers = towards(self.count(event=ev, group=group), p0, k)
+        own = towards(self.count(event=ev, agent=agent), peers, ka)
+        odds = p / (1 - p) * (own / (1 - own)) / (peers / (1 - peers))
+        return float(np.clip(odds / (1 + odds), floor, ceiling))
+
+
+STATISTICS = [("repeats", "repeat", .98, 6.5, 18), ("repeats_slow", "repeat", .3, 16, 32), ("failing_retries", "retry", .9, 10, 15),
+              ("failing_retries_slow", "retry", .25, 9.7, 18), ("errors", "failure", .8, 20, 30), ("new_resources", "sweep", .97, 12, 19),
+              ("new_resources_slow", "sweep_any", .3, 14, 25), ("deletions", "delete", .5, 6, 9)]
+
+
+def anchored(x, t1, t01):
+    return 2 * L10 * x / t1 if x < t1 else 2 * L10 + L10 * (x - t1) / (t01 - t1)
+
+
+def length_of(runs, group, agent):
+    logs = lambda f: np.log([len(r["calls"]) for r in runs if f(r)])
+    al = logs(lambda r: True)
+    m, v = al.mean(), al.var() + .05
+    for x in (logs(lambda r: r["group"] == group), logs(lambda r: r["agent"] == agent)):
+        own = (x.sum() + 20 * m) / (len(x) + 20)
+        v = (((x - own) ** 2).sum() + 20 * (v + (own - m) ** 2)) / (len(x) + 20)
+        m = own
+    return m, max(math.sqrt(v), .35)
+
+
+def score(train, rates, run):
+    w, top = {s[0]: 0. for s in STATISTICS}, {s[0]: 0. for s in STATISTICS}
+    mean, sd = length_of(train, run["group"], run["agent"])
+    same, length, rows = 0, 0., []
+    for i, (c, (t, seen)) in enumerate(zip(run["calls"], trials(run))):
+        for name, ev, p1, _, _ in STATISTICS:
+            if ev not in t:
+                continue
+            z, hit = t[ev]
+            p = rates.rate(run["group"], run["agent"], c["route"], ev, z)
+            if hit or p1 < .5:
+                p1 = max(p1, min(.99, 1.5 * p))
+            if p1 > p:
+                w[name] = max(0., w[name] + (math.log(p1 / p) if hit else math.log((1 - p1) / (1 - p))))
+            top[name] = max(top[name], w[name])
+        same = max(same, seen)
+        length = max(length, -norm.logsf((math.log(i + 1) - mean) / sd))
+        values = [top[s[0]] for s in STATISTICS] + [float(same), float(length)]
+        total = max([anchored(top[s[0]], s[3], s[4]) for s in STATISTICS] + [anchored(same, 6.9, 7.6), anchored(length, 10, 15)])
+        rows.append(values + [total])
+    return rows
+
+
+def calibration():
+    s = np.round(rng.gamma(1.2, 1.1, 900), 6)
+    w = rng.choice([.5, 1.], 900)
+    s[:3] = [15., 9.5, 8.2]
+    order = np.argsort(s, kind="stable")
+    v, ww = s[order], w[order]
+    n = ww.sum()
+    above = np.array([ww[j + 1:].sum() for j in range(len(v))]) / n
+
+    def exceeded(a):
+        j = int(np.argmax(above <= a))
+        return v[j] if j == 0 else v[j - 1] + (v[j] - v[j - 1]) * np.clip((above[j - 1] - a) / (above[j - 1] - above[j]), 0, 1)
+
+    cut = np.minimum(v, 8)
+    u = cut[np.argmax(np.cumsum(ww) >= .97 * n)]
+    over = cut > u
+    pu, beta = ww[over].sum() / n, ((cut[over] - u) * ww[over]).sum() / ww[over].sum()
+    at = [.5, 1., 2., 3., u, 5., 6., 8., 12.]
+    p = [float(ww[v >= x].sum() / n) if x <= u else float(pu * np.exp(-(x - u) / beta)) for x in at]
+    return dict(scores=s.tolist(), weights=w.tolist(), t5=float(exceeded(.05)), t1=float(exceeded(.01)), u=float(u), beta=float(beta), pu=float(pu),
+                trip=max(float(u + beta * math.log(pu / .001)), float(exceeded(.01)) + .2), at=[float(x) for x in at], p=p)
+
+
+def wilson():
+    """Roots of (p̂ − p)² = z²·p(1 − p)/n, found as the polynomial's."""
+    z, out = norm.ppf(.975), []
+    for k, n in [(0, 10), (1, 10), (3, 1000), (50, 100), (100, 100), (7, 3726)]:
+        q = k / n
+        low, high = sorted(np.roots([1 + z * z / n, -(2 * q + z * z / n), q * q]).real)
+        out.append([k, n, float(max(low, 0)), float(high)])
+    return out
+
+
+train = [make_run(i) for i in range(160)]
+test = [make_run(200 + i, w) for i, w in enumerate([None, None, None, "loop", "sweep", "retry", "destroy"])]
+test[2] = dict(test[2], agent="billing/never-seen", group="billing")
+rates = Rates(train)
+z = [-9, -5.1, -5, -1, 0, .5, 3, 5, 10, 29.9, 30, 30.1, 60, 1000]
+json.dump(dict(
+    train=train, test=test, statistics=[s[0] for s in STATISTICS] + ["identical_calls", "calls"], scores=[score(train, rates, r) for r in test],
+    tail=[[x, float(-norm.logsf(x))] for x in z], calibration=calibration(), wilson=wilson()), open("reference.json", "w"), separators=(",", ":"))
