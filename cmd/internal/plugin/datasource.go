@@ -1,0 +1,76 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
+
+	"flyball/schema/clickhouse"
+)
+
+// ID of the plugin: its folder, its plugin.json and its binary carry it.
+const ID = "flyball-flyball-datasource"
+
+// settings are what an administrator enters. The password is a secure setting.
+type settings struct {
+	Addr     string `json:"addr"` // host:port of ClickHouse's HTTP interface
+	Database string `json:"database"`
+	User     string `json:"user"`
+}
+
+// Datasource answers one configured data source.
+type Datasource struct{ db *clickhouse.Conn }
+
+// New makes the instance of a data source's settings. It does not dial.
+func New(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
+	conf := settings{Addr: "127.0.0.1:8123", Database: "flyball", User: "default"}
+	if len(s.JSONData) > 0 {
+		if err := json.Unmarshal(s.JSONData, &conf); err != nil {
+			return nil, fmt.Errorf("settings of data source %s: %w", s.Name, err)
+		}
+	}
+	db, err := clickhouse.Open(clickhouse.Options{Addrs: []string{conf.Addr}, Database: conf.Database, User: conf.User, Password: clickhouse.Secret(s.DecryptedSecureJSONData["password"])})
+	if err != nil {
+		return nil, fmt.Errorf("settings of data source %s: %w", s.Name, err)
+	}
+	return &Datasource{db: db}, nil
+}
+
+// Dispose closes the connections when the settings change.
+func (d *Datasource) Dispose() { _ = d.db.Close() }
+
+// QueryData answers panels. One bad query does not spoil the others.
+func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	out := backend.NewQueryDataResponse()
+	for _, q := range req.Queries {
+		out.Responses[q.RefID] = d.answer(ctx, &q)
+	}
+	return out, nil
+}
+
+func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.DataResponse {
+	var query Query
+	if err := json.Unmarshal(q.JSON, &query); err != nil {
+		return backend.ErrDataResponse(backend.StatusBadRequest, "query: "+err.Error())
+	}
+	if query.Type == "" {
+		query.Type = q.QueryType
+	}
+	f, err := frames(ctx, d.db, query, q.TimeRange.From, q.TimeRange.To, q.Interval)
+	if err != nil {
+		return backend.ErrDataResponse(backend.StatusBadRequest, err.Error())
+	}
+	return backend.DataResponse{Frames: f}
+}
+
+// CheckHealth says whether Flyball's views answer, and what is in them.
+func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+	var calls uint64
+	if err := d.db.QueryRow(ctx, "SELECT count() FROM calls").Scan(&calls); err != nil {
+		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "Flyball's views do not answer: " + err.Error()}, nil
+	}
+	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: fmt.Sprintf("Flyball answers: %d calls are stored in %s", calls, d.db.Database())}, nil
+}
