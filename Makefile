@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 UNIT = $(shell go list ./... | grep -v /cmd/internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: all build engine demo demos test unit race e2e kafka kills fuzz bench lint vuln fmt clean
+.PHONY: plugin front grafana-shots all build engine demo demos test unit race e2e kafka kills fuzz bench lint vuln fmt clean
 
 all: build
 
@@ -33,7 +33,7 @@ race:
 	go test -race -timeout 10m ./schema/... ./detect/... ./ingest/... ./cmd/internal/config ./cmd/internal/app ./cmd/internal/embedded/broker ./cmd/internal/replay
 
 e2e:
-	go test -timeout 10m -count=1 ./cmd/internal/e2e -run 'TestEveryCall|TestSpeed|TestClickHouseGone|TestRebalance|TestTouched|TestTopic|TestRegistry|TestDecode|TestRunaway|TestReplayOfLastYear|TestPage|TestReceiver'
+	go test -timeout 10m -count=1 ./cmd/internal/e2e -run 'TestEveryCall|TestSpeed|TestClickHouseGone|TestRebalance|TestTouched|TestTopic|TestRegistry|TestDecode|TestRunaway|TestReplayOfLastYear|TestPage|TestReceiver|TestPlugin|TestBacktest'
 	go test -timeout 8m -count=1 ./cmd/internal/e2e/storage
 
 kafka:
@@ -51,6 +51,23 @@ fuzz:
 bench: build
 	go test -run '^$$' -bench . -benchmem ./schema/... ./detect/... ./ingest/decode ./ingest/store
 	go run ./cmd/internal/bench
+
+# The Grafana data source, ready to be put into Grafana's plugin folder: dist/PLUGIN and dist/dashboards.
+PLUGIN := flyball-flyball-datasource
+plugin:
+	rm -rf dist && mkdir -p dist/$(PLUGIN) dist/dashboards
+	cp -r dashboards/front/plugin.json dashboards/front/module.js dashboards/front/img LICENSE dist/$(PLUGIN)/
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o dist/$(PLUGIN)/gpx_flyball_$$(go env GOOS)_$$(go env GOARCH) ./cmd/gpx_flyball
+	cp dashboards/json/*.json dist/dashboards/
+
+# The front as Grafana loads it: real SystemJS, real @grafana packages, headless Chromium.
+front:
+	cd dashboards/front/test && npm ci --no-progress --silent && npm test
+
+# Drives a Grafana (12 or newer) that has the plugin and the dashboards: URL=http://user:password@host:3000
+grafana-shots:
+	@test -n "$(URL)" || { echo "make grafana-shots URL=http://user:password@host:3000"; exit 2; }
+	cd dashboards/front/test && { [ -d node_modules ] || npm ci --no-progress --silent; } && node shots.mjs "$(URL)" "$(CURDIR)/dist/shots"
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || (echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1)

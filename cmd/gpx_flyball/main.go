@@ -8,7 +8,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
-	"flyball/cmd/internal/plugin"
+	"flyball/dashboards/plugin"
 )
 
 func main() {

@@ -124,7 +124,7 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if run.Score > before && run.Score >= leastScored && run.Score >= run.told+scoreStep {
 		run.told = run.Score
 		w.journal.score(&schema.Score{Tenant: r.Tenant, RunID: r.RunID, At: c.Start, Call: at, Value: run.Score, Level: r.Level,
-			Baseline: j.model.Body.Version, Top: run.Explain(run.top(), j.call.Route)})
+			Baseline: j.model.Body.Version, Top: run.Explain(run.Top(), j.call.Route)})
 	}
 	if r.Level < schema.LevelAlert {
 		return nil
@@ -135,17 +135,6 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 		}
 	}
 	return nil
-}
-
-// top is the family that makes the score.
-func (r *judged) top() score.Family {
-	best := score.Family(0)
-	for f := range score.Family(score.NFamilies) {
-		if r.Families[f].Score > r.Families[best].Score {
-			best = f
-		}
-	}
-	return best
 }
 
 // find opens or updates the run's finding of a family and acts on it.

@@ -2,6 +2,7 @@ package learn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,75 +38,96 @@ WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimes
 ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY agent, trust`
 
-// callsOf are the calls of those runs in the order in which they were scored.
-const callsOf = `WITH picked AS (` + cleanRuns + `)
-SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task,
+// callsOf are the calls of picked runs in the order in which they were scored.
+const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task,
        c.method, c.route_key, c.operation, c.args_digest, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
-       c.outcome > 'ok', toString(c.effect), c.resources
+       c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility)
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
 WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))
 ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.start_time, c.source_offset, c.item
 LIMIT {calls:UInt32} BY c.run_id`
 
+// allRuns are those that were active in the window, whatever was found of them.
+const allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task
+FROM runs
+WHERE tenant = {tenant:String} AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
+  AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
+ORDER BY last_at DESC, run_id
+LIMIT {per:UInt32} BY agent, trust`
+
 // Clean reads the runs of a window, each as the steps that scoring would see.
 func Clean(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
-	rows, err := db.Query(ctx, callsOf, clickhouse.Named("tenant", w.Tenant),
+	var out []*baseline.Run
+	var steps feature.Run
+	err := calls(ctx, db, cleanRuns, w, func(c *Call) {
+		if c.First {
+			out, steps = append(out, &baseline.Run{ID: c.Run, Agent: c.Agent, Group: c.Group, Task: c.Task}), feature.Run{}
+		}
+		run := out[len(out)-1]
+		run.Steps = append(run.Steps, steps.Add(&c.Call))
+		run.Routes = append(run.Routes, c.Route)
+	})
+	return out, err
+}
+
+// All reads every run of a window, call by call in the order of each run.
+func All(ctx context.Context, db DB, w Window, each func(*Call)) error {
+	return calls(ctx, db, allRuns, w, each)
+}
+
+// Call is a stored call as scoring would see it. It is valid until the next one.
+type Call struct {
+	feature.Call
+	Run, Agent, Group, Task string // Agent is its key, AgentID its name
+	AgentID, Route          string
+	At                      time.Time
+	Reversibility           schema.Reversibility
+	First                   bool // of its run
+}
+
+func calls(ctx context.Context, db DB, picked string, w Window, each func(*Call)) error {
+	rows, err := db.Query(ctx, "WITH picked AS ("+picked+") "+callsOf, clickhouse.Named("tenant", w.Tenant),
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
 		clickhouse.Named("per", fmt.Sprint(w.PerAgent)), clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)))
 	if err != nil {
-		return nil, fmt.Errorf("ask for closed clean runs: %w", err)
+		return fmt.Errorf("ask for stored runs: %w", err)
 	}
 	defer rows.Close()
-	var out []*baseline.Run
-	var steps feature.Run
-	var call feature.Call
-	var run *baseline.Run
+	var out Call
+	last := ""
 	for rows.Next() {
-		var id, trust, agent, kind, task, method, route, operation, effect string
+		var trust, kind, method, route, operation, effect, reversibility string
 		var args, result, bytes uint64
 		var byBytes, failed bool
 		var resources []string
-		if err := rows.Scan(&id, &trust, &agent, &kind, &task, &method, &route, &operation, &args, &byBytes, &result, &bytes, &failed, &effect, &resources); err != nil {
-			return nil, fmt.Errorf("read closed clean runs: %w", err)
+		if err := rows.Scan(&out.Run, &trust, &out.AgentID, &kind, &out.Task, &method, &route, &operation, &args, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility); err != nil {
+			return fmt.Errorf("read stored runs: %w", err)
 		}
-		if run == nil || run.ID != id {
-			var t schema.Trust
-			var k schema.CallerKind
-			if err := t.UnmarshalText([]byte(trust)); err != nil {
-				return nil, err
-			}
-			if err := k.UnmarshalText([]byte(kind)); err != nil {
-				return nil, err
-			}
-			run = &baseline.Run{ID: id, Agent: baseline.AgentKey(agent, t), Group: baseline.PeerGroup(agent, k), Task: task}
-			out, steps = append(out, run), feature.Run{}
-		}
+		var t schema.Trust
+		var k schema.CallerKind
 		var e schema.Effect
-		if err := e.UnmarshalText([]byte(effect)); err != nil {
-			return nil, err
+		if err := errors.Join(t.UnmarshalText([]byte(trust)), k.UnmarshalText([]byte(kind)), e.UnmarshalText([]byte(effect)), out.Reversibility.UnmarshalText([]byte(reversibility))); err != nil {
+			return err
 		}
-		c := schema.Call{Method: method, RouteKey: route, Operation: operation, ArgsDigest: args, BytesOut: bytes, Effect: e}
-		c.ResultDigest, c.ResultDigestBasis = result, schema.DigestLogged
+		out.First, last = out.Run != last, out.Run
+		out.Agent, out.Group, out.Route = baseline.AgentKey(out.AgentID, t), baseline.PeerGroup(out.AgentID, k), feature.RouteName(method, route, operation)
+		c := schema.Call{Method: method, RouteKey: route, Operation: operation, ArgsDigest: args, BytesOut: bytes, Effect: e, ResultDigest: result, ResultDigestBasis: schema.DigestLogged, Outcome: schema.OutcomeOK}
 		if byBytes {
 			c.ResultDigestBasis = schema.DigestOutcome
 		}
 		if failed {
 			c.Outcome = schema.OutcomeServerError
-		} else {
-			c.Outcome = schema.OutcomeOK
 		}
-		c.Resources = c.Resources[:0]
 		for _, r := range resources {
 			c.Resources = append(c.Resources, resource(r))
 		}
-		feature.Of(&c, &call)
-		run.Steps = append(run.Steps, steps.Add(&call))
-		run.Routes = append(run.Routes, feature.RouteName(method, route, operation))
+		feature.Of(&c, &out.Call)
+		each(&out)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("ask for closed clean runs: %w", err)
+		return fmt.Errorf("ask for stored runs: %w", err)
 	}
-	return out, nil
+	return nil
 }
 
 // resource reads "type:id" back.

@@ -68,7 +68,7 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 		d.Mode, d.Action = schema.ModeObserve, schema.ActionAnnotate
 	case in.Age > r.TooOld:
 		d.Mode, d.Why = schema.ModeWouldHave, WhyTooOld
-	case !r.armed(f.AgentID):
+	case !r.IsArmed(f.AgentID):
 		d.Mode, d.Why = schema.ModeObserve, WhyObserve
 	default:
 		d.Mode = schema.ModeArmed
@@ -76,7 +76,8 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	return d, true
 }
 
-func (r Rules) armed(agent string) bool {
+// IsArmed reports whether decisions about an agent are enforced.
+func (r Rules) IsArmed(agent string) bool {
 	if r.Armed {
 		return true
 	}

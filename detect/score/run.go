@@ -143,6 +143,17 @@ func (r *Run) touch(v schema.Reversibility) {
 	}
 }
 
+// Top is the family that makes the score.
+func (r *Run) Top() Family {
+	best := Family(0)
+	for f := range Family(NFamilies) {
+		if r.Families[f].Score > r.Families[best].Score {
+			best = f
+		}
+	}
+	return best
+}
+
 // Onset is where what a family stands on began: call number, event time and
 // the irreversible calls since then.
 func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {

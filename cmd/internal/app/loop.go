@@ -25,7 +25,8 @@ import (
 	"flyball/schema/identity"
 )
 
-func rules(c config.Config) policy.Rules {
+// PolicyRules are what the configuration says of decisions.
+func PolicyRules(c config.Config) policy.Rules {
 	r := policy.DefaultRules()
 	r.Armed, r.ArmedAgents, r.TTL = c.Detect.Mode == "armed", c.Detect.Armed, time.Duration(c.Detect.TripTTL)
 	return r

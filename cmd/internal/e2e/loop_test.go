@@ -195,6 +195,39 @@ func TestReplayOfLastYearFindsAndDoesNotTrip(t *testing.T) {
 	}
 }
 
+func TestBacktestSaysWhatWouldHaveTripped(t *testing.T) {
+	f := withLoop(t)
+	var lines []string
+	for i := range 40 {
+		lines = append(lines, record(time.Now().Add(-3*time.Hour).Add(time.Duration(i)*time.Second), "fleet/a7", "stored-runaway", "/v1/orders/7", []string{"GET", "DELETE"}[i/38], 200, 512))
+	}
+	f.send(lines...)
+	f.until("the runaway is stored", 30*time.Second, "40", func() (string, error) {
+		return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'stored-runaway'")
+	})
+	var got struct {
+		Runs, Calls int
+		Trips       []struct {
+			Agent_id, Family, Mode                string
+			Call, Calls_after, Irreversible_after uint64
+		}
+		Prevented_calls        uint64
+		Prevented_irreversible uint64
+	}
+	f.json(&got, "backtest", "--since", "48h")
+	if got.Runs != 201 || got.Calls != 1240 || len(got.Trips) != 1 {
+		t.Fatalf("backtest: %+v", got)
+	}
+	trip := got.Trips[0]
+	if trip.Agent_id != "fleet/a7" || trip.Family != "runaway.loop" || trip.Mode != "armed" || trip.Call+trip.Calls_after != 40 || trip.Irreversible_after != 2 || got.Prevented_irreversible != 2 {
+		t.Errorf("trip: %+v", trip)
+	}
+	// What is stored was judged by the same rules when it came.
+	f.until("the same call tripped it; its onset is the first repeat", 20*time.Second, fmt.Sprint(trip.Call), func() (string, error) {
+		return f.sql("SELECT min(exposure_calls) + 1 FROM flyball.findings_store WHERE family = 'runaway.loop' AND level = 'trip'")
+	})
+}
+
 func TestKilledBetweenFindingAndCommand(t *testing.T) {
 	for _, stage := range []string{"detect.finding|command", "control.folded|event", "detect.output|checkpoint"} {
 		t.Run(strings.NewReplacer("|", "_", ".", "_").Replace(stage), func(t *testing.T) {

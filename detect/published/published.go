@@ -1,0 +1,61 @@
+// Package published reads baselines from the topic they are published to.
+//
+// It refuses to wait for one that is not there yet.
+package published
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/baseline"
+	"flyball/schema/topic"
+)
+
+// ErrNone means that no such baseline was published, or that it is gone.
+var ErrNone = errors.New("no such baseline in " + topic.BaselinesTopic)
+
+// Baseline reads the topic up to its end as of now and returns the last version
+// that is wanted.
+func Baseline(ctx context.Context, kafka []kgo.Opt, wanted func(version string) bool) (*baseline.Body, error) {
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, kafka...),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.BaselinesTopic: {0: kgo.NewOffset().AtStart()}}),
+		kgo.FetchMaxWait(100*time.Millisecond))...)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic.BaselinesTopic)
+	if err != nil {
+		return nil, fmt.Errorf("look up %s: %w", topic.BaselinesTopic, err)
+	}
+	end, _ := ends.Lookup(topic.BaselinesTopic, 0)
+	var last *kgo.Record
+	for next := int64(0); next < end.Offset; {
+		fetches := client.PollFetches(ctx)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		for _, f := range fetches.Errors() {
+			return nil, fmt.Errorf("read %s: %w", topic.BaselinesTopic, f.Err)
+		}
+		for _, r := range fetches.Records() {
+			next = r.Offset + 1
+			if r.Value != nil && wanted(string(r.Key)) {
+				last = r
+			}
+		}
+	}
+	if last == nil {
+		return nil, ErrNone
+	}
+	body, err := topic.DecodeDocument[baseline.Body](last.Value, topic.BaselineVersion)
+	if err != nil {
+		return nil, fmt.Errorf("baseline %s: %w", last.Key, err)
+	}
+	return &body, nil
+}
