@@ -52,13 +52,13 @@ bench: build
 	go test -run '^$$' -bench . -benchmem ./schema/... ./detect/... ./ingest/decode ./ingest/store
 	go run ./cmd/internal/bench
 
-# The Grafana data source, ready to be put into Grafana's plugin folder: dist/PLUGIN and dist/dashboards.
+# The Grafana data source, ready to be put into Grafana's plugin folder: bin/grafana/PLUGIN and bin/grafana/dashboards.
 PLUGIN := flyball-flyball-datasource
 plugin:
-	rm -rf dist && mkdir -p dist/$(PLUGIN) dist/dashboards
-	cp -r dashboards/front/plugin.json dashboards/front/module.js dashboards/front/img LICENSE dist/$(PLUGIN)/
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o dist/$(PLUGIN)/gpx_flyball_$$(go env GOOS)_$$(go env GOARCH) ./cmd/gpx_flyball
-	cp dashboards/json/*.json dist/dashboards/
+	rm -rf bin/grafana && mkdir -p bin/grafana/$(PLUGIN) bin/grafana/dashboards
+	cp -r dashboards/front/plugin.json dashboards/front/module.js dashboards/front/img LICENSE bin/grafana/$(PLUGIN)/
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/grafana/$(PLUGIN)/gpx_flyball_$$(go env GOOS)_$$(go env GOARCH) ./cmd/gpx_flyball
+	cp dashboards/json/*.json bin/grafana/dashboards/
 
 # The front as Grafana loads it: real SystemJS, real @grafana packages, headless Chromium.
 front:
@@ -67,7 +67,7 @@ front:
 # Drives a Grafana (12 or newer) that has the plugin and the dashboards: URL=http://user:password@host:3000
 grafana-shots:
 	@test -n "$(URL)" || { echo "make grafana-shots URL=http://user:password@host:3000"; exit 2; }
-	cd dashboards/front/test && { [ -d node_modules ] || npm ci --no-progress --silent; } && node shots.mjs "$(URL)" "$(CURDIR)/dist/shots"
+	cd dashboards/front/test && { [ -d node_modules ] || npm ci --no-progress --silent; } && node shots.mjs "$(URL)" "$(CURDIR)/bin/grafana/shots"
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || (echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1)
