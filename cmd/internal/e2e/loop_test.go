@@ -12,7 +12,7 @@ import (
 )
 
 const loopConfig = `detect: {mode: armed}
-control: {trip_budget: {per_hour: 1000, agents_percent: 100}, point: test, listen: "127.0.0.1:%d"}
+control: {trip_budget: {per_hour: 100000, agents_percent: 100}, point: test, listen: "127.0.0.1:%d"}
 learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`
 
 // withLoop installs everything armed, with a baseline learned from the past of

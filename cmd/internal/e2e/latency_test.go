@@ -1,0 +1,234 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// load sends records open loop, at a rate, until stopped: a slow Flyball does
+// not slow it down.
+type load struct {
+	stop chan struct{}
+	done sync.WaitGroup
+	sent atomic.Int64
+}
+
+func (f *flyball) load(perSecond int, line func(n int) (key, value string)) *load {
+	l := &load{stop: make(chan struct{})}
+	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.DefaultProduceTopic("gateway-logs"), kgo.ProducerLinger(2*time.Millisecond), kgo.MaxBufferedRecords(200_000))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	l.done.Go(func() {
+		defer c.Close()
+		began, n := time.Now(), 0
+		for {
+			select {
+			case <-l.stop:
+				_ = c.Flush(context.Background())
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
+			for due := int(time.Since(began).Seconds() * float64(perSecond)); n < due; n++ {
+				k, v := line(n)
+				c.Produce(context.Background(), &kgo.Record{Key: []byte(k), Value: []byte(v)}, func(_ *kgo.Record, err error) {
+					if err == nil {
+						l.sent.Add(1)
+					}
+				})
+			}
+		}
+	})
+	return l
+}
+
+func (l *load) end() int {
+	close(l.stop)
+	l.done.Wait()
+	return int(l.sent.Load())
+}
+
+// trips makes n runs run away, a few at a time, and returns how long after the
+// acknowledgement of the deciding call each was first denied, sorted.
+func (f *flyball) trips(prefix string, n int) []time.Duration {
+	const deciding = 5 // the call that trips a loop by this baseline; the test of the backtest says so
+	// All agents are active before the first trips: the trip budget is a share of them.
+	var before []string
+	for i := range n {
+		before = append(before, record(time.Now(), fmt.Sprintf("fleet/%s%d", prefix, i), fmt.Sprintf("before-%s-%d", prefix, i), "/v1/orders/1", "GET", 200, 400))
+	}
+	f.send(before...)
+	f.until("the agents are known", 20*time.Second, fmt.Sprint(n), func() (string, error) {
+		return f.sql("SELECT count() FROM flyball.runs WHERE run_key LIKE 'before-" + prefix + "-%'")
+	})
+	time.Sleep(2 * time.Second)
+	var mu sync.Mutex
+	var out []time.Duration
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range 4 {
+		wg.Go(func() {
+			c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.DefaultProduceTopic("gateway-logs"), kgo.ProducerLinger(0))
+			if err != nil {
+				f.t.Error(err)
+				return
+			}
+			defer c.Close()
+			for i := range next {
+				agent, run := fmt.Sprintf("fleet/%s%d", prefix, i), fmt.Sprintf("%s-%d", prefix, i)
+				var acked time.Time
+				for range deciding {
+					r := &kgo.Record{Key: []byte(run), Value: []byte(record(time.Now(), agent, run, "/v1/orders/7", "GET", 200, 512))}
+					if err := c.ProduceSync(context.Background(), r).FirstErr(); err != nil {
+						f.t.Error(err)
+						return
+					}
+					acked = time.Now()
+					time.Sleep(time.Millisecond)
+				}
+				for time.Since(acked) < 10*time.Second {
+					if code, _, _ := f.check(agent, run, "GET", "/v1/orders/7"); code == http.StatusForbidden {
+						mu.Lock()
+						out = append(out, time.Since(acked))
+						mu.Unlock()
+						break
+					}
+					time.Sleep(time.Millisecond)
+				}
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if len(out) != n {
+		f.t.Errorf("%d of %d runaways were denied", len(out), n)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+// histogram of latencies in powers of two of a millisecond.
+func histogram(title string, sorted []time.Duration) {
+	fmt.Printf("%s: %d trips, p50 %s, p90 %s, p99 %s, max %s\n", title, len(sorted), quantile(sorted, .5).Round(100*time.Microsecond), quantile(sorted, .9).Round(100*time.Microsecond),
+		quantile(sorted, .99).Round(100*time.Microsecond), quantile(sorted, 1).Round(100*time.Microsecond))
+	for low := time.Millisecond; low <= 2*time.Second; low *= 2 {
+		n := 0
+		for _, d := range sorted {
+			if d >= low && d < 2*low || low == time.Millisecond && d < low {
+				n++
+			}
+		}
+		if n > 0 {
+			fmt.Printf("  %5d to %5d ms  %4d %s\n", low.Milliseconds(), 2*low.Milliseconds(), n, strings.Repeat("#", (n+1)/2))
+		}
+	}
+}
+
+func measuring(t *testing.T) {
+	if os.Getenv("FLYBALL_TEST_MEASURE") == "" {
+		t.Skip("a measurement, not a test: FLYBALL_TEST_MEASURE=1")
+	}
+}
+
+// Produce acknowledged → first denial, with 5,000 other calls a second.
+func TestMeasureTripLatency(t *testing.T) {
+	measuring(t)
+	f := withLoop(t)
+	histogram("idle", f.trips("idle", 200))
+	l := f.load(5000, func(n int) (string, string) {
+		agent := fmt.Sprintf("fleet/a%d", n%20)
+		return agent, record(time.Now(), agent, fmt.Sprintf("load-%d", n/120*20+n%20), fmt.Sprintf("/v1/orders/%d", n), "GET", 200, 300+n%400)
+	})
+	time.Sleep(2 * time.Second)
+	at := time.Now()
+	v := f.trips("busy", 250)
+	sent := l.end()
+	histogram("5,000 calls/s", v)
+	t.Logf("%d calls of load in %s", sent, time.Since(at).Round(time.Second))
+}
+
+// One agent at 20,000 calls a second does not hide another.
+func TestMeasureOneRunawayHidesAnother(t *testing.T) {
+	measuring(t)
+	f := withLoop(t)
+	f.trips("warm", 40)
+	idle := f.trips("idle", 200)
+	histogram("idle", idle)
+	l := f.load(20_000, func(n int) (string, string) {
+		return "flood", record(time.Now(), "fleet/flood", "flood", "/v1/orders/7", "GET", 200, 512+n%3)
+	})
+	time.Sleep(2 * time.Second)
+	busy := f.trips("beside", 200)
+	sent := l.end()
+	histogram("beside one agent at 20,000 calls/s", busy)
+	fmt.Printf("p99 %s beside, %s idle: %.2f times; %d calls of the flood\n", quantile(busy, .99), quantile(idle, .99), float64(quantile(busy, .99))/float64(quantile(idle, .99)), sent)
+	f.until("every call of the flood is stored", 2*time.Minute, fmt.Sprint(sent), func() (string, error) {
+		return f.sql("SELECT count() FROM flyball.calls WHERE run_key = 'flood' AND observer_kind != 'gate'")
+	})
+}
+
+// The check itself at 5,000 a second, open loop: latency counts from when a
+// request was due.
+func TestMeasureCheck(t *testing.T) {
+	measuring(t)
+	f := withLoop(t)
+	const rate, seconds, senders = 5000, 15, 64
+	transport := &http.Transport{MaxIdleConnsPerHost: senders, MaxConnsPerHost: senders}
+	client := &http.Client{Transport: transport}
+	began := time.Now()
+	var next atomic.Int64
+	var mu sync.Mutex
+	var all []time.Duration
+	var wg sync.WaitGroup
+	for range senders {
+		wg.Go(func() {
+			var mine []time.Duration
+			for {
+				n := next.Add(1)
+				due := began.Add(time.Duration(n) * time.Second / rate)
+				if due.Sub(began) > seconds*time.Second {
+					break
+				}
+				time.Sleep(time.Until(due))
+				req, _ := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/check", f.ports["check"]), nil)
+				req.Header.Set("X-Original-Method", "GET")
+				req.Header.Set("X-Original-URI", fmt.Sprint("/v1/orders/", n))
+				req.Header.Set("X-Consumer", fmt.Sprint("fleet/a", n%20))
+				req.Header.Set("X-Agent-Run-Id", fmt.Sprint("c-", n/6))
+				r, err := client.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				r.Body.Close()
+				mine = append(mine, time.Since(due))
+			}
+			mu.Lock()
+			all = append(all, mine...)
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	slices.Sort(all)
+	fmt.Printf("check at %d/s over HTTP: %d answered in %s, p50 %s, p99 %s, max %s\n", rate, len(all), time.Since(began).Round(time.Second), quantile(all, .5), quantile(all, .99), quantile(all, 1))
+}
