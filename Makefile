@@ -33,11 +33,11 @@ race:
 	go test -race -timeout 10m ./schema/... ./detect/... ./ingest/... ./cmd/internal/config ./cmd/internal/app ./cmd/internal/embedded/broker ./cmd/internal/replay
 
 e2e:
-	go test -timeout 10m -count=1 ./cmd/internal/e2e -run 'TestEveryCall|TestSpeed|TestClickHouseGone|TestRebalance|TestTouched|TestTopic|TestRegistry|TestDecode|TestRunaway|TestReplayOfLastYear|TestPage|TestReceiver|TestPlugin|TestBacktest'
+	go test -timeout 10m -count=1 ./cmd/internal/e2e -run 'TestEveryCall|TestSpeed|TestClickHouseGone|TestRebalance|TestTouched|TestTopic|TestRegistry|TestDecode|TestRunaway|TestReplayOfLastYear|TestPage|TestReceiver|TestPlugin|TestBacktest|TestClickHouseAway|TestTwoControl'
 	go test -timeout 8m -count=1 ./cmd/internal/e2e/storage
 
 kafka:
-	go test -timeout 8m -count=1 ./cmd/internal/e2e -run 'TestReal'
+	go test -timeout 8m -count=1 ./cmd/internal/e2e -run 'TestReal|TestBrokerAway'
 
 kills:
 	go test -timeout 6m -count=1 ./cmd/internal/e2e -run 'TestKilled|TestEngineKilled' -v

@@ -163,7 +163,7 @@ func (w *worker) save(ctx context.Context, n int) error {
 	w.steps = append(w.steps[:0], w.steps[done:]...)
 	w.cfg.Stage("detect.entries|record")
 	rec := &kgo.Record{Topic: topic.StateTopic, Partition: w.part, Key: partitionKey(c.generation), Value: encodeProgress(w.base, offset, c.generation)}
-	if err := w.out.ProduceSync(ctx, rec).FirstErr(); err != nil {
+	if err := w.insistAll(ctx, rec); err != nil {
 		return fmt.Errorf("write record of partition %d to %s: %w", w.part, topic.StateTopic, err)
 	}
 	c.committed = offset
@@ -185,12 +185,12 @@ func (w *worker) writeEntries(ctx context.Context, n int) error {
 			c.ghosts = append(c.ghosts, ghost{a.Key, a.Included})
 		}
 	}
-	if err := w.out.ProduceSync(ctx, records...).FirstErr(); err != nil {
+	if err := w.insistAll(ctx, records...); err != nil {
 		return fmt.Errorf("write %d entries of partition %d to %s: %w", n, w.part, topic.StateTopic, err)
 	}
 	w.state.Saved(n)
 	if len(tombstones) > 0 {
-		if err := w.out.ProduceSync(ctx, tombstones...).FirstErr(); err != nil {
+		if err := w.insistAll(ctx, tombstones...); err != nil {
 			return fmt.Errorf("clear entries of earlier owners: %w", err)
 		}
 	}
@@ -221,7 +221,7 @@ func (w *worker) bury(ctx context.Context) error {
 	if len(tombstones) == 0 {
 		return nil
 	}
-	if err := w.out.ProduceSync(ctx, tombstones...).FirstErr(); err != nil {
+	if err := w.insistAll(ctx, tombstones...); err != nil {
 		return fmt.Errorf("clear entries that nothing needs any more: %w", err)
 	}
 	return nil

@@ -31,7 +31,12 @@ func withLoopAnd(t *testing.T, more string, env ...string) *flyball {
 // withLoopOn is the same on an outside Kafka.
 func withLoopOn(t *testing.T, kafka, more string, env ...string) *flyball {
 	t.Helper()
-	f := install(t, kafka, "")
+	return withLoopIn(t, install(t, kafka, ""), more, env...)
+}
+
+// withLoopIn is the same in an installation that has not started.
+func withLoopIn(t *testing.T, f *flyball, more string, env ...string) *flyball {
+	t.Helper()
 	raw, err := os.ReadFile(f.config)
 	if err != nil {
 		t.Fatal(err)
