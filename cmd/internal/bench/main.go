@@ -28,10 +28,11 @@ func main() {
 	agents := flag.Int("agents", 10_000, "agents")
 	runs := flag.Int("runs", 3, "runs; the medians are what counts")
 	peer := flag.Bool("peer", true, "run ClickHouse's own Kafka engine on the same topic, too")
+	scored := flag.Bool("scored", true, "learn a baseline from a tenth of the agents first, so that every call is scored")
 	binary := flag.String("flyball", "bin/flyball", "the binary to measure")
 	flag.Parse()
 	for i := range *runs {
-		if err := once(*binary, *n, *agents, *peer, i); err != nil {
+		if err := once(*binary, *n, *agents, *peer, *scored, i); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
@@ -52,6 +53,7 @@ clickhouse: {listen: "127.0.0.1:%d"}
 control: {listen: "127.0.0.1:%d"}
 check: {listen: "127.0.0.1:%d", grpc: "127.0.0.1:%d"}
 metrics: {listen: "127.0.0.1:%d"}
+learn: {quarantine: 0s, every: 100h}
 `, s.dir, s.kafka, inputs, s.clickhouse, s.control, s.check, s.grpc, s.metrics)
 	return os.WriteFile(s.config, []byte(text), 0o600)
 }
@@ -105,7 +107,7 @@ func (s *setup) count(q string) int {
 	return n
 }
 
-func once(binary string, n, agents int, peer bool, seed int) error {
+func once(binary string, n, agents int, peer, scored bool, seed int) error {
 	dir, err := os.MkdirTemp("", "flyball-bench-")
 	if err != nil {
 		return err
@@ -129,7 +131,10 @@ func once(binary string, n, agents int, peer bool, seed int) error {
 	if err != nil {
 		return err
 	}
-	size, err := fill(s.kafka, n, agents, uint64(seed))
+	size, err := fill(s.kafka, "gw", n, agents, uint64(seed))
+	if err == nil && scored {
+		_, err = fill(s.kafka, "past", n/10, agents/10, uint64(seed)+1000)
+	}
 	if err == nil && peer {
 		// Before Flyball: its janitor deletes what its readers have read.
 		err = s.peer(n, cmd.Process.Pid, children(cmd.Process.Pid))
@@ -137,6 +142,12 @@ func once(binary string, n, agents int, peer bool, seed int) error {
 	stop(cmd)
 	if err != nil {
 		return err
+	}
+	past := 0
+	if scored {
+		if past, err = s.learn(binary, n/10); err != nil {
+			return err
+		}
 	}
 	if err := s.write("{topic: gw, format: envoy_json}"); err != nil {
 		return err
@@ -147,9 +158,9 @@ func once(binary string, n, agents int, peer bool, seed int) error {
 	defer stop(cmd)
 	child := children(cmd.Process.Pid)
 	began, cpu0, engine0 := time.Now(), cpu(cmd.Process.Pid), cpu(child...)
-	for s.count("SELECT count() FROM flyball.calls_store") < n {
+	for s.count("SELECT count() FROM flyball.calls_store") < past+n {
 		if time.Since(began) > 10*time.Minute {
-			return fmt.Errorf("only %d of %d stored after 10 minutes", s.count("SELECT count() FROM flyball.calls_store"), n)
+			return fmt.Errorf("only %d of %d stored after 10 minutes", s.count("SELECT count() FROM flyball.calls_store")-past, n)
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
@@ -171,9 +182,32 @@ func once(binary string, n, agents int, peer bool, seed int) error {
 	return nil
 }
 
+// learn stores the past and makes a baseline of it.
+func (s *setup) learn(binary string, n int) (int, error) {
+	if err := s.write("{topic: past, format: envoy_json}"); err != nil {
+		return 0, err
+	}
+	cmd, err := s.start(binary)
+	if err != nil {
+		return 0, err
+	}
+	defer stop(cmd)
+	for end := time.Now().Add(2 * time.Minute); s.count("SELECT sum(calls) FROM flyball.runs") < n; time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(end) {
+			return 0, fmt.Errorf("the past is not stored after two minutes")
+		}
+	}
+	out, err := exec.Command(binary, "learn", "--once", "--config", s.config).CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("learn: %w: %s", err, out)
+	}
+	fmt.Printf("       %s", out)
+	return n, nil
+}
+
 // fill writes what a gateway would have: about 655 bytes a record.
-func fill(port, n, agents int, seed uint64) (size int, err error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(fmt.Sprintf("127.0.0.1:%d", port)), kgo.AllowAutoTopicCreation(), kgo.DefaultProduceTopic("gw"),
+func fill(port int, topic string, n, agents int, seed uint64) (size int, err error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(fmt.Sprintf("127.0.0.1:%d", port)), kgo.AllowAutoTopicCreation(), kgo.DefaultProduceTopic(topic),
 		kgo.MaxBufferedRecords(50_000), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		return 0, err
@@ -186,7 +220,7 @@ func fill(port, n, agents int, seed uint64) (size int, err error) {
 	var failed error
 	for i := range n {
 		k, a := r.IntN(len(routes)), r.IntN(agents)
-		v := fmt.Sprintf(`{"start_time":"%s","method":"%s","path":"%s","protocol":"HTTP/1.1","response_code":200,"response_flags":"-","response_code_details":"via_upstream","connection_termination_details":null,"bytes_received":%d,"bytes_sent":%d,"duration":%d,"upstream_service_time":"%d","x_forwarded_for":"10.0.%d.%d","user_agent":"python-httpx/0.27.0","request_id":"%08x-6d84-429d-98bd-%012x","authority":"orders.internal","upstream_host":"10.1.2.3:8080","upstream_cluster":"outbound|8080||orders","x_agent_id":"agent-%d","x_agent_run_id":"run-%d-%d","traceparent":"00-%016x%016x-%016x-01"}`,
+		v := fmt.Sprintf(`{"start_time":"%s","method":"%s","path":"%s","protocol":"HTTP/1.1","response_code":200,"response_flags":"-","response_code_details":"via_upstream","connection_termination_details":null,"bytes_received":%d,"bytes_sent":%d,"duration":%d,"upstream_service_time":"%d","x_forwarded_for":"10.0.%d.%d","user_agent":"python-httpx/0.27.0","request_id":"%08x-6d84-429d-98bd-%012x","authority":"orders.internal","upstream_host":"10.1.2.3:8080","upstream_cluster":"outbound|8080||orders","x_agent_id":"agent-%d","x_agent_run_id":"`+topic+`-%d-%d","traceparent":"00-%016x%016x-%016x-01"}`,
 			base.Add(time.Duration(i)*time.Millisecond).Format(time.RFC3339Nano), methods[k], fmt.Sprintf(routes[k], r.IntN(100_000)), r.IntN(500), r.IntN(5000), r.IntN(100), r.IntN(100), a/256, a%256,
 			r.Uint32(), r.Int64N(1<<47), a, a, i/1_000_000, r.Uint64(), r.Uint64()|1, r.Uint64()|1)
 		size = len(v)

@@ -51,7 +51,7 @@ func startPlugin(t *testing.T, clickhouse string) *host {
 		into(v)
 	}
 	settings, _ := json.Marshal(map[string]string{"addr": clickhouse, "database": "flyball", "user": "default"})
-	h.config = &pluginv2.PluginContext{OrgId: 1, PluginId: "flyball-flyball-datasource", DataSourceInstanceSettings: &pluginv2.DataSourceInstanceSettings{Id: 1, Uid: "u", Name: "Flyball", JsonData: settings}}
+	h.config = &pluginv2.PluginContext{OrgId: 1, PluginId: "flyball-flyball-datasource", DataSourceInstanceSettings: &pluginv2.DataSourceInstanceSettings{Uid: "u", Name: "Flyball", JsonData: settings}}
 	return h
 }
 
