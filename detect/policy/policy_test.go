@@ -65,3 +65,16 @@ func TestAlertIsNoDecision(t *testing.T) {
 		t.Fatal("an alert was decided on")
 	}
 }
+
+// A process whose clock is ten minutes off in either direction decides the same:
+// the clock tells history from now, and nothing finer.
+func TestClockTenMinutesOffDecidesTheSame(t *testing.T) {
+	rules := DefaultRules()
+	rules.Armed = true
+	want, _ := Decide(rules, input(nil))
+	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+		if got, ok := Decide(rules, input(func(in *Input) { in.Age = off })); !ok || got != want {
+			t.Errorf("off by %s: %+v, want %+v", off, got, want)
+		}
+	}
+}
