@@ -192,7 +192,7 @@ func TestReplayOfLastYearFindsAndDoesNotTrip(t *testing.T) {
 	}
 	f.send(lines...)
 	f.until("the old runaway is found", 30*time.Second, "1", func() (string, error) {
-		return f.sql("SELECT count() FROM flyball.decisions WHERE mode = 'would_have' AND why = 'call_too_old'")
+		return f.sql("SELECT uniqExact(run_id) FROM flyball.decisions WHERE mode = 'would_have' AND why = 'call_too_old'")
 	})
 	var open []any
 	if f.json(&open, "breakers", "list"); len(open) != 0 {
