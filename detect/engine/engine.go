@@ -206,8 +206,10 @@ func (e *Engine) start(w *worker) {
 	e.mu.Unlock()
 	go func() {
 		defer close(w.done)
-		if w.err = w.run(ctx); w.err != nil {
-			e.fail(w.err)
+		// What a worker could not write after it was given up is written by the next owner.
+		if err := w.run(ctx); err != nil && ctx.Err() == nil {
+			w.err = err
+			e.fail(err)
 		}
 	}()
 }
