@@ -43,7 +43,7 @@ func withLoopIn(t *testing.T, f *flyball, more string, env ...string) *flyball {
 	}
 	var kept []string
 	for _, l := range strings.Split(string(raw), "\n") {
-		if !strings.HasPrefix(l, "control:") {
+		if !strings.HasPrefix(l, "control:") && !strings.HasPrefix(l, "learn:") {
 			kept = append(kept, l)
 		}
 	}
