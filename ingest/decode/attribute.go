@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"flyball/ingest/fields"
 	"flyball/schema"
 )
 
@@ -27,7 +28,7 @@ func attributeText(v pcommon.Value) string {
 	case pcommon.ValueTypeMap, pcommon.ValueTypeBytes, pcommon.ValueTypeEmpty:
 		return ""
 	case pcommon.ValueTypeStr:
-		return present(valid(v.Str()))
+		return fields.Present(valid(v.Str()))
 	}
 	return v.AsString()
 }
@@ -88,16 +89,16 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 	case "user_agent.original", "http.user_agent":
 		c.UserAgent = text
 	case "http.request.body.size", "http.request_content_length":
-		c.BytesIn = plain(text).count()
+		c.BytesIn = fields.Plain(text).Count()
 	case "http.request.size":
 		if c.BytesIn == 0 {
-			c.BytesIn = plain(text).count()
+			c.BytesIn = fields.Plain(text).Count()
 		}
 	case "http.response.body.size", "http.response_content_length":
-		c.BytesOut = plain(text).count()
+		c.BytesOut = fields.Plain(text).Count()
 	case "http.response.size":
 		if c.BytesOut == 0 {
-			c.BytesOut = plain(text).count()
+			c.BytesOut = fields.Plain(text).Count()
 		}
 	case "gen_ai.agent.id":
 		ev.GenAIAgentID = text
@@ -120,9 +121,9 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 	case "llm.response.model_name":
 		c.ModelUsed = first(c.ModelUsed, text)
 	case "llm.token_count.prompt":
-		c.TokensIn = plain(text).small()
+		c.TokensIn = fields.Plain(text).Small()
 	case "llm.token_count.completion":
-		c.TokensOut = plain(text).small()
+		c.TokensOut = fields.Plain(text).Small()
 	case "user.id", "enduser.id", "langfuse.user.id":
 		if ev.UserID == "" || key == "user.id" {
 			ev.UserID = text
@@ -135,23 +136,23 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 		"http.flavor", "http.version", "network.peer.port", "client.port", "net.peer.port", "net.sock.peer.port", "url.original":
 		// Read elsewhere, or says nothing of the call.
 	default:
-		d.longTail(valid(key), plain(text))
+		d.longTail(valid(key), fields.Plain(text))
 	}
 }
 
 // longTail takes in what the gateways' tables may know, and keeps the rest.
 // A request header is what the caller said, whatever its name.
-func (d *draft) longTail(key string, v value) {
+func (d *draft) longTail(key string, v fields.Value) {
 	if name, ok := strings.CutPrefix(key, "http.request.header."); ok {
-		if !d.header(canonical([]byte(name)), v) {
-			d.keep("header."+name, v.text())
+		if !d.header(fields.Canonical([]byte(name)), v) {
+			d.keep("header."+name, v.Text())
 		}
 		return
 	}
 	if strings.HasPrefix(key, "http.response.header.") {
 		return
 	}
-	if !d.field(canonical([]byte(key)), v) {
-		d.keep(key, v.text())
+	if !d.field(fields.Canonical([]byte(key)), v) {
+		d.keep(key, v.Text())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"flyball/ingest/fields"
 	"flyball/ingest/redact"
 	"flyball/schema"
 	"flyball/schema/identity"
@@ -114,7 +115,7 @@ func address(s string) netip.Addr {
 			s = s[:i]
 		}
 	}
-	if s = present(s); s == "" {
+	if s = fields.Present(s); s == "" {
 		return netip.Addr{}
 	}
 	if a, err := netip.ParseAddr(s); err == nil {

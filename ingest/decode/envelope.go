@@ -7,65 +7,66 @@ import (
 	"fmt"
 	"io"
 
+	"flyball/ingest/fields"
 	"flyball/schema"
 )
 
 // envelope unwraps what shippers put around a line. It reports whether the
 // object was an envelope; what it held has been read then.
-func (w *work) envelope(b []byte, pairs []pair, signal string, depth int) bool {
-	if get(pairs, "messagetype").text() == "CONTROL_MESSAGE" && get(pairs, "logevents").kind == '[' {
+func (w *work) envelope(b []byte, pairs []fields.Pair, signal string, depth int) bool {
+	if fields.Get(pairs, "messagetype").Text() == "CONTROL_MESSAGE" && fields.Get(pairs, "logevents").Kind == '[' {
 		return true // CloudWatch looks whether anybody is there
 	}
 	was, shipped := len(w.where), w.shipped
 	defer func() { w.where, w.shipped = w.where[:was], shipped }()
-	inner := func(v value) bool {
+	inner := func(v fields.Value) bool {
 		w.place(pairs, true)
 		switch {
-		case v.kind == '"':
-			if t := bytes.TrimRight(unquote(v.raw), "\r\n"); len(t) > 0 {
+		case v.Kind == '"':
+			if t := bytes.TrimRight(fields.Unquote(v.Raw), "\r\n"); len(t) > 0 {
 				w.any(t, signal, depth+1)
 			} else {
 				w.bad(Empty, "an envelope around nothing", b)
 			}
 		case depth+1 > maxNested:
 			w.bad(TooNested, fmt.Sprintf("more than %d envelopes around the record", maxNested), b)
-		case v.kind == '[':
-			w.list(v.raw, signal, depth+1)
+		case v.Kind == '[':
+			w.list(v.Raw, signal, depth+1)
 		default:
-			w.documents(v.raw, signal, depth+1)
+			w.documents(v.Raw, signal, depth+1)
 		}
 		return true
 	}
-	isText := func(key string) bool { return get(pairs, key).kind == '"' }
+	isText := func(key string) bool { return fields.Get(pairs, key).Kind == '"' }
 	switch {
 	case isText("specversion") && isText("type"):
 		return w.cloudEvent(b, pairs, inner, signal, depth)
-	case get(pairs, "log_processed").kind == '{': // Fluent Bit, merged
-		return inner(get(pairs, "log_processed"))
+	case fields.Get(pairs, "log_processed").Kind == '{': // Fluent Bit, merged
+		return inner(fields.Get(pairs, "log_processed"))
 	case isText("log"): // Fluent Bit, Docker
-		if get(pairs, "_p").text() == "P" {
+		if fields.Get(pairs, "_p").Text() == "P" {
 			w.bad(PartialLine, "a line that the container runtime cut, without its rest", b)
 			return true
 		}
-		return inner(get(pairs, "log"))
-	case get(pairs, "json").kind == '{': // Filebeat, parsed under a target
-		return inner(get(pairs, "json"))
+		return inner(fields.Get(pairs, "log"))
+	case fields.Get(pairs, "json").Kind == '{': // Filebeat, parsed under a target
+		return inner(fields.Get(pairs, "json"))
 	case isText("message"): // Filebeat, Vector, Logstash
-		return inner(get(pairs, "message"))
-	case get(pairs, "message").kind == '{':
-		return inner(get(pairs, "message"))
-	case get(pairs, "logevents").kind == '[': // CloudWatch subscription
-		return inner(get(pairs, "logevents"))
-	case get(pairs, "records").kind == '[': // Azure
-		return inner(get(pairs, "records"))
+		return inner(fields.Get(pairs, "message"))
+	case fields.Get(pairs, "message").Kind == '{':
+		return inner(fields.Get(pairs, "message"))
+	case fields.Get(pairs, "logevents").Kind == '[': // CloudWatch subscription
+		return inner(fields.Get(pairs, "logevents"))
+	case fields.Get(pairs, "records").Kind == '[': // Azure
+		return inner(fields.Get(pairs, "records"))
 	}
 	return false
 }
 
 // cloudEvent reads a structured CloudEvent.
-func (w *work) cloudEvent(b []byte, pairs []pair, inner func(value) bool, signal string, depth int) bool {
-	if v := get(pairs, "data_base64"); v.kind == '"' {
-		raw, err := base64.StdEncoding.DecodeString(v.text())
+func (w *work) cloudEvent(b []byte, pairs []fields.Pair, inner func(fields.Value) bool, signal string, depth int) bool {
+	if v := fields.Get(pairs, "data_base64"); v.Kind == '"' {
+		raw, err := base64.StdEncoding.DecodeString(v.Text())
 		if err != nil {
 			w.bad(NotJSON, "data_base64 is no base64", b)
 			return true
@@ -74,7 +75,7 @@ func (w *work) cloudEvent(b []byte, pairs []pair, inner func(value) bool, signal
 		w.any(raw, signal, depth+1)
 		return true
 	}
-	switch v := get(pairs, "data"); v.kind {
+	switch v := fields.Get(pairs, "data"); v.Kind {
 	case '{', '"', '[':
 		return inner(v)
 	}
@@ -103,38 +104,38 @@ func (w *work) unzip(b []byte, signal string, depth int) {
 
 // place notes where a shipper says that the line comes from: pod, namespace,
 // container and host; and, of an envelope, when it was shipped.
-func (w *work) place(pairs []pair, envelope bool) {
+func (w *work) place(pairs []fields.Pair, envelope bool) {
 	for i := range pairs {
-		switch v := pairs[i].val; pairs[i].key {
+		switch v := pairs[i].Val; pairs[i].Key {
 		case "kubernetes":
 			w.kubernetes(v)
 		case "host", "hostname":
-			if v.kind == '{' {
-				members, _, _ := w.keys.object(v.raw, 0, nil)
-				w.put("host.name", first(get(members, "name").text(), get(members, "hostname").text()))
+			if v.Kind == '{' {
+				members, _, _ := w.keys.Object(v.Raw, 0, nil)
+				w.put("host.name", first(fields.Get(members, "name").Text(), fields.Get(members, "hostname").Text()))
 			} else if envelope {
-				w.put("host.name", v.text())
+				w.put("host.name", v.Text())
 			}
 		case "@timestamp", "timestamp", "time":
-			if t := v.text(); envelope && t != "" {
+			if t := v.Text(); envelope && t != "" {
 				w.shipped = t
 			}
 		}
 	}
 }
 
-func (w *work) kubernetes(v value) {
-	if v.kind != '{' {
+func (w *work) kubernetes(v fields.Value) {
+	if v.Kind != '{' {
 		return
 	}
-	members, _, _ := w.keys.object(v.raw, 0, nil)
+	members, _, _ := w.keys.Object(v.Raw, 0, nil)
 	name := func(key string) string {
-		v := get(members, key)
-		if v.kind == '{' {
-			inside, _, _ := w.keys.object(v.raw, 0, nil)
-			return get(inside, "name").text()
+		v := fields.Get(members, key)
+		if v.Kind == '{' {
+			inside, _, _ := w.keys.Object(v.Raw, 0, nil)
+			return fields.Get(inside, "name").Text()
 		}
-		return v.text()
+		return v.Text()
 	}
 	w.put("k8s.pod.name", first(name("pod_name"), name("pod")))
 	w.put("k8s.namespace.name", first(name("namespace_name"), name("pod_namespace"), name("namespace")))

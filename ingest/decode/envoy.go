@@ -3,53 +3,54 @@ package decode
 import (
 	"strings"
 
+	"flyball/ingest/fields"
 	"flyball/schema"
 )
 
 // envoy takes in a field of Envoy's JSON: Istio's names, Envoy Gateway's, the
 // AI gateway's, or an operator's own.
-func (d *draft) envoy(p *pair) {
-	c, v := &d.call, p.val
-	switch p.key {
+func (d *draft) envoy(p *fields.Pair) {
+	c, v := &d.call, p.Val
+	switch p.Key {
 	case "start_time":
-		d.time(9, v.text(), false)
+		d.time(9, v.Text(), false)
 	case "timestamp", "time", "@timestamp":
-		d.time(1, v.text(), false)
+		d.time(1, v.Text(), false)
 	case "duration":
-		d.duration(v.text(), 1e6)
+		d.duration(v.Text(), 1e6)
 	case "response_flags":
-		if d.flags = v.text(); d.flags != "" {
+		if d.flags = v.Text(); d.flags != "" {
 			d.keep("response_flags", d.flags)
 		}
 	case "response_code_details":
-		if d.details = v.text(); d.details != "" && d.details != "via_upstream" {
+		if d.details = v.Text(); d.details != "" && d.details != "via_upstream" {
 			d.keep("response_code_details", d.details)
 		}
 	case "bytes_received":
-		c.BytesIn = v.count()
+		c.BytesIn = v.Count()
 	case "bytes_sent":
-		c.BytesOut = v.count()
+		c.BytesOut = v.Count()
 	case "upstream_service_time", "x_envoy_upstream_service_time":
-		if ns, ok := parseAmount(v.text(), 1e6); ok {
+		if ns, ok := parseAmount(v.Text(), 1e6); ok {
 			c.UpstreamNs = ns
 		}
 	case "upstream_cluster":
-		d.cluster(v.text())
+		d.cluster(v.Text())
 	case "protocol", "upstream_host", "upstream_local_address", "downstream_local_address", "requested_server_name", "upstream_cluster_raw":
 		// Addresses of the mesh itself say nothing of the call.
 	case "connection_termination_details", "upstream_transport_failure_reason":
-		c.ErrorMessage = first(v.text(), c.ErrorMessage)
+		c.ErrorMessage = first(v.Text(), c.ErrorMessage)
 	case "upstream_request_attempt_count":
-		c.Attempts = uint8(min(v.count(), 255))
+		c.Attempts = uint8(min(v.Count(), 255))
 	case "route_name":
-		if t := v.text(); t != "default" {
+		if t := v.Text(); t != "default" {
 			d.keep("route_name", t)
 		}
 	case "kubernetes", "stream", "_p", "log", "message", "@metadata", "agent", "ecs", "input":
 		// Of the shipper that merged the record with its own.
 	default:
-		if !d.field(p.key, v) {
-			d.keep(p.name, v.text())
+		if !d.field(p.Key, v) {
+			d.keep(p.Name, v.Text())
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"flyball/ingest/fields"
 	"flyball/ingest/redact"
 	"flyball/schema"
 	"flyball/schema/identity"
@@ -96,8 +97,8 @@ func (d *draft) scrub() {
 	c.ErrorMessage = cut(redact.Text(c.ErrorMessage), schema.MaxError)
 	d.in.SourceRoute = cut(redact.Path(redact.Text(d.in.SourceRoute)), schema.MaxPath)
 	d.in.RawQuery, d.in.LoggedDigest = redact.Text(d.in.RawQuery), cut(d.in.LoggedDigest, schema.MaxID)
-	if redact.Suspicious(view(d.in.Args)) {
-		d.in.Args = []byte(redact.Text(view(d.in.Args)))
+	if redact.Suspicious(fields.View(d.in.Args)) {
+		d.in.Args = []byte(redact.Text(fields.View(d.in.Args)))
 	}
 	for _, s := range d.words() {
 		switch {

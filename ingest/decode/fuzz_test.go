@@ -183,20 +183,3 @@ func FuzzAuto(f *testing.F) {
 	f.Add(toProto(f, []byte(oneSpan)))
 	fuzz(f, Input{Format: "auto"})
 }
-
-// The scanner must agree with the library on what is one JSON object, but for
-// what it accepts on purpose.
-func FuzzScannerAcceptsWhatTheLibraryDoes(f *testing.F) {
-	seeds(f, "jsonl")
-	f.Add([]byte(`{"a":[1,{"b":"\\\""}],"c":-1.5e-7,"d":true}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if !json.Valid(b) {
-			return
-		}
-		i := space(b, 0)
-		_, end, err := scan(b, i, 0)
-		if err != nil && reasonOf(err) != TooDeep || err == nil && space(b, end) != len(b) {
-			t.Errorf("%q: ends at %d, %v", b, end, err)
-		}
-	})
-}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 
+	"flyball/ingest/fields"
 	"flyball/schema/identity"
 )
 
@@ -13,20 +14,20 @@ import (
 //
 // Ranks are the order of trust and of how specific a header is; names are
 // written out as the rules of identity print them.
-func (d *draft) header(name string, v value) bool {
+func (d *draft) header(name string, v fields.Value) bool {
 	c, ev := &d.call, &d.ev
 	agent := func(rank uint8, name string) {
-		if t := v.text(); t != "" && better(&d.ranks.agent, rank) {
+		if t := v.Text(); t != "" && better(&d.ranks.agent, rank) {
 			ev.AgentHeader, ev.AgentHeaderName = t, name
 		}
 	}
 	run := func(rank uint8, name string) {
-		if t := v.text(); t != "" && better(&d.ranks.run, rank) {
+		if t := v.Text(); t != "" && better(&d.ranks.run, rank) {
 			ev.RunHeader, ev.RunHeaderName = t, name
 		}
 	}
 	task := func(rank uint8, name string) {
-		if t := v.text(); t != "" && better(&d.ranks.task, rank) {
+		if t := v.Text(); t != "" && better(&d.ranks.task, rank) {
 			ev.TaskHeader, ev.TaskHeaderName = t, name
 		}
 	}
@@ -42,7 +43,7 @@ func (d *draft) header(name string, v value) bool {
 	case "x_claude_code_agent_id":
 		agent(5, "x-claude-code-agent-id")
 	case "x_claude_code_parent_agent_id", "x_parent_agent_id", "parent_agent_id":
-		if t := v.text(); t != "" {
+		if t := v.Text(); t != "" {
 			ev.ParentHeader = t
 		}
 	case "agent.run.id", "agent.run_id", "gen_ai.agent.run.id":
@@ -68,27 +69,27 @@ func (d *draft) header(name string, v value) bool {
 	case "x_agent_task_id":
 		task(7, "x-agent-task-id")
 	case "gen_ai.conversation.id", "conversation_id", "x_conversation_id":
-		choose(&d.ranks.conversation, 9, &ev.Conversation, v.text())
+		choose(&d.ranks.conversation, 9, &ev.Conversation, v.Text())
 	case "session.id", "session_id", "x_session_id":
-		choose(&d.ranks.conversation, 7, &ev.Conversation, v.text())
+		choose(&d.ranks.conversation, 7, &ev.Conversation, v.Text())
 	case "thread_id":
-		choose(&d.ranks.conversation, 6, &ev.Conversation, v.text())
+		choose(&d.ranks.conversation, 6, &ev.Conversation, v.Text())
 	case "mcp_session_id", "mcp.session.id":
-		choose(&d.ranks.conversation, 3, &ev.Conversation, v.text())
+		choose(&d.ranks.conversation, 3, &ev.Conversation, v.Text())
 
 	case "request_id", "x_request_id":
-		choose(&d.ranks.request, 9, &c.RequestID, v.text())
+		choose(&d.ranks.request, 9, &c.RequestID, v.Text())
 	case "x_correlation_id":
-		choose(&d.ranks.request, 8, &c.RequestID, v.text())
+		choose(&d.ranks.request, 8, &c.RequestID, v.Text())
 	case "x_amzn_requestid", "cf_ray", "x_kong_request_id":
-		choose(&d.ranks.request, 7, &c.RequestID, v.text())
+		choose(&d.ranks.request, 7, &c.RequestID, v.Text())
 	case "traceparent":
 		// The span is the caller's: what was logged is its child.
-		if t, s, ok := identity.ParseTraceparent(v.text()); ok && better(&d.ranks.trace, 8) {
+		if t, s, ok := identity.ParseTraceparent(v.Text()); ok && better(&d.ranks.trace, 8) {
 			c.TraceID, c.ParentSpanID = t, s
 		}
 	case "x_b3_traceid", "x_amzn_trace_id", "uber_trace_id", "x_cloud_trace_context":
-		id := v.text()
+		id := v.Text()
 		if i := strings.IndexAny(id, ":/"); i >= 0 {
 			id = id[:i]
 		}
@@ -96,37 +97,37 @@ func (d *draft) header(name string, v value) bool {
 			c.TraceID = t
 		}
 	case "baggage":
-		identity.ParseBaggage(v.text(), d.baggage)
+		identity.ParseBaggage(v.Text(), d.baggage)
 	case "host":
-		choose(&d.ranks.host, 4, &c.Host, v.text())
+		choose(&d.ranks.host, 4, &c.Host, v.Text())
 	case "user_agent":
-		if t := v.text(); t != "" {
+		if t := v.Text(); t != "" {
 			c.UserAgent = t
 		}
 	case "x_forwarded_for":
-		d.client(5, v.text())
+		d.client(5, v.Text())
 	case "signature_agent":
-		ev.SignatureAgent = v.text()
+		ev.SignatureAgent = v.Text()
 	case "mcp_method":
-		if t := v.text(); t != "" {
+		if t := v.Text(); t != "" {
 			c.MCPMethod = t
 		}
 	case "mcp_name":
-		if t := headerText(v.text()); t != "" {
+		if t := headerText(v.Text()); t != "" {
 			c.ToolName = t
 		}
 	case "authorization", "proxy_authorization":
-		t := v.text()
+		t := v.Text()
 		if scheme, rest, ok := strings.Cut(t, " "); ok && !strings.Contains(scheme, "=") {
 			t = strings.TrimSpace(rest)
 		}
 		d.secret(t)
 	case "x_api_key", "apikey", "api_key", "x_apikey":
-		d.secret(v.text())
+		d.secret(v.Text())
 	case "cookie":
-		d.cookie = d.cookie || v.text() != ""
+		d.cookie = d.cookie || v.Text() != ""
 	case "sec_fetch_site", "sec_fetch_mode", "sec_fetch_dest", "sec_fetch_user":
-		d.secFetch = d.secFetch || v.text() != ""
+		d.secFetch = d.secFetch || v.Text() != ""
 	case "referer", "referrer", "accept", "accept_encoding", "accept_language", "connection", "content_type", "content_length", "signature", "signature_input", "tracestate", "x_b3_sampled":
 		// Says nothing of the call, or too much.
 	default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"flyball/ingest/fields"
 	"flyball/schema"
 )
 
@@ -20,7 +21,7 @@ func (w *work) lines(b []byte, signal string, depth int) {
 			b = nil
 		}
 		line = bytes.TrimRight(line, "\r")
-		if space(line, 0) == len(line) {
+		if fields.Space(line, 0) == len(line) {
 			continue
 		}
 		if w.enough(rest) {
@@ -62,7 +63,7 @@ func criLine(b []byte) (at string, flag byte, text []byte) {
 		if i := bytes.Index(head, []byte(stream)); i > 0 {
 			rest := b[i+len(stream):]
 			if len(rest) > 2 && (rest[0] == 'F' || rest[0] == 'P') && rest[1] == ' ' {
-				return view(b[:i]), rest[0], rest[2:]
+				return fields.View(b[:i]), rest[0], rest[2:]
 			}
 		}
 	}
@@ -71,7 +72,7 @@ func criLine(b []byte) (at string, flag byte, text []byte) {
 
 func (w *work) line(line []byte) {
 	d := w.begin()
-	if !d.envoyText(view(line)) {
+	if !d.envoyText(fields.View(line)) {
 		w.bad(UnknownFormat, "a line that no format's pattern matches", line)
 		return
 	}
@@ -124,7 +125,7 @@ func (d *draft) envoyText(line string) bool {
 }
 
 func (d *draft) set(name, text string) {
-	d.envoy(&pair{name: name, key: name, val: plain(text)})
+	d.envoy(&fields.Pair{Name: name, Key: name, Val: fields.Plain(text)})
 }
 
 // split cuts a line at its spaces, but not within [brackets] at its beginning

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"flyball/ingest/fields"
 	"flyball/schema"
 )
 
@@ -82,7 +83,7 @@ func (w *work) log(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
 func (w *work) body(s string) {
 	d := &w.d
 	b := []byte(s)
-	i := space(b, 0)
+	i := fields.Space(b, 0)
 	if i == len(b) {
 		return
 	}
@@ -93,8 +94,8 @@ func (w *work) body(s string) {
 		}
 		return
 	}
-	pairs, end, err := w.keys.object(b, i, nil)
-	if err != nil || space(b, end) != len(b) {
+	pairs, end, err := w.keys.Object(b, i, nil)
+	if err != nil || fields.Space(b, end) != len(b) {
 		return
 	}
 	if format := shapeOf(pairs); format != "" {
@@ -118,7 +119,7 @@ func (d *draft) fields(m pcommon.Map) {
 		}
 		if t := attributeText(v); t != "" {
 			key = valid(key)
-			p := pair{name: key, key: canonical([]byte(key)), val: plain(t)}
+			p := fields.Pair{Name: key, Key: fields.Canonical([]byte(key)), Val: fields.Plain(t)}
 			if isNginx {
 				d.nginx(&p)
 			} else {

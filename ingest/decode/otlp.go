@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"flyball/ingest/fields"
 	"fmt"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -62,9 +63,9 @@ func hasSpans(t ptrace.Traces) bool {
 }
 
 // isExport recognises an OTLP export in JSON.
-func isExport(pairs []pair) bool {
+func isExport(pairs []fields.Pair) bool {
 	for i := range pairs {
-		switch pairs[i].key {
+		switch pairs[i].Key {
 		case "resourcespans", "resource_spans", "resourcelogs", "resource_logs", "resourcemetrics", "resource_metrics", "resourceprofiles", "resource_profiles":
 			return true
 		}
@@ -76,18 +77,18 @@ func isExport(pairs []pair) bool {
 func (w *work) otlpDocuments(b []byte, signal string) {
 	whole := b
 	b = bytes.TrimPrefix(b, bom)
-	if b = b[space(b, 0):]; len(b) == 0 {
+	if b = b[fields.Space(b, 0):]; len(b) == 0 {
 		w.bad(Empty, "only spaces", whole)
 		return
 	}
-	for ; len(b) > 0; b = b[space(b, 0):] {
+	for ; len(b) > 0; b = b[fields.Space(b, 0):] {
 		if b[0] != '{' {
 			w.bad(NotJSON, "an OTLP export in JSON is an object", whole)
 			return
 		}
 		line := b
-		pairs, end, err := w.keys.object(b, 0, nil)
-		i := space(b, end)
+		pairs, end, err := w.keys.Object(b, 0, nil)
+		i := fields.Space(b, end)
 		switch {
 		case err != nil:
 			line = firstLine(b)
@@ -107,10 +108,10 @@ func (w *work) otlpDocuments(b []byte, signal string) {
 
 // otlpJSON reads one export in JSON, whose structure has been checked: pdata
 // would read logs as no traces and stop at the end of the first document.
-func (w *work) otlpJSON(b []byte, pairs []pair, signal string) {
+func (w *work) otlpJSON(b []byte, pairs []fields.Pair, signal string) {
 	has := func(names ...string) bool {
 		for _, n := range names {
-			if k := get(pairs, n).kind; k == '[' || k == 'n' {
+			if k := fields.Get(pairs, n).Kind; k == '[' || k == 'n' {
 				return true
 			}
 		}

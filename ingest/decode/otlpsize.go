@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"flyball/ingest/fields"
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -117,7 +118,7 @@ type counter struct {
 
 // walk stops where bytes do not parse: the parser says so better.
 func (c *counter) walk(b []byte, m message, depth int) {
-	if depth > maxDepth {
+	if depth > fields.MaxDepth {
 		c.deep = true
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"flyball/ingest/fields"
 	"flyball/ingest/redact"
 	"flyball/schema"
 )
@@ -60,8 +61,8 @@ type work struct {
 	in    Input
 	zone  *time.Location
 	d     draft
-	keys  keys
-	pairs [maxNested + 2][]pair
+	keys  fields.Keys
+	pairs [maxNested + 2][]fields.Pair
 	out   []schema.Call
 	dead  []Dead
 	item  uint32

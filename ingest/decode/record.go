@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"errors"
+	"flyball/ingest/fields"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -98,4 +100,14 @@ type Options struct {
 	// yes only if it refuses tokens that it has not verified: else a caller
 	// could claim to be anybody.
 	BelieveTokens bool
+}
+
+func reasonOf(err error) Reason {
+	switch {
+	case errors.Is(err, fields.ErrDeep):
+		return TooDeep
+	case errors.Is(err, fields.ErrFields):
+		return TooMany
+	}
+	return NotJSON
 }

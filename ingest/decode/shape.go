@@ -1,6 +1,9 @@
 package decode
 
-import "flyball/schema"
+import (
+	"flyball/ingest/fields"
+	"flyball/schema"
+)
 
 const (
 	formatEnvoyJSON = "envoy_json/1"
@@ -12,11 +15,11 @@ const (
 )
 
 // shapeOf recognises a gateway's object by its names; empty is none.
-func shapeOf(pairs []pair) string {
+func shapeOf(pairs []fields.Pair) string {
 	var has struct{ start, code, flags, method, path, nginx, wall, request, status, elapsed bool }
 	for i := range pairs {
 		p := &pairs[i]
-		switch p.key {
+		switch p.Key {
 		case "start_time":
 			has.start = true
 		case "response_code":
@@ -32,9 +35,9 @@ func shapeOf(pairs []pair) string {
 		case "time", "@timestamp", "timestamp":
 			has.wall = true
 		case "request", "request_uri", "request_method":
-			has.request = p.val.kind != '{'
+			has.request = p.Val.Kind != '{'
 		case "status", "response":
-			has.status = p.val.kind != '{'
+			has.status = p.Val.Kind != '{'
 		case "request_time":
 			has.elapsed = true
 		}
@@ -49,7 +52,7 @@ func shapeOf(pairs []pair) string {
 }
 
 // object takes in the members of a gateway's object.
-func (d *draft) object(pairs []pair, format string) {
+func (d *draft) object(pairs []fields.Pair, format string) {
 	d.call.Format, d.call.ObserverKind = format, schema.ObserverGateway
 	if format == formatNginxJSON {
 		for i := range pairs {

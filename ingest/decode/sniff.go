@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"flyball/ingest/fields"
 	"fmt"
 	"unicode/utf8"
 )
@@ -40,7 +41,7 @@ func (w *work) any(b []byte, signal string, depth int) {
 		return
 	}
 	w.invalid = w.invalid || !utf8.Valid(b)
-	i := space(b, 0)
+	i := fields.Space(b, 0)
 	if i == len(b) {
 		w.bad(Empty, "only spaces", b)
 		return
@@ -60,7 +61,7 @@ func (w *work) any(b []byte, signal string, depth int) {
 }
 
 func looksLikeJSON(b []byte) bool {
-	i := space(b, 0)
+	i := fields.Space(b, 0)
 	return i < len(b) && (b[i] == '{' || b[i] == '[' || b[i] == '"')
 }
 
@@ -72,7 +73,7 @@ func textBracket(b []byte) bool {
 	if c := b[1]; c >= 'A' && c <= 'Z' && c != 'N' && c != 'I' {
 		return true
 	}
-	_, ok := number(view(b[1:5]))
+	_, ok := number(fields.View(b[1:5]))
 	return ok && b[5] == '-'
 }
 
@@ -102,7 +103,7 @@ func (w *work) framed(b []byte, signal string, depth int) {
 func (w *work) documents(b []byte, signal string, depth int) {
 	level := min(depth, maxNested)
 	for {
-		pairs, end, err := w.keys.object(b, 0, w.pairs[level][:0])
+		pairs, end, err := w.keys.Object(b, 0, w.pairs[level][:0])
 		w.pairs[level] = pairs
 		if err != nil {
 			// What is broken ends with its line, if another object begins on the next.
@@ -112,7 +113,7 @@ func (w *work) documents(b []byte, signal string, depth int) {
 				return
 			}
 		} else {
-			i := space(b, end)
+			i := fields.Space(b, end)
 			if i < len(b) && (bytes.IndexByte(b[end:i], '\n') < 0 || b[i] != '{') {
 				line := firstLine(b)
 				w.bad(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
@@ -122,7 +123,7 @@ func (w *work) documents(b []byte, signal string, depth int) {
 				b = b[i:]
 			}
 		}
-		if b = b[space(b, 0):]; len(b) == 0 || w.enough(b) {
+		if b = b[fields.Space(b, 0):]; len(b) == 0 || w.enough(b) {
 			return
 		}
 	}
@@ -143,27 +144,27 @@ func firstLine(b []byte) []byte {
 
 // list reads the elements of a JSON list, each an item.
 func (w *work) list(b []byte, signal string, depth int) {
-	end, err := skip(b, 0, 0)
+	end, err := fields.Skip(b, 0, 0)
 	if err != nil {
 		w.bad(reasonOf(err), err.Error(), b)
 		return
 	}
-	if space(b, end) != len(b) {
+	if fields.Space(b, end) != len(b) {
 		w.bad(TrailingData, fmt.Sprintf("%d bytes after the list", len(b)-end), b)
 		return
 	}
 	n := 0
-	_, _ = elements(b, func(v value) bool {
-		if n++; w.enough(v.raw) {
+	_, _ = fields.Elements(b, func(v fields.Value) bool {
+		if n++; w.enough(v.Raw) {
 			return false
 		}
-		switch v.kind {
+		switch v.Kind {
 		case '{':
-			w.documents(v.raw, signal, depth)
+			w.documents(v.Raw, signal, depth)
 		case '"':
-			w.quoted(v.raw, signal, depth)
+			w.quoted(v.Raw, signal, depth)
 		default:
-			w.bad(UnknownFormat, "a list element that is neither object nor text", v.raw)
+			w.bad(UnknownFormat, "a list element that is neither object nor text", v.Raw)
 		}
 		return true
 	})
@@ -174,20 +175,20 @@ func (w *work) list(b []byte, signal string, depth int) {
 
 // quoted reads a JSON string that holds a record: once unquoted, sniff again.
 func (w *work) quoted(b []byte, signal string, depth int) {
-	v, end, err := scan(b, 0, 0)
+	v, end, err := fields.Scan(b, 0, 0)
 	switch {
 	case err != nil:
 		w.bad(NotJSON, "a string that does not end", b)
-	case space(b, end) != len(b):
+	case fields.Space(b, end) != len(b):
 		w.bad(TrailingData, fmt.Sprintf("%d bytes after the string", len(b)-end), b)
 	default:
-		w.any(unquote(v.raw), signal, depth+1)
+		w.any(fields.Unquote(v.Raw), signal, depth+1)
 	}
 }
 
 // one reads a single JSON object, whose members are pairs: OTLP, a gateway's
 // record, or an envelope around one.
-func (w *work) one(b []byte, pairs []pair, signal string, depth int) {
+func (w *work) one(b []byte, pairs []fields.Pair, signal string, depth int) {
 	if isExport(pairs) {
 		if !w.refused(b, "an OTLP export") {
 			w.otlpJSON(b, pairs, signal)

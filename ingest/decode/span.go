@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"flyball/ingest/fields"
 	"flyball/schema"
 )
 
@@ -191,7 +192,7 @@ func (d *draft) spanKind(s ptrace.Span) {
 func (d *draft) inherit(s ptrace.Span, agents map[spanKey]agentOf) {
 	ev := &d.ev
 	at := s.SpanID()
-	for n := 0; n < maxDepth && at != (pcommon.SpanID{}); n++ { // bounded: parents may form a ring
+	for n := 0; n < fields.MaxDepth && at != (pcommon.SpanID{}); n++ { // bounded: parents may form a ring
 		a, ok := agents[spanKey{s.TraceID(), at}]
 		if !ok {
 			break

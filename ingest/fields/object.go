@@ -1,33 +1,33 @@
-package decode
+package fields
 
 import (
 	"encoding/json"
 )
 
-// pair is a member of an object: its name as it was logged, and in the one form
+// Pair is a member of an object: its name as it was logged, and in the one form
 // that the tables use.
-type pair struct {
-	name string
-	key  string
-	val  value
+type Pair struct {
+	Name string
+	Key  string
+	Val  Value
 }
 
 const maxFields = 512
 
-// keys turns names into the form that tables use: lower case, dashes as
+// Keys turns names into the form that tables use: lower case, dashes as
 // underscores, no leading colon. Names repeat from record to record, so those
 // that need a change are remembered, up to a bound.
-type keys struct{ known map[string]string }
+type Keys struct{ known map[string]string }
 
 const maxKeys = 1024
 
-func (k *keys) of(name []byte) string {
+func (k *Keys) of(name []byte) string {
 	for _, c := range name {
 		if changes[c] {
 			return k.changed(name)
 		}
 	}
-	return view(name)
+	return View(name)
 }
 
 var changes = func() (t [256]bool) {
@@ -38,11 +38,11 @@ var changes = func() (t [256]bool) {
 	return t
 }()
 
-func (k *keys) changed(name []byte) string {
+func (k *Keys) changed(name []byte) string {
 	if s, ok := k.known[string(name)]; ok {
 		return s
 	}
-	s := canonical(name)
+	s := Canonical(name)
 	if len(name) <= 64 {
 		if k.known == nil {
 			k.known = map[string]string{}
@@ -54,7 +54,8 @@ func (k *keys) changed(name []byte) string {
 	return s
 }
 
-func canonical(name []byte) string {
+// Canonical is the form of a name that tables use; see Keys.
+func Canonical(name []byte) string {
 	out := make([]byte, 0, len(name))
 	for i, c := range unescapedName(name) {
 		switch {
@@ -83,10 +84,10 @@ func unescapedName(name []byte) []byte {
 	return name
 }
 
-// object reads the members of the object at b[i:]. Of members with one name the
+// Object reads the members of the object at b[i:]. Of members with one name the
 // last one stands.
-func (k *keys) object(b []byte, i int, into []pair) ([]pair, int, error) {
-	i = space(b, i+1)
+func (k *Keys) Object(b []byte, i int, into []Pair) ([]Pair, int, error) {
+	i = Space(b, i+1)
 	if i < len(b) && b[i] == '}' {
 		return into, i + 1, nil
 	}
@@ -96,7 +97,7 @@ func (k *keys) object(b []byte, i int, into []pair) ([]pair, int, error) {
 		if err != nil {
 			return into, len(b), err
 		}
-		v, at, err := scan(b, at, 1)
+		v, at, err := Scan(b, at, 1)
 		if err != nil {
 			return into, len(b), err
 		}
@@ -105,11 +106,11 @@ func (k *keys) object(b []byte, i int, into []pair) ([]pair, int, error) {
 			h := uint8(n)*31 ^ key[0]*7 ^ key[n-1]*113 ^ key[n/2]*29
 			if word, bit := &seen[h>>6], uint64(1)<<(h&63); *word&bit == 0 || !replaced(into, name, key, v) {
 				*word |= bit
-				into = append(into, pair{view(name), key, v})
+				into = append(into, Pair{View(name), key, v})
 			}
 		}
 		if len(into) > maxFields {
-			return into, len(b), errFields
+			return into, len(b), ErrFields
 		}
 		var more bool
 		if i, more, err = next(b, at, '}'); err != nil || !more {
@@ -120,11 +121,11 @@ func (k *keys) object(b []byte, i int, into []pair) ([]pair, int, error) {
 
 // replaced puts v where an earlier member of that key stands. Another spelling
 // of the key (user-agent, user_agent) does not take a value back to nothing.
-func replaced(pairs []pair, name []byte, key string, v value) bool {
+func replaced(pairs []Pair, name []byte, key string, v Value) bool {
 	for j := range pairs {
-		if pairs[j].key == key {
-			if v.kind != 'n' || pairs[j].name == view(name) {
-				pairs[j].name, pairs[j].val = view(name), v
+		if pairs[j].Key == key {
+			if v.Kind != 'n' || pairs[j].Name == View(name) {
+				pairs[j].Name, pairs[j].Val = View(name), v
 			}
 			return true
 		}
@@ -132,11 +133,12 @@ func replaced(pairs []pair, name []byte, key string, v value) bool {
 	return false
 }
 
-func get(pairs []pair, key string) value {
+// Get is the value of the member with that key (in the form of Keys), or absent.
+func Get(pairs []Pair, key string) Value {
 	for i := range pairs {
-		if pairs[i].key == key {
-			return pairs[i].val
+		if pairs[i].Key == key {
+			return pairs[i].Val
 		}
 	}
-	return value{}
+	return Value{}
 }

@@ -1,4 +1,4 @@
-package decode
+package fields
 
 import (
 	"bytes"
@@ -9,52 +9,55 @@ import (
 	"unsafe"
 )
 
-const maxDepth = 64
+// MaxDepth is how deep JSON may be nested.
+const MaxDepth = 64
 
 var (
-	errSyntax = errors.New("does not parse as JSON")
-	errDeep   = errors.New("JSON nested deeper than 64")
-	errFields = errors.New("more than 512 members in one object")
+	// ErrSyntax, ErrDeep and ErrFields are why an object is not read.
+	ErrSyntax = errors.New("does not parse as JSON")
+	ErrDeep   = errors.New("JSON nested deeper than 64")
+	ErrFields = errors.New("more than 512 members in one object")
 )
 
-// view is b as a string without a copy: record values are never written to.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// View is b as a string without a copy: record values are never written to.
+func View(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-func space(b []byte, i int) int {
+// Space returns the index of the first byte from b[i] on that is no space.
+func Space(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
 	}
 	return i
 }
 
-// scan reads the value at b[i:] and returns the index after it. What it checks
+// Scan reads the value at b[i:] and returns the index after it. What it checks
 // is structure: where values begin and end can then be trusted, which is what
 // cutting a record into items needs. A word such as NaN, which some loggers
 // write, is a null.
-func scan(b []byte, i, depth int) (value, int, error) {
+func Scan(b []byte, i, depth int) (Value, int, error) {
 	if i >= len(b) {
-		return value{}, i, errSyntax
+		return Value{}, i, ErrSyntax
 	}
 	switch c := b[i]; {
 	case c == '"':
 		end, err := scanString(b, i)
-		return value{'"', b[i:end]}, end, err
+		return Value{'"', b[i:end]}, end, err
 	case c == '{' || c == '[':
-		end, err := skip(b, i, depth)
-		return value{c, b[i:end]}, end, err
+		end, err := Skip(b, i, depth)
+		return Value{c, b[i:end]}, end, err
 	case c >= '0' && c <= '9', c == '-' && i+1 < len(b) && b[i+1] >= '0' && b[i+1] <= '9':
 		end := i + 1
 		for end < len(b) && (b[end] >= '0' && b[end] <= '9' || b[end] == '.' || b[end] == 'e' || b[end] == 'E' || b[end] == '+' || b[end] == '-') {
 			end++
 		}
-		return value{'0', b[i:end]}, end, nil
+		return Value{'0', b[i:end]}, end, nil
 	}
 	for _, w := range words {
 		if len(b)-i >= len(w) && string(b[i:i+len(w)]) == w {
-			return value{w[0] | 0x20, b[i : i+len(w)]}, i + len(w), nil
+			return Value{w[0] | 0x20, b[i : i+len(w)]}, i + len(w), nil
 		}
 	}
-	return value{}, i, errSyntax
+	return Value{}, i, ErrSyntax
 }
 
 var words = [...]string{"null", "true", "false", "NaN", "nan", "Infinity", "-Infinity", "-inf"}
@@ -78,7 +81,7 @@ func scanString(b []byte, i int) (int, error) {
 		}
 		switch {
 		case j >= len(b):
-			return len(b), errSyntax
+			return len(b), ErrSyntax
 		case b[j] == '"':
 			return j + 1, nil
 		}
@@ -86,16 +89,16 @@ func scanString(b []byte, i int) (int, error) {
 	}
 }
 
-// skip passes over an object or a list, checking its structure.
-func skip(b []byte, i, depth int) (int, error) {
-	if depth >= maxDepth {
-		return len(b), errDeep
+// Skip passes over an object or a list, checking its structure.
+func Skip(b []byte, i, depth int) (int, error) {
+	if depth >= MaxDepth {
+		return len(b), ErrDeep
 	}
 	end := byte('}')
 	if b[i] == '[' {
 		end = ']'
 	}
-	i = space(b, i+1)
+	i = Space(b, i+1)
 	if i < len(b) && b[i] == end {
 		return i + 1, nil
 	}
@@ -107,7 +110,7 @@ func skip(b []byte, i, depth int) (int, error) {
 			}
 			i = at
 		}
-		_, at, err := scan(b, i, depth+1)
+		_, at, err := Scan(b, i, depth+1)
 		if err != nil {
 			return len(b), err
 		}
@@ -121,7 +124,7 @@ func skip(b []byte, i, depth int) (int, error) {
 // scanKey reads a member's name and passes over the colon.
 func scanKey(b []byte, i int) (key []byte, at int, err error) {
 	if i >= len(b) || b[i] != '"' {
-		return nil, len(b), errSyntax
+		return nil, len(b), ErrSyntax
 	}
 	end, err := scanString(b, i)
 	if err != nil {
@@ -129,37 +132,37 @@ func scanKey(b []byte, i int) (key []byte, at int, err error) {
 	}
 	key = b[i+1 : end-1]
 	if end < len(b) && b[end] == ':' {
-		return key, space(b, end+1), nil
+		return key, Space(b, end+1), nil
 	}
-	if i = space(b, end); i >= len(b) || b[i] != ':' {
-		return nil, len(b), errSyntax
+	if i = Space(b, end); i >= len(b) || b[i] != ':' {
+		return nil, len(b), ErrSyntax
 	}
-	return key, space(b, i+1), nil
+	return key, Space(b, i+1), nil
 }
 
 // next passes over a comma, or the end of an object or a list.
 func next(b []byte, i int, end byte) (at int, more bool, err error) {
-	i = space(b, i)
+	i = Space(b, i)
 	switch {
 	case i >= len(b):
-		return len(b), false, errSyntax
+		return len(b), false, ErrSyntax
 	case b[i] == end:
 		return i + 1, false, nil
 	case b[i] == ',':
-		return space(b, i+1), true, nil
+		return Space(b, i+1), true, nil
 	}
-	return len(b), false, errSyntax
+	return len(b), false, ErrSyntax
 }
 
-// elements hands over the elements of the list that b begins with, until each
+// Elements hands over the elements of the list that b begins with, until each
 // returns false; it returns the index after the list.
-func elements(b []byte, each func(value) bool) (int, error) {
-	i := space(b, 1)
+func Elements(b []byte, each func(Value) bool) (int, error) {
+	i := Space(b, 1)
 	if i < len(b) && b[i] == ']' {
 		return i + 1, nil
 	}
 	for {
-		v, at, err := scan(b, i, 1)
+		v, at, err := Scan(b, i, 1)
 		if err != nil {
 			return len(b), err
 		}
@@ -173,18 +176,8 @@ func elements(b []byte, each func(value) bool) (int, error) {
 	}
 }
 
-func reasonOf(err error) Reason {
-	switch {
-	case errors.Is(err, errDeep):
-		return TooDeep
-	case errors.Is(err, errFields):
-		return TooMany
-	}
-	return NotJSON
-}
-
-// unquote is what a JSON string holds; nil when it does not parse.
-func unquote(raw []byte) []byte {
+// Unquote is what a JSON string holds; nil when it does not parse.
+func Unquote(raw []byte) []byte {
 	s := raw[1 : len(raw)-1]
 	if bytes.IndexByte(s, '\\') < 0 {
 		return s

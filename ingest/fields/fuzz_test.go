@@ -1,0 +1,24 @@
+package fields
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+)
+
+// The scanner must agree with the library on what is one JSON object, but for
+// what it accepts on purpose.
+func FuzzScannerAcceptsWhatTheLibraryDoes(f *testing.F) {
+	f.Add([]byte(`[{"start_time":"2026-11-20T12:00:00Z","a":null},"\u00e9"]`))
+	f.Add([]byte(`{"a":[1,{"b":"\\\""}],"c":-1.5e-7,"d":true}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if !json.Valid(b) {
+			return
+		}
+		i := Space(b, 0)
+		_, end, err := Scan(b, i, 0)
+		if err != nil && !errors.Is(err, ErrDeep) || err == nil && Space(b, end) != len(b) {
+			t.Errorf("%q: ends at %d, %v", b, end, err)
+		}
+	})
+}
