@@ -3,6 +3,7 @@ package decode
 import (
 	"testing"
 
+	"flyball/ingest/mapping"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -59,4 +60,88 @@ func BenchmarkOTLPJSON(b *testing.B) { benchmark(b, records(b, "testdata/otlp_sp
 // What a caller can do to a string must not make it dear to judge.
 func BenchmarkSuspiciousEnvoyJSON(b *testing.B) {
 	benchmark(b, []byte(envoyLineBench[:len(envoyLineBench)-1]+`,"note":"`+unsigned+`","error":"token=abcdef failed"}`), 1)
+}
+
+// envoyAsMapping reads the same members of the same record as the Go decoder of
+// Envoy's JSON does.
+const envoyAsMapping = `
+version: 1
+name: envoy_mapping
+set:
+  start_time: {from: start_time, basis: start}
+  duration: {from: duration, unit: ms}
+  upstream_duration: {from: [upstream_service_time, x_envoy_upstream_service_time], unit: ms}
+  method: method
+  path: [x_envoy_origin_path, path]
+  host: authority
+  status: response_code
+  response_flags: response_flags
+  bytes_in: bytes_received
+  bytes_out: bytes_sent
+  client_ip: [x_forwarded_for, downstream_remote_address]
+  user_agent: user_agent
+  request_id: request_id
+  api: {from: upstream_cluster, split: ["|", -1]}
+  credential_id: {from: x_consumer, kind: consumer}
+  agent_id: [{from: x_consumer}, {from: x_agent_id, asserted: true}]
+  run_key: {from: x_agent_run_id, asserted: true}
+attrs: [route_name, response_code_details]
+drop: [protocol, x_agent_id]
+`
+
+// A mapping beside Go code of the same shape: the same record, the same fields.
+func BenchmarkMappingBesideGo(b *testing.B) {
+	own, err := mapping.Compile("bench.yaml", []byte(envoyAsMapping))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, format := range []string{"envoy_json", "envoy_mapping"} {
+		b.Run(format, func(b *testing.B) { benchmarkAs(b, format, []byte(envoyLineBench), own) })
+	}
+}
+
+// A pattern beside Go code of the same shape: a line of Envoy's default format.
+func BenchmarkPatternBesideGo(b *testing.B) {
+	const line = `[2026-10-02T09:30:15.417Z] "POST /shops/77/refunds?dry_run=1 HTTP/2" 201 - 248 1911 57 54 "10.9.1.17" "python-httpx/0.28.1" "1f6d2a50-9c1b-4f0e-8f0a-2b54c1a7d9e3" "shop.internal" "10.9.2.8:8080"`
+	own, err := mapping.Compile("bench.yaml", []byte(`
+version: 1
+name: envoy_pattern
+line: '^\[(?P<at>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d+) (?P<flags>\S+) (?P<in>\d+) (?P<out>\d+) (?P<took>\d+) (?P<upstream>\d+|-) "(?P<ip>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)" "(?P<id>(?:[^"\\]|\\.)*)" "(?P<host>(?:[^"\\]|\\.)*)" "(?:[^"\\]|\\.)*"$'
+set:
+  start_time: {from: at, basis: start}
+  duration: {from: took, unit: ms}
+  upstream_duration: {from: upstream, unit: ms}
+  request_line: request
+  status: status
+  response_flags: flags
+  bytes_in: in
+  bytes_out: out
+  client_ip: ip
+  user_agent: agent
+  request_id: id
+  host: host
+`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, format := range []string{"envoy_text", "envoy_pattern"} {
+		b.Run(format, func(b *testing.B) { benchmarkAs(b, format, []byte(line), own) })
+	}
+}
+
+func benchmarkAs(b *testing.B, format string, value []byte, own ...*mapping.Program) {
+	p, err := New(Options{Default: Input{Format: format}, Mappings: own, Tenant: "t"}, nobody{}, nowhere{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rec := Record{Topic: "gateway-logs", Value: value, Timestamp: kafkaTime}
+	var calls []schema.Call
+	b.ReportAllocs()
+	for b.Loop() {
+		out, dead := p.Decode(&rec, calls[:0])
+		if len(out) != 1 {
+			b.Fatal(dead)
+		}
+		calls = out
+	}
 }

@@ -21,20 +21,7 @@ func (w *work) envelope(b []byte, pairs []fields.Pair, signal string, depth int)
 	defer func() { w.where, w.shipped = w.where[:was], shipped }()
 	inner := func(v fields.Value) bool {
 		w.place(pairs, true)
-		switch {
-		case v.Kind == '"':
-			if t := bytes.TrimRight(fields.Unquote(v.Raw), "\r\n"); len(t) > 0 {
-				w.any(t, signal, depth+1)
-			} else {
-				w.bad(Empty, "an envelope around nothing", b)
-			}
-		case depth+1 > maxNested:
-			w.bad(TooNested, fmt.Sprintf("more than %d envelopes around the record", maxNested), b)
-		case v.Kind == '[':
-			w.list(v.Raw, signal, depth+1)
-		default:
-			w.documents(v.Raw, signal, depth+1)
-		}
+		w.inner(v, b, signal, depth)
 		return true
 	}
 	isText := func(key string) bool { return fields.Get(pairs, key).Kind == '"' }
@@ -61,6 +48,24 @@ func (w *work) envelope(b []byte, pairs []fields.Pair, signal string, depth int)
 		return inner(fields.Get(pairs, "records"))
 	}
 	return false
+}
+
+// inner reads what an envelope held: b is the envelope, should that be nothing.
+func (w *work) inner(v fields.Value, b []byte, signal string, depth int) {
+	switch {
+	case v.Kind == '"':
+		if t := bytes.TrimRight(fields.Unquote(v.Raw), "\r\n"); len(t) > 0 {
+			w.any(t, signal, depth+1)
+		} else {
+			w.bad(Empty, "an envelope around nothing", b)
+		}
+	case depth+1 > maxNested:
+		w.bad(TooNested, fmt.Sprintf("more than %d envelopes around the record", maxNested), b)
+	case v.Kind == '[':
+		w.list(v.Raw, signal, depth+1)
+	default:
+		w.documents(v.Raw, signal, depth+1)
+	}
 }
 
 // cloudEvent reads a structured CloudEvent.

@@ -112,7 +112,8 @@ func (d *draft) scrub() {
 	// Only now: what a secret looks like is told by its capitals, too.
 	c.Host, c.Scheme = hostOf(c.Host), strings.ToLower(c.Scheme)
 	// A consumer that is a key is one, and is hashed.
-	if s := ev.GatewayCredential; redact.Suspicious(s) && redact.Text(s) != s {
+	// An AWS access key id is told by its looks, and is an id.
+	if s := ev.GatewayCredential; ev.GatewayCredentialKind != schema.CredentialAWSKey && redact.Suspicious(s) && redact.Text(s) != s {
 		ev.APIKey, ev.GatewayCredential = s, ""
 	}
 	if d.claimed {

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"flyball/ingest/mapping"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -221,6 +222,44 @@ func compare(t *testing.T, file string, got []byte) {
 				return nil
 			}
 			t.Fatalf("%s, line %d:\n got %s\nwant %s\n(go test -update writes it anew)", file, i+1, at(g), at(w))
+		}
+	}
+}
+
+// Every preset comes with records of its format; the expected results beside
+// them say call by call and item by item what becomes of them.
+func TestEveryPresetHasRecords(t *testing.T) {
+	for _, p := range append(mapping.PresetNames(), "kong") {
+		file := p
+		if p != "kong" && p != "nginx_json" {
+			file = "preset_" + p
+		}
+		found, err := filepath.Glob("testdata/" + strings.Replace(file, "nginx_json", "nginx_*", 1) + ".*")
+		if err != nil || len(found) < 2 {
+			t.Errorf("%s has no records in testdata", p)
+		}
+	}
+	for _, file := range fixtures(t) {
+		name, ok := strings.CutPrefix(filepath.Base(file), "preset_")
+		if !ok {
+			continue
+		}
+		name, _, _ = strings.Cut(name, ".")
+		for _, r := range records(t, file) {
+			// By its name, as by what auto makes of it.
+			for _, format := range []string{"auto", name} {
+				s := &seen{}
+				p := newPipeline(t, Options{Default: Input{Format: format}}, s)
+				calls, dead := p.Decode(&Record{Value: r, Timestamp: kafkaTime}, nil)
+				for _, c := range calls {
+					if c.Format != name+"/1" {
+						t.Errorf("%s as %s: %s", file, format, c.Format)
+					}
+				}
+				if len(dead) > 0 {
+					t.Errorf("%s as %s: %v", file, format, reasons(dead))
+				}
+			}
 		}
 	}
 }

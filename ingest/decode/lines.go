@@ -70,15 +70,6 @@ func criLine(b []byte) (at string, flag byte, text []byte) {
 	return "", 0, nil
 }
 
-func (w *work) line(line []byte) {
-	d := w.begin()
-	if !d.envoyText(fields.View(line)) {
-		w.bad(UnknownFormat, "a line that no format's pattern matches", line)
-		return
-	}
-	w.end(func() []byte { return line })
-}
-
 // Places of the parts of a line. Istio writes three more after the flags, and
 // six more at the end.
 const (
@@ -125,6 +116,7 @@ func (d *draft) envoyText(line string) bool {
 }
 
 func (d *draft) set(name, text string) {
+	d.step(name)
 	d.envoy(&fields.Pair{Name: name, Key: name, Val: fields.Plain(text)})
 }
 

@@ -58,9 +58,9 @@ func (w *work) log(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
 	case pcommon.ValueTypeStr:
 		w.body(valid(r.Body().Str()))
 	case pcommon.ValueTypeMap:
-		d.fields(r.Body().Map())
+		w.attributes(r.Body().Map())
 	}
-	d.fields(r.Attributes())
+	w.attributes(r.Attributes())
 	c.Format = formatOTLPLogs
 	if c.ObserverKind == schema.ObserverUnknown {
 		c.ObserverKind = schema.ObserverGateway
@@ -98,36 +98,62 @@ func (w *work) body(s string) {
 	if err != nil || fields.Space(b, end) != len(b) {
 		return
 	}
-	if format := shapeOf(pairs); format != "" {
-		d.object(pairs, format)
+	switch format := w.formatOf(pairs); format {
+	case "":
+	case envoyJSON:
+		d.object(pairs)
+	case kongJSON:
+		d.kongRequest(&w.keys, pairs)
+	default:
+		_, _ = w.p.formats.all[format].Run(pairs, &w.mem, d)
 	}
 }
 
-// fields takes in attributes. Names with a dot are those of the conventions;
-// others are what an access log's format calls them.
-func (d *draft) fields(m pcommon.Map) {
-	isNginx := false
-	for _, key := range [...]string{"request_time", "msec", "time_iso8601", "time_local", "upstream_response_time"} {
-		if _, ok := m.Get(key); ok {
-			isNginx = true
+// attributes takes in the attributes of a log record. Where they are the members
+// of some gateway's record, its format reads them. Otherwise names with a dot are
+// those of the conventions, others are what an access log's format calls them.
+func (w *work) attributes(m pcommon.Map) {
+	d := &w.d
+	pairs := make([]fields.Pair, 0, m.Len())
+	m.Range(func(key string, v pcommon.Value) bool {
+		if t := attributeText(v); t != "" {
+			key = valid(key)
+			pairs = append(pairs, fields.Pair{Name: key, Key: fields.Canonical([]byte(key)), Val: fields.Plain(t)})
+		}
+		return true
+	})
+	if isNginx(pairs) {
+		_, _ = w.p.formats.all[nginxJSON].Run(pairs, &w.mem, d)
+		return
+	}
+	for _, p := range w.p.formats.json {
+		if p.Recognises(pairs) {
+			_, _ = p.Run(pairs, &w.mem, d)
+			return
 		}
 	}
 	m.Range(func(key string, v pcommon.Value) bool {
 		if strings.IndexByte(key, '.') >= 0 {
+			d.step(key)
 			d.attribute(key, v)
-			return true
-		}
-		if t := attributeText(v); t != "" {
-			key = valid(key)
-			p := fields.Pair{Name: key, Key: fields.Canonical([]byte(key)), Val: fields.Plain(t)}
-			if isNginx {
-				d.nginx(&p)
-			} else {
-				d.envoy(&p)
-			}
 		}
 		return true
 	})
+	for i := range pairs {
+		if strings.IndexByte(pairs[i].Name, '.') < 0 {
+			d.step(pairs[i].Name)
+			d.envoy(&pairs[i])
+		}
+	}
+}
+
+func isNginx(pairs []fields.Pair) bool {
+	for _, key := range [...]string{"request_time", "msec", "time_iso8601", "time_local", "upstream_response_time"} {
+		if fields.Get(pairs, key).Kind != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // recordTime reconciles the time of the record with one that body or attributes

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flyball/ingest/fields"
+	"flyball/ingest/mapping"
 	"flyball/ingest/redact"
 	"flyball/schema"
 )
@@ -18,6 +19,7 @@ type Pipeline struct {
 	allowed map[string]bool // query parameters whose values are kept
 	id      Identifier
 	rt      Classifier
+	formats formats
 	pool    sync.Pool
 }
 
@@ -29,7 +31,11 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 	if opt.MaxItems == 0 {
 		opt.MaxItems = 20_000
 	}
-	p := &Pipeline{opt: opt, zones: map[string]*time.Location{}, allowed: map[string]bool{}, id: id, rt: rt}
+	all, err := formatsOf(opt.Mappings)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pipeline{formats: all, opt: opt, zones: map[string]*time.Location{}, allowed: map[string]bool{}, id: id, rt: rt}
 	for _, name := range opt.KeepQueryValues {
 		p.allowed[name] = true
 	}
@@ -38,8 +44,8 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 		inputs[t] = in
 	}
 	for t, in := range inputs {
-		if in.Format != "" && !slices.Contains(Formats(), in.Format) {
-			return nil, fmt.Errorf("format of input %s: %q is none of %v", t, in.Format, Formats())
+		if in.Format != "" && all.all[in.Format] == nil && !slices.Contains(Formats(), in.Format) {
+			return nil, fmt.Errorf("format of input %s: %q is none of %v, and no mapping of your own has that name", t, in.Format, Formats())
 		}
 		if in.Signal != "" && in.Signal != traces && in.Signal != logs {
 			return nil, fmt.Errorf("signal of input %s: %q is neither %s nor %s", t, in.Signal, traces, logs)
@@ -62,6 +68,7 @@ type work struct {
 	zone  *time.Location
 	d     draft
 	keys  fields.Keys
+	mem   mapping.Memory
 	pairs [maxNested + 2][]fields.Pair
 	out   []schema.Call
 	dead  []Dead
@@ -73,6 +80,9 @@ type work struct {
 	where   []schema.Attr // what the envelopes say of where the line comes from
 	// shipped is the time an envelope gives, for lines that have none.
 	shipped string
+	// explain asks where fields come from; steps are the answers, call by call.
+	explain bool
+	steps   [][]Step
 }
 
 // Decode reads a record: its calls are appended to calls, its bad items are
@@ -84,6 +94,20 @@ func (p *Pipeline) Decode(rec *Record, calls []schema.Call) ([]schema.Call, []De
 		return calls, nil
 	}
 	w := p.pool.Get().(*work)
+	out, dead := w.decode(p, rec, calls)
+	p.pool.Put(w)
+	return out, dead
+}
+
+// Explain decodes a record and says of each call which member of the record
+// gave which field. It is for people who set up a topic, and slow.
+func (p *Pipeline) Explain(rec *Record) ([]schema.Call, [][]Step, []Dead) {
+	w := &work{d: draft{names: &redact.Names{}}, explain: true}
+	out, dead := w.decode(p, rec, nil)
+	return out, w.steps, dead
+}
+
+func (w *work) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]schema.Call, []Dead) {
 	w.p, w.rec, w.out, w.dead, w.item, w.full, w.invalid, w.where, w.shipped = p, rec, calls, nil, 0, false, false, w.where[:0], ""
 	in, named := p.opt.Inputs[rec.Topic]
 	key := rec.Topic
@@ -99,8 +123,8 @@ func (p *Pipeline) Decode(rec *Record, calls []schema.Call) ([]schema.Call, []De
 		clear(w.pairs[i])
 	}
 	clear(w.where)
+	w.mem.Forget()
 	w.out, w.dead, w.rec = nil, nil, nil
-	p.pool.Put(w)
 	return out, dead
 }
 
@@ -134,13 +158,13 @@ func (w *work) record() {
 		}
 	}
 	switch w.in.Format {
-	case "otlp_proto":
+	case otlpProto:
 		if looksLikeJSON(value) && isText(value) {
 			w.bad(NotProto, "JSON in a topic that is configured as otlp_proto", value)
 			return
 		}
 		w.otlpProto(value, signal)
-	case "otlp_json":
+	case otlpJSON:
 		w.otlpDocuments(value, signal)
 	default:
 		w.any(value, signal, 0)
@@ -170,6 +194,9 @@ func (w *work) enough(rest []byte) bool {
 func (w *work) begin() *draft {
 	w.d.reset(w.zone)
 	w.d.call.Tenant = w.p.opt.Tenant
+	if w.explain {
+		w.d.steps = &steps{d: &w.d, from: ""}
+	}
 	return &w.d
 }
 
@@ -178,6 +205,11 @@ func (w *work) begin() *draft {
 func (w *work) end(bytesOf func() []byte) {
 	d := &w.d
 	c := &d.call
+	if d.steps != nil {
+		d.steps.next("")
+		w.steps = append(w.steps, d.steps.out)
+		d.steps.out = nil
+	}
 	if c.Status == 0 && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" && c.SpanID == [8]byte{} {
 		w.bad(NotAnAccessLog, "no method, path or status", bytesOf())
 		return

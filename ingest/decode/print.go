@@ -12,6 +12,18 @@ import (
 // AppendJSON appends a call as one JSON object, with the documented names.
 // Absent means unknown.
 func AppendJSON(dst []byte, c *schema.Call) []byte {
+	o := printable(c)
+	b, err := json.Marshal(&o)
+	if err != nil {
+		// Strings and numbers only: a cost that is no number is the one way.
+		o.CostUSD = 0
+		b, _ = json.Marshal(&o)
+	}
+	return append(dst, b...)
+}
+
+// printable is a call with the names and words of its outside.
+func printable(c *schema.Call) printed {
 	o := printed{
 		Format: c.Format, ObserverKind: word(c.ObserverKind.String()), Observer: c.Observer, Tenant: c.Tenant,
 		StartTime: time.Unix(0, c.Start).UTC().Format("2006-01-02T15:04:05.000000000Z"), TSPrecision: word(c.TSPrecision.String()), TSBasis: word(c.TSBasis.String()),
@@ -55,13 +67,7 @@ func AppendJSON(dst []byte, c *schema.Call) []byte {
 			o.Attrs[a.Key] = a.Value
 		}
 	}
-	b, err := json.Marshal(&o)
-	if err != nil {
-		// Strings and numbers only: a cost that is no number is the one way.
-		o.CostUSD = 0
-		b, _ = json.Marshal(&o)
-	}
-	return append(dst, b...)
+	return o
 }
 
 func word(s string) string {

@@ -3,6 +3,7 @@ package decode
 import (
 	"errors"
 	"flyball/ingest/fields"
+	"flyball/ingest/mapping"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -74,22 +75,19 @@ type Classifier interface {
 	Classify(c *schema.Call, in *route.Input)
 }
 
-// Formats that an input may have; the empty one is auto.
-func Formats() []string {
-	return []string{"auto", "otlp_proto", "otlp_json", "envoy_json", "envoy_text", "istio_text", "nginx_json"}
-}
-
 // Input is how a topic is to be read.
 type Input struct {
-	Format   string // one of Formats
+	Format   string // one of Formats, or a mapping's name
 	Signal   string // traces, logs; empty: what the record says
 	Timezone string // of times without one; empty is UTC
 }
 
 // Options of a pipeline.
 type Options struct {
-	Inputs   map[string]Input // by topic
-	Default  Input            // of topics that are not named
+	Inputs  map[string]Input // by topic
+	Default Input            // of topics that are not named
+	// Mappings are the operator's own formats.
+	Mappings []*mapping.Program
 	Tenant   string
 	MaxValue int // bytes; 0 is 8 MiB
 	MaxItems int // of one record; 0 is 20,000

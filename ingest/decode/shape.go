@@ -9,12 +9,17 @@ const (
 	formatEnvoyJSON = "envoy_json/1"
 	formatEnvoyText = "envoy_text/1"
 	formatIstioText = "istio_text/1"
-	formatNginxJSON = "nginx_json/1"
 	formatOTLPSpans = "otlp_spans/1"
 	formatOTLPLogs  = "otlp_logs/1"
+	formatKongJSON  = "kong_json/1"
 )
 
-// shapeOf recognises a gateway's object by its names; empty is none.
+// nginxJSON is the preset whose records are told by more than a set of names:
+// an operator chooses them.
+const nginxJSON = "nginx_json"
+
+// shapeOf recognises a object of Envoy or nginx by its names, which is a
+// format's name; empty is none.
 func shapeOf(pairs []fields.Pair) string {
 	var has struct{ start, code, flags, method, path, nginx, wall, request, status, elapsed bool }
 	for i := range pairs {
@@ -44,23 +49,18 @@ func shapeOf(pairs []fields.Pair) string {
 	}
 	switch {
 	case has.start && (has.code || has.flags || has.method && has.path), has.code && has.flags:
-		return formatEnvoyJSON
+		return "envoy_json"
 	case (has.nginx || has.elapsed || has.wall) && has.request && has.status:
-		return formatNginxJSON
+		return nginxJSON
 	}
 	return ""
 }
 
-// object takes in the members of a gateway's object.
-func (d *draft) object(pairs []fields.Pair, format string) {
-	d.call.Format, d.call.ObserverKind = format, schema.ObserverGateway
-	if format == formatNginxJSON {
-		for i := range pairs {
-			d.nginx(&pairs[i])
-		}
-		return
-	}
+// object takes in the members of an Envoy object.
+func (d *draft) object(pairs []fields.Pair) {
+	d.call.Format, d.call.ObserverKind = formatEnvoyJSON, schema.ObserverGateway
 	for i := range pairs {
+		d.step(pairs[i].Name)
 		d.envoy(&pairs[i])
 	}
 }

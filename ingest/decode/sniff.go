@@ -53,6 +53,8 @@ func (w *work) any(b []byte, signal string, depth int) {
 		w.list(b, signal, depth)
 	case b[0] == '"':
 		w.quoted(b, signal, depth)
+	case isRawRequest(b):
+		w.bad(NotAnAccessLog, "a raw HTTP request: it says neither when it was nor how it ended", b)
 	case isText(b):
 		w.lines(b, signal, depth)
 	default:
@@ -75,6 +77,14 @@ func textBracket(b []byte) bool {
 	}
 	_, ok := number(fields.View(b[1:5]))
 	return ok && b[5] == '-'
+}
+
+// isRawRequest tells a request as it goes over the wire, which some loggers
+// write (APISIX's meta_format origin), from lines.
+func isRawRequest(b []byte) bool {
+	line, _, ok := bytes.Cut(b, []byte("\r\n"))
+	method, rest, sp := bytes.Cut(line, []byte(" "))
+	return ok && sp && isUpper(fields.View(method)) && len(method) > 0 && len(rest) > 8 && bytes.HasPrefix(rest[len(rest)-8:], []byte("HTTP/"))
 }
 
 // isText reports whether bytes begin as text does: without control characters.
@@ -195,43 +205,35 @@ func (w *work) one(b []byte, pairs []fields.Pair, signal string, depth int) {
 		}
 		return
 	}
-	format := shapeOf(pairs)
+	pinned := w.pinned()
+	own := w.p.formats.all[pinned]
+	if own != nil && (own.Recognises(pairs) || !own.HasShape() && own.Names(pairs) >= 2) {
+		w.object(b, pairs, pinned, signal, depth)
+		return
+	}
+	format := w.formatOf(pairs)
 	if format == "" && w.envelope(b, pairs, signal, depth) {
 		return
 	}
-	if format == "" {
-		format = w.configured()
-	} else if format != w.configured() && w.refused(b, "a record of another format") {
+	switch {
+	case format == "" && pinned != "" && (own == nil || !own.IsText()):
+		format = pinned
+	case format != "" && format != pinned && w.refused(b, "a record of the format "+format):
 		return
 	}
-	if format == "" {
+	if format == "" || format == envoyText || format == istioText {
 		w.bad(UnknownFormat, "a JSON object that no format's fingerprint matches", b)
 		return
 	}
-	was, shipped := len(w.where), w.shipped
-	w.place(pairs, false)
-	w.begin().object(pairs, format)
-	w.end(func() []byte { return b })
-	w.where, w.shipped = w.where[:was], shipped
-}
-
-// configured is the JSON format that the topic is said to hold, if one is.
-func (w *work) configured() string {
-	switch w.in.Format {
-	case "envoy_json":
-		return formatEnvoyJSON
-	case "nginx_json":
-		return formatNginxJSON
-	}
-	return ""
+	w.object(b, pairs, format, signal, depth)
 }
 
 // refused puts aside what was recognised in a topic that is configured to hold
 // something else: read by the wrong table, a record would be wrong and look right.
 func (w *work) refused(b []byte, what string) bool {
-	if w.in.Format == "" || w.in.Format == "auto" {
+	if w.pinned() == "" {
 		return false
 	}
-	w.bad(UnknownFormat, what+" in a topic that is configured as "+w.in.Format, b)
+	w.bad(UnknownFormat, what+" in a topic that is configured as "+w.pinned(), b)
 	return true
 }

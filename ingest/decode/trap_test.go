@@ -53,7 +53,7 @@ func TestBadRecordsAreDeadLettersWithAReason(t *testing.T) {
 		"deep list":          {[]byte(strings.Repeat("[", 100_000)), TooDeep},
 		"deep in a record":   {patch(t, envoyLine, `"x":`+strings.Repeat("[", 64)+strings.Repeat("]", 64)), TooDeep},
 		"a number":           {[]byte("42"), UnknownFormat},
-		"a line of gin":      {[]byte(`[GIN] 2026/10/02 - 09:30:15 | 200 | 1ms | 10.0.0.1 | GET "/"`), UnknownFormat},
+		"a line of gin":      {[]byte(`[GIN-debug] GET /orders --> main.list (3 handlers)`), UnknownFormat},
 		"a sentence":         {[]byte("the disk is full"), UnknownFormat},
 		"an empty object":    {[]byte("{}"), UnknownFormat},
 		"an empty list":      {[]byte("[]"), NoItems},
@@ -272,23 +272,23 @@ func TestNothingIsLeftOfTheRecordBefore(t *testing.T) {
 	}
 }
 
-// Records of gateways that are not read yet are put aside, not taken for others.
-func TestOtherGatewaysAreNotMistaken(t *testing.T) {
+// The least that tells a gateway's record, without what only its samples have.
+func TestNoGatewayIsMistakenForAnother(t *testing.T) {
 	for name, value := range map[string]string{
-		"kong":         `{"started_at":1790933415000,"latencies":{"request":3,"kong":1,"proxy":2},"request":{"method":"GET","uri":"/x"},"response":{"status":200},"client_ip":"10.0.0.1"}`,
-		"apisix":       `{"start_time":1790933415000,"latency":1.5,"apisix_latency":1,"request":{"uri":"/x","method":"GET"},"response":{"status":200}}`,
-		"tyk":          `{"timestamp":"2026-10-02T09:30:15Z","method":"GET","path":"/x","response_code":200,"request_time_ms":3,"api_id":"a"}`,
-		"traefik":      `{"StartUTC":"2026-10-02T09:30:15Z","time":"2026-10-02T09:30:16Z","DownstreamStatus":200,"RequestMethod":"GET","RequestPath":"/x","Duration":5}`,
-		"caddy":        `{"level":"info","ts":1790933415.5,"logger":"http.log.access","request":{"method":"GET","uri":"/x"},"resp_headers":{},"duration":0.1,"status":200}`,
-		"aws":          `{"requestId":"r","requestTime":"02/Oct/2026:09:30:15 +0000","httpMethod":"GET","resourcePath":"/x/{id}","status":"200"}`,
-		"gcp":          `{"httpRequest":{"requestMethod":"GET","status":200},"logName":"l","timestamp":"2026-10-02T09:30:15Z"}`,
-		"cloudflare":   `{"EdgeStartTimestamp":"2026-10-02T09:30:15Z","ClientRequestMethod":"GET","EdgeResponseStatus":200}`,
-		"agentgateway": `{"level":"info","time":"2026-10-02T09:30:15Z","scope":"request","http.method":"GET","http.status":200,"duration":"3ms"}`,
-		"litellm":      `{"id":"c","call_type":"completion","status":"success","startTime":1790933415.5,"response_cost":0.1}`,
+		"kong_json":         `{"started_at":1790933415000,"latencies":{"request":3,"kong":1,"proxy":2},"request":{"method":"GET","uri":"/x"},"response":{"status":200},"client_ip":"10.0.0.1"}`,
+		"apisix":            `{"start_time":1790933415000,"latency":1.5,"apisix_latency":1,"request":{"uri":"/x","method":"GET"},"response":{"status":200}}`,
+		"tyk":               `{"timestamp":"2026-10-02T09:30:15Z","method":"GET","path":"/x","response_code":200,"request_time_ms":3,"api_id":"a"}`,
+		"traefik_json":      `{"StartUTC":"2026-10-02T09:30:15Z","time":"2026-10-02T09:30:16Z","DownstreamStatus":200,"RequestMethod":"GET","RequestPath":"/x","Duration":5}`,
+		"caddy":             `{"level":"info","ts":1790933415.5,"logger":"http.log.access","request":{"method":"GET","uri":"/x"},"resp_headers":{},"duration":0.1,"status":200}`,
+		"aws_apigw":         `{"requestId":"r","requestTime":"02/Oct/2026:09:30:15 +0000","httpMethod":"GET","resourcePath":"/x/{id}","status":"200"}`,
+		"gcp_lb":            `{"httpRequest":{"requestMethod":"GET","status":200},"logName":"l","timestamp":"2026-10-02T09:30:15Z"}`,
+		"cloudflare":        `{"EdgeStartTimestamp":"2026-10-02T09:30:15Z","ClientRequestMethod":"GET","EdgeResponseStatus":200}`,
+		"agentgateway_json": `{"level":"info","time":"2026-10-02T09:30:15Z","scope":"request","http.method":"GET","http.status":200,"duration":"3ms"}`,
+		"litellm":           `{"id":"c","call_type":"completion","status":"success","startTime":1790933415.5,"response_cost":0.1}`,
 	} {
 		calls, dead, _ := decodeAuto(t, []byte(value))
-		if len(calls) != 0 || len(dead) != 1 || dead[0].Reason != UnknownFormat {
-			t.Errorf("%s: %d calls, %v", name, len(calls), reasons(dead))
+		if len(calls) != 1 || len(dead) != 0 || calls[0].Format != name+"/1" {
+			t.Errorf("%s: %v, %v", name, calls, reasons(dead))
 		}
 	}
 }

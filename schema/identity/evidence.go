@@ -1,6 +1,10 @@
 package identity
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"flyball/schema"
+)
 
 // Evidence is what one record says about its caller, before any rule is
 // applied. Decoders fill it and never decide; Resolve decides and never reads
@@ -9,9 +13,11 @@ import "net/netip"
 type Evidence struct {
 	// Established by the gateway itself.
 	GatewayCredential string // consumer or credential id that the gateway authenticated
-	GatewayAgent      string // field by which the gateway names the agent (x_consumer, Kong custom_id, key alias)
-	GatewayUser       string // principalId, APIM userId …
-	RemoteUser        string // HTTP basic user
+	// GatewayCredentialKind of it; none is consumer.
+	GatewayCredentialKind schema.CredentialKind
+	GatewayAgent          string // field by which the gateway names the agent (x_consumer, Kong custom_id, key alias)
+	GatewayUser           string // principalId, APIM userId …
+	RemoteUser            string // HTTP basic user
 
 	// Transport.
 	SPIFFE          string // URI SAN of the peer certificate

@@ -124,8 +124,12 @@ func (r *Resolver) credential(ev *Evidence, c *schema.Call) {
 		return true
 	}
 	claims := ev.Claims
+	gateway := ev.GatewayCredentialKind
+	if gateway == schema.CredentialNone {
+		gateway = schema.CredentialConsumer
+	}
 	switch {
-	case set(ev.GatewayCredential, schema.CredentialConsumer, "gateway", schema.TrustInfrastructure):
+	case set(ev.GatewayCredential, gateway, "gateway", schema.TrustInfrastructure):
 	case set(ev.SPIFFE, schema.CredentialMTLS, "spiffe", schema.TrustInfrastructure):
 	case set(ev.CertFingerprint, schema.CredentialMTLS, "cert_fingerprint", schema.TrustInfrastructure):
 	case set(ev.CertSubject, schema.CredentialMTLS, "cert_subject", schema.TrustInfrastructure):
@@ -158,6 +162,9 @@ func (r *Resolver) principal(ev *Evidence, c *schema.Call) {
 		set(cl.Subject, kind, "token_subject", schema.TrustVerified)
 	case cl != nil && cl.Subject != "" && cl.Subject == cl.ClientID:
 		set(cl.Subject, schema.PrincipalService, "token_subject", schema.TrustVerified)
+	case cl != nil && cl.Subject != "" && cl.ClientID == "" && cl.IDType != "app":
+		// A token's subject without its client: somebody's, whoever's.
+		set(cl.Subject, kind, "token_subject", schema.TrustVerified)
 	case ev.UserID != "":
 		set(ev.UserID, schema.PrincipalUnknown, "user_id", schema.TrustAsserted)
 	case ev.GatewayUser != "":

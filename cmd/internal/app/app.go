@@ -199,7 +199,11 @@ func Pipeline(c config.Config, id decode.Identifier, rt decode.Classifier) (*dec
 	for _, in := range c.Kafka.Inputs {
 		inputs[in.Topic] = decode.Input{Format: in.Format, Signal: in.Signal, Timezone: in.Timezone}
 	}
-	return decode.New(decode.Options{Inputs: inputs, Default: decode.Input{Format: "auto"}, Tenant: c.Tenant}, id, rt)
+	own, err := c.Programs()
+	if err != nil {
+		return nil, err
+	}
+	return decode.New(decode.Options{Mappings: own, Inputs: inputs, Default: decode.Input{Format: "auto"}, Tenant: c.Tenant}, id, rt)
 }
 
 // limits shares the process's bounds among the partitions.

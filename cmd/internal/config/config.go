@@ -18,6 +18,7 @@ type Config struct {
 	SecretKeyFile string     `yaml:"secret_key_file"` // HMAC key of the deployment; `up` makes one under data
 	Detect        Detect     `yaml:"detect"`
 	Learn         Learn      `yaml:"learn"`
+	Mappings      []string   `yaml:"mappings"` // files that say how the records of other gateways are read
 	Routes        []Route    `yaml:"routes"`
 	Agents        []Agent    `yaml:"agents"`
 	Alerts        Alerts     `yaml:"alerts"`

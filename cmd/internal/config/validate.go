@@ -12,9 +12,6 @@ import (
 	"flyball/schema"
 )
 
-// Formats that an input may have.
-var Formats = []string{"auto", "otlp_proto", "otlp_json", "envoy_json", "envoy_text", "istio_text", "nginx_json"}
-
 // Validate names the key, the value and the rule that it breaks. roles are the
 // ones that are to start; none checks what all have in common.
 func (c Config) Validate(roles ...string) error {
@@ -38,6 +35,7 @@ func (c Config) Validate(roles ...string) error {
 	if len(c.Kafka.Inputs) == 0 {
 		bad("kafka.inputs: empty; name at least one topic to read")
 	}
+	formats := c.formatNames(bad)
 	seen := map[string]bool{}
 	for i, in := range c.Kafka.Inputs {
 		at := fmt.Sprintf("kafka.inputs[%d]", i)
@@ -50,8 +48,8 @@ func (c Config) Validate(roles ...string) error {
 			bad("%s.topic: %s is read twice", at, in.Topic)
 		}
 		seen[in.Topic] = true
-		if in.Format == "" || !slices.Contains(Formats, in.Format) {
-			bad("%s.format: %q is none of %s", at, in.Format, strings.Join(Formats, ", "))
+		if in.Format == "" || !slices.Contains(formats, in.Format) {
+			bad("%s.format: %q is none of %s, and no file of mappings has that name", at, in.Format, strings.Join(formats, ", "))
 		}
 		if !slices.Contains([]string{"", "traces", "logs"}, in.Signal) {
 			bad("%s.signal: %q is none of traces, logs", at, in.Signal)

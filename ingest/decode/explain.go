@@ -1,0 +1,154 @@
+package decode
+
+import (
+	"flyball/schema"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Step says where a field of a call came from: the member of the record that
+// was being read when it changed.
+type Step struct {
+	Field string `json:"field"` // of the call, or of the evidence that the rules of identity judge
+	Value string `json:"value"`
+	From  string `json:"from"`
+}
+
+// steps watches a call being read, for whoever wants to know how. Nothing here
+// runs unless that was asked for.
+type steps struct {
+	d    *draft
+	from string
+	seen map[string]string
+	out  []Step
+}
+
+// step notes which member is read from here on, if anybody asked.
+func (d *draft) step(from string) {
+	if d.steps != nil {
+		d.steps.next(from)
+	}
+}
+
+// next says which member is read from here on.
+func (s *steps) next(from string) {
+	now := s.snapshot()
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if v := now[name]; s.seen[name] != v && v != "" {
+			s.out = append(s.out, Step{name, v, s.from})
+		}
+	}
+	s.seen, s.from = now, from
+}
+
+// snapshot is every field that says something, as text.
+func (s *steps) snapshot() map[string]string {
+	out := map[string]string{}
+	say := func(prefix string, v any) {
+		rv := reflect.ValueOf(v)
+		for i := range rv.NumField() {
+			f := rv.Type().Field(i)
+			if rv.Field(i).IsZero() || f.Name == "APIKey" || f.Name == "Args" || strings.HasSuffix(f.Name, "Name") && strings.HasSuffix(f.Name, "HeaderName") {
+				continue
+			}
+			text := fmt.Sprint(rv.Field(i).Interface())
+			if b, ok := rv.Field(i).Interface().([]byte); ok {
+				text = string(b)
+			}
+			out[prefix+f.Name] = text
+		}
+	}
+	d := s.d
+	c := d.call
+	say("", c)
+	say("evidence.", d.ev)
+	say("evidence.Claims.", d.claims)
+	delete(out, "evidence.Claims")
+	if d.call.DurationNs < 0 {
+		delete(out, "DurationNs")
+	}
+	if d.ev.APIKey != "" {
+		out["evidence.APIKey"] = "<secret>"
+	}
+	if d.target != "" {
+		out["Path"] = d.target
+	}
+	if d.flags != "" {
+		out["Flags"] = d.flags
+	}
+	if d.in.BodyLogged {
+		out["Arguments"] = "<body>"
+	}
+	for _, a := range d.attrs {
+		out["attr."+a.Key] = a.Value
+	}
+	return out
+}
+
+// from is the evidence by which a rule of identity established something, by
+// the name that the rule has in agent_source and its like.
+var from = map[string]string{"gateway": "GatewayAgent", "gen_ai": "GenAIAgentName", "spiffe": "SPIFFE", "cert_fingerprint": "CertFingerprint", "cert_subject": "CertSubject",
+	"token_client": "Claims.ClientID", "token_act": "Claims.Act", "token_subject": "Claims.Subject", "token_entra_agent": "Claims.ClientID", "token_txn": "Claims.Txn", "aws": "AWSKey",
+	"api_key_id": "APIKeyID", "api_key": "APIKey", "remote_user": "RemoteUser", "user_id": "UserID", "gateway_user": "GatewayUser", "mcp_client": "MCPClientName", "signature_agent": "SignatureAgent"}
+
+// Origins says of each field of a decoded call where it came from: a member of
+// the record, or a rule.
+func Origins(c *schema.Call, steps []Step) []Step {
+	by := map[string]string{}
+	for _, s := range steps {
+		by[s.Field] = s.From
+	}
+	rule := func(source, evidence string) string {
+		if source == "" {
+			return ""
+		}
+		if at := by["evidence."+evidence]; at != "" {
+			return fmt.Sprintf("%s (rule %s)", at, source)
+		}
+		return "rule " + source
+	}
+	evidence := func(source, header string) string {
+		if name, ok := from[source]; ok {
+			return name
+		}
+		return header
+	}
+	credential := evidence(c.CredentialSource, "")
+	if c.CredentialSource == "gateway" {
+		credential = "GatewayCredential"
+	}
+	special := map[string]string{
+		"agent_id":      rule(c.AgentSource, evidence(c.AgentSource, "AgentHeader")),
+		"credential_id": rule(c.CredentialSource, credential),
+		"principal_id":  rule(c.PrincipalSource, evidence(c.PrincipalSource, "")),
+		"task_id":       rule(c.TaskSource, evidence(c.TaskSource, "TaskHeader")),
+		"run_key":       rule(c.RunKeySource, evidence(c.RunKeySource, "RunHeader")),
+		"route":         "rule " + c.RouteSource.String(), "route_key": "rule " + c.RouteSource.String(),
+		"effect": "rule " + c.EffectSource.String(), "reversibility": "rule " + c.ReversibilitySource.String(),
+		"conversation_id": by["evidence.Conversation"], "parent_agent_id": by["evidence.ParentHeader"],
+		"start_time": first(by["Start"], "the record's Kafka timestamp"), "upstream_ns": by["UpstreamNs"], "tenant": "configuration",
+	}
+	o := printable(c)
+	rv := reflect.ValueOf(o)
+	var out []Step
+	for i := range rv.NumField() {
+		f := rv.Type().Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		v := reflect.Indirect(rv.Field(i))
+		if rv.Field(i).IsZero() || strings.HasSuffix(name, "_source") || strings.HasSuffix(name, "_trust") || strings.HasSuffix(name, "_sources") || strings.HasPrefix(name, "source_") || name == "attrs" || name == "format" {
+			continue
+		}
+		origin := special[name]
+		if origin == "" {
+			origin = by[f.Name]
+		}
+		out = append(out, Step{name, fmt.Sprint(v.Interface()), first(origin, "derived")})
+	}
+	for _, a := range c.Attrs {
+		out = append(out, Step{"attrs." + a.Key, a.Value, by["attr."+a.Key]})
+	}
+	return out
+}

@@ -1,0 +1,136 @@
+package decode
+
+import (
+	"fmt"
+	"slices"
+
+	"flyball/ingest/fields"
+	"flyball/ingest/mapping"
+)
+
+// The formats that are read by code of their own; all others are mappings.
+const (
+	envoyJSON = "envoy_json"
+	envoyText = "envoy_text"
+	istioText = "istio_text"
+	kongJSON  = "kong_json"
+	otlpProto = "otlp_proto"
+	otlpJSON  = "otlp_json"
+	auto      = "auto"
+)
+
+// Formats that an input may have without a mapping of the operator's own; the
+// empty one is auto.
+func Formats() []string {
+	return append([]string{auto, otlpProto, otlpJSON, envoyJSON, envoyText, istioText, kongJSON}, mapping.PresetNames()...)
+}
+
+// formats are the mappings of a pipeline.
+type formats struct {
+	all  map[string]*mapping.Program
+	json []*mapping.Program // in the order in which auto tries them
+	text []*mapping.Program
+}
+
+func formatsOf(own []*mapping.Program) (formats, error) {
+	f := formats{all: map[string]*mapping.Program{}}
+	for _, p := range slices.Concat(own, mapping.Presets()) {
+		if _, ok := f.all[p.Name]; ok || slices.Contains(Formats()[:7], p.Name) {
+			return f, fmt.Errorf("mapping %s: another format has that name", p.Name)
+		}
+		f.all[p.Name] = p
+		if p.IsText() {
+			f.text = append(f.text, p)
+		} else {
+			f.json = append(f.json, p)
+		}
+	}
+	return f, nil
+}
+
+// formatOf tells the format of an object by its members; empty is none.
+func (w *work) formatOf(pairs []fields.Pair) string {
+	if f := shapeOf(pairs); f != "" {
+		return f
+	}
+	if isKong(pairs) {
+		return kongJSON
+	}
+	for _, p := range w.p.formats.json {
+		if p.Recognises(pairs) {
+			return p.Name
+		}
+	}
+	return ""
+}
+
+// pinned is the format that the topic is said to hold; empty is auto.
+func (w *work) pinned() string {
+	if w.in.Format == auto {
+		return ""
+	}
+	return w.in.Format
+}
+
+// object reads one JSON object of a format: as one call, or as several.
+func (w *work) object(b []byte, pairs []fields.Pair, format, signal string, depth int) {
+	was, shipped := len(w.where), w.shipped
+	defer func() { w.where, w.shipped = w.where[:was], shipped }()
+	w.place(pairs, false)
+	switch format {
+	case envoyJSON:
+		w.begin().object(pairs)
+		w.end(func() []byte { return b })
+	case kongJSON:
+		w.kong(b, pairs)
+	default:
+		w.mapped(w.p.formats.all[format], b, pairs, signal, depth)
+	}
+}
+
+// mapped reads the members of a record by a mapping.
+func (w *work) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, signal string, depth int) {
+	d := w.begin()
+	d.call.Format, d.call.ObserverKind = p.Format, p.Observer
+	switch verdict, inner := p.Run(pairs, &w.mem, d); verdict {
+	case mapping.Mapped:
+		w.end(func() []byte { return b })
+	case mapping.Wrapped:
+		w.inner(inner, b, signal, depth)
+	case mapping.Unlike:
+		w.bad(NotAnAccessLog, "a record that the mapping "+p.Name+" is not for, by its condition when", b)
+	case mapping.Ignored:
+	}
+}
+
+// line reads a line of text: by the format of the topic, or by the first whose
+// pattern matches.
+func (w *work) line(line []byte) {
+	text := fields.View(line)
+	pinned := w.pinned()
+	if p := w.p.formats.all[pinned]; p != nil && p.IsText() {
+		if pairs, ok := p.Match(text, &w.mem); ok {
+			w.mapped(p, line, pairs, "", maxNested)
+			return
+		}
+		w.bad(UnknownFormat, "a line that does not match the pattern of "+pinned, line)
+		return
+	}
+	if pinned != "" && pinned != envoyText && pinned != istioText {
+		w.bad(UnknownFormat, "a line of text in a topic that is configured as "+pinned, line)
+		return
+	}
+	if d := w.begin(); d.envoyText(text) {
+		w.end(func() []byte { return line })
+		return
+	}
+	if pinned == "" {
+		for _, p := range w.p.formats.text {
+			if pairs, ok := p.Match(text, &w.mem); ok {
+				w.mapped(p, line, pairs, "", maxNested)
+				return
+			}
+		}
+	}
+	w.bad(UnknownFormat, "a line that no format's pattern matches", line)
+}

@@ -1,0 +1,420 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flyball/ingest/fields"
+	"flyball/schema"
+)
+
+// Program is a mapping that can run. It is immutable and safe for concurrent use.
+type Program struct {
+	Name     string // as a topic's format names it
+	Format   string // as calls carry it: NAME/1
+	Title    string
+	Observer schema.ObserverKind
+
+	root     node
+	slots    []slot
+	lines    []line
+	pattern  *pattern
+	groups   []string
+	logfmt   int
+	prefixes []string
+	unwrap   []int
+	when     []test
+	ignore   []test
+	known    bool
+	rest     bool
+	shapes   [][]sign
+}
+
+// slot is a path that some line wants.
+type slot struct {
+	path     string
+	asserted bool
+}
+
+// line of the mapping, compiled: the ways to a field.
+type line struct {
+	field Field
+	ways  []rule
+}
+
+// rule is one way to a field.
+type rule struct {
+	from     []int
+	template []part
+	constant string
+	list     string
+	funcs    []func(string) string
+	with     With
+	said     With // the same of what the caller said
+}
+
+// part of a template: text, or the text of a slot.
+type part struct {
+	text string
+	slot int // -1: text
+}
+
+type test struct {
+	slot   int
+	in     []string
+	notIn  []string
+	prefix string
+}
+
+// sign of a format: a member, or a member with a value.
+type sign struct {
+	key, is, prefix string
+}
+
+// fault names the key at which a mapping is wrong.
+func fault(key string, format string, args ...any) error {
+	return fmt.Errorf("%s: "+format, append([]any{key}, args...)...)
+}
+
+func (s *Spec) compile() (*Program, error) {
+	if s.Version != 1 {
+		return nil, fault("version", "%d is not 1, the version of this format", s.Version)
+	}
+	if !plainName(s.Name) {
+		return nil, fault("name", "%q: needs lower-case letters, digits and _", s.Name)
+	}
+	p := &Program{Name: s.Name, Format: s.Name + "/1", Title: s.Title, Observer: schema.ObserverGateway, logfmt: -1}
+	if s.Observer != "" {
+		o, ok := observers[s.Observer]
+		if !ok {
+			return nil, fault("observer", "%q is none of gateway, sidecar, server, tool_server, agent_runtime, client, audit", s.Observer)
+		}
+		p.Observer = o
+	}
+	for _, step := range []func(*Spec) error{p.text, p.shape, p.headers, p.assign, p.conditions, p.attributes} {
+		if err := step(s); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+var observers = map[string]schema.ObserverKind{"gateway": schema.ObserverGateway, "sidecar": schema.ObserverSidecar, "server": schema.ObserverServer,
+	"tool_server": schema.ObserverToolServer, "agent_runtime": schema.ObserverAgentRuntime, "client": schema.ObserverClient, "audit": schema.ObserverAudit}
+
+func plainName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 40
+}
+
+func (p *Program) text(s *Spec) error {
+	if s.Line == "" {
+		if s.Logfmt != "" {
+			return fault("logfmt", "%q: names a group of line, which is not set", s.Logfmt)
+		}
+		return nil
+	}
+	re, err := compilePattern(s.Line)
+	if err != nil {
+		return fault("line", "%w", err)
+	}
+	if !strings.HasPrefix(s.Line, "^") || !strings.HasSuffix(s.Line, "$") {
+		return fault("line", "must match the whole line: begin it with ^ and end it with $")
+	}
+	p.pattern, p.groups = re, re.re.SubexpNames()
+	for i, name := range p.groups {
+		p.groups[i] = fields.Canonical([]byte(name))
+	}
+	if s.Logfmt != "" {
+		if p.logfmt = slices.Index(p.groups, fields.Canonical([]byte(s.Logfmt))); p.logfmt < 0 {
+			return fault("logfmt", "line has no group %q", s.Logfmt)
+		}
+	}
+	return nil
+}
+
+func (p *Program) shape(s *Spec) error {
+	for i, set := range s.Recognise {
+		if len(set) == 0 {
+			return fault(fmt.Sprintf("recognise[%d]", i), "an empty set would recognise everything")
+		}
+		var signs []sign
+		for _, text := range set {
+			g := sign{}
+			if k, v, ok := strings.Cut(text, "^="); ok {
+				g.key, g.prefix = k, v
+			} else if k, v, ok := strings.Cut(text, "="); ok {
+				g.key, g.is = k, v
+			} else {
+				g.key = text
+			}
+			g.key = fields.Canonical([]byte(g.key))
+			signs = append(signs, g)
+		}
+		p.shapes = append(p.shapes, signs)
+	}
+	return nil
+}
+
+func (p *Program) headers(s *Spec) error {
+	for _, h := range s.Headers {
+		if prefix, ok := strings.CutSuffix(h, "*"); ok {
+			p.prefixes = append(p.prefixes, fields.Canonical([]byte(prefix)))
+			continue
+		}
+		if err := p.root.reach(h, func(end *node, _ uint8) { end.headers = true }); err != nil {
+			return fault("headers", "%w", err)
+		}
+	}
+	return nil
+}
+
+// slotOf is the slot of a path, one for each path.
+func (p *Program) slotOf(path string, headers []string) (int, error) {
+	for i := range p.slots {
+		if p.slots[i].path == path {
+			return i, nil
+		}
+	}
+	if len(p.slots) >= 255 {
+		return 0, errors.New("more than 255 paths")
+	}
+	i := len(p.slots)
+	p.slots = append(p.slots, slot{path: path, asserted: saidByCaller(path, headers)})
+	return i, p.root.reach(path, func(end *node, rank uint8) {
+		end.slots = append(end.slots, place{i, rank})
+	})
+}
+
+// saidByCaller tells a path into request headers: whatever a mapping calls it,
+// it is what the caller said.
+func saidByCaller(path string, headers []string) bool {
+	low := fields.Canonical([]byte(path))
+	for _, h := range headers {
+		h = fields.Canonical([]byte(h))
+		if prefix, ok := strings.CutSuffix(h, "*"); ok && strings.HasPrefix(low, prefix) || strings.HasPrefix(low, h+".") {
+			return true
+		}
+	}
+	for _, h := range []string{"headers.", "request_headers.", "requestheaders.", "requester_custom_headers."} {
+		if strings.HasPrefix(low, h) || strings.Contains(low, "."+h) {
+			return !strings.HasPrefix(low, "response")
+		}
+	}
+	return strings.HasPrefix(low, "http_x_") || strings.HasPrefix(low, "request_header_")
+}
+
+func (p *Program) assign(s *Spec) error {
+	if len(s.Set) == 0 {
+		return fault("set", "says nothing: a mapping needs at least start_time and status or method")
+	}
+	byField := map[Field]string{}
+	for name := range s.Set {
+		f, ok := fieldOf(name)
+		if !ok {
+			return fault("set."+name, "is no field of a call; did you mean %s?", nearest(name, FieldNames()))
+		}
+		byField[f] = name
+	}
+	for f := range fieldCount {
+		name, ok := byField[f]
+		if !ok {
+			continue
+		}
+		l := line{field: f}
+		for i := range s.Set[name] {
+			r, err := p.rule(f, &s.Set[name][i], s.Headers)
+			if err != nil {
+				return fmt.Errorf("set.%s: %w", name, err)
+			}
+			l.ways = append(l.ways, *r)
+		}
+		p.lines = append(p.lines, l)
+	}
+	for i, path := range s.Unwrap {
+		at, err := p.slotOf(path, nil)
+		if err != nil {
+			return fault(fmt.Sprintf("unwrap[%d]", i), "%w", err)
+		}
+		p.unwrap = append(p.unwrap, at)
+	}
+	return nil
+}
+
+func (p *Program) rule(f Field, e *Expr, headers []string) (*rule, error) {
+	r := &rule{constant: e.Value}
+	ways := 0
+	for _, set := range []bool{len(e.From) > 0, e.Template != "", e.Value != ""} {
+		if set {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return nil, errors.New("needs exactly one of from, template and value")
+	}
+	for _, path := range e.From {
+		i, err := p.slotOf(path, headers)
+		if err != nil {
+			return nil, err
+		}
+		r.from = append(r.from, i)
+	}
+	if e.Template != "" {
+		if err := p.template(r, e.Template, headers); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.read(f, e); err != nil {
+		return nil, err
+	}
+	var err error
+	r.list, r.funcs, err = e.functions(f)
+	r.with.Sum, r.with.Asserted = r.list == "sum", e.Asserted
+	r.said = r.with
+	r.said.Asserted = true
+	return r, err
+}
+
+// read takes in how the field's text is to be read.
+func (r *rule) read(f Field, e *Expr) error {
+	if e.Unit != "" {
+		unit, ok := units[e.Unit]
+		if !ok {
+			return fault("unit", "%q is none of s, ms, us, ns, go, pb", e.Unit)
+		}
+		if f != Duration && f != UpstreamNs {
+			return fault("unit", "%q: only a duration has one", e.Unit)
+		}
+		r.with.Unit = unit
+	} else if f == Duration || f == UpstreamNs {
+		return fault("unit", "is missing: s, ms, us, ns, go (\"3ms\") or pb (\"0.038s\"); it is never guessed")
+	}
+	for _, t := range e.Time {
+		if !slices.Contains(timeForms, t) {
+			return fault("time", "%q is none of %s", t, strings.Join(timeForms, ", "))
+		}
+	}
+	if len(e.Time) > 0 {
+		r.with.Epoch = epochs[e.Time[0]]
+	}
+	if (len(e.Time) > 0 || e.Basis != "") && f != StartTime && f != EndTime {
+		return fault("time", "only start_time and end_time have a form and a basis")
+	}
+	if e.Basis != "" && !slices.Contains(bases, e.Basis) {
+		return fault("basis", "%q is none of %s", e.Basis, strings.Join(bases, ", "))
+	}
+	if e.Kind != "" && (f != Credential || !slices.Contains(kinds, e.Kind)) {
+		return fault("kind", "%q: of credential_id only, one of %s", e.Kind, strings.Join(kinds[:len(kinds)-1], ", "))
+	}
+	if e.HMAC && f != Credential {
+		return fault("hmac", "of credential_id only: nothing else may be a secret")
+	}
+	r.with.Basis, r.with.Kind = e.Basis, e.Kind
+	if e.HMAC {
+		r.with.Kind = "hmac"
+	}
+	return nil
+}
+
+func (p *Program) template(r *rule, text string, headers []string) error {
+	for text != "" {
+		before, rest, open := strings.Cut(text, "{")
+		if before != "" {
+			r.template = append(r.template, part{before, -1})
+		}
+		if !open {
+			return nil
+		}
+		path, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			return fault("template", "%q: a brace is not closed", text)
+		}
+		i, err := p.slotOf(path, headers)
+		if err != nil {
+			return err
+		}
+		r.template = append(r.template, part{"", i})
+		text = after
+	}
+	return nil
+}
+
+func (p *Program) conditions(s *Spec) error {
+	compile := func(key string, list []Condition) (out []test, err error) {
+		for i, c := range list {
+			at := fmt.Sprintf("%s[%d]", key, i)
+			if c.Field == "" || len(c.In) == 0 && len(c.NotIn) == 0 && c.Prefix == "" {
+				return nil, fault(at, "needs field, and in, not_in or prefix")
+			}
+			n, err := p.slotOf(c.Field, nil)
+			if err != nil {
+				return nil, fault(at, "%w", err)
+			}
+			out = append(out, test{n, c.In, c.NotIn, c.Prefix})
+		}
+		return out, nil
+	}
+	var err error
+	if p.when, err = compile("when", s.When); err != nil {
+		return err
+	}
+	p.ignore, err = compile("ignore", s.Ignore)
+	return err
+}
+
+func (p *Program) attributes(s *Spec) error {
+	switch s.Members {
+	case "", "known":
+	default:
+		return fault("members", "%q is not known, the one word that may stand here", s.Members)
+	}
+	p.known = s.Members == "known"
+	for i, path := range s.Drop {
+		if err := p.root.reach(path, func(*node, uint8) {}); err != nil {
+			return fault(fmt.Sprintf("drop[%d]", i), "%w", err)
+		}
+	}
+	for i, path := range s.Attrs {
+		if path == "*" {
+			p.rest = true
+			continue
+		}
+		name := strings.ReplaceAll(path, `\.`, ".")
+		if err := p.root.reach(path, func(end *node, _ uint8) { end.attr = name }); err != nil {
+			return fault(fmt.Sprintf("attrs[%d]", i), "%w", err)
+		}
+	}
+	return nil
+}
+
+// nearest is the name that takes the fewest edits.
+func nearest(s string, names []string) string {
+	best, least := "", 1<<30
+	for _, n := range names {
+		row := make([]int, len(n)+1)
+		for j := range row {
+			row[j] = j
+		}
+		for i := range len(s) {
+			diagonal := row[0]
+			row[0] = i + 1
+			for j := range len(n) {
+				cost := diagonal
+				if s[i] != n[j] {
+					cost = 1 + min(diagonal, row[j], row[j+1])
+				}
+				diagonal, row[j+1] = row[j+1], cost
+			}
+		}
+		if row[len(n)] < least {
+			best, least = n, row[len(n)]
+		}
+	}
+	return best
+}

@@ -1,0 +1,313 @@
+package mapping
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+)
+
+// pattern matches lines. A pattern's meaning is the library's: of all ways to
+// match, the first in its order of preference. Lines of a log nearly always
+// match by the preferred choice at every step, so that way is tried first,
+// without going back; only when it fails does the library decide.
+type pattern struct {
+	re    *regexp.Regexp
+	first step // nil when the pattern holds something that first does not know
+}
+
+// step matches at s[i:] and returns the index after what it matched, or -1.
+type step func(s string, i int, caps []int) int
+
+func compilePattern(text string) (*pattern, error) {
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	return &pattern{re, steps(tree.Simplify(), nil)}, nil
+}
+
+// match fills caps as FindStringSubmatchIndex does.
+func (p *pattern) match(s string, caps []int) ([]int, bool) {
+	n := 2 * (p.re.NumSubexp() + 1)
+	if p.first != nil {
+		for len(caps) < n {
+			caps = append(caps, -1)
+		}
+		caps = caps[:n]
+		for i := range caps {
+			caps[i] = -1
+		}
+		if end := p.first(s, 0, caps); end == len(s) {
+			caps[0], caps[1] = 0, end
+			return caps, true
+		}
+	}
+	at := p.re.FindStringSubmatchIndex(s)
+	return at, at != nil
+}
+
+// steps compiles a tree; next is what follows it, which a lazy repetition needs
+// to know. It is nil when something cannot be done without going back.
+func steps(t *syntax.Regexp, next *syntax.Regexp) step {
+	switch t.Op {
+	case syntax.OpEmptyMatch:
+		return func(_ string, i int, _ []int) int { return i }
+	case syntax.OpBeginText:
+		return func(_ string, i int, _ []int) int {
+			if i == 0 {
+				return 0
+			}
+			return -1
+		}
+	case syntax.OpEndText:
+		return func(s string, i int, _ []int) int {
+			if i == len(s) {
+				return i
+			}
+			return -1
+		}
+	case syntax.OpLiteral:
+		if t.Flags&syntax.FoldCase != 0 {
+			return nil
+		}
+		text := string(t.Rune)
+		return func(s string, i int, _ []int) int {
+			if strings.HasPrefix(s[i:], text) {
+				return i + len(text)
+			}
+			return -1
+		}
+	case syntax.OpCharClass, syntax.OpAnyCharNotNL, syntax.OpAnyChar:
+		in := classOf(t)
+		if in == nil {
+			return nil
+		}
+		return func(s string, i int, _ []int) int {
+			if i < len(s) && in[s[i]] {
+				return i + width(s, i)
+			}
+			return -1
+		}
+	case syntax.OpCapture:
+		sub, at := steps(t.Sub[0], next), 2*t.Cap
+		if sub == nil {
+			return nil
+		}
+		return func(s string, i int, caps []int) int {
+			end := sub(s, i, caps)
+			if end >= 0 {
+				caps[at], caps[at+1] = i, end
+			}
+			return end
+		}
+	case syntax.OpConcat:
+		return concat(t.Sub, next)
+	case syntax.OpAlternate:
+		return alternate(t.Sub, next)
+	case syntax.OpQuest:
+		return optional(t, next)
+	case syntax.OpStar, syntax.OpPlus:
+		return repeat(t, next)
+	}
+	return nil
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// width of the character at s[i]; an invalid byte counts as one.
+func width(s string, i int) int {
+	if s[i] < utf8.RuneSelf {
+		return 1
+	}
+	_, n := utf8.DecodeRuneInString(s[i:])
+	return n
+}
+
+// classOf is a class by first byte; nil when characters beyond ASCII are not
+// all in it or all out of it.
+func classOf(t *syntax.Regexp) *[256]bool {
+	in := &[256]bool{}
+	above := false
+	switch t.Op {
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		for i := range in {
+			in[i] = i != '\n' || t.Op == syntax.OpAnyChar
+		}
+		return in
+	case syntax.OpCharClass:
+		for i := 0; i+1 < len(t.Rune); i += 2 {
+			from, to := t.Rune[i], t.Rune[i+1]
+			if to >= utf8.RuneSelf {
+				if from > utf8.RuneSelf || to != utf8.MaxRune {
+					return nil
+				}
+				above = true
+			}
+			for r := from; r <= to && r < utf8.RuneSelf; r++ {
+				in[r] = true
+			}
+		}
+	default:
+		return nil
+	}
+	for i := utf8.RuneSelf; i < 256; i++ {
+		in[i] = above
+	}
+	return in
+}
+
+func concat(subs []*syntax.Regexp, next *syntax.Regexp) step {
+	var all []step
+	for i, sub := range subs {
+		after := next
+		if i+1 < len(subs) {
+			after = subs[i+1]
+		}
+		s := steps(sub, after)
+		if s == nil {
+			return nil
+		}
+		all = append(all, s)
+	}
+	return func(s string, i int, caps []int) int {
+		for _, step := range all {
+			if i = step(s, i, caps); i < 0 {
+				return -1
+			}
+		}
+		return i
+	}
+}
+
+func alternate(subs []*syntax.Regexp, next *syntax.Regexp) step {
+	var all []step
+	for _, sub := range subs {
+		s := steps(sub, next)
+		if s == nil {
+			return nil
+		}
+		all = append(all, s)
+	}
+	return func(s string, i int, caps []int) int {
+		for _, step := range all {
+			if end := step(s, i, caps); end >= 0 {
+				return end
+			}
+		}
+		return -1
+	}
+}
+
+// optional takes what is there; what it noted of a part that did not fit must
+// not stay.
+func optional(t *syntax.Regexp, next *syntax.Regexp) step {
+	sub := steps(t.Sub[0], next)
+	if sub == nil || t.Flags&syntax.NonGreedy != 0 {
+		return nil
+	}
+	first, last := captures(t.Sub[0])
+	return func(s string, i int, caps []int) int {
+		if end := sub(s, i, caps); end >= 0 {
+			return end
+		}
+		for c := first; c <= last; c++ {
+			caps[2*c], caps[2*c+1] = -1, -1
+		}
+		return i
+	}
+}
+
+// captures are the first and the last group within a tree.
+func captures(t *syntax.Regexp) (first, last int) {
+	first, last = 1<<30, -1
+	if t.Op == syntax.OpCapture {
+		first, last = t.Cap, t.Cap
+	}
+	for _, sub := range t.Sub {
+		f, l := captures(sub)
+		first, last = min(first, f), max(last, l)
+	}
+	return first, last
+}
+
+// repeat runs as far as it can; a lazy one as far as it must until a literal follows.
+func repeat(t *syntax.Regexp, next *syntax.Regexp) step {
+	sub := t.Sub[0]
+	if _, last := captures(sub); last >= 0 {
+		return nil
+	}
+	least := btoi(t.Op == syntax.OpPlus)
+	in := classOf(sub)
+	if t.Flags&syntax.NonGreedy != 0 {
+		for next != nil && (next.Op == syntax.OpConcat || next.Op == syntax.OpCapture) {
+			next = next.Sub[0]
+		}
+		if in == nil || next == nil || next.Op != syntax.OpLiteral || next.Flags&syntax.FoldCase != 0 {
+			return nil
+		}
+		return lazily(in, least, string(next.Rune))
+	}
+	if in != nil {
+		return func(s string, i int, _ []int) int {
+			from := i
+			for i < len(s) && in[s[i]] {
+				i++
+			}
+			if i-from < least {
+				return -1
+			}
+			return i
+		}
+	}
+	one := steps(sub, nil)
+	if one == nil {
+		return nil
+	}
+	run := &[256]bool{} // of an alternation that begins with a class
+	if sub.Op == syntax.OpAlternate {
+		if c := classOf(sub.Sub[0]); c != nil {
+			run = c
+		}
+	}
+	return func(s string, i int, caps []int) int {
+		n := 0
+		for {
+			for i < len(s) && run[s[i]] {
+				i, n = i+1, n+1
+			}
+			end := one(s, i, caps)
+			if end < 0 || end == i {
+				break
+			}
+			i, n = end, n+1
+		}
+		if n < least {
+			return -1
+		}
+		return i
+	}
+}
+
+func lazily(in *[256]bool, least int, until string) step {
+	return func(s string, i int, _ []int) int {
+		for n := 0; ; n++ {
+			if n >= least && strings.HasPrefix(s[i:], until) {
+				return i
+			}
+			if i >= len(s) || !in[s[i]] {
+				return -1
+			}
+			i += width(s, i)
+		}
+	}
+}

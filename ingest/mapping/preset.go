@@ -1,0 +1,99 @@
+package mapping
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+//go:embed preset/*.yaml
+var files embed.FS
+
+// order in which auto tries presets: what is most particular first, the rest by name.
+var order = []string{"haproxy", "ingress_nginx", "traefik_clf", "agentgateway_text", "combined", "gin"}
+
+type preset struct {
+	spec    *Spec
+	program *Program
+}
+
+// load compiles the presets once; a fault in one is a fault of Flyball's own.
+var load = sync.OnceValue(func() map[string]preset {
+	all := map[string]preset{}
+	names, err := files.ReadDir("preset")
+	if err != nil {
+		panic(err)
+	}
+	base := func(name string) (*Spec, bool) {
+		p, ok := all[name]
+		return p.spec, ok
+	}
+	for _, derived := range []bool{false, true} { // what is like another one needs that one first
+		for _, f := range names {
+			text, err := files.ReadFile("preset/" + f.Name())
+			if err != nil {
+				panic(err)
+			}
+			if strings.Contains(string(text), "\nlike: ") != derived {
+				continue
+			}
+			p, s, err := Parse(f.Name(), text, base)
+			if err != nil {
+				panic(fmt.Sprintf("a preset of Flyball's own: %v", err))
+			}
+			all[p.Name] = preset{s, p}
+		}
+	}
+	return all
+})
+
+// Presets are the mappings that come with Flyball, in the order in which auto
+// tries them.
+func Presets() []*Program {
+	all := load()
+	var out []*Program
+	for _, name := range order {
+		out = append(out, all[name].program)
+	}
+	var rest []*Program
+	for name, p := range all {
+		if !slices.Contains(order, name) {
+			rest = append(rest, p.program)
+		}
+	}
+	slices.SortFunc(rest, func(a, b *Program) int { return strings.Compare(a.Name, b.Name) })
+	return append(out, rest...)
+}
+
+// PresetNames are their names, sorted.
+func PresetNames() []string {
+	var names []string
+	for name := range load() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Text of a preset, to be copied and changed.
+func Text(name string) ([]byte, error) {
+	b, err := files.ReadFile("preset/" + name + ".yaml")
+	if err != nil {
+		return nil, fmt.Errorf("%q is none of the presets: %s", name, strings.Join(PresetNames(), ", "))
+	}
+	return b, nil
+}
+
+// Compile reads an operator's mapping; it may be like a preset.
+func Compile(file string, text []byte) (*Program, error) {
+	p, _, err := Parse(file, text, func(name string) (*Spec, bool) {
+		b, ok := load()[name]
+		return b.spec, ok
+	})
+	if err == nil && slices.Contains(PresetNames(), p.Name) {
+		return nil, fmt.Errorf("%s: name: %q is a preset's; choose another", file, p.Name)
+	}
+	return p, err
+}

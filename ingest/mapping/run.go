@@ -1,0 +1,365 @@
+package mapping
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+
+	"flyball/ingest/fields"
+)
+
+// Sink takes in what a mapping found.
+type Sink interface {
+	// Set hands over the value of a field; false asks for the next way to it. From
+	// is the path it came by.
+	Set(f Field, v fields.Value, with *With, from string) bool
+	// Header hands over a request header, its name in the form of fields.Keys.
+	Header(p fields.Pair)
+	// Known hands over a member that the mapping does not name; false if no table knows it.
+	Known(p fields.Pair) bool
+	// Keep hands over what is kept besides.
+	Keep(name string, v fields.Value)
+}
+
+// Memory is what a run needs; one for each goroutine.
+type Memory struct {
+	keys   fields.Keys
+	vals   []fields.Value
+	ranks  []uint8
+	pairs  [maxSegments + 1][]fields.Pair
+	lines  []fields.Pair
+	buffer []byte
+	caps   []int
+}
+
+// Forget drops what the last record left behind.
+func (m *Memory) Forget() {
+	clear(m.vals[:cap(m.vals)])
+	for i := range m.pairs {
+		clear(m.pairs[i])
+	}
+	clear(m.lines[:cap(m.lines)])
+}
+
+// Verdict of a run.
+type Verdict uint8
+
+// What came of a record.
+const (
+	Mapped  Verdict = iota
+	Ignored         // nothing is to come of it
+	Unlike          // it is no call of this format
+	Wrapped         // Inner holds the record itself
+)
+
+// Recognises reports whether an object has the shape of this format.
+func (p *Program) Recognises(pairs []fields.Pair) bool {
+next:
+	for _, shape := range p.shapes {
+		for _, g := range shape {
+			v := fields.Get(pairs, g.key)
+			if v.Kind == 0 || g.is != "" && v.Text() != g.is || g.prefix != "" && !strings.HasPrefix(v.Text(), g.prefix) {
+				continue next
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// HasShape reports whether the mapping says how its records are recognised.
+func (p *Program) HasShape() bool { return len(p.shapes) > 0 }
+
+// Names counts the members of an object that the mapping names.
+func (p *Program) Names(pairs []fields.Pair) int {
+	n := 0
+	for i := range pairs {
+		if _, ok := p.root.kids[pairs[i].Key]; ok {
+			n++
+		}
+	}
+	return n
+}
+
+// IsText reports whether the mapping reads lines of text.
+func (p *Program) IsText() bool { return p.pattern != nil }
+
+// Match reads a line of text into members; false when it is of another format.
+// The members are the memory's until its next use.
+func (p *Program) Match(line string, m *Memory) ([]fields.Pair, bool) {
+	at, ok := p.pattern.match(line, m.caps)
+	if !ok {
+		return nil, false
+	}
+	m.caps = at
+	m.lines = m.lines[:0]
+	for i, name := range p.groups {
+		from, to := at[2*i], at[2*i+1]
+		if name == "" || from < 0 {
+			continue
+		}
+		text := line[from:to]
+		if i == p.logfmt {
+			m.lines = logfmt(text, &m.keys, m.lines)
+			continue
+		}
+		m.lines = append(m.lines, fields.Pair{Name: name, Key: name, Val: fields.Plain(unescaped(text))})
+	}
+	return m.lines, true
+}
+
+// unescaped undoes \" and \\ of a quoted part.
+func unescaped(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(s)
+}
+
+// logfmt reads k=v k="v w" pairs.
+func logfmt(s string, keys *fields.Keys, into []fields.Pair) []fields.Pair {
+	for s = strings.TrimLeft(s, " \t"); s != ""; s = strings.TrimLeft(s, " \t") {
+		key, rest, ok := strings.Cut(s, "=")
+		if !ok || strings.ContainsAny(key, " \t") {
+			_, s, _ = strings.Cut(s, " ")
+			continue
+		}
+		var v string
+		if strings.HasPrefix(rest, `"`) {
+			end := 1
+			for end < len(rest) && rest[end] != '"' {
+				if rest[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			end = min(end, len(rest))
+			v, s = unescaped(rest[1:end]), rest[min(end+1, len(rest)):]
+		} else {
+			end := strings.IndexAny(rest, " \t")
+			if end < 0 {
+				end = len(rest)
+			}
+			v, s = rest[:end], rest[end:]
+		}
+		if len(into) < maxPairs {
+			into = append(into, fields.Pair{Name: key, Key: keys.Of([]byte(key)), Val: fields.Plain(v)})
+		}
+	}
+	return into
+}
+
+const maxPairs = 512
+
+// Run maps the members of a record. When it is Wrapped, inner is the record.
+func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Verdict, inner fields.Value) {
+	n := len(p.slots)
+	if cap(m.vals) < n {
+		m.vals, m.ranks = make([]fields.Value, n), make([]uint8, n)
+	}
+	m.vals, m.ranks = m.vals[:n], m.ranks[:n]
+	clear(m.vals)
+	clear(m.ranks)
+	p.walk(&p.root, pairs, m, s, 0)
+	for _, i := range p.unwrap {
+		if v := m.vals[i]; v.Kind == '{' || v.Kind == '[' || v.Kind == '"' {
+			return Wrapped, v
+		}
+	}
+	for i := range p.ignore {
+		if p.ignore[i].holds(m.vals) {
+			return Ignored, inner
+		}
+	}
+	for i := range p.when {
+		if !p.when[i].holds(m.vals) {
+			return Unlike, inner
+		}
+	}
+	for i := range p.lines {
+		l := &p.lines[i]
+		for j := range l.ways {
+			if p.apply(l.field, &l.ways[j], m, s) {
+				break
+			}
+		}
+	}
+	return Mapped, inner
+}
+
+func (t *test) holds(vals []fields.Value) bool {
+	text := vals[t.slot].Text()
+	return (len(t.in) == 0 || slices.Contains(t.in, text)) && (len(t.notIn) == 0 || !slices.Contains(t.notIn, text)) && strings.HasPrefix(text, t.prefix)
+}
+
+// walk takes in the members of an object that lie at a node.
+func (p *Program) walk(at *node, pairs []fields.Pair, m *Memory, s Sink, depth int) {
+	for i := range pairs {
+		pair := &pairs[i]
+		if k := at.kids[pair.Key]; k != nil {
+			p.take(k, pair.Val, m, s, depth)
+			continue
+		}
+		if depth > 0 {
+			continue
+		}
+		if p.prefixed(pair, s) || p.known && s.Known(*pair) {
+			continue
+		}
+		if p.rest {
+			s.Keep(pair.Name, pair.Val)
+		}
+	}
+}
+
+func (p *Program) prefixed(pair *fields.Pair, s Sink) bool {
+	for _, prefix := range p.prefixes {
+		if name, ok := strings.CutPrefix(pair.Key, prefix); ok {
+			s.Header(fields.Pair{Name: pair.Name[min(len(prefix), len(pair.Name)):], Key: name, Val: pair.Val})
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Program) take(n *node, v fields.Value, m *Memory, s Sink, depth int) {
+	for _, at := range n.slots {
+		if m.vals[at.slot].Kind == 0 || at.rank >= m.ranks[at.slot] && v.Kind != 'n' {
+			m.vals[at.slot], m.ranks[at.slot] = v, at.rank
+		}
+	}
+	if n.attr != "" {
+		s.Keep(n.attr, v)
+	}
+	if n.items != nil && v.Kind == '[' {
+		i := 0
+		_, _ = fields.Elements(v.Raw, func(e fields.Value) bool {
+			if k := n.items[i]; k != nil {
+				p.take(k, e, m, s, depth)
+			}
+			i++
+			return i < 64
+		})
+	}
+	if n.kids == nil && !n.headers {
+		return
+	}
+	if v.Kind == '"' { // an object as text
+		if raw := bytes.TrimSpace(fields.Unquote(v.Raw)); len(raw) > 0 && raw[0] == '{' {
+			if _, end, err := fields.Scan(raw, 0, 0); err == nil && end == len(raw) {
+				v = fields.Value{Kind: '{', Raw: raw}
+			}
+		}
+	}
+	if v.Kind != '{' || depth+1 >= len(m.pairs) {
+		return
+	}
+	inside, _, err := m.keys.Object(v.Raw, 0, m.pairs[depth+1][:0])
+	m.pairs[depth+1] = inside
+	if err != nil {
+		return
+	}
+	if n.headers {
+		for i := range inside {
+			s.Header(inside[i])
+		}
+	}
+	p.walk(n, inside, m, s, depth+1)
+}
+
+// apply tries one way to a field, and reports whether it said something.
+func (p *Program) apply(f Field, r *rule, m *Memory, s Sink) bool {
+	switch {
+	case r.constant != "":
+		return s.Set(f, fields.Plain(r.constant), &r.with, "")
+	case r.template != nil:
+		text, ok := r.fill(m)
+		if text = r.through(text); !ok || text == "" {
+			return false
+		}
+		with := &r.with
+		for _, t := range r.template {
+			if t.slot >= 0 && p.slots[t.slot].asserted {
+				with = &r.said
+			}
+		}
+		return s.Set(f, fields.Plain(text), with, "template")
+	}
+	for _, i := range r.from {
+		v := m.vals[i]
+		if v.Kind == 0 || v.Kind == 'n' {
+			continue
+		}
+		if r.list != "" || r.funcs != nil {
+			text := r.through(listed(v, r.list))
+			if text == "" {
+				continue
+			}
+			v = fields.Plain(text)
+		}
+		with := &r.with
+		if p.slots[i].asserted {
+			with = &r.said
+		}
+		if s.Set(f, v, with, p.slots[i].path) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rule) through(text string) string {
+	for _, f := range r.funcs {
+		if text == "" {
+			return ""
+		}
+		text = f(text)
+	}
+	return fields.Present(text)
+}
+
+func (r *rule) fill(m *Memory) (string, bool) {
+	m.buffer = m.buffer[:0]
+	for _, t := range r.template {
+		if t.slot < 0 {
+			m.buffer = append(m.buffer, t.text...)
+			continue
+		}
+		text := m.vals[t.slot].Text()
+		if text == "" {
+			return "", false
+		}
+		m.buffer = append(m.buffer, text...)
+	}
+	return string(m.buffer), true
+}
+
+// listed reads a list: of JSON, or written with commas, colons or spaces
+// between. A sum stays a list: its parts have a unit.
+func listed(v fields.Value, how string) string {
+	if v.Kind == '[' && how != "" && how != "first" {
+		var parts []string
+		_, _ = fields.Elements(v.Raw, func(e fields.Value) bool {
+			parts = append(parts, e.Text())
+			return len(parts) < 64
+		})
+		v = fields.Plain(strings.Join(parts, ","))
+	}
+	text := v.Text()
+	if how == "" || how == "sum" {
+		return text
+	}
+	parts := strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ':' || c == ' ' })
+	parts = slices.DeleteFunc(parts, func(s string) bool { return fields.Present(s) == "" })
+	if len(parts) == 0 {
+		return ""
+	}
+	switch how {
+	case "last":
+		return parts[len(parts)-1]
+	case "count":
+		return strconv.Itoa(len(parts))
+	}
+	return parts[0]
+}
