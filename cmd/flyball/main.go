@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 )
 
@@ -35,7 +37,25 @@ func usage(err error) error { return &exitError{exitUsage, err} }
 
 var errIncomplete = &exitError{exitIncomplete, errors.New("incomplete")}
 
+// gcPercent lets the heap grow to four times what is live before it is
+// collected: each collection takes half a core of two for some 20 ms, in which a
+// denial waits. GOGC in the environment, and GOMEMLIMIT, have the last word.
+const gcPercent = 300
+
+// minProcs is how many goroutines run at a time on a small machine, more than
+// it has cores: then the system shares the cores every few milliseconds, where
+// the runtime lets one that computes go on for ten. Beside an agent at 20,000
+// calls a second on two cores, the p99 to a denial was 19 to 25 ms with two and
+// 8 to 15 ms with four. GOMAXPROCS in the environment has the last word.
+const minProcs = 4
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < minProcs {
+		runtime.GOMAXPROCS(minProcs)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() {
 		// The first signal drains; a second one quits.

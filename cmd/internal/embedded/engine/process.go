@@ -19,8 +19,10 @@ func spawn(cmd *exec.Cmd) (*process, error) {
 	cmd.SysProcAttr = dieWithParent()
 	started := make(chan error, 1)
 	go func() {
+		// Never unlocked: the child inherits the thread's priority, and nothing
+		// else may run with it. The thread ends with the goroutine.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		lowerPriority()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
