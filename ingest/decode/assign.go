@@ -108,7 +108,7 @@ func (d *draft) setStart(s string, with *mapping.With) bool {
 // epochIn reads a number of units since 1970.
 func epochIn(s string, unit int64) (int64, schema.Precision, bool) {
 	whole, frac, ok := decimal(s)
-	if !ok || whole > (math.MaxInt64-unit)/unit || whole*unit > maxTime {
+	if !ok || whole > (math.MaxInt64-unit)/unit || whole*unit > maxTime || whole*unit < minEpoch {
 		return 0, 0, false
 	}
 	more := map[int64]int{1e9: 0, 1e6: 3, 1e3: 6, 1: 9}[unit]

@@ -3,6 +3,7 @@ package decode
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"flyball/ingest/fields"
 	"flyball/ingest/mapping"
@@ -106,7 +107,7 @@ func (w *work) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, signal 
 // line reads a line of text: by the format of the topic, or by the first whose
 // pattern matches.
 func (w *work) line(line []byte) {
-	text := fields.View(line)
+	text := plainText(fields.View(line))
 	pinned := w.pinned()
 	if p := w.p.formats.all[pinned]; p != nil && p.IsText() {
 		if pairs, ok := p.Match(text, &w.mem); ok {
@@ -133,4 +134,23 @@ func (w *work) line(line []byte) {
 		}
 	}
 	w.bad(UnknownFormat, "a line that no format's pattern matches", line)
+}
+
+// plainText takes a terminal's colours out of a line.
+func plainText(s string) string {
+	if strings.IndexByte(s, '\x1b') < 0 {
+		return s
+	}
+	var out strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, "\x1b[")
+		out.WriteString(before)
+		if !ok {
+			return out.String()
+		}
+		s = strings.TrimLeft(rest, "0123456789;")
+		if s != "" {
+			s = s[1:]
+		}
+	}
 }

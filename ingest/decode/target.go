@@ -14,6 +14,9 @@ func (d *draft) request(line string) {
 		return
 	}
 	target, _, _ := strings.Cut(rest, " ")
+	if !strings.HasPrefix(target, "/") && !strings.Contains(target, "://") && target != "*" && method != "CONNECT" {
+		return // two words, and no request
+	}
 	d.call.Method = method
 	choose(&d.ranks.target, 2, &d.target, target)
 }

@@ -121,11 +121,14 @@ func parseEpoch(s string) (int64, schema.Precision, bool) {
 	case whole < 1e17:
 		unit, p = 1e3, digits(6+len(frac))
 	}
-	if whole > (math.MaxInt64-unit)/unit || whole*unit > maxTime {
+	if whole > (math.MaxInt64-unit)/unit || whole*unit > maxTime || whole*unit < minEpoch {
 		return 0, 0, false
 	}
 	return whole*unit + scaled(frac, unit), p, true
 }
+
+// minEpoch is March 1973: a number below it is no time, but a mark for none.
+const minEpoch = 1e8 * 1_000_000_000
 
 // maxTime is the end of the year 2261.
 const maxTime = 9214646400 * 1_000_000_000
