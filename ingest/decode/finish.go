@@ -113,13 +113,20 @@ func (d *draft) scrub() {
 	c.Host, c.Scheme = hostOf(c.Host), strings.ToLower(c.Scheme)
 	// A consumer that is a key is one, and is hashed.
 	// An AWS access key id is told by its looks, and is an id.
-	if s := ev.GatewayCredential; ev.GatewayCredentialKind != schema.CredentialAWSKey && redact.Suspicious(s) && redact.Text(s) != s {
+	if s := ev.GatewayCredential; !(ev.GatewayCredentialKind == schema.CredentialAWSKey && redact.IsAWSKeyID(s)) && redact.Suspicious(s) && redact.Text(s) != s {
 		ev.APIKey, ev.GatewayCredential = s, ""
 	}
 	if d.claimed {
-		for _, s := range [...]*string{&d.claims.Subject, &d.claims.ClientID, &d.claims.Txn} {
+		for _, s := range [...]*string{&d.claims.Subject, &d.claims.ClientID, &d.claims.Txn, &d.claims.Issuer, &d.claims.Confirm} {
 			if redact.Text(*s) != *s {
 				*s = ""
+			}
+		}
+		// An actor that is none ends the chain: who stood behind it cannot be told.
+		for i, s := range d.claims.Act {
+			if redact.Text(s) != s {
+				d.claims.Act = d.claims.Act[:i]
+				break
 			}
 		}
 	}

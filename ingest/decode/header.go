@@ -128,7 +128,7 @@ func (d *draft) header(name string, v fields.Value) bool {
 		d.cookie = d.cookie || v.Text() != ""
 	case "sec_fetch_site", "sec_fetch_mode", "sec_fetch_dest", "sec_fetch_user":
 		d.secFetch = d.secFetch || v.Text() != ""
-	case "referer", "referrer", "accept", "accept_encoding", "accept_language", "connection", "content_type", "content_length", "signature", "signature_input", "tracestate", "x_b3_sampled":
+	case "referer", "referrer", "accept", "accept_encoding", "accept_language", "connection", "content_type", "content_length", "signature", "signature_input", "tracestate", "x_forwarded_client_cert", "x_b3_sampled":
 		// Says nothing of the call, or too much.
 	default:
 		return false

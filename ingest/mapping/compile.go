@@ -50,6 +50,7 @@ type rule struct {
 	template []part
 	constant string
 	list     string
+	secret   bool // the field takes a secret, and hashes it
 	funcs    []func(string) string
 	with     With
 	said     With // the same of what the caller said
@@ -276,6 +277,7 @@ func (p *Program) rule(f Field, e *Expr, headers []string) (*rule, error) {
 	var err error
 	r.list, r.funcs, err = e.functions(f)
 	r.with.Sum, r.with.Asserted = r.list == "sum", e.Asserted
+	r.secret = e.HMAC || f == Token
 	r.said = r.with
 	r.said.Asserted = true
 	return r, err

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"flyball/ingest/fields"
+	"flyball/ingest/redact"
 )
 
 // Sink takes in what a mapping found.
@@ -292,7 +293,11 @@ func (p *Program) apply(f Field, r *rule, m *Memory, s Sink) bool {
 			continue
 		}
 		if r.list != "" || r.funcs != nil {
-			text := r.through(listed(v, r.list))
+			text := listed(v, r.list)
+			if !r.secret && redact.Suspicious(text) {
+				text = redact.Text(text) // before a function takes a part of it that no longer looks like one
+			}
+			text = r.through(text)
 			if text == "" {
 				continue
 			}

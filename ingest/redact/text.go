@@ -82,6 +82,9 @@ func Path(s string) string {
 	if strings.IndexByte(s, '%') >= 0 {
 		s = escaped(s)
 	}
+	if strings.Contains(s, "://") { // a path that holds a URL
+		s = userinfo.ReplaceAllString(s, "://"+Redacted+"@")
+	}
 	if marks(s) == 0 {
 		return s
 	}
@@ -279,3 +282,17 @@ func Token(s string) (string, bool) {
 func isToken(c byte) bool { return isWord(c) || c == '_' || c == '-' }
 
 func isWord(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+// IsAWSKeyID tells the id of an access key, which is no secret, from anything
+// that only begins as one does.
+func IsAWSKeyID(s string) bool {
+	if len(s) < 16 || len(s) > 24 || !strings.HasPrefix(s, "AKIA") && !strings.HasPrefix(s, "ASIA") {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if (s[i] < 'A' || s[i] > 'Z') && (s[i] < '0' || s[i] > '9') {
+			return false
+		}
+	}
+	return true
+}
