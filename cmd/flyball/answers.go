@@ -251,37 +251,15 @@ func findCommand(o *options) *cobra.Command {
 }
 
 func stitchingCommand(o *options) *cobra.Command {
-	var since, until string
-	cmd := &cobra.Command{Use: "stitching", Short: "How calls were bound to runs: share of each rule by producer", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		now := time.Now()
-		from, err := ago("--since", since, now)
-		if err != nil {
-			return err
-		}
-		to, err := ago("--until", until, now)
-		if err != nil {
-			return err
-		}
-		_, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		rows, err := query.Stitching(cmd.Context(), db, from, to)
-		if err != nil {
-			return err
-		}
-		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), rows)
-		}
-		return answer.Stitching(cmd.OutOrStdout(), rows)
+	var w window
+	cmd := &cobra.Command{Use: "stitching", Short: "How calls were bound to runs: share of each rule by producer, and what would make them exact", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.StitchingRow, error) {
+			rows, err := query.Stitching(ctx, db, since, until)
+			answer.Advise(rows)
+			return rows, err
+		}, answer.Stitching)
 	}}
-	cmd.Flags().StringVar(&since, "since", "", "from then on")
-	cmd.Flags().StringVar(&until, "until", "", "until then")
+	w.flags(cmd, "")
 	return cmd
 }
 

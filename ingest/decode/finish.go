@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"flyball/ingest/fields"
@@ -36,6 +37,9 @@ func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
 	d.tokens(opt)
 	if d.claimed {
 		d.ev.Claims = &d.claims
+		if life := d.claims.Expiry - d.claims.IssuedAt; d.claims.IssuedAt > 0 && life > 0 && life < 100*365*24*3600 {
+			d.keep("auth_lifetime_s", strconv.FormatInt(life, 10))
+		}
 	}
 	d.ev.BrowserFetch = d.secFetch && d.cookie
 	d.queryKeys(allowed)

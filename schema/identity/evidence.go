@@ -72,4 +72,5 @@ type Claims struct {
 	EntraParentApp                       string
 	Scope                                string
 	Expiry                               int64 // Unix seconds, 0 unknown
+	IssuedAt                             int64 // Unix seconds, 0 unknown
 }

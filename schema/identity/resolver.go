@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"flyball/schema"
 )
@@ -40,7 +41,7 @@ type Entry struct {
 type Resolver struct {
 	tenant   string
 	key      Key
-	registry map[string]string // "kind:value" to agent
+	registry atomic.Pointer[map[string]string] // "kind:value" to agent
 
 	mu     sync.RWMutex
 	hashed map[string]string // bounded cache of credential ids
@@ -57,15 +58,23 @@ func NewResolver(o Options) (*Resolver, error) {
 	if o.Tenant == "" {
 		return nil, errors.New("tenant: empty")
 	}
-	r := &Resolver{tenant: o.Tenant, key: o.Key, registry: map[string]string{}, hashed: map[string]string{}, agents: map[string]product{}}
-	for _, e := range o.Registry {
+	r := &Resolver{tenant: o.Tenant, key: o.Key, hashed: map[string]string{}, agents: map[string]product{}}
+	r.Register(o.Registry)
+	return r, nil
+}
+
+// Register puts another registry in place of the present one; calls that come
+// from then on are judged by it.
+func (r *Resolver) Register(entries []Entry) {
+	registry := map[string]string{}
+	for _, e := range entries {
 		for kind, v := range map[string]string{"credential": e.Credential, "spiffe": e.SPIFFE, "consumer": e.Consumer} {
 			if v != "" {
-				r.registry[kind+":"+v] = e.Agent
+				registry[kind+":"+v] = e.Agent
 			}
 		}
 	}
-	return r, nil
+	r.registry.Store(&registry)
 }
 
 // CredentialID is the id that stands for a secret: "k_" and the first ten
@@ -226,11 +235,12 @@ func (r *Resolver) agent(ev *Evidence, c *schema.Call, ua product) {
 }
 
 func (r *Resolver) registered(ev *Evidence, c *schema.Call) string {
-	if len(r.registry) == 0 {
+	registry := *r.registry.Load()
+	if len(registry) == 0 {
 		return ""
 	}
 	for _, k := range [...]string{"credential:" + c.CredentialID, "spiffe:" + ev.SPIFFE, "consumer:" + ev.GatewayAgent, "consumer:" + ev.GatewayCredential} {
-		if a := r.registry[k]; a != "" && !strings.HasSuffix(k, ":") {
+		if a := registry[k]; a != "" && !strings.HasSuffix(k, ":") {
 			return a
 		}
 	}

@@ -71,6 +71,9 @@ func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
 		m, source = reads, schema.ProvenanceFromWords
 	case c.ToolName != "":
 		m, source = named(c.ToolName, meaning{}), schema.ProvenanceFromWords
+	case c.OpKind == schema.OpAWSAPI:
+		// dynamodb:DeleteTable
+		m, source = named(c.Operation[strings.LastIndexByte(c.Operation, ':')+1:], meaning{}), schema.ProvenanceFromWords
 	case c.MCPMethod != "":
 		// A tool call that does not name its tool may do anything.
 	case known && byMethod.effect == schema.EffectRead:
@@ -89,15 +92,15 @@ func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
 	}
 	c.Effect, c.Reversibility, c.EffectSource, c.ReversibilitySource = m.effect, m.reversibility, source, source
 	if rule != nil && rule.Effect != schema.EffectUnknown {
-		c.Effect, c.EffectSource = rule.Effect, schema.ProvenanceOperator
+		c.Effect, c.EffectSource = rule.Effect, rule.Source
 		for _, w := range []meaning{reads, creates, updates, deletes, pays, sends, grants} {
 			if w.effect == rule.Effect {
-				c.Reversibility, c.ReversibilitySource = w.reversibility, schema.ProvenanceOperator
+				c.Reversibility, c.ReversibilitySource = w.reversibility, rule.Source
 			}
 		}
 	}
 	if rule != nil && rule.Reversibility != schema.ReversibilityUnknown {
-		c.Reversibility, c.ReversibilitySource = rule.Reversibility, schema.ProvenanceOperator
+		c.Reversibility, c.ReversibilitySource = rule.Reversibility, rule.Source
 	}
 }
 

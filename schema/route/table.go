@@ -22,14 +22,22 @@ type Input struct {
 	BodyLogged   bool
 }
 
-// Rule is an operator's route.
+// Rule is what an operator says of a route or of a tool, by hand or by an
+// OpenAPI document. By hand comes first.
 type Rule struct {
 	Method        string // empty: any
 	Template      string
+	Tool          string // of MCP and the like, instead of a template
 	Effect        schema.Effect
 	Reversibility schema.Reversibility
 	// Resources names what parameters and query keys hold: "order_id:order".
 	Resources []string
+	// Amount and Currency say where the money stands: "arg:amount", "query:amount",
+	// "path:amount", "header:x-amount", "field:amount".
+	Amount, Currency string
+	Source           schema.Provenance // of what it says; none is the operator
+
+	amount, currency locator
 }
 
 // Options of a table.
@@ -43,6 +51,7 @@ type Options struct {
 type Table struct {
 	version string
 	root    *node
+	tools   map[string]*Rule
 	macs    sync.Pool
 }
 
@@ -51,13 +60,33 @@ func NewTable(o Options) (*Table, error) {
 	if len(o.DigestKey) < 16 {
 		return nil, errors.New("secret_key_file: the deployment's key must have at least 16 bytes")
 	}
-	t := &Table{version: o.Version, root: &node{}}
+	t := &Table{version: o.Version, root: &node{}, tools: map[string]*Rule{}}
 	t.macs.New = func() any { return &mac{h: hmac.New(sha256.New, append([]byte("args\x00"), o.DigestKey...))} }
-	for i, r := range o.Operator {
+	for i := range o.Operator {
+		r := &o.Operator[i]
+		var err error
+		if r.amount, err = parseLocator(r.Amount); err != nil {
+			return nil, fmt.Errorf("routes[%d].amount: %w", i, err)
+		}
+		if r.currency, err = parseLocator(r.Currency); err != nil {
+			return nil, fmt.Errorf("routes[%d].currency: %w", i, err)
+		}
+		if r.Source == schema.ProvenanceNone {
+			r.Source = schema.ProvenanceOperator
+		}
+		if r.Tool != "" && r.Template != "" {
+			return nil, fmt.Errorf("routes[%d].tool: %q and template %q: a route is one or the other", i, r.Tool, r.Template)
+		}
+		if r.Tool != "" {
+			if t.tools[r.Tool] == nil {
+				t.tools[r.Tool] = r
+			}
+			continue
+		}
 		if !strings.HasPrefix(r.Template, "/") {
 			return nil, fmt.Errorf("routes[%d].template: %q must start with /", i, r.Template)
 		}
-		t.root.add(strings.Split(strings.Trim(Normalise(r.Template), "/"), "/"), &o.Operator[i])
+		t.root.add(strings.Split(strings.Trim(Normalise(r.Template), "/"), "/"), r)
 	}
 	return t, nil
 }
@@ -70,13 +99,16 @@ func (t *Table) Classify(c *schema.Call, in *Input) {
 	var arena [16]string
 	segs := split(c.Path, arena[:0])
 	rule := t.root.find(segs, c.Method)
+	if tool := t.tools[c.ToolName]; tool != nil && c.ToolName != "" {
+		rule = tool
+	}
 	switch {
 	case c.RouteSource == schema.RouteFromSource && c.Route != "", in.SourceRoute != "":
 		if in.SourceRoute != "" {
 			c.Route = in.SourceRoute
 		}
 		c.Route, c.RouteSource = Normalise(c.Route), schema.RouteFromSource
-	case rule != nil:
+	case rule != nil && rule.Template != "":
 		c.Route, c.RouteSource = Normalise(rule.Template), schema.RouteFromConfig
 	case c.Path != "":
 		c.Route, c.RouteSource = Template(c.Path), schema.RouteHeuristic
@@ -87,6 +119,9 @@ func (t *Table) Classify(c *schema.Call, in *Input) {
 	}
 	decide(c, in, rule, segs)
 	c.Resources = resources(c, in, rule, segs)
+	if rule != nil && (rule.amount != locator{} || rule.currency != locator{}) {
+		money(c, in, rule, segs)
+	}
 	t.digest(c, in)
 }
 

@@ -172,12 +172,3 @@ func Hits(w io.Writer, hits []query.Hit) error {
 		}
 	})
 }
-
-// Stitching prints the share of each rule by producer.
-func Stitching(w io.Writer, rows []query.StitchingRow) error {
-	return table(w, "PRODUCER | FORMAT | RULE | CALLS | SHARE", func(row func(...any)) {
-		for _, r := range rows {
-			row(dash(r.Producer), r.Format, r.RunRule, r.Calls, fmt.Sprintf("%.1f%%", 100*r.Share))
-		}
-	})
-}

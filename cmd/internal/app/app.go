@@ -170,6 +170,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		if err != nil {
 			return err
 		}
+		g.start(part{name: "registry of ingest", run: reloads(c, id, log)})
 		s := source.DefaultConfig()
 		s.Kafka, s.Now, s.Stage, s.Partitions = kafka, time.Now, stage, int32(c.Kafka.Partitions)
 		for _, in := range c.Kafka.Inputs {

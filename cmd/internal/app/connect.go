@@ -21,6 +21,7 @@ import (
 	"flyball/schema/clickhouse"
 	"flyball/schema/identity"
 	"flyball/schema/route"
+	"flyball/schema/route/openapi"
 )
 
 // KafkaOpts are the client options that every part starts from.
@@ -153,29 +154,47 @@ func SecretKey(c config.Config, create bool) (identity.Key, error) {
 
 // Rules are the rooms that say who called and what kind of call it was.
 func Rules(c config.Config, key identity.Key) (*identity.Resolver, *route.Table, error) {
-	var registry []identity.Entry
-	for _, a := range c.Agents {
-		registry = append(registry, identity.Entry{Agent: a.ID, Credential: a.Credential, SPIFFE: a.SPIFFE, Consumer: a.Consumer, Owner: a.Owner, Tags: a.Tags})
-	}
-	id, err := identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: registry})
+	id, err := identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: registry(c)})
 	if err != nil {
 		return nil, nil, err
 	}
-	var operator []route.Rule
+	operator, err := operatorRules(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	table, err := route.NewTable(route.Options{Version: "config", Operator: operator, DigestKey: key})
+	return id, table, err
+}
+
+// operatorRules are the routes of the configuration, and after them those of
+// OpenAPI documents: where both speak of one, the configuration is heard.
+func operatorRules(c config.Config) ([]route.Rule, error) {
+	var byHand, documents []route.Rule
 	for i, r := range c.Routes {
-		rule := route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Resources: r.Resources}
+		if r.OpenAPI != "" {
+			text, err := os.ReadFile(r.OpenAPI)
+			if err != nil {
+				return nil, fmt.Errorf("routes[%d].openapi: %w", i, err)
+			}
+			rules, err := openapi.Rules(text, r.Base)
+			if err != nil {
+				return nil, fmt.Errorf("routes[%d].openapi: %s: %w", i, r.OpenAPI, err)
+			}
+			documents = append(documents, rules...)
+			continue
+		}
+		rule := route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, Resources: r.Resources, Amount: r.Amount, Currency: r.Currency}
 		if r.Effect != "" {
 			if err := rule.Effect.UnmarshalText([]byte(r.Effect)); err != nil {
-				return nil, nil, fmt.Errorf("routes[%d].effect: %w", i, err)
+				return nil, fmt.Errorf("routes[%d].effect: %w", i, err)
 			}
 		}
 		if r.Reversibility != "" {
 			if err := rule.Reversibility.UnmarshalText([]byte(r.Reversibility)); err != nil {
-				return nil, nil, fmt.Errorf("routes[%d].reversibility: %w", i, err)
+				return nil, fmt.Errorf("routes[%d].reversibility: %w", i, err)
 			}
 		}
-		operator = append(operator, rule)
+		byHand = append(byHand, rule)
 	}
-	table, err := route.NewTable(route.Options{Version: "config", Operator: operator, DigestKey: key})
-	return id, table, err
+	return append(byHand, documents...), nil
 }

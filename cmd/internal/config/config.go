@@ -22,6 +22,8 @@ type Config struct {
 	Routes        []Route    `yaml:"routes"`
 	Agents        []Agent    `yaml:"agents"`
 	Alerts        Alerts     `yaml:"alerts"`
+
+	File string `yaml:"-"` // it was read from; empty: there was none
 }
 
 // Kafka says where the log is. Without brokers the embedded one starts.
@@ -137,6 +139,11 @@ type Route struct {
 	Effect        string   `yaml:"effect"`
 	Reversibility string   `yaml:"reversibility"`
 	Resources     []string `yaml:"resources"` // parameters that name resources: "order_id:order"
+	Tool          string   `yaml:"tool"`      // of MCP and the like, instead of a template
+	Amount        string   `yaml:"amount"`    // where the money stands: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
+	Currency      string   `yaml:"currency"`
+	OpenAPI       string   `yaml:"openapi"` // an OpenAPI 3 document, instead of all of these
+	Base          string   `yaml:"base"`    // what stands before its paths; else the path of its first server
 }
 
 // Agent is a line of the registry: which agent a credential belongs to.
@@ -147,6 +154,8 @@ type Agent struct {
 	Consumer   string   `yaml:"consumer"`
 	Owner      string   `yaml:"owner"`
 	Tags       []string `yaml:"tags"`
+	// Criticality of what it does, for people and for policy: low, normal, high.
+	Criticality string `yaml:"criticality"`
 }
 
 // Default is the only source of defaults.

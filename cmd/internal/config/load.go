@@ -30,6 +30,7 @@ func Load(path string, environ []string) (Config, error) {
 		if err := parse(path, text, &c); err != nil {
 			return c, err
 		}
+		c.File = path
 	}
 	if err := fromEnvironment(&c, environ); err != nil {
 		return c, err
@@ -97,7 +98,9 @@ func fields(t reflect.Type) map[string]reflect.StructField {
 	out := map[string]reflect.StructField{}
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		out[name] = t.Field(i)
+		if name != "-" {
+			out[name] = t.Field(i)
+		}
 	}
 	return out
 }

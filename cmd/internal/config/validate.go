@@ -58,6 +58,11 @@ func (c Config) Validate(roles ...string) error {
 	c.validateListeners(bad)
 	c.validateDetect(bad)
 	c.Alerts.validate(bad)
+	for i, a := range c.Agents {
+		if !slices.Contains([]string{"", "low", "normal", "high"}, a.Criticality) {
+			bad("agents[%d].criticality: %q is none of low, normal, high", i, a.Criticality)
+		}
+	}
 	for i, r := range c.Routes {
 		var e schema.Effect
 		if r.Effect != "" && e.UnmarshalText([]byte(r.Effect)) != nil {
@@ -66,6 +71,15 @@ func (c Config) Validate(roles ...string) error {
 		var v schema.Reversibility
 		if r.Reversibility != "" && v.UnmarshalText([]byte(r.Reversibility)) != nil {
 			bad("routes[%d].reversibility: %q is none of %s", i, r.Reversibility, strings.Join(schema.ReversibilityWords, ", "))
+		}
+		if r.OpenAPI != "" {
+			if r.Method+r.Template+r.Tool+r.Effect+r.Reversibility+r.Amount+r.Currency != "" || len(r.Resources) > 0 {
+				bad("routes[%d].openapi: stands alone, with base: what it says of a route stands in the document, as x-flyball-effect", i)
+			}
+			continue
+		}
+		if r.Tool != "" && r.Template == "" {
+			continue
 		}
 		if !strings.HasPrefix(r.Template, "/") {
 			bad("routes[%d].template: %q must start with /", i, r.Template)

@@ -108,7 +108,6 @@ func TestRegistryReloadsInMidRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.stop()
 	b, err := os.ReadFile(f.config)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +115,10 @@ func TestRegistryReloadsInMidRun(t *testing.T) {
 	if err := os.WriteFile(f.config, append(b, "agents: [{id: billing-robot, spiffe: 'spiffe://prod/ns/a/sa/robot'}]\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.start()
+	f.until("the registry is read again", 30*time.Second, "true", func() (string, error) {
+		log, err := os.ReadFile(filepath.Join(f.dir, "flyball.log"))
+		return fmt.Sprint(strings.Count(string(log), "registry read again") >= 2), err
+	})
 	f.send(line(2), line(3))
 	id, _, _ := strings.Cut(before, "\t")
 	f.until("one run with the verified name", 30*time.Second, id+"\tbilling-robot\tverified\t4", func() (string, error) {

@@ -58,7 +58,8 @@ type StitchingRow struct {
 	Format   string  `json:"format"`
 	RunRule  string  `json:"run_rule"`
 	Calls    uint64  `json:"calls"`
-	Share    float64 `json:"share"` // of the producer's calls
+	Share    float64 `json:"share"`            // of the producer's calls
+	Advice   string  `json:"advice,omitempty"` // what would make these exact
 }
 
 // Stitching says how calls were bound to runs, by producer and rule.

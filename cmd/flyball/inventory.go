@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/cmd/internal/answer"
+	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/config"
+	"flyball/schema/clickhouse"
+	"flyball/schema/clickhouse/query"
+)
+
+// window is the time that a listing is about.
+type window struct{ since, until string }
+
+func (w *window) flags(cmd *cobra.Command, since string) {
+	cmd.Flags().StringVar(&w.since, "since", since, "from then on")
+	cmd.Flags().StringVar(&w.until, "until", "", "until then")
+}
+
+// ask opens ClickHouse, asks within the window and prints what came.
+func ask[T any](o *options, cmd *cobra.Command, w window, question func(context.Context, config.Config, *clickhouse.Conn, time.Time, time.Time) (T, error), print func(io.Writer, T) error) error {
+	format, err := o.outputIs("table", "json")
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	from, err := ago("--since", w.since, now)
+	if err != nil {
+		return err
+	}
+	to, err := ago("--until", w.until, now)
+	if err != nil {
+		return err
+	}
+	c, db, err := o.database()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	v, err := question(cmd.Context(), c, db, from, to)
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		return answer.JSON(cmd.OutOrStdout(), v)
+	}
+	return print(cmd.OutOrStdout(), v)
+}
+
+func agentsCommand(o *options) *cobra.Command {
+	var w window
+	var hygiene bool
+	cmd := &cobra.Command{Use: "agents", Short: "Who calls: owner, credentials, versions, baseline, armed; and what is wrong with identities", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		if hygiene {
+			return ask(o, cmd, w, hygieneOf, answer.Hygiene)
+		}
+		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) (answer.Inventory, error) {
+			agents, err := agentsOf(ctx, c, db, since, until)
+			if err != nil {
+				return answer.Inventory{}, err
+			}
+			findings, err := hygieneOf(ctx, c, db, since, until)
+			return answer.Inventory{Agents: agents, Hygiene: findings}, err
+		}, answer.Agents)
+	}}
+	w.flags(cmd, "720h")
+	cmd.Flags().BoolVar(&hygiene, "hygiene", false, "only what is wrong")
+	return cmd
+}
+
+// agentsOf are the agents that called, with what the configuration says of them.
+func agentsOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.AgentRow, error) {
+	agents, err := query.Agents(ctx, db, since, until)
+	rules := app.PolicyRules(c)
+	for i := range agents {
+		a := &agents[i]
+		a.Armed = rules.IsArmed(a.AgentID)
+		for _, e := range c.Agents {
+			if e.ID == a.AgentID {
+				a.Owner, a.Tags, a.Criticality = e.Owner, e.Tags, e.Criticality
+			}
+		}
+	}
+	return agents, err
+}
+
+func hygieneOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.Hygiene, error) {
+	out, err := query.HygieneFindings(ctx, db, since, until)
+	if err != nil {
+		return nil, err
+	}
+	agents, err := agentsOf(ctx, c, db, since, until)
+	for _, a := range agents {
+		if a.Owner == "" && (a.Trust == "verified" || a.Trust == "infrastructure") {
+			out = append(out, query.Hygiene{Kind: query.NoOwner, Subject: a.AgentID, Calls: a.Calls, LastAt: a.LastAt, Evidence: a.Credentials, Say: "nobody to call when it runs away: name an owner under agents"})
+		}
+	}
+	return out, err
+}
+
+func routesCommand(o *options) *cobra.Command {
+	var w window
+	limit := 200
+	cmd := &cobra.Command{Use: "routes", Short: "What is called, what it does and who says so; what looks unsafe and is undeclared comes first", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.RouteRow, error) {
+			return query.Routes(ctx, db, since, until, limit)
+		}, answer.Routes)
+	}}
+	w.flags(cmd, "720h")
+	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many")
+	return cmd
+}
+
+func startHereCommand(o *options) *cobra.Command {
+	var w window
+	limit := 20
+	cmd := &cobra.Command{Use: "start-here", Short: "The first ten minutes: which agent does most that cannot be undone, with nobody to ask", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.StartRow, error) {
+			rows, err := query.StartHere(ctx, db, since, until, limit)
+			rules := app.PolicyRules(c)
+			for i := range rows {
+				r := &rows[i]
+				r.Missing = []string{"gate", "manifest"} // neither exists yet
+				for _, e := range c.Agents {
+					if e.ID == r.AgentID {
+						r.Owner = e.Owner
+					}
+				}
+				if r.Owner == "" {
+					r.Missing = append(r.Missing, "owner")
+				}
+				if !r.Declared {
+					r.Missing = append(r.Missing, "declaration")
+				}
+				if !rules.IsArmed(r.AgentID) {
+					r.Missing = append(r.Missing, "arming")
+				}
+			}
+			return rows, err
+		}, answer.StartHere)
+	}}
+	w.flags(cmd, "720h")
+	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many")
+	return cmd
+}

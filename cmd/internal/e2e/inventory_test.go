@@ -1,0 +1,108 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A new operator's first ten minutes: who calls, what is wrong with who they
+// say they are, what they do, and where to begin.
+func TestInventoryTellsANewOperatorWhereToBegin(t *testing.T) {
+	const doc = "openapi: 3.0.3\ninfo: {title: Shop, version: '1'}\npaths:\n  /v1/invoices/{invoice}:\n    delete:\n      x-flyball-reversibility: compensable\n      responses: {'204': {description: gone}}\n"
+	f := install(t, "", "")
+	if err := os.WriteFile(f.dir+"/shop.yaml", []byte(doc), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := `
+agents: [{id: billing-bot, consumer: billing-bot, owner: kim@shop.example, tags: [money], criticality: high}]
+routes: [{openapi: ` + f.dir + `/shop.yaml}, {tool: wire_money, effect: pay, reversibility: irreversible, amount: "arg:amount"}]
+`
+	if err := os.WriteFile(f.config, append(b, more...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.start()
+	var lines []string
+	at := time.Now().Add(-time.Minute)
+	n := 0
+	add := func(more string) {
+		n++
+		lines = append(lines, fmt.Sprintf(`{"start_time":%q,"duration":5,%s}`, at.Add(time.Duration(n)*10*time.Millisecond).UTC().Format(time.RFC3339Nano), more))
+	}
+	for i := range 6 {
+		add(fmt.Sprintf(`"method":"DELETE","path":"/v1/orders/%d","response_code":204,"x_consumer":"cleanup-bot","x_agent_run_id":"r1"`, 100+i))
+		add(fmt.Sprintf(`"method":"DELETE","path":"/v1/invoices/%d","response_code":204,"x_consumer":"billing-bot","x_agent_run_id":"r2"`, 100+i))
+	}
+	add(`"method":"POST","path":"/mcp","response_code":200,"x_consumer":"billing-bot","mcp.method.name":"tools/call","mcp.tool.name":"wire_money","tool_arguments":{"amount":"99.50","to":"x"},"x_agent_run_id":"r2"`)
+	add(`"method":"GET","path":"/v1/orders","response_code":200,"x_consumer":"billing-bot","x_agent_id":"somebody-else"`)
+	add(`"method":"GET","path":"/v1/orders","response_code":200,"api_key_id":"key-7","x_agent_id":"red"`)
+	add(`"method":"GET","path":"/v1/orders","response_code":200,"api_key_id":"key-7","x_agent_id":"blue"`)
+	add(`"method":"GET","path":"/v1/orders","response_code":200,"jwt_payload":{"sub":"u-1","client_id":"app","act":{"sub":"helper"},"iat":1700000000,"exp":1800000000}`)
+	for range 130 {
+		add(`"method":"GET","path":"/v1/orders/7","response_code":200,"jwt_payload":{"sub":"kim","client_id":"app","idtyp":"user"}`)
+	}
+	f.send(lines...)
+	f.until("all calls", 30*time.Second, fmt.Sprint(n), func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
+
+	var agents []struct {
+		AgentID, Owner, Criticality string
+		AgentTrust                  string `json:"agent_trust"`
+		ID                          string `json:"agent_id"`
+		Hygiene                     []struct{ Kind, Subject string }
+	}
+	f.json(&agents, "agents")
+	kinds := map[string][]string{}
+	for _, a := range agents {
+		for _, h := range a.Hygiene {
+			kinds[h.Kind] = append(kinds[h.Kind], h.Subject)
+		}
+		if a.ID == "billing-bot" && (a.Owner != "kim@shop.example" || a.Criticality != "high") {
+			t.Errorf("%+v", a)
+		}
+	}
+	for kind, subject := range map[string]string{"identity_conflict": "billing-bot", "several_agents_behind": "key-7", "human_like_an_agent": "kim", "long_lived_token": "app", "no_owner": "cleanup-bot", "undeclared_irreversible": "DELETE /v1/orders/{id}"} {
+		if !slices.Contains(kinds[kind], subject) {
+			t.Errorf("%s does not name %s: %v", kind, subject, kinds)
+		}
+	}
+	var routes []struct {
+		Method, Route, Tool, Reversibility string
+		ReversibilitySource                string `json:"reversibility_source"`
+		Undeclared                         bool
+	}
+	f.json(&routes, "routes")
+	byName := map[string]string{}
+	for _, r := range routes {
+		byName[r.Method+" "+r.Route+r.Tool] = fmt.Sprint(r.Reversibility, " ", r.ReversibilitySource, " ", r.Undeclared)
+	}
+	if byName["DELETE /v1/invoices/{invoice}"] != "compensable openapi false" || byName["DELETE /v1/orders/{id}"] != "irreversible method true" || byName["POST /mcpwire_money"] != "irreversible operator false" {
+		t.Errorf("%v", byName)
+	}
+	if amount, err := f.sql("SELECT attrs['amount'] FROM flyball.calls WHERE tool_name = 'wire_money'"); err != nil || amount != "99.50" {
+		t.Errorf("amount %q %v", amount, err)
+	}
+	var start []struct {
+		ID      string `json:"agent_id"`
+		Calls   int
+		Missing []string
+	}
+	f.json(&start, "start-here")
+	if len(start) == 0 || start[0].ID != "cleanup-bot" || start[0].Calls != 6 || !slices.Contains(start[0].Missing, "owner") {
+		t.Errorf("%+v", start)
+	}
+	for _, args := range [][]string{{"agents"}, {"agents", "--hygiene"}, {"routes"}, {"start-here"}, {"stitching"}} {
+		if out := f.run([]int{0}, args...); len(strings.Split(out, "\n")) < 3 {
+			t.Errorf("%v: %s", args, out)
+		} else if testing.Verbose() {
+			fmt.Println("$ flyball", strings.Join(args, " "))
+			fmt.Println(out)
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// AgentRow is what is known of an agent.
+type AgentRow struct {
+	AgentID       string   `json:"agent_id"`
+	Trust         string   `json:"agent_trust"` // the best by which it was established
+	Source        string   `json:"agent_source"`
+	Owner         string   `json:"owner,omitempty"` // of the operator's registry
+	Tags          []string `json:"tags,omitempty"`
+	Criticality   string   `json:"criticality,omitempty"`
+	Armed         bool     `json:"armed"`
+	Baseline      string   `json:"baseline,omitempty"` // state, where there is one
+	Version       string   `json:"version,omitempty"`  // the latest it said
+	Versions      uint64   `json:"versions,omitempty"`
+	Credentials   []string `json:"credentials"` // at most ten
+	CredentialN   uint64   `json:"credential_count"`
+	FirstAt       Time     `json:"first_at"`
+	LastAt        Time     `json:"last_at"`
+	Runs          uint64   `json:"runs"`
+	Calls         uint64   `json:"calls"`
+	Irreversible  uint64   `json:"irreversible"`
+	PrincipalKind string   `json:"-"`
+	CallerKind    string   `json:"caller_kind"`
+}
+
+// Agents are those that called since then, the busiest first.
+func Agents(ctx context.Context, db DB, since, until time.Time) ([]AgentRow, error) {
+	var w where
+	w.between("start_time", "start_time", since, until)
+	out := []AgentRow{}
+	err := each(ctx, db, "agents", `SELECT agent_id, toString(max(agent_trust)) AS trust, argMax(agent_source, agent_trust) AS source, argMax(agent_version, (agent_version != '', start_time)) AS version,
+uniqExactIf(agent_version, agent_version != '') AS versions, groupUniqArrayIf(10)(credential_id, credential_id != '') AS credentials, uniqExactIf(credential_id, credential_id != '') AS n,
+min(start_time) AS first, max(start_time) AS last, uniqExact(run_id) AS runs, count() AS calls, countIf(reversibility = 'irreversible') AS irreversible, toString(argMax(caller_kind, caller_confidence)) AS kind
+FROM calls `+w.String()+` GROUP BY agent_id HAVING agent_id != '' ORDER BY calls DESC, agent_id LIMIT 10000`, w.params, func(r driver.Rows) error {
+		var v AgentRow
+		err := r.Scan(&v.AgentID, &v.Trust, &v.Source, &v.Version, &v.Versions, &v.Credentials, &v.CredentialN, &v.FirstAt.Time, &v.LastAt.Time, &v.Runs, &v.Calls, &v.Irreversible, &v.CallerKind)
+		out = append(out, v)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, baselineStates(ctx, db, out)
+}
+
+// baselineStates adds the state of the newest baseline that has an agent's name.
+func baselineStates(ctx context.Context, db DB, agents []AgentRow) error {
+	states := map[string]string{}
+	err := each(ctx, db, "baselines", `SELECT name, argMax(state, version) FROM baselines GROUP BY name`, nil, func(r driver.Rows) error {
+		var name, state string
+		err := r.Scan(&name, &state)
+		states[name] = state
+		return err
+	})
+	for i := range agents {
+		agents[i].Baseline = states[agents[i].AgentID]
+	}
+	return err
+}
+
+// RouteRow is a route with its traffic, and who says what it does.
+type RouteRow struct {
+	Method              string `json:"method,omitempty"`
+	Route               string `json:"route,omitempty"`
+	Tool                string `json:"tool,omitempty"`
+	API                 string `json:"api,omitempty"`
+	RouteSource         string `json:"route_source"`
+	Effect              string `json:"effect"`
+	EffectSource        string `json:"effect_source"`
+	Reversibility       string `json:"reversibility"`
+	ReversibilitySource string `json:"reversibility_source"`
+	Agents              uint64 `json:"agents"`
+	Calls               uint64 `json:"calls"`
+	Errors              uint64 `json:"errors"`
+	Denied              uint64 `json:"denied"`
+	LastAt              Time   `json:"last_at"`
+	// Undeclared: it looks as if it did harm, and neither operator nor document says so.
+	Undeclared bool `json:"undeclared"`
+}
+
+// Routes are those that were called since then: the undeclared ones that look
+// unsafe first, then by traffic.
+func Routes(ctx context.Context, db DB, since, until time.Time, limit int) ([]RouteRow, error) {
+	var w where
+	w.between("start_time", "start_time", since, until)
+	w.add("observer_kind != 'gate'")
+	out := []RouteRow{}
+	err := each(ctx, db, "routes", `SELECT method, route, tool_name, any(api), toString(any(route_source)), toString(effect), toString(any(effect_source)), toString(reversibility), toString(any(reversibility_source)) AS rs,
+uniqExact(agent_id), count() AS n, countIf(status >= 400 OR outcome IN ('tool_error', 'timeout', 'server_error')), countIf(outcome = 'denied'), max(start_time),
+reversibility IN ('irreversible', 'compensable', 'unknown') AND effect != 'read' AND rs NOT IN ('operator', 'openapi') AS undeclared
+FROM calls `+w.String()+fmt.Sprintf(` GROUP BY method, route, tool_name, effect, reversibility ORDER BY undeclared DESC, if(undeclared, toInt8(reversibility), 0) DESC, n DESC, method, route LIMIT %d`, limit), w.params, func(r driver.Rows) error {
+		var v RouteRow
+		err := r.Scan(&v.Method, &v.Route, &v.Tool, &v.API, &v.RouteSource, &v.Effect, &v.EffectSource, &v.Reversibility, &v.ReversibilitySource, &v.Agents, &v.Calls, &v.Errors, &v.Denied, &v.LastAt.Time, &v.Undeclared)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}
+
+// StartRow is an agent's use of an irreversible route that nothing guards.
+type StartRow struct {
+	AgentID  string   `json:"agent_id"`
+	Trust    string   `json:"agent_trust"`
+	Method   string   `json:"method,omitempty"`
+	Route    string   `json:"route,omitempty"`
+	Tool     string   `json:"tool,omitempty"`
+	Effect   string   `json:"effect"`
+	Calls    uint64   `json:"calls"`
+	Runs     uint64   `json:"runs"`
+	LastAt   Time     `json:"last_at"`
+	Owner    string   `json:"owner,omitempty"`
+	Declared bool     `json:"declared"` // the operator or a document said what the route does
+	Missing  []string `json:"missing"`  // of: owner, armed, declaration
+}
+
+// StartHere ranks agent × irreversible route by calls.
+func StartHere(ctx context.Context, db DB, since, until time.Time, limit int) ([]StartRow, error) {
+	var w where
+	w.between("start_time", "start_time", since, until)
+	w.add("observer_kind != 'gate'")
+	w.add("reversibility = 'irreversible'")
+	w.add("outcome NOT IN ('denied', 'client_error')")
+	out := []StartRow{}
+	err := each(ctx, db, "irreversible routes", `SELECT agent_id, toString(max(agent_trust)), method, route, tool_name, toString(any(effect)), count() AS n, uniqExact(run_id), max(start_time), countIf(reversibility_source IN ('operator', 'openapi')) = n
+FROM calls `+w.String()+fmt.Sprintf(` GROUP BY agent_id, method, route, tool_name ORDER BY n DESC, agent_id, route LIMIT %d`, limit), w.params, func(r driver.Rows) error {
+		var v StartRow
+		err := r.Scan(&v.AgentID, &v.Trust, &v.Method, &v.Route, &v.Tool, &v.Effect, &v.Calls, &v.Runs, &v.LastAt.Time, &v.Declared)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}

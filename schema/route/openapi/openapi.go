@@ -1,0 +1,109 @@
+// Package openapi reads an operator's OpenAPI 3 document into routes: its paths
+// are templates, and what Flyball needs to know of an operation beyond that
+// stands in extensions of its own:
+//
+//	x-flyball-effect: pay                  what it does
+//	x-flyball-reversibility: irreversible  whether that can be undone
+//	x-flyball-resources: [order_id:order]  what parameters and query keys name
+//	x-flyball-amount: arg:amount           where the money stands
+//	x-flyball-currency: arg:currency
+//
+// They may stand at a path, too, for all its operations.
+//
+// It refuses to follow a reference out of the file, be it to a neighbour or
+// over the network, and a word that is no effect or no reversibility.
+package openapi
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"flyball/schema"
+	"flyball/schema/route"
+)
+
+// Rules of a document, sorted by template and method. Base stands before every
+// path; when it is empty, the path of the first server's URL does.
+func Rules(document []byte, base string) ([]route.Rule, error) {
+	loader := openapi3.NewLoader()
+	loader.IsExternalRefsAllowed = false
+	doc, err := loader.LoadFromData(document)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(doc.OpenAPI, "3.") {
+		return nil, fmt.Errorf("openapi: %q is not version 3", doc.OpenAPI)
+	}
+	if doc.Paths == nil || doc.Paths.Len() == 0 {
+		return nil, errors.New("paths: none; a document without paths says nothing of routes")
+	}
+	if base == "" {
+		base = basePath(doc.Servers)
+	}
+	var rules []route.Rule
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			r := route.Rule{Method: method, Template: strings.TrimSuffix(base, "/") + path, Source: schema.ProvenanceOpenAPI}
+			for _, extensions := range []map[string]any{item.Extensions, op.Extensions} {
+				if err := extend(&r, extensions); err != nil {
+					return nil, fmt.Errorf("paths.%s.%s.%w", path, strings.ToLower(method), err)
+				}
+			}
+			rules = append(rules, r)
+		}
+	}
+	slices.SortFunc(rules, func(a, b route.Rule) int {
+		return strings.Compare(a.Template+" "+a.Method, b.Template+" "+b.Method)
+	})
+	return rules, nil
+}
+
+func basePath(servers openapi3.Servers) string {
+	if len(servers) == 0 {
+		return ""
+	}
+	u, err := url.Parse(servers[0].URL)
+	if err != nil || strings.ContainsAny(u.Path, "{}") {
+		return ""
+	}
+	return u.Path
+}
+
+func extend(r *route.Rule, extensions map[string]any) error {
+	for key, v := range extensions {
+		text, _ := v.(string)
+		switch key {
+		case "x-flyball-effect":
+			if err := r.Effect.UnmarshalText([]byte(text)); err != nil || text == "" {
+				return fmt.Errorf("%s: %v is none of %s", key, v, strings.Join(schema.EffectWords, ", "))
+			}
+		case "x-flyball-reversibility":
+			if err := r.Reversibility.UnmarshalText([]byte(text)); err != nil || text == "" {
+				return fmt.Errorf("%s: %v is none of %s", key, v, strings.Join(schema.ReversibilityWords, ", "))
+			}
+		case "x-flyball-amount":
+			r.Amount = text
+		case "x-flyball-currency":
+			r.Currency = text
+		case "x-flyball-resources":
+			list, ok := v.([]any)
+			if !ok {
+				return fmt.Errorf("%s: %v is no list, as [order_id:order]", key, v)
+			}
+			r.Resources = nil
+			for _, e := range list {
+				r.Resources = append(r.Resources, fmt.Sprint(e))
+			}
+		default:
+			if strings.HasPrefix(key, "x-flyball-") {
+				return fmt.Errorf("%s: is none of x-flyball-effect, -reversibility, -resources, -amount, -currency", key)
+			}
+		}
+	}
+	return nil
+}
