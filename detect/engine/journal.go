@@ -67,8 +67,8 @@ func (j *journal) add(c *schema.Call) {
 	}
 	j.max = max(j.max, c.Start)
 	j.bound[countKey{c.Tenant, c.Observer, c.Format, c.Start - c.Start%int64(time.Hour), c.RunRule}]++
-	if c.ObserverKind == schema.ObserverGate {
-		return // asked, not touched
+	if c.ObserverKind == schema.ObserverGate || c.Again {
+		return // asked, not touched; or counted already
 	}
 	for i := range c.Resources {
 		r := &c.Resources[i]

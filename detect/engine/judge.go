@@ -101,8 +101,8 @@ func byFlyball(c *schema.Call) bool {
 
 // judge takes in a stitched call.
 func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at schema.CallRef) error {
-	if byFlyball(c) || c.SampleWeight > 1 {
-		return nil // a sampled source misses calls: what counts every call abstains
+	if c.Again || byFlyball(c) || c.SampleWeight > 1 {
+		return nil // one call is judged once; a sampled source misses calls: what counts every call abstains
 	}
 	j := &w.judging
 	run, _ := r.Attached.(*judged)

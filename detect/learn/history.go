@@ -43,7 +43,7 @@ const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task,
        c.method, c.route_key, c.operation, c.args_digest, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
        c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility)
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
-WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))
+WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))
 ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.start_time, c.source_offset, c.item
 LIMIT {calls:UInt32} BY c.run_id`
 

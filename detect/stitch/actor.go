@@ -17,6 +17,8 @@ type Actor struct {
 	// DirtyFrom is the first offset applied since the entry was written, -1 when clean.
 	DirtyFrom int64
 
+	observers []uint64 // who logs this actor's calls, in the order of their first
+
 	runs   map[bindKey][]*Run // sessions and conversations hold several, the rest one
 	traces map[traceKey]*Run
 	open   int

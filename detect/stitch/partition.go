@@ -2,10 +2,12 @@ package stitch
 
 import (
 	"container/heap"
+	"strconv"
 	"strings"
 	"time"
 
 	"flyball/schema"
+	"flyball/schema/topic"
 )
 
 // Partition is the state of one partition of flyball.calls.
@@ -62,7 +64,13 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		a.open++
 		p.openRuns++
 	}
-	r.add(c)
+	if of, again := a.sighted(r, c, offset); again {
+		c.Note(AttrObservationOf, topic.CallsTopic+"/"+strconv.Itoa(int(p.part))+"/"+strconv.FormatInt(of, 10))
+		c.Again = true
+		r.identify(c)
+	} else {
+		r.add(c)
+	}
 	if rule != schema.RunOverflow && r.Rule == schema.RunOverflow {
 		rule = schema.RunOverflow
 	}

@@ -20,6 +20,8 @@ type Run struct {
 	resources Distinct
 	refused   Distinct // overflow run only: the keys that found no room
 	traces    [][16]byte
+	seen      []sighting // of calls that another observer may have seen, too; a ring when full
+	seenNext  int
 	lastEnd   int64 // latest end of a call: silence is measured from it
 	closedAt  int64 // watermark at which it was closed
 

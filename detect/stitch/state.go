@@ -11,8 +11,9 @@ import (
 )
 
 // StateVersion is the newest version of an actor's stored entry. Version 2 adds
-// what a later stage attached to each run; entries of version 1 have none.
-const StateVersion = 2
+// what a later stage attached to each run, version 3 who logs the actor's calls
+// and the calls whose other sights may come; older entries have none of it.
+const StateVersion = 3
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.
@@ -66,6 +67,16 @@ func codeActor(c *topic.Coder, a *Actor, generation *uint64, attach func() Attac
 	c.Uint(generation)
 	c.Text(&a.Key)
 	c.Int(&a.Included)
+	if c.Version >= 3 {
+		known := len(a.observers)
+		c.Len(&known, 8)
+		if !c.Encoding && known > 0 {
+			a.observers = make([]uint64, known)
+		}
+		for i := range a.observers {
+			c.Fixed64(&a.observers[i])
+		}
+	}
 	var runs []*Run
 	if c.Encoding {
 		for _, list := range a.runs {
@@ -82,6 +93,9 @@ func codeActor(c *topic.Coder, a *Actor, generation *uint64, attach func() Attac
 		}
 		codeRun(c, r)
 		codeAttachment(c, r, attach)
+		if c.Version >= 3 {
+			codeSightings(c, r)
+		}
 		if c.Err != nil {
 			return
 		}

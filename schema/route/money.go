@@ -36,10 +36,10 @@ func parseLocator(s string) (locator, error) {
 // money notes what a call moves, where the operator said how to tell.
 func money(c *schema.Call, in *Input, r *Rule, segs []string) {
 	if amount := r.amount.find(c, in, r, segs); isDecimal(amount) {
-		note(c, AttrAmount, amount)
+		c.Note(AttrAmount, amount)
 	}
 	if currency := r.currency.find(c, in, r, segs); len(currency) == 3 {
-		note(c, AttrCurrency, strings.ToUpper(currency))
+		c.Note(AttrCurrency, strings.ToUpper(currency))
 	}
 }
 
@@ -101,16 +101,4 @@ func isDecimal(s string) bool {
 		}
 	}
 	return digits > 0 && digits <= 18 && point <= 1
-}
-
-// note puts an attribute at its place in the sorted list.
-func note(c *schema.Call, key, v string) {
-	i, there := slices.BinarySearchFunc(c.Attrs, key, func(a schema.Attr, k string) int { return strings.Compare(a.Key, k) })
-	if there {
-		c.Attrs[i].Value = v
-		return
-	}
-	if len(c.Attrs) < schema.MaxAttrs {
-		c.Attrs = slices.Insert(slices.Clip(c.Attrs), i, schema.Attr{Key: key, Value: v})
-	}
 }

@@ -91,7 +91,7 @@ type RouteRow struct {
 func Routes(ctx context.Context, db DB, since, until time.Time, limit int) ([]RouteRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
-	w.add("observer_kind != 'gate'")
+	w.add("observer_kind != 'gate' AND attrs['observation_of'] = ''")
 	out := []RouteRow{}
 	err := each(ctx, db, "routes", `SELECT method, route, tool_name, any(api), toString(any(route_source)), toString(effect), toString(any(effect_source)), toString(reversibility), toString(any(reversibility_source)) AS rs,
 uniqExact(agent_id), count() AS n, countIf(status >= 400 OR outcome IN ('tool_error', 'timeout', 'server_error')), countIf(outcome = 'denied'), max(start_time),
@@ -125,7 +125,7 @@ type StartRow struct {
 func StartHere(ctx context.Context, db DB, since, until time.Time, limit int) ([]StartRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
-	w.add("observer_kind != 'gate'")
+	w.add("observer_kind != 'gate' AND attrs['observation_of'] = ''")
 	w.add("reversibility = 'irreversible'")
 	w.add("outcome NOT IN ('denied', 'client_error')")
 	out := []StartRow{}

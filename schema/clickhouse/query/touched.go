@@ -92,6 +92,7 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	// What a gateway asked the check and then logged is one call. What was only
 	// asked stays: no log of it may ever come.
 	own.add("(observer_kind != 'gate' OR (run_id, method, path) NOT IN (SELECT run_id, method, path FROM calls " + own.String() + " AND observer_kind != 'gate'))")
+	own.add("attrs['observation_of'] = ''") // what another observer saw is counted already
 	if err := t.own(ctx, db, &own, s); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,125 @@
+package stitch
+
+import (
+	"encoding/binary"
+	"strconv"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// AttrObservationOf marks a call's row as another sight of a call that is
+// counted already; its value is the place of that one in flyball.calls.
+const AttrObservationOf = "observation_of"
+
+const (
+	// sightingsPerRun bounds what is remembered of calls whose other sights may come.
+	sightingsPerRun = 256
+	// observersPerActor bounds how many observers of an actor are told apart.
+	observersPerActor = 8
+	// sameCall is how far the starts of two sights of one call may lie apart.
+	sameCall = int64(60 * time.Second)
+)
+
+// sighting is a call that was counted, by what tells another sight of it.
+type sighting struct {
+	request, span uint64 // hashes of the request id, and of the trace and the caller's span; 0 none
+	what          uint64 // of method and status
+	start         int64
+	observers     uint8 // a bit for each of the actor's observers that has seen it
+	offset        int64 // of its record in flyball.calls
+}
+
+// observer is which of the actor's observers a call is of; -1 when there are
+// too many to be told apart.
+func (a *Actor) observer(c *schema.Call) int {
+	var d xxhash.Digest
+	d.Reset()
+	_, _ = d.Write([]byte{byte(c.ObserverKind)})
+	_, _ = d.WriteString(c.Observer + "\x00" + c.Format + "\x00" + c.Source.Topic)
+	h := d.Sum64()
+	for i, o := range a.observers {
+		if o == h {
+			return i
+		}
+	}
+	if len(a.observers) == observersPerActor {
+		return -1
+	}
+	a.observers = append(a.observers, h)
+	return len(a.observers) - 1
+}
+
+// sighted reports whether a call is another observer's sight of one that the
+// run has counted, and where that one is. Two rows of one observer are always
+// two calls: a caller may choose the request id.
+func (a *Actor) sighted(r *Run, c *schema.Call, offset int64) (of int64, again bool) {
+	if c.ObserverKind == schema.ObserverGate {
+		return 0, false
+	}
+	by := a.observer(c)
+	s := sighting{request: requestHash(c), span: spanHash(c), what: hash(c.Method, strconv.Itoa(int(c.Status))), start: c.Start, offset: offset}
+	if by < 0 || len(a.observers) < 2 || s.request == 0 && s.span == 0 {
+		return 0, false
+	}
+	s.observers = 1 << by
+	for i := range r.seen {
+		o := &r.seen[i]
+		same := s.request != 0 && s.request == o.request || s.span != 0 && s.span == o.span
+		if same && o.what == s.what && o.observers&s.observers == 0 && o.start-s.start < sameCall && s.start-o.start < sameCall {
+			o.observers |= s.observers
+			return o.offset, true
+		}
+	}
+	if len(r.seen) < sightingsPerRun {
+		r.seen = append(r.seen, s)
+	} else {
+		r.seen[r.seenNext] = s
+		r.seenNext = (r.seenNext + 1) % sightingsPerRun
+	}
+	return 0, false
+}
+
+func requestHash(c *schema.Call) uint64 {
+	if c.RequestID == "" {
+		return 0
+	}
+	return xxhash.Sum64String(c.RequestID)
+}
+
+// spanHash is of the span of the caller: what a client calls its own, everybody
+// behind it calls the parent.
+func spanHash(c *schema.Call) uint64 {
+	span := c.ParentSpanID
+	if c.ObserverKind == schema.ObserverClient || c.ObserverKind == schema.ObserverAgentRuntime {
+		span = c.SpanID
+	}
+	if span == [8]byte{} || c.TraceID == [16]byte{} {
+		return 0
+	}
+	var b [24]byte
+	copy(b[:], c.TraceID[:])
+	binary.BigEndian.PutUint64(b[16:], binary.BigEndian.Uint64(span[:]))
+	return xxhash.Sum64(b[:])
+}
+
+func codeSightings(c *topic.Coder, r *Run) {
+	n := len(r.seen)
+	c.Len(&n, 12)
+	if !c.Encoding && n > 0 {
+		r.seen = make([]sighting, n)
+	}
+	for i := range r.seen {
+		s := &r.seen[i]
+		c.Fixed64(&s.request)
+		c.Fixed64(&s.span)
+		c.Fixed64(&s.what)
+		c.Int(&s.start)
+		topic.Small(c, &s.observers)
+		c.Int(&s.offset)
+	}
+	topic.Num(c, &r.seenNext)
+}

@@ -1,0 +1,141 @@
+package stitch
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+func seenBy(kind schema.ObserverKind, name string) option {
+	return func(c *schema.Call) { c.ObserverKind, c.Observer = kind, name }
+}
+func request(id string) option { return func(c *schema.Call) { c.RequestID = id } }
+func status(s uint16) option   { return func(c *schema.Call) { c.Status = s } }
+
+// warm lets an actor's second observer be known: until then nobody else is
+// expected to see its calls.
+func warm(b *bench) {
+	b.call(0, key("r"), seenBy(schema.ObserverGateway, ""))
+	b.call(0, key("r"), seenBy(schema.ObserverSidecar, ""))
+}
+
+// A request that a gateway, a sidecar and a service logged is one call of the
+// run; all three rows know of which.
+func TestThreeObserversOfOneCallAreOneCall(t *testing.T) {
+	b := newBench(t)
+	warm(b)
+	b.call(0, key("r"), seenBy(schema.ObserverServer, "orders"))
+	before := b.p.actors["c:k1"]
+	first := b.call(time.Second, key("r"), request("q1"), seenBy(schema.ObserverGateway, ""))
+	run := b.run(first.RunID)
+	calls := run.Calls
+	for _, o := range []option{seenBy(schema.ObserverSidecar, ""), seenBy(schema.ObserverServer, "orders")} {
+		c := b.call(1100*time.Millisecond, key("r"), request("q1"), o)
+		if !c.Again || len(c.Attrs) != 1 || c.Attrs[0] != (schema.Attr{Key: "observation_of", Value: fmt.Sprintf("flyball.calls/0/%d", first.CallsOffset)}) {
+			t.Errorf("%v %+v", c.Again, c.Attrs)
+		}
+	}
+	if run.Calls != calls || len(before.observers) != 3 {
+		t.Errorf("%d calls, want %d", run.Calls, calls)
+	}
+}
+
+// A caller that sends one request id all the time hides nothing: two rows of
+// one observer are two calls, however many observers there are.
+func TestConstantRequestIdDoesNotHide(t *testing.T) {
+	b := newBench(t)
+	warm(b)
+	var run *Run
+	for i := range 100 {
+		at := time.Duration(i) * 10 * time.Millisecond
+		c := b.call(at, key("r"), request("always-the-same"), seenBy(schema.ObserverGateway, ""))
+		if c.Again {
+			t.Fatalf("call %d of the gateway is taken for another sight", i)
+		}
+		b.call(at+time.Millisecond, key("r"), request("always-the-same"), seenBy(schema.ObserverSidecar, ""))
+		run = b.run(c.RunID)
+	}
+	if run.Calls != 102 {
+		t.Errorf("%d calls, want 102", run.Calls)
+	}
+	// Nor does one that the gateway alone logs.
+	alone := newBench(t)
+	for i := range 100 {
+		run = alone.run(alone.call(time.Duration(i)*time.Millisecond, key("r"), request("always-the-same"), seenBy(schema.ObserverGateway, "")).RunID)
+	}
+	if run.Calls != 100 {
+		t.Errorf("%d calls, want 100", run.Calls)
+	}
+}
+
+// What differs in method or status, or lies more than a minute apart, is
+// another call.
+func TestAnotherStatusIsAnotherCall(t *testing.T) {
+	b := newBench(t)
+	warm(b)
+	b.call(0, key("r"), request("q"), status(200), seenBy(schema.ObserverGateway, ""))
+	for name, c := range map[string]*schema.Call{
+		"status": b.call(0, key("r"), request("q"), status(500), seenBy(schema.ObserverSidecar, "")),
+		"minute": b.call(61*time.Second, key("r"), request("q"), status(200), seenBy(schema.ObserverSidecar, "")),
+		"run":    b.call(0, key("other"), request("q"), status(200), seenBy(schema.ObserverSidecar, "")),
+	} {
+		if c.Again {
+			t.Errorf("%s: taken for the same", name)
+		}
+	}
+}
+
+// An agent's own span and the gateway's line of the call meet by the trace: the
+// span of the one is the parent of the other.
+func TestClientSpanAndGatewayLineAreOneCall(t *testing.T) {
+	b := newBench(t)
+	span := func(own, parent byte) option {
+		return func(c *schema.Call) {
+			c.TraceID, c.SpanID, c.ParentSpanID = [16]byte{7}, [8]byte{own}, [8]byte{parent}
+		}
+	}
+	b.call(0, key("r"), seenBy(schema.ObserverClient, "agent"))
+	b.call(0, key("r"), seenBy(schema.ObserverGateway, ""))
+	b.call(0, key("r"), span(1, 9), seenBy(schema.ObserverClient, "agent"))
+	if c := b.call(time.Millisecond, key("r"), span(0, 1), seenBy(schema.ObserverGateway, "")); !c.Again {
+		t.Error("counted twice")
+	}
+	if c := b.call(time.Millisecond, key("r"), span(0, 1), seenBy(schema.ObserverGateway, "")); c.Again {
+		t.Error("a second line of the gateway is another call")
+	}
+}
+
+// What was seen before a restart is known after it.
+func TestSightsSurviveARestart(t *testing.T) {
+	b := newBench(t)
+	warm(b)
+	first := b.call(time.Second, key("r"), request("q1"), seenBy(schema.ObserverGateway, ""))
+	entry := EncodeActor(nil, b.p.actors["c:k1"], 1)
+	again := newBench(t)
+	a, _, err := again.p.Restore(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.SavedThrough = -1
+	again.p.Adopt(a)
+	if c := again.call(time.Second, key("r"), request("q1"), seenBy(schema.ObserverSidecar, "")); !c.Again || c.RunID != first.RunID {
+		t.Errorf("%+v", c)
+	}
+}
+
+// An entry that an older version wrote is read as what it says.
+func TestEntryOfTheVersionBefore(t *testing.T) {
+	b := newBench(t)
+	warm(b)
+	b.call(time.Second, key("r"), request("q1"), seenBy(schema.ObserverGateway, ""))
+	w := topic.NewWriter(nil, topic.KindState, 2)
+	generation := uint64(1)
+	codeActor(w, b.p.actors["c:k1"], &generation, nil)
+	a, _, err := newBench(t).p.Restore(w.Bytes())
+	if err != nil || a.total != 1 || len(a.observers) != 0 {
+		t.Errorf("%+v %v", a, err)
+	}
+}

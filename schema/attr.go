@@ -1,0 +1,19 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+)
+
+// Note puts an attribute at its place among the call's, or replaces it. What is
+// beyond MaxAttrs is left out.
+func (c *Call) Note(key, value string) {
+	i, there := slices.BinarySearchFunc(c.Attrs, key, func(a Attr, k string) int { return strings.Compare(a.Key, k) })
+	switch {
+	case there:
+		c.Attrs = slices.Clone(c.Attrs)
+		c.Attrs[i].Value = value
+	case len(c.Attrs) < MaxAttrs:
+		c.Attrs = slices.Insert(slices.Clip(c.Attrs), i, Attr{Key: key, Value: value})
+	}
+}
