@@ -129,6 +129,15 @@ func (w *worker) record(ctx context.Context, r *kgo.Record) error {
 				return err
 			}
 		}
+	case len(r.Value) > 0 && r.Value[0] == topic.KindBinding:
+		binding, err := topic.DecodeBinding(r.Value)
+		if err != nil {
+			if err = w.unreadable(r, err); err != nil {
+				return err
+			}
+			break
+		}
+		w.state.BindTrace(&binding, r.Offset)
 	default:
 		calls, err := w.decoder.Decode(r.Value)
 		if err != nil {

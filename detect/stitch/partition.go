@@ -75,6 +75,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		rule = schema.RunOverflow
 	}
 	a.noteTrace(c, r)
+	r.inherit(c)
 	c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, rule, confidence[rule], r.Segment
 	c.CallsPart, c.CallsOffset = p.part, offset
 
@@ -138,7 +139,9 @@ func (p *Partition) Advance(watermark, offset int64) {
 			r.State, r.closedAt = schema.RunClosed, watermark
 			r.actor.open--
 			p.openRuns--
-			p.touch(r)
+			if r.Calls > 0 {
+				p.touch(r) // a trace whose owner was told of, and of which no span came, is no run
+			}
 			p.closed = append(p.closed, r)
 			p.noteChange(r.actor, offset)
 			r.dueAt = r.nextDue(&p.limits)

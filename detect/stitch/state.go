@@ -53,7 +53,7 @@ func (p *Partition) Adopt(a *Actor) {
 			}
 			r.dueAt = r.nextDue(&p.limits)
 			heap.Push(&p.due, r)
-			if r.Emitted < r.version() {
+			if r.Calls > 0 && r.Emitted < r.version() {
 				p.touch(r)
 			}
 		}

@@ -19,6 +19,7 @@ type lane struct {
 	source    schema.Source
 	decoder   Decoder
 	publisher *publish.Publisher
+	binder    *publish.Binder
 	out       Producer
 	m         *metrics
 	now       func() time.Time
@@ -86,7 +87,9 @@ func (l *lane) take(ctx context.Context, records []*kgo.Record) {
 	l.m.calls.Add(float64(len(l.calls)))
 	blocks := 0
 	if len(l.calls) > 0 {
-		blocks = l.publisher.Publish(ctx, l.calls, func(err error) { l.settle(c, err) })
+		done := func(err error) { l.settle(c, err) }
+		// Owners first: a span that names nobody may stand in the same records.
+		blocks = l.binder.Bind(ctx, l.out, l.calls, done) + l.publisher.Publish(ctx, l.calls, done)
 	}
 	l.mu.Lock()
 	c.sent += blocks

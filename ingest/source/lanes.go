@@ -61,7 +61,7 @@ func metadata(id schema.TopicID) string { return "topic-id=" + hex.EncodeToStrin
 func (s *Source) start(k key, id schema.TopicID, next int64) {
 	l := &lane{
 		source: schema.Source{Topic: k.topic, TopicID: id, Partition: k.part}, decoder: s.decoder,
-		publisher: publish.New(s.out, s.cfg.Partitions), out: s.out, m: s.m, now: s.cfg.Now, fail: s.fail,
+		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, m: s.m, now: s.cfg.Now, fail: s.fail,
 		in: make(chan []*kgo.Record, 1), done: make(chan struct{}), next: next,
 	}
 	s.lanes[k] = l

@@ -55,6 +55,7 @@ func DefaultConfig() Config {
 type Source struct {
 	cfg     Config
 	decoder Decoder
+	binder  *publish.Binder
 	m       *metrics
 
 	out    *kgo.Client
@@ -83,7 +84,7 @@ func New(cfg Config, d Decoder) (*Source, error) {
 	if cfg.Partitions < 1 {
 		return nil, fmt.Errorf("kafka.partitions: %d must be at least 1", cfg.Partitions)
 	}
-	return &Source{cfg: cfg, decoder: d, m: newMetrics(cfg.Registerer), lanes: map[key]*lane{}, caught: map[key]time.Time{}, failed: make(chan struct{})}, nil
+	return &Source{cfg: cfg, decoder: d, binder: publish.NewBinder(cfg.Partitions), m: newMetrics(cfg.Registerer), lanes: map[key]*lane{}, caught: map[key]time.Time{}, failed: make(chan struct{})}, nil
 }
 
 const drainTimeout = 15 * time.Second

@@ -12,6 +12,7 @@ import (
 const (
 	KindCalls   = 'C'
 	KindMarks   = 'M'
+	KindBinding = 'T'
 	KindJournal = 'J'
 	KindState   = 'S'
 )

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -35,5 +36,47 @@ func TestObserversOfOneCallAreCountedOnce(t *testing.T) {
 	f.json(&report, "touched", "mesh")
 	if report.Calls != n+1 || len(report.Resources) != n {
 		t.Errorf("%d calls of %d resources, want %d of %d", report.Calls, len(report.Resources), n+1, n)
+	}
+}
+
+// A service's spans that name no caller are the agent's whose trace they lie
+// in: a sub-run of its run, under its name, in whatever order they come.
+func TestServerSpansWithoutACallerAreTheAgents(t *testing.T) {
+	f := install(t, "", "").start()
+	now := time.Now().Add(-time.Minute)
+	span := func(service, trace, id, parent string, kind int, at time.Duration, attributes string) string {
+		return fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":%q}}]},"scopeSpans":[{"spans":[{"traceId":%q,"spanId":%q,"parentSpanId":%q,"name":"x","kind":%d,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[%s]}]}]}]}`,
+			service, trace, id, parent, kind, now.Add(at).UnixNano(), now.Add(at+time.Millisecond).UnixNano(), attributes)
+	}
+	text := func(k, v string) string { return fmt.Sprintf(`{"key":%q,"value":{"stringValue":%q}}`, k, v) }
+	const early, late = "11111111111111111111111111111111", "22222222222222222222222222222222"
+	var lines []string
+	agent := func(trace, id string) {
+		lines = append(lines, span("planner-svc", trace, id, "", 1, 0, text("gen_ai.operation.name", "invoke_agent")+","+text("gen_ai.agent.name", "planner")+","+text("agent.run.id", "plan-"+trace[:1])))
+	}
+	server := func(trace, id string) {
+		lines = append(lines, span("orders-svc", trace, id, "00000000000000a1", 2, time.Second, text("http.request.method", "DELETE")+","+text("url.path", "/orders/"+id[15:])+`,{"key":"http.response.status_code","value":{"intValue":"204"}}`))
+	}
+	agent(early, "00000000000000a1")
+	server(early, "00000000000000b1")
+	server(early, "00000000000000b2")
+	server(late, "00000000000000c1") // before anybody said whose trace it is
+	agent(late, "00000000000000a2")
+	server(late, "00000000000000c2")
+	f.send(lines...)
+	f.until("two runs of the agent, each with a sub-run of two calls", 30*time.Second, "plan-1\t2\nplan-2\t2", func() (string, error) {
+		return f.sql("SELECT owner.run_key, sub.calls FROM flyball.runs AS sub INNER JOIN flyball.runs AS owner ON sub.parent_run_id = owner.run_id WHERE sub.agent_id = 'planner-svc/planner' AND sub.calls = 2 ORDER BY 1")
+	})
+	if got, err := f.sql("SELECT count() FROM flyball.runs"); err != nil || got != "4" {
+		t.Errorf("%s runs, want 4: %v", got, err)
+	}
+	var report struct {
+		Resources []struct{ Resource, Effect string }
+	}
+	if err := json.Unmarshal([]byte(f.run([]int{0, 3}, "touched", "plan-2", "-o", "json")), &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Resources) < 2 {
+		t.Errorf("touched by the agent's run: %+v", report.Resources)
 	}
 }

@@ -1,0 +1,51 @@
+package stitch
+
+import (
+	"encoding/hex"
+
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// sourceBinding is the rule by which spans that name no caller are an agent's.
+const sourceBinding = "trace_binding"
+
+// BindTrace takes in who owns a trace, told at an offset of flyball.calls. The
+// spans of that trace that name no caller, before it and after, are a sub-run
+// of the owner's run, under the owner's name.
+func (p *Partition) BindTrace(b *topic.TraceBinding, offset int64) {
+	c := &schema.Call{Tenant: b.Tenant, RoutingKey: topic.TraceActor(b.Trace), TraceID: b.Trace, Start: b.At, DurationNs: -1,
+		AgentID: b.Agent.ID, AgentName: b.Agent.Name, AgentVersion: b.Agent.Version, AgentTrust: b.Agent.Trust, AgentSource: sourceBinding,
+		PrincipalID: b.Behalf, PrincipalTrust: b.BehalfBy, PrincipalSource: sourceBinding, CallerKind: b.Caller, TaskID: b.TaskID}
+	if p.actors[c.RoutingKey] == nil && (len(p.actors) >= p.limits.Actors/2 || p.openRuns >= p.limits.OpenRuns/2) {
+		p.refusals++ // what may never be needed takes no room from who calls
+		return
+	}
+	a := p.actor(c)
+	if offset <= a.SavedThrough {
+		return
+	}
+	r := p.keyed(a, &schema.Call{Tenant: b.Tenant, TraceID: b.Trace}, bindKey{Rule: schema.RunTrace, Key: hex.EncodeToString(b.Trace[:])}, nil, offset)
+	if r.ParentRunID.IsZero() && r.RunID != b.RunID {
+		r.ParentRunID = b.RunID
+	}
+	if r.StartedAt == 0 {
+		r.StartedAt, r.LastAt, r.lastEnd = b.At, b.At, b.At
+	}
+	r.identify(c)
+	r.TraceID = b.Trace
+	if r.Calls > 0 {
+		p.touch(r)
+	}
+	a.Included = offset
+	p.markDirty(a, offset)
+	p.schedule(r, false)
+}
+
+// inherit gives a span that names no caller the one that owns its trace.
+func (r *Run) inherit(c *schema.Call) {
+	if r.AgentSource == sourceBinding && c.AgentTrust < r.AgentTrust {
+		c.AgentID, c.AgentName, c.AgentVersion = r.AgentID, r.AgentName, r.AgentVersion
+		c.AgentSource, c.AgentTrust, c.CallerKind = sourceBinding, schema.TrustInferred, r.CallerKind
+	}
+}
