@@ -24,9 +24,10 @@ import (
 )
 
 func decodeCommand(o *options) *cobra.Command {
-	var as, mine, preset string
+	var as, mine, preset, topic string
 	var explain bool
-	cmd := &cobra.Command{Use: "decode [--as FORMAT] [--mapping FILE] [--explain] FILE|-", Short: "Show how records would be read; one JSON call a line", Args: cobra.MaximumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	n := 20
+	cmd := &cobra.Command{Use: "decode [--as FORMAT] [--mapping FILE] [--explain] FILE|-|--topic T", Short: "Show how records would be read; one JSON call a line", Args: cobra.MaximumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		if preset != "" {
 			text, err := mapping.Text(preset)
 			if err != nil {
@@ -35,8 +36,12 @@ func decodeCommand(o *options) *cobra.Command {
 			_, err = cmd.OutOrStdout().Write(text)
 			return err
 		}
-		if len(args) != 1 {
-			return usage(errors.New("decode: name a file of records, or - for standard input"))
+		if (len(args) == 1) == (topic != "") {
+			return usage(errors.New("decode: name a file of records, - for standard input, or a topic with --topic"))
+		}
+		from := topic
+		if topic == "" {
+			from = args[0]
 		}
 		format, err := o.outputIs("json", "table")
 		if explain && !cmd.Flags().Changed("output") {
@@ -59,7 +64,7 @@ func decodeCommand(o *options) *cobra.Command {
 		if mine != "" && !cmd.Flags().Changed("as") {
 			as = own[len(own)-1].Name
 		}
-		c.Kafka.Inputs = []config.Input{{Topic: args[0], Format: as}}
+		c.Kafka.Inputs = []config.Input{{Topic: from, Format: as}}
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
@@ -77,11 +82,22 @@ func decodeCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		dead, err := decodeFile(cmd.InOrStdin(), cmd.OutOrStdout(), args[0], p, format, explain)
+		w := bufio.NewWriter(cmd.OutOrStdout())
+		defer w.Flush()
+		read := reader{pipeline: p, out: w, format: format, explain: explain, guess: guess{map[string]int{}, map[decode.Reason]int{}}}
+		if topic != "" {
+			err = sampleTopic(cmd.Context(), c, topic, n, read.record)
+		} else {
+			err = read.file(cmd.InOrStdin(), from)
+		}
 		if err != nil {
 			return err
 		}
-		if dead {
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		read.guess.say(cmd.ErrOrStderr(), topic, as)
+		if len(read.guess.reasons) > 0 {
 			return errIncomplete
 		}
 		return nil
@@ -90,16 +106,30 @@ func decodeCommand(o *options) *cobra.Command {
 	f.StringVar(&as, "as", "auto", "format: "+strings.Join(config.Formats, ", ")+", or a mapping's name")
 	f.StringVar(&mine, "mapping", "", "read by this mapping, a YAML file")
 	f.BoolVar(&explain, "explain", false, "say of each field where it came from")
+	f.StringVar(&topic, "topic", "", "read the newest records of a topic")
+	f.IntVarP(&n, "records", "n", n, "of a topic, at most this many")
 	f.StringVar(&preset, "preset", "", "print the mapping of a format that Flyball knows, to copy and change")
 	return cmd
 }
 
-func decodeFile(stdin io.Reader, out io.Writer, name string, p *decode.Pipeline, format string, explain bool) (anyDead bool, err error) {
+// reader decodes records and prints what came of them.
+type reader struct {
+	pipeline *decode.Pipeline
+	out      io.Writer
+	format   string
+	explain  bool
+	guess    guess
+
+	calls []schema.Call
+	buf   []byte
+}
+
+func (r *reader) file(stdin io.Reader, name string) error {
 	in := stdin
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return false, err
+			return err
 		}
 		defer f.Close()
 		in = f
@@ -107,52 +137,48 @@ func decodeFile(stdin io.Reader, out io.Writer, name string, p *decode.Pipeline,
 	if strings.HasSuffix(name, ".gz") {
 		z, err := gzip.NewReader(in)
 		if err != nil {
-			return false, fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		in = z
 	}
-	w := bufio.NewWriter(out)
-	defer w.Flush()
-	var calls []schema.Call
-	var buf []byte
 	offset := int64(0)
-	err = eachRecord(in, strings.HasSuffix(strings.TrimSuffix(name, ".gz"), ".b64"), func(value []byte) error {
-		rec := decode.Record{Topic: name, Offset: offset, Timestamp: time.Now().UnixNano(), Value: value}
+	return eachRecord(in, strings.HasSuffix(strings.TrimSuffix(name, ".gz"), ".b64"), func(value []byte) error {
 		offset++
-		var dead []decode.Dead
-		var steps [][]decode.Step
-		if explain {
-			calls, steps, dead = p.Explain(&rec)
-		} else {
-			calls, dead = p.Decode(&rec, calls[:0])
-		}
-		for i := range calls {
-			if explain {
-				origins := decode.Origins(&calls[i], steps[i])
-				if err := explained(w, format, name, offset, &calls[i], origins); err != nil {
-					return err
-				}
-				continue
-			}
-			if format == "table" {
-				c := &calls[i]
-				fmt.Fprintf(w, "%s  %-6s %-40s %3d %-12s %-13s run=%s agent=%s (%s)\n", c.StartTime().Format("2006-01-02 15:04:05.000"), c.Method, c.Path, c.Status, c.Effect, c.Reversibility, c.RunKey, c.AgentID, c.AgentTrust)
-				continue
-			}
-			buf = append(decode.AppendJSON(buf[:0], &calls[i]), '\n')
-			_, _ = w.Write(buf)
-		}
-		for _, d := range dead {
-			anyDead = true
-			line, err := json.Marshal(map[string]any{"dead_letter": map[string]any{"reason": d.Reason, "detail": d.Detail, "at": fmt.Sprintf("%s:%d item %d", name, offset, d.Item)}})
-			if err != nil {
+		return r.record(&decode.Record{Topic: name, Offset: offset - 1, Timestamp: time.Now().UnixNano(), Value: value})
+	})
+}
+
+func (r *reader) record(rec *decode.Record) error {
+	var dead []decode.Dead
+	var steps [][]decode.Step
+	if r.explain {
+		r.calls, steps, dead = r.pipeline.Explain(rec)
+	} else {
+		r.calls, dead = r.pipeline.Decode(rec, r.calls[:0])
+	}
+	r.guess.add(r.calls, dead)
+	for i := range r.calls {
+		c := &r.calls[i]
+		switch {
+		case r.explain:
+			if err := explained(r.out, r.format, rec.Topic, rec.Offset+1, c, decode.Origins(c, steps[i])); err != nil {
 				return err
 			}
-			fmt.Fprintf(w, "%s\n", line)
+		case r.format == "table":
+			fmt.Fprintf(r.out, "%s  %-6s %-40s %3d %-12s %-13s run=%s agent=%s (%s)\n", c.StartTime().Format("2006-01-02 15:04:05.000"), c.Method, c.Path, c.Status, c.Effect, c.Reversibility, c.RunKey, c.AgentID, c.AgentTrust)
+		default:
+			r.buf = append(decode.AppendJSON(r.buf[:0], c), '\n')
+			_, _ = r.out.Write(r.buf)
 		}
-		return nil
-	})
-	return anyDead, err
+	}
+	for _, d := range dead {
+		line, err := json.Marshal(map[string]any{"dead_letter": map[string]any{"reason": d.Reason, "detail": d.Detail, "at": fmt.Sprintf("%s:%d item %d", rec.Topic, rec.Offset+1, d.Item)}})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(r.out, "%s\n", line)
+	}
+	return nil
 }
 
 // explained prints a call field by field: for people as a table, for programs

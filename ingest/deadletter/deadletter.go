@@ -28,6 +28,8 @@ type Letter struct {
 	Key    []byte
 	Value  []byte
 	At     int64 // Unix ns of the record the item came in
+	// ReplayOf is the place of the letter that this one was, before it was sent again.
+	ReplayOf string
 }
 
 // Producer is what is needed of a Kafka client.
@@ -57,6 +59,9 @@ func Send(ctx context.Context, out Producer, l Letter, done func(error)) {
 		{"__connect.errors.stage", "VALUE_CONVERTER"}, {"__connect.errors.exception.class.name", l.Reason}, {"__connect.errors.exception.message", detail},
 	} {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
+	}
+	if l.ReplayOf != "" {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: topic.HeaderReplayOf, Value: []byte(l.ReplayOf)})
 	}
 	out.Produce(ctx, r, func(_ *kgo.Record, err error) {
 		if err != nil {

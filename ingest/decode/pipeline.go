@@ -10,6 +10,7 @@ import (
 	"flyball/ingest/mapping"
 	"flyball/ingest/redact"
 	"flyball/schema"
+	"flyball/schema/topic"
 )
 
 // Pipeline decodes records. It is safe for concurrent use.
@@ -153,8 +154,13 @@ func (w *work) record() {
 	}
 	signal := w.in.Signal
 	for _, h := range w.rec.Headers {
-		if h.Key == "otelcol.signal" {
+		switch h.Key {
+		case "otelcol.signal":
 			signal = string(h.Value)
+		case topic.HeaderReplayOf:
+			if v := string(h.Value); len(v) <= schema.MaxID {
+				w.put("replay_of", v)
+			}
 		}
 	}
 	switch w.in.Format {

@@ -12,6 +12,7 @@ import (
 	"flyball/ingest/decode"
 	"flyball/ingest/publish"
 	"flyball/schema"
+	"flyball/schema/topic"
 )
 
 // lane reads one partition of one input topic, in order.
@@ -116,7 +117,13 @@ func (l *lane) bury(ctx context.Context, c *chunk, r *kgo.Record, in *decode.Rec
 	l.mu.Lock()
 	c.sent++
 	l.mu.Unlock()
-	deadletter.Send(ctx, l.out, deadletter.Letter{Source: l.source, Offset: r.Offset, Item: d.Item, Reason: string(d.Reason),
+	replayOf := ""
+	for _, h := range r.Headers {
+		if h.Key == topic.HeaderReplayOf {
+			replayOf = string(h.Value)
+		}
+	}
+	deadletter.Send(ctx, l.out, deadletter.Letter{ReplayOf: replayOf, Source: l.source, Offset: r.Offset, Item: d.Item, Reason: string(d.Reason),
 		Detail: d.Detail, Key: r.Key, Value: d.Value, At: in.Timestamp}, func(err error) { l.settle(c, err) })
 }
 

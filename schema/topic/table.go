@@ -96,5 +96,6 @@ const (
 	HeaderPartition = "flyball.partition"
 	HeaderOffset    = "flyball.offset"
 	HeaderItem      = "flyball.item"
+	HeaderReplayOf  = "flyball.replay_of" // of a record that is a letter sent again: TOPIC/PARTITION/OFFSET/ITEM
 	HeaderAt        = "flyball.at" // Unix ns of the record the item came in
 )

@@ -151,3 +151,20 @@ Begin with the first line:
 `, r.AgentID, where, r.AgentID)
 	return err
 }
+
+// DeadLetters prints what could not be read, with the newest of each.
+func DeadLetters(w io.Writer, rows []query.DeadRow) error {
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(w, "Everything could be read.")
+		return err
+	}
+	err := table(w, "TOPIC | REASON | LETTERS | BYTES | LAST | NEWEST | WHY", func(row func(...any)) {
+		for _, r := range rows {
+			row(dash(r.Topic), r.Reason, r.Letters, r.Bytes, clock(r.LastAt)[:16], r.Sample, r.Detail)
+		}
+	})
+	if err == nil {
+		_, err = fmt.Fprintln(w, "\nThe bytes are in flyball.dead-letters. After a fix (a mapping, a format): flyball dead-letters replay --dry-run")
+	}
+	return err
+}

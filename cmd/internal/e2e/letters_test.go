@@ -1,0 +1,193 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Records that nobody could read are read after a fix, each once: the second
+// replay finds nothing to do, and what still cannot be read is not sent.
+func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
+	f := install(t, "", "").start()
+	moat := func(i int) string {
+		return fmt.Sprintf(`{"moat":1,"when":"%s","verb":"GET","what":"/orders/%d","code":200,"app":"moat-bot"}`, time.Now().Add(-time.Minute).UTC().Format(time.RFC3339), i)
+	}
+	f.send(moat(1), moat(2), `{"no":"idea"}`, moat(3))
+	f.until("four dead letters", 30*time.Second, "4", func() (string, error) { return f.sql("SELECT count() FROM flyball.dead_letters") })
+	var rows []struct {
+		Reason, Sample string
+		Letters        int
+	}
+	f.json(&rows, "dead-letters")
+	if len(rows) != 1 || rows[0].Letters != 4 || rows[0].Reason != "unknown_format" || !strings.HasPrefix(rows[0].Sample, "gateway-logs/") {
+		t.Errorf("%+v", rows)
+	}
+	f.stop()
+	mapping := filepath.Join(f.dir, "moat.yaml")
+	if err := os.WriteFile(mapping, []byte("version: 1\nname: moat\nrecognise: [[moat, verb]]\nset:\n  start_time: {from: when, basis: start}\n  method: verb\n  path: what\n  status: code\n  agent_id: app\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.config, append(b, "mappings: ["+mapping+"]\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.start()
+	var result struct {
+		Letters, Before int
+		Sent            []string
+		Still           map[string]int
+		DiedAgain       int `json:"died_again"`
+	}
+	for i, want := range []string{"sent 3 still 1 before 0", "sent 0 still 1 before 3"} {
+		f.json(&result, "dead-letters", "replay")
+		if got := fmt.Sprintf("sent %d still %d before %d", len(result.Sent), result.Still["unknown_format"], result.Before); got != want {
+			t.Errorf("replay %d: %s, want %s", i+1, got, want)
+		}
+		result.Sent, result.Still = nil, nil
+	}
+	if got, err := f.sql("SELECT count(), uniqExact(path), any(agent_id) FROM flyball.calls"); err != nil || got != "3\t3\tmoat-bot" {
+		t.Errorf("%q %v", got, err)
+	}
+	if got, err := f.sql("SELECT count() FROM flyball.dead_letters"); err != nil || got != "4" {
+		t.Errorf("%s dead letters: %v", got, err)
+	}
+}
+
+// A secret in every place of many formats, and in a Kafka key: it is in the
+// input, in the dead letters, and nowhere else: no table, no other topic, no
+// log line, no metric, no listing, no report.
+func TestASecretIsNowhereButInTheDeadLetters(t *testing.T) {
+	const canary = "c4naryS3cret0987654321"
+	f := install(t, "", "").start()
+	var records []*kgo.Record
+	add := func(v string) {
+		records = append(records, &kgo.Record{Topic: "gateway-logs", Key: []byte("key-" + canary), Value: []byte(v)})
+	}
+	at := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)
+	epoch := time.Now().Add(-time.Minute).UnixMilli()
+	for _, secret := range []string{"Bearer " + canary, "sk-live-" + canary, "password=" + canary, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ" + canary + "In0.c2ln"} {
+		q, _ := json.Marshal(secret)
+		add(fmt.Sprintf(`{"start_time":%q,"method":"GET","path":"/a?token=%s","response_code":200,"authorization":%s,"x_api_key":%s,"user_agent":%s,"custom":%s,"cookie":%s}`, at, canary, q, q, q, q, q))
+		add(fmt.Sprintf(`{"started_at":%d,"latencies":{"request":3},"request":{"method":"POST","uri":"/b?k=%s","headers":{"authorization":%s,"apikey":%s,"cookie":%s,"x-custom":%s},"body":%s},"response":{"status":200},"client_ip":"10.0.0.1"}`, epoch, canary, q, q, q, q, q))
+		add(fmt.Sprintf(`{"EdgeStartTimestamp":%q,"ClientRequestMethod":"GET","ClientRequestURI":"/c?x=%s","EdgeResponseStatus":500,"RequestHeaders":{"authorization":%s},"ClientRequestUserAgent":%s}`, at, canary, q, q))
+		add(fmt.Sprintf(`{"unreadable":%s}`, q))
+		add(canary + " is no log line")
+	}
+	for _, r := range f.kafka().ProduceSync(t.Context(), records...) {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	f.until("calls and dead letters", 30*time.Second, "12\t8", func() (string, error) {
+		return f.sql("SELECT (SELECT count() FROM flyball.calls), (SELECT count() FROM flyball.dead_letters)")
+	})
+	time.Sleep(2 * time.Second) // snapshots and checkpoints
+	has := func(where string, b []byte) {
+		if i := bytes.Index(bytes.ToLower(b), []byte(strings.ToLower(canary))); i >= 0 {
+			t.Errorf("%s holds the secret: …%q…", where, b[max(0, i-60):min(len(b), i+40)])
+		}
+	}
+	tables, err := f.sql("SELECT name FROM system.tables WHERE database = 'flyball' AND engine != 'View'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range strings.Fields(tables) {
+		rows, err := f.sql("SELECT * FROM flyball." + table + " FORMAT JSONEachRow")
+		if err != nil {
+			t.Fatal(table, err)
+		}
+		has("table "+table, []byte(rows))
+	}
+	for _, topic := range []string{"flyball.calls", "flyball.journal", "flyball.events", "flyball.commands", "flyball.state", "flyball.breakers", "flyball.points", "flyball.baselines"} {
+		for _, r := range f.all(topic) {
+			has("topic "+topic, append(append(r.Key, ' '), r.Value...))
+		}
+	}
+	found := 0
+	for _, r := range f.all("flyball.dead-letters") {
+		if bytes.Contains(r.Value, []byte(canary)) {
+			found++
+		}
+		for _, h := range r.Headers {
+			has("header of a dead letter", h.Value)
+		}
+	}
+	if found != 8 {
+		t.Errorf("%d dead letters hold their bytes, want 8", found)
+	}
+	log, err := os.ReadFile(filepath.Join(f.dir, "flyball.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	has("the log", log)
+	r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", f.ports["metrics"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	metrics, _ := io.ReadAll(r.Body)
+	has("the metrics", metrics)
+	for _, args := range [][]string{{"agents"}, {"routes"}, {"runs"}, {"dead-letters"}, {"stitching"}, {"start-here"}} {
+		has(strings.Join(args, " "), []byte(f.run([]int{0, 3}, append(args, "-o", "json")...)))
+	}
+	runs, err := f.sql("SELECT run_id FROM flyball.runs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range strings.Fields(runs) {
+		has("run "+id, []byte(f.run([]int{0, 3}, "run", id, "-o", "json")))
+		has("touched "+id, []byte(f.run([]int{0, 3}, "touched", id, "-o", "html")))
+	}
+}
+
+// all are the records of a topic.
+func (f *flyball) all(topic string) []*kgo.Record {
+	f.t.Helper()
+	admin := kadm.NewClient(f.kafka())
+	ends, err := admin.ListEndOffsets(f.t.Context(), topic)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	starts, err := admin.ListStartOffsets(f.t.Context(), topic)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	from, until := map[int32]kgo.Offset{}, map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) {
+		if start, _ := starts.Lookup(topic, o.Partition); o.Offset > start.Offset {
+			from[o.Partition], until[o.Partition] = kgo.NewOffset().At(start.Offset), o.Offset
+		}
+	})
+	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer c.Close()
+	var out []*kgo.Record
+	ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Second) // a compacted end is never reached
+	defer cancel()
+	for len(until) > 0 && ctx.Err() == nil {
+		c.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			out = append(out, r)
+			if r.Offset+1 >= until[r.Partition] {
+				delete(until, r.Partition)
+			}
+		})
+	}
+	return out
+}

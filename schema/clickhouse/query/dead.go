@@ -1,0 +1,49 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// DeadRow is how often a topic's records could not be read for a reason.
+type DeadRow struct {
+	Topic   string `json:"topic"`
+	Reason  string `json:"reason"`
+	Letters uint64 `json:"letters"`
+	FirstAt Time   `json:"first_at"`
+	LastAt  Time   `json:"last_at"`
+	Bytes   uint64 `json:"bytes"`
+	Detail  string `json:"detail"` // of the newest
+	// Sample is the newest one's place: in its topic, and in flyball.dead-letters.
+	Sample     string `json:"sample"`
+	DeadOffset int64  `json:"dead_offset"`
+}
+
+// DeadLetters counts what could not be read, the most frequent first.
+func DeadLetters(ctx context.Context, db DB, since, until time.Time) ([]DeadRow, error) {
+	var w where
+	w.between("at", "at", since, until)
+	out := []DeadRow{}
+	err := each(ctx, db, "dead letters", `SELECT source_topic, reason, count() AS n, min(at), max(at), sum(size), argMax(detail, dead_offset),
+argMax(concat(source_topic, '/', toString(source_partition), '/', toString(source_offset), '/', toString(item)), dead_offset), max(dead_offset)
+FROM dead_letters `+w.String()+` GROUP BY source_topic, reason ORDER BY n DESC, source_topic, reason`, w.params, func(r driver.Rows) error {
+		var v DeadRow
+		err := r.Scan(&v.Topic, &v.Reason, &v.Letters, &v.FirstAt.Time, &v.LastAt.Time, &v.Bytes, &v.Detail, &v.Sample, &v.DeadOffset)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}
+
+// Replayed are the places of dead letters that came through after a replay.
+func Replayed(ctx context.Context, db DB) (map[string]bool, error) {
+	out := map[string]bool{}
+	return out, each(ctx, db, "replayed letters", `SELECT DISTINCT attrs['replay_of'] AS place FROM calls WHERE place != ''`, nil, func(r driver.Rows) error {
+		var place string
+		err := r.Scan(&place)
+		out[place] = true
+		return err
+	})
+}
