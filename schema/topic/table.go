@@ -97,5 +97,5 @@ const (
 	HeaderOffset    = "flyball.offset"
 	HeaderItem      = "flyball.item"
 	HeaderReplayOf  = "flyball.replay_of" // of a record that is a letter sent again: TOPIC/PARTITION/OFFSET/ITEM
-	HeaderAt        = "flyball.at" // Unix ns of the record the item came in
+	HeaderAt        = "flyball.at"        // Unix ns of the record the item came in
 )
