@@ -80,6 +80,15 @@ func Run(w io.Writer, r *query.RunReport) error {
 	if n := uint64(len(r.CallList)); n < r.TotalCalls {
 		fmt.Fprintf(w, "… the first %d of %d calls (--limit)\n", n, r.TotalCalls)
 	}
+	if len(r.Tree) > 0 {
+		fmt.Fprintln(w, "\nby spans")
+	}
+	for _, l := range r.Tree {
+		fmt.Fprintf(w, "  %s%-*s %s  %s  %s\n", strings.Repeat("   ", l.Depth), max(46-3*l.Depth, 8), l.What, clock(l.At)[11:], dash(l.Status), l.By)
+	}
+	for _, u := range r.Unplanned {
+		fmt.Fprintf(w, "  %s\n", u)
+	}
 	return err
 }
 

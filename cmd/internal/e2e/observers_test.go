@@ -70,6 +70,23 @@ func TestServerSpansWithoutACallerAreTheAgents(t *testing.T) {
 	if got, err := f.sql("SELECT count() FROM flyball.runs"); err != nil || got != "4" {
 		t.Errorf("%s runs, want 4: %v", got, err)
 	}
+	var run struct {
+		Tree []struct {
+			Depth int
+			What  string
+		}
+	}
+	f.json(&run, "run", "plan-2")
+	if len(run.Tree) != 3 || run.Tree[0].What != "agent planner" || run.Tree[1].Depth != 0 || run.Tree[2].Depth != 0 {
+		t.Errorf("tree of plan-2, whose spans name another parent: %+v", run.Tree)
+	}
+	f.json(&run, "run", "plan-1")
+	if len(run.Tree) != 3 || run.Tree[0].What != "agent planner" || run.Tree[1].Depth != 1 || run.Tree[2].Depth != 1 {
+		t.Errorf("tree: %+v", run.Tree)
+	}
+	if testing.Verbose() {
+		fmt.Println(f.run([]int{0}, "run", "plan-1"))
+	}
 	var report struct {
 		Resources []struct{ Resource, Effect string }
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -149,6 +150,10 @@ type RunReport struct {
 	Findings   []map[string]any `json:"findings"`
 	Decisions  []map[string]any `json:"decisions"`
 	LinkedRuns []LinkedRun      `json:"linked_runs"`
+	// Tree are the calls of the run, and those of linked runs, by their spans; only
+	// where some are an agent's own. Unplanned says whose calls lie beneath none.
+	Tree      []TreeLine `json:"tree,omitempty"`
+	Unplanned []string   `json:"unplanned,omitempty"`
 	// TotalCalls is how many calls the run has; CallList may be cut.
 	TotalCalls uint64 `json:"total_calls"`
 }
@@ -197,5 +202,40 @@ UNION ALL SELECT DISTINCT run_id, 'trace' FROM trace_calls WHERE `+sameTraces+`
 		rep.LinkedRuns = append(rep.LinkedRuns, l)
 		return err
 	})
-	return rep, err
+	if err != nil {
+		return nil, err
+	}
+	return rep, rep.draw(ctx, db, limit)
+}
+
+// draw makes the tree, where there is one to make.
+func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
+	calls := rep.CallList
+	if len(rep.LinkedRuns) > 0 {
+		var ids []string
+		for _, l := range rep.LinkedRuns[:min(len(rep.LinkedRuns), 50)] {
+			ids = append(ids, l.RunID)
+		}
+		linked, err := records(ctx, db, "calls of linked runs", fmt.Sprintf("SELECT * FROM calls WHERE tenant = {tenant:String} AND run_id IN (%s) ORDER BY start_time LIMIT %d", uuids(ids), limit), []any{named("tenant", rep.Tenant)})
+		if err != nil {
+			return err
+		}
+		calls = append(calls[:len(calls):len(calls)], linked...)
+		slices.SortStableFunc(calls, func(a, b map[string]any) int {
+			x, _ := a["start_time"].(Time)
+			y, _ := b["start_time"].(Time)
+			return x.Compare(y.Time)
+		})
+	}
+	if slices.ContainsFunc(calls, func(c map[string]any) bool { return kindOf(c) != "call" && text(c, "span_id") != "" }) {
+		rep.Tree = Tree(calls)
+		rep.Unplanned = Unplanned(rep.Tree)
+		return nil
+	}
+	var flat []TreeLine
+	for _, c := range calls {
+		flat = append(flat, line(c, 0))
+	}
+	rep.Unplanned = Unplanned(flat)
+	return nil
 }

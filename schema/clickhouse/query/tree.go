@@ -1,0 +1,133 @@
+package query
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// TreeLine is a step of a run in the tree of its spans: what the agent planned,
+// what model it asked, what tool it used, what the tool called.
+type TreeLine struct {
+	Depth  int    `json:"depth"`
+	Kind   string `json:"kind"` // agent, model, tool, call
+	What   string `json:"what"`
+	Status string `json:"status,omitempty"`
+	At     Time   `json:"at"`
+	RunID  string `json:"run_id"`
+	SpanID string `json:"span_id"`
+	By     string `json:"by"` // the producer that logged it
+}
+
+// kindOf a call's step.
+func kindOf(c map[string]any) string {
+	switch op := fmt.Sprint(c["op_kind"]); op {
+	case "agent_invoke":
+		return "agent"
+	case "llm":
+		return "model"
+	case "tool", "mcp":
+		return "tool"
+	}
+	return "call"
+}
+
+func text(c map[string]any, key string) string {
+	if v, ok := c[key]; ok {
+		return fmt.Sprint(v)
+	}
+	return ""
+}
+
+// Tree orders calls by their spans: a call lies beneath the one whose span it
+// names as parent. Calls without a span, or beneath none that is here, lie at
+// the top, in the order of time. Calls that name each other in a circle, which
+// no tracer does and anybody could send, are told once.
+func Tree(calls []map[string]any) []TreeLine {
+	bySpan := map[string]int{}
+	for i, c := range calls {
+		if s := text(c, "span_id"); s != "" && kindOf(c) != "call" || s != "" && bySpan[text(c, "trace_id")+s] == 0 {
+			bySpan[text(c, "trace_id")+s] = i + 1
+		}
+	}
+	below := map[int][]int{}
+	var top []int
+	for i, c := range calls {
+		if p := bySpan[text(c, "trace_id")+text(c, "parent_span_id")]; text(c, "parent_span_id") != "" && p != 0 && p != i+1 {
+			below[p-1] = append(below[p-1], i)
+		} else {
+			top = append(top, i)
+		}
+	}
+	var out []TreeLine
+	told := map[int]bool{}
+	var walk func(i, depth int)
+	walk = func(i, depth int) {
+		if told[i] {
+			return
+		}
+		told[i] = true
+		out = append(out, line(calls[i], depth))
+		for _, k := range below[i] {
+			walk(k, depth+1)
+		}
+	}
+	for _, i := range top {
+		walk(i, 0)
+	}
+	for i := range calls { // what is left stands in circles
+		walk(i, 0)
+	}
+	return out
+}
+
+func line(c map[string]any, depth int) TreeLine {
+	l := TreeLine{Depth: min(depth, 32), Kind: kindOf(c), RunID: text(c, "run_id"), SpanID: text(c, "span_id"), By: producer(c), Status: strings.TrimSpace(text(c, "status") + " " + text(c, "outcome"))}
+	l.At, _ = c["start_time"].(Time)
+	switch l.Kind {
+	case "agent":
+		l.What = strings.TrimSpace("agent " + first(text(c, "agent_name"), text(c, "agent_id")))
+	case "model":
+		l.What = strings.TrimSpace("model " + first(text(c, "model_used"), text(c, "model_requested")))
+	case "tool":
+		l.What = strings.TrimSpace("tool " + first(text(c, "tool_name"), text(c, "mcp_method")))
+	default:
+		l.What = strings.TrimSpace(text(c, "method") + " " + first(text(c, "path"), text(c, "operation")))
+	}
+	return l
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func producer(c map[string]any) string {
+	return strings.TrimSpace(first(text(c, "observer"), text(c, "observer_kind")) + " (" + text(c, "format") + ")")
+}
+
+// Unplanned names the producers whose calls say nothing of the agent's plan:
+// no span of theirs lies beneath an agent's, a model's or a tool's.
+func Unplanned(tree []TreeLine) []string {
+	planned, calls := map[string]bool{}, map[string]int{}
+	var above []bool // whether a step of the agent's own is on the way to each depth
+	for _, l := range tree {
+		above = append(above[:min(l.Depth, len(above))], l.Kind != "call" || l.Depth > 0 && l.Depth <= len(above) && above[l.Depth-1])
+		if l.Kind != "call" || above[len(above)-1] {
+			planned[l.By] = true
+		}
+		calls[l.By]++
+	}
+	var out []string
+	for by, n := range calls {
+		if !planned[by] {
+			out = append(out, fmt.Sprintf("%s: %d calls, and no span of the agent's own above them: what it planned is not logged", by, n))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
