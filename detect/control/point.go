@@ -19,6 +19,12 @@ import (
 	"flyball/schema/topic"
 )
 
+// Classifier says what kind of call is asked about; see schema/route. It is the
+// same as the log side's.
+type Classifier interface {
+	Classify(c *schema.Call, in *route.Input)
+}
+
 // Options of a point.
 type Options struct {
 	Kafka      []kgo.Opt
@@ -27,7 +33,7 @@ type Options struct {
 	Partitions int32 // of flyball.calls
 	Budget     breaker.Budget
 	Resolver   *identity.Resolver
-	Routes     *route.Table
+	Routes     Classifier
 	CheckToken Secret // gateways must show it; "" lets any in that reaches the listener
 	Tokens     map[Secret]Role
 

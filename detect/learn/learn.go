@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/baseline"
+	"flyball/detect/published"
+	"flyball/schema/route"
 	"flyball/schema/topic"
 )
 
@@ -42,6 +44,8 @@ type Learner struct {
 	o    Options
 	last prometheus.Gauge
 	runs prometheus.Gauge
+
+	learned route.Learned // the version last published
 }
 
 // New is inert.
@@ -68,6 +72,11 @@ func (l *Learner) Run(ctx context.Context) error {
 	pause := soon
 	for {
 		wait := l.o.Every
+		if was, now, err := l.guard(ctx); err != nil && ctx.Err() == nil {
+			l.o.Logger.Info("routes not looked at; the table stays", "error", err)
+		} else if was != now {
+			l.o.Logger.Info("routes published", "version", now, "collapsed", len(l.learned.Collapsed))
+		}
 		if body, err := l.Once(ctx); err == nil {
 			l.o.Logger.Info("baseline published", "version", body.Version, "runs", body.Runs, "calls", body.Calls)
 			pause = soon
@@ -82,6 +91,19 @@ func (l *Learner) Run(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// guard runs the guard of cardinality, and says from which version to which.
+func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
+	if l.learned.Version == "" {
+		// Of the process before this one.
+		if l.learned, err = published.Routes(ctx, l.o.Kafka, l.o.Tenant); err != nil && !errors.Is(err, published.ErrNone) {
+			return "", "", err
+		}
+	}
+	was = l.learned.Version
+	after, err := l.routes(ctx)
+	return was, after.Version, err
 }
 
 // Once learns, publishes and activates one version.

@@ -1,4 +1,4 @@
-// Package published reads baselines from the topic they are published to.
+// Package published reads baselines and learned routes from the topic they are published to.
 //
 // It refuses to wait for one that is not there yet.
 package published
@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/baseline"
+	"flyball/schema/route"
 	"flyball/schema/topic"
 )
 
@@ -22,6 +23,28 @@ var ErrNone = errors.New("no such baseline in " + topic.BaselinesTopic)
 // Baseline reads the topic up to its end as of now and returns the last version
 // that is wanted.
 func Baseline(ctx context.Context, kafka []kgo.Opt, wanted func(version string) bool) (*baseline.Body, error) {
+	last, err := lastOf(ctx, kafka, func(key string) bool { return topic.IsBaseline(key) && wanted(key) })
+	if err != nil {
+		return nil, err
+	}
+	body, err := topic.DecodeDocument[baseline.Body](last.Value, topic.BaselineVersion)
+	if err != nil {
+		return nil, fmt.Errorf("baseline %s: %w", last.Key, err)
+	}
+	return &body, nil
+}
+
+// Routes are a tenant's learned routes as they were last published.
+func Routes(ctx context.Context, kafka []kgo.Opt, tenant string) (route.Learned, error) {
+	last, err := lastOf(ctx, kafka, func(key string) bool { return key == topic.RoutesKey(tenant) })
+	if err != nil {
+		return route.Learned{}, err
+	}
+	return topic.DecodeDocument[route.Learned](last.Value, topic.RoutesVersion)
+}
+
+// lastOf reads the topic up to its end as of now: the last record that is wanted.
+func lastOf(ctx context.Context, kafka []kgo.Opt, wanted func(key string) bool) (*kgo.Record, error) {
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, kafka...),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.BaselinesTopic: {0: kgo.NewOffset().AtStart()}}),
 		kgo.FetchMaxWait(100*time.Millisecond))...)
@@ -53,9 +76,20 @@ func Baseline(ctx context.Context, kafka []kgo.Opt, wanted func(version string) 
 	if last == nil {
 		return nil, ErrNone
 	}
-	body, err := topic.DecodeDocument[baseline.Body](last.Value, topic.BaselineVersion)
+	return last, nil
+}
+
+// End is how far the topic reaches: where it has not moved, nothing is new.
+func End(ctx context.Context, kafka []kgo.Opt) (int64, error) {
+	client, err := kgo.NewClient(kafka...)
 	if err != nil {
-		return nil, fmt.Errorf("baseline %s: %w", last.Key, err)
+		return 0, err
 	}
-	return &body, nil
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic.BaselinesTopic)
+	if err != nil {
+		return 0, fmt.Errorf("look up %s: %w", topic.BaselinesTopic, err)
+	}
+	end, _ := ends.Lookup(topic.BaselinesTopic, 0)
+	return end.Offset, end.Err
 }

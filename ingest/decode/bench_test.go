@@ -1,6 +1,9 @@
 package decode
 
 import (
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"flyball/ingest/mapping"
@@ -143,5 +146,37 @@ func benchmarkAs(b *testing.B, format string, value []byte, own ...*mapping.Prog
 			b.Fatal(dead)
 		}
 		calls = out
+	}
+}
+
+// One call of every format, read by its name, with the rules of identity and
+// route behind it: the whole of what ingest does to a record.
+func BenchmarkEveryFormat(b *testing.B) {
+	rules := pipelineWithRules(b)
+	for _, file := range fixtures(b) {
+		name := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "preset_"), ".jsonl"), ".log")
+		format := name
+		if !slices.Contains(Formats(), format) {
+			format = "auto"
+		}
+		p, err := New(Options{Default: Input{Format: format}, Tenant: "t"}, rules.id, rules.rt)
+		if err != nil {
+			b.Fatal(err)
+		}
+		value := records(b, file)[0]
+		rec := Record{Topic: "gateway-logs", Value: value, Timestamp: kafkaTime}
+		first, _ := p.Decode(&rec, nil)
+		if len(first) == 0 {
+			continue
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			var calls []schema.Call
+			for b.Loop() {
+				calls, _ = p.Decode(&rec, calls[:0])
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(first)), "ns/call")
+			b.ReportMetric(float64(len(value)/len(first)), "B/call")
+		})
 	}
 }

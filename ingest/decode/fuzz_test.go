@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"flyball/ingest/mapping"
 	"flyball/schema"
 )
 
@@ -182,4 +183,46 @@ func FuzzAuto(f *testing.F) {
 	f.Add(zipped(f, []byte(envoyLine)))
 	f.Add(toProto(f, []byte(oneSpan)))
 	fuzz(f, Input{Format: "auto"})
+}
+
+// A mapping that an operator wrote, however wrong, is refused or reads any
+// record without a fault, in bounded time.
+func FuzzMapping(f *testing.F) {
+	for _, name := range mapping.PresetNames() {
+		text, err := mapping.Text(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		own := bytes.Replace(text, []byte("\nname: "), []byte("\nname: my_"), 1)
+		for _, file := range fixtures(f) {
+			if strings.Contains(file, "preset_"+name) {
+				f.Add(own, records(f, file)[0])
+			}
+		}
+	}
+	f.Add([]byte(envoyAsMapping), []byte(envoyLineBench))
+	f.Fuzz(func(t *testing.T, text, record []byte) {
+		if len(text) > 8<<10 || len(record) > 16<<10 {
+			return
+		}
+		own, err := mapping.Compile("mine.yaml", text)
+		if err != nil {
+			return
+		}
+		p, err := New(Options{Default: Input{Format: own.Name}, Mappings: []*mapping.Program{own}, Tenant: "t"}, nobody{}, nowhere{})
+		if err != nil {
+			return
+		}
+		calls, dead := p.Decode(&Record{Value: record, Timestamp: kafkaTime}, nil)
+		for _, d := range dead {
+			if d.Reason == Panicked {
+				t.Errorf("%s\n%s", text, record)
+			}
+		}
+		for i := range calls {
+			if !utf8.ValidString(calls[i].Path) || len(calls[i].Attrs) > schema.MaxAttrs {
+				t.Errorf("%+v", calls[i])
+			}
+		}
+	})
 }

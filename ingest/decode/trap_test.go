@@ -387,3 +387,21 @@ func TestCallsOfOneRecordAreNotChangedByTheNext(t *testing.T) {
 		t.Errorf("%s became %s", before, AppendJSON(nil, &both[0]))
 	}
 }
+
+// A topic whose producer changes its format in the middle: read at auto, put
+// aside with a reason where the topic is pinned; no record stops the next.
+func TestAProducerSwitchesItsFormatInMidTopic(t *testing.T) {
+	both := []string{envoyLine, `10.9.1.17 - - [02/Oct/2026:09:30:15 +0000] "GET /x HTTP/1.1" 200 19`, nginxLine, envoyLine}
+	for format, want := range map[string]string{"auto": "4 calls, 0 dead", "envoy_json": "2 calls, 2 dead", "combined": "1 calls, 3 dead", "nginx_json": "1 calls, 3 dead"} {
+		s := &seen{}
+		p := newPipeline(t, Options{Default: Input{Format: format}}, s)
+		calls, dead := 0, 0
+		for _, line := range both {
+			c, d := p.Decode(&Record{Value: []byte(line), Timestamp: kafkaTime}, nil)
+			calls, dead = calls+len(c), dead+len(d)
+		}
+		if got := fmt.Sprintf("%d calls, %d dead", calls, dead); got != want {
+			t.Errorf("%s: %s, want %s", format, got, want)
+		}
+	}
+}

@@ -38,6 +38,7 @@ type Rule struct {
 	Source           schema.Provenance // of what it says; none is the operator
 
 	amount, currency locator
+	learned          bool // by the guard of cardinality: it says nothing of the effect
 }
 
 // Options of a table.
@@ -110,6 +111,9 @@ func (t *Table) Classify(c *schema.Call, in *Input) {
 		c.Route, c.RouteSource = Normalise(c.Route), schema.RouteFromSource
 	case rule != nil && rule.Template != "":
 		c.Route, c.RouteSource = Normalise(rule.Template), schema.RouteFromConfig
+		if rule.learned {
+			c.RouteSource = schema.RouteOverflow
+		}
 	case c.Path != "":
 		c.Route, c.RouteSource = Template(c.Path), schema.RouteHeuristic
 	}

@@ -3,6 +3,7 @@ package topic
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"flyball/schema"
 )
@@ -13,6 +14,7 @@ const (
 	EventVersion    = 1
 	CommandVersion  = 1
 	BaselineVersion = 1
+	RoutesVersion   = 1
 	PointVersion    = 1
 )
 
@@ -59,3 +61,12 @@ func EncodeCommand(c *schema.Command) ([]byte, error) { return EncodeDocument(Co
 func DecodeCommand(b []byte) (schema.Command, error) {
 	return DecodeDocument[schema.Command](b, CommandVersion)
 }
+
+// RoutesKey is the key of a tenant's learned routes in the topic of baselines:
+// the last record of it holds.
+func RoutesKey(tenant string) string { return routesPrefix + tenant }
+
+const routesPrefix = "routes:"
+
+// IsBaseline tells the key of a baseline from that of learned routes.
+func IsBaseline(key string) bool { return !strings.HasPrefix(key, routesPrefix) }

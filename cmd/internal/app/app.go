@@ -171,6 +171,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			return err
 		}
 		g.start(part{name: "registry of ingest", run: reloads(c, id, log)})
+		g.start(part{name: "routes of ingest", run: learnedRoutes(c, kafka, key, table, log)})
 		s := source.DefaultConfig()
 		s.Kafka, s.Now, s.Stage, s.Partitions = kafka, time.Now, stage, int32(c.Kafka.Partitions)
 		for _, in := range c.Kafka.Inputs {

@@ -153,7 +153,7 @@ func SecretKey(c config.Config, create bool) (identity.Key, error) {
 }
 
 // Rules are the rooms that say who called and what kind of call it was.
-func Rules(c config.Config, key identity.Key) (*identity.Resolver, *route.Table, error) {
+func Rules(c config.Config, key identity.Key) (*identity.Resolver, *route.Current, error) {
 	id, err := identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: registry(c)})
 	if err != nil {
 		return nil, nil, err
@@ -163,7 +163,10 @@ func Rules(c config.Config, key identity.Key) (*identity.Resolver, *route.Table,
 		return nil, nil, err
 	}
 	table, err := route.NewTable(route.Options{Version: "config", Operator: operator, DigestKey: key})
-	return id, table, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return id, route.NewCurrent(table), nil
 }
 
 // operatorRules are the routes of the configuration, and after them those of

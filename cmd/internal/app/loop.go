@@ -54,6 +54,7 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage
 		return err
 	}
 	g.start(part{name: "registry of control", run: reloads(c, resolver, log)})
+	g.start(part{name: "routes of control", run: learnedRoutes(c, kafka, key, table, log)})
 	o := control.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
 		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
 		Resolver: resolver, Routes: table, Now: time.Now, Stage: stage, Logger: log.With("component", "control"), Registerer: reg}

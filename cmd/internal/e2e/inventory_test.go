@@ -106,3 +106,27 @@ routes: [{openapi: ` + f.dir + `/shop.yaml}, {tool: wire_money, effect: pay, rev
 		}
 	}
 }
+
+// Words that stand where values stand make one route, not hundreds, once the
+// guard has seen a day of them; the words become resources.
+func TestGuardCollapsesARouteOfManyWords(t *testing.T) {
+	f := install(t, "", "").start()
+	send := func(from, to int) {
+		var lines []string
+		for i := from; i < to; i++ {
+			lines = append(lines, fmt.Sprintf(`{"start_time":%q,"duration":5,"method":"GET","path":"/shop/items/blue-%c%c-shoe","response_code":200,"x_consumer":"shop-bot","x_agent_run_id":"r"}`,
+				time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano), 'a'+i%26, 'a'+i/26))
+		}
+		f.send(lines...)
+	}
+	send(0, 130)
+	f.until("a route for each word", 30*time.Second, "130", func() (string, error) { return f.sql("SELECT uniqExact(route) FROM flyball.calls") })
+	n := 0
+	f.until("the guard's route", 90*time.Second, "/shop/items/{slug}\toverflow", func() (string, error) {
+		n++
+		if n%10 == 0 {
+			send(130+n/10, 131+n/10)
+		}
+		return f.sql("SELECT argMax(route, source_offset), argMax(toString(route_source), source_offset) FROM flyball.calls")
+	})
+}

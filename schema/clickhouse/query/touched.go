@@ -213,7 +213,7 @@ func (t *Touched) downstream(ctx context.Context, db DB, run *Run) error {
 		linked = linked[:1000]
 		t.caveat("more than 1000 other runs share its traces; 1000 were looked into")
 	}
-	sql := "SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
+	sql := "SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '', observer, agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
 FROM calls WHERE tenant = {tenant:String} AND run_id IN (` + uuids(linked) + `)
 AND trace_id IN (SELECT DISTINCT trace_id FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '' LIMIT 10000)
 AND (trace_id, method, path) NOT IN (SELECT trace_id, method, path FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '')

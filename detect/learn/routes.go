@@ -1,0 +1,59 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema/route"
+	"flyball/schema/topic"
+)
+
+// dayOfRoutes are the templates that the heuristic made of a day's calls.
+const dayOfRoutes = `SELECT method, route, count() AS n FROM calls
+WHERE tenant = {tenant:String} AND route_source = 'heuristic' AND route != '' AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+GROUP BY method, route ORDER BY n DESC LIMIT 200000`
+
+// routes runs the guard of cardinality over the last day and publishes another
+// version when it found something. What was found once stays found.
+func (l *Learner) routes(ctx context.Context) (route.Learned, error) {
+	before := l.learned
+	rows, err := l.o.DB.Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant), clickhouse.Named("since", fmt.Sprint(l.o.Now().Add(-24*time.Hour).UnixNano())))
+	if err != nil {
+		return before, fmt.Errorf("ask for the routes of a day: %w", err)
+	}
+	defer rows.Close()
+	var seen []route.Seen
+	for rows.Next() {
+		var s route.Seen
+		if err := rows.Scan(&s.Method, &s.Route, &s.Calls); err != nil {
+			return before, fmt.Errorf("read the routes of a day: %w", err)
+		}
+		seen = append(seen, s)
+	}
+	if err := rows.Err(); err != nil {
+		return before, fmt.Errorf("read the routes of a day: %w", err)
+	}
+	after, more := route.Collapse(before, seen)
+	if !more {
+		return before, nil
+	}
+	after.Version = l.o.Now().UTC().Format("20060102T150405.000000000Z")
+	value, err := topic.EncodeDocument(topic.RoutesVersion, &after)
+	if err != nil {
+		return before, err
+	}
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		return before, err
+	}
+	defer client.Close()
+	if err := client.ProduceSync(ctx, &kgo.Record{Topic: topic.BaselinesTopic, Key: []byte(topic.RoutesKey(l.o.Tenant)), Value: value}).FirstErr(); err != nil {
+		return before, fmt.Errorf("publish routes %s: %w", after.Version, err)
+	}
+	l.learned = after
+	return after, nil
+}
