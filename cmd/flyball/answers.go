@@ -252,14 +252,19 @@ func findCommand(o *options) *cobra.Command {
 
 func stitchingCommand(o *options) *cobra.Command {
 	var w window
+	var by string
 	cmd := &cobra.Command{Use: "stitching", Short: "How calls were bound to runs: share of each rule by producer, and what would make them exact", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.StitchingRow, error) {
-			rows, err := query.Stitching(ctx, db, since, until)
+			if by != "" && by != "hour" && by != "day" {
+				return nil, usage(fmt.Errorf("--by: %q is neither hour nor day", by))
+			}
+			rows, err := query.Stitching(ctx, db, since, until, by)
 			answer.Advise(rows)
 			return rows, err
 		}, answer.Stitching)
 	}}
 	w.flags(cmd, "")
+	cmd.Flags().StringVar(&by, "by", "", "hour or day: the shares over time")
 	return cmd
 }
 

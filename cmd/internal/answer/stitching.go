@@ -10,9 +10,13 @@ import (
 
 // Stitching prints the share of each rule by producer, and the advice.
 func Stitching(w io.Writer, rows []query.StitchingRow) error {
-	err := table(w, "PRODUCER | FORMAT | RULE | CALLS | SHARE", func(row func(...any)) {
+	err := table(w, "PRODUCER | FORMAT | SINCE (UTC) | RULE | CALLS | SHARE", func(row func(...any)) {
 		for _, r := range rows {
-			row(dash(r.Producer), r.Format, r.RunRule, r.Calls, fmt.Sprintf("%.1f%%", 100*r.Share))
+			since := "-"
+			if r.At != nil {
+				since = clock(*r.At)[:16]
+			}
+			row(dash(r.Producer), r.Format, since, r.RunRule, r.Calls, fmt.Sprintf("%.1f%%", 100*r.Share))
 		}
 	})
 	for i, r := range rows {

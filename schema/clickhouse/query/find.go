@@ -54,6 +54,7 @@ func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 
 // StitchingRow is how many calls of a producer a rule bound.
 type StitchingRow struct {
+	At       *Time   `json:"at,omitempty"` // hour or day, where it was asked for
 	Producer string  `json:"producer"`
 	Format   string  `json:"format"`
 	RunRule  string  `json:"run_rule"`
@@ -62,15 +63,24 @@ type StitchingRow struct {
 	Advice   string  `json:"advice,omitempty"` // what would make these exact
 }
 
-// Stitching says how calls were bound to runs, by producer and rule.
-func Stitching(ctx context.Context, db DB, since, until time.Time) ([]StitchingRow, error) {
+// Stitching says how calls were bound to runs, by producer and rule; by is hour,
+// day, or empty for the whole time.
+func Stitching(ctx context.Context, db DB, since, until time.Time, by string) ([]StitchingRow, error) {
 	var w where
 	w.between("hour", "hour", since, until)
+	at, ok := map[string]string{"": "toDateTime(0, 'UTC')", "hour": "toDateTime(hour, 'UTC')", "day": "toStartOfDay(toDateTime(hour, 'UTC'), 'UTC')"}[by]
+	if !ok {
+		return nil, fmt.Errorf("%q is neither hour nor day", by)
+	}
 	out := []StitchingRow{}
-	err := each(ctx, db, "stitching", `SELECT producer, format, toString(run_rule) AS rule, sum(calls) AS n, n / sum(n) OVER (PARTITION BY producer, format) AS share
-FROM stitching `+w.String()+` GROUP BY producer, format, rule ORDER BY producer, format, n DESC`, w.params, func(r driver.Rows) error {
+	err := each(ctx, db, "stitching", `SELECT `+at+` AS at, producer, format, toString(run_rule) AS rule, sum(calls) AS n, n / sum(n) OVER (PARTITION BY at, producer, format) AS share
+FROM stitching `+w.String()+` GROUP BY at, producer, format, rule ORDER BY producer, format, at, n DESC`, w.params, func(r driver.Rows) error {
 		var v StitchingRow
-		err := r.Scan(&v.Producer, &v.Format, &v.RunRule, &v.Calls, &v.Share)
+		var t time.Time
+		err := r.Scan(&t, &v.Producer, &v.Format, &v.RunRule, &v.Calls, &v.Share)
+		if by != "" {
+			v.At = &Time{t}
+		}
 		out = append(out, v)
 		return err
 	})
