@@ -2,12 +2,10 @@ package stitch
 
 import (
 	"container/heap"
-	"strconv"
 	"strings"
 	"time"
 
 	"flyball/schema"
-	"flyball/schema/topic"
 )
 
 // Partition is the state of one partition of flyball.calls.
@@ -64,8 +62,8 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		a.open++
 		p.openRuns++
 	}
-	if of, again := a.sighted(r, c, offset); again {
-		c.Note(AttrObservationOf, topic.CallsTopic+"/"+strconv.Itoa(int(p.part))+"/"+strconv.FormatInt(of, 10))
+	if of, again := a.sighted(r, c); again {
+		c.Note(AttrObservationOf, of)
 		c.Again = true
 		r.identify(c)
 	} else {

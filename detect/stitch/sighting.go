@@ -12,7 +12,7 @@ import (
 )
 
 // AttrObservationOf marks a call's row as another sight of a call that is
-// counted already; its value is the place of that one in flyball.calls.
+// counted already; its value is the record_id of that one.
 const AttrObservationOf = "observation_of"
 
 const (
@@ -29,8 +29,8 @@ type sighting struct {
 	request, span uint64 // hashes of the request id, and of the trace and the caller's span; 0 none
 	what          uint64 // of method and status
 	start         int64
-	observers     uint8 // a bit for each of the actor's observers that has seen it
-	offset        int64 // of its record in flyball.calls
+	observers     uint8  // a bit for each of the actor's observers that has seen it
+	record        string // its record_id
 }
 
 // observer is which of the actor's observers a call is of; -1 when there are
@@ -56,14 +56,14 @@ func (a *Actor) observer(c *schema.Call) int {
 // sighted reports whether a call is another observer's sight of one that the
 // run has counted, and where that one is. Two rows of one observer are always
 // two calls: a caller may choose the request id.
-func (a *Actor) sighted(r *Run, c *schema.Call, offset int64) (of int64, again bool) {
+func (a *Actor) sighted(r *Run, c *schema.Call) (of string, again bool) {
 	if c.ObserverKind == schema.ObserverGate {
-		return 0, false
+		return "", false
 	}
 	by := a.observer(c)
-	s := sighting{request: requestHash(c), span: spanHash(c), what: hash(c.Method, strconv.Itoa(int(c.Status))), start: c.Start, offset: offset}
+	s := sighting{request: requestHash(c), span: spanHash(c), what: hash(c.Method, strconv.Itoa(int(c.Status))), start: c.Start}
 	if by < 0 || len(a.observers) < 2 || s.request == 0 && s.span == 0 {
-		return 0, false
+		return "", false
 	}
 	s.observers = 1 << by
 	for i := range r.seen {
@@ -71,16 +71,22 @@ func (a *Actor) sighted(r *Run, c *schema.Call, offset int64) (of int64, again b
 		same := s.request != 0 && s.request == o.request || s.span != 0 && s.span == o.span
 		if same && o.what == s.what && o.observers&s.observers == 0 && o.start-s.start < sameCall && s.start-o.start < sameCall {
 			o.observers |= s.observers
-			return o.offset, true
+			return o.record, true
 		}
 	}
+	s.record = recordID(c)
 	if len(r.seen) < sightingsPerRun {
 		r.seen = append(r.seen, s)
 	} else {
 		r.seen[r.seenNext] = s
 		r.seenNext = (r.seenNext + 1) % sightingsPerRun
 	}
-	return 0, false
+	return "", false
+}
+
+// recordID is what the view calls has under that name.
+func recordID(c *schema.Call) string {
+	return c.Source.Topic + "/" + strconv.Itoa(int(c.Source.Partition)) + "/" + strconv.FormatInt(c.Pos.Offset, 10) + "/" + strconv.FormatUint(uint64(c.Pos.Item), 10)
 }
 
 func requestHash(c *schema.Call) uint64 {
@@ -119,7 +125,7 @@ func codeSightings(c *topic.Coder, r *Run) {
 		c.Fixed64(&s.what)
 		c.Int(&s.start)
 		topic.Small(c, &s.observers)
-		c.Int(&s.offset)
+		c.Text(&s.record)
 	}
 	topic.Num(c, &r.seenNext)
 }

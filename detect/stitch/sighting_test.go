@@ -34,7 +34,7 @@ func TestThreeObserversOfOneCallAreOneCall(t *testing.T) {
 	calls := run.Calls
 	for _, o := range []option{seenBy(schema.ObserverSidecar, ""), seenBy(schema.ObserverServer, "orders")} {
 		c := b.call(1100*time.Millisecond, key("r"), request("q1"), o)
-		if !c.Again || len(c.Attrs) != 1 || c.Attrs[0] != (schema.Attr{Key: "observation_of", Value: fmt.Sprintf("flyball.calls/0/%d", first.CallsOffset)}) {
+		if !c.Again || len(c.Attrs) != 1 || c.Attrs[0] != (schema.Attr{Key: "observation_of", Value: fmt.Sprintf("gw/0/%d/0", first.Pos.Offset)}) {
 			t.Errorf("%v %+v", c.Again, c.Attrs)
 		}
 	}

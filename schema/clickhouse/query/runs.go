@@ -174,6 +174,7 @@ func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, erro
 		append(id, named("tenant", run.Tenant))); err != nil {
 		return nil, err
 	}
+	rep.CallList = Fold(rep.CallList)
 	identity, err := records(ctx, db, "identity of the run", `SELECT agent_id, agent_name, agent_version, agent_source, agent_trust, agent_asserted,
 credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust, conversation_id, actor
 FROM runs WHERE run_id = {id:UUID}`, id)

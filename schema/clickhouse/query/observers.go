@@ -1,0 +1,87 @@
+package query
+
+import (
+	"fmt"
+	"slices"
+)
+
+// ranks of observers: whose word on status and time counts most, and whose on
+// who called and by what tool.
+var (
+	onAnswer = []string{"server", "tool_server", "gateway", "sidecar", "client", "agent_runtime", "audit"}
+	onCaller = []string{"agent_runtime", "client", "server", "tool_server", "gateway", "sidecar", "audit"}
+)
+
+// fieldsOf an answer are the best observer's of how a call ended; of the others
+// the caller's side knows more.
+var fieldsOfAnswer = []string{"status", "outcome", "duration_ns", "start_time", "bytes_in", "bytes_out", "error_type", "error_message"}
+
+var fieldsOfCaller = []string{"agent_id", "agent_name", "agent_version", "tool_name", "tool_call_id", "mcp_method", "model_requested", "model_used", "task_id", "conversation_id", "principal_id"}
+
+// Fold makes one call of the rows of several observers: the counted row, with
+// each field from whoever knows it best, and who they were. The rows themselves
+// stay in the table. Rows whose counted row is not here stay as they are.
+func Fold(rows []map[string]any) []map[string]any {
+	counted := map[string]map[string]any{}
+	for _, r := range rows {
+		if observationOf(r) == "" {
+			counted[text(r, "record_id")] = r
+		}
+	}
+	seen := map[string][]map[string]any{}
+	var out []map[string]any
+	for _, r := range rows {
+		of := observationOf(r)
+		if of == "" || counted[of] == nil {
+			out = append(out, r)
+			continue
+		}
+		seen[of] = append(seen[of], r)
+	}
+	for of, others := range seen {
+		fold(counted[of], others)
+	}
+	return out
+}
+
+func observationOf(r map[string]any) string {
+	attrs, _ := r["attrs"].(map[string]string)
+	return attrs["observation_of"]
+}
+
+func fold(call map[string]any, others []map[string]any) {
+	all := append([]map[string]any{call}, others...)
+	observers := []string{}
+	for _, r := range all {
+		observers = append(observers, producer(r))
+	}
+	best := func(ranks, names []string) {
+		order := slices.Clone(all)
+		slices.SortStableFunc(order, func(a, b map[string]any) int { return rank(ranks, a) - rank(ranks, b) })
+		for _, name := range names {
+			for _, r := range order {
+				if v, ok := r[name]; ok {
+					call[name] = v
+					break
+				}
+			}
+		}
+	}
+	best(onAnswer, fieldsOfAnswer)
+	best(onCaller, fieldsOfCaller)
+	for _, r := range others {
+		for name, v := range r {
+			if _, ok := call[name]; !ok {
+				call[name] = v
+			}
+		}
+	}
+	call["observers"] = observers
+}
+
+func rank(ranks []string, r map[string]any) int {
+	if i := slices.Index(ranks, fmt.Sprint(r["observer_kind"])); i >= 0 {
+		return i
+	}
+	return len(ranks)
+}
