@@ -136,12 +136,14 @@ func (d *draft) span(res pcommon.Map, s ptrace.Span, agents map[spanKey]agentOf)
 	c.Format = formatOTLPSpans
 	c.TraceID, c.SpanID, c.ParentSpanID = s.TraceID(), s.SpanID(), s.ParentSpanID()
 	d.ranks.trace, d.ranks.span = 10, 10
+	c.SampleWeight = sampledWeight(s.TraceState().AsRaw())
 	d.clock(s.StartTimestamp(), schema.BasisStart)
 	if from, to := s.StartTimestamp(), s.EndTimestamp(); d.timed && to >= from && to-from <= maxDuration {
 		c.DurationNs = int64(to - from)
 	}
 	d.service(res)
 	s.Attributes().Range(func(key string, v pcommon.Value) bool {
+		d.step(key)
 		d.attribute(key, v)
 		return true
 	})

@@ -1,0 +1,39 @@
+package decode
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// sampledWeight is how many spans one stands for, by the threshold that
+// OpenTelemetry's consistent sampling puts into the trace state: ot=th:HEX, up to
+// 14 hexadecimal digits of 56 bits of which trailing zeroes are left out. A span
+// is kept with the probability 1 - th/2^56. 0 when the state says nothing, or
+// that every span is kept.
+// https://opentelemetry.io/docs/specs/otel/trace/tracestate-handling/
+func sampledWeight(state string) uint32 {
+	for state != "" {
+		var member string
+		member, state, _ = strings.Cut(state, ",")
+		fields, ok := strings.CutPrefix(strings.TrimSpace(member), "ot=")
+		if !ok {
+			continue
+		}
+		for fields != "" {
+			var field string
+			field, fields, _ = strings.Cut(fields, ";")
+			hex, ok := strings.CutPrefix(field, "th:")
+			if !ok || hex == "" || len(hex) > 14 {
+				continue
+			}
+			th, err := strconv.ParseUint(hex+strings.Repeat("0", 14-len(hex)), 16, 64)
+			if err != nil || th == 0 {
+				return 0
+			}
+			keep := 1 - float64(th)/(1<<56)
+			return uint32(math.Min(math.Round(1/keep), math.MaxUint32))
+		}
+	}
+	return 0
+}
