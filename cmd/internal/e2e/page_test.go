@@ -191,3 +191,35 @@ func TestPageReachesRealAlertmanager(t *testing.T) {
 		return fmt.Sprint(len(got)), err
 	})
 }
+
+// A runaway whose every call carries secrets pages somebody who must not see
+// them: not in the page, the finding, the breaker or the denial.
+func TestAPageHoldsNoSecret(t *testing.T) {
+	const canary = "c4naryS3cret55512345"
+	p := ring(t)
+	f := withLoopAnd(t, p.config(t))
+	var lines []string
+	for i := range 20 {
+		line := record(time.Now().Add(time.Duration(i)*time.Millisecond), "fleet/a4", "leaky", "/v1/orders/7?access_token="+canary, "GET", 200, 512)
+		lines = append(lines, strings.TrimSuffix(line, "}")+fmt.Sprintf(`,"authorization":"Bearer %s","x_api_key":%q,"user_agent":"x token=%s"}`, canary, canary, canary))
+	}
+	f.send(lines...)
+	f.until("the pager rings", 30*time.Second, "true", func() (string, error) {
+		return fmt.Sprint(slices.Contains(p.told("leaky"), "updated breaker_opened")), nil
+	})
+	p.mu.Lock()
+	pages, err := json.Marshal(p.pages)
+	p.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, denial := f.check("fleet/a4", "leaky", "GET", "/v1/orders/7?access_token="+canary)
+	for where, text := range map[string]string{"a page": string(pages), "the findings": f.run([]int{0}, "findings", "-o", "json"), "the breakers": f.run([]int{0}, "breakers", "list", "-o", "json"), "the denial": denial} {
+		if strings.Contains(text, canary) {
+			t.Errorf("%s holds the secret: %s", where, text)
+		}
+		if len(text) < 20 {
+			t.Errorf("%s says nothing: %q", where, text)
+		}
+	}
+}
