@@ -47,8 +47,13 @@ func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 	words := map[position]map[string]bool{}
 	for _, s := range seen {
 		segs := strings.Split(strings.Trim(s.Route, "/"), "/")
+		beneath := false // a collection: what stands first in a path is one, of whatever service
 		for i, seg := range segs {
-			if seg == "" || strings.HasPrefix(seg, "{") || isVersion(seg) {
+			if seg == "" || strings.HasPrefix(seg, "{") || isVersion(seg) || seg == "api" || seg == "rest" {
+				continue
+			}
+			if !beneath {
+				beneath = true
 				continue
 			}
 			segs[i] = slug

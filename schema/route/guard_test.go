@@ -17,6 +17,9 @@ func TestTooManyWordsAtOnePlaceAreValues(t *testing.T) {
 	for _, w := range []string{"orders", "users", "carts"} {
 		seen = append(seen, Seen{"GET", "/shop/" + w, 100})
 	}
+	for i := range 150 { // the collections of many services
+		seen = append(seen, Seen{"GET", fmt.Sprintf("/api/v1/collection-%c%c", 'a'+i%26, 'a'+i/26), 3})
+	}
 	learned, more := Collapse(Learned{}, seen)
 	if !more || len(learned.Collapsed) != 1 || learned.Collapsed[0] != (Slot{"GET", "/shop/items/{slug}"}) {
 		t.Fatalf("%+v", learned)
