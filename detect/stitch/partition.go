@@ -137,6 +137,7 @@ func (p *Partition) Advance(watermark, offset int64) {
 			r.State, r.closedAt = schema.RunClosed, watermark
 			r.actor.open--
 			p.openRuns--
+			r.seen, r.seenNext = nil, 0
 			if r.Calls > 0 {
 				p.touch(r) // a trace whose owner was told of, and of which no span came, is no run
 			}

@@ -2,6 +2,7 @@ package stitch
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"time"
 
@@ -75,13 +76,26 @@ func (a *Actor) sighted(r *Run, c *schema.Call) (of string, again bool) {
 		}
 	}
 	s.record = recordID(c)
-	if len(r.seen) < sightingsPerRun {
-		r.seen = append(r.seen, s)
-	} else {
-		r.seen[r.seenNext] = s
-		r.seenNext = (r.seenNext + 1) % sightingsPerRun
-	}
+	r.remember(s)
 	return "", false
+}
+
+// remember puts a sighting where one lies that is too old to be met again, else
+// beside them, up to the bound: what is remembered is the last minute's.
+func (r *Run) remember(s sighting) {
+	if len(r.seen) > 0 {
+		if oldest := &r.seen[r.seenNext]; len(r.seen) == sightingsPerRun || s.start-oldest.start > sameCall {
+			*oldest = s
+			r.seenNext = (r.seenNext + 1) % len(r.seen)
+			return
+		}
+	}
+	// In order of age again, so that the oldest is found by its place.
+	if r.seenNext != 0 {
+		r.seen = append(slices.Clone(r.seen[r.seenNext:]), r.seen[:r.seenNext]...)
+		r.seenNext = 0
+	}
+	r.seen = append(r.seen, s)
 }
 
 // recordID is what the view calls has under that name.

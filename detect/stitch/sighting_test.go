@@ -139,3 +139,30 @@ func TestEntryOfTheVersionBefore(t *testing.T) {
 		t.Errorf("%+v %v", a, err)
 	}
 }
+
+// A run that goes on for hours remembers the last minute, not its life.
+func TestOnlyTheLastMinuteIsRemembered(t *testing.T) {
+	b := newBench(t)
+	warm(b)
+	var run *Run
+	for i := range 2000 {
+		at := time.Duration(i) * 10 * time.Second
+		c := b.call(at, key("r"), request(fmt.Sprint(i)), seenBy(schema.ObserverGateway, ""))
+		if again := b.call(at+time.Second, key("r"), request(fmt.Sprint(i)), seenBy(schema.ObserverSidecar, "")); !again.Again {
+			t.Fatalf("call %d is counted twice", i)
+		}
+		run = b.run(c.RunID)
+	}
+	if len(run.seen) > 10 || cap(run.seen) > 32 {
+		t.Errorf("%d sightings remembered", len(run.seen))
+	}
+	for i := range 1000 {
+		b.call(20_000*time.Second, key("r"), request(fmt.Sprint("burst", i)), seenBy(schema.ObserverGateway, ""))
+	}
+	if len(run.seen) != sightingsPerRun {
+		t.Errorf("%d sightings of a burst", len(run.seen))
+	}
+	if c := b.call(20_001*time.Second, key("r"), request("burst999"), seenBy(schema.ObserverSidecar, "")); !c.Again {
+		t.Error("the last of a burst is counted twice")
+	}
+}
