@@ -191,3 +191,26 @@ func (f *flyball) all(topic string) []*kgo.Record {
 	}
 	return out
 }
+
+// The newest records of a topic are shown as they would be read, with the line
+// that pins the format; nobody's place in the topic moves.
+func TestDecodeShowsATopic(t *testing.T) {
+	f := install(t, "", "").start()
+	var lines []string
+	for i := range 30 {
+		lines = append(lines, fmt.Sprintf(`{"ts":%d.5,"logger":"http.log.access","request":{"method":"GET","uri":"/orders/%d","host":"h","headers":{}},"duration":0.1,"status":200}`, time.Now().Unix(), i))
+	}
+	f.send(lines...)
+	f.until("stored", 30*time.Second, "30", func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
+	out := f.run([]int{0}, "decode", "--topic", "gateway-logs", "-n", "5", "-o", "json")
+	calls := strings.Split(strings.TrimSpace(out), "\n")
+	if len(calls) != 5 || !strings.Contains(calls[4], `"path":"/orders/29"`) || !strings.Contains(calls[0], `"format":"caddy/1"`) {
+		t.Errorf("%d: %s", len(calls), out)
+	}
+	if out := f.run([]int{0}, "decode", "--topic", "gateway-logs", "-n", "1", "--explain"); !strings.Contains(out, "request.uri") {
+		t.Errorf("%s", out)
+	}
+	if got, err := f.sql("SELECT count() FROM flyball.calls"); err != nil || got != "30" {
+		t.Errorf("%s calls after looking: %v", got, err)
+	}
+}
