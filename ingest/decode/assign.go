@@ -78,9 +78,8 @@ func (d *draft) Known(p fields.Pair) bool {
 
 // Keep notes a member for the long tail.
 func (d *draft) Keep(name string, v fields.Value) {
-	switch v.Kind {
-	case '{':
-	default:
+	d.step(name)
+	if v.Kind != '{' {
 		d.keep(name, v.Text())
 	}
 }

@@ -263,3 +263,25 @@ func TestEveryPresetHasRecords(t *testing.T) {
 		}
 	}
 }
+
+// Every field says which member gave it, and none another's.
+func TestEveryFieldSaysWhereItCameFrom(t *testing.T) {
+	p := pipelineWithRules(t)
+	calls, steps, _ := p.Explain(&Record{Topic: "in", Timestamp: kafkaTime, Value: []byte(`{"service_id":"shop","route_id":"r-9","request":{"uri":"/refunds?x=1","method":"POST","size":12,"headers":{"X-Agent-Run-Id":"run-7","Authorization":"Bearer not-for-anybody-0123"}},"response":{"status":201,"size":9},"latency":61.2,"client_ip":"10.9.1.17","consumer":{"username":"emea"},"start_time":1790933415417}`)})
+	if len(calls) != 1 {
+		t.Fatal(calls)
+	}
+	got := map[string]string{}
+	for _, o := range Origins(&calls[0], steps[0]) {
+		got[o.Field] = o.From
+		if strings.Contains(o.Value, "not-for-anybody") {
+			t.Errorf("%+v", o)
+		}
+	}
+	for field, want := range map[string]string{"path": "request.uri", "status": "response.status", "duration_ns": "latency", "start_time": "start_time", "client_ip": "client_ip", "agent_id": "consumer.username (rule gateway)",
+		"credential_id": "consumer.username (rule gateway)", "run_key": "header X-Agent-Run-Id (rule x-agent-run-id)", "attrs.route_id": "route_id", "effect": "rule words", "tenant": "configuration", "api": "service_id"} {
+		if got[field] != want {
+			t.Errorf("%s: %q, want %q", field, got[field], want)
+		}
+	}
+}
