@@ -124,6 +124,8 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 		c.TokensIn = fields.Plain(text).Small()
 	case "llm.token_count.completion":
 		c.TokensOut = fields.Plain(text).Small()
+	case "user.name":
+		ev.UserID = first(ev.UserID, text)
 	case "user.id", "enduser.id", "langfuse.user.id":
 		if ev.UserID == "" || key == "user.id" {
 			ev.UserID = text
@@ -132,7 +134,7 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 		choose(&d.ranks.conversation, 5, &ev.Conversation, text)
 	case "auth.client_id", "oauth.client_id":
 		d.claim(&d.claims.ClientID, text)
-	case "gen_ai.operation.name", "openinference.span.kind", "server.port", "network.protocol.name", "network.protocol.version", "network.transport", "net.host.port",
+	case "gen_ai.operation.name", "openinference.span.kind", "langsmith.span.kind", "server.port", "network.protocol.name", "network.protocol.version", "network.transport", "net.host.port",
 		"http.flavor", "http.version", "network.peer.port", "client.port", "net.peer.port", "net.sock.peer.port", "url.original":
 		// Read elsewhere, or says nothing of the call.
 	default:

@@ -287,3 +287,12 @@ func TestParentsInARing(t *testing.T) {
 	calls, dead, _ := decodeAuto(t, []byte(ring))
 	wantCalls(t, calls, dead, 1)
 }
+
+// LangSmith's exporter names kinds of spans, sessions and users its own way.
+func TestLangSmithSpansAreRead(t *testing.T) {
+	span := strings.Replace(oneSpan, `"attributes":[{"key":"http`, `"attributes":[{"key":"langsmith.span.kind","value":{"stringValue":"tool"}},{"key":"gen_ai.tool.name","value":{"stringValue":"get-weather"}},{"key":"langsmith.metadata.thread_id","value":{"stringValue":"conv-7"}},{"key":"user.name","value":{"stringValue":"kim"}},{"key":"http`, 1)
+	calls, dead, s := decodeAuto(t, []byte(span))
+	if len(calls) != 1 || len(dead) != 0 || calls[0].OpKind != schema.OpTool || calls[0].ToolName != "get-weather" || s.evidence[0].Conversation != "conv-7" || s.evidence[0].UserID != "kim" {
+		t.Errorf("%+v %v %+v", calls, dead, s.evidence)
+	}
+}

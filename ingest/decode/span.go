@@ -110,7 +110,7 @@ var operations = map[string]schema.OpKind{
 }
 
 func operation(s ptrace.Span) string {
-	return first(attr(s, "gen_ai.operation.name"), attr(s, "openinference.span.kind"))
+	return first(attr(s, "gen_ai.operation.name"), attr(s, "openinference.span.kind"), strings.ToUpper(attr(s, "langsmith.span.kind")))
 }
 
 // isCall: spans of servers, spans of clients that say what they called, and of
