@@ -21,8 +21,9 @@ type Proxy struct {
 }
 
 // StartProxies starts Debian's nginx, HAProxy, Caddy and Apache in front of an
-// upstream (host:port), each logging in the formats its users have.
-func StartProxies(t testing.TB, upstream string) []*Proxy {
+// upstream (host:port), each logging in the formats its users have; nginx also as
+// nginxLog says, which is put into its http block with LOG for the file.
+func StartProxies(t testing.TB, upstream, nginxLog string) []*Proxy {
 	t.Helper()
 	if err := need("nginx", "haproxy", "caddy", "apache2"); err != nil {
 		missing(t, "proxies", err)
@@ -37,7 +38,7 @@ func StartProxies(t testing.TB, upstream string) []*Proxy {
 		args         []string
 		logs         map[string]string
 	}{
-		{"nginx", nginxConfig, []string{"nginx", "-e", "DIR/error.log", "-c", "CONFIG", "-g", "daemon off;"}, map[string]string{"combined": "combined.log", "combined:main": "main.log", "nginx_json": "access.jsonl", "ingress_nginx": "ingress.log"}},
+		{"nginx", nginxConfig, []string{"nginx", "-e", "DIR/error.log", "-c", "CONFIG", "-g", "daemon off;"}, map[string]string{"combined": "combined.log", "combined:main": "main.log", "nginx_json": "access.jsonl", "nginx_json:deploy": "deploy.jsonl", "ingress_nginx": "ingress.log"}},
 		{"haproxy", haproxyConfig, []string{"haproxy", "-db", "-f", "CONFIG"}, map[string]string{"haproxy": "output.log"}},
 		{"caddy", caddyConfig, []string{"caddy", "run", "--adapter", "caddyfile", "--config", "CONFIG"}, map[string]string{"caddy": "access.jsonl"}},
 		{"apache", apacheConfig, []string{"apache2", "-D", "FOREGROUND", "-f", "CONFIG"}, map[string]string{"combined": "combined.log", "combined:vhost": "vhost.log", "combined:common": "common.log"}},
@@ -47,7 +48,7 @@ func StartProxies(t testing.TB, upstream string) []*Proxy {
 			t.Fatal(err)
 		}
 		port := freePort(t)
-		fill := strings.NewReplacer("DIR", home, "PORT", fmt.Sprint(port), "UPSTREAM", upstream, "CONFIG", filepath.Join(home, "config"))
+		fill := strings.NewReplacer("NGINXLOG", strings.ReplaceAll(nginxLog, "LOG", filepath.Join(home, "deploy.jsonl")), "DIR", home, "PORT", fmt.Sprint(port), "UPSTREAM", upstream, "CONFIG", filepath.Join(home, "config"))
 		if err := os.WriteFile(filepath.Join(home, "config"), []byte(fill.Replace(p.config)), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -89,6 +90,7 @@ http {
   access_log DIR/main.log main;
   access_log DIR/ingress.log ingress;
   access_log DIR/access.jsonl js;
+  NGINXLOG
   server { listen 127.0.0.1:PORT; location / { proxy_pass http://UPSTREAM; } }
 }
 `
