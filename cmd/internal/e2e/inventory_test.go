@@ -30,7 +30,7 @@ routes: [{openapi: ` + f.dir + `/shop.yaml}, {tool: wire_money, effect: pay, rev
 	}
 	f.start()
 	var lines []string
-	at := time.Now().Add(-time.Minute)
+	at := time.Now().Truncate(time.Minute).Add(-time.Minute) // all within one minute
 	n := 0
 	add := func(more string) {
 		n++
