@@ -123,7 +123,7 @@ func printLetters(w io.Writer, r replay.LetterResult, dry bool) {
 	if dry {
 		word = "would be sent"
 	}
-	fmt.Fprintf(w, "%d dead letters: %d %s, %d came through before, %d died again after an earlier replay, %d of another kind\n", r.Letters, len(r.Sent), word, r.Before, r.DiedAgain, r.Others)
+	fmt.Fprintf(w, "%d dead letters: %d %s, %d came through before, %d died again after an earlier replay, %d of another kind, %d not Flyball's\n", r.Letters, len(r.Sent), word, r.Before, r.DiedAgain, r.Others, r.Foreign)
 	for _, reason := range slices.Sorted(maps.Keys(r.Still)) {
 		fmt.Fprintf(w, "  %d still cannot be read: %s\n", r.Still[reason], reason)
 	}

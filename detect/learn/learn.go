@@ -93,8 +93,13 @@ func (l *Learner) Run(ctx context.Context) error {
 	}
 }
 
+// guardTime bounds what a slow ClickHouse may hold up: baselines come after it.
+const guardTime = 2 * time.Minute
+
 // guard runs the guard of cardinality, and says from which version to which.
 func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, guardTime)
+	defer cancel()
 	if l.learned.Version == "" {
 		// Of the process before this one.
 		if l.learned, err = published.Routes(ctx, l.o.Kafka, l.o.Tenant); err != nil && !errors.Is(err, published.ErrNone) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -140,6 +141,12 @@ func codeSightings(c *topic.Coder, r *Run) {
 		c.Int(&s.start)
 		topic.Small(c, &s.observers)
 		c.Text(&s.record)
+		if !c.Encoding {
+			s.record = strings.Clone(s.record)
+		}
 	}
 	topic.Num(c, &r.seenNext)
+	if r.seenNext < 0 || r.seenNext > 0 && r.seenNext >= n {
+		c.Refuse("a place beyond the sightings that are remembered")
+	}
 }

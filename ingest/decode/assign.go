@@ -42,7 +42,7 @@ func (d *draft) Set(f mapping.Field, v fields.Value, with *mapping.With, from st
 		d.arguments(v)
 		return d.in.BodyLogged
 	case mapping.Claims:
-		return d.claimField("jwt", v)
+		return !with.Asserted && d.claimField("jwt", v)
 	case mapping.Status:
 		s := v.Status()
 		if s != 0 {
@@ -248,6 +248,15 @@ func (d *draft) setResult(f mapping.Field, t string) bool {
 // setCaller: who called, by what the source established, or by what the caller said.
 func (d *draft) setCaller(f mapping.Field, t string, with *mapping.With) bool {
 	ev := &d.ev
+	if with.Asserted {
+		switch f {
+		case mapping.Credential:
+			d.secret(t) // hashed, and worth as much as any key that anybody may invent
+			return true
+		case mapping.RemoteUser, mapping.Peer, mapping.TokenSubject, mapping.TokenClient, mapping.TokenActor, mapping.TokenIssuer:
+			return false // only the gateway can know these
+		}
+	}
 	switch f {
 	case mapping.ClientIP:
 		a := address(t)

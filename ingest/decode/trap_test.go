@@ -12,6 +12,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"flyball/ingest/mapping"
 	"flyball/schema"
 	"flyball/schema/identity"
 )
@@ -403,5 +404,42 @@ func TestAProducerSwitchesItsFormatInMidTopic(t *testing.T) {
 		if got := fmt.Sprintf("%d calls, %d dead", calls, dead); got != want {
 			t.Errorf("%s: %s, want %s", format, got, want)
 		}
+	}
+}
+
+// A mapping that takes a credential, a user, a certificate or a token's claims
+// from request headers establishes nothing by them: the caller said it.
+func TestAMappingOfHeadersEstablishesNothing(t *testing.T) {
+	own, err := mapping.Compile("mine.yaml", []byte(`
+version: 1
+name: mine
+set:
+  start_time: at
+  status: code
+  credential_id: {from: headers.x-key-id, kind: consumer}
+  remote_user: headers.x-user
+  peer: headers.x-peer
+  token_subject: headers.x-sub
+  token_client: headers.x-client
+  token_actor: headers.x-act
+  claims: headers.x-claims
+  agent_id: headers.x-agent
+  principal_id: headers.x-principal
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := pipelineWithRules(t)
+	p, err := New(Options{Default: Input{Format: "mine"}, Mappings: []*mapping.Program{own}, Tenant: "acme"}, rules.id, rules.rt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, dead := p.Decode(&Record{Timestamp: kafkaTime, Value: []byte(`{"at":1790933415417,"code":200,"headers":{"x-key-id":"admin","x-user":"root","x-peer":"spiffe://a/b","x-sub":"root","x-client":"admin","x-act":"admin","x-claims":"{\"sub\":\"root\",\"act\":{\"sub\":\"admin\"}}","x-agent":"admin","x-principal":"root"}}`)}, nil)
+	if len(calls) != 1 || len(dead) != 0 {
+		t.Fatal(calls, dead)
+	}
+	c := calls[0]
+	if c.AgentTrust > schema.TrustAsserted || c.CredentialTrust > schema.TrustAsserted || c.PrincipalTrust > schema.TrustAsserted || !strings.HasPrefix(c.CredentialID, "k_") || len(c.ActorChain) != 0 {
+		t.Errorf("%s", AppendJSON(nil, &c))
 	}
 }

@@ -33,17 +33,10 @@ func reloads(c config.Config, id *identity.Resolver, log *slog.Logger) func(cont
 			return nil
 		}
 		last := stamp(c.File)
-		tick := time.NewTicker(lookEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
+		return every(ctx, lookEvery, func() {
 			now := stamp(c.File)
 			if now == last {
-				continue
+				return
 			}
 			last = now
 			next, err := config.Load(c.File, os.Environ())
@@ -52,7 +45,7 @@ func reloads(c config.Config, id *identity.Resolver, log *slog.Logger) func(cont
 			}
 			if err != nil {
 				log.Error("the registry stays as it was: the configuration cannot be read", "file", c.File, "error", err)
-				continue
+				return
 			}
 			id.Register(registry(next))
 			log.Info("registry read again", "file", c.File, "agents", len(next.Agents))
@@ -62,6 +55,20 @@ func reloads(c config.Config, id *identity.Resolver, log *slog.Logger) func(cont
 			if !reflect.DeepEqual(was, next) {
 				log.Warn("the configuration has changed beyond agents: restart for the rest", "file", c.File)
 			}
+		})
+	}
+}
+
+// every does something now and then until ctx ends.
+func every(ctx context.Context, pause time.Duration, do func()) error {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			do()
 		}
 	}
 }

@@ -54,17 +54,10 @@ func learnedRoutes(c config.Config, kafka []kgo.Opt, key identity.Key, current *
 		log.Warn("learned routes cannot be read; the operator's are in place", "error", err)
 	}
 	return func(ctx context.Context) error {
-		tick := time.NewTicker(learnEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
+		return every(ctx, learnEvery, func() {
 			if err := look(ctx); err != nil && ctx.Err() == nil {
 				log.Warn("learned routes cannot be read; the last version stays", "error", err)
 			}
-		}
+		})
 	}
 }

@@ -26,12 +26,16 @@ func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 	}
 	f.send(moat(1), moat(2), `{"no":"idea"}`, moat(3))
 	f.until("four dead letters", 30*time.Second, "4", func() (string, error) { return f.sql("SELECT count() FROM flyball.dead_letters") })
+	// Somebody else's record in the topic stops no replay.
+	if err := f.kafka().ProduceSync(t.Context(), &kgo.Record{Topic: "flyball.dead-letters", Value: []byte("junk")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
 	var rows []struct {
 		Reason, Sample string
 		Letters        int
 	}
 	f.json(&rows, "dead-letters")
-	if len(rows) != 1 || rows[0].Letters != 4 || rows[0].Reason != "unknown_format" || !strings.HasPrefix(rows[0].Sample, "gateway-logs/") {
+	if len(rows) < 1 || rows[0].Letters != 4 || rows[0].Reason != "unknown_format" || !strings.HasPrefix(rows[0].Sample, "gateway-logs/") {
 		t.Errorf("%+v", rows)
 	}
 	f.stop()
@@ -63,7 +67,7 @@ func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 	if got, err := f.sql("SELECT count(), uniqExact(path), any(agent_id) FROM flyball.calls"); err != nil || got != "3\t3\tmoat-bot" {
 		t.Errorf("%q %v", got, err)
 	}
-	if got, err := f.sql("SELECT count() FROM flyball.dead_letters"); err != nil || got != "4" {
+	if got, err := f.sql("SELECT count() FROM flyball.dead_letters WHERE reason != ''"); err != nil || got != "4" {
 		t.Errorf("%s dead letters: %v", got, err)
 	}
 }

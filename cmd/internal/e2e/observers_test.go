@@ -56,29 +56,9 @@ func TestObserversOfOneCallAreCountedOnce(t *testing.T) {
 // in: a sub-run of its run, under its name, in whatever order they come.
 func TestServerSpansWithoutACallerAreTheAgents(t *testing.T) {
 	f := install(t, "", "").start()
-	now := time.Now().Add(-time.Minute)
-	span := func(service, trace, id, parent string, kind int, at time.Duration, attributes string) string {
-		return fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":%q}}]},"scopeSpans":[{"spans":[{"traceId":%q,"spanId":%q,"parentSpanId":%q,"name":"x","kind":%d,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[%s]}]}]}]}`,
-			service, trace, id, parent, kind, now.Add(at).UnixNano(), now.Add(at+time.Millisecond).UnixNano(), attributes)
-	}
-	text := func(k, v string) string { return fmt.Sprintf(`{"key":%q,"value":{"stringValue":%q}}`, k, v) }
-	const early, late = "11111111111111111111111111111111", "22222222222222222222222222222222"
-	var lines []string
-	agent := func(trace, id string) {
-		lines = append(lines, span("planner-svc", trace, id, "", 1, 0, text("gen_ai.operation.name", "invoke_agent")+","+text("gen_ai.agent.name", "planner")+","+text("agent.run.id", "plan-"+trace[:1])))
-	}
-	server := func(trace, id string) {
-		lines = append(lines, span("orders-svc", trace, id, "00000000000000a1", 2, time.Second, text("http.request.method", "DELETE")+","+text("url.path", "/orders/"+id[15:])+`,{"key":"http.response.status_code","value":{"intValue":"204"}}`))
-	}
-	agent(early, "00000000000000a1")
-	server(early, "00000000000000b1")
-	server(early, "00000000000000b2")
-	server(late, "00000000000000c1") // before anybody said whose trace it is
-	agent(late, "00000000000000a2")
-	server(late, "00000000000000c2")
-	f.send(lines...)
+	f.send(spansOfTwoTraces()...)
 	f.until("two runs of the agent, each with a sub-run of two calls", 30*time.Second, "plan-1\t2\nplan-2\t2", func() (string, error) {
-		return f.sql("SELECT owner.run_key, sub.calls FROM flyball.runs AS sub INNER JOIN flyball.runs AS owner ON sub.parent_run_id = owner.run_id WHERE sub.agent_id = 'planner-svc/planner' AND sub.calls = 2 ORDER BY 1")
+		return f.sql(ownedSpans)
 	})
 	if got, err := f.sql("SELECT count() FROM flyball.runs"); err != nil || got != "4" {
 		t.Errorf("%s runs, want 4: %v", got, err)
@@ -108,5 +88,49 @@ func TestServerSpansWithoutACallerAreTheAgents(t *testing.T) {
 	}
 	if len(report.Resources) < 2 {
 		t.Errorf("touched by the agent's run: %+v", report.Resources)
+	}
+}
+
+// spansOfTwoTraces are an agent's own spans and those of the service behind it,
+// which name nobody: in the second trace one of them comes before the agent's.
+func spansOfTwoTraces() []string {
+	now := time.Now().Add(-time.Minute)
+	span := func(service, trace, id, parent string, kind int, at time.Duration, attributes string) string {
+		return fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":%q}}]},"scopeSpans":[{"spans":[{"traceId":%q,"spanId":%q,"parentSpanId":%q,"name":"x","kind":%d,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[%s]}]}]}]}`,
+			service, trace, id, parent, kind, now.Add(at).UnixNano(), now.Add(at+time.Millisecond).UnixNano(), attributes)
+	}
+	text := func(k, v string) string { return fmt.Sprintf(`{"key":%q,"value":{"stringValue":%q}}`, k, v) }
+	const early, late = "11111111111111111111111111111111", "22222222222222222222222222222222"
+	var lines []string
+	agent := func(trace, id string) {
+		lines = append(lines, span("planner-svc", trace, id, "", 1, 0, text("gen_ai.operation.name", "invoke_agent")+","+text("gen_ai.agent.name", "planner")+","+text("agent.run.id", "plan-"+trace[:1])))
+	}
+	server := func(trace, id string) {
+		lines = append(lines, span("orders-svc", trace, id, "00000000000000a1", 2, time.Second, text("http.request.method", "DELETE")+","+text("url.path", "/orders/"+id[15:])+`,{"key":"http.response.status_code","value":{"intValue":"204"}}`))
+	}
+	agent(early, "00000000000000a1")
+	server(early, "00000000000000b1")
+	server(early, "00000000000000b2")
+	server(late, "00000000000000c1") // before anybody said whose trace it is
+	agent(late, "00000000000000a2")
+	server(late, "00000000000000c2")
+	return lines
+}
+
+const ownedSpans = "SELECT owner.run_key, sub.calls FROM flyball.runs AS sub INNER JOIN flyball.runs AS owner ON sub.parent_run_id = owner.run_id WHERE sub.agent_id = 'planner-svc/planner' AND sub.calls = 2 ORDER BY 1"
+
+// Killed after the owners of traces and the calls are durable, and before the
+// input is committed: both are written again, and nothing counts twice.
+func TestKilledBetweenOwnerAndCommit(t *testing.T) {
+	f := install(t, "", "").start("FLYBALL_TEST_FAILPOINT=ingest.durable|committed:1")
+	left := f.trySend(spansOfTwoTraces()...)
+	if !f.waitKilled(30 * time.Second) {
+		t.Fatal("the fail point was not reached")
+	}
+	f.start()
+	f.send(left...)
+	f.until("two runs, each with a sub-run of two calls", 30*time.Second, "plan-1\t2\nplan-2\t2", func() (string, error) { return f.sql(ownedSpans) })
+	if got, err := f.sql("SELECT (SELECT count() FROM flyball.runs), (SELECT count() FROM flyball.calls)"); err != nil || got != "4\t6" {
+		t.Errorf("runs and calls %q, %v", got, err)
 	}
 }

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -31,6 +30,7 @@ type LetterResult struct {
 	Letters   int            `json:"letters"`    // there are
 	Sent      []string       `json:"sent"`       // places of those that were sent, or would be
 	Still     map[string]int `json:"still"`      // could not be read now either, by reason
+	Foreign   int            `json:"foreign"`    // in the topic, and not written by Flyball
 	DiedAgain int            `json:"died_again"` // were sent before and died again: never sent twice
 	Before    int            `json:"before"`     // came through before
 	Others    int            `json:"others"`     // are not of the kind that was asked for
@@ -72,6 +72,9 @@ func Letters(ctx context.Context, o LetterOptions) (LetterResult, error) {
 		if ctx.Err() != nil {
 			return out, ctx.Err()
 		}
+		for _, f := range fetches.Errors() {
+			return out, fmt.Errorf("read %s: %w", topic.DeadLettersTopic, f.Err)
+		}
 		var failed error
 		fetches.EachRecord(func(r *kgo.Record) {
 			at = r.Offset + 1
@@ -93,7 +96,11 @@ func (o *LetterOptions) letter(ctx context.Context, client *kgo.Client, r *kgo.R
 	}
 	place := h[topic.HeaderTopic] + "/" + h[topic.HeaderPartition] + "/" + h[topic.HeaderOffset] + "/" + h[topic.HeaderItem]
 	out.Letters++
+	at, err := strconv.ParseInt(h[topic.HeaderAt], 10, 64)
 	switch {
+	case err != nil || h[topic.HeaderTopic] == "":
+		out.Foreign++ // one record that is none of ours stops no replay
+		return nil
 	case o.Reason != "" && h[topic.HeaderReason] != o.Reason, o.Topic != "" && h[topic.HeaderTopic] != o.Topic:
 		out.Others++
 		return nil
@@ -103,10 +110,6 @@ func (o *LetterOptions) letter(ctx context.Context, client *kgo.Client, r *kgo.R
 	case o.Done(place):
 		out.Before++
 		return nil
-	}
-	at, err := strconv.ParseInt(h[topic.HeaderAt], 10, 64)
-	if err != nil || h[topic.HeaderTopic] == "" {
-		return errors.New("a record of " + topic.DeadLettersTopic + " that Flyball did not write: it has no " + topic.HeaderAt)
 	}
 	calls, dead := o.Decode(&decode.Record{Topic: h[topic.HeaderTopic], Timestamp: at, Key: r.Key, Value: r.Value})
 	if len(dead) > 0 || calls == 0 {
