@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"flyball/ingest/fields"
 	"flyball/ingest/mapping"
@@ -82,62 +81,6 @@ func (d *draft) Keep(name string, v fields.Value) {
 	if v.Kind != '{' {
 		d.keep(name, v.Text())
 	}
-}
-
-func (d *draft) setStart(s string, with *mapping.With) bool {
-	var ns int64
-	var p schema.Precision
-	ok := false
-	if with.Epoch != 0 {
-		ns, p, ok = epochIn(s, with.Epoch)
-	}
-	if !ok {
-		ns, p, ok = parseTime(s, d.zone)
-	}
-	if !ok {
-		return false
-	}
-	d.call.Start, d.call.TSPrecision, d.timed, d.end = ns, p, true, with.Basis == "end"
-	if with.Basis == "log" {
-		d.call.TSBasis = schema.BasisLog
-	}
-	return true
-}
-
-// epochIn reads a number of units since 1970.
-func epochIn(s string, unit int64) (int64, schema.Precision, bool) {
-	whole, frac, ok := decimal(s)
-	if !ok || whole > (math.MaxInt64-unit)/unit || whole*unit > maxTime || whole*unit < minEpoch {
-		return 0, 0, false
-	}
-	more := map[int64]int{1e9: 0, 1e6: 3, 1e3: 6, 1: 9}[unit]
-	return whole*unit + scaled(frac, unit), digits(more + len(frac)), true
-}
-
-// lasted reads a duration; what is negative or longer than a year is -1. A text
-// that says its unit is believed.
-func lasted(s string, with *mapping.With) int64 {
-	ns := int64(-1)
-	switch {
-	case s == "" || s[0] == '-':
-	case s[len(s)-1] > '9': // 3ms, 9.4µs, 0.038s
-		if v, err := time.ParseDuration(s); err == nil {
-			ns = int64(v)
-		}
-	case with.Unit == 0:
-	case with.Sum:
-		if sum, n, _ := parseList(s, with.Unit); n > 0 {
-			ns = sum
-		}
-	default:
-		if v, ok := parseAmount(strings.TrimPrefix(s, "+"), with.Unit); ok {
-			ns = v
-		}
-	}
-	if ns > maxDuration {
-		return -1
-	}
-	return ns
 }
 
 func (d *draft) setCount(f mapping.Field, v fields.Value) bool {
@@ -243,108 +186,6 @@ func (d *draft) setResult(f mapping.Field, t string) bool {
 		return false
 	}
 	return true
-}
-
-// setCaller: who called, by what the source established, or by what the caller said.
-func (d *draft) setCaller(f mapping.Field, t string, with *mapping.With) bool {
-	ev := &d.ev
-	if with.Asserted {
-		switch f {
-		case mapping.Credential:
-			d.secret(t) // hashed, and worth as much as any key that anybody may invent
-			return true
-		case mapping.RemoteUser, mapping.Peer, mapping.TokenSubject, mapping.TokenClient, mapping.TokenActor, mapping.TokenIssuer:
-			return false // only the gateway can know these
-		}
-	}
-	switch f {
-	case mapping.ClientIP:
-		a := address(t)
-		if a.IsValid() && better(&d.ranks.client, 7) {
-			d.call.ClientIP = a
-		}
-		return a.IsValid()
-	case mapping.UserAgent:
-		d.call.UserAgent = t
-	case mapping.Credential:
-		d.setCredential(t, with.Kind)
-	case mapping.RemoteUser:
-		ev.RemoteUser = t
-	case mapping.Peer:
-		d.peerIs(t)
-	case mapping.Principal:
-		if with.Asserted {
-			ev.UserID = t
-		} else {
-			ev.GatewayUser = t
-		}
-	case mapping.UserID:
-		ev.UserID = t
-	case mapping.AgentID:
-		if with.Asserted {
-			ev.AgentHeader, ev.AgentHeaderName = t, first(ev.AgentHeaderName, "x-agent-id")
-		} else {
-			ev.GatewayAgent = t
-		}
-	case mapping.AgentName:
-		d.call.AgentName = t
-	case mapping.AgentVersion:
-		ev.AgentVersion = t
-	case mapping.ParentAgent:
-		ev.ParentHeader = t
-	case mapping.RunKey:
-		if better(&d.ranks.run, 18) {
-			ev.RunHeader, ev.RunHeaderName = t, "run-id"
-		}
-	case mapping.TaskID:
-		if better(&d.ranks.task, 8) {
-			ev.TaskHeader, ev.TaskHeaderName = t, "task-id"
-		}
-	case mapping.Conversation:
-		choose(&d.ranks.conversation, 8, &ev.Conversation, t)
-	case mapping.Token:
-		d.secret(t)
-	case mapping.TokenSubject:
-		d.claim(&d.claims.Subject, t)
-	case mapping.TokenClient:
-		d.claim(&d.claims.ClientID, t)
-	case mapping.TokenIssuer:
-		d.claim(&d.claims.Issuer, t)
-	case mapping.TokenActor:
-		d.claims.Act, d.claimed = []string{t}, true
-	default:
-		return false
-	}
-	return true
-}
-
-// setCredential takes in the id of the credential that the gateway let in.
-func (d *draft) setCredential(t, kind string) {
-	ev := &d.ev
-	switch kind {
-	case "hmac":
-		d.secret(t)
-	case "mtls":
-		d.peerIs(t)
-	case "user":
-		ev.RemoteUser = t
-	default:
-		ev.GatewayCredential, ev.GatewayCredentialKind = t, credentialKinds[kind]
-	}
-}
-
-var credentialKinds = map[string]schema.CredentialKind{"api_key": schema.CredentialAPIKey, "oauth_client": schema.CredentialOAuthClient, "aws_key": schema.CredentialAWSKey, "consumer": schema.CredentialConsumer}
-
-// peerIs takes in the peer's certificate: its SPIFFE id, its fingerprint or its subject.
-func (d *draft) peerIs(t string) {
-	switch {
-	case strings.HasPrefix(t, "spiffe://"):
-		d.ev.SPIFFE = t
-	case strings.Contains(t, "="):
-		d.ev.CertSubject = t
-	default:
-		d.ev.CertFingerprint = t
-	}
 }
 
 // setOperation: tools and models.
