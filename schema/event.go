@@ -12,17 +12,23 @@ const (
 	EventBreaker EventKind = "breaker"
 	// EventBypass is a tenant put to observe, or back.
 	EventBypass EventKind = "bypass"
+	// EventGate is a question to a person, or what has become of it.
+	EventGate EventKind = "gate"
+	// EventAudit is an entry of the audit trail.
+	EventAudit EventKind = "audit"
 )
 
 // Event is one record of flyball.events. Events are written at least once: the
 // same ID is the same event.
 type Event struct {
-	ID      string    `json:"id"`
-	Kind    EventKind `json:"kind"`
-	Tenant  string    `json:"tenant"`
-	Finding *Finding  `json:"finding,omitempty"`
-	Breaker *Breaker  `json:"breaker,omitempty"`
-	Bypass  *Bypass   `json:"bypass,omitempty"`
+	ID      string      `json:"id"`
+	Kind    EventKind   `json:"kind"`
+	Tenant  string      `json:"tenant"`
+	Finding *Finding    `json:"finding,omitempty"`
+	Breaker *Breaker    `json:"breaker,omitempty"`
+	Bypass  *Bypass     `json:"bypass,omitempty"`
+	Gate    *Gate       `json:"gate,omitempty"`
+	Audit   *AuditEntry `json:"audit,omitempty"`
 }
 
 // Bypass puts a tenant to observe at every point until it expires by itself.
@@ -47,4 +53,14 @@ func BreakerEvent(b *Breaker) Event {
 // BypassEvent is the event of a bypass.
 func BypassEvent(b *Bypass) Event {
 	return Event{ID: shortID("e", "bypass", b.Tenant, CallRef{0, int64(b.Generation), 0}.String()), Kind: EventBypass, Tenant: b.Tenant, Bypass: b}
+}
+
+// GateEvent is the event of a gate's generation.
+func GateEvent(g *Gate) Event {
+	return Event{ID: shortID("e", "gate", g.ID, CallRef{0, int64(g.Generation), uint32(g.State)}.String()), Kind: EventGate, Tenant: g.Tenant, Gate: g}
+}
+
+// AuditEvent is the event of an entry.
+func AuditEvent(e *AuditEntry) Event {
+	return Event{ID: shortID("e", "audit", CallRef{0, e.Offset, 0}.String()), Kind: EventAudit, Tenant: e.Tenant, Audit: e}
 }

@@ -50,7 +50,7 @@ func backtestCommand(o *options) *cobra.Command {
 			return err
 		}
 		rules := app.PolicyRules(c)
-		r, err := evaluate.Backtest(cmd.Context(), db, body, evaluate.Options{TripShare: c.Detect.FalseTripsPer1000 / 1000, Armed: rules.IsArmed,
+		r, err := evaluate.Backtest(cmd.Context(), db, body, evaluate.Options{TripShare: c.Detect.FalseTripsPer1000 / 1000, Armed: func(agent string) bool { return armed(rules, c, agent) },
 			Window: learn.Window{Tenant: c.Tenant, Since: from, Until: to, PerAgent: 1 << 30, CallsPerRun: 1 << 20}})
 		if err != nil {
 			return err

@@ -19,6 +19,7 @@ import (
 	"flyball/cmd/internal/app"
 	"flyball/detect/control"
 	"flyball/schema"
+	"flyball/schema/clickhouse/query"
 )
 
 // ask talks to the control API of the configured process.
@@ -92,13 +93,14 @@ func breakersCommand(o *options) *cobra.Command {
 	var a control.Ask
 	change := func(use, short, path string) *cobra.Command {
 		c := &cobra.Command{Use: use + " KIND VALUE", Short: short, Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
+			a.Scope = &schema.Scope{Value: args[1]}
 			if err := a.Scope.Kind.UnmarshalText([]byte(args[0])); err != nil {
 				return usage(fmt.Errorf("scope: %w", err))
 			}
 			if a.Reason == "" {
 				return usage(errors.New("--reason: empty; say why, it goes into the history"))
 			}
-			a.Scope.Value, a.By = args[1], whoami()
+			a.By = whoami()
 			if _, err := o.ask(http.MethodPost, path, a); err != nil {
 				return err
 			}
@@ -146,26 +148,8 @@ func findingsCommand(o *options) *cobra.Command {
 			return err
 		}
 		defer db.Close()
-		rows, err := db.Query(cmd.Context(), fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at, updated_at, score, expected_rate,
-delay_calls, exposure_calls, exposure_irreversible, summary, evidence FROM findings ORDER BY updated_at DESC LIMIT %d`, limit))
+		out, err := query.Findings(cmd.Context(), db, limit)
 		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		out := []findingLine{}
-		for rows.Next() {
-			var f findingLine
-			var evidence string
-			if err := rows.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
-				&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence); err != nil {
-				return err
-			}
-			if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {
-				return fmt.Errorf("evidence of %s: %w", f.ID, err)
-			}
-			out = append(out, f)
-		}
-		if err := rows.Err(); err != nil {
 			return err
 		}
 		if format == "json" {
@@ -180,23 +164,6 @@ delay_calls, exposure_calls, exposure_irreversible, summary, evidence FROM findi
 	}}
 	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many")
 	return cmd
-}
-
-type findingLine struct {
-	ID           string                `json:"finding_id"`
-	RunID        string                `json:"run_id"`
-	AgentID      string                `json:"agent_id,omitempty"`
-	Family       string                `json:"family"`
-	Level        string                `json:"level"`
-	State        string                `json:"state"`
-	OpenedAt     time.Time             `json:"opened_at"`
-	UpdatedAt    time.Time             `json:"updated_at"`
-	Score        float64               `json:"score"`
-	ExpectedRate float64               `json:"expected_rate"`
-	Delay        uint32                `json:"delay_calls"`
-	Exposure     schema.Exposure       `json:"exposure"`
-	Summary      string                `json:"summary"`
-	Evidence     []schema.Contribution `json:"evidence"`
 }
 
 func learnCommand(o *options) *cobra.Command {

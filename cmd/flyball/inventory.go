@@ -10,6 +10,7 @@ import (
 	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/detect/policy"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
@@ -79,7 +80,7 @@ func agentsOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, 
 	rules := app.PolicyRules(c)
 	for i := range agents {
 		a := &agents[i]
-		a.Armed = rules.IsArmed(a.AgentID)
+		a.Armed = armed(rules, c, a.AgentID)
 		for _, e := range c.Agents {
 			if e.ID == a.AgentID {
 				a.Owner, a.Tags, a.Criticality = e.Owner, e.Tags, e.Criticality
@@ -137,7 +138,7 @@ func startHereCommand(o *options) *cobra.Command {
 				if !r.Declared {
 					r.Missing = append(r.Missing, "declaration")
 				}
-				if !rules.IsArmed(r.AgentID) {
+				if !armed(rules, c, r.AgentID) {
 					r.Missing = append(r.Missing, "arming")
 				}
 			}
@@ -147,4 +148,15 @@ func startHereCommand(o *options) *cobra.Command {
 	w.flags(cmd, "720h")
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many")
 	return cmd
+}
+
+// armed reports whether everything that is found about an agent is enforced.
+func armed(rules policy.Rules, c config.Config, agent string) bool {
+	var tags []string
+	for _, a := range c.Agents {
+		if a.ID == agent {
+			tags = append(tags, a.Tags...)
+		}
+	}
+	return rules.Arming.Of(agent, tags, "")
 }

@@ -10,6 +10,7 @@ import (
 type Query struct {
 	Tenant         string
 	AgentID        string
+	AgentVersion   string
 	AgentTrust     schema.Trust
 	CredentialID   string
 	PrincipalID    string
@@ -18,68 +19,115 @@ type Query struct {
 	RunID          schema.RunID // zero when the request names none
 	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
 	RunFirstSeen int64
-	Route        string
+	Route        string // "METHOD /template"
+	// ReadOnly is a call that changes nothing; Risky one that cannot be undone, or a
+	// change of which nobody knows whether it can.
+	ReadOnly, Risky bool
 }
 
 // Named reasons of a verdict.
 const (
-	WhyNoBreaker = "no_breaker"
-	WhyBypass    = "bypass"
-	WhyHeld      = "breaker_open"
-	WhyRenamed   = "renamed_run"
+	WhyNoBreaker     = "no_breaker"
+	WhyForced        = "forced_open"
+	WhyHeld          = "breaker_open"
+	WhyRenamed       = "renamed_run"
+	WhyProbe         = "half_open_probe"
+	WhyProbeNotDue   = "half_open_probe_not_due"
+	WhyHalfOpenWrite = "half_open_write"
+	WhyGated         = "gated_by_breaker"
+	WhyThrottled     = "throttled_by_breaker"
+	WhyAnnotated     = "annotated_by_breaker"
 )
 
-// Verdict on a request.
+// Verdict on a request: the action that it meets.
 type Verdict struct {
-	Allow   bool
+	Action  schema.Action
 	Why     string
-	Breaker *schema.Breaker // the one that decided
+	Breaker *schema.Breaker // the one that decided; nil without one
+	Met     int             // breakers that the request met
+	// Probe: the request may pass if it claims a probe of the breaker.
+	Probe bool
 }
 
-// Decide looks at the breakers that a request can meet, the widest first:
-// tenant, route, address, agent, principal, credential, run, and last the runs of
-// the same agent and credential, of which one may have come back under another
-// name. The first that holds denies; all of them deny alike, so the order only
-// chooses which one is named. An asserted name is never looked up.
-func (s *State) Decide(q *Query) Verdict {
+// Decide looks at every breaker that a request can meet. The kill switch comes
+// first; then the most severe action wins (deny, gate, throttle, annotate), and
+// among equals the most specific scope: run × route, run, the runs of the same
+// agent and credential (of which one may have come back under another name),
+// credential, version, agent, principal, address, route, tenant. An asserted name
+// is never looked up. A gate that the call does not need (it reads, or can be
+// undone) is an annotation.
+func (s *State) Decide(q *Query, now int64) Verdict {
+	v := Verdict{Why: WhyNoBreaker}
 	if len(s.open) == 0 {
-		return Verdict{Allow: true, Why: WhyNoBreaker}
+		return v
 	}
-	v := s.decide(q)
-	if _, on := s.Bypass(q.Tenant); on && !v.Allow {
-		return Verdict{Allow: true, Why: WhyBypass, Breaker: v.Breaker}
+	meet := func(b *schema.Breaker, why string) {
+		v.Met++
+		if v.Breaker != nil && (v.Breaker.State == schema.BreakerForcedOpen || b.State != schema.BreakerForcedOpen && b.Action <= v.Breaker.Action) {
+			return
+		}
+		v.Breaker, v.Why = b, why
+	}
+	look := func(sc schema.Scope) {
+		if sc.Value == "" {
+			return
+		}
+		if b := s.open[key{q.Tenant, sc}]; b != nil {
+			meet(b, WhyHeld)
+		}
+	}
+	agent := trusted(q.AgentID, q.AgentTrust)
+	if !q.RunID.IsZero() {
+		run := q.RunID.String()
+		look(schema.Scope{Kind: schema.ScopeRunRoute, Value: run + " " + q.Route})
+		look(schema.Scope{Kind: schema.ScopeRun, Value: run})
+	}
+	if q.CredentialID != "" && v.Breaker == nil {
+		for _, b := range s.runs[actor{q.Tenant, q.CredentialID, q.AgentID}] {
+			if q.RunFirstSeen == 0 || q.RunFirstSeen >= b.Since {
+				meet(b, WhyRenamed)
+			}
+		}
+	}
+	look(schema.Scope{Kind: schema.ScopeCredential, Value: q.CredentialID})
+	if q.AgentVersion != "" && agent != "" {
+		look(schema.VersionScope(agent, q.AgentVersion))
+	}
+	look(schema.Scope{Kind: schema.ScopeAgent, Value: agent})
+	look(schema.Scope{Kind: schema.ScopePrincipal, Value: trusted(q.PrincipalID, q.PrincipalTrust)})
+	if q.ClientIP.IsValid() {
+		look(schema.Scope{Kind: schema.ScopeAddress, Value: q.ClientIP.Unmap().String()})
+	}
+	look(schema.Scope{Kind: schema.ScopeRoute, Value: q.Route})
+	look(schema.Scope{Kind: schema.ScopeTenant, Value: q.Tenant})
+	if v.Breaker != nil {
+		v.effect(q, now)
 	}
 	return v
 }
 
-func (s *State) decide(q *Query) Verdict {
-	scopes := [...]schema.Scope{
-		{Kind: schema.ScopeTenant, Value: q.Tenant},
-		{Kind: schema.ScopeRoute, Value: q.Route},
-		{Kind: schema.ScopeAddress, Value: address(q.ClientIP)},
-		{Kind: schema.ScopeAgent, Value: trusted(q.AgentID, q.AgentTrust)},
-		{Kind: schema.ScopePrincipal, Value: trusted(q.PrincipalID, q.PrincipalTrust)},
-		{Kind: schema.ScopeCredential, Value: q.CredentialID},
-		{Kind: schema.ScopeRun, Value: run(q.RunID)},
+// effect is what the breaker that decided does to this request.
+func (v *Verdict) effect(q *Query, now int64) {
+	b := v.Breaker
+	v.Action = b.Action
+	switch {
+	case b.State == schema.BreakerForcedOpen:
+		v.Action, v.Why = schema.ActionDeny, WhyForced
+	case b.State == schema.BreakerHalfOpen && !q.ReadOnly:
+		v.Action, v.Why = schema.ActionDeny, WhyHalfOpenWrite
+	case b.State == schema.BreakerHalfOpen && ProbeDue(b, now):
+		v.Action, v.Why, v.Probe = schema.ActionDeny, WhyProbe, true
+	case b.State == schema.BreakerHalfOpen:
+		v.Action, v.Why = schema.ActionDeny, WhyProbeNotDue
+	case b.Action == schema.ActionGate && !q.Risky:
+		v.Action, v.Why = schema.ActionAnnotate, WhyGated
+	case b.Action == schema.ActionGate:
+		v.Why = WhyGated
+	case b.Action == schema.ActionThrottle:
+		v.Why = WhyThrottled
+	case b.Action == schema.ActionAnnotate:
+		v.Why = WhyAnnotated
 	}
-	for _, sc := range scopes {
-		if sc.Value == "" {
-			continue
-		}
-		if b := s.open[key{q.Tenant, sc}]; b != nil && b.Holds(s.Clock) {
-			return Verdict{Why: WhyHeld, Breaker: b}
-		}
-	}
-	if q.CredentialID == "" {
-		return Verdict{Allow: true, Why: WhyNoBreaker}
-	}
-	for _, b := range s.open {
-		if b.Scope.Kind == schema.ScopeRun && b.Tenant == q.Tenant && b.CredentialID == q.CredentialID && b.AgentID == q.AgentID &&
-			b.Holds(s.Clock) && (q.RunFirstSeen == 0 || q.RunFirstSeen >= b.Since) {
-			return Verdict{Why: WhyRenamed, Breaker: b}
-		}
-	}
-	return Verdict{Allow: true, Why: WhyNoBreaker}
 }
 
 func trusted(id string, trust schema.Trust) string {
@@ -87,18 +135,4 @@ func trusted(id string, trust schema.Trust) string {
 		return ""
 	}
 	return id
-}
-
-func address(a netip.Addr) string {
-	if !a.IsValid() {
-		return ""
-	}
-	return a.Unmap().String()
-}
-
-func run(id schema.RunID) string {
-	if id.IsZero() {
-		return ""
-	}
-	return id.String()
 }

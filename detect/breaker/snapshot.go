@@ -1,49 +1,69 @@
 package breaker
 
-import "flyball/schema"
+import (
+	"cmp"
+	"slices"
 
-// Snapshot is a state as it is stored, with the offset it includes.
+	"flyball/schema"
+)
+
+// Snapshot is a state as it is stored.
 type Snapshot struct {
-	Offset   int64             `json:"offset"`
-	Clock    int64             `json:"clock_ns"`
-	Breakers []schema.Breaker  `json:"breakers"`
+	Breakers []*schema.Breaker `json:"breakers"`
 	Bypasses []schema.Bypass   `json:"bypasses"`
-	IDs      []string          `json:"ids"`
-	Outcomes []Outcome         `json:"outcomes"`
 	Trips    map[string][]trip `json:"trips"`
-	History  []schema.Breaker  `json:"history"`
+	Active   map[string]int    `json:"active,omitempty"` // agents at a tenant's last trip
+	Strikes  []struckScope     `json:"strikes,omitempty"`
+	History  []*schema.Breaker `json:"history"`
 }
 
-// Snapshot is everything a restart needs.
+type struckScope struct {
+	Tenant string       `json:"tenant"`
+	Scope  schema.Scope `json:"scope"`
+	strike
+}
+
+// Snapshot is everything a restart needs. It shares only what never changes.
 func (s *State) Snapshot() *Snapshot {
-	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers(), Trips: s.trips, History: s.History()}
+	out := &Snapshot{Breakers: s.Breakers(), Trips: map[string][]trip{}, Active: map[string]int{}, History: slices.Clone(s.history)}
+	for tenant, p := range s.trips {
+		out.Trips[tenant], out.Active[tenant] = slices.Clone(p.list), p.active
+	}
+	for k, v := range s.strikes {
+		out.Strikes = append(out.Strikes, struckScope{k.tenant, k.scope, v})
+	}
 	for _, b := range s.bypass {
 		out.Bypasses = append(out.Bypasses, b)
-	}
-	for i := range s.ids { // oldest first
-		id := s.ids[(s.nextID+i)%len(s.ids)]
-		out.IDs = append(out.IDs, id)
-		out.Outcomes = append(out.Outcomes, s.outcome[id])
 	}
 	return out
 }
 
-// Restore is the state of a snapshot; commands after its offset go on top.
+// Restore is the state of a snapshot; what follows in the log goes on top.
 func Restore(b Budget, from *Snapshot) *State {
 	s := New(b)
-	s.Offset, s.Clock, s.history = from.Offset, from.Clock, from.History
-	for i := range from.Breakers {
-		x := from.Breakers[i]
-		s.open[key{x.Tenant, x.Scope}] = &x
+	s.history = from.History
+	slices.SortFunc(from.Breakers, func(a, b *schema.Breaker) int { return cmp.Compare(a.Generation, b.Generation) })
+	for _, x := range from.Breakers {
+		s.put(x)
+		if x.Expires > 0 {
+			s.due.push(deadline{x.Expires, x.Generation, key{x.Tenant, x.Scope}})
+		}
+		if x.State == schema.BreakerHalfOpen && x.Probes >= Probes {
+			s.due.push(deadline{x.ProbeAt + quiet, x.Generation, key{x.Tenant, x.Scope}})
+		}
 	}
 	for _, x := range from.Bypasses {
 		s.bypass[x.Tenant] = x
 	}
-	for i, id := range from.IDs {
-		s.remember(id, from.Outcomes[i])
+	for _, x := range from.Strikes {
+		s.strikes[key{x.Tenant, x.Scope}] = x.strike
 	}
-	if from.Trips != nil {
-		s.trips = from.Trips
+	for tenant, list := range from.Trips {
+		p := s.spendingOf(tenant)
+		p.active = from.Active[tenant]
+		for _, t := range list {
+			p.add(t)
+		}
 	}
 	return s
 }

@@ -1,131 +1,103 @@
 package breaker
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"flyball/schema"
 )
-
-// Budget bounds automatic trips of a tenant. Beyond it a trip is withheld: a
-// page, and no breaker.
-type Budget struct {
-	PerHour int // within the last hour of the log's clock
-	Percent int // of the tenant's active agents, at least one agent
-}
-
-// DefaultBudget is what a healthy business survives at 3 a.m.
-func DefaultBudget() Budget { return Budget{PerHour: 5, Percent: 10} }
 
 // Outcome says what became of a command.
 type Outcome string
 
 const (
 	Applied       Outcome = "applied"
-	Duplicate     Outcome = "duplicate"
 	Withheld      Outcome = "trip_withheld"
 	Recorded      Outcome = "recorded" // observe or would-have: no breaker
 	NoBreaker     Outcome = "no_breaker"
 	IfMatchFailed Outcome = "if_match_failed"
 	Forced        Outcome = "forced_open_stands"
+	NotDue        Outcome = "probe_not_due"
 	Refused       Outcome = "refused"
 )
 
+// The course of a breaker that denies.
 const (
-	hour          = int64(time.Hour)
-	rememberedIDs = 100_000
-	mostBreakers  = 50_000
-	mostHistory   = 1_000
+	// Probes are the reads that a half-open breaker lets through, one at a time.
+	Probes     = 3
+	probeEvery = int64(time.Second)
+	// quiet is how long the detector has after the last probe to object to what it saw.
+	quiet = int64(30 * time.Second)
+	// dormant is how long a half-open breaker waits for somebody to probe: nobody
+	// has asked for so long that there is nobody to let in or to keep out.
+	dormant    = 24 * hour
+	longest    = 24 * hour // of an opening
+	mostStrike = 8
+
+	mostBreakers = 50_000
+	// mostRunsOfActor are looked at when it comes back under another name. The oldest
+	// of them reach furthest back, and policy goes from the run to its credential
+	// at the second trip.
+	mostRunsOfActor = 64
+	mostHistory     = 1_000
+	mostStrikes     = 50_000
 )
+
+// Moment is a place in the log.
+type Moment struct {
+	Clock      int64  // the log's clock, Unix ns
+	Generation uint64 // the record's offset, plus one
+}
 
 type key struct {
 	tenant string
 	scope  schema.Scope
 }
 
-// State is what a point holds. It is not for concurrent use.
-type State struct {
-	Budget  Budget
-	Offset  int64 // of the last command folded, -1 before the first
-	Clock   int64 // the log's clock: the latest record's time, Unix ns
-	open    map[key]*schema.Breaker
-	bypass  map[string]schema.Bypass
-	outcome map[string]Outcome // by command id
-	ids     []string           // ring of the ids in outcome
-	nextID  int
-	trips   map[string][]trip // automatic trips of the last hour, by tenant
-	history []schema.Breaker  // newest last
+// actor is whom a breaker on a run also holds when he comes back under another name.
+type actor struct{ tenant, credential, agent string }
+
+// strike remembers a breaker that closed not long ago.
+type strike struct {
+	N     int   `json:"n"`
+	Until int64 `json:"until_ns"`
 }
 
-type trip struct {
-	At    int64  `json:"at_ns"`
-	Agent string `json:"agent"`
+// State is what a point holds of breakers. It is not for concurrent use. A
+// breaker that was given out is never changed.
+type State struct {
+	Budget  Budget
+	open    map[key]*schema.Breaker
+	runs    map[actor][]*schema.Breaker // those on runs, by whom they also hold
+	due     deadlines
+	strikes map[key]strike
+	bypass  map[string]schema.Bypass
+	trips   map[string]*spending // by tenant
+	history []*schema.Breaker    // newest last
 }
 
 // New is a state before any command.
 func New(b Budget) *State {
-	return &State{Budget: b, Offset: -1, open: map[key]*schema.Breaker{}, bypass: map[string]schema.Bypass{}, outcome: map[string]Outcome{}, trips: map[string][]trip{}}
+	return &State{Budget: b, open: map[key]*schema.Breaker{}, runs: map[actor][]*schema.Breaker{}, strikes: map[key]strike{},
+		bypass: map[string]schema.Bypass{}, trips: map[string]*spending{}}
 }
 
-// Apply folds the command at an offset whose record the broker stamped at a
-// time, and returns the events that follow from it. Offsets at or below the
-// last one change nothing.
-func (s *State) Apply(offset, at int64, c *schema.Command) []schema.Event {
-	if offset <= s.Offset {
-		return nil
-	}
-	s.Offset, s.Clock = offset, max(s.Clock, at)
-	events := s.expire()
-	if c.Kind == schema.CommandTick {
-		return events
-	}
-	if _, seen := s.outcome[c.ID]; seen && c.ID != "" {
-		return events
-	}
-	outcome, more := s.command(c)
-	s.remember(c.ID, outcome)
-	return append(events, more...)
-}
-
-// Skip passes over a record that could not be read.
-func (s *State) Skip(offset, at int64) {
-	if offset > s.Offset {
-		s.Offset, s.Clock = offset, max(s.Clock, at)
-	}
-}
-
-// OutcomeOf a command that was folded.
-func (s *State) OutcomeOf(id string) (Outcome, bool) {
-	o, ok := s.outcome[id]
-	return o, ok
-}
-
-func (s *State) remember(id string, o Outcome) {
-	if id == "" {
-		return
-	}
-	if len(s.ids) < rememberedIDs {
-		s.ids = append(s.ids, id)
-	} else {
-		delete(s.outcome, s.ids[s.nextID])
-		s.ids[s.nextID] = id
-		s.nextID = (s.nextID + 1) % rememberedIDs
-	}
-	s.outcome[id] = o
-}
-
-func (s *State) command(c *schema.Command) (Outcome, []schema.Event) {
+// Apply folds a command and returns what became of it and the events that
+// follow. What is no command of breakers is refused.
+func (s *State) Apply(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 	switch c.Kind {
 	case schema.CommandTrip:
-		return s.trip(c)
+		return s.trip(m, c)
 	case schema.CommandForceOpen:
-		if c.Scope.Kind == schema.ScopeNone || c.Reason == "" {
+		if c.Scope.Kind == schema.ScopeNone || c.Scope.Value == "" || c.Reason == "" {
 			return Refused, nil
 		}
 		b := schema.Breaker{Tenant: c.Tenant, Scope: c.Scope, State: schema.BreakerForcedOpen, Mode: schema.ModeArmed, Action: schema.ActionDeny, Origin: "operator", By: c.By, Reason: c.Reason, Why: "forced_open"}
 		if c.TTL > 0 {
-			b.Expires = s.Clock + c.TTL
+			b.Expires = m.Clock + c.TTL
 		}
-		return Applied, s.set(b)
+		return Applied, s.set(m, b)
 	case schema.CommandReset:
 		have := s.open[key{c.Tenant, c.Scope}]
 		switch {
@@ -134,141 +106,238 @@ func (s *State) command(c *schema.Command) (Outcome, []schema.Event) {
 		case c.IfMatch != 0 && c.IfMatch != have.Generation:
 			return IfMatchFailed, nil
 		}
-		b := *have
-		b.State, b.Origin, b.By, b.Reason, b.Expires = schema.BreakerClosed, "operator", c.By, c.Reason, 0
-		return Applied, s.set(b)
+		delete(s.strikes, key{c.Tenant, c.Scope}) // a person has judged it: it begins anew
+		return Applied, s.close(m, have, "operator", c.By, c.Reason)
+	case schema.CommandProbe:
+		return s.probe(m, c), nil
 	case schema.CommandBypass:
 		if c.TTL <= 0 || c.Reason == "" {
 			return Refused, nil
 		}
-		b := schema.Bypass{Tenant: c.Tenant, Until: s.Clock + c.TTL, Reason: c.Reason, By: c.By, Generation: uint64(s.Offset) + 1}
+		b := schema.Bypass{Tenant: c.Tenant, Until: m.Clock + c.TTL, Reason: c.Reason, By: c.By, Generation: m.Generation}
 		s.bypass[c.Tenant] = b
 		return Applied, []schema.Event{schema.BypassEvent(&b)}
 	}
 	return Refused, nil
 }
 
-func (s *State) trip(c *schema.Command) (Outcome, []schema.Event) {
+func (s *State) trip(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 	d := c.Decision
 	if d == nil || d.Scope.Kind == schema.ScopeNone && d.Mode == schema.ModeArmed {
 		return Refused, nil
 	}
 	b := schema.Breaker{Tenant: c.Tenant, Scope: d.Scope, State: schema.BreakerOpen, Mode: d.Mode, Action: d.Action, Origin: "detector", DecisionID: d.ID,
-		FindingID: d.FindingID, RunID: d.RunID, AgentID: d.AgentID, CredentialID: d.CredentialID, Why: d.Why, Reason: d.Reason, By: c.By, Exposure: c.Exposure, Call: d.Call}
-	if c.TTL > 0 {
-		b.Expires = s.Clock + c.TTL
+		FindingID: d.FindingID, RunID: d.RunID, AgentID: d.AgentID, CredentialID: d.CredentialID, Why: d.Why, Reason: d.Reason, By: c.By,
+		Exposure: c.Exposure, Call: d.Call, Found: d.At, TTL: c.TTL, Strikes: 1}
+	if d.Mode != schema.ModeArmed {
+		return Recorded, s.record(m, b)
 	}
-	outcome := Recorded
-	if d.Mode == schema.ModeArmed {
-		have := s.open[key{c.Tenant, d.Scope}]
-		if have != nil && have.State == schema.BreakerForcedOpen {
-			return Forced, nil
+	k := key{c.Tenant, d.Scope}
+	have := s.open[k]
+	switch {
+	case have != nil && have.State == schema.BreakerForcedOpen:
+		return Forced, nil
+	case have != nil: // who is held already costs the budget nothing
+		b.Strikes, b.Action = have.Strikes, max(have.Action, b.Action)
+		if have.State == schema.BreakerHalfOpen {
+			b.Strikes++
 		}
-		if outcome = Applied; !s.afford(c) {
-			b.Mode, outcome = schema.ModeWithheld, Withheld
+	case !s.afford(m.Clock, c):
+		b.Mode = schema.ModeWithheld
+		return Withheld, s.record(m, b)
+	default:
+		if before, ok := s.strikes[k]; ok && m.Clock < before.Until {
+			b.Strikes = before.N + 1
 		}
 	}
-	if outcome != Applied {
-		b.State, b.Expires, b.Since, b.Generation = schema.BreakerClosed, 0, s.Clock, uint64(s.Offset)+1
-		s.note(b)
-		return outcome, []schema.Event{schema.BreakerEvent(&b)}
+	if b.TTL > 0 {
+		b.TTL = min(b.TTL<<min(b.Strikes-1, mostStrike), max(longest, b.TTL))
+		b.Expires = m.Clock + b.TTL
 	}
-	return Applied, s.set(b)
+	return Applied, s.set(m, b)
 }
 
-// afford spends the tenant's budget of automatic trips.
-func (s *State) afford(c *schema.Command) bool {
-	recent := s.trips[c.Tenant][:0]
-	agents := map[string]bool{}
-	for _, t := range s.trips[c.Tenant] {
-		if t.At > s.Clock-hour {
-			recent = append(recent, t)
-			agents[t.Agent] = true
-		}
+// probe gives one read the right to pass. The generation makes sure that it is
+// about the half-open state that the point saw.
+func (s *State) probe(m Moment, c *schema.Command) Outcome {
+	have := s.open[key{c.Tenant, c.Scope}]
+	switch {
+	case have == nil || have.State != schema.BreakerHalfOpen:
+		return NoBreaker
+	case c.IfMatch != have.Generation:
+		return IfMatchFailed
+	case !ProbeDue(have, m.Clock):
+		return NotDue
 	}
-	who := c.Decision.AgentID
-	if who == "" {
-		who = c.Scope.String()
+	b := *have
+	b.Probes, b.ProbeAt = have.Probes+1, m.Clock
+	s.put(&b)
+	if b.Probes >= Probes {
+		s.due.push(deadline{b.ProbeAt + quiet, b.Generation, key{b.Tenant, b.Scope}})
 	}
-	agents[who] = true
-	ok := len(recent) < s.Budget.PerHour && len(agents) <= max(1, c.ActiveAgents*s.Budget.Percent/100)
-	if ok {
-		recent = append(recent, trip{s.Clock, who})
-	}
-	s.trips[c.Tenant] = recent
-	return ok
+	return Applied
 }
 
-// set makes a breaker's new state.
-func (s *State) set(b schema.Breaker) []schema.Event {
-	b.Since, b.Generation = s.Clock, uint64(s.Offset)+1
-	k := key{b.Tenant, b.Scope}
-	if b.State == schema.BreakerClosed {
-		delete(s.open, k)
-	} else {
-		if len(s.open) >= mostBreakers {
-			s.dropOldest()
-		}
-		s.open[k] = &b
-	}
-	s.note(b)
+// ProbeDue reports whether a half-open breaker lets another read through.
+func ProbeDue(b *schema.Breaker, now int64) bool {
+	return b.Probes < Probes && (b.ProbeAt == 0 || now >= b.ProbeAt+probeEvery)
+}
+
+// record keeps what opened nothing.
+func (s *State) record(m Moment, b schema.Breaker) []schema.Event {
+	b.State, b.Expires, b.Since, b.Generation = schema.BreakerClosed, 0, m.Clock, m.Generation
+	s.note(&b)
 	return []schema.Event{schema.BreakerEvent(&b)}
 }
 
-// dropOldest makes room: the automatic breaker that would close first goes.
-func (s *State) dropOldest() {
-	var oldest key
-	for k, b := range s.open {
-		if b.State != schema.BreakerForcedOpen && (s.open[oldest] == nil || b.Expires < s.open[oldest].Expires) {
-			oldest = k
-		}
+// set makes a breaker's new state.
+func (s *State) set(m Moment, b schema.Breaker) []schema.Event {
+	b.Since, b.Generation = m.Clock, m.Generation
+	if len(s.open) >= mostBreakers && s.open[key{b.Tenant, b.Scope}] == nil {
+		s.dropFirstDue()
 	}
-	delete(s.open, oldest)
+	s.put(&b)
+	if b.Expires > 0 {
+		s.due.push(deadline{b.Expires, b.Generation, key{b.Tenant, b.Scope}})
+	}
+	s.note(&b)
+	return []schema.Event{schema.BreakerEvent(&b)}
 }
 
-func (s *State) note(b schema.Breaker) {
+// put replaces what stands of a scope.
+func (s *State) put(b *schema.Breaker) {
+	k := key{b.Tenant, b.Scope}
+	s.take(k)
+	s.open[k] = b
+	if b.Scope.Kind == schema.ScopeRun && b.CredentialID != "" {
+		a := actor{b.Tenant, b.CredentialID, b.AgentID}
+		if len(s.runs[a]) < mostRunsOfActor {
+			s.runs[a] = append(s.runs[a], b)
+		}
+	}
+}
+
+func (s *State) take(k key) {
+	b := s.open[k]
+	if b == nil {
+		return
+	}
+	delete(s.open, k)
+	a := actor{b.Tenant, b.CredentialID, b.AgentID}
+	if list := s.runs[a]; len(list) > 0 {
+		if list = slices.DeleteFunc(slices.Clone(list), func(x *schema.Breaker) bool { return x == b }); len(list) == 0 {
+			delete(s.runs, a)
+		} else {
+			s.runs[a] = list
+		}
+	}
+}
+
+func (s *State) close(m Moment, have *schema.Breaker, origin, by, reason string) []schema.Event {
+	k := key{have.Tenant, have.Scope}
+	if have.Strikes > 0 && origin != "operator" {
+		if len(s.strikes) >= mostStrikes {
+			s.forgetStrikes(m.Clock)
+		}
+		s.strikes[k] = strike{have.Strikes, m.Clock + 4*max(have.TTL, int64(time.Minute))}
+	}
+	b := *have
+	b.State, b.Origin, b.By, b.Reason, b.Expires, b.Since, b.Generation = schema.BreakerClosed, origin, by, reason, 0, m.Clock, m.Generation
+	s.take(k)
+	s.note(&b)
+	return []schema.Event{schema.BreakerEvent(&b)}
+}
+
+func (s *State) forgetStrikes(now int64) {
+	for k, v := range s.strikes {
+		if now >= v.Until {
+			delete(s.strikes, k)
+		}
+	}
+	if len(s.strikes) >= mostStrikes {
+		clear(s.strikes) // more than this are an attack: the next trip is a first one again
+	}
+}
+
+// dropFirstDue makes room: the automatic breaker whose time comes first goes.
+func (s *State) dropFirstDue() {
+	for {
+		d, ok := s.due.pop()
+		if !ok {
+			return
+		}
+		if b := s.open[d.k]; b != nil && b.Generation == d.generation && b.State != schema.BreakerForcedOpen {
+			s.take(d.k)
+			return
+		}
+	}
+}
+
+func (s *State) note(b *schema.Breaker) {
 	if len(s.history) >= mostHistory {
-		s.history = append(s.history[:0], s.history[mostHistory/10:]...)
+		s.history = slices.Clone(s.history[mostHistory/10:])
 	}
 	s.history = append(s.history, b)
 }
 
-// expire closes what the log's clock has passed.
-func (s *State) expire() []schema.Event {
+// Pass lets the log's clock do what is due by a moment.
+func (s *State) Pass(m Moment) []schema.Event {
 	var out []schema.Event
-	for k, b := range s.open {
-		if b.Expires > 0 && s.Clock >= b.Expires {
-			closed := *b
-			closed.State, closed.Origin, closed.Since, closed.Generation = schema.BreakerClosed, "ttl", s.Clock, uint64(s.Offset)+1
-			delete(s.open, k)
-			s.note(closed)
-			out = append(out, schema.BreakerEvent(&closed))
+	for s.due.reached(m.Clock) {
+		d, _ := s.due.pop()
+		b := s.open[d.k]
+		if b == nil || b.Generation != d.generation {
+			continue // reset or replaced meanwhile
+		}
+		switch {
+		case b.State == schema.BreakerHalfOpen && b.Probes >= Probes && m.Clock >= b.ProbeAt+quiet:
+			out = append(out, s.close(m, b, "probes", "", "the probes were clean")...)
+		case b.State == schema.BreakerHalfOpen && b.Probes >= Probes:
+			s.due.push(deadline{b.ProbeAt + quiet, b.Generation, d.k})
+		case b.State == schema.BreakerHalfOpen:
+			out = append(out, s.close(m, b, "dormant", "", "nobody has asked for a day")...)
+		case b.State == schema.BreakerOpen && b.Action == schema.ActionDeny:
+			half := *b
+			half.State, half.Origin, half.Expires, half.Probes, half.ProbeAt = schema.BreakerHalfOpen, "ttl", m.Clock+dormant, 0, 0
+			out = append(out, s.set(m, half)...)
+		default:
+			out = append(out, s.close(m, b, "ttl", "", "its time is over")...)
 		}
 	}
 	for tenant, b := range s.bypass {
-		if s.Clock >= b.Until {
+		if m.Clock >= b.Until {
 			delete(s.bypass, tenant)
-			ended := schema.Bypass{Tenant: tenant, Reason: "the bypass has expired", By: "ttl", Generation: uint64(s.Offset) + 1}
+			ended := schema.Bypass{Tenant: tenant, Reason: "the bypass has expired", By: "ttl", Generation: m.Generation}
 			out = append(out, schema.BypassEvent(&ended))
 		}
 	}
 	return out
 }
 
-// Breakers that are not closed, in no order.
-func (s *State) Breakers() []schema.Breaker {
-	out := make([]schema.Breaker, 0, len(s.open))
+// Open is how many breakers are not closed.
+func (s *State) Open() int { return len(s.open) }
+
+// Breakers that are not closed, the latest first.
+func (s *State) Breakers() []*schema.Breaker {
+	out := make([]*schema.Breaker, 0, len(s.open))
 	for _, b := range s.open {
-		out = append(out, *b)
+		out = append(out, b)
 	}
+	slices.SortFunc(out, func(a, b *schema.Breaker) int {
+		return cmp.Or(cmp.Compare(b.Generation, a.Generation), cmp.Compare(a.Scope.String(), b.Scope.String()))
+	})
 	return out
 }
 
-// History is the last states of breakers, newest last.
-func (s *State) History() []schema.Breaker { return append([]schema.Breaker(nil), s.history...) }
+// History is the last states of breakers, the latest first.
+func (s *State) History() []*schema.Breaker {
+	out := slices.Clone(s.history)
+	slices.Reverse(out)
+	return out
+}
 
 // Bypass of a tenant, if one is on.
-func (s *State) Bypass(tenant string) (schema.Bypass, bool) {
+func (s *State) Bypass(tenant string, now int64) (schema.Bypass, bool) {
 	b, ok := s.bypass[tenant]
-	return b, ok && s.Clock < b.Until
+	return b, ok && now < b.Until
 }

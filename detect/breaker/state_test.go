@@ -1,11 +1,7 @@
 package breaker
 
 import (
-	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"reflect"
-	"sort"
 	"testing"
 	"time"
 
@@ -13,6 +9,31 @@ import (
 )
 
 const sec = int64(time.Second)
+
+// log folds records as a point does.
+type log struct {
+	*State
+	clock    int64
+	outcomes map[string]Outcome
+}
+
+func begin(b Budget) *log { return &log{New(b), 0, map[string]Outcome{}} }
+
+func (l *log) Apply(offset, at int64, c *schema.Command) []schema.Event {
+	l.clock = max(l.clock, at)
+	m := Moment{l.clock, uint64(offset) + 1}
+	events := l.Pass(m)
+	if c.Kind == schema.CommandTick {
+		return events
+	}
+	outcome, more := l.State.Apply(m, c)
+	l.outcomes[c.ID] = outcome
+	return append(events, more...)
+}
+
+func (l *log) OutcomeOf(id string) (Outcome, bool) { o, ok := l.outcomes[id]; return o, ok }
+
+func (l *log) denies(q *Query) bool { return l.Decide(q, l.clock).Action == schema.ActionDeny }
 
 func tripOf(id string, scope schema.Scope, change func(*schema.Command)) *schema.Command {
 	c := &schema.Command{ID: id, Kind: schema.CommandTrip, Tenant: "t", Scope: scope, TTL: 60 * sec, ActiveAgents: 1000, Reason: "r",
@@ -29,18 +50,18 @@ func runScope(n byte) (schema.RunID, schema.Scope) {
 }
 
 func TestSessionisedRunIsDenied(t *testing.T) {
-	s := New(DefaultBudget())
+	s := begin(DefaultBudget())
 	s.Apply(0, sec, tripOf("d", schema.Scope{Kind: schema.ScopeCredential, Value: "k"}, nil))
-	if v := s.Decide(&Query{Tenant: "t", CredentialID: "k"}); v.Allow {
+	if !s.denies(&Query{Tenant: "t", CredentialID: "k"}) {
 		t.Fatal("the credential of a run without an id was let through")
 	}
-	if v := s.Decide(&Query{Tenant: "t", CredentialID: "other"}); !v.Allow {
+	if s.denies(&Query{Tenant: "t", CredentialID: "other"}) {
 		t.Fatal("another credential was denied")
 	}
 }
 
 func TestTrippedRunRenamesItself(t *testing.T) {
-	s := New(DefaultBudget())
+	s := begin(DefaultBudget())
 	id, scope := runScope(1)
 	s.Apply(0, 100*sec, tripOf("d", scope, nil))
 	q := Query{Tenant: "t", AgentID: "a", CredentialID: "k"}
@@ -57,25 +78,25 @@ func TestTrippedRunRenamesItself(t *testing.T) {
 		"a new run of another credential": {schema.RunID{4}, 101 * sec, "k2", true},
 	} {
 		q.RunID, q.RunFirstSeen, q.CredentialID = tc.run, tc.seen, tc.cred
-		if v := s.Decide(&q); v.Allow != tc.allow {
-			t.Errorf("%s: allow %v because %s", name, v.Allow, v.Why)
+		if v := s.Decide(&q, s.clock); v.Action == schema.ActionDeny == tc.allow {
+			t.Errorf("%s: %v because %s", name, v.Action, v.Why)
 		}
 	}
 }
 
 func TestAssertedNameCannotTripAnother(t *testing.T) {
-	s := New(DefaultBudget())
+	s := begin(DefaultBudget())
 	s.Apply(0, sec, tripOf("d", schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, nil))
-	if v := s.Decide(&Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustAsserted}); !v.Allow {
+	if s.denies(&Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustAsserted}) {
 		t.Fatal("a name that was only asserted met the breaker of the agent who has it")
 	}
-	if v := s.Decide(&Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified}); v.Allow {
+	if !s.denies(&Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified}) {
 		t.Fatal("the agent itself was let through")
 	}
 }
 
 func TestPoisonedBaselineTripsFleet(t *testing.T) {
-	s := New(DefaultBudget())
+	s := begin(DefaultBudget())
 	open, withheld := 0, 0
 	for i := range 100 {
 		_, scope := runScope(byte(i + 1))
@@ -99,7 +120,7 @@ func TestPoisonedBaselineTripsFleet(t *testing.T) {
 }
 
 func TestBudgetOfASmallTenant(t *testing.T) {
-	s := New(Budget{PerHour: 50, Percent: 10})
+	s := begin(Budget{PerHour: 50, Percent: 10})
 	for i := range 3 {
 		_, scope := runScope(byte(i + 1))
 		s.Apply(int64(i), sec, tripOf(fmt.Sprint(i), scope, func(c *schema.Command) { c.Decision.AgentID, c.ActiveAgents = fmt.Sprint(i), 20 }))
@@ -109,18 +130,8 @@ func TestBudgetOfASmallTenant(t *testing.T) {
 	}
 }
 
-func TestDuplicateTripAfterReset(t *testing.T) {
-	s := New(DefaultBudget())
-	_, scope := runScope(1)
-	s.Apply(0, sec, tripOf("d", scope, nil))
-	s.Apply(1, sec, &schema.Command{ID: "r", Kind: schema.CommandReset, Tenant: "t", Scope: scope})
-	if e := s.Apply(2, sec, tripOf("d", scope, nil)); len(e) != 0 || len(s.Breakers()) != 0 {
-		t.Fatal("a repeat of a trip opened a breaker that a person had reset")
-	}
-}
-
 func TestResetWithOldGeneration(t *testing.T) {
-	s := New(DefaultBudget())
+	s := begin(DefaultBudget())
 	_, scope := runScope(1)
 	s.Apply(4, sec, tripOf("d", scope, nil))
 	s.Apply(5, sec, &schema.Command{ID: "old", Kind: schema.CommandReset, Tenant: "t", Scope: scope, IfMatch: 4})
@@ -133,36 +144,8 @@ func TestResetWithOldGeneration(t *testing.T) {
 	}
 }
 
-func TestTTLExpiresOnTheLogsClock(t *testing.T) {
-	s := New(DefaultBudget())
-	_, scope := runScope(1)
-	s.Apply(0, 100*sec, tripOf("d", scope, nil))
-	if s.Apply(1, 159*sec, &schema.Command{Kind: schema.CommandTick}); len(s.Breakers()) != 1 {
-		t.Fatal("closed before its time")
-	}
-	if e := s.Apply(2, 160*sec, &schema.Command{Kind: schema.CommandTick}); len(e) != 1 || len(s.Breakers()) != 0 {
-		t.Fatal("open beyond its time")
-	}
-	// A record stamped earlier does not turn the clock back.
-	s.Apply(3, 10*sec, tripOf("e", scope, nil))
-	if s.Clock != 160*sec {
-		t.Fatalf("clock %d", s.Clock)
-	}
-}
-
-func TestForcedOpenIsNotWeakened(t *testing.T) {
-	s := New(DefaultBudget())
-	scope := schema.Scope{Kind: schema.ScopeTenant, Value: "t"}
-	s.Apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: scope, Reason: "stop"})
-	s.Apply(1, 2*sec, tripOf("d", scope, nil))
-	s.Apply(2, 100*hour, &schema.Command{Kind: schema.CommandTick})
-	if v := s.Decide(&Query{Tenant: "t"}); v.Allow || v.Breaker.State != schema.BreakerForcedOpen {
-		t.Fatal("the kill switch was let go by a trip or by time")
-	}
-}
-
 func TestObservedTripDeniesNobody(t *testing.T) {
-	s := New(DefaultBudget())
+	s := begin(DefaultBudget())
 	_, scope := runScope(1)
 	for i, m := range []schema.Mode{schema.ModeObserve, schema.ModeWouldHave} {
 		e := s.Apply(int64(i), sec, tripOf(fmt.Sprint(i), scope, func(c *schema.Command) { c.Decision.Mode = m }))
@@ -172,70 +155,195 @@ func TestObservedTripDeniesNobody(t *testing.T) {
 	}
 }
 
-func TestBypassExpiresByItself(t *testing.T) {
-	s := New(DefaultBudget())
-	id, scope := runScope(1)
-	s.Apply(0, sec, tripOf("d", scope, func(c *schema.Command) { c.TTL = hour }))
-	s.Apply(1, 2*sec, &schema.Command{ID: "b", Kind: schema.CommandBypass, Tenant: "t", TTL: 10 * sec, Reason: "false alarms"})
-	q := &Query{Tenant: "t", RunID: id}
-	if v := s.Decide(q); !v.Allow || v.Why != WhyBypass {
-		t.Fatalf("bypassed and %+v", v)
-	}
-	s.Apply(2, 12*sec, &schema.Command{Kind: schema.CommandTick})
-	if v := s.Decide(q); v.Allow {
-		t.Fatal("the bypass did not end")
+func tick() *schema.Command { return &schema.Command{Kind: schema.CommandTick} }
+
+func TestForcedOpenIsNotWeakened(t *testing.T) {
+	s := begin(DefaultBudget())
+	scope := schema.Scope{Kind: schema.ScopeTenant, Value: "t"}
+	s.Apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: scope, Reason: "stop"})
+	s.Apply(1, 2*sec, tripOf("d", scope, nil))
+	s.Apply(2, 100*hour, tick())
+	if v := s.Decide(&Query{Tenant: "t", ReadOnly: true}, s.clock); v.Action != schema.ActionDeny || v.Why != WhyForced {
+		t.Fatal("the kill switch was let go by a trip or by time")
 	}
 }
 
-func TestSnapshotPlusTailEqualsWholeLog(t *testing.T) {
-	for seed := range uint64(50) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		whole, cut := New(DefaultBudget()), New(DefaultBudget())
-		for i := range int64(200) {
-			_, scope := runScope(byte(r.IntN(6)))
-			c := tripOf(fmt.Sprint(r.IntN(150)), scope, nil)
-			switch r.IntN(4) {
-			case 0:
-				c = &schema.Command{ID: fmt.Sprint("r", i), Kind: schema.CommandReset, Tenant: "t", Scope: scope}
-			case 1:
-				c = &schema.Command{Kind: schema.CommandTick}
-			}
-			at := i*30*sec - int64(r.IntN(60))*sec
-			whole.Apply(i, at, c)
-			cut.Apply(i, at, c)
-			if r.IntN(20) == 0 {
-				b, err := json.Marshal(cut.Snapshot())
-				if err != nil {
-					t.Fatal(err)
-				}
-				var snap Snapshot
-				if err := json.Unmarshal(b, &snap); err != nil {
-					t.Fatal(err)
-				}
-				cut = Restore(DefaultBudget(), &snap)
-			}
+func probeOf(s *log) *schema.Command {
+	b := s.Breakers()[0]
+	return &schema.Command{ID: fmt.Sprint("p", b.Probes, s.clock), Kind: schema.CommandProbe, Tenant: "t", Scope: b.Scope, IfMatch: b.Generation}
+}
+
+func TestHalfOpenClosesOnlyAfterCleanProbes(t *testing.T) {
+	s := begin(DefaultBudget())
+	id, scope := runScope(1)
+	s.Apply(0, 100*sec, tripOf("d", scope, nil))
+	if s.Apply(1, 159*sec, tick()); s.Breakers()[0].State != schema.BreakerOpen {
+		t.Fatal("half open before its time")
+	}
+	s.Apply(2, 160*sec, tick())
+	read, write := &Query{Tenant: "t", RunID: id, ReadOnly: true}, &Query{Tenant: "t", RunID: id}
+	if v := s.Decide(write, s.clock); v.Action != schema.ActionDeny || v.Why != WhyHalfOpenWrite {
+		t.Fatalf("a write passes a half-open breaker: %+v", v)
+	}
+	for n := range Probes {
+		v := s.Decide(read, s.clock)
+		if !v.Probe || v.Action != schema.ActionDeny {
+			t.Fatalf("probe %d is not offered: %+v", n, v)
 		}
-		a, b := whole.Breakers(), cut.Breakers()
-		by := func(l []schema.Breaker) func(i, j int) bool {
-			return func(i, j int) bool { return l[i].Scope.Value < l[j].Scope.Value }
+		claim := probeOf(s)
+		s.Apply(int64(3+2*n), s.clock, claim)
+		claim2 := *claim
+		claim2.ID = "other"
+		s.Apply(int64(4+2*n), s.clock, &claim2)
+		if s.outcomes[claim.ID] != Applied || s.outcomes["other"] != NotDue {
+			t.Fatalf("two points claimed probe %d: %s and %s", n, s.outcomes[claim.ID], s.outcomes["other"])
 		}
-		sort.Slice(a, by(a))
-		sort.Slice(b, by(b))
-		if !reflect.DeepEqual(a, b) || whole.Clock != cut.Clock || whole.Offset != cut.Offset {
-			t.Fatalf("seed %d: a restart changed the state", seed)
+		if v := s.Decide(read, s.clock); v.Probe {
+			t.Fatal("a second probe within the same second")
 		}
+		s.clock += sec
+	}
+	last := s.clock - sec
+	if s.Apply(20, last+quiet-1, tick()); len(s.Breakers()) != 1 {
+		t.Fatal("closed before the detector could object to the probes")
+	}
+	if e := s.Apply(21, last+quiet, tick()); len(e) != 1 || len(s.Breakers()) != 0 || e[0].Breaker.Origin != "probes" {
+		t.Fatalf("clean probes did not close it: %+v", e)
+	}
+}
+
+func TestHalfOpenWithoutProbesDoesNotClose(t *testing.T) {
+	s := begin(DefaultBudget())
+	_, scope := runScope(1)
+	s.Apply(0, sec, tripOf("d", scope, nil))
+	s.Apply(1, 100*sec, tick())
+	if s.Apply(2, 100*sec+dormant-1, tick()); s.Breakers()[0].State != schema.BreakerHalfOpen {
+		t.Fatal("closed by time alone")
+	}
+	if s.Apply(3, 100*sec+dormant, tick()); s.Open() != 0 {
+		t.Fatal("kept for ever although nobody has asked for a day")
+	}
+}
+
+func TestEachTripInARowWaitsTwiceAsLong(t *testing.T) {
+	s := begin(DefaultBudget())
+	_, scope := runScope(1)
+	at := sec
+	for n := range 4 {
+		s.Apply(int64(2*n), at, tripOf(fmt.Sprint("d", n), scope, nil))
+		b := s.Breakers()[0]
+		if want := 60 * sec << n; b.Expires-b.Since != want || b.Strikes != n+1 {
+			t.Fatalf("opening %d lasts %ds after %d strikes, want %ds", n+1, (b.Expires-b.Since)/sec, b.Strikes, want/sec)
+		}
+		at = b.Expires
+		s.Apply(int64(2*n+1), at, tick()) // half open: the detector objects
+	}
+	// A trip of what is held already costs the budget nothing.
+	if spent := s.Spent("t", s.clock); spent.Trips != 1 {
+		t.Fatalf("%d trips were spent on one run", spent.Trips)
+	}
+	// A person's reset begins anew.
+	s.Apply(50, at, &schema.Command{ID: "r", Kind: schema.CommandReset, Tenant: "t", Scope: scope})
+	if s.Apply(51, at, tripOf("new", scope, nil)); s.Breakers()[0].Strikes != 1 {
+		t.Fatal("the strikes outlived a person's reset")
+	}
+}
+
+func TestMilderBreakersCloseWithTheirTime(t *testing.T) {
+	for _, action := range []schema.Action{schema.ActionAnnotate, schema.ActionThrottle, schema.ActionGate} {
+		s := begin(DefaultBudget())
+		id, scope := runScope(1)
+		s.Apply(0, sec, tripOf("d", scope, func(c *schema.Command) { c.Decision.Action = action }))
+		risky := s.Decide(&Query{Tenant: "t", RunID: id, Risky: true}, s.clock)
+		read := s.Decide(&Query{Tenant: "t", RunID: id, ReadOnly: true}, s.clock)
+		want := action
+		if action == schema.ActionGate {
+			want = schema.ActionAnnotate // it reads: nobody is asked
+		}
+		if risky.Action != action || read.Action != want {
+			t.Errorf("%v: an irreversible call meets %v, a read %v", action, risky.Action, read.Action)
+		}
+		if s.Apply(1, 61*sec, tick()); s.Open() != 0 {
+			t.Errorf("%v did not end with its time", action)
+		}
+	}
+}
+
+// The most severe action decides, whatever the scope; among equals the narrowest is named.
+func TestMostSevereThenMostSpecificWins(t *testing.T) {
+	s := begin(Budget{PerHour: 100, Percent: 100})
+	id, run := runScope(1)
+	open := func(n int, scope schema.Scope, action schema.Action) {
+		s.Apply(int64(n), sec, tripOf(fmt.Sprint(n), scope, func(c *schema.Command) { c.Decision.Action = action; c.TTL = hour }))
+	}
+	q := &Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, AgentVersion: "2", CredentialID: "k", RunID: id, Route: "GET /x", Risky: true, RunFirstSeen: 1}
+	for i, step := range []struct {
+		scope  schema.Scope
+		action schema.Action
+		named  schema.ScopeKind
+		met    schema.Action
+	}{
+		{schema.Scope{Kind: schema.ScopeTenant, Value: "t"}, schema.ActionAnnotate, schema.ScopeTenant, schema.ActionAnnotate},
+		{schema.Scope{Kind: schema.ScopeRoute, Value: "GET /x"}, schema.ActionThrottle, schema.ScopeRoute, schema.ActionThrottle},
+		{run, schema.ActionAnnotate, schema.ScopeRoute, schema.ActionThrottle},
+		{schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, schema.ActionDeny, schema.ScopeAgent, schema.ActionDeny},
+		{schema.VersionScope("a", "2"), schema.ActionDeny, schema.ScopeVersion, schema.ActionDeny},
+		{schema.RunRouteScope(id, "GET /x"), schema.ActionDeny, schema.ScopeRunRoute, schema.ActionDeny},
+	} {
+		open(i, step.scope, step.action)
+		v := s.Decide(q, s.clock)
+		if v.Action != step.met || v.Breaker.Scope.Kind != step.named || v.Met != i+1 {
+			t.Fatalf("step %d: %v by %v of %d, want %v by %v of %d", i, v.Action, v.Breaker.Scope.Kind, v.Met, step.met, step.named, i+1)
+		}
+	}
+	other := *q
+	other.AgentVersion, other.RunID, other.AgentTrust = "3", schema.RunID{9}, schema.TrustAsserted
+	if v := s.Decide(&other, s.clock); v.Action == schema.ActionDeny {
+		t.Fatalf("another run, of a name that is only asserted, is denied by %v", v.Breaker.Scope)
+	}
+}
+
+func TestTenThousandBreakersOpenInASecond(t *testing.T) {
+	s := begin(Budget{PerHour: 1 << 30, Percent: 100})
+	for i := range 10_000 {
+		id := schema.RunID{byte(i), byte(i >> 8), 1}
+		s.Apply(int64(i), sec+int64(i)*sec/10_000, tripOf(id.String(), schema.Scope{Kind: schema.ScopeRun, Value: id.String()}, func(c *schema.Command) {
+			c.Decision.CredentialID = fmt.Sprint("k", i%1000)
+		}))
+	}
+	if s.Open() != 10_000 {
+		t.Fatalf("%d are open", s.Open())
+	}
+	if s.Apply(10_000, 70*sec, tick()); s.Breakers()[0].State != schema.BreakerHalfOpen {
+		t.Fatal("their time is over and they are not half open")
+	}
+}
+
+func TestMemoryDoesNotGrowWithWhatCallersInvent(t *testing.T) {
+	s := begin(Budget{PerHour: 1 << 30, Percent: 100})
+	stop := schema.Scope{Kind: schema.ScopeAgent, Value: "kill switch"}
+	s.Apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: stop, Reason: "x"})
+	for i := 1; i < mostBreakers+2000; i++ {
+		s.Apply(int64(i), sec+int64(i), tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(i)}, nil))
+	}
+	if s.Open() > mostBreakers || s.open[key{"t", stop}] == nil {
+		t.Fatalf("%d breakers; the kill switch stands: %v", s.Open(), s.open[key{"t", stop}] != nil)
 	}
 }
 
 func BenchmarkDecide(b *testing.B) {
-	s := New(Budget{PerHour: 1000, Percent: 100})
-	for i := range 20 {
-		id, scope := runScope(byte(i + 1))
-		s.Apply(int64(i), sec, tripOf(id.String(), scope, nil))
-	}
-	q := &Query{Tenant: "t", AgentID: "b", CredentialID: "k9", RunID: schema.RunID{99}, RunFirstSeen: 1}
-	b.ReportAllocs()
-	for b.Loop() {
-		s.Decide(q)
+	for _, n := range []int{0, 20, 10_000} {
+		b.Run(fmt.Sprint(n, "_open"), func(b *testing.B) {
+			s := begin(Budget{PerHour: 1 << 30, Percent: 100})
+			for i := range n {
+				id := schema.RunID{byte(i), byte(i >> 8), 1}
+				s.Apply(int64(i), sec, tripOf(id.String(), schema.Scope{Kind: schema.ScopeRun, Value: id.String()}, func(c *schema.Command) { c.Decision.CredentialID = fmt.Sprint("k", i%100) }))
+			}
+			q := &Query{Tenant: "t", AgentID: "b", CredentialID: "k9", RunID: schema.RunID{99}, RunFirstSeen: 1, Route: "GET /v1/orders/{id}"}
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Decide(q, s.clock)
+			}
+		})
 	}
 }

@@ -1,168 +1,250 @@
 package control
 
 import (
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io"
+	"mime"
 	"net/http"
-	"slices"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"flyball/detect/breaker"
+	"flyball/detect/ledger"
 	"flyball/schema"
 )
 
-// Role of whoever holds a token.
-type Role string
+// operation of the control API: the listener and its OpenAPI document are made
+// of the same list.
+type operation struct {
+	method, path string
+	id, summary  string
+	role         Role
+	query        []param
+	ask          any // a zero value of the body's type; nil: none
+	answer       any // a zero value of the answer's type
+	problems     []int
+	serve        func(*call)
+}
+
+type param struct{ name, kind, doc string }
+
+// call of an operation.
+type call struct {
+	w   http.ResponseWriter
+	r   *http.Request
+	who caller
+	ask any // pointer to what the body said
+}
 
 const (
-	Viewer    Role = "viewer"
-	Responder Role = "responder"
-	Admin     Role = "admin"
+	maxAPIBody   = 128 << 10
+	maxReason    = 1000
+	maxScopeName = 1000
 )
-
-// BreakerLine is a line of /v1/breakers.
-type BreakerLine struct {
-	schema.Breaker
-	Since   string    `json:"since"`
-	Expires string    `json:"expires,omitempty"`
-	Applied []Applied `json:"applied"`
-}
-
-// Applied says how far a point is.
-type Applied struct {
-	Point      string `json:"point"`
-	Generation uint64 `json:"generation"`
-	LagMS      int64  `json:"lag_ms"`
-}
-
-// Ask is the body of a mutation.
-type Ask struct {
-	Scope   schema.Scope `json:"scope"`
-	TTL     string       `json:"ttl"`
-	For     string       `json:"for"`
-	Reason  string       `json:"reason"`
-	IfMatch uint64       `json:"if_match"`
-	By      string       `json:"by"`
-}
 
 // APIHandler serves operators and tools.
 func (c *Control) APIHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/breakers", c.allow(Viewer, func(w http.ResponseWriter, r *http.Request) { reply(w, http.StatusOK, c.lines(false)) }))
-	mux.HandleFunc("GET /v1/breakers/history", c.allow(Viewer, func(w http.ResponseWriter, r *http.Request) { reply(w, http.StatusOK, c.lines(true)) }))
-	mux.HandleFunc("POST /v1/breakers/trip", c.allow(Responder, c.mutate(schema.CommandForceOpen)))
-	mux.HandleFunc("POST /v1/breakers/reset", c.allow(Responder, c.mutate(schema.CommandReset)))
-	mux.HandleFunc("POST /v1/bypass", c.allow(Admin, c.mutate(schema.CommandBypass)))
-	return mux
+	door := newDoor(c.o.Tokens, c.o.Tenant)
+	document, err := c.openAPI()
+	if err != nil {
+		c.o.Logger.Error("no OpenAPI document", "error", err)
+	}
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(document)
+	})
+	methods := map[string][]string{}
+	for _, op := range c.operations() {
+		mux.HandleFunc(op.method+" "+op.path, c.handle(door, &op))
+		methods[op.path] = append(methods[op.path], op.method)
+	}
+	for path, list := range methods { // what no operation takes is refused by name, and says what is taken
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", strings.Join(list, ", "))
+			c.refuse(w, http.StatusMethodNotAllowed, "method", fmt.Errorf("%s: one of %s", r.Method, strings.Join(list, ", ")))
+		})
+	}
+	if c.o.LinkKey != "" {
+		mux.HandleFunc("GET /v1/grants/{id}/page", c.showPage)
+		mux.HandleFunc("POST /v1/grants/{id}/page", c.actOnPage)
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		c.refuse(w, http.StatusNotFound, "path", fmt.Errorf("%s: no such path; see /openapi.json", r.URL.Path))
+	})
+	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-var rank = map[Role]int{Viewer: 1, Responder: 2, Admin: 3}
-
-// allow lets a token's role in. Without tokens the listener is loopback's and
-// whoever reaches it is the operator.
-func (c *Control) allow(least Role, next http.HandlerFunc) http.HandlerFunc {
+func (c *Control) handle(d *door, op *operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if len(c.o.Tokens) == 0 {
-			next(w, r)
+		who, no := d.admit(r, op.role)
+		if no != nil {
+			if no.status == http.StatusUnauthorized {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+			}
+			c.refuse(w, no.status, no.why, no.err)
 			return
 		}
-		shown := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		for token, role := range c.o.Tokens {
-			if subtle.ConstantTimeCompare([]byte(shown), []byte(token)) != 1 {
-				continue
-			}
-			if rank[role] < rank[least] {
-				fail(w, http.StatusForbidden, fmt.Errorf("the token's role is %s, this needs %s", role, least))
+		in := &call{w: w, r: r, who: who}
+		if op.ask != nil {
+			if status, err := in.read(op.ask); err != nil {
+				c.refuse(w, status, "body", err)
 				return
 			}
-			next(w, r)
-			return
 		}
-		fail(w, http.StatusUnauthorized, errors.New("no known token in Authorization: Bearer"))
+		op.serve(in)
 	}
 }
 
-func (c *Control) lines(history bool) []BreakerLine {
-	p := c.Point()
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	list := c.state.Breakers()
-	if history {
-		list = c.state.History()
+// read takes the body in as the operation's type: JSON, one value, no member that
+// is not known.
+func (in *call) read(like any) (int, error) {
+	if kind, _, err := mime.ParseMediaType(in.r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return http.StatusUnsupportedMediaType, fmt.Errorf("Content-Type: %q; application/json", in.r.Header.Get("Content-Type"))
 	}
-	slices.SortStableFunc(list, func(a, b schema.Breaker) int { return int(int64(b.Generation) - int64(a.Generation)) })
-	out := make([]BreakerLine, 0, len(list))
-	for _, b := range list {
-		l := BreakerLine{Breaker: b, Since: stamp(b.Since), Applied: []Applied{{p.Point, uint64(p.Applied) + 1, max(0, (c.o.Now().UnixNano()-p.At)/1e6)}}}
-		if b.Expires > 0 {
-			l.Expires = stamp(b.Expires)
-		}
-		out = append(out, l)
+	text, err := io.ReadAll(http.MaxBytesReader(in.w, in.r.Body, maxAPIBody))
+	if err != nil {
+		return http.StatusRequestEntityTooLarge, fmt.Errorf("body: %w", err)
 	}
-	return out
+	if !utf8.Valid(text) {
+		return http.StatusBadRequest, errors.New("body: not UTF-8")
+	}
+	in.ask = reflect.New(reflect.TypeOf(like)).Interface()
+	dec := json.NewDecoder(strings.NewReader(string(text)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(in.ask); err != nil {
+		return http.StatusBadRequest, fmt.Errorf("body: %w", err)
+	}
+	if strings.TrimSpace(string(text)) == "null" {
+		return http.StatusBadRequest, errors.New("body: null; an object is needed")
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return http.StatusBadRequest, errors.New("body: more than one value")
+	}
+	return 0, nil
 }
 
-func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }
+func (c *Control) refuse(w http.ResponseWriter, status int, why string, err error) {
+	c.m.refusals.WithLabelValues(why).Inc()
+	fail(w, status, err)
+}
 
-func (c *Control) mutate(kind schema.CommandKind) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var ask Ask
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&ask); err != nil {
-			fail(w, http.StatusBadRequest, fmt.Errorf("body: %w", err))
-			return
+// submit writes a command and answers with what became of it. What is no success
+// is a problem: the status is by the outcome, 409 where it is not listed.
+func (in *call) submit(c *Control, command schema.Command, success string, statuses map[string]int, reply func(ledger.Result) any) {
+	command.ID, command.Tenant, command.Role = newID("o_"), in.who.tenant, string(in.who.role)
+	r, err := c.Submit(in.r.Context(), command)
+	switch {
+	case err != nil:
+		c.refuse(in.w, http.StatusServiceUnavailable, "log_away", err)
+	case r.Outcome == success:
+		respond(in.w, http.StatusOK, reply(r))
+	default:
+		status := http.StatusConflict
+		if s, ok := statuses[r.Outcome]; ok {
+			status = s
 		}
-		if ask.Reason == "" {
-			fail(w, http.StatusBadRequest, errors.New("reason: empty; say why, it goes into the history"))
-			return
+		detail := r.Outcome
+		if r.Detail != "" {
+			detail += ": " + r.Detail
 		}
-		command := schema.Command{ID: "o_" + strconv.FormatUint(rand.Uint64(), 36), Kind: kind, Tenant: c.o.Tenant, Scope: ask.Scope, By: ask.By, Reason: ask.Reason, IfMatch: ask.IfMatch}
-		if m := strings.Trim(r.Header.Get("If-Match"), `"`); m != "" {
-			g, err := strconv.ParseUint(m, 10, 64)
-			if err != nil {
-				fail(w, http.StatusBadRequest, fmt.Errorf("If-Match: %q is no generation", m))
-				return
-			}
-			command.IfMatch = g
-		}
-		if kind == schema.CommandBypass {
-			ask.TTL = ask.For
-		} else if ask.Scope.Kind == schema.ScopeNone || ask.Scope.Value == "" {
-			fail(w, http.StatusBadRequest, fmt.Errorf("scope: kind must be one of %s, and value must be set", strings.Join(schema.ScopeKindWords[1:], ", ")))
-			return
-		}
-		if ask.TTL != "" {
-			d, err := time.ParseDuration(ask.TTL)
-			if err != nil || d <= 0 {
-				fail(w, http.StatusBadRequest, fmt.Errorf("ttl: %q is no duration above 0, as in 15m", ask.TTL))
-				return
-			}
-			command.TTL = int64(d)
-		} else if kind == schema.CommandBypass {
-			fail(w, http.StatusBadRequest, errors.New("for: empty; a bypass must end by itself"))
-			return
-		}
-		outcome, err := c.Submit(r.Context(), command)
-		switch {
-		case err != nil:
-			fail(w, http.StatusServiceUnavailable, err)
-		case outcome == breaker.IfMatchFailed:
-			fail(w, http.StatusPreconditionFailed, fmt.Errorf("the breaker is at another generation than %d: look again", command.IfMatch))
-		case outcome == breaker.NoBreaker:
-			fail(w, http.StatusNotFound, fmt.Errorf("no breaker on %s", ask.Scope))
-		case outcome != breaker.Applied:
-			fail(w, http.StatusConflict, fmt.Errorf("the command was not applied: %s", outcome))
-		default:
-			reply(w, http.StatusOK, map[string]string{"outcome": string(outcome), "id": command.ID})
-		}
+		c.refuse(in.w, status, r.Outcome, errors.New(detail))
 	}
 }
 
-func reply(w http.ResponseWriter, code int, v any) {
+// Ask is the body of a change of breakers.
+type Ask struct {
+	Scope   *schema.Scope `json:"scope,omitempty"`
+	TTL     string        `json:"ttl,omitempty"`
+	For     string        `json:"for,omitempty"`
+	Reason  string        `json:"reason"`
+	IfMatch uint64        `json:"if_match,omitempty"`
+	By      string        `json:"by,omitempty"`
+}
+
+// Done is the answer to a change.
+type Done struct {
+	Outcome    string `json:"outcome"`
+	Generation uint64 `json:"generation"`
+	Ref        string `json:"ref,omitempty"`
+}
+
+func done(r ledger.Result) any { return Done{r.Outcome, r.Generation, r.Ref} }
+
+func (c *Control) change(kind schema.CommandKind) func(*call) {
+	return func(in *call) {
+		ask := in.ask.(*Ask)
+		command, err := c.commandOf(kind, ask, in)
+		if err != nil {
+			c.refuse(in.w, http.StatusBadRequest, "body", err)
+			return
+		}
+		in.submit(c, command, string(breaker.Applied), map[string]int{string(breaker.IfMatchFailed): http.StatusPreconditionFailed, string(breaker.NoBreaker): http.StatusNotFound}, done)
+	}
+}
+
+func (c *Control) commandOf(kind schema.CommandKind, ask *Ask, in *call) (schema.Command, error) {
+	command := schema.Command{Kind: kind, By: in.who.named(ask.By), Reason: ask.Reason, IfMatch: ask.IfMatch}
+	if strings.TrimSpace(ask.Reason) == "" || len(ask.Reason) > maxReason {
+		return command, fmt.Errorf("reason: %d characters; 1 to %d: say why, it goes into the history", len(ask.Reason), maxReason)
+	}
+	if m := strings.Trim(in.r.Header.Get("If-Match"), `"`); m != "" && m != "*" {
+		g, err := strconv.ParseUint(m, 10, 64)
+		if err != nil {
+			return command, fmt.Errorf("If-Match: %q is no generation", m)
+		}
+		command.IfMatch = g
+	}
+	length, key := ask.TTL, "ttl"
+	if kind == schema.CommandBypass {
+		length, key = ask.For, "for"
+		if length == "" {
+			return command, errors.New("for: empty; a bypass must end by itself")
+		}
+		if ask.Scope != nil || ask.TTL != "" {
+			return command, errors.New("scope, ttl: a bypass is of the whole tenant and lasts as long as for says")
+		}
+	} else {
+		if ask.For != "" {
+			return command, errors.New("for: of a bypass only; a breaker has a ttl")
+		}
+		if ask.Scope == nil || ask.Scope.Kind == schema.ScopeNone || ask.Scope.Value == "" || len(ask.Scope.Value) > maxScopeName {
+			return command, fmt.Errorf("scope: kind must be one of %s, and value must have 1 to %d characters", strings.Join(schema.ScopeKindWords[1:], ", "), maxScopeName)
+		}
+		command.Scope = *ask.Scope
+	}
+	if length != "" {
+		d, err := duration(key, length)
+		if err != nil {
+			return command, err
+		}
+		command.TTL = int64(d)
+	}
+	return command, nil
+}
+
+// duration reads one as Go writes it, above 0 and of at most 31 days.
+func duration(key, text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > 31*24*time.Hour {
+		return 0, fmt.Errorf("%s: %q is no duration above 0 and up to 744h, as in 15m", key, text)
+	}
+	return d, nil
+}
+
+func stamp(ns int64) string {
+	if ns == 0 {
+		return ""
+	}
+	return time.Unix(0, ns).UTC().Format(time.RFC3339Nano)
+}
+
+func respond(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(v)
@@ -171,5 +253,5 @@ func reply(w http.ResponseWriter, code int, v any) {
 func fail(w http.ResponseWriter, code int, err error) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(code), "status": code, "detail": err.Error()})
+	_ = json.NewEncoder(w).Encode(problem{Type: "about:blank", Title: http.StatusText(code), Status: code, Detail: err.Error()})
 }

@@ -68,7 +68,7 @@ func ask(c *Control, headers map[string]string) *httptest.ResponseRecorder {
 	return w
 }
 
-var held = schema.Command{ID: "1", Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, By: "ann", Reason: "leaked key"}
+var stopped = schema.Command{ID: "1", Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, By: "ann", Reason: "leaked key"}
 
 func TestNotLoadedAnswers503SoThatTheGatewaysFailureModeDecides(t *testing.T) {
 	c, _ := point(t, nil)
@@ -83,7 +83,7 @@ func TestNotLoadedAnswers503SoThatTheGatewaysFailureModeDecides(t *testing.T) {
 
 func TestDenialIsAProblemThatTellsWhatToDo(t *testing.T) {
 	c, _ := point(t, nil)
-	c.folded(held)
+	c.folded(stopped)
 	w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "billing", "X-Agent-Run-Id": "r-1"})
 	var p struct {
 		Type, Title, Detail, Instance string
@@ -118,7 +118,7 @@ func TestGatewayMustShowItsToken(t *testing.T) {
 
 func TestSilentLogIsToldAsStaleAndKeepsTheState(t *testing.T) {
 	c, at := point(t, nil)
-	c.folded(held)
+	c.folded(stopped)
 	at.at = at.at.Add(time.Minute)
 	if w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/", "X-Consumer": "billing"}); w.Code != 403 || w.Header().Get("X-Flyball-Stale") != "1" {
 		t.Fatalf("%d %v", w.Code, w.Header())
@@ -162,7 +162,7 @@ func TestEnvoyIsAnsweredTheSameOverGRPC(t *testing.T) {
 		t.Errorf("not loaded: %v", err)
 	}
 	c.mu.Lock()
-	c.folded(held)
+	c.folded(stopped)
 	c.mu.Unlock()
 	ok, err := request("support", "s3cret")
 	if err != nil || ok.GetStatus().GetCode() != 0 || ok.GetDynamicMetadata().GetFields()["run_id"].GetStringValue() == "" {
@@ -183,7 +183,7 @@ func BenchmarkCheck(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	c.folded(held)
+	c.folded(stopped)
 	headers := map[string]string{"x-consumer": "support", "x-agent-run-id": "r-1"}
 	q := &request{method: "GET", path: "/v1/orders/77?x=1", headers: func(n string) string { return headers[strings.ToLower(n)] }}
 	b.ReportAllocs()

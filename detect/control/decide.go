@@ -2,14 +2,17 @@ package control
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"math/rand/v2"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
 	"flyball/detect/breaker"
+	"flyball/detect/gate"
+	"flyball/detect/ledger"
+	"flyball/detect/manifest"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -21,67 +24,268 @@ type request struct {
 	host         string
 	headers      identity.Headers
 	client       netip.Addr
+	body         []byte // what the gateway showed of it, at most MaxBody
 }
+
+// MaxBody is how much of a body is read for amounts and arguments.
+const MaxBody = 8 << 10
 
 // answer to it.
 type answer struct {
 	status   int // 200, 403, 503
+	action   schema.Action
 	why      string
+	would    string // the reason that would have decided if it were armed; empty: none
 	decision string
 	run      string // set only when the request named its run
+	gate     string // the question that was asked
 	stale    bool
 	breaker  *schema.Breaker
+	weighed  ledger.Decision
+	line     string
 }
 
-// check answers from memory. It waits for nothing but a short lock.
+// Named reasons of this package.
+const (
+	whyNotLoaded   = "not_loaded"
+	whyGranted     = "granted"
+	whyGateFull    = "too_many_questions"
+	whyNoAnswer    = "claim_not_in_time"
+	whyProbeLost   = "half_open_probe_lost"
+	whyRefused     = "gate_refused"
+	whyTimedOut    = "gate_timed_out"
+	whyGatePending = "gate_pending"
+)
+
+// check answers from memory. It waits only where it must claim something.
 func (c *Control) check(q *request) answer {
+	call, asserted := c.read(q)
+	req := ledger.Request{Call: &call, Armed: c.o.Armed, AskWithout: c.o.AskWithout, AssertedType: asserted}
+	if call.RunKey != "" {
+		req.RunID = schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.RunKey}.ID()
+	}
+	a := answer{status: http.StatusOK, decision: decisionID()}
+	c.mu.RLock()
+	loaded, clock := c.loaded, c.state.Clock
+	c.mu.RUnlock()
+	if !loaded {
+		a.status, a.why = http.StatusServiceUnavailable, whyNotLoaded
+		c.count(&a)
+		return a
+	}
+	first, sofar := c.seen.meet(req.RunID, clock)
+	req.RunFirstSeen = first
+
+	c.mu.RLock()
+	req.Away = c.stale()
+	d := c.state.Decide(&req)
+	asks := gateQuery(&call, req.RunID)
+	var yes *schema.Gate
+	var usable bool
+	if d.Action == schema.ActionGate {
+		yes, usable = c.state.Gates.Find(&asks, clock)
+	}
+	c.mu.RUnlock()
+
+	a.action, a.why, a.breaker, a.stale, a.line, a.weighed = d.Action, d.Why, d.Breaker, req.Away, d.Line, d
+	if !req.RunID.IsZero() {
+		a.run = req.RunID.String()
+	}
+	if d.Probe && d.Action == schema.ActionDeny {
+		c.probe(&a)
+	}
+	if d.Action == schema.ActionThrottle && c.throttles.allow(d.Breaker, c.o.Now()) {
+		a.action = schema.ActionAnnotate
+	}
+	if a.action < schema.ActionThrottle || usable {
+		c.spendAll(&a, &call, &asks, &yes, &usable, clock)
+	}
+	if a.action == schema.ActionGate {
+		c.gate(&a, &call, req.RunID, sofar, asks, yes, usable)
+	} else if d.Action < schema.ActionGate && d.Would == schema.ActionGate {
+		c.wouldAsk(&call, req.RunID, sofar, &d)
+	}
+	if d.Would > a.action {
+		a.would = d.Would.String() + " " + d.WouldWhy
+	}
+	if a.action >= schema.ActionThrottle {
+		a.status = http.StatusForbidden
+		call.Status, call.Outcome, call.DeniedBy = http.StatusForbidden, schema.OutcomeDenied, "flyball"
+		c.m.refused.Add(1)
+		if a.breaker != nil {
+			c.traces.denied(a.breaker.Generation, c.o.Now().UnixNano())
+		}
+	} else {
+		c.seen.passed(req.RunID, call.Reversibility == schema.Irreversible)
+	}
+	c.count(&a)
+	c.observe(&call, &a)
+	return a
+}
+
+// read makes a call of a request by the rules of the log side.
+func (c *Control) read(q *request) (call schema.Call, assertedType string) {
 	now := c.o.Now()
-	call := schema.Call{ObserverKind: schema.ObserverGate, Observer: "flyball", Format: "check/1", Start: now.UnixNano(), KafkaTime: now.UnixNano(), DurationNs: -1,
+	call = schema.Call{ObserverKind: schema.ObserverGate, Observer: "flyball", Format: "check/1", Start: now.UnixNano(), KafkaTime: now.UnixNano(), DurationNs: -1,
 		TSPrecision: schema.PrecisionNano, TSBasis: schema.BasisStart, OpKind: schema.OpHTTP, Method: strings.ToUpper(q.method), Host: strings.ToLower(q.host)}
 	path, query, _ := strings.Cut(q.path, "?")
 	call.Path = path[:min(len(path), schema.MaxPath)]
-	ev := identity.FromRequest(q.headers, q.client, &call)
-	c.o.Resolver.Resolve(&ev, &call)
-	c.o.Routes.Classify(&call, &route.Input{RawQuery: query})
-
-	ask := breaker.Query{Tenant: call.Tenant, AgentID: call.AgentID, AgentTrust: call.AgentTrust, CredentialID: call.CredentialID,
-		PrincipalID: call.PrincipalID, PrincipalTrust: call.PrincipalTrust, ClientIP: call.ClientIP, Route: call.Method + " " + call.Route}
-	if call.RunKey != "" {
-		ask.RunID = schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.RunKey}.ID()
+	if n, err := strconv.ParseUint(q.headers("content-length"), 10, 63); err == nil {
+		call.BytesIn = n
 	}
-	a := answer{status: 200, decision: decisionID()}
-	c.mu.RLock()
-	loaded, clock := c.loaded, c.state.Clock
-	first, known := c.seen.get(ask.RunID)
-	ask.RunFirstSeen = first
-	a.stale = loaded && c.stale()
-	var v breaker.Verdict
-	if loaded {
-		v = c.state.Decide(&ask)
-	}
-	c.mu.RUnlock()
-	if !ask.RunID.IsZero() {
-		a.run = ask.RunID.String()
-		if !known && loaded {
-			c.mu.Lock()
-			c.seen.note(ask.RunID, clock)
-			c.mu.Unlock()
+	for _, h := range c.o.Routes.MoneyHeaders() {
+		if v := q.headers(h); v != "" {
+			call.Note("header."+h, v)
 		}
 	}
-	switch a.why = v.Why; {
-	case !loaded:
-		a.status, a.why = 503, "not_loaded"
-	case !v.Allow:
-		a.status, a.breaker = 403, v.Breaker
-		call.Status, call.Outcome, call.DeniedBy = 403, schema.OutcomeDenied, "flyball"
-		c.m.refused.Add(1)
+	ev := identity.FromRequest(q.headers, q.client, &call)
+	c.o.Resolver.Resolve(&ev, &call)
+	in := route.Input{RawQuery: query}
+	if len(q.body) > 0 && len(q.body) <= MaxBody {
+		in.Args = route.Arguments(q.body, &call)
 	}
+	c.o.Routes.Classify(&call, &in)
+	return call, q.headers("x-task-type")
+}
+
+func gateQuery(call *schema.Call, run schema.RunID) gate.Query {
+	q := gate.Query{Tenant: call.Tenant, Route: ledger.RouteOf(call), Holder: "agent:" + call.AgentID}
+	switch {
+	case !run.IsZero():
+		q.Holder = "run:" + run.String()
+	case call.CredentialID != "":
+		q.Holder = "credential:" + call.CredentialID
+	}
+	if len(call.Resources) > 0 && call.Resources[len(call.Resources)-1].ID != "?" {
+		q.Resource = call.Resources[len(call.Resources)-1].String()
+	}
+	if call.ArgsDigestBasis == schema.DigestBody || call.ArgsDigestBasis == schema.DigestLogged {
+		q.ArgsDigest = strconv.FormatUint(call.ArgsDigest, 16)
+	}
+	return q
+}
+
+// probe claims the right to pass a half-open breaker.
+func (c *Control) probe(a *answer) {
+	b := a.breaker
+	r, err := c.claim(&schema.Command{ID: newID("p_"), Kind: schema.CommandProbe, Tenant: b.Tenant, Scope: b.Scope, IfMatch: b.Generation, By: c.o.Name})
+	switch {
+	case err != nil:
+		a.why = whyNoAnswer
+	case r.Outcome == string(breaker.Applied):
+		a.action, a.why = schema.ActionAnnotate, breaker.WhyProbe
+	default:
+		a.why = whyProbeLost
+	}
+}
+
+// spendAll takes what a call costs out of its quotas. What a quota refuses is
+// denied, or asks.
+func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes **schema.Gate, usable *bool, clock int64) {
+	d := &a.weighed
+	for i := range d.Spends {
+		s := &d.Spends[i]
+		if c.spend(call.Tenant, d.ManifestOf, s) {
+			continue
+		}
+		if s.Over > d.Would {
+			d.Would, d.WouldWhy = s.Over, s.Why
+		}
+		if d.Bypassed || !c.o.Armed(call.AgentID, ledger.Family(s.Why)) || s.Over < a.action {
+			continue
+		}
+		a.action, a.why, a.line, a.breaker = s.Over, s.Why, s.Key, nil
+		if s.Over == schema.ActionDeny {
+			return
+		}
+		c.mu.RLock()
+		*yes, *usable = c.state.Gates.Find(asks, clock)
+		c.mu.RUnlock()
+	}
+}
+
+// gate holds a call until a person has said yes to it.
+func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar schema.Exposure, asks gate.Query, have *schema.Gate, usable bool) {
+	why := a.why
+	switch {
+	case usable:
+		r, err := c.claim(&schema.Command{ID: newID("u_"), Kind: schema.CommandUse, Tenant: call.Tenant, By: c.o.Name, Reason: call.RequestID, Gate: &schema.Gate{ID: have.ID}})
+		a.gate = have.ID
+		switch {
+		case err != nil:
+			a.why = whyNoAnswer
+		case r.Outcome == string(gate.Used):
+			a.action, a.why = schema.ActionAnnotate, whyGranted
+		default: // another call was first: the next one asks again
+			a.why = whyGatePending
+		}
+		return
+	case have != nil:
+		a.gate = have.ID
+		switch have.State {
+		case schema.GateRefused:
+			a.action, a.why = schema.ActionDeny, whyRefused
+		case schema.GateTimedOut:
+			a.action, a.why = schema.ActionDeny, whyTimedOut
+		default:
+			a.why = why
+		}
+		return
+	}
+	place := asks.Tenant + "\x00" + asks.Holder + "\x00" + asks.Route
+	if !c.asks.first(place, c.o.Now(), time.Second) {
+		return // the same question was written a moment ago
+	}
+	r, err := c.claim(c.question(call, run, sofar, asks, why, schema.ModeArmed))
+	switch {
+	case err != nil:
+	case r.Outcome == string(gate.Full):
+		a.why = whyGateFull
+	default:
+		a.gate = r.Ref
+	}
+}
+
+func (c *Control) question(call *schema.Call, run schema.RunID, sofar schema.Exposure, asks gate.Query, why string, mode schema.Mode) *schema.Command {
+	amount, currency := manifest.Money(call)
+	return &schema.Command{ID: newID("a_"), Kind: schema.CommandAsk, Tenant: call.Tenant, By: c.o.Name, Reason: why, Gate: &schema.Gate{
+		Holder: asks.Holder, RunID: run, RunKey: call.RunKey, AgentID: call.AgentID, CredentialID: call.CredentialID, PrincipalID: call.PrincipalID,
+		Route: asks.Route, Resource: asks.Resource, ArgsDigest: asks.ArgsDigest, Amount: amount, Currency: currency, Why: why, SoFar: sofar, Mode: mode}}
+}
+
+// observeAgain is how often what would have asked is written down for one holder and route.
+const observeAgain = 15 * time.Minute
+
+// wouldAsk writes down, without waiting, that a call would have been held.
+func (c *Control) wouldAsk(call *schema.Call, run schema.RunID, sofar schema.Exposure, d *ledger.Decision) {
+	asks := gateQuery(call, run)
+	if c.out == nil || !c.asks.first("would\x00"+asks.Tenant+"\x00"+asks.Holder+"\x00"+asks.Route, c.o.Now(), observeAgain) {
+		return
+	}
+	c.submitLater(c.question(call, run, sofar, asks, d.WouldWhy, schema.ModeObserve))
+}
+
+func (c *Control) count(a *answer) {
 	c.m.checked.Add(1)
 	c.m.checks.WithLabelValues(a.why).Inc()
-	if loaded {
-		c.asked.note(&call)
+	if a.would != "" {
+		c.m.would.WithLabelValues(a.weighed.WouldWhy).Inc()
 	}
-	return a
+}
+
+// observe puts what was asked into flyball.calls, with the answer.
+func (c *Control) observe(call *schema.Call, a *answer) {
+	if a.action > schema.ActionNone || a.would != "" {
+		call.Note("flyball.action", a.action.String())
+		call.Note("flyball.why", a.why)
+		if a.would != "" {
+			call.Note("flyball.would", a.would)
+		}
+		if a.gate != "" {
+			call.Note("flyball.gate", a.gate)
+		}
+	}
+	c.asked.note(call)
 }
 
 func decisionID() string {
@@ -91,42 +295,4 @@ func decisionID() string {
 		b[i] = byte(v >> (8 * i))
 	}
 	return "c_" + hex.EncodeToString(b[:])
-}
-
-// problem is the body of an answer that is not 200 (RFC 9457): terminal, about
-// this target, and no invitation to try again.
-func (a *answer) problem() []byte {
-	type detail struct {
-		Reason     string `json:"reason"`
-		Scope      string `json:"scope,omitempty"`
-		FindingID  string `json:"finding_id,omitempty"`
-		Generation uint64 `json:"generation,omitempty"`
-		Expires    string `json:"expires,omitempty"`
-	}
-	p := struct {
-		Type     string `json:"type"`
-		Title    string `json:"title"`
-		Status   int    `json:"status"`
-		Detail   string `json:"detail"`
-		Instance string `json:"instance"`
-		Flyball  detail `json:"flyball"`
-	}{"urn:flyball:problem:denied", "Stopped by the API owner's circuit breaker", a.status,
-		"This run has been stopped. Do not repeat the call or make it in another way; tell the person you work for.", "urn:flyball:decision:" + a.decision, detail{Reason: a.why}}
-	if a.status == 503 {
-		p.Type, p.Title, p.Detail = "urn:flyball:problem:not-loaded", "Breakers are being loaded", "The gateway's failure mode decides."
-	}
-	if b := a.breaker; b != nil {
-		p.Flyball = detail{a.why, b.Scope.String(), b.FindingID, b.Generation, ""}
-		if b.Expires > 0 {
-			p.Flyball.Expires = time.Unix(0, b.Expires).UTC().Format(time.RFC3339)
-		}
-		if b.Reason != "" {
-			p.Detail = b.Reason + ". " + p.Detail
-		}
-	}
-	body, err := json.Marshal(p)
-	if err != nil {
-		return []byte(`{"status":` + strconv.Itoa(a.status) + `}`)
-	}
-	return body
 }

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -33,16 +34,17 @@ func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth
 	req := in.GetAttributes().GetRequest().GetHttp()
 	headers := req.GetHeaders()
 	ans := a.c.check(&request{method: req.GetMethod(), path: req.GetPath(), host: req.GetHost(), headers: func(name string) string { return headers[name] },
-		client: clientOf(headers["x-forwarded-for"], in.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress()+":0")})
+		body: bodyOf(req), client: clientOf(headers["x-forwarded-for"], in.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress()+":0")})
 	out := &auth.CheckResponse{DynamicMetadata: &structpb.Struct{Fields: map[string]*structpb.Value{
-		"decision_id": structpb.NewStringValue(ans.decision), "why": structpb.NewStringValue(ans.why)}}}
-	own := []*core.HeaderValueOption{header("x-flyball-decision", ans.decision)}
-	if ans.run != "" {
-		out.DynamicMetadata.Fields["run_id"] = structpb.NewStringValue(ans.run)
-		own = append(own, header("x-flyball-run", ans.run))
+		"decision_id": structpb.NewStringValue(ans.decision), "why": structpb.NewStringValue(ans.why), "action": structpb.NewStringValue(ans.action.String())}}}
+	var own []*core.HeaderValueOption
+	for _, h := range ans.headers() {
+		own = append(own, header(strings.ToLower(h[0]), h[1]))
 	}
-	if ans.stale {
-		own = append(own, header("x-flyball-stale", "1"))
+	for name, value := range map[string]string{"run_id": ans.run, "gate_id": ans.gate, "would": ans.would} {
+		if value != "" {
+			out.DynamicMetadata.Fields[name] = structpb.NewStringValue(value)
+		}
 	}
 	if ans.status == http.StatusOK {
 		out.Status = &status.Status{Code: int32(codes.OK)}
@@ -58,6 +60,15 @@ func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth
 		Status: &kind.HttpStatus{Code: kind.StatusCode(ans.status)}, Body: string(ans.problem()),
 		Headers: append(own, header("content-type", "application/problem+json"))}}
 	return out, nil
+}
+
+// bodyOf is what Envoy was told to show of the body (with_request_body).
+func bodyOf(r *auth.AttributeContext_HttpRequest) []byte {
+	if raw := r.GetRawBody(); len(raw) > 0 {
+		return raw[:min(len(raw), MaxBody)]
+	}
+	b := r.GetBody()
+	return []byte(b[:min(len(b), MaxBody)])
 }
 
 func header(name, value string) *core.HeaderValueOption {

@@ -2,6 +2,7 @@ package control
 
 import (
 	"crypto/subtle"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -25,12 +26,8 @@ func (c *Control) CheckHandler() http.Handler {
 		}
 		a := c.check(fromHTTP(r))
 		h := w.Header()
-		h.Set("X-Flyball-Decision", a.decision)
-		if a.run != "" {
-			h.Set("X-Flyball-Run", a.run)
-		}
-		if a.stale {
-			h.Set("X-Flyball-Stale", "1")
+		for _, own := range a.headers() {
+			h.Set(own[0], own[1])
 		}
 		if a.status == http.StatusOK {
 			w.WriteHeader(http.StatusOK)
@@ -40,6 +37,27 @@ func (c *Control) CheckHandler() http.Handler {
 		w.WriteHeader(a.status)
 		_, _ = w.Write(a.problem())
 	})
+}
+
+// headers that answer beside the body, for gateways that see nothing else of it.
+func (a *answer) headers() [][2]string {
+	out := [][2]string{{"X-Flyball-Decision", a.decision}, {"X-Flyball-Why", a.why}}
+	if a.run != "" {
+		out = append(out, [2]string{"X-Flyball-Run", a.run})
+	}
+	if a.gate != "" {
+		out = append(out, [2]string{"X-Flyball-Gate", a.gate})
+	}
+	if a.would != "" {
+		out = append(out, [2]string{"X-Flyball-Would", a.would})
+	}
+	if a.stale {
+		out = append(out, [2]string{"X-Flyball-Stale", "1"})
+	}
+	if a.status != http.StatusOK {
+		out = append(out, [2]string{"X-Flyball-Problem", a.kind()})
+	}
+	return out
 }
 
 // admitted reports whether whoever asks is a gateway.
@@ -64,6 +82,12 @@ func fromHTTP(r *http.Request) *request {
 	}
 	if q.path == "" {
 		q.path = "/"
+	}
+	if r.ContentLength != 0 && r.Body != nil {
+		// One byte more than is read tells a body that is too long to be understood.
+		if body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1)); err == nil {
+			q.body = body
+		}
 	}
 	q.client = clientOf(h.Get("X-Forwarded-For"), r.RemoteAddr)
 	return q

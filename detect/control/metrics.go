@@ -7,23 +7,37 @@ import (
 )
 
 type metrics struct {
-	checks    *prometheus.CounterVec
-	malformed prometheus.Counter
-	open      prometheus.Gauge
-	dropped   prometheus.Counter
+	checks     *prometheus.CounterVec
+	would      *prometheus.CounterVec
+	claims     *prometheus.CounterVec
+	refusals   *prometheus.CounterVec
+	malformed  prometheus.Counter
+	open       prometheus.Gauge
+	dropped    prometheus.Counter
+	waiting    prometheus.Gauge
+	oldest     prometheus.Gauge
+	budgetLeft prometheus.Gauge
+	stale      prometheus.Gauge
 
 	checked, refused atomic.Uint64
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
-		checks:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_checks_total", Help: "Requests checked, by named reason of the answer."}, []string{"why"}),
-		malformed: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_control_malformed_total", Help: "Commands that could not be read."}),
-		open:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_breakers_open", Help: "Breakers that are not closed."}),
-		dropped:   prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_observations_dropped_total", Help: "Checked requests that found no room on their way to flyball.calls."}),
+		checks:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_checks_total", Help: "Requests checked, by named reason of the answer."}, []string{"why"}),
+		would:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_checks_would_total", Help: "Requests that something not armed would have held or denied, by named reason."}, []string{"why"}),
+		claims:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_claims_total", Help: "What answers had to claim through the log, by kind and outcome."}, []string{"kind", "outcome"}),
+		refusals:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_control_refused_total", Help: "Requests to the control API that were refused, by named reason."}, []string{"why"}),
+		malformed:  prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_control_malformed_total", Help: "Commands that could not be read."}),
+		open:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_breakers_open", Help: "Breakers that are not closed."}),
+		dropped:    prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_observations_dropped_total", Help: "Checked requests that found no room on their way to flyball.calls."}),
+		waiting:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_gates_waiting", Help: "Questions that wait for a person's yes or no."}),
+		oldest:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_gates_oldest_seconds", Help: "How long the oldest of them has waited."}),
+		budgetLeft: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_trip_budget_left", Help: "Automatic trips that the budget still has this hour."}),
+		stale:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_control_stale", Help: "1 while the command log does not speak: the last state stands."}),
 	}
 	if r != nil {
-		r.MustRegister(m.checks, m.malformed, m.open, m.dropped)
+		r.MustRegister(m.checks, m.would, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.waiting, m.oldest, m.budgetLeft, m.stale)
 	}
 	return m
 }

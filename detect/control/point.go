@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/breaker"
+	"flyball/detect/ledger"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -23,6 +24,8 @@ import (
 // same as the log side's.
 type Classifier interface {
 	Classify(c *schema.Call, in *route.Input)
+	// MoneyHeaders are the request headers in which operators said that amounts stand.
+	MoneyHeaders() []string
 }
 
 // Options of a point.
@@ -35,7 +38,18 @@ type Options struct {
 	Resolver   *identity.Resolver
 	Routes     Classifier
 	CheckToken Secret // gateways must show it; "" lets any in that reaches the listener
-	Tokens     map[Secret]Role
+	Tokens     []Token
+	// Armed says whether what a family of policy finds (policy.scope …) is enforced
+	// for an agent; nil: never.
+	Armed func(agent, family string) bool
+	// AskWithout: irreversible calls of agents without a manifest need a yes.
+	AskWithout bool
+	// ThrottleTo is how many calls a second a throttled scope has at this point.
+	ThrottleTo float64
+	// LinkKey signs links that decide a question; empty makes none.
+	LinkKey Secret
+	// Findings answers /v1/findings; nil: this process has no database.
+	Findings func(ctx context.Context, limit int) (any, error)
 
 	Now        func() time.Time
 	Stage      func(string)
@@ -53,7 +67,6 @@ const (
 	tickEvery     = time.Second
 	staleAfter    = 5 * time.Second
 	snapshotEvery = 30 * time.Second
-	submitWithin  = 5 * time.Second
 )
 
 // Control is one enforcement point.
@@ -63,13 +76,19 @@ type Control struct {
 
 	out *kgo.Client
 
-	mu      sync.RWMutex
-	state   *breaker.State
-	seen    *runMemory
-	loaded  bool
-	heard   time.Time // when the log last spoke, by this process's clock
-	changed *sync.Cond
-	asked   *observer
+	mu     sync.RWMutex // of the four below; whoever writes holds it for one record
+	state  *ledger.State
+	loaded bool
+	heard  time.Time // when the log last spoke, by this process's clock
+	traces *traces
+
+	seen      *runMemory
+	claims    *claims
+	leases    *leases
+	asks      *askMemory
+	throttles *throttles
+	others    *points
+	asked     *observer
 }
 
 // New is inert.
@@ -80,8 +99,14 @@ func New(o Options) (*Control, error) {
 	if o.Stage == nil {
 		o.Stage = func(string) {}
 	}
-	c := &Control{o: o, m: newMetrics(o.Registerer), state: breaker.New(o.Budget), seen: newRunMemory()}
-	c.changed = sync.NewCond(&c.mu)
+	if o.Armed == nil {
+		o.Armed = func(string, string) bool { return false }
+	}
+	if o.ThrottleTo <= 0 {
+		o.ThrottleTo = 1
+	}
+	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(o.Budget), traces: newTraces(), seen: newRunMemory(), claims: newClaims(),
+		leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), others: newPoints()}
 	c.asked = newObserver(o.Name, o.Partitions, c.m)
 	return c, nil
 }
@@ -106,7 +131,7 @@ func (c *Control) Run(ctx context.Context) error {
 		c.load()
 	}
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.CommandsTopic: {0: kgo.NewOffset().At(from)}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.CommandsTopic: {0: kgo.NewOffset().At(from)}, topic.PointsTopic: {0: kgo.NewOffset().AtStart()}}),
 		kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
 		return fmt.Errorf("control: consumer: %w", err)
@@ -126,6 +151,10 @@ func (c *Control) Run(ctx context.Context) error {
 		}
 		var events []schema.Event
 		for _, r := range fetches.Records() {
+			if r.Topic == topic.PointsTopic {
+				c.others.fold(r)
+				continue
+			}
 			more, err := c.fold(r)
 			if err != nil {
 				return err
@@ -147,21 +176,34 @@ func (c *Control) load() {
 
 func (c *Control) fold(r *kgo.Record) ([]schema.Event, error) {
 	command, err := topic.DecodeCommand(r.Value)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	defer c.changed.Broadcast()
-	c.heard = c.o.Now()
-	switch {
-	case errors.Is(err, topic.ErrNewerVersion):
+	if errors.Is(err, topic.ErrNewerVersion) {
 		return nil, fmt.Errorf("control: %s at offset %d: %w", topic.CommandsTopic, r.Offset, err)
-	case err != nil:
+	}
+	if err != nil {
 		c.m.malformed.Inc()
 		c.o.Logger.Error("command passed over", "offset", r.Offset, "error", err)
-		c.state.Skip(r.Offset, r.Timestamp.UnixNano())
-		return nil, nil
 	}
-	events := c.state.Apply(r.Offset, r.Timestamp.UnixNano(), &command)
-	c.m.open.Set(float64(len(c.state.Breakers())))
+	now := c.o.Now()
+	c.mu.Lock()
+	var events []schema.Event
+	if err != nil {
+		c.state.Skip(r.Offset, r.Timestamp.UnixNano())
+	} else {
+		events = c.state.Apply(r.Offset, r.Timestamp.UnixNano(), &command)
+	}
+	c.heard = now
+	result, known := c.state.ResultOf(command.ID)
+	open := c.state.Breakers.Open()
+	for i := range events {
+		if b := events[i].Breaker; b != nil {
+			c.traces.applied(b, now.UnixNano())
+		}
+	}
+	c.mu.Unlock()
+	c.m.open.Set(float64(open))
+	if known {
+		c.claims.settle(command.ID, result)
+	}
 	return events, nil
 }
 
@@ -205,84 +247,25 @@ func (c *Control) tick(ctx context.Context) {
 		if value, err := topic.EncodeDocument(topic.PointVersion, &p); err == nil {
 			c.out.Produce(ctx, &kgo.Record{Topic: topic.PointsTopic, Key: []byte(c.o.Name), Value: value}, nil)
 		}
-		if now := c.o.Now(); p.Applied > stored && now.Sub(storedAt) >= snapshotEvery {
-			c.mu.RLock()
-			value, err := topic.EncodeDocument(1, c.state.Snapshot())
-			c.mu.RUnlock()
-			if err == nil {
-				c.out.Produce(ctx, &kgo.Record{Topic: topic.BreakersTopic, Key: []byte("snapshot"), Value: value}, nil)
-				stored, storedAt = p.Applied, now
-			}
+		c.gauge()
+		if now := c.o.Now(); p.Applied > stored && now.Sub(storedAt) >= snapshotEvery && c.store(ctx) {
+			stored, storedAt = p.Applied, now
 		}
 	}
 }
 
-// restore reads the newest snapshot and says from which command to go on.
-func (c *Control) restore(ctx context.Context) (int64, error) {
-	ends, err := kadm.NewClient(c.out).ListEndOffsets(ctx, topic.BreakersTopic)
+// store writes a snapshot. Under the lock it is only gathered.
+func (c *Control) store(ctx context.Context) bool {
+	c.mu.RLock()
+	snap := c.state.Snapshot()
+	c.mu.RUnlock()
+	value, err := topic.EncodeDocument(ledger.SnapshotVersion, snap)
 	if err != nil {
-		return 0, fmt.Errorf("control: look up %s: %w", topic.BreakersTopic, err)
+		c.o.Logger.Error("state not stored", "error", err)
+		return false
 	}
-	starts, err := kadm.NewClient(c.out).ListStartOffsets(ctx, topic.CommandsTopic)
-	if err != nil {
-		return 0, fmt.Errorf("control: look up %s: %w", topic.CommandsTopic, err)
-	}
-	start, _ := starts.Lookup(topic.CommandsTopic, 0)
-	end, _ := ends.Lookup(topic.BreakersTopic, 0)
-	if end.Offset == 0 {
-		return start.Offset, nil
-	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.BreakersTopic: {0: kgo.NewOffset().AtStart()}}), kgo.FetchMaxWait(100*time.Millisecond))...)
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	for next := int64(0); next < end.Offset; {
-		fetches := client.PollFetches(ctx)
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		for _, r := range fetches.Records() {
-			next = r.Offset + 1
-			snap, err := topic.DecodeDocument[breaker.Snapshot](r.Value, 1)
-			if err != nil {
-				return 0, fmt.Errorf("control: %s at offset %d: %w", topic.BreakersTopic, r.Offset, err)
-			}
-			if snap.Offset > c.state.Offset {
-				c.mu.Lock()
-				c.state = breaker.Restore(c.o.Budget, &snap)
-				c.mu.Unlock()
-			}
-		}
-	}
-	return max(c.state.Offset+1, start.Offset), nil
-}
-
-// Submit writes a command and waits until this point has folded it.
-func (c *Control) Submit(ctx context.Context, command schema.Command) (breaker.Outcome, error) {
-	value, err := topic.EncodeCommand(&command)
-	if err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(ctx, submitWithin)
-	defer cancel()
-	if err := c.out.ProduceSync(ctx, &kgo.Record{Topic: topic.CommandsTopic, Value: value}).FirstErr(); err != nil {
-		return "", fmt.Errorf("write the command: %w", err)
-	}
-	stop := context.AfterFunc(ctx, c.changed.Broadcast)
-	defer stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		if o, ok := c.state.OutcomeOf(command.ID); ok {
-			return o, nil
-		}
-		if ctx.Err() != nil {
-			return "", fmt.Errorf("the command is in the log, but this point has not folded it within %s: ask again", submitWithin)
-		}
-		c.changed.Wait()
-	}
+	c.out.Produce(ctx, &kgo.Record{Topic: topic.BreakersTopic, Key: []byte("snapshot"), Value: value}, nil)
+	return true
 }
 
 // Ready is nil once the log was read to the end that it had at the start.
@@ -303,5 +286,23 @@ func (c *Control) stale() bool { return c.o.Now().Sub(c.heard) > staleAfter }
 func (c *Control) Point() schema.PointState {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load()}
+	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(), Traces: c.traces.list()}
+}
+
+// gauge tells how long people let questions wait, and how far the budget is.
+func (c *Control) gauge() {
+	c.mu.RLock()
+	n, oldest := c.state.Gates.Queue()
+	clock := c.state.Clock
+	spent := c.state.Breakers.Spent(c.o.Tenant, clock)
+	stale := c.stale()
+	c.mu.RUnlock()
+	age := 0.0
+	if n > 0 {
+		age = float64(clock-oldest) / 1e9
+	}
+	c.m.waiting.Set(float64(n))
+	c.m.oldest.Set(age)
+	c.m.budgetLeft.Set(float64(max(spent.Of-spent.Trips, 0)))
+	c.m.stale.Set(map[bool]float64{true: 1}[stale])
 }

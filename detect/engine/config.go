@@ -22,6 +22,9 @@ type Config struct {
 	// that may trip.
 	Rules      policy.Rules
 	FalseTrips float64
+	// About says what the registry knows of an agent: its tags and its criticality.
+	// It can change what is done about a finding, never the finding.
+	About func(agent string) (tags []string, criticality string)
 
 	CheckpointEvery time.Duration // a dirty actor is written at most this often
 	SnapshotEvery   time.Duration // a changed run's snapshot is handed out at most this often
@@ -45,6 +48,7 @@ func DefaultConfig() Config {
 		Rules: policy.DefaultRules(), FalseTrips: .001,
 		CheckpointEvery: 30 * time.Second, SnapshotEvery: 2 * time.Second,
 		JournalEvery: 200 * time.Millisecond, JournalRows: 8192,
+		About: func(string) ([]string, string) { return nil, "" },
 		Stage: func(string) {},
 	}
 }

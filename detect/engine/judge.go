@@ -148,16 +148,19 @@ func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.F
 	if have.level == 0 {
 		have.openedAt = c.Start
 	}
-	tripped := level == schema.LevelTrip && have.level < schema.LevelTrip
+	raised := level > have.level
 	have.level, have.told, have.closed = level, s, false
 	out := w.describe(r, run, f, c, at)
-	if tripped || again {
+	if raised || again {
 		in := policy.Input{Finding: out, Run: &r.RunSnapshot, Call: c, Age: w.cfg.Now().Sub(time.Unix(0, c.Start)), N: int(have.decisions),
 			TrippedBefore: w.state.Tripped(r, c.Start-int64(j.rules.TTL))}
+		in.Tags, in.Criticality = w.cfg.About(r.AgentID)
 		if d, ok := policy.Decide(j.rules, in); ok {
 			have.decisions++
 			have.decidedAt = c.Start
-			r.TrippedAt = c.Start
+			if level == schema.LevelTrip {
+				r.TrippedAt = c.Start
+			}
 			out.Decided = &d
 		}
 	}

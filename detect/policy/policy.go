@@ -5,7 +5,6 @@
 package policy
 
 import (
-	"path"
 	"strings"
 	"time"
 
@@ -14,11 +13,11 @@ import (
 
 // Rules are the operator's.
 type Rules struct {
-	// Armed enforces for every agent; ArmedAgents for the agents that match one
-	// of these patterns (as path.Match: "billing/*"). Everything else observes.
-	Armed       bool
-	ArmedAgents []string
-	// TTL of a trip.
+	Arming Arming
+	// Graded says what is done about which finding; what it does not speak of is
+	// annotated at level alert and denied at level trip.
+	Graded []Rule
+	// TTL of a decision.
 	TTL time.Duration
 	// TooOld is the age beyond which a call is history: what it leads to is
 	// recorded and not enforced.
@@ -35,6 +34,9 @@ type Input struct {
 	Call    *schema.Call // the call that raised the finding
 	// Age of the call by the clock of whoever decides. It can only change the mode.
 	Age time.Duration
+	// Tags and Criticality of the agent, by the registry.
+	Tags        []string
+	Criticality string
 	// TrippedBefore is how many other runs of the same actor were tripped within the TTL.
 	TrippedBefore int
 	N             int // decisions made on this finding before
@@ -52,41 +54,33 @@ const (
 	WhyNoScope    = "no_scope_bites"
 )
 
-// Decide makes a decision of a finding that has come to trip; ok is false for
-// one that has not. The scope is the narrowest that an enforcement point can
-// recognise in the next request.
+// Decide makes a decision of a finding that has come to a level; ok is false where
+// a note in the finding itself is all that is done. The scope is the narrowest that
+// an enforcement point can recognise in the next request.
 func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	f := in.Finding
-	if f.Level < schema.LevelTrip {
+	rule := choose(r.Graded, &in)
+	if rule == nil || rule.Action == schema.ActionNone || rule.Action == schema.ActionAnnotate && f.Level < schema.LevelTrip {
 		return d, false
 	}
-	d = schema.Decision{ID: schema.DecisionID(f.ID, in.N), Tenant: f.Tenant, At: in.Call.Start, Action: schema.ActionDeny, FindingID: f.ID,
-		RunID: f.RunID, AgentID: f.AgentID, CredentialID: f.CredentialID, TTL: int64(r.TTL), Call: f.Call, Reason: f.Summary}
+	ttl := r.TTL
+	if rule.TTL > 0 {
+		ttl = rule.TTL
+	}
+	d = schema.Decision{ID: schema.DecisionID(f.ID, in.N), Tenant: f.Tenant, At: in.Call.Start, Action: rule.Action, FindingID: f.ID, Rule: rule.Name,
+		RunID: f.RunID, AgentID: f.AgentID, CredentialID: f.CredentialID, TTL: int64(ttl), Call: f.Call, Reason: f.Summary}
 	d.Scope, d.Why = scope(in)
 	switch {
 	case d.Scope.Kind == schema.ScopeNone:
 		d.Mode, d.Action = schema.ModeObserve, schema.ActionAnnotate
 	case in.Age > r.TooOld:
 		d.Mode, d.Why = schema.ModeWouldHave, WhyTooOld
-	case !r.IsArmed(f.AgentID):
+	case !r.Arming.Of(f.AgentID, in.Tags, f.Family):
 		d.Mode, d.Why = schema.ModeObserve, WhyObserve
 	default:
 		d.Mode = schema.ModeArmed
 	}
 	return d, true
-}
-
-// IsArmed reports whether decisions about an agent are enforced.
-func (r Rules) IsArmed(agent string) bool {
-	if r.Armed {
-		return true
-	}
-	for _, p := range r.ArmedAgents {
-		if ok, _ := path.Match(p, agent); ok || p == agent {
-			return true
-		}
-	}
-	return false
 }
 
 // scope never uses a name that the caller asserted: it would let a caller trip

@@ -37,7 +37,7 @@ func TestScopeIsTheNarrowestThatBites(t *testing.T) {
 			in.Run.Rule, in.Run.CredentialID, in.Call.ClientIP = schema.RunSession, "", netip.Addr{}
 		}, schema.ScopeNone, WhyNoScope},
 	} {
-		d, ok := Decide(Rules{Armed: true, TTL: time.Minute, TooOld: time.Minute}, input(tc.change))
+		d, ok := Decide(Rules{Arming: Arming{All: true}, TTL: time.Minute, TooOld: time.Minute}, input(tc.change))
 		if !ok || d.Scope.Kind != tc.kind || d.Why != tc.why {
 			t.Errorf("%s: %v because %s, want %v because %s", name, d.Scope, d.Why, tc.kind, tc.why)
 		}
@@ -45,7 +45,7 @@ func TestScopeIsTheNarrowestThatBites(t *testing.T) {
 }
 
 func TestLateBackfillDoesNotTrip(t *testing.T) {
-	d, _ := Decide(Rules{Armed: true, TTL: time.Minute, TooOld: 15 * time.Minute}, input(func(in *Input) { in.Age = 16 * time.Minute }))
+	d, _ := Decide(Rules{Arming: Arming{All: true}, TTL: time.Minute, TooOld: 15 * time.Minute}, input(func(in *Input) { in.Age = 16 * time.Minute }))
 	if d.Mode != schema.ModeWouldHave {
 		t.Fatalf("mode %v: a call of 16 minutes ago must not be enforced", d.Mode)
 	}
@@ -53,7 +53,7 @@ func TestLateBackfillDoesNotTrip(t *testing.T) {
 
 func TestObservesUntilArmed(t *testing.T) {
 	for pattern, want := range map[string]schema.Mode{"": schema.ModeObserve, "billing/*": schema.ModeArmed, "other/*": schema.ModeObserve} {
-		d, _ := Decide(Rules{ArmedAgents: []string{pattern}, TTL: time.Minute, TooOld: time.Minute}, input(nil))
+		d, _ := Decide(Rules{Arming: ParseArming(false, []string{pattern}), TTL: time.Minute, TooOld: time.Minute}, input(nil))
 		if d.Mode != want {
 			t.Errorf("armed %q: mode %v, want %v", pattern, d.Mode, want)
 		}
@@ -70,7 +70,7 @@ func TestAlertIsNoDecision(t *testing.T) {
 // the clock tells history from now, and nothing finer.
 func TestClockTenMinutesOffDecidesTheSame(t *testing.T) {
 	rules := DefaultRules()
-	rules.Armed = true
+	rules.Arming.All = true
 	want, _ := Decide(rules, input(nil))
 	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
 		if got, ok := Decide(rules, input(func(in *Input) { in.Age = off })); !ok || got != want {

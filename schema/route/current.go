@@ -26,3 +26,6 @@ func (c *Current) Version() string { return c.table.Load().Version() }
 
 // Classify is the present table's.
 func (c *Current) Classify(call *schema.Call, in *Input) { c.table.Load().Classify(call, in) }
+
+// MoneyHeaders are the present table's.
+func (c *Current) MoneyHeaders() []string { return c.table.Load().MoneyHeaders() }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strings"
 	"sync"
 
@@ -50,10 +51,11 @@ type Options struct {
 
 // Table is immutable and safe for concurrent use.
 type Table struct {
-	version string
-	root    *node
-	tools   map[string]*Rule
-	macs    sync.Pool
+	moneyHeaders []string
+	version      string
+	root         *node
+	tools        map[string]*Rule
+	macs         sync.Pool
 }
 
 // NewTable compiles the operator's routes.
@@ -71,6 +73,11 @@ func NewTable(o Options) (*Table, error) {
 		}
 		if r.currency, err = parseLocator(r.Currency); err != nil {
 			return nil, fmt.Errorf("routes[%d].currency: %w", i, err)
+		}
+		for _, l := range [...]locator{r.amount, r.currency} {
+			if name := strings.ToLower(l.name); l.kind == "header" && !slices.Contains(t.moneyHeaders, name) {
+				t.moneyHeaders = append(t.moneyHeaders, name)
+			}
 		}
 		if r.Source == schema.ProvenanceNone {
 			r.Source = schema.ProvenanceOperator
@@ -91,6 +98,10 @@ func NewTable(o Options) (*Table, error) {
 	}
 	return t, nil
 }
+
+// MoneyHeaders are the request headers, in lower case, that amounts and
+// currencies stand in by the operator's word.
+func (t *Table) MoneyHeaders() []string { return t.moneyHeaders }
 
 // Version of the table.
 func (t *Table) Version() string { return t.version }

@@ -12,7 +12,7 @@ import (
 // member "v" is the version of their format.
 const (
 	EventVersion    = 1
-	CommandVersion  = 1
+	CommandVersion  = 2 // 1 knew no gates, tasks, manifests and quotas
 	BaselineVersion = 1
 	RoutesVersion   = 1
 	PointVersion    = 1
@@ -57,7 +57,17 @@ func EncodeEvent(e *schema.Event) ([]byte, error) { return EncodeDocument(EventV
 func DecodeEvent(b []byte) (schema.Event, error) {
 	return DecodeDocument[schema.Event](b, EventVersion)
 }
-func EncodeCommand(c *schema.Command) ([]byte, error) { return EncodeDocument(CommandVersion, c) }
+
+// EncodeCommand writes the oldest version that can say it, so that a binary of
+// the version before goes on during an upgrade until somebody uses what it lacks.
+func EncodeCommand(c *schema.Command) ([]byte, error) {
+	version := CommandVersion
+	if c.Kind <= schema.CommandTick {
+		version = 1
+	}
+	return EncodeDocument(version, c)
+}
+
 func DecodeCommand(b []byte) (schema.Command, error) {
 	return DecodeDocument[schema.Command](b, CommandVersion)
 }

@@ -108,6 +108,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	defer db.Close()
 
 	stage := failPoint(log)
+	who := newRegistry(c)
 	if slices.Contains(roles, "store") {
 		o := store.DefaultOptions()
 		o.Stage = func(s string) {
@@ -138,6 +139,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		d.CheckpointEvery = time.Duration(c.Detect.CheckpointEvery)
 		d.Limits = limits(c)
 		d.Rules, d.FalseTrips = PolicyRules(c), c.Detect.FalseTripsPer1000/1000
+		d.About = who.about
 		d.Logger, d.Registerer = log.With("component", "detect"), reg
 		host, _ := os.Hostname()
 		e, err := detect.New(d, fmt.Sprintf("%s/%d", host, os.Getpid()))
@@ -147,7 +149,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		g.start(part{name: "detect", run: e.Run, ready: e.Ready, bound: 30 * time.Second})
 	}
 	if slices.Contains(roles, "control") {
-		if err := enforce(c, g, kafka, key, stage, log, reg); err != nil {
+		if err := enforce(c, g, kafka, key, db, who, stage, log, reg); err != nil {
 			return err
 		}
 	}
@@ -170,7 +172,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		if err != nil {
 			return err
 		}
-		g.start(part{name: "registry of ingest", run: reloads(c, id, log)})
+		who.resolvers = append(who.resolvers, id)
 		g.start(part{name: "routes of ingest", run: learnedRoutes(c, kafka, key, table, log)})
 		s := source.DefaultConfig()
 		s.Kafka, s.Now, s.Stage, s.Partitions = kafka, time.Now, stage, int32(c.Kafka.Partitions)
@@ -184,6 +186,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		}
 		g.start(part{name: "ingest", run: src.Run, ready: src.Ready, bound: 25 * time.Second})
 	}
+	g.start(part{name: "registry", run: who.reload(c, log)})
 	starting.Store(false)
 	if started != nil {
 		go func() {

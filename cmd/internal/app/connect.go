@@ -154,7 +154,7 @@ func SecretKey(c config.Config, create bool) (identity.Key, error) {
 
 // Rules are the rooms that say who called and what kind of call it was.
 func Rules(c config.Config, key identity.Key) (*identity.Resolver, *route.Current, error) {
-	id, err := identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: registry(c)})
+	id, err := identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: entries(c.Agents)})
 	if err != nil {
 		return nil, nil, err
 	}

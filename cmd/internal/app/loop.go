@@ -22,13 +22,29 @@ import (
 	"flyball/detect/learn"
 	"flyball/detect/policy"
 	"flyball/schema/clickhouse"
+	"flyball/schema/clickhouse/query"
 	"flyball/schema/identity"
 )
 
 // PolicyRules are what the configuration says of decisions.
 func PolicyRules(c config.Config) policy.Rules {
 	r := policy.DefaultRules()
-	r.Armed, r.ArmedAgents, r.TTL = c.Detect.Mode == "armed", c.Detect.Armed, time.Duration(c.Detect.TripTTL)
+	r.Arming, r.TTL = policy.ParseArming(c.Detect.Mode == "armed", c.Detect.Armed), time.Duration(c.Detect.TripTTL)
+	for i, g := range c.Detect.Policy {
+		rule := policy.Rule{Name: g.Name, Agent: g.Agent, Tag: g.Tag, Family: g.Family, Criticality: g.Criticality, TTL: time.Duration(g.TTL)}
+		if rule.Name == "" {
+			rule.Name = fmt.Sprintf("detect.policy[%d]", i)
+		}
+		// Validate has read these words before.
+		_ = rule.Action.UnmarshalText([]byte(g.Action))
+		if g.Level != "" {
+			_ = rule.Level.UnmarshalText([]byte(g.Level))
+		}
+		if g.Reversibility != "" {
+			_ = rule.Reversibility.UnmarshalText([]byte(g.Reversibility))
+		}
+		r.Graded = append(r.Graded, rule)
+	}
 	return r
 }
 
@@ -48,16 +64,18 @@ func Learner(c config.Config, kafka []kgo.Opt, db *clickhouse.Conn, log *slog.Lo
 }
 
 // enforce starts the enforcement point with its three listeners.
-func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
+func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *clickhouse.Conn, who *registry, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
 	resolver, table, err := Rules(c, key)
 	if err != nil {
 		return err
 	}
-	g.start(part{name: "registry of control", run: reloads(c, resolver, log)})
+	who.resolvers = append(who.resolvers, resolver)
 	g.start(part{name: "routes of control", run: learnedRoutes(c, kafka, key, table, log)})
 	o := control.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
 		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
-		Resolver: resolver, Routes: table, Now: time.Now, Stage: stage, Logger: log.With("component", "control"), Registerer: reg}
+		Resolver: resolver, Routes: table, Armed: who.armed, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
+		LinkKey: control.Secret(key), Findings: findingsFor(db),
+		Now: time.Now, Stage: stage, Logger: log.With("component", "control"), Registerer: reg}
 	if c.Check.TokenFile != "" {
 		token, err := secretFile("check.token_file", c.Check.TokenFile)
 		if err != nil {
@@ -65,21 +83,18 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage
 		}
 		o.CheckToken = control.Secret(token)
 	}
-	if len(c.Control.Tokens) > 0 {
-		o.Tokens = map[control.Secret]control.Role{}
-		for i, t := range c.Control.Tokens {
-			value, err := secretFile(fmt.Sprintf("control.tokens[%d].value_file", i), string(t.Value))
-			if err != nil {
-				return err
-			}
-			o.Tokens[control.Secret(value)] = control.Role(t.Role)
-		}
+	if o.Tokens, err = tokens(c); err != nil {
+		return err
 	}
 	ctl, err := control.New(o)
 	if err != nil {
 		return err
 	}
-	conf, err := gatewayTLS(c.Check.TLS)
+	gatewayTLS, err := serverTLS("check.tls", c.Check.TLS)
+	if err != nil {
+		return err
+	}
+	apiTLS, err := serverTLS("control.tls", c.Control.TLS)
 	if err != nil {
 		return err
 	}
@@ -95,13 +110,17 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/v1/", ctl.APIHandler())
+	mux, operators := http.NewServeMux(), ctl.APIHandler()
+	mux.Handle("/v1/", operators)
+	mux.Handle("/openapi.json", operators)
 	mux.Handle("/", health(g, reg))
 	var opts []grpc.ServerOption
-	if conf != nil {
-		check = tls.NewListener(check, conf)
-		opts = append(opts, grpc.Creds(credentials.NewTLS(conf)))
+	if gatewayTLS != nil {
+		check = tls.NewListener(check, gatewayTLS)
+		opts = append(opts, grpc.Creds(credentials.NewTLS(gatewayTLS)))
+	}
+	if apiTLS != nil {
+		api = tls.NewListener(api, apiTLS)
 	}
 	srv := grpc.NewServer(opts...)
 	ctl.Register(srv)
@@ -110,6 +129,28 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage
 	g.start(part{name: "check.listen", run: serve(check, ctl.CheckHandler())})
 	g.start(part{name: "check.grpc", run: serveGRPC(rpc, srv)})
 	return nil
+}
+
+func tokens(c config.Config) ([]control.Token, error) {
+	var out []control.Token
+	for i, t := range c.Control.Tokens {
+		key := fmt.Sprintf("control.tokens[%d].value_file", i)
+		value, err := secretFile(key, t.Value)
+		if err != nil {
+			return nil, err
+		}
+		hash, err := control.ParseToken(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", key, t.Value, err)
+		}
+		out = append(out, control.Token{Name: t.Name, Role: control.Role(t.Role), Tenants: t.Tenants, Hash: hash})
+	}
+	return out, nil
+}
+
+// findingsFor answers /v1/findings from the database.
+func findingsFor(db *clickhouse.Conn) func(context.Context, int) (any, error) {
+	return func(ctx context.Context, limit int) (any, error) { return query.Findings(ctx, db, limit) }
 }
 
 func serveGRPC(l net.Listener, s *grpc.Server) func(context.Context) error {
@@ -124,24 +165,25 @@ func serveGRPC(l net.Listener, s *grpc.Server) func(context.Context) error {
 	}
 }
 
-// gatewayTLS asks gateways for a certificate of the configured authority.
-func gatewayTLS(t config.TLS) (*tls.Config, error) {
+// serverTLS is of a listener: its certificate, and clients must show one of the
+// configured authority, if there is one.
+func serverTLS(key string, t config.TLS) (*tls.Config, error) {
 	if t == (config.TLS{}) {
 		return nil, nil
 	}
 	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 	if err != nil {
-		return nil, fmt.Errorf("check.tls.cert, check.tls.key: %w", err)
+		return nil, fmt.Errorf("%s.cert, %s.key: %w", key, key, err)
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if t.CA != "" {
 		pem, err := os.ReadFile(t.CA)
 		if err != nil {
-			return nil, fmt.Errorf("check.tls.ca: %w", err)
+			return nil, fmt.Errorf("%s.ca: %w", key, err)
 		}
 		conf.ClientCAs, conf.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
 		if !conf.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("check.tls.ca: no certificate in %s", t.CA)
+			return nil, fmt.Errorf("%s.ca: no certificate in %s", key, t.CA)
 		}
 	}
 	return conf, nil

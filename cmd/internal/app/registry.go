@@ -5,16 +5,58 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"flyball/cmd/internal/config"
+	"flyball/detect/policy"
 	"flyball/schema/identity"
 )
 
-// registry is the operator's word on who an agent is.
-func registry(c config.Config) []identity.Entry {
+// registry is the operator's word on agents, as it stands now. The roles of a
+// process share one.
+type registry struct {
+	agents    atomic.Pointer[map[string]config.Agent]
+	resolvers []*identity.Resolver // who else is told of a change
+	arming    policy.Arming
+}
+
+func newRegistry(c config.Config) *registry {
+	r := &registry{arming: PolicyRules(c).Arming}
+	r.put(c.Agents)
+	return r
+}
+
+func (r *registry) put(list []config.Agent) {
+	by := make(map[string]config.Agent, len(list))
+	for _, a := range list {
+		have := by[a.ID] // an agent may have several lines, one for each credential
+		a.Tags = append(have.Tags[:len(have.Tags):len(have.Tags)], a.Tags...)
+		if a.Criticality == "" {
+			a.Criticality = have.Criticality
+		}
+		by[a.ID] = a
+	}
+	r.agents.Store(&by)
+	for _, id := range r.resolvers {
+		id.Register(entries(list))
+	}
+}
+
+// about is what policy asks of an agent.
+func (r *registry) about(agent string) (tags []string, criticality string) {
+	a := (*r.agents.Load())[agent]
+	return a.Tags, a.Criticality
+}
+
+// armed says whether what a family finds is enforced for an agent.
+func (r *registry) armed(agent, family string) bool {
+	return r.arming.Of(agent, (*r.agents.Load())[agent].Tags, family)
+}
+
+func entries(list []config.Agent) []identity.Entry {
 	var out []identity.Entry
-	for _, a := range c.Agents {
+	for _, a := range list {
 		out = append(out, identity.Entry{Agent: a.ID, Credential: a.Credential, SPIFFE: a.SPIFFE, Consumer: a.Consumer, Owner: a.Owner, Tags: a.Tags})
 	}
 	return out
@@ -23,10 +65,10 @@ func registry(c config.Config) []identity.Entry {
 // lookEvery is how often the configuration's file is looked at.
 const lookEvery = 2 * time.Second
 
-// reloads puts another registry in place when the file has one. A file that
-// cannot be read, or that is wrong, changes nothing; what else changed in it
-// waits for a restart, and is said so.
-func reloads(c config.Config, id *identity.Resolver, log *slog.Logger) func(context.Context) error {
+// reload puts another registry in place when the file has one. A file that cannot
+// be read, or that is wrong, changes nothing; what else changed in it waits for a
+// restart, and is said so.
+func (r *registry) reload(c config.Config, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if c.File == "" {
 			<-ctx.Done()
@@ -47,7 +89,7 @@ func reloads(c config.Config, id *identity.Resolver, log *slog.Logger) func(cont
 				log.Error("the registry stays as it was: the configuration cannot be read", "file", c.File, "error", err)
 				return
 			}
-			id.Register(registry(next))
+			r.put(next.Agents)
 			log.Info("registry read again", "file", c.File, "agents", len(next.Agents))
 			was := c
 			was.Agents, next.Agents = nil, nil

@@ -78,6 +78,11 @@ type Control struct {
 	// Point names this enforcement point: stable over restarts, one of its kind.
 	Point      string     `yaml:"point"`
 	TripBudget TripBudget `yaml:"trip_budget"`
+	TLS        TLS        `yaml:"tls"`        // cert and key of the listener; ca: clients must show a certificate of it
+	PublicURL  string     `yaml:"public_url"` // what stands before the paths of links in pages; empty: pages hold no links that decide
+	// WithoutManifest says what irreversible calls of agents without a manifest meet: allow, ask.
+	WithoutManifest   string  `yaml:"without_manifest"`
+	ThrottlePerSecond float64 `yaml:"throttle_per_second"` // calls of a throttled scope that pass at one point
 }
 
 // TripBudget bounds what automatic trips may do to a tenant; beyond it they
@@ -97,9 +102,10 @@ type Learn struct {
 
 // Token lets a tool in.
 type Token struct {
-	Name  string `yaml:"name"`
-	Role  string `yaml:"role"` // viewer, responder, admin, orchestrator
-	Value Secret `yaml:"value_file"`
+	Name    string   `yaml:"name"`
+	Role    string   `yaml:"role"`       // viewer, responder, admin, orchestrator
+	Value   string   `yaml:"value_file"` // holds the token, or sha256: and its hash
+	Tenants []string `yaml:"tenants"`    // empty: any
 }
 
 // Check is the listener for gateways.
@@ -118,7 +124,8 @@ type Listener struct {
 // Detect bounds what a partition remembers and paces what it writes.
 type Detect struct {
 	Mode              string   `yaml:"mode"`  // observe, armed
-	Armed             []string `yaml:"armed"` // agents that are armed in mode observe: names or patterns as billing/*
+	Armed             []string `yaml:"armed"` // what is armed in mode observe: agents as billing/*, tag:payments, family:runaway.loop
+	Policy            []Graded `yaml:"policy"`
 	TripTTL           Duration `yaml:"trip_ttl"`
 	FalseTripsPer1000 float64  `yaml:"false_trips_per_1000"`
 
@@ -130,6 +137,19 @@ type Detect struct {
 	RunGap              Duration `yaml:"run_gap"`
 	Lateness            Duration `yaml:"lateness"`
 	CheckpointEvery     Duration `yaml:"checkpoint_every"`
+}
+
+// Graded is a rule of what is done about which finding. The most specific holds.
+type Graded struct {
+	Name          string   `yaml:"name"`
+	Level         string   `yaml:"level"` // alert, trip
+	Agent         string   `yaml:"agent"`
+	Tag           string   `yaml:"tag"`
+	Family        string   `yaml:"family"`
+	Criticality   string   `yaml:"criticality"`   // low, normal, high
+	Reversibility string   `yaml:"reversibility"` // of the worst that was done
+	Action        string   `yaml:"action"`        // annotate, throttle, gate, deny
+	TTL           Duration `yaml:"ttl"`
 }
 
 // Route is an operator's route.
@@ -169,7 +189,7 @@ func Default() Config {
 			{Topic: "otlp_logs", Format: "otlp_proto", Signal: "logs"},
 		}},
 		ClickHouse: ClickHouse{Listen: "127.0.0.1:8123", Database: "flyball"},
-		Control:    Control{Listen: "127.0.0.1:7171", Point: hostname(), TripBudget: TripBudget{PerHour: 5, AgentsPercent: 10}},
+		Control:    Control{Listen: "127.0.0.1:7171", Point: hostname(), TripBudget: TripBudget{PerHour: 5, AgentsPercent: 10}, WithoutManifest: "allow", ThrottlePerSecond: 1},
 		Check:      Check{Listen: "127.0.0.1:7172", GRPC: "127.0.0.1:7173"},
 		Metrics:    Listener{Listen: "127.0.0.1:7174"},
 		Learn:      Learn{Every: Duration(time.Hour), Quarantine: Duration(24 * time.Hour), Window: Duration(30 * 24 * time.Hour), MinRuns: 50},

@@ -88,7 +88,8 @@ func (c Config) Validate(roles ...string) error {
 	for key, file := range map[string]string{
 		"secret_key_file": c.SecretKeyFile, "kafka.tls.ca": c.Kafka.TLS.CA, "kafka.tls.cert": c.Kafka.TLS.Cert, "kafka.tls.key": c.Kafka.TLS.Key,
 		"kafka.sasl.password_file": c.Kafka.SASL.PasswordFile, "clickhouse.password_file": c.ClickHouse.PasswordFile, "clickhouse.tls.ca": c.ClickHouse.TLS.CA,
-		"check.token_file": c.Check.TokenFile,
+		"check.token_file": c.Check.TokenFile, "control.tls.ca": c.Control.TLS.CA, "control.tls.cert": c.Control.TLS.Cert, "control.tls.key": c.Control.TLS.Key,
+		"check.tls.ca": c.Check.TLS.CA, "check.tls.cert": c.Check.TLS.Cert, "check.tls.key": c.Check.TLS.Key,
 	} {
 		if file == "" {
 			continue
@@ -149,6 +150,9 @@ func (c Config) validateListeners(bad func(string, ...any)) {
 		if strings.HasPrefix(k, "check.") && !loopback && c.Check.TokenFile == "" && c.Check.TLS.CA == "" {
 			bad("%s: %s is not loopback, and neither check.tls.ca nor check.token_file is set: gateways must authenticate", k, listeners[k])
 		}
+		if k == "control.listen" && !loopback && (len(c.Control.Tokens) == 0 || c.Control.TLS.Cert == "") {
+			bad("%s: %s is not loopback, and control.tokens or control.tls is empty: whoever reaches it could open and close breakers", k, listeners[k])
+		}
 	}
 }
 
@@ -160,8 +164,9 @@ func (c Config) validateDetect(bad func(string, ...any)) {
 	if d.FalseTripsPer1000 <= 0 || d.FalseTripsPer1000 > 10 {
 		bad("detect.false_trips_per_1000: %g is not above 0 and at most 10", d.FalseTripsPer1000)
 	}
+	c.validatePolicy(bad)
 	for i, p := range d.Armed {
-		if _, err := path.Match(p, ""); err != nil {
+		if _, err := path.Match(p, ""); err != nil || strings.HasSuffix(p, ":") {
 			bad("detect.armed[%d]: %q is no pattern: %w", i, p, err)
 		}
 	}
@@ -194,5 +199,50 @@ func (c Config) validateDetect(bad func(string, ...any)) {
 	}
 	if d.Lateness < 0 {
 		bad("detect.lateness: %s must not be negative", d.Lateness)
+	}
+}
+
+func (c Config) validatePolicy(bad func(string, ...any)) {
+	among := func(key, v string, words ...string) {
+		if v != "" && !slices.Contains(words, v) {
+			bad("%s: %q is none of %s", key, v, strings.Join(words, ", "))
+		}
+	}
+	for i, g := range c.Detect.Policy {
+		at := fmt.Sprintf("detect.policy[%d].", i)
+		among(at+"level", g.Level, "alert", "trip")
+		among(at+"criticality", g.Criticality, "low", "normal", "high")
+		among(at+"reversibility", g.Reversibility, schema.ReversibilityWords[1:]...)
+		among(at+"action", g.Action, schema.ActionWords...)
+		if g.Action == "" {
+			bad("%saction: empty; one of %s", at, strings.Join(schema.ActionWords, ", "))
+		}
+		for key, p := range map[string]string{"agent": g.Agent, "tag": g.Tag, "family": g.Family} {
+			if _, err := path.Match(p, ""); err != nil {
+				bad("%s%s: %q is no pattern: %w", at, key, p, err)
+			}
+		}
+		if g.TTL < 0 {
+			bad("%sttl: %s must not be negative", at, g.TTL)
+		}
+	}
+	among("control.without_manifest", c.Control.WithoutManifest, "allow", "ask")
+	if c.Control.ThrottlePerSecond <= 0 || c.Control.ThrottlePerSecond > 1000 {
+		bad("control.throttle_per_second: %g is not above 0 and at most 1000", c.Control.ThrottlePerSecond)
+	}
+	names := map[string]bool{}
+	for i, t := range c.Control.Tokens {
+		at := fmt.Sprintf("control.tokens[%d].", i)
+		if t.Name == "" || names[t.Name] {
+			bad("%sname: %q; each token has a name of its own: it stands in the audit trail", at, t.Name)
+		}
+		names[t.Name] = true
+		among(at+"role", t.Role, "viewer", "responder", "admin", "orchestrator")
+		if t.Role == "" || t.Value == "" {
+			bad("%srole, %svalue_file: both must be set", at, at)
+		}
+	}
+	if u := c.Control.PublicURL; u != "" && !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "http://") {
+		bad("control.public_url: %q must begin with https:// (or http:// on a network of your own)", u)
 	}
 }

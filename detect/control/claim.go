@@ -1,0 +1,123 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/ledger"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+const (
+	submitWithin = 5 * time.Second
+	// claimWithin is how long an answer waits for the log; then it is a no.
+	claimWithin = 150 * time.Millisecond
+	// mostClaims at a time: more are refused at once, so that a flood of callers
+	// is no flood of the log.
+	mostClaims = 256
+)
+
+// claims are commands whose record this point waits to fold.
+type claims struct {
+	mu      sync.Mutex
+	waiting map[string]chan ledger.Result
+}
+
+func newClaims() *claims { return &claims{waiting: map[string]chan ledger.Result{}} }
+
+var errBusy = errors.New("too many claims wait for the log")
+
+func (c *claims) expect(id string, most int) (chan ledger.Result, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) >= most {
+		return nil, errBusy
+	}
+	ch := make(chan ledger.Result, 1)
+	c.waiting[id] = ch
+	return ch, nil
+}
+
+func (c *claims) forget(id string) {
+	c.mu.Lock()
+	delete(c.waiting, id)
+	c.mu.Unlock()
+}
+
+func (c *claims) settle(id string, r ledger.Result) {
+	if id == "" {
+		return
+	}
+	c.mu.Lock()
+	ch := c.waiting[id]
+	c.mu.Unlock()
+	if ch != nil {
+		select {
+		case ch <- r:
+		default:
+		}
+	}
+}
+
+func newID(prefix string) string { return prefix + strconv.FormatUint(rand.Uint64(), 36) }
+
+// Submit writes a command and waits until this point has folded it.
+func (c *Control) Submit(ctx context.Context, command schema.Command) (ledger.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, submitWithin)
+	defer cancel()
+	r, err := c.write(ctx, &command, 4*mostClaims)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return r, fmt.Errorf("this point has not folded the command within %s; it may be in the log: look before asking again", submitWithin)
+	}
+	return r, err
+}
+
+// claim is Submit for an answer to a gateway: what does not come in time is a no.
+func (c *Control) claim(command *schema.Command) (ledger.Result, error) {
+	if c.out == nil {
+		return ledger.Result{}, errors.New("the log is not open")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), claimWithin)
+	defer cancel()
+	r, err := c.write(ctx, command, mostClaims)
+	if err != nil {
+		c.m.claims.WithLabelValues(command.Kind.String(), "not_in_time").Inc()
+		return r, err
+	}
+	c.m.claims.WithLabelValues(command.Kind.String(), r.Outcome).Inc()
+	return r, nil
+}
+
+func (c *Control) write(ctx context.Context, command *schema.Command, most int) (ledger.Result, error) {
+	value, err := topic.EncodeCommand(command)
+	if err != nil {
+		return ledger.Result{}, err
+	}
+	settled, err := c.claims.expect(command.ID, most)
+	if err != nil {
+		return ledger.Result{}, err
+	}
+	defer c.claims.forget(command.ID)
+	failed := make(chan error, 1)
+	c.out.Produce(ctx, &kgo.Record{Topic: topic.CommandsTopic, Value: value}, func(_ *kgo.Record, err error) {
+		if err != nil {
+			failed <- fmt.Errorf("write the command: %w", err)
+		}
+	})
+	select {
+	case r := <-settled:
+		return r, nil
+	case err := <-failed:
+		return ledger.Result{}, err
+	case <-ctx.Done():
+		return ledger.Result{}, ctx.Err()
+	}
+}

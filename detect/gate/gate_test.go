@@ -1,0 +1,191 @@
+package gate
+
+import (
+	"fmt"
+	"testing"
+
+	"flyball/schema"
+)
+
+const sec = int64(1e9)
+
+type log struct {
+	*State
+	n, clock int64
+}
+
+func (l *log) do(kind schema.CommandKind, g schema.Gate, change func(*schema.Command)) (Outcome, *schema.Gate) {
+	l.n++
+	c := &schema.Command{Kind: kind, Tenant: "t", By: "ann", Reason: "r", Gate: &g}
+	if change != nil {
+		change(c)
+	}
+	l.Pass(Moment{l.clock, uint64(l.n)})
+	o, out, _ := l.Apply(Moment{l.clock, uint64(l.n)}, c)
+	return o, out
+}
+
+func question(resource string) schema.Gate {
+	return schema.Gate{Holder: "run:1", Route: "DELETE /orders/{id}", Resource: resource, Mode: schema.ModeArmed, CredentialID: "k", AgentID: "a", RunKey: "r"}
+}
+
+func query(resource string) *Query {
+	return &Query{Tenant: "t", Holder: "run:1", Route: "DELETE /orders/{id}", Resource: resource}
+}
+
+func TestStormOfOneRunAndRouteIsOneQuestion(t *testing.T) {
+	l := &log{State: New()}
+	_, first := l.do(schema.CommandAsk, question("order:1"), nil)
+	for i := range 1000 {
+		if o, g := l.do(schema.CommandAsk, question(fmt.Sprint("order:", i)), nil); o != Waiting || g.ID != first.ID {
+			t.Fatalf("%s %v", o, g)
+		}
+	}
+	if n, _ := l.Queue(); n != 1 {
+		t.Fatalf("%d questions", n)
+	}
+}
+
+func TestGrantIsBoundToItsResourceAndUsedOnce(t *testing.T) {
+	l := &log{State: New()}
+	_, g := l.do(schema.CommandAsk, question("order:1"), nil)
+	if _, usable := l.Find(query("order:1"), l.clock); usable {
+		t.Fatal("usable before anybody said yes")
+	}
+	if o, _ := l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil); o != Granted {
+		t.Fatal(o)
+	}
+	if _, usable := l.Find(query("order:2"), l.clock); usable {
+		t.Fatal("a yes to order 1 was used for order 2")
+	}
+	for name, other := range map[string]Query{"run": {Tenant: "t", Holder: "run:2", Route: g.Route, Resource: "order:1"}, "route": {Tenant: "t", Holder: g.Holder, Route: "DELETE /x", Resource: "order:1"}, "tenant": {Tenant: "u", Holder: g.Holder, Route: g.Route, Resource: "order:1"}} {
+		if _, usable := l.Find(&other, l.clock); usable {
+			t.Errorf("a yes was used by another %s", name)
+		}
+	}
+	have, usable := l.Find(query("order:1"), l.clock)
+	if !usable || have.ID != g.ID {
+		t.Fatal("the yes cannot be used")
+	}
+	if o, _ := l.do(schema.CommandUse, schema.Gate{ID: g.ID}, nil); o != Used {
+		t.Fatal(o)
+	}
+	if o, _ := l.do(schema.CommandUse, schema.Gate{ID: g.ID}, nil); o != Gone {
+		t.Fatalf("replayed: %s", o)
+	}
+	if o, again := l.do(schema.CommandAsk, question("order:1"), nil); o != Asked || again.ID == g.ID {
+		t.Fatalf("the next call must ask anew: %s", o)
+	}
+}
+
+func TestGrantOfArgumentsIsOfTheseArguments(t *testing.T) {
+	l := &log{State: New()}
+	q := question("")
+	q.ArgsDigest = "abc"
+	_, g := l.do(schema.CommandAsk, q, nil)
+	l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil)
+	other := query("")
+	other.ArgsDigest = "abd"
+	if _, usable := l.Find(other, 0); usable {
+		t.Fatal("a yes to one refund was used for another")
+	}
+	other.ArgsDigest = "abc"
+	if _, usable := l.Find(other, 0); !usable {
+		t.Fatal("the yes cannot be used")
+	}
+}
+
+func TestNoAnswerIsNoAndIsNotAskedAgainAtOnce(t *testing.T) {
+	l := &log{State: New()}
+	_, g := l.do(schema.CommandAsk, question("order:1"), nil)
+	l.clock = AnswerWithin
+	l.Pass(Moment{l.clock, 50})
+	if have, usable := l.Find(query("order:1"), l.clock); usable || have == nil || have.State != schema.GateTimedOut {
+		t.Fatalf("%+v", have)
+	}
+	if o, _ := l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil); o != Gone {
+		t.Fatalf("granted after it had timed out: %s", o)
+	}
+	if o, _ := l.do(schema.CommandAsk, question("order:1"), nil); o != Waiting {
+		t.Fatalf("asked again at once: %s", o)
+	}
+	l.clock += NoStands
+	if o, _ := l.do(schema.CommandAsk, question("order:1"), nil); o != Asked {
+		t.Fatalf("a no stands for ever: %s", o)
+	}
+}
+
+func TestGrantEnds(t *testing.T) {
+	l := &log{State: New()}
+	_, g := l.do(schema.CommandAsk, question("order:1"), nil)
+	l.do(schema.CommandGrant, schema.Gate{ID: g.ID, Uses: 5}, func(c *schema.Command) { c.TTL = 10 * sec })
+	if _, usable := l.Find(query("order:1"), 10*sec); usable {
+		t.Fatal("used after its end")
+	}
+	l.clock = 10 * sec
+	if o, _ := l.do(schema.CommandUse, schema.Gate{ID: g.ID}, nil); o != Gone {
+		t.Fatal(o)
+	}
+}
+
+func TestEndOfTheTaskEndsItsGrants(t *testing.T) {
+	l := &log{State: New()}
+	_, g := l.do(schema.CommandAsk, question("order:1"), nil)
+	l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil)
+	if e := l.EndRun(Moment{l.clock, 9}, "t", "a", "r"); len(e) != 1 {
+		t.Fatal("no event")
+	}
+	if _, usable := l.Find(query("order:1"), l.clock); usable {
+		t.Fatal("a yes outlived its task")
+	}
+}
+
+func TestInventedRunsDoNotFillTheQueue(t *testing.T) {
+	l := &log{State: New()}
+	outcomes := map[Outcome]int{}
+	for i := range 5000 {
+		q := question("order:1")
+		q.Holder = fmt.Sprint("run:", i)
+		o, _ := l.do(schema.CommandAsk, q, nil)
+		outcomes[o]++
+	}
+	if outcomes[Asked] != mostOfOne || len(l.byID) != mostOfOne {
+		t.Fatalf("%v", outcomes)
+	}
+	other := question("order:1")
+	other.CredentialID, other.Holder = "k2", "run:other"
+	if o, _ := l.do(schema.CommandAsk, other, nil); o != Asked {
+		t.Fatalf("another credential is kept from asking: %s", o)
+	}
+	// Everything is forgotten in the end.
+	for range 3 {
+		l.clock += AnswerWithin + NoStands
+		l.Pass(Moment{l.clock, 9999})
+	}
+	if len(l.byID)+len(l.at)+len(l.order)+len(l.ofOne) != 0 {
+		t.Fatalf("%d %d %d %d left", len(l.byID), len(l.at), len(l.order), len(l.ofOne))
+	}
+}
+
+func TestObservedQuestionAsksNobody(t *testing.T) {
+	l := &log{State: New()}
+	q := question("order:1")
+	q.Mode = schema.ModeObserve
+	if o, _ := l.do(schema.CommandAsk, q, nil); o != Recorded {
+		t.Fatal(o)
+	}
+	if n, _ := l.Queue(); n != 0 {
+		t.Fatal("somebody is asked")
+	}
+}
+
+func TestWiderGrantIsWhatItsGiverSays(t *testing.T) {
+	l := &log{State: New()}
+	_, g := l.do(schema.CommandAsk, question("order:1"), nil)
+	l.do(schema.CommandGrant, schema.Gate{ID: g.ID, Uses: 2, Resource: "order:1*"}, nil)
+	for resource, want := range map[string]bool{"order:12": true, "order:2": false, "": false} {
+		if _, usable := l.Find(query(resource), l.clock); usable != want {
+			t.Errorf("%q: %v", resource, usable)
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"cmp"
+
+	"flyball/schema"
+)
+
+// Chain is the end of the audit trail.
+type Chain struct {
+	Seq  uint64 `json:"seq"`  // of the last entry, 0 before the first
+	Hash string `json:"hash"` // of the last entry
+}
+
+// add makes the entry of a command. Ticks, probes and leases are no intents of
+// anybody and leave none.
+func (c *Chain) add(offset, at int64, cmd *schema.Command, r Result) (schema.AuditEntry, bool) {
+	if cmd.Kind == schema.CommandProbe || cmd.Kind == schema.CommandLease {
+		return schema.AuditEntry{}, false
+	}
+	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at, Offset: offset, Kind: cmd.Kind.String(), By: cmd.By, Role: cmd.Role,
+		Subject: subject(cmd, r), Reason: cmd.Reason, Outcome: r.Outcome, Digest: cmd.Digest(), Prev: c.Hash}
+	e.Hash = e.Sum()
+	c.Seq, c.Hash = e.Seq, e.Hash
+	return e, true
+}
+
+func subject(c *schema.Command, r Result) string {
+	switch {
+	case c.Scope.Kind != schema.ScopeNone:
+		return c.Scope.String()
+	case c.Gate != nil:
+		return "gate:" + cmp.Or(r.Ref, c.Gate.ID)
+	case c.Task != nil:
+		return "task:" + cmp.Or(r.Ref, c.Task.ID)
+	case c.Manifest != nil:
+		return "manifest:" + cmp.Or(r.Ref, c.Manifest.Agent)
+	}
+	return "tenant:" + c.Tenant
+}
+
+// Broken is the first place where a chain does not hold.
+type Broken struct {
+	Seq uint64 `json:"seq"`
+	Why string `json:"why"`
+}
+
+// Verify walks entries in the order of Seq, beginning after a known end (the
+// zero Chain for the beginning), and returns the end it came to and the first
+// entry that is wrong.
+func Verify(from Chain, entries []schema.AuditEntry) (Chain, *Broken) {
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case e.Seq <= from.Seq:
+			return from, &Broken{e.Seq, "is there twice"}
+		case e.Seq != from.Seq+1:
+			return from, &Broken{from.Seq + 1, "is missing"}
+		case e.Prev != from.Hash:
+			return from, &Broken{e.Seq, "does not follow the entry before it"}
+		case e.Hash != e.Sum():
+			return from, &Broken{e.Seq, "was changed: its hash is not that of its fields"}
+		}
+		from = Chain{e.Seq, e.Hash}
+	}
+	return from, nil
+}

@@ -1,0 +1,176 @@
+package ledger
+
+import (
+	"flyball/detect/breaker"
+	"flyball/detect/manifest"
+	"flyball/schema"
+)
+
+// Request is a call as a point is asked about it.
+type Request struct {
+	Call  *schema.Call
+	RunID schema.RunID // zero when the request names none
+	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
+	RunFirstSeen int64
+	// Away: the log has not spoken for a while; the failure mode decides what is not read-only.
+	Away bool
+	// Armed says whether what a family of policy finds is enforced for the agent.
+	Armed func(agent, family string) bool
+	// AskWithout: irreversible calls of agents without a manifest ask for a yes.
+	AskWithout bool
+	// AssertedType is the type of task that the caller claims.
+	AssertedType string
+}
+
+// Consideration is one thing that was weighed.
+type Consideration struct {
+	By     string        `json:"by"` // breaker, manifest, asserted_manifest, failure_mode
+	Action schema.Action `json:"action"`
+	Why    string        `json:"why"`
+	Mode   schema.Mode   `json:"mode"`
+	About  string        `json:"about,omitempty"` // the breaker's scope, or the line of the manifest
+}
+
+// Decision on a request.
+type Decision struct {
+	// Action that is enforced, and the one that would be if everything were armed.
+	Action, Would schema.Action
+	Why           string // of Action
+	WouldWhy      string // of Would, where it is more
+	By            string
+	Breaker       *schema.Breaker // that decided, or that would have
+	Probe         bool            // the request passes if it claims a probe of Breaker
+	Line          string          // of the manifest that decided
+	Manifest      uint64          // version; 0 there is none
+	ManifestOf    string          // the name or pattern that it is of
+	Task          *schema.Task
+	Spends        []manifest.Spend // what the call takes out of quotas if it passes
+	Bypassed      bool
+
+	considered [4]Consideration
+	n          int
+}
+
+// Considered is everything that was weighed, in the order of weighing.
+func (d *Decision) Considered() []Consideration { return d.considered[:d.n] }
+
+// Named reasons beside those of breakers and manifests.
+const (
+	WhyClear  = "clear"
+	WhyBypass = "bypass"
+)
+
+// Decide weighs what speaks against a request: breakers, then the manifest of the
+// agent (with its task), then the manifest of a name that was only asserted, then
+// the failure mode while the log is away. The most severe enforced action wins
+// (deny, gate, throttle, annotate); among equals the first in that order. What
+// is only observed never wins, and is told beside the answer. A bypass of the
+// tenant makes all of it observed.
+func (s *State) Decide(r *Request) Decision {
+	c := r.Call
+	d := Decision{Why: WhyClear}
+	_, d.Bypassed = s.Breakers.Bypass(c.Tenant, s.Clock)
+	risky := c.Reversibility == schema.Irreversible || c.Reversibility == schema.ReversibilityUnknown
+	v := s.Breakers.Decide(&breaker.Query{Tenant: c.Tenant, AgentID: c.AgentID, AgentVersion: c.AgentVersion, AgentTrust: c.AgentTrust, CredentialID: c.CredentialID,
+		PrincipalID: c.PrincipalID, PrincipalTrust: c.PrincipalTrust, ClientIP: c.ClientIP, RunID: r.RunID, RunFirstSeen: r.RunFirstSeen,
+		Route: RouteOf(c), ReadOnly: c.Reversibility == schema.ReadOnly, Risky: risky}, s.Clock)
+	if v.Breaker != nil {
+		d.weigh(Consideration{By: "breaker", Action: v.Action, Why: v.Why, Mode: schema.ModeArmed, About: v.Breaker.Scope.String()})
+		if d.By == "breaker" || d.Bypassed {
+			d.Breaker, d.Probe = v.Breaker, v.Probe
+		}
+	}
+	d.Task = s.Tasks.Of(c.Tenant, c.AgentID, c.RunKey)
+	s.policy(r, &d)
+	if r.Away {
+		m, _ := s.Manifests.Of(c.Tenant, c.AgentID, c.AgentTrust)
+		if action := m.WhenAway(c.Reversibility); action > schema.ActionNone {
+			d.weigh(Consideration{By: "failure_mode", Action: action, Why: manifest.WhyStale, Mode: mode(r, manifest.WhyStale), About: c.Reversibility.String()})
+		}
+	}
+	if d.Probe { // a probe passes what the breaker holds, and nothing else
+		for _, other := range d.considered[1:d.n] {
+			if other.Mode == schema.ModeArmed && other.Action >= schema.ActionGate {
+				d.Probe = false
+			}
+		}
+	}
+	if d.Bypassed && d.Would > schema.ActionNone {
+		d.Why = WhyBypass
+	}
+	return d
+}
+
+// RouteOf is how breakers, gates and reports name a call's route: "METHOD /template",
+// or the tool.
+func RouteOf(c *schema.Call) string {
+	if c.ToolName != "" {
+		return "tool:" + c.ToolName
+	}
+	return c.Method + " " + c.Route
+}
+
+func (s *State) policy(r *Request, d *Decision) {
+	c := r.Call
+	ask := manifest.Ask{Call: c, Now: s.Clock, Task: d.Task, AssertedType: r.AssertedType}
+	m, doc := s.Manifests.Of(c.Tenant, c.AgentID, c.AgentTrust)
+	switch {
+	case m != nil:
+		a := m.Decide(ask)
+		d.Manifest, d.ManifestOf, d.Spends = doc.Version, doc.Agent, a.Spends
+		d.judge(r, "manifest", a)
+	case d.Task != nil && d.Task.Over(s.Clock):
+		d.judge(r, "task", manifest.Answer{Action: schema.ActionDeny, Why: manifest.WhyTaskOver, Line: "task"})
+	case r.AskWithout && c.Reversibility == schema.Irreversible:
+		d.judge(r, "manifest", manifest.Answer{Action: schema.ActionGate, Why: manifest.WhyNoManifest, Line: "control.without_manifest"})
+	}
+	if c.AgentTrust >= schema.TrustInfrastructure || c.AgentID == "" {
+		return
+	}
+	if named := s.Manifests.Named(c.Tenant, c.AgentID); named != nil && named != m {
+		a := named.Decide(ask) // a name that was only asserted narrows and never widens
+		d.judge(r, "asserted_manifest", a)
+	}
+}
+
+func (d *Decision) judge(r *Request, by string, a manifest.Answer) {
+	if a.Action == schema.ActionNone {
+		return
+	}
+	if d.weigh(Consideration{By: by, Action: a.Action, Why: a.Why, Mode: mode(r, a.Why), About: a.Line}) {
+		d.Line = a.Line
+	}
+}
+
+func mode(r *Request, why string) schema.Mode {
+	if r.Armed != nil && r.Armed(r.Call.AgentID, Family(why)) {
+		return schema.ModeArmed
+	}
+	return schema.ModeObserve
+}
+
+// Family of a named reason: what can be armed by itself, as policy.scope.
+func Family(why string) string {
+	for i := range len(why) {
+		if why[i] == ':' {
+			return why[:i]
+		}
+	}
+	return why
+}
+
+// weigh takes a consideration in and reports whether it decides.
+func (d *Decision) weigh(c Consideration) bool {
+	if d.n < len(d.considered) {
+		d.considered[d.n] = c
+		d.n++
+	}
+	if c.Action > d.Would {
+		d.Would, d.WouldWhy = c.Action, c.Why
+	}
+	if d.Bypassed || c.Mode != schema.ModeArmed || c.Action <= d.Action {
+		return false
+	}
+	d.Action, d.Why, d.By = c.Action, c.Why, c.By
+	return true
+}

@@ -1,0 +1,61 @@
+package ledger
+
+import (
+	"fmt"
+
+	"flyball/detect/breaker"
+	"flyball/detect/gate"
+	"flyball/detect/manifest"
+	"flyball/detect/quota"
+	"flyball/detect/task"
+	"flyball/schema"
+)
+
+// SnapshotVersion of the stored form. Version 1 held breakers only.
+const SnapshotVersion = 2
+
+// Snapshot is a state as it is stored, with the offset it includes.
+type Snapshot struct {
+	Offset    int64                        `json:"offset"`
+	Clock     int64                        `json:"clock_ns"`
+	Breakers  *breaker.Snapshot            `json:"breakers"`
+	Gates     []*schema.Gate               `json:"gates"`
+	Tasks     []*schema.Task               `json:"tasks"`
+	Quotas    []quota.Count                `json:"quotas"`
+	Manifests map[string][]schema.Manifest `json:"manifests"`
+	Audit     Chain                        `json:"audit"`
+	IDs       []string                     `json:"ids"`
+	Results   []Result                     `json:"results"`
+}
+
+// Snapshot is everything a restart needs. It shares only what never changes, so
+// that it can be written while the state goes on.
+func (s *State) Snapshot() *Snapshot {
+	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
+		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
+		IDs: make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
+	for i := range s.ids { // oldest first
+		id := s.ids[(s.nextID+i)%len(s.ids)]
+		out.IDs = append(out.IDs, id)
+		out.Results = append(out.Results, s.results[id])
+	}
+	return out
+}
+
+// Restore is the state of a snapshot; commands after its offset go on top.
+func Restore(b breaker.Budget, from *Snapshot) (*State, error) {
+	manifests, err := manifest.RestoreStore(from.Manifests)
+	if err != nil {
+		return nil, fmt.Errorf("a manifest that was in force cannot be read by this binary: %w", err)
+	}
+	s := New(b)
+	s.Offset, s.Clock, s.Audit, s.Manifests = from.Offset, from.Clock, from.Audit, manifests
+	if from.Breakers != nil {
+		s.Breakers = breaker.Restore(b, from.Breakers)
+	}
+	s.Gates, s.Tasks, s.Quotas = gate.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(from.Quotas)
+	for i, id := range from.IDs {
+		s.remember(id, from.Results[i])
+	}
+	return s, nil
+}

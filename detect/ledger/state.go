@@ -1,0 +1,171 @@
+package ledger
+
+import (
+	"flyball/detect/breaker"
+	"flyball/detect/gate"
+	"flyball/detect/manifest"
+	"flyball/detect/quota"
+	"flyball/detect/task"
+	"flyball/schema"
+)
+
+// Result is what became of a command.
+type Result struct {
+	Outcome    string `json:"outcome"`
+	Generation uint64 `json:"generation"`
+	Ref        string `json:"ref,omitempty"`   // the gate or task that it is about
+	Units      int64  `json:"units,omitempty"` // of a lease
+	Detail     string `json:"detail,omitempty"`
+}
+
+// Outcomes of manifests; the others are those of the machines below.
+const (
+	Refused  = "refused"
+	InForce  = "in_force"
+	Dropped  = "dropped"
+	NoneSuch = "no_such_manifest"
+)
+
+const rememberedIDs = 100_000
+
+// State is what a point holds. It is not for concurrent use.
+type State struct {
+	Offset int64 // of the last command folded, -1 before the first
+	Clock  int64 // the log's clock: the latest record's time, Unix ns
+
+	Breakers  *breaker.State
+	Gates     *gate.State
+	Tasks     *task.State
+	Quotas    *quota.State
+	Manifests *manifest.Store
+	Audit     Chain
+
+	results map[string]Result // by command id
+	ids     []string          // ring of the ids in results
+	nextID  int
+}
+
+// New is a state before any command.
+func New(b breaker.Budget) *State {
+	return &State{Offset: -1, Breakers: breaker.New(b), Gates: gate.New(), Tasks: task.New(), Quotas: quota.New(), Manifests: manifest.NewStore(), results: map[string]Result{}}
+}
+
+// Apply folds the command at an offset whose record the broker stamped at a
+// time, and returns the events that follow from it. Offsets at or below the last
+// one change nothing, nor does a repeat of an id. A record stamped earlier than
+// one before it does not turn the clock back.
+func (s *State) Apply(offset, at int64, c *schema.Command) []schema.Event {
+	if offset <= s.Offset {
+		return nil
+	}
+	s.Offset, s.Clock = offset, max(s.Clock, at)
+	events := s.pass()
+	if c.Kind == schema.CommandTick || c.Kind == schema.CommandNone {
+		return events
+	}
+	if _, seen := s.results[c.ID]; seen && c.ID != "" {
+		return events
+	}
+	r, more := s.command(c)
+	r.Generation = s.generation()
+	s.remember(c.ID, r)
+	events = append(events, more...)
+	if e, ok := s.Audit.add(s.Offset, s.Clock, c, r); ok {
+		events = append(events, schema.AuditEvent(&e))
+	}
+	return events
+}
+
+// Skip passes over a record that could not be read.
+func (s *State) Skip(offset, at int64) {
+	if offset > s.Offset {
+		s.Offset, s.Clock = offset, max(s.Clock, at)
+	}
+}
+
+func (s *State) generation() uint64 { return uint64(s.Offset) + 1 }
+
+// pass does what the log's clock makes due.
+func (s *State) pass() []schema.Event {
+	return append(s.Breakers.Pass(breaker.Moment{Clock: s.Clock, Generation: s.generation()}), s.Gates.Pass(gate.Moment{Clock: s.Clock, Generation: s.generation()})...)
+}
+
+func (s *State) command(c *schema.Command) (Result, []schema.Event) {
+	switch c.Kind {
+	case schema.CommandAsk, schema.CommandGrant, schema.CommandRefuse, schema.CommandUse:
+		o, g, events := s.Gates.Apply(gate.Moment{Clock: s.Clock, Generation: s.generation()}, c)
+		r := Result{Outcome: string(o)}
+		if g != nil {
+			r.Ref = g.ID
+		}
+		return r, events
+	case schema.CommandTask, schema.CommandTaskEnd:
+		o, t := s.Tasks.Apply(s.Clock, s.generation(), c)
+		r := Result{Outcome: string(o)}
+		var events []schema.Event
+		if t != nil {
+			if r.Ref = t.ID; o == task.Ended {
+				events = s.Gates.EndRun(gate.Moment{Clock: s.Clock, Generation: s.generation()}, t.Tenant, t.AgentID, t.RunKey)
+			}
+		}
+		return r, events
+	case schema.CommandManifest, schema.CommandManifestDrop:
+		return s.manifest(c), nil
+	case schema.CommandLease:
+		o, units := s.Quotas.Apply(s.Clock, c, s.limits(c.Tenant))
+		return Result{Outcome: string(o), Units: units}, nil
+	}
+	o, events := s.Breakers.Apply(breaker.Moment{Clock: s.Clock, Generation: s.generation()}, c)
+	return Result{Outcome: string(o)}, events
+}
+
+func (s *State) manifest(c *schema.Command) Result {
+	switch {
+	case c.Manifest == nil:
+		return Result{Outcome: Refused, Detail: "no manifest in the command"}
+	case c.Kind == schema.CommandManifestDrop && s.Manifests.Drop(c.Tenant, c.Manifest.Agent):
+		return Result{Outcome: Dropped, Ref: c.Manifest.Agent}
+	case c.Kind == schema.CommandManifestDrop:
+		return Result{Outcome: NoneSuch, Ref: c.Manifest.Agent}
+	case s.Manifests.Full(c.Tenant):
+		return Result{Outcome: Refused, Detail: "the tenant has as many manifests as can be"}
+	}
+	doc := *c.Manifest
+	doc.Version, doc.By, doc.At = s.generation(), c.By, s.Clock
+	if err := s.Manifests.Put(c.Tenant, doc); err != nil {
+		return Result{Outcome: Refused, Detail: err.Error()}
+	}
+	return Result{Outcome: InForce, Ref: doc.Agent}
+}
+
+// limits are the quotas of the manifests in force, by the name or pattern that
+// the manifest is of: all points agree on them at every offset.
+func (s *State) limits(tenant string) quota.Limits {
+	return func(of, name string) (limit, per int64, ok bool) {
+		m := s.Manifests.Exactly(tenant, of)
+		if m == nil {
+			return 0, 0, false
+		}
+		return m.Quota(name)
+	}
+}
+
+// ResultOf a command that was folded.
+func (s *State) ResultOf(id string) (Result, bool) {
+	r, ok := s.results[id]
+	return r, ok
+}
+
+func (s *State) remember(id string, r Result) {
+	if id == "" {
+		return
+	}
+	if len(s.ids) < rememberedIDs {
+		s.ids = append(s.ids, id)
+	} else {
+		delete(s.results, s.ids[s.nextID])
+		s.ids[s.nextID] = id
+		s.nextID = (s.nextID + 1) % rememberedIDs
+	}
+	s.results[id] = r
+}

@@ -1,0 +1,46 @@
+package policy
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Arming says whose decisions are enforced. Everything else observes.
+type Arming struct {
+	All bool
+	// Agents, Tags and Families are patterns as path.Match takes them: billing/*,
+	// payments, runaway.*.
+	Agents, Tags, Families []string
+}
+
+// ParseArming reads what stands under detect.armed: a name or pattern of agents,
+// "tag:payments", "family:runaway.loop".
+func ParseArming(all bool, list []string) Arming {
+	a := Arming{All: all}
+	for _, s := range list {
+		if tag, ok := strings.CutPrefix(s, "tag:"); ok {
+			a.Tags = append(a.Tags, tag)
+		} else if family, ok := strings.CutPrefix(s, "family:"); ok {
+			a.Families = append(a.Families, family)
+		} else {
+			a.Agents = append(a.Agents, s)
+		}
+	}
+	return a
+}
+
+// Of reports whether what a family finds about an agent is enforced: everything
+// is armed, or the agent, one of its tags, or the family is.
+func (a Arming) Of(agent string, tags []string, family string) bool {
+	return a.All || matches(a.Agents, agent) || matches(a.Families, family) || slices.ContainsFunc(tags, func(t string) bool { return matches(a.Tags, t) })
+}
+
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matchesOne(p, name) })
+}
+
+func matchesOne(pattern, name string) bool {
+	ok, _ := path.Match(pattern, name)
+	return ok || pattern == name
+}

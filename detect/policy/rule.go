@@ -1,0 +1,81 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"flyball/schema"
+)
+
+// Rule grades what is done about a finding. A condition that is not set matches
+// everything.
+type Rule struct {
+	Name string
+	// Level that the finding has reached: alert or trip. None is any.
+	Level schema.Level
+	// Agent, Tag and Family are patterns: billing/*, payments, runaway.*.
+	Agent, Tag, Family string
+	Criticality        string // of the agent by the registry: low, normal, high
+	// Reversibility of the worst that the run did since it left its ways, as far as
+	// it is known: irreversible, or that of the call that raised the finding.
+	Reversibility schema.Reversibility
+	Action        schema.Action
+	TTL           time.Duration // 0: that of Rules
+}
+
+// builtIn is what holds where no rule of the operator does.
+var builtIn = []Rule{
+	{Name: "alert annotates", Level: schema.LevelAlert, Action: schema.ActionAnnotate},
+	{Name: "trip denies", Level: schema.LevelTrip, Action: schema.ActionDeny},
+}
+
+// specificity orders rules: whoever names the agent speaks before who names its
+// tag, its criticality, the family, the reversibility and the level. Each weighs
+// more than all that follow it together.
+func (r *Rule) specificity() int {
+	n := 0
+	for i, set := range [...]bool{r.Level != schema.LevelNone, r.Reversibility != schema.ReversibilityUnknown, r.Family != "", r.Criticality != "", r.Tag != "", r.Agent != ""} {
+		if set {
+			n |= 1 << i
+		}
+	}
+	return n
+}
+
+func (r *Rule) holds(in *Input) bool {
+	f := in.Finding
+	return (r.Level == schema.LevelNone || r.Level == f.Level) &&
+		(r.Agent == "" || matchesOne(r.Agent, f.AgentID)) &&
+		(r.Tag == "" || slices.ContainsFunc(in.Tags, func(t string) bool { return matchesOne(r.Tag, t) })) &&
+		(r.Family == "" || matchesOne(r.Family, f.Family)) &&
+		(r.Criticality == "" || r.Criticality == in.Criticality) &&
+		(r.Reversibility == schema.ReversibilityUnknown || r.Reversibility == worst(in))
+}
+
+func worst(in *Input) schema.Reversibility {
+	if in.Finding.Exposure.Irreversible > 0 || in.Call == nil {
+		return schema.Irreversible
+	}
+	return in.Call.Reversibility
+}
+
+// choose is the rule that holds: the most specific, and among equally specific
+// ones the most severe. The operator's come before those that are built in.
+func choose(rules []Rule, in *Input) *Rule {
+	for _, list := range [...][]Rule{rules, builtIn} {
+		var best *Rule
+		for i := range list {
+			r := &list[i]
+			if !r.holds(in) {
+				continue
+			}
+			if best == nil || r.specificity() > best.specificity() || r.specificity() == best.specificity() && r.Action > best.Action {
+				best = r
+			}
+		}
+		if best != nil {
+			return best
+		}
+	}
+	return nil
+}

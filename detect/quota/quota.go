@@ -1,0 +1,139 @@
+// Package quota shares quotas out among enforcement points: a point spends what
+// it has leased and asks the log for more. What was leased counts as spent, so
+// that points together never pass a quota; the lease of a point that dies is lost
+// until the window ends.
+//
+// It refuses to lease for a window that the log's clock is not in, and to
+// remember more spenders than can be meant.
+package quota
+
+import (
+	"cmp"
+	"slices"
+
+	"flyball/schema"
+)
+
+// Outcome says what became of a command.
+type Outcome string
+
+const (
+	Leased Outcome = "leased"
+	Spent  Outcome = "spent"        // nothing is left of the quota
+	Window Outcome = "window_over"  // or not begun
+	Full   Outcome = "too_many_own" // spenders of one agent's quotas
+	None   Outcome = "no_such_quota"
+)
+
+const mostOfAgent, mostAll = 20_000, 200_000
+
+// Limits says what a quota is: its limit and the length of its window.
+type Limits func(agent, quota string) (limit, per int64, ok bool)
+
+// Key is what is counted.
+type Key struct {
+	Tenant string `json:"tenant"`
+	Agent  string `json:"agent"`
+	Quota  string `json:"quota"`
+	Of     string `json:"of"`
+}
+
+// Count is how much of a quota is given out in a window.
+type Count struct {
+	Key
+	Window int64 `json:"window"`
+	Ends   int64 `json:"ends_ns"`
+	Units  int64 `json:"units"`
+	Limit  int64 `json:"limit"`
+}
+
+// State holds what is given out. It is not for concurrent use.
+type State struct {
+	counts map[Key]*Count
+	agents map[[2]string]int
+	swept  int64
+}
+
+// New is a state before any command.
+func New() *State { return &State{counts: map[Key]*Count{}, agents: map[[2]string]int{}} }
+
+// Apply folds a lease: units is how much of it was given, none unless Leased.
+// A last bit that is smaller than what was asked for is given too.
+func (s *State) Apply(now int64, c *schema.Command, limits Limits) (outcome Outcome, units int64) {
+	l := c.Lease
+	if l == nil || l.Units <= 0 {
+		return None, 0
+	}
+	limit, per, ok := limits(l.Agent, l.Quota)
+	if !ok || per <= 0 {
+		return None, 0
+	}
+	if now/per != l.Window {
+		return Window, 0
+	}
+	k := Key{c.Tenant, l.Agent, l.Quota, l.Of}
+	have := s.counts[k]
+	if have == nil {
+		s.sweep(now)
+		if s.agents[[2]string{c.Tenant, l.Agent}] >= mostOfAgent || len(s.counts) >= mostAll {
+			return Full, 0
+		}
+		have = &Count{Key: k, Window: l.Window, Ends: (l.Window + 1) * per}
+		s.counts[k] = have
+		s.agents[[2]string{c.Tenant, l.Agent}]++
+	}
+	if have.Window != l.Window {
+		have.Window, have.Ends, have.Units = l.Window, (l.Window+1)*per, 0
+	}
+	have.Limit = limit
+	units = min(l.Units, limit-have.Units)
+	if units <= 0 {
+		return Spent, 0
+	}
+	have.Units += units
+	return Leased, units
+}
+
+// sweep forgets windows that are over, at most once a second of the log's clock.
+func (s *State) sweep(now int64) {
+	if now < s.swept+1e9 {
+		return
+	}
+	s.swept = now
+	for k, c := range s.counts {
+		if now >= c.Ends {
+			delete(s.counts, k)
+			a := [2]string{k.Tenant, k.Agent}
+			if s.agents[a]--; s.agents[a] <= 0 {
+				delete(s.agents, a)
+			}
+		}
+	}
+}
+
+// List is what is given out in windows that a time is in, by agent, quota and spender.
+func (s *State) List(now int64) []Count {
+	out := make([]Count, 0, len(s.counts))
+	for _, c := range s.counts {
+		if now < c.Ends {
+			out = append(out, *c)
+		}
+	}
+	slices.SortFunc(out, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Agent, b.Agent), cmp.Compare(a.Quota, b.Quota), cmp.Compare(a.Of, b.Of))
+	})
+	return out
+}
+
+// Snapshot is what is given out.
+func (s *State) Snapshot() []Count { return s.List(0) }
+
+// Restore is the state of a snapshot.
+func Restore(from []Count) *State {
+	s := New()
+	for _, c := range from {
+		s.counts[c.Key] = &c
+		s.agents[[2]string{c.Tenant, c.Agent}]++
+	}
+	return s
+}

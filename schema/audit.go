@@ -1,0 +1,48 @@
+package schema
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+)
+
+// AuditEntry is one intent and what became of it. Entries are a chain: each
+// holds the hash of the one before, so that none can be changed, left out or
+// put in between without breaking every later one.
+type AuditEntry struct {
+	Seq     uint64 `json:"seq"` // 1 is the first
+	Tenant  string `json:"tenant"`
+	At      int64  `json:"at_ns"`  // the log's clock, Unix ns
+	Offset  int64  `json:"offset"` // in flyball.commands
+	Kind    string `json:"kind"`
+	By      string `json:"by"`
+	Role    string `json:"role"`
+	Subject string `json:"subject"` // the scope, gate, task or manifest that it is about
+	Reason  string `json:"reason"`
+	Outcome string `json:"outcome"`
+	// Digest of the whole command: SHA-256 of its JSON, hexadecimal.
+	Digest string `json:"digest"`
+	Prev   string `json:"prev"` // hash of entry Seq-1; empty before the first
+	Hash   string `json:"hash"`
+}
+
+// Sum is what Hash must be: SHA-256 over every other field, each with its length before it.
+func (e *AuditEntry) Sum() string {
+	h := sha256.New()
+	for _, s := range [...]string{"flyball-audit/1", strconv.FormatUint(e.Seq, 10), e.Tenant, strconv.FormatInt(e.At, 10), strconv.FormatInt(e.Offset, 10),
+		e.Kind, e.By, e.Role, e.Subject, e.Reason, e.Outcome, e.Digest, e.Prev} {
+		_, _ = h.Write([]byte(strconv.Itoa(len(s)) + ":" + s))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Digest of a command.
+func (c *Command) Digest() string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,92 @@
+package schema
+
+// CommandKind is what an intent asks for.
+type CommandKind uint8
+
+const (
+	CommandNone CommandKind = iota
+	// CommandTrip opens a breaker because of a finding.
+	CommandTrip
+	// CommandForceOpen opens a breaker by hand; only a reset closes it.
+	CommandForceOpen
+	// CommandReset closes a breaker.
+	CommandReset
+	// CommandBypass puts a tenant to observe for a time.
+	CommandBypass
+	// CommandTick moves the log's clock and says how many agents are active.
+	CommandTick
+	// CommandProbe claims the right to let one read through a half-open breaker.
+	CommandProbe
+	// CommandAsk opens a gate: a call waits for a person's yes.
+	CommandAsk
+	// CommandGrant is the yes, CommandRefuse the no.
+	CommandGrant
+	CommandRefuse
+	// CommandUse claims one use of a grant.
+	CommandUse
+	// CommandTask declares a task and CommandTaskEnd ends it.
+	CommandTask
+	CommandTaskEnd
+	// CommandManifest puts a manifest in force and CommandManifestDrop takes it away.
+	CommandManifest
+	CommandManifestDrop
+	// CommandLease asks for a share of a quota.
+	CommandLease
+)
+
+// CommandKindWords are the words of CommandKind.
+var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
+	"task", "task_end", "manifest", "manifest_drop", "lease"}
+
+func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
+func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
+func (v *CommandKind) UnmarshalText(b []byte) error { return parse(CommandKindWords, b, v) }
+
+// Command is one record of flyball.commands: an intent. What becomes of it is
+// decided by the state machine that every point folds, in the order of the log
+// and on the log's clock (the time at which the broker appended the record).
+type Command struct {
+	ID     string      `json:"id"` // a repeat of an id changes nothing
+	Kind   CommandKind `json:"kind"`
+	Tenant string      `json:"tenant,omitempty"`
+	Scope  Scope       `json:"scope,omitzero"`
+	By     string      `json:"by,omitempty"`   // who asked: detect, a point, or an operator's name
+	Role   string      `json:"role,omitempty"` // of the token that an operator showed
+	Reason string      `json:"reason,omitempty"`
+	TTL    int64       `json:"ttl_ns,omitempty"`
+	// IfMatch is the generation that a reset or a probe is about; 0 is any.
+	IfMatch uint64 `json:"if_match,omitempty"`
+
+	// Of a trip.
+	Decision *Decision `json:"decision,omitempty"`
+	Exposure Exposure  `json:"exposure,omitzero"`
+	// ActiveAgents of the tenant that the sender has seen in the last hour.
+	ActiveAgents int `json:"active_agents,omitempty"`
+
+	Gate     *Gate     `json:"gate,omitempty"`     // of ask, grant, refuse, use
+	Task     *Task     `json:"task,omitempty"`     // of task, task_end
+	Manifest *Manifest `json:"manifest,omitempty"` // of manifest, manifest_drop
+	Lease    *Lease    `json:"lease,omitempty"`
+}
+
+// Manifest is the document in which an owner says what an agent is for.
+type Manifest struct {
+	Agent string `json:"agent"` // a name, or a pattern as billing/*
+	Text  string `json:"text,omitempty"`
+	// Version is the offset in flyball.commands of the record that put it in force, plus one.
+	Version uint64 `json:"version,omitempty"`
+	By      string `json:"by,omitempty"`
+	At      int64  `json:"at_ns,omitempty"`
+}
+
+// Lease is a share of a quota that one point may spend without asking again,
+// within one window of the log's clock.
+type Lease struct {
+	Agent string `json:"agent"` // name or pattern of the manifest that states the quota
+	Quota string `json:"quota"` // its name there
+	Of    string `json:"of"`    // who spends: the agent, a run or a principal
+	// Units: calls, or thousandths of a currency's unit.
+	Units int64 `json:"units"`
+	// Window is the number of the window since 1970: the log's clock divided by the quota's length.
+	Window int64 `json:"window"`
+}

@@ -1,0 +1,89 @@
+package schema
+
+import "strconv"
+
+// GateState is what has become of a question to a person.
+type GateState uint8
+
+const (
+	GatePending GateState = iota
+	// GateGranted waits to be used.
+	GateGranted
+	GateRefused
+	// GateTimedOut was not answered in time, which is a no.
+	GateTimedOut
+	// GateUsed is a yes with no use left.
+	GateUsed
+	// GateEnded is a yes whose time, or whose task, is over.
+	GateEnded
+)
+
+// GateStateWords are the words of GateState.
+var GateStateWords = []string{"pending", "granted", "refused", "timed_out", "used", "ended"}
+
+func (v GateState) String() string                { return word(GateStateWords, uint8(v)) }
+func (v GateState) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
+func (v *GateState) UnmarshalText(b []byte) error { return parse(GateStateWords, b, v) }
+
+// Gate is a human checkpoint: a call that waits for a person's yes, and the
+// answer. It is bound to who asked, to one route and to one resource.
+type Gate struct {
+	ID     string `json:"gate_id"`
+	Tenant string `json:"tenant"`
+	// Holder is who asked: "run:…" where the request names its run, else
+	// "credential:…", else "agent:…".
+	Holder       string `json:"holder"`
+	RunID        RunID  `json:"run_id,omitzero"`
+	RunKey       string `json:"run_key,omitempty"`
+	AgentID      string `json:"agent_id,omitempty"`
+	CredentialID string `json:"credential_id,omitempty"`
+	PrincipalID  string `json:"principal_id,omitempty"`
+	Route        string `json:"route"`              // "METHOD /template"
+	Resource     string `json:"resource,omitempty"` // "order:123"; empty where the call names none
+	// ArgsDigest binds to the arguments too, where they were seen; hexadecimal.
+	ArgsDigest string `json:"args_digest,omitempty"`
+	Amount     string `json:"amount,omitempty"`
+	Currency   string `json:"currency,omitempty"`
+	Why        string `json:"why"` // the named reason for asking
+	// SoFar is what the point has let through of the run.
+	SoFar Exposure `json:"so_far"`
+	Mode  Mode     `json:"mode"` // observe: nobody was held
+
+	State GateState `json:"state"`
+	// Generation is the offset in flyball.commands of the record that made this state, plus one.
+	Generation uint64 `json:"generation"`
+	AskedAt    int64  `json:"asked_at_ns"` // the log's clock, Unix ns
+	Expires    int64  `json:"expires_ns"`  // of the question while pending, of the answer afterwards
+	DecidedAt  int64  `json:"decided_at_ns,omitempty"`
+	By         string `json:"by,omitempty"`
+	Reason     string `json:"reason,omitempty"`
+	Uses       int    `json:"uses,omitempty"` // left
+}
+
+// GateID is the identity of the n-th question that a holder asks about a route.
+func GateID(tenant, holder, route string, n int) string {
+	return shortID("g", tenant, holder, route, strconv.Itoa(n))
+}
+
+// Task is what an orchestrator declared a run to be for.
+type Task struct {
+	ID      string `json:"task_id"`
+	Tenant  string `json:"tenant"`
+	RunKey  string `json:"run_key"`
+	AgentID string `json:"agent_id"`
+	Type    string `json:"task_type,omitempty"`
+	// Targets are the resources that the task may write, as patterns: "order:123", "order:*".
+	// Without any, the manifest's scope stands alone.
+	Targets    []string `json:"targets,omitempty"`
+	Declared   int64    `json:"declared_ns"` // the log's clock, Unix ns
+	Expires    int64    `json:"expires_ns"`
+	Ended      int64    `json:"ended_ns,omitempty"`
+	By         string   `json:"by,omitempty"`
+	Generation uint64   `json:"generation"`
+}
+
+// TaskID is the identity of the task that an agent's run carries out.
+func TaskID(tenant, agent, runKey string) string { return shortID("t", tenant, agent, runKey) }
+
+// Over reports whether the task has ended by a time of the log's clock.
+func (t *Task) Over(now int64) bool { return t.Ended != 0 || now >= t.Expires }
