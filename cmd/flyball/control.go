@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"os/user"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,47 +17,6 @@ import (
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 )
-
-// ask talks to the control API of the configured process.
-func (o *options) ask(method, path string, body any) ([]byte, error) {
-	c, err := o.load()
-	if err != nil {
-		return nil, err
-	}
-	b, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequest(method, "http://"+c.Control.Listen+path, bytes.NewReader(b))
-	if err != nil {
-		return nil, err
-	}
-	if t := os.Getenv("FLYBALL_TOKEN"); t != "" {
-		req.Header.Set("Authorization", "Bearer "+t)
-	}
-	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("control.listen: %w; is flyball up, or the role control, running there?", err)
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(io.LimitReader(resp.Body, 32<<20))
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		var p struct{ Detail string }
-		_ = json.Unmarshal(out, &p)
-		return nil, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, p.Detail)
-	}
-	return out, nil
-}
-
-func whoami() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return "unknown"
-}
 
 func breakersCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "breakers", Short: "List, trip and reset circuit breakers"}

@@ -50,7 +50,7 @@ const (
 // APIHandler serves operators and tools.
 func (c *Control) APIHandler() http.Handler {
 	mux := http.NewServeMux()
-	door := newDoor(c.o.Tokens, c.o.Tenant)
+	door := newDoor(c.o.Tokens, c.o.Tenant, c.o.Now)
 	document, err := c.openAPI()
 	if err != nil {
 		c.o.Logger.Error("no OpenAPI document", "error", err)

@@ -2,7 +2,9 @@ package control
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +20,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	grpcstatus "google.golang.org/grpc/status"
 
+	"flyball/detect/breaker"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -175,23 +178,42 @@ func TestEnvoyIsAnsweredTheSameOverGRPC(t *testing.T) {
 	}
 }
 
+// BenchmarkCheck is what one answer costs: alone, and with what a large tenant holds.
 func BenchmarkCheck(b *testing.B) {
-	key := identity.Key(strings.Repeat("k", 32))
-	id, _ := identity.NewResolver(identity.Options{Tenant: "t", Key: key})
-	table, _ := route.NewTable(route.Options{Version: "test", DigestKey: key})
-	c, err := New(Options{Name: "p", Tenant: "t", Partitions: 4, Resolver: id, Routes: table, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	c.folded(stopped)
-	headers := map[string]string{"x-consumer": "support", "x-agent-run-id": "r-1"}
-	q := &request{method: "GET", path: "/v1/orders/77?x=1", headers: func(n string) string { return headers[strings.ToLower(n)] }}
-	b.ReportAllocs()
-	for range b.N {
-		c.check(q)
+	for _, size := range []struct{ breakers, manifests int }{{1, 0}, {10_000, 1_000}} {
+		key := identity.Key(strings.Repeat("k", 32))
+		id, _ := identity.NewResolver(identity.Options{Tenant: "t", Key: key, Registry: []identity.Entry{{Agent: "agent7", Consumer: "agent7"}}})
+		table, _ := route.NewTable(route.Options{Version: "test", DigestKey: key})
+		c, err := New(Options{Name: "p", Tenant: "t", Partitions: 4, Resolver: id, Routes: table, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Armed: func(string, string) bool { return true },
+			Budget: breaker.Budget{PerHour: 1 << 30, Percent: 100}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var log []schema.Command
+		for i := range size.breakers {
+			run := schema.RunID{byte(i), byte(i >> 8), 1}
+			log = append(log, schema.Command{ID: fmt.Sprint("b", i), Kind: schema.CommandTrip, Tenant: "t", TTL: int64(time.Hour), ActiveAgents: 1 << 20, Decision: &schema.Decision{
+				Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: schema.Scope{Kind: schema.ScopeRun, Value: run.String()}, AgentID: fmt.Sprint("agent", i%100), CredentialID: fmt.Sprint("k", i%100)}})
+		}
+		for i := range size.manifests {
+			log = append(log, schema.Command{ID: fmt.Sprint("m", i), Kind: schema.CommandManifest, Tenant: "t", Manifest: &schema.Manifest{Text: strings.Replace(billing, "agent: billing", fmt.Sprint("agent: agent", i), 1)}})
+		}
+		c.folded(log...)
+		headers := map[string]string{"x-consumer": "agent7", "x-agent-run-id": "r-1"}
+		for name, q := range map[string]*request{"read": {method: "GET", path: "/v1/orders/77?x=1"}, "held": {method: "DELETE", path: "/v1/orders/77"}} {
+			q.headers = func(n string) string { return headers[strings.ToLower(n)] }
+			b.Run(fmt.Sprintf("%s/%d_breakers_%d_manifests", name, size.breakers, size.manifests), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					c.check(q)
+				}
+			})
+		}
 	}
 }
 
 func tokened(token string) context.Context {
 	return metadata.AppendToOutgoingContext(context.Background(), "x-flyball-token", token)
 }
+
+func hashOf(token string) [32]byte { return sha256.Sum256([]byte(token)) }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -44,6 +45,7 @@ type Token struct {
 	Role    Role
 	Tenants []string // empty: any
 	Hash    [sha256.Size]byte
+	Expires time.Time // zero: never
 	// limit on what it asks, made by New.
 	limit *rate.Limiter
 }
@@ -84,6 +86,7 @@ type caller struct {
 type door struct {
 	tokens []Token
 	tenant string
+	now    func() time.Time
 	// wrong bounds how often anybody may try a token that is not known.
 	mu    sync.Mutex
 	wrong *rate.Limiter
@@ -94,8 +97,8 @@ const (
 	wrongASecond           = 5
 )
 
-func newDoor(tokens []Token, tenant string) *door {
-	d := &door{tokens: slices.Clone(tokens), tenant: tenant, wrong: rate.NewLimiter(wrongASecond, 4*wrongASecond)}
+func newDoor(tokens []Token, tenant string, now func() time.Time) *door {
+	d := &door{tokens: slices.Clone(tokens), tenant: tenant, now: now, wrong: rate.NewLimiter(wrongASecond, 4*wrongASecond)}
 	for i := range d.tokens {
 		d.tokens[i].limit = rate.NewLimiter(perToken, burstOfToken)
 	}
@@ -141,6 +144,8 @@ func (d *door) admit(r *http.Request, least Role) (caller, *refusal) {
 		return caller{}, &refusal{http.StatusUnauthorized, "unknown_token", errors.New("no known token in Authorization: Bearer")}
 	}
 	switch {
+	case !found.Expires.IsZero() && !d.now().Before(found.Expires):
+		return caller{}, &refusal{http.StatusUnauthorized, "expired_token", fmt.Errorf("token %s has expired on %s", found.Name, found.Expires.UTC().Format(time.RFC3339))}
 	case !found.limit.Allow():
 		return caller{}, &refusal{http.StatusTooManyRequests, "rate_limit", fmt.Errorf("token %s: more than %d requests a second", found.Name, perToken)}
 	case !slices.Contains(may[least], found.Role):

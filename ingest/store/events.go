@@ -12,7 +12,7 @@ import (
 	"flyball/schema/topic"
 )
 
-// events stores findings, decisions and breakers. An event that comes again is
+// events stores findings, decisions, breakers, gates and the audit trail. An event that comes again is
 // the same row again, and the views merge it.
 func (s *Store) events(ctx context.Context) error {
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.kafka...),
@@ -25,6 +25,7 @@ func (s *Store) events(ctx context.Context) error {
 	work, stop := drain(ctx, s.o.Drain)
 	defer stop()
 	findings, decisions, breakers := clickhouse.NewFindingsBlock(), clickhouse.NewDecisionsBlock(), clickhouse.NewBreakersBlock()
+	gates, audit := clickhouse.NewGatesBlock(), clickhouse.NewAuditBlock()
 	for ctx.Err() == nil {
 		fetches := client.PollRecords(ctx, 2_000)
 		if fetches.IsClientClosed() {
@@ -45,6 +46,10 @@ func (s *Store) events(ctx context.Context) error {
 				}
 			case e.Breaker != nil:
 				breakers.Append(e.Breaker)
+			case e.Gate != nil:
+				gates.Append(e.Gate)
+			case e.Audit != nil:
+				audit.Append(e.Audit)
 			}
 		})
 		if newer != nil {
@@ -60,7 +65,7 @@ func (s *Store) events(ctx context.Context) error {
 				AppendNative([]byte) []byte
 				Reset()
 			}
-		}{{"findings_store", findings}, {"decisions_store", decisions}, {"breakers_store", breakers}} {
+		}{{"findings_store", findings}, {"decisions_store", decisions}, {"breakers_store", breakers}, {"gates_store", gates}, {"audit_store", audit}} {
 			if part.block.Rows() == 0 {
 				continue
 			}

@@ -119,6 +119,8 @@ func decisionsColumns() []column[schema.Decision] {
 		num("ttl_ns", "Int64", func(d *row) int64 { return d.TTL }).with(span),
 		str("reason", func(d *row) string { return d.Reason }),
 		word("why", func(d *row) string { return d.Why }),
+		word("rule", func(d *row) string { return d.Rule }),
+		str("agent_id", func(d *row) string { return d.AgentID }),
 	}
 }
 
@@ -151,5 +153,8 @@ func breakersColumns() []column[schema.Breaker] {
 		str("agent_id", func(b *row) string { return b.AgentID }),
 		word("why", func(b *row) string { return b.Why }),
 		str("by", func(b *row) string { return b.By }),
+		word("action", func(b *row) string { return b.Action.String() }),
+		num("strikes", "UInt32", func(b *row) uint32 { return uint32(min(b.Strikes, 1<<20)) }).with(amount),
+		clockNs("found_at", func(b *row) int64 { return b.Found }),
 	}
 }

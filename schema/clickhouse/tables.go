@@ -21,6 +21,8 @@ func tables() []table {
 		{"findings_store", specsOf(findingsColumns()), "sipHash64(finding_id)"},
 		{"decisions_store", specsOf(decisionsColumns()), "sipHash64(decision_id)"},
 		{"breakers_store", specsOf(breakersColumns()), "sipHash64(scope_value)"},
+		{"gates_store", specsOf(gatesColumns()), "sipHash64(gate_id)"},
+		{"audit_store", specsOf(auditColumns()), "seq"},
 		{"baselines_store", baselinesSpecs(), "sipHash64(name)"},
 		{"progress", specsOf(progressColumns()), "calls_partition"},
 	}

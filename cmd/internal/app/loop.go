@@ -143,7 +143,8 @@ func tokens(c config.Config) ([]control.Token, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", key, t.Value, err)
 		}
-		out = append(out, control.Token{Name: t.Name, Role: control.Role(t.Role), Tenants: t.Tenants, Hash: hash})
+		expires, _ := time.Parse(time.RFC3339, t.Expires) // Validate has read it before
+		out = append(out, control.Token{Expires: expires, Name: t.Name, Role: control.Role(t.Role), Tenants: t.Tenants, Hash: hash})
 	}
 	return out, nil
 }

@@ -106,6 +106,7 @@ type Token struct {
 	Role    string   `yaml:"role"`       // viewer, responder, admin, orchestrator
 	Value   string   `yaml:"value_file"` // holds the token, or sha256: and its hash
 	Tenants []string `yaml:"tenants"`    // empty: any
+	Expires string   `yaml:"expires"`    // RFC 3339; empty: never
 }
 
 // Check is the listener for gateways.

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"flyball/schema"
 )
@@ -238,6 +239,9 @@ func (c Config) validatePolicy(bad func(string, ...any)) {
 		}
 		names[t.Name] = true
 		among(at+"role", t.Role, "viewer", "responder", "admin", "orchestrator")
+		if _, err := time.Parse(time.RFC3339, t.Expires); t.Expires != "" && err != nil {
+			bad("%sexpires: %q is no time as 2027-01-31T00:00:00Z", at, t.Expires)
+		}
 		if t.Role == "" || t.Value == "" {
 			bad("%srole, %svalue_file: both must be set", at, at)
 		}

@@ -15,7 +15,10 @@ CREATE TABLE IF NOT EXISTS `flyball`.`breakers_store_local` ON CLUSTER `prod` (
     `run_id` UUID CODEC(ZSTD(1)),
     `agent_id` String CODEC(ZSTD(1)),
     `why` LowCardinality(String) CODEC(ZSTD(1)),
-    `by` String CODEC(ZSTD(1))
+    `by` String CODEC(ZSTD(1)),
+    `action` LowCardinality(String) CODEC(ZSTD(1)),
+    `strikes` UInt32 CODEC(T64, ZSTD(1)),
+    `found_at` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1))
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 ORDER BY (tenant, scope_kind, scope_value, generation);

@@ -12,7 +12,9 @@ CREATE TABLE IF NOT EXISTS `flyball`.`decisions_store` (
     `generation` UInt64 CODEC(T64, ZSTD(1)),
     `ttl_ns` Int64 CODEC(GCD, T64, ZSTD(1)),
     `reason` String CODEC(ZSTD(1)),
-    `why` LowCardinality(String) CODEC(ZSTD(1))
+    `why` LowCardinality(String) CODEC(ZSTD(1)),
+    `rule` LowCardinality(String) CODEC(ZSTD(1)),
+    `agent_id` String CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (tenant, decision_id);

@@ -1,0 +1,65 @@
+package clickhouse
+
+import "flyball/schema"
+
+// GatesBlock builds rows of gates_store, one for each state of a question.
+type GatesBlock struct{ block[schema.Gate] }
+
+// NewGatesBlock makes an empty block.
+func NewGatesBlock() *GatesBlock { return &GatesBlock{newBlock(gatesColumns())} }
+
+// Append adds a state of a question. Nothing of g is kept.
+func (b *GatesBlock) Append(g *schema.Gate) { b.add(g) }
+
+func gatesColumns() []column[schema.Gate] {
+	type row = schema.Gate
+	return []column[row]{
+		word("tenant", func(g *row) string { return g.Tenant }),
+		str("gate_id", func(g *row) string { return g.ID }),
+		num("generation", "UInt64", func(g *row) uint64 { return g.Generation }).with(amount), // offset in flyball.commands, plus one
+		enum("state", schema.GateStateWords, func(g *row) schema.GateState { return g.State }).with(""),
+		word("mode", func(g *row) string { return g.Mode.String() }),
+		str("holder", func(g *row) string { return g.Holder }),
+		uuid("run_id", func(g *row) [16]byte { return g.RunID }),
+		str("agent_id", func(g *row) string { return g.AgentID }),
+		str("credential_id", func(g *row) string { return g.CredentialID }),
+		word("route", func(g *row) string { return g.Route }),
+		str("resource", func(g *row) string { return g.Resource }),
+		str("amount", func(g *row) string { return g.Amount }),
+		word("currency", func(g *row) string { return g.Currency }),
+		word("why", func(g *row) string { return g.Why }),
+		clockNs("asked_at", func(g *row) int64 { return g.AskedAt }),
+		clockNs("expires_at", func(g *row) int64 { return g.Expires }),
+		clockNs("decided_at", func(g *row) int64 { return g.DecidedAt }),
+		str("by", func(g *row) string { return g.By }),
+		str("reason", func(g *row) string { return g.Reason }),
+	}
+}
+
+// AuditBlock builds rows of audit_store: the chain of intents.
+type AuditBlock struct{ block[schema.AuditEntry] }
+
+// NewAuditBlock makes an empty block.
+func NewAuditBlock() *AuditBlock { return &AuditBlock{newBlock(auditColumns())} }
+
+// Append adds an entry. Nothing of e is kept.
+func (b *AuditBlock) Append(e *schema.AuditEntry) { b.add(e) }
+
+func auditColumns() []column[schema.AuditEntry] {
+	type row = schema.AuditEntry
+	return []column[row]{
+		num("seq", "UInt64", func(e *row) uint64 { return e.Seq }).with(amount),
+		word("tenant", func(e *row) string { return e.Tenant }),
+		clockNs("at", func(e *row) int64 { return e.At }),
+		num("commands_offset", "Int64", func(e *row) int64 { return e.Offset }).with(offset),
+		word("kind", func(e *row) string { return e.Kind }),
+		str("by", func(e *row) string { return e.By }),
+		word("role", func(e *row) string { return e.Role }),
+		str("subject", func(e *row) string { return e.Subject }),
+		str("reason", func(e *row) string { return e.Reason }),
+		word("outcome", func(e *row) string { return e.Outcome }),
+		str("digest", func(e *row) string { return e.Digest }),
+		str("prev", func(e *row) string { return e.Prev }),
+		str("hash", func(e *row) string { return e.Hash }),
+	}
+}

@@ -1,0 +1,2 @@
+CREATE OR REPLACE VIEW {{.View "gates"}} AS
+SELECT * FROM {{.Name "gates_store"}} FINAL

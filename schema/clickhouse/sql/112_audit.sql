@@ -1,0 +1,2 @@
+CREATE OR REPLACE VIEW {{.View "audit"}} AS
+SELECT * FROM {{.Name "audit_store"}} FINAL
