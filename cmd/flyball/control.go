@@ -69,7 +69,8 @@ func breakersCommand(o *options) *cobra.Command {
 	trip.Flags().StringVar(&a.TTL, "for", "", "close by itself after this long (default: never)")
 	reset := change("reset", "Close a breaker", "/v1/breakers/reset")
 	reset.Flags().Uint64Var(&a.IfMatch, "if-match", 0, "only this generation")
-	cmd.AddCommand(list("list", "Breakers that are not closed", "/v1/breakers"), list("history", "What breakers did, newest first", "/v1/breakers/history"), trip, reset)
+	cmd.AddCommand(list("list", "Breakers that are not closed", "/v1/breakers"), list("history", "What breakers did, newest first", "/v1/breakers/history"), trip, reset,
+		gatesCommand(o), answerCommand(o, "grant", "Say yes to a call that waits: once, for 15 minutes, to what was asked", "granted", true), answerCommand(o, "refuse", "Say no to a call that waits", "refused", false), receiptsCommand(o))
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"sort"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
+	"flyball/detect/control"
 )
 
 // metrics is what a process says of itself.
@@ -100,6 +102,7 @@ type status struct {
 	LagSeconds  map[string]float64 `json:"lag_seconds"`
 	Restarts    float64            `json:"engine_restarts"`
 	MemoryMiB   float64            `json:"memory_mib"`
+	Control     *control.Status    `json:"control,omitempty"` // what Flyball itself may do; absent when no point answers
 }
 
 func statusCommand(o *options) *cobra.Command {
@@ -129,6 +132,9 @@ func statusCommand(o *options) *cobra.Command {
 			s.Ready = r.StatusCode == http.StatusOK
 			r.Body.Close()
 		}
+		if own, err := get[control.Status](o, "/v1/status"); err == nil {
+			s.Control = &own
+		}
 		if format == "json" {
 			return answer.JSON(cmd.OutOrStdout(), s)
 		}
@@ -147,8 +153,24 @@ func statusCommand(o *options) *cobra.Command {
 			fmt.Fprintf(w, "%s lag\t%.0f records\t%.1f s of event time\n", p, s.Lag[p], s.LagSeconds[p])
 		}
 		fmt.Fprintf(w, "engine restarts\t%.0f\nmemory\t%.0f MiB\twithout the engine\n", s.Restarts, s.MemoryMiB)
+		if s.Control != nil {
+			printControl(w, s.Control)
+		}
 		return w.Flush()
 	}}
+}
+
+// printControl says what Flyball itself can do at present.
+func printControl(w io.Writer, c *control.Status) {
+	b := c.Budget
+	fmt.Fprintf(w, "breakers open\t%d\nautomatic trips\t%d of %d this hour\t%d of %d agents, %d withheld\n", c.Open, b.Trips, b.Of, b.Agents, b.OfAgents, b.Withheld)
+	fmt.Fprintf(w, "questions waiting\t%d\toldest %.0f s\n", c.Waiting, c.Oldest)
+	if c.Bypass != nil {
+		fmt.Fprintf(w, "BYPASS\tuntil %s\t%s, by %s\n", time.Unix(0, c.Bypass.Until).UTC().Format(time.DateTime), c.Bypass.Reason, c.Bypass.By)
+	}
+	if c.Stale {
+		fmt.Fprintf(w, "STALE\tthe command log does not speak: the last state stands\n")
+	}
 }
 
 func total(m map[string]float64) float64 {

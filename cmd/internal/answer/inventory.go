@@ -38,7 +38,7 @@ func (v Inventory) MarshalJSON() ([]byte, error) {
 
 // Agents prints both.
 func Agents(w io.Writer, v Inventory) error {
-	err := table(w, "AGENT | TRUST | OWNER | ARMED | BASELINE | VERSION | CREDENTIALS | RUNS | CALLS | IRREVERSIBLE | FIRST | LAST", func(row func(...any)) {
+	err := Table(w, "AGENT | TRUST | OWNER | ARMED | BASELINE | VERSION | CREDENTIALS | RUNS | CALLS | IRREVERSIBLE | FIRST | LAST", func(row func(...any)) {
 		for _, a := range v.Agents {
 			armed := "observe"
 			if a.Armed {
@@ -65,7 +65,7 @@ func Hygiene(w io.Writer, v []query.Hygiene) error {
 		return err
 	}
 	said := map[string]string{}
-	err := table(w, "WHAT | OF | CALLS | LAST | EVIDENCE", func(row func(...any)) {
+	err := Table(w, "WHAT | OF | CALLS | LAST | EVIDENCE", func(row func(...any)) {
 		for _, h := range v {
 			said[h.Kind] = h.Say
 			row(h.Kind, h.Subject, h.Calls, clock(h.LastAt)[:16], dash(short(h.Evidence)))
@@ -100,7 +100,7 @@ func short(list []string) string {
 // Routes prints what is called; "!" marks what looks unsafe and is undeclared.
 func Routes(w io.Writer, rows []query.RouteRow) error {
 	undeclared := 0
-	err := table(w, "  | ROUTE | EFFECT | REVERSIBILITY | SAID BY | ROUTE BY | AGENTS | CALLS | ERRORS | DENIED | LAST", func(row func(...any)) {
+	err := Table(w, "  | ROUTE | EFFECT | REVERSIBILITY | SAID BY | ROUTE BY | AGENTS | CALLS | ERRORS | DENIED | LAST", func(row func(...any)) {
 		for _, r := range rows {
 			mark := " "
 			if r.Undeclared {
@@ -129,7 +129,7 @@ func StartHere(w io.Writer, rows []query.StartRow) error {
 		_, err := fmt.Fprintln(w, "No agent did anything that cannot be undone in that time.")
 		return err
 	}
-	err := table(w, "AGENT | TRUST | DOES | EFFECT | CALLS | RUNS | LAST | WITHOUT", func(row func(...any)) {
+	err := Table(w, "AGENT | TRUST | DOES | EFFECT | CALLS | RUNS | LAST | WITHOUT", func(row func(...any)) {
 		for _, r := range rows {
 			row(r.AgentID, r.Trust, routeName(r.Method, r.Route, r.Tool), r.Effect, r.Calls, r.Runs, clock(r.LastAt)[:16], strings.Join(r.Missing, ", "))
 		}
@@ -158,7 +158,7 @@ func DeadLetters(w io.Writer, rows []query.DeadRow) error {
 		_, err := fmt.Fprintln(w, "Everything could be read.")
 		return err
 	}
-	err := table(w, "TOPIC | REASON | LETTERS | BYTES | LAST | NEWEST | WHY", func(row func(...any)) {
+	err := Table(w, "TOPIC | REASON | LETTERS | BYTES | LAST | NEWEST | WHY", func(row func(...any)) {
 		for _, r := range rows {
 			row(dash(r.Topic), r.Reason, r.Letters, r.Bytes, clock(r.LastAt)[:16], r.Sample, r.Detail)
 		}

@@ -10,7 +10,7 @@ import (
 
 // Stitching prints the share of each rule by producer, and the advice.
 func Stitching(w io.Writer, rows []query.StitchingRow) error {
-	err := table(w, "PRODUCER | FORMAT | SINCE (UTC) | RULE | CALLS | SHARE", func(row func(...any)) {
+	err := Table(w, "PRODUCER | FORMAT | SINCE (UTC) | RULE | CALLS | SHARE", func(row func(...any)) {
 		for _, r := range rows {
 			since := "-"
 			if r.At != nil {

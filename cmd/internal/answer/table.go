@@ -21,7 +21,7 @@ func JSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-func table(w io.Writer, head string, rows func(row func(cells ...any))) error {
+func Table(w io.Writer, head string, rows func(row func(cells ...any))) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, strings.ReplaceAll(head, " | ", "\t"))
 	rows(func(cells ...any) {
@@ -47,7 +47,7 @@ func dash(s string) string {
 
 // Runs prints a line a run.
 func Runs(w io.Writer, runs []query.Run) error {
-	return table(w, "LAST CALL (UTC) | RUN | KEY | AGENT | TRUST | RULE | STATE | CALLS | ERRORS | IRREVERSIBLE | RESOURCES", func(row func(...any)) {
+	return Table(w, "LAST CALL (UTC) | RUN | KEY | AGENT | TRUST | RULE | STATE | CALLS | ERRORS | IRREVERSIBLE | RESOURCES", func(row func(...any)) {
 		for _, r := range runs {
 			row(clock(r.LastAt), r.RunID, dash(r.RunKey), dash(r.AgentID), dash(r.AgentTrust), fmt.Sprintf("%s %d%%", r.RunRule, r.RunConfidence), r.State, r.Calls, r.Errors, r.Irreversible, r.DistinctResources)
 		}
@@ -71,7 +71,7 @@ func Run(w io.Writer, r *query.RunReport) error {
 		fmt.Fprintf(w, "linked   %s (%s)\n", l.RunID, l.How)
 	}
 	fmt.Fprintln(w)
-	err := table(w, "AT (UTC) | STATUS | OUTCOME | METHOD | PATH | EFFECT | REVERSIBILITY | RESOURCES", func(row func(...any)) {
+	err := Table(w, "AT (UTC) | STATUS | OUTCOME | METHOD | PATH | EFFECT | REVERSIBILITY | RESOURCES", func(row func(...any)) {
 		for _, c := range r.CallList {
 			at, _ := c["start_time"].(query.Time)
 			row(clock(at), field(c, "status"), field(c, "outcome"), field(c, "method"), field(c, "path"), field(c, "effect"), field(c, "reversibility"), list(c["resources"]))
@@ -118,7 +118,7 @@ func Touched(w io.Writer, t *query.Touched) error {
 		}
 	}
 	fmt.Fprintln(w)
-	return table(w, "REVERSIBILITY | EFFECT | RESOURCE | ROUTE | CALLS | OK | FAILED | DENIED | FIRST (UTC) | LAST (UTC) | VIA", func(row func(...any)) {
+	return Table(w, "REVERSIBILITY | EFFECT | RESOURCE | ROUTE | CALLS | OK | FAILED | DENIED | FIRST (UTC) | LAST (UTC) | VIA", func(row func(...any)) {
 		for _, r := range t.Resources {
 			row(r.Reversibility, r.Effect, r.Resource, strings.TrimSpace(r.Method+" "+r.Route), r.Calls, r.OK, mark(r.Failed), mark(r.Denied), clock(r.FirstAt), clock(r.LastAt), dash(strings.Join(r.Via, " ")))
 		}
@@ -175,7 +175,7 @@ func safeCell(s string) string {
 
 // Hits prints where a term occurs.
 func Hits(w io.Writer, hits []query.Hit) error {
-	return table(w, "LAST (UTC) | RUN | KEY | AGENT | FOUND AS | CALLS", func(row func(...any)) {
+	return Table(w, "LAST (UTC) | RUN | KEY | AGENT | FOUND AS | CALLS", func(row func(...any)) {
 		for _, h := range hits {
 			row(clock(h.LastAt), h.RunID, dash(h.RunKey), dash(h.AgentID), h.Field, h.Calls)
 		}

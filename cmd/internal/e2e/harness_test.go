@@ -230,8 +230,10 @@ func (f *flyball) run(ok []int, args ...string) string {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		for _, code := range ok {
-			if exit.ExitCode() == code {
-				return out.String()
+			if exit.ExitCode() == code && code == 3 {
+				return out.String() // what was incomplete is said in it
+			} else if exit.ExitCode() == code {
+				return out.String() + errs.String()
 			}
 		}
 	}

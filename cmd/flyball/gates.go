@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/cmd/internal/answer"
+	"flyball/detect/control"
+)
+
+// listing prints what a path of the control API lists.
+func listing[T any](o *options, use, short, path, head string, row func(*tabwriter.Writer, *T)) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		format, err := o.outputIs("table", "json")
+		if err != nil {
+			return err
+		}
+		list, err := get[[]T](o, path)
+		if err != nil {
+			return err
+		}
+		if format == "json" {
+			return answer.JSON(cmd.OutOrStdout(), list)
+		}
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, head)
+		for i := range list {
+			row(w, &list[i])
+		}
+		return w.Flush()
+	}}
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// second cuts what an operator does not need of a time.
+func second(stamp string) string {
+	t, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil {
+		return orDash(stamp)
+	}
+	return t.UTC().Format(time.DateTime)
+}
+
+func gatesCommand(o *options) *cobra.Command {
+	return listing(o, "gates", "Calls that wait for a person's yes, and what was answered, latest first", "/v1/grants", "GATE\tSTATE\tASKED (UTC)\tAGENT\tCALL\tRESOURCE\tAMOUNT\tWHY\tBY",
+		func(w *tabwriter.Writer, g *control.GateLine) {
+			amount := "-"
+			if g.Amount != "" {
+				amount = g.Amount + " " + g.Currency
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.ID, g.State, second(g.Asked), orDash(g.AgentID), g.Route, orDash(g.Resource), amount, g.Why, orDash(g.By))
+		})
+}
+
+func answerCommand(o *options, use, short, done string, yes bool) *cobra.Command {
+	var a control.Answer
+	cmd := &cobra.Command{Use: use + " GATE", Short: short, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		if a.Reason == "" {
+			return usage(errors.New("--reason: empty; say why, it goes into the history"))
+		}
+		a.By = whoami()
+		if _, err := o.ask(http.MethodPost, "/v1/grants/"+url.PathEscape(args[0])+"/"+use, a); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", args[0], done)
+		return nil
+	}}
+	cmd.Flags().StringVar(&a.Reason, "reason", "", "why; it goes into the history")
+	if yes {
+		cmd.Flags().StringVar(&a.For, "for", "", "how long the yes can be used (default 15m, at most 24h)")
+		cmd.Flags().IntVar(&a.Uses, "uses", 0, "how often (default once)")
+		cmd.Flags().StringVar(&a.Resource, "resource", "", "to what: a name or a pattern as order:* (default what was asked about)")
+	}
+	return cmd
+}
+
+func receiptsCommand(o *options) *cobra.Command {
+	return listing(o, "receipts", "What each opening did: found, commanded, applied and first denied per point", "/v1/receipts", "GENERATION\tSCOPE\tACTION\tCALL (UTC)\tCOMMANDED\tPOINT\tAPPLIED\tFIRST DENIED\tDENIED\tPASSED BEFORE",
+		func(w *tabwriter.Writer, r *control.Receipt) {
+			if len(r.Points) == 0 {
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t-\t-\t-\t-\t%d (%d irreversible)\n", r.Generation, r.Scope, r.Action, hop(r.Call), hop(r.Commanded), r.Exposure.Calls, r.Exposure.Irreversible)
+			}
+			for _, p := range r.Points {
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d (%d irreversible)\n", r.Generation, r.Scope, r.Action, hop(r.Call), hop(r.Commanded), p.Point, hop(p.Applied), hop(p.FirstDenied), p.Denied, r.Exposure.Calls, r.Exposure.Irreversible)
+			}
+		})
+}
+
+// hop is a time to the millisecond: receipts are about less than a second.
+func hop(stamp string) string {
+	t, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil {
+		return orDash(stamp)
+	}
+	return t.UTC().Format("15:04:05.000")
+}
+
+func taskCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{Use: "task", Short: "Declare what a run is for, before it begins; an orchestrator's command"}
+	var d control.Declare
+	declare := &cobra.Command{Use: "declare AGENT RUN_KEY", Short: "Declare a task: what its run may write, until when", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
+		d.Agent, d.RunKey, d.By = args[0], args[1], whoami()
+		if d.For == "" {
+			return usage(errors.New("--for: empty; a task ends by itself, as in 30m"))
+		}
+		raw, err := o.ask(http.MethodPost, "/v1/runs", d)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s\n", refOf(raw))
+		return nil
+	}}
+	declare.Flags().StringVar(&d.TaskType, "type", "", "one of task_types in the agent's manifest")
+	declare.Flags().StringSliceVar(&d.Targets, "target", nil, "what it may write: order:123, order:* (repeat, or separate by commas)")
+	declare.Flags().StringVar(&d.For, "for", "", "how long")
+	declare.Flags().StringVar(&d.Reason, "reason", "", "why; it goes into the history")
+	end := &cobra.Command{Use: "end TASK", Short: "End a task: its scope and its grants end with it", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		if _, err := o.ask(http.MethodPost, "/v1/runs/"+url.PathEscape(args[0])+"/end", control.Declare{By: whoami()}); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s ended\n", args[0])
+		return nil
+	}}
+	cmd.AddCommand(declare, end, listing(o, "list", "Tasks, latest first", "/v1/runs", "TASK\tAGENT\tRUN KEY\tTYPE\tTARGETS\tDECLARED (UTC)\tEXPIRES\tENDED\tBY", func(w *tabwriter.Writer, t *control.TaskLine) {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", t.ID, t.AgentID, t.RunKey, orDash(t.Type), len(t.Targets), second(t.At), second(t.Expires), second(t.Ended), t.By)
+	}))
+	return cmd
+}

@@ -1,0 +1,157 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// governed is an installation whose agent support/bot has a history: it reads
+// orders, notes, and refunds small sums.
+func governed(t *testing.T, more string) *flyball {
+	t.Helper()
+	f := install(t, "", "", append([]string{
+		"detect: {mode: armed}",
+		"routes:",
+		"  - {method: POST, template: /v1/refunds, effect: pay, reversibility: irreversible, amount: 'field:amount', currency: 'field:currency'}",
+		"  - {method: DELETE, template: '/v1/orders/{order_id}', effect: delete, reversibility: irreversible, resources: ['order_id:order']}",
+		"  - {method: PATCH, template: '/v1/orders/{order_id}', effect: update, reversibility: reversible, resources: ['order_id:order']}"},
+		strings.Split(strings.TrimSpace(more), "\n")...)...)
+	f.start()
+	var past []string
+	start := time.Now().Add(-30 * time.Hour)
+	for run := range 30 {
+		at := start.Add(time.Duration(run) * 20 * time.Minute)
+		key := fmt.Sprint("past-", run)
+		past = append(past, record(at, "support/bot", key, fmt.Sprint("/v1/orders/", run), "GET", 200, 500),
+			record(at.Add(time.Second), "support/bot", key, fmt.Sprint("/v1/orders/", run), "PATCH", 200, 20),
+			strings.Replace(record(at.Add(2*time.Second), "support/bot", key, "/v1/refunds", "POST", 200, 30), "{", fmt.Sprintf(`{"amount":"%d.50","currency":"EUR",`, 5+run%20), 1),
+			record(at.Add(3*time.Second), "admin/bot", "admin-"+key, fmt.Sprint("/v1/orders/", run), "DELETE", 204, 0))
+	}
+	f.send(past...)
+	f.until("the past is stored", time.Minute, "120", func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
+	f.until("its amounts are known", time.Minute, "30", func() (string, error) { return f.sql("SELECT countIf(attrs['amount'] != '') FROM flyball.calls") })
+	f.until("its runs are stored", time.Minute, "30", func() (string, error) { return f.sql("SELECT count() FROM flyball.runs WHERE agent_id = 'support/bot' AND calls = 3") })
+	return f
+}
+
+func TestManifestIsLearnedHeldAskedAndReviewed(t *testing.T) {
+	f := governed(t, "")
+	before := f.run([]int{0}, "reach", "--agent", "support/bot")
+	if !strings.Contains(before, "no manifest") || !strings.Contains(before, "nothing bounds how many") {
+		t.Errorf("without a manifest:\n%s", before)
+	}
+	text := f.run([]int{0}, "manifest", "learn", "--agent", "support/bot")
+	for _, want := range []string{"30 clean runs", `"PATCH /v1/orders/{order_id}"`, `"order:*"`, "alone_below: 2", "30 calls in 30 runs"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the proposal:\n%s", want, text)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "support.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := f.run([]int{0}, "manifest", "check", "--file", file, "support/bot"); !strings.Contains(out, "support/bot: 6") && !strings.Contains(out, "90 of 90 calls fit") && !strings.Contains(out, "calls fit") {
+		t.Errorf("the proposal does not fit its own history:\n%s", out)
+	}
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("version: 1\nagent: support/bot\nscope: {routes: [everything]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.run([]int{0}, "manifest", "apply", "--reason", "first", file)
+	if out := f.run([]int{1}, "manifest", "apply", "--reason", "oops", bad); !strings.Contains(out, "scope.routes[0]") {
+		t.Errorf("the error does not name the line: %s", out)
+	}
+	if out := f.run([]int{0}, "manifest", "show", "support/bot"); !strings.Contains(out, "alone_below") {
+		t.Errorf("a bad file took the place of a good one:\n%s", out)
+	}
+
+	// What it always did passes; what it never did asks.
+	if code, h, body := f.check("support/bot", "r1", "PATCH", "/v1/orders/7"); code != 200 {
+		t.Fatalf("%d %v %s", code, h, body)
+	}
+	code, h, body := f.check("support/bot", "r1", "DELETE", "/v1/orders/7")
+	gate := h.Get("X-Flyball-Gate")
+	if code != 403 || gate == "" || h.Get("X-Flyball-Problem") != "step-up" {
+		t.Fatalf("%d %v %s", code, h, body)
+	}
+	if out := f.run([]int{0}, "breakers", "gates"); !strings.Contains(out, gate) || !strings.Contains(out, "pending") || !strings.Contains(out, "order:7") {
+		t.Errorf("%s", out)
+	}
+	f.run([]int{0}, "breakers", "grant", gate, "--reason", "the customer asked for it")
+	if code, h, body := f.check("support/bot", "r1", "DELETE", "/v1/orders/7"); code != 200 || h.Get("X-Flyball-Why") != "granted" {
+		t.Fatalf("%d %v %s", code, h, body)
+	}
+	if code, _, _ := f.check("support/bot", "r1", "DELETE", "/v1/orders/7"); code != 403 {
+		t.Fatal("one yes let two calls pass")
+	}
+
+	// A task narrows, and its end ends it.
+	task := strings.TrimSpace(f.run([]int{0}, "task", "declare", "support/bot", "r2", "--target", "order:1", "--for", "10m"))
+	if code, h, _ := f.check("support/bot", "r2", "PATCH", "/v1/orders/2"); code != 403 || h.Get("X-Flyball-Why") != "policy.task:target_outside" {
+		t.Errorf("%d %v", code, h)
+	}
+	f.run([]int{0}, "task", "end", task)
+	if code, h, _ := f.check("support/bot", "r2", "GET", "/v1/orders/1"); code != 403 || h.Get("X-Flyball-Why") != "policy.task:after_task" {
+		t.Errorf("%d %v", code, h)
+	}
+
+	after := f.run([]int{0}, "reach", "--agent", "support/bot")
+	if !strings.Contains(after, "manifest version") || !strings.Contains(after, "asks") || !strings.Contains(after, "ONE CHANGE") {
+		t.Errorf("with a manifest:\n%s", after)
+	}
+	f.until("the answers are stored", 30*time.Second, "1", func() (string, error) {
+		return f.sql("SELECT count() FROM flyball.gates WHERE state = 'granted'")
+	})
+	if out := f.run([]int{0}, "manifest", "review", "support/bot"); !strings.Contains(out, "DELETE /v1/orders/{order_id}") || !strings.Contains(out, "GRANTED") {
+		t.Errorf("%s", out)
+	}
+
+	// Everything is in the trail, and the trail holds.
+	f.until("the trail is stored", 30*time.Second, "true", func() (string, error) {
+		var r struct {
+			Live *struct{ Seq uint64 }
+			End  struct{ Seq uint64 }
+		}
+		f.json(&r, "audit", "verify", "-o", "json")
+		return fmt.Sprint(r.Live != nil && r.Live.Seq == r.End.Seq && r.End.Seq >= 6), nil
+	})
+	if _, err := f.sql("ALTER TABLE flyball.audit_store UPDATE reason = 'nothing' WHERE seq = 2 SETTINGS mutations_sync = 2"); err != nil {
+		t.Fatal(err)
+	}
+	if out := f.run([]int{1}, "audit", "verify"); !strings.Contains(out, "entry 2 was changed") {
+		t.Errorf("%s", out)
+	}
+	out := f.run([]int{0}, "status")
+	for _, want := range []string{"automatic trips", "questions waiting"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in status:\n%s", want, out)
+		}
+	}
+}
+
+func TestReceiptNamesEveryHopOfATrip(t *testing.T) {
+	f := withLoop(t)
+	f.runAway("fleet/a3", "bad", 30*time.Second)
+	f.until("a receipt", 20*time.Second, "1 true", func() (string, error) {
+		var list []struct {
+			Call      time.Time `json:"call_at"`
+			Commanded time.Time `json:"commanded_at"`
+			Exposure  struct{ Calls uint64 }
+			Points    []struct {
+				Applied     time.Time `json:"applied_at"`
+				FirstDenied time.Time `json:"first_denied_at"`
+				Denied      uint64
+			}
+		}
+		f.json(&list, "breakers", "receipts", "-o", "json")
+		if len(list) == 0 || len(list[0].Points) == 0 {
+			return fmt.Sprint(len(list)), nil
+		}
+		r, p := list[0], list[0].Points[0]
+		return fmt.Sprint(len(list), " ", !r.Commanded.Before(r.Call) && !p.FirstDenied.Before(p.Applied) && p.Denied > 0 && r.Exposure.Calls > 0), nil
+	})
+}

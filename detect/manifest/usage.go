@@ -1,0 +1,183 @@
+package manifest
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"flyball/schema"
+	"flyball/schema/route"
+)
+
+// Usage is what an agent did on one route, as far as a manifest can speak of it.
+type Usage struct {
+	Method, Route, Tool string // Route is the template
+	Reversibility       schema.Reversibility
+	Calls, Runs         uint64
+	LastAt              time.Time
+	PeakHour            uint64
+	ResourceTypes       []string
+	WithAmount          uint64 // calls whose amount is known
+	MaxAmount           float64
+	P95Amount           float64
+	DayAmount           float64
+	Currency            string // empty: none, or several
+}
+
+// Name is the route as a manifest writes it.
+func (u *Usage) Name() string {
+	if u.Tool != "" {
+		return "tool:" + u.Tool
+	}
+	return u.Method + " " + u.Route
+}
+
+// call that stands for the route, with the largest amount that was seen.
+func (u *Usage) call(agent string) *schema.Call {
+	c := &schema.Call{AgentID: agent, AgentTrust: schema.TrustVerified, Method: u.Method, Route: u.Route, RouteKey: route.Key(u.Route), ToolName: u.Tool, Reversibility: u.Reversibility}
+	for _, t := range u.ResourceTypes {
+		c.Resources = append(c.Resources, schema.Resource{Type: t, ID: "0"})
+	}
+	if u.WithAmount > 0 {
+		c.Note(route.AttrAmount, decimal(u.MaxAmount))
+		if u.Currency != "" {
+			c.Note(route.AttrCurrency, u.Currency)
+		}
+	}
+	return c
+}
+
+// Answer is what the manifest says to the route in general: to a call of it by
+// an agent, within hours, with no task declared.
+func (m *Manifest) Answer(agent string, u *Usage) Answer {
+	free := *m
+	free.hours = nil
+	free.Document.Task = ""
+	return free.Decide(Ask{Call: u.call(agent), Now: 1})
+}
+
+// CheckReport says how a manifest fits what was done.
+type CheckReport struct {
+	Agent string `json:"agent"`
+	// Violations are routes that were used and are not granted.
+	Violations []Violation `json:"violations"`
+	// Unused are lines that nothing matched.
+	Unused []string `json:"unused"`
+	Calls  uint64   `json:"calls"`
+	Fits   uint64   `json:"calls_that_fit"`
+}
+
+// Violation is a route that the manifest would hold or deny.
+type Violation struct {
+	Route  string    `json:"route"`
+	Action string    `json:"action"`
+	Why    string    `json:"why"`
+	Line   string    `json:"line"`
+	Calls  uint64    `json:"calls"`
+	Runs   uint64    `json:"runs"`
+	LastAt time.Time `json:"last_at"`
+}
+
+// Check holds a manifest against what an agent did.
+func (m *Manifest) Check(agent string, used []Usage) CheckReport {
+	r := CheckReport{Agent: agent, Violations: []Violation{}, Unused: []string{}}
+	for i := range used {
+		u := &used[i]
+		r.Calls += u.Calls
+		a := m.Answer(agent, u)
+		if a.Action == schema.ActionNone {
+			r.Fits += u.Calls
+			continue
+		}
+		r.Violations = append(r.Violations, Violation{u.Name(), a.Action.String(), a.Why, a.Line, u.Calls, u.Runs, u.LastAt})
+	}
+	m.lines(func(key string, p *routePattern) {
+		for i := range used {
+			if p.matches(used[i].call(agent)) {
+				return
+			}
+		}
+		r.Unused = append(r.Unused, key+": "+p.text)
+	})
+	for i, want := range m.scope.resources {
+		if !touches(used, want) {
+			r.Unused = append(r.Unused, indexed("scope.resources", i)+": "+want)
+		}
+	}
+	return r
+}
+
+func touches(used []Usage, pattern string) bool {
+	kind, _, _ := strings.Cut(pattern, ":")
+	for i := range used {
+		for _, t := range used[i].ResourceTypes {
+			if used[i].Reversibility != schema.ReadOnly && (t == kind || kind == "*") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lines are the route patterns of a manifest, by the place where they stand.
+func (m *Manifest) lines(each func(key string, p *routePattern)) {
+	all := func(key string, list []routePattern) {
+		for i := range list {
+			each(indexed(key, i), &list[i])
+		}
+	}
+	all("scope.routes", m.scope.routes)
+	for name, s := range m.types {
+		all("task_types."+name+".routes", s.routes)
+	}
+	for i := range m.autonomy {
+		all(m.autonomy[i].key+".routes", m.autonomy[i].routes)
+	}
+	for i := range m.quotas {
+		if !m.quotas[i].alone {
+			all(m.quotas[i].key+".routes", m.quotas[i].routes)
+		}
+	}
+}
+
+// Narrowed is a manifest with one grant less.
+type Narrowed struct {
+	Line     string
+	Manifest *Manifest
+}
+
+// Narrowed are all the manifests that have one route or one "never ask" less.
+func (m *Manifest) Narrowed() []Narrowed {
+	var out []Narrowed
+	try := func(line string, change func(*Document)) {
+		d := m.Document
+		change(&d)
+		if next, err := Compile(&d); err == nil {
+			out = append(out, Narrowed{line, next})
+		}
+	}
+	for i, r := range m.Document.Scope.Routes {
+		if len(m.Document.Scope.Routes) > 1 {
+			try("without "+indexed("scope.routes", i)+": "+r, func(d *Document) { d.Scope.Routes = slices.Delete(slices.Clone(d.Scope.Routes), i, i+1) })
+		}
+	}
+	for i, a := range m.Document.Autonomy {
+		if a.Ask != "always" {
+			try("ask always in "+indexed("autonomy", i)+": "+strings.Join(a.Routes, ", "), func(d *Document) {
+				d.Autonomy = slices.Clone(d.Autonomy)
+				d.Autonomy[i] = Autonomy{Routes: a.Routes, Ask: "always"}
+			})
+		}
+	}
+	return out
+}
+
+// PerHour is how many such calls a quota lets through in an hour: its limit in
+// one window that lies within it, or in the windows that do. -1 is more than a
+// number can say: it costs nothing.
+func (s *Spend) PerHour() int64 {
+	if s.Units <= 0 {
+		return -1
+	}
+	return s.Limit / s.Units * max(int64(time.Hour)/s.Per, 1)
+}

@@ -1,0 +1,53 @@
+package query
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
+)
+
+const auditColumns = `seq, tenant, toUnixTimestamp64Nano(at), commands_offset, kind, by, role, subject, reason, outcome, digest, prev, hash`
+
+// auditBatch entries are held at a time.
+const auditBatch = 10_000
+
+// AuditTrail hands the whole trail over in the order of its sequence, in batches,
+// until take says no. What merged away is one entry; what differs is there twice.
+func AuditTrail(ctx context.Context, db DB, take func([]schema.AuditEntry) bool) error {
+	var batch []schema.AuditEntry
+	stopped := false
+	err := each(ctx, db, "audit trail", `SELECT `+auditColumns+` FROM audit ORDER BY seq, hash`, nil, func(r driver.Rows) error {
+		e, err := auditEntry(r)
+		if err != nil || stopped {
+			return err
+		}
+		if batch = append(batch, e); len(batch) == auditBatch {
+			stopped = !take(batch)
+			batch = batch[:0]
+		}
+		return nil
+	})
+	if err == nil && !stopped && len(batch) > 0 {
+		take(batch)
+	}
+	return err
+}
+
+// AuditLatest are the last entries, the latest first.
+func AuditLatest(ctx context.Context, db DB, limit int) ([]schema.AuditEntry, error) {
+	out := []schema.AuditEntry{}
+	err := each(ctx, db, "audit trail", fmt.Sprintf(`SELECT %s FROM audit ORDER BY seq DESC LIMIT %d`, auditColumns, limit), nil, func(r driver.Rows) error {
+		e, err := auditEntry(r)
+		out = append(out, e)
+		return err
+	})
+	return out, err
+}
+
+func auditEntry(r driver.Rows) (e schema.AuditEntry, err error) {
+	err = r.Scan(&e.Seq, &e.Tenant, &e.At, &e.Offset, &e.Kind, &e.By, &e.Role, &e.Subject, &e.Reason, &e.Outcome, &e.Digest, &e.Prev, &e.Hash)
+	return e, err
+}

@@ -1,0 +1,156 @@
+package query
+
+import (
+	"context"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"time"
+)
+
+// UsageRow is what somebody did on one route.
+type UsageRow struct {
+	Method        string   `json:"method,omitempty"`
+	Route         string   `json:"route,omitempty"`
+	RouteKey      string   `json:"-"`
+	Tool          string   `json:"tool,omitempty"`
+	Effect        string   `json:"effect"`
+	Reversibility string   `json:"reversibility"`
+	Calls         uint64   `json:"calls"`
+	Runs          uint64   `json:"runs"`
+	LastAt        Time     `json:"last_at"`
+	PeakHour      uint64   `json:"peak_hour"` // calls in the busiest hour
+	ResourceTypes []string `json:"resource_types,omitempty"`
+	Hidden        uint64   `json:"resource_unknown,omitempty"` // calls whose resource could not be named
+	WithAmount    uint64   `json:"with_amount,omitempty"`
+	MaxAmount     float64  `json:"max_amount,omitempty"`
+	P95Amount     float64  `json:"p95_amount,omitempty"`
+	DayAmount     float64  `json:"day_amount,omitempty"` // most in a day
+	Currencies    []string `json:"currencies,omitempty"`
+}
+
+// Caller is whose calls are looked at: one of them is set.
+type Caller struct {
+	Agent, Credential, Run string
+	// Clean leaves out runs that came to an alert, and what was denied.
+	Clean bool
+}
+
+func (s Caller) into(w *where) {
+	if s.Agent != "" {
+		w.add("agent_id = {agent:String}", clickhouse.Named("agent", s.Agent))
+	}
+	if s.Credential != "" {
+		w.add("credential_id = {credential:String}", clickhouse.Named("credential", s.Credential))
+	}
+	if s.Run != "" {
+		w.add("toString(run_id) = {run:String}", clickhouse.Named("run", s.Run))
+	}
+	if s.Clean {
+		w.add("outcome NOT IN ('denied') AND run_id NOT IN (SELECT run_id FROM findings WHERE level >= 'alert') AND run_id IN (SELECT run_id FROM runs WHERE level < 'alert')")
+	}
+}
+
+// Usage is what a subject did, by route: what is most dangerous first. An empty
+// subject is everybody.
+func Usage(ctx context.Context, db DB, s Caller, since, until time.Time) ([]UsageRow, error) {
+	var w where
+	w.between("start_time", "start_time", since, until)
+	w.add("observer_kind != 'gate' AND attrs['observation_of'] = ''")
+	s.into(&w)
+	out := []UsageRow{}
+	err := each(ctx, db, "usage", `SELECT method, any(shown), route_key, tool_name, toString(effect), toString(reversibility), sum(n), uniqExactMerge(runs), max(last), max(n),
+arraySort(arrayDistinct(arrayFlatten(groupArray(kinds)))), sum(hidden), sum(priced), max(most), quantileExactMerge(0.95)(p95), max(day_amount), arraySort(arrayDistinct(arrayFlatten(groupArray(currencies))))
+FROM (
+	SELECT method, any(route) AS shown, route_key, tool_name, effect, reversibility, toStartOfHour(start_time) AS hour, count() AS n, uniqExactState(run_id) AS runs, max(start_time) AS last,
+	groupUniqArrayArray(100)(arrayMap(x -> splitByChar(':', x)[1], resources)) AS kinds, countIf(has(arrayMap(x -> splitByChar(':', x)[2], resources), '?')) AS hidden,
+	countIf(attrs['amount'] != '') AS priced, max(toFloat64OrZero(attrs['amount'])) AS most, quantileExactStateIf(0.95)(toFloat64OrZero(attrs['amount']), attrs['amount'] != '') AS p95,
+	sum(toFloat64OrZero(attrs['amount'])) AS hour_amount, sum(hour_amount) OVER (PARTITION BY method, route_key, tool_name, toDate(hour)) AS day_amount,
+	groupUniqArrayIf(10)(attrs['currency'], attrs['currency'] != '') AS currencies
+	FROM calls `+w.String()+` GROUP BY method, route_key, tool_name, effect, reversibility, hour
+) GROUP BY method, route_key, tool_name, effect, reversibility
+ORDER BY toInt8(reversibility) DESC, sum(n) DESC, method, route_key LIMIT 5000`, w.params, func(r driver.Rows) error {
+		var v UsageRow
+		err := r.Scan(&v.Method, &v.Route, &v.RouteKey, &v.Tool, &v.Effect, &v.Reversibility, &v.Calls, &v.Runs, &v.LastAt.Time, &v.PeakHour,
+			&v.ResourceTypes, &v.Hidden, &v.WithAmount, &v.MaxAmount, &v.P95Amount, &v.DayAmount, &v.Currencies)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}
+
+// Busiest is what a caller did altogether.
+type Busiest struct {
+	Calls, Runs, Days          uint64
+	PeakHour, PeakIrreversible uint64 // calls in the busiest hour, irreversible ones in the busiest day
+}
+
+// UsageTotals sums what a caller did.
+func UsageTotals(ctx context.Context, db DB, s Caller, since, until time.Time) (t Busiest, err error) {
+	var w where
+	w.between("start_time", "start_time", since, until)
+	w.add("observer_kind != 'gate' AND attrs['observation_of'] = ''")
+	s.into(&w)
+	err = each(ctx, db, "totals", `SELECT sum(n), uniqExactMerge(runs), uniqExact(toDate(hour)), max(n), max(day) FROM (
+	SELECT toStartOfHour(start_time) AS hour, count() AS n, uniqExactState(run_id) AS runs, countIf(reversibility = 'irreversible') AS risky, sum(risky) OVER (PARTITION BY toDate(hour)) AS day
+	FROM calls `+w.String()+` GROUP BY hour)`, w.params, func(r driver.Rows) error {
+		return r.Scan(&t.Calls, &t.Runs, &t.Days, &t.PeakHour, &t.PeakIrreversible)
+	})
+	return t, err
+}
+
+// GateRow is what became of questions about an agent's route.
+type GateRow struct {
+	AgentID   string  `json:"agent_id"`
+	Route     string  `json:"route"`
+	Why       string  `json:"why"`
+	Asked     uint64  `json:"asked"`
+	Granted   uint64  `json:"granted"`
+	Refused   uint64  `json:"refused"`
+	TimedOut  uint64  `json:"timed_out"`
+	Observed  uint64  `json:"would_have_asked"`
+	ToYes     float64 `json:"seconds_to_yes_median"`
+	MaxAmount float64 `json:"max_amount_granted,omitempty"`
+	Currency  string  `json:"currency,omitempty"`
+	Findings  uint64  `json:"findings_since"` // of the agent, after the first question
+	LastAt    Time    `json:"last_at"`
+}
+
+// Gates are the questions by agent and route, those asked most first.
+func Gates(ctx context.Context, db DB, agent string, since, until time.Time) ([]GateRow, error) {
+	var w where
+	w.between("asked_at", "asked_at", since, until)
+	if agent != "" {
+		w.add("agent_id = {agent:String}", clickhouse.Named("agent", agent))
+	}
+	out := []GateRow{}
+	err := each(ctx, db, "gates", `SELECT q.agent_id, q.route, any(q.why), countIf(q.mode = 'armed') AS asked, countIf(q.yes), countIf(q.no), countIf(q.late), countIf(q.mode != 'armed') AS observed,
+ifNull(quantileExactIfOrNull(0.5)(q.waited, q.yes), 0), max(if(q.yes, q.most, 0)), max(q.cur), any(f.n), max(q.first)
+FROM (SELECT agent_id, route, gate_id, any(why) AS why, any(mode) AS mode, max(state = 'granted') AS yes, max(state = 'refused') AS no, max(state = 'timed_out') AS late, min(asked_at) AS first,
+	(maxIf(toUnixTimestamp64Nano(decided_at), state = 'granted') - toUnixTimestamp64Nano(min(asked_at))) / 1e9 AS waited, max(toFloat64OrZero(amount)) AS most, max(currency) AS cur
+	FROM gates `+w.String()+` GROUP BY agent_id, route, gate_id) AS q
+LEFT JOIN (SELECT agent_id, count() AS n FROM findings WHERE level >= 'alert' GROUP BY agent_id) AS f ON f.agent_id = q.agent_id
+GROUP BY q.agent_id, q.route ORDER BY asked + observed DESC, q.agent_id, q.route LIMIT 1000`, w.params, func(r driver.Rows) error {
+		var v GateRow
+		err := r.Scan(&v.AgentID, &v.Route, &v.Why, &v.Asked, &v.Granted, &v.Refused, &v.TimedOut, &v.Observed, &v.ToYes, &v.MaxAmount, &v.Currency, &v.Findings, &v.LastAt.Time)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}
+
+// AgentsOf are the agents that a credential or a run spoke for.
+func AgentsOf(ctx context.Context, db DB, s Caller, since, until time.Time) ([]string, error) {
+	var w where
+	w.between("start_time", "start_time", since, until)
+	s.into(&w)
+	var out []string
+	err := each(ctx, db, "agents", `SELECT DISTINCT agent_id FROM calls `+w.String()+` ORDER BY agent_id LIMIT 100`, w.params, func(r driver.Rows) error {
+		var v string
+		err := r.Scan(&v)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}
