@@ -10,6 +10,9 @@ import (
 // Fold holds the open incidents of one partition of flyball.events. The same
 // records in the same order make the same pages. It is used by one goroutine.
 type Fold struct {
+	// Link makes the address at which a question can be decided until a time (Unix
+	// ns); nil, or an empty address, leaves it out.
+	Link    func(gate string, until int64) string
 	wants   func(*schema.Finding) bool
 	open    map[string]*list.Element // by finding
 	order   *list.List               // of *open, the longest unchanged first
@@ -22,6 +25,8 @@ type open struct {
 	finding  *schema.Finding
 	breaker  *schema.Breaker // the last armed state
 	withheld *schema.Breaker
+	gate     *schema.Gate // the question that it is; nil: it is about a finding
+	link     string
 	mode     schema.Mode
 	told     schema.Level // of the last page; none: nobody was told
 	closed   bool         // the run is over
@@ -46,6 +51,8 @@ func (f *Fold) Apply(e *schema.Event, written int64) (Page, bool) {
 	switch {
 	case e.Finding != nil:
 		return f.finding(e.Finding, e.ID, written)
+	case e.Gate != nil:
+		return f.gate(e.Gate, e.ID, written)
 	case e.Breaker != nil && e.Breaker.FindingID != "":
 		return f.breaker(e.Breaker, e.ID)
 	}

@@ -146,3 +146,33 @@ func TestIncidentsAreBounded(t *testing.T) {
 		t.Fatalf("%d open, %d dropped", len(f.open), f.Dropped)
 	}
 }
+
+func TestQuestionIsOnePageAndItsAnswerAnother(t *testing.T) {
+	f := NewFold(everything)
+	f.Link = func(id string, until int64) string { return fmt.Sprint("https://x/", id, "/", until) }
+	gate := func(generation uint64, state schema.GateState, mode schema.Mode) (Page, bool) {
+		g := &schema.Gate{ID: "g_1", Tenant: "t", AgentID: "bot", RunID: schema.RunID{1}, Route: "DELETE /x", Resource: "order:7", Why: "policy.autonomy:irreversible_not_granted", Mode: mode,
+			State: state, Generation: generation, AskedAt: 5, Expires: 100, DecidedAt: 50}
+		e := schema.GateEvent(g)
+		return f.Apply(&e, 6)
+	}
+	if _, ok := gate(1, schema.GateEnded, schema.ModeObserve); ok {
+		t.Fatal("somebody was called about what is only observed")
+	}
+	p, ok := gate(2, schema.GatePending, schema.ModeArmed)
+	if !ok || p.Kind != Opened || p.Link != "https://x/g_1/100" || len(p.Commands) != 3 || !strings.Contains(p.Summary, "order:7") || p.ResolveRule != GateRule {
+		t.Fatalf("%v %+v", ok, p)
+	}
+	if _, ok := gate(2, schema.GatePending, schema.ModeArmed); ok {
+		t.Fatal("told twice")
+	}
+	p, ok = gate(3, schema.GateGranted, schema.ModeArmed)
+	if !ok || p.Kind != Resolved || p.Because != "gate_granted" || p.Link != "" {
+		t.Fatalf("%v %+v", ok, p)
+	}
+	for _, later := range []schema.GateState{schema.GateUsed, schema.GateEnded} {
+		if _, ok := gate(4, later, schema.ModeArmed); ok {
+			t.Fatalf("%v: told after it was resolved", later)
+		}
+	}
+}

@@ -29,7 +29,8 @@ type Page struct {
 	ID   string `json:"page_id"` // the same cause is the same id, however often it is sent
 	Kind Kind   `json:"kind"`
 	// Because names what changed: finding_opened, level_raised, breaker_opened,
-	// trip_withheld, breaker_closed, run_closed.
+	// trip_withheld, breaker_closed, run_closed; gate_asked, gate_granted,
+	// gate_refused, gate_timed_out, gate_used, gate_ended.
 	Because  string `json:"because"`
 	Incident string `json:"incident_id"`
 
@@ -49,8 +50,10 @@ type Page struct {
 	Exposure      schema.Exposure       `json:"exposure"`
 	Touched       schema.Touched        `json:"touched"`
 
-	Breaker     *Breaker  `json:"breaker,omitempty"`
-	Commands    []string  `json:"commands"` // what to type next
+	Breaker  *Breaker `json:"breaker,omitempty"`
+	Commands []string `json:"commands"` // what to type next
+	// Link decides a question that waits: whoever opens it may answer, once.
+	Link        string    `json:"link,omitempty"`
 	ResolveRule string    `json:"resolve_rule"`
 	OpenedAt    time.Time `json:"opened_at"`
 	At          time.Time `json:"at"` // of the change
@@ -92,6 +95,9 @@ func (i *open) page(kind Kind, because, cause string, at int64) Page {
 		ExpectedRate: f.ExpectedRate, Contributions: f.Evidence[:min(len(f.Evidence), 3)], Exposure: f.Exposure, Touched: f.Touched,
 		ResolveRule: ResolveRule, OpenedAt: stamp(f.OpenedAt), At: stamp(at)}
 	p.Commands = []string{"flyball touched " + f.RunID.String()}
+	if i.gate != nil {
+		i.question(&p)
+	}
 	if b := i.breaker; b != nil {
 		p.Breaker = &Breaker{Scope: b.Scope, State: b.State, Generation: b.Generation, Reason: b.Reason}
 		if b.Expires != 0 {

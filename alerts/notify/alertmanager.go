@@ -103,6 +103,14 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 		"exposure": fmt.Sprintf("%d calls since onset, %d of them irreversible", p.Exposure.Calls, p.Exposure.Irreversible),
 		"touched":  fmt.Sprintf("irreversible %d, compensable %d, reversible %d, read only %d, unknown %d", t.Irreversible, t.Compensable, t.Reversible, t.ReadOnly, t.Unknown),
 	}}
+	if p.Link != "" {
+		out.Annotations["decide_at"] = p.Link
+	}
+	if p.Family == incident.FamilyGate { // nobody has scored it
+		delete(out.Annotations, "contributions")
+		delete(out.Annotations, "touched")
+		out.Annotations["exposure"] = fmt.Sprintf("%d calls of its run passed before it, %d of them irreversible", p.Exposure.Calls, p.Exposure.Irreversible)
+	}
 	if out.StartsAt.After(until) {
 		out.StartsAt = until // a gateway's clock runs ahead: Alertmanager refuses an end before the start
 	}

@@ -31,7 +31,8 @@ type Refresher interface {
 type Options struct {
 	Name     string // of the receiver: part of the consumer group
 	Receiver Receiver
-	Wants    func(*schema.Finding) bool // what the routes send to this receiver
+	Wants    func(*schema.Finding) bool            // what the routes send to this receiver
+	Link     func(gate string, until int64) string // see incident.Fold
 	Kafka    []kgo.Opt
 	// Since is how far back a receiver without history is told of; what is older is known and not told.
 	Since        time.Duration
@@ -147,6 +148,7 @@ func (p *Pager) place(part int32) (*incident.Fold, int64) {
 	fold := p.folds[part]
 	if fold == nil {
 		fold = incident.NewFold(p.o.Wants)
+		fold.Link = p.o.Link
 		p.folds[part] = fold
 	}
 	return fold, p.from[part]

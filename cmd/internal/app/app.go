@@ -154,7 +154,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		}
 	}
 	if slices.Contains(roles, "alert") {
-		if err := tell(c, g, kafka, stage, log, reg); err != nil {
+		if err := tell(c, g, kafka, key, stage, log, reg); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,9 @@ import (
 	"flyball/alerts/notify"
 	"flyball/alerts/pager"
 	"flyball/cmd/internal/config"
+	"flyball/detect/control"
 	"flyball/schema"
+	"flyball/schema/identity"
 )
 
 // Receiver makes a configured receiver.
@@ -28,7 +30,7 @@ func Receiver(c config.Config, i int) (pager.Receiver, error) {
 }
 
 // tell starts a pager for each receiver.
-func tell(c config.Config, g *group, kafka []kgo.Opt, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
+func tell(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
 	m := pager.NewMetrics(reg)
 	for i, r := range c.Alerts.Receivers {
 		receiver, err := Receiver(c, i)
@@ -36,6 +38,9 @@ func tell(c config.Config, g *group, kafka []kgo.Opt, stage func(string), log *s
 			return err
 		}
 		p := pager.New(pager.Options{Name: r.Name, Receiver: receiver, Kafka: kafka, Now: time.Now, Stage: stage, Logger: log.With("component", "alert"), Metrics: m,
+			Link: func(gate string, until int64) string {
+				return control.Link(control.Secret(key), c.Control.PublicURL, gate, until)
+			},
 			Wants: func(f *schema.Finding) bool { return c.Alerts.Wants(r.Name, f) }})
 		g.start(part{name: "alert." + r.Name, run: p.Run})
 	}
