@@ -50,6 +50,18 @@ func ParseRunID(s string) (RunID, error) {
 	return id, nil
 }
 
+// GateKeySource is the RunKeySource of a key that is the run id which the check
+// endpoint answered with.
+const GateKeySource = "flyball_gate"
+
+// RunRuleOfKey is the rule by which a call's run key names its run.
+func (c *Call) RunRuleOfKey() RunRule {
+	if c.RunKeySource == GateKeySource {
+		return RunGate
+	}
+	return RunExplicit
+}
+
 // RunIdentity is what a run id is the hash of. The credential is part of it, so
 // an id that a caller chooses never joins the calls of two credentials.
 type RunIdentity struct {

@@ -204,6 +204,8 @@ const (
 	RunConversation
 	RunSession
 	RunOverflow
+	// RunGate is the run that the check endpoint answered with, as the gateway logged it.
+	RunGate
 )
 
 // RunState of a run: closed is a flag, a late call opens it again.
@@ -231,7 +233,7 @@ var (
 	ReversibilityWords  = []string{"unknown", "read_only", "reversible", "compensable", "irreversible"}
 	ProvenanceWords     = []string{"none", "operator", "openapi", "method", "words", "path", "query", "tool_arguments", "mapped", "not_logged"}
 	DigestBasisWords    = []string{"none", "url", "body", "logged", "outcome"}
-	RunRuleWords        = []string{"none", "explicit", "agent_span", "trace", "conversation", "session", "overflow"}
+	RunRuleWords        = []string{"none", "explicit", "agent_span", "trace", "conversation", "session", "overflow", "gate"}
 	RunStateWords       = []string{"unknown", "open", "closed"}
 )
 

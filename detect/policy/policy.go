@@ -89,6 +89,8 @@ func scope(in Input) (schema.Scope, string) {
 	run, c := in.Run, in.Call
 	named := run.Rule == schema.RunExplicit && c.RunKey != "" && !strings.Contains(c.RunKeySource, "span")
 	switch {
+	case run.Rule == schema.RunGate && c.RunKey != "" && in.TrippedBefore == 0:
+		return schema.Scope{Kind: schema.ScopeRun, Value: c.RunKey}, WhyRunNamed // as the check endpoint knows it
 	case named && in.TrippedBefore == 0:
 		return schema.Scope{Kind: schema.ScopeRun, Value: run.RunID.String()}, WhyRunNamed
 	case run.CredentialID != "" && in.TrippedBefore > 0:

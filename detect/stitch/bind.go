@@ -12,12 +12,12 @@ import (
 func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, schema.RunRule) {
 	cred := c.CredentialID
 	if c.RunKey != "" {
-		k := bindKey{Rule: schema.RunExplicit, Credential: cred, Key: c.RunKey}
+		k := bindKey{Rule: c.RunRuleOfKey(), Credential: cred, Key: c.RunKey}
 		var parent *Run
 		if c.ParentAgent != "" {
 			parent, k.Key = a.subRun(c)
 		}
-		return p.keyed(a, c, k, parent, offset), schema.RunExplicit
+		return p.keyed(a, c, k, parent, offset), k.Rule
 	}
 	if c.TraceID != [16]byte{} {
 		if r := a.traces[traceKey{c.TraceID, cred}]; r != nil && !r.conflicts(c) {

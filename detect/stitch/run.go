@@ -186,5 +186,5 @@ func hash(a, b string) uint64 {
 // confidence that a call of the rule is in the right run, 0-100.
 var confidence = [...]uint8{
 	schema.RunExplicit: 95, schema.RunAgentSpan: 95, schema.RunTrace: 85,
-	schema.RunConversation: 75, schema.RunSession: 50, schema.RunOverflow: 5,
+	schema.RunConversation: 75, schema.RunSession: 50, schema.RunOverflow: 5, schema.RunGate: 95,
 }

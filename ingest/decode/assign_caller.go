@@ -57,6 +57,8 @@ func (d *draft) setCaller(f mapping.Field, t string, with *mapping.With) bool {
 		if better(&d.ranks.run, 18) {
 			ev.RunHeader, ev.RunHeaderName = t, "run-id"
 		}
+	case mapping.GateRun:
+		ev.GateRun = t
 	case mapping.TaskID:
 		if better(&d.ranks.task, 8) {
 			ev.TaskHeader, ev.TaskHeaderName = t, "task-id"

@@ -42,6 +42,10 @@ type Evidence struct {
 	AgentSpan      bool   // the span is an agent's own (invoke_agent, OpenInference AGENT …)
 	GenAIOperation bool   // the record is a GenAI, MCP or tool operation
 
+	// GateRun is the id of the run that Flyball's check answered with; the gateway
+	// logged it, so no client can choose it.
+	GateRun string
+
 	// What the caller said itself: headers and baggage, name as found (lower case).
 	AgentHeader, AgentHeaderName string
 	ParentHeader                 string

@@ -262,6 +262,10 @@ func runKey(ev *Evidence, c *schema.Call) {
 		c.RunKey, c.RunKeySource = id(ev.RunHeader), header(ev.RunHeaderName)
 	case ev.Claims != nil && ev.Claims.Txn != "":
 		c.RunKey, c.RunKeySource = id(ev.Claims.Txn), "token_txn"
+	case ev.GateRun != "":
+		if _, err := schema.ParseRunID(ev.GateRun); err == nil {
+			c.RunKey, c.RunKeySource = ev.GateRun, schema.GateKeySource
+		}
 	}
 }
 

@@ -135,13 +135,13 @@ func tokens(c config.Config) ([]control.Token, error) {
 	var out []control.Token
 	for i, t := range c.Control.Tokens {
 		key := fmt.Sprintf("control.tokens[%d].value_file", i)
-		value, err := secretFile(key, t.Value)
+		value, err := secretFile(key, string(t.Value))
 		if err != nil {
 			return nil, err
 		}
 		hash, err := control.ParseToken(value)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", key, t.Value, err)
+			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 		expires, _ := time.Parse(time.RFC3339, t.Expires) // Validate has read it before
 		out = append(out, control.Token{Expires: expires, Name: t.Name, Role: control.Role(t.Role), Tenants: t.Tenants, Hash: hash})

@@ -104,7 +104,7 @@ type Learn struct {
 type Token struct {
 	Name    string   `yaml:"name"`
 	Role    string   `yaml:"role"`       // viewer, responder, admin, orchestrator
-	Value   string   `yaml:"value_file"` // holds the token, or sha256: and its hash
+	Value   Secret   `yaml:"value_file"` // holds the token, or sha256: and its hash
 	Tenants []string `yaml:"tenants"`    // empty: any
 	Expires string   `yaml:"expires"`    // RFC 3339; empty: never
 }

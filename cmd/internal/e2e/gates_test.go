@@ -34,7 +34,9 @@ func governed(t *testing.T, more string) *flyball {
 	f.send(past...)
 	f.until("the past is stored", time.Minute, "120", func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
 	f.until("its amounts are known", time.Minute, "30", func() (string, error) { return f.sql("SELECT countIf(attrs['amount'] != '') FROM flyball.calls") })
-	f.until("its runs are stored", time.Minute, "30", func() (string, error) { return f.sql("SELECT count() FROM flyball.runs WHERE agent_id = 'support/bot' AND calls = 3") })
+	f.until("its runs are stored", time.Minute, "30", func() (string, error) {
+		return f.sql("SELECT count() FROM flyball.runs WHERE agent_id = 'support/bot' AND calls = 3")
+	})
 	return f
 }
 

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS `flyball`.`calls_store_local` ON CLUSTER `prod` (
     `segment` Int64 CODEC(ZSTD(1)),
     `calls_partition` Int32 CODEC(ZSTD(1)),
     `calls_offset` Int64 CODEC(Delta, ZSTD(1)),
-    `run_rule` Enum8('none' = 0, 'explicit' = 1, 'agent_span' = 2, 'trace' = 3, 'conversation' = 4, 'session' = 5, 'overflow' = 6) CODEC(ZSTD(1)),
+    `run_rule` Enum8('none' = 0, 'explicit' = 1, 'agent_span' = 2, 'trace' = 3, 'conversation' = 4, 'session' = 5, 'overflow' = 6, 'gate' = 7) CODEC(ZSTD(1)),
     `run_confidence` UInt8 CODEC(ZSTD(1)),
     `run_key` String CODEC(ZSTD(3)),
     `run_key_source` LowCardinality(String) CODEC(ZSTD(1)),

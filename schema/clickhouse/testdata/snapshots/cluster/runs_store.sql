@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS `flyball`.`runs_store_local` ON CLUSTER `prod` (
     `calls_partition` Int32 CODEC(ZSTD(1)),
     `run_key` String CODEC(ZSTD(3)),
     `actor` String CODEC(ZSTD(3)),
-    `run_rule` Enum8('none' = 0, 'explicit' = 1, 'agent_span' = 2, 'trace' = 3, 'conversation' = 4, 'session' = 5, 'overflow' = 6) CODEC(ZSTD(1)),
+    `run_rule` Enum8('none' = 0, 'explicit' = 1, 'agent_span' = 2, 'trace' = 3, 'conversation' = 4, 'session' = 5, 'overflow' = 6, 'gate' = 7) CODEC(ZSTD(1)),
     `run_confidence` UInt8,
     `state` Enum8('unknown' = 0, 'open' = 1, 'closed' = 2) CODEC(ZSTD(1)),
     `agent_id` String CODEC(ZSTD(3)),
