@@ -58,7 +58,7 @@ func (d *draft) setCaller(f mapping.Field, t string, with *mapping.With) bool {
 			ev.RunHeader, ev.RunHeaderName = t, "run-id"
 		}
 	case mapping.GateRun:
-		ev.GateRun = t
+		ev.GateRun = first(t, ev.GateRun)
 	case mapping.TaskID:
 		if better(&d.ranks.task, 8) {
 			ev.TaskHeader, ev.TaskHeaderName = t, "task-id"

@@ -79,9 +79,7 @@ func (d *draft) field(name string, v fields.Value) bool {
 	case "remote_user":
 		ev.RemoteUser = v.Text()
 	case "flyball_run": // what the gateway was answered; x_flyball_run would be the client's own header
-		ev.GateRun = v.Text()
-	case "flyball_decision":
-		c.Note("flyball.decision", v.Text())
+		ev.GateRun = first(v.Text(), ev.GateRun)
 	case "x_api_key_id", "api_key_id", "api_key.id":
 		ev.APIKeyID = v.Text()
 	case "x_args_digest", "args_digest":

@@ -56,7 +56,7 @@ func TestRealEnvoyDeniesTheRunaway(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "%s %s", r.Method, r.URL.Path) }))
 	defer upstream.Close()
 	f := withLoopOn(t, k.Addr(), "")
-	envoy := realparts.StartEnvoy(t, upstream.Listener.Addr().String(), fmt.Sprintf("127.0.0.1:%d", f.ports["grpc"]))
+	envoy := realparts.StartGateway(t, "envoy-grpc", "../../../deploy/gateways", upstream.Listener.Addr().String(), fmt.Sprintf("127.0.0.1:%d", f.ports["check"]), fmt.Sprintf("127.0.0.1:%d", f.ports["grpc"]))
 	realparts.StartRsyslog(t, envoy.Log, k.Addr(), "gateway-logs")
 
 	// An agent on the same gateway that behaves: six calls a run, like its past.

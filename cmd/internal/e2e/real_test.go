@@ -62,7 +62,7 @@ func TestRealEnvoyShippedByRsyslog(t *testing.T) {
 		fmt.Fprintf(w, "%s %s", r.Method, r.URL.Path)
 	}))
 	defer upstream.Close()
-	envoy := realparts.StartEnvoy(t, upstream.Listener.Addr().String(), "")
+	envoy := realparts.StartEnvoy(t, upstream.Listener.Addr().String())
 	realparts.StartRsyslog(t, envoy.Log, k.Addr(), "gateway-logs")
 	f := install(t, k.Addr(), "").start()
 

@@ -51,10 +51,9 @@ type Envoy struct {
 	Log string // path of its access log
 }
 
-// StartEnvoy starts a gateway to upstream (host:port); it ends with the test.
-// With a check address it asks ext_authz there: if nobody answers, reads pass
-// and writes are refused with 503.
-func StartEnvoy(t testing.TB, upstream, check string) *Envoy {
+// StartEnvoy starts a gateway to upstream (host:port) that asks nobody and logs
+// what it does; it ends with the test. StartGateway starts one that asks Flyball.
+func StartEnvoy(t testing.TB, upstream string) *Envoy {
 	t.Helper()
 	bin, err := FetchEnvoy()
 	if err != nil {
@@ -64,7 +63,7 @@ func StartEnvoy(t testing.TB, upstream, check string) *Envoy {
 	port := freePort(t)
 	e := &Envoy{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: filepath.Join(dir, "access.json")}
 	config := filepath.Join(dir, "envoy.json")
-	b, err := json.Marshal(bootstrap(port, e.Log, upstream, check))
+	b, err := json.Marshal(bootstrap(port, e.Log, upstream))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,159 @@
+package realparts
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Versions of the gateways that tests build, as the Go module proxy carries them.
+const (
+	CaddyVersion   = "v2.11.9"
+	TraefikVersion = "v3.6.12"
+)
+
+// Gateway is a real gateway that asks Flyball before it lets a request through,
+// configured by a file of deploy/gateways.
+type Gateway struct {
+	Name string
+	URL  string
+	Log  string // its access log
+}
+
+// Gateways are those that can be started, by the files that configure them.
+var Gateways = map[string][]string{
+	"envoy-grpc": {"envoy-grpc.yaml"},
+	"envoy-http": {"envoy-http.yaml"},
+	"nginx":      {"nginx.conf"},
+	"caddy":      {"Caddyfile"},
+	"traefik":    {"traefik.yml", "traefik-dynamic.yml"},
+}
+
+// StartGateway starts a gateway with its files of a folder, of which only
+// addresses and paths are changed; it ends with the test.
+func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gateway {
+	t.Helper()
+	dir := t.TempDir()
+	port := freePort(t)
+	g := &Gateway{Name: name, URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: filepath.Join(dir, "access.jsonl")}
+	portOf := func(addr string) string { _, p, _ := net.SplitHostPort(addr); return p }
+	fill := strings.NewReplacer("127.0.0.1:10000", fmt.Sprintf("127.0.0.1:%d", port), "port_value: 10000", fmt.Sprintf("port_value: %d", port),
+		"127.0.0.1:8080", upstream, "port_value: 8080", "port_value: "+portOf(upstream),
+		"127.0.0.1:7172", check, "port_value: 7172", "port_value: "+portOf(check), "127.0.0.1:7173", grpc, "port_value: 7173", "port_value: "+portOf(grpc),
+		"/var/log/gateway", dir, "/run/gateway", dir)
+	var config []string
+	for _, file := range Gateways[name] {
+		text, err := os.ReadFile(filepath.Join(folder, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		config = append(config, filepath.Join(dir, file))
+		if err := os.WriteFile(config[len(config)-1], []byte(fill.Replace(string(text))), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command, err := gatewayCommand(name, config[0], dir)
+	if err != nil {
+		missing(t, "gateways", err)
+	}
+	t.Setenv("HOME", dir) // Caddy keeps its things there
+	p := launch(t, filepath.Join(dir, "output.log"), command[0], command[1:]...)
+	t.Cleanup(func() { p.stop(syscall.SIGTERM) })
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if r, err := http.Get(g.URL + "/healthz"); err == nil {
+			r.Body.Close()
+			if r.StatusCode != http.StatusNotFound { // Traefik's answer before it knows its routes
+				return g
+			}
+		}
+	}
+	t.Fatalf("%s does not listen: %s", name, p.tail())
+	return nil
+}
+
+func gatewayCommand(name, config, dir string) ([]string, error) {
+	switch name {
+	case "envoy-grpc", "envoy-http":
+		bin, err := FetchEnvoy()
+		return []string{bin, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--file-flush-interval-msec", "100", "--file-flush-min-size-kb", "1", "--log-level", "error"}, err
+	case "nginx":
+		return []string{"nginx", "-e", filepath.Join(dir, "error.log"), "-c", config, "-g", "daemon off;"}, need("nginx")
+	case "caddy":
+		bin, err := FetchCaddy()
+		return []string{bin, "run", "--adapter", "caddyfile", "--config", config}, err
+	case "traefik":
+		bin, err := FetchTraefik()
+		return []string{bin, "--configFile=" + config}, err
+	}
+	return nil, fmt.Errorf("no gateway %q", name)
+}
+
+// FetchCaddy builds Caddy of its module, once: about two minutes on two cores.
+func FetchCaddy() (string, error) {
+	dir := filepath.Join(Cache(), "caddy-"+strings.TrimPrefix(CaddyVersion, "v"))
+	bin := filepath.Join(dir, "caddy")
+	if _, err := os.Stat(bin); err == nil {
+		return bin, nil
+	}
+	cmd := exec.Command("go", "install", "github.com/caddyserver/caddy/v2/cmd/caddy@"+CaddyVersion)
+	cmd.Dir = os.TempDir()
+	cmd.Env = append(os.Environ(), "GOBIN="+dir, "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build Caddy %s: %w: %s", CaddyVersion, err, last(out))
+	}
+	return bin, nil
+}
+
+// traefikModule needs what Traefik replaces in its own go.mod.
+const traefikModule = `module traefik
+
+go 1.26.0
+
+require github.com/traefik/traefik/v3 ` + TraefikVersion + `
+
+replace (
+	github.com/abbot/go-http-auth => github.com/containous/go-http-auth v0.4.1-0.20200324110947-a37a7636d23e
+	github.com/gorilla/mux => github.com/containous/mux v0.0.0-20250523120546-41b6ec3aed59
+	github.com/mailgun/minheap => github.com/containous/minheap v0.0.0-20190809180810-6e71eb837595
+)
+
+exclude github.com/tencentcloud/tencentcloud-sdk-go v3.0.83+incompatible
+`
+
+// FetchTraefik builds Traefik of its module, once: about eight minutes on two
+// cores, and so only where FLYBALL_TEST_TRAEFIK asks for it.
+func FetchTraefik() (string, error) {
+	dir := filepath.Join(Cache(), "traefik-"+strings.TrimPrefix(TraefikVersion, "v"))
+	bin := filepath.Join(dir, "traefik")
+	if _, err := os.Stat(bin); err == nil {
+		return bin, nil
+	}
+	src := filepath.Join(dir, "src")
+	if err := os.MkdirAll(src, 0o755); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(src, "go.mod"), []byte(traefikModule), 0o644); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", bin, "github.com/traefik/traefik/v3/cmd/traefik")
+	cmd.Dir = src
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build Traefik %s: %w: %s", TraefikVersion, err, last(out))
+	}
+	return bin, nil
+}
+
+func last(out []byte) string {
+	if len(out) > 500 {
+		out = out[len(out)-500:]
+	}
+	return string(out)
+}
