@@ -45,51 +45,82 @@ func breakersCommand(o *options) *cobra.Command {
 			return w.Flush()
 		}}
 	}
-	var a control.Ask
-	change := func(use, short, path string) *cobra.Command {
+	scopeOf := func(args []string) (sc schema.Scope, err error) {
+		if err := sc.Kind.UnmarshalText([]byte(args[0])); err != nil {
+			return sc, usage(fmt.Errorf("scope: %w", err))
+		}
+		sc.Value = args[1]
+		return sc, nil
+	}
+	var reason, length string
+	var ifMatch int64
+	change := func(use, short string, ask func(schema.Scope) (path string, body any, err error)) *cobra.Command {
 		c := &cobra.Command{Use: use + " KIND VALUE", Short: short, Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
-			a.Scope = &schema.Scope{Value: args[1]}
-			if err := a.Scope.Kind.UnmarshalText([]byte(args[0])); err != nil {
-				return usage(fmt.Errorf("scope: %w", err))
+			sc, err := scopeOf(args)
+			if err != nil {
+				return err
 			}
-			if a.Reason == "" {
+			if reason == "" {
 				return usage(errors.New("--reason: empty; say why, it goes into the history"))
 			}
-			a.By = whoami()
-			if _, err := o.ask(http.MethodPost, path, a); err != nil {
+			path, body, err := ask(sc)
+			if err != nil {
+				return err
+			}
+			if _, err := o.ask(http.MethodPost, path, body); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s %s %s: done\n", use, args[0], args[1])
 			return nil
 		}}
-		c.Flags().StringVar(&a.Reason, "reason", "", "why; it goes into the history")
+		c.Flags().StringVar(&reason, "reason", "", "why; it goes into the history")
 		return c
 	}
-	trip := change("trip", "Open a breaker by hand: run, agent, credential, principal, address, route or tenant; only a reset or its time closes it", "/v1/breakers/trip")
-	trip.Flags().StringVar(&a.TTL, "for", "", "close by itself after this long (default: never)")
-	reset := change("reset", "Close a breaker", "/v1/breakers/reset")
-	reset.Flags().Uint64Var(&a.IfMatch, "if-match", 0, "only this generation")
+	trip := change("trip", "Open a breaker by hand: "+strings.Join(schema.ScopeKindWords[1:], ", ")+"; only a reset or its time closes it", func(sc schema.Scope) (string, any, error) {
+		n, err := seconds("--for", length)
+		return "/v1/breakers/trip", control.Trip{Scope: sc, TTL: n, Reason: reason, By: whoami()}, err
+	})
+	trip.Flags().StringVar(&length, "for", "", "close by itself after this long (default: never)")
+	reset := change("reset", "Close a breaker", func(sc schema.Scope) (string, any, error) {
+		return "/v1/breakers/reset", control.Reset{Scope: sc, IfMatch: ifMatch, Reason: reason, By: whoami()}, nil
+	})
+	reset.Flags().Int64Var(&ifMatch, "if-match", 0, "only this generation")
 	cmd.AddCommand(list("list", "Breakers that are not closed", "/v1/breakers"), list("history", "What breakers did, newest first", "/v1/breakers/history"), trip, reset,
-		gatesCommand(o), answerCommand(o, "grant", "Say yes to a call that waits: once, for 15 minutes, to what was asked", "granted", true), answerCommand(o, "refuse", "Say no to a call that waits", "refused", false), receiptsCommand(o))
+		gatesCommand(o), grantCommand(o), refuseCommand(o), receiptsCommand(o))
 	return cmd
 }
 
 func bypassCommand(o *options) *cobra.Command {
-	var a control.Ask
+	var length, reason string
 	cmd := &cobra.Command{Use: "bypass", Short: "Put the tenant to observe at every point, for a time: nothing is denied", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		a.By = whoami()
-		if a.For == "" || a.Reason == "" {
+		if length == "" || reason == "" {
 			return usage(errors.New("--for and --reason are both needed: a bypass ends by itself and says why"))
 		}
-		if _, err := o.ask(http.MethodPost, "/v1/bypass", a); err != nil {
+		n, err := seconds("--for", length)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "bypassed for %s\n", a.For)
+		if _, err := o.ask(http.MethodPost, "/v1/bypass", control.Bypass{Seconds: n, Reason: reason, By: whoami()}); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "bypassed for %s\n", length)
 		return nil
 	}}
-	cmd.Flags().StringVar(&a.For, "for", "", "how long, as in 30m")
-	cmd.Flags().StringVar(&a.Reason, "reason", "", "why")
+	cmd.Flags().StringVar(&length, "for", "", "how long, as in 30m; at most 24h")
+	cmd.Flags().StringVar(&reason, "reason", "", "why")
 	return cmd
+}
+
+// seconds of a flag's duration; 0 of an empty one.
+func seconds(flag, text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Second {
+		return 0, usage(fmt.Errorf("%s: %q is no duration of at least 1s, as in 15m", flag, text))
+	}
+	return int64(d / time.Second), nil
 }
 
 func findingsCommand(o *options) *cobra.Command {

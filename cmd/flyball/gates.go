@@ -64,25 +64,42 @@ func gatesCommand(o *options) *cobra.Command {
 		})
 }
 
-func answerCommand(o *options, use, short, done string, yes bool) *cobra.Command {
-	var a control.Answer
+func grantCommand(o *options) *cobra.Command {
+	var a control.Grant
+	var length string
+	cmd := answerCommand(o, "grant", "Say yes to a call that waits: once, for 15 minutes, to what was asked", "granted", &a.Reason, func() (any, error) {
+		var err error
+		a.Seconds, err = seconds("--for", length)
+		a.By = whoami()
+		return a, err
+	})
+	cmd.Flags().StringVar(&length, "for", "", "how long the yes can be used (default 15m, at most 24h)")
+	cmd.Flags().IntVar(&a.Uses, "uses", 0, "how often (default once)")
+	cmd.Flags().StringVar(&a.Resource, "resource", "", "to what: a name or a pattern as order:* (default what was asked about)")
+	return cmd
+}
+
+func refuseCommand(o *options) *cobra.Command {
+	var a control.Refuse
+	return answerCommand(o, "refuse", "Say no to a call that waits", "refused", &a.Reason, func() (any, error) { a.By = whoami(); return a, nil })
+}
+
+func answerCommand(o *options, use, short, done string, reason *string, body func() (any, error)) *cobra.Command {
 	cmd := &cobra.Command{Use: use + " GATE", Short: short, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		if a.Reason == "" {
+		if *reason == "" {
 			return usage(errors.New("--reason: empty; say why, it goes into the history"))
 		}
-		a.By = whoami()
-		if _, err := o.ask(http.MethodPost, "/v1/grants/"+url.PathEscape(args[0])+"/"+use, a); err != nil {
+		ask, err := body()
+		if err != nil {
+			return err
+		}
+		if _, err := o.ask(http.MethodPost, "/v1/grants/"+url.PathEscape(args[0])+"/"+use, ask); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", args[0], done)
 		return nil
 	}}
-	cmd.Flags().StringVar(&a.Reason, "reason", "", "why; it goes into the history")
-	if yes {
-		cmd.Flags().StringVar(&a.For, "for", "", "how long the yes can be used (default 15m, at most 24h)")
-		cmd.Flags().IntVar(&a.Uses, "uses", 0, "how often (default once)")
-		cmd.Flags().StringVar(&a.Resource, "resource", "", "to what: a name or a pattern as order:* (default what was asked about)")
-	}
+	cmd.Flags().StringVar(reason, "reason", "", "why; it goes into the history")
 	return cmd
 }
 
@@ -110,10 +127,15 @@ func hop(stamp string) string {
 func taskCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "task", Short: "Declare what a run is for, before it begins; an orchestrator's command"}
 	var d control.Declare
+	var length string
 	declare := &cobra.Command{Use: "declare AGENT RUN_KEY", Short: "Declare a task: what its run may write, until when", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
 		d.Agent, d.RunKey, d.By = args[0], args[1], whoami()
-		if d.For == "" {
+		if length == "" {
 			return usage(errors.New("--for: empty; a task ends by itself, as in 30m"))
+		}
+		var err error
+		if d.Seconds, err = seconds("--for", length); err != nil {
+			return err
 		}
 		raw, err := o.ask(http.MethodPost, "/v1/runs", d)
 		if err != nil {
@@ -124,10 +146,10 @@ func taskCommand(o *options) *cobra.Command {
 	}}
 	declare.Flags().StringVar(&d.TaskType, "type", "", "one of task_types in the agent's manifest")
 	declare.Flags().StringSliceVar(&d.Targets, "target", nil, "what it may write: order:123, order:* (repeat, or separate by commas)")
-	declare.Flags().StringVar(&d.For, "for", "", "how long")
+	declare.Flags().StringVar(&length, "for", "", "how long")
 	declare.Flags().StringVar(&d.Reason, "reason", "", "why; it goes into the history")
 	end := &cobra.Command{Use: "end TASK", Short: "End a task: its scope and its grants end with it", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		if _, err := o.ask(http.MethodPost, "/v1/runs/"+url.PathEscape(args[0])+"/end", control.Declare{By: whoami()}); err != nil {
+		if _, err := o.ask(http.MethodPost, "/v1/runs/"+url.PathEscape(args[0])+"/end", control.End{By: whoami()}); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s ended\n", args[0])

@@ -138,7 +138,7 @@ func manifestDrop(o *options) *cobra.Command {
 		if reason == "" {
 			return usage(errors.New("--reason: empty; say why, it goes into the history"))
 		}
-		if _, err := o.ask(http.MethodPost, "/v1/manifests/drop", control.Put{Agent: args[0], Reason: reason, By: whoami()}); err != nil {
+		if _, err := o.ask(http.MethodPost, "/v1/manifests/drop", control.Drop{Agent: args[0], Reason: reason, By: whoami()}); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: dropped\n", args[0])

@@ -4,14 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"flyball/detect/breaker"
 	"flyball/detect/ledger"
@@ -41,11 +37,7 @@ type call struct {
 	ask any // pointer to what the body said
 }
 
-const (
-	maxAPIBody   = 128 << 10
-	maxReason    = 1000
-	maxScopeName = 1000
-)
+const maxAPIBody = 256 << 10
 
 // APIHandler serves operators and tools.
 func (c *Control) APIHandler() http.Handler {
@@ -101,34 +93,6 @@ func (c *Control) handle(d *door, op *operation) http.HandlerFunc {
 	}
 }
 
-// read takes the body in as the operation's type: JSON, one value, no member that
-// is not known.
-func (in *call) read(like any) (int, error) {
-	if kind, _, err := mime.ParseMediaType(in.r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return http.StatusUnsupportedMediaType, fmt.Errorf("Content-Type: %q; application/json", in.r.Header.Get("Content-Type"))
-	}
-	text, err := io.ReadAll(http.MaxBytesReader(in.w, in.r.Body, maxAPIBody))
-	if err != nil {
-		return http.StatusRequestEntityTooLarge, fmt.Errorf("body: %w", err)
-	}
-	if !utf8.Valid(text) {
-		return http.StatusBadRequest, errors.New("body: not UTF-8")
-	}
-	in.ask = reflect.New(reflect.TypeOf(like)).Interface()
-	dec := json.NewDecoder(strings.NewReader(string(text)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(in.ask); err != nil {
-		return http.StatusBadRequest, fmt.Errorf("body: %w", err)
-	}
-	if strings.TrimSpace(string(text)) == "null" {
-		return http.StatusBadRequest, errors.New("body: null; an object is needed")
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return http.StatusBadRequest, errors.New("body: more than one value")
-	}
-	return 0, nil
-}
-
 func (c *Control) refuse(w http.ResponseWriter, status int, why string, err error) {
 	c.m.refusals.WithLabelValues(why).Inc()
 	fail(w, status, err)
@@ -157,16 +121,6 @@ func (in *call) submit(c *Control, command schema.Command, success string, statu
 	}
 }
 
-// Ask is the body of a change of breakers.
-type Ask struct {
-	Scope   *schema.Scope `json:"scope,omitempty"`
-	TTL     string        `json:"ttl,omitempty"`
-	For     string        `json:"for,omitempty"`
-	Reason  string        `json:"reason"`
-	IfMatch uint64        `json:"if_match,omitempty"`
-	By      string        `json:"by,omitempty"`
-}
-
 // Done is the answer to a change.
 type Done struct {
 	Outcome    string `json:"outcome"`
@@ -176,65 +130,30 @@ type Done struct {
 
 func done(r ledger.Result) any { return Done{r.Outcome, r.Generation, r.Ref} }
 
-func (c *Control) change(kind schema.CommandKind) func(*call) {
-	return func(in *call) {
-		ask := in.ask.(*Ask)
-		command, err := c.commandOf(kind, ask, in)
-		if err != nil {
-			c.refuse(in.w, http.StatusBadRequest, "body", err)
-			return
-		}
-		in.submit(c, command, string(breaker.Applied), map[string]int{string(breaker.IfMatchFailed): http.StatusPreconditionFailed, string(breaker.NoBreaker): http.StatusNotFound}, done)
-	}
+var breakerStatus = map[string]int{string(breaker.IfMatchFailed): http.StatusPreconditionFailed, string(breaker.NoBreaker): http.StatusNotFound}
+
+func (c *Control) trip(in *call) {
+	ask := in.ask.(*Trip)
+	in.submit(c, schema.Command{Kind: schema.CommandForceOpen, Scope: ask.Scope, TTL: ask.TTL * 1e9, By: in.who.named(ask.By), Reason: ask.Reason}, string(breaker.Applied), breakerStatus, done)
 }
 
-func (c *Control) commandOf(kind schema.CommandKind, ask *Ask, in *call) (schema.Command, error) {
-	command := schema.Command{Kind: kind, By: in.who.named(ask.By), Reason: ask.Reason, IfMatch: ask.IfMatch}
-	if strings.TrimSpace(ask.Reason) == "" || len(ask.Reason) > maxReason {
-		return command, fmt.Errorf("reason: %d characters; 1 to %d: say why, it goes into the history", len(ask.Reason), maxReason)
-	}
+func (c *Control) reset(in *call) {
+	ask := in.ask.(*Reset)
+	command := schema.Command{Kind: schema.CommandReset, Scope: ask.Scope, By: in.who.named(ask.By), Reason: ask.Reason, IfMatch: uint64(ask.IfMatch)}
 	if m := strings.Trim(in.r.Header.Get("If-Match"), `"`); m != "" && m != "*" {
 		g, err := strconv.ParseUint(m, 10, 64)
 		if err != nil {
-			return command, fmt.Errorf("If-Match: %q is no generation", m)
+			c.refuse(in.w, http.StatusBadRequest, "if_match", fmt.Errorf("If-Match: %q is no generation", m))
+			return
 		}
 		command.IfMatch = g
 	}
-	length, key := ask.TTL, "ttl"
-	if kind == schema.CommandBypass {
-		length, key = ask.For, "for"
-		if length == "" {
-			return command, errors.New("for: empty; a bypass must end by itself")
-		}
-		if ask.Scope != nil || ask.TTL != "" {
-			return command, errors.New("scope, ttl: a bypass is of the whole tenant and lasts as long as for says")
-		}
-	} else {
-		if ask.For != "" {
-			return command, errors.New("for: of a bypass only; a breaker has a ttl")
-		}
-		if ask.Scope == nil || ask.Scope.Kind == schema.ScopeNone || ask.Scope.Value == "" || len(ask.Scope.Value) > maxScopeName {
-			return command, fmt.Errorf("scope: kind must be one of %s, and value must have 1 to %d characters", strings.Join(schema.ScopeKindWords[1:], ", "), maxScopeName)
-		}
-		command.Scope = *ask.Scope
-	}
-	if length != "" {
-		d, err := duration(key, length)
-		if err != nil {
-			return command, err
-		}
-		command.TTL = int64(d)
-	}
-	return command, nil
+	in.submit(c, command, string(breaker.Applied), breakerStatus, done)
 }
 
-// duration reads one as Go writes it, above 0 and of at most 31 days.
-func duration(key, text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 || d > 31*24*time.Hour {
-		return 0, fmt.Errorf("%s: %q is no duration above 0 and up to 744h, as in 15m", key, text)
-	}
-	return d, nil
+func (c *Control) bypass(in *call) {
+	ask := in.ask.(*Bypass)
+	in.submit(c, schema.Command{Kind: schema.CommandBypass, TTL: ask.Seconds * 1e9, By: in.who.named(ask.By), Reason: ask.Reason}, string(breaker.Applied), nil, done)
 }
 
 func stamp(ns int64) string {

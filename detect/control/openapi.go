@@ -103,7 +103,12 @@ func customize(_ string, t reflect.Type, tag reflect.StructTag, s *openapi3.Sche
 	if t.Kind() == reflect.Struct && !t.Implements(marshals) {
 		s.Required = required(t)
 	}
-	_ = tag
+	if r, ok := ruleOf(tag); ok && s.Type != nil {
+		r.describe(s)
+	}
+	if t == reflect.TypeFor[schema.Scope]() && s.Properties["value"] != nil {
+		(rule{low: 1, high: 1000}).describe(s.Properties["value"].Value)
+	}
 	return nil
 }
 

@@ -4,11 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path"
-	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"flyball/detect/breaker"
 	"flyball/detect/gate"
@@ -32,20 +28,20 @@ func (c *Control) operations() []operation {
 		list("/v1/breakers", "breakers", "Breakers that are not closed, the latest first", []BreakerLine{}, func(*call) any { return c.lines(false) }),
 		list("/v1/breakers/history", "breakerHistory", "What breakers did, the latest first", []BreakerLine{}, func(*call) any { return c.lines(true) }),
 		list("/v1/receipts", "receipts", "What openings of breakers did at every point, the latest first", []Receipt{}, func(*call) any { return c.receipts() }),
-		post("/v1/breakers/trip", "trip", "Open a breaker by hand; only a reset or its ttl closes it", Responder, Ask{}, Done{}, c.change(schema.CommandForceOpen), 409),
-		post("/v1/breakers/reset", "reset", "Close a breaker, with If-Match only the generation that was looked at", Responder, Ask{}, Done{}, c.change(schema.CommandReset), 404, 409, 412),
-		post("/v1/bypass", "bypass", "Put the tenant to observe at every point, for a time", Admin, Ask{}, Done{}, c.change(schema.CommandBypass), 409),
+		post("/v1/breakers/trip", "trip", "Open a breaker by hand; only a reset or its ttl closes it", Responder, Trip{}, Done{}, c.trip, 409),
+		post("/v1/breakers/reset", "reset", "Close a breaker, with If-Match only the generation that was looked at", Responder, Reset{}, Done{}, c.reset, 404, 409, 412),
+		post("/v1/bypass", "bypass", "Put the tenant to observe at every point, for a time", Admin, Bypass{}, Done{}, c.bypass, 409),
 		list("/v1/grants", "grants", "Questions to people, and their answers, the latest first", []GateLine{}, func(*call) any { return c.gates() }),
 		{method: http.MethodGet, path: "/v1/grants/{id}", id: "grantOf", summary: "One question", role: Viewer, answer: GateLine{}, problems: []int{404}, serve: c.showGate},
-		post("/v1/grants/{id}/grant", "grant", "Say yes: once, for 15 minutes, to what was asked, unless the body says otherwise", Responder, Answer{}, Done{}, c.answer(schema.CommandGrant), 404, 409),
-		post("/v1/grants/{id}/refuse", "refuse", "Say no", Responder, Answer{}, Done{}, c.answer(schema.CommandRefuse), 404, 409),
+		post("/v1/grants/{id}/grant", "grant", "Say yes: once, for 15 minutes, to what was asked, unless the body says otherwise", Responder, Grant{}, Done{}, c.grant, 404, 409),
+		post("/v1/grants/{id}/refuse", "refuse", "Say no", Responder, Refuse{}, Done{}, c.refuseGate, 404, 409),
 		list("/v1/runs", "tasks", "Tasks that orchestrators declared, the latest first", []TaskLine{}, func(*call) any { return c.tasks() }),
 		post("/v1/runs", "declareTask", "Declare what a run of an agent is for, before it begins", Orchestrator, Declare{}, Done{}, c.declare, 409, 429),
-		post("/v1/runs/{id}/end", "endTask", "End a task: its scope and its grants end with it", Orchestrator, Declare{}, Done{}, c.end, 404, 409),
+		post("/v1/runs/{id}/end", "endTask", "End a task: its scope and its grants end with it", Orchestrator, End{}, Done{}, c.end, 404, 409),
 		list("/v1/manifests", "manifests", "Manifests in force", []ManifestLine{}, func(*call) any { return c.manifests() }),
 		{method: http.MethodPut, path: "/v1/manifests", id: "putManifest", summary: "Put a manifest in force; one that is wrong is refused whole and the present one stays", role: Admin,
 			ask: Put{}, answer: Done{}, problems: []int{400, 409, 413, 415, 422, 503}, serve: c.putManifest},
-		post("/v1/manifests/drop", "dropManifest", "Take a manifest away", Admin, Put{}, Done{}, c.dropManifest, 404, 409),
+		post("/v1/manifests/drop", "dropManifest", "Take a manifest away", Admin, Drop{}, Done{}, c.dropManifest, 404, 409),
 		list("/v1/quotas", "quotas", "What is given out of quotas in their present windows", []quota.Count{}, func(*call) any {
 			c.mu.RLock()
 			defer c.mu.RUnlock()
@@ -213,64 +209,16 @@ func (c *Control) showGate(in *call) {
 	respond(in.w, http.StatusOK, gateLine(g))
 }
 
-// Answer is the body of a yes or a no.
-type Answer struct {
-	Reason string `json:"reason"`
-	By     string `json:"by,omitempty"`
-	// For is how long a yes can be used, Uses how often, Resource to what: a name
-	// or a pattern ("order:*"), instead of the one that was asked about.
-	For      string `json:"for,omitempty"`
-	Uses     int    `json:"uses,omitempty"`
-	Resource string `json:"resource,omitempty"`
+func (c *Control) grant(in *call) {
+	ask := in.ask.(*Grant)
+	in.submit(c, schema.Command{Kind: schema.CommandGrant, By: in.who.named(ask.By), Reason: ask.Reason, TTL: ask.Seconds * 1e9,
+		Gate: &schema.Gate{ID: in.r.PathValue("id"), Uses: ask.Uses, Resource: ask.Resource}}, string(gate.Granted), map[string]int{string(gate.Unknown): http.StatusNotFound}, done)
 }
 
-func (c *Control) answer(kind schema.CommandKind) func(*call) {
-	return func(in *call) {
-		ask := in.ask.(*Answer)
-		command, err := answerCommand(kind, in.r.PathValue("id"), ask, in.who)
-		if err != nil {
-			c.refuse(in.w, http.StatusBadRequest, "body", err)
-			return
-		}
-		success := string(gate.Granted)
-		if kind == schema.CommandRefuse {
-			success = string(gate.Refused)
-		}
-		in.submit(c, command, success, map[string]int{string(gate.Unknown): http.StatusNotFound}, done)
-	}
-}
-
-func answerCommand(kind schema.CommandKind, id string, ask *Answer, who caller) (schema.Command, error) {
-	command := schema.Command{Kind: kind, By: who.named(ask.By), Reason: ask.Reason, Gate: &schema.Gate{ID: id, Uses: ask.Uses, Resource: ask.Resource}}
-	switch _, err := path.Match(ask.Resource, ""); {
-	case strings.TrimSpace(ask.Reason) == "" || len(ask.Reason) > maxReason:
-		return command, fmt.Errorf("reason: %d characters; 1 to %d: say why, it goes into the history", len(ask.Reason), maxReason)
-	case ask.Uses < 0 || ask.Uses > 1000:
-		return command, fmt.Errorf("uses: %d; 1 to 1000", ask.Uses)
-	case err != nil || len(ask.Resource) > maxScopeName:
-		return command, fmt.Errorf("resource: %q; a name or a pattern as order:*", ask.Resource)
-	case kind == schema.CommandRefuse && (ask.For != "" || ask.Uses != 0 || ask.Resource != ""):
-		return command, errors.New("for, uses, resource: of a yes only")
-	}
-	if ask.For != "" {
-		d, err := duration("for", ask.For)
-		if err != nil {
-			return command, err
-		}
-		command.TTL = int64(d)
-	}
-	return command, nil
-}
-
-// Declare is the body of a task.
-type Declare struct {
-	RunKey   string   `json:"run_key,omitempty"`
-	Agent    string   `json:"agent,omitempty"`
-	TaskType string   `json:"task_type,omitempty"`
-	Targets  []string `json:"targets,omitempty"`
-	For      string   `json:"for,omitempty"`
-	Reason   string   `json:"reason,omitempty"`
-	By       string   `json:"by,omitempty"`
+func (c *Control) refuseGate(in *call) {
+	ask := in.ask.(*Refuse)
+	in.submit(c, schema.Command{Kind: schema.CommandRefuse, By: in.who.named(ask.By), Reason: ask.Reason, Gate: &schema.Gate{ID: in.r.PathValue("id")}},
+		string(gate.Refused), map[string]int{string(gate.Unknown): http.StatusNotFound}, done)
 }
 
 // TaskLine is a line of /v1/runs.
@@ -294,50 +242,15 @@ func (c *Control) tasks() []TaskLine {
 
 func (c *Control) declare(in *call) {
 	ask := in.ask.(*Declare)
-	bad := func(err error) { c.refuse(in.w, http.StatusBadRequest, "body", err) }
-	for name, v := range map[string]string{"run_key": ask.RunKey, "agent": ask.Agent} {
-		if v == "" || len(v) > schema.MaxID {
-			bad(fmt.Errorf("%s: %d characters; 1 to %d", name, len(v), schema.MaxID))
-			return
-		}
-	}
-	d, err := duration("for", ask.For)
-	if err == nil && int64(d) > task.Longest {
-		err = fmt.Errorf("for: %s; a task lasts at most %s", d, time.Duration(task.Longest))
-	}
-	if err != nil {
-		bad(err)
-		return
-	}
-	if i := slices.IndexFunc(ask.Targets, func(t string) bool { _, err := path.Match(t, ""); return err != nil || t == "" }); i >= 0 || len(ask.Targets) > 1000 {
-		bad(fmt.Errorf("targets: at most 1000 names or patterns as order:123, order:*"))
-		return
-	}
-	if len(ask.Reason) > maxReason || len(ask.TaskType) > schema.MaxID {
-		bad(fmt.Errorf("reason, task_type: at most %d and %d characters", maxReason, schema.MaxID))
-		return
-	}
-	in.submit(c, schema.Command{Kind: schema.CommandTask, By: in.who.named(ask.By), Reason: ask.Reason, TTL: int64(d),
+	in.submit(c, schema.Command{Kind: schema.CommandTask, By: in.who.named(ask.By), Reason: ask.Reason, TTL: ask.Seconds * 1e9,
 		Task: &schema.Task{RunKey: ask.RunKey, AgentID: ask.Agent, Type: ask.TaskType, Targets: ask.Targets}}, string(task.Declared),
 		map[string]int{string(task.Full): http.StatusTooManyRequests, string(task.Bad): http.StatusBadRequest}, done)
 }
 
 func (c *Control) end(in *call) {
-	ask := in.ask.(*Declare)
-	if ask.RunKey != "" || ask.Agent != "" || ask.TaskType != "" || len(ask.Targets) > 0 || ask.For != "" || len(ask.Reason) > maxReason {
-		c.refuse(in.w, http.StatusBadRequest, "body", errors.New("body: reason and by only; the task is in the path"))
-		return
-	}
+	ask := in.ask.(*End)
 	in.submit(c, schema.Command{Kind: schema.CommandTaskEnd, By: in.who.named(ask.By), Reason: ask.Reason, Task: &schema.Task{ID: in.r.PathValue("id")}}, string(task.Ended),
 		map[string]int{string(task.Unknown): http.StatusNotFound}, done)
-}
-
-// Put is the body of a manifest: its text as YAML.
-type Put struct {
-	Text   string `json:"text,omitempty"`
-	Agent  string `json:"agent,omitempty"` // of one to drop
-	Reason string `json:"reason"`
-	By     string `json:"by,omitempty"`
 }
 
 // ManifestLine is a line of /v1/manifests.
@@ -364,14 +277,7 @@ func (c *Control) manifests() []ManifestLine {
 
 func (c *Control) putManifest(in *call) {
 	ask := in.ask.(*Put)
-	if err := reasonOf(ask.Reason); err != nil {
-		c.refuse(in.w, http.StatusBadRequest, "body", err)
-		return
-	}
 	m, err := manifest.Parse([]byte(ask.Text))
-	if err == nil && ask.Agent != "" {
-		err = errors.New("agent: the text names its agent")
-	}
 	if err != nil {
 		c.refuse(in.w, http.StatusUnprocessableEntity, "manifest", err)
 		return
@@ -381,24 +287,9 @@ func (c *Control) putManifest(in *call) {
 }
 
 func (c *Control) dropManifest(in *call) {
-	ask := in.ask.(*Put)
-	err := reasonOf(ask.Reason)
-	if err == nil && (ask.Agent == "" || ask.Text != "") {
-		err = errors.New("agent: whose manifest is dropped, and no text")
-	}
-	if err != nil {
-		c.refuse(in.w, http.StatusBadRequest, "body", err)
-		return
-	}
+	ask := in.ask.(*Drop)
 	in.submit(c, schema.Command{Kind: schema.CommandManifestDrop, By: in.who.named(ask.By), Reason: ask.Reason, Manifest: &schema.Manifest{Agent: ask.Agent}},
 		ledger.Dropped, map[string]int{ledger.NoneSuch: http.StatusNotFound}, done)
-}
-
-func reasonOf(reason string) error {
-	if strings.TrimSpace(reason) == "" || len(reason) > maxReason {
-		return fmt.Errorf("reason: %d characters; 1 to %d: say why, it goes into the history", len(reason), maxReason)
-	}
-	return nil
 }
 
 func (c *Control) findings(in *call) {

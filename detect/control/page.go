@@ -75,12 +75,12 @@ func (c *Control) actOnPage(w http.ResponseWriter, r *http.Request) {
 		c.render(w, http.StatusBadRequest, g, fmt.Errorf("the answer is grant or refuse"), "")
 		return
 	}
-	command, err := answerCommand(kind, g.ID, &Answer{Reason: r.PostForm.Get("reason"), By: r.PostForm.Get("by")}, caller{name: "link", role: "link"})
-	if err != nil {
+	said := Refuse{Reason: r.PostForm.Get("reason"), By: r.PostForm.Get("by")}
+	if err := obey(&said); err != nil {
 		c.render(w, http.StatusBadRequest, g, err, "")
 		return
 	}
-	command.ID, command.Tenant, command.Role = newID("o_"), g.Tenant, "link"
+	command := schema.Command{ID: newID("o_"), Kind: kind, Tenant: g.Tenant, Role: "link", By: caller{name: "link"}.named(said.By), Reason: said.Reason, Gate: &schema.Gate{ID: g.ID}}
 	result, err := c.Submit(r.Context(), command)
 	switch {
 	case err != nil:

@@ -156,7 +156,7 @@ func TestIrreversibleCallIsHeldGrantedAndPassesOnce(t *testing.T) {
 	if again := b.ask("billing", "r1", "DELETE", "/v1/orders/8", ""); again.status != 403 || again.gate != held.gate {
 		t.Fatalf("the same run and route asked again: %+v", again)
 	}
-	b.must(t, "POST", "/v1/grants/"+held.gate+"/grant", Answer{Reason: "the customer is right"})
+	b.must(t, "POST", "/v1/grants/"+held.gate+"/grant", Grant{Reason: "the customer is right"})
 	within(t, "the yes is at the first point", func() bool { return a.gateOf(held.gate).State == schema.GateGranted })
 	if other := a.ask("billing", "r1", "DELETE", "/v1/orders/8", ""); other.status != 403 {
 		t.Fatalf("a yes to order 7 let order 8 pass: %+v", other)
@@ -268,7 +268,7 @@ func TestTaskNarrowsAndItsEndEnds(t *testing.T) {
 	if code, text := r.operate(t, "PUT", "/v1/manifests", Put{Text: billing, Reason: "x"}, "a"); code != 200 {
 		t.Fatal(code, text)
 	}
-	task := Declare{RunKey: "r1", Agent: "billing", Targets: []string{"order:7"}, For: "10m"}
+	task := Declare{RunKey: "r1", Agent: "billing", Targets: []string{"order:7"}, Seconds: 600}
 	if code, _ := r.operate(t, "POST", "/v1/runs", task, "v"); code != 403 {
 		t.Fatalf("an agent's own credential declared a task: %d", code)
 	}
@@ -286,7 +286,7 @@ func TestTaskNarrowsAndItsEndEnds(t *testing.T) {
 	if v := r.ask("billing", "r1", "GET", "/v1/orders/8", ""); v.status != 200 {
 		t.Fatalf("%+v", v)
 	}
-	if code, text := r.operate(t, "POST", "/v1/runs/"+d.Ref+"/end", Declare{}, "o"); code != 200 {
+	if code, text := r.operate(t, "POST", "/v1/runs/"+d.Ref+"/end", End{}, "o"); code != 200 {
 		t.Fatal(code, text)
 	}
 	if v := r.ask("billing", "r1", "GET", "/v1/orders/8", ""); v.status != 403 || v.why != "policy.task:after_task" {
@@ -362,7 +362,7 @@ func TestPointWithAWrongClockAnswersTheSame(t *testing.T) {
 		points[name] = run(t, k, name, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(off) } })
 	}
 	points["right"].manifest(t, billing)
-	points["right"].must(t, "POST", "/v1/breakers/trip", Ask{Scope: &schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: "2s", Reason: "x"})
+	points["right"].must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 2, Reason: "x"})
 	for name, p := range points {
 		within(t, name+" has it", func() bool { return len(p.lines(false)) == 1 && len(p.manifests()) == 1 })
 		if v := p.ask("support", "r", "GET", "/", ""); v.status != 403 {

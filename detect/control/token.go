@@ -94,11 +94,11 @@ type door struct {
 
 const (
 	perToken, burstOfToken = 50, 100
-	wrongASecond           = 5
+	wrongASecond           = 10
 )
 
 func newDoor(tokens []Token, tenant string, now func() time.Time) *door {
-	d := &door{tokens: slices.Clone(tokens), tenant: tenant, now: now, wrong: rate.NewLimiter(wrongASecond, 4*wrongASecond)}
+	d := &door{tokens: slices.Clone(tokens), tenant: tenant, now: now, wrong: rate.NewLimiter(wrongASecond, 10*wrongASecond)}
 	for i := range d.tokens {
 		d.tokens[i].limit = rate.NewLimiter(perToken, burstOfToken)
 	}

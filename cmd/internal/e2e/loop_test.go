@@ -37,19 +37,7 @@ func withLoopOn(t *testing.T, kafka, more string, env ...string) *flyball {
 // withLoopIn is the same in an installation that has not started.
 func withLoopIn(t *testing.T, f *flyball, more string, env ...string) *flyball {
 	t.Helper()
-	raw, err := os.ReadFile(f.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var kept []string
-	for _, l := range strings.Split(string(raw), "\n") {
-		if !strings.HasPrefix(l, "control:") && !strings.HasPrefix(l, "learn:") {
-			kept = append(kept, l)
-		}
-	}
-	if err := os.WriteFile(f.config, []byte(strings.Join(kept, "\n")+"\n"+fmt.Sprintf(loopConfig, f.ports["control"])+"\n"+more+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	configure(t, f, fmt.Sprintf(loopConfig, f.ports["control"])+"\n"+more)
 	f.start(env...)
 	var past []string
 	start := time.Now().Add(-20 * time.Hour)
@@ -69,6 +57,24 @@ func withLoopIn(t *testing.T, f *flyball, more string, env ...string) *flyball {
 		t.Fatalf("learned of another past: %s", out)
 	}
 	return f
+}
+
+// configure puts other lines about control and learn in place of those of install.
+func configure(t *testing.T, f *flyball, more string) {
+	t.Helper()
+	raw, err := os.ReadFile(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for _, l := range strings.Split(string(raw), "\n") {
+		if !strings.HasPrefix(l, "control:") && !strings.HasPrefix(l, "learn:") {
+			kept = append(kept, l)
+		}
+	}
+	if err := os.WriteFile(f.config, []byte(strings.Join(kept, "\n")+"\n"+more+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func record(at time.Time, agent, run, path, method string, status, bytes int) string {

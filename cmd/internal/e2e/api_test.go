@@ -1,0 +1,29 @@
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"flyball/cmd/internal/realparts"
+)
+
+// The OpenAPI document is what the listener does, in both directions: what it
+// allows is taken, what it forbids is refused, and answers are as it says. Of a
+// manifest's text a schema can only say that it is one, so what is refused there
+// for its content is no contradiction.
+func TestRealAPIIsItsDocument(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "admin")
+	f := install(t, "", "")
+	token := strings.TrimSpace(f.run(nil, "token", "--hash-to", file))
+	configure(t, f, fmt.Sprintf("control: {listen: \"127.0.0.1:%d\", tokens: [{name: test, role: admin, value_file: %s}]}", f.ports["control"], file))
+	f.start()
+	document := fmt.Sprintf("http://127.0.0.1:%d/openapi.json", f.ports["control"])
+	common := []string{"-H", "Authorization: Bearer " + token, "--checks", "all", "-n", "20", "--rate-limit", "45/s", "--continue-on-failure"}
+	realparts.Schemathesis(t, document, append(common, "--exclude-operation-id", "putManifest")...)
+	realparts.Schemathesis(t, document, append(common, "--include-operation-id", "putManifest", "--exclude-checks", "positive_data_acceptance")...)
+	if n := strings.Count(string(f.tail(1<<20)), "panic"); n > 0 {
+		t.Errorf("%d panics in the log", n)
+	}
+}

@@ -1,0 +1,45 @@
+package realparts
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// SchemathesisVersion is the Schemathesis that tests run, as PyPI carries it.
+const SchemathesisVersion = "4.32.5"
+
+// FetchSchemathesis gets Schemathesis from PyPI, once, and says where its
+// packages are.
+func FetchSchemathesis() (string, error) {
+	if err := need("python3"); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(Cache(), "schemathesis-"+SchemathesisVersion)
+	if _, err := os.Stat(filepath.Join(dir, "bin")); err == nil {
+		return dir, nil
+	}
+	cmd := exec.Command("python3", "-m", "pip", "install", "-q", "--target", dir, "schemathesis=="+SchemathesisVersion)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("fetch Schemathesis %s: %w: %s", SchemathesisVersion, err, last(out))
+	}
+	return dir, nil
+}
+
+// Schemathesis holds an API against its OpenAPI document and fails the test with
+// what does not agree.
+func Schemathesis(t testing.TB, document string, args ...string) {
+	t.Helper()
+	dir, err := FetchSchemathesis()
+	if err != nil {
+		missing(t, "schemathesis", err)
+	}
+	cmd := exec.Command("python3", append([]string{"-m", "schemathesis.cli", "run", document, "--no-color"}, args...)...)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+dir)
+	cmd.Dir = t.TempDir()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("the API and its document do not agree: %v\n%s", err, out)
+	}
+}
