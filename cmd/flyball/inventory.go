@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,7 +11,9 @@ import (
 	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/detect/manifest"
 	"flyball/detect/policy"
+	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
@@ -58,14 +61,14 @@ func agentsCommand(o *options) *cobra.Command {
 	var hygiene bool
 	cmd := &cobra.Command{Use: "agents", Short: "Who calls: owner, credentials, versions, baseline, armed; and what is wrong with identities", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		if hygiene {
-			return ask(o, cmd, w, hygieneOf, answer.Hygiene)
+			return ask(o, cmd, w, o.hygieneOf, answer.Hygiene)
 		}
 		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) (answer.Inventory, error) {
 			agents, err := agentsOf(ctx, c, db, since, until)
 			if err != nil {
 				return answer.Inventory{}, err
 			}
-			findings, err := hygieneOf(ctx, c, db, since, until)
+			findings, err := o.hygieneOf(ctx, c, db, since, until)
 			return answer.Inventory{Agents: agents, Hygiene: findings}, err
 		}, answer.Agents)
 	}}
@@ -90,7 +93,7 @@ func agentsOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, 
 	return agents, err
 }
 
-func hygieneOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.Hygiene, error) {
+func (o *options) hygieneOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.Hygiene, error) {
 	out, err := query.HygieneFindings(ctx, db, since, until)
 	if err != nil {
 		return nil, err
@@ -101,7 +104,41 @@ func hygieneOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since,
 			out = append(out, query.Hygiene{Kind: query.NoOwner, Subject: a.AgentID, Calls: a.Calls, LastAt: a.LastAt, Evidence: a.Credentials, Say: "nobody to call when it runs away: name an owner under agents"})
 		}
 	}
+	if err != nil {
+		return nil, err
+	}
+	manifests, away := o.manifests()
+	if away != nil {
+		return out, nil // no point answers, and only points know the manifests
+	}
+	rows, err := query.StartHere(ctx, db, since, until, 1000)
+	for i := range rows {
+		r := &rows[i]
+		for _, missing := range unguarded(manifests, r) {
+			if missing == "manifest" {
+				out = append(out, query.Hygiene{Kind: query.NoManifest, Subject: r.AgentID, Calls: r.Calls, LastAt: r.LastAt, Evidence: []string{strings.TrimSpace(r.Method + " " + r.Route + r.Tool)},
+					Say: "an irreversible route that no manifest names: flyball manifest learn --agent " + r.AgentID})
+			}
+		}
+	}
 	return out, err
+}
+
+// unguarded is what an agent's use of an irreversible route lacks: a manifest that
+// names the route, and a gate or a limit before it.
+func unguarded(manifests *manifest.Store, r *query.StartRow) (missing []string) {
+	m, _ := manifests.Of("", r.AgentID, schema.TrustVerified)
+	if m == nil {
+		return []string{"gate", "manifest"}
+	}
+	a := m.Answer(r.AgentID, &manifest.Usage{Method: r.Method, Route: r.Route, Tool: r.Tool, Reversibility: schema.Irreversible})
+	switch {
+	case a.Why == manifest.WhyOutside:
+		return []string{"manifest"} // it asks, but nobody said that the agent is for this
+	case a.Action < schema.ActionGate && len(a.Spends) == 0:
+		return []string{"gate"}
+	}
+	return nil
 }
 
 func routesCommand(o *options) *cobra.Command {
@@ -124,9 +161,13 @@ func startHereCommand(o *options) *cobra.Command {
 		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.StartRow, error) {
 			rows, err := query.StartHere(ctx, db, since, until, limit)
 			rules := app.PolicyRules(c)
+			manifests, away := o.manifests()
+			if away != nil {
+				manifests = manifest.NewStore() // nobody answers: as if there were none
+			}
 			for i := range rows {
 				r := &rows[i]
-				r.Missing = []string{"gate", "manifest"} // neither exists yet
+				r.Missing = unguarded(manifests, r)
 				for _, e := range c.Agents {
 					if e.ID == r.AgentID {
 						r.Owner = e.Owner

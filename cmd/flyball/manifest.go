@@ -43,17 +43,26 @@ func usageOf(rows []query.UsageRow) []manifest.Usage {
 	return out
 }
 
-// inForce is the manifest that holds for an agent; nil without one.
-func (o *options) inForce(agent string) (*manifest.Manifest, schema.Manifest, error) {
+// manifests are those in force.
+func (o *options) manifests() (*manifest.Store, error) {
 	list, err := get[[]control.ManifestLine](o, "/v1/manifests")
 	if err != nil {
-		return nil, schema.Manifest{}, err
+		return nil, err
 	}
 	s := manifest.NewStore()
 	for _, l := range list {
 		if err := s.Put("", l.Manifest); err != nil {
-			return nil, l.Manifest, err
+			return nil, fmt.Errorf("manifest of %s: %w", l.Agent, err)
 		}
+	}
+	return s, nil
+}
+
+// inForce is the manifest that holds for an agent; nil without one.
+func (o *options) inForce(agent string) (*manifest.Manifest, schema.Manifest, error) {
+	s, err := o.manifests()
+	if err != nil {
+		return nil, schema.Manifest{}, err
 	}
 	m, doc := s.Of("", agent, schema.TrustVerified)
 	return m, doc, nil
@@ -231,14 +240,9 @@ func manifestCheck(o *options) *cobra.Command {
 				return fmt.Errorf("%s: %w", file, err)
 			}
 		} else {
-			list, err := get[[]control.ManifestLine](o, "/v1/manifests")
-			if err != nil {
+			var err error
+			if manifests, err = o.manifests(); err != nil {
 				return err
-			}
-			for _, l := range list {
-				if err := manifests.Put("", l.Manifest); err != nil {
-					return err
-				}
 			}
 		}
 		reports := []manifest.CheckReport{}

@@ -135,36 +135,39 @@ func TestQuotasOfACall(t *testing.T) {
 	}
 }
 
+// wrong documents, and what the error must name.
+var wrong = map[string]string{
+	"version: 2\nagent: a\n":                                     "version: 2",
+	"version: 1\n":                                               "agent: empty",
+	"version: 1\nagent: a\nscop: {}\n":                           "scop",
+	"version: 1\nagent: \"a[\"\n":                                "agent:",
+	"version: 1\nagent: a\nscope: {routes: [v1]}\n":              "scope.routes[0]",
+	"version: 1\nagent: a\nscope: {routes: [\"GET /a/**/b\"]}\n": "comes last",
+	"version: 1\nagent: a\nscope: {resources: [order]}\n":        "scope.resources[0]",
+	"version: 1\nagent: a\ntask_types: {x: {}}\n":                "task_types.x",
+	"version: 1\nagent: a\ntask: maybe\n":                        "task:",
+	"version: 1\nagent: a\nautonomy: [{ask: always}]\n":          "autonomy[0].routes",
+	"version: 1\nagent: a\nautonomy: [{routes: [GET /a]}]\n":     "autonomy[0]: neither",
+	"version: 1\nagent: a\nautonomy: [{routes: [GET /a], ask: always, alone_below: 3, currency: EUR}]\n": "contradict",
+	"version: 1\nagent: a\nautonomy: [{routes: [GET /a], alone_below: 3}]\n":                             "currency: empty",
+	"version: 1\nagent: a\nautonomy: [{routes: [GET /a], alone_below: -3, currency: EUR}]\n":             "alone_below: -3",
+	"version: 1\nagent: a\nquotas: [{name: x, per: 1h}]\n":                                               "exactly one",
+	"version: 1\nagent: a\nquotas: [{name: x, calls: 1, irreversible: 1, per: 1h}]\n":                    "exactly one",
+	"version: 1\nagent: a\nquotas: [{name: X, calls: 1, per: 1h}]\n":                                     "quotas[0].name",
+	"version: 1\nagent: a\nquotas: [{name: x, calls: 1, per: 1s}]\n":                                     "quotas[0].per",
+	"version: 1\nagent: a\nquotas: [{name: x, calls: 1, per: 1h, of: world}]\n":                          "quotas[0].of",
+	"version: 1\nagent: a\nquotas: [{name: x, calls: 1, per: 1h}, {name: x, calls: 2, per: 1h}]\n":       "twice",
+	"version: 1\nagent: a\nquotas: [{name: x, amount: 1, per: 1h, currency: eur}]\n":                     "ISO 4217",
+	"version: 1\nagent: a\nhours: {from: \"7\", to: \"19:00\", timezone: UTC}\n":                         "hours.from",
+	"version: 1\nagent: a\nhours: {from: \"07:00\", to: \"19:00\", timezone: Mars/Base}\n":               "hours.timezone",
+	"version: 1\nagent: a\nhours: {days: [monday], from: \"07:00\", to: \"19:00\", timezone: UTC}\n":     "hours.days[0]",
+	"version: 1\nagent: a\nfailure_mode: {reads: open}\n":                                                "failure_mode.reads",
+	"agent: [":                  "manifest:",
+	strings.Repeat("#", 70<<10): "bytes",
+}
+
 func TestBadManifestIsRefusedByName(t *testing.T) {
-	for text, want := range map[string]string{
-		"version: 2\nagent: a\n":                                     "version: 2",
-		"version: 1\n":                                               "agent: empty",
-		"version: 1\nagent: a\nscop: {}\n":                           "scop",
-		"version: 1\nagent: \"a[\"\n":                                "agent:",
-		"version: 1\nagent: a\nscope: {routes: [v1]}\n":              "scope.routes[0]",
-		"version: 1\nagent: a\nscope: {routes: [\"GET /a/**/b\"]}\n": "comes last",
-		"version: 1\nagent: a\nscope: {resources: [order]}\n":        "scope.resources[0]",
-		"version: 1\nagent: a\ntask_types: {x: {}}\n":                "task_types.x",
-		"version: 1\nagent: a\ntask: maybe\n":                        "task:",
-		"version: 1\nagent: a\nautonomy: [{ask: always}]\n":          "autonomy[0].routes",
-		"version: 1\nagent: a\nautonomy: [{routes: [GET /a]}]\n":     "autonomy[0]: neither",
-		"version: 1\nagent: a\nautonomy: [{routes: [GET /a], ask: always, alone_below: 3, currency: EUR}]\n": "contradict",
-		"version: 1\nagent: a\nautonomy: [{routes: [GET /a], alone_below: 3}]\n":                             "currency: empty",
-		"version: 1\nagent: a\nautonomy: [{routes: [GET /a], alone_below: -3, currency: EUR}]\n":             "alone_below: -3",
-		"version: 1\nagent: a\nquotas: [{name: x, per: 1h}]\n":                                               "exactly one",
-		"version: 1\nagent: a\nquotas: [{name: x, calls: 1, irreversible: 1, per: 1h}]\n":                    "exactly one",
-		"version: 1\nagent: a\nquotas: [{name: X, calls: 1, per: 1h}]\n":                                     "quotas[0].name",
-		"version: 1\nagent: a\nquotas: [{name: x, calls: 1, per: 1s}]\n":                                     "quotas[0].per",
-		"version: 1\nagent: a\nquotas: [{name: x, calls: 1, per: 1h, of: world}]\n":                          "quotas[0].of",
-		"version: 1\nagent: a\nquotas: [{name: x, calls: 1, per: 1h}, {name: x, calls: 2, per: 1h}]\n":       "twice",
-		"version: 1\nagent: a\nquotas: [{name: x, amount: 1, per: 1h, currency: eur}]\n":                     "ISO 4217",
-		"version: 1\nagent: a\nhours: {from: \"7\", to: \"19:00\", timezone: UTC}\n":                         "hours.from",
-		"version: 1\nagent: a\nhours: {from: \"07:00\", to: \"19:00\", timezone: Mars/Base}\n":               "hours.timezone",
-		"version: 1\nagent: a\nhours: {days: [monday], from: \"07:00\", to: \"19:00\", timezone: UTC}\n":     "hours.days[0]",
-		"version: 1\nagent: a\nfailure_mode: {reads: open}\n":                                                "failure_mode.reads",
-		"agent: [":                  "manifest:",
-		strings.Repeat("#", 70<<10): "bytes",
-	} {
+	for text, want := range wrong {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60q: %v, want it to name %q", text, err, want)
 		}

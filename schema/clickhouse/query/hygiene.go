@@ -29,6 +29,7 @@ const (
 	LongLived              = "long_lived_token"        // a token that lives longer than a day
 	NoOwner                = "no_owner"                // an established agent that the registry gives no owner
 	UndeclaredIrreversible = "undeclared_irreversible" // an irreversible route that nobody declared
+	NoManifest             = "no_manifest"             // an irreversible route that no manifest names
 )
 
 // pacePerMinute is what no human does by hand: more than two calls a second for a minute.
