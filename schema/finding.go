@@ -51,6 +51,8 @@ const (
 	FamilySweep   = "runaway.sweep"
 	FamilyDestroy = "runaway.destroy"
 	FamilyFlood   = "runaway.flood"
+	// FamilyAfterTask is a run key that is used after its task has ended.
+	FamilyAfterTask = "policy.after_task"
 )
 
 // CallRef is the place of a call: its record in flyball.calls and its index in

@@ -105,6 +105,9 @@ func (c *Control) check(q *request) answer {
 	} else if d.Action < schema.ActionGate && d.Would == schema.ActionGate {
 		c.wouldAsk(&call, req.RunID, sofar, &d)
 	}
+	if d.Task != nil && d.Task.Over(clock) {
+		c.tell(c.late.note(&call, d.Task, req.RunID, clock))
+	}
 	if d.Would > a.action {
 		a.would = d.Would.String() + " " + d.WouldWhy
 	}

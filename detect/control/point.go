@@ -87,6 +87,7 @@ type Control struct {
 	leases    *leases
 	asks      *askMemory
 	throttles *throttles
+	late      *lateUses
 	others    *points
 	asked     *observer
 }
@@ -106,7 +107,7 @@ func New(o Options) (*Control, error) {
 		o.ThrottleTo = 1
 	}
 	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(o.Budget), traces: newTraces(), seen: newRunMemory(), claims: newClaims(),
-		leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), others: newPoints()}
+		leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), others: newPoints()}
 	c.asked = newObserver(o.Name, o.Partitions, c.m)
 	return c, nil
 }
@@ -297,6 +298,9 @@ func (c *Control) gauge() {
 	spent := c.state.Breakers.Spent(c.o.Tenant, clock)
 	stale := c.stale()
 	c.mu.RUnlock()
+	for _, f := range c.late.over(clock) {
+		c.tell(f)
+	}
 	age := 0.0
 	if n > 0 {
 		age = float64(clock-oldest) / 1e9
