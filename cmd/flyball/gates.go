@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 
 	"flyball/cmd/internal/answer"
 	"flyball/detect/control"
+	"flyball/schema"
+	"flyball/schema/clickhouse/query"
 )
 
 // listing prints what a path of the control API lists.
@@ -103,16 +106,76 @@ func answerCommand(o *options, use, short, done string, reason *string, body fun
 	return cmd
 }
 
+// receiptLine is a receipt with what the stored calls say of it.
+type receiptLine struct {
+	control.Receipt
+	// Slipped are the run's calls that passed after the one that it was stopped for;
+	// absent where the database does not answer.
+	Slipped *schema.Exposure `json:"slipped,omitempty"`
+}
+
 func receiptsCommand(o *options) *cobra.Command {
-	return listing(o, "receipts", "What each opening did: found, commanded, applied and first denied per point", "/v1/receipts", "GENERATION\tSCOPE\tACTION\tCALL (UTC)\tCOMMANDED\tPOINT\tAPPLIED\tFIRST DENIED\tDENIED\tPASSED BEFORE",
-		func(w *tabwriter.Writer, r *control.Receipt) {
-			if len(r.Points) == 0 {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t-\t-\t-\t-\t%d (%d irreversible)\n", r.Generation, r.Scope, r.Action, hop(r.Call), hop(r.Commanded), r.Exposure.Calls, r.Exposure.Irreversible)
+	return &cobra.Command{Use: "receipts", Short: "What each opening did: found, commanded, applied and first denied per point, and what slipped through", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		format, err := o.outputIs("table", "json")
+		if err != nil {
+			return err
+		}
+		list, err := get[[]receiptLine](o, "/v1/receipts")
+		if err != nil {
+			return err
+		}
+		away := o.slipped(cmd.Context(), list)
+		if format == "json" {
+			return answer.JSON(cmd.OutOrStdout(), list)
+		}
+		if away != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "what slipped through is not known: %v\n", away)
+		}
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "GENERATION\tSCOPE\tACTION\tCALL (UTC)\tCOMMANDED\tPOINT\tAPPLIED\tFIRST DENIED\tDENIED\tPASSED BEFORE\tSLIPPED THROUGH")
+		for _, r := range list {
+			points := r.Points
+			if len(points) == 0 {
+				points = []control.ReceiptPoint{{Point: "-"}}
 			}
-			for _, p := range r.Points {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d (%d irreversible)\n", r.Generation, r.Scope, r.Action, hop(r.Call), hop(r.Commanded), p.Point, hop(p.Applied), hop(p.FirstDenied), p.Denied, r.Exposure.Calls, r.Exposure.Irreversible)
+			slipped := "-"
+			if r.Slipped != nil {
+				slipped = exposure(*r.Slipped)
 			}
-		})
+			for _, p := range points {
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Generation, r.Scope, r.Action, hop(r.Call), hop(r.Commanded), p.Point, hop(p.Applied), hop(p.FirstDenied), p.Denied, exposure(r.Exposure), slipped)
+			}
+		}
+		return w.Flush()
+	}}
+}
+
+func exposure(e schema.Exposure) string {
+	return fmt.Sprintf("%d (%d irreversible)", e.Calls, e.Irreversible)
+}
+
+// mostReceipts are looked up in the database.
+const mostReceipts = 100
+
+func (o *options) slipped(ctx context.Context, list []receiptLine) error {
+	_, db, err := o.database()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for i := range list[:min(len(list), mostReceipts)] {
+		r := &list[i]
+		found, err := time.Parse(time.RFC3339Nano, r.Call)
+		if err != nil || r.RunID.IsZero() {
+			continue // by hand: no call led to it
+		}
+		e, err := query.Slipped(ctx, db, r.RunID.String(), found)
+		if err != nil {
+			return err
+		}
+		r.Slipped = &e
+	}
+	return nil
 }
 
 // hop is a time to the millisecond: receipts are about less than a second.

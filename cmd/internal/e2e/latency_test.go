@@ -3,8 +3,10 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,7 +15,10 @@ import (
 	"testing"
 	"time"
 
+	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 )
 
 // load sends records open loop, at a rate, until stopped: a slow Flyball does
@@ -193,12 +198,87 @@ func TestMeasureOneRunawayHidesAnother(t *testing.T) {
 
 // The check itself at 5,000 a second, open loop: latency counts from when a
 // request was due.
-func TestMeasureCheck(t *testing.T) {
+// TestMeasureCheckOnOneCore is a point alone on one core, with what a large tenant
+// holds; gateway, broker and everything else share the other.
+func TestMeasureCheckOnOneCore(t *testing.T) {
 	measuring(t)
 	f := withLoop(t)
-	const rate, seconds, senders = 5000, 15, 64
-	transport := &http.Transport{MaxIdleConnsPerHost: senders, MaxConnsPerHost: senders}
-	client := &http.Client{Transport: transport}
+	point := install(t, f.brokers(), "", "detect: {mode: armed}", "secret_key_file: "+f.dir+"/data/secret.key")
+	configure(t, point, fmt.Sprintf("control: {listen: \"127.0.0.1:%d\", point: alone}", point.ports["control"]))
+	point.role = "control"
+	point.launch("GOMAXPROCS=1")
+	point.ready(60 * time.Second)
+	for pid, core := range map[int]string{point.cmd.Process.Pid: "0", f.cmd.Process.Pid: "1", os.Getpid(): "1"} {
+		if out, err := exec.Command("taskset", "-a", "-c", "-p", core, fmt.Sprint(pid)).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	for _, child := range children(f.cmd.Process.Pid) {
+		_ = exec.Command("taskset", "-a", "-c", "-p", "1", fmt.Sprint(child)).Run()
+	}
+	post := func(method, path, body string) {
+		req, _ := http.NewRequest(method, fmt.Sprintf("http://127.0.0.1:%d%s", point.ports["control"], path), strings.NewReader(body))
+		req.Header.Set("Content-Type", "application/json")
+		r, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer r.Body.Close()
+		if r.StatusCode != 200 {
+			out, _ := io.ReadAll(r.Body)
+			t.Errorf("%s: %d %s", path, r.StatusCode, out)
+		}
+	}
+	many := func(n int, do func(int)) time.Duration {
+		var wg sync.WaitGroup
+		var next atomic.Int64
+		start := time.Now()
+		for range 64 {
+			wg.Go(func() {
+				for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+					do(int(i))
+				}
+			})
+		}
+		wg.Wait()
+		return time.Since(start)
+	}
+	took := many(10_000, func(i int) {
+		post("POST", "/v1/breakers/trip", fmt.Sprintf(`{"scope": {"kind": "run", "value": "00000000-0000-0000-0000-%012x"}, "ttl_seconds": 3600, "reason": "test"}`, i))
+	})
+	fmt.Printf("10,000 breakers opened over the API in %s\n", took.Round(time.Millisecond))
+	many(1000, func(i int) {
+		post("PUT", "/v1/manifests", fmt.Sprintf(`{"text": "version: 1\nagent: fleet/a%d\nscope: {routes: [\"GET /**\", \"PATCH /v1/orders/{id}\"]}\nquotas: [{name: calls, calls: 100000000, per: 1h}]\n", "reason": "test"}`, i))
+	})
+	conns := make([]auth.AuthorizationClient, 8)
+	for i := range conns {
+		conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", point.ports["grpc"]), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conns[i] = auth.NewAuthorizationClient(conn)
+	}
+	ask := func(n int64) {
+		_, err := conns[n%int64(len(conns))].Check(context.Background(), &auth.CheckRequest{Attributes: &auth.AttributeContext{Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{
+			Method: "GET", Path: fmt.Sprint("/v1/orders/", n), Headers: map[string]string{"x-consumer": fmt.Sprint("fleet/a", 1+n%1000), "x-agent-run-id": fmt.Sprint("c-", n/6), "user-agent": "python-httpx/0.28.1", "x-request-id": fmt.Sprint("q-", n)}}}}})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for _, rate := range []int{1000, 5000} {
+		all := paced(rate, 15, 64, ask)
+		fmt.Printf("check over gRPC on one core at %d/s, 10,000 breakers, 1,000 manifests with a quota each: %d answered, p50 %s, p90 %s, p99 %s, max %s\n", rate, len(all), quantile(all, .5), quantile(all, .9), quantile(all, .99), quantile(all, 1))
+	}
+	const n = 200_000
+	took = many(n, func(i int) { ask(int64(i)) })
+	fmt.Printf("saturation: %.0f/s from one core of clients that is full itself\n", n/took.Seconds())
+}
+
+// paced calls at a rate for some seconds, from so many senders, and says how long
+// after its moment each call was answered, in order.
+func paced(rate, seconds, senders int, call func(n int64)) []time.Duration {
 	began := time.Now()
 	var next atomic.Int64
 	var mu sync.Mutex
@@ -209,22 +289,12 @@ func TestMeasureCheck(t *testing.T) {
 			var mine []time.Duration
 			for {
 				n := next.Add(1)
-				due := began.Add(time.Duration(n) * time.Second / rate)
-				if due.Sub(began) > seconds*time.Second {
+				due := began.Add(time.Duration(n) * time.Second / time.Duration(rate))
+				if due.Sub(began) > time.Duration(seconds)*time.Second {
 					break
 				}
 				time.Sleep(time.Until(due))
-				req, _ := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/check", f.ports["check"]), nil)
-				req.Header.Set("X-Original-Method", "GET")
-				req.Header.Set("X-Original-URI", fmt.Sprint("/v1/orders/", n))
-				req.Header.Set("X-Consumer", fmt.Sprint("fleet/a", n%20))
-				req.Header.Set("X-Agent-Run-Id", fmt.Sprint("c-", n/6))
-				r, err := client.Do(req)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				r.Body.Close()
+				call(n)
 				mine = append(mine, time.Since(due))
 			}
 			mu.Lock()
@@ -234,5 +304,27 @@ func TestMeasureCheck(t *testing.T) {
 	}
 	wg.Wait()
 	slices.Sort(all)
-	fmt.Printf("check at %d/s over HTTP: %d answered in %s, p50 %s, p99 %s, max %s\n", rate, len(all), time.Since(began).Round(time.Second), quantile(all, .5), quantile(all, .99), quantile(all, 1))
+	return all
+}
+
+func TestMeasureCheck(t *testing.T) {
+	measuring(t)
+	f := withLoop(t)
+	const rate, seconds, senders = 5000, 15, 64
+	transport := &http.Transport{MaxIdleConnsPerHost: senders, MaxConnsPerHost: senders}
+	client := &http.Client{Transport: transport}
+	all := paced(rate, seconds, senders, func(n int64) {
+		req, _ := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/check", f.ports["check"]), nil)
+		req.Header.Set("X-Original-Method", "GET")
+		req.Header.Set("X-Original-URI", fmt.Sprint("/v1/orders/", n))
+		req.Header.Set("X-Consumer", fmt.Sprint("fleet/a", n%20))
+		req.Header.Set("X-Agent-Run-Id", fmt.Sprint("c-", n/6))
+		r, err := client.Do(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		r.Body.Close()
+	})
+	fmt.Printf("check at %d/s over HTTP: %d answered, p50 %s, p99 %s, max %s\n", rate, len(all), quantile(all, .5), quantile(all, .99), quantile(all, 1))
 }

@@ -1,0 +1,24 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
+)
+
+// Slipped are the calls of a run that passed after a time: after the one that it
+// was stopped for.
+func Slipped(ctx context.Context, db DB, run string, after time.Time) (e schema.Exposure, err error) {
+	var w where
+	w.between("start_time", "start_time", after.Add(1), time.Time{})
+	w.add("toString(run_id) = {run:String}", clickhouse.Named("run", run))
+	w.add("observer_kind != 'gate' AND attrs['observation_of'] = '' AND outcome != 'denied'")
+	err = each(ctx, db, "calls that slipped through", `SELECT count(), countIf(reversibility = 'irreversible') FROM calls `+w.String(), w.params, func(r driver.Rows) error {
+		return r.Scan(&e.Calls, &e.Irreversible)
+	})
+	return e, err
+}
