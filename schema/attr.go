@@ -5,6 +5,20 @@ import (
 	"strings"
 )
 
+// AttrForwardedHops says how many addresses x-forwarded-for held, where it was
+// more than one: the client's address is then the client's own word.
+const AttrForwardedHops = "forwarded_hops"
+
+// Attr is the value of an attribute; "" where there is none.
+func (c *Call) Attr(key string) string {
+	for i := range c.Attrs {
+		if c.Attrs[i].Key == key {
+			return c.Attrs[i].Value
+		}
+	}
+	return ""
+}
+
 // Note puts an attribute at its place among the call's, or replaces it. What is
 // beyond MaxAttrs is left out.
 func (c *Call) Note(key, value string) {

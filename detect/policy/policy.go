@@ -99,7 +99,7 @@ func scope(in Input) (schema.Scope, string) {
 		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, WhyCredential
 	case run.AgentID != "" && run.AgentTrust >= schema.TrustInfrastructure:
 		return schema.Scope{Kind: schema.ScopeAgent, Value: run.AgentID}, WhyAgent
-	case c.ClientIP.IsValid():
+	case c.ClientIP.IsValid() && c.Attr(schema.AttrForwardedHops) == "":
 		return schema.Scope{Kind: schema.ScopeAddress, Value: c.ClientIP.Unmap().String()}, WhyAddress
 	}
 	return schema.Scope{}, WhyNoScope

@@ -33,6 +33,11 @@ func TestScopeIsTheNarrowestThatBites(t *testing.T) {
 		"established agent without a credential": {func(in *Input) {
 			in.Run.Rule, in.Run.CredentialID, in.Run.AgentTrust = schema.RunSession, "", schema.TrustInfrastructure
 		}, schema.ScopeAgent, WhyAgent},
+		"an address that the client says is its own": {func(in *Input) {
+			in.Run.Rule, in.Run.CredentialID = schema.RunSession, ""
+			in.Call.Note(schema.AttrForwardedHops, "2")
+		}, schema.ScopeNone, WhyNoScope},
+		"as the gate knows the run": {func(in *Input) { in.Run.Rule, in.Call.RunKeySource = schema.RunGate, schema.GateKeySource }, schema.ScopeRun, WhyRunNamed},
 		"nobody to hold": {func(in *Input) {
 			in.Run.Rule, in.Run.CredentialID, in.Call.ClientIP = schema.RunSession, "", netip.Addr{}
 		}, schema.ScopeNone, WhyNoScope},

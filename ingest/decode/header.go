@@ -2,9 +2,11 @@ package decode
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 
 	"flyball/ingest/fields"
+	"flyball/schema"
 	"flyball/schema/identity"
 )
 
@@ -105,7 +107,11 @@ func (d *draft) header(name string, v fields.Value) bool {
 			c.UserAgent = t
 		}
 	case "x_forwarded_for":
-		d.client(5, v.Text())
+		list := v.Text()
+		d.client(5, list)
+		if n := strings.Count(list, ","); n > 0 { // the first is what the client says
+			d.keep(schema.AttrForwardedHops, strconv.Itoa(n+1))
+		}
 	case "signature_agent":
 		ev.SignatureAgent = v.Text()
 	case "mcp_method":

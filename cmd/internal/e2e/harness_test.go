@@ -159,7 +159,7 @@ func (f *flyball) start(env ...string) *flyball {
 
 func (f *flyball) ready(within time.Duration) {
 	f.t.Helper()
-	port := f.ports["control"]
+	port := f.ports["metrics"]
 	if f.role != "up" {
 		port = f.ports["metrics"]
 	}

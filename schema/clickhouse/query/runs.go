@@ -96,7 +96,31 @@ func selectRuns(ctx context.Context, db DB, w *where, tail string) ([]Run, error
 		out = append(out, v)
 		return err
 	})
-	return out, err
+	if err != nil || len(out) == 0 {
+		return out, err
+	}
+	return out, withBreakers(ctx, db, out)
+}
+
+// withBreakers says where the breaker stands that a run led to: its state, or the
+// mode of a trip that was not enforced. Empty: it never came to one.
+func withBreakers(ctx context.Context, db DB, runs []Run) error {
+	ids := make([]string, len(runs))
+	for i := range runs {
+		ids[i] = runs[i].RunID
+	}
+	states := map[string]string{}
+	err := each(ctx, db, "breakers of runs", `SELECT toString(run_id), if(argMax(mode, generation) = 'armed', toString(argMax(state, generation)), argMax(mode, generation))
+FROM breakers WHERE run_id IN (`+uuids(ids)+`) GROUP BY run_id`, nil, func(r driver.Rows) error {
+		var id, state string
+		err := r.Scan(&id, &state)
+		states[id] = state
+		return err
+	})
+	for i := range runs {
+		runs[i].Breaker = states[runs[i].RunID]
+	}
+	return err
 }
 
 // ErrNotFound is wrapped by the error of a question about something unknown.
