@@ -59,6 +59,8 @@ const (
 
 // check answers from memory. It waits only where it must claim something.
 func (c *Control) check(q *request) answer {
+	began := c.o.Now()
+	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
 	call, asserted := c.read(q)
 	req := ledger.Request{Call: &call, Armed: c.o.Armed, AskWithout: c.o.AskWithout, AssertedType: asserted}
 	if call.RunKey != "" {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -122,7 +123,8 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	if apiTLS != nil {
 		api = tls.NewListener(api, apiTLS)
 	}
-	srv := grpc.NewServer(opts...)
+	// Workers that live spare every call a new stack, which costs more than the answer.
+	srv := grpc.NewServer(append(opts, grpc.NumStreamWorkers(uint32(2*runtime.GOMAXPROCS(0))))...)
 	ctl.Register(srv)
 	g.start(part{name: "control", run: ctl.Run, ready: ctl.Ready})
 	g.start(part{name: "control.listen", run: serve(api, mux)})

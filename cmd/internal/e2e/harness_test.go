@@ -24,6 +24,9 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	if addr := os.Getenv("FLYBALL_TEST_NULL_CHECK"); addr != "" {
+		serveNullCheck(addr)
+	}
 	dir, err := os.MkdirTemp("", "flyball-e2e-")
 	if err != nil {
 		panic(err)
