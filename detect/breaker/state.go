@@ -142,7 +142,7 @@ func (s *State) trip(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 		if have.State == schema.BreakerHalfOpen {
 			b.Strikes++
 		}
-	case !s.afford(m.Clock, c):
+	case d.Action > schema.ActionAnnotate && !s.afford(m.Clock, c): // a note holds nobody
 		b.Mode = schema.ModeWithheld
 		return Withheld, s.record(m, b)
 	default:

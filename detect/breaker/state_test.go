@@ -119,6 +119,17 @@ func TestPoisonedBaselineTripsFleet(t *testing.T) {
 	}
 }
 
+func TestNotesCostTheBudgetNothing(t *testing.T) {
+	s := begin(DefaultBudget())
+	for i := range 50 {
+		_, scope := runScope(byte(i + 1))
+		s.Apply(int64(i), sec, tripOf(fmt.Sprint(i), scope, func(c *schema.Command) { c.Decision.Action = schema.ActionAnnotate }))
+	}
+	if spent := s.Spent("t", s.clock); spent.Trips != 0 || s.Open() != 50 {
+		t.Fatalf("%+v, %d open", spent, s.Open())
+	}
+}
+
 func TestBudgetOfASmallTenant(t *testing.T) {
 	s := begin(Budget{PerHour: 50, Percent: 10})
 	for i := range 3 {

@@ -294,6 +294,16 @@ func TestTaskNarrowsAndItsEndEnds(t *testing.T) {
 	}
 }
 
+func TestTaskOfAnAgentWithoutAManifestHolds(t *testing.T) {
+	r := run(t, broker(t), "a", nil)
+	r.must(t, "POST", "/v1/runs", Declare{RunKey: "r1", Agent: "support", Targets: []string{"order:7"}, Seconds: 600})
+	for path, want := range map[string]int{"/v1/orders/7": 200, "/v1/orders/8": 403} {
+		if v := r.ask("support", "r1", "DELETE", path, ""); v.status != want {
+			t.Errorf("%s: %+v", path, v)
+		}
+	}
+}
+
 func TestRestartInTheMiddleOfAProbe(t *testing.T) {
 	k := broker(t)
 	a := run(t, k, "a", nil)

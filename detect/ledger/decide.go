@@ -119,8 +119,11 @@ func (s *State) policy(r *Request, d *Decision) {
 		a := m.Decide(ask)
 		d.Manifest, d.ManifestOf, d.Spends = doc.Version, doc.Agent, a.Spends
 		d.judge(r, "manifest", a)
-	case d.Task != nil && d.Task.Over(s.Clock):
-		d.judge(r, "task", manifest.Answer{Action: schema.ActionDeny, Why: manifest.WhyTaskOver, Line: "task"})
+	case d.Task != nil:
+		d.judge(r, "task", manifest.OfTask(d.Task, c, s.Clock))
+	}
+	switch {
+	case m != nil:
 	case r.AskWithout && c.Reversibility == schema.Irreversible:
 		d.judge(r, "manifest", manifest.Answer{Action: schema.ActionGate, Why: manifest.WhyNoManifest, Line: "control.without_manifest"})
 	}

@@ -162,7 +162,8 @@ func (m *Manifest) decide(in Ask) Answer {
 	return Answer{Why: WhyInScope, Line: "scope"}
 }
 
-// task judges a write by what the orchestrator declared.
+// task judges a write by what the orchestrator declared. A write that names no
+// resource (what it makes has no name yet) is judged by its route alone.
 func (m *Manifest) task(t *schema.Task, c *schema.Call) (Answer, bool) {
 	if t.Type != "" && len(m.types) > 0 {
 		s, known := m.types[t.Type]
@@ -179,6 +180,19 @@ func (m *Manifest) task(t *schema.Task, c *schema.Call) (Answer, bool) {
 		}
 	}
 	return Answer{}, false
+}
+
+// OfTask is what a declared task says to a call of an agent without a manifest:
+// its end, and its targets.
+func OfTask(t *schema.Task, c *schema.Call, now int64) Answer {
+	if t.Over(now) {
+		return Answer{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
+	}
+	if c.Reversibility == schema.ReadOnly {
+		return Answer{}
+	}
+	a, _ := (&Manifest{}).task(t, c)
+	return a
 }
 
 // objects names why a write is outside, and the list that says so.

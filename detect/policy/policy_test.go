@@ -83,3 +83,44 @@ func TestClockTenMinutesOffDecidesTheSame(t *testing.T) {
 		}
 	}
 }
+
+func TestGradedRules(t *testing.T) {
+	rules := DefaultRules()
+	rules.Arming = ParseArming(false, []string{"billing/*", "tag:batch", "family:runaway.sweep"})
+	rules.Graded = []Rule{
+		{Name: "sweeps are slowed", Level: schema.LevelAlert, Family: "runaway.sweep", Action: schema.ActionThrottle},
+		{Name: "what matters asks", Criticality: "high", Level: schema.LevelTrip, Action: schema.ActionGate, TTL: time.Hour},
+		{Name: "batch may run wild", Tag: "batch", Action: schema.ActionAnnotate},
+		{Name: "but not irreversibly", Tag: "batch", Reversibility: schema.Irreversible, Action: schema.ActionDeny},
+		{Name: "one agent is let be", Agent: "billing/bot", Family: "runaway.flood", Action: schema.ActionNone},
+		{Name: "two of a kind, the milder", Family: "runaway.loop", Criticality: "low", Action: schema.ActionThrottle},
+		{Name: "two of a kind, the harder", Family: "runaway.*", Criticality: "low", Action: schema.ActionDeny},
+	}
+	for name, tc := range map[string]struct {
+		change func(*Input)
+		action schema.Action
+		rule   string
+		mode   schema.Mode
+	}{
+		"built in":             {func(in *Input) {}, schema.ActionDeny, "trip denies", schema.ModeArmed},
+		"a family's alert":     {func(in *Input) { in.Finding.Family, in.Finding.Level = "runaway.sweep", schema.LevelAlert }, schema.ActionThrottle, "sweeps are slowed", schema.ModeArmed},
+		"another family's":     {func(in *Input) { in.Finding.Level = schema.LevelAlert }, schema.ActionNone, "", schema.ModeObserve},
+		"armed by its family":  {func(in *Input) { in.Finding.AgentID, in.Finding.Family = "other/x", "runaway.sweep" }, schema.ActionDeny, "trip denies", schema.ModeArmed},
+		"armed by nothing":     {func(in *Input) { in.Finding.AgentID = "other/x" }, schema.ActionDeny, "trip denies", schema.ModeObserve},
+		"armed by its tag":     {func(in *Input) { in.Finding.AgentID, in.Tags = "other/x", []string{"a", "batch"} }, schema.ActionAnnotate, "batch may run wild", schema.ModeArmed},
+		"criticality":          {func(in *Input) { in.Criticality = "high" }, schema.ActionGate, "what matters asks", schema.ModeArmed},
+		"a tag beats it":       {func(in *Input) { in.Criticality, in.Tags = "high", []string{"batch"} }, schema.ActionAnnotate, "batch may run wild", schema.ModeArmed},
+		"reversibility on top": {func(in *Input) { in.Tags, in.Finding.Exposure.Irreversible = []string{"batch"}, 1 }, schema.ActionDeny, "but not irreversibly", schema.ModeArmed},
+		"the agent beats all":  {func(in *Input) { in.Finding.Family, in.Tags = "runaway.flood", []string{"batch"} }, schema.ActionNone, "", schema.ModeObserve},
+		"the harder of equals": {func(in *Input) { in.Finding.Family, in.Criticality = "runaway.loop", "low" }, schema.ActionDeny, "two of a kind, the harder", schema.ModeArmed},
+	} {
+		d, ok := Decide(rules, input(tc.change))
+		if ok != (tc.action != schema.ActionNone) || d.Action != tc.action || d.Rule != tc.rule || d.Mode != tc.mode {
+			t.Errorf("%s: %v %v by %q %v, want %v by %q %v", name, ok, d.Action, d.Rule, d.Mode, tc.action, tc.rule, tc.mode)
+		}
+	}
+	d, _ := Decide(rules, input(func(in *Input) { in.Criticality = "high" }))
+	if d.TTL != int64(time.Hour) {
+		t.Errorf("ttl %d", d.TTL)
+	}
+}
