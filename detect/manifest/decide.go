@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"flyball/schema"
-	"flyball/schema/route"
 )
 
 // Manifest is a document that was found right.
@@ -81,20 +80,6 @@ type Ask struct {
 	Task *schema.Task // that was declared for the call's run, if one was
 	// AssertedType is the type of task that the caller claims. It can only narrow.
 	AssertedType string
-}
-
-// Spend is what a call takes out of a quota, if it passes.
-type Spend struct {
-	Quota  string // its name
-	Key    string // its place in the document
-	Of     string // who spends: the agent, a run or a principal
-	Units  int64
-	Limit  int64
-	Window int64 // number of the window since 1970
-	Per    int64 // length of the window, ns
-	Over   schema.Action
-	// Why when the quota has nothing left.
-	Why string
 }
 
 // Answer is what the manifest says to a call: none, annotate, gate or deny.
@@ -245,64 +230,6 @@ func (m *Manifest) alone(c *schema.Call) (Answer, bool) {
 	return Answer{}, false
 }
 
-func (q *quota) spend(c *schema.Call, now int64) (Spend, bool) {
-	s := Spend{Quota: q.Name, Key: q.key, Limit: q.limit, Per: int64(q.Per), Over: schema.ActionDeny, Why: WhyQuota, Units: 1}
-	s.Window = now / s.Per
-	if q.Over == "ask" {
-		s.Over = schema.ActionGate
-	}
-	if q.alone {
-		s.Why = WhyAlone
-	}
-	switch {
-	case q.Irreversible > 0 && c.Reversibility != schema.Irreversible:
-		return s, false
-	case q.Bytes > 0:
-		if s.Units = int64(min(c.BytesIn, 1<<40)); s.Units == 0 {
-			return s, false
-		}
-	case q.Amount > 0:
-		amount, currency, ok := money(c)
-		if c.Reversibility == schema.ReadOnly || ok && currency != "" && currency != q.Currency {
-			return s, false // another currency's limit
-		}
-		if s.Units = amount; !ok {
-			s.Units = q.limit + 1 // an amount that nobody knows fits into no limit
-		}
-	}
-	s.Of = spender(q.Of, c)
-	return s, true
-}
-
-// spender is whose quota it is: a name that the caller chose spends that of its credential.
-func spender(of string, c *schema.Call) string {
-	switch {
-	case of == "run" && c.RunKey != "":
-		return c.RunKey
-	case of == "principal" && c.PrincipalTrust >= schema.TrustInfrastructure && c.PrincipalID != "":
-		return c.PrincipalID
-	case of == "agent" && c.AgentTrust >= schema.TrustInfrastructure:
-		return c.AgentID
-	case c.CredentialID != "":
-		return "credential:" + c.CredentialID
-	case c.ClientIP.IsValid():
-		return "address:" + c.ClientIP.Unmap().String()
-	}
-	return "nobody"
-}
-
-func (h *hours) contain(now int64) bool {
-	t := time.Unix(0, now).In(h.zone)
-	at, today := t.Hour()*60+t.Minute(), int(t.Weekday())
-	if h.from < h.to {
-		return h.days>>today&1 == 1 && at >= h.from && at < h.to
-	}
-	if at >= h.from {
-		return h.days>>today&1 == 1
-	}
-	return at < h.to && h.days>>((today+6)%7)&1 == 1 // the night that began yesterday
-}
-
 // WhenAway is what the manifest wants of a call while the log is away.
 func (m *Manifest) WhenAway(r schema.Reversibility) schema.Action {
 	mode := DefaultFailureMode(r)
@@ -329,67 +256,3 @@ func DefaultFailureMode(r schema.Reversibility) string {
 	}
 	return "allow"
 }
-
-// money of a call in thousandths of its currency's unit.
-func money(c *schema.Call) (amount int64, currency string, ok bool) {
-	for i := range c.Attrs {
-		switch c.Attrs[i].Key {
-		case route.AttrAmount:
-			amount, ok = parseMilli(c.Attrs[i].Value)
-		case route.AttrCurrency:
-			currency = c.Attrs[i].Value
-		}
-	}
-	return amount, currency, ok
-}
-
-// Money is the amount of a call as it was written, and its currency.
-func Money(c *schema.Call) (amount, currency string) {
-	for _, a := range c.Attrs {
-		switch a.Key {
-		case route.AttrAmount:
-			amount = a.Value
-		case route.AttrCurrency:
-			currency = a.Value
-		}
-	}
-	return amount, currency
-}
-
-// parseMilli reads a decimal without sign or exponent into thousandths, rounded
-// up: a limit is never passed by a fraction.
-func parseMilli(s string) (int64, bool) {
-	var units, milli int64
-	point, digits, more := -1, 0, false
-	for i := 0; i < len(s); i++ {
-		switch ch := s[i]; {
-		case ch == '.' && point < 0:
-			point = 0
-		case ch < '0' || ch > '9':
-			return 0, false
-		case point < 0:
-			if units = units*10 + int64(ch-'0'); units > 1e14 {
-				return 0, false
-			}
-			digits++
-		case point < 3:
-			milli = milli*10 + int64(ch-'0')
-			point++
-			digits++
-		default:
-			more = more || ch != '0'
-		}
-	}
-	if digits == 0 {
-		return 0, false
-	}
-	for ; point >= 0 && point < 3; point++ {
-		milli *= 10
-	}
-	if more {
-		milli++
-	}
-	return units*1000 + milli, true
-}
-
-func milli(v float64) int64 { return int64(v*1000 + .5) }

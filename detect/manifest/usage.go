@@ -171,13 +171,3 @@ func (m *Manifest) Narrowed() []Narrowed {
 	}
 	return out
 }
-
-// PerHour is how many such calls a quota lets through in an hour: its limit in
-// one window that lies within it, or in the windows that do. -1 is more than a
-// number can say: it costs nothing.
-func (s *Spend) PerHour() int64 {
-	if s.Units <= 0 {
-		return -1
-	}
-	return s.Limit / s.Units * max(int64(time.Hour)/s.Per, 1)
-}

@@ -157,3 +157,48 @@ func TestReceiptNamesEveryHopOfATrip(t *testing.T) {
 		return fmt.Sprint(len(list), " ", !r.Commanded.Before(r.Call) && !p.FirstDenied.Before(p.Applied) && p.Denied > 0 && r.Exposure.Calls > 0), nil
 	})
 }
+
+// A baseline that was learned of runs that are too short makes every agent of the
+// fleet a runaway at once. Two of twenty may be stopped; the others go on, and
+// somebody is told.
+func TestPoisonedBaselineStopsFewOfAFleet(t *testing.T) {
+	f := withLoop(t)
+	const agents = 14
+	for call := range 40 {
+		var lines []string
+		for a := range agents {
+			lines = append(lines, record(time.Now(), fmt.Sprint("fleet/a", a), fmt.Sprint("longer-", a), "/v1/orders/7", "GET", 200, 512))
+		}
+		f.send(lines...)
+		if call%10 == 9 {
+			time.Sleep(300 * time.Millisecond)
+		}
+	}
+	f.until("trips beyond the budget are withheld", 30*time.Second, "true", func() (string, error) {
+		var s struct {
+			Control struct {
+				Open   int `json:"breakers_open"`
+				Budget struct{ Trips, Of, Agents, OfAgents, Withheld int } `json:"trip_budget"`
+			}
+		}
+		f.json(&s, "status", "-o", "json")
+		b := s.Control.Budget
+		if s.Control.Open > 2 || b.Agents > 2 {
+			t.Fatalf("%d breakers, %d agents of 20 are stopped", s.Control.Open, b.Agents)
+		}
+		return fmt.Sprint(b.Withheld >= agents-4), nil
+	})
+	denied := 0
+	for a := range agents {
+		if code, _, _ := f.check(fmt.Sprint("fleet/a", a), fmt.Sprint("longer-", a), "GET", "/v1/orders/7"); code == 403 {
+			denied++
+		}
+	}
+	if denied == 0 || denied > 2 {
+		t.Errorf("%d of %d agents are denied", denied, agents)
+	}
+	f.until("each withheld trip is told of", 20*time.Second, "true", func() (string, error) {
+		n, err := f.sql("SELECT count() >= 10 FROM flyball.breakers WHERE mode = 'trip_withheld'")
+		return map[string]string{"1": "true"}[n], err
+	})
+}

@@ -1,0 +1,137 @@
+package control
+
+import (
+	"flyball/detect/breaker"
+	"flyball/schema"
+)
+
+// BreakerLine is a line of /v1/breakers.
+type BreakerLine struct {
+	schema.Breaker
+	Since   string    `json:"since"`
+	Expires string    `json:"expires,omitempty"`
+	Applied []Applied `json:"applied"`
+}
+
+// Applied says how far a point is.
+type Applied struct {
+	Point      string `json:"point"`
+	Generation uint64 `json:"generation"`
+	LagMS      int64  `json:"lag_ms"`
+}
+
+func (c *Control) lines(history bool) []BreakerLine {
+	points := c.live()
+	c.mu.RLock()
+	list := c.state.Breakers.Breakers()
+	if history {
+		list = c.state.Breakers.History()
+	}
+	clock := c.state.Clock
+	c.mu.RUnlock()
+	applied := make([]Applied, len(points))
+	for i, p := range points {
+		applied[i] = Applied{p.Point, uint64(p.Applied) + 1, max(0, (clock-p.At)/1e6)}
+	}
+	out := make([]BreakerLine, 0, len(list))
+	for _, b := range list {
+		out = append(out, BreakerLine{Breaker: *b, Since: stamp(b.Since), Expires: stamp(b.Expires), Applied: applied})
+	}
+	return out
+}
+
+// Receipt is what one opening of a breaker did.
+type Receipt struct {
+	Scope      schema.Scope    `json:"scope"`
+	Generation uint64          `json:"generation"`
+	Action     schema.Action   `json:"action"`
+	FindingID  string          `json:"finding_id,omitempty"`
+	DecisionID string          `json:"decision_id,omitempty"`
+	RunID      schema.RunID    `json:"run_id,omitzero"`
+	Call       string          `json:"call_at,omitempty"` // event time of the call that led to it
+	Commanded  string          `json:"commanded_at"`      // when the log took the command
+	Exposure   schema.Exposure `json:"exposure"`          // what had passed by then
+	Points     []ReceiptPoint  `json:"points"`
+}
+
+// ReceiptPoint is what it did at one point.
+type ReceiptPoint struct {
+	Point       string `json:"point"`
+	Applied     string `json:"applied_at"`
+	FirstDenied string `json:"first_denied_at,omitempty"`
+	Denied      uint64 `json:"denied"`
+}
+
+func (c *Control) receipts() []Receipt {
+	points := c.live()
+	c.mu.RLock()
+	history := c.state.Breakers.History()
+	c.mu.RUnlock()
+	out := []Receipt{}
+	for _, b := range history {
+		if b.State != schema.BreakerOpen && b.State != schema.BreakerForcedOpen {
+			continue
+		}
+		r := Receipt{Scope: b.Scope, Generation: b.Generation, Action: b.Action, FindingID: b.FindingID, DecisionID: b.DecisionID, RunID: b.RunID,
+			Call: stamp(b.Found), Commanded: stamp(b.Since), Exposure: b.Exposure, Points: []ReceiptPoint{}}
+		for _, p := range points {
+			for _, t := range p.Traces {
+				if t.Generation == b.Generation {
+					r.Points = append(r.Points, ReceiptPoint{p.Point, stamp(t.Applied), stamp(t.FirstDenied), t.Denied})
+				}
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// Status is what Flyball itself can do at present.
+type Status struct {
+	Point   string         `json:"point"`
+	Applied int64          `json:"applied"` // offset in flyball.commands
+	Stale   bool           `json:"stale"`   // the log does not speak: the last state stands
+	Budget  breaker.Spent  `json:"trip_budget"`
+	Bypass  *schema.Bypass `json:"bypass,omitempty"`
+	Open    int            `json:"breakers_open"`
+	Waiting int            `json:"gates_waiting"`
+	Oldest  float64        `json:"gates_oldest_seconds"`
+}
+
+// Status as of now.
+func (c *Control) Status() Status {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	s := Status{Point: c.o.Name, Applied: c.state.Offset, Stale: c.stale(), Budget: c.state.Breakers.Spent(c.o.Tenant, c.state.Clock), Open: c.state.Breakers.Open()}
+	if b, on := c.state.Breakers.Bypass(c.o.Tenant, c.state.Clock); on {
+		s.Bypass = &b
+	}
+	n, oldest := c.state.Gates.Queue()
+	if s.Waiting = n; n > 0 {
+		s.Oldest = float64(c.state.Clock-oldest) / 1e9
+	}
+	return s
+}
+
+// GateLine is a line of /v1/grants.
+type GateLine struct {
+	schema.Gate
+	Asked   string `json:"asked"`
+	Expires string `json:"expires,omitempty"`
+	Decided string `json:"decided,omitempty"`
+}
+
+func gateLine(g *schema.Gate) GateLine {
+	return GateLine{Gate: *g, Asked: stamp(g.AskedAt), Expires: stamp(g.Expires), Decided: stamp(g.DecidedAt)}
+}
+
+func (c *Control) gates() []GateLine {
+	c.mu.RLock()
+	list := c.state.Gates.List()
+	c.mu.RUnlock()
+	out := make([]GateLine, 0, len(list))
+	for _, g := range list {
+		out = append(out, gateLine(g))
+	}
+	return out
+}
