@@ -30,7 +30,7 @@ type clock struct{ at time.Time }
 
 func (c *clock) now() time.Time { return c.at }
 
-func point(t *testing.T, change func(*Options)) (*Control, *clock) {
+func point(t testing.TB, change func(*Options)) (*Control, *clock) {
 	t.Helper()
 	key := identity.Key(strings.Repeat("k", 32))
 	id, err := identity.NewResolver(identity.Options{Tenant: "t", Key: key})
