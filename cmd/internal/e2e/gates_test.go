@@ -177,7 +177,7 @@ func TestPoisonedBaselineStopsFewOfAFleet(t *testing.T) {
 	f.until("trips beyond the budget are withheld", 30*time.Second, "true", func() (string, error) {
 		var s struct {
 			Control struct {
-				Open   int `json:"breakers_open"`
+				Open   int                                                 `json:"breakers_open"`
 				Budget struct{ Trips, Of, Agents, OfAgents, Withheld int } `json:"trip_budget"`
 			}
 		}

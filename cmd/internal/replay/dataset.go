@@ -21,19 +21,22 @@ var Formats = []string{"envoy_json", "nginx_json"}
 
 // recorded is a call of a data set. Labels are not read.
 type recorded struct {
-	RunID    string `json:"run_id"`
-	AgentID  string `json:"agent_id"`
-	TaskID   string `json:"task_id"`
-	TS       int64  `json:"ts"`
-	Seq      int    `json:"seq"`
-	Method   string `json:"method"`
-	Path     string `json:"path"`
-	Digest   string `json:"args_digest"`
-	Status   int    `json:"status"`
-	Request  int64  `json:"request_bytes"`
-	Response int64  `json:"response_bytes"`
-	Latency  *int64 `json:"latency_ms"`
-	User     string `json:"principal_id"`
+	RunID     string   `json:"run_id"`
+	AgentID   string   `json:"agent_id"`
+	TaskID    string   `json:"task_id"`
+	TS        int64    `json:"ts"`
+	Seq       int      `json:"seq"`
+	Method    string   `json:"method"`
+	Path      string   `json:"path"`
+	Digest    string   `json:"args_digest"`
+	Status    int      `json:"status"`
+	Request   int64    `json:"request_bytes"`
+	Response  int64    `json:"response_bytes"`
+	Latency   *int64   `json:"latency_ms"`
+	User      string   `json:"principal_id"`
+	Caller    string   `json:"caller_kind"`
+	Template  string   `json:"path_template"`
+	Resources []string `json:"resources"`
 
 	// owner is the agent whose run the call is part of. Other callers in the
 	// run (a simulated user's device) come through the same gateway consumer.

@@ -1,0 +1,86 @@
+package evaluate
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"flyball/detect/baseline"
+	"flyball/detect/feature"
+)
+
+// Labelled is a recorded run of which it is known what it was.
+type Labelled struct {
+	ID, Set, Agent, Group, Task string
+	Start                       time.Time
+	Attacked, Succeeded         bool
+	Ignored                     bool // attacked, and it did not succeed
+	NaturalLoop                 bool
+	Failure                     string
+	// FirstBad is the index of the first call that does the attacker's bidding; -1: none.
+	FirstBad int
+	// Of a run that was made to run away: how, at which pace, from which call on, out of which run.
+	Kind, Speed, Base string
+	Onset             int
+
+	Calls []LabelledCall
+}
+
+// LabelledCall is a call as the detector sees it, and what rules of scope look at.
+type LabelledCall struct {
+	feature.Call
+	Route     string
+	Resources []string
+	Read      bool // GET, HEAD or OPTIONS
+}
+
+// Clean runs teach, and are negatives.
+func (r *Labelled) Clean() bool {
+	switch r.Set {
+	case "tau":
+		return !r.NaturalLoop && r.Failure == ""
+	case "agentdojo":
+		return !r.Attacked && !r.NaturalLoop
+	}
+	return false
+}
+
+// Resisted runs were attacked without success: negatives too.
+func (r *Labelled) Resisted() bool { return r.Set == "agentdojo" && r.Ignored && !r.NaturalLoop }
+
+// Hijacked runs did what the attacker wanted.
+func (r *Labelled) Hijacked() bool { return r.Set == "agentdojo" && r.Succeeded && r.FirstBad >= 0 }
+
+// Natural runaways hit the limit of their steps or errors.
+func (r *Labelled) Natural() bool {
+	return r.Set == "tau" && (r.Failure == "max_steps" || r.Failure == "too_many_errors")
+}
+
+// learnable is the run as baselines learn it.
+func (r *Labelled) learnable() *baseline.Run {
+	out := &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task}
+	var steps feature.Run
+	for i := range r.Calls {
+		out.Steps = append(out.Steps, steps.Add(&r.Calls[i].Call))
+		out.Routes = append(out.Routes, r.Calls[i].Route)
+	}
+	return out
+}
+
+// capped keeps at most so many runs of an agent, by ascending id.
+func capped(runs []*Labelled, most int) []*Labelled {
+	sorted := slices.Clone(runs)
+	slices.SortFunc(sorted, func(a, b *Labelled) int { return cmp.Compare(a.ID, b.ID) })
+	n := map[string]int{}
+	return slices.DeleteFunc(sorted, func(r *Labelled) bool { n[r.Agent]++; return n[r.Agent] > most })
+}
+
+func keep(runs []*Labelled, want func(*Labelled) bool) []*Labelled {
+	var out []*Labelled
+	for _, r := range runs {
+		if len(r.Calls) > 0 && want(r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
