@@ -51,6 +51,8 @@ const (
 	FamilySweep   = "runaway.sweep"
 	FamilyDestroy = "runaway.destroy"
 	FamilyFlood   = "runaway.flood"
+	// FamilyExfiltration is a run that is given far more than runs are.
+	FamilyExfiltration = "exfiltration"
 	// FamilyAfterTask is a run key that is used after its task has ended.
 	FamilyAfterTask = "policy.after_task"
 )

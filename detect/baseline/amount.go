@@ -35,7 +35,12 @@ func (a *Amount) everybody() (mean, variance float64) {
 }
 
 func (m Moments) towards(mean, variance float64) (float64, float64) {
-	own := (m.Sum + pseudoRuns*mean) / (m.N + pseudoRuns)
+	return m.shrunk(mean, variance, pseudoRuns)
+}
+
+// shrunk is the mean and the variance under so many pseudo-observations of a parent.
+func (m Moments) shrunk(mean, variance, pseudo float64) (float64, float64) {
+	own := (m.Sum + pseudo*mean) / (m.N + pseudo)
 	squares := max(m.Sum2-2*own*m.Sum+m.N*own*own, 0)
-	return own, (squares + pseudoRuns*(variance+(own-mean)*(own-mean))) / (m.N + pseudoRuns)
+	return own, (squares + pseudo*(variance+(own-mean)*(own-mean))) / (m.N + pseudo)
 }

@@ -28,6 +28,10 @@ type Body struct {
 	Lengths   Amount `json:"lengths"`   // calls of a run
 	Identical Amount `json:"identical"` // largest count of one identical call in a run
 
+	Bytes  Amount  `json:"bytes"`  // that a run was given, plus one
+	Writes Amount  `json:"writes"` // of a run, plus one
+	Counts OnRoute `json:"on_route"`
+
 	Calibration calibrate.Fit `json:"calibration"`
 }
 
@@ -54,7 +58,7 @@ func (a *Amount) Add(agent, group string, v float64) {
 func New(tenant string) *Body {
 	amount := func() Amount { return Amount{Groups: map[string]Moments{}, Agents: map[string]Moments{}} }
 	return &Body{Tenant: tenant, Groups: map[string]Counts{}, Agents: map[string]Counts{}, Routes: map[string]map[string]Counts{},
-		Lengths: amount(), Identical: amount()}
+		Lengths: amount(), Identical: amount(), Bytes: amount(), Writes: amount(), Counts: newOnRoute()}
 }
 
 // Run is a clean run to learn from: its steps in order, and the names of their routes.
@@ -80,9 +84,15 @@ func (b *Body) Learn(r *Run) {
 		routes = map[string]Counts{}
 		b.Routes[r.Group] = routes
 	}
-	identical := uint32(0)
+	identical, bytes, writes := uint32(0), 0.0, 0.0
+	onRoute := map[string]float64{}
 	for i := range r.Steps {
 		s := &r.Steps[i]
+		bytes += float64(s.Bytes)
+		if s.Write {
+			writes++
+		}
+		onRoute[r.Routes[i]]++
 		b.All.Add(s)
 		group.Add(s)
 		agent.Add(s)
@@ -94,7 +104,14 @@ func (b *Body) Learn(r *Run) {
 	b.Groups[r.Group], b.Agents[r.Agent] = group, agent
 	b.Lengths.Add(r.Agent, r.Group, float64(len(r.Steps)))
 	b.Identical.Add(r.Agent, r.Group, float64(identical))
+	b.Bytes.Add(r.Agent, r.Group, bytes+1)
+	b.Writes.Add(r.Agent, r.Group, writes+1)
+	b.Counts.add(r.Agent, r.Group, onRoute)
 }
+
+// Finish makes what follows from all runs together. A body is finished once, after
+// the last run.
+func (b *Body) Finish() { b.Counts.finish() }
 
 // Humans is the peer group of people.
 const Humans = "humans"

@@ -75,8 +75,12 @@ type finding struct {
 func (r *judged) Code(c *topic.Coder) {
 	r.Run.Code(c)
 	c.Float(&r.told)
-	for i := range r.findings {
-		f := &r.findings[i]
+	findings := r.findings[:]
+	if c.Version < 4 {
+		findings = findings[:5] // there were fewer families
+	}
+	for i := range findings {
+		f := &findings[i]
 		topic.Small(c, &f.level)
 		c.Float(&f.told)
 		c.Int(&f.openedAt)
@@ -202,6 +206,9 @@ func summary(f *schema.Finding, c *schema.Call) string {
 		return fmt.Sprintf("%s walks through resources one by one: %d calls since it began, now %s", who, n, route)
 	case schema.FamilyDestroy:
 		return fmt.Sprintf("%s deletes: %d calls since it began, %d of them irreversible, now %s", who, n, f.Exposure.Irreversible, route)
+	}
+	if f.Family == schema.FamilyExfiltration {
+		return fmt.Sprintf("%s is given far more data than its runs are: in %d calls so far, now %s", who, n, route)
 	}
 	return fmt.Sprintf("%s makes far more calls than its runs do: %d so far, now %s", who, n, route)
 }

@@ -18,6 +18,7 @@ type Call struct {
 	Write     bool // may change something
 	Failed    bool
 	Delete    bool
+	Bytes     uint64 // that the API gave out
 }
 
 // RouteName is the name that a call's route is counted under: method and route,
@@ -48,6 +49,7 @@ func Of(c *schema.Call, into *Call) {
 	into.Args = c.ArgsDigest
 	into.Failed = c.Failed()
 	into.Write = write(c.Method, c.Effect)
+	into.Bytes = c.BytesOut
 	into.Delete = c.Effect == schema.EffectDelete
 	switch {
 	case into.Failed:

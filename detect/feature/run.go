@@ -17,7 +17,7 @@ type Run struct {
 	lastRoute uint64
 	keys      memory // (route, arguments, result) → how often
 	asked     memory // (route, arguments)
-	routes    memory // route → number of its last call
+	routes    memory // route → used: number of its last call, and how many there were
 	resources memory
 }
 
@@ -27,7 +27,7 @@ func (r *Run) Calls() uint64 { return r.n }
 // Add takes in the run's next call, in the order of the log, and says what it was.
 func (r *Run) Add(c *Call) Step {
 	r.n++
-	s := Step{Route: c.Route, N: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write}
+	s := Step{Route: c.Route, N: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes}
 	asked := mix(c.Route, c.Args)
 	key := mix(asked, c.Result)
 
@@ -36,7 +36,9 @@ func (r *Run) Add(c *Call) Step {
 	again := r.asked.add(asked, 1, rememberedKeys) > 1
 	s.RetryFail = c.Failed && again
 
-	last, used := r.routes.get(c.Route)
+	packed, used := r.routes.get(c.Route)
+	last, before := unpack(packed)
+	s.OnRoute = before + 1
 	switch {
 	case c.Write:
 		s.RepeatIn = Write
@@ -47,7 +49,7 @@ func (r *Run) Add(c *Call) Step {
 	default:
 		s.RepeatIn = ReadAgain
 	}
-	r.routes.set(c.Route, r.n, rememberedRoutes)
+	r.routes.set(c.Route, pack(r.n, s.OnRoute), rememberedRoutes)
 	if c.Write {
 		r.lastWrite = r.n
 	}
@@ -68,6 +70,12 @@ func (r *Run) Add(c *Call) Step {
 	return s
 }
 
+// pack holds the number of a route's last call and the count of its calls in one
+// value: 40 and 24 bits, and no more are counted.
+func pack(last, count uint64) uint64 { return min(last, 1<<40-1)<<24 | min(count, 1<<24-1) }
+
+func unpack(v uint64) (last, count uint64) { return v >> 24, v & (1<<24 - 1) }
+
 // Code writes or reads the run.
 func (r *Run) Code(c *topic.Coder) {
 	c.Uint(&r.n)
@@ -76,5 +84,10 @@ func (r *Run) Code(c *topic.Coder) {
 	r.keys.code(c, rememberedKeys)
 	r.asked.code(c, rememberedKeys)
 	r.routes.code(c, rememberedRoutes)
+	if c.Version < 4 { // the number of the last call alone: the count begins anew
+		for i := range r.routes.entries {
+			r.routes.entries[i].value = pack(r.routes.entries[i].value, 1)
+		}
+	}
 	r.resources.code(c, rememberedResources)
 }

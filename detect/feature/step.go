@@ -31,4 +31,7 @@ type Step struct {
 	SweepAny  bool    // the same, with any earlier call of the route
 	Delete    bool
 	Write     bool
+	Bytes     uint64
+
+	OnRoute uint64 // calls of the route in the run, up to and with this one
 }

@@ -19,6 +19,7 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 	for _, r := range runs {
 		body.Learn(r)
 	}
+	body.Finish()
 	type held struct {
 		run   int
 		score float64
@@ -38,6 +39,7 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 		if len(tested) == 0 || kept.Runs == 0 {
 			continue
 		}
+		kept.Finish()
 		model := score.NewModel(kept)
 		for _, i := range tested {
 			out = append(out, held{i, score.Final(model, runs[i])})

@@ -37,10 +37,20 @@ func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
 		Score: schema.Known(round(st.anchored(r.Value(st))))}
 	b := r.model.Body
 	switch st {
-	case Same, Length:
+	case OnRoute:
+		c.Observed = schema.Known(float64(r.busiest))
+		c.Usual = typical(r.model.onRoute(r.agent, route))
+		c.Peers = typical(b.Counts.Of("", r.agent.group, r.model.routes[r.agent.group][route]))
+		return c
+	case Same, Length, Bytes, Writes:
 		amount, value := &b.Identical, r.same
-		if st == Length {
+		switch st {
+		case Length:
 			amount, value = &b.Lengths, float64(r.Calls())
+		case Bytes:
+			amount, value = &b.Bytes, r.bytes
+		case Writes:
+			amount, value = &b.Writes, r.writes
 		}
 		c.Observed = schema.Known(value)
 		c.Peers = typical(amount.OfGroup(r.agent.group, 0))

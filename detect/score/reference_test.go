@@ -21,6 +21,7 @@ var referenceJSON []byte
 
 type referenceCall struct {
 	Route, Args, Result   uint64
+	Bytes                 uint64
 	Failed, Write, Delete bool
 	Resources             []uint64
 }
@@ -53,7 +54,7 @@ func load(t testing.TB) (r reference) {
 func routeName(n uint64) string { return fmt.Sprint("R ", n) }
 
 func (c *referenceCall) feature() feature.Call {
-	f := feature.Call{Route: feature.RouteHash(routeName(c.Route)), Args: c.Args, Result: c.Result, Failed: c.Failed, Write: c.Write, Delete: c.Delete, Resources: c.Resources}
+	f := feature.Call{Route: feature.RouteHash(routeName(c.Route)), Args: c.Args, Result: c.Result, Failed: c.Failed, Write: c.Write, Delete: c.Delete, Resources: c.Resources, Bytes: c.Bytes}
 	if c.Failed {
 		f.Result = feature.FailedResult
 	}
@@ -76,6 +77,7 @@ func (r *reference) body() *baseline.Body {
 	for i := range r.Train {
 		b.Learn(r.Train[i].learned())
 	}
+	b.Finish()
 	return b
 }
 
@@ -156,10 +158,10 @@ func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
 		for n := range r.Calls {
 			c := r.Calls[n].feature()
 			run.Add(m, Who{r.Agent, r.Group}, &c, int64(n), schema.Irreversible)
-			w := topic.NewWriter(nil, 'x', 1)
+			w := topic.NewWriter(nil, 'x', 4)
 			run.Code(w)
 			again := new(Run)
-			rd, err := topic.NewReader(w.Bytes(), 'x', 1)
+			rd, err := topic.NewReader(w.Bytes(), 'x', 4)
 			if err != nil {
 				t.Fatal(err)
 			}

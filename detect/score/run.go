@@ -15,7 +15,11 @@ type Run struct {
 	cusum   [Cusums]cusum
 	same    float64 // largest count of one identical call
 	length  float64 // highest tail of the run's length
-	startAt int64   // event time of the first call, Unix ns
+	bytes   float64 // that it was given
+	writes  float64
+	most    struct{ bytes, writes, onRoute float64 } // highest tails
+	busiest uint64                                   // largest count of calls on one route
+	startAt int64                                    // event time of the first call, Unix ns
 
 	// Score is the maximum over the families: it only grows.
 	Score    float64
@@ -68,6 +72,11 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, at int64, reversibility s
 	r.touch(reversibility)
 	r.Counts.Add(s)
 	r.same = max(r.same, float64(s.Identical))
+	r.bytes += float64(s.Bytes)
+	if s.Write {
+		r.writes++
+	}
+	r.busiest = max(r.busiest, s.OnRoute)
 	if m == nil {
 		return
 	}
@@ -93,6 +102,25 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, at int64, reversibility s
 	r.raise(Same, r.same)
 	r.length = max(r.length, minusLogTail((math.Log(float64(s.N))-r.agent.length.Mean)/r.agent.length.SD))
 	r.raise(Length, r.length)
+	r.amounts(m, s)
+}
+
+// amounts are the tails of what the run adds up. A baseline that knows nothing of
+// an amount says nothing of it.
+func (r *Run) amounts(m *Model, s *feature.Step) {
+	if m.Body.Bytes.All.N == 0 {
+		return
+	}
+	tail := func(x float64, of baseline.LogNormal) float64 { return minusLogTail((math.Log(x) - of.Mean) / of.SD) }
+	r.most.bytes = max(r.most.bytes, tail(r.bytes+1, r.agent.bytes))
+	r.raise(Bytes, r.most.bytes)
+	r.most.writes = max(r.most.writes, tail(r.writes+1, r.agent.writes))
+	r.raise(Writes, r.most.writes)
+	if s.OnRoute > 1 {
+		// A count is a step: its tail begins half a call before it.
+		r.most.onRoute = max(r.most.onRoute, tail(float64(s.OnRoute)-.5, m.onRoute(r.agent, s.Route)))
+		r.raise(OnRoute, r.most.onRoute)
+	}
 }
 
 // Final is the score of a whole run, from its steps.
@@ -174,6 +202,12 @@ func (r *Run) Value(st Statistic) float64 {
 		return r.same
 	case Length:
 		return r.length
+	case Bytes:
+		return r.most.bytes
+	case Writes:
+		return r.most.writes
+	case OnRoute:
+		return r.most.onRoute
 	}
 	return r.cusum[st].max
 }
@@ -209,7 +243,16 @@ func (r *Run) Code(c *topic.Coder) {
 		c.Uint(v)
 	}
 	c.Float(&r.Score)
-	for i := range r.Families {
+	families := r.Families[:]
+	if c.Version < 4 {
+		families = families[:5]
+	} else {
+		for _, v := range [...]*float64{&r.bytes, &r.writes, &r.most.bytes, &r.most.writes, &r.most.onRoute} {
+			c.Float(v)
+		}
+		c.Uint(&r.busiest)
+	}
+	for i := range families {
 		c.Float(&r.Families[i].Score)
 		topic.Small(c, &r.Families[i].Stat)
 		if r.Families[i].Stat >= Statistics {

@@ -21,8 +21,11 @@ const (
 	SweepLow
 	Destroy
 	Cusums
-	Same   Statistic = iota - 1 // largest count of one identical call
-	Length                      // −ln P(a run has at least as many calls)
+	Same    Statistic = iota - 1 // largest count of one identical call
+	Length                       // −ln P(a run has at least as many calls)
+	Bytes                        // −ln P(a run is given at least as much)
+	Writes                       // −ln P(a run writes at least as often)
+	OnRoute                      // the same of the calls on one route, where it is used: the largest
 	Statistics
 )
 
@@ -50,6 +53,9 @@ var specs = [Statistics]spec{
 	Destroy:  {"deletions", feature.Deletions, .5, 6, 9, schema.FamilyDestroy},
 	Same:     {name: "identical_calls", t1: 6.9, t01: 7.6, family: schema.FamilyLoop},
 	Length:   {name: "calls", t1: 10, t01: 15, family: schema.FamilyFlood},
+	Bytes:    {name: "bytes_out", t1: 7.2, t01: 10, family: schema.FamilyExfiltration},
+	Writes:   {name: "writes", t1: 16, t01: 22, family: schema.FamilyFlood},
+	OnRoute:  {name: "calls_on_route", t1: 21, t01: 36, family: schema.FamilyFlood},
 }
 
 func (s Statistic) String() string { return specs[s].name }
@@ -70,10 +76,10 @@ func (s Statistic) anchored(x float64) float64 {
 type Family uint8
 
 // Families of findings in the order of their index.
-var Families = [...]string{schema.FamilyLoop, schema.FamilyRetry, schema.FamilySweep, schema.FamilyDestroy, schema.FamilyFlood}
+var Families = [...]string{schema.FamilyLoop, schema.FamilyRetry, schema.FamilySweep, schema.FamilyDestroy, schema.FamilyFlood, schema.FamilyExfiltration}
 
 // NFamilies is how many there are.
-const NFamilies = 5
+const NFamilies = 6
 
 func (f Family) String() string { return Families[f] }
 

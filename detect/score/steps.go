@@ -54,6 +54,9 @@ type agent struct {
 	key, group string
 	counts     *baseline.Counts // nil: nothing of its own is known
 	length     baseline.LogNormal
+	bytes      baseline.LogNormal
+	writes     baseline.LogNormal
+	onRoute    map[uint64]baseline.LogNormal
 	steps      map[uint64]*steps
 	unseen     *steps // on a route that the peers never used
 }
@@ -76,13 +79,17 @@ func NewModel(b *baseline.Body) *Model {
 }
 
 // Least standard deviations of log amounts.
-const leastLengthSD = .35
+const (
+	leastLengthSD = .35
+	leastBytesSD  = .6
+)
 
 func (m *Model) agent(key, group string) *agent {
 	if a := m.agents[key]; a != nil && a.group == group {
 		return a
 	}
-	a := &agent{key: key, group: group, length: m.Body.Lengths.Of(key, group, leastLengthSD), steps: map[uint64]*steps{}}
+	a := &agent{key: key, group: group, length: m.Body.Lengths.Of(key, group, leastLengthSD), bytes: m.Body.Bytes.Of(key, group, leastBytesSD),
+		writes: m.Body.Writes.Of(key, group, leastLengthSD), onRoute: map[uint64]baseline.LogNormal{}, steps: map[uint64]*steps{}}
 	if c, known := m.Body.Agents[key]; known {
 		a.counts = &c
 	} else {
@@ -98,6 +105,21 @@ func (m *Model) agent(key, group string) *agent {
 	}
 	m.agents[key] = a
 	return a
+}
+
+// onRoute is how often a run of the agent calls a route that it uses. All routes
+// that the peers never used are alike.
+func (m *Model) onRoute(a *agent, route uint64) baseline.LogNormal {
+	name, known := m.routes[a.group][route]
+	if !known {
+		route = 0
+	}
+	of, ok := a.onRoute[route]
+	if !ok {
+		of = m.Body.Counts.Of(a.key, a.group, name)
+		a.onRoute[route] = of
+	}
+	return of
 }
 
 func (m *Model) steps(a *agent, route uint64) *steps {

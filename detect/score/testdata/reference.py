@@ -6,6 +6,7 @@ packages: rates and moments are taken from lists of calls, not from counters.
 
     python3 reference.py          made with Python 3.11, numpy 2, scipy 1.1x; any recent one will do
 """
+import collections
 import json
 import math
 
@@ -13,6 +14,7 @@ import numpy as np
 from scipy.stats import norm
 
 rng = np.random.default_rng(20260504)
+sizes = np.random.default_rng(20261126)
 L10 = math.log(10)
 
 
@@ -40,6 +42,13 @@ def make_run(i, wild=None):
         calls += [dict(route=6, args=5, result=0, failed=True, write=True, delete=False, resources=[3]) for _ in range(15)]
     if wild == "destroy":
         calls += [dict(route=8, args=2000 + k, result=0, failed=False, write=True, delete=True, resources=[2000 + k]) for k in range(15)]
+    if wild == "exfil":
+        calls += [dict(route=3, args=3000 + k, result=1, failed=False, write=False, delete=False, resources=[], bytes=200_000) for k in range(12)]
+    if wild == "flood":
+        calls += [dict(route=4 + k % 3, args=4000 + k, result=k, failed=False, write=k % 3 == 2, delete=False, resources=[k % 5]) for k in range(60)]
+    for c in calls:  # of a generator of their own: the calls stay what they were
+        if "bytes" not in c:
+            c["bytes"] = int(sizes.lognormal(6, 1))
     return dict(id=f"r{i}", group=group, agent=agent, calls=calls)
 
 
@@ -107,20 +116,38 @@ def anchored(x, t1, t01):
     return 2 * L10 * x / t1 if x < t1 else 2 * L10 + L10 * (x - t1) / (t01 - t1)
 
 
-def length_of(runs, group, agent):
-    logs = lambda f: np.log([len(r["calls"]) for r in runs if f(r)])
+def shrunk(x, m, v, k):
+    own = (x.sum() + k * m) / (len(x) + k)
+    return own, (((x - own) ** 2).sum() + k * (v + (own - m) ** 2)) / (len(x) + k)
+
+
+def route_count(runs, group, agent, route):
+    """Mean and standard deviation of the log count of a route in runs that use it; the agent's distance from its peers beside."""
+    counts = [(r["group"], r["agent"], e, math.log(n)) for r in runs for e, n in collections.Counter(c["route"] for c in r["calls"]).items()]
+    al = np.array([x for *_, x in counts])
+    m, v = shrunk(np.array([x for g, _, e, x in counts if (g, e) == (group, route)]), al.mean(), al.var() + .05, 10)
+    own = [x - np.mean([y for h, _, f, y in counts if (h, f) == (g, e)]) for g, a, e, x in counts if a == agent]
+    return m + sum(own) / (len(own) + 20), max(math.sqrt(v), .45)
+
+
+def length_of(runs, group, agent, amount=lambda r: len(r["calls"]), least=.35):
+    logs = lambda f: np.log([amount(r) for r in runs if f(r)])
     al = logs(lambda r: True)
     m, v = al.mean(), al.var() + .05
     for x in (logs(lambda r: r["group"] == group), logs(lambda r: r["agent"] == agent)):
         own = (x.sum() + 20 * m) / (len(x) + 20)
         v = (((x - own) ** 2).sum() + 20 * (v + (own - m) ** 2)) / (len(x) + 20)
         m = own
-    return m, max(math.sqrt(v), .35)
+    return m, max(math.sqrt(v), least)
 
 
 def score(train, rates, run):
     w, top = {s[0]: 0. for s in STATISTICS}, {s[0]: 0. for s in STATISTICS}
     mean, sd = length_of(train, run["group"], run["agent"])
+    bytes_of = length_of(train, run["group"], run["agent"], lambda r: sum(c["bytes"] for c in r["calls"]) + 1, .6)
+    writes_of = length_of(train, run["group"], run["agent"], lambda r: sum(c["write"] for c in r["calls"]) + 1)
+    tail = lambda x, of: -norm.logsf((math.log(x) - of[0]) / of[1])
+    given, written, used, on_route, memo = 0, 0, collections.Counter(), 0., {}
     same, length, rows = 0, 0., []
     for i, (c, (t, seen)) in enumerate(zip(run["calls"], trials(run))):
         for name, ev, p1, _, _ in STATISTICS:
@@ -135,8 +162,16 @@ def score(train, rates, run):
             top[name] = max(top[name], w[name])
         same = max(same, seen)
         length = max(length, -norm.logsf((math.log(i + 1) - mean) / sd))
-        values = [top[s[0]] for s in STATISTICS] + [float(same), float(length)]
-        total = max([anchored(top[s[0]], s[3], s[4]) for s in STATISTICS] + [anchored(same, 6.9, 7.6), anchored(length, 10, 15)])
+        given, written = given + c["bytes"], written + c["write"]
+        used[c["route"]] += 1
+        if used[c["route"]] > 1:
+            if c["route"] not in memo:
+                memo[c["route"]] = route_count(train, run["group"], run["agent"], c["route"])
+            on_route = max(on_route, tail(used[c["route"]] - .5, memo[c["route"]]))
+        amounts = [float(tail(given + 1, bytes_of)), float(tail(written + 1, writes_of)), float(on_route)]
+        values = [top[s[0]] for s in STATISTICS] + [float(same), float(length)] + amounts
+        total = max([anchored(top[s[0]], s[3], s[4]) for s in STATISTICS] + [anchored(same, 6.9, 7.6), anchored(length, 10, 15)]
+                    + [anchored(x, *t) for x, t in zip(amounts, [(7.2, 10), (16, 22), (21, 36)])])
         rows.append(values + [total])
     return rows
 
@@ -175,10 +210,10 @@ def wilson():
 
 
 train = [make_run(i) for i in range(160)]
-test = [make_run(200 + i, w) for i, w in enumerate([None, None, None, "loop", "sweep", "retry", "destroy"])]
+test = [make_run(200 + i, w) for i, w in enumerate([None, None, None, "loop", "sweep", "retry", "destroy", "exfil", "flood"])]
 test[2] = dict(test[2], agent="billing/never-seen", group="billing")
 rates = Rates(train)
 z = [-9, -5.1, -5, -1, 0, .5, 3, 5, 10, 29.9, 30, 30.1, 60, 1000]
 json.dump(dict(
-    train=train, test=test, statistics=[s[0] for s in STATISTICS] + ["identical_calls", "calls"], scores=[score(train, rates, r) for r in test],
+    train=train, test=test, statistics=[s[0] for s in STATISTICS] + ["identical_calls", "calls", "bytes_out", "writes", "calls_on_route"], scores=[score(train, rates, r) for r in test],
     tail=[[x, float(-norm.logsf(x))] for x in z], calibration=calibration(), wilson=wilson()), open("reference.json", "w"), separators=(",", ":"))
