@@ -53,6 +53,8 @@ const (
 	FamilyFlood   = "runaway.flood"
 	// FamilyExfiltration is a run that is given far more than runs are.
 	FamilyExfiltration = "exfiltration"
+	// FamilyFanout is a run whose calls follow one another as nobody's do.
+	FamilyFanout = "fanout"
 	// FamilyAfterTask is a run key that is used after its task has ended.
 	FamilyAfterTask = "policy.after_task"
 )

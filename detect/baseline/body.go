@@ -28,9 +28,10 @@ type Body struct {
 	Lengths   Amount `json:"lengths"`   // calls of a run
 	Identical Amount `json:"identical"` // largest count of one identical call in a run
 
-	Bytes  Amount  `json:"bytes"`  // that a run was given, plus one
-	Writes Amount  `json:"writes"` // of a run, plus one
-	Counts OnRoute `json:"on_route"`
+	Bytes    Amount   `json:"bytes"`  // that a run was given, plus one
+	Writes   Amount   `json:"writes"` // of a run, plus one
+	Counts   OnRoute  `json:"on_route"`
+	Sequence Sequence `json:"sequence"`
 
 	Calibration calibrate.Fit `json:"calibration"`
 }
@@ -58,7 +59,7 @@ func (a *Amount) Add(agent, group string, v float64) {
 func New(tenant string) *Body {
 	amount := func() Amount { return Amount{Groups: map[string]Moments{}, Agents: map[string]Moments{}} }
 	return &Body{Tenant: tenant, Groups: map[string]Counts{}, Agents: map[string]Counts{}, Routes: map[string]map[string]Counts{},
-		Lengths: amount(), Identical: amount(), Bytes: amount(), Writes: amount(), Counts: newOnRoute()}
+		Lengths: amount(), Identical: amount(), Bytes: amount(), Writes: amount(), Counts: newOnRoute(), Sequence: newSequence()}
 }
 
 // Run is a clean run to learn from: its steps in order, and the names of their routes.
@@ -107,6 +108,7 @@ func (b *Body) Learn(r *Run) {
 	b.Bytes.Add(r.Agent, r.Group, bytes+1)
 	b.Writes.Add(r.Agent, r.Group, writes+1)
 	b.Counts.add(r.Agent, r.Group, onRoute)
+	b.Sequence.add(r.Agent, r.Group, r.Routes)
 }
 
 // Finish makes what follows from all runs together. A body is finished once, after

@@ -207,6 +207,9 @@ func summary(f *schema.Finding, c *schema.Call) string {
 	case schema.FamilyDestroy:
 		return fmt.Sprintf("%s deletes: %d calls since it began, %d of them irreversible, now %s", who, n, f.Exposure.Irreversible, route)
 	}
+	if f.Family == schema.FamilyFanout {
+		return fmt.Sprintf("%s calls one route after another as its peers never do: %d calls since it began, now %s", who, n, route)
+	}
 	if f.Family == schema.FamilyExfiltration {
 		return fmt.Sprintf("%s is given far more data than its runs are: in %d calls so far, now %s", who, n, route)
 	}

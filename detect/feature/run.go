@@ -27,7 +27,7 @@ func (r *Run) Calls() uint64 { return r.n }
 // Add takes in the run's next call, in the order of the log, and says what it was.
 func (r *Run) Add(c *Call) Step {
 	r.n++
-	s := Step{Route: c.Route, N: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes}
+	s := Step{Route: c.Route, N: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes, Before: r.lastRoute}
 	asked := mix(c.Route, c.Args)
 	key := mix(asked, c.Result)
 

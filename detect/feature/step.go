@@ -33,5 +33,6 @@ type Step struct {
 	Write     bool
 	Bytes     uint64
 
+	Before  uint64 // route of the call before; 0 at the first
 	OnRoute uint64 // calls of the route in the run, up to and with this one
 }

@@ -37,6 +37,9 @@ func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
 		Score: schema.Known(round(st.anchored(r.Value(st))))}
 	b := r.model.Body
 	switch st {
+	case Scatter:
+		c.Observed = schema.Known(round(r.scatter.max))
+		return c
 	case OnRoute:
 		c.Observed = schema.Known(float64(r.busiest))
 		c.Usual = typical(r.model.onRoute(r.agent, route))

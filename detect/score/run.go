@@ -18,8 +18,9 @@ type Run struct {
 	bytes   float64 // that it was given
 	writes  float64
 	most    struct{ bytes, writes, onRoute float64 } // highest tails
-	busiest uint64                                   // largest count of calls on one route
-	startAt int64                                    // event time of the first call, Unix ns
+	scatter cusum
+	busiest uint64 // largest count of calls on one route
+	startAt int64  // event time of the first call, Unix ns
 
 	// Score is the maximum over the families: it only grows.
 	Score    float64
@@ -102,12 +103,12 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, at int64, reversibility s
 	r.raise(Same, r.same)
 	r.length = max(r.length, minusLogTail((math.Log(float64(s.N))-r.agent.length.Mean)/r.agent.length.SD))
 	r.raise(Length, r.length)
-	r.amounts(m, s)
+	r.amounts(m, s, at, before)
 }
 
 // amounts are the tails of what the run adds up. A baseline that knows nothing of
 // an amount says nothing of it.
-func (r *Run) amounts(m *Model, s *feature.Step) {
+func (r *Run) amounts(m *Model, s *feature.Step, at int64, irreversible uint64) {
 	if m.Body.Bytes.All.N == 0 {
 		return
 	}
@@ -121,6 +122,8 @@ func (r *Run) amounts(m *Model, s *feature.Step) {
 		r.most.onRoute = max(r.most.onRoute, tail(float64(s.OnRoute)-.5, m.onRoute(r.agent, s.Route)))
 		r.raise(OnRoute, r.most.onRoute)
 	}
+	r.scatter.add(m.follows(r.agent, s.Before, s.Route), 1, s, at, irreversible)
+	r.raise(Scatter, r.scatter.max)
 }
 
 // Final is the score of a whole run, from its steps.
@@ -187,11 +190,13 @@ func (r *Run) Top() Family {
 func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
 	st := r.Families[f].Stat
 	n := r.Calls()
-	if st >= Cusums {
-		// Counts of the whole run: it began with the run.
+	k := &r.scatter
+	switch {
+	case st < Cusums:
+		k = &r.cusum[st]
+	case st != Scatter: // counts of the whole run: it began with the run
 		return 1, r.startAt, schema.Exposure{Calls: n, Irreversible: r.Touched.Irreversible}
 	}
-	k := &r.cusum[st]
 	return k.onset, k.onsetAt, schema.Exposure{Calls: n - k.onset + 1, Irreversible: r.Touched.Irreversible - k.irreversible}
 }
 
@@ -208,6 +213,8 @@ func (r *Run) Value(st Statistic) float64 {
 		return r.most.writes
 	case OnRoute:
 		return r.most.onRoute
+	case Scatter:
+		return r.scatter.max
 	}
 	return r.cusum[st].max
 }
@@ -216,21 +223,27 @@ func (r *Run) Value(st Statistic) float64 {
 // goes on as it did, and has not recovered since.
 func (r *Run) Rising(f Family) bool {
 	st := r.Families[f].Stat
+	if st == Scatter {
+		return r.scatter.w >= r.scatter.max
+	}
 	return st >= Cusums || r.cusum[st].w >= r.cusum[st].max
+}
+
+func (k *cusum) code(c *topic.Coder) {
+	c.Float(&k.w)
+	c.Float(&k.max)
+	c.Uint(&k.onset)
+	c.Int(&k.onsetAt)
+	c.Uint(&k.irreversible)
+	topic.Num(c, &k.hits)
+	topic.Num(c, &k.trials)
 }
 
 // Code writes or reads the run. What follows from the rest is not written.
 func (r *Run) Code(c *topic.Coder) {
 	r.feature.Code(c)
 	for i := range r.cusum {
-		k := &r.cusum[i]
-		c.Float(&k.w)
-		c.Float(&k.max)
-		c.Uint(&k.onset)
-		c.Int(&k.onsetAt)
-		c.Uint(&k.irreversible)
-		topic.Num(c, &k.hits)
-		topic.Num(c, &k.trials)
+		r.cusum[i].code(c)
 	}
 	c.Float(&r.same)
 	c.Float(&r.length)
@@ -251,6 +264,7 @@ func (r *Run) Code(c *topic.Coder) {
 			c.Float(v)
 		}
 		c.Uint(&r.busiest)
+		r.scatter.code(c)
 	}
 	for i := range families {
 		c.Float(&r.Families[i].Score)

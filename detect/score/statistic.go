@@ -26,6 +26,7 @@ const (
 	Bytes                        // −ln P(a run is given at least as much)
 	Writes                       // −ln P(a run writes at least as often)
 	OnRoute                      // the same of the calls on one route, where it is used: the largest
+	Scatter                      // CUSUM of the order of routes: any order against the usual one
 	Statistics
 )
 
@@ -56,6 +57,7 @@ var specs = [Statistics]spec{
 	Bytes:    {name: "bytes_out", t1: 7.2, t01: 10, family: schema.FamilyExfiltration},
 	Writes:   {name: "writes", t1: 16, t01: 22, family: schema.FamilyFlood},
 	OnRoute:  {name: "calls_on_route", t1: 21, t01: 36, family: schema.FamilyFlood},
+	Scatter:  {name: "unusual_order", t1: 30, t01: 50, family: schema.FamilyFanout},
 }
 
 func (s Statistic) String() string { return specs[s].name }
@@ -76,10 +78,10 @@ func (s Statistic) anchored(x float64) float64 {
 type Family uint8
 
 // Families of findings in the order of their index.
-var Families = [...]string{schema.FamilyLoop, schema.FamilyRetry, schema.FamilySweep, schema.FamilyDestroy, schema.FamilyFlood, schema.FamilyExfiltration}
+var Families = [...]string{schema.FamilyLoop, schema.FamilyRetry, schema.FamilySweep, schema.FamilyDestroy, schema.FamilyFlood, schema.FamilyExfiltration, schema.FamilyFanout}
 
 // NFamilies is how many there are.
-const NFamilies = 6
+const NFamilies = 7
 
 func (f Family) String() string { return Families[f] }
 

@@ -57,6 +57,7 @@ type agent struct {
 	bytes      baseline.LogNormal
 	writes     baseline.LogNormal
 	onRoute    map[uint64]baseline.LogNormal
+	follows    map[[2]uint64]float64
 	steps      map[uint64]*steps
 	unseen     *steps // on a route that the peers never used
 }
@@ -89,7 +90,7 @@ func (m *Model) agent(key, group string) *agent {
 		return a
 	}
 	a := &agent{key: key, group: group, length: m.Body.Lengths.Of(key, group, leastLengthSD), bytes: m.Body.Bytes.Of(key, group, leastBytesSD),
-		writes: m.Body.Writes.Of(key, group, leastLengthSD), onRoute: map[uint64]baseline.LogNormal{}, steps: map[uint64]*steps{}}
+		writes: m.Body.Writes.Of(key, group, leastLengthSD), onRoute: map[uint64]baseline.LogNormal{}, follows: map[[2]uint64]float64{}, steps: map[uint64]*steps{}}
 	if c, known := m.Body.Agents[key]; known {
 		a.counts = &c
 	} else {
@@ -120,6 +121,44 @@ func (m *Model) onRoute(a *agent, route uint64) baseline.LogNormal {
 		a.onRoute[route] = of
 	}
 	return of
+}
+
+// mostPairs of routes are remembered of an agent.
+const mostPairs = 4096
+
+// follows is what a route after another adds to the CUSUM of the order: the
+// log-likelihood ratio of "the peers' routes in any order" against the usual next
+// one. 2 % of calls may come from anywhere, so that no call is impossible.
+func (m *Model) follows(a *agent, before, route uint64) float64 {
+	pair := [2]uint64{before, route}
+	if v, ok := a.follows[pair]; ok {
+		return v
+	}
+	names := m.routes[a.group]
+	first := names[before]
+	if before != 0 && first == "" {
+		first = unknownRoute
+	}
+	next, share := m.Body.Sequence.Next(a.key, a.group, first, named(names, route))
+	v := math.Log(.02 + .98*share/next)
+	if next < share {
+		v = math.Log(.02 + .98*max(share, 1e-4)/max(next, 1e-6))
+	}
+	if len(a.follows) >= mostPairs {
+		clear(a.follows)
+	}
+	a.follows[pair] = v
+	return v
+}
+
+// unknownRoute is no route's name.
+const unknownRoute = "\x00"
+
+func named(names map[uint64]string, route uint64) string {
+	if name, known := names[route]; known {
+		return name
+	}
+	return unknownRoute
 }
 
 func (m *Model) steps(a *agent, route uint64) *steps {

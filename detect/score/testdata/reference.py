@@ -44,6 +44,8 @@ def make_run(i, wild=None):
         calls += [dict(route=8, args=2000 + k, result=0, failed=False, write=True, delete=True, resources=[2000 + k]) for k in range(15)]
     if wild == "exfil":
         calls += [dict(route=3, args=3000 + k, result=1, failed=False, write=False, delete=False, resources=[], bytes=200_000) for k in range(12)]
+    if wild == "scatter":
+        calls += [dict(route=int(sizes.integers(0, 9)), args=5000 + k, result=k, failed=False, write=False, delete=False, resources=[]) for k in range(60)]
     if wild == "flood":
         calls += [dict(route=4 + k % 3, args=4000 + k, result=k, failed=False, write=k % 3 == 2, delete=False, resources=[k % 5]) for k in range(60)]
     for c in calls:  # of a generator of their own: the calls stay what they were
@@ -130,6 +132,32 @@ def route_count(runs, group, agent, route):
     return m + sum(own) / (len(own) + 20), max(math.sqrt(v), .45)
 
 
+class Order:
+    """How likely a route is after another: pairs backed off to single calls, the agent's to its peers'."""
+
+    def __init__(self, runs):
+        self.single, self.total, self.pairs = collections.Counter(), collections.Counter(), collections.Counter()
+        for r in runs:
+            routes = [c["route"] for c in r["calls"]]
+            for who in (("g", r["group"]), ("a", r["agent"])):
+                for before, e in zip([None] + routes, routes):
+                    self.single[who, e] += 1
+                    self.total[who] += 1
+                    self.pairs[who, before, e] += 1
+                    self.pairs[who, before] += 1
+        self.names = {g: {e for who, e in self.single if who == ("g", g)} for g in {r["group"] for r in runs}}
+
+    def step(self, group, agent, before, e):
+        g, a = ("g", group), ("a", agent)
+        p = (self.single[g, e] + 5 / 80) / (self.total[g] + 5)
+        p = (self.single[a, e] + 5 * p) / (self.total[a] + 5)
+        for who in (g, a):
+            if self.pairs[who, before]:
+                p = (self.pairs[who, before, e] + 5 * p) / (self.pairs[who, before] + 5)
+        q = (self.single[g, e] + .5) / (self.total[g] + .5 * max(1, len(self.names[group])) + .5)
+        return math.log(.02 + .98 * max(q, 1e-4) / max(p, 1e-6)) if p < q else math.log(.02 + .98 * q / p)
+
+
 def length_of(runs, group, agent, amount=lambda r: len(r["calls"]), least=.35):
     logs = lambda f: np.log([amount(r) for r in runs if f(r)])
     al = logs(lambda r: True)
@@ -148,6 +176,7 @@ def score(train, rates, run):
     writes_of = length_of(train, run["group"], run["agent"], lambda r: sum(c["write"] for c in r["calls"]) + 1)
     tail = lambda x, of: -norm.logsf((math.log(x) - of[0]) / of[1])
     given, written, used, on_route, memo = 0, 0, collections.Counter(), 0., {}
+    before, w_order, order = None, 0., 0.
     same, length, rows = 0, 0., []
     for i, (c, (t, seen)) in enumerate(zip(run["calls"], trials(run))):
         for name, ev, p1, _, _ in STATISTICS:
@@ -169,9 +198,12 @@ def score(train, rates, run):
                 memo[c["route"]] = route_count(train, run["group"], run["agent"], c["route"])
             on_route = max(on_route, tail(used[c["route"]] - .5, memo[c["route"]]))
         amounts = [float(tail(given + 1, bytes_of)), float(tail(written + 1, writes_of)), float(on_route)]
+        w_order = max(0., w_order + ORDER.step(run["group"], run["agent"], before, c["route"]))
+        order, before = max(order, w_order), c["route"]
+        amounts.append(order)
         values = [top[s[0]] for s in STATISTICS] + [float(same), float(length)] + amounts
         total = max([anchored(top[s[0]], s[3], s[4]) for s in STATISTICS] + [anchored(same, 6.9, 7.6), anchored(length, 10, 15)]
-                    + [anchored(x, *t) for x, t in zip(amounts, [(7.2, 10), (16, 22), (21, 36)])])
+                    + [anchored(x, *t) for x, t in zip(amounts, [(7.2, 10), (16, 22), (21, 36), (30, 50)])])
         rows.append(values + [total])
     return rows
 
@@ -210,10 +242,11 @@ def wilson():
 
 
 train = [make_run(i) for i in range(160)]
-test = [make_run(200 + i, w) for i, w in enumerate([None, None, None, "loop", "sweep", "retry", "destroy", "exfil", "flood"])]
+test = [make_run(200 + i, w) for i, w in enumerate([None, None, None, "loop", "sweep", "retry", "destroy", "exfil", "flood", "scatter"])]
 test[2] = dict(test[2], agent="billing/never-seen", group="billing")
 rates = Rates(train)
+ORDER = Order(train)
 z = [-9, -5.1, -5, -1, 0, .5, 3, 5, 10, 29.9, 30, 30.1, 60, 1000]
 json.dump(dict(
-    train=train, test=test, statistics=[s[0] for s in STATISTICS] + ["identical_calls", "calls", "bytes_out", "writes", "calls_on_route"], scores=[score(train, rates, r) for r in test],
+    train=train, test=test, statistics=[s[0] for s in STATISTICS] + ["identical_calls", "calls", "bytes_out", "writes", "calls_on_route", "unusual_order"], scores=[score(train, rates, r) for r in test],
     tail=[[x, float(-norm.logsf(x))] for x in z], calibration=calibration(), wilson=wilson()), open("reference.json", "w"), separators=(",", ":"))
