@@ -189,8 +189,11 @@ func (s *scope) objects(c *schema.Call, whyRoute, whyResource string) (why, line
 		return "", ""
 	}
 	for _, r := range c.Resources {
-		if r.ID == "?" {
-			return WhyResourceHidden, "resources"
+		if r.ID == "?" { // one of its kind: a pattern for all of them grants it
+			if !slices.Contains(s.resources, r.Type+":*") {
+				return WhyResourceHidden, "resources"
+			}
+			continue
 		}
 		name := r.String()
 		if !slices.ContainsFunc(s.resources, func(p string) bool { ok, _ := path.Match(p, name); return ok }) {
