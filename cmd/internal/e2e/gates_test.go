@@ -162,7 +162,10 @@ func TestReceiptNamesEveryHopOfATrip(t *testing.T) {
 // fleet a runaway at once. Two of twenty may be stopped; the others go on, and
 // somebody is told.
 func TestPoisonedBaselineStopsFewOfAFleet(t *testing.T) {
-	f := withLoop(t)
+	f := install(t, "", "")
+	ample := fmt.Sprintf(loopConfig, f.ports["control"])
+	configure(t, f, strings.Replace(ample, "trip_budget: {per_hour: 100000, agents_percent: 100}, ", "", 1)) // the budget that is the default
+	withPast(t, f)
 	const agents = 14
 	for call := range 40 {
 		var lines []string

@@ -38,6 +38,13 @@ func withLoopOn(t *testing.T, kafka, more string, env ...string) *flyball {
 func withLoopIn(t *testing.T, f *flyball, more string, env ...string) *flyball {
 	t.Helper()
 	configure(t, f, fmt.Sprintf(loopConfig, f.ports["control"])+"\n"+more)
+	withPast(t, f, env...)
+	return f
+}
+
+// withPast starts an installation and teaches it the past of the fleet.
+func withPast(t *testing.T, f *flyball, env ...string) {
+	t.Helper()
 	f.start(env...)
 	var past []string
 	start := time.Now().Add(-20 * time.Hour)
@@ -56,7 +63,6 @@ func withLoopIn(t *testing.T, f *flyball, more string, env ...string) *flyball {
 	if !strings.Contains(out, "200 runs") {
 		t.Fatalf("learned of another past: %s", out)
 	}
-	return f
 }
 
 // configure puts other lines about control and learn in place of those of install.
