@@ -1,0 +1,41 @@
+package learn
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"flyball/detect/baseline"
+	"flyball/detect/feature"
+)
+
+// A baseline is kept in memory by every point and sent through Kafka: what one
+// agent adds to it is bounded by the routes that it uses.
+func TestBaselineOfAnAgentIsSmall(t *testing.T) {
+	size := func(agents int) int {
+		b := baseline.New("t")
+		for a := range agents {
+			for r := range 20 {
+				run := &baseline.Run{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
+				var f feature.Run
+				for n := range 30 {
+					route := fmt.Sprint("GET /v1/things/{id}/part", (a+r*n)%12)
+					c := feature.Call{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n), Bytes: 300}
+					run.Steps, run.Routes = append(run.Steps, f.Add(&c)), append(run.Routes, route)
+				}
+				b.Learn(run)
+			}
+		}
+		b.Finish()
+		text, err := json.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(text)
+	}
+	if each := (size(200) - size(100)) / 100; each > 8<<10 {
+		t.Errorf("%d bytes an agent of twelve routes", each)
+	} else {
+		t.Logf("%d bytes an agent", each)
+	}
+}
