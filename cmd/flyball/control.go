@@ -13,6 +13,7 @@ import (
 
 	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
+	"flyball/detect/card"
 	"flyball/detect/control"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
@@ -150,7 +151,40 @@ func findingsCommand(o *options) *cobra.Command {
 		return w.Flush()
 	}}
 	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many")
+	cmd.AddCommand(findingCommand(o))
 	return cmd
+}
+
+// findingReport is a finding with the card of its family.
+type findingReport struct {
+	query.Finding
+	Card *card.Card `json:"card,omitempty"`
+}
+
+func findingCommand(o *options) *cobra.Command {
+	return &cobra.Command{Use: "show ID", Short: "One finding: what speaks for it, what it may be instead, what to check, how to contain and close it", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		format, err := o.outputIs("table", "json")
+		if err != nil {
+			return err
+		}
+		_, db, err := o.database()
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		f, err := query.FindingOf(cmd.Context(), db, args[0])
+		if err != nil {
+			return err
+		}
+		r := findingReport{Finding: f}
+		if c, ok := card.Of(f.Family); ok {
+			r.Card = &c
+		}
+		if format == "json" {
+			return answer.JSON(cmd.OutOrStdout(), r)
+		}
+		return answer.Finding(cmd.OutOrStdout(), &f, r.Card)
+	}}
 }
 
 func learnCommand(o *options) *cobra.Command {

@@ -140,6 +140,7 @@ func TestReceiptNamesEveryHopOfATrip(t *testing.T) {
 	f.runAway("fleet/a3", "bad", 30*time.Second)
 	f.until("a receipt", 20*time.Second, "1 true", func() (string, error) {
 		var list []struct {
+			FindingID string    `json:"finding_id"`
 			Call      time.Time `json:"call_at"`
 			Commanded time.Time `json:"commanded_at"`
 			Exposure  struct{ Calls uint64 }
@@ -152,6 +153,13 @@ func TestReceiptNamesEveryHopOfATrip(t *testing.T) {
 		f.json(&list, "breakers", "receipts", "-o", "json")
 		if len(list) == 0 || len(list[0].Points) == 0 {
 			return fmt.Sprint(len(list)), nil
+		}
+		var one struct {
+			Family string
+			Card   struct{ Means string }
+		}
+		if f.json(&one, "findings", "show", list[0].FindingID, "-o", "json"); one.Family != "runaway.loop" || one.Card.Means == "" {
+			return fmt.Sprintf("%+v", one), nil
 		}
 		r, p := list[0], list[0].Points[0]
 		return fmt.Sprint(len(list), " ", !r.Commanded.Before(r.Call) && !p.FirstDenied.Before(p.Applied) && p.Denied > 0 && r.Exposure.Calls > 0), nil

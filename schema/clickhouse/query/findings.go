@@ -29,8 +29,24 @@ type Finding struct {
 
 // Findings are the latest ones, the last changed first.
 func Findings(ctx context.Context, db DB, limit int) ([]Finding, error) {
+	return findings(ctx, db, "", limit)
+}
+
+// FindingOf is one finding by its id.
+func FindingOf(ctx context.Context, db DB, id string) (Finding, error) {
+	list, err := findings(ctx, db, "WHERE finding_id = {id:String}", 1, named("id", id))
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("finding %q: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return Finding{}, err
+	}
+	return list[0], nil
+}
+
+func findings(ctx context.Context, db DB, where string, limit int, params ...any) ([]Finding, error) {
 	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at, updated_at, score, expected_rate,
-delay_calls, exposure_calls, exposure_irreversible, summary, evidence FROM findings ORDER BY updated_at DESC LIMIT %d`, limit))
+delay_calls, exposure_calls, exposure_irreversible, summary, evidence FROM findings %s ORDER BY updated_at DESC LIMIT %d`, where, limit), params...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,44 @@
+package answer
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"flyball/detect/card"
+	"flyball/schema"
+	"flyball/schema/clickhouse/query"
+)
+
+// Finding prints one finding, and the card of its family.
+func Finding(w io.Writer, f *query.Finding, c *card.Card) error {
+	fmt.Fprintf(w, "%s\n%s %s, %s, run %s\n", f.Summary, f.Level, f.Family, f.State, f.RunID)
+	fmt.Fprintf(w, "opened %s, changed %s UTC; clean runs that come this far: %.2g; exposure %d calls, %d irreversible\n\n",
+		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime), f.ExpectedRate, f.Exposure.Calls, f.Exposure.Irreversible)
+	err := Table(w, "WHAT | OBSERVED | USUAL | PEERS | HUMANS", func(row func(...any)) {
+		for _, e := range f.Evidence {
+			row(e.Feature, known(e.Observed), known(e.Usual), known(e.Peers), known(e.Humans))
+		}
+	})
+	if c == nil || err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\n%s\n", c.Means)
+	for _, part := range []struct {
+		title string
+		lines []string
+	}{{"It may be instead", c.Benign}, {"Check", c.Check}, {"Contain", c.Contain}, {"Close", []string{c.Close}}} {
+		fmt.Fprintln(w, part.title)
+		for _, l := range part.lines {
+			fmt.Fprintf(w, "  · %s\n", l)
+		}
+	}
+	return nil
+}
+
+func known(k schema.Known) string {
+	if k.IsZero() {
+		return "-"
+	}
+	return fmt.Sprintf("%.4g", float64(k))
+}

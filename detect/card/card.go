@@ -1,0 +1,79 @@
+// Package card says what a family of findings means to whoever is woken by one.
+//
+// It refuses to know of a finding: a card is the same for every agent, and what
+// happened stands in the finding.
+package card
+
+import "flyball/schema"
+
+// Card of a family.
+type Card struct {
+	Means   string   `json:"means"`
+	Benign  []string `json:"benign_causes"`
+	Check   []string `json:"check"`
+	Contain []string `json:"contain"`
+	Close   string   `json:"close"`
+}
+
+const (
+	runEnds = "It closes when the run has made no call for its gap. A breaker closes by itself, half open first, or by flyball breakers reset."
+	seeRun  = "flyball run RUN: the calls in order, and what the score stands on"
+	seeAll  = "flyball touched RUN: what it changed, the irreversible first"
+)
+
+var cards = map[string]Card{
+	schema.FamilyLoop: {
+		Means:   "The run makes the same call with the same answer again and again, at once or in a cycle of calls.",
+		Benign:  []string{"polling a job whose answer does not change yet", "a client that fetches the same page for every item of a list", "a retry library that repeats calls which succeeded"},
+		Check:   []string{seeRun, "whether the result ever changes: polling whose result changes is no loop", "whether other runs of the same agent version do the same since a deployment"},
+		Contain: []string{"flyball breakers trip run RUN --for 15m", "flyball breakers trip version AGENT@VERSION if a deployment did it"},
+		Close:   runEnds},
+	schema.FamilyRetry: {
+		Means:   "The run goes on calling what fails, with the same arguments.",
+		Benign:  []string{"an outage of the API: then peers fail too", "a token that has expired", "a validation rule that was changed"},
+		Check:   []string{seeRun, "errors of other agents on the same route", "whether the retries back off and succeed in the end: those are no runaway"},
+		Contain: []string{"flyball breakers trip run RUN --for 15m", "detect.policy: {family: runaway.retry, action: throttle}"},
+		Close:   runEnds},
+	schema.FamilySweep: {
+		Means:   "The run walks through resources one after another on one route, far longer than its runs do.",
+		Benign:  []string{"a nightly export or reconciliation that is run by the agent", "a task that names many items", "a migration"},
+		Check:   []string{seeAll, "flyball manifest show AGENT: was it declared for this?", "whether the ids are guessed: failures and gaps among them"},
+		Contain: []string{"flyball breakers trip run RUN --for 15m", "a quota on the route in its manifest"},
+		Close:   runEnds},
+	schema.FamilyDestroy: {
+		Means:   "The run deletes, more than its peers do.",
+		Benign:  []string{"a declared clean-up", "tests that remove what they made"},
+		Check:   []string{seeAll, "who asked for it: the principal and the task of the run", "whether what is gone can be restored, and until when"},
+		Contain: []string{"flyball breakers trip credential CREDENTIAL", "a gate: autonomy with ask: always for the route"},
+		Close:   runEnds},
+	schema.FamilyFlood: {
+		Means:   "The run makes far more calls than runs of this agent and its peers, altogether, as writes or on one route.",
+		Benign:  []string{"a task of another size than any before", "a new version that makes more calls for the same work"},
+		Check:   []string{seeRun, "flyball runs --agent AGENT: are all of its runs longer since then?"},
+		Contain: []string{"detect.policy: {family: runaway.flood, action: throttle}", "a quota in its manifest"},
+		Close:   runEnds},
+	schema.FamilyExfiltration: {
+		Means:   "The run is given far more data than runs of this agent and its peers are.",
+		Benign:  []string{"an export that somebody asked for", "a route whose answers have grown since a deployment"},
+		Check:   []string{seeAll, "where the answers go: the address and the user agent of the caller", "whether the resources belong to the task"},
+		Contain: []string{"flyball breakers trip credential CREDENTIAL", "a quota by bytes or calls on the routes that gave most"},
+		Close:   runEnds},
+	schema.FamilyFanout: {
+		Means:   "The run calls one route after another in an order that neither this agent nor its peers use: it tries what there is.",
+		Benign:  []string{"a new feature whose calls nobody has learned yet", "a person who explores with the agent's credential"},
+		Check:   []string{seeRun, "denied and failed calls among them: what was it not allowed to do?", "flyball reach --agent AGENT: what could it still do?"},
+		Contain: []string{"a manifest: writes outside its scope then ask", "flyball breakers trip run RUN --for 15m"},
+		Close:   runEnds},
+	schema.FamilyAfterTask: {
+		Means:   "A run key is used after the task that it was declared for has ended.",
+		Benign:  []string{"an orchestrator that ends tasks before the last call has returned", "a run that is reused for the next task"},
+		Check:   []string{"flyball task list: when did it end, and by whom?", seeRun},
+		Contain: []string{"nothing: the calls are denied where the agent is armed", "flyball breakers trip credential CREDENTIAL if the key was stolen"},
+		Close:   "It closes when the run key was not used for ten minutes."},
+}
+
+// Of a family; ok is false for one without a card.
+func Of(family string) (Card, bool) {
+	c, ok := cards[family]
+	return c, ok
+}
