@@ -32,11 +32,13 @@ const (
 	CommandManifestDrop
 	// CommandLease asks for a share of a quota.
 	CommandLease
+	// CommandVerdict says what a finding was.
+	CommandVerdict
 )
 
 // CommandKindWords are the words of CommandKind.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
-	"task", "task_end", "manifest", "manifest_drop", "lease"}
+	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
@@ -67,6 +69,7 @@ type Command struct {
 	Task     *Task     `json:"task,omitempty"`     // of task, task_end
 	Manifest *Manifest `json:"manifest,omitempty"` // of manifest, manifest_drop
 	Lease    *Lease    `json:"lease,omitempty"`
+	Verdict  *Verdict  `json:"verdict,omitempty"`
 }
 
 // Manifest is the document in which an owner says what an agent is for.

@@ -14,6 +14,8 @@ const (
 	EventBypass EventKind = "bypass"
 	// EventGate is a question to a person, or what has become of it.
 	EventGate EventKind = "gate"
+	// EventVerdict is what a person says that a finding was.
+	EventVerdict EventKind = "verdict"
 	// EventAudit is an entry of the audit trail.
 	EventAudit EventKind = "audit"
 )
@@ -29,6 +31,7 @@ type Event struct {
 	Bypass  *Bypass     `json:"bypass,omitempty"`
 	Gate    *Gate       `json:"gate,omitempty"`
 	Audit   *AuditEntry `json:"audit,omitempty"`
+	Verdict *Verdict    `json:"verdict,omitempty"`
 }
 
 // Bypass puts a tenant to observe at every point until it expires by itself.
@@ -63,4 +66,9 @@ func GateEvent(g *Gate) Event {
 // AuditEvent is the event of an entry.
 func AuditEvent(e *AuditEntry) Event {
 	return Event{ID: shortID("e", "audit", CallRef{0, e.Offset, 0}.String()), Kind: EventAudit, Tenant: e.Tenant, Audit: e}
+}
+
+// VerdictEvent is the event of a verdict.
+func VerdictEvent(v *Verdict) Event {
+	return Event{ID: shortID("e", "verdict", v.FindingID, CallRef{0, int64(v.Generation), 0}.String()), Kind: EventVerdict, Tenant: v.Tenant, Verdict: v}
 }

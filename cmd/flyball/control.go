@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,9 +16,11 @@ import (
 
 	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/config"
 	"flyball/detect/card"
 	"flyball/detect/control"
 	"flyball/schema"
+	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -151,7 +156,7 @@ func findingsCommand(o *options) *cobra.Command {
 		return w.Flush()
 	}}
 	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many")
-	cmd.AddCommand(findingCommand(o))
+	cmd.AddCommand(findingCommand(o), verdictCommand(o), ratesCommand(o))
 	return cmd
 }
 
@@ -224,5 +229,45 @@ func learnCommand(o *options) *cobra.Command {
 		return nil
 	}}
 	cmd.Flags().BoolVar(&once, "once", false, "make and activate one baseline, beside a process that is running")
+	return cmd
+}
+
+func verdictCommand(o *options) *cobra.Command {
+	var why string
+	return withWhy(&cobra.Command{Use: "verdict ID true|benign|test", Short: "Say what a finding was: a benign run teaches again, a true one never does", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
+		say := control.Say{Why: why, By: whoami()}
+		if err := say.Is.UnmarshalText([]byte(args[1])); err != nil || say.Is == schema.VerdictUnknown {
+			return usage(fmt.Errorf("%q is none of %s", args[1], strings.Join(schema.VerdictWords[1:], ", ")))
+		}
+		if why == "" {
+			return usage(errors.New("--why: empty; who reads it later was not there"))
+		}
+		if _, err := o.ask(http.MethodPost, "/v1/findings/"+url.PathEscape(args[0])+"/verdict", say); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[0], say.Is)
+		return nil
+	}}, &why)
+}
+
+func withWhy(cmd *cobra.Command, why *string) *cobra.Command {
+	cmd.Flags().StringVar(why, "why", "", "why; it goes into the history")
+	return cmd
+}
+
+func ratesCommand(o *options) *cobra.Command {
+	var w window
+	cmd := &cobra.Command{Use: "rates", Short: "What the budget of false trips came to, by the verdicts of people", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.Judged, error) {
+			return query.AchievedRates(ctx, db, since, until)
+		}, func(out io.Writer, list []query.Judged) error {
+			return answer.Table(out, "LEVEL | RUNS THAT CAME TO IT | TRUE | BENIGN | TEST | UNJUDGED | OF RUNS | FALSE IN 1,000 | IF THE UNJUDGED ARE", func(row func(...any)) {
+				for _, j := range list {
+					row(j.Level, j.Findings, j.True, j.Benign, j.Test, j.Unjudged, j.Runs, fmt.Sprintf("%.2f", j.FalsePer1000), fmt.Sprintf("%.2f", j.High))
+				}
+			})
+		})
+	}}
+	w.flags(cmd, "720h")
 	return cmd
 }

@@ -82,6 +82,13 @@ type End struct {
 	By     string `json:"by,omitempty" rule:"0..100"`
 }
 
+// Say says what a finding was.
+type Say struct {
+	Is  schema.VerdictWord `json:"is"`
+	Why string             `json:"why" rule:"1..1000 words"`
+	By  string             `json:"by,omitempty" rule:"0..100"`
+}
+
 // Put puts a manifest in force: its text as YAML.
 type Put struct {
 	Text   string `json:"text" rule:"1..65536 words"`
@@ -135,6 +142,9 @@ func obey(body any) error {
 				return fmt.Errorf("%s: kind must be one of %s, and value must have 1 to 1000 characters", name, strings.Join(schema.ScopeKindWords[1:], ", "))
 			}
 			continue
+		}
+		if v, ok := v.Field(i).Interface().(schema.VerdictWord); ok && v == schema.VerdictUnknown {
+			return fmt.Errorf("%s: one of %s", name, strings.Join(schema.VerdictWords[1:], ", "))
 		}
 		r, ok := ruleOf(f.Tag)
 		if !ok || v.Field(i).IsZero() && strings.Contains(options, "omitempty") {

@@ -21,6 +21,7 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[schema.Mode]():         schema.ModeWords,
 	reflect.TypeFor[schema.BreakerState](): schema.BreakerStateWords,
 	reflect.TypeFor[schema.GateState]():    schema.GateStateWords,
+	reflect.TypeFor[schema.VerdictWord]():  schema.VerdictWords[1:],
 }
 
 // openAPI is the document of the list of operations.

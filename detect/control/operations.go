@@ -41,6 +41,7 @@ func (c *Control) operations() []operation {
 		{method: http.MethodPut, path: "/v1/manifests", id: "putManifest", summary: "Put a manifest in force; one that is wrong is refused whole and the present one stays", role: Admin,
 			ask: Put{}, answer: Done{}, problems: []int{400, 409, 413, 415, 422, 503}, serve: c.putManifest},
 		post("/v1/manifests/drop", "dropManifest", "Take a manifest away", Admin, Drop{}, Done{}, c.dropManifest, 404, 409),
+		post("/v1/findings/{id}/verdict", "verdict", "Say what a finding was: true, benign or test", Responder, Say{}, Done{}, c.verdict, 409),
 		list("/v1/quotas", "quotas", "What is given out of quotas in their present windows", []quota.Count{}, func(*call) any {
 			c.mu.RLock()
 			defer c.mu.RUnlock()
@@ -158,6 +159,11 @@ func (c *Control) dropManifest(in *call) {
 	ask := in.ask.(*Drop)
 	in.submit(c, schema.Command{Kind: schema.CommandManifestDrop, By: in.who.named(ask.By), Reason: ask.Reason, Manifest: &schema.Manifest{Agent: ask.Agent}},
 		ledger.Dropped, map[string]int{ledger.NoneSuch: http.StatusNotFound}, done)
+}
+
+func (c *Control) verdict(in *call) {
+	ask := in.ask.(*Say)
+	in.submit(c, schema.Command{Kind: schema.CommandVerdict, By: in.who.named(ask.By), Reason: ask.Why, Verdict: &schema.Verdict{FindingID: in.r.PathValue("id"), Is: ask.Is}}, ledger.Judged, nil, done)
 }
 
 func (c *Control) findings(in *call) {

@@ -27,14 +27,16 @@ type Window struct {
 	CallsPerRun  int       // a longer run counts by its first calls
 }
 
-// cleanRuns are closed, whole, and were never alarmed on. A run that has been
+// cleanRuns are closed, whole, and were never alarmed on, or only to be found
+// benign by a person; what a person found true, or tried, never teaches. A run that has been
 // silent for an hour is as good as closed: the flag waits for the watermark. What the caller says
 // it is teaches only what is kept under that saying (baseline.AgentKey).
 const cleanRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task
 FROM runs
-WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR) AND level < 'alert' AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
+WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR) AND (level < 'alert' OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))) AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
   AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-  AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert')
+  AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
+  AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))
 ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY agent, trust`
 

@@ -33,6 +33,8 @@ func subject(c *schema.Command, r Result) string {
 		return "gate:" + cmp.Or(r.Ref, c.Gate.ID)
 	case c.Task != nil:
 		return "task:" + cmp.Or(r.Ref, c.Task.ID)
+	case c.Verdict != nil:
+		return "finding:" + c.Verdict.FindingID
 	case c.Manifest != nil:
 		return "manifest:" + cmp.Or(r.Ref, c.Manifest.Agent)
 	}

@@ -18,12 +18,13 @@ type Result struct {
 	Detail     string `json:"detail,omitempty"`
 }
 
-// Outcomes of manifests; the others are those of the machines below.
+// Outcomes of manifests and verdicts; the others are those of the machines below.
 const (
 	Refused  = "refused"
 	InForce  = "in_force"
 	Dropped  = "dropped"
 	NoneSuch = "no_such_manifest"
+	Judged   = "judged"
 )
 
 const rememberedIDs = 100_000
@@ -111,12 +112,24 @@ func (s *State) command(c *schema.Command) (Result, []schema.Event) {
 		return r, events
 	case schema.CommandManifest, schema.CommandManifestDrop:
 		return s.manifest(c), nil
+	case schema.CommandVerdict:
+		return s.verdict(c)
 	case schema.CommandLease:
 		o, units := s.Quotas.Apply(s.Clock, c, s.limits(c.Tenant))
 		return Result{Outcome: string(o), Units: units}, nil
 	}
 	o, events := s.Breakers.Apply(breaker.Moment{Clock: s.Clock, Generation: s.generation()}, c)
 	return Result{Outcome: string(o)}, events
+}
+
+// verdict is kept by nobody here: it is an event and an entry of the trail.
+func (s *State) verdict(c *schema.Command) (Result, []schema.Event) {
+	if c.Verdict == nil || c.Verdict.FindingID == "" || c.Verdict.Is == schema.VerdictUnknown || c.Reason == "" {
+		return Result{Outcome: Refused}, nil
+	}
+	v := *c.Verdict
+	v.Tenant, v.By, v.Why, v.At, v.Generation = c.Tenant, c.By, c.Reason, s.Clock, s.generation()
+	return Result{Outcome: Judged, Ref: v.FindingID}, []schema.Event{schema.VerdictEvent(&v)}
 }
 
 func (s *State) manifest(c *schema.Command) Result {

@@ -25,7 +25,7 @@ func (s *Store) events(ctx context.Context) error {
 	work, stop := drain(ctx, s.o.Drain)
 	defer stop()
 	findings, decisions, breakers := clickhouse.NewFindingsBlock(), clickhouse.NewDecisionsBlock(), clickhouse.NewBreakersBlock()
-	gates, audit := clickhouse.NewGatesBlock(), clickhouse.NewAuditBlock()
+	gates, audit, verdicts := clickhouse.NewGatesBlock(), clickhouse.NewAuditBlock(), clickhouse.NewVerdictsBlock()
 	for ctx.Err() == nil {
 		fetches := client.PollRecords(ctx, 2_000)
 		if fetches.IsClientClosed() {
@@ -48,6 +48,8 @@ func (s *Store) events(ctx context.Context) error {
 				breakers.Append(e.Breaker)
 			case e.Gate != nil:
 				gates.Append(e.Gate)
+			case e.Verdict != nil:
+				verdicts.Append(e.Verdict)
 			case e.Audit != nil:
 				audit.Append(e.Audit)
 			}
@@ -65,7 +67,7 @@ func (s *Store) events(ctx context.Context) error {
 				AppendNative([]byte) []byte
 				Reset()
 			}
-		}{{"findings_store", findings}, {"decisions_store", decisions}, {"breakers_store", breakers}, {"gates_store", gates}, {"audit_store", audit}} {
+		}{{"findings_store", findings}, {"decisions_store", decisions}, {"breakers_store", breakers}, {"gates_store", gates}, {"audit_store", audit}, {"verdicts_store", verdicts}} {
 			if part.block.Rows() == 0 {
 				continue
 			}

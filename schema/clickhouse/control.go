@@ -63,3 +63,25 @@ func auditColumns() []column[schema.AuditEntry] {
 		str("hash", func(e *row) string { return e.Hash }),
 	}
 }
+
+// VerdictsBlock builds rows of verdicts_store; of a finding the last one holds.
+type VerdictsBlock struct{ block[schema.Verdict] }
+
+// NewVerdictsBlock makes an empty block.
+func NewVerdictsBlock() *VerdictsBlock { return &VerdictsBlock{newBlock(verdictsColumns())} }
+
+// Append adds a verdict. Nothing of v is kept.
+func (b *VerdictsBlock) Append(v *schema.Verdict) { b.add(v) }
+
+func verdictsColumns() []column[schema.Verdict] {
+	type row = schema.Verdict
+	return []column[row]{
+		word("tenant", func(v *row) string { return v.Tenant }),
+		str("finding_id", func(v *row) string { return v.FindingID }),
+		num("generation", "UInt64", func(v *row) uint64 { return v.Generation }).with(amount), // offset in flyball.commands, plus one
+		enum("verdict", schema.VerdictWords, func(v *row) schema.VerdictWord { return v.Is }).with(""),
+		clockNs("at", func(v *row) int64 { return v.At }),
+		str("by", func(v *row) string { return v.By }),
+		str("why", func(v *row) string { return v.Why }),
+	}
+}

@@ -22,6 +22,7 @@ func tables() []table {
 		{"decisions_store", specsOf(decisionsColumns()), "sipHash64(decision_id)"},
 		{"breakers_store", specsOf(breakersColumns()), "sipHash64(scope_value)"},
 		{"gates_store", specsOf(gatesColumns()), "sipHash64(gate_id)"},
+		{"verdicts_store", specsOf(verdictsColumns()), "sipHash64(finding_id)"},
 		{"audit_store", specsOf(auditColumns()), "seq"},
 		{"baselines_store", baselinesSpecs(), "sipHash64(name)"},
 		{"progress", specsOf(progressColumns()), "calls_partition"},

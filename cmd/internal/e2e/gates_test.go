@@ -161,8 +161,20 @@ func TestReceiptNamesEveryHopOfATrip(t *testing.T) {
 		if f.json(&one, "findings", "show", list[0].FindingID, "-o", "json"); one.Family != "runaway.loop" || one.Card.Means == "" {
 			return fmt.Sprintf("%+v", one), nil
 		}
+		f.run([]int{0}, "findings", "verdict", list[0].FindingID, "true", "--why", "it was a loop")
 		r, p := list[0], list[0].Points[0]
 		return fmt.Sprint(len(list), " ", !r.Commanded.Before(r.Call) && !p.FirstDenied.Before(p.Applied) && p.Denied > 0 && r.Exposure.Calls > 0), nil
+	})
+	f.until("the verdict is stored", 20*time.Second, "true true", func() (string, error) {
+		var list []struct{ Family, Verdict string }
+		f.json(&list, "findings")
+		judged := false
+		for _, l := range list {
+			judged = judged || l.Verdict == "true"
+		}
+		var rates []struct{ True, Benign uint64 }
+		f.json(&rates, "findings", "rates")
+		return fmt.Sprint(judged, " ", len(rates) == 1 && rates[0].True == 1), nil
 	})
 }
 

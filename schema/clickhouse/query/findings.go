@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"flyball/schema"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // Finding is a line of findings, as commands and the control API tell it.
@@ -25,6 +27,10 @@ type Finding struct {
 	Exposure     schema.Exposure       `json:"exposure"`
 	Summary      string                `json:"summary"`
 	Evidence     []schema.Contribution `json:"evidence"`
+	// Verdict of a person: true, benign, test; absent: nobody has judged it.
+	Verdict string `json:"verdict,omitempty"`
+	Judge   string `json:"verdict_by,omitempty"`
+	Because string `json:"verdict_why,omitempty"`
 }
 
 // Findings are the latest ones, the last changed first.
@@ -46,7 +52,7 @@ func FindingOf(ctx context.Context, db DB, id string) (Finding, error) {
 
 func findings(ctx context.Context, db DB, where string, limit int, params ...any) ([]Finding, error) {
 	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at, updated_at, score, expected_rate,
-delay_calls, exposure_calls, exposure_irreversible, summary, evidence FROM findings %s ORDER BY updated_at DESC LIMIT %d`, where, limit), params...)
+delay_calls, exposure_calls, exposure_irreversible, summary, evidence, toString(v.verdict), v.by, v.why FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC LIMIT %d`, where, limit), params...)
 	if err != nil {
 		return nil, err
 	}
@@ -56,13 +62,54 @@ delay_calls, exposure_calls, exposure_irreversible, summary, evidence FROM findi
 		var f Finding
 		var evidence string
 		if err := rows.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
-			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence); err != nil {
+			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Verdict, &f.Judge, &f.Because); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {
 			return nil, fmt.Errorf("evidence of %s: %w", f.ID, err)
 		}
+		if f.Judge == "" { // nobody: the join has filled in the first word
+			f.Verdict = ""
+		}
 		out = append(out, f)
 	}
 	return out, rows.Err()
+}
+
+// Judged is how many findings of a level people have judged, and as what.
+type Judged struct {
+	Level    string `json:"level"`
+	Findings uint64 `json:"findings"`
+	True     uint64 `json:"true"`
+	Benign   uint64 `json:"benign"`
+	Test     uint64 `json:"test"`
+	Unjudged uint64 `json:"unjudged"`
+	// Runs are all that ended in the window. FalsePer1000 is the share of them that
+	// came to the level and were benign, of what is judged; High counts what nobody
+	// has judged as benign too.
+	Runs         uint64  `json:"runs"`
+	FalsePer1000 float64 `json:"false_per_1000"`
+	High         float64 `json:"false_per_1000_if_unjudged_are"`
+}
+
+// AchievedRates are what the operator's budget came to, by level, one run counting once.
+func AchievedRates(ctx context.Context, db DB, since, until time.Time) ([]Judged, error) {
+	var w, r where
+	w.between("updated_at", "updated_at", since, until)
+	r.between("last_at", "last_at", since, until)
+	w.add("level >= 'alert' AND family NOT LIKE 'policy.%'")
+	out := []Judged{}
+	err := each(ctx, db, "verdicts", `SELECT toString(l) AS level, count(), countIf(is_true), countIf(is_benign AND NOT is_true), countIf(is_test AND NOT is_true AND NOT is_benign), countIf(NOT is_true AND NOT is_benign AND NOT is_test), (SELECT count() FROM runs `+r.String()+`)
+FROM (SELECT f.run_id, max(f.level) AS l, max(v.by != '' AND v.verdict = 'true') AS is_true, max(v.by != '' AND v.verdict = 'benign') AS is_benign, max(v.by != '' AND v.verdict = 'test') AS is_test
+	FROM (SELECT * FROM findings `+w.String()+`) AS f LEFT JOIN verdicts AS v ON v.finding_id = f.finding_id AND v.tenant = f.tenant GROUP BY f.run_id)
+GROUP BY l ORDER BY l DESC`, w.params, func(row driver.Rows) error {
+		var j Judged
+		err := row.Scan(&j.Level, &j.Findings, &j.True, &j.Benign, &j.Test, &j.Unjudged, &j.Runs)
+		if j.Runs > 0 {
+			j.FalsePer1000, j.High = 1000*float64(j.Benign)/float64(j.Runs), 1000*float64(j.Benign+j.Unjudged)/float64(j.Runs)
+		}
+		out = append(out, j)
+		return err
+	})
+	return out, err
 }
