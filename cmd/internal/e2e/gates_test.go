@@ -225,3 +225,41 @@ func TestPoisonedBaselineStopsFewOfAFleet(t *testing.T) {
 		return map[string]string{"1": "true"}[n], err
 	})
 }
+
+// An alarmed run teaches nothing until a person says that it was benign, and never
+// again when a person says that it was not.
+func TestBenignRunTeachesAgainAndATrueOneNever(t *testing.T) {
+	f := withLoop(t)
+	var lines []string
+	for i := range 60 {
+		lines = append(lines, record(time.Now().Add(-5*time.Hour+time.Duration(i)*time.Second), "fleet/a3", "nightly", "/v1/orders/7", "GET", 200, 512))
+	}
+	f.send(lines...)
+	var id string
+	f.until("the run is found", 30*time.Second, "true", func() (string, error) {
+		var list []struct {
+			ID string `json:"finding_id"`
+		}
+		f.json(&list, "findings")
+		if len(list) > 0 {
+			id = list[0].ID
+		}
+		return fmt.Sprint(id != ""), nil
+	})
+	f.until("and stored", 30*time.Second, "60", func() (string, error) { return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'nightly'") })
+	learned := func(want string) {
+		t.Helper()
+		f.until("learn takes "+want, 20*time.Second, "true", func() (string, error) { return fmt.Sprint(strings.Contains(f.run([]int{0}, "learn", "--once"), want+" runs")), nil })
+	}
+	learned("200")
+	var all []struct {
+		ID string `json:"finding_id"`
+	}
+	f.json(&all, "findings")
+	for _, x := range all { // one run may have several
+		f.run([]int{0}, "findings", "verdict", x.ID, "benign", "--why", "the nightly check")
+	}
+	learned("201")
+	f.run([]int{0}, "findings", "verdict", id, "true", "--why", "it was not the nightly check")
+	learned("200")
+}
