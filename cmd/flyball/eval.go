@@ -205,6 +205,10 @@ func printEval(out io.Writer, r *evaluate.Report) error {
 		}
 		fmt.Fprintf(w, "hijacked, by the rule %s\t\t%d\trecall %s\ton time %s\theld of clean %s, of resisted %s\n", h.Scope, h.Runs, percent(h.Rule.Recall), percent(h.Rule.OnTime), percent(h.Rule.FPR), percent(h.Rule.FPRIgnored))
 	}
+	for _, e := range r.Evasion {
+		a, b := e.Levels["0.01"], e.Levels["0.001"]
+		fmt.Fprintf(w, "%s, hidden by %s: bad calls\t\t%d\t%s (%s)\t%s (%s)\t%s\n", e.Kind, e.Way, e.Runs, number(a.Median), number(a.P90), number(b.Median), number(b.P90), percent(b.Detected))
+	}
 	for share, p := range r.Poisoning {
 		fmt.Fprintf(w, "poisoned by %s\t\t\tAUROC lost %s\n", share, number(p.Lost))
 	}

@@ -20,6 +20,7 @@ type Report struct {
 	Natural    Natural             `json:"natural"`
 	Hijack     []Hijack            `json:"hijack"`
 	Poisoning  map[string]Poison   `json:"poisoning,omitempty"`
+	Evasion    []Evasion           `json:"evasion"`
 	Null       Trivial             `json:"null"`
 	Random     Trivial             `json:"random"`
 	Missing    []string            `json:"missing"` // what was not measured, and why
@@ -107,7 +108,7 @@ func gather(folds []*fold, of func(*fold) []judgedRun) (out []judgedRun) {
 }
 
 func report(folds []*fold, view string) Report {
-	r := Report{View: view, Missing: []string{"lengths: no set of run lengths in the folder", "evasion: not measured yet", "actor level: not built yet"}}
+	r := Report{View: view, Missing: []string{"lengths: no set of run lengths in the folder", "evasion under_rate: not measured yet", "actor level: not built yet"}}
 	for _, f := range folds {
 		t := map[string]Figure{}
 		for i, level := range Levels {
@@ -147,6 +148,7 @@ func report(folds []*fold, view string) Report {
 	hijacked := gather(folds, func(f *fold) []judgedRun { return f.hijacked })
 	r.Hijack = append([]Hijack{byScore(negatives, hijacked)}, byScope(folds)...)
 	r.Poisoning = poisoning(folds, r.Hijack[0].AUROC)
+	r.Evasion = evasions(folds)
 	r.Null = Trivial{map[string]Figure{"0.01": 0, "0.001": 0}, map[string]Figure{"0.01": 0, "0.001": 0}}
 	r.Random = Trivial{map[string]Figure{}, map[string]Figure{}}
 	random := rand.New(rand.NewPCG(0, 0))
