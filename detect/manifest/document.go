@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"flyball/schema"
+	"flyball/schema/document"
 )
 
 // Schema is the JSON Schema of a document, for editors.
@@ -119,8 +120,8 @@ func Parse(text []byte) (*Manifest, error) {
 		return nil, fmt.Errorf("manifest: %d bytes; at most %d", len(text), MaxSize)
 	}
 	var d Document
-	if err := yaml.UnmarshalWithOptions(text, &d, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("manifest: %s", yaml.FormatError(err, false, true))
+	if err := document.Read(text, &d); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
 	}
 	return Compile(&d)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"flyball/schema/document"
+
 	"github.com/goccy/go-yaml"
 )
 
@@ -162,8 +164,8 @@ func firstLine(s string) string {
 // that another one is like. Errors name file, key, value and rule.
 func Parse(file string, text []byte, base func(name string) (*Spec, bool)) (*Program, *Spec, error) {
 	s := &Spec{}
-	if err := yaml.UnmarshalWithOptions(text, s, yaml.Strict()); err != nil {
-		return nil, nil, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
+	if err := document.Read(text, s); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if s.Like != "" {
 		b, ok := base(s.Like)

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"flyball/schema/document"
+
 	"github.com/goccy/go-yaml"
 )
 
@@ -40,14 +42,14 @@ func Load(path string, environ []string) (Config, error) {
 
 func parse(path string, text []byte, c *Config) error {
 	var tree any
-	if err := yaml.Unmarshal(text, &tree); err != nil {
-		return fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+	if err := document.Read(text, &tree); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := refuseUnknown(path, "", tree, reflect.TypeFor[Config]()); err != nil {
 		return err
 	}
-	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
-		return fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+	if err := document.Read(text, c); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }

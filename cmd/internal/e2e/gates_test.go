@@ -249,7 +249,9 @@ func TestBenignRunTeachesAgainAndATrueOneNever(t *testing.T) {
 	f.until("and stored", 30*time.Second, "60", func() (string, error) { return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'nightly'") })
 	learned := func(want string) {
 		t.Helper()
-		f.until("learn takes "+want, 20*time.Second, "true", func() (string, error) { return fmt.Sprint(strings.Contains(f.run([]int{0}, "learn", "--once"), want+" runs")), nil })
+		f.until("learn takes "+want, 20*time.Second, "true", func() (string, error) {
+			return fmt.Sprint(strings.Contains(f.run([]int{0}, "learn", "--once"), want+" runs")), nil
+		})
 	}
 	learned("200")
 	var all []struct {
