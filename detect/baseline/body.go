@@ -62,7 +62,7 @@ func New(tenant string) *Body {
 		Lengths: amount(), Identical: amount(), Bytes: amount(), Writes: amount(), Counts: newOnRoute(), Sequence: newSequence()}
 }
 
-// Run is a clean run to learn from: its steps in order, and the names of their routes.
+// Run is a run to learn from: its steps in order, and the names of their routes.
 type Run struct {
 	ID     string
 	Agent  string // AgentKey
@@ -70,6 +70,9 @@ type Run struct {
 	Task   string
 	Steps  []feature.Step
 	Routes []string
+	// Alarmed runs are those that nobody has judged yet. They teach no counts, but
+	// thresholds: some of them are what false alarms look like.
+	Alarmed bool
 }
 
 // Learn takes in a run.

@@ -22,9 +22,18 @@ type Fit struct {
 	PU   float64 `json:"pu"`
 }
 
+// Shares of clean runs that may reach a level. That of a trip is the operator's.
+const (
+	NoticeShare = .05
+	AlertShare  = .01
+)
+
+// Winsorise is what scores above it count as in the fit of the tail: one outlier
+// must not set the scale.
+const Winsorise = 8
+
 const (
 	tailFrom  = .97 // the tail is fitted beyond this quantile
-	winsorise = 8   // scores above this count as this in the fit: one outlier must not set the scale
 	leastBeta = .05
 	// AtLeastApart keeps the trip threshold above the alert threshold.
 	leastApart = .2
@@ -57,7 +66,7 @@ func Of(scores, weights []float64) Fit {
 		atLeast[i] = sum
 	}
 	f := Fit{Runs: total}
-	f.T5, f.T1 = exceeded(v, w, atLeast, total, .05), exceeded(v, w, atLeast, total, .01)
+	f.T5, f.T1 = exceeded(v, w, atLeast, total, NoticeShare), exceeded(v, w, atLeast, total, AlertShare)
 	f.tail(v, w, total)
 	f.keep(v, atLeast, total)
 	return f
@@ -89,10 +98,10 @@ func (f *Fit) tail(v, w []float64, total float64) {
 			break
 		}
 	}
-	f.U = min(v[at], winsorise)
+	f.U = min(v[at], Winsorise)
 	mass, excess := 0.0, 0.0
 	for i := range v {
-		if x := min(v[i], winsorise); x > f.U {
+		if x := min(v[i], Winsorise); x > f.U {
 			mass += w[i]
 			excess += w[i] * (x - f.U)
 		}
@@ -145,9 +154,9 @@ func (f *Fit) Threshold(share float64) float64 {
 	switch {
 	case f.Runs == 0:
 		return math.MaxFloat64
-	case share >= .05:
+	case share >= NoticeShare:
 		fitted = f.T5
-	case share >= .01:
+	case share >= AlertShare:
 		fitted = f.T1
 	}
 	return max(fitted, -math.Log(share))

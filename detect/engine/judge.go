@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/baseline"
+	"flyball/detect/calibrate"
 	"flyball/detect/feature"
 	"flyball/detect/policy"
 	"flyball/detect/score"
@@ -36,7 +37,7 @@ func (j *judge) use(b *baseline.Body) {
 	}
 	j.model = score.NewModel(b)
 	f := &b.Calibration
-	j.levels = [3]float64{f.Threshold(.05), f.Threshold(.01), f.Threshold(j.tripShare)}
+	j.levels = [3]float64{f.Threshold(calibrate.NoticeShare), f.Threshold(calibrate.AlertShare), f.Threshold(j.tripShare)}
 }
 
 func (j *judge) level(s float64) schema.Level {

@@ -12,14 +12,35 @@ import (
 // folds of the calibration.
 const folds = 10
 
-// Fit makes a body of clean runs: counts of all of them, calibrated by scoring
-// each run with counts that know neither its task nor its agent.
+// Alarmed runs that nobody has judged belong to the clean ones as far as the
+// budget would have it: without them every refit would cut off the tail that the
+// last one alarmed on, and the thresholds would creep down (TestFiftyRefitsKeepTheRate).
+// Bounded, since some of them are what the alarms are for.
+const (
+	// Together they weigh no more than the budget of alerts, twice over: so much
+	// that thresholds which alarm too often find back.
+	mostAlarmed = 2 * calibrate.AlertShare
+	// One of them counts as no further out than this.
+	alarmedAs = calibrate.Winsorise
+)
+
+// Fit makes a body of runs: counts of those that did not alarm, calibrated by
+// scoring each run with counts that know neither its task nor its agent.
 func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 	body := baseline.New(tenant)
+	alarmed := 0.0
 	for _, r := range runs {
+		if r.Alarmed {
+			alarmed++
+			continue
+		}
 		body.Learn(r)
 	}
 	body.Finish()
+	weight := 1.0
+	if most := mostAlarmed * float64(len(runs)); alarmed > most {
+		weight = most / alarmed
+	}
 	type held struct {
 		run   int
 		score float64
@@ -34,7 +55,9 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 				tested = append(tested, i)
 				continue
 			}
-			kept.Learn(r)
+			if !r.Alarmed {
+				kept.Learn(r)
+			}
 		}
 		if len(tested) == 0 || kept.Runs == 0 {
 			continue
@@ -49,6 +72,9 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 	scores, weights := make([]float64, len(out)), make([]float64, len(out))
 	for i, h := range out {
 		scores[i], weights[i] = h.score, 1/times[h.run]
+		if runs[h.run].Alarmed {
+			scores[i], weights[i] = min(h.score, alarmedAs), weight*weights[i]
+		}
 	}
 	body.Calibration = calibrate.Of(scores, weights)
 	return body

@@ -27,21 +27,25 @@ type Window struct {
 	CallsPerRun  int       // a longer run counts by its first calls
 }
 
-// cleanRuns are closed, whole, and were never alarmed on, or only to be found
-// benign by a person; what a person found true, or tried, never teaches. A run that has been
-// silent for an hour is as good as closed: the flag waits for the watermark. What the caller says
-// it is teaches only what is kept under that saying (baseline.AgentKey).
-const cleanRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task
+// alarmed is true of a run that was alarmed on and that no person found benign.
+const alarmed = `(level >= 'alert' AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
+   OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))) AS alarmed`
+
+// teaching are the runs that are closed and whole; what a person found true, or
+// tried, never teaches. A run that has been silent for an hour is as good as
+// closed: the flag waits for the watermark. What the caller says it is teaches
+// only what is kept under that saying (baseline.AgentKey). Alarmed ones take no
+// place of the others.
+const teaching = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task, ` + alarmed + `
 FROM runs
-WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR) AND (level < 'alert' OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))) AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
+WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR) AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
   AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-  AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
   AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))
 ORDER BY last_at DESC, run_id
-LIMIT {per:UInt32} BY agent, trust`
+LIMIT {per:UInt32} BY agent, trust, alarmed`
 
 // callsOf are the calls of picked runs in the order in which they were scored.
-const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task,
+const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task, p.alarmed,
        c.method, c.route_key, c.operation, c.args_digest, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
        c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility)
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
@@ -50,20 +54,20 @@ ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.start_time, c.source_off
 LIMIT {calls:UInt32} BY c.run_id`
 
 // allRuns are those that were active in the window, whatever was found of them.
-const allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task
+const allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task, ` + alarmed + `
 FROM runs
 WHERE tenant = {tenant:String} AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
   AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
 ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY agent, trust`
 
-// Clean reads the runs of a window, each as the steps that scoring would see.
-func Clean(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
+// Teaching reads the runs of a window, each as the steps that scoring would see.
+func Teaching(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
 	var out []*baseline.Run
 	var steps feature.Run
-	err := calls(ctx, db, cleanRuns, w, func(c *Call) {
+	err := calls(ctx, db, teaching, w, func(c *Call) {
 		if c.First {
-			out, steps = append(out, &baseline.Run{ID: c.Run, Agent: c.Agent, Group: c.Group, Task: c.Task}), feature.Run{}
+			out, steps = append(out, &baseline.Run{ID: c.Run, Agent: c.Agent, Group: c.Group, Task: c.Task, Alarmed: c.Alarmed}), feature.Run{}
 		}
 		run := out[len(out)-1]
 		run.Steps = append(run.Steps, steps.Add(&c.Call))
@@ -85,6 +89,7 @@ type Call struct {
 	At                      time.Time
 	Reversibility           schema.Reversibility
 	First                   bool // of its run
+	Alarmed                 bool // its run was, and no person found it benign
 }
 
 func calls(ctx context.Context, db DB, picked string, w Window, each func(*Call)) error {
@@ -102,7 +107,7 @@ func calls(ctx context.Context, db DB, picked string, w Window, each func(*Call)
 		var args, result, bytes uint64
 		var byBytes, failed bool
 		var resources []string
-		if err := rows.Scan(&out.Run, &trust, &out.AgentID, &kind, &out.Task, &method, &route, &operation, &args, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility); err != nil {
+		if err := rows.Scan(&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &route, &operation, &args, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility); err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}
 		var t schema.Trust

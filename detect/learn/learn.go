@@ -114,12 +114,18 @@ func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
 // Once learns, publishes and activates one version.
 func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
 	now := l.o.Now()
-	runs, err := Clean(ctx, l.o.DB, Window{Tenant: l.o.Tenant, Since: now.Add(-l.o.Window), Until: now.Add(-l.o.Quarantine), PerAgent: l.o.PerAgent, CallsPerRun: l.o.PerRun})
+	runs, err := Teaching(ctx, l.o.DB, Window{Tenant: l.o.Tenant, Since: now.Add(-l.o.Window), Until: now.Add(-l.o.Quarantine), PerAgent: l.o.PerAgent, CallsPerRun: l.o.PerRun})
 	if err != nil {
 		return nil, err
 	}
-	if len(runs) < l.o.MinRuns {
-		return nil, fmt.Errorf("%w: %d closed before %s, learn.min_runs is %d", ErrTooFew, len(runs), now.Add(-l.o.Quarantine).UTC().Format(time.RFC3339), l.o.MinRuns)
+	clean := 0
+	for _, r := range runs {
+		if !r.Alarmed {
+			clean++
+		}
+	}
+	if clean < l.o.MinRuns {
+		return nil, fmt.Errorf("%w: %d closed before %s, learn.min_runs is %d", ErrTooFew, clean, now.Add(-l.o.Quarantine).UTC().Format(time.RFC3339), l.o.MinRuns)
 	}
 	body := Fit(l.o.Tenant, runs)
 	body.MadeAt, body.Since, body.Until = now.UnixNano(), now.Add(-l.o.Window).UnixNano(), now.Add(-l.o.Quarantine).UnixNano()

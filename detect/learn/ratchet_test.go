@@ -1,0 +1,164 @@
+package learn
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"flyball/detect/baseline"
+	"flyball/detect/calibrate"
+	"flyball/detect/feature"
+	"flyball/detect/score"
+	"flyball/schema"
+)
+
+// traffic makes clean runs of forty agents in four groups. It is no model of the
+// detector's: run lengths are a mixture, some runs poll, some meet a bad hour in
+// which much fails and is tried again, and some page through a listing.
+type traffic struct {
+	r *rand.Rand
+	n int
+}
+
+func (g *traffic) run() *baseline.Run {
+	g.n++
+	agent := g.r.IntN(40)
+	group := agent % 4
+	run := &baseline.Run{ID: fmt.Sprint("r", g.n), Agent: fmt.Sprintf("g%d/a%d", group, agent), Group: fmt.Sprint("g", group), Task: fmt.Sprint("t", g.r.IntN(200))}
+	var f feature.Run
+	call := func(route, arg, result int, failed bool) {
+		name := fmt.Sprintf("GET /v%d/things/%d", group, route)
+		c := feature.Call{Route: feature.RouteHash(name), Args: uint64(arg) + 1, Result: uint64(result) + 1, Failed: failed, Write: route == 5, Bytes: 200 + uint64(result%50)*40, Resources: []uint64{uint64(arg) + 1}}
+		if failed {
+			c.Result = feature.FailedResult
+		}
+		run.Steps, run.Routes = append(run.Steps, f.Add(&c)), append(run.Routes, name)
+	}
+	length := 2 + int(math.Exp(g.r.NormFloat64()*.5+1.2+.2*float64(agent%3)))
+	if g.r.Float64() < .1 {
+		length *= 3
+	}
+	badHour := g.r.Float64() < .04
+	for i := 0; i < length; i++ {
+		arg := g.r.IntN(1000)
+		failed := g.r.Float64() < .02 || badHour && g.r.Float64() < .4
+		route := g.r.IntN(6)
+		call(route, arg, g.r.IntN(500), failed)
+		for n := 0; failed && n < 2 && g.r.Float64() < .5; n++ {
+			call(route, arg, g.r.IntN(500), g.r.Float64() < .5)
+		}
+	}
+	switch x := g.r.Float64(); {
+	case x < .03: // polls
+		for range 2 + g.r.IntN(6) {
+			call(1, 7, 7, false)
+		}
+	case x < .06: // pages
+		for i := range 3 + g.r.IntN(8) {
+			call(2, i, i, false)
+		}
+	}
+	return run
+}
+
+func (g *traffic) runs(n int) []*baseline.Run {
+	out := make([]*baseline.Run, n)
+	for i := range out {
+		out[i] = g.run()
+	}
+	return out
+}
+
+// achieved is the share of runs that alarm, and marks them.
+func achieved(body *baseline.Body, runs []*baseline.Run) float64 {
+	model, threshold, n := score.NewModel(body), body.Calibration.Threshold(calibrate.AlertShare), 0
+	for _, r := range runs {
+		if r.Alarmed = score.Final(model, r) > threshold; r.Alarmed {
+			n++
+		}
+	}
+	return float64(n) / float64(len(runs))
+}
+
+// Learning from what did not alarm cuts the tail at each refit: what is left
+// alarms on ever more. The traffic is simulated and clean; the rate of each cycle
+// is counted on runs that nothing learned from yet.
+func TestFiftyRefitsKeepTheRate(t *testing.T) {
+	const window, fresh = 3000, 1500
+	cycle := func(keepAlarmed bool, cycles int) (rates []float64) {
+		g := &traffic{r: rand.New(rand.NewPCG(1, 2))}
+		history := g.runs(window)
+		for range cycles {
+			teach := history
+			if !keepAlarmed {
+				teach = nil
+				for _, r := range history {
+					if !r.Alarmed {
+						teach = append(teach, r)
+					}
+				}
+			}
+			body := Fit("t", teach)
+			next := g.runs(fresh)
+			rates = append(rates, achieved(body, next))
+			history = append(history[fresh:], next...)
+		}
+		return rates
+	}
+	for i, rate := range cycle(true, 50) {
+		if rate < .5*calibrate.AlertShare || rate > 2*calibrate.AlertShare {
+			t.Errorf("cycle %d: %.4f of clean runs alarm, of a budget of %g", i, rate, calibrate.AlertShare)
+		}
+	}
+	if without := cycle(false, 12); without[len(without)-1] < 2*calibrate.AlertShare {
+		t.Errorf("without alarmed runs the rate stays, too (%.4f): the test shows nothing", without)
+	}
+}
+
+// What nobody judges may still be what it looks like: a flood of runaways among
+// what is learned from lifts the thresholds no further than to what one score is
+// cut at, and the runaways after it alarm a few calls later.
+func TestUnjudgedRunawaysLiftThresholdsToABound(t *testing.T) {
+	g := &traffic{r: rand.New(rand.NewPCG(3, 4))}
+	history := g.runs(3000)
+	before := Fit("t", history)
+	loop := func() *baseline.Run {
+		run := g.run()
+		var f feature.Run
+		c := feature.Call{Route: feature.RouteHash(run.Routes[0]), Args: 1, Result: 1}
+		run.Steps = nil
+		run.Routes = run.Routes[:1]
+		for range 80 {
+			run.Steps = append(run.Steps, f.Add(&c))
+		}
+		for len(run.Routes) < 80 {
+			run.Routes = append(run.Routes, run.Routes[0])
+		}
+		return run
+	}
+	for range 600 { // one in six
+		r := loop()
+		r.Alarmed = true
+		history = append(history, r)
+	}
+	after := Fit("t", history)
+	delay := func(b *baseline.Body, share float64) int {
+		model, run, steps := score.NewModel(b), score.Run{}, loop()
+		c := feature.Call{Route: feature.RouteHash(steps.Routes[0]), Args: 1, Result: 1}
+		for n := range 80 {
+			run.Add(model, score.Who{Agent: steps.Agent, Group: steps.Group}, &c, int64(n), schema.ReversibilityUnknown)
+			if run.Score > b.Calibration.Threshold(share) {
+				return n + 1
+			}
+		}
+		return math.MaxInt
+	}
+	for _, share := range []float64{calibrate.AlertShare, .001} {
+		was, is := delay(before, share), delay(after, share)
+		t.Logf("at %g: threshold %.2f and %.2f, a loop alarms at call %d and %d", share, before.Calibration.Threshold(share), after.Calibration.Threshold(share), was, is)
+		if is > was+8 {
+			t.Errorf("at %g a loop alarms at call %d; without the flood at %d", share, is, was)
+		}
+	}
+}
