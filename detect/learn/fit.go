@@ -17,10 +17,11 @@ const folds = 10
 // last one alarmed on, and the thresholds would creep down (TestFiftyRefitsKeepTheRate).
 // Bounded, since some of them are what the alarms are for.
 const (
-	// Together they weigh no more than the budget of alerts, twice over: so much
-	// that thresholds which alarm too often find back.
+	// Together they weigh no more than the budget of alerts of the others, twice
+	// over: so much that thresholds which alarm too often find back.
 	mostAlarmed = 2 * calibrate.AlertShare
-	// One of them counts as no further out than this.
+	// One of them counts as no further out than this, or than the furthest of the
+	// others: where those come further, less would cut the tail after all.
 	alarmedAs = calibrate.Winsorise
 )
 
@@ -38,7 +39,7 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 	}
 	body.Finish()
 	weight := 1.0
-	if most := mostAlarmed * float64(len(runs)); alarmed > most {
+	if most := mostAlarmed * float64(body.Runs); alarmed > most {
 		weight = most / alarmed
 	}
 	type held struct {
@@ -70,10 +71,16 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 		}
 	}
 	scores, weights := make([]float64, len(out)), make([]float64, len(out))
+	furthest := float64(alarmedAs)
+	for _, h := range out {
+		if !runs[h.run].Alarmed {
+			furthest = max(furthest, h.score)
+		}
+	}
 	for i, h := range out {
 		scores[i], weights[i] = h.score, 1/times[h.run]
 		if runs[h.run].Alarmed {
-			scores[i], weights[i] = min(h.score, alarmedAs), weight*weights[i]
+			scores[i], weights[i] = min(h.score, furthest), weight*weights[i]
 		}
 	}
 	body.Calibration = calibrate.Of(scores, weights)
