@@ -55,6 +55,10 @@ const (
 	FamilyExfiltration = "exfiltration"
 	// FamilyFanout is a run whose calls follow one another as nobody's do.
 	FamilyFanout = "fanout"
+	// FamilySplit is an actor that runs away in runs each of which looks usual.
+	FamilySplit = "runaway.split"
+	// FamilyHijack is a run that writes where its peers hardly ever do.
+	FamilyHijack = "hijack"
 	// FamilyAfterTask is a run key that is used after its task has ended.
 	FamilyAfterTask = "policy.after_task"
 )

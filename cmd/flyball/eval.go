@@ -207,7 +207,7 @@ func printEval(out io.Writer, r *evaluate.Report) error {
 	}
 	for _, e := range r.Evasion {
 		a, b := e.Levels["0.01"], e.Levels["0.001"]
-		fmt.Fprintf(w, "%s, hidden by %s: bad calls\t\t%d\t%s (%s)\t%s (%s)\t%s\n", e.Kind, e.Way, e.Runs, number(a.Median), number(a.P90), number(b.Median), number(b.P90), percent(b.Detected))
+		fmt.Fprintf(w, "%s, hidden by %s: bad calls\t\t%d\t%s (%s)\t%s (%s)\t%s\t%s (%s)\t%s\n", e.Kind, e.Way, e.Runs, number(a.Median), number(a.P90), number(b.Median), number(b.P90), percent(b.Detected), number(e.Actor.Median), number(e.Actor.P90), percent(e.Actor.Detected))
 	}
 	for share, p := range r.Poisoning {
 		fmt.Fprintf(w, "poisoned by %s\t\t\tAUROC lost %s\n", share, number(p.Lost))

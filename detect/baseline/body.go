@@ -33,6 +33,14 @@ type Body struct {
 	Counts   OnRoute  `json:"on_route"`
 	Sequence Sequence `json:"sequence"`
 
+	Repeated Finals `json:"repeated"` // largest count of one identical call, by agent
+	Fresh    Finals `json:"fresh"`    // calls of a route that repeat nothing and are of a new resource or name none, by route
+	Distinct Finals `json:"distinct"` // calls of a run that repeat none before them, by agent
+	Known    Known  `json:"known"`
+	Switches Finals `json:"switches"` // calls of a run on another route than the call before, by agent
+
+	Across Across `json:"across"`
+
 	Calibration calibrate.Fit `json:"calibration"`
 }
 
@@ -59,7 +67,8 @@ func (a *Amount) Add(agent, group string, v float64) {
 func New(tenant string) *Body {
 	amount := func() Amount { return Amount{Groups: map[string]Moments{}, Agents: map[string]Moments{}} }
 	return &Body{Tenant: tenant, Groups: map[string]Counts{}, Agents: map[string]Counts{}, Routes: map[string]map[string]Counts{},
-		Lengths: amount(), Identical: amount(), Bytes: amount(), Writes: amount(), Counts: newOnRoute(), Sequence: newSequence()}
+		Lengths: amount(), Identical: amount(), Bytes: amount(), Writes: amount(), Counts: newOnRoute(), Sequence: newSequence(),
+		Repeated: newFinals(), Fresh: newFinals(), Distinct: newFinals(), Switches: newFinals(), Known: newKnown(), Across: newAcross()}
 }
 
 // Run is a run to learn from: its steps in order, and the names of their routes.
@@ -70,6 +79,10 @@ type Run struct {
 	Task   string
 	Steps  []feature.Step
 	Routes []string
+	// Resources that the run named, each once (feature.ResourceHash).
+	Resources []uint64
+	Start     int64 // event time of the first call, Unix ns
+	Latest    Latest
 	// Alarmed runs are those that nobody has judged yet. They teach no counts, but
 	// thresholds: some of them are what false alarms look like.
 	Alarmed bool
@@ -89,7 +102,7 @@ func (b *Body) Learn(r *Run) {
 		b.Routes[r.Group] = routes
 	}
 	identical, bytes, writes := uint32(0), 0.0, 0.0
-	onRoute := map[string]float64{}
+	onRoute, fresh := map[string]float64{}, map[string]uint64{}
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		bytes += float64(s.Bytes)
@@ -97,6 +110,7 @@ func (b *Body) Learn(r *Run) {
 			writes++
 		}
 		onRoute[r.Routes[i]]++
+		fresh[r.Routes[i]] = s.FreshOnRoute
 		b.All.Add(s)
 		group.Add(s)
 		agent.Add(s)
@@ -112,6 +126,15 @@ func (b *Body) Learn(r *Run) {
 	b.Writes.Add(r.Agent, r.Group, writes+1)
 	b.Counts.add(r.Agent, r.Group, onRoute)
 	b.Sequence.add(r.Agent, r.Group, r.Routes)
+	last := &r.Steps[len(r.Steps)-1]
+	b.Repeated.Add(r.Group, r.Agent, uint64(identical))
+	b.Distinct.Add(r.Group, r.Agent, last.Distinct)
+	b.Switches.Add(r.Group, r.Agent, last.Switches)
+	b.Across.add(r)
+	b.Known.Add(r.Group, r.Resources)
+	for route, n := range fresh {
+		b.Fresh.Add(r.Group, route, n)
+	}
 }
 
 // Finish makes what follows from all runs together. A body is finished once, after

@@ -64,6 +64,18 @@ var cards = map[string]Card{
 		Check:   []string{seeRun, "denied and failed calls among them: what was it not allowed to do?", "flyball reach --agent AGENT: what could it still do?"},
 		Contain: []string{"a manifest: writes outside its scope then ask", "flyball breakers trip run RUN --for 15m"},
 		Close:   runEnds},
+	schema.FamilySplit: {
+		Means:   "The agent does over several short runs what would be a runaway in one: the same call, new resources of one route, deletions or failing retries fill its latest 48 calls, or many of its runs in a row lean the same way.",
+		Benign:  []string{"a scheduler that starts the same small task many times", "one agent id that many workers share", "a batch that somebody cut into small tasks on purpose"},
+		Check:   []string{"flyball runs --agent AGENT: what its latest runs have in common", "flyball touched --agent AGENT --since 1h", "whether the run ids are made by the agent itself"},
+		Contain: []string{"flyball breakers trip credential CREDENTIAL --for 15m: a run's breaker does not hold who changes runs", "a quota of: principal in its manifest"},
+		Close:   "It closes when the run in which it was found has made no call for its gap; the count began anew with the alarm."},
+	schema.FamilyHijack: {
+		Means:   "The run writes on several routes on which its peers hardly ever write, some of it to targets that nobody has named before.",
+		Benign:  []string{"a task of a new kind", "a person who works with the agent's credential", "a feature whose routes nobody has learned yet"},
+		Check:   []string{seeAll, "what the run had read just before: instructions in a page, a mail or a file", "the task that it was given: flyball task list"},
+		Contain: []string{"flyball breakers trip run RUN --for 15m", "a manifest: writes outside its scope then ask before they happen"},
+		Close:   runEnds},
 	schema.FamilyAfterTask: {
 		Means:   "A run key is used after the task that it was declared for has ended.",
 		Benign:  []string{"an orchestrator that ends tasks before the last call has returned", "a run that is reused for the next task"},

@@ -77,6 +77,9 @@ func (r *judged) Code(c *topic.Coder) {
 	r.Run.Code(c)
 	c.Float(&r.told)
 	findings := r.findings[:]
+	if c.Version < 5 {
+		findings = findings[:7]
+	}
 	if c.Version < 4 {
 		findings = findings[:5] // there were fewer families
 	}

@@ -10,13 +10,16 @@ import (
 	"flyball/schema"
 )
 
-// Evasion is how late a runaway is seen that hides: in harmless reads (pad3), or in
-// runs of five calls (split5). Levels count its bad calls.
+// Evasion is how late a runaway is seen that hides, in its bad calls: in harmless
+// reads (pad3), in runs of five calls (split5), or in runs that end one call before
+// they would alarm (under_rate). Levels are those of single runs, Actor that of
+// whoever makes them.
 type Evasion struct {
 	Kind   string           `json:"kind"`
 	Way    string           `json:"way"`
 	Runs   int              `json:"runs"`
 	Levels map[string]Delay `json:"levels"`
+	Actor  Delay            `json:"actor"`
 }
 
 const (
@@ -28,7 +31,7 @@ const (
 var evading = []string{"loop", "cycle5", "sweep", "retry", "destroy", "exfil_growth"}
 
 // evasions of a fold's runaways: bad calls until the alarm, by kind and way.
-func (f *fold) evasions(into map[[2]string][][len(Levels)]float64) {
+func (f *fold) evasions(into map[[2]string][]caught) {
 	random := rand.New(rand.NewPCG(7, 7))
 	reads := map[string][]LabelledCall{}
 	sorted := slices.Clone(f.test)
@@ -50,59 +53,116 @@ func (f *fold) evasions(into map[[2]string][][len(Levels)]float64) {
 		}
 		n[j.Kind]++
 		bad := j.Calls[min(j.Onset, len(j.Calls)):min(j.Onset+mostEvading, len(j.Calls))]
-		padded := *j.Labelled
-		padded.Calls = slices.Clone(j.Calls[:min(j.Onset, len(j.Calls))])
-		for _, c := range bad {
-			padded.Calls = append(padded.Calls, c)
-			for range padding {
-				padded.Calls = append(padded.Calls, pool[random.IntN(len(pool))])
-			}
+		for way, seen := range map[string]caught{
+			"pad3":       f.pad(j.Labelled, bad, func() *LabelledCall { return &pool[random.IntN(len(pool))] }),
+			"split5":     f.split(j.Labelled, bad),
+			"under_rate": f.under(j.Labelled, bad),
+		} {
+			into[[2]string{j.Kind, way}] = append(into[[2]string{j.Kind, way}], seen)
 		}
-		into[[2]string{j.Kind, "pad3"}] = append(into[[2]string{j.Kind, "pad3"}], f.inBadCalls(&padded, j.Onset, padding+1))
-		into[[2]string{j.Kind, "split5"}] = append(into[[2]string{j.Kind, "split5"}], f.split(j.Labelled, bad))
 	}
 }
 
-func (f *fold) inBadCalls(r *Labelled, onset, per int) (out [len(Levels)]float64) {
-	j := judgedRun{r, f.detector.path(r), f.detector}
-	for i := range Levels {
-		out[i] = math.Ceil(j.delay(i, onset) / float64(per))
-	}
-	return out
+// caught is the bad call at which an evader is seen: at the levels of single runs,
+// and at that of its actor last.
+type caught [len(Levels) + 1]float64
+
+// evader plays bad calls, and ends runs as it likes.
+type evader struct {
+	by    *detector
+	who   score.Who
+	run   score.Run
+	actor score.Actor
+	bad   int
+	seen  caught
 }
 
-// split is the number of bad calls until one of the short runs alarms by itself.
-func (f *fold) split(r *Labelled, bad []LabelledCall) (out [len(Levels)]float64) {
-	for i := range out {
-		out[i] = math.Inf(1)
+func (f *fold) evader(r *Labelled) *evader {
+	e := &evader{by: f.detector, who: score.Who{Agent: r.Agent, Group: r.Group}}
+	for i := range e.seen {
+		e.seen[i] = math.Inf(1)
 	}
-	for from := 0; from < len(bad); from += pieces {
-		var run score.Run
-		for k, c := range bad[from:min(from+pieces, len(bad))] {
-			run.Add(f.detector.model, score.Who{Agent: r.Agent, Group: r.Group}, &c.Call, int64(k), schema.ReversibilityUnknown)
-			for i := range out {
-				if math.IsInf(out[i], 1) && run.Score > f.detector.thresholds[i] {
-					out[i] = float64(from + k + 1)
-				}
-			}
+	return e
+}
+
+func (e *evader) call(c *LabelledCall, bad bool) {
+	s := e.run.Add(e.by.model, e.who, &c.Call, 0, schema.ReversibilityUnknown)
+	e.actor.Add(&e.run, &s)
+	if bad {
+		e.bad++
+	}
+	for i, t := range e.by.thresholds {
+		if e.run.Score > t {
+			e.seen[i] = min(e.seen[i], float64(e.bad))
 		}
 	}
-	return out
+	if e.actor.Score > e.by.actor {
+		e.seen[len(Levels)] = min(e.seen[len(Levels)], float64(e.bad))
+	}
+}
+
+// pad hides bad calls among harmless ones, in the run that they come from.
+func (f *fold) pad(r *Labelled, bad []LabelledCall, harmless func() *LabelledCall) caught {
+	e := f.evader(r)
+	for i := range r.Calls[:min(r.Onset, len(r.Calls))] {
+		e.call(&r.Calls[i], false)
+	}
+	for i := range bad {
+		e.call(&bad[i], true)
+		for range padding {
+			e.call(harmless(), false)
+		}
+	}
+	return e.seen
+}
+
+// split makes runs of a few bad calls each.
+func (f *fold) split(r *Labelled, bad []LabelledCall) caught {
+	e := f.evader(r)
+	for i := range bad {
+		if i%pieces == 0 {
+			e.run = score.Run{}
+		}
+		e.call(&bad[i], true)
+	}
+	return e.seen
+}
+
+// under makes runs that end before the call at which they would alarm: nobody who
+// hides can know more.
+func (f *fold) under(r *Labelled, bad []LabelledCall) caught {
+	e := f.evader(r)
+	n := 0 // bad calls that a run can make without an alarm
+	var alone score.Run
+	for i := range bad {
+		alone.Add(f.detector.model, e.who, &bad[i].Call, 0, schema.ReversibilityUnknown)
+		if alone.Score > f.detector.thresholds[0] {
+			break
+		}
+		n++
+	}
+	for i := range bad {
+		if i%max(n, 1) == 0 {
+			e.run = score.Run{}
+		}
+		e.call(&bad[i], true)
+	}
+	return e.seen
 }
 
 func evasions(folds []*fold) (list []Evasion) {
-	all := map[[2]string][][len(Levels)]float64{}
+	all := map[[2]string][]caught{}
 	for _, f := range folds {
 		f.evasions(all)
 	}
 	for _, kind := range evading {
-		for _, way := range []string{"pad3", "split5"} {
+		for _, way := range []string{"pad3", "split5", "under_rate"} {
 			runs := all[[2]string{kind, way}]
 			if len(runs) == 0 {
 				continue
 			}
 			e := Evasion{Kind: kind, Way: way, Runs: len(runs), Levels: map[string]Delay{}}
-			for i, level := range Levels {
+			at := func(i int) Delay {
 				var delays []float64
 				seen := 0
 				for _, d := range runs {
@@ -111,10 +171,45 @@ func evasions(folds []*fold) (list []Evasion) {
 						seen++
 					}
 				}
-				e.Levels[name(level)] = Delay{Median: middle(delays), P90: ninth(delays), Detected: math.Round(1000*float64(seen)/float64(len(runs))) / 1000}
+				return Delay{Median: middle(delays), P90: ninth(delays), Detected: math.Round(1000*float64(seen)/float64(len(runs))) / 1000}
 			}
+			for i, level := range Levels {
+				e.Levels[name(level)] = at(i)
+			}
+			e.Actor = at(len(Levels))
 			list = append(list, e)
 		}
 	}
 	return list
+}
+
+// actorAlarms is how many actors alarm in 1,000 clean and resisted runs. An alarm
+// begins the actor anew, as in the engine.
+func actorAlarms(folds []*fold) Figure {
+	alarms, n := 0, 0
+	for _, f := range folds {
+		runs := make([]*Labelled, 0, len(f.negatives))
+		for _, j := range f.negatives {
+			runs = append(runs, j.Labelled)
+		}
+		slices.SortFunc(runs, func(a, b *Labelled) int {
+			return cmp.Or(cmp.Compare(a.Agent, b.Agent), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+		})
+		var actor score.Actor
+		for i, r := range runs {
+			if i == 0 || r.Agent != runs[i-1].Agent {
+				actor.Begin()
+			}
+			var run score.Run
+			for k := range r.Calls {
+				s := run.Add(f.detector.model, score.Who{Agent: r.Agent, Group: r.Group}, &r.Calls[k].Call, 0, schema.ReversibilityUnknown)
+				if actor.Add(&run, &s); actor.Score > f.detector.actor {
+					alarms++
+					actor.Begin()
+				}
+			}
+		}
+		n += len(runs)
+	}
+	return math.Round(1e5*float64(alarms)/float64(max(n, 1))) / 100
 }

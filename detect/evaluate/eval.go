@@ -14,6 +14,9 @@ import (
 	"flyball/schema"
 )
 
+// ActorLevel is the share of clean runs in which their actor may alarm.
+const ActorLevel = .0006
+
 // Levels are the shares of clean runs that may alarm.
 var Levels = [2]float64{.01, .001}
 
@@ -24,6 +27,7 @@ type detector struct {
 	body       *baseline.Body
 	model      *score.Model
 	thresholds [len(Levels)]float64
+	actor      float64
 }
 
 func learned(runs []*Labelled) *detector {
@@ -36,6 +40,7 @@ func learned(runs []*Labelled) *detector {
 	for i, level := range Levels {
 		d.thresholds[i] = d.body.Calibration.Threshold(level)
 	}
+	d.actor = d.body.Across.Calibration.Threshold(ActorLevel)
 	return d
 }
 

@@ -58,12 +58,13 @@ func (r *Labelled) Natural() bool {
 
 // learnable is the run as baselines learn it.
 func (r *Labelled) learnable() *baseline.Run {
-	out := &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task}
+	out := &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, Start: r.Start.UnixNano()}
 	var steps feature.Run
 	for i := range r.Calls {
 		out.Steps = append(out.Steps, steps.Add(&r.Calls[i].Call))
 		out.Routes = append(out.Routes, r.Calls[i].Route)
 	}
+	out.Resources = steps.Resources()
 	return out
 }
 

@@ -35,6 +35,8 @@ type Clean struct {
 	Achieved map[string]Figure    `json:"achieved"`
 	Wilson   map[string][2]Figure `json:"wilson"`
 	Cells    map[string]int       `json:"cells"` // (agent, task) in which something alarmed
+	// Actors that alarmed within clean runs, in 1,000 runs, each agent's in their order.
+	Actor    Figure               `json:"actor_false_alarms_per_1000"`
 	Longest  Figure               `json:"longest_1pct_at_0.001"`
 	NoLoops  *Figure              `json:"longest_without_loops,omitempty"`
 	Families map[string]int       `json:"families,omitempty"`
@@ -108,7 +110,7 @@ func gather(folds []*fold, of func(*fold) []judgedRun) (out []judgedRun) {
 }
 
 func report(folds []*fold, view string) Report {
-	r := Report{View: view, Missing: []string{"lengths: no set of run lengths in the folder", "evasion under_rate: not measured yet", "actor level: not built yet"}}
+	r := Report{View: view, Missing: []string{"lengths: no set of run lengths in the folder"}}
 	for _, f := range folds {
 		t := map[string]Figure{}
 		for i, level := range Levels {
@@ -118,6 +120,7 @@ func report(folds []*fold, view string) Report {
 	}
 	negatives := gather(folds, func(f *fold) []judgedRun { return f.negatives })
 	r.Clean = clean(negatives)
+	r.Clean.Actor = actorAlarms(folds)
 	runaways := gather(folds, func(f *fold) []judgedRun { return f.runaways })
 	for _, kind := range kinds {
 		speeds := []string{"own", "fast", "slow", "all"}

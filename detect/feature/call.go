@@ -12,7 +12,7 @@ import (
 // resources are hashes: they are only ever compared.
 type Call struct {
 	Route     uint64
-	Args      uint64 // of the arguments, or of path and full query where no body is logged
+	Args      uint64 // of the arguments; where no body is logged, of path, full query and what the request weighs
 	Result    uint64 // of the result; bytes stand for one that nobody logged
 	Resources []uint64
 	Write     bool // may change something
@@ -47,6 +47,9 @@ func Of(c *schema.Call, into *Call) {
 	}
 	into.Route = d.Sum64()
 	into.Args = c.ArgsDigest
+	if c.ArgsDigestBasis == schema.DigestURL {
+		into.Args = mix(c.ArgsDigest, c.BytesIn)
+	}
 	into.Failed = c.Failed()
 	into.Write = write(c.Method, c.Effect)
 	into.Bytes = c.BytesOut

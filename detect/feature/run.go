@@ -17,12 +17,28 @@ type Run struct {
 	lastRoute uint64
 	keys      memory // (route, arguments, result) → how often
 	asked     memory // (route, arguments)
-	routes    memory // route → used: number of its last call, and how many there were
+	routes    memory // route → used, packed
 	resources memory
+	distinct  uint64 // calls that repeat none before them
+	switches  uint64 // calls on another route than the call before
 }
 
 // Calls of the run so far.
 func (r *Run) Calls() uint64 { return r.n }
+
+// Resources are those that the run named, as many as are remembered.
+func (r *Run) Resources() []uint64 {
+	out := make([]uint64, len(r.resources.entries))
+	for i, e := range r.resources.entries {
+		out[i] = e.hash
+	}
+	return out
+}
+
+// Distinct are the calls that repeat none before them, Switches those on another
+// route than the call before.
+func (r *Run) Distinct() uint64 { return r.distinct }
+func (r *Run) Switches() uint64 { return r.switches }
 
 // Add takes in the run's next call, in the order of the log, and says what it was.
 func (r *Run) Add(c *Call) Step {
@@ -30,33 +46,39 @@ func (r *Run) Add(c *Call) Step {
 	s := Step{Route: c.Route, N: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes, Before: r.lastRoute}
 	asked := mix(c.Route, c.Args)
 	key := mix(asked, c.Result)
+	s.Asked, s.Key = asked, key
 
 	s.Identical = uint32(min(r.keys.add(key, 1, rememberedKeys), 1<<31))
 	s.Repeat = s.Identical > 1
 	again := r.asked.add(asked, 1, rememberedKeys) > 1
 	s.RetryFail = c.Failed && again
 
-	packed, used := r.routes.get(c.Route)
-	last, before := unpack(packed)
-	s.OnRoute = before + 1
+	packed, known := r.routes.get(c.Route)
+	used := unpack(packed)
+	s.OnRoute = used.calls + 1
 	switch {
 	case c.Write:
 		s.RepeatIn = Write
-	case !used:
+	case !known:
 		s.RepeatIn = FirstRead
-	case r.lastWrite > last:
+	case r.lastWrite > used.last:
 		s.RepeatIn = ReadAfterWrite
 	default:
 		s.RepeatIn = ReadAgain
 	}
-	r.routes.set(c.Route, pack(r.n, s.OnRoute), rememberedRoutes)
 	if c.Write {
 		r.lastWrite = r.n
 	}
 
 	fresh := len(c.Resources) == 0
 	for _, x := range c.Resources {
-		fresh = r.resources.add(x, 1, rememberedResources) == 1 || fresh
+		if r.resources.add(x, 1, rememberedResources) > 1 {
+			continue
+		}
+		fresh = true
+		if c.Write && !known && s.Target == 0 {
+			s.Target = x
+		}
 	}
 	if !s.Repeat {
 		s.SweepIn = AfterSuccess
@@ -64,17 +86,32 @@ func (r *Run) Add(c *Call) Step {
 			s.SweepIn = AfterFailure
 		}
 		s.SweepNext = fresh && r.n > 1 && r.lastRoute == c.Route
-		s.SweepAny = fresh && used
+		s.SweepAny = fresh && known
+		r.distinct++
+		if fresh {
+			s.New = true
+			used.fresh++
+		}
 	}
+	if r.n == 1 || r.lastRoute != c.Route {
+		r.switches++
+	}
+	s.FreshOnRoute, s.Distinct, s.Switches = used.fresh, r.distinct, r.switches
+	r.routes.set(c.Route, use{r.n, s.OnRoute, used.fresh}.pack(), rememberedRoutes)
 	r.lastRoute = c.Route
 	return s
 }
 
-// pack holds the number of a route's last call and the count of its calls in one
-// value: 40 and 24 bits, and no more are counted.
-func pack(last, count uint64) uint64 { return min(last, 1<<40-1)<<24 | min(count, 1<<24-1) }
+// use of a route: the number of its last call, how many there were, and how many
+// of those repeated nothing and were of a new resource or named none.
+type use struct{ last, calls, fresh uint64 }
 
-func unpack(v uint64) (last, count uint64) { return v >> 24, v & (1<<24 - 1) }
+// pack holds a use in one value: 32, 16 and 16 bits, and no more are counted.
+func (u use) pack() uint64 {
+	return min(u.last, 1<<32-1)<<32 | min(u.calls, 1<<16-1)<<16 | min(u.fresh, 1<<16-1)
+}
+
+func unpack(v uint64) use { return use{v >> 32, v >> 16 & (1<<16 - 1), v & (1<<16 - 1)} }
 
 // Code writes or reads the run.
 func (r *Run) Code(c *topic.Coder) {
@@ -84,10 +121,17 @@ func (r *Run) Code(c *topic.Coder) {
 	r.keys.code(c, rememberedKeys)
 	r.asked.code(c, rememberedKeys)
 	r.routes.code(c, rememberedRoutes)
-	if c.Version < 4 { // the number of the last call alone: the count begins anew
-		for i := range r.routes.entries {
-			r.routes.entries[i].value = pack(r.routes.entries[i].value, 1)
+	for i := range r.routes.entries {
+		switch v := &r.routes.entries[i].value; {
+		case c.Version < 4: // the number of the last call alone: the counts begin anew
+			*v = use{last: *v, calls: 1}.pack()
+		case c.Version < 5:
+			*v = use{last: *v >> 24, calls: *v & (1<<24 - 1)}.pack()
 		}
 	}
 	r.resources.code(c, rememberedResources)
+	if c.Version >= 5 {
+		c.Uint(&r.distinct)
+		c.Uint(&r.switches)
+	}
 }

@@ -35,4 +35,17 @@ type Step struct {
 
 	Before  uint64 // route of the call before; 0 at the first
 	OnRoute uint64 // calls of the route in the run, up to and with this one
+
+	// Counts of the run up to and with this call.
+	FreshOnRoute uint64 // calls of the route that repeat nothing and are of a new resource or name none
+	Key          uint64 // of the route, the arguments and the result
+	Asked        uint64 // of the route and the arguments
+	New          bool   // the call counts in FreshOnRoute
+
+	// Target is the first resource of a write on a route that the run had not used
+	// before, if the run had not named it before; 0: none.
+	Target uint64
+
+	Distinct uint64 // calls that repeat none before them
+	Switches uint64 // calls on another route than the call before; the first is one
 }

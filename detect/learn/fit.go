@@ -28,63 +28,105 @@ const (
 // Fit makes a body of runs: counts of those that did not alarm, calibrated by
 // scoring each run with counts that know neither its task nor its agent.
 func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
-	body := baseline.New(tenant)
-	alarmed := 0.0
+	var clean []*baseline.Run
 	for _, r := range runs {
-		if r.Alarmed {
-			alarmed++
-			continue
+		if !r.Alarmed {
+			clean = append(clean, r)
 		}
+	}
+	baseline.Remember(clean)
+	body := taught(tenant, clean)
+	parts := holdOut(tenant, runs)
+	var finals, peaks []held
+	for _, p := range parts {
+		for _, r := range p.tested {
+			finals = append(finals, held{r, score.Final(p.model, r)})
+		}
+	}
+	body.Calibration = calibrated(runs, finals)
+	for _, p := range parts {
+		p.model.Body.Calibration = body.Calibration
+		for i, peak := range score.Peaks(p.model, p.tested) {
+			peaks = append(peaks, held{p.tested[i], peak})
+		}
+	}
+	body.Across.Calibration = calibrated(runs, peaks)
+	return body
+}
+
+func taught(tenant string, runs []*baseline.Run) *baseline.Body {
+	body := baseline.New(tenant)
+	for _, r := range runs {
 		body.Learn(r)
 	}
 	body.Finish()
-	weight := 1.0
-	if most := mostAlarmed * float64(body.Runs); alarmed > most {
-		weight = most / alarmed
-	}
-	type held struct {
-		run   int
-		score float64
-	}
-	var out []held
-	times := make([]float64, len(runs))
+	return body
+}
+
+// part of the calibration: a model, and runs that it has not seen, in the order of
+// their agents and times.
+type part struct {
+	model  *score.Model
+	tested []*baseline.Run
+}
+
+func holdOut(tenant string, runs []*baseline.Run) (parts []part) {
 	for fold := range folds {
-		kept := baseline.New(tenant)
-		var tested []int
-		for i, r := range runs {
-			if heldOut(r, fold) {
-				tested = append(tested, i)
-				continue
-			}
-			if !r.Alarmed {
-				kept.Learn(r)
+		var p part
+		var teach []*baseline.Run
+		for _, r := range runs {
+			switch {
+			case heldOut(r, fold):
+				p.tested = append(p.tested, r)
+			case !r.Alarmed:
+				teach = append(teach, r)
 			}
 		}
-		if len(tested) == 0 || kept.Runs == 0 {
+		if len(p.tested) == 0 || len(teach) == 0 {
 			continue
 		}
-		kept.Finish()
-		model := score.NewModel(kept)
-		for _, i := range tested {
-			out = append(out, held{i, score.Final(model, runs[i])})
-			times[i]++
+		p.model, p.tested = score.NewModel(taught(tenant, teach)), baseline.InOrder(p.tested)
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// held is what a run came to under a model that had not seen it.
+type held struct {
+	run   *baseline.Run
+	score float64
+}
+
+// calibrated fits what runs came to. A run that several parts have tested weighs as
+// much as any other; what alarmed and nobody judged weighs within its bound.
+func calibrated(runs []*baseline.Run, of []held) calibrate.Fit {
+	alarmed, clean := 0.0, 0.0
+	for _, r := range runs {
+		if r.Alarmed {
+			alarmed++
+		} else {
+			clean++
 		}
 	}
-	scores, weights := make([]float64, len(out)), make([]float64, len(out))
-	furthest := float64(alarmedAs)
-	for _, h := range out {
-		if !runs[h.run].Alarmed {
+	weight := 1.0
+	if most := mostAlarmed * clean; alarmed > most {
+		weight = most / alarmed
+	}
+	furthest, times := float64(alarmedAs), map[*baseline.Run]float64{}
+	for _, h := range of {
+		times[h.run]++
+		if !h.run.Alarmed {
 			furthest = max(furthest, h.score)
 		}
 	}
-	for i, h := range out {
+	scores, weights := make([]float64, len(of)), make([]float64, len(of))
+	for i, h := range of {
 		scores[i], weights[i] = h.score, 1/times[h.run]
-		if runs[h.run].Alarmed {
+		if h.run.Alarmed {
 			scores[i], weights[i] = min(h.score, furthest), weight*weights[i]
 		}
 	}
-	body.Calibration = calibrate.Of(scores, weights)
-	return body
+	return calibrate.Of(scores, weights)
 }
 
 // heldOut reports whether a fold tests a run: by its task and by its agent, so
@@ -94,11 +136,11 @@ func heldOut(r *baseline.Run, fold int) bool {
 	if r.Task == "" {
 		task = "r" + r.ID
 	}
-	return part(task) == fold || part("a"+r.Agent) == fold
+	return foldOf(task) == fold || foldOf("a"+r.Agent) == fold
 }
 
-// part is the fold of a name: the first 52 bits of SHA-256 as a fraction.
-func part(name string) int {
+// foldOf is the fold of a name: the first 52 bits of SHA-256 as a fraction.
+func foldOf(name string) int {
 	sum := sha256.Sum256([]byte(name))
 	return int(float64(binary.BigEndian.Uint64(sum[:])>>12) / (1 << 52) * folds)
 }

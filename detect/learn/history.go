@@ -46,7 +46,7 @@ LIMIT {per:UInt32} BY agent, trust, alarmed`
 
 // callsOf are the calls of picked runs in the order in which they were scored.
 const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task, p.alarmed,
-       c.method, c.route_key, c.operation, c.args_digest, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
+       c.method, c.route_key, c.operation, c.args_digest, c.args_digest_basis = 'url', c.bytes_in, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
        c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility)
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
 WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))
@@ -65,14 +65,21 @@ LIMIT {per:UInt32} BY agent, trust`
 func Teaching(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
 	var out []*baseline.Run
 	var steps feature.Run
+	finish := func() {
+		if len(out) > 0 {
+			out[len(out)-1].Resources = steps.Resources()
+		}
+	}
 	err := calls(ctx, db, teaching, w, func(c *Call) {
 		if c.First {
-			out, steps = append(out, &baseline.Run{ID: c.Run, Agent: c.Agent, Group: c.Group, Task: c.Task, Alarmed: c.Alarmed}), feature.Run{}
+			finish()
+			out, steps = append(out, &baseline.Run{ID: c.Run, Agent: c.Agent, Group: c.Group, Task: c.Task, Start: c.At.UnixNano(), Alarmed: c.Alarmed}), feature.Run{}
 		}
 		run := out[len(out)-1]
 		run.Steps = append(run.Steps, steps.Add(&c.Call))
 		run.Routes = append(run.Routes, c.Route)
 	})
+	finish()
 	return out, err
 }
 
@@ -104,10 +111,10 @@ func calls(ctx context.Context, db DB, picked string, w Window, each func(*Call)
 	last := ""
 	for rows.Next() {
 		var trust, kind, method, route, operation, effect, reversibility string
-		var args, result, bytes uint64
-		var byBytes, failed bool
+		var args, given, result, bytes uint64
+		var byURL, byBytes, failed bool
 		var resources []string
-		if err := rows.Scan(&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &route, &operation, &args, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility); err != nil {
+		if err := rows.Scan(&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &route, &operation, &args, &byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility); err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}
 		var t schema.Trust
@@ -118,7 +125,10 @@ func calls(ctx context.Context, db DB, picked string, w Window, each func(*Call)
 		}
 		out.First, last = out.Run != last, out.Run
 		out.Agent, out.Group, out.Route = baseline.AgentKey(out.AgentID, t), baseline.PeerGroup(out.AgentID, k), feature.RouteName(method, route, operation)
-		c := schema.Call{Method: method, RouteKey: route, Operation: operation, ArgsDigest: args, BytesOut: bytes, Effect: e, ResultDigest: result, ResultDigestBasis: schema.DigestLogged, Outcome: schema.OutcomeOK}
+		c := schema.Call{Method: method, RouteKey: route, Operation: operation, ArgsDigest: args, BytesIn: given, BytesOut: bytes, Effect: e, ArgsDigestBasis: schema.DigestLogged, ResultDigest: result, ResultDigestBasis: schema.DigestLogged, Outcome: schema.OutcomeOK}
+		if byURL {
+			c.ArgsDigestBasis = schema.DigestURL
+		}
 		if byBytes {
 			c.ResultDigestBasis = schema.DigestOutcome
 		}

@@ -40,16 +40,31 @@ func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
 	case Scatter:
 		c.Observed = schema.Known(round(r.scatter.max))
 		return c
+	case RareWrites:
+		c.Observed = schema.Known(round(r.rare.max))
+		return c
 	case OnRoute:
 		c.Observed = schema.Known(float64(r.busiest))
 		c.Usual = typical(r.model.onRoute(r.agent, route))
-		c.Peers = typical(b.Counts.Of("", r.agent.group, r.model.routes[r.agent.group][route]))
+		c.Peers = typical(b.Counts.Of("", r.agent.group, r.agent.peers.routes[route]))
 		return c
-	case Same, Length, Bytes, Writes:
-		amount, value := &b.Identical, r.same
+	case Identical, Fresh, Distinct, Switches:
+		finals, value, of := &b.Repeated, r.same, r.agent.key
 		switch st {
-		case Length:
-			amount, value = &b.Lengths, float64(r.Calls())
+		case Fresh:
+			finals, value, of = &b.Fresh, r.fresh, r.agent.peers.routes[route]
+		case Distinct:
+			finals, value = &b.Distinct, r.feature.Distinct()
+		case Switches:
+			finals, value = &b.Switches, r.feature.Switches()
+		}
+		c.Observed = schema.Known(float64(value))
+		levels := finals.Levels(r.agent.group, of)
+		c.Usual, c.Peers, c.Humans = usualCount(levels[2]), usualCount(levels[1]), usualCount(finals.Groups[baseline.Humans])
+		return c
+	case Length, Bytes, Writes:
+		amount, value := &b.Lengths, float64(r.Calls())
+		switch st {
 		case Bytes:
 			amount, value = &b.Bytes, r.bytes
 		case Writes:
@@ -74,10 +89,19 @@ func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
 	c.Usual = schema.Known(round(r.usual(event, r.model.rates(r.agent, route, true))))
 	c.Peers = schema.Known(round(r.usual(event, r.model.rates(r.agent, route, false))))
 	if h, ok := b.Groups[baseline.Humans]; ok && h.Of(event).Calls >= enough {
-		humans := r.model.rates(&agent{group: baseline.Humans}, route, false)
+		humans := r.model.rates(&agent{group: baseline.Humans, peers: r.model.peers(baseline.Humans)}, route, false)
 		c.Humans = schema.Known(round(r.usual(event, humans)))
 	}
 	return c
+}
+
+// usualCount is the median count of runs.
+func usualCount(r baseline.Reached) schema.Known {
+	n, ok := r.Usual()
+	if !ok {
+		return schema.Unknown
+	}
+	return schema.Known(float64(n))
 }
 
 // enough calls or runs of humans to say what is usual for them.

@@ -35,6 +35,7 @@ type reference struct {
 	Train, Test []referenceRun
 	Statistics  []string
 	Scores      [][][]float64 // run, call, the statistics and the score
+	Across      [][]float64   // call of all test runs one after another, the four counts and the score
 	Tail        [][2]float64
 	Calibration struct {
 		Scores, Weights, At, P    []float64
@@ -69,13 +70,19 @@ func (r *referenceRun) learned() *baseline.Run {
 		out.Steps = append(out.Steps, f.Add(&c))
 		out.Routes = append(out.Routes, routeName(r.Calls[i].Route))
 	}
+	out.Resources = f.Resources()
 	return out
 }
 
 func (r *reference) body() *baseline.Body {
 	b := baseline.New("t")
+	var runs []*baseline.Run
 	for i := range r.Train {
-		b.Learn(r.Train[i].learned())
+		runs = append(runs, r.Train[i].learned())
+	}
+	baseline.Remember(runs)
+	for _, run := range runs {
+		b.Learn(run)
 	}
 	b.Finish()
 	return b
@@ -113,6 +120,38 @@ func TestEveryStatisticOfEveryCallAgreesWithReference(t *testing.T) {
 		}
 	}
 	t.Logf("%d values", compared)
+}
+
+// The latest calls of an actor, across runs of which several run away.
+func TestActorAgreesWithReferenceAcrossRuns(t *testing.T) {
+	ref := load(t)
+	m := NewModel(ref.body())
+	var actor Actor
+	n := 0
+	for i := range ref.Test {
+		var run Run
+		for k := range ref.Test[i].Calls {
+			c := ref.Test[i].Calls[k].feature()
+			s := run.Add(m, Who{"billing/a0", "billing"}, &c, int64(k), schema.ReversibilityUnknown)
+			actor.Add(&run, &s)
+			actor.evidence = 0 // of calibrated scores, which the reference has not
+			of, now := run.agent, actor.now
+			got := []float64{of.across.identical.at(now.Identical), m.fresh(of, s.Route).across.at(now.Fresh), of.across.deletions.at(now.Deletions), of.across.retries.at(now.Retries)}
+			highest := 0.0
+			for st, x := range got {
+				highest = max(highest, 3*decade*x/acrossSpecs[st].at)
+			}
+			for j, x := range append(got, highest) {
+				if !near(x, ref.Across[n][j]) {
+					t.Fatalf("call %d of run %s: value %d is %v, the reference has %v", k+1, ref.Test[i].ID, j, x, ref.Across[n][j])
+				}
+			}
+			n++
+		}
+	}
+	if n != len(ref.Across) {
+		t.Fatalf("%d calls, the reference has %d", n, len(ref.Across))
+	}
 }
 
 func TestTailOfTheNormalFarOut(t *testing.T) {
@@ -158,10 +197,10 @@ func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
 		for n := range r.Calls {
 			c := r.Calls[n].feature()
 			run.Add(m, Who{r.Agent, r.Group}, &c, int64(n), schema.Irreversible)
-			w := topic.NewWriter(nil, 'x', 4)
+			w := topic.NewWriter(nil, 'x', 5)
 			run.Code(w)
 			again := new(Run)
-			rd, err := topic.NewReader(w.Bytes(), 'x', 4)
+			rd, err := topic.NewReader(w.Bytes(), 'x', 5)
 			if err != nil {
 				t.Fatal(err)
 			}

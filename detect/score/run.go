@@ -13,11 +13,13 @@ import (
 type Run struct {
 	feature feature.Run
 	cusum   [Cusums]cusum
-	same    float64 // largest count of one identical call
+	same    uint64  // largest count of one identical call
+	fresh   uint64  // largest count of new calls on one route
+	rare    cusum   // sum over the routes that the run writes on
 	length  float64 // highest tail of the run's length
 	bytes   float64 // that it was given
 	writes  float64
-	most    struct{ bytes, writes, onRoute float64 } // highest tails
+	most    struct{ bytes, writes, onRoute, identical, fresh, distinct, switches float64 } // highest tails
 	scatter cusum
 	busiest uint64 // largest count of calls on one route
 	startAt int64  // event time of the first call, Unix ns
@@ -27,6 +29,8 @@ type Run struct {
 	Families [NFamilies]Standing
 	Touched  schema.Touched
 	Counts   baseline.Counts // the run's own trials
+
+	weighed float64 // of its evidence, in that of its actor
 
 	agent *agent
 	model *Model
@@ -72,7 +76,7 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, at int64, reversibility s
 	before := r.Touched.Irreversible
 	r.touch(reversibility)
 	r.Counts.Add(s)
-	r.same = max(r.same, float64(s.Identical))
+	r.same, r.fresh = max(r.same, uint64(s.Identical)), max(r.fresh, s.FreshOnRoute)
 	r.bytes += float64(s.Bytes)
 	if s.Write {
 		r.writes++
@@ -100,10 +104,26 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, at int64, reversibility s
 		k.add(table[st][t.Cell-from][hit], hit, s, at, before)
 		r.raise(st, k.max)
 	}
-	r.raise(Same, r.same)
+	r.counts(m, s, at, before)
 	r.length = max(r.length, minusLogTail((math.Log(float64(s.N))-r.agent.length.Mean)/r.agent.length.SD))
 	r.raise(Length, r.length)
 	r.amounts(m, s, at, before)
+}
+
+// counts are the tails of how far the run has come.
+func (r *Run) counts(m *Model, s *feature.Step, at int64, irreversible uint64) {
+	r.most.identical = max(r.most.identical, r.agent.identical.at(uint64(s.Identical)))
+	r.raise(Identical, r.most.identical)
+	r.most.fresh = max(r.most.fresh, m.fresh(r.agent, s.Route).run.at(s.FreshOnRoute))
+	r.raise(Fresh, r.most.fresh)
+	r.most.distinct = max(r.most.distinct, r.agent.distinct.at(s.Distinct))
+	r.raise(Distinct, r.most.distinct)
+	r.most.switches = max(r.most.switches, r.agent.switches.at(s.Switches))
+	r.raise(Switches, r.most.switches)
+	if s.Write && s.OnRoute == 1 {
+		r.rare.add(m.rareness(r.agent, s.Route, s.Target), 1, s, at, irreversible)
+		r.raise(RareWrites, r.rare.max)
+	}
 }
 
 // amounts are the tails of what the run adds up. A baseline that knows nothing of
@@ -133,6 +153,37 @@ func Final(m *Model, b *baseline.Run) float64 {
 		r.step(m, Who{b.Agent, b.Group}, &b.Steps[i], 0, schema.ReversibilityUnknown)
 	}
 	return r.Score
+}
+
+// episode is the score above which runs of an actor one after another are one
+// episode of it.
+const episode = 2 * decade
+
+// Peaks are the highest scores of actors within runs, which stand in the order of
+// their agents and, of each agent, of time. Of an episode only its highest counts:
+// an alarm begins the actor anew, and what follows is no other alarm (declustering,
+// Coles 2001, 5.3).
+func Peaks(m *Model, runs []*baseline.Run) []float64 {
+	peaks := make([]float64, len(runs))
+	var actor Actor
+	for n, b := range runs {
+		if n == 0 || b.Agent != runs[n-1].Agent {
+			actor.Begin()
+		}
+		var r Run
+		for i := range b.Steps {
+			r.step(m, Who{b.Agent, b.Group}, &b.Steps[i], 0, schema.ReversibilityUnknown)
+			actor.Add(&r, &b.Steps[i])
+			peaks[n] = max(peaks[n], actor.Score)
+		}
+	}
+	for n := 1; n < len(runs); n++ {
+		if before, now := &peaks[n-1], &peaks[n]; runs[n].Agent == runs[n-1].Agent && *before > episode && *now > episode {
+			*before, *now = min(*before, *now), max(*before, *now)
+			*before = episode
+		}
+	}
+	return peaks
 }
 
 func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversible uint64) {
@@ -194,6 +245,8 @@ func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
 	switch {
 	case st < Cusums:
 		k = &r.cusum[st]
+	case st == RareWrites:
+		k = &r.rare
 	case st != Scatter: // counts of the whole run: it began with the run
 		return 1, r.startAt, schema.Exposure{Calls: n, Irreversible: r.Touched.Irreversible}
 	}
@@ -203,8 +256,16 @@ func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
 // Value of a statistic as it stands.
 func (r *Run) Value(st Statistic) float64 {
 	switch st {
-	case Same:
-		return r.same
+	case Identical:
+		return r.most.identical
+	case Fresh:
+		return r.most.fresh
+	case Distinct:
+		return r.most.distinct
+	case RareWrites:
+		return r.rare.max
+	case Switches:
+		return r.most.switches
 	case Length:
 		return r.length
 	case Bytes:
@@ -245,7 +306,7 @@ func (r *Run) Code(c *topic.Coder) {
 	for i := range r.cusum {
 		r.cusum[i].code(c)
 	}
-	c.Float(&r.same)
+	r.codeSame(c)
 	c.Float(&r.length)
 	c.Int(&r.startAt)
 	for i := range r.Counts {
@@ -257,6 +318,9 @@ func (r *Run) Code(c *topic.Coder) {
 	}
 	c.Float(&r.Score)
 	families := r.Families[:]
+	if c.Version < 5 {
+		families = families[:7]
+	}
 	if c.Version < 4 {
 		families = families[:5]
 	} else {
@@ -266,6 +330,14 @@ func (r *Run) Code(c *topic.Coder) {
 		c.Uint(&r.busiest)
 		r.scatter.code(c)
 	}
+	if c.Version >= 5 {
+		for _, v := range [...]*float64{&r.most.identical, &r.most.fresh, &r.most.distinct, &r.most.switches} {
+			c.Float(v)
+		}
+		c.Uint(&r.fresh)
+		r.rare.code(c)
+		c.Float(&r.weighed)
+	}
 	for i := range families {
 		c.Float(&r.Families[i].Score)
 		topic.Small(c, &r.Families[i].Stat)
@@ -273,4 +345,15 @@ func (r *Run) Code(c *topic.Coder) {
 			c.Refuse("a statistic that does not exist")
 		}
 	}
+}
+
+// codeSame writes or reads a count that was a floating number before version 5.
+func (r *Run) codeSame(c *topic.Coder) {
+	if c.Version >= 5 {
+		c.Uint(&r.same)
+		return
+	}
+	same := float64(r.same)
+	c.Float(&same)
+	r.same = uint64(same)
 }

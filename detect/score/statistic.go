@@ -21,43 +21,55 @@ const (
 	SweepLow
 	Destroy
 	Cusums
-	Same    Statistic = iota - 1 // largest count of one identical call
-	Length                       // −ln P(a run has at least as many calls)
-	Bytes                        // −ln P(a run is given at least as much)
-	Writes                       // −ln P(a run writes at least as often)
-	OnRoute                      // the same of the calls on one route, where it is used: the largest
-	Scatter                      // CUSUM of the order of routes: any order against the usual one
+	Identical  Statistic = iota - 1 // −ln P(a run makes one identical call at least as often)
+	Length                          // −ln P(a run has at least as many calls)
+	Bytes                           // −ln P(a run is given at least as much)
+	Writes                          // −ln P(a run writes at least as often)
+	OnRoute                         // the same of the calls on one route, where it is used: the largest
+	Scatter                         // CUSUM of the order of routes: any order against the usual one
+	Fresh                           // −ln P(a run that uses a route makes at least as many new calls of it): the largest
+	Distinct                        // −ln P(a run makes at least as many calls that repeat none)
+	RareWrites                      // sum of −ln P(a run of the peers writes there), over the routes that the run writes on
+	Switches                        // −ln P(a run changes its route at least as often)
 	Statistics
 )
 
 // spec of a statistic: what it counts, against which alternative rate, the
 // anchors of its scale, and the family of finding that it argues for. The
 // anchors split the budget of false alarms among the statistics: the first
-// stands where about 1 % of clean runs would stand, the second at 0.1 %.
+// stands where about 1 % of clean runs would stand if they were the whole of it,
+// the second at 0.1 %. How they were found: adr/0001.
 type spec struct {
-	name   string
-	event  feature.Event
-	p1     float64
+	name  string
+	event feature.Event
+	p1    float64
+	// t10, where it is set, bends the scale below: about 10 % of clean runs stand
+	// there. It orders what is far from an alarm and spends nothing of the budget.
+	t10    float64
 	t1     float64
 	t01    float64
 	family string
 }
 
 var specs = [Statistics]spec{
-	Loop:     {"repeats", feature.Repeats, .98, 6.5, 18, schema.FamilyLoop},
-	LoopLow:  {"repeats_slow", feature.Repeats, .3, 16, 32, schema.FamilyLoop},
-	Retry:    {"failing_retries", feature.Retries, .9, 10, 15, schema.FamilyRetry},
-	RetryLow: {"failing_retries_slow", feature.Retries, .25, 9.7, 18, schema.FamilyRetry},
-	Error:    {"errors", feature.Failures, .8, 20, 30, schema.FamilyRetry},
-	Sweep:    {"new_resources", feature.Sweeps, .97, 12, 19, schema.FamilySweep},
-	SweepLow: {"new_resources_slow", feature.SweepsAny, .3, 14, 25, schema.FamilySweep},
-	Destroy:  {"deletions", feature.Deletions, .5, 6, 9, schema.FamilyDestroy},
-	Same:     {name: "identical_calls", t1: 6.9, t01: 7.6, family: schema.FamilyLoop},
-	Length:   {name: "calls", t1: 10, t01: 15, family: schema.FamilyFlood},
-	Bytes:    {name: "bytes_out", t1: 7.2, t01: 10, family: schema.FamilyExfiltration},
-	Writes:   {name: "writes", t1: 16, t01: 22, family: schema.FamilyFlood},
-	OnRoute:  {name: "calls_on_route", t1: 21, t01: 36, family: schema.FamilyFlood},
-	Scatter:  {name: "unusual_order", t1: 30, t01: 50, family: schema.FamilyFanout},
+	Loop:       {name: "repeats", event: feature.Repeats, p1: .98, t1: 6.8, t01: 16.5, family: schema.FamilyLoop},
+	LoopLow:    {name: "repeats_slow", event: feature.Repeats, p1: .3, t1: 18.5, t01: 37, family: schema.FamilyLoop},
+	Retry:      {name: "failing_retries", event: feature.Retries, p1: .9, t1: 7.5, t01: 14.5, family: schema.FamilyRetry},
+	RetryLow:   {name: "failing_retries_slow", event: feature.Retries, p1: .25, t1: 8.6, t01: 30, family: schema.FamilyRetry},
+	Error:      {name: "errors", event: feature.Failures, p1: .8, t1: 26, t01: 33, family: schema.FamilyRetry},
+	Sweep:      {name: "new_resources", event: feature.Sweeps, p1: .97, t1: 12, t01: 18.5, family: schema.FamilySweep},
+	SweepLow:   {name: "new_resources_slow", event: feature.SweepsAny, p1: .3, t1: 12, t01: 21, family: schema.FamilySweep},
+	Destroy:    {name: "deletions", event: feature.Deletions, p1: .5, t1: 6, t01: 6.7, family: schema.FamilyDestroy},
+	Identical:  {name: "identical_calls", t1: 7.1, t01: 7.6, family: schema.FamilyLoop},
+	Length:     {name: "calls", t1: 9, t01: 10, family: schema.FamilyFlood},
+	Bytes:      {name: "bytes_out", t1: 6, t01: 9.7, family: schema.FamilyExfiltration},
+	Writes:     {name: "writes", t1: 22, t01: 27, family: schema.FamilyFlood},
+	OnRoute:    {name: "calls_on_route", t1: 21, t01: 36, family: schema.FamilyFlood},
+	Scatter:    {name: "unusual_order", t1: 35, t01: 50, family: schema.FamilyFanout},
+	Fresh:      {name: "new_calls_on_route", t1: 5.8, t01: 7.3, family: schema.FamilySweep},
+	Distinct:   {name: "distinct_calls", t1: 5.8, t01: 15, family: schema.FamilyFlood},
+	RareWrites: {name: "rare_writes", t10: 5, t1: 32, t01: 75, family: schema.FamilyHijack},
+	Switches:   {name: "changes_of_route", t1: 7.5, t01: 8.1, family: schema.FamilyFanout},
 }
 
 func (s Statistic) String() string { return specs[s].name }
@@ -68,7 +80,12 @@ const decade = math.Ln10
 // anchored puts a statistic's value on the common scale.
 func (s Statistic) anchored(x float64) float64 {
 	sp := &specs[s]
-	if x < sp.t1 {
+	switch {
+	case x < sp.t10:
+		return decade * x / sp.t10
+	case x < sp.t1 && sp.t10 > 0:
+		return decade + decade*(x-sp.t10)/(sp.t1-sp.t10)
+	case x < sp.t1:
 		return 2 * decade * x / sp.t1
 	}
 	return 2*decade + decade*(x-sp.t1)/(sp.t01-sp.t1)
@@ -78,10 +95,10 @@ func (s Statistic) anchored(x float64) float64 {
 type Family uint8
 
 // Families of findings in the order of their index.
-var Families = [...]string{schema.FamilyLoop, schema.FamilyRetry, schema.FamilySweep, schema.FamilyDestroy, schema.FamilyFlood, schema.FamilyExfiltration, schema.FamilyFanout}
+var Families = [...]string{schema.FamilyLoop, schema.FamilyRetry, schema.FamilySweep, schema.FamilyDestroy, schema.FamilyFlood, schema.FamilyExfiltration, schema.FamilyFanout, schema.FamilyHijack}
 
 // NFamilies is how many there are.
-const NFamilies = 7
+const NFamilies = 8
 
 func (f Family) String() string { return Families[f] }
 

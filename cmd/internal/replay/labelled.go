@@ -83,19 +83,19 @@ func Labelled(dir string, gateway bool) ([]LabelledRun, error) {
 		if !known || c.Caller != "agent" {
 			continue
 		}
-		args := c.Digest
+		args, basis := c.Digest, schema.DigestLogged
 		if gateway {
-			args = c.Path
+			args, basis = c.Path, schema.DigestURL
 		}
-		out[k].Calls = append(out[k].Calls, asCall(c, out[k].Agent, args))
+		out[k].Calls = append(out[k].Calls, asCall(c, out[k].Agent, args, basis))
 	}
 	return out, nil
 }
 
-func asCall(c *recorded, agent, args string) schema.Call {
+func asCall(c *recorded, agent, args string, basis schema.DigestBasis) schema.Call {
 	call := schema.Call{AgentID: agent, AgentTrust: schema.TrustInfrastructure, CallerKind: schema.CallerAgent, Start: c.TS * 1e6, Method: c.Method, Path: c.Path, Status: uint16(max(c.Status, 0)),
 		Route: c.Template, RouteKey: c.Template, RouteSource: schema.RouteFromSource, BytesOut: uint64(max(c.Response, 0)), BytesIn: uint64(max(c.Request, 0)),
-		ArgsDigest: xxhash.Sum64String(args), ArgsDigestBasis: schema.DigestLogged, ResultDigestBasis: schema.DigestOutcome, Outcome: schema.OutcomeOK}
+		ArgsDigest: xxhash.Sum64String(args), ArgsDigestBasis: basis, ResultDigestBasis: schema.DigestOutcome, Outcome: schema.OutcomeOK}
 	if c.Status >= 400 {
 		call.Outcome = schema.OutcomeClientError
 	}

@@ -109,13 +109,92 @@ class Rates:
         return float(np.clip(odds / (1 + odds), floor, ceiling))
 
 
-STATISTICS = [("repeats", "repeat", .98, 6.5, 18), ("repeats_slow", "repeat", .3, 16, 32), ("failing_retries", "retry", .9, 10, 15),
-              ("failing_retries_slow", "retry", .25, 9.7, 18), ("errors", "failure", .8, 20, 30), ("new_resources", "sweep", .97, 12, 19),
-              ("new_resources_slow", "sweep_any", .3, 14, 25), ("deletions", "delete", .5, 6, 9)]
+STATISTICS = [("repeats", "repeat", .98, 6.8, 16.5), ("repeats_slow", "repeat", .3, 18.5, 37), ("failing_retries", "retry", .9, 7.5, 14.5),
+              ("failing_retries_slow", "retry", .25, 8.6, 30), ("errors", "failure", .8, 26, 33), ("new_resources", "sweep", .97, 12, 18.5),
+              ("new_resources_slow", "sweep_any", .3, 12, 21), ("deletions", "delete", .5, 6, 6.7)]
+OTHERS = dict(identical_calls=(7.1, 7.6), calls=(9, 10), bytes_out=(6, 9.7), writes=(22, 27), calls_on_route=(21, 36), unusual_order=(35, 50),
+              new_calls_on_route=(5.8, 7.3), distinct_calls=(5.8, 15), rare_writes=(32, 75), changes_of_route=(7.5, 8.1))
+ACROSS = dict(identical_calls_over_runs=11.5, new_calls_on_route_over_runs=6.7, deletions_over_runs=10, failing_retries_over_runs=14.5)
 
 
-def anchored(x, t1, t01):
+def anchored(x, t1, t01, t10=0):
+    if t10:
+        return float(np.interp(x, [0, t10, t1, t01, t01 + 100 * (t01 - t1)], [0, L10, 2 * L10, 3 * L10, 103 * L10]))
     return 2 * L10 * x / t1 if x < t1 else 2 * L10 + L10 * (x - t1) / (t01 - t1)
+
+
+def minus_log_survival(n, *levels):
+    """−ln P(N ≥ n) of a count: shares of those at k that went on to k + 1, each level of finals shrunk to the one before by ten."""
+    total = 0.
+    for k in range(int(n)):
+        p = ((k + .5) / (k + 1.5)) ** 6
+        for finals in levels:
+            there, on = sum(1 for x in finals if x >= k), sum(1 for x in finals if x >= k + 1)
+            p = (on + 10 * p) / (there + 10)
+        total -= math.log(p)
+    return total
+
+
+def counts(run):
+    """For every call: new calls on its route so far, distinct calls, changes of route; and whether the call is new."""
+    out, seen, resources, new, before, distinct, switches = [], set(), set(), collections.Counter(), None, 0, 0
+    for c in run["calls"]:
+        e = c["route"]
+        k = (e, c["args"], "E" if c["failed"] else c["result"])
+        fresh = not c["resources"] or any(r not in resources for r in c["resources"])
+        is_new = k not in seen and fresh
+        new[e] += is_new
+        distinct += k not in seen
+        switches += e != before
+        before = e
+        seen.add(k)
+        resources |= set(c["resources"])
+        out.append((new[e], distinct, switches, is_new))
+    return out
+
+
+class Latest:
+    """Counts among the last 48 calls of an actor, kept as a list and counted afresh at each call."""
+
+    def __init__(self):
+        self.calls = []
+
+    def add(self, c, is_new):
+        k = (c["route"], c["args"], "E" if c["failed"] else c["result"])
+        held = self.calls[-47:]
+        retry = c["failed"] and any(h["ask"] == k[:2] for h in held)
+        new = is_new and all(h["k"] != k for h in held)
+        self.calls = held + [dict(k=k, ask=k[:2], new=c["route"] if new else None, delete=c["delete"], retry=retry)]
+        count = lambda f: sum(1 for h in self.calls if f(h))
+        return count(lambda h: h["k"] == k), count(lambda h: h["new"] == c["route"]), count(lambda h: h["delete"]), count(lambda h: h["retry"])
+
+
+def latest_finals(runs):
+    """The most that was reached within each run, each agent's runs one after another by id."""
+    out = []
+    for agent in sorted({r["agent"] for r in runs}):
+        actor = Latest()
+        for r in sorted((r for r in runs if r["agent"] == agent), key=lambda r: r["id"]):
+            rows = [(c["route"],) + actor.add(c, x[3]) for c, x in zip(r["calls"], counts(r))]
+            out.append(dict(group=r["group"], agent=agent, identical=max(x[1] for x in rows), deletions=max(x[3] for x in rows), retries=max(x[4] for x in rows),
+                            fresh={e: max(x[2] for x in rows if x[0] == e) for e in {x[0] for x in rows}}))
+    return out
+
+
+def across(train, runs, group, agent):
+    """An actor that makes runs one after another: its four counts' tails at every call, and the highest on the common scale."""
+    finals, actor, out = latest_finals(train), Latest(), []
+    by = lambda name: [[f[name] for f in finals if keep(f)] for keep in (lambda f: True, lambda f: f["group"] == group, lambda f: f["agent"] == agent)]
+    for r in runs:
+        for c, x in zip(r["calls"], counts(r)):
+            identical, fresh, deletions, retries = actor.add(c, x[3])
+            e = c["route"]
+            levels = [[v for f in finals for v in f["fresh"].values()], [v for f in finals if f["group"] == group for v in f["fresh"].values()],
+                      [f["fresh"][e] for f in finals if f["group"] == group and e in f["fresh"]]]
+            v = [minus_log_survival(identical, *by("identical")), minus_log_survival(fresh, *levels), minus_log_survival(deletions, *by("deletions")),
+                 minus_log_survival(retries, *by("retries"))]
+            out.append(v + [max(3 * L10 * y / at for y, at in zip(v, ACROSS.values()))])
+    return out
 
 
 def shrunk(x, m, v, k):
@@ -177,7 +256,11 @@ def score(train, rates, run):
     tail = lambda x, of: -norm.logsf((math.log(x) - of[0]) / of[1])
     given, written, used, on_route, memo = 0, 0, collections.Counter(), 0., {}
     before, w_order, order = None, 0., 0.
-    same, length, rows = 0, 0., []
+    length, rows = 0., []
+    group, agent = run["group"], run["agent"]
+    repeated = finals_of(train, lambda r: max(seen for _, seen in trials(r)), group, agent)
+    distinct_of, switches_of = finals_of(train, lambda r: counts(r)[-1][1], group, agent), finals_of(train, lambda r: counts(r)[-1][2], group, agent)
+    tops, rare, used_routes, named = [0.] * 4, 0., set(), set()
     for i, (c, (t, seen)) in enumerate(zip(run["calls"], trials(run))):
         for name, ev, p1, _, _ in STATISTICS:
             if ev not in t:
@@ -189,7 +272,18 @@ def score(train, rates, run):
             if p1 > p:
                 w[name] = max(0., w[name] + (math.log(p1 / p) if hit else math.log((1 - p1) / (1 - p))))
             top[name] = max(top[name], w[name])
-        same = max(same, seen)
+        new, distinct, switches, _ = counts(dict(run, calls=run["calls"][:i + 1]))[-1]
+        now = [minus_log_survival(seen, *repeated), minus_log_survival(new, *fresh_of(train, group, c["route"])),
+               minus_log_survival(distinct, *distinct_of), minus_log_survival(switches, *switches_of)]
+        tops = [max(a, b) for a, b in zip(tops, now)]
+        targets = [r for r in c["resources"] if r not in named]
+        if c["write"] and c["route"] not in used_routes:
+            peers = [r for r in train if r["group"] == group]
+            v = -math.log((sum(any(x["route"] == c["route"] for x in r["calls"]) for r in peers) + .3) / (len(peers) + 1))
+            known = {x for r in peers for q in r["calls"] for x in q["resources"]}
+            rare += v * (1.5 if targets and targets[0] not in known else 1)
+        used_routes.add(c["route"])
+        named |= set(c["resources"])
         length = max(length, -norm.logsf((math.log(i + 1) - mean) / sd))
         given, written = given + c["bytes"], written + c["write"]
         used[c["route"]] += 1
@@ -201,11 +295,26 @@ def score(train, rates, run):
         w_order = max(0., w_order + ORDER.step(run["group"], run["agent"], before, c["route"]))
         order, before = max(order, w_order), c["route"]
         amounts.append(order)
-        values = [top[s[0]] for s in STATISTICS] + [float(same), float(length)] + amounts
-        total = max([anchored(top[s[0]], s[3], s[4]) for s in STATISTICS] + [anchored(same, 6.9, 7.6), anchored(length, 10, 15)]
-                    + [anchored(x, *t) for x, t in zip(amounts, [(7.2, 10), (16, 22), (21, 36), (30, 50)])])
+        others = dict(zip(OTHERS, [tops[0], float(length)] + amounts + [tops[1], tops[2], rare, tops[3]]))
+        values = [top[s[0]] for s in STATISTICS] + list(others.values())
+        total = max([anchored(top[s[0]], s[3], s[4]) for s in STATISTICS] + [anchored(x, *OTHERS[k], 5 if k == "rare_writes" else 0) for k, x in others.items()])
         rows.append(values + [total])
     return rows
+
+
+def finals_of(runs, count, group, agent):
+    f = [(r["group"], r["agent"], count(r)) for r in runs]
+    return [n for *_, n in f], [n for g, _, n in f if g == group], [n for _, a, n in f if a == agent]
+
+
+FINALS = {}
+
+
+def fresh_of(runs, group, route):
+    if "fresh" not in FINALS:
+        FINALS["fresh"] = [(r["group"], e, max([x[0] for x, c in zip(counts(r), r["calls"]) if c["route"] == e])) for r in runs for e in {c["route"] for c in r["calls"]}]
+    f = FINALS["fresh"]
+    return [n for *_, n in f], [n for g, _, n in f if g == group], [n for g, e, n in f if (g, e) == (group, route)]
 
 
 def calibration():
@@ -248,5 +357,5 @@ rates = Rates(train)
 ORDER = Order(train)
 z = [-9, -5.1, -5, -1, 0, .5, 3, 5, 10, 29.9, 30, 30.1, 60, 1000]
 json.dump(dict(
-    train=train, test=test, statistics=[s[0] for s in STATISTICS] + ["identical_calls", "calls", "bytes_out", "writes", "calls_on_route", "unusual_order"], scores=[score(train, rates, r) for r in test],
+    train=train, test=test, statistics=[s[0] for s in STATISTICS] + list(OTHERS), across=across(train, test, "billing", "billing/a0"), scores=[score(train, rates, r) for r in test],
     tail=[[x, float(-norm.logsf(x))] for x in z], calibration=calibration(), wilson=wilson()), open("reference.json", "w"), separators=(",", ":"))

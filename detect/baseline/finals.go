@@ -1,0 +1,116 @@
+package baseline
+
+import "math"
+
+// Finals says how far runs came in a count that only grows: of everybody, of a
+// peer group, and within a group of whatever the count is kept by, an agent or a
+// route.
+type Finals struct {
+	All    Reached                       `json:"all"`
+	Groups map[string]Reached            `json:"groups"`
+	Within map[string]map[string]Reached `json:"within"` // group; agent or route name
+}
+
+// Reached[n] is how many runs came to n and no further. Runs that came further
+// than it has room for stand in its last place.
+type Reached []float64
+
+const mostReached = 256
+
+func newFinals() Finals {
+	return Finals{Groups: map[string]Reached{}, Within: map[string]map[string]Reached{}}
+}
+
+func (r Reached) add(n uint64) Reached {
+	n = min(n, mostReached-1)
+	for uint64(len(r)) <= n {
+		r = append(r, 0)
+	}
+	r[n]++
+	return r
+}
+
+// Add takes in the count that a run came to.
+func (f *Finals) Add(group, of string, n uint64) {
+	f.All = f.All.add(n)
+	f.Groups[group] = f.Groups[group].add(n)
+	within := f.Within[group]
+	if within == nil {
+		within = map[string]Reached{}
+		f.Within[group] = within
+	}
+	within[of] = within[of].add(n)
+}
+
+// Empty reports that no run was counted: nothing is known.
+func (f *Finals) Empty() bool { return len(f.All) == 0 }
+
+// Levels are the counts to be shrunk towards one another, the widest first.
+func (f *Finals) Levels(group, of string) [3]Reached {
+	return [3]Reached{f.All, f.Groups[group], f.Within[group][of]}
+}
+
+const (
+	// finalsPseudoRuns is what the wider level weighs in each step of a narrower one.
+	finalsPseudoRuns = 10
+	// finalsTail is the exponent of the tail that is assumed where nobody has been:
+	// P(N ≥ 2n | N ≥ n) = 2^−6.
+	finalsTail = 6
+)
+
+// MinusLogTails appends −ln P(N ≥ n) for n = len(tails) … to−1 to tails, which is
+// empty or what it returned before. The tail is the product of the probabilities
+// of one step more (Kaplan and Meier 1958): of the runs that came to n, the share
+// that went on, under a beta prior worth ten runs at the wider level's share. The
+// widest level's prior is a power law, so that what nobody has done is rare and
+// not impossible.
+func MinusLogTails(levels [3]Reached, tails []float64, to int) []float64 {
+	if len(tails) == 0 {
+		tails = append(tails, 0)
+	}
+	var risk, on [3]float64
+	for l, r := range levels {
+		for n, runs := range r {
+			if n >= len(tails)-1 {
+				risk[l] += runs
+			}
+			if n >= len(tails) {
+				on[l] += runs
+			}
+		}
+	}
+	for n := len(tails); n < to; n++ {
+		k := float64(n - 1)
+		p := math.Pow((k+.5)/(k+1.5), finalsTail)
+		for l, r := range levels {
+			p = (on[l] + finalsPseudoRuns*p) / (risk[l] + finalsPseudoRuns)
+			risk[l] = on[l]
+			if n < len(r) {
+				on[l] -= r[n]
+			}
+		}
+		tails = append(tails, tails[n-1]-math.Log(p))
+	}
+	return tails
+}
+
+// Beyond is −ln P(N ≥ n) past the last of tails, by the tail that is assumed there.
+func Beyond(tails []float64, n uint64) float64 {
+	last := len(tails) - 1
+	return tails[last] + finalsTail*math.Log((float64(n)+.5)/(float64(last)+.5))
+}
+
+// Usual is the median count of a level's runs; ok is false where there are none.
+func (r Reached) Usual() (n int, ok bool) {
+	total := 0.0
+	for _, runs := range r {
+		total += runs
+	}
+	sum := 0.0
+	for n, runs := range r {
+		if sum += runs; total > 0 && sum >= total/2 {
+			return n, true
+		}
+	}
+	return 0, false
+}

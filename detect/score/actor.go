@@ -1,0 +1,121 @@
+package score
+
+import (
+	"math"
+
+	"flyball/detect/baseline"
+	"flyball/detect/feature"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// Actor is what is kept of an actor across its runs: a runaway that is cut into
+// runs too short to show by themselves shows here. The zero value is an actor
+// without calls.
+//
+// Unlike a run's, its score falls again when the actor goes back to its ways.
+type Actor struct {
+	recent   feature.Recent
+	evidence float64 // CUSUM of what its runs' scores say, in nats
+	Score    float64
+	Stat     Across
+	now      feature.Across // of the last call
+}
+
+// Across is a statistic of an actor.
+type Across uint8
+
+const (
+	AcrossIdentical Across = iota // −ln P(as many of its latest calls are one call)
+	AcrossFresh                   // −ln P(as many of them are new calls on one route)
+	AcrossDeletions               // −ln P(as many of them delete)
+	AcrossRetries                 // −ln P(as many of them failed again)
+	AcrossEvidence                // what the scores of its runs say together
+	Acrosses
+)
+
+// acrossSpec names a statistic; at is where about one clean run in a thousand
+// stands, three decades of rarity on the common scale.
+type acrossSpec struct {
+	name string
+	at   float64
+}
+
+var acrossSpecs = [Acrosses]acrossSpec{
+	AcrossIdentical: {"identical_calls_over_runs", 11.5},
+	AcrossFresh:     {"new_calls_on_route_over_runs", 6.7},
+	AcrossDeletions: {"deletions_over_runs", 10},
+	AcrossRetries:   {"failing_retries_over_runs", 14.5},
+	AcrossEvidence:  {"evidence_of_runs", 17.5},
+}
+
+func (s Across) String() string { return acrossSpecs[s].name }
+
+// Add takes in a call of the actor after its run did.
+func (a *Actor) Add(r *Run, s *feature.Step) {
+	a.now = a.recent.Add(s)
+	if r.model == nil {
+		return
+	}
+	m, of := r.model, r.agent
+	a.weigh(r, evidence(m, r.Score))
+	a.Score = 0
+	a.raise(AcrossIdentical, of.across.identical.at(a.now.Identical))
+	a.raise(AcrossFresh, m.fresh(of, s.Route).across.at(a.now.Fresh))
+	a.raise(AcrossDeletions, of.across.deletions.at(a.now.Deletions))
+	a.raise(AcrossRetries, of.across.retries.at(a.now.Retries))
+	a.raise(AcrossEvidence, a.evidence)
+}
+
+func (a *Actor) raise(st Across, x float64) {
+	if v := 3 * decade * x / acrossSpecs[st].at; v > a.Score {
+		a.Score, a.Stat = v, st
+	}
+}
+
+// evidence that a run's score is against its being a clean one: the logarithm of
+// the e-value ½·p^−½ of its p-value (Vovk and Wang 2021, κ = ½).
+func evidence(m *Model, score float64) float64 {
+	p, _ := m.Body.Calibration.P(score)
+	return math.Log(.5) - .5*math.Log(max(p, math.SmallestNonzeroFloat64))
+}
+
+// weigh adds a run's evidence to that of the runs before it: a CUSUM of log
+// e-values (an e-detector, Shin, Ramdas and Rinaldo 2022). While the run goes on its
+// own share is replaced, so that the sum is that of whole runs at every call.
+func (a *Actor) weigh(r *Run, e float64) {
+	sum := max(0, a.evidence+e-r.weighed)
+	r.weighed += sum - a.evidence
+	a.evidence = sum
+}
+
+// Begin forgets what led to an alarm: the next one rests on calls of its own.
+func (a *Actor) Begin() { *a = Actor{} }
+
+// Explain says what speaks for the score of the actor.
+func (a *Actor) Explain(r *Run, route uint64) []schema.Contribution {
+	if r.agent == nil {
+		return nil
+	}
+	c := schema.Contribution{Feature: a.Stat.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Known(round(a.Score))}
+	counts := [...]uint64{a.now.Identical, a.now.Fresh, a.now.Deletions, a.now.Retries}
+	if a.Stat == AcrossEvidence {
+		c.Observed = schema.Known(round(a.evidence))
+		return []schema.Contribution{c}
+	}
+	c.Observed = schema.Known(float64(counts[a.Stat]))
+	b := &r.model.Body.Across
+	of, finals := r.agent.key, [...]*baseline.Finals{&b.Identical, &b.Fresh, &b.Deletions, &b.Retries}[a.Stat]
+	if a.Stat == AcrossFresh {
+		of = r.agent.peers.routes[route]
+	}
+	levels := finals.Levels(r.agent.group, of)
+	c.Usual, c.Peers = usualCount(levels[2]), usualCount(levels[1])
+	return []schema.Contribution{c}
+}
+
+// Code writes or reads the actor.
+func (a *Actor) Code(c *topic.Coder) {
+	a.recent.Code(c)
+	c.Float(&a.evidence)
+}

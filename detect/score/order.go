@@ -1,0 +1,58 @@
+package score
+
+import "math"
+
+// mostPairs of routes are remembered of an agent.
+const mostPairs = 4096
+
+// unknownRoute is no route's name.
+const unknownRoute = "\x00"
+
+// follows is what a route after another adds to the CUSUM of the order: the
+// log-likelihood ratio of "the peers' routes in any order" against the usual next
+// one. 2 % of calls may come from anywhere, so that no call is impossible.
+func (m *Model) follows(a *agent, before, route uint64) float64 {
+	pair := [2]uint64{before, route}
+	if v, ok := a.follows[pair]; ok {
+		return v
+	}
+	first := ""
+	if before != 0 {
+		first = a.peers.name(before)
+	}
+	next, share := m.Body.Sequence.Next(a.key, a.group, first, a.peers.name(route))
+	v := math.Log(.02 + .98*share/next)
+	if next < share {
+		v = math.Log(.02 + .98*max(share, 1e-4)/max(next, 1e-6))
+	}
+	if len(a.follows) >= mostPairs {
+		clear(a.follows)
+	}
+	a.follows[pair] = v
+	return v
+}
+
+func (p *peers) name(route uint64) string {
+	if name, known := p.routes[route]; known {
+		return name
+	}
+	return unknownRoute
+}
+
+// newTarget is how much more a rare write weighs that is of a resource which neither
+// the run nor its peers have named before.
+const newTarget = 1.5
+
+// rareness of a write on a route that the run had not used before: −ln P(a run of
+// the peers uses it).
+func (m *Model) rareness(a *agent, route, target uint64) float64 {
+	used, runs := 0.0, m.Body.Lengths.Groups[a.group].N
+	if name, known := a.peers.routes[route]; known {
+		used = m.Body.Counts.Groups[a.group][name].N
+	}
+	v := -math.Log((used + .3) / (runs + 1))
+	if target != 0 && !a.peers.manyResources && m.Body.Known.New(a.group, target) {
+		v *= newTarget
+	}
+	return v
+}
