@@ -55,6 +55,9 @@ const (
 	FamilyExfiltration = "exfiltration"
 	// FamilyFanout is a run whose calls follow one another as nobody's do.
 	FamilyFanout = "fanout"
+	// FamilyBorrowed is a session in a person's name that looks like a machine's: a
+	// suspicion, which never trips.
+	FamilyBorrowed = "borrowed_credential"
 	// FamilyAfterTask is a run key that is used after its task has ended.
 	FamilyAfterTask = "policy.after_task"
 )

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 
+	"flyball/detect/borrowed"
 	"flyball/detect/calibrate"
 	"flyball/detect/feature"
 	"flyball/schema"
@@ -34,6 +35,8 @@ type Body struct {
 	Sequence Sequence `json:"sequence"`
 
 	Calibration calibrate.Fit `json:"calibration"`
+	// People are the tenant's own, for sessions that may not be theirs; nil: too few.
+	People *borrowed.Own `json:"people,omitempty"`
 }
 
 // Amount is what is known of one amount of a run.
