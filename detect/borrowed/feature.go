@@ -40,7 +40,7 @@ var edges = [Features][]float64{
 	Repeats:  {1e-9, .1, .3, .5},
 	Answers:  {.25, .5, .8, .99},
 	Requests: {.2, .4, .7, .95},
-	Errors:   {1e-9, .1, .3},
+	Errors:   {1e-9, .1},
 	Assets:   {1e-9, .35, .75},
 	Pace:     {-2.5, -1.5, -.5, .5},
 }

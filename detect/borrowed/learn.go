@@ -89,7 +89,7 @@ func People(all []*Recorded, set string) (out [][]Call) {
 
 // count is a model without tails. Features that need a set's own people see them.
 func count(all []*Recorded) *Model {
-	m := &Model{Version: "borrowed/1", Counts: map[string]map[string]Counts{}, Usual: map[string]Usual{}}
+	m := &Model{Version: version, Counts: map[string]map[string]Counts{}, Usual: map[string]Usual{}}
 	own := map[string]*Own{}
 	values := [Features]map[string][2][]float64{}
 	for f := range values {

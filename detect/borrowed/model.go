@@ -23,6 +23,9 @@ type Model struct {
 	Tails map[string]*Tail `json:"tails"`
 }
 
+// version of what the features and their bins are.
+const version = "borrowed/1"
+
 // Usual is a feature's typical value; nil where no set has it.
 type Usual struct {
 	Humans   *float64 `json:"humans,omitempty"`
@@ -61,7 +64,7 @@ func Parse(b []byte) (*Model, error) {
 		}
 	}
 	for set, t := range m.Tails {
-		if t == nil || len(t.Counts) != steps || slices.Min(t.Counts) < 0 || total(t.Counts) != t.Sessions {
+		if t == nil || !t.whole() {
 			return nil, fmt.Errorf("model of borrowed credentials: tails.%s is not %d counts that sum up to its sessions", set, steps)
 		}
 	}
@@ -77,8 +80,16 @@ type Scale struct {
 	tails   []*Tail
 }
 
-// With is the scale of a tenant; own may be nil.
+// With is the scale of a tenant. Own people that are not known, or were calibrated
+// by another model, are as nil.
 func (m *Model) With(own *Own) *Scale {
+	if own != nil && !own.holds(m) {
+		own = nil
+	}
+	return m.scale(own)
+}
+
+func (m *Model) scale(own *Own) *Scale {
 	s := &Scale{model: m, own: own}
 	for f := range Features {
 		s.weights[f] = weights(f, m.Counts[f.String()])

@@ -24,6 +24,7 @@ func moments(x []float64) (m Moments) {
 
 // Own is what is known of a tenant's own people. The zero value knows nothing.
 type Own struct {
+	Model    string  `json:"model"` // version that the tail belongs to
 	Sessions int     `json:"sessions"`
 	Pace     Moments `json:"pace"`   // of the mean ln s between a session's calls
 	Assets   float64 `json:"assets"` // share of sessions that load any
@@ -34,6 +35,13 @@ type Own struct {
 // that one in a hundred comes as far.
 const LeastOwn = 99
 
+// holds reports whether what was stored can be judged by: it is of the model, and
+// its numbers mean something.
+func (o *Own) holds(m *Model) bool {
+	p := o.Pace
+	return o.Model == m.Version && o.Sessions >= LeastOwn && o.Tail.whole() && (p.N == 0 || p.SD >= leastSD && !math.IsInf(p.Mean+p.SD, 0) && !math.IsNaN(p.Mean+p.SD))
+}
+
 func (o *Own) loads() bool { return o.Assets >= .5 }
 
 // OwnOf learns what a tenant's people are like from the calls of their sessions
@@ -42,10 +50,11 @@ func (o *Own) loads() bool { return o.Assets >= .5 }
 // does not show (TestOwnPeopleKeepTheRate).
 func OwnOf(m *Model, sessions [][]Call) *Own {
 	o := seen(sessions)
+	o.Model = m.Version
 	if o.Sessions < LeastOwn {
 		return nil
 	}
-	by := m.With(o)
+	by := m.scale(o) // its tail is what is being counted
 	for _, calls := range sessions {
 		if s, ok := Play(by, calls); ok {
 			o.Tail.Add(s.Highest)

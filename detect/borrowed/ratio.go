@@ -40,15 +40,19 @@ func (c Counts) pooled() []float64 {
 
 // ratios are ln P(bin | machine) − ln P(bin | human), both posterior means of a
 // multinomial under a Dirichlet prior of weight shrink around the pooled bins
-// (Good 1965). A bin that nobody was in says nothing.
+// (Good 1965), moved towards 0 by one standard error of a log ratio of counts
+// (Woolf 1955): a bin that few were in says little.
 func (c Counts) ratios() []float64 {
 	pool := c.pooled()
 	out := make([]float64, len(pool))
 	h, m := float64(total(c.Humans)), float64(total(c.Machines))
 	for i, p := range pool {
-		if p > 0 {
-			out[i] = math.Log((float64(c.Machines[i])+shrink*p)/(m+shrink)) - math.Log((float64(c.Humans[i])+shrink*p)/(h+shrink))
+		if p == 0 {
+			continue
 		}
+		machines, humans := float64(c.Machines[i])+shrink*p, float64(c.Humans[i])+shrink*p
+		r := math.Log(machines/(m+shrink)) - math.Log(humans/(h+shrink))
+		out[i] = math.Copysign(max(0, math.Abs(r)-math.Sqrt(1/machines+1/humans)), r)
 	}
 	return out
 }

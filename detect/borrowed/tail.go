@@ -1,6 +1,9 @@
 package borrowed
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Tail is the distribution of the highest scores of people's sessions, counted
 // in steps.
@@ -21,6 +24,11 @@ func stepOf(score float64) int {
 	}
 	// The small amount keeps a score on its side of an edge whatever the order of sums.
 	return max(0, min(steps-1, int(math.Floor((score-lowest)/step+1e-9))))
+}
+
+// whole reports whether the counts are those of the sessions.
+func (t *Tail) whole() bool {
+	return len(t.Counts) == steps && slices.Min(t.Counts) >= 0 && total(t.Counts) == t.Sessions
 }
 
 // Add takes in the highest score of a session.
