@@ -169,7 +169,10 @@ func (b *BorrowedSet) figures() BorrowedSet {
 	share := func(k, n int) Figure { return round5(float64(k) / float64(n)) }
 	b.Humans, b.Machines, b.HumanIdentities, b.MachineIdentities = h, m, len(b.humans), len(b.machines)
 	b.AUROC = auroc(b.scores[0], b.scores[1])
-	b.False, b.FalseWilson, b.FalseAt5 = share(b.suspected[0], h), wilson(b.suspected[0], h), share(b.loosely[0], h)
-	b.Recall, b.RecallWilson, b.RecallAt5 = share(b.suspected[1], m), wilson(b.suspected[1], m), share(b.loosely[1], m)
+	b.False, b.FalseWilson, b.FalseAt5 = share(b.suspected[0], h), positive(wilson(b.suspected[0], h)), share(b.loosely[0], h)
+	b.Recall, b.RecallWilson, b.RecallAt5 = share(b.suspected[1], m), positive(wilson(b.suspected[1], m)), share(b.loosely[1], m)
 	return *b
 }
+
+// positive is an interval without negative zeroes.
+func positive(i [2]Figure) [2]Figure { return [2]Figure{max(i[0], 0) + 0, i[1]} }
