@@ -51,9 +51,9 @@ func codeSuspect(c *topic.Coder, at **suspect) {
 
 // personal reports whether a run is in a person's name: its caller is a person,
 // or it acts for one and no agent is established. What a caller calls itself
-// takes nobody out of it.
+// takes nobody out of it. An overflow run is several sessions, and nobody's.
 func personal(r *stitch.Run) bool {
-	if r.AgentID != "" && r.AgentTrust >= schema.TrustInfrastructure {
+	if r.Rule == schema.RunOverflow || r.AgentID != "" && r.AgentTrust >= schema.TrustInfrastructure {
 		return false
 	}
 	return r.CallerKind == schema.CallerHuman || r.PrincipalKind == schema.PrincipalHuman
