@@ -59,6 +59,9 @@ const (
 	FamilySplit = "runaway.split"
 	// FamilyHijack is a run that writes where its peers hardly ever do.
 	FamilyHijack = "hijack"
+	// FamilyBorrowed is a session in a person's name that looks like a machine's: a
+	// suspicion, which never trips.
+	FamilyBorrowed = "borrowed_credential"
 	// FamilyAfterTask is a run key that is used after its task has ended.
 	FamilyAfterTask = "policy.after_task"
 )

@@ -59,6 +59,9 @@ func evalCommand(o *options) *cobra.Command {
 			fmt.Fprintf(progress, "\rfold %d of %d, %s", done, of, time.Since(began).Round(time.Second))
 		})
 		fmt.Fprintln(progress)
+		if err := suspicions(&report, train, test, view); err != nil {
+			return err
+		}
 		report.Train, report.Test, report.Seconds = filepath.Base(train), filepath.Base(test), time.Since(began).Seconds()
 		if format == "json" {
 			return answer.JSON(cmd.OutOrStdout(), report)
@@ -212,6 +215,7 @@ func printEval(out io.Writer, r *evaluate.Report) error {
 	for share, p := range r.Poisoning {
 		fmt.Fprintf(w, "poisoned by %s\t\t\tAUROC lost %s\n", share, number(p.Lost))
 	}
+	printBorrowed(w, r.Borrowed, percent, number)
 	fmt.Fprintf(w, "nothing | chance\t\t\trecall 0 | %s\n", percent(r.Random.Recall["0.01"]))
 	for _, m := range r.Missing {
 		fmt.Fprintf(w, "not measured\t%s\n", m)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 
+	"flyball/detect/borrowed"
 	"flyball/detect/calibrate"
 	"flyball/detect/feature"
 	"flyball/schema"
@@ -42,6 +43,8 @@ type Body struct {
 	Across Across `json:"across"`
 
 	Calibration calibrate.Fit `json:"calibration"`
+	// People are the tenant's own, for sessions that may not be theirs; nil: too few.
+	People *borrowed.Own `json:"people,omitempty"`
 }
 
 // Amount is what is known of one amount of a run.

@@ -76,6 +76,12 @@ var cards = map[string]Card{
 		Check:   []string{seeAll, "what the run had read just before: instructions in a page, a mail or a file", "the task that it was given: flyball task list"},
 		Contain: []string{"flyball breakers trip run RUN --for 15m", "a manifest: writes outside its scope then ask before they happen"},
 		Close:   runEnds},
+	schema.FamilyBorrowed: {
+		Means:   "A session in a person's name looks more like a machine's than like people's: an agent or a script may be using the person's credential. It is a suspicion: as many sessions of people as its expected rate says look the same. In its evidence, humans is what is usual for people and peers what is usual for machines.",
+		Benign:  []string{"a person with a tool of their own: a script, a command line, an export", "a browser extension or a page that polls", "somebody who works through a long list at speed", "a screen reader or another assistive program: pages without their images"},
+		Check:   []string{"the person: was it you, and with what?", seeRun, "address and user agent of the session against the person's others", seeAll},
+		Contain: []string{"give the agent a credential of its own: then it has a manifest, a baseline and a breaker", "detect.policy: {family: borrowed_credential, action: gate} asks before what cannot be undone; nothing harder is taken", "flyball breakers trip credential CREDENTIAL once you know"},
+		Close:   "It closes when the run has made no call for its gap. flyball findings verdict ID true keeps its run out of what people are compared with."},
 	schema.FamilyAfterTask: {
 		Means:   "A run key is used after the task that it was declared for has ended.",
 		Benign:  []string{"an orchestrator that ends tasks before the last call has returned", "a run that is reused for the next task"},

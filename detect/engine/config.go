@@ -22,6 +22,8 @@ type Config struct {
 	// that may trip.
 	Rules      policy.Rules
 	FalseTrips float64
+	// FalseSuspicions is the share of people's sessions that may be taken for a machine's.
+	FalseSuspicions float64
 	// About says what the registry knows of an agent: its tags and its criticality.
 	// It can change what is done about a finding, never the finding.
 	About func(agent string) (tags []string, criticality string)
@@ -45,7 +47,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Group: "flyball-detect", Limits: stitch.DefaultLimits(),
-		Rules: policy.DefaultRules(), FalseTrips: .001,
+		Rules: policy.DefaultRules(), FalseTrips: .001, FalseSuspicions: .01,
 		CheckpointEvery: 30 * time.Second, SnapshotEvery: 2 * time.Second,
 		JournalEvery: 200 * time.Millisecond, JournalRows: 8192,
 		About: func(string) ([]string, string) { return nil, "" },
@@ -60,6 +62,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("detect.checkpoint_every: %s must be above 0", c.CheckpointEvery)
 	case c.FalseTrips <= 0 || c.FalseTrips > .01:
 		return fmt.Errorf("detect.false_trips_per_1000: %g is not above 0 and at most 10", c.FalseTrips*1000)
+	case c.FalseSuspicions <= 0 || c.FalseSuspicions > .05:
+		return fmt.Errorf("detect.false_suspicions_per_1000: %g is not above 0 and at most 50", c.FalseSuspicions*1000)
 	case c.JournalRows < 1:
 		return fmt.Errorf("detect.journal_rows: %d must be at least 1", c.JournalRows)
 	case c.Now == nil:

@@ -27,15 +27,18 @@ type judge struct {
 	levels    [3]float64 // scores from which a run is annotated, alerted on, tripped
 	call      feature.Call
 	closed    []*stitch.Run
+	people    suspicions
 }
 
 // use makes a baseline the one to score by from the next call on.
 func (j *judge) use(b *baseline.Body) {
 	if b == nil {
 		j.model = nil
+		j.people.use(nil)
 		return
 	}
 	j.model = score.NewModel(b)
+	j.people.use(b.People)
 	f := &b.Calibration
 	j.levels = [3]float64{f.Threshold(calibrate.NoticeShare), f.Threshold(calibrate.AlertShare), f.Threshold(j.tripShare)}
 }
@@ -60,6 +63,7 @@ type judged struct {
 
 	told     float64 // score of the last row in scores
 	findings [score.NFamilies]finding
+	suspect  *suspect // of a run in a person's name
 }
 
 // finding is where a finding of a run stands.
@@ -91,6 +95,9 @@ func (r *judged) Code(c *topic.Coder) {
 		c.Bool(&f.closed)
 		topic.Num(c, &f.decisions)
 		c.Int(&f.decidedAt)
+	}
+	if c.Version >= 5 {
+		codeSuspect(c, &r.suspect)
 	}
 }
 
@@ -124,7 +131,10 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	}
 	feature.Of(c, &j.call)
 	before := run.Score
-	run.Add(j.model, run.who, &j.call, c.Start, c.Reversibility)
+	step := run.Add(j.model, run.who, &j.call, c.Start, c.Reversibility)
+	if err := w.suspect(ctx, r, run, &step, c, at); err != nil {
+		return err
+	}
 	if j.model == nil {
 		return nil
 	}
@@ -252,7 +262,13 @@ func (w *worker) closeFindings(ctx context.Context, offset int64) error {
 	defer clear(j.closed)
 	for _, r := range j.closed {
 		run, _ := r.Attached.(*judged)
-		if run == nil || j.model == nil {
+		if run == nil {
+			continue
+		}
+		if err := w.closeSuspicion(ctx, r, run, offset); err != nil {
+			return err
+		}
+		if j.model == nil {
 			continue
 		}
 		for f := range score.Family(score.NFamilies) {

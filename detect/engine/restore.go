@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/detect/borrowed"
 	"flyball/detect/stitch"
 	"flyball/schema/topic"
 )
@@ -41,6 +42,8 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	}
 	w.state.AttachWith(func() stitch.Attachment { return &judged{} })
 	w.judging.rules, w.judging.tripShare = e.cfg.Rules, e.cfg.FalseTrips
+	w.judging.people.model, w.judging.people.share = borrowed.Shipped(), e.cfg.FalseSuspicions
+	w.judging.use(nil)
 	w.baselines, w.active = e.baselines, &e.active
 	w.checkpoint.generation = uint64(claim.Offset)
 	w.checkpoint.stale = map[string][]string{}

@@ -21,6 +21,7 @@ type Report struct {
 	Hijack     []Hijack            `json:"hijack"`
 	Poisoning  map[string]Poison   `json:"poisoning,omitempty"`
 	Evasion    []Evasion           `json:"evasion"`
+	Borrowed   *Borrowed           `json:"borrowed,omitempty"`
 	Null       Trivial             `json:"null"`
 	Random     Trivial             `json:"random"`
 	Missing    []string            `json:"missing"` // what was not measured, and why

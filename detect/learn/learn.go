@@ -128,6 +128,9 @@ func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
 		return nil, fmt.Errorf("%w: %d closed before %s, learn.min_runs is %d", ErrTooFew, clean, now.Add(-l.o.Quarantine).UTC().Format(time.RFC3339), l.o.MinRuns)
 	}
 	body := Fit(l.o.Tenant, runs)
+	if body.People, err = People(ctx, l.o.DB, Window{Tenant: l.o.Tenant, Since: now.Add(-l.o.Window), Until: now.Add(-l.o.Quarantine)}); err != nil {
+		return nil, err
+	}
 	body.MadeAt, body.Since, body.Until = now.UnixNano(), now.Add(-l.o.Window).UnixNano(), now.Add(-l.o.Quarantine).UnixNano()
 	body.Version = l.o.Tenant + "/" + now.UTC().Format("20060102T150405.000000000Z")
 	if err := l.publish(ctx, body); err != nil {

@@ -66,7 +66,7 @@ func choose(rules []Rule, in *Input) *Rule {
 		var best *Rule
 		for i := range list {
 			r := &list[i]
-			if !r.holds(in) {
+			if !r.holds(in) || !r.may(in.Finding) {
 				continue
 			}
 			if best == nil || r.specificity() > best.specificity() || r.specificity() == best.specificity() && r.Action > best.Action {

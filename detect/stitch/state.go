@@ -13,8 +13,8 @@ import (
 // StateVersion is the newest version of an actor's stored entry. Version 2 adds
 // what a later stage attached to each run, version 3 who logs the actor's calls
 // and the calls whose other sights may come, version 4 what a run gave out, wrote
-// and called on each route, version 5 its counts of new calls and switches; older
-// entries have none of it.
+// and called on each route, version 5 its counts of new calls and switches and what
+// sessions in people's names are suspected by; older entries have none of it.
 const StateVersion = 5
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on

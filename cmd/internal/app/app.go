@@ -138,7 +138,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		d.Kafka, d.Now, d.Stage = kafka, time.Now, stage
 		d.CheckpointEvery = time.Duration(c.Detect.CheckpointEvery)
 		d.Limits = limits(c)
-		d.Rules, d.FalseTrips = PolicyRules(c), c.Detect.FalseTripsPer1000/1000
+		d.Rules, d.FalseTrips, d.FalseSuspicions = PolicyRules(c), c.Detect.FalseTripsPer1000/1000, c.Detect.FalseSuspicionsPer1000/1000
 		d.About = who.about
 		d.Logger, d.Registerer = log.With("component", "detect"), reg
 		host, _ := os.Hostname()

@@ -47,17 +47,19 @@ func TestEnvironmentWinsOverTheFile(t *testing.T) {
 
 func TestContradictionsNameBothKeys(t *testing.T) {
 	for text, wants := range map[string][]string{
-		"control: {listen: '127.0.0.1:7174'}":                     {"control.listen", "metrics.listen"},
-		"kafka: {sync: true, brokers: ['k:9092']}":                {"kafka.sync", "kafka.brokers"},
-		"clickhouse: {cluster: c}":                                {"clickhouse.cluster", "clickhouse.addr"},
-		"check: {listen: '0.0.0.0:7172'}":                         {"check.listen", "check.token_file"},
-		"detect: {max_open_runs_per_actor: 10, max_open_runs: 5}": {"detect.max_open_runs_per_actor", "detect.max_open_runs"},
-		"kafka: {partitions: 0}":                                  {"kafka.partitions", "0"},
-		"kafka: {inputs: [{topic: flyball.calls, format: auto}]}": {"kafka.inputs[0].topic", "flyball.calls"},
-		"kafka: {inputs: [{topic: a, format: xml}]}":              {"kafka.inputs[0].format", "xml"},
-		"secret_key_file: /nowhere/key":                           {"secret_key_file"},
-		"routes: [{template: /a, effect: explode}]":               {"routes[0].effect", "explode"},
-		"detect: {session_gap: 0s}":                               {"detect.session_gap"},
+		"control: {listen: '127.0.0.1:7174'}":                             {"control.listen", "metrics.listen"},
+		"kafka: {sync: true, brokers: ['k:9092']}":                        {"kafka.sync", "kafka.brokers"},
+		"clickhouse: {cluster: c}":                                        {"clickhouse.cluster", "clickhouse.addr"},
+		"check: {listen: '0.0.0.0:7172'}":                                 {"check.listen", "check.token_file"},
+		"detect: {max_open_runs_per_actor: 10, max_open_runs: 5}":         {"detect.max_open_runs_per_actor", "detect.max_open_runs"},
+		"kafka: {partitions: 0}":                                          {"kafka.partitions", "0"},
+		"kafka: {inputs: [{topic: flyball.calls, format: auto}]}":         {"kafka.inputs[0].topic", "flyball.calls"},
+		"kafka: {inputs: [{topic: a, format: xml}]}":                      {"kafka.inputs[0].format", "xml"},
+		"secret_key_file: /nowhere/key":                                   {"secret_key_file"},
+		"routes: [{template: /a, effect: explode}]":                       {"routes[0].effect", "explode"},
+		"detect: {false_suspicions_per_1000: 60}":                         {"detect.false_suspicions_per_1000", "60"},
+		"detect: {policy: [{family: borrowed_credential, action: deny}]}": {"detect.policy[0].action", "borrowed_credential"},
+		"detect: {session_gap: 0s}":                                       {"detect.session_gap"},
 	} {
 		c, err := load(t, text)
 		if err != nil {

@@ -162,6 +162,9 @@ func (c Config) validateDetect(bad func(string, ...any)) {
 	if d.Mode != "observe" && d.Mode != "armed" {
 		bad("detect.mode: %q is none of observe, armed", d.Mode)
 	}
+	if d.FalseSuspicionsPer1000 <= 0 || d.FalseSuspicionsPer1000 > 50 {
+		bad("detect.false_suspicions_per_1000: %g is not above 0 and at most 50", d.FalseSuspicionsPer1000)
+	}
 	if d.FalseTripsPer1000 <= 0 || d.FalseTripsPer1000 > 10 {
 		bad("detect.false_trips_per_1000: %g is not above 0 and at most 10", d.FalseTripsPer1000)
 	}
@@ -222,6 +225,9 @@ func (c Config) validatePolicy(bad func(string, ...any)) {
 			if _, err := path.Match(p, ""); err != nil {
 				bad("%s%s: %q is no pattern: %w", at, key, p, err)
 			}
+		}
+		if g.Family == schema.FamilyBorrowed && (g.Action == "throttle" || g.Action == "deny") {
+			bad("%saction: %s; a suspicion of %s may be annotated or gated, no more", at, g.Action, g.Family)
 		}
 		if g.TTL < 0 {
 			bad("%sttl: %s must not be negative", at, g.TTL)

@@ -21,6 +21,7 @@ var Formats = []string{"envoy_json", "nginx_json"}
 
 // recorded is a call of a data set. Labels are not read.
 type recorded struct {
+	Set       string   `json:"dataset"`
 	RunID     string   `json:"run_id"`
 	AgentID   string   `json:"agent_id"`
 	TaskID    string   `json:"task_id"`
@@ -37,6 +38,7 @@ type recorded struct {
 	Caller    string   `json:"caller_kind"`
 	Template  string   `json:"path_template"`
 	Resources []string `json:"resources"`
+	Synthetic bool     `json:"ts_synthetic"`
 
 	// owner is the agent whose run the call is part of. Other callers in the
 	// run (a simulated user's device) come through the same gateway consumer.

@@ -1,0 +1,64 @@
+package replay
+
+import (
+	"fmt"
+	"os"
+
+	"flyball/schema"
+)
+
+// CallerSets are the data sets that say of each call what made it.
+var CallerSets = []string{"web", "wikiedits", "cloudtrail", "agentdojo", "tau"}
+
+// CallerRun is what one kind of caller did in a run of a data set.
+type CallerRun struct {
+	ID, Set, Identity string
+	Kind              string // human, human_anon, human_cli, human_simulated, bot, agent …
+	Calls             []schema.Call
+}
+
+// Callers reads a data set by what made the calls. Times that say nothing are
+// left out: made-up ones, and those of web, which all lie in the fifth minute of
+// their hour. So are the outcomes of wikiedits, a feed of edits that succeeded,
+// and every user agent: it is what callers of web and cloudtrail are labelled by.
+// The gateway's view withholds the digest of the arguments, but for web, where it
+// is that of the query. A folder without the set has no runs.
+func Callers(dir string, gateway bool) ([]CallerRun, error) {
+	if _, err := os.Stat(dir); os.IsNotExist(err) {
+		return nil, nil
+	}
+	in, err := open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	calls, err := readCalls(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	var out []CallerRun
+	at := map[[2]string]int{}
+	for i := range calls {
+		c := &calls[i]
+		key := [2]string{c.RunID, c.Caller}
+		k, known := at[key]
+		if !known {
+			k = len(out)
+			at[key] = k
+			out = append(out, CallerRun{ID: c.RunID, Set: c.Set, Identity: c.AgentID, Kind: c.Caller})
+		}
+		args := c.Path
+		if !gateway || c.Set == "web" {
+			args += "\x00" + c.Digest
+		}
+		call := asCall(c, c.AgentID, args)
+		if c.Synthetic || c.Set == "web" {
+			call.Start = 0
+		}
+		if c.Set == "wikiedits" {
+			call.Outcome = schema.OutcomeUnknown
+		}
+		out[k].Calls = append(out[k].Calls, call)
+	}
+	return out, nil
+}

@@ -1,0 +1,268 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/policy"
+	"flyball/detect/stitch"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// sessions writes calls of one person's session as one block.
+func (l *log) sessions(from, to int, of func(i int) schema.Call) {
+	l.t.Helper()
+	var calls []*schema.Call
+	for i := from; i < to; i++ {
+		c := of(i)
+		c.Source, c.Pos = schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, schema.Position{Offset: int64(i)}
+		c.Tenant, c.RoutingKey, c.CredentialID, c.Start, c.Method, c.RouteKey, c.Route = "default", "c:cookie-1", "cookie-1", 1795176000e9+int64(i)*3e9, or(c.Method, "POST"), "/orders", "/orders"
+		c.PrincipalID, c.PrincipalKind = "ann@example.com", schema.PrincipalHuman
+		c.ArgsDigest = uint64(i + 1)
+		calls = append(calls, &c)
+	}
+	var enc topic.CallsEncoder
+	l.write(enc.Encode(nil, calls))
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// byMachine sends the same and is answered by the same; every third call fails.
+func byMachine(i int) schema.Call {
+	c := schema.Call{BytesIn: 100, BytesOut: 200, Outcome: schema.OutcomeOK, CallerKind: schema.CallerHuman}
+	if i%3 == 0 {
+		c.Outcome = schema.OutcomeClientError
+	}
+	return c
+}
+
+func byPerson(i int) schema.Call {
+	c := schema.Call{BytesIn: uint64(90 + 13*i), BytesOut: uint64(300 + 31*i), Outcome: schema.OutcomeOK, CallerKind: schema.CallerHuman}
+	if i%2 == 0 {
+		c.Method, c.Path = "GET", "/static/app.js"
+	}
+	return c
+}
+
+// said are the findings of the family, and how many commands there are, after a
+// marker that was written last has been applied.
+func (l *log) said(e *Engine) (findings []schema.Finding, commands int) {
+	l.t.Helper()
+	l.settle(e)
+	l.each(topic.EventsTopic, func(r *kgo.Record) {
+		event, err := topic.DecodeEvent(r.Value)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if f := event.Finding; f != nil && f.Family == schema.FamilyBorrowed {
+			findings = append(findings, *f)
+		}
+	})
+	l.each(topic.CommandsTopic, func(*kgo.Record) { commands++ })
+	return findings, commands
+}
+
+// settle waits until the engine's first partition has applied and stored everything.
+func (l *log) settle(e *Engine) {
+	l.t.Helper()
+	end := l.ends(topic.CallsTopic)
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		if w := e.worker(0); w != nil && w.committed.Load() >= end {
+			return
+		}
+	}
+	l.t.Fatal("not everything was applied within 20 s")
+}
+
+// ends asks with a client of its own: one that met a topic before it was made
+// believes for a while that there is none.
+func (l *log) ends(name string) int64 {
+	l.t.Helper()
+	c, err := kgo.NewClient(l.opts...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer c.Close()
+	offsets, err := kadm.NewClient(c).ListEndOffsets(context.Background(), name)
+	if err == nil {
+		err = offsets.Error()
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	o, _ := offsets.Lookup(name, 0)
+	return o.Offset
+}
+
+// each reads what the first partition of a topic holds.
+func (l *log) each(name string, f func(*kgo.Record)) {
+	l.t.Helper()
+	end := l.ends(name)
+	if end == 0 {
+		return
+	}
+	c, err := kgo.NewClient(append(l.opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: {0: kgo.NewOffset().AtStart()}}))...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for at := int64(0); at < end; {
+		fetches := c.PollFetches(ctx)
+		if ctx.Err() != nil {
+			l.t.Fatalf("%s: read %d of %d records", name, at, end)
+		}
+		fetches.EachRecord(func(r *kgo.Record) { at = r.Offset + 1; f(r) })
+	}
+}
+
+func armed(rules ...policy.Rule) func(*Config) {
+	return func(c *Config) {
+		c.Rules.Arming.All, c.Rules.Graded = true, rules
+		c.Rules.TooOld = 1 << 62 // the calls are of a fixed day
+	}
+}
+
+func TestBorrowedSessionIsSuspectedAndNothingTrips(t *testing.T) {
+	hard := []policy.Rule{{Name: "all alerts are denied", Level: schema.LevelAlert, Action: schema.ActionDeny},
+		{Name: "this family too", Family: schema.FamilyBorrowed, Action: schema.ActionDeny}, {Name: "or by pattern", Family: "borrowed*", Action: schema.ActionGate}}
+	for name, rules := range map[string][]policy.Rule{"armed": nil, "armed, with rules that deny": hard} {
+		l := newLog(t)
+		e, stop := l.start(armed(rules...))
+		l.sessions(0, 30, byMachine)
+		findings, commands := l.said(e)
+		if len(findings) == 0 {
+			t.Fatalf("%s: no finding", name)
+		}
+		if commands != 0 {
+			t.Errorf("%s: %d commands", name, commands)
+		}
+		for _, f := range findings {
+			if f.Level != schema.LevelAlert || f.Decided != nil || f.ID != findings[0].ID || f.PrincipalID != "ann@example.com" || f.ExpectedRate <= 0 || f.ExpectedRate > .01 || len(f.Evidence) < 2 {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// An operator who names the family may have a person asked.
+func TestOperatorsRuleGatesABorrowedSession(t *testing.T) {
+	l := newLog(t)
+	e, _ := l.start(armed(policy.Rule{Name: "ask", Family: schema.FamilyBorrowed, Action: schema.ActionGate}))
+	l.sessions(0, 30, byMachine)
+	findings, commands := l.said(e)
+	if commands != 1 || findings[0].Decided == nil || findings[0].Decided.Action != schema.ActionGate {
+		t.Fatalf("%d commands, %+v", commands, findings[0].Decided)
+	}
+}
+
+func TestNobodyIsSuspectedWithoutReason(t *testing.T) {
+	for name, tc := range map[string]struct {
+		calls int
+		of    func(i int) schema.Call
+	}{
+		"a person's usual session": {60, byPerson},
+		"too few calls":            {4, byMachine},
+		"a sampled source":         {30, func(i int) schema.Call { c := byMachine(i); c.SampleWeight = 10; return c }},
+		"sampled now and then": {30, func(i int) schema.Call {
+			c := byMachine(i)
+			if i == 0 {
+				c.SampleWeight = 10
+			}
+			return c
+		}},
+		"an established agent": {30, func(i int) schema.Call {
+			c := byMachine(i)
+			c.AgentID, c.AgentTrust, c.CallerKind = "billing/bot", schema.TrustInfrastructure, schema.CallerAgent
+			return c
+		}},
+	} {
+		l := newLog(t)
+		e, stop := l.start(armed())
+		l.sessions(0, tc.calls, tc.of)
+		if findings, commands := l.said(e); len(findings) != 0 || commands != 0 {
+			t.Errorf("%s: %d findings, %d commands", name, len(findings), commands)
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Stopped after four calls, none of which could be judged, and gone on with: the
+// finding comes at the call at which it would have come, once.
+func TestSuspicionSurvivesARestart(t *testing.T) {
+	whole := newLog(t)
+	e, _ := whole.start()
+	for i := range 30 {
+		whole.sessions(i, i+1, byMachine)
+	}
+	want, _ := whole.said(e)
+
+	l := newLog(t)
+	for i := range 30 {
+		l.sessions(i, i+1, byMachine)
+		if i == 3 || i == 20 {
+			e, stop := l.start()
+			l.settle(e)
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	e, _ = l.start()
+	got, _ := l.said(e)
+	if len(want) == 0 || len(got) != len(want) {
+		t.Fatalf("%d versions of the finding, without restarts %d", len(got), len(want))
+	}
+	for i := range got {
+		a, b := got[i], want[i]
+		if fmt.Sprint(a.Version, a.Score, a.Call, a.Evidence, a.DelayCalls) != fmt.Sprint(b.Version, b.Score, b.Call, b.Evidence, b.DelayCalls) {
+			t.Errorf("version %d: %+v, want %+v", i, a, b)
+		}
+	}
+}
+
+// The finding is closed with its run.
+func TestSuspicionClosesWithItsRun(t *testing.T) {
+	l := newLog(t)
+	e, _ := l.start()
+	l.sessions(0, 30, byMachine)
+	later := schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: 1000}, Tenant: "default", RoutingKey: "g:other", CredentialID: "other",
+		Start: 1795176000e9 + int64(10*time.Hour), Method: "GET", RouteKey: "/", Outcome: schema.OutcomeOK}
+	var enc topic.CallsEncoder
+	l.write(enc.Encode(nil, []*schema.Call{&later}))
+	findings, _ := l.said(e)
+	if last := findings[len(findings)-1]; last.State != schema.FindingClosed || last.Reason == "" || last.ID != findings[0].ID {
+		t.Fatalf("%+v", last)
+	}
+}
+
+// Entries that were written before sessions were judged are read, without one.
+func TestEntryOfTheVersionBefore(t *testing.T) {
+	old := topic.NewWriter(nil, topic.KindState, stitch.StateVersion-1)
+	(&judged{suspect: &suspect{openedAt: 7}}).Code(old)
+	r, err := topic.NewReader(old.Bytes(), topic.KindState, stitch.StateVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var run judged
+	if run.Code(r); r.Err != nil || r.Rest() != 0 || run.suspect != nil {
+		t.Fatalf("%v, %d bytes left, %+v", r.Err, r.Rest(), run.suspect)
+	}
+}

@@ -1,0 +1,96 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"flyball/detect/borrowed"
+	"flyball/detect/feature"
+	"flyball/schema"
+)
+
+// peoples are the newest sessions in people's names, few of a person. Those that
+// were suspected count: leaving them out would make every next refit suspect more.
+// Those that a person found true, or tried, do not.
+const peoples = `SELECT run_id
+FROM runs
+WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR) AND run_rule != 'overflow' AND sampled_calls = 0 AND calls >= {least:UInt32}
+  AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
+  AND (caller_kind = 'human' OR principal_kind = 'human') AND NOT (agent_id != '' AND agent_trust >= 'infrastructure')
+  AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))
+ORDER BY last_at DESC, run_id
+LIMIT {per:UInt32} BY principal_id, credential_id, actor
+LIMIT {most:UInt32}`
+
+// theirs are the calls of those sessions, as scoring sees them.
+const theirs = `SELECT toString(run_id), method, route_key, route, path, operation, args_digest, result_digest_basis = 'outcome' OR result_digest_basis = 'none', result_digest, bytes_in, bytes_out,
+       outcome = 'unknown', outcome > 'ok', toString(effect), resources, start_time, ts_basis = 'kafka'
+FROM calls
+WHERE tenant = {tenant:String} AND run_id IN (` + peoples + `)
+  AND observer_kind != 'gate' AND attrs['observation_of'] = '' AND NOT (outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz'))
+ORDER BY run_id, calls_partition, calls_offset, start_time, source_offset, item
+LIMIT {calls:UInt32} BY run_id`
+
+const (
+	sessionsOfOne  = 3     // of a person: one busy one is not everybody
+	mostSessions   = 5_000 // that a baseline looks at
+	callsOfSession = 200
+)
+
+// People learns what a tenant's own people are like; nil where there are too few
+// of their sessions to say how rare anything is among them.
+func People(ctx context.Context, db DB, w Window) (*borrowed.Own, error) {
+	rows, err := db.Query(ctx, theirs, clickhouse.Named("tenant", w.Tenant),
+		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())), clickhouse.Named("least", fmt.Sprint(borrowed.Least)),
+		clickhouse.Named("per", fmt.Sprint(sessionsOfOne)), clickhouse.Named("most", fmt.Sprint(mostSessions)), clickhouse.Named("calls", fmt.Sprint(callsOfSession)))
+	if err != nil {
+		return nil, fmt.Errorf("ask for people's sessions: %w", err)
+	}
+	defer rows.Close()
+	var sessions [][]borrowed.Call
+	var run feature.Run
+	var call feature.Call
+	last := ""
+	for rows.Next() {
+		var id, effect string
+		var resources []string
+		var at time.Time
+		var byBytes, unknown, failed, byKafka bool
+		var c schema.Call
+		if err := rows.Scan(&id, &c.Method, &c.RouteKey, &c.Route, &c.Path, &c.Operation, &c.ArgsDigest, &byBytes, &c.ResultDigest, &c.BytesIn, &c.BytesOut, &unknown, &failed, &effect, &resources, &at, &byKafka); err != nil {
+			return nil, fmt.Errorf("read people's sessions: %w", err)
+		}
+		if err := c.Effect.UnmarshalText([]byte(effect)); err != nil {
+			return nil, err
+		}
+		c.Start, c.ResultDigestBasis, c.Outcome = at.UnixNano(), schema.DigestLogged, schema.OutcomeOK
+		if byBytes {
+			c.ResultDigestBasis = schema.DigestOutcome
+		}
+		if failed {
+			c.Outcome = schema.OutcomeServerError
+		} else if unknown {
+			c.Outcome = schema.OutcomeUnknown
+		}
+		if byKafka {
+			c.TSBasis = schema.BasisKafka
+		}
+		for _, r := range resources {
+			c.Resources = append(c.Resources, resource(r))
+		}
+		if id != last {
+			sessions, run, last = append(sessions, nil), feature.Run{}, id
+		}
+		feature.Of(&c, &call)
+		step := run.Add(&call)
+		of := &sessions[len(sessions)-1]
+		*of = append(*of, borrowed.Of(&c, &step))
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("ask for people's sessions: %w", err)
+	}
+	return borrowed.OwnOf(borrowed.Shipped(), sessions), nil
+}
