@@ -47,11 +47,11 @@ func Callers(dir string, gateway bool) ([]CallerRun, error) {
 			at[key] = k
 			out = append(out, CallerRun{ID: c.RunID, Set: c.Set, Identity: c.AgentID, Kind: c.Caller})
 		}
-		args := c.Path
+		args, basis := c.Path, schema.DigestURL
 		if !gateway || c.Set == "web" {
-			args += "\x00" + c.Digest
+			args, basis = c.Path+"\x00"+c.Digest, schema.DigestLogged
 		}
-		call := asCall(c, c.AgentID, args)
+		call := asCall(c, c.AgentID, args, basis)
 		if c.Synthetic || c.Set == "web" {
 			call.Start = 0
 		}
