@@ -40,6 +40,12 @@ type Body struct {
 	Known    Known  `json:"known"`
 	Switches Finals `json:"switches"` // calls of a run on another route than the call before, by agent
 
+	// Of what not every source logs: runs that show none of it teach nothing.
+	Irreversible Finals `json:"irreversible"` // calls of a run that cannot be undone, by agent
+	InRow        Finals `json:"in_row"`       // calls of a run one after another that each began before the one before it had ended, by agent
+	Tokens       Amount `json:"tokens"`       // of a run
+	Money        Amount `json:"money"`        // that a run moved, plus one
+
 	Across Across `json:"across"`
 
 	Calibration calibrate.Fit `json:"calibration"`
@@ -71,7 +77,7 @@ func New(tenant string) *Body {
 	amount := func() Amount { return Amount{Groups: map[string]Moments{}, Agents: map[string]Moments{}} }
 	return &Body{Tenant: tenant, Groups: map[string]Counts{}, Agents: map[string]Counts{}, Routes: map[string]map[string]Counts{},
 		Lengths: amount(), Identical: amount(), Bytes: amount(), Writes: amount(), Counts: newOnRoute(), Sequence: newSequence(),
-		Repeated: newFinals(), Fresh: newFinals(), Distinct: newFinals(), Switches: newFinals(), Known: newKnown(), Across: newAcross()}
+		Repeated: newFinals(), Fresh: newFinals(), Distinct: newFinals(), Switches: newFinals(), Known: newKnown(), Across: newAcross(), Irreversible: newFinals(), InRow: newFinals(), Tokens: amount(), Money: amount()}
 }
 
 // Run is a run to learn from: its steps in order, and the names of their routes.
@@ -86,6 +92,7 @@ type Run struct {
 	Resources []uint64
 	Start     int64 // event time of the first call, Unix ns
 	Latest    Latest
+	Spent     feature.Spent
 	// Alarmed runs are those that nobody has judged yet. They teach no counts, but
 	// thresholds: some of them are what false alarms look like.
 	Alarmed bool
@@ -134,6 +141,14 @@ func (b *Body) Learn(r *Run) {
 	b.Distinct.Add(r.Group, r.Agent, last.Distinct)
 	b.Switches.Add(r.Group, r.Agent, last.Switches)
 	b.Across.add(r)
+	b.Irreversible.Add(r.Group, r.Agent, r.Spent.Irreversible)
+	b.InRow.Add(r.Group, r.Agent, r.Spent.InRow)
+	if r.Spent.Tokens > 0 {
+		b.Tokens.Add(r.Agent, r.Group, float64(r.Spent.Tokens))
+	}
+	if r.Spent.Money > 0 {
+		b.Money.Add(r.Agent, r.Group, r.Spent.Money+1)
+	}
 	b.Known.Add(r.Group, r.Resources)
 	for route, n := range fresh {
 		b.Fresh.Add(r.Group, route, n)

@@ -64,7 +64,7 @@ func (r *Labelled) learnable() *baseline.Run {
 		out.Steps = append(out.Steps, steps.Add(&r.Calls[i].Call))
 		out.Routes = append(out.Routes, r.Calls[i].Route)
 	}
-	out.Resources = steps.Resources()
+	out.Resources, out.Spent = steps.Resources(), steps.Spent
 	return out
 }
 

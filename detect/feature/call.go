@@ -19,6 +19,12 @@ type Call struct {
 	Failed    bool
 	Delete    bool
 	Bytes     uint64 // that the API gave out
+
+	Start, End   int64 // event times, Unix ns; 0: nobody logged it
+	Irreversible bool
+	Tokens       uint64
+	Money        float64 // in units of Currency; 0: none was logged
+	Currency     string
 }
 
 // RouteName is the name that a call's route is counted under: method and route,
@@ -62,6 +68,7 @@ func Of(c *schema.Call, into *Call) {
 	default:
 		into.Result = c.ResultDigest
 	}
+	spends(c, into)
 	into.Resources = into.Resources[:0]
 	for i := range c.Resources {
 		if r := &c.Resources[i]; r.ID != "?" && r.ID != "*" {

@@ -21,6 +21,7 @@ type Run struct {
 	resources memory
 	distinct  uint64 // calls that repeat none before them
 	switches  uint64 // calls on another route than the call before
+	Spent     Spent
 }
 
 // Calls of the run so far.
@@ -70,6 +71,7 @@ func (r *Run) Add(c *Call) Step {
 		r.lastWrite = r.n
 	}
 
+	r.Spent.add(c)
 	fresh := len(c.Resources) == 0
 	for _, x := range c.Resources {
 		if r.resources.add(x, 1, rememberedResources) > 1 {
@@ -133,5 +135,6 @@ func (r *Run) Code(c *topic.Coder) {
 	if c.Version >= 5 {
 		c.Uint(&r.distinct)
 		c.Uint(&r.switches)
+		r.Spent.code(c)
 	}
 }

@@ -67,7 +67,7 @@ func Teaching(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
 	var steps feature.Run
 	finish := func() {
 		if len(out) > 0 {
-			out[len(out)-1].Resources = steps.Resources()
+			out[len(out)-1].Resources, out[len(out)-1].Spent = steps.Resources(), steps.Spent
 		}
 	}
 	err := calls(ctx, db, teaching, w, func(c *Call) {

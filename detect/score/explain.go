@@ -48,7 +48,7 @@ func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
 		c.Usual = typical(r.model.onRoute(r.agent, route))
 		c.Peers = typical(b.Counts.Of("", r.agent.group, r.agent.peers.routes[route]))
 		return c
-	case Identical, Fresh, Distinct, Switches:
+	case Identical, Fresh, Distinct, Switches, Irreversible, InRow:
 		finals, value, of := &b.Repeated, r.same, r.agent.key
 		switch st {
 		case Fresh:
@@ -57,18 +57,26 @@ func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
 			finals, value = &b.Distinct, r.feature.Distinct()
 		case Switches:
 			finals, value = &b.Switches, r.feature.Switches()
+		case Irreversible:
+			finals, value = &b.Irreversible, r.feature.Spent.Irreversible
+		case InRow:
+			finals, value = &b.InRow, r.feature.Spent.InRow
 		}
 		c.Observed = schema.Known(float64(value))
 		levels := finals.Levels(r.agent.group, of)
 		c.Usual, c.Peers, c.Humans = usualCount(levels[2]), usualCount(levels[1]), usualCount(finals.Groups[baseline.Humans])
 		return c
-	case Length, Bytes, Writes:
+	case Length, Bytes, Writes, Tokens, Money:
 		amount, value := &b.Lengths, float64(r.Calls())
 		switch st {
 		case Bytes:
 			amount, value = &b.Bytes, r.bytes
 		case Writes:
 			amount, value = &b.Writes, r.writes
+		case Tokens:
+			amount, value = &b.Tokens, float64(r.feature.Spent.Tokens)
+		case Money:
+			amount, value = &b.Money, r.feature.Spent.Money
 		}
 		c.Observed = schema.Known(value)
 		c.Peers = typical(amount.OfGroup(r.agent.group, 0))

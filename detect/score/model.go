@@ -26,16 +26,17 @@ type freshTails struct{ run, across *tails }
 
 // agent is one agent's, or one peer group's, view of the model.
 type agent struct {
-	key, group                    string
-	peers                         *peers
-	counts                        *baseline.Counts // nil: nothing of its own is known
-	length, bytes, writes         baseline.LogNormal
-	identical, distinct, switches *tails
-	across                        struct{ identical, deletions, retries *tails }
-	onRoute                       map[uint64]baseline.LogNormal
-	follows                       map[[2]uint64]float64
-	steps                         map[uint64]*steps
-	unseen                        *steps // on a route that the peers never used
+	key, group                                         string
+	peers                                              *peers
+	counts                                             *baseline.Counts // nil: nothing of its own is known
+	length, bytes, writes                              baseline.LogNormal
+	identical, distinct, switches, irreversible, inRow *tails
+	tokens, money                                      baseline.LogNormal
+	across                                             struct{ identical, deletions, retries *tails }
+	onRoute                                            map[uint64]baseline.LogNormal
+	follows                                            map[[2]uint64]float64
+	steps                                              map[uint64]*steps
+	unseen                                             *steps // on a route that the peers never used
 }
 
 // mostStrangers bounds the agents that the baseline does not know: a caller can
@@ -69,6 +70,8 @@ func (m *Model) agent(key, group string) *agent {
 	a := &agent{key: key, group: group, peers: m.peers(group),
 		length: b.Lengths.Of(key, group, leastLengthSD), bytes: b.Bytes.Of(key, group, leastBytesSD), writes: b.Writes.Of(key, group, leastLengthSD),
 		identical: newTails(&b.Repeated, group, key), distinct: newTails(&b.Distinct, group, key), switches: newTails(&b.Switches, group, key),
+		irreversible: newTails(&b.Irreversible, group, key), inRow: newTails(&b.InRow, group, key),
+		tokens: b.Tokens.Of(key, group, leastBytesSD), money: b.Money.Of(key, group, leastBytesSD),
 		onRoute: map[uint64]baseline.LogNormal{}, follows: map[[2]uint64]float64{}, steps: map[uint64]*steps{}}
 	a.across.identical, a.across.deletions, a.across.retries = newTails(&b.Across.Identical, group, key), newTails(&b.Across.Deletions, group, key), newTails(&b.Across.Retries, group, key)
 	if known {

@@ -19,7 +19,7 @@ type Run struct {
 	length  float64 // highest tail of the run's length
 	bytes   float64 // that it was given
 	writes  float64
-	most    struct{ bytes, writes, onRoute, identical, fresh, distinct, switches float64 } // highest tails
+	most    struct{ bytes, writes, onRoute, identical, fresh, distinct, switches, irreversible, inRow, tokens, money float64 } // highest tails
 	scatter cusum
 	busiest uint64 // largest count of calls on one route
 	startAt int64  // event time of the first call, Unix ns
@@ -65,11 +65,11 @@ func (r *Run) Calls() uint64 { return r.feature.Calls() }
 // model (nothing was learned yet) the call is remembered and nothing is scored.
 func (r *Run) Add(m *Model, who Who, c *feature.Call, at int64, reversibility schema.Reversibility) feature.Step {
 	s := r.feature.Add(c)
-	r.step(m, who, &s, at, reversibility)
+	r.step(m, who, &s, &r.feature.Spent, at, reversibility)
 	return s
 }
 
-func (r *Run) step(m *Model, who Who, s *feature.Step, at int64, reversibility schema.Reversibility) {
+func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at int64, reversibility schema.Reversibility) {
 	if s.N == 1 {
 		r.startAt = at
 	}
@@ -108,6 +108,7 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, at int64, reversibility s
 	r.length = max(r.length, minusLogTail((math.Log(float64(s.N))-r.agent.length.Mean)/r.agent.length.SD))
 	r.raise(Length, r.length)
 	r.amounts(m, s, at, before)
+	r.spent(spent)
 }
 
 // counts are the tails of how far the run has come.
@@ -126,13 +127,42 @@ func (r *Run) counts(m *Model, s *feature.Step, at int64, irreversible uint64) {
 	}
 }
 
+// enoughLogged runs must have shown an amount before it is judged.
+const enoughLogged = 20
+
+// spent are the tails of what not every source logs. What the baseline has not seen
+// often enough is not judged.
+func (r *Run) spent(s *feature.Spent) {
+	raise := func(st Statistic, most *float64, x float64) {
+		*most = max(*most, x)
+		r.raise(st, *most)
+	}
+	a := r.agent
+	if s.Irreversible > 0 {
+		raise(Irreversible, &r.most.irreversible, a.irreversible.at(s.Irreversible))
+	}
+	if s.InRow > 0 {
+		raise(InRow, &r.most.inRow, a.inRow.at(s.InRow))
+	}
+	if s.Tokens > 0 && r.model.Body.Tokens.All.N >= enoughLogged {
+		raise(Tokens, &r.most.tokens, tail(float64(s.Tokens), a.tokens))
+	}
+	if s.Money > 0 && r.model.Body.Money.All.N >= enoughLogged {
+		raise(Money, &r.most.money, tail(s.Money+1, a.money))
+	}
+}
+
+// tail is −ln P(X ≥ x).
+func tail(x float64, of baseline.LogNormal) float64 {
+	return minusLogTail((math.Log(x) - of.Mean) / of.SD)
+}
+
 // amounts are the tails of what the run adds up. A baseline that knows nothing of
 // an amount says nothing of it.
 func (r *Run) amounts(m *Model, s *feature.Step, at int64, irreversible uint64) {
 	if m.Body.Bytes.All.N == 0 {
 		return
 	}
-	tail := func(x float64, of baseline.LogNormal) float64 { return minusLogTail((math.Log(x) - of.Mean) / of.SD) }
 	r.most.bytes = max(r.most.bytes, tail(r.bytes+1, r.agent.bytes))
 	r.raise(Bytes, r.most.bytes)
 	r.most.writes = max(r.most.writes, tail(r.writes+1, r.agent.writes))
@@ -146,11 +176,20 @@ func (r *Run) amounts(m *Model, s *feature.Step, at int64, irreversible uint64) 
 	r.raise(Scatter, r.scatter.max)
 }
 
+// spentBy is what a learned run had spent after a step: it is known at its end, and
+// since it only grows, so is the most that came of it.
+func spentBy(b *baseline.Run, step int) *feature.Spent {
+	if step < len(b.Steps)-1 {
+		return &feature.Spent{}
+	}
+	return &b.Spent
+}
+
 // Final is the score of a whole run, from its steps.
 func Final(m *Model, b *baseline.Run) float64 {
 	var r Run
 	for i := range b.Steps {
-		r.step(m, Who{b.Agent, b.Group}, &b.Steps[i], 0, schema.ReversibilityUnknown)
+		r.step(m, Who{b.Agent, b.Group}, &b.Steps[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
 	}
 	return r.Score
 }
@@ -172,7 +211,7 @@ func Peaks(m *Model, runs []*baseline.Run) []float64 {
 		}
 		var r Run
 		for i := range b.Steps {
-			r.step(m, Who{b.Agent, b.Group}, &b.Steps[i], 0, schema.ReversibilityUnknown)
+			r.step(m, Who{b.Agent, b.Group}, &b.Steps[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
 			actor.Add(&r, &b.Steps[i])
 			peaks[n] = max(peaks[n], actor.Score)
 		}
@@ -264,6 +303,14 @@ func (r *Run) Value(st Statistic) float64 {
 		return r.most.distinct
 	case RareWrites:
 		return r.rare.max
+	case Irreversible:
+		return r.most.irreversible
+	case InRow:
+		return r.most.inRow
+	case Tokens:
+		return r.most.tokens
+	case Money:
+		return r.most.money
 	case Switches:
 		return r.most.switches
 	case Length:
@@ -331,7 +378,7 @@ func (r *Run) Code(c *topic.Coder) {
 		r.scatter.code(c)
 	}
 	if c.Version >= 5 {
-		for _, v := range [...]*float64{&r.most.identical, &r.most.fresh, &r.most.distinct, &r.most.switches} {
+		for _, v := range [...]*float64{&r.most.identical, &r.most.fresh, &r.most.distinct, &r.most.switches, &r.most.irreversible, &r.most.inRow, &r.most.tokens, &r.most.money} {
 			c.Float(v)
 		}
 		c.Uint(&r.fresh)

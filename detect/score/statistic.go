@@ -21,16 +21,20 @@ const (
 	SweepLow
 	Destroy
 	Cusums
-	Identical  Statistic = iota - 1 // −ln P(a run makes one identical call at least as often)
-	Length                          // −ln P(a run has at least as many calls)
-	Bytes                           // −ln P(a run is given at least as much)
-	Writes                          // −ln P(a run writes at least as often)
-	OnRoute                         // the same of the calls on one route, where it is used: the largest
-	Scatter                         // CUSUM of the order of routes: any order against the usual one
-	Fresh                           // −ln P(a run that uses a route makes at least as many new calls of it): the largest
-	Distinct                        // −ln P(a run makes at least as many calls that repeat none)
-	RareWrites                      // sum of −ln P(a run of the peers writes there), over the routes that the run writes on
-	Switches                        // −ln P(a run changes its route at least as often)
+	Identical    Statistic = iota - 1 // −ln P(a run makes one identical call at least as often)
+	Length                            // −ln P(a run has at least as many calls)
+	Bytes                             // −ln P(a run is given at least as much)
+	Writes                            // −ln P(a run writes at least as often)
+	OnRoute                           // the same of the calls on one route, where it is used: the largest
+	Scatter                           // CUSUM of the order of routes: any order against the usual one
+	Fresh                             // −ln P(a run that uses a route makes at least as many new calls of it): the largest
+	Distinct                          // −ln P(a run makes at least as many calls that repeat none)
+	RareWrites                        // sum of −ln P(a run of the peers writes there), over the routes that the run writes on
+	Switches                          // −ln P(a run changes its route at least as often)
+	Irreversible                      // −ln P(a run makes at least as many calls that cannot be undone)
+	InRow                             // −ln P(a run has as many calls in a row that each began before the one before it had ended)
+	Tokens                            // −ln P(a run uses at least as many)
+	Money                             // −ln P(a run moves at least as much)
 	Statistics
 )
 
@@ -70,6 +74,11 @@ var specs = [Statistics]spec{
 	Distinct:   {name: "distinct_calls", t1: 5.8, t01: 15, family: schema.FamilyFlood},
 	RareWrites: {name: "rare_writes", t10: 5, t1: 32, t01: 75, family: schema.FamilyHijack},
 	Switches:   {name: "changes_of_route", t1: 7.5, t01: 8.1, family: schema.FamilyFanout},
+	// No public data shows these: their share of the budget is small by choice.
+	Irreversible: {name: "irreversible_calls", t1: 9, t01: 12, family: schema.FamilyFlood},
+	InRow:        {name: "parallel_calls", t1: 10, t01: 15, family: schema.FamilyFlood},
+	Tokens:       {name: "tokens", t1: 10, t01: 15, family: schema.FamilyFlood},
+	Money:        {name: "money", t1: 9, t01: 12, family: schema.FamilyFlood},
 }
 
 func (s Statistic) String() string { return specs[s].name }

@@ -1,0 +1,87 @@
+package feature
+
+import (
+	"strconv"
+
+	"flyball/schema"
+	"flyball/schema/route"
+	"flyball/schema/topic"
+)
+
+// Spent is what a run has used up of what not every source logs.
+type Spent struct {
+	Irreversible uint64  // calls that cannot be undone
+	Tokens       uint64  // in and out
+	Money        float64 // of the run's first currency, in its units
+	InRow        uint64  // most calls one after another that each began before the one before it had ended
+
+	currency string
+	end      int64 // of the call before, Unix ns; 0: nobody logged it
+	row      uint64
+}
+
+// add takes in a call.
+func (s *Spent) add(c *Call) {
+	if c.Irreversible {
+		s.Irreversible++
+	}
+	s.Tokens += c.Tokens
+	if c.Money > 0 {
+		if s.currency == "" {
+			s.currency = c.Currency
+		}
+		if s.currency == c.Currency {
+			s.Money += c.Money
+		}
+	}
+	if s.end > 0 && c.Start > 0 && c.Start < s.end {
+		s.row++
+		s.InRow = max(s.InRow, s.row)
+	} else {
+		s.row = 0
+	}
+	if s.end = c.End; c.End <= c.Start {
+		s.end = 0
+	}
+}
+
+func (s *Spent) code(c *topic.Coder) {
+	c.Uint(&s.Irreversible)
+	c.Uint(&s.Tokens)
+	c.Float(&s.Money)
+	c.Uint(&s.InRow)
+	c.Text(&s.currency)
+	c.Int(&s.end)
+	c.Uint(&s.row)
+}
+
+// spends fills in what a call spends.
+func spends(c *schema.Call, into *Call) {
+	into.Irreversible = c.Reversibility == schema.Irreversible
+	into.Tokens = uint64(c.TokensIn) + uint64(c.TokensOut)
+	into.Start, into.End = c.Start, 0
+	if c.DurationNs > 0 {
+		into.End = c.Start + c.DurationNs
+	}
+	into.Money, into.Currency = 0, ""
+	for i := range c.Attrs {
+		switch a := &c.Attrs[i]; a.Key {
+		case route.AttrAmount:
+			into.Money = Money(a.Value)
+		case route.AttrCurrency:
+			into.Currency = a.Value
+		}
+	}
+}
+
+// mostMoney bounds a logged amount: what is written there may be anything.
+const mostMoney = 1e12
+
+// Money reads a logged amount; 0 is none, or one that cannot be read.
+func Money(s string) float64 {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(v > 0) {
+		return 0
+	}
+	return min(v, mostMoney)
+}
