@@ -59,6 +59,9 @@ func evalCommand(o *options) *cobra.Command {
 			fmt.Fprintf(progress, "\rfold %d of %d, %s", done, of, time.Since(began).Round(time.Second))
 		})
 		fmt.Fprintln(progress)
+		if err := runLengths(&report, test); err != nil {
+			return err
+		}
 		if err := suspicions(&report, train, test, view); err != nil {
 			return err
 		}
@@ -189,6 +192,7 @@ func printEval(out io.Writer, r *evaluate.Report) error {
 	}
 	fmt.Fprintf(w, "achieved\t%s\t%s\nin (agent, task) cells\t%d\t%d\n", wilson("0.01"), wilson("0.001"), r.Clean.Cells["0.01"], r.Clean.Cells["0.001"])
 	fmt.Fprintf(w, "the 1 %% longest\t\t%s\n", percent(r.Clean.Longest))
+	fmt.Fprintf(w, "actors alarm in 1,000 clean runs\t\t%.2f\n", r.Clean.Actor)
 	if r.Clean.NoLoops != nil {
 		fmt.Fprintf(w, "of them without a loop that nobody labelled\t\t%s\n", percent(*r.Clean.NoLoops))
 	}
@@ -211,6 +215,12 @@ func printEval(out io.Writer, r *evaluate.Report) error {
 	for _, e := range r.Evasion {
 		a, b := e.Levels["0.01"], e.Levels["0.001"]
 		fmt.Fprintf(w, "%s, hidden by %s: bad calls\t\t%d\t%s (%s)\t%s (%s)\t%s\t%s (%s)\t%s\n", e.Kind, e.Way, e.Runs, number(a.Median), number(a.P90), number(b.Median), number(b.P90), percent(b.Detected), number(e.Actor.Median), number(e.Actor.P90), percent(e.Actor.Detected))
+	}
+	if r.Lengths != nil {
+		fmt.Fprintf(w, "of %d run lengths beyond a nominal 1 | 0.1 | 0.01 %%\t\t\t%s | %s | %s\n", r.Lengths.Runs, percent(r.Lengths.Achieved["0.01"]), percent(r.Lengths.Achieved["0.001"]), percent(r.Lengths.Achieved["0.0001"]))
+	}
+	for _, m := range r.Many {
+		fmt.Fprintf(w, "of runs %s run away: %s\t\t\tfalse in 1,000 clean runs %s\tfalse among alarms %s\tseen %s\n", percent(m.Runaways), m.Way, number(&m.Per1000), percent(m.FDP), percent(m.Seen))
 	}
 	for share, p := range r.Poisoning {
 		fmt.Fprintf(w, "poisoned by %s\t\t\tAUROC lost %s\n", share, number(p.Lost))

@@ -138,6 +138,7 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if j.model == nil {
 		return nil
 	}
+	run.Carry(at)
 	r.Score, r.Level = run.Score, j.level(run.Score)
 	if run.Score > before && run.Score >= leastScored && run.Score >= run.told+scoreStep {
 		run.told = run.Score

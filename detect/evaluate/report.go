@@ -22,6 +22,8 @@ type Report struct {
 	Poisoning  map[string]Poison   `json:"poisoning,omitempty"`
 	Evasion    []Evasion           `json:"evasion"`
 	Borrowed   *Borrowed           `json:"borrowed,omitempty"`
+	Lengths    *Lengths            `json:"lengths,omitempty"`
+	Many       []Many              `json:"many,omitempty"`
 	Null       Trivial             `json:"null"`
 	Random     Trivial             `json:"random"`
 	Missing    []string            `json:"missing"` // what was not measured, and why
@@ -111,7 +113,7 @@ func gather(folds []*fold, of func(*fold) []judgedRun) (out []judgedRun) {
 }
 
 func report(folds []*fold, view string) Report {
-	r := Report{View: view, Missing: []string{"lengths: no set of run lengths in the folder"}}
+	r := Report{View: view, Missing: []string{}}
 	for _, f := range folds {
 		t := map[string]Figure{}
 		for i, level := range Levels {
@@ -153,6 +155,7 @@ func report(folds []*fold, view string) Report {
 	r.Hijack = append([]Hijack{byScore(negatives, hijacked)}, byScope(folds)...)
 	r.Poisoning = poisoning(folds, r.Hijack[0].AUROC)
 	r.Evasion = evasions(folds)
+	r.Many = overMany(folds)
 	r.Null = Trivial{map[string]Figure{"0.01": 0, "0.001": 0}, map[string]Figure{"0.01": 0, "0.001": 0}}
 	r.Random = Trivial{map[string]Figure{}, map[string]Figure{}}
 	random := rand.New(rand.NewPCG(0, 0))

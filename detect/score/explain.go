@@ -29,6 +29,9 @@ func (r *Run) Explain(f Family, route uint64) []schema.Contribution {
 			add(st)
 		}
 	}
+	if len(out) > 0 {
+		out[0].Calls = r.Carriers(f)
+	}
 	return out
 }
 

@@ -54,6 +54,11 @@ const (
 	leastBytesSD  = .6
 )
 
+// LengthTail is ln P(a run of the agent has at least so many calls).
+func LengthTail(b *baseline.Body, agent, group string, calls int) float64 {
+	return -tail(float64(calls), b.Lengths.Of(agent, group, leastLengthSD))
+}
+
 func (m *Model) agent(key, group string) *agent {
 	if a := m.agents[key]; a != nil && a.group == group {
 		return a

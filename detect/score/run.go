@@ -30,6 +30,9 @@ type Run struct {
 	Touched  schema.Touched
 	Counts   baseline.Counts // the run's own trials
 
+	carried []carried
+	gained  [NFamilies]float64 // by the last call
+
 	weighed float64 // of its evidence, in that of its actor
 
 	agent *agent
@@ -46,9 +49,9 @@ type Standing struct {
 // cusum is a Bernoulli CUSUM and where its present excursion from zero began.
 type cusum struct {
 	w, max       float64
-	onset        uint64 // call number at which the excursion began
-	onsetAt      int64  // event time of that call, Unix ns
-	irreversible uint64 // the run's irreversible calls before it
+	onsetAt      int64  // event time of the call at which the excursion began, Unix ns
+	onset        uint32 // its number
+	irreversible uint32 // the run's irreversible calls before it
 	hits, trials uint32 // of the excursion
 }
 
@@ -85,6 +88,7 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at 
 	if m == nil {
 		return
 	}
+	r.gained = [NFamilies]float64{}
 	if r.model != m || r.who != who {
 		r.model, r.who, r.agent = m, who, m.agent(who.Agent, who.Group)
 	}
@@ -232,7 +236,7 @@ func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversib
 		return
 	}
 	if k.w == 0 {
-		k.onset, k.onsetAt, k.irreversible, k.hits, k.trials = s.N, at, irreversible, 0, 0
+		k.onset, k.onsetAt, k.irreversible, k.hits, k.trials = uint32(s.N), at, uint32(irreversible), 0, 0
 	}
 	k.w = w
 	k.hits += uint32(hit)
@@ -244,6 +248,7 @@ func (r *Run) raise(st Statistic, x float64) {
 	v := st.anchored(x)
 	f := &r.Families[familyOf[st]]
 	if v > f.Score {
+		r.gained[familyOf[st]] += v - f.Score
 		f.Score, f.Stat = v, st
 		r.Score = max(r.Score, v)
 	}
@@ -276,20 +281,34 @@ func (r *Run) Top() Family {
 }
 
 // Onset is where what a family stands on began: call number, event time and
-// the irreversible calls since then.
+// the irreversible calls since then. A count of the whole run began where the
+// family's events began to come one after another, or else with the run.
 func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
-	st := r.Families[f].Stat
+	k := r.since(f)
 	n := r.Calls()
-	k := &r.scatter
-	switch {
-	case st < Cusums:
-		k = &r.cusum[st]
-	case st == RareWrites:
-		k = &r.rare
-	case st != Scatter: // counts of the whole run: it began with the run
+	if k == nil {
 		return 1, r.startAt, schema.Exposure{Calls: n, Irreversible: r.Touched.Irreversible}
 	}
-	return k.onset, k.onsetAt, schema.Exposure{Calls: n - k.onset + 1, Irreversible: r.Touched.Irreversible - k.irreversible}
+	return uint64(k.onset), k.onsetAt, schema.Exposure{Calls: n - uint64(k.onset) + 1, Irreversible: r.Touched.Irreversible - uint64(k.irreversible)}
+}
+
+// since is the excursion that a family stands on; nil: the run as a whole.
+func (r *Run) since(f Family) *cusum {
+	switch st := r.Families[f].Stat; {
+	case st < Cusums:
+		return &r.cusum[st]
+	case st == RareWrites:
+		return &r.rare
+	case st == Scatter:
+		return &r.scatter
+	}
+	var earliest *cusum
+	for st := range Cusums {
+		if k := &r.cusum[st]; familyOf[st] == f && k.w > 0 && (earliest == nil || k.onset < earliest.onset) {
+			earliest = k
+		}
+	}
+	return earliest
 }
 
 // Value of a statistic as it stands.
@@ -340,9 +359,9 @@ func (r *Run) Rising(f Family) bool {
 func (k *cusum) code(c *topic.Coder) {
 	c.Float(&k.w)
 	c.Float(&k.max)
-	c.Uint(&k.onset)
+	topic.Num(c, &k.onset)
 	c.Int(&k.onsetAt)
-	c.Uint(&k.irreversible)
+	topic.Num(c, &k.irreversible)
 	topic.Num(c, &k.hits)
 	topic.Num(c, &k.trials)
 }
@@ -384,6 +403,7 @@ func (r *Run) Code(c *topic.Coder) {
 		c.Uint(&r.fresh)
 		r.rare.code(c)
 		c.Float(&r.weighed)
+		r.codeCarried(c)
 	}
 	for i := range families {
 		c.Float(&r.Families[i].Score)

@@ -1,0 +1,51 @@
+package evaluate
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+
+	"flyball/detect/baseline"
+	"flyball/detect/score"
+)
+
+// Length is how many calls a run made, of a set that holds no more than that.
+type Length struct {
+	Agent, Group, Task string
+	Calls              int
+}
+
+// Lengths says how true the tail of run lengths is: the share of runs whose tail is
+// at most each nominal one.
+type Lengths struct {
+	Runs     int               `json:"runs"`
+	Achieved map[string]Figure `json:"achieved"`
+}
+
+var lengthLevels = [...]float64{.01, .001, .0001}
+
+// LengthsOf judges each half of the tasks by what the other half teaches.
+func LengthsOf(runs []Length) *Lengths {
+	if len(runs) == 0 {
+		return nil
+	}
+	taught := [2]*baseline.Body{baseline.New("0"), baseline.New("1")}
+	half := func(task string) int {
+		sum := sha256.Sum256([]byte(task))
+		return int(binary.BigEndian.Uint64(sum[:]) >> 63)
+	}
+	for _, r := range runs {
+		taught[half(r.Task)].Lengths.Add(r.Agent, r.Group, float64(r.Calls))
+	}
+	out := &Lengths{Runs: len(runs), Achieved: map[string]Figure{}}
+	for _, level := range lengthLevels {
+		n := 0
+		for _, r := range runs {
+			if score.LengthTail(taught[1-half(r.Task)], r.Agent, r.Group, r.Calls) <= math.Log(level) {
+				n++
+			}
+		}
+		out.Achieved[name(level)] = round5(float64(n) / float64(len(runs)))
+	}
+	return out
+}
