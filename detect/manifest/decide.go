@@ -3,9 +3,10 @@ package manifest
 import (
 	"path"
 	"slices"
-	"time"
 
+	"flyball/detect/hours"
 	"flyball/schema"
+	"flyball/schema/route"
 )
 
 // Manifest is a document that was found right.
@@ -16,35 +17,28 @@ type Manifest struct {
 	types    map[string]scope
 	autonomy []autonomy
 	quotas   []quota
-	hours    *hours
+	hours    *hours.Compiled
 	failure  FailureMode
 }
 
 type scope struct {
-	routes    []routePattern
+	routes    []route.Pattern
 	resources []string
 }
 
 type autonomy struct {
 	Autonomy
 	key    string
-	routes []routePattern
+	routes []route.Pattern
 	below  int64 // thousandths
 }
 
 type quota struct {
 	Quota
 	key    string
-	routes []routePattern
+	routes []route.Pattern
 	limit  int64 // units
 	alone  bool  // of what is done without a yes only
-}
-
-type hours struct {
-	Hours
-	days     int
-	from, to int // minutes
-	zone     *time.Location
 }
 
 // Named reasons of an answer. The part before the point is the family that can
@@ -102,7 +96,7 @@ func (m *Manifest) Decide(in Ask) Answer {
 	}
 	for i := range m.quotas {
 		q := &m.quotas[i]
-		if q.alone && a.Action == schema.ActionGate || len(q.routes) > 0 && !anyMatches(q.routes, c) {
+		if q.alone && a.Action == schema.ActionGate || len(q.routes) > 0 && !route.AnyMatches(q.routes, c) {
 			continue
 		}
 		if s, ok := q.spend(c, in.Now); ok {
@@ -118,7 +112,7 @@ func (m *Manifest) decide(in Ask) Answer {
 		return Answer{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {
-		if len(m.scope.routes) > 0 && !anyMatches(m.scope.routes, c) {
+		if len(m.scope.routes) > 0 && !route.AnyMatches(m.scope.routes, c) {
 			return Answer{Action: schema.ActionAnnotate, Why: WhyReadOutside, Line: "scope.routes"}
 		}
 		return Answer{Why: WhyInScope, Line: "scope"}
@@ -141,7 +135,7 @@ func (m *Manifest) decide(in Ask) Answer {
 	if a, bad := m.alone(c); bad {
 		return a
 	}
-	if m.hours != nil && !m.hours.contain(in.Now) {
+	if m.hours != nil && !m.hours.Contain(in.Now) {
 		return Answer{Action: schema.ActionGate, Why: WhyHours, Line: "hours"}
 	}
 	return Answer{Why: WhyInScope, Line: "scope"}
@@ -182,7 +176,7 @@ func OfTask(t *schema.Task, c *schema.Call, now int64) Answer {
 
 // objects names why a write is outside, and the list that says so.
 func (s *scope) objects(c *schema.Call, whyRoute, whyResource string) (why, line string) {
-	if len(s.routes) > 0 && !anyMatches(s.routes, c) {
+	if len(s.routes) > 0 && !route.AnyMatches(s.routes, c) {
 		return whyRoute, "routes"
 	}
 	if len(s.resources) == 0 {
@@ -207,7 +201,7 @@ func (s *scope) objects(c *schema.Call, whyRoute, whyResource string) (why, line
 func (m *Manifest) alone(c *schema.Call) (Answer, bool) {
 	for i := range m.autonomy {
 		a := &m.autonomy[i]
-		if !anyMatches(a.routes, c) {
+		if !route.AnyMatches(a.routes, c) {
 			continue
 		}
 		gate := func(why, line string) (Answer, bool) {

@@ -9,12 +9,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // a manifest names time zones, whatever machine reads it
 
 	"github.com/goccy/go-yaml"
 
+	"flyball/detect/hours"
 	"flyball/schema"
 	"flyball/schema/document"
+	"flyball/schema/route"
 )
 
 // Schema is the JSON Schema of a document, for editors.
@@ -40,7 +41,7 @@ type Document struct {
 	TaskTypes   map[string]Scope `yaml:"task_types,omitempty"`
 	Autonomy    []Autonomy       `yaml:"autonomy,omitempty"`
 	Quotas      []Quota          `yaml:"quotas,omitempty"`
-	Hours       *Hours           `yaml:"hours,omitempty"`
+	Hours       *hours.Hours     `yaml:"hours,omitempty"`
 	FailureMode *FailureMode     `yaml:"failure_mode,omitempty"`
 }
 
@@ -76,14 +77,6 @@ type Quota struct {
 	Currency     string   `yaml:"currency,omitempty"`
 	Per          Duration `yaml:"per"`
 	Over         string   `yaml:"over,omitempty"` // deny (default) or ask
-}
-
-// Hours are when writes need no yes.
-type Hours struct {
-	Days     []string `yaml:"days,omitempty"` // mon … sun; empty is every day
-	From     string   `yaml:"from"`           // 07:00
-	To       string   `yaml:"to"`             // 19:00, not included; before From: over midnight
-	Timezone string   `yaml:"timezone"`
 }
 
 // FailureMode is what happens to calls while the log is away: allow or deny.
@@ -170,7 +163,7 @@ func Compile(d *Document) (*Manifest, error) {
 		m.quotas = append(m.quotas, a.limits(i)...)
 	}
 	if d.Hours != nil {
-		m.hours = compileHours(*d.Hours, bad)
+		m.hours = hours.Compile("hours", *d.Hours, bad)
 	}
 	m.failure = compileFailure(d.FailureMode, bad)
 	if len(errs) > 0 {
@@ -194,10 +187,10 @@ func compileScope(key string, s Scope, bad complain) scope {
 	return out
 }
 
-func compileRoutes(key string, list []string, bad complain) []routePattern {
-	var out []routePattern
+func compileRoutes(key string, list []string, bad complain) []route.Pattern {
+	var out []route.Pattern
 	for i, text := range list {
-		p, err := compileRoute(text)
+		p, err := route.ParsePattern(text)
 		if err != nil {
 			bad("%s[%d]: %v", key, i, err)
 		}
@@ -293,40 +286,6 @@ func compileQuota(key string, q Quota, bad complain) quota {
 		limit = milli(q.Amount)
 	}
 	return quota{Quota: q, key: key, routes: compileRoutes(key+".routes", q.Routes, bad), limit: limit}
-}
-
-var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-
-func compileHours(h Hours, bad complain) *hours {
-	out := &hours{Hours: h}
-	for i, d := range h.Days {
-		n := slices.Index(weekdays, d)
-		if n < 0 {
-			bad("hours.days[%d]: %q; one of %s", i, d, strings.Join(weekdays, ", "))
-			continue
-		}
-		out.days |= 1 << n
-	}
-	if len(h.Days) == 0 {
-		out.days = 0x7f
-	}
-	clock := func(key, s string) int {
-		t, err := time.Parse("15:04", s)
-		if err != nil {
-			bad("hours.%s: %q; as in 07:00", key, s)
-		}
-		return t.Hour()*60 + t.Minute()
-	}
-	out.from, out.to = clock("from", h.From), clock("to", h.To)
-	if out.from == out.to {
-		bad("hours.from, hours.to: both %q; leave hours out for the whole day", h.From)
-	}
-	zone, err := time.LoadLocation(h.Timezone)
-	if err != nil || h.Timezone == "" {
-		bad("hours.timezone: %q; a name as Europe/Berlin or UTC", h.Timezone)
-	}
-	out.zone = zone
-	return out
 }
 
 func compileFailure(f *FailureMode, bad complain) FailureMode {

@@ -91,13 +91,13 @@ func (m *Manifest) Check(agent string, used []Usage) CheckReport {
 		}
 		r.Violations = append(r.Violations, Violation{u.Name(), a.Action.String(), a.Why, a.Line, u.Calls, u.Runs, u.LastAt})
 	}
-	m.lines(func(key string, p *routePattern) {
+	m.lines(func(key string, p *route.Pattern) {
 		for i := range used {
-			if p.matches(used[i].call(agent)) {
+			if p.Matches(used[i].call(agent)) {
 				return
 			}
 		}
-		r.Unused = append(r.Unused, key+": "+p.text)
+		r.Unused = append(r.Unused, key+": "+p.String())
 	})
 	for i, want := range m.scope.resources {
 		if !touches(used, want) {
@@ -120,8 +120,8 @@ func touches(used []Usage, pattern string) bool {
 }
 
 // lines are the route patterns of a manifest, by the place where they stand.
-func (m *Manifest) lines(each func(key string, p *routePattern)) {
-	all := func(key string, list []routePattern) {
+func (m *Manifest) lines(each func(key string, p *route.Pattern)) {
+	all := func(key string, list []route.Pattern) {
 		for i := range list {
 			each(indexed(key, i), &list[i])
 		}

@@ -1,4 +1,4 @@
-package manifest
+package route
 
 import (
 	"fmt"
@@ -7,12 +7,11 @@ import (
 	"strings"
 
 	"flyball/schema"
-	"flyball/schema/route"
 )
 
-// routePattern matches calls by method and template, or by tool. A placeholder
+// Pattern matches calls by method and template, or by tool. A placeholder
 // matches whatever stands in its place; * matches one segment and ** the rest.
-type routePattern struct {
+type Pattern struct {
 	text   string
 	method string // empty: any
 	segs   []string
@@ -21,8 +20,9 @@ type routePattern struct {
 
 var methodRule = regexp.MustCompile(`^([A-Z]+|\*)$`)
 
-func compileRoute(text string) (routePattern, error) {
-	p := routePattern{text: text}
+// ParsePattern reads "GET /v1/orders/{id}", "* /v1/**" or "tool:NAME".
+func ParsePattern(text string) (Pattern, error) {
+	p := Pattern{text: text}
 	if tool, ok := strings.CutPrefix(text, "tool:"); ok {
 		if tool == "" {
 			return p, fmt.Errorf("%q: tool: needs a name", text)
@@ -39,7 +39,7 @@ func compileRoute(text string) (routePattern, error) {
 	}
 	for _, seg := range strings.Split(strings.Trim(template, "/"), "/") {
 		if seg != "*" && seg != "**" {
-			seg = strings.Trim(route.Key(route.Normalise("/"+seg)), "/")
+			seg = strings.Trim(Key(Normalise("/"+seg)), "/")
 		}
 		p.segs = append(p.segs, seg)
 	}
@@ -49,7 +49,11 @@ func compileRoute(text string) (routePattern, error) {
 	return p, nil
 }
 
-func (p *routePattern) matches(c *schema.Call) bool {
+// String is the pattern as it was written.
+func (p Pattern) String() string { return p.text }
+
+// Matches reports whether the pattern names a call's route or tool.
+func (p *Pattern) Matches(c *schema.Call) bool {
 	if p.tool != "" {
 		return c.ToolName == p.tool
 	}
@@ -77,6 +81,7 @@ func (p *routePattern) matches(c *schema.Call) bool {
 	return done
 }
 
-func anyMatches(list []routePattern, c *schema.Call) bool {
-	return slices.ContainsFunc(list, func(p routePattern) bool { return p.matches(c) })
+// AnyMatches reports whether one of some patterns names a call.
+func AnyMatches(list []Pattern, c *schema.Call) bool {
+	return slices.ContainsFunc(list, func(p Pattern) bool { return p.Matches(c) })
 }
