@@ -169,6 +169,9 @@ type Finding struct {
 	// Decided is the decision that policy made at this version, if any.
 	Decided *Decision `json:"decision,omitempty"`
 	Reason  string    `json:"reason,omitempty"` // why it was closed
+	// Exception of the operator that covers it: it is recorded, and nothing is done
+	// about it. Empty: none does.
+	Exception string `json:"exception,omitempty"`
 }
 
 // FindingID is the identity of a run's finding of a family.

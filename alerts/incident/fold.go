@@ -92,8 +92,8 @@ func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bo
 	if i.closed {
 		return f.resolve(i, "run_closed", cause, v.UpdateAt)
 	}
-	if v.Level <= i.told || !f.wants(v) {
-		return Page{}, false
+	if v.Exception != "" || v.Level <= i.told || !f.wants(v) {
+		return Page{}, false // what is meant calls nobody, until its exception covers it no more
 	}
 	kind, because := Opened, "finding_opened"
 	if i.told > schema.LevelNone {

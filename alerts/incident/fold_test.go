@@ -134,6 +134,28 @@ func TestClosedRunThatCallsAgainOpensAgain(t *testing.T) {
 	}
 }
 
+// What an exception covers is no page at any level; what it covers no more is one,
+// at once, and its end is told like any other.
+func TestNobodyIsCalledAboutWhatIsMeant(t *testing.T) {
+	meant := func(version uint64, level schema.Level, state schema.FindingState) *schema.Event {
+		e := found(version, level, state)
+		e.Finding.Exception = "nightly purge"
+		return e
+	}
+	f := NewFold(everything)
+	if got := told(f, meant(1, schema.LevelAlert, schema.FindingOpen), meant(2, schema.LevelTrip, schema.FindingOpen), meant(3, schema.LevelTrip, schema.FindingClosed)); got != nil {
+		t.Fatalf("told %q", got)
+	}
+	if open := f.Open(); len(open) != 0 {
+		t.Fatalf("%d incidents are told to be open", len(open))
+	}
+	f = NewFold(everything)
+	got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), meant(2, schema.LevelTrip, schema.FindingOpen), found(3, schema.LevelTrip, schema.FindingOpen, schema.ModeArmed), found(4, schema.LevelTrip, schema.FindingClosed))
+	if want := []string{"opened finding_opened", "updated level_raised", "resolved run_closed"}; !slices.Equal(got, want) {
+		t.Fatalf("told %q, want %q", got, want)
+	}
+}
+
 func TestIncidentsAreBounded(t *testing.T) {
 	f := NewFold(everything)
 	f.limit = 10

@@ -151,12 +151,16 @@ func findingsCommand(o *options) *cobra.Command {
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, "UPDATED\tLEVEL\tSTATE\tFAMILY\tRUN\tRATE\tWHAT")
 		for _, f := range out {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.2g\t%s\n", f.UpdatedAt.UTC().Format(time.DateTime), f.Level, f.State, strings.TrimPrefix(f.Family, "runaway."), f.RunID, f.ExpectedRate, f.Summary)
+			what := f.Summary
+			if f.Exception != "" {
+				what = "(exception " + f.Exception + ") " + what
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.2g\t%s\n", f.UpdatedAt.UTC().Format(time.DateTime), f.Level, f.State, strings.TrimPrefix(f.Family, "runaway."), f.RunID, f.ExpectedRate, what)
 		}
 		return w.Flush()
 	}}
 	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many")
-	cmd.AddCommand(findingCommand(o), verdictCommand(o), ratesCommand(o))
+	cmd.AddCommand(findingCommand(o), verdictCommand(o), ratesCommand(o), exceptionsCommand(o))
 	return cmd
 }
 

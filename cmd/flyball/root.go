@@ -139,6 +139,9 @@ func checkConfigCommand(o *options) *cobra.Command {
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
+		for _, w := range c.Warnings(time.Now()) {
+			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
+		}
 		fmt.Fprintln(cmd.OutOrStdout(), "configuration is good")
 		return nil
 	}}

@@ -4,7 +4,12 @@
 // happened stands in the finding.
 package card
 
-import "flyball/schema"
+import (
+	"maps"
+	"slices"
+
+	"flyball/schema"
+)
 
 // Card of a family.
 type Card struct {
@@ -95,3 +100,6 @@ func Of(family string) (Card, bool) {
 	c, ok := cards[family]
 	return c, ok
 }
+
+// Families that have a card, in the order of their names.
+func Families() []string { return slices.Sorted(maps.Keys(cards)) }

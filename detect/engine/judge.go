@@ -68,12 +68,10 @@ type judged struct {
 
 // finding is where a finding of a run stands.
 type finding struct {
-	level     schema.Level
-	told      float64 // score of the last version
-	openedAt  int64
-	closed    bool
-	decisions uint32
-	decidedAt int64
+	policy.Course
+	told     float64 // score of the last version
+	openedAt int64
+	closed   bool
 }
 
 // Code implements stitch.Attachment.
@@ -89,12 +87,13 @@ func (r *judged) Code(c *topic.Coder) {
 	}
 	for i := range findings {
 		f := &findings[i]
-		topic.Small(c, &f.level)
+		topic.Small(c, &f.Level)
 		c.Float(&f.told)
 		c.Int(&f.openedAt)
 		c.Bool(&f.closed)
-		topic.Num(c, &f.decisions)
-		c.Int(&f.decidedAt)
+		topic.Num(c, &f.Decisions)
+		c.Int(&f.DecidedAt)
+		f.codeException(c)
 	}
 	if c.Version >= 5 {
 		codeSuspect(c, &r.suspect)
@@ -160,28 +159,27 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) error {
 	j, s, have := &w.judging, run.Families[f].Score, &run.findings[f]
 	level := j.level(s)
-	again := level == schema.LevelTrip && have.decisions > 0 && c.Start-have.decidedAt >= int64(j.rules.TTL) && run.Rising(f)
-	if level < schema.LevelAlert || !(level > have.level || s >= have.told+findingStep || have.closed || again) {
+	due := have.Due(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: f.String()}, c, run.Rising(f))
+	if level < schema.LevelAlert || !(due || s >= have.told+findingStep || have.closed) {
 		return nil
 	}
-	if have.level == 0 {
+	if have.Level == 0 {
 		have.openedAt = c.Start
 	}
-	raised := level > have.level
-	have.level, have.told, have.closed = level, s, false
+	have.Level, have.told, have.closed = level, s, false
 	out := w.describe(r, run, f, c, at)
-	if raised || again {
-		in := policy.Input{Finding: out, Run: &r.RunSnapshot, Call: c, Age: w.cfg.Now().Sub(time.Unix(0, c.Start)), N: int(have.decisions),
+	if due {
+		in := policy.Input{Finding: out, Run: &r.RunSnapshot, Call: c, Age: w.cfg.Now().Sub(time.Unix(0, c.Start)),
 			TrippedBefore: w.state.Tripped(r, c.Start-int64(j.rules.TTL))}
 		in.Tags, in.Criticality = w.cfg.About(r.AgentID)
-		if d, ok := policy.Decide(j.rules, in); ok {
-			have.decisions++
-			have.decidedAt = c.Start
+		d, ok := have.Decide(j.rules, in)
+		if ok {
 			if level == schema.LevelTrip {
 				r.TrippedAt = c.Start
 			}
 			out.Decided = &d
 		}
+		w.except(out, have)
 	}
 	return w.tell(ctx, out)
 }
@@ -193,7 +191,7 @@ func (w *worker) describe(r *stitch.Run, run *judged, f score.Family, c *schema.
 	out := &schema.Finding{
 		ID: schema.FindingID(r.RunID, f.String()), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
-		Family: f.String(), Level: have.level, OpenedAt: have.openedAt, UpdateAt: c.Start, OnsetAt: onsetAt, Call: at,
+		Family: f.String(), Level: have.Level, Exception: have.Exception, OpenedAt: have.openedAt, UpdateAt: c.Start, OnsetAt: onsetAt, Call: at,
 		Score: have.told, ExpectedRate: p, Beyond: beyond, Baseline: j.model.Body.Version,
 		Evidence: run.Explain(f, j.call.Route), DelayCalls: run.Calls() - onset + 1, Exposure: exposure, Touched: run.Touched,
 	}
@@ -274,7 +272,7 @@ func (w *worker) closeFindings(ctx context.Context, offset int64) error {
 		}
 		for f := range score.Family(score.NFamilies) {
 			have := &run.findings[f]
-			if have.level < schema.LevelAlert || have.closed {
+			if have.Level < schema.LevelAlert || have.closed {
 				continue
 			}
 			have.closed = true

@@ -30,7 +30,7 @@ type Compiled struct {
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
 // Compile reads hours that stand under a key. What is wrong with them goes to bad,
-// with key, value and rule; then the result is of no use.
+// with key, value and rule; then the result means nothing.
 func Compile(key string, h Hours, bad func(format string, args ...any)) *Compiled {
 	out := &Compiled{}
 	for i, d := range h.Days {
@@ -58,6 +58,7 @@ func Compile(key string, h Hours, bad func(format string, args ...any)) *Compile
 	zone, err := time.LoadLocation(h.Timezone)
 	if err != nil || h.Timezone == "" {
 		bad("%s.timezone: %q; a name as Europe/Berlin or UTC", key, h.Timezone)
+		zone = time.UTC
 	}
 	out.zone = zone
 	return out

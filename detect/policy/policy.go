@@ -17,6 +17,8 @@ type Rules struct {
 	// Graded says what is done about which finding; what it does not speak of is
 	// annotated at level alert and denied at level trip.
 	Graded []Rule
+	// Exceptions are findings that are meant. The first that covers one holds.
+	Exceptions []Exception
 	// TTL of a decision.
 	TTL time.Duration
 	// TooOld is the age beyond which a call is history: what it leads to is
@@ -52,13 +54,18 @@ const (
 	WhyAgent      = "agent_without_credential"
 	WhyAddress    = "address_without_identity"
 	WhyNoScope    = "no_scope_bites"
+	WhyException  = "exception" // the rule is the exception's name
 )
 
 // Decide makes a decision of a finding that has come to a level; ok is false where
-// a note in the finding itself is all that is done. The scope is the narrowest that
+// a note in the finding itself is all that is done: by the rules, or because an
+// exception covers it, which Why says and Rule names. The scope is the narrowest that
 // an enforcement point can recognise in the next request.
 func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	f := in.Finding
+	if e := r.Covering(SubjectOf(f), in.Call); e != nil {
+		return schema.Decision{Why: WhyException, Rule: e.Name}, false
+	}
 	rule := choose(r.Graded, &in)
 	if rule == nil || rule.Action == schema.ActionNone || rule.Action == schema.ActionAnnotate && f.Level < schema.LevelTrip {
 		return d, false

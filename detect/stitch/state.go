@@ -14,8 +14,9 @@ import (
 // what a later stage attached to each run, version 3 who logs the actor's calls
 // and the calls whose other sights may come, version 4 what a run gave out, wrote
 // and called on each route, version 5 its counts of new calls and switches and what
-// sessions in people's names are suspected by; older entries have none of it.
-const StateVersion = 5
+// sessions in people's names are suspected by, version 6 the exceptions that cover
+// findings; older entries have none of it.
+const StateVersion = 6
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.

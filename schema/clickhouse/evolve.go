@@ -43,8 +43,26 @@ func (l *liveSchema) withColumns(todo, all []Step, t Target) ([]Step, error) {
 			}
 			alter = append(alter, st)
 		}
+		todo = l.withView(todo, all, tb, "SELECT * FROM "+r.Name(tb.name)+" ")
 	}
 	return append(alter, todo...), nil
+}
+
+// withView adds the views of a whole table that do not show it as it will be: a view
+// keeps the columns, and their types, that there were when it was made.
+func (l *liveSchema) withView(todo, all []Step, tb table, reads string) []Step {
+	for _, s := range all {
+		live := l.columns[s.Name]
+		known := slices.ContainsFunc(todo, func(t Step) bool { return t.Name == s.Name })
+		if !s.Replaces || known || live == nil || !strings.Contains(s.Statements[0], reads) {
+			continue
+		}
+		if slices.ContainsFunc(tb.specs, func(c Spec) bool { return live[c.Name] != c.Type }) {
+			s.Why = "its table's columns change"
+			todo = append(todo, s)
+		}
+	}
+	return todo
 }
 
 func definition(s Spec) string {

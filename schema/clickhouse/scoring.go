@@ -82,6 +82,7 @@ func findingsColumns() []column[schema.Finding] {
 		str("summary", func(f *row) string { return f.Summary }),
 		str("closed_because", func(f *row) string { return f.Reason }),
 		word("baseline_version", func(f *row) string { return f.Baseline }),
+		word("exception", func(f *row) string { return f.Exception }), // that covers it
 	}
 }
 

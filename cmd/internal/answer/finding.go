@@ -15,6 +15,9 @@ func Finding(w io.Writer, f *query.Finding, c *card.Card) error {
 	fmt.Fprintf(w, "%s\n%s %s, %s, run %s\n", f.Summary, f.Level, f.Family, f.State, f.RunID)
 	fmt.Fprintf(w, "opened %s, changed %s UTC; clean runs that come this far: %.2g; exposure %d calls, %d irreversible\n\n",
 		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime), f.ExpectedRate, f.Exposure.Calls, f.Exposure.Irreversible)
+	if f.Exception != "" {
+		fmt.Fprintf(w, "It is meant, by the exception %q: nothing was done about it and nobody was called (flyball findings exceptions)\n\n", f.Exception)
+	}
 	err := Table(w, "WHAT | OBSERVED | USUAL | PEERS | HUMANS", func(row func(...any)) {
 		for _, e := range f.Evidence {
 			row(e.Feature, known(e.Observed), known(e.Usual), known(e.Peers), known(e.Humans))

@@ -139,6 +139,9 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		d.CheckpointEvery = time.Duration(c.Detect.CheckpointEvery)
 		d.Limits = limits(c)
 		d.Rules, d.FalseTrips, d.FalseSuspicions = PolicyRules(c), c.Detect.FalseTripsPer1000/1000, c.Detect.FalseSuspicionsPer1000/1000
+		for _, w := range c.Warnings(time.Now()) {
+			log.Warn(w, "component", "detect")
+		}
 		d.About = who.about
 		d.Logger, d.Registerer = log.With("component", "detect"), reg
 		host, _ := os.Hostname()

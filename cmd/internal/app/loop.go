@@ -31,6 +31,7 @@ import (
 func PolicyRules(c config.Config) policy.Rules {
 	r := policy.DefaultRules()
 	r.Arming, r.TTL = policy.ParseArming(c.Detect.Mode == "armed", c.Detect.Armed), time.Duration(c.Detect.TripTTL)
+	r.Exceptions = c.Detect.PolicyExceptions()
 	for i, g := range c.Detect.Policy {
 		rule := policy.Rule{Name: g.Name, Agent: g.Agent, Tag: g.Tag, Family: g.Family, Criticality: g.Criticality, TTL: time.Duration(g.TTL)}
 		if rule.Name == "" {

@@ -124,11 +124,12 @@ type Listener struct {
 
 // Detect bounds what a partition remembers and paces what it writes.
 type Detect struct {
-	Mode              string   `yaml:"mode"`  // observe, armed
-	Armed             []string `yaml:"armed"` // what is armed in mode observe: agents as billing/*, tag:payments, family:runaway.loop
-	Policy            []Graded `yaml:"policy"`
-	TripTTL           Duration `yaml:"trip_ttl"`
-	FalseTripsPer1000 float64  `yaml:"false_trips_per_1000"`
+	Mode              string      `yaml:"mode"`  // observe, armed
+	Armed             []string    `yaml:"armed"` // what is armed in mode observe: agents as billing/*, tag:payments, family:runaway.loop
+	Policy            []Graded    `yaml:"policy"`
+	Exceptions        []Exception `yaml:"exceptions"`
+	TripTTL           Duration    `yaml:"trip_ttl"`
+	FalseTripsPer1000 float64     `yaml:"false_trips_per_1000"`
 	// Of people's sessions that may be taken for a machine's.
 	FalseSuspicionsPer1000 float64 `yaml:"false_suspicions_per_1000"`
 

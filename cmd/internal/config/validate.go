@@ -59,11 +59,7 @@ func (c Config) Validate(roles ...string) error {
 	c.validateListeners(bad)
 	c.validateDetect(bad)
 	c.Alerts.validate(bad)
-	for i, a := range c.Agents {
-		if !slices.Contains([]string{"", "low", "normal", "high"}, a.Criticality) {
-			bad("agents[%d].criticality: %q is none of low, normal, high", i, a.Criticality)
-		}
-	}
+	c.validateAgents(bad)
 	for i, r := range c.Routes {
 		var e schema.Effect
 		if r.Effect != "" && e.UnmarshalText([]byte(r.Effect)) != nil {
@@ -157,6 +153,25 @@ func (c Config) validateListeners(bad func(string, ...any)) {
 	}
 }
 
+// ValidateDetect is Validate for what decisions of the detector are made by, for
+// commands that start nothing.
+func (c Config) ValidateDetect() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	c.validateDetect(bad)
+	c.validateAgents(bad)
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+func (c Config) validateAgents(bad func(string, ...any)) {
+	for i, a := range c.Agents {
+		if !slices.Contains([]string{"", "low", "normal", "high"}, a.Criticality) {
+			bad("agents[%d].criticality: %q is none of low, normal, high", i, a.Criticality)
+		}
+	}
+}
+
 func (c Config) validateDetect(bad func(string, ...any)) {
 	d := c.Detect
 	if d.Mode != "observe" && d.Mode != "armed" {
@@ -169,6 +184,7 @@ func (c Config) validateDetect(bad func(string, ...any)) {
 		bad("detect.false_trips_per_1000: %g is not above 0 and at most 10", d.FalseTripsPer1000)
 	}
 	c.validatePolicy(bad)
+	d.exceptions(bad)
 	for i, p := range d.Armed {
 		if _, err := path.Match(p, ""); err != nil || strings.HasSuffix(p, ":") {
 			bad("detect.armed[%d]: %q is no pattern: %w", i, p, err)

@@ -27,6 +27,8 @@ type Finding struct {
 	Exposure     schema.Exposure       `json:"exposure"`
 	Summary      string                `json:"summary"`
 	Evidence     []schema.Contribution `json:"evidence"`
+	// Exception of the operator that covers it: recorded, and nothing was done about it.
+	Exception string `json:"exception,omitempty"`
 	// Verdict of a person: true, benign, test; absent: nobody has judged it.
 	Verdict string `json:"verdict,omitempty"`
 	Judge   string `json:"verdict_by,omitempty"`
@@ -52,7 +54,7 @@ func FindingOf(ctx context.Context, db DB, id string) (Finding, error) {
 
 func findings(ctx context.Context, db DB, where string, limit int, params ...any) ([]Finding, error) {
 	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at, updated_at, score, expected_rate,
-delay_calls, exposure_calls, exposure_irreversible, summary, evidence, toString(v.verdict), v.by, v.why FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC LIMIT %d`, where, limit), params...)
+delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, toString(v.verdict), v.by, v.why FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC LIMIT %d`, where, limit), params...)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ delay_calls, exposure_calls, exposure_irreversible, summary, evidence, toString(
 		var f Finding
 		var evidence string
 		if err := rows.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
-			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Verdict, &f.Judge, &f.Because); err != nil {
+			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Exception, &f.Verdict, &f.Judge, &f.Because); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {

@@ -94,6 +94,18 @@ func TestInterruptedMigrationIsStuck(t *testing.T) {
 	}
 }
 
+// A view that was made before a column of its table must show it afterwards.
+func TestNewColumnDoesNotReachItsView(t *testing.T) {
+	c := migrated(t)
+	sql(t, c, "ALTER TABLE {db}.findings_store DROP COLUMN exception")
+	sql(t, c, "CREATE OR REPLACE VIEW {db}.findings AS SELECT * FROM {db}.findings_store FINAL")
+	migrate(t, c, false)
+	sql(t, c, "SELECT exception FROM {db}.findings")
+	if again := migrate(t, c, false); len(again) != 0 {
+		t.Fatalf("the second run took %v", again)
+	}
+}
+
 func TestDroppedPiecesStayDropped(t *testing.T) {
 	c := migrated(t)
 	sql(t, c, "DROP VIEW {db}.runs SYNC")

@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`findings_store` (
     `onset_at` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
     `summary` String CODEC(ZSTD(1)),
     `closed_because` String CODEC(ZSTD(1)),
-    `baseline_version` LowCardinality(String) CODEC(ZSTD(1))
+    `baseline_version` LowCardinality(String) CODEC(ZSTD(1)),
+    `exception` LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, finding_id);

@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"testing"
+
+	"flyball/detect/policy"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// What covers a finding survives a restart: else each restart would open a breaker
+// on what is meant.
+func TestRestartForgetsTheException(t *testing.T) {
+	was := judged{}
+	was.findings[3] = finding{Course: policy.Course{Level: schema.LevelTrip, Exception: "nightly purge"}, told: 9, openedAt: 5}
+	for version, want := range map[uint8]string{6: "nightly purge", 5: "", 4: ""} {
+		w := topic.NewWriter(nil, topic.KindState, version)
+		was.Code(w)
+		r, err := topic.NewReader(w.Bytes(), topic.KindState, 6)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got judged
+		got.Code(r)
+		if r.Err != nil || r.Rest() != 0 {
+			t.Fatalf("version %d: %v, %d bytes left", version, r.Err, r.Rest())
+		}
+		if f := got.findings[3]; f.Exception != want || f.Level != schema.LevelTrip || f.told != 9 || f.openedAt != 5 {
+			t.Errorf("version %d: %+v", version, f)
+		}
+	}
+}
