@@ -25,6 +25,12 @@ type Query struct {
 	ReadOnly, Risky bool
 }
 
+// Risky reports whether a gate asks about a call of such a reversibility: it cannot be
+// undone, or nobody knows whether it can.
+func Risky(r schema.Reversibility) bool {
+	return r == schema.Irreversible || r == schema.ReversibilityUnknown
+}
+
 // Named reasons of a verdict.
 const (
 	WhyNoBreaker     = "no_breaker"

@@ -24,7 +24,7 @@ type judge struct {
 	rules     policy.Rules
 	tripShare float64 // share of clean runs that may trip
 	model     *score.Model
-	levels    [3]float64 // scores from which a run is annotated, alerted on, tripped
+	levels    calibrate.Levels
 	call      feature.Call
 	closed    []*stitch.Run
 	people    suspicions
@@ -39,18 +39,7 @@ func (j *judge) use(b *baseline.Body) {
 	}
 	j.model = score.NewModel(b)
 	j.people.use(b.People)
-	f := &b.Calibration
-	j.levels = [3]float64{f.Threshold(calibrate.NoticeShare), f.Threshold(calibrate.AlertShare), f.Threshold(j.tripShare)}
-}
-
-func (j *judge) level(s float64) schema.Level {
-	l := schema.LevelNone
-	for i, t := range j.levels {
-		if s > t {
-			l = schema.Level(i + 1)
-		}
-	}
-	return l
+	j.levels = b.Calibration.Levels(j.tripShare)
 }
 
 // judged is what the judge keeps of a run.
@@ -138,7 +127,7 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 		return nil
 	}
 	run.Carry(at)
-	r.Score, r.Level = run.Score, j.level(run.Score)
+	r.Score, r.Level = run.Score, j.levels.Of(run.Score)
 	if run.Score > before && run.Score >= leastScored && run.Score >= run.told+scoreStep {
 		run.told = run.Score
 		w.journal.score(&schema.Score{Tenant: r.Tenant, RunID: r.RunID, At: c.Start, Call: at, Value: run.Score, Level: r.Level,
@@ -158,7 +147,7 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 // find opens or updates the run's finding of a family and acts on it.
 func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) error {
 	j, s, have := &w.judging, run.Families[f].Score, &run.findings[f]
-	level := j.level(s)
+	level := j.levels.Of(s)
 	due := have.Due(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: f.String()}, c, run.Rising(f))
 	if level < schema.LevelAlert || !(due || s >= have.told+findingStep || have.closed) {
 		return nil

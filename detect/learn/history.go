@@ -44,22 +44,15 @@ WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimes
 ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY agent, trust, alarmed`
 
-// callsOf are the calls of picked runs in the order in which they were scored.
+// callsOf are the calls of picked runs in the order in which they were scored; %s
+// are columns that only some readers want.
 const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task, p.alarmed,
        c.method, c.route_key, c.operation, c.args_digest, c.args_digest_basis = 'url', c.bytes_in, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
-       c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility)
+       c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility)%s
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
 WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))
 ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.start_time, c.source_offset, c.item
 LIMIT {calls:UInt32} BY c.run_id`
-
-// allRuns are those that were active in the window, whatever was found of them.
-const allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task, ` + alarmed + `
-FROM runs
-WHERE tenant = {tenant:String} AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
-  AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-ORDER BY last_at DESC, run_id
-LIMIT {per:UInt32} BY agent, trust`
 
 // Teaching reads the runs of a window, each as the steps that scoring would see.
 func Teaching(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
@@ -70,7 +63,7 @@ func Teaching(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
 			out[len(out)-1].Resources, out[len(out)-1].Spent = steps.Resources(), steps.Spent
 		}
 	}
-	err := calls(ctx, db, teaching, w, func(c *Call) {
+	err := calls(ctx, db, teaching, w, nil, func(c *Call) {
 		if c.First {
 			finish()
 			out, steps = append(out, &baseline.Run{ID: c.Run, Agent: c.Agent, Group: c.Group, Task: c.Task, Start: c.At.UnixNano(), Alarmed: c.Alarmed}), feature.Run{}
@@ -83,11 +76,6 @@ func Teaching(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
 	return out, err
 }
 
-// All reads every run of a window, call by call in the order of each run.
-func All(ctx context.Context, db DB, w Window, each func(*Call)) error {
-	return calls(ctx, db, allRuns, w, each)
-}
-
 // Call is a stored call as scoring would see it. It is valid until the next one.
 type Call struct {
 	feature.Call
@@ -97,10 +85,25 @@ type Call struct {
 	Reversibility           schema.Reversibility
 	First                   bool // of its run
 	Alarmed                 bool // its run was, and no person found it benign
+
+	*Decidable // what only All reads
 }
 
-func calls(ctx context.Context, db DB, picked string, w Window, each func(*Call)) error {
-	rows, err := db.Query(ctx, "WITH picked AS ("+picked+") "+callsOf, clickhouse.Named("tenant", w.Tenant),
+// further are columns behind those of callsOf.
+type further interface {
+	columns() string
+	// into is where a row's are read to.
+	into() []any
+	// take puts what was read of a row into the call.
+	take(out *Call, c *schema.Call) error
+}
+
+func calls(ctx context.Context, db DB, picked string, w Window, more further, each func(*Call)) error {
+	columns, into := "", []any(nil)
+	if more != nil {
+		columns, into = more.columns(), more.into()
+	}
+	rows, err := db.Query(ctx, "WITH picked AS ("+picked+") "+fmt.Sprintf(callsOf, columns), clickhouse.Named("tenant", w.Tenant),
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
 		clickhouse.Named("per", fmt.Sprint(w.PerAgent)), clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)))
 	if err != nil {
@@ -114,7 +117,7 @@ func calls(ctx context.Context, db DB, picked string, w Window, each func(*Call)
 		var args, given, result, bytes uint64
 		var byURL, byBytes, failed bool
 		var resources []string
-		if err := rows.Scan(&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &route, &operation, &args, &byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility); err != nil {
+		if err := rows.Scan(append([]any{&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &route, &operation, &args, &byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility}, into...)...); err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}
 		var t schema.Trust
@@ -139,6 +142,12 @@ func calls(ctx context.Context, db DB, picked string, w Window, each func(*Call)
 			c.Resources = append(c.Resources, resource(r))
 		}
 		feature.Of(&c, &out.Call)
+		if more != nil {
+			c.Start, c.AgentID, c.AgentTrust, c.Reversibility, c.Tenant = out.At.UnixNano(), out.AgentID, t, out.Reversibility, w.Tenant
+			if err := more.take(&out, &c); err != nil {
+				return fmt.Errorf("read stored runs: %w", err)
+			}
+		}
 		each(&out)
 	}
 	if err := rows.Err(); err != nil {

@@ -1,0 +1,103 @@
+// Package backtest says what a configuration would have done with what is stored, and
+// what another one would have done instead.
+//
+// It refuses to call a trip right or wrong: stored history carries no truth beyond the
+// verdicts of people. It counts what would have been prevented and whose work would
+// have been held, and says how little of it anybody has judged.
+package backtest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"flyball/detect/baseline"
+	"flyball/detect/learn"
+)
+
+// Options of a backtest.
+type Options struct {
+	learn.Window
+	Present   Configuration
+	Candidate *Configuration // nil: the present one alone
+	// ThrottlePerSecond is what a throttle lets pass.
+	ThrottlePerSecond float64
+	// Progress is told after every so many calls what is being done.
+	Progress func(doing string, calls int)
+}
+
+// Report of a backtest.
+type Report struct {
+	Baseline string    `json:"baseline"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	Runs     int       `json:"runs"`
+	Calls    int       `json:"calls"`
+	// Denied are calls of the window that Flyball denied when they came: they are no
+	// part of the history that is judged.
+	Denied     uint64      `json:"denied_then"`
+	Present    Side        `json:"present"`
+	Candidate  *Side       `json:"candidate,omitempty"`
+	Difference *Difference `json:"difference,omitempty"`
+	// Notes say what the figures do not.
+	Notes []string `json:"notes"`
+}
+
+// every so many calls progress is told.
+const progressEvery = 10_000
+
+// Run judges every stored run of a window by a baseline, under one configuration
+// or two. It reads the history twice where a decision would have stopped anything: once
+// to decide, and once to say what would have been stopped.
+func Run(ctx context.Context, db learn.DB, body *baseline.Body, o Options) (Report, error) {
+	of := []Configuration{o.Present}
+	if o.Candidate != nil {
+		of = append(of, *o.Candidate)
+	}
+	c := NewComparison(body, o.ThrottlePerSecond, of...)
+	read := func(doing string, each func(*learn.Call)) error {
+		n := 0
+		return learn.All(ctx, db, o.Window, func(call *learn.Call) {
+			if n++; n%progressEvery == 0 && o.Progress != nil {
+				o.Progress(doing, n)
+			}
+			each(call)
+		})
+	}
+	out := Report{Baseline: body.Version, Since: o.Since.UTC(), Until: o.Until.UTC()}
+	if err := read("judging", c.Judge); err != nil {
+		return out, err
+	}
+	if c.Settle() {
+		if err := read("counting what would have been stopped", c.Account); err != nil {
+			return out, err
+		}
+	}
+	sides := c.Sides()
+	out.Runs, out.Calls, out.Present = c.runs, c.calls, sides[0]
+	if o.Candidate != nil {
+		out.Candidate, out.Difference = &sides[1], Differ(&sides[0], &sides[1])
+	}
+	var err error
+	if out.Denied, err = learn.Denied(ctx, db, o.Window); err != nil {
+		return out, err
+	}
+	out.Notes = out.notes()
+	return out, nil
+}
+
+// notes are what whoever reads the figures must know of them.
+func (r *Report) notes() []string {
+	v := r.Present.Verdicts
+	if r.Candidate != nil {
+		v = r.Candidate.Verdicts
+	}
+	judged, of := v.True+v.Benign+v.Test, v.True+v.Benign+v.Test+v.Unjudged
+	out := []string{fmt.Sprintf("stored history carries little truth: people have judged %d of the %d runs that would have been decided on; what is prevented in the others may be work that was meant", judged, of),
+		"what is prevented is an upper bound: calls in flight pass, and a stopped caller may go another way; it ends with the decision's time",
+		"the trip budget (control.trip_budget), probes and longer openings are not applied; runs are as they were stitched"}
+	if r.Denied > 0 {
+		out = append(out, fmt.Sprintf("Flyball denied %d calls of this window when they came: they never reached the API and are not in the history that is judged", r.Denied))
+	}
+	return out
+}

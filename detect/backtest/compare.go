@@ -1,0 +1,264 @@
+package backtest
+
+import (
+	"time"
+
+	"flyball/detect/baseline"
+	"flyball/detect/calibrate"
+	"flyball/detect/learn"
+	"flyball/detect/policy"
+	"flyball/detect/score"
+	"flyball/schema"
+)
+
+// Trip is a run that a configuration would have decided on: its first decision.
+type Trip struct {
+	RunID   string       `json:"run_id"`
+	AgentID string       `json:"agent_id,omitempty"`
+	Family  string       `json:"family"`
+	Level   string       `json:"level"` // alert, trip
+	At      time.Time    `json:"at"`    // event time of the call
+	Call    uint64       `json:"call"`  // of the run, from 1
+	Score   float64      `json:"score"`
+	Action  string       `json:"action"`
+	Scope   schema.Scope `json:"scope"`
+	Mode    string       `json:"mode"` // armed, observe
+	Why     string       `json:"why"`  // the named reason for scope and mode
+	Rule    string       `json:"rule"`
+	Verdict string       `json:"verdict,omitempty"` // of people: true, benign, test; absent: nobody has judged it
+	// Decisions on the run in all, and the most severe action among them.
+	Decisions int    `json:"decisions"`
+	Hardest   string `json:"hardest_action"`
+	// Prevented is what its decisions would have stopped if they were enforced.
+	Prevented Harm `json:"prevented"`
+
+	action, hardest schema.Action
+	mode            schema.Mode
+	found           schema.VerdictWord
+	armed           bool // one of its decisions stops calls and is enforced
+}
+
+// Excepted is a finding that an exception would have covered.
+type Excepted struct {
+	RunID     string    `json:"run_id"`
+	AgentID   string    `json:"agent_id,omitempty"`
+	Family    string    `json:"family"`
+	Level     string    `json:"level"`
+	At        time.Time `json:"at"`
+	Call      uint64    `json:"call"`
+	Exception string    `json:"exception"`
+	Verdict   string    `json:"verdict,omitempty"`
+}
+
+// Healthy is work that enforced decisions would have stopped and that nobody found
+// true (or a test). Most of it nobody has judged at all.
+type Healthy struct {
+	Runs     int    `json:"runs"` // that were decided on
+	Calls    uint64 `json:"calls"`
+	Benign   int    `json:"benign_runs"` // of the runs: a person found them so
+	Unjudged int    `json:"unjudged_runs"`
+	// Others are runs that nothing was found about: they shared a credential, an agent
+	// or an address with one that was stopped.
+	Others     int    `json:"other_runs"`
+	OtherCalls uint64 `json:"other_calls"`
+
+	last string
+}
+
+func (h *Healthy) add(c *learn.Call, own *Trip) {
+	switch {
+	case c.Verdict == schema.VerdictTrue || c.Verdict == schema.VerdictTest:
+	case own != nil && own.armed:
+		h.Calls++
+	default:
+		h.OtherCalls++
+		if c.Run != h.last {
+			h.Others++
+			h.last = c.Run
+		}
+	}
+}
+
+// Verdicts are what people said of the runs that were decided on.
+type Verdicts struct {
+	True     int `json:"true"`
+	Benign   int `json:"benign"`
+	Test     int `json:"test"`
+	Unjudged int `json:"unjudged"`
+}
+
+func (v *Verdicts) add(w schema.VerdictWord) {
+	switch w {
+	case schema.VerdictTrue:
+		v.True++
+	case schema.VerdictBenign:
+		v.Benign++
+	case schema.VerdictTest:
+		v.Test++
+	default:
+		v.Unjudged++
+	}
+}
+
+// Side is what one configuration would have done.
+type Side struct {
+	Configuration     string  `json:"configuration"`
+	FalseTripsPer1000 float64 `json:"false_trips_per_1000"`
+	Threshold         float64 `json:"trip_threshold"` // of the score
+	Trips             []*Trip `json:"trips"`
+	// Share of runs that were decided on, with its interval at 95 %.
+	Share    float64  `json:"share"`
+	Low      float64  `json:"share_low"`
+	High     float64  `json:"share_high"`
+	Verdicts Verdicts `json:"verdicts"`
+	// Prevented is what enforced decisions would have stopped; IfArmed what all of them
+	// would if everything were armed.
+	Prevented Harm            `json:"prevented"`
+	IfArmed   Harm            `json:"prevented_if_armed"`
+	Healthy   Healthy         `json:"healthy_blocked"`
+	Excepted  []Excepted      `json:"excepted"`
+	Unused    []policy.Unused `json:"unused"`
+}
+
+// Change is a run that both configurations decide on, each in its way.
+type Change struct {
+	RunID     string `json:"run_id"`
+	AgentID   string `json:"agent_id,omitempty"`
+	Present   Brief  `json:"present"`
+	Candidate Brief  `json:"candidate"`
+}
+
+// Brief is a trip in short.
+type Brief struct {
+	Call   uint64 `json:"call"`
+	Action string `json:"action"` // the most severe
+	Mode   string `json:"mode"`
+	Scope  string `json:"scope"` // its kind
+	Rule   string `json:"rule"`
+}
+
+// Difference between two configurations, by runs.
+type Difference struct {
+	OnlyPresent   []string `json:"only_present"`
+	OnlyCandidate []string `json:"only_candidate"`
+	Changed       []Change `json:"changed"`
+}
+
+// Comparison judges history by one or two configurations. Calls come run by run, each
+// run's in its order: all of them to Judge, then Settle, then all of them to Account.
+type Comparison struct {
+	model *score.Model
+	run   score.Run
+	n     uint64
+	sides []*side
+
+	runs, calls int
+}
+
+// NewComparison by a baseline. throttle is how many calls a second a throttle lets pass.
+func NewComparison(body *baseline.Body, throttle float64, of ...Configuration) *Comparison {
+	c := &Comparison{model: score.NewModel(body)}
+	for _, o := range of {
+		c.sides = append(c.sides, newSide(o, body, paceOf(throttle)))
+	}
+	return c
+}
+
+// Judge scores a call and notes what each configuration would decide on.
+func (c *Comparison) Judge(call *learn.Call) {
+	if call.First {
+		c.run = score.Run{}
+		c.runs++
+	}
+	c.calls++
+	c.run.Add(c.model, score.Who{Agent: call.Agent, Group: call.Group}, &call.Call, call.Stored.Start, call.Reversibility)
+	for _, s := range c.sides {
+		s.judge(&c.run, call)
+	}
+}
+
+// Settle decides, and reports whether any call could have been stopped.
+func (c *Comparison) Settle() bool {
+	holds := false
+	for _, s := range c.sides {
+		s.settle()
+		holds = holds || len(s.held.on) > 0
+	}
+	return holds
+}
+
+// Account says of a call whether it would have passed.
+func (c *Comparison) Account(call *learn.Call) {
+	if call.First {
+		c.n = 0
+	}
+	c.n++
+	for _, s := range c.sides {
+		s.account(call, c.n)
+	}
+}
+
+// Sides are what the configurations would have done, in the order in which they were given.
+func (c *Comparison) Sides() []Side {
+	var out []Side
+	for _, s := range c.sides {
+		out = append(out, s.report(c.runs))
+	}
+	return out
+}
+
+func (s *side) report(runs int) Side {
+	out := Side{Configuration: s.Name, FalseTripsPer1000: s.TripShare * 1000, Threshold: s.levels[schema.LevelTrip-1], Trips: s.trips, Prevented: s.armed, IfArmed: s.would,
+		Healthy: s.healthy, Excepted: s.excepted, Unused: s.uses.Unused()}
+	if out.Trips == nil {
+		out.Trips = []*Trip{}
+	}
+	if out.Excepted == nil {
+		out.Excepted = []Excepted{}
+	}
+	for _, t := range s.trips {
+		out.Verdicts.add(t.found)
+		switch {
+		case !t.armed || t.found == schema.VerdictTrue || t.found == schema.VerdictTest:
+			continue
+		case t.found == schema.VerdictBenign:
+			out.Healthy.Benign++
+		default:
+			out.Healthy.Unjudged++
+		}
+		out.Healthy.Runs++
+	}
+	if runs > 0 {
+		out.Share = float64(len(s.trips)) / float64(runs)
+	}
+	out.Low, out.High = calibrate.Wilson(float64(len(s.trips)), float64(runs))
+	return out
+}
+
+// Differ says which runs only one of two would have decided on, and which both, but otherwise.
+func Differ(present, candidate *Side) *Difference {
+	out := &Difference{OnlyPresent: []string{}, OnlyCandidate: []string{}, Changed: []Change{}}
+	of := map[string]*Trip{}
+	for _, t := range present.Trips {
+		of[t.RunID] = t
+	}
+	for _, t := range candidate.Trips {
+		was := of[t.RunID]
+		delete(of, t.RunID)
+		if was == nil {
+			out.OnlyCandidate = append(out.OnlyCandidate, t.RunID)
+		} else if a, b := was.brief(), t.brief(); a != b {
+			out.Changed = append(out.Changed, Change{RunID: t.RunID, AgentID: t.AgentID, Present: a, Candidate: b})
+		}
+	}
+	for _, t := range present.Trips {
+		if of[t.RunID] != nil {
+			out.OnlyPresent = append(out.OnlyPresent, t.RunID)
+		}
+	}
+	return out
+}
+
+func (t *Trip) brief() Brief {
+	return Brief{t.Call, t.Hardest, t.Mode, t.Scope.Kind.String(), t.Rule}
+}

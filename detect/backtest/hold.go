@@ -1,0 +1,170 @@
+package backtest
+
+import (
+	"cmp"
+	"slices"
+
+	"flyball/detect/breaker"
+	"flyball/detect/learn"
+	"flyball/schema"
+)
+
+// hold is a breaker that a decision would have opened, for the decision's time. What
+// comes after that time (probes, openings that last longer each time) is left out: it
+// depends on what a caller does who was stopped, and history does not say that.
+type hold struct {
+	trip     *Trip
+	run      schema.RunID // that led to it, by its n-th call
+	call     uint64
+	from, to int64 // event time, Unix ns
+	action   schema.Action
+	armed    bool
+	passed   map[int64]int // of a throttle: calls that passed, by interval
+}
+
+// pace is what a throttle lets pass at one point.
+type pace struct {
+	every int64 // ns
+	calls int
+}
+
+// paceOf is the pace of so many calls a second.
+func paceOf(perSecond float64) pace {
+	calls := max(1, int(perSecond))
+	return pace{int64(float64(calls) / max(perSecond, 1e-3) * 1e9), calls}
+}
+
+// stops reports whether the hold would have stopped a call that it covers.
+func (h *hold) stops(c *learn.Call, p pace) bool {
+	switch h.action {
+	case schema.ActionDeny:
+		return true
+	case schema.ActionGate:
+		return breaker.Risky(c.Reversibility)
+	case schema.ActionThrottle:
+		if h.passed == nil {
+			h.passed = map[int64]int{}
+		}
+		at := (c.Stored.Start - h.from) / p.every
+		h.passed[at]++
+		return h.passed[at] > p.calls
+	}
+	return false
+}
+
+// covers reports whether a call, the n-th of its run, came within the hold's time.
+func (h *hold) covers(c *learn.Call, n uint64) bool {
+	at := c.Stored.Start
+	if c.Of.RunID == h.run {
+		return n > h.call && at >= h.from && at < h.to
+	}
+	return at > h.from && at < h.to
+}
+
+// actor is whom a breaker on a run also holds when he comes back in a new run.
+type actor struct{ credential, agent string }
+
+// holds of one configuration, by what they are set on.
+type holds struct {
+	on      map[schema.Scope]*timeline
+	renamed map[actor]*timeline
+}
+
+// timeline is holds in the order of their beginning; longest is of the longest.
+type timeline struct {
+	list    []*hold
+	longest int64
+}
+
+func newHolds() holds {
+	return holds{map[schema.Scope]*timeline{}, map[actor]*timeline{}}
+}
+
+// add takes in a decision. What only annotates holds nobody.
+func (h *holds) add(d *schema.Decision, m *moment, t *Trip) {
+	if d.Action < schema.ActionThrottle || d.Scope.Kind == schema.ScopeNone {
+		return
+	}
+	x := &hold{trip: t, run: d.RunID, call: m.call, from: d.At, to: d.At + d.TTL, action: d.Action, armed: d.Mode == schema.ModeArmed}
+	sc := d.Scope
+	if sc.Kind == schema.ScopeRun { // whichever of its two ids the scope names
+		sc.Value = d.RunID.String()
+		if d.CredentialID != "" {
+			put(h.renamed, actor{d.CredentialID, d.AgentID}, x)
+		}
+	}
+	put(h.on, sc, x)
+}
+
+func put[K comparable](m map[K]*timeline, k K, x *hold) {
+	t := m[k]
+	if t == nil {
+		t = &timeline{}
+		m[k] = t
+	}
+	t.list, t.longest = append(t.list, x), max(t.longest, x.to-x.from)
+}
+
+func (h *holds) sort() {
+	order := func(t *timeline) {
+		slices.SortStableFunc(t.list, func(a, b *hold) int { return cmp.Compare(a.from, b.from) })
+	}
+	for _, t := range h.on {
+		order(t)
+	}
+	for _, t := range h.renamed {
+		order(t)
+	}
+}
+
+// each calls do with the holds that may cover a time.
+func (t *timeline) each(at int64, do func(*hold)) {
+	if t == nil {
+		return
+	}
+	end, _ := slices.BinarySearchFunc(t.list, at+1, func(x *hold, at int64) int { return cmp.Compare(x.from, at) })
+	for i := end - 1; i >= 0 && t.list[i].from > at-t.longest; i-- {
+		do(t.list[i])
+	}
+}
+
+// meet is the hold that decides about a call: the most severe one, the first among
+// equals. armed is that among the enforced ones, would that among all.
+func (h *holds) meet(c *learn.Call, n uint64) (armed, would *hold) {
+	harder := func(than, x *hold) bool {
+		return than == nil || x.action > than.action || x.action == than.action && x.from < than.from
+	}
+	take := func(x *hold) {
+		if !x.covers(c, n) {
+			return
+		}
+		if harder(would, x) {
+			would = x
+		}
+		if x.armed && harder(armed, x) {
+			armed = x
+		}
+	}
+	of, at := c.Of, c.Stored.Start
+	look := func(kind schema.ScopeKind, value string) {
+		if value != "" {
+			h.on[schema.Scope{Kind: kind, Value: value}].each(at, take)
+		}
+	}
+	look(schema.ScopeRun, of.RunID.String())
+	look(schema.ScopeCredential, of.CredentialID)
+	if of.AgentTrust >= schema.TrustInfrastructure {
+		look(schema.ScopeAgent, of.AgentID)
+	}
+	if c.Stored.ClientIP.IsValid() {
+		look(schema.ScopeAddress, c.Stored.ClientIP.Unmap().String())
+	}
+	if of.CredentialID != "" {
+		h.renamed[actor{of.CredentialID, of.AgentID}].each(at, func(x *hold) {
+			if x.run != of.RunID && of.StartedAt >= x.from {
+				take(x)
+			}
+		})
+	}
+	return armed, would
+}

@@ -1,0 +1,174 @@
+package backtest
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"flyball/detect/baseline"
+	"flyball/detect/calibrate"
+	"flyball/detect/learn"
+	"flyball/detect/policy"
+	"flyball/detect/score"
+	"flyball/schema"
+)
+
+// Configuration is what decides, of those that are compared.
+type Configuration struct {
+	Name      string // the file that it was read from
+	Rules     policy.Rules
+	TripShare float64 // share of clean runs that may trip
+	// About says what the registry knows of an agent.
+	About func(agent string) (tags []string, criticality string)
+}
+
+// moment is a call at which a finding was decided on.
+type moment struct {
+	in       policy.Input
+	call     uint64 // of the run, from 1
+	score    float64
+	verdict  schema.VerdictWord
+	decision schema.Decision
+}
+
+// side is what one configuration makes of history. It sees a run's calls one after
+// another, and decides when all of them were seen: how wide a scope is depends on
+// what the actor's other runs had come to.
+type side struct {
+	Configuration
+	levels  calibrate.Levels
+	uses    *policy.Uses
+	courses [score.NFamilies]policy.Course // of the run that is being read
+
+	moments  []*moment
+	excepted []Excepted
+	of       map[string]*Trip
+	trips    []*Trip // in the order of the log
+	held     holds
+	pace     pace
+
+	armed, would Harm // that armed decisions would have prevented, and all of them
+	healthy      Healthy
+}
+
+func newSide(c Configuration, body *baseline.Body, p pace) *side {
+	return &side{Configuration: c, pace: p, held: newHolds(), levels: body.Calibration.Levels(c.TripShare), uses: policy.NewUses(&c.Rules), of: map[string]*Trip{}}
+}
+
+// judge takes in the run as it stands after a call.
+func (s *side) judge(run *score.Run, c *learn.Call) {
+	if c.First {
+		s.courses = [score.NFamilies]policy.Course{}
+	}
+	if s.levels.Of(run.Score) < schema.LevelAlert {
+		return
+	}
+	for f := range score.Family(score.NFamilies) {
+		course, level := &s.courses[f], s.levels.Of(run.Families[f].Score)
+		subject := policy.Subject{Agent: c.Of.AgentID, Trust: c.Of.AgentTrust, Family: f.String()}
+		if course.Due(&s.Rules, level, subject, &c.Stored, run.Rising(f)) {
+			s.decide(run, f, level, course, c)
+		}
+	}
+}
+
+func (s *side) decide(run *score.Run, f score.Family, level schema.Level, course *policy.Course, c *learn.Call) {
+	_, _, exposure := run.Onset(f)
+	call := c.Stored
+	in := policy.Input{Run: c.Of, Call: &call, N: int(course.Decisions), Finding: &schema.Finding{ID: schema.FindingID(c.Of.RunID, f.String()), Tenant: c.Of.Tenant, RunID: c.Of.RunID,
+		AgentID: c.Of.AgentID, AgentTrust: c.Of.AgentTrust, CredentialID: c.Of.CredentialID, Family: f.String(), Level: level, Exposure: exposure}}
+	in.Tags, in.Criticality = s.About(c.Of.AgentID)
+	s.uses.Note(in)
+	d, ok := course.Decide(s.Rules, in)
+	switch {
+	case ok:
+		s.moments = append(s.moments, &moment{in: in, call: run.Calls(), score: run.Families[f].Score, verdict: c.Verdict})
+	case d.Why == policy.WhyException:
+		s.except(Excepted{RunID: c.Run, AgentID: c.Of.AgentID, Family: f.String(), Level: level.String(), At: c.At.UTC(), Call: run.Calls(), Exception: d.Rule, Verdict: verdict(c.Verdict)})
+	}
+}
+
+// except notes what is covered: a finding once, at the level that it came to.
+func (s *side) except(e Excepted) {
+	for i := len(s.excepted) - 1; i >= 0 && s.excepted[i].RunID == e.RunID; i-- {
+		if was := &s.excepted[i]; was.Family == e.Family && was.Exception == e.Exception {
+			was.Level = e.Level
+			return
+		}
+	}
+	s.excepted = append(s.excepted, e)
+}
+
+// settle decides in the order of the log, with what other runs of the same actor had
+// come to by then.
+func (s *side) settle() {
+	slices.SortStableFunc(s.moments, func(a, b *moment) int {
+		x, y := a.in.Call, b.in.Call
+		return cmp.Or(cmp.Compare(x.CallsPart, y.CallsPart), cmp.Compare(x.CallsOffset, y.CallsOffset), cmp.Compare(x.Start, y.Start))
+	})
+	type actor struct {
+		partition int32
+		key       string
+	}
+	last := map[actor]map[schema.RunID]int64{} // event time of a run's last trip
+	for _, m := range s.moments {
+		at := actor{m.in.Call.CallsPart, m.in.Run.Actor}
+		if last[at] == nil {
+			last[at] = map[schema.RunID]int64{}
+		}
+		for other, when := range last[at] {
+			if other != m.in.Run.RunID && when >= m.in.Call.Start-int64(s.Rules.TTL) {
+				m.in.TrippedBefore++
+			}
+		}
+		m.decision, _ = policy.Decide(s.Rules, m.in)
+		if m.in.Finding.Level == schema.LevelTrip {
+			last[at][m.in.Run.RunID] = m.in.Call.Start
+		}
+		s.trip(m)
+	}
+	s.held.sort()
+}
+
+// trip notes a decision; the first of a run is the one that is told.
+func (s *side) trip(m *moment) {
+	d, run := &m.decision, m.in.Run.RunID.String()
+	t := s.of[run]
+	if t == nil {
+		t = &Trip{RunID: run, AgentID: d.AgentID, Family: m.in.Finding.Family, Level: m.in.Finding.Level.String(), At: time.Unix(0, d.At).UTC(), Call: m.call, Score: m.score,
+			Action: d.Action.String(), Scope: d.Scope, Mode: d.Mode.String(), Why: d.Why, Rule: d.Rule, Verdict: verdict(m.verdict), action: d.Action, mode: d.Mode, found: m.verdict}
+		s.of[run] = t
+		s.trips = append(s.trips, t)
+	}
+	t.Decisions++
+	if d.Action > t.hardest {
+		t.hardest, t.Hardest = d.Action, d.Action.String()
+	}
+	t.armed = t.armed || d.Mode == schema.ModeArmed && d.Action >= schema.ActionThrottle
+	s.held.add(d, m, t)
+}
+
+// account takes in a call again: it is the n-th of its run (from 1), and would not
+// have passed where a decision holds it.
+func (s *side) account(c *learn.Call, n uint64) {
+	armed, would := s.held.meet(c, n)
+	stopped := would != nil && would.stops(c, s.pace)
+	if stopped {
+		s.would.add(c)
+		would.trip.Prevented.add(c)
+	}
+	if armed != would {
+		stopped = armed != nil && armed.stops(c, s.pace)
+	}
+	if armed != nil && stopped {
+		s.armed.add(c)
+		s.healthy.add(c, s.of[c.Run])
+	}
+}
+
+func verdict(v schema.VerdictWord) string {
+	if v == schema.VerdictUnknown {
+		return ""
+	}
+	return v.String()
+}

@@ -1,0 +1,95 @@
+package policy
+
+import "slices"
+
+// Uses says which parts of rules the findings of a history met.
+type Uses struct {
+	rules                  *Rules
+	held, chosen           []bool // of Graded
+	agents, tags, families []bool // of Arming
+	covered, covers        []bool // of Exceptions
+}
+
+// Unused is a part of rules that decided nothing.
+type Unused struct {
+	Kind string `json:"kind"` // policy, armed, exception
+	Name string `json:"name"`
+	// Why is matched_nothing, or hidden: it matched, and each time another part
+	// held; or mode_armed: everything is armed without it.
+	Why string `json:"why"`
+}
+
+// Named reasons of Unused.
+const (
+	MatchedNothing = "matched_nothing"
+	Hidden         = "hidden"
+	ModeArmed      = "mode_armed"
+)
+
+// NewUses of rules.
+func NewUses(r *Rules) *Uses {
+	n, a := len(r.Graded), &r.Arming
+	return &Uses{rules: r, held: make([]bool, n), chosen: make([]bool, n), agents: make([]bool, len(a.Agents)), tags: make([]bool, len(a.Tags)),
+		families: make([]bool, len(a.Families)), covered: make([]bool, len(r.Exceptions)), covers: make([]bool, len(r.Exceptions))}
+}
+
+// Note takes in what was decided on.
+func (u *Uses) Note(in Input) {
+	r, f := u.rules, in.Finding
+	excepted := r.Covering(SubjectOf(f), in.Call)
+	for i := range r.Exceptions {
+		e := &r.Exceptions[i]
+		u.covers[i] = u.covers[i] || e == excepted
+		u.covered[i] = u.covered[i] || e.covers(SubjectOf(f), in.Call)
+	}
+	best := choose(r.Graded, &in)
+	for i := range r.Graded {
+		g := &r.Graded[i]
+		u.chosen[i] = u.chosen[i] || g == best && excepted == nil
+		u.held[i] = u.held[i] || g.holds(&in)
+	}
+	for i, p := range r.Arming.Agents {
+		u.agents[i] = u.agents[i] || matchesOne(p, f.AgentID)
+	}
+	for i, p := range r.Arming.Tags {
+		u.tags[i] = u.tags[i] || slices.ContainsFunc(in.Tags, func(t string) bool { return matchesOne(p, t) })
+	}
+	for i, p := range r.Arming.Families {
+		u.families[i] = u.families[i] || matchesOne(p, f.Family)
+	}
+}
+
+// Unused are the parts that decided nothing, in the order in which they are written.
+func (u *Uses) Unused() []Unused {
+	out := []Unused{}
+	add := func(kind, name string, used, matched bool) {
+		switch {
+		case used:
+		case matched:
+			out = append(out, Unused{kind, name, Hidden})
+		default:
+			out = append(out, Unused{kind, name, MatchedNothing})
+		}
+	}
+	for i := range u.held {
+		add("policy", u.rules.Graded[i].Name, u.chosen[i], u.held[i])
+	}
+	a := &u.rules.Arming
+	for _, l := range [...]struct {
+		prefix string
+		list   []string
+		met    []bool
+	}{{"", a.Agents, u.agents}, {"tag:", a.Tags, u.tags}, {"family:", a.Families, u.families}} {
+		for i, p := range l.list {
+			if a.All {
+				out = append(out, Unused{"armed", l.prefix + p, ModeArmed})
+				continue
+			}
+			add("armed", l.prefix+p, l.met[i], false)
+		}
+	}
+	for i := range u.covers {
+		add("exception", u.rules.Exceptions[i].Name, u.covers[i], u.covered[i])
+	}
+	return out
+}
