@@ -3,22 +3,23 @@ package main
 import (
 	"errors"
 	"fmt"
-	"text/tabwriter"
+	"os"
+	"reflect"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
-	"flyball/detect/evaluate"
+	"flyball/cmd/internal/config"
+	"flyball/detect/backtest"
 	"flyball/detect/learn"
 	"flyball/detect/published"
-	"flyball/schema"
 )
 
 func backtestCommand(o *options) *cobra.Command {
-	var since, until string
-	cmd := &cobra.Command{Use: "backtest", Short: "What the present configuration and baseline would have tripped in stored history, when, and what it would have prevented", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	var since, until, candidate string
+	cmd := &cobra.Command{Use: "backtest", Short: "What the present configuration and a candidate would have tripped in stored history, what it would have prevented, and whose work it would have held", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		format, err := o.outputIs("table", "json")
 		if err != nil {
 			return err
@@ -34,11 +35,28 @@ func backtestCommand(o *options) *cobra.Command {
 				return err
 			}
 		}
+		if !from.Before(to) {
+			return usage(fmt.Errorf("--since %s is not before --until %s", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339)))
+		}
 		c, db, err := o.database()
 		if err != nil {
 			return err
 		}
 		defer db.Close()
+		if err := c.ValidateDetect(); err != nil {
+			return usage(err)
+		}
+		opt := backtest.Options{Window: learn.Window{Tenant: c.Tenant, Since: from, Until: to, PerAgent: 1 << 30, CallsPerRun: 1 << 20},
+			Present: decidedBy(c.File, c), ThrottlePerSecond: c.Control.ThrottlePerSecond}
+		var notes []string
+		if candidate != "" {
+			next, said, err := candidateOf(candidate, c)
+			if err != nil {
+				return usage(err)
+			}
+			other := decidedBy(candidate, next)
+			opt.Candidate, notes = &other, said
+		}
 		kafka, err := app.KafkaOpts(c)
 		if err != nil {
 			return err
@@ -49,31 +67,73 @@ func backtestCommand(o *options) *cobra.Command {
 		} else if err != nil {
 			return err
 		}
-		rules := app.PolicyRules(c)
-		r, err := evaluate.Backtest(cmd.Context(), db, body, evaluate.Options{TripShare: c.Detect.FalseTripsPer1000 / 1000, Armed: func(agent string) bool { return armed(rules, c, agent) },
-			Window: learn.Window{Tenant: c.Tenant, Since: from, Until: to, PerAgent: 1 << 30, CallsPerRun: 1 << 20}})
+		progress := progressTo()
+		opt.Progress = func(doing string, calls int) { fmt.Fprintf(progress, "\r\033[K%s: %d calls", doing, calls) }
+		r, err := backtest.Run(cmd.Context(), db, body, opt)
+		fmt.Fprint(progress, "\r\033[K")
 		if err != nil {
 			return err
 		}
-		out := cmd.OutOrStdout()
+		r.Notes = append(r.Notes, notes...)
 		if format == "json" {
-			return answer.JSON(out, r)
+			return answer.JSON(cmd.OutOrStdout(), r)
 		}
-		fmt.Fprintf(out, "%d runs, %d calls; baseline %s of %d runs; detect.false_trips_per_1000 %g\n", r.Runs, r.Calls, r.Baseline, body.Runs, c.Detect.FalseTripsPer1000)
-		fmt.Fprintf(out, "%d runs would have tripped: %.2f in 1,000 (95 %%: %.2f to %.2f)\n", len(r.Trips), 1000*r.Share, 1000*r.Low, 1000*r.High)
-		fmt.Fprintf(out, "armed trips would have prevented up to %d calls, %d of them irreversible\n\n", r.PreventedCalls, r.PreventedIrreversible)
-		w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(w, "AT (UTC)\tMODE\tFAMILY\tAGENT\tRUN\tCALL\tSCORE\tCALLS AFTER\tIRREVERSIBLE AFTER")
-		for _, t := range r.Trips {
-			mode := t.Mode
-			if mode != schema.ModeArmed.String() {
-				mode = "(" + mode + ")"
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%.1f\t%d\t%d\n", t.At.UTC().Format(time.DateTime), mode, t.Family, t.Agent, t.RunID, t.Call, t.Score, t.CallsAfter, t.IrreversibleAfter)
-		}
-		return w.Flush()
+		return answer.Backtest(cmd.OutOrStdout(), &r, body.Runs)
 	}}
 	cmd.Flags().StringVar(&since, "since", "24h", "from then on (15m: that long ago; or RFC 3339)")
 	cmd.Flags().StringVar(&until, "until", "", "up to then; empty is now")
+	cmd.Flags().StringVar(&candidate, "candidate", "", "a configuration file to compare with the present one; only its detect and agents count")
 	return cmd
+}
+
+// decidedBy is what a configuration says of decisions.
+func decidedBy(name string, c config.Config) backtest.Configuration {
+	if name == "" {
+		name = "(defaults)"
+	}
+	return backtest.Configuration{Name: name, Rules: app.PolicyRules(c), TripShare: c.Detect.FalseTripsPer1000 / 1000, About: app.About(c)}
+}
+
+// candidateOf is the present configuration with another detect section and registry,
+// and what of them a backtest cannot show.
+func candidateOf(file string, present config.Config) (config.Config, []string, error) {
+	next := present
+	read, err := config.Load(file, os.Environ())
+	if err != nil {
+		return next, nil, fmt.Errorf("--candidate: %w", err)
+	}
+	var notes []string
+	next.Detect = read.Detect
+	if read.Agents != nil {
+		next.Agents = read.Agents
+	} else {
+		notes = append(notes, "the candidate names no agents: the present registry holds for both")
+	}
+	if reflect.DeepEqual(read.Detect, config.Default().Detect) {
+		notes = append(notes, "the candidate sets nothing under detect: its side is what the defaults do")
+	}
+	if err := next.ValidateDetect(); err != nil {
+		return next, nil, fmt.Errorf("--candidate %s: %w", file, err)
+	}
+	if stitching(present.Detect) != stitching(next.Detect) {
+		notes = append(notes, "the candidate binds calls to runs in another way (gaps, lateness or limits under detect): stored runs are as they were bound, so that this is not compared")
+	}
+	if !reflect.DeepEqual(identities(present.Agents), identities(next.Agents)) {
+		notes = append(notes, "the candidate's registry gives credentials other names: stored calls keep the names that they were given, so that only its tags and criticality are compared")
+	}
+	return next, notes, nil
+}
+
+// stitching is what of a detect section binds calls to runs.
+func stitching(d config.Detect) [7]any {
+	return [...]any{d.SessionGap, d.ConversationGap, d.RunGap, d.Lateness, d.MaxOpenRunsPerActor, d.MaxOpenRuns, d.MaxActors}
+}
+
+// identities are which credentials belong to whom.
+func identities(list []config.Agent) map[[3]string]string {
+	out := map[[3]string]string{}
+	for _, a := range list {
+		out[[3]string{a.Credential, a.SPIFFE, a.Consumer}] = a.ID
+	}
+	return out
 }

@@ -212,6 +212,18 @@ func TestReplayOfLastYearFindsAndDoesNotTrip(t *testing.T) {
 	}
 }
 
+type backtestSide struct {
+	Trips []struct {
+		Agent_id, Family, Mode, Action, Why, Rule string
+		Call                                      uint64
+		Scope                                     struct{ Kind string }
+		Prevented                                 struct{ Calls, Irreversible, Resources uint64 }
+	}
+	Prevented       struct{ Calls, Irreversible uint64 }
+	Healthy_blocked struct{ Runs, Calls, Unjudged_runs uint64 }
+	Unused          []struct{ Kind, Name, Why string }
+}
+
 func TestBacktestSaysWhatWouldHaveTripped(t *testing.T) {
 	f := withLoop(t)
 	var lines []string
@@ -222,23 +234,68 @@ func TestBacktestSaysWhatWouldHaveTripped(t *testing.T) {
 	f.until("the runaway is stored", 30*time.Second, "40", func() (string, error) {
 		return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'stored-runaway'")
 	})
-	var got struct {
-		Runs, Calls int
-		Trips       []struct {
-			Agent_id, Family, Mode                string
-			Call, Calls_after, Irreversible_after uint64
-		}
-		Prevented_calls        uint64
-		Prevented_irreversible uint64
+	candidate := f.dir + "/candidate.yaml"
+	if err := os.WriteFile(candidate, []byte(`detect:
+  mode: armed
+  policy:
+    - {name: runaways ask, family: runaway.*, action: gate}
+    - {name: batch is slowed, tag: batch, action: throttle}
+  exceptions:
+    - {name: nightly export, agent: fleet/a9, family: runaway.*, expires: "2099-01-01T00:00:00Z", approver: ana, why: reporting}
+`), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	f.json(&got, "backtest", "--since", "48h")
-	if got.Runs != 201 || got.Calls != 1240 || len(got.Trips) != 1 {
+	var got struct {
+		Runs, Calls        int
+		Present, Candidate backtestSide
+		Difference         struct {
+			Only_present, Only_candidate []string
+			Changed                      []struct{ Present, Candidate struct{ Action string } }
+		}
+		Notes []string
+	}
+	f.json(&got, "backtest", "--since", "48h", "--candidate", candidate)
+	if got.Runs != 201 || got.Calls != 1240 || len(got.Present.Trips) != 1 || len(got.Candidate.Trips) != 1 {
 		t.Fatalf("backtest: %+v", got)
 	}
-	trip := got.Trips[0]
-	if trip.Agent_id != "fleet/a7" || trip.Family != "runaway.loop" || trip.Mode != "armed" || trip.Call+trip.Calls_after != 40 || trip.Irreversible_after != 2 || got.Prevented_irreversible != 2 {
+	trip, other := got.Present.Trips[0], got.Candidate.Trips[0]
+	if trip.Agent_id != "fleet/a7" || trip.Family != "runaway.loop" || trip.Mode != "armed" || trip.Action != "deny" || trip.Scope.Kind != "run" || trip.Why != "run_named_by_request" || trip.Rule != "trip denies" ||
+		trip.Call+trip.Prevented.Calls != 40 || trip.Prevented.Irreversible != 2 || trip.Prevented.Resources != 1 || got.Present.Prevented.Irreversible != 2 {
 		t.Errorf("trip: %+v", trip)
 	}
+	if other.Call > trip.Call || other.Action != "gate" || other.Rule != "runaways ask" || other.Prevented.Calls != 2 || other.Prevented.Irreversible != 2 {
+		t.Errorf("by the candidate: %+v", other)
+	}
+	if h := got.Present.Healthy_blocked; h.Runs != 1 || h.Unjudged_runs != 1 || h.Calls != trip.Prevented.Calls {
+		t.Errorf("of what nobody found true: %+v", h)
+	}
+	if d := got.Difference; len(d.Only_present)+len(d.Only_candidate) != 0 || len(d.Changed) != 1 || d.Changed[0].Present.Action != "deny" || d.Changed[0].Candidate.Action != "gate" {
+		t.Errorf("difference: %+v", d)
+	}
+	if u := got.Candidate.Unused; len(u) != 2 || u[0].Name != "batch is slowed" || u[1].Name != "nightly export" || u[1].Why != "matched_nothing" || len(got.Present.Unused) != 0 {
+		t.Errorf("unused: %+v and %+v", got.Present.Unused, u)
+	}
+	table := f.run([]int{0}, "backtest", "--since", "48h", "--candidate", candidate)
+	for _, want := range []string{"CANDIDATE", "runaways ask", `exception "nightly export" matched nothing`, "people have judged 0 of the 1 runs", "both but otherwise on 1"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table does not say %q:\n%s", want, table)
+		}
+	}
+	// A person judges it: then nothing healthy was stopped.
+	finding, err := f.sql("SELECT finding_id FROM flyball.findings WHERE family = 'runaway.loop'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.run([]int{0}, "findings", "verdict", finding, "true", "--why", "it was a loop")
+	f.until("the verdict is heard", 20*time.Second, "0", func() (string, error) {
+		f.json(&got, "backtest", "--since", "48h")
+		return fmt.Sprint(got.Present.Healthy_blocked.Runs), nil
+	})
+	// What is wrong with a candidate is said before anything is read.
+	if err := os.WriteFile(candidate, []byte("detect: {exceptions: [{name: x, agent: y, family: runaway.loop}]}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.run([]int{2}, "backtest", "--candidate", candidate)
 	// What is stored was judged by the same rules when it came.
 	f.until("the same call tripped it; its onset is the first repeat", 20*time.Second, fmt.Sprint(trip.Call), func() (string, error) {
 		return f.sql("SELECT min(exposure_calls) + 1 FROM flyball.findings_store WHERE family = 'runaway.loop' AND level = 'trip'")
