@@ -300,6 +300,9 @@ func TestBacktestSaysWhatWouldHaveTripped(t *testing.T) {
 	f.until("the same call tripped it; its onset is the first repeat", 20*time.Second, fmt.Sprint(trip.Call), func() (string, error) {
 		return f.sql("SELECT min(exposure_calls) + 1 FROM flyball.findings_store WHERE family = 'runaway.loop' AND level = 'trip'")
 	})
+	f.until("the same was decided on it, but for the age of the call", 20*time.Second, trip.Action+" "+trip.Scope.Kind+" "+trip.Rule+" call_too_old", func() (string, error) {
+		return f.sql("SELECT concat(action, ' ', scope_kind, ' ', rule, ' ', why) FROM flyball.decisions ORDER BY at LIMIT 1")
+	})
 }
 
 func TestKilledBetweenFindingAndCommand(t *testing.T) {
