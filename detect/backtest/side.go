@@ -52,7 +52,7 @@ type side struct {
 }
 
 func newSide(c Configuration, body *baseline.Body, p pace) *side {
-	return &side{Configuration: c, pace: p, held: newHolds(), levels: body.Calibration.Levels(c.TripShare), uses: policy.NewUses(&c.Rules), of: map[string]*Trip{}}
+	return &side{Configuration: c, pace: p, held: newHolds(), levels: body.Calibration.Levels(c.TripShare), uses: policy.NewUses(&c.Rules, score.Families[:]), of: map[string]*Trip{}}
 }
 
 // judge takes in the run as it stands after a call.

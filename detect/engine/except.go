@@ -17,7 +17,7 @@ func (w *worker) except(out *schema.Finding, have *finding) {
 
 // codeException writes or reads the name of the exception that covers a finding.
 func (f *finding) codeException(c *topic.Coder) {
-	if c.Version < 6 {
+	if c.Version < 5 {
 		return // there were none
 	}
 	c.Text(&f.Exception)

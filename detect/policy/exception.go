@@ -50,7 +50,7 @@ func SubjectOf(f *schema.Finding) Subject { return Subject{f.AgentID, f.AgentTru
 // Covering is the first exception that covers a finding at a call; nil: none does.
 // Expiry and hours are judged by the call's event time.
 func (r *Rules) Covering(f Subject, c *schema.Call) *Exception {
-	if strings.HasPrefix(f.Family, PolicyFamilies) {
+	if !Exceptable(f.Family) {
 		return nil
 	}
 	for i := range r.Exceptions {
@@ -61,8 +61,11 @@ func (r *Rules) Covering(f Subject, c *schema.Call) *Exception {
 	return nil
 }
 
-// PolicyFamilies begin the families of what manifests decide; no exception covers them.
-const PolicyFamilies = "policy."
+// Exceptable reports whether a family can be excepted: what manifests decide cannot,
+// nor a suspicion that a person's credential is borrowed, which is of no established agent.
+func Exceptable(family string) bool {
+	return !strings.HasPrefix(family, "policy.") && family != schema.FamilyBorrowed
+}
 
 // Ends is when an exception holds no more.
 func (e *Exception) Ends() time.Time { return time.Unix(0, e.Expires).UTC() }

@@ -4,6 +4,7 @@ import "slices"
 
 // Uses says which parts of rules the findings of a history met.
 type Uses struct {
+	found                  []string // families
 	rules                  *Rules
 	held, chosen           []bool // of Graded
 	agents, tags, families []bool // of Arming
@@ -14,8 +15,9 @@ type Uses struct {
 type Unused struct {
 	Kind string `json:"kind"` // policy, armed, exception
 	Name string `json:"name"`
-	// Why is matched_nothing, or hidden: it matched, and each time another part
-	// held; or mode_armed: everything is armed without it.
+	// Why is matched_nothing; hidden: it matched, and each time another part held;
+	// mode_armed: everything is armed without it; not_replayed: it is about families
+	// that are not found in history.
 	Why string `json:"why"`
 }
 
@@ -24,12 +26,13 @@ const (
 	MatchedNothing = "matched_nothing"
 	Hidden         = "hidden"
 	ModeArmed      = "mode_armed"
+	NotReplayed    = "not_replayed"
 )
 
-// NewUses of rules.
-func NewUses(r *Rules) *Uses {
+// NewUses of rules, by findings of some families.
+func NewUses(r *Rules, families []string) *Uses {
 	n, a := len(r.Graded), &r.Arming
-	return &Uses{rules: r, held: make([]bool, n), chosen: make([]bool, n), agents: make([]bool, len(a.Agents)), tags: make([]bool, len(a.Tags)),
+	return &Uses{found: families, rules: r, held: make([]bool, n), chosen: make([]bool, n), agents: make([]bool, len(a.Agents)), tags: make([]bool, len(a.Tags)),
 		families: make([]bool, len(a.Families)), covered: make([]bool, len(r.Exceptions)), covers: make([]bool, len(r.Exceptions))}
 }
 
@@ -62,17 +65,19 @@ func (u *Uses) Note(in Input) {
 // Unused are the parts that decided nothing, in the order in which they are written.
 func (u *Uses) Unused() []Unused {
 	out := []Unused{}
-	add := func(kind, name string, used, matched bool) {
+	add := func(kind, name, family string, used, matched bool) {
 		switch {
 		case used:
 		case matched:
 			out = append(out, Unused{kind, name, Hidden})
+		case family != "" && !slices.ContainsFunc(u.found, func(f string) bool { return matchesOne(family, f) }):
+			out = append(out, Unused{kind, name, NotReplayed})
 		default:
 			out = append(out, Unused{kind, name, MatchedNothing})
 		}
 	}
 	for i := range u.held {
-		add("policy", u.rules.Graded[i].Name, u.chosen[i], u.held[i])
+		add("policy", u.rules.Graded[i].Name, u.rules.Graded[i].Family, u.chosen[i], u.held[i])
 	}
 	a := &u.rules.Arming
 	for _, l := range [...]struct {
@@ -85,11 +90,15 @@ func (u *Uses) Unused() []Unused {
 				out = append(out, Unused{"armed", l.prefix + p, ModeArmed})
 				continue
 			}
-			add("armed", l.prefix+p, l.met[i], false)
+			family := ""
+			if l.prefix == "family:" {
+				family = p
+			}
+			add("armed", l.prefix+p, family, l.met[i], false)
 		}
 	}
 	for i := range u.covers {
-		add("exception", u.rules.Exceptions[i].Name, u.covers[i], u.covered[i])
+		add("exception", u.rules.Exceptions[i].Name, u.rules.Exceptions[i].Family, u.covers[i], u.covered[i])
 	}
 	return out
 }

@@ -13,10 +13,10 @@ import (
 // StateVersion is the newest version of an actor's stored entry. Version 2 adds
 // what a later stage attached to each run, version 3 who logs the actor's calls
 // and the calls whose other sights may come, version 4 what a run gave out, wrote
-// and called on each route, version 5 its counts of new calls and switches and what
-// sessions in people's names are suspected by, version 6 the exceptions that cover
-// findings; older entries have none of it.
-const StateVersion = 6
+// and called on each route, version 5 its counts of new calls and switches, what
+// sessions in people's names are suspected by and the exceptions that cover findings;
+// older entries have none of it.
+const StateVersion = 5
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.

@@ -86,7 +86,8 @@ func Backtest(w io.Writer, r *backtest.Report, learnedOf uint64) error {
 
 var unusedKinds = map[string]string{"policy": "rule", "armed": "armed pattern", "exception": "exception"}
 
-var unusedReasons = map[string]string{policy.MatchedNothing: "matched nothing", policy.Hidden: "matched, and each time another one held", policy.ModeArmed: "does nothing: everything is armed"}
+var unusedReasons = map[string]string{policy.MatchedNothing: "matched nothing", policy.Hidden: "matched, and each time another one held", policy.ModeArmed: "does nothing: everything is armed",
+	policy.NotReplayed: "is about findings that a backtest does not make"}
 
 // backtestTrips prints the runs that a configuration decides on, each with what either makes of it.
 func backtestTrips(w io.Writer, r *backtest.Report, sides []*backtest.Side) error {

@@ -45,9 +45,9 @@ func (d Detect) exceptions(bad func(string, ...any)) []policy.Exception {
 				bad("%s%s: empty; a name or a pattern, * for all", at, key)
 			}
 		}
-		covered := slices.DeleteFunc(card.Families(), func(f string) bool { return strings.HasPrefix(f, policy.PolicyFamilies) })
+		covered := slices.DeleteFunc(card.Families(), func(f string) bool { return !policy.Exceptable(f) })
 		if e.Family != "" && !slices.ContainsFunc(covered, func(f string) bool { ok, _ := path.Match(e.Family, f); return ok }) {
-			bad("%sfamily: %q matches none of %s; what manifests decide, no exception lifts", at, e.Family, strings.Join(covered, ", "))
+			bad("%sfamily: %q matches none of %s; no exception lifts what manifests decide, or is for callers without an established agent", at, e.Family, strings.Join(covered, ", "))
 		}
 		for n, text := range e.Routes {
 			p, err := route.ParsePattern(text)
