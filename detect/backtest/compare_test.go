@@ -110,7 +110,7 @@ func taught(t *testing.T) *baseline.Body {
 		}
 		r := runs[len(runs)-1]
 		r.Steps, r.Routes = append(r.Steps, steps.Add(&c.Call)), append(r.Routes, "GET /v1/orders/{}")
-		r.Resources = steps.Resources()
+		r.Resources, r.Spent = steps.Resources(), steps.Spent
 	})
 	return learn.Fit("t", runs)
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"flyball/schema"
-	"flyball/schema/route"
 )
 
 // Decidable is what decisions about a stored call are made of, beside its features.
@@ -40,21 +39,21 @@ func All(ctx context.Context, db DB, w Window, each func(*Call)) error {
 
 // decidableColumns are read for Decidable.
 type decidableColumns struct {
-	rule, credential, actor, verdict                      string
-	started                                               time.Time
-	runKey, keySource, tool, address, hops, money, coined string
-	partition                                             int32
-	offset                                                int64
+	rule, credential, actor, verdict       string
+	started                                time.Time
+	runKey, keySource, tool, address, hops string
+	partition                              int32
+	offset                                 int64
 }
 
 func (d *decidableColumns) columns() string {
 	return `,
        p.rule, p.credential, p.actor, p.verdict, p.started, c.run_key, c.run_key_source, c.tool_name, c.client_ip,
-       c.attrs['` + schema.AttrForwardedHops + `'], c.attrs['` + route.AttrAmount + `'], c.attrs['` + route.AttrCurrency + `'], c.calls_partition, c.calls_offset`
+       c.attrs['` + schema.AttrForwardedHops + `'], c.calls_partition, c.calls_offset`
 }
 
 func (d *decidableColumns) into() []any {
-	return []any{&d.rule, &d.credential, &d.actor, &d.verdict, &d.started, &d.runKey, &d.keySource, &d.tool, &d.address, &d.hops, &d.money, &d.coined, &d.partition, &d.offset}
+	return []any{&d.rule, &d.credential, &d.actor, &d.verdict, &d.started, &d.runKey, &d.keySource, &d.tool, &d.address, &d.hops, &d.partition, &d.offset}
 }
 
 func (d *decidableColumns) take(out *Call, c *schema.Call) error {
@@ -76,10 +75,8 @@ func (d *decidableColumns) take(out *Call, c *schema.Call) error {
 	if d.address != "" {
 		c.ClientIP, _ = netip.ParseAddr(d.address) // one that cannot be read is none
 	}
-	for _, a := range [...]schema.Attr{{Key: schema.AttrForwardedHops, Value: d.hops}, {Key: route.AttrAmount, Value: d.money}, {Key: route.AttrCurrency, Value: d.coined}} {
-		if a.Value != "" {
-			c.Note(a.Key, a.Value)
-		}
+	if d.hops != "" {
+		c.Note(schema.AttrForwardedHops, d.hops)
 	}
 	out.Stored = *c
 	return nil

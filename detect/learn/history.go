@@ -12,6 +12,7 @@ import (
 	"flyball/detect/baseline"
 	"flyball/detect/feature"
 	"flyball/schema"
+	"flyball/schema/route"
 )
 
 // DB is what history is asked of.
@@ -48,7 +49,8 @@ LIMIT {per:UInt32} BY agent, trust, alarmed`
 // are columns that only some readers want.
 const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task, p.alarmed,
        c.method, c.route_key, c.operation, c.args_digest, c.args_digest_basis = 'url', c.bytes_in, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
-       c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility)%s
+       c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility),
+       c.duration_ns, c.tokens_in, c.tokens_out, c.attrs['` + route.AttrAmount + `'], c.attrs['` + route.AttrCurrency + `']%s
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
 WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))
 ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.start_time, c.source_offset, c.item
@@ -113,11 +115,14 @@ func calls(ctx context.Context, db DB, picked string, w Window, more further, ea
 	var out Call
 	last := ""
 	for rows.Next() {
-		var trust, kind, method, route, operation, effect, reversibility string
+		var trust, kind, method, key, operation, effect, reversibility, amount, currency string
+		var duration int64
+		var tokensIn, tokensOut uint32
 		var args, given, result, bytes uint64
 		var byURL, byBytes, failed bool
 		var resources []string
-		if err := rows.Scan(append([]any{&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &route, &operation, &args, &byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility}, into...)...); err != nil {
+		if err := rows.Scan(append([]any{&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &key, &operation, &args, &byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility,
+			&duration, &tokensIn, &tokensOut, &amount, &currency}, into...)...); err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}
 		var t schema.Trust
@@ -127,8 +132,9 @@ func calls(ctx context.Context, db DB, picked string, w Window, more further, ea
 			return err
 		}
 		out.First, last = out.Run != last, out.Run
-		out.Agent, out.Group, out.Route = baseline.AgentKey(out.AgentID, t), baseline.PeerGroup(out.AgentID, k), feature.RouteName(method, route, operation)
-		c := schema.Call{Method: method, RouteKey: route, Operation: operation, ArgsDigest: args, BytesIn: given, BytesOut: bytes, Effect: e, ArgsDigestBasis: schema.DigestLogged, ResultDigest: result, ResultDigestBasis: schema.DigestLogged, Outcome: schema.OutcomeOK}
+		out.Agent, out.Group, out.Route = baseline.AgentKey(out.AgentID, t), baseline.PeerGroup(out.AgentID, k), feature.RouteName(method, key, operation)
+		c := schema.Call{Method: method, RouteKey: key, Operation: operation, ArgsDigest: args, BytesIn: given, BytesOut: bytes, Effect: e, ArgsDigestBasis: schema.DigestLogged, ResultDigest: result, ResultDigestBasis: schema.DigestLogged, Outcome: schema.OutcomeOK,
+			Start: out.At.UnixNano(), DurationNs: duration, Reversibility: out.Reversibility, TokensIn: tokensIn, TokensOut: tokensOut, AgentID: out.AgentID, AgentTrust: t, Tenant: w.Tenant}
 		if byURL {
 			c.ArgsDigestBasis = schema.DigestURL
 		}
@@ -141,9 +147,14 @@ func calls(ctx context.Context, db DB, picked string, w Window, more further, ea
 		for _, r := range resources {
 			c.Resources = append(c.Resources, resource(r))
 		}
+		if amount != "" {
+			c.Note(route.AttrAmount, amount)
+		}
+		if currency != "" {
+			c.Note(route.AttrCurrency, currency)
+		}
 		feature.Of(&c, &out.Call)
 		if more != nil {
-			c.Start, c.AgentID, c.AgentTrust, c.Reversibility, c.Tenant = out.At.UnixNano(), out.AgentID, t, out.Reversibility, w.Tenant
 			if err := more.take(&out, &c); err != nil {
 				return fmt.Errorf("read stored runs: %w", err)
 			}
