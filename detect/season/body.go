@@ -5,7 +5,7 @@ import "flyball/detect/calibrate"
 // Body is what a baseline knows of pace. It follows from counts of closed hours and
 // is published with the baseline.
 type Body struct {
-	Weeks       int              `json:"weeks"`         // that it rests on
+	Weeks       int              `json:"weeks"`         // that were looked at
 	Cut         bool             `json:"cut,omitempty"` // more was stored than was read
 	All         Peers            `json:"all"`
 	Groups      map[string]Peers `json:"groups"`
