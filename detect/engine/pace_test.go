@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/baseline"
+	"flyball/detect/borrowed"
 	"flyball/detect/calibrate"
 	"flyball/detect/policy"
 	"flyball/detect/season"
@@ -76,6 +77,7 @@ func newFloor(t *testing.T, change ...func(*Config)) *floor {
 	out := &tape{}
 	w := &worker{cfg: &cfg, out: out, m: newMetrics(cfg.Registerer), journal: newJournal(0), active: new(atomic.Int64)}
 	w.judging.rules, w.judging.tripShare = cfg.Rules, cfg.FalseTrips
+	w.judging.people.model, w.judging.people.share = borrowed.Shipped(), cfg.FalseSuspicions
 	w.judging.use(body)
 	f := &floor{worker: w, t: t, tape: out, body: body}
 	f.state = f.partition()
