@@ -62,6 +62,8 @@ const (
 	// FamilyBorrowed is a session in a person's name that looks like a machine's: a
 	// suspicion, which never trips.
 	FamilyBorrowed = "borrowed_credential"
+	// FamilyPace is an actor that makes far more calls in a quarter of an hour than it does in that hour of the week.
+	FamilyPace = "pace"
 	// FamilyAfterTask is a run key that is used after its task has ended.
 	FamilyAfterTask = "policy.after_task"
 )

@@ -7,6 +7,7 @@ import (
 	"flyball/detect/borrowed"
 	"flyball/detect/calibrate"
 	"flyball/detect/feature"
+	"flyball/detect/season"
 	"flyball/schema"
 )
 
@@ -51,6 +52,8 @@ type Body struct {
 	Calibration calibrate.Fit `json:"calibration"`
 	// People are the tenant's own, for sessions that may not be theirs; nil: too few.
 	People *borrowed.Own `json:"people,omitempty"`
+
+	Pace *season.Body `json:"pace,omitempty"` // calls in a quarter of an hour; nil in older bodies and where less than two weeks are known
 }
 
 // Amount is what is known of one amount of a run.

@@ -87,6 +87,12 @@ var cards = map[string]Card{
 		Check:   []string{"the person: was it you, and with what?", seeRun, "address and user agent of the session against the person's others", seeAll},
 		Contain: []string{"give the agent a credential of its own: then it has a manifest, a baseline and a breaker", "detect.policy: {family: borrowed_credential, action: gate} asks before what cannot be undone; nothing harder is taken", "flyball breakers trip credential CREDENTIAL once you know"},
 		Close:   "It closes when the run has made no call for its gap. flyball findings verdict ID true keeps its run out of what people are compared with."},
+	schema.FamilyPace: {
+		Means:   "The caller, over all its runs, makes far more calls in a quarter of an hour than it does in that hour of the week.",
+		Benign:  []string{"work that was put off: the first day after a holiday, a backlog after an outage", "a job that runs once a month, or for the first time at this hour", "the week after clocks were changed, where its hours are people's"},
+		Check:   []string{seeRun, "flyball runs --agent AGENT: many short runs, or one long one?", "whether its peers call as much now: then it is the hour, not the caller"},
+		Contain: []string{"nothing by itself: it never trips", "detect.policy: {family: pace, action: throttle}", "flyball breakers trip credential CREDENTIAL --for 15m"},
+		Close:   runEnds},
 	schema.FamilyAfterTask: {
 		Means:   "A run key is used after the task that it was declared for has ended.",
 		Benign:  []string{"an orchestrator that ends tasks before the last call has returned", "a run that is reused for the next task"},

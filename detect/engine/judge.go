@@ -53,6 +53,7 @@ type judged struct {
 	told     float64 // score of the last row in scores
 	findings [score.NFamilies]finding
 	suspect  *suspect // of a run in a person's name
+	pace     paceFinding
 }
 
 // finding is where a finding of a run stands.
@@ -87,6 +88,7 @@ func (r *judged) Code(c *topic.Coder) {
 	if c.Version >= 5 {
 		codeSuspect(c, &r.suspect)
 	}
+	r.pace.code(c)
 }
 
 // Steps of the score, in natural logarithms of rarity, from which a change is told.
@@ -120,6 +122,9 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	feature.Of(c, &j.call)
 	before := run.Score
 	step := run.Add(j.model, run.who, &j.call, c.Start, c.Reversibility)
+	if err := w.judgePace(ctx, r, run, c, at); err != nil {
+		return err
+	}
 	if err := w.suspect(ctx, r, run, &step, c, at); err != nil {
 		return err
 	}
@@ -258,6 +263,9 @@ func (w *worker) closeFindings(ctx context.Context, offset int64) error {
 		}
 		if j.model == nil {
 			continue
+		}
+		if err := w.closePace(ctx, r, run, offset); err != nil {
+			return err
 		}
 		for f := range score.Family(score.NFamilies) {
 			have := &run.findings[f]

@@ -41,6 +41,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 		in: make(chan []*kgo.Record, 4), snapped: began,
 	}
 	w.state.AttachWith(func() stitch.Attachment { return &judged{} })
+	w.state.AttachToActorsWith(func() stitch.Attachment { return &actorJudged{} })
 	w.judging.rules, w.judging.tripShare = e.cfg.Rules, e.cfg.FalseTrips
 	w.judging.people.model, w.judging.people.share = borrowed.Shipped(), e.cfg.FalseSuspicions
 	w.judging.use(nil)

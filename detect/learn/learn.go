@@ -114,7 +114,8 @@ func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
 // Once learns, publishes and activates one version.
 func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
 	now := l.o.Now()
-	runs, err := Teaching(ctx, l.o.DB, Window{Tenant: l.o.Tenant, Since: now.Add(-l.o.Window), Until: now.Add(-l.o.Quarantine), PerAgent: l.o.PerAgent, CallsPerRun: l.o.PerRun})
+	window := Window{Tenant: l.o.Tenant, Since: now.Add(-l.o.Window), Until: now.Add(-l.o.Quarantine), PerAgent: l.o.PerAgent, CallsPerRun: l.o.PerRun}
+	runs, err := Teaching(ctx, l.o.DB, window)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +129,10 @@ func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
 		return nil, fmt.Errorf("%w: %d closed before %s, learn.min_runs is %d", ErrTooFew, clean, now.Add(-l.o.Quarantine).UTC().Format(time.RFC3339), l.o.MinRuns)
 	}
 	body := Fit(l.o.Tenant, runs)
-	if body.People, err = People(ctx, l.o.DB, Window{Tenant: l.o.Tenant, Since: now.Add(-l.o.Window), Until: now.Add(-l.o.Quarantine)}); err != nil {
+	if body.People, err = People(ctx, l.o.DB, window); err != nil {
+		return nil, err
+	}
+	if body.Pace, err = Pace(ctx, l.o.DB, window); err != nil {
 		return nil, err
 	}
 	body.MadeAt, body.Since, body.Until = now.UnixNano(), now.Add(-l.o.Window).UnixNano(), now.Add(-l.o.Quarantine).UnixNano()

@@ -17,6 +17,9 @@ type Actor struct {
 	// DirtyFrom is the first offset applied since the entry was written, -1 when clean.
 	DirtyFrom int64
 
+	// Attached is what a later stage keeps of the actor; it lives and is stored with it.
+	Attached Attachment
+
 	observers []uint64 // who logs this actor's calls, in the order of their first
 
 	runs   map[bindKey][]*Run // sessions and conversations hold several, the rest one
@@ -42,6 +45,9 @@ type traceKey struct {
 	trace      [16]byte
 	credential string
 }
+
+// By is the actor whose run it is.
+func (r *Run) By() *Actor { return r.actor }
 
 // Empty reports that nothing of the actor is remembered.
 func (a *Actor) Empty() bool { return a.total == 0 }

@@ -17,7 +17,8 @@ type Partition struct {
 	openRuns  int
 	watermark int64
 
-	attach   func() Attachment
+	attach   func() Attachment // to runs
+	attachTo func() Attachment // to actors
 	changed  []*Run
 	closed   []*Run
 	dirty    []*Actor
@@ -31,6 +32,9 @@ func NewPartition(part int32, limits Limits) *Partition {
 
 // AttachWith says how what a later stage attaches to runs is made when they are read back.
 func (p *Partition) AttachWith(attach func() Attachment) { p.attach = attach }
+
+// AttachToActorsWith is the same of what it attaches to actors.
+func (p *Partition) AttachToActorsWith(attach func() Attachment) { p.attachTo = attach }
 
 // TakeClosed hands out the runs that silence closed since they were last handed out.
 func (p *Partition) TakeClosed(into []*Run) []*Run {

@@ -57,7 +57,7 @@ func (r *Run) Snapshot() schema.RunSnapshot {
 	return s
 }
 
-// Attachment is a later stage's state of a run.
+// Attachment is a later stage's state of a run or of an actor.
 type Attachment interface {
 	// Code writes or reads it.
 	Code(c *topic.Coder)

@@ -133,7 +133,7 @@ func TestEntryOfTheVersionBefore(t *testing.T) {
 	b.call(time.Second, key("r"), request("q1"), seenBy(schema.ObserverGateway, ""))
 	w := topic.NewWriter(nil, topic.KindState, 2)
 	generation := uint64(1)
-	codeActor(w, b.p.actors["c:k1"], &generation, nil)
+	codeActor(w, b.p.actors["c:k1"], &generation, nil, nil)
 	a, _, err := newBench(t).p.Restore(w.Bytes())
 	if err != nil || a.total != 1 || len(a.observers) != 0 {
 		t.Errorf("%+v %v", a, err)

@@ -14,15 +14,15 @@ import (
 // what a later stage attached to each run, version 3 who logs the actor's calls
 // and the calls whose other sights may come, version 4 what a run gave out, wrote
 // and called on each route, version 5 its counts of new calls and switches, what
-// sessions in people's names are suspected by and the exceptions that cover findings;
-// older entries have none of it.
-const StateVersion = 5
+// sessions in people's names are suspected by and the exceptions that cover findings,
+// version 6 what a later stage attached to the actor; older entries have none of it.
+const StateVersion = 6
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.
 func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
 	c := topic.NewWriter(dst, topic.KindState, StateVersion)
-	codeActor(c, a, &generation, nil)
+	codeActor(c, a, &generation, nil, nil)
 	return c.Bytes()
 }
 
@@ -34,7 +34,7 @@ func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err erro
 		return nil, 0, err
 	}
 	a = &Actor{SavedThrough: -1, DirtyFrom: -1}
-	codeActor(c, a, &generation, p.attach)
+	codeActor(c, a, &generation, p.attach, p.attachTo)
 	if c.Err == nil && c.Rest() != 0 {
 		c.Err = fmt.Errorf("%w: bytes after the last run", topic.ErrMalformed)
 	}
@@ -66,7 +66,7 @@ func (p *Partition) Adopt(a *Actor) {
 // SetWatermark restores the watermark without closing anything.
 func (p *Partition) SetWatermark(w int64) { p.watermark = w }
 
-func codeActor(c *topic.Coder, a *Actor, generation *uint64, attach func() Attachment) {
+func codeActor(c *topic.Coder, a *Actor, generation *uint64, attach, attachTo func() Attachment) {
 	c.Uint(generation)
 	c.Text(&a.Key)
 	c.Int(&a.Included)
@@ -79,6 +79,9 @@ func codeActor(c *topic.Coder, a *Actor, generation *uint64, attach func() Attac
 		for i := range a.observers {
 			c.Fixed64(&a.observers[i])
 		}
+	}
+	if c.Version >= 6 {
+		codeAttached(c, &a.Attached, attachTo, "an actor")
 	}
 	var runs []*Run
 	if c.Encoding {
@@ -162,19 +165,23 @@ func codeAttachment(c *topic.Coder, r *Run, attach func() Attachment) {
 	c.Int(&r.TrippedAt)
 	c.Float(&r.Score)
 	topic.Small(c, &r.Level)
-	has := r.Attached != nil
+	codeAttached(c, &r.Attached, attach, "a run")
+}
+
+func codeAttached(c *topic.Coder, a *Attachment, attach func() Attachment, of string) {
+	has := *a != nil
 	c.Bool(&has)
 	if !has {
 		return
 	}
 	if !c.Encoding {
 		if attach == nil {
-			c.Refuse("a run with the state of a stage that does not run here")
+			c.Refuse(of + " with the state of a stage that does not run here")
 			return
 		}
-		r.Attached = attach()
+		*a = attach()
 	}
-	r.Attached.Code(c)
+	(*a).Code(c)
 }
 
 func codeDistinct(c *topic.Coder, d *Distinct) {

@@ -1,0 +1,100 @@
+package storage
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"flyball/detect/learn"
+	"flyball/detect/season"
+	"flyball/schema"
+	"flyball/schema/clickhouse"
+)
+
+// What was asked of a gate, seen twice, denied by Flyball, sampled, found true by a
+// person, or another tenant's would make an agent look faster than the engine counts it.
+func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
+	c := migrated(t)
+	until := time.Date(2026, 11, 26, 12, 40, 0, 0, time.UTC) // weeks end at 12:00
+	from := time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)    // three of them
+	first := season.HourOf(season.QuarterOf(from.UnixNano()))
+
+	var calls []schema.Call
+	runs, findings, verdicts := clickhouse.NewRunsBlock(), clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock()
+	n := int64(0)
+	run := func(actor, agent string, change func(*schema.RunSnapshot)) schema.RunSnapshot {
+		n++
+		r := schema.RunSnapshot{RunID: schema.RunID{byte(n), byte(n >> 8), 9}, Tenant: "default", Actor: actor, AgentID: agent, AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent,
+			Rule: schema.RunSession, State: schema.RunClosed, Calls: 1, StartedAt: from.UnixNano(), LastAt: until.UnixNano(), Version: 3}
+		if change != nil {
+			change(&r)
+		}
+		runs.Append(&r)
+		return r
+	}
+	call := func(r schema.RunSnapshot, at time.Time, change func(*schema.Call)) {
+		n++
+		call := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: n}, Tenant: r.Tenant, RunID: r.RunID, Start: at.UnixNano(),
+			ObserverKind: schema.ObserverGateway, Method: "GET", Route: "/orders/{id}", Outcome: schema.OutcomeOK}
+		if change != nil {
+			change(&call)
+		}
+		calls = append(calls, call)
+	}
+
+	var want []season.Series
+	for _, who := range []struct{ actor, agent string }{{"g:billing/a", "billing/a"}, {"k:1", "billing/b"}, {"k:2", "billing/b"}, {"k:3", ""}} {
+		s := season.Series{Agent: who.agent, Group: "billing"}
+		if who.agent == "" {
+			s.Group = ""
+		}
+		one, two := run(who.actor, who.agent, nil), run(who.actor, who.agent, nil) // of one actor: they count together
+		for day := range 21 {
+			for _, hour := range []int{0, 3, 21} {
+				at := from.Add(time.Duration(24*day+hour) * time.Hour)
+				k := 1 + (day+hour)%4
+				for i := range k {
+					call(one, at.Add(time.Duration(i)*time.Second), nil)
+				}
+				call(two, at.Add(14*time.Minute+59*time.Second), nil)
+				call(two, at.Add(15*time.Minute), nil)
+				first := float64(k + 1)
+				s.Cells = append(s.Cells, season.Cell{At: int32(24*day + hour), Seen: 2, Calls: first + 1, Squares: first*first + 1, Most: first})
+			}
+		}
+		want = append(want, s)
+	}
+	usual := run("g:billing/a", "billing/a", nil)
+	at := from.Add(50 * time.Hour)
+	call(usual, at, func(c *schema.Call) { c.ObserverKind = schema.ObserverGate })
+	call(usual, at, func(c *schema.Call) { c.Attrs = []schema.Attr{{Key: "observation_of", Value: "gw/0/1/0"}} })
+	call(usual, at, func(c *schema.Call) { c.Outcome, c.DeniedBy = schema.OutcomeDenied, "flyball" })
+	call(usual, from.Add(-time.Second), nil)
+	call(usual, until.Truncate(time.Hour), nil)
+	call(run("g:billing/a", "billing/a", func(r *schema.RunSnapshot) { r.SampledCalls = 1 }), at, nil)
+	call(run("g:billing/a", "billing/a", func(r *schema.RunSnapshot) { r.Tenant = "other" }), at, nil)
+	bad := run("g:billing/a", "billing/a", nil)
+	for i := range 500 {
+		call(bad, at.Add(time.Duration(i)*time.Second), nil)
+	}
+	f := schema.Finding{ID: "f_1", Version: 1, Tenant: "default", RunID: bad.RunID, Family: schema.FamilyPace, Level: schema.LevelAlert}
+	findings.Append(&f)
+	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f_1", Is: schema.VerdictTrue})
+
+	insertCalls(t, c, calls...)
+	for table, b := range map[string]interface{ AppendNative([]byte) []byte }{"runs_store": runs, "findings_store": findings, "verdicts_store": verdicts} {
+		if err := c.InsertNative(t.Context(), table, b.AppendNative(nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: until})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if expected := season.Fit(want, 3, first); !reflect.DeepEqual(got, expected) {
+		t.Errorf("got  %+v\nwant %+v", got.Agents, expected.Agents)
+	}
+	if got, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: until.Add(-13 * 24 * time.Hour), Until: until}); got != nil || err != nil {
+		t.Errorf("of less than two weeks: %v %v", got, err)
+	}
+}

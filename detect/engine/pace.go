@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"flyball/detect/feature"
+	"flyball/detect/policy"
+	"flyball/detect/season"
+	"flyball/detect/stitch"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// tooFast is what was last told of an actor that calls too fast: of which quarter of
+// an hour, and after how many calls.
+type tooFast struct {
+	quarter int64
+	calls   uint64
+}
+
+// tells reports whether so many calls are to be told of. What goes on from one quarter
+// to the next is told of again when it has doubled.
+func (f *tooFast) tells(k *season.Count, limit uint64) bool {
+	if f.calls > 0 && k.Quarter >= f.quarter-1 && k.Quarter <= f.quarter+1 {
+		if k.N >= limit {
+			f.quarter = max(f.quarter, k.Quarter)
+		}
+		return k.N >= max(limit, 2*f.calls)
+	}
+	return k.N >= limit
+}
+
+func (f *tooFast) code(c *topic.Coder) {
+	c.Int(&f.quarter)
+	c.Uint(&f.calls)
+}
+
+// paceFinding is where a run's finding that its actor calls too fast stands.
+type paceFinding struct {
+	openedAt  int64 // 0: there is none
+	closed    bool
+	decisions uint32
+	score     float64
+	quarter   int64
+	from      int64           // first call of the quarter
+	calls     schema.Exposure // of the actor in the quarter
+}
+
+func (p *paceFinding) code(c *topic.Coder) {
+	if c.Version < 6 {
+		return
+	}
+	c.Int(&p.openedAt)
+	if p.openedAt == 0 {
+		return
+	}
+	c.Bool(&p.closed)
+	topic.Num(c, &p.decisions)
+	c.Float(&p.score)
+	c.Int(&p.quarter)
+	c.Int(&p.from)
+	c.Uint(&p.calls.Calls)
+	c.Uint(&p.calls.Irreversible)
+}
+
+// judgePace counts a call of the run's actor and finds that the actor makes far more
+// in a quarter of an hour than it does in that hour of the week. The run whose call is
+// one too many has the finding. It is a backstop: it alerts and never trips.
+func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) error {
+	a, j := judgedOf(r), &w.judging
+	k := a.pace.Add(xxhash.Sum64String(run.who.Agent), c.Start, c.Reversibility == schema.Irreversible)
+	if k == nil || k.N < season.Least || j.model == nil {
+		return nil
+	}
+	pace := j.model.Body.Pace
+	limit, ok := k.Limit(pace, run.who.Agent, run.who.Group, j.tripShare)
+	if !ok || !a.fast.tells(k, limit) {
+		return nil
+	}
+	a.fast = tooFast{k.Quarter, k.N}
+	have := &run.pace
+	if have.openedAt == 0 {
+		have.openedAt = c.Start
+	}
+	usual := pace.At(run.who.Agent, run.who.Group, season.HourOf(k.Quarter))
+	have.closed, have.score = false, usual.Score(k.N)
+	have.quarter, have.from, have.calls = k.Quarter, k.From, schema.Exposure{Calls: k.N, Irreversible: k.Irreversible}
+	out := w.describePace(r, run, c, at)
+	in := policy.Input{Finding: out, Run: &r.RunSnapshot, Call: c, Age: w.cfg.Now().Sub(time.Unix(0, c.Start)), N: int(have.decisions)}
+	in.Tags, in.Criticality = w.cfg.About(r.AgentID)
+	if d, ok := policy.Decide(j.rules, in); ok { // an operator's rule that grades alerts
+		have.decisions++
+		out.Decided = &d
+	}
+	return w.tell(ctx, out)
+}
+
+func (w *worker) describePace(r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) *schema.Finding {
+	body, have := w.judging.model.Body, &run.pace
+	out := &schema.Finding{
+		ID: schema.FindingID(r.RunID, schema.FamilyPace), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
+		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
+		Family: schema.FamilyPace, Level: schema.LevelAlert, OpenedAt: have.openedAt, UpdateAt: c.Start, OnsetAt: have.from, Call: at,
+		Score: have.score, Baseline: body.Version, DelayCalls: have.calls.Calls, Exposure: have.calls, Touched: run.Touched,
+	}
+	if have.closed {
+		out.State = schema.FindingClosed
+	}
+	of := schema.Contribution{Feature: "calls_in_quarter_hour", Observed: schema.Known(have.calls.Calls), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Known(season.Round(have.score))}
+	usually := ""
+	if pace := body.Pace; pace != nil { // it may be gone in the baseline of today
+		out.ExpectedRate, out.Beyond = pace.Calibration.P(have.score)
+		u := pace.At(run.who.Agent, run.who.Group, season.HourOf(have.quarter))
+		of.Usual, of.Peers = schema.Known(season.Round(u.Calls)), schema.Known(season.Round(u.Peers))
+		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
+	}
+	out.Evidence = []schema.Contribution{of}
+	who := r.AgentID
+	if who == "" {
+		who = "an unnamed caller"
+	}
+	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC%s, now %s", who, have.calls.Calls,
+		time.Unix(0, season.StartOf(have.quarter)).UTC().Format("15:04"), usually, strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
+	return out
+}
+
+// closePace closes the finding of a run that silence closed, at an offset of flyball.calls.
+func (w *worker) closePace(ctx context.Context, r *stitch.Run, run *judged, offset int64) error {
+	have := &run.pace
+	if have.openedAt == 0 || have.closed {
+		return nil
+	}
+	have.closed = true
+	out := w.describePace(r, run, &schema.Call{Start: r.LastAt}, schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff})
+	out.Reason = "the run is closed: no call for longer than its gap"
+	return w.tell(ctx, out)
+}

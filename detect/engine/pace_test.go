@@ -1,0 +1,331 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/baseline"
+	"flyball/detect/borrowed"
+	"flyball/detect/calibrate"
+	"flyball/detect/policy"
+	"flyball/detect/season"
+	"flyball/detect/stitch"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// tape is a producer that keeps what it is given.
+type tape struct{ records []*kgo.Record }
+
+func (p *tape) Produce(_ context.Context, r *kgo.Record, done func(*kgo.Record, error)) {
+	p.records = append(p.records, r)
+	done(r, nil)
+}
+
+func (p *tape) ProduceSync(_ context.Context, r ...*kgo.Record) kgo.ProduceResults {
+	p.records = append(p.records, r...)
+	return nil
+}
+
+// floor is a worker without a log: calls are judged as they are handed over.
+type floor struct {
+	*worker
+	t      *testing.T
+	tape   *tape
+	body   *baseline.Body
+	offset int64
+}
+
+// night is a Thursday, two in the morning.
+var night = time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)
+
+// pace of ten agents that make ten to eighteen calls a quarter of an hour by day.
+func paceOfDayWorkers() *season.Body {
+	var list []season.Series
+	for i := range 10 {
+		s := season.Series{Agent: fmt.Sprint("g/", i), Group: "g"}
+		for at := range 4 * season.Hours {
+			if h := at % 24; h >= 8 && h < 18 {
+				n := float64(10 + (at*7+i)%9)
+				s.Cells = append(s.Cells, season.Cell{At: int32(at), Seen: 4, Calls: 4 * n, Squares: 4 * n * n, Most: n})
+			}
+		}
+		list = append(list, s)
+	}
+	return season.Fit(list, 4, 0)
+}
+
+func newFloor(t *testing.T, change ...func(*Config)) *floor {
+	cfg := DefaultConfig()
+	cfg.Logger, cfg.Registerer, cfg.Now = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry(), func() time.Time { return night }
+	cfg.Rules.Arming.All = true
+	for _, f := range change {
+		f(&cfg)
+	}
+	body := baseline.New("default")
+	body.Finish()
+	body.Version, body.Calibration, body.Pace = "default/1", calibrate.Of(nil, nil), paceOfDayWorkers()
+	out := &tape{}
+	w := &worker{cfg: &cfg, out: out, m: newMetrics(cfg.Registerer), journal: newJournal(0), active: new(atomic.Int64)}
+	w.judging.rules, w.judging.tripShare = cfg.Rules, cfg.FalseTrips
+	w.judging.people.model, w.judging.people.share = borrowed.Shipped(), cfg.FalseSuspicions
+	w.judging.use(body)
+	f := &floor{worker: w, t: t, tape: out, body: body}
+	f.state = f.partition()
+	return f
+}
+
+func (f *floor) partition() *stitch.Partition {
+	p := stitch.NewPartition(0, f.cfg.Limits)
+	p.AttachWith(func() stitch.Attachment { return &judged{} })
+	p.AttachToActorsWith(func() stitch.Attachment { return &actorJudged{} })
+	return p
+}
+
+func (f *floor) call(at time.Time, change ...func(*schema.Call)) {
+	f.t.Helper()
+	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default", RoutingKey: "g:g/3", CredentialID: "k",
+		AgentID: "g/3", AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent, RunKey: "r1", Start: at.UnixNano(), DurationNs: 1e6,
+		Method: "GET", RouteKey: "/orders/{}", Route: "/orders/{id}", ArgsDigest: uint64(f.offset)}
+	for _, g := range change {
+		g(&c)
+	}
+	r := f.state.Apply(&c, f.offset)
+	if err := f.judge(context.Background(), r, &c, schema.CallRef{Offset: f.offset}); err != nil {
+		f.t.Fatal(err)
+	}
+	f.offset++
+}
+
+// flood is so many calls, so far apart.
+func (f *floor) flood(from time.Time, n int, every time.Duration, change ...func(*schema.Call)) {
+	f.t.Helper()
+	for i := range n {
+		f.call(from.Add(time.Duration(i)*every), change...)
+	}
+}
+
+// findings of pace in the order in which they were told.
+func (f *floor) findings() (out []schema.Finding) {
+	f.t.Helper()
+	for _, r := range f.tape.records {
+		if r.Topic != topic.EventsTopic {
+			continue
+		}
+		e, err := topic.DecodeEvent(r.Value)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if e.Finding.Family == schema.FamilyPace {
+			out = append(out, *e.Finding)
+		}
+	}
+	return out
+}
+
+func (f *floor) commands() (n int) {
+	for _, r := range f.tape.records {
+		if r.Topic == topic.CommandsTopic {
+			n++
+		}
+	}
+	return n
+}
+
+func runKey(k string) func(*schema.Call) { return func(c *schema.Call) { c.RunKey = k } }
+
+func TestFloodAtNightAlertsAndNeverTrips(t *testing.T) {
+	f := newFloor(t)
+	f.flood(night, 700, time.Second)
+	limit, _ := f.body.Pace.Limit("g/3", "g", season.HourOf(season.QuarterOf(night.UnixNano())), f.cfg.FalseTrips)
+	noon, _ := f.body.Pace.Limit("g/3", "g", season.HourOf(season.QuarterOf(night.UnixNano()))+10, f.cfg.FalseTrips)
+	if limit >= noon || limit > 200 {
+		t.Errorf("%d calls are too many at night, %d at noon", limit, noon)
+	}
+	all := f.findings()
+	if len(all) == 0 || len(all) > 6 {
+		t.Fatalf("%d versions of what 700 calls in a quarter of an hour are", len(all))
+	}
+	first, last := all[0], all[len(all)-1]
+	if first.Exposure.Calls != limit || first.OnsetAt != night.UnixNano() || first.Score <= f.body.Pace.Calibration.Threshold(f.cfg.FalseTrips) {
+		t.Errorf("told first at call %d of the quarter, the limit is %d: %+v", first.Exposure.Calls, limit, first)
+	}
+	if last.ID != first.ID || last.Version <= first.Version || last.Exposure.Calls < 2*limit || last.Exposure.Calls > 700 {
+		t.Errorf("first %+v\nlast  %+v", first, last)
+	}
+	for _, x := range all {
+		if x.Level != schema.LevelAlert || x.Decided != nil || len(x.Evidence) != 1 || !strings.Contains(x.Summary, "from 02:00 UTC, usually") {
+			t.Errorf("%+v", x)
+		}
+	}
+	if n := f.commands(); n > 0 {
+		t.Errorf("%d commands of what only alerts", n)
+	}
+}
+
+func TestUsualCallsByDayAreNoFlood(t *testing.T) {
+	f := newFloor(t)
+	for q := range 32 {
+		f.flood(night.Add(7*time.Hour+time.Duration(q)*15*time.Minute), 16, 50*time.Second)
+	}
+	if all := f.findings(); len(all) > 0 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// A runaway that is split into runs of five calls is one actor's.
+func TestFloodOfShortRunsIsAFewAlarms(t *testing.T) {
+	f := newFloor(t)
+	ids := map[string]bool{}
+	for i := range 5400 { // an hour and a half
+		f.call(night.Add(time.Duration(i)*time.Second), runKey(fmt.Sprint("r", i/5)))
+	}
+	for _, x := range f.findings() {
+		ids[x.ID] = true
+	}
+	if len(ids) == 0 || len(ids) > 5 {
+		t.Errorf("%d findings of one flood", len(ids))
+	}
+}
+
+// What an operator wants held at an alert is held, as any alert.
+func TestRuleThatGradesAlertsHoldsPace(t *testing.T) {
+	f := newFloor(t, func(c *Config) {
+		c.Rules.Graded = []policy.Rule{{Name: "slow down", Family: schema.FamilyPace, Action: schema.ActionThrottle}}
+	})
+	f.flood(night, 300, time.Second)
+	all := f.findings()
+	if len(all) == 0 || all[0].Decided == nil || all[0].Decided.Action != schema.ActionThrottle || f.commands() != len(all) {
+		t.Errorf("%d commands for %+v", f.commands(), all)
+	}
+}
+
+func TestSampledSourceHasNoPace(t *testing.T) {
+	f := newFloor(t)
+	f.flood(night, 2000, 400*time.Millisecond, func(c *schema.Call) { c.SampleWeight = 10 })
+	if all := f.findings(); len(all) > 0 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// A call seen by two observers, asked of a gate or denied by Flyball is no other call.
+func TestOneCallIsCountedOnce(t *testing.T) {
+	f := newFloor(t)
+	for i := range 25 {
+		id := fmt.Sprint("q", i)
+		for _, by := range []schema.ObserverKind{schema.ObserverGateway, schema.ObserverSidecar, schema.ObserverGate} {
+			f.call(night.Add(time.Duration(i)*time.Second), func(c *schema.Call) { c.RequestID, c.ObserverKind = id, by })
+		}
+		f.call(night.Add(time.Duration(i)*time.Second), func(c *schema.Call) { c.Outcome, c.DeniedBy = schema.OutcomeDenied, "flyball" })
+	}
+	if limit, _ := f.body.Pace.Limit("g/3", "g", season.HourOf(season.QuarterOf(night.UnixNano())), f.cfg.FalseTrips); limit > 50 {
+		t.Fatalf("%d calls are too many: the test shows nothing", limit)
+	}
+	all := f.findings()
+	if len(all) > 0 {
+		t.Errorf("25 calls are %d", all[0].Exposure.Calls)
+	}
+}
+
+// Late calls count where they belong, and clocks that are decades off count nowhere else.
+func TestWildClocksNeitherHideNorMakeAFlood(t *testing.T) {
+	quiet, flood := newFloor(t), newFloor(t)
+	for _, f := range []*floor{quiet, flood} {
+		for i := range 700 {
+			at := night.Add(time.Duration(i) * time.Second)
+			if f == flood {
+				f.call(at)
+			}
+			switch i % 70 {
+			case 1:
+				f.call(at.Add(-5 * time.Hour))
+			case 2:
+				f.call(time.Unix(int64(i), 0))
+			case 3:
+				f.call(time.Date(2100, 1, 1, 0, 0, i, 0, time.UTC))
+			case 4:
+				f.call(time.Unix(0, 0))
+			}
+		}
+	}
+	if all := quiet.findings(); len(all) > 0 {
+		t.Errorf("ten late calls: %+v", all)
+	}
+	if all := flood.findings(); len(all) == 0 || all[len(all)-1].Exposure.Calls < 300 {
+		t.Errorf("a flood among late calls: %+v", all)
+	}
+}
+
+// A checkpoint at any call changes nothing of what is told.
+func TestPaceGoesOnAfterACheckpoint(t *testing.T) {
+	f, again := newFloor(t), newFloor(t)
+	for i := range 1500 {
+		at, key := night.Add(time.Duration(i)*time.Second), runKey(fmt.Sprint("r", i/400))
+		f.call(at, key)
+		again.call(at, key)
+		if i%97 > 0 {
+			continue
+		}
+		next := again.partition()
+		for _, a := range again.state.Dirty() {
+			restored, _, err := next.Restore(stitch.EncodeActor(nil, a, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			restored.SavedThrough = -1
+			next.Adopt(restored)
+		}
+		again.state = next
+		again.call(at, key) // marks the actor
+		f.call(at, key)
+	}
+	want, got := f.findings(), again.findings()
+	if len(want) < 3 || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%d versions, and %d with checkpoints", len(want), len(got))
+	}
+}
+
+func TestPaceFindingClosesWithItsRun(t *testing.T) {
+	f := newFloor(t)
+	f.flood(night, 300, time.Second)
+	f.state.Advance(night.Add(3*time.Hour).UnixNano(), f.offset)
+	if err := f.closeFindings(context.Background(), f.offset); err != nil {
+		t.Fatal(err)
+	}
+	all := f.findings()
+	last := all[len(all)-1]
+	if last.State != schema.FindingClosed || last.Reason == "" || last.ID != all[0].ID {
+		t.Errorf("%+v", last)
+	}
+	n := len(all)
+	f.flood(night.Add(5*time.Hour), 300, time.Second)
+	if all = f.findings(); len(all) == n || all[n].State != schema.FindingOpen {
+		t.Errorf("a second flood is not told: %d versions", len(all))
+	}
+}
+
+func TestBaselineWithoutPaceSaysNothing(t *testing.T) {
+	f := newFloor(t)
+	body := *f.body
+	body.Pace = nil
+	f.judging.use(&body)
+	f.flood(night, 700, time.Second)
+	if all := f.findings(); len(all) > 0 {
+		t.Errorf("%+v", all)
+	}
+	// The count has gone on: what is learned now is used at once.
+	f.judging.use(f.body)
+	f.call(night.Add(701 * time.Second))
+	if all := f.findings(); len(all) != 1 || all[0].Exposure.Calls != 701 {
+		t.Errorf("%+v", all)
+	}
+}

@@ -1,0 +1,39 @@
+package stitch
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"flyball/schema/topic"
+)
+
+// mark is a later stage's state of one number.
+type mark struct{ n uint64 }
+
+func (m *mark) Code(c *topic.Coder) { c.Uint(&m.n) }
+
+// What a later stage keeps of an actor comes back with it; an entry of the version
+// before has none, and one that nobody here can read is refused, not dropped.
+func TestActorComesBackWithWhatWasAttachedToIt(t *testing.T) {
+	b := newBench(t)
+	b.call(time.Second, key("r"))
+	actor := b.p.actors["c:k1"]
+	actor.Attached = &mark{41}
+	value := EncodeActor(nil, actor, 1)
+
+	into := newBench(t).p
+	into.AttachToActorsWith(func() Attachment { return &mark{} })
+	a, _, err := into.Restore(value)
+	if err != nil || a.Attached == nil || a.Attached.(*mark).n != 41 || a.total != 1 {
+		t.Errorf("%+v %v", a, err)
+	}
+	if _, _, err := newBench(t).p.Restore(value); err == nil || !strings.Contains(err.Error(), "an actor with the state of a stage") {
+		t.Errorf("without that stage: %v", err)
+	}
+	w, generation := topic.NewWriter(nil, topic.KindState, 4), uint64(1)
+	codeActor(w, actor, &generation, nil, nil)
+	if a, _, err := into.Restore(w.Bytes()); err != nil || a.Attached != nil || a.total != 1 {
+		t.Errorf("an entry of version 4: %+v %v", a, err)
+	}
+}
