@@ -26,6 +26,8 @@ type Fit struct {
 const (
 	NoticeShare = .05
 	AlertShare  = .01
+	// ActorShare of clean runs may have their actor alerted on, over and above.
+	ActorShare = .0006
 )
 
 // Winsorise is what scores above it count as in the fit of the tail: one outlier

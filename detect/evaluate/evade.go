@@ -203,7 +203,8 @@ func actorAlarms(folds []*fold) Figure {
 			var run score.Run
 			for k := range r.Calls {
 				s := run.Add(f.detector.model, score.Who{Agent: r.Agent, Group: r.Group}, &r.Calls[k].Call, 0, schema.ReversibilityUnknown)
-				if actor.Add(&run, &s); actor.Score > f.detector.actor {
+				actor.Add(&run, &s)
+				if actor.Score > f.detector.actor {
 					alarms++
 					actor.Begin()
 				}

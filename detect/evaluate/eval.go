@@ -14,9 +14,6 @@ import (
 	"flyball/schema"
 )
 
-// ActorLevel is the share of clean runs in which their actor may alarm.
-const ActorLevel = .0006
-
 // Levels are the shares of clean runs that may alarm.
 var Levels = [2]float64{.01, .001}
 
@@ -40,7 +37,7 @@ func learned(runs []*Labelled) *detector {
 	for i, level := range Levels {
 		d.thresholds[i] = d.body.Calibration.Threshold(level)
 	}
-	d.actor = d.body.Across.Calibration.Threshold(ActorLevel)
+	d.actor = d.body.Across.Calibration.Threshold(calibrate.ActorShare)
 	return d
 }
 
