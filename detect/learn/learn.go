@@ -45,16 +45,19 @@ type Learner struct {
 	last prometheus.Gauge
 	runs prometheus.Gauge
 
+	noPace prometheus.Counter
+
 	learned route.Learned // the version last published
 }
 
 // New is inert.
 func New(o Options) *Learner {
 	l := &Learner{o: o,
-		last: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."}),
-		runs: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."})}
+		last:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."}),
+		runs:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."}),
+		noPace: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_learn_without_pace_total", Help: "Baselines that were published without pace, as asking for it failed."})}
 	if o.Registerer != nil {
-		o.Registerer.MustRegister(l.last, l.runs)
+		o.Registerer.MustRegister(l.last, l.runs, l.noPace)
 	}
 	return l
 }
@@ -133,7 +136,9 @@ func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
 		return nil, err
 	}
 	if body.Pace, err = Pace(ctx, l.o.DB, window); err != nil {
-		return nil, err
+		// It is a backstop: everything else is not to wait for it.
+		l.noPace.Inc()
+		l.o.Logger.Warn("a baseline without pace: no count of a quarter of an hour alarms until the next one", "error", err)
 	}
 	body.MadeAt, body.Since, body.Until = now.UnixNano(), now.Add(-l.o.Window).UnixNano(), now.Add(-l.o.Quarantine).UnixNano()
 	body.Version = l.o.Tenant + "/" + now.UTC().Format("20060102T150405.000000000Z")

@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"fmt"
+	"os"
 	"reflect"
 	"testing"
 	"time"
@@ -97,4 +99,40 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	if got, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: until.Add(-13 * 24 * time.Hour), Until: until}); got != nil || err != nil {
 		t.Errorf("of less than two weeks: %v %v", got, err)
 	}
+}
+
+// How long pace takes to learn from eight million calls of four weeks, in 200,000 runs
+// of 2,000 actors: a figure, not a test.
+func TestMeasurePace(t *testing.T) {
+	if os.Getenv("FLYBALL_TEST_MEASURE") == "" {
+		t.Skip("a measurement: set FLYBALL_TEST_MEASURE=1")
+	}
+	c := migrated(t)
+	const nRuns, nCalls, each = 200_000, 8_000_000, 100_000
+	from := time.Date(2026, 10, 29, 12, 0, 0, 0, time.UTC)
+	id := func(n int) schema.RunID { return schema.RunID{byte(n), byte(n >> 8), byte(n >> 16), 1} }
+	runs := clickhouse.NewRunsBlock()
+	for n := range nRuns {
+		runs.Append(&schema.RunSnapshot{RunID: id(n), Tenant: "default", Actor: fmt.Sprint("k:", n%2000), AgentID: fmt.Sprintf("g%d/a%d", n%7, n%2000),
+			AgentTrust: schema.TrustVerified, State: schema.RunClosed, Version: 3, Calls: nCalls / nRuns})
+	}
+	if err := c.InsertNative(t.Context(), "runs_store", runs.AppendNative(nil)); err != nil {
+		t.Fatal(err)
+	}
+	for first := 0; first < nCalls; first += each {
+		b := clickhouse.NewCallsBlock()
+		for n := first; n < first+each; n++ {
+			b.Append(&schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default", RunID: id(n / (nCalls / nRuns)),
+				Start: from.UnixNano() + int64(n)*(28*86400e9/nCalls), Method: "GET", Path: "/orders/1", Route: "/orders/{id}"})
+		}
+		if err := c.InsertNative(t.Context(), "calls_store", b.AppendNative(nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	b, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: from.Add(28 * 24 * time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("pace of %d agents of %d groups learned from %d calls in %s\n", len(b.Agents), len(b.Groups), nCalls, time.Since(began).Round(time.Millisecond))
 }
