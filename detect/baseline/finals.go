@@ -63,7 +63,8 @@ const (
 // of one step more (Kaplan and Meier 1958): of the runs that came to n, the share
 // that went on, under a beta prior worth ten runs at the wider level's share. The
 // widest level's prior is a power law, so that what nobody has done is rare and
-// not impossible.
+// not impossible; and since the runs of a narrow level are among those of the wide
+// ones, all levels together say no more than half a run in as many as the widest has.
 func MinusLogTails(levels [3]Reached, tails []float64, to int) []float64 {
 	if len(tails) == 0 {
 		tails = append(tails, 0)
@@ -80,6 +81,7 @@ func MinusLogTails(levels [3]Reached, tails []float64, to int) []float64 {
 		}
 	}
 	for n := len(tails); n < to; n++ {
+		least := .5 / (risk[0] + 1)
 		k := float64(n - 1)
 		p := math.Pow((k+.5)/(k+1.5), finalsTail)
 		for l, r := range levels {
@@ -89,7 +91,7 @@ func MinusLogTails(levels [3]Reached, tails []float64, to int) []float64 {
 				on[l] -= r[n]
 			}
 		}
-		tails = append(tails, tails[n-1]-math.Log(p))
+		tails = append(tails, tails[n-1]-math.Log(max(p, least)))
 	}
 	return tails
 }

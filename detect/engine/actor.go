@@ -10,6 +10,7 @@ import (
 type actorJudged struct {
 	pace season.Counter
 	fast tooFast
+	over overRuns
 }
 
 // judgedOf is what is kept of the actor of a run.
@@ -27,4 +28,5 @@ func judgedOf(r *stitch.Run) *actorJudged {
 func (a *actorJudged) Code(c *topic.Coder) {
 	a.pace.Code(c)
 	a.fast.code(c)
+	a.over.code(c)
 }

@@ -25,6 +25,7 @@ type judge struct {
 	tripShare float64 // share of clean runs that may trip
 	model     *score.Model
 	levels    calibrate.Levels
+	actor     float64 // score from which an actor is alerted on
 	call      feature.Call
 	closed    []*stitch.Run
 	people    suspicions
@@ -39,7 +40,7 @@ func (j *judge) use(b *baseline.Body) {
 	}
 	j.model = score.NewModel(b)
 	j.people.use(b.People)
-	j.levels = b.Calibration.Levels(j.tripShare)
+	j.levels, j.actor = b.Calibration.Levels(j.tripShare), b.Across.Calibration.Threshold(calibrate.ActorShare)
 }
 
 // judged is what the judge keeps of a run.
@@ -54,6 +55,7 @@ type judged struct {
 	findings [score.NFamilies]finding
 	suspect  *suspect // of a run in a person's name
 	pace     paceFinding
+	split    *split // nil: none
 }
 
 // finding is where a finding of a run stands.
@@ -76,19 +78,25 @@ func (r *judged) Code(c *topic.Coder) {
 		findings = findings[:5] // there were fewer families
 	}
 	for i := range findings {
-		f := &findings[i]
-		topic.Small(c, &f.Level)
-		c.Float(&f.told)
-		c.Int(&f.openedAt)
-		c.Bool(&f.closed)
-		topic.Num(c, &f.Decisions)
-		c.Int(&f.DecidedAt)
-		f.codeException(c)
+		findings[i].code(c)
 	}
 	if c.Version >= 5 {
 		codeSuspect(c, &r.suspect)
 	}
 	r.pace.code(c)
+	if c.Version >= 6 {
+		r.codeSplit(c)
+	}
+}
+
+func (f *finding) code(c *topic.Coder) {
+	topic.Small(c, &f.Level)
+	c.Float(&f.told)
+	c.Int(&f.openedAt)
+	c.Bool(&f.closed)
+	topic.Num(c, &f.Decisions)
+	c.Int(&f.DecidedAt)
+	f.codeException(c)
 }
 
 // Steps of the score, in natural logarithms of rarity, from which a change is told.
@@ -126,6 +134,9 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 		return err
 	}
 	if err := w.suspect(ctx, r, run, &step, c, at); err != nil {
+		return err
+	}
+	if err := w.judgeActor(ctx, r, run, &step, c, at); err != nil {
 		return err
 	}
 	if j.model == nil {
@@ -263,6 +274,9 @@ func (w *worker) closeFindings(ctx context.Context, offset int64) error {
 		}
 		if j.model == nil {
 			continue
+		}
+		if err := w.closeSplit(ctx, r, run, offset); err != nil {
+			return err
 		}
 		if err := w.closePace(ctx, r, run, offset); err != nil {
 			return err

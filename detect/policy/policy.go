@@ -50,6 +50,7 @@ const (
 	WhyTooOld     = "call_too_old"
 	WhyRunNamed   = "run_named_by_request"
 	WhySecondRun  = "second_run_of_credential"
+	WhyManyRuns   = "over_several_runs"
 	WhyCredential = "credential_of_unnamed_run"
 	WhyAgent      = "agent_without_credential"
 	WhyAddress    = "address_without_identity"
@@ -94,12 +95,15 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 // somebody else.
 func scope(in Input) (schema.Scope, string) {
 	run, c := in.Run, in.Call
-	named := run.Rule == schema.RunExplicit && c.RunKey != "" && !strings.Contains(c.RunKeySource, "span")
+	many := in.Finding.Family == schema.FamilySplit // another run would be next
+	named := !many && run.Rule == schema.RunExplicit && c.RunKey != "" && !strings.Contains(c.RunKeySource, "span")
 	switch {
-	case run.Rule == schema.RunGate && c.RunKey != "" && in.TrippedBefore == 0:
+	case !many && run.Rule == schema.RunGate && c.RunKey != "" && in.TrippedBefore == 0:
 		return schema.Scope{Kind: schema.ScopeRun, Value: c.RunKey}, WhyRunNamed // as the check endpoint knows it
 	case named && in.TrippedBefore == 0:
 		return schema.Scope{Kind: schema.ScopeRun, Value: run.RunID.String()}, WhyRunNamed
+	case many && run.CredentialID != "":
+		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, WhyManyRuns
 	case run.CredentialID != "" && in.TrippedBefore > 0:
 		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, WhySecondRun
 	case run.CredentialID != "":

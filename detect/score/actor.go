@@ -77,8 +77,11 @@ func (a *Actor) raise(st Across, x float64) {
 // the e-value ½·p^−½ of its p-value (Vovk and Wang 2021, κ = ½).
 func evidence(m *Model, score float64) float64 {
 	p, _ := m.Body.Calibration.P(score)
-	return math.Log(.5) - .5*math.Log(max(p, math.SmallestNonzeroFloat64))
+	return min(math.Log(.5)-.5*math.Log(max(p, math.SmallestNonzeroFloat64)), mostEvidence)
 }
+
+// mostEvidence of one run, in nats: it takes several runs to say what several do.
+const mostEvidence = 5
 
 // weigh adds a run's evidence to that of the runs before it: a CUSUM of log
 // e-values (an e-detector, Shin, Ramdas and Rinaldo 2022). While the run goes on its
@@ -92,16 +95,13 @@ func (a *Actor) weigh(r *Run, e float64) {
 // Begin forgets what led to an alarm: the next one rests on calls of its own.
 func (a *Actor) Begin() { *a = Actor{} }
 
-// Explain says what speaks for the score of the actor.
-func (a *Actor) Explain(r *Run, route uint64) []schema.Contribution {
-	if r.agent == nil {
-		return nil
-	}
+// Explain says what speaks for the score of the actor most.
+func (a *Actor) Explain(r *Run, route uint64) schema.Contribution {
 	c := schema.Contribution{Feature: a.Stat.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Known(round(a.Score))}
 	counts := [...]uint64{a.now.Identical, a.now.Fresh, a.now.Deletions, a.now.Retries}
 	if a.Stat == AcrossEvidence {
 		c.Observed = schema.Known(round(a.evidence))
-		return []schema.Contribution{c}
+		return c
 	}
 	c.Observed = schema.Known(float64(counts[a.Stat]))
 	b := &r.model.Body.Across
@@ -111,7 +111,7 @@ func (a *Actor) Explain(r *Run, route uint64) []schema.Contribution {
 	}
 	levels := finals.Levels(r.agent.group, of)
 	c.Usual, c.Peers = usualCount(levels[2]), usualCount(levels[1])
-	return []schema.Contribution{c}
+	return c
 }
 
 // Code writes or reads the actor.

@@ -131,7 +131,7 @@ def minus_log_survival(n, *levels):
         for finals in levels:
             there, on = sum(1 for x in finals if x >= k), sum(1 for x in finals if x >= k + 1)
             p = (on + 10 * p) / (there + 10)
-        total -= math.log(p)
+        total -= math.log(max(p, .5 / (sum(1 for x in levels[0] if x >= k) + 1)))
     return total
 
 
