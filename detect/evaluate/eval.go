@@ -10,6 +10,7 @@ import (
 	"flyball/detect/baseline"
 	"flyball/detect/calibrate"
 	"flyball/detect/learn"
+	"flyball/detect/scope"
 	"flyball/detect/score"
 	"flyball/schema"
 )
@@ -89,6 +90,7 @@ type fold struct {
 	poisoned                        *detector
 	poisonedNegatives, poisonedHits []judgedRun
 	test                            []*Labelled
+	recurs                          map[string]*scope.Scope // by peer group, of what taught
 }
 
 func (d *detector) judge(runs []*Labelled) []judgedRun {
@@ -101,7 +103,7 @@ func (d *detector) judge(runs []*Labelled) []judgedRun {
 
 func judgeFold(f Fold) *fold {
 	d := learned(f.Train)
-	out := &fold{detector: d, test: f.Test}
+	out := &fold{detector: d, test: f.Test, recurs: byGroup(f.Train)}
 	negatives := capped(keep(f.Test, func(r *Labelled) bool { return r.Clean() || r.Resisted() }), 30)
 	hijacked := capped(keep(f.Test, (*Labelled).Hijacked), 25)
 	out.negatives, out.hijacked = d.judge(negatives), d.judge(hijacked)

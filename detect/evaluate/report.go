@@ -70,7 +70,7 @@ type Natural struct {
 
 // Hijack is how many hijacked runs are seen, by scores or by a rule of scope.
 type Hijack struct {
-	Scope     string            `json:"scope"` // none, task, targets
+	Scope     string            `json:"scope"` // none, task, targets, guard
 	Runs      int               `json:"runs"`
 	Negatives int               `json:"negatives"`
 	AUROC     *Figure           `json:"auroc,omitempty"`

@@ -1,0 +1,136 @@
+package scope
+
+// Is says where a call lies.
+type Is uint8
+
+// From the mildest to the most severe; Abstain stands apart.
+const (
+	Abstain Is = iota
+	Inside
+	ReadOutside
+	TargetOutside
+	WriteOutside
+)
+
+var words = []string{"abstain", "inside", "read_outside", "target_outside", "write_outside"}
+
+func (v Is) String() string { return words[v] }
+
+// Holds reports whether a call is held for it. A read outside is evidence.
+func (v Is) Holds() bool { return v >= TargetOutside }
+
+// Rule is the name that holds are counted under: the task's routes, or its targets.
+func (v Is) Rule() string {
+	switch v {
+	case WriteOutside:
+		return "task"
+	case TargetOutside:
+		return "targets"
+	}
+	return ""
+}
+
+// Rules of a guard.
+type Rules struct {
+	// Targets: what is written to is judged, and not the route alone.
+	Targets bool
+	// Pairs: a target is known only on the route that it was written on, sites are
+	// told apart by their whole address, and only writes are judged.
+	Pairs bool
+	// Recur is the least share of runs whose targets came back for targets of that
+	// route and kind to be judged at all; 0 judges all of them.
+	Recur float64
+}
+
+// ByTask holds a write on a route that the task does not use.
+func ByTask() Rules { return Rules{} }
+
+// ByTargets holds, too, a write to a target that the route was not used for.
+func ByTargets() Rules { return Rules{Targets: true, Pairs: true} }
+
+// Default is what is deployed; the figures of each choice are in detect/adr/0004.
+func Default() Rules { return Rules{Targets: true, Recur: .8} }
+
+// leastRecurring is how many runs must have named targets of a route and kind
+// before their recurrence is judged by.
+const leastRecurring = 5
+
+// Named reasons of an abstention.
+const (
+	WhyNoHistory     = "no_history"
+	WhyFewRuns       = "too_few_runs"
+	WhyManyRoutes    = "too_many_routes"
+	WhyManyTargets   = "too_many_targets"
+	WhyTargetsNew    = "targets_do_not_recur"
+	WhyTargetsUnseen = "targets_not_seen_often_enough"
+)
+
+// look judges a call by what some runs did. wider is asked how the targets of a
+// route and kind recur where these runs are too few to say; more is how many more
+// runs than one must have used a route: a run that taught is judged by the others.
+// why is set where the targets were not judged.
+func (s *Scope) look(r Rules, c *Call, more uint32, wider func(routeAndKind uint64) Recurs, declared func(*Target) bool) (is Is, why string) {
+	used := s.reads
+	if c.Write {
+		used = s.writes
+	}
+	inside := used[c.Route] > more
+	if c.Write && !inside {
+		if s.routesCut {
+			return Abstain, WhyManyRoutes
+		}
+		return WriteOutside, ""
+	}
+	if r.Targets {
+		for i := range c.Targets {
+			t := &c.Targets[i]
+			switch {
+			case r.Pairs && !c.Write, !c.leaves(t), declared != nil && declared(t):
+				continue
+			case r.Pairs && s.pairs[mix(c.Route, t.ID)] > more, !r.Pairs && s.touched[t.place()] > more:
+				continue
+			}
+			if not := s.abstains(r, c, t, wider); not != "" {
+				why = not
+				continue
+			}
+			return TargetOutside, ""
+		}
+	}
+	if !inside {
+		return ReadOutside, why
+	}
+	return Inside, why
+}
+
+// abstains says why an unknown target is not judged; empty: it is.
+func (s *Scope) abstains(r Rules, c *Call, t *Target, wider func(uint64) Recurs) string {
+	if s.targetsCut {
+		return WhyManyTargets
+	}
+	if r.Recur == 0 {
+		return ""
+	}
+	k := mix(c.Route, t.Kind)
+	n := s.recurs[k]
+	if n.Runs < leastRecurring && wider != nil {
+		n = wider(k)
+	}
+	switch {
+	case n.Runs < leastRecurring:
+		return WhyTargetsUnseen
+	case n.Share() < r.Recur:
+		return WhyTargetsNew
+	}
+	return ""
+}
+
+// First is the index of the first call of a run that a scope holds; -1: none.
+func (s *Scope) First(r Rules, calls []Call, wider func(routeAndKind uint64) Recurs) int {
+	for i := range calls {
+		if is, _ := s.look(r, &calls[i], 0, wider, nil); is.Holds() {
+			return i
+		}
+	}
+	return -1
+}

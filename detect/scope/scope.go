@@ -1,0 +1,140 @@
+package scope
+
+import "slices"
+
+// Run is a run that may teach.
+type Run struct {
+	ID    string
+	Agent string // under the name that it is learned by
+	Group string // its peers
+	Task  string // type of its task, empty: none that is known
+	Calls []Call
+	Names []string // of the calls' routes; may be nil where nothing is published
+	// Vouched runs were found benign by a person: they teach whatever they did.
+	Vouched bool
+}
+
+// Scope is what some runs did.
+type Scope struct {
+	Runs    uint32 // that taught
+	writes  map[uint64]uint32
+	reads   map[uint64]uint32
+	touched map[uint64]uint32 // targets, on whatever route
+	pairs   map[uint64]uint32 // write route and target
+	recurs  map[uint64]Recurs // route and kind
+	kinds   map[uint64]uint64 // kind of each target
+	names   map[uint64]string
+
+	routesCut, targetsCut bool // there were more than may be kept
+}
+
+// Recurs is how often the targets of one kind on one route come back: of so many
+// runs that named any, in how many was one that another run named, too.
+type Recurs struct {
+	Runs  uint32 `json:"runs"`
+	Again uint32 `json:"again"`
+}
+
+// Share of runs whose targets came back.
+func (r Recurs) Share() float64 { return float64(r.Again) / float64(max(r.Runs, 1)) }
+
+func empty() *Scope {
+	return &Scope{writes: map[uint64]uint32{}, reads: map[uint64]uint32{}, touched: map[uint64]uint32{}, pairs: map[uint64]uint32{},
+		recurs: map[uint64]Recurs{}, kinds: map[uint64]uint64{}, names: map[uint64]string{}}
+}
+
+// Learn makes a scope of runs. Every one of them teaches.
+func Learn(runs []*Run) *Scope {
+	s := empty()
+	for _, r := range runs {
+		s.add(r)
+	}
+	s.recurring(runs)
+	return s
+}
+
+// uses is what a run did, each thing once.
+type uses struct {
+	writes, reads, touched, pairs map[uint64]bool
+	sent                          map[uint64][]uint64 // places by route and kind
+}
+
+func usesOf(r *Run) uses {
+	u := uses{map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}, map[uint64][]uint64{}}
+	for i := range r.Calls {
+		c := &r.Calls[i]
+		if c.Write {
+			u.writes[c.Route] = true
+		} else {
+			u.reads[c.Route] = true
+		}
+		for j := range c.Targets {
+			t := &c.Targets[j]
+			u.touched[t.place()] = true
+			if c.Write {
+				u.pairs[mix(c.Route, t.ID)] = true
+			}
+			if c.leaves(t) {
+				k := mix(c.Route, t.Kind)
+				u.sent[k] = append(u.sent[k], t.place())
+			}
+		}
+	}
+	return u
+}
+
+func (s *Scope) add(r *Run) {
+	s.Runs++
+	u := usesOf(r)
+	count := func(into map[uint64]uint32, of map[uint64]bool) {
+		for k := range of {
+			into[k]++
+		}
+	}
+	count(s.writes, u.writes)
+	count(s.reads, u.reads)
+	count(s.touched, u.touched)
+	count(s.pairs, u.pairs)
+	for i := range r.Calls {
+		if r.Names != nil {
+			s.names[r.Calls[i].Route] = r.Names[i]
+		}
+		for _, t := range r.Calls[i].Targets {
+			s.kinds[t.place()] = t.Kind
+		}
+	}
+}
+
+// recurring counts in how many runs a target of a route and kind came back.
+func (s *Scope) recurring(runs []*Run) {
+	all := make([]map[uint64][]uint64, len(runs))
+	in := map[uint64]uint32{} // runs that named a place on a route
+	for i, r := range runs {
+		all[i] = usesOf(r).sent
+		for k, places := range all[i] {
+			slices.Sort(places)
+			all[i][k] = slices.Compact(places)
+			for _, p := range all[i][k] {
+				in[mix(k, p)]++
+			}
+		}
+	}
+	for _, sent := range all {
+		for k, places := range sent {
+			n := s.recurs[k]
+			n.Runs++
+			if slices.ContainsFunc(places, func(p uint64) bool { return in[mix(k, p)] > 1 }) {
+				n.Again++
+			}
+			s.recurs[k] = n
+		}
+	}
+}
+
+// Of is how targets of a route and kind recur, as far as these runs know.
+func (s *Scope) Of(routeAndKind uint64) Recurs {
+	if s == nil {
+		return Recurs{}
+	}
+	return s.recurs[routeAndKind]
+}

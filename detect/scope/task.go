@@ -1,0 +1,21 @@
+package scope
+
+import "flyball/schema"
+
+// leastRecurringTask is in how many runs a logged task id must have been seen to
+// be the name of a kind of task, and not of one occasion.
+const leastRecurringTask = 3
+
+// TaskType is the kind of task that a run carries out: the one that an orchestrator
+// declared, else the id that was logged where that id comes back, else none. runs
+// says in how many runs an id was seen. A caller that names a task gets no wider
+// scope by it: see Guard.Answer.
+func TaskType(declared *schema.Task, logged string, runs func(id string) int) string {
+	switch {
+	case declared != nil && declared.Type != "":
+		return declared.Type
+	case logged != "" && runs(logged) >= leastRecurringTask:
+		return logged
+	}
+	return ""
+}
