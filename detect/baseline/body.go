@@ -7,6 +7,7 @@ import (
 	"flyball/detect/borrowed"
 	"flyball/detect/calibrate"
 	"flyball/detect/feature"
+	"flyball/detect/scope"
 	"flyball/detect/season"
 	"flyball/schema"
 )
@@ -54,6 +55,8 @@ type Body struct {
 	People *borrowed.Own `json:"people,omitempty"`
 
 	Pace *season.Body `json:"pace,omitempty"` // calls in a quarter of an hour; nil in older bodies and where less than two weeks are known
+	// Scopes are what runs write on and write to; bodies of before have none.
+	Scopes *scope.Body `json:"scopes,omitempty"`
 }
 
 // Amount is what is known of one amount of a run.
@@ -99,6 +102,8 @@ type Run struct {
 	// Alarmed runs are those that nobody has judged yet. They teach no counts, but
 	// thresholds: some of them are what false alarms look like.
 	Alarmed bool
+	// Scope is the run as the guard sees it; nil where that is not known.
+	Scope *scope.Run
 }
 
 // Learn takes in a run.

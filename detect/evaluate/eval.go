@@ -28,10 +28,15 @@ type detector struct {
 	actor      float64
 }
 
-func learned(runs []*Labelled) *detector {
+// learned by runs; tasked says whether their logs name tasks, which scopes go by.
+func learned(runs []*Labelled, tasked bool) *detector {
 	var teach []*baseline.Run
 	for _, r := range runs {
-		teach = append(teach, r.learnable())
+		l := r.learnable()
+		if l.Scope = r.scoped(); !tasked {
+			l.Scope.Task = ""
+		}
+		teach = append(teach, l)
 	}
 	d := &detector{body: learn.Fit("eval", teach)}
 	d.model = score.NewModel(d.body)
@@ -101,8 +106,8 @@ func (d *detector) judge(runs []*Labelled) []judgedRun {
 	return out
 }
 
-func judgeFold(f Fold) *fold {
-	d := learned(f.Train)
+func judgeFold(f Fold, tasked bool) *fold {
+	d := learned(f.Train, tasked)
 	out := &fold{detector: d, test: f.Test, recurs: byGroup(f.Train)}
 	negatives := capped(keep(f.Test, func(r *Labelled) bool { return r.Clean() || r.Resisted() }), 30)
 	hijacked := capped(keep(f.Test, (*Labelled).Hijacked), 25)
@@ -115,7 +120,7 @@ func judgeFold(f Fold) *fold {
 			x, y := sha256.Sum256([]byte(a.ID)), sha256.Sum256([]byte(b.ID))
 			return bytes.Compare(x[:], y[:])
 		})
-		out.poisoned = learned(append(slices.Clone(f.Train), poison[:min(n, len(poison))]...))
+		out.poisoned = learned(append(slices.Clone(f.Train), poison[:min(n, len(poison))]...), tasked)
 		out.poisonedNegatives, out.poisonedHits = out.poisoned.judge(negatives), out.poisoned.judge(hijacked)
 	}
 	return out
@@ -126,7 +131,7 @@ func judgeFold(f Fold) *fold {
 func Evaluate(folds []Fold, view string, progress func(done, of int)) Report {
 	judged := make([]*fold, len(folds))
 	for i, f := range folds {
-		judged[i] = judgeFold(f)
+		judged[i] = judgeFold(f, view == "full")
 		progress(i+1, len(folds))
 	}
 	return report(judged, view)

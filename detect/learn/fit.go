@@ -26,8 +26,10 @@ const (
 )
 
 // Fit makes a body of runs: counts of those that did not alarm, calibrated by
-// scoring each run with counts that know neither its task nor its agent.
+// scoring each run with counts that know neither its task nor its agent. What the
+// guard of scope would have held has no part in it.
 func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
+	runs = guarded(runs)
 	var clean []*baseline.Run
 	for _, r := range runs {
 		if !r.Alarmed {
@@ -36,6 +38,7 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 	}
 	baseline.Remember(clean)
 	body := taught(tenant, clean)
+	body.Scopes = scopes(clean)
 	parts := holdOut(tenant, runs)
 	var finals, peaks []held
 	for _, p := range parts {

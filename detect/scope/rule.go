@@ -74,7 +74,7 @@ func (s *Scope) look(r Rules, c *Call, more uint32, wider func(routeAndKind uint
 	if c.Write {
 		used = s.writes
 	}
-	inside := used[c.Route] > more
+	inside := used[c.Route] > more || !c.Write && s.reads == nil
 	if c.Write && !inside {
 		if s.routesCut {
 			return Abstain, WhyManyRoutes

@@ -23,6 +23,7 @@ type Scope struct {
 	pairs   map[uint64]uint32 // write route and target
 	recurs  map[uint64]Recurs // route and kind
 	kinds   map[uint64]uint64 // kind of each target
+	sent    map[uint64]uint64 // kind of each route and kind in recurs
 	names   map[uint64]string
 
 	routesCut, targetsCut bool // there were more than may be kept
@@ -40,7 +41,7 @@ func (r Recurs) Share() float64 { return float64(r.Again) / float64(max(r.Runs, 
 
 func empty() *Scope {
 	return &Scope{writes: map[uint64]uint32{}, reads: map[uint64]uint32{}, touched: map[uint64]uint32{}, pairs: map[uint64]uint32{},
-		recurs: map[uint64]Recurs{}, kinds: map[uint64]uint64{}, names: map[uint64]string{}}
+		recurs: map[uint64]Recurs{}, kinds: map[uint64]uint64{}, sent: map[uint64]uint64{}, names: map[uint64]string{}}
 }
 
 // Learn makes a scope of runs. Every one of them teaches.
@@ -99,8 +100,9 @@ func (s *Scope) add(r *Run) {
 		if r.Names != nil {
 			s.names[r.Calls[i].Route] = r.Names[i]
 		}
-		for _, t := range r.Calls[i].Targets {
-			s.kinds[t.place()] = t.Kind
+		for j := range r.Calls[i].Targets {
+			t := &r.Calls[i].Targets[j]
+			s.kinds[t.place()], s.sent[mix(r.Calls[i].Route, t.Kind)] = t.Kind, t.Kind
 		}
 	}
 }

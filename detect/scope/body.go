@@ -1,0 +1,233 @@
+package scope
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"flyball/detect/feature"
+)
+
+// Body is what a baseline publishes of scopes: of agents by task and whatever the
+// task, of peers by task. It is published whole and never changed.
+type Body struct {
+	Own   map[string]map[string]*Scope `json:"own"`   // agent, task; the empty task is all of them
+	Peers map[string]map[string]*Scope `json:"peers"` // group, task
+	// Recurs is how targets recur over all runs of a group.
+	Recurs map[string]map[uint64]Recurs `json:"recurs"`
+}
+
+// Bounds of what is published: a caller can invent tasks, routes and targets.
+const (
+	mostTasks       = 16 // of an agent, those with most runs
+	mostPeersTasks  = 256
+	mostRoutes      = 256
+	mostTargets     = 1024
+	mostRecurring   = 256
+	leastPeerAgents = 2
+)
+
+// Publish makes a body of runs that teach.
+func Publish(runs []*Run) *Body {
+	j := Among(Default(), runs)
+	b := &Body{Own: map[string]map[string]*Scope{}, Peers: map[string]map[string]*Scope{}, Recurs: map[string]map[uint64]Recurs{}}
+	vouched, groups, agents := map[string]*uses{}, map[string]string{}, map[[2]string]map[string]bool{}
+	for _, r := range runs {
+		group := PeersOf(r.Agent, r.Group)
+		groups[r.Agent] = group
+		k := [2]string{group, r.Task}
+		if agents[k] == nil {
+			agents[k] = map[string]bool{}
+		}
+		agents[k][r.Agent] = true
+		if r.Vouched {
+			vouch(vouched, "a\x00"+r.Agent+"\x00"+r.Task, r)
+			vouch(vouched, "a\x00"+r.Agent+"\x00", r)
+			vouch(vouched, "g\x00"+group+"\x00"+r.Task, r)
+		}
+	}
+	for group, s := range j.wide {
+		b.Recurs[group] = s.mostNamed()
+	}
+	for agent, s := range j.any {
+		if s.Runs >= enoughOwn && s.Unseen() <= mostUnseen {
+			put(b.Own, agent, "", s.published(1, j.wide[groups[agent]], vouched["a\x00"+agent+"\x00"]))
+		}
+	}
+	for k, s := range j.own {
+		if s.Runs >= enough {
+			put(b.Own, k[0], k[1], s.published(need(s.Runs), j.wide[groups[k[0]]], vouched["a\x00"+k[0]+"\x00"+k[1]]))
+		}
+	}
+	for k, s := range j.peers {
+		if s.Runs >= enough && len(agents[k]) >= leastPeerAgents {
+			put(b.Peers, k[0], k[1], s.published(need(s.Runs), j.wide[k[0]], vouched["g\x00"+k[0]+"\x00"+k[1]]))
+		}
+	}
+	for _, tasks := range b.Own {
+		keepMost(tasks, mostTasks)
+	}
+	for _, tasks := range b.Peers {
+		keepMost(tasks, mostPeersTasks)
+	}
+	return b
+}
+
+func vouch(into map[string]*uses, key string, r *Run) {
+	u := usesOf(r)
+	if have := into[key]; have != nil {
+		maps.Copy(have.writes, u.writes)
+		maps.Copy(have.touched, u.touched)
+		return
+	}
+	into[key] = &u
+}
+
+func put(into map[string]map[string]*Scope, who, task string, s *Scope) {
+	if into[who] == nil {
+		into[who] = map[string]*Scope{}
+	}
+	into[who][task] = s
+}
+
+// keepMost keeps the tasks with most runs, and the scope of all of them.
+func keepMost(tasks map[string]*Scope, most int) {
+	names := slices.DeleteFunc(slices.Collect(maps.Keys(tasks)), func(t string) bool { return t == "" })
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(-cmp.Compare(tasks[a].Runs, tasks[b].Runs), cmp.Compare(a, b))
+	})
+	for _, t := range names[min(most, len(names)):] {
+		delete(tasks, t)
+	}
+}
+
+// published is what a scope publishes: what at least so many runs have done or a person has
+// vouched for, within bounds. Targets of kinds that do not recur are not kept: by
+// them nobody is judged.
+func (s *Scope) published(least uint32, wide *Scope, vouched *uses) *Scope {
+	out := empty()
+	out.Runs = s.Runs
+	agreed := func(into, from map[uint64]uint32, also map[uint64]bool, most int) (cut bool) {
+		for _, k := range slices.Sorted(maps.Keys(from)) {
+			if from[k] < least && !also[k] {
+				continue
+			}
+			if len(into) == most {
+				return true
+			}
+			into[k] = from[k]
+		}
+		return false
+	}
+	var writes, touched map[uint64]bool
+	if vouched != nil {
+		writes, touched = vouched.writes, vouched.touched
+	}
+	out.routesCut = agreed(out.writes, s.writes, writes, mostRoutes)
+	if agreed(out.reads, s.reads, nil, mostRoutes) {
+		out.reads = nil // no evidence, rather than false evidence
+	}
+	out.recurs = s.mostNamed()
+	judged := map[uint64]bool{} // kinds
+	for k, kind := range s.sent {
+		n := s.recurs[k]
+		if n.Runs < leastRecurring {
+			n = wide.Of(k)
+		}
+		if n.Runs >= leastRecurring && n.Share() >= Default().Recur {
+			judged[kind] = true
+		}
+	}
+	targets := map[uint64]uint32{}
+	for t, n := range s.touched {
+		if judged[s.kinds[t]] {
+			targets[t] = n
+		}
+	}
+	out.targetsCut = agreed(out.touched, targets, touched, mostTargets)
+	for k, name := range s.names {
+		if out.writes[k] > 0 || out.reads[k] > 0 {
+			out.names[k] = name
+		}
+	}
+	return out
+}
+
+// mostNamed are the routes and kinds whose targets most runs named.
+func (s *Scope) mostNamed() map[uint64]Recurs {
+	out := map[uint64]Recurs{}
+	keys := slices.SortedFunc(maps.Keys(s.recurs), func(a, b uint64) int {
+		return cmp.Or(-cmp.Compare(s.recurs[a].Runs, s.recurs[b].Runs), cmp.Compare(a, b))
+	})
+	for _, k := range keys[:min(mostRecurring, len(keys))] {
+		if n := s.recurs[k]; n.Runs >= leastRecurring {
+			out[k] = n
+		}
+	}
+	return out
+}
+
+// stored is a scope as it is published. Targets are hashes in ascending order, eight
+// bytes each.
+type stored struct {
+	Runs       uint32            `json:"runs"`
+	Writes     []string          `json:"writes"`
+	Reads      []string          `json:"reads,omitempty"`
+	NoReads    bool              `json:"reads_cut,omitempty"`
+	RoutesCut  bool              `json:"routes_cut,omitempty"`
+	Targets    string            `json:"targets,omitempty"`
+	TargetsCut bool              `json:"targets_cut,omitempty"`
+	Recurs     map[uint64]Recurs `json:"recurs,omitempty"`
+}
+
+// MarshalJSON writes names of routes and hashes of targets.
+func (s *Scope) MarshalJSON() ([]byte, error) {
+	names := func(of map[uint64]uint32) []string {
+		out := []string{}
+		for k := range of {
+			out = append(out, s.names[k])
+		}
+		slices.Sort(out)
+		return out
+	}
+	var raw []byte
+	for _, t := range slices.Sorted(maps.Keys(s.touched)) {
+		raw = binary.BigEndian.AppendUint64(raw, t)
+	}
+	return json.Marshal(stored{s.Runs, names(s.writes), names(s.reads), s.reads == nil, s.routesCut, base64.StdEncoding.EncodeToString(raw), s.targetsCut, s.recurs})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *Scope) UnmarshalJSON(b []byte) error {
+	var in stored
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	raw, err := base64.StdEncoding.DecodeString(in.Targets)
+	if err != nil || len(raw)%8 != 0 {
+		return fmt.Errorf("targets of a scope: %d bytes in base64 are no hashes of eight bytes: %w", len(in.Targets), err)
+	}
+	*s = *empty()
+	s.Runs, s.routesCut, s.targetsCut = in.Runs, in.RoutesCut, in.TargetsCut
+	if in.Recurs != nil {
+		s.recurs = in.Recurs
+	}
+	set := func(into map[uint64]uint32, names []string) {
+		for _, n := range names {
+			k := feature.RouteHash(n)
+			into[k], s.names[k] = max(in.Runs, 1), n
+		}
+	}
+	set(s.writes, in.Writes)
+	if set(s.reads, in.Reads); in.NoReads {
+		s.reads = nil
+	}
+	for ; len(raw) > 0; raw = raw[8:] {
+		s.touched[binary.BigEndian.Uint64(raw)] = max(in.Runs, 1)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package scope
+
+// Runs that taught, before a scope is judged by.
+const (
+	// enough runs of the task teach what it writes to: ten, as measured (detect/adr/0004).
+	enough = 10
+	// enoughOwn runs of an agent teach what it writes to whatever the task: with
+	// fewer, the next task is what looks new.
+	enoughOwn = 50
+	// mostUnseen is the largest share of runs that may be expected to use a write
+	// route that none has used, where a scope is not of one task.
+	mostUnseen = .02
+	// agreed is the share of runs that must be exceeded by those that did something
+	// for it to be in a scope: what fewer do is what poisoned runs do, too. Where runs
+	// judge each other one is never enough.
+	agreed = .05
+)
+
+// Unseen is the share of runs that are expected to write on a route that none of
+// them has: Good's estimate, the routes that one run alone has used (Good 1953).
+func (s *Scope) Unseen() float64 {
+	once := 0
+	for _, n := range s.writes {
+		if n == 1 {
+			once++
+		}
+	}
+	return float64(once) / float64(max(s.Runs, 1))
+}
+
+// need is how many of a task's runs must have done what is in their scope.
+func need(runs uint32) uint32 { return 1 + uint32(agreed*float64(runs)) }
+
+// Jury is runs that judge each other.
+type Jury struct {
+	rules      Rules
+	own, peers map[[2]string]*Scope // agent, or group, and task
+	any, wide  map[string]*Scope    // agent; group
+}
+
+// Among makes runs judge each other.
+func Among(rules Rules, runs []*Run) *Jury {
+	own, peers, any, wide := map[[2]string][]*Run{}, map[[2]string][]*Run{}, map[string][]*Run{}, map[string][]*Run{}
+	for _, r := range runs {
+		any[r.Agent] = append(any[r.Agent], r)
+		group := PeersOf(r.Agent, r.Group)
+		wide[group] = append(wide[group], r)
+		if r.Task != "" {
+			own[[2]string{r.Agent, r.Task}] = append(own[[2]string{r.Agent, r.Task}], r)
+			peers[[2]string{group, r.Task}] = append(peers[[2]string{group, r.Task}], r)
+		}
+	}
+	return &Jury{rules, learned(own), learned(peers), learned(any), learned(wide)}
+}
+
+func learned[K comparable](of map[K][]*Run) map[K]*Scope {
+	out := map[K]*Scope{}
+	for k, runs := range of {
+		out[k] = Learn(runs)
+	}
+	return out
+}
+
+// Held reports whether what the other runs do would have held one of them: such a
+// run must not teach what is normal. A run that a person vouched for is not held.
+func (j *Jury) Held(r *Run) bool {
+	if r.Vouched {
+		return false
+	}
+	group := PeersOf(r.Agent, r.Group)
+	s := j.own[[2]string{r.Agent, r.Task}]
+	// One of those that have done what is judged is the run itself.
+	if s == nil || s.Runs <= enough {
+		s = j.peers[[2]string{group, r.Task}]
+	}
+	least := uint32(1)
+	if s == nil || s.Runs <= enough {
+		if s = j.any[r.Agent]; s.Runs <= enoughOwn || s.Unseen() > mostUnseen {
+			return false
+		}
+	} else {
+		least = need(s.Runs - 1)
+	}
+	for i := range r.Calls {
+		if is, _ := s.look(j.rules, &r.Calls[i], least, j.wide[group].Of, nil); is.Holds() {
+			return true
+		}
+	}
+	return false
+}
+
+// PeersOf is the group whose runs an agent's are compared with. Names that were
+// only asserted have peers of their own.
+func PeersOf(agent, group string) string {
+	if len(agent) > 0 && agent[0] == '~' {
+		return "~" + group
+	}
+	return group
+}
