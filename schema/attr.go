@@ -9,6 +9,13 @@ import (
 // more than one: the client's address is then the client's own word.
 const AttrForwardedHops = "forwarded_hops"
 
+// Attributes of what the check side observed, about the task that an orchestrator
+// had declared for the run: its type, and that it has targets.
+const (
+	AttrTaskType    = "flyball.task_type"
+	AttrTaskTargets = "flyball.task_targets"
+)
+
 // Attr is the value of an attribute; "" where there is none.
 func (c *Call) Attr(key string) string {
 	for i := range c.Attrs {

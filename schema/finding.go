@@ -66,6 +66,12 @@ const (
 	FamilyPace = "pace"
 	// FamilyAfterTask is a run key that is used after its task has ended.
 	FamilyAfterTask = "policy.after_task"
+	// FamilyScope is a run that writes on routes, or to targets, that runs like it do
+	// not: each such call is held, or would be. It is counted apart from alarms.
+	FamilyScope = "scope"
+	// FamilyIdentity is a run about which an established identity and another word
+	// disagree.
+	FamilyIdentity = "identity_conflict"
 )
 
 // CallRef is the place of a call: its record in flyball.calls and its index in

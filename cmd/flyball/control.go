@@ -263,11 +263,20 @@ func ratesCommand(o *options) *cobra.Command {
 	var w window
 	cmd := &cobra.Command{Use: "rates", Short: "What the budget of false trips came to, by the verdicts of people", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.Judged, error) {
-			return query.AchievedRates(ctx, db, since, until)
+			alarms, err := query.AchievedRates(ctx, db, since, until)
+			if err != nil {
+				return nil, err
+			}
+			holds, err := query.HoldRates(ctx, db, since, until)
+			return append(alarms, holds...), err
 		}, func(out io.Writer, list []query.Judged) error {
-			return answer.Table(out, "LEVEL | RUNS THAT CAME TO IT | TRUE | BENIGN | TEST | UNJUDGED | OF RUNS | FALSE IN 1,000 | IF THE UNJUDGED ARE", func(row func(...any)) {
+			return answer.Table(out, "LEVEL | RULE | RUNS THAT CAME TO IT | TRUE | BENIGN | TEST | UNJUDGED | OF RUNS | FALSE IN 1,000 | IF THE UNJUDGED ARE | HELD IN 1,000", func(row func(...any)) {
 				for _, j := range list {
-					row(j.Level, j.Findings, j.True, j.Benign, j.Test, j.Unjudged, j.Runs, fmt.Sprintf("%.2f", j.FalsePer1000), fmt.Sprintf("%.2f", j.High))
+					held := ""
+					if j.Rule != "" {
+						held = fmt.Sprintf("%.2f", j.HeldPer1000)
+					}
+					row(j.Level, j.Rule, j.Findings, j.True, j.Benign, j.Test, j.Unjudged, j.Runs, fmt.Sprintf("%.2f", j.FalsePer1000), fmt.Sprintf("%.2f", j.High), held)
 				}
 			})
 		})

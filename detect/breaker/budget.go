@@ -55,9 +55,17 @@ func (s *State) spendingOf(tenant string) *spending {
 	return p
 }
 
-// afford spends the tenant's budget of automatic trips.
+// holds is what is appended to a tenant's name for its spending on automatic gates:
+// what only asks has a budget of its own, of the same size, and leaves that of trips.
+const holds = "\x00holds"
+
+// afford spends the tenant's budget of automatic trips, or of automatic gates.
 func (s *State) afford(now int64, c *schema.Command) bool {
-	p := s.spendingOf(c.Tenant)
+	pool := c.Tenant
+	if c.Decision.Action == schema.ActionGate {
+		pool += holds
+	}
+	p := s.spendingOf(pool)
 	p.forget(now)
 	p.active = c.ActiveAgents
 	who := c.Decision.AgentID

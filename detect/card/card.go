@@ -99,6 +99,18 @@ var cards = map[string]Card{
 		Check:   []string{"flyball task list: when did it end, and by whom?", seeRun},
 		Contain: []string{"nothing: the calls are denied where the agent is armed", "flyball breakers trip credential CREDENTIAL if the key was stolen"},
 		Close:   "It closes when the run key was not used for ten minutes."},
+	schema.FamilyScope: {
+		Means:   "The run writes on a route, or to a target, that runs of its task have not used, or sends to another site: what a hijacked agent does, which by its counts looks like any other.",
+		Benign:  []string{"a task whose scope was learned from few runs: the finding says how many, and whose", "a new step in the task, by a new version", "a target that is new by nature: judged only where such targets have come back before"},
+		Check:   []string{seeRun, "whose runs taught the scope, and how many", "what the run read just before: a page or a message may have told it to"},
+		Contain: []string{"detect.armed: [\"family:scope\"] asks before each such call; it does so until it is taken out again", "flyball breakers trip run RUN --for 15m", "a manifest: what it declares stands above what was learned"},
+		Close:   "It closes when the run has made no call for its gap. flyball findings verdict ID benign lets the run teach what it did; two runs that agree do so by themselves."},
+	schema.FamilyIdentity: {
+		Means:   "An established identity and another word about the run disagree: the caller calls itself something else than its credential says, or two verified principals use one run key.",
+		Benign:  []string{"a name that was never set right: then every run of the agent has this", "agents that share a credential: flyball agents --hygiene", "an orchestrator that hands one run key to several people"},
+		Check:   []string{"flyball agents --hygiene: who shares what", seeRun, "whether the name it gives itself belongs to another agent that has credentials of its own"},
+		Contain: []string{"flyball breakers trip credential CREDENTIAL if it was stolen", "nothing more is needed for safety: what is only asserted is never enforced on others, and teaches nobody"},
+		Close:   "It closes when the run has made no call for its gap."},
 }
 
 // Of a family; ok is false for one without a card.

@@ -63,6 +63,9 @@ func (c *Control) check(q *request) answer {
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
 	call, asserted := c.read(q)
 	req := ledger.Request{Call: &call, Armed: c.o.Armed, AskWithout: c.o.AskWithout, AssertedType: asserted}
+	if c.o.Scopes != nil {
+		req.Scopes = c.o.Scopes()
+	}
 	if call.RunKey != "" {
 		req.RunID = schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.RunKey}.ID()
 	}
@@ -280,6 +283,14 @@ func (c *Control) count(a *answer) {
 
 // observe puts what was asked into flyball.calls, with the answer.
 func (c *Control) observe(call *schema.Call, a *answer) {
+	if t := a.weighed.Task; t != nil {
+		if t.Type != "" {
+			call.Note(schema.AttrTaskType, t.Type)
+		}
+		if len(t.Targets) > 0 {
+			call.Note(schema.AttrTaskTargets, "declared")
+		}
+	}
 	if a.action > schema.ActionNone || a.would != "" {
 		call.Note("flyball.action", a.action.String())
 		call.Note("flyball.why", a.why)

@@ -14,6 +14,7 @@ import (
 
 	"flyball/detect/breaker"
 	"flyball/detect/ledger"
+	"flyball/detect/scope"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -42,6 +43,9 @@ type Options struct {
 	// Armed says whether what a family of policy finds (policy.scope …) is enforced
 	// for an agent; nil: never.
 	Armed func(agent, family string) bool
+	// Scopes are what was learned of agents, for those that no manifest is in force
+	// for; nil, or an answer of nil: nothing was.
+	Scopes func() *scope.Guard
 	// AskWithout: irreversible calls of agents without a manifest need a yes.
 	AskWithout bool
 	// ThrottleTo is how many calls a second a throttled scope has at this point.

@@ -24,6 +24,8 @@ type Config struct {
 	FalseTrips float64
 	// FalseSuspicions is the share of people's sessions that may be taken for a machine's.
 	FalseSuspicions float64
+	// Unscoped: learned scopes are not looked at.
+	Unscoped bool
 	// About says what the registry knows of an agent: its tags and its criticality.
 	// It can change what is done about a finding, never the finding.
 	About func(agent string) (tags []string, criticality string)

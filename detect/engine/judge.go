@@ -12,6 +12,7 @@ import (
 	"flyball/detect/calibrate"
 	"flyball/detect/feature"
 	"flyball/detect/policy"
+	"flyball/detect/scope"
 	"flyball/detect/score"
 	"flyball/detect/stitch"
 	"flyball/schema"
@@ -29,14 +30,22 @@ type judge struct {
 	call      feature.Call
 	closed    []*stitch.Run
 	people    suspicions
+
+	unscoped bool // learned scopes are not looked at
+	guard    *scope.Guard
+	scoped   scope.Call
 }
 
 // use makes a baseline the one to score by from the next call on.
 func (j *judge) use(b *baseline.Body) {
+	j.guard = nil
 	if b == nil {
 		j.model = nil
 		j.people.use(nil)
 		return
+	}
+	if !j.unscoped {
+		j.guard = scope.NewGuard(b.Scopes)
 	}
 	j.model = score.NewModel(b)
 	j.people.use(b.People)
@@ -56,6 +65,9 @@ type judged struct {
 	suspect  *suspect // of a run in a person's name
 	pace     paceFinding
 	split    *split // nil: none
+
+	outside  *outside
+	conflict *conflict
 }
 
 // finding is where a finding of a run stands.
@@ -87,6 +99,10 @@ func (r *judged) Code(c *topic.Coder) {
 	if c.Version >= 6 {
 		r.codeSplit(c)
 	}
+	if c.Version >= 7 {
+		r.codeOutside(c)
+		r.codeConflict(c)
+	}
 }
 
 func (f *finding) code(c *topic.Coder) {
@@ -114,6 +130,9 @@ func byFlyball(c *schema.Call) bool {
 
 // judge takes in a stitched call.
 func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at schema.CallRef) error {
+	if c.ObserverKind == schema.ObserverGate {
+		asked(r, c)
+	}
 	if c.Again || byFlyball(c) || c.SampleWeight > 1 {
 		return nil // one call is judged once; a sampled source misses calls: what counts every call abstains
 	}
@@ -122,6 +141,9 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if run == nil {
 		run = &judged{}
 		r.Attached = run
+	}
+	if err := w.identified(ctx, r, run, c, at); err != nil {
+		return err
 	}
 	if run.agent != r.AgentID || run.trust != r.AgentTrust || run.kind != r.CallerKind || run.who.Group == "" {
 		run.agent, run.trust, run.kind = r.AgentID, r.AgentTrust, r.CallerKind
@@ -143,6 +165,9 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 		return nil
 	}
 	run.Carry(at)
+	if err := w.scoped(ctx, r, run, c, at); err != nil {
+		return err
+	}
 	r.Score, r.Level = run.Score, j.levels.Of(run.Score)
 	if run.Score > before && run.Score >= leastScored && run.Score >= run.told+scoreStep {
 		run.told = run.Score
@@ -272,6 +297,13 @@ func (w *worker) closeFindings(ctx context.Context, offset int64) error {
 		if err := w.closeSuspicion(ctx, r, run, offset); err != nil {
 			return err
 		}
+		over := schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff}
+		if err := w.closeScope(ctx, r, run, over); err != nil {
+			return err
+		}
+		if err := w.closeConflict(ctx, r, run, over); err != nil {
+			return err
+		}
 		if j.model == nil {
 			continue
 		}
@@ -287,7 +319,7 @@ func (w *worker) closeFindings(ctx context.Context, offset int64) error {
 				continue
 			}
 			have.closed = true
-			out := w.describe(r, run, f, &schema.Call{Start: r.LastAt}, schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff})
+			out := w.describe(r, run, f, &schema.Call{Start: r.LastAt}, over)
 			out.Reason = "the run is closed: no call for longer than its gap"
 			if err := w.tell(ctx, out); err != nil {
 				return err

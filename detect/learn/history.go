@@ -28,17 +28,20 @@ type Window struct {
 	CallsPerRun  int       // a longer run counts by its first calls
 }
 
-// alarmed is true of a run that was alarmed on and that no person found benign.
+// alarmed is true of a run that was alarmed on and that no person found benign. A
+// hold is no alarm: runs that were outside their scope are told by the scopes that
+// are learned now, and a name that was never set right is no reason to learn nothing.
 const alarmed = `(level >= 'alert' AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
-   OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))) AS alarmed`
+   OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND family NOT IN ('scope', 'identity_conflict') AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))) AS alarmed`
 
 // teaching are the runs that are closed and whole; what a person found true, or
 // tried, never teaches. A run that has been silent for an hour is as good as
 // closed: the flag waits for the watermark. What the caller says it is teaches
 // only what is kept under that saying (baseline.AgentKey). Alarmed ones take no
 // place of the others.
-const teaching = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task, ` + alarmed + `
-FROM runs
+const teaching = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task, ` + alarmed + `,
+       ` + scopeOf + `
+FROM runs LEFT JOIN ` + declared + ` AS d USING (run_id)
 WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR) AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
   AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
   AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))
@@ -65,7 +68,7 @@ func Teaching(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
 			out[len(out)-1].Resources, out[len(out)-1].Spent = steps.Resources(), steps.Spent
 		}
 	}
-	err := calls(ctx, db, teaching, w, nil, func(c *Call) {
+	err := calls(ctx, db, teaching, w, &scopeColumns{}, func(c *Call) {
 		if c.First {
 			finish()
 			out, steps = append(out, &baseline.Run{ID: c.Run, Agent: c.Agent, Group: c.Group, Task: c.Task, Start: c.At.UnixNano(), Alarmed: c.Alarmed}), feature.Run{}
@@ -73,8 +76,10 @@ func Teaching(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
 		run := out[len(out)-1]
 		run.Steps = append(run.Steps, steps.Add(&c.Call))
 		run.Routes = append(run.Routes, c.Route)
+		see(run, c)
 	})
 	finish()
+	tasks(out)
 	return out, err
 }
 
@@ -89,6 +94,7 @@ type Call struct {
 	Alarmed                 bool // its run was, and no person found it benign
 
 	*Decidable // what only All reads
+	*Scoped    // what only Teaching reads
 }
 
 // further are columns behind those of callsOf.

@@ -3,7 +3,60 @@ package learn
 import (
 	"flyball/detect/baseline"
 	"flyball/detect/scope"
+	"flyball/schema"
 )
+
+// scopeOf are columns of a run: the type of the task that an orchestrator had declared
+// for it when the check was asked, and whether a person found benign what it did
+// outside its scope.
+const scopeOf = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND family = 'scope' AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS vouched, d.task_type AS declared`
+
+// declared are the types of the tasks of runs that the check was asked about.
+const declared = `(SELECT run_id, any(attrs['` + schema.AttrTaskType + `']) AS task_type FROM calls
+  WHERE tenant = {tenant:String} AND observer_kind = 'gate' AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND attrs['` + schema.AttrTaskType + `'] != '' GROUP BY run_id)`
+
+// scopeColumns are read of it.
+type scopeColumns struct {
+	declared string
+	vouched  bool
+}
+
+func (s *scopeColumns) columns() string { return ", p.declared, p.vouched" }
+func (s *scopeColumns) into() []any     { return []any{&s.declared, &s.vouched} }
+
+func (s *scopeColumns) take(out *Call, c *schema.Call) error {
+	out.Scoped = &Scoped{s.declared, s.vouched, c.Resources}
+	return nil
+}
+
+// Scoped is what scopes are learned of beside a call's features.
+type Scoped struct {
+	Declared string // type of the task that an orchestrator declared for its run
+	Vouched  bool   // a person found benign what its run did outside its scope
+	Named    []schema.Resource
+}
+
+// see adds a call to a run as the guard sees it.
+func see(run *baseline.Run, c *Call) {
+	if run.Scope == nil {
+		run.Scope = &scope.Run{ID: run.ID, Agent: run.Agent, Group: run.Group, Declared: c.Declared, Vouched: c.Vouched}
+	}
+	s := run.Scope
+	s.Calls, s.Names = append(s.Calls, scope.Named(c.Route, c.Write, c.Named)), append(s.Names, c.Route)
+}
+
+// tasks names the type of task of each run, once it is known which ids come back.
+func tasks(runs []*baseline.Run) {
+	seen := map[string]int{}
+	for _, r := range runs {
+		seen[r.Task]++
+	}
+	for _, r := range runs {
+		if r.Scope != nil {
+			r.Scope.Task = scope.TaskType(&schema.Task{Type: r.Scope.Declared}, r.Task, func(id string) int { return seen[id] })
+		}
+	}
+}
 
 // guarded leaves out the runs that the scopes of the others would have held: a
 // hijacked run that made no noise is known by what it wrote. They teach no counts

@@ -3,6 +3,7 @@ package ledger
 import (
 	"flyball/detect/breaker"
 	"flyball/detect/manifest"
+	"flyball/detect/scope"
 	"flyball/schema"
 )
 
@@ -18,13 +19,15 @@ type Request struct {
 	Armed func(agent, family string) bool
 	// AskWithout: irreversible calls of agents without a manifest ask for a yes.
 	AskWithout bool
+	// Scopes are the learned ones; nil: there are none to go by.
+	Scopes *scope.Guard
 	// AssertedType is the type of task that the caller claims.
 	AssertedType string
 }
 
 // Consideration is one thing that was weighed.
 type Consideration struct {
-	By     string        `json:"by"` // breaker, manifest, asserted_manifest, failure_mode
+	By     string        `json:"by"` // breaker, manifest, task, learned_scope, asserted_manifest, failure_mode
 	Action schema.Action `json:"action"`
 	Why    string        `json:"why"`
 	Mode   schema.Mode   `json:"mode"`
@@ -47,7 +50,10 @@ type Decision struct {
 	Spends        []manifest.Spend // what the call takes out of quotas if it passes
 	Bypassed      bool
 
-	considered [4]Consideration
+	// Scope is where the call lies in what was learned, where that was asked.
+	Scope scope.Answer
+
+	considered [6]Consideration
 	n          int
 }
 
@@ -61,7 +67,7 @@ const (
 )
 
 // Decide weighs what speaks against a request: breakers, then the manifest of the
-// agent (with its task), then the manifest of a name that was only asserted, then
+// agent (with its task), or where it has none the scope that was learned of it, then the manifest of a name that was only asserted, then
 // the failure mode while the log is away. The most severe enforced action wins
 // (deny, gate, throttle, annotate); among equals the first in that order. What
 // is only observed never wins, and is told beside the answer. A bypass of the
@@ -125,6 +131,9 @@ func (s *State) policy(r *Request, d *Decision) {
 	case m != nil:
 	case r.AskWithout && c.Reversibility == schema.Irreversible:
 		d.judge(r, "manifest", manifest.Answer{Action: schema.ActionGate, Why: manifest.WhyNoManifest, Line: "control.without_manifest"})
+	}
+	if m == nil && r.Scopes != nil {
+		d.learned(r)
 	}
 	if c.AgentTrust >= schema.TrustInfrastructure || c.AgentID == "" {
 		return

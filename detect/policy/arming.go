@@ -12,6 +12,9 @@ type Arming struct {
 	// Agents, Tags and Families are patterns as path.Match takes them: billing/*,
 	// payments, runaway.*.
 	Agents, Tags, Families []string
+	// Apart are families that are armed by their own name alone: what arms an agent,
+	// or everything, does not arm them.
+	Apart []string
 }
 
 // ParseArming reads what stands under detect.armed: a name or pattern of agents,
@@ -33,6 +36,9 @@ func ParseArming(all bool, list []string) Arming {
 // Of reports whether what a family finds about an agent is enforced: everything
 // is armed, or the agent, one of its tags, or the family is.
 func (a Arming) Of(agent string, tags []string, family string) bool {
+	if slices.Contains(a.Apart, family) {
+		return matches(a.Families, family)
+	}
 	return a.All || matches(a.Agents, agent) || matches(a.Families, family) || slices.ContainsFunc(tags, func(t string) bool { return matches(a.Tags, t) })
 }
 

@@ -15,7 +15,8 @@ import (
 type Rules struct {
 	Arming Arming
 	// Graded says what is done about which finding; what it does not speak of is
-	// annotated at level alert and denied at level trip.
+	// annotated at level alert and denied at level trip, and asks when it is outside
+	// its scope.
 	Graded []Rule
 	// Exceptions are findings that are meant. The first that covers one holds.
 	Exceptions []Exception

@@ -27,6 +27,7 @@ type Rule struct {
 var builtIn = []Rule{
 	{Name: "alert annotates", Level: schema.LevelAlert, Action: schema.ActionAnnotate},
 	{Name: "trip denies", Level: schema.LevelTrip, Action: schema.ActionDeny},
+	{Name: "outside its scope asks", Family: schema.FamilyScope, Action: schema.ActionGate},
 }
 
 // specificity orders rules: whoever names the agent speaks before who names its

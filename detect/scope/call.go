@@ -24,7 +24,6 @@ type Target struct {
 	// Site is the hash of the host that an address on the web names, 0 for anything
 	// else: a call with such a target leaves the API, whatever its method is.
 	Site uint64
-	of   int // index among the call's resources
 }
 
 // place is the target as scopes know it: another page of a site is no other target.
@@ -58,7 +57,7 @@ func (c *Call) fill(route uint64, write bool, resources []schema.Resource) {
 		if r.ID == "?" || r.ID == "*" {
 			continue
 		}
-		t := Target{Kind: xxhash.Sum64String(r.Type), ID: feature.ResourceHash(r.Type, r.ID), of: i}
+		t := Target{Kind: xxhash.Sum64String(r.Type), ID: feature.ResourceHash(r.Type, r.ID)}
 		if sites[r.Type] {
 			t.Site = feature.ResourceHash("site", host(r.ID))
 		}
@@ -81,7 +80,7 @@ func host(address string) string {
 	return strings.TrimPrefix(strings.ToLower(address), "www.")
 }
 
-// held reports whether a call can be held at all for what it touches.
+// leaves reports whether a target is one that something is done to, or sent to.
 func (c *Call) leaves(t *Target) bool { return c.Write || t.Site != 0 }
 
 func mix(a, b uint64) uint64 {

@@ -82,7 +82,7 @@ func (j *Jury) Held(r *Run) bool {
 		least = need(s.Runs - 1)
 	}
 	for i := range r.Calls {
-		if is, _ := s.look(j.rules, &r.Calls[i], least, j.wide[group].Of, nil); is.Holds() {
+		if is, _ := s.look(j.rules, &r.Calls[i], least, j.wide[group].Of); is.Holds() {
 			return true
 		}
 	}

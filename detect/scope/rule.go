@@ -63,13 +63,14 @@ const (
 	WhyManyTargets   = "too_many_targets"
 	WhyTargetsNew    = "targets_do_not_recur"
 	WhyTargetsUnseen = "targets_not_seen_often_enough"
+	WhyDeclared      = "targets_are_declared"
 )
 
 // look judges a call by what some runs did. wider is asked how the targets of a
 // route and kind recur where these runs are too few to say; more is how many more
 // runs than one must have used a route: a run that taught is judged by the others.
 // why is set where the targets were not judged.
-func (s *Scope) look(r Rules, c *Call, more uint32, wider func(routeAndKind uint64) Recurs, declared func(*Target) bool) (is Is, why string) {
+func (s *Scope) look(r Rules, c *Call, more uint32, wider func(routeAndKind uint64) Recurs) (is Is, why string) {
 	used := s.reads
 	if c.Write {
 		used = s.writes
@@ -85,7 +86,7 @@ func (s *Scope) look(r Rules, c *Call, more uint32, wider func(routeAndKind uint
 		for i := range c.Targets {
 			t := &c.Targets[i]
 			switch {
-			case r.Pairs && !c.Write, !c.leaves(t), declared != nil && declared(t):
+			case r.Pairs && !c.Write, !c.leaves(t):
 				continue
 			case r.Pairs && s.pairs[mix(c.Route, t.ID)] > more, !r.Pairs && s.touched[t.place()] > more:
 				continue
@@ -128,7 +129,7 @@ func (s *Scope) abstains(r Rules, c *Call, t *Target, wider func(uint64) Recurs)
 // First is the index of the first call of a run that a scope holds; -1: none.
 func (s *Scope) First(r Rules, calls []Call, wider func(routeAndKind uint64) Recurs) int {
 	for i := range calls {
-		if is, _ := s.look(r, &calls[i], 0, wider, nil); is.Holds() {
+		if is, _ := s.look(r, &calls[i], 0, wider); is.Holds() {
 			return i
 		}
 	}

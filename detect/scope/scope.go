@@ -8,8 +8,10 @@ type Run struct {
 	Agent string // under the name that it is learned by
 	Group string // its peers
 	Task  string // type of its task, empty: none that is known
-	Calls []Call
-	Names []string // of the calls' routes; may be nil where nothing is published
+	// Declared is the type that an orchestrator declared, before Task is known.
+	Declared string
+	Calls    []Call
+	Names    []string // of the calls' routes; may be nil where nothing is published
 	// Vouched runs were found benign by a person: they teach whatever they did.
 	Vouched bool
 }

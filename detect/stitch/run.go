@@ -47,6 +47,12 @@ func (r *Run) version() uint64 {
 	return v
 }
 
+// OtherPrincipal reports that the run is apart from the one that has its key,
+// since it is verifiably somebody else's.
+func (r *Run) OtherPrincipal() bool {
+	return r.bind.Principal != "" && r.Rule != schema.RunSession && r.Rule != schema.RunConversation
+}
+
 // Snapshot is the run as it stands.
 func (r *Run) Snapshot() schema.RunSnapshot {
 	s := r.RunSnapshot

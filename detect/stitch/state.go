@@ -15,8 +15,9 @@ import (
 // and the calls whose other sights may come, version 4 what a run gave out, wrote
 // and called on each route, version 5 its counts of new calls and switches, what
 // sessions in people's names are suspected by and the exceptions that cover findings,
-// version 6 what a later stage attached to the actor; older entries have none of it.
-const StateVersion = 6
+// version 6 what a later stage attached to the actor, version 7 what runs did outside
+// their scope and what disagrees about who they are; older entries have none of it.
+const StateVersion = 7
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.

@@ -143,6 +143,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			log.Warn(w, "component", "detect")
 		}
 		d.About = who.about
+		d.Unscoped = c.Detect.LearnedScope == "off"
 		d.Logger, d.Registerer = log.With("component", "detect"), reg
 		host, _ := os.Hostname()
 		e, err := detect.New(d, fmt.Sprintf("%s/%d", host, os.Getpid()))

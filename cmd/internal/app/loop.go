@@ -22,6 +22,7 @@ import (
 	"flyball/detect/control"
 	"flyball/detect/learn"
 	"flyball/detect/policy"
+	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/identity"
@@ -32,6 +33,9 @@ func PolicyRules(c config.Config) policy.Rules {
 	r := policy.DefaultRules()
 	r.Arming, r.TTL = policy.ParseArming(c.Detect.Mode == "armed", c.Detect.Armed), time.Duration(c.Detect.TripTTL)
 	r.Exceptions = c.Detect.PolicyExceptions()
+	if c.Detect.LearnedScope != "enforce" {
+		r.Arming.Apart = []string{schema.FamilyScope}
+	}
 	for i, g := range c.Detect.Policy {
 		rule := policy.Rule{Name: g.Name, Agent: g.Agent, Tag: g.Tag, Family: g.Family, Criticality: g.Criticality, TTL: time.Duration(g.TTL)}
 		if rule.Name == "" {
@@ -73,9 +77,11 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	}
 	who.resolvers = append(who.resolvers, resolver)
 	g.start(part{name: "routes of control", run: learnedRoutes(c, kafka, key, table, log)})
+	scopes := learnedScopes(c, kafka, log)
+	g.start(part{name: "scopes of control", run: scopes.follow})
 	o := control.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
 		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
-		Resolver: resolver, Routes: table, Armed: who.armed, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
+		Resolver: resolver, Routes: table, Armed: who.armed, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
 		LinkKey: control.Secret(key), Findings: findingsFor(db),
 		Now: time.Now, Stage: stage, Logger: log.With("component", "control"), Registerer: reg}
 	if c.Check.TokenFile != "" {

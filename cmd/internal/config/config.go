@@ -132,6 +132,7 @@ type Detect struct {
 	FalseTripsPer1000 float64     `yaml:"false_trips_per_1000"`
 	// Of people's sessions that may be taken for a machine's.
 	FalseSuspicionsPer1000 float64 `yaml:"false_suspicions_per_1000"`
+	LearnedScope           string  `yaml:"learned_scope"` // off, observe (held only where family:scope is armed by name), enforce (armed like the rest)
 
 	MaxOpenRunsPerActor int      `yaml:"max_open_runs_per_actor"`
 	MaxOpenRuns         int      `yaml:"max_open_runs"` // of the process, over all partitions
@@ -198,7 +199,7 @@ func Default() Config {
 		Metrics:    Listener{Listen: "127.0.0.1:7174"},
 		Learn:      Learn{Every: Duration(time.Hour), Quarantine: Duration(24 * time.Hour), Window: Duration(30 * 24 * time.Hour), MinRuns: 50},
 		Detect: Detect{
-			Mode: "observe", FalseTripsPer1000: 1, FalseSuspicionsPer1000: 10, TripTTL: Duration(15 * time.Minute),
+			Mode: "observe", FalseTripsPer1000: 1, LearnedScope: "observe", FalseSuspicionsPer1000: 10, TripTTL: Duration(15 * time.Minute),
 			MaxOpenRunsPerActor: 2000, MaxOpenRuns: 400_000, MaxActors: 400_000,
 			SessionGap: Duration(10 * time.Minute), ConversationGap: Duration(30 * time.Minute), RunGap: Duration(30 * time.Minute),
 			Lateness: Duration(5 * time.Minute), CheckpointEvery: Duration(30 * time.Second),

@@ -59,6 +59,7 @@ func TestContradictionsNameBothKeys(t *testing.T) {
 		"routes: [{template: /a, effect: explode}]":                       {"routes[0].effect", "explode"},
 		"detect: {false_suspicions_per_1000: 60}":                         {"detect.false_suspicions_per_1000", "60"},
 		"detect: {policy: [{family: borrowed_credential, action: deny}]}": {"detect.policy[0].action", "borrowed_credential"},
+		"detect: {learned_scope: armed}":                                  {"detect.learned_scope", "armed"},
 		"detect: {session_gap: 0s}":                                       {"detect.session_gap"},
 	} {
 		c, err := load(t, text)

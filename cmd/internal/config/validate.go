@@ -180,6 +180,9 @@ func (c Config) validateDetect(bad func(string, ...any)) {
 	if d.FalseSuspicionsPer1000 <= 0 || d.FalseSuspicionsPer1000 > 50 {
 		bad("detect.false_suspicions_per_1000: %g is not above 0 and at most 50", d.FalseSuspicionsPer1000)
 	}
+	if !slices.Contains([]string{"off", "observe", "enforce"}, d.LearnedScope) {
+		bad("detect.learned_scope: %q is none of off, observe, enforce", d.LearnedScope)
+	}
 	if d.FalseTripsPer1000 <= 0 || d.FalseTripsPer1000 > 10 {
 		bad("detect.false_trips_per_1000: %g is not above 0 and at most 10", d.FalseTripsPer1000)
 	}

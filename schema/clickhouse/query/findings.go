@@ -80,7 +80,8 @@ delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception
 
 // Judged is how many findings of a level people have judged, and as what.
 type Judged struct {
-	Level    string `json:"level"`
+	Level    string `json:"level"`          // alert, trip; hold: a learned scope held it, or would have
+	Rule     string `json:"rule,omitempty"` // of a hold: task, targets
 	Findings uint64 `json:"findings"`
 	True     uint64 `json:"true"`
 	Benign   uint64 `json:"benign"`
@@ -92,6 +93,8 @@ type Judged struct {
 	Runs         uint64  `json:"runs"`
 	FalsePer1000 float64 `json:"false_per_1000"`
 	High         float64 `json:"false_per_1000_if_unjudged_are"`
+	// HeldPer1000 runs, of a hold.
+	HeldPer1000 float64 `json:"held_per_1000,omitempty"`
 }
 
 // AchievedRates are what the operator's budget came to, by level, one run counting once.
@@ -99,7 +102,8 @@ func AchievedRates(ctx context.Context, db DB, since, until time.Time) ([]Judged
 	var w, r where
 	w.between("updated_at", "updated_at", since, until)
 	r.between("last_at", "last_at", since, until)
-	w.add("level >= 'alert' AND family NOT LIKE 'policy.%' AND exception = ''") // what is meant trips nobody
+	// What is meant trips nobody; holds have a budget of their own, and identities none.
+	w.add("level >= 'alert' AND family NOT LIKE 'policy.%' AND family NOT IN ('scope', 'identity_conflict') AND exception = ''")
 	out := []Judged{}
 	err := each(ctx, db, "verdicts", `SELECT toString(l) AS level, count(), countIf(is_true), countIf(is_benign AND NOT is_true), countIf(is_test AND NOT is_true AND NOT is_benign), countIf(NOT is_true AND NOT is_benign AND NOT is_test), (SELECT count() FROM runs `+r.String()+`)
 FROM (SELECT f.run_id, max(f.level) AS l, max(v.by != '' AND v.verdict = 'true') AS is_true, max(v.by != '' AND v.verdict = 'benign') AS is_benign, max(v.by != '' AND v.verdict = 'test') AS is_test
