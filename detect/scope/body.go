@@ -35,7 +35,7 @@ const (
 func Publish(runs []*Run) *Body {
 	j := Among(Default(), runs)
 	b := &Body{Own: map[string]map[string]*Scope{}, Peers: map[string]map[string]*Scope{}, Recurs: map[string]map[uint64]Recurs{}}
-	vouched, groups, agents := map[string]*uses{}, map[string]string{}, map[[2]string]map[string]bool{}
+	vouched, groups, agents := map[string]*allowed{}, map[string]string{}, map[[2]string]map[string]bool{}
 	for _, r := range runs {
 		group := PeersOf(r.Agent, r.Group)
 		groups[r.Agent] = group
@@ -77,14 +77,21 @@ func Publish(runs []*Run) *Body {
 	return b
 }
 
-func vouch(into map[string]*uses, key string, r *Run) {
-	u := usesOf(r)
-	if have := into[key]; have != nil {
-		maps.Copy(have.writes, u.writes)
-		maps.Copy(have.touched, u.touched)
-		return
+// allowed is what vouched runs did.
+type allowed struct{ writes, touched map[uint64]bool }
+
+func vouch(into map[string]*allowed, key string, r *Run) {
+	have := into[key]
+	if have == nil {
+		have = &allowed{map[uint64]bool{}, map[uint64]bool{}}
+		into[key] = have
 	}
-	into[key] = &u
+	for _, k := range r.uses().writes {
+		have.writes[k] = true
+	}
+	for _, k := range r.uses().touched {
+		have.touched[k] = true
+	}
 }
 
 func put(into map[string]map[string]*Scope, who, task string, s *Scope) {
@@ -108,7 +115,7 @@ func keepMost(tasks map[string]*Scope, most int) {
 // published is what a scope publishes: what at least so many runs have done or a person has
 // vouched for, within bounds. Targets of kinds that do not recur are not kept: by
 // them nobody is judged.
-func (s *Scope) published(least uint32, wide *Scope, vouched *uses) *Scope {
+func (s *Scope) published(least uint32, wide *Scope, vouched *allowed) *Scope {
 	out := empty()
 	out.Runs = s.Runs
 	agreed := func(into, from map[uint64]uint32, also map[uint64]bool, most int) (cut bool) {

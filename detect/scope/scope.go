@@ -14,6 +14,8 @@ type Run struct {
 	Names    []string // of the calls' routes; may be nil where nothing is published
 	// Vouched runs were found benign by a person: they teach whatever they did.
 	Vouched bool
+
+	did *uses
 }
 
 // Scope is what some runs did.
@@ -56,26 +58,30 @@ func Learn(runs []*Run) *Scope {
 	return s
 }
 
-// uses is what a run did, each thing once.
+// uses is what a run did, each thing once and in ascending order.
 type uses struct {
-	writes, reads, touched, pairs map[uint64]bool
+	writes, reads, touched, pairs []uint64
 	sent                          map[uint64][]uint64 // places by route and kind
 }
 
-func usesOf(r *Run) uses {
-	u := uses{map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}, map[uint64][]uint64{}}
+// uses of a run are worked out once.
+func (r *Run) uses() *uses {
+	if r.did != nil {
+		return r.did
+	}
+	u := &uses{sent: map[uint64][]uint64{}}
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		if c.Write {
-			u.writes[c.Route] = true
+			u.writes = append(u.writes, c.Route)
 		} else {
-			u.reads[c.Route] = true
+			u.reads = append(u.reads, c.Route)
 		}
 		for j := range c.Targets {
 			t := &c.Targets[j]
-			u.touched[t.place()] = true
+			u.touched = append(u.touched, t.place())
 			if c.Write {
-				u.pairs[mix(c.Route, t.ID)] = true
+				u.pairs = append(u.pairs, mix(c.Route, t.ID))
 			}
 			if c.leaves(t) {
 				k := mix(c.Route, t.Kind)
@@ -83,14 +89,26 @@ func usesOf(r *Run) uses {
 			}
 		}
 	}
+	for _, list := range [...]*[]uint64{&u.writes, &u.reads, &u.touched, &u.pairs} {
+		*list = distinct(*list)
+	}
+	for k, places := range u.sent {
+		u.sent[k] = distinct(places)
+	}
+	r.did = u
 	return u
+}
+
+func distinct(list []uint64) []uint64 {
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 func (s *Scope) add(r *Run) {
 	s.Runs++
-	u := usesOf(r)
-	count := func(into map[uint64]uint32, of map[uint64]bool) {
-		for k := range of {
+	u := r.uses()
+	count := func(into map[uint64]uint32, of []uint64) {
+		for _, k := range of {
 			into[k]++
 		}
 	}
@@ -111,20 +129,16 @@ func (s *Scope) add(r *Run) {
 
 // recurring counts in how many runs a target of a route and kind came back.
 func (s *Scope) recurring(runs []*Run) {
-	all := make([]map[uint64][]uint64, len(runs))
 	in := map[uint64]uint32{} // runs that named a place on a route
-	for i, r := range runs {
-		all[i] = usesOf(r).sent
-		for k, places := range all[i] {
-			slices.Sort(places)
-			all[i][k] = slices.Compact(places)
-			for _, p := range all[i][k] {
+	for _, r := range runs {
+		for k, places := range r.uses().sent {
+			for _, p := range places {
 				in[mix(k, p)]++
 			}
 		}
 	}
-	for _, sent := range all {
-		for k, places := range sent {
+	for _, r := range runs {
+		for k, places := range r.uses().sent {
 			n := s.recurs[k]
 			n.Runs++
 			if slices.ContainsFunc(places, func(p uint64) bool { return in[mix(k, p)] > 1 }) {
