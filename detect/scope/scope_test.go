@@ -293,3 +293,15 @@ func TestScopeOfAnAgentIsSmall(t *testing.T) {
 		t.Logf("%d bytes an agent", each)
 	}
 }
+
+func BenchmarkAnswer(b *testing.B) {
+	g := NewGuard(Publish(append(of(12, "shop/own", "refund", refunds), of(60, "shop/own", "", refunds)...)))
+	c, _ := call("POST /refunds account:main")
+	in := Ask{Agent: "shop/own", Group: "shop", Logged: "refund", Call: &c}
+	b.ReportAllocs()
+	for b.Loop() {
+		if a := g.Answer(in); a.Is != Inside {
+			b.Fatal(a)
+		}
+	}
+}
