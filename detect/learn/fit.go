@@ -29,6 +29,7 @@ const (
 // scoring each run with counts that know neither its task nor its agent. What the
 // guard of scope would have held has no part in it.
 func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
+	published := scopes(runs)
 	runs = guarded(runs)
 	var clean []*baseline.Run
 	for _, r := range runs {
@@ -38,7 +39,7 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 	}
 	baseline.Remember(clean)
 	body := taught(tenant, clean)
-	body.Scopes = scopes(clean)
+	body.Scopes = published
 	parts := holdOut(tenant, runs)
 	var finals, peaks []held
 	for _, p := range parts {

@@ -31,7 +31,7 @@ const (
 	leastPeerAgents = 2
 )
 
-// Publish makes a body of runs that teach.
+// Publish makes a body of runs. What one of them alone has done is in no scope.
 func Publish(runs []*Run) *Body {
 	j := Among(Default(), runs)
 	b := &Body{Own: map[string]map[string]*Scope{}, Peers: map[string]map[string]*Scope{}, Recurs: map[string]map[uint64]Recurs{}}
@@ -55,17 +55,17 @@ func Publish(runs []*Run) *Body {
 	}
 	for agent, s := range j.any {
 		if s.Runs >= enoughOwn && s.Unseen() <= mostUnseen {
-			put(b.Own, agent, "", s.published(1, j.wide[groups[agent]], vouched["a\x00"+agent+"\x00"]))
+			put(b.Own, agent, "", s.published(2, j.wide[groups[agent]], vouched["a\x00"+agent+"\x00"]))
 		}
 	}
 	for k, s := range j.own {
 		if s.Runs >= enough {
-			put(b.Own, k[0], k[1], s.published(need(s.Runs), j.wide[groups[k[0]]], vouched["a\x00"+k[0]+"\x00"+k[1]]))
+			put(b.Own, k[0], k[1], s.published(1+others(agreed, s.Runs-1), j.wide[groups[k[0]]], vouched["a\x00"+k[0]+"\x00"+k[1]]))
 		}
 	}
 	for k, s := range j.peers {
 		if s.Runs >= enough && len(agents[k]) >= leastPeerAgents {
-			put(b.Peers, k[0], k[1], s.published(need(s.Runs), j.wide[k[0]], vouched["g\x00"+k[0]+"\x00"+k[1]]))
+			put(b.Peers, k[0], k[1], s.published(1+others(agreed, s.Runs-1), j.wide[k[0]], vouched["g\x00"+k[0]+"\x00"+k[1]]))
 		}
 	}
 	for _, tasks := range b.Own {

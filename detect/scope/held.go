@@ -10,10 +10,12 @@ const (
 	// mostUnseen is the largest share of runs that may be expected to use a write
 	// route that none has used, where a scope is not of one task.
 	mostUnseen = .02
-	// agreed is the share of runs that must be exceeded by those that did something
-	// for it to be in a scope: what fewer do is what poisoned runs do, too. Where runs
-	// judge each other one is never enough.
+	// agreed is the share of the other runs of a task that must be exceeded by those
+	// that did a thing, too, for it to be in the scope: one run alone widens nothing.
 	agreed = .05
+	// agreedToTeach is the same for a run to teach what is normal. A clean run that is
+	// left out costs nothing but data; a hijacked one that is not, costs.
+	agreedToTeach = .1
 )
 
 // Unseen is the share of runs that are expected to write on a route that none of
@@ -28,8 +30,8 @@ func (s *Scope) Unseen() float64 {
 	return float64(once) / float64(max(s.Runs, 1))
 }
 
-// need is how many of a task's runs must have done what is in their scope.
-func need(runs uint32) uint32 { return 1 + uint32(agreed*float64(runs)) }
+// others is how many of so many other runs must have done a thing, too.
+func others(share float64, runs uint32) uint32 { return 1 + uint32(share*float64(runs)) }
 
 // Jury is runs that judge each other.
 type Jury struct {
@@ -79,7 +81,7 @@ func (j *Jury) Held(r *Run) bool {
 			return false
 		}
 	} else {
-		least = need(s.Runs - 1)
+		least = others(agreedToTeach, s.Runs-1)
 	}
 	for i := range r.Calls {
 		if is, _ := s.look(j.rules, &r.Calls[i], least, j.wide[group].Of); is.Holds() {

@@ -190,14 +190,19 @@ func TestHijackedRunDoesNotWidenTheScope(t *testing.T) {
 	if Among(Default(), append(runs, bad)).Held(bad) {
 		t.Error("a run that a person vouched for was held")
 	}
+	alone := run("shop/a", "refund", "POST /mail address:thief")
+	if a := guard(t, runs, []*Run{alone}).ask("shop/b", "refund", "POST /mail address:thief"); a.Is != WriteOutside {
+		t.Errorf("one hijacked run widened the scope: %s", a.Is)
+	}
 	g := guard(t, runs, []*Run{bad})
 	if a := g.ask("shop/a", "refund", "POST /mail address:thief"); a.Is.Holds() {
 		t.Errorf("what a person vouched for: %s", a.Is)
 	}
-	// Two runs in twenty that agree are a new way of doing it, not a hijack.
-	newer := of(3, "shop/a", "refund", func(int) []string { return []string{"POST /credits account:main"} })
+	// Runs that agree are a new way of doing it: two that do widen the scope, and one
+	// in ten of them teaches.
+	newer := of(4, "shop/a", "refund", func(int) []string { return []string{"POST /credits account:main"} })
 	if j := Among(Default(), append(of(20, "shop/a", "refund", refunds), newer...)); j.Held(newer[0]) {
-		t.Error("a new way that three runs share teaches nothing")
+		t.Error("a new way that four runs share teaches nothing")
 	}
 }
 
