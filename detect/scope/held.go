@@ -2,7 +2,7 @@ package scope
 
 // Runs that taught, before a scope is judged by.
 const (
-	// enough runs of the task teach what it writes to: ten, as measured (detect/adr/0004).
+	// enough runs of the task teach what it writes to: ten, as measured (detect/adr/0005).
 	enough = 10
 	// enoughOwn runs of an agent teach what it writes to whatever the task: with
 	// fewer, the next task is what looks new.

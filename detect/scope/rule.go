@@ -48,7 +48,7 @@ func ByTask() Rules { return Rules{} }
 // ByTargets holds, too, a write to a target that the route was not used for.
 func ByTargets() Rules { return Rules{Targets: true, Pairs: true} }
 
-// Default is what is deployed; the figures of each choice are in detect/adr/0004.
+// Default is what is deployed; the figures of each choice are in detect/adr/0005.
 func Default() Rules { return Rules{Targets: true, Recur: .8} }
 
 // leastRecurring is how many runs must have named targets of a route and kind
