@@ -358,3 +358,25 @@ func BenchmarkDecide(b *testing.B) {
 		})
 	}
 }
+
+// What only asks has a budget of its own: holds leave that of trips alone.
+func TestGatesDoNotSpendTheBudgetOfTrips(t *testing.T) {
+	s := New(Budget{PerHour: 1, Percent: 100})
+	trip := func(n int, action schema.Action) Outcome {
+		at := schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(n)}
+		o, _ := s.Apply(Moment{Clock: 1e9, Generation: uint64(n)}, &schema.Command{ID: fmt.Sprint(n), Kind: schema.CommandTrip, Tenant: "t", Scope: at, ActiveAgents: 100, TTL: 60e9,
+			Decision: &schema.Decision{ID: fmt.Sprint(n), AgentID: "a", Scope: at, Action: action, Mode: schema.ModeArmed}})
+		return o
+	}
+	for n, tc := range []struct {
+		action schema.Action
+		want   Outcome
+	}{{schema.ActionGate, Applied}, {schema.ActionGate, Withheld}, {schema.ActionDeny, Applied}, {schema.ActionDeny, Withheld}} {
+		if got := trip(n+1, tc.action); got != tc.want {
+			t.Errorf("%d, %s: %s, want %s", n, tc.action, got, tc.want)
+		}
+	}
+	if spent := s.Spent("t", 1e9); spent.Trips != 1 {
+		t.Errorf("%d trips were spent", spent.Trips)
+	}
+}

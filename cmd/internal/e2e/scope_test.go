@@ -98,6 +98,9 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`, f.ports["contr
 		}
 		var out []string
 		for _, r := range rates {
+			if r.Level != "hold" {
+				continue
+			}
 			if r.Held <= 0 {
 				return "without a denominator", nil
 			}
