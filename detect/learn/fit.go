@@ -26,21 +26,20 @@ const (
 )
 
 // Fit makes a body of runs: counts of those that did not alarm, calibrated by
-// scoring each run with counts that know neither its task nor its agent. What the
-// guard of scope would have held has no part in it.
+// scoring each run with counts that know neither its task nor its agent.
 func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
-	published := scopes(runs)
-	runs = guarded(runs)
+	back := heldBack(runs)
+	teaches := func(r *baseline.Run) bool { return !r.Alarmed && !back[r] }
 	var clean []*baseline.Run
 	for _, r := range runs {
-		if !r.Alarmed {
+		if teaches(r) {
 			clean = append(clean, r)
 		}
 	}
 	baseline.Remember(clean)
 	body := taught(tenant, clean)
-	body.Scopes = published
-	parts := holdOut(tenant, runs)
+	body.Scopes = scopes(runs)
+	parts := holdOut(tenant, runs, teaches)
 	var finals, peaks []held
 	for _, p := range parts {
 		for _, r := range p.tested {
@@ -74,7 +73,7 @@ type part struct {
 	tested []*baseline.Run
 }
 
-func holdOut(tenant string, runs []*baseline.Run) (parts []part) {
+func holdOut(tenant string, runs []*baseline.Run, teaches func(*baseline.Run) bool) (parts []part) {
 	for fold := range folds {
 		var p part
 		var teach []*baseline.Run
@@ -82,7 +81,7 @@ func holdOut(tenant string, runs []*baseline.Run) (parts []part) {
 			switch {
 			case heldOut(r, fold):
 				p.tested = append(p.tested, r)
-			case !r.Alarmed:
+			case teaches(r):
 				teach = append(teach, r)
 			}
 		}

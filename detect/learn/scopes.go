@@ -58,15 +58,14 @@ func tasks(runs []*baseline.Run) {
 	}
 }
 
-// guarded leaves out the runs that the scopes of the others would have held: a
-// hijacked run that made no noise is known by what it wrote. They teach no counts
-// and calibrate nothing, which is no ratchet: what holds a run is not its score.
-func guarded(runs []*baseline.Run) []*baseline.Run {
-	jury := scope.Among(scope.Default(), known(runs))
-	out := make([]*baseline.Run, 0, len(runs))
+// heldBack are the runs that what the others do would have held: they teach no
+// counts. They calibrate as any other does: what holds a run is not its score, and
+// without them the unusual of what is clean would be missing where it counts.
+func heldBack(runs []*baseline.Run) map[*baseline.Run]bool {
+	jury, out := scope.Among(scope.Default(), known(runs)), map[*baseline.Run]bool{}
 	for _, r := range runs {
-		if r.Scope == nil || r.Alarmed || !jury.Held(r.Scope) {
-			out = append(out, r)
+		if r.Scope != nil && !r.Alarmed && jury.Held(r.Scope) {
+			out[r] = true
 		}
 	}
 	return out
