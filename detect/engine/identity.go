@@ -52,7 +52,11 @@ func (w *worker) identified(ctx context.Context, r *stitch.Run, run *judged, c *
 	if what == "" {
 		return nil
 	}
-	run.conflict = &conflict{finding: finding{Course: policy.Course{Level: schema.LevelAlert}, openedAt: c.Start}, what: what + " " + strings.Clone(said), first: at}
+	level := schema.LevelAlert
+	if what == otherName {
+		level = schema.LevelAnnotate // sub-agents and libraries name themselves all day long: it wakes nobody
+	}
+	run.conflict = &conflict{finding: finding{Course: policy.Course{Level: level}, openedAt: c.Start}, what: what + " " + strings.Clone(said), first: at}
 	return w.tell(ctx, w.describeConflict(r, run.conflict, c, at))
 }
 

@@ -182,6 +182,9 @@ func TestDisputedIdentityIsOneFindingARun(t *testing.T) {
 	var said []string
 	for _, f := range got {
 		said = append(said, f.RunKey+" "+f.Evidence[0].Feature)
+		if alert := f.RunKey == "run-40"; alert != (f.Level == schema.LevelAlert) {
+			t.Errorf("%s is told at %s", f.Evidence[0].Feature, f.Level)
+		}
 	}
 	slices.Sort(said)
 	want := []string{"run-0 identity.asserted_name billing/bot", "run-20 identity.asserted_name somebody", "run-40 identity.another_principal_on_run_key person-41"}

@@ -66,27 +66,28 @@ func load() ([]run, error) {
 }
 
 // split sets some runs aside to be played live; the rest is history. A recorded
-// run that repeats one call 6 times, or makes 10 calls that differ in digits
-// only, ran away when it was recorded: it stays in the history, because live it
-// would be stopped, and rightly.
+// run that repeats one call 6 times, fails 4 times at one place, or makes 10 calls that
+// differ in digits only, ran away when it was recorded: it is left out. Live it would be stopped, and
+// rightly; in the history a person would have said so, and it would teach nothing.
 func split(all []run, r *rand.Rand) (history, live []run) {
-	const most, repeats, alike = 200, 6, 10
+	const most, repeats, fails, alike = 200, 6, 4, 10
 	all = append([]run(nil), all...)
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for i := range all {
-		same, similar := all[i].repeats()
-		if len(live) < most && same < repeats && similar < alike {
+		switch same, failed, similar := all[i].repeats(); {
+		case same >= repeats || failed >= fails || similar >= alike:
+		case len(live) < most:
 			live = append(live, all[i])
-		} else {
+		default:
 			history = append(history, all[i])
 		}
 	}
 	return history, live
 }
 
-// repeats are the largest counts of one call with one answer, and of calls
-// that differ in digits only.
-func (r *run) repeats() (same, similar int) {
+// repeats are the largest counts of one call with one answer, of failures of one
+// method and path, and of calls that differ in digits only.
+func (r *run) repeats() (same, failed, similar int) {
 	type key struct {
 		method, path string
 		status, sent int
@@ -98,8 +99,13 @@ func (r *run) repeats() (same, similar int) {
 		n[one]++
 		n[like]++
 		same, similar = max(same, n[one]), max(similar, n[like])
+		if c.Status >= 400 {
+			at := key{method: c.Method, path: c.Path, status: 1}
+			n[at]++
+			failed = max(failed, n[at])
+		}
 	}
-	return same, similar
+	return same, failed, similar
 }
 
 var digits = regexp.MustCompile(`[0-9]+`)
