@@ -34,11 +34,13 @@ const (
 	CommandLease
 	// CommandVerdict says what a finding was.
 	CommandVerdict
+	// CommandBaseline freezes or resets an agent's baseline.
+	CommandBaseline
 )
 
 // CommandKindWords are the words of CommandKind.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
-	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict"}
+	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
@@ -65,11 +67,12 @@ type Command struct {
 	// ActiveAgents of the tenant that the sender has seen in the last hour.
 	ActiveAgents int `json:"active_agents,omitempty"`
 
-	Gate     *Gate     `json:"gate,omitempty"`     // of ask, grant, refuse, use
-	Task     *Task     `json:"task,omitempty"`     // of task, task_end
-	Manifest *Manifest `json:"manifest,omitempty"` // of manifest, manifest_drop
-	Lease    *Lease    `json:"lease,omitempty"`
-	Verdict  *Verdict  `json:"verdict,omitempty"`
+	Gate     *Gate          `json:"gate,omitempty"`     // of ask, grant, refuse, use
+	Task     *Task          `json:"task,omitempty"`     // of task, task_end
+	Manifest *Manifest      `json:"manifest,omitempty"` // of manifest, manifest_drop
+	Lease    *Lease         `json:"lease,omitempty"`
+	Verdict  *Verdict       `json:"verdict,omitempty"`
+	Baseline *BaselineOrder `json:"baseline,omitempty"`
 }
 
 // Manifest is the document in which an owner says what an agent is for.

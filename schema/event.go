@@ -16,6 +16,8 @@ const (
 	EventGate EventKind = "gate"
 	// EventVerdict is what a person says that a finding was.
 	EventVerdict EventKind = "verdict"
+	// EventBaseline is what an operator ordered of an agent's baseline.
+	EventBaseline EventKind = "baseline"
 	// EventAudit is an entry of the audit trail.
 	EventAudit EventKind = "audit"
 )
@@ -23,15 +25,16 @@ const (
 // Event is one record of flyball.events. Events are written at least once: the
 // same ID is the same event.
 type Event struct {
-	ID      string      `json:"id"`
-	Kind    EventKind   `json:"kind"`
-	Tenant  string      `json:"tenant"`
-	Finding *Finding    `json:"finding,omitempty"`
-	Breaker *Breaker    `json:"breaker,omitempty"`
-	Bypass  *Bypass     `json:"bypass,omitempty"`
-	Gate    *Gate       `json:"gate,omitempty"`
-	Audit   *AuditEntry `json:"audit,omitempty"`
-	Verdict *Verdict    `json:"verdict,omitempty"`
+	ID       string         `json:"id"`
+	Kind     EventKind      `json:"kind"`
+	Tenant   string         `json:"tenant"`
+	Finding  *Finding       `json:"finding,omitempty"`
+	Breaker  *Breaker       `json:"breaker,omitempty"`
+	Bypass   *Bypass        `json:"bypass,omitempty"`
+	Gate     *Gate          `json:"gate,omitempty"`
+	Audit    *AuditEntry    `json:"audit,omitempty"`
+	Verdict  *Verdict       `json:"verdict,omitempty"`
+	Baseline *BaselineOrder `json:"baseline,omitempty"`
 }
 
 // Bypass puts a tenant to observe at every point until it expires by itself.
@@ -71,4 +74,9 @@ func AuditEvent(e *AuditEntry) Event {
 // VerdictEvent is the event of a verdict.
 func VerdictEvent(v *Verdict) Event {
 	return Event{ID: shortID("e", "verdict", v.FindingID, CallRef{0, int64(v.Generation), 0}.String()), Kind: EventVerdict, Tenant: v.Tenant, Verdict: v}
+}
+
+// BaselineEvent is the event of an order.
+func BaselineEvent(o *BaselineOrder) Event {
+	return Event{ID: shortID("e", "baseline", o.Tenant, o.Agent, o.Do, CallRef{0, int64(o.Generation), 0}.String()), Kind: EventBaseline, Tenant: o.Tenant, Baseline: o}
 }

@@ -89,6 +89,23 @@ type Say struct {
 	By  string             `json:"by,omitempty" rule:"0..100"`
 }
 
+// Freeze keeps the counts of an agent's baseline as they are, or ends that.
+type Freeze struct {
+	Agent  string `json:"agent" rule:"1..256 words"` // as baselines name it; * is every agent
+	Reason string `json:"reason" rule:"1..1000 words"`
+	// Seconds after which it ends by itself; absent: somebody ends it.
+	Seconds int64  `json:"for_seconds,omitempty" rule:"1..31622400"`
+	Off     bool   `json:"off,omitempty"`
+	By      string `json:"by,omitempty" rule:"0..100"`
+}
+
+// Forget forgets the counts of an agent's baseline.
+type Forget struct {
+	Agent  string `json:"agent" rule:"1..256 words"`
+	Reason string `json:"reason" rule:"1..1000 words"`
+	By     string `json:"by,omitempty" rule:"0..100"`
+}
+
 // Put puts a manifest in force: its text as YAML.
 type Put struct {
 	Text   string `json:"text" rule:"1..65536 words"`

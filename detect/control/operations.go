@@ -42,6 +42,8 @@ func (c *Control) operations() []operation {
 			ask: Put{}, answer: Done{}, problems: []int{400, 409, 413, 415, 422, 503}, serve: c.putManifest},
 		post("/v1/manifests/drop", "dropManifest", "Take a manifest away", Admin, Drop{}, Done{}, c.dropManifest, 404, 409),
 		post("/v1/findings/{id}/verdict", "verdict", "Say what a finding was: true, benign or test", Responder, Say{}, Done{}, c.verdict, 409),
+		post("/v1/baselines/freeze", "freezeBaseline", "Keep the counts of an agent's baseline as they are, or end that", Responder, Freeze{}, Done{}, c.freezeBaseline, 409),
+		post("/v1/baselines/reset", "resetBaseline", "Forget the counts of an agent's baseline: it learns anew, from what comes after", Admin, Forget{}, Done{}, c.resetBaseline, 409),
 		list("/v1/quotas", "quotas", "What is given out of quotas in their present windows", []quota.Count{}, func(*call) any {
 			c.mu.RLock()
 			defer c.mu.RUnlock()

@@ -35,6 +35,8 @@ func subject(c *schema.Command, r Result) string {
 		return "task:" + cmp.Or(r.Ref, c.Task.ID)
 	case c.Verdict != nil:
 		return "finding:" + c.Verdict.FindingID
+	case c.Baseline != nil:
+		return "baseline:" + c.Baseline.Agent
 	case c.Manifest != nil:
 		return "manifest:" + cmp.Or(r.Ref, c.Manifest.Agent)
 	}

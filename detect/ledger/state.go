@@ -114,6 +114,8 @@ func (s *State) command(c *schema.Command) (Result, []schema.Event) {
 		return s.manifest(c), nil
 	case schema.CommandVerdict:
 		return s.verdict(c)
+	case schema.CommandBaseline:
+		return s.baseline(c)
 	case schema.CommandLease:
 		o, units := s.Quotas.Apply(s.Clock, c, s.limits(c.Tenant))
 		return Result{Outcome: string(o), Units: units}, nil

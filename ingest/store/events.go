@@ -25,7 +25,7 @@ func (s *Store) events(ctx context.Context) error {
 	work, stop := drain(ctx, s.o.Drain)
 	defer stop()
 	findings, decisions, breakers := clickhouse.NewFindingsBlock(), clickhouse.NewDecisionsBlock(), clickhouse.NewBreakersBlock()
-	gates, audit, verdicts := clickhouse.NewGatesBlock(), clickhouse.NewAuditBlock(), clickhouse.NewVerdictsBlock()
+	gates, audit, verdicts, orders := clickhouse.NewGatesBlock(), clickhouse.NewAuditBlock(), clickhouse.NewVerdictsBlock(), clickhouse.NewBaselineOrdersBlock()
 	for ctx.Err() == nil {
 		fetches := client.PollRecords(ctx, 2_000)
 		if fetches.IsClientClosed() {
@@ -50,6 +50,8 @@ func (s *Store) events(ctx context.Context) error {
 				gates.Append(e.Gate)
 			case e.Verdict != nil:
 				verdicts.Append(e.Verdict)
+			case e.Baseline != nil:
+				orders.Append(e.Baseline)
 			case e.Audit != nil:
 				audit.Append(e.Audit)
 			}
@@ -67,7 +69,7 @@ func (s *Store) events(ctx context.Context) error {
 				AppendNative([]byte) []byte
 				Reset()
 			}
-		}{{"findings_store", findings}, {"decisions_store", decisions}, {"breakers_store", breakers}, {"gates_store", gates}, {"audit_store", audit}, {"verdicts_store", verdicts}} {
+		}{{"findings_store", findings}, {"decisions_store", decisions}, {"breakers_store", breakers}, {"gates_store", gates}, {"audit_store", audit}, {"verdicts_store", verdicts}, {"baseline_orders_store", orders}} {
 			if part.block.Rows() == 0 {
 				continue
 			}

@@ -24,7 +24,8 @@ func tables() []table {
 		{"gates_store", specsOf(gatesColumns()), "sipHash64(gate_id)"},
 		{"verdicts_store", specsOf(verdictsColumns()), "sipHash64(finding_id)"},
 		{"audit_store", specsOf(auditColumns()), "seq"},
-		{"baselines_store", baselinesSpecs(), "sipHash64(name)"},
+		{"baselines_store", specsOf(baselinesColumns()), "sipHash64(name)"},
+		{"baseline_orders_store", specsOf(baselineOrdersColumns()), "sipHash64(agent)"},
 		{"progress", specsOf(progressColumns()), "calls_partition"},
 	}
 }
@@ -35,23 +36,6 @@ func specsOf[T any](cols []column[T]) []Spec {
 		out[i] = cols[i].spec()
 	}
 	return out
-}
-
-const lowString = "LowCardinality(String)"
-
-func baselinesSpecs() []Spec {
-	return []Spec{
-		{"tenant", lowString, constant},
-		{"name", "String", constant}, // whose: an agent, a peer group, the humans
-		{"version", "UInt64", amount},
-		{"state", "Enum8('learning' = 0, 'active' = 1, 'stale' = 2, 'frozen' = 3)", ""},
-		{"made_at", nanoTime, clock},
-		{"runs", "UInt64", amount},
-		{"calls", "UInt64", amount},
-		{"since", nanoTime, clock},
-		{"until", nanoTime, clock},
-		{"body", "String", "ZSTD(3)"},
-	}
 }
 
 // TableNames are the names of the tables, in the order they are made.

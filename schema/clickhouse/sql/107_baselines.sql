@@ -1,2 +1,3 @@
 CREATE OR REPLACE VIEW {{.View "baselines"}} AS
-SELECT * FROM {{.Name "baselines_store"}} FINAL
+SELECT tenant, name, version, baseline_version, state, why, made_at, runs, calls, since, until, body
+FROM {{.Name "baselines_store"}} FINAL

@@ -8,7 +8,9 @@ CREATE TABLE IF NOT EXISTS `flyball`.`baselines_store_local` ON CLUSTER `prod` (
     `calls` UInt64 CODEC(T64, ZSTD(1)),
     `since` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
     `until` DateTime64(9, 'UTC') CODEC(GCD, Delta, ZSTD(1)),
-    `body` String CODEC(ZSTD(3))
+    `body` String CODEC(ZSTD(3)),
+    `why` LowCardinality(String) CODEC(ZSTD(1)),
+    `baseline_version` String CODEC(ZSTD(1))
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 ORDER BY (tenant, name, version);

@@ -1,0 +1,57 @@
+package clickhouse
+
+import "flyball/schema"
+
+// BaselinesBlock builds rows of baselines_store, one for each agent of a version.
+type BaselinesBlock struct{ block[schema.BaselineRow] }
+
+// NewBaselinesBlock makes an empty block.
+func NewBaselinesBlock() *BaselinesBlock { return &BaselinesBlock{newBlock(baselinesColumns())} }
+
+// Append adds an agent's part in a version. Nothing of r is kept.
+func (b *BaselinesBlock) Append(r *schema.BaselineRow) { b.add(r) }
+
+func baselinesColumns() []column[schema.BaselineRow] {
+	type row = schema.BaselineRow
+	return []column[row]{
+		word("tenant", func(r *row) string { return r.Tenant }),
+		str("name", func(r *row) string { return r.Agent }),                                    // an agent's
+		num("version", "UInt64", func(r *row) uint64 { return uint64(r.MadeAt) }).with(amount), // grows with each version: when it was made, Unix ns
+		enum("state", schema.BaselineStateWords, func(r *row) schema.BaselineState { return r.State }).with(""),
+		clockNs("made_at", func(r *row) int64 { return r.MadeAt }),
+		num("runs", "UInt64", func(r *row) uint64 { return r.Runs }).with(amount),
+		num("calls", "UInt64", func(r *row) uint64 { return r.Calls }).with(amount),
+		clockNs("since", func(r *row) int64 { return r.Since }),
+		clockNs("until", func(r *row) int64 { return r.Until }),
+		str("body", func(r *row) string { return r.Body }).with("ZSTD(3)"), // JSON, as the commands print it
+		word("why", func(r *row) string { return r.Why }),
+		str("baseline_version", func(r *row) string { return r.Version }), // as findings and scores name it
+	}
+}
+
+// BaselineOrdersBlock builds rows of baseline_orders_store; of an agent and a kind
+// of order the last one holds.
+type BaselineOrdersBlock struct{ block[schema.BaselineOrder] }
+
+// NewBaselineOrdersBlock makes an empty block.
+func NewBaselineOrdersBlock() *BaselineOrdersBlock {
+	return &BaselineOrdersBlock{newBlock(baselineOrdersColumns())}
+}
+
+// Append adds an order. Nothing of o is kept.
+func (b *BaselineOrdersBlock) Append(o *schema.BaselineOrder) { b.add(o) }
+
+func baselineOrdersColumns() []column[schema.BaselineOrder] {
+	type row = schema.BaselineOrder
+	return []column[row]{
+		word("tenant", func(o *row) string { return o.Tenant }),
+		str("agent", func(o *row) string { return o.Agent }),
+		word("kind", func(o *row) string { return o.Do }),
+		num("generation", "UInt64", func(o *row) uint64 { return o.Generation }).with(amount), // offset in flyball.commands, plus one
+		clockNs("at", func(o *row) int64 { return o.At }),
+		clockNs("until", func(o *row) int64 { return o.Until }), // 1970: no end
+		flag("off", func(o *row) bool { return o.Off }),
+		str("by", func(o *row) string { return o.By }),
+		str("why", func(o *row) string { return o.Why }),
+	}
+}
