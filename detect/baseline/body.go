@@ -57,6 +57,12 @@ type Body struct {
 	Pace *season.Body `json:"pace,omitempty"` // calls in a quarter of an hour; nil in older bodies and where less than two weeks are known
 	// Scopes are what runs write on and write to; bodies of before have none.
 	Scopes *scope.Body `json:"scopes,omitempty"`
+
+	Versions map[string][]VersionLife `json:"versions,omitempty"` // of agents that state one; the latest first
+	Life     map[string]Life          `json:"life,omitempty"`     // by agent
+	From     Provenance               `json:"from,omitzero"`
+
+	parts *parts // until Finish
 }
 
 // Amount is what is known of one amount of a run.
@@ -99,6 +105,9 @@ type Run struct {
 	Start     int64 // event time of the first call, Unix ns
 	Latest    Latest
 	Spent     feature.Spent
+	// Version of the agent, as it states it; At is the run's last call, Unix ns.
+	Version string
+	At      int64
 	// Alarmed runs are those that nobody has judged yet. They teach no counts, but
 	// thresholds: some of them are what false alarms look like.
 	Alarmed bool
@@ -161,11 +170,15 @@ func (b *Body) Learn(r *Run) {
 	for route, n := range fresh {
 		b.Fresh.Add(r.Group, route, n)
 	}
+	b.learnVersion(r)
 }
 
 // Finish makes what follows from all runs together. A body is finished once, after
 // the last run.
-func (b *Body) Finish() { b.Counts.finish() }
+func (b *Body) Finish() {
+	b.Counts.finish()
+	b.finishVersions()
+}
 
 // Humans is the peer group of people.
 const Humans = "humans"

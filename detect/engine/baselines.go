@@ -10,6 +10,8 @@ import (
 
 	"flyball/detect/baseline"
 	"flyball/detect/published"
+	"flyball/detect/stitch"
+	"flyball/schema/topic"
 )
 
 // baselines reads published baselines by version. It is safe for concurrent use.
@@ -53,9 +55,28 @@ func (w *worker) activate(ctx context.Context) error {
 		w.m.missingBaselines.Inc()
 		w.cfg.Logger.Error("scoring goes on by the last baseline; run flyball learn --once", "partition", w.part, "version", version, "error", err)
 		return nil
+	case refused(err):
+		w.m.refusedBaselines.Inc()
+		w.cfg.Logger.Error("scoring goes on by the last baseline; upgrade this binary, or run flyball learn --once", "partition", w.part, "version", version, "error", err)
+		return nil
 	case err != nil:
 		return fmt.Errorf("activate a baseline in partition %d: %w", w.part, err)
 	}
 	w.judging.use(body)
 	return nil
+}
+
+// key is the name by which a run is compared under the present model.
+func (j *judge) key(r *stitch.Run) string {
+	agent := baseline.AgentKey(r.AgentID, r.AgentTrust)
+	if j.model == nil {
+		return agent
+	}
+	key, _ := baseline.KeyFor(j.model.Body, agent, r.AgentVersion)
+	return key
+}
+
+// refused are the bodies that cannot be scored by: the last one stays.
+func refused(err error) bool {
+	return errors.Is(err, topic.ErrNewerVersion) || errors.Is(err, topic.ErrMalformed) || errors.Is(err, baseline.ErrUnsound)
 }

@@ -55,10 +55,12 @@ func (j *judge) use(b *baseline.Body) {
 // judged is what the judge keeps of a run.
 type judged struct {
 	score.Run
-	who   score.Who
-	agent string // whose who it is, with its trust and kind
-	trust schema.Trust
-	kind  schema.CallerKind
+	who     score.Who
+	agent   string // whose who it is, with its version, its trust and kind, under a model
+	version string
+	trust   schema.Trust
+	model   *score.Model
+	kind    schema.CallerKind
 
 	told     float64 // score of the last row in scores
 	findings [score.NFamilies]finding
@@ -145,9 +147,9 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if err := w.identified(ctx, r, run, c, at); err != nil {
 		return err
 	}
-	if run.agent != r.AgentID || run.trust != r.AgentTrust || run.kind != r.CallerKind || run.who.Group == "" {
-		run.agent, run.trust, run.kind = r.AgentID, r.AgentTrust, r.CallerKind
-		run.who = score.Who{Agent: baseline.AgentKey(r.AgentID, r.AgentTrust), Group: baseline.PeerGroup(r.AgentID, r.CallerKind)}
+	if run.agent != r.AgentID || run.version != r.AgentVersion || run.trust != r.AgentTrust || run.kind != r.CallerKind || run.model != j.model || run.who.Group == "" {
+		run.agent, run.version, run.trust, run.kind, run.model = r.AgentID, r.AgentVersion, r.AgentTrust, r.CallerKind, j.model
+		run.who = score.Who{Agent: j.key(r), Group: baseline.PeerGroup(r.AgentID, r.CallerKind)}
 	}
 	feature.Of(c, &j.call)
 	before := run.Score

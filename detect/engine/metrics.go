@@ -21,6 +21,7 @@ type metrics struct {
 	findings         *prometheus.CounterVec
 	decisions        *prometheus.CounterVec
 	missingBaselines prometheus.Counter
+	refusedBaselines prometheus.Counter
 
 	scopeHolds     *prometheus.CounterVec
 	scopeAbstained *prometheus.CounterVec
@@ -56,6 +57,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.findings = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_findings_total", Help: "Versions of findings written."}, []string{"family", "level"})
 	m.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_decisions_total", Help: "Decisions by mode and named reason."}, []string{"mode", "why"})
 	m.missingBaselines = counter("flyball_detect_missing_baselines_total", "Activations of a baseline that could not be found.")
+	m.refusedBaselines = counter("flyball_detect_refused_baselines_total", "Activations of a baseline that is newer than this binary, malformed or unsound.")
 	m.scopeHolds = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_scope_holds_total", Help: "Calls outside a learned scope, held or not, by the rule and by whose runs it goes."}, []string{"rule", "why"})
 	m.scopeAbstained = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_scope_abstained_total", Help: "Writes that no learned scope could judge, by the reason."}, []string{"why"})
 	r.MustRegister(m.restore, m.byRule, m.findings, m.decisions, m.scopeHolds, m.scopeAbstained)

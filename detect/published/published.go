@@ -31,6 +31,9 @@ func Baseline(ctx context.Context, kafka []kgo.Opt, wanted func(version string) 
 	if err != nil {
 		return nil, fmt.Errorf("baseline %s: %w", last.Key, err)
 	}
+	if err := body.Check(); err != nil {
+		return nil, fmt.Errorf("baseline %s: %w", last.Key, err)
+	}
 	return &body, nil
 }
 

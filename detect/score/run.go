@@ -57,7 +57,7 @@ type cusum struct {
 
 // Who a run is compared as.
 type Who struct {
-	Agent string // baseline.AgentKey
+	Agent string // baseline.KeyFor of baseline.AgentKey
 	Group string // baseline.PeerGroup
 }
 
@@ -189,11 +189,18 @@ func spentBy(b *baseline.Run, step int) *feature.Spent {
 	return &b.Spent
 }
 
+// whoOf is whom a run that is learned from is compared as.
+func whoOf(m *Model, b *baseline.Run) Who {
+	key, _ := baseline.KeyFor(m.Body, b.Agent, b.Version)
+	return Who{key, b.Group}
+}
+
 // Final is the score of a whole run, from its steps.
 func Final(m *Model, b *baseline.Run) float64 {
 	var r Run
+	who := whoOf(m, b)
 	for i := range b.Steps {
-		r.step(m, Who{b.Agent, b.Group}, &b.Steps[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
+		r.step(m, who, &b.Steps[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
 	}
 	return r.Score
 }
@@ -214,8 +221,9 @@ func Peaks(m *Model, runs []*baseline.Run) []float64 {
 			actor.Begin()
 		}
 		var r Run
+		who := whoOf(m, b)
 		for i := range b.Steps {
-			r.step(m, Who{b.Agent, b.Group}, &b.Steps[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
+			r.step(m, who, &b.Steps[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
 			actor.Add(&r, &b.Steps[i])
 			peaks[n] = max(peaks[n], actor.Score)
 		}

@@ -1,0 +1,61 @@
+package baseline
+
+import (
+	"reflect"
+	"strings"
+)
+
+// own hands over every map of a body that is kept by agent: its name in JSON is
+// agents or offsets. What counts are learned does not matter here, so that a new
+// one is carried, forgotten and scaled like the others.
+func (b *Body) own(each func(path string, of reflect.Value)) {
+	ownOf(reflect.ValueOf(b).Elem(), "", each)
+}
+
+func ownOf(v reflect.Value, path string, each func(string, reflect.Value)) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if !f.IsExported() {
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Type.Kind() == reflect.Map && (name == "agents" || name == "offsets"):
+			each(path+name, v.Field(i))
+		case f.Type.Kind() == reflect.Struct:
+			ownOf(v.Field(i), path+name+".", each)
+		}
+	}
+}
+
+// Forget takes an agent's counts away.
+func (b *Body) Forget(agent string) {
+	b.own(func(_ string, of reflect.Value) {
+		if !of.IsNil() {
+			of.SetMapIndex(reflect.ValueOf(agent), reflect.Value{})
+		}
+	})
+}
+
+// Carry takes an agent's counts over as another body has them: what this one
+// learned of the agent by itself is gone. Nothing of either is changed later, so
+// they are shared.
+func (b *Body) Carry(from *Body, agent string) {
+	b.Forget(agent)
+	key, there := reflect.ValueOf(agent), map[string]reflect.Value{}
+	from.own(func(path string, of reflect.Value) { there[path] = of.MapIndex(key) })
+	b.own(func(path string, of reflect.Value) {
+		if v := there[path]; v.IsValid() {
+			if of.IsNil() {
+				of.Set(reflect.MakeMap(of.Type()))
+			}
+			of.SetMapIndex(key, v)
+		}
+	})
+}
+
+// Has reports whether anything is counted of an agent.
+func (b *Body) Has(agent string) bool {
+	_, ok := b.Agents[agent]
+	return ok
+}
