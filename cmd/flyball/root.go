@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 )
 
@@ -24,6 +25,7 @@ type options struct {
 
 func newRoot() *cobra.Command {
 	o := &options{}
+	app.Version = version
 	root := &cobra.Command{
 		Use:           "flyball",
 		Short:         "Watches the API traffic of AI agents from the side of who owns the APIs",

@@ -59,3 +59,21 @@ func (b *Body) Has(agent string) bool {
 	_, ok := b.Agents[agent]
 	return ok
 }
+
+// CarryAgent is Carry of an agent and of its versions.
+func (b *Body) CarryAgent(from *Body, agent string) {
+	for _, of := range [...]*Body{b, from} {
+		for _, v := range of.Versions[agent] {
+			b.Carry(from, VersionKey(agent, v.Version))
+		}
+	}
+	b.Carry(from, VersionKey(agent, ""))
+	b.Carry(from, agent)
+	delete(b.Versions, agent)
+	if list := from.Versions[agent]; len(list) > 0 {
+		if b.Versions == nil {
+			b.Versions = map[string][]VersionLife{}
+		}
+		b.Versions[agent] = list
+	}
+}

@@ -26,6 +26,7 @@ type Window struct {
 	Since, Until time.Time // the last call lies between them
 	PerAgent     int       // newest runs of an agent
 	CallsPerRun  int       // a longer run counts by its first calls
+	only         string    // a further condition on calls, in SQL
 }
 
 // alarmed is true of a run that was alarmed on and that no person found benign. A
@@ -34,20 +35,6 @@ type Window struct {
 const alarmed = `(level >= 'alert' AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
    OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND family NOT IN ('scope', 'identity_conflict') AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))) AS alarmed`
 
-// teaching are the runs that are closed and whole; what a person found true, or
-// tried, never teaches. A run that has been silent for an hour is as good as
-// closed: the flag waits for the watermark. What the caller says it is teaches
-// only what is kept under that saying (baseline.AgentKey). Alarmed ones take no
-// place of the others.
-const teaching = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task, ` + alarmed + `,
-       ` + scopeOf + `
-FROM runs LEFT JOIN ` + declared + ` AS d USING (run_id)
-WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR) AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
-  AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-  AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))
-ORDER BY last_at DESC, run_id
-LIMIT {per:UInt32} BY agent, trust, alarmed`
-
 // callsOf are the calls of picked runs in the order in which they were scored; %s
 // are columns that only some readers want.
 const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task, p.alarmed,
@@ -55,33 +42,11 @@ const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task, p.
        c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility),
        c.duration_ns, c.tokens_in, c.tokens_out, c.attrs['` + route.AttrAmount + `'], c.attrs['` + route.AttrCurrency + `']%s
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
-WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))
+WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))`
+
+const inOrder = `
 ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.start_time, c.source_offset, c.item
 LIMIT {calls:UInt32} BY c.run_id`
-
-// Teaching reads the runs of a window, each as the steps that scoring would see.
-func Teaching(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
-	var out []*baseline.Run
-	var steps feature.Run
-	finish := func() {
-		if len(out) > 0 {
-			out[len(out)-1].Resources, out[len(out)-1].Spent = steps.Resources(), steps.Spent
-		}
-	}
-	err := calls(ctx, db, teaching, w, &scopeColumns{}, func(c *Call) {
-		if c.First {
-			finish()
-			out, steps = append(out, &baseline.Run{ID: c.Run, Agent: c.Agent, Group: c.Group, Task: c.Task, Start: c.At.UnixNano(), Alarmed: c.Alarmed}), feature.Run{}
-		}
-		run := out[len(out)-1]
-		run.Steps = append(run.Steps, steps.Add(&c.Call))
-		run.Routes = append(run.Routes, c.Route)
-		see(run, c)
-	})
-	finish()
-	tasks(out)
-	return out, err
-}
 
 // Call is a stored call as scoring would see it. It is valid until the next one.
 type Call struct {
@@ -111,7 +76,7 @@ func calls(ctx context.Context, db DB, picked string, w Window, more further, ea
 	if more != nil {
 		columns, into = more.columns(), more.into()
 	}
-	rows, err := db.Query(ctx, "WITH picked AS ("+picked+") "+fmt.Sprintf(callsOf, columns), clickhouse.Named("tenant", w.Tenant),
+	rows, err := db.Query(ctx, "WITH picked AS ("+picked+") "+fmt.Sprintf(callsOf, columns)+w.only+inOrder, clickhouse.Named("tenant", w.Tenant),
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
 		clickhouse.Named("per", fmt.Sprint(w.PerAgent)), clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)))
 	if err != nil {

@@ -29,6 +29,8 @@ type Options struct {
 
 	Kafka      []kgo.Opt
 	DB         DB
+	Rows       Rows   // where the view baselines is filled; nil: nowhere
+	Code       string // version of the binary
 	Now        func() time.Time
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -41,9 +43,11 @@ func DefaultOptions() Options {
 
 // Learner publishes a baseline now and then.
 type Learner struct {
-	o    Options
-	last prometheus.Gauge
-	runs prometheus.Gauge
+	o       Options
+	last    prometheus.Gauge
+	runs    prometheus.Gauge
+	unsound prometheus.Counter
+	states  *prometheus.GaugeVec
 
 	noPace prometheus.Counter
 
@@ -53,11 +57,13 @@ type Learner struct {
 // New is inert.
 func New(o Options) *Learner {
 	l := &Learner{o: o,
-		last:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."}),
-		runs:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."}),
-		noPace: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_learn_without_pace_total", Help: "Baselines that were published without pace, as asking for it failed."})}
+		last:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."}),
+		runs:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."}),
+		unsound: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_learn_unsound_total", Help: "Baselines that were not published because a number in them had no meaning."}),
+		states:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_learn_agents", Help: "Agents in the last baseline, by state."}, []string{"state"}),
+		noPace:  prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_learn_without_pace_total", Help: "Baselines that were published without pace, as asking for it failed."})}
 	if o.Registerer != nil {
-		o.Registerer.MustRegister(l.last, l.runs, l.noPace)
+		o.Registerer.MustRegister(l.last, l.runs, l.unsound, l.states, l.noPace)
 	}
 	return l
 }
@@ -117,36 +123,20 @@ func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
 // Once learns, publishes and activates one version.
 func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
 	now := l.o.Now()
-	window := Window{Tenant: l.o.Tenant, Since: now.Add(-l.o.Window), Until: now.Add(-l.o.Quarantine), PerAgent: l.o.PerAgent, CallsPerRun: l.o.PerRun}
-	runs, err := Teaching(ctx, l.o.DB, window)
+	body, err := l.learn(ctx, now)
 	if err != nil {
 		return nil, err
 	}
-	clean := 0
-	for _, r := range runs {
-		if !r.Alarmed {
-			clean++
-		}
+	if err := body.Check(); err != nil {
+		l.unsound.Inc()
+		return nil, fmt.Errorf("not published: %w", err)
 	}
-	if clean < l.o.MinRuns {
-		return nil, fmt.Errorf("%w: %d closed before %s, learn.min_runs is %d", ErrTooFew, clean, now.Add(-l.o.Quarantine).UTC().Format(time.RFC3339), l.o.MinRuns)
-	}
-	body := Fit(l.o.Tenant, runs)
-	if body.People, err = People(ctx, l.o.DB, window); err != nil {
-		return nil, err
-	}
-	if body.Pace, err = Pace(ctx, l.o.DB, window); err != nil {
-		// It is a backstop: everything else is not to wait for it.
-		l.noPace.Inc()
-		l.o.Logger.Warn("a baseline without pace: no count of a quarter of an hour alarms until the next one", "error", err)
-	}
-	body.MadeAt, body.Since, body.Until = now.UnixNano(), now.Add(-l.o.Window).UnixNano(), now.Add(-l.o.Quarantine).UnixNano()
-	body.Version = l.o.Tenant + "/" + now.UTC().Format("20060102T150405.000000000Z")
 	if err := l.publish(ctx, body); err != nil {
 		return nil, err
 	}
 	l.last.Set(float64(now.UnixNano()) / 1e9)
 	l.runs.Set(float64(body.Runs))
+	l.afterwards(ctx, body, now)
 	return body, nil
 }
 

@@ -30,7 +30,9 @@ const theirs = `SELECT toString(run_id), method, route_key, route, path, operati
        outcome = 'unknown', outcome > 'ok', toString(effect), resources, start_time, ts_basis = 'kafka'
 FROM calls
 WHERE tenant = {tenant:String} AND run_id IN (` + peoples + `)
-  AND observer_kind != 'gate' AND attrs['observation_of'] = '' AND NOT (outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz'))
+  AND observer_kind != 'gate' AND attrs['observation_of'] = '' AND NOT (outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz'))`
+
+const theirsInOrder = `
 ORDER BY run_id, calls_partition, calls_offset, start_time, source_offset, item
 LIMIT {calls:UInt32} BY run_id`
 
@@ -43,7 +45,7 @@ const (
 // People learns what a tenant's own people are like; nil where there are too few
 // of their sessions to say how rare anything is among them.
 func People(ctx context.Context, db DB, w Window) (*borrowed.Own, error) {
-	rows, err := db.Query(ctx, theirs, clickhouse.Named("tenant", w.Tenant),
+	rows, err := db.Query(ctx, theirs+w.only+theirsInOrder, clickhouse.Named("tenant", w.Tenant),
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())), clickhouse.Named("least", fmt.Sprint(borrowed.Least)),
 		clickhouse.Named("per", fmt.Sprint(sessionsOfOne)), clickhouse.Named("most", fmt.Sprint(mostSessions)), clickhouse.Named("calls", fmt.Sprint(callsOfSession)))
 	if err != nil {

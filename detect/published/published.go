@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -27,14 +28,7 @@ func Baseline(ctx context.Context, kafka []kgo.Opt, wanted func(version string) 
 	if err != nil {
 		return nil, err
 	}
-	body, err := topic.DecodeDocument[baseline.Body](last.Value, topic.BaselineVersion)
-	if err != nil {
-		return nil, fmt.Errorf("baseline %s: %w", last.Key, err)
-	}
-	if err := body.Check(); err != nil {
-		return nil, fmt.Errorf("baseline %s: %w", last.Key, err)
-	}
-	return &body, nil
+	return Read(string(last.Key), last.Value)
 }
 
 // Routes are a tenant's learned routes as they were last published.
@@ -47,39 +41,55 @@ func Routes(ctx context.Context, kafka []kgo.Opt, tenant string) (route.Learned,
 }
 
 // lastOf reads the topic up to its end as of now: the last record that is wanted.
+// A record without a value takes those of its key before it away.
 func lastOf(ctx context.Context, kafka []kgo.Opt, wanted func(key string) bool) (*kgo.Record, error) {
+	var found []*kgo.Record
+	err := each(ctx, kafka, func(r *kgo.Record) {
+		switch {
+		case !wanted(string(r.Key)):
+		case r.Value == nil:
+			found = slices.DeleteFunc(found, func(f *kgo.Record) bool { return string(f.Key) == string(r.Key) })
+		default:
+			found = append(found[max(len(found)-1, 0):], r) // one before the last, in case the last is taken away
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, ErrNone
+	}
+	return found[len(found)-1], nil
+}
+
+// each reads the topic up to its end as of now.
+func each(ctx context.Context, kafka []kgo.Opt, take func(*kgo.Record)) error {
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, kafka...),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.BaselinesTopic: {0: kgo.NewOffset().AtStart()}}),
 		kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer client.Close()
 	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic.BaselinesTopic)
 	if err != nil {
-		return nil, fmt.Errorf("look up %s: %w", topic.BaselinesTopic, err)
+		return fmt.Errorf("look up %s: %w", topic.BaselinesTopic, err)
 	}
 	end, _ := ends.Lookup(topic.BaselinesTopic, 0)
-	var last *kgo.Record
 	for next := int64(0); next < end.Offset; {
 		fetches := client.PollFetches(ctx)
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		for _, f := range fetches.Errors() {
-			return nil, fmt.Errorf("read %s: %w", topic.BaselinesTopic, f.Err)
+			return fmt.Errorf("read %s: %w", topic.BaselinesTopic, f.Err)
 		}
 		for _, r := range fetches.Records() {
 			next = r.Offset + 1
-			if r.Value != nil && wanted(string(r.Key)) {
-				last = r
-			}
+			take(r)
 		}
 	}
-	if last == nil {
-		return nil, ErrNone
-	}
-	return last, nil
+	return nil
 }
 
 // End is how far the topic reaches: where it has not moved, nothing is new.

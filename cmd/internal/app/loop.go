@@ -58,6 +58,7 @@ func PolicyRules(c config.Config) policy.Rules {
 func learning(c config.Config, kafka []kgo.Opt, db *clickhouse.Conn) learn.Options {
 	o := learn.DefaultOptions()
 	o.Tenant, o.Kafka, o.DB, o.Now = c.Tenant, kafka, db, time.Now
+	o.Rows, o.Code = db, code()
 	o.Every, o.Quarantine, o.Window, o.MinRuns = time.Duration(c.Learn.Every), time.Duration(c.Learn.Quarantine), time.Duration(c.Learn.Window), c.Learn.MinRuns
 	return o
 }

@@ -1,0 +1,125 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"flyball/detect/baseline"
+	"flyball/schema"
+)
+
+// standing is what each run of a window is to learning: nothing, where it may
+// teach, or why it may not. A run that has been silent for an hour is as good as
+// closed: the flag waits for the watermark. Held is a run of which a person was
+// asked and did not say yes.
+const standing = `multiIf(run_rule = 'overflow', 'overflow', sampled_calls > 0, 'sampled', calls = 0, 'no_calls',
+    run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test'))), 'judged',
+    last_at > fromUnixTimestamp64Nano({until:Int64}, 'UTC'), if(state = 'closed', 'too_young', 'open'),
+    state != 'closed' AND last_at > fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR, 'open',
+    run_id IN (SELECT run_id FROM gates WHERE tenant = {tenant:String} AND mode = 'armed' AND state NOT IN ('granted', 'used')), 'held',
+    alarmed, 'alarmed', '')`
+
+// past is one statement, so that one version sees one picture of all runs: what
+// arrives while it learns is seen by the next. Of each agent and day come some runs,
+// chosen by a hash: whoever makes more of them does not choose which.
+const past = `SELECT trust, agent, kind, why, if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(calls), toUnixTimestamp64Nano(max(last_at)), argMax(version, last_at),
+    groupArraySortedIf(%d)((cityHash64(run_id), toString(run_id), toUnixTimestamp64Nano(last_at), calls, version, task), may) AS some,
+    arrayMap(x -> x.1, some), arrayMap(x -> x.2, some), arrayMap(x -> x.3, some), arrayMap(x -> x.4, some), arrayMap(x -> x.5, some), arrayMap(x -> x.6, some)
+FROM (SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, toString(agent_version) AS version, toString(task_id) AS task, calls, last_at, ` + alarmed + `,
+    ` + standing + ` AS why, why IN ('', 'alarmed') AS may
+  FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC'))
+GROUP BY trust, agent, kind, why, may, day ORDER BY agent, trust, kind, why, day`
+
+// Past is what is stored of an agent's runs in a window.
+type Past struct {
+	Agent       string // its key
+	SeenAt      int64  // last call, Unix ns
+	Version     string // that it ran then
+	Group       string
+	Established bool
+	Clean       map[uint16]*Day // by day since 1970, UTC
+	Alarmed     map[uint16]*Day
+	Left        map[string]uint64 // runs that may not teach, by why
+}
+
+// Day is what an agent did in a day.
+type Day struct {
+	Runs uint64
+	Some []PastRun // of them, by Hash; at most PerDay
+}
+
+// PastRun is a stored run.
+type PastRun struct {
+	Hash          uint64
+	ID            string
+	Group         string
+	Version, Task string
+	At            int64 // last call, Unix ns
+	Calls         uint64
+}
+
+// History reads what is stored of all agents in a window, by their keys.
+func History(ctx context.Context, db DB, w Window) (map[string]*Past, error) {
+	rows, err := db.Query(ctx, fmt.Sprintf(past, PerDay), clickhouse.Named("tenant", w.Tenant),
+		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())))
+	if err != nil {
+		return nil, fmt.Errorf("ask for the runs of a window: %w", err)
+	}
+	defer rows.Close()
+	out := map[string]*Past{}
+	for rows.Next() {
+		var trust, agent, kind, why, version string
+		var day uint16
+		var n, calls uint64
+		var last int64
+		var some any
+		var hashes, counts []uint64
+		var lasts []int64
+		var ids, versions, tasks []string
+		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &last, &version, &some, &hashes, &ids, &lasts, &counts, &versions, &tasks); err != nil {
+			return nil, fmt.Errorf("read the runs of a window: %w", err)
+		}
+		var t schema.Trust
+		var k schema.CallerKind
+		if err := t.UnmarshalText([]byte(trust)); err != nil {
+			return nil, err
+		}
+		if err := k.UnmarshalText([]byte(kind)); err != nil {
+			return nil, err
+		}
+		key, group := baseline.AgentKey(agent, t), baseline.PeerGroup(agent, k)
+		p := out[key]
+		if p == nil {
+			p = &Past{Agent: key, Clean: map[uint16]*Day{}, Alarmed: map[uint16]*Day{}, Left: map[string]uint64{}}
+			out[key] = p
+		}
+		p.Established = p.Established || t >= schema.TrustInfrastructure
+		if last > p.SeenAt {
+			p.SeenAt, p.Version, p.Group = last, version, group
+		}
+		days := p.Clean
+		switch why {
+		case "":
+		case baseline.LeftAlarmed:
+			days = p.Alarmed
+		default:
+			p.Left[why] += n
+			continue
+		}
+		d := days[day]
+		if d == nil {
+			d = &Day{}
+			days[day] = d
+		}
+		d.Runs += n
+		for i := range ids {
+			d.Some = append(d.Some, PastRun{Hash: hashes[i], ID: ids[i], Group: group, Version: versions[i], Task: tasks[i], At: lasts[i], Calls: counts[i]})
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("ask for the runs of a window: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,104 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"flyball/detect/baseline"
+	"flyball/detect/feature"
+)
+
+// pinned is how far everything is stored: below it no call of a partition is
+// missing, and none will come. With a topic that was made again the offsets of the
+// old one are below the higher of both.
+const pinned = `SELECT calls_partition, toInt64(max(next_offset)) FROM progress GROUP BY calls_partition`
+
+// Pin is the offset in each partition of flyball.calls below which calls are read.
+// It holds all statements of a version together: what is stored while they run has
+// a higher one. Without any, calls are bounded by their runs alone.
+type Pin map[int32]int64
+
+// PinOf reads it. It comes before the runs are asked for.
+func PinOf(ctx context.Context, db DB) (Pin, error) {
+	rows, err := db.Query(ctx, pinned)
+	if err != nil {
+		return nil, fmt.Errorf("ask how far calls are stored: %w", err)
+	}
+	defer rows.Close()
+	out := Pin{}
+	for rows.Next() {
+		var part int32
+		var next int64
+		if err := rows.Scan(&part, &next); err != nil {
+			return nil, fmt.Errorf("read how far calls are stored: %w", err)
+		}
+		out[part] = next
+	}
+	return out, rows.Err()
+}
+
+// only is the pin as a condition on calls, by the name that they have in a statement.
+func (p Pin) only(calls string) string {
+	if len(p) == 0 {
+		return ""
+	}
+	var parts, offsets []string
+	for _, part := range slices.Sorted(maps.Keys(p)) {
+		parts, offsets = append(parts, fmt.Sprint(part)), append(offsets, fmt.Sprint(p[part]))
+	}
+	return " AND " + calls + "calls_offset < transform(" + calls + "calls_partition, [" + strings.Join(parts, ",") + "], CAST([" + strings.Join(offsets, ",") + "], 'Array(Int64)'), toInt64(0))"
+}
+
+// atOnce is how many runs one statement reads the calls of.
+const atOnce = 2000
+
+// Teach is a run that is to be read.
+type Teach struct {
+	PastRun
+	Agent   string // its key
+	Alarmed bool
+}
+
+// Read reads the calls of runs below a pin, each as the steps that scoring would
+// see. A run without any comes back without steps.
+func Read(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, runs []Teach) ([]*baseline.Run, error) {
+	runs = slices.Clone(runs)
+	// In the order of the table: each statement reads its own part of it.
+	slices.SortFunc(runs, func(a, b Teach) int { return strings.Compare(a.ID, b.ID) })
+	out := make([]*baseline.Run, 0, len(runs))
+	for chunk := range slices.Chunk(runs, atOnce) {
+		ids, of := make([]string, len(chunk)), make(map[string]*baseline.Run, len(chunk))
+		for i := range chunk {
+			r := &chunk[i]
+			ids[i] = "'" + r.ID + "'"
+			of[r.ID] = &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, Version: r.Version, At: r.At, Alarmed: r.Alarmed}
+			out = append(out, of[r.ID])
+		}
+		picked := "SELECT toUUID(arrayJoin([" + strings.Join(ids, ",") + "])) AS run_id, 'none' AS trust, '' AS agent, 'unknown' AS kind, '' AS task, false AS alarmed"
+		w := Window{Tenant: tenant, CallsPerRun: callsPerRun, only: " AND c.run_id IN (SELECT run_id FROM picked)" + pin.only("c.")}
+		var run *baseline.Run
+		var steps feature.Run
+		finish := func() {
+			if run != nil {
+				run.Resources, run.Spent = steps.Resources(), steps.Spent
+			}
+		}
+		err := calls(ctx, db, picked, w, nil, func(c *Call) {
+			if c.First {
+				finish()
+				run, steps = of[c.Run], feature.Run{}
+				run.Start = c.At.UnixNano()
+			}
+			run.Steps = append(run.Steps, steps.Add(&c.Call))
+			run.Routes = append(run.Routes, c.Route)
+		})
+		if err != nil {
+			return nil, err
+		}
+		finish()
+	}
+	return out, nil
+}
