@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
 	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/schema"
 )
 
 // pinned is how far everything is stored: below it no call of a partition is
@@ -101,4 +103,13 @@ func Read(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, r
 		finish()
 	}
 	return out, nil
+}
+
+// CallsOf reads every stored call of one run, in the order in which they were scored.
+func CallsOf(ctx context.Context, db DB, tenant, run string, each func(*Call)) error {
+	if _, err := schema.ParseRunID(run); err != nil {
+		return err
+	}
+	picked := "SELECT toUUID('" + run + "') AS run_id, 'none' AS trust, '' AS agent, 'unknown' AS kind, '' AS task, false AS alarmed"
+	return calls(ctx, db, picked, Window{Tenant: tenant, CallsPerRun: math.MaxInt32, only: " AND c.run_id = '" + run + "'"}, each)
 }

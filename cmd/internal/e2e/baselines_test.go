@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// agentBaseline is what baselines show prints of an agent.
+type agentBaseline struct {
+	Baseline string           `json:"baseline"`
+	State    string           `json:"state"`
+	Why      string           `json:"why"`
+	Runs     int              `json:"runs"`
+	Carried  string           `json:"carried_from"`
+	Usual    []map[string]any `json:"usual"`
+	Peers    string           `json:"how_peers_are_found"`
+}
+
+func (f *flyball) orders(n int) {
+	f.t.Helper()
+	f.until("the order is stored", 20*time.Second, fmt.Sprint(n), func() (string, error) { return f.sql("SELECT sum(generation > 0) FROM flyball.baseline_orders") })
+}
+
+// The life of a baseline: learned, listed, shown; frozen, and learned again without
+// a change; forgotten, and learned anew.
+func TestBaselineLosesAnOperatorsWord(t *testing.T) {
+	f := install(t, "", "")
+	configure(t, f, fmt.Sprintf(loopConfig, f.ports["control"]))
+	f.start("FLYBALL_LEARN_MIN_RUNS=1000000") // it learns when told to
+	now := time.Now()
+	calls := 0
+	past := func(day, runs, bytes int, agents ...string) {
+		var lines []string
+		for run := range runs {
+			for _, agent := range agents {
+				for call := range 4 {
+					at := now.Add(-time.Duration(day)*24*time.Hour - 2*time.Hour + time.Duration(run)*time.Minute + time.Duration(call)*time.Second)
+					lines = append(lines, record(at, agent, fmt.Sprintf("past-%s-%d-%d", agent, day, run), fmt.Sprintf("/v1/orders/%d", run*100+call), "GET", 200, bytes+17*call))
+				}
+			}
+		}
+		f.send(lines...)
+		calls += len(lines)
+		f.until("the past is stored", time.Minute, fmt.Sprint(calls/4), func() (string, error) { return f.sql("SELECT count() FROM flyball.runs WHERE calls = 4") })
+	}
+	agents := []string{"fleet/a0", "fleet/a1", "fleet/a2", "fleet/a3"}
+	for day := 6; day > 1; day-- {
+		past(day, 6, 400, agents...)
+	}
+	if out := f.run([]int{0}, "learn", "--once"); !strings.Contains(out, "120 runs") {
+		t.Fatalf("learned of another past: %s", out)
+	}
+	show := func(agent string) (a agentBaseline) {
+		t.Helper()
+		f.json(&a, "baselines", "show", "--agent", agent)
+		return a
+	}
+	first := show("fleet/a1")
+	if first.State != "active" || first.Why != "taught" || first.Runs != 30 || len(first.Usual) != 10 || !strings.Contains(first.Peers, "first slash") {
+		t.Fatalf("%+v", first)
+	}
+	if text := f.run([]int{0}, "baselines", "show", "--agent", "fleet/a1"); !strings.Contains(text, "its own past is what it is compared with") {
+		t.Error(text)
+	}
+	// A run that is scored now can be scored again.
+	var loop []string
+	for i := range 12 {
+		loop = append(loop, record(now.Add(time.Duration(i-40)*time.Minute/10), "fleet/a3", "again", "/v1/orders/7", "GET", 200, 512))
+	}
+	f.until("the partitions have the baseline", 20*time.Second, "1", func() (string, error) {
+		f.send(loop...)
+		return f.sql("SELECT count() FROM flyball.runs WHERE run_key = 'again' AND score > 5 AND calls % 12 = 0")
+	})
+	time.Sleep(2 * time.Second)
+
+	f.run([]int{2}, "baselines", "freeze", "--reason", "of whom?")
+	f.run([]int{2}, "baselines", "reset", "--agent", "fleet/a1")
+	f.run([]int{1}, "baselines", "show", "--agent", "fleet/nobody")
+	f.run([]int{1}, "baselines", "show", "20200101T000000.000000000Z")
+	f.run([]int{0}, "baselines", "freeze", "--agent", "fleet/a1", "--reason", "it is being looked into")
+	f.orders(1)
+	past(1, 6, 700, agents...)
+	f.run([]int{0}, "learn", "--once")
+	frozen, other := show("fleet/a1"), show("fleet/a2")
+	if frozen.State != "frozen" || frozen.Why != "operator" || frozen.Runs != 30 || frozen.Carried != first.Baseline || frozen.Baseline == first.Baseline {
+		t.Errorf("frozen: %+v", frozen)
+	}
+	if other.State != "active" || other.Runs != 36 {
+		t.Errorf("the others do not learn on: %+v", other)
+	}
+
+	f.run([]int{0}, "baselines", "freeze", "--agent", "fleet/a1", "--off", "--reason", "it was nothing")
+	f.run([]int{0}, "baselines", "reset", "--agent", "fleet/a1", "--reason", "it is another program now")
+	f.until("both orders are stored", 20*time.Second, "1 1", func() (string, error) {
+		return f.sql("SELECT concat(toString(countIf(kind = 'reset')), ' ', toString(countIf(kind = 'freeze' AND off))) FROM flyball.baseline_orders")
+	})
+	f.run([]int{0}, "learn", "--once")
+	forgotten, kept := show("fleet/a1"), show("fleet/a2")
+	if forgotten.State != "learning" || forgotten.Why != "reset" || forgotten.Runs != 0 || kept.Runs != 36 {
+		t.Errorf("forgotten: %+v, kept: %+v", forgotten, kept)
+	}
+
+	var list []struct {
+		Version                string
+		Active                 bool
+		Runs, Learning, Frozen int
+		Parent                 string
+	}
+	f.json(&list, "baselines", "list")
+	if len(list) != 3 || !list[0].Active || list[1].Active || list[0].Learning != 1 || list[1].Frozen != 2 || list[0].Parent != list[1].Version || list[2].Parent != "" || list[2].Runs != 120 {
+		t.Errorf("%+v", list)
+	}
+	var diff struct {
+		States  []struct{ Agent, Was, Is string }
+		Changes []struct{ Agent, What string }
+	}
+	f.json(&diff, "baselines", "diff", list[2].Version, list[1].Version)
+	want := []struct{ Agent, Was, Is string }{{"fleet/a1", "active (taught)", "frozen (operator)"}, {"fleet/a3", "active (taught)", "frozen (incident)"}} // a3 ran away
+	if !reflect.DeepEqual(diff.States, want) || len(diff.Changes) == 0 || diff.Changes[0].What != "bytes given" || diff.Changes[0].Agent == "fleet/a1" {
+		t.Errorf("%+v", diff)
+	}
+	var again struct {
+		Same          bool
+		Score, Stored float64
+		Caveat        string
+	}
+	f.json(&again, "baselines", "rescore", "again")
+	if !again.Same || again.Score < 5 {
+		t.Errorf("%+v: %s", again, f.run([]int{0, 3}, "baselines", "rescore", "again"))
+	}
+	if got, err := f.sql("SELECT groupArray(concat(toString(state), ' ', why)) FROM (SELECT state, why FROM flyball.baselines WHERE name = 'fleet/a1' ORDER BY version)"); err != nil || got != "['active taught','frozen operator','learning reset']" {
+		t.Errorf("the view: %s, %v", got, err)
+	}
+	f.run([]int{0}, "audit", "verify")
+	if got, err := f.sql("SELECT count() FROM flyball.audit WHERE kind = 'baseline' AND subject = 'baseline:fleet/a1' AND outcome = 'ordered'"); err != nil || got != "3" {
+		t.Errorf("the trail has %s orders, %v", got, err)
+	}
+}

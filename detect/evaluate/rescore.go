@@ -1,0 +1,120 @@
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"flyball/detect/baseline"
+	"flyball/detect/learn"
+	"flyball/detect/score"
+	"flyball/schema"
+)
+
+// Stored is how a run was scored when it happened.
+type Stored struct {
+	RunID    string   `json:"run_id"`
+	Tenant   string   `json:"tenant"`
+	Agent    string   `json:"agent_id"`
+	Version  string   `json:"agent_version,omitempty"`
+	Score    float64  `json:"stored_score"`
+	Baseline string   `json:"stored_baseline,omitempty"` // of its highest finding, else of its last score
+	All      []string `json:"stored_baselines"`          // that its scores name
+
+	trust schema.Trust
+	kind  schema.CallerKind
+}
+
+const storedScore = `SELECT agent_id, toString(agent_trust), toString(caller_kind), agent_version, ifNull(score, 0),
+  (SELECT argMax(baseline_version, score) FROM findings WHERE tenant = {tenant:String} AND run_id = {run:UUID} AND baseline_version != ''),
+  (SELECT argMax(baseline_version, at) FROM scores WHERE tenant = {tenant:String} AND run_id = {run:UUID}),
+  (SELECT groupUniqArray(toString(baseline_version)) FROM scores WHERE tenant = {tenant:String} AND run_id = {run:UUID})
+FROM runs WHERE tenant = {tenant:String} AND run_id = {run:UUID}`
+
+// StoredScore reads it.
+func StoredScore(ctx context.Context, db learn.DB, tenant, run string) (*Stored, error) {
+	rows, err := db.Query(ctx, storedScore, clickhouse.Named("tenant", tenant), clickhouse.Named("run", run))
+	if err != nil {
+		return nil, fmt.Errorf("ask for the score of run %s: %w", run, err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return nil, fmt.Errorf("ask for the score of run %s: %w", run, err)
+		}
+		return nil, fmt.Errorf("run %s is not stored", run)
+	}
+	out := &Stored{RunID: run, Tenant: tenant}
+	var trust, kind, last string
+	if err := rows.Scan(&out.Agent, &trust, &kind, &out.Version, &out.Score, &out.Baseline, &last, &out.All); err != nil {
+		return nil, fmt.Errorf("read the score of run %s: %w", run, err)
+	}
+	if out.Baseline == "" {
+		out.Baseline = last
+	}
+	slices.Sort(out.All)
+	if err := out.trust.UnmarshalText([]byte(trust)); err != nil {
+		return nil, err
+	}
+	return out, out.kind.UnmarshalText([]byte(kind))
+}
+
+// Rescored is a run scored again.
+type Rescored struct {
+	Stored
+	Baseline string  `json:"baseline"` // scored by
+	Key      string  `json:"compared_as"`
+	Why      string  `json:"compared_why"`
+	Calls    uint64  `json:"calls"`
+	Again    float64 `json:"score"`
+	Family   string  `json:"family"`
+	// Same: the stored score, within 1e-9 of its size.
+	Same bool `json:"same"`
+	// Path is the score where it rose.
+	Path []ScorePoint `json:"path"`
+	// Caveat says why it may not come to the same.
+	Caveat string `json:"caveat,omitempty"`
+}
+
+// ScorePoint is the score after a call.
+type ScorePoint struct {
+	Call   uint64  `json:"call"` // of the run, from 1
+	Score  float64 `json:"score"`
+	Family string  `json:"family"`
+}
+
+// within is how near two scores must be to be the same, relative to their size.
+const within = 1e-9
+
+// Rescore scores a stored run by a version of the baseline.
+func Rescore(ctx context.Context, db learn.DB, body *baseline.Body, stored *Stored) (*Rescored, error) {
+	agent := baseline.AgentKey(stored.Agent, stored.trust)
+	out := &Rescored{Stored: *stored, Baseline: body.Version, Path: []ScorePoint{}}
+	out.Key, out.Why = baseline.KeyFor(body, agent, stored.Version)
+	who := score.Who{Agent: out.Key, Group: baseline.PeerGroup(stored.Agent, stored.kind)}
+	model, run := score.NewModel(body), score.Run{}
+	err := learn.CallsOf(ctx, db, stored.Tenant, stored.RunID, func(c *learn.Call) {
+		before := run.Score
+		run.Add(model, who, &c.Call, c.At.UnixNano(), c.Reversibility)
+		if run.Score > before {
+			out.Path = append(out.Path, ScorePoint{run.Calls(), run.Score, run.Top().String()})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Calls, out.Again, out.Family = run.Calls(), run.Score, run.Top().String()
+	out.Same = math.Abs(out.Again-stored.Score) <= within*max(1, stored.Score)
+	switch {
+	case stored.Score == 0:
+		out.Caveat = "nothing was scored when the run happened"
+	case len(stored.All) > 1:
+		out.Caveat = fmt.Sprintf("%d versions scored the run one after another", len(stored.All))
+	case stored.Baseline != body.Version:
+		out.Caveat = "another version scored the run when it happened"
+	}
+	return out, nil
+}
