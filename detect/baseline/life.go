@@ -21,7 +21,9 @@ type Life struct {
 	Left map[string]uint64 `json:"left_out,omitempty"`
 	// Carried is the version that its counts are from, where they are not of this one.
 	Carried string `json:"carried_from,omitempty"`
-	Version string `json:"version,omitempty"` // of the agent, that it ran last
+	// Bounded is how much of what its runs say the bound on drift let through; absent: all.
+	Bounded float64 `json:"drift_let_through,omitempty"`
+	Version string  `json:"version,omitempty"` // of the agent, that it ran last
 	// Order is the operator's word that froze it or had it forgotten.
 	Order *schema.BaselineOrder `json:"order,omitempty"`
 }

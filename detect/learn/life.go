@@ -128,7 +128,8 @@ func Settle(body, parent *baseline.Body, chosen *Chosen, words *Words, runs []*b
 func invented(agent string) bool { return agent == "" || agent[0] == '~' }
 
 // carry takes an agent's counts over from the version before, while it is frozen or
-// nothing has taught it for long. A reset since then is stronger.
+// nothing has taught it for long, and bounds how far it moves while it is neither. A
+// reset since then is stronger.
 func carry(body, parent *baseline.Body, agent string, life *baseline.Life, frozen bool, resetAt int64) {
 	if parent == nil || !parent.Has(agent) || resetAt > parent.MadeAt {
 		return
@@ -136,6 +137,11 @@ func carry(body, parent *baseline.Body, agent string, life *baseline.Life, froze
 	was, known := parent.Life[agent]
 	stale := known && was.Runs >= baseline.Enough && life.Runs < baseline.Enough && life.SeenAt-max(life.TaughtAt, was.TaughtAt) > int64(baseline.StaleAfter)
 	if !frozen && !stale {
+		if known && was.Runs >= baseline.Enough { // with less, its peers weigh more, and its own move quickly
+			if let := body.Bound(parent, agent, life.Group, float64(body.MadeAt-parent.MadeAt)/float64(24*time.Hour)); let < 1 {
+				life.Bounded = max(let, 1e-9)
+			}
+		}
 		return
 	}
 	body.CarryAgent(parent, agent)

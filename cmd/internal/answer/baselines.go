@@ -104,6 +104,7 @@ type AgentLine struct {
 	SeenAt   string                 `json:"seen_at,omitempty"`
 	Left     map[string]uint64      `json:"left_out,omitempty"`
 	Carried  string                 `json:"carried_from,omitempty"`
+	Bounded  float64                `json:"drift_let_through,omitempty"`
 	Version  string                 `json:"agent_version,omitempty"`
 	Versions []baseline.VersionLife `json:"agent_versions,omitempty"`
 	Order    *schema.BaselineOrder  `json:"order,omitempty"`
@@ -124,7 +125,7 @@ func BaselineOf(b *baseline.Body) *Body {
 func lineOf(b *baseline.Body, agent string) AgentLine {
 	state, why := b.StateOf(agent)
 	l := b.Life[agent]
-	return AgentLine{Agent: agent, Group: b.GroupOf(agent), State: state, Why: why, Runs: l.Runs, Calls: l.Calls, TaughtAt: at(l.TaughtAt), SeenAt: at(l.SeenAt), Left: l.Left, Carried: l.Carried,
+	return AgentLine{Agent: agent, Group: b.GroupOf(agent), State: state, Why: why, Runs: l.Runs, Calls: l.Calls, TaughtAt: at(l.TaughtAt), SeenAt: at(l.SeenAt), Left: l.Left, Carried: l.Carried, Bounded: l.Bounded,
 		Version: l.Version, Versions: b.Versions[agent], Order: l.Order}
 }
 
@@ -195,6 +196,9 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 	fmt.Fprintf(w, "taught by   %d runs, %d calls, the last at %s UTC; last seen %s UTC\n", a.Runs, a.Calls, toSecond(a.TaughtAt), toSecond(a.SeenAt))
 	if a.Carried != "" {
 		fmt.Fprintf(w, "counts of   %s, carried over\n", a.Carried)
+	}
+	if a.Bounded > 0 {
+		fmt.Fprintf(w, "drift       its runs say more than a day may change (by %d times): %.2g %% of the difference is let through\n", baseline.DriftPerDay, 100*a.Bounded)
 	}
 	if len(a.Left) > 0 {
 		fmt.Fprintf(w, "left out    %s\n", reasons(a.Left))

@@ -1,0 +1,91 @@
+package baseline
+
+import (
+	"math"
+	"reflect"
+
+	"flyball/detect/feature"
+)
+
+// DriftPerDay is the factor by which an agent's own usual figures may move in a day:
+// the odds of its events, the median of its amounts and their spread.
+const DriftPerDay = 2
+
+// own figures of an agent, as scoring sees them under given peers.
+type own struct {
+	counts  Counts
+	amounts [4]Moments
+}
+
+func ownFigures(b *Body, agent string) own {
+	out := own{counts: b.Agents[agent]}
+	for i, a := range b.amounts() {
+		out.amounts[i] = a.of.Agents[agent]
+	}
+	return out
+}
+
+// between is a part of the way from one to another.
+func between(from, to *own, share float64) (out own) {
+	mixed(reflect.ValueOf(&out.counts).Elem(), reflect.ValueOf(&from.counts).Elem(), reflect.ValueOf(&to.counts).Elem(), share)
+	mixed(reflect.ValueOf(&out.amounts).Elem(), reflect.ValueOf(&from.amounts).Elem(), reflect.ValueOf(&to.amounts).Elem(), share)
+	return out
+}
+
+// moved is the logarithm of the largest factor between two.
+func (b *Body) moved(group string, from, to *own) float64 {
+	most := 0.0
+	peers := b.Groups[group]
+	for e := range feature.Events {
+		k := &shrinkages[e]
+		all := b.All.Of(e)
+		of := peers.Of(e).towards((all.Hits+.5)/(all.Calls+20), k.level)
+		odds := func(c *Counts) float64 { return logit(min(max(c.Of(e).towards(of, k.agent), k.floor), k.ceiling)) }
+		most = max(most, math.Abs(odds(&to.counts)-odds(&from.counts)))
+	}
+	for i, a := range b.amounts() {
+		m, v := a.of.everybody()
+		m, v = a.of.Groups[group].towards(m, v)
+		m0, v0 := from.amounts[i].towards(m, v)
+		m1, v1 := to.amounts[i].towards(m, v)
+		most = max(most, math.Abs(m1-m0), math.Abs(math.Log(v1/v0))/2)
+	}
+	return most
+}
+
+// Bound keeps an agent's own figures within DriftPerDay of what the version before
+// has, for so many days: its counts become those of the version before and as much
+// of the difference as that allows. It returns how much; 1 is all of it.
+func (b *Body) Bound(before *Body, agent, group string, days float64) float64 {
+	if !b.Has(agent) || !before.Has(agent) {
+		return 1
+	}
+	from, to := ownFigures(before, agent), ownFigures(b, agent)
+	most := math.Log(DriftPerDay) * max(days, 0)
+	if b.moved(group, &from, &to) <= most {
+		return 1
+	}
+	low, high := 0.0, 1.0
+	for range 40 {
+		mid := (low + high) / 2
+		part := between(&from, &to, mid)
+		if b.moved(group, &from, &part) <= most {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	was := map[string]reflect.Value{}
+	before.own(func(path string, of reflect.Value) { was[path] = of.MapIndex(reflect.ValueOf(agent)) })
+	b.own(func(path string, of reflect.Value) {
+		is := of.MapIndex(reflect.ValueOf(agent))
+		kind := of.Type().Elem().Kind()
+		if !is.IsValid() || kind != reflect.Struct && kind != reflect.Array && kind != reflect.Float64 {
+			return
+		}
+		out := reflect.New(is.Type()).Elem()
+		mixed(out, was[path], is, low)
+		of.SetMapIndex(reflect.ValueOf(agent), out)
+	})
+	return low
+}
