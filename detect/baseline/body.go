@@ -113,6 +113,10 @@ type Run struct {
 	Alarmed bool
 	// Scope is the run as the guard sees it; nil where that is not known.
 	Scope *scope.Run
+	// Trimmed runs lie furthest out by the version before; they teach thresholds alone.
+	Trimmed bool
+	// Benign is what a person found of a run that alarmed: it teaches like any other.
+	Benign bool
 }
 
 // Learn takes in a run.

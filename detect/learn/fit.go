@@ -29,7 +29,7 @@ const (
 // scoring each run with counts that know neither its task nor its agent.
 func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 	back := heldBack(runs)
-	teaches := func(r *baseline.Run) bool { return !r.Alarmed && !back[r] }
+	teaches := func(r *baseline.Run) bool { return !r.Alarmed && !r.Trimmed && !back[r] }
 	var clean []*baseline.Run
 	for _, r := range runs {
 		if teaches(r) {

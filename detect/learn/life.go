@@ -42,6 +42,7 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Body, err
 	if err != nil {
 		return nil, err
 	}
+	Trim(parent, runs)
 	body := Fit(l.o.Tenant, runs)
 	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, only: pin.only("")}
 	if body.People, err = People(ctx, l.o.DB, window); err != nil {
@@ -85,6 +86,9 @@ func Settle(body, parent *baseline.Body, chosen *Chosen, words *Words, runs []*b
 		case len(r.Steps) == 0:
 			leave(life.Left, baseline.LeftUnlogged, 1)
 			leave(chosen.Left, baseline.LeftUnlogged, 1)
+		case r.Trimmed:
+			leave(life.Left, baseline.LeftTrimmed, 1)
+			leave(chosen.Left, baseline.LeftTrimmed, 1)
 		case !r.Alarmed:
 			life.Runs++
 			life.Calls += uint64(len(r.Steps))

@@ -76,7 +76,7 @@ func Read(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, r
 		for i := range chunk {
 			r := &chunk[i]
 			ids[i] = "'" + r.ID + "'"
-			of[r.ID] = &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, Version: r.Version, At: r.At, Alarmed: r.Alarmed}
+			of[r.ID] = &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, Version: r.Version, At: r.At, Alarmed: r.Alarmed, Benign: r.Benign}
 			out = append(out, of[r.ID])
 		}
 		picked := "SELECT toUUID(arrayJoin([" + strings.Join(ids, ",") + "])) AS run_id, 'none' AS trust, '' AS agent, 'unknown' AS kind, '' AS task, false AS alarmed"

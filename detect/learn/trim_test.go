@@ -1,0 +1,46 @@
+package learn
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"flyball/detect/baseline"
+	"flyball/detect/calibrate"
+)
+
+// Leaving the runs that lie furthest out to calibration alone must not tighten
+// what follows: 50 refits, each trimmed by the one before, on clean traffic.
+func TestTrimmedRefitsKeepTheRate(t *testing.T) {
+	const window, fresh = 3000, 1500
+	g := &traffic{r: rand.New(rand.NewPCG(1, 2))}
+	history := g.runs(window)
+	var before *baseline.Body
+	for i := range 50 {
+		Trim(before, history)
+		before = Fit("t", history)
+		next := g.runs(fresh)
+		if rate := achieved(before, next); rate < .5*calibrate.AlertShare || rate > 2*calibrate.AlertShare {
+			t.Errorf("cycle %d: %.4f of clean runs alarm, of a budget of %g", i, rate, calibrate.AlertShare)
+		}
+		history = append(history[fresh:], next...)
+	}
+}
+
+func TestBenignRunIsTrimmed(t *testing.T) {
+	g := &traffic{r: rand.New(rand.NewPCG(9, 9))}
+	runs := g.runs(1000)
+	body := Fit("t", runs)
+	n := Trim(body, runs)
+	if n == 0 || n > 10 {
+		t.Fatalf("%d of 1000 trimmed", n)
+	}
+	for _, r := range runs {
+		r.Benign = r.Trimmed
+	}
+	if again := Trim(body, runs); again != 0 {
+		t.Errorf("%d runs that a person found benign do not teach", again)
+	}
+	if Trim(nil, runs) != 0 {
+		t.Error("trimmed by no version")
+	}
+}
