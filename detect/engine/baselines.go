@@ -42,8 +42,16 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Body, er
 	return body, nil
 }
 
+// before is the latest version before one that can be scored by.
+func (b *baselines) before(ctx context.Context, version string) (*baseline.Body, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return published.Before(ctx, b.kafka, version)
+}
+
 // activate makes the version that the marks name the one to score by. A version
-// that is gone leaves the last one in place: a partition goes on.
+// that is gone, or that this binary cannot score by, leaves the last one in place,
+// after a restart the one before it: a partition goes on.
 func (w *worker) activate(ctx context.Context) error {
 	version := w.now.versions["baseline"]
 	if version == "" || w.judging.model != nil && w.judging.model.Body.Version == version {
@@ -51,18 +59,27 @@ func (w *worker) activate(ctx context.Context) error {
 	}
 	body, err := w.baselines.get(ctx, version)
 	switch {
+	case err == nil:
+		w.judging.use(body)
+		return nil
 	case errors.Is(err, published.ErrNone):
 		w.m.missingBaselines.Inc()
 		w.cfg.Logger.Error("scoring goes on by the last baseline; run flyball learn --once", "partition", w.part, "version", version, "error", err)
-		return nil
 	case refused(err):
 		w.m.refusedBaselines.Inc()
 		w.cfg.Logger.Error("scoring goes on by the last baseline; upgrade this binary, or run flyball learn --once", "partition", w.part, "version", version, "error", err)
-		return nil
-	case err != nil:
+	default:
 		return fmt.Errorf("activate a baseline in partition %d: %w", w.part, err)
 	}
-	w.judging.use(body)
+	if w.judging.model != nil {
+		return nil
+	}
+	switch body, err = w.baselines.before(ctx, version); {
+	case err == nil:
+		w.judging.use(body)
+	case !errors.Is(err, published.ErrNone):
+		return fmt.Errorf("activate a baseline in partition %d: %w", w.part, err)
+	}
 	return nil
 }
 

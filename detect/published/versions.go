@@ -63,3 +63,21 @@ func Read(version string, value []byte) (*baseline.Body, error) {
 	}
 	return &body, nil
 }
+
+// Before is the latest version of the same tenant that was made before one and can
+// be scored by. Names of a tenant's versions sort by time.
+func Before(ctx context.Context, kafka []kgo.Opt, version string) (*baseline.Body, error) {
+	var last *baseline.Body
+	err := Each(ctx, kafka, Tenant(version), func(v string, value []byte) {
+		if v >= version || last != nil && v < last.Version {
+			return
+		}
+		if body, err := Read(v, value); err == nil {
+			last = body
+		}
+	}, func(string) {})
+	if err == nil && last == nil {
+		err = ErrNone
+	}
+	return last, err
+}

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/baseline"
+	"flyball/detect/published"
+	"flyball/schema/topic"
+)
+
+// A baseline that cannot be scored by is counted and named, and the last one stays:
+// the partition goes on.
+func TestBadBaselineStopsAPartition(t *testing.T) {
+	l := newLog(t)
+	put := func(version string, value []byte) {
+		t.Helper()
+		if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: topic.BaselinesTopic, Key: []byte(version), Value: value}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	document := func(format int, version string, change func(*baseline.Body)) []byte {
+		b := baseline.New("default")
+		b.Version = version
+		if change != nil {
+			change(b)
+		}
+		value, err := topic.EncodeDocument(format, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	put("default/good", document(topic.BaselineVersion, "default/good", nil))
+	put("default/newer", document(topic.BaselineVersion+1, "default/newer", nil))
+	put("default/unsound", document(topic.BaselineVersion, "default/unsound", func(b *baseline.Body) { b.All[0] = baseline.Count{Hits: 9, Calls: 1} }))
+	put("default/torn", document(topic.BaselineVersion, "default/torn", nil)[:40])
+	put("default/empty", []byte(`{"v":1,"body":{"version":"default/empty"}}`))
+	r := prometheus.NewRegistry()
+	_, stop := l.start(func(c *Config) { c.Registerer = r })
+	count := func(name string) float64 {
+		families, err := r.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == name {
+				return f.Metric[0].GetCounter().GetValue()
+			}
+		}
+		return 0
+	}
+	from := int64(0)
+	for i, step := range []struct {
+		version         string
+		refused, absent float64
+	}{
+		{"default/good", 0, 0}, {"default/newer", 1, 0}, {"default/unsound", 2, 0},
+		{"default/torn", 3, 0}, {"default/gone", 3, 1}, {"default/empty", 3, 1},
+	} {
+		l.write(topic.EncodeMarks(nil, &topic.Marks{Activate: []topic.Activation{{What: "baseline", Version: step.version}}}))
+		l.block(from, from+10)
+		from += 10
+		if got := l.rows(int(from)); got != int(from) {
+			t.Fatalf("step %d: %d calls went through, %d were sent", i, got, from)
+		}
+		for end := time.Now().Add(10 * time.Second); count("flyball_detect_refused_baselines_total") != step.refused || count("flyball_detect_missing_baselines_total") != step.absent; {
+			if time.Now().After(end) {
+				t.Fatalf("after %s: %g refused, %g missing", step.version, count("flyball_detect_refused_baselines_total"), count("flyball_detect_missing_baselines_total"))
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	// After a restart the one before it is scored by, where the last cannot be.
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	b := &baselines{kafka: l.opts, known: map[string]*baseline.Body{}}
+	for version, want := range map[string]string{"default/newer": "default/good", "default/unsound": "default/good", "default/aaa": ""} {
+		body, err := b.before(context.Background(), version)
+		if want == "" {
+			if !errors.Is(err, published.ErrNone) {
+				t.Errorf("before %s: %v", version, err)
+			}
+		} else if err != nil || body.Version != want {
+			t.Errorf("before %s: %v, want %s", version, err, want)
+		}
+	}
+}
