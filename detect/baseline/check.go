@@ -27,6 +27,7 @@ func (b *Body) Check() error {
 var (
 	countType   = reflect.TypeFor[Count]()
 	momentsType = reflect.TypeFor[Moments]()
+	reachedType = reflect.TypeFor[Reached]()
 )
 
 func sound(v reflect.Value, at string) error {
@@ -40,6 +41,14 @@ func sound(v reflect.Value, at string) error {
 		// N·Σx² ≥ (Σx)², but for rounding.
 		if m := v.Interface().(Moments); !(m.N >= 0 && m.N <= mostCount && math.Abs(m.Sum) <= mostCount && m.Sum2 >= 0 && m.Sum2 <= mostCount && m.N*m.Sum2-m.Sum*m.Sum >= -1e-6*(1+m.Sum*m.Sum)) {
 			return fmt.Errorf("%w: %s: sums %g and %g of %g", ErrUnsound, at, m.Sum, m.Sum2, m.N)
+		}
+		return nil
+	}
+	if v.Type() == reachedType {
+		for n, runs := range v.Interface().(Reached) {
+			if !(runs >= 0 && runs <= mostCount) || n >= mostReached {
+				return fmt.Errorf("%w: %s: %g runs came to %d", ErrUnsound, at, runs, n)
+			}
 		}
 		return nil
 	}

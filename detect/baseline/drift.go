@@ -8,19 +8,24 @@ import (
 )
 
 // DriftPerDay is the factor by which an agent's own usual figures may move in a day:
-// the odds of its events, the median of its amounts and their spread.
+// the odds of its events, the median of its amounts and their spread, and how likely a
+// run is to come as far as some counts.
 const DriftPerDay = 2
 
 // own figures of an agent, as scoring sees them under given peers.
 type own struct {
 	counts  Counts
 	amounts [4]Moments
+	finals  [6]Reached
 }
 
-func ownFigures(b *Body, agent string) own {
+func ownFigures(b *Body, agent, group string) own {
 	out := own{counts: b.Agents[agent]}
 	for i, a := range b.amounts() {
 		out.amounts[i] = a.of.Agents[agent]
+	}
+	for i, f := range b.byAgent() {
+		out.finals[i] = f.Within[group][agent]
 	}
 	return out
 }
@@ -28,6 +33,7 @@ func ownFigures(b *Body, agent string) own {
 // between is a part of the way from one to another.
 func between(from, to *own, share float64) (out own) {
 	mixed(reflect.ValueOf(&out.counts).Elem(), reflect.ValueOf(&from.counts).Elem(), reflect.ValueOf(&to.counts).Elem(), share)
+	mixed(reflect.ValueOf(&out.finals).Elem(), reflect.ValueOf(&from.finals).Elem(), reflect.ValueOf(&to.finals).Elem(), share)
 	mixed(reflect.ValueOf(&out.amounts).Elem(), reflect.ValueOf(&from.amounts).Elem(), reflect.ValueOf(&to.amounts).Elem(), share)
 	return out
 }
@@ -50,8 +56,22 @@ func (b *Body) moved(group string, from, to *own) float64 {
 		m1, v1 := to.amounts[i].towards(m, v)
 		most = max(most, math.Abs(m1-m0), math.Abs(math.Log(v1/v0))/2)
 	}
+	for i, f := range b.byAgent() {
+		levels := f.Levels(group, "")
+		tails := func(own Reached) []float64 {
+			levels[2] = own
+			return MinusLogTails(levels, nil, countsAt[len(countsAt)-1]+1)
+		}
+		was, is := tails(from.finals[i]), tails(to.finals[i])
+		for _, n := range countsAt {
+			most = max(most, math.Abs(is[n]-was[n]))
+		}
+	}
 	return most
 }
+
+// countsAt are where the tails of counts are compared.
+var countsAt = [...]int{4, 8, 16, 32, 64}
 
 // Bound keeps an agent's own figures within DriftPerDay of what the version before
 // has, for so many days: its counts become those of the version before and as much
@@ -60,7 +80,7 @@ func (b *Body) Bound(before *Body, agent, group string, days float64) float64 {
 	if !b.Has(agent) || !before.Has(agent) {
 		return 1
 	}
-	from, to := ownFigures(before, agent), ownFigures(b, agent)
+	from, to := ownFigures(before, agent, group), ownFigures(b, agent, group)
 	most := math.Log(DriftPerDay) * max(days, 0)
 	if b.moved(group, &from, &to) <= most {
 		return 1
@@ -80,7 +100,7 @@ func (b *Body) Bound(before *Body, agent, group string, days float64) float64 {
 	b.own(func(path string, of reflect.Value) {
 		is := of.MapIndex(reflect.ValueOf(agent))
 		kind := of.Type().Elem().Kind()
-		if !is.IsValid() || kind != reflect.Struct && kind != reflect.Array && kind != reflect.Float64 {
+		if !is.IsValid() || !summed(kind) {
 			return
 		}
 		out := reflect.New(is.Type()).Elem()

@@ -1,15 +1,26 @@
 package baseline
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 )
 
 // own hands over every map of a body that is kept by agent: its name in JSON is
-// agents or offsets. What counts are learned does not matter here, so that a new
-// one is carried, forgotten and scaled like the others.
+// agents or offsets, or it lies in one of byAgent. What counts are learned does not
+// matter here, so that a new one is carried, forgotten and scaled like the others.
 func (b *Body) own(each func(path string, of reflect.Value)) {
 	ownOf(reflect.ValueOf(b).Elem(), "", each)
+	for i, f := range b.byAgent() {
+		for group, within := range f.Within {
+			each(fmt.Sprint("finals ", i, " ", group), reflect.ValueOf(within))
+		}
+	}
+}
+
+// byAgent are the finals that are kept by agent and not by route.
+func (b *Body) byAgent() []*Finals {
+	return []*Finals{&b.Repeated, &b.Distinct, &b.Switches, &b.Across.Identical, &b.Across.Deletions, &b.Across.Retries}
 }
 
 func ownOf(v reflect.Value, path string, each func(string, reflect.Value)) {
@@ -42,6 +53,17 @@ func (b *Body) Forget(agent string) {
 // they are shared.
 func (b *Body) Carry(from *Body, agent string) {
 	b.Forget(agent)
+	mine := b.byAgent()
+	for i, f := range from.byAgent() {
+		for group, within := range f.Within {
+			if _, counted := within[agent]; counted && mine[i].Within[group] == nil {
+				if mine[i].Within == nil {
+					mine[i].Within = map[string]map[string]Reached{}
+				}
+				mine[i].Within[group] = map[string]Reached{}
+			}
+		}
+	}
 	key, there := reflect.ValueOf(agent), map[string]reflect.Value{}
 	from.own(func(path string, of reflect.Value) { there[path] = of.MapIndex(key) })
 	b.own(func(path string, of reflect.Value) {

@@ -53,7 +53,7 @@ func TestAgentIsForgottenInPart(t *testing.T) {
 	before := text(t, b)
 	c := learned(run("g/only", "", 1, 9, 3), run("g/other", "", 1, 5, 1), run("g/only", "", 2, 40, 30))
 	c.Carry(b, "g/only")
-	for _, part := range []string{"agents", "offsets"} {
+	for _, part := range []string{"agents", "offsets", "g"} { // g is the group, within which finals are kept
 		if got, want := heldOf(t, text(t, c), part), heldOf(t, before, part); got != want {
 			t.Errorf("%s of a carried agent:\n%s\nwant\n%s", part, got, want)
 		}
@@ -175,6 +175,7 @@ func TestUnsoundBodyIsScoredBy(t *testing.T) {
 		"infinite":                func(b *Body) { b.Calibration.Beta = math.Inf(1) },
 		"a variance below zero":   func(b *Body) { b.Lengths.Groups["g"] = Moments{N: 3, Sum: 9, Sum2: 1} },
 		"sums beyond all bounds":  func(b *Body) { b.Bytes.All.Sum2 = 1e300 },
+		"runs that were not":      func(b *Body) { b.Repeated.Within["g"]["g/a"] = Reached{0, -1} },
 		"runs below zero":         func(b *Body) { b.Writes.All.N = -3 },
 		"no order where one is":   func(b *Body) { b.Sequence.Agents["g/a"] = nil },
 		"a version without name":  func(b *Body) { b.Version = "" },
@@ -200,7 +201,7 @@ func TestFiguresJumpFurtherThanADayAllows(t *testing.T) {
 	for _, days := range []float64{0, 1. / 24, 1, 3} {
 		b := learned(loud...)
 		let := b.Bound(before, "g/a", "g", days)
-		from, to := ownFigures(before, "g/a"), ownFigures(b, "g/a")
+		from, to := ownFigures(before, "g/a", "g"), ownFigures(b, "g/a", "g")
 		if most, moved := math.Log(DriftPerDay)*days, b.moved("g", &from, &to); moved > most+1e-9 || moved < most*.99 || let <= 0 && days > 0 || let >= 1 {
 			t.Errorf("in %g days by a factor of %g, share %g", days, math.Exp(moved), let)
 		}

@@ -138,13 +138,18 @@ func (b *Body) blend(agent, key string, parts *Body, share float64) {
 	b.own(func(path string, of reflect.Value) {
 		all := of.MapIndex(reflect.ValueOf(agent))
 		kind := of.Type().Elem().Kind()
-		if !all.IsValid() || kind != reflect.Struct && kind != reflect.Array && kind != reflect.Float64 {
+		if !all.IsValid() || !summed(kind) {
 			return
 		}
 		out := reflect.New(all.Type()).Elem()
 		mixed(out, own[path], all, share)
 		of.SetMapIndex(reflect.ValueOf(key), out)
 	})
+}
+
+// summed are the kinds of what is counted in numbers.
+func summed(k reflect.Kind) bool {
+	return k == reflect.Struct || k == reflect.Array || k == reflect.Slice || k == reflect.Float64
 }
 
 // mixed sets out to own + share·(all − own), number by number.
@@ -156,6 +161,21 @@ func mixed(out, own, all reflect.Value, share float64) {
 			x = own.Float()
 		}
 		out.SetFloat(x + share*(all.Float()-x))
+	case reflect.Slice: // what one of them has no room for is 0 of it
+		n := all.Len()
+		if own.IsValid() {
+			n = max(n, own.Len())
+		}
+		out.Set(reflect.MakeSlice(all.Type(), n, n))
+		of := func(v reflect.Value, i int) float64 {
+			if !v.IsValid() || i >= v.Len() {
+				return 0
+			}
+			return v.Index(i).Float()
+		}
+		for i := range n {
+			out.Index(i).SetFloat(of(own, i) + share*(of(all, i)-of(own, i)))
+		}
 	case reflect.Array:
 		for i := range all.Len() {
 			o := reflect.Value{}

@@ -130,7 +130,7 @@ func (o Options) minute(ctx context.Context, c config.Config, pager *phone, bega
 	if err != nil {
 		return err
 	}
-	o.say("baseline %s: %d clean runs, %d calls, %d agents\n", body.Version, body.Runs, body.Calls, len(body.Agents))
+	o.say("baseline %s: %d clean runs, %d calls, %d agents\n", body.Version, body.Runs, body.Calls, len(body.Names()))
 
 	gw := newGateway("http://"+c.Check.Listen+"/check", client, o.Now)
 	defer gw.Close()
