@@ -229,7 +229,7 @@ func learnCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n", body.Version, body.Runs, body.Calls, len(body.Agents), body.Calibration.T1)
+		fmt.Fprintf(cmd.OutOrStdout(), "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n", body.Version, body.Runs, body.Calls, len(body.Names()), body.Calibration.T1)
 		return nil
 	}}
 	cmd.Flags().BoolVar(&once, "once", false, "make and activate one baseline, beside a process that is running")
