@@ -15,26 +15,34 @@ const DriftPerDay = 2
 // own figures of an agent, as scoring sees them under given peers.
 type own struct {
 	counts  Counts
-	amounts [4]Moments
-	finals  [6]Reached
+	amounts []Moments // of amounts
+	finals  []Reached // of byAgent
 }
 
 func ownFigures(b *Body, agent, group string) own {
 	out := own{counts: b.Agents[agent]}
-	for i, a := range b.amounts() {
-		out.amounts[i] = a.of.Agents[agent]
+	for _, a := range b.amounts() {
+		out.amounts = append(out.amounts, a.of.Agents[agent])
 	}
-	for i, f := range b.byAgent() {
-		out.finals[i] = f.Within[group][agent]
+	for _, f := range b.byAgent() {
+		out.finals = append(out.finals, f.Within[group][agent])
 	}
 	return out
 }
 
 // between is a part of the way from one to another.
-func between(from, to *own, share float64) (out own) {
-	mixed(reflect.ValueOf(&out.counts).Elem(), reflect.ValueOf(&from.counts).Elem(), reflect.ValueOf(&to.counts).Elem(), share)
-	mixed(reflect.ValueOf(&out.finals).Elem(), reflect.ValueOf(&from.finals).Elem(), reflect.ValueOf(&to.finals).Elem(), share)
-	mixed(reflect.ValueOf(&out.amounts).Elem(), reflect.ValueOf(&from.amounts).Elem(), reflect.ValueOf(&to.amounts).Elem(), share)
+func between(from, to *own, share float64) own {
+	out := own{amounts: make([]Moments, len(from.amounts)), finals: make([]Reached, len(from.finals))}
+	part := func(out, from, to any) {
+		mixed(reflect.ValueOf(out).Elem(), reflect.ValueOf(from).Elem(), reflect.ValueOf(to).Elem(), share)
+	}
+	part(&out.counts, &from.counts, &to.counts)
+	for i := range out.amounts {
+		part(&out.amounts[i], &from.amounts[i], &to.amounts[i])
+	}
+	for i := range out.finals {
+		part(&out.finals[i], &from.finals[i], &to.finals[i])
+	}
 	return out
 }
 

@@ -20,7 +20,7 @@ func (b *Body) own(each func(path string, of reflect.Value)) {
 
 // byAgent are the finals that are kept by agent and not by route.
 func (b *Body) byAgent() []*Finals {
-	return []*Finals{&b.Repeated, &b.Distinct, &b.Switches, &b.Across.Identical, &b.Across.Deletions, &b.Across.Retries}
+	return []*Finals{&b.Repeated, &b.Distinct, &b.Switches, &b.Irreversible, &b.InRow, &b.Across.Identical, &b.Across.Deletions, &b.Across.Retries}
 }
 
 func ownOf(v reflect.Value, path string, each func(string, reflect.Value)) {

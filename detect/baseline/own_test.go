@@ -14,7 +14,7 @@ import (
 
 // run of an agent: so many calls of one route, of which some repeat.
 func run(agent, version string, at int64, calls, repeats int) *Run {
-	r := &Run{ID: fmt.Sprint(agent, version, at), Agent: agent, Group: PeerGroup(agent, 0), Version: version, At: at}
+	r := &Run{ID: fmt.Sprint(agent, version, at), Agent: agent, Group: PeerGroup(agent, 0), Version: version, At: at, Spent: feature.Spent{Irreversible: 1, Tokens: 900, Money: 5, InRow: 2}}
 	var f feature.Run
 	for i := range calls {
 		route := fmt.Sprint("GET /v1/things/", i%3)

@@ -38,7 +38,7 @@ func (b *Body) amounts() []struct {
 		what string
 		of   *Amount
 		plus float64
-	}{{"calls", &b.Lengths, 0}, {"identical calls at most", &b.Identical, 0}, {"bytes given", &b.Bytes, 1}, {"writes", &b.Writes, 1}}
+	}{{"calls", &b.Lengths, 0}, {"identical calls at most", &b.Identical, 0}, {"bytes given", &b.Bytes, 1}, {"writes", &b.Writes, 1}, {"tokens", &b.Tokens, 0}, {"money moved", &b.Money, 1}}
 }
 
 // enoughOf humans to say what is usual for them: calls or runs.

@@ -111,5 +111,5 @@ func CallsOf(ctx context.Context, db DB, tenant, run string, each func(*Call)) e
 		return err
 	}
 	picked := "SELECT toUUID('" + run + "') AS run_id, 'none' AS trust, '' AS agent, 'unknown' AS kind, '' AS task, false AS alarmed"
-	return calls(ctx, db, picked, Window{Tenant: tenant, CallsPerRun: math.MaxInt32, only: " AND c.run_id = '" + run + "'"}, each)
+	return calls(ctx, db, picked, Window{Tenant: tenant, CallsPerRun: math.MaxInt32, only: " AND c.run_id = '" + run + "'"}, nil, each)
 }
