@@ -171,7 +171,8 @@ func (c *Comparison) Judge(call *learn.Call) {
 		c.runs++
 	}
 	c.calls++
-	c.run.Add(c.model, score.Who{Agent: call.Agent, Group: call.Group}, &call.Call, call.Stored.Start, call.Reversibility)
+	key, _ := baseline.KeyFor(c.model.Body, call.Agent, call.Of.AgentVersion)
+	c.run.Add(c.model, score.Who{Agent: key, Group: call.Group}, &call.Call, call.Stored.Start, call.Reversibility)
 	for _, s := range c.sides {
 		s.judge(&c.run, call)
 	}

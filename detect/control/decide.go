@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"flyball/detect/baseline"
 	"flyball/detect/breaker"
 	"flyball/detect/gate"
 	"flyball/detect/ledger"
@@ -62,7 +63,7 @@ func (c *Control) check(q *request) answer {
 	began := c.o.Now()
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
 	call, asserted := c.read(q)
-	req := ledger.Request{Call: &call, Armed: c.o.Armed, AskWithout: c.o.AskWithout, AssertedType: asserted}
+	req := ledger.Request{Call: &call, Armed: c.o.Armed, AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
 	if c.o.Scopes != nil {
 		req.Scopes = c.o.Scopes()
 	}

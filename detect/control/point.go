@@ -48,6 +48,8 @@ type Options struct {
 	Scopes func() *scope.Guard
 	// AskWithout: irreversible calls of agents without a manifest need a yes.
 	AskWithout bool
+	// Learning, when set, has them need one while the agent's baseline is learning.
+	Learning func(agent string) bool // by baseline.AgentKey
 	// ThrottleTo is how many calls a second a throttled scope has at this point.
 	ThrottleTo float64
 	// LinkKey signs links that decide a question; empty makes none.

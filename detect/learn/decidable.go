@@ -22,7 +22,7 @@ type Decidable struct {
 
 // allRuns are those that were active in the window, whatever was found of them.
 const allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task, ` + alarmed + `,
-       toString(run_rule) AS rule, credential_id AS credential, actor, started_at AS started,
+       toString(run_rule) AS rule, credential_id AS credential, actor, toString(agent_version) AS version, started_at AS started,
        multiIf(run_id IN (` + judged + `'true')), 'true', run_id IN (` + judged + `'benign')), 'benign', run_id IN (` + judged + `'test')), 'test', 'unknown') AS verdict
 FROM runs
 WHERE tenant = {tenant:String} AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
@@ -39,26 +39,26 @@ func All(ctx context.Context, db DB, w Window, each func(*Call)) error {
 
 // decidableColumns are read for Decidable.
 type decidableColumns struct {
-	rule, credential, actor, verdict       string
-	started                                time.Time
-	runKey, keySource, tool, address, hops string
-	partition                              int32
-	offset                                 int64
+	rule, credential, actor, version, verdict string
+	started                                   time.Time
+	runKey, keySource, tool, address, hops    string
+	partition                                 int32
+	offset                                    int64
 }
 
 func (d *decidableColumns) columns() string {
 	return `,
-       p.rule, p.credential, p.actor, p.verdict, p.started, c.run_key, c.run_key_source, c.tool_name, c.client_ip,
+       p.rule, p.credential, p.actor, p.version, p.verdict, p.started, c.run_key, c.run_key_source, c.tool_name, c.client_ip,
        c.attrs['` + schema.AttrForwardedHops + `'], c.calls_partition, c.calls_offset`
 }
 
 func (d *decidableColumns) into() []any {
-	return []any{&d.rule, &d.credential, &d.actor, &d.verdict, &d.started, &d.runKey, &d.keySource, &d.tool, &d.address, &d.hops, &d.partition, &d.offset}
+	return []any{&d.rule, &d.credential, &d.actor, &d.version, &d.verdict, &d.started, &d.runKey, &d.keySource, &d.tool, &d.address, &d.hops, &d.partition, &d.offset}
 }
 
 func (d *decidableColumns) take(out *Call, c *schema.Call) error {
 	if out.First {
-		of := &schema.RunSnapshot{Tenant: c.Tenant, CallsPart: d.partition, Actor: d.actor, AgentID: c.AgentID, AgentTrust: c.AgentTrust, CredentialID: d.credential, StartedAt: d.started.UnixNano()}
+		of := &schema.RunSnapshot{Tenant: c.Tenant, CallsPart: d.partition, Actor: d.actor, AgentID: c.AgentID, AgentVersion: d.version, AgentTrust: c.AgentTrust, CredentialID: d.credential, StartedAt: d.started.UnixNano()}
 		out.Decidable = &Decidable{Of: of}
 		if err := of.RunID.UnmarshalText([]byte(out.Run)); err != nil {
 			return err

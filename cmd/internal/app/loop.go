@@ -85,6 +85,11 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 		Resolver: resolver, Routes: table, Armed: who.armed, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
 		LinkKey: control.Secret(key), Findings: findingsFor(db),
 		Now: time.Now, Stage: stage, Logger: log.With("component", "control"), Registerer: reg}
+	if c.Control.WithoutManifest == "ask_while_learning" {
+		var run func(context.Context) error
+		o.Learning, run = learningAgents(c, kafka, log)
+		g.start(part{name: "states of baselines", run: run})
+	}
 	if c.Check.TokenFile != "" {
 		token, err := secretFile("check.token_file", c.Check.TokenFile)
 		if err != nil {

@@ -80,7 +80,8 @@ type Control struct {
 	TripBudget TripBudget `yaml:"trip_budget"`
 	TLS        TLS        `yaml:"tls"`        // cert and key of the listener; ca: clients must show a certificate of it
 	PublicURL  string     `yaml:"public_url"` // what stands before the paths of links in pages; empty: pages hold no links that decide
-	// WithoutManifest says what irreversible calls of agents without a manifest meet: allow, ask.
+	// WithoutManifest says what irreversible calls of agents without a manifest meet: allow, ask,
+	// ask_while_learning (their baseline).
 	WithoutManifest   string  `yaml:"without_manifest"`
 	ThrottlePerSecond float64 `yaml:"throttle_per_second"` // calls of a throttled scope that pass at one point
 }

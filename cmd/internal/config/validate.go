@@ -252,7 +252,7 @@ func (c Config) validatePolicy(bad func(string, ...any)) {
 			bad("%sttl: %s must not be negative", at, g.TTL)
 		}
 	}
-	among("control.without_manifest", c.Control.WithoutManifest, "allow", "ask")
+	among("control.without_manifest", c.Control.WithoutManifest, "allow", "ask", "ask_while_learning")
 	if c.Control.ThrottlePerSecond <= 0 || c.Control.ThrottlePerSecond > 1000 {
 		bad("control.throttle_per_second: %g is not above 0 and at most 1000", c.Control.ThrottlePerSecond)
 	}
