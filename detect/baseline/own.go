@@ -35,6 +35,8 @@ func ownOf(v reflect.Value, path string, each func(string, reflect.Value)) {
 			each(path+name, v.Field(i))
 		case f.Type.Kind() == reflect.Struct:
 			ownOf(v.Field(i), path+name+".", each)
+		case f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct && !v.Field(i).IsNil():
+			ownOf(v.Field(i).Elem(), path+name+".", each)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"flyball/detect/feature"
+	"flyball/detect/season"
 )
 
 // run of an agent: so many calls of one route, of which some repeat.
@@ -27,8 +28,10 @@ func run(agent, version string, at int64, calls, repeats int) *Run {
 func learned(runs ...*Run) *Body {
 	b := New("t")
 	b.Version = "t/1"
+	b.Pace = &season.Body{Agents: map[string]season.Agent{}}
 	for _, r := range runs {
 		b.Learn(r)
+		b.Pace.Agents[r.Agent] = season.Agent{Level: float64(len(r.Steps)), Doubt: 1, Spread: 2, Seen: 3}
 	}
 	b.Finish()
 	return b

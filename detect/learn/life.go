@@ -113,6 +113,9 @@ func Settle(body, parent *baseline.Body, chosen *Chosen, words *Words, runs []*b
 	for agent, life := range chosen.Life {
 		frozenAt, order := words.FrozenAt(agent)
 		reset := words.Reset[agent]
+		if reset.At > body.Since && body.Pace != nil {
+			delete(body.Pace.Agents, agent) // it was counted of runs before the reset, too
+		}
 		carry(body, parent, agent, life, frozenAt > 0, reset.At)
 		f := baseline.Facts{Runs: life.Runs, TaughtAt: life.TaughtAt, SeenAt: life.SeenAt, Frozen: order != nil, Incident: frozenAt > 0 && order == nil,
 			Reset: reset.At > body.Since, Version: life.Version}
