@@ -22,7 +22,7 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Body, err
 	if err != nil {
 		return nil, err
 	}
-	pin, err := PinOf(ctx, l.o.DB)
+	pin, err := PinOf(ctx, l.o.DB, l.o.Quarantine)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"flyball/detect/baseline"
 	"flyball/detect/feature"
@@ -23,9 +24,22 @@ const pinned = `SELECT calls_partition, toInt64(max(next_offset)) FROM progress 
 // a higher one. Without any, calls are bounded by their runs alone.
 type Pin map[int32]int64
 
+// stored is what is there, marked as whole or not.
+const stored = `SELECT calls_partition, max(next) FROM (SELECT calls_partition, toInt64(next_offset) AS next FROM progress
+  UNION ALL SELECT calls_partition, max(calls_offset) + 1 AS next FROM calls_store GROUP BY calls_partition) GROUP BY calls_partition`
+
+// settled is the quarantine from which on the mark of the store, which follows the
+// rows, is past everything that may teach. With a shorter one what is there counts
+// whether it is marked or not.
+const settled = 5 * time.Minute
+
 // PinOf reads it. It comes before the runs are asked for.
-func PinOf(ctx context.Context, db DB) (Pin, error) {
-	rows, err := db.Query(ctx, pinned)
+func PinOf(ctx context.Context, db DB, quarantine time.Duration) (Pin, error) {
+	query := pinned
+	if quarantine < settled {
+		query = stored
+	}
+	rows, err := db.Query(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("ask how far calls are stored: %w", err)
 	}

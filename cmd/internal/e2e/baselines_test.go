@@ -70,11 +70,16 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 	for i := range 12 {
 		loop = append(loop, record(now.Add(time.Duration(i-40)*time.Minute/10), "fleet/a3", "again", "/v1/orders/7", "GET", 200, 512))
 	}
-	f.until("the partitions have the baseline", 20*time.Second, "1", func() (string, error) {
+	sent := 0
+	f.until("the run trips", 20*time.Second, "1", func() (string, error) {
 		f.send(loop...)
-		return f.sql("SELECT count() FROM flyball.runs WHERE run_key = 'again' AND score > 5 AND calls % 12 = 0")
+		sent += len(loop)
+		time.Sleep(300 * time.Millisecond)
+		return f.sql("SELECT uniqExact(run_id) FROM flyball.findings WHERE agent_id = 'fleet/a3' AND level = 'trip'")
 	})
-	time.Sleep(2 * time.Second)
+	f.until("the run is stored as it ended", 20*time.Second, fmt.Sprint(sent), func() (string, error) {
+		return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'again'")
+	})
 
 	f.run([]int{2}, "baselines", "freeze", "--reason", "of whom?")
 	f.run([]int{2}, "baselines", "reset", "--agent", "fleet/a1")

@@ -85,12 +85,15 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 	window := learn.Window{Tenant: "default", Since: now.Add(-720 * time.Hour), Until: now.Add(-24 * time.Hour)}
 	version := func(db learn.DB) []*baseline.Run {
 		t.Helper()
-		pin, err := learn.PinOf(t.Context(), db)
+		pin, err := learn.PinOf(t.Context(), db, 24*time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(pin) != 2 || pin[0] != 60 {
 			t.Fatalf("pin: %v", pin)
+		}
+		if all, err := learn.PinOf(t.Context(), db, 0); err != nil || all[0] < 60 {
+			t.Fatalf("pin of all that is there: %v, %v", all, err)
 		}
 		history, err := learn.History(t.Context(), db, window)
 		if err != nil {
@@ -123,7 +126,7 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 		insertRuns(t, c, more...)
 	}
 	// After the runs were asked for: not a run and not a call more.
-	if got := version(&between{Conn: c, after: 2, do: late}); !reflect.DeepEqual(got, want) {
+	if got := version(&between{Conn: c, after: 3, do: late}); !reflect.DeepEqual(got, want) {
 		t.Error("what was stored between two statements is in the version")
 	}
 	if again := version(c); reflect.DeepEqual(again, want) {
