@@ -79,7 +79,7 @@ func Teaching(ctx context.Context, db DB, w Window) ([]*baseline.Run, error) {
 		see(run, c)
 	})
 	finish()
-	tasks(out)
+	Tasks(out)
 	return out, err
 }
 
