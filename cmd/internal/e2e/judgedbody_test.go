@@ -31,7 +31,7 @@ func differ(t *testing.T, deployed, own *baseline.Body) {
 	n := 0
 	compare(known(deployed), known(own), "", func(where string, a, b any) {
 		if n++; n <= 20 {
-			t.Errorf("baseline%s: learn made %.200v, eval %.200v", where, a, b)
+			t.Errorf("baseline%s: learn made %.200s, eval %.200s", where, fmt.Sprint(a), fmt.Sprint(b))
 		}
 	})
 	if n > 20 {
