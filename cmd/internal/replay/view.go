@@ -3,6 +3,7 @@ package replay
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"flyball/ingest/decode"
@@ -13,11 +14,12 @@ import (
 
 // View is what of a data set a log shows. Routes are in it wherever the set
 // documents them, as a gateway logs the route that it matched: the calls that sets
-// make up have paths that say something else.
+// make up have paths that say something else. So are the identifiers of requests
+// that have no body: they stand in the URL, which sets cut.
 type View uint8
 
 const (
-	// Full shows the digest of the arguments, the identifiers in them, and the task.
+	// Full shows the digest of the arguments, the identifiers in bodies, and the task.
 	Full View = iota
 	// Gateway withholds them, as what access logs rarely carry.
 	Gateway
@@ -36,15 +38,25 @@ func logLine(c *recorded, v View) ([]byte, error) {
 	if c.Template != "" {
 		fields["http.route"] = c.Template
 	}
-	if v == Full && len(c.Resources) > 0 {
-		named := map[string][]string{}
-		for _, r := range c.Resources {
-			kind, id, _ := strings.Cut(r, ":")
-			named[kind+"_id"] = append(named[kind+"_id"], id)
-		}
+	switch named := c.named(); {
+	case len(named) == 0:
+	case c.Method == "GET" || c.Method == "HEAD" || c.Method == "DELETE":
+		fields["path"] = escaped(c.Path) + "?" + named.Encode()
+	case v == Full:
 		fields["tool_arguments"] = named
 	}
 	return json.Marshal(fields)
+}
+
+// named are the identifiers that the set documents and the path does not hold.
+func (c *recorded) named() url.Values {
+	out := url.Values{}
+	for _, r := range c.Resources {
+		if kind, id, _ := strings.Cut(r, ":"); !strings.Contains(c.Path, id) {
+			out.Add(kind+"_id", id)
+		}
+	}
+	return out
 }
 
 // log reads lines as ingest does, by the rules of a configuration that says
