@@ -15,10 +15,7 @@ import (
 
 	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/replay"
-	"flyball/detect/baseline"
 	"flyball/detect/evaluate"
-	"flyball/detect/feature"
-	"flyball/schema"
 )
 
 func evalCommand(o *options) *cobra.Command {
@@ -28,7 +25,8 @@ func evalCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if view != "full" && view != "gateway" {
+		shown, known := replay.Views[view]
+		if !known {
 			return usage(fmt.Errorf("--view: %q is none of full, gateway", view))
 		}
 		if (cv == "") == (train == "" || test == "") {
@@ -38,17 +36,17 @@ func evalCommand(o *options) *cobra.Command {
 		var folds []evaluate.Fold
 		if cv != "" {
 			train, test = cv, cv
-			sets, err := readSets(cv, view)
+			sets, err := readSets(cv, shown)
 			if err != nil {
 				return err
 			}
 			folds = crossed(sets)
 		} else {
-			teach, err := readSets(train, view)
+			teach, err := readSets(train, shown)
 			if err != nil {
 				return err
 			}
-			judge, err := readSets(test, view)
+			judge, err := readSets(test, shown)
 			if err != nil {
 				return err
 			}
@@ -81,19 +79,19 @@ func evalCommand(o *options) *cobra.Command {
 // sets of a data folder, as the detector sees them.
 type sets struct{ real, runaways []*evaluate.Labelled }
 
-func readSets(dir, view string) (out sets, err error) {
+func readSets(dir string, view replay.View) (out sets, err error) {
 	found := 0
 	for _, name := range []string{"agentdojo", "tau", "runaways"} {
-		runs, err := replay.Labelled(filepath.Join(dir, name), view == "gateway")
+		runs, err := replay.Labelled(filepath.Join(dir, name), view)
 		if err != nil {
 			return out, err
 		}
 		found += len(runs)
 		for i := range runs {
 			if name == "runaways" {
-				out.runaways = append(out.runaways, labelled(&runs[i]))
+				out.runaways = append(out.runaways, runs[i].Judged())
 			} else {
-				out.real = append(out.real, labelled(&runs[i]))
+				out.real = append(out.real, runs[i].Judged())
 			}
 		}
 	}
@@ -101,29 +99,6 @@ func readSets(dir, view string) (out sets, err error) {
 		return out, usage(fmt.Errorf("%s: none of agentdojo, tau, runaways is there", dir))
 	}
 	return out, nil
-}
-
-func labelled(in *replay.LabelledRun) *evaluate.Labelled {
-	l := &in.Label
-	r := &evaluate.Labelled{ID: in.ID, Set: in.Set, Agent: in.Agent, Task: in.Task, Start: in.Start, Group: baseline.PeerGroup(in.Agent, schema.CallerAgent),
-		Attacked: l.Attacked, Succeeded: l.AttackSucceeded != nil && *l.AttackSucceeded && l.AttackGoal != nil, Ignored: l.Attacked && l.AttackSucceeded != nil && !*l.AttackSucceeded,
-		NaturalLoop: l.NaturalLoop, FirstBad: -1, Kind: l.Kind, Speed: l.Speed, Base: l.BaseRun, Onset: l.Onset}
-	if l.Failure != nil {
-		r.Failure = *l.Failure
-	}
-	if l.FirstMalicious != nil {
-		r.FirstBad = *l.FirstMalicious
-	}
-	for i := range in.Calls {
-		c := &in.Calls[i]
-		lc := evaluate.LabelledCall{Route: feature.RouteName(c.Method, c.RouteKey, c.Operation), Read: c.Method == "GET" || c.Method == "HEAD" || c.Method == "OPTIONS"}
-		feature.Of(c, &lc.Call)
-		for _, x := range c.Resources {
-			lc.Resources = append(lc.Resources, x.String())
-		}
-		r.Calls = append(r.Calls, lc)
-	}
-	return r
 }
 
 func cleanOf(runs []*evaluate.Labelled) (out []*evaluate.Labelled) {

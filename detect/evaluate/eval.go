@@ -28,23 +28,14 @@ type detector struct {
 	actor      float64
 }
 
-// learned by runs; tasked says whether their logs name tasks, which scopes go by.
-func learned(runs []*Labelled, tasked bool) *detector {
+// learned by runs.
+func learned(runs []*Labelled) *detector {
 	var teach []*baseline.Run
 	for _, r := range runs {
-		l := r.learnable()
-		if l.Scope = r.scoped(); !tasked {
-			l.Scope.Task = ""
-		}
-		teach = append(teach, l)
+		teach = append(teach, r.learnable())
 	}
-	d := &detector{body: learn.Fit("eval", teach)}
-	d.model = score.NewModel(d.body)
-	for i, level := range Levels {
-		d.thresholds[i] = d.body.Calibration.Threshold(level)
-	}
-	d.actor = d.body.Across.Calibration.Threshold(calibrate.ActorShare)
-	return d
+	learn.Tasks(teach)
+	return with(learn.Fit("eval", teach))
 }
 
 // path is a run's score after each of its calls.
@@ -106,8 +97,8 @@ func (d *detector) judge(runs []*Labelled) []judgedRun {
 	return out
 }
 
-func judgeFold(f Fold, tasked bool) *fold {
-	d := learned(f.Train, tasked)
+func judgeFold(f Fold) *fold {
+	d := learned(f.Train)
 	out := &fold{detector: d, test: f.Test, recurs: byGroup(f.Train)}
 	negatives := capped(keep(f.Test, func(r *Labelled) bool { return r.Clean() || r.Resisted() }), 30)
 	hijacked := capped(keep(f.Test, (*Labelled).Hijacked), 25)
@@ -120,7 +111,7 @@ func judgeFold(f Fold, tasked bool) *fold {
 			x, y := sha256.Sum256([]byte(a.ID)), sha256.Sum256([]byte(b.ID))
 			return bytes.Compare(x[:], y[:])
 		})
-		out.poisoned = learned(append(slices.Clone(f.Train), poison[:min(n, len(poison))]...), tasked)
+		out.poisoned = learned(append(slices.Clone(f.Train), poison[:min(n, len(poison))]...))
 		out.poisonedNegatives, out.poisonedHits = out.poisoned.judge(negatives), out.poisoned.judge(hijacked)
 	}
 	return out
@@ -131,7 +122,7 @@ func judgeFold(f Fold, tasked bool) *fold {
 func Evaluate(folds []Fold, view string, progress func(done, of int)) Report {
 	judged := make([]*fold, len(folds))
 	for i, f := range folds {
-		judged[i] = judgeFold(f, view == "full")
+		judged[i] = judgeFold(f)
 		progress(i+1, len(folds))
 	}
 	return report(judged, view)

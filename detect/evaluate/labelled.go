@@ -7,12 +7,15 @@ import (
 
 	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/scope"
+	"flyball/schema"
 )
 
 // Labelled is a recorded run of which it is known what it was.
 type Labelled struct {
-	ID, Set, Agent, Group, Task string
-	Start                       time.Time
+	ID, Set, Agent, Group, Task string    // Agent is its key
+	LoggedTask                  string    // the task, if the log names it
+	Start                       time.Time // of the first call
 	Attacked, Succeeded         bool
 	Ignored                     bool // attacked, and it did not succeed
 	NaturalLoop                 bool
@@ -30,8 +33,9 @@ type Labelled struct {
 type LabelledCall struct {
 	feature.Call
 	Route     string
-	Resources []string
-	Read      bool // GET, HEAD or OPTIONS
+	Named     []schema.Resource // that the log names
+	Resources []string          // that the request names, "type:id"
+	Read      bool              // GET, HEAD or OPTIONS
 }
 
 // Clean runs teach, and are negatives.
@@ -58,11 +62,13 @@ func (r *Labelled) Natural() bool {
 
 // learnable is the run as baselines learn it.
 func (r *Labelled) learnable() *baseline.Run {
-	out := &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, Start: r.Start.UnixNano()}
+	out := &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.LoggedTask, Start: r.Start.UnixNano()}
+	out.Scope = &scope.Run{ID: r.ID, Agent: r.Agent, Group: r.Group}
 	var steps feature.Run
 	for i := range r.Calls {
-		out.Steps = append(out.Steps, steps.Add(&r.Calls[i].Call))
-		out.Routes = append(out.Routes, r.Calls[i].Route)
+		c := &r.Calls[i]
+		out.Steps, out.Routes = append(out.Steps, steps.Add(&c.Call)), append(out.Routes, c.Route)
+		out.Scope.Calls, out.Scope.Names = append(out.Scope.Calls, scope.Named(c.Route, c.Write, c.Named)), append(out.Scope.Names, c.Route)
 	}
 	out.Resources, out.Spent = steps.Resources(), steps.Spent
 	return out

@@ -59,7 +59,8 @@ func Of(c *schema.Call, into *Call) {
 	into.Failed = c.Failed()
 	into.Write = write(c.Method, c.Effect)
 	into.Bytes = c.BytesOut
-	into.Delete = c.Effect == schema.EffectDelete
+	// Words may say more of a DELETE (of a role, of a payment) than that it deletes.
+	into.Delete = c.Effect == schema.EffectDelete || c.Method == "DELETE"
 	switch {
 	case into.Failed:
 		into.Result = failed

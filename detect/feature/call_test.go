@@ -41,6 +41,17 @@ func TestErrorPagesOfOtherSizesAreTheSameFailure(t *testing.T) {
 	}
 }
 
+// DELETE /messages/7 sends and DELETE /roles/7 grants by the words of their routes.
+func TestDeletionIsOneWhateverItsRouteIsAbout(t *testing.T) {
+	for method, want := range map[string]bool{"DELETE": true, "POST": false} {
+		var c Call
+		Of(&schema.Call{Method: method, RouteKey: "/messages/{}", Effect: schema.EffectSend}, &c)
+		if c.Delete != want {
+			t.Errorf("%s: %v", method, c.Delete)
+		}
+	}
+}
+
 func TestCycleOfFiveIsSeen(t *testing.T) {
 	var calls []schema.Call
 	for i := range 10 {

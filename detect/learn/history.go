@@ -35,17 +35,18 @@ type Window struct {
 const alarmed = `(level >= 'alert' AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
    OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND family NOT IN ('scope', 'identity_conflict') AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))) AS alarmed`
 
-// callsOf are the calls of picked runs in the order in which they were scored; %s
-// are columns that only some readers want.
+// callsOf are the calls of picked runs; %s are columns that only some readers want.
 const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task, p.alarmed,
-       c.method, c.route_key, c.operation, c.args_digest, c.args_digest_basis = 'url', c.bytes_in, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
+       c.method, c.route, c.operation, c.args_digest, c.args_digest_basis = 'url', c.bytes_in, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
        c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility),
        c.duration_ns, c.tokens_in, c.tokens_out, c.attrs['` + route.AttrAmount + `'], c.attrs['` + route.AttrCurrency + `']%s
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
 WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))`
 
+// inOrder is the order in which they were scored: that of the log, where a call that
+// ends first stands first, whenever it began.
 const inOrder = `
-ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.start_time, c.source_offset, c.item
+ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.source_offset, c.item
 LIMIT {calls:UInt32} BY c.run_id`
 
 // Call is a stored call as scoring would see it. It is valid until the next one.
@@ -86,13 +87,13 @@ func calls(ctx context.Context, db DB, picked string, w Window, more further, ea
 	var out Call
 	last := ""
 	for rows.Next() {
-		var trust, kind, method, key, operation, effect, reversibility, amount, currency string
+		var trust, kind, method, template, operation, effect, reversibility, amount, currency string
 		var duration int64
 		var tokensIn, tokensOut uint32
 		var args, given, result, bytes uint64
 		var byURL, byBytes, failed bool
 		var resources []string
-		if err := rows.Scan(append([]any{&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &key, &operation, &args, &byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility,
+		if err := rows.Scan(append([]any{&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &template, &operation, &args, &byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility,
 			&duration, &tokensIn, &tokensOut, &amount, &currency}, into...)...); err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}
@@ -102,6 +103,7 @@ func calls(ctx context.Context, db DB, picked string, w Window, more further, ea
 		if err := errors.Join(t.UnmarshalText([]byte(trust)), k.UnmarshalText([]byte(kind)), e.UnmarshalText([]byte(effect)), out.Reversibility.UnmarshalText([]byte(reversibility))); err != nil {
 			return err
 		}
+		key := route.Key(template)
 		out.First, last = out.Run != last, out.Run
 		out.Agent, out.Group, out.Route = baseline.AgentKey(out.AgentID, t), baseline.PeerGroup(out.AgentID, k), feature.RouteName(method, key, operation)
 		c := schema.Call{Method: method, RouteKey: key, Operation: operation, ArgsDigest: args, BytesIn: given, BytesOut: bytes, Effect: e, ArgsDigestBasis: schema.DigestLogged, ResultDigest: result, ResultDigestBasis: schema.DigestLogged, Outcome: schema.OutcomeOK,

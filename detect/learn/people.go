@@ -10,6 +10,7 @@ import (
 	"flyball/detect/borrowed"
 	"flyball/detect/feature"
 	"flyball/schema"
+	"flyball/schema/route"
 )
 
 // peoples are the newest sessions in people's names, few of a person. Those that
@@ -26,14 +27,14 @@ LIMIT {per:UInt32} BY principal_id, credential_id, actor
 LIMIT {most:UInt32}`
 
 // theirs are the calls of those sessions, as scoring sees them.
-const theirs = `SELECT toString(run_id), method, route_key, route, path, operation, args_digest, result_digest_basis = 'outcome' OR result_digest_basis = 'none', result_digest, bytes_in, bytes_out,
+const theirs = `SELECT toString(run_id), method, route, path, operation, args_digest, result_digest_basis = 'outcome' OR result_digest_basis = 'none', result_digest, bytes_in, bytes_out,
        outcome = 'unknown', outcome > 'ok', toString(effect), resources, start_time, ts_basis = 'kafka'
 FROM calls
 WHERE tenant = {tenant:String} AND run_id IN (` + peoples + `)
   AND observer_kind != 'gate' AND attrs['observation_of'] = '' AND NOT (outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz'))`
 
 const theirsInOrder = `
-ORDER BY run_id, calls_partition, calls_offset, start_time, source_offset, item
+ORDER BY run_id, calls_partition, calls_offset, source_offset, item
 LIMIT {calls:UInt32} BY run_id`
 
 const (
@@ -62,12 +63,13 @@ func People(ctx context.Context, db DB, w Window) (*borrowed.Own, error) {
 		var at time.Time
 		var byBytes, unknown, failed, byKafka bool
 		var c schema.Call
-		if err := rows.Scan(&id, &c.Method, &c.RouteKey, &c.Route, &c.Path, &c.Operation, &c.ArgsDigest, &byBytes, &c.ResultDigest, &c.BytesIn, &c.BytesOut, &unknown, &failed, &effect, &resources, &at, &byKafka); err != nil {
+		if err := rows.Scan(&id, &c.Method, &c.Route, &c.Path, &c.Operation, &c.ArgsDigest, &byBytes, &c.ResultDigest, &c.BytesIn, &c.BytesOut, &unknown, &failed, &effect, &resources, &at, &byKafka); err != nil {
 			return nil, fmt.Errorf("read people's sessions: %w", err)
 		}
 		if err := c.Effect.UnmarshalText([]byte(effect)); err != nil {
 			return nil, err
 		}
+		c.RouteKey = route.Key(c.Route)
 		c.Start, c.ResultDigestBasis, c.Outcome = at.UnixNano(), schema.DigestLogged, schema.OutcomeOK
 		if byBytes {
 			c.ResultDigestBasis = schema.DigestOutcome

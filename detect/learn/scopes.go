@@ -45,8 +45,8 @@ func see(run *baseline.Run, c *Call) {
 	s.Calls, s.Names = append(s.Calls, scope.Named(c.Route, c.Write, c.Named)), append(s.Names, c.Route)
 }
 
-// tasks names the type of task of each run, once it is known which ids come back.
-func tasks(runs []*baseline.Run) {
+// Tasks names the type of task of each run, once it is known which ids come back.
+func Tasks(runs []*baseline.Run) {
 	seen := map[string]int{}
 	for _, r := range runs {
 		seen[r.Task]++

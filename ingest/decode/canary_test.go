@@ -32,7 +32,7 @@ var secretForms = []string{
 
 // fieldsOf a format: the names of what is kept, each a place for a secret.
 var fieldsOf = map[string][]string{
-	"envoy": {"method", "path", "x-envoy-origin-path", "authority", "user_agent", "request_id", "response_code", "response_flags", "response_code_details", "duration", "upstream_cluster", "route_name",
+	"envoy": {"method", "path", "x-envoy-origin-path", "authority", "user_agent", "request_id", "response_code", "response_flags", "response_code_details", "duration", "upstream_cluster", "route_name", "http.route",
 		"upstream_transport_failure_reason", "connection_termination_details", "x_forwarded_for", "downstream_remote_address", "x_agent_id", "x_agent_run_id", "x_task_id", "x_consumer", "x_principal", "session_id",
 		"x-claude-code-parent-agent-id", "peer", "remote_user", "ssl_client_s_dn", "traceparent", "baggage", "mcp_method", "mcp_name", "mcp.session.id", "gen_ai.request.model", "gen_ai.response.model",
 		"gen_ai.provider.name", "mcp.provider.name", "jsonrpc.request.id", "signature_agent", "x_args_digest", "custom", "grpc_status", "denied_by", "scheme", "host", "start_time", "request_headers", "jwt_sub", "api_key_id", "kubernetes"},

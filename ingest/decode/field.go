@@ -30,6 +30,8 @@ func (d *draft) field(name string, v fields.Value) bool {
 		if t := v.Text(); t != "" && d.in.RawQuery == "" {
 			d.in.RawQuery = strings.TrimPrefix(t, "?")
 		}
+	case "http.route": // http_route is what nginx calls a request header
+		d.in.SourceRoute = v.Text()
 	case "authority", "host", "http_host":
 		choose(&d.ranks.host, 5, &c.Host, v.Text())
 	case "server_name", "http.host", "net.host.name":

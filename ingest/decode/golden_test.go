@@ -285,3 +285,14 @@ func TestEveryFieldSaysWhereItCameFrom(t *testing.T) {
 		}
 	}
 }
+
+// The route that a gateway logs is the call's; a request header named Route is not.
+func TestRouteIsWhatTheGatewayLogged(t *testing.T) {
+	p := pipelineWithRules(t)
+	for field, want := range map[string]string{"http.route": "/orders/{order}", "http_route": "/orders/{id}"} {
+		calls, dead := p.Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: []byte(`{"start_time":"2026-10-02T09:30:15.417Z","method":"GET","path":"/orders/7","response_code":200,"response_flags":"-","` + field + `":"/orders/:order"}`)}, nil)
+		if len(calls) != 1 || calls[0].Route != want || calls[0].Resources[0].String() != "order:7" {
+			t.Errorf("%s: %+v %v", field, calls, dead)
+		}
+	}
+}

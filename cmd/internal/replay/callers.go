@@ -3,6 +3,9 @@ package replay
 import (
 	"fmt"
 	"os"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
 )
@@ -61,4 +64,22 @@ func Callers(dir string, gateway bool) ([]CallerRun, error) {
 		out[k].Calls = append(out[k].Calls, call)
 	}
 	return out, nil
+}
+
+// asCall is a call as a log of such callers has it.
+func asCall(c *recorded, agent, args string, basis schema.DigestBasis) schema.Call {
+	call := schema.Call{AgentID: agent, AgentTrust: schema.TrustInfrastructure, CallerKind: schema.CallerAgent, Start: c.TS * 1e6, Method: c.Method, Path: c.Path, Status: uint16(max(c.Status, 0)),
+		Route: c.Template, RouteKey: c.Template, RouteSource: schema.RouteFromSource, BytesOut: uint64(max(c.Response, 0)), BytesIn: uint64(max(c.Request, 0)),
+		ArgsDigest: xxhash.Sum64String(args), ArgsDigestBasis: basis, ResultDigestBasis: schema.DigestOutcome, Outcome: schema.OutcomeOK}
+	if c.Status >= 400 {
+		call.Outcome = schema.OutcomeClientError
+	}
+	if c.Method == "DELETE" {
+		call.Effect = schema.EffectDelete
+	}
+	for _, r := range c.Resources {
+		kind, id, _ := strings.Cut(r, ":")
+		call.Resources = append(call.Resources, schema.Resource{Type: kind, ID: id})
+	}
+	return call
 }

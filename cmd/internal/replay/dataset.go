@@ -181,35 +181,54 @@ type Line struct {
 
 // render writes a call as a gateway would have logged it.
 func render(c *recorded, as string) ([]byte, error) {
-	at := time.UnixMilli(c.TS).UTC()
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%s/%d", c.RunID, c.Seq)))
-	id := hex.EncodeToString(sum[:16])
-	request := id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
-	agent := sha256.Sum256([]byte(c.owner))
-	address := fmt.Sprintf("10.%d.%d.%d", agent[0], agent[1], 1+agent[2]%254)
-	latency := int64(0)
-	if c.Latency != nil {
-		latency = *c.Latency
-	}
 	switch as {
 	case "", "envoy_json":
-		return json.Marshal(map[string]any{
-			"start_time": at.Format("2006-01-02T15:04:05.000Z"), "method": c.Method, "path": escaped(c.Path), "protocol": "HTTP/1.1",
-			"response_code": c.Status, "response_flags": "-", "response_code_details": "via_upstream", "bytes_received": c.Request, "bytes_sent": c.Response,
-			"duration": latency, "x_forwarded_for": address, "user_agent": "python-httpx/0.27.0", "request_id": request, "authority": "api.internal",
-			"upstream_cluster": upstream(c.Path), "route_name": "default",
-			"x_agent_id": c.AgentID, "x_agent_run_id": c.RunID, "x_task_id": null(c.TaskID), "x_consumer": c.owner, "x_principal": null(c.User), "x_args_digest": null(c.Digest),
-		})
+		return json.Marshal(envoy(c))
 	case "nginx_json":
-		end := at.Add(time.Duration(latency) * time.Millisecond)
-		return json.Marshal(map[string]any{
-			"msec": fmt.Sprintf("%d.%03d", end.Unix(), end.Nanosecond()/1e6), "request_id": id, "remote_addr": address, "request_method": c.Method,
-			"request_uri": escaped(c.Path), "status": fmt.Sprint(c.Status), "request_length": fmt.Sprint(c.Request), "body_bytes_sent": fmt.Sprint(c.Response),
-			"request_time": fmt.Sprintf("%.3f", float64(latency)/1e3), "http_user_agent": "python-httpx/0.27.0", "host": "api.internal",
-			"http_x_agent_id": c.AgentID, "http_x_agent_run_id": c.RunID, "http_x_task_id": c.TaskID, "x_consumer": c.owner, "x_principal": c.User, "x_args_digest": c.Digest,
-		})
+		return json.Marshal(nginx(c))
 	}
 	return nil, fmt.Errorf("--as %s: a data set can be rendered as %s", as, strings.Join(Formats, ", "))
+}
+
+func envoy(c *recorded) map[string]any {
+	id := c.requestID()
+	return map[string]any{
+		"start_time": c.at().Format("2006-01-02T15:04:05.000Z"), "method": c.Method, "path": escaped(c.Path), "protocol": "HTTP/1.1",
+		"response_code": c.Status, "response_flags": "-", "response_code_details": "via_upstream", "bytes_received": c.Request, "bytes_sent": c.Response,
+		"duration": c.latency(), "x_forwarded_for": c.address(), "user_agent": "python-httpx/0.27.0",
+		"request_id": id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:], "authority": "api.internal",
+		"upstream_cluster": upstream(c.Path), "route_name": "default",
+		"x_agent_id": c.AgentID, "x_agent_run_id": c.RunID, "x_task_id": null(c.TaskID), "x_consumer": c.owner, "x_principal": null(c.User), "x_args_digest": null(c.Digest),
+	}
+}
+
+func nginx(c *recorded) map[string]any {
+	end := c.at().Add(time.Duration(c.latency()) * time.Millisecond)
+	return map[string]any{
+		"msec": fmt.Sprintf("%d.%03d", end.Unix(), end.Nanosecond()/1e6), "request_id": c.requestID(), "remote_addr": c.address(), "request_method": c.Method,
+		"request_uri": escaped(c.Path), "status": fmt.Sprint(c.Status), "request_length": fmt.Sprint(c.Request), "body_bytes_sent": fmt.Sprint(c.Response),
+		"request_time": fmt.Sprintf("%.3f", float64(c.latency())/1e3), "http_user_agent": "python-httpx/0.27.0", "host": "api.internal",
+		"http_x_agent_id": c.AgentID, "http_x_agent_run_id": c.RunID, "http_x_task_id": c.TaskID, "x_consumer": c.owner, "x_principal": c.User, "x_args_digest": c.Digest,
+	}
+}
+
+func (c *recorded) at() time.Time { return time.UnixMilli(c.TS).UTC() }
+
+func (c *recorded) latency() int64 {
+	if c.Latency == nil {
+		return 0
+	}
+	return *c.Latency
+}
+
+func (c *recorded) requestID() string {
+	sum := sha256.Sum256([]byte(fmt.Sprintf("%s/%d", c.RunID, c.Seq)))
+	return hex.EncodeToString(sum[:16])
+}
+
+func (c *recorded) address() string {
+	agent := sha256.Sum256([]byte(c.owner))
+	return fmt.Sprintf("10.%d.%d.%d", agent[0], agent[1], 1+agent[2]%254)
 }
 
 func null(s string) any {

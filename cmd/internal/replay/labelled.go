@@ -1,14 +1,12 @@
 package replay
 
 import (
-	"flyball/schema"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
+	"slices"
 
-	"github.com/cespare/xxhash/v2"
+	"flyball/schema"
 )
 
 // Label is what is known of a recorded run beyond its calls.
@@ -26,23 +24,21 @@ type Label struct {
 }
 
 // LabelledRun is a run of a data set with its label and the agent's own calls, as
-// ingest would hand them on.
+// ingest reads them off the log that View has them in.
 type LabelledRun struct {
 	ID    string
 	Set   string
 	Agent string
 	Task  string
-	Start time.Time
-	Label Label
+	View  View
+	Label Label // FirstMalicious and Onset are places in Calls
 	Calls []schema.Call
+	Lines [][]byte   // of Calls: what the log says
+	Named [][]string // of Calls: the resources that the set documents, "type:id"
 }
 
-// Labelled reads a data set to judge by. Routes and resources are those that the
-// set documents; its made-up calls have paths that say something else. The
-// gateway's view withholds what an access log rarely carries, the digest of the
-// arguments (the path stands in its place) and the task. A folder without the
-// set has no runs.
-func Labelled(dir string, gateway bool) ([]LabelledRun, error) {
+// Labelled reads a data set to judge by. A folder without the set has no runs.
+func Labelled(dir string, view View) ([]LabelledRun, error) {
 	f, err := os.Open(filepath.Join(dir, "runs.jsonl.gz"))
 	if os.IsNotExist(err) {
 		return nil, nil
@@ -55,7 +51,6 @@ func Labelled(dir string, gateway bool) ([]LabelledRun, error) {
 		Set   string `json:"dataset"`
 		Agent string `json:"agent_id"`
 		Task  string `json:"task_id"`
-		Start int64  `json:"start_ts"`
 		Label Label  `json:"label"`
 	}
 	runs, err := readLines[run](f)
@@ -74,37 +69,57 @@ func Labelled(dir string, gateway bool) ([]LabelledRun, error) {
 	out := make([]LabelledRun, len(runs))
 	at := make(map[string]int, len(runs))
 	for i, r := range runs {
-		out[i] = LabelledRun{ID: r.ID, Set: r.Set, Agent: r.Agent, Task: r.Task, Start: time.UnixMilli(r.Start).UTC(), Label: r.Label}
+		out[i] = LabelledRun{ID: r.ID, Set: r.Set, Agent: r.Agent, Task: r.Task, View: view, Label: r.Label}
 		at[r.ID] = i
 	}
+	of := make([][]*recorded, len(runs))
 	for i := range calls {
 		c := &calls[i]
-		k, known := at[c.RunID]
-		if !known || c.Caller != "agent" {
-			continue
+		// A set without kinds of callers is of agents alone.
+		if k, known := at[c.RunID]; known && (c.Caller == "agent" || c.Caller == "") {
+			c.owner = out[k].Agent
+			of[k] = append(of[k], c)
 		}
-		args, basis := c.Digest, schema.DigestLogged
-		if gateway {
-			args, basis = c.Path, schema.DigestURL
+	}
+	log, err := newLog()
+	if err != nil {
+		return nil, err
+	}
+	for k := range out {
+		if err := out[k].read(log, of[k]); err != nil {
+			return nil, fmt.Errorf("%s: run %s: %w", dir, out[k].ID, err)
 		}
-		out[k].Calls = append(out[k].Calls, asCall(c, out[k].Agent, args, basis))
 	}
 	return out, nil
 }
 
-func asCall(c *recorded, agent, args string, basis schema.DigestBasis) schema.Call {
-	call := schema.Call{AgentID: agent, AgentTrust: schema.TrustInfrastructure, CallerKind: schema.CallerAgent, Start: c.TS * 1e6, Method: c.Method, Path: c.Path, Status: uint16(max(c.Status, 0)),
-		Route: c.Template, RouteKey: c.Template, RouteSource: schema.RouteFromSource, BytesOut: uint64(max(c.Response, 0)), BytesIn: uint64(max(c.Request, 0)),
-		ArgsDigest: xxhash.Sum64String(args), ArgsDigestBasis: basis, ResultDigestBasis: schema.DigestOutcome, Outcome: schema.OutcomeOK}
-	if c.Status >= 400 {
-		call.Outcome = schema.OutcomeClientError
+// read takes in the run's calls in the order of time, which is that of a log:
+// calls of one turn may have been made in another.
+func (r *LabelledRun) read(log *log, calls []*recorded) error {
+	slices.SortStableFunc(calls, func(a, b *recorded) int { return int(a.TS - b.TS) })
+	for _, c := range calls {
+		call, line, err := log.read(c, r.View)
+		if err != nil {
+			return fmt.Errorf("call %d: %w", c.Seq, err)
+		}
+		r.Calls, r.Lines, r.Named = append(r.Calls, call), append(r.Lines, line), append(r.Named, c.Resources)
 	}
-	if c.Method == "DELETE" {
-		call.Effect = schema.EffectDelete
+	place := func(seq int) int {
+		if i := slices.IndexFunc(calls, func(c *recorded) bool { return c.Seq == seq }); i >= 0 {
+			return i
+		}
+		before := 0 // another caller's: as many as came before it
+		for _, c := range calls {
+			if c.Seq < seq {
+				before++
+			}
+		}
+		return before
 	}
-	for _, r := range c.Resources {
-		kind, id, _ := strings.Cut(r, ":")
-		call.Resources = append(call.Resources, schema.Resource{Type: kind, ID: id})
+	if r.Label.FirstMalicious != nil {
+		first := place(*r.Label.FirstMalicious)
+		r.Label.FirstMalicious = &first
 	}
-	return call
+	r.Label.Onset = place(r.Label.Onset)
+	return nil
 }

@@ -1,0 +1,198 @@
+package e2e
+
+import (
+	"cmp"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// recording is a recorded run: its line and those of its calls, in their order.
+type recording struct {
+	id, agent string
+	run       map[string]any
+	calls     []map[string]any
+}
+
+// recordings reads the runs of a data set's folder that are wanted, by id.
+func recordings(t *testing.T, dir fs.FS, wanted func(run map[string]any) bool) []*recording {
+	t.Helper()
+	var out []*recording
+	byID := map[string]*recording{}
+	each(t, dir, "runs.jsonl.gz", func(run map[string]any) {
+		if wanted(run) {
+			r := &recording{id: run["run_id"].(string), agent: run["agent_id"].(string), run: run}
+			out, byID[r.id] = append(out, r), r
+		}
+	})
+	each(t, dir, "calls.jsonl.gz", func(c map[string]any) {
+		if r := byID[c["run_id"].(string)]; r != nil && (c["caller_kind"] == nil || c["caller_kind"] == "agent") {
+			r.calls = append(r.calls, c)
+		}
+	})
+	out = slices.DeleteFunc(out, func(r *recording) bool { return len(r.calls) == 0 })
+	slices.SortFunc(out, func(a, b *recording) int { return cmp.Compare(a.id, b.id) })
+	return out
+}
+
+func each(t *testing.T, dir fs.FS, name string, do func(map[string]any)) {
+	t.Helper()
+	f, err := dir.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lines := json.NewDecoder(z); lines.More(); {
+		var v map[string]any
+		if err := lines.Decode(&v); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		do(v)
+	}
+}
+
+// begin moves runs to where they begin one after another between two times, their
+// calls as far apart as they were, but for long silences.
+func begin(runs []*recording, from, to time.Time) {
+	const silence = 60_000
+	for i, r := range runs {
+		at := float64(from.UnixMilli()) + float64(i)*float64(to.Sub(from).Milliseconds())/float64(len(runs))
+		before := r.calls[0]["ts"].(float64)
+		moved := float64(int64(at))
+		for _, c := range r.calls {
+			ts := c["ts"].(float64)
+			moved += min(ts-before, silence) // calls of one turn may be logged in another order
+			before, c["ts"] = ts, moved
+		}
+	}
+}
+
+// folder writes a data set.
+func folder(t *testing.T, runs []*recording) string {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name string, lines func(put func(any))) {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		z := gzip.NewWriter(f)
+		out := json.NewEncoder(z)
+		lines(func(v any) {
+			if err := out.Encode(v); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("runs.jsonl.gz", func(put func(any)) {
+		for _, r := range runs {
+			put(r.run)
+		}
+	})
+	write("calls.jsonl.gz", func(put func(any)) {
+		for _, r := range runs {
+			for _, c := range r.calls {
+				put(c)
+			}
+		}
+	})
+	return dir
+}
+
+// kindsOfRunaway are what a run goes on to do, by the number of the call.
+var kindsOfRunaway = map[string]func(r *recording, n int) map[string]any{
+	"loop":  func(r *recording, _ int) map[string]any { return r.calls[len(r.calls)/2] },
+	"cycle": func(r *recording, n int) map[string]any { return r.calls[n%min(len(r.calls), 5)] },
+	"sweep": func(_ *recording, n int) map[string]any {
+		return asked("GET", fmt.Sprintf("/ledger/v1/entries/%d", 4000+n), "/ledger/v1/entries/{id:[0-9]{4}}", 200, 300+n%7)
+	},
+	"retry": func(_ *recording, n int) map[string]any {
+		c := asked("POST", "/ledger/v1/entries", "", 503, 80+n%3)
+		c["args_digest"] = "the same"
+		return c
+	},
+	"deletes": func(_ *recording, n int) map[string]any {
+		return asked("DELETE", fmt.Sprintf("/ledger/v1/members/%d/roles/%d", n, n), "", 204, 0)
+	},
+	"bytes": func(_ *recording, n int) map[string]any {
+		return asked("GET", "/ledger/v1/entries", "", 200, 20_000<<(n/4))
+	},
+	"fanout": func(_ *recording, n int) map[string]any {
+		return asked("GET", fmt.Sprintf("/%s/v1/status", strings.Repeat("x", 1+n%23)), "", 200, 40+n)
+	},
+}
+
+func asked(method, path, template string, status, given int) map[string]any {
+	c := map[string]any{"method": method, "path": path, "status": status, "request_bytes": 30, "response_bytes": given, "latency_ms": 900, "args_digest": path}
+	if template != "" {
+		c["path_template"] = template
+		if i := strings.LastIndexByte(path, '/'); strings.Contains(template, "{") {
+			c["resources"] = []string{"entry:" + path[i+1:], "book:" + path[i+1:i+2]}
+		}
+	}
+	return c
+}
+
+// runaway is a recorded run that goes on as its kind does.
+func runaway(base *recording, kind string, calls int) *recording {
+	r := &recording{id: base.id + "-" + kind, agent: base.agent, run: maps.Clone(base.run)}
+	r.run["run_id"] = r.id
+	for _, c := range base.calls {
+		r.calls = append(r.calls, maps.Clone(c))
+	}
+	last := base.calls[len(base.calls)-1]["ts"].(float64)
+	for n := range calls {
+		c := maps.Clone(kindsOfRunaway[kind](base, n))
+		c["ts"] = last + 400*float64(n+1) // some begin before the one before has ended
+		r.calls = append(r.calls, c)
+	}
+	r.number()
+	return r
+}
+
+func (r *recording) number() {
+	for i, c := range r.calls {
+		c["run_id"], c["agent_id"], c["task_id"], c["seq"] = r.id, r.agent, r.run["task_id"], i
+	}
+}
+
+// fleet are runs of an agent whose gateway knows the routes, whose calls overlap, and
+// which deletes now and then. Half of them are of one that only says who it is.
+func fleet(runs int) (out []*recording) {
+	for i := range runs {
+		name := []string{"ledger/clerk", "drifter/clerk"}[i%2]
+		r := &recording{id: fmt.Sprint("ledger-", i), agent: name}
+		r.run = map[string]any{"run_id": r.id, "agent_id": name, "task_id": fmt.Sprint("ledger/", i%7)}
+		if i%2 == 1 {
+			r.run["agent_id"] = "" // no consumer of the gateway's
+		}
+		for n := range 2 + i%5 {
+			r.calls = append(r.calls, kindsOfRunaway["sweep"](r, 31*i+n))
+		}
+		if i%4 == 0 {
+			r.calls = append(r.calls, kindsOfRunaway["deletes"](r, i))
+		}
+		for n, c := range r.calls {
+			c["ts"] = float64(1000 + 700*n)
+		}
+		r.number()
+		out = append(out, r)
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+package replay
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"flyball/ingest/decode"
+	"flyball/schema"
+	"flyball/schema/identity"
+	"flyball/schema/route"
+)
+
+// View is what of a data set a log shows. Routes are in it wherever the set
+// documents them, as a gateway logs the route that it matched: the calls that sets
+// make up have paths that say something else. So are the identifiers of requests
+// that have no body: they stand in the URL, which sets cut.
+type View uint8
+
+const (
+	// Full shows the digest of the arguments, the identifiers in bodies, and the task.
+	Full View = iota
+	// Gateway withholds them, as what access logs rarely carry.
+	Gateway
+)
+
+// Views by the names that commands give them.
+var Views = map[string]View{"full": Full, "gateway": Gateway}
+
+// logLine is a recorded call as the log of a view has it.
+func logLine(c *recorded, v View) ([]byte, error) {
+	shown := *c
+	if v == Gateway {
+		shown.Digest, shown.TaskID = "", ""
+	}
+	fields := envoy(&shown)
+	if c.Template != "" {
+		fields["http.route"] = c.Template
+	}
+	switch named := c.named(); {
+	case len(named) == 0:
+	case c.Method == "GET" || c.Method == "HEAD" || c.Method == "DELETE":
+		fields["path"] = escaped(c.Path) + "?" + named.Encode()
+	case v == Full:
+		fields["tool_arguments"] = named
+	}
+	return json.Marshal(fields)
+}
+
+// named are the identifiers that the set documents and the path does not hold.
+func (c *recorded) named() url.Values {
+	out := url.Values{}
+	for _, r := range c.Resources {
+		if kind, id, _ := strings.Cut(r, ":"); !strings.Contains(c.Path, id) {
+			out.Add(kind+"_id", id)
+		}
+	}
+	return out
+}
+
+// log reads lines as ingest does, by the rules of a configuration that says
+// nothing of routes and agents.
+type log struct{ pipeline *decode.Pipeline }
+
+func newLog() (*log, error) {
+	key := make([]byte, 32)
+	id, err := identity.NewResolver(identity.Options{Tenant: "default", Key: key})
+	if err != nil {
+		return nil, err
+	}
+	table, err := route.NewTable(route.Options{Version: "config", DigestKey: key})
+	if err != nil {
+		return nil, err
+	}
+	p, err := decode.New(decode.Options{Default: decode.Input{Format: "auto"}, Tenant: "default"}, id, table)
+	return &log{p}, err
+}
+
+func (l *log) read(c *recorded, v View) (schema.Call, []byte, error) {
+	line, err := logLine(c, v)
+	if err != nil {
+		return schema.Call{}, nil, err
+	}
+	calls, dead := l.pipeline.Decode(&decode.Record{Value: line}, nil)
+	if len(dead) > 0 || len(calls) != 1 {
+		return schema.Call{}, nil, fmt.Errorf("ingest does not read its line as one call: %d calls, %v", len(calls), dead)
+	}
+	return calls[0], line, nil
+}
