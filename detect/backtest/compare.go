@@ -171,8 +171,7 @@ func (c *Comparison) Judge(call *learn.Call) {
 		c.runs++
 	}
 	c.calls++
-	key, _ := baseline.KeyFor(c.model.Body, call.Agent, call.Of.AgentVersion)
-	c.run.Add(c.model, score.Who{Agent: key, Group: call.Group}, &call.Call, call.Stored.Start, call.Reversibility)
+	c.run.Add(c.model, score.Who{Agent: call.Agent, Group: call.Group, Version: call.Of.AgentVersion}, &call.Call, call.Stored.Start, call.Reversibility)
 	for _, s := range c.sides {
 		s.judge(&c.run, call)
 	}

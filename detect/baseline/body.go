@@ -115,6 +115,9 @@ type Run struct {
 	Scope *scope.Run
 	// Trimmed runs lie furthest out by the version before; they teach thresholds alone.
 	Trimmed bool
+	// Outside runs are those that what the others do would have held; they teach
+	// thresholds alone.
+	Outside bool
 	// Benign is what a person found of a run that alarmed: it teaches like any other.
 	Benign bool
 }

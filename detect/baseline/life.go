@@ -48,19 +48,20 @@ type Provenance struct {
 
 // Why a run did not teach.
 const (
-	LeftOpen     = "open"      // it goes on
-	LeftYoung    = "too_young" // closed for less than the quarantine
-	LeftOverflow = "overflow"  // a run of what found no room
-	LeftSampled  = "sampled"   // its source leaves calls out
-	LeftJudged   = "judged"    // a person found it true, or a test
-	LeftAlarmed  = "alarmed"   // nobody has judged it: it teaches thresholds, not counts
-	LeftHeld     = "held"      // a gate asked a person about one of its calls, and the answer was no yes
-	LeftFrozen   = "frozen"    // it began after its agent was frozen
-	LeftReset    = "reset"     // before an operator had it forgotten
-	LeftDayFull  = "day_full"  // its day teaches no more of its agent
-	LeftEnough   = "enough"    // newer runs of its agent are enough
-	LeftUnlogged = "no_calls"  // no stored call of it may be learned from
-	LeftTrimmed  = "trimmed"   // of all runs that nothing was found of, it lies furthest out by the version before: it teaches thresholds, not counts
+	LeftOpen     = "open"          // it goes on
+	LeftYoung    = "too_young"     // closed for less than the quarantine
+	LeftOverflow = "overflow"      // a run of what found no room
+	LeftSampled  = "sampled"       // its source leaves calls out
+	LeftJudged   = "judged"        // a person found it true, or a test
+	LeftAlarmed  = "alarmed"       // nobody has judged it: it teaches thresholds, not counts
+	LeftHeld     = "held"          // a gate asked a person about one of its calls, and the answer was no yes
+	LeftFrozen   = "frozen"        // it began after its agent was frozen
+	LeftReset    = "reset"         // before an operator had it forgotten
+	LeftDayFull  = "day_full"      // its day teaches no more of its agent
+	LeftEnough   = "enough"        // newer runs of its agent are enough
+	LeftUnlogged = "no_calls"      // no stored call of it may be learned from
+	LeftOutside  = "outside_scope" // what the others do would have held it: it teaches thresholds, not counts
+	LeftTrimmed  = "trimmed"       // of all runs that nothing was found of, it lies furthest out by the version before: it teaches thresholds, not counts
 )
 
 // StateOf an agent in this version; a stranger learns.

@@ -7,7 +7,7 @@ import (
 )
 
 // own hands over every map of a body that is kept by agent: its name in JSON is
-// agents or offsets, or it lies in one of byAgent. What counts are learned does not
+// agents, offsets or own, or it lies in one of byAgent. What counts are learned does not
 // matter here, so that a new one is carried, forgotten and scaled like the others.
 func (b *Body) own(each func(path string, of reflect.Value)) {
 	ownOf(reflect.ValueOf(b).Elem(), "", each)
@@ -31,7 +31,7 @@ func ownOf(v reflect.Value, path string, each func(string, reflect.Value)) {
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
-		case f.Type.Kind() == reflect.Map && (name == "agents" || name == "offsets"):
+		case f.Type.Kind() == reflect.Map && (name == "agents" || name == "offsets" || name == "own"):
 			each(path+name, v.Field(i))
 		case f.Type.Kind() == reflect.Struct:
 			ownOf(v.Field(i), path+name+".", each)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"flyball/detect/feature"
+	"flyball/detect/scope"
 	"flyball/detect/season"
 )
 
@@ -28,9 +29,11 @@ func run(agent, version string, at int64, calls, repeats int) *Run {
 func learned(runs ...*Run) *Body {
 	b := New("t")
 	b.Version = "t/1"
+	b.Scopes = &scope.Body{Own: map[string]map[string]*scope.Scope{}}
 	b.Pace = &season.Body{Agents: map[string]season.Agent{}}
 	for _, r := range runs {
 		b.Learn(r)
+		b.Scopes.Own[r.Agent] = map[string]*scope.Scope{"task": {Runs: uint32(len(r.Steps))}}
 		b.Pace.Agents[r.Agent] = season.Agent{Level: float64(len(r.Steps)), Doubt: 1, Spread: 2, Seen: 3}
 	}
 	b.Finish()
@@ -56,7 +59,7 @@ func TestAgentIsForgottenInPart(t *testing.T) {
 	before := text(t, b)
 	c := learned(run("g/only", "", 1, 9, 3), run("g/other", "", 1, 5, 1), run("g/only", "", 2, 40, 30))
 	c.Carry(b, "g/only")
-	for _, part := range []string{"agents", "offsets", "g"} { // g is the group, within which finals are kept
+	for _, part := range []string{"agents", "offsets", "own", "g"} { // g is the group, within which finals are kept
 		if got, want := heldOf(t, text(t, c), part), heldOf(t, before, part); got != want {
 			t.Errorf("%s of a carried agent:\n%s\nwant\n%s", part, got, want)
 		}

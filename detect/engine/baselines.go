@@ -10,7 +10,6 @@ import (
 
 	"flyball/detect/baseline"
 	"flyball/detect/published"
-	"flyball/detect/stitch"
 	"flyball/schema/topic"
 )
 
@@ -81,16 +80,6 @@ func (w *worker) activate(ctx context.Context) error {
 		return fmt.Errorf("activate a baseline in partition %d: %w", w.part, err)
 	}
 	return nil
-}
-
-// key is the name by which a run is compared under the present model.
-func (j *judge) key(r *stitch.Run) string {
-	agent := baseline.AgentKey(r.AgentID, r.AgentTrust)
-	if j.model == nil {
-		return agent
-	}
-	key, _ := baseline.KeyFor(j.model.Body, agent, r.AgentVersion)
-	return key
 }
 
 // refused are the bodies that cannot be scored by: the last one stays.

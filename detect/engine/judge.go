@@ -56,10 +56,9 @@ func (j *judge) use(b *baseline.Body) {
 type judged struct {
 	score.Run
 	who     score.Who
-	agent   string // whose who it is, with its version, its trust and kind, under a model
+	agent   string // whose who it is, with its version, its trust and kind
 	version string
 	trust   schema.Trust
-	model   *score.Model
 	kind    schema.CallerKind
 
 	told     float64 // score of the last row in scores
@@ -147,9 +146,9 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if err := w.identified(ctx, r, run, c, at); err != nil {
 		return err
 	}
-	if run.agent != r.AgentID || run.version != r.AgentVersion || run.trust != r.AgentTrust || run.kind != r.CallerKind || run.model != j.model || run.who.Group == "" {
-		run.agent, run.version, run.trust, run.kind, run.model = r.AgentID, r.AgentVersion, r.AgentTrust, r.CallerKind, j.model
-		run.who = score.Who{Agent: j.key(r), Group: baseline.PeerGroup(r.AgentID, r.CallerKind)}
+	if run.agent != r.AgentID || run.version != r.AgentVersion || run.trust != r.AgentTrust || run.kind != r.CallerKind || run.who.Group == "" {
+		run.agent, run.version, run.trust, run.kind = r.AgentID, r.AgentVersion, r.AgentTrust, r.CallerKind
+		run.who = score.Who{Agent: baseline.AgentKey(r.AgentID, r.AgentTrust), Group: baseline.PeerGroup(r.AgentID, r.CallerKind), Version: r.AgentVersion}
 	}
 	feature.Of(c, &j.call)
 	before := run.Score

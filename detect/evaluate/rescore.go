@@ -94,7 +94,7 @@ func Rescore(ctx context.Context, db learn.DB, body *baseline.Body, stored *Stor
 	agent := baseline.AgentKey(stored.Agent, stored.trust)
 	out := &Rescored{Stored: *stored, Baseline: body.Version, Path: []ScorePoint{}}
 	out.Key, out.Why = baseline.KeyFor(body, agent, stored.Version)
-	who := score.Who{Agent: out.Key, Group: baseline.PeerGroup(stored.Agent, stored.kind)}
+	who := score.Who{Agent: agent, Group: baseline.PeerGroup(stored.Agent, stored.kind), Version: stored.Version}
 	model, run := score.NewModel(body), score.Run{}
 	err := learn.CallsOf(ctx, db, stored.Tenant, stored.RunID, func(c *learn.Call) {
 		before := run.Score

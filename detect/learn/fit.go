@@ -32,6 +32,7 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 	teaches := func(r *baseline.Run) bool { return !r.Alarmed && !r.Trimmed && !back[r] }
 	var clean []*baseline.Run
 	for _, r := range runs {
+		r.Outside = back[r]
 		if teaches(r) {
 			clean = append(clean, r)
 		}

@@ -86,6 +86,9 @@ func Settle(body, parent *baseline.Body, chosen *Chosen, words *Words, runs []*b
 		case len(r.Steps) == 0:
 			leave(life.Left, baseline.LeftUnlogged, 1)
 			leave(chosen.Left, baseline.LeftUnlogged, 1)
+		case r.Outside:
+			leave(life.Left, baseline.LeftOutside, 1)
+			leave(chosen.Left, baseline.LeftOutside, 1)
 		case r.Trimmed:
 			leave(life.Left, baseline.LeftTrimmed, 1)
 			leave(chosen.Left, baseline.LeftTrimmed, 1)

@@ -93,8 +93,10 @@ func Read(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, r
 			of[r.ID] = &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, Version: r.Version, At: r.At, Alarmed: r.Alarmed, Benign: r.Benign}
 			out = append(out, of[r.ID])
 		}
-		picked := "SELECT toUUID(arrayJoin([" + strings.Join(ids, ",") + "])) AS run_id, 'none' AS trust, '' AS agent, 'unknown' AS kind, '' AS task, false AS alarmed"
-		w := Window{Tenant: tenant, CallsPerRun: callsPerRun, only: " AND c.run_id IN (SELECT run_id FROM picked)" + pin.only("c.")}
+		list := strings.Join(ids, ",")
+		picked := "SELECT r.run_id AS run_id, 'none' AS trust, '' AS agent, 'unknown' AS kind, '' AS task, false AS alarmed, " + scopeOf +
+			" FROM (SELECT toUUID(arrayJoin([" + list + "])) AS run_id) AS r LEFT JOIN " + declaredOf(list) + " AS d USING (run_id)"
+		w := Window{Tenant: tenant, CallsPerRun: callsPerRun, only: " AND c.run_id IN (" + list + ")" + pin.only("c.")}
 		var run *baseline.Run
 		var steps feature.Run
 		finish := func() {
@@ -102,7 +104,7 @@ func Read(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, r
 				run.Resources, run.Spent = steps.Resources(), steps.Spent
 			}
 		}
-		err := calls(ctx, db, picked, w, nil, func(c *Call) {
+		err := calls(ctx, db, picked, w, &scopeColumns{}, func(c *Call) {
 			if c.First {
 				finish()
 				run, steps = of[c.Run], feature.Run{}
@@ -110,12 +112,14 @@ func Read(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, r
 			}
 			run.Steps = append(run.Steps, steps.Add(&c.Call))
 			run.Routes = append(run.Routes, c.Route)
+			see(run, c)
 		})
 		if err != nil {
 			return nil, err
 		}
 		finish()
 	}
+	tasks(out)
 	return out, nil
 }
 

@@ -11,9 +11,11 @@ import (
 // outside its scope.
 const scopeOf = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND family = 'scope' AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS vouched, d.task_type AS declared`
 
-// declared are the types of the tasks of runs that the check was asked about.
-const declared = `(SELECT run_id, any(attrs['` + schema.AttrTaskType + `']) AS task_type FROM calls
-  WHERE tenant = {tenant:String} AND observer_kind = 'gate' AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND attrs['` + schema.AttrTaskType + `'] != '' GROUP BY run_id)`
+// declaredOf are the types of the tasks of runs that the check was asked about.
+func declaredOf(runs string) string {
+	return `(SELECT run_id, any(attrs['` + schema.AttrTaskType + `']) AS task_type FROM calls
+  WHERE tenant = {tenant:String} AND run_id IN (` + runs + `) AND observer_kind = 'gate' AND attrs['` + schema.AttrTaskType + `'] != '' GROUP BY run_id)`
+}
 
 // scopeColumns are read of it.
 type scopeColumns struct {

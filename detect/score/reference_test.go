@@ -103,7 +103,7 @@ func TestEveryStatisticOfEveryCallAgreesWithReference(t *testing.T) {
 		var run Run
 		for n := range r.Calls {
 			c := r.Calls[n].feature()
-			run.Add(m, Who{r.Agent, r.Group}, &c, int64(n), schema.ReversibilityUnknown)
+			run.Add(m, Who{Agent: r.Agent, Group: r.Group}, &c, int64(n), schema.ReversibilityUnknown)
 			want := ref.Scores[i][n]
 			for st := range Irreversible { // the reference's calls spend nothing
 				if ref.Statistics[st] != st.String() {
@@ -132,7 +132,7 @@ func TestActorAgreesWithReferenceAcrossRuns(t *testing.T) {
 		var run Run
 		for k := range ref.Test[i].Calls {
 			c := ref.Test[i].Calls[k].feature()
-			s := run.Add(m, Who{"billing/a0", "billing"}, &c, int64(k), schema.ReversibilityUnknown)
+			s := run.Add(m, Who{Agent: "billing/a0", Group: "billing"}, &c, int64(k), schema.ReversibilityUnknown)
 			actor.Add(&run, &s)
 			actor.evidence = 0 // of calibrated scores, which the reference has not
 			of, now := run.agent, actor.now
@@ -196,7 +196,7 @@ func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
 		run := new(Run)
 		for n := range r.Calls {
 			c := r.Calls[n].feature()
-			run.Add(m, Who{r.Agent, r.Group}, &c, int64(n), schema.Irreversible)
+			run.Add(m, Who{Agent: r.Agent, Group: r.Group}, &c, int64(n), schema.Irreversible)
 			w := topic.NewWriter(nil, 'x', 5)
 			run.Code(w)
 			again := new(Run)
@@ -227,7 +227,7 @@ func TestScoreOnlyGrows(t *testing.T) {
 		last := 0.0
 		for n := range ref.Train[i].Calls {
 			c := ref.Train[i].Calls[n].feature()
-			run.Add(m, Who{"a", "billing"}, &c, 0, schema.ReadOnly)
+			run.Add(m, Who{Agent: "a", Group: "billing"}, &c, 0, schema.ReadOnly)
 			if run.Score < last || math.IsNaN(run.Score) {
 				t.Fatalf("run %s: the score fell from %v to %v", ref.Train[i].ID, last, run.Score)
 			}
@@ -241,7 +241,7 @@ func TestFirstDeleteNeverFiresAlone(t *testing.T) {
 	m := NewModel(ref.body())
 	var run Run
 	c := feature.Call{Route: 99, Args: 1, Write: true, Delete: true, Resources: []uint64{7}}
-	run.Add(m, Who{"stranger", "nobody"}, &c, 0, schema.Irreversible)
+	run.Add(m, Who{Agent: "stranger", Group: "nobody"}, &c, 0, schema.Irreversible)
 	if alert := -math.Log(.01); run.Score >= alert {
 		t.Fatalf("one delete scores %v, an alert begins at %v", run.Score, alert)
 	}
@@ -256,7 +256,7 @@ func BenchmarkScoreCall(b *testing.B) {
 			calls = append(calls, ref.Train[i].Calls[n].feature())
 		}
 	}
-	who := Who{ref.Train[0].Agent, ref.Train[0].Group}
+	who := Who{Agent: ref.Train[0].Agent, Group: ref.Train[0].Group}
 	var run Run
 	b.ReportAllocs()
 	b.ResetTimer()

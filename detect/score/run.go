@@ -57,8 +57,9 @@ type cusum struct {
 
 // Who a run is compared as.
 type Who struct {
-	Agent string // baseline.KeyFor of baseline.AgentKey
-	Group string // baseline.PeerGroup
+	Agent   string // baseline.AgentKey
+	Group   string // baseline.PeerGroup
+	Version string // of the agent, as it states it
 }
 
 // Calls of the run so far.
@@ -90,7 +91,8 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at 
 	}
 	r.gained = [NFamilies]float64{}
 	if r.model != m || r.who != who {
-		r.model, r.who, r.agent = m, who, m.agent(who.Agent, who.Group)
+		key, _ := baseline.KeyFor(m.Body, who.Agent, who.Version)
+		r.model, r.who, r.agent = m, who, m.agent(key, who.Group)
 	}
 	table := m.steps(r.agent, s.Route)
 	for st := range Cusums {
@@ -190,15 +192,12 @@ func spentBy(b *baseline.Run, step int) *feature.Spent {
 }
 
 // whoOf is whom a run that is learned from is compared as.
-func whoOf(m *Model, b *baseline.Run) Who {
-	key, _ := baseline.KeyFor(m.Body, b.Agent, b.Version)
-	return Who{key, b.Group}
-}
+func whoOf(b *baseline.Run) Who { return Who{b.Agent, b.Group, b.Version} }
 
 // Final is the score of a whole run, from its steps.
 func Final(m *Model, b *baseline.Run) float64 {
 	var r Run
-	who := whoOf(m, b)
+	who := whoOf(b)
 	for i := range b.Steps {
 		r.step(m, who, &b.Steps[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
 	}
@@ -221,7 +220,7 @@ func Peaks(m *Model, runs []*baseline.Run) []float64 {
 			actor.Begin()
 		}
 		var r Run
-		who := whoOf(m, b)
+		who := whoOf(b)
 		for i := range b.Steps {
 			r.step(m, who, &b.Steps[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
 			actor.Add(&r, &b.Steps[i])

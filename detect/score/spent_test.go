@@ -35,7 +35,7 @@ func spend(b *baseline.Body, c feature.Call) *Run {
 	for n := range 4 {
 		c.Route, c.Args, c.Write = feature.RouteHash("POST /pay"), uint64(1000+n), true
 		c.Start, c.End = int64(10+n), int64(10+n)+c.End
-		run.Add(m, Who{"g/a1", "g"}, &c, int64(n), schema.Irreversible)
+		run.Add(m, Who{Agent: "g/a1", Group: "g"}, &c, int64(n), schema.Irreversible)
 		c.End -= c.Start
 	}
 	return run
