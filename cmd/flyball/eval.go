@@ -27,7 +27,7 @@ func evalCommand(o *options) *cobra.Command {
 		}
 		shown, known := replay.Views[view]
 		if !known {
-			return usage(fmt.Errorf("--view: %q is none of full, gateway", view))
+			return usage(fmt.Errorf("--view: %q is none of full, gateway, access", view))
 		}
 		if (cv == "") == (train == "" || test == "") {
 			return usage(errors.New("--train and --test, or --cv alone: folders with agentdojo, tau and runaways"))
@@ -72,7 +72,7 @@ func evalCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&train, "train", "", "folder whose clean runs teach")
 	cmd.Flags().StringVar(&test, "test", "", "folder that is judged")
 	cmd.Flags().StringVar(&cv, "cv", "", "one folder instead: four folds by unseen tasks and unseen agents")
-	cmd.Flags().StringVar(&view, "view", "full", "full, or gateway: without the digest of arguments and the task")
+	cmd.Flags().StringVar(&view, "view", "full", "full; gateway: without the digest of arguments and the task; or access: without bodies too")
 	return cmd
 }
 

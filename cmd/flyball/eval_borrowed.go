@@ -12,13 +12,13 @@ import (
 // suspicions adds to a report how well sessions in people's names are told from
 // machines', where the folders say who made them.
 func suspicions(r *evaluate.Report, train, test, view string) error {
-	teach, _, err := replay.Sessions(train, view == "gateway")
+	teach, _, err := replay.Sessions(train, view != "full")
 	if err != nil {
 		return err
 	}
 	judge, absent := teach, []string(nil)
 	if train != test {
-		if judge, _, err = replay.Sessions(test, view == "gateway"); err != nil {
+		if judge, _, err = replay.Sessions(test, view != "full"); err != nil {
 			return err
 		}
 	}

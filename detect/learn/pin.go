@@ -119,7 +119,7 @@ func Read(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, r
 		}
 		finish()
 	}
-	tasks(out)
+	Tasks(out)
 	return out, nil
 }
 

@@ -45,13 +45,13 @@ func TestLabelsFollowTheirCalls(t *testing.T) {
 	}
 }
 
-func TestGatewayLogsNeitherBodiesNorTask(t *testing.T) {
+func TestAccessLogShowsNeitherBodiesNorTask(t *testing.T) {
 	dir := labelledFolder(t)
 	for view, want := range map[View]struct {
 		task     string
 		basis    schema.DigestBasis
 		get, put int // resources
-	}{Full: {"t", schema.DigestLogged, 2, 2}, Gateway: {"", schema.DigestURL, 2, 1}} {
+	}{Full: {"t", schema.DigestLogged, 2, 2}, Access: {"", schema.DigestURL, 2, 1}, Gateway: {"", schema.DigestURL, 2, 2}} {
 		runs, err := Labelled(dir, view)
 		if err != nil {
 			t.Fatal(err)

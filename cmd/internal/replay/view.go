@@ -14,24 +14,27 @@ import (
 
 // View is what of a data set a log shows. Routes are in it wherever the set
 // documents them, as a gateway logs the route that it matched: the calls that sets
-// make up have paths that say something else. So are the identifiers of requests
-// that have no body: they stand in the URL, which sets cut.
+// make up have paths that say something else. So are, but for the gateway's view, the
+// identifiers of requests that have no body: they stand in the URL, which sets cut.
 type View uint8
 
 const (
 	// Full shows the digest of the arguments, the identifiers in bodies, and the task.
 	Full View = iota
-	// Gateway withholds them, as what access logs rarely carry.
+	// Gateway withholds the digest and the task, as what access logs rarely carry; the
+	// path stands for the arguments, and the identifiers are those of the set.
 	Gateway
+	// Access is what an access log of today shows: queries, no bodies and no task.
+	Access
 )
 
 // Views by the names that commands give them.
-var Views = map[string]View{"full": Full, "gateway": Gateway}
+var Views = map[string]View{"full": Full, "gateway": Gateway, "access": Access}
 
 // logLine is a recorded call as the log of a view has it.
 func logLine(c *recorded, v View) ([]byte, error) {
 	shown := *c
-	if v == Gateway {
+	if v != Full {
 		shown.Digest, shown.TaskID = "", ""
 	}
 	fields := envoy(&shown)
@@ -39,7 +42,7 @@ func logLine(c *recorded, v View) ([]byte, error) {
 		fields["http.route"] = c.Template
 	}
 	switch named := c.named(); {
-	case len(named) == 0:
+	case len(named) == 0 || v == Gateway:
 	case c.Method == "GET" || c.Method == "HEAD" || c.Method == "DELETE":
 		fields["path"] = escaped(c.Path) + "?" + named.Encode()
 	case v == Full:
@@ -85,6 +88,13 @@ func (l *log) read(c *recorded, v View) (schema.Call, []byte, error) {
 	calls, dead := l.pipeline.Decode(&decode.Record{Value: line}, nil)
 	if len(dead) > 0 || len(calls) != 1 {
 		return schema.Call{}, nil, fmt.Errorf("ingest does not read its line as one call: %d calls, %v", len(calls), dead)
+	}
+	if v == Gateway {
+		calls[0].Resources = nil
+		for _, r := range c.Resources {
+			kind, id, _ := strings.Cut(r, ":")
+			calls[0].Resources = append(calls[0].Resources, schema.Resource{Type: kind, ID: id})
+		}
 	}
 	return calls[0], line, nil
 }
