@@ -54,8 +54,8 @@ func TestJudgedDetectorIsTheDeployedOne(t *testing.T) {
 					return n%one == 0
 				})
 			}
-			past, live := apart(append(read("agentdojo", 9), read("tau", 4)...), 8)
-			same(t, view, past, append(live, read("runaways", 30)...))
+			past, live := apart(append(read("agentdojo", 12), read("tau", 5)...), 8)
+			same(t, view, past, append(live, read("runaways", 45)...))
 		})
 	}
 }
