@@ -24,6 +24,9 @@ func TestJudgedDetectorIsTheDeployedOne(t *testing.T) {
 		t.Fatalf("detect alerts on %g of clean runs, eval judges %v", calibrate.AlertShare, evaluate.Levels)
 	}
 	for name, view := range replay.Views {
+		if view == replay.Gateway {
+			continue // no log: it names what bodies do, which nobody logs without the bodies
+		}
 		t.Run("bundled traffic in the "+name+" view", func(t *testing.T) {
 			var all []*recording
 			for _, set := range bundled.Sets {
