@@ -68,7 +68,7 @@ func (a *Actor) Add(r *Run, s *feature.Step) {
 }
 
 func (a *Actor) raise(st Across, x float64) {
-	if v := 3 * decade * x / acrossSpecs[st].at; v > a.Score {
+	if v := min(3*decade*x/acrossSpecs[st].at, mostScore); v > a.Score {
 		a.Score, a.Stat = v, st
 	}
 }

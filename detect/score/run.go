@@ -237,8 +237,8 @@ func Peaks(m *Model, runs []*baseline.Run) []float64 {
 }
 
 func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversible uint64) {
-	w := k.w + step
-	if w <= 0 {
+	w := min(k.w+step, mostScore)
+	if !(w > 0) { // no number says nothing
 		k.w = 0
 		return
 	}
