@@ -59,10 +59,10 @@ func TestRunOfTenCallsIsSmall(t *testing.T) {
 		kept := make([]*judged, runs)
 		var c feature.Call
 		for i := range kept {
-			j := &judged{who: score.Who{Agent: fmt.Sprint("g/agent-", i%10), Group: "g"}}
+			j, who := &judged{}, score.Who{Agent: fmt.Sprint("g/agent-", i%10), Group: "g"}
 			for n := range 10 {
 				usualCall(i%10, i%7, n, &c)
-				j.Add(m, j.who, &c, int64(n), schema.ReadOnly)
+				j.Add(m, who, &c, int64(n), schema.ReadOnly)
 				j.Carry(schema.CallRef{Offset: int64(n)})
 			}
 			kept[i] = j

@@ -25,7 +25,7 @@ const leastGain = .5
 // score by much.
 func (r *Run) Carry(call schema.CallRef) {
 	for f := range Family(NFamilies) {
-		gain := r.gained[f]
+		gain := float64(r.gained[f])
 		if gain < leastGain {
 			continue
 		}

@@ -208,7 +208,7 @@ func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
 			if rd.Rest() != 0 {
 				t.Fatalf("%d bytes are left", rd.Rest())
 			}
-			if again.Score != run.Score || again.Families != run.Families || again.Touched != run.Touched || again.Counts != run.Counts || again.cusum != run.cusum {
+			if again.Score != run.Score || again.Families != run.Families || again.Touched != run.Touched || again.trials != run.trials || again.cusum != run.cusum {
 				t.Fatalf("run %s differs after call %d", r.ID, n+1)
 			}
 			run = again

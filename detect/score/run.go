@@ -13,37 +13,32 @@ import (
 type Run struct {
 	feature feature.Run
 	cusum   [Cusums]cusum
-	same    uint64  // largest count of one identical call
-	fresh   uint64  // largest count of new calls on one route
+	same    uint32  // largest count of one identical call
+	fresh   uint32  // largest count of new calls on one route
 	rare    cusum   // sum over the routes that the run writes on
 	length  float64 // highest tail of the run's length
 	bytes   float64 // that it was given
 	writes  float64
 	most    struct{ bytes, writes, onRoute, identical, fresh, distinct, switches, irreversible, inRow, tokens, money float64 } // highest tails
 	scatter cusum
-	busiest uint64 // largest count of calls on one route
+	busiest uint32 // largest count of calls on one route
 	startAt int64  // event time of the first call, Unix ns
 
 	// Score is the maximum over the families: it only grows.
 	Score    float64
-	Families [NFamilies]Standing
+	Families [NFamilies]float64   // anchored maximum of each family's statistics
+	stands   [NFamilies]Statistic // which of them it is
 	Touched  schema.Touched
-	Counts   baseline.Counts // the run's own trials
+	trials   [feature.Cells]uint32 // calls that counted in each cell
 
 	carried []carried
-	gained  [NFamilies]float64 // by the last call
+	gained  [NFamilies]float32 // by the last call
 
 	weighed float64 // of its evidence, in that of its actor
 
+	Who   Who // as whom it is compared; not stored
 	agent *agent
 	model *Model
-	who   Who
-}
-
-// Standing of a family in a run.
-type Standing struct {
-	Score float64 // anchored maximum of its statistics
-	Stat  Statistic
 }
 
 // cusum is a Bernoulli CUSUM and where its present excursion from zero began.
@@ -77,22 +72,28 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at 
 	if s.N == 1 {
 		r.startAt = at
 	}
+	if r.Who != who {
+		r.Who, r.model, r.agent = who, nil, nil
+	}
 	before := r.Touched.Irreversible
 	r.touch(reversibility)
-	r.Counts.Add(s)
-	r.same, r.fresh = max(r.same, uint64(s.Identical)), max(r.fresh, s.FreshOnRoute)
+	for e := range feature.Events {
+		if t, ok := s.Trial(e); ok {
+			r.trials[t.Cell]++
+		}
+	}
+	r.same, r.fresh, r.busiest = max(r.same, s.Identical), max(r.fresh, uint32(s.FreshOnRoute)), max(r.busiest, uint32(s.OnRoute))
 	r.bytes += float64(s.Bytes)
 	if s.Write {
 		r.writes++
 	}
-	r.busiest = max(r.busiest, s.OnRoute)
 	if m == nil {
 		return
 	}
-	r.gained = [NFamilies]float64{}
-	if r.model != m || r.who != who {
+	r.gained = [NFamilies]float32{}
+	if r.model != m {
 		key, _ := baseline.KeyFor(m.Body, who.Agent, who.Version)
-		r.model, r.who, r.agent = m, who, m.agent(key, who.Group)
+		r.model, r.agent = m, m.agent(key, who.Group)
 	}
 	table := m.steps(r.agent, s.Route)
 	for st := range Cusums {
@@ -253,10 +254,9 @@ func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversib
 
 func (r *Run) raise(st Statistic, x float64) {
 	v := st.anchored(x)
-	f := &r.Families[familyOf[st]]
-	if v > f.Score {
-		r.gained[familyOf[st]] += v - f.Score
-		f.Score, f.Stat = v, st
+	if f := familyOf[st]; v > r.Families[f] {
+		r.gained[f] += float32(v - r.Families[f])
+		r.Families[f], r.stands[f] = v, st
 		r.Score = max(r.Score, v)
 	}
 }
@@ -280,7 +280,7 @@ func (r *Run) touch(v schema.Reversibility) {
 func (r *Run) Top() Family {
 	best := Family(0)
 	for f := range Family(NFamilies) {
-		if r.Families[f].Score > r.Families[best].Score {
+		if r.Families[f] > r.Families[best] {
 			best = f
 		}
 	}
@@ -301,7 +301,7 @@ func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
 
 // since is the excursion that a family stands on; nil: the run as a whole.
 func (r *Run) since(f Family) *cusum {
-	switch st := r.Families[f].Stat; {
+	switch st := r.stands[f]; {
 	case st < Cusums:
 		return &r.cusum[st]
 	case st == RareWrites:
@@ -356,7 +356,7 @@ func (r *Run) Value(st Statistic) float64 {
 // Rising reports whether the family's statistic stands at its maximum: the run
 // goes on as it did, and has not recovered since.
 func (r *Run) Rising(f Family) bool {
-	st := r.Families[f].Stat
+	st := r.stands[f]
 	if st == Scatter {
 		return r.scatter.w >= r.scatter.max
 	}
@@ -382,40 +382,42 @@ func (r *Run) Code(c *topic.Coder) {
 	r.codeSame(c)
 	c.Float(&r.length)
 	c.Int(&r.startAt)
-	for i := range r.Counts {
-		c.Float(&r.Counts[i].Hits)
-		c.Float(&r.Counts[i].Calls)
+	for i := range r.trials {
+		hits, calls := 0.0, float64(r.trials[i])
+		c.Float(&hits) // nobody asks for them any more
+		c.Float(&calls)
+		r.trials[i] = uint32(calls)
 	}
 	for _, v := range [...]*uint64{&r.Touched.ReadOnly, &r.Touched.Reversible, &r.Touched.Compensable, &r.Touched.Irreversible, &r.Touched.Unknown} {
 		c.Uint(v)
 	}
 	c.Float(&r.Score)
-	families := r.Families[:]
+	families := NFamilies
 	if c.Version < 5 {
-		families = families[:7]
+		families = 7
 	}
 	if c.Version < 4 {
-		families = families[:5]
+		families = 5
 	} else {
 		for _, v := range [...]*float64{&r.bytes, &r.writes, &r.most.bytes, &r.most.writes, &r.most.onRoute} {
 			c.Float(v)
 		}
-		c.Uint(&r.busiest)
+		topic.Num(c, &r.busiest)
 		r.scatter.code(c)
 	}
 	if c.Version >= 5 {
 		for _, v := range [...]*float64{&r.most.identical, &r.most.fresh, &r.most.distinct, &r.most.switches, &r.most.irreversible, &r.most.inRow, &r.most.tokens, &r.most.money} {
 			c.Float(v)
 		}
-		c.Uint(&r.fresh)
+		topic.Num(c, &r.fresh)
 		r.rare.code(c)
 		c.Float(&r.weighed)
 		r.codeCarried(c)
 	}
-	for i := range families {
-		c.Float(&r.Families[i].Score)
-		topic.Small(c, &r.Families[i].Stat)
-		if r.Families[i].Stat >= Statistics {
+	for f := range families {
+		c.Float(&r.Families[f])
+		topic.Small(c, &r.stands[f])
+		if r.stands[f] >= Statistics {
 			c.Refuse("a statistic that does not exist")
 		}
 	}
@@ -424,10 +426,10 @@ func (r *Run) Code(c *topic.Coder) {
 // codeSame writes or reads a count that was a floating number before version 5.
 func (r *Run) codeSame(c *topic.Coder) {
 	if c.Version >= 5 {
-		c.Uint(&r.same)
+		topic.Num(c, &r.same)
 		return
 	}
 	same := float64(r.same)
 	c.Float(&same)
-	r.same = uint64(same)
+	r.same = uint32(same)
 }
