@@ -48,7 +48,7 @@ func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
 		return c
 	case OnRoute:
 		c.Observed = schema.Known(float64(r.busiest))
-		c.Usual = typical(r.model.onRoute(r.agent, route))
+		c.Usual = typical(r.model.on(r.agent, route).calls)
 		c.Peers = typical(b.Counts.Of("", r.agent.group, r.agent.peers.routes[route]))
 		return c
 	case Identical, Fresh, Distinct, Switches, Irreversible, InRow:

@@ -96,7 +96,7 @@ func FuzzScore(f *testing.F) {
 		if who&8 > 0 {
 			m = NewModel(spender)
 		}
-		as := []Who{{"billing/a0", "billing"}, {"support/a1", "support"}, {"billing/new", "billing"}, {"", ""}}[who%4]
+		as := []Who{{Agent: "billing/a0", Group: "billing"}, {Agent: "support/a1", Group: "support", Version: "2"}, {Agent: "billing/new", Group: "billing"}, {}}[who%4]
 		calls, at := callsOf(data)
 		run, actor, straight, beside := new(Run), new(Actor), new(Run), new(Actor)
 		last := 0.0
@@ -216,7 +216,7 @@ func FuzzBody(f *testing.F) {
 			return
 		}
 		m := NewModel(&body)
-		for _, who := range []Who{{"billing/a0", "billing"}, {"new", "new"}} {
+		for _, who := range []Who{{Agent: "billing/a0", Group: "billing"}, {Agent: "new", Group: "new"}} {
 			var run Run
 			var actor Actor
 			last := 0.0

@@ -166,7 +166,7 @@ func TestOrderOfRoutesIsBoundedEitherWay(t *testing.T) {
 				if next < share {
 					want = math.Log(.02 + .98*max(share, 1e-4)/max(next, 1e-6))
 				}
-				got := m.follows(of, before, route)
+				got := m.follows(of, m.on(of, route), before, route)
 				if got != want || got < math.Log(.02) || got > math.Log(.02+.98/1e-6) {
 					t.Errorf("%v: %d after %d says %v, want %v", who, route, before, got, want)
 				}
@@ -219,7 +219,7 @@ func TestRunOfAMillionCallsScoresANumber(t *testing.T) {
 	for n := range 1_000_000 {
 		c.Args = uint64(n) * uint64(n%2) // every other call repeats the first
 		c.Resources = append(c.Resources[:0], c.Args)
-		s := run.Add(m, Who{"billing/a0", "billing"}, &c, int64(n), schema.Irreversible)
+		s := run.Add(m, Who{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.Irreversible)
 		actor.Add(&run, &s)
 		if !(run.Score >= last && run.Score < mostScore) || !(actor.Score >= 0 && actor.Score <= mostScore) {
 			t.Fatalf("call %d: score %v after %v, of the actor %v", n+1, run.Score, last, actor.Score)

@@ -95,26 +95,25 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at 
 		key, _ := baseline.KeyFor(m.Body, who.Agent, who.Version)
 		r.model, r.agent = m, m.agent(key, who.Group)
 	}
-	table := m.steps(r.agent, s.Route)
+	route := m.on(r.agent, s.Route)
 	for st := range Cusums {
 		event := specs[st].event
 		t, eligible := s.Trial(event)
 		if !eligible {
 			continue
 		}
-		from, _ := event.Range()
 		k := &r.cusum[st]
 		hit := 0
 		if t.Hit {
 			hit = 1
 		}
-		k.add(table[st][t.Cell-from][hit], hit, s, at, before)
+		k.add(route.steps.of(st, t), hit, s, at, before)
 		r.raise(st, k.max)
 	}
 	r.counts(m, s, at, before)
 	r.length = max(r.length, minusLogTail((math.Log(float64(s.N))-r.agent.length.Mean)/r.agent.length.SD))
 	r.raise(Length, r.length)
-	r.amounts(m, s, at, before)
+	r.amounts(m, route, s, at, before)
 	r.spent(spent)
 }
 
@@ -166,7 +165,7 @@ func tail(x float64, of baseline.LogNormal) float64 {
 
 // amounts are the tails of what the run adds up. A baseline that knows nothing of
 // an amount says nothing of it.
-func (r *Run) amounts(m *Model, s *feature.Step, at int64, irreversible uint64) {
+func (r *Run) amounts(m *Model, route *onRoute, s *feature.Step, at int64, irreversible uint64) {
 	if m.Body.Bytes.All.N == 0 {
 		return
 	}
@@ -176,10 +175,10 @@ func (r *Run) amounts(m *Model, s *feature.Step, at int64, irreversible uint64) 
 	r.raise(Writes, r.most.writes)
 	if s.OnRoute > 1 {
 		// A count is a step: its tail begins half a call before it.
-		r.most.onRoute = max(r.most.onRoute, tail(float64(s.OnRoute)-.5, m.onRoute(r.agent, s.Route)))
+		r.most.onRoute = max(r.most.onRoute, tail(float64(s.OnRoute)-.5, route.calls))
 		r.raise(OnRoute, r.most.onRoute)
 	}
-	r.scatter.add(m.follows(r.agent, s.Before, s.Route), 1, s, at, irreversible)
+	r.scatter.add(m.follows(r.agent, route, s.Before, s.Route), 1, s, at, irreversible)
 	r.raise(Scatter, r.scatter.max)
 }
 
