@@ -51,6 +51,8 @@ type Body struct {
 	Across Across `json:"across"`
 
 	Calibration calibrate.Fit `json:"calibration"`
+	// Ranks of what runs came to, by agent and by peers; bodies of before have none.
+	Ranks calibrate.Ranks `json:"ranks,omitzero"`
 	// People are the tenant's own, for sessions that may not be theirs; nil: too few.
 	People *borrowed.Own `json:"people,omitempty"`
 

@@ -49,7 +49,7 @@ const (
 func Of(scores, weights []float64) Fit {
 	var order []int
 	for i, s := range scores {
-		if w := weights[i]; w > 0 && !math.IsInf(w, 0) && !math.IsNaN(s) && !math.IsInf(s, 0) {
+		if counts(s, weights[i]) {
 			order = append(order, i)
 		}
 	}
@@ -75,6 +75,11 @@ func Of(scores, weights []float64) Fit {
 	f.tail(v, w, total)
 	f.keep(v, atLeast, total)
 	return f
+}
+
+// counts reports that a score and its weight are numbers that mean something.
+func counts(score, weight float64) bool {
+	return weight > 0 && !math.IsInf(weight, 0) && !math.IsNaN(score) && !math.IsInf(score, 0)
 }
 
 // exceeded is the score that a share of the weight lies above, interpolated

@@ -231,13 +231,14 @@ func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.F
 
 func (w *worker) describe(r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) *schema.Finding {
 	j, have := &w.judging, &run.findings[f]
-	p, beyond := j.model.Body.Calibration.P(have.told)
+	body := j.model.Body
+	expected := body.Ranks.Expected(&body.Calibration, baseline.AgentKey(r.AgentID, r.AgentTrust), run.who.Group, have.told)
 	onset, onsetAt, exposure := run.Onset(f)
 	out := &schema.Finding{
 		ID: schema.FindingID(r.RunID, f.String()), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
 		Family: f.String(), Level: have.Level, Exception: have.Exception, OpenedAt: have.openedAt, UpdateAt: c.Start, OnsetAt: onsetAt, Call: at,
-		Score: have.told, ExpectedRate: p, Beyond: beyond, Baseline: j.model.Body.Version,
+		Score: have.told, ExpectedRate: expected.Rate, ExpectedOf: expected.Of, Beyond: expected.Beyond, Baseline: body.Version,
 		Evidence: run.Explain(f, j.call.Route), DelayCalls: run.Calls() - onset + 1, Exposure: exposure, Touched: run.Touched,
 	}
 	if have.closed {

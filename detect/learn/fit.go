@@ -47,7 +47,7 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 			finals = append(finals, held{r, score.Final(p.model, r)})
 		}
 	}
-	body.Calibration = calibrated(runs, finals)
+	body.Calibration, body.Ranks = calibrated(runs, finals), ranked(runs, finals)
 	for _, p := range parts {
 		p.model.Body.Calibration = body.Calibration
 		for i, peak := range score.Peaks(p.model, p.tested) {
@@ -101,9 +101,25 @@ type held struct {
 	score float64
 }
 
-// calibrated fits what runs came to. A run that several parts have tested weighs as
-// much as any other; what alarmed and nobody judged weighs within its bound.
+// calibrated fits what runs came to.
 func calibrated(runs []*baseline.Run, of []held) calibrate.Fit {
+	return calibrate.Of(weighed(runs, of))
+}
+
+// ranked is the same by agent and by peers.
+func ranked(runs []*baseline.Run, of []held) calibrate.Ranks {
+	scores, weights := weighed(runs, of)
+	list := make([]calibrate.Held, len(of))
+	for i, h := range of {
+		list[i] = calibrate.Held{Agent: h.run.Agent, Group: h.run.Group, Score: scores[i], Weight: weights[i]}
+	}
+	return calibrate.RanksOf(list)
+}
+
+// weighed are the scores that runs came to, and what each weighs. A run that several
+// parts have tested weighs as much as any other; what alarmed and nobody judged weighs
+// within its bound.
+func weighed(runs []*baseline.Run, of []held) (scores, weights []float64) {
 	alarmed, clean := 0.0, 0.0
 	for _, r := range runs {
 		if r.Alarmed {
@@ -123,14 +139,14 @@ func calibrated(runs []*baseline.Run, of []held) calibrate.Fit {
 			furthest = max(furthest, h.score)
 		}
 	}
-	scores, weights := make([]float64, len(of)), make([]float64, len(of))
+	scores, weights = make([]float64, len(of)), make([]float64, len(of))
 	for i, h := range of {
 		scores[i], weights[i] = h.score, 1/times[h.run]
 		if h.run.Alarmed {
 			scores[i], weights[i] = min(h.score, furthest), weight*weights[i]
 		}
 	}
-	return calibrate.Of(scores, weights)
+	return scores, weights
 }
 
 // heldOut reports whether a fold tests a run: by its task and by its agent, so
