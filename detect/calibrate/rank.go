@@ -80,6 +80,9 @@ const LeastRuns = 60
 type Held struct {
 	Agent, Group  string
 	Score, Weight float64
+	// Own is the weight in the agent's own rank; 0: the baseline had seen no run of the
+	// agent at all, which says how far strangers come and not how far the agent does.
+	Own float64
 }
 
 // RanksOf are the ranks of what runs came to. What Of leaves out is left out.
@@ -87,13 +90,13 @@ func RanksOf(held []Held) Ranks {
 	type list struct{ scores, weights []float64 }
 	var all list
 	groups, agents := map[string]*list{}, map[string]*list{}
-	add := func(to map[string]*list, name string, h *Held) {
+	add := func(to map[string]*list, name string, score, weight float64) {
 		l := to[name]
 		if l == nil {
 			l = &list{}
 			to[name] = l
 		}
-		l.scores, l.weights = append(l.scores, h.Score), append(l.weights, h.Weight)
+		l.scores, l.weights = append(l.scores, score), append(l.weights, weight)
 	}
 	for i := range held {
 		h := &held[i]
@@ -101,8 +104,10 @@ func RanksOf(held []Held) Ranks {
 			continue
 		}
 		all.scores, all.weights = append(all.scores, h.Score), append(all.weights, h.Weight)
-		add(groups, h.Group, h)
-		add(agents, h.Agent, h)
+		add(groups, h.Group, h.Score, h.Weight)
+		if counts(h.Score, h.Own) {
+			add(agents, h.Agent, h.Score, h.Own)
+		}
 	}
 	of := func(lists map[string]*list) map[string]Rank {
 		out := map[string]Rank{}

@@ -19,7 +19,7 @@ func skewed(r *rand.Rand) float64 {
 func ranked(agent string, scores ...float64) []Held {
 	out := make([]Held, len(scores))
 	for i, s := range scores {
-		out[i] = Held{agent, "g", s, 1}
+		out[i] = Held{agent, "g", s, 1, 1}
 	}
 	return out
 }
@@ -105,7 +105,7 @@ func TestRateIsOfTheAgentsOwnRunsWhereEnoughAreKnown(t *testing.T) {
 	var held []Held
 	add := func(agent, group string, n int, scale float64) {
 		for i := range n {
-			held = append(held, Held{agent, group, scale * float64(i+1) / float64(n), 1})
+			held = append(held, Held{agent, group, scale * float64(i+1) / float64(n), 1, 1})
 		}
 	}
 	add("g/steady", "g", 100, 1)
@@ -163,7 +163,7 @@ func TestRankOfAnAgentIsSmall(t *testing.T) {
 			t.Errorf("%d bytes of %d runs, at most %d", len(text), n, most)
 		}
 	}
-	if held := RanksOf([]Held{{"a", "g", math.NaN(), 1}, {"a", "g", 1, 0}, {"a", "g", math.Inf(1), 1}}); held.All.Runs != 0 || len(held.Agents) != 0 {
+	if held := RanksOf([]Held{{"a", "g", math.NaN(), 1, 1}, {"a", "g", 1, 0, 1}, {"a", "g", math.Inf(1), 1, 1}}); held.All.Runs != 0 || len(held.Agents) != 0 {
 		t.Errorf("of no numbers: %s", fmt.Sprint(held))
 	}
 }
