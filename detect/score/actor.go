@@ -117,5 +117,5 @@ func (a *Actor) Explain(r *Run, route uint64) schema.Contribution {
 // Code writes or reads the actor.
 func (a *Actor) Code(c *topic.Coder) {
 	a.recent.Code(c)
-	c.Float(&a.evidence)
+	number(c, &a.evidence)
 }

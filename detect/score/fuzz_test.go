@@ -240,3 +240,55 @@ func FuzzBody(f *testing.F) {
 		_ = body.Known.Saturated("billing")
 	})
 }
+
+// Whatever is read as a run's state: it is refused, or the run goes on from it with
+// numbers.
+func FuzzRunState(f *testing.F) {
+	ref := load(f)
+	body := ref.body()
+	m := NewModel(body)
+	var run Run
+	var actor Actor
+	var calls []feature.Call
+	for n := range ref.Test[3].Calls {
+		c := ref.Test[3].Calls[n].feature()
+		calls = append(calls, c)
+		s := run.Add(m, Who{"billing/a0", "billing"}, &c, int64(n), schema.Irreversible)
+		actor.Add(&run, &s)
+		run.Carry(schema.CallRef{Offset: int64(n)})
+		if n%5 == 0 {
+			w := topic.NewWriter(nil, 'x', 5)
+			run.Code(w)
+			actor.Code(w)
+			f.Add(w.Bytes())
+		}
+	}
+	f.Fuzz(func(t *testing.T, state []byte) {
+		r, err := topic.NewReader(state, 'x', 7)
+		if err != nil {
+			return
+		}
+		var run Run
+		var actor Actor
+		run.Code(r)
+		actor.Code(r)
+		if r.Err != nil {
+			return
+		}
+		m := NewModel(body)
+		for i := range calls {
+			s := run.Add(m, Who{"billing/a0", "billing"}, &calls[i], int64(i), schema.Irreversible)
+			actor.Add(&run, &s)
+			run.Carry(schema.CallRef{Offset: int64(i)})
+		}
+		if !finite(reflect.ValueOf(run)) || !finite(reflect.ValueOf(actor)) {
+			t.Fatalf("%+v", run)
+		}
+		for fam := range Family(NFamilies) {
+			if text, err := json.Marshal(run.Explain(fam, calls[0].Route)); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			run.Onset(fam)
+		}
+	})
+}

@@ -230,3 +230,21 @@ func TestRunOfAMillionCallsScoresANumber(t *testing.T) {
 		t.Errorf("%d calls, %+v", run.Calls(), run.Touched)
 	}
 }
+
+// Names are the caller's to invent: a model remembers a bounded crowd of them.
+func TestInventedNamesFillNoModel(t *testing.T) {
+	ref := load(t)
+	m := NewModel(ref.body())
+	c := ref.Train[0].Calls[0].feature()
+	for i := range 3 * mostStrangers {
+		var run Run
+		c.Route = uint64(i)
+		run.Add(m, Who{fmt.Sprint("~", i), fmt.Sprint("g", i%(2*mostStrangers))}, &c, 0, schema.ReadOnly)
+		if alert := -math.Log(.01); run.Score >= alert {
+			t.Fatalf("one call of a stranger scores %v", run.Score)
+		}
+	}
+	if most := mostStrangers + len(m.Body.Agents) + 1; len(m.agents) > most || len(m.groups) > most {
+		t.Errorf("%d agents and %d groups, at most %d", len(m.agents), len(m.groups), most)
+	}
+}

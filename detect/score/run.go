@@ -254,7 +254,7 @@ func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversib
 func (r *Run) raise(st Statistic, x float64) {
 	v := st.anchored(x)
 	if f := familyOf[st]; v > r.Families[f] {
-		r.gained[f] += float32(v - r.Families[f])
+		r.gained[f] += float32(min(v-r.Families[f], mostScore))
 		r.Families[f], r.stands[f] = v, st
 		r.Score = max(r.Score, v)
 	}
@@ -363,8 +363,8 @@ func (r *Run) Rising(f Family) bool {
 }
 
 func (k *cusum) code(c *topic.Coder) {
-	c.Float(&k.w)
-	c.Float(&k.max)
+	number(c, &k.w)
+	number(c, &k.max)
 	topic.Num(c, &k.onset)
 	c.Int(&k.onsetAt)
 	topic.Num(c, &k.irreversible)
@@ -379,18 +379,18 @@ func (r *Run) Code(c *topic.Coder) {
 		r.cusum[i].code(c)
 	}
 	r.codeSame(c)
-	c.Float(&r.length)
+	number(c, &r.length)
 	c.Int(&r.startAt)
 	for i := range r.trials {
 		hits, calls := 0.0, float64(r.trials[i])
-		c.Float(&hits) // nobody asks for them any more
-		c.Float(&calls)
+		number(c, &hits) // nobody asks for them any more
+		number(c, &calls)
 		r.trials[i] = uint32(calls)
 	}
 	for _, v := range [...]*uint64{&r.Touched.ReadOnly, &r.Touched.Reversible, &r.Touched.Compensable, &r.Touched.Irreversible, &r.Touched.Unknown} {
 		c.Uint(v)
 	}
-	c.Float(&r.Score)
+	number(c, &r.Score)
 	families := NFamilies
 	if c.Version < 5 {
 		families = 7
@@ -399,22 +399,22 @@ func (r *Run) Code(c *topic.Coder) {
 		families = 5
 	} else {
 		for _, v := range [...]*float64{&r.bytes, &r.writes, &r.most.bytes, &r.most.writes, &r.most.onRoute} {
-			c.Float(v)
+			number(c, v)
 		}
 		topic.Num(c, &r.busiest)
 		r.scatter.code(c)
 	}
 	if c.Version >= 5 {
 		for _, v := range [...]*float64{&r.most.identical, &r.most.fresh, &r.most.distinct, &r.most.switches, &r.most.irreversible, &r.most.inRow, &r.most.tokens, &r.most.money} {
-			c.Float(v)
+			number(c, v)
 		}
 		topic.Num(c, &r.fresh)
 		r.rare.code(c)
-		c.Float(&r.weighed)
+		number(c, &r.weighed)
 		r.codeCarried(c)
 	}
 	for f := range families {
-		c.Float(&r.Families[f])
+		number(c, &r.Families[f])
 		topic.Small(c, &r.stands[f])
 		if r.stands[f] >= Statistics {
 			c.Refuse("a statistic that does not exist")
@@ -429,6 +429,6 @@ func (r *Run) codeSame(c *topic.Coder) {
 		return
 	}
 	same := float64(r.same)
-	c.Float(&same)
+	number(c, &same)
 	r.same = uint32(same)
 }
