@@ -162,9 +162,11 @@ type Finding struct {
 	Call     CallRef      `json:"call"`          // the call that changed it
 
 	// Score is the run's score; ExpectedRate the share of clean runs that come
-	// this far (a calibrated tail probability).
+	// this far (a calibrated tail probability), and ExpectedOf whose: own, the agent's;
+	// peers; everybody; tail, the fitted one, where none of them came as far.
 	Score        float64 `json:"score"`
 	ExpectedRate float64 `json:"expected_rate"`
+	ExpectedOf   string  `json:"expected_of,omitempty"`
 	// Beyond says that the rate lies beyond what clean runs could show and comes
 	// from the fitted tail.
 	Beyond     bool           `json:"beyond_data,omitempty"`

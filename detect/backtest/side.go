@@ -64,7 +64,7 @@ func (s *side) judge(run *score.Run, c *learn.Call) {
 		return
 	}
 	for f := range score.Family(score.NFamilies) {
-		course, level := &s.courses[f], s.levels.Of(run.Families[f].Score)
+		course, level := &s.courses[f], s.levels.Of(run.Families[f])
 		subject := policy.Subject{Agent: c.Of.AgentID, Trust: c.Of.AgentTrust, Family: f.String()}
 		if course.Due(&s.Rules, level, subject, &c.Stored, run.Rising(f)) {
 			s.decide(run, f, level, course, c)
@@ -82,7 +82,7 @@ func (s *side) decide(run *score.Run, f score.Family, level schema.Level, course
 	d, ok := course.Decide(s.Rules, in)
 	switch {
 	case ok:
-		s.moments = append(s.moments, &moment{in: in, call: run.Calls(), score: run.Families[f].Score, verdict: c.Verdict})
+		s.moments = append(s.moments, &moment{in: in, call: run.Calls(), score: run.Families[f], verdict: c.Verdict})
 	case d.Why == policy.WhyException:
 		s.except(Excepted{RunID: c.Run, AgentID: c.Of.AgentID, Family: f.String(), Level: level.String(), At: c.At.UTC(), Call: run.Calls(), Exception: d.Rule, Verdict: verdict(c.Verdict)})
 	}

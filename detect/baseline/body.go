@@ -51,6 +51,8 @@ type Body struct {
 	Across Across `json:"across"`
 
 	Calibration calibrate.Fit `json:"calibration"`
+	// Ranks of what runs came to, by agent and by peers; bodies of before have none.
+	Ranks calibrate.Ranks `json:"ranks,omitzero"`
 	// People are the tenant's own, for sessions that may not be theirs; nil: too few.
 	People *borrowed.Own `json:"people,omitempty"`
 
@@ -72,9 +74,13 @@ type Amount struct {
 	Agents map[string]Moments `json:"agents"`
 }
 
-// Add takes in a run's amount, at least 1.
+// Add takes in a run's amount. What is less than 1, or no number, counts as 1: one
+// logarithm of it would be the end of every sum.
 func (a *Amount) Add(agent, group string, v float64) {
-	x := math.Log(v)
+	if !(v >= 1) {
+		v = 1
+	}
+	x := math.Log(min(v, math.MaxFloat64))
 	a.All.Add(x)
 	m := a.Groups[group]
 	m.Add(x)

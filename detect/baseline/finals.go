@@ -12,7 +12,8 @@ type Finals struct {
 }
 
 // Reached[n] is how many runs came to n and no further. Runs that came further
-// than it has room for stand in its last place.
+// than it has room for stand in its last place: they came there, and how far they
+// went on is not known.
 type Reached []float64
 
 const mostReached = 256
@@ -65,35 +66,45 @@ const (
 // widest level's prior is a power law, so that what nobody has done is rare and
 // not impossible; and since the runs of a narrow level are among those of the wide
 // ones, all levels together say no more than half a run in as many as the widest has.
+// Runs in the last place are censored there: they say nothing of what lies beyond.
 func MinusLogTails(levels [3]Reached, tails []float64, to int) []float64 {
 	if len(tails) == 0 {
 		tails = append(tails, 0)
 	}
-	var risk, on [3]float64
+	// came[l][n] is how many runs of a level came to n, summed from the far end: where
+	// few are left the sum is theirs and not what a subtraction left of all.
+	var came [3][mostReached + 1]float64
 	for l, r := range levels {
-		for n, runs := range r {
-			if n >= len(tails)-1 {
-				risk[l] += runs
-			}
-			if n >= len(tails) {
-				on[l] += runs
-			}
+		for n := min(len(r), mostReached) - 1; n >= 0; n-- {
+			came[l][n] = came[l][n+1] + r[n]
 		}
 	}
 	for n := len(tails); n < to; n++ {
-		least := .5 / (risk[0] + 1)
 		k := float64(n - 1)
-		p := math.Pow((k+.5)/(k+1.5), finalsTail)
-		for l, r := range levels {
-			p = (on[l] + finalsPseudoRuns*p) / (risk[l] + finalsPseudoRuns)
-			risk[l] = on[l]
-			if n < len(r) {
-				on[l] -= r[n]
+		p, least := math.Pow((k+.5)/(k+1.5), finalsTail), 0.0
+		for l := range levels {
+			risk, on := 0.0, 0.0
+			if n < mostReached {
+				risk, on = came[l][n-1], came[l][n]
 			}
+			if l == 0 {
+				least = share(.5, risk+1)
+			}
+			p = share(on+finalsPseudoRuns*p, risk+finalsPseudoRuns)
 		}
 		tails = append(tails, tails[n-1]-math.Log(max(p, least)))
 	}
 	return tails
+}
+
+// share of runs that went on, as a logarithm can be taken of it; what is no share
+// says nothing.
+func share(on, of float64) float64 {
+	p := on / of
+	if !(p >= 0 && p <= 1) {
+		return 1
+	}
+	return max(p, math.SmallestNonzeroFloat64)
 }
 
 // Beyond is −ln P(N ≥ n) past the last of tails, by the tail that is assumed there.

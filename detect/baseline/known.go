@@ -1,7 +1,10 @@
 package baseline
 
 import (
+	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
 
 	"github.com/bits-and-blooms/bloom/v3"
 )
@@ -20,6 +23,39 @@ const (
 	knownBits   = 1 << 16
 	knownHashes = 4
 )
+
+// UnmarshalJSON refuses a filter that Add cannot have made: looked into, it would
+// divide by zero or reserve whatever it claims to hold.
+func (k *Known) UnmarshalJSON(b []byte) error {
+	var raw struct {
+		Groups map[string]json.RawMessage `json:"groups"`
+		Runs   map[string]float64         `json:"runs"`
+	}
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
+	}
+	*k = Known{Groups: make(map[string]*bloom.BloomFilter, len(raw.Groups)), Runs: raw.Runs}
+	for group, text := range raw.Groups {
+		var shape struct {
+			M    uint   `json:"m"`
+			K    uint   `json:"k"`
+			Bits string `json:"b"`
+		}
+		if err := json.Unmarshal(text, &shape); err != nil {
+			return err
+		}
+		bits, err := base64.URLEncoding.DecodeString(shape.Bits)
+		if err != nil || shape.M != knownBits || shape.K != knownHashes || len(bits) != 8+knownBits/8 || binary.BigEndian.Uint64(bits) != knownBits {
+			return fmt.Errorf("known resources of group %q: a filter of %d bits and %d hashes in %d bytes, want %d, %d and %d", group, shape.M, shape.K, len(bits), knownBits, knownHashes, 8+knownBits/8)
+		}
+		f := new(bloom.BloomFilter)
+		if err := json.Unmarshal(text, f); err != nil {
+			return fmt.Errorf("known resources of group %q: %w", group, err)
+		}
+		k.Groups[group] = f
+	}
+	return nil
+}
 
 func newKnown() Known {
 	return Known{Groups: map[string]*bloom.BloomFilter{}, Runs: map[string]float64{}}

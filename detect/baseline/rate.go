@@ -48,4 +48,11 @@ func Rate(e feature.Event, cell feature.Cell, all, group, route, agent *Counts) 
 	return min(max(p, k.floor), k.ceiling)
 }
 
-func logit(p float64) float64 { return math.Log(p / (1 - p)) }
+// nearOne is the largest number below 1: a rate that so many calls have rounded to 1
+// or to 0 has odds all the same.
+const nearOne = 1 - 1.0/(1<<53)
+
+func logit(p float64) float64 {
+	p = min(max(p, math.SmallestNonzeroFloat64), nearOne)
+	return math.Log(p) - math.Log1p(-p)
+}

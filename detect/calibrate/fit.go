@@ -43,16 +43,19 @@ const (
 	mostPoints = 1024
 )
 
-// Of fits the scores with their weights. Without scores the fit answers 1 to
-// everything and never alarms.
+// Of fits the scores with their weights. What is no finite number, or weighs
+// nothing, is left out; without scores the fit answers 1 to everything and never
+// alarms.
 func Of(scores, weights []float64) Fit {
-	n := len(scores)
+	var order []int
+	for i, s := range scores {
+		if counts(s, weights[i]) {
+			order = append(order, i)
+		}
+	}
+	n := len(order)
 	if n == 0 {
 		return Fit{T5: math.MaxFloat64, T1: math.MaxFloat64, U: math.MaxFloat64, Beta: 1}
-	}
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[a], scores[b]) })
 	v, w, total := make([]float64, n), make([]float64, n), 0.0
@@ -72,6 +75,11 @@ func Of(scores, weights []float64) Fit {
 	f.tail(v, w, total)
 	f.keep(v, atLeast, total)
 	return f
+}
+
+// counts reports that a score and its weight are numbers that mean something.
+func counts(score, weight float64) bool {
+	return weight > 0 && !math.IsInf(weight, 0) && !math.IsNaN(score) && !math.IsInf(score, 0)
 }
 
 // exceeded is the score that a share of the weight lies above, interpolated
@@ -101,56 +109,75 @@ func (f *Fit) tail(v, w []float64, total float64) {
 		}
 	}
 	f.U = min(v[at], Winsorise)
-	mass, excess := 0.0, 0.0
+	mass, excess, there := 0.0, 0.0, 0.0
 	for i := range v {
-		if x := min(v[i], Winsorise); x > f.U {
+		if v[i] > f.U {
 			mass += w[i]
-			excess += w[i] * (x - f.U)
+			excess += w[i] * (min(v[i], Winsorise) - f.U)
+		}
+		if v[i] >= f.U {
+			there += w[i]
 		}
 	}
-	if mass == 0 {
-		// Nothing lies beyond: the tail is assumed to fall by a factor of e in
-		// one unit of score, from the weight of one run.
-		f.PU, f.Beta = 1/(total+1), 1
+	if excess == 0 {
+		// Nothing lies beyond, or nothing that may set the scale: the tail is assumed
+		// to fall by a factor of e in one unit of score, from the weight of one run or
+		// of those that do lie there.
+		f.PU, f.Beta = max(mass/total, min(1/(total+1), there/total)), 1
 		return
 	}
 	f.PU, f.Beta = mass/total, max(excess/mass, leastBeta)
 }
 
-// keep thins the empirical tail: all of the highest scores, some of the rest.
+// keep thins the empirical tail: all of the highest scores, and of the rest so many
+// that no more runs lie between two that are kept than the thinning has room for.
 func (f *Fit) keep(v, atLeast []float64, total float64) {
 	from := max(len(v)-mostPoints/2, 0)
 	every := max(from/(mostPoints/2), 1)
-	for i := range v {
-		if i < from && i%every != 0 || i > 0 && v[i] == v[i-1] {
-			continue
+	kept := 0 // runs up to and with the last score that was kept
+	for i := 0; i < len(v); {
+		next := i + 1
+		for next < len(v) && v[next] == v[i] {
+			next++
 		}
-		f.Scores = append(f.Scores, v[i])
-		f.At = append(f.At, atLeast[i]/total)
+		if next > from || next-kept >= every {
+			f.Scores, f.At = append(f.Scores, v[i]), append(f.At, atLeast[i]/total)
+			kept = next
+		}
+		i = next
 	}
 }
 
 // P is the share of clean runs that come as far as a score. beyond says that
 // the answer comes from the fitted tail, past what one run in Runs can show.
 func (f *Fit) P(score float64) (p float64, beyond bool) {
-	if f.Runs == 0 {
+	if f.Runs == 0 || math.IsNaN(score) {
 		return 1, false
 	}
 	if score > f.U {
-		p = f.PU * math.Exp(-(score-f.U)/f.Beta)
+		p = probability(f.PU * math.Exp(-(score-f.U)/f.Beta))
 		return p, p < 1/(f.Runs+1)
 	}
 	i, _ := slices.BinarySearch(f.Scores, score)
-	if i == len(f.At) {
-		return f.PU, false
+	if i >= len(f.At) {
+		return probability(f.PU), false
 	}
-	return f.At[i], false
+	return probability(f.At[i]), false
+}
+
+// probability is p; what is none says nothing, which is 1.
+func probability(p float64) float64 {
+	if p >= 0 && p <= 1 {
+		return p
+	}
+	return 1
 }
 
 // Threshold is the score that a share of clean runs exceeds: empirical down to
-// 1 %, the fitted tail below. It is never less than −ln(share), where the scale
-// of scores would have it: a history of runs that are all alike must not make
-// the first one that differs an alarm.
+// 1 %, the fitted tail below; between 5 and 1 % it is that of 1 %. It is never less
+// than −ln(share), where the scale of scores would have it: a history of runs that
+// are all alike must not make the first one that differs an alarm. No score exceeds
+// that of a share of 0.
 func (f *Fit) Threshold(share float64) float64 {
 	fitted := max(f.U+f.Beta*math.Log(f.PU/share), f.T1+leastApart)
 	switch {
@@ -161,5 +188,8 @@ func (f *Fit) Threshold(share float64) float64 {
 	case share >= AlertShare:
 		fitted = f.T1
 	}
-	return max(fitted, -math.Log(share))
+	if math.IsNaN(fitted) || !(share > 0) {
+		return math.MaxFloat64
+	}
+	return min(max(fitted, -math.Log(share)), math.MaxFloat64)
 }

@@ -2,14 +2,15 @@ package calibrate
 
 import "math"
 
-// Wilson is the score interval of k of n at 95 % (Wilson 1927).
+// Wilson is the score interval of k of n at 95 % (Wilson 1927). Of nothing, or of
+// what is no count, everything is possible.
 func Wilson(k, n float64) (low, high float64) {
-	if n == 0 {
+	if !(k >= 0 && k <= n && n > 0 && n <= math.MaxFloat64) {
 		return 0, 1
 	}
 	const z = 1.959963984540054
 	p, d := k/n, 1+z*z/n
 	c := p + z*z/(2*n)
 	h := z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
-	return (c - h) / d, (c + h) / d
+	return max((c-h)/d, 0), min((c+h)/d, 1)
 }

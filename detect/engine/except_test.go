@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"flyball/detect/policy"
+	"flyball/detect/score"
 	"flyball/schema"
 	"flyball/schema/topic"
 )
@@ -11,7 +12,7 @@ import (
 // What covers a finding survives a restart: else each restart would open a breaker
 // on what is meant.
 func TestRestartForgetsTheException(t *testing.T) {
-	was := judged{}
+	was := judged{findings: new([score.NFamilies]finding)}
 	was.findings[3] = finding{Course: policy.Course{Level: schema.LevelTrip, Exception: "nightly purge"}, told: 9, openedAt: 5}
 	for version, want := range map[uint8]string{5: "nightly purge", 4: ""} {
 		w := topic.NewWriter(nil, topic.KindState, version)

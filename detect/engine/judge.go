@@ -55,17 +55,15 @@ func (j *judge) use(b *baseline.Body) {
 // judged is what the judge keeps of a run.
 type judged struct {
 	score.Run
-	who     score.Who
-	agent   string // whose who it is, with its version, its trust and kind
-	version string
-	trust   schema.Trust
-	kind    schema.CallerKind
+	agent string // whose Who it is, with its trust and kind
+	trust schema.Trust
+	kind  schema.CallerKind
 
-	told     float64 // score of the last row in scores
-	findings [score.NFamilies]finding
-	suspect  *suspect // of a run in a person's name
-	pace     paceFinding
-	split    *split // nil: none
+	told     float64                   // score of the last row in scores
+	findings *[score.NFamilies]finding // nil: none
+	suspect  *suspect                  // of a run in a person's name
+	pace     *paceFinding              // nil: none
+	split    *split                    // nil: none
 
 	outside  *outside
 	conflict *conflict
@@ -83,7 +81,27 @@ type finding struct {
 func (r *judged) Code(c *topic.Coder) {
 	r.Run.Code(c)
 	c.Float(&r.told)
-	findings := r.findings[:]
+	r.codeFindings(c)
+	if c.Version >= 5 {
+		codeSuspect(c, &r.suspect)
+	}
+	r.codePace(c)
+	if c.Version >= 6 {
+		r.codeSplit(c)
+	}
+	if c.Version >= 7 {
+		r.codeOutside(c)
+		r.codeConflict(c)
+	}
+}
+
+// codeFindings writes or reads the findings of all families, which hardly any run has.
+func (r *judged) codeFindings(c *topic.Coder) {
+	var all [score.NFamilies]finding
+	if r.findings != nil {
+		all = *r.findings
+	}
+	findings := all[:]
 	if c.Version < 5 {
 		findings = findings[:7]
 	}
@@ -93,16 +111,8 @@ func (r *judged) Code(c *topic.Coder) {
 	for i := range findings {
 		findings[i].code(c)
 	}
-	if c.Version >= 5 {
-		codeSuspect(c, &r.suspect)
-	}
-	r.pace.code(c)
-	if c.Version >= 6 {
-		r.codeSplit(c)
-	}
-	if c.Version >= 7 {
-		r.codeOutside(c)
-		r.codeConflict(c)
+	if !c.Encoding && all != [score.NFamilies]finding{} {
+		r.findings = &all
 	}
 }
 
@@ -146,13 +156,14 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if err := w.identified(ctx, r, run, c, at); err != nil {
 		return err
 	}
-	if run.agent != r.AgentID || run.version != r.AgentVersion || run.trust != r.AgentTrust || run.kind != r.CallerKind || run.who.Group == "" {
-		run.agent, run.version, run.trust, run.kind = r.AgentID, r.AgentVersion, r.AgentTrust, r.CallerKind
-		run.who = score.Who{Agent: baseline.AgentKey(r.AgentID, r.AgentTrust), Group: baseline.PeerGroup(r.AgentID, r.CallerKind), Version: r.AgentVersion}
+	who := run.Who
+	if run.agent != r.AgentID || who.Version != r.AgentVersion || run.trust != r.AgentTrust || run.kind != r.CallerKind || who.Group == "" {
+		run.agent, run.trust, run.kind = r.AgentID, r.AgentTrust, r.CallerKind
+		who = score.Who{Agent: baseline.AgentKey(r.AgentID, r.AgentTrust), Group: baseline.PeerGroup(r.AgentID, r.CallerKind), Version: r.AgentVersion}
 	}
 	feature.Of(c, &j.call)
 	before := run.Score
-	step := run.Add(j.model, run.who, &j.call, c.Start, c.Reversibility)
+	step := run.Add(j.model, who, &j.call, c.Start, c.Reversibility)
 	if err := w.judgePace(ctx, r, run, c, at); err != nil {
 		return err
 	}
@@ -178,6 +189,9 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if r.Level < schema.LevelAlert {
 		return nil
 	}
+	if run.findings == nil {
+		run.findings = new([score.NFamilies]finding)
+	}
 	for f := range score.Family(score.NFamilies) {
 		if err := w.find(ctx, r, run, f, c, at); err != nil {
 			return err
@@ -188,7 +202,7 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 
 // find opens or updates the run's finding of a family and acts on it.
 func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) error {
-	j, s, have := &w.judging, run.Families[f].Score, &run.findings[f]
+	j, s, have := &w.judging, run.Families[f], &run.findings[f]
 	level := j.levels.Of(s)
 	due := have.Due(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: f.String()}, c, run.Rising(f))
 	if level < schema.LevelAlert || !(due || s >= have.told+findingStep || have.closed) {
@@ -217,13 +231,14 @@ func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.F
 
 func (w *worker) describe(r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) *schema.Finding {
 	j, have := &w.judging, &run.findings[f]
-	p, beyond := j.model.Body.Calibration.P(have.told)
+	body := j.model.Body
+	expected := body.Ranks.Expected(&body.Calibration, baseline.AgentKey(r.AgentID, r.AgentTrust), run.who.Group, have.told)
 	onset, onsetAt, exposure := run.Onset(f)
 	out := &schema.Finding{
 		ID: schema.FindingID(r.RunID, f.String()), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
 		Family: f.String(), Level: have.Level, Exception: have.Exception, OpenedAt: have.openedAt, UpdateAt: c.Start, OnsetAt: onsetAt, Call: at,
-		Score: have.told, ExpectedRate: p, Beyond: beyond, Baseline: j.model.Body.Version,
+		Score: have.told, ExpectedRate: expected.Rate, ExpectedOf: expected.Of, Beyond: expected.Beyond, Baseline: body.Version,
 		Evidence: run.Explain(f, j.call.Route), DelayCalls: run.Calls() - onset + 1, Exposure: exposure, Touched: run.Touched,
 	}
 	if have.closed {
@@ -313,6 +328,9 @@ func (w *worker) closeFindings(ctx context.Context, offset int64) error {
 		}
 		if err := w.closePace(ctx, r, run, offset); err != nil {
 			return err
+		}
+		if run.findings == nil {
+			continue
 		}
 		for f := range score.Family(score.NFamilies) {
 			have := &run.findings[f]

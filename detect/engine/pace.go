@@ -51,14 +51,20 @@ type paceFinding struct {
 	calls     schema.Exposure // of the actor in the quarter
 }
 
-func (p *paceFinding) code(c *topic.Coder) {
+// codePace writes or reads the finding, which hardly any run has.
+func (r *judged) codePace(c *topic.Coder) {
 	if c.Version < 6 {
 		return
+	}
+	p := r.pace
+	if p == nil {
+		p = &paceFinding{}
 	}
 	c.Int(&p.openedAt)
 	if p.openedAt == 0 {
 		return
 	}
+	r.pace = p
 	c.Bool(&p.closed)
 	topic.Num(c, &p.decisions)
 	c.Float(&p.score)
@@ -73,21 +79,24 @@ func (p *paceFinding) code(c *topic.Coder) {
 // one too many has the finding. It is a backstop: it alerts and never trips.
 func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) error {
 	a, j := judgedOf(r), &w.judging
-	k := a.pace.Add(xxhash.Sum64String(run.who.Agent), c.Start, c.Reversibility == schema.Irreversible)
+	k := a.pace.Add(xxhash.Sum64String(run.Who.Agent), c.Start, c.Reversibility == schema.Irreversible)
 	if k == nil || k.N < season.Least || j.model == nil {
 		return nil
 	}
 	pace := j.model.Body.Pace
-	limit, ok := k.Limit(pace, run.who.Agent, run.who.Group, j.tripShare)
+	limit, ok := k.Limit(pace, run.Who.Agent, run.Who.Group, j.tripShare)
 	if !ok || !a.fast.tells(k, limit) {
 		return nil
 	}
 	a.fast = tooFast{k.Quarter, k.N}
-	have := &run.pace
+	if run.pace == nil {
+		run.pace = &paceFinding{}
+	}
+	have := run.pace
 	if have.openedAt == 0 {
 		have.openedAt = c.Start
 	}
-	usual := pace.At(run.who.Agent, run.who.Group, season.HourOf(k.Quarter))
+	usual := pace.At(run.Who.Agent, run.Who.Group, season.HourOf(k.Quarter))
 	have.closed, have.score = false, usual.Score(k.N)
 	have.quarter, have.from, have.calls = k.Quarter, k.From, schema.Exposure{Calls: k.N, Irreversible: k.Irreversible}
 	out := w.describePace(r, run, c, at)
@@ -101,7 +110,7 @@ func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *s
 }
 
 func (w *worker) describePace(r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) *schema.Finding {
-	body, have := w.judging.model.Body, &run.pace
+	body, have := w.judging.model.Body, run.pace
 	out := &schema.Finding{
 		ID: schema.FindingID(r.RunID, schema.FamilyPace), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
@@ -115,7 +124,7 @@ func (w *worker) describePace(r *stitch.Run, run *judged, c *schema.Call, at sch
 	usually := ""
 	if pace := body.Pace; pace != nil { // it may be gone in the baseline of today
 		out.ExpectedRate, out.Beyond = pace.Calibration.P(have.score)
-		u := pace.At(run.who.Agent, run.who.Group, season.HourOf(have.quarter))
+		u := pace.At(run.Who.Agent, run.Who.Group, season.HourOf(have.quarter))
 		of.Usual, of.Peers = schema.Known(season.Round(u.Calls)), schema.Known(season.Round(u.Peers))
 		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
 	}
@@ -131,8 +140,8 @@ func (w *worker) describePace(r *stitch.Run, run *judged, c *schema.Call, at sch
 
 // closePace closes the finding of a run that silence closed, at an offset of flyball.calls.
 func (w *worker) closePace(ctx context.Context, r *stitch.Run, run *judged, offset int64) error {
-	have := &run.pace
-	if have.openedAt == 0 || have.closed {
+	have := run.pace
+	if have == nil || have.openedAt == 0 || have.closed {
 		return nil
 	}
 	have.closed = true

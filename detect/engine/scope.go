@@ -67,7 +67,7 @@ func (w *worker) scoped(ctx context.Context, r *stitch.Run, run *judged, c *sche
 		return nil
 	}
 	scope.Of(c, &j.call, &j.scoped)
-	a := j.guard.Answer(scope.Ask{Agent: run.who.Agent, Group: run.who.Group, Declared: run.outside.task(), Logged: c.TaskID, Trust: c.TaskTrust, Call: &j.scoped})
+	a := j.guard.Answer(scope.Ask{Agent: run.Who.Agent, Group: run.Who.Group, Declared: run.outside.task(), Logged: c.TaskID, Trust: c.TaskTrust, Call: &j.scoped})
 	switch {
 	case a.Is == scope.Abstain && j.scoped.Write:
 		w.m.scopeAbstained.WithLabelValues(a.Why).Inc()

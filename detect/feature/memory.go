@@ -7,8 +7,13 @@ import "flyball/schema/topic"
 // has many gets an index.
 type memory struct {
 	entries []entry
-	index   map[uint64]int32 // hash to place, from indexFrom entries on
-	next    uint32           // place to be reused when full
+	many    *many // from indexFrom entries on
+}
+
+// many is what a memory of many entries has beside them.
+type many struct {
+	index map[uint64]int32 // hash to place
+	next  uint32           // place to be reused when full
 }
 
 type entry struct {
@@ -16,11 +21,15 @@ type entry struct {
 	value uint64
 }
 
-const indexFrom = 24
+const (
+	indexFrom = 24
+	// Most runs are short: room is made for a few entries at a time, until there are many.
+	growBy = 4
+)
 
 func (m *memory) find(h uint64) int32 {
-	if m.index != nil {
-		if at, ok := m.index[h]; ok {
+	if m.many != nil {
+		if at, ok := m.many.index[h]; ok {
 			return at
 		}
 		return -1
@@ -61,36 +70,40 @@ func (m *memory) set(h, v uint64, most int) {
 func (m *memory) insert(h, v uint64, most int) {
 	at := int32(len(m.entries))
 	if len(m.entries) < most {
-		m.entries = append(m.entries, entry{h, v})
-	} else {
-		at = int32(m.next)
-		m.next = (m.next + 1) % uint32(most)
-		if m.index != nil {
-			delete(m.index, m.entries[at].hash)
+		if n := len(m.entries); n == cap(m.entries) && n < indexFrom {
+			m.entries = append(make([]entry, 0, n+growBy), m.entries...)
 		}
+		m.entries = append(m.entries, entry{h, v})
+	} else { // most is more than indexFrom
+		at = int32(m.many.next)
+		m.many.next = (m.many.next + 1) % uint32(most)
+		delete(m.many.index, m.entries[at].hash)
 		m.entries[at] = entry{h, v}
 	}
 	switch {
-	case m.index != nil:
-		m.index[h] = at
+	case m.many != nil:
+		m.many.index[h] = at
 	case len(m.entries) >= indexFrom:
-		m.reindex()
+		m.reindex(0)
 	}
 }
 
-func (m *memory) reindex() {
-	m.index = make(map[uint64]int32, 2*len(m.entries))
+func (m *memory) reindex(next uint32) {
+	m.many = &many{make(map[uint64]int32, 2*len(m.entries)), next}
 	for i := range m.entries {
-		m.index[m.entries[i].hash] = int32(i)
+		m.many.index[m.entries[i].hash] = int32(i)
 	}
 }
 
 func (m *memory) code(c *topic.Coder, most int) {
-	n := len(m.entries)
+	n, next := len(m.entries), uint32(0)
+	if m.many != nil {
+		next = m.many.next
+	}
 	c.Len(&n, 9)
-	topic.Num(c, &m.next)
+	topic.Num(c, &next)
 	if !c.Encoding {
-		if n > most || int(m.next) >= most {
+		if n > most || int(next) >= most {
 			c.Refuse("a run's memory that is larger than its bound")
 			return
 		}
@@ -101,6 +114,6 @@ func (m *memory) code(c *topic.Coder, most int) {
 		c.Uint(&m.entries[i].value)
 	}
 	if !c.Encoding && n >= indexFrom {
-		m.reindex()
+		m.reindex(next)
 	}
 }

@@ -49,6 +49,10 @@ func (s *Spent) code(c *topic.Coder) {
 	c.Uint(&s.Irreversible)
 	c.Uint(&s.Tokens)
 	c.Float(&s.Money)
+	if !c.Encoding && !(s.Money >= 0 && s.Money <= 1e100) {
+		c.Refuse("an amount of money that is none")
+		s.Money = 0
+	}
 	c.Uint(&s.InRow)
 	c.Text(&s.currency)
 	c.Int(&s.end)

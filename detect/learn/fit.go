@@ -44,17 +44,20 @@ func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
 	var finals, peaks []held
 	for _, p := range parts {
 		for _, r := range p.tested {
-			finals = append(finals, held{r, score.Final(p.model, r)})
+			_, known := p.model.Body.Agents[r.Agent]
+			finals = append(finals, held{run: r, score: score.Final(p.model, r), known: known})
 		}
 	}
-	body.Calibration = calibrated(runs, finals)
+	weigh(runs, finals)
+	body.Calibration, body.Ranks = calibrated(finals), ranked(finals)
 	for _, p := range parts {
 		p.model.Body.Calibration = body.Calibration
 		for i, peak := range score.Peaks(p.model, p.tested) {
-			peaks = append(peaks, held{p.tested[i], peak})
+			peaks = append(peaks, held{run: p.tested[i], score: peak})
 		}
 	}
-	body.Across.Calibration = calibrated(runs, peaks)
+	weigh(runs, peaks)
+	body.Across.Calibration = calibrated(peaks)
 	return body
 }
 
@@ -97,13 +100,17 @@ func holdOut(tenant string, runs []*baseline.Run, teaches func(*baseline.Run) bo
 
 // held is what a run came to under a model that had not seen it.
 type held struct {
-	run   *baseline.Run
-	score float64
+	run    *baseline.Run
+	score  float64
+	known  bool    // the model has seen other runs of its agent
+	weight float64 // of what several parts say of the run this is a share
+	whole  float64 // of the run
 }
 
-// calibrated fits what runs came to. A run that several parts have tested weighs as
-// much as any other; what alarmed and nobody judged weighs within its bound.
-func calibrated(runs []*baseline.Run, of []held) calibrate.Fit {
+// weigh says what each score weighs. A run that several parts have tested weighs as
+// much as any other; what alarmed and nobody judged weighs within its bound, and
+// counts as no further out than that.
+func weigh(runs []*baseline.Run, of []held) {
 	alarmed, clean := 0.0, 0.0
 	for _, r := range runs {
 		if r.Alarmed {
@@ -123,14 +130,36 @@ func calibrated(runs []*baseline.Run, of []held) calibrate.Fit {
 			furthest = max(furthest, h.score)
 		}
 	}
+	for i := range of {
+		h := &of[i]
+		h.whole = 1
+		if h.run.Alarmed {
+			h.score, h.whole = min(h.score, furthest), weight
+		}
+		h.weight = h.whole / times[h.run]
+	}
+}
+
+// calibrated fits what runs came to.
+func calibrated(of []held) calibrate.Fit {
 	scores, weights := make([]float64, len(of)), make([]float64, len(of))
 	for i, h := range of {
-		scores[i], weights[i] = h.score, 1/times[h.run]
-		if h.run.Alarmed {
-			scores[i], weights[i] = min(h.score, furthest), weight*weights[i]
-		}
+		scores[i], weights[i] = h.score, h.weight
 	}
 	return calibrate.Of(scores, weights)
+}
+
+// ranked is the same by agent and by peers. In the ranks of the agent itself stands
+// what models say that know it: its habits do not make it far out.
+func ranked(of []held) calibrate.Ranks {
+	list := make([]calibrate.Held, len(of))
+	for i, h := range of {
+		list[i] = calibrate.Held{Agent: h.run.Agent, Group: h.run.Group, Score: h.score, Weight: h.weight}
+		if h.known {
+			list[i].Own = h.whole
+		}
+	}
+	return calibrate.RanksOf(list)
 }
 
 // heldOut reports whether a fold tests a run: by its task and by its agent, so

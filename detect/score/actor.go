@@ -68,7 +68,7 @@ func (a *Actor) Add(r *Run, s *feature.Step) {
 }
 
 func (a *Actor) raise(st Across, x float64) {
-	if v := 3 * decade * x / acrossSpecs[st].at; v > a.Score {
+	if v := min(3*decade*x/acrossSpecs[st].at, mostScore); v > a.Score {
 		a.Score, a.Stat = v, st
 	}
 }
@@ -117,5 +117,5 @@ func (a *Actor) Explain(r *Run, route uint64) schema.Contribution {
 // Code writes or reads the actor.
 func (a *Actor) Code(c *topic.Coder) {
 	a.recent.Code(c)
-	c.Float(&a.evidence)
+	number(c, &a.evidence)
 }

@@ -25,7 +25,7 @@ const leastGain = .5
 // score by much.
 func (r *Run) Carry(call schema.CallRef) {
 	for f := range Family(NFamilies) {
-		gain := r.gained[f]
+		gain := float64(r.gained[f])
 		if gain < leastGain {
 			continue
 		}
@@ -77,7 +77,7 @@ func (r *Run) codeCarried(c *topic.Coder) {
 	for i := range r.carried {
 		k := &r.carried[i]
 		topic.Small(c, &k.family)
-		c.Float(&k.gain)
+		number(c, &k.gain)
 		p := int64(k.call.Partition)
 		c.Int(&p)
 		k.call.Partition = int32(p)

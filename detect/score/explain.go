@@ -22,7 +22,7 @@ func (r *Run) Explain(f Family, route uint64) []schema.Contribution {
 			out = append(out, r.contribution(st, route))
 		}
 	}
-	first := r.Families[f].Stat
+	first := r.stands[f]
 	add(first)
 	for st := range Statistics {
 		if st != first {
@@ -48,14 +48,14 @@ func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
 		return c
 	case OnRoute:
 		c.Observed = schema.Known(float64(r.busiest))
-		c.Usual = typical(r.model.onRoute(r.agent, route))
+		c.Usual = typical(r.model.on(r.agent, route).calls)
 		c.Peers = typical(b.Counts.Of("", r.agent.group, r.agent.peers.routes[route]))
 		return c
 	case Identical, Fresh, Distinct, Switches, Irreversible, InRow:
-		finals, value, of := &b.Repeated, r.same, r.agent.key
+		finals, value, of := &b.Repeated, uint64(r.same), r.agent.key
 		switch st {
 		case Fresh:
-			finals, value, of = &b.Fresh, r.fresh, r.agent.peers.routes[route]
+			finals, value, of = &b.Fresh, uint64(r.fresh), r.agent.peers.routes[route]
 		case Distinct:
 			finals, value = &b.Distinct, r.feature.Distinct()
 		case Switches:
@@ -123,7 +123,7 @@ func (r *Run) usual(e feature.Event, rate func(feature.Event, feature.Cell) floa
 	from, to := e.Range()
 	sum, calls := 0.0, 0.0
 	for c := from; c < to; c++ {
-		n := r.Counts[c].Calls
+		n := float64(r.trials[c])
 		sum += n * rate(e, c)
 		calls += n
 	}

@@ -33,10 +33,8 @@ type agent struct {
 	identical, distinct, switches, irreversible, inRow *tails
 	tokens, money                                      baseline.LogNormal
 	across                                             struct{ identical, deletions, retries *tails }
-	onRoute                                            map[uint64]baseline.LogNormal
-	follows                                            map[[2]uint64]float64
-	steps                                              map[uint64]*steps
-	unseen                                             *steps // on a route that the peers never used
+	routes                                             map[uint64]*onRoute
+	unseen                                             *onRoute // a route that the peers never used
 }
 
 // mostStrangers bounds the agents that the baseline does not know: a caller can
@@ -77,7 +75,7 @@ func (m *Model) agent(key, group string) *agent {
 		identical: newTails(&b.Repeated, group, key), distinct: newTails(&b.Distinct, group, key), switches: newTails(&b.Switches, group, key),
 		irreversible: newTails(&b.Irreversible, group, key), inRow: newTails(&b.InRow, group, key),
 		tokens: b.Tokens.Of(key, group, leastBytesSD), money: b.Money.Of(key, group, leastBytesSD),
-		onRoute: map[uint64]baseline.LogNormal{}, follows: map[[2]uint64]float64{}, steps: map[uint64]*steps{}}
+		routes: map[uint64]*onRoute{}}
 	a.across.identical, a.across.deletions, a.across.retries = newTails(&b.Across.Identical, group, key), newTails(&b.Across.Deletions, group, key), newTails(&b.Across.Retries, group, key)
 	if known {
 		a.counts = &counts
@@ -102,21 +100,6 @@ func (m *Model) peers(group string) *peers {
 		m.groups[group] = p
 	}
 	return p
-}
-
-// onRoute is how often a run of the agent calls a route that it uses. All routes
-// that the peers never used are alike.
-func (m *Model) onRoute(a *agent, route uint64) baseline.LogNormal {
-	name, known := a.peers.routes[route]
-	if !known {
-		route = 0
-	}
-	of, ok := a.onRoute[route]
-	if !ok {
-		of = m.Body.Counts.Of(a.key, a.group, name)
-		a.onRoute[route] = of
-	}
-	return of
 }
 
 // fresh are the tails of new calls on a route, of the peers: of an agent alone they

@@ -2,34 +2,40 @@ package score
 
 import "math"
 
-// mostPairs of routes are remembered of an agent.
-const mostPairs = 4096
-
-// unknownRoute is no route's name.
-const unknownRoute = "\x00"
+// Names of no route: one that the peers never used, and its hash.
+const (
+	unknownRoute = "\x00"
+	unknownHash  = ^uint64(0)
+)
 
 // follows is what a route after another adds to the CUSUM of the order: the
 // log-likelihood ratio of "the peers' routes in any order" against the usual next
 // one. 2 % of calls may come from anywhere, so that no call is impossible.
-func (m *Model) follows(a *agent, before, route uint64) float64 {
-	pair := [2]uint64{before, route}
-	if v, ok := a.follows[pair]; ok {
-		return v
+func (m *Model) follows(a *agent, v *onRoute, before, route uint64) float64 {
+	if before != 0 {
+		if _, known := a.peers.routes[before]; !known {
+			before = unknownHash
+		}
+	}
+	for i := range v.follows {
+		if v.follows[i].before == before {
+			return v.follows[i].adds
+		}
 	}
 	first := ""
 	if before != 0 {
 		first = a.peers.name(before)
 	}
 	next, share := m.Body.Sequence.Next(a.key, a.group, first, a.peers.name(route))
-	v := math.Log(.02 + .98*share/next)
+	adds := math.Log(.02 + .98*share/next)
 	if next < share {
-		v = math.Log(.02 + .98*max(share, 1e-4)/max(next, 1e-6))
+		adds = math.Log(.02 + .98*max(share, 1e-4)/max(next, 1e-6))
 	}
-	if len(a.follows) >= mostPairs {
-		clear(a.follows)
+	if n := len(v.follows); n == cap(v.follows) { // one for each route at most
+		v.follows = append(make([]follow, 0, n+2+n/4), v.follows...)
 	}
-	a.follows[pair] = v
-	return v
+	v.follows = append(v.follows, follow{before, adds})
+	return adds
 }
 
 func (p *peers) name(route uint64) string {

@@ -208,7 +208,7 @@ func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
 			if rd.Rest() != 0 {
 				t.Fatalf("%d bytes are left", rd.Rest())
 			}
-			if again.Score != run.Score || again.Families != run.Families || again.Touched != run.Touched || again.Counts != run.Counts || again.cusum != run.cusum {
+			if again.Score != run.Score || again.Families != run.Families || again.Touched != run.Touched || again.trials != run.trials || again.cusum != run.cusum {
 				t.Fatalf("run %s differs after call %d", r.ID, n+1)
 			}
 			run = again
@@ -248,6 +248,14 @@ func TestFirstDeleteNeverFiresAlone(t *testing.T) {
 }
 
 func BenchmarkScoreCall(b *testing.B) {
+	for _, actors := range []int{1, 10_000} {
+		b.Run(fmt.Sprint(actors, " actors"), func(b *testing.B) { scoreCalls(b, actors) })
+	}
+}
+
+// scoreCalls scores calls of actors in turn, each in runs of forty, for the run and for
+// the actor.
+func scoreCalls(b *testing.B, actors int) {
 	ref := load(b)
 	m := NewModel(ref.body())
 	var calls []feature.Call
@@ -256,14 +264,42 @@ func BenchmarkScoreCall(b *testing.B) {
 			calls = append(calls, ref.Train[i].Calls[n].feature())
 		}
 	}
-	who := Who{Agent: ref.Train[0].Agent, Group: ref.Train[0].Group}
-	var run Run
+	of := make([]struct {
+		run   *Run
+		actor Actor
+		n     int
+	}, actors)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n := range b.N {
-		if n%40 == 0 {
-			run = Run{}
+		a := &of[n%actors]
+		if a.n%40 == 0 {
+			a.run = &Run{}
 		}
-		run.Add(m, who, &calls[n%len(calls)], int64(n), schema.ReadOnly)
+		who := &ref.Train[n%actors%14] // all agents of both groups
+		s := a.run.Add(m, Who{Agent: who.Agent, Group: who.Group}, &calls[(n%actors*7+a.n)%len(calls)], int64(n), schema.ReadOnly)
+		a.actor.Add(a.run, &s)
+		a.run.Carry(schema.CallRef{Offset: int64(n)})
+		a.n++
+	}
+}
+
+// What a call costs in a run that has had a million.
+func BenchmarkScoreCallOfLongRun(b *testing.B) {
+	ref := load(b)
+	m := NewModel(ref.body())
+	var run Run
+	var c feature.Call
+	add := func(n int) {
+		c = feature.Call{Route: uint64(n % 300), Args: uint64(n), Result: uint64(n), Resources: append(c.Resources[:0], uint64(n))}
+		run.Add(m, Who{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.ReadOnly)
+	}
+	for n := range 1_000_000 {
+		add(n)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := range b.N {
+		add(1_000_000 + n)
 	}
 }

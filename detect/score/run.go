@@ -13,37 +13,32 @@ import (
 type Run struct {
 	feature feature.Run
 	cusum   [Cusums]cusum
-	same    uint64  // largest count of one identical call
-	fresh   uint64  // largest count of new calls on one route
+	same    uint32  // largest count of one identical call
+	fresh   uint32  // largest count of new calls on one route
 	rare    cusum   // sum over the routes that the run writes on
 	length  float64 // highest tail of the run's length
 	bytes   float64 // that it was given
 	writes  float64
 	most    struct{ bytes, writes, onRoute, identical, fresh, distinct, switches, irreversible, inRow, tokens, money float64 } // highest tails
 	scatter cusum
-	busiest uint64 // largest count of calls on one route
+	busiest uint32 // largest count of calls on one route
 	startAt int64  // event time of the first call, Unix ns
 
 	// Score is the maximum over the families: it only grows.
 	Score    float64
-	Families [NFamilies]Standing
+	Families [NFamilies]float64   // anchored maximum of each family's statistics
+	stands   [NFamilies]Statistic // which of them it is
 	Touched  schema.Touched
-	Counts   baseline.Counts // the run's own trials
+	trials   [feature.Cells]uint32 // calls that counted in each cell
 
 	carried []carried
-	gained  [NFamilies]float64 // by the last call
+	gained  [NFamilies]float32 // by the last call
 
 	weighed float64 // of its evidence, in that of its actor
 
+	Who   Who // as whom it is compared; not stored
 	agent *agent
 	model *Model
-	who   Who
-}
-
-// Standing of a family in a run.
-type Standing struct {
-	Score float64 // anchored maximum of its statistics
-	Stat  Statistic
 }
 
 // cusum is a Bernoulli CUSUM and where its present excursion from zero began.
@@ -77,43 +72,48 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at 
 	if s.N == 1 {
 		r.startAt = at
 	}
+	if r.Who != who {
+		r.Who, r.model, r.agent = who, nil, nil
+	}
 	before := r.Touched.Irreversible
 	r.touch(reversibility)
-	r.Counts.Add(s)
-	r.same, r.fresh = max(r.same, uint64(s.Identical)), max(r.fresh, s.FreshOnRoute)
+	for e := range feature.Events {
+		if t, ok := s.Trial(e); ok {
+			r.trials[t.Cell]++
+		}
+	}
+	r.same, r.fresh, r.busiest = max(r.same, s.Identical), max(r.fresh, uint32(s.FreshOnRoute)), max(r.busiest, uint32(s.OnRoute))
 	r.bytes += float64(s.Bytes)
 	if s.Write {
 		r.writes++
 	}
-	r.busiest = max(r.busiest, s.OnRoute)
 	if m == nil {
 		return
 	}
-	r.gained = [NFamilies]float64{}
-	if r.model != m || r.who != who {
+	r.gained = [NFamilies]float32{}
+	if r.model != m {
 		key, _ := baseline.KeyFor(m.Body, who.Agent, who.Version)
-		r.model, r.who, r.agent = m, who, m.agent(key, who.Group)
+		r.model, r.agent = m, m.agent(key, who.Group)
 	}
-	table := m.steps(r.agent, s.Route)
+	route := m.on(r.agent, s.Route)
 	for st := range Cusums {
 		event := specs[st].event
 		t, eligible := s.Trial(event)
 		if !eligible {
 			continue
 		}
-		from, _ := event.Range()
 		k := &r.cusum[st]
 		hit := 0
 		if t.Hit {
 			hit = 1
 		}
-		k.add(table[st][t.Cell-from][hit], hit, s, at, before)
+		k.add(route.steps.of(st, t), hit, s, at, before)
 		r.raise(st, k.max)
 	}
 	r.counts(m, s, at, before)
 	r.length = max(r.length, minusLogTail((math.Log(float64(s.N))-r.agent.length.Mean)/r.agent.length.SD))
 	r.raise(Length, r.length)
-	r.amounts(m, s, at, before)
+	r.amounts(m, route, s, at, before)
 	r.spent(spent)
 }
 
@@ -165,7 +165,7 @@ func tail(x float64, of baseline.LogNormal) float64 {
 
 // amounts are the tails of what the run adds up. A baseline that knows nothing of
 // an amount says nothing of it.
-func (r *Run) amounts(m *Model, s *feature.Step, at int64, irreversible uint64) {
+func (r *Run) amounts(m *Model, route *onRoute, s *feature.Step, at int64, irreversible uint64) {
 	if m.Body.Bytes.All.N == 0 {
 		return
 	}
@@ -175,10 +175,10 @@ func (r *Run) amounts(m *Model, s *feature.Step, at int64, irreversible uint64) 
 	r.raise(Writes, r.most.writes)
 	if s.OnRoute > 1 {
 		// A count is a step: its tail begins half a call before it.
-		r.most.onRoute = max(r.most.onRoute, tail(float64(s.OnRoute)-.5, m.onRoute(r.agent, s.Route)))
+		r.most.onRoute = max(r.most.onRoute, tail(float64(s.OnRoute)-.5, route.calls))
 		r.raise(OnRoute, r.most.onRoute)
 	}
-	r.scatter.add(m.follows(r.agent, s.Before, s.Route), 1, s, at, irreversible)
+	r.scatter.add(m.follows(r.agent, route, s.Before, s.Route), 1, s, at, irreversible)
 	r.raise(Scatter, r.scatter.max)
 }
 
@@ -237,8 +237,8 @@ func Peaks(m *Model, runs []*baseline.Run) []float64 {
 }
 
 func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversible uint64) {
-	w := k.w + step
-	if w <= 0 {
+	w := min(k.w+step, mostScore)
+	if !(w > 0) { // no number says nothing
 		k.w = 0
 		return
 	}
@@ -253,10 +253,9 @@ func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversib
 
 func (r *Run) raise(st Statistic, x float64) {
 	v := st.anchored(x)
-	f := &r.Families[familyOf[st]]
-	if v > f.Score {
-		r.gained[familyOf[st]] += v - f.Score
-		f.Score, f.Stat = v, st
+	if f := familyOf[st]; v > r.Families[f] {
+		r.gained[f] += float32(min(v-r.Families[f], mostScore))
+		r.Families[f], r.stands[f] = v, st
 		r.Score = max(r.Score, v)
 	}
 }
@@ -280,7 +279,7 @@ func (r *Run) touch(v schema.Reversibility) {
 func (r *Run) Top() Family {
 	best := Family(0)
 	for f := range Family(NFamilies) {
-		if r.Families[f].Score > r.Families[best].Score {
+		if r.Families[f] > r.Families[best] {
 			best = f
 		}
 	}
@@ -301,7 +300,7 @@ func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
 
 // since is the excursion that a family stands on; nil: the run as a whole.
 func (r *Run) since(f Family) *cusum {
-	switch st := r.Families[f].Stat; {
+	switch st := r.stands[f]; {
 	case st < Cusums:
 		return &r.cusum[st]
 	case st == RareWrites:
@@ -356,7 +355,7 @@ func (r *Run) Value(st Statistic) float64 {
 // Rising reports whether the family's statistic stands at its maximum: the run
 // goes on as it did, and has not recovered since.
 func (r *Run) Rising(f Family) bool {
-	st := r.Families[f].Stat
+	st := r.stands[f]
 	if st == Scatter {
 		return r.scatter.w >= r.scatter.max
 	}
@@ -364,8 +363,8 @@ func (r *Run) Rising(f Family) bool {
 }
 
 func (k *cusum) code(c *topic.Coder) {
-	c.Float(&k.w)
-	c.Float(&k.max)
+	number(c, &k.w)
+	number(c, &k.max)
 	topic.Num(c, &k.onset)
 	c.Int(&k.onsetAt)
 	topic.Num(c, &k.irreversible)
@@ -380,42 +379,44 @@ func (r *Run) Code(c *topic.Coder) {
 		r.cusum[i].code(c)
 	}
 	r.codeSame(c)
-	c.Float(&r.length)
+	number(c, &r.length)
 	c.Int(&r.startAt)
-	for i := range r.Counts {
-		c.Float(&r.Counts[i].Hits)
-		c.Float(&r.Counts[i].Calls)
+	for i := range r.trials {
+		hits, calls := 0.0, float64(r.trials[i])
+		number(c, &hits) // nobody asks for them any more
+		number(c, &calls)
+		r.trials[i] = uint32(calls)
 	}
 	for _, v := range [...]*uint64{&r.Touched.ReadOnly, &r.Touched.Reversible, &r.Touched.Compensable, &r.Touched.Irreversible, &r.Touched.Unknown} {
 		c.Uint(v)
 	}
-	c.Float(&r.Score)
-	families := r.Families[:]
+	number(c, &r.Score)
+	families := NFamilies
 	if c.Version < 5 {
-		families = families[:7]
+		families = 7
 	}
 	if c.Version < 4 {
-		families = families[:5]
+		families = 5
 	} else {
 		for _, v := range [...]*float64{&r.bytes, &r.writes, &r.most.bytes, &r.most.writes, &r.most.onRoute} {
-			c.Float(v)
+			number(c, v)
 		}
-		c.Uint(&r.busiest)
+		topic.Num(c, &r.busiest)
 		r.scatter.code(c)
 	}
 	if c.Version >= 5 {
 		for _, v := range [...]*float64{&r.most.identical, &r.most.fresh, &r.most.distinct, &r.most.switches, &r.most.irreversible, &r.most.inRow, &r.most.tokens, &r.most.money} {
-			c.Float(v)
+			number(c, v)
 		}
-		c.Uint(&r.fresh)
+		topic.Num(c, &r.fresh)
 		r.rare.code(c)
-		c.Float(&r.weighed)
+		number(c, &r.weighed)
 		r.codeCarried(c)
 	}
-	for i := range families {
-		c.Float(&r.Families[i].Score)
-		topic.Small(c, &r.Families[i].Stat)
-		if r.Families[i].Stat >= Statistics {
+	for f := range families {
+		number(c, &r.Families[f])
+		topic.Small(c, &r.stands[f])
+		if r.stands[f] >= Statistics {
 			c.Refuse("a statistic that does not exist")
 		}
 	}
@@ -424,10 +425,10 @@ func (r *Run) Code(c *topic.Coder) {
 // codeSame writes or reads a count that was a floating number before version 5.
 func (r *Run) codeSame(c *topic.Coder) {
 	if c.Version >= 5 {
-		c.Uint(&r.same)
+		topic.Num(c, &r.same)
 		return
 	}
 	same := float64(r.same)
-	c.Float(&same)
-	r.same = uint64(same)
+	number(c, &same)
+	r.same = uint32(same)
 }

@@ -48,7 +48,7 @@ func TestTokensAndMoneyBeyondAllRunsAlarm(t *testing.T) {
 		t.Errorf("a usual run: tokens %.1f, money %.1f", usual.Value(Tokens), usual.Value(Money))
 	}
 	wild := spend(b, feature.Call{Tokens: 100_000, Money: 5000, Currency: "EUR"})
-	if wild.Value(Tokens) < 10 || wild.Value(Money) < 9 || wild.Families[wild.Top()].Score < 2*decade {
+	if wild.Value(Tokens) < 10 || wild.Value(Money) < 9 || wild.Families[wild.Top()] < 2*decade {
 		t.Errorf("400 times the tokens: %.1f, the money: %.1f", wild.Value(Tokens), wild.Value(Money))
 	}
 	for _, c := range wild.Explain(wild.Top(), 0) {

@@ -7,19 +7,40 @@ import (
 	"flyball/detect/feature"
 )
 
-// steps are what each trial adds to each CUSUM, for one agent on one route:
-// [statistic][cell within the event][0 miss, 1 hit]. A pair of zeroes is a
-// CUSUM that cannot tell the alternative from the usual rate.
-type steps [Cusums][4][2]float64
+// steps are what each trial adds to each CUSUM, for one agent on one route: from
+// stepsFrom of the statistic on, [cell within the event][0 miss, 1 hit]. A pair of
+// zeroes is a CUSUM that cannot tell the alternative from the usual rate.
+type steps [stepCells][2]float64
 
-func makeSteps(rate func(feature.Event, feature.Cell) float64) *steps {
-	out := new(steps)
+// stepCells are the cells of all CUSUMs' events one after another.
+const stepCells = 16
+
+var stepsFrom = func() (out [Cusums]feature.Cell) {
+	at := feature.Cell(0)
+	for st := range Cusums {
+		from, to := specs[st].event.Range()
+		out[st], at = at, at+to-from
+	}
+	return out
+}()
+
+// of is what a trial adds to a statistic.
+func (s *steps) of(st Statistic, t feature.Trial) float64 {
+	from, _ := specs[st].event.Range()
+	hit := 0
+	if t.Hit {
+		hit = 1
+	}
+	return s[stepsFrom[st]+t.Cell-from][hit]
+}
+
+func makeSteps(rate func(feature.Event, feature.Cell) float64) (out steps) {
 	for st := range Cusums {
 		sp := &specs[st]
 		from, to := sp.event.Range()
 		for c := from; c < to; c++ {
 			p := rate(sp.event, c)
-			out[st][c-from] = [2]float64{step(p, sp.p1, false), step(p, sp.p1, true)}
+			out[stepsFrom[st]+c-from] = [2]float64{step(p, sp.p1, false), step(p, sp.p1, true)}
 		}
 	}
 	return out
@@ -39,21 +60,6 @@ func step(p, p1 float64, hit bool) float64 {
 		return math.Log(p1 / p)
 	}
 	return math.Log((1 - p1) / (1 - p))
-}
-
-func (m *Model) steps(a *agent, route uint64) *steps {
-	if s := a.steps[route]; s != nil {
-		return s
-	}
-	if _, known := a.peers.routes[route]; !known {
-		if a.unseen == nil {
-			a.unseen = makeSteps(m.rates(a, route, true))
-		}
-		return a.unseen
-	}
-	s := makeSteps(m.rates(a, route, true))
-	a.steps[route] = s
-	return s
 }
 
 // rates of an agent on a route, its own or its peers'.

@@ -83,6 +83,7 @@ func findingsColumns() []column[schema.Finding] {
 		str("closed_because", func(f *row) string { return f.Reason }),
 		word("baseline_version", func(f *row) string { return f.Baseline }),
 		word("exception", func(f *row) string { return f.Exception }), // that covers it
+		word("expected_of", func(f *row) string { return f.ExpectedOf }),
 	}
 }
 

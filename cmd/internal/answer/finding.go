@@ -13,8 +13,8 @@ import (
 // Finding prints one finding, and the card of its family.
 func Finding(w io.Writer, f *query.Finding, c *card.Card) error {
 	fmt.Fprintf(w, "%s\n%s %s, %s, run %s\n", f.Summary, f.Level, f.Family, f.State, f.RunID)
-	fmt.Fprintf(w, "opened %s, changed %s UTC; clean runs that come this far: %.2g; exposure %d calls, %d irreversible\n\n",
-		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime), f.ExpectedRate, f.Exposure.Calls, f.Exposure.Irreversible)
+	fmt.Fprintf(w, "opened %s, changed %s UTC; %s; exposure %d calls, %d irreversible\n\n",
+		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime), expected(f), f.Exposure.Calls, f.Exposure.Irreversible)
 	if f.Exception != "" {
 		fmt.Fprintf(w, "It is meant, by the exception %q: nothing was done about it and nobody was called (flyball findings exceptions)\n\n", f.Exception)
 	}
@@ -37,6 +37,15 @@ func Finding(w io.Writer, f *query.Finding, c *card.Card) error {
 		}
 	}
 	return nil
+}
+
+// expected says how often clean runs come as far, and whose.
+func expected(f *query.Finding) string {
+	whose := map[string]string{"own": "clean runs of the agent", "peers": "clean runs of its peers", "tail": "clean runs, by the fitted tail,"}[f.ExpectedOf]
+	if whose == "" {
+		whose = "clean runs"
+	}
+	return fmt.Sprintf("%s that come this far: %.2g", whose, f.ExpectedRate)
 }
 
 func known(k schema.Known) string {

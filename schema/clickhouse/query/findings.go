@@ -23,6 +23,7 @@ type Finding struct {
 	UpdatedAt    time.Time             `json:"updated_at"`
 	Score        float64               `json:"score"`
 	ExpectedRate float64               `json:"expected_rate"`
+	ExpectedOf   string                `json:"expected_of,omitempty"` // own, peers, everybody, tail; absent: by families that have no such
 	Delay        uint32                `json:"delay_calls"`
 	Exposure     schema.Exposure       `json:"exposure"`
 	Summary      string                `json:"summary"`
@@ -54,7 +55,7 @@ func FindingOf(ctx context.Context, db DB, id string) (Finding, error) {
 
 func findings(ctx context.Context, db DB, where string, limit int, params ...any) ([]Finding, error) {
 	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at, updated_at, score, expected_rate,
-delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, toString(v.verdict), v.by, v.why FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC LIMIT %d`, where, limit), params...)
+delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC LIMIT %d`, where, limit), params...)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception
 		var f Finding
 		var evidence string
 		if err := rows.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
-			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Exception, &f.Verdict, &f.Judge, &f.Because); err != nil {
+			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Exception, &f.ExpectedOf, &f.Verdict, &f.Judge, &f.Because); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS `flyball`.`findings_store` (
     `summary` String CODEC(ZSTD(1)),
     `closed_because` String CODEC(ZSTD(1)),
     `baseline_version` LowCardinality(String) CODEC(ZSTD(1)),
-    `exception` LowCardinality(String) CODEC(ZSTD(1))
+    `exception` LowCardinality(String) CODEC(ZSTD(1)),
+    `expected_of` LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, finding_id);

@@ -1,0 +1,177 @@
+package calibrate
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// skewed scores, some of them alike, as those of runs are.
+func skewed(r *rand.Rand) float64 {
+	if r.Float64() < .2 {
+		return 1
+	}
+	return math.Exp(r.NormFloat64())
+}
+
+func ranked(agent string, scores ...float64) []Held {
+	out := make([]Held, len(scores))
+	for i, s := range scores {
+		out[i] = Held{agent, "g", s, 1, 1}
+	}
+	return out
+}
+
+// The next run of an agent is like those before it: P ≤ a in no more than a of them,
+// whatever the scores look like. Simulated; four standard errors are allowed.
+func TestRankOfTheNextRunKeepsItsShare(t *testing.T) {
+	const rounds = 40_000
+	for _, n := range []int{60, 99, 200} {
+		r := rand.New(rand.NewPCG(7, uint64(n)))
+		shares := []float64{1 / float64(n+1), .02, .05, .1, .3}
+		hits := make([]float64, len(shares))
+		for range rounds {
+			var scores []float64
+			for range n {
+				scores = append(scores, skewed(r))
+			}
+			ranks := RanksOf(ranked("g/a", scores...))
+			by := ranks.Agents["g/a"]
+			p, _ := by.P(skewed(r))
+			for i, a := range shares {
+				if p <= a {
+					hits[i]++
+				}
+			}
+		}
+		for i, a := range shares {
+			got := hits[i] / rounds
+			if got > a+4*math.Sqrt(a*(1-a)/rounds) {
+				t.Errorf("of %d runs: P ≤ %.4f in %.4f of runs", n, a, got)
+			}
+			if floor := math.Floor(a*float64(n+1)) / float64(n+1); i < 2 && got < .8*floor {
+				t.Errorf("of %d runs: P ≤ %.4f in only %.4f of runs", n, a, got)
+			}
+		}
+	}
+}
+
+func TestThinnedRankNeverMakesARunLookRarer(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 9))
+	for round := range 300 {
+		n := 1 + r.IntN(400)
+		scores, weights := make([]float64, n), make([]float64, n)
+		total := 0.0
+		for i := range scores {
+			scores[i], weights[i] = skewed(r), 1
+			if round%2 == 0 {
+				weights[i] = []float64{1, .5, 1. / 3, .0371}[r.IntN(4)]
+			}
+			total += weights[i]
+		}
+		by := rankOf(scores, weights)
+		for range 50 {
+			s := skewed(r)
+			at := 0.0
+			for i, x := range scores {
+				if x >= s {
+					at += weights[i]
+				}
+			}
+			p, reached := by.P(s)
+			want := (1 + at) / (1 + total)
+			if p < want*(1-1e-3/(1+total))-1e-9 || p > 1.4*want+3/(1+total) {
+				t.Fatalf("%d runs: P(S ≥ %v) is %v, of all scores %v", n, s, p, want)
+			}
+			if at > 0 && !reached {
+				t.Fatalf("%d runs: nobody came to %v", n, s)
+			}
+		}
+	}
+	if p, reached := (&Rank{}).P(3); p != 1 || reached {
+		t.Errorf("of no run: %v %v", p, reached)
+	}
+	by := rankOf([]float64{5, 4, 3, 2, 1}, []float64{1, 1, 1, 1, 1})
+	for s, want := range map[float64]float64{6: 1. / 6, 5: 2. / 6, 4.5: 2. / 6, 3: 4. / 6, 1: 1, -1: 1, math.NaN(): 1} {
+		if p, _ := by.P(s); math.Abs(p-want) > 1e-12 {
+			t.Errorf("P(S ≥ %v) is %v, want %v", s, p, want)
+		}
+	}
+}
+
+func TestRateIsOfTheAgentsOwnRunsWhereEnoughAreKnown(t *testing.T) {
+	var held []Held
+	add := func(agent, group string, n int, scale float64) {
+		for i := range n {
+			held = append(held, Held{agent, group, scale * float64(i+1) / float64(n), 1, 1})
+		}
+	}
+	add("g/steady", "g", 100, 1)
+	add("g/wild", "g", 100, 10)
+	add("g/new", "g", 59, 1)
+	add("h/alone", "h", 20, 1)
+	ranks := RanksOf(held)
+	scores, weights := make([]float64, len(held)), make([]float64, len(held))
+	for i, h := range held {
+		scores[i], weights[i] = h.Score, h.Weight
+	}
+	f := Of(scores, weights)
+	for _, c := range []struct {
+		agent, group string
+		score, rate  float64
+		of           string
+	}{
+		{"g/wild", "g", 9.95, 2. / 101, OfOwn},
+		{"g/wild", "g", 5.05, 51. / 101, OfOwn},
+		{"g/steady", "g", 1, 2. / 101, OfOwn},
+		{"g/new", "g", 9.95, 2. / 260, OfPeers},
+		{"h/alone", "h", 9.95, 2. / 280, OfEverybody},
+		{"who", "nobody", 9.95, 2. / 280, OfEverybody},
+	} {
+		got := ranks.Expected(&f, c.agent, c.group, c.score)
+		if got.Of != c.of || got.Rate < c.rate-1e-12 || got.Rate > 1.1*c.rate || got.Beyond {
+			t.Errorf("%s at %g: %+v, want %.4f of %s", c.agent, c.score, got, c.rate, c.of)
+		}
+	}
+	if got := ranks.Expected(&f, "g/steady", "g", 1e6); got.Of != OfTail || !got.Beyond || got.Rate >= 1./101 {
+		t.Errorf("where nobody came: %+v", got)
+	}
+	// None of its own came as far, and many of the others did: one run more is what can be said.
+	if got := ranks.Expected(&f, "g/steady", "g", 3); got.Of != OfOwn || math.Abs(got.Rate-1./101) > 1e-12 || got.Beyond {
+		t.Errorf("where the others are: %+v", got)
+	}
+	var none Ranks // a body of before
+	if got := none.Expected(&f, "g/wild", "g", 9.95); got.Of != OfEverybody && got.Of != OfTail || got.Rate <= 0 {
+		t.Errorf("a body without ranks: %+v", got)
+	}
+}
+
+func TestRankOfAnAgentIsSmall(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	for n, most := range map[int]int{200: 400, 20_000: 1000} {
+		var scores []float64
+		for range n {
+			scores = append(scores, skewed(r))
+		}
+		text, err := json.Marshal(rankOf(scores, fill(n, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > most {
+			t.Errorf("%d bytes of %d runs, at most %d", len(text), n, most)
+		}
+	}
+	if held := RanksOf([]Held{{"a", "g", math.NaN(), 1, 1}, {"a", "g", 1, 0, 1}, {"a", "g", math.Inf(1), 1, 1}}); held.All.Runs != 0 || len(held.Agents) != 0 {
+		t.Errorf("of no numbers: %s", fmt.Sprint(held))
+	}
+}
+
+func fill(n int, v float64) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = v
+	}
+	return out
+}

@@ -1,0 +1,34 @@
+package score
+
+import "flyball/detect/baseline"
+
+// onRoute is an agent's view of one route.
+type onRoute struct {
+	steps   steps
+	calls   baseline.LogNormal // of a run that uses it
+	follows []follow           // what it adds after others
+}
+
+// follow is what a route adds to the CUSUM of the order after another.
+type follow struct {
+	before uint64
+	adds   float64
+}
+
+// on is an agent's view of a route. All routes that the peers never used are alike.
+func (m *Model) on(a *agent, route uint64) *onRoute {
+	if v := a.routes[route]; v != nil {
+		return v
+	}
+	name, known := a.peers.routes[route]
+	if !known && a.unseen != nil {
+		return a.unseen
+	}
+	v := &onRoute{steps: makeSteps(m.rates(a, route, true)), calls: m.Body.Counts.Of(a.key, a.group, name)}
+	if known {
+		a.routes[route] = v
+	} else {
+		a.unseen = v
+	}
+	return v
+}
