@@ -232,7 +232,7 @@ func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.F
 func (w *worker) describe(r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) *schema.Finding {
 	j, have := &w.judging, &run.findings[f]
 	body := j.model.Body
-	expected := body.Ranks.Expected(&body.Calibration, baseline.AgentKey(r.AgentID, r.AgentTrust), run.who.Group, have.told)
+	expected := body.Ranks.Expected(&body.Calibration, baseline.AgentKey(r.AgentID, r.AgentTrust), run.Who.Group, have.told)
 	onset, onsetAt, exposure := run.Onset(f)
 	out := &schema.Finding{
 		ID: schema.FindingID(r.RunID, f.String()), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
