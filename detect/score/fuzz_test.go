@@ -174,7 +174,7 @@ func damaged(t *testing.T, b *baseline.Body, seed uint64) []byte {
 }
 
 // Whatever a body claims: it is refused or scored by, without a panic, and scores
-// are numbers.
+// are numbers. Of one that passes its check everything that is kept of a run is.
 func FuzzBody(f *testing.F) {
 	ref := load(f)
 	small := baseline.New("t")
@@ -215,6 +215,8 @@ func FuzzBody(f *testing.F) {
 		if json.Unmarshal(text, &body) != nil {
 			return
 		}
+		body.Version = "t/1"
+		sound := body.Check() == nil
 		m := NewModel(&body)
 		for _, who := range []Who{{Agent: "billing/a0", Group: "billing"}, {Agent: "new", Group: "new"}} {
 			var run Run
@@ -227,6 +229,9 @@ func FuzzBody(f *testing.F) {
 					t.Fatalf("call %d: score %v after %v, of the actor %v", i+1, run.Score, last, actor.Score)
 				}
 				last = run.Score
+				if sound && (!finite(reflect.ValueOf(run)) || !finite(reflect.ValueOf(actor))) {
+					t.Fatalf("call %d: %+v", i+1, run)
+				}
 			}
 			for fam := range Family(NFamilies) {
 				if text, err := json.Marshal(run.Explain(fam, calls[0].Route)); err != nil {
@@ -253,7 +258,7 @@ func FuzzRunState(f *testing.F) {
 	for n := range ref.Test[3].Calls {
 		c := ref.Test[3].Calls[n].feature()
 		calls = append(calls, c)
-		s := run.Add(m, Who{"billing/a0", "billing"}, &c, int64(n), schema.Irreversible)
+		s := run.Add(m, Who{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.Irreversible)
 		actor.Add(&run, &s)
 		run.Carry(schema.CallRef{Offset: int64(n)})
 		if n%5 == 0 {
@@ -277,7 +282,7 @@ func FuzzRunState(f *testing.F) {
 		}
 		m := NewModel(body)
 		for i := range calls {
-			s := run.Add(m, Who{"billing/a0", "billing"}, &calls[i], int64(i), schema.Irreversible)
+			s := run.Add(m, Who{Agent: "billing/a0", Group: "billing"}, &calls[i], int64(i), schema.Irreversible)
 			actor.Add(&run, &s)
 			run.Carry(schema.CallRef{Offset: int64(i)})
 		}

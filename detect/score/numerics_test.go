@@ -239,7 +239,7 @@ func TestInventedNamesFillNoModel(t *testing.T) {
 	for i := range 3 * mostStrangers {
 		var run Run
 		c.Route = uint64(i)
-		run.Add(m, Who{fmt.Sprint("~", i), fmt.Sprint("g", i%(2*mostStrangers))}, &c, 0, schema.ReadOnly)
+		run.Add(m, Who{Agent: fmt.Sprint("~", i), Group: fmt.Sprint("g", i%(2*mostStrangers))}, &c, 0, schema.ReadOnly)
 		if alert := -math.Log(.01); run.Score >= alert {
 			t.Fatalf("one call of a stranger scores %v", run.Score)
 		}
