@@ -12,7 +12,7 @@ import (
 func close9(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b)) }
 
 // differ compares what two bodies know: counts and thresholds, not when and of which
-// window they were made.
+// window they were made, and what only a window tells.
 func differ(t *testing.T, deployed, own *baseline.Body) {
 	t.Helper()
 	known := func(b *baseline.Body) (out map[string]any) {
@@ -23,7 +23,7 @@ func differ(t *testing.T, deployed, own *baseline.Body) {
 		if err := json.Unmarshal(text, &out); err != nil {
 			t.Fatal(err)
 		}
-		for _, of := range []string{"tenant", "version", "made_at_ns", "since_ns", "until_ns", "people", "pace"} {
+		for _, of := range []string{"tenant", "version", "made_at_ns", "since_ns", "until_ns", "people", "pace", "life", "from"} {
 			delete(out, of)
 		}
 		return out

@@ -63,14 +63,23 @@ func each(t *testing.T, dir fs.FS, name string, do func(map[string]any)) {
 	}
 }
 
-// begin moves runs to where they begin one after another between two times, their
-// calls as far apart as they were, but for long silences.
+// begin moves runs to where they begin one after another between two times, those of
+// each agent evenly: a day teaches no more than its share. Their calls are as far apart
+// as they were, but for long silences.
 func begin(runs []*recording, from, to time.Time) {
 	const silence = 60_000
+	of, n, place := map[string]int{}, map[string]int{}, map[*recording]float64{}
+	for _, r := range runs {
+		of[r.agent]++
+	}
+	for _, r := range runs {
+		n[r.agent]++
+		place[r] = (float64(n[r.agent]) - .5) / float64(of[r.agent])
+	}
+	slices.SortStableFunc(runs, func(a, b *recording) int { return cmp.Compare(place[a], place[b]) })
 	for i, r := range runs {
-		at := float64(from.UnixMilli()) + float64(i)*float64(to.Sub(from).Milliseconds())/float64(len(runs))
+		moved := float64(from.UnixMilli() + int64(i)*to.Sub(from).Milliseconds()/int64(len(runs)))
 		before := r.calls[0]["ts"].(float64)
-		moved := float64(int64(at))
 		for _, c := range r.calls {
 			ts := c["ts"].(float64)
 			moved += min(ts-before, silence) // calls of one turn may be logged in another order
