@@ -33,14 +33,16 @@ func TestClocksThatAreWrongChangeNoScore(t *testing.T) {
 	body := readers()
 	var want *judged
 	for name, clock := range map[string]func(i int) time.Time{
-		"right":         func(i int) time.Time { return night.Add(time.Duration(i) * time.Second) },
-		"hours late":    func(i int) time.Time { return night.Add(time.Duration(i*7%11-5) * time.Hour / 12) },
-		"1970":          func(i int) time.Time { return time.Unix(0, int64(i)) },
-		"before 1970":   func(i int) time.Time { return time.Unix(-1e9, int64(i)) },
-		"2100":          func(i int) time.Time { return time.Date(2100, 1, 1, 0, 0, i, 0, time.UTC) },
-		"standing":      func(i int) time.Time { return night },
-		"backwards":     func(i int) time.Time { return night.Add(-time.Duration(i) * time.Second) },
-		"1970 and 2100": func(i int) time.Time { return []time.Time{time.Unix(0, 1), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}[i%2] },
+		"right":       func(i int) time.Time { return night.Add(time.Duration(i) * time.Second) },
+		"hours late":  func(i int) time.Time { return night.Add(time.Duration(i*7%11-5) * time.Hour / 12) },
+		"1970":        func(i int) time.Time { return time.Unix(0, int64(i)) },
+		"before 1970": func(i int) time.Time { return time.Unix(-1e9, int64(i)) },
+		"2100":        func(i int) time.Time { return time.Date(2100, 1, 1, 0, 0, i, 0, time.UTC) },
+		"standing":    func(i int) time.Time { return night },
+		"backwards":   func(i int) time.Time { return night.Add(-time.Duration(i) * time.Second) },
+		"1970 and 2100": func(i int) time.Time {
+			return []time.Time{time.Unix(0, 1), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}[i%2]
+		},
 	} {
 		f := newFloor(t)
 		f.judging.use(body)
