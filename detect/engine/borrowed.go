@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"flyball/detect/borrowed"
 	"flyball/detect/feature"
@@ -27,10 +26,8 @@ func (s *suspicions) use(own *borrowed.Own) { s.scale = s.model.With(own) }
 
 // suspect is what is kept of a run in a person's name.
 type suspect struct {
-	session  borrowed.Session
-	told     float64 // score of the finding's last version
-	openedAt int64   // event time of the call that opened it; 0: there is none
-	closed   bool
+	finding
+	session borrowed.Session
 }
 
 func codeSuspect(c *topic.Coder, at **suspect) {
@@ -47,6 +44,9 @@ func codeSuspect(c *topic.Coder, at **suspect) {
 	c.Float(&s.told)
 	c.Int(&s.openedAt)
 	c.Bool(&s.closed)
+	if s.openedAt > 0 {
+		s.Level = schema.LevelAlert
+	}
 }
 
 // personal reports whether a run is in a person's name: its caller is a person,
@@ -82,12 +82,10 @@ func (w *worker) suspect(ctx context.Context, r *stitch.Run, run *judged, step *
 	if opens {
 		s.openedAt = c.Start
 	}
-	s.told, s.closed = score, false
+	s.Level, s.told, s.closed = schema.LevelAlert, score, false
 	out := w.suspicion(r, run, c.Start, at)
 	if opens {
-		in := policy.Input{Finding: out, Run: &r.RunSnapshot, Call: c, Age: w.cfg.Now().Sub(time.Unix(0, c.Start))}
-		in.Tags, in.Criticality = w.cfg.About(r.AgentID)
-		if d, ok := policy.Decide(w.judging.rules, in); ok {
+		if d, ok := policy.Decide(w.judging.rules, w.about(r, out, c)); ok {
 			out.Decided = &d
 		}
 	}
@@ -99,19 +97,12 @@ const suspicionStep = .7
 
 func (w *worker) suspicion(r *stitch.Run, run *judged, updated int64, at schema.CallRef) *schema.Finding {
 	by, s := w.judging.people.scale, run.suspect
-	out := &schema.Finding{
-		ID: schema.FindingID(r.RunID, schema.FamilyBorrowed), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
-		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
-		Family: schema.FamilyBorrowed, Level: schema.LevelAlert, OpenedAt: s.openedAt, UpdateAt: updated, OnsetAt: r.StartedAt, Call: at,
-		Score: round3(s.told), ExpectedRate: by.P(s.told), Baseline: by.Version(), Evidence: []schema.Contribution{},
-		DelayCalls: run.Calls(), Exposure: schema.Exposure{Calls: run.Calls(), Irreversible: run.Touched.Irreversible}, Touched: run.Touched,
-	}
+	out := w.findingOf(r, schema.FamilyBorrowed, &s.finding, &schema.Call{Start: updated}, at)
+	out.OnsetAt, out.Score, out.ExpectedRate, out.Baseline = r.StartedAt, round3(s.told), by.P(s.told), by.Version()
+	out.DelayCalls, out.Exposure = run.Calls(), schema.Exposure{Calls: run.Calls(), Irreversible: run.Touched.Irreversible}
 	for _, e := range by.Explain(&s.session) {
 		out.Evidence = append(out.Evidence, schema.Contribution{Feature: e.Feature.String(), Observed: known(e.Observed), Usual: schema.Unknown,
 			Peers: known(e.Machines), Humans: known(e.Humans), Score: known(e.Weight)})
-	}
-	if s.closed {
-		out.State = schema.FindingClosed
 	}
 	who := r.PrincipalID
 	if who == "" {
@@ -126,14 +117,11 @@ func known(x float64) schema.Known { return schema.Known(round3(x)) }
 
 func round3(x float64) float64 { return math.Round(x*1e3) / 1e3 }
 
-// closeSuspicion closes the finding of a run that silence closed, at an offset
-// of flyball.calls.
-func (w *worker) closeSuspicion(ctx context.Context, r *stitch.Run, run *judged, offset int64) error {
+// closeSuspicion closes the finding of a run that silence closed.
+func (w *worker) closeSuspicion(ctx context.Context, r *stitch.Run, run *judged, over schema.CallRef) error {
 	if run.suspect == nil || run.suspect.openedAt == 0 || run.suspect.closed {
 		return nil
 	}
 	run.suspect.closed = true
-	out := w.suspicion(r, run, r.LastAt, schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff})
-	out.Reason = "the run is closed: no call for longer than its gap"
-	return w.tell(ctx, out)
+	return w.tell(ctx, w.suspicion(r, run, r.LastAt, over))
 }

@@ -256,7 +256,7 @@ func TestSuspicionClosesWithItsRun(t *testing.T) {
 // Entries that were written before sessions were judged are read, without one.
 func TestEntryOfTheVersionBefore(t *testing.T) {
 	old := topic.NewWriter(nil, topic.KindState, 4)
-	(&judged{suspect: &suspect{openedAt: 7}}).Code(old)
+	(&judged{suspect: &suspect{finding: finding{openedAt: 7}}}).Code(old)
 	r, err := topic.NewReader(old.Bytes(), topic.KindState, stitch.StateVersion)
 	if err != nil {
 		t.Fatal(err)

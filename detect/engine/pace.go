@@ -42,13 +42,11 @@ func (f *tooFast) code(c *topic.Coder) {
 
 // paceFinding is where a run's finding that its actor calls too fast stands.
 type paceFinding struct {
-	openedAt  int64 // 0: there is none
-	closed    bool
-	decisions uint32
-	score     float64
-	quarter   int64
-	from      int64           // first call of the quarter
-	calls     schema.Exposure // of the actor in the quarter
+	finding
+	score   float64
+	quarter int64
+	from    int64           // first call of the quarter
+	calls   schema.Exposure // of the actor in the quarter
 }
 
 // codePace writes or reads the finding, which hardly any run has.
@@ -66,7 +64,8 @@ func (r *judged) codePace(c *topic.Coder) {
 	}
 	r.pace = p
 	c.Bool(&p.closed)
-	topic.Num(c, &p.decisions)
+	p.Level = schema.LevelAlert
+	topic.Num(c, &p.Decisions)
 	c.Float(&p.score)
 	c.Int(&p.quarter)
 	c.Int(&p.from)
@@ -97,13 +96,13 @@ func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *s
 		have.openedAt = c.Start
 	}
 	usual := pace.At(run.Who.Agent, run.Who.Group, season.HourOf(k.Quarter))
-	have.closed, have.score = false, usual.Score(k.N)
+	have.Level, have.closed, have.score = schema.LevelAlert, false, usual.Score(k.N)
 	have.quarter, have.from, have.calls = k.Quarter, k.From, schema.Exposure{Calls: k.N, Irreversible: k.Irreversible}
 	out := w.describePace(r, run, c, at)
-	in := policy.Input{Finding: out, Run: &r.RunSnapshot, Call: c, Age: w.cfg.Now().Sub(time.Unix(0, c.Start)), N: int(have.decisions)}
-	in.Tags, in.Criticality = w.cfg.About(r.AgentID)
+	in := w.about(r, out, c)
+	in.N = int(have.Decisions)
 	if d, ok := policy.Decide(j.rules, in); ok { // an operator's rule that grades alerts
-		have.decisions++
+		have.Decisions++
 		out.Decided = &d
 	}
 	return w.tell(ctx, out)
@@ -111,15 +110,8 @@ func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *s
 
 func (w *worker) describePace(r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) *schema.Finding {
 	body, have := w.judging.model.Body, run.pace
-	out := &schema.Finding{
-		ID: schema.FindingID(r.RunID, schema.FamilyPace), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
-		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
-		Family: schema.FamilyPace, Level: schema.LevelAlert, OpenedAt: have.openedAt, UpdateAt: c.Start, OnsetAt: have.from, Call: at,
-		Score: have.score, Baseline: body.Version, DelayCalls: have.calls.Calls, Exposure: have.calls, Touched: run.Touched,
-	}
-	if have.closed {
-		out.State = schema.FindingClosed
-	}
+	out := w.findingOf(r, schema.FamilyPace, &have.finding, c, at)
+	out.OnsetAt, out.Score, out.DelayCalls, out.Exposure = have.from, have.score, have.calls.Calls, have.calls
 	of := schema.Contribution{Feature: "calls_in_quarter_hour", Observed: schema.Known(have.calls.Calls), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Known(season.Round(have.score))}
 	usually := ""
 	if pace := body.Pace; pace != nil { // it may be gone in the baseline of today
@@ -129,23 +121,17 @@ func (w *worker) describePace(r *stitch.Run, run *judged, c *schema.Call, at sch
 		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
 	}
 	out.Evidence = []schema.Contribution{of}
-	who := r.AgentID
-	if who == "" {
-		who = "an unnamed caller"
-	}
-	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC%s, now %s", who, have.calls.Calls,
+	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC%s, now %s", nameOf(r), have.calls.Calls,
 		time.Unix(0, season.StartOf(have.quarter)).UTC().Format("15:04"), usually, strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
 	return out
 }
 
-// closePace closes the finding of a run that silence closed, at an offset of flyball.calls.
-func (w *worker) closePace(ctx context.Context, r *stitch.Run, run *judged, offset int64) error {
+// closePace closes the finding of a run that silence closed.
+func (w *worker) closePace(ctx context.Context, r *stitch.Run, run *judged, over schema.CallRef) error {
 	have := run.pace
 	if have == nil || have.openedAt == 0 || have.closed {
 		return nil
 	}
 	have.closed = true
-	out := w.describePace(r, run, &schema.Call{Start: r.LastAt}, schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff})
-	out.Reason = "the run is closed: no call for longer than its gap"
-	return w.tell(ctx, out)
+	return w.tell(ctx, w.describePace(r, run, &schema.Call{Start: r.LastAt}, over))
 }

@@ -133,31 +133,6 @@ func (w *worker) describeScope(r *stitch.Run, o *outside, c *schema.Call, at sch
 	return out
 }
 
-// nameOf a run's agent, in a sentence.
-func nameOf(r *stitch.Run) string {
-	if r.AgentID == "" {
-		return "an unnamed caller"
-	}
-	return r.AgentID
-}
-
-// findingOf a run, of a family that has no score.
-func (w *worker) findingOf(r *stitch.Run, family string, have *finding, c *schema.Call, at schema.CallRef) *schema.Finding {
-	out := &schema.Finding{ID: schema.FindingID(r.RunID, family), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
-		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
-		Family: family, Level: have.Level, Exception: have.Exception, OpenedAt: have.openedAt, UpdateAt: c.Start, OnsetAt: have.openedAt, Call: at, Evidence: []schema.Contribution{}}
-	if w.judging.model != nil {
-		out.Baseline = w.judging.model.Body.Version
-	}
-	if run, _ := r.Attached.(*judged); run != nil {
-		out.Touched = run.Touched
-	}
-	if have.closed {
-		out.State, out.Reason = schema.FindingClosed, "the run is closed: no call for longer than its gap"
-	}
-	return out
-}
-
 // closeScope closes what a run that is over had outside its scope.
 func (w *worker) closeScope(ctx context.Context, r *stitch.Run, run *judged, at schema.CallRef) error {
 	o := run.outside

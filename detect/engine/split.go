@@ -80,52 +80,30 @@ func (w *worker) judgeActor(ctx context.Context, r *stitch.Run, run *judged, ste
 	a.Begin()
 	out := w.describeSplit(r, run, c, at)
 	if due {
-		in := policy.Input{Finding: out, Run: &r.RunSnapshot, Call: c, Age: w.cfg.Now().Sub(time.Unix(0, c.Start)), TrippedBefore: w.state.Tripped(r, c.Start-int64(j.rules.TTL))}
-		in.Tags, in.Criticality = w.cfg.About(r.AgentID)
-		if d, ok := s.Decide(j.rules, in); ok {
-			if level == schema.LevelTrip {
-				r.TrippedAt = c.Start
-			}
-			out.Decided = &d
-		}
-		w.except(out, &s.finding)
+		w.decide(r, &s.finding, out, c)
 	}
 	return w.tell(ctx, out)
 }
 
 func (w *worker) describeSplit(r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) *schema.Finding {
 	s := run.split
-	out := &schema.Finding{
-		ID: schema.FindingID(r.RunID, schema.FamilySplit), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
-		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
-		Family: schema.FamilySplit, Level: s.Level, Exception: s.Exception, OpenedAt: s.openedAt, UpdateAt: c.Start, OnsetAt: s.openedAt, Call: at,
-		Score: s.score, Evidence: []schema.Contribution{s.top}, DelayCalls: s.over.Calls, Exposure: s.over, Touched: run.Touched,
-	}
+	out := w.findingOf(r, schema.FamilySplit, &s.finding, c, at)
+	out.Score, out.Evidence, out.DelayCalls, out.Exposure = s.score, []schema.Contribution{s.top}, s.over.Calls, s.over
 	if m := w.judging.model; m != nil {
-		out.Baseline = m.Body.Version
 		out.ExpectedRate, out.Beyond = m.Body.Across.Calibration.P(s.score)
 	}
-	if s.closed {
-		out.State = schema.FindingClosed
-	}
-	who := r.AgentID
-	if who == "" {
-		who = "an unnamed caller"
-	}
-	out.Summary = fmt.Sprintf("%s runs away over several runs (%s), none of which shows it alone: now %s", who, strings.ReplaceAll(s.top.Feature, "_", " "),
+	out.Summary = fmt.Sprintf("%s runs away over several runs (%s), none of which shows it alone: now %s", nameOf(r), strings.ReplaceAll(s.top.Feature, "_", " "),
 		strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
 	return out
 }
 
-// closeSplit closes the finding of a run that silence closed, at an offset of flyball.calls.
-func (w *worker) closeSplit(ctx context.Context, r *stitch.Run, run *judged, offset int64) error {
+// closeSplit closes the finding of a run that silence closed.
+func (w *worker) closeSplit(ctx context.Context, r *stitch.Run, run *judged, over schema.CallRef) error {
 	if run.split == nil || run.split.Level == schema.LevelNone || run.split.closed {
 		return nil
 	}
 	run.split.closed = true
-	out := w.describeSplit(r, run, &schema.Call{Start: r.LastAt}, schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff})
-	out.Reason = "the run is closed: no call for longer than its gap"
-	return w.tell(ctx, out)
+	return w.tell(ctx, w.describeSplit(r, run, &schema.Call{Start: r.LastAt}, over))
 }
 
 // codeSplit writes or reads the finding, which hardly any run has.

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/score"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+// tell writes a version of a finding, and the trip that was decided with it.
+func (w *worker) tell(ctx context.Context, f *schema.Finding) error {
+	event := schema.FindingEvent(f)
+	value, err := topic.EncodeEvent(&event)
+	if err != nil {
+		return fmt.Errorf("finding %s: %w", f.ID, err)
+	}
+	w.m.findings.WithLabelValues(f.Family, f.Level.String()).Inc()
+	w.produce(ctx, &kgo.Record{Topic: topic.EventsTopic, Partition: w.part, Key: []byte(f.ID), Value: value})
+	if f.Decided == nil {
+		return w.checkpoint.err()
+	}
+	w.cfg.Stage("detect.finding|command")
+	d := f.Decided
+	command := schema.Command{ID: d.ID, Kind: schema.CommandTrip, Tenant: f.Tenant, Scope: d.Scope, By: "detect", Reason: d.Reason, TTL: d.TTL,
+		Decision: d, Exposure: f.Exposure, ActiveAgents: int(w.active.Load())}
+	if value, err = topic.EncodeCommand(&command); err != nil {
+		return fmt.Errorf("decision %s: %w", d.ID, err)
+	}
+	w.m.decisions.WithLabelValues(d.Mode.String(), d.Why).Inc()
+	w.produce(ctx, &kgo.Record{Topic: topic.CommandsTopic, Value: value})
+	return w.checkpoint.err()
+}
+
+// closeFindings closes the findings of runs that silence closed, at an offset
+// of flyball.calls.
+func (w *worker) closeFindings(ctx context.Context, offset int64) error {
+	j := &w.judging
+	j.closed = w.state.TakeClosed(j.closed[:0])
+	defer clear(j.closed)
+	for _, r := range j.closed {
+		run, _ := r.Attached.(*judged)
+		if run == nil {
+			continue
+		}
+		over := schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff}
+		if err := w.closeSuspicion(ctx, r, run, over); err != nil {
+			return err
+		}
+		if err := w.closeScope(ctx, r, run, over); err != nil {
+			return err
+		}
+		if err := w.closeConflict(ctx, r, run, over); err != nil {
+			return err
+		}
+		if j.model == nil {
+			continue
+		}
+		if err := w.closeSplit(ctx, r, run, over); err != nil {
+			return err
+		}
+		if err := w.closePace(ctx, r, run, over); err != nil {
+			return err
+		}
+		if run.findings == nil {
+			continue
+		}
+		for f := range score.Family(score.NFamilies) {
+			have := &run.findings[f]
+			if have.Level < schema.LevelAlert || have.closed {
+				continue
+			}
+			have.closed = true
+			if err := w.tell(ctx, w.describe(r, run, f, &schema.Call{Start: r.LastAt}, over)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
