@@ -1,0 +1,92 @@
+package score
+
+import (
+	"flyball/schema"
+)
+
+// Top is the family that makes the score.
+func (r *Run) Top() Family {
+	best := Family(0)
+	for f := range Family(NFamilies) {
+		if r.Families[f] > r.Families[best] {
+			best = f
+		}
+	}
+	return best
+}
+
+// Onset is where what a family stands on began: call number, event time and
+// the irreversible calls since then. A count of the whole run began where the
+// family's events began to come one after another, or else with the run.
+func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
+	k := r.since(f)
+	n := r.Calls()
+	if k == nil {
+		return 1, r.startAt, schema.Exposure{Calls: n, Irreversible: r.Touched.Irreversible}
+	}
+	return uint64(k.onset), k.onsetAt, schema.Exposure{Calls: n - uint64(k.onset) + 1, Irreversible: r.Touched.Irreversible - uint64(k.irreversible)}
+}
+
+// since is the excursion that a family stands on; nil: the run as a whole.
+func (r *Run) since(f Family) *cusum {
+	switch st := r.stands[f]; {
+	case st < Cusums:
+		return &r.cusum[st]
+	case st == RareWrites:
+		return &r.rare
+	case st == Scatter:
+		return &r.scatter
+	}
+	var earliest *cusum
+	for st := range Cusums {
+		if k := &r.cusum[st]; familyOf[st] == f && k.w > 0 && (earliest == nil || k.onset < earliest.onset) {
+			earliest = k
+		}
+	}
+	return earliest
+}
+
+// Value of a statistic as it stands.
+func (r *Run) Value(st Statistic) float64 {
+	switch st {
+	case Identical:
+		return r.most.identical
+	case Fresh:
+		return r.most.fresh
+	case Distinct:
+		return r.most.distinct
+	case RareWrites:
+		return r.rare.max
+	case Irreversible:
+		return r.most.irreversible
+	case InRow:
+		return r.most.inRow
+	case Tokens:
+		return r.most.tokens
+	case Money:
+		return r.most.money
+	case Switches:
+		return r.most.switches
+	case Length:
+		return r.length
+	case Bytes:
+		return r.most.bytes
+	case Writes:
+		return r.most.writes
+	case OnRoute:
+		return r.most.onRoute
+	case Scatter:
+		return r.scatter.max
+	}
+	return r.cusum[st].max
+}
+
+// Rising reports whether the family's statistic stands at its maximum: the run
+// goes on as it did, and has not recovered since.
+func (r *Run) Rising(f Family) bool {
+	st := r.stands[f]
+	if st == Scatter {
+		return r.scatter.w >= r.scatter.max
+	}
+	return st >= Cusums || r.cusum[st].w >= r.cusum[st].max
+}

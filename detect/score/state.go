@@ -1,0 +1,76 @@
+package score
+
+import (
+	"flyball/schema/topic"
+)
+
+func (k *cusum) code(c *topic.Coder) {
+	number(c, &k.w)
+	number(c, &k.max)
+	topic.Num(c, &k.onset)
+	c.Int(&k.onsetAt)
+	topic.Num(c, &k.irreversible)
+	topic.Num(c, &k.hits)
+	topic.Num(c, &k.trials)
+}
+
+// Code writes or reads the run. What follows from the rest is not written.
+func (r *Run) Code(c *topic.Coder) {
+	r.feature.Code(c)
+	for i := range r.cusum {
+		r.cusum[i].code(c)
+	}
+	r.codeSame(c)
+	number(c, &r.length)
+	c.Int(&r.startAt)
+	for i := range r.trials {
+		hits, calls := 0.0, float64(r.trials[i])
+		number(c, &hits) // nobody asks for them any more
+		number(c, &calls)
+		r.trials[i] = uint32(calls)
+	}
+	for _, v := range [...]*uint64{&r.Touched.ReadOnly, &r.Touched.Reversible, &r.Touched.Compensable, &r.Touched.Irreversible, &r.Touched.Unknown} {
+		c.Uint(v)
+	}
+	number(c, &r.Score)
+	families := NFamilies
+	if c.Version < 5 {
+		families = 7
+	}
+	if c.Version < 4 {
+		families = 5
+	} else {
+		for _, v := range [...]*float64{&r.bytes, &r.writes, &r.most.bytes, &r.most.writes, &r.most.onRoute} {
+			number(c, v)
+		}
+		topic.Num(c, &r.busiest)
+		r.scatter.code(c)
+	}
+	if c.Version >= 5 {
+		for _, v := range [...]*float64{&r.most.identical, &r.most.fresh, &r.most.distinct, &r.most.switches, &r.most.irreversible, &r.most.inRow, &r.most.tokens, &r.most.money} {
+			number(c, v)
+		}
+		topic.Num(c, &r.fresh)
+		r.rare.code(c)
+		number(c, &r.weighed)
+		r.codeCarried(c)
+	}
+	for f := range families {
+		number(c, &r.Families[f])
+		topic.Small(c, &r.stands[f])
+		if r.stands[f] >= Statistics {
+			c.Refuse("a statistic that does not exist")
+		}
+	}
+}
+
+// codeSame writes or reads a count that was a floating number before version 5.
+func (r *Run) codeSame(c *topic.Coder) {
+	if c.Version >= 5 {
+		topic.Num(c, &r.same)
+		return
+	}
+	same := float64(r.same)
+	number(c, &same)
+	r.same = uint32(same)
+}
