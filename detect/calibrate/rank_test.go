@@ -175,3 +175,18 @@ func fill(n int, v float64) []float64 {
 	}
 	return out
 }
+
+func TestRankThatNobodyCanHaveMadeIsNoNaN(t *testing.T) {
+	for _, text := range []string{`{"runs":-1,"scores":[3,2],"above":[0]}`, `{"runs":100,"scores":[3],"above":[]}`, `{"runs":1e308,"scores":[3,2],"above":[1e308,-1e308]}`, `{"runs":60,"scores":[1,2,3],"above":[-9,-9,-9]}`} {
+		var by Rank
+		if err := json.Unmarshal([]byte(text), &by); err != nil {
+			t.Fatal(err)
+		}
+		ranks := Ranks{Agents: map[string]Rank{"a": by}, Groups: map[string]Rank{"g": by}, All: by}
+		for _, s := range []float64{-1, 2.5, 5, math.Inf(1), math.NaN()} {
+			if e := ranks.Expected(&Fit{Runs: 5, U: 1, Beta: 1, PU: .1}, "a", "g", s); !(e.Rate >= 0 && e.Rate <= 1) || e.Of == "" {
+				t.Errorf("%s at %g: %+v", text, s, e)
+			}
+		}
+	}
+}
