@@ -140,9 +140,14 @@ func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
 	return body, nil
 }
 
+// mostBody bounds a baseline as text.
+const mostBody = 200 << 20
+
 // publish makes the body durable before any partition is told of it.
 func (l *Learner) publish(ctx context.Context, body *baseline.Body) error {
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(15<<20))...)
+	// The topic's bound is of what a record weighs compressed: about a twelfth.
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchMaxBytes(mostBody), kgo.BrokerMaxWriteBytes(mostBody), kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression()))...)
 	if err != nil {
 		return err
 	}
