@@ -97,3 +97,15 @@ func TestParallelCallsAreARow(t *testing.T) {
 		t.Errorf("%d in a row of calls whose ends nobody logged", none.Spent.InRow)
 	}
 }
+
+// A run that never worked in parallel and now does is not held for it.
+func TestWorkersInParallelAreNoRunaway(t *testing.T) {
+	m, run := NewModel(frugal(true)), new(Run)
+	for i := range 40 {
+		c := feature.Call{Route: feature.RouteHash("POST /pay"), Args: uint64(1e6 + i), Write: true, Start: int64(10 + i), End: 1000}
+		run.Add(m, Who{Agent: "g/a1", Group: "g"}, &c, int64(i), schema.Reversible)
+	}
+	if x := run.Value(InRow); x < 5 || InRow.anchored(x) >= 2*decade {
+		t.Errorf("39 calls in a row: %.1f, %.1f on the scale", x, InRow.anchored(x))
+	}
+}
