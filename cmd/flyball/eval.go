@@ -179,6 +179,10 @@ func printEval(out io.Writer, r *evaluate.Report) error {
 		a, b := s.Levels["0.01"], s.Levels["0.001"]
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s (%s)\t%s (%s)\t%s\n", s.Kind, s.Speed, s.Runs, number(a.Median), number(a.P90), number(b.Median), number(b.P90), percent(b.Detected))
 	}
+	for _, s := range r.BySet {
+		a, b := s.Levels["0.01"], s.Levels["0.001"]
+		fmt.Fprintf(w, "%s of %s\t%s\t%d\t%s (%s)\t%s (%s)\t%s\n", s.Kind, s.Set, s.Speed, s.Runs, number(a.Median), number(a.P90), number(b.Median), number(b.P90), percent(b.Detected))
+	}
 	fmt.Fprintf(w, "\nnatural runaways\t\t%d\t%d\t%d\n\n", r.Natural.Runs, r.Natural.Detected["0.01"], r.Natural.Detected["0.001"])
 	for _, h := range r.Hijack {
 		if h.Rule == nil {
