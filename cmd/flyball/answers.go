@@ -105,16 +105,7 @@ func resolve(cmd *cobra.Command, db *clickhouse.Conn, term string) (query.Run, e
 
 func runCommand(o *options) *cobra.Command {
 	limit := 1000
-	cmd := &cobra.Command{Use: "run ID", Short: "Show one run: identity with provenance, its calls in order, what it is linked to", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		_, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
+	cmd := &cobra.Command{Use: "run ID", Short: "Show one run: identity with provenance, its calls in order, what it is linked to", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db *clickhouse.Conn) error {
 		run, err := resolve(cmd, db, args[0])
 		if err != nil {
 			return err
@@ -127,7 +118,7 @@ func runCommand(o *options) *cobra.Command {
 			return answer.JSON(cmd.OutOrStdout(), report)
 		}
 		return answer.Run(cmd.OutOrStdout(), report)
-	}}
+	})}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many calls")
 	return cmd
 }
@@ -218,16 +209,7 @@ func touched(cmd *cobra.Command, db *clickhouse.Conn, c config.Config, s query.S
 
 func findCommand(o *options) *cobra.Command {
 	limit := 50
-	cmd := &cobra.Command{Use: "find TERM", Short: "Which runs have this request id, trace, address, resource, host, credential id …", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		_, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
+	cmd := &cobra.Command{Use: "find TERM", Short: "Which runs have this request id, trace, address, resource, host, credential id …", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db *clickhouse.Conn) error {
 		hits, err := query.Find(cmd.Context(), db, args[0], limit)
 		if err != nil {
 			return err
@@ -245,7 +227,7 @@ func findCommand(o *options) *cobra.Command {
 			return nil
 		}
 		return answer.Hits(cmd.OutOrStdout(), hits)
-	}}
+	})}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many runs a field")
 	return cmd
 }

@@ -10,9 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/answer"
+	"flyball/cmd/internal/config"
 	"flyball/detect/control"
 	"flyball/detect/ledger"
 	"flyball/schema"
+	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -29,18 +31,9 @@ type auditReport struct {
 
 func auditCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "The chain of everything that was commanded"}
-	cmd.AddCommand(&cobra.Command{Use: "verify", Short: "Walk the stored trail; name the first entry that was changed, left out or put in", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		_, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
+	cmd.AddCommand(&cobra.Command{Use: "verify", Short: "Walk the stored trail; name the first entry that was changed, left out or put in", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db *clickhouse.Conn) error {
 		var r auditReport
-		err = query.AuditTrail(cmd.Context(), db, func(batch []schema.AuditEntry) bool {
+		err := query.AuditTrail(cmd.Context(), db, func(batch []schema.AuditEntry) bool {
 			r.End, r.Broken = ledger.Verify(r.End, batch)
 			return r.Broken == nil
 		})
@@ -79,22 +72,13 @@ func auditCommand(o *options) *cobra.Command {
 			return errIncomplete
 		}
 		return nil
-	}}, auditList(o))
+	})}, auditList(o))
 	return cmd
 }
 
 func auditList(o *options) *cobra.Command {
 	var limit int
-	cmd := &cobra.Command{Use: "list", Short: "The latest entries", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		_, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
+	cmd := &cobra.Command{Use: "list", Short: "The latest entries", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db *clickhouse.Conn) error {
 		list, err := query.AuditLatest(cmd.Context(), db, limit)
 		if err != nil {
 			return err
@@ -107,7 +91,7 @@ func auditList(o *options) *cobra.Command {
 				row(e.Seq, time.Unix(0, e.At).UTC().Format(time.DateTime), orDash(e.By), orDash(e.Role), e.Kind, e.Subject, e.Outcome, orDash(e.Reason))
 			}
 		})
-	}}
+	})}
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most this many")
 	return cmd
 }

@@ -18,6 +18,7 @@ import (
 	"flyball/detect/evaluate"
 	"flyball/detect/published"
 	"flyball/schema"
+	"flyball/schema/clickhouse"
 )
 
 func baselinesCommand(o *options) *cobra.Command {
@@ -224,16 +225,7 @@ func baselinesReset(o *options) *cobra.Command {
 
 func baselinesRescore(o *options) *cobra.Command {
 	var version string
-	cmd := &cobra.Command{Use: "rescore RUN", Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		c, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
+	cmd := &cobra.Command{Use: "rescore RUN", Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, c config.Config, db *clickhouse.Conn) error {
 		run, err := resolve(cmd, db, args[0])
 		if err != nil {
 			return err
@@ -266,7 +258,7 @@ func baselinesRescore(o *options) *cobra.Command {
 			return errIncomplete
 		}
 		return err
-	}}
+	})}
 	cmd.Flags().StringVar(&version, "version", "", "by this version instead")
 	return cmd
 }

@@ -131,16 +131,7 @@ func seconds(flag, text string) (int64, error) {
 
 func findingsCommand(o *options) *cobra.Command {
 	var limit int
-	cmd := &cobra.Command{Use: "findings [list]", Short: "List findings, latest first", Args: cobra.MaximumNArgs(1), ValidArgs: []string{"list"}, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		_, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
+	cmd := &cobra.Command{Use: "findings [list]", Short: "List findings, latest first", Args: cobra.MaximumNArgs(1), ValidArgs: []string{"list"}, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db *clickhouse.Conn) error {
 		out, err := query.Findings(cmd.Context(), db, limit)
 		if err != nil {
 			return err
@@ -158,7 +149,7 @@ func findingsCommand(o *options) *cobra.Command {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.2g\t%s\n", f.UpdatedAt.UTC().Format(time.DateTime), f.Level, f.State, strings.TrimPrefix(f.Family, "runaway."), f.RunID, f.ExpectedRate, what)
 		}
 		return w.Flush()
-	}}
+	})}
 	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many")
 	cmd.AddCommand(findingCommand(o), verdictCommand(o), ratesCommand(o), exceptionsCommand(o))
 	return cmd
@@ -171,16 +162,7 @@ type findingReport struct {
 }
 
 func findingCommand(o *options) *cobra.Command {
-	return &cobra.Command{Use: "show ID", Short: "One finding: what speaks for it, what it may be instead, what to check, how to contain and close it", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		_, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
+	return &cobra.Command{Use: "show ID", Short: "One finding: what speaks for it, what it may be instead, what to check, how to contain and close it", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db *clickhouse.Conn) error {
 		f, err := query.FindingOf(cmd.Context(), db, args[0])
 		if err != nil {
 			return err
@@ -193,7 +175,7 @@ func findingCommand(o *options) *cobra.Command {
 			return answer.JSON(cmd.OutOrStdout(), r)
 		}
 		return answer.Finding(cmd.OutOrStdout(), &f, r.Card)
-	}}
+	})}
 }
 
 func learnCommand(o *options) *cobra.Command {

@@ -12,6 +12,7 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/detect/hours"
 	"flyball/detect/policy"
+	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -33,16 +34,7 @@ type exceptionLine struct {
 }
 
 func exceptionsCommand(o *options) *cobra.Command {
-	return &cobra.Command{Use: "exceptions", Short: "Which findings are meant, by whose word and until when (detect.exceptions)", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		c, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
+	return &cobra.Command{Use: "exceptions", Short: "Which findings are meant, by whose word and until when (detect.exceptions)", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db *clickhouse.Conn) error {
 		if err := c.ValidateDetect(); err != nil {
 			return usage(err)
 		}
@@ -62,7 +54,7 @@ func exceptionsCommand(o *options) *cobra.Command {
 			return answer.JSON(cmd.OutOrStdout(), lines)
 		}
 		return printExceptions(cmd.OutOrStdout(), lines)
-	}}
+	})}
 }
 
 func exceptionLines(d config.Detect, now time.Time) []exceptionLine {

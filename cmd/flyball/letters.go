@@ -33,19 +33,12 @@ func deadLettersCommand(o *options) *cobra.Command {
 
 func replayLettersCommand(o *options) *cobra.Command {
 	var l replay.LetterOptions
-	cmd := &cobra.Command{Use: "replay", Short: "Send those that can be read now to the topic they came from, each once", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
+	cmd := &cobra.Command{Use: "replay", Short: "Send those that can be read now to the topic they came from, each once", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db *clickhouse.Conn) error {
+		kafka, err := app.KafkaOpts(c)
 		if err != nil {
 			return err
 		}
-		c, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		if l.Kafka, err = app.KafkaOpts(c); err != nil {
-			return err
-		}
+		l.Kafka = kafka
 		key, err := app.SecretKey(c, false)
 		if err != nil {
 			return err
@@ -81,7 +74,7 @@ func replayLettersCommand(o *options) *cobra.Command {
 		}
 		printLetters(cmd.OutOrStdout(), result, l.DryRun)
 		return nil
-	}}
+	})}
 	f := cmd.Flags()
 	f.StringVar(&l.Reason, "reason", "", "only of this reason")
 	f.StringVar(&l.Topic, "topic", "", "only of this input topic")
