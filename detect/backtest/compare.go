@@ -171,7 +171,7 @@ func (c *Comparison) Judge(call *learn.Call) {
 		c.runs++
 	}
 	c.calls++
-	c.run.Add(c.model, score.Who{Agent: call.Agent, Group: call.Group, Version: call.Of.AgentVersion}, &call.Call, call.Stored.Start, call.Reversibility)
+	c.run.Add(c.model, score.Who{Agent: call.Agent, Group: call.Group, Version: call.Of.AgentVersion, Task: call.TaskType}, &call.Call, call.Stored.Start, call.Reversibility)
 	for _, s := range c.sides {
 		s.judge(&c.run, call)
 	}

@@ -61,10 +61,12 @@ type Body struct {
 	Scopes *scope.Body `json:"scopes,omitempty"`
 
 	Versions map[string][]VersionLife `json:"versions,omitempty"` // of agents that state one; the latest first
-	Life     map[string]Life          `json:"life,omitempty"`     // by agent
-	From     Provenance               `json:"from,omitzero"`
+	// Tasks are the types of task of agents that are kept, those of most runs first.
+	Tasks map[string][]TaskLife `json:"tasks,omitempty"`
+	Life  map[string]Life       `json:"life,omitempty"` // by agent
+	From  Provenance            `json:"from,omitzero"`
 
-	parts *parts // until Finish
+	versions, tasks *parts // until Finish
 }
 
 // Amount is what is known of one amount of a run.
@@ -114,6 +116,9 @@ type Run struct {
 	// Version of the agent, as it states it; At is the run's last call, Unix ns.
 	Version string
 	At      int64
+	// TaskTrust is how far Task is to be trusted; TaskType is what scope.Established says.
+	TaskTrust schema.Trust
+	TaskType  string
 	// Alarmed runs are those that nobody has judged yet. They teach no counts, but
 	// thresholds: some of them are what false alarms look like.
 	Alarmed bool
@@ -183,7 +188,8 @@ func (b *Body) Learn(r *Run) {
 	for route, n := range fresh {
 		b.Fresh.Add(r.Group, route, n)
 	}
-	b.learnVersion(r)
+	b.learnPart(&b.versions, ofVersion, r.Version, r)
+	b.learnPart(&b.tasks, ofTask, r.TaskType, r)
 }
 
 // Finish makes what follows from all runs together. A body is finished once, after
@@ -191,6 +197,7 @@ func (b *Body) Learn(r *Run) {
 func (b *Body) Finish() {
 	b.Counts.finish()
 	b.finishVersions()
+	b.finishTasks()
 }
 
 // Humans is the peer group of people.

@@ -35,6 +35,12 @@ type VersionLife struct {
 	SeenAt  int64  `json:"seen_at_ns"`
 }
 
+// TaskLife is what is known of one type of task of an agent.
+type TaskLife struct {
+	Type string `json:"task_type"`
+	Runs uint64 `json:"runs"` // that teach
+}
+
 // Provenance says where a version of a baseline comes from.
 type Provenance struct {
 	Parent     string `json:"parent,omitempty"` // the version before

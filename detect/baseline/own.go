@@ -84,20 +84,22 @@ func (b *Body) Has(agent string) bool {
 	return ok
 }
 
-// CarryAgent is Carry of an agent and of its versions.
+// CarryAgent is Carry of an agent and of its parts.
 func (b *Body) CarryAgent(from *Body, agent string) {
-	for _, of := range [...]*Body{b, from} {
-		for _, v := range of.Versions[agent] {
-			b.Carry(from, VersionKey(agent, v.Version))
-		}
+	for _, key := range append(b.keysOf(agent), from.keysOf(agent)...) {
+		b.Carry(from, key)
 	}
-	b.Carry(from, VersionKey(agent, ""))
 	b.Carry(from, agent)
-	delete(b.Versions, agent)
-	if list := from.Versions[agent]; len(list) > 0 {
-		if b.Versions == nil {
-			b.Versions = map[string][]VersionLife{}
+	carryList(&b.Versions, from.Versions, agent)
+	carryList(&b.Tasks, from.Tasks, agent)
+}
+
+func carryList[T any](into *map[string][]T, from map[string][]T, agent string) {
+	delete(*into, agent)
+	if list := from[agent]; len(list) > 0 {
+		if *into == nil {
+			*into = map[string][]T{}
 		}
-		b.Versions[agent] = list
+		(*into)[agent] = list
 	}
 }

@@ -124,11 +124,11 @@ func TestVersionIsComparedWithItself(t *testing.T) {
 		{"g/b", "1", "g/b", WhyTaught}, // states none
 		{"g/none", "1", "g/none", WhyTaught},
 	} {
-		if key, why := KeyFor(b, tc.agent, tc.version); key != tc.key || why != tc.why {
+		if key, why := KeyFor(b, tc.agent, tc.version, ""); key != tc.key || why != tc.why {
 			t.Errorf("%s of %s: %q (%s), want %q (%s)", tc.version, tc.agent, key, why, tc.key, tc.why)
 		}
 	}
-	if key, _ := KeyFor(nil, "a", "1"); key != "a" {
+	if key, _ := KeyFor(nil, "a", "1", "t"); key != "a" {
 		t.Errorf("without a baseline: %q", key)
 	}
 	// Its own runs, and ten of its agent's others: counts in closed form.

@@ -112,11 +112,12 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if err := w.identified(ctx, r, run, c, at); err != nil {
 		return err
 	}
-	who := run.Who
+	who, task := run.Who, scope.Established(run.outside.declaredType(), r.TaskID, r.TaskTrust)
 	if run.agent != r.AgentID || who.Version != r.AgentVersion || run.trust != r.AgentTrust || run.kind != r.CallerKind || who.Group == "" {
 		run.agent, run.trust, run.kind = r.AgentID, r.AgentTrust, r.CallerKind
 		who = score.Who{Agent: baseline.AgentKey(r.AgentID, r.AgentTrust), Group: baseline.PeerGroup(r.AgentID, r.CallerKind), Version: r.AgentVersion}
 	}
+	who.Task = task
 	feature.Of(c, &j.call)
 	before := run.Score
 	step := run.Add(j.model, who, &j.call, c.Start, c.Reversibility)

@@ -31,6 +31,14 @@ type outside struct {
 
 func (o *outside) held() uint64 { return o.writes + o.sends }
 
+// declaredType of the run's task; empty where none was declared.
+func (o *outside) declaredType() string {
+	if o == nil {
+		return ""
+	}
+	return o.declared
+}
+
 func (o *outside) task() *schema.Task {
 	if o == nil || o.declared == "" && !o.targets {
 		return nil

@@ -43,7 +43,7 @@ func (d *detector) path(r *Labelled) []float64 {
 	var run score.Run
 	out := make([]float64, len(r.Calls))
 	for i := range r.Calls {
-		run.Add(d.model, score.Who{Agent: r.Agent, Group: r.Group}, &r.Calls[i].Call, int64(i), schema.ReversibilityUnknown)
+		run.Add(d.model, r.who(), &r.Calls[i].Call, int64(i), schema.ReversibilityUnknown)
 		out[i] = run.Score
 	}
 	return out
@@ -192,7 +192,7 @@ func finite(x float64) *float64 {
 func (j *judgedRun) top() string {
 	var run score.Run
 	for i := range j.Calls {
-		run.Add(j.by.model, score.Who{Agent: j.Agent, Group: j.Group}, &j.Calls[i].Call, int64(i), schema.ReversibilityUnknown)
+		run.Add(j.by.model, j.who(), &j.Calls[i].Call, int64(i), schema.ReversibilityUnknown)
 	}
 	return run.Top().String()
 }

@@ -8,13 +8,15 @@ import (
 	"flyball/detect/baseline"
 	"flyball/detect/feature"
 	"flyball/detect/scope"
+	"flyball/detect/score"
 	"flyball/schema"
 )
 
 // Labelled is a recorded run of which it is known what it was.
 type Labelled struct {
-	ID, Set, Agent, Group, Task string    // Agent is its key
-	LoggedTask                  string    // the task, if the log names it
+	ID, Set, Agent, Group, Task string // Agent is its key
+	LoggedTask                  string // the task, if the log names it
+	TaskTrust                   schema.Trust
 	Start                       time.Time // of the first call
 	Attacked, Succeeded         bool
 	Ignored                     bool // attacked, and it did not succeed
@@ -62,7 +64,7 @@ func (r *Labelled) Natural() bool {
 
 // learnable is the run as baselines learn it.
 func (r *Labelled) learnable() *baseline.Run {
-	out := &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.LoggedTask, Start: r.Start.UnixNano()}
+	out := &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.LoggedTask, TaskTrust: r.TaskTrust, Start: r.Start.UnixNano()}
 	out.Scope = &scope.Run{ID: r.ID, Agent: r.Agent, Group: r.Group}
 	var steps feature.Run
 	for i := range r.Calls {
@@ -72,6 +74,11 @@ func (r *Labelled) learnable() *baseline.Run {
 	}
 	out.Resources, out.Spent = steps.Resources(), steps.Spent
 	return out
+}
+
+// who the run is compared as.
+func (r *Labelled) who() score.Who {
+	return score.Who{Agent: r.Agent, Group: r.Group, Task: scope.Established("", r.LoggedTask, r.TaskTrust)}
 }
 
 // capped keeps at most so many runs of an agent, by ascending id.

@@ -10,6 +10,7 @@ import (
 
 	"flyball/detect/baseline"
 	"flyball/detect/learn"
+	"flyball/detect/scope"
 	"flyball/detect/score"
 	"flyball/schema"
 )
@@ -20,6 +21,7 @@ type Stored struct {
 	Tenant   string   `json:"tenant"`
 	Agent    string   `json:"agent_id"`
 	Version  string   `json:"agent_version,omitempty"`
+	Task     string   `json:"task_type,omitempty"` // that it may be compared by
 	Score    float64  `json:"stored_score"`
 	Baseline string   `json:"stored_baseline,omitempty"` // of its highest finding, else of its last score
 	All      []string `json:"stored_baselines"`          // that its scores name
@@ -28,10 +30,11 @@ type Stored struct {
 	kind  schema.CallerKind
 }
 
-const storedScore = `SELECT agent_id, toString(agent_trust), toString(caller_kind), agent_version, ifNull(score, 0),
+var storedScore = `SELECT agent_id, toString(agent_trust), toString(caller_kind), agent_version, toString(task_id), toString(task_trust), ifNull(score, 0),
   (SELECT argMax(baseline_version, score) FROM findings WHERE tenant = {tenant:String} AND run_id = {run:UUID} AND baseline_version != ''),
   (SELECT argMax(baseline_version, at) FROM scores WHERE tenant = {tenant:String} AND run_id = {run:UUID}),
-  (SELECT groupUniqArray(toString(baseline_version)) FROM scores WHERE tenant = {tenant:String} AND run_id = {run:UUID})
+  (SELECT groupUniqArray(toString(baseline_version)) FROM scores WHERE tenant = {tenant:String} AND run_id = {run:UUID}),
+  (SELECT any(task_type) FROM ` + learn.DeclaredOf("{run:UUID}") + `)
 FROM runs WHERE tenant = {tenant:String} AND run_id = {run:UUID}`
 
 // StoredScore reads it.
@@ -48,8 +51,9 @@ func StoredScore(ctx context.Context, db learn.DB, tenant, run string) (*Stored,
 		return nil, fmt.Errorf("run %s is not stored", run)
 	}
 	out := &Stored{RunID: run, Tenant: tenant}
-	var trust, kind, last string
-	if err := rows.Scan(&out.Agent, &trust, &kind, &out.Version, &out.Score, &out.Baseline, &last, &out.All); err != nil {
+	var trust, kind, last, task, by, declared string
+	var vouched schema.Trust
+	if err := rows.Scan(&out.Agent, &trust, &kind, &out.Version, &task, &by, &out.Score, &out.Baseline, &last, &out.All, &declared); err != nil {
 		return nil, fmt.Errorf("read the score of run %s: %w", run, err)
 	}
 	if out.Baseline == "" {
@@ -59,6 +63,10 @@ func StoredScore(ctx context.Context, db learn.DB, tenant, run string) (*Stored,
 	if err := out.trust.UnmarshalText([]byte(trust)); err != nil {
 		return nil, err
 	}
+	if err := vouched.UnmarshalText([]byte(by)); err != nil {
+		return nil, err
+	}
+	out.Task = scope.Established(declared, task, vouched)
 	return out, out.kind.UnmarshalText([]byte(kind))
 }
 
@@ -93,8 +101,8 @@ const within = 1e-9
 func Rescore(ctx context.Context, db learn.DB, body *baseline.Body, stored *Stored) (*Rescored, error) {
 	agent := baseline.AgentKey(stored.Agent, stored.trust)
 	out := &Rescored{Stored: *stored, Baseline: body.Version, Path: []ScorePoint{}}
-	out.Key, out.Why = baseline.KeyFor(body, agent, stored.Version)
-	who := score.Who{Agent: agent, Group: baseline.PeerGroup(stored.Agent, stored.kind), Version: stored.Version}
+	out.Key, out.Why = baseline.KeyFor(body, agent, stored.Version, stored.Task)
+	who := score.Who{Agent: agent, Group: baseline.PeerGroup(stored.Agent, stored.kind), Version: stored.Version, Task: stored.Task}
 	model, run := score.NewModel(body), score.Run{}
 	err := learn.CallsOf(ctx, db, stored.Tenant, stored.RunID, func(c *learn.Call) {
 		before := run.Score

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"flyball/detect/scope"
 	"flyball/schema"
 )
 
@@ -16,15 +17,16 @@ type Decidable struct {
 	Stored schema.Call // as far as a decision looks at it
 	// Of is the run as it stands now: what was learned of it later is known from its
 	// first call on.
-	Of      *schema.RunSnapshot
-	Verdict schema.VerdictWord // of people on the run's findings: true before benign before test
+	Of       *schema.RunSnapshot
+	TaskType string             // scope.Established
+	Verdict  schema.VerdictWord // of people on the run's findings: true before benign before test
 }
 
 // allRuns are those that were active in the window, whatever was found of them.
-const allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task, ` + alarmed + `,
+var allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task, toString(task_trust) AS task_by, d.task_type AS declared, ` + alarmed + `,
        toString(run_rule) AS rule, credential_id AS credential, actor, toString(agent_version) AS version, started_at AS started,
        multiIf(run_id IN (` + judged + `'true')), 'true', run_id IN (` + judged + `'benign')), 'benign', run_id IN (` + judged + `'test')), 'test', 'unknown') AS verdict
-FROM runs
+FROM runs LEFT JOIN ` + DeclaredOf("SELECT run_id FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')") + ` AS d USING (run_id)
 WHERE tenant = {tenant:String} AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
   AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
 ORDER BY last_at DESC, run_id
@@ -39,21 +41,21 @@ func All(ctx context.Context, db DB, w Window, each func(*Call)) error {
 
 // decidableColumns are read for Decidable.
 type decidableColumns struct {
-	rule, credential, actor, version, verdict string
-	started                                   time.Time
-	runKey, keySource, tool, address, hops    string
-	partition                                 int32
-	offset                                    int64
+	rule, credential, actor, version, verdict, taskBy, declared string
+	started                                                     time.Time
+	runKey, keySource, tool, address, hops                      string
+	partition                                                   int32
+	offset                                                      int64
 }
 
 func (d *decidableColumns) columns() string {
 	return `,
-       p.rule, p.credential, p.actor, p.version, p.verdict, p.started, c.run_key, c.run_key_source, c.tool_name, c.client_ip,
+       p.rule, p.credential, p.actor, p.version, p.verdict, p.task_by, p.declared, p.started, c.run_key, c.run_key_source, c.tool_name, c.client_ip,
        c.attrs['` + schema.AttrForwardedHops + `'], c.calls_partition, c.calls_offset`
 }
 
 func (d *decidableColumns) into() []any {
-	return []any{&d.rule, &d.credential, &d.actor, &d.version, &d.verdict, &d.started, &d.runKey, &d.keySource, &d.tool, &d.address, &d.hops, &d.partition, &d.offset}
+	return []any{&d.rule, &d.credential, &d.actor, &d.version, &d.verdict, &d.taskBy, &d.declared, &d.started, &d.runKey, &d.keySource, &d.tool, &d.address, &d.hops, &d.partition, &d.offset}
 }
 
 func (d *decidableColumns) take(out *Call, c *schema.Call) error {
@@ -66,6 +68,11 @@ func (d *decidableColumns) take(out *Call, c *schema.Call) error {
 		if err := of.Rule.UnmarshalText([]byte(d.rule)); err != nil {
 			return err
 		}
+		var by schema.Trust
+		if err := by.UnmarshalText([]byte(d.taskBy)); err != nil {
+			return err
+		}
+		out.TaskType = scope.Established(d.declared, out.Task, by)
 		if err := out.Verdict.UnmarshalText([]byte(d.verdict)); err != nil {
 			return err
 		}

@@ -151,6 +151,9 @@ func carry(body, parent *baseline.Body, agent string, life *baseline.Life, froze
 			if let := body.Bound(parent, agent, life.Group, float64(body.MadeAt-parent.MadeAt)/float64(24*time.Hour)); let < 1 {
 				life.Bounded = max(let, 1e-9)
 			}
+			for _, t := range body.Tasks[agent] {
+				body.Bound(parent, baseline.TaskKey(agent, t.Type), life.Group, float64(body.MadeAt-parent.MadeAt)/float64(24*time.Hour))
+			}
 		}
 		return
 	}

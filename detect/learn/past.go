@@ -25,9 +25,9 @@ const standing = `multiIf(run_rule = 'overflow', 'overflow', sampled_calls > 0, 
 // arrives while it learns is seen by the next. Of each agent and day come some runs,
 // chosen by a hash: whoever makes more of them does not choose which.
 const past = `SELECT trust, agent, kind, why, if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(calls), toUnixTimestamp64Nano(max(last_at)), argMax(version, last_at),
-    groupArraySortedIf(%d)((cityHash64(run_id), toString(run_id), toUnixTimestamp64Nano(last_at), calls, version, task, toUInt8(benign)), may) AS some,
-    arrayMap(x -> x.1, some), arrayMap(x -> x.2, some), arrayMap(x -> x.3, some), arrayMap(x -> x.4, some), arrayMap(x -> x.5, some), arrayMap(x -> x.6, some), arrayMap(x -> x.7, some)
-FROM (SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, toString(agent_version) AS version, toString(task_id) AS task, calls, last_at, ` + benign + `, ` + alarmed + `,
+    groupArraySortedIf(%d)((cityHash64(run_id), toString(run_id), toUnixTimestamp64Nano(last_at), calls, version, task, toUInt8(benign), toString(task_trust)), may) AS some,
+    arrayMap(x -> x.1, some), arrayMap(x -> x.2, some), arrayMap(x -> x.3, some), arrayMap(x -> x.4, some), arrayMap(x -> x.5, some), arrayMap(x -> x.6, some), arrayMap(x -> x.7, some), arrayMap(x -> x.8, some)
+FROM (SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, toString(agent_version) AS version, toString(task_id) AS task, task_trust, calls, last_at, ` + benign + `, ` + alarmed + `,
     ` + standing + ` AS why, why IN ('', 'alarmed') AS may
   FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC'))
 GROUP BY trust, agent, kind, why, may, day ORDER BY agent, trust, kind, why, day`
@@ -59,6 +59,7 @@ type PastRun struct {
 	ID            string
 	Group         string
 	Version, Task string
+	TaskTrust     schema.Trust
 	At            int64 // last call, Unix ns
 	Calls         uint64
 	Benign        bool
@@ -82,8 +83,8 @@ func History(ctx context.Context, db DB, w Window) (map[string]*Past, error) {
 		var hashes, counts []uint64
 		var lasts []int64
 		var harmless []uint8
-		var ids, versions, tasks []string
-		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &last, &version, &some, &hashes, &ids, &lasts, &counts, &versions, &tasks, &harmless); err != nil {
+		var ids, versions, tasks, trusts []string
+		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &last, &version, &some, &hashes, &ids, &lasts, &counts, &versions, &tasks, &harmless, &trusts); err != nil {
 			return nil, fmt.Errorf("read the runs of a window: %w", err)
 		}
 		var t schema.Trust
@@ -120,7 +121,11 @@ func History(ctx context.Context, db DB, w Window) (map[string]*Past, error) {
 		}
 		d.Runs += n
 		for i := range ids {
-			d.Some = append(d.Some, PastRun{Hash: hashes[i], ID: ids[i], Group: group, Version: versions[i], Task: tasks[i], At: lasts[i], Calls: counts[i], Benign: harmless[i] == 1})
+			var by schema.Trust
+			if err := by.UnmarshalText([]byte(trusts[i])); err != nil {
+				return nil, err
+			}
+			d.Some = append(d.Some, PastRun{Hash: hashes[i], ID: ids[i], Group: group, Version: versions[i], Task: tasks[i], TaskTrust: by, At: lasts[i], Calls: counts[i], Benign: harmless[i] == 1})
 		}
 	}
 	if err := rows.Err(); err != nil {

@@ -90,12 +90,12 @@ func Read(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, r
 		for i := range chunk {
 			r := &chunk[i]
 			ids[i] = "'" + r.ID + "'"
-			of[r.ID] = &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, Version: r.Version, At: r.At, Alarmed: r.Alarmed, Benign: r.Benign}
+			of[r.ID] = &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, TaskTrust: r.TaskTrust, Version: r.Version, At: r.At, Alarmed: r.Alarmed, Benign: r.Benign}
 			out = append(out, of[r.ID])
 		}
 		list := strings.Join(ids, ",")
 		picked := "SELECT r.run_id AS run_id, 'none' AS trust, '' AS agent, 'unknown' AS kind, '' AS task, false AS alarmed, " + scopeOf +
-			" FROM (SELECT toUUID(arrayJoin([" + list + "])) AS run_id) AS r LEFT JOIN " + declaredOf(list) + " AS d USING (run_id)"
+			" FROM (SELECT toUUID(arrayJoin([" + list + "])) AS run_id) AS r LEFT JOIN " + DeclaredOf(list) + " AS d USING (run_id)"
 		w := Window{Tenant: tenant, CallsPerRun: callsPerRun, only: " AND c.run_id IN (" + list + ")" + pin.only("c.")}
 		var run *baseline.Run
 		var steps feature.Run

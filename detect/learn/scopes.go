@@ -11,8 +11,8 @@ import (
 // outside its scope.
 const scopeOf = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND family = 'scope' AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS vouched, d.task_type AS declared`
 
-// declaredOf are the types of the tasks of runs that the check was asked about.
-func declaredOf(runs string) string {
+// DeclaredOf are the types of the tasks of runs that the check was asked about.
+func DeclaredOf(runs string) string {
 	return `(SELECT run_id, any(attrs['` + schema.AttrTaskType + `']) AS task_type FROM calls
   WHERE tenant = {tenant:String} AND run_id IN (` + runs + `) AND observer_kind = 'gate' AND attrs['` + schema.AttrTaskType + `'] != '' GROUP BY run_id)`
 }
@@ -47,16 +47,20 @@ func see(run *baseline.Run, c *Call) {
 	s.Calls, s.Names = append(s.Calls, scope.Named(c.Route, c.Write, c.Named)), append(s.Names, c.Route)
 }
 
-// Tasks names the type of task of each run, once it is known which ids come back.
+// Tasks names the type of task of each run, once it is known which ids come back: the
+// one that its scope goes by, and the one that it is compared by.
 func Tasks(runs []*baseline.Run) {
 	seen := map[string]int{}
 	for _, r := range runs {
 		seen[r.Task]++
 	}
 	for _, r := range runs {
+		declared := ""
 		if r.Scope != nil {
-			r.Scope.Task = scope.TaskType(&schema.Task{Type: r.Scope.Declared}, r.Task, func(id string) int { return seen[id] })
+			declared = r.Scope.Declared
+			r.Scope.Task = scope.TaskType(&schema.Task{Type: declared}, r.Task, func(id string) int { return seen[id] })
 		}
+		r.TaskType = scope.Established(declared, r.Task, r.TaskTrust)
 	}
 }
 

@@ -16,7 +16,7 @@ func spentBy(b *baseline.Run, step int) *feature.Spent {
 }
 
 // whoOf is whom a run that is learned from is compared as.
-func whoOf(b *baseline.Run) Who { return Who{b.Agent, b.Group, b.Version} }
+func whoOf(b *baseline.Run) Who { return Who{b.Agent, b.Group, b.Version, b.TaskType} }
 
 // Final is the score of a whole run, from its steps.
 func Final(m *Model, b *baseline.Run) float64 {

@@ -54,6 +54,7 @@ type Who struct {
 	Agent   string // baseline.AgentKey
 	Group   string // baseline.PeerGroup
 	Version string // of the agent, as it states it
+	Task    string // scope.Established
 }
 
 // Calls of the run so far.
@@ -91,7 +92,7 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at 
 	}
 	r.gained = [NFamilies]float32{}
 	if r.model != m {
-		key, _ := baseline.KeyFor(m.Body, who.Agent, who.Version)
+		key, _ := baseline.KeyFor(m.Body, who.Agent, who.Version, who.Task)
 		r.model, r.agent = m, m.agent(key, who.Group)
 	}
 	route := m.on(r.agent, s.Route)

@@ -107,6 +107,7 @@ type AgentLine struct {
 	Bounded  float64                `json:"drift_let_through,omitempty"`
 	Version  string                 `json:"agent_version,omitempty"`
 	Versions []baseline.VersionLife `json:"agent_versions,omitempty"`
+	Tasks    []baseline.TaskLife    `json:"task_types,omitempty"`
 	Order    *schema.BaselineOrder  `json:"order,omitempty"`
 }
 
@@ -126,7 +127,7 @@ func lineOf(b *baseline.Body, agent string) AgentLine {
 	state, why := b.StateOf(agent)
 	l := b.Life[agent]
 	return AgentLine{Agent: agent, Group: b.GroupOf(agent), State: state, Why: why, Runs: l.Runs, Calls: l.Calls, TaughtAt: at(l.TaughtAt), SeenAt: at(l.SeenAt), Left: l.Left, Carried: l.Carried, Bounded: l.Bounded,
-		Version: l.Version, Versions: b.Versions[agent], Order: l.Order}
+		Version: l.Version, Versions: b.Versions[agent], Tasks: b.Tasks[agent], Order: l.Order}
 }
 
 // Baseline prints a version.
@@ -161,15 +162,22 @@ func reasons(left map[string]uint64) string {
 // Agent is what a version holds of one agent.
 type Agent struct {
 	AgentLine
-	Baseline string            `json:"baseline"`
-	Usual    []baseline.Figure `json:"usual"`
-	Peers    string            `json:"how_peers_are_found"`
+	Baseline  string                       `json:"baseline"`
+	Usual     []baseline.Figure            `json:"usual"`
+	TaskUsual map[string][]baseline.Figure `json:"task_types_usual,omitempty"` // by type
+	Peers     string                       `json:"how_peers_are_found"`
 }
 
 // AgentOf is that for people; known is false of a stranger.
 func AgentOf(b *baseline.Body, agent string) (out *Agent, known bool) {
 	_, there := b.Life[agent]
 	out = &Agent{AgentLine: lineOf(b, agent), Baseline: b.Version, Usual: b.Usual(agent, b.GroupOf(agent)), Peers: peersFound}
+	for _, t := range b.Tasks[agent] {
+		if out.TaskUsual == nil {
+			out.TaskUsual = map[string][]baseline.Figure{}
+		}
+		out.TaskUsual[t.Type] = b.Usual(baseline.TaskKey(agent, t.Type), out.Group)
+	}
 	return out, there || b.Has(agent)
 }
 
@@ -206,6 +214,9 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 	for _, v := range a.Versions {
 		fmt.Fprintf(w, "version     %s: %d runs, last seen %s UTC\n", v.Version, v.Runs, toSecond(at(v.SeenAt)))
 	}
+	for _, t := range a.Tasks {
+		fmt.Fprintf(w, "task type   %q: %d runs; usual %s\n", t.Type, t.Runs, usualOf(a.TaskUsual[t.Type]))
+	}
 	fmt.Fprintf(w, "peers       group %s: %s\n\n", dash(a.Group), a.Peers)
 	return Table(w, "USUAL | ITS OWN | PEERS | HUMANS", func(row func(...any)) {
 		for _, f := range a.Usual {
@@ -216,6 +227,22 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 			row(what, figure(f.Own, f.Share), figure(f.Peers, f.Share), figure(f.Humans, f.Share))
 		}
 	})
+}
+
+// usualOf is all that is usual in one line.
+func usualOf(of []baseline.Figure) string {
+	var out []string
+	for _, f := range of {
+		if !f.Own.IsZero() && !f.Share {
+			out = append(out, figure(f.Own, false)+" "+f.What)
+		}
+	}
+	for _, f := range of {
+		if !f.Own.IsZero() && f.Share {
+			out = append(out, figure(f.Own, true)+" "+f.What)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 func figure(k schema.Known, share bool) string {
@@ -283,7 +310,7 @@ func Difference(w io.Writer, d *Differences) error {
 
 // Rescored prints a run that was scored again.
 func Rescored(w io.Writer, r *evaluate.Rescored) error {
-	as := strings.ReplaceAll(r.Key, "\x1f", " version ")
+	as := baseline.InWords(r.Key)
 	fmt.Fprintf(w, "run       %s of %s, %d calls\nbaseline  %s\ncompared  as %s (%s)\nstored    %.9g by %s\nagain     %.9g (%s)\n", r.RunID, dash(r.Agent), r.Calls, r.Baseline, dash(as), r.Why, r.Score, dash(r.Stored.Baseline), r.Again, r.Family)
 	switch {
 	case r.Same:

@@ -23,7 +23,7 @@ func (r *LabelledRun) Judged() *evaluate.Labelled {
 		c := &r.Calls[i]
 		if i == 0 {
 			out.Agent, out.Group = baseline.AgentKey(c.AgentID, c.AgentTrust), baseline.PeerGroup(c.AgentID, c.CallerKind)
-			out.Start, out.LoggedTask = c.StartTime(), c.TaskID
+			out.Start, out.LoggedTask, out.TaskTrust = c.StartTime(), c.TaskID, c.TaskTrust
 		}
 		call := evaluate.LabelledCall{Route: feature.RouteName(c.Method, c.RouteKey, c.Operation), Named: c.Resources, Resources: r.Named[i], Read: c.Method == "GET" || c.Method == "HEAD" || c.Method == "OPTIONS"}
 		feature.Of(c, &call.Call)
