@@ -29,8 +29,9 @@ test: unit e2e kafka kills
 unit:
 	go test -timeout 6m $(UNIT)
 
+# Simulations are of one goroutine and long: they run in unit.
 race:
-	go test -race -timeout 10m ./schema/... ./detect/... ./ingest/... ./cmd/internal/config ./cmd/internal/app ./cmd/internal/embedded/broker ./cmd/internal/replay
+	go test -race -timeout 10m -skip 'Refits|Simulat|Poisoner|LongTask|OwnRate' ./schema/... ./detect/... ./ingest/... ./cmd/internal/config ./cmd/internal/app ./cmd/internal/embedded/broker ./cmd/internal/replay
 
 e2e:
 	go test -timeout 10m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
