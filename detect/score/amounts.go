@@ -7,16 +7,19 @@ import (
 	"flyball/detect/feature"
 )
 
+// reach takes in the tail of a statistic that is no CUSUM, of which the highest counts.
+func (r *Run) reach(st Statistic, x float64) {
+	most := &r.tails[st-Cusums]
+	*most = max(*most, x)
+	r.raise(st, *most)
+}
+
 // counts are the tails of how far the run has come.
 func (r *Run) counts(m *Model, s *feature.Step, at int64, irreversible uint64) {
-	r.most.identical = max(r.most.identical, r.agent.identical.at(uint64(s.Identical)))
-	r.raise(Identical, r.most.identical)
-	r.most.fresh = max(r.most.fresh, m.fresh(r.agent, s.Route).run.at(s.FreshOnRoute))
-	r.raise(Fresh, r.most.fresh)
-	r.most.distinct = max(r.most.distinct, r.agent.distinct.at(s.Distinct))
-	r.raise(Distinct, r.most.distinct)
-	r.most.switches = max(r.most.switches, r.agent.switches.at(s.Switches))
-	r.raise(Switches, r.most.switches)
+	r.reach(Identical, r.agent.identical.at(uint64(s.Identical)))
+	r.reach(Fresh, m.fresh(r.agent, s.Route).run.at(s.FreshOnRoute))
+	r.reach(Distinct, r.agent.distinct.at(s.Distinct))
+	r.reach(Switches, r.agent.switches.at(s.Switches))
 	if s.Write && s.OnRoute == 1 {
 		r.rare.add(m.rareness(r.agent, s.Route, s.Target), 1, s, at, irreversible)
 		r.raise(RareWrites, r.rare.max)
@@ -29,22 +32,18 @@ const enoughLogged = 20
 // spent are the tails of what not every source logs. What the baseline has not seen
 // often enough is not judged.
 func (r *Run) spent(s *feature.Spent) {
-	raise := func(st Statistic, most *float64, x float64) {
-		*most = max(*most, x)
-		r.raise(st, *most)
-	}
 	a := r.agent
 	if s.Irreversible > 0 {
-		raise(Irreversible, &r.most.irreversible, a.irreversible.at(s.Irreversible))
+		r.reach(Irreversible, a.irreversible.at(s.Irreversible))
 	}
 	if s.InRow > 0 {
-		raise(InRow, &r.most.inRow, a.inRow.at(s.InRow))
+		r.reach(InRow, a.inRow.at(s.InRow))
 	}
 	if s.Tokens > 0 && r.model.Body.Tokens.All.N >= enoughLogged {
-		raise(Tokens, &r.most.tokens, tail(float64(s.Tokens), a.tokens))
+		r.reach(Tokens, tail(float64(s.Tokens), a.tokens))
 	}
 	if s.Money > 0 && r.model.Body.Money.All.N >= enoughLogged {
-		raise(Money, &r.most.money, tail(s.Money+1, a.money))
+		r.reach(Money, tail(s.Money+1, a.money))
 	}
 }
 
@@ -59,14 +58,11 @@ func (r *Run) amounts(m *Model, route *onRoute, s *feature.Step, at int64, irrev
 	if m.Body.Bytes.All.N == 0 {
 		return
 	}
-	r.most.bytes = max(r.most.bytes, tail(r.bytes+1, r.agent.bytes))
-	r.raise(Bytes, r.most.bytes)
-	r.most.writes = max(r.most.writes, tail(r.writes+1, r.agent.writes))
-	r.raise(Writes, r.most.writes)
+	r.reach(Bytes, tail(r.bytes+1, r.agent.bytes))
+	r.reach(Writes, tail(r.writes+1, r.agent.writes))
 	if s.OnRoute > 1 {
 		// A count is a step: its tail begins half a call before it.
-		r.most.onRoute = max(r.most.onRoute, tail(float64(s.OnRoute)-.5, route.calls))
-		r.raise(OnRoute, r.most.onRoute)
+		r.reach(OnRoute, tail(float64(s.OnRoute)-.5, route.calls))
 	}
 	r.scatter.add(m.follows(r.agent, route, s.Before, s.Route), 1, s, at, irreversible)
 	r.raise(Scatter, r.scatter.max)

@@ -24,8 +24,11 @@ const leastGain = .5
 // Carry remembers where the call that was added last stands, if it raised a family's
 // score by much.
 func (r *Run) Carry(call schema.CallRef) {
+	if r.model == nil {
+		return
+	}
 	for f := range Family(NFamilies) {
-		gain := float64(r.gained[f])
+		gain := float64(r.model.gained[f])
 		if gain < leastGain {
 			continue
 		}

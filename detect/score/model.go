@@ -11,6 +11,7 @@ type Model struct {
 	Body   *baseline.Body
 	agents map[string]*agent
 	groups map[string]*peers
+	gained [NFamilies]float32 // what the call that was added last gave each family of its run
 }
 
 // peers are a group's view of the model.

@@ -1,8 +1,6 @@
 package score
 
 import (
-	"math"
-
 	"flyball/detect/baseline"
 	"flyball/detect/feature"
 	"flyball/schema"
@@ -15,10 +13,9 @@ type Run struct {
 	same    uint32  // largest count of one identical call
 	fresh   uint32  // largest count of new calls on one route
 	rare    cusum   // sum over the routes that the run writes on
-	length  float64 // highest tail of the run's length
 	bytes   float64 // that it was given
 	writes  float64
-	most    struct{ bytes, writes, onRoute, identical, fresh, distinct, switches, irreversible, inRow, tokens, money float64 } // highest tails
+	tails   [Statistics - Cusums]float64 // highest of each statistic that is no CUSUM
 	scatter cusum
 	busiest uint32 // largest count of calls on one route
 	startAt int64  // event time of the first call, Unix ns
@@ -31,7 +28,6 @@ type Run struct {
 	trials   [feature.Cells]uint32 // calls that counted in each cell
 
 	carried []carried
-	gained  [NFamilies]float32 // by the last call
 
 	weighed float64 // of its evidence, in that of its actor
 
@@ -90,7 +86,7 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at 
 	if m == nil {
 		return
 	}
-	r.gained = [NFamilies]float32{}
+	m.gained = [NFamilies]float32{}
 	if r.model != m {
 		key, _ := baseline.KeyFor(m.Body, who.Agent, who.Version, who.Task)
 		r.model, r.agent = m, m.agent(key, who.Group)
@@ -111,8 +107,7 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at 
 		r.raise(st, k.max)
 	}
 	r.counts(m, s, at, before)
-	r.length = max(r.length, minusLogTail((math.Log(float64(s.N))-r.agent.length.Mean)/r.agent.length.SD))
-	r.raise(Length, r.length)
+	r.reach(Length, tail(float64(s.N), r.agent.length))
 	r.amounts(m, route, s, at, before)
 	r.spent(spent)
 }
@@ -135,7 +130,7 @@ func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversib
 func (r *Run) raise(st Statistic, x float64) {
 	v := st.anchored(x)
 	if f := familyOf[st]; v > r.Families[f] {
-		r.gained[f] += float32(min(v-r.Families[f], mostScore))
+		r.model.gained[f] += float32(min(v-r.Families[f], mostScore))
 		r.Families[f], r.stands[f] = v, st
 		r.Score = max(r.Score, v)
 	}

@@ -48,35 +48,13 @@ func (r *Run) since(f Family) *cusum {
 
 // Value of a statistic as it stands.
 func (r *Run) Value(st Statistic) float64 {
-	switch st {
-	case Identical:
-		return r.most.identical
-	case Fresh:
-		return r.most.fresh
-	case Distinct:
-		return r.most.distinct
-	case RareWrites:
+	switch {
+	case st == RareWrites:
 		return r.rare.max
-	case Irreversible:
-		return r.most.irreversible
-	case InRow:
-		return r.most.inRow
-	case Tokens:
-		return r.most.tokens
-	case Money:
-		return r.most.money
-	case Switches:
-		return r.most.switches
-	case Length:
-		return r.length
-	case Bytes:
-		return r.most.bytes
-	case Writes:
-		return r.most.writes
-	case OnRoute:
-		return r.most.onRoute
-	case Scatter:
+	case st == Scatter:
 		return r.scatter.max
+	case st >= Cusums:
+		return r.tails[st-Cusums]
 	}
 	return r.cusum[st].max
 }

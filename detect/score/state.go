@@ -21,7 +21,12 @@ func (r *Run) Code(c *topic.Coder) {
 		r.cusum[i].code(c)
 	}
 	r.codeSame(c)
-	number(c, &r.length)
+	tail := func(of ...Statistic) {
+		for _, st := range of {
+			number(c, &r.tails[st-Cusums])
+		}
+	}
+	tail(Length)
 	c.Int(&r.startAt)
 	for i := range r.trials {
 		hits, calls := 0.0, float64(r.trials[i])
@@ -40,16 +45,14 @@ func (r *Run) Code(c *topic.Coder) {
 	if c.Version < 4 {
 		families = 5
 	} else {
-		for _, v := range [...]*float64{&r.bytes, &r.writes, &r.most.bytes, &r.most.writes, &r.most.onRoute} {
-			number(c, v)
-		}
+		number(c, &r.bytes)
+		number(c, &r.writes)
+		tail(Bytes, Writes, OnRoute)
 		topic.Num(c, &r.busiest)
 		r.scatter.code(c)
 	}
 	if c.Version >= 5 {
-		for _, v := range [...]*float64{&r.most.identical, &r.most.fresh, &r.most.distinct, &r.most.switches, &r.most.irreversible, &r.most.inRow, &r.most.tokens, &r.most.money} {
-			number(c, v)
-		}
+		tail(Identical, Fresh, Distinct, Switches, Irreversible, InRow, Tokens, Money)
 		topic.Num(c, &r.fresh)
 		r.rare.code(c)
 		number(c, &r.weighed)
