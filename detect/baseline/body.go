@@ -196,6 +196,7 @@ func (b *Body) Learn(r *Run) {
 // the last run.
 func (b *Body) Finish() {
 	b.Counts.finish()
+	b.Known.finish()
 	b.finishVersions()
 	b.finishTasks()
 }

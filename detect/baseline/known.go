@@ -15,13 +15,20 @@ import (
 type Known struct {
 	Groups map[string]*bloom.BloomFilter `json:"groups"`
 	Runs   map[string]float64            `json:"runs"` // that named any
+
+	seen map[string]map[uint64]struct{} // until finish
 }
 
-// Bits of a group's filter, 8 KiB, and hashes of a resource. Where more than half of
-// the bits are set the group names ever new resources: that one is new says nothing.
+// Bits of a group's filter, ten for each resource and 64 bytes to 8 KiB in all, and
+// hashes of a resource. Where more than half of the largest one's bits are set the
+// group names ever new resources: that one is new says nothing.
 const (
+	leastBits   = 1 << 9
 	knownBits   = 1 << 16
+	knownEach   = 10
 	knownHashes = 4
+	// mostSeen of a group are looked at: with as many its filter is more than half full.
+	mostSeen = 1 << 14
 )
 
 // UnmarshalJSON refuses a filter that Add cannot have made: looked into, it would
@@ -45,8 +52,8 @@ func (k *Known) UnmarshalJSON(b []byte) error {
 			return err
 		}
 		bits, err := base64.URLEncoding.DecodeString(shape.Bits)
-		if err != nil || shape.M != knownBits || shape.K != knownHashes || len(bits) != 8+knownBits/8 || binary.BigEndian.Uint64(bits) != knownBits {
-			return fmt.Errorf("known resources of group %q: a filter of %d bits and %d hashes in %d bytes, want %d, %d and %d", group, shape.M, shape.K, len(bits), knownBits, knownHashes, 8+knownBits/8)
+		if m := shape.M; err != nil || m < leastBits || m > knownBits || m&(m-1) != 0 || shape.K != knownHashes || len(bits) != 8+int(m)/8 || binary.BigEndian.Uint64(bits) != uint64(m) {
+			return fmt.Errorf("known resources of group %q: a filter of %d bits and %d hashes in %d bytes, want a power of two from %d to %d, %d hashes and as many bits", group, m, shape.K, len(bits), leastBits, knownBits, knownHashes)
 		}
 		f := new(bloom.BloomFilter)
 		if err := json.Unmarshal(text, f); err != nil {
@@ -58,25 +65,45 @@ func (k *Known) UnmarshalJSON(b []byte) error {
 }
 
 func newKnown() Known {
-	return Known{Groups: map[string]*bloom.BloomFilter{}, Runs: map[string]float64{}}
+	return Known{Groups: map[string]*bloom.BloomFilter{}, Runs: map[string]float64{}, seen: map[string]map[uint64]struct{}{}}
 }
 
-// Add takes in the resources of a run (feature.ResourceHash).
+// Add takes in the resources of a run (feature.ResourceHash). They are known from
+// finish on.
 func (k *Known) Add(group string, resources []uint64) {
 	if len(resources) == 0 {
 		return
 	}
-	f := k.Groups[group]
-	if f == nil {
-		f = bloom.New(knownBits, knownHashes)
-		k.Groups[group] = f
+	of := k.seen[group]
+	if of == nil {
+		of = map[uint64]struct{}{}
+		k.seen[group] = of
 	}
 	k.Runs[group]++
 	for _, r := range resources {
-		var key [8]byte
-		binary.LittleEndian.PutUint64(key[:], r)
-		f.Add(key[:])
+		if len(of) == mostSeen {
+			return
+		}
+		of[r] = struct{}{}
 	}
+}
+
+// finish makes the filters, each as large as it must be.
+func (k *Known) finish() {
+	for group, of := range k.seen {
+		m := uint(leastBits)
+		for m < knownBits && m < knownEach*uint(len(of)) {
+			m *= 2
+		}
+		f := bloom.New(m, knownHashes)
+		for r := range of {
+			var key [8]byte
+			binary.LittleEndian.PutUint64(key[:], r)
+			f.Add(key[:])
+		}
+		k.Groups[group] = f
+	}
+	k.seen = nil
 }
 
 // Saturated reports that a group names too many resources to tell new ones.

@@ -79,6 +79,11 @@ const soon = 10 * time.Second
 // logged and tried again sooner: the last baseline stays.
 func (l *Learner) Run(ctx context.Context) error {
 	pause := soon
+	select { // what the process before this one made is as good
+	case <-ctx.Done():
+		return nil
+	case <-time.After(l.due(ctx)):
+	}
 	for {
 		wait := l.o.Every
 		if was, now, err := l.guard(ctx); err != nil && ctx.Err() == nil {
@@ -100,6 +105,21 @@ func (l *Learner) Run(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// due is how long it is until the last baseline is as old as the time between two.
+func (l *Learner) due(ctx context.Context) time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, guardTime)
+	defer cancel()
+	versions, err := published.Versions(ctx, l.o.Kafka, l.o.Tenant)
+	if err != nil || len(versions) == 0 {
+		return 0
+	}
+	at, ok := published.MadeAt(versions[len(versions)-1])
+	if !ok {
+		return 0
+	}
+	return min(max(l.o.Every-l.o.Now().Sub(at), 0), l.o.Every)
 }
 
 // guardTime bounds what a slow ClickHouse may hold up: baselines come after it.
