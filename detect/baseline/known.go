@@ -69,7 +69,7 @@ func newKnown() Known {
 }
 
 // Add takes in the resources of a run (feature.ResourceHash). They are known from
-// finish on.
+// finish on, after which there is nothing to add.
 func (k *Known) Add(group string, resources []uint64) {
 	if len(resources) == 0 {
 		return

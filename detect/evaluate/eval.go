@@ -117,7 +117,7 @@ func judgeFold(f Fold) *fold {
 	return out
 }
 
-// Evaluate judges the detector on folds by CONTRACT's rules. It starts no servers
+// Evaluate judges the detector on folds. It starts no servers
 // and is deterministic. progress is told what is done of how much.
 func Evaluate(folds []Fold, view string, progress func(done, of int)) Report {
 	judged := make([]*fold, len(folds))

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Report is what `flyball eval` prints; CONTRACT §3 has its names.
+// Report is what `flyball eval` prints.
 type Report struct {
 	Train   string  `json:"train"`
 	Test    string  `json:"test"`
