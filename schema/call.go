@@ -171,3 +171,12 @@ func (c *Call) EndNs() int64 {
 
 // Failed reports whether the call did not do what it was asked to.
 func (c *Call) Failed() bool { return c.Outcome > OutcomeOK }
+
+// Standing of the caller as the call alone tells it: a proven credential is known
+// only to who has counted its accepted calls.
+func (c *Call) Standing() Standing {
+	if c.AgentID != "" && c.AgentTrust >= TrustInfrastructure || c.CredentialID != "" && c.CredentialTrust >= TrustInfrastructure {
+		return StandingEstablished
+	}
+	return StandingClaimed
+}

@@ -36,11 +36,27 @@ const (
 	CommandVerdict
 	// CommandBaseline freezes or resets an agent's baseline.
 	CommandBaseline
+	// CommandSettings sets parameters of enforcement: the trip budget and other limits.
+	CommandSettings
+	// CommandArm enforces what is found about the agents, tags or families of a pattern;
+	// CommandDisarm only records it.
+	CommandArm
+	CommandDisarm
+	// CommandBypassEnd ends a bypass before its time.
+	CommandBypassEnd
+	// CommandException says that findings of a kind are meant; CommandExceptionRemove takes that back.
+	CommandException
+	CommandExceptionRemove
+	// CommandLeaseReturn gives back a share of a quota whose answer came too late to be used.
+	CommandLeaseReturn
+	// CommandProven says that the API has accepted a credential often enough to count as proven.
+	CommandProven
 )
 
 // CommandKindWords are the words of CommandKind.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
-	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline"}
+	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline",
+	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "lease_return", "proven"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
@@ -73,6 +89,20 @@ type Command struct {
 	Lease    *Lease         `json:"lease,omitempty"`
 	Verdict  *Verdict       `json:"verdict,omitempty"`
 	Baseline *BaselineOrder `json:"baseline,omitempty"`
+
+	// Holder of the run that a trip, or an operator's breaker on a run, is about.
+	Holder *Holder `json:"holder,omitempty"`
+}
+
+// Holder is who acts in a run: a breaker on the run also holds later runs of the
+// same established agent, and of the same credential.
+type Holder struct {
+	AgentID      string   `json:"agent_id,omitempty"`
+	AgentTrust   Trust    `json:"agent_trust,omitempty"`
+	CredentialID string   `json:"credential_id,omitempty"`
+	Standing     Standing `json:"standing,omitempty"`
+	// Tags of the agent by the registry, as the sender of the command knew them.
+	Tags []string `json:"tags,omitempty"`
 }
 
 // Manifest is the document in which an owner says what an agent is for.
