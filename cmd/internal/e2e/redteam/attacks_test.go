@@ -1,0 +1,332 @@
+package redteam
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/cmd/internal/realparts"
+	"flyball/detect/control"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+var update = flag.Bool("update", false, "write the known failures and the table of deploy/README.md as they are now")
+
+// attacks are all that there are; see the files by kind.
+func attacks() []Attack {
+	return slices.Concat(dialectAttacks, identityAttacks, pathAttacks, methodAttacks, moneyAttacks, addressAttacks, protocolAttacks)
+}
+
+const files = "../../../../deploy/gateways"
+
+// gateways that this machine can run; Traefik is built in eight minutes and so
+// runs only where FLYBALL_TEST_TRAEFIK asks for it.
+func gateways() []string {
+	names := []string{"caddy", "envoy-grpc", "envoy-http", "nginx"}
+	if os.Getenv("FLYBALL_TEST_TRAEFIK") != "" {
+		names = append(names, "traefik")
+	}
+	return names
+}
+
+// started are all ways to one point: the check alone in each dialect, and the
+// real gateways.
+func started(t *testing.T, p *point) []way {
+	t.Helper()
+	ways := []way{newAloneGRPC(t, p.config.Check.GRPC)}
+	for _, dialect := range []string{"envoy", "nginx", "caddy"} {
+		ways = append(ways, &alone{dialect, p.config.Check.Listen})
+	}
+	s := newService(t)
+	for _, name := range gateways() {
+		ways = append(ways, &gateway{realparts.StartGateway(t, name, files, s.Listener.Addr().String(), p.config.Check.Listen, p.config.Check.GRPC), s})
+	}
+	return ways
+}
+
+// attempt is one attack on one way, with what did not hold.
+type attempt struct {
+	attack, way string
+	sent        []*result
+	faults      []string
+}
+
+func (a *attempt) fault(format string, args ...any) {
+	if f := fmt.Sprintf(format, args...); !slices.Contains(a.faults, f) {
+		a.faults = append(a.faults, f)
+	}
+}
+
+func TestAttacks(t *testing.T) {
+	p := newPoint(t)
+	ways := started(t, p)
+	var all []*attempt
+	for i, attack := range attacks() {
+		for _, w := range ways {
+			if attack.on(w) {
+				all = append(all, p.run(&attack, w, fmt.Sprintf("%d%s", i, strings.NewReplacer("/", "", "-", "").Replace(w.name()))))
+			}
+		}
+	}
+	for _, w := range ways {
+		if w.log() != "" {
+			p.compareLog(w, all)
+		}
+	}
+	judge(t, all)
+}
+
+// run does the steps of an attack on a way.
+func (p *point) run(attack *Attack, w way, word string) *attempt {
+	a := &attempt{attack: attack.Name, way: w.name()}
+	fill := func(s string) string { return strings.ReplaceAll(s, "@@", word) }
+	n := 0
+	ask := func(r *Request) *result {
+		n++
+		return w.send(r.unique(word), fmt.Sprintf("redteam/%s.%d", word, n))
+	}
+	var last *result
+	for _, s := range attack.Steps {
+		switch {
+		case s.Manifest != "":
+			p.operate("PUT", "/v1/manifests", control.Put{Text: fill(s.Manifest), Reason: "test"})
+		case s.Trip.Kind != schema.ScopeNone:
+			scope := schema.Scope{Kind: s.Trip.Kind, Value: fill(s.Trip.Value)}
+			if secret, ok := strings.CutPrefix(scope.Value, "secret:"); ok {
+				scope.Value = p.resolver.CredentialID("api_key", secret)
+			}
+			p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: scope, Reason: "test"})
+		case s.TripRun != nil:
+			run := decisionHeader(ask(s.TripRun), "X-Flyball-Run")
+			if run == "" {
+				a.fault("the check answers no run id")
+				continue
+			}
+			p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, Reason: "test"})
+		case s.Detect != nil:
+			r := ask(s.Detect)
+			calls := p.observed(r.agent, 2*time.Second)
+			if len(calls) == 0 {
+				a.fault("the check says nothing of a request")
+				continue
+			}
+			p.trip(&calls[0], word)
+		case s.Grant:
+			gate := decisionHeader(last, "X-Flyball-Gate")
+			if gate == "" {
+				a.fault("no question was asked")
+				continue
+			}
+			p.operate("POST", "/v1/grants/"+url.PathEscape(gate)+"/grant", control.Grant{Reason: "test"})
+		case s.Send != nil:
+			for range s.Again + 1 {
+				last = ask(s.Send)
+				a.sent = append(a.sent, last)
+				if s.Must != nil {
+					if why := s.Must(last); why != "" {
+						a.fault("%s %s: %s", last.request.Method, last.request.Path, why)
+					}
+				}
+				p.compareCheck(a, last)
+			}
+		}
+	}
+	return a
+}
+
+// decisionHeader is what the check answered, as the client or the service saw it.
+func decisionHeader(r *result, name string) string {
+	if r == nil {
+		return ""
+	}
+	if v := r.header.Get(name); v != "" {
+		return v
+	}
+	if len(r.served) > 0 {
+		return r.served[len(r.served)-1].header.Get(name)
+	}
+	return ""
+}
+
+// trip writes what the detector writes when a run runs away, and waits until the
+// point holds it.
+func (p *point) trip(c *schema.Call, id string) {
+	p.t.Helper()
+	scope := schema.Scope{Kind: schema.ScopeCredential, Value: c.CredentialID}
+	if run := runOf(c); run != "" {
+		scope = schema.Scope{Kind: schema.ScopeRun, Value: run}
+	}
+	run, _ := schema.ParseRunID(runOf(c))
+	value, err := topic.EncodeCommand(&schema.Command{ID: "trip-" + id, Kind: schema.CommandTrip, Tenant: c.Tenant, By: "detect", TTL: int64(15 * time.Minute), ActiveAgents: 1 << 20,
+		Decision: &schema.Decision{Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: scope, RunID: run, AgentID: c.AgentID, CredentialID: c.CredentialID}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.out.ProduceSync(p.t.Context(), &kgo.Record{Topic: topic.CommandsTopic, Value: value}).FirstErr(); err != nil {
+		p.t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		r, err := http.Get("http://" + p.config.Control.Listen + "/v1/breakers")
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		var lines []struct{ Scope schema.Scope }
+		err = json.NewDecoder(r.Body).Decode(&lines)
+		r.Body.Close()
+		if err == nil && slices.ContainsFunc(lines, func(l struct{ Scope schema.Scope }) bool { return l.Scope == scope }) {
+			return
+		}
+	}
+	p.t.Fatalf("the trip of %s is not there after 5 s", scope)
+}
+
+// compareCheck: what the service received is what was decided on.
+func (p *point) compareCheck(a *attempt, r *result) {
+	for _, s := range r.served {
+		where := fmt.Sprintf("%s %s", s.method, s.target)
+		if s.header.Get("X-Flyball-Decision") == "" {
+			a.fault("%s reached the service without a decision", where)
+			continue
+		}
+		calls := p.observed(r.agent, 2*time.Second)
+		if len(calls) == 0 {
+			a.fault("%s reached the service and the check was not asked", where)
+			continue
+		}
+		path, _, _ := strings.Cut(s.target, "?")
+		if !slices.ContainsFunc(calls, func(c schema.Call) bool { return c.Method == s.method && c.Path == path }) {
+			a.fault("%s reached the service, decided was %s %s", where, calls[0].Method, calls[0].Path)
+		}
+	}
+}
+
+// compareLog: what the access log says is who the check saw.
+func (p *point) compareLog(w way, all []*attempt) {
+	var rows map[string][]schema.Call
+	missing := func() (n int) {
+		for _, a := range all {
+			for _, r := range a.sent {
+				if a.way == w.name() && len(r.served) > 0 && len(rows[r.agent]) == 0 {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		if rows = p.rows(w.log()); missing() == 0 || time.Now().After(end) {
+			break
+		}
+	}
+	for _, a := range all {
+		if a.way != w.name() {
+			continue
+		}
+		for _, r := range a.sent {
+			calls := p.observed(r.agent, 0)
+			if len(calls) == 0 {
+				continue
+			}
+			got := rows[r.agent]
+			if len(got) == 0 {
+				if len(r.served) > 0 {
+					a.fault("log: no line of a request that reached the service")
+				}
+				continue
+			}
+			for i := range got {
+				if f := differs(&calls[0], &got[i]); f != "" {
+					a.fault("log: %s", f)
+				}
+			}
+		}
+	}
+}
+
+// differs says in what a log line names somebody or something else than the check saw.
+func differs(check, row *schema.Call) string {
+	for _, f := range []struct{ name, check, row string }{
+		{"method", check.Method, row.Method}, {"path", check.Path, row.Path}, {"credential", check.CredentialID, row.CredentialID},
+		{"run", runOf(check), runOf(row)}, {"agent", check.AgentID, row.AgentID}, {"trust of the agent", check.AgentTrust.String(), row.AgentTrust.String()},
+		{"routing key", check.RoutingKey, row.RoutingKey}} {
+		if f.check != f.row {
+			return f.name + " differs"
+		}
+	}
+	return ""
+}
+
+const knownFile = "testdata/known_failures.json"
+
+// judge compares what did not hold with what is known not to: both must be the same.
+func judge(t *testing.T, all []*attempt) {
+	t.Helper()
+	known := map[string]map[string][]string{} // attack, way, faults
+	if text, err := os.ReadFile(knownFile); err == nil {
+		if err := json.Unmarshal(text, &known); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, ran, failed := map[string]map[string][]string{}, 0, 0
+	for _, a := range all {
+		ran++
+		kinds := kindsOf(a.faults)
+		if len(kinds) > 0 {
+			failed++
+			if found[a.attack] == nil {
+				found[a.attack] = map[string][]string{}
+			}
+			found[a.attack][a.way] = kinds
+		}
+		if !*update && !slices.Equal(kinds, known[a.attack][a.way]) {
+			t.Errorf("%s, %s: %d faults, known are %v:\n    %s", a.attack, a.way, len(a.faults), known[a.attack][a.way], strings.Join(a.faults, "\n    "))
+		}
+	}
+	fmt.Printf("%d attacks, %d attempts, %d with a fault\n", len(attacks()), ran, failed)
+	if *update {
+		text, err := json.MarshalIndent(found, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(knownFile, append(text, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// kindsOf are the faults without what changes from run to run.
+func kindsOf(faults []string) (kinds []string) {
+	for _, f := range faults {
+		kind := "another decision than the service got"
+		switch {
+		case strings.HasPrefix(f, "log: "):
+			kind = f
+		case strings.Contains(f, "must pass"):
+			kind = "does not pass"
+		case strings.Contains(f, "must be"):
+			kind = "is not refused"
+		case strings.Contains(f, "without a decision"), strings.Contains(f, "was not asked"):
+			kind = "reaches the service undecided"
+		case strings.Contains(f, "no question"), strings.Contains(f, "no run id"):
+			kind = f
+		}
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
+}

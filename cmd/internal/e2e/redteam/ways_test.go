@@ -1,0 +1,264 @@
+package redteam
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"flyball/cmd/internal/realparts"
+)
+
+// result is what came of one request.
+type result struct {
+	request *Request
+	status  int // that the client saw; 0: the connection was closed
+	header  http.Header
+	body    string
+	served  []served // what the service was asked
+	agent   string   // the user agent that it was sent with
+	took    time.Duration
+	failure string // nothing could be sent or read
+}
+
+// served is a request that reached the service.
+type served struct {
+	method, target string
+	header         http.Header
+	body           string
+}
+
+// way is how a request gets to the check and from there to the service.
+type way interface {
+	send(r *Request, userAgent string) *result
+	name() string
+	log() string // its access log; "" where there is none
+}
+
+// service is what stands behind a gateway: it remembers what it was asked.
+type service struct {
+	*httptest.Server
+	mu  sync.Mutex
+	got map[string][]served // by user agent
+}
+
+func newService(t testing.TB) *service {
+	s := &service{got: map[string][]served{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+		s.mu.Lock()
+		ua := r.Header.Get("User-Agent")
+		s.got[ua] = append(s.got[ua], served{r.Method, r.RequestURI, r.Header.Clone(), string(body)})
+		s.mu.Unlock()
+		_, _ = io.WriteString(w, "served")
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *service) of(userAgent string) []served {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.got[userAgent])
+}
+
+// wire is the request as the client writes it.
+func wire(r *Request, userAgent string) string {
+	if r.Raw != "" {
+		return strings.ReplaceAll(r.Raw, "UA", userAgent)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: %s\r\nConnection: close\r\n", r.Method, r.Path, userAgent)
+	for _, h := range append(r.identity(), r.Headers...) {
+		b.WriteString(h + "\r\n")
+	}
+	if r.Body != "" || r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH" {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(r.Body))
+	}
+	b.WriteString("\r\n" + r.Body)
+	return b.String()
+}
+
+// exchange writes bytes and reads one answer.
+func exchange(addr, from, text, method string) (status int, header http.Header, body, failure string) {
+	d := net.Dialer{Timeout: 5 * time.Second}
+	if from != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	c, err := d.Dial("tcp", addr)
+	if err != nil {
+		return 0, nil, "", err.Error()
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(8 * time.Second))
+	go func() { _, _ = io.WriteString(c, text) }() // the answer may come before all is written
+	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
+	if err != nil {
+		return 0, nil, "", err.Error()
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	return resp.StatusCode, resp.Header, string(b), ""
+}
+
+// gateway is a real one with its shipped file.
+type gateway struct {
+	*realparts.Gateway
+	service *service
+}
+
+func (g *gateway) name() string { return g.Name }
+func (g *gateway) log() string  { return g.Log }
+
+func (g *gateway) send(r *Request, userAgent string) *result {
+	began := time.Now()
+	out := &result{request: r, agent: userAgent}
+	out.status, out.header, out.body, out.failure = exchange(strings.TrimPrefix(g.URL, "http://"), r.From, wire(r, userAgent), r.Method)
+	out.took = time.Since(began)
+	out.served = g.service.of(userAgent)
+	return out
+}
+
+// alone asks the check as a gateway of a dialect would that passes on every
+// header of the client, except those by which the dialect itself speaks.
+type alone struct {
+	dialect string
+	addr    string
+}
+
+func (a *alone) name() string { return "check/" + a.dialect }
+func (a *alone) log() string  { return "" }
+
+// speaks are the headers that the gateway of a dialect sets itself.
+var speaks = map[string][2]string{
+	"nginx": {"X-Original-Method", "X-Original-URI"}, "haproxy": {"X-Original-Method", "X-Original-URI"}, "kong": {"X-Original-Method", "X-Original-URI"},
+	"caddy": {"X-Forwarded-Method", "X-Forwarded-Uri"}, "traefik": {"X-Forwarded-Method", "X-Forwarded-Uri"}, "apisix": {"X-Forwarded-Method", "X-Forwarded-Uri"},
+}
+
+// passedOn are the client's headers as a gateway shows them to the check.
+func passedOn(r *Request, own ...string) []string {
+	own = append(own, "Connection", "Content-Length", "Transfer-Encoding", "Host", "X-Consumer", "X-Login", "Expect", "Upgrade", "Te")
+	var out []string
+	for _, h := range append(r.identity(), r.Headers...) {
+		name, value, _ := strings.Cut(h, ":")
+		if strings.EqualFold(name, "X-Login") {
+			out = append(out, "X-Consumer:"+value)
+		}
+		if !slices.ContainsFunc(own, func(o string) bool { return strings.EqualFold(o, name) }) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+func peerOf(r *Request) string {
+	if r.From != "" {
+		return r.From
+	}
+	return "127.0.0.1"
+}
+
+func (a *alone) send(r *Request, userAgent string) *result {
+	var b strings.Builder
+	if pair, ok := speaks[a.dialect]; ok {
+		fmt.Fprintf(&b, "GET /check/%s HTTP/1.1\r\nHost: check\r\n%s: %s\r\n%s: %s\r\nX-Forwarded-For: %s\r\n", a.dialect, pair[0], r.Method, pair[1], r.Path, peerOf(r))
+		for _, h := range passedOn(r, pair[0], pair[1], "X-Forwarded-For") {
+			b.WriteString(h + "\r\n")
+		}
+		fmt.Fprintf(&b, "User-Agent: %s\r\nConnection: close\r\n\r\n", userAgent)
+	} else {
+		fmt.Fprintf(&b, "%s /check/envoy%s HTTP/1.1\r\nHost: shop.example\r\n", r.Method, r.Path)
+		for _, h := range passedOn(r, "X-Forwarded-For") {
+			b.WriteString(h + "\r\n")
+		}
+		body := r.Body[:min(len(r.Body), 8192)]
+		fmt.Fprintf(&b, "X-Forwarded-For: %s\r\nUser-Agent: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", peerOf(r), userAgent, len(body), body)
+	}
+	out := &result{request: r, agent: userAgent}
+	method := "GET"
+	if a.dialect == "envoy" {
+		method = r.Method
+	}
+	out.status, out.header, out.body, out.failure = exchange(a.addr, "", b.String(), method)
+	out.decide()
+	return out
+}
+
+// decide does what the shipped files do with an answer: 200 passes, silence and
+// 5xx are an outage in which reads pass, all else is a no.
+func (r *result) decide() {
+	switch {
+	case r.status == 200:
+		r.served = []served{{r.request.Method, r.request.Path, r.header, r.request.Body}}
+	case (r.status == 0 || r.status >= 500) && r.request.read():
+		r.served = []served{{r.request.Method, r.request.Path, http.Header{}, r.request.Body}}
+	}
+}
+
+// aloneGRPC asks as Envoy does over gRPC.
+type aloneGRPC struct{ client auth.AuthorizationClient }
+
+func newAloneGRPC(t testing.TB, addr string) *aloneGRPC {
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &aloneGRPC{auth.NewAuthorizationClient(conn)}
+}
+
+func (a *aloneGRPC) name() string { return "check/grpc" }
+func (a *aloneGRPC) log() string  { return "" }
+
+func (a *aloneGRPC) send(r *Request, userAgent string) *result {
+	headers := map[string]string{"user-agent": userAgent, ":method": r.Method, ":path": r.Path, ":authority": "shop.example"}
+	for _, h := range passedOn(r) {
+		name, value, _ := strings.Cut(h, ":")
+		name, value = strings.ToLower(name), strings.TrimSpace(value)
+		if have, ok := headers[name]; ok {
+			value = have + "," + value // as Envoy joins them
+		}
+		headers[name] = value
+	}
+	if have := headers["x-forwarded-for"]; have != "" {
+		headers["x-forwarded-for"] = have + ","
+	}
+	headers["x-forwarded-for"] += peerOf(r)
+	for name, value := range headers {
+		headers[name] = strings.ToValidUTF8(value, "!") // as Envoy does
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	out := &result{request: r, agent: userAgent, header: http.Header{}}
+	ans, err := a.client.Check(ctx, &auth.CheckRequest{Attributes: &auth.AttributeContext{
+		Source: &auth.AttributeContext_Peer{Address: &core.Address{Address: &core.Address_SocketAddress{SocketAddress: &core.SocketAddress{Address: peerOf(r), PortSpecifier: &core.SocketAddress_PortValue{PortValue: 4711}}}}},
+		Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{Method: r.Method, Path: r.Path, Host: "shop.example", Headers: headers,
+			RawBody: []byte(r.Body[:min(len(r.Body), 8192)]), Size: int64(len(r.Body))}}}})
+	var own []*core.HeaderValueOption
+	switch {
+	case err != nil:
+		out.failure = err.Error()
+	case ans.GetStatus().GetCode() == 0:
+		out.status, own = 200, ans.GetOkResponse().GetHeaders()
+	default:
+		out.status, own, out.body = int(ans.GetDeniedResponse().GetStatus().GetCode()), ans.GetDeniedResponse().GetHeaders(), ans.GetDeniedResponse().GetBody()
+	}
+	for _, h := range own {
+		out.header.Set(h.GetHeader().GetKey(), h.GetHeader().GetValue())
+	}
+	out.decide()
+	return out
+}
