@@ -19,6 +19,7 @@ type metrics struct {
 	oldest     prometheus.Gauge
 	budgetLeft prometheus.Gauge
 	stale      prometheus.Gauge
+	plain      prometheus.Counter
 
 	checked, refused atomic.Uint64
 }
@@ -38,9 +39,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		oldest:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_gates_oldest_seconds", Help: "How long the oldest of them has waited."}),
 		budgetLeft: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_trip_budget_left", Help: "Automatic trips that the budget still has this hour."}),
 		stale:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_control_stale", Help: "1 while the command log does not speak: the last state stands."}),
+		plain:      prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_check_plain_total", Help: "Requests to /check without a dialect: an old gateway file, refused by the next release."}),
 	}
 	if r != nil {
-		r.MustRegister(m.checks, m.would, m.took, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.waiting, m.oldest, m.budgetLeft, m.stale)
+		r.MustRegister(m.checks, m.would, m.took, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.waiting, m.oldest, m.budgetLeft, m.stale, m.plain)
 	}
 	return m
 }

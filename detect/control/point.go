@@ -40,6 +40,9 @@ type Options struct {
 	Routes     Classifier
 	CheckToken Secret // gateways must show it; "" lets any in that reaches the listener
 	Tokens     []Token
+	// TrustedHops is how many proxies before the gateways are trusted to name the
+	// address that they were asked from; see identity.ClientAddress.
+	TrustedHops int
 	// Armed says whether what a family of policy finds (policy.scope …) is enforced
 	// for an agent; nil: never.
 	Armed func(agent, family string) bool
@@ -96,6 +99,9 @@ type Control struct {
 	late      *lateUses
 	others    *points
 	asked     *observer
+
+	plain         plainUses
+	misconfigured everyMinute
 }
 
 // New is inert.

@@ -37,6 +37,8 @@ func (a *answer) kind() string {
 	switch {
 	case a.status == 503:
 		return "not-loaded"
+	case a.why == whyMisconfigured || a.why == whyAmbiguous:
+		return "unreadable"
 	case a.action == schema.ActionGate:
 		return "step-up"
 	case a.action == schema.ActionThrottle:
@@ -51,6 +53,8 @@ func (a *answer) problem() []byte {
 	switch a.kind() {
 	case "not-loaded":
 		p.Title, p.Detail = "Breakers are being loaded", "The gateway's failure mode decides."
+	case "unreadable":
+		p.Title, p.Detail = "The API owner's check cannot read this request", "This call was not made: "+whatIsUnreadable(a.why)
 	case "step-up":
 		p.Title = "The API owner wants a person's yes to this call"
 		p.Detail = "This call is held. Do not repeat it or reach the same end in another way; tell the person you work for."
@@ -82,4 +86,11 @@ func (a *answer) problem() []byte {
 		return []byte(`{"status":` + strconv.Itoa(a.status) + `}`)
 	}
 	return body
+}
+
+func whatIsUnreadable(why string) string {
+	if why == whyAmbiguous {
+		return "headers name another method or path than the request itself. A client must not send X-Original-* or X-Forwarded-Method or X-Forwarded-Uri."
+	}
+	return "the gateway did not say, once and in the headers of its dialect, which request it asks about."
 }
