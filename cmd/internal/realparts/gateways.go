@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,20 +35,40 @@ var Gateways = map[string][]string{
 	"nginx":      {"nginx.conf"},
 	"caddy":      {"Caddyfile"},
 	"traefik":    {"traefik.yml", "traefik-dynamic.yml"},
+	"haproxy":    {"haproxy.cfg", "haproxy-flyball.lua"},
+}
+
+// logins are what a file is changed in so that the gateway authenticates: who
+// calls is what X-Login says, and the gateway says so as X-Consumer. Each is an
+// example that stands in the file as a comment.
+var logins = [][2]string{
+	{`# - {append: {header: {key: x-consumer, value: "%DOWNSTREAM_PEER_URI_SAN%"}`, `- {append: {header: {key: x-consumer, value: "%REQ(X-LOGIN)%"}`},
+	{"# set $consumer $ssl_client_s_dn;", "set $consumer $http_x_login;"},
+	{"# request_header X-Consumer {http.request.tls.client.subject}", "request_header X-Consumer {http.request.header.X-Login}"},
+	{"# http-request set-header X-Consumer %[ssl_c_s_dn]", "http-request set-header X-Consumer %[req.fhdr(x-login)] if { req.fhdr(x-login) -m found }"},
+	{`# login: {forwardAuth: {address: "http://127.0.0.1:7000/login"`, `login: {forwardAuth: {address: "ASKS-WHO"`},
+	{"middlewares: [own, flyball, after]", "middlewares: [own, login, flyball, after]"},
 }
 
 // StartGateway starts a gateway with its files of a folder, of which only
-// addresses and paths are changed; it ends with the test.
+// addresses and paths are changed, and the example of an authentication, so that
+// X-Login is who calls; it ends with the test.
 func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gateway {
 	t.Helper()
 	dir := t.TempDir()
 	port := freePort(t)
 	g := &Gateway{Name: name, URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: filepath.Join(dir, "access.jsonl")}
 	portOf := func(addr string) string { _, p, _ := net.SplitHostPort(addr); return p }
-	fill := strings.NewReplacer("127.0.0.1:10000", fmt.Sprintf("127.0.0.1:%d", port), "port_value: 10000", fmt.Sprintf("port_value: %d", port),
+	fill := strings.NewReplacer("127.0.0.1:10000", fmt.Sprintf("127.0.0.1:%d", port), "http://:10000", fmt.Sprintf("http://:%d", port), "port_value: 10000", fmt.Sprintf("port_value: %d", port),
 		"127.0.0.1:8080", upstream, "port_value: 8080", "port_value: "+portOf(upstream),
 		"127.0.0.1:7172", check, "port_value: 7172", "port_value: "+portOf(check), "127.0.0.1:7173", grpc, "port_value: 7173", "port_value: "+portOf(grpc),
 		"/var/log/gateway", dir, "/run/gateway", dir)
+	login := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name := r.Header.Get("X-Login"); name != "" {
+			w.Header().Set("X-Consumer", name)
+		}
+	}))
+	t.Cleanup(login.Close)
 	var config []string
 	for _, file := range Gateways[name] {
 		text, err := os.ReadFile(filepath.Join(folder, file))
@@ -55,9 +76,12 @@ func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gat
 			t.Fatal(err)
 		}
 		config = append(config, filepath.Join(dir, file))
-		if err := os.WriteFile(config[len(config)-1], []byte(fill.Replace(string(text))), 0o644); err != nil {
+		if err := os.WriteFile(config[len(config)-1], []byte(strings.ReplaceAll(fill.Replace(authenticated(string(text))), "ASKS-WHO", login.URL)), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if name == "haproxy" {
+		g.Log = filepath.Join(dir, "output.log")
 	}
 	command, err := gatewayCommand(name, config[0], dir)
 	if err != nil {
@@ -78,6 +102,13 @@ func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gat
 	return nil
 }
 
+func authenticated(text string) string {
+	for _, l := range logins {
+		text = strings.ReplaceAll(text, l[0], l[1])
+	}
+	return text
+}
+
 func gatewayCommand(name, config, dir string) ([]string, error) {
 	switch name {
 	case "envoy-grpc", "envoy-http":
@@ -88,6 +119,8 @@ func gatewayCommand(name, config, dir string) ([]string, error) {
 	case "caddy":
 		bin, err := FetchCaddy()
 		return []string{bin, "run", "--adapter", "caddyfile", "--config", config}, err
+	case "haproxy":
+		return []string{"haproxy", "-db", "-f", config}, need("haproxy")
 	case "traefik":
 		bin, err := FetchTraefik()
 		return []string{bin, "--configFile=" + config}, err

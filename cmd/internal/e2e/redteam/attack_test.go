@@ -23,6 +23,7 @@ type Step struct {
 	Trip     schema.Scope         // an operator opens a breaker: the value may be secret:TEXT, the credential id of a secret
 	TripRun  *Request             // an operator stops the run that this request belongs to
 	Detect   *Request             // the detector trips the run of this request
+	Asks     *Request             // the call must be denied with a question
 	Grant    bool                 // a person says yes to the question of the last answer
 	Send     *Request             // the attacker, or somebody else, calls
 	Again    int                  // Send so many times more

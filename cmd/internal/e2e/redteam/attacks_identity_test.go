@@ -9,8 +9,12 @@ var identityAttacks = concat(
 		name := "X-Agent-Id: a@@"
 		return []Step{{Detect: send("GET", "/v1/orders/1", s[1], run, name)},
 			must(denied, send("GET", "/v1/orders/2", s[1], run, name)),
-			must(denied, send("GET", "/v1/orders/2", s[1], run, name, "Cookie: a=b", "X-Request-Id: mine")),
-			must(refused, send("GET", "/v1/orders/2", s[1], run, name, "X-Agent-Run-Id: other@@"))}
+			must(denied, send("GET", "/v1/orders/2", s[1], run, name, "Cookie: a=b", "X-Request-Id: mine"))}
+	}),
+	each("a tripped run of %s shows two run ids", established, func(s []string) []Step {
+		return []Step{{Detect: send("GET", "/v1/orders/1", s[1], "X-Agent-Run-Id: run@@")},
+			must(refused, send("GET", "/v1/orders/2", s[1], "X-Agent-Run-Id: run@@", "X-Agent-Run-Id: other@@")),
+			must(refused, send("GET", "/v1/orders/2", s[1], "X-Agent-Run-Id: other@@", "X-Agent-Run-Id: run@@"))}
 	}),
 	each("a tripped run of %s comes back under another run id", established, func(s []string) []Step {
 		return []Step{{Detect: send("GET", "/v1/orders/1", s[1], "X-Agent-Run-Id: run@@")},

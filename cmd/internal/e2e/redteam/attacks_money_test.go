@@ -12,13 +12,13 @@ var moneyAttacks = concat(
 	}, func(s []string) []Step {
 		method, path, _ := strings.Cut(s[1], " ")
 		ask := send(method, path, bot, "X-Agent-Run-Id: r@@", "X-Amount: 60", "X-Currency: EUR")
-		return []Step{{Manifest: scoped}, must(denied, ask), {Grant: true},
+		return []Step{{Manifest: scoped}, {Asks: ask}, {Grant: true},
 			must(refused, send(method, path, bot, append([]string{"X-Agent-Run-Id: r@@"}, s[2:]...)...)),
 			must(passes, ask), must(denied, ask)}
 	}),
 	each("a yes for DELETE /v1/accounts/7?note=a, used for %s", [][]string{{"/v1/accounts/7?cascade=all"}, {"/v1/accounts/7"}, {"/v1/accounts/7?note=a&cascade=all"}, {"/v1/accounts/8?note=a"}}, func(s []string) []Step {
 		ask := send("DELETE", "/v1/accounts/7?note=a", bot, "X-Agent-Run-Id: r@@")
-		return []Step{{Manifest: scoped}, must(denied, ask), {Grant: true}, must(refused, send("DELETE", s[0], bot, "X-Agent-Run-Id: r@@")), must(passes, ask), must(denied, ask)}
+		return []Step{{Manifest: scoped}, {Asks: ask}, {Grant: true}, must(refused, send("DELETE", s[0], bot, "X-Agent-Run-Id: r@@")), must(passes, ask), must(denied, ask)}
 	}),
 	each("an amount that is not clear: %s", [][]string{
 		{"two in the query", "/v1/transfers?amount=10&amount=100000&currency=EUR"}, {"two currencies", "/v1/transfers?amount=10&currency=EUR&currency=KWD"},
@@ -43,12 +43,12 @@ var moneyAttacks = concat(
 	}),
 	[]Attack{
 		{Name: "a yes for 60 in the body, used with a body that is too long to be read", Only: []string{"check/grpc", "check/envoy", "envoy-grpc", "envoy-http"}, Steps: []Step{{Manifest: scoped},
-			must(denied, refund(`{"amount":60,"currency":"EUR"}`)), {Grant: true},
+			{Asks: refund(`{"amount":60,"currency":"EUR"}`)}, {Grant: true},
 			must(refused, refund(`{"amount":61,"currency":"EUR"}`)),
 			must(refused, refund(`{"amount":999999,"currency":"EUR","x":"`+strings.Repeat("x", 9000)+`"}`)),
 			must(passes, refund(`{"amount":60,"currency":"EUR"}`))}},
 		{Name: "a yes used by another run or caller", Steps: []Step{{Manifest: scoped},
-			must(denied, send("DELETE", "/v1/accounts/7", bot, "X-Agent-Run-Id: r@@")), {Grant: true},
+			{Asks: send("DELETE", "/v1/accounts/7", bot, "X-Agent-Run-Id: r@@")}, {Grant: true},
 			must(denied, send("DELETE", "/v1/accounts/7", bot, "X-Agent-Run-Id: other@@")),
 			must(denied, send("DELETE", "/v1/accounts/7", bot)),
 			must(passes, send("DELETE", "/v1/accounts/7", bot, "X-Agent-Run-Id: r@@"))}},

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/detect/control"
 	"flyball/ingest/decode"
 	"flyball/schema"
 	"flyball/schema/identity"
@@ -170,6 +172,18 @@ func (p *point) observed(userAgent string, within time.Duration) []schema.Call {
 // operate does what an operator does; it fails the test where the API refuses.
 func (p *point) operate(method, path string, body any) {
 	p.t.Helper()
+	if status, text := p.api(method, path, body); status != http.StatusOK {
+		p.t.Fatalf("%s %s: %d %s", method, path, status, text)
+	}
+}
+
+// refuse says no to a question; one that is answered already stays as it is.
+func (p *point) refuse(gate string) {
+	p.api("POST", "/v1/grants/"+url.PathEscape(gate)+"/refuse", control.Refuse{Reason: "test"})
+}
+
+func (p *point) api(method, path string, body any) (status int, answer string) {
+	p.t.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
 		p.t.Fatal(err)
@@ -184,9 +198,8 @@ func (p *point) operate(method, path string, body any) {
 		p.t.Fatal(err)
 	}
 	defer r.Body.Close()
-	if text, _ := io.ReadAll(r.Body); r.StatusCode != http.StatusOK {
-		p.t.Fatalf("%s %s: %d %s", method, path, r.StatusCode, text)
-	}
+	text, _ := io.ReadAll(r.Body)
+	return r.StatusCode, string(text)
 }
 
 // rows are the calls of an access log, by user agent.
