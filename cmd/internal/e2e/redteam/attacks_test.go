@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write the known failures and the table of deploy/README.md as they are now")
 
-var verbose = flag.Bool("differences", false, "print in what log lines differ from what the check saw")
+var verbose = flag.Bool("differences", false, "print in what log lines differ from what the check saw, and what took long")
 
 // attacks are all that there are; see the files by kind.
 func attacks() []Attack {
@@ -34,6 +34,9 @@ const files = "../../../../deploy/gateways"
 // gateways that this machine can run; Traefik is built in eight minutes and so
 // runs only where FLYBALL_TEST_TRAEFIK asks for it.
 func gateways() []string {
+	if only, set := os.LookupEnv("FLYBALL_TEST_GATEWAYS"); set { // some of them, or none, while developing
+		return strings.Fields(only)
+	}
 	names := []string{"caddy", "envoy-grpc", "envoy-http", "haproxy", "nginx"}
 	if os.Getenv("FLYBALL_TEST_TRAEFIK") != "" {
 		names = append(names, "traefik")
@@ -41,19 +44,27 @@ func gateways() []string {
 	return names
 }
 
-// started are all ways to one point: the check alone in each dialect, and the
-// real gateways.
-func started(t *testing.T, p *point) []way {
+// fixture is one point with all ways to it: the check alone in each dialect, and
+// the real gateways. The check can be slow or gone for all of them at once.
+type fixture struct {
+	point      *point
+	http, grpc *valve
+	service    *service
+	ways       []way
+}
+
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	ways := []way{newAloneGRPC(t, p.config.Check.GRPC)}
+	p := newPoint(t)
+	f := &fixture{point: p, http: newValve(t, p.config.Check.Listen), grpc: newValve(t, p.config.Check.GRPC), service: newService(t)}
+	f.ways = []way{newAloneGRPC(t, p.config.Check.GRPC)}
 	for _, dialect := range []string{"envoy", "nginx", "caddy", "haproxy"} {
-		ways = append(ways, &alone{dialect, p.config.Check.Listen})
+		f.ways = append(f.ways, &alone{dialect, p.config.Check.Listen})
 	}
-	s := newService(t)
 	for _, name := range gateways() {
-		ways = append(ways, &gateway{realparts.StartGateway(t, name, files, s.Listener.Addr().String(), p.config.Check.Listen, p.config.Check.GRPC), s})
+		f.ways = append(f.ways, &gateway{realparts.StartGateway(t, name, files, f.service.Listener.Addr().String(), f.http.addr, f.grpc.addr), f.service, "shop.example"})
 	}
-	return ways
+	return f
 }
 
 // attempt is one attack on one way, with what did not hold.
@@ -61,6 +72,7 @@ type attempt struct {
 	attack, way string
 	sent        []*result
 	faults      []string
+	undecided   bool // nobody answers the check: the log names whom it can
 }
 
 func (a *attempt) fault(format string, args ...any) {
@@ -70,22 +82,31 @@ func (a *attempt) fault(format string, args ...any) {
 }
 
 func TestAttacks(t *testing.T) {
-	p := newPoint(t)
-	ways := started(t, p)
+	f := newFixture(t)
 	var all []*attempt
 	for i, attack := range attacks() {
-		for _, w := range ways {
+		for _, w := range f.ways {
 			if attack.on(w) {
-				all = append(all, p.run(&attack, w, fmt.Sprintf("%d%s", i, strings.NewReplacer("/", "", "-", "").Replace(w.name()))))
+				all = append(all, f.point.run(&attack, w, fmt.Sprintf("%d%s", i, strings.NewReplacer("/", "", "-", "").Replace(w.name()))))
 			}
 		}
 	}
-	for _, w := range ways {
+	f.compareLogs(all)
+	judge(t, "attacks", all)
+	fmt.Printf("%d attacks, %d attempts\n", len(attacks()), len(all))
+
+	cells, table := f.matrix(t)
+	f.compareLogs(cells)
+	judge(t, "matrix", cells)
+	checkTable(t, table)
+}
+
+func (f *fixture) compareLogs(all []*attempt) {
+	for _, w := range f.ways {
 		if w.log() != "" {
-			p.compareLog(w, all)
+			f.point.compareLog(w, all)
 		}
 	}
-	judge(t, all)
 }
 
 // run does the steps of an attack on a way.
@@ -97,13 +118,24 @@ func (p *point) run(attack *Attack, w way, word string) *attempt {
 	ask := func(r *Request) *result {
 		n++
 		out := w.send(r.unique(word), fmt.Sprintf("redteam/%s.%d", word, n))
+		out.way = w.name()
 		if gate := decisionHeader(out, "X-Flyball-Gate"); gate != "" {
 			gates[gate] = true
 		}
 		return out
 	}
 	var last *result
-	defer func() { // the questions that wait are bounded: none is left behind
+	began := time.Now()
+	defer func() {
+		if took := time.Since(began); *verbose && took > 2*time.Second {
+			fmt.Printf("%s, %s: %s\n", attack.Name, w.name(), took.Round(time.Millisecond))
+		}
+	}()
+	var opened []schema.Scope
+	defer func() { // the next attack meets neither the kill switches nor the questions of this one
+		for _, scope := range opened {
+			p.operate("POST", "/v1/breakers/reset", control.Reset{Scope: scope, Reason: "test"})
+		}
 		for gate := range gates {
 			p.refuse(gate)
 		}
@@ -118,6 +150,7 @@ func (p *point) run(attack *Attack, w way, word string) *attempt {
 				scope.Value = p.resolver.CredentialID("api_key", secret)
 			}
 			p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: scope, Reason: "test"})
+			opened = append(opened, scope)
 		case s.TripRun != nil:
 			run := decisionHeader(ask(s.TripRun), "X-Flyball-Run")
 			if run == "" {
@@ -253,7 +286,7 @@ func (p *point) compareLog(w way, all []*attempt) {
 		}
 	}
 	for _, a := range all {
-		if a.way != w.name() {
+		if a.way != w.name() || a.undecided {
 			continue
 		}
 		for _, r := range a.sent {
@@ -299,23 +332,20 @@ func differs(check, row *schema.Call) string {
 	return ""
 }
 
-const knownFile = "testdata/known_failures.json"
-
 // judge compares what did not hold with what is known not to: both must be the same.
-func judge(t *testing.T, all []*attempt) {
+func judge(t *testing.T, kind string, all []*attempt) {
 	t.Helper()
+	knownFile := "testdata/known_" + kind + ".json"
 	known := map[string]map[string][]string{} // attack, way, faults
 	if text, err := os.ReadFile(knownFile); err == nil {
 		if err := json.Unmarshal(text, &known); err != nil {
 			t.Fatal(err)
 		}
 	}
-	found, ran, failed := map[string]map[string][]string{}, 0, 0
+	found := map[string]map[string][]string{}
 	for _, a := range all {
-		ran++
 		kinds := kindsOf(a.faults)
 		if len(kinds) > 0 {
-			failed++
 			if found[a.attack] == nil {
 				found[a.attack] = map[string][]string{}
 			}
@@ -325,7 +355,6 @@ func judge(t *testing.T, all []*attempt) {
 			t.Errorf("%s, %s: %d faults, known are %v:\n    %s", a.attack, a.way, len(a.faults), known[a.attack][a.way], strings.Join(a.faults, "\n    "))
 		}
 	}
-	fmt.Printf("%d attacks, %d attempts, %d with a fault\n", len(attacks()), ran, failed)
 	if *update {
 		text, err := json.MarshalIndent(found, "", " ")
 		if err != nil {

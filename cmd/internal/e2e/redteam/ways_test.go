@@ -25,6 +25,7 @@ import (
 // result is what came of one request.
 type result struct {
 	request *Request
+	way     string
 	status  int // that the client saw; 0: the connection was closed
 	header  http.Header
 	body    string
@@ -76,12 +77,12 @@ func (s *service) of(userAgent string) []served {
 }
 
 // wire is the request as the client writes it.
-func wire(r *Request, userAgent string) string {
+func wire(r *Request, host, userAgent string) string {
 	if r.Raw != "" {
 		return strings.ReplaceAll(r.Raw, "UA", userAgent)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: %s\r\nConnection: close\r\n", r.Method, r.Path, userAgent)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nConnection: close\r\n", r.Method, r.Path, host, userAgent)
 	for _, h := range append(r.identity(), r.Headers...) {
 		b.WriteString(h + "\r\n")
 	}
@@ -118,6 +119,7 @@ func exchange(addr, from, text, method string) (status int, header http.Header, 
 type gateway struct {
 	*realparts.Gateway
 	service *service
+	host    string // that clients name
 }
 
 func (g *gateway) name() string { return g.Name }
@@ -126,7 +128,7 @@ func (g *gateway) log() string  { return g.Log }
 func (g *gateway) send(r *Request, userAgent string) *result {
 	began := time.Now()
 	out := &result{request: r, agent: userAgent}
-	out.status, out.header, out.body, out.failure = exchange(strings.TrimPrefix(g.URL, "http://"), r.From, wire(r, userAgent), r.Method)
+	out.status, out.header, out.body, out.failure = exchange(strings.TrimPrefix(g.URL, "http://"), r.From, wire(r, g.host, userAgent), r.Method)
 	out.took = time.Since(began)
 	out.served = g.service.of(userAgent)
 	return out
