@@ -54,6 +54,10 @@ func ParseRunID(s string) (RunID, error) {
 // endpoint answered with.
 const GateKeySource = "flyball_gate"
 
+// NoTraceKeySource is the RunKeySource of a call without a run key that the check was
+// asked about without a trace: the trace that its row has does not bind it.
+const NoTraceKeySource = "flyball_receipt"
+
 // RunRuleOfKey is the rule by which a call's run key names its run.
 func (c *Call) RunRuleOfKey() RunRule {
 	if c.RunKeySource == GateKeySource {

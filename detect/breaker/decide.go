@@ -8,11 +8,15 @@ import (
 
 // Query is a request as the check side knows it.
 type Query struct {
-	Tenant         string
-	AgentID        string
-	AgentVersion   string
-	AgentTrust     schema.Trust
-	CredentialID   string
+	Tenant       string
+	AgentID      string
+	AgentVersion string
+	AgentTrust   schema.Trust
+	CredentialID string
+	// Credentials are all that the request shows, CredentialID among them or not.
+	Credentials []string
+	// Claimed are names that nobody has verified: only a person's kill switch meets them.
+	Claimed        []schema.Scope
 	PrincipalID    string
 	PrincipalTrust schema.Trust
 	ClientIP       netip.Addr
@@ -96,6 +100,16 @@ func (s *State) Decide(q *Query, now int64) Verdict {
 		}
 	}
 	look(schema.Scope{Kind: schema.ScopeCredential, Value: q.CredentialID})
+	for _, id := range q.Credentials {
+		if id != q.CredentialID {
+			look(schema.Scope{Kind: schema.ScopeCredential, Value: id})
+		}
+	}
+	for _, sc := range q.Claimed {
+		if b := s.open[key{q.Tenant, sc}]; b != nil && b.State == schema.BreakerForcedOpen {
+			meet(b, WhyHeld)
+		}
+	}
 	if q.AgentVersion != "" && agent != "" {
 		look(schema.VersionScope(agent, q.AgentVersion))
 	}

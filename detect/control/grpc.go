@@ -44,7 +44,7 @@ func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth
 	for _, h := range ans.headers() {
 		own = append(own, header(strings.ToLower(h[0]), h[1]))
 	}
-	for name, value := range map[string]string{"run_id": ans.run, "gate_id": ans.gate, "would": ans.would} {
+	for name, value := range map[string]string{"run_id": ans.run, "receipt": ans.receipt, "gate_id": ans.gate, "would": ans.would} {
 		if value != "" {
 			out.DynamicMetadata.Fields[name] = structpb.NewStringValue(value)
 		}

@@ -3,6 +3,7 @@ package control
 import (
 	"crypto/subtle"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -32,6 +33,16 @@ func (c *Control) CheckHandler() http.Handler {
 			c.respond(w, c.unreadable(reason))
 			return
 		}
+		if c.o.CheckToken != "" && r.Header.Get("X-Flyball-Token") == "" {
+			// Authorization is the gateway's own, and identifies no client.
+			all := q.headers
+			q.headers = func(name string) string {
+				if name == "authorization" {
+					return ""
+				}
+				return all(name)
+			}
+		}
 		if r.ContentLength != 0 && r.Body != nil {
 			// One byte more than is read: a body that is too long is not understood.
 			if body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1)); err == nil {
@@ -59,7 +70,7 @@ func (c *Control) respond(w http.ResponseWriter, a answer) {
 // unreadable is the answer to a request that cannot be read: always a denial, since a
 // gateway takes any other failure for an outage, and lets reads pass during one.
 func (c *Control) unreadable(reason string) answer {
-	a := answer{status: http.StatusForbidden, action: schema.ActionDeny, why: reason, decision: decisionID()}
+	a := answer{status: http.StatusForbidden, action: schema.ActionDeny, why: reason, decision: decisionID(rand.Uint64())}
 	c.m.refused.Add(1)
 	c.count(&a)
 	if reason == whyMisconfigured && c.misconfigured.due(c.o.Now()) {
@@ -92,6 +103,9 @@ func (a *answer) headers() [][2]string {
 	out := [][2]string{{"X-Flyball-Decision", a.decision}, {"X-Flyball-Why", a.why}}
 	if a.run != "" {
 		out = append(out, [2]string{"X-Flyball-Run", a.run})
+	}
+	if a.receipt != "" {
+		out = append(out, [2]string{"X-Flyball-Receipt", a.receipt})
 	}
 	if a.gate != "" {
 		out = append(out, [2]string{"X-Flyball-Gate", a.gate})

@@ -20,6 +20,7 @@ type metrics struct {
 	budgetLeft prometheus.Gauge
 	stale      prometheus.Gauge
 	plain      prometheus.Counter
+	unsigned   prometheus.Counter
 
 	checked, refused atomic.Uint64
 }
@@ -40,9 +41,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		budgetLeft: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_trip_budget_left", Help: "Automatic trips that the budget still has this hour."}),
 		stale:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_control_stale", Help: "1 while the command log does not speak: the last state stands."}),
 		plain:      prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_check_plain_total", Help: "Requests to /check without a dialect: an old gateway file, refused by the next release."}),
+		unsigned:   prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_check_unsigned_total", Help: "Answers without a receipt, since the caller's ids are too long for one."}),
 	}
 	if r != nil {
-		r.MustRegister(m.checks, m.would, m.took, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.waiting, m.oldest, m.budgetLeft, m.stale, m.plain)
+		r.MustRegister(m.checks, m.would, m.took, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.waiting, m.oldest, m.budgetLeft, m.stale, m.plain, m.unsigned)
 	}
 	return m
 }

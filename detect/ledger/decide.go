@@ -11,6 +11,9 @@ import (
 type Request struct {
 	Call  *schema.Call
 	RunID schema.RunID // zero when the request names none
+	// Credentials and Claimed are what the request shows besides; see breaker.Query.
+	Credentials []string
+	Claimed     []schema.Scope
 	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
 	RunFirstSeen int64
 	// Away: the log has not spoken for a while; the failure mode decides what is not read-only.
@@ -77,6 +80,7 @@ func (s *State) Decide(r *Request) Decision {
 	d := Decision{Why: WhyClear}
 	_, d.Bypassed = s.Breakers.Bypass(c.Tenant, s.Clock)
 	v := s.Breakers.Decide(&breaker.Query{Tenant: c.Tenant, AgentID: c.AgentID, AgentVersion: c.AgentVersion, AgentTrust: c.AgentTrust, CredentialID: c.CredentialID,
+		Credentials: r.Credentials, Claimed: r.Claimed,
 		PrincipalID: c.PrincipalID, PrincipalTrust: c.PrincipalTrust, ClientIP: c.ClientIP, RunID: r.RunID, RunFirstSeen: r.RunFirstSeen,
 		Route: RouteOf(c), ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Clock)
 	if v.Breaker != nil {

@@ -19,7 +19,7 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 		}
 		return p.keyed(a, c, k, parent, offset), k.Rule
 	}
-	if c.TraceID != [16]byte{} {
+	if c.TraceID != [16]byte{} && c.RunKeySource != schema.NoTraceKeySource {
 		if r := a.traces[traceKey{c.TraceID, cred}]; r != nil && !r.conflicts(c) {
 			return r, schema.RunTrace
 		}

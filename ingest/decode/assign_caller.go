@@ -59,6 +59,8 @@ func (d *draft) setCaller(f mapping.Field, t string, with *mapping.With) bool {
 		}
 	case mapping.GateRun:
 		ev.GateRun = first(t, ev.GateRun)
+	case mapping.GateReceipt:
+		ev.Receipt = first(ev.Receipt, t)
 	case mapping.TaskID:
 		if better(&d.ranks.task, 8) {
 			ev.TaskHeader, ev.TaskHeaderName = t, "task-id"

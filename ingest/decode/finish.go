@@ -29,6 +29,10 @@ func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
 	if !c.ClientIP.IsValid() {
 		c.ClientIP = address(d.peer)
 	}
+	if d.ev.Receipt != "" {
+		d.ev.Path = c.Path
+	}
+	d.ev.Asked = d.decided()
 	d.kind()
 	d.times(rec)
 	if c.Outcome == schema.OutcomeUnknown {
@@ -46,6 +50,16 @@ func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
 	d.scrub()
 	d.attributes()
 	d.ev.UserAgent, d.ev.ClientIP = c.UserAgent, c.ClientIP
+}
+
+// decided reports whether the gateway logged the id of the check's decision.
+func (d *draft) decided() bool {
+	for i := range d.attrs {
+		if a := &d.attrs[i]; a.Key == "flyball_decision" || a.Key == "header.X-Flyball-Decision" {
+			return true
+		}
+	}
+	return false
 }
 
 func isUpper(s string) bool {

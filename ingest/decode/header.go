@@ -123,11 +123,7 @@ func (d *draft) header(name string, v fields.Value) bool {
 			c.ToolName = t
 		}
 	case "authorization", "proxy_authorization":
-		t := v.Text()
-		if scheme, rest, ok := strings.Cut(t, " "); ok && !strings.Contains(scheme, "=") {
-			t = strings.TrimSpace(rest)
-		}
-		d.secret(t)
+		d.secret(identity.CredentialOf(v.Text()))
 	case "x_api_key", "apikey", "api_key", "x_apikey":
 		d.secret(v.Text())
 	case "cookie":
