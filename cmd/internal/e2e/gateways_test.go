@@ -64,7 +64,7 @@ func viaGateway(t *testing.T, base, run, method, path, body string, headers ...s
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("X-Consumer", "support/bot")
+	req.Header.Set("X-Login", "support/bot") // by which the gateway of the tests knows who calls
 	req.Header.Set("X-Agent-Run-Id", run)
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])

@@ -152,7 +152,7 @@ var speaks = map[string][2]string{
 
 // passedOn are the client's headers as a gateway shows them to the check.
 func passedOn(r *Request, own ...string) []string {
-	own = append(own, "Connection", "Content-Length", "Transfer-Encoding", "Host", "X-Consumer", "X-Login", "Expect", "Upgrade", "Te")
+	own = append(own, "Connection", "Content-Length", "Transfer-Encoding", "Host", "X-Consumer", "X-Consumer-Username", "X-Consumer-Custom-Id", "X-Forwarded-Client-Cert", "X-Login", "Expect", "Upgrade", "Te")
 	var out []string
 	for _, h := range append(r.identity(), r.Headers...) {
 		name, value, _ := strings.Cut(h, ":")
@@ -240,14 +240,14 @@ func (a *aloneGRPC) send(r *Request, userAgent string) *result {
 	}
 	headers["x-forwarded-for"] += peerOf(r)
 	for name, value := range headers {
-		headers[name] = strings.ToValidUTF8(value, "!") // as Envoy does
+		headers[name] = strings.ToValidUTF8(value, "!") // as Envoy does, in the path too
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	out := &result{request: r, agent: userAgent, header: http.Header{}}
 	ans, err := a.client.Check(ctx, &auth.CheckRequest{Attributes: &auth.AttributeContext{
 		Source: &auth.AttributeContext_Peer{Address: &core.Address{Address: &core.Address_SocketAddress{SocketAddress: &core.SocketAddress{Address: peerOf(r), PortSpecifier: &core.SocketAddress_PortValue{PortValue: 4711}}}}},
-		Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{Method: r.Method, Path: r.Path, Host: "shop.example", Headers: headers,
+		Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{Method: r.Method, Path: headers[":path"], Host: "shop.example", Headers: headers,
 			RawBody: []byte(r.Body[:min(len(r.Body), 8192)]), Size: int64(len(r.Body))}}}})
 	var own []*core.HeaderValueOption
 	switch {
