@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 UNIT = $(shell go list ./... | grep -v /cmd/internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: plugin front grafana-shots all build engine demo demos test unit race e2e kafka kills fuzz bench lint vuln fmt clean
+.PHONY: plugin front grafana-shots all build engine demo demos test unit race e2e redteam redteam-table redteam-many kafka kills fuzz bench lint vuln fmt clean
 
 all: build
 
@@ -24,7 +24,7 @@ demo: build
 demos: build
 	@set -o pipefail; for s in $$(seq 1 20); do bin/flyball demo --quick --seed $$s > bin/demo.out 2>&1 || { cat bin/demo.out; exit 1; }; grep '^seed' bin/demo.out; done
 
-test: unit e2e kafka kills
+test: unit e2e redteam kafka kills
 
 unit:
 	go test -timeout 6m $(UNIT)
@@ -36,6 +36,18 @@ race:
 e2e:
 	go test -timeout 10m -count=1 ./cmd/internal/e2e -skip 'TestReal|TestBrokerAway|TestKilled|TestEngineKilled|TestMeasure'
 	go test -timeout 8m -count=1 ./cmd/internal/e2e/storage
+
+# Attacks on enforcement, against the check alone and behind real gateways; a share of the made-up requests.
+redteam:
+	go test -timeout 8m -count=1 -v ./cmd/internal/e2e/redteam | grep -v '^=== '
+
+# The same with Traefik, and the table of deploy/README.md and the list of known failures written anew.
+redteam-table:
+	FLYBALL_TEST_TRAEFIK=1 go test -timeout 12m -count=1 ./cmd/internal/e2e/redteam -run 'TestAttacks|TestFiles' -update
+
+# A million made-up requests to the check alone, ten thousand through each gateway: by hand.
+redteam-many:
+	FLYBALL_FUZZ_CHECK=1000000 FLYBALL_FUZZ_GATEWAY=10000 go test -timeout 60m -count=1 -v ./cmd/internal/e2e/redteam -run TestMadeUp
 
 kafka:
 	go test -timeout 8m -count=1 ./cmd/internal/e2e -run 'TestReal|TestBrokerAway'
