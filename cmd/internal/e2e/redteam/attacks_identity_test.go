@@ -38,6 +38,12 @@ var identityAttacks = concat(
 			must(denied, send("GET", "/v1/orders/1", "bearer:tok@@")),
 			must(refused, send("GET", "/v1/orders/1", "", s[1:]...))}
 	}),
+	each("a tripped run whose token stands beside %s", beside, func(s []string) []Step {
+		return []Step{{Detect: send("GET", "/v1/orders/1", "bearer:tok@@", "X-Agent-Run-Id: run@@")},
+			must(denied, send("GET", "/v1/orders/1", "bearer:tok@@", "X-Agent-Run-Id: run@@")),
+			must(refused, send("GET", "/v1/orders/1", "", append([]string{"X-Agent-Run-Id: run@@"}, s[1:]...)...)),
+			must(refused, send("GET", "/v1/orders/1", "", append([]string{"X-Agent-Run-Id: other@@"}, s[1:]...)...))}
+	}),
 	[]Attack{
 		{Name: "a bearer token is added to a tripped run", Steps: []Step{
 			{Detect: send("GET", "/v1/orders/1", bot, "X-Agent-Run-Id: run@@")},

@@ -26,14 +26,16 @@ func times(name string, otherwise int) int {
 	return otherwise
 }
 
-// stopped are callers that a breaker stops, and so are denied whatever else
-// their request says.
+// stopped are callers that are denied whatever else their request says: a breaker
+// stops them, or a manifest holds their write.
 var stopped = []struct {
-	as   string
-	base []string // headers by which it is known; they stay
-	from string
+	as    string
+	base  []string // headers by which it is known; they stay
+	from  string
+	write bool // only its DELETE /v1/accounts/7 is held
 }{
-	{"consumer:killed", nil, ""}, {"bearer:killed-token", nil, ""}, {"key:killed-token", nil, ""}, {"bearer:tripped-token", []string{"X-Agent-Run-Id: tripped"}, ""}, {"", nil, "127.0.8.8"},
+	{"consumer:killed", nil, "", false}, {"bearer:killed-token", nil, "", false}, {"key:killed-token", nil, "", false}, {"bearer:tripped-token", []string{"X-Agent-Run-Id: tripped"}, "", false},
+	{"", nil, "127.0.8.8", false}, {"consumer:bot-held", nil, "", true},
 }
 
 // maker makes up requests, the same ones from the same seed.
@@ -41,14 +43,15 @@ type maker struct{ *rand.Rand }
 
 func (m maker) pick(list ...string) string { return list[m.IntN(len(list))] }
 
-// headers that may make a difference, to add to a request. None says who calls in
-// the place of what a request shows already: that would be another caller.
+// header may make a difference when it is added to a request, other names and
+// credentials beside those that it shows among them.
 func (m maker) header() string {
 	name := m.pick("X-Original-Method", "X-Original-URI", "X-Original-URL", "X-Original-Host", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix",
 		"X-Flyball-Run", "X-Flyball-Decision", "X-Flyball-Receipt", "X-Flyball-Why", "X-Flyball-Token", "X-Flyball-Gate", "X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id",
 		"X-Request-Id", "Traceparent", "Tracestate", "X-Task-Id", "X-Task-Type", "X-Session-Id", "X-Parent-Agent-Id", "Signature-Agent", "X-Consumer-Username", "X-Consumer-Custom-Id", "X-Principal", "X-User-Id",
 		"X-Forwarded-Client-Cert", "Forwarded", "Via", "X-Real-Ip", "Range", "Accept", "Accept-Encoding", "Cookie", "Cache-Control", "If-None-Match", "Content-Type", "X-Amount", "X-Currency", "Te", "Connection", "Upgrade", "Expect",
-		"X-Rewrite-Url", "X-Envoy-Original-Path", "X-Envoy-Auth-Failure-Mode-Allowed", "X-Api-Key-Id", "Proxy-Authorization", "X-A")
+		"X-Rewrite-Url", "X-Envoy-Original-Path", "X-Envoy-Auth-Failure-Mode-Allowed", "X-Api-Key-Id", "Proxy-Authorization", "X-A",
+		"X-Agent-Id", "X-Agent-Run-Id", "Authorization", "X-Api-Key", "X-Run-Id", "X-Agent-Name")
 	if m.IntN(8) == 0 {
 		name = m.pick(strings.ToLower(name), strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"))
 	}
@@ -100,6 +103,9 @@ func (m maker) path() string {
 func (m maker) request() *Request {
 	s := stopped[m.IntN(len(stopped))]
 	r := &Request{Method: m.pick("GET", "GET", "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "MOVE", "get", "X"), Path: m.path(), As: s.as, From: s.from, Headers: slices.Clone(s.base)}
+	if s.write {
+		r.Method, r.Path = "DELETE", "/v1/accounts/7"+m.pick("", "", "?a=b", "?_method=GET", "?"+strings.Repeat("a", m.IntN(500)))
+	}
 	for range m.IntN(5) {
 		r.Headers = slices.Insert(r.Headers, m.IntN(len(r.Headers)+1), m.header())
 	}
@@ -114,6 +120,7 @@ func (p *point) stop(through way) {
 	for _, scope := range []schema.Scope{{Kind: schema.ScopeAgent, Value: "killed"}, {Kind: schema.ScopeAddress, Value: "127.0.8.8"}, {Kind: schema.ScopeCredential, Value: p.resolver.CredentialID("api_key", "killed-token")}} {
 		p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: scope, Reason: "test"})
 	}
+	p.operate("PUT", "/v1/manifests", control.Put{Text: strings.ReplaceAll(scoped, "@@", "-held"), Reason: "test"})
 	r := through.send(send("GET", "/v1/orders/1", "bearer:tripped-token", "X-Agent-Run-Id: tripped"), "redteam/trip")
 	run := decisionHeader(r, "X-Flyball-Run")
 	if run == "" {
