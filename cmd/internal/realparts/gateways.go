@@ -47,7 +47,7 @@ var logins = [][2]string{
 	{"# request_header X-Consumer {http.request.tls.client.subject}", "request_header X-Consumer {http.request.header.X-Login}"},
 	{"# http-request set-header X-Consumer %[ssl_c_s_dn]", "http-request set-header X-Consumer %[req.fhdr(x-login)] if { req.fhdr(x-login) -m found }"},
 	{`# login: {forwardAuth: {address: "http://127.0.0.1:7000/login"`, `login: {forwardAuth: {address: "ASKS-WHO"`},
-	{"middlewares: [own, flyball, after]", "middlewares: [own, login, flyball, after]"},
+	{", own, flyball, after]", ", own, login, flyball, after]"},
 }
 
 // StartGateway starts a gateway with its files of a folder, of which only
