@@ -4,9 +4,9 @@
 -- The check sees every header of the request, and no body: limits by amount need the amount in the path, the query or
 -- a header. Only silence is an outage: nobody was there, too late, or an error of the check's own. Any other answer
 -- that is not a yes is a no.
-local check = "http://127.0.0.1:7172/check/haproxy"
+local host, port = "127.0.0.1", 7172
 local token = nil          -- off loopback: check.token_file
-local patience = 1000      -- milliseconds
+local patience = 1         -- seconds, for each of: to be connected, to be asked, to answer
 
 -- Headers of the connection, not of the request, and those that this action sets itself.
 local not_passed = {
@@ -15,70 +15,82 @@ local not_passed = {
   ["x-original-method"] = true, ["x-original-uri"] = true, ["x-original-host"] = true, ["x-forwarded-for"] = true, ["x-flyball-token"] = true,
 }
 
-local function first(headers, name)
-  local values = headers and headers[name]
-  return values and values[0] or ""
+-- Headers by which a service may take a GET for another method: no read.
+local overrides = {"x-http-method-override", "x-method-override", "x-http-method"}
+
+-- ask sends one request and reads the answer: status, headers by lower-case name, body; nil: nobody answered.
+-- (core.httpclient of HAProxy 2.6 tries again for seconds and cannot be told otherwise.)
+local function ask(lines)
+  local s = core.tcp()
+  s:settimeout(patience)
+  if not s:connect(host, port) then s:close() return nil end
+  if not s:send(table.concat(lines, "\r\n") .. "\r\n\r\n") then s:close() return nil end
+  local text = s:receive("*a")
+  s:close()
+  local head, body = (text or ""):match("^(.-)\r\n\r\n(.*)$")
+  local status = tonumber((head or ""):match("^HTTP/%d%.%d (%d%d%d)"))
+  if not status then return nil end
+  local headers = {}
+  for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
+    headers[name:lower()] = headers[name:lower()] or value
+  end
+  return status, headers, body
 end
 
 local function problem(txn, status, text, headers)
   local reply = txn:reply{status = status}
   reply:add_header("content-type", "application/problem+json")
-  for name, value in pairs(headers or {}) do
-    if value ~= "" then reply:add_header(name, value) end
+  for _, name in ipairs{"x-flyball-run", "x-flyball-decision", "x-flyball-gate", "retry-after"} do
+    if headers[name] then reply:add_header(name, headers[name]) end
   end
   reply:set_body(text)
   txn:done(reply)
 end
 
 core.register_action("flyball", {"http-req"}, function(txn)
-  local method, target = txn.sf:method(), txn:get_var("txn.flyball_target") or "/"
-  txn:set_var("txn.flyball_method", method)
-  local ask = {
-    ["host"] = {"flyball"},
-    ["x-original-method"] = {method},
-    ["x-original-uri"] = {target},
-    ["x-original-host"] = {txn.sf:req_fhdr("host") or ""},
-    ["x-forwarded-for"] = {txn.sf:src()},
+  local method, target = txn.sf:method(), txn.sf:pathq()
+  if not target or target == "" then target = txn.sf:url() end     -- OPTIONS *
+  local sent = txn.http:req_get_headers()
+  local lines = {
+    "GET /check/haproxy HTTP/1.0", "Host: flyball", "X-Original-Method: " .. method, "X-Original-URI: " .. target,
+    "X-Original-Host: " .. (txn.sf:req_fhdr("host") or ""), "X-Forwarded-For: " .. txn.sf:src(),
   }
-  if token then ask["x-flyball-token"] = {token} end
-  for name, values in pairs(txn.http:req_get_headers()) do
+  if token then table.insert(lines, "X-Flyball-Token: " .. token) end
+  for name, values in pairs(sent) do
     if not not_passed[name] then
-      ask[name] = {}
       for i = 0, #values do
-        if values[i] then table.insert(ask[name], values[i]) end
+        if values[i] then table.insert(lines, name .. ": " .. values[i]) end
       end
     end
   end
 
-  local answer = core.httpclient():get{url = check, headers = ask, timeout = patience}
-  local status = answer and answer.status or 0
-  local headers = answer and answer.headers
-  txn:set_var("txn.flyball_status", tostring(status))
-  txn:set_var("txn.flyball_run", first(headers, "x-flyball-run"))
-  txn:set_var("txn.flyball_decision", first(headers, "x-flyball-decision"))
-  txn:set_var("txn.flyball_receipt", first(headers, "x-flyball-receipt"))
+  local status, headers, body = ask(lines)
+  headers = headers or {}
+  txn:set_var("txn.flyball_method", method)
+  txn:set_var("txn.flyball_target", target)
+  txn:set_var("txn.flyball_status", tostring(status or 0))
+  txn:set_var("txn.flyball_run", headers["x-flyball-run"] or "")
+  txn:set_var("txn.flyball_decision", headers["x-flyball-decision"] or "")
+  txn:set_var("txn.flyball_receipt", headers["x-flyball-receipt"] or "")
 
   if status == 200 then
-    txn.http:req_set_header("X-Flyball-Run", first(headers, "x-flyball-run"))
-    txn.http:req_set_header("X-Flyball-Decision", first(headers, "x-flyball-decision"))
+    txn.http:req_set_header("X-Flyball-Run", headers["x-flyball-run"] or "")
+    txn.http:req_set_header("X-Flyball-Decision", headers["x-flyball-decision"] or "")
     return
   end
-  if status == 0 or status >= 500 then
-    -- A header by which a service may take a GET for another method makes it no read.
-    local read = (method == "GET" or method == "HEAD" or method == "OPTIONS")
-      and not (txn.sf:req_fhdr("x-http-method-override") or txn.sf:req_fhdr("x-method-override") or txn.sf:req_fhdr("x-http-method"))
+  if not status or status >= 500 then
+    local read = method == "GET" or method == "HEAD" or method == "OPTIONS"
+    for _, name in ipairs(overrides) do
+      if sent[name] then read = false end
+    end
     if read then
       txn:set_var("txn.flyball_passed", "read")
       return
     end
-    return problem(txn, 503, '{"type":"urn:flyball:problem:away","title":"The API owner\'s check does not answer","status":503,"detail":"This call can change something and was not made."}')
+    return problem(txn, 503, '{"type":"urn:flyball:problem:away","title":"The API owner\'s check does not answer","status":503,"detail":"This call can change something and was not made."}', {})
   end
-  local body = answer.body
-  if first(headers, "content-type") ~= "application/problem+json" then
+  if headers["content-type"] ~= "application/problem+json" then
     body = '{"type":"urn:flyball:problem:denied","title":"Stopped by the API owner","status":403,"detail":"The check cannot read this request.","flyball":{"reason":"check_answered_' .. status .. '"}}'
   end
-  problem(txn, 403, body, {
-    ["x-flyball-run"] = first(headers, "x-flyball-run"), ["x-flyball-decision"] = first(headers, "x-flyball-decision"),
-    ["x-flyball-gate"] = first(headers, "x-flyball-gate"), ["retry-after"] = first(headers, "retry-after"),
-  })
+  problem(txn, 403, body, headers)
 end, 0)

@@ -61,7 +61,7 @@ func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gat
 	portOf := func(addr string) string { _, p, _ := net.SplitHostPort(addr); return p }
 	fill := strings.NewReplacer("127.0.0.1:10000", fmt.Sprintf("127.0.0.1:%d", port), "http://:10000", fmt.Sprintf("http://:%d", port), "port_value: 10000", fmt.Sprintf("port_value: %d", port),
 		"127.0.0.1:8080", upstream, "port_value: 8080", "port_value: "+portOf(upstream),
-		"127.0.0.1:7172", check, "port_value: 7172", "port_value: "+portOf(check), "127.0.0.1:7173", grpc, "port_value: 7173", "port_value: "+portOf(grpc),
+		"127.0.0.1:7172", check, `"127.0.0.1", 7172`, fmt.Sprintf("%q, %s", "127.0.0.1", portOf(check)), "port_value: 7172", "port_value: "+portOf(check), "127.0.0.1:7173", grpc, "port_value: 7173", "port_value: "+portOf(grpc),
 		"/var/log/gateway", dir, "/run/gateway", dir)
 	login := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name := r.Header.Get("X-Login"); name != "" {

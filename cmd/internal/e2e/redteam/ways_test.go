@@ -106,12 +106,17 @@ func exchange(addr, from, text, method string) (status int, header http.Header, 
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(8 * time.Second))
 	go func() { _, _ = io.WriteString(c, text) }() // the answer may come before all is written
-	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
+	in := bufio.NewReader(c)
+	resp, err := http.ReadResponse(in, &http.Request{Method: method})
 	if err != nil {
 		return 0, nil, "", err.Error()
 	}
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	if strings.Count(text, " HTTP/1.1\r\n") > 1 { // the answer to a request that was sent along
+		_ = c.SetDeadline(time.Now().Add(time.Second))
+		_, _ = io.Copy(io.Discard, in)
+	}
 	return resp.StatusCode, resp.Header, string(b), ""
 }
 
