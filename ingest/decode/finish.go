@@ -15,7 +15,7 @@ import (
 // redaction. What the digest is taken of (d.in) stays as it was logged, query
 // values included, except for what looks like a secret: resources are read from
 // it, too. Nobody keeps it.
-func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
+func (d *draft) finish(rec *Record, in *Input, opt *Options, allowed map[string]bool) {
 	c := &d.call
 	d.splitTarget()
 	if !isUpper(c.Method) {
@@ -26,9 +26,7 @@ func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
 			c.Method = "_OTHER"
 		}
 	}
-	if !c.ClientIP.IsValid() {
-		c.ClientIP = address(d.peer)
-	}
+	d.clientAddress(in.TrustedHops)
 	if d.ev.Receipt != "" {
 		d.ev.Path = c.Path
 	}

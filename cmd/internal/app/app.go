@@ -206,7 +206,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 func Pipeline(c config.Config, id decode.Identifier, rt decode.Classifier) (*decode.Pipeline, error) {
 	inputs := map[string]decode.Input{}
 	for _, in := range c.Kafka.Inputs {
-		inputs[in.Topic] = decode.Input{Format: in.Format, Signal: in.Signal, Timezone: in.Timezone}
+		inputs[in.Topic] = decode.Input{Format: in.Format, Signal: in.Signal, Timezone: in.Timezone, TrustedHops: in.TrustedHops}
 	}
 	own, err := c.Programs()
 	if err != nil {
