@@ -7,6 +7,7 @@ import (
 
 	"flyball/detect/ledger"
 	"flyball/schema"
+	"flyball/schema/identity"
 )
 
 // problem is the body of an answer that is not 200 (RFC 9457): terminal, about
@@ -37,7 +38,7 @@ func (a *answer) kind() string {
 	switch {
 	case a.status == 503:
 		return "not-loaded"
-	case a.why == whyMisconfigured || a.why == whyAmbiguous:
+	case a.why == whyMisconfigured || a.why == whyAmbiguous || a.why == whyMalformed || a.why == identity.ErrTooManyCredentials.Error():
 		return "unreadable"
 	case a.action == schema.ActionGate:
 		return "step-up"
@@ -89,8 +90,13 @@ func (a *answer) problem() []byte {
 }
 
 func whatIsUnreadable(why string) string {
-	if why == whyAmbiguous {
+	switch why {
+	case whyAmbiguous:
 		return "headers name another method or path than the request itself. A client must not send X-Original-* or X-Forwarded-Method or X-Forwarded-Uri."
+	case whyMalformed:
+		return "it is not valid HTTP, for instance because of a control character in a header."
+	case identity.ErrTooManyCredentials.Error():
+		return "it shows more credentials than are looked up. Send one."
 	}
 	return "the gateway did not say, once and in the headers of its dialect, which request it asks about."
 }

@@ -177,6 +177,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			return err
 		}
 		who.resolvers = append(who.resolvers, id)
+		countReceipts(id, reg)
 		g.start(part{name: "routes of ingest", run: learnedRoutes(c, kafka, key, table, log)})
 		s := source.DefaultConfig()
 		s.Kafka, s.Now, s.Stage, s.Partitions = kafka, time.Now, stage, int32(c.Kafka.Partitions)

@@ -141,7 +141,7 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	ctl.Register(srv)
 	g.start(part{name: "control", run: ctl.Run, ready: ctl.Ready})
 	g.start(part{name: "control.listen", run: serve(api, mux)})
-	g.start(part{name: "check.listen", run: serve(check, ctl.CheckHandler())})
+	g.start(part{name: "check.listen", run: serve(ctl.Listener(check), ctl.CheckHandler())})
 	g.start(part{name: "check.grpc", run: serveGRPC(rpc, srv)})
 	return nil
 }
