@@ -21,6 +21,8 @@ type Query struct {
 	PrincipalTrust schema.Trust
 	ClientIP       netip.Addr
 	RunID          schema.RunID // zero when the request names none
+	// Parents are the runs that a sub-agent's run is part of: what stops them stops it.
+	Parents []schema.RunID
 	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
 	RunFirstSeen int64
 	Route        string // "METHOD /template"
@@ -104,6 +106,10 @@ func (s *State) Decide(q *Query, now int64) Verdict {
 		if id != q.CredentialID {
 			look(schema.Scope{Kind: schema.ScopeCredential, Value: id})
 		}
+	}
+	for _, id := range q.Parents {
+		look(schema.Scope{Kind: schema.ScopeRunRoute, Value: id.String() + " " + q.Route})
+		look(schema.Scope{Kind: schema.ScopeRun, Value: id.String()})
 	}
 	for _, sc := range q.Claimed {
 		if b := s.open[key{q.Tenant, sc}]; b != nil && b.State == schema.BreakerForcedOpen {

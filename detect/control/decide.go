@@ -70,7 +70,11 @@ func (c *Control) check(q *request) answer {
 		req.Scopes = c.o.Scopes()
 	}
 	if call.RunKey != "" {
-		req.RunID = schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.RunKey}.ID()
+		run := schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.KeyOfRun()}
+		req.RunID = run.ID()
+		for _, run.Key = range call.KeysOfParents() {
+			req.Parents = append(req.Parents, run.ID())
+		}
 	}
 	id := rand.Uint64()
 	a := answer{status: http.StatusOK, decision: decisionID(id)}

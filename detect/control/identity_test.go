@@ -209,3 +209,23 @@ func TestForgedForwardedAddressDoesNotMeetAnothersKillSwitch(t *testing.T) {
 		}
 	}
 }
+
+// A header that says who the parent agent is moves a call into a run of its own in the
+// log: the breaker on that run was never met, and neither may the parent's be left.
+func TestSubAgentIsStoppedWithItsOwnRunAndWithItsParents(t *testing.T) {
+	headers := []string{"X-Agent-Id", "child", "X-Agent-Run-Id", "r", "Authorization", "Bearer x"}
+	sub := append(headers, "X-Parent-Agent-Id", "boss")
+	c, _ := point(t, nil)
+	c.folded()
+	own, parents := asNginx(c, "GET", "/", sub...).Header().Get("X-Flyball-Run"), asNginx(c, "GET", "/", headers...).Header().Get("X-Flyball-Run")
+	if own == parents || own == "" {
+		t.Fatalf("%q %q", own, parents)
+	}
+	for stopped, want := range map[string][2]int{own: {403, 200}, parents: {403, 403}} {
+		c, _ := point(t, nil)
+		c.folded(killed(schema.ScopeRun, stopped))
+		if got := [2]int{asNginx(c, "GET", "/", sub...).Code, asNginx(c, "GET", "/", headers...).Code}; got != want {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+}

@@ -11,6 +11,8 @@ import (
 type Request struct {
 	Call  *schema.Call
 	RunID schema.RunID // zero when the request names none
+	// Parents are the runs that a sub-agent's run is part of.
+	Parents []schema.RunID
 	// Credentials and Claimed are what the request shows besides; see breaker.Query.
 	Credentials []string
 	Claimed     []schema.Scope
@@ -80,7 +82,7 @@ func (s *State) Decide(r *Request) Decision {
 	d := Decision{Why: WhyClear}
 	_, d.Bypassed = s.Breakers.Bypass(c.Tenant, s.Clock)
 	v := s.Breakers.Decide(&breaker.Query{Tenant: c.Tenant, AgentID: c.AgentID, AgentVersion: c.AgentVersion, AgentTrust: c.AgentTrust, CredentialID: c.CredentialID,
-		Credentials: r.Credentials, Claimed: r.Claimed,
+		Parents: r.Parents, Credentials: r.Credentials, Claimed: r.Claimed,
 		PrincipalID: c.PrincipalID, PrincipalTrust: c.PrincipalTrust, ClientIP: c.ClientIP, RunID: r.RunID, RunFirstSeen: r.RunFirstSeen,
 		Route: RouteOf(c), ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Clock)
 	if v.Breaker != nil {

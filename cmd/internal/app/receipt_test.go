@@ -182,8 +182,8 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 	}
 	const each = 3
 	type row struct {
-		name string
-		line []byte
+		name, run string
+		line      []byte
 	}
 	var rows []row
 	n := 0
@@ -198,7 +198,7 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 			for i := range each {
 				path := fmt.Sprintf("/v1/orders/%d%%20x?page=%d", i, i)
 				answer := b.ask(t, gateway, "DELETE", path, peer, with)
-				rows = append(rows, row{gateway + ", " + caller, logged(gateway, "DELETE", path, peer, with, answer, time.Now())})
+				rows = append(rows, row{gateway + ", " + caller, answer["X-Flyball-Run"], logged(gateway, "DELETE", path, peer, with, answer, time.Now())})
 			}
 		}
 	}
@@ -231,6 +231,9 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 			t.Errorf("%s is %s in the log", row.name, calls[0].Standing())
 		}
 		apply(row.name, "log", &calls[0])
+		if got := calls[0].RunID.String(); row.run != "" && got != row.run {
+			t.Errorf("%s: run %s, and the check answered %s", row.name, got, row.run)
+		}
 	}
 	for name, in := range runs {
 		if len(in) != 1 {
