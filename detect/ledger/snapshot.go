@@ -26,13 +26,14 @@ type Snapshot struct {
 	Audit     Chain                        `json:"audit"`
 	IDs       []string                     `json:"ids"`
 	Results   []Result                     `json:"results"`
+	Proven    []Proven                     `json:"proven,omitempty"`
 }
 
 // Snapshot is everything a restart needs. It shares only what never changes, so
 // that it can be written while the state goes on.
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
-		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
+		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit, Proven: s.provenSnapshot(),
 		IDs: make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
 	for i := range s.ids { // oldest first
 		id := s.ids[(s.nextID+i)%len(s.ids)]
@@ -54,6 +55,9 @@ func Restore(b breaker.Budget, from *Snapshot) (*State, error) {
 		s.Breakers = breaker.Restore(b, from.Breakers)
 	}
 	s.Gates, s.Tasks, s.Quotas = gate.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(from.Quotas)
+	for _, x := range from.Proven {
+		s.putProven(x)
+	}
 	for i, id := range from.IDs {
 		s.remember(id, from.Results[i])
 	}
