@@ -32,6 +32,9 @@ type provenCredentials struct {
 }
 
 func (p *provenCredentials) confirm(x Proven) {
+	if p.until[x.CredentialID] == x.Until {
+		return
+	}
 	p.until[x.CredentialID] = x.Until
 	p.order = append(p.order, x)
 	for len(p.until) > mostProven {
