@@ -17,6 +17,9 @@ type Request struct {
 	Credentials []string
 	// Away: the log has not spoken for a while; the failure mode decides what is not read-only.
 	Away bool
+	// Crowded: callers of a claimed identity ask for more work than their share; the
+	// failure mode decides, and nothing is claimed from the log.
+	Crowded bool
 	// Armed says whether what a family of policy finds is enforced for the agent.
 	Armed func(agent, family string) bool
 	// AskWithout: irreversible calls of agents without a manifest ask for a yes.
@@ -67,6 +70,8 @@ func (d *Decision) Considered() []Consideration { return d.considered[:d.n] }
 const (
 	WhyClear  = "clear"
 	WhyBypass = "bypass"
+	// WhyCrowded belongs to the family of failure modes, as manifest.WhyStale does.
+	WhyCrowded = "policy.failure:too_much_claimed_work"
 )
 
 // Decide weighs what speaks against a request: breakers, then the manifest of the
@@ -91,10 +96,14 @@ func (s *State) Decide(r *Request) Decision {
 	}
 	d.Task = s.Tasks.Of(c.Tenant, c.AgentID, c.RunKey)
 	s.policy(r, &d)
-	if r.Away {
+	if r.Away || r.Crowded {
+		why := manifest.WhyStale
+		if !r.Away {
+			why = WhyCrowded
+		}
 		m, _ := s.Manifests.Of(c.Tenant, c.AgentID, c.AgentTrust)
 		if action := m.WhenAway(c.Reversibility); action > schema.ActionNone {
-			d.weigh(Consideration{By: "failure_mode", Action: action, Why: manifest.WhyStale, Mode: mode(r, manifest.WhyStale), About: c.Reversibility.String()})
+			d.weigh(Consideration{By: "failure_mode", Action: action, Why: why, Mode: mode(r, why), About: c.Reversibility.String()})
 		}
 	}
 	if d.Probe { // a probe passes what the breaker holds, and nothing else
