@@ -45,12 +45,19 @@ type holder struct {
 	trust                    trustOfAgent
 }
 
-// holderOf is who acts in the run that a breaker is on; ok is false for other scopes.
+// holderOf is who acts in the run that a breaker is on. A trip of a credential, which
+// stands for a run without an id, has a holder besides if an established agent acted:
+// it may have other credentials. What a person opens on a credential is about that
+// alone, and ok is false for it as for other scopes.
 func holderOf(b *schema.Breaker) (h holder, ok bool) {
 	switch b.Scope.Kind {
 	case schema.ScopeRun:
 	case schema.ScopeRunRoute:
 		_, h.route, _ = strings.Cut(b.Scope.Value, " ")
+	case schema.ScopeCredential:
+		if b.DecisionID == "" || b.Holder == nil {
+			return h, false
+		}
 	default:
 		return h, false
 	}
@@ -60,6 +67,9 @@ func holderOf(b *schema.Breaker) (h holder, ok bool) {
 		if trusted(h.agent, b.Holder.AgentTrust) != "" {
 			h.trust = trustEstablished
 		}
+	}
+	if b.Scope.Kind == schema.ScopeCredential {
+		h.credential = ""
 	}
 	return h, h.credential != "" || h.trust == trustEstablished
 }
@@ -220,12 +230,20 @@ func (l *heldRuns) first(q *Query, run string) *schema.Breaker {
 			if q.RunFirstSeen != 0 && q.RunFirstSeen < heldSince(b) {
 				break
 			}
-			if run == "" || !strings.HasPrefix(b.Scope.Value, run) { // its own run's was met already
+			if !q.isOf(b, run) {
 				return b
 			}
 		}
 	}
 	return nil
+}
+
+// isOf reports whether a request is of the breaker's own scope, where it meets it anyway.
+func (q *Query) isOf(b *schema.Breaker, run string) bool {
+	if b.Scope.Kind == schema.ScopeCredential {
+		return b.Scope.Value == q.CredentialID || slices.Contains(q.Credentials, b.Scope.Value)
+	}
+	return run != "" && strings.HasPrefix(b.Scope.Value, run)
 }
 
 func moreSevere(a, b *schema.Breaker) *schema.Breaker {

@@ -132,6 +132,34 @@ func TestManyMildBreakersHideNoSevereOne(t *testing.T) {
 	}
 }
 
+// The runs of an agent that names none are tripped by its credential; it has another.
+func TestTrippedCredentialOfAnEstablishedAgentThatHasAnother(t *testing.T) {
+	scope := schema.Scope{Kind: schema.ScopeCredential, Value: "k"}
+	q := &Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k2"}
+	s := begin(DefaultBudget())
+	s.Apply(0, 100*sec, tripOf("d", scope, heldBot("a", schema.TrustVerified, "k")))
+	if v := s.Decide(q, s.clock); v.Action != schema.ActionDeny || !v.Besides {
+		t.Errorf("with another key: %v because %s", v.Action, v.Why)
+	}
+	if v := s.Decide(&Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k"}, s.clock); v.Why != WhyHeld || v.Besides {
+		t.Errorf("with the key itself: %s", v.Why)
+	}
+	for name, free := range map[string]*Query{
+		"a run under way before": {RunID: schema.RunID{1}, RunFirstSeen: 99 * sec, AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k2"},
+		"another agent":          {AgentID: "b", AgentTrust: schema.TrustVerified, CredentialID: "k2"},
+	} {
+		if free.Tenant = "t"; s.denies(free) {
+			t.Errorf("%s is held", name)
+		}
+	}
+	// A person who stops a leaked key does not stop the agent, which gets a new one.
+	s = begin(DefaultBudget())
+	s.Apply(0, 100*sec, byHand("f", scope, heldBot("a", schema.TrustVerified, "k")))
+	if s.denies(q) {
+		t.Error("the agent is held with its new key")
+	}
+}
+
 // A person trips a run that the point does not know; the detector's trip says whose it is.
 func TestHolderIsLearnedByABreakerOfAPerson(t *testing.T) {
 	s := begin(DefaultBudget())
