@@ -190,7 +190,7 @@ func (c *Control) findings(in *call) {
 type AuditEnd struct {
 	ledger.Chain
 	Clock int64 `json:"clock_ns"` // the log's, Unix ns
-	Stale bool  `json:"stale"`    // the log does not speak: there may be more
+	Stale bool  `json:"stale"`    // the point has not read the whole log: there may be more
 	// At is the entry that was asked for, and Next the one behind it: absent where it
 	// is not made yet, or so long ago that the point no longer holds it.
 	At   *ledger.ChainEntry `json:"at,omitempty"`
@@ -199,7 +199,8 @@ type AuditEnd struct {
 
 func (c *Control) auditEnd(in *call) {
 	var at uint64
-	if text := in.r.URL.Query().Get("at"); in.r.URL.Query().Has("at") {
+	asked := in.r.URL.Query().Has("at")
+	if text := in.r.URL.Query().Get("at"); asked {
 		n, err := strconv.ParseUint(text, 10, 63)
 		if err != nil {
 			c.refuse(in.w, http.StatusBadRequest, "query", fmt.Errorf("at: %q is no sequence number", text))
@@ -208,11 +209,11 @@ func (c *Control) auditEnd(in *call) {
 		at = n
 	}
 	c.mu.RLock()
-	out := AuditEnd{Chain: c.state.Audit, Clock: c.state.Clock, Stale: c.stale()}
+	out := AuditEnd{Chain: c.state.Audit, Clock: c.state.Clock, Stale: !c.loaded || c.stale()}
 	if e, ok := c.state.EntryAt(at); ok {
 		out.At = &e
 	}
-	if e, ok := c.state.EntryAt(at + 1); ok && at > 0 {
+	if e, ok := c.state.EntryAt(at + 1); ok && asked {
 		out.Next = &e
 	}
 	c.mu.RUnlock()
