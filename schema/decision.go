@@ -78,6 +78,9 @@ type PointState struct {
 	// Checks answered and requests denied since the point started.
 	Checks uint64 `json:"checks"`
 	Denied uint64 `json:"denied"`
+	// Reads is the highest CommandKind.Feature that the point folds; 0, of a point
+	// that does not say so, is 1.
+	Reads int `json:"reads,omitempty"`
 	// Traces of the latest breakers that this point took in.
 	Traces []PointTrace `json:"traces,omitempty"`
 }
