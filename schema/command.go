@@ -89,6 +89,9 @@ type Command struct {
 	Lease    *Lease         `json:"lease,omitempty"`
 	Verdict  *Verdict       `json:"verdict,omitempty"`
 	Baseline *BaselineOrder `json:"baseline,omitempty"`
+	// Arming of arm and disarm; Exception of exception and exception_remove.
+	Arming    *ArmingOrder    `json:"arming,omitempty"`
+	Exception *ExceptionOrder `json:"exception,omitempty"`
 
 	// Holder of the run that a trip, or an operator's breaker on a run, is about.
 	Holder *Holder `json:"holder,omitempty"`
@@ -103,6 +106,27 @@ type Holder struct {
 	Standing     Standing `json:"standing,omitempty"`
 	// Tags of the agent by the registry, as the sender of the command knew them.
 	Tags []string `json:"tags,omitempty"`
+}
+
+// ArmingOrder says whose decisions a command arms or disarms.
+type ArmingOrder struct {
+	// Pattern as detect.armed takes it: a name or a pattern of agents as billing/*,
+	// tag:payments, family:runaway.*, or * for everything.
+	Pattern string `json:"pattern"`
+	// Clear takes back what commands said about the pattern: the configuration's
+	// value holds again.
+	Clear bool `json:"clear,omitempty"`
+}
+
+// ExceptionOrder says that what a family finds about an agent is meant. It holds for
+// the command's TTL.
+type ExceptionOrder struct {
+	ID string `json:"id,omitempty"` // of exception_remove
+	// Agent and Family are patterns as path.Match takes them: billing/*, runaway.*.
+	Agent  string `json:"agent,omitempty"`
+	Family string `json:"family,omitempty"`
+	// Routes on which it is meant, as "DELETE /v1/orders/{id}" or "tool:NAME"; empty: any.
+	Routes []string `json:"routes,omitempty"`
 }
 
 // Manifest is the document in which an owner says what an agent is for.

@@ -72,7 +72,7 @@ type State struct {
 	runs    map[actor][]*schema.Breaker // those on runs, by whom they also hold
 	due     deadlines
 	strikes map[key]strike
-	bypass  map[string]schema.Bypass
+	bypass  map[bypassed]schema.Bypass
 	trips   map[string]*spending // by tenant
 	history []*schema.Breaker    // newest last
 }
@@ -80,7 +80,7 @@ type State struct {
 // New is a state before any command.
 func New(b Budget) *State {
 	return &State{Budget: b, open: map[key]*schema.Breaker{}, runs: map[actor][]*schema.Breaker{}, strikes: map[key]strike{},
-		bypass: map[string]schema.Bypass{}, trips: map[string]*spending{}}
+		bypass: map[bypassed]schema.Bypass{}, trips: map[string]*spending{}}
 }
 
 // Apply folds a command and returns what became of it and the events that
@@ -110,13 +110,8 @@ func (s *State) Apply(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 		return Applied, s.close(m, have, "operator", c.By, c.Reason)
 	case schema.CommandProbe:
 		return s.probe(m, c), nil
-	case schema.CommandBypass:
-		if c.TTL <= 0 || c.Reason == "" {
-			return Refused, nil
-		}
-		b := schema.Bypass{Tenant: c.Tenant, Until: m.Clock + c.TTL, Reason: c.Reason, By: c.By, Generation: m.Generation}
-		s.bypass[c.Tenant] = b
-		return Applied, []schema.Event{schema.BypassEvent(&b)}
+	case schema.CommandBypass, schema.CommandBypassEnd:
+		return s.applyBypass(m, c)
 	}
 	return Refused, nil
 }
@@ -304,14 +299,7 @@ func (s *State) Pass(m Moment) []schema.Event {
 			out = append(out, s.close(m, b, "ttl", "", "its time is over")...)
 		}
 	}
-	for tenant, b := range s.bypass {
-		if m.Clock >= b.Until {
-			delete(s.bypass, tenant)
-			ended := schema.Bypass{Tenant: tenant, Reason: "the bypass has expired", By: "ttl", Generation: m.Generation}
-			out = append(out, schema.BypassEvent(&ended))
-		}
-	}
-	return out
+	return append(out, s.expireBypasses(m)...)
 }
 
 // Open is how many breakers are not closed.
@@ -334,10 +322,4 @@ func (s *State) History() []*schema.Breaker {
 	out := slices.Clone(s.history)
 	slices.Reverse(out)
 	return out
-}
-
-// Bypass of a tenant, if one is on.
-func (s *State) Bypass(tenant string, now int64) (schema.Bypass, bool) {
-	b, ok := s.bypass[tenant]
-	return b, ok && now < b.Until
 }

@@ -63,7 +63,7 @@ func (c *Control) check(q *request) answer {
 	began := c.o.Now()
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
 	call, asserted := c.read(q)
-	req := ledger.Request{Call: &call, Armed: c.o.Armed, AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
+	req := ledger.Request{Call: &call, Armed: c.o.Armed, Tags: c.o.Tags, AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
 	if c.o.Scopes != nil {
 		req.Scopes = c.o.Scopes()
 	}
@@ -79,7 +79,8 @@ func (c *Control) check(q *request) answer {
 		c.count(&a)
 		return a
 	}
-	first, sofar := c.seen.meet(req.RunID, clock)
+	first, sofar := c.seen.meet(req.RunID, clock, &call)
+	c.identities.note(&call)
 	req.RunFirstSeen = first
 
 	c.mu.RLock()
@@ -104,7 +105,7 @@ func (c *Control) check(q *request) answer {
 		a.action = schema.ActionAnnotate
 	}
 	if a.action < schema.ActionThrottle || usable {
-		c.spendAll(&a, &call, &asks, &yes, &usable, clock)
+		c.spendAll(&a, &req, &asks, &yes, &usable, clock)
 	}
 	if a.action == schema.ActionGate {
 		c.gate(&a, &call, req.RunID, sofar, asks, yes, usable)
@@ -190,8 +191,8 @@ func (c *Control) probe(a *answer) {
 
 // spendAll takes what a call costs out of its quotas. What a quota refuses is
 // denied, or asks.
-func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes **schema.Gate, usable *bool, clock int64) {
-	d := &a.weighed
+func (c *Control) spendAll(a *answer, req *ledger.Request, asks *gate.Query, yes **schema.Gate, usable *bool, clock int64) {
+	d, call := &a.weighed, req.Call
 	for i := range d.Spends {
 		s := &d.Spends[i]
 		if c.spend(call.Tenant, d.ManifestOf, s) {
@@ -200,7 +201,7 @@ func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes *
 		if s.Over > d.Would {
 			d.Would, d.WouldWhy = s.Over, s.Why
 		}
-		if d.Bypassed || !c.o.Armed(call.AgentID, ledger.Family(s.Why)) || s.Over < a.action {
+		if d.Bypassed || !c.armed(req, ledger.Family(s.Why)) || s.Over < a.action {
 			continue
 		}
 		a.action, a.why, a.line, a.breaker = s.Over, s.Why, s.Key, nil

@@ -41,8 +41,16 @@ type Options struct {
 	CheckToken Secret // gateways must show it; "" lets any in that reaches the listener
 	Tokens     []Token
 	// Armed says whether what a family of policy finds (policy.scope …) is enforced
-	// for an agent; nil: never.
+	// for an agent by this point's configuration; nil: never. Commands come before it.
 	Armed func(agent, family string) bool
+	// Mode and ArmedBy are what the configuration says of that: observe or armed, and
+	// the patterns that are armed in mode observe.
+	Mode    string
+	ArmedBy []string
+	// Tags of an agent by the registry; nil: none.
+	Tags func(agent string) []string
+	// Registered reports whether the registry names an agent or a credential; nil: none.
+	Registered func(schema.Scope) bool
 	// Scopes are what was learned of agents, for those that no manifest is in force
 	// for; nil, or an answer of nil: nothing was.
 	Scopes func() *scope.Guard
@@ -88,14 +96,19 @@ type Control struct {
 	heard  time.Time // when the log last spoke, by this process's clock
 	traces *traces
 
-	seen      *runMemory
-	claims    *claims
-	leases    *leases
-	asks      *askMemory
-	throttles *throttles
-	late      *lateUses
-	others    *points
-	asked     *observer
+	seen       *runMemory
+	identities *identities
+	claims     *claims
+	leases     *leases
+	asks       *askMemory
+	throttles  *throttles
+	late       *lateUses
+	others     *points
+	asked      *observer
+
+	// readByAll says whether every live point can read a kind of command; nil: no
+	// point says what it cannot read.
+	readByAll func(schema.CommandKind) error
 }
 
 // New is inert.
@@ -112,7 +125,7 @@ func New(o Options) (*Control, error) {
 	if o.ThrottleTo <= 0 {
 		o.ThrottleTo = 1
 	}
-	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(o.Budget), traces: newTraces(), seen: newRunMemory(), claims: newClaims(),
+	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(o.Budget), traces: newTraces(), seen: newRunMemory(), identities: newIdentities(), claims: newClaims(),
 		leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), others: newPoints()}
 	c.asked = newObserver(o.Name, o.Partitions, c.m)
 	return c, nil
@@ -266,7 +279,7 @@ func (c *Control) store(ctx context.Context) bool {
 	c.mu.RLock()
 	snap := c.state.Snapshot()
 	c.mu.RUnlock()
-	value, err := topic.EncodeDocument(ledger.SnapshotVersion, snap)
+	value, err := topic.EncodeDocument(snap.Version(), snap)
 	if err != nil {
 		c.o.Logger.Error("state not stored", "error", err)
 		return false
@@ -293,7 +306,8 @@ func (c *Control) stale() bool { return c.o.Now().Sub(c.heard) > staleAfter }
 func (c *Control) Point() schema.PointState {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(), Traces: c.traces.list()}
+	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(),
+		Mode: c.o.Mode, Armed: c.o.ArmedBy, Traces: c.traces.list()}
 }
 
 // gauge tells how long people let questions wait, and how far the budget is.

@@ -3,7 +3,9 @@ package ledger
 import (
 	"fmt"
 
+	"flyball/detect/arming"
 	"flyball/detect/breaker"
+	"flyball/detect/exception"
 	"flyball/detect/gate"
 	"flyball/detect/manifest"
 	"flyball/detect/quota"
@@ -11,8 +13,9 @@ import (
 	"flyball/schema"
 )
 
-// SnapshotVersion of the stored form. Version 1 held breakers only.
-const SnapshotVersion = 2
+// SnapshotVersion of the stored form. Version 1 held breakers only, version 2 no
+// arming, no exceptions and no bypasses of agents.
+const SnapshotVersion = 3
 
 // Snapshot is a state as it is stored, with the offset it includes.
 type Snapshot struct {
@@ -23,16 +26,20 @@ type Snapshot struct {
 	Tasks     []*schema.Task               `json:"tasks"`
 	Quotas    []quota.Count                `json:"quotas"`
 	Manifests map[string][]schema.Manifest `json:"manifests"`
-	Audit     Chain                        `json:"audit"`
-	IDs       []string                     `json:"ids"`
-	Results   []Result                     `json:"results"`
+	// Arming and Exceptions are what commands said of enforcement.
+	Arming     []arming.Order        `json:"arming,omitempty"`
+	Exceptions []exception.Exception `json:"exceptions,omitempty"`
+
+	Audit   Chain    `json:"audit"`
+	IDs     []string `json:"ids"`
+	Results []Result `json:"results"`
 }
 
 // Snapshot is everything a restart needs. It shares only what never changes, so
 // that it can be written while the state goes on.
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
-		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
+		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit, Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
 		IDs: make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
 	for i := range s.ids { // oldest first
 		id := s.ids[(s.nextID+i)%len(s.ids)]
@@ -42,13 +49,27 @@ func (s *State) Snapshot() *Snapshot {
 	return out
 }
 
+// Version is the oldest that can hold the snapshot: a binary of the version before can
+// read it until somebody uses what it does not know.
+func (s *Snapshot) Version() int {
+	if len(s.Arming) > 0 || len(s.Exceptions) > 0 || s.Breakers != nil && len(s.Breakers.AgentBypasses) > 0 {
+		return SnapshotVersion
+	}
+	return 2
+}
+
 // Restore is the state of a snapshot; commands after its offset go on top.
 func Restore(b breaker.Budget, from *Snapshot) (*State, error) {
 	manifests, err := manifest.RestoreStore(from.Manifests)
 	if err != nil {
 		return nil, fmt.Errorf("a manifest that was in force cannot be read by this binary: %w", err)
 	}
+	exceptions, err := exception.Restore(from.Exceptions)
+	if err != nil {
+		return nil, fmt.Errorf("what is excepted cannot be read by this binary: %w", err)
+	}
 	s := New(b)
+	s.Arming, s.Exceptions = arming.Restore(from.Arming), exceptions
 	s.Offset, s.Clock, s.Audit, s.Manifests = from.Offset, from.Clock, from.Audit, manifests
 	if from.Breakers != nil {
 		s.Breakers = breaker.Restore(b, from.Breakers)

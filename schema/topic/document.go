@@ -12,7 +12,7 @@ import (
 // member "v" is the version of their format.
 const (
 	EventVersion    = 1
-	CommandVersion  = 2 // 1 knew no gates, tasks, manifests and quotas
+	CommandVersion  = 3 // 1 knew no gates, tasks, manifests and quotas; 2 no settings, arming, exceptions, and only a tenant's bypass
 	BaselineVersion = 1
 	RoutesVersion   = 1
 	PointVersion    = 1
@@ -62,8 +62,13 @@ func DecodeEvent(b []byte) (schema.Event, error) {
 // the version before goes on during an upgrade until somebody uses what it lacks.
 func EncodeCommand(c *schema.Command) ([]byte, error) {
 	version := CommandVersion
-	if c.Kind <= schema.CommandTick {
+	switch {
+	case c.Kind == schema.CommandBypass && c.Scope.Kind != schema.ScopeNone:
+		// To a binary of the version before it would be a bypass of the tenant.
+	case c.Kind <= schema.CommandTick:
 		version = 1
+	case c.Kind < schema.CommandSettings:
+		version = 2
 	}
 	return EncodeDocument(version, c)
 }
