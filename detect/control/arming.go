@@ -130,6 +130,9 @@ func (c *Control) notes(pattern string, did arming.Outcome) []string {
 	if did == arming.Armed && !strings.HasPrefix(pattern, "family:") {
 		out = append(out, "what is outside learned scopes is armed by its own name alone: family:"+schema.FamilyScope)
 	}
+	if did == arming.Disarmed {
+		out = append(out, "breakers that are open stay open until their time is over or somebody resets them")
+	}
 	if did == arming.Disarmed && agents {
 		out = append(out, "who only claims such a name stays as he was: anybody could claim it")
 	}
