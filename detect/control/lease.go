@@ -88,7 +88,7 @@ func (c *Control) lease(k leaseKey, h *held, s *manifest.Spend) {
 	window := h.window
 	want := max(s.Units-h.left, s.Limit/leaseShare, 1)
 	c.leases.mu.Unlock()
-	r, err := c.claim(&schema.Command{ID: newID("l_"), Kind: schema.CommandLease, Tenant: k.tenant, By: c.o.Name,
+	r, err := c.claim(schema.StandingEstablished, &schema.Command{ID: newID("l_"), Kind: schema.CommandLease, Tenant: k.tenant, By: c.o.Name,
 		Lease: &schema.Lease{Agent: k.of, Quota: k.quota, Of: k.spender, Units: want, Window: window}})
 	c.leases.mu.Lock()
 	h.asking = nil

@@ -232,9 +232,9 @@ func TestIdsThatLookRandomAreTakenWhenTheyWereMet(t *testing.T) {
 
 func TestInventedNamesMakeThePointForgetNoEstablishedOne(t *testing.T) {
 	m := newIdentities()
-	m.note(&schema.Call{AgentID: "billing/bot", AgentTrust: schema.TrustInfrastructure, CredentialID: "consumer-1", CredentialTrust: schema.TrustInfrastructure})
+	m.note(&schema.Call{AgentID: "billing/bot", AgentTrust: schema.TrustInfrastructure, CredentialID: "consumer-1", CredentialTrust: schema.TrustInfrastructure}, schema.StandingEstablished)
 	for i := range mostIdentities * 2 {
-		m.note(&schema.Call{AgentID: fmt.Sprint("x", i), AgentTrust: schema.TrustAsserted, CredentialID: fmt.Sprint("k_", i), CredentialTrust: schema.TrustAsserted})
+		m.note(&schema.Call{AgentID: fmt.Sprint("x", i), AgentTrust: schema.TrustAsserted, CredentialID: fmt.Sprint("k_", i), CredentialTrust: schema.TrustAsserted}, schema.StandingClaimed)
 	}
 	if !m.met(schema.Scope{Kind: schema.ScopeAgent, Value: "billing/bot"}) || !m.met(schema.Scope{Kind: schema.ScopeCredential, Value: "consumer-1"}) {
 		t.Error("an established name was forgotten")

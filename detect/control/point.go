@@ -96,6 +96,7 @@ type Control struct {
 	heard  time.Time // when the log last spoke, by this process's clock
 	traces *traces
 
+	work       *workShare
 	seen       *runMemory
 	identities *identities
 	claims     *claims
@@ -125,8 +126,8 @@ func New(o Options) (*Control, error) {
 	if o.ThrottleTo <= 0 {
 		o.ThrottleTo = 1
 	}
-	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(o.Budget), traces: newTraces(), seen: newRunMemory(), identities: newIdentities(), claims: newClaims(),
-		leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), others: newPoints()}
+	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(o.Budget), traces: newTraces(), seen: newRunMemory(), identities: newIdentities(),
+		claims: newClaims(), leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), work: newWorkShare(), others: newPoints()}
 	c.asked = newObserver(o.Name, o.Partitions, c.m)
 	return c, nil
 }
@@ -328,5 +329,8 @@ func (c *Control) gauge() {
 	c.m.waiting.Set(float64(n))
 	c.m.oldest.Set(age)
 	c.m.budgetLeft.Set(float64(max(spent.Of-spent.Trips, 0)))
+	for pool, s := range map[string]breaker.SpentOf{"trips": {Trips: spent.Trips, Of: spent.Of}, "gates": spent.Gates, "claimed_trips": spent.Claimed, "claimed_gates": spent.ClaimedGates} {
+		c.m.poolLeft.WithLabelValues(pool).Set(float64(max(s.Of-s.Trips, 0)))
+	}
 	c.m.stale.Set(map[bool]float64{true: 1}[stale])
 }

@@ -10,9 +10,13 @@ import (
 )
 
 // runMemory remembers when the point first met a run id, on the log's clock, and
-// what it has let through of it, for a bounded number of ids: the oldest are
-// forgotten and then count as new.
-type runMemory struct{ shards [16]runShard }
+// what it has let through of it, for a bounded number of ids of each standing: the
+// oldest are forgotten and then count as new. Ids that anybody can invent push out
+// those of claimed callers only.
+type runMemory struct{ pools [standings][16]runShard }
+
+// standings is how many there are.
+const standings = int(schema.StandingEstablished) + 1
 
 type runShard struct {
 	mu   sync.Mutex
@@ -36,44 +40,74 @@ type metRun struct {
 	who   schema.Holder
 }
 
+// rememberedRuns of each standing.
 const rememberedRuns = 100_000
 
 func newRunMemory() *runMemory {
 	m := &runMemory{}
-	for i := range m.shards {
-		m.shards[i].runs = map[schema.RunID]*seenRun{}
+	for p := range m.pools {
+		for i := range m.pools[p] {
+			m.pools[p][i].runs = map[schema.RunID]*seenRun{}
+		}
 	}
 	return m
 }
 
-func (m *runMemory) shard(id schema.RunID) *runShard { return &m.shards[id[0]%16] }
+func (m *runMemory) shard(id schema.RunID, of schema.Standing) *runShard {
+	shards := &m.pools[of]
+	return &shards[int(id[0])%len(shards)]
+}
 
-// meet says when the run of a call was first met (0: now, for the first time) and what
-// was let through of it so far.
-func (m *runMemory) meet(id schema.RunID, at int64, c *schema.Call) (first int64, sofar schema.Exposure) {
+// meet says when the run was first met (0: now, for the first time) and what was
+// let through of it so far. A run whose caller has risen in standing is still known.
+func (m *runMemory) meet(id schema.RunID, of schema.Standing, at int64, c *schema.Call) (first int64, sofar schema.Exposure) {
 	if id.IsZero() {
 		return 0, sofar
 	}
-	s := m.shard(id)
+	s := m.shard(id, of)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r := s.runs[id]; r != nil {
+	r := s.runs[id]
+	if r != nil {
+		defer s.mu.Unlock()
 		return r.first, r.sofar
 	}
-	if len(s.ring) < rememberedRuns/len(m.shards) {
+	s.mu.Unlock()
+	began := seenRun{first: at}
+	if c != nil { // copies: the call's texts are parts of the request's buffers
+		began.key = strings.Clone(c.RunKey)
+		began.who = schema.Holder{AgentID: strings.Clone(c.AgentID), AgentTrust: c.AgentTrust, CredentialID: strings.Clone(c.CredentialID), Standing: of}
+	}
+	for lower := schema.StandingClaimed; lower < of; lower++ {
+		if r, ok := m.shard(id, lower).take(id); ok {
+			began.first, began.sofar, first, sofar = r.first, r.sofar, r.first, r.sofar
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runs[id]; r != nil { // another call of the run was faster
+		return r.first, r.sofar
+	}
+	if len(s.ring) < rememberedRuns/len(m.pools[of]) {
 		s.ring = append(s.ring, id)
 	} else {
 		delete(s.runs, s.ring[s.next])
 		s.ring[s.next] = id
 		s.next = (s.next + 1) % len(s.ring)
 	}
-	r := &seenRun{first: at}
-	if c != nil { // copies: the call's texts are parts of the request's buffers
-		r.key = strings.Clone(c.RunKey)
-		r.who = schema.Holder{AgentID: strings.Clone(c.AgentID), AgentTrust: c.AgentTrust, CredentialID: strings.Clone(c.CredentialID), Standing: c.Standing()}
+	s.runs[id] = &began
+	return first, sofar
+}
+
+// take removes a run; its place in the ring goes when its turn comes.
+func (s *runShard) take(id schema.RunID) (seenRun, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.runs[id]
+	if r == nil {
+		return seenRun{}, false
 	}
-	s.runs[id] = r
-	return 0, sofar
+	delete(s.runs, id)
+	return *r, true
 }
 
 // leastPrefix is how much of a run's id must be given.
@@ -85,15 +119,17 @@ const leastPrefix = 6
 func (m *runMemory) find(term string) []metRun {
 	var out []metRun
 	prefix := strings.ToLower(term)
-	for i := range m.shards {
-		s := &m.shards[i]
-		s.mu.Lock()
-		for id, r := range s.runs {
-			if r.key == term || len(prefix) >= leastPrefix && strings.HasPrefix(id.String(), prefix) {
-				out = append(out, metRun{id, r.key, r.first, r.who})
+	for p := range m.pools {
+		for i := range m.pools[p] {
+			s := &m.pools[p][i]
+			s.mu.Lock()
+			for id, r := range s.runs {
+				if r.key == term || len(prefix) >= leastPrefix && strings.HasPrefix(id.String(), prefix) {
+					out = append(out, metRun{id, r.key, r.first, r.who})
+				}
 			}
+			s.mu.Unlock()
 		}
-		s.mu.Unlock()
 	}
 	slices.SortFunc(out, func(a, b metRun) int {
 		return cmp.Or(cmp.Compare(b.who.Standing, a.who.Standing), cmp.Compare(b.first, a.first), cmp.Compare(a.id.String(), b.id.String()))
@@ -102,8 +138,8 @@ func (m *runMemory) find(term string) []metRun {
 }
 
 // identities are names that the point has met, the oldest forgotten first. What the
-// infrastructure vouches for and what anybody can claim are kept apart, so that
-// inventing names makes the point forget no established one.
+// infrastructure vouches for, or the API has accepted, and what anybody can claim are
+// kept apart, so that inventing names makes the point forget no established one.
 type identities struct {
 	established, claimed ring
 }
@@ -123,7 +159,7 @@ func newIdentities() *identities {
 
 // note remembers who makes a call. Claimed names of agents and principals are none that
 // a breaker could be about.
-func (m *identities) note(c *schema.Call) {
+func (m *identities) note(c *schema.Call, of schema.Standing) {
 	if c.AgentID != "" && c.AgentTrust >= schema.TrustInfrastructure {
 		m.established.add(schema.Scope{Kind: schema.ScopeAgent, Value: c.AgentID})
 	}
@@ -132,7 +168,7 @@ func (m *identities) note(c *schema.Call) {
 	}
 	if credential := (schema.Scope{Kind: schema.ScopeCredential, Value: c.CredentialID}); c.CredentialID == "" {
 		return
-	} else if c.CredentialTrust >= schema.TrustInfrastructure {
+	} else if c.CredentialTrust >= schema.TrustInfrastructure || of >= schema.StandingProven {
 		m.established.add(credential)
 	} else {
 		m.claimed.add(credential)
@@ -168,11 +204,11 @@ func (r *ring) add(s schema.Scope) {
 }
 
 // passed counts a call that was let through.
-func (m *runMemory) passed(id schema.RunID, irreversible bool) {
+func (m *runMemory) passed(id schema.RunID, of schema.Standing, irreversible bool) {
 	if id.IsZero() {
 		return
 	}
-	s := m.shard(id)
+	s := m.shard(id, of)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.runs[id]; r != nil {
@@ -185,11 +221,13 @@ func (m *runMemory) passed(id schema.RunID, irreversible bool) {
 
 func (m *runMemory) len() int {
 	n := 0
-	for i := range m.shards {
-		s := &m.shards[i]
-		s.mu.Lock()
-		n += len(s.runs)
-		s.mu.Unlock()
+	for p := range m.pools {
+		for i := range m.pools[p] {
+			s := &m.pools[p][i]
+			s.mu.Lock()
+			n += len(s.runs)
+			s.mu.Unlock()
+		}
 	}
 	return n
 }

@@ -26,20 +26,21 @@ type Snapshot struct {
 	Tasks     []*schema.Task               `json:"tasks"`
 	Quotas    []quota.Count                `json:"quotas"`
 	Manifests map[string][]schema.Manifest `json:"manifests"`
+	Audit     Chain                        `json:"audit"`
+	IDs       []string                     `json:"ids"`
+	Results   []Result                     `json:"results"`
+	Proven    []Proven                     `json:"proven,omitempty"`
 	// Arming and Exceptions are what commands said of enforcement.
 	Arming     []arming.Order        `json:"arming,omitempty"`
 	Exceptions []exception.Exception `json:"exceptions,omitempty"`
-
-	Audit   Chain    `json:"audit"`
-	IDs     []string `json:"ids"`
-	Results []Result `json:"results"`
 }
 
 // Snapshot is everything a restart needs. It shares only what never changes, so
 // that it can be written while the state goes on.
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
-		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit, Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
+		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit, Proven: s.provenSnapshot(),
+		Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
 		IDs: make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
 	for i := range s.ids { // oldest first
 		id := s.ids[(s.nextID+i)%len(s.ids)]
@@ -75,6 +76,9 @@ func Restore(b breaker.Budget, from *Snapshot) (*State, error) {
 		s.Breakers = breaker.Restore(b, from.Breakers)
 	}
 	s.Gates, s.Tasks, s.Quotas = gate.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(from.Quotas)
+	for _, x := range from.Proven {
+		s.putProven(x)
+	}
 	for i, id := range from.IDs {
 		s.remember(id, from.Results[i])
 	}

@@ -45,6 +45,8 @@ type State struct {
 	Exceptions *exception.State
 	Audit      Chain
 
+	proven map[string]*provenCredentials // by tenant
+
 	results map[string]Result // by command id
 	ids     []string          // ring of the ids in results
 	nextID  int
@@ -53,7 +55,7 @@ type State struct {
 // New is a state before any command.
 func New(b breaker.Budget) *State {
 	return &State{Offset: -1, Breakers: breaker.New(b), Gates: gate.New(), Tasks: task.New(), Quotas: quota.New(), Manifests: manifest.NewStore(),
-		Arming: arming.New(), Exceptions: exception.New(), results: map[string]Result{}}
+		Arming: arming.New(), Exceptions: exception.New(), proven: map[string]*provenCredentials{}, results: map[string]Result{}}
 }
 
 // Apply folds the command at an offset whose record the broker stamped at a
@@ -128,6 +130,8 @@ func (s *State) command(c *schema.Command) (Result, []schema.Event) {
 		return s.verdict(c)
 	case schema.CommandBaseline:
 		return s.baseline(c)
+	case schema.CommandProven:
+		return s.confirm(c), nil
 	case schema.CommandLease:
 		o, units := s.Quotas.Apply(s.Clock, c, s.limits(c.Tenant))
 		return Result{Outcome: string(o), Units: units}, nil
