@@ -37,11 +37,11 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	if up {
 		roles = Roles
 	}
-	limitMemory()
 	g := newGroup(log)
 	defer g.stop()
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	limitMemory(up && len(c.ClickHouse.Addr) == 0, log, reg)
 
 	// What is seen from outside first: a process that is starting says so.
 	l, err := listen("metrics.listen", c.Metrics.Listen)
