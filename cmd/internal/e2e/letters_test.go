@@ -177,7 +177,7 @@ func (f *flyball) all(topic string) []*kgo.Record {
 			from[o.Partition], until[o.Partition] = kgo.NewOffset().At(start.Offset), o.Offset
 		}
 	})
-	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
+	c, err := kgo.NewClient(append(f.login(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))...)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
 func (f *flyball) brokers() string {
@@ -21,6 +22,29 @@ func (f *flyball) brokers() string {
 		return f.outside
 	}
 	return fmt.Sprintf("127.0.0.1:%d", f.ports["kafka"])
+}
+
+// login is how a process of Flyball's own authenticates with the embedded broker; what ships records needs none.
+func (f *flyball) login() []kgo.Opt {
+	f.t.Helper()
+	opts := []kgo.Opt{kgo.SeedBrokers(f.brokers())}
+	if f.outside != "" {
+		return opts
+	}
+	password, err := os.ReadFile(f.passwordFile())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return append(opts, kgo.SASL(plain.Auth{User: "flyball", Pass: strings.TrimSpace(string(password))}.AsMechanism()))
+}
+
+func (f *flyball) passwordFile() string { return filepath.Join(f.dir, "data", "broker.password") }
+
+// beside lets a role with a data folder of its own use the embedded broker of another installation.
+func (f *flyball) beside(other *flyball) {
+	if other.outside == "" {
+		f.env = append(f.env, "FLYBALL_KAFKA_SASL_MECHANISM=PLAIN", "FLYBALL_KAFKA_SASL_USER=flyball", "FLYBALL_KAFKA_SASL_PASSWORD_FILE="+other.passwordFile())
+	}
 }
 
 func (f *flyball) kafka() *kgo.Client {
