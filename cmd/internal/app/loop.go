@@ -90,12 +90,8 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 		o.Learning, run = learningAgents(c, kafka, log)
 		g.start(part{name: "states of baselines", run: run})
 	}
-	if c.Check.TokenFile != "" {
-		token, err := secretFile("check.token_file", c.Check.TokenFile)
-		if err != nil {
-			return err
-		}
-		o.CheckToken = control.Secret(token)
+	if o.CheckToken, err = checkToken(c); err != nil {
+		return err
 	}
 	if o.Tokens, err = tokens(c); err != nil {
 		return err
@@ -149,14 +145,9 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 func tokens(c config.Config) ([]control.Token, error) {
 	var out []control.Token
 	for i, t := range c.Control.Tokens {
-		key := fmt.Sprintf("control.tokens[%d].value_file", i)
-		value, err := secretFile(key, string(t.Value))
+		_, hash, err := tokenHash(c, i)
 		if err != nil {
 			return nil, err
-		}
-		hash, err := control.ParseToken(value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 		expires, _ := time.Parse(time.RFC3339, t.Expires) // Validate has read it before
 		out = append(out, control.Token{Expires: expires, Name: t.Name, Role: control.Role(t.Role), Tenants: t.Tenants, Hash: hash})
