@@ -84,6 +84,9 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
 		Resolver: resolver, Routes: table, Armed: who.armed, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
 		LinkKey: control.Secret(key), Findings: findingsFor(db),
+		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
+			return query.HasFinding(ctx, db, tenant, id)
+		},
 		Now: time.Now, Stage: stage, Logger: log.With("component", "control"), Registerer: reg}
 	if c.Control.WithoutManifest == "ask_while_learning" {
 		var run func(context.Context) error
@@ -156,8 +159,13 @@ func tokens(c config.Config) ([]control.Token, error) {
 }
 
 // findingsFor answers /v1/findings from the database.
-func findingsFor(db *clickhouse.Conn) func(context.Context, int) (any, error) {
-	return func(ctx context.Context, limit int) (any, error) { return query.Findings(ctx, db, limit) }
+func findingsFor(db *clickhouse.Conn) func(context.Context, []string, int) (any, error) {
+	return func(ctx context.Context, tenants []string, limit int) (any, error) {
+		if len(tenants) == 0 {
+			return query.Findings(ctx, db, limit)
+		}
+		return query.FindingsOf(ctx, db, tenants, limit)
+	}
 }
 
 func serveGRPC(l net.Listener, s *grpc.Server) func(context.Context) error {
