@@ -62,6 +62,22 @@ func (v CommandKind) String() string                { return word(CommandKindWor
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *CommandKind) UnmarshalText(b []byte) error { return parse(CommandKindWords, b, v) }
 
+// CommandsFeature is the highest number of Feature that this binary folds.
+const CommandsFeature = 2
+
+// Feature numbers the kinds of command by the release that first folded them: a
+// kind may be written once every live point announces its number or a higher one
+// (PointState.Reads). A kind that no release folds yet is above CommandsFeature.
+func (v CommandKind) Feature() int {
+	switch {
+	case v <= CommandBaseline:
+		return 1
+	case v == CommandLeaseReturn:
+		return CommandsFeature + 1
+	}
+	return 2
+}
+
 // Command is one record of flyball.commands: an intent. What becomes of it is
 // decided by the state machine that every point folds, in the order of the log
 // and on the log's clock (the time at which the broker appended the record).
@@ -90,6 +106,8 @@ type Command struct {
 	Verdict  *Verdict       `json:"verdict,omitempty"`
 	Baseline *BaselineOrder `json:"baseline,omitempty"`
 
+	Settings *Settings `json:"settings,omitempty"`
+
 	// Holder of the run that a trip, or an operator's breaker on a run, is about.
 	Holder *Holder `json:"holder,omitempty"`
 }
@@ -103,6 +121,20 @@ type Holder struct {
 	Standing     Standing `json:"standing,omitempty"`
 	// Tags of the agent by the registry, as the sender of the command knew them.
 	Tags []string `json:"tags,omitempty"`
+}
+
+// Settings are parameters of a tenant's fold: what changes state must stand in the
+// log, so that every point comes to the same state and a restart comes to it again.
+// A member that is absent is left as it is.
+type Settings struct {
+	// TripsPerHour bounds the automatic trips of the tenant within an hour.
+	TripsPerHour *int `json:"trips_per_hour,omitempty"`
+	// AgentsPercent bounds the share of the tenant's active agents that automatic
+	// trips may hold; one agent may always be held.
+	AgentsPercent *int `json:"agents_percent,omitempty"`
+	// Initial settings come from the configuration file of a point: they are taken
+	// only while the tenant has none.
+	Initial bool `json:"initial,omitempty"`
 }
 
 // Manifest is the document in which an owner says what an agent is for.
@@ -121,6 +153,8 @@ type Lease struct {
 	Agent string `json:"agent"` // name or pattern of the manifest that states the quota
 	Quota string `json:"quota"` // its name there
 	Of    string `json:"of"`    // who spends: the agent, a run or a principal
+	// Standing of who spends; nil in records of a version that did not say.
+	Standing *Standing `json:"standing,omitempty"`
 	// Units: calls, or thousandths of a currency's unit.
 	Units int64 `json:"units"`
 	// Window is the number of the window since 1970: the log's clock divided by the quota's length.

@@ -165,6 +165,9 @@ func printControl(w io.Writer, c *control.Status) {
 	b := c.Budget
 	fmt.Fprintf(w, "breakers open\t%d\nautomatic trips\t%d of %d this hour\t%d of %d agents, %d withheld\n", c.Open, b.Trips, b.Of, b.Agents, b.OfAgents, b.Withheld)
 	fmt.Fprintf(w, "questions waiting\t%d\toldest %.0f s\n", c.Waiting, c.Oldest)
+	if s := c.Settings; s.Differ {
+		fmt.Fprintf(w, "SETTINGS DIFFER\tthe log's hold: %d trips an hour, %d %% of agents\tthis point's file says %d and %d %%\n", s.TripsPerHour, s.AgentsPercent, s.File.TripsPerHour, s.File.AgentsPercent)
+	}
 	if c.Bypass != nil {
 		fmt.Fprintf(w, "BYPASS\tuntil %s\t%s, by %s\n", time.Unix(0, c.Bypass.Until).UTC().Format(time.DateTime), c.Bypass.Reason, c.Bypass.By)
 	}

@@ -97,13 +97,20 @@ type Status struct {
 	Open    int            `json:"breakers_open"`
 	Waiting int            `json:"gates_waiting"`
 	Oldest  float64        `json:"gates_oldest_seconds"`
+	// Settings are what every point folds by; those of this point's file may differ
+	// and do not hold then.
+	Settings SettingsLine `json:"settings"`
 }
+
+// Status as of now.
+func (c *Control) Status() Status { return c.status(caller{}) }
 
 // status as of now; breakers and questions are those that the caller may read.
 func (c *Control) status(who caller) Status {
+	settings := c.settingsLine(c.o.Tenant)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	s := Status{Point: c.o.Name, Applied: c.state.Offset, Stale: c.stale(), Budget: c.state.Breakers.Spent(c.o.Tenant, c.state.Clock)}
+	s := Status{Settings: settings, Point: c.o.Name, Applied: c.state.Offset, Stale: c.stale(), Budget: c.state.Breakers.Spent(c.o.Tenant, c.state.Clock)}
 	if b, on := c.state.Breakers.Bypass(c.o.Tenant, c.state.Clock); on {
 		s.Bypass = &b
 	}

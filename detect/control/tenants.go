@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 
-	"flyball/detect/ledger"
 	"flyball/schema"
 )
 
@@ -17,7 +16,8 @@ import (
 // ofDeployment are the answers that hold nothing of one tenant.
 var ofDeployment = map[reflect.Type]string{
 	reflect.TypeFor[schema.PointState](): "points and the offsets they have applied, with numbers of breakers' generations",
-	reflect.TypeFor[ledger.Chain]():      "number and hash of the last entry: what a copy of the trail must reach",
+	reflect.TypeFor[AuditEnd]():          "numbers, hashes and times of entries: what a copy of the trail must reach",
+	reflect.TypeFor[SettingsLine]():      "of the point's own tenant, which every caller may read",
 	reflect.TypeFor[Status]():            "the point and its own tenant; what it counts is counted for the caller",
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 
 	"flyball/detect/breaker"
 	"flyball/detect/gate"
@@ -11,8 +12,8 @@ import (
 	"flyball/schema"
 )
 
-// SnapshotVersion of the stored form. Version 1 held breakers only.
-const SnapshotVersion = 2
+// SnapshotVersion of the stored form. Version 1 held breakers only, 2 no settings.
+const SnapshotVersion = 3
 
 // Snapshot is a state as it is stored, with the offset it includes.
 type Snapshot struct {
@@ -26,13 +27,21 @@ type Snapshot struct {
 	Audit     Chain                        `json:"audit"`
 	IDs       []string                     `json:"ids"`
 	Results   []Result                     `json:"results"`
+
+	// Since version 3.
+	Budget   *breaker.Budget `json:"budget,omitempty"` // of tenants without settings
+	Settings []Setting       `json:"settings,omitempty"`
+	Epoch    int64           `json:"epoch,omitempty"`
+	Recent   []ChainEntry    `json:"recent_audit,omitempty"`
+	Proven   []Proven        `json:"proven,omitempty"`
 }
 
 // Snapshot is everything a restart needs. It shares only what never changes, so
 // that it can be written while the state goes on.
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
-		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
+		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit, Proven: s.provenSnapshot(),
+		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch, Recent: slices.Clone(s.recent[max(0, len(s.recent)-mostRecent):]),
 		IDs: make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
 	for i := range s.ids { // oldest first
 		id := s.ids[(s.nextID+i)%len(s.ids)]
@@ -42,19 +51,31 @@ func (s *State) Snapshot() *Snapshot {
 	return out
 }
 
-// Restore is the state of a snapshot; commands after its offset go on top.
-func Restore(b breaker.Budget, from *Snapshot) (*State, error) {
+// Restore is the state of a snapshot; commands after its offset go on top. One of
+// version 2 does not say which budget it was folded with: it is the given one.
+func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 	manifests, err := manifest.RestoreStore(from.Manifests)
 	if err != nil {
 		return nil, fmt.Errorf("a manifest that was in force cannot be read by this binary: %w", err)
 	}
+	b := before
+	if from.Budget != nil {
+		b = *from.Budget
+	}
 	s := New(b)
 	s.Offset, s.Clock, s.Audit, s.Manifests = from.Offset, from.Clock, from.Audit, manifests
+	s.epoch, s.recent = from.Epoch, from.Recent
 	if from.Breakers != nil {
 		s.Breakers = breaker.Restore(b, from.Breakers)
 	}
 	s.Gates, s.Tasks, s.Quotas = gate.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(from.Quotas)
-	for i, id := range from.IDs {
+	for _, x := range from.Proven {
+		s.putProven(x)
+	}
+	for _, v := range from.Settings {
+		s.put(v)
+	}
+	for i, id := range from.IDs[:min(len(from.IDs), len(from.Results))] {
 		s.remember(id, from.Results[i])
 	}
 	return s, nil
