@@ -47,9 +47,15 @@ func (f *flyball) beside(other *flyball) {
 	}
 }
 
-func (f *flyball) kafka() *kgo.Client {
+// kafka is a client of who ships records.
+func (f *flyball) kafka() *kgo.Client { return f.client(kgo.SeedBrokers(f.brokers())) }
+
+// own is a client with Flyball's own rights.
+func (f *flyball) own() *kgo.Client { return f.client(f.login()...) }
+
+func (f *flyball) client(opts ...kgo.Opt) *kgo.Client {
 	f.t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.DefaultProduceTopic("gateway-logs"))
+	c, err := kgo.NewClient(append(opts, kgo.DefaultProduceTopic("gateway-logs"))...)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -86,7 +92,7 @@ func TestTopicGetsMorePartitions(t *testing.T) {
 	f := install(t, "", "").start()
 	half := len(tr.lines) / 2
 	f.replay(tr.write(t, 0, half))
-	if _, err := kadm.NewClient(f.kafka()).CreatePartitions(context.Background(), 4, "gateway-logs"); err != nil {
+	if _, err := kadm.NewClient(f.own()).CreatePartitions(context.Background(), 4, "gateway-logs"); err != nil {
 		t.Fatal(err)
 	}
 	f.replay(tr.write(t, half, len(tr.lines)))
@@ -105,7 +111,7 @@ func TestTopicRecreated(t *testing.T) {
 	half := len(tr.lines) / 2
 	f.replay(tr.write(t, 0, half))
 	f.storedOnce(half, 60*time.Second)
-	adm := kadm.NewClient(f.kafka())
+	adm := kadm.NewClient(f.own())
 	if _, err := adm.DeleteTopic(context.Background(), "gateway-logs"); err != nil {
 		t.Fatal(err)
 	}
