@@ -140,7 +140,7 @@ func checkConfigCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := c.Validate(); err != nil {
+		if err := app.Validate(c); err != nil {
 			return usage(err)
 		}
 		for _, w := range c.Warnings(time.Now()) {

@@ -310,12 +310,12 @@ func TestExceptionByCommandIsListedAndRemoved(t *testing.T) {
 	r := run(t, broker(t), "a", nil)
 	r.ask("billing", "r", "GET", "/v1/orders/1", "")
 	added := change[ExceptionAdded](t, r, "/v1/exceptions", Except{Agent: "billing", Family: "runaway.*", Routes: []string{"DELETE /v1/orders/{id}"}, Seconds: 3600, Reason: "the nightly purge", By: "ann"})
-	list := r.exceptions()
+	list := r.exceptions("t")
 	if len(list) != 1 || list[0].ID != added.Ref || list[0].By != "ann" || list[0].Role != "admin" || list[0].Expires == "" || len(added.Notes) != 0 {
 		t.Fatalf("%+v %+v", list, added)
 	}
 	change[Done](t, r, "/v1/exceptions/"+added.Ref+"/remove", Unexcept{Reason: "done"})
-	if len(r.exceptions()) != 0 {
+	if len(r.exceptions("t")) != 0 {
 		t.Error("it is there yet")
 	}
 	if code, _ := r.operate(t, "POST", "/v1/exceptions/"+added.Ref+"/remove", Unexcept{Reason: "done"}, ""); code != 404 {

@@ -67,8 +67,10 @@ type Options struct {
 	ThrottleTo float64
 	// LinkKey signs links that decide a question; empty makes none.
 	LinkKey Secret
-	// Findings answers /v1/findings; nil: this process has no database.
-	Findings func(ctx context.Context, limit int) (any, error)
+	// Findings answers /v1/findings, of these tenants or, without any, of all; nil: this process has no database.
+	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
+	// HasFinding says whether a tenant has a finding; nil: nobody can say.
+	HasFinding func(ctx context.Context, tenant, id string) (bool, error)
 
 	Now        func() time.Time
 	Stage      func(string)
