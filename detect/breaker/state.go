@@ -70,6 +70,7 @@ type State struct {
 	Budget  Budget
 	open    map[key]*schema.Breaker
 	runs    map[actor][]*schema.Breaker // those on runs, by whom they also hold
+	routes  map[string][]onRoute        // by tenant
 	due     deadlines
 	strikes map[key]strike
 	bypass  map[string]schema.Bypass
@@ -79,7 +80,7 @@ type State struct {
 
 // New is a state before any command.
 func New(b Budget) *State {
-	return &State{Budget: b, open: map[key]*schema.Breaker{}, runs: map[actor][]*schema.Breaker{}, strikes: map[key]strike{},
+	return &State{Budget: b, open: map[key]*schema.Breaker{}, runs: map[actor][]*schema.Breaker{}, routes: map[string][]onRoute{}, strikes: map[key]strike{},
 		bypass: map[string]schema.Bypass{}, trips: map[string]*spending{}}
 }
 
@@ -209,6 +210,7 @@ func (s *State) put(b *schema.Breaker) {
 	k := key{b.Tenant, b.Scope}
 	s.take(k)
 	s.open[k] = b
+	s.keepRoute(b)
 	if b.Scope.Kind == schema.ScopeRun && b.CredentialID != "" {
 		a := actor{b.Tenant, b.CredentialID, b.AgentID}
 		if len(s.runs[a]) < mostRunsOfActor {
@@ -223,6 +225,7 @@ func (s *State) take(k key) {
 		return
 	}
 	delete(s.open, k)
+	s.dropRoute(b)
 	a := actor{b.Tenant, b.CredentialID, b.AgentID}
 	if list := s.runs[a]; len(list) > 0 {
 		if list = slices.DeleteFunc(slices.Clone(list), func(x *schema.Breaker) bool { return x == b }); len(list) == 0 {

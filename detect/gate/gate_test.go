@@ -26,7 +26,7 @@ func (l *log) do(kind schema.CommandKind, g schema.Gate, change func(*schema.Com
 }
 
 func question(resource string) schema.Gate {
-	return schema.Gate{Holder: "run:1", Route: "DELETE /orders/{id}", Resource: resource, Mode: schema.ModeArmed, CredentialID: "k", AgentID: "a", RunKey: "r"}
+	return schema.Gate{Binding: schema.BindingAll, Holder: "run:1", Route: "DELETE /orders/{id}", Resource: resource, Mode: schema.ModeArmed, CredentialID: "k", AgentID: "a", RunKey: "r"}
 }
 
 func query(resource string) *Query {
