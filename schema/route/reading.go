@@ -72,21 +72,16 @@ func Readings(path string) (list []Reading, readable bool) {
 	if strings.Contains(shown, "..;") || strings.Contains(shown, ".;") {
 		add(resolve(withoutParameters(shown)), true)
 	}
-	once, more := decodedOnce(shown)
-	full := once
-	for n := 1; more; n++ {
+	for decoded, more, n := shown, true, 0; more; n++ {
 		if n >= maxDecodings {
 			return list, false
 		}
-		full, more = decodedOnce(full)
-	}
-	for _, p := range [...]string{once, full} {
-		if p == shown {
-			continue
+		if decoded, more = decodedOnce(decoded); decoded == shown {
+			break
 		}
-		add(literal(p, false), true)
-		if strings.IndexByte(p, '\\') >= 0 {
-			add(literal(p, true), true)
+		add(literal(decoded, false), true)
+		if strings.IndexByte(decoded, '\\') >= 0 {
+			add(literal(decoded, true), true)
 		}
 	}
 	return list, readable
