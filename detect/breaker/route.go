@@ -10,8 +10,10 @@ import (
 
 // onRoute is a breaker on a route whose template has placeholders.
 type onRoute struct {
-	b *schema.Breaker
-	p route.Pattern
+	b      *schema.Breaker
+	p      route.Pattern
+	method string // "*": any
+	key    string // as schema.Call.RouteKey
 }
 
 // keepRoute remembers a breaker on a route by its pattern.
@@ -20,7 +22,8 @@ func (s *State) keepRoute(b *schema.Breaker) {
 		return
 	}
 	if p, err := route.ParsePattern(b.Scope.Value); err == nil {
-		s.routes[b.Tenant] = append(s.routes[b.Tenant], onRoute{b, p})
+		method, template, _ := strings.Cut(b.Scope.Value, " ")
+		s.routes[b.Tenant] = append(s.routes[b.Tenant], onRoute{b, p, method, route.Key(route.Normalise(template))})
 	}
 }
 
@@ -49,7 +52,7 @@ func (s *State) ofRoute(q *Query, meet func(*schema.Breaker, string)) {
 			continue // met already
 		}
 		c := q.Call
-		if r.p.Matches(c) || c.RouteSource != schema.RouteFromConfig && c.ToolName == "" && (!q.ReadOnly || !plainWord(c.Path)) && r.p.MatchesPath(c.Method, c.Path) {
+		if (r.method == c.Method || r.method == "*") && r.key == c.RouteKey && c.ToolName == "" || c.RouteSource != schema.RouteFromConfig && c.ToolName == "" && (!q.ReadOnly || !plainWord(c.Path)) && r.p.MatchesPath(c.Method, c.Path) {
 			meet(r.b, WhyHeld)
 		}
 	}

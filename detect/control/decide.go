@@ -196,6 +196,9 @@ func (c *Control) gateQuery(in *request, call *schema.Call, run schema.RunID) ga
 	if in.cut {
 		q.ArgsDigest += "-cut"
 	}
+	if other := in.overrides(); other != "" {
+		q.ArgsDigest += "-" + strconv.FormatUint(c.o.Routes.Digest(other), 16)
+	}
 	if rest := queryWithout(in.query, call.Resources); rest != "" {
 		q.QueryDigest = strconv.FormatUint(c.o.Routes.Digest(rest), 16)
 	}
@@ -284,16 +287,16 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 		}
 		return
 	}
-	place := asks.Tenant + "\x00" + asks.Holder + "\x00" + asks.Route
-	if !c.asks.first(place, c.o.Now(), time.Second) {
-		return // the same question was written a moment ago
-	}
 	if asks.Cut {
 		c.mu.RLock()
 		if c.state.Gates.Granted(&asks) {
 			why, a.why = whyBodyCut, whyBodyCut
 		}
 		c.mu.RUnlock()
+	}
+	place := asks.Tenant + "\x00" + asks.Holder + "\x00" + asks.Route
+	if !c.asks.first(place, c.o.Now(), time.Second) {
+		return // the same question was written a moment ago
 	}
 	r, err := c.claim(c.question(call, run, sofar, asks, why, schema.ModeArmed))
 	switch {

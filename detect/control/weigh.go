@@ -14,18 +14,21 @@ import (
 const (
 	// whyAmbiguous: servers read the path in different ways, and not every way may pass.
 	whyAmbiguous = "ambiguous_path"
+	// whyAmbiguousCall: the request names two methods or two tools, and a yes to the one
+	// would be a yes to the other.
+	whyAmbiguousCall = "ambiguous_request"
 	// whyUnreadable: the path, or the request's methods, are too many to be weighed.
 	whyUnreadable = "path_unreadable"
 )
 
 // weighOthers decides a call by its other readings too. The most severe decision
 // holds, and the call is returned as it was read there. If an ambiguous reading is
-// decided in another way, an unsafe call is refused: a yes to the one reading would be
-// a yes to the other. Spends are those of all readings, each at its most. The caller
+// decided in another way, or two readings ask different questions, an unsafe call is
+// refused: a yes to the one reading would be a yes to the other. Spends are those of all readings, each at its most. The caller
 // holds c.mu.
 func (c *Control) weighOthers(r *ledger.Request, d *ledger.Decision, q *request) *schema.Call {
 	first, worst := *d, r.Call
-	unsafe, differs, wouldDiffer := !readOnly(r.Call), false, false
+	unsafe, differs, wouldDiffer, asksTwo := !readOnly(r.Call), false, false, false
 	for i := range q.others {
 		o := &q.others[i]
 		one := *r
@@ -36,6 +39,8 @@ func (c *Control) weighOthers(r *ledger.Request, d *ledger.Decision, q *request)
 			differs = differs || !same(first.Action, od.Action, first.Why, od.Why, r.Call, &o.Call)
 			wouldDiffer = wouldDiffer || !same(first.Would, od.Would, first.WouldWhy, od.WouldWhy, r.Call, &o.Call)
 		}
+		asksTwo = asksTwo || first.Action == schema.ActionGate && od.Action == schema.ActionGate && !sameQuestion(r.Call, &o.Call) &&
+			(o.Call.Method != r.Call.Method || o.Call.ToolName != "" || o.Call.RouteSource == schema.RouteFromConfig)
 		spends, would, wouldWhy := joinSpends(d.Spends, od.Spends), d.Would, d.WouldWhy
 		if od.Action > d.Action || od.Action == d.Action && (d.Probe && !od.Probe || d.Probe == od.Probe && route.Worse(&o.Call, worst)) {
 			*d, worst = od, &o.Call
@@ -62,6 +67,8 @@ func (c *Control) weighOthers(r *ledger.Request, d *ledger.Decision, q *request)
 		refuse(whyUnreadable, d.Action >= schema.ActionThrottle || c.state.Breakers.HoldsRoutes(r.Call.Tenant) || c.armedAtAll(r.Call.AgentID))
 	case differs && d.Action >= schema.ActionThrottle:
 		refuse(whyAmbiguous, true)
+	case asksTwo:
+		refuse(whyAmbiguousCall, true)
 	case wouldDiffer && d.Would >= schema.ActionThrottle:
 		refuse(whyAmbiguous, false)
 	}
@@ -75,7 +82,11 @@ func same(a, b schema.Action, whyA, whyB string, callA, callB *schema.Call) bool
 	if a < schema.ActionThrottle && b < schema.ActionThrottle {
 		return true
 	}
-	return a == b && whyA == whyB && (a != schema.ActionGate || ledger.RouteOf(callA) == ledger.RouteOf(callB) && resourceOf(callA) == resourceOf(callB))
+	return a == b && whyA == whyB && (a != schema.ActionGate || sameQuestion(callA, callB))
+}
+
+func sameQuestion(a, b *schema.Call) bool {
+	return ledger.RouteOf(a) == ledger.RouteOf(b) && resourceOf(a) == resourceOf(b)
 }
 
 // joinSpends are what two readings of a call take out of quotas.
