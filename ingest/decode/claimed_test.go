@@ -60,3 +60,12 @@ func TestMethodOverrideOfALoggedHeaderCounts(t *testing.T) {
 		}
 	}
 }
+
+// What stands behind the part of a path that is kept may be anything.
+func TestPathThatIsCutIsNotCalledHarmless(t *testing.T) {
+	long := "/v1" + strings.Repeat("/.", schema.MaxPath) + "/accounts/7/close"
+	c := classifiedBy(t, patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"`+long+`","path":"`+long+`"`))
+	if c.Reversibility != schema.ReversibilityUnknown || c.Attr(route.AttrReadings) != "unreadable" {
+		t.Errorf("%s %q", c.Reversibility, c.Attr(route.AttrReadings))
+	}
+}

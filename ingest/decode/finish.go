@@ -108,6 +108,7 @@ func (d *draft) tokens(opt *Options) {
 // cuts them. An id that holds one is dropped whole: half an id is no id.
 func (d *draft) scrub() {
 	c, ev := &d.call, &d.ev
+	d.in.PathCut = len(c.Path) > schema.MaxPath
 	c.Path = cut(redact.Path(c.Path), schema.MaxPath)
 	c.UserAgent = cut(redact.Text(c.UserAgent), schema.MaxUserAgent)
 	c.ErrorMessage = cut(redact.Text(c.ErrorMessage), schema.MaxError)

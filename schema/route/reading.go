@@ -72,6 +72,9 @@ func Readings(path string) (list []Reading, readable bool) {
 	if strings.Contains(shown, "..;") || strings.Contains(shown, ".;") {
 		add(resolve(withoutParameters(shown)), true)
 	}
+	if strings.Contains(shown, "/;") { // a segment of which nothing is left without its parameters
+		add(resolve(strings.ReplaceAll(shown, ";", "%3B")), false)
+	}
 	for decoded, more, n := shown, true, 0; more; n++ {
 		if n >= maxDecodings {
 			return list, false
@@ -79,9 +82,12 @@ func Readings(path string) (list []Reading, readable bool) {
 		if decoded, more = decodedOnce(decoded); decoded == shown {
 			break
 		}
-		add(literal(decoded, false), true)
+		add(literal(decoded), true)
 		if strings.IndexByte(decoded, '\\') >= 0 {
-			add(literal(decoded, true), true)
+			add(literal(strings.ReplaceAll(decoded, "\\", "/")), true)
+		}
+		if strings.IndexByte(decoded, ';') >= 0 {
+			add(literal(withoutParameters(decoded)), true)
 		}
 	}
 	return list, readable
@@ -246,16 +252,13 @@ func decodedOnce(path string) (out string, more bool) {
 }
 
 // literal is a path whose escapes are decoded as one that reads the same: what stood
-// encoded takes its meaning as a separator, a parameter, a query or an end, and what
-// is left that could be taken for one is encoded again.
-func literal(decoded string, backslash bool) string {
+// encoded takes its meaning as a separator, a query or an end, and what is left that
+// could be taken for one is encoded again.
+func literal(decoded string) string {
 	if i := strings.IndexAny(decoded, "?#\x00"); i >= 0 {
 		decoded = decoded[:i]
 	}
-	if backslash {
-		decoded = strings.ReplaceAll(decoded, "\\", "/")
-	}
-	segs := strings.Split(withoutParameters(decoded), "/")
+	segs := strings.Split(decoded, "/")
 	for i, s := range segs {
 		segs[i] = strings.TrimRight(s, " \t\r\n\v\f")
 	}

@@ -21,6 +21,8 @@ type Input struct {
 	SourceRoute  string // template that the source named
 	LoggedDigest string // digest of the arguments that the source computed
 	BodyLogged   bool
+	// PathCut: the call's path is only the beginning of what was sent.
+	PathCut bool
 	// Words says how far the call's tool and method of MCP may be believed.
 	Words Words
 	// RPC are the calls of MCP that a JSON body may be read as; see Arguments.

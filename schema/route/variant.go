@@ -38,12 +38,13 @@ func (t *Table) Classify(c *schema.Call, in *Input) {
 // case or lacks a format's ending, and by what its body or its headers call a tool.
 // Not readable: there are more than can be weighed.
 func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bool) {
-	readable = true
+	readable = !in.PathCut
 	path := c.Path
 	var list []Reading
 	if !plainPath(path) {
-		list, readable = Readings(path)
-		path = list[0].Path
+		var ok bool
+		list, ok = Readings(path)
+		readable, path = readable && ok, list[0].Path
 	}
 	var arena [16]string
 	segs := split(path, arena[:0])
@@ -278,6 +279,9 @@ func Worsen(c *schema.Call, others []Other, readable bool) {
 	switch {
 	case !readable:
 		c.Note(AttrReadings, "unreadable")
+		if c.Reversibility != schema.ReadOnly && severity[c.Reversibility] < severity[schema.ReversibilityUnknown] {
+			c.Effect, c.EffectSource, c.Reversibility, c.ReversibilitySource = schema.EffectUnknown, schema.ProvenanceNone, schema.ReversibilityUnknown, schema.ProvenanceNone
+		}
 	case ambiguous:
 		c.Note(AttrReadings, "ambiguous")
 	}
