@@ -242,9 +242,10 @@ func TestWaitersForTheShareAreBounded(t *testing.T) {
 // A caller that only claims an agent's name asked in the agent's place, and could use its yes.
 func TestClaimedNameIsAnotherHolder(t *testing.T) {
 	call := &schema.Call{Tenant: "t", AgentID: "billing", AgentTrust: schema.TrustVerified, ClientIP: netip.MustParseAddr("192.0.2.1")}
-	real := gateQuery(call, schema.RunID{}).Holder
+	c, q := &Control{}, &request{headers: func(string) string { return "" }}
+	real := c.gateQuery(q, call, schema.RunID{}).Holder
 	call.AgentTrust = schema.TrustAsserted
-	if claimed := gateQuery(call, schema.RunID{}).Holder; claimed == real {
+	if claimed := c.gateQuery(q, call, schema.RunID{}).Holder; claimed == real {
 		t.Error("both are " + claimed)
 	}
 }
