@@ -328,3 +328,18 @@ func BenchmarkEstablishedBesideAFlood(b *testing.B) {
 		})
 	}
 }
+
+func TestThrottlesOfClaimedCallersMakeNoOtherBeginAnew(t *testing.T) {
+	th, now := newThrottles(1), time.Unix(1000, 0)
+	real := &schema.Breaker{Generation: 1}
+	th.allow(real, now)
+	for i := range uint64(2 * mostThrottles) {
+		th.allow(&schema.Breaker{Generation: 2 + i, Holder: &schema.Holder{Standing: schema.StandingClaimed}}, now)
+	}
+	if th.allow(real, now) {
+		t.Error("a throttled caller has a second call in the same second")
+	}
+	if n := len(th.pool[1]); n > mostThrottles {
+		t.Errorf("%d are remembered", n)
+	}
+}
