@@ -278,7 +278,10 @@ func (c *Control) spendAll(a *answer, req *ledger.Request, call *schema.Call, as
 			case spendLate:
 				why = whyQuotaLate
 			case spendCrowd:
-				why = whyQuotaCrowd
+				c.m.full.WithLabelValues(a.standing.String(), "leases").Inc()
+				if why = whyQuotaCrowd; a.standing == schema.StandingClaimed {
+					why = ledger.WhyCrowded
+				}
 			case spendAway:
 				if over, why = c.whenAway(call), whyQuotaAway; over == schema.ActionNone {
 					if a.action == schema.ActionNone {
