@@ -37,9 +37,14 @@ func (e *AuditEntry) Sum() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Digest of a command.
-func (c *Command) Digest() string {
-	b, err := json.Marshal(c)
+// Digest of a command, of the members that points of a feature number read: those of
+// two releases that fold the same log must come to the same trail.
+func (c *Command) Digest(feature int) string {
+	known := *c
+	if feature < 2 {
+		known.Holder = nil
+	}
+	b, err := json.Marshal(&known)
 	if err != nil {
 		return ""
 	}

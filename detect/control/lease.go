@@ -135,7 +135,8 @@ func (c *Control) spend(tenant, of string, s *manifest.Spend) spending {
 // lease asks the log for more; called and left with the lock held.
 func (c *Control) lease(k leaseKey, h *held, s *manifest.Spend) {
 	id := newID("l_")
-	a := &leaseAsked{h: h, window: h.window, want: max(s.Units-h.left, s.Limit/leaseShare, 1), folds: c.folds.Load(), done: make(chan struct{})}
+	want := max(s.Units-h.left, s.Limit/leaseShare, 1)
+	a := &leaseAsked{h: h, window: h.window, want: want, folds: c.folds.Load(), done: make(chan struct{})}
 	h.asked, c.leases.asked[id] = a, a
 	c.leases.mu.Unlock()
 	defer c.leases.mu.Lock()

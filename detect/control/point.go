@@ -129,7 +129,8 @@ func New(o Options) (*Control, error) {
 	if o.ThrottleTo <= 0 {
 		o.ThrottleTo = 1
 	}
-	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(breaker.DefaultBudget()), traces: newTraces(), seen: newRunMemory(), claims: newClaims(),
+	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(breaker.DefaultBudget()), traces: newTraces(),
+		seen: newRunMemory(), claims: newClaims(),
 		leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), others: newPoints()}
 	c.faults = newFaults(c)
 	c.quiet.Store(-1)
@@ -154,10 +155,17 @@ func (c *Control) run(parent context.Context) error {
 	defer cancel(nil)
 	c.faults.ends(cancel)
 	var err error
-	if c.out, err = kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))...); err != nil {
+	producer := append(append([]kgo.Opt{}, c.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+	if c.out, err = kgo.NewClient(producer...); err != nil {
 		return fmt.Errorf("control: producer: %w", err)
 	}
 	defer c.out.Close()
+	// Observations have a client of their own: however many wait, there is room for commands.
+	observations, err := kgo.NewClient(producer...)
+	if err != nil {
+		return fmt.Errorf("control: producer of observations: %w", err)
+	}
+	defer observations.Close()
 	began := c.o.Now()
 	from, end, err := c.restore(ctx)
 	if err != nil {
@@ -177,7 +185,10 @@ func (c *Control) run(parent context.Context) error {
 	// An offset that the log does not hold is an error: to begin again at its start
 	// would pass new records off as old ones.
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.CommandsTopic: {0: kgo.NewOffset().At(from)}, topic.PointsTopic: {0: kgo.NewOffset().AtStart()}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
+			topic.CommandsTopic: {0: kgo.NewOffset().At(from)},
+			topic.PointsTopic:   {0: kgo.NewOffset().AtStart()},
+		}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
 		return fmt.Errorf("control: consumer: %w", err)
@@ -187,7 +198,7 @@ func (c *Control) run(parent context.Context) error {
 	defer background.Wait()
 	defer cancel(nil) // what runs beside the fold ends with it
 	background.Go(func() { c.tick(ctx) })
-	background.Go(func() { c.asked.run(ctx, c.out) })
+	background.Go(func() { c.asked.run(ctx, observations) })
 	c.settle()
 	for {
 		fetches := client.PollFetches(ctx)
@@ -304,7 +315,8 @@ func (c *Control) publish(ctx context.Context, events []schema.Event) {
 			part = min(b.Call.Partition, c.o.Partitions-1) // behind the finding that it answers
 		}
 		c.o.Stage("control.folded|event")
-		c.out.Produce(ctx, &kgo.Record{Topic: topic.EventsTopic, Partition: part, Key: []byte(events[i].ID), Value: value}, c.faults.written("event"))
+		r := &kgo.Record{Topic: topic.EventsTopic, Partition: part, Key: []byte(events[i].ID), Value: value}
+		c.out.Produce(ctx, r, c.faults.written("event"))
 	}
 }
 
@@ -345,12 +357,14 @@ func (c *Control) tick(ctx context.Context) {
 		if c.ticks.sent.Load()-c.ticks.done.Load() < mostTicks {
 			n := c.ticks.sent.Add(1)
 			written := c.faults.written("tick")
-			c.send(&schema.Command{ID: c.ticks.session + strconv.FormatInt(n, 10), Kind: schema.CommandTick, By: c.o.Name}, func(r *kgo.Record, err error) {
+			command := &schema.Command{ID: c.ticks.session + strconv.FormatInt(n, 10), Kind: schema.CommandTick, By: c.o.Name}
+			c.send(command, func(r *kgo.Record, err error) {
 				c.ticks.done.Add(1)
 				written(r, err)
 			})
 			if value, err := topic.EncodeDocument(topic.PointVersion, &p); err == nil {
-				c.out.TryProduce(ctx, &kgo.Record{Topic: topic.PointsTopic, Key: []byte(c.o.Name), Value: value}, c.faults.written("heartbeat"))
+				r := &kgo.Record{Topic: topic.PointsTopic, Key: []byte(c.o.Name), Value: value}
+				c.out.TryProduce(ctx, r, c.faults.written("heartbeat"))
 			}
 		}
 		c.gauge()
@@ -414,7 +428,8 @@ func (c *Control) stale() bool {
 func (c *Control) Point() schema.PointState {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(), Reads: schema.CommandsFeature, Traces: c.traces.list()}
+	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Reads: schema.CommandsFeature,
+		Checks: c.m.checked.Load(), Denied: c.m.refused.Load(), Traces: c.traces.list()}
 }
 
 // gauge tells how long people let questions wait, and how far the budget is.

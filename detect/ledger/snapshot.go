@@ -40,8 +40,9 @@ type Snapshot struct {
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
 		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
-		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch, Recent: slices.Clone(s.recent[max(0, len(s.recent)-mostRecent):]),
-		IDs: make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
+		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch,
+		Recent: slices.Clone(s.recent[max(0, len(s.recent)-mostRecent):]),
+		IDs:    make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
 	for i := range s.ids { // oldest first
 		id := s.ids[(s.nextID+i)%len(s.ids)]
 		out.IDs = append(out.IDs, id)
