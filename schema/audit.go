@@ -41,8 +41,13 @@ func (e *AuditEntry) Sum() string {
 // two releases that fold the same log must come to the same trail.
 func (c *Command) Digest(feature int) string {
 	known := *c
-	if feature < 2 {
+	if feature < 2 { // points of that number neither know nor keep these
 		known.Holder = nil
+		if c.Gate != nil {
+			g := *c.Gate
+			g.Standing = nil
+			known.Gate = &g
+		}
 	}
 	b, err := json.Marshal(&known)
 	if err != nil {

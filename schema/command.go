@@ -153,6 +153,8 @@ type Lease struct {
 	Agent string `json:"agent"` // name or pattern of the manifest that states the quota
 	Quota string `json:"quota"` // its name there
 	Of    string `json:"of"`    // who spends: the agent, a run or a principal
+	// Standing of who spends; nil in records of a version that did not say.
+	Standing *Standing `json:"standing,omitempty"`
 	// Units: calls, or thousandths of a currency's unit.
 	Units int64 `json:"units"`
 	// Window is the number of the window since 1970: the log's clock divided by the quota's length.

@@ -35,19 +35,24 @@ type Breaker struct {
 	Action Action       `json:"action"`
 	Origin string       `json:"origin"` // detector, operator, ttl, probes
 	// Generation is the offset in flyball.commands of the record that made this state, plus one.
-	Generation   uint64   `json:"generation"`
-	DecisionID   string   `json:"decision_id,omitempty"`
-	FindingID    string   `json:"finding_id,omitempty"`
-	RunID        RunID    `json:"run_id,omitzero"`
-	AgentID      string   `json:"agent_id,omitempty"`
-	CredentialID string   `json:"credential_id,omitempty"`
-	Why          string   `json:"why,omitempty"`
-	Reason       string   `json:"reason,omitempty"`
-	By           string   `json:"by,omitempty"`
-	Found        int64    `json:"found_ns,omitempty"`   // event time of the call that led to it
-	Since        int64    `json:"since_ns"`             // the log's clock, Unix ns
-	Expires      int64    `json:"expires_ns,omitempty"` // 0: never by itself
-	Exposure     Exposure `json:"exposure"`
+	Generation   uint64 `json:"generation"`
+	DecisionID   string `json:"decision_id,omitempty"`
+	FindingID    string `json:"finding_id,omitempty"`
+	RunID        RunID  `json:"run_id,omitzero"`
+	AgentID      string `json:"agent_id,omitempty"`
+	CredentialID string `json:"credential_id,omitempty"`
+	// Holder of the run, where the command named it: who is held besides the run.
+	Holder *Holder `json:"holder,omitempty"`
+	Why    string  `json:"why,omitempty"`
+	Reason string  `json:"reason,omitempty"`
+	By     string  `json:"by,omitempty"`
+	Found  int64   `json:"found_ns,omitempty"` // event time of the call that led to it
+	Since  int64   `json:"since_ns"`           // the log's clock, Unix ns
+	// HeldSince is the log's clock when the scope was first opened: Since moves with each
+	// later state, and runs that began between the two stay held. 0: Since.
+	HeldSince int64    `json:"held_since_ns,omitempty"`
+	Expires   int64    `json:"expires_ns,omitempty"` // 0: never by itself
+	Exposure  Exposure `json:"exposure"`
 	// TTL of this opening, and how many openings followed one another: each waits
 	// twice as long as the one before.
 	TTL     int64 `json:"ttl_ns,omitempty"`

@@ -2,6 +2,7 @@ package control
 
 import (
 	"encoding/hex"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
@@ -44,6 +45,8 @@ type answer struct {
 	breaker  *schema.Breaker
 	weighed  ledger.Decision
 	line     string
+	standing schema.Standing // of the caller
+	crowded  bool            // see ledger.Request.Crowded
 }
 
 // Named reasons of this package.
@@ -52,6 +55,7 @@ const (
 	whyGranted     = "granted"
 	whyGateFull    = "too_many_questions"
 	whyNoAnswer    = "claim_not_in_time"
+	whyBusy        = "too_many_claims"
 	whyProbeLost   = "half_open_probe_lost"
 	whyRefused     = "gate_refused"
 	whyTimedOut    = "gate_timed_out"
@@ -78,14 +82,20 @@ func (c *Control) check(q *request) answer {
 	a := answer{status: http.StatusOK, decision: decisionID()}
 	c.mu.RLock()
 	loaded, clock := c.loaded, c.state.Clock
+	a.standing = c.state.StandingOf(&call)
 	c.mu.RUnlock()
 	if !loaded {
 		a.status, a.why = http.StatusServiceUnavailable, whyNotLoaded
 		c.count(&a)
 		return a
 	}
-	first, sofar := c.seen.meet(req.RunID, clock)
-	req.RunFirstSeen = first
+	var sofar schema.Exposure
+	if a.standing == schema.StandingClaimed && !c.work.enter() {
+		a.crowded, req.Crowded = true, true
+		c.m.full.WithLabelValues(a.standing.String(), "work").Inc()
+	} else {
+		req.RunFirstSeen, sofar = c.seen.meet(req.RunID, a.standing, clock)
+	}
 
 	c.mu.RLock()
 	req.Away = c.stale()
@@ -97,6 +107,9 @@ func (c *Control) check(q *request) answer {
 		yes, usable = c.state.Gates.Find(&asks, clock)
 	}
 	c.mu.RUnlock()
+	if a.standing == schema.StandingClaimed && !a.crowded {
+		c.work.leave()
+	}
 
 	a.action, a.why, a.breaker, a.stale, a.line, a.weighed = d.Action, d.Why, d.Breaker, req.Away, d.Line, d
 	if !req.RunID.IsZero() {
@@ -113,8 +126,8 @@ func (c *Control) check(q *request) answer {
 	}
 	if a.action == schema.ActionGate {
 		c.gate(&a, &call, req.RunID, sofar, asks, yes, usable)
-	} else if d.Action < schema.ActionGate && d.Would == schema.ActionGate {
-		c.wouldAsk(&call, req.RunID, sofar, &d)
+	} else if d.Action < schema.ActionGate && d.Would == schema.ActionGate && !a.crowded {
+		c.wouldAsk(&call, req.RunID, a.standing, sofar, &d)
 	}
 	if d.Task != nil && d.Task.Over(clock) {
 		c.tell(c.late.note(&call, d.Task, req.RunID, clock))
@@ -130,10 +143,12 @@ func (c *Control) check(q *request) answer {
 			c.traces.denied(a.breaker.Generation, c.o.Now().UnixNano())
 		}
 	} else {
-		c.seen.passed(req.RunID, call.Reversibility == schema.Irreversible)
+		c.seen.passed(req.RunID, a.standing, call.Reversibility == schema.Irreversible)
 	}
 	c.count(&a)
-	c.observe(&call, &a)
+	if !a.crowded {
+		c.observe(&call, &a)
+	}
 	return a
 }
 
@@ -164,6 +179,9 @@ func (c *Control) read(q *request) (call schema.Call, assertedType string) {
 
 func gateQuery(call *schema.Call, run schema.RunID) gate.Query {
 	q := gate.Query{Tenant: call.Tenant, Route: ledger.RouteOf(call), Holder: "agent:" + call.AgentID}
+	if call.AgentTrust < schema.TrustInfrastructure { // whoever only claims the name is somebody else
+		q.Holder = "claimed:" + call.ClientIP.String() + "/" + call.AgentID
+	}
 	switch {
 	case !run.IsZero():
 		q.Holder = "run:" + run.String()
@@ -182,10 +200,14 @@ func gateQuery(call *schema.Call, run schema.RunID) gate.Query {
 // probe claims the right to pass a half-open breaker.
 func (c *Control) probe(a *answer) {
 	b := a.breaker
-	r, err := c.claim(&schema.Command{ID: newID("p_"), Kind: schema.CommandProbe, Tenant: b.Tenant, Scope: b.Scope, IfMatch: b.Generation, By: c.o.Name})
+	if a.crowded {
+		a.why = ledger.WhyCrowded
+		return
+	}
+	r, err := c.claim(a.standing, &schema.Command{ID: newID("p_"), Kind: schema.CommandProbe, Tenant: b.Tenant, Scope: b.Scope, IfMatch: b.Generation, By: c.o.Name})
 	switch {
 	case err != nil:
-		a.why = whyNoAnswer
+		a.why = unanswered(a.standing, err)
 	case r.Outcome == string(breaker.Applied):
 		a.action, a.why = schema.ActionAnnotate, breaker.WhyProbe
 	default:
@@ -200,19 +222,23 @@ func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes *
 	for i := range d.Spends {
 		s := &d.Spends[i]
 		over, why := s.Over, s.Why
-		switch c.spend(call.Tenant, d.ManifestOf, s) {
-		case spendDone:
-			continue
-		case spendLate:
-			why = whyQuotaLate
-		case spendCrowd:
-			why = whyQuotaCrowd
-		case spendAway:
-			if over, why = c.whenAway(call), whyQuotaAway; over == schema.ActionNone {
-				if a.action == schema.ActionNone {
-					a.why, a.line = why, s.Key
-				}
+		if a.crowded {
+			why = ledger.WhyCrowded
+		} else {
+			switch c.spend(a.standing, call.Tenant, d.ManifestOf, s) {
+			case spendDone:
 				continue
+			case spendLate:
+				why = whyQuotaLate
+			case spendCrowd:
+				why = whyQuotaCrowd
+			case spendAway:
+				if over, why = c.whenAway(call), whyQuotaAway; over == schema.ActionNone {
+					if a.action == schema.ActionNone {
+						a.why, a.line = why, s.Key
+					}
+					continue
+				}
 			}
 		}
 		if over > d.Would {
@@ -243,12 +269,15 @@ func (c *Control) whenAway(call *schema.Call) schema.Action {
 func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar schema.Exposure, asks gate.Query, have *schema.Gate, usable bool) {
 	why := a.why
 	switch {
+	case a.crowded && (usable || have == nil):
+		a.why = ledger.WhyCrowded
+		return
 	case usable:
-		r, err := c.claim(&schema.Command{ID: newID("u_"), Kind: schema.CommandUse, Tenant: call.Tenant, By: c.o.Name, Reason: call.RequestID, Gate: &schema.Gate{ID: have.ID}})
+		r, err := c.claim(a.standing, &schema.Command{ID: newID("u_"), Kind: schema.CommandUse, Tenant: call.Tenant, By: c.o.Name, Reason: call.RequestID, Gate: &schema.Gate{ID: have.ID}})
 		a.gate = have.ID
 		switch {
 		case err != nil:
-			a.why = whyNoAnswer
+			a.why = unanswered(a.standing, err)
 		case r.Outcome == string(gate.Used):
 			a.action, a.why = schema.ActionAnnotate, whyGranted
 		default: // another call was first: the next one asks again
@@ -268,11 +297,20 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 		return
 	}
 	place := asks.Tenant + "\x00" + asks.Holder + "\x00" + asks.Route
-	if !c.asks.first(place, c.o.Now(), time.Second) {
-		return // the same question was written a moment ago
+	switch c.asks.first(place, a.standing, c.o.Now(), time.Second) {
+	case askedBefore:
+		return
+	case askFull:
+		c.m.full.WithLabelValues(a.standing.String(), "questions").Inc()
+		if a.why = whyGateFull; a.standing == schema.StandingClaimed {
+			a.why = ledger.WhyCrowded
+		}
+		return
 	}
-	r, err := c.claim(c.question(call, run, sofar, asks, why, schema.ModeArmed))
+	r, err := c.claim(a.standing, c.question(call, run, a.standing, sofar, asks, why, schema.ModeArmed))
 	switch {
+	case errors.Is(err, errBusy):
+		a.why = unanswered(a.standing, err)
 	case err != nil:
 	case r.Outcome == string(gate.Full):
 		a.why = whyGateFull
@@ -281,10 +319,21 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 	}
 }
 
-func (c *Control) question(call *schema.Call, run schema.RunID, sofar schema.Exposure, asks gate.Query, why string, mode schema.Mode) *schema.Command {
+// unanswered is the named reason of a claim that the log has not answered.
+func unanswered(of schema.Standing, err error) string {
+	switch {
+	case !errors.Is(err, errBusy):
+		return whyNoAnswer
+	case of == schema.StandingClaimed:
+		return ledger.WhyCrowded
+	}
+	return whyBusy
+}
+
+func (c *Control) question(call *schema.Call, run schema.RunID, of schema.Standing, sofar schema.Exposure, asks gate.Query, why string, mode schema.Mode) *schema.Command {
 	amount, currency := manifest.Money(call)
 	return &schema.Command{ID: newID("a_"), Kind: schema.CommandAsk, Tenant: call.Tenant, By: c.o.Name, Reason: why, Gate: &schema.Gate{
-		Holder: asks.Holder, RunID: run, RunKey: call.RunKey, AgentID: call.AgentID, CredentialID: call.CredentialID, PrincipalID: call.PrincipalID,
+		Holder: asks.Holder, RunID: run, RunKey: call.RunKey, AgentID: call.AgentID, CredentialID: call.CredentialID, PrincipalID: call.PrincipalID, Standing: &of,
 		Route: asks.Route, Resource: asks.Resource, ArgsDigest: asks.ArgsDigest, Amount: amount, Currency: currency, Why: why, SoFar: sofar, Mode: mode}}
 }
 
@@ -292,12 +341,12 @@ func (c *Control) question(call *schema.Call, run schema.RunID, sofar schema.Exp
 const observeAgain = 15 * time.Minute
 
 // wouldAsk writes down, without waiting, that a call would have been held.
-func (c *Control) wouldAsk(call *schema.Call, run schema.RunID, sofar schema.Exposure, d *ledger.Decision) {
+func (c *Control) wouldAsk(call *schema.Call, run schema.RunID, of schema.Standing, sofar schema.Exposure, d *ledger.Decision) {
 	asks := gateQuery(call, run)
-	if c.out == nil || !c.asks.first("would\x00"+asks.Tenant+"\x00"+asks.Holder+"\x00"+asks.Route, c.o.Now(), observeAgain) {
+	if c.out == nil || c.asks.first("would\x00"+asks.Tenant+"\x00"+asks.Holder+"\x00"+asks.Route, of, c.o.Now(), observeAgain) != askNow {
 		return
 	}
-	c.submitLater(c.question(call, run, sofar, asks, d.WouldWhy, schema.ModeObserve))
+	c.submitLater(c.question(call, run, of, sofar, asks, d.WouldWhy, schema.ModeObserve))
 }
 
 func (c *Control) count(a *answer) {
@@ -328,7 +377,7 @@ func (c *Control) observe(call *schema.Call, a *answer) {
 			call.Note("flyball.gate", a.gate)
 		}
 	}
-	c.asked.note(call)
+	c.asked.note(call, a.standing)
 }
 
 func decisionID() string {

@@ -398,18 +398,19 @@ func TestOutageBurnsAtMostOneLeaseAndTheFailureModeDecidesMeanwhile(t *testing.T
 		defer r.mu.RUnlock()
 		return !r.stale()
 	})
-	r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, Reason: "what stands before it in the log is folded"})
+	// What stands in the log before this one is folded after it.
+	r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, Reason: "x"})
 	if n := r.given() - given; n > 2 {
 		t.Errorf("%d of a quota of 100 were given out in the outage; a lease is 2", n)
 	}
-	passed := 0
-	for range 30 {
-		if v := r.ask("billing", "r", "PATCH", "/v1/orders/1", ""); v.status == 200 && v.why == "clear" {
-			passed++
-		}
-	}
-	if passed != 30 {
-		t.Errorf("%d of 30 calls pass after the outage", passed)
+	for range 30 { // a busy machine may be late; what is refused for good is not
+		within(t, "a call passes after the outage", func() bool {
+			v := r.ask("billing", "r", "PATCH", "/v1/orders/1", "")
+			if v.status != 200 && v.why != whyQuotaLate {
+				t.Fatalf("%+v", v)
+			}
+			return v.status == 200 && v.why == "clear"
+		})
 	}
 	if n := r.given() - given; n > 32 {
 		t.Errorf("%d units were given out for 30 calls: what came late was lost", n)
@@ -497,11 +498,11 @@ func TestClockOfOnePointIsSetByAnHour(t *testing.T) {
 			if v := r.ask("billing", "r", "PATCH", "/v1/orders/1", ""); v.status != 200 || v.why != "clear" {
 				t.Errorf("%+v", v)
 			}
-			if !r.asks.first("x", now(), time.Second) {
+			if r.asks.first("x", schema.StandingEstablished, now(), time.Second) != askNow {
 				t.Error("a question is not asked")
 			}
 			off.Store(0)
-			if step > 0 && !r.asks.first("x", now(), time.Second) {
+			if step > 0 && r.asks.first("x", schema.StandingEstablished, now(), time.Second) != askNow {
 				t.Error("a question waits for an hour because the clock was set back")
 			}
 			within(t, "again", func() bool { return !r.Status().Stale })

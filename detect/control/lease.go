@@ -15,10 +15,14 @@ import (
 // leases are what this point holds of quotas. What it holds it spends without
 // asking anybody; when it runs out, one call asks the log for more and the others
 // of the same quota wait for its answer.
+//
+// Callers of each standing have leases of their own: what claimed callers fill up
+// takes no place of the others.
 type leases struct {
 	mu    sync.Mutex
-	all   map[leaseKey]*held
+	all   [standings]map[leaseKey]*held
 	asked map[string]*leaseAsked // by the id of the command
+	n     [standings]int         // of those that were asked for
 }
 
 type leaseKey struct{ tenant, of, quota, spender string }
@@ -35,6 +39,7 @@ type held struct {
 // each quota and spender, however long the log takes: its answer counts whenever it
 // comes, so that a point that stops waiting loses nothing.
 type leaseAsked struct {
+	of     schema.Standing
 	h      *held
 	window int64
 	want   int64
@@ -43,14 +48,18 @@ type leaseAsked struct {
 }
 
 const (
-	mostHeld = 50_000
+	mostHeld = 50_000 // of callers of one standing
 	// leaseShare of a quota is asked for at a time: small enough that a point that
 	// dies takes little with it, large enough that one call in fifty waits.
 	leaseShare = 50
 )
 
 func newLeases() *leases {
-	return &leases{all: map[leaseKey]*held{}, asked: map[string]*leaseAsked{}}
+	l := &leases{asked: map[string]*leaseAsked{}}
+	for of := range l.all {
+		l.all[of] = map[leaseKey]*held{}
+	}
+	return l
 }
 
 // spending is what became of a call's units.
@@ -64,27 +73,28 @@ const (
 	spendCrowd          // too many others wait for the log
 )
 
-// spend takes a call's units out of a quota.
-func (c *Control) spend(tenant, of string, s *manifest.Spend) spending {
+// spend takes the units of a call by a caller of a standing out of a quota of a manifest.
+func (c *Control) spend(by schema.Standing, tenant, of string, s *manifest.Spend) spending {
 	if s.Units > s.Limit {
 		return spendOver
 	}
 	l, k := c.leases, leaseKey{tenant, of, s.Quota, s.Of}
+	all := l.all[by]
 	var timeout <-chan time.Time
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		h := l.all[k]
+		h := all[k]
 		if h == nil || h.window < s.Window {
-			if h == nil && len(l.all) >= mostHeld {
-				l.forget(s.Window * s.Per)
+			if h == nil && len(all) >= mostHeld {
+				forget(all, s.Window*s.Per)
 			}
-			if h == nil && len(l.all) >= mostHeld {
+			if h == nil && len(all) >= mostHeld {
 				return spendOver
 			}
 			if h == nil {
 				h = &held{}
-				l.all[k] = h
+				all[k] = h
 			}
 			h.window, h.ends, h.left, h.spent = s.Window, (s.Window+1)*s.Per, 0, false
 		}
@@ -102,10 +112,10 @@ func (c *Control) spend(tenant, of string, s *manifest.Spend) spending {
 			return spendLate
 		}
 		if h.asked == nil {
-			if len(l.asked) >= mostClaims {
+			if l.n[by] >= mostClaims[by] {
 				return spendCrowd
 			}
-			c.lease(k, h, s)
+			c.lease(by, k, h, s)
 			continue
 		}
 		if timeout == nil {
@@ -133,11 +143,12 @@ func (c *Control) spend(tenant, of string, s *manifest.Spend) spending {
 }
 
 // lease asks the log for more; called and left with the lock held.
-func (c *Control) lease(k leaseKey, h *held, s *manifest.Spend) {
+func (c *Control) lease(by schema.Standing, k leaseKey, h *held, s *manifest.Spend) {
 	id := newID("l_")
 	want := max(s.Units-h.left, s.Limit/leaseShare, 1)
-	a := &leaseAsked{h: h, window: h.window, want: want, folds: c.folds.Load(), done: make(chan struct{})}
+	a := &leaseAsked{of: by, h: h, window: h.window, want: want, folds: c.folds.Load(), done: make(chan struct{})}
 	h.asked, c.leases.asked[id] = a, a
+	c.leases.n[by]++
 	c.leases.mu.Unlock()
 	defer c.leases.mu.Lock()
 	written := c.faults.written("lease")
@@ -158,6 +169,7 @@ func (l *leases) settle(id string, r ledger.Result) {
 		return
 	}
 	delete(l.asked, id)
+	l.n[a.of]--
 	h := a.h
 	h.asked = nil
 	close(a.done)
@@ -183,10 +195,10 @@ func (l *leases) settle(id string, r ledger.Result) {
 }
 
 // forget drops what was held in windows that were over at a time of the log's clock.
-func (l *leases) forget(now int64) {
-	for k, h := range l.all {
+func forget(all map[leaseKey]*held, now int64) {
+	for k, h := range all {
 		if h.ends <= now && h.asked == nil {
-			delete(l.all, k)
+			delete(all, k)
 		}
 	}
 }

@@ -99,6 +99,7 @@ type Control struct {
 	ended   error // why the fold does not go on
 	traces  *traces
 
+	work  *workShare
 	folds atomic.Int64 // records folded
 	quiet atomic.Int64 // the value of folds at which the log was found not to answer
 	ticks tickCount
@@ -130,8 +131,8 @@ func New(o Options) (*Control, error) {
 		o.ThrottleTo = 1
 	}
 	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(breaker.DefaultBudget()), traces: newTraces(),
-		seen: newRunMemory(), claims: newClaims(),
-		leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), others: newPoints()}
+		work: newWorkShare(), seen: newRunMemory(), claims: newClaims(), leases: newLeases(), asks: newAskMemory(),
+		throttles: newThrottles(o.ThrottleTo), late: newLateUses(), others: newPoints()}
 	c.faults = newFaults(c)
 	c.quiet.Store(-1)
 	c.asked = newObserver(o.Name, o.Partitions, c.m)
@@ -450,5 +451,8 @@ func (c *Control) gauge() {
 	c.m.waiting.Set(float64(n))
 	c.m.oldest.Set(age)
 	c.m.budgetLeft.Set(float64(max(spent.Of-spent.Trips, 0)))
+	for pool, s := range map[string]breaker.SpentOf{"trips": {Trips: spent.Trips, Of: spent.Of}, "gates": spent.Gates, "claimed_trips": spent.Claimed, "claimed_gates": spent.ClaimedGates} {
+		c.m.poolLeft.WithLabelValues(pool).Set(float64(max(s.Of-s.Trips, 0)))
+	}
 	c.m.stale.Set(map[bool]float64{true: 1}[stale])
 }

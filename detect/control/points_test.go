@@ -265,7 +265,9 @@ func TestEightPointsNeverPassAQuotaTogether(t *testing.T) {
 					}
 					if j == 0 && n == 10 && i%3 == 0 {
 						points[i].leases.mu.Lock()
-						clear(points[i].leases.all) // as if it had died: what it held is lost
+						for of := range points[i].leases.all {
+							clear(points[i].leases.all[of])
+						} // as if it had died: what it held is lost
 						points[i].leases.mu.Unlock()
 					}
 				}

@@ -7,9 +7,13 @@ import (
 )
 
 // runMemory remembers when the point first met a run id, on the log's clock, and
-// what it has let through of it, for a bounded number of ids: the oldest are
-// forgotten and then count as new.
-type runMemory struct{ shards [16]runShard }
+// what it has let through of it, for a bounded number of ids of each standing: the
+// oldest are forgotten and then count as new. Ids that anybody can invent push out
+// those of claimed callers only.
+type runMemory struct{ pools [standings][16]runShard }
+
+// standings is how many there are.
+const standings = int(schema.StandingEstablished) + 1
 
 type runShard struct {
 	mu   sync.Mutex
@@ -23,47 +27,78 @@ type seenRun struct {
 	sofar schema.Exposure
 }
 
+// rememberedRuns of each standing.
 const rememberedRuns = 100_000
 
 func newRunMemory() *runMemory {
 	m := &runMemory{}
-	for i := range m.shards {
-		m.shards[i].runs = map[schema.RunID]*seenRun{}
+	for p := range m.pools {
+		for i := range m.pools[p] {
+			m.pools[p][i].runs = map[schema.RunID]*seenRun{}
+		}
 	}
 	return m
 }
 
-func (m *runMemory) shard(id schema.RunID) *runShard { return &m.shards[id[0]%16] }
+func (m *runMemory) shard(id schema.RunID, of schema.Standing) *runShard {
+	shards := &m.pools[of]
+	return &shards[int(id[0])%len(shards)]
+}
 
 // meet says when the run was first met (0: now, for the first time) and what was
-// let through of it so far.
-func (m *runMemory) meet(id schema.RunID, at int64) (first int64, sofar schema.Exposure) {
+// let through of it so far. A run whose caller has risen in standing is still known.
+func (m *runMemory) meet(id schema.RunID, of schema.Standing, at int64) (first int64, sofar schema.Exposure) {
 	if id.IsZero() {
 		return 0, sofar
 	}
-	s := m.shard(id)
+	s := m.shard(id, of)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r := s.runs[id]; r != nil {
+	r := s.runs[id]
+	if r != nil {
+		defer s.mu.Unlock()
 		return r.first, r.sofar
 	}
-	if len(s.ring) < rememberedRuns/len(m.shards) {
+	s.mu.Unlock()
+	began := seenRun{first: at}
+	for lower := schema.StandingClaimed; lower < of; lower++ {
+		if r, ok := m.shard(id, lower).take(id); ok {
+			began, first, sofar = r, r.first, r.sofar
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runs[id]; r != nil { // another call of the run was faster
+		return r.first, r.sofar
+	}
+	if len(s.ring) < rememberedRuns/len(m.pools[of]) {
 		s.ring = append(s.ring, id)
 	} else {
 		delete(s.runs, s.ring[s.next])
 		s.ring[s.next] = id
 		s.next = (s.next + 1) % len(s.ring)
 	}
-	s.runs[id] = &seenRun{first: at}
-	return 0, sofar
+	s.runs[id] = &began
+	return first, sofar
+}
+
+// take removes a run; its place in the ring goes when its turn comes.
+func (s *runShard) take(id schema.RunID) (seenRun, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.runs[id]
+	if r == nil {
+		return seenRun{}, false
+	}
+	delete(s.runs, id)
+	return *r, true
 }
 
 // passed counts a call that was let through.
-func (m *runMemory) passed(id schema.RunID, irreversible bool) {
+func (m *runMemory) passed(id schema.RunID, of schema.Standing, irreversible bool) {
 	if id.IsZero() {
 		return
 	}
-	s := m.shard(id)
+	s := m.shard(id, of)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.runs[id]; r != nil {
@@ -76,11 +111,13 @@ func (m *runMemory) passed(id schema.RunID, irreversible bool) {
 
 func (m *runMemory) len() int {
 	n := 0
-	for i := range m.shards {
-		s := &m.shards[i]
-		s.mu.Lock()
-		n += len(s.runs)
-		s.mu.Unlock()
+	for p := range m.pools {
+		for i := range m.pools[p] {
+			s := &m.pools[p][i]
+			s.mu.Lock()
+			n += len(s.runs)
+			s.mu.Unlock()
+		}
 	}
 	return n
 }

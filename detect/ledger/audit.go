@@ -13,10 +13,10 @@ type Chain struct {
 	Hash string `json:"hash"` // of the last entry
 }
 
-// add makes the entry of a command. Ticks, probes and leases are no intents of
-// anybody and leave none.
+// add makes the entry of a command. Ticks, probes, leases and what is known of
+// credentials are no intents of anybody and leave none.
 func (c *Chain) add(offset, at int64, feature int, cmd *schema.Command, r Result) (schema.AuditEntry, bool) {
-	if cmd.Kind == schema.CommandProbe || cmd.Kind == schema.CommandLease {
+	if cmd.Kind == schema.CommandProbe || cmd.Kind == schema.CommandLease || cmd.Kind == schema.CommandProven {
 		return schema.AuditEntry{}, false
 	}
 	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at, Offset: offset, Kind: cmd.Kind.String(), By: cmd.By, Role: cmd.Role,

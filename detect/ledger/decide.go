@@ -13,8 +13,13 @@ type Request struct {
 	RunID schema.RunID // zero when the request names none
 	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
 	RunFirstSeen int64
+	// Credentials are all that the request shows; empty: the call's own alone.
+	Credentials []string
 	// Away: the log has not spoken for a while; the failure mode decides what is not read-only.
 	Away bool
+	// Crowded: callers of a claimed identity ask for more work than their share; the
+	// failure mode decides, and nothing is claimed from the log.
+	Crowded bool
 	// Armed says whether what a family of policy finds is enforced for the agent.
 	Armed func(agent, family string) bool
 	// AskWithout: irreversible calls of agents without a manifest ask for a yes.
@@ -42,6 +47,7 @@ type Decision struct {
 	WouldWhy      string // of Would, where it is more
 	By            string
 	Breaker       *schema.Breaker // that decided, or that would have
+	Besides       bool            // Breaker is on another run of the same holder
 	Probe         bool            // the request passes if it claims a probe of Breaker
 	Line          string          // of the manifest that decided
 	Manifest      uint64          // version; 0 there is none
@@ -64,6 +70,8 @@ func (d *Decision) Considered() []Consideration { return d.considered[:d.n] }
 const (
 	WhyClear  = "clear"
 	WhyBypass = "bypass"
+	// WhyCrowded belongs to the family of failure modes, as manifest.WhyStale does.
+	WhyCrowded = "policy.failure:too_much_claimed_work"
 )
 
 // Decide weighs what speaks against a request: breakers, then the manifest of the
@@ -77,20 +85,25 @@ func (s *State) Decide(r *Request) Decision {
 	d := Decision{Why: WhyClear}
 	_, d.Bypassed = s.Breakers.Bypass(c.Tenant, s.Clock)
 	v := s.Breakers.Decide(&breaker.Query{Tenant: c.Tenant, AgentID: c.AgentID, AgentVersion: c.AgentVersion, AgentTrust: c.AgentTrust, CredentialID: c.CredentialID,
+		Credentials: r.Credentials, Standing: s.StandingOf(c),
 		PrincipalID: c.PrincipalID, PrincipalTrust: c.PrincipalTrust, ClientIP: c.ClientIP, RunID: r.RunID, RunFirstSeen: r.RunFirstSeen,
 		Route: RouteOf(c), ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Clock)
 	if v.Breaker != nil {
 		d.weigh(Consideration{By: "breaker", Action: v.Action, Why: v.Why, Mode: schema.ModeArmed, About: v.Breaker.Scope.String()})
 		if d.By == "breaker" || d.Bypassed {
-			d.Breaker, d.Probe = v.Breaker, v.Probe
+			d.Breaker, d.Besides, d.Probe = v.Breaker, v.Besides, v.Probe
 		}
 	}
 	d.Task = s.Tasks.Of(c.Tenant, c.AgentID, c.RunKey)
 	s.policy(r, &d)
-	if r.Away {
+	if r.Away || r.Crowded {
+		why := manifest.WhyStale
+		if !r.Away {
+			why = WhyCrowded
+		}
 		m, _ := s.Manifests.Of(c.Tenant, c.AgentID, c.AgentTrust)
 		if action := m.WhenAway(c.Reversibility); action > schema.ActionNone {
-			d.weigh(Consideration{By: "failure_mode", Action: action, Why: manifest.WhyStale, Mode: mode(r, manifest.WhyStale), About: c.Reversibility.String()})
+			d.weigh(Consideration{By: "failure_mode", Action: action, Why: why, Mode: mode(r, why), About: c.Reversibility.String()})
 		}
 	}
 	if d.Probe { // a probe passes what the breaker holds, and nothing else

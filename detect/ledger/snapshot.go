@@ -33,6 +33,7 @@ type Snapshot struct {
 	Settings []Setting       `json:"settings,omitempty"`
 	Epoch    int64           `json:"epoch,omitempty"`
 	Recent   []ChainEntry    `json:"recent_audit,omitempty"`
+	Proven   []Proven        `json:"proven,omitempty"`
 }
 
 // Snapshot is everything a restart needs. It shares only what never changes, so
@@ -40,7 +41,7 @@ type Snapshot struct {
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
 		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
-		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch,
+		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch, Proven: s.provenSnapshot(),
 		Recent: slices.Clone(s.recent[max(0, len(s.recent)-mostRecent):]),
 		IDs:    make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
 	for i := range s.ids { // oldest first
@@ -69,6 +70,9 @@ func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 		s.Breakers = breaker.Restore(b, from.Breakers)
 	}
 	s.Gates, s.Tasks, s.Quotas = gate.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(from.Quotas)
+	for _, x := range from.Proven {
+		s.putProven(x)
+	}
 	for _, v := range from.Settings {
 		s.put(v)
 	}

@@ -44,6 +44,8 @@ type State struct {
 	Manifests *manifest.Store
 	Audit     Chain
 
+	proven map[string]*provenCredentials // by tenant
+
 	epoch    int64 // how often the log has lost records that were folded
 	settings map[string]Setting
 	recent   []ChainEntry // the last entries of the trail, the newest last
@@ -57,7 +59,7 @@ type State struct {
 func New(b breaker.Budget) *State {
 	return &State{Offset: -1,
 		Breakers: breaker.New(b), Gates: gate.New(), Tasks: task.New(), Quotas: quota.New(), Manifests: manifest.NewStore(),
-		settings: map[string]Setting{}, results: map[string]Result{}}
+		settings: map[string]Setting{}, proven: map[string]*provenCredentials{}, results: map[string]Result{}}
 }
 
 // Apply folds the command at an offset whose record the broker stamped at a
@@ -157,6 +159,8 @@ func (s *State) command(c *schema.Command) (Result, []schema.Event) {
 		return s.verdict(c)
 	case schema.CommandBaseline:
 		return s.baseline(c)
+	case schema.CommandProven:
+		return s.confirm(c), nil
 	case schema.CommandLease:
 		o, units := s.Quotas.Apply(s.Clock, c, s.limits(c.Tenant))
 		return Result{Outcome: string(o), Units: units}, nil
