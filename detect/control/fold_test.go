@@ -487,7 +487,11 @@ func TestClockOfOnePointIsSetByAnHour(t *testing.T) {
 			k, l := broker(t), newLink()
 			var off atomic.Int64
 			now := func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
-			r := run(t, k, "a", func(o *Options) { l.use(o); o.Now = now })
+			log := &logLines{}
+			r := run(t, k, "a", func(o *Options) {
+				l.use(o)
+				o.Now, o.Logger = now, slog.New(slog.NewTextHandler(log, nil))
+			})
 			r.manifest(t, quotaOfOneAgent+"\n")
 			r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 600, Reason: "x"})
 			off.Store(int64(step))
@@ -511,7 +515,9 @@ func TestClockOfOnePointIsSetByAnHour(t *testing.T) {
 			if !r.Status().Stale {
 				t.Error("a silent log is believed for an hour")
 			}
+			within(t, "the silence is logged", func() bool { return log.count("does not speak") > 0 })
 			l.goOn()
+			within(t, "and its end", func() bool { return log.count("speaks again") > 0 })
 		})
 	}
 }

@@ -347,7 +347,7 @@ func (c *Control) tick(ctx context.Context) {
 	c.mu.Lock()
 	c.ticks.session = newID("t_") + "_"
 	c.mu.Unlock()
-	stored, storedAt := int64(-1), c.o.Now()
+	stored, storedAt, stale := int64(-1), c.o.Now(), false
 	for {
 		select {
 		case <-ctx.Done():
@@ -368,7 +368,7 @@ func (c *Control) tick(ctx context.Context) {
 				c.out.TryProduce(ctx, r, c.faults.written("heartbeat"))
 			}
 		}
-		c.gauge()
+		stale = c.gauge(stale)
 		c.settle()
 		now := c.o.Now()
 		if since := now.Sub(storedAt); since < 0 {
@@ -434,12 +434,14 @@ func (c *Control) Point() schema.PointState {
 }
 
 // gauge tells how long people let questions wait, and how far the budget is.
-func (c *Control) gauge() {
+// The log's silence and its end are logged: a client that dials again in vain reports
+// no error. It returns whether the state is stale.
+func (c *Control) gauge(before bool) bool {
 	c.mu.RLock()
 	n, oldest := c.state.Gates.Queue()
 	clock := c.state.Clock
 	spent := c.state.Breakers.Spent(c.o.Tenant, clock)
-	stale := c.stale()
+	stale, loaded, silent := c.stale(), c.loaded, c.o.Now().Sub(c.heard)
 	c.mu.RUnlock()
 	for _, f := range c.late.over(clock) {
 		c.tell(f)
@@ -455,4 +457,13 @@ func (c *Control) gauge() {
 		c.m.poolLeft.WithLabelValues(pool).Set(float64(max(s.Of-s.Trips, 0)))
 	}
 	c.m.stale.Set(map[bool]float64{true: 1}[stale])
+	switch {
+	case !loaded:
+		return false
+	case stale && !before:
+		c.o.Logger.Warn("the command log does not speak: the last state stands, and failure modes decide", "silent_for", silent.Round(time.Second))
+	case before && !stale:
+		c.o.Logger.Info("the command log speaks again, and this point has caught up with it")
+	}
+	return stale
 }
