@@ -38,7 +38,7 @@ func (a *answer) kind() string {
 	switch {
 	case a.status == 503:
 		return "not-loaded"
-	case a.why == whyMisconfigured || a.why == whyAmbiguous || a.why == whyMalformed || a.why == identity.ErrTooManyCredentials.Error():
+	case a.why == whyMisconfigured || a.why == whyContradicts || a.why == whyMalformed || a.why == identity.ErrTooManyCredentials.Error():
 		return "unreadable"
 	case a.action == schema.ActionGate:
 		return "step-up"
@@ -64,7 +64,12 @@ func (a *answer) problem() []byte {
 		}
 	case "throttled":
 		p.Title, p.Detail = "The API owner lets only a few of your calls pass", "This call was not made. Do not make it in another way; tell the person you work for."
-	default:
+	case "denied":
+		if a.why == whyAmbiguousPath || a.why == whyAmbiguousCall || a.why == whyUnreadable {
+			p.Title = "This call can be read in several ways"
+			p.Detail = "Send it without dot segments, backslashes and encoded separators, and without another method in a header or parameter."
+			break
+		}
 		p.Title = "Stopped by the API owner's circuit breaker"
 		p.Detail = "This run has been stopped. Do not repeat the call or make it in another way; tell the person you work for."
 	}
@@ -91,7 +96,7 @@ func (a *answer) problem() []byte {
 
 func whatIsUnreadable(why string) string {
 	switch why {
-	case whyAmbiguous:
+	case whyContradicts:
 		return "headers name another method or path than the request itself. A client must not send X-Original-* or X-Forwarded-Method or X-Forwarded-Uri."
 	case whyMalformed:
 		return "it is not valid HTTP, for instance because of a control character in a header."
