@@ -133,12 +133,12 @@ func TestInventedRunIDsPushOutNobodysRun(t *testing.T) {
 	m := newRunMemory()
 	id := func(i int) schema.RunID { return schema.RunID{byte(i), byte(i >> 8), byte(i >> 16), 1} }
 	real := schema.RunID{0, 0, 0, 2}
-	m.meet(real, standingEstablished, 5)
+	m.meet(real, standingEstablished, 5, nil)
 	m.passed(real, standingEstablished, true)
 	for i := range 3 * rememberedRuns {
-		m.meet(id(i), standingClaimed, 6)
+		m.meet(id(i), standingClaimed, 6, nil)
 	}
-	if first, sofar := m.meet(real, standingEstablished, 7); first != 5 || sofar.Irreversible != 1 {
+	if first, sofar := m.meet(real, standingEstablished, 7, nil); first != 5 || sofar.Irreversible != 1 {
 		t.Errorf("first seen at %d, %+v so far", first, sofar)
 	}
 	if n := m.len(); n > rememberedRuns+1 {
@@ -149,10 +149,10 @@ func TestInventedRunIDsPushOutNobodysRun(t *testing.T) {
 func TestRunIsKnownWhenItsCallerHasBecomeProven(t *testing.T) {
 	m := newRunMemory()
 	run := schema.RunID{1}
-	m.meet(run, standingClaimed, 5)
+	m.meet(run, standingClaimed, 5, nil)
 	m.passed(run, standingClaimed, false)
 	for range 2 {
-		if first, sofar := m.meet(run, standingProven, 9); first != 5 || sofar.Calls != 1 {
+		if first, sofar := m.meet(run, standingProven, 9, nil); first != 5 || sofar.Calls != 1 {
 			t.Errorf("first seen at %d, %+v so far", first, sofar)
 		}
 	}

@@ -74,7 +74,7 @@ func (c *Control) check(q *request) answer {
 	began := c.o.Now()
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
 	call, asserted := c.read(q)
-	req := ledger.Request{Call: &call, Armed: c.o.Armed, AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
+	req := ledger.Request{Call: &call, Armed: c.o.Armed, Tags: c.o.Tags, AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
 	if c.o.Scopes != nil {
 		req.Scopes = c.o.Scopes()
 	}
@@ -96,7 +96,8 @@ func (c *Control) check(q *request) answer {
 		a.crowded, req.Crowded = true, true
 		c.m.full.WithLabelValues(a.standing.String(), "work").Inc()
 	} else {
-		req.RunFirstSeen, sofar = c.seen.meet(req.RunID, a.standing, clock)
+		req.RunFirstSeen, sofar = c.seen.meet(req.RunID, a.standing, clock, &call)
+		c.identities.note(&call, a.standing)
 	}
 
 	c.mu.RLock()
@@ -125,7 +126,7 @@ func (c *Control) check(q *request) answer {
 		a.action = schema.ActionAnnotate
 	}
 	if a.action < schema.ActionThrottle || usable {
-		c.spendAll(&a, &call, &asks, &yes, &usable, clock)
+		c.spendAll(&a, &req, &asks, &yes, &usable, clock)
 	}
 	if a.action == schema.ActionGate {
 		c.gate(&a, &call, req.RunID, sofar, asks, yes, usable)
@@ -220,8 +221,8 @@ func (c *Control) probe(a *answer) {
 
 // spendAll takes what a call costs out of its quotas. What a quota refuses is
 // denied, or asks.
-func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes **schema.Gate, usable *bool, clock int64) {
-	d := &a.weighed
+func (c *Control) spendAll(a *answer, req *ledger.Request, asks *gate.Query, yes **schema.Gate, usable *bool, clock int64) {
+	d, call := &a.weighed, req.Call
 	for i := range d.Spends {
 		s := &d.Spends[i]
 		over, why := s.Over, s.Why
@@ -247,7 +248,7 @@ func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes *
 		if over > d.Would {
 			d.Would, d.WouldWhy = over, why
 		}
-		if d.Bypassed || !c.o.Armed(call.AgentID, ledger.Family(why)) || over < a.action {
+		if d.Bypassed || !c.armed(req, ledger.Family(why)) || over < a.action {
 			continue
 		}
 		a.action, a.why, a.line, a.breaker = over, why, s.Key, nil

@@ -46,8 +46,16 @@ type Options struct {
 	CheckToken Secret // gateways must show it; "" lets any in that reaches the listener
 	Tokens     []Token
 	// Armed says whether what a family of policy finds (policy.scope …) is enforced
-	// for an agent; nil: never.
+	// for an agent by this point's configuration; nil: never. Commands come before it.
 	Armed func(agent, family string) bool
+	// Mode and ArmedBy are what the configuration says of that: observe or armed, and
+	// the patterns that are armed in mode observe.
+	Mode    string
+	ArmedBy []string
+	// Tags of an agent by the registry; nil: none.
+	Tags func(agent string) []string
+	// Registered reports whether the registry names an agent or a credential; nil: none.
+	Registered func(schema.Scope) bool
 	// Scopes are what was learned of agents, for those that no manifest is in force
 	// for; nil, or an answer of nil: nothing was.
 	Scopes func() *scope.Guard
@@ -106,16 +114,17 @@ type Control struct {
 	quiet atomic.Int64 // the value of folds at which the log was found not to answer
 	ticks tickCount
 
-	faults    *faults
-	seen      *runMemory
-	claims    *claims
-	leases    *leases
-	asks      *askMemory
-	throttles *throttles
-	late      *lateUses
-	others    *points
-	asked     *observer
-	settings  settingsNotice
+	faults     *faults
+	seen       *runMemory
+	identities *identities
+	claims     *claims
+	leases     *leases
+	asks       *askMemory
+	throttles  *throttles
+	late       *lateUses
+	others     *points
+	asked      *observer
+	settings   settingsNotice
 }
 
 // New is inert.
@@ -132,8 +141,8 @@ func New(o Options) (*Control, error) {
 	if o.ThrottleTo <= 0 {
 		o.ThrottleTo = 1
 	}
-	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(breaker.DefaultBudget()), traces: newTraces(), seen: newRunMemory(), claims: newClaims(),
-		leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), work: newWorkShare(), others: newPoints()}
+	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(breaker.DefaultBudget()), traces: newTraces(), seen: newRunMemory(), identities: newIdentities(),
+		claims: newClaims(), leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), work: newWorkShare(), others: newPoints()}
 	c.faults = newFaults(c)
 	c.quiet.Store(-1)
 	c.asked = newObserver(o.Name, o.Partitions, c.m)
@@ -382,7 +391,7 @@ func (c *Control) store(ctx context.Context) bool {
 	c.mu.RLock()
 	snap := c.state.Snapshot()
 	c.mu.RUnlock()
-	value, err := topic.EncodeDocument(ledger.SnapshotVersion, snap)
+	value, err := topic.EncodeDocument(snap.Version(), snap)
 	if err != nil {
 		c.o.Logger.Error("state not stored", "error", err)
 		return false
@@ -417,7 +426,8 @@ func (c *Control) stale() bool {
 func (c *Control) Point() schema.PointState {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(), Reads: schema.CommandsFeature, Traces: c.traces.list()}
+	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(),
+		Reads: schema.CommandsFeature, Mode: c.o.Mode, Armed: c.o.ArmedBy, Traces: c.traces.list()}
 }
 
 // gauge tells how long people let questions wait, and how far the budget is.

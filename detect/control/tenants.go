@@ -17,8 +17,9 @@ import (
 var ofDeployment = map[reflect.Type]string{
 	reflect.TypeFor[schema.PointState](): "points and the offsets they have applied, with numbers of breakers' generations",
 	reflect.TypeFor[AuditEnd]():          "numbers, hashes and times of entries: what a copy of the trail must reach",
-	reflect.TypeFor[SettingsLine]():      "of the point's own tenant, which every caller may read",
-	reflect.TypeFor[Status]():            "the point and its own tenant; what it counts is counted for the caller",
+	reflect.TypeFor[SettingsLine]():      "of the tenant that the caller writes for",
+	reflect.TypeFor[ArmingState]():       "of the tenant that the caller writes for, beside what points are configured to enforce",
+	reflect.TypeFor[Status]():            "the point, and the tenant that the caller writes for; what it counts is counted for the caller",
 }
 
 // sees says whether the caller may read what is of a tenant.

@@ -159,7 +159,7 @@ func throughGateway(t *testing.T, name string) (row []string) {
 	}
 
 	// Tripped: the run is denied, another is not.
-	f.run([]int{0}, "breakers", "trip", "run", runOf("bad"), "--reason", "leaked")
+	f.run([]int{0}, "breakers", "trip", "run", runOf("bad"), "--until-reset", "--reason", "leaked")
 	r = viaGateway(t, g.URL, "bad", "GET", "/v1/orders/2", "")
 	if r.status != 403 || r.body["type"] != "urn:flyball:problem:denied" || svc.got("GET /v1/orders/2") != nil {
 		t.Errorf("denied: %d %v", r.status, r.body)
