@@ -56,6 +56,7 @@ func (a *answer) headers() [][2]string {
 	}
 	if a.status != http.StatusOK {
 		out = append(out, [2]string{"X-Flyball-Problem", a.kind()})
+		out = append(out, a.explain().headers()...)
 	}
 	return out
 }
@@ -71,18 +72,6 @@ func (c *Control) admitted(token, authorization string, trusted bool) bool {
 		token = strings.TrimPrefix(authorization, "Bearer ")
 	}
 	return subtle.ConstantTimeCompare([]byte(token), []byte(c.o.CheckToken)) == 1
-}
-
-// trustedHTTP says whether a request arrived on loopback, or showed a certificate of the configured authority. A request
-// that arrived by no listener comes from this process.
-func trustedHTTP(r *http.Request) bool {
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return !ok || onLoopback(local) || r.TLS != nil && len(r.TLS.VerifiedChains) > 0
-}
-
-func onLoopback(a net.Addr) bool {
-	tcp, ok := a.(*net.TCPAddr)
-	return !ok || tcp.IP.IsLoopback()
 }
 
 func fromHTTP(r *http.Request) *request {
