@@ -55,6 +55,8 @@ type answer struct {
 	gate     string // the question that was asked
 	stale    bool
 	breaker  *schema.Breaker
+	clock    int64   // the log's, when it was decided: breakers expire by it
+	perSec   float64 // what a throttled scope may do at this point
 	weighed  ledger.Decision
 	line     string
 	standing schema.Standing // of the caller
@@ -149,6 +151,7 @@ func (c *Control) check(q *request) answer {
 		c.work.leave()
 	}
 
+	a.clock, a.perSec = clock, c.o.ThrottleTo
 	a.action, a.why, a.breaker, a.stale, a.line, a.weighed = d.Action, d.Why, d.Breaker, req.Away, d.Line, d
 	if !req.RunID.IsZero() {
 		a.run = req.RunID.String()

@@ -11,9 +11,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -86,14 +84,4 @@ func firstValue(md metadata.MD, key string) string {
 		return v[0]
 	}
 	return ""
-}
-
-// trustedRPC is trustedHTTP of a gRPC call.
-func trustedRPC(ctx context.Context) bool {
-	p, ok := peer.FromContext(ctx)
-	if !ok || p.LocalAddr == nil || onLoopback(p.LocalAddr) {
-		return true
-	}
-	t, ok := p.AuthInfo.(credentials.TLSInfo)
-	return ok && len(t.State.VerifiedChains) > 0
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/subtle"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -119,6 +118,7 @@ func (a *answer) headers() [][2]string {
 	}
 	if a.status != http.StatusOK {
 		out = append(out, [2]string{"X-Flyball-Problem", a.kind()})
+		out = append(out, a.explain().headers()...)
 	}
 	return out
 }
@@ -134,16 +134,4 @@ func (c *Control) admitted(token, authorization string, trusted bool) bool {
 		token = strings.TrimPrefix(authorization, "Bearer ")
 	}
 	return subtle.ConstantTimeCompare([]byte(token), []byte(c.o.CheckToken)) == 1
-}
-
-// trustedHTTP says whether a request arrived on loopback, or showed a certificate of the configured authority. A request
-// that arrived by no listener comes from this process.
-func trustedHTTP(r *http.Request) bool {
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return !ok || onLoopback(local) || r.TLS != nil && len(r.TLS.VerifiedChains) > 0
-}
-
-func onLoopback(a net.Addr) bool {
-	tcp, ok := a.(*net.TCPAddr)
-	return !ok || tcp.IP.IsLoopback()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +198,7 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 			}
 			for i := range each {
 				path := fmt.Sprintf("/v1/orders/%d%%20x?page=%d", i, i)
+				with["X-Request-Id"] = fmt.Sprint(len(rows))
 				answer := b.ask(t, gateway, "DELETE", path, peer, with)
 				rows = append(rows, row{gateway + ", " + caller, answer["X-Flyball-Run"], logged(gateway, "DELETE", path, peer, with, answer, time.Now())})
 			}
@@ -213,7 +215,11 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 		}
 		runs[name][r.RunID] += " " + by + ":" + c.AgentID + "/" + c.RoutingKey + "/" + c.RunRule.String()
 	}
-	for i, c := range b.observed(t, len(rows)) {
+	for _, c := range b.observed(t, len(rows)) {
+		i, err := strconv.Atoi(c.RequestID) // they come in any order
+		if err != nil {
+			t.Fatal(err)
+		}
 		if c.Standing() == schema.StandingEstablished != (strings.Contains(rows[i].name, "consumer")) {
 			t.Errorf("%s is %s", rows[i].name, c.Standing())
 		}
