@@ -66,6 +66,27 @@ func (c *Call) RunRuleOfKey() RunRule {
 	return RunExplicit
 }
 
+// KeyOfRun is what a call with a run key has its own run by: a sub-agent's run is apart
+// from the one that its parent agent began under the same key.
+func (c *Call) KeyOfRun() string {
+	switch {
+	case c.ParentAgent == "":
+		return c.RunKey
+	case c.AgentAsserted != "":
+		return c.RunKey + "\x00" + c.AgentAsserted
+	}
+	return c.RunKey + "\x00" + c.AgentID
+}
+
+// KeysOfParents are the keys of the runs that a sub-agent's run can be part of: its
+// parent's own, and the one that has the run key alone.
+func (c *Call) KeysOfParents() []string {
+	if c.ParentAgent == "" {
+		return nil
+	}
+	return []string{c.RunKey + "\x00" + c.ParentAgent, c.RunKey}
+}
+
 // RunIdentity is what a run id is the hash of. The credential is part of it, so
 // an id that a caller chooses never joins the calls of two credentials.
 type RunIdentity struct {

@@ -16,8 +16,8 @@ const (
 	// whyMisconfigured: the gateway did not say, in the headers of its dialect and once,
 	// which request it asks about.
 	whyMisconfigured = "check_misconfigured"
-	// whyAmbiguous: two sources of the original method and path contradict each other.
-	whyAmbiguous = "ambiguous_request"
+	// whyContradicts: two sources of the original method and path contradict each other.
+	whyContradicts = "ambiguous_request"
 )
 
 // dialect is how one kind of gateway says which request it asks about. Its headers are
@@ -63,10 +63,10 @@ func dialectOf(r *http.Request) (d dialect, rest string, known bool) {
 	return dialect{}, rest, true
 }
 
-// requestOf reads what a gateway asks about, without the body, by the rules of its
+// readDialect reads what a gateway asks about, without the body, by the rules of its
 // dialect. rest is the request's own target after the dialect. A reason means that the
 // request must be refused by that name: guessing would let the client choose.
-func requestOf(d dialect, rest string, r *http.Request, trustedHops int) (q request, reason string) {
+func readDialect(d dialect, rest string, r *http.Request, trustedHops int) (q request, reason string) {
 	switch {
 	case d.name == "":
 		q, reason = plainRequest(rest, r.Method, r.Header)
@@ -120,14 +120,14 @@ func plainRequest(own, method string, h http.Header) (q request, reason string) 
 		case why != "":
 			unreadable = true
 		case named && (m != q.method || p != q.path):
-			return request{}, whyAmbiguous
+			return request{}, whyContradicts
 		default:
 			q.method, q.path, named = m, p, true
 		}
 	}
 	switch {
 	case unreadable && named:
-		return request{}, whyAmbiguous
+		return request{}, whyContradicts
 	case unreadable:
 		return request{}, whyMisconfigured
 	case !named:

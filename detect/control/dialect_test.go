@@ -24,7 +24,7 @@ func readAs(t *testing.T, r *http.Request) (q request, reason string) {
 	if !known {
 		t.Fatalf("%s is no path of the check", r.RequestURI)
 	}
-	return requestOf(d, rest, r, 0)
+	return readDialect(d, rest, r, 0)
 }
 
 // What a client can send beside the headers of the gateway must not change what is asked about.
@@ -92,12 +92,12 @@ func TestPlainCheckRefusesWhatContradictsItself(t *testing.T) {
 		"envoy":                          {at("DELETE", "/check/v1/accounts/7?q=1"), "", "DELETE /v1/accounts/7?q=1"},
 		"envoy, the root":                {at("DELETE", "/check/"), "", "DELETE /"},
 		"both pairs alike":               {at("GET", "/check", append(get, "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/v1/orders/7")...), "", "GET /v1/orders/7"},
-		"caddy, forged":                  {at("GET", "/check", append(get, del...)...), whyAmbiguous, ""},
-		"caddy, half forged":             {at("GET", "/check", append(del, "X-Original-Method", "GET")...), whyAmbiguous, ""},
-		"envoy, forged":                  {at("DELETE", "/check/v1/accounts/7", get...), whyAmbiguous, ""},
-		"envoy, forged by the other":     {at("DELETE", "/check/v1/accounts/7", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/v1/orders/7"), whyAmbiguous, ""},
-		"envoy, only the method forged":  {at("DELETE", "/check/v1/orders/7", get...), whyAmbiguous, ""},
-		"envoy, the root, forged":        {at("DELETE", "/check/", get...), whyAmbiguous, ""},
+		"caddy, forged":                  {at("GET", "/check", append(get, del...)...), whyContradicts, ""},
+		"caddy, half forged":             {at("GET", "/check", append(del, "X-Original-Method", "GET")...), whyContradicts, ""},
+		"envoy, forged":                  {at("DELETE", "/check/v1/accounts/7", get...), whyContradicts, ""},
+		"envoy, forged by the other":     {at("DELETE", "/check/v1/accounts/7", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/v1/orders/7"), whyContradicts, ""},
+		"envoy, only the method forged":  {at("DELETE", "/check/v1/orders/7", get...), whyContradicts, ""},
+		"envoy, the root, forged":        {at("DELETE", "/check/", get...), whyContradicts, ""},
 		"a service that is called nginx": {at("GET", "/check/nginxes/1"), "", "GET /nginxes/1"},
 	} {
 		q, why := readAs(t, x.r)
@@ -113,7 +113,7 @@ func TestUnreadableRequestIsDeniedByNameAndCounted(t *testing.T) {
 	c.folded()
 	for want, r := range map[string]*http.Request{
 		whyMisconfigured: at("GET", "/check/nginx"),
-		whyAmbiguous:     at("DELETE", "/check/v1/accounts/7", "X-Original-Method", "GET", "X-Original-URI", "/v1/orders/7"),
+		whyContradicts:   at("DELETE", "/check/v1/accounts/7", "X-Original-Method", "GET", "X-Original-URI", "/v1/orders/7"),
 	} {
 		w := httptest.NewRecorder()
 		c.CheckHandler().ServeHTTP(w, r)
@@ -154,9 +154,9 @@ func TestGatewaysHostIsTheOneThatItsDialectNames(t *testing.T) {
 	}
 }
 
-// FuzzRequestOf: whatever else a client sends, nginx's headers decide at nginx's path,
+// FuzzReadDialect: whatever else a client sends, nginx's headers decide at nginx's path,
 // and the request's own target at Envoy's.
-func FuzzRequestOf(f *testing.F) {
+func FuzzReadDialect(f *testing.F) {
 	f.Add("DELETE", "/v1/accounts/7", "X-Original-Method", "GET")
 	f.Add("GET", "/a?b=/check/nginx", "X-Forwarded-Uri", "/b")
 	f.Fuzz(func(t *testing.T, method, path, name, value string) {
@@ -164,7 +164,7 @@ func FuzzRequestOf(f *testing.F) {
 		r.Header["X-Original-Method"], r.Header["X-Original-Uri"] = []string{method}, []string{path}
 		r.Header.Add(name, value)
 		d, rest, _ := dialectOf(r)
-		q, why := requestOf(d, rest, r, 1)
+		q, why := readDialect(d, rest, r, 1)
 		switch {
 		case why == "" && (q.method != method || q.path != path):
 			t.Fatalf("%q %q was read as %q %q", method, path, q.method, q.path)
@@ -173,7 +173,7 @@ func FuzzRequestOf(f *testing.F) {
 		}
 		r.Method, r.RequestURI = method, "/check/envoy"+path
 		if d, rest, known := dialectOf(r); known && d.name == "envoy" {
-			if q, why := requestOf(d, rest, r, 1); why == "" && (q.method != method || q.path != path) {
+			if q, why := readDialect(d, rest, r, 1); why == "" && (q.method != method || q.path != path) {
 				t.Fatalf("%q %q was read as %q %q", method, path, q.method, q.path)
 			}
 		}

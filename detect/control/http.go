@@ -21,14 +21,14 @@ func (c *Control) CheckHandler() http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		if !c.admitted(r.Header.Get("X-Flyball-Token"), r.Header.Get("Authorization")) {
+		if !c.admitted(r.Header.Get("X-Flyball-Token"), r.Header.Get("Authorization"), trustedHTTP(r)) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		if d.name == "" {
 			c.plain.note(c)
 		}
-		q, reason := requestOf(d, rest, r, c.o.TrustedHops)
+		q, reason := readDialect(d, rest, r, c.o.TrustedHops)
 		if reason != "" {
 			c.respond(w, c.unreadable(reason))
 			return
@@ -118,14 +118,17 @@ func (a *answer) headers() [][2]string {
 	}
 	if a.status != http.StatusOK {
 		out = append(out, [2]string{"X-Flyball-Problem", a.kind()})
+		out = append(out, a.explain().headers()...)
 	}
 	return out
 }
 
-// admitted reports whether whoever asks is a gateway.
-func (c *Control) admitted(token, authorization string) bool {
+// admitted reports whether whoever asks is a gateway. trusted is of the connection: where no token is configured, only
+// such a one is a gateway's. Configurations that open the check to others are refused before; this is for the day when
+// one is not.
+func (c *Control) admitted(token, authorization string, trusted bool) bool {
 	if c.o.CheckToken == "" {
-		return true
+		return trusted
 	}
 	if token == "" {
 		token = strings.TrimPrefix(authorization, "Bearer ")

@@ -2,11 +2,9 @@ package decode
 
 import (
 	"encoding/base64"
-	"strconv"
 	"strings"
 
 	"flyball/ingest/fields"
-	"flyball/schema"
 	"flyball/schema/identity"
 )
 
@@ -107,20 +105,18 @@ func (d *draft) header(name string, v fields.Value) bool {
 			c.UserAgent = t
 		}
 	case "x_forwarded_for":
-		list := v.Text()
-		d.client(5, list)
-		if n := strings.Count(list, ","); n > 0 { // the first is what the client says
-			d.keep(schema.AttrForwardedHops, strconv.Itoa(n+1))
+		if list := v.Text(); list != "" {
+			d.forwarded = list
 		}
 	case "signature_agent":
 		ev.SignatureAgent = v.Text()
-	case "mcp_method":
-		if t := v.Text(); t != "" {
-			c.MCPMethod = t
-		}
+	case "mcp_method": // see claimedWords
+		d.mcpMethod = first(v.Text(), d.mcpMethod)
 	case "mcp_name":
-		if t := headerText(v.Text()); t != "" {
-			c.ToolName = t
+		d.mcpName = first(headerText(v.Text()), d.mcpName)
+	case "x_http_method_override", "x_method_override", "x_http_method":
+		if t := v.Text(); t != "" {
+			d.in.MethodOverride = strings.TrimPrefix(d.in.MethodOverride+","+t, ",")
 		}
 	case "authorization", "proxy_authorization":
 		d.secret(identity.CredentialOf(v.Text()))

@@ -83,7 +83,7 @@ func trimmed(s string) string { return strings.Trim(s, " \t,") }
 // with padding.
 func parameter(v string) bool {
 	i := strings.IndexByte(v, '=')
-	return i > 0 && strings.IndexAny(v[:i], " \t") < 0 && strings.Trim(v[i:], "=") != ""
+	return i > 0 && !strings.ContainsAny(v[:i], " \t") && strings.Trim(v[i:], "=") != ""
 }
 
 // Shown is what a request shows of its caller besides the identity that it is given.

@@ -398,7 +398,7 @@ const otherMethod = "_OTHER"
 // about with what it logs of the same request, not for deciding what a path means.
 func canonicalPath(s string) string {
 	if i := strings.Index(s, "://"); i > 0 && i < 12 && s[0] != '/' {
-		if s = s[i+3:]; strings.IndexAny(s, "/?#") < 0 {
+		if s = s[i+3:]; !strings.ContainsAny(s, "/?#") {
 			s = "/"
 		} else {
 			s = s[strings.IndexAny(s, "/?#"):]

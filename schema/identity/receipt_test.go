@@ -85,7 +85,7 @@ func TestCallerCannotMakeItsReceiptTooLong(t *testing.T) {
 				}
 				c := schema.Call{Method: "GET", Start: signedAt.UnixNano()}
 				_, _ = r.ResolveRequest(h, netip.MustParseAddr("2001:db8:1234:5678:1234:5678:1234:5678"), &c)
-				if token, err := r.Sign(&c, [8]byte{}, "/"); err != nil {
+				if token, err := r.Sign(&c, [8]byte{}, "GET", "/"); err != nil {
 					t.Errorf("ids of %d bytes without %q: %v", n, without, err)
 				} else if _, err := r.receipts.Open(token, "t", "GET", "/", c.Start); err != nil {
 					t.Errorf("ids of %d bytes: %v", n, err)
@@ -222,7 +222,7 @@ func TestReceiptOutranksTheHeadersOfItsRow(t *testing.T) {
 	check := schema.Call{Method: "GET", Start: signedAt.UnixNano()}
 	h := map[string]string{"x-agent-id": "a", "x-agent-run-id": "r", "authorization": "Bearer secret"}
 	_, _ = r.ResolveRequest(func(n string) string { return h[n] }, netip.MustParseAddr("192.0.2.7"), &check)
-	token, _ := r.Sign(&check, [8]byte{9}, "/v1/orders")
+	token, _ := r.Sign(&check, [8]byte{9}, "GET", "/v1/orders")
 	row := schema.Call{Method: "GET", Start: signedAt.UnixNano(), TraceID: [16]byte{7}}
 	r.Resolve(&Evidence{Receipt: token, Path: "/v1/orders", AgentHeader: "other", RunHeader: "another", RunHeaderName: "x_agent_run_id", APIKey: "else", Conversation: "c", ParentHeader: "p"}, &row)
 	if row.AgentID != "a" || row.AgentTrust != schema.TrustAsserted || row.RunKey != "r" || row.RoutingKey != check.RoutingKey || row.CredentialID != check.CredentialID || row.ParentAgent != "" ||

@@ -36,11 +36,11 @@ func (r *Resolver) Receipts(outcome string) uint64 {
 }
 
 // Sign makes the receipt of a call that the check was asked about, whose identity has
-// been resolved. path may hold the query.
-func (r *Resolver) Sign(c *schema.Call, decision [8]byte, path string) (string, error) {
+// been resolved. Method and path are as the gateway named them; path may hold the query.
+func (r *Resolver) Sign(c *schema.Call, decision [8]byte, method, path string) (string, error) {
 	return r.receipts.Sign(&Receipt{At: c.Start / 1e9, Decision: decision, CredentialID: c.CredentialID, CredentialKind: c.CredentialKind, CredentialSource: c.CredentialSource,
 		CredentialTrust: c.CredentialTrust, AgentID: c.AgentID, AgentSource: c.AgentSource, AgentTrust: c.AgentTrust, AgentAsserted: c.AgentAsserted,
-		RunKey: c.RunKey, RunKeySource: c.RunKeySource, ParentAgent: c.ParentAgent, TraceID: c.TraceID, Conversation: c.ConversationID, RoutingKey: c.RoutingKey}, c.Tenant, c.Method, path)
+		RunKey: c.RunKey, RunKeySource: c.RunKeySource, ParentAgent: c.ParentAgent, TraceID: c.TraceID, Conversation: c.ConversationID, RoutingKey: c.RoutingKey}, c.Tenant, method, path)
 }
 
 // receipt puts a row where the check's answer puts it. Without a valid receipt the row

@@ -8,17 +8,21 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"flyball/cmd/internal/config"
 	"flyball/detect/policy"
+	"flyball/schema"
 	"flyball/schema/identity"
 )
 
 // registry is the operator's word on agents, as it stands now. The roles of a
 // process share one.
 type registry struct {
-	agents    atomic.Pointer[map[string]config.Agent]
-	resolvers []*identity.Resolver // who else is told of a change
-	arming    policy.Arming
+	agents      atomic.Pointer[map[string]config.Agent]
+	credentials atomic.Pointer[map[string]bool]
+	resolvers   []*identity.Resolver // who else is told of a change
+	arming      policy.Arming
 }
 
 func newRegistry(c config.Config) *registry {
@@ -28,8 +32,11 @@ func newRegistry(c config.Config) *registry {
 }
 
 func (r *registry) put(list []config.Agent) {
-	by := make(map[string]config.Agent, len(list))
+	by, credentials := make(map[string]config.Agent, len(list)), map[string]bool{}
 	for _, a := range list {
+		for _, id := range []string{a.Credential, a.SPIFFE, a.Consumer} {
+			credentials[id] = id != ""
+		}
 		have := by[a.ID] // an agent may have several lines, one for each credential
 		a.Tags = append(have.Tags[:len(have.Tags):len(have.Tags)], a.Tags...)
 		if a.Criticality == "" {
@@ -38,6 +45,7 @@ func (r *registry) put(list []config.Agent) {
 		by[a.ID] = a
 	}
 	r.agents.Store(&by)
+	r.credentials.Store(&credentials)
 	for _, id := range r.resolvers {
 		id.Register(entries(list))
 	}
@@ -47,6 +55,22 @@ func (r *registry) put(list []config.Agent) {
 func (r *registry) about(agent string) (tags []string, criticality string) {
 	a := (*r.agents.Load())[agent]
 	return a.Tags, a.Criticality
+}
+
+// tags of an agent.
+func (r *registry) tags(agent string) []string { return (*r.agents.Load())[agent].Tags }
+
+// registered reports whether the registry names an agent, or a credential.
+func (r *registry) registered(s schema.Scope) bool {
+	all := *r.agents.Load()
+	switch s.Kind {
+	case schema.ScopeAgent:
+		_, ok := all[s.Value]
+		return ok
+	case schema.ScopeCredential:
+		return (*r.credentials.Load())[s.Value]
+	}
+	return false
 }
 
 // armed says whether what a family finds is enforced for an agent.
@@ -127,4 +151,12 @@ func stamp(file string) [2]int64 {
 // About says what a configuration's registry knows of an agent, for a command.
 func About(c config.Config) func(agent string) (tags []string, criticality string) {
 	return newRegistry(c).about
+}
+
+// countReceipts shows what came of the check's receipts in the rows that were read.
+func countReceipts(id *identity.Resolver, reg prometheus.Registerer) {
+	for _, outcome := range identity.ReceiptOutcomes {
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "flyball_receipts_total", ConstLabels: prometheus.Labels{"outcome": outcome},
+			Help: "Rows of logs by what came of the check's receipt in them; missing: the row shows that the check was asked."}, func() float64 { return float64(id.Receipts(outcome)) }))
+	}
 }

@@ -44,7 +44,8 @@ type TLS struct {
 	Key  string `yaml:"key"`
 }
 
-// SASL of the Kafka client.
+// SASL of the Kafka client. With the embedded broker it is what shippers
+// authenticate with, and off loopback it must be set.
 type SASL struct {
 	Mechanism    string `yaml:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
 	User         string `yaml:"user"`
@@ -57,6 +58,9 @@ type Input struct {
 	Format   string `yaml:"format"`
 	Signal   string `yaml:"signal"`
 	Timezone string `yaml:"timezone"`
+	// TrustedHops is how many proxies before the logging gateway are trusted to have
+	// written their entry of X-Forwarded-For; 0: the client is the logged peer.
+	TrustedHops int `yaml:"trusted_hops"`
 }
 
 // ClickHouse says where calls are stored. Without addresses the embedded
@@ -116,6 +120,9 @@ type Check struct {
 	GRPC      string `yaml:"grpc"`
 	TLS       TLS    `yaml:"tls"`
 	TokenFile string `yaml:"token_file"`
+	// TrustedHops is the same of the gateways that ask; 0: the client is the address that
+	// the gateway names as its peer.
+	TrustedHops int `yaml:"trusted_hops"`
 }
 
 // Listener is an address.
@@ -167,9 +174,10 @@ type Route struct {
 	Resources     []string `yaml:"resources"` // parameters that name resources: "order_id:order"
 	Tool          string   `yaml:"tool"`      // of MCP and the like, instead of a template
 	Amount        string   `yaml:"amount"`    // where the money stands: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
-	Currency      string   `yaml:"currency"`
-	OpenAPI       string   `yaml:"openapi"` // an OpenAPI 3 document, instead of all of these
-	Base          string   `yaml:"base"`    // what stands before its paths; else the path of its first server
+	Currency      string   `yaml:"currency"`  // where it stands, or the one that it always is: EUR
+	MCP           bool     `yaml:"mcp"`       // an MCP server answers the template
+	OpenAPI       string   `yaml:"openapi"`   // an OpenAPI 3 document, instead of all of these
+	Base          string   `yaml:"base"`      // what stands before its paths; else the path of its first server
 }
 
 // Agent is a line of the registry: which agent a credential belongs to.
