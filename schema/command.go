@@ -62,6 +62,22 @@ func (v CommandKind) String() string                { return word(CommandKindWor
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *CommandKind) UnmarshalText(b []byte) error { return parse(CommandKindWords, b, v) }
 
+// CommandsFeature is the highest number of Feature that this binary folds.
+const CommandsFeature = 2
+
+// Feature numbers the kinds of command by the release that first folded them: a
+// kind may be written once every live point announces its number or a higher one
+// (PointState.Reads). A kind that no release folds yet is above CommandsFeature.
+func (v CommandKind) Feature() int {
+	switch {
+	case v <= CommandBaseline:
+		return 1
+	case v == CommandLeaseReturn:
+		return CommandsFeature + 1
+	}
+	return 2
+}
+
 // Command is one record of flyball.commands: an intent. What becomes of it is
 // decided by the state machine that every point folds, in the order of the log
 // and on the log's clock (the time at which the broker appended the record).
@@ -92,6 +108,8 @@ type Command struct {
 	// Arming of arm and disarm; Exception of exception and exception_remove.
 	Arming    *ArmingOrder    `json:"arming,omitempty"`
 	Exception *ExceptionOrder `json:"exception,omitempty"`
+
+	Settings *Settings `json:"settings,omitempty"`
 
 	// Holder of the run that a trip, or an operator's breaker on a run, is about.
 	Holder *Holder `json:"holder,omitempty"`
@@ -127,6 +145,20 @@ type ExceptionOrder struct {
 	Family string `json:"family,omitempty"`
 	// Routes on which it is meant, as "DELETE /v1/orders/{id}" or "tool:NAME"; empty: any.
 	Routes []string `json:"routes,omitempty"`
+}
+
+// Settings are parameters of a tenant's fold: what changes state must stand in the
+// log, so that every point comes to the same state and a restart comes to it again.
+// A member that is absent is left as it is.
+type Settings struct {
+	// TripsPerHour bounds the automatic trips of the tenant within an hour.
+	TripsPerHour *int `json:"trips_per_hour,omitempty"`
+	// AgentsPercent bounds the share of the tenant's active agents that automatic
+	// trips may hold; one agent may always be held.
+	AgentsPercent *int `json:"agents_percent,omitempty"`
+	// Initial settings come from the configuration file of a point: they are taken
+	// only while the tenant has none.
+	Initial bool `json:"initial,omitempty"`
 }
 
 // Manifest is the document in which an owner says what an agent is for.

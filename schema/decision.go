@@ -87,6 +87,9 @@ type PointState struct {
 	// version, which does not say it.
 	Mode  string   `json:"mode,omitempty"`
 	Armed []string `json:"armed,omitempty"`
+	// Reads is the highest CommandKind.Feature that the point folds; 0, of a point
+	// that does not say so, is 1.
+	Reads int `json:"reads,omitempty"`
 	// Traces of the latest breakers that this point took in.
 	Traces []PointTrace `json:"traces,omitempty"`
 }

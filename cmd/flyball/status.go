@@ -172,6 +172,9 @@ func printControl(w io.Writer, c *control.Status) {
 	b := c.Budget
 	fmt.Fprintf(w, "breakers open\t%d\nautomatic trips\t%d of %d this hour\t%d of %d agents, %d withheld\n", c.Open, b.Trips, b.Of, b.Agents, b.OfAgents, b.Withheld)
 	fmt.Fprintf(w, "questions waiting\t%d\toldest %.0f s\n", c.Waiting, c.Oldest)
+	if s := c.Settings; s.Differ {
+		fmt.Fprintf(w, "SETTINGS DIFFER\tthe log's hold: %d trips an hour, %d %% of agents\tthis point's file says %d and %d %%\n", s.TripsPerHour, s.AgentsPercent, s.File.TripsPerHour, s.File.AgentsPercent)
+	}
 	for i := range c.Points {
 		p := &c.Points[i]
 		fmt.Fprintf(w, "enforced at %s\t%s\tby its configuration; %s behind the log\n", p.Point, configured(p), time.Duration(p.LagMS)*time.Millisecond)

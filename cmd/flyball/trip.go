@@ -133,8 +133,8 @@ func heldBesides(h *schema.Holder) string {
 	return "later runs " + strings.Join(who, ", and ")
 }
 
-// storedWithin is how long a trip waits for the database.
-const storedWithin = 5 * time.Second
+// lookupWithin is how long a trip waits for the database.
+const lookupWithin = 5 * time.Second
 
 // stored looks a target that the point has not met up in the database, and completes
 // what is asked with what stands there. It is an error when a person must choose.
@@ -144,7 +144,7 @@ func (o *options) stored(ctx context.Context, ask *control.Trip) (bool, error) {
 		return false, nil
 	}
 	defer db.Close()
-	ctx, cancel := context.WithTimeout(ctx, storedWithin)
+	ctx, cancel := context.WithTimeout(ctx, lookupWithin)
 	defer cancel()
 	kind, value := ask.Scope.Kind, ask.Scope.Value
 	switch kind {

@@ -18,6 +18,17 @@ type Budget struct {
 // DefaultBudget is what a healthy business survives at 3 a.m.
 func DefaultBudget() Budget { return Budget{PerHour: 5, Percent: 10} }
 
+// BudgetOf a tenant: what the log says of it, else the one that the state began with.
+func (s *State) BudgetOf(tenant string) Budget {
+	if b, ok := s.budgets[tenant]; ok {
+		return b
+	}
+	return s.Budget
+}
+
+// SetBudget of a tenant, by a command of the log.
+func (s *State) SetBudget(tenant string, b Budget) { s.budgets[tenant] = b }
+
 const hour = int64(time.Hour)
 
 type trip struct {
@@ -90,7 +101,8 @@ func (s *State) afford(now int64, c *schema.Command) bool {
 	if p.agents[who] == 0 {
 		agents++
 	}
-	if len(p.list) >= s.Budget.PerHour || of == main && agents > max(1, c.ActiveAgents*s.Budget.Percent/100) {
+	b := s.BudgetOf(c.Tenant)
+	if len(p.list) >= b.PerHour || of == main && agents > max(1, c.ActiveAgents*b.Percent/100) {
 		return false
 	}
 	p.add(trip{now, who})
@@ -121,10 +133,11 @@ type SpentOf struct {
 
 // Spent of a tenant's budget as of now.
 func (s *State) Spent(tenant string, now int64) Spent {
-	out := Spent{Of: s.Budget.PerHour, OfAgents: 1, Withheld: s.withheld(main, tenant, now),
-		Gates:        SpentOf{Of: s.Budget.PerHour, Trips: s.tripsOf(budgetName(tenant, main, true), now)},
-		Claimed:      SpentOf{Of: s.Budget.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, false), now), Withheld: s.withheld(claimed, tenant, now)},
-		ClaimedGates: SpentOf{Of: s.Budget.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, true), now)}}
+	b := s.BudgetOf(tenant)
+	out := Spent{Of: b.PerHour, OfAgents: 1, Withheld: s.withheld(main, tenant, now),
+		Gates:        SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, main, true), now)},
+		Claimed:      SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, false), now), Withheld: s.withheld(claimed, tenant, now)},
+		ClaimedGates: SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, true), now)}}
 	if p := s.trips[tenant]; p != nil {
 		agents := map[string]bool{}
 		for _, t := range p.list {
@@ -133,7 +146,7 @@ func (s *State) Spent(tenant string, now int64) Spent {
 				agents[t.Agent] = true
 			}
 		}
-		out.Agents, out.OfAgents = len(agents), max(1, p.active*s.Budget.Percent/100)
+		out.Agents, out.OfAgents = len(agents), max(1, p.active*b.Percent/100)
 	}
 	return out
 }

@@ -63,7 +63,8 @@ type strike struct {
 // State is what a point holds of breakers. It is not for concurrent use. A
 // breaker that was given out is never changed.
 type State struct {
-	Budget  Budget
+	Budget  Budget            // of tenants of whom the log says nothing
+	budgets map[string]Budget // by tenant
 	open    map[key]*schema.Breaker
 	held    map[holderKey]*heldRuns // those on runs, by whom they also hold
 	due     deadlines
@@ -75,7 +76,7 @@ type State struct {
 
 // New is a state before any command.
 func New(b Budget) *State {
-	return &State{Budget: b, open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, strikes: [pools]map[key]strike{{}, {}},
+	return &State{Budget: b, budgets: map[string]Budget{}, open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, strikes: [pools]map[key]strike{{}, {}},
 		bypass: map[bypassed]schema.Bypass{}, trips: map[string]*spending{}}
 }
 

@@ -52,6 +52,7 @@ func TestTokensLetInWhomTheyShould(t *testing.T) {
 			{Name: "o", Role: Orchestrator, Hash: hashOf("orchestrator")}, {Name: "x", Role: Admin, Hash: hashOf("other tenant"), Tenants: []string{"u"}},
 			{Name: "e", Role: Admin, Hash: hashOf("expired"), Expires: time.Now().Add(-time.Minute)}}
 	})
+	within(t, "the settings of the file stand", func() bool { return r.settingsLine("t").Generation != 0 })
 	api := r.APIHandler()
 	trip := `{"scope": {"kind": "agent", "value": "x"}, "until_reset": true, "force": true, "reason": "test"}`
 	for _, tc := range []struct {
@@ -187,8 +188,8 @@ func TestDirectCallsToTheCheckPortChangeNothing(t *testing.T) {
 			t.Fatalf("%+v", v)
 		}
 	}
-	if r.Point().Checks != before || len(r.gates()) != 0 || r.seen.len() != 0 || len(r.leases.all) != 0 || len(r.asked.in) != 0 {
-		t.Fatalf("%d checks, %d questions, %d runs, %d leases, %d observations", r.Point().Checks-before, len(r.gates()), r.seen.len(), len(r.leases.all), len(r.asked.in))
+	if r.Point().Checks != before || len(r.gates()) != 0 || r.seen.len() != 0 || r.leases.held() != 0 || len(r.asked.in) != 0 {
+		t.Fatalf("%d checks, %d questions, %d runs, %d leases, %d observations", r.Point().Checks-before, len(r.gates()), r.seen.len(), r.leases.held(), len(r.asked.in))
 	}
 }
 
@@ -242,7 +243,8 @@ func TestQuestionIsDecidedByItsLinkOnce(t *testing.T) {
 
 func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 	r := run(t, broker(t), "a", func(o *Options) { o.Tokens = []Token{{Name: "soc", Role: Admin, Hash: hashOf("admin")}} })
-	before := r.state.Audit.Seq
+	within(t, "the settings of the file stand", func() bool { return r.settingsLine("t").Generation != 0 })
+	before := r.Audit()
 	for _, body := range []Trip{{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x", By: "ann"}} {
 		if code, text := r.operate(t, "POST", "/v1/breakers/trip", body, "admin"); code != 200 {
 			t.Fatal(code, text)
@@ -250,7 +252,7 @@ func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 	}
 	code, text := r.operate(t, "GET", "/v1/audit", nil, "admin")
 	var end struct{ Seq uint64 }
-	if err := json.Unmarshal([]byte(text), &end); err != nil || code != 200 || end.Seq != before+1 {
+	if err := json.Unmarshal([]byte(text), &end); err != nil || code != 200 || end.Seq != before.Seq+1 {
 		t.Fatalf("%d %s %v", code, text, err)
 	}
 	if l := r.lines(false); l[0].By != "soc for ann" {
@@ -268,4 +270,12 @@ func TestPointsTellWhatABreakerDidAtEachOfThem(t *testing.T) {
 		return len(list) == 1 && len(list[0].Points) == 2 && (list[0].Points[0].Denied > 0 || list[0].Points[1].Denied > 0)
 	})
 	within(t, "both points are listed", func() bool { return len(a.lines(false)[0].Applied) == 2 })
+}
+
+// held is how many leases there are, of callers of every standing.
+func (l *leases) held() (n int) {
+	for _, of := range l.all {
+		n += len(of)
+	}
+	return n
 }

@@ -1,14 +1,10 @@
 package control
 
 import (
-	"context"
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"flyball/schema"
-	"flyball/schema/topic"
 )
 
 // askMemory keeps this point from writing the same question twice, and from
@@ -71,9 +67,5 @@ func (m *askMemory) first(place string, of schema.Standing, now time.Time, again
 
 // submitLater writes a command and does not wait for what becomes of it.
 func (c *Control) submitLater(command *schema.Command) {
-	value, err := topic.EncodeCommand(command)
-	if err != nil {
-		return
-	}
-	c.out.TryProduce(context.Background(), &kgo.Record{Topic: topic.CommandsTopic, Value: value}, nil)
+	c.send(command, c.faults.written(command.Kind.String()))
 }

@@ -216,7 +216,7 @@ func obey(body any) error {
 		if !ok || v.Field(i).IsZero() && strings.Contains(options, "omitempty") {
 			continue
 		}
-		if err := r.check(name, v.Field(i)); err != nil {
+		if err := r.check(name, reflect.Indirect(v.Field(i))); err != nil {
 			return err
 		}
 	}

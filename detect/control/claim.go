@@ -87,6 +87,9 @@ func newID(prefix string) string { return prefix + strconv.FormatUint(rand.Uint6
 
 // Submit writes a command and waits until this point has folded it.
 func (c *Control) Submit(ctx context.Context, command schema.Command) (ledger.Result, error) {
+	if err := c.Ready(); err != nil {
+		return ledger.Result{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, submitWithin)
 	defer cancel()
 	r, err := c.write(ctx, &command, operators)
@@ -96,12 +99,43 @@ func (c *Control) Submit(ctx context.Context, command schema.Command) (ledger.Re
 	return r, err
 }
 
+var errAway = errors.New("the log is away")
+
+// silentAfter is how long a log that was found not to answer must have said nothing
+// until it counts as away: a point writes a tick every second, so that this is no
+// moment in which a machine is busy.
+const silentAfter = 2500 * time.Millisecond
+
+// answers reports whether it is worth to ask the log something: it is not where the
+// log is away, or has said nothing since a claim was given up. Away is what the
+// failure mode decides on.
+func (c *Control) answers() (answers, away bool) {
+	quiet := c.quiet.Load() == c.folds.Load()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	away = c.stale() || quiet && c.o.Now().Sub(c.heard) > silentAfter
+	return !quiet && !away, away
+}
+
+// gaveUp takes in that a claim was waited for in vain that was made when the point
+// had folded a number of records.
+func (c *Control) gaveUp(folds int64) {
+	if c.folds.Load() == folds {
+		c.quiet.Store(folds)
+	}
+}
+
 // claim is Submit for an answer to a gateway about a caller of a standing: what does
 // not come in time is a no.
 func (c *Control) claim(of schema.Standing, command *schema.Command) (ledger.Result, error) {
 	if c.out == nil {
 		return ledger.Result{}, errors.New("the log is not open")
 	}
+	if ok, _ := c.answers(); !ok {
+		c.m.claims.WithLabelValues(command.Kind.String(), "log_away").Inc()
+		return ledger.Result{}, errAway
+	}
+	folds := c.folds.Load()
 	ctx, cancel := context.WithTimeout(context.Background(), claimWithin)
 	defer cancel()
 	r, err := c.write(ctx, command, claimant(of))
@@ -111,6 +145,9 @@ func (c *Control) claim(of schema.Standing, command *schema.Command) (ledger.Res
 		return r, err
 	}
 	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			c.gaveUp(folds)
+		}
 		c.m.claims.WithLabelValues(command.Kind.String(), "not_in_time").Inc()
 		return r, err
 	}

@@ -60,6 +60,11 @@ const (
 	whyRefused     = "gate_refused"
 	whyTimedOut    = "gate_timed_out"
 	whyGatePending = "gate_pending"
+	// The log does not answer, so that nobody knows what is left of a quota: the
+	// failure mode decides. It belongs to the family of failure modes.
+	whyQuotaAway  = "policy.failure:quota_log_away"
+	whyQuotaLate  = "policy.quota:claim_not_in_time"
+	whyQuotaCrowd = "policy.quota:too_many_claims"
 )
 
 // check answers from memory. It waits only where it must claim something.
@@ -217,25 +222,48 @@ func (c *Control) spendAll(a *answer, req *ledger.Request, asks *gate.Query, yes
 	d, call := &a.weighed, req.Call
 	for i := range d.Spends {
 		s := &d.Spends[i]
+		over, why := s.Over, s.Why
 		if a.crowded {
-			s.Why = ledger.WhyCrowded
-		} else if c.spend(call.Tenant, d.ManifestOf, s) {
+			why = ledger.WhyCrowded
+		} else {
+			switch c.spend(a.standing, call.Tenant, d.ManifestOf, s) {
+			case spendDone:
+				continue
+			case spendLate:
+				why = whyQuotaLate
+			case spendCrowd:
+				why = whyQuotaCrowd
+			case spendAway:
+				if over, why = c.whenAway(call), whyQuotaAway; over == schema.ActionNone {
+					if a.action == schema.ActionNone {
+						a.why, a.line = why, s.Key
+					}
+					continue
+				}
+			}
+		}
+		if over > d.Would {
+			d.Would, d.WouldWhy = over, why
+		}
+		if d.Bypassed || !c.armed(req, ledger.Family(why)) || over < a.action {
 			continue
 		}
-		if s.Over > d.Would {
-			d.Would, d.WouldWhy = s.Over, s.Why
-		}
-		if d.Bypassed || !c.armed(req, ledger.Family(s.Why)) || s.Over < a.action {
-			continue
-		}
-		a.action, a.why, a.line, a.breaker = s.Over, s.Why, s.Key, nil
-		if s.Over == schema.ActionDeny {
+		a.action, a.why, a.line, a.breaker = over, why, s.Key, nil
+		if over == schema.ActionDeny {
 			return
 		}
 		c.mu.RLock()
 		*yes, *usable = c.state.Gates.Find(asks, clock)
 		c.mu.RUnlock()
 	}
+}
+
+// whenAway is what the agent's failure mode wants of a call.
+func (c *Control) whenAway(call *schema.Call) schema.Action {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	m, _ := c.state.Manifests.Of(call.Tenant, call.AgentID, call.AgentTrust)
+	return m.WhenAway(call.Reversibility)
 }
 
 // gate holds a call until a person has said yes to it.

@@ -104,6 +104,9 @@ type Status struct {
 	Open       int     `json:"breakers_open"`
 	Waiting    int     `json:"gates_waiting"`
 	Oldest     float64 `json:"gates_oldest_seconds"`
+	// Settings are what every point folds by; those of this point's file may differ
+	// and do not hold then.
+	Settings SettingsLine `json:"settings"`
 }
 
 // BypassLine is a bypass that is on.
@@ -117,9 +120,10 @@ type BypassLine struct {
 // Status as of now.
 func (c *Control) Status() Status {
 	armed := c.armingState()
+	settings := c.settingsLine(c.o.Tenant)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	s := Status{Point: c.o.Name, Applied: c.state.Offset, Stale: c.stale(), Budget: c.state.Breakers.Spent(c.o.Tenant, c.state.Clock), Open: c.state.Breakers.Open(),
+	s := Status{Settings: settings, Point: c.o.Name, Applied: c.state.Offset, Stale: c.stale(), Budget: c.state.Breakers.Spent(c.o.Tenant, c.state.Clock), Open: c.state.Breakers.Open(),
 		Bypasses: []BypassLine{}, Points: armed.Points, Orders: armed.Orders, Exceptions: len(c.state.Exceptions.List(c.o.Tenant))}
 	for _, b := range c.state.Breakers.Bypasses(c.o.Tenant, c.state.Clock) {
 		s.Bypasses = append(s.Bypasses, BypassLine{b.Agent, stamp(b.Until), b.By, b.Reason})

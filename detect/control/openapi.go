@@ -75,8 +75,11 @@ func (c *Control) openAPI() ([]byte, error) {
 		}
 		for _, q := range op.query {
 			s := openapi3.NewStringSchema()
-			if q.kind == "integer" {
+			switch q.kind {
+			case "integer":
 				s = openapi3.NewIntegerSchema().WithMin(1).WithMax(1000)
+			case "sequence":
+				s = openapi3.NewInt64Schema().WithMin(0)
 			}
 			o.AddParameter(openapi3.NewQueryParameter(q.name).WithSchema(s).WithDescription(q.doc))
 		}

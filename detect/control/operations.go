@@ -60,11 +60,10 @@ func (c *Control) operations() []operation {
 		}),
 		list("/v1/points", "points", "Enforcement points and how far they are", []schema.PointState{}, func(*call) any { return c.live() }),
 		list("/v1/status", "status", "What Flyball itself can do at present: the trip budget, a bypass, the questions that wait", Status{}, func(*call) any { return c.Status() }),
-		list("/v1/audit", "auditEnd", "The end of the audit trail: what a copy of it must reach", ledger.Chain{}, func(*call) any {
-			c.mu.RLock()
-			defer c.mu.RUnlock()
-			return c.state.Audit
-		}),
+		{method: http.MethodGet, path: "/v1/audit", id: "auditEnd", summary: "The end of the audit trail: what a copy of it must reach, and what stands at one place of it", role: Viewer,
+			query: []param{{"at", "sequence", "the sequence number of an entry"}}, answer: AuditEnd{}, problems: []int{400}, serve: c.auditEnd},
+		list("/v1/settings", "settings", "What every point folds by, and what this point's file says", SettingsLine{}, func(in *call) any { return c.settingsLine(in.who.tenant) }),
+		post("/v1/settings", "setSettings", "Change what every point folds by: the bounds of automatic trips", Admin, SetSettings{}, Done{}, c.setSettings, 409),
 	}
 	if c.o.Findings != nil {
 		out = append(out, operation{method: http.MethodGet, path: "/v1/findings", id: "findings", summary: "Findings, the latest first", role: Viewer,
@@ -194,4 +193,38 @@ func (c *Control) findings(in *call) {
 		return
 	}
 	respond(in.w, http.StatusOK, list)
+}
+
+// AuditEnd is the end of the trail as this point has folded it.
+type AuditEnd struct {
+	ledger.Chain
+	Clock int64 `json:"clock_ns"` // the log's, Unix ns
+	Stale bool  `json:"stale"`    // the point has not read the whole log: there may be more
+	// At is the entry that was asked for, and Next the one behind it: absent where it
+	// is not made yet, or so long ago that the point no longer holds it.
+	At   *ledger.ChainEntry `json:"at,omitempty"`
+	Next *ledger.ChainEntry `json:"next,omitempty"`
+}
+
+func (c *Control) auditEnd(in *call) {
+	var at uint64
+	asked := in.r.URL.Query().Has("at")
+	if text := in.r.URL.Query().Get("at"); asked {
+		n, err := strconv.ParseUint(text, 10, 63)
+		if err != nil {
+			c.refuse(in.w, http.StatusBadRequest, "query", fmt.Errorf("at: %q is no sequence number", text))
+			return
+		}
+		at = n
+	}
+	c.mu.RLock()
+	out := AuditEnd{Chain: c.state.Audit, Clock: c.state.Clock, Stale: !c.loaded || c.stale()}
+	if e, ok := c.state.EntryAt(at); ok {
+		out.At = &e
+	}
+	if e, ok := c.state.EntryAt(at + 1); ok && asked {
+		out.Next = &e
+	}
+	c.mu.RUnlock()
+	respond(in.w, http.StatusOK, out)
 }

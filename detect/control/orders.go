@@ -12,17 +12,13 @@ import (
 	"flyball/schema"
 )
 
-// supports is nil when every live point can read a command, else it says which cannot:
-// what a point passes over, it does not enforce.
-func (c *Control) supports(command *schema.Command) error {
-	kind := command.Kind
-	if kind == schema.CommandBypass && command.Scope.Kind != schema.ScopeNone {
-		kind = schema.CommandBypassEnd // which the same versions read
+// needs is the kind of command that a point must read to read this one as it is meant:
+// to a binary of the version before, the bypass of an agent is that of its tenant.
+func needs(command *schema.Command) schema.CommandKind {
+	if command.Kind == schema.CommandBypass && command.Scope.Kind != schema.ScopeNone {
+		return schema.CommandBypassEnd
 	}
-	if c.readByAll == nil || kind < schema.CommandSettings {
-		return nil
-	}
-	return c.readByAll(kind)
+	return command.Kind
 }
 
 // Tripped is the answer to a breaker by hand.

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -18,7 +17,15 @@ import (
 	"flyball/schema/topic"
 )
 
-// answer of an operation that must be done.
+// ordered is run with a point that may take every kind of command.
+func ordered(t *testing.T, k *kfake.Cluster, name string, change func(*Options)) *running {
+	t.Helper()
+	r := run(t, k, name, change)
+	within(t, "the settings of the file stand", func() bool { return r.settingsLine("t").Generation != 0 })
+	return r
+}
+
+// change is the answer of an operation that must be done.
 func change[T any](t *testing.T, r *running, path string, body any) (out T) {
 	t.Helper()
 	code, text := r.operate(t, "POST", path, body, "")
@@ -63,7 +70,7 @@ func runTarget(value string) schema.Scope { return schema.Scope{Kind: schema.Sco
 
 func TestTripOfARunsOwnKeyStopsTheRun(t *testing.T) {
 	k := broker(t)
-	a, b := run(t, k, "a", nil), run(t, k, "b", nil)
+	a, b := ordered(t, k, "a", nil), ordered(t, k, "b", nil)
 	if v := a.ask("billing", "kk1", "GET", "/v1/orders/1", ""); v.status != 200 {
 		t.Fatalf("%+v", v)
 	}
@@ -87,7 +94,7 @@ func TestTripOfARunsOwnKeyStopsTheRun(t *testing.T) {
 }
 
 func TestTripOfAPartOfARunsIdAndOfARunOnARoute(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	r.ask("billing", "k1", "DELETE", "/v1/orders/1", "")
 	id := change[Tripped](t, r, "/v1/breakers/trip", Trip{Scope: runTarget("k1"), TTL: 60, Reason: "x"}).Scope.Value
 	change[Done](t, r, "/v1/breakers/reset", Reset{Scope: runTarget(id), Reason: "x"})
@@ -102,7 +109,7 @@ func TestTripOfAPartOfARunsIdAndOfARunOnARoute(t *testing.T) {
 }
 
 func TestKeyOfTwoRunsListsThemAndTripsNone(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	r.ask("billing", "same", "GET", "/v1/orders/1", "")
 	r.ask("support", "same", "GET", "/v1/orders/1", "")
 	r.ask("", "same", "GET", "/v1/orders/1", "", "Authorization", "Bearer somebody-else")
@@ -118,7 +125,7 @@ func TestKeyOfTwoRunsListsThemAndTripsNone(t *testing.T) {
 
 func TestTargetThatNoRequestMeetsIsRefused(t *testing.T) {
 	k := broker(t)
-	r := run(t, k, "a", nil)
+	r := ordered(t, k, "a", nil)
 	for _, tc := range []struct {
 		kind   schema.ScopeKind
 		value  string
@@ -173,7 +180,7 @@ func TestTargetThatNoRequestMeetsIsRefused(t *testing.T) {
 }
 
 func TestTripSaysUntilWhen(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	for _, body := range []string{`{"scope": {"kind": "tenant", "value": "t"}, "reason": "x"}`, `{"scope": {"kind": "tenant", "value": "t"}, "reason": "x", "ttl_seconds": 5, "until_reset": true}`,
 		`{"scope": {"kind": "tenant", "value": "t"}, "reason": "x", "until_reset": false}`} {
 		if w := serve(r.APIHandler(), "POST", "http://localhost/v1/breakers/trip", body, "Content-Type", "application/json"); w.Code != 400 {
@@ -184,7 +191,7 @@ func TestTripSaysUntilWhen(t *testing.T) {
 
 func TestRawSecretIsNeitherEchoedNorKept(t *testing.T) {
 	k := broker(t)
-	r := run(t, k, "a", nil)
+	r := ordered(t, k, "a", nil)
 	before := r.entries()
 	all := []string{"sk_raw_leak", "sk-proj-4f9a8b7c6d5e", "ghp_16C7e42F292c6912E7", "xoxb-17653672481-19874698323", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "Bearer abcdef",
 		"4fda9ce1f0b84d21b7c0aa4e8d2f6e11", "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5"}
@@ -220,7 +227,7 @@ func TestRawSecretIsNeitherEchoedNorKept(t *testing.T) {
 }
 
 func TestIdsThatLookRandomAreTakenWhenTheyWereMet(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	r.ask("4fda9ce1f0b84d21b7c0aa4e8d2f6e11", "r", "GET", "/v1/orders/1", "") // a consumer of that name
 	change[Tripped](t, r, "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "4fda9ce1f0b84d21b7c0aa4e8d2f6e11"}, TTL: 60, Reason: "x"})
 	for _, id := range []string{"k_abcdefghijklmnop", "0b2e4c1a-91d0-4a52-8f7e-3a1c5d6e7f80", "spiffe://example.org/ns/prod/sa/billing", "billing-gateway-eu-1", "CN=billing,O=Example 12"} {
@@ -250,7 +257,7 @@ func TestInventedNamesMakeThePointForgetNoEstablishedOne(t *testing.T) {
 func TestArmedByCommandWithoutARestartAtEveryPoint(t *testing.T) {
 	k := broker(t)
 	observes := func(o *Options) { o.Mode, o.Armed = "observe", func(string, string) bool { return false } }
-	a, b := run(t, k, "a", observes), run(t, k, "b", observes)
+	a, b := ordered(t, k, "a", observes), ordered(t, k, "b", observes)
 	a.manifest(t, "version: 1\nagent: billing\nscope: {routes: [GET /**]}\n")
 	within(t, "the manifest is at the other point", func() bool { return len(b.manifests()) == 1 })
 	if v := b.ask("billing", "r1", "DELETE", "/v1/orders/7", ""); v.status != 200 || v.would == "" {
@@ -288,7 +295,7 @@ func TestArmedByCommandWithoutARestartAtEveryPoint(t *testing.T) {
 }
 
 func TestOrderWithATypoIsRefused(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	for path, body := range map[string]any{
 		"/v1/arming/arm":    Arm{Pattern: "family:runaway.lop", Reason: "x"},
 		"/v1/arming/disarm": Arm{Pattern: "billing/[", Reason: "x"},
@@ -307,7 +314,7 @@ func TestOrderWithATypoIsRefused(t *testing.T) {
 }
 
 func TestExceptionByCommandIsListedAndRemoved(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	r.ask("billing", "r", "GET", "/v1/orders/1", "")
 	added := change[ExceptionAdded](t, r, "/v1/exceptions", Except{Agent: "billing", Family: "runaway.*", Routes: []string{"DELETE /v1/orders/{id}"}, Seconds: 3600, Reason: "the nightly purge", By: "ann"})
 	list := r.exceptions()
@@ -324,8 +331,10 @@ func TestExceptionByCommandIsListedAndRemoved(t *testing.T) {
 }
 
 func TestWhatAnOlderPointCannotReadIsNotWritten(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
-	r.readByAll = func(k schema.CommandKind) error { return errors.New("point old does not read " + k.String()) }
+	r := ordered(t, broker(t), "a", nil)
+	r.others.mu.Lock()
+	r.others.by["old"] = schema.PointState{Point: "old", At: time.Now().UnixNano()}
+	r.others.mu.Unlock()
 	before := r.entries()
 	for path, body := range map[string]any{
 		"/v1/arming/arm": Arm{Pattern: "*", Reason: "x"},
@@ -333,7 +342,7 @@ func TestWhatAnOlderPointCannotReadIsNotWritten(t *testing.T) {
 		"/v1/bypass/end": EndBypass{Reason: "x"},
 		"/v1/exceptions": Except{Agent: "billing", Family: "runaway.*", Seconds: 5, Reason: "x"},
 	} {
-		if code, text := r.operate(t, "POST", path, body, ""); code != http.StatusConflict || !strings.Contains(text, "point old") {
+		if code, text := r.operate(t, "POST", path, body, ""); code != http.StatusConflict || !strings.Contains(text, "old") {
 			t.Errorf("%s: %d %s", path, code, text)
 		}
 	}
