@@ -42,6 +42,7 @@ type answer struct {
 	run      string // set only when the request named its run
 	gate     string // the question that was asked
 	stale    bool
+	clock    int64 // the log's
 	breaker  *schema.Breaker
 	weighed  ledger.Decision
 	line     string
@@ -82,6 +83,7 @@ func (c *Control) check(q *request) answer {
 	a := answer{status: http.StatusOK, decision: decisionID()}
 	c.mu.RLock()
 	loaded, clock := c.loaded, c.state.Clock
+	a.clock = clock
 	a.standing = c.state.StandingOf(&call)
 	c.mu.RUnlock()
 	if !loaded {

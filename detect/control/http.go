@@ -56,6 +56,7 @@ func (a *answer) headers() [][2]string {
 	}
 	if a.status != http.StatusOK {
 		out = append(out, [2]string{"X-Flyball-Problem", a.kind()})
+		out = append(out, a.because()...)
 	}
 	return out
 }

@@ -61,15 +61,15 @@ func (a *answer) problem() []byte {
 		p.Title, p.Detail = "The API owner lets only a few of your calls pass", "This call was not made. Do not make it in another way; tell the person you work for."
 	default:
 		p.Title = "Stopped by the API owner's circuit breaker"
-		p.Detail = "This run has been stopped. Do not repeat the call or make it in another way; tell the person you work for."
+		p.Detail = explain(a.breaker, a.run)
 	}
 	if b := a.breaker; b != nil {
 		p.Flyball.Scope, p.Flyball.FindingID, p.Flyball.Generation = b.Scope.String(), b.FindingID, b.Generation
 		if b.Expires > 0 {
 			p.Flyball.Expires = time.Unix(0, b.Expires).UTC().Format(time.RFC3339)
 		}
-		if b.Reason != "" {
-			p.Detail = b.Reason + ". " + p.Detail
+		if a.kind() != "denied" {
+			p.Detail = reasonFor(b, a.run != "" && b.RunID.String() == a.run) + p.Detail
 		}
 	}
 	for _, w := range a.weighed.Considered() {
