@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/answer"
 	"flyball/detect/control"
+	"flyball/schema"
 )
 
 func armCommand(o *options) *cobra.Command {
@@ -134,20 +136,36 @@ func anyOrDash(s string) string {
 	return s
 }
 
+// caller is an agent, and whether its name is only claimed.
+type caller struct {
+	name    string
+	claimed bool
+}
+
+// callerOf is an agent by the word for its trust.
+func callerOf(name, trust string) caller {
+	return caller{name, trust != schema.TrustVerified.String() && trust != schema.TrustInfrastructure.String()}
+}
+
 // enforcement asks the running points whether what is found about agents is enforced.
 // Where no point answers, nothing is known of any agent.
-func (o *options) enforcement(agents []string) map[string]control.ArmedAgent {
+func (o *options) enforcement(agents []caller) map[string]control.ArmedAgent {
 	out := map[string]control.ArmedAgent{}
-	for len(agents) > 0 {
-		n := min(len(agents), 1000)
-		list, err := post[[]control.ArmedAgent](o, "/v1/arming/agents", control.AskArmed{Agents: agents[:n]})
+	for part := range slices.Chunk(agents, 1000) {
+		var ask control.AskArmed
+		for _, a := range part {
+			ask.Agents = append(ask.Agents, a.name)
+			if a.claimed {
+				ask.Claimed = append(ask.Claimed, a.name)
+			}
+		}
+		list, err := post[[]control.ArmedAgent](o, "/v1/arming/agents", ask)
 		if err != nil {
 			return map[string]control.ArmedAgent{}
 		}
 		for _, a := range list {
 			out[a.Agent] = a
 		}
-		agents = agents[n:]
 	}
 	return out
 }

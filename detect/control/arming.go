@@ -160,10 +160,18 @@ type ArmedAgent struct {
 func (c *Control) armedAgents(in *call) {
 	ask := in.ask.(*AskArmed)
 	out := make([]ArmedAgent, 0, len(ask.Agents))
+	claimed := make(map[string]bool, len(ask.Claimed))
+	for _, agent := range ask.Claimed {
+		claimed[agent] = true
+	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, agent := range ask.Agents {
-		sub := arming.Subject{Tenant: c.o.Tenant, Agent: agent, Trust: schema.TrustVerified}
+		trust := schema.TrustVerified
+		if claimed[agent] {
+			trust = schema.TrustAsserted
+		}
+		sub := arming.Subject{Tenant: c.o.Tenant, Agent: agent, Trust: trust}
 		if c.o.Tags != nil {
 			sub.Tags = c.o.Tags(agent)
 		}
@@ -174,7 +182,7 @@ func (c *Control) armedAgents(in *call) {
 		}
 		if a.Armed {
 			line.State = "armed"
-			if b, on := c.state.Breakers.BypassOf(c.o.Tenant, agent, schema.TrustVerified, c.state.Clock); on {
+			if b, on := c.state.Breakers.BypassOf(c.o.Tenant, agent, trust, c.state.Clock); on {
 				line.State, line.Until = "bypassed", stamp(b.Until)
 			}
 		}

@@ -80,6 +80,8 @@ type Arm struct {
 // AskArmed asks whether what is found about agents is enforced.
 type AskArmed struct {
 	Agents []string `json:"agents" rule:"1..1000"`
+	// Claimed are those of them whose name is only claimed: nothing disarms these by name.
+	Claimed []string `json:"claimed,omitempty" rule:"1..1000"`
 }
 
 // Except says that what a family finds about an agent is meant.

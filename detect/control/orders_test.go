@@ -288,6 +288,11 @@ func TestArmedByCommandWithoutARestartAtEveryPoint(t *testing.T) {
 	within(t, "the bypass has ended at the other point", func() bool { return b.ask("billing", "r1", "DELETE", "/v1/orders/7", "").status == 403 })
 	change[ArmingChange](t, b, "/v1/arming/disarm", Arm{Pattern: "billing", Reason: "x"})
 	within(t, "it passes again", func() bool { return a.ask("billing", "r1", "DELETE", "/v1/orders/7", "").status == 200 })
+	change[ArmingChange](t, b, "/v1/arming/arm", Arm{Pattern: "*", Reason: "x"})
+	both := change[[]ArmedAgent](t, b, "/v1/arming/agents", AskArmed{Agents: []string{"billing"}})
+	if claimed := change[[]ArmedAgent](t, b, "/v1/arming/agents", AskArmed{Agents: []string{"billing"}, Claimed: []string{"billing"}}); both[0].State != "observe" || claimed[0].State != "armed" {
+		t.Errorf("the agent %+v, and who claims its name %+v", both, claimed)
+	}
 	change[ArmingChange](t, b, "/v1/arming/clear", Arm{Pattern: "billing", Reason: "x"})
 	if code, text := b.operate(t, "POST", "/v1/arming/clear", Arm{Pattern: "billing", Reason: "x"}, ""); code != 404 {
 		t.Errorf("%d %s", code, text)
