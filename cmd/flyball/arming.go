@@ -154,10 +154,16 @@ func (o *options) enforcement(agents []caller) map[string]control.ArmedAgent {
 	for part := range slices.Chunk(agents, 1000) {
 		var ask control.AskArmed
 		for _, a := range part {
+			if strings.TrimSpace(a.name) == "" {
+				continue // an unnamed caller
+			}
 			ask.Agents = append(ask.Agents, a.name)
 			if a.claimed {
 				ask.Claimed = append(ask.Claimed, a.name)
 			}
+		}
+		if len(ask.Agents) == 0 {
+			continue
 		}
 		list, err := post[[]control.ArmedAgent](o, "/v1/arming/agents", ask)
 		if err != nil {
