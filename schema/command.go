@@ -47,8 +47,6 @@ const (
 	// CommandException says that findings of a kind are meant; CommandExceptionRemove takes that back.
 	CommandException
 	CommandExceptionRemove
-	// CommandLeaseReturn gives back a share of a quota whose answer came too late to be used.
-	CommandLeaseReturn
 	// CommandProven says that the API has accepted a credential often enough to count as proven.
 	CommandProven
 )
@@ -56,7 +54,7 @@ const (
 // CommandKindWords are the words of CommandKind.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
 	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline",
-	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "lease_return", "proven"}
+	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "proven"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
@@ -67,13 +65,10 @@ const CommandsFeature = 2
 
 // Feature numbers the kinds of command by the release that first folded them: a
 // kind may be written once every live point announces its number or a higher one
-// (PointState.Reads). A kind that no release folds yet is above CommandsFeature.
+// (PointState.Reads).
 func (v CommandKind) Feature() int {
-	switch {
-	case v <= CommandBaseline:
+	if v <= CommandBaseline {
 		return 1
-	case v == CommandLeaseReturn:
-		return CommandsFeature + 1
 	}
 	return 2
 }
@@ -126,6 +121,20 @@ type Holder struct {
 	Tags []string `json:"tags,omitempty"`
 }
 
+// Settings are parameters of a tenant's fold: what changes state must stand in the
+// log, so that every point comes to the same state and a restart comes to it again.
+// A member that is absent is left as it is.
+type Settings struct {
+	// TripsPerHour bounds the automatic trips of the tenant within an hour.
+	TripsPerHour *int `json:"trips_per_hour,omitempty"`
+	// AgentsPercent bounds the share of the tenant's active agents that automatic
+	// trips may hold; one agent may always be held.
+	AgentsPercent *int `json:"agents_percent,omitempty"`
+	// Initial settings come from the configuration file of a point: they are taken
+	// only while the tenant has none.
+	Initial bool `json:"initial,omitempty"`
+}
+
 // ArmingOrder says whose decisions a command arms or disarms.
 type ArmingOrder struct {
 	// Pattern as detect.armed takes it: a name or a pattern of agents as billing/*,
@@ -145,20 +154,6 @@ type ExceptionOrder struct {
 	Family string `json:"family,omitempty"`
 	// Routes on which it is meant, as "DELETE /v1/orders/{id}" or "tool:NAME"; empty: any.
 	Routes []string `json:"routes,omitempty"`
-}
-
-// Settings are parameters of a tenant's fold: what changes state must stand in the
-// log, so that every point comes to the same state and a restart comes to it again.
-// A member that is absent is left as it is.
-type Settings struct {
-	// TripsPerHour bounds the automatic trips of the tenant within an hour.
-	TripsPerHour *int `json:"trips_per_hour,omitempty"`
-	// AgentsPercent bounds the share of the tenant's active agents that automatic
-	// trips may hold; one agent may always be held.
-	AgentsPercent *int `json:"agents_percent,omitempty"`
-	// Initial settings come from the configuration file of a point: they are taken
-	// only while the tenant has none.
-	Initial bool `json:"initial,omitempty"`
 }
 
 // Manifest is the document in which an owner says what an agent is for.

@@ -82,14 +82,14 @@ type PointState struct {
 	// Checks answered and requests denied since the point started.
 	Checks uint64 `json:"checks"`
 	Denied uint64 `json:"denied"`
+	// Reads is the highest CommandKind.Feature that the point folds; 0, of a point
+	// that does not say so, is 1.
+	Reads int `json:"reads,omitempty"`
 	// Mode and Armed are what the point's configuration says of enforcement: observe or
 	// armed, and the patterns that are armed in mode observe. Empty: a point of an older
 	// version, which does not say it.
 	Mode  string   `json:"mode,omitempty"`
 	Armed []string `json:"armed,omitempty"`
-	// Reads is the highest CommandKind.Feature that the point folds; 0, of a point
-	// that does not say so, is 1.
-	Reads int `json:"reads,omitempty"`
 	// Traces of the latest breakers that this point took in.
 	Traces []PointTrace `json:"traces,omitempty"`
 }

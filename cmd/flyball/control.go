@@ -129,12 +129,12 @@ func learnCommand(o *options) *cobra.Command {
 			return err
 		}
 		if !once {
-			if err := c.Validate("learn"); err != nil {
+			if err := app.Validate(c, "learn"); err != nil {
 				return usage(err)
 			}
 			return app.Run(cmd.Context(), c, []string{"learn"}, log, nil)
 		}
-		if err := c.Validate(); err != nil {
+		if err := app.Validate(c); err != nil {
 			return usage(err)
 		}
 		kafka, err := app.KafkaOpts(c)

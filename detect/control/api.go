@@ -99,11 +99,11 @@ func (c *Control) refuse(w http.ResponseWriter, status int, why string, err erro
 // submit writes a command and answers with what became of it. What is no success
 // is a problem: the status is by the outcome, 409 where it is not listed.
 func (in *call) submit(c *Control, command schema.Command, success string, statuses map[string]int, reply func(ledger.Result) any) {
-	if err := c.Supports(needs(&command)); err != nil {
+	command.ID, command.Tenant, command.Role = newID("o_"), in.who.tenant, string(in.who.role)
+	if err := c.supports(&command); err != nil {
 		c.refuse(in.w, http.StatusConflict, "points_do_not_read_it", err)
 		return
 	}
-	command.ID, command.Tenant, command.Role = newID("o_"), in.who.tenant, string(in.who.role)
 	r, err := c.Submit(in.r.Context(), command)
 	switch {
 	case err != nil:

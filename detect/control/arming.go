@@ -53,11 +53,12 @@ func armingLine(o *arming.Order) ArmingLine {
 	return l
 }
 
-func (c *Control) armingState() ArmingState {
+// armingState of a tenant.
+func (c *Control) armingState(tenant string) ArmingState {
 	out := ArmingState{Points: c.pointArming(), Orders: []ArmingLine{}}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	for _, o := range c.state.Arming.Orders(c.o.Tenant) {
+	for _, o := range c.state.Arming.Orders(tenant) {
 		out.Orders = append(out.Orders, armingLine(&o))
 	}
 	return out
@@ -201,6 +202,7 @@ func (c *Control) armed(r *ledger.Request, family string) bool {
 // ExceptionLine is a line of /v1/exceptions.
 type ExceptionLine struct {
 	ID      string   `json:"id"`
+	Tenant  string   `json:"tenant"`
 	Agent   string   `json:"agent"`
 	Family  string   `json:"family"`
 	Routes  []string `json:"routes"` // empty: any
@@ -213,14 +215,14 @@ type ExceptionLine struct {
 	Last    string   `json:"last_covered,omitempty"`
 }
 
-func (c *Control) exceptions() []ExceptionLine {
+func (c *Control) exceptions(tenant string) []ExceptionLine {
 	c.mu.RLock()
-	list := c.state.Exceptions.List(c.o.Tenant)
+	list := c.state.Exceptions.List(tenant)
 	c.mu.RUnlock()
 	out := make([]ExceptionLine, 0, len(list))
 	for _, e := range list {
-		out = append(out, ExceptionLine{ID: e.ID, Agent: e.Agent, Family: e.Family, Routes: append([]string{}, e.Routes...),
-			Since: stamp(e.At), Expires: stamp(e.Until),
+		out = append(out, ExceptionLine{ID: e.ID, Tenant: tenant, Agent: e.Agent, Family: e.Family, Routes: append([]string{},
+			e.Routes...), Since: stamp(e.At), Expires: stamp(e.Until),
 			By: e.By, Role: e.Role, Reason: e.Reason, Trips: e.Covered, Last: stamp(e.CoveredAt)})
 	}
 	return out
@@ -268,7 +270,7 @@ func (c *Control) addException(in *call) {
 
 func (c *Control) removeException(in *call) {
 	ask := in.ask.(*Unexcept)
-	if id := in.r.PathValue("id"); !slices.ContainsFunc(c.exceptions(), func(l ExceptionLine) bool { return l.ID == id }) {
+	if id := in.r.PathValue("id"); !slices.ContainsFunc(c.exceptions(in.who.tenant), func(l ExceptionLine) bool { return l.ID == id }) {
 		c.refuse(in.w, http.StatusNotFound, string(exception.NoneOf), errors.New("no such exception, or it has ended; exceptions of "+
 			"the configuration are changed there"))
 		return

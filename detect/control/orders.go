@@ -12,13 +12,13 @@ import (
 	"flyball/schema"
 )
 
-// needs is the kind of command that a point must read to read this one as it is meant:
-// to a binary of the version before, the bypass of an agent is that of its tenant.
-func needs(command *schema.Command) schema.CommandKind {
-	if command.Kind == schema.CommandBypass && command.Scope.Kind != schema.ScopeNone {
-		return schema.CommandBypassEnd
+// supports is Supports of the kind that a command is written as.
+func (c *Control) supports(command *schema.Command) error {
+	kind := command.Kind
+	if kind == schema.CommandBypass && command.Scope.Kind != schema.ScopeNone {
+		kind = schema.CommandBypassEnd // which the same versions read
 	}
-	return command.Kind
+	return c.Supports(kind)
 }
 
 // Tripped is the answer to a breaker by hand.

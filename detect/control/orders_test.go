@@ -191,7 +191,8 @@ func TestTripSaysUntilWhen(t *testing.T) {
 
 func TestRawSecretIsNeitherEchoedNorKept(t *testing.T) {
 	k := broker(t)
-	r := ordered(t, k, "a", nil)
+	r := run(t, k, "a", nil)
+	within(t, "the settings of the file stand", func() bool { return r.settingsLine("t").Generation != 0 })
 	before := r.entries()
 	all := []string{"sk_raw_leak", "sk-proj-4f9a8b7c6d5e", "ghp_16C7e42F292c6912E7", "xoxb-17653672481-19874698323", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "Bearer abcdef",
 		"4fda9ce1f0b84d21b7c0aa4e8d2f6e11", "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5"}
@@ -322,12 +323,12 @@ func TestExceptionByCommandIsListedAndRemoved(t *testing.T) {
 	r := ordered(t, broker(t), "a", nil)
 	r.ask("billing", "r", "GET", "/v1/orders/1", "")
 	added := change[ExceptionAdded](t, r, "/v1/exceptions", Except{Agent: "billing", Family: "runaway.*", Routes: []string{"DELETE /v1/orders/{id}"}, Seconds: 3600, Reason: "the nightly purge", By: "ann"})
-	list := r.exceptions()
+	list := r.exceptions("t")
 	if len(list) != 1 || list[0].ID != added.Ref || list[0].By != "ann" || list[0].Role != "admin" || list[0].Expires == "" || len(added.Notes) != 0 {
 		t.Fatalf("%+v %+v", list, added)
 	}
 	change[Done](t, r, "/v1/exceptions/"+added.Ref+"/remove", Unexcept{Reason: "done"})
-	if len(r.exceptions()) != 0 {
+	if len(r.exceptions("t")) != 0 {
 		t.Error("it is there yet")
 	}
 	if code, _ := r.operate(t, "POST", "/v1/exceptions/"+added.Ref+"/remove", Unexcept{Reason: "done"}, ""); code != 404 {
@@ -336,10 +337,10 @@ func TestExceptionByCommandIsListedAndRemoved(t *testing.T) {
 }
 
 func TestWhatAnOlderPointCannotReadIsNotWritten(t *testing.T) {
-	r := ordered(t, broker(t), "a", nil)
-	r.others.mu.Lock()
-	r.others.by["old"] = schema.PointState{Point: "old", At: time.Now().UnixNano()}
-	r.others.mu.Unlock()
+	k := broker(t)
+	put(t, k, topic.PointsTopic, "old", heartbeat(t, "old", 0, time.Now().UnixNano()))
+	r := run(t, k, "a", nil)
+	within(t, "the heartbeats are read", r.others.read.Load)
 	before := r.entries()
 	for path, body := range map[string]any{
 		"/v1/arming/arm": Arm{Pattern: "*", Reason: "x"},

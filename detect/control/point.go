@@ -67,8 +67,10 @@ type Options struct {
 	ThrottleTo float64
 	// LinkKey signs links that decide a question; empty makes none.
 	LinkKey Secret
-	// Findings answers /v1/findings; nil: this process has no database.
-	Findings func(ctx context.Context, limit int) (any, error)
+	// Findings answers /v1/findings, of these tenants or, without any, of all; nil: this process has no database.
+	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
+	// HasFinding says whether a tenant has a finding; nil: nobody can say.
+	HasFinding func(ctx context.Context, tenant, id string) (bool, error)
 
 	Now        func() time.Time
 	Stage      func(string)
@@ -425,7 +427,7 @@ func (c *Control) Point() schema.PointState {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(),
-		Mode: c.o.Mode, Armed: c.o.ArmedBy, Reads: schema.CommandsFeature, Traces: c.traces.list()}
+		Reads: schema.CommandsFeature, Mode: c.o.Mode, Armed: c.o.ArmedBy, Traces: c.traces.list()}
 }
 
 // gauge tells how long people let questions wait, and how far the budget is.

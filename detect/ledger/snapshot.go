@@ -14,8 +14,8 @@ import (
 	"flyball/schema"
 )
 
-// SnapshotVersion of the stored form. Version 1 held breakers only, 2 no settings, no
-// arming, no exceptions and no bypasses of agents.
+// SnapshotVersion of the stored form. Version 1 held breakers only, version 2 no
+// settings, arming, exceptions and no bypasses of agents.
 const SnapshotVersion = 3
 
 // Snapshot is a state as it is stored, with the offset it includes.
@@ -32,12 +32,11 @@ type Snapshot struct {
 	Results   []Result                     `json:"results"`
 
 	// Since version 3.
-	Budget   *breaker.Budget `json:"budget,omitempty"` // of tenants without settings
-	Settings []Setting       `json:"settings,omitempty"`
-	Epoch    int64           `json:"epoch,omitempty"`
-	Recent   []ChainEntry    `json:"recent_audit,omitempty"`
-	Proven   []Proven        `json:"proven,omitempty"`
-	// Arming and Exceptions are what commands said of enforcement.
+	Budget     *breaker.Budget       `json:"budget,omitempty"` // of tenants without settings
+	Settings   []Setting             `json:"settings,omitempty"`
+	Epoch      int64                 `json:"epoch,omitempty"`
+	Recent     []ChainEntry          `json:"recent_audit,omitempty"`
+	Proven     []Proven              `json:"proven,omitempty"`
 	Arming     []arming.Order        `json:"arming,omitempty"`
 	Exceptions []exception.Exception `json:"exceptions,omitempty"`
 }
@@ -56,6 +55,15 @@ func (s *State) Snapshot() *Snapshot {
 		out.Results = append(out.Results, s.results[id])
 	}
 	return out
+}
+
+// Version is the oldest that can hold the snapshot: a binary of the version before can
+// read it until somebody uses what it does not know.
+func (s *Snapshot) Version() int {
+	if len(s.Arming) > 0 || len(s.Exceptions) > 0 || len(s.Settings) > 0 || s.Epoch > 0 || s.Breakers != nil && len(s.Breakers.AgentBypasses) > 0 {
+		return SnapshotVersion
+	}
+	return 2
 }
 
 // Restore is the state of a snapshot; commands after its offset go on top. One of

@@ -148,14 +148,14 @@ func (s *State) command(c *schema.Command) (Result, []schema.Event) {
 		return r, events
 	case schema.CommandManifest, schema.CommandManifestDrop:
 		return s.manifest(c), nil
+	case schema.CommandSettings:
+		return s.set(c), nil
 	case schema.CommandTrip:
 		return s.trip(c)
 	case schema.CommandArm, schema.CommandDisarm:
 		return s.arm(c), nil
 	case schema.CommandException, schema.CommandExceptionRemove:
 		return s.except(c), nil
-	case schema.CommandSettings:
-		return s.set(c), nil
 	case schema.CommandVerdict:
 		return s.verdict(c)
 	case schema.CommandBaseline:

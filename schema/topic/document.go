@@ -14,7 +14,7 @@ import (
 // member "v" is the version of their format.
 const (
 	EventVersion    = 1
-	CommandVersion  = 3 // 1 knew no gates, tasks, manifests and quotas; 2 no settings, arming, exceptions, and no bypass but a tenant's
+	CommandVersion  = 3 // 1 knew no gates, tasks, manifests and quotas; 2 no settings, arming, exceptions, and only a tenant's bypass
 	BaselineVersion = 1
 	RoutesVersion   = 1
 	PointVersion    = 1
