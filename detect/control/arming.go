@@ -172,7 +172,7 @@ func (c *Control) armedAgents(in *call) {
 		if claimed[agent] {
 			trust = schema.TrustAsserted
 		}
-		sub := arming.Subject{Tenant: c.o.Tenant, Agent: agent, Trust: trust}
+		sub := arming.Subject{Tenant: in.who.tenant, Agent: agent, Trust: trust}
 		if c.o.Tags != nil {
 			sub.Tags = c.o.Tags(agent)
 		}
@@ -183,7 +183,7 @@ func (c *Control) armedAgents(in *call) {
 		}
 		if a.Armed {
 			line.State = "armed"
-			if b, on := c.state.Breakers.BypassOf(c.o.Tenant, agent, trust, c.state.Clock); on {
+			if b, on := c.state.Breakers.BypassOf(in.who.tenant, agent, trust, c.state.Clock); on {
 				line.State, line.Until = "bypassed", stamp(b.Until)
 			}
 		}
