@@ -67,9 +67,11 @@ func (j *journal) add(c *schema.Call) {
 	}
 	j.max = max(j.max, c.Start)
 	j.bound[countKey{c.Tenant, c.Observer, c.Format, c.Start - c.Start%int64(time.Hour), c.RunRule}]++
-	if c.ObserverKind == schema.ObserverGate || c.Again {
-		return // asked, not touched; or counted already
+	if c.ObserverKind == schema.ObserverGate {
+		return // asked, not touched
 	}
+	// Another sight of a call that is counted already is indexed, too: it may name
+	// what the counted row does not.
 	for i := range c.Resources {
 		r := &c.Resources[i]
 		k := touchKey{c.RunID, r.Type, r.ID, c.Effect}

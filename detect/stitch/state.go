@@ -16,8 +16,10 @@ import (
 // and called on each route, version 5 its counts of new calls and switches, what
 // sessions in people's names are suspected by and the exceptions that cover findings,
 // version 6 what a later stage attached to the actor, version 7 what runs did outside
-// their scope and what disagrees about who they are; older entries have none of it.
-const StateVersion = 7
+// their scope and what disagrees about who they are, version 8 the standing of actors
+// and runs, how often the API accepted an actor's credentials, and which path, host and
+// arguments a sighting is of; older entries have none of it.
+const StateVersion = 8
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.
