@@ -83,7 +83,7 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 			t.caveat("only the %d newest runs that touched it were looked into", maxResourceRuns)
 		}
 		if len(runs) == 0 {
-			t.Complete = true
+			t.nothingFound()
 			return t, nil
 		}
 		own.add("run_id IN (" + uuids(runs) + ")")
@@ -108,8 +108,16 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 		return nil, err
 	}
 	t.order()
+	if t.Calls == 0 {
+		t.nothingFound()
+	}
 	t.Complete = len(t.Caveats) == 0
 	return t, nil
+}
+
+// nothingFound: that nothing is stored of a subject says nothing of what it did.
+func (t *Touched) nothingFound() {
+	t.caveat("nothing_found: no call of %s %q is stored in that time; it may be misspelt, or its calls never arrived", t.Subject.Kind, t.Subject.Value)
 }
 
 func (t *Touched) caveat(format string, args ...any) {
@@ -300,5 +308,11 @@ func (t *Touched) order() {
 // Lagging adds the caveat of parts that have not come as far as the report's end.
 func (t *Touched) Lagging(what string) {
 	t.Caveats = append([]string{"ingest_lag: " + what + "; calls may be missing"}, t.Caveats...)
+	t.Complete = false
+}
+
+// Unread adds the caveat that nobody could be asked how far the parts have come.
+func (t *Touched) Unread(why string) {
+	t.Caveats = append([]string{"lag_unknown: " + why + ", so it is not known whether calls are still on their way"}, t.Caveats...)
 	t.Complete = false
 }
