@@ -59,7 +59,12 @@ func (a *answer) problem() []byte {
 		}
 	case "throttled":
 		p.Title, p.Detail = "The API owner lets only a few of your calls pass", "This call was not made. Do not make it in another way; tell the person you work for."
-	default:
+	case "denied":
+		if a.why == whyAmbiguousPath || a.why == whyAmbiguousCall || a.why == whyUnreadable {
+			p.Title = "This call can be read in several ways"
+			p.Detail = "Send it without dot segments, backslashes and encoded separators, and without another method in a header or parameter."
+			break
+		}
 		p.Title = "Stopped by the API owner's circuit breaker"
 		p.Detail = "This run has been stopped. Do not repeat the call or make it in another way; tell the person you work for."
 	}

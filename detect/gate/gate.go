@@ -33,12 +33,30 @@ const (
 	// NoStands is how long a no, given or timed out, is not asked about again.
 	NoStands = int64(15 * time.Minute)
 	// YesLasts is how long a yes can be used if its giver does not say.
-	YesLasts    = int64(15 * time.Minute)
-	longestYes  = int64(24 * time.Hour)
-	mostUses    = 1000
-	mostPending = 1000 // of a tenant
-	mostOfOne   = 50   // of a credential or an agent without one
+	YesLasts   = int64(15 * time.Minute)
+	longestYes = int64(24 * time.Hour)
+	mostUses   = 1000
+	mostOfOne  = 50 // questions of a credential, or of an agent without one
 )
+
+// mostPending is how many questions of a tenant wait, by the standing of who asks:
+// what callers of a claimed identity ask takes no room of the others.
+var mostPending = [...]int{schema.StandingClaimed: 250, schema.StandingProven: 1000, schema.StandingEstablished: 1000}
+
+// pool is where questions are counted: a tenant's, of one standing.
+type pool struct {
+	tenant   string
+	standing schema.Standing
+}
+
+// poolOf is the pool of a question. A record that says no standing is from a version
+// that had one pool for all.
+func poolOf(g *schema.Gate) pool {
+	if g.Standing == nil || int(*g.Standing) >= len(mostPending) {
+		return pool{g.Tenant, schema.StandingEstablished}
+	}
+	return pool{g.Tenant, *g.Standing}
+}
 
 // Moment is a place in the log.
 type Moment struct {
@@ -54,18 +72,25 @@ type State struct {
 	byID    map[string]*schema.Gate
 	at      map[place][]*schema.Gate // the latest last
 	order   []string                 // ids, oldest first
-	pending map[string]int           // by tenant
-	ofOne   map[[2]string]int        // by tenant and asker
-	next    int64                    // nothing is due before it
+	pending map[pool]int
+	ofOne   map[asker]int
+	next    int64 // nothing is due before it
 }
 
 // New is a state before any command.
 func New() *State {
-	return &State{byID: map[string]*schema.Gate{}, at: map[place][]*schema.Gate{}, pending: map[string]int{}, ofOne: map[[2]string]int{}}
+	return &State{byID: map[string]*schema.Gate{}, at: map[place][]*schema.Gate{}, pending: map[pool]int{}, ofOne: map[asker]int{}}
 }
 
-func asker(g *schema.Gate) [2]string {
-	return [2]string{g.Tenant, cmp.Or(g.CredentialID, g.AgentID, g.Holder)}
+// asker is who has questions of its own. Somebody who only claims another's name is
+// another asker.
+type asker struct {
+	pool
+	who string
+}
+
+func askerOf(g *schema.Gate) asker {
+	return asker{poolOf(g), cmp.Or(g.CredentialID, g.AgentID, g.Holder)}
 }
 
 // Apply folds a command. The gate that it is about is returned as it stands
@@ -129,12 +154,12 @@ func (s *State) ask(m Moment, c *schema.Command) (Outcome, *schema.Gate, []schem
 		case schema.GatePending, schema.GateRefused, schema.GateTimedOut:
 			return Waiting, have, nil
 		case schema.GateGranted:
-			if binds(have, g.Resource, g.ArgsDigest) {
+			if q := queryOf(&g); g.Binding < schema.BindingAll && bindsOld(have, q) || g.Binding >= schema.BindingAll && binds(have, q) {
 				return Waiting, have, nil
 			}
 		}
 	}
-	if s.pending[g.Tenant] >= mostPending || s.ofOne[asker(&g)] >= mostOfOne {
+	if p := poolOf(&g); s.pending[p] >= mostPending[p.standing] || s.ofOne[askerOf(&g)] >= mostOfOne {
 		return Full, nil, nil
 	}
 	return Asked, &g, s.change(m, &g)
@@ -164,8 +189,10 @@ func (s *State) count(g *schema.Gate, by int) {
 	if g.State != schema.GatePending {
 		return
 	}
-	s.pending[g.Tenant] += by
-	one := asker(g)
+	p, one := poolOf(g), askerOf(g)
+	if s.pending[p] += by; s.pending[p] <= 0 {
+		delete(s.pending, p)
+	}
 	if s.ofOne[one] += by; s.ofOne[one] <= 0 {
 		delete(s.ofOne, one)
 	}
@@ -230,7 +257,14 @@ func (s *State) forget(g *schema.Gate) {
 
 // Query is a call that needs a yes.
 type Query struct {
-	Tenant, Holder, Route, Resource, ArgsDigest string
+	Tenant, Holder, Route, Resource string
+	ArgsDigest, QueryDigest         string
+	Amount, Currency                string
+	Cut                             bool // the gateway showed a part of the body only
+}
+
+func queryOf(g *schema.Gate) *Query {
+	return &Query{Tenant: g.Tenant, Holder: g.Holder, Route: g.Route, Resource: g.Resource, ArgsDigest: g.ArgsDigest, QueryDigest: g.QueryDigest, Amount: g.Amount, Currency: g.Currency}
 }
 
 // Find is the yes that a call may use, or else what stands of its question:
@@ -238,7 +272,7 @@ type Query struct {
 func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
 	list := s.at[place{q.Tenant, q.Holder, q.Route}]
 	for _, have := range list {
-		if have.State == schema.GateGranted && have.Uses > 0 && now < have.Expires && binds(have, q.Resource, q.ArgsDigest) {
+		if have.State == schema.GateGranted && have.Uses > 0 && now < have.Expires && binds(have, q) {
 			return have, true
 		}
 	}
@@ -250,17 +284,42 @@ func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
 	return nil, false
 }
 
-// binds reports whether a yes is about a call: the same resource, or one that a
-// pattern names; and the same arguments, where both are known.
-func binds(g *schema.Gate, resource, digest string) bool {
-	if g.ArgsDigest != "" && digest != "" && g.ArgsDigest != digest {
+// Granted reports whether a yes waits for calls of the holder on the route, though it
+// may be bound to another one.
+func (s *State) Granted(q *Query) bool {
+	return slices.ContainsFunc(s.at[place{q.Tenant, q.Holder, q.Route}], func(g *schema.Gate) bool { return g.State == schema.GateGranted && g.Uses > 0 })
+}
+
+// binds reports whether a yes is about a call: all that was known of the call that it
+// was asked for is known of this one, and is the same. One for several resources (its
+// giver named a pattern) still holds the amount, the currency and the query. A yes to a
+// question of a version that did not bind them is about no call: who needs one asks anew.
+func binds(g *schema.Gate, q *Query) bool {
+	if g.Binding < schema.BindingAll || g.Amount != q.Amount || g.Currency != q.Currency || g.QueryDigest != q.QueryDigest {
 		return false
 	}
-	if g.Resource == resource {
+	if g.ArgsDigest != "" {
+		return g.ArgsDigest == q.ArgsDigest && g.Resource == q.Resource
+	}
+	return names(g.Resource, q.Resource)
+}
+
+// bindsOld is what binds was before BindingAll. A question that a point of that version
+// wrote is folded by its rule, at every point alike.
+func bindsOld(g *schema.Gate, q *Query) bool {
+	if g.ArgsDigest != "" && q.ArgsDigest != "" && g.ArgsDigest != q.ArgsDigest {
+		return false
+	}
+	return names(g.Resource, q.Resource)
+}
+
+// names reports whether a resource is one, or one that a pattern names.
+func names(pattern, resource string) bool {
+	if pattern == resource {
 		return true
 	}
-	ok, err := path.Match(g.Resource, resource)
-	return g.Resource != "" && (ok && err == nil || g.Resource == "*")
+	ok, err := path.Match(pattern, resource)
+	return pattern != "" && (ok && err == nil || pattern == "*")
 }
 
 // Of is a gate by its id.
