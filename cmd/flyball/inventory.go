@@ -163,9 +163,23 @@ func routesCommand(o *options) *cobra.Command {
 func startHereCommand(o *options) *cobra.Command {
 	var w window
 	limit := 20
+	var open []query.CoverageRow // by agent and gateway, calls that were never asked
 	cmd := &cobra.Command{Use: "start-here", Short: "The first ten minutes: which agent does most that cannot be undone, with nobody to ask", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.StartRow, error) {
 			rows, err := query.StartHere(ctx, db, since, until, limit)
+			if err != nil {
+				return nil, err
+			}
+			// Coverage is of today, not of the month: a gate that was put in place last week is there.
+			recent := time.Now().Add(-24 * time.Hour)
+			if recent.Before(since) {
+				recent = since
+			}
+			covered, err := query.CoverageOf(ctx, db, recent, until)
+			if err != nil {
+				return nil, err
+			}
+			open = covered.Open()
 			names := make([]caller, len(rows))
 			for i := range rows {
 				names[i] = callerOf(rows[i].AgentID, rows[i].Trust)
@@ -194,9 +208,23 @@ func startHereCommand(o *options) *cobra.Command {
 				} else if e.State != "armed" {
 					r.Missing = append(r.Missing, "arming")
 				}
+				for _, c := range open {
+					if c.AgentID == r.AgentID {
+						r.Unasked = append(r.Unasked, c.Gateway)
+					}
+				}
+				if len(r.Unasked) > 0 {
+					r.Missing = append(r.Missing, "check")
+				}
 			}
 			return rows, err
-		}, answer.StartHere)
+		}, func(w io.Writer, rows []query.StartRow) error {
+			err := answer.StartHere(w, rows)
+			if err == nil {
+				answer.Uncovered(w, open)
+			}
+			return err
+		})
 	}}
 	w.flags(cmd, "720h")
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many")
