@@ -41,7 +41,9 @@ func (f *floor) accepted(at time.Time, credential string) {
 // is history, or not allowed by the configuration, reports nothing.
 func TestProvenCredentialIsReportedOnceADay(t *testing.T) {
 	now := night
-	f := newFloor(t, func(c *Config) { c.ProvenCommands, c.Now = true, func() time.Time { return now } })
+	f := newFloor(t, func(c *Config) {
+		c.ProvenCommands, c.Now = func() bool { return true }, func() time.Time { return now }
+	})
 	for i := range 3 * 24 * 12 { // three days, a call every five minutes
 		now = night.Add(time.Duration(i) * 5 * time.Minute)
 		f.accepted(now, "k_token")
@@ -58,7 +60,9 @@ func TestProvenCredentialIsReportedOnceADay(t *testing.T) {
 		t.Errorf("%d commands under %d ids in three days", len(got), len(ids))
 	}
 	for name, change := range map[string]func(*Config){
-		"back-fill": func(c *Config) { c.ProvenCommands, c.Now = true, func() time.Time { return night.Add(48 * time.Hour) } },
+		"back-fill": func(c *Config) {
+			c.ProvenCommands, c.Now = func() bool { return true }, func() time.Time { return night.Add(48 * time.Hour) }
+		},
 		"not asked": func(c *Config) { c.Now = func() time.Time { return night } },
 	} {
 		f := newFloor(t, change)
