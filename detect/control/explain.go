@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"flyball/detect/breaker"
 	"flyball/detect/ledger"
 	"flyball/schema"
 )
@@ -53,6 +54,9 @@ func (a *answer) explain() explanation {
 		x.expires = time.Unix(0, b.Expires).UTC().Format(time.RFC3339)
 	}
 	what, innocent := a.held()
+	if innocent && b.Origin == "detector" && shared[b.Scope.Kind] {
+		x.reason = "" // what was found of one caller is not for the others who share this with it
+	}
 	until := "until a person ends that"
 	if x.expires != "" {
 		until = "until " + x.expires
@@ -71,8 +75,8 @@ func (a *answer) explain() explanation {
 		x.title = "Stopped by the API owner's circuit breaker"
 		x.detail = fmt.Sprintf("The API owner has stopped %s, %s. %s", what, until, advice)
 	}
-	if b.Reason != "" {
-		x.detail += " Reason: " + strings.TrimRight(b.Reason, ".") + "."
+	if x.reason != "" {
+		x.detail += " Reason: " + strings.TrimRight(x.reason, ".") + "."
 	}
 	switch {
 	case innocent && a.run == "":
@@ -82,6 +86,9 @@ func (a *answer) explain() explanation {
 	}
 	return x
 }
+
+// shared are the kinds of scope that unrelated callers have in common.
+var shared = map[schema.ScopeKind]bool{schema.ScopePrincipal: true, schema.ScopeAddress: true, schema.ScopeRoute: true, schema.ScopeTenant: true}
 
 func stepUp(a *answer, why string) (title, detail string) {
 	detail = why + " This call is held. Do not repeat it or reach the same end in another way; tell the person you work for."
@@ -139,6 +146,10 @@ func (a *answer) held() (what string, innocent bool) {
 // so late that to wait is no plan.
 func (a *answer) retryAfter() int {
 	b := a.decider()
+	switch a.why {
+	case breaker.WhyProbeNotDue, whyProbeLost, whyNoAnswer, whyQuotaLate, whyQuotaCrowd, ledger.WhyCrowded:
+		return 1
+	}
 	switch {
 	case b == nil || a.action == schema.ActionGate || b.State == schema.BreakerForcedOpen:
 		return 0

@@ -414,7 +414,7 @@ func (c *Control) store(ctx context.Context) bool {
 	c.mu.RLock()
 	snap := c.state.Snapshot()
 	c.mu.RUnlock()
-	value, err := topic.EncodeDocument(snap.Version(), snap)
+	value, err := topic.EncodeDocument(ledger.SnapshotVersion, snap)
 	if err != nil {
 		c.o.Logger.Error("state not stored", "error", err)
 		return false

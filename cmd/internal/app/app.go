@@ -24,6 +24,7 @@ import (
 	"flyball/ingest/decode"
 	"flyball/ingest/source"
 	"flyball/ingest/store"
+	"flyball/schema"
 )
 
 // Roles that run in `flyball up`.
@@ -144,6 +145,9 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			log.Warn(w, "component", "detect")
 		}
 		d.About = who.about
+		beats := newHeartbeats(kafka, log.With("component", "detect"))
+		g.start(part{name: "heartbeats of points", run: beats.run})
+		d.ProvenCommands = func() bool { return beats.allRead(schema.CommandProven) }
 		d.Unscoped = c.Detect.LearnedScope == "off"
 		d.Logger, d.Registerer = log.With("component", "detect"), reg
 		host, _ := os.Hostname()
