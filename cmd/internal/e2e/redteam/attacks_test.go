@@ -85,9 +85,9 @@ func TestAttacks(t *testing.T) {
 	f := newFixture(t)
 	var all []*attempt
 	for i, attack := range attacks() {
-		for _, w := range f.ways {
+		for j, w := range f.ways {
 			if attack.on(w) {
-				all = append(all, f.point.run(&attack, w, fmt.Sprintf("%d%s", i, strings.NewReplacer("/", "", "-", "").Replace(w.name()))))
+				all = append(all, f.point.run(&attack, w, fmt.Sprintf("%dw%d", i, j)))
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func (p *point) run(attack *Attack, w way, word string) *attempt {
 			if secret, ok := strings.CutPrefix(scope.Value, "secret:"); ok {
 				scope.Value = p.resolver.CredentialID("api_key", secret)
 			}
-			p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: scope, Reason: "test"})
+			p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: scope, TTL: 3600, Force: true, Reason: "test"})
 			opened = append(opened, scope)
 		case s.TripRun != nil:
 			run := decisionHeader(ask(s.TripRun), "X-Flyball-Run")
@@ -157,7 +157,7 @@ func (p *point) run(attack *Attack, w way, word string) *attempt {
 				a.fault("the check answers no run id")
 				continue
 			}
-			p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, Reason: "test"})
+			p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600, Reason: "test"})
 		case s.Detect != nil:
 			r := ask(s.Detect)
 			calls := p.observed(r.agent, 2*time.Second)

@@ -118,7 +118,7 @@ func (m maker) request() *Request {
 // stop opens the breakers of those that are stopped.
 func (p *point) stop(through way) {
 	for _, scope := range []schema.Scope{{Kind: schema.ScopeAgent, Value: "killed"}, {Kind: schema.ScopeAddress, Value: "127.0.8.8"}, {Kind: schema.ScopeCredential, Value: p.resolver.CredentialID("api_key", "killed-token")}} {
-		p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: scope, Reason: "test"})
+		p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: scope, TTL: 3600, Force: true, Reason: "test"})
 	}
 	p.operate("PUT", "/v1/manifests", control.Put{Text: strings.ReplaceAll(scoped, "@@", "-held"), Reason: "test"})
 	r := through.send(send("GET", "/v1/orders/1", "bearer:tripped-token", "X-Agent-Run-Id: tripped"), "redteam/trip")
@@ -126,7 +126,7 @@ func (p *point) stop(through way) {
 	if run == "" {
 		p.t.Fatalf("no run id: %+v", r)
 	}
-	p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, Reason: "test"})
+	p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600, Reason: "test"})
 }
 
 // The check alone, asked in every dialect: whoever is stopped stays so whatever

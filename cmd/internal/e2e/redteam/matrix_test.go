@@ -116,7 +116,7 @@ func (f *fixture) matrix(t *testing.T) (all []*attempt, table map[string]map[str
 			f.http.gone()
 			f.grpc.gone()
 		}
-		for _, w := range f.ways {
+		for k, w := range f.ways {
 			if _, real := w.(*gateway); !real {
 				continue
 			}
@@ -131,7 +131,7 @@ func (f *fixture) matrix(t *testing.T) (all []*attempt, table map[string]map[str
 					cells["–"] = append(cells["–"], c.name)
 					continue
 				}
-				a := f.point.run(&Attack{Name: s.name + ", " + c.name, Steps: steps}, w, fmt.Sprintf("m%d%d%s", i, j, strings.ReplaceAll(w.name(), "-", "")))
+				a := f.point.run(&Attack{Name: s.name + ", " + c.name, Steps: steps}, w, fmt.Sprintf("%dc%dw%d", i, j, k))
 				a.undecided = s.check != ""
 				if s.check != "" {
 					a.faults = slices.DeleteFunc(a.faults, func(f string) bool { return strings.Contains(f, "without a decision") })

@@ -1,6 +1,7 @@
 package redteam
 
 import (
+	"fmt"
 	"testing"
 
 	"flyball/cmd/internal/realparts"
@@ -27,14 +28,14 @@ func TestFilesOfTheVersionBeforeOpenNothing(t *testing.T) {
 			must(refused, with("X-Original-Method: DELETE", "X-Original-URI: /v1/notes/7"))}},
 	}
 	var all []*attempt
-	for _, name := range gateways() {
+	for j, name := range gateways() {
 		if name == "haproxy" {
 			continue // its file of the version before never ran
 		}
 		started := realparts.StartGateway(t, name, "testdata/released", s.Listener.Addr().String(), p.config.Check.Listen, p.config.Check.GRPC)
 		w := &gateway{started, s, started.URL[len("http://"):]}
 		for i, a := range attacks {
-			all = append(all, p.run(&a, w, "v"+string(rune('a'+i))+name[len(name)-3:]))
+			all = append(all, p.run(&a, w, fmt.Sprintf("%dv%d", i, j)))
 		}
 	}
 	judge(t, "released", all)
