@@ -463,6 +463,12 @@ func (c *Control) observe(call *schema.Call, a *answer) {
 			call.Note("flyball.gate", a.gate)
 		}
 	}
+	if c.o.KeptPath != nil {
+		call.Path = c.o.KeptPath(call.Path)
+		for i := range call.Resources {
+			call.Resources[i].ID = c.o.KeptPath(call.Resources[i].ID)
+		}
+	}
 	c.asked.note(call, a.standing)
 }
 

@@ -71,6 +71,9 @@ type Options struct {
 	Learning func(agent string) bool // by baseline.AgentKey
 	// ThrottleTo is how many calls a second a throttled scope has at this point.
 	ThrottleTo float64
+	// KeptPath is what is kept of a path in the record of what was asked: the log side
+	// keeps no secrets that stand in one. nil keeps it whole. Decisions read it whole.
+	KeptPath func(path string) string
 	// LinkKey signs links that decide a question; empty makes none.
 	LinkKey Secret
 	// Findings answers /v1/findings, of these tenants or, without any, of all; nil: this process has no database.

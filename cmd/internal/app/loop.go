@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,7 @@ import (
 	"flyball/detect/control"
 	"flyball/detect/learn"
 	"flyball/detect/policy"
+	"flyball/ingest/redact"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
@@ -70,6 +72,13 @@ func Learner(c config.Config, kafka []kgo.Opt, db *clickhouse.Conn, log *slog.Lo
 	return learn.New(o)
 }
 
+// KeptPath is what is kept of the path of a request: no secrets, and nothing after
+// a #, as of the paths in logs.
+func KeptPath(path string) string {
+	path, _, _ = strings.Cut(path, "#")
+	return redact.Path(strings.ToValidUTF8(path, "\ufffd"))
+}
+
 // enforce starts the enforcement point with its three listeners.
 func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *clickhouse.Conn, who *registry, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
 	resolver, table, err := Rules(c, key)
@@ -83,7 +92,8 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	o := control.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
 		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
 		Resolver: resolver, Routes: table, Armed: who.armed, Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, Tags: who.tags, Registered: who.registered, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
-		LinkKey: control.Secret(key), TrustedHops: c.Check.TrustedHops, Findings: findingsFor(db),
+		KeptPath: KeptPath,
+		LinkKey:  control.Secret(key), TrustedHops: c.Check.TrustedHops, Findings: findingsFor(db),
 		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
 			return query.HasFinding(ctx, db, tenant, id)
 		},

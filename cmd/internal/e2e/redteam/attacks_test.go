@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/realparts"
 	"flyball/detect/control"
 	"flyball/schema"
@@ -59,7 +60,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{point: p, http: newValve(t, p.config.Check.Listen), grpc: newValve(t, p.config.Check.GRPC), service: newService(t)}
 	f.ways = []way{newAloneGRPC(t, p.config.Check.GRPC)}
 	for _, dialect := range []string{"envoy", "nginx", "caddy", "haproxy"} {
-		f.ways = append(f.ways, &alone{dialect, p.config.Check.Listen})
+		f.ways = append(f.ways, &alone{dialect: dialect, addr: p.config.Check.Listen})
 	}
 	for _, name := range gateways() {
 		f.ways = append(f.ways, &gateway{realparts.StartGateway(t, name, files, f.service.Listener.Addr().String(), f.http.addr, f.grpc.addr), f.service, "shop.example"})
@@ -261,6 +262,7 @@ func (p *point) compareCheck(a *attempt, r *result) {
 			continue
 		}
 		path, _, _ := strings.Cut(s.target, "?")
+		path = app.KeptPath(path) // so much of it is in the record
 		if !slices.ContainsFunc(calls, func(c schema.Call) bool { return c.Method == s.method && c.Path == path }) {
 			a.fault("%s reached the service, decided was %s %s", where, calls[0].Method, calls[0].Path)
 		}
@@ -318,18 +320,25 @@ func (p *point) compareLog(w way, all []*attempt) {
 
 // differs says in what a log line names somebody or something else than the check saw.
 func differs(check, row *schema.Call) string {
+	if check.Method == http.MethodConnect {
+		return "" // it has no path
+	}
+	var all []string
 	for _, f := range []struct{ name, check, row string }{
 		{"method", check.Method, row.Method}, {"path", check.Path, row.Path}, {"credential", check.CredentialID, row.CredentialID},
 		{"run", runOf(check), runOf(row)}, {"agent", check.AgentID, row.AgentID}, {"trust of the agent", check.AgentTrust.String(), row.AgentTrust.String()},
 		{"routing key", check.RoutingKey, row.RoutingKey}} {
 		if f.check != f.row {
+			all = append(all, f.name)
 			if *verbose {
 				fmt.Printf("%s: %s at the check %q, in the log %q\n", check.UserAgent, f.name, f.check, f.row)
 			}
-			return f.name + " differs"
 		}
 	}
-	return ""
+	if all == nil {
+		return ""
+	}
+	return strings.Join(all, ", ") + " differs"
 }
 
 // judge compares what did not hold with what is known not to: both must be the same.

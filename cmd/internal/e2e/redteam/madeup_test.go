@@ -136,9 +136,9 @@ func TestMadeUpRequestsToTheCheck(t *testing.T) {
 	p := newPoint(t)
 	ways := []way{newAloneGRPC(t, p.config.Check.GRPC)}
 	for dialect := range speaks {
-		ways = append(ways, &alone{dialect, p.config.Check.Listen})
+		ways = append(ways, &alone{dialect: dialect, addr: p.config.Check.Listen})
 	}
-	ways = append(ways, &alone{"envoy", p.config.Check.Listen})
+	ways = append(ways, &alone{dialect: "envoy", addr: p.config.Check.Listen})
 	slices.SortFunc(ways, func(a, b way) int { return strings.Compare(a.name(), b.name()) })
 	p.stop(ways[0])
 	n, began := times("FLYBALL_FUZZ_CHECK", 8_000), time.Now()

@@ -144,6 +144,44 @@ func (g *gateway) send(r *Request, userAgent string) *result {
 type alone struct {
 	dialect string
 	addr    string
+	conn    net.Conn // kept from the request before
+	in      *bufio.Reader
+}
+
+// exchange asks on the connection that is kept, as gateways do; a new one where
+// the check has ended it.
+func (a *alone) exchange(text, method string) (status int, header http.Header, body, failure string) {
+	for {
+		kept := a.conn != nil
+		if !kept {
+			c, err := net.DialTimeout("tcp", a.addr, 5*time.Second)
+			if err != nil {
+				return 0, nil, "", err.Error()
+			}
+			a.conn, a.in = c, bufio.NewReader(c)
+		}
+		_ = a.conn.SetDeadline(time.Now().Add(8 * time.Second))
+		_, err := io.WriteString(a.conn, text)
+		var resp *http.Response
+		if err == nil {
+			resp, err = http.ReadResponse(a.in, &http.Request{Method: method})
+		}
+		if err != nil {
+			a.conn.Close()
+			a.conn = nil
+			if kept {
+				continue
+			}
+			return 0, nil, "", err.Error()
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.Close || a.in.Buffered() > 0 {
+			a.conn.Close()
+			a.conn = nil
+		}
+		return resp.StatusCode, resp.Header, string(b), ""
+	}
 }
 
 func (a *alone) name() string { return "check/" + a.dialect }
@@ -185,21 +223,21 @@ func (a *alone) send(r *Request, userAgent string) *result {
 		for _, h := range passedOn(r, pair[0], pair[1], "X-Forwarded-For") {
 			b.WriteString(h + "\r\n")
 		}
-		fmt.Fprintf(&b, "User-Agent: %s\r\nConnection: close\r\n\r\n", userAgent)
+		fmt.Fprintf(&b, "User-Agent: %s\r\n\r\n", userAgent)
 	} else {
 		fmt.Fprintf(&b, "%s /check/envoy%s HTTP/1.1\r\nHost: shop.example\r\n", r.Method, r.Path)
 		for _, h := range passedOn(r, "X-Forwarded-For") {
 			b.WriteString(h + "\r\n")
 		}
 		body := r.Body[:min(len(r.Body), 8192)]
-		fmt.Fprintf(&b, "X-Forwarded-For: %s\r\nUser-Agent: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", peerOf(r), userAgent, len(body), body)
+		fmt.Fprintf(&b, "X-Forwarded-For: %s\r\nUser-Agent: %s\r\nContent-Length: %d\r\n\r\n%s", peerOf(r), userAgent, len(body), body)
 	}
 	out := &result{request: r, agent: userAgent}
 	method := "GET"
 	if a.dialect == "envoy" {
 		method = r.Method
 	}
-	out.status, out.header, out.body, out.failure = exchange(a.addr, "", b.String(), method)
+	out.status, out.header, out.body, out.failure = a.exchange(b.String(), method)
 	out.decide()
 	return out
 }
