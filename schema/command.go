@@ -47,8 +47,6 @@ const (
 	// CommandException says that findings of a kind are meant; CommandExceptionRemove takes that back.
 	CommandException
 	CommandExceptionRemove
-	// CommandLeaseReturn gives back a share of a quota whose answer came too late to be used.
-	CommandLeaseReturn
 	// CommandProven says that the API has accepted a credential often enough to count as proven.
 	CommandProven
 )
@@ -56,11 +54,24 @@ const (
 // CommandKindWords are the words of CommandKind.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
 	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline",
-	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "lease_return", "proven"}
+	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "proven"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *CommandKind) UnmarshalText(b []byte) error { return parse(CommandKindWords, b, v) }
+
+// CommandsFeature is the highest number of Feature that this binary folds.
+const CommandsFeature = 2
+
+// Feature numbers the kinds of command by the release that first folded them: a
+// kind may be written once every live point announces its number or a higher one
+// (PointState.Reads).
+func (v CommandKind) Feature() int {
+	if v <= CommandBaseline {
+		return 1
+	}
+	return 2
+}
 
 // Command is one record of flyball.commands: an intent. What becomes of it is
 // decided by the state machine that every point folds, in the order of the log
@@ -89,6 +100,11 @@ type Command struct {
 	Lease    *Lease         `json:"lease,omitempty"`
 	Verdict  *Verdict       `json:"verdict,omitempty"`
 	Baseline *BaselineOrder `json:"baseline,omitempty"`
+	// Arming of arm and disarm; Exception of exception and exception_remove.
+	Arming    *ArmingOrder    `json:"arming,omitempty"`
+	Exception *ExceptionOrder `json:"exception,omitempty"`
+
+	Settings *Settings `json:"settings,omitempty"`
 
 	// Holder of the run that a trip, or an operator's breaker on a run, is about.
 	Holder *Holder `json:"holder,omitempty"`
@@ -103,6 +119,41 @@ type Holder struct {
 	Standing     Standing `json:"standing,omitempty"`
 	// Tags of the agent by the registry, as the sender of the command knew them.
 	Tags []string `json:"tags,omitempty"`
+}
+
+// Settings are parameters of a tenant's fold: what changes state must stand in the
+// log, so that every point comes to the same state and a restart comes to it again.
+// A member that is absent is left as it is.
+type Settings struct {
+	// TripsPerHour bounds the automatic trips of the tenant within an hour.
+	TripsPerHour *int `json:"trips_per_hour,omitempty"`
+	// AgentsPercent bounds the share of the tenant's active agents that automatic
+	// trips may hold; one agent may always be held.
+	AgentsPercent *int `json:"agents_percent,omitempty"`
+	// Initial settings come from the configuration file of a point: they are taken
+	// only while the tenant has none.
+	Initial bool `json:"initial,omitempty"`
+}
+
+// ArmingOrder says whose decisions a command arms or disarms.
+type ArmingOrder struct {
+	// Pattern as detect.armed takes it: a name or a pattern of agents as billing/*,
+	// tag:payments, family:runaway.*, or * for everything.
+	Pattern string `json:"pattern"`
+	// Clear takes back what commands said about the pattern: the configuration's
+	// value holds again.
+	Clear bool `json:"clear,omitempty"`
+}
+
+// ExceptionOrder says that what a family finds about an agent is meant. It holds for
+// the command's TTL.
+type ExceptionOrder struct {
+	ID string `json:"id,omitempty"` // of exception_remove
+	// Agent and Family are patterns as path.Match takes them: billing/*, runaway.*.
+	Agent  string `json:"agent,omitempty"`
+	Family string `json:"family,omitempty"`
+	// Routes on which it is meant, as "DELETE /v1/orders/{id}" or "tool:NAME"; empty: any.
+	Routes []string `json:"routes,omitempty"`
 }
 
 // Manifest is the document in which an owner says what an agent is for.
@@ -121,6 +172,8 @@ type Lease struct {
 	Agent string `json:"agent"` // name or pattern of the manifest that states the quota
 	Quota string `json:"quota"` // its name there
 	Of    string `json:"of"`    // who spends: the agent, a run or a principal
+	// Standing of who spends; nil in records of a version that did not say.
+	Standing *Standing `json:"standing,omitempty"`
 	// Units: calls, or thousandths of a currency's unit.
 	Units int64 `json:"units"`
 	// Window is the number of the window since 1970: the log's clock divided by the quota's length.

@@ -14,8 +14,12 @@ type Decision struct {
 	Rule      string `json:"rule,omitempty"` // of the policy that chose the action
 	Reason    string `json:"reason"`         // one sentence for people
 	FindingID string `json:"finding_id"`
-	RunID     RunID  `json:"run_id"`
-	AgentID   string `json:"agent_id,omitempty"`
+	// Family of the finding, and the route of the call that raised it: "METHOD /template",
+	// or "tool:NAME". Empty in records of older versions.
+	Family  string `json:"family,omitempty"`
+	Route   string `json:"route,omitempty"`
+	RunID   RunID  `json:"run_id"`
+	AgentID string `json:"agent_id,omitempty"`
 	// Credential of the run: a breaker on a run also holds it when it comes back
 	// under another run id.
 	CredentialID string  `json:"credential_id,omitempty"`
@@ -35,19 +39,24 @@ type Breaker struct {
 	Action Action       `json:"action"`
 	Origin string       `json:"origin"` // detector, operator, ttl, probes
 	// Generation is the offset in flyball.commands of the record that made this state, plus one.
-	Generation   uint64   `json:"generation"`
-	DecisionID   string   `json:"decision_id,omitempty"`
-	FindingID    string   `json:"finding_id,omitempty"`
-	RunID        RunID    `json:"run_id,omitzero"`
-	AgentID      string   `json:"agent_id,omitempty"`
-	CredentialID string   `json:"credential_id,omitempty"`
-	Why          string   `json:"why,omitempty"`
-	Reason       string   `json:"reason,omitempty"`
-	By           string   `json:"by,omitempty"`
-	Found        int64    `json:"found_ns,omitempty"`   // event time of the call that led to it
-	Since        int64    `json:"since_ns"`             // the log's clock, Unix ns
-	Expires      int64    `json:"expires_ns,omitempty"` // 0: never by itself
-	Exposure     Exposure `json:"exposure"`
+	Generation   uint64 `json:"generation"`
+	DecisionID   string `json:"decision_id,omitempty"`
+	FindingID    string `json:"finding_id,omitempty"`
+	RunID        RunID  `json:"run_id,omitzero"`
+	AgentID      string `json:"agent_id,omitempty"`
+	CredentialID string `json:"credential_id,omitempty"`
+	// Holder of the run, where the command named it: who is held besides the run.
+	Holder *Holder `json:"holder,omitempty"`
+	Why    string  `json:"why,omitempty"`
+	Reason string  `json:"reason,omitempty"`
+	By     string  `json:"by,omitempty"`
+	Found  int64   `json:"found_ns,omitempty"` // event time of the call that led to it
+	Since  int64   `json:"since_ns"`           // the log's clock, Unix ns
+	// HeldSince is the log's clock when the scope was first opened: Since moves with each
+	// later state, and runs that began between the two stay held. 0: Since.
+	HeldSince int64    `json:"held_since_ns,omitempty"`
+	Expires   int64    `json:"expires_ns,omitempty"` // 0: never by itself
+	Exposure  Exposure `json:"exposure"`
 	// TTL of this opening, and how many openings followed one another: each waits
 	// twice as long as the one before.
 	TTL     int64 `json:"ttl_ns,omitempty"`
@@ -73,6 +82,14 @@ type PointState struct {
 	// Checks answered and requests denied since the point started.
 	Checks uint64 `json:"checks"`
 	Denied uint64 `json:"denied"`
+	// Reads is the highest CommandKind.Feature that the point folds; 0, of a point
+	// that does not say so, is 1.
+	Reads int `json:"reads,omitempty"`
+	// Mode and Armed are what the point's configuration says of enforcement: observe or
+	// armed, and the patterns that are armed in mode observe. Empty: a point of an older
+	// version, which does not say it.
+	Mode  string   `json:"mode,omitempty"`
+	Armed []string `json:"armed,omitempty"`
 	// Traces of the latest breakers that this point took in.
 	Traces []PointTrace `json:"traces,omitempty"`
 }

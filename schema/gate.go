@@ -38,8 +38,10 @@ type Gate struct {
 	AgentID      string `json:"agent_id,omitempty"`
 	CredentialID string `json:"credential_id,omitempty"`
 	PrincipalID  string `json:"principal_id,omitempty"`
-	Route        string `json:"route"`              // "METHOD /template"
-	Resource     string `json:"resource,omitempty"` // "order:123"; empty where the call names none
+	// Standing of the caller that asked; nil in records of a version that did not say.
+	Standing *Standing `json:"standing,omitempty"`
+	Route    string    `json:"route"`              // "METHOD /template"
+	Resource string    `json:"resource,omitempty"` // "order:123"; empty where the call names none
 	// Binding is the version of what a yes is bound to. 0: the resource, and ArgsDigest
 	// where the body was seen. BindingAll: whatever was known of the call.
 	Binding uint8 `json:"binding,omitempty"`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -29,34 +30,106 @@ type auditReport struct {
 	Say  string        `json:"say"`
 }
 
+// trailEnds remembers the last entries of a trail that was walked.
+type trailEnds []ledger.Chain
+
+const mostTrailEnds = 4096
+
+func (t *trailEnds) note(batch []schema.AuditEntry) {
+	for _, e := range batch[max(0, len(batch)-mostTrailEnds):] {
+		*t = append(*t, ledger.Chain{Seq: e.Seq, Hash: e.Hash})
+	}
+	*t = (*t)[max(0, len(*t)-mostTrailEnds):]
+}
+
+func (t trailEnds) hash(seq uint64) (string, bool) {
+	for _, e := range t {
+		if e.Seq == seq {
+			return e.Hash, true
+		}
+	}
+	return "", false
+}
+
+// storedWithin is how long a store that has read everything may take to show an entry.
+const storedWithin = 10 * time.Second
+
+// compareTrail compares a stored trail that holds together with what an enforcement
+// point has folded of the log: entry by entry where both end, and at the earlier of
+// the two ends where they differ. caughtUp says that the store has read everything
+// that was written. It returns what is wrong, whether the comparison is complete, and
+// a sentence.
+func compareTrail(end ledger.Chain, ends trailEnds, live *control.AuditEnd, caughtUp bool) (broken *ledger.Broken, complete bool, say string) {
+	wrong := func(seq uint64, why string) (*ledger.Broken, bool, string) {
+		return &ledger.Broken{Seq: seq, Why: why}, false, fmt.Sprintf("entry %d %s", seq, why)
+	}
+	const anew = "is not the one that the enforcement point holds: the trail was written anew"
+	if end.Seq > live.Seq {
+		hash, known := ends.hash(live.Seq)
+		switch {
+		case known && live.Seq > 0 && hash != live.Hash:
+			return wrong(live.Seq, anew)
+		case live.Stale:
+			return nil, false, fmt.Sprintf("%d entries hold together; the point that answers has folded %d of them, and does not hear the log at present", end.Seq, live.Seq)
+		}
+		return wrong(live.Seq+1, "is in the table and not in the log: no command made it")
+	}
+	missing := live.Seq - end.Seq
+	switch {
+	case end.Seq > 0 && live.At == nil:
+		return nil, false, fmt.Sprintf("%d entries hold together; the enforcement point has %d and no longer holds number %d to compare it with", end.Seq, live.Seq, end.Seq)
+	case end.Seq > 0 && live.At.Hash != end.Hash:
+		return wrong(end.Seq, anew)
+	case missing == 0:
+		return nil, true, fmt.Sprintf("%d entries hold together and end where the enforcement point's trail does", end.Seq)
+	case caughtUp && live.Next != nil && live.Clock-live.Next.At > int64(storedWithin):
+		return wrong(end.Seq+1, fmt.Sprintf("is missing: it was made %s ago, and the store has read everything since; the trail has %d entries more", time.Duration(live.Clock-live.Next.At).Round(time.Second), missing))
+	}
+	return nil, false, fmt.Sprintf("%d entries hold together and are those of the enforcement point, which has %d: the last %d are not stored yet", end.Seq, live.Seq, missing)
+}
+
+// liveTrail asks an enforcement point about the end that a stored trail has. A point
+// that has folded less is given a while: the table may have been written by another
+// one that is further.
+func liveTrail(o *options, end ledger.Chain) (live control.AuditEnd, err error) {
+	for range 10 {
+		if live, err = get[control.AuditEnd](o, fmt.Sprint("/v1/audit?at=", end.Seq)); err != nil || live.Seq >= end.Seq {
+			return live, err
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+	return live, err
+}
+
+// storeCaughtUp reports whether the process of the configuration says that its store
+// has nothing left to read.
+func storeCaughtUp(ctx context.Context, c config.Config) bool {
+	m, err := scrape(ctx, c.Metrics.Listen)
+	return err == nil && m["flyball_store_lag_records"] != nil && m.sum("flyball_store_lag_records") == 0
+}
+
 func auditCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "The chain of everything that was commanded"}
-	cmd.AddCommand(&cobra.Command{Use: "verify", Short: "Walk the stored trail; name the first entry that was changed, left out or put in", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db *clickhouse.Conn) error {
+	cmd.AddCommand(&cobra.Command{Use: "verify", Short: "Walk the stored trail; name the first entry that was changed, left out or put in", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db *clickhouse.Conn) error {
 		var r auditReport
+		var ends trailEnds
 		err := query.AuditTrail(cmd.Context(), db, func(batch []schema.AuditEntry) bool {
 			r.End, r.Broken = ledger.Verify(r.End, batch)
+			ends.note(batch)
 			return r.Broken == nil
 		})
 		if err != nil {
 			return err
 		}
 		r.Entries = r.End.Seq
-		live, err := get[ledger.Chain](o, "/v1/audit")
-		switch {
-		case r.Broken != nil:
+		complete := false
+		if r.Broken != nil {
 			r.Say = fmt.Sprintf("entry %d %s", r.Broken.Seq, r.Broken.Why)
-		case err != nil:
+		} else if live, err := liveTrail(o, r.End); err != nil {
 			r.Say = fmt.Sprintf("%d entries hold together; no enforcement point answers, so the last ones may be missing", r.Entries)
-		case live.Seq < r.End.Seq:
-			r.Live, r.Say = &live, fmt.Sprintf("%d entries hold together; the point that answers has folded %d of them", r.Entries, live.Seq)
-		case live.Seq == r.End.Seq && live.Hash != r.End.Hash:
-			r.Live, r.Broken = &live, &ledger.Broken{Seq: r.End.Seq, Why: "is not the one that the enforcement point holds: the whole trail was written anew"}
-			r.Say = fmt.Sprintf("entry %d %s", r.Broken.Seq, r.Broken.Why)
-		case live.Seq > r.End.Seq:
-			r.Live = &live
-			r.Say = fmt.Sprintf("%d entries hold together; the enforcement point has %d: the last %d are missing, or not stored yet", r.Entries, live.Seq, live.Seq-r.End.Seq)
-		default:
-			r.Live, r.Say = &live, fmt.Sprintf("%d entries hold together and end where the enforcement point's trail does", r.Entries)
+		} else {
+			r.Live = &live.Chain
+			r.Broken, complete, r.Say = compareTrail(r.End, ends, &live, storeCaughtUp(cmd.Context(), c))
 		}
 		if format == "json" {
 			err = answer.JSON(cmd.OutOrStdout(), r)
@@ -68,7 +141,7 @@ func auditCommand(o *options) *cobra.Command {
 			return err
 		case r.Broken != nil:
 			return fmt.Errorf("the audit trail does not hold: %s", r.Say)
-		case r.Live == nil || r.Live.Seq != r.End.Seq:
+		case !complete:
 			return errIncomplete
 		}
 		return nil

@@ -10,11 +10,24 @@ import (
 // page, and no breaker.
 type Budget struct {
 	PerHour int // within the last hour of the log's clock
-	Percent int // of the tenant's active agents, at least one agent
+	// Percent of the tenant's active agents, at least one agent. Trips of callers of a
+	// claimed identity have no such share: anybody can invent agents to be a share of.
+	Percent int
 }
 
 // DefaultBudget is what a healthy business survives at 3 a.m.
 func DefaultBudget() Budget { return Budget{PerHour: 5, Percent: 10} }
+
+// BudgetOf a tenant: what the log says of it, else the one that the state began with.
+func (s *State) BudgetOf(tenant string) Budget {
+	if b, ok := s.budgets[tenant]; ok {
+		return b
+	}
+	return s.Budget
+}
+
+// SetBudget of a tenant, by a command of the log.
+func (s *State) SetBudget(tenant string, b Budget) { s.budgets[tenant] = b }
 
 const hour = int64(time.Hour)
 
@@ -55,17 +68,29 @@ func (s *State) spendingOf(tenant string) *spending {
 	return p
 }
 
-// holds is what is appended to a tenant's name for its spending on automatic gates:
-// what only asks has a budget of its own, of the same size, and leaves that of trips.
-const holds = "\x00holds"
+// holdsSuffix is what is appended to a tenant's name for its spending on automatic
+// gates: what only asks has a budget of its own, of the same size, and leaves that of
+// trips. claimedSuffix is appended for trips, or gates, of callers of a claimed
+// identity: as many an hour again, which take nothing from the others.
+const (
+	holdsSuffix   = "\x00holds"
+	claimedSuffix = "\x00claimed"
+)
+
+func budgetName(tenant string, p pool, holds bool) string {
+	if p == claimed {
+		tenant += claimedSuffix
+	}
+	if holds {
+		tenant += holdsSuffix
+	}
+	return tenant
+}
 
 // afford spends the tenant's budget of automatic trips, or of automatic gates.
 func (s *State) afford(now int64, c *schema.Command) bool {
-	pool := c.Tenant
-	if c.Decision.Action == schema.ActionGate {
-		pool += holds
-	}
-	p := s.spendingOf(pool)
+	of := poolOf(c.Holder)
+	p := s.spendingOf(budgetName(c.Tenant, of, c.Decision.Action == schema.ActionGate))
 	p.forget(now)
 	p.active = c.ActiveAgents
 	who := c.Decision.AgentID
@@ -76,7 +101,8 @@ func (s *State) afford(now int64, c *schema.Command) bool {
 	if p.agents[who] == 0 {
 		agents++
 	}
-	if len(p.list) >= s.Budget.PerHour || agents > max(1, c.ActiveAgents*s.Budget.Percent/100) {
+	b := s.BudgetOf(c.Tenant)
+	if len(p.list) >= b.PerHour || of == main && agents > max(1, c.ActiveAgents*b.Percent/100) {
 		return false
 	}
 	p.add(trip{now, who})
@@ -91,11 +117,27 @@ type Spent struct {
 	// OfAgents is how many agents may be, by the number that was active at the last trip.
 	OfAgents int `json:"of_agents"`
 	Withheld int `json:"withheld"` // trips beyond the budget, of those that are remembered
+	// Gates are automatic holds that only ask; Claimed and ClaimedGates are the pools of
+	// callers of a claimed identity. Each has a budget of the same size an hour.
+	Gates        SpentOf `json:"gates"`
+	Claimed      SpentOf `json:"claimed"`
+	ClaimedGates SpentOf `json:"claimed_gates"`
+}
+
+// SpentOf is how much of a pool beside the main one is gone.
+type SpentOf struct {
+	Trips    int `json:"trips"` // within the last hour
+	Of       int `json:"of"`
+	Withheld int `json:"withheld,omitempty"` // of those that are remembered; gates count with the trips
 }
 
 // Spent of a tenant's budget as of now.
 func (s *State) Spent(tenant string, now int64) Spent {
-	out := Spent{Of: s.Budget.PerHour, OfAgents: 1}
+	b := s.BudgetOf(tenant)
+	out := Spent{Of: b.PerHour, OfAgents: 1, Withheld: s.withheld(main, tenant, now),
+		Gates:        SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, main, true), now)},
+		Claimed:      SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, false), now), Withheld: s.withheld(claimed, tenant, now)},
+		ClaimedGates: SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, true), now)}}
 	if p := s.trips[tenant]; p != nil {
 		agents := map[string]bool{}
 		for _, t := range p.list {
@@ -104,12 +146,27 @@ func (s *State) Spent(tenant string, now int64) Spent {
 				agents[t.Agent] = true
 			}
 		}
-		out.Agents, out.OfAgents = len(agents), max(1, p.active*s.Budget.Percent/100)
-	}
-	for _, b := range s.history {
-		if b.Tenant == tenant && b.Mode == schema.ModeWithheld && b.Since > now-hour {
-			out.Withheld++
-		}
+		out.Agents, out.OfAgents = len(agents), max(1, p.active*b.Percent/100)
 	}
 	return out
+}
+
+func (s *State) tripsOf(name string, now int64) (n int) {
+	if p := s.trips[name]; p != nil {
+		for _, t := range p.list {
+			if t.At > now-hour {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (s *State) withheld(p pool, tenant string, now int64) (n int) {
+	for _, b := range s.history[p] {
+		if b.Tenant == tenant && b.Mode == schema.ModeWithheld && b.Since > now-hour {
+			n++
+		}
+	}
+	return n
 }

@@ -10,25 +10,45 @@ type deadline struct {
 }
 
 // deadlines are ordered by time, then by generation: every point meets them in
-// the same order. Those of generations that are gone are passed over.
-type deadlines struct{ list deadlineList }
+// the same order. Those of generations that are gone are passed over. What
+// claimed callers caused has a list of its own, so that it can be dropped first.
+type deadlines struct{ lists [pools]deadlineList }
 
-func (d *deadlines) push(x deadline) { heap.Push(&d.list, x) }
+func (d *deadlines) push(x deadline, p pool) { heap.Push(&d.lists[p], x) }
 
+// pop takes the first of all.
 func (d *deadlines) pop() (deadline, bool) {
-	if len(d.list) == 0 {
-		return deadline{}, false
+	first := main
+	if len(d.lists[main]) == 0 || len(d.lists[claimed]) > 0 && before(&d.lists[claimed][0], &d.lists[main][0]) {
+		first = claimed
 	}
-	return heap.Pop(&d.list).(deadline), true
+	return d.popOf(first)
 }
 
-func (d *deadlines) reached(now int64) bool { return len(d.list) > 0 && d.list[0].at <= now }
+// popOf takes the first of a pool.
+func (d *deadlines) popOf(p pool) (deadline, bool) {
+	if len(d.lists[p]) == 0 {
+		return deadline{}, false
+	}
+	return heap.Pop(&d.lists[p]).(deadline), true
+}
+
+func (d *deadlines) reached(now int64) bool {
+	for p := range d.lists {
+		if len(d.lists[p]) > 0 && d.lists[p][0].at <= now {
+			return true
+		}
+	}
+	return false
+}
 
 type deadlineList []deadline
 
 func (l deadlineList) Len() int { return len(l) }
 func (l deadlineList) Less(i, j int) bool {
-	a, b := &l[i], &l[j]
+	return before(&l[i], &l[j])
+}
+func before(a, b *deadline) bool {
 	switch {
 	case a.at != b.at:
 		return a.at < b.at
@@ -37,6 +57,7 @@ func (l deadlineList) Less(i, j int) bool {
 	}
 	return a.k.scope.Value < b.k.scope.Value
 }
+
 func (l deadlineList) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
 func (l *deadlineList) Push(x any)   { *l = append(*l, x.(deadline)) }
 func (l *deadlineList) Pop() any {

@@ -8,11 +8,15 @@ import (
 
 // Query is a request as the check side knows it.
 type Query struct {
-	Tenant         string
-	AgentID        string
-	AgentVersion   string
-	AgentTrust     schema.Trust
-	CredentialID   string
+	Tenant       string
+	AgentID      string
+	AgentVersion string
+	AgentTrust   schema.Trust
+	CredentialID string
+	// Credentials are all that the request shows, CredentialID among them or not.
+	Credentials []string
+	// Standing of the caller; at least established if the agent's trust says so.
+	Standing       schema.Standing
 	PrincipalID    string
 	PrincipalTrust schema.Trust
 	ClientIP       netip.Addr
@@ -53,17 +57,21 @@ type Verdict struct {
 	Why     string
 	Breaker *schema.Breaker // the one that decided; nil without one
 	Met     int             // breakers that the request met
+	// Besides: the breaker is on another run of the same holder.
+	Besides bool
 	// Probe: the request may pass if it claims a probe of the breaker.
 	Probe bool
 }
 
 // Decide looks at every breaker that a request can meet. The kill switch comes
 // first; then the most severe action wins (deny, gate, throttle, annotate), and
-// among equals the most specific scope: run × route, run, the runs of the same
-// agent and credential (of which one may have come back under another name),
-// credential, version, agent, principal, address, route, tenant. An asserted name
-// is never looked up. A gate that the call does not need (it reads, or can be
-// undone) is an annotation.
+// among equals the most specific scope: run × route, run, other runs of the same
+// holder (who may have come back under another name), credentials, version, agent,
+// principal, address, route, tenant. An asserted name is never looked up. A gate
+// that the call does not need (it reads, or can be undone) is an annotation.
+//
+// An address is a weak name for a caller: what was opened on one automatically holds
+// nobody who has a better one, and nobody whose address is not known.
 func (s *State) Decide(q *Query, now int64) Verdict {
 	v := Verdict{Why: WhyNoBreaker}
 	if len(s.open) == 0 {
@@ -71,10 +79,10 @@ func (s *State) Decide(q *Query, now int64) Verdict {
 	}
 	meet := func(b *schema.Breaker, why string) {
 		v.Met++
-		if v.Breaker != nil && (v.Breaker.State == schema.BreakerForcedOpen || b.State != schema.BreakerForcedOpen && b.Action <= v.Breaker.Action) {
+		if v.Breaker != nil && rank(b) <= rank(v.Breaker) {
 			return
 		}
-		v.Breaker, v.Why = b, why
+		v.Breaker, v.Why, v.Besides = b, why, why == WhyRenamed
 	}
 	look := func(sc schema.Scope) {
 		if sc.Value == "" {
@@ -84,27 +92,35 @@ func (s *State) Decide(q *Query, now int64) Verdict {
 			meet(b, WhyHeld)
 		}
 	}
-	agent := trusted(q.AgentID, q.AgentTrust)
+	agent, run := trusted(q.AgentID, q.AgentTrust), ""
 	if !q.RunID.IsZero() {
-		run := q.RunID.String()
+		run = q.RunID.String()
 		look(schema.Scope{Kind: schema.ScopeRunRoute, Value: run + " " + q.Route})
 		look(schema.Scope{Kind: schema.ScopeRun, Value: run})
 	}
-	if q.CredentialID != "" && v.Breaker == nil {
-		for _, b := range s.runs[actor{q.Tenant, q.CredentialID, q.AgentID}] {
-			if q.RunFirstSeen == 0 || q.RunFirstSeen >= b.Since {
-				meet(b, WhyRenamed)
-			}
+	if len(s.held) > 0 {
+		if b := s.besides(q, agent, run); b != nil {
+			meet(b, WhyRenamed)
 		}
 	}
 	look(schema.Scope{Kind: schema.ScopeCredential, Value: q.CredentialID})
+	for _, id := range q.Credentials {
+		if id != q.CredentialID {
+			look(schema.Scope{Kind: schema.ScopeCredential, Value: id})
+		}
+	}
 	if q.AgentVersion != "" && agent != "" {
 		look(schema.VersionScope(agent, q.AgentVersion))
 	}
 	look(schema.Scope{Kind: schema.ScopeAgent, Value: agent})
 	look(schema.Scope{Kind: schema.ScopePrincipal, Value: trusted(q.PrincipalID, q.PrincipalTrust)})
 	if q.ClientIP.IsValid() {
-		look(schema.Scope{Kind: schema.ScopeAddress, Value: q.ClientIP.Unmap().String()})
+		address := canonical(q.ClientIP)
+		b := s.open[key{q.Tenant, schema.Scope{Kind: schema.ScopeAddress, Value: address.String()}}]
+		named := agent != "" || q.Standing >= schema.StandingProven || address.IsUnspecified()
+		if b != nil && (b.State == schema.BreakerForcedOpen || !named) {
+			meet(b, WhyHeld)
+		}
 	}
 	look(schema.Scope{Kind: schema.ScopeRoute, Value: q.Route})
 	if q.Call != nil && s.HoldsRoutes(q.Tenant) {

@@ -10,30 +10,40 @@ import (
 // Snapshot is a state as it is stored.
 type Snapshot struct {
 	Breakers []*schema.Breaker `json:"breakers"`
-	Bypasses []schema.Bypass   `json:"bypasses"`
-	Trips    map[string][]trip `json:"trips"`
-	Active   map[string]int    `json:"active,omitempty"` // agents at a tenant's last trip
-	Strikes  []struckScope     `json:"strikes,omitempty"`
-	History  []*schema.Breaker `json:"history"`
+	Bypasses []schema.Bypass   `json:"bypasses"` // of tenants
+	// AgentBypasses are apart: a binary that does not know them must not read one as its tenant's.
+	AgentBypasses []schema.Bypass `json:"agent_bypasses,omitempty"`
+
+	Trips   map[string][]trip `json:"trips"`
+	Active  map[string]int    `json:"active,omitempty"` // agents at a tenant's last trip
+	Strikes []struckScope     `json:"strikes,omitempty"`
+	History []*schema.Breaker `json:"history"`
 }
 
 type struckScope struct {
-	Tenant string       `json:"tenant"`
-	Scope  schema.Scope `json:"scope"`
+	Tenant  string       `json:"tenant"`
+	Scope   schema.Scope `json:"scope"`
+	Claimed bool         `json:"claimed,omitempty"` // of a caller of a claimed identity
 	strike
 }
 
 // Snapshot is everything a restart needs. It shares only what never changes.
 func (s *State) Snapshot() *Snapshot {
-	out := &Snapshot{Breakers: s.Breakers(), Trips: map[string][]trip{}, Active: map[string]int{}, History: slices.Clone(s.history)}
+	out := &Snapshot{Breakers: s.Breakers(), Trips: map[string][]trip{}, Active: map[string]int{}, History: s.historyInOrder()}
 	for tenant, p := range s.trips {
 		out.Trips[tenant], out.Active[tenant] = slices.Clone(p.list), p.active
 	}
-	for k, v := range s.strikes {
-		out.Strikes = append(out.Strikes, struckScope{k.tenant, k.scope, v})
+	for p, of := range s.strikes {
+		for k, v := range of {
+			out.Strikes = append(out.Strikes, struckScope{k.tenant, k.scope, pool(p) == claimed, v})
+		}
 	}
-	for _, b := range s.bypass {
-		out.Bypasses = append(out.Bypasses, b)
+	for k, b := range s.bypass {
+		if k.agent == "" {
+			out.Bypasses = append(out.Bypasses, b)
+		} else {
+			out.AgentBypasses = append(out.AgentBypasses, b)
+		}
 	}
 	return out
 }
@@ -41,22 +51,29 @@ func (s *State) Snapshot() *Snapshot {
 // Restore is the state of a snapshot; what follows in the log goes on top.
 func Restore(b Budget, from *Snapshot) *State {
 	s := New(b)
-	s.history = from.History
+	for _, x := range from.History {
+		p := poolOfBreaker(x)
+		s.history[p] = append(s.history[p], x)
+	}
 	slices.SortFunc(from.Breakers, func(a, b *schema.Breaker) int { return cmp.Compare(a.Generation, b.Generation) })
 	for _, x := range from.Breakers {
 		s.put(x)
 		if x.Expires > 0 {
-			s.due.push(deadline{x.Expires, x.Generation, key{x.Tenant, x.Scope}})
+			s.due.push(deadline{x.Expires, x.Generation, keyOf(x.Tenant, x.Scope)}, poolOfBreaker(x))
 		}
 		if x.State == schema.BreakerHalfOpen && x.Probes >= Probes {
-			s.due.push(deadline{x.ProbeAt + quiet, x.Generation, key{x.Tenant, x.Scope}})
+			s.due.push(deadline{x.ProbeAt + quiet, x.Generation, keyOf(x.Tenant, x.Scope)}, poolOfBreaker(x))
 		}
 	}
-	for _, x := range from.Bypasses {
-		s.bypass[x.Tenant] = x
+	for _, x := range slices.Concat(from.Bypasses, from.AgentBypasses) {
+		s.bypass[bypassed{x.Tenant, x.Agent}] = x
 	}
 	for _, x := range from.Strikes {
-		s.strikes[key{x.Tenant, x.Scope}] = x.strike
+		p := main
+		if x.Claimed {
+			p = claimed
+		}
+		s.strikes[p][keyOf(x.Tenant, x.Scope)] = x.strike
 	}
 	for tenant, list := range from.Trips {
 		p := s.spendingOf(tenant)

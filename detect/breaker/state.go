@@ -35,13 +35,12 @@ const (
 	longest    = 24 * hour // of an opening
 	mostStrike = 8
 
-	mostBreakers = 50_000
-	// mostRunsOfActor are looked at when it comes back under another name. The oldest
-	// of them reach furthest back, and policy goes from the run to its credential
-	// at the second trip.
-	mostRunsOfActor = 64
-	mostHistory     = 1_000
-	mostStrikes     = 50_000
+	// Bounds. Of what callers of a claimed identity cause there is as much or less,
+	// and it never takes the room of the rest.
+	mostBreakers       = 50_000 // in all; claimed ones go first
+	mostHistory        = 1_000
+	mostClaimedHistory = 500
+	mostStrikes        = 50_000 // of each pool
 )
 
 // Moment is a place in the log.
@@ -55,9 +54,6 @@ type key struct {
 	scope  schema.Scope
 }
 
-// actor is whom a breaker on a run also holds when he comes back under another name.
-type actor struct{ tenant, credential, agent string }
-
 // strike remembers a breaker that closed not long ago.
 type strike struct {
 	N     int   `json:"n"`
@@ -67,21 +63,22 @@ type strike struct {
 // State is what a point holds of breakers. It is not for concurrent use. A
 // breaker that was given out is never changed.
 type State struct {
-	Budget  Budget
+	Budget  Budget            // of tenants of whom the log says nothing
+	budgets map[string]Budget // by tenant
 	open    map[key]*schema.Breaker
-	runs    map[actor][]*schema.Breaker // those on runs, by whom they also hold
-	routes  map[string][]onRoute        // by tenant
+	held    map[holderKey]*heldRuns // those on runs, by whom they also hold
+	routes  map[string][]onRoute    // by tenant
 	due     deadlines
-	strikes map[key]strike
-	bypass  map[string]schema.Bypass
-	trips   map[string]*spending // by tenant
-	history []*schema.Breaker    // newest last
+	strikes [pools]map[key]strike
+	bypass  map[bypassed]schema.Bypass
+	trips   map[string]*spending     // by tenant and pool
+	history [pools][]*schema.Breaker // newest last
 }
 
 // New is a state before any command.
 func New(b Budget) *State {
-	return &State{Budget: b, open: map[key]*schema.Breaker{}, runs: map[actor][]*schema.Breaker{}, routes: map[string][]onRoute{}, strikes: map[key]strike{},
-		bypass: map[string]schema.Bypass{}, trips: map[string]*spending{}}
+	return &State{Budget: b, budgets: map[string]Budget{}, open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, routes: map[string][]onRoute{}, strikes: [pools]map[key]strike{{}, {}},
+		bypass: map[bypassed]schema.Bypass{}, trips: map[string]*spending{}}
 }
 
 // Apply folds a command and returns what became of it and the events that
@@ -94,30 +91,34 @@ func (s *State) Apply(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 		if c.Scope.Kind == schema.ScopeNone || c.Scope.Value == "" || c.Reason == "" {
 			return Refused, nil
 		}
-		b := schema.Breaker{Tenant: c.Tenant, Scope: c.Scope, State: schema.BreakerForcedOpen, Mode: schema.ModeArmed, Action: schema.ActionDeny, Origin: "operator", By: c.By, Reason: c.Reason, Why: "forced_open"}
+		b := schema.Breaker{Tenant: c.Tenant, Scope: c.Scope, State: schema.BreakerForcedOpen, Mode: schema.ModeArmed, Action: schema.ActionDeny, Origin: "operator", By: c.By, Reason: c.Reason, Why: "forced_open", Holder: c.Holder}
+		if have := s.open[keyOf(c.Tenant, c.Scope)]; have != nil && b.Holder == nil {
+			b.Holder, b.AgentID, b.CredentialID = have.Holder, have.AgentID, have.CredentialID
+		}
+		if h := b.Holder; h != nil {
+			b.AgentID, b.CredentialID = h.AgentID, h.CredentialID
+		}
 		if c.TTL > 0 {
 			b.Expires = m.Clock + c.TTL
 		}
 		return Applied, s.set(m, b)
 	case schema.CommandReset:
-		have := s.open[key{c.Tenant, c.Scope}]
+		k := keyOf(c.Tenant, c.Scope)
+		have := s.open[k]
 		switch {
 		case have == nil:
 			return NoBreaker, nil
 		case c.IfMatch != 0 && c.IfMatch != have.Generation:
 			return IfMatchFailed, nil
 		}
-		delete(s.strikes, key{c.Tenant, c.Scope}) // a person has judged it: it begins anew
+		for p := range s.strikes { // a person has judged it: it begins anew
+			delete(s.strikes[p], k)
+		}
 		return Applied, s.close(m, have, "operator", c.By, c.Reason)
 	case schema.CommandProbe:
 		return s.probe(m, c), nil
-	case schema.CommandBypass:
-		if c.TTL <= 0 || c.Reason == "" {
-			return Refused, nil
-		}
-		b := schema.Bypass{Tenant: c.Tenant, Until: m.Clock + c.TTL, Reason: c.Reason, By: c.By, Generation: m.Generation}
-		s.bypass[c.Tenant] = b
-		return Applied, []schema.Event{schema.BypassEvent(&b)}
+	case schema.CommandBypass, schema.CommandBypassEnd:
+		return s.applyBypass(m, c)
 	}
 	return Refused, nil
 }
@@ -129,14 +130,22 @@ func (s *State) trip(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 	}
 	b := schema.Breaker{Tenant: c.Tenant, Scope: d.Scope, State: schema.BreakerOpen, Mode: d.Mode, Action: d.Action, Origin: "detector", DecisionID: d.ID,
 		FindingID: d.FindingID, RunID: d.RunID, AgentID: d.AgentID, CredentialID: d.CredentialID, Why: d.Why, Reason: d.Reason, By: c.By,
-		Exposure: c.Exposure, Call: d.Call, Found: d.At, TTL: c.TTL, Strikes: 1}
+		Exposure: c.Exposure, Call: d.Call, Found: d.At, TTL: c.TTL, Strikes: 1, Holder: c.Holder}
 	if d.Mode != schema.ModeArmed {
 		return Recorded, s.record(m, b)
 	}
-	k := key{c.Tenant, d.Scope}
+	k := keyOf(c.Tenant, d.Scope)
 	have := s.open[k]
+	if have != nil && b.Holder == nil {
+		b.Holder = have.Holder
+	}
 	switch {
 	case have != nil && have.State == schema.BreakerForcedOpen:
+		if have.Holder == nil && c.Holder != nil { // a person opened it without knowing whose run it is
+			next := *have
+			next.Holder, next.AgentID, next.CredentialID = c.Holder, c.Holder.AgentID, c.Holder.CredentialID
+			s.put(&next)
+		}
 		return Forced, nil
 	case have != nil: // who is held already costs the budget nothing
 		b.Strikes, b.Action = have.Strikes, max(have.Action, b.Action)
@@ -146,9 +155,14 @@ func (s *State) trip(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 	case d.Action > schema.ActionAnnotate && !s.afford(m.Clock, c): // a note holds nobody
 		b.Mode = schema.ModeWithheld
 		return Withheld, s.record(m, b)
+	case len(s.open) >= mostBreakers && poolOfBreaker(&b) == claimed && !s.drop(claimed):
+		b.Mode = schema.ModeWithheld // a claimed caller takes no room of another
+		return Withheld, s.record(m, b)
 	default:
-		if before, ok := s.strikes[k]; ok && m.Clock < before.Until {
-			b.Strikes = before.N + 1
+		for _, of := range s.strikes {
+			if before, ok := of[k]; ok && m.Clock < before.Until {
+				b.Strikes = max(b.Strikes, before.N+1)
+			}
 		}
 	}
 	if b.TTL > 0 {
@@ -161,7 +175,7 @@ func (s *State) trip(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 // probe gives one read the right to pass. The generation makes sure that it is
 // about the half-open state that the point saw.
 func (s *State) probe(m Moment, c *schema.Command) Outcome {
-	have := s.open[key{c.Tenant, c.Scope}]
+	have := s.open[keyOf(c.Tenant, c.Scope)]
 	switch {
 	case have == nil || have.State != schema.BreakerHalfOpen:
 		return NoBreaker
@@ -174,7 +188,7 @@ func (s *State) probe(m Moment, c *schema.Command) Outcome {
 	b.Probes, b.ProbeAt = have.Probes+1, m.Clock
 	s.put(&b)
 	if b.Probes >= Probes {
-		s.due.push(deadline{b.ProbeAt + quiet, b.Generation, key{b.Tenant, b.Scope}})
+		s.due.push(deadline{b.ProbeAt + quiet, b.Generation, keyOf(b.Tenant, b.Scope)}, poolOfBreaker(&b))
 	}
 	return Applied
 }
@@ -194,12 +208,17 @@ func (s *State) record(m Moment, b schema.Breaker) []schema.Event {
 // set makes a breaker's new state.
 func (s *State) set(m Moment, b schema.Breaker) []schema.Event {
 	b.Since, b.Generation = m.Clock, m.Generation
-	if len(s.open) >= mostBreakers && s.open[key{b.Tenant, b.Scope}] == nil {
-		s.dropFirstDue()
+	k := keyOf(b.Tenant, b.Scope)
+	have := s.open[k]
+	if b.HeldSince = m.Clock; have != nil {
+		b.HeldSince = heldSince(have)
+	}
+	if len(s.open) >= mostBreakers && have == nil && !s.drop(claimed) {
+		s.drop(main)
 	}
 	s.put(&b)
 	if b.Expires > 0 {
-		s.due.push(deadline{b.Expires, b.Generation, key{b.Tenant, b.Scope}})
+		s.due.push(deadline{b.Expires, b.Generation, k}, poolOfBreaker(&b))
 	}
 	s.note(&b)
 	return []schema.Event{schema.BreakerEvent(&b)}
@@ -207,42 +226,29 @@ func (s *State) set(m Moment, b schema.Breaker) []schema.Event {
 
 // put replaces what stands of a scope.
 func (s *State) put(b *schema.Breaker) {
-	k := key{b.Tenant, b.Scope}
+	k := keyOf(b.Tenant, b.Scope)
 	s.take(k)
 	s.open[k] = b
+	s.index(b)
 	s.keepRoute(b)
-	if b.Scope.Kind == schema.ScopeRun && b.CredentialID != "" {
-		a := actor{b.Tenant, b.CredentialID, b.AgentID}
-		if len(s.runs[a]) < mostRunsOfActor {
-			s.runs[a] = append(s.runs[a], b)
-		}
-	}
 }
 
 func (s *State) take(k key) {
-	b := s.open[k]
-	if b == nil {
-		return
-	}
-	delete(s.open, k)
-	s.dropRoute(b)
-	a := actor{b.Tenant, b.CredentialID, b.AgentID}
-	if list := s.runs[a]; len(list) > 0 {
-		if list = slices.DeleteFunc(slices.Clone(list), func(x *schema.Breaker) bool { return x == b }); len(list) == 0 {
-			delete(s.runs, a)
-		} else {
-			s.runs[a] = list
-		}
+	if b := s.open[k]; b != nil {
+		delete(s.open, k)
+		s.unindex(b)
+		s.dropRoute(b)
 	}
 }
 
 func (s *State) close(m Moment, have *schema.Breaker, origin, by, reason string) []schema.Event {
-	k := key{have.Tenant, have.Scope}
+	k := keyOf(have.Tenant, have.Scope)
 	if have.Strikes > 0 && origin != "operator" {
-		if len(s.strikes) >= mostStrikes {
-			s.forgetStrikes(m.Clock)
+		of := s.strikes[poolOfBreaker(have)]
+		if len(of) >= mostStrikes {
+			forgetStrikes(of, m.Clock)
 		}
-		s.strikes[k] = strike{have.Strikes, m.Clock + 4*max(have.TTL, int64(time.Minute))}
+		of[k] = strike{have.Strikes, m.Clock + 4*max(have.TTL, int64(time.Minute))}
 	}
 	b := *have
 	b.State, b.Origin, b.By, b.Reason, b.Expires, b.Since, b.Generation = schema.BreakerClosed, origin, by, reason, 0, m.Clock, m.Generation
@@ -251,36 +257,41 @@ func (s *State) close(m Moment, have *schema.Breaker, origin, by, reason string)
 	return []schema.Event{schema.BreakerEvent(&b)}
 }
 
-func (s *State) forgetStrikes(now int64) {
-	for k, v := range s.strikes {
+func forgetStrikes(of map[key]strike, now int64) {
+	for k, v := range of {
 		if now >= v.Until {
-			delete(s.strikes, k)
+			delete(of, k)
 		}
 	}
-	if len(s.strikes) >= mostStrikes {
-		clear(s.strikes) // more than this are an attack: the next trip is a first one again
+	if len(of) >= mostStrikes {
+		clear(of) // more than this are an attack: the next trip is a first one again
 	}
 }
 
-// dropFirstDue makes room: the automatic breaker whose time comes first goes.
-func (s *State) dropFirstDue() {
+// drop makes room: the automatic breaker of a pool whose time comes first goes. It
+// reports whether there was one.
+func (s *State) drop(p pool) bool {
 	for {
-		d, ok := s.due.pop()
+		d, ok := s.due.popOf(p)
 		if !ok {
-			return
+			return false
 		}
 		if b := s.open[d.k]; b != nil && b.Generation == d.generation && b.State != schema.BreakerForcedOpen {
 			s.take(d.k)
-			return
+			return true
 		}
 	}
 }
 
 func (s *State) note(b *schema.Breaker) {
-	if len(s.history) >= mostHistory {
-		s.history = slices.Clone(s.history[mostHistory/10:])
+	p, most := poolOfBreaker(b), mostHistory
+	if p == claimed {
+		most = mostClaimedHistory
 	}
-	s.history = append(s.history, b)
+	if len(s.history[p]) >= most {
+		s.history[p] = slices.Clone(s.history[p][most/10:])
+	}
+	s.history[p] = append(s.history[p], b)
 }
 
 // Pass lets the log's clock do what is due by a moment.
@@ -296,7 +307,7 @@ func (s *State) Pass(m Moment) []schema.Event {
 		case b.State == schema.BreakerHalfOpen && b.Probes >= Probes && m.Clock >= b.ProbeAt+quiet:
 			out = append(out, s.close(m, b, "probes", "", "the probes were clean")...)
 		case b.State == schema.BreakerHalfOpen && b.Probes >= Probes:
-			s.due.push(deadline{b.ProbeAt + quiet, b.Generation, d.k})
+			s.due.push(deadline{b.ProbeAt + quiet, b.Generation, d.k}, poolOfBreaker(b))
 		case b.State == schema.BreakerHalfOpen:
 			out = append(out, s.close(m, b, "dormant", "", "nobody has asked for a day")...)
 		case b.State == schema.BreakerOpen && b.Action == schema.ActionDeny:
@@ -307,14 +318,7 @@ func (s *State) Pass(m Moment) []schema.Event {
 			out = append(out, s.close(m, b, "ttl", "", "its time is over")...)
 		}
 	}
-	for tenant, b := range s.bypass {
-		if m.Clock >= b.Until {
-			delete(s.bypass, tenant)
-			ended := schema.Bypass{Tenant: tenant, Reason: "the bypass has expired", By: "ttl", Generation: m.Generation}
-			out = append(out, schema.BypassEvent(&ended))
-		}
-	}
-	return out
+	return append(out, s.expireBypasses(m)...)
 }
 
 // Open is how many breakers are not closed.
@@ -334,13 +338,14 @@ func (s *State) Breakers() []*schema.Breaker {
 
 // History is the last states of breakers, the latest first.
 func (s *State) History() []*schema.Breaker {
-	out := slices.Clone(s.history)
+	out := s.historyInOrder()
 	slices.Reverse(out)
 	return out
 }
 
-// Bypass of a tenant, if one is on.
-func (s *State) Bypass(tenant string, now int64) (schema.Bypass, bool) {
-	b, ok := s.bypass[tenant]
-	return b, ok && now < b.Until
+// historyInOrder is the history of all pools, the oldest first.
+func (s *State) historyInOrder() []*schema.Breaker {
+	out := slices.Concat(s.history[:]...)
+	slices.SortStableFunc(out, func(a, b *schema.Breaker) int { return cmp.Compare(a.Generation, b.Generation) })
+	return out
 }

@@ -53,7 +53,7 @@ func TestTokensLetInWhomTheyShould(t *testing.T) {
 			{Name: "e", Role: Admin, Hash: hashOf("expired"), Expires: time.Now().Add(-time.Minute)}}
 	})
 	api := r.APIHandler()
-	trip := `{"scope": {"kind": "agent", "value": "x"}, "reason": "test"}`
+	trip := `{"scope": {"kind": "agent", "value": "x"}, "until_reset": true, "force": true, "reason": "test"}`
 	for _, tc := range []struct {
 		token, method, path, body string
 		want                      int
@@ -68,6 +68,17 @@ func TestTokensLetInWhomTheyShould(t *testing.T) {
 		{"orchestrator", "POST", "/v1/breakers/trip", trip, 403},
 		{"responder", "POST", "/v1/breakers/trip", trip, 200},
 		{"responder", "POST", "/v1/bypass", `{"for_seconds": 60, "reason": "x"}`, 403},
+		{"viewer", "POST", "/v1/arming/arm", `{"pattern": "*", "reason": "x"}`, 403},
+		{"responder", "POST", "/v1/arming/arm", `{"pattern": "*", "reason": "x"}`, 403},
+		{"responder", "POST", "/v1/arming/disarm", `{"pattern": "*", "reason": "x"}`, 403},
+		{"responder", "POST", "/v1/arming/clear", `{"pattern": "*", "reason": "x"}`, 403},
+		{"responder", "POST", "/v1/exceptions", `{"agent": "a", "family": "runaway.*", "for_seconds": 60, "reason": "x"}`, 403},
+		{"responder", "POST", "/v1/exceptions/x_1/remove", `{"reason": "x"}`, 403},
+		{"responder", "POST", "/v1/bypass/end", `{"reason": "x"}`, 403},
+		{"admin", "POST", "/v1/arming/arm", `{"pattern": "*", "reason": "x"}`, 200},
+		{"viewer", "POST", "/v1/arming/agents", `{"agents": ["a"]}`, 200},
+		{"viewer", "GET", "/v1/arming", "", 200},
+		{"viewer", "GET", "/v1/exceptions", "", 200},
 		{"responder", "PUT", "/v1/manifests", `{"text": "version: 1\nagent: a\n", "reason": "x"}`, 403},
 		{"responder", "POST", "/v1/runs", `{"run_key": "r", "agent": "a", "for_seconds": 60}`, 403},
 		{"orchestrator", "POST", "/v1/runs", `{"run_key": "r", "agent": "a", "for_seconds": 60}`, 200},
@@ -176,8 +187,8 @@ func TestDirectCallsToTheCheckPortChangeNothing(t *testing.T) {
 			t.Fatalf("%+v", v)
 		}
 	}
-	if r.Point().Checks != before || len(r.gates()) != 0 || r.seen.len() != 0 || len(r.leases.all) != 0 || len(r.asked.in) != 0 {
-		t.Fatalf("%d checks, %d questions, %d runs, %d leases, %d observations", r.Point().Checks-before, len(r.gates()), r.seen.len(), len(r.leases.all), len(r.asked.in))
+	if r.Point().Checks != before || len(r.gates()) != 0 || r.seen.len() != 0 || r.leases.held() != 0 || len(r.asked.in) != 0 {
+		t.Fatalf("%d checks, %d questions, %d runs, %d leases, %d observations", r.Point().Checks-before, len(r.gates()), r.seen.len(), r.leases.held(), len(r.asked.in))
 	}
 }
 
@@ -231,15 +242,16 @@ func TestQuestionIsDecidedByItsLinkOnce(t *testing.T) {
 
 func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 	r := run(t, broker(t), "a", func(o *Options) { o.Tokens = []Token{{Name: "soc", Role: Admin, Hash: hashOf("admin")}} })
-	before := r.state.Audit.Seq
-	for _, body := range []Trip{{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, Reason: "x", By: "ann"}} {
+	within(t, "the settings of the file stand", func() bool { return r.settingsLine("t").Generation != 0 })
+	before := r.Audit()
+	for _, body := range []Trip{{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x", By: "ann"}} {
 		if code, text := r.operate(t, "POST", "/v1/breakers/trip", body, "admin"); code != 200 {
 			t.Fatal(code, text)
 		}
 	}
 	code, text := r.operate(t, "GET", "/v1/audit", nil, "admin")
 	var end struct{ Seq uint64 }
-	if err := json.Unmarshal([]byte(text), &end); err != nil || code != 200 || end.Seq != before+1 {
+	if err := json.Unmarshal([]byte(text), &end); err != nil || code != 200 || end.Seq != before.Seq+1 {
 		t.Fatalf("%d %s %v", code, text, err)
 	}
 	if l := r.lines(false); l[0].By != "soc for ann" {
@@ -250,11 +262,19 @@ func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 func TestPointsTellWhatABreakerDidAtEachOfThem(t *testing.T) {
 	k := broker(t)
 	a, b := run(t, k, "a", nil), run(t, k, "b", nil)
-	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, Reason: "x"})
+	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, UntilReset: true, Force: true, Reason: "x"})
 	within(t, "the other point", func() bool { return b.ask("billing", "r", "GET", "/", "").status == 403 })
 	within(t, "a receipt of both points", func() bool {
 		list := a.receipts()
 		return len(list) == 1 && len(list[0].Points) == 2 && (list[0].Points[0].Denied > 0 || list[0].Points[1].Denied > 0)
 	})
 	within(t, "both points are listed", func() bool { return len(a.lines(false)[0].Applied) == 2 })
+}
+
+// held is how many leases there are, of callers of every standing.
+func (l *leases) held() (n int) {
+	for _, of := range l.all {
+		n += len(of)
+	}
+	return n
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"encoding/hex"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
@@ -33,6 +34,7 @@ type request struct {
 
 	// What read makes of it besides the call.
 	query    string
+	override string        // the other methods that its headers name, comma-joined
 	others   []route.Other // the call as a server may also read it
 	readable bool
 	cut      bool // more of the body is there than was shown
@@ -54,6 +56,8 @@ type answer struct {
 	breaker  *schema.Breaker
 	weighed  ledger.Decision
 	line     string
+	standing schema.Standing // of the caller
+	crowded  bool            // see ledger.Request.Crowded
 }
 
 // Named reasons of this package.
@@ -62,6 +66,7 @@ const (
 	whyGranted     = "granted"
 	whyGateFull    = "too_many_questions"
 	whyNoAnswer    = "claim_not_in_time"
+	whyBusy        = "too_many_claims"
 	whyProbeLost   = "half_open_probe_lost"
 	whyRefused     = "gate_refused"
 	whyTimedOut    = "gate_timed_out"
@@ -69,6 +74,11 @@ const (
 	// whyBodyCut: somebody said yes to such a call, and whether it is this one cannot be
 	// told, as the gateway shows only a part of its body.
 	whyBodyCut = "gate_body_cut"
+	// The log does not answer, so that nobody knows what is left of a quota: the
+	// failure mode decides. It belongs to the family of failure modes.
+	whyQuotaAway  = "policy.failure:quota_log_away"
+	whyQuotaLate  = "policy.quota:claim_not_in_time"
+	whyQuotaCrowd = "policy.quota:too_many_claims"
 )
 
 // check answers from memory. It waits only where it must claim something.
@@ -76,7 +86,7 @@ func (c *Control) check(q *request) answer {
 	began := c.o.Now()
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
 	call, asserted := c.read(q)
-	req := ledger.Request{Call: &call, Armed: c.o.Armed, AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
+	req := ledger.Request{Call: &call, Armed: c.o.Armed, Tags: c.o.Tags, AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
 	if c.o.Scopes != nil {
 		req.Scopes = c.o.Scopes()
 	}
@@ -86,14 +96,21 @@ func (c *Control) check(q *request) answer {
 	a := answer{status: http.StatusOK, decision: decisionID()}
 	c.mu.RLock()
 	loaded, clock := c.loaded, c.state.Clock
+	a.standing = c.state.StandingOf(&call)
 	c.mu.RUnlock()
 	if !loaded {
 		a.status, a.why = http.StatusServiceUnavailable, whyNotLoaded
 		c.count(&a)
 		return a
 	}
-	first, sofar := c.seen.meet(req.RunID, clock)
-	req.RunFirstSeen = first
+	var sofar schema.Exposure
+	if a.standing == schema.StandingClaimed && !c.work.enter() {
+		a.crowded, req.Crowded = true, true
+		c.m.full.WithLabelValues(a.standing.String(), "work").Inc()
+	} else {
+		req.RunFirstSeen, sofar = c.seen.meet(req.RunID, a.standing, clock, &call)
+		c.identities.note(&call, a.standing)
+	}
 
 	c.mu.RLock()
 	req.Away = c.stale()
@@ -101,6 +118,7 @@ func (c *Control) check(q *request) answer {
 	weighed := &call
 	if len(q.others) > 0 || !q.readable {
 		weighed = c.weighOthers(&req, &d, q)
+		req.Call = weighed
 	}
 	var asks gate.Query
 	if d.Action == schema.ActionGate || d.Would == schema.ActionGate || len(d.Spends) > 0 {
@@ -112,6 +130,9 @@ func (c *Control) check(q *request) answer {
 		yes, usable = c.state.Gates.Find(&asks, clock)
 	}
 	c.mu.RUnlock()
+	if a.standing == schema.StandingClaimed && !a.crowded {
+		c.work.leave()
+	}
 
 	a.action, a.why, a.breaker, a.stale, a.line, a.weighed = d.Action, d.Why, d.Breaker, req.Away, d.Line, d
 	if !req.RunID.IsZero() {
@@ -124,12 +145,12 @@ func (c *Control) check(q *request) answer {
 		a.action = schema.ActionAnnotate
 	}
 	if a.action < schema.ActionThrottle || usable {
-		c.spendAll(&a, weighed, &asks, &yes, &usable, clock)
+		c.spendAll(&a, &req, &asks, &yes, &usable, clock)
 	}
 	if a.action == schema.ActionGate {
 		c.gate(&a, weighed, req.RunID, sofar, asks, yes, usable)
-	} else if d.Action < schema.ActionGate && d.Would == schema.ActionGate {
-		c.wouldAsk(weighed, req.RunID, sofar, asks, &d)
+	} else if d.Action < schema.ActionGate && d.Would == schema.ActionGate && !a.crowded {
+		c.wouldAsk(weighed, req.RunID, a.standing, sofar, asks, &d)
 	}
 	route.Worsen(&call, q.others, q.readable)
 	if d.Task != nil && d.Task.Over(clock) {
@@ -146,10 +167,12 @@ func (c *Control) check(q *request) answer {
 			c.traces.denied(a.breaker.Generation, c.o.Now().UnixNano())
 		}
 	} else {
-		c.seen.passed(req.RunID, call.Reversibility == schema.Irreversible)
+		c.seen.passed(req.RunID, a.standing, call.Reversibility == schema.Irreversible)
 	}
 	c.count(&a)
-	c.observe(&call, &a)
+	if !a.crowded {
+		c.observe(&call, &a)
+	}
 	return a
 }
 
@@ -170,7 +193,8 @@ func (c *Control) read(q *request) (call schema.Call, assertedType string) {
 	}
 	ev := identity.FromRequest(q.headers, q.client, &call)
 	c.o.Resolver.Resolve(&ev, &call)
-	in := route.Input{RawQuery: query, MethodOverride: q.overrides()}
+	q.override = q.overrides()
+	in := route.Input{RawQuery: query, MethodOverride: q.override}
 	if q.cut = q.partial(); q.cut {
 		in.Form = q.body[:min(len(q.body), MaxBody)] // no amount and no tool is read of a part
 	} else if len(q.body) > 0 {
@@ -184,6 +208,9 @@ func (c *Control) read(q *request) (call schema.Call, assertedType string) {
 // gateQuery is what a yes to a call must be of: everything that is known of it.
 func (c *Control) gateQuery(in *request, call *schema.Call, run schema.RunID) gate.Query {
 	q := gate.Query{Tenant: call.Tenant, Route: ledger.RouteOf(call), Holder: "agent:" + call.AgentID, Resource: resourceOf(call)}
+	if call.AgentTrust < schema.TrustInfrastructure { // whoever only claims the name is somebody else
+		q.Holder = "claimed:" + call.ClientIP.String() + "/" + call.AgentID
+	}
 	switch {
 	case !run.IsZero():
 		q.Holder = "run:" + run.String()
@@ -196,8 +223,8 @@ func (c *Control) gateQuery(in *request, call *schema.Call, run schema.RunID) ga
 	if in.cut {
 		q.ArgsDigest += "-cut"
 	}
-	if other := in.overrides(); other != "" {
-		q.ArgsDigest += "-" + strconv.FormatUint(c.o.Routes.Digest(other), 16)
+	if in.override != "" {
+		q.ArgsDigest += "-" + strconv.FormatUint(c.o.Routes.Digest(in.override), 16)
 	}
 	if rest := queryWithout(in.query, call.Resources); rest != "" {
 		q.QueryDigest = strconv.FormatUint(c.o.Routes.Digest(rest), 16)
@@ -223,10 +250,14 @@ func queryWithout(query string, named []schema.Resource) string {
 // probe claims the right to pass a half-open breaker.
 func (c *Control) probe(a *answer) {
 	b := a.breaker
-	r, err := c.claim(&schema.Command{ID: newID("p_"), Kind: schema.CommandProbe, Tenant: b.Tenant, Scope: b.Scope, IfMatch: b.Generation, By: c.o.Name})
+	if a.crowded {
+		a.why = ledger.WhyCrowded
+		return
+	}
+	r, err := c.claim(a.standing, &schema.Command{ID: newID("p_"), Kind: schema.CommandProbe, Tenant: b.Tenant, Scope: b.Scope, IfMatch: b.Generation, By: c.o.Name})
 	switch {
 	case err != nil:
-		a.why = whyNoAnswer
+		a.why = unanswered(a.standing, err)
 	case r.Outcome == string(breaker.Applied):
 		a.action, a.why = schema.ActionAnnotate, breaker.WhyProbe
 	default:
@@ -236,21 +267,38 @@ func (c *Control) probe(a *answer) {
 
 // spendAll takes what a call costs out of its quotas. What a quota refuses is
 // denied, or asks.
-func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes **schema.Gate, usable *bool, clock int64) {
-	d := &a.weighed
+func (c *Control) spendAll(a *answer, req *ledger.Request, asks *gate.Query, yes **schema.Gate, usable *bool, clock int64) {
+	d, call := &a.weighed, req.Call
 	for i := range d.Spends {
 		s := &d.Spends[i]
-		if c.spend(call.Tenant, d.ManifestOf, s) {
+		over, why := s.Over, s.Why
+		if a.crowded {
+			why = ledger.WhyCrowded
+		} else {
+			switch c.spend(a.standing, call.Tenant, d.ManifestOf, s) {
+			case spendDone:
+				continue
+			case spendLate:
+				why = whyQuotaLate
+			case spendCrowd:
+				why = whyQuotaCrowd
+			case spendAway:
+				if over, why = c.whenAway(call), whyQuotaAway; over == schema.ActionNone {
+					if a.action == schema.ActionNone {
+						a.why, a.line = why, s.Key
+					}
+					continue
+				}
+			}
+		}
+		if over > d.Would {
+			d.Would, d.WouldWhy = over, why
+		}
+		if d.Bypassed || !c.armed(req, ledger.Family(why)) || over < a.action {
 			continue
 		}
-		if s.Over > d.Would {
-			d.Would, d.WouldWhy = s.Over, s.Why
-		}
-		if d.Bypassed || !c.o.Armed(call.AgentID, ledger.Family(s.Why)) || s.Over < a.action {
-			continue
-		}
-		a.action, a.why, a.line, a.breaker = s.Over, s.Why, s.Key, nil
-		if s.Over == schema.ActionDeny {
+		a.action, a.why, a.line, a.breaker = over, why, s.Key, nil
+		if over == schema.ActionDeny {
 			return
 		}
 		c.mu.RLock()
@@ -259,16 +307,27 @@ func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes *
 	}
 }
 
+// whenAway is what the agent's failure mode wants of a call.
+func (c *Control) whenAway(call *schema.Call) schema.Action {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	m, _ := c.state.Manifests.Of(call.Tenant, call.AgentID, call.AgentTrust)
+	return m.WhenAway(call.Reversibility)
+}
+
 // gate holds a call until a person has said yes to it.
 func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar schema.Exposure, asks gate.Query, have *schema.Gate, usable bool) {
 	why := a.why
 	switch {
+	case a.crowded && (usable || have == nil):
+		a.why = ledger.WhyCrowded
+		return
 	case usable:
-		r, err := c.claim(&schema.Command{ID: newID("u_"), Kind: schema.CommandUse, Tenant: call.Tenant, By: c.o.Name, Reason: call.RequestID, Gate: &schema.Gate{ID: have.ID}})
+		r, err := c.claim(a.standing, &schema.Command{ID: newID("u_"), Kind: schema.CommandUse, Tenant: call.Tenant, By: c.o.Name, Reason: call.RequestID, Gate: &schema.Gate{ID: have.ID}})
 		a.gate = have.ID
 		switch {
 		case err != nil:
-			a.why = whyNoAnswer
+			a.why = unanswered(a.standing, err)
 		case r.Outcome == string(gate.Used):
 			a.action, a.why = schema.ActionAnnotate, whyGranted
 		default: // another call was first: the next one asks again
@@ -295,11 +354,20 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 		c.mu.RUnlock()
 	}
 	place := asks.Tenant + "\x00" + asks.Holder + "\x00" + asks.Route
-	if !c.asks.first(place, c.o.Now(), time.Second) {
-		return // the same question was written a moment ago
+	switch c.asks.first(place, a.standing, c.o.Now(), time.Second) {
+	case askedBefore:
+		return
+	case askFull:
+		c.m.full.WithLabelValues(a.standing.String(), "questions").Inc()
+		if a.why = whyGateFull; a.standing == schema.StandingClaimed {
+			a.why = ledger.WhyCrowded
+		}
+		return
 	}
-	r, err := c.claim(c.question(call, run, sofar, asks, why, schema.ModeArmed))
+	r, err := c.claim(a.standing, c.question(call, run, a.standing, sofar, asks, why, schema.ModeArmed))
 	switch {
+	case errors.Is(err, errBusy):
+		a.why = unanswered(a.standing, err)
 	case err != nil:
 	case r.Outcome == string(gate.Full):
 		a.why = whyGateFull
@@ -308,21 +376,33 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 	}
 }
 
-func (c *Control) question(call *schema.Call, run schema.RunID, sofar schema.Exposure, asks gate.Query, why string, mode schema.Mode) *schema.Command {
+// unanswered is the named reason of a claim that the log has not answered.
+func unanswered(of schema.Standing, err error) string {
+	switch {
+	case !errors.Is(err, errBusy):
+		return whyNoAnswer
+	case of == schema.StandingClaimed:
+		return ledger.WhyCrowded
+	}
+	return whyBusy
+}
+
+func (c *Control) question(call *schema.Call, run schema.RunID, of schema.Standing, sofar schema.Exposure, asks gate.Query, why string, mode schema.Mode) *schema.Command {
 	return &schema.Command{ID: newID("a_"), Kind: schema.CommandAsk, Tenant: call.Tenant, By: c.o.Name, Reason: why, Gate: &schema.Gate{
-		Holder: asks.Holder, RunID: run, RunKey: call.RunKey, AgentID: call.AgentID, CredentialID: call.CredentialID, PrincipalID: call.PrincipalID,
-		Route: asks.Route, Resource: asks.Resource, Binding: schema.BindingAll, ArgsDigest: asks.ArgsDigest, QueryDigest: asks.QueryDigest, Amount: asks.Amount, Currency: asks.Currency, Why: why, SoFar: sofar, Mode: mode}}
+		Holder: asks.Holder, RunID: run, RunKey: call.RunKey, AgentID: call.AgentID, CredentialID: call.CredentialID, PrincipalID: call.PrincipalID, Standing: &of,
+		Route: asks.Route, Resource: asks.Resource, Binding: schema.BindingAll, ArgsDigest: asks.ArgsDigest, QueryDigest: asks.QueryDigest,
+		Amount: asks.Amount, Currency: asks.Currency, Why: why, SoFar: sofar, Mode: mode}}
 }
 
 // observeAgain is how often what would have asked is written down for one holder and route.
 const observeAgain = 15 * time.Minute
 
 // wouldAsk writes down, without waiting, that a call would have been held.
-func (c *Control) wouldAsk(call *schema.Call, run schema.RunID, sofar schema.Exposure, asks gate.Query, d *ledger.Decision) {
-	if c.out == nil || !c.asks.first("would\x00"+asks.Tenant+"\x00"+asks.Holder+"\x00"+asks.Route, c.o.Now(), observeAgain) {
+func (c *Control) wouldAsk(call *schema.Call, run schema.RunID, of schema.Standing, sofar schema.Exposure, asks gate.Query, d *ledger.Decision) {
+	if c.out == nil || c.asks.first("would\x00"+asks.Tenant+"\x00"+asks.Holder+"\x00"+asks.Route, of, c.o.Now(), observeAgain) != askNow {
 		return
 	}
-	c.submitLater(c.question(call, run, sofar, asks, d.WouldWhy, schema.ModeObserve))
+	c.submitLater(c.question(call, run, of, sofar, asks, d.WouldWhy, schema.ModeObserve))
 }
 
 func (c *Control) count(a *answer) {
@@ -353,7 +433,7 @@ func (c *Control) observe(call *schema.Call, a *answer) {
 			call.Note("flyball.gate", a.gate)
 		}
 	}
-	c.asked.note(call)
+	c.asked.note(call, a.standing)
 }
 
 func decisionID() string {

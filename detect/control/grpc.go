@@ -11,7 +11,9 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 )
@@ -28,7 +30,7 @@ type authorization struct {
 // the access log shows on allow and on deny, and which no client can set.
 func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth.CheckResponse, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
-	if !a.c.admitted(firstValue(md, "x-flyball-token"), firstValue(md, "authorization")) {
+	if !a.c.admitted(firstValue(md, "x-flyball-token"), firstValue(md, "authorization"), trustedRPC(ctx)) {
 		return nil, grpcstatus.Error(codes.Unauthenticated, "the gateway did not show its token")
 	}
 	req := in.GetAttributes().GetRequest().GetHttp()
@@ -81,4 +83,14 @@ func firstValue(md metadata.MD, key string) string {
 		return v[0]
 	}
 	return ""
+}
+
+// trustedRPC is trustedHTTP of a gRPC call.
+func trustedRPC(ctx context.Context) bool {
+	p, ok := peer.FromContext(ctx)
+	if !ok || p.LocalAddr == nil || onLoopback(p.LocalAddr) {
+		return true
+	}
+	t, ok := p.AuthInfo.(credentials.TLSInfo)
+	return ok && len(t.State.VerifiedChains) > 0
 }

@@ -20,7 +20,7 @@ func (c *Control) CheckHandler() http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		if !c.admitted(r.Header.Get("X-Flyball-Token"), r.Header.Get("Authorization")) {
+		if !c.admitted(r.Header.Get("X-Flyball-Token"), r.Header.Get("Authorization"), trustedHTTP(r)) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -60,15 +60,29 @@ func (a *answer) headers() [][2]string {
 	return out
 }
 
-// admitted reports whether whoever asks is a gateway.
-func (c *Control) admitted(token, authorization string) bool {
+// admitted reports whether whoever asks is a gateway. trusted is of the connection: where no token is configured, only
+// such a one is a gateway's. Configurations that open the check to others are refused before; this is for the day when
+// one is not.
+func (c *Control) admitted(token, authorization string, trusted bool) bool {
 	if c.o.CheckToken == "" {
-		return true
+		return trusted
 	}
 	if token == "" {
 		token = strings.TrimPrefix(authorization, "Bearer ")
 	}
 	return subtle.ConstantTimeCompare([]byte(token), []byte(c.o.CheckToken)) == 1
+}
+
+// trustedHTTP says whether a request arrived on loopback, or showed a certificate of the configured authority. A request
+// that arrived by no listener comes from this process.
+func trustedHTTP(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return !ok || onLoopback(local) || r.TLS != nil && len(r.TLS.VerifiedChains) > 0
+}
+
+func onLoopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
 }
 
 func fromHTTP(r *http.Request) *request {

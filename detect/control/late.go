@@ -79,5 +79,5 @@ func (c *Control) tell(f *schema.Finding) {
 		c.o.Logger.Error("finding not written", "error", err)
 		return
 	}
-	c.out.TryProduce(context.Background(), &kgo.Record{Topic: topic.EventsTopic, Key: []byte(f.ID), Value: value}, nil)
+	c.out.TryProduce(context.Background(), &kgo.Record{Topic: topic.EventsTopic, Key: []byte(f.ID), Value: value}, c.faults.written("finding"))
 }

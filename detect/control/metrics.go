@@ -12,13 +12,19 @@ type metrics struct {
 	took       prometheus.Histogram
 	claims     *prometheus.CounterVec
 	refusals   *prometheus.CounterVec
-	malformed  prometheus.Counter
+	malformed  *prometheus.CounterVec
+	faults     *prometheus.CounterVec
+	lost       *prometheus.CounterVec
 	open       prometheus.Gauge
 	dropped    prometheus.Counter
+	full       *prometheus.CounterVec
+	poolLeft   *prometheus.GaugeVec
 	waiting    prometheus.Gauge
 	oldest     prometheus.Gauge
 	budgetLeft prometheus.Gauge
 	stale      prometheus.Gauge
+
+	settingsDiffer prometheus.Gauge
 
 	checked, refused atomic.Uint64
 }
@@ -31,16 +37,23 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		would:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_checks_would_total", Help: "Requests that something not armed would have held or denied, by named reason."}, []string{"why"}),
 		claims:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_claims_total", Help: "What answers had to claim through the log, by kind and outcome."}, []string{"kind", "outcome"}),
 		refusals:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_control_refused_total", Help: "Requests to the control API that were refused, by named reason."}, []string{"why"}),
-		malformed:  prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_control_malformed_total", Help: "Commands that could not be read."}),
+		malformed:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_control_malformed_total", Help: "Commands and snapshots that could not be read and were passed over, by what was wrong."}, []string{"why"}),
+		faults:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_control_log_errors_total", Help: "Errors of reading from and writing to the log."}, []string{"doing", "what"}),
+		lost:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_control_log_lost_records_total", Help: "Records that the command log had lost at the start: its tail after they were folded, its head before."}, []string{"part"}),
 		open:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_breakers_open", Help: "Breakers that are not closed."}),
 		dropped:    prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_observations_dropped_total", Help: "Checked requests that found no room on their way to flyball.calls."}),
+		full:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_pool_full_total", Help: "What found no room in the share of its callers, by their standing and by what was full: questions, claims, observations, work."}, []string{"standing", "what"}),
+		poolLeft:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_trip_budget_pool_left", Help: "Automatic trips and gates that each pool of the budget still has this hour."}, []string{"pool"}),
 		waiting:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_gates_waiting", Help: "Questions that wait for a person's yes or no."}),
 		oldest:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_gates_oldest_seconds", Help: "How long the oldest of them has waited."}),
 		budgetLeft: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_trip_budget_left", Help: "Automatic trips that the budget still has this hour."}),
 		stale:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_control_stale", Help: "1 while the command log does not speak: the last state stands."}),
+
+		settingsDiffer: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_settings_differ", Help: "1 while the settings in this point's file are not those in the log, which hold."}),
 	}
 	if r != nil {
-		r.MustRegister(m.checks, m.would, m.took, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.waiting, m.oldest, m.budgetLeft, m.stale)
+		r.MustRegister(m.checks, m.would, m.took, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.full, m.poolLeft, m.waiting, m.oldest, m.budgetLeft, m.stale,
+			m.faults, m.lost, m.settingsDiffer)
 	}
 	return m
 }

@@ -17,26 +17,36 @@ type observer struct {
 	source schema.Source
 	parts  int32
 	in     chan schema.Call
-	m      *metrics
+	// claimed callers have a queue of their own, which is emptied second: a flood of
+	// theirs costs no other call its record.
+	claimed chan schema.Call
+	m       *metrics
 }
 
 const (
 	waitingObservations = 20_000
+	waitingClaimed      = 5_000
 	observeEvery        = 5 * time.Millisecond
 )
 
 func newObserver(point string, parts int32, m *metrics) *observer {
-	o := &observer{source: schema.Source{Topic: "flyball.check/" + point}, parts: parts, in: make(chan schema.Call, waitingObservations), m: m}
+	o := &observer{source: schema.Source{Topic: "flyball.check/" + point}, parts: parts, in: make(chan schema.Call, waitingObservations),
+		claimed: make(chan schema.Call, waitingClaimed), m: m}
 	_, _ = rand.Read(o.source.TopicID[:])
 	return o
 }
 
 // note never waits: an answer is worth more than its record.
-func (o *observer) note(c *schema.Call) {
+func (o *observer) note(c *schema.Call, of schema.Standing) {
+	queue := o.in
+	if of == schema.StandingClaimed {
+		queue = o.claimed
+	}
 	select {
-	case o.in <- *c:
+	case queue <- *c:
 	default:
 		o.m.dropped.Inc()
+		o.m.full.WithLabelValues(of.String(), "observations").Inc()
 	}
 }
 
@@ -52,12 +62,14 @@ func (o *observer) run(ctx context.Context, out *kgo.Client) {
 			return
 		case <-tick.C:
 		}
-		for n := len(o.in); n > 0; n-- {
-			c := <-o.in
-			c.Source, c.Pos = o.source, schema.Position{Offset: next}
-			next++
-			part := topic.PartitionOf(c.RoutingKey, int32(len(byPart)))
-			byPart[part] = append(byPart[part], &c)
+		for _, queue := range [...]chan schema.Call{o.in, o.claimed} {
+			for n := len(queue); n > 0; n-- {
+				c := <-queue
+				c.Source, c.Pos = o.source, schema.Position{Offset: next}
+				next++
+				part := topic.PartitionOf(c.RoutingKey, int32(len(byPart)))
+				byPart[part] = append(byPart[part], &c)
+			}
 		}
 		for part, calls := range byPart {
 			for len(calls) > 0 {

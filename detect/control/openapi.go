@@ -22,6 +22,8 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[schema.BreakerState](): schema.BreakerStateWords,
 	reflect.TypeFor[schema.GateState]():    schema.GateStateWords,
 	reflect.TypeFor[schema.VerdictWord]():  schema.VerdictWords[1:],
+	reflect.TypeFor[schema.Trust]():        schema.TrustWords,
+	reflect.TypeFor[schema.Standing]():     schema.StandingWords,
 }
 
 // openAPI is the document of the list of operations.
@@ -73,8 +75,11 @@ func (c *Control) openAPI() ([]byte, error) {
 		}
 		for _, q := range op.query {
 			s := openapi3.NewStringSchema()
-			if q.kind == "integer" {
+			switch q.kind {
+			case "integer":
 				s = openapi3.NewIntegerSchema().WithMin(1).WithMax(1000)
+			case "sequence":
+				s = openapi3.NewInt64Schema().WithMin(0)
 			}
 			o.AddParameter(openapi3.NewQueryParameter(q.name).WithSchema(s).WithDescription(q.doc))
 		}
@@ -106,6 +111,10 @@ func customize(_ string, t reflect.Type, tag reflect.StructTag, s *openapi3.Sche
 	}
 	if r, ok := ruleOf(tag); ok && s.Type != nil {
 		r.describe(s)
+	}
+	if t == reflect.TypeFor[Trip]() { // for a time, or until a reset
+		s.Properties["until_reset"].Value.Enum = []any{true}
+		s.OneOf = openapi3.SchemaRefs{{Value: &openapi3.Schema{Required: []string{"ttl_seconds"}}}, {Value: &openapi3.Schema{Required: []string{"until_reset"}}}}
 	}
 	if t == reflect.TypeFor[schema.Scope]() && s.Properties["value"] != nil {
 		(rule{low: 1, high: 1000}).describe(s.Properties["value"].Value)

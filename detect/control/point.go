@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,14 +41,24 @@ type Options struct {
 	Name       string // of the point: stable over restarts, one of its kind
 	Tenant     string
 	Partitions int32 // of flyball.calls
+	// Budget of the configuration file: it is written to the log while the log says
+	// nothing of the tenant, and what the log says holds.
 	Budget     breaker.Budget
 	Resolver   *identity.Resolver
 	Routes     Classifier
 	CheckToken Secret // gateways must show it; "" lets any in that reaches the listener
 	Tokens     []Token
 	// Armed says whether what a family of policy finds (policy.scope …) is enforced
-	// for an agent; nil: never.
+	// for an agent by this point's configuration; nil: never. Commands come before it.
 	Armed func(agent, family string) bool
+	// Mode and ArmedBy are what the configuration says of that: observe or armed, and
+	// the patterns that are armed in mode observe.
+	Mode    string
+	ArmedBy []string
+	// Tags of an agent by the registry; nil: none.
+	Tags func(agent string) []string
+	// Registered reports whether the registry names an agent or a credential; nil: none.
+	Registered func(schema.Scope) bool
 	// Scopes are what was learned of agents, for those that no manifest is in force
 	// for; nil, or an answer of nil: nothing was.
 	Scopes func() *scope.Guard
@@ -57,8 +70,10 @@ type Options struct {
 	ThrottleTo float64
 	// LinkKey signs links that decide a question; empty makes none.
 	LinkKey Secret
-	// Findings answers /v1/findings; nil: this process has no database.
-	Findings func(ctx context.Context, limit int) (any, error)
+	// Findings answers /v1/findings, of these tenants or, without any, of all; nil: this process has no database.
+	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
+	// HasFinding says whether a tenant has a finding; nil: nobody can say.
+	HasFinding func(ctx context.Context, tenant, id string) (bool, error)
 
 	Now        func() time.Time
 	Stage      func(string)
@@ -85,20 +100,34 @@ type Control struct {
 
 	out *kgo.Client
 
-	mu     sync.RWMutex // of the four below; whoever writes holds it for one record
+	mu     sync.RWMutex // of the six below; whoever writes holds it for one record
 	state  *ledger.State
 	loaded bool
 	heard  time.Time // when the log last spoke, by this process's clock
-	traces *traces
+	// behind: the process stood still, or its clock was set, for longer than a silent
+	// log is believed. What is folded next may be as old, so that the state counts as
+	// stale until the tick has come back that this point wrote as its awaited-th.
+	behind  bool
+	awaited int64
+	ended   error // why the fold does not go on
+	traces  *traces
 
-	seen      *runMemory
-	claims    *claims
-	leases    *leases
-	asks      *askMemory
-	throttles *throttles
-	late      *lateUses
-	others    *points
-	asked     *observer
+	work  *workShare
+	folds atomic.Int64 // records folded
+	quiet atomic.Int64 // the value of folds at which the log was found not to answer
+	ticks tickCount
+
+	faults     *faults
+	seen       *runMemory
+	identities *identities
+	claims     *claims
+	leases     *leases
+	asks       *askMemory
+	throttles  *throttles
+	late       *lateUses
+	others     *points
+	asked      *observer
+	settings   settingsNotice
 }
 
 // New is inert.
@@ -115,54 +144,83 @@ func New(o Options) (*Control, error) {
 	if o.ThrottleTo <= 0 {
 		o.ThrottleTo = 1
 	}
-	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(o.Budget), traces: newTraces(), seen: newRunMemory(), claims: newClaims(),
-		leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), others: newPoints()}
+	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(breaker.DefaultBudget()), traces: newTraces(), seen: newRunMemory(), identities: newIdentities(),
+		claims: newClaims(), leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), work: newWorkShare(), others: newPoints()}
+	c.faults = newFaults(c)
+	c.quiet.Store(-1)
 	c.asked = newObserver(o.Name, o.Partitions, c.m)
 	return c, nil
 }
 
-// Run folds the log until ctx ends.
+// Run folds the log until ctx ends. A fold that cannot go on is an error that names
+// the place: the point is no longer ready from then on, its last state counts as
+// stale, and whoever runs it ends the process.
 func (c *Control) Run(ctx context.Context) error {
+	err := c.run(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	c.faults.end(err)
+	return err
+}
+
+func (c *Control) run(parent context.Context) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	c.faults.ends(cancel)
 	var err error
 	if c.out, err = kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))...); err != nil {
 		return fmt.Errorf("control: producer: %w", err)
 	}
 	defer c.out.Close()
-	from, err := c.restore(ctx)
+	began := c.o.Now()
+	from, end, err := c.restore(ctx)
 	if err != nil {
 		return err
 	}
-	ends, err := kadm.NewClient(c.out).ListEndOffsets(ctx, topic.CommandsTopic)
+	heartbeats, err := kadm.NewClient(c.out).ListEndOffsets(ctx, topic.PointsTopic)
 	if err != nil {
-		return fmt.Errorf("control: look up %s: %w", topic.CommandsTopic, err)
+		return fmt.Errorf("control: look up %s: %w", topic.PointsTopic, err)
 	}
-	end, _ := ends.Lookup(topic.CommandsTopic, 0)
-	if end.Offset <= from {
-		c.load()
+	points, _ := heartbeats.Lookup(topic.PointsTopic, 0)
+	if points.Offset == 0 {
+		c.others.read.Store(true)
 	}
+	if end <= from {
+		c.load(began)
+	}
+	// An offset that the log does not hold is an error: to begin again at its start
+	// would pass new records off as old ones.
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.CommandsTopic: {0: kgo.NewOffset().At(from)}, topic.PointsTopic: {0: kgo.NewOffset().AtStart()}}),
-		kgo.FetchMaxWait(100*time.Millisecond))...)
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
 		return fmt.Errorf("control: consumer: %w", err)
 	}
 	defer client.Close()
 	var background sync.WaitGroup
 	defer background.Wait()
+	defer cancel(nil) // what runs beside the fold ends with it
 	background.Go(func() { c.tick(ctx) })
 	background.Go(func() { c.asked.run(ctx, c.out) })
+	c.settle()
 	for {
 		fetches := client.PollFetches(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return context.Cause(ctx)
 		}
 		for _, f := range fetches.Errors() {
-			c.o.Logger.Warn("command log is away; the last state stands", "error", f.Err)
+			if err := c.faults.log("read", f.Topic, f.Err); err != nil {
+				return err
+			}
 		}
 		var events []schema.Event
 		for _, r := range fetches.Records() {
 			if r.Topic == topic.PointsTopic {
 				c.others.fold(r)
+				if r.Offset+1 >= points.Offset {
+					c.others.read.Store(true)
+				}
 				continue
 			}
 			more, err := c.fold(r)
@@ -170,18 +228,35 @@ func (c *Control) Run(ctx context.Context) error {
 				return err
 			}
 			events = append(events, more...)
-			if r.Offset+1 >= end.Offset {
-				c.load()
+			if r.Offset+1 >= end {
+				c.load(began)
 			}
 		}
 		c.publish(ctx, events)
+		c.settle()
 	}
 }
 
-func (c *Control) load() {
+// load makes the point answer, if it does not yet. A log that took long to read has
+// gone on meanwhile.
+func (c *Control) load(began time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.loaded, c.heard = true, c.o.Now()
+	if c.loaded {
+		return
+	}
+	now := c.o.Now()
+	c.loaded, c.heard = true, now
+	if apart(now, began) {
+		c.behind, c.awaited = true, c.ticks.sent.Load()+1
+	}
+}
+
+// apart reports whether so much of this process's clock lies between two moments
+// that the log cannot have been listened to, or the clock was set meanwhile.
+func apart(now, before time.Time) bool {
+	d := now.Sub(before)
+	return d > staleAfter || d < -time.Second
 }
 
 func (c *Control) fold(r *kgo.Record) ([]schema.Event, error) {
@@ -190,8 +265,13 @@ func (c *Control) fold(r *kgo.Record) ([]schema.Event, error) {
 		return nil, fmt.Errorf("control: %s at offset %d: %w", topic.CommandsTopic, r.Offset, err)
 	}
 	if err != nil {
-		c.m.malformed.Inc()
-		c.o.Logger.Error("command passed over", "offset", r.Offset, "error", err)
+		// Every point passes over it: the state is the same as without it.
+		why := "malformed"
+		if errors.Is(err, topic.ErrUnknownKind) {
+			why = "unknown_kind"
+		}
+		c.m.malformed.WithLabelValues(why).Inc()
+		c.o.Logger.Error("command passed over", "offset", r.Offset, "why", why, "error", err)
 	}
 	now := c.o.Now()
 	c.mu.Lock()
@@ -201,7 +281,13 @@ func (c *Control) fold(r *kgo.Record) ([]schema.Event, error) {
 	} else {
 		events = c.state.Apply(r.Offset, r.Timestamp.UnixNano(), &command)
 	}
+	if c.loaded && apart(now, c.heard) {
+		c.behind, c.awaited = true, c.ticks.sent.Load()+1
+	}
 	c.heard = now
+	if n, own := c.ticks.number(&command); own && n >= c.awaited {
+		c.behind = false
+	}
 	result, known := c.state.ResultOf(command.ID)
 	open := c.state.Breakers.Open()
 	for i := range events {
@@ -210,9 +296,11 @@ func (c *Control) fold(r *kgo.Record) ([]schema.Event, error) {
 		}
 	}
 	c.mu.Unlock()
+	c.folds.Add(1)
 	c.m.open.Set(float64(open))
 	if known {
 		c.claims.settle(command.ID, result)
+		c.leases.settle(command.ID, result)
 	}
 	return events, nil
 }
@@ -231,18 +319,36 @@ func (c *Control) publish(ctx context.Context, events []schema.Event) {
 			part = min(b.Call.Partition, c.o.Partitions-1) // behind the finding that it answers
 		}
 		c.o.Stage("control.folded|event")
-		c.out.Produce(ctx, &kgo.Record{Topic: topic.EventsTopic, Partition: part, Key: []byte(events[i].ID), Value: value}, func(_ *kgo.Record, err error) {
-			if err != nil && ctx.Err() == nil {
-				c.o.Logger.Error("event not written", "error", err)
-			}
-		})
+		c.out.Produce(ctx, &kgo.Record{Topic: topic.EventsTopic, Partition: part, Key: []byte(events[i].ID), Value: value}, c.faults.written("event"))
 	}
 }
+
+// tickCount numbers the ticks of this process.
+type tickCount struct {
+	session    string
+	sent, done atomic.Int64
+}
+
+// number of a tick that this process wrote.
+func (t *tickCount) number(c *schema.Command) (int64, bool) {
+	text, own := strings.CutPrefix(c.ID, t.session)
+	if c.Kind != schema.CommandTick || !own || t.session == "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil
+}
+
+// mostTicks wait to be written at a time: while the log is away they say nothing.
+const mostTicks = 5
 
 // tick keeps the log's clock going, tells how far the point is, and stores the state.
 func (c *Control) tick(ctx context.Context) {
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
+	c.mu.Lock()
+	c.ticks.session = newID("t_") + "_"
+	c.mu.Unlock()
 	stored, storedAt := int64(-1), c.o.Now()
 	for {
 		select {
@@ -250,18 +356,37 @@ func (c *Control) tick(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if value, err := topic.EncodeCommand(&schema.Command{Kind: schema.CommandTick, By: c.o.Name}); err == nil {
-			c.out.Produce(ctx, &kgo.Record{Topic: topic.CommandsTopic, Value: value}, nil)
-		}
 		p := c.Point()
-		if value, err := topic.EncodeDocument(topic.PointVersion, &p); err == nil {
-			c.out.Produce(ctx, &kgo.Record{Topic: topic.PointsTopic, Key: []byte(c.o.Name), Value: value}, nil)
+		if c.ticks.sent.Load()-c.ticks.done.Load() < mostTicks {
+			n := c.ticks.sent.Add(1)
+			written := c.faults.written("tick")
+			c.send(&schema.Command{ID: c.ticks.session + strconv.FormatInt(n, 10), Kind: schema.CommandTick, By: c.o.Name}, func(r *kgo.Record, err error) {
+				c.ticks.done.Add(1)
+				written(r, err)
+			})
+			if value, err := topic.EncodeDocument(topic.PointVersion, &p); err == nil {
+				c.out.TryProduce(ctx, &kgo.Record{Topic: topic.PointsTopic, Key: []byte(c.o.Name), Value: value}, c.faults.written("heartbeat"))
+			}
 		}
 		c.gauge()
-		if now := c.o.Now(); p.Applied > stored && now.Sub(storedAt) >= snapshotEvery && c.store(ctx) {
+		c.settle()
+		now := c.o.Now()
+		if since := now.Sub(storedAt); since < 0 {
+			storedAt = now // the clock was set back
+		} else if p.Applied > stored && since >= snapshotEvery && c.store(ctx) {
 			stored, storedAt = p.Applied, now
 		}
 	}
+}
+
+// send writes a command and does not wait for what becomes of it.
+func (c *Control) send(command *schema.Command, written func(*kgo.Record, error)) {
+	value, err := topic.EncodeCommand(command)
+	if err != nil {
+		written(nil, err)
+		return
+	}
+	c.out.TryProduce(context.Background(), &kgo.Record{Topic: topic.CommandsTopic, Value: value}, written)
 }
 
 // store writes a snapshot. Under the lock it is only gathered.
@@ -269,34 +394,43 @@ func (c *Control) store(ctx context.Context) bool {
 	c.mu.RLock()
 	snap := c.state.Snapshot()
 	c.mu.RUnlock()
-	value, err := topic.EncodeDocument(ledger.SnapshotVersion, snap)
+	value, err := topic.EncodeDocument(snap.Version(), snap)
 	if err != nil {
 		c.o.Logger.Error("state not stored", "error", err)
 		return false
 	}
-	c.out.Produce(ctx, &kgo.Record{Topic: topic.BreakersTopic, Key: []byte("snapshot"), Value: value}, nil)
+	c.out.TryProduce(ctx, &kgo.Record{Topic: topic.BreakersTopic, Key: []byte("snapshot"), Value: value}, c.faults.written("snapshot"))
 	return true
 }
 
-// Ready is nil once the log was read to the end that it had at the start.
+// Ready is nil once the log was read to the end that it had at the start, until the
+// fold ends.
 func (c *Control) Ready() error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if !c.loaded {
-		return errors.New("control: breakers are being loaded")
+	switch {
+	case c.ended != nil:
+		return c.ended
+	case !c.loaded:
+		return errLoading
 	}
 	return nil
 }
 
-// stale reports, under the lock, that the log has not spoken for a while: the
-// last state stands.
-func (c *Control) stale() bool { return c.o.Now().Sub(c.heard) > staleAfter }
+var errLoading = errors.New("control: breakers are being loaded")
+
+// stale reports, under the lock, that the log has not spoken for a while, or that
+// the point has not caught up with it since: the last state stands.
+func (c *Control) stale() bool {
+	return c.ended != nil || c.behind || apart(c.o.Now(), c.heard)
+}
 
 // Point is the heartbeat as of now.
 func (c *Control) Point() schema.PointState {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(), Traces: c.traces.list()}
+	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(),
+		Reads: schema.CommandsFeature, Mode: c.o.Mode, Armed: c.o.ArmedBy, Traces: c.traces.list()}
 }
 
 // gauge tells how long people let questions wait, and how far the budget is.
@@ -317,5 +451,8 @@ func (c *Control) gauge() {
 	c.m.waiting.Set(float64(n))
 	c.m.oldest.Set(age)
 	c.m.budgetLeft.Set(float64(max(spent.Of-spent.Trips, 0)))
+	for pool, s := range map[string]breaker.SpentOf{"trips": {Trips: spent.Trips, Of: spent.Of}, "gates": spent.Gates, "claimed_trips": spent.Claimed, "claimed_gates": spent.ClaimedGates} {
+		c.m.poolLeft.WithLabelValues(pool).Set(float64(max(s.Of-s.Trips, 0)))
+	}
 	c.m.stale.Set(map[bool]float64{true: 1}[stale])
 }

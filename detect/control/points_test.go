@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/breaker"
+	"flyball/detect/ledger"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -37,10 +38,25 @@ func broker(t *testing.T) *kfake.Cluster {
 // running is a point that folds a log.
 type running struct {
 	*Control
-	stop func()
+	stop  func()
+	ended chan error // what Run returned
 }
 
 func run(t *testing.T, k *kfake.Cluster, name string, change func(*Options)) *running {
+	t.Helper()
+	r := launch(t, k, name, change)
+	t.Cleanup(func() {
+		r.stop()
+		if err := <-r.ended; err != nil {
+			t.Error(err)
+		}
+	})
+	within(t, "ready", func() bool { return r.Ready() == nil })
+	return r
+}
+
+// launch is run for a point that may end by itself.
+func launch(t *testing.T, k *kfake.Cluster, name string, change func(*Options)) *running {
 	t.Helper()
 	key := identity.Key(strings.Repeat("k", 32))
 	id, err := identity.NewResolver(identity.Options{Tenant: "t", Key: key, Registry: []identity.Entry{{Agent: "billing", Consumer: "billing"}, {Agent: "support", Consumer: "support"}}})
@@ -63,17 +79,21 @@ func run(t *testing.T, k *kfake.Cluster, name string, change func(*Options)) *ru
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
+	done, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		defer close(done)
-		if err := c.Run(ctx); err != nil {
-			t.Error(err)
-		}
+		ended <- c.Run(ctx)
 	}()
-	r := &running{Control: c, stop: sync.OnceFunc(func() { cancel(); <-done })}
+	r := &running{Control: c, ended: ended, stop: sync.OnceFunc(func() { cancel(); <-done })}
 	t.Cleanup(r.stop)
-	within(t, "ready", func() bool { return c.Ready() == nil })
 	return r
+}
+
+// Audit is the end of the trail as the point has folded it.
+func (c *Control) Audit() ledger.Chain {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.state.Audit
 }
 
 func within(t *testing.T, what string, ok func() bool) {
@@ -245,7 +265,9 @@ func TestEightPointsNeverPassAQuotaTogether(t *testing.T) {
 					}
 					if j == 0 && n == 10 && i%3 == 0 {
 						points[i].leases.mu.Lock()
-						clear(points[i].leases.all) // as if it had died: what it held is lost
+						for of := range points[i].leases.all {
+							clear(points[i].leases.all[of])
+						} // as if it had died: what it held is lost
 						points[i].leases.mu.Unlock()
 					}
 				}
@@ -372,7 +394,7 @@ func TestPointWithAWrongClockAnswersTheSame(t *testing.T) {
 		points[name] = run(t, k, name, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(off) } })
 	}
 	points["right"].manifest(t, billing)
-	points["right"].must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 2, Reason: "x"})
+	points["right"].must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 2, Force: true, Reason: "x"})
 	for name, p := range points {
 		within(t, name+" has it", func() bool { return len(p.lines(false)) == 1 && len(p.manifests()) == 1 })
 		if v := p.ask("support", "r", "GET", "/", ""); v.status != 403 {

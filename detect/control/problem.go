@@ -60,7 +60,7 @@ func (a *answer) problem() []byte {
 	case "throttled":
 		p.Title, p.Detail = "The API owner lets only a few of your calls pass", "This call was not made. Do not make it in another way; tell the person you work for."
 	case "denied":
-		if a.why == whyAmbiguous || a.why == whyAmbiguousCall || a.why == whyUnreadable {
+		if a.why == whyAmbiguousPath || a.why == whyTwoCalls || a.why == whyUnreadable {
 			p.Title = "This call can be read in several ways"
 			p.Detail = "Send it without dot segments, backslashes and encoded separators, and without another method in a header or parameter."
 			break

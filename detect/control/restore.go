@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,55 +15,97 @@ import (
 	"flyball/schema/topic"
 )
 
-// restore reads the newest snapshot and says from which command to go on.
-func (c *Control) restore(ctx context.Context) (int64, error) {
-	ends, err := kadm.NewClient(c.out).ListEndOffsets(ctx, topic.BreakersTopic)
-	if err != nil {
-		return 0, fmt.Errorf("control: look up %s: %w", topic.BreakersTopic, err)
-	}
-	starts, err := kadm.NewClient(c.out).ListStartOffsets(ctx, topic.CommandsTopic)
-	if err != nil {
-		return 0, fmt.Errorf("control: look up %s: %w", topic.CommandsTopic, err)
-	}
-	start, _ := starts.Lookup(topic.CommandsTopic, 0)
-	end, _ := ends.Lookup(topic.BreakersTopic, 0)
-	if end.Offset == 0 {
-		return start.Offset, nil
-	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.BreakersTopic: {0: kgo.NewOffset().AtStart()}}), kgo.FetchMaxWait(100*time.Millisecond))...)
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	var newest *ledger.Snapshot
-	for next := int64(0); next < end.Offset; {
-		fetches := client.PollFetches(ctx)
-		if err := ctx.Err(); err != nil {
-			return 0, err
+// restore reads the newest snapshot and says from which command to go on, and the
+// offset of the log's end.
+func (c *Control) restore(ctx context.Context) (from, end int64, err error) {
+	of := func(list func(context.Context, ...string) (kadm.ListedOffsets, error), name string) (int64, error) {
+		all, err := list(ctx, name)
+		if err == nil {
+			err = all.Error()
 		}
-		for _, r := range fetches.Records() {
-			next = r.Offset + 1
-			snap, err := readSnapshot(r.Value)
-			if err != nil {
-				return 0, fmt.Errorf("control: %s at offset %d: %w", topic.BreakersTopic, r.Offset, err)
-			}
-			if newest == nil || snap.Offset > newest.Offset {
-				newest = snap
-			}
+		if err != nil {
+			return 0, fmt.Errorf("control: look up %s: %w", name, err)
 		}
+		o, _ := all.Lookup(name, 0)
+		return o.Offset, nil
 	}
-	if newest == nil {
-		return start.Offset, nil
+	admin := kadm.NewClient(c.out)
+	snapshots, err := of(admin.ListEndOffsets, topic.BreakersTopic)
+	if err != nil {
+		return 0, 0, err
+	}
+	start, err := of(admin.ListStartOffsets, topic.CommandsTopic)
+	if err != nil {
+		return 0, 0, err
+	}
+	if end, err = of(admin.ListEndOffsets, topic.CommandsTopic); err != nil {
+		return 0, 0, err
+	}
+	newest, err := c.newest(ctx, snapshots)
+	if err != nil || newest == nil {
+		return start, end, err
 	}
 	state, err := ledger.Restore(c.o.Budget, newest)
 	if err != nil {
-		return 0, fmt.Errorf("control: %s: %w", topic.BreakersTopic, err)
+		return 0, 0, fmt.Errorf("control: %s: %w", topic.BreakersTopic, err)
+	}
+	if missing := state.Lost(end); missing > 0 {
+		c.m.lost.WithLabelValues("tail").Add(float64(missing))
+		c.o.Logger.Warn("the log ends before what this point has folded: its tail was lost; what was folded stays, and new commands are folded as new ones",
+			"topic", topic.CommandsTopic, "partition", 0, "end", end, "lost", missing)
+	}
+	from = state.Next()
+	if from < start {
+		c.m.lost.WithLabelValues("head").Add(float64(start - from))
+		c.o.Logger.Warn("the log begins behind what this point has folded: commands between were deleted before it read them",
+			"topic", topic.CommandsTopic, "partition", 0, "start", start, "lost", start-from)
+		from = start
 	}
 	c.mu.Lock()
 	c.state = state
 	c.mu.Unlock()
-	return max(state.Offset+1, start.Offset), nil
+	return from, end, nil
+}
+
+// newest reads the newest snapshot below an end; nil: there is none. One that cannot
+// be read is passed over, and an older one or the log itself takes its place; one of
+// a newer version is an error.
+func (c *Control) newest(ctx context.Context, end int64) (*ledger.Snapshot, error) {
+	if end == 0 {
+		return nil, nil
+	}
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.BreakersTopic: {0: kgo.NewOffset().AtStart()}}), kgo.FetchMaxWait(100*time.Millisecond))...)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	var newest *ledger.Snapshot
+	for next := int64(0); next < end; {
+		fetches := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		for _, f := range fetches.Errors() {
+			if err := c.faults.log("read", f.Topic, f.Err); err != nil {
+				return nil, err
+			}
+		}
+		for _, r := range fetches.Records() {
+			next = r.Offset + 1
+			snap, err := readSnapshot(r.Value)
+			switch {
+			case errors.Is(err, topic.ErrNewerVersion):
+				return nil, fmt.Errorf("control: %s at offset %d: %w", topic.BreakersTopic, r.Offset, err)
+			case err != nil:
+				c.m.malformed.WithLabelValues("snapshot").Inc()
+				c.o.Logger.Error("snapshot passed over", "offset", r.Offset, "error", err)
+			case newest == nil || snap.Offset > newest.Offset:
+				newest = snap
+			}
+		}
+	}
+	return newest, nil
 }
 
 // readSnapshot reads a stored state, and converts one of version 1, which knew

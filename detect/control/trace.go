@@ -2,6 +2,7 @@ package control
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -59,6 +60,8 @@ func (t *traces) list() []schema.PointTrace {
 type points struct {
 	mu sync.Mutex
 	by map[string]schema.PointState
+	// read: the heartbeats that stood in the log when this point started are in by.
+	read atomic.Bool
 }
 
 const mostPoints = 1000

@@ -56,12 +56,12 @@ func killRoute(value string) schema.Command {
 	return schema.Command{ID: "k" + value, Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeRoute, Value: value}, By: "ann", Reason: "stop"}
 }
 
-// hidden are ways to write POST /v1/accounts/7/close below a path that is granted.
-var hidden = []string{"/v1/notes/../accounts/7/close", "/v1/notes/%2e%2e/accounts/7/close", "/v1/notes/..%2faccounts/7/close", "/v1/notes/..;/accounts/7/close", "/v1/notes/%252e%252e/accounts/7/close",
+// hiddenPaths are ways to write POST /v1/accounts/7/close below a path that is granted.
+var hiddenPaths = []string{"/v1/notes/../accounts/7/close", "/v1/notes/%2e%2e/accounts/7/close", "/v1/notes/..%2faccounts/7/close", "/v1/notes/..;/accounts/7/close", "/v1/notes/%252e%252e/accounts/7/close",
 	"/v1/notes/a/../../accounts/7/close", `/v1/notes/..\accounts\7\close`, "/v1/notes/..%5caccounts%5c7%5cclose", "/v1/notes/x%2f..%2f..%2faccounts%2f7%2fclose", "/v1/notes/..%c0%afaccounts/7/close"}
 
-// written are ways to write the same path another time.
-var written = []string{"/v1/./accounts/7/close", "/v1/accounts/x/../7/close", "/v1/%2e/accounts/7/close", "/v1/accounts/7/close%2F", "/v1/accounts/7%2Fclose", "/V1/accounts/7/close", "/v1/Accounts/7/CLOSE",
+// spellings are ways to write the same path another time.
+var spellings = []string{"/v1/./accounts/7/close", "/v1/accounts/x/../7/close", "/v1/%2e/accounts/7/close", "/v1/accounts/7/close%2F", "/v1/accounts/7%2Fclose", "/V1/accounts/7/close", "/v1/Accounts/7/CLOSE",
 	"/v1/accounts/7/close%20", "/v1/accounts/7/close%00", "/v1/accounts/7/close.json", "/v1/accounts/7/close%3fx", "/v1/accounts/7/close;x", "//v1///accounts/7/close/", "/v1/accounts/7/clos%65",
 	"http://api.example.org/v1/accounts/7/close", "/v1/accounts/7.json/close", "/v1/accounts/abc/close", "/v1/accounts/%2f7/close"}
 
@@ -70,11 +70,11 @@ func TestGrantedPathDoesNotHideAnother(t *testing.T) {
 	if a := ask("POST", "/v1/notes/7", ""); a.status != 200 {
 		t.Fatalf("what is granted: %d %s", a.status, a.why)
 	}
-	for _, path := range append(hidden, "/v1/accounts/7/close") {
+	for _, path := range append(hiddenPaths, "/v1/accounts/7/close") {
 		if a := ask("POST", path, ""); a.status != 403 {
 			t.Errorf("%s: %d %s", path, a.status, a.why)
-		} else if strings.Contains(path, "%2f") && a.why != whyAmbiguous {
-			t.Errorf("%s: %s, want %s", path, a.why, whyAmbiguous)
+		} else if strings.Contains(path, "%2f") && a.why != whyAmbiguousPath {
+			t.Errorf("%s: %s, want %s", path, a.why, whyAmbiguousPath)
 		}
 	}
 }
@@ -85,7 +85,7 @@ func TestKillSwitchOnARouteHoldsEverySpelling(t *testing.T) {
 		"undeclared":      asks(t, false, nil, killRoute("POST /v1/accounts/{id}/close")),
 		"named otherwise": asks(t, false, []route.Rule{closing}, killRoute("POST /v1/accounts/{account_id}/close")),
 	} {
-		for _, path := range append(append(written, hidden...), "/v1/accounts/7/close") {
+		for _, path := range append(append(spellings, hiddenPaths...), "/v1/accounts/7/close") {
 			if a := ask("POST", path, ""); a.status != 403 {
 				t.Errorf("%s: %s: %d %s", name, path, a.status, a.why)
 			}
@@ -185,7 +185,7 @@ func TestAmbiguousPathIsRefusedOnlyWhereItMatters(t *testing.T) {
 		t.Errorf("dot segments: %s %s", a.action, a.why)
 	}
 	observed := asks(t, false, rules, manifestOf(notary))
-	if a := observed("POST", "/v1/notes/..%2faccounts/7/close", ""); a.status != 200 || a.would != "deny "+whyAmbiguous {
+	if a := observed("POST", "/v1/notes/..%2faccounts/7/close", ""); a.status != 200 || a.would != "deny "+whyAmbiguousPath {
 		t.Errorf("nothing is armed: %d %s, would %q", a.status, a.why, a.would)
 	}
 	for name, path := range map[string]string{"too long": "/v1/notes/" + strings.Repeat("a", route.MaxReadable), "escapes of escapes": "/v1/notes/%2525252525252e"} {
@@ -210,7 +210,7 @@ func TestQuotaOfARouteCountsEverySpelling(t *testing.T) {
 	r := walked(t, broker(t), closing)
 	r.manifest(t, "version: 1\nagent: billing\nautonomy: [{routes: [\"POST /v1/accounts/{id}/close\"], ask: never}]\nquotas: [{name: closings, calls: 3, per: 1h, routes: [\"POST /v1/accounts/{id}/close\"]}]\n")
 	passed := 0
-	for _, path := range written {
+	for _, path := range spellings {
 		if v := r.ask("billing", "r1", "POST", path, ""); v.status == 200 {
 			passed++
 		}

@@ -12,11 +12,11 @@ import (
 
 // Named reasons of a call that can be read in several ways.
 const (
-	// whyAmbiguous: servers read the path in different ways, and not every way may pass.
-	whyAmbiguous = "ambiguous_path"
-	// whyAmbiguousCall: the request names two methods or two tools, and a yes to the one
-	// would be a yes to the other.
-	whyAmbiguousCall = "ambiguous_request"
+	// whyAmbiguousPath: servers read the path in different ways, and not every way may pass.
+	whyAmbiguousPath = "ambiguous_path"
+	// whyTwoCalls: the request names two methods or two tools, and a yes to the one would
+	// be a yes to the other.
+	whyTwoCalls = "ambiguous_request"
 	// whyUnreadable: the path, or the request's methods, are too many to be weighed.
 	whyUnreadable = "path_unreadable"
 )
@@ -66,11 +66,11 @@ func (c *Control) weighOthers(r *ledger.Request, d *ledger.Decision, q *request)
 	case !q.readable:
 		refuse(whyUnreadable, d.Action >= schema.ActionThrottle || c.state.Breakers.HoldsRoutes(r.Call.Tenant) || c.armedAtAll(r.Call.AgentID))
 	case differs && d.Action >= schema.ActionThrottle:
-		refuse(whyAmbiguous, true)
+		refuse(whyAmbiguousPath, true)
 	case asksTwo:
-		refuse(whyAmbiguousCall, true)
+		refuse(whyTwoCalls, true)
 	case wouldDiffer && d.Would >= schema.ActionThrottle:
-		refuse(whyAmbiguous, false)
+		refuse(whyAmbiguousPath, false)
 	}
 	return worst
 }

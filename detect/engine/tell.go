@@ -26,13 +26,23 @@ func (w *worker) tell(ctx context.Context, f *schema.Finding) error {
 	w.cfg.Stage("detect.finding|command")
 	d := f.Decided
 	command := schema.Command{ID: d.ID, Kind: schema.CommandTrip, Tenant: f.Tenant, Scope: d.Scope, By: "detect", Reason: d.Reason, TTL: d.TTL,
-		Decision: d, Exposure: f.Exposure, ActiveAgents: int(w.active.Load())}
+		Decision: d, Exposure: f.Exposure, ActiveAgents: int(w.active.Load()), Holder: w.holderOf(f)}
 	if value, err = topic.EncodeCommand(&command); err != nil {
 		return fmt.Errorf("decision %s: %w", d.ID, err)
 	}
 	w.m.decisions.WithLabelValues(d.Mode.String(), d.Why).Inc()
 	w.produce(ctx, &kgo.Record{Topic: topic.CommandsTopic, Value: value})
 	return w.checkpoint.err()
+}
+
+// holderOf is who acts in the run of a finding.
+func (w *worker) holderOf(f *schema.Finding) *schema.Holder {
+	h := &schema.Holder{AgentID: f.AgentID, AgentTrust: f.AgentTrust, CredentialID: f.CredentialID}
+	if f.AgentID != "" && f.AgentTrust >= schema.TrustInfrastructure {
+		h.Standing = schema.StandingEstablished
+	}
+	h.Tags, _ = w.cfg.About(f.AgentID)
+	return h
 }
 
 // closeFindings closes the findings of runs that silence closed, at an offset

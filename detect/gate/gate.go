@@ -33,12 +33,30 @@ const (
 	// NoStands is how long a no, given or timed out, is not asked about again.
 	NoStands = int64(15 * time.Minute)
 	// YesLasts is how long a yes can be used if its giver does not say.
-	YesLasts    = int64(15 * time.Minute)
-	longestYes  = int64(24 * time.Hour)
-	mostUses    = 1000
-	mostPending = 1000 // of a tenant
-	mostOfOne   = 50   // of a credential or an agent without one
+	YesLasts   = int64(15 * time.Minute)
+	longestYes = int64(24 * time.Hour)
+	mostUses   = 1000
+	mostOfOne  = 50 // questions of a credential, or of an agent without one
 )
+
+// mostPending is how many questions of a tenant wait, by the standing of who asks:
+// what callers of a claimed identity ask takes no room of the others.
+var mostPending = [...]int{schema.StandingClaimed: 250, schema.StandingProven: 1000, schema.StandingEstablished: 1000}
+
+// pool is where questions are counted: a tenant's, of one standing.
+type pool struct {
+	tenant   string
+	standing schema.Standing
+}
+
+// poolOf is the pool of a question. A record that says no standing is from a version
+// that had one pool for all.
+func poolOf(g *schema.Gate) pool {
+	if g.Standing == nil || int(*g.Standing) >= len(mostPending) {
+		return pool{g.Tenant, schema.StandingEstablished}
+	}
+	return pool{g.Tenant, *g.Standing}
+}
 
 // Moment is a place in the log.
 type Moment struct {
@@ -54,18 +72,25 @@ type State struct {
 	byID    map[string]*schema.Gate
 	at      map[place][]*schema.Gate // the latest last
 	order   []string                 // ids, oldest first
-	pending map[string]int           // by tenant
-	ofOne   map[[2]string]int        // by tenant and asker
-	next    int64                    // nothing is due before it
+	pending map[pool]int
+	ofOne   map[asker]int
+	next    int64 // nothing is due before it
 }
 
 // New is a state before any command.
 func New() *State {
-	return &State{byID: map[string]*schema.Gate{}, at: map[place][]*schema.Gate{}, pending: map[string]int{}, ofOne: map[[2]string]int{}}
+	return &State{byID: map[string]*schema.Gate{}, at: map[place][]*schema.Gate{}, pending: map[pool]int{}, ofOne: map[asker]int{}}
 }
 
-func asker(g *schema.Gate) [2]string {
-	return [2]string{g.Tenant, cmp.Or(g.CredentialID, g.AgentID, g.Holder)}
+// asker is who has questions of its own. Somebody who only claims another's name is
+// another asker.
+type asker struct {
+	pool
+	who string
+}
+
+func askerOf(g *schema.Gate) asker {
+	return asker{poolOf(g), cmp.Or(g.CredentialID, g.AgentID, g.Holder)}
 }
 
 // Apply folds a command. The gate that it is about is returned as it stands
@@ -134,7 +159,7 @@ func (s *State) ask(m Moment, c *schema.Command) (Outcome, *schema.Gate, []schem
 			}
 		}
 	}
-	if s.pending[g.Tenant] >= mostPending || s.ofOne[asker(&g)] >= mostOfOne {
+	if p := poolOf(&g); s.pending[p] >= mostPending[p.standing] || s.ofOne[askerOf(&g)] >= mostOfOne {
 		return Full, nil, nil
 	}
 	return Asked, &g, s.change(m, &g)
@@ -164,8 +189,10 @@ func (s *State) count(g *schema.Gate, by int) {
 	if g.State != schema.GatePending {
 		return
 	}
-	s.pending[g.Tenant] += by
-	one := asker(g)
+	p, one := poolOf(g), askerOf(g)
+	if s.pending[p] += by; s.pending[p] <= 0 {
+		delete(s.pending, p)
+	}
 	if s.ofOne[one] += by; s.ofOne[one] <= 0 {
 		delete(s.ofOne, one)
 	}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 
 	"flyball/schema"
@@ -164,6 +165,42 @@ func TestInventedRunsDoNotFillTheQueue(t *testing.T) {
 	}
 	if len(l.byID)+len(l.at)+len(l.order)+len(l.ofOne) != 0 {
 		t.Fatalf("%d %d %d %d left", len(l.byID), len(l.at), len(l.order), len(l.ofOne))
+	}
+}
+
+// An anonymous caller asks with a new key for each question, and under the name of an
+// agent that has a manifest: neither that agent nor anybody else is kept from asking.
+func TestGateStormOfClaimedCallersTakesNobodysQuestions(t *testing.T) {
+	claimed, proven, established := schema.StandingClaimed, schema.StandingProven, schema.StandingEstablished
+	l := &log{State: New()}
+	outcomes := map[Outcome]int{}
+	for i := range 5000 {
+		q := question("order:1")
+		q.Holder, q.CredentialID, q.AgentID, q.Standing = fmt.Sprint("run:", i), fmt.Sprint("invented", i), "reg/bot", &claimed
+		if i%2 == 0 {
+			q.CredentialID = "" // counted by its name
+		}
+		o, _ := l.do(schema.CommandAsk, q, nil)
+		outcomes[o]++
+	}
+	if outcomes[Asked] != mostPending[claimed] {
+		t.Errorf("%v; claimed callers have %d", outcomes, mostPending[claimed])
+	}
+	for _, of := range []*schema.Standing{&proven, &established, nil} {
+		for i := range mostOfOne {
+			q := question("order:1")
+			q.Holder, q.CredentialID, q.AgentID, q.Standing = fmt.Sprint("real:", of, i), "", "reg/bot", of
+			if of == nil {
+				q.AgentID = "other/bot"
+			}
+			if o, _ := l.do(schema.CommandAsk, q, nil); o != Asked {
+				t.Fatalf("question %d of %v: %s", i, of, o)
+			}
+		}
+	}
+	restored := Restore(l.Snapshot())
+	if !reflect.DeepEqual(restored.pending, l.pending) || !reflect.DeepEqual(restored.ofOne, l.ofOne) {
+		t.Error("a restart counts otherwise")
 	}
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"slices"
 
 	"flyball/schema"
 )
@@ -12,10 +13,10 @@ type Chain struct {
 	Hash string `json:"hash"` // of the last entry
 }
 
-// add makes the entry of a command. Ticks, probes and leases are no intents of
-// anybody and leave none.
+// add makes the entry of a command. Ticks, probes, leases and what is known of
+// credentials are no intents of anybody and leave none.
 func (c *Chain) add(offset, at int64, cmd *schema.Command, r Result) (schema.AuditEntry, bool) {
-	if cmd.Kind == schema.CommandProbe || cmd.Kind == schema.CommandLease {
+	if cmd.Kind == schema.CommandProbe || cmd.Kind == schema.CommandLease || cmd.Kind == schema.CommandProven {
 		return schema.AuditEntry{}, false
 	}
 	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at, Offset: offset, Kind: cmd.Kind.String(), By: cmd.By, Role: cmd.Role,
@@ -25,10 +26,40 @@ func (c *Chain) add(offset, at int64, cmd *schema.Command, r Result) (schema.Aud
 	return e, true
 }
 
+// ChainEntry is an entry of the trail as its chain holds it.
+type ChainEntry struct {
+	Seq  uint64 `json:"seq"`
+	Hash string `json:"hash"`
+	At   int64  `json:"at_ns"` // the log's clock, Unix ns
+}
+
+// mostRecent entries are remembered, so that a stored trail can be compared with
+// the log's where their ends differ.
+const mostRecent = 1024
+
+func (s *State) note(e ChainEntry) {
+	if len(s.recent) >= 2*mostRecent {
+		s.recent = slices.Clone(s.recent[mostRecent:])
+	}
+	s.recent = append(s.recent, e)
+}
+
+// EntryAt is the entry of a sequence number; ok is false where it is not remembered
+// or not made yet.
+func (s *State) EntryAt(seq uint64) (e ChainEntry, ok bool) {
+	i, ok := slices.BinarySearchFunc(s.recent, seq, func(e ChainEntry, seq uint64) int { return cmp.Compare(e.Seq, seq) })
+	if !ok {
+		return e, false
+	}
+	return s.recent[i], true
+}
+
 func subject(c *schema.Command, r Result) string {
 	switch {
 	case c.Scope.Kind != schema.ScopeNone:
 		return c.Scope.String()
+	case c.Settings != nil:
+		return "settings:" + c.Tenant
 	case c.Gate != nil:
 		return "gate:" + cmp.Or(r.Ref, c.Gate.ID)
 	case c.Task != nil:
@@ -37,6 +68,10 @@ func subject(c *schema.Command, r Result) string {
 		return "finding:" + c.Verdict.FindingID
 	case c.Baseline != nil:
 		return "baseline:" + c.Baseline.Agent
+	case c.Arming != nil:
+		return "arming:" + c.Arming.Pattern
+	case c.Exception != nil:
+		return "exception:" + cmp.Or(r.Ref, c.Exception.ID)
 	case c.Manifest != nil:
 		return "manifest:" + cmp.Or(r.Ref, c.Manifest.Agent)
 	}

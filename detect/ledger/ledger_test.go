@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -80,15 +81,16 @@ type refBreaker struct {
 	probes       int
 	probeAt      int64
 	generation   uint64
-	since        int64
-	credential   string
-	agent        string
+	heldSince    int64
+	holder       *schema.Holder   // nil: not known
+	old          *schema.Decision // who acted, by a record without a holder
 	halfOpenedAt int64
 }
 
 type refTrip struct {
-	at    int64
-	agent string
+	at      int64
+	agent   string
+	claimed bool
 }
 
 func newReference(b breaker.Budget) *reference {
@@ -105,7 +107,7 @@ func (m *reference) apply(offset, at int64, c *schema.Command) {
 			delete(m.open, scope)
 			m.strikes[scope] = [2]int64{b.strikes, m.clock + 4*max(b.ttl, 60*sec)}
 		case b.state == schema.BreakerOpen && b.until > 0 && m.clock >= b.until:
-			b.state, b.probes, b.probeAt, b.halfOpenedAt, b.generation, b.since = schema.BreakerHalfOpen, 0, 0, m.clock, gen, m.clock
+			b.state, b.probes, b.probeAt, b.halfOpenedAt, b.generation = schema.BreakerHalfOpen, 0, 0, m.clock, gen
 		case b.state == schema.BreakerForcedOpen && b.until > 0 && m.clock >= b.until:
 			delete(m.open, scope)
 		}
@@ -118,26 +120,33 @@ func (m *reference) apply(offset, at int64, c *schema.Command) {
 	switch c.Kind {
 	case schema.CommandTrip:
 		if have != nil && have.state == schema.BreakerForcedOpen {
+			if have.holder == nil && c.Holder != nil {
+				have.holder = c.Holder
+			}
 			return
 		}
-		next := &refBreaker{state: schema.BreakerOpen, strikes: 1, generation: gen, since: m.clock, credential: c.Decision.CredentialID, agent: c.Decision.AgentID}
+		next := &refBreaker{state: schema.BreakerOpen, strikes: 1, generation: gen, heldSince: m.clock, holder: c.Holder, old: c.Decision}
 		if have != nil {
+			if next.heldSince = have.heldSince; next.holder == nil {
+				next.holder = have.holder
+			}
 			next.strikes = have.strikes
 			if have.state == schema.BreakerHalfOpen {
 				next.strikes++
 			}
 		} else {
+			claimed := c.Holder != nil && c.Holder.Standing == schema.StandingClaimed
 			recent, agents := 0, map[string]bool{c.Decision.AgentID: true}
 			for _, x := range m.trips {
-				if x.at > m.clock-3600*sec {
+				if x.at > m.clock-3600*sec && x.claimed == claimed {
 					recent++
 					agents[x.agent] = true
 				}
 			}
-			if recent >= m.budget.PerHour || len(agents) > max(1, c.ActiveAgents*m.budget.Percent/100) {
+			if recent >= m.budget.PerHour || !claimed && len(agents) > max(1, c.ActiveAgents*m.budget.Percent/100) {
 				return
 			}
-			m.trips = append(m.trips, refTrip{m.clock, c.Decision.AgentID})
+			m.trips = append(m.trips, refTrip{m.clock, c.Decision.AgentID, claimed})
 			if s, ok := m.strikes[c.Scope]; ok && m.clock < s[1] {
 				next.strikes = s[0] + 1
 			}
@@ -146,7 +155,12 @@ func (m *reference) apply(offset, at int64, c *schema.Command) {
 		next.until = m.clock + next.ttl
 		m.open[c.Scope] = next
 	case schema.CommandForceOpen:
-		next := &refBreaker{state: schema.BreakerForcedOpen, generation: gen, since: m.clock}
+		next := &refBreaker{state: schema.BreakerForcedOpen, generation: gen, heldSince: m.clock, holder: c.Holder}
+		if have != nil {
+			if next.heldSince = have.heldSince; next.holder == nil {
+				next.holder, next.old = have.holder, have.old
+			}
+		}
 		if c.TTL > 0 {
 			next.until = m.clock + c.TTL
 		}
@@ -166,15 +180,32 @@ func (m *reference) apply(offset, at int64, c *schema.Command) {
 	}
 }
 
-// denies is what a request of a run meets: itself, or a run of the same agent and
-// credential that was stopped before this one was first seen.
-func (m *reference) denies(run schema.Scope, credential, agent string, first int64) bool {
+// denies is what a request of a run meets: its own breaker, or one on a run of the
+// same holder that was stopped before this one was first seen.
+func (m *reference) denies(run schema.Scope, c *schema.Call, credentials []string, first int64) bool {
 	if m.clock < m.bypass {
 		return false
 	}
+	established := c.AgentTrust >= schema.TrustInfrastructure
 	for scope, b := range m.open {
-		if scope == run || b.credential == credential && b.agent == agent && (first == 0 || first >= b.since) {
+		if scope == run {
 			return true
+		}
+		if first != 0 && first < b.heldSince {
+			continue
+		}
+		switch h := b.holder; {
+		case h != nil:
+			holder := h.AgentTrust >= schema.TrustInfrastructure
+			same := established && holder && h.AgentID == c.AgentID
+			another := established && holder && h.AgentID != c.AgentID
+			if same || !another && slices.Contains(credentials, h.CredentialID) {
+				return true
+			}
+		case b.old != nil && slices.Contains(credentials, b.old.CredentialID):
+			if !established || c.AgentID == b.old.AgentID {
+				return true
+			}
 		}
 	}
 	return false
@@ -207,6 +238,7 @@ func TestPointsAreTheReferenceWhateverHappens(t *testing.T) {
 			scope := runScope(byte(1 + r.IntN(5)))
 			c := tripOf(fmt.Sprint("d", r.IntN(200)), scope, func(c *schema.Command) {
 				c.Decision.AgentID, c.Decision.CredentialID, c.ActiveAgents = fmt.Sprint("a", r.IntN(3)), fmt.Sprint("k", r.IntN(2)), r.IntN(100)
+				c.Holder = randomHolder(r)
 			})
 			switch r.IntN(9) {
 			case 0:
@@ -220,7 +252,7 @@ func TestPointsAreTheReferenceWhateverHappens(t *testing.T) {
 				c = &schema.Command{Kind: schema.CommandTick}
 			case 6:
 				if r.IntN(4) == 0 {
-					c = &schema.Command{ID: fmt.Sprint("f", i), Kind: schema.CommandForceOpen, Tenant: "t", Scope: scope, Reason: "x", TTL: int64(r.IntN(2)) * 100 * sec}
+					c = &schema.Command{ID: fmt.Sprint("f", i), Kind: schema.CommandForceOpen, Tenant: "t", Scope: scope, Reason: "x", TTL: int64(r.IntN(2)) * 100 * sec, Holder: randomHolder(r)}
 				}
 			case 7:
 				if r.IntN(6) == 0 {
@@ -260,11 +292,12 @@ func TestPointsAreTheReferenceWhateverHappens(t *testing.T) {
 				if r.IntN(2) == 0 {
 					first = 1 + at - int64(r.IntN(300))*sec
 				}
-				cred, agent := fmt.Sprint("k", r.IntN(2)), fmt.Sprint("a", r.IntN(3))
-				denied := ref.denies(runScope(run), cred, agent, first)
-				d := p.Decide(&Request{Call: &schema.Call{Tenant: "t", CredentialID: cred, AgentID: agent}, RunID: id, RunFirstSeen: first})
+				call := &schema.Call{Tenant: "t", CredentialID: fmt.Sprint("k", r.IntN(4)), AgentID: fmt.Sprint("a", r.IntN(3)), AgentTrust: schema.Trust(r.IntN(int(schema.TrustVerified) + 1))}
+				shown := []string{call.CredentialID, fmt.Sprint("k", r.IntN(8))}
+				denied := ref.denies(runScope(run), call, shown, first)
+				d := p.Decide(&Request{Call: call, Credentials: shown, RunID: id, RunFirstSeen: first})
 				if got := d.Action == schema.ActionDeny; got != denied {
-					t.Fatalf("seed %d, record %d, point %d: run %d of %s %s first seen %d: denied %v by %s, the reference says %v", seed, i, n, run, agent, cred, first, got, d.Why, denied)
+					t.Fatalf("seed %d, record %d, point %d: run %d of %s (%v) %v first seen %d: denied %v by %s, the reference says %v", seed, i, n, run, call.AgentID, call.AgentTrust, shown, first, got, d.Why, denied)
 				}
 				steps++
 			}
@@ -277,6 +310,17 @@ func TestPointsAreTheReferenceWhateverHappens(t *testing.T) {
 		}
 	}
 	t.Logf("%d states compared", steps)
+}
+
+func randomHolder(r *rand.Rand) *schema.Holder {
+	if r.IntN(3) == 0 {
+		return nil
+	}
+	h := &schema.Holder{AgentID: fmt.Sprint("a", r.IntN(3)), AgentTrust: schema.TrustAsserted, CredentialID: fmt.Sprint("k", r.IntN(4)), Standing: schema.Standing(r.IntN(2))}
+	if r.IntN(2) == 0 {
+		h.AgentTrust, h.Standing = schema.TrustVerified, schema.StandingEstablished
+	}
+	return h
 }
 
 func compare(ref *reference, p *State) string {

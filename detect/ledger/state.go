@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"flyball/detect/arming"
 	"flyball/detect/breaker"
+	"flyball/detect/exception"
 	"flyball/detect/gate"
 	"flyball/detect/manifest"
 	"flyball/detect/quota"
@@ -31,15 +33,26 @@ const rememberedIDs = 100_000
 
 // State is what a point holds. It is not for concurrent use.
 type State struct {
-	Offset int64 // of the last command folded, -1 before the first
+	// Offset of the last command folded, -1 before the first. After the log has lost
+	// records that were folded it counts on from a higher number, see Lost: positions
+	// and generations are given once.
+	Offset int64
 	Clock  int64 // the log's clock: the latest record's time, Unix ns
 
-	Breakers  *breaker.State
-	Gates     *gate.State
-	Tasks     *task.State
-	Quotas    *quota.State
-	Manifests *manifest.Store
-	Audit     Chain
+	Breakers   *breaker.State
+	Gates      *gate.State
+	Tasks      *task.State
+	Quotas     *quota.State
+	Manifests  *manifest.Store
+	Arming     *arming.State
+	Exceptions *exception.State
+	Audit      Chain
+
+	proven map[string]*provenCredentials // by tenant
+
+	epoch    int64 // how often the log has lost records that were folded
+	settings map[string]Setting
+	recent   []ChainEntry // the last entries of the trail, the newest last
 
 	results map[string]Result // by command id
 	ids     []string          // ring of the ids in results
@@ -48,7 +61,8 @@ type State struct {
 
 // New is a state before any command.
 func New(b breaker.Budget) *State {
-	return &State{Offset: -1, Breakers: breaker.New(b), Gates: gate.New(), Tasks: task.New(), Quotas: quota.New(), Manifests: manifest.NewStore(), results: map[string]Result{}}
+	return &State{Offset: -1, Breakers: breaker.New(b), Gates: gate.New(), Tasks: task.New(), Quotas: quota.New(), Manifests: manifest.NewStore(),
+		Arming: arming.New(), Exceptions: exception.New(), proven: map[string]*provenCredentials{}, settings: map[string]Setting{}, results: map[string]Result{}}
 }
 
 // Apply folds the command at an offset whose record the broker stamped at a
@@ -56,7 +70,7 @@ func New(b breaker.Budget) *State {
 // one change nothing, nor does a repeat of an id. A record stamped earlier than
 // one before it does not turn the clock back.
 func (s *State) Apply(offset, at int64, c *schema.Command) []schema.Event {
-	if offset <= s.Offset {
+	if offset += s.epoch * epochLength; offset <= s.Offset {
 		return nil
 	}
 	s.Offset, s.Clock = offset, max(s.Clock, at)
@@ -72,6 +86,7 @@ func (s *State) Apply(offset, at int64, c *schema.Command) []schema.Event {
 	s.remember(c.ID, r)
 	events = append(events, more...)
 	if e, ok := s.Audit.add(s.Offset, s.Clock, c, r); ok {
+		s.note(ChainEntry{e.Seq, e.Hash, e.At})
 		events = append(events, schema.AuditEvent(&e))
 	}
 	return events
@@ -79,15 +94,36 @@ func (s *State) Apply(offset, at int64, c *schema.Command) []schema.Event {
 
 // Skip passes over a record that could not be read.
 func (s *State) Skip(offset, at int64) {
-	if offset > s.Offset {
+	if offset += s.epoch * epochLength; offset > s.Offset {
 		s.Offset, s.Clock = offset, max(s.Clock, at)
 	}
+}
+
+// epochLength is far more records than a log ever holds.
+const epochLength = int64(1) << 40
+
+// Next is the offset in flyball.commands of the record that is folded next.
+func (s *State) Next() int64 { return s.Offset + 1 - s.epoch*epochLength }
+
+// Lost says that the log ends before a record that was folded: its tail was lost,
+// and the next record has the offset of its end. What was folded stays; the records
+// that follow are new ones, and none of their generations was given before. It
+// returns how many records are missing.
+func (s *State) Lost(end int64) int64 {
+	missing := s.Next() - end
+	if missing <= 0 {
+		return 0
+	}
+	s.epoch++
+	s.Offset = s.epoch*epochLength + end - 1
+	return missing
 }
 
 func (s *State) generation() uint64 { return uint64(s.Offset) + 1 }
 
 // pass does what the log's clock makes due.
 func (s *State) pass() []schema.Event {
+	s.Exceptions.Pass(s.Clock)
 	return append(s.Breakers.Pass(breaker.Moment{Clock: s.Clock, Generation: s.generation()}), s.Gates.Pass(gate.Moment{Clock: s.Clock, Generation: s.generation()})...)
 }
 
@@ -112,10 +148,20 @@ func (s *State) command(c *schema.Command) (Result, []schema.Event) {
 		return r, events
 	case schema.CommandManifest, schema.CommandManifestDrop:
 		return s.manifest(c), nil
+	case schema.CommandSettings:
+		return s.set(c), nil
+	case schema.CommandTrip:
+		return s.trip(c)
+	case schema.CommandArm, schema.CommandDisarm:
+		return s.arm(c), nil
+	case schema.CommandException, schema.CommandExceptionRemove:
+		return s.except(c), nil
 	case schema.CommandVerdict:
 		return s.verdict(c)
 	case schema.CommandBaseline:
 		return s.baseline(c)
+	case schema.CommandProven:
+		return s.confirm(c), nil
 	case schema.CommandLease:
 		o, units := s.Quotas.Apply(s.Clock, c, s.limits(c.Tenant))
 		return Result{Outcome: string(o), Units: units}, nil

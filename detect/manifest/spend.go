@@ -60,8 +60,10 @@ func (q *quota) spend(c *schema.Call, now int64) (Spend, bool) {
 // spender is whose quota it is: a name that the caller chose spends that of its credential.
 func spender(of string, c *schema.Call) string {
 	switch {
-	case of == "run" && c.RunKey != "":
+	case of == "run" && c.RunKey != "" && c.AgentTrust >= schema.TrustInfrastructure:
 		return c.RunKey
+	case of == "run" && c.RunKey != "": // a run key is anybody's to choose
+		return c.RunKey + "|" + spender("agent", c)
 	case of == "principal" && c.PrincipalTrust >= schema.TrustInfrastructure && c.PrincipalID != "":
 		return c.PrincipalID
 	case of == "agent" && c.AgentTrust >= schema.TrustInfrastructure:

@@ -77,7 +77,7 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 		ttl = rule.TTL
 	}
 	d = schema.Decision{ID: schema.DecisionID(f.ID, in.N), Tenant: f.Tenant, At: in.Call.Start, Action: rule.Action, FindingID: f.ID, Rule: rule.Name,
-		RunID: f.RunID, AgentID: f.AgentID, CredentialID: f.CredentialID, TTL: int64(ttl), Call: f.Call, Reason: f.Summary}
+		Family: f.Family, Route: in.Call.RouteName(), RunID: f.RunID, AgentID: f.AgentID, CredentialID: f.CredentialID, TTL: int64(ttl), Call: f.Call, Reason: f.Summary}
 	d.Scope, d.Why = scope(in)
 	switch {
 	case d.Scope.Kind == schema.ScopeNone:

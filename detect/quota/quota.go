@@ -25,7 +25,12 @@ const (
 	None   Outcome = "no_such_quota"
 )
 
-const mostOfAgent, mostAll = 20_000, 200_000
+// Bounds on spenders within their windows: of one agent's quotas, and of all. Those of
+// a claimed identity have a quarter as many places beside the others'.
+const (
+	mostOfAgent, mostAll               = 20_000, 200_000
+	mostClaimedOfAgent, mostClaimedAll = mostOfAgent / 4, mostAll / 4
+)
 
 // Limits says what a quota is: its limit and the length of its window.
 type Limits func(agent, quota string) (limit, per int64, ok bool)
@@ -45,17 +50,28 @@ type Count struct {
 	Ends   int64 `json:"ends_ns"`
 	Units  int64 `json:"units"`
 	Limit  int64 `json:"limit"`
+	// Claimed: the spender's identity is its own word.
+	Claimed bool `json:"claimed,omitempty"`
 }
+
+// pool is where spenders are counted: those of an agent's quotas, or with an empty
+// agent of all.
+type pool struct {
+	tenant, agent string
+	claimed       bool
+}
+
+func (c *Count) pools() [2]pool { return [2]pool{{c.Tenant, c.Agent, c.Claimed}, {claimed: c.Claimed}} }
 
 // State holds what is given out. It is not for concurrent use.
 type State struct {
-	counts map[Key]*Count
-	agents map[[2]string]int
-	swept  int64
+	counts   map[Key]*Count
+	spenders map[pool]int
+	swept    int64
 }
 
 // New is a state before any command.
-func New() *State { return &State{counts: map[Key]*Count{}, agents: map[[2]string]int{}} }
+func New() *State { return &State{counts: map[Key]*Count{}, spenders: map[pool]int{}} }
 
 // Apply folds a lease: units is how much of it was given, none unless Leased.
 // A last bit that is smaller than what was asked for is given too.
@@ -75,12 +91,15 @@ func (s *State) Apply(now int64, c *schema.Command, limits Limits) (outcome Outc
 	have := s.counts[k]
 	if have == nil {
 		s.sweep(now)
-		if s.agents[[2]string{c.Tenant, l.Agent}] >= mostOfAgent || len(s.counts) >= mostAll {
+		have = &Count{Key: k, Window: l.Window, Ends: (l.Window + 1) * per, Claimed: l.Standing != nil && *l.Standing == schema.StandingClaimed}
+		ofAgent, all := mostOfAgent, mostAll
+		if have.Claimed {
+			ofAgent, all = mostClaimedOfAgent, mostClaimedAll
+		}
+		if p := have.pools(); s.spenders[p[0]] >= ofAgent || s.spenders[p[1]] >= all {
 			return Full, 0
 		}
-		have = &Count{Key: k, Window: l.Window, Ends: (l.Window + 1) * per}
-		s.counts[k] = have
-		s.agents[[2]string{c.Tenant, l.Agent}]++
+		s.put(have)
 	}
 	if have.Window != l.Window {
 		have.Window, have.Ends, have.Units = l.Window, (l.Window+1)*per, 0
@@ -94,6 +113,13 @@ func (s *State) Apply(now int64, c *schema.Command, limits Limits) (outcome Outc
 	return Leased, units
 }
 
+func (s *State) put(c *Count) {
+	s.counts[c.Key] = c
+	for _, p := range c.pools() {
+		s.spenders[p]++
+	}
+}
+
 // sweep forgets windows that are over, at most once a second of the log's clock.
 func (s *State) sweep(now int64) {
 	if now < s.swept+1e9 {
@@ -103,9 +129,10 @@ func (s *State) sweep(now int64) {
 	for k, c := range s.counts {
 		if now >= c.Ends {
 			delete(s.counts, k)
-			a := [2]string{k.Tenant, k.Agent}
-			if s.agents[a]--; s.agents[a] <= 0 {
-				delete(s.agents, a)
+			for _, p := range c.pools() {
+				if s.spenders[p]--; s.spenders[p] <= 0 {
+					delete(s.spenders, p)
+				}
 			}
 		}
 	}
@@ -132,8 +159,7 @@ func (s *State) Snapshot() []Count { return s.List(0) }
 func Restore(from []Count) *State {
 	s := New()
 	for _, c := range from {
-		s.counts[c.Key] = &c
-		s.agents[[2]string{c.Tenant, c.Agent}]++
+		s.put(&c)
 	}
 	return s
 }

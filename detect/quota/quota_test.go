@@ -3,6 +3,7 @@ package quota
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"flyball/schema"
@@ -114,5 +115,44 @@ func TestInventedSpendersAreBounded(t *testing.T) {
 	}
 	if o, _ := s.Apply(2e9, lease("later", 1, 2e9/1000), get); o != Leased || len(s.counts) != 1 {
 		t.Fatalf("%s, %d kept after their windows", o, len(s.counts))
+	}
+}
+
+// Invented credentials under a pattern's quotas fill the places of spenders: those of
+// established callers are others.
+func TestInventedSpendersTakeNoPlaceOfOthers(t *testing.T) {
+	s, get := New(), limits(100, 1000)
+	claimed, established := schema.StandingClaimed, schema.StandingEstablished
+	of := func(name string, standing *schema.Standing) Outcome {
+		c := lease(name, 1, 0)
+		c.Lease.Standing = standing
+		o, _ := s.Apply(5, c, get)
+		return o
+	}
+	leased := 0
+	for i := range mostOfAgent {
+		if of(fmt.Sprint("invented", i), &claimed) == Leased {
+			leased++
+		}
+	}
+	if leased != mostClaimedOfAgent {
+		t.Errorf("%d claimed spenders, %d have a place", leased, mostClaimedOfAgent)
+	}
+	for i, standing := range []*schema.Standing{&established, nil} {
+		for j := range mostOfAgent / 2 {
+			if o := of(fmt.Sprint("real", i, "/", j), standing); o != Leased {
+				t.Fatalf("spender %d: %s", j, o)
+			}
+		}
+	}
+	if o := of("one more", &established); o != Full {
+		t.Error(o)
+	}
+	if restored := Restore(s.Snapshot()); !reflect.DeepEqual(restored.spenders, s.spenders) {
+		t.Errorf("a restart counts %v, not %v", restored.spenders, s.spenders)
+	}
+	s.Apply(3e9, lease("later", 1, 3e6), get)
+	if len(s.spenders) != 2 {
+		t.Errorf("%v are left of windows that are over", s.spenders)
 	}
 }

@@ -2,7 +2,9 @@ package topic
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"flyball/schema"
@@ -12,7 +14,7 @@ import (
 // member "v" is the version of their format.
 const (
 	EventVersion    = 1
-	CommandVersion  = 2 // 1 knew no gates, tasks, manifests and quotas
+	CommandVersion  = 3 // 1 knew no gates, tasks, manifests and quotas; 2 no settings, arming, exceptions, and only a tenant's bypass
 	BaselineVersion = 1
 	RoutesVersion   = 1
 	PointVersion    = 1
@@ -62,14 +64,44 @@ func DecodeEvent(b []byte) (schema.Event, error) {
 // the version before goes on during an upgrade until somebody uses what it lacks.
 func EncodeCommand(c *schema.Command) ([]byte, error) {
 	version := CommandVersion
-	if c.Kind <= schema.CommandTick {
+	switch {
+	case c.Kind == schema.CommandBypass && c.Scope.Kind != schema.ScopeNone:
+		// To a binary of the version before it would be a bypass of the tenant.
+	case c.Kind <= schema.CommandTick:
 		version = 1
+	case c.Kind.Feature() <= 1:
+		version = 2
 	}
 	return EncodeDocument(version, c)
 }
 
+// ErrUnknownKind says that a command of a version that is known has a kind that no
+// such version has: nobody who keeps to the format wrote it.
+var ErrUnknownKind = fmt.Errorf("%w: unknown kind of command", ErrMalformed)
+
+// DecodeCommand reads a command. A kind is known only from the version on that
+// brought it, so that points of every release refuse the same records. The error is
+// ErrNewerVersion, ErrUnknownKind or ErrMalformed.
 func DecodeCommand(b []byte) (schema.Command, error) {
-	return DecodeDocument[schema.Command](b, CommandVersion)
+	c, err := DecodeDocument[schema.Command](b, CommandVersion)
+	if err != nil {
+		var head struct {
+			Body struct {
+				Kind string `json:"kind"`
+			} `json:"body"`
+		}
+		if errors.Is(err, ErrMalformed) && json.Unmarshal(b, &head) == nil && head.Body.Kind != "" && !slices.Contains(schema.CommandKindWords, head.Body.Kind) {
+			err = fmt.Errorf("%w: %q", ErrUnknownKind, head.Body.Kind)
+		}
+		return schema.Command{}, err
+	}
+	var head struct {
+		V int `json:"v"`
+	}
+	if c.Kind.Feature() > 1 && (json.Unmarshal(b, &head) != nil || head.V < CommandVersion) {
+		return schema.Command{}, fmt.Errorf("%w: %q in version %d", ErrUnknownKind, c.Kind, head.V)
+	}
+	return c, nil
 }
 
 // RoutesKey is the key of a tenant's learned routes in the topic of baselines:

@@ -44,7 +44,8 @@ type TLS struct {
 	Key  string `yaml:"key"`
 }
 
-// SASL of the Kafka client.
+// SASL of the Kafka client. With the embedded broker it is what shippers
+// authenticate with, and off loopback it must be set.
 type SASL struct {
 	Mechanism    string `yaml:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
 	User         string `yaml:"user"`

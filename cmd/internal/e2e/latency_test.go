@@ -207,6 +207,7 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 	measuring(t)
 	f := withLoop(t)
 	point := install(t, f.brokers(), "", "detect: {mode: armed}", "secret_key_file: "+f.dir+"/data/secret.key")
+	point.beside(f)
 	configure(t, point, fmt.Sprintf("control: {listen: \"127.0.0.1:%d\", point: alone}", point.ports["control"]))
 	point.role = "control"
 	point.launch()

@@ -143,7 +143,7 @@ func Resolve(ctx context.Context, db DB, term string) (Run, error) {
 	if id, err := schema.ParseRunID(term); err == nil {
 		w.add("run_id = {id:UUID}", named("id", id.String()))
 	} else {
-		w.add("(run_key = {key:String} OR length({key:String}) >= 8 AND startsWith(toString(run_id), {key:String}))", named("key", term))
+		w.add("(run_key = {key:String} OR length({key:String}) >= 6 AND startsWith(toString(run_id), {key:String}))", named("key", term))
 	}
 	runs, err := selectRuns(ctx, db, &w, "ORDER BY last_at DESC, run_id LIMIT 50")
 	switch {
@@ -155,6 +155,22 @@ func Resolve(ctx context.Context, db DB, term string) (Run, error) {
 		return Run{}, &Ambiguous{term, runs}
 	}
 	return Run{}, fmt.Errorf("run %q: %w", term, ErrNotFound)
+}
+
+// Known reports whether a name occurs in stored runs: field is agent_id (of established
+// agents only), credential_id or principal_id.
+func Known(ctx context.Context, db DB, field, name string) (bool, error) {
+	condition, ok := map[string]string{"agent_id": "agent_id = {name:String} AND agent_trust IN ('infrastructure', 'verified')",
+		"credential_id": "credential_id = {name:String}", "principal_id": "principal_id = {name:String}"}[field]
+	if !ok {
+		return false, fmt.Errorf("%q is no field of names", field)
+	}
+	found := false
+	err := each(ctx, db, "a name", "SELECT 1 FROM runs WHERE "+condition+" LIMIT 1", []any{named("name", name)}, func(driver.Rows) error {
+		found = true
+		return nil
+	})
+	return found, err
 }
 
 // Near are the runs whose keys look most like a term, for who mistyped one.

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"flyball/detect/breaker"
+	"flyball/detect/control"
+	"flyball/detect/ledger"
+	"flyball/schema"
+)
+
+// A log of commands, what a point holds of it, and the trail that the database has of
+// it after somebody was there who can compute every hash.
+func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
+	const second = int64(1e9)
+	state := ledger.New(breaker.DefaultBudget())
+	var stored []schema.AuditEntry
+	for i := range 20 {
+		c := schema.Command{ID: string(rune('a' + i)), Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, Reason: "r"}
+		for _, e := range state.Apply(int64(i), int64(i+1)*20*second, &c) {
+			if e.Audit != nil {
+				stored = append(stored, *e.Audit)
+			}
+		}
+	}
+	// rewrite computes every hash anew after a change, as somebody does who owns the database.
+	rewrite := func(list []schema.AuditEntry, change func([]schema.AuditEntry) []schema.AuditEntry) []schema.AuditEntry {
+		list = change(append([]schema.AuditEntry{}, list...))
+		prev := ""
+		for i := range list {
+			list[i].Seq, list[i].Prev = uint64(i+1), prev
+			list[i].Hash = list[i].Sum()
+			prev = list[i].Hash
+		}
+		return list
+	}
+	lie := func(list []schema.AuditEntry) []schema.AuditEntry { list[4].Reason = "another"; return list }
+	forged := func(list []schema.AuditEntry) []schema.AuditEntry {
+		e := list[len(list)-1]
+		e.Reason = "never commanded"
+		return append(list, e)
+	}
+	cut := func(n int) func([]schema.AuditEntry) []schema.AuditEntry {
+		return func(list []schema.AuditEntry) []schema.AuditEntry { return list[:len(list)-n] }
+	}
+	both := func(a, b func([]schema.AuditEntry) []schema.AuditEntry) func([]schema.AuditEntry) []schema.AuditEntry {
+		return func(list []schema.AuditEntry) []schema.AuditEntry { return b(a(list)) }
+	}
+	as := func(list []schema.AuditEntry) []schema.AuditEntry { return list }
+	for name, tc := range map[string]struct {
+		change   func([]schema.AuditEntry) []schema.AuditEntry
+		behind   bool  // the store has more to read
+		stale    bool  // the point does not hear the log
+		later    int64 // how far the log's clock has gone on since
+		broken   uint64
+		complete bool
+		says     string
+	}{
+		"nothing was done":                   {change: as, complete: true, says: "20 entries hold together"},
+		"an entry was changed":               {change: lie, broken: 20, says: "written anew"},
+		"changed, and one appended":          {change: both(lie, forged), broken: 20, says: "written anew"},
+		"changed, and the last left out":     {change: both(lie, cut(1)), broken: 19, says: "written anew"},
+		"one appended":                       {change: forged, broken: 21, says: "no command made it"},
+		"one appended to a point in silence": {change: forged, stale: true, says: "does not hear the log"},
+		"the last left out":                  {change: cut(1), complete: false, says: "not stored yet"},
+		"the last left out a minute ago":     {change: cut(1), later: 60 * second, broken: 20, says: "is missing"},
+		"the last three left out":            {change: cut(3), broken: 18, says: "is missing"},
+		"the last three not stored yet":      {change: cut(3), behind: true, says: "not stored yet"},
+		"all left out":                       {change: cut(20), broken: 1, says: "is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ends trailEnds
+			list := rewrite(stored, tc.change)
+			end, broken := ledger.Verify(ledger.Chain{}, list)
+			if broken != nil {
+				t.Fatalf("%+v", broken)
+			}
+			ends.note(list)
+			live := &control.AuditEnd{Chain: state.Audit, Clock: state.Clock + tc.later, Stale: tc.stale}
+			if e, ok := state.EntryAt(end.Seq); ok {
+				live.At = &e
+			}
+			if e, ok := state.EntryAt(end.Seq + 1); ok {
+				live.Next = &e
+			}
+			broken, complete, say := compareTrail(end, ends, live, !tc.behind)
+			if (broken != nil) != (tc.broken != 0) || broken != nil && broken.Seq != tc.broken || complete != tc.complete || !strings.Contains(say, tc.says) {
+				t.Errorf("%+v %v %q", broken, complete, say)
+			}
+		})
+	}
+}

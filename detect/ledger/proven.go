@@ -1,0 +1,106 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"flyball/schema"
+)
+
+// Proven is a credential that the API has accepted often enough; see schema.StandingProven.
+type Proven struct {
+	Tenant       string `json:"tenant"`
+	CredentialID string `json:"credential_id"`
+	Until        int64  `json:"until_ns"` // the log's clock, Unix ns
+}
+
+const (
+	// mostProven credentials of a tenant are known; one more takes the place of the one
+	// that was confirmed longest ago, which counts as claimed until it is confirmed again.
+	mostProven    = 100_000
+	longestProven = int64(90 * 24 * time.Hour)
+)
+
+// Confirmed is the outcome of CommandProven.
+const Confirmed = "confirmed"
+
+// provenCredentials are those of one tenant.
+type provenCredentials struct {
+	until map[string]int64
+	order []Proven // by confirmation, the oldest first; one that was confirmed again is there twice
+}
+
+func (p *provenCredentials) confirm(x Proven) {
+	if p.until[x.CredentialID] == x.Until {
+		return
+	}
+	p.until[x.CredentialID] = x.Until
+	p.order = append(p.order, x)
+	for len(p.until) > mostProven {
+		p.dropFirst()
+	}
+	if len(p.order) > 2*mostProven {
+		p.order = slices.DeleteFunc(slices.Clone(p.order), func(x Proven) bool { return p.until[x.CredentialID] != x.Until })
+	}
+}
+
+func (p *provenCredentials) dropFirst() {
+	if x := p.order[0]; p.until[x.CredentialID] == x.Until {
+		delete(p.until, x.CredentialID)
+	}
+	p.order = p.order[1:]
+}
+
+// expire forgets what is over, as far as it stands first.
+func (p *provenCredentials) expire(now int64) {
+	for len(p.order) > 0 && p.order[0].Until <= now {
+		p.dropFirst()
+	}
+}
+
+// confirm takes in that a credential is proven.
+func (s *State) confirm(c *schema.Command) Result {
+	if c.Scope.Kind != schema.ScopeCredential || c.Scope.Value == "" || c.TTL <= 0 {
+		return Result{Outcome: Refused}
+	}
+	s.putProven(Proven{c.Tenant, c.Scope.Value, s.Clock + min(c.TTL, longestProven)})
+	return Result{Outcome: Confirmed}
+}
+
+func (s *State) putProven(x Proven) {
+	p := s.proven[x.Tenant]
+	if p == nil {
+		p = &provenCredentials{until: map[string]int64{}}
+		s.proven[x.Tenant] = p
+	}
+	p.expire(s.Clock)
+	p.confirm(x)
+}
+
+// Proven reports whether the API has accepted a tenant's credential often enough.
+func (s *State) Proven(tenant, credential string) bool {
+	p := s.proven[tenant]
+	return p != nil && credential != "" && p.until[credential] > s.Clock
+}
+
+// StandingOf the caller of a call, as far as the log's clock has come.
+func (s *State) StandingOf(c *schema.Call) schema.Standing {
+	if st := c.Standing(); st != schema.StandingClaimed || !s.Proven(c.Tenant, c.CredentialID) {
+		return st
+	}
+	return schema.StandingProven
+}
+
+// provenSnapshot is every proven credential, by tenant, then by confirmation.
+func (s *State) provenSnapshot() (out []Proven) {
+	for _, p := range s.proven {
+		for _, x := range p.order {
+			if p.until[x.CredentialID] == x.Until && x.Until > s.Clock {
+				out = append(out, x)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Proven) int { return cmp.Compare(a.Tenant, b.Tenant) })
+	return out
+}
