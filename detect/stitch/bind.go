@@ -19,7 +19,7 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 		}
 		return p.keyed(a, c, k, parent, offset), k.Rule
 	}
-	if c.TraceID != [16]byte{} {
+	if c.TraceID != [16]byte{} && c.RunKeySource != schema.NoTraceKeySource {
 		if r := a.traces[traceKey{c.TraceID, cred}]; r != nil && !r.conflicts(c) {
 			return r, schema.RunTrace
 		}
@@ -41,16 +41,12 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 // subRun is the key of a sub-agent's run and the run that started it: the
 // parent agent's own sub-run if there is one, else the session's run.
 func (a *Actor) subRun(c *schema.Call) (*Run, string) {
-	agent := c.AgentAsserted
-	if agent == "" {
-		agent = c.AgentID
-	}
-	for _, key := range [...]string{c.RunKey + "\x00" + c.ParentAgent, c.RunKey} {
+	for _, key := range c.KeysOfParents() {
 		if list := a.runs[bindKey{Rule: schema.RunExplicit, Credential: c.CredentialID, Key: key}]; len(list) > 0 {
-			return list[0], c.RunKey + "\x00" + agent
+			return list[0], c.KeyOfRun()
 		}
 	}
-	return nil, c.RunKey + "\x00" + agent
+	return nil, c.KeyOfRun()
 }
 
 func verifiedPrincipal(c *schema.Call) string {

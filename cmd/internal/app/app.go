@@ -182,6 +182,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			return err
 		}
 		who.resolvers = append(who.resolvers, id)
+		countReceipts(id, reg)
 		g.start(part{name: "routes of ingest", run: learnedRoutes(c, kafka, key, table, log)})
 		s := source.DefaultConfig()
 		s.Kafka, s.Now, s.Stage, s.Partitions = kafka, time.Now, stage, int32(c.Kafka.Partitions)
@@ -225,7 +226,7 @@ func engineOptions(c config.Config) (engine.Options, error) {
 func Pipeline(c config.Config, id decode.Identifier, rt decode.Classifier) (*decode.Pipeline, error) {
 	inputs := map[string]decode.Input{}
 	for _, in := range c.Kafka.Inputs {
-		inputs[in.Topic] = decode.Input{Format: in.Format, Signal: in.Signal, Timezone: in.Timezone}
+		inputs[in.Topic] = decode.Input{Format: in.Format, Signal: in.Signal, Timezone: in.Timezone, TrustedHops: in.TrustedHops}
 	}
 	own, err := c.Programs()
 	if err != nil {

@@ -58,6 +58,9 @@ type Input struct {
 	Format   string `yaml:"format"`
 	Signal   string `yaml:"signal"`
 	Timezone string `yaml:"timezone"`
+	// TrustedHops is how many proxies before the logging gateway are trusted to have
+	// written their entry of X-Forwarded-For; 0: the client is the logged peer.
+	TrustedHops int `yaml:"trusted_hops"`
 }
 
 // ClickHouse says where calls are stored. Without addresses the embedded
@@ -117,6 +120,9 @@ type Check struct {
 	GRPC      string `yaml:"grpc"`
 	TLS       TLS    `yaml:"tls"`
 	TokenFile string `yaml:"token_file"`
+	// TrustedHops is the same of the gateways that ask; 0: the client is the address that
+	// the gateway names as its peer.
+	TrustedHops int `yaml:"trusted_hops"`
 }
 
 // Listener is an address.
