@@ -77,8 +77,8 @@ type State struct {
 
 // New is a state before any command.
 func New(b Budget) *State {
-	return &State{Budget: b, budgets: map[string]Budget{}, open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, routes: map[string][]onRoute{}, strikes: [pools]map[key]strike{{}, {}},
-		bypass: map[bypassed]schema.Bypass{}, trips: map[string]*spending{}}
+	return &State{Budget: b, budgets: map[string]Budget{}, open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, routes: map[string][]onRoute{},
+		strikes: [pools]map[key]strike{{}, {}}, bypass: map[bypassed]schema.Bypass{}, trips: map[string]*spending{}}
 }
 
 // Apply folds a command and returns what became of it and the events that
@@ -229,6 +229,7 @@ func (s *State) put(b *schema.Breaker) {
 	k := keyOf(b.Tenant, b.Scope)
 	s.take(k)
 	s.open[k] = b
+	s.keepRoute(b)
 	s.index(b)
 	s.keepRoute(b)
 }
@@ -236,8 +237,8 @@ func (s *State) put(b *schema.Breaker) {
 func (s *State) take(k key) {
 	if b := s.open[k]; b != nil {
 		delete(s.open, k)
-		s.unindex(b)
 		s.dropRoute(b)
+		s.unindex(b)
 	}
 }
 

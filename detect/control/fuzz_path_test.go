@@ -57,7 +57,7 @@ var closes = regexp.MustCompile(`(?i)^/v1/accounts/[^/]+/close/?$`)
 func FuzzHiddenPathIsHeld(f *testing.F) {
 	scoped := asks(f, true, []route.Rule{closing}, manifestOf(notary))
 	killed := asks(f, false, nil, killRoute("POST /v1/accounts/{id}/close"))
-	for _, p := range append(append([]string{"/v1/accounts/7/close", "/v1/notes/7"}, hiddenPaths...), spellings...) {
+	for _, p := range append(append([]string{"/v1/accounts/7/close", "/v1/notes/7"}, hiddenPaths...), writtenPaths...) {
 		f.Add(p)
 	}
 	f.Fuzz(func(t *testing.T, p string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,8 +64,8 @@ func killRoute(value string) schema.Command {
 var hiddenPaths = []string{"/v1/notes/../accounts/7/close", "/v1/notes/%2e%2e/accounts/7/close", "/v1/notes/..%2faccounts/7/close", "/v1/notes/..;/accounts/7/close", "/v1/notes/%252e%252e/accounts/7/close",
 	"/v1/notes/a/../../accounts/7/close", `/v1/notes/..\accounts\7\close`, "/v1/notes/..%5caccounts%5c7%5cclose", "/v1/notes/x%2f..%2f..%2faccounts%2f7%2fclose", "/v1/notes/..%c0%afaccounts/7/close"}
 
-// spellings are ways to write the same path another time.
-var spellings = []string{"/v1/./accounts/7/close", "/v1/accounts/x/../7/close", "/v1/%2e/accounts/7/close", "/v1/accounts/7/close%2F", "/v1/accounts/7%2Fclose", "/V1/accounts/7/close", "/v1/Accounts/7/CLOSE",
+// writtenPaths are ways to write the same path another time.
+var writtenPaths = []string{"/v1/./accounts/7/close", "/v1/accounts/x/../7/close", "/v1/%2e/accounts/7/close", "/v1/accounts/7/close%2F", "/v1/accounts/7%2Fclose", "/V1/accounts/7/close", "/v1/Accounts/7/CLOSE",
 	"/v1/accounts/7/close%20", "/v1/accounts/7/close%00", "/v1/accounts/7/close.json", "/v1/accounts/7/close%3fx", "/v1/accounts/7/close;x", "//v1///accounts/7/close/", "/v1/accounts/7/clos%65",
 	"http://api.example.org/v1/accounts/7/close", "/v1/accounts/7.json/close", "/v1/accounts/abc/close", "/v1/accounts/%2f7/close"}
 
@@ -73,7 +74,7 @@ func TestGrantedPathDoesNotHideAnother(t *testing.T) {
 	if a := ask("POST", "/v1/notes/7", ""); a.status != 200 {
 		t.Fatalf("what is granted: %d %s", a.status, a.why)
 	}
-	for _, path := range append(hiddenPaths, "/v1/accounts/7/close") {
+	for _, path := range append(slices.Clone(hiddenPaths), "/v1/accounts/7/close") {
 		if a := ask("POST", path, ""); a.status != 403 {
 			t.Errorf("%s: %d %s", path, a.status, a.why)
 		} else if strings.Contains(path, "%2f") && a.why != whyAmbiguousPath {
@@ -88,7 +89,7 @@ func TestKillSwitchOnARouteHoldsEverySpelling(t *testing.T) {
 		"undeclared":      asks(t, false, nil, killRoute("POST /v1/accounts/{id}/close")),
 		"named otherwise": asks(t, false, []route.Rule{closing}, killRoute("POST /v1/accounts/{account_id}/close")),
 	} {
-		for _, path := range append(append(spellings, hiddenPaths...), "/v1/accounts/7/close") {
+		for _, path := range append(append(writtenPaths, hiddenPaths...), "/v1/accounts/7/close") {
 			if a := ask("POST", path, ""); a.status != 403 {
 				t.Errorf("%s: %s: %d %s", name, path, a.status, a.why)
 			}
@@ -213,7 +214,7 @@ func TestQuotaOfARouteCountsEverySpelling(t *testing.T) {
 	r := walked(t, broker(t), closing)
 	r.manifest(t, "version: 1\nagent: billing\nautonomy: [{routes: [\"POST /v1/accounts/{id}/close\"], ask: never}]\nquotas: [{name: closings, calls: 3, per: 1h, routes: [\"POST /v1/accounts/{id}/close\"]}]\n")
 	passed := 0
-	for _, path := range spellings {
+	for _, path := range writtenPaths {
 		if v := r.ask("billing", "r1", "POST", path, ""); v.status == 200 {
 			passed++
 		}

@@ -14,9 +14,9 @@ import (
 const (
 	// whyAmbiguousPath: servers read the path in different ways, and not every way may pass.
 	whyAmbiguousPath = "ambiguous_path"
-	// whyTwoCalls: the request names two methods or two tools, and a yes to the one would
-	// be a yes to the other.
-	whyTwoCalls = "ambiguous_request"
+	// whyAmbiguousCall: the request names two methods or two tools, and a yes to the one
+	// would be a yes to the other.
+	whyAmbiguousCall = "ambiguous_request"
 	// whyUnreadable: the path, or the request's methods, are too many to be weighed.
 	whyUnreadable = "path_unreadable"
 )
