@@ -231,7 +231,6 @@ func (s *State) put(b *schema.Breaker) {
 	s.open[k] = b
 	s.keepRoute(b)
 	s.index(b)
-	s.keepRoute(b)
 }
 
 func (s *State) take(k key) {

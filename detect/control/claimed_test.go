@@ -270,7 +270,6 @@ func TestWaitersForTheShareAreBounded(t *testing.T) {
 
 // A caller that only claims an agent's name asked in the agent's place, and could use its yes.
 func TestClaimedNameIsAnotherHolder(t *testing.T) {
-	c, _ := point(t, nil)
 	call := &schema.Call{Tenant: "t", AgentID: "billing", AgentTrust: schema.TrustVerified, ClientIP: netip.MustParseAddr("192.0.2.1")}
 	c, q := &Control{}, &request{headers: func(string) string { return "" }}
 	real := c.gateQuery(q, call, schema.RunID{}).Holder

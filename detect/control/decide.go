@@ -223,7 +223,8 @@ func (c *Control) read(q *request) (call schema.Call, shown identity.Shown, asse
 		}
 	}
 	shown, problem = c.o.Resolver.ResolveRequest(q.headers, q.client, &call)
-	in := route.Input{RawQuery: query, MethodOverride: q.overrides()}
+	q.override = q.overrides()
+	in := route.Input{RawQuery: query, MethodOverride: q.override}
 	if q.cut = q.partial(); q.cut {
 		in.Form = q.body[:min(len(q.body), MaxBody)] // no amount and no tool is read of a part
 	} else if len(q.body) > 0 {

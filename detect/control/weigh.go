@@ -68,7 +68,7 @@ func (c *Control) weighOthers(r *ledger.Request, d *ledger.Decision, q *request)
 	case differs && d.Action >= schema.ActionThrottle:
 		refuse(whyAmbiguousPath, true)
 	case asksTwo:
-		refuse(whyTwoCalls, true)
+		refuse(whyAmbiguousCall, true)
 	case wouldDiffer && d.Would >= schema.ActionThrottle:
 		refuse(whyAmbiguousPath, false)
 	}
