@@ -67,6 +67,7 @@ type State struct {
 	budgets map[string]Budget // by tenant
 	open    map[key]*schema.Breaker
 	held    map[holderKey]*heldRuns // those on runs, by whom they also hold
+	routes  map[string][]onRoute    // by tenant
 	due     deadlines
 	strikes [pools]map[key]strike
 	bypass  map[bypassed]schema.Bypass
@@ -76,8 +77,8 @@ type State struct {
 
 // New is a state before any command.
 func New(b Budget) *State {
-	return &State{Budget: b, budgets: map[string]Budget{}, open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, strikes: [pools]map[key]strike{{}, {}},
-		bypass: map[bypassed]schema.Bypass{}, trips: map[string]*spending{}}
+	return &State{Budget: b, budgets: map[string]Budget{}, open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, routes: map[string][]onRoute{},
+		strikes: [pools]map[key]strike{{}, {}}, bypass: map[bypassed]schema.Bypass{}, trips: map[string]*spending{}}
 }
 
 // Apply folds a command and returns what became of it and the events that
@@ -228,12 +229,14 @@ func (s *State) put(b *schema.Breaker) {
 	k := keyOf(b.Tenant, b.Scope)
 	s.take(k)
 	s.open[k] = b
+	s.keepRoute(b)
 	s.index(b)
 }
 
 func (s *State) take(k key) {
 	if b := s.open[k]; b != nil {
 		delete(s.open, k)
+		s.dropRoute(b)
 		s.unindex(b)
 	}
 }

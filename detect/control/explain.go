@@ -27,6 +27,8 @@ const (
 	longestRetry = time.Hour
 )
 
+const plainly = "Send it without dot segments, backslashes and encoded separators, and without another method in a header or parameter."
+
 const advice = "Do not repeat the call or make it in another way; tell the person you work for."
 
 // explain says what is held and whether the caller's run led to it. It depends on the answer alone.
@@ -39,7 +41,10 @@ func (a *answer) explain() explanation {
 	if b == nil {
 		x.reason = sentence(a.why)
 		x.title, x.detail = "The API owner does not allow this call", x.reason+" "+advice
-		if a.action == schema.ActionGate {
+		switch {
+		case ambiguous[a.why]:
+			x.title, x.detail = "This call can be read in several ways", x.reason
+		case a.action == schema.ActionGate:
 			x.title, x.detail = stepUp(a, x.reason)
 		}
 		return x
@@ -90,7 +95,7 @@ func stepUp(a *answer, why string) (title, detail string) {
 // decider is the breaker that decided; nil if something else did, as a manifest that is stricter, or the person whom the
 // breaker had the call sent to.
 func (a *answer) decider() *schema.Breaker {
-	if a.weighed.By != "breaker" || a.why == whyRefused || a.why == whyTimedOut {
+	if a.weighed.By != "breaker" || a.why == whyRefused || a.why == whyTimedOut || ambiguous[a.why] {
 		return nil
 	}
 	return a.breaker
@@ -149,13 +154,17 @@ func (a *answer) retryAfter() int {
 	return int((b.Expires - a.clock + 1e9 - 1) / 1e9)
 }
 
+// ambiguous are the reasons of a request that servers may read in different ways.
+var ambiguous = map[string]bool{whyAmbiguousPath: true, whyAmbiguousCall: true, whyUnreadable: true}
+
 // sentences for named reasons, by what stands before the colon where a family has one.
 var sentences = map[string]string{
-	whyRefused:        "A person has said no to this call.",
-	whyTimedOut:       "Nobody answered the question about this call in time, which counts as a no.",
-	whyNoAnswer:       "The record that would let this call pass was not confirmed in time.",
-	whyGatePending:    "A person has not answered the question about this call yet.",
-	whyGateFull:       "More questions wait for a person than can be asked.",
+	whyRefused:       "A person has said no to this call.",
+	whyTimedOut:      "Nobody answered the question about this call in time, which counts as a no.",
+	whyNoAnswer:      "The record that would let this call pass was not confirmed in time.",
+	whyGatePending:   "A person has not answered the question about this call yet.",
+	whyGateFull:      "More questions wait for a person than can be asked.",
+	whyAmbiguousPath: plainly, whyAmbiguousCall: plainly, whyUnreadable: plainly,
 	"policy.quota":    "The quota of such calls is used up.",
 	"policy.hours":    "Such calls are not allowed at this time.",
 	"policy.scope":    "The call is outside of what the agent's manifest allows.",

@@ -62,13 +62,14 @@ func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth
 	return out, nil
 }
 
-// bodyOf is what Envoy was told to show of the body (with_request_body).
+// bodyOf is what Envoy was told to show of the body (with_request_body): one byte
+// more than is read tells that it is too long.
 func bodyOf(r *auth.AttributeContext_HttpRequest) []byte {
 	if raw := r.GetRawBody(); len(raw) > 0 {
-		return raw[:min(len(raw), MaxBody)]
+		return raw[:min(len(raw), MaxBody+1)]
 	}
 	b := r.GetBody()
-	return []byte(b[:min(len(b), MaxBody)])
+	return []byte(b[:min(len(b), MaxBody+1)])
 }
 
 func header(name, value string) *core.HeaderValueOption {

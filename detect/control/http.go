@@ -76,7 +76,8 @@ func (c *Control) admitted(token, authorization string, trusted bool) bool {
 
 func fromHTTP(r *http.Request) *request {
 	h := r.Header
-	q := &request{method: r.Method, path: strings.TrimPrefix(r.URL.RequestURI(), checkPath), host: r.Host, headers: func(name string) string { return h.Get(name) }}
+	q := &request{method: r.Method, path: strings.TrimPrefix(r.URL.RequestURI(), checkPath), host: r.Host, headers: func(name string) string { return h.Get(name) },
+		joined: func(name string) string { return strings.Join(h.Values(name), ",") }}
 	for _, pair := range [...][2]string{{"X-Original-Method", "X-Original-Uri"}, {"X-Forwarded-Method", "X-Forwarded-Uri"}} {
 		if m := h.Get(pair[0]); m != "" {
 			q.method, q.path = m, h.Get(pair[1])

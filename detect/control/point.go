@@ -27,7 +27,10 @@ import (
 // Classifier says what kind of call is asked about; see schema/route. It is the
 // same as the log side's.
 type Classifier interface {
-	Classify(c *schema.Call, in *route.Input)
+	// Readings classifies a call by its first reading, and returns the others.
+	Readings(c *schema.Call, in *route.Input) (others []route.Other, readable bool)
+	// Digest is a keyed digest of a text.
+	Digest(text string) uint64
 	// MoneyHeaders are the request headers in which operators said that amounts stand.
 	MoneyHeaders() []string
 }

@@ -201,7 +201,7 @@ func operatorRules(c config.Config) ([]route.Rule, error) {
 			documents = append(documents, rules...)
 			continue
 		}
-		rule := route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, Resources: r.Resources, Amount: r.Amount, Currency: r.Currency}
+		rule := route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, MCP: r.MCP, Resources: r.Resources, Amount: r.Amount, Currency: r.Currency}
 		if r.Effect != "" {
 			if err := rule.Effect.UnmarshalText([]byte(r.Effect)); err != nil {
 				return nil, fmt.Errorf("routes[%d].effect: %w", i, err)

@@ -168,9 +168,10 @@ type Route struct {
 	Resources     []string `yaml:"resources"` // parameters that name resources: "order_id:order"
 	Tool          string   `yaml:"tool"`      // of MCP and the like, instead of a template
 	Amount        string   `yaml:"amount"`    // where the money stands: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
-	Currency      string   `yaml:"currency"`
-	OpenAPI       string   `yaml:"openapi"` // an OpenAPI 3 document, instead of all of these
-	Base          string   `yaml:"base"`    // what stands before its paths; else the path of its first server
+	Currency      string   `yaml:"currency"`  // where it stands, or the one that it always is: EUR
+	MCP           bool     `yaml:"mcp"`       // an MCP server answers the template
+	OpenAPI       string   `yaml:"openapi"`   // an OpenAPI 3 document, instead of all of these
+	Base          string   `yaml:"base"`      // what stands before its paths; else the path of its first server
 }
 
 // Agent is a line of the registry: which agent a credential belongs to.

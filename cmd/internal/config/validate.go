@@ -81,10 +81,13 @@ func (c Config) Validate(roles ...string) error {
 			bad("routes[%d].reversibility: %q is none of %s", i, r.Reversibility, strings.Join(schema.ReversibilityWords, ", "))
 		}
 		if r.OpenAPI != "" {
-			if r.Method+r.Template+r.Tool+r.Effect+r.Reversibility+r.Amount+r.Currency != "" || len(r.Resources) > 0 {
+			if r.Method+r.Template+r.Tool+r.Effect+r.Reversibility+r.Amount+r.Currency != "" || len(r.Resources) > 0 || r.MCP {
 				bad("routes[%d].openapi: stands alone, with base: what it says of a route stands in the document, as x-flyball-effect", i)
 			}
 			continue
+		}
+		if r.MCP && r.Tool != "" {
+			bad("routes[%d].mcp: is of a template, not of a tool", i)
 		}
 		if r.Tool != "" && r.Template == "" {
 			continue
