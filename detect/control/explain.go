@@ -165,13 +165,14 @@ var sentences = map[string]string{
 	whyGatePending:   "A person has not answered the question about this call yet.",
 	whyGateFull:      "More questions wait for a person than can be asked.",
 	whyAmbiguousPath: plainly, whyAmbiguousCall: plainly, whyUnreadable: plainly,
-	"policy.quota":    "The quota of such calls is used up.",
-	"policy.hours":    "Such calls are not allowed at this time.",
-	"policy.scope":    "The call is outside of what the agent's manifest allows.",
-	"policy.task":     "The call is outside of the task that was declared for this run.",
-	"policy.autonomy": "The call is more than the agent may do on its own.",
-	"policy.failure":  "The API owner cannot check this call at present, and a call that cannot be undone does not pass meanwhile.",
-	"scope.learned":   "The call is outside of what this agent has been seen to do.",
+	"check_misconfigured": "The gateway does not say, once and in the headers of its dialect, which request it asks about.",
+	"policy.quota":        "The quota of such calls is used up.",
+	"policy.hours":        "Such calls are not allowed at this time.",
+	"policy.scope":        "The call is outside of what the agent's manifest allows.",
+	"policy.task":         "The call is outside of the task that was declared for this run.",
+	"policy.autonomy":     "The call is more than the agent may do on its own.",
+	"policy.failure":      "The API owner cannot check this call at present, and a call that cannot be undone does not pass meanwhile.",
+	"scope.learned":       "The call is outside of what this agent has been seen to do.",
 }
 
 func sentence(why string) string {
