@@ -37,9 +37,19 @@ func (e *AuditEntry) Sum() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Digest of a command.
-func (c *Command) Digest() string {
-	b, err := json.Marshal(c)
+// Digest of a command, of the members that points of a feature number read: those of
+// two releases that fold the same log must come to the same trail.
+func (c *Command) Digest(feature int) string {
+	known := *c
+	if feature < 2 { // points of that number neither know nor keep these
+		known.Holder = nil
+		if c.Gate != nil {
+			g := *c.Gate
+			g.Standing = nil
+			known.Gate = &g
+		}
+	}
+	b, err := json.Marshal(&known)
 	if err != nil {
 		return ""
 	}

@@ -59,7 +59,8 @@ const storedWithin = 10 * time.Second
 // the two ends where they differ. caughtUp says that the store has read everything
 // that was written. It returns what is wrong, whether the comparison is complete, and
 // a sentence.
-func compareTrail(end ledger.Chain, ends trailEnds, live *control.AuditEnd, caughtUp bool) (broken *ledger.Broken, complete bool, say string) {
+func compareTrail(end ledger.Chain, ends trailEnds, live *control.AuditEnd, caughtUp bool) (
+	broken *ledger.Broken, complete bool, say string) {
 	wrong := func(seq uint64, why string) (*ledger.Broken, bool, string) {
 		return &ledger.Broken{Seq: seq, Why: why}, false, fmt.Sprintf("entry %d %s", seq, why)
 	}
@@ -70,22 +71,26 @@ func compareTrail(end ledger.Chain, ends trailEnds, live *control.AuditEnd, caug
 		case known && live.Seq > 0 && hash != live.Hash:
 			return wrong(live.Seq, anew)
 		case live.Stale:
-			return nil, false, fmt.Sprintf("%d entries hold together; the point that answers has folded %d of them, and does not hear the log at present", end.Seq, live.Seq)
+			return nil, false, fmt.Sprintf("%d entries hold together; the point that answers has folded %d of them, and does not hear the log",
+				end.Seq, live.Seq)
 		}
 		return wrong(live.Seq+1, "is in the table and not in the log: no command made it")
 	}
 	missing := live.Seq - end.Seq
 	switch {
 	case end.Seq > 0 && live.At == nil:
-		return nil, false, fmt.Sprintf("%d entries hold together; the enforcement point has %d and no longer holds number %d to compare it with", end.Seq, live.Seq, end.Seq)
+		return nil, false, fmt.Sprintf("%d entries hold together; the enforcement point has %d and no longer holds number %d to compare it with",
+			end.Seq, live.Seq, end.Seq)
 	case end.Seq > 0 && live.At.Hash != end.Hash:
 		return wrong(end.Seq, anew)
 	case missing == 0:
 		return nil, true, fmt.Sprintf("%d entries hold together and end where the enforcement point's trail does", end.Seq)
 	case caughtUp && live.Next != nil && live.Clock-live.Next.At > int64(storedWithin):
-		return wrong(end.Seq+1, fmt.Sprintf("is missing: it was made %s ago, and the store has read everything since; the trail has %d entries more", time.Duration(live.Clock-live.Next.At).Round(time.Second), missing))
+		return wrong(end.Seq+1, fmt.Sprintf("is missing: it was made %s ago, and the store has read everything since; %d entries more follow",
+			time.Duration(live.Clock-live.Next.At).Round(time.Second), missing))
 	}
-	return nil, false, fmt.Sprintf("%d entries hold together and are those of the enforcement point, which has %d: the last %d are not stored yet", end.Seq, live.Seq, missing)
+	return nil, false, fmt.Sprintf("%d entries hold together, as the enforcement point has them; of its %d the last %d are not stored yet",
+		end.Seq, live.Seq, missing)
 }
 
 // liveTrail asks an enforcement point about the end that a stored trail has. A point
@@ -110,7 +115,8 @@ func storeCaughtUp(ctx context.Context, c config.Config) bool {
 
 func auditCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "The chain of everything that was commanded"}
-	cmd.AddCommand(&cobra.Command{Use: "verify", Short: "Walk the stored trail; name the first entry that was changed, left out or put in", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db *clickhouse.Conn) error {
+	verify := &cobra.Command{Use: "verify", Short: "Walk the stored trail; name the first entry that was changed, left out or put in", Args: cobra.NoArgs}
+	verify.RunE = o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db *clickhouse.Conn) error {
 		var r auditReport
 		var ends trailEnds
 		err := query.AuditTrail(cmd.Context(), db, func(batch []schema.AuditEntry) bool {
@@ -145,7 +151,8 @@ func auditCommand(o *options) *cobra.Command {
 			return errIncomplete
 		}
 		return nil
-	})}, auditList(o))
+	})
+	cmd.AddCommand(verify, auditList(o))
 	return cmd
 }
 

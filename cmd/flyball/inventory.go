@@ -79,9 +79,9 @@ func agentsCommand(o *options) *cobra.Command {
 // what the running points enforce.
 func (o *options) agentsOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.AgentRow, error) {
 	agents, err := query.Agents(ctx, db, since, until)
-	names := make([]string, len(agents))
+	names := make([]caller, len(agents))
 	for i := range agents {
-		names[i] = agents[i].AgentID
+		names[i] = callerOf(agents[i].AgentID, agents[i].Trust)
 	}
 	enforced := o.enforcement(names)
 	for i := range agents {
@@ -166,9 +166,9 @@ func startHereCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "start-here", Short: "The first ten minutes: which agent does most that cannot be undone, with nobody to ask", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.StartRow, error) {
 			rows, err := query.StartHere(ctx, db, since, until, limit)
-			names := make([]string, len(rows))
+			names := make([]caller, len(rows))
 			for i := range rows {
-				names[i] = rows[i].AgentID
+				names[i] = callerOf(rows[i].AgentID, rows[i].Trust)
 			}
 			enforced := o.enforcement(names)
 			manifests, away := o.manifests()

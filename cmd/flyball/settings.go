@@ -13,7 +13,8 @@ import (
 
 func settingsCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "settings", Short: "What every enforcement point folds by: the bounds of automatic trips"}
-	cmd.AddCommand(&cobra.Command{Use: "list", Short: "What holds, who said so, and what the file of the point that answers says", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	list := &cobra.Command{Use: "list", Short: "What holds, who said so, and what the file of the point that answers says", Args: cobra.NoArgs}
+	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		format, err := o.outputIs("table", "json")
 		if err != nil {
 			return err
@@ -33,10 +34,11 @@ func settingsCommand(o *options) *cobra.Command {
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "The file differs and does not hold; flyball settings set changes what does.")
 		}
 		return err
-	}})
+	}
 	var trips, percent int
 	var reason string
-	set := &cobra.Command{Use: "set", Short: "Change what holds, at every point from the same command on; an admin's command", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	set := &cobra.Command{Use: "set", Short: "Change what holds, at every point, from one command on; for admins", Args: cobra.NoArgs}
+	set.RunE = func(cmd *cobra.Command, _ []string) error {
 		ask := control.SetSettings{Reason: reason, By: whoami()}
 		if cmd.Flags().Changed("trips-per-hour") {
 			ask.TripsPerHour = &trips
@@ -61,12 +63,14 @@ func settingsCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "tenant %s: at most %d automatic trips an hour, of at most %d %% of its active agents; generation %d, at every point\n", s.Tenant, s.TripsPerHour, s.AgentsPercent, s.Generation)
+		_, err = fmt.Fprintf(cmd.OutOrStdout(),
+			"tenant %s: at most %d automatic trips an hour, of at most %d %% of its active agents; generation %d, at every point\n",
+			s.Tenant, s.TripsPerHour, s.AgentsPercent, s.Generation)
 		return err
-	}}
+	}
 	set.Flags().IntVar(&trips, "trips-per-hour", 0, "automatic trips within an hour of the log's clock; 0: none")
 	set.Flags().IntVar(&percent, "agents-percent", 0, "of the tenant's active agents, one at least")
 	set.Flags().StringVar(&reason, "reason", "", "why; it goes into the history")
-	cmd.AddCommand(set)
+	cmd.AddCommand(list, set)
 	return cmd
 }

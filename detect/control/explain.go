@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"flyball/detect/breaker"
+	"flyball/detect/ledger"
 	"flyball/schema"
 )
 
@@ -27,8 +29,6 @@ const (
 	longestRetry = time.Hour
 )
 
-const plainly = "Send it without dot segments, backslashes and encoded separators, and without another method in a header or parameter."
-
 const advice = "Do not repeat the call or make it in another way; tell the person you work for."
 
 // explain says what is held and whether the caller's run led to it. It depends on the answer alone.
@@ -41,10 +41,10 @@ func (a *answer) explain() explanation {
 	if b == nil {
 		x.reason = sentence(a.why)
 		x.title, x.detail = "The API owner does not allow this call", x.reason+" "+advice
-		switch {
-		case ambiguous[a.why]:
+		if unclear[a.why] {
 			x.title, x.detail = "This call can be read in several ways", x.reason
-		case a.action == schema.ActionGate:
+		}
+		if a.action == schema.ActionGate {
 			x.title, x.detail = stepUp(a, x.reason)
 		}
 		return x
@@ -54,6 +54,9 @@ func (a *answer) explain() explanation {
 		x.expires = time.Unix(0, b.Expires).UTC().Format(time.RFC3339)
 	}
 	what, innocent := a.held()
+	if innocent && b.Origin == "detector" && shared[b.Scope.Kind] {
+		x.reason = "" // what was found of one caller is not for the others who share this with it
+	}
 	until := "until a person ends that"
 	if x.expires != "" {
 		until = "until " + x.expires
@@ -72,8 +75,8 @@ func (a *answer) explain() explanation {
 		x.title = "Stopped by the API owner's circuit breaker"
 		x.detail = fmt.Sprintf("The API owner has stopped %s, %s. %s", what, until, advice)
 	}
-	if b.Reason != "" {
-		x.detail += " Reason: " + strings.TrimRight(b.Reason, ".") + "."
+	if x.reason != "" {
+		x.detail += " Reason: " + strings.TrimRight(x.reason, ".") + "."
 	}
 	switch {
 	case innocent && a.run == "":
@@ -83,6 +86,9 @@ func (a *answer) explain() explanation {
 	}
 	return x
 }
+
+// shared are the kinds of scope that unrelated callers have in common.
+var shared = map[schema.ScopeKind]bool{schema.ScopePrincipal: true, schema.ScopeAddress: true, schema.ScopeRoute: true, schema.ScopeTenant: true}
 
 func stepUp(a *answer, why string) (title, detail string) {
 	detail = why + " This call is held. Do not repeat it or reach the same end in another way; tell the person you work for."
@@ -95,7 +101,7 @@ func stepUp(a *answer, why string) (title, detail string) {
 // decider is the breaker that decided; nil if something else did, as a manifest that is stricter, or the person whom the
 // breaker had the call sent to.
 func (a *answer) decider() *schema.Breaker {
-	if a.weighed.By != "breaker" || a.why == whyRefused || a.why == whyTimedOut || ambiguous[a.why] {
+	if a.weighed.By != "breaker" || a.why == whyRefused || a.why == whyTimedOut {
 		return nil
 	}
 	return a.breaker
@@ -140,6 +146,10 @@ func (a *answer) held() (what string, innocent bool) {
 // so late that to wait is no plan.
 func (a *answer) retryAfter() int {
 	b := a.decider()
+	switch a.why {
+	case breaker.WhyProbeNotDue, whyProbeLost, whyNoAnswer, whyQuotaLate, whyQuotaCrowd, ledger.WhyCrowded:
+		return 1
+	}
 	switch {
 	case b == nil || a.action == schema.ActionGate || b.State == schema.BreakerForcedOpen:
 		return 0
@@ -154,17 +164,15 @@ func (a *answer) retryAfter() int {
 	return int((b.Expires - a.clock + 1e9 - 1) / 1e9)
 }
 
-// ambiguous are the reasons of a request that servers may read in different ways.
-var ambiguous = map[string]bool{whyAmbiguousPath: true, whyAmbiguousCall: true, whyUnreadable: true}
-
 // sentences for named reasons, by what stands before the colon where a family has one.
 var sentences = map[string]string{
-	whyRefused:       "A person has said no to this call.",
-	whyTimedOut:      "Nobody answered the question about this call in time, which counts as a no.",
-	whyNoAnswer:      "The record that would let this call pass was not confirmed in time.",
-	whyGatePending:   "A person has not answered the question about this call yet.",
-	whyGateFull:      "More questions wait for a person than can be asked.",
-	whyAmbiguousPath: plainly, whyAmbiguousCall: plainly, whyUnreadable: plainly,
+	whyRefused:            "A person has said no to this call.",
+	whyTimedOut:           "Nobody answered the question about this call in time, which counts as a no.",
+	whyNoAnswer:           "The record that would let this call pass was not confirmed in time.",
+	whyGatePending:        "A person has not answered the question about this call yet.",
+	whyGateFull:           "More questions wait for a person than can be asked.",
+	ledger.WhyCrowded:     "Too many callers whom nobody vouches for call at this time.",
+	whyBodyCut:            "The gateway shows only a part of the body, so that nobody can tell whether a person has said yes to this call.",
 	"check_misconfigured": "The gateway does not say, once and in the headers of its dialect, which request it asks about.",
 	"policy.quota":        "The quota of such calls is used up.",
 	"policy.hours":        "Such calls are not allowed at this time.",
@@ -175,7 +183,13 @@ var sentences = map[string]string{
 	"scope.learned":       "The call is outside of what this agent has been seen to do.",
 }
 
+// unclear are the named reasons of requests that the caller can write in a way that may pass.
+var unclear = map[string]bool{whyAmbiguousPath: true, whyAmbiguousCall: true, whyUnreadable: true}
+
 func sentence(why string) string {
+	if unclear[why] {
+		return "Send it without dot segments, backslashes and encoded separators, and without another method in a header or parameter."
+	}
 	if s := sentences[why]; s != "" {
 		return s
 	}

@@ -83,7 +83,6 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 		{"the log is away", ruled(schema.ActionDeny, "failure_mode", "policy.failure:log_away")},
 		{"a reason without a sentence", ruled(schema.ActionDeny, "manifest", "new_reason")},
 		{"a path that can be read in several ways", ruled(schema.ActionDeny, "request", whyAmbiguousPath)},
-		{"a request that can be read in several ways, under a breaker", held(tripped(schema.ScopeAgent, "support/bot", other, in(900)), schema.ActionDeny, whyAmbiguousCall)},
 		{"loading", loading},
 	} {
 		c.a.decision, c.a.clock = "c_1", clock

@@ -45,7 +45,8 @@ func (f *faults) end(err error) {
 	if !first {
 		return
 	}
-	f.c.o.Logger.Error("the enforcement point cannot go on: it is not ready, and its last state stands until the process ends", "error", err)
+	f.c.o.Logger.Error("the enforcement point cannot go on: it is not ready, and its last state stands until the process ends",
+		"error", err)
 	f.mu.Lock()
 	cancel := f.cancel
 	f.mu.Unlock()
@@ -97,7 +98,7 @@ func permanent(err error) bool {
 	if errors.As(err, &lost) {
 		return lost.Topic == topic.CommandsTopic
 	}
-	for _, e := range []error{kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed,
+	for _, e := range []error{kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
 		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.OffsetOutOfRange} {
 		if errors.Is(err, e) {
 			return true

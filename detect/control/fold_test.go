@@ -46,7 +46,8 @@ func put(t *testing.T, k *kfake.Cluster, name, key string, values ...[]byte) (la
 // records of a topic's first partition from its start, as many as are wanted.
 func records(t *testing.T, k *kfake.Cluster, name string, want int64) (out []*kgo.Record) {
 	t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: {0: kgo.NewOffset().AtStart()}}))
+	c, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: {0: kgo.NewOffset().AtStart()}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,8 @@ func TestNewerCommandEndsThePointByNameAndUntilThenTheFailureModeHolds(t *testin
 			t.Errorf("%s of %s by a point that has ended: %+v", tc.method, tc.agent, v)
 		}
 	}
-	if code, text := r.operate(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"}, ""); code != 503 || !strings.Contains(text, "version 99") {
+	trip := Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"}
+	if code, text := r.operate(t, "POST", "/v1/breakers/trip", trip, ""); code != 503 || !strings.Contains(text, "version 99") {
 		t.Errorf("a command to a point that has ended: %d %s", code, text)
 	}
 	again := launch(t, k, "a", nil)
@@ -137,13 +139,16 @@ func TestNewerSnapshotEndsThePointByNameAndABrokenOneIsPassedOver(t *testing.T) 
 func TestForgedCommandIsPassedOverAndCounted(t *testing.T) {
 	k := broker(t)
 	a, b := run(t, k, "a", nil), run(t, k, "b", nil)
-	put(t, k, topic.CommandsTopic, "", []byte(`{"v":2,"body":{"id":"1","kind":"teleport"}}`), []byte(`{"v":2,"body":{"id":"2","kind":"settings","tenant":"t","reason":"x","settings":{"trips_per_hour":0}}}`),
+	put(t, k, topic.CommandsTopic, "", []byte(`{"v":2,"body":{"id":"1","kind":"teleport"}}`),
+		[]byte(`{"v":2,"body":{"id":"2","kind":"settings","tenant":"t","reason":"x","settings":{"trips_per_hour":0}}}`),
 		[]byte(`{"v":1,"body":[]}`), []byte("\xff"))
 	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"})
 	for _, r := range []*running{a, b} {
 		within(t, "the trip is folded", func() bool { return len(r.lines(false)) == 1 })
-		if u, m := testutil.ToFloat64(r.m.malformed.WithLabelValues("unknown_kind")), testutil.ToFloat64(r.m.malformed.WithLabelValues("malformed")); u != 2 || m != 2 {
-			t.Errorf("%v of an unknown kind and %v malformed are counted", u, m)
+		for _, why := range []string{"unknown_kind", "malformed"} {
+			if n := testutil.ToFloat64(r.m.malformed.WithLabelValues(why)); n != 2 {
+				t.Errorf("%s: %v are counted", why, n)
+			}
 		}
 		if s := r.settingsLine("t"); s.TripsPerHour != breaker.DefaultBudget().PerHour {
 			t.Errorf("settings of version 2 were taken: %+v", s)
@@ -196,7 +201,8 @@ func (r *running) runaways(t *testing.T, first, n int) (outcomes []string) {
 	for i := range n {
 		id := fmt.Sprint("d", first+i)
 		scope := schema.Scope{Kind: schema.ScopeCredential, Value: id}
-		got, err := r.Submit(context.Background(), schema.Command{ID: id, Kind: schema.CommandTrip, Tenant: "t", Scope: scope, TTL: int64(time.Hour), ActiveAgents: 1000, Reason: "x",
+		got, err := r.Submit(context.Background(), schema.Command{ID: id, Kind: schema.CommandTrip, Tenant: "t", Scope: scope,
+			TTL: int64(time.Hour), ActiveAgents: 1000, Reason: "x",
 			Decision: &schema.Decision{ID: id, Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: scope, AgentID: id, CredentialID: id}})
 		if err != nil {
 			t.Fatal(err)
@@ -275,7 +281,9 @@ func TestTwoPointsWithDifferentFilesComeToTheSameState(t *testing.T) {
 
 func TestOnlyAnAdminChangesSettings(t *testing.T) {
 	r := run(t, broker(t), "a", func(o *Options) {
-		o.Tokens = []Token{{Name: "v", Role: Viewer, Hash: hashOf("v")}, {Name: "r", Role: Responder, Hash: hashOf("r")}, {Name: "a", Role: Admin, Hash: hashOf("a")}}
+		for name, role := range map[string]Role{"v": Viewer, "r": Responder, "a": Admin} {
+			o.Tokens = append(o.Tokens, Token{Name: name, Role: role, Hash: hashOf(name)})
+		}
 	})
 	within(t, "settings", func() bool { return r.settingsLine("t").Generation != 0 })
 	n, tooMany := 7, 101
@@ -373,7 +381,8 @@ func TestOutageBurnsAtMostOneLeaseAndTheFailureModeDecidesMeanwhile(t *testing.T
 		if v := r.ask("billing", "r", "GET", "/v1/orders/1", ""); v.status != 200 || v.why != whyQuotaAway {
 			t.Fatalf("a read while the log is away: %+v", v)
 		}
-		if v := r.ask("billing", "r", "DELETE", "/v1/orders/1", ""); v.status != 403 || !strings.Contains(v.why, "log_away") {
+		v := r.ask("billing", "r", "DELETE", "/v1/orders/1", "")
+		if v.status != 403 || !strings.Contains(v.why, "log_away") {
 			t.Fatalf("an irreversible call while the log is away: %+v", v)
 		}
 	}
@@ -386,18 +395,19 @@ func TestOutageBurnsAtMostOneLeaseAndTheFailureModeDecidesMeanwhile(t *testing.T
 		defer r.mu.RUnlock()
 		return !r.stale()
 	})
-	r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "what stands before it in the log is folded"})
+	// What stands in the log before this one is folded after it.
+	r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"})
 	if n := r.given() - given; n > 2 {
 		t.Errorf("%d of a quota of 100 were given out in the outage; a lease is 2", n)
 	}
-	passed := 0
-	for range 30 {
-		if v := r.ask("billing", "r", "PATCH", "/v1/orders/1", ""); v.status == 200 && v.why == "clear" {
-			passed++
-		}
-	}
-	if passed != 30 {
-		t.Errorf("%d of 30 calls pass after the outage", passed)
+	for range 30 { // a busy machine may be late; what is refused for good is not
+		within(t, "a call passes after the outage", func() bool {
+			v := r.ask("billing", "r", "PATCH", "/v1/orders/1", "")
+			if v.status != 200 && v.why != whyQuotaLate {
+				t.Fatalf("%+v", v)
+			}
+			return v.status == 200 && v.why == "clear"
+		})
 	}
 	if n := r.given() - given; n > 32 {
 		t.Errorf("%d units were given out for 30 calls: what came late was lost", n)
@@ -474,7 +484,11 @@ func TestClockOfOnePointIsSetByAnHour(t *testing.T) {
 			k, l := broker(t), newLink()
 			var off atomic.Int64
 			now := func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
-			r := run(t, k, "a", func(o *Options) { l.use(o); o.Now = now })
+			log := &logLines{}
+			r := run(t, k, "a", func(o *Options) {
+				l.use(o)
+				o.Now, o.Logger = now, slog.New(slog.NewTextHandler(log, nil))
+			})
 			r.manifest(t, quotaOfOneAgent+"\n")
 			r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 600, Force: true, Reason: "x"})
 			off.Store(int64(step))
@@ -498,7 +512,9 @@ func TestClockOfOnePointIsSetByAnHour(t *testing.T) {
 			if !r.Status().Stale {
 				t.Error("a silent log is believed for an hour")
 			}
+			within(t, "the silence is logged", func() bool { return log.count("does not speak") > 0 })
 			l.goOn()
+			within(t, "and its end", func() bool { return log.count("speaks again") > 0 })
 		})
 	}
 }
@@ -603,7 +619,10 @@ func TestAuditOfTheLogIsComparedAtAnyOfItsLastEntries(t *testing.T) {
 	var end AuditEnd
 	w := httptest.NewRecorder()
 	r.APIHandler().ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1/v1/audit?at=3", nil))
-	if err := json.Unmarshal(w.Body.Bytes(), &end); err != nil || end.Seq != 5 || end.At == nil || end.At.Seq != 3 || end.Next == nil || end.Next.Seq != 4 || end.Hash == end.At.Hash || end.Stale || end.Clock == 0 {
+	if err := json.Unmarshal(w.Body.Bytes(), &end); err != nil || end.At == nil || end.Next == nil {
 		t.Fatalf("%v %s", err, w.Body)
+	}
+	if end.Seq != 5 || end.At.Seq != 3 || end.Next.Seq != 4 || end.Hash == end.At.Hash || end.Stale || end.Clock == 0 {
+		t.Errorf("%s", w.Body)
 	}
 }

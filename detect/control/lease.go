@@ -145,7 +145,8 @@ func (c *Control) spend(by schema.Standing, tenant, of string, s *manifest.Spend
 // lease asks the log for more; called and left with the lock held.
 func (c *Control) lease(by schema.Standing, k leaseKey, h *held, s *manifest.Spend) {
 	id := newID("l_")
-	a := &leaseAsked{of: by, h: h, window: h.window, want: max(s.Units-h.left, s.Limit/leaseShare, 1), folds: c.folds.Load(), done: make(chan struct{})}
+	want := max(s.Units-h.left, s.Limit/leaseShare, 1)
+	a := &leaseAsked{of: by, h: h, window: h.window, want: want, folds: c.folds.Load(), done: make(chan struct{})}
 	h.asked, c.leases.asked[id] = a, a
 	c.leases.n[by]++
 	c.leases.mu.Unlock()

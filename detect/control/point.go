@@ -144,8 +144,9 @@ func New(o Options) (*Control, error) {
 	if o.ThrottleTo <= 0 {
 		o.ThrottleTo = 1
 	}
-	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(breaker.DefaultBudget()), traces: newTraces(), seen: newRunMemory(), identities: newIdentities(),
-		claims: newClaims(), leases: newLeases(), asks: newAskMemory(), throttles: newThrottles(o.ThrottleTo), late: newLateUses(), work: newWorkShare(), others: newPoints()}
+	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(breaker.DefaultBudget()), traces: newTraces(),
+		work: newWorkShare(), seen: newRunMemory(), identities: newIdentities(), claims: newClaims(), leases: newLeases(), asks: newAskMemory(),
+		throttles: newThrottles(o.ThrottleTo), late: newLateUses(), others: newPoints()}
 	c.faults = newFaults(c)
 	c.quiet.Store(-1)
 	c.asked = newObserver(o.Name, o.Partitions, c.m)
@@ -169,10 +170,17 @@ func (c *Control) run(parent context.Context) error {
 	defer cancel(nil)
 	c.faults.ends(cancel)
 	var err error
-	if c.out, err = kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))...); err != nil {
+	producer := append(append([]kgo.Opt{}, c.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+	if c.out, err = kgo.NewClient(producer...); err != nil {
 		return fmt.Errorf("control: producer: %w", err)
 	}
 	defer c.out.Close()
+	// Observations have a client of their own: however many wait, there is room for commands.
+	observations, err := kgo.NewClient(producer...)
+	if err != nil {
+		return fmt.Errorf("control: producer of observations: %w", err)
+	}
+	defer observations.Close()
 	began := c.o.Now()
 	from, end, err := c.restore(ctx)
 	if err != nil {
@@ -192,7 +200,10 @@ func (c *Control) run(parent context.Context) error {
 	// An offset that the log does not hold is an error: to begin again at its start
 	// would pass new records off as old ones.
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.CommandsTopic: {0: kgo.NewOffset().At(from)}, topic.PointsTopic: {0: kgo.NewOffset().AtStart()}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
+			topic.CommandsTopic: {0: kgo.NewOffset().At(from)},
+			topic.PointsTopic:   {0: kgo.NewOffset().AtStart()},
+		}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
 		return fmt.Errorf("control: consumer: %w", err)
@@ -202,7 +213,7 @@ func (c *Control) run(parent context.Context) error {
 	defer background.Wait()
 	defer cancel(nil) // what runs beside the fold ends with it
 	background.Go(func() { c.tick(ctx) })
-	background.Go(func() { c.asked.run(ctx, c.out) })
+	background.Go(func() { c.asked.run(ctx, observations) })
 	c.settle()
 	for {
 		fetches := client.PollFetches(ctx)
@@ -319,7 +330,8 @@ func (c *Control) publish(ctx context.Context, events []schema.Event) {
 			part = min(b.Call.Partition, c.o.Partitions-1) // behind the finding that it answers
 		}
 		c.o.Stage("control.folded|event")
-		c.out.Produce(ctx, &kgo.Record{Topic: topic.EventsTopic, Partition: part, Key: []byte(events[i].ID), Value: value}, c.faults.written("event"))
+		r := &kgo.Record{Topic: topic.EventsTopic, Partition: part, Key: []byte(events[i].ID), Value: value}
+		c.out.Produce(ctx, r, c.faults.written("event"))
 	}
 }
 
@@ -349,7 +361,7 @@ func (c *Control) tick(ctx context.Context) {
 	c.mu.Lock()
 	c.ticks.session = newID("t_") + "_"
 	c.mu.Unlock()
-	stored, storedAt := int64(-1), c.o.Now()
+	stored, storedAt, stale := int64(-1), c.o.Now(), false
 	for {
 		select {
 		case <-ctx.Done():
@@ -360,15 +372,17 @@ func (c *Control) tick(ctx context.Context) {
 		if c.ticks.sent.Load()-c.ticks.done.Load() < mostTicks {
 			n := c.ticks.sent.Add(1)
 			written := c.faults.written("tick")
-			c.send(&schema.Command{ID: c.ticks.session + strconv.FormatInt(n, 10), Kind: schema.CommandTick, By: c.o.Name}, func(r *kgo.Record, err error) {
+			command := &schema.Command{ID: c.ticks.session + strconv.FormatInt(n, 10), Kind: schema.CommandTick, By: c.o.Name}
+			c.send(command, func(r *kgo.Record, err error) {
 				c.ticks.done.Add(1)
 				written(r, err)
 			})
 			if value, err := topic.EncodeDocument(topic.PointVersion, &p); err == nil {
-				c.out.TryProduce(ctx, &kgo.Record{Topic: topic.PointsTopic, Key: []byte(c.o.Name), Value: value}, c.faults.written("heartbeat"))
+				r := &kgo.Record{Topic: topic.PointsTopic, Key: []byte(c.o.Name), Value: value}
+				c.out.TryProduce(ctx, r, c.faults.written("heartbeat"))
 			}
 		}
-		c.gauge()
+		stale = c.gauge(stale)
 		c.settle()
 		now := c.o.Now()
 		if since := now.Sub(storedAt); since < 0 {
@@ -394,7 +408,7 @@ func (c *Control) store(ctx context.Context) bool {
 	c.mu.RLock()
 	snap := c.state.Snapshot()
 	c.mu.RUnlock()
-	value, err := topic.EncodeDocument(snap.Version(), snap)
+	value, err := topic.EncodeDocument(ledger.SnapshotVersion, snap)
 	if err != nil {
 		c.o.Logger.Error("state not stored", "error", err)
 		return false
@@ -434,12 +448,14 @@ func (c *Control) Point() schema.PointState {
 }
 
 // gauge tells how long people let questions wait, and how far the budget is.
-func (c *Control) gauge() {
+// The log's silence and its end are logged: a client that dials again in vain reports
+// no error. It returns whether the state is stale.
+func (c *Control) gauge(before bool) bool {
 	c.mu.RLock()
 	n, oldest := c.state.Gates.Queue()
 	clock := c.state.Clock
 	spent := c.state.Breakers.Spent(c.o.Tenant, clock)
-	stale := c.stale()
+	stale, loaded, silent := c.stale(), c.loaded, c.o.Now().Sub(c.heard)
 	c.mu.RUnlock()
 	for _, f := range c.late.over(clock) {
 		c.tell(f)
@@ -455,4 +471,13 @@ func (c *Control) gauge() {
 		c.m.poolLeft.WithLabelValues(pool).Set(float64(max(s.Of-s.Trips, 0)))
 	}
 	c.m.stale.Set(map[bool]float64{true: 1}[stale])
+	switch {
+	case !loaded:
+		return false
+	case stale && !before:
+		c.o.Logger.Warn("the command log does not speak: the last state stands, and failure modes decide", "silent_for", silent.Round(time.Second))
+	case before && !stale:
+		c.o.Logger.Info("the command log speaks again, and this point has caught up with it")
+	}
+	return stale
 }

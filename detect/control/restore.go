@@ -51,7 +51,7 @@ func (c *Control) restore(ctx context.Context) (from, end int64, err error) {
 	}
 	if missing := state.Lost(end); missing > 0 {
 		c.m.lost.WithLabelValues("tail").Add(float64(missing))
-		c.o.Logger.Warn("the log ends before what this point has folded: its tail was lost; what was folded stays, and new commands are folded as new ones",
+		c.o.Logger.Warn("the log ends before what this point has folded: its tail was lost; what was folded stays, new commands are new ones",
 			"topic", topic.CommandsTopic, "partition", 0, "end", end, "lost", missing)
 	}
 	from = state.Next()
@@ -75,7 +75,8 @@ func (c *Control) newest(ctx context.Context, end int64) (*ledger.Snapshot, erro
 		return nil, nil
 	}
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, c.o.Kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.BreakersTopic: {0: kgo.NewOffset().AtStart()}}), kgo.FetchMaxWait(100*time.Millisecond))...)
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.BreakersTopic: {0: kgo.NewOffset().AtStart()}}),
+		kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
 		return nil, err
 	}

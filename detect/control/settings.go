@@ -37,7 +37,8 @@ func (c *Control) Supports(kind schema.CommandKind) error {
 		return nil
 	}
 	sort.Strings(old)
-	return fmt.Errorf("%s: these enforcement points do not read it yet: %s; upgrade them (one that was stopped is forgotten after %d minutes)", kind, strings.Join(old, ", "), int64(pointGone)/60e9)
+	return fmt.Errorf("%s: these enforcement points do not read it yet: %s; upgrade them (one that was stopped is forgotten after %d minutes)",
+		kind, strings.Join(old, ", "), int64(pointGone)/60e9)
 }
 
 // settingsNotice remembers what was written and said of settings.
@@ -57,16 +58,18 @@ func (c *Control) settle() {
 	c.mu.RLock()
 	have := c.state.SettingsOf(c.o.Tenant)
 	c.mu.RUnlock()
-	differ := have.Generation != 0 && breaker.Budget{PerHour: have.TripsPerHour, Percent: have.AgentsPercent} != c.o.Budget
+	differ := have.Generation != 0 && c.o.Budget != breaker.Budget{PerHour: have.TripsPerHour, Percent: have.AgentsPercent}
 	c.settings.mu.Lock()
 	defer c.settings.mu.Unlock()
 	c.m.settingsDiffer.Set(map[bool]float64{true: 1}[differ])
 	if differ && !c.settings.differ {
-		c.o.Logger.Warn("control.trip_budget of this point's file is not what holds: the log's settings do; change them with flyball settings set",
-			"file_per_hour", c.o.Budget.PerHour, "file_agents_percent", c.o.Budget.Percent, "per_hour", have.TripsPerHour, "agents_percent", have.AgentsPercent, "by", have.By)
+		c.o.Logger.Warn("control.trip_budget of this point's file is not what holds: the log's settings do (flyball settings set changes them)",
+			"file_per_hour", c.o.Budget.PerHour, "file_agents_percent", c.o.Budget.Percent,
+			"per_hour", have.TripsPerHour, "agents_percent", have.AgentsPercent, "by", have.By)
 	}
 	c.settings.differ = differ
-	if have.Generation != 0 || c.settings.written && c.ticks.sent.Load()-c.settings.sent < 10 || c.Supports(schema.CommandSettings) != nil {
+	waits := c.settings.written && c.ticks.sent.Load()-c.settings.sent < 10
+	if have.Generation != 0 || waits || c.Supports(schema.CommandSettings) != nil {
 		return
 	}
 	c.settings.written, c.settings.sent = true, c.ticks.sent.Load()
@@ -78,7 +81,8 @@ func (c *Control) settle() {
 func initialSettings(tenant, point string, b breaker.Budget) *schema.Command {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %d", tenant, b.PerHour, b.Percent))
 	return &schema.Command{ID: "settings_" + hex.EncodeToString(sum[:8]), Kind: schema.CommandSettings, Tenant: tenant, By: point,
-		Reason: "control.trip_budget of the file with which the first point started", Settings: &schema.Settings{TripsPerHour: &b.PerHour, AgentsPercent: &b.Percent, Initial: true}}
+		Reason:   "control.trip_budget of the file with which the first point started",
+		Settings: &schema.Settings{TripsPerHour: &b.PerHour, AgentsPercent: &b.Percent, Initial: true}}
 }
 
 // SetSettings changes what every point folds by. What is absent stays.
@@ -108,7 +112,8 @@ func (c *Control) settingsLine(tenant string) SettingsLine {
 	have := c.state.SettingsOf(tenant)
 	c.mu.RUnlock()
 	file := FileSays{c.o.Budget.PerHour, c.o.Budget.Percent}
-	return SettingsLine{Setting: have, Since: stamp(have.At), File: file, Differ: have.Generation != 0 && file != FileSays{have.TripsPerHour, have.AgentsPercent}}
+	return SettingsLine{Setting: have, Since: stamp(have.At), File: file,
+		Differ: have.Generation != 0 && file != FileSays{have.TripsPerHour, have.AgentsPercent}}
 }
 
 func (c *Control) setSettings(in *call) {

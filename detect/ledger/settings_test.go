@@ -11,7 +11,8 @@ import (
 )
 
 func settings(id string, trips, percent *int, initial bool) *schema.Command {
-	return &schema.Command{ID: id, Kind: schema.CommandSettings, Tenant: "t", By: "ann", Reason: "r", Settings: &schema.Settings{TripsPerHour: trips, AgentsPercent: percent, Initial: initial}}
+	return &schema.Command{ID: id, Kind: schema.CommandSettings, Tenant: "t", By: "ann", Reason: "r",
+		Settings: &schema.Settings{TripsPerHour: trips, AgentsPercent: percent, Initial: initial}}
 }
 
 func TestSettingsOfTheLogHoldAndInitialOnesOnlyWhereThereAreNone(t *testing.T) {
@@ -32,7 +33,8 @@ func TestSettingsOfTheLogHoldAndInitialOnesOnlyWhereThereAreNone(t *testing.T) {
 	} {
 		s.Apply(int64(i), sec, tc.c)
 		r, _ := s.ResultOf(tc.c.ID)
-		if v := s.SettingsOf("t"); r.Outcome != tc.want || v.TripsPerHour != tc.per || v.AgentsPercent != tc.pct || s.Breakers.BudgetOf("t") != (breaker.Budget{PerHour: tc.per, Percent: tc.pct}) {
+		v, want := s.SettingsOf("t"), breaker.Budget{PerHour: tc.per, Percent: tc.pct}
+		if r.Outcome != tc.want || v.TripsPerHour != tc.per || v.AgentsPercent != tc.pct || s.Breakers.BudgetOf("t") != want {
 			t.Errorf("%d: %+v %+v", i, r, v)
 		}
 	}

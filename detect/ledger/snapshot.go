@@ -45,9 +45,9 @@ type Snapshot struct {
 // that it can be written while the state goes on.
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
-		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit, Proven: s.provenSnapshot(),
-		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch, Recent: slices.Clone(s.recent[max(0, len(s.recent)-mostRecent):]),
-		Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
+		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
+		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch, Proven: s.provenSnapshot(),
+		Recent: slices.Clone(s.recent[max(0, len(s.recent)-mostRecent):]), Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
 		IDs: make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
 	for i := range s.ids { // oldest first
 		id := s.ids[(s.nextID+i)%len(s.ids)]

@@ -61,8 +61,10 @@ type State struct {
 
 // New is a state before any command.
 func New(b breaker.Budget) *State {
-	return &State{Offset: -1, Breakers: breaker.New(b), Gates: gate.New(), Tasks: task.New(), Quotas: quota.New(), Manifests: manifest.NewStore(),
-		Arming: arming.New(), Exceptions: exception.New(), proven: map[string]*provenCredentials{}, settings: map[string]Setting{}, results: map[string]Result{}}
+	return &State{Offset: -1,
+		Breakers: breaker.New(b), Gates: gate.New(), Tasks: task.New(), Quotas: quota.New(), Manifests: manifest.NewStore(),
+		Arming: arming.New(), Exceptions: exception.New(),
+		settings: map[string]Setting{}, proven: map[string]*provenCredentials{}, results: map[string]Result{}}
 }
 
 // Apply folds the command at an offset whose record the broker stamped at a
@@ -85,7 +87,7 @@ func (s *State) Apply(offset, at int64, c *schema.Command) []schema.Event {
 	r.Generation = s.generation()
 	s.remember(c.ID, r)
 	events = append(events, more...)
-	if e, ok := s.Audit.add(s.Offset, s.Clock, c, r); ok {
+	if e, ok := s.Audit.add(s.Offset, s.Clock, s.feature(), c, r); ok {
 		s.note(ChainEntry{e.Seq, e.Hash, e.At})
 		events = append(events, schema.AuditEvent(&e))
 	}
@@ -120,6 +122,15 @@ func (s *State) Lost(end int64) int64 {
 }
 
 func (s *State) generation() uint64 { return uint64(s.Offset) + 1 }
+
+// feature is the number that every point is known to read: settings are written once
+// all of them announce it, so that the log itself says so.
+func (s *State) feature() int {
+	if len(s.settings) > 0 {
+		return schema.CommandSettings.Feature()
+	}
+	return 1
+}
 
 // pass does what the log's clock makes due.
 func (s *State) pass() []schema.Event {

@@ -90,7 +90,8 @@ func DecodeCommand(b []byte) (schema.Command, error) {
 				Kind string `json:"kind"`
 			} `json:"body"`
 		}
-		if errors.Is(err, ErrMalformed) && json.Unmarshal(b, &head) == nil && head.Body.Kind != "" && !slices.Contains(schema.CommandKindWords, head.Body.Kind) {
+		if errors.Is(err, ErrMalformed) && json.Unmarshal(b, &head) == nil && head.Body.Kind != "" &&
+			!slices.Contains(schema.CommandKindWords, head.Body.Kind) {
 			err = fmt.Errorf("%w: %q", ErrUnknownKind, head.Body.Kind)
 		}
 		return schema.Command{}, err
