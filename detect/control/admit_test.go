@@ -50,3 +50,16 @@ func TestNobodyFromAnotherMachineIsAGatewayWithoutATokenOrACertificate(t *testin
 		})
 	}
 }
+
+// The hash of nothing, as a script writes it that finds no token, would let in who shows nothing.
+func TestHashOfAnEmptyTokenLetsNobodyIn(t *testing.T) {
+	if _, err := ParseToken(HashLine("")); err == nil {
+		t.Error("it is taken for a token")
+	}
+	c, _ := point(t, func(o *Options) { o.Tokens = []Token{{Name: "x", Role: Admin, Hash: hashOf("")}} })
+	for _, shown := range []string{"Bearer ", "Bearer", ""} {
+		if w := serve(c.APIHandler(), "GET", "/v1/breakers", "", "Authorization", shown); w.Code != http.StatusUnauthorized {
+			t.Errorf("%q: %d", shown, w.Code)
+		}
+	}
+}

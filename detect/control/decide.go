@@ -35,6 +35,7 @@ type request struct {
 
 	// What read makes of it besides the call.
 	query    string
+	override string        // the other methods that its headers name, comma-joined
 	others   []route.Other // the call as a server may also read it
 	readable bool
 	cut      bool // more of the body is there than was shown
@@ -136,6 +137,7 @@ func (c *Control) check(q *request) answer {
 	weighed := &call
 	if len(q.others) > 0 || !q.readable {
 		weighed = c.weighOthers(&req, &d, q)
+		req.Call = weighed
 	}
 	var asks gate.Query
 	if d.Action == schema.ActionGate || d.Would == schema.ActionGate || len(d.Spends) > 0 {
@@ -221,7 +223,8 @@ func (c *Control) read(q *request) (call schema.Call, shown identity.Shown, asse
 		}
 	}
 	shown, problem = c.o.Resolver.ResolveRequest(q.headers, q.client, &call)
-	in := route.Input{RawQuery: query, MethodOverride: q.overrides()}
+	q.override = q.overrides()
+	in := route.Input{RawQuery: query, MethodOverride: q.override}
 	if q.cut = q.partial(); q.cut {
 		in.Form = q.body[:min(len(q.body), MaxBody)] // no amount and no tool is read of a part
 	} else if len(q.body) > 0 {
@@ -250,8 +253,8 @@ func (c *Control) gateQuery(in *request, call *schema.Call, run schema.RunID) ga
 	if in.cut {
 		q.ArgsDigest += "-cut"
 	}
-	if other := in.overrides(); other != "" {
-		q.ArgsDigest += "-" + strconv.FormatUint(c.o.Routes.Digest(other), 16)
+	if in.override != "" {
+		q.ArgsDigest += "-" + strconv.FormatUint(c.o.Routes.Digest(in.override), 16)
 	}
 	if rest := queryWithout(in.query, call.Resources); rest != "" {
 		q.QueryDigest = strconv.FormatUint(c.o.Routes.Digest(rest), 16)

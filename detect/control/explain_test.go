@@ -82,6 +82,7 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 		{"outside of the task", ruled(schema.ActionDeny, "task", "policy.task:target_outside")},
 		{"the log is away", ruled(schema.ActionDeny, "failure_mode", "policy.failure:log_away")},
 		{"a reason without a sentence", ruled(schema.ActionDeny, "manifest", "new_reason")},
+		{"a path that can be read in several ways", ruled(schema.ActionDeny, "request", whyAmbiguousPath)},
 		{"loading", loading},
 	} {
 		c.a.decision, c.a.clock = "c_1", clock

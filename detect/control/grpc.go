@@ -36,8 +36,9 @@ func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth
 	req := in.GetAttributes().GetRequest().GetHttp()
 	headers := req.GetHeaders()
 	peer := identity.ParseAddress(in.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress())
-	ans := a.c.check(&request{method: req.GetMethod(), path: req.GetPath(), host: req.GetHost(), headers: func(name string) string { return headers[name] },
-		body: bodyOf(req), client: identity.ClientAddress(peer, headers["x-forwarded-for"], a.c.o.TrustedHops)})
+	ans := a.c.check(&request{method: req.GetMethod(), path: req.GetPath(), host: req.GetHost(), body: bodyOf(req),
+		headers: func(name string) string { return headers[name] },
+		client:  identity.ClientAddress(peer, headers["x-forwarded-for"], a.c.o.TrustedHops)})
 	out := &auth.CheckResponse{DynamicMetadata: &structpb.Struct{Fields: map[string]*structpb.Value{
 		"decision_id": structpb.NewStringValue(ans.decision), "why": structpb.NewStringValue(ans.why), "action": structpb.NewStringValue(ans.action.String())}}}
 	var own []*core.HeaderValueOption

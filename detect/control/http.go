@@ -74,7 +74,8 @@ func (c *Control) unreadable(reason string) answer {
 	c.m.refused.Add(1)
 	c.count(&a)
 	if reason == whyMisconfigured && c.misconfigured.due(c.o.Now()) {
-		c.o.Logger.Warn("a gateway does not say which request it asks about; use /check/<gateway> and the shipped gateway file", "reason", reason)
+		c.o.Logger.Warn("a gateway does not say which request it asks about; use /check/<gateway> and the shipped gateway file",
+			"reason", reason)
 	}
 	return a
 }

@@ -42,7 +42,8 @@ func (d *denyingConn) Write(b []byte) (int, error) {
 	a := d.c.unreadable(whyMalformed)
 	body := a.problem()
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\nConnection: close\r\nContent-Length: %d\r\n", len(body))
+	out.WriteString("HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\nConnection: close\r\n")
+	fmt.Fprintf(&out, "Content-Length: %d\r\n", len(body))
 	for _, h := range a.headers() {
 		fmt.Fprintf(&out, "%s: %s\r\n", h[0], h[1])
 	}

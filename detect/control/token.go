@@ -61,7 +61,10 @@ func ParseToken(text string) (hash [sha256.Size]byte, err error) {
 		if err != nil || len(b) != len(hash) {
 			return hash, errors.New("sha256: must be followed by 64 hexadecimal digits")
 		}
-		return [sha256.Size]byte(b), nil
+		if hash = [sha256.Size]byte(b); hash == sha256.Sum256(nil) {
+			return hash, errors.New("this is the hash of an empty token; make one with flyball token")
+		}
+		return hash, nil
 	}
 	if len(text) < 20 {
 		return hash, errors.New("a token must have at least 20 characters; make one with flyball token")
@@ -136,7 +139,7 @@ func (d *door) admit(r *http.Request, least Role) (caller, *refusal) {
 			found = &d.tokens[i]
 		}
 	}
-	if !ok || found == nil {
+	if !ok || shown == "" || found == nil {
 		d.mu.Lock()
 		allowed := d.wrong.Allow()
 		d.mu.Unlock()

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -8,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"google.golang.org/grpc/codes"
 
 	"flyball/schema"
 	"flyball/schema/identity"
@@ -359,6 +362,37 @@ func TestWiderYesStillHoldsTheAmount(t *testing.T) {
 	for path, want := range map[string]int{"/v1/orders/8/refund?amount=60": 200, "/v1/orders/9/refund?amount=999999": 403, "/v1/orders/9/refund?amount=60&cascade=all": 403} {
 		if v := r.ask("billing", "r1", "POST", path, ""); v.status != want {
 			t.Errorf("%s: %d %s", path, v.status, v.why)
+		}
+	}
+}
+
+// Envoy shows 8 KiB of a body at most, and says so in a header that it sets itself.
+func TestPartOfABodyOverGRPCIsNotTakenForTheBody(t *testing.T) {
+	c, _ := point(t, func(o *Options) {
+		o.Armed = func(string, string) bool { return true }
+		o.Routes = tableOf(t, route.Rule{Method: "POST", Template: "/v1/refunds", Reversibility: schema.Irreversible, Amount: "arg:amount", Currency: "arg:currency"})
+	})
+	c.folded(manifestOf(payer))
+	whole := `{"amount":10,"currency":"EUR"}`
+	for what, x := range map[string]struct {
+		body    string
+		headers map[string]string
+		want    codes.Code
+	}{
+		"the whole body":                  {whole, map[string]string{"content-length": "30", "x-envoy-auth-partial-body": "false"}, codes.OK},
+		"a part, by Envoy's word":         {whole, map[string]string{"x-envoy-auth-partial-body": "true"}, codes.PermissionDenied},
+		"a part, by the length":           {whole, map[string]string{"content-length": "9000"}, codes.PermissionDenied},
+		"a part that fills what is shown": {whole + strings.Repeat(" ", MaxBody), nil, codes.PermissionDenied},
+		"an amount twice":                 {`{"amount":10,"currency":"EUR","amount":9}`, nil, codes.PermissionDenied},
+	} {
+		headers := map[string]string{"x-consumer": "billing"}
+		for k, v := range x.headers {
+			headers[k] = v
+		}
+		got, err := (&authorization{c: c}).Check(context.Background(), &auth.CheckRequest{Attributes: &auth.AttributeContext{Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{
+			Method: "POST", Path: "/v1/refunds", Headers: headers, RawBody: []byte(x.body)}}}})
+		if err != nil || codes.Code(got.GetStatus().GetCode()) != x.want {
+			t.Errorf("%s: %v %v", what, got.GetStatus(), err)
 		}
 	}
 }

@@ -219,3 +219,15 @@ func BenchmarkDecide(b *testing.B) {
 		m.Decide(Ask{Call: c, Now: monday})
 	}
 }
+
+// An amount of which nobody knows the currency fits into no limit.
+func TestQuotaIsNotSpentByAnAmountWithoutCurrency(t *testing.T) {
+	m := must(t, "version: 1\nagent: billing/refunds\nquotas: [{name: money, amount: 2000, currency: EUR, per: 24h}]\n")
+	for currency, want := range map[string]int64{"EUR": 10_000, "": 2_000_001} {
+		c := call("POST", "/v1/refunds", paying("10", currency))
+		c.Reversibility = schema.Compensable
+		if s := m.Decide(Ask{Call: c, Now: monday}).Spends; len(s) != 1 || s[0].Units != want {
+			t.Errorf("%q: %+v", currency, s)
+		}
+	}
+}

@@ -183,10 +183,13 @@ func (s *Signer) Open(token, tenant, method, path string, at int64) (Receipt, er
 
 // receiptSources are the rules of identity that a receipt can name by a number. The
 // order is part of the format: append only. 0 is any other.
-var receiptSources = []string{"receipt", "gateway", "spiffe", "cert_fingerprint", "cert_subject", "api_key", "api_key_id", "aws", "registry", "gen_ai", "mcp_client",
-	"signature_agent", "user_agent", "credential", "address", "token_act", "token_entra_agent", "token_client", "remote_user", "token_txn", "baggage",
-	"x-agent-id", "agent-id", "x-agent-name", "x-litellm-agent-id", "x-claude-code-agent-id",
-	"x-agent-run-id", "agent-run-id", "x-run-id", "run-id", "x-litellm-trace-id", "x-amzn-bedrock-agentcore-runtime-session-id", "x-claude-code-session-id"}
+var receiptSources = []string{
+	"receipt", "gateway", "spiffe", "cert_fingerprint", "cert_subject", "api_key", "api_key_id", "aws", "registry", "gen_ai", "mcp_client",
+	"signature_agent", "user_agent", "credential", "address", "token_act", "token_entra_agent", "token_client", "remote_user", "token_txn",
+	"baggage", "x-agent-id", "agent-id", "x-agent-name", "x-litellm-agent-id", "x-claude-code-agent-id",
+	"x-agent-run-id", "agent-run-id", "x-run-id", "run-id", "x-litellm-trace-id", "x-amzn-bedrock-agentcore-runtime-session-id",
+	"x-claude-code-session-id",
+}
 
 var receiptSourceNumbers = func() map[string]byte {
 	out := map[string]byte{}
@@ -366,8 +369,9 @@ func (r *Receipt) decode(payload []byte) bool {
 	if r.AgentID == "" {
 		r.AgentSource = ""
 	}
-	return !in.bad && len(in.b) == 0 && r.RoutingKey != "" && int(r.CredentialKind) < len(schema.CredentialKindWords) && int(r.CredentialTrust) < len(schema.TrustWords) &&
+	known := int(r.CredentialKind) < len(schema.CredentialKindWords) && int(r.CredentialTrust) < len(schema.TrustWords) &&
 		int(r.AgentTrust) < len(schema.TrustWords)
+	return known && !in.bad && len(in.b) == 0 && r.RoutingKey != ""
 }
 
 // canonicalMethod is the method as logs are read: upper case, or _OTHER.

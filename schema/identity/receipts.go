@@ -13,7 +13,8 @@ import (
 const AttrReceipt = "flyball.receipt"
 
 // ReceiptOutcomes are what Resolver.Receipts counts by.
-var ReceiptOutcomes = []string{"valid", "missing", ErrReceiptMalformed.Error(), ErrReceiptNewer.Error(), ErrReceiptMAC.Error(), ErrReceiptExpired.Error()}
+var ReceiptOutcomes = []string{"valid", "missing",
+	ErrReceiptMalformed.Error(), ErrReceiptNewer.Error(), ErrReceiptMAC.Error(), ErrReceiptExpired.Error()}
 
 type receiptCounts [6]atomic.Uint64
 
@@ -38,9 +39,11 @@ func (r *Resolver) Receipts(outcome string) uint64 {
 // Sign makes the receipt of a call that the check was asked about, whose identity has
 // been resolved. Method and path are as the gateway named them; path may hold the query.
 func (r *Resolver) Sign(c *schema.Call, decision [8]byte, method, path string) (string, error) {
-	return r.receipts.Sign(&Receipt{At: c.Start / 1e9, Decision: decision, CredentialID: c.CredentialID, CredentialKind: c.CredentialKind, CredentialSource: c.CredentialSource,
-		CredentialTrust: c.CredentialTrust, AgentID: c.AgentID, AgentSource: c.AgentSource, AgentTrust: c.AgentTrust, AgentAsserted: c.AgentAsserted,
-		RunKey: c.RunKey, RunKeySource: c.RunKeySource, ParentAgent: c.ParentAgent, TraceID: c.TraceID, Conversation: c.ConversationID, RoutingKey: c.RoutingKey}, c.Tenant, method, path)
+	return r.receipts.Sign(&Receipt{At: c.Start / 1e9, Decision: decision,
+		CredentialID: c.CredentialID, CredentialKind: c.CredentialKind, CredentialSource: c.CredentialSource, CredentialTrust: c.CredentialTrust,
+		AgentID: c.AgentID, AgentSource: c.AgentSource, AgentTrust: c.AgentTrust, AgentAsserted: c.AgentAsserted,
+		RunKey: c.RunKey, RunKeySource: c.RunKeySource, ParentAgent: c.ParentAgent, TraceID: c.TraceID, Conversation: c.ConversationID,
+		RoutingKey: c.RoutingKey}, c.Tenant, method, path)
 }
 
 // receipt puts a row where the check's answer puts it. Without a valid receipt the row
@@ -67,7 +70,8 @@ func (r *Resolver) receipt(ev *Evidence, c *schema.Call) {
 // establishes better stays (a token's claims that the check could not verify); the
 // credential and the routing key do not, since they say which run it is.
 func (r *Receipt) apply(c *schema.Call) {
-	c.CredentialID, c.CredentialKind, c.CredentialSource, c.CredentialTrust = r.CredentialID, r.CredentialKind, r.CredentialSource, r.CredentialTrust
+	c.CredentialID, c.CredentialKind = r.CredentialID, r.CredentialKind
+	c.CredentialSource, c.CredentialTrust = r.CredentialSource, r.CredentialTrust
 	if c.AgentTrust < schema.TrustInfrastructure || c.AgentTrust <= r.AgentTrust {
 		c.AgentID, c.AgentSource, c.AgentTrust, c.AgentAsserted = r.AgentID, r.AgentSource, r.AgentTrust, r.AgentAsserted
 	}

@@ -99,7 +99,6 @@ type weighing struct {
 	t        *Table
 	in       *Input
 	base     schema.Call // before any reading
-	mcp      []RPC       // what its words may mean besides
 	others   []Other
 	readable bool
 }

@@ -113,7 +113,7 @@ func (b *bothSides) ask(t *testing.T, gateway, method, path, peer string, header
 
 // logged is the row that a gateway writes of a request. None of them logs Authorization or a key.
 func logged(gateway, method, path, peer string, headers, answer map[string]string, at time.Time) []byte {
-	row := map[string]any{}
+	var row map[string]any
 	switch gateway {
 	case "caddy":
 		row = map[string]any{"logger": "http.log.access.log0", "ts": float64(at.UnixNano()) / 1e9, "duration": 0.001, "status": 200, "size": 10,

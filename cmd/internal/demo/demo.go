@@ -132,7 +132,7 @@ func (o Options) minute(ctx context.Context, c config.Config, pager *phone, bega
 	}
 	o.say("baseline %s: %d clean runs, %d calls, %d agents\n", body.Version, body.Runs, body.Calls, len(body.Names()))
 
-	gw := newGateway("http://"+c.Check.Listen+"/check", client, o.Now)
+	gw := newGateway("http://"+c.Check.Listen+"/check/nginx", client, o.Now)
 	defer gw.Close()
 	s := &stage{gw: gw, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 10 * time.Second}, pace: 250 * time.Millisecond, now: o.Now, players: 24}
 	if o.Quick {

@@ -107,7 +107,8 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Header.Set("X-Consumer", consumer) // whatever the client put there
 	out, details := &counting{ResponseWriter: w}, "via_upstream"
-	if denied, err := g.ask(r); err != nil {
+	receipt, denied, err := g.ask(r)
+	if err != nil {
 		g.unchecked.Add(1) // a gateway's failure mode; the demo counts it
 		g.proxy.ServeHTTP(out, r)
 	} else if denied != nil {
@@ -122,14 +123,14 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		g.proxy.ServeHTTP(out, r)
 	}
-	g.write(r, out, consumer, details, began)
+	g.write(r, out, consumer, details, receipt, began)
 }
 
-// ask returns the answer if it is a denial.
-func (g *gateway) ask(r *http.Request) (*http.Response, error) {
+// ask returns the answer's receipt, and the answer if it is a denial.
+func (g *gateway) ask(r *http.Request) (receipt string, denied *http.Response, err error) {
 	q, err := http.NewRequestWithContext(r.Context(), http.MethodGet, g.check, nil)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	for _, h := range []string{"X-Consumer", "X-Agent-Id", "X-Agent-Run-Id", "X-Task-Id"} {
 		if v := r.Header.Get(h); v != "" {
@@ -140,21 +141,22 @@ func (g *gateway) ask(r *http.Request) (*http.Response, error) {
 	q.Header.Set("X-Original-Uri", r.URL.RequestURI())
 	resp, err := g.client.Do(q)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
+	receipt = resp.Header.Get("X-Flyball-Receipt")
 	switch resp.StatusCode {
 	case http.StatusOK:
 		resp.Body.Close()
-		return nil, nil
+		return receipt, nil, nil
 	case http.StatusForbidden:
-		return resp, nil
+		return receipt, resp, nil
 	}
 	resp.Body.Close()
-	return nil, fmt.Errorf("check: HTTP %d", resp.StatusCode)
+	return "", nil, fmt.Errorf("check: HTTP %d", resp.StatusCode)
 }
 
 // write puts a line of the access log on the topic.
-func (g *gateway) write(r *http.Request, out *counting, consumer, details string, began time.Time) {
+func (g *gateway) write(r *http.Request, out *counting, consumer, details, receipt string, began time.Time) {
 	runID := r.Header.Get("X-Agent-Run-Id")
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	var id [16]byte
@@ -164,6 +166,7 @@ func (g *gateway) write(r *http.Request, out *counting, consumer, details string
 		"response_code": out.status, "response_flags": "-", "response_code_details": details, "bytes_received": max(r.ContentLength, 0), "bytes_sent": out.sent,
 		"duration": g.now().Sub(began).Milliseconds(), "downstream_remote_address": host, "user_agent": r.UserAgent(), "request_id": hex.EncodeToString(id[:]),
 		"x_consumer": consumer, "x_agent_id": r.Header.Get("X-Agent-Id"), "x_agent_run_id": runID, "x_task_id": r.Header.Get("X-Task-Id"),
+		"flyball_receipt": receipt,
 	})
 	if err != nil {
 		g.failed.Store(&err)
