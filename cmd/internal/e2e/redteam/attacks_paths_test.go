@@ -1,13 +1,20 @@
 package redteam
 
-import "flyball/schema"
+import (
+	"strings"
+
+	"flyball/schema"
+)
 
 // Another way to write the path.
 var pathAttacks = concat(
 	each("POST of an account's close written as %s", closing, func(s []string) []Step {
 		return []Step{{Manifest: scoped},
 			must(denied, send("POST", "/v1/accounts/7/close", bot)),
-			must(refused, send("POST", s[0], bot))}
+			must(refusedOrCleaned, send("POST", s[0], bot))}
+	}),
+	each("the path %q is in the record as it was decided on", [][]string{{"/v1/orders/é"}, {"/v1/orders/7#x"}, {"/v1/orders/\xff"}, {"/v1/orders/7;x=1/y"}, {"/v1/orders/a%2Fb%20c"}, {"/v1/orders/a+b?x=é#y"}}, func(s []string) []Step {
+		return []Step{{Send: send("GET", s[0], "bearer:tok@@", "X-Agent-Run-Id: run@@")}}
 	}),
 	each("a route's kill switch and %s", deleting, func(s []string) []Step {
 		return []Step{kill(schema.ScopeRoute, "DELETE /v1/accounts/{account_id}"),
@@ -23,6 +30,15 @@ var pathAttacks = concat(
 			must(denied, send("POST", "/v1/accounts/7/close?x=/v1/notes/1", bot))}},
 	},
 )
+
+// refusedOrCleaned: the service was not asked, or by a path that the gateway has
+// resolved, and which is one of the notes that the agent may write.
+func refusedOrCleaned(r *result) string {
+	if len(r.served) == 1 && strings.HasPrefix(r.served[0].target, "/v1/notes/") && !strings.ContainsAny(r.served[0].target, ".%;\\") {
+		return ""
+	}
+	return refused(r)
+}
 
 // closing are paths that servers resolve, or may resolve, to POST
 // /v1/accounts/7/close, which asks; unresolved they fit POST /v1/notes/**.

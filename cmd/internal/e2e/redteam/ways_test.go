@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -269,6 +270,9 @@ func (a *aloneGRPC) name() string { return "check/grpc" }
 func (a *aloneGRPC) log() string  { return "" }
 
 func (a *aloneGRPC) send(r *Request, userAgent string) *result {
+	if !utf8.ValidString(r.Path) {
+		return &result{request: r, agent: userAgent, header: http.Header{}, status: 400} // Envoy lets no such request through
+	}
 	headers := map[string]string{"user-agent": userAgent, ":method": r.Method, ":path": r.Path, ":authority": "shop.example"}
 	for _, h := range passedOn(r) {
 		name, value, _ := strings.Cut(h, ":")
@@ -283,14 +287,14 @@ func (a *aloneGRPC) send(r *Request, userAgent string) *result {
 	}
 	headers["x-forwarded-for"] += peerOf(r)
 	for name, value := range headers {
-		headers[name] = strings.ToValidUTF8(value, "!") // as Envoy does, in the path too
+		headers[name] = strings.ToValidUTF8(value, "!") // as Envoy does
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	out := &result{request: r, agent: userAgent, header: http.Header{}}
 	ans, err := a.client.Check(ctx, &auth.CheckRequest{Attributes: &auth.AttributeContext{
 		Source: &auth.AttributeContext_Peer{Address: &core.Address{Address: &core.Address_SocketAddress{SocketAddress: &core.SocketAddress{Address: peerOf(r), PortSpecifier: &core.SocketAddress_PortValue{PortValue: 4711}}}}},
-		Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{Method: r.Method, Path: headers[":path"], Host: "shop.example", Headers: headers,
+		Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{Method: r.Method, Path: r.Path, Host: "shop.example", Headers: headers,
 			RawBody: []byte(r.Body[:min(len(r.Body), 8192)]), Size: int64(len(r.Body))}}}})
 	var own []*core.HeaderValueOption
 	switch {
