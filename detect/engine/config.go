@@ -31,7 +31,8 @@ type Config struct {
 	About func(agent string) (tags []string, criticality string)
 
 	// ProvenCommands: credentials that the API has accepted often enough are reported to
-	// the control points. An older point counts such a command as malformed and goes on.
+	// the control points. It is set only where every live point reads such a command: a
+	// point of an older version stops at it.
 	ProvenCommands bool
 
 	CheckpointEvery time.Duration // a dirty actor is written at most this often
