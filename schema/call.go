@@ -180,3 +180,12 @@ func (c *Call) Standing() Standing {
 	}
 	return StandingClaimed
 }
+
+// RouteName is how breakers, gates and reports name a call's route: "METHOD /template",
+// or the tool.
+func (c *Call) RouteName() string {
+	if c.ToolName != "" {
+		return "tool:" + c.ToolName
+	}
+	return c.Method + " " + c.Route
+}

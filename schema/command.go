@@ -47,8 +47,6 @@ const (
 	// CommandException says that findings of a kind are meant; CommandExceptionRemove takes that back.
 	CommandException
 	CommandExceptionRemove
-	// CommandLeaseReturn gives back a share of a quota whose answer came too late to be used.
-	CommandLeaseReturn
 	// CommandProven says that the API has accepted a credential often enough to count as proven.
 	CommandProven
 )
@@ -56,7 +54,7 @@ const (
 // CommandKindWords are the words of CommandKind.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
 	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline",
-	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "lease_return", "proven"}
+	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "proven"}
 
 func (v CommandKind) String() string                { return word(CommandKindWords, uint8(v)) }
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
@@ -67,13 +65,10 @@ const CommandsFeature = 2
 
 // Feature numbers the kinds of command by the release that first folded them: a
 // kind may be written once every live point announces its number or a higher one
-// (PointState.Reads). A kind that no release folds yet is above CommandsFeature.
+// (PointState.Reads).
 func (v CommandKind) Feature() int {
-	switch {
-	case v <= CommandBaseline:
+	if v <= CommandBaseline {
 		return 1
-	case v == CommandLeaseReturn:
-		return CommandsFeature + 1
 	}
 	return 2
 }
@@ -105,6 +100,9 @@ type Command struct {
 	Lease    *Lease         `json:"lease,omitempty"`
 	Verdict  *Verdict       `json:"verdict,omitempty"`
 	Baseline *BaselineOrder `json:"baseline,omitempty"`
+	// Arming of arm and disarm; Exception of exception and exception_remove.
+	Arming    *ArmingOrder    `json:"arming,omitempty"`
+	Exception *ExceptionOrder `json:"exception,omitempty"`
 
 	Settings *Settings `json:"settings,omitempty"`
 
@@ -135,6 +133,27 @@ type Settings struct {
 	// Initial settings come from the configuration file of a point: they are taken
 	// only while the tenant has none.
 	Initial bool `json:"initial,omitempty"`
+}
+
+// ArmingOrder says whose decisions a command arms or disarms.
+type ArmingOrder struct {
+	// Pattern as detect.armed takes it: a name or a pattern of agents as billing/*,
+	// tag:payments, family:runaway.*, or * for everything.
+	Pattern string `json:"pattern"`
+	// Clear takes back what commands said about the pattern: the configuration's
+	// value holds again.
+	Clear bool `json:"clear,omitempty"`
+}
+
+// ExceptionOrder says that what a family finds about an agent is meant. It holds for
+// the command's TTL.
+type ExceptionOrder struct {
+	ID string `json:"id,omitempty"` // of exception_remove
+	// Agent and Family are patterns as path.Match takes them: billing/*, runaway.*.
+	Agent  string `json:"agent,omitempty"`
+	Family string `json:"family,omitempty"`
+	// Routes on which it is meant, as "DELETE /v1/orders/{id}" or "tool:NAME"; empty: any.
+	Routes []string `json:"routes,omitempty"`
 }
 
 // Manifest is the document in which an owner says what an agent is for.

@@ -14,8 +14,12 @@ type Decision struct {
 	Rule      string `json:"rule,omitempty"` // of the policy that chose the action
 	Reason    string `json:"reason"`         // one sentence for people
 	FindingID string `json:"finding_id"`
-	RunID     RunID  `json:"run_id"`
-	AgentID   string `json:"agent_id,omitempty"`
+	// Family of the finding, and the route of the call that raised it: "METHOD /template",
+	// or "tool:NAME". Empty in records of older versions.
+	Family  string `json:"family,omitempty"`
+	Route   string `json:"route,omitempty"`
+	RunID   RunID  `json:"run_id"`
+	AgentID string `json:"agent_id,omitempty"`
 	// Credential of the run: a breaker on a run also holds it when it comes back
 	// under another run id.
 	CredentialID string  `json:"credential_id,omitempty"`
@@ -81,6 +85,11 @@ type PointState struct {
 	// Reads is the highest CommandKind.Feature that the point folds; 0, of a point
 	// that does not say so, is 1.
 	Reads int `json:"reads,omitempty"`
+	// Mode and Armed are what the point's configuration says of enforcement: observe or
+	// armed, and the patterns that are armed in mode observe. Empty: a point of an older
+	// version, which does not say it.
+	Mode  string   `json:"mode,omitempty"`
+	Armed []string `json:"armed,omitempty"`
 	// Traces of the latest breakers that this point took in.
 	Traces []PointTrace `json:"traces,omitempty"`
 }

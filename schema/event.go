@@ -37,10 +37,12 @@ type Event struct {
 	Baseline *BaselineOrder `json:"baseline,omitempty"`
 }
 
-// Bypass puts a tenant to observe at every point until it expires by itself.
+// Bypass puts a tenant, or one agent of it, to observe at every point until it
+// expires by itself or is ended.
 type Bypass struct {
 	Tenant     string `json:"tenant"`
-	Until      int64  `json:"until_ns"` // the log's clock, Unix ns; 0: none
+	Agent      string `json:"agent,omitempty"` // whom it is about; empty: the whole tenant
+	Until      int64  `json:"until_ns"`        // the log's clock, Unix ns; 0: none
 	Reason     string `json:"reason"`
 	By         string `json:"by"`
 	Generation uint64 `json:"generation"`
@@ -58,7 +60,11 @@ func BreakerEvent(b *Breaker) Event {
 
 // BypassEvent is the event of a bypass.
 func BypassEvent(b *Bypass) Event {
-	return Event{ID: shortID("e", "bypass", b.Tenant, CallRef{0, int64(b.Generation), 0}.String()), Kind: EventBypass, Tenant: b.Tenant, Bypass: b}
+	parts := []string{"bypass", b.Tenant, CallRef{0, int64(b.Generation), 0}.String()}
+	if b.Agent != "" {
+		parts = append(parts, b.Agent)
+	}
+	return Event{ID: shortID("e", parts...), Kind: EventBypass, Tenant: b.Tenant, Bypass: b}
 }
 
 // GateEvent is the event of a gate's generation.

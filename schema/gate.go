@@ -42,11 +42,17 @@ type Gate struct {
 	Standing *Standing `json:"standing,omitempty"`
 	Route    string    `json:"route"`              // "METHOD /template"
 	Resource string    `json:"resource,omitempty"` // "order:123"; empty where the call names none
-	// ArgsDigest binds to the arguments too, where they were seen; hexadecimal.
+	// Binding is the version of what a yes is bound to. 0: the resource, and ArgsDigest
+	// where the body was seen. BindingAll: whatever was known of the call.
+	Binding uint8 `json:"binding,omitempty"`
+	// ArgsDigest is of all that was asked for: method, path, query, and the body as far
+	// as the gateway showed it. It is empty where a yes is for several resources.
 	ArgsDigest string `json:"args_digest,omitempty"`
-	Amount     string `json:"amount,omitempty"`
-	Currency   string `json:"currency,omitempty"`
-	Why        string `json:"why"` // the named reason for asking
+	// QueryDigest is of the query without what names resources, hexadecimal.
+	QueryDigest string `json:"query_digest,omitempty"`
+	Amount      string `json:"amount,omitempty"`
+	Currency    string `json:"currency,omitempty"`
+	Why         string `json:"why"` // the named reason for asking
 	// SoFar is what the point has let through of the run.
 	SoFar Exposure `json:"so_far"`
 	Mode  Mode     `json:"mode"` // observe: nobody was held
@@ -61,6 +67,10 @@ type Gate struct {
 	Reason     string `json:"reason,omitempty"`
 	Uses       int    `json:"uses,omitempty"` // left
 }
+
+// BindingAll binds a yes to the route, the resource, the amount, the currency, the
+// query, the arguments and the body that it was asked for.
+const BindingAll = 2
 
 // GateID is the identity of the n-th question that a holder asks about a route.
 func GateID(tenant, holder, route string, n int) string {

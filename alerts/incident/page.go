@@ -109,7 +109,7 @@ func (i *open) page(kind Kind, because, cause string, at int64) Page {
 		}
 	}
 	if p.Because == "trip_withheld" && i.withheld != nil {
-		p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers trip %s %s --reason '…'", i.withheld.Scope.Kind, quote(i.withheld.Scope.Value)))
+		p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers trip %s %s --for 1h --reason '…'", i.withheld.Scope.Kind, quote(i.withheld.Scope.Value)))
 	}
 	return p
 }

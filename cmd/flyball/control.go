@@ -51,69 +51,8 @@ func breakersCommand(o *options) *cobra.Command {
 			return w.Flush()
 		}}
 	}
-	scopeOf := func(args []string) (sc schema.Scope, err error) {
-		if err := sc.Kind.UnmarshalText([]byte(args[0])); err != nil {
-			return sc, usage(fmt.Errorf("scope: %w", err))
-		}
-		sc.Value = args[1]
-		return sc, nil
-	}
-	var reason, length string
-	var ifMatch int64
-	change := func(use, short string, ask func(schema.Scope) (path string, body any, err error)) *cobra.Command {
-		c := &cobra.Command{Use: use + " KIND VALUE", Short: short, Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
-			sc, err := scopeOf(args)
-			if err != nil {
-				return err
-			}
-			if reason == "" {
-				return usage(errors.New("--reason: empty; say why, it goes into the history"))
-			}
-			path, body, err := ask(sc)
-			if err != nil {
-				return err
-			}
-			if _, err := o.ask(http.MethodPost, path, body); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s %s %s: done\n", use, args[0], args[1])
-			return nil
-		}}
-		c.Flags().StringVar(&reason, "reason", "", "why; it goes into the history")
-		return c
-	}
-	trip := change("trip", "Open a breaker by hand: "+strings.Join(schema.ScopeKindWords[1:], ", ")+"; only a reset or its time closes it", func(sc schema.Scope) (string, any, error) {
-		n, err := seconds("--for", length)
-		return "/v1/breakers/trip", control.Trip{Scope: sc, TTL: n, Reason: reason, By: whoami()}, err
-	})
-	trip.Flags().StringVar(&length, "for", "", "close by itself after this long (default: never)")
-	reset := change("reset", "Close a breaker", func(sc schema.Scope) (string, any, error) {
-		return "/v1/breakers/reset", control.Reset{Scope: sc, IfMatch: ifMatch, Reason: reason, By: whoami()}, nil
-	})
-	reset.Flags().Int64Var(&ifMatch, "if-match", 0, "only this generation")
-	cmd.AddCommand(list("list", "Breakers that are not closed", "/v1/breakers"), list("history", "What breakers did, newest first", "/v1/breakers/history"), trip, reset,
+	cmd.AddCommand(list("list", "Breakers that are not closed", "/v1/breakers"), list("history", "What breakers did, newest first", "/v1/breakers/history"), tripCommand(o), resetCommand(o),
 		gatesCommand(o), grantCommand(o), refuseCommand(o), receiptsCommand(o))
-	return cmd
-}
-
-func bypassCommand(o *options) *cobra.Command {
-	var length, reason string
-	cmd := &cobra.Command{Use: "bypass", Short: "Put the tenant to observe at every point, for a time: nothing is denied", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		if length == "" || reason == "" {
-			return usage(errors.New("--for and --reason are both needed: a bypass ends by itself and says why"))
-		}
-		n, err := seconds("--for", length)
-		if err != nil {
-			return err
-		}
-		if _, err := o.ask(http.MethodPost, "/v1/bypass", control.Bypass{Seconds: n, Reason: reason, By: whoami()}); err != nil {
-			return err
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "bypassed for %s\n", length)
-		return nil
-	}}
-	cmd.Flags().StringVar(&length, "for", "", "how long, as in 30m; at most 24h")
-	cmd.Flags().StringVar(&reason, "reason", "", "why")
 	return cmd
 }
 
@@ -190,12 +129,12 @@ func learnCommand(o *options) *cobra.Command {
 			return err
 		}
 		if !once {
-			if err := c.Validate("learn"); err != nil {
+			if err := app.Validate(c, "learn"); err != nil {
 				return usage(err)
 			}
 			return app.Run(cmd.Context(), c, []string{"learn"}, log, nil)
 		}
-		if err := c.Validate(); err != nil {
+		if err := app.Validate(c); err != nil {
 			return usage(err)
 		}
 		kafka, err := app.KafkaOpts(c)

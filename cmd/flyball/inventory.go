@@ -9,10 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/answer"
-	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 	"flyball/detect/manifest"
-	"flyball/detect/policy"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
@@ -64,7 +62,7 @@ func agentsCommand(o *options) *cobra.Command {
 			return ask(o, cmd, w, o.hygieneOf, answer.Hygiene)
 		}
 		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) (answer.Inventory, error) {
-			agents, err := agentsOf(ctx, c, db, since, until)
+			agents, err := o.agentsOf(ctx, c, db, since, until)
 			if err != nil {
 				return answer.Inventory{}, err
 			}
@@ -77,13 +75,21 @@ func agentsCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-// agentsOf are the agents that called, with what the configuration says of them.
-func agentsOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.AgentRow, error) {
+// agentsOf are the agents that called, with what the configuration says of them, and
+// what the running points enforce.
+func (o *options) agentsOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.AgentRow, error) {
 	agents, err := query.Agents(ctx, db, since, until)
-	rules := app.PolicyRules(c)
+	names := make([]caller, len(agents))
+	for i := range agents {
+		names[i] = callerOf(agents[i].AgentID, agents[i].Trust)
+	}
+	enforced := o.enforcement(names)
 	for i := range agents {
 		a := &agents[i]
-		a.Armed = armed(rules, c, a.AgentID)
+		if e, ok := enforced[a.AgentID]; ok {
+			armed := e.State == "armed"
+			a.Armed, a.Enforcement = &armed, e.State
+		}
 		for _, e := range c.Agents {
 			if e.ID == a.AgentID {
 				a.Owner, a.Tags, a.Criticality = e.Owner, e.Tags, e.Criticality
@@ -98,7 +104,7 @@ func (o *options) hygieneOf(ctx context.Context, c config.Config, db *clickhouse
 	if err != nil {
 		return nil, err
 	}
-	agents, err := agentsOf(ctx, c, db, since, until)
+	agents, err := o.agentsOf(ctx, c, db, since, until)
 	for _, a := range agents {
 		if a.Owner == "" && (a.Trust == "verified" || a.Trust == "infrastructure") {
 			out = append(out, query.Hygiene{Kind: query.NoOwner, Subject: a.AgentID, Calls: a.Calls, LastAt: a.LastAt, Evidence: a.Credentials, Say: "nobody to call when it runs away: name an owner under agents"})
@@ -157,10 +163,28 @@ func routesCommand(o *options) *cobra.Command {
 func startHereCommand(o *options) *cobra.Command {
 	var w window
 	limit := 20
+	var open []query.CoverageRow // by agent and gateway, calls that were never asked
 	cmd := &cobra.Command{Use: "start-here", Short: "The first ten minutes: which agent does most that cannot be undone, with nobody to ask", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.StartRow, error) {
 			rows, err := query.StartHere(ctx, db, since, until, limit)
-			rules := app.PolicyRules(c)
+			if err != nil {
+				return nil, err
+			}
+			// Coverage is of today, not of the month: a gate that was put in place last week is there.
+			recent := time.Now().Add(-24 * time.Hour)
+			if recent.Before(since) {
+				recent = since
+			}
+			covered, err := query.CoverageOf(ctx, db, recent, until)
+			if err != nil {
+				return nil, err
+			}
+			open = covered.Open()
+			names := make([]caller, len(rows))
+			for i := range rows {
+				names[i] = callerOf(rows[i].AgentID, rows[i].Trust)
+			}
+			enforced := o.enforcement(names)
 			manifests, away := o.manifests()
 			if away != nil {
 				manifests = manifest.NewStore() // nobody answers: as if there were none
@@ -179,25 +203,30 @@ func startHereCommand(o *options) *cobra.Command {
 				if !r.Declared {
 					r.Missing = append(r.Missing, "declaration")
 				}
-				if !armed(rules, c, r.AgentID) {
+				if e, known := enforced[r.AgentID]; !known {
+					r.Missing = append(r.Missing, "arming (unknown: no point answers)")
+				} else if e.State != "armed" {
 					r.Missing = append(r.Missing, "arming")
+				}
+				for _, c := range open {
+					if c.AgentID == r.AgentID {
+						r.Unasked = append(r.Unasked, c.Gateway)
+					}
+				}
+				if len(r.Unasked) > 0 {
+					r.Missing = append(r.Missing, "check")
 				}
 			}
 			return rows, err
-		}, answer.StartHere)
+		}, func(w io.Writer, rows []query.StartRow) error {
+			err := answer.StartHere(w, rows)
+			if err == nil {
+				answer.Uncovered(w, open)
+			}
+			return err
+		})
 	}}
 	w.flags(cmd, "720h")
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many")
 	return cmd
-}
-
-// armed reports whether everything that is found about an agent is enforced.
-func armed(rules policy.Rules, c config.Config, agent string) bool {
-	var tags []string
-	for _, a := range c.Agents {
-		if a.ID == agent {
-			tags = append(tags, a.Tags...)
-		}
-	}
-	return rules.Arming.Of(agent, tags, "")
 }

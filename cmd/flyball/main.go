@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+
+	"flyball/cmd/internal/app"
 )
 
 // Exit statuses.
@@ -72,7 +74,7 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := app.ExplainRefusal(root.ExecuteContext(ctx))
 	var ee *exitError
 	switch {
 	case err == nil:

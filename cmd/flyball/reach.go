@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/answer"
-	"flyball/cmd/internal/app"
 	"flyball/detect/reach"
 	"flyball/schema/clickhouse/query"
 )
@@ -65,7 +64,8 @@ func reachCommand(o *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				reports = append(reports, reach.Of(agent, m, doc.Version, c.Control.WithoutManifest == "ask", armed(app.PolicyRules(c), c, agent), routes))
+				r := reach.Of(agent, m, doc.Version, c.Control.WithoutManifest == "ask", o.enforcement([]caller{{name: agent}})[agent].State == "armed", routes)
+				reports = append(reports, r)
 			}
 			return nil
 		})

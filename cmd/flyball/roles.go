@@ -38,7 +38,7 @@ func roleCommand(o *options, name, short string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := c.Validate(name); err != nil {
+		if err := app.Validate(c, name); err != nil {
 			return usage(err)
 		}
 		log, err := o.logger()
@@ -106,7 +106,7 @@ func migrateCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := c.Validate(); err != nil {
+		if err := app.Validate(c); err != nil {
 			return usage(err)
 		}
 		kafka, err := app.KafkaOpts(c)

@@ -39,9 +39,11 @@ func newRoot() *cobra.Command {
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(roleCommands(o)...)
-	root.AddCommand(alertCommand(o), backtestCommand(o), baselinesCommand(o), evalCommand(o), breakersCommand(o), bypassCommand(o), manifestCommand(o), reachCommand(o), taskCommand(o), auditCommand(o), settingsCommand(o), tokenCommand(), findingsCommand(o), learnCommand(o))
+	root.AddCommand(alertCommand(o), backtestCommand(o), baselinesCommand(o), evalCommand(o), breakersCommand(o), bypassCommand(o), armCommand(o),
+		disarmCommand(o), armingCommand(o), exceptionOrdersCommand(o), manifestCommand(o), reachCommand(o), taskCommand(o), auditCommand(o),
+		settingsCommand(o), tokenCommand(), findingsCommand(o), learnCommand(o))
 	root.AddCommand(engineCommand(o), replayCommand(o), decodeCommand(o), migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o),
-		versionCommand(), statusCommand(o), credentialIDCommand(o), runsCommand(o), runCommand(o), touchedCommand(o), findCommand(o), stitchingCommand(o), agentsCommand(o), routesCommand(o), deadLettersCommand(o), startHereCommand(o), demoCommand(o))
+		versionCommand(), statusCommand(o), credentialIDCommand(o), runsCommand(o), runCommand(o), touchedCommand(o), findCommand(o), stitchingCommand(o), agentsCommand(o), routesCommand(o), deadLettersCommand(o), startHereCommand(o), coverageCommand(o), demoCommand(o))
 	for _, c := range root.Commands() {
 		if c.Args != nil {
 			check := c.Args
@@ -138,7 +140,7 @@ func checkConfigCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := c.Validate(); err != nil {
+		if err := app.Validate(c); err != nil {
 			return usage(err)
 		}
 		for _, w := range c.Warnings(time.Now()) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"text/tabwriter"
@@ -103,6 +104,8 @@ type status struct {
 	Restarts    float64            `json:"engine_restarts"`
 	MemoryMiB   float64            `json:"memory_mib"`
 	Control     *control.Status    `json:"control,omitempty"` // what Flyball itself may do; absent when no point answers
+	// ControlError is why no point answers: then it is not known what is enforced.
+	ControlError string `json:"control_error,omitempty"`
 }
 
 func statusCommand(o *options) *cobra.Command {
@@ -134,6 +137,8 @@ func statusCommand(o *options) *cobra.Command {
 		}
 		if own, err := get[control.Status](o, "/v1/status"); err == nil {
 			s.Control = &own
+		} else {
+			s.ControlError = err.Error()
 		}
 		if format == "json" {
 			return answer.JSON(cmd.OutOrStdout(), s)
@@ -155,6 +160,8 @@ func statusCommand(o *options) *cobra.Command {
 		fmt.Fprintf(w, "engine restarts\t%.0f\nmemory\t%.0f MiB\twithout the engine\n", s.Restarts, s.MemoryMiB)
 		if s.Control != nil {
 			printControl(w, s.Control)
+		} else {
+			fmt.Fprintf(w, "enforcement\tUNKNOWN\t%s\n", s.ControlError)
 		}
 		return w.Flush()
 	}}
@@ -168,12 +175,39 @@ func printControl(w io.Writer, c *control.Status) {
 	if s := c.Settings; s.Differ {
 		fmt.Fprintf(w, "SETTINGS DIFFER\tthe log's hold: %d trips an hour, %d %% of agents\tthis point's file says %d and %d %%\n", s.TripsPerHour, s.AgentsPercent, s.File.TripsPerHour, s.File.AgentsPercent)
 	}
-	if c.Bypass != nil {
-		fmt.Fprintf(w, "BYPASS\tuntil %s\t%s, by %s\n", time.Unix(0, c.Bypass.Until).UTC().Format(time.DateTime), c.Bypass.Reason, c.Bypass.By)
+	for i := range c.Points {
+		p := &c.Points[i]
+		fmt.Fprintf(w, "enforced at %s\t%s\tby its configuration; %s behind the log\n", p.Point, configured(p), time.Duration(p.LagMS)*time.Millisecond)
+	}
+	if differ(c.Points) {
+		fmt.Fprintf(w, "WARNING\tthe configurations of the points differ\tin what they enforce\n")
+	}
+	for _, l := range c.Orders {
+		fmt.Fprintf(w, "%s by command\t%s\t%s, by %s since %s\n", l.State, l.Pattern, l.Reason, l.By, l.Since)
+	}
+	if c.Exceptions > 0 {
+		fmt.Fprintf(w, "exceptions\t%d\tby command\n", c.Exceptions)
+	}
+	for _, b := range c.Bypasses {
+		who := "everybody"
+		if b.Agent != "" {
+			who = b.Agent
+		}
+		fmt.Fprintf(w, "BYPASS\t%s\tuntil %s: %s, by %s\n", who, b.Until, b.Reason, b.By)
 	}
 	if c.Stale {
 		fmt.Fprintf(w, "STALE\tthe command log does not speak: the last state stands\n")
 	}
+}
+
+// differ reports whether the configurations of points say different things.
+func differ(points []control.PointArming) bool {
+	for i := range points {
+		if points[i].Mode != points[0].Mode || !slices.Equal(points[i].Armed, points[0].Armed) {
+			return true
+		}
+	}
+	return false
 }
 
 func total(m map[string]float64) float64 {

@@ -217,6 +217,11 @@ func TestPreventionEndsWithTheDecision(t *testing.T) {
 func TestWorkOfOthersThatWouldHaveBeenHeld(t *testing.T) {
 	bad := loop("bad", 7, time.Hour)
 	sessions := func(r invented) invented { r.rule = schema.RunSession; return r }
+	as := func(r invented, agent, credential string, trust schema.Trust) invented {
+		r.agent, r.credential, r.trust = agent, credential, trust
+		return r
+	}
+	later := clean("later run", 7, time.Hour+5*time.Minute)
 	for name, tc := range map[string]struct {
 		bad, other invented
 		scope      schema.ScopeKind
@@ -225,6 +230,9 @@ func TestWorkOfOthersThatWouldHaveBeenHeld(t *testing.T) {
 		"a new run of the credential":           {bad, clean("next", 7, time.Hour+5*time.Minute), schema.ScopeRun, 6},
 		"one that began before":                 {bad, clean("before", 7, time.Hour-time.Second), schema.ScopeRun, 0},
 		"another agent's":                       {bad, clean("another", 8, time.Hour+5*time.Minute), schema.ScopeRun, 0},
+		"under another asserted name":           {bad, as(later, "other", "k7", schema.TrustAsserted), schema.ScopeRun, 6},
+		"of the agent with another key":         {bad, as(later, bad.agent, "k70", bad.trust), schema.ScopeRun, 6},
+		"of an agent that shares the key":       {bad, as(later, "fleet/a8", "k7", bad.trust), schema.ScopeRun, 0},
 		"after its time":                        {bad, clean("later", 7, 2*time.Hour), schema.ScopeRun, 0},
 		"one that no request names: the key's":  {sessions(bad), sessions(clean("beside", 7, time.Hour+41*time.Second)), schema.ScopeCredential, 6},
 		"one that no request names: before its": {sessions(bad), sessions(clean("earlier", 7, 0)), schema.ScopeCredential, 0},
@@ -261,6 +269,11 @@ func TestAddressAndAgentAreHeldWhereThatIsTheScope(t *testing.T) {
 	s = compared(t, []invented{bad, other}, configuration("present", nil))[0]
 	if s.Trips[0].Scope != (schema.Scope{Kind: schema.ScopeAddress, Value: "10.0.0.9"}) || s.Healthy.OtherCalls != 6 {
 		t.Errorf("an asserted one: %+v %+v", s.Trips[0], s.Healthy)
+	}
+	other.trust = schema.TrustInfrastructure
+	s = compared(t, []invented{bad, other}, configuration("present", nil))[0]
+	if s.Trips[0].Scope.Kind != schema.ScopeAddress || s.Healthy.OtherCalls != 0 {
+		t.Errorf("an established one at the address of an asserted: %+v %+v", s.Trips[0], s.Healthy)
 	}
 }
 

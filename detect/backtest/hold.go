@@ -18,6 +18,7 @@ type hold struct {
 	call     uint64
 	from, to int64 // event time, Unix ns
 	action   schema.Action
+	agent    string // established, whose run it is; empty: none
 	armed    bool
 	passed   map[int64]int // of a throttle: calls that passed, by interval
 }
@@ -61,13 +62,20 @@ func (h *hold) covers(c *learn.Call, n uint64) bool {
 	return at > h.from && at < h.to
 }
 
-// actor is whom a breaker on a run also holds when he comes back in a new run.
-type actor struct{ credential, agent string }
+// established is the name of an agent that somebody vouches for, and empty of others.
+func established(agent string, trust schema.Trust) string {
+	if trust < schema.TrustInfrastructure {
+		return ""
+	}
+	return agent
+}
 
 // holds of one configuration, by what they are set on.
 type holds struct {
-	on      map[schema.Scope]*timeline
-	renamed map[actor]*timeline
+	on map[schema.Scope]*timeline
+	// besides is by whom they also hold in new runs: a credential or an established
+	// agent, as breakers do; see breaker.HeldBesides.
+	besides map[schema.Scope]*timeline
 }
 
 // timeline is holds in the order of their beginning; longest is of the longest.
@@ -77,7 +85,7 @@ type timeline struct {
 }
 
 func newHolds() holds {
-	return holds{map[schema.Scope]*timeline{}, map[actor]*timeline{}}
+	return holds{map[schema.Scope]*timeline{}, map[schema.Scope]*timeline{}}
 }
 
 // add takes in a decision. What only annotates holds nobody.
@@ -85,13 +93,17 @@ func (h *holds) add(d *schema.Decision, m *moment, t *Trip) {
 	if d.Action < schema.ActionThrottle || d.Scope.Kind == schema.ScopeNone {
 		return
 	}
-	x := &hold{trip: t, run: d.RunID, call: m.call, from: d.At, to: d.At + d.TTL, action: d.Action, armed: d.Mode == schema.ModeArmed}
+	x := &hold{trip: t, run: d.RunID, call: m.call, from: d.At, to: d.At + d.TTL, action: d.Action, armed: d.Mode == schema.ModeArmed,
+		agent: established(d.AgentID, m.in.Run.AgentTrust)}
 	sc := d.Scope
 	if sc.Kind == schema.ScopeRun { // whichever of its two ids the scope names
 		sc.Value = d.RunID.String()
 		if d.CredentialID != "" {
-			put(h.renamed, actor{d.CredentialID, d.AgentID}, x)
+			put(h.besides, schema.Scope{Kind: schema.ScopeCredential, Value: d.CredentialID}, x)
 		}
+	}
+	if x.agent != "" && (sc.Kind == schema.ScopeRun || sc.Kind == schema.ScopeCredential) {
+		put(h.besides, schema.Scope{Kind: schema.ScopeAgent, Value: x.agent}, x)
 	}
 	put(h.on, sc, x)
 }
@@ -112,7 +124,7 @@ func (h *holds) sort() {
 	for _, t := range h.on {
 		order(t)
 	}
-	for _, t := range h.renamed {
+	for _, t := range h.besides {
 		order(t)
 	}
 }
@@ -153,18 +165,23 @@ func (h *holds) meet(c *learn.Call, n uint64) (armed, would *hold) {
 	}
 	look(schema.ScopeRun, of.RunID.String())
 	look(schema.ScopeCredential, of.CredentialID)
-	if of.AgentTrust >= schema.TrustInfrastructure {
-		look(schema.ScopeAgent, of.AgentID)
-	}
-	if c.Stored.ClientIP.IsValid() {
+	agent := established(of.AgentID, of.AgentTrust)
+	look(schema.ScopeAgent, agent)
+	if c.Stored.ClientIP.IsValid() && agent == "" { // who has a better name is not held by an address
 		look(schema.ScopeAddress, c.Stored.ClientIP.Unmap().String())
 	}
-	if of.CredentialID != "" {
-		h.renamed[actor{of.CredentialID, of.AgentID}].each(at, func(x *hold) {
-			if x.run != of.RunID && of.StartedAt >= x.from {
+	besides := func(kind schema.ScopeKind, value string) {
+		if value == "" {
+			return
+		}
+		h.besides[schema.Scope{Kind: kind, Value: value}].each(at, func(x *hold) {
+			another := agent != "" && x.agent != "" && agent != x.agent // that shares the credential
+			if x.run != of.RunID && of.StartedAt >= x.from && !another {
 				take(x)
 			}
 		})
 	}
+	besides(schema.ScopeCredential, of.CredentialID)
+	besides(schema.ScopeAgent, agent)
 	return armed, would
 }

@@ -24,6 +24,8 @@ type Query struct {
 	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
 	RunFirstSeen int64
 	Route        string // "METHOD /template"
+	// Call is the request as it was classified; nil: breakers on routes hold what Route names.
+	Call *schema.Call
 	// ReadOnly is a call that changes nothing; Risky one that cannot be undone, or a
 	// change of which nobody knows whether it can.
 	ReadOnly, Risky bool
@@ -121,6 +123,9 @@ func (s *State) Decide(q *Query, now int64) Verdict {
 		}
 	}
 	look(schema.Scope{Kind: schema.ScopeRoute, Value: q.Route})
+	if q.Call != nil && s.HoldsRoutes(q.Tenant) {
+		s.ofRoute(q, meet)
+	}
 	look(schema.Scope{Kind: schema.ScopeTenant, Value: q.Tenant})
 	if v.Breaker != nil {
 		v.effect(q, now)

@@ -10,11 +10,14 @@ import (
 // Snapshot is a state as it is stored.
 type Snapshot struct {
 	Breakers []*schema.Breaker `json:"breakers"`
-	Bypasses []schema.Bypass   `json:"bypasses"`
-	Trips    map[string][]trip `json:"trips"`
-	Active   map[string]int    `json:"active,omitempty"` // agents at a tenant's last trip
-	Strikes  []struckScope     `json:"strikes,omitempty"`
-	History  []*schema.Breaker `json:"history"`
+	Bypasses []schema.Bypass   `json:"bypasses"` // of tenants
+	// AgentBypasses are apart: a binary that does not know them must not read one as its tenant's.
+	AgentBypasses []schema.Bypass `json:"agent_bypasses,omitempty"`
+
+	Trips   map[string][]trip `json:"trips"`
+	Active  map[string]int    `json:"active,omitempty"` // agents at a tenant's last trip
+	Strikes []struckScope     `json:"strikes,omitempty"`
+	History []*schema.Breaker `json:"history"`
 }
 
 type struckScope struct {
@@ -35,8 +38,12 @@ func (s *State) Snapshot() *Snapshot {
 			out.Strikes = append(out.Strikes, struckScope{k.tenant, k.scope, pool(p) == claimed, v})
 		}
 	}
-	for _, b := range s.bypass {
-		out.Bypasses = append(out.Bypasses, b)
+	for k, b := range s.bypass {
+		if k.agent == "" {
+			out.Bypasses = append(out.Bypasses, b)
+		} else {
+			out.AgentBypasses = append(out.AgentBypasses, b)
+		}
 	}
 	return out
 }
@@ -58,8 +65,8 @@ func Restore(b Budget, from *Snapshot) *State {
 			s.due.push(deadline{x.ProbeAt + quiet, x.Generation, keyOf(x.Tenant, x.Scope)}, poolOfBreaker(x))
 		}
 	}
-	for _, x := range from.Bypasses {
-		s.bypass[x.Tenant] = x
+	for _, x := range slices.Concat(from.Bypasses, from.AgentBypasses) {
+		s.bypass[bypassed{x.Tenant, x.Agent}] = x
 	}
 	for _, x := range from.Strikes {
 		p := main

@@ -67,17 +67,18 @@ type State struct {
 	budgets map[string]Budget // by tenant
 	open    map[key]*schema.Breaker
 	held    map[holderKey]*heldRuns // those on runs, by whom they also hold
+	routes  map[string][]onRoute    // by tenant
 	due     deadlines
 	strikes [pools]map[key]strike
-	bypass  map[string]schema.Bypass
+	bypass  map[bypassed]schema.Bypass
 	trips   map[string]*spending     // by tenant and pool
 	history [pools][]*schema.Breaker // newest last
 }
 
 // New is a state before any command.
 func New(b Budget) *State {
-	return &State{Budget: b, budgets: map[string]Budget{}, open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, strikes: [pools]map[key]strike{{}, {}},
-		bypass: map[string]schema.Bypass{}, trips: map[string]*spending{}}
+	return &State{Budget: b, budgets: map[string]Budget{}, open: map[key]*schema.Breaker{}, held: map[holderKey]*heldRuns{}, routes: map[string][]onRoute{},
+		strikes: [pools]map[key]strike{{}, {}}, bypass: map[bypassed]schema.Bypass{}, trips: map[string]*spending{}}
 }
 
 // Apply folds a command and returns what became of it and the events that
@@ -116,13 +117,8 @@ func (s *State) Apply(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 		return Applied, s.close(m, have, "operator", c.By, c.Reason)
 	case schema.CommandProbe:
 		return s.probe(m, c), nil
-	case schema.CommandBypass:
-		if c.TTL <= 0 || c.Reason == "" {
-			return Refused, nil
-		}
-		b := schema.Bypass{Tenant: c.Tenant, Until: m.Clock + c.TTL, Reason: c.Reason, By: c.By, Generation: m.Generation}
-		s.bypass[c.Tenant] = b
-		return Applied, []schema.Event{schema.BypassEvent(&b)}
+	case schema.CommandBypass, schema.CommandBypassEnd:
+		return s.applyBypass(m, c)
 	}
 	return Refused, nil
 }
@@ -233,12 +229,14 @@ func (s *State) put(b *schema.Breaker) {
 	k := keyOf(b.Tenant, b.Scope)
 	s.take(k)
 	s.open[k] = b
+	s.keepRoute(b)
 	s.index(b)
 }
 
 func (s *State) take(k key) {
 	if b := s.open[k]; b != nil {
 		delete(s.open, k)
+		s.dropRoute(b)
 		s.unindex(b)
 	}
 }
@@ -320,14 +318,7 @@ func (s *State) Pass(m Moment) []schema.Event {
 			out = append(out, s.close(m, b, "ttl", "", "its time is over")...)
 		}
 	}
-	for tenant, b := range s.bypass {
-		if m.Clock >= b.Until {
-			delete(s.bypass, tenant)
-			ended := schema.Bypass{Tenant: tenant, Reason: "the bypass has expired", By: "ttl", Generation: m.Generation}
-			out = append(out, schema.BypassEvent(&ended))
-		}
-	}
-	return out
+	return append(out, s.expireBypasses(m)...)
 }
 
 // Open is how many breakers are not closed.
@@ -357,10 +348,4 @@ func (s *State) historyInOrder() []*schema.Breaker {
 	out := slices.Concat(s.history[:]...)
 	slices.SortStableFunc(out, func(a, b *schema.Breaker) int { return cmp.Compare(a.Generation, b.Generation) })
 	return out
-}
-
-// Bypass of a tenant, if one is on.
-func (s *State) Bypass(tenant string, now int64) (schema.Bypass, bool) {
-	b, ok := s.bypass[tenant]
-	return b, ok && now < b.Until
 }

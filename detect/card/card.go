@@ -31,7 +31,7 @@ var cards = map[string]Card{
 		Means:   "The run makes the same call with the same answer again and again, at once or in a cycle of calls.",
 		Benign:  []string{"polling a job whose answer does not change yet", "a client that fetches the same page for every item of a list", "a retry library that repeats calls which succeeded"},
 		Check:   []string{seeRun, "whether the result ever changes: polling whose result changes is no loop", "whether other runs of the same agent version do the same since a deployment"},
-		Contain: []string{"flyball breakers trip run RUN --for 15m", "flyball breakers trip version AGENT@VERSION if a deployment did it"},
+		Contain: []string{"flyball breakers trip run RUN --for 15m", "flyball breakers trip version AGENT@VERSION --for 1h if a deployment did it"},
 		Close:   runEnds},
 	schema.FamilyRetry: {
 		Means:   "The run goes on calling what fails, with the same arguments.",
@@ -49,7 +49,7 @@ var cards = map[string]Card{
 		Means:   "The run deletes, more than its peers do.",
 		Benign:  []string{"a declared clean-up", "tests that remove what they made"},
 		Check:   []string{seeAll, "who asked for it: the principal and the task of the run", "whether what is gone can be restored, and until when"},
-		Contain: []string{"flyball breakers trip credential CREDENTIAL", "a gate: autonomy with ask: always for the route"},
+		Contain: []string{"flyball breakers trip credential CREDENTIAL --for 1h", "a gate: autonomy with ask: always for the route"},
 		Close:   runEnds},
 	schema.FamilyFlood: {
 		Means:   "The run makes far more calls than runs of this agent and its peers, altogether, as writes or on one route.",
@@ -61,7 +61,7 @@ var cards = map[string]Card{
 		Means:   "The run is given far more data than runs of this agent and its peers are.",
 		Benign:  []string{"an export that somebody asked for", "a route whose answers have grown since a deployment"},
 		Check:   []string{seeAll, "where the answers go: the address and the user agent of the caller", "whether the resources belong to the task"},
-		Contain: []string{"flyball breakers trip credential CREDENTIAL", "a quota by bytes or calls on the routes that gave most"},
+		Contain: []string{"flyball breakers trip credential CREDENTIAL --for 1h", "a quota by bytes or calls on the routes that gave most"},
 		Close:   runEnds},
 	schema.FamilyFanout: {
 		Means:   "The run calls one route after another in an order that neither this agent nor its peers use: it tries what there is.",
@@ -85,7 +85,7 @@ var cards = map[string]Card{
 		Means:   "A session in a person's name looks more like a machine's than like people's: an agent or a script may be using the person's credential. It is a suspicion: as many sessions of people as its expected rate says look the same. In its evidence, humans is what is usual for people and peers what is usual for machines.",
 		Benign:  []string{"a person with a tool of their own: a script, a command line, an export", "a browser extension or a page that polls", "somebody who works through a long list at speed", "a screen reader or another assistive program: pages without their images"},
 		Check:   []string{"the person: was it you, and with what?", seeRun, "address and user agent of the session against the person's others", seeAll},
-		Contain: []string{"give the agent a credential of its own: then it has a manifest, a baseline and a breaker", "detect.policy: {family: borrowed_credential, action: gate} asks before what cannot be undone; nothing harder is taken", "flyball breakers trip credential CREDENTIAL once you know"},
+		Contain: []string{"give the agent a credential of its own: then it has a manifest, a baseline and a breaker", "detect.policy: {family: borrowed_credential, action: gate} asks before what cannot be undone; nothing harder is taken", "flyball breakers trip credential CREDENTIAL --for 1h once you know"},
 		Close:   "It closes when the run has made no call for its gap. flyball findings verdict ID true keeps its run out of what people are compared with."},
 	schema.FamilyPace: {
 		Means:   "The caller, over all its runs, makes far more calls in a quarter of an hour than it does in that hour of the week.",
@@ -97,19 +97,19 @@ var cards = map[string]Card{
 		Means:   "A run key is used after the task that it was declared for has ended.",
 		Benign:  []string{"an orchestrator that ends tasks before the last call has returned", "a run that is reused for the next task"},
 		Check:   []string{"flyball task list: when did it end, and by whom?", seeRun},
-		Contain: []string{"nothing: the calls are denied where the agent is armed", "flyball breakers trip credential CREDENTIAL if the key was stolen"},
+		Contain: []string{"nothing: the calls are denied where the agent is armed", "flyball breakers trip credential CREDENTIAL --for 1h if the key was stolen"},
 		Close:   "It closes when the run key was not used for ten minutes."},
 	schema.FamilyScope: {
 		Means:   "The run writes on a route, or to a target, that runs of its task have not used, or sends to another site: what a hijacked agent does, which by its counts looks like any other.",
 		Benign:  []string{"a task whose scope was learned from few runs: the finding says how many, and whose", "a new step in the task, by a new version", "a target that is new by nature: judged only where such targets have come back before"},
 		Check:   []string{seeRun, "whose runs taught the scope, and how many", "what the run read just before: a page or a message may have told it to"},
-		Contain: []string{"detect.armed: [\"family:scope\"] asks before each such call; it does so until it is taken out again", "flyball breakers trip run RUN --for 15m", "a manifest: what it declares stands above what was learned"},
+		Contain: []string{"flyball arm family:scope: asks before each such call, until it is disarmed", "flyball breakers trip run RUN --for 15m", "a manifest: what it declares stands above what was learned"},
 		Close:   "It closes when the run has made no call for its gap. flyball findings verdict ID benign lets the run teach what it did; two runs that agree do so by themselves."},
 	schema.FamilyIdentity: {
 		Means:   "An established identity and another word about the run disagree: the caller calls itself something else than its credential says, or two verified principals use one run key.",
 		Benign:  []string{"a name that was never set right: then every run of the agent has this", "agents that share a credential: flyball agents --hygiene", "an orchestrator that hands one run key to several people"},
 		Check:   []string{"flyball agents --hygiene: who shares what", seeRun, "whether the name it gives itself belongs to another agent that has credentials of its own"},
-		Contain: []string{"flyball breakers trip credential CREDENTIAL if it was stolen", "nothing more is needed for safety: what is only asserted is never enforced on others, and teaches nobody"},
+		Contain: []string{"flyball breakers trip credential CREDENTIAL --for 1h if it was stolen", "nothing more is needed for safety: what is only asserted is never enforced on others, and teaches nobody"},
 		Close:   "It closes when the run has made no call for its gap."},
 }
 

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
-	"flyball/detect/breaker"
 	"flyball/detect/ledger"
 	"flyball/schema"
 )
@@ -101,11 +99,11 @@ func (c *Control) refuse(w http.ResponseWriter, status int, why string, err erro
 // submit writes a command and answers with what became of it. What is no success
 // is a problem: the status is by the outcome, 409 where it is not listed.
 func (in *call) submit(c *Control, command schema.Command, success string, statuses map[string]int, reply func(ledger.Result) any) {
-	if err := c.Supports(command.Kind); err != nil {
+	command.ID, command.Tenant, command.Role = newID("o_"), in.who.tenant, string(in.who.role)
+	if err := c.supports(&command); err != nil {
 		c.refuse(in.w, http.StatusConflict, "points_do_not_read_it", err)
 		return
 	}
-	command.ID, command.Tenant, command.Role = newID("o_"), in.who.tenant, string(in.who.role)
 	r, err := c.Submit(in.r.Context(), command)
 	switch {
 	case err != nil:
@@ -133,32 +131,6 @@ type Done struct {
 }
 
 func done(r ledger.Result) any { return Done{r.Outcome, r.Generation, r.Ref} }
-
-var breakerStatus = map[string]int{string(breaker.IfMatchFailed): http.StatusPreconditionFailed, string(breaker.NoBreaker): http.StatusNotFound}
-
-func (c *Control) trip(in *call) {
-	ask := in.ask.(*Trip)
-	in.submit(c, schema.Command{Kind: schema.CommandForceOpen, Scope: ask.Scope, TTL: ask.TTL * 1e9, By: in.who.named(ask.By), Reason: ask.Reason}, string(breaker.Applied), breakerStatus, done)
-}
-
-func (c *Control) reset(in *call) {
-	ask := in.ask.(*Reset)
-	command := schema.Command{Kind: schema.CommandReset, Scope: ask.Scope, By: in.who.named(ask.By), Reason: ask.Reason, IfMatch: uint64(ask.IfMatch)}
-	if m := strings.Trim(in.r.Header.Get("If-Match"), `"`); m != "" && m != "*" {
-		g, err := strconv.ParseUint(m, 10, 64)
-		if err != nil {
-			c.refuse(in.w, http.StatusBadRequest, "if_match", fmt.Errorf("If-Match: %q is no generation", m))
-			return
-		}
-		command.IfMatch = g
-	}
-	in.submit(c, command, string(breaker.Applied), breakerStatus, done)
-}
-
-func (c *Control) bypass(in *call) {
-	ask := in.ask.(*Bypass)
-	in.submit(c, schema.Command{Kind: schema.CommandBypass, TTL: ask.Seconds * 1e9, By: in.who.named(ask.By), Reason: ask.Reason}, string(breaker.Applied), nil, done)
-}
 
 func stamp(ns int64) string {
 	if ns == 0 {

@@ -52,8 +52,9 @@ func TestTokensLetInWhomTheyShould(t *testing.T) {
 			{Name: "o", Role: Orchestrator, Hash: hashOf("orchestrator")}, {Name: "x", Role: Admin, Hash: hashOf("other tenant"), Tenants: []string{"u"}},
 			{Name: "e", Role: Admin, Hash: hashOf("expired"), Expires: time.Now().Add(-time.Minute)}}
 	})
+	within(t, "the settings of the file stand", func() bool { return r.settingsLine("t").Generation != 0 })
 	api := r.APIHandler()
-	trip := `{"scope": {"kind": "agent", "value": "x"}, "reason": "test"}`
+	trip := `{"scope": {"kind": "agent", "value": "x"}, "until_reset": true, "force": true, "reason": "test"}`
 	for _, tc := range []struct {
 		token, method, path, body string
 		want                      int
@@ -68,6 +69,17 @@ func TestTokensLetInWhomTheyShould(t *testing.T) {
 		{"orchestrator", "POST", "/v1/breakers/trip", trip, 403},
 		{"responder", "POST", "/v1/breakers/trip", trip, 200},
 		{"responder", "POST", "/v1/bypass", `{"for_seconds": 60, "reason": "x"}`, 403},
+		{"viewer", "POST", "/v1/arming/arm", `{"pattern": "*", "reason": "x"}`, 403},
+		{"responder", "POST", "/v1/arming/arm", `{"pattern": "*", "reason": "x"}`, 403},
+		{"responder", "POST", "/v1/arming/disarm", `{"pattern": "*", "reason": "x"}`, 403},
+		{"responder", "POST", "/v1/arming/clear", `{"pattern": "*", "reason": "x"}`, 403},
+		{"responder", "POST", "/v1/exceptions", `{"agent": "a", "family": "runaway.*", "for_seconds": 60, "reason": "x"}`, 403},
+		{"responder", "POST", "/v1/exceptions/x_1/remove", `{"reason": "x"}`, 403},
+		{"responder", "POST", "/v1/bypass/end", `{"reason": "x"}`, 403},
+		{"admin", "POST", "/v1/arming/arm", `{"pattern": "*", "reason": "x"}`, 200},
+		{"viewer", "POST", "/v1/arming/agents", `{"agents": ["a"]}`, 200},
+		{"viewer", "GET", "/v1/arming", "", 200},
+		{"viewer", "GET", "/v1/exceptions", "", 200},
 		{"responder", "PUT", "/v1/manifests", `{"text": "version: 1\nagent: a\n", "reason": "x"}`, 403},
 		{"responder", "POST", "/v1/runs", `{"run_key": "r", "agent": "a", "for_seconds": 60}`, 403},
 		{"orchestrator", "POST", "/v1/runs", `{"run_key": "r", "agent": "a", "for_seconds": 60}`, 200},
@@ -233,7 +245,7 @@ func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 	r := run(t, broker(t), "a", func(o *Options) { o.Tokens = []Token{{Name: "soc", Role: Admin, Hash: hashOf("admin")}} })
 	within(t, "the settings of the file stand", func() bool { return r.settingsLine("t").Generation != 0 })
 	before := r.Audit()
-	for _, body := range []Trip{{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, Reason: "x", By: "ann"}} {
+	for _, body := range []Trip{{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x", By: "ann"}} {
 		if code, text := r.operate(t, "POST", "/v1/breakers/trip", body, "admin"); code != 200 {
 			t.Fatal(code, text)
 		}
@@ -251,7 +263,7 @@ func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 func TestPointsTellWhatABreakerDidAtEachOfThem(t *testing.T) {
 	k := broker(t)
 	a, b := run(t, k, "a", nil), run(t, k, "b", nil)
-	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, Reason: "x"})
+	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, UntilReset: true, Force: true, Reason: "x"})
 	within(t, "the other point", func() bool { return b.ask("billing", "r", "GET", "/", "").status == 403 })
 	within(t, "a receipt of both points", func() bool {
 		list := a.receipts()

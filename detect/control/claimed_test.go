@@ -13,6 +13,7 @@ import (
 
 	"flyball/detect/breaker"
 	"flyball/detect/ledger"
+	"flyball/detect/manifest"
 	"flyball/schema"
 )
 
@@ -127,18 +128,46 @@ func TestWaitingClaimedCallersTakeNoPlaceOfOthers(t *testing.T) {
 	}
 }
 
+// Invented credentials under the quotas of a pattern fill the leases of a point: those
+// of established callers stay.
+func TestInventedSpendersTakeNoLeaseOfOthers(t *testing.T) {
+	c, _ := point(t, nil)
+	c.folded()
+	spend := func(of string) *manifest.Spend {
+		return &manifest.Spend{Quota: "n", Of: of, Units: 1, Limit: 10, Per: int64(time.Hour), Window: 1}
+	}
+	for i := range mostHeld {
+		c.leases.all[standingClaimed][leaseKey{"t", "*", "n", fmt.Sprint("invented", i)}] = &held{window: 1, ends: 2 * int64(time.Hour)}
+	}
+	if got := c.spend(standingClaimed, "t", "*", spend("one more")); got != spendCrowd {
+		t.Errorf("one more claimed spender: %d", got)
+	}
+	c.leases.all[standingEstablished][leaseKey{"t", "*", "n", "real"}] = &held{window: 1, left: 1}
+	if got := c.spend(standingEstablished, "t", "*", spend("real")); got != spendDone {
+		t.Errorf("an established spender: %d", got)
+	}
+	for i := range mostClaims[standingClaimed] {
+		c.leases.asked[fmt.Sprint(i)] = &leaseAsked{of: standingClaimed}
+		c.leases.n[standingClaimed]++
+	}
+	clear(c.leases.all[standingClaimed])
+	if got := c.spend(standingClaimed, "t", "*", spend("invented")); got != spendCrowd {
+		t.Errorf("more leases of claimed callers than may be asked for: %d", got)
+	}
+}
+
 // Invented run ids push out an established run: it counts as new, is held as one that
 // was renamed, and what it has done so far is forgotten.
 func TestInventedRunIDsPushOutNobodysRun(t *testing.T) {
 	m := newRunMemory()
 	id := func(i int) schema.RunID { return schema.RunID{byte(i), byte(i >> 8), byte(i >> 16), 1} }
 	real := schema.RunID{0, 0, 0, 2}
-	m.meet(real, standingEstablished, 5)
+	m.meet(real, standingEstablished, 5, nil)
 	m.passed(real, standingEstablished, true)
 	for i := range 3 * rememberedRuns {
-		m.meet(id(i), standingClaimed, 6)
+		m.meet(id(i), standingClaimed, 6, nil)
 	}
-	if first, sofar := m.meet(real, standingEstablished, 7); first != 5 || sofar.Irreversible != 1 {
+	if first, sofar := m.meet(real, standingEstablished, 7, nil); first != 5 || sofar.Irreversible != 1 {
 		t.Errorf("first seen at %d, %+v so far", first, sofar)
 	}
 	if n := m.len(); n > rememberedRuns+1 {
@@ -149,10 +178,10 @@ func TestInventedRunIDsPushOutNobodysRun(t *testing.T) {
 func TestRunIsKnownWhenItsCallerHasBecomeProven(t *testing.T) {
 	m := newRunMemory()
 	run := schema.RunID{1}
-	m.meet(run, standingClaimed, 5)
+	m.meet(run, standingClaimed, 5, nil)
 	m.passed(run, standingClaimed, false)
 	for range 2 {
-		if first, sofar := m.meet(run, standingProven, 9); first != 5 || sofar.Calls != 1 {
+		if first, sofar := m.meet(run, standingProven, 9, nil); first != 5 || sofar.Calls != 1 {
 			t.Errorf("first seen at %d, %+v so far", first, sofar)
 		}
 	}
@@ -242,9 +271,10 @@ func TestWaitersForTheShareAreBounded(t *testing.T) {
 // A caller that only claims an agent's name asked in the agent's place, and could use its yes.
 func TestClaimedNameIsAnotherHolder(t *testing.T) {
 	call := &schema.Call{Tenant: "t", AgentID: "billing", AgentTrust: schema.TrustVerified, ClientIP: netip.MustParseAddr("192.0.2.1")}
-	real := gateQuery(call, schema.RunID{}).Holder
+	c, q := &Control{}, &request{headers: func(string) string { return "" }}
+	real := c.gateQuery(q, call, schema.RunID{}).Holder
 	call.AgentTrust = schema.TrustAsserted
-	if claimed := gateQuery(call, schema.RunID{}).Holder; claimed == real {
+	if claimed := c.gateQuery(q, call, schema.RunID{}).Holder; claimed == real {
 		t.Error("both are " + claimed)
 	}
 }
@@ -297,5 +327,20 @@ func BenchmarkEstablishedBesideAFlood(b *testing.B) {
 			b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds())/1e3, "p99-µs")
 			b.ReportMetric(claimed, "claimed/s")
 		})
+	}
+}
+
+func TestThrottlesOfClaimedCallersMakeNoOtherBeginAnew(t *testing.T) {
+	th, now := newThrottles(1), time.Unix(1000, 0)
+	real := &schema.Breaker{Generation: 1}
+	th.allow(real, now)
+	for i := range uint64(2 * mostThrottles) {
+		th.allow(&schema.Breaker{Generation: 2 + i, Holder: &schema.Holder{Standing: schema.StandingClaimed}}, now)
+	}
+	if th.allow(real, now) {
+		t.Error("a throttled caller has a second call in the same second")
+	}
+	if n := len(th.pool[1]); n > mostThrottles {
+		t.Errorf("%d are remembered", n)
 	}
 }

@@ -97,7 +97,7 @@ func TestDenialIsAProblemThatTellsWhatToDo(t *testing.T) {
 		}
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != 403 || p.Status != 403 || p.Type == "" || p.Title == "" || p.Instance == "" ||
-		!strings.HasPrefix(p.Detail, "leaked key") || p.Flyball.Scope != "credential:billing" || p.Flyball.Generation != 1 || w.Header().Get("X-Flyball-Run") == "" {
+		!strings.Contains(p.Detail, "Reason: leaked key.") || p.Flyball.Scope != "credential:billing" || p.Flyball.Generation != 1 || w.Header().Get("X-Flyball-Run") == "" {
 		t.Fatalf("%d %v %s %v", w.Code, w.Header(), w.Body, err)
 	}
 	if w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "support"}); w.Code != 200 || w.Body.Len() != 0 {

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +28,15 @@ type request struct {
 	host         string
 	headers      identity.Headers
 	client       netip.Addr
-	body         []byte // what the gateway showed of it, at most MaxBody
+	body         []byte // what the gateway showed of it, at most one byte more than MaxBody
+	// joined are all values of a header, comma-joined; nil: headers does that.
+	joined identity.Headers
+
+	// What read makes of it besides the call.
+	query    string
+	others   []route.Other // the call as a server may also read it
+	readable bool
+	cut      bool // more of the body is there than was shown
 }
 
 // MaxBody is how much of a body is read for amounts and arguments.
@@ -43,6 +53,8 @@ type answer struct {
 	gate     string // the question that was asked
 	stale    bool
 	breaker  *schema.Breaker
+	clock    int64   // the log's, when it was decided: breakers expire by it
+	perSec   float64 // what a throttled scope may do at this point
 	weighed  ledger.Decision
 	line     string
 	standing schema.Standing // of the caller
@@ -65,6 +77,9 @@ const (
 	whyQuotaAway  = "policy.failure:quota_log_away"
 	whyQuotaLate  = "policy.quota:claim_not_in_time"
 	whyQuotaCrowd = "policy.quota:too_many_claims"
+	// whyBodyCut: somebody said yes to such a call, and whether it is this one cannot be
+	// told, as the gateway shows only a part of its body.
+	whyBodyCut = "gate_body_cut"
 )
 
 // check answers from memory. It waits only where it must claim something.
@@ -72,7 +87,7 @@ func (c *Control) check(q *request) answer {
 	began := c.o.Now()
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
 	call, asserted := c.read(q)
-	req := ledger.Request{Call: &call, Armed: c.o.Armed, AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
+	req := ledger.Request{Call: &call, Armed: c.o.Armed, Tags: c.o.Tags, AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
 	if c.o.Scopes != nil {
 		req.Scopes = c.o.Scopes()
 	}
@@ -94,13 +109,21 @@ func (c *Control) check(q *request) answer {
 		a.crowded, req.Crowded = true, true
 		c.m.full.WithLabelValues(a.standing.String(), "work").Inc()
 	} else {
-		req.RunFirstSeen, sofar = c.seen.meet(req.RunID, a.standing, clock)
+		req.RunFirstSeen, sofar = c.seen.meet(req.RunID, a.standing, clock, &call)
+		c.identities.note(&call, a.standing)
 	}
 
 	c.mu.RLock()
 	req.Away = c.stale()
 	d := c.state.Decide(&req)
-	asks := gateQuery(&call, req.RunID)
+	weighed := &call
+	if len(q.others) > 0 || !q.readable {
+		weighed = c.weighOthers(&req, &d, q)
+	}
+	var asks gate.Query
+	if d.Action == schema.ActionGate || d.Would == schema.ActionGate || len(d.Spends) > 0 {
+		asks = c.gateQuery(q, weighed, req.RunID)
+	}
 	var yes *schema.Gate
 	var usable bool
 	if d.Action == schema.ActionGate {
@@ -111,6 +134,7 @@ func (c *Control) check(q *request) answer {
 		c.work.leave()
 	}
 
+	a.clock, a.perSec = clock, c.o.ThrottleTo
 	a.action, a.why, a.breaker, a.stale, a.line, a.weighed = d.Action, d.Why, d.Breaker, req.Away, d.Line, d
 	if !req.RunID.IsZero() {
 		a.run = req.RunID.String()
@@ -122,13 +146,14 @@ func (c *Control) check(q *request) answer {
 		a.action = schema.ActionAnnotate
 	}
 	if a.action < schema.ActionThrottle || usable {
-		c.spendAll(&a, &call, &asks, &yes, &usable, clock)
+		c.spendAll(&a, &req, weighed, &asks, &yes, &usable, clock)
 	}
 	if a.action == schema.ActionGate {
-		c.gate(&a, &call, req.RunID, sofar, asks, yes, usable)
+		c.gate(&a, weighed, req.RunID, sofar, asks, yes, usable)
 	} else if d.Action < schema.ActionGate && d.Would == schema.ActionGate && !a.crowded {
-		c.wouldAsk(&call, req.RunID, a.standing, sofar, &d)
+		c.wouldAsk(weighed, req.RunID, a.standing, sofar, asks, &d)
 	}
+	route.Worsen(&call, q.others, q.readable)
 	if d.Task != nil && d.Task.Over(clock) {
 		c.tell(c.late.note(&call, d.Task, req.RunID, clock))
 	}
@@ -158,27 +183,31 @@ func (c *Control) read(q *request) (call schema.Call, assertedType string) {
 	call = schema.Call{ObserverKind: schema.ObserverGate, Observer: "flyball", Format: "check/1", Start: now.UnixNano(), KafkaTime: now.UnixNano(), DurationNs: -1,
 		TSPrecision: schema.PrecisionNano, TSBasis: schema.BasisStart, OpKind: schema.OpHTTP, Method: strings.ToUpper(q.method), Host: strings.ToLower(q.host)}
 	path, query, _ := strings.Cut(q.path, "?")
-	call.Path = path[:min(len(path), schema.MaxPath)]
+	call.Path, q.query = path, query
 	if n, err := strconv.ParseUint(q.headers("content-length"), 10, 63); err == nil {
 		call.BytesIn = n
 	}
 	for _, h := range c.o.Routes.MoneyHeaders() {
-		if v := q.headers(h); v != "" {
+		if v := q.all(h); v != "" {
 			call.Note("header."+h, v)
 		}
 	}
 	ev := identity.FromRequest(q.headers, q.client, &call)
 	c.o.Resolver.Resolve(&ev, &call)
-	in := route.Input{RawQuery: query}
-	if len(q.body) > 0 && len(q.body) <= MaxBody {
-		in.Args = route.Arguments(q.body, &call)
+	in := route.Input{RawQuery: query, MethodOverride: q.overrides()}
+	if q.cut = q.partial(); q.cut {
+		in.Form = q.body[:min(len(q.body), MaxBody)] // no amount and no tool is read of a part
+	} else if len(q.body) > 0 {
+		in.ReadBody(call.Method, q.body)
 	}
-	c.o.Routes.Classify(&call, &in)
+	q.others, q.readable = c.o.Routes.Readings(&call, &in)
+	call.Path = path[:min(len(path), schema.MaxPath)]
 	return call, q.headers("x-task-type")
 }
 
-func gateQuery(call *schema.Call, run schema.RunID) gate.Query {
-	q := gate.Query{Tenant: call.Tenant, Route: ledger.RouteOf(call), Holder: "agent:" + call.AgentID}
+// gateQuery is what a yes to a call must be of: everything that is known of it.
+func (c *Control) gateQuery(in *request, call *schema.Call, run schema.RunID) gate.Query {
+	q := gate.Query{Tenant: call.Tenant, Route: ledger.RouteOf(call), Holder: "agent:" + call.AgentID, Resource: resourceOf(call)}
 	if call.AgentTrust < schema.TrustInfrastructure { // whoever only claims the name is somebody else
 		q.Holder = "claimed:" + call.ClientIP.String() + "/" + call.AgentID
 	}
@@ -188,13 +217,34 @@ func gateQuery(call *schema.Call, run schema.RunID) gate.Query {
 	case call.CredentialID != "":
 		q.Holder = "credential:" + call.CredentialID
 	}
-	if len(call.Resources) > 0 && call.Resources[len(call.Resources)-1].ID != "?" {
-		q.Resource = call.Resources[len(call.Resources)-1].String()
+	q.Amount, q.Currency = manifest.Money(call)
+	q.Cut = in.cut
+	q.ArgsDigest = strconv.FormatUint(call.ArgsDigest, 16) + "-" + strconv.FormatUint(call.BytesIn, 10)
+	if in.cut {
+		q.ArgsDigest += "-cut"
 	}
-	if call.ArgsDigestBasis == schema.DigestBody || call.ArgsDigestBasis == schema.DigestLogged {
-		q.ArgsDigest = strconv.FormatUint(call.ArgsDigest, 16)
+	if other := in.overrides(); other != "" {
+		q.ArgsDigest += "-" + strconv.FormatUint(c.o.Routes.Digest(other), 16)
+	}
+	if rest := queryWithout(in.query, call.Resources); rest != "" {
+		q.QueryDigest = strconv.FormatUint(c.o.Routes.Digest(rest), 16)
 	}
 	return q
+}
+
+// queryWithout is a query without what names resources: a wider yes is of others.
+func queryWithout(query string, named []schema.Resource) string {
+	var out strings.Builder
+	for pair := range strings.SplitSeq(query, "&") {
+		_, value, _ := strings.Cut(pair, "=")
+		if v, err := url.QueryUnescape(value); err == nil {
+			value = v
+		}
+		if !slices.ContainsFunc(named, func(r schema.Resource) bool { return r.Source == schema.ProvenanceQuery && r.ID == value }) {
+			out.WriteString("&" + pair)
+		}
+	}
+	return strings.Trim(out.String(), "&")
 }
 
 // probe claims the right to pass a half-open breaker.
@@ -217,7 +267,7 @@ func (c *Control) probe(a *answer) {
 
 // spendAll takes what a call costs out of its quotas. What a quota refuses is
 // denied, or asks.
-func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes **schema.Gate, usable *bool, clock int64) {
+func (c *Control) spendAll(a *answer, req *ledger.Request, call *schema.Call, asks *gate.Query, yes **schema.Gate, usable *bool, clock int64) {
 	d := &a.weighed
 	for i := range d.Spends {
 		s := &d.Spends[i]
@@ -231,7 +281,10 @@ func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes *
 			case spendLate:
 				why = whyQuotaLate
 			case spendCrowd:
-				why = whyQuotaCrowd
+				c.m.full.WithLabelValues(a.standing.String(), "leases").Inc()
+				if why = whyQuotaCrowd; a.standing == schema.StandingClaimed {
+					why = ledger.WhyCrowded
+				}
 			case spendAway:
 				if over, why = c.whenAway(call), whyQuotaAway; over == schema.ActionNone {
 					if a.action == schema.ActionNone {
@@ -244,7 +297,7 @@ func (c *Control) spendAll(a *answer, call *schema.Call, asks *gate.Query, yes *
 		if over > d.Would {
 			d.Would, d.WouldWhy = over, why
 		}
-		if d.Bypassed || !c.o.Armed(call.AgentID, ledger.Family(why)) || over < a.action {
+		if d.Bypassed || !c.armed(req, ledger.Family(why)) || over < a.action {
 			continue
 		}
 		a.action, a.why, a.line, a.breaker = over, why, s.Key, nil
@@ -296,6 +349,13 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 		}
 		return
 	}
+	if asks.Cut {
+		c.mu.RLock()
+		if c.state.Gates.Granted(&asks) {
+			why, a.why = whyBodyCut, whyBodyCut
+		}
+		c.mu.RUnlock()
+	}
 	place := asks.Tenant + "\x00" + asks.Holder + "\x00" + asks.Route
 	switch c.asks.first(place, a.standing, c.o.Now(), time.Second) {
 	case askedBefore:
@@ -331,18 +391,17 @@ func unanswered(of schema.Standing, err error) string {
 }
 
 func (c *Control) question(call *schema.Call, run schema.RunID, of schema.Standing, sofar schema.Exposure, asks gate.Query, why string, mode schema.Mode) *schema.Command {
-	amount, currency := manifest.Money(call)
 	return &schema.Command{ID: newID("a_"), Kind: schema.CommandAsk, Tenant: call.Tenant, By: c.o.Name, Reason: why, Gate: &schema.Gate{
 		Holder: asks.Holder, RunID: run, RunKey: call.RunKey, AgentID: call.AgentID, CredentialID: call.CredentialID, PrincipalID: call.PrincipalID, Standing: &of,
-		Route: asks.Route, Resource: asks.Resource, ArgsDigest: asks.ArgsDigest, Amount: amount, Currency: currency, Why: why, SoFar: sofar, Mode: mode}}
+		Route: asks.Route, Resource: asks.Resource, Binding: schema.BindingAll, ArgsDigest: asks.ArgsDigest, QueryDigest: asks.QueryDigest,
+		Amount: asks.Amount, Currency: asks.Currency, Why: why, SoFar: sofar, Mode: mode}}
 }
 
 // observeAgain is how often what would have asked is written down for one holder and route.
 const observeAgain = 15 * time.Minute
 
 // wouldAsk writes down, without waiting, that a call would have been held.
-func (c *Control) wouldAsk(call *schema.Call, run schema.RunID, of schema.Standing, sofar schema.Exposure, d *ledger.Decision) {
-	asks := gateQuery(call, run)
+func (c *Control) wouldAsk(call *schema.Call, run schema.RunID, of schema.Standing, sofar schema.Exposure, asks gate.Query, d *ledger.Decision) {
 	if c.out == nil || c.asks.first("would\x00"+asks.Tenant+"\x00"+asks.Holder+"\x00"+asks.Route, of, c.o.Now(), observeAgain) != askNow {
 		return
 	}

@@ -102,7 +102,7 @@ func TestNewerCommandEndsThePointByNameAndUntilThenTheFailureModeHolds(t *testin
 	k, log := broker(t), &logLines{}
 	r := launch(t, k, "a", func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(log, nil)) })
 	within(t, "ready", func() bool { return r.Ready() == nil })
-	r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, Reason: "x"})
+	r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, UntilReset: true, Force: true, Reason: "x"})
 	at := put(t, k, topic.CommandsTopic, "", []byte(`{"v":99,"body":{}}`))
 	r.end(t, topic.CommandsTopic, fmt.Sprintf("offset %d", at), "version 99")
 	if log.count("cannot go on") != 1 || log.count("version 99") == 0 {
@@ -116,7 +116,7 @@ func TestNewerCommandEndsThePointByNameAndUntilThenTheFailureModeHolds(t *testin
 			t.Errorf("%s of %s by a point that has ended: %+v", tc.method, tc.agent, v)
 		}
 	}
-	trip := Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, Reason: "x"}
+	trip := Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"}
 	if code, text := r.operate(t, "POST", "/v1/breakers/trip", trip, ""); code != 503 || !strings.Contains(text, "version 99") {
 		t.Errorf("a command to a point that has ended: %d %s", code, text)
 	}
@@ -142,7 +142,7 @@ func TestForgedCommandIsPassedOverAndCounted(t *testing.T) {
 	put(t, k, topic.CommandsTopic, "", []byte(`{"v":2,"body":{"id":"1","kind":"teleport"}}`),
 		[]byte(`{"v":2,"body":{"id":"2","kind":"settings","tenant":"t","reason":"x","settings":{"trips_per_hour":0}}}`),
 		[]byte(`{"v":1,"body":[]}`), []byte("\xff"))
-	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, Reason: "x"})
+	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"})
 	for _, r := range []*running{a, b} {
 		within(t, "the trip is folded", func() bool { return len(r.lines(false)) == 1 })
 		for _, why := range []string{"unknown_kind", "malformed"} {
@@ -176,9 +176,6 @@ func TestOldPointBesideANewOneIsNeverGivenWhatItCannotRead(t *testing.T) {
 	code, text := r.operate(t, "POST", "/v1/settings", SetSettings{TripsPerHour: &trips, Reason: "x"}, "")
 	if code != 409 || !strings.Contains(text, "old") || strings.Contains(text, "new,") {
 		t.Fatalf("%d %s", code, text)
-	}
-	if err := r.Supports(schema.CommandLeaseReturn); err == nil {
-		t.Error("a kind that nobody folds may be written")
 	}
 	r.manifest(t, billing)
 	if s := r.settingsLine("t"); s.Generation != 0 {
@@ -399,7 +396,7 @@ func TestOutageBurnsAtMostOneLeaseAndTheFailureModeDecidesMeanwhile(t *testing.T
 		return !r.stale()
 	})
 	// What stands in the log before this one is folded after it.
-	r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, Reason: "x"})
+	r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"})
 	if n := r.given() - given; n > 2 {
 		t.Errorf("%d of a quota of 100 were given out in the outage; a lease is 2", n)
 	}
@@ -493,7 +490,7 @@ func TestClockOfOnePointIsSetByAnHour(t *testing.T) {
 				o.Now, o.Logger = now, slog.New(slog.NewTextHandler(log, nil))
 			})
 			r.manifest(t, quotaOfOneAgent+"\n")
-			r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 600, Reason: "x"})
+			r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 600, Force: true, Reason: "x"})
 			off.Store(int64(step))
 			within(t, "the point knows that it has caught up", func() bool { return !r.Status().Stale })
 			if len(r.lines(false)) != 1 || r.ask("support", "r", "GET", "/", "").status != 403 {
@@ -526,7 +523,7 @@ func TestLostTailOfTheCommandsIsSaidAndTripsWorkAtOnce(t *testing.T) {
 	k := broker(t)
 	a := run(t, k, "a", nil)
 	within(t, "settings", func() bool { return a.settingsLine("t").Generation != 0 })
-	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, Reason: "x"})
+	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, UntilReset: true, Force: true, Reason: "x"})
 	a.runaways(t, 0, 20)
 	a.store(context.Background())
 	within(t, "the state is stored", func() bool { return k.PartitionInfo(topic.BreakersTopic, 0).HighWatermark > 0 })
@@ -547,7 +544,7 @@ func TestLostTailOfTheCommandsIsSaidAndTripsWorkAtOnce(t *testing.T) {
 		generations[l.Generation] = true
 	}
 	began := time.Now()
-	b.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, Reason: "x"})
+	b.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, UntilReset: true, Force: true, Reason: "x"})
 	if v := b.ask("billing", "r", "GET", "/", ""); v.status != 403 || time.Since(began) > 2*time.Second {
 		t.Errorf("%s after the trip: %+v", time.Since(began), v)
 	}

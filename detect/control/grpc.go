@@ -28,7 +28,7 @@ type authorization struct {
 // the access log shows on allow and on deny, and which no client can set.
 func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth.CheckResponse, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
-	if !a.c.admitted(firstValue(md, "x-flyball-token"), firstValue(md, "authorization")) {
+	if !a.c.admitted(firstValue(md, "x-flyball-token"), firstValue(md, "authorization"), trustedRPC(ctx)) {
 		return nil, grpcstatus.Error(codes.Unauthenticated, "the gateway did not show its token")
 	}
 	req := in.GetAttributes().GetRequest().GetHttp()
@@ -62,13 +62,14 @@ func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth
 	return out, nil
 }
 
-// bodyOf is what Envoy was told to show of the body (with_request_body).
+// bodyOf is what Envoy was told to show of the body (with_request_body): one byte
+// more than is read tells that it is too long.
 func bodyOf(r *auth.AttributeContext_HttpRequest) []byte {
 	if raw := r.GetRawBody(); len(raw) > 0 {
-		return raw[:min(len(raw), MaxBody)]
+		return raw[:min(len(raw), MaxBody+1)]
 	}
 	b := r.GetBody()
-	return []byte(b[:min(len(b), MaxBody)])
+	return []byte(b[:min(len(b), MaxBody+1)])
 }
 
 func header(name, value string) *core.HeaderValueOption {

@@ -20,7 +20,7 @@ func (c *Control) CheckHandler() http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		if !c.admitted(r.Header.Get("X-Flyball-Token"), r.Header.Get("Authorization")) {
+		if !c.admitted(r.Header.Get("X-Flyball-Token"), r.Header.Get("Authorization"), trustedHTTP(r)) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -56,14 +56,17 @@ func (a *answer) headers() [][2]string {
 	}
 	if a.status != http.StatusOK {
 		out = append(out, [2]string{"X-Flyball-Problem", a.kind()})
+		out = append(out, a.explain().headers()...)
 	}
 	return out
 }
 
-// admitted reports whether whoever asks is a gateway.
-func (c *Control) admitted(token, authorization string) bool {
+// admitted reports whether whoever asks is a gateway. trusted is of the connection: where no token is configured, only
+// such a one is a gateway's. Configurations that open the check to others are refused before; this is for the day when
+// one is not.
+func (c *Control) admitted(token, authorization string, trusted bool) bool {
 	if c.o.CheckToken == "" {
-		return true
+		return trusted
 	}
 	if token == "" {
 		token = strings.TrimPrefix(authorization, "Bearer ")
@@ -73,7 +76,8 @@ func (c *Control) admitted(token, authorization string) bool {
 
 func fromHTTP(r *http.Request) *request {
 	h := r.Header
-	q := &request{method: r.Method, path: strings.TrimPrefix(r.URL.RequestURI(), checkPath), host: r.Host, headers: func(name string) string { return h.Get(name) }}
+	q := &request{method: r.Method, path: strings.TrimPrefix(r.URL.RequestURI(), checkPath), host: r.Host, headers: func(name string) string { return h.Get(name) },
+		joined: func(name string) string { return strings.Join(h.Values(name), ",") }}
 	for _, pair := range [...][2]string{{"X-Original-Method", "X-Original-Uri"}, {"X-Forwarded-Method", "X-Forwarded-Uri"}} {
 		if m := h.Get(pair[0]); m != "" {
 			q.method, q.path = m, h.Get(pair[1])

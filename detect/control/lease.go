@@ -70,7 +70,7 @@ const (
 	spendOver           // the quota is spent
 	spendLate           // the log answers, and not in time
 	spendAway           // the log is away: the failure mode decides
-	spendCrowd          // too many others wait for the log
+	spendCrowd          // too many others of the standing wait for the log, or spend
 )
 
 // spend takes the units of a call by a caller of a standing out of a quota of a manifest.
@@ -90,7 +90,7 @@ func (c *Control) spend(by schema.Standing, tenant, of string, s *manifest.Spend
 				forget(all, s.Window*s.Per)
 			}
 			if h == nil && len(all) >= mostHeld {
-				return spendOver
+				return spendCrowd
 			}
 			if h == nil {
 				h = &held{}
@@ -153,7 +153,7 @@ func (c *Control) lease(by schema.Standing, k leaseKey, h *held, s *manifest.Spe
 	defer c.leases.mu.Lock()
 	written := c.faults.written("lease")
 	c.send(&schema.Command{ID: id, Kind: schema.CommandLease, Tenant: k.tenant, By: c.o.Name,
-		Lease: &schema.Lease{Agent: k.of, Quota: k.quota, Of: k.spender, Units: a.want, Window: a.window}}, func(r *kgo.Record, err error) {
+		Lease: &schema.Lease{Agent: k.of, Quota: k.quota, Of: k.spender, Units: a.want, Window: a.window, Standing: &by}}, func(r *kgo.Record, err error) {
 		if written(r, err); err != nil {
 			c.leases.settle(id, ledger.Result{}) // it is not in the log
 		}

@@ -42,6 +42,7 @@ func (c *Control) lines(history bool) []BreakerLine {
 
 // Receipt is what one opening of a breaker did.
 type Receipt struct {
+	Tenant     string          `json:"tenant"`
 	Scope      schema.Scope    `json:"scope"`
 	Generation uint64          `json:"generation"`
 	Action     schema.Action   `json:"action"`
@@ -72,7 +73,7 @@ func (c *Control) receipts() []Receipt {
 		if b.State != schema.BreakerOpen && b.State != schema.BreakerForcedOpen {
 			continue
 		}
-		r := Receipt{Scope: b.Scope, Generation: b.Generation, Action: b.Action, FindingID: b.FindingID, DecisionID: b.DecisionID, RunID: b.RunID,
+		r := Receipt{Tenant: b.Tenant, Scope: b.Scope, Generation: b.Generation, Action: b.Action, FindingID: b.FindingID, DecisionID: b.DecisionID, RunID: b.RunID,
 			Call: stamp(b.Found), Commanded: stamp(b.Since), Exposure: b.Exposure, Points: []ReceiptPoint{}}
 		for _, p := range points {
 			for _, t := range p.Traces {
@@ -92,27 +93,57 @@ type Status struct {
 	Applied int64          `json:"applied"` // offset in flyball.commands
 	Stale   bool           `json:"stale"`   // the log does not speak: the last state stands
 	Budget  breaker.Spent  `json:"trip_budget"`
-	Bypass  *schema.Bypass `json:"bypass,omitempty"`
-	Open    int            `json:"breakers_open"`
-	Waiting int            `json:"gates_waiting"`
-	Oldest  float64        `json:"gates_oldest_seconds"`
+	Bypass  *schema.Bypass `json:"bypass,omitempty"` // of the tenant
+	// Bypasses are those that are on: of the tenant, and of agents.
+	Bypasses []BypassLine `json:"bypasses"`
+	// Points are what each live point enforces by its configuration, and Orders what
+	// commands said, which comes before it.
+	Points []PointArming `json:"points"`
+	Orders []ArmingLine  `json:"arming"`
+	// Exceptions is how many findings commands say are meant.
+	Exceptions int     `json:"exceptions"`
+	Open       int     `json:"breakers_open"`
+	Waiting    int     `json:"gates_waiting"`
+	Oldest     float64 `json:"gates_oldest_seconds"`
 	// Settings are what every point folds by; those of this point's file may differ
 	// and do not hold then.
 	Settings SettingsLine `json:"settings"`
 }
 
+// BypassLine is a bypass that is on.
+type BypassLine struct {
+	Agent  string `json:"agent,omitempty"` // absent: the whole tenant
+	Until  string `json:"until"`
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+}
+
 // Status as of now.
-func (c *Control) Status() Status {
-	settings := c.settingsLine(c.o.Tenant)
+func (c *Control) Status() Status { return c.status(caller{tenant: c.o.Tenant}) }
+
+// status as of now; breakers and questions are those that the caller may read.
+func (c *Control) status(who caller) Status {
+	armed, settings := c.armingState(who.tenant), c.settingsLine(who.tenant)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	s := Status{Settings: settings, Point: c.o.Name, Applied: c.state.Offset, Stale: c.stale(), Budget: c.state.Breakers.Spent(c.o.Tenant, c.state.Clock), Open: c.state.Breakers.Open()}
-	if b, on := c.state.Breakers.Bypass(c.o.Tenant, c.state.Clock); on {
+	s := Status{Settings: settings, Point: c.o.Name, Applied: c.state.Offset, Stale: c.stale(), Budget: c.state.Breakers.Spent(who.tenant, c.state.Clock),
+		Bypasses: []BypassLine{}, Points: armed.Points, Orders: armed.Orders, Exceptions: len(c.state.Exceptions.List(who.tenant))}
+	for _, b := range c.state.Breakers.Bypasses(who.tenant, c.state.Clock) {
+		s.Bypasses = append(s.Bypasses, BypassLine{b.Agent, stamp(b.Until), b.By, b.Reason})
+	}
+	if b, on := c.state.Breakers.Bypass(who.tenant, c.state.Clock); on {
 		s.Bypass = &b
 	}
-	n, oldest := c.state.Gates.Queue()
-	if s.Waiting = n; n > 0 {
-		s.Oldest = float64(c.state.Clock-oldest) / 1e9
+	for _, b := range c.state.Breakers.Breakers() {
+		if who.sees(b.Tenant) {
+			s.Open++
+		}
+	}
+	for _, g := range c.state.Gates.List() {
+		if g.State == schema.GatePending && who.sees(g.Tenant) {
+			s.Waiting++
+			s.Oldest = max(s.Oldest, float64(c.state.Clock-g.AskedAt)/1e9)
+		}
 	}
 	return s
 }

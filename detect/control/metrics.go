@@ -42,7 +42,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		lost:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_control_log_lost_records_total", Help: "Records that the command log had lost at the start: its tail after they were folded, its head before."}, []string{"part"}),
 		open:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_breakers_open", Help: "Breakers that are not closed."}),
 		dropped:    prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_observations_dropped_total", Help: "Checked requests that found no room on their way to flyball.calls."}),
-		full:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_pool_full_total", Help: "What found no room in the share of its callers, by their standing and by what was full: questions, claims, observations, work."}, []string{"standing", "what"}),
+		full:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_pool_full_total", Help: "What found no room in the share of its callers, by their standing and by what was full: questions, claims, leases, observations, work."}, []string{"standing", "what"}),
 		poolLeft:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_trip_budget_pool_left", Help: "Automatic trips and gates that each pool of the budget still has this hour."}, []string{"pool"}),
 		waiting:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_gates_waiting", Help: "Questions that wait for a person's yes or no."}),
 		oldest:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_gates_oldest_seconds", Help: "How long the oldest of them has waited."}),

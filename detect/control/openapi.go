@@ -22,6 +22,8 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[schema.BreakerState](): schema.BreakerStateWords,
 	reflect.TypeFor[schema.GateState]():    schema.GateStateWords,
 	reflect.TypeFor[schema.VerdictWord]():  schema.VerdictWords[1:],
+	reflect.TypeFor[schema.Trust]():        schema.TrustWords,
+	reflect.TypeFor[schema.Standing]():     schema.StandingWords,
 }
 
 // openAPI is the document of the list of operations.
@@ -109,6 +111,13 @@ func customize(_ string, t reflect.Type, tag reflect.StructTag, s *openapi3.Sche
 	}
 	if r, ok := ruleOf(tag); ok && s.Type != nil {
 		r.describe(s)
+	}
+	if t == reflect.TypeFor[Trip]() { // for a time, or until a reset
+		s.Properties["until_reset"].Value.Enum = []any{true}
+		s.OneOf = openapi3.SchemaRefs{{Value: &openapi3.Schema{Required: []string{"ttl_seconds"}}}, {Value: &openapi3.Schema{Required: []string{"until_reset"}}}}
+	}
+	if t == reflect.TypeFor[SetSettings]() { // one of them at least
+		s.AnyOf = openapi3.SchemaRefs{{Value: &openapi3.Schema{Required: []string{"trips_per_hour"}}}, {Value: &openapi3.Schema{Required: []string{"agents_percent"}}}}
 	}
 	if t == reflect.TypeFor[schema.Scope]() && s.Properties["value"] != nil {
 		(rule{low: 1, high: 1000}).describe(s.Properties["value"].Value)

@@ -18,7 +18,7 @@ import (
 func (c *Control) operations() []operation {
 	list := func(path, id, summary string, answer any, get func(*call) any) operation {
 		return operation{method: http.MethodGet, path: path, id: id, summary: summary, role: Viewer, answer: answer,
-			serve: func(in *call) { respond(in.w, http.StatusOK, get(in)) }}
+			serve: func(in *call) { respond(in.w, http.StatusOK, in.who.visible(get(in))) }}
 	}
 	post := func(path, id, summary string, role Role, ask, answer any, serve func(*call), problems ...int) operation {
 		return operation{method: http.MethodPost, path: path, id: id, summary: summary, role: role, ask: ask, answer: answer, problems: append(problems, 400, 413, 415, 503), serve: serve}
@@ -27,9 +27,18 @@ func (c *Control) operations() []operation {
 		list("/v1/breakers", "breakers", "Breakers that are not closed, the latest first", []BreakerLine{}, func(*call) any { return c.lines(false) }),
 		list("/v1/breakers/history", "breakerHistory", "What breakers did, the latest first", []BreakerLine{}, func(*call) any { return c.lines(true) }),
 		list("/v1/receipts", "receipts", "What openings of breakers did at every point, the latest first", []Receipt{}, func(*call) any { return c.receipts() }),
-		post("/v1/breakers/trip", "trip", "Open a breaker by hand; only a reset or its ttl closes it", Responder, Trip{}, Done{}, c.trip, 409),
-		post("/v1/breakers/reset", "reset", "Close a breaker, with If-Match only the generation that was looked at", Responder, Reset{}, Done{}, c.reset, 404, 409, 412),
-		post("/v1/bypass", "bypass", "Put the tenant to observe at every point, for a time", Admin, Bypass{}, Done{}, c.bypass, 409),
+		post("/v1/breakers/trip", "trip", "Open a breaker by hand, for a time or until a reset; says where it is applied and who is held besides", Responder, Trip{}, Tripped{}, c.trip, 404, 409, 422),
+		post("/v1/breakers/reset", "reset", "Close a breaker, with If-Match only the generation that was looked at", Responder, Reset{}, Done{}, c.reset, 404, 409, 412, 422),
+		post("/v1/bypass", "bypass", "Put the tenant, or one established agent, to observe at every point, for a time", Admin, Bypass{}, Bypassed{}, c.bypass, 404, 409, 422),
+		post("/v1/bypass/end", "endBypass", "End a bypass before its time", Admin, EndBypass{}, Done{}, c.endBypass, 404, 409, 422),
+		list("/v1/arming", "arming", "What is armed: by the configuration of each point, and by commands, which come before it", ArmingState{}, func(in *call) any { return c.armingState(in.who.tenant) }),
+		post("/v1/arming/arm", "arm", "Enforce what is found about the agents, tags or families of a pattern, at every point", Admin, Arm{}, ArmingChange{}, c.arm, 404, 409, 422),
+		post("/v1/arming/disarm", "disarm", "Only record what is found about the agents, tags or families of a pattern", Admin, Arm{}, ArmingChange{}, c.disarm, 404, 409, 422),
+		post("/v1/arming/clear", "clearArming", "Take back what commands said about a pattern: the configuration's value holds again", Admin, Arm{}, ArmingChange{}, c.clearArming, 404, 409, 422),
+		post("/v1/arming/agents", "armedAgents", "Whether what is found about agents is enforced at this point, and why", Viewer, AskArmed{}, []ArmedAgent{}, c.armedAgents),
+		list("/v1/exceptions", "exceptions", "Findings that commands say are meant, the latest first", []ExceptionLine{}, func(in *call) any { return c.exceptions(in.who.tenant) }),
+		post("/v1/exceptions", "addException", "Say that what a family finds about an established agent is meant, for a time", Admin, Except{}, ExceptionAdded{}, c.addException, 409, 422),
+		post("/v1/exceptions/{id}/remove", "removeException", "Take an exception back", Admin, Unexcept{}, Done{}, c.removeException, 404, 409),
 		list("/v1/grants", "grants", "Questions to people, and their answers, the latest first", []GateLine{}, func(*call) any { return c.gates() }),
 		{method: http.MethodGet, path: "/v1/grants/{id}", id: "grantOf", summary: "One question", role: Viewer, answer: GateLine{}, problems: []int{404}, serve: c.showGate},
 		post("/v1/grants/{id}/grant", "grant", "Say yes: once, for 15 minutes, to what was asked, unless the body says otherwise", Responder, Grant{}, Done{}, c.grant, 404, 409),
@@ -41,7 +50,7 @@ func (c *Control) operations() []operation {
 		{method: http.MethodPut, path: "/v1/manifests", id: "putManifest", summary: "Put a manifest in force; one that is wrong is refused whole and the present one stays", role: Admin,
 			ask: Put{}, answer: Done{}, problems: []int{400, 409, 413, 415, 422, 503}, serve: c.putManifest},
 		post("/v1/manifests/drop", "dropManifest", "Take a manifest away", Admin, Drop{}, Done{}, c.dropManifest, 404, 409),
-		post("/v1/findings/{id}/verdict", "verdict", "Say what a finding was: true, benign or test", Responder, Say{}, Done{}, c.verdict, 409),
+		post("/v1/findings/{id}/verdict", "verdict", "Say what a finding was: true, benign or test", Responder, Say{}, Done{}, c.verdict, 404, 409),
 		post("/v1/baselines/freeze", "freezeBaseline", "Keep the counts of an agent's baseline as they are, or end that", Responder, Freeze{}, Done{}, c.freezeBaseline, 409),
 		post("/v1/baselines/reset", "resetBaseline", "Forget the counts of an agent's baseline: it learns anew, from what comes after", Admin, Forget{}, Done{}, c.resetBaseline, 409),
 		list("/v1/quotas", "quotas", "What is given out of quotas in their present windows", []quota.Count{}, func(*call) any {
@@ -50,7 +59,7 @@ func (c *Control) operations() []operation {
 			return c.state.Quotas.List(c.state.Clock)
 		}),
 		list("/v1/points", "points", "Enforcement points and how far they are", []schema.PointState{}, func(*call) any { return c.live() }),
-		list("/v1/status", "status", "What Flyball itself can do at present: the trip budget, a bypass, the questions that wait", Status{}, func(*call) any { return c.Status() }),
+		list("/v1/status", "status", "What Flyball itself can do at present: the trip budget, a bypass, the questions that wait", Status{}, func(in *call) any { return c.status(in.who) }),
 		{method: http.MethodGet, path: "/v1/audit", id: "auditEnd", summary: "The end of the audit trail: what a copy of it must reach, and what stands at one place of it", role: Viewer,
 			query: []param{{"at", "sequence", "the sequence number of an entry"}}, answer: AuditEnd{}, problems: []int{400}, serve: c.auditEnd},
 		list("/v1/settings", "settings", "What every point folds by, and what this point's file says", SettingsLine{}, func(in *call) any { return c.settingsLine(in.who.tenant) }),
@@ -72,7 +81,7 @@ func (c *Control) gateOf(id string) *schema.Gate {
 
 func (c *Control) showGate(in *call) {
 	g := c.gateOf(in.r.PathValue("id"))
-	if g == nil {
+	if g == nil || !in.who.sees(g.Tenant) {
 		c.refuse(in.w, http.StatusNotFound, "no_such_gate", fmt.Errorf("%q: no such question, or it is forgotten", in.r.PathValue("id")))
 		return
 	}
@@ -126,8 +135,9 @@ func (c *Control) end(in *call) {
 // ManifestLine is a line of /v1/manifests.
 type ManifestLine struct {
 	schema.Manifest
-	Since string `json:"since"`
-	Owner string `json:"owner,omitempty"`
+	Tenant string `json:"tenant"`
+	Since  string `json:"since"`
+	Owner  string `json:"owner,omitempty"`
 }
 
 func (c *Control) manifests() []ManifestLine {
@@ -136,7 +146,7 @@ func (c *Control) manifests() []ManifestLine {
 	c.mu.RUnlock()
 	out := make([]ManifestLine, 0, len(list))
 	for _, m := range list {
-		line := ManifestLine{Manifest: m, Since: stamp(m.At)}
+		line := ManifestLine{Manifest: m, Tenant: c.o.Tenant, Since: stamp(m.At)}
 		if parsed, err := manifest.Parse([]byte(m.Text)); err == nil {
 			line.Owner = parsed.Document.Owner
 		}
@@ -164,6 +174,9 @@ func (c *Control) dropManifest(in *call) {
 
 func (c *Control) verdict(in *call) {
 	ask := in.ask.(*Say)
+	if !c.ownFinding(in, in.r.PathValue("id")) {
+		return
+	}
 	in.submit(c, schema.Command{Kind: schema.CommandVerdict, By: in.who.named(ask.By), Reason: ask.Why, Verdict: &schema.Verdict{FindingID: in.r.PathValue("id"), Is: ask.Is}}, ledger.Judged, nil, done)
 }
 
@@ -177,7 +190,7 @@ func (c *Control) findings(in *call) {
 		}
 		limit = n
 	}
-	list, err := c.o.Findings(in.r.Context(), limit)
+	list, err := c.o.Findings(in.r.Context(), in.who.tenants, limit)
 	if err != nil {
 		c.refuse(in.w, http.StatusServiceUnavailable, "database", errors.New("the database does not answer"))
 		c.o.Logger.Warn("findings", "error", err)

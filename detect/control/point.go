@@ -27,7 +27,10 @@ import (
 // Classifier says what kind of call is asked about; see schema/route. It is the
 // same as the log side's.
 type Classifier interface {
-	Classify(c *schema.Call, in *route.Input)
+	// Readings classifies a call by its first reading, and returns the others.
+	Readings(c *schema.Call, in *route.Input) (others []route.Other, readable bool)
+	// Digest is a keyed digest of a text.
+	Digest(text string) uint64
 	// MoneyHeaders are the request headers in which operators said that amounts stand.
 	MoneyHeaders() []string
 }
@@ -46,8 +49,16 @@ type Options struct {
 	CheckToken Secret // gateways must show it; "" lets any in that reaches the listener
 	Tokens     []Token
 	// Armed says whether what a family of policy finds (policy.scope …) is enforced
-	// for an agent; nil: never.
+	// for an agent by this point's configuration; nil: never. Commands come before it.
 	Armed func(agent, family string) bool
+	// Mode and ArmedBy are what the configuration says of that: observe or armed, and
+	// the patterns that are armed in mode observe.
+	Mode    string
+	ArmedBy []string
+	// Tags of an agent by the registry; nil: none.
+	Tags func(agent string) []string
+	// Registered reports whether the registry names an agent or a credential; nil: none.
+	Registered func(schema.Scope) bool
 	// Scopes are what was learned of agents, for those that no manifest is in force
 	// for; nil, or an answer of nil: nothing was.
 	Scopes func() *scope.Guard
@@ -59,8 +70,10 @@ type Options struct {
 	ThrottleTo float64
 	// LinkKey signs links that decide a question; empty makes none.
 	LinkKey Secret
-	// Findings answers /v1/findings; nil: this process has no database.
-	Findings func(ctx context.Context, limit int) (any, error)
+	// Findings answers /v1/findings, of these tenants or, without any, of all; nil: this process has no database.
+	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
+	// HasFinding says whether a tenant has a finding; nil: nobody can say.
+	HasFinding func(ctx context.Context, tenant, id string) (bool, error)
 
 	Now        func() time.Time
 	Stage      func(string)
@@ -104,16 +117,17 @@ type Control struct {
 	quiet atomic.Int64 // the value of folds at which the log was found not to answer
 	ticks tickCount
 
-	faults    *faults
-	seen      *runMemory
-	claims    *claims
-	leases    *leases
-	asks      *askMemory
-	throttles *throttles
-	late      *lateUses
-	others    *points
-	asked     *observer
-	settings  settingsNotice
+	faults     *faults
+	seen       *runMemory
+	identities *identities
+	claims     *claims
+	leases     *leases
+	asks       *askMemory
+	throttles  *throttles
+	late       *lateUses
+	others     *points
+	asked      *observer
+	settings   settingsNotice
 }
 
 // New is inert.
@@ -131,7 +145,7 @@ func New(o Options) (*Control, error) {
 		o.ThrottleTo = 1
 	}
 	c := &Control{o: o, m: newMetrics(o.Registerer), state: ledger.New(breaker.DefaultBudget()), traces: newTraces(),
-		work: newWorkShare(), seen: newRunMemory(), claims: newClaims(), leases: newLeases(), asks: newAskMemory(),
+		work: newWorkShare(), seen: newRunMemory(), identities: newIdentities(), claims: newClaims(), leases: newLeases(), asks: newAskMemory(),
 		throttles: newThrottles(o.ThrottleTo), late: newLateUses(), others: newPoints()}
 	c.faults = newFaults(c)
 	c.quiet.Store(-1)
@@ -429,8 +443,8 @@ func (c *Control) stale() bool {
 func (c *Control) Point() schema.PointState {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Reads: schema.CommandsFeature,
-		Checks: c.m.checked.Load(), Denied: c.m.refused.Load(), Traces: c.traces.list()}
+	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(),
+		Reads: schema.CommandsFeature, Mode: c.o.Mode, Armed: c.o.ArmedBy, Traces: c.traces.list()}
 }
 
 // gauge tells how long people let questions wait, and how far the budget is.

@@ -394,7 +394,7 @@ func TestPointWithAWrongClockAnswersTheSame(t *testing.T) {
 		points[name] = run(t, k, name, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(off) } })
 	}
 	points["right"].manifest(t, billing)
-	points["right"].must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 2, Reason: "x"})
+	points["right"].must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 2, Force: true, Reason: "x"})
 	for name, p := range points {
 		within(t, name+" has it", func() bool { return len(p.lines(false)) == 1 && len(p.manifests()) == 1 })
 		if v := p.ask("support", "r", "GET", "/", ""); v.status != 403 {

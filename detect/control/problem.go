@@ -3,7 +3,6 @@ package control
 import (
 	"encoding/json"
 	"strconv"
-	"time"
 
 	"flyball/detect/ledger"
 	"flyball/schema"
@@ -21,14 +20,20 @@ type problem struct {
 }
 
 type reason struct {
-	Reason     string                 `json:"reason"`
-	Action     string                 `json:"action"`
-	Scope      string                 `json:"scope,omitempty"`
-	Line       string                 `json:"manifest_line,omitempty"`
-	Gate       string                 `json:"gate_id,omitempty"`
-	FindingID  string                 `json:"finding_id,omitempty"`
-	Generation uint64                 `json:"generation,omitempty"`
-	Expires    string                 `json:"expires,omitempty"`
+	Reason     string `json:"reason"`
+	Action     string `json:"action"`
+	Scope      string `json:"scope,omitempty"`
+	Line       string `json:"manifest_line,omitempty"`
+	Gate       string `json:"gate_id,omitempty"`
+	FindingID  string `json:"finding_id,omitempty"`
+	Generation uint64 `json:"generation,omitempty"`
+	Expires    string `json:"expires,omitempty"`
+	// Because is the text of the breaker's reason, Opened the named reason for its scope.
+	Because    string `json:"because,omitempty"`
+	Opened     string `json:"opened_because,omitempty"`
+	DecisionID string `json:"decision_id"`
+	// RetryAfter is in seconds; 0: to send the call again does not help.
+	RetryAfter int                    `json:"retry_after_seconds,omitempty"`
 	Weighed    []ledger.Consideration `json:"weighed,omitempty"`
 }
 
@@ -47,30 +52,17 @@ func (a *answer) kind() string {
 
 func (a *answer) problem() []byte {
 	p := problem{Type: "urn:flyball:problem:" + a.kind(), Status: a.status, Instance: "urn:flyball:decision:" + a.decision,
-		Flyball: &reason{Reason: a.why, Action: a.action.String(), Line: a.line, Gate: a.gate}}
+		Flyball: &reason{Reason: a.why, Action: a.action.String(), Line: a.line, Gate: a.gate, DecisionID: a.decision}}
 	switch a.kind() {
 	case "not-loaded":
 		p.Title, p.Detail = "Breakers are being loaded", "The gateway's failure mode decides."
-	case "step-up":
-		p.Title = "The API owner wants a person's yes to this call"
-		p.Detail = "This call is held. Do not repeat it or reach the same end in another way; tell the person you work for."
-		if a.gate != "" {
-			p.Detail += " The question is " + a.gate + "."
-		}
-	case "throttled":
-		p.Title, p.Detail = "The API owner lets only a few of your calls pass", "This call was not made. Do not make it in another way; tell the person you work for."
 	default:
-		p.Title = "Stopped by the API owner's circuit breaker"
-		p.Detail = "This run has been stopped. Do not repeat the call or make it in another way; tell the person you work for."
+		x := a.explain()
+		p.Title, p.Detail = x.title, x.detail
+		p.Flyball.Scope, p.Flyball.Expires, p.Flyball.Because, p.Flyball.RetryAfter = x.scope, x.expires, x.reason, x.retryAfter
 	}
-	if b := a.breaker; b != nil {
-		p.Flyball.Scope, p.Flyball.FindingID, p.Flyball.Generation = b.Scope.String(), b.FindingID, b.Generation
-		if b.Expires > 0 {
-			p.Flyball.Expires = time.Unix(0, b.Expires).UTC().Format(time.RFC3339)
-		}
-		if b.Reason != "" {
-			p.Detail = b.Reason + ". " + p.Detail
-		}
+	if b := a.decider(); b != nil {
+		p.Flyball.FindingID, p.Flyball.Generation, p.Flyball.Opened = b.FindingID, b.Generation, b.Why
 	}
 	for _, w := range a.weighed.Considered() {
 		if w.Mode == schema.ModeArmed { // what is only observed is not the caller's to know

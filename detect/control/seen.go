@@ -1,6 +1,9 @@
 package control
 
 import (
+	"cmp"
+	"slices"
+	"strings"
 	"sync"
 
 	"flyball/schema"
@@ -25,6 +28,16 @@ type runShard struct {
 type seenRun struct {
 	first int64
 	sofar schema.Exposure
+	key   string // that the caller gave
+	who   schema.Holder
+}
+
+// metRun is a run that the point has met, and who acts in it.
+type metRun struct {
+	id    schema.RunID
+	key   string
+	first int64 // the log's clock
+	who   schema.Holder
 }
 
 // rememberedRuns of each standing.
@@ -47,7 +60,7 @@ func (m *runMemory) shard(id schema.RunID, of schema.Standing) *runShard {
 
 // meet says when the run was first met (0: now, for the first time) and what was
 // let through of it so far. A run whose caller has risen in standing is still known.
-func (m *runMemory) meet(id schema.RunID, of schema.Standing, at int64) (first int64, sofar schema.Exposure) {
+func (m *runMemory) meet(id schema.RunID, of schema.Standing, at int64, c *schema.Call) (first int64, sofar schema.Exposure) {
 	if id.IsZero() {
 		return 0, sofar
 	}
@@ -60,9 +73,14 @@ func (m *runMemory) meet(id schema.RunID, of schema.Standing, at int64) (first i
 	}
 	s.mu.Unlock()
 	began := seenRun{first: at}
+	if c != nil { // copies: the call's texts are parts of the request's buffers
+		began.key = strings.Clone(c.RunKey)
+		began.who = schema.Holder{AgentID: strings.Clone(c.AgentID), AgentTrust: c.AgentTrust,
+			CredentialID: strings.Clone(c.CredentialID), Standing: of}
+	}
 	for lower := schema.StandingClaimed; lower < of; lower++ {
 		if r, ok := m.shard(id, lower).take(id); ok {
-			began, first, sofar = r, r.first, r.sofar
+			began.first, began.sofar, first, sofar = r.first, r.sofar, r.first, r.sofar
 		}
 	}
 	s.mu.Lock()
@@ -91,6 +109,99 @@ func (s *runShard) take(id schema.RunID) (seenRun, bool) {
 	}
 	delete(s.runs, id)
 	return *r, true
+}
+
+// leastPrefix is how much of a run's id must be given.
+const leastPrefix = 6
+
+// find are the runs that an id, a beginning of one, or a run's own key names: those of
+// established callers first, since anybody can give his run a key of another's, then
+// the latest. It looks at every run that is remembered.
+func (m *runMemory) find(term string) []metRun {
+	var out []metRun
+	prefix := strings.ToLower(term)
+	for p := range m.pools {
+		for i := range m.pools[p] {
+			s := &m.pools[p][i]
+			s.mu.Lock()
+			for id, r := range s.runs {
+				if r.key == term || len(prefix) >= leastPrefix && strings.HasPrefix(id.String(), prefix) {
+					out = append(out, metRun{id, r.key, r.first, r.who})
+				}
+			}
+			s.mu.Unlock()
+		}
+	}
+	slices.SortFunc(out, func(a, b metRun) int {
+		return cmp.Or(cmp.Compare(b.who.Standing, a.who.Standing), cmp.Compare(b.first, a.first), cmp.Compare(a.id.String(), b.id.String()))
+	})
+	return out
+}
+
+// identities are names that the point has met, the oldest forgotten first. What the
+// infrastructure vouches for, or the API has accepted, and what anybody can claim are
+// kept apart, so that inventing names makes the point forget no established one.
+type identities struct {
+	established, claimed ring
+}
+
+type ring struct {
+	mu    sync.RWMutex
+	there map[schema.Scope]bool
+	order []schema.Scope
+	next  int
+}
+
+const mostIdentities = 20_000
+
+func newIdentities() *identities {
+	return &identities{established: ring{there: map[schema.Scope]bool{}}, claimed: ring{there: map[schema.Scope]bool{}}}
+}
+
+// note remembers who makes a call. Claimed names of agents and principals are none that
+// a breaker could be about.
+func (m *identities) note(c *schema.Call, of schema.Standing) {
+	if c.AgentID != "" && c.AgentTrust >= schema.TrustInfrastructure {
+		m.established.add(schema.Scope{Kind: schema.ScopeAgent, Value: c.AgentID})
+	}
+	if c.PrincipalID != "" && c.PrincipalTrust >= schema.TrustInfrastructure {
+		m.established.add(schema.Scope{Kind: schema.ScopePrincipal, Value: c.PrincipalID})
+	}
+	if credential := (schema.Scope{Kind: schema.ScopeCredential, Value: c.CredentialID}); c.CredentialID == "" {
+		return
+	} else if c.CredentialTrust >= schema.TrustInfrastructure || of >= schema.StandingProven {
+		m.established.add(credential)
+	} else {
+		m.claimed.add(credential)
+	}
+}
+
+func (m *identities) met(s schema.Scope) bool { return m.established.has(s) || m.claimed.has(s) }
+
+func (r *ring) has(s schema.Scope) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.there[s]
+}
+
+func (r *ring) add(s schema.Scope) {
+	if r.has(s) {
+		return
+	}
+	s.Value = strings.Clone(s.Value)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.there[s] {
+		return
+	}
+	if len(r.order) < mostIdentities {
+		r.order = append(r.order, s)
+	} else {
+		delete(r.there, r.order[r.next])
+		r.order[r.next] = s
+		r.next = (r.next + 1) % mostIdentities
+	}
+	r.there[s] = true
 }
 
 // passed counts a call that was let through.

@@ -79,7 +79,9 @@ func HashLine(token string) string {
 type caller struct {
 	name   string
 	role   Role
-	tenant string
+	tenant string // that it writes for: the point's
+	// tenants that it may read; empty: all of the log.
+	tenants []string
 }
 
 // door lets callers in.
@@ -153,7 +155,7 @@ func (d *door) admit(r *http.Request, least Role) (caller, *refusal) {
 	case len(found.Tenants) > 0 && !slices.Contains(found.Tenants, d.tenant):
 		return caller{}, &refusal{http.StatusForbidden, "tenant", fmt.Errorf("token %s is not of tenant %s", found.Name, d.tenant)}
 	}
-	return caller{name: found.Name, role: found.Role, tenant: d.tenant}, nil
+	return caller{name: found.Name, role: found.Role, tenant: d.tenant, tenants: found.Tenants}, nil
 }
 
 // named is who goes into the audit trail: the token, and the person that its

@@ -154,7 +154,7 @@ func (s *State) ask(m Moment, c *schema.Command) (Outcome, *schema.Gate, []schem
 		case schema.GatePending, schema.GateRefused, schema.GateTimedOut:
 			return Waiting, have, nil
 		case schema.GateGranted:
-			if binds(have, g.Resource, g.ArgsDigest) {
+			if q := queryOf(&g); g.Binding < schema.BindingAll && bindsOld(have, q) || g.Binding >= schema.BindingAll && binds(have, q) {
 				return Waiting, have, nil
 			}
 		}
@@ -257,7 +257,14 @@ func (s *State) forget(g *schema.Gate) {
 
 // Query is a call that needs a yes.
 type Query struct {
-	Tenant, Holder, Route, Resource, ArgsDigest string
+	Tenant, Holder, Route, Resource string
+	ArgsDigest, QueryDigest         string
+	Amount, Currency                string
+	Cut                             bool // the gateway showed a part of the body only
+}
+
+func queryOf(g *schema.Gate) *Query {
+	return &Query{Tenant: g.Tenant, Holder: g.Holder, Route: g.Route, Resource: g.Resource, ArgsDigest: g.ArgsDigest, QueryDigest: g.QueryDigest, Amount: g.Amount, Currency: g.Currency}
 }
 
 // Find is the yes that a call may use, or else what stands of its question:
@@ -265,7 +272,7 @@ type Query struct {
 func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
 	list := s.at[place{q.Tenant, q.Holder, q.Route}]
 	for _, have := range list {
-		if have.State == schema.GateGranted && have.Uses > 0 && now < have.Expires && binds(have, q.Resource, q.ArgsDigest) {
+		if have.State == schema.GateGranted && have.Uses > 0 && now < have.Expires && binds(have, q) {
 			return have, true
 		}
 	}
@@ -277,17 +284,42 @@ func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
 	return nil, false
 }
 
-// binds reports whether a yes is about a call: the same resource, or one that a
-// pattern names; and the same arguments, where both are known.
-func binds(g *schema.Gate, resource, digest string) bool {
-	if g.ArgsDigest != "" && digest != "" && g.ArgsDigest != digest {
+// Granted reports whether a yes waits for calls of the holder on the route, though it
+// may be bound to another one.
+func (s *State) Granted(q *Query) bool {
+	return slices.ContainsFunc(s.at[place{q.Tenant, q.Holder, q.Route}], func(g *schema.Gate) bool { return g.State == schema.GateGranted && g.Uses > 0 })
+}
+
+// binds reports whether a yes is about a call: all that was known of the call that it
+// was asked for is known of this one, and is the same. One for several resources (its
+// giver named a pattern) still holds the amount, the currency and the query. A yes to a
+// question of a version that did not bind them is about no call: who needs one asks anew.
+func binds(g *schema.Gate, q *Query) bool {
+	if g.Binding < schema.BindingAll || g.Amount != q.Amount || g.Currency != q.Currency || g.QueryDigest != q.QueryDigest {
 		return false
 	}
-	if g.Resource == resource {
+	if g.ArgsDigest != "" {
+		return g.ArgsDigest == q.ArgsDigest && g.Resource == q.Resource
+	}
+	return names(g.Resource, q.Resource)
+}
+
+// bindsOld is what binds was before BindingAll. A question that a point of that version
+// wrote is folded by its rule, at every point alike.
+func bindsOld(g *schema.Gate, q *Query) bool {
+	if g.ArgsDigest != "" && q.ArgsDigest != "" && g.ArgsDigest != q.ArgsDigest {
+		return false
+	}
+	return names(g.Resource, q.Resource)
+}
+
+// names reports whether a resource is one, or one that a pattern names.
+func names(pattern, resource string) bool {
+	if pattern == resource {
 		return true
 	}
-	ok, err := path.Match(g.Resource, resource)
-	return g.Resource != "" && (ok && err == nil || g.Resource == "*")
+	ok, err := path.Match(pattern, resource)
+	return pattern != "" && (ok && err == nil || pattern == "*")
 }
 
 // Of is a gate by its id.

@@ -27,7 +27,7 @@ func (l *log) do(kind schema.CommandKind, g schema.Gate, change func(*schema.Com
 }
 
 func question(resource string) schema.Gate {
-	return schema.Gate{Holder: "run:1", Route: "DELETE /orders/{id}", Resource: resource, Mode: schema.ModeArmed, CredentialID: "k", AgentID: "a", RunKey: "r"}
+	return schema.Gate{Binding: schema.BindingAll, Holder: "run:1", Route: "DELETE /orders/{id}", Resource: resource, Mode: schema.ModeArmed, CredentialID: "k", AgentID: "a", RunKey: "r"}
 }
 
 func query(resource string) *Query {
@@ -223,6 +223,73 @@ func TestWiderGrantIsWhatItsGiverSays(t *testing.T) {
 	for resource, want := range map[string]bool{"order:12": true, "order:2": false, "": false} {
 		if _, usable := l.Find(query(resource), l.clock); usable != want {
 			t.Errorf("%q: %v", resource, usable)
+		}
+	}
+}
+
+// A yes of the version that bound less is about no call now: who needs one asks anew.
+func TestYesOfTheVersionBeforeIsAskedForAnew(t *testing.T) {
+	old := question("order:1")
+	old.Binding = 0
+	old.ID, old.Tenant, old.State, old.Uses, old.Expires = "g_old", "t", schema.GateGranted, 3, 100*sec
+	waiting := old
+	waiting.ID, waiting.State, waiting.Uses, waiting.Holder = "g_waits", schema.GatePending, 0, "run:2"
+	l := &log{State: Restore([]*schema.Gate{&old, &waiting}), clock: sec}
+	if have, usable := l.Find(query("order:1"), l.clock); usable || have != nil {
+		t.Fatalf("an old yes passes: %+v", have)
+	}
+	if o, g := l.do(schema.CommandAsk, question("order:1"), nil); o != Asked || g.ID == "g_old" {
+		t.Fatalf("not asked anew: %s", o)
+	}
+	// One that waits is answered, and what is granted then binds as little.
+	if o, _ := l.do(schema.CommandGrant, schema.Gate{ID: "g_waits"}, nil); o != Granted {
+		t.Fatal(o)
+	}
+	second := query("order:1")
+	second.Holder = "run:2"
+	if _, usable := l.Find(second, l.clock); usable {
+		t.Fatal("an old question's yes passes")
+	}
+}
+
+// What a point of the version before writes is folded by its rule: every point that
+// reads the log comes to the same.
+func TestQuestionOfTheVersionBeforeIsFoldedAsItWas(t *testing.T) {
+	l := &log{State: New()}
+	old := question("order:1")
+	old.Binding = 0
+	_, g := l.do(schema.CommandAsk, old, nil)
+	l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil)
+	if o, have := l.do(schema.CommandAsk, old, nil); o != Waiting || have.ID != g.ID {
+		t.Fatalf("%s", o)
+	}
+	other := old
+	other.Resource = "order:2"
+	if o, _ := l.do(schema.CommandAsk, other, nil); o != Asked {
+		t.Fatalf("another resource: %s", o)
+	}
+}
+
+func TestYesHoldsWhateverWasKnown(t *testing.T) {
+	full := question("order:1")
+	full.ArgsDigest, full.QueryDigest, full.Amount, full.Currency = "a", "q", "60", "EUR"
+	known := *queryOf(&full)
+	known.Tenant = "t"
+	for what, change := range map[string]func(*Query){
+		"amount": func(q *Query) { q.Amount = "999999" }, "amount unknown": func(q *Query) { q.Amount = "" }, "currency": func(q *Query) { q.Currency = "KWD" }, "currency unknown": func(q *Query) { q.Currency = "" },
+		"query": func(q *Query) { q.QueryDigest = "r" }, "arguments": func(q *Query) { q.ArgsDigest = "b" }, "arguments unknown": func(q *Query) { q.ArgsDigest = "" }, "resource": func(q *Query) { q.Resource = "order:2" },
+		"resource unknown": func(q *Query) { q.Resource = "" }, "route": func(q *Query) { q.Route = "DELETE /x" },
+	} {
+		l := &log{State: New()}
+		_, g := l.do(schema.CommandAsk, full, nil)
+		l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil)
+		other := known
+		change(&other)
+		if _, usable := l.Find(&other, 0); usable {
+			t.Errorf("another %s passes", what)
+		}
+		if _, usable := l.Find(&known, 0); !usable {
+			t.Errorf("%s: the call that the yes is of does not pass", what)
 		}
 	}
 }

@@ -68,6 +68,10 @@ func subject(c *schema.Command, r Result) string {
 		return "finding:" + c.Verdict.FindingID
 	case c.Baseline != nil:
 		return "baseline:" + c.Baseline.Agent
+	case c.Arming != nil:
+		return "arming:" + c.Arming.Pattern
+	case c.Exception != nil:
+		return "exception:" + cmp.Or(r.Ref, c.Exception.ID)
 	case c.Manifest != nil:
 		return "manifest:" + cmp.Or(r.Ref, c.Manifest.Agent)
 	}

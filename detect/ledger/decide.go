@@ -20,8 +20,11 @@ type Request struct {
 	// Crowded: callers of a claimed identity ask for more work than their share; the
 	// failure mode decides, and nothing is claimed from the log.
 	Crowded bool
-	// Armed says whether what a family of policy finds is enforced for the agent.
+	// Armed says whether what a family of policy finds is enforced for the agent by the
+	// configuration; commands of arming come before it.
 	Armed func(agent, family string) bool
+	// Tags of an agent by the registry; nil: none.
+	Tags func(agent string) []string
 	// AskWithout: irreversible calls of agents without a manifest ask for a yes.
 	AskWithout bool
 	// Scopes are the learned ones; nil: there are none to go by.
@@ -79,15 +82,15 @@ const (
 // the failure mode while the log is away. The most severe enforced action wins
 // (deny, gate, throttle, annotate); among equals the first in that order. What
 // is only observed never wins, and is told beside the answer. A bypass of the
-// tenant makes all of it observed.
+// tenant, or of the established agent, makes all of it observed.
 func (s *State) Decide(r *Request) Decision {
 	c := r.Call
 	d := Decision{Why: WhyClear}
-	_, d.Bypassed = s.Breakers.Bypass(c.Tenant, s.Clock)
+	_, d.Bypassed = s.Breakers.BypassOf(c.Tenant, c.AgentID, c.AgentTrust, s.Clock)
 	v := s.Breakers.Decide(&breaker.Query{Tenant: c.Tenant, AgentID: c.AgentID, AgentVersion: c.AgentVersion, AgentTrust: c.AgentTrust, CredentialID: c.CredentialID,
 		Credentials: r.Credentials, Standing: s.StandingOf(c),
 		PrincipalID: c.PrincipalID, PrincipalTrust: c.PrincipalTrust, ClientIP: c.ClientIP, RunID: r.RunID, RunFirstSeen: r.RunFirstSeen,
-		Route: RouteOf(c), ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Clock)
+		Route: RouteOf(c), Call: c, ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Clock)
 	if v.Breaker != nil {
 		d.weigh(Consideration{By: "breaker", Action: v.Action, Why: v.Why, Mode: schema.ModeArmed, About: v.Breaker.Scope.String()})
 		if d.By == "breaker" || d.Bypassed {
@@ -103,7 +106,7 @@ func (s *State) Decide(r *Request) Decision {
 		}
 		m, _ := s.Manifests.Of(c.Tenant, c.AgentID, c.AgentTrust)
 		if action := m.WhenAway(c.Reversibility); action > schema.ActionNone {
-			d.weigh(Consideration{By: "failure_mode", Action: action, Why: why, Mode: mode(r, why), About: c.Reversibility.String()})
+			d.weigh(Consideration{By: "failure_mode", Action: action, Why: why, Mode: s.mode(r, why), About: c.Reversibility.String()})
 		}
 	}
 	if d.Probe { // a probe passes what the breaker holds, and nothing else
@@ -121,12 +124,7 @@ func (s *State) Decide(r *Request) Decision {
 
 // RouteOf is how breakers, gates and reports name a call's route: "METHOD /template",
 // or the tool.
-func RouteOf(c *schema.Call) string {
-	if c.ToolName != "" {
-		return "tool:" + c.ToolName
-	}
-	return c.Method + " " + c.Route
-}
+func RouteOf(c *schema.Call) string { return c.RouteName() }
 
 func (s *State) policy(r *Request, d *Decision) {
 	c := r.Call
@@ -136,38 +134,38 @@ func (s *State) policy(r *Request, d *Decision) {
 	case m != nil:
 		a := m.Decide(ask)
 		d.Manifest, d.ManifestOf, d.Spends = doc.Version, doc.Agent, a.Spends
-		d.judge(r, "manifest", a)
+		s.judge(d, r, "manifest", a)
 	case d.Task != nil:
-		d.judge(r, "task", manifest.OfTask(d.Task, c, s.Clock))
+		s.judge(d, r, "task", manifest.OfTask(d.Task, c, s.Clock))
 	}
 	switch {
 	case m != nil:
 	case r.AskWithout && c.Reversibility == schema.Irreversible:
-		d.judge(r, "manifest", manifest.Answer{Action: schema.ActionGate, Why: manifest.WhyNoManifest, Line: "control.without_manifest"})
+		s.judge(d, r, "manifest", manifest.Answer{Action: schema.ActionGate, Why: manifest.WhyNoManifest, Line: "control.without_manifest"})
 	}
 	if m == nil && r.Scopes != nil {
-		d.learned(r)
+		s.learned(d, r)
 	}
 	if c.AgentTrust >= schema.TrustInfrastructure || c.AgentID == "" {
 		return
 	}
 	if named := s.Manifests.Named(c.Tenant, c.AgentID); named != nil && named != m {
 		a := named.Decide(ask) // a name that was only asserted narrows and never widens
-		d.judge(r, "asserted_manifest", a)
+		s.judge(d, r, "asserted_manifest", a)
 	}
 }
 
-func (d *Decision) judge(r *Request, by string, a manifest.Answer) {
+func (s *State) judge(d *Decision, r *Request, by string, a manifest.Answer) {
 	if a.Action == schema.ActionNone {
 		return
 	}
-	if d.weigh(Consideration{By: by, Action: a.Action, Why: a.Why, Mode: mode(r, a.Why), About: a.Line}) {
+	if d.weigh(Consideration{By: by, Action: a.Action, Why: a.Why, Mode: s.mode(r, a.Why), About: a.Line}) {
 		d.Line = a.Line
 	}
 }
 
-func mode(r *Request, why string) schema.Mode {
-	if r.Armed != nil && r.Armed(r.Call.AgentID, Family(why)) {
+func (s *State) mode(r *Request, why string) schema.Mode {
+	if s.Armed(r, Family(why)) {
 		return schema.ModeArmed
 	}
 	return schema.ModeObserve

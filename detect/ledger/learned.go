@@ -14,19 +14,19 @@ const WhyLearned = "scope.learned:"
 // learned weighs what the log side will say of the same call. A name that was only
 // asserted is judged by what was learned under that saying, and by nothing of the
 // agent whose name it is.
-func (d *Decision) learned(r *Request) {
+func (s *State) learned(d *Decision, r *Request) {
 	c := r.Call
 	var f feature.Call
-	var s scope.Call
+	var seen scope.Call
 	feature.Of(c, &f)
-	scope.Of(c, &f, &s)
+	scope.Of(c, &f, &seen)
 	d.Scope = r.Scopes.Answer(scope.Ask{Agent: baseline.AgentKey(c.AgentID, c.AgentTrust), Group: baseline.PeerGroup(c.AgentID, c.CallerKind),
-		Declared: d.Task, Logged: c.TaskID, Trust: c.TaskTrust, Call: &s})
+		Declared: d.Task, Logged: c.TaskID, Trust: c.TaskTrust, Call: &seen})
 	if !d.Scope.Is.Holds() {
 		return
 	}
 	mode := schema.ModeObserve
-	if r.Armed != nil && r.Armed(c.AgentID, schema.FamilyScope) {
+	if s.Armed(r, schema.FamilyScope) {
 		mode = schema.ModeArmed
 	}
 	line := d.Scope.From

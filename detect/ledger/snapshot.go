@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"flyball/detect/arming"
 	"flyball/detect/breaker"
+	"flyball/detect/exception"
 	"flyball/detect/gate"
 	"flyball/detect/manifest"
 	"flyball/detect/quota"
@@ -12,7 +14,8 @@ import (
 	"flyball/schema"
 )
 
-// SnapshotVersion of the stored form. Version 1 held breakers only, 2 no settings.
+// SnapshotVersion of the stored form. Version 1 held breakers only, version 2 no
+// settings, arming, exceptions and no bypasses of agents.
 const SnapshotVersion = 3
 
 // Snapshot is a state as it is stored, with the offset it includes.
@@ -29,11 +32,13 @@ type Snapshot struct {
 	Results   []Result                     `json:"results"`
 
 	// Since version 3.
-	Budget   *breaker.Budget `json:"budget,omitempty"` // of tenants without settings
-	Settings []Setting       `json:"settings,omitempty"`
-	Epoch    int64           `json:"epoch,omitempty"`
-	Recent   []ChainEntry    `json:"recent_audit,omitempty"`
-	Proven   []Proven        `json:"proven,omitempty"`
+	Budget     *breaker.Budget       `json:"budget,omitempty"` // of tenants without settings
+	Settings   []Setting             `json:"settings,omitempty"`
+	Epoch      int64                 `json:"epoch,omitempty"`
+	Recent     []ChainEntry          `json:"recent_audit,omitempty"`
+	Proven     []Proven              `json:"proven,omitempty"`
+	Arming     []arming.Order        `json:"arming,omitempty"`
+	Exceptions []exception.Exception `json:"exceptions,omitempty"`
 }
 
 // Snapshot is everything a restart needs. It shares only what never changes, so
@@ -42,14 +47,23 @@ func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
 		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
 		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch, Proven: s.provenSnapshot(),
-		Recent: slices.Clone(s.recent[max(0, len(s.recent)-mostRecent):]),
-		IDs:    make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
+		Recent: slices.Clone(s.recent[max(0, len(s.recent)-mostRecent):]), Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
+		IDs: make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
 	for i := range s.ids { // oldest first
 		id := s.ids[(s.nextID+i)%len(s.ids)]
 		out.IDs = append(out.IDs, id)
 		out.Results = append(out.Results, s.results[id])
 	}
 	return out
+}
+
+// Version is the oldest that can hold the snapshot: a binary of the version before can
+// read it until somebody uses what it does not know.
+func (s *Snapshot) Version() int {
+	if len(s.Arming) > 0 || len(s.Exceptions) > 0 || len(s.Settings) > 0 || s.Epoch > 0 || s.Breakers != nil && len(s.Breakers.AgentBypasses) > 0 {
+		return SnapshotVersion
+	}
+	return 2
 }
 
 // Restore is the state of a snapshot; commands after its offset go on top. One of
@@ -59,11 +73,16 @@ func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a manifest that was in force cannot be read by this binary: %w", err)
 	}
+	exceptions, err := exception.Restore(from.Exceptions)
+	if err != nil {
+		return nil, fmt.Errorf("what is excepted cannot be read by this binary: %w", err)
+	}
 	b := before
 	if from.Budget != nil {
 		b = *from.Budget
 	}
 	s := New(b)
+	s.Arming, s.Exceptions = arming.Restore(from.Arming), exceptions
 	s.Offset, s.Clock, s.Audit, s.Manifests = from.Offset, from.Clock, from.Audit, manifests
 	s.epoch, s.recent = from.Epoch, from.Recent
 	if from.Breakers != nil {

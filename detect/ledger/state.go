@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"flyball/detect/arming"
 	"flyball/detect/breaker"
+	"flyball/detect/exception"
 	"flyball/detect/gate"
 	"flyball/detect/manifest"
 	"flyball/detect/quota"
@@ -37,12 +39,14 @@ type State struct {
 	Offset int64
 	Clock  int64 // the log's clock: the latest record's time, Unix ns
 
-	Breakers  *breaker.State
-	Gates     *gate.State
-	Tasks     *task.State
-	Quotas    *quota.State
-	Manifests *manifest.Store
-	Audit     Chain
+	Breakers   *breaker.State
+	Gates      *gate.State
+	Tasks      *task.State
+	Quotas     *quota.State
+	Manifests  *manifest.Store
+	Arming     *arming.State
+	Exceptions *exception.State
+	Audit      Chain
 
 	proven map[string]*provenCredentials // by tenant
 
@@ -59,6 +63,7 @@ type State struct {
 func New(b breaker.Budget) *State {
 	return &State{Offset: -1,
 		Breakers: breaker.New(b), Gates: gate.New(), Tasks: task.New(), Quotas: quota.New(), Manifests: manifest.NewStore(),
+		Arming: arming.New(), Exceptions: exception.New(),
 		settings: map[string]Setting{}, proven: map[string]*provenCredentials{}, results: map[string]Result{}}
 }
 
@@ -129,6 +134,7 @@ func (s *State) feature() int {
 
 // pass does what the log's clock makes due.
 func (s *State) pass() []schema.Event {
+	s.Exceptions.Pass(s.Clock)
 	return append(s.Breakers.Pass(breaker.Moment{Clock: s.Clock, Generation: s.generation()}), s.Gates.Pass(gate.Moment{Clock: s.Clock, Generation: s.generation()})...)
 }
 
@@ -155,6 +161,12 @@ func (s *State) command(c *schema.Command) (Result, []schema.Event) {
 		return s.manifest(c), nil
 	case schema.CommandSettings:
 		return s.set(c), nil
+	case schema.CommandTrip:
+		return s.trip(c)
+	case schema.CommandArm, schema.CommandDisarm:
+		return s.arm(c), nil
+	case schema.CommandException, schema.CommandExceptionRemove:
+		return s.except(c), nil
 	case schema.CommandVerdict:
 		return s.verdict(c)
 	case schema.CommandBaseline:

@@ -61,6 +61,7 @@ const (
 	WhyAmount         = "policy.autonomy:amount_above"
 	WhyNoAmount       = "policy.autonomy:amount_unknown"
 	WhyCurrency       = "policy.autonomy:currency_differs"
+	WhyNoCurrency     = "policy.autonomy:currency_unknown"
 	WhyHours          = "policy.hours:outside"
 	WhyQuota          = "policy.quota:spent"
 	WhyAlone          = "policy.autonomy:spent_alone"
@@ -214,7 +215,9 @@ func (m *Manifest) alone(c *schema.Call) (Answer, bool) {
 			return Answer{}, false
 		case !ok:
 			return gate(WhyNoAmount, "alone_below")
-		case currency != "" && currency != a.Currency:
+		case currency == "":
+			return gate(WhyNoCurrency, "currency")
+		case currency != a.Currency:
 			return gate(WhyCurrency, "currency")
 		case a.below > 0 && amount >= a.below:
 			return gate(WhyAmount, "alone_below")

@@ -49,7 +49,7 @@ func (q *quota) spend(c *schema.Call, now int64) (Spend, bool) {
 		if c.Reversibility == schema.ReadOnly || ok && currency != "" && currency != q.Currency {
 			return s, false // another currency's limit
 		}
-		if s.Units = amount; !ok {
+		if s.Units = amount; !ok || currency == "" {
 			s.Units = q.limit + 1 // an amount that nobody knows fits into no limit
 		}
 	}

@@ -78,7 +78,7 @@ func (p *Partition) keyed(a *Actor, c *schema.Call, k bindKey, parent *Run, offs
 		return list[0]
 	}
 	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule, Key: k.Key, Principal: k.Principal}
-	return p.open(a, c, k, id, parent, offset)
+	return p.openRun(a, c, k, id, parent, offset)
 }
 
 // gapped is the run of a key that silence splits: the one nearest in time
@@ -101,7 +101,7 @@ func (p *Partition) gapped(a *Actor, c *schema.Call, k bindKey, offset int64) *R
 	first := c.Source.TopicID.String() + "/" + strconv.Itoa(int(c.Source.Partition)) + "/" +
 		strconv.FormatInt(c.Pos.Offset, 10) + "/" + strconv.Itoa(int(c.Pos.Item))
 	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule, Key: k.Key + "@" + first, Principal: k.Principal}
-	return p.open(a, c, k, id, nil, offset)
+	return p.openRun(a, c, k, id, nil, offset)
 }
 
 func (r *Run) distance(start int64) int64 {
@@ -114,17 +114,21 @@ func (r *Run) distance(start int64) int64 {
 	return 0
 }
 
-// open starts a run, or the actor's overflow run when there is no room.
-func (p *Partition) open(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
-	overflow := k.Rule != schema.RunOverflow && (a.open >= p.limits.OpenRunsPerActor || p.openRuns >= p.limits.OpenRuns)
+// openRun starts a run, or the actor's overflow run when there is no room.
+func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
+	s := a.standingOf(c)
+	overflow := k.Rule != schema.RunOverflow && (a.open >= p.limits.OpenRunsPerActor || !p.open.room(s, p.limits.OpenRuns, half(p.limits.OpenRuns)))
 	if overflow {
-		p.refusals++
-		ok := bindKey{Rule: schema.RunOverflow} // one an actor: credentials can be invented too
+		p.refuse(s)
+		ok := bindKey{Rule: schema.RunOverflow} // one an actor and standing: credentials can be invented too
+		if s > schema.StandingClaimed {
+			ok.Key = s.String()
+		}
 		r := p.keyed(a, c, ok, nil, offset)
 		r.refused.Add(hash(k.Key, k.Principal))
 		return r
 	}
-	r := &Run{bind: k.clone(), actor: a, dueSlot: -1}
+	r := &Run{bind: k.clone(), actor: a, dueSlot: -1, standing: s}
 	r.routes.size, r.resources.size, r.refused.size = routeSketch, resourceSketch, overflowSketch
 	r.RunID, r.Segment, r.CallsPart = id.ID(), offset, p.part
 	r.Tenant, r.Actor = strings.Clone(c.Tenant), a.Key
@@ -136,7 +140,10 @@ func (p *Partition) open(a *Actor, c *schema.Call, k bindKey, id schema.RunIdent
 		r.ParentRunID = parent.RunID
 	}
 	a.insert(r)
-	p.openRuns++
+	if a.total == 1 {
+		p.active[a.standing]++
+	}
+	p.countRun(r, 1)
 	for a.total-a.open > p.limits.ClosedRunsPerActor {
 		p.evict(a.oldestClosed())
 	}

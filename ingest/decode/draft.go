@@ -27,6 +27,8 @@ type draft struct {
 	flags            string
 	details          string
 	grpc             string
+	mcpMethod        string // what the client's headers say, which the source may not have checked
+	mcpName          string
 	end              bool // the time read is the end of the call
 	timed            bool
 	failed           bool // the source calls it an error without saying which

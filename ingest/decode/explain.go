@@ -76,6 +76,11 @@ func (s *steps) snapshot() map[string]string {
 	if d.target != "" {
 		out["Path"] = d.target
 	}
+	for name, claimed := range map[string]string{"MCPMethod": d.mcpMethod, "ToolName": d.mcpName} {
+		if claimed != "" && out[name] == "" {
+			out[name] = claimed
+		}
+	}
 	if d.flags != "" {
 		out["Flags"] = d.flags
 	}

@@ -9,6 +9,7 @@ import (
 	"flyball/ingest/redact"
 	"flyball/schema"
 	"flyball/schema/identity"
+	"flyball/schema/route"
 )
 
 // finish completes a call that has been read: target, kind, times, outcome,
@@ -29,6 +30,7 @@ func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
 	if !c.ClientIP.IsValid() {
 		c.ClientIP = address(d.peer)
 	}
+	d.claimedWords()
 	d.kind()
 	d.times(rec)
 	if c.Outcome == schema.OutcomeUnknown {
@@ -55,6 +57,16 @@ func isUpper(s string) bool {
 		}
 	}
 	return len(s) <= 20
+}
+
+// claimedWords takes the client's word for its tool where the source read none. The
+// rules of routes let it make the call worse only.
+func (d *draft) claimedWords() {
+	c := &d.call
+	if c.MCPMethod != "" || c.ToolName != "" || d.mcpMethod == "" && d.mcpName == "" {
+		return
+	}
+	c.MCPMethod, c.ToolName, d.in.Words = d.mcpMethod, d.mcpName, route.WordsClaimed
 }
 
 // kind of operation, unless the source said it.
@@ -96,6 +108,7 @@ func (d *draft) tokens(opt *Options) {
 // cuts them. An id that holds one is dropped whole: half an id is no id.
 func (d *draft) scrub() {
 	c, ev := &d.call, &d.ev
+	d.in.PathCut = len(c.Path) > schema.MaxPath
 	c.Path = cut(redact.Path(c.Path), schema.MaxPath)
 	c.UserAgent = cut(redact.Text(c.UserAgent), schema.MaxUserAgent)
 	c.ErrorMessage = cut(redact.Text(c.ErrorMessage), schema.MaxError)
@@ -152,7 +165,7 @@ func (d *draft) mend() {
 		*s = valid(*s)
 	}
 	c := &d.call
-	for _, s := range [...]*string{&d.target, &d.details, &d.flags, &c.Path, &c.UserAgent, &c.ErrorMessage, &d.in.RawQuery, &d.in.SourceRoute, &d.in.LoggedDigest,
+	for _, s := range [...]*string{&d.target, &d.details, &d.flags, &d.mcpMethod, &d.mcpName, &d.in.MethodOverride, &c.Path, &c.UserAgent, &c.ErrorMessage, &d.in.RawQuery, &d.in.SourceRoute, &d.in.LoggedDigest,
 		&d.ev.GatewayCredential, &d.claims.Subject, &d.claims.ClientID, &d.claims.Issuer, &d.claims.Txn} {
 		*s = valid(*s)
 	}

@@ -114,13 +114,13 @@ func (d *draft) header(name string, v fields.Value) bool {
 		}
 	case "signature_agent":
 		ev.SignatureAgent = v.Text()
-	case "mcp_method":
-		if t := v.Text(); t != "" {
-			c.MCPMethod = t
-		}
+	case "mcp_method": // see claimedWords
+		d.mcpMethod = first(v.Text(), d.mcpMethod)
 	case "mcp_name":
-		if t := headerText(v.Text()); t != "" {
-			c.ToolName = t
+		d.mcpName = first(headerText(v.Text()), d.mcpName)
+	case "x_http_method_override", "x_method_override", "x_http_method":
+		if t := v.Text(); t != "" {
+			d.in.MethodOverride = strings.TrimPrefix(d.in.MethodOverride+","+t, ",")
 		}
 	case "authorization", "proxy_authorization":
 		t := v.Text()

@@ -29,3 +29,11 @@ func (c *Current) Classify(call *schema.Call, in *Input) { c.table.Load().Classi
 
 // MoneyHeaders are the present table's.
 func (c *Current) MoneyHeaders() []string { return c.table.Load().MoneyHeaders() }
+
+// Readings are the present table's.
+func (c *Current) Readings(call *schema.Call, in *Input) ([]Other, bool) {
+	return c.table.Load().Readings(call, in)
+}
+
+// Digest is the present table's.
+func (c *Current) Digest(text string) uint64 { return c.table.Load().Digest(text) }

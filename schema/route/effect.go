@@ -65,7 +65,7 @@ func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
 	m, source := meaning{}, schema.ProvenanceNone
 	byMethod, known := methods[c.Method]
 	switch {
-	case c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke:
+	case (c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke) && c.Method != "DELETE" && c.Method != "PUT" && c.Method != "PATCH":
 		m, source = reads, schema.ProvenanceFromWords
 	case c.MCPMethod != "" && !strings.HasSuffix(c.MCPMethod, "tools/call"):
 		m, source = reads, schema.ProvenanceFromWords

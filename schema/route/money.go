@@ -33,7 +33,20 @@ func parseLocator(s string) (locator, error) {
 	return locator{kind, name}, nil
 }
 
-// money notes what a call moves, where the operator said how to tell.
+// parseCurrency reads where a currency stands, or which one it always is.
+func parseCurrency(s string) (locator, error) {
+	if len(s) == 3 && !strings.ContainsFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) {
+		return locator{"always", s}, nil
+	}
+	l, err := parseLocator(s)
+	if err != nil {
+		err = fmt.Errorf("%w, or three capital letters of ISO 4217", err)
+	}
+	return l, err
+}
+
+// money notes what a call moves, where the operator said how to tell. What the call
+// says twice is not known: nobody can tell which of the two a service takes.
 func money(c *schema.Call, in *Input, r *Rule, segs []string) {
 	if amount := r.amount.find(c, in, r, segs); isDecimal(amount) {
 		c.Note(AttrAmount, amount)
@@ -45,6 +58,8 @@ func money(c *schema.Call, in *Input, r *Rule, segs []string) {
 
 func (l locator) find(c *schema.Call, in *Input, r *Rule, segs []string) string {
 	switch l.kind {
+	case "always":
+		return l.name
 	case "path":
 		for i, s := range strings.Split(strings.Trim(Normalise(r.Template), "/"), "/") {
 			if s == "{"+l.name+"}" && i < len(segs) {
@@ -52,33 +67,51 @@ func (l locator) find(c *schema.Call, in *Input, r *Rule, segs []string) string 
 			}
 		}
 	case "query":
-		if v, err := url.ParseQuery(in.RawQuery); err == nil {
-			return v.Get(l.name)
+		if _, err := url.ParseQuery(in.RawQuery); err != nil {
+			return ""
 		}
+		return only(append(values(in.RawQuery, l.name), values(string(in.Form), l.name)...))
 	case "arg":
+		if name, _, _ := strings.Cut(l.name, "."); len(values(in.RawQuery, name)) > 0 {
+			return "" // a framework that merges query and body may take either
+		}
 		return argument(in.Args, l.name)
 	case "header", "field":
 		name := l.name
 		if l.kind == "header" {
 			name = "header." + name
 		}
+		var found []string
 		for _, a := range c.Attrs {
 			if strings.EqualFold(strings.ReplaceAll(a.Key, "_", "-"), strings.ReplaceAll(name, "_", "-")) {
-				return a.Value
+				found = append(found, a.Value)
 			}
 		}
+		return only(found)
 	}
 	return ""
 }
 
-// argument is the value at a dotted path in logged arguments.
+// only is the one value of a list; "" of a list of none or of several.
+func only(list []string) string {
+	if len(list) != 1 {
+		return ""
+	}
+	return list[0]
+}
+
+// argument is the value at a dotted path in arguments; "" where a member of it is
+// missing, or there twice in whatever case.
 func argument(args []byte, path string) string {
+	if !json.Valid(args) {
+		return ""
+	}
 	for _, name := range strings.Split(path, ".") {
-		var m map[string]json.RawMessage
-		if json.Unmarshal(args, &m) != nil {
+		value, n := jsonMember(args, name)
+		if n != 1 {
 			return ""
 		}
-		args = m[name]
+		args = value
 	}
 	var text string
 	if json.Unmarshal(args, &text) == nil {

@@ -1,6 +1,9 @@
 package route
 
 import (
+	"encoding/json"
+	"net/url"
+	"strings"
 	"testing"
 
 	"flyball/schema"
@@ -62,4 +65,56 @@ func TestAWSOperationsSayWhatTheyDo(t *testing.T) {
 			t.Errorf("%s: %s", op, c.Effect)
 		}
 	}
+}
+
+// Whatever the order of members and the spelling of keys: an amount is noted only if
+// everybody who reads the call reads the same one.
+func FuzzAmountIsTheOnlyOne(f *testing.F) {
+	for _, s := range [][2]string{{"amount=10&amount=100000", `{"amount":10}`}, {"amount=10", `{"amount":100000,"amount":10}`}, {"amount=10;amount=1", `{"a":{"amount":1},"amount":2}`}, {"%61mount=1&amount=2", `{"\u0061mount":1}`},
+		{"amount[]=1", `[{"amount":1}]`}, {"Amount=5", `{"amount":1}{"amount":2}`}, {"amount=1e1", `{"amount":1e1}`}, {"amount=NaN", `{"amount":"Infinity"}`}, {"amount", "\xef\xbb\xbf{\"amount\":1}"}} {
+		f.Add(s[0], s[1])
+	}
+	tables := map[string]*Table{}
+	for _, where := range []string{"query:amount", "arg:amount"} {
+		tb, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"), Operator: []Rule{{Template: "/pay", Amount: where, Currency: "EUR"}}})
+		if err != nil {
+			f.Fatal(err)
+		}
+		tables[where] = tb
+	}
+	f.Fuzz(func(t *testing.T, query, body string) {
+		for where, tb := range tables {
+			c := schema.Call{Method: "POST", Path: "/pay"}
+			in := Input{RawQuery: query}
+			in.ReadBody("POST", []byte(body))
+			tb.Classify(&c, &in)
+			got := c.Attr(AttrAmount)
+			if got == "" {
+				continue
+			}
+			if !isDecimal(got) || strings.ContainsAny(got, "eE+-") {
+				t.Fatalf("%q is noted", got)
+			}
+			if where == "query:amount" {
+				v, err := url.ParseQuery(query)
+				if all := v["amount"]; err != nil || len(all) > 1 || len(all) == 1 && all[0] != got {
+					t.Fatalf("%q: %q is noted, others read %q (%v)", query, got, all, err)
+				}
+				continue
+			}
+			var last map[string]any
+			in2 := json.NewDecoder(strings.NewReader(body))
+			in2.UseNumber()
+			if err := in2.Decode(&last); err != nil {
+				t.Fatalf("%q: %q is noted of no JSON: %v", body, got, err)
+			}
+			if n := strings.Count(strings.ToLower(body), `"amount"`); n > 1 && len(last) == 1 && !strings.ContainsAny(body, "[{"[:1]) && strings.Count(body, "{") == 1 && strings.Count(body, `\`) == 0 && strings.Count(body, `"`) == 2*n {
+				t.Fatalf("%q: %q is noted of %d", body, got, n)
+			}
+			var typed struct{ Amount json.RawMessage } // reads any case, the last one
+			if json.Unmarshal([]byte(body), &typed) == nil && strings.Trim(string(typed.Amount), `"`) != got && !strings.Contains(string(typed.Amount), `\`) {
+				t.Fatalf("%q: %q is noted, Go's services read %s", body, got, typed.Amount)
+			}
+		}
+	})
 }

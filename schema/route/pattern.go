@@ -81,6 +81,45 @@ func (p *Pattern) Matches(c *schema.Call) bool {
 	return done
 }
 
+// MatchesPath reports whether the pattern names a method and a path. A placeholder
+// takes any one segment of it, whatever that looks like; case and the ending of a
+// format make no difference.
+func (p *Pattern) MatchesPath(method, path string) bool {
+	if p.tool != "" || p.method != "" && p.method != method {
+		return false
+	}
+	if !plainPath(path) {
+		list, _ := Readings(path)
+		path = list[0].Path
+	}
+	var arena [16]string
+	segs := split(path, arena[:0])
+	return p.fits(segs) || p.fits(withoutFormat(segs))
+}
+
+func (p *Pattern) fits(segs []string) bool {
+	if len(p.segs) == 1 && p.segs[0] == "" {
+		return false
+	}
+	for i, want := range p.segs {
+		switch {
+		case want == "**" || want == "{}" && i == len(p.segs)-1 && strings.HasSuffix(p.text, "{*}"):
+			return len(segs) > 0
+		case i >= len(segs):
+			return false
+		case want == "*" || want == "{}":
+		case strings.Contains(want, "{}"): // cus_{}: a part of a segment
+			head, tail, _ := strings.Cut(want, "{}")
+			if !strings.HasPrefix(segs[i], head) || !strings.HasSuffix(segs[i], tail) {
+				return false
+			}
+		case !strings.EqualFold(want, segs[i]):
+			return false
+		}
+	}
+	return len(segs) == len(p.segs)
+}
+
 // AnyMatches reports whether one of some patterns names a call.
 func AnyMatches(list []Pattern, c *schema.Call) bool {
 	return slices.ContainsFunc(list, func(p Pattern) bool { return p.Matches(c) })

@@ -21,20 +21,45 @@ type Input struct {
 	SourceRoute  string // template that the source named
 	LoggedDigest string // digest of the arguments that the source computed
 	BodyLogged   bool
+	// PathCut: the call's path is only the beginning of what was sent.
+	PathCut bool
+	// Words says how far the call's tool and method of MCP may be believed.
+	Words Words
+	// RPC are the calls of MCP that a JSON body may be read as; see Arguments.
+	RPC []RPC
+	// MethodOverride is what the request's MethodHeaders name, comma-joined.
+	MethodOverride string
+	// Form is a body that is not JSON, or that was cut, as far as it was shown.
+	Form []byte
 }
+
+// Words says where a call's MCPMethod and ToolName come from.
+type Words uint8
+
+const (
+	// WordsParsed were read by the source from the body of a protocol that it speaks.
+	WordsParsed Words = iota
+	// WordsClaimed stand in headers of the client. They make a call worse, never
+	// milder, but on routes that the operator declared as MCP.
+	WordsClaimed
+)
 
 // Rule is what an operator says of a route or of a tool, by hand or by an
 // OpenAPI document. By hand comes first.
 type Rule struct {
-	Method        string // empty: any
-	Template      string
-	Tool          string // of MCP and the like, instead of a template
+	Method   string // empty: any
+	Template string
+	Tool     string // of MCP and the like, instead of a template
+	// MCP says that an MCP server answers the template: what a request's body, or a
+	// header that the server checks against it, calls its tool is what it calls.
+	MCP           bool
 	Effect        schema.Effect
 	Reversibility schema.Reversibility
 	// Resources names what parameters and query keys hold: "order_id:order".
 	Resources []string
 	// Amount and Currency say where the money stands: "arg:amount", "query:amount",
-	// "path:amount", "header:x-amount", "field:amount".
+	// "path:amount", "header:x-amount", "field:amount". A currency may also be one that
+	// every amount of the route has: "EUR".
 	Amount, Currency string
 	Source           schema.Provenance // of what it says; none is the operator
 
@@ -55,6 +80,7 @@ type Table struct {
 	version      string
 	root         *node
 	tools        map[string]*Rule
+	upper        bool // a template has capitals
 	macs         sync.Pool
 }
 
@@ -71,7 +97,7 @@ func NewTable(o Options) (*Table, error) {
 		if r.amount, err = parseLocator(r.Amount); err != nil {
 			return nil, fmt.Errorf("routes[%d].amount: %w", i, err)
 		}
-		if r.currency, err = parseLocator(r.Currency); err != nil {
+		if r.currency, err = parseCurrency(r.Currency); err != nil {
 			return nil, fmt.Errorf("routes[%d].currency: %w", i, err)
 		}
 		for _, l := range [...]locator{r.amount, r.currency} {
@@ -94,6 +120,7 @@ func NewTable(o Options) (*Table, error) {
 		if !strings.HasPrefix(r.Template, "/") {
 			return nil, fmt.Errorf("routes[%d].template: %q must start with /", i, r.Template)
 		}
+		t.upper = t.upper || hasUpper(Key(Normalise(r.Template)))
 		t.root.add(strings.Split(strings.Trim(Normalise(r.Template), "/"), "/"), r)
 	}
 	return t, nil
@@ -106,11 +133,8 @@ func (t *Table) MoneyHeaders() []string { return t.moneyHeaders }
 // Version of the table.
 func (t *Table) Version() string { return t.version }
 
-// Classify fills route, operation, effect, reversibility, resources and digests.
-func (t *Table) Classify(c *schema.Call, in *Input) {
-	var arena [16]string
-	segs := split(c.Path, arena[:0])
-	rule := t.root.find(segs, c.Method)
+// classify fills in a call by one reading of its path.
+func (t *Table) classify(c *schema.Call, in *Input, segs []string, rule *Rule) {
 	if tool := t.tools[c.ToolName]; tool != nil && c.ToolName != "" {
 		rule = tool
 	}
@@ -126,7 +150,7 @@ func (t *Table) Classify(c *schema.Call, in *Input) {
 			c.RouteSource = schema.RouteOverflow
 		}
 	case c.Path != "":
-		c.Route, c.RouteSource = Template(c.Path), schema.RouteHeuristic
+		c.Route, c.RouteSource = templateOf(segs), schema.RouteHeuristic
 	}
 	c.RouteKey = Key(c.Route)
 	if c.Operation == "" {
@@ -175,8 +199,8 @@ func (t *Table) digest(c *schema.Call, in *Input) {
 		for _, s := range [...]string{c.Method, c.Path, in.RawQuery, c.ToolName, c.MCPMethod} {
 			m.buf = append(append(m.buf, s...), 0)
 		}
-		if len(in.Args) > 0 {
-			m.buf = append(m.buf, in.Args...)
+		if len(in.Args)+len(in.Form) > 0 {
+			m.buf = append(append(m.buf, in.Args...), in.Form...)
 			c.ArgsDigestBasis = schema.DigestBody
 		}
 	}
@@ -191,6 +215,18 @@ func (t *Table) digest(c *schema.Call, in *Input) {
 		c.ResultDigest = uint64(c.Outcome)<<56 ^ uint64(c.Status)<<40 ^ c.BytesOut
 		c.ResultDigestBasis = schema.DigestOutcome
 	}
+}
+
+// Digest is a digest of a text, keyed as those of arguments are.
+func (t *Table) Digest(text string) uint64 {
+	m := t.macs.Get().(*mac)
+	m.h.Reset()
+	m.buf = append(append(m.buf[:0], "text\x00"...), text...)
+	_, _ = m.h.Write(m.buf)
+	m.sum = m.h.Sum(m.sum[:0])
+	sum := binary.BigEndian.Uint64(m.sum)
+	t.macs.Put(m)
+	return sum
 }
 
 // node of the trie of operator's routes: static before parameter before rest.

@@ -12,12 +12,20 @@ const maxSegments = 12
 // Template is the heuristic template of a path: segments that look like
 // identifiers become placeholders named after what they look like.
 func Template(path string) string {
-	segs := split(path, nil)
+	var arena [16]string
+	return templateOf(split(path, arena[:0]))
+}
+
+func templateOf(segs []string) string {
 	if len(segs) == 0 {
 		return "/"
 	}
+	size := 8
+	for _, s := range segs {
+		size += len(s) + 1
+	}
 	var b strings.Builder
-	b.Grow(len(path) + 8)
+	b.Grow(size)
 	for i, s := range segs {
 		b.WriteByte('/')
 		if i == maxSegments-1 && len(segs) > maxSegments {

@@ -14,7 +14,7 @@ import (
 // member "v" is the version of their format.
 const (
 	EventVersion    = 1
-	CommandVersion  = 3 // 1 knew no gates, tasks, manifests and quotas; 2 no settings and arming
+	CommandVersion  = 3 // 1 knew no gates, tasks, manifests and quotas; 2 no settings, arming, exceptions, and only a tenant's bypass
 	BaselineVersion = 1
 	RoutesVersion   = 1
 	PointVersion    = 1
@@ -65,6 +65,8 @@ func DecodeEvent(b []byte) (schema.Event, error) {
 func EncodeCommand(c *schema.Command) ([]byte, error) {
 	version := CommandVersion
 	switch {
+	case c.Kind == schema.CommandBypass && c.Scope.Kind != schema.ScopeNone:
+		// To a binary of the version before it would be a bypass of the tenant.
 	case c.Kind <= schema.CommandTick:
 		version = 1
 	case c.Kind.Feature() <= 1:

@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -40,10 +41,7 @@ func (v Inventory) MarshalJSON() ([]byte, error) {
 func Agents(w io.Writer, v Inventory) error {
 	err := Table(w, "AGENT | TRUST | OWNER | ARMED | BASELINE | VERSION | CREDENTIALS | RUNS | CALLS | IRREVERSIBLE | FIRST | LAST", func(row func(...any)) {
 		for _, a := range v.Agents {
-			armed := "observe"
-			if a.Armed {
-				armed = "armed"
-			}
+			armed := cmp.Or(a.Enforcement, "unknown")
 			credentials := dash(strings.Join(a.Credentials[:min(len(a.Credentials), 2)], " "))
 			if a.CredentialN > 2 {
 				credentials += fmt.Sprintf(" +%d", a.CredentialN-2)
@@ -147,7 +145,7 @@ Begin with the first line:
   1. say whose it is     agents: [{id: %s, consumer: …, owner: …}]
   2. say what it does    routes: [%s]
   3. see a day of it     flyball backtest --since 24h
-  4. then arm it         detect: {armed: [%s]}
+  4. then arm it         flyball arm %s --reason "…"
 `, r.AgentID, where, r.AgentID)
 	return err
 }

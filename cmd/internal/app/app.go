@@ -24,6 +24,7 @@ import (
 	"flyball/ingest/decode"
 	"flyball/ingest/source"
 	"flyball/ingest/store"
+	"flyball/schema"
 )
 
 // Roles that run in `flyball up`.
@@ -37,11 +38,11 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	if up {
 		roles = Roles
 	}
-	limitMemory()
 	g := newGroup(log)
 	defer g.stop()
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	limitMemory(up && len(c.ClickHouse.Addr) == 0, log, reg)
 
 	// What is seen from outside first: a process that is starting says so.
 	l, err := listen("metrics.listen", c.Metrics.Listen)
@@ -57,6 +58,12 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		}
 		return nil
 	}})
+	var own broker.Options
+	if up && len(c.Kafka.Brokers) == 0 {
+		if own, err = brokerOptions(c); err != nil { // before the first client: it makes the password
+			return err
+		}
+	}
 	kafka, err := KafkaOpts(c)
 	if err != nil {
 		return err
@@ -66,7 +73,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		return err
 	}
 	if up && len(c.Kafka.Brokers) == 0 {
-		b, err := broker.Start(broker.Options{Listen: c.Kafka.Listen, Dir: filepath.Join(c.Data, "broker"), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions, Readers: readers(c)}, log.With("component", "broker"), reg)
+		b, err := broker.Start(own, log.With("component", "broker"), reg)
 		if err != nil {
 			return err
 		}
@@ -77,17 +84,12 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		return err
 	}
 	if up && len(c.ClickHouse.Addr) == 0 {
-		o := engine.DefaultOptions()
-		o.Path, o.Listen = filepath.Join(c.Data, "engine"), c.ClickHouse.Listen
-		o.Args = []string{"engine", "--path", o.Path, "--listen", o.Listen}
+		o, err := engineOptions(c)
+		if err != nil {
+			return err
+		}
 		if !log.Enabled(ctx, slog.LevelInfo) {
 			o.Args = append(o.Args, "--log-level", "error")
-		}
-		o.User = c.ClickHouse.User
-		if c.ClickHouse.PasswordFile != "" {
-			if o.Password, err = secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile); err != nil {
-				return err
-			}
 		}
 		sup := engine.NewSupervisor(o, log, reg)
 		alive := func() error {
@@ -143,6 +145,9 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			log.Warn(w, "component", "detect")
 		}
 		d.About = who.about
+		beats := newHeartbeats(kafka, log.With("component", "detect"))
+		g.start(part{name: "heartbeats of points", run: beats.run})
+		d.ProvenCommands = func() bool { return beats.allRead(schema.CommandProven) }
 		d.Unscoped = c.Detect.LearnedScope == "off"
 		d.Logger, d.Registerer = log.With("component", "detect"), reg
 		host, _ := os.Hostname()
@@ -200,6 +205,20 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		}()
 	}
 	return g.wait(ctx)
+}
+
+// engineOptions are those of the embedded engine.
+func engineOptions(c config.Config) (engine.Options, error) {
+	o := engine.DefaultOptions()
+	o.Path, o.Listen = filepath.Join(c.Data, "engine"), c.ClickHouse.Listen
+	o.Args = []string{"engine", "--path", o.Path, "--listen", o.Listen}
+	o.User = c.ClickHouse.User
+	if c.ClickHouse.PasswordFile == "" {
+		return o, nil
+	}
+	var err error
+	o.Password, err = secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
+	return o, err
 }
 
 // Pipeline decodes the configured inputs.

@@ -43,7 +43,13 @@ func KafkaOpts(c config.Config) ([]kgo.Opt, error) {
 		}
 		opts = append(opts, kgo.DialTLSConfig(conf))
 	}
-	if c.Kafka.SASL.Mechanism != "" {
+	own, err := brokerLogin(c)
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, own...)
+	// With the embedded broker kafka.sasl is how shippers authenticate, not how this process does.
+	if c.Kafka.SASL.Mechanism != "" && !embedded {
 		m, err := mechanism(c.Kafka.SASL)
 		if err != nil {
 			return nil, err
@@ -69,12 +75,21 @@ func mechanism(s config.SASL) (sasl.Mechanism, error) {
 	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", s.Mechanism)
 }
 
+// secretFile reads a secret; white space around it does not count. A file without one is an error: an empty secret would
+// be one that everybody knows. key names the file in the configuration.
 func secretFile(key, path string) (string, error) {
+	if path == "" {
+		return "", fmt.Errorf("%s: empty; name the file that holds the secret", key)
+	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", key, err)
 	}
-	return strings.TrimSpace(string(b)), nil
+	secret := strings.TrimSpace(string(b))
+	if secret == "" {
+		return "", fmt.Errorf("%s: %s is empty; it must hold the secret", key, path)
+	}
+	return secret, nil
 }
 
 func tlsConfig(key string, t config.TLS) (*tls.Config, error) {
@@ -186,7 +201,7 @@ func operatorRules(c config.Config) ([]route.Rule, error) {
 			documents = append(documents, rules...)
 			continue
 		}
-		rule := route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, Resources: r.Resources, Amount: r.Amount, Currency: r.Currency}
+		rule := route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, MCP: r.MCP, Resources: r.Resources, Amount: r.Amount, Currency: r.Currency}
 		if r.Effect != "" {
 			if err := rule.Effect.UnmarshalText([]byte(r.Effect)); err != nil {
 				return nil, fmt.Errorf("routes[%d].effect: %w", i, err)

@@ -82,20 +82,19 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	g.start(part{name: "scopes of control", run: scopes.follow})
 	o := control.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
 		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
-		Resolver: resolver, Routes: table, Armed: who.armed, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
+		Resolver: resolver, Routes: table, Armed: who.armed, Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, Tags: who.tags, Registered: who.registered, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
 		LinkKey: control.Secret(key), Findings: findingsFor(db),
+		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
+			return query.HasFinding(ctx, db, tenant, id)
+		},
 		Now: time.Now, Stage: stage, Logger: log.With("component", "control"), Registerer: reg}
 	if c.Control.WithoutManifest == "ask_while_learning" {
 		var run func(context.Context) error
 		o.Learning, run = learningAgents(c, kafka, log)
 		g.start(part{name: "states of baselines", run: run})
 	}
-	if c.Check.TokenFile != "" {
-		token, err := secretFile("check.token_file", c.Check.TokenFile)
-		if err != nil {
-			return err
-		}
-		o.CheckToken = control.Secret(token)
+	if o.CheckToken, err = checkToken(c); err != nil {
+		return err
 	}
 	if o.Tokens, err = tokens(c); err != nil {
 		return err
@@ -149,14 +148,9 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 func tokens(c config.Config) ([]control.Token, error) {
 	var out []control.Token
 	for i, t := range c.Control.Tokens {
-		key := fmt.Sprintf("control.tokens[%d].value_file", i)
-		value, err := secretFile(key, string(t.Value))
+		_, hash, err := tokenHash(c, i)
 		if err != nil {
 			return nil, err
-		}
-		hash, err := control.ParseToken(value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 		expires, _ := time.Parse(time.RFC3339, t.Expires) // Validate has read it before
 		out = append(out, control.Token{Expires: expires, Name: t.Name, Role: control.Role(t.Role), Tenants: t.Tenants, Hash: hash})
@@ -165,8 +159,13 @@ func tokens(c config.Config) ([]control.Token, error) {
 }
 
 // findingsFor answers /v1/findings from the database.
-func findingsFor(db *clickhouse.Conn) func(context.Context, int) (any, error) {
-	return func(ctx context.Context, limit int) (any, error) { return query.Findings(ctx, db, limit) }
+func findingsFor(db *clickhouse.Conn) func(context.Context, []string, int) (any, error) {
+	return func(ctx context.Context, tenants []string, limit int) (any, error) {
+		if len(tenants) == 0 {
+			return query.Findings(ctx, db, limit)
+		}
+		return query.FindingsOf(ctx, db, tenants, limit)
+	}
 }
 
 func serveGRPC(l net.Listener, s *grpc.Server) func(context.Context) error {

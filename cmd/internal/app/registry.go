@@ -10,15 +10,17 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/detect/policy"
+	"flyball/schema"
 	"flyball/schema/identity"
 )
 
 // registry is the operator's word on agents, as it stands now. The roles of a
 // process share one.
 type registry struct {
-	agents    atomic.Pointer[map[string]config.Agent]
-	resolvers []*identity.Resolver // who else is told of a change
-	arming    policy.Arming
+	agents      atomic.Pointer[map[string]config.Agent]
+	credentials atomic.Pointer[map[string]bool]
+	resolvers   []*identity.Resolver // who else is told of a change
+	arming      policy.Arming
 }
 
 func newRegistry(c config.Config) *registry {
@@ -28,8 +30,11 @@ func newRegistry(c config.Config) *registry {
 }
 
 func (r *registry) put(list []config.Agent) {
-	by := make(map[string]config.Agent, len(list))
+	by, credentials := make(map[string]config.Agent, len(list)), map[string]bool{}
 	for _, a := range list {
+		for _, id := range []string{a.Credential, a.SPIFFE, a.Consumer} {
+			credentials[id] = id != ""
+		}
 		have := by[a.ID] // an agent may have several lines, one for each credential
 		a.Tags = append(have.Tags[:len(have.Tags):len(have.Tags)], a.Tags...)
 		if a.Criticality == "" {
@@ -38,6 +43,7 @@ func (r *registry) put(list []config.Agent) {
 		by[a.ID] = a
 	}
 	r.agents.Store(&by)
+	r.credentials.Store(&credentials)
 	for _, id := range r.resolvers {
 		id.Register(entries(list))
 	}
@@ -47,6 +53,22 @@ func (r *registry) put(list []config.Agent) {
 func (r *registry) about(agent string) (tags []string, criticality string) {
 	a := (*r.agents.Load())[agent]
 	return a.Tags, a.Criticality
+}
+
+// tags of an agent.
+func (r *registry) tags(agent string) []string { return (*r.agents.Load())[agent].Tags }
+
+// registered reports whether the registry names an agent, or a credential.
+func (r *registry) registered(s schema.Scope) bool {
+	all := *r.agents.Load()
+	switch s.Kind {
+	case schema.ScopeAgent:
+		_, ok := all[s.Value]
+		return ok
+	case schema.ScopeCredential:
+		return (*r.credentials.Load())[s.Value]
+	}
+	return false
 }
 
 // armed says whether what a family finds is enforced for an agent.

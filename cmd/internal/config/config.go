@@ -44,7 +44,8 @@ type TLS struct {
 	Key  string `yaml:"key"`
 }
 
-// SASL of the Kafka client.
+// SASL of the Kafka client. With the embedded broker it is what shippers
+// authenticate with, and off loopback it must be set.
 type SASL struct {
 	Mechanism    string `yaml:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
 	User         string `yaml:"user"`
@@ -135,14 +136,17 @@ type Detect struct {
 	FalseSuspicionsPer1000 float64 `yaml:"false_suspicions_per_1000"`
 	LearnedScope           string  `yaml:"learned_scope"` // off, observe (held only where family:scope is armed by name), enforce (armed like the rest)
 
-	MaxOpenRunsPerActor int      `yaml:"max_open_runs_per_actor"`
-	MaxOpenRuns         int      `yaml:"max_open_runs"` // of the process, over all partitions
-	MaxActors           int      `yaml:"max_actors"`
-	SessionGap          Duration `yaml:"session_gap"`
-	ConversationGap     Duration `yaml:"conversation_gap"`
-	RunGap              Duration `yaml:"run_gap"`
-	Lateness            Duration `yaml:"lateness"`
-	CheckpointEvery     Duration `yaml:"checkpoint_every"`
+	MaxOpenRunsPerActor int `yaml:"max_open_runs_per_actor"`
+	// Of the process, over all partitions. Established callers have room up to the whole,
+	// whatever the others hold; proven ones up to half and claimed ones up to half, as long
+	// as all together hold less than the whole.
+	MaxOpenRuns     int      `yaml:"max_open_runs"`
+	MaxActors       int      `yaml:"max_actors"`
+	SessionGap      Duration `yaml:"session_gap"`
+	ConversationGap Duration `yaml:"conversation_gap"`
+	RunGap          Duration `yaml:"run_gap"`
+	Lateness        Duration `yaml:"lateness"`
+	CheckpointEvery Duration `yaml:"checkpoint_every"`
 }
 
 // Graded is a rule of what is done about which finding. The most specific holds.
@@ -167,9 +171,10 @@ type Route struct {
 	Resources     []string `yaml:"resources"` // parameters that name resources: "order_id:order"
 	Tool          string   `yaml:"tool"`      // of MCP and the like, instead of a template
 	Amount        string   `yaml:"amount"`    // where the money stands: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
-	Currency      string   `yaml:"currency"`
-	OpenAPI       string   `yaml:"openapi"` // an OpenAPI 3 document, instead of all of these
-	Base          string   `yaml:"base"`    // what stands before its paths; else the path of its first server
+	Currency      string   `yaml:"currency"`  // where it stands, or the one that it always is: EUR
+	MCP           bool     `yaml:"mcp"`       // an MCP server answers the template
+	OpenAPI       string   `yaml:"openapi"`   // an OpenAPI 3 document, instead of all of these
+	Base          string   `yaml:"base"`      // what stands before its paths; else the path of its first server
 }
 
 // Agent is a line of the registry: which agent a credential belongs to.

@@ -141,7 +141,7 @@ func distance(a, b string) int {
 
 // NotConfig are, beside FLYBALL_TEST_… and FLYBALL_ENGINE…, environment variables that start like configuration and are
 // not: where tools and tests find things.
-var NotConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_MEASURE", "FLYBALL_TOKEN"}
+var NotConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_TIERS_FILE", "FLYBALL_MEASURE", "FLYBALL_TOKEN"}
 
 func fromEnvironment(c *Config, environ []string) error {
 	paths := map[string]reflect.Value{}

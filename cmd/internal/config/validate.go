@@ -27,6 +27,17 @@ func (c Config) Validate(roles ...string) error {
 	if c.Kafka.Sync && len(c.Kafka.Brokers) > 0 {
 		bad("kafka.sync is true and kafka.brokers is set: sync is about the embedded broker, which does not start; remove one")
 	}
+	if len(c.Kafka.Brokers) == 0 {
+		if m := c.Kafka.SASL.Mechanism; m != "" && m != "PLAIN" {
+			bad("kafka.sasl.mechanism: %q; the embedded broker takes PLAIN (kafka.brokers is empty)", m)
+		}
+		if c.Kafka.SASL.Mechanism != "" && (c.Kafka.SASL.User == "" || c.Kafka.SASL.User == "flyball") {
+			bad("kafka.sasl.user: %q; shippers of the embedded broker need a name other than flyball, which is Flyball's own", c.Kafka.SASL.User)
+		}
+		if c.Kafka.TLS != (TLS{}) {
+			bad("kafka.tls is set and kafka.brokers is empty: the embedded broker speaks no TLS; remove one")
+		}
+	}
 	if c.ClickHouse.Cluster != "" && len(c.ClickHouse.Addr) == 0 {
 		bad("clickhouse.cluster is %q and clickhouse.addr is empty: the embedded engine is no cluster; set clickhouse.addr", c.ClickHouse.Cluster)
 	}
@@ -70,10 +81,13 @@ func (c Config) Validate(roles ...string) error {
 			bad("routes[%d].reversibility: %q is none of %s", i, r.Reversibility, strings.Join(schema.ReversibilityWords, ", "))
 		}
 		if r.OpenAPI != "" {
-			if r.Method+r.Template+r.Tool+r.Effect+r.Reversibility+r.Amount+r.Currency != "" || len(r.Resources) > 0 {
+			if r.Method+r.Template+r.Tool+r.Effect+r.Reversibility+r.Amount+r.Currency != "" || len(r.Resources) > 0 || r.MCP {
 				bad("routes[%d].openapi: stands alone, with base: what it says of a route stands in the document, as x-flyball-effect", i)
 			}
 			continue
+		}
+		if r.MCP && r.Tool != "" {
+			bad("routes[%d].mcp: is of a template, not of a tool", i)
 		}
 		if r.Tool != "" && r.Template == "" {
 			continue
@@ -146,6 +160,9 @@ func (c Config) validateListeners(bad func(string, ...any)) {
 		loopback := host == "localhost" || ip != nil && ip.IsLoopback()
 		if strings.HasPrefix(k, "check.") && !loopback && c.Check.TokenFile == "" && c.Check.TLS.CA == "" {
 			bad("%s: %s is not loopback, and neither check.tls.ca nor check.token_file is set: gateways must authenticate", k, listeners[k])
+		}
+		if k == "kafka.listen" && !loopback && c.Kafka.SASL.Mechanism == "" {
+			bad("kafka.listen: %s is not loopback, and kafka.sasl is empty: who ships records from elsewhere must authenticate", listeners[k])
 		}
 		if k == "control.listen" && !loopback && (len(c.Control.Tokens) == 0 || c.Control.TLS.Cert == "") {
 			bad("%s: %s is not loopback, and control.tokens or control.tls is empty: whoever reaches it could open and close breakers", k, listeners[k])

@@ -179,7 +179,7 @@ func (h *hops) measure(f *flyball, run string, denied time.Time) {
 
 func (h *hops) find(f *flyball, name string, match func(*kgo.Record) bool) {
 	f.t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	c, err := kgo.NewClient(append(f.login(), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		f.t.Fatal(err)
 	}

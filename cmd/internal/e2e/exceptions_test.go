@@ -51,7 +51,7 @@ func TestWhatIsMeantIsRecordedAndDeniesNobody(t *testing.T) {
 	if n := f.runAway("fleet/a4", "expired", 30*time.Second); n > 40 {
 		t.Errorf("denied after %d calls", n)
 	}
-	f.run([]int{0}, "breakers", "trip", "agent", "fleet/a3", "--reason", "test")
+	f.run([]int{0}, "breakers", "trip", "agent", "fleet/a3", "--until-reset", "--reason", "test")
 	if code, _, _ := f.check("fleet/a3", "another", "GET", "/v1/orders/7"); code != 403 {
 		t.Errorf("tripped by hand: %d", code)
 	}

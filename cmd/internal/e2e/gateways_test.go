@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"flyball/cmd/internal/realparts"
+	"flyball/cmd/internal/tiers"
 )
 
 // service is what stands behind a gateway: it remembers what came through.
@@ -86,9 +88,10 @@ func viaGateway(t *testing.T, base, run, method, path, body string, headers ...s
 func TestRealGateways(t *testing.T) {
 	names := []string{"caddy", "envoy-grpc", "envoy-http", "nginx"}
 	if os.Getenv("FLYBALL_TEST_TRAEFIK") != "" {
+		tiers.Ran("traefik")
 		names = append(names, "traefik")
 	} else {
-		fmt.Println("SKIPPED TIER traefik: FLYBALL_TEST_TRAEFIK is not set (its build takes eight minutes)")
+		tiers.Skipped("traefik", errors.New("FLYBALL_TEST_TRAEFIK is not set (its build takes eight minutes)"))
 	}
 	table := map[string][]string{}
 	for _, name := range names {
@@ -156,7 +159,7 @@ func throughGateway(t *testing.T, name string) (row []string) {
 	}
 
 	// Tripped: the run is denied, another is not.
-	f.run([]int{0}, "breakers", "trip", "run", runOf("bad"), "--reason", "leaked")
+	f.run([]int{0}, "breakers", "trip", "run", runOf("bad"), "--until-reset", "--reason", "leaked")
 	r = viaGateway(t, g.URL, "bad", "GET", "/v1/orders/2", "")
 	if r.status != 403 || r.body["type"] != "urn:flyball:problem:denied" || svc.got("GET /v1/orders/2") != nil {
 		t.Errorf("denied: %d %v", r.status, r.body)

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"flyball/cmd/internal/embedded/engine"
+	"flyball/cmd/internal/embedded/engine/enginetest"
+	"flyball/cmd/internal/tiers"
 )
 
 var binary string
@@ -32,13 +34,23 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := 1
-	if _, missing := engine.Locate(); missing != nil && os.Getenv("FLYBALL_TEST_CLICKHOUSE") == "" {
-		fmt.Println("SKIPPED TIER engine: " + missing.Error())
-		if tierRequired("engine") {
+	lib, missing := enginetest.Locate()
+	switch {
+	case os.Getenv("FLYBALL_TEST_CLICKHOUSE") != "":
+		tiers.Ran(enginetest.Tier)
+	case missing != nil:
+		tiers.Skipped(enginetest.Tier, missing)
+		if tiers.Required(enginetest.Tier) {
 			fmt.Println("tier engine is mandatory (FLYBALL_REQUIRE_TIERS)")
 			os.Exit(1)
 		}
 		os.Exit(0)
+	default:
+		tiers.Ran(enginetest.Tier)
+		// What the tests start runs from a temporary folder, and would look in the user's cache alone.
+		if err := os.Setenv(engine.EnvLib, lib); err != nil {
+			panic(err)
+		}
 	}
 	binary = filepath.Join(dir, "flyball")
 	build := exec.Command("go", "build", "-o", binary, "flyball/cmd/flyball")
@@ -49,19 +61,6 @@ func TestMain(m *testing.M) {
 	}
 	os.RemoveAll(dir)
 	os.Exit(code)
-}
-
-func tierRequired(name string) bool {
-	v := os.Getenv("FLYBALL_REQUIRE_TIERS")
-	if v == "all" {
-		return true
-	}
-	for _, t := range strings.Split(v, ",") {
-		if t == name {
-			return true
-		}
-	}
-	return false
 }
 
 // flyball is one installation: a folder, a configuration, perhaps a process.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flyball/cmd/internal/replay"
+	"flyball/cmd/internal/tiers"
 	bundled "flyball/cmd/internal/traffic"
 	"flyball/detect/calibrate"
 	"flyball/detect/evaluate"
@@ -47,9 +48,10 @@ func TestJudgedDetectorIsTheDeployedOne(t *testing.T) {
 		})
 		t.Run("recorded traffic in the "+name+" view", func(t *testing.T) {
 			if _, err := os.Stat(recordedTraffic); err != nil {
-				fmt.Println("SKIPPED recorded traffic in the " + name + " view: " + err.Error())
+				tiers.Skipped("recorded-traffic", fmt.Errorf("%s view: %w", name, err))
 				t.Skip(err)
 			}
+			tiers.Ran("recorded-traffic")
 			read := func(set string, one int) []*recording {
 				n := 0
 				return recordings(t, os.DirFS(recordedTraffic+"/"+set), func(run map[string]any) bool {

@@ -117,7 +117,7 @@ func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detecte
 // everyRecord reads a topic up to its end as of now.
 func (f *flyball) everyRecord(ctx context.Context, name string, do func(*kgo.Record)) {
 	f.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond))
+	client, err := kgo.NewClient(append(f.login(), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 	f.send(moat(1), moat(2), `{"no":"idea"}`, moat(3))
 	f.until("four dead letters", 30*time.Second, "4", func() (string, error) { return f.sql("SELECT count() FROM flyball.dead_letters") })
 	// Somebody else's record in the topic stops no replay.
-	if err := f.kafka().ProduceSync(t.Context(), &kgo.Record{Topic: "flyball.dead-letters", Value: []byte("junk")}).FirstErr(); err != nil {
+	if err := f.own().ProduceSync(t.Context(), &kgo.Record{Topic: "flyball.dead-letters", Value: []byte("junk")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	var rows []struct {
@@ -162,7 +162,7 @@ func TestASecretIsNowhereButInTheDeadLetters(t *testing.T) {
 // all are the records of a topic.
 func (f *flyball) all(topic string) []*kgo.Record {
 	f.t.Helper()
-	admin := kadm.NewClient(f.kafka())
+	admin := kadm.NewClient(f.own())
 	ends, err := admin.ListEndOffsets(f.t.Context(), topic)
 	if err != nil {
 		f.t.Fatal(err)
@@ -177,7 +177,7 @@ func (f *flyball) all(topic string) []*kgo.Record {
 			from[o.Partition], until[o.Partition] = kgo.NewOffset().At(start.Offset), o.Offset
 		}
 	})
-	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
+	c, err := kgo.NewClient(append(f.login(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))...)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -166,7 +166,7 @@ func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {
 		t.Errorf("after the reset: %d", code)
 	}
 	// By hand, and around all of it.
-	f.run([]int{0}, "breakers", "trip", "credential", "fleet/a1", "--reason", "leaked key")
+	f.run([]int{0}, "breakers", "trip", "credential", "fleet/a1", "--until-reset", "--reason", "leaked key")
 	if code, _, _ := f.check("fleet/a1", "good", "GET", "/v1/orders/1"); code != 403 {
 		t.Errorf("tripped by hand: %d", code)
 	}

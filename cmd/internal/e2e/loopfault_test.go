@@ -60,6 +60,7 @@ func TestBrokerAwayPointsKeepTheLastStateAndSayStale(t *testing.T) {
 func TestTwoControlProcessesAgree(t *testing.T) {
 	f := withLoop(t)
 	other := install(t, f.brokers(), "", "secret_key_file: "+f.dir+"/data/secret.key")
+	other.beside(f)
 	configure(t, other, fmt.Sprintf("control: {listen: \"127.0.0.1:%d\", point: other}", other.ports["control"]))
 	other.role = "control"
 	other.launch()

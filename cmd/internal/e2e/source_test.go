@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
 func (f *flyball) brokers() string {
@@ -23,9 +24,38 @@ func (f *flyball) brokers() string {
 	return fmt.Sprintf("127.0.0.1:%d", f.ports["kafka"])
 }
 
-func (f *flyball) kafka() *kgo.Client {
+// login is how a process of Flyball's own authenticates with the embedded broker; what ships records needs none.
+func (f *flyball) login() []kgo.Opt {
 	f.t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.DefaultProduceTopic("gateway-logs"))
+	opts := []kgo.Opt{kgo.SeedBrokers(f.brokers())}
+	if f.outside != "" {
+		return opts
+	}
+	password, err := os.ReadFile(f.passwordFile())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return append(opts, kgo.SASL(plain.Auth{User: "flyball", Pass: strings.TrimSpace(string(password))}.AsMechanism()))
+}
+
+func (f *flyball) passwordFile() string { return filepath.Join(f.dir, "data", "broker.password") }
+
+// beside lets a role with a data folder of its own use the embedded broker of another installation.
+func (f *flyball) beside(other *flyball) {
+	if other.outside == "" {
+		f.env = append(f.env, "FLYBALL_KAFKA_SASL_MECHANISM=PLAIN", "FLYBALL_KAFKA_SASL_USER=flyball", "FLYBALL_KAFKA_SASL_PASSWORD_FILE="+other.passwordFile())
+	}
+}
+
+// kafka is a client of who ships records.
+func (f *flyball) kafka() *kgo.Client { return f.client(kgo.SeedBrokers(f.brokers())) }
+
+// own is a client with Flyball's own rights.
+func (f *flyball) own() *kgo.Client { return f.client(f.login()...) }
+
+func (f *flyball) client(opts ...kgo.Opt) *kgo.Client {
+	f.t.Helper()
+	c, err := kgo.NewClient(append(opts, kgo.DefaultProduceTopic("gateway-logs"))...)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -62,7 +92,7 @@ func TestTopicGetsMorePartitions(t *testing.T) {
 	f := install(t, "", "").start()
 	half := len(tr.lines) / 2
 	f.replay(tr.write(t, 0, half))
-	if _, err := kadm.NewClient(f.kafka()).CreatePartitions(context.Background(), 4, "gateway-logs"); err != nil {
+	if _, err := kadm.NewClient(f.own()).CreatePartitions(context.Background(), 4, "gateway-logs"); err != nil {
 		t.Fatal(err)
 	}
 	f.replay(tr.write(t, half, len(tr.lines)))
@@ -81,7 +111,7 @@ func TestTopicRecreated(t *testing.T) {
 	half := len(tr.lines) / 2
 	f.replay(tr.write(t, 0, half))
 	f.storedOnce(half, 60*time.Second)
-	adm := kadm.NewClient(f.kafka())
+	adm := kadm.NewClient(f.own())
 	if _, err := adm.DeleteTopic(context.Background(), "gateway-logs"); err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func TestStrangersAreKeptOut(t *testing.T) {
 	// The command line speaks TLS too: it trusts the certificate that the configuration names.
 	t.Setenv("FLYBALL_TOKEN", token)
 	t.Setenv("SSL_CERT_FILE", filepath.Join(ca.dir, "ca.crt"))
-	f.run([]int{0}, "breakers", "trip", "agent", "x", "--reason", "test")
+	f.run([]int{0}, "breakers", "trip", "agent", "x", "--until-reset", "--force", "--reason", "test")
 	if out := f.run([]int{0}, "breakers", "list"); !strings.Contains(out, "forced_open") {
 		t.Errorf("%s", out)
 	}

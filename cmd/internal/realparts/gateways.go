@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"flyball/cmd/internal/tiers"
 )
 
 // Versions of the gateways that tests build, as the Go module proxy carries them.
@@ -63,6 +65,7 @@ func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gat
 	if err != nil {
 		missing(t, "gateways", err)
 	}
+	tiers.Ran("gateways")
 	t.Setenv("HOME", dir) // Caddy keeps its things there
 	p := launch(t, filepath.Join(dir, "output.log"), command[0], command[1:]...)
 	t.Cleanup(func() { p.stop(syscall.SIGTERM) })

@@ -13,6 +13,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/cmd/internal/tiers"
 )
 
 // KafkaVersion is the Apache Kafka that tests run against.
@@ -70,6 +72,7 @@ func StartKafka(t testing.TB) *Kafka {
 	if err != nil {
 		missing(t, "kafka", err)
 	}
+	tiers.Ran("kafka")
 	k := &Kafka{t: t, libs: libs, dir: t.TempDir(), port: freePort(t), ctl: freePort(t)}
 	for name, text := range map[string]string{"kafka.properties": k.properties(), "log4j2.properties": quietLog} {
 		if err := os.WriteFile(filepath.Join(k.dir, name), []byte(text), 0o600); err != nil {

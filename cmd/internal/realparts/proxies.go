@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"flyball/cmd/internal/tiers"
 )
 
 // Proxy is a real gateway in front of an upstream, with its access logs.
@@ -28,6 +30,7 @@ func StartProxies(t testing.TB, upstream, nginxLog string) []*Proxy {
 	if err := need("nginx", "haproxy", "caddy", "apache2"); err != nil {
 		missing(t, "proxies", err)
 	}
+	tiers.Ran("proxies")
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil { // Apache's workers are another user
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"flyball/cmd/internal/tiers"
 )
 
 // StartRsyslog ships the lines of a file to a topic until the test ends.
@@ -17,6 +19,7 @@ func StartRsyslog(t testing.TB, file, broker, topic string) {
 	if m, _ := filepath.Glob("/usr/lib/*/rsyslog/omkafka.so"); len(m) == 0 {
 		missing(t, "rsyslog", fmt.Errorf("the package rsyslog-kafka is not installed"))
 	}
+	tiers.Ran("rsyslog")
 	dir := t.TempDir()
 	spool := filepath.Join(dir, "spool")
 	if err := os.Mkdir(spool, 0o700); err != nil {

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"flyball/cmd/internal/tiers"
 )
 
 // SchemathesisVersion is the Schemathesis that tests run, as PyPI carries it.
@@ -36,6 +38,7 @@ func Schemathesis(t testing.TB, document string, args ...string) {
 	if err != nil {
 		missing(t, "schemathesis", err)
 	}
+	tiers.Ran("schemathesis")
 	cmd := exec.Command("python3", append([]string{"-m", "schemathesis.cli", "run", document, "--no-color"}, args...)...)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+dir)
 	cmd.Dir = t.TempDir()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"flyball/schema"
@@ -39,6 +40,26 @@ type Finding struct {
 // Findings are the latest ones, the last changed first.
 func Findings(ctx context.Context, db DB, limit int) ([]Finding, error) {
 	return findings(ctx, db, "", limit)
+}
+
+// FindingsOf are the latest ones of some tenants, the last changed first.
+func FindingsOf(ctx context.Context, db DB, tenants []string, limit int) ([]Finding, error) {
+	var in []string
+	var params []any
+	for i, t := range tenants {
+		name := fmt.Sprint("tenant", i)
+		in, params = append(in, "{"+name+":String}"), append(params, named(name, t))
+	}
+	if len(in) == 0 {
+		return []Finding{}, nil
+	}
+	return findings(ctx, db, "WHERE tenant IN ("+strings.Join(in, ", ")+")", limit, params...)
+}
+
+// HasFinding says whether a tenant has a finding.
+func HasFinding(ctx context.Context, db DB, tenant, id string) (bool, error) {
+	list, err := findings(ctx, db, "WHERE tenant = {tenant:String} AND finding_id = {id:String}", 1, named("tenant", tenant), named("id", id))
+	return len(list) > 0, err
 }
 
 // FindingOf is one finding by its id.

@@ -16,9 +16,10 @@ type AgentRow struct {
 	Owner         string   `json:"owner,omitempty"` // of the operator's registry
 	Tags          []string `json:"tags,omitempty"`
 	Criticality   string   `json:"criticality,omitempty"`
-	Armed         bool     `json:"armed"`
-	Baseline      string   `json:"baseline,omitempty"` // state, where there is one
-	Version       string   `json:"version,omitempty"`  // the latest it said
+	Armed         *bool    `json:"armed,omitempty"`       // all that is found about it is enforced; absent: no point answered
+	Enforcement   string   `json:"enforcement,omitempty"` // armed, observe or bypassed, by the running points
+	Baseline      string   `json:"baseline,omitempty"`    // state, where there is one
+	Version       string   `json:"version,omitempty"`     // the latest it said
 	Versions      uint64   `json:"versions,omitempty"`
 	Credentials   []string `json:"credentials"` // at most ten
 	CredentialN   uint64   `json:"credential_count"`
@@ -118,7 +119,9 @@ type StartRow struct {
 	LastAt   Time     `json:"last_at"`
 	Owner    string   `json:"owner,omitempty"`
 	Declared bool     `json:"declared"` // the operator or a document said what the route does
-	Missing  []string `json:"missing"`  // of: owner, armed, declaration
+	Missing  []string `json:"missing"`  // of: gate, manifest, owner, declaration, arming, check
+	// Unasked are the gateways at which calls of the agent were not asked of the check in the last 24 hours.
+	Unasked []string `json:"unasked_gateways,omitempty"`
 }
 
 // StartHere ranks agent × irreversible route by calls.

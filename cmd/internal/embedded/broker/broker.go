@@ -21,6 +21,10 @@ type Options struct {
 	Listen string // host:port, kafka.listen
 	Dir    string
 	Sync   bool // fsync before acknowledging
+	// Password of User: Flyball's own topics and groups are for who has it.
+	Password string
+	// Shipper, when set, is who else may connect; without it anybody may on loopback, and nothing else is listened on.
+	Shipper *Login
 	// Partitions of topics that a producer makes by writing to them.
 	Partitions int
 	// Readers are the groups that must have read a topic before its records
@@ -62,13 +66,25 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	if err != nil {
 		return nil, fmt.Errorf("kafka.listen: port of %q: %w", opt.Listen, err)
 	}
+	if err := opt.checkAccess(host); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(opt.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	// kfake's files are readable for everybody: the folder is not.
+	if err := os.Chmod(opt.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
 	lock, err := lockDir(opt.Dir)
 	if err != nil {
 		return nil, err
 	}
+	if err := forget(opt.Dir); err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	var door *door
 	b := &Broker{opt: opt, log: log, lock: lock, m: newMetrics(reg)}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(opt.Dir), kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(opt.Partitions),
@@ -85,9 +101,11 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 			if err != nil {
 				return nil, fmt.Errorf("kafka.listen %s: %w; stop what listens there or choose another address", opt.Listen, err)
 			}
-			return l, nil
+			door = newDoor(l)
+			return door, nil
 		}),
 	}
+	opts = append(opts, opt.access()...)
 	if opt.Sync {
 		opts = append(opts, kfake.SyncWrites())
 	}
@@ -98,6 +116,11 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		return nil, fmt.Errorf("embedded broker in %s: %w", opt.Dir, err)
 	}
 	b.cluster.Compact()
+	if err := restrict(door, opt); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("embedded broker: access rules: %w", err)
+	}
+	door.open()
 	took := time.Since(began)
 	b.m.opened.Set(took.Seconds())
 	if opt.Sync {
@@ -108,8 +131,11 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	return b, nil
 }
 
+// lockName is of the file that a serving process holds locked.
+const lockName = "flyball.lock"
+
 func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "flyball.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}

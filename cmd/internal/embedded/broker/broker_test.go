@@ -16,6 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+const password = "0123456789abcdef"
+
 func open(t *testing.T, dir string, change ...func(*Options)) *Broker {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -24,7 +26,7 @@ func open(t *testing.T, dir string, change ...func(*Options)) *Broker {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	o := Options{Listen: addr, Dir: dir, Partitions: 2, JanitorEvery: time.Hour}
+	o := Options{Listen: addr, Dir: dir, Partitions: 2, JanitorEvery: time.Hour, Password: password}
 	for _, f := range change {
 		f(&o)
 	}
@@ -37,7 +39,7 @@ func open(t *testing.T, dir string, change ...func(*Options)) *Broker {
 
 func client(t *testing.T, b *Broker, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	c, err := kgo.NewClient(append(opts, kgo.SeedBrokers(b.Addr()))...)
+	c, err := kgo.NewClient(append(opts, kgo.SeedBrokers(b.Addr()), kgo.SASL(Mechanism(password)))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +178,7 @@ func TestSecondProcessOnTheSameDirectory(t *testing.T) {
 	defer b.Close()
 	lockWait = 200 * time.Millisecond
 	defer func() { lockWait = 10 * time.Second }()
-	_, err := Start(Options{Listen: "127.0.0.1:0", Dir: dir, Partitions: 1}, slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry())
+	_, err := Start(Options{Listen: "127.0.0.1:0", Dir: dir, Partitions: 1, Password: password}, slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry())
 	if err == nil || !strings.Contains(err.Error(), dir) {
 		t.Fatalf("error %v does not name the directory", err)
 	}
@@ -188,7 +190,7 @@ func TestPortInUseNamesItsKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = Start(Options{Listen: l.Addr().String(), Dir: t.TempDir(), Partitions: 1}, slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry())
+	_, err = Start(Options{Listen: l.Addr().String(), Dir: t.TempDir(), Partitions: 1, Password: password}, slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry())
 	if err == nil || !strings.Contains(err.Error(), "kafka.listen") {
 		t.Fatalf("error %v does not name kafka.listen", err)
 	}

@@ -88,7 +88,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (o Options) validate() error {
+// Validate says which option is out of range, or would open the engine to other machines.
+func (o Options) Validate() error {
 	if o.Path == "" {
 		return errors.New("engine data directory is empty: name one by --data")
 	}

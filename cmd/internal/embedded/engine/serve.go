@@ -37,7 +37,7 @@ func Serve(ctx context.Context, opt Options, log *slog.Logger) error {
 	if opt.Password == "" {
 		opt.User, opt.Password = os.Getenv(envUser), os.Getenv(envPassword)
 	}
-	if err := opt.validate(); err != nil {
+	if err := opt.Validate(); err != nil {
 		return err
 	}
 	if opt.Lib == "" {

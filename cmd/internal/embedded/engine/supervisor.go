@@ -87,7 +87,7 @@ func (s *Supervisor) listen(ctx context.Context, exe string) (*Child, error) {
 // directory that another engine keeps, an address in use, or a child that ends
 // again and again before it was ever ready.
 func (s *Supervisor) Run(ctx context.Context) error {
-	if err := s.opt.validate(); err != nil {
+	if err := s.opt.Validate(); err != nil {
 		return err
 	}
 	path, err := filepath.Abs(s.opt.Path)

@@ -14,9 +14,9 @@ import (
 	"flyball/cmd/internal/embedded/engine"
 )
 
-// locate looks where the product does, and in the checkout: a test binary runs
-// from a temporary folder and cannot know it from its own path.
-func locate() (string, error) {
+// Locate returns the path of the library. It looks where the product does, and in the checkout's .engine, where `make demo`
+// puts it: a test binary runs from a temporary folder and cannot know the checkout from its own path.
+func Locate() (string, error) {
 	lib, err := engine.Locate()
 	if err == nil || !errors.Is(err, engine.ErrNoLibrary) {
 		return lib, err

@@ -13,22 +13,22 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"flyball/cmd/internal/embedded/engine"
+	"flyball/cmd/internal/tiers"
 )
 
 const (
 	envOutside = "FLYBALL_TEST_CLICKHOUSE"
-	envTiers   = "FLYBALL_REQUIRE_TIERS"
 	envServe   = "FLYBALL_ENGINETEST_PATH" // set in the child: serve this directory
 	envKeep    = "FLYBALL_ENGINETEST_KEEP" // and leave it there
 
-	tier = "engine"
+	// Tier is the name of the tests that need the engine's library.
+	Tier = "engine"
 )
 
 func init() {
@@ -69,6 +69,7 @@ var shared struct {
 func Start(t testing.TB) (addr string) {
 	t.Helper()
 	if a := os.Getenv(envOutside); a != "" {
+		tiers.Ran(Tier)
 		return a
 	}
 	lib := Library(t)
@@ -90,15 +91,10 @@ func Outside() bool { return os.Getenv(envOutside) != "" }
 // Library returns the engine's library, or skips the test.
 func Library(t testing.TB) string {
 	t.Helper()
-	lib, err := locate()
-	if err == nil {
-		return lib
+	lib, err := Locate()
+	if err != nil {
+		tiers.Missing(t, Tier, err)
 	}
-	for _, want := range strings.Split(os.Getenv(envTiers), ",") {
-		if want = strings.TrimSpace(want); want == tier || want == "all" {
-			t.Fatalf("tier %s is required: %v", tier, err)
-		}
-	}
-	t.Skipf("SKIPPED TIER %s: %v", tier, err)
-	return ""
+	tiers.Ran(Tier)
+	return lib
 }

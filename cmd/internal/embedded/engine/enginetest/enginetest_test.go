@@ -1,11 +1,14 @@
 package enginetest_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"flyball/cmd/internal/embedded/engine"
 	"flyball/cmd/internal/embedded/engine/enginetest"
 )
 
@@ -36,5 +39,29 @@ func TestOwnEngineKeepsItsRowsAndAddressOverAKill(t *testing.T) {
 	o.Start()
 	if got, err := enginetest.Query(o.Addr, "d", "SELECT count() FROM t"); err != nil || got != "1\n" {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// `make demo` fetches into the checkout's .engine, and `make test` after it looked in the user's cache alone.
+func TestEngineThatTheDemoFetchedIsFound(t *testing.T) {
+	lib := enginetest.Library(t)
+	checkout := t.TempDir()
+	if err := os.WriteFile(filepath.Join(checkout, "go.mod"), []byte("module flyball\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Dir(lib), filepath.Join(checkout, ".engine")); err != nil {
+		t.Fatal(err)
+	}
+	deep := filepath.Join(checkout, "cmd", "internal")
+	if err := os.MkdirAll(deep, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{engine.EnvDir, engine.EnvLib, "XDG_CACHE_HOME"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("HOME", t.TempDir())
+	t.Chdir(deep)
+	if got, err := enginetest.Locate(); err != nil || got != filepath.Join(checkout, ".engine", filepath.Base(lib)) {
+		t.Errorf("found %q, %v", got, err)
 	}
 }

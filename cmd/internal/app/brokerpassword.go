@@ -1,0 +1,98 @@
+package app
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/embedded/broker"
+)
+
+// BrokerPassword is the name of the file, in the data folder, that holds the password of the embedded broker's own
+// topics and groups. `flyball up` makes it; a role that runs beside it on the same data folder reads it.
+const BrokerPassword = "broker.password"
+
+// makeBrokerPassword returns the password, and makes it where there is none.
+func makeBrokerPassword(c config.Config) (string, error) {
+	path := filepath.Join(c.Data, BrokerPassword)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		raw := make([]byte, 32)
+		if _, err := rand.Read(raw); err != nil {
+			return "", err
+		}
+		if err := os.MkdirAll(c.Data, 0o700); err != nil {
+			return "", err
+		}
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, err = f.WriteString(hex.EncodeToString(raw) + "\n")
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("make the password of the embedded broker: %w", err)
+		}
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return "", fmt.Errorf("password of the embedded broker: %w", err)
+	}
+	return secretFile("password of the embedded broker", path)
+}
+
+// brokerLogin is how a process of this deployment authenticates with the embedded broker. A process that may not read
+// the password, or finds none, is anonymous: it can write and read the input topics, as `flyball replay` does.
+func brokerLogin(c config.Config) ([]kgo.Opt, error) {
+	switch {
+	case len(c.Kafka.Brokers) == 0:
+	case c.Kafka.SASL.Mechanism == "" && slices.Equal(c.Kafka.Brokers, []string{c.Kafka.Listen}) && broker.Running(brokerDir(c)):
+		// A role of its own beside `flyball up`.
+	default:
+		return nil, nil
+	}
+	password, err := secretFile("password of the embedded broker", filepath.Join(c.Data, BrokerPassword))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []kgo.Opt{kgo.SASL(broker.Mechanism(password))}, nil
+}
+
+func brokerDir(c config.Config) string { return filepath.Join(c.Data, "broker") }
+
+// brokerOptions are those of the embedded broker.
+func brokerOptions(c config.Config) (broker.Options, error) {
+	o := broker.Options{Listen: c.Kafka.Listen, Dir: brokerDir(c), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions, Readers: readers(c)}
+	var err error
+	if o.Password, err = makeBrokerPassword(c); err != nil {
+		return o, err
+	}
+	if s := c.Kafka.SASL; s.Mechanism != "" {
+		password, err := secretFile("kafka.sasl.password_file", s.PasswordFile)
+		if err != nil {
+			return o, err
+		}
+		o.Shipper = &broker.Login{User: s.User, Password: password}
+	}
+	return o, nil
+}
+
+// ExplainRefusal adds to an error of a broker's access rules what to do about it.
+func ExplainRefusal(err error) error {
+	for _, e := range []error{kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed} {
+		if errors.Is(err, e) {
+			return fmt.Errorf("%w; the broker of flyball up keeps Flyball's own topics for who can read the file %s in its data folder: run this as the same user with the same --data, "+
+				"or set kafka.sasl: mechanism PLAIN, user %s, and that file as password_file", err, BrokerPassword, broker.User)
+		}
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+package app
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"flyball/cmd/internal/config"
+	"flyball/detect/control"
+	"flyball/schema/identity"
+)
+
+// leastCheckToken is the least length of the token that gateways show, in bytes.
+const leastCheckToken = 16
+
+// Validate says everything that would stop the roles from starting: what config.Validate finds, and what the files hold
+// that the configuration names. check-config and the start of a role both call it. Without roles it checks what all have
+// in common. It opens files, and connects to nothing.
+func Validate(c config.Config, roles ...string) error {
+	if err := c.Validate(roles...); err != nil {
+		return err
+	}
+	var errs []error
+	check := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if c.SecretKeyFile != "" {
+		_, err := SecretKey(c, false)
+		check(err)
+	}
+	if c.Kafka.SASL.Mechanism != "" {
+		_, err := mechanism(c.Kafka.SASL)
+		check(err)
+	}
+	_, err := tlsConfig("kafka.tls", c.Kafka.TLS)
+	check(err)
+	db, err := Database(c)
+	if check(err); err == nil {
+		check(db.Close())
+	}
+	if len(c.ClickHouse.Addr) == 0 {
+		o, err := engineOptions(c)
+		if check(err); err == nil {
+			check(o.Validate())
+		}
+	}
+	_, err = serverTLS("check.tls", c.Check.TLS)
+	check(err)
+	_, err = serverTLS("control.tls", c.Control.TLS)
+	check(err)
+	check(validateTokens(c))
+	for i := range c.Alerts.Receivers {
+		_, err := Receiver(c, i)
+		check(err)
+	}
+	// The key does not matter here: what is checked is the registry, the routes and their documents.
+	_, _, err = Rules(c, make(identity.Key, sha256.Size))
+	check(err)
+	return errors.Join(errs...)
+}
+
+// validateTokens reads all tokens that callers show. No two are the same: the roles of a caller would be a matter of
+// order, and the audit trail would name the wrong one.
+func validateTokens(c config.Config) error {
+	var errs []error
+	seen := map[[sha256.Size]byte]string{}
+	same := func(key string, hash [sha256.Size]byte) {
+		if other, ok := seen[hash]; ok {
+			errs = append(errs, fmt.Errorf("%s and %s hold the same token: each caller needs one of its own", other, key))
+		}
+		seen[hash] = key
+	}
+	checkToken, err := checkToken(c)
+	if err != nil {
+		errs = append(errs, err)
+	} else if checkToken != "" {
+		same("check.token_file", sha256.Sum256([]byte(checkToken)))
+	}
+	for i := range c.Control.Tokens {
+		key, hash, err := tokenHash(c, i)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		same(key, hash)
+	}
+	return errors.Join(errs...)
+}
+
+// checkToken is what gateways show; empty if they show none.
+func checkToken(c config.Config) (control.Secret, error) {
+	if c.Check.TokenFile == "" {
+		return "", nil
+	}
+	token, err := secretFile("check.token_file", c.Check.TokenFile)
+	if err == nil && len(token) < leastCheckToken {
+		err = fmt.Errorf("check.token_file: %s holds %d characters; a token must have at least %d (flyball token makes one)", c.Check.TokenFile, len(token), leastCheckToken)
+	}
+	return control.Secret(token), err
+}
+
+// tokenHash reads control.tokens[i]; key is its name in the configuration.
+func tokenHash(c config.Config, i int) (key string, hash [sha256.Size]byte, err error) {
+	key = fmt.Sprintf("control.tokens[%d].value_file", i)
+	file := string(c.Control.Tokens[i].Value)
+	value, err := secretFile(key, file)
+	if err != nil {
+		return key, hash, err
+	}
+	if hash, err = control.ParseToken(value); err != nil {
+		err = fmt.Errorf("%s: %s: %w", key, file, err)
+	}
+	return key, hash, err
+}

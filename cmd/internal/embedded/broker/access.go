@@ -1,0 +1,193 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+)
+
+// Who may do what:
+//
+//   - Flyball's own processes authenticate as User with the deployment's password (SASL PLAIN) and may do everything.
+//   - On loopback everybody else may write, read and create topics, and use consumer groups, except those whose names
+//     begin as Flyball's own do. Nobody else may delete topics or records, or change settings: an input record that
+//     nobody has read yet would be lost.
+//   - Off loopback there is nobody else: who ships records authenticates as Options.Shipper, with the same rights.
+//
+// kfake enforces these rules for every request that names a topic, a group or a transaction. It does not enforce any on
+// API versions, DescribeCluster, and the names in FindCoordinator's answer, which hold no data; it does not bind a
+// producer id to who was given it, so on loopback one shipper can disturb the sequence of another's records in an
+// input topic; and PLAIN sends the password in clear text, which on loopback only root can read.
+
+// User is what Flyball's own processes authenticate as.
+const User = "flyball"
+
+// ownPrefixes begin the names of Flyball's own topics (flyball.calls) and groups (flyball-detect).
+var ownPrefixes = []string{"flyball.", "flyball-"}
+
+// Login is a user of the broker with its password.
+type Login struct{ User, Password string }
+
+// Mechanism is how a process of Flyball's authenticates.
+func Mechanism(password string) sasl.Mechanism {
+	return plain.Auth{User: User, Pass: password}.AsMechanism()
+}
+
+// checkAccess says what is wrong with the options of authentication.
+func (o Options) checkAccess(host string) error {
+	if o.Password == "" {
+		return errors.New("embedded broker: no password for Flyball's own topics")
+	}
+	ip := net.ParseIP(host)
+	if loopback := host == "localhost" || ip != nil && ip.IsLoopback(); !loopback && o.Shipper == nil {
+		return fmt.Errorf("kafka.listen: %s is not loopback, and kafka.sasl is empty: who ships records from elsewhere must authenticate", o.Listen)
+	}
+	if s := o.Shipper; s != nil && (s.User == "" || s.Password == "" || s.User == User) {
+		return fmt.Errorf("kafka.sasl: the embedded broker wants a user other than %s, and a password", User)
+	}
+	return nil
+}
+
+func (o Options) access() []kfake.Opt {
+	opts := []kfake.Opt{kfake.EnableACLs(), kfake.Superuser("PLAIN", User, o.Password)}
+	if o.Shipper != nil {
+		// From here on a connection that has not authenticated may do nothing.
+		opts = append(opts, kfake.EnableSASL(), kfake.User("PLAIN", o.Shipper.User, o.Shipper.Password))
+	}
+	return opts
+}
+
+// rules are the access rules of everybody but Flyball.
+func (o Options) rules() []kmsg.CreateACLsRequestCreation {
+	principal := "User:ANONYMOUS"
+	if o.Shipper != nil {
+		principal = "User:" + o.Shipper.User
+	}
+	var out []kmsg.CreateACLsRequestCreation
+	add := func(permission kmsg.ACLPermissionType, kind kmsg.ACLResourceType, pattern kmsg.ACLResourcePatternType, name string, ops ...kmsg.ACLOperation) {
+		for _, op := range ops {
+			out = append(out, kmsg.CreateACLsRequestCreation{
+				Principal: principal, Host: "*", ResourceType: kind, ResourceName: name, ResourcePatternType: pattern, Operation: op, PermissionType: permission,
+			})
+		}
+	}
+	for _, kind := range []kmsg.ACLResourceType{kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeGroup, kmsg.ACLResourceTypeTransactionalId} {
+		for _, prefix := range ownPrefixes {
+			add(kmsg.ACLPermissionTypeDeny, kind, kmsg.ACLResourcePatternTypePrefixed, prefix, kmsg.ACLOperationAll)
+		}
+	}
+	literal := kmsg.ACLResourcePatternTypeLiteral
+	add(kmsg.ACLPermissionTypeAllow, kmsg.ACLResourceTypeTopic, literal, "*", kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationCreate, kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs)
+	add(kmsg.ACLPermissionTypeAllow, kmsg.ACLResourceTypeGroup, literal, "*", kmsg.ACLOperationRead, kmsg.ACLOperationDescribe)
+	add(kmsg.ACLPermissionTypeAllow, kmsg.ACLResourceTypeTransactionalId, literal, "*", kmsg.ACLOperationWrite, kmsg.ACLOperationDescribe)
+	add(kmsg.ACLPermissionTypeAllow, kmsg.ACLResourceTypeCluster, literal, "kafka-cluster", kmsg.ACLOperationIdempotentWrite)
+	return out
+}
+
+// kept are the files in which kfake keeps users and access rules. What is in them wins over what it is started with: a
+// password of before, and whatever anybody made before there were rules.
+var kept = []string{"sasl.json", "acls.json"}
+
+// forget removes the users and rules that are on disk; those of the options hold.
+func forget(dir string) error {
+	for _, name := range kept {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// restrict makes the rules. It talks to the broker through a pipe: nobody else is served yet.
+func restrict(d *door, o Options) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(d.dial), kgo.SASL(Mechanism(o.Password)), kgo.RequestRetries(0))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	create := kmsg.NewPtrCreateACLsRequest()
+	create.Creations = o.rules()
+	created, err := create.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	for _, r := range created.Results {
+		if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// door is the broker's listener. Until it is opened it accepts connections of this process only: clients from outside
+// wait in the system's queue and are not refused.
+type door struct {
+	net.Listener
+	inside chan net.Conn
+	opened chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newDoor(l net.Listener) *door {
+	return &door{Listener: l, inside: make(chan net.Conn), opened: make(chan struct{}), closed: make(chan struct{})}
+}
+
+func (d *door) open() { close(d.opened) }
+
+// Accept returns the next connection.
+func (d *door) Accept() (net.Conn, error) {
+	select {
+	case c := <-d.inside:
+		return c, nil
+	case <-d.closed:
+		return nil, net.ErrClosed
+	case <-d.opened:
+		return d.Listener.Accept()
+	}
+}
+
+// Close ends Accept.
+func (d *door) Close() error {
+	d.once.Do(func() { close(d.closed) })
+	return d.Listener.Close()
+}
+
+// dial connects through a pipe, whatever the address.
+func (d *door) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case d.inside <- there:
+		return here, nil
+	case <-d.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Running says whether a broker of another process serves the folder now.
+func Running(dir string) bool {
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDONLY, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}

@@ -1,0 +1,120 @@
+package arming
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"flyball/schema"
+)
+
+// after are commands, "+pattern" to arm, "-pattern" to disarm, "=pattern" to clear.
+func after(t *testing.T, commands ...string) *State {
+	t.Helper()
+	s := New()
+	for i, c := range commands {
+		command := schema.Command{Kind: schema.CommandArm, Tenant: "t", By: "ann", Reason: "test",
+			Arming: &schema.ArmingOrder{Pattern: c[1:], Clear: c[0] == '='}}
+		if c[0] == '-' {
+			command.Kind = schema.CommandDisarm
+		}
+		if o := s.Apply(int64(i), uint64(i+1), &command); o == Refused || o == Full {
+			t.Fatalf("%s: %s", c, o)
+		}
+	}
+	return s
+}
+
+func TestMostSpecificOrderHoldsAndDisarmingAmongEquals(t *testing.T) {
+	bot := Subject{Tenant: "t", Agent: "billing/bot", Trust: schema.TrustVerified, Tags: []string{"payments"}, Family: schema.FamilyLoop}
+	for _, tc := range []struct {
+		commands string
+		file     bool
+		want     bool
+		why      string
+	}{
+		{"", false, false, WhyFile},
+		{"", true, true, WhyFile},
+		{"+*", false, true, WhyAll},
+		{"-*", true, false, WhyAll},
+		{"+* -family:runaway.*", false, false, WhyFamily},
+		{"-family:runaway.* +tag:payments", false, true, WhyTag},
+		{"+tag:payments -billing/*", true, false, WhyPattern},
+		{"-billing/* +billing/bot", false, true, WhyAgent},
+		{"-billing/bot +billing/* +tag:payments +family:runaway.* +*", true, false, WhyAgent},
+		{"+billing/* -*/bot", false, false, WhyPattern},
+		{"-*/bot +billing/*", false, false, WhyPattern},
+		{"+billing/bot -billing/bot", true, false, WhyAgent},
+		{"-billing/bot +billing/bot", false, true, WhyAgent},
+		{"+billing/bot =billing/bot", false, false, WhyFile},
+		{"+support/* +tag:other +family:fanout", false, false, WhyFile},
+	} {
+		a := after(t, strings.Fields(tc.commands)...).Of(bot, tc.file)
+		if a.Armed != tc.want || a.Why != tc.why || (a.Order == nil) != (tc.why == WhyFile) {
+			t.Errorf("%q, in the file %v: %+v", tc.commands, tc.file, a)
+		}
+	}
+}
+
+func TestClaimingADisarmedNameIsNoEscape(t *testing.T) {
+	claims := Subject{Tenant: "t", Agent: "batch/purge", Trust: schema.TrustAsserted, Tags: []string{"batch"}, Family: schema.FamilyDestroy}
+	if a := after(t, "-batch/purge", "-batch/*", "-tag:batch").Of(claims, true); !a.Armed {
+		t.Errorf("who claims the name of a disarmed agent is not enforced: %+v", a)
+	}
+	if a := after(t, "+*", "-batch/purge").Of(claims, false); !a.Armed || a.Why != WhyAll {
+		t.Errorf("%+v", a)
+	}
+	claims.Trust = schema.TrustInfrastructure
+	if a := after(t, "-batch/purge").Of(claims, true); a.Armed {
+		t.Errorf("the agent itself: %+v", a)
+	}
+}
+
+func TestArmingEverythingDoesNotArmLearnedScopes(t *testing.T) {
+	scope := Subject{Tenant: "t", Agent: "billing/bot", Trust: schema.TrustVerified, Tags: []string{"x"}, Family: schema.FamilyScope}
+	if a := after(t, "+*", "+billing/bot", "+tag:x").Of(scope, false); a.Armed {
+		t.Errorf("%+v", a)
+	}
+	if a := after(t, "+family:scope").Of(scope, false); !a.Armed {
+		t.Errorf("by its own name: %+v", a)
+	}
+	if a := after(t, "-*").Of(scope, true); a.Armed {
+		t.Errorf("disarming everything is everything: %+v", a)
+	}
+}
+
+func TestOtherTenantsOrdersDoNotHold(t *testing.T) {
+	if a := after(t, "+*").Of(Subject{Tenant: "u", Agent: "billing/bot"}, false); a.Armed {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestTooManyPatternsAreRefusedAndTheOthersStay(t *testing.T) {
+	s := New()
+	for i := range MostOrders + 10 {
+		c := schema.Command{Kind: schema.CommandArm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: fmt.Sprint("a", i)}}
+		if o, want := s.Apply(1, uint64(i), &c), Armed; i < MostOrders && o != want || i >= MostOrders && o != Full {
+			t.Fatalf("%d: %s", i, o)
+		}
+	}
+	c := schema.Command{Kind: schema.CommandDisarm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: "a0"}}
+	if o := s.Apply(1, 5000, &c); o != Disarmed || len(s.Orders("t")) != MostOrders {
+		t.Errorf("%s, %d", o, len(s.Orders("t")))
+	}
+	if again := Restore(s.Snapshot()); !reflect.DeepEqual(again.Snapshot(), s.Snapshot()) {
+		t.Error("a snapshot is not what it was made of")
+	}
+}
+
+func TestPatternThatIsNoneIsRefused(t *testing.T) {
+	for _, p := range []string{"", " ", "tag:", "family: ", "billing/[", `x\`, "a\x00b", "a\u202eb", "\xff", strings.Repeat("x", 257)} {
+		c := schema.Command{Kind: schema.CommandArm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: p}}
+		if o := New().Apply(1, 1, &c); o != Refused {
+			t.Errorf("%q: %s", p, o)
+		}
+	}
+	if o := New().Apply(1, 1, &schema.Command{Kind: schema.CommandArm, Tenant: "t", Arming: &schema.ArmingOrder{Pattern: "a"}}); o != Refused {
+		t.Errorf("without a reason: %s", o)
+	}
+}

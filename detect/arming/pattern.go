@@ -1,0 +1,35 @@
+package arming
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// longestPattern in characters.
+const longestPattern = 256
+
+// Valid is nil for a pattern that an order can be about, else it says what is wrong,
+// without the pattern itself.
+func Valid(pattern string) error {
+	kind, rest, ok := strings.Cut(pattern, ":")
+	if !ok || kind != "tag" && kind != "family" {
+		kind, rest = "agent", pattern
+	}
+	switch {
+	case strings.TrimSpace(rest) == "":
+		return fmt.Errorf("pattern: no name of a %s in it; a name or a pattern of agents as billing/*, tag:NAME, family:NAME, or * "+
+			"for everything", kind)
+	case !utf8.ValidString(pattern) || utf8.RuneCountInString(pattern) > longestPattern:
+		return fmt.Errorf("pattern: more than %d characters, or not UTF-8", longestPattern)
+	case strings.ContainsFunc(pattern, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }):
+		return errors.New("pattern: a control character in it")
+	}
+	if _, err := path.Match(rest, ""); err != nil {
+		return errors.New("pattern: brackets or a backslash that do not close or escape anything")
+	}
+	return nil
+}

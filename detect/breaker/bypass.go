@@ -1,0 +1,93 @@
+package breaker
+
+import (
+	"cmp"
+	"slices"
+
+	"flyball/schema"
+)
+
+// Outcomes of commands about bypasses.
+const (
+	NoBypass     Outcome = "no_bypass"
+	ManyBypasses Outcome = "too_many_bypasses"
+)
+
+// mostBypasses are on at a time. One more is refused: it would stop enforcement, and
+// what is enforced stays enforced.
+const mostBypasses = 1_000
+
+// bypassed is who is bypassed: an agent, or with an empty name the whole tenant.
+type bypassed struct{ tenant, agent string }
+
+// applyBypass begins or ends a bypass: of the agent that the scope names, or without a
+// scope of the tenant.
+func (s *State) applyBypass(m Moment, c *schema.Command) (Outcome, []schema.Event) {
+	k := bypassed{tenant: c.Tenant}
+	switch {
+	case c.Reason == "":
+		return Refused, nil
+	case c.Scope.Kind == schema.ScopeAgent && c.Scope.Value != "":
+		k.agent = c.Scope.Value
+	case c.Scope.Kind != schema.ScopeNone:
+		return Refused, nil
+	}
+	_, on := s.bypass[k]
+	b := schema.Bypass{Tenant: c.Tenant, Agent: k.agent, Reason: c.Reason, By: c.By, Generation: m.Generation}
+	switch {
+	case c.Kind == schema.CommandBypassEnd && !on:
+		return NoBypass, nil
+	case c.Kind == schema.CommandBypassEnd:
+		delete(s.bypass, k)
+	case c.TTL <= 0:
+		return Refused, nil
+	case !on && len(s.bypass) >= mostBypasses:
+		return ManyBypasses, nil
+	default:
+		b.Until = m.Clock + c.TTL
+		s.bypass[k] = b
+	}
+	return Applied, []schema.Event{schema.BypassEvent(&b)}
+}
+
+// expireBypasses ends those whose time is over.
+func (s *State) expireBypasses(m Moment) []schema.Event {
+	var out []schema.Event
+	for k, b := range s.bypass {
+		if m.Clock >= b.Until {
+			delete(s.bypass, k)
+			ended := schema.Bypass{Tenant: k.tenant, Agent: k.agent, Reason: "the bypass has expired", By: "ttl", Generation: m.Generation}
+			out = append(out, schema.BypassEvent(&ended))
+		}
+	}
+	return out
+}
+
+// Bypass of a tenant, if one is on.
+func (s *State) Bypass(tenant string, now int64) (schema.Bypass, bool) {
+	b, ok := s.bypass[bypassed{tenant: tenant}]
+	return b, ok && now < b.Until
+}
+
+// BypassOf an agent, if one is on: its own, or that of its tenant. Who only claims the
+// agent's name has no part in its own.
+func (s *State) BypassOf(tenant, agent string, trust schema.Trust, now int64) (schema.Bypass, bool) {
+	if b, on := s.Bypass(tenant, now); on || len(s.bypass) == 0 {
+		return b, on
+	}
+	agent = trusted(agent, trust)
+	b, ok := s.bypass[bypassed{tenant, agent}]
+	return b, ok && agent != "" && now < b.Until
+}
+
+// Bypasses that are on in a tenant: its own first, then those of agents by name.
+func (s *State) Bypasses(tenant string, now int64) []schema.Bypass {
+	out := []schema.Bypass{}
+	for k, b := range s.bypass {
+		if k.tenant == tenant && now < b.Until {
+			out = append(out, b)
+		}
+	}
+	slices.SortFunc(out, func(a, b schema.Bypass) int { return cmp.Compare(a.Agent, b.Agent) })
+	return out
+}

@@ -1,0 +1,242 @@
+package exception
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"flyball/detect/policy"
+	"flyball/schema"
+	"flyball/schema/route"
+)
+
+const (
+	// MostExceptions are held for all tenants. One more is refused.
+	MostExceptions = 1_000
+	// MostRoutes of one exception.
+	MostRoutes = 50
+	// Longest is how long one may hold: who still wants it renews it.
+	Longest = 366 * 24 * time.Hour
+
+	longestName = 256
+)
+
+// Exception that holds.
+type Exception struct {
+	Tenant string `json:"tenant"`
+	schema.ExceptionOrder
+	By     string `json:"by"`
+	Role   string `json:"role,omitempty"`
+	Reason string `json:"reason"`
+	At     int64  `json:"at_ns"`    // the log's clock, Unix ns
+	Until  int64  `json:"until_ns"` // on the same clock
+	// Trips that it has covered, and the log's clock at the last of them.
+	Covered   uint64 `json:"covered"`
+	CoveredAt int64  `json:"covered_at_ns,omitempty"`
+
+	routes []route.Pattern
+}
+
+// Outcome of a command.
+type Outcome string
+
+const (
+	Added   Outcome = "added"
+	Removed Outcome = "removed"
+	NoneOf  Outcome = "no_such_exception"
+	Full    Outcome = "too_many_exceptions"
+	Refused Outcome = "refused"
+)
+
+type key struct{ tenant, id string }
+
+// State is what is excepted. It is not for concurrent use.
+type State struct {
+	all   map[key]*Exception
+	first int64 // the earliest end; 0: nothing is excepted
+}
+
+// New is a state before any command.
+func New() *State { return &State{all: map[key]*Exception{}} }
+
+// IDOf is the id of the exception that a command adds: that of the command.
+func IDOf(c *schema.Command) string {
+	if _, id, ok := strings.Cut(c.ID, "_"); ok && id != "" {
+		return "x_" + id
+	}
+	return ""
+}
+
+// Apply folds a command of kind exception or exception_remove at a time of the log's
+// clock, and says which exception it was about.
+func (s *State) Apply(clock int64, c *schema.Command) (Outcome, string) {
+	o := c.Exception
+	if o == nil || c.Reason == "" {
+		return Refused, ""
+	}
+	if c.Kind == schema.CommandExceptionRemove {
+		k := key{c.Tenant, o.ID}
+		if s.all[k] == nil {
+			return NoneOf, o.ID
+		}
+		delete(s.all, k)
+		s.next()
+		return Removed, o.ID
+	}
+	routes, err := Valid(o)
+	id := IDOf(c)
+	switch {
+	case err != nil || id == "" || c.TTL <= 0 || c.TTL > int64(Longest):
+		return Refused, ""
+	case len(s.all) >= MostExceptions:
+		return Full, ""
+	}
+	e := Exception{Tenant: c.Tenant, ExceptionOrder: *o, By: c.By, Role: c.Role, Reason: c.Reason, At: clock, Until: clock + c.TTL,
+		routes: routes}
+	e.ID = id
+	s.all[key{c.Tenant, id}] = &e
+	s.next()
+	return Added, id
+}
+
+// Valid reads the routes of an order, or says what is wrong with it.
+func Valid(o *schema.ExceptionOrder) ([]route.Pattern, error) {
+	for _, p := range []struct{ name, pattern string }{{"agent", o.Agent}, {"family", o.Family}} {
+		if strings.TrimSpace(p.pattern) == "" {
+			return nil, fmt.Errorf("%s: empty; a name or a pattern, * for all", p.name)
+		}
+		if _, err := path.Match(p.pattern, ""); err != nil || !utf8.ValidString(p.pattern) || utf8.RuneCountInString(p.pattern) > longestName {
+			return nil, fmt.Errorf("%s: no pattern of at most %d characters", p.name, longestName)
+		}
+	}
+	if !policy.Exceptable(o.Family) {
+		return nil, errors.New("family: no exception lifts what manifests decide, or is for callers without an established agent")
+	}
+	if len(o.Routes) > MostRoutes {
+		return nil, fmt.Errorf("routes: %d; at most %d", len(o.Routes), MostRoutes)
+	}
+	var out []route.Pattern
+	for i, text := range o.Routes {
+		p, err := route.ParsePattern(text)
+		if err != nil {
+			return nil, fmt.Errorf("routes[%d]: %w", i, err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// Cover is the exception that covers a trip, the oldest first; nil: none does. Only an
+// established agent is covered, and only by what the sender of the trip knew of it.
+func (s *State) Cover(clock int64, tenant string, d *schema.Decision, holder *schema.Holder) *Exception {
+	if len(s.all) == 0 || d == nil || holder == nil || holder.AgentTrust < schema.TrustInfrastructure || holder.AgentID == "" ||
+		holder.AgentID != d.AgentID ||
+		d.Family == "" || !policy.Exceptable(d.Family) {
+		return nil
+	}
+	var best *Exception
+	for _, e := range s.all {
+		if e.Tenant == tenant && clock < e.Until && matches(e.Agent, d.AgentID) && matches(e.Family, d.Family) && e.on(d.Route) &&
+			(best == nil || cmp.Or(cmp.Compare(e.At, best.At), cmp.Compare(e.ID, best.ID)) < 0) {
+			best = e
+		}
+	}
+	return best
+}
+
+// Count notes that an exception has covered a trip.
+func (s *State) Count(clock int64, e *Exception) {
+	counted := *e // one that was given out is never changed
+	counted.Covered++
+	counted.CoveredAt = clock
+	s.all[key{e.Tenant, e.ID}] = &counted
+}
+
+// on reports whether the exception is about a route.
+func (e *Exception) on(name string) bool {
+	if len(e.routes) == 0 {
+		return true
+	}
+	var c schema.Call
+	if tool, ok := strings.CutPrefix(name, "tool:"); ok {
+		c.ToolName = tool
+	} else if method, template, ok := strings.Cut(name, " "); ok {
+		c.Method, c.Route, c.RouteKey = method, template, route.Key(template)
+	} else {
+		return false
+	}
+	return route.AnyMatches(e.routes, &c)
+}
+
+func matches(pattern, name string) bool {
+	ok, _ := path.Match(pattern, name)
+	return ok || pattern == name || pattern == "*"
+}
+
+// Pass forgets what has ended.
+func (s *State) Pass(clock int64) {
+	if s.first == 0 || clock < s.first {
+		return
+	}
+	for k, e := range s.all {
+		if clock >= e.Until {
+			delete(s.all, k)
+		}
+	}
+	s.next()
+}
+
+func (s *State) next() {
+	s.first = 0
+	for _, e := range s.all {
+		if s.first == 0 || e.Until < s.first {
+			s.first = e.Until
+		}
+	}
+}
+
+// List is what is excepted in a tenant, the latest first.
+func (s *State) List(tenant string) []Exception {
+	out := []Exception{}
+	for _, e := range s.all {
+		if e.Tenant == tenant {
+			out = append(out, *e)
+		}
+	}
+	slices.SortFunc(out, func(a, b Exception) int { return cmp.Or(cmp.Compare(b.At, a.At), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
+
+// Empty reports that nothing is excepted.
+func (s *State) Empty() bool { return len(s.all) == 0 }
+
+// Snapshot is everything a restart needs, the oldest first.
+func (s *State) Snapshot() []Exception {
+	out := make([]Exception, 0, len(s.all))
+	for _, e := range s.all {
+		out = append(out, *e)
+	}
+	slices.SortFunc(out, func(a, b Exception) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
+
+// Restore is the state of a snapshot. One whose routes this binary cannot read is an
+// error: without them it would cover more.
+func Restore(list []Exception) (*State, error) {
+	s := New()
+	for _, e := range list {
+		routes, err := Valid(&e.ExceptionOrder)
+		if err != nil {
+			return nil, fmt.Errorf("exception %s: %w", e.ID, err)
+		}
+		e.routes = routes
+		s.all[key{e.Tenant, e.ID}] = &e
+	}
+	s.next()
+	return s, nil
+}

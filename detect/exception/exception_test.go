@@ -1,0 +1,117 @@
+package exception
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	"flyball/schema"
+)
+
+const sec = int64(1e9)
+
+func add(id string, change func(*schema.Command)) *schema.Command {
+	c := &schema.Command{ID: "o_" + id, Kind: schema.CommandException, Tenant: "t", By: "ann", Reason: "the nightly purge", TTL: 60 * sec,
+		Exception: &schema.ExceptionOrder{Agent: "ops/*", Family: "runaway.*", Routes: []string{"DELETE /v1/orders/{id}"}}}
+	if change != nil {
+		change(c)
+	}
+	return c
+}
+
+func TestOnlyWhatIsMeantIsExcepted(t *testing.T) {
+	for name, tc := range map[string]struct {
+		tenant string
+		clock  int64
+		change func(*schema.Decision, *schema.Holder)
+		want   bool
+	}{
+		"meant":                     {want: true},
+		"another route":             {change: func(d *schema.Decision, _ *schema.Holder) { d.Route = "POST /v1/refunds" }},
+		"another method":            {change: func(d *schema.Decision, _ *schema.Holder) { d.Route = "GET /v1/orders/{id}" }},
+		"another agent":             {change: func(d *schema.Decision, h *schema.Holder) { d.AgentID, h.AgentID = "billing/bot", "billing/bot" }},
+		"another family":            {change: func(d *schema.Decision, _ *schema.Holder) { d.Family = schema.FamilyHijack }},
+		"what a manifest decided":   {change: func(d *schema.Decision, _ *schema.Holder) { d.Family = schema.FamilyAfterTask }},
+		"a name that is claimed":    {change: func(_ *schema.Decision, h *schema.Holder) { h.AgentTrust = schema.TrustAsserted }},
+		"another one's trust":       {change: func(_ *schema.Decision, h *schema.Holder) { h.AgentID = "ops/other" }},
+		"a record without a family": {change: func(d *schema.Decision, _ *schema.Holder) { d.Family = "" }},
+		"a record without a route":  {change: func(d *schema.Decision, _ *schema.Holder) { d.Route = "" }},
+		"too late":                  {clock: 61 * sec},
+		"another tenant":            {tenant: "u"},
+	} {
+		s := New()
+		if o, id := s.Apply(0, add("1", nil)); o != Added || id != "x_1" {
+			t.Fatal(o, id)
+		}
+		d := &schema.Decision{AgentID: "ops/purge", Family: schema.FamilyDestroy, Route: "DELETE /v1/orders/{order_id}"}
+		h := &schema.Holder{AgentID: "ops/purge", AgentTrust: schema.TrustInfrastructure}
+		if tc.change != nil {
+			tc.change(d, h)
+		}
+		if tc.tenant == "" {
+			tc.tenant = "t"
+		}
+		if got := s.Cover(tc.clock, tc.tenant, d, h); (got != nil) != tc.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if s.Cover(0, "t", d, nil) != nil {
+			t.Errorf("%s: who acts is not known, and he is excepted", name)
+		}
+	}
+}
+
+func TestExceptionEndsByItself(t *testing.T) {
+	s := New()
+	s.Apply(0, add("1", nil))
+	s.Apply(0, add("2", func(c *schema.Command) { c.TTL = 120 * sec }))
+	s.Pass(60 * sec)
+	if l := s.List("t"); len(l) != 1 || l[0].ID != "x_2" {
+		t.Fatalf("%+v", l)
+	}
+	s.Pass(120 * sec)
+	if !s.Empty() {
+		t.Error("it did not end")
+	}
+}
+
+func TestOrderThatCannotHoldIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*schema.Command){
+		"no reason":       func(c *schema.Command) { c.Reason = "" },
+		"no end":          func(c *schema.Command) { c.TTL = 0 },
+		"years":           func(c *schema.Command) { c.TTL = int64(Longest) + 1 },
+		"no agent":        func(c *schema.Command) { c.Exception.Agent = " " },
+		"policy":          func(c *schema.Command) { c.Exception.Family = "policy.*" },
+		"suspicion":       func(c *schema.Command) { c.Exception.Family = schema.FamilyBorrowed },
+		"no pattern":      func(c *schema.Command) { c.Exception.Agent = "a[" },
+		"no route":        func(c *schema.Command) { c.Exception.Routes = []string{"orders"} },
+		"no id":           func(c *schema.Command) { c.ID = "" },
+		"nothing at all":  func(c *schema.Command) { c.Exception = nil },
+		"too many routes": func(c *schema.Command) { c.Exception.Routes = make([]string, MostRoutes+1) },
+	} {
+		if o, _ := New().Apply(0, add("1", change)); o != Refused {
+			t.Errorf("%s: %s", name, o)
+		}
+	}
+}
+
+func TestTooManyExceptionsAreRefused(t *testing.T) {
+	s := New()
+	for i := range MostExceptions {
+		s.Apply(0, add(fmt.Sprint(i), nil))
+	}
+	if o, _ := s.Apply(0, add("more", nil)); o != Full || len(s.List("t")) != MostExceptions {
+		t.Error(o)
+	}
+	again, err := Restore(s.Snapshot())
+	if err != nil || !reflect.DeepEqual(again, s) {
+		t.Errorf("a snapshot is not what it was made of: %v", err)
+	}
+	if o, _ := s.Apply(0, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "t", Reason: "r",
+		Exception: &schema.ExceptionOrder{ID: "x_7"}}); o != Removed {
+		t.Error(o)
+	}
+	if o, _ := s.Apply(0, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "u", Reason: "r",
+		Exception: &schema.ExceptionOrder{ID: "x_8"}}); o != NoneOf {
+		t.Errorf("of another tenant: %s", o)
+	}
+}

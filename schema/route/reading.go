@@ -1,0 +1,374 @@
+package route
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Bounds of what is read of one request.
+const (
+	// MaxReadings is how many readings one path may have.
+	MaxReadings = 6
+	// MaxReadable is how long a path is read, in bytes.
+	MaxReadable = 8 << 10
+	// maxDecodings is how often escapes of escapes are decoded.
+	maxDecodings = 3
+	// maxOverrides is how many other methods one request may name.
+	maxOverrides = 3
+	// maxCombined is how many readings a request may have of its path, its method
+	// and its body together.
+	maxCombined = 32
+)
+
+// MethodHeaders are the request headers, in lower case, by which many servers let
+// a client name another method than that of the request line.
+var MethodHeaders = []string{"x-http-method-override", "x-method-override", "x-http-method"}
+
+// methodParameter does the same in a query, a form or a JSON body.
+const methodParameter = "_method"
+
+// Reading is one way in which a server may read a path.
+type Reading struct {
+	Path string
+	// Ambiguous marks a reading that an ordinary client has no reason to ask for:
+	// encoded separators, escapes of escapes, backslashes, parameters of dot segments.
+	Ambiguous bool
+}
+
+// Readings are the ways in which servers may read a path. The first is that of RFC
+// 3986: escapes of unreserved characters are decoded, dot segments and empty
+// segments are removed; it is the one that is shown. The others are what servers
+// are known to make of the same bytes. Nil: the path as it stands is its only
+// reading. A path that is too long, or that has more than MaxReadings readings, is
+// not readable: the first reading stands alone, and is not to be trusted.
+func Readings(path string) (list []Reading, readable bool) {
+	if plainPath(path) {
+		return nil, true
+	}
+	if len(path) > MaxReadable {
+		return []Reading{{Path: resolve(canonical(withoutOrigin(path[:MaxReadable])))}}, false
+	}
+	path = withoutOrigin(path)
+	readable = true
+	add := func(p string, ambiguous bool) {
+		for i := range list {
+			if list[i].Path == p {
+				return
+			}
+		}
+		if len(list) >= MaxReadings {
+			readable = false
+			return
+		}
+		list = append(list, Reading{p, ambiguous})
+	}
+	shown := canonical(path)
+	add(resolve(shown), false)
+	add(collapse(shown), false) // a server that keeps dot segments
+	if strings.Contains(shown, "..;") || strings.Contains(shown, ".;") {
+		add(resolve(withoutParameters(shown)), true)
+	}
+	if strings.Contains(shown, "/;") { // a segment of which nothing is left without its parameters
+		add(resolve(strings.ReplaceAll(shown, ";", "%3B")), false)
+	}
+	for decoded, more, n := shown, true, 0; more; n++ {
+		if n >= maxDecodings {
+			return list, false
+		}
+		if decoded, more = decodedOnce(decoded); decoded == shown {
+			break
+		}
+		add(literal(decoded), true)
+		if strings.IndexByte(decoded, '\\') >= 0 {
+			add(literal(strings.ReplaceAll(decoded, "\\", "/")), true)
+		}
+		if strings.IndexByte(decoded, ';') >= 0 {
+			add(literal(withoutParameters(decoded)), true)
+		}
+	}
+	return list, readable
+}
+
+// plainPath reports whether nothing in a path can be read in two ways.
+func plainPath(path string) bool {
+	if len(path) > MaxReadable {
+		return false
+	}
+	for i := 0; i < len(path); i++ {
+		switch c := path[i]; {
+		case c > '\\' && c < 0x7f, c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c == '-':
+		case c == '.':
+			if i == 0 || path[i-1] == '/' {
+				return false
+			}
+		case c == '/', c >= 0x80:
+		case c == '%', c == '\\', c <= ' ', c == ';', c == 0x7f:
+			return false
+		}
+	}
+	return true
+}
+
+// withoutOrigin cuts scheme, host, query and fragment off a request target.
+func withoutOrigin(path string) string {
+	if i := strings.Index(path, "://"); i > 0 && i < 12 && !strings.ContainsAny(path[:i], "/?#;") {
+		path = path[i+3:]
+		if j := strings.IndexByte(path, '/'); j >= 0 {
+			path = path[j:]
+		} else {
+			path = ""
+		}
+	}
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path = path[:i]
+	}
+	return path
+}
+
+// canonical spells a path in one way: what may stand plainly does, everything else is
+// an escape. A separator that was encoded stays encoded.
+func canonical(path string) string {
+	var b strings.Builder
+	b.Grow(len(path) + 8)
+	for i := 0; i < len(path); i++ {
+		c, ok := escape(path, i)
+		switch {
+		case ok:
+			i += 2
+			spell(&b, c)
+		case path[i] == '/' || path[i] == ';':
+			b.WriteByte(path[i])
+		default:
+			spell(&b, path[i])
+		}
+	}
+	return b.String()
+}
+
+// spell writes a byte of a segment.
+func spell(b *strings.Builder, c byte) {
+	if c <= ' ' || c >= 0x7f || c == '/' || c == '\\' || c == '%' || c == ';' || c == '?' || c == '#' {
+		b.WriteByte('%')
+		b.WriteByte("0123456789ABCDEF"[c>>4])
+		b.WriteByte("0123456789ABCDEF"[c&15])
+		return
+	}
+	b.WriteByte(c)
+}
+
+// escape is the byte that a percent-escape at i stands for.
+func escape(s string, i int) (byte, bool) {
+	if s[i] != '%' || i+2 >= len(s) {
+		return 0, false
+	}
+	high, ok := hexDigit(s[i+1])
+	low, ok2 := hexDigit(s[i+2])
+	return high<<4 | low, ok && ok2
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10, true
+	}
+	return 0, false
+}
+
+// resolve removes dot segments and empty segments.
+func resolve(path string) string {
+	var arena [24]string
+	out := arena[:0]
+	for seg := range strings.SplitSeq(path, "/") {
+		switch seg {
+		case "", ".":
+		case "..":
+			out = out[:max(len(out)-1, 0)]
+		default:
+			out = append(out, seg)
+		}
+	}
+	return "/" + strings.Join(out, "/")
+}
+
+// collapse removes empty segments only.
+func collapse(path string) string {
+	var arena [24]string
+	out := arena[:0]
+	for seg := range strings.SplitSeq(path, "/") {
+		if seg != "" {
+			out = append(out, seg)
+		}
+	}
+	return "/" + strings.Join(out, "/")
+}
+
+// withoutParameters cuts each segment at its first semicolon.
+func withoutParameters(path string) string {
+	if strings.IndexByte(path, ';') < 0 {
+		return path
+	}
+	segs := strings.Split(path, "/")
+	for i, s := range segs {
+		segs[i], _, _ = strings.Cut(s, ";")
+	}
+	return strings.Join(segs, "/")
+}
+
+// overlong are spellings that UTF-8 forbids and lax decoders read.
+var overlong = strings.NewReplacer("\xc0\xaf", "/", "\xc0\xae", ".", "\xc1\x9c", "\\")
+
+// decodedOnce decodes every escape of a path, and reports whether it still holds one.
+func decodedOnce(path string) (out string, more bool) {
+	if strings.IndexByte(path, '%') < 0 {
+		return path, false
+	}
+	var b strings.Builder
+	b.Grow(len(path))
+	for i := 0; i < len(path); i++ {
+		c, ok := escape(path, i)
+		if !ok {
+			c = path[i]
+		} else {
+			i += 2
+		}
+		b.WriteByte(c)
+	}
+	out = b.String()
+	if strings.IndexByte(out, 0xc0) >= 0 || strings.IndexByte(out, 0xc1) >= 0 {
+		out = overlong.Replace(out)
+	}
+	for i := strings.IndexByte(out, '%'); i >= 0 && i < len(out); i++ {
+		if _, ok := escape(out, i); ok {
+			return out, true
+		}
+	}
+	return out, false
+}
+
+// literal is a path whose escapes are decoded as one that reads the same: what stood
+// encoded takes its meaning as a separator, a query or an end, and what is left that
+// could be taken for one is encoded again.
+func literal(decoded string) string {
+	if i := strings.IndexAny(decoded, "?#\x00"); i >= 0 {
+		decoded = decoded[:i]
+	}
+	segs := strings.Split(decoded, "/")
+	for i, s := range segs {
+		segs[i] = strings.TrimRight(s, " \t\r\n\v\f")
+	}
+	resolved := resolve(strings.Join(segs, "/"))
+	var b strings.Builder
+	for i := 0; i < len(resolved); i++ {
+		if c := resolved[i]; c == '/' {
+			b.WriteByte(c)
+		} else {
+			spell(&b, c)
+		}
+	}
+	return b.String()
+}
+
+// otherMethods are the methods besides its own that a request names by a header, a
+// query parameter or a member of its body. More than maxOverrides of them cannot be read.
+func otherMethods(own string, in *Input) (out []string, readable bool) {
+	readable = true
+	add := func(list string) {
+		for m := range strings.SplitSeq(list, ",") {
+			m = strings.ToUpper(strings.TrimSpace(m))
+			if m == "" || m == own || slices.Contains(out, m) {
+				continue
+			}
+			if len(out) >= maxOverrides {
+				readable = false
+				return
+			}
+			if len(m) > 20 || strings.ContainsFunc(m, func(r rune) bool { return r < 'A' || r > 'Z' }) {
+				m = "_OTHER"
+			}
+			out = append(out, m)
+		}
+	}
+	add(in.MethodOverride)
+	for _, v := range values(in.RawQuery, methodParameter) {
+		add(v)
+	}
+	if len(in.Form) > 0 {
+		if strings.Contains(string(in.Form), `name="`+methodParameter+`"`) { // of a multipart form; its value is not read
+			add("DELETE")
+		}
+		for _, v := range values(string(in.Form), methodParameter) {
+			add(v)
+		}
+	}
+	if bytes.Contains(in.Args, []byte(methodParameter)) {
+		if raw, n := jsonMember(in.Args, methodParameter); n > 0 {
+			var text string
+			if json.Unmarshal(raw, &text) == nil {
+				add(text)
+			}
+		}
+	}
+	return out, readable
+}
+
+// values are those that a query or a form has of a parameter, whatever its case and
+// whether it is written as a list (name[]=). What cannot be decoded stands as it is.
+func values(query, name string) (out []string) {
+	for query != "" {
+		var pair string
+		if i := strings.IndexAny(query, "&;"); i >= 0 {
+			pair, query = query[:i], query[i+1:]
+		} else {
+			pair, query = query, ""
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		if len(key) < len(name) {
+			continue
+		}
+		if k, err := url.QueryUnescape(key); err == nil {
+			key = k
+		}
+		key, _, _ = strings.Cut(key, "[")
+		if !strings.EqualFold(strings.TrimSpace(key), name) {
+			continue
+		}
+		if v, err := url.QueryUnescape(value); err == nil {
+			value = v
+		}
+		if !utf8.ValidString(value) {
+			value = strings.ToValidUTF8(value, "\uFFFD")
+		}
+		out = append(out, value)
+	}
+	return out
+}
+
+// jsonMember is the last member of a JSON object with a name, whatever its case, and how
+// many the object has of it.
+func jsonMember(object []byte, name string) (value json.RawMessage, n int) {
+	in := json.NewDecoder(bytes.NewReader(object))
+	if t, err := in.Token(); err != nil || t != json.Delim('{') {
+		return nil, 0
+	}
+	for in.More() {
+		key, err := in.Token()
+		if err != nil {
+			return nil, 0
+		}
+		var raw json.RawMessage
+		if in.Decode(&raw) != nil {
+			return nil, 0
+		}
+		if k, ok := key.(string); ok && strings.EqualFold(k, name) {
+			value = raw
+			n++
+		}
+	}
+	return value, n
+}

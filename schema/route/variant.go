@@ -1,0 +1,288 @@
+package route
+
+import (
+	"slices"
+	"strings"
+
+	"flyball/schema"
+)
+
+// Attributes of a call that can be read in several ways.
+const (
+	// AttrReadings is ambiguous or unreadable.
+	AttrReadings = "path_readings"
+	// AttrMethodOverride is the methods besides its own that the request names.
+	AttrMethodOverride = "method_override"
+	// What a client's headers said of MCP on a route that is not known to be of MCP.
+	attrClaimedMethod = "header.mcp-method"
+	attrClaimedTool   = "header.mcp-name"
+)
+
+// Other is a call as a server may also read it.
+type Other struct {
+	Call schema.Call // its path is the reading's
+	// Ambiguous: see Reading.
+	Ambiguous bool
+}
+
+// Classify fills route, operation, effect, reversibility, resources and digests, by
+// the first reading of the call; the worst effect of all readings holds.
+func (t *Table) Classify(c *schema.Call, in *Input) {
+	others, readable := t.Readings(c, in)
+	Worsen(c, others, readable)
+}
+
+// Readings classifies a call by its first reading, and returns it as classified by
+// the others: those of its path (see the function Readings), by each method that it names
+// (MethodHeaders and the parameter _method), by the declared route that differs in
+// case or lacks a format's ending, and by what its body or its headers call a tool.
+// Not readable: there are more than can be weighed.
+func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bool) {
+	readable = !in.PathCut
+	path := c.Path
+	var list []Reading
+	if !plainPath(path) {
+		var ok bool
+		list, ok = Readings(path)
+		readable, path = readable && ok, list[0].Path
+	}
+	var arena [16]string
+	segs := split(path, arena[:0])
+	rule := t.root.find(segs, c.Method)
+	var methods []string
+	if in.MethodOverride != "" || in.RawQuery != "" || len(in.Form)+len(in.Args) > 0 {
+		var ok bool
+		methods, ok = otherMethods(c.Method, in)
+		readable = readable && ok
+	}
+	words := len(in.RPC) > 0 || in.Words == WordsClaimed && (c.MCPMethod != "" || c.ToolName != "")
+	if len(list) < 2 && len(methods) == 0 && !words && !t.respelled(segs) {
+		t.classify(c, in, segs, rule)
+		return nil, readable
+	}
+	w := weighing{t: t, in: in, base: *c, readable: readable}
+	w.base.Resources = slices.Clip(w.base.Resources)
+	w.first(c, segs, rule)
+	for i, m := range append([]string{c.Method}, methods...) {
+		rule = t.root.find(segs, m)
+		w.base.Path = c.Path
+		if i > 0 {
+			w.add(m, segs, rule, false)
+		}
+		w.spellings(m, segs, rule)
+		for _, r := range list[min(len(list), 1):] {
+			var own [16]string
+			as := split(r.Path, own[:0])
+			other := t.root.find(as, m)
+			w.base.Path = r.Path
+			if r.Ambiguous && declared(rule) && r.Path == strings.ReplaceAll(path, "%2F", "/") {
+				// An encoded slash within a declared parameter is a part of its value.
+				if declared(other) && other != rule {
+					w.add(m, as, other, false)
+				}
+				continue
+			}
+			w.add(m, as, other, r.Ambiguous)
+			w.spellings(m, as, other)
+		}
+	}
+	if len(methods) > 0 {
+		c.Note(AttrMethodOverride, strings.Join(methods, ","))
+	}
+	return w.others, w.readable
+}
+
+func declared(r *Rule) bool { return r != nil && !r.learned }
+
+// weighing gathers the readings of one call.
+type weighing struct {
+	t        *Table
+	in       *Input
+	base     schema.Call // before any reading
+	mcp      []RPC       // what its words may mean besides
+	others   []Other
+	readable bool
+}
+
+// first classifies the call by its first reading, and by what its words say.
+func (w *weighing) first(c *schema.Call, segs []string, rule *Rule) {
+	in := w.in
+	mcp := rule != nil && rule.MCP
+	switch {
+	case len(in.RPC) > maxRPC:
+		w.readable = false
+		w.t.classify(c, in, segs, rule)
+		return
+	case len(in.RPC) > 0 && (mcp || !declared(rule) && len(segs) > 0 && segs[len(segs)-1] == "mcp"):
+		// By the operator's word, or by the path that servers of MCP have by convention.
+		w.words(&w.base, in.RPC[0])
+		w.words(c, in.RPC[0])
+		one := *in
+		one.Args = in.RPC[0].Args
+		w.in = &one
+		w.t.classify(c, &one, segs, rule)
+		w.rpc(in.RPC[1:], segs, rule)
+		return
+	case len(in.RPC) > 0:
+		w.t.classify(c, in, segs, rule)
+		w.rpc(in.RPC, segs, rule)
+		return
+	case in.Words == WordsClaimed && !mcp && (c.MCPMethod != "" || c.ToolName != ""):
+		claimed := w.base
+		w.take(&claimed, in, segs, rule, false)
+		w.base.MCPMethod, w.base.ToolName = "", ""
+		if w.base.OpKind == schema.OpMCP || w.base.OpKind == schema.OpTool {
+			w.base.OpKind = schema.OpHTTP
+		}
+		for key, v := range map[string]string{attrClaimedMethod: claimed.MCPMethod, attrClaimedTool: claimed.ToolName} {
+			if v != "" {
+				w.base.Note(key, v)
+			}
+		}
+		*c = w.base
+	}
+	w.t.classify(c, in, segs, rule)
+}
+
+// rpc adds a reading for each call of MCP.
+func (w *weighing) rpc(list []RPC, segs []string, rule *Rule) {
+	for _, r := range list {
+		c, in := w.base, *w.in
+		w.words(&c, r)
+		in.Args = r.Args
+		w.take(&c, &in, segs, rule, false)
+	}
+}
+
+func (w *weighing) words(c *schema.Call, r RPC) {
+	c.OpKind, c.MCPMethod, c.ToolName = schema.OpMCP, r.Method, r.Tool
+}
+
+// spellings adds the declared routes that a server finds which ignores case, or cuts
+// the ending of a format.
+func (w *weighing) spellings(method string, segs []string, rule *Rule) {
+	if fold := w.t.root.findFold(segs, method); declared(fold) && fold != rule {
+		w.add(method, segs, fold, false)
+	}
+	if stem := withoutFormat(segs); stem != nil {
+		if other := w.t.root.findFold(stem, method); declared(other) && other != rule {
+			w.add(method, stem, other, false)
+		}
+	}
+}
+
+func (w *weighing) add(method string, segs []string, rule *Rule, ambiguous bool) {
+	c := w.base
+	c.Method = method
+	w.take(&c, w.in, segs, rule, ambiguous)
+}
+
+func (w *weighing) take(c *schema.Call, in *Input, segs []string, rule *Rule, ambiguous bool) {
+	if len(w.others) >= maxCombined {
+		w.readable = false
+		return
+	}
+	w.t.classify(c, in, segs, rule)
+	w.others = append(w.others, Other{*c, ambiguous})
+}
+
+// respelled reports whether segments may be meant for a declared route that they do
+// not spell exactly.
+func (t *Table) respelled(segs []string) bool {
+	if len(t.root.static) == 0 && t.root.param == nil && t.root.rest == nil {
+		return false
+	}
+	if withoutFormat(segs) != nil {
+		return true
+	}
+	return t.upper || slices.ContainsFunc(segs, hasUpper)
+}
+
+func hasUpper(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 'A' && s[i] <= 'Z' {
+			return true
+		}
+	}
+	return false
+}
+
+// formats are endings by which servers let a client choose the form of an answer.
+var formats = []string{".json", ".xml", ".html", ".htm", ".csv", ".txt", ".yaml", ".yml", ".do", ".action"}
+
+// withoutFormat are segments without the ending of a format; nil: there is none.
+func withoutFormat(segs []string) []string {
+	if len(segs) == 0 {
+		return nil
+	}
+	last := segs[len(segs)-1]
+	i := strings.LastIndexByte(last, '.')
+	if i <= 0 || !slices.ContainsFunc(formats, func(f string) bool { return strings.EqualFold(f, last[i:]) }) {
+		return nil
+	}
+	out := slices.Clone(segs)
+	out[len(out)-1] = last[:i]
+	return out
+}
+
+// findFold is find without regard to case, where no segment fits exactly.
+func (n *node) findFold(segs []string, method string) *Rule {
+	if len(segs) == 0 {
+		return n.find(nil, method)
+	}
+	for name, next := range n.static {
+		if strings.EqualFold(name, segs[0]) {
+			if r := next.findFold(segs[1:], method); r != nil {
+				return r
+			}
+		}
+	}
+	if n.param != nil {
+		if r := n.param.findFold(segs[1:], method); r != nil {
+			return r
+		}
+	}
+	if n.rest != nil {
+		return n.rest.find(nil, method)
+	}
+	return nil
+}
+
+// severity orders reversibilities by the harm that is to be expected; what nobody
+// knows is worse than what can be mended.
+var severity = [...]uint8{schema.ReadOnly: 0, schema.Reversible: 1, schema.Compensable: 2, schema.ReversibilityUnknown: 3, schema.Irreversible: 4}
+
+// Worse reports whether a call does more harm than another.
+func Worse(c, than *schema.Call) bool {
+	return severity[c.Reversibility] > severity[than.Reversibility]
+}
+
+// Worsen gives a call the worst effect of all its readings, and the resources that
+// only an ambiguous reading names: a report must not leave them out.
+func Worsen(c *schema.Call, others []Other, readable bool) {
+	ambiguous := false
+	for i := range others {
+		o := &others[i].Call
+		if Worse(o, c) {
+			c.Effect, c.EffectSource, c.Reversibility, c.ReversibilitySource = o.Effect, o.EffectSource, o.Reversibility, o.ReversibilitySource
+		}
+		if !others[i].Ambiguous {
+			continue
+		}
+		ambiguous = true
+		for _, r := range o.Resources {
+			if r.ID != "?" && r.ID != "*" && len(c.Resources) < maxResources && !slices.ContainsFunc(c.Resources, func(have schema.Resource) bool { return have.Type == r.Type && have.ID == r.ID }) {
+				c.Resources = append(slices.Clip(c.Resources), r)
+			}
+		}
+	}
+	switch {
+	case !readable:
+		c.Note(AttrReadings, "unreadable")
+		if c.Reversibility != schema.ReadOnly && severity[c.Reversibility] < severity[schema.ReversibilityUnknown] {
+			c.Effect, c.EffectSource, c.Reversibility, c.ReversibilitySource = schema.EffectUnknown, schema.ProvenanceNone, schema.ReversibilityUnknown, schema.ProvenanceNone
+		}
+	case ambiguous:
+		c.Note(AttrReadings, "ambiguous")
+	}
+}
