@@ -6,7 +6,8 @@ import (
 )
 
 // AttrForwardedHops says how many addresses x-forwarded-for held, where it was
-// more than one: the client's address is then the client's own word.
+// more than one and no peer was logged: the client's address may then be the client's
+// own word.
 const AttrForwardedHops = "forwarded_hops"
 
 // Attributes of what the check side observed, about the task that an orchestrator

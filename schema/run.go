@@ -54,12 +54,37 @@ func ParseRunID(s string) (RunID, error) {
 // endpoint answered with.
 const GateKeySource = "flyball_gate"
 
+// NoTraceKeySource is the RunKeySource of a call without a run key that the check was
+// asked about without a trace: the trace that its row has does not bind it.
+const NoTraceKeySource = "flyball_receipt"
+
 // RunRuleOfKey is the rule by which a call's run key names its run.
 func (c *Call) RunRuleOfKey() RunRule {
 	if c.RunKeySource == GateKeySource {
 		return RunGate
 	}
 	return RunExplicit
+}
+
+// KeyOfRun is what a call with a run key has its own run by: a sub-agent's run is apart
+// from the one that its parent agent began under the same key.
+func (c *Call) KeyOfRun() string {
+	switch {
+	case c.ParentAgent == "":
+		return c.RunKey
+	case c.AgentAsserted != "":
+		return c.RunKey + "\x00" + c.AgentAsserted
+	}
+	return c.RunKey + "\x00" + c.AgentID
+}
+
+// KeysOfParents are the keys of the runs that a sub-agent's run can be part of: its
+// parent's own, and the one that has the run key alone.
+func (c *Call) KeysOfParents() []string {
+	if c.ParentAgent == "" {
+		return nil
+	}
+	return []string{c.RunKey + "\x00" + c.ParentAgent, c.RunKey}
 }
 
 // RunIdentity is what a run id is the hash of. The credential is part of it, so

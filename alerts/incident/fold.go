@@ -110,6 +110,9 @@ func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
 		return Page{}, false
 	}
 	was := i.breaker
+	if b.Mode != schema.ModeWithheld {
+		i.mode = b.Mode // commands of arming come before what the detector's configuration said
+	}
 	if b.Mode == schema.ModeWithheld {
 		if i.withheld != nil && b.Generation <= i.withheld.Generation {
 			return Page{}, false

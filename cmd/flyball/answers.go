@@ -201,7 +201,10 @@ func touched(cmd *cobra.Command, db *clickhouse.Conn, c config.Config, s query.S
 	if err != nil {
 		return nil, err
 	}
-	if behind := lagOf(cmd.Context(), c); behind != "" {
+	switch behind, err := lagOf(cmd.Context(), c); {
+	case err != nil:
+		report.Unread(fmt.Sprintf("nothing answers on metrics.listen %s", c.Metrics.Listen))
+	case behind != "":
 		report.Lagging(behind)
 	}
 	return report, nil
@@ -251,11 +254,11 @@ func stitchingCommand(o *options) *cobra.Command {
 }
 
 // lagOf says which part has not come as far as the report, by the process's
-// own metrics; nothing when they cannot be had.
-func lagOf(ctx context.Context, c config.Config) string {
+// own metrics.
+func lagOf(ctx context.Context, c config.Config) (string, error) {
 	m, err := scrape(ctx, c.Metrics.Listen)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	var behind []string
 	for _, p := range []struct{ name, metric string }{{"ingest", "flyball_ingest_lag_records"}, {"detect", "flyball_detect_lag_records"}, {"store", "flyball_store_lag_records"}} {
@@ -263,5 +266,5 @@ func lagOf(ctx context.Context, c config.Config) string {
 			behind = append(behind, fmt.Sprintf("%s is %.0f records behind", p.name, n))
 		}
 	}
-	return strings.Join(behind, ", ")
+	return strings.Join(behind, ", "), nil
 }

@@ -4,76 +4,83 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/answer"
 	"flyball/detect/control"
+	"flyball/schema"
 )
 
 func armCommand(o *options) *cobra.Command {
-	return armingChange(o, "arm PATTERN", "Enforce what is found about the agents, tags or families of a pattern, at every point, without a restart", "/v1/arming/arm")
+	return armingChange(o, "arm PATTERN", "Enforce what is found about the agents, tags or families of a pattern, at every point, "+
+		"without a restart", "/v1/arming/arm")
 }
 
 func disarmCommand(o *options) *cobra.Command {
 	return armingChange(o, "disarm PATTERN", "Only record what is found about the agents, tags or families of a pattern", "/v1/arming/disarm")
 }
 
-const patternHelp = "PATTERN is the name of an agent or a pattern as 'billing/*', tag:NAME, family:NAME, or '*' for everything. An exact name comes before a\n" +
+const patternHelp = "PATTERN is the name of an agent or a pattern as 'billing/*', tag:NAME, family:NAME, or '*' for everything. " +
+	"An exact name comes before a\n" +
 	"pattern of agents, then tags, families and '*'; among equals disarm holds. What a command says comes before the configuration."
 
 func armingChange(o *options, use, short, path string) *cobra.Command {
 	var reason string
-	cmd := &cobra.Command{Use: use, Short: short, Long: short + ".\n\n" + patternHelp, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		if control.LooksLikeSecret(args[0]) {
-			return usage(errors.New("PATTERN: this looks like a secret, not like a name: it was not sent anywhere"))
-		}
-		if strings.TrimSpace(reason) == "" {
-			return usage(errNoReason)
-		}
-		done, err := post[control.ArmingChange](o, path, control.Arm{Pattern: args[0], Reason: reason, By: whoami()})
-		if err != nil {
-			return err
-		}
-		var points []control.Applied
-		for _, p := range done.Configured {
-			points = append(points, control.Applied{Point: p.Point, Generation: p.Generation})
-		}
-		have, lack := o.spread(done.Generation, points)
-		undo := fmt.Sprintf("%s arming clear %s --reason '…'", o.again(), shellWord(args[0]))
-		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), struct {
-				control.ArmingChange
-				Deployment string   `json:"deployment"`
-				Enforced   []string `json:"in_force_at"` // points
-				NotYet     []string `json:"not_yet_at"`
-				Undo       string   `json:"undo"`
-			}{done, o.deployment(done.Tenant), have, lack, undo})
-		}
-		w := cmd.OutOrStdout()
-		fmt.Fprintf(w, "%s: %s, in %s\nholds until a command changes it, %s\n", done.Outcome, args[0], o.deployment(done.Tenant), where(have, lack))
-		for _, p := range done.Configured {
-			fmt.Fprintf(w, "the configuration of %s says: %s\n", p.Point, configured(&p))
-		}
-		for _, n := range done.Notes {
-			fmt.Fprintf(w, "note: %s\n", n)
-		}
-		if done.Outcome != "cleared" {
-			fmt.Fprintf(w, "undo: %s\n", undo)
-		}
-		return nil
-	}}
+	cmd := &cobra.Command{Use: use, Short: short, Long: short + ".\n\n" + patternHelp, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			format, err := o.outputIs("table", "json")
+			if err != nil {
+				return err
+			}
+			if control.LooksLikeSecret(args[0]) {
+				return usage(errors.New("PATTERN: this looks like a secret, not like a name: it was not sent anywhere"))
+			}
+			if strings.TrimSpace(reason) == "" {
+				return usage(errNoReason)
+			}
+			done, err := post[control.ArmingChange](o, path, control.Arm{Pattern: args[0], Reason: reason, By: whoami()})
+			if err != nil {
+				return err
+			}
+			var points []control.Applied
+			for _, p := range done.Configured {
+				points = append(points, control.Applied{Point: p.Point, Generation: p.Generation})
+			}
+			have, lack := o.spread(done.Generation, points)
+			undo := fmt.Sprintf("%s arming clear %s --reason '…'", o.again(), shellWord(args[0]))
+			if format == "json" {
+				return answer.JSON(cmd.OutOrStdout(), struct {
+					control.ArmingChange
+					Deployment string   `json:"deployment"`
+					Enforced   []string `json:"in_force_at"` // points
+					NotYet     []string `json:"not_yet_at"`
+					Undo       string   `json:"undo"`
+				}{done, o.deployment(done.Tenant), have, lack, undo})
+			}
+			w := cmd.OutOrStdout()
+			fmt.Fprintf(w, "%s: %s, in %s\nholds until a command changes it, %s\n", done.Outcome, args[0], o.deployment(done.Tenant),
+				where(have, lack))
+			for _, p := range done.Configured {
+				fmt.Fprintf(w, "the configuration of %s says: %s\n", p.Point, configured(&p))
+			}
+			for _, n := range done.Notes {
+				fmt.Fprintf(w, "note: %s\n", n)
+			}
+			if done.Outcome != "cleared" {
+				fmt.Fprintf(w, "undo: %s\n", undo)
+			}
+			return nil
+		}}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it goes into the audit trail")
 	return cmd
 }
 
 func armingCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "arming", Short: "What is armed at the running points: by commands, and by the configuration that they started with", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "arming", Short: "What is armed at the running points: by commands, and by the configuration that " +
+		"they started with", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		format, err := o.outputIs("table", "json")
 		if err != nil {
 			return err
@@ -87,7 +94,8 @@ func armingCommand(o *options) *cobra.Command {
 		}
 		return printArming(cmd.OutOrStdout(), &s)
 	}}
-	cmd.AddCommand(armingChange(o, "clear PATTERN", "Take back what commands said about a pattern: the configuration's value holds again", "/v1/arming/clear"))
+	cmd.AddCommand(armingChange(o, "clear PATTERN", "Take back what commands said about a pattern: the configuration's value holds "+
+		"again", "/v1/arming/clear"))
 	return cmd
 }
 
@@ -128,20 +136,42 @@ func anyOrDash(s string) string {
 	return s
 }
 
+// caller is an agent, and whether its name is only claimed.
+type caller struct {
+	name    string
+	claimed bool
+}
+
+// callerOf is an agent by the word for its trust.
+func callerOf(name, trust string) caller {
+	return caller{name, trust != schema.TrustVerified.String() && trust != schema.TrustInfrastructure.String()}
+}
+
 // enforcement asks the running points whether what is found about agents is enforced.
 // Where no point answers, nothing is known of any agent.
-func (o *options) enforcement(agents []string) map[string]control.ArmedAgent {
+func (o *options) enforcement(agents []caller) map[string]control.ArmedAgent {
 	out := map[string]control.ArmedAgent{}
-	for len(agents) > 0 {
-		n := min(len(agents), 1000)
-		list, err := post[[]control.ArmedAgent](o, "/v1/arming/agents", control.AskArmed{Agents: agents[:n]})
+	for part := range slices.Chunk(agents, 1000) {
+		var ask control.AskArmed
+		for _, a := range part {
+			if strings.TrimSpace(a.name) == "" {
+				continue // an unnamed caller
+			}
+			ask.Agents = append(ask.Agents, a.name)
+			if a.claimed {
+				ask.Claimed = append(ask.Claimed, a.name)
+			}
+		}
+		if len(ask.Agents) == 0 {
+			continue
+		}
+		list, err := post[[]control.ArmedAgent](o, "/v1/arming/agents", ask)
 		if err != nil {
 			return map[string]control.ArmedAgent{}
 		}
 		for _, a := range list {
 			out[a.Agent] = a
 		}
-		agents = agents[n:]
 	}
 	return out
 }

@@ -14,7 +14,8 @@ import (
 func bypassCommand(o *options) *cobra.Command {
 	var length, reason, agent string
 	var force bool
-	cmd := &cobra.Command{Use: "bypass", Short: "Put the tenant, or one agent, to observe at every point, for a time: nothing is denied", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "bypass", Short: "Put the tenant, or one agent, to observe at every point, for a time: nothing is " +
+		"denied", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		format, err := o.outputIs("table", "json")
 		if err != nil {
 			return err
@@ -49,7 +50,8 @@ func bypassCommand(o *options) *cobra.Command {
 		if agent != "" {
 			who = fmt.Sprintf("the established agent %s is not denied; who only claims its name is", agent)
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "bypass: %s, in %s\nholds until %s, %s\nend it: %s\n", who, o.deployment(done.Tenant), done.Until, where(have, lack), end)
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "bypass: %s, in %s\nholds until %s, %s\nend it: %s\n", who, o.deployment(done.Tenant),
+			done.Until, where(have, lack), end)
 		return err
 	}}
 	cmd.Flags().StringVar(&length, "for", "", "how long, as in 30m; at most 24h")
@@ -62,7 +64,8 @@ func bypassCommand(o *options) *cobra.Command {
 
 func endBypassCommand(o *options) *cobra.Command {
 	var agent, reason string
-	cmd := &cobra.Command{Use: "end", Short: "End a bypass before its time", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "end", Short: "End a bypass before its time", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		format, err := o.outputIs("table", "json")
 		if err != nil {
 			return err
@@ -79,7 +82,7 @@ func endBypassCommand(o *options) *cobra.Command {
 		}
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), "the bypass has ended")
 		return err
-	}}
+	}
 	cmd.Flags().StringVar(&agent, "agent", "", "that of this agent; else that of the tenant")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it goes into the audit trail")
 	return cmd

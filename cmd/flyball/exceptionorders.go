@@ -32,47 +32,52 @@ type listedException struct {
 
 func exceptionOrdersCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "exceptions", Short: "Findings that are meant: a trip that one covers opens no breaker"}
-	list := &cobra.Command{Use: "list", Short: "Exceptions by command, and those of the configuration's file", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		c, err := o.load()
-		if err != nil {
-			return err
-		}
-		if err := c.ValidateDetect(); err != nil {
-			return usage(err)
-		}
-		byCommand, err := get[[]control.ExceptionLine](o, "/v1/exceptions")
-		if err != nil {
-			return err
-		}
-		out := []listedException{}
-		for _, l := range byCommand {
-			out = append(out, listedException{ID: l.ID, From: "command", State: "in_force", Agent: l.Agent, Family: l.Family, Routes: l.Routes, Expires: l.Expires, By: l.By, Why: l.Reason, Trips: &l.Trips})
-		}
-		for _, l := range exceptionLines(c.Detect, time.Now()) {
-			out = append(out, listedException{ID: l.Name, From: "file", State: l.State, Agent: l.Agent, Family: l.Family, Routes: append([]string{}, l.Routes...),
-				Expires: l.Expires.UTC().Format(time.RFC3339), By: l.Approver, Why: l.Why})
-		}
-		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), out)
-		}
-		if len(out) == 0 {
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "No finding is excepted, by command or in the file.")
-			return err
-		}
-		return answer.Table(cmd.OutOrStdout(), "ID | FROM | STATE | AGENT | FAMILY | ROUTES | EXPIRES | BY | TRIPS | WHY", func(row func(...any)) {
-			for _, l := range out {
-				trips := "-"
-				if l.Trips != nil {
-					trips = fmt.Sprint(*l.Trips)
-				}
-				row(l.ID, l.From, strings.ReplaceAll(l.State, "_", " "), l.Agent, l.Family, anyOr(strings.Join(l.Routes, ", ")), l.Expires, l.By, trips, l.Why)
+	list := &cobra.Command{Use: "list", Short: "Exceptions by command, and those of the configuration's file", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			format, err := o.outputIs("table", "json")
+			if err != nil {
+				return err
 			}
-		})
-	}}
+			c, err := o.load()
+			if err != nil {
+				return err
+			}
+			if err := c.ValidateDetect(); err != nil {
+				return usage(err)
+			}
+			byCommand, err := get[[]control.ExceptionLine](o, "/v1/exceptions")
+			if err != nil {
+				return err
+			}
+			out := []listedException{}
+			for _, l := range byCommand {
+				out = append(out, listedException{ID: l.ID, From: "command", State: "in_force", Agent: l.Agent, Family: l.Family,
+					Routes: l.Routes, Expires: l.Expires, By: l.By, Why: l.Reason, Trips: &l.Trips})
+			}
+			for _, l := range exceptionLines(c.Detect, time.Now()) {
+				out = append(out, listedException{ID: l.Name, From: "file", State: l.State, Agent: l.Agent, Family: l.Family,
+					Routes:  append([]string{}, l.Routes...),
+					Expires: l.Expires.UTC().Format(time.RFC3339), By: l.Approver, Why: l.Why})
+			}
+			if format == "json" {
+				return answer.JSON(cmd.OutOrStdout(), out)
+			}
+			if len(out) == 0 {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "No finding is excepted, by command or in the file.")
+				return err
+			}
+			return answer.Table(cmd.OutOrStdout(), "ID | FROM | STATE | AGENT | FAMILY | ROUTES | EXPIRES | BY | TRIPS | WHY",
+				func(row func(...any)) {
+					for _, l := range out {
+						trips := "-"
+						if l.Trips != nil {
+							trips = fmt.Sprint(*l.Trips)
+						}
+						row(l.ID, l.From, strings.ReplaceAll(l.State, "_", " "), l.Agent, l.Family, anyOr(strings.Join(l.Routes, ", ")), l.Expires,
+							l.By, trips, l.Why)
+					}
+				})
+		}}
 	cmd.AddCommand(list, addExceptionCommand(o), removeExceptionCommand(o))
 	return cmd
 }
@@ -80,53 +85,57 @@ func exceptionOrdersCommand(o *options) *cobra.Command {
 func addExceptionCommand(o *options) *cobra.Command {
 	var agent, family, length, until, reason string
 	var routes []string
-	cmd := &cobra.Command{Use: "add", Short: "Say that what a family finds about an established agent is meant, for a time", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		switch {
-		case strings.TrimSpace(agent) == "" || strings.TrimSpace(family) == "":
-			return usage(errors.New("--agent and --family are both needed: whom it is about, and what he is meant to do"))
-		case strings.TrimSpace(reason) == "":
-			return usage(errNoReason)
-		case (length == "") == (until == ""):
-			return usage(errors.New("--for D or --until T: an exception ends, and is renewed by whoever still wants it"))
-		}
-		n, err := seconds("--for", length)
-		if err != nil {
-			return err
-		}
-		if until != "" {
-			end, err := time.Parse(time.RFC3339, until)
-			if err != nil || time.Until(end) < time.Second {
-				return usage(fmt.Errorf("--until: %q is no time in the future as 2027-01-31T00:00:00Z", until))
+	cmd := &cobra.Command{Use: "add", Short: "Say that what a family finds about an established agent is meant, for a time",
+		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+			format, err := o.outputIs("table", "json")
+			if err != nil {
+				return err
 			}
-			n = int64(time.Until(end) / time.Second)
-		}
-		done, err := post[control.ExceptionAdded](o, "/v1/exceptions", control.Except{Agent: agent, Family: family, Routes: routes, Seconds: n, Reason: reason, By: whoami()})
-		if err != nil {
+			switch {
+			case strings.TrimSpace(agent) == "" || strings.TrimSpace(family) == "":
+				return usage(errors.New("--agent and --family are both needed: whom it is about, and what he is meant to do"))
+			case strings.TrimSpace(reason) == "":
+				return usage(errNoReason)
+			case (length == "") == (until == ""):
+				return usage(errors.New("--for D or --until T: an exception ends, and is renewed by whoever still wants it"))
+			}
+			n, err := seconds("--for", length)
+			if err != nil {
+				return err
+			}
+			if until != "" {
+				end, err := time.Parse(time.RFC3339, until)
+				if err != nil || time.Until(end) < time.Second {
+					return usage(fmt.Errorf("--until: %q is no time in the future as 2027-01-31T00:00:00Z", until))
+				}
+				n = int64(time.Until(end) / time.Second)
+			}
+			done, err := post[control.ExceptionAdded](o, "/v1/exceptions", control.Except{Agent: agent, Family: family, Routes: routes,
+				Seconds: n, Reason: reason, By: whoami()})
+			if err != nil {
+				return err
+			}
+			undo := fmt.Sprintf("%s exceptions remove %s --reason '…'", o.again(), done.Ref)
+			if format == "json" {
+				return answer.JSON(cmd.OutOrStdout(), struct {
+					control.ExceptionAdded
+					Deployment string `json:"deployment"`
+					Undo       string `json:"undo"`
+				}{done, o.deployment(done.Tenant), undo})
+			}
+			w := cmd.OutOrStdout()
+			fmt.Fprintf(w, "%s: %s of %s on %s is meant for %s, in %s\n", done.Ref, family, agent, onRoutes(routes),
+				time.Duration(n)*time.Second, o.deployment(done.Tenant))
+			for _, note := range done.Notes {
+				fmt.Fprintf(w, "note: %s\n", note)
+			}
+			_, err = fmt.Fprintf(w, "undo: %s\n", undo)
 			return err
-		}
-		undo := fmt.Sprintf("%s exceptions remove %s --reason '…'", o.again(), done.Ref)
-		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), struct {
-				control.ExceptionAdded
-				Deployment string `json:"deployment"`
-				Undo       string `json:"undo"`
-			}{done, o.deployment(done.Tenant), undo})
-		}
-		w := cmd.OutOrStdout()
-		fmt.Fprintf(w, "%s: %s of %s on %s is meant for %s, in %s\n", done.Ref, family, agent, onRoutes(routes), time.Duration(n)*time.Second, o.deployment(done.Tenant))
-		for _, note := range done.Notes {
-			fmt.Fprintf(w, "note: %s\n", note)
-		}
-		_, err = fmt.Fprintf(w, "undo: %s\n", undo)
-		return err
-	}}
+		}}
 	cmd.Flags().StringVar(&agent, "agent", "", "a name, or a pattern as 'billing/*'")
 	cmd.Flags().StringVar(&family, "family", "", "of findings: runaway.destroy, 'runaway.*'")
-	cmd.Flags().StringArrayVar(&routes, "route", nil, "on which it is meant, as 'DELETE /v1/orders/{id}' or tool:NAME; again for more (default: any)")
+	cmd.Flags().StringArrayVar(&routes, "route", nil, "on which it is meant, as 'DELETE /v1/orders/{id}' or tool:NAME; again for "+
+		"more (default: any)")
 	cmd.Flags().StringVar(&length, "for", "", "how long it holds, as 48h")
 	cmd.Flags().StringVar(&until, "until", "", "until when it holds (RFC 3339)")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it goes into the audit trail")
@@ -142,7 +151,8 @@ func onRoutes(routes []string) string {
 
 func removeExceptionCommand(o *options) *cobra.Command {
 	var reason string
-	cmd := &cobra.Command{Use: "remove ID", Short: "Take an exception back", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "remove ID", Short: "Take an exception back", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command,
+		args []string) error {
 		format, err := o.outputIs("table", "json")
 		if err != nil {
 			return err

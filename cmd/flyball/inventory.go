@@ -79,9 +79,9 @@ func agentsCommand(o *options) *cobra.Command {
 // what the running points enforce.
 func (o *options) agentsOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.AgentRow, error) {
 	agents, err := query.Agents(ctx, db, since, until)
-	names := make([]string, len(agents))
+	names := make([]caller, len(agents))
 	for i := range agents {
-		names[i] = agents[i].AgentID
+		names[i] = callerOf(agents[i].AgentID, agents[i].Trust)
 	}
 	enforced := o.enforcement(names)
 	for i := range agents {
@@ -163,12 +163,26 @@ func routesCommand(o *options) *cobra.Command {
 func startHereCommand(o *options) *cobra.Command {
 	var w window
 	limit := 20
+	var open []query.CoverageRow // by agent and gateway, calls that were never asked
 	cmd := &cobra.Command{Use: "start-here", Short: "The first ten minutes: which agent does most that cannot be undone, with nobody to ask", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.StartRow, error) {
 			rows, err := query.StartHere(ctx, db, since, until, limit)
-			names := make([]string, len(rows))
+			if err != nil {
+				return nil, err
+			}
+			// Coverage is of today, not of the month: a gate that was put in place last week is there.
+			recent := time.Now().Add(-24 * time.Hour)
+			if recent.Before(since) {
+				recent = since
+			}
+			covered, err := query.CoverageOf(ctx, db, recent, until)
+			if err != nil {
+				return nil, err
+			}
+			open = covered.Open()
+			names := make([]caller, len(rows))
 			for i := range rows {
-				names[i] = rows[i].AgentID
+				names[i] = callerOf(rows[i].AgentID, rows[i].Trust)
 			}
 			enforced := o.enforcement(names)
 			manifests, away := o.manifests()
@@ -194,9 +208,23 @@ func startHereCommand(o *options) *cobra.Command {
 				} else if e.State != "armed" {
 					r.Missing = append(r.Missing, "arming")
 				}
+				for _, c := range open {
+					if c.AgentID == r.AgentID {
+						r.Unasked = append(r.Unasked, c.Gateway)
+					}
+				}
+				if len(r.Unasked) > 0 {
+					r.Missing = append(r.Missing, "check")
+				}
 			}
 			return rows, err
-		}, answer.StartHere)
+		}, func(w io.Writer, rows []query.StartRow) error {
+			err := answer.StartHere(w, rows)
+			if err == nil {
+				answer.Uncovered(w, open)
+			}
+			return err
+		})
 	}}
 	w.flags(cmd, "720h")
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many")

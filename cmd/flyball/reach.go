@@ -64,7 +64,7 @@ func reachCommand(o *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				r := reach.Of(agent, m, doc.Version, c.Control.WithoutManifest == "ask", o.enforcement([]string{agent})[agent].State == "armed", routes)
+				r := reach.Of(agent, m, doc.Version, c.Control.WithoutManifest == "ask", o.enforcement([]caller{{name: agent}})[agent].State == "armed", routes)
 				reports = append(reports, r)
 			}
 			return nil

@@ -43,7 +43,7 @@ func newRoot() *cobra.Command {
 		disarmCommand(o), armingCommand(o), exceptionOrdersCommand(o), manifestCommand(o), reachCommand(o), taskCommand(o), auditCommand(o),
 		settingsCommand(o), tokenCommand(), findingsCommand(o), learnCommand(o))
 	root.AddCommand(engineCommand(o), replayCommand(o), decodeCommand(o), migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o),
-		versionCommand(), statusCommand(o), credentialIDCommand(o), runsCommand(o), runCommand(o), touchedCommand(o), findCommand(o), stitchingCommand(o), agentsCommand(o), routesCommand(o), deadLettersCommand(o), startHereCommand(o), demoCommand(o))
+		versionCommand(), statusCommand(o), credentialIDCommand(o), runsCommand(o), runCommand(o), touchedCommand(o), findCommand(o), stitchingCommand(o), agentsCommand(o), routesCommand(o), deadLettersCommand(o), startHereCommand(o), coverageCommand(o), demoCommand(o))
 	for _, c := range root.Commands() {
 		if c.Args != nil {
 			check := c.Args

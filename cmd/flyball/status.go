@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"text/tabwriter"
@@ -178,6 +179,9 @@ func printControl(w io.Writer, c *control.Status) {
 		p := &c.Points[i]
 		fmt.Fprintf(w, "enforced at %s\t%s\tby its configuration; %s behind the log\n", p.Point, configured(p), time.Duration(p.LagMS)*time.Millisecond)
 	}
+	if differ(c.Points) {
+		fmt.Fprintf(w, "WARNING\tthe configurations of the points differ\tin what they enforce\n")
+	}
 	for _, l := range c.Orders {
 		fmt.Fprintf(w, "%s by command\t%s\t%s, by %s since %s\n", l.State, l.Pattern, l.Reason, l.By, l.Since)
 	}
@@ -194,6 +198,16 @@ func printControl(w io.Writer, c *control.Status) {
 	if c.Stale {
 		fmt.Fprintf(w, "STALE\tthe command log does not speak: the last state stands\n")
 	}
+}
+
+// differ reports whether the configurations of points say different things.
+func differ(points []control.PointArming) bool {
+	for i := range points {
+		if points[i].Mode != points[0].Mode || !slices.Equal(points[i].Armed, points[0].Armed) {
+			return true
+		}
+	}
+	return false
 }
 
 func total(m map[string]float64) float64 {

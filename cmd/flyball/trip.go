@@ -23,7 +23,8 @@ func scopeOf(args []string) (sc schema.Scope, err error) {
 		return sc, usage(fmt.Errorf("KIND: %q is none of %s", args[0], strings.Join(schema.ScopeKindWords[1:], ", ")))
 	}
 	if control.LooksLikeSecret(args[1]) {
-		return sc, usage(errors.New("TARGET: this looks like a secret, not like an id: it was not sent anywhere; flyball credential-id --stdin makes the id of a secret"))
+		return sc, usage(errors.New("TARGET: this looks like a secret, not like an id: it was not sent anywhere; flyball " +
+			"credential-id --stdin makes the id of a secret"))
 	}
 	sc.Value = args[1]
 	return sc, nil
@@ -44,7 +45,8 @@ func tripCommand(o *options) *cobra.Command {
 	var reason, length string
 	var untilReset, force bool
 	cmd := &cobra.Command{Use: "trip KIND TARGET", Short: "Open a breaker by hand, on a " + strings.Join(schema.ScopeKindWords[1:], ", "),
-		Long: "Open a breaker by hand.\n\nKIND is one of " + strings.Join(schema.ScopeKindWords[1:], ", ") + ". A run is given by its id, by at least six characters of it, or by its own key;\n" +
+		Long: "Open a breaker by hand.\n\nKIND is one of " + strings.Join(schema.ScopeKindWords[1:],
+			", ") + ". A run is given by its id, by at least six characters of it, or by its own key;\n" +
 			"a version as AGENT@VERSION, a route as 'DELETE /v1/orders/{id}', a run on a route as 'RUN DELETE /v1/orders/{id}'.",
 		Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
 			format, err := o.outputIs("table", "json")
@@ -179,7 +181,8 @@ func (o *options) stored(ctx context.Context, ask *control.Trip) (bool, error) {
 func resetCommand(o *options) *cobra.Command {
 	var reason string
 	var ifMatch int64
-	cmd := &cobra.Command{Use: "reset KIND TARGET", Short: "Close a breaker", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "reset KIND TARGET", Short: "Close a breaker", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command,
+		args []string) error {
 		format, err := o.outputIs("table", "json")
 		if err != nil {
 			return err

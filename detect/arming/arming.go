@@ -67,7 +67,8 @@ func (s *State) Apply(clock int64, generation uint64, c *schema.Command) Outcome
 	case have == nil && len(s.orders) >= MostOrders:
 		return Full
 	}
-	o := Order{Tenant: c.Tenant, Pattern: c.Arming.Pattern, Armed: c.Kind == schema.CommandArm, By: c.By, Role: c.Role, Reason: c.Reason, At: clock, Generation: generation}
+	o := Order{Tenant: c.Tenant, Pattern: c.Arming.Pattern, Armed: c.Kind == schema.CommandArm, By: c.By, Role: c.Role,
+		Reason: c.Reason, At: clock, Generation: generation}
 	s.orders[k] = &o
 	if o.Armed {
 		return Armed

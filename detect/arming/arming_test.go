@@ -14,7 +14,8 @@ func after(t *testing.T, commands ...string) *State {
 	t.Helper()
 	s := New()
 	for i, c := range commands {
-		command := schema.Command{Kind: schema.CommandArm, Tenant: "t", By: "ann", Reason: "test", Arming: &schema.ArmingOrder{Pattern: c[1:], Clear: c[0] == '='}}
+		command := schema.Command{Kind: schema.CommandArm, Tenant: "t", By: "ann", Reason: "test",
+			Arming: &schema.ArmingOrder{Pattern: c[1:], Clear: c[0] == '='}}
 		if c[0] == '-' {
 			command.Kind = schema.CommandDisarm
 		}

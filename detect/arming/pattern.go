@@ -21,7 +21,8 @@ func Valid(pattern string) error {
 	}
 	switch {
 	case strings.TrimSpace(rest) == "":
-		return fmt.Errorf("pattern: no name of a %s in it; a name or a pattern of agents as billing/*, tag:NAME, family:NAME, or * for everything", kind)
+		return fmt.Errorf("pattern: no name of a %s in it; a name or a pattern of agents as billing/*, tag:NAME, family:NAME, or * "+
+			"for everything", kind)
 	case !utf8.ValidString(pattern) || utf8.RuneCountInString(pattern) > longestPattern:
 		return fmt.Errorf("pattern: more than %d characters, or not UTF-8", longestPattern)
 	case strings.ContainsFunc(pattern, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }):

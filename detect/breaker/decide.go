@@ -15,12 +15,16 @@ type Query struct {
 	CredentialID string
 	// Credentials are all that the request shows, CredentialID among them or not.
 	Credentials []string
+	// Claimed are names that nobody has verified: only a person's kill switch meets them.
+	Claimed []schema.Scope
 	// Standing of the caller; at least established if the agent's trust says so.
 	Standing       schema.Standing
 	PrincipalID    string
 	PrincipalTrust schema.Trust
 	ClientIP       netip.Addr
 	RunID          schema.RunID // zero when the request names none
+	// Parents are the runs that a sub-agent's run is part of: what stops them stops it.
+	Parents []schema.RunID
 	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
 	RunFirstSeen int64
 	Route        string // "METHOD /template"
@@ -107,6 +111,15 @@ func (s *State) Decide(q *Query, now int64) Verdict {
 	for _, id := range q.Credentials {
 		if id != q.CredentialID {
 			look(schema.Scope{Kind: schema.ScopeCredential, Value: id})
+		}
+	}
+	for _, id := range q.Parents {
+		look(schema.Scope{Kind: schema.ScopeRunRoute, Value: id.String() + " " + q.Route})
+		look(schema.Scope{Kind: schema.ScopeRun, Value: id.String()})
+	}
+	for _, sc := range q.Claimed {
+		if b := s.open[key{q.Tenant, sc}]; b != nil && b.State == schema.BreakerForcedOpen {
+			meet(b, WhyHeld)
 		}
 	}
 	if q.AgentVersion != "" && agent != "" {

@@ -52,6 +52,7 @@ func TestTokensLetInWhomTheyShould(t *testing.T) {
 			{Name: "o", Role: Orchestrator, Hash: hashOf("orchestrator")}, {Name: "x", Role: Admin, Hash: hashOf("other tenant"), Tenants: []string{"u"}},
 			{Name: "e", Role: Admin, Hash: hashOf("expired"), Expires: time.Now().Add(-time.Minute)}}
 	})
+	within(t, "the settings of the file stand", func() bool { return r.settingsLine("t").Generation != 0 })
 	api := r.APIHandler()
 	trip := `{"scope": {"kind": "agent", "value": "x"}, "until_reset": true, "force": true, "reason": "test"}`
 	for _, tc := range []struct {

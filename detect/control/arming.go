@@ -45,7 +45,8 @@ type ArmingLine struct {
 }
 
 func armingLine(o *arming.Order) ArmingLine {
-	l := ArmingLine{Pattern: o.Pattern, State: string(arming.Disarmed), Since: stamp(o.At), By: o.By, Role: o.Role, Reason: o.Reason, Generation: o.Generation}
+	l := ArmingLine{Pattern: o.Pattern, State: string(arming.Disarmed), Since: stamp(o.At), By: o.By, Role: o.Role, Reason: o.Reason,
+		Generation: o.Generation}
 	if o.Armed {
 		l.State = string(arming.Armed)
 	}
@@ -108,9 +109,11 @@ func (c *Control) setArming(in *call, kind schema.CommandKind, clear bool, succe
 		c.refuse(in.w, http.StatusUnprocessableEntity, "pattern", err)
 		return
 	}
-	in.submit(c, schema.Command{Kind: kind, By: in.who.named(ask.By), Reason: ask.Reason, Arming: &schema.ArmingOrder{Pattern: ask.Pattern, Clear: clear}}, string(success), armingStatus,
+	in.submit(c, schema.Command{Kind: kind, By: in.who.named(ask.By), Reason: ask.Reason,
+		Arming: &schema.ArmingOrder{Pattern: ask.Pattern, Clear: clear}}, string(success), armingStatus,
 		func(r ledger.Result) any {
-			return ArmingChange{Done: Done{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Configured: c.pointArming(), Notes: c.notes(ask.Pattern, success)}
+			return ArmingChange{Done: Done{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Configured: c.pointArming(),
+				Notes: c.notes(ask.Pattern, success)}
 		})
 }
 
@@ -125,11 +128,15 @@ func knownFamily(pattern string) bool {
 func (c *Control) notes(pattern string, did arming.Outcome) []string {
 	out := []string{}
 	agents := !strings.HasPrefix(pattern, "family:") && pattern != arming.Everything
-	if agents && !strings.HasPrefix(pattern, "tag:") && !strings.ContainsAny(pattern, `*?[\`) && !c.known(schema.Scope{Kind: schema.ScopeAgent, Value: pattern}) {
+	if agents && !strings.HasPrefix(pattern, "tag:") && !strings.ContainsAny(pattern, `*?[\`) &&
+		!c.known(schema.Scope{Kind: schema.ScopeAgent, Value: pattern}) {
 		out = append(out, "this point has met no agent of that name yet")
 	}
 	if did == arming.Armed && !strings.HasPrefix(pattern, "family:") {
 		out = append(out, "what is outside learned scopes is armed by its own name alone: family:"+schema.FamilyScope)
+	}
+	if did == arming.Armed {
+		out = append(out, "it holds for what is found from now on: flyball breakers history lists what was only recorded before")
 	}
 	if did == arming.Disarmed {
 		out = append(out, "breakers that are open stay open until their time is over or somebody resets them")
@@ -154,10 +161,18 @@ type ArmedAgent struct {
 func (c *Control) armedAgents(in *call) {
 	ask := in.ask.(*AskArmed)
 	out := make([]ArmedAgent, 0, len(ask.Agents))
+	claimed := make(map[string]bool, len(ask.Claimed))
+	for _, agent := range ask.Claimed {
+		claimed[agent] = true
+	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, agent := range ask.Agents {
-		sub := arming.Subject{Tenant: c.o.Tenant, Agent: agent, Trust: schema.TrustVerified}
+		trust := schema.TrustVerified
+		if claimed[agent] {
+			trust = schema.TrustAsserted
+		}
+		sub := arming.Subject{Tenant: in.who.tenant, Agent: agent, Trust: trust}
 		if c.o.Tags != nil {
 			sub.Tags = c.o.Tags(agent)
 		}
@@ -168,7 +183,7 @@ func (c *Control) armedAgents(in *call) {
 		}
 		if a.Armed {
 			line.State = "armed"
-			if b, on := c.state.Breakers.BypassOf(c.o.Tenant, agent, schema.TrustVerified, c.state.Clock); on {
+			if b, on := c.state.Breakers.BypassOf(in.who.tenant, agent, trust, c.state.Clock); on {
 				line.State, line.Until = "bypassed", stamp(b.Until)
 			}
 		}
@@ -206,7 +221,8 @@ func (c *Control) exceptions(tenant string) []ExceptionLine {
 	c.mu.RUnlock()
 	out := make([]ExceptionLine, 0, len(list))
 	for _, e := range list {
-		out = append(out, ExceptionLine{ID: e.ID, Tenant: tenant, Agent: e.Agent, Family: e.Family, Routes: append([]string{}, e.Routes...), Since: stamp(e.At), Expires: stamp(e.Until),
+		out = append(out, ExceptionLine{ID: e.ID, Tenant: tenant, Agent: e.Agent, Family: e.Family, Routes: append([]string{},
+			e.Routes...), Since: stamp(e.At), Expires: stamp(e.Until),
 			By: e.By, Role: e.Role, Reason: e.Reason, Trips: e.Covered, Last: stamp(e.CoveredAt)})
 	}
 	return out
@@ -219,7 +235,8 @@ type ExceptionAdded struct {
 	Notes  []string `json:"notes"`
 }
 
-var exceptionStatus = map[string]int{string(exception.NoneOf): http.StatusNotFound, string(exception.Refused): http.StatusUnprocessableEntity}
+var exceptionStatus = map[string]int{string(exception.NoneOf): http.StatusNotFound,
+	string(exception.Refused): http.StatusUnprocessableEntity}
 
 func (c *Control) addException(in *call) {
 	ask := in.ask.(*Except)
@@ -229,10 +246,11 @@ func (c *Control) addException(in *call) {
 	}
 	order := schema.ExceptionOrder{Agent: ask.Agent, Family: ask.Family, Routes: ask.Routes}
 	_, err := exception.Valid(&order)
-	if covered := slices.DeleteFunc(card.Families(), func(f string) bool { return !policy.Exceptable(f) }); err == nil && !slices.ContainsFunc(covered, func(f string) bool {
-		ok, _ := path.Match(ask.Family, f)
-		return ok
-	}) {
+	if covered := slices.DeleteFunc(card.Families(), func(f string) bool { return !policy.Exceptable(f) }); err == nil &&
+		!slices.ContainsFunc(covered, func(f string) bool {
+			ok, _ := path.Match(ask.Family, f)
+			return ok
+		}) {
 		err = fmt.Errorf("family: matches none of %s", strings.Join(covered, ", "))
 	}
 	if err != nil {
@@ -243,7 +261,8 @@ func (c *Control) addException(in *call) {
 	if !strings.ContainsAny(ask.Agent, `*?[\`) && !c.known(schema.Scope{Kind: schema.ScopeAgent, Value: ask.Agent}) {
 		notes = append(notes, "this point has met no established agent of that name yet")
 	}
-	in.submit(c, schema.Command{Kind: schema.CommandException, TTL: ask.Seconds * 1e9, By: in.who.named(ask.By), Reason: ask.Reason, Exception: &order},
+	in.submit(c, schema.Command{Kind: schema.CommandException, TTL: ask.Seconds * 1e9, By: in.who.named(ask.By), Reason: ask.Reason,
+		Exception: &order},
 		string(exception.Added), exceptionStatus, func(r ledger.Result) any {
 			return ExceptionAdded{Done: Done{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Notes: notes}
 		})
@@ -252,9 +271,11 @@ func (c *Control) addException(in *call) {
 func (c *Control) removeException(in *call) {
 	ask := in.ask.(*Unexcept)
 	if id := in.r.PathValue("id"); !slices.ContainsFunc(c.exceptions(in.who.tenant), func(l ExceptionLine) bool { return l.ID == id }) {
-		c.refuse(in.w, http.StatusNotFound, string(exception.NoneOf), errors.New("no such exception, or it has ended; exceptions of the configuration are changed there"))
+		c.refuse(in.w, http.StatusNotFound, string(exception.NoneOf), errors.New("no such exception, or it has ended; exceptions of "+
+			"the configuration are changed there"))
 		return
 	}
-	in.submit(c, schema.Command{Kind: schema.CommandExceptionRemove, By: in.who.named(ask.By), Reason: ask.Reason, Exception: &schema.ExceptionOrder{ID: in.r.PathValue("id")}},
+	in.submit(c, schema.Command{Kind: schema.CommandExceptionRemove, By: in.who.named(ask.By), Reason: ask.Reason,
+		Exception: &schema.ExceptionOrder{ID: in.r.PathValue("id")}},
 		string(exception.Removed), exceptionStatus, done)
 }

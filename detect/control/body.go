@@ -23,7 +23,7 @@ import (
 //
 //	1..1000     characters of a text, elements of a list, or a number's range
 //	pattern     of resources, as path.Match takes it, without classes: order:*
-//	words       not blank
+//	words       not blank; of a list, none of its elements
 
 // Trip opens a breaker by hand: for a time, or until a reset.
 type Trip struct {
@@ -79,7 +79,9 @@ type Arm struct {
 
 // AskArmed asks whether what is found about agents is enforced.
 type AskArmed struct {
-	Agents []string `json:"agents" rule:"1..1000"`
+	Agents []string `json:"agents" rule:"1..1000 words"`
+	// Claimed are those of them whose name is only claimed: nothing disarms these by name.
+	Claimed []string `json:"claimed,omitempty" rule:"1..1000 words"`
 }
 
 // Except says that what a family finds about an agent is meant.
@@ -87,7 +89,7 @@ type Except struct {
 	Agent  string `json:"agent" rule:"1..256 words"`  // a name, or a pattern as billing/*
 	Family string `json:"family" rule:"1..256 words"` // runaway.destroy, runaway.*
 	// Routes on which it is meant, as "DELETE /v1/orders/{id}" or "tool:NAME"; absent: any.
-	Routes  []string `json:"routes,omitempty" rule:"1..50"`
+	Routes  []string `json:"routes,omitempty" rule:"1..50 words"`
 	Seconds int64    `json:"for_seconds" rule:"1..31622400"`
 	Reason  string   `json:"reason" rule:"1..1000 words"`
 	By      string   `json:"by,omitempty" rule:"0..100"`
@@ -179,6 +181,7 @@ type rule struct {
 const (
 	resourcePattern = `^[^\[\]\\]+$`
 	wordsPattern    = `\S`
+	mostElement     = 1000 // characters of an element of a list of words
 )
 
 var resourceRule = regexp.MustCompile(resourcePattern)
@@ -243,6 +246,8 @@ func (r rule) check(name string, v reflect.Value) error {
 		for i := range v.Len() {
 			if s := v.Index(i).String(); r.pattern && (!resourceRule.MatchString(s) || utf8.RuneCountInString(s) > 256) {
 				return fmt.Errorf("%s[%d]: %q; a name or a pattern as order:123, order:*", name, i, s)
+			} else if r.words && (strings.TrimSpace(s) == "" || utf8.RuneCountInString(s) > mostElement) {
+				return fmt.Errorf("%s[%d]: empty, or more than %d characters", name, i, mostElement)
 			}
 		}
 		return within(int64(v.Len()), " elements")
@@ -272,10 +277,16 @@ func (r rule) describe(s *openapi3.Schema) {
 			item.Pattern, item.MaxLength, item.MinLength = resourcePattern, &long, 1
 			s.Items = &openapi3.SchemaRef{Value: &item}
 		}
+		if r.words && s.Items != nil {
+			long := uint64(mostElement)
+			item := *s.Items.Value
+			item.Pattern, item.MaxLength, item.MinLength = wordsPattern, &long, 1
+			s.Items = &openapi3.SchemaRef{Value: &item}
+		}
 		s.Nullable = false
 	case s.Type.Is("integer"):
 		low, high := float64(r.low), float64(r.high)
-		s.Min, s.Max = &low, &high
+		s.Min, s.Max, s.Nullable = &low, &high, false
 	}
 }
 

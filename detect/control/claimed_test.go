@@ -252,7 +252,7 @@ func TestClaimedWorkBeyondItsShare(t *testing.T) {
 
 // identityOf is the credential id of an API key at a point.
 func identityOf(c *Control, key string) string {
-	call, _ := c.read(requestOf("GET", "/", map[string]string{"x-api-key": key}))
+	call, _, _, _ := c.read(requestOf("GET", "/", map[string]string{"x-api-key": key}))
 	return call.CredentialID
 }
 

@@ -130,10 +130,10 @@ func TestSilentLogIsToldAsStaleAndKeepsTheState(t *testing.T) {
 
 // The client's own x-forwarded-for cannot name another address: the last one is the gateway's.
 func TestClientCannotChooseItsAddress(t *testing.T) {
-	if a := clientOf("10.0.0.1, 192.0.2.7", "127.0.0.1:9"); a.String() != "192.0.2.7" {
+	if a := clientOf("10.0.0.1, 192.0.2.7", "127.0.0.1:9", 0); a.String() != "192.0.2.7" {
 		t.Fatal(a)
 	}
-	if a := clientOf("nonsense", "192.0.2.9:1"); a.String() != "192.0.2.9" {
+	if a := clientOf("nonsense", "192.0.2.9:1", 0); a.String() != "192.0.2.9" {
 		t.Fatal(a)
 	}
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"math/rand/v2"
@@ -50,6 +51,7 @@ type answer struct {
 	would    string // the reason that would have decided if it were armed; empty: none
 	decision string
 	run      string // set only when the request named its run
+	receipt  string
 	gate     string // the question that was asked
 	stale    bool
 	breaker  *schema.Breaker
@@ -86,15 +88,30 @@ const (
 func (c *Control) check(q *request) answer {
 	began := c.o.Now()
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
-	call, asserted := c.read(q)
-	req := ledger.Request{Call: &call, Armed: c.o.Armed, Tags: c.o.Tags, AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
+	call, shown, asserted, problem := c.read(q)
+	req := ledger.Request{Call: &call, Credentials: shown.Credentials, Claimed: shown.Claimed, Armed: c.o.Armed, Tags: c.o.Tags,
+		AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
 	if c.o.Scopes != nil {
 		req.Scopes = c.o.Scopes()
 	}
 	if call.RunKey != "" {
-		req.RunID = schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.RunKey}.ID()
+		run := schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.KeyOfRun()}
+		req.RunID = run.ID()
+		for _, run.Key = range call.KeysOfParents() {
+			req.Parents = append(req.Parents, run.ID())
+		}
 	}
-	a := answer{status: http.StatusOK, decision: decisionID()}
+	id := rand.Uint64()
+	a := answer{status: http.StatusOK, decision: decisionID(id)}
+	c.sign(&a, &call, id, q)
+	if problem != nil {
+		a.status, a.action, a.why = http.StatusForbidden, schema.ActionDeny, problem.Error()
+		call.Status, call.Outcome, call.DeniedBy = http.StatusForbidden, schema.OutcomeDenied, "flyball"
+		c.m.refused.Add(1)
+		c.count(&a)
+		c.observe(&call, &a)
+		return a
+	}
 	c.mu.RLock()
 	loaded, clock := c.loaded, c.state.Clock
 	a.standing = c.state.StandingOf(&call)
@@ -177,8 +194,19 @@ func (c *Control) check(q *request) answer {
 	return a
 }
 
-// read makes a call of a request by the rules of the log side.
-func (c *Control) read(q *request) (call schema.Call, assertedType string) {
+// sign gives the answer its receipt.
+func (c *Control) sign(a *answer, call *schema.Call, id uint64, q *request) {
+	var decision [8]byte
+	binary.LittleEndian.PutUint64(decision[:], id)
+	var err error
+	if a.receipt, err = c.o.Resolver.Sign(call, decision, q.method, q.path); err != nil {
+		c.m.unsigned.Inc()
+	}
+}
+
+// read makes a call of a request by the rules of the log side. The error is a named
+// reason to refuse the request.
+func (c *Control) read(q *request) (call schema.Call, shown identity.Shown, assertedType string, problem error) {
 	now := c.o.Now()
 	call = schema.Call{ObserverKind: schema.ObserverGate, Observer: "flyball", Format: "check/1", Start: now.UnixNano(), KafkaTime: now.UnixNano(), DurationNs: -1,
 		TSPrecision: schema.PrecisionNano, TSBasis: schema.BasisStart, OpKind: schema.OpHTTP, Method: strings.ToUpper(q.method), Host: strings.ToLower(q.host)}
@@ -192,8 +220,7 @@ func (c *Control) read(q *request) (call schema.Call, assertedType string) {
 			call.Note("header."+h, v)
 		}
 	}
-	ev := identity.FromRequest(q.headers, q.client, &call)
-	c.o.Resolver.Resolve(&ev, &call)
+	shown, problem = c.o.Resolver.ResolveRequest(q.headers, q.client, &call)
 	in := route.Input{RawQuery: query, MethodOverride: q.overrides()}
 	if q.cut = q.partial(); q.cut {
 		in.Form = q.body[:min(len(q.body), MaxBody)] // no amount and no tool is read of a part
@@ -202,7 +229,7 @@ func (c *Control) read(q *request) (call schema.Call, assertedType string) {
 	}
 	q.others, q.readable = c.o.Routes.Readings(&call, &in)
 	call.Path = path[:min(len(path), schema.MaxPath)]
-	return call, q.headers("x-task-type")
+	return call, shown, q.headers("x-task-type"), problem
 }
 
 // gateQuery is what a yes to a call must be of: everything that is known of it.
@@ -439,11 +466,8 @@ func (c *Control) observe(call *schema.Call, a *answer) {
 	c.asked.note(call, a.standing)
 }
 
-func decisionID() string {
+func decisionID(v uint64) string {
 	var b [8]byte
-	v := rand.Uint64()
-	for i := range b {
-		b[i] = byte(v >> (8 * i))
-	}
+	binary.LittleEndian.PutUint64(b[:], v)
 	return "c_" + hex.EncodeToString(b[:])
 }

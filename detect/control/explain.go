@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"flyball/detect/breaker"
 	"flyball/detect/ledger"
 	"flyball/schema"
 )
@@ -53,6 +54,9 @@ func (a *answer) explain() explanation {
 		x.expires = time.Unix(0, b.Expires).UTC().Format(time.RFC3339)
 	}
 	what, innocent := a.held()
+	if innocent && b.Origin == "detector" && shared[b.Scope.Kind] {
+		x.reason = "" // what was found of one caller is not for the others who share this with it
+	}
 	until := "until a person ends that"
 	if x.expires != "" {
 		until = "until " + x.expires
@@ -71,8 +75,8 @@ func (a *answer) explain() explanation {
 		x.title = "Stopped by the API owner's circuit breaker"
 		x.detail = fmt.Sprintf("The API owner has stopped %s, %s. %s", what, until, advice)
 	}
-	if b.Reason != "" {
-		x.detail += " Reason: " + strings.TrimRight(b.Reason, ".") + "."
+	if x.reason != "" {
+		x.detail += " Reason: " + strings.TrimRight(x.reason, ".") + "."
 	}
 	switch {
 	case innocent && a.run == "":
@@ -82,6 +86,9 @@ func (a *answer) explain() explanation {
 	}
 	return x
 }
+
+// shared are the kinds of scope that unrelated callers have in common.
+var shared = map[schema.ScopeKind]bool{schema.ScopePrincipal: true, schema.ScopeAddress: true, schema.ScopeRoute: true, schema.ScopeTenant: true}
 
 func stepUp(a *answer, why string) (title, detail string) {
 	detail = why + " This call is held. Do not repeat it or reach the same end in another way; tell the person you work for."
@@ -139,6 +146,10 @@ func (a *answer) held() (what string, innocent bool) {
 // so late that to wait is no plan.
 func (a *answer) retryAfter() int {
 	b := a.decider()
+	switch a.why {
+	case breaker.WhyProbeNotDue, whyProbeLost, whyNoAnswer, whyQuotaLate, whyQuotaCrowd, ledger.WhyCrowded:
+		return 1
+	}
 	switch {
 	case b == nil || a.action == schema.ActionGate || b.State == schema.BreakerForcedOpen:
 		return 0
@@ -155,20 +166,24 @@ func (a *answer) retryAfter() int {
 
 // sentences for named reasons, by what stands before the colon where a family has one.
 var sentences = map[string]string{
-	whyRefused:        "A person has said no to this call.",
-	whyTimedOut:       "Nobody answered the question about this call in time, which counts as a no.",
-	whyNoAnswer:       "The record that would let this call pass was not confirmed in time.",
-	whyGatePending:    "A person has not answered the question about this call yet.",
-	whyGateFull:       "More questions wait for a person than can be asked.",
-	ledger.WhyCrowded: "Too many callers whom nobody vouches for call at this time.",
-	whyBodyCut:        "The gateway shows only a part of the body, so that nobody can tell whether a person has said yes to this call.",
-	"policy.quota":    "The quota of such calls is used up.",
-	"policy.hours":    "Such calls are not allowed at this time.",
-	"policy.scope":    "The call is outside of what the agent's manifest allows.",
-	"policy.task":     "The call is outside of the task that was declared for this run.",
-	"policy.autonomy": "The call is more than the agent may do on its own.",
-	"policy.failure":  "The API owner cannot check this call at present, and a call that cannot be undone does not pass meanwhile.",
-	"scope.learned":   "The call is outside of what this agent has been seen to do.",
+	whyRefused:             "A person has said no to this call.",
+	whyTimedOut:            "Nobody answered the question about this call in time, which counts as a no.",
+	whyNoAnswer:            "The record that would let this call pass was not confirmed in time.",
+	whyGatePending:         "A person has not answered the question about this call yet.",
+	whyGateFull:            "More questions wait for a person than can be asked.",
+	ledger.WhyCrowded:      "Too many callers whom nobody vouches for call at this time.",
+	whyBodyCut:             "The gateway shows only a part of the body, so that nobody can tell whether a person has said yes to this call.",
+	whyMisconfigured:       "The gateway did not say, once and in the headers of its dialect, which request it asks about.",
+	whyContradicts:         "Headers name another method or path than the request itself: a client must not send X-Original-* or X-Forwarded-Method or X-Forwarded-Uri.",
+	whyMalformed:           "It is not valid HTTP, for instance because of a control character in a header.",
+	"too_many_credentials": "It shows more credentials than are looked up: send one.",
+	"policy.quota":         "The quota of such calls is used up.",
+	"policy.hours":         "Such calls are not allowed at this time.",
+	"policy.scope":         "The call is outside of what the agent's manifest allows.",
+	"policy.task":          "The call is outside of the task that was declared for this run.",
+	"policy.autonomy":      "The call is more than the agent may do on its own.",
+	"policy.failure":       "The API owner cannot check this call at present, and a call that cannot be undone does not pass meanwhile.",
+	"scope.learned":        "The call is outside of what this agent has been seen to do.",
 }
 
 // unclear are the named reasons of requests that the caller can write in a way that may pass.

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"flyball/schema/identity"
 )
 
 // Register puts Envoy's authorization service on a gRPC server.
@@ -33,15 +35,16 @@ func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth
 	}
 	req := in.GetAttributes().GetRequest().GetHttp()
 	headers := req.GetHeaders()
+	peer := identity.ParseAddress(in.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress())
 	ans := a.c.check(&request{method: req.GetMethod(), path: req.GetPath(), host: req.GetHost(), headers: func(name string) string { return headers[name] },
-		body: bodyOf(req), client: clientOf(headers["x-forwarded-for"], in.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress()+":0")})
+		body: bodyOf(req), client: identity.ClientAddress(peer, headers["x-forwarded-for"], a.c.o.TrustedHops)})
 	out := &auth.CheckResponse{DynamicMetadata: &structpb.Struct{Fields: map[string]*structpb.Value{
 		"decision_id": structpb.NewStringValue(ans.decision), "why": structpb.NewStringValue(ans.why), "action": structpb.NewStringValue(ans.action.String())}}}
 	var own []*core.HeaderValueOption
 	for _, h := range ans.headers() {
 		own = append(own, header(strings.ToLower(h[0]), h[1]))
 	}
-	for name, value := range map[string]string{"run_id": ans.run, "gate_id": ans.gate, "would": ans.would} {
+	for name, value := range map[string]string{"run_id": ans.run, "receipt": ans.receipt, "gate_id": ans.gate, "would": ans.would} {
 		if value != "" {
 			out.DynamicMetadata.Fields[name] = structpb.NewStringValue(value)
 		}

@@ -3,20 +3,21 @@ package control
 import (
 	"crypto/subtle"
 	"io"
-	"net"
+	"math/rand/v2"
 	"net/http"
-	"net/netip"
 	"strings"
+	"sync/atomic"
+	"time"
+
+	"flyball/schema"
 )
 
-const checkPath = "/check"
-
-// CheckHandler answers nginx's auth_request, ForwardAuth, forward_auth and
-// Envoy's HTTP ext_authz: the original method and path come by the header that
-// each of them uses, or are the request's own below /check.
+// CheckHandler answers nginx's auth_request, ForwardAuth, forward_auth and Envoy's HTTP
+// ext_authz at /check/<dialect>, and for one more release at /check alone.
 func (c *Control) CheckHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, checkPath) {
+		d, rest, known := dialectOf(r)
+		if !known {
 			http.NotFound(w, r)
 			return
 		}
@@ -24,19 +25,77 @@ func (c *Control) CheckHandler() http.Handler {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		a := c.check(fromHTTP(r))
-		h := w.Header()
-		for _, own := range a.headers() {
-			h.Set(own[0], own[1])
+		if d.name == "" {
+			c.plain.note(c)
 		}
-		if a.status == http.StatusOK {
-			w.WriteHeader(http.StatusOK)
+		q, reason := readDialect(d, rest, r, c.o.TrustedHops)
+		if reason != "" {
+			c.respond(w, c.unreadable(reason))
 			return
 		}
-		h.Set("Content-Type", "application/problem+json")
-		w.WriteHeader(a.status)
-		_, _ = w.Write(a.problem())
+		if c.o.CheckToken != "" && r.Header.Get("X-Flyball-Token") == "" {
+			// Authorization is the gateway's own, and identifies no client.
+			all := q.headers
+			q.headers = func(name string) string {
+				if name == "authorization" {
+					return ""
+				}
+				return all(name)
+			}
+		}
+		if r.ContentLength != 0 && r.Body != nil {
+			// One byte more than is read: a body that is too long is not understood.
+			if body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1)); err == nil {
+				q.body = body
+			}
+		}
+		c.respond(w, c.check(&q))
 	})
+}
+
+func (c *Control) respond(w http.ResponseWriter, a answer) {
+	h := w.Header()
+	for _, own := range a.headers() {
+		h.Set(own[0], own[1])
+	}
+	if a.status == http.StatusOK {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	h.Set("Content-Type", "application/problem+json")
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.problem())
+}
+
+// unreadable is the answer to a request that cannot be read: always a denial, since a
+// gateway takes any other failure for an outage, and lets reads pass during one.
+func (c *Control) unreadable(reason string) answer {
+	a := answer{status: http.StatusForbidden, action: schema.ActionDeny, why: reason, decision: decisionID(rand.Uint64())}
+	c.m.refused.Add(1)
+	c.count(&a)
+	if reason == whyMisconfigured && c.misconfigured.due(c.o.Now()) {
+		c.o.Logger.Warn("a gateway does not say which request it asks about; use /check/<gateway> and the shipped gateway file", "reason", reason)
+	}
+	return a
+}
+
+// plainUses counts requests to the check without a dialect, and warns of them.
+type plainUses struct{ warn everyMinute }
+
+func (p *plainUses) note(c *Control) {
+	c.m.plain.Inc()
+	if p.warn.due(c.o.Now()) {
+		c.o.Logger.Warn("a gateway asks at /check without its dialect, where clients may be able to change what is asked about; " +
+			"the next release refuses it: use the shipped gateway file, which asks at /check/<gateway>")
+	}
+}
+
+// everyMinute lets one log line a minute through.
+type everyMinute struct{ next atomic.Int64 }
+
+func (e *everyMinute) due(now time.Time) bool {
+	next := e.next.Load()
+	return now.UnixNano() >= next && e.next.CompareAndSwap(next, now.Add(time.Minute).UnixNano())
 }
 
 // headers that answer beside the body, for gateways that see nothing else of it.
@@ -44,6 +103,9 @@ func (a *answer) headers() [][2]string {
 	out := [][2]string{{"X-Flyball-Decision", a.decision}, {"X-Flyball-Why", a.why}}
 	if a.run != "" {
 		out = append(out, [2]string{"X-Flyball-Run", a.run})
+	}
+	if a.receipt != "" {
+		out = append(out, [2]string{"X-Flyball-Receipt", a.receipt})
 	}
 	if a.gate != "" {
 		out = append(out, [2]string{"X-Flyball-Gate", a.gate})
@@ -72,43 +134,4 @@ func (c *Control) admitted(token, authorization string, trusted bool) bool {
 		token = strings.TrimPrefix(authorization, "Bearer ")
 	}
 	return subtle.ConstantTimeCompare([]byte(token), []byte(c.o.CheckToken)) == 1
-}
-
-func fromHTTP(r *http.Request) *request {
-	h := r.Header
-	q := &request{method: r.Method, path: strings.TrimPrefix(r.URL.RequestURI(), checkPath), host: r.Host, headers: func(name string) string { return h.Get(name) },
-		joined: func(name string) string { return strings.Join(h.Values(name), ",") }}
-	for _, pair := range [...][2]string{{"X-Original-Method", "X-Original-Uri"}, {"X-Forwarded-Method", "X-Forwarded-Uri"}} {
-		if m := h.Get(pair[0]); m != "" {
-			q.method, q.path = m, h.Get(pair[1])
-			break
-		}
-	}
-	if q.path == "" {
-		q.path = "/"
-	}
-	if r.ContentLength != 0 && r.Body != nil {
-		// One byte more than is read tells a body that is too long to be understood.
-		if body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1)); err == nil {
-			q.body = body
-		}
-	}
-	q.client = clientOf(h.Get("X-Forwarded-For"), r.RemoteAddr)
-	return q
-}
-
-// clientOf is the address nearest to the gateway: what stands further left in
-// the header is what the client says.
-func clientOf(forwarded, peer string) netip.Addr {
-	if i := strings.LastIndexByte(forwarded, ','); i >= 0 {
-		forwarded = forwarded[i+1:]
-	}
-	if a, err := netip.ParseAddr(strings.TrimSpace(forwarded)); err == nil {
-		return a
-	}
-	if host, _, err := net.SplitHostPort(peer); err == nil {
-		a, _ := netip.ParseAddr(host)
-		return a
-	}
-	return netip.Addr{}
 }

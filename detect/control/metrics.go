@@ -23,6 +23,8 @@ type metrics struct {
 	oldest     prometheus.Gauge
 	budgetLeft prometheus.Gauge
 	stale      prometheus.Gauge
+	plain      prometheus.Counter
+	unsigned   prometheus.Counter
 
 	settingsDiffer prometheus.Gauge
 
@@ -48,12 +50,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		oldest:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_gates_oldest_seconds", Help: "How long the oldest of them has waited."}),
 		budgetLeft: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_trip_budget_left", Help: "Automatic trips that the budget still has this hour."}),
 		stale:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_control_stale", Help: "1 while the command log does not speak: the last state stands."}),
+		plain:      prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_check_plain_total", Help: "Requests to /check without a dialect: an old gateway file, refused by the next release."}),
+		unsigned:   prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_check_unsigned_total", Help: "Answers without a receipt, since the caller's ids are too long for one."}),
 
 		settingsDiffer: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_settings_differ", Help: "1 while the settings in this point's file are not those in the log, which hold."}),
 	}
 	if r != nil {
 		r.MustRegister(m.checks, m.would, m.took, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.full, m.poolLeft, m.waiting, m.oldest, m.budgetLeft, m.stale,
-			m.faults, m.lost, m.settingsDiffer)
+			m.faults, m.lost, m.settingsDiffer, m.plain, m.unsigned)
 	}
 	return m
 }

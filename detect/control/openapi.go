@@ -116,6 +116,9 @@ func customize(_ string, t reflect.Type, tag reflect.StructTag, s *openapi3.Sche
 		s.Properties["until_reset"].Value.Enum = []any{true}
 		s.OneOf = openapi3.SchemaRefs{{Value: &openapi3.Schema{Required: []string{"ttl_seconds"}}}, {Value: &openapi3.Schema{Required: []string{"until_reset"}}}}
 	}
+	if t == reflect.TypeFor[SetSettings]() { // one of them at least
+		s.AnyOf = openapi3.SchemaRefs{{Value: &openapi3.Schema{Required: []string{"trips_per_hour"}}}, {Value: &openapi3.Schema{Required: []string{"agents_percent"}}}}
+	}
 	if t == reflect.TypeFor[schema.Scope]() && s.Properties["value"] != nil {
 		(rule{low: 1, high: 1000}).describe(s.Properties["value"].Value)
 	}

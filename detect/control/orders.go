@@ -35,8 +35,9 @@ type Tripped struct {
 	Points []Applied `json:"points"`
 }
 
-var breakerStatus = map[string]int{string(breaker.IfMatchFailed): http.StatusPreconditionFailed, string(breaker.NoBreaker): http.StatusNotFound,
-	string(breaker.NoBypass): http.StatusNotFound}
+var breakerStatus = map[string]int{string(breaker.IfMatchFailed): http.StatusPreconditionFailed,
+	string(breaker.NoBreaker): http.StatusNotFound,
+	string(breaker.NoBypass):  http.StatusNotFound}
 
 func (c *Control) trip(in *call) {
 	ask := in.ask.(*Trip)
@@ -68,12 +69,14 @@ func (c *Control) trip(in *call) {
 	if t.holder != nil && c.o.Tags != nil {
 		t.holder.Tags = c.o.Tags(t.holder.AgentID)
 	}
-	in.submit(c, schema.Command{Kind: schema.CommandForceOpen, Scope: t.scope, TTL: ask.TTL * 1e9, By: in.who.named(ask.By), Reason: ask.Reason, Holder: t.holder},
+	in.submit(c, schema.Command{Kind: schema.CommandForceOpen, Scope: t.scope, TTL: ask.TTL * 1e9, By: in.who.named(ask.By),
+		Reason: ask.Reason, Holder: t.holder},
 		string(breaker.Applied), breakerStatus, func(r ledger.Result) any { return c.tripped(in.who.tenant, &t, r) })
 }
 
 func (c *Control) tripped(tenant string, t *target, r ledger.Result) Tripped {
-	out := Tripped{Done: Done{r.Outcome, r.Generation, r.Ref}, Tenant: tenant, Scope: t.scope, RunKey: t.key, Holder: t.holder, Points: c.applied()}
+	out := Tripped{Done: Done{r.Outcome, r.Generation, r.Ref}, Tenant: tenant, Scope: t.scope, RunKey: t.key, Holder: t.holder,
+		Points: c.applied()}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, b := range c.state.Breakers.Breakers() {
@@ -99,7 +102,8 @@ func (c *Control) applied() []Applied {
 
 func (c *Control) reset(in *call) {
 	ask := in.ask.(*Reset)
-	command := schema.Command{Kind: schema.CommandReset, Scope: ask.Scope, By: in.who.named(ask.By), Reason: ask.Reason, IfMatch: uint64(ask.IfMatch)}
+	command := schema.Command{Kind: schema.CommandReset, Scope: ask.Scope, By: in.who.named(ask.By), Reason: ask.Reason,
+		IfMatch: uint64(ask.IfMatch)}
 	if m := strings.Trim(in.r.Header.Get("If-Match"), `"`); m != "" && m != "*" {
 		g, err := strconv.ParseUint(m, 10, 64)
 		if err != nil {

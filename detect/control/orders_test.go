@@ -17,7 +17,15 @@ import (
 	"flyball/schema/topic"
 )
 
-// answer of an operation that must be done.
+// ordered is run with a point that may take every kind of command.
+func ordered(t *testing.T, k *kfake.Cluster, name string, change func(*Options)) *running {
+	t.Helper()
+	r := run(t, k, name, change)
+	within(t, "the settings of the file stand", func() bool { return r.settingsLine("t").Generation != 0 })
+	return r
+}
+
+// change is the answer of an operation that must be done.
 func change[T any](t *testing.T, r *running, path string, body any) (out T) {
 	t.Helper()
 	code, text := r.operate(t, "POST", path, body, "")
@@ -62,7 +70,7 @@ func runTarget(value string) schema.Scope { return schema.Scope{Kind: schema.Sco
 
 func TestTripOfARunsOwnKeyStopsTheRun(t *testing.T) {
 	k := broker(t)
-	a, b := run(t, k, "a", nil), run(t, k, "b", nil)
+	a, b := ordered(t, k, "a", nil), ordered(t, k, "b", nil)
 	if v := a.ask("billing", "kk1", "GET", "/v1/orders/1", ""); v.status != 200 {
 		t.Fatalf("%+v", v)
 	}
@@ -86,7 +94,7 @@ func TestTripOfARunsOwnKeyStopsTheRun(t *testing.T) {
 }
 
 func TestTripOfAPartOfARunsIdAndOfARunOnARoute(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	r.ask("billing", "k1", "DELETE", "/v1/orders/1", "")
 	id := change[Tripped](t, r, "/v1/breakers/trip", Trip{Scope: runTarget("k1"), TTL: 60, Reason: "x"}).Scope.Value
 	change[Done](t, r, "/v1/breakers/reset", Reset{Scope: runTarget(id), Reason: "x"})
@@ -101,7 +109,7 @@ func TestTripOfAPartOfARunsIdAndOfARunOnARoute(t *testing.T) {
 }
 
 func TestKeyOfTwoRunsListsThemAndTripsNone(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	r.ask("billing", "same", "GET", "/v1/orders/1", "")
 	r.ask("support", "same", "GET", "/v1/orders/1", "")
 	r.ask("", "same", "GET", "/v1/orders/1", "", "Authorization", "Bearer somebody-else")
@@ -117,7 +125,7 @@ func TestKeyOfTwoRunsListsThemAndTripsNone(t *testing.T) {
 
 func TestTargetThatNoRequestMeetsIsRefused(t *testing.T) {
 	k := broker(t)
-	r := run(t, k, "a", nil)
+	r := ordered(t, k, "a", nil)
 	for _, tc := range []struct {
 		kind   schema.ScopeKind
 		value  string
@@ -172,7 +180,7 @@ func TestTargetThatNoRequestMeetsIsRefused(t *testing.T) {
 }
 
 func TestTripSaysUntilWhen(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	for _, body := range []string{`{"scope": {"kind": "tenant", "value": "t"}, "reason": "x"}`, `{"scope": {"kind": "tenant", "value": "t"}, "reason": "x", "ttl_seconds": 5, "until_reset": true}`,
 		`{"scope": {"kind": "tenant", "value": "t"}, "reason": "x", "until_reset": false}`} {
 		if w := serve(r.APIHandler(), "POST", "http://localhost/v1/breakers/trip", body, "Content-Type", "application/json"); w.Code != 400 {
@@ -220,7 +228,7 @@ func TestRawSecretIsNeitherEchoedNorKept(t *testing.T) {
 }
 
 func TestIdsThatLookRandomAreTakenWhenTheyWereMet(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	r.ask("4fda9ce1f0b84d21b7c0aa4e8d2f6e11", "r", "GET", "/v1/orders/1", "") // a consumer of that name
 	change[Tripped](t, r, "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "4fda9ce1f0b84d21b7c0aa4e8d2f6e11"}, TTL: 60, Reason: "x"})
 	for _, id := range []string{"k_abcdefghijklmnop", "0b2e4c1a-91d0-4a52-8f7e-3a1c5d6e7f80", "spiffe://example.org/ns/prod/sa/billing", "billing-gateway-eu-1", "CN=billing,O=Example 12"} {
@@ -250,7 +258,7 @@ func TestInventedNamesMakeThePointForgetNoEstablishedOne(t *testing.T) {
 func TestArmedByCommandWithoutARestartAtEveryPoint(t *testing.T) {
 	k := broker(t)
 	observes := func(o *Options) { o.Mode, o.Armed = "observe", func(string, string) bool { return false } }
-	a, b := run(t, k, "a", observes), run(t, k, "b", observes)
+	a, b := ordered(t, k, "a", observes), ordered(t, k, "b", observes)
 	a.manifest(t, "version: 1\nagent: billing\nscope: {routes: [GET /**]}\n")
 	within(t, "the manifest is at the other point", func() bool { return len(b.manifests()) == 1 })
 	if v := b.ask("billing", "r1", "DELETE", "/v1/orders/7", ""); v.status != 200 || v.would == "" {
@@ -281,6 +289,11 @@ func TestArmedByCommandWithoutARestartAtEveryPoint(t *testing.T) {
 	within(t, "the bypass has ended at the other point", func() bool { return b.ask("billing", "r1", "DELETE", "/v1/orders/7", "").status == 403 })
 	change[ArmingChange](t, b, "/v1/arming/disarm", Arm{Pattern: "billing", Reason: "x"})
 	within(t, "it passes again", func() bool { return a.ask("billing", "r1", "DELETE", "/v1/orders/7", "").status == 200 })
+	change[ArmingChange](t, b, "/v1/arming/arm", Arm{Pattern: "*", Reason: "x"})
+	both := change[[]ArmedAgent](t, b, "/v1/arming/agents", AskArmed{Agents: []string{"billing"}})
+	if claimed := change[[]ArmedAgent](t, b, "/v1/arming/agents", AskArmed{Agents: []string{"billing"}, Claimed: []string{"billing"}}); both[0].State != "observe" || claimed[0].State != "armed" {
+		t.Errorf("the agent %+v, and who claims its name %+v", both, claimed)
+	}
 	change[ArmingChange](t, b, "/v1/arming/clear", Arm{Pattern: "billing", Reason: "x"})
 	if code, text := b.operate(t, "POST", "/v1/arming/clear", Arm{Pattern: "billing", Reason: "x"}, ""); code != 404 {
 		t.Errorf("%d %s", code, text)
@@ -288,7 +301,7 @@ func TestArmedByCommandWithoutARestartAtEveryPoint(t *testing.T) {
 }
 
 func TestOrderWithATypoIsRefused(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	for path, body := range map[string]any{
 		"/v1/arming/arm":    Arm{Pattern: "family:runaway.lop", Reason: "x"},
 		"/v1/arming/disarm": Arm{Pattern: "billing/[", Reason: "x"},
@@ -307,7 +320,7 @@ func TestOrderWithATypoIsRefused(t *testing.T) {
 }
 
 func TestExceptionByCommandIsListedAndRemoved(t *testing.T) {
-	r := run(t, broker(t), "a", nil)
+	r := ordered(t, broker(t), "a", nil)
 	r.ask("billing", "r", "GET", "/v1/orders/1", "")
 	added := change[ExceptionAdded](t, r, "/v1/exceptions", Except{Agent: "billing", Family: "runaway.*", Routes: []string{"DELETE /v1/orders/{id}"}, Seconds: 3600, Reason: "the nightly purge", By: "ann"})
 	list := r.exceptions("t")

@@ -48,6 +48,9 @@ type Options struct {
 	Routes     Classifier
 	CheckToken Secret // gateways must show it; "" lets any in that reaches the listener
 	Tokens     []Token
+	// TrustedHops is how many proxies before the gateways are trusted to name the
+	// address that they were asked from; see identity.ClientAddress.
+	TrustedHops int
 	// Armed says whether what a family of policy finds (policy.scope …) is enforced
 	// for an agent by this point's configuration; nil: never. Commands come before it.
 	Armed func(agent, family string) bool
@@ -128,6 +131,9 @@ type Control struct {
 	others     *points
 	asked      *observer
 	settings   settingsNotice
+
+	plain         plainUses
+	misconfigured everyMinute
 }
 
 // New is inert.
@@ -408,7 +414,7 @@ func (c *Control) store(ctx context.Context) bool {
 	c.mu.RLock()
 	snap := c.state.Snapshot()
 	c.mu.RUnlock()
-	value, err := topic.EncodeDocument(snap.Version(), snap)
+	value, err := topic.EncodeDocument(ledger.SnapshotVersion, snap)
 	if err != nil {
 		c.o.Logger.Error("state not stored", "error", err)
 		return false

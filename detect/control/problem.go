@@ -6,6 +6,7 @@ import (
 
 	"flyball/detect/ledger"
 	"flyball/schema"
+	"flyball/schema/identity"
 )
 
 // problem is the body of an answer that is not 200 (RFC 9457): terminal, about
@@ -42,6 +43,8 @@ func (a *answer) kind() string {
 	switch {
 	case a.status == 503:
 		return "not-loaded"
+	case a.why == whyMisconfigured || a.why == whyContradicts || a.why == whyMalformed || a.why == identity.ErrTooManyCredentials.Error():
+		return "unreadable"
 	case a.action == schema.ActionGate:
 		return "step-up"
 	case a.action == schema.ActionThrottle:

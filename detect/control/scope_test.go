@@ -78,7 +78,7 @@ func TestLearnedScopeAnswersTheSameAsTheLogSide(t *testing.T) {
 			}
 		}
 		q := &request{method: pick("GET", "DELETE", "POST"), path: pick("/v1/orders/7", "/v1/orders/8", "/v1/refunds"), headers: headers.Get}
-		call, _ := c.read(q)
+		call, _, _, _ := c.read(q)
 		var f feature.Call
 		var s scope.Call
 		feature.Of(&call, &f)

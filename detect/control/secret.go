@@ -8,7 +8,8 @@ import (
 
 // secrets are the forms in which providers give out tokens and keys.
 var secrets = regexp.MustCompile(`(?i)^(bearer|basic|token|apikey)\s|^-----begin|` +
-	`^(sk|rk|pk)[_-].{6}|^gh[pousr]_|^github_pat_|^glpat-|^xox[a-z]-|^xapp-|^npm_|^pypi-|^dop_v1_|^hv[sb]\.|^whsec_|^ya29\.|^sg\.[\w-]{16}|^aiza[\w-]{20}|` +
+	`^(sk|rk|pk)[_-].{6}|^gh[pousr]_|^github_pat_|^glpat-|` +
+	`^xox[a-z]-|^xapp-|^npm_|^pypi-|^dop_v1_|^hv[sb]\.|^whsec_|^ya29\.|^sg\.[\w-]{16}|^aiza[\w-]{20}|` +
 	`^ey[\w-]{8,}\.[\w-]+\.`)
 
 // LooksLikeSecret reports whether a text has the form of a token or key that some

@@ -75,7 +75,8 @@ func (m *runMemory) meet(id schema.RunID, of schema.Standing, at int64, c *schem
 	began := seenRun{first: at}
 	if c != nil { // copies: the call's texts are parts of the request's buffers
 		began.key = strings.Clone(c.RunKey)
-		began.who = schema.Holder{AgentID: strings.Clone(c.AgentID), AgentTrust: c.AgentTrust, CredentialID: strings.Clone(c.CredentialID), Standing: of}
+		began.who = schema.Holder{AgentID: strings.Clone(c.AgentID), AgentTrust: c.AgentTrust,
+			CredentialID: strings.Clone(c.CredentialID), Standing: of}
 	}
 	for lower := schema.StandingClaimed; lower < of; lower++ {
 		if r, ok := m.shard(id, lower).take(id); ok {

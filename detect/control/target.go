@@ -33,7 +33,8 @@ func noTarget(status int, why, text string, args ...any) *refusal {
 	return &refusal{status, why, fmt.Errorf(text, args...)}
 }
 
-var errSecret = errors.New("this looks like a secret, not like an id: it was neither written nor kept; flyball credential-id --stdin makes the id of a secret")
+var errSecret = errors.New("this looks like a secret, not like an id: it was neither written nor kept; flyball credential-id " +
+	"--stdin makes the id of a secret")
 
 // resolve finds out what a person means by a target: a run by its id, by at least six
 // characters of it or by its own key, and the others by their names. A target that this
@@ -86,7 +87,8 @@ func (c *Control) resolveName(sc schema.Scope, forced bool) (target, *refusal) {
 	case forced:
 		return t, clean("scope.value", sc.Value)
 	}
-	return target{}, noTarget(http.StatusNotFound, whyNoTarget, "scope.value: this point has met no such %s, and neither the registry nor a manifest names it; a breaker on it may stop nothing. "+
+	return target{}, noTarget(http.StatusNotFound, whyNoTarget, "scope.value: this point has met no such %s, and neither the "+
+		"registry nor a manifest names it; a breaker on it may stop nothing. "+
 		"Nothing is looked up with force (--force)", sc.Kind)
 }
 
@@ -119,7 +121,8 @@ func (c *Control) resolveRun(term string, forced bool) (target, *refusal) {
 		var list strings.Builder
 		for i := range met[:min(len(met), mostCandidates)] {
 			r := &met[i]
-			fmt.Fprintf(&list, "; %s of %s (%s), first met %s", r.id, nameOr(r.who.AgentID, "an unnamed caller"), r.who.Standing, time.Unix(0, r.first).UTC().Format(time.RFC3339))
+			fmt.Fprintf(&list, "; %s of %s (%s), first met %s", r.id, nameOr(r.who.AgentID, "an unnamed caller"), r.who.Standing,
+				time.Unix(0, r.first).UTC().Format(time.RFC3339))
 		}
 		return target{}, noTarget(http.StatusConflict, whyAmbiguous, "scope.value: %d runs are meant%s", len(met), list.String())
 	case err == nil && forced:
@@ -127,9 +130,11 @@ func (c *Control) resolveRun(term string, forced bool) (target, *refusal) {
 	case LooksLikeSecret(term):
 		return target{}, &refusal{http.StatusUnprocessableEntity, whyRawSecret, errSecret}
 	case forced:
-		return target{}, noTarget(http.StatusUnprocessableEntity, whyBadTarget, "scope.value: this point has met no run of that key, or whose id begins so, and requests are compared with whole ids: give the whole id")
+		return target{}, noTarget(http.StatusUnprocessableEntity, whyBadTarget, "scope.value: this point has met no run of that key, "+
+			"or whose id begins so, and requests are compared with whole ids: give the whole id")
 	}
-	return target{}, noTarget(http.StatusNotFound, whyNoTarget, "scope.value: this point has met no such run, by its id, the first %d characters of it or its own key; a breaker on it may stop nothing. "+
+	return target{}, noTarget(http.StatusNotFound, whyNoTarget, "scope.value: this point has met no such run, by its id, the first "+
+		"%d characters of it or its own key; a breaker on it may stop nothing. "+
 		"With force (--force) a whole id is taken as it is", leastPrefix)
 }
 
@@ -143,7 +148,8 @@ func nameOr(name, none string) string {
 // exactRoute is nil for a route as breakers compare it: one method and template, or a tool.
 func exactRoute(name string) *refusal {
 	if p, err := route.ParsePattern(name); err != nil || strings.Contains(p.String(), "*") || clean("", name) != nil {
-		return noTarget(http.StatusUnprocessableEntity, whyBadTarget, "scope.value: a route is one method and a template as routes shows it, DELETE /v1/orders/{id}, or tool:NAME; no pattern")
+		return noTarget(http.StatusUnprocessableEntity, whyBadTarget, "scope.value: a route is one method and a template as routes "+
+			"shows it, DELETE /v1/orders/{id}, or tool:NAME; no pattern")
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (w *worker) suspect(ctx context.Context, r *stitch.Run, run *judged, step *
 			out.Decided = &d
 		}
 	}
-	return w.tell(ctx, out)
+	return w.tell(ctx, r, out)
 }
 
 // suspicionStep of the score from which a change is told.
@@ -123,5 +123,5 @@ func (w *worker) closeSuspicion(ctx context.Context, r *stitch.Run, run *judged,
 		return nil
 	}
 	run.suspect.closed = true
-	return w.tell(ctx, w.suspicion(r, run, r.LastAt, over))
+	return w.tell(ctx, r, w.suspicion(r, run, r.LastAt, over))
 }

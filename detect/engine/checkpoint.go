@@ -209,7 +209,11 @@ func (w *worker) bury(ctx context.Context) error {
 			rest = append(rest, g)
 			continue
 		}
-		if w.state.Forget(g.actor) {
+		done, later := w.state.Forget(g.actor)
+		if later {
+			rest = append(rest, g)
+		}
+		if done {
 			tombstones = append(tombstones, &kgo.Record{Topic: topic.StateTopic, Partition: w.part, Key: actorKey(c.generation, g.actor)})
 		}
 	}

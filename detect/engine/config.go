@@ -30,6 +30,10 @@ type Config struct {
 	// It can change what is done about a finding, never the finding.
 	About func(agent string) (tags []string, criticality string)
 
+	// ProvenCommands says whether every enforcement point folds CommandProven: credentials
+	// that the API has accepted often enough are then reported to them. nil: never.
+	ProvenCommands func() bool
+
 	CheckpointEvery time.Duration // a dirty actor is written at most this often
 	SnapshotEvery   time.Duration // a changed run's snapshot is handed out at most this often
 	JournalEvery    time.Duration // how long rows wait for company

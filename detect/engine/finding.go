@@ -64,7 +64,7 @@ func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.F
 	if due {
 		w.decide(r, have, out, c)
 	}
-	return w.tell(ctx, out)
+	return w.tell(ctx, r, out)
 }
 
 // decide decides on a finding that is due, and notes a trip at its run.

@@ -57,7 +57,7 @@ func (w *worker) identified(ctx context.Context, r *stitch.Run, run *judged, c *
 		level = schema.LevelAnnotate // sub-agents and libraries name themselves all day long: it wakes nobody
 	}
 	run.conflict = &conflict{finding: finding{Course: policy.Course{Level: level}, openedAt: c.Start}, what: what + " " + strings.Clone(said), first: at}
-	return w.tell(ctx, w.describeConflict(r, run.conflict, c, at))
+	return w.tell(ctx, r, w.describeConflict(r, run.conflict, c, at))
 }
 
 func (w *worker) describeConflict(r *stitch.Run, have *conflict, c *schema.Call, at schema.CallRef) *schema.Finding {
@@ -76,7 +76,7 @@ func (w *worker) closeConflict(ctx context.Context, r *stitch.Run, run *judged, 
 		return nil
 	}
 	run.conflict.closed = true
-	return w.tell(ctx, w.describeConflict(r, run.conflict, &schema.Call{Start: r.LastAt}, at))
+	return w.tell(ctx, r, w.describeConflict(r, run.conflict, &schema.Call{Start: r.LastAt}, at))
 }
 
 func (r *judged) codeConflict(c *topic.Coder) {

@@ -67,9 +67,13 @@ func (j *journal) add(c *schema.Call) {
 	}
 	j.max = max(j.max, c.Start)
 	j.bound[countKey{c.Tenant, c.Observer, c.Format, c.Start - c.Start%int64(time.Hour), c.RunRule}]++
-	if c.ObserverKind == schema.ObserverGate || c.Again {
-		return // asked, not touched; or counted already
+	asked := c.ObserverKind == schema.ObserverGate
+	if asked && c.Outcome == schema.OutcomeDenied {
+		return // never made
 	}
+	// The index leads to every run that may have touched something. Another sight of a
+	// call that is counted already may name what the counted row does not, and of what
+	// the check let through no other log may ever come.
 	for i := range c.Resources {
 		r := &c.Resources[i]
 		k := touchKey{c.RunID, r.Type, r.ID, c.Effect}
@@ -83,7 +87,7 @@ func (j *journal) add(c *schema.Call) {
 		j.touched = append(j.touched, schema.Touch{Tenant: c.Tenant, Resource: *r, RunID: c.RunID, Effect: c.Effect,
 			Reversibility: c.Reversibility, First: c.Start, Last: c.Start})
 	}
-	if c.TraceID != [16]byte{} {
+	if c.TraceID != [16]byte{} && !asked {
 		k := traceKey{c.RunID, c.TraceID, c.Start / int64(time.Hour)}
 		if _, ok := j.traced[k]; !ok {
 			j.traced[k] = struct{}{}

@@ -89,18 +89,12 @@ const (
 	findingStep = 2.3
 )
 
-// byFlyball reports a call that never reached the API because of a decision of
-// ours: it is no evidence of what the run does to the API.
-func byFlyball(c *schema.Call) bool {
-	return c.ObserverKind == schema.ObserverGate || c.Outcome == schema.OutcomeDenied && (c.DeniedBy == "flyball" || c.DeniedBy == "ext_authz")
-}
-
 // judge takes in a stitched call.
 func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at schema.CallRef) error {
 	if c.ObserverKind == schema.ObserverGate {
 		asked(r, c)
 	}
-	if c.Again || byFlyball(c) || c.SampleWeight > 1 {
+	if c.Again || stitch.ByFlyball(c) || c.SampleWeight > 1 {
 		return nil // one call is judged once; a sampled source misses calls: what counts every call abstains
 	}
 	j := &w.judging

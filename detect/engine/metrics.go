@@ -8,7 +8,7 @@ type metrics struct {
 	replayed   prometheus.Counter
 	late       prometheus.Counter
 	malformed  prometheus.Counter
-	refusals   prometheus.Counter
+	refusals   *prometheus.CounterVec
 	byRule     *prometheus.CounterVec
 	openRuns   *prometheus.GaugeVec
 	actors     *prometheus.GaugeVec
@@ -19,6 +19,7 @@ type metrics struct {
 	restore    prometheus.Histogram
 
 	findings         *prometheus.CounterVec
+	proven           prometheus.Counter
 	decisions        *prometheus.CounterVec
 	missingBaselines prometheus.Counter
 	refusedBaselines prometheus.Counter
@@ -44,7 +45,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		replayed:   counter("flyball_detect_replayed_total", "Calls skipped after a restart because their actor's entry includes them."),
 		late:       counter("flyball_detect_late_total", "Calls that came after the watermark had passed them."),
 		malformed:  counter("flyball_detect_malformed_total", "Records of flyball.calls that could not be read."),
-		refusals:   counter("flyball_detect_refusals_total", "Runs and actors that found no room and went to overflow."),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_refusals_total",
+			Help: "Runs and actors that found no room and went to overflow, by the standing of the caller."}, []string{"standing"}),
 		openRuns:   gauge("flyball_detect_open_runs", "Open runs."),
 		actors:     gauge("flyball_detect_actors", "Actors remembered."),
 		lag:        gauge("flyball_detect_lag_records", "Records of flyball.calls not read yet."),
@@ -60,6 +62,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.refusedBaselines = counter("flyball_detect_refused_baselines_total", "Activations of a baseline that is newer than this binary, malformed or unsound.")
 	m.scopeHolds = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_scope_holds_total", Help: "Calls outside a learned scope, held or not, by the rule and by whose runs it goes."}, []string{"rule", "why"})
 	m.scopeAbstained = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_scope_abstained_total", Help: "Writes that no learned scope could judge, by the reason."}, []string{"why"})
-	r.MustRegister(m.restore, m.byRule, m.findings, m.decisions, m.scopeHolds, m.scopeAbstained)
+	m.proven = counter("flyball_detect_proven_credentials_total", "Credentials reported to the points as accepted by the API, each at most once a day.")
+	r.MustRegister(m.refusals, m.restore, m.byRule, m.findings, m.decisions, m.scopeHolds, m.scopeAbstained)
 	return m
 }

@@ -105,7 +105,7 @@ func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *s
 		have.Decisions++
 		out.Decided = &d
 	}
-	return w.tell(ctx, out)
+	return w.tell(ctx, r, out)
 }
 
 func (w *worker) describePace(r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) *schema.Finding {
@@ -133,5 +133,5 @@ func (w *worker) closePace(ctx context.Context, r *stitch.Run, run *judged, over
 		return nil
 	}
 	have.closed = true
-	return w.tell(ctx, w.describePace(r, run, &schema.Call{Start: r.LastAt}, over))
+	return w.tell(ctx, r, w.describePace(r, run, &schema.Call{Start: r.LastAt}, over))
 }

@@ -223,7 +223,7 @@ func TestOneCallIsCountedOnce(t *testing.T) {
 	for i := range 25 {
 		id := fmt.Sprint("q", i)
 		for _, by := range []schema.ObserverKind{schema.ObserverGateway, schema.ObserverSidecar, schema.ObserverGate} {
-			f.call(night.Add(time.Duration(i)*time.Second), func(c *schema.Call) { c.RequestID, c.ObserverKind = id, by })
+			f.call(night.Add(time.Duration(i)*time.Second), func(c *schema.Call) { c.RequestID, c.ObserverKind, c.ArgsDigest = id, by, uint64(i) })
 		}
 		f.call(night.Add(time.Duration(i)*time.Second), func(c *schema.Call) { c.Outcome, c.DeniedBy = schema.OutcomeDenied, "flyball" })
 	}

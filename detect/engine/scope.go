@@ -120,7 +120,7 @@ func (w *worker) scoped(ctx context.Context, r *stitch.Run, run *judged, c *sche
 		}
 		w.except(out, &o.finding)
 	}
-	return w.tell(ctx, out)
+	return w.tell(ctx, r, out)
 }
 
 func (w *worker) describeScope(r *stitch.Run, o *outside, c *schema.Call, at schema.CallRef) *schema.Finding {
@@ -148,7 +148,7 @@ func (w *worker) closeScope(ctx context.Context, r *stitch.Run, run *judged, at 
 		return nil
 	}
 	o.closed = true
-	return w.tell(ctx, w.describeScope(r, o, &schema.Call{Start: r.LastAt}, at))
+	return w.tell(ctx, r, w.describeScope(r, o, &schema.Call{Start: r.LastAt}, at))
 }
 
 func (r *judged) codeOutside(c *topic.Coder) {

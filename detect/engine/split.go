@@ -82,7 +82,7 @@ func (w *worker) judgeActor(ctx context.Context, r *stitch.Run, run *judged, ste
 	if due {
 		w.decide(r, &s.finding, out, c)
 	}
-	return w.tell(ctx, out)
+	return w.tell(ctx, r, out)
 }
 
 func (w *worker) describeSplit(r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) *schema.Finding {
@@ -103,7 +103,7 @@ func (w *worker) closeSplit(ctx context.Context, r *stitch.Run, run *judged, ove
 		return nil
 	}
 	run.split.closed = true
-	return w.tell(ctx, w.describeSplit(r, run, &schema.Call{Start: r.LastAt}, over))
+	return w.tell(ctx, r, w.describeSplit(r, run, &schema.Call{Start: r.LastAt}, over))
 }
 
 // codeSplit writes or reads the finding, which hardly any run has.

@@ -7,12 +7,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/score"
+	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/topic"
 )
 
-// tell writes a version of a finding, and the trip that was decided with it.
-func (w *worker) tell(ctx context.Context, f *schema.Finding) error {
+// tell writes a version of a finding of a run, and the trip that was decided with it.
+func (w *worker) tell(ctx context.Context, r *stitch.Run, f *schema.Finding) error {
 	event := schema.FindingEvent(f)
 	value, err := topic.EncodeEvent(&event)
 	if err != nil {
@@ -26,7 +27,7 @@ func (w *worker) tell(ctx context.Context, f *schema.Finding) error {
 	w.cfg.Stage("detect.finding|command")
 	d := f.Decided
 	command := schema.Command{ID: d.ID, Kind: schema.CommandTrip, Tenant: f.Tenant, Scope: d.Scope, By: "detect", Reason: d.Reason, TTL: d.TTL,
-		Decision: d, Exposure: f.Exposure, ActiveAgents: int(w.active.Load()), Holder: w.holderOf(f)}
+		Decision: d, Exposure: f.Exposure, ActiveAgents: int(w.active.Load()), Holder: w.holder(r)}
 	if value, err = topic.EncodeCommand(&command); err != nil {
 		return fmt.Errorf("decision %s: %w", d.ID, err)
 	}
@@ -35,14 +36,10 @@ func (w *worker) tell(ctx context.Context, f *schema.Finding) error {
 	return w.checkpoint.err()
 }
 
-// holderOf is who acts in the run of a finding.
-func (w *worker) holderOf(f *schema.Finding) *schema.Holder {
-	h := &schema.Holder{AgentID: f.AgentID, AgentTrust: f.AgentTrust, CredentialID: f.CredentialID}
-	if f.AgentID != "" && f.AgentTrust >= schema.TrustInfrastructure {
-		h.Standing = schema.StandingEstablished
-	}
-	h.Tags, _ = w.cfg.About(f.AgentID)
-	return h
+// holder is who acts in a run, as far as the log side knows.
+func (w *worker) holder(r *stitch.Run) *schema.Holder {
+	tags, _ := w.cfg.About(r.AgentID)
+	return &schema.Holder{AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, Standing: r.Standing(), Tags: tags}
 }
 
 // closeFindings closes the findings of runs that silence closed, at an offset
@@ -84,7 +81,7 @@ func (w *worker) closeFindings(ctx context.Context, offset int64) error {
 				continue
 			}
 			have.closed = true
-			if err := w.tell(ctx, w.describe(r, run, f, &schema.Call{Start: r.LastAt}, over)); err != nil {
+			if err := w.tell(ctx, r, w.describe(r, run, f, &schema.Call{Start: r.LastAt}, over)); err != nil {
 				return err
 			}
 		}

@@ -38,11 +38,11 @@ type worker struct {
 
 	judging   judge
 	baselines *baselines
-	active    *atomic.Int64 // actors remembered in this process
+	active    *atomic.Int64 // established and proven actors with runs in this process
 
 	checkpoint checkpoint
 	rules      [8]uint64
-	refused    uint64
+	refused    [schema.StandingEstablished + 1]uint64
 	counted    int64 // of this partition in active
 
 	in        chan []*kgo.Record
@@ -204,6 +204,9 @@ func (w *worker) block(ctx context.Context, calls []schema.Call, s *step) error 
 			w.m.replayed.Inc()
 			continue
 		}
+		if err := w.proven(ctx, run, c); err != nil {
+			return err
+		}
 		if err := w.judge(ctx, run, c, schema.CallRef{Partition: w.part, Offset: s.offset, Item: uint32(i)}); err != nil {
 			return err
 		}
@@ -241,13 +244,17 @@ func (w *worker) produceJournal(ctx context.Context, value []byte) {
 
 func (w *worker) gauges() {
 	p := strconv.Itoa(int(w.part))
-	w.active.Add(int64(w.state.Actors()) - w.counted)
-	w.counted = int64(w.state.Actors())
+	active := int64(w.state.ActiveAgents())
+	w.active.Add(active - w.counted)
+	w.counted = active
 	w.m.openRuns.WithLabelValues(p).Set(float64(w.state.OpenRuns()))
 	w.m.actors.WithLabelValues(p).Set(float64(w.state.Actors()))
 	w.m.watermark.WithLabelValues(p).Set(float64(w.now.watermark) / 1e9)
-	w.m.refusals.Add(float64(w.state.Refusals() - w.refused))
-	w.refused = w.state.Refusals()
+	for s := range schema.StandingEstablished + 1 {
+		n := w.state.RefusalsOf(s)
+		w.m.refusals.WithLabelValues(s.String()).Add(float64(n - w.refused[s]))
+		w.refused[s] = n
+	}
 	for rule, n := range w.rules {
 		if n > 0 {
 			w.m.byRule.WithLabelValues(schema.RunRule(rule).String()).Add(float64(n))

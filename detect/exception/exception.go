@@ -96,7 +96,8 @@ func (s *State) Apply(clock int64, c *schema.Command) (Outcome, string) {
 	case len(s.all) >= MostExceptions:
 		return Full, ""
 	}
-	e := Exception{Tenant: c.Tenant, ExceptionOrder: *o, By: c.By, Role: c.Role, Reason: c.Reason, At: clock, Until: clock + c.TTL, routes: routes}
+	e := Exception{Tenant: c.Tenant, ExceptionOrder: *o, By: c.By, Role: c.Role, Reason: c.Reason, At: clock, Until: clock + c.TTL,
+		routes: routes}
 	e.ID = id
 	s.all[key{c.Tenant, id}] = &e
 	s.next()
@@ -133,7 +134,8 @@ func Valid(o *schema.ExceptionOrder) ([]route.Pattern, error) {
 // Cover is the exception that covers a trip, the oldest first; nil: none does. Only an
 // established agent is covered, and only by what the sender of the trip knew of it.
 func (s *State) Cover(clock int64, tenant string, d *schema.Decision, holder *schema.Holder) *Exception {
-	if len(s.all) == 0 || d == nil || holder == nil || holder.AgentTrust < schema.TrustInfrastructure || holder.AgentID == "" || holder.AgentID != d.AgentID ||
+	if len(s.all) == 0 || d == nil || holder == nil || holder.AgentTrust < schema.TrustInfrastructure || holder.AgentID == "" ||
+		holder.AgentID != d.AgentID ||
 		d.Family == "" || !policy.Exceptable(d.Family) {
 		return nil
 	}

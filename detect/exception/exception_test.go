@@ -106,10 +106,12 @@ func TestTooManyExceptionsAreRefused(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(again, s) {
 		t.Errorf("a snapshot is not what it was made of: %v", err)
 	}
-	if o, _ := s.Apply(0, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "t", Reason: "r", Exception: &schema.ExceptionOrder{ID: "x_7"}}); o != Removed {
+	if o, _ := s.Apply(0, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "t", Reason: "r",
+		Exception: &schema.ExceptionOrder{ID: "x_7"}}); o != Removed {
 		t.Error(o)
 	}
-	if o, _ := s.Apply(0, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "u", Reason: "r", Exception: &schema.ExceptionOrder{ID: "x_8"}}); o != NoneOf {
+	if o, _ := s.Apply(0, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "u", Reason: "r",
+		Exception: &schema.ExceptionOrder{ID: "x_8"}}); o != NoneOf {
 		t.Errorf("of another tenant: %s", o)
 	}
 }

@@ -11,6 +11,10 @@ import (
 type Request struct {
 	Call  *schema.Call
 	RunID schema.RunID // zero when the request names none
+	// Parents are the runs that a sub-agent's run is part of.
+	Parents []schema.RunID
+	// Claimed are names that nobody has verified; see breaker.Query.
+	Claimed []schema.Scope
 	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
 	RunFirstSeen int64
 	// Credentials are all that the request shows; empty: the call's own alone.
@@ -88,7 +92,7 @@ func (s *State) Decide(r *Request) Decision {
 	d := Decision{Why: WhyClear}
 	_, d.Bypassed = s.Breakers.BypassOf(c.Tenant, c.AgentID, c.AgentTrust, s.Clock)
 	v := s.Breakers.Decide(&breaker.Query{Tenant: c.Tenant, AgentID: c.AgentID, AgentVersion: c.AgentVersion, AgentTrust: c.AgentTrust, CredentialID: c.CredentialID,
-		Credentials: r.Credentials, Standing: s.StandingOf(c),
+		Parents: r.Parents, Credentials: r.Credentials, Claimed: r.Claimed, Standing: s.StandingOf(c),
 		PrincipalID: c.PrincipalID, PrincipalTrust: c.PrincipalTrust, ClientIP: c.ClientIP, RunID: r.RunID, RunFirstSeen: r.RunFirstSeen,
 		Route: RouteOf(c), Call: c, ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Clock)
 	if v.Breaker != nil {

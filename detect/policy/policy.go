@@ -93,7 +93,8 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 }
 
 // scope never uses a name that the caller asserted: it would let a caller trip
-// somebody else.
+// somebody else. It takes an address of a claimed caller only; that established ones
+// may come from there, too, is for the breaker to respect, which sees all of them.
 func scope(in Input) (schema.Scope, string) {
 	run, c := in.Run, in.Call
 	many := in.Finding.Family == schema.FamilySplit // another run would be next
@@ -111,7 +112,7 @@ func scope(in Input) (schema.Scope, string) {
 		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, WhyCredential
 	case run.AgentID != "" && run.AgentTrust >= schema.TrustInfrastructure:
 		return schema.Scope{Kind: schema.ScopeAgent, Value: run.AgentID}, WhyAgent
-	case c.ClientIP.IsValid() && c.Attr(schema.AttrForwardedHops) == "":
+	case c.Standing() == schema.StandingClaimed && c.ClientIP.IsValid() && c.Attr(schema.AttrForwardedHops) == "":
 		return schema.Scope{Kind: schema.ScopeAddress, Value: c.ClientIP.Unmap().String()}, WhyAddress
 	}
 	return schema.Scope{}, WhyNoScope

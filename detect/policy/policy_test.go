@@ -124,3 +124,24 @@ func TestGradedRules(t *testing.T) {
 		t.Errorf("ttl %d", d.TTL)
 	}
 }
+
+// An automatic trip takes an address only where nobody vouches for the caller and it
+// shows no credential: established callers behind the same address are not meant.
+func TestTripOfAnEstablishedCallerNeverTakesItsAddress(t *testing.T) {
+	for _, agentTrust := range []schema.Trust{schema.TrustNone, schema.TrustInferred, schema.TrustAsserted, schema.TrustInfrastructure, schema.TrustVerified} {
+		for _, credential := range []string{"", "k"} {
+			for _, credentialTrust := range []schema.Trust{schema.TrustNone, schema.TrustAsserted, schema.TrustInfrastructure} {
+				for _, family := range []string{schema.FamilySplit, schema.FamilyDestroy} {
+					for before := range 2 {
+						c := &schema.Call{AgentID: "a", AgentTrust: agentTrust, CredentialID: credential, CredentialTrust: credentialTrust, ClientIP: netip.MustParseAddr("192.0.2.1")}
+						run := &schema.RunSnapshot{AgentID: "a", AgentTrust: agentTrust, CredentialID: credential, Rule: schema.RunSession}
+						s, _ := scope(Input{Run: run, Call: c, Finding: &schema.Finding{Family: family}, TrippedBefore: before})
+						if s.Kind == schema.ScopeAddress && (c.Standing() == schema.StandingEstablished || credential != "") {
+							t.Errorf("agent %v, credential %q %v: %v", agentTrust, credential, credentialTrust, s)
+						}
+					}
+				}
+			}
+		}
+	}
+}

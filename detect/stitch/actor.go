@@ -20,7 +20,9 @@ type Actor struct {
 	// Attached is what a later stage keeps of the actor; it lives and is stored with it.
 	Attached Attachment
 
-	observers []uint64 // who logs this actor's calls, in the order of their first
+	observers []uint64        // who logs this actor's calls, in the order of their first
+	proofs    []proof         // of its credentials that nobody vouches for
+	standing  schema.Standing // the pool in which it is counted
 
 	runs   map[bindKey][]*Run // sessions and conversations hold several, the rest one
 	traces map[traceKey]*Run

@@ -19,7 +19,7 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 		}
 		return p.keyed(a, c, k, parent, offset), k.Rule
 	}
-	if c.TraceID != [16]byte{} {
+	if c.TraceID != [16]byte{} && c.RunKeySource != schema.NoTraceKeySource {
 		if r := a.traces[traceKey{c.TraceID, cred}]; r != nil && !r.conflicts(c) {
 			return r, schema.RunTrace
 		}
@@ -41,16 +41,12 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 // subRun is the key of a sub-agent's run and the run that started it: the
 // parent agent's own sub-run if there is one, else the session's run.
 func (a *Actor) subRun(c *schema.Call) (*Run, string) {
-	agent := c.AgentAsserted
-	if agent == "" {
-		agent = c.AgentID
-	}
-	for _, key := range [...]string{c.RunKey + "\x00" + c.ParentAgent, c.RunKey} {
+	for _, key := range c.KeysOfParents() {
 		if list := a.runs[bindKey{Rule: schema.RunExplicit, Credential: c.CredentialID, Key: key}]; len(list) > 0 {
-			return list[0], c.RunKey + "\x00" + agent
+			return list[0], c.KeyOfRun()
 		}
 	}
-	return nil, c.RunKey + "\x00" + agent
+	return nil, c.KeyOfRun()
 }
 
 func verifiedPrincipal(c *schema.Call) string {
@@ -78,7 +74,7 @@ func (p *Partition) keyed(a *Actor, c *schema.Call, k bindKey, parent *Run, offs
 		return list[0]
 	}
 	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule, Key: k.Key, Principal: k.Principal}
-	return p.open(a, c, k, id, parent, offset)
+	return p.openRun(a, c, k, id, parent, offset)
 }
 
 // gapped is the run of a key that silence splits: the one nearest in time
@@ -101,7 +97,7 @@ func (p *Partition) gapped(a *Actor, c *schema.Call, k bindKey, offset int64) *R
 	first := c.Source.TopicID.String() + "/" + strconv.Itoa(int(c.Source.Partition)) + "/" +
 		strconv.FormatInt(c.Pos.Offset, 10) + "/" + strconv.Itoa(int(c.Pos.Item))
 	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule, Key: k.Key + "@" + first, Principal: k.Principal}
-	return p.open(a, c, k, id, nil, offset)
+	return p.openRun(a, c, k, id, nil, offset)
 }
 
 func (r *Run) distance(start int64) int64 {
@@ -114,17 +110,21 @@ func (r *Run) distance(start int64) int64 {
 	return 0
 }
 
-// open starts a run, or the actor's overflow run when there is no room.
-func (p *Partition) open(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
-	overflow := k.Rule != schema.RunOverflow && (a.open >= p.limits.OpenRunsPerActor || p.openRuns >= p.limits.OpenRuns)
+// openRun starts a run, or the actor's overflow run when there is no room.
+func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
+	s := a.standingOf(c)
+	overflow := k.Rule != schema.RunOverflow && (a.open >= p.limits.OpenRunsPerActor || !p.open.room(s, p.limits.OpenRuns, half(p.limits.OpenRuns)))
 	if overflow {
-		p.refusals++
-		ok := bindKey{Rule: schema.RunOverflow} // one an actor: credentials can be invented too
+		p.refuse(s)
+		ok := bindKey{Rule: schema.RunOverflow} // one an actor and standing: credentials can be invented too
+		if s > schema.StandingClaimed {
+			ok.Key = s.String()
+		}
 		r := p.keyed(a, c, ok, nil, offset)
 		r.refused.Add(hash(k.Key, k.Principal))
 		return r
 	}
-	r := &Run{bind: k.clone(), actor: a, dueSlot: -1}
+	r := &Run{bind: k.clone(), actor: a, dueSlot: -1, standing: s}
 	r.routes.size, r.resources.size, r.refused.size = routeSketch, resourceSketch, overflowSketch
 	r.RunID, r.Segment, r.CallsPart = id.ID(), offset, p.part
 	r.Tenant, r.Actor = strings.Clone(c.Tenant), a.Key
@@ -136,7 +136,10 @@ func (p *Partition) open(a *Actor, c *schema.Call, k bindKey, id schema.RunIdent
 		r.ParentRunID = parent.RunID
 	}
 	a.insert(r)
-	p.openRuns++
+	if a.total == 1 {
+		p.active[a.standing]++
+	}
+	p.countRun(r, 1)
 	for a.total-a.open > p.limits.ClosedRunsPerActor {
 		p.evict(a.oldestClosed())
 	}

@@ -17,11 +17,16 @@ func (p *Partition) BindTrace(b *topic.TraceBinding, offset int64) {
 	c := &schema.Call{Tenant: b.Tenant, RoutingKey: topic.TraceActor(b.Trace), TraceID: b.Trace, Start: b.At, DurationNs: -1,
 		AgentID: b.Agent.ID, AgentName: b.Agent.Name, AgentVersion: b.Agent.Version, AgentTrust: b.Agent.Trust, AgentSource: sourceBinding,
 		PrincipalID: b.Behalf, PrincipalTrust: b.BehalfBy, PrincipalSource: sourceBinding, CallerKind: b.Caller, TaskID: b.TaskID}
-	if p.actors[c.RoutingKey] == nil && (len(p.actors) >= p.limits.Actors/2 || p.openRuns >= p.limits.OpenRuns/2) {
-		p.refusals++ // what may never be needed takes no room from who calls
-		return
+	a := p.actors[c.RoutingKey]
+	if a == nil {
+		// What may never be needed takes no room from who calls: half of what is claimed.
+		// Whose trace it is lends it no standing: one owner may have any number of traces.
+		if !p.actorsOf.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) || !p.open.room(schema.StandingClaimed, p.limits.OpenRuns, half(half(p.limits.OpenRuns))) {
+			p.refuse(schema.StandingClaimed)
+			return
+		}
+		a = p.newActor(c.RoutingKey, schema.StandingClaimed)
 	}
-	a := p.actor(c)
 	if offset <= a.SavedThrough {
 		return
 	}

@@ -2,8 +2,9 @@ package stitch
 
 import (
 	"container/heap"
-	"strings"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
 )
@@ -14,15 +15,20 @@ type Partition struct {
 	limits    Limits
 	actors    map[string]*Actor
 	due       dueHeap
-	openRuns  int
+	openRuns  int   // all, the overflow runs included
+	open      pools // open runs, without the overflow runs
+	actorsOf  pools // actors of one caller each
+	active    pools // of these, those with runs
+	shared    int   // overflow actors
 	watermark int64
 
-	attach   func() Attachment // to runs
-	attachTo func() Attachment // to actors
-	changed  []*Run
-	closed   []*Run
-	dirty    []*Actor
-	refusals uint64
+	attach     func() Attachment // to runs
+	attachTo   func() Attachment // to actors
+	changed    []*Run
+	closed     []*Run
+	dirty      []*Actor
+	refusals   uint64
+	refusalsOf [schema.StandingEstablished + 1]uint64
 }
 
 // NewPartition is an empty partition.
@@ -64,7 +70,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	if reopened {
 		r.State = schema.RunOpen
 		a.open++
-		p.openRuns++
+		p.countRun(r, 1)
 	}
 	if of, again := a.sighted(r, c); again {
 		c.Note(AttrObservationOf, of)
@@ -75,6 +81,11 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	}
 	if rule != schema.RunOverflow && r.Rule == schema.RunOverflow {
 		rule = schema.RunOverflow
+	}
+	a.count(c)
+	if s := a.standingOf(c); s > r.standing || s > a.standing {
+		p.raise(r, s)
+		p.promote(a, s)
 	}
 	a.noteTrace(c, r)
 	r.inherit(c)
@@ -88,26 +99,34 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	return r
 }
 
-// actor finds or makes the actor of a call. When there is no room for another,
-// an actor that nobody vouches for shares the one of its address.
+// actor finds or makes the actor of a call. When its pool has no room for another,
+// it shares one: see sharedKey.
 func (p *Partition) actor(c *schema.Call) *Actor {
 	if a := p.actors[c.RoutingKey]; a != nil {
 		return a
 	}
-	key := c.RoutingKey
-	if len(p.actors) >= p.limits.Actors && c.CredentialTrust < schema.TrustInfrastructure && c.AgentTrust < schema.TrustInfrastructure {
-		p.refusals++
-		key = "overflow"
-		if len(p.actors) < 2*p.limits.Actors && c.ClientIP.IsValid() {
-			key += ":" + c.ClientIP.String()
-		}
-		if a := p.actors[key]; a != nil {
-			return a
-		}
+	s := c.Standing()
+	if p.actorsOf.room(s, p.limits.Actors, p.limits.claimedActors()) {
+		return p.newActor(c.RoutingKey, s)
 	}
-	a := &Actor{Key: strings.Clone(key), Included: -1, SavedThrough: -1, DirtyFrom: -1}
-	p.actors[a.Key] = a
+	key := p.sharedKey(c, s)
+	a := p.actors[key]
+	if a == nil {
+		p.refuse(s)
+		return p.newActor(key, s)
+	}
+	if proven := a.standingOf(c); proven == schema.StandingProven && p.actorsOf.room(proven, p.limits.Actors, 0) {
+		own := p.newActor(c.RoutingKey, proven) // what was counted while it shared is its own
+		own.proofs = []proof{*a.proofOf(xxhash.Sum64String(c.CredentialID))}
+		return own
+	}
+	p.refuse(s)
 	return a
+}
+
+func (p *Partition) refuse(s schema.Standing) {
+	p.refusals++
+	p.refusalsOf[s]++
 }
 
 func (p *Partition) markDirty(a *Actor, offset int64) {
@@ -140,7 +159,7 @@ func (p *Partition) Advance(watermark, offset int64) {
 		case r.State == schema.RunOpen:
 			r.State, r.closedAt = schema.RunClosed, watermark
 			r.actor.open--
-			p.openRuns--
+			p.countRun(r, -1)
 			r.seen, r.seenNext = nil, 0
 			if r.Calls > 0 {
 				p.touch(r) // a trace whose owner was told of, and of which no span came, is no run
@@ -187,13 +206,16 @@ func (p *Partition) schedule(r *Run, reopened bool) {
 func (p *Partition) evict(r *Run) {
 	if r.State == schema.RunOpen {
 		r.actor.open--
-		p.openRuns--
+		p.countRun(r, -1)
 	}
 	if r.dueSlot >= 0 {
 		heap.Remove(&p.due, r.dueSlot)
 	}
 	r.evicted = true
 	r.actor.remove(r)
+	if r.actor.total == 0 {
+		p.active[r.actor.standing]--
+	}
 }
 
 // Changed is how many runs' snapshots are due.
@@ -223,14 +245,21 @@ func (p *Partition) Saved(n int) {
 	p.dirty = append(p.dirty[:0], p.dirty[n:]...)
 }
 
-// Forget drops an actor of which nothing is remembered, and says whether it did.
-func (p *Partition) Forget(key string) bool {
+// Forget drops an actor of which nothing is remembered, and says whether it did, and
+// whether it is to be asked again: a proven actor is remembered for a day after its
+// last accepted call, so that a flood of others finds it in its place.
+func (p *Partition) Forget(key string) (done, later bool) {
 	a := p.actors[key]
 	if a == nil || !a.Empty() || a.DirtyFrom >= 0 {
-		return false
+		return false, false
+	}
+	if a.idle(p.watermark) {
+		a.Attached = nil // of it only that it is proven
+		return false, true
 	}
 	delete(p.actors, key)
-	return true
+	p.countActor(a, -1)
+	return true, false
 }
 
 // ClosesAt is for tests and explanations: when silence alone closes a run.

@@ -25,6 +25,8 @@ type Run struct {
 	lastEnd   int64 // latest end of a call: silence is measured from it
 	closedAt  int64 // watermark at which it was closed
 
+	standing schema.Standing // the pool in which it is counted while it is open
+
 	dueAt   int64 // event time at which the due heap looks at it again
 	dueSlot int   // index in the heap, -1 outside
 	evicted bool
@@ -38,6 +40,9 @@ type Run struct {
 	Emitted uint64
 	changed bool // stands in Partition.changed
 }
+
+// Standing of the run's caller: the highest that one of its calls had.
+func (r *Run) Standing() schema.Standing { return r.standing }
 
 func (r *Run) version() uint64 {
 	v := 2 * r.Calls

@@ -29,7 +29,10 @@ const (
 // sighting is a call that was counted, by what tells another sight of it.
 type sighting struct {
 	request, span uint64 // hashes of the request id, and of the trace and the caller's span; 0 none
-	what          uint64 // of method and status
+	what          uint64 // of method, path as it was sent, tool and status
+	host          uint64 // of the host; 0: not logged
+	args          uint64 // digest of the arguments; 0: not logged
+	argsBasis     schema.DigestBasis
 	start         int64
 	observers     uint8  // a bit for each of the actor's observers that has seen it
 	record        string // its record_id
@@ -56,22 +59,28 @@ func (a *Actor) observer(c *schema.Call) int {
 }
 
 // sighted reports whether a call is another observer's sight of one that the
-// run has counted, and where that one is. Two rows of one observer are always
-// two calls: a caller may choose the request id.
+// run has counted, and where that one is. Request ids and spans are the caller's
+// to choose, so they join two rows only where the rows also say the same: method,
+// path as it was sent (without the query), tool and status, and the host and the
+// arguments where both say them. Two rows of one observer are always two calls.
+// A service that logs a path which its gateway has rewritten is counted beside
+// the gateway: in doubt both count.
 func (a *Actor) sighted(r *Run, c *schema.Call) (of string, again bool) {
 	if c.ObserverKind == schema.ObserverGate {
 		return "", false
 	}
 	by := a.observer(c)
-	s := sighting{request: requestHash(c), span: spanHash(c), what: hash(c.Method, strconv.Itoa(int(c.Status))), start: c.Start}
-	if by < 0 || len(a.observers) < 2 || s.request == 0 && s.span == 0 {
+	if by < 0 || len(a.observers) < 2 {
 		return "", false
 	}
-	s.observers = 1 << by
+	s := sighting{request: requestHash(c), span: spanHash(c), start: c.Start, observers: 1 << by}
+	if s.request == 0 && s.span == 0 {
+		return "", false
+	}
+	s.says(c)
 	for i := range r.seen {
 		o := &r.seen[i]
-		same := s.request != 0 && s.request == o.request || s.span != 0 && s.span == o.span
-		if same && o.what == s.what && o.observers&s.observers == 0 && o.start-s.start < sameCall && s.start-o.start < sameCall {
+		if o.sameCall(&s) && o.observers&s.observers == 0 && o.start-s.start < sameCall && s.start-o.start < sameCall {
 			o.observers |= s.observers
 			return o.record, true
 		}
@@ -79,6 +88,29 @@ func (a *Actor) sighted(r *Run, c *schema.Call) (of string, again bool) {
 	s.record = recordID(c)
 	r.remember(s)
 	return "", false
+}
+
+// says takes in what the call's row says of what was asked and answered.
+func (s *sighting) says(c *schema.Call) {
+	var d xxhash.Digest
+	d.Reset()
+	for _, part := range [...]string{c.Method, c.Path, c.MCPMethod, c.ToolName} {
+		_, _ = d.WriteString(part)
+		_, _ = d.Write([]byte{0})
+	}
+	_, _ = d.Write([]byte{byte(c.Status), byte(c.Status >> 8)})
+	s.what = d.Sum64()
+	if c.Host != "" {
+		s.host = xxhash.Sum64String(c.Host)
+	}
+	s.args, s.argsBasis = c.ArgsDigest, c.ArgsDigestBasis
+}
+
+// sameCall reports whether two sightings may be of one call.
+func (s *sighting) sameCall(o *sighting) bool {
+	return (s.request != 0 && s.request == o.request || s.span != 0 && s.span == o.span) && s.what == o.what &&
+		(s.host == o.host || s.host == 0 || o.host == 0) &&
+		(s.args == o.args || s.args == 0 || o.args == 0 || s.argsBasis != o.argsBasis)
 }
 
 // remember puts a sighting where one lies that is too old to be met again, else
@@ -138,6 +170,11 @@ func codeSightings(c *topic.Coder, r *Run) {
 		c.Fixed64(&s.request)
 		c.Fixed64(&s.span)
 		c.Fixed64(&s.what)
+		if c.Version >= 8 {
+			c.Fixed64(&s.host)
+			c.Fixed64(&s.args)
+			topic.Small(c, &s.argsBasis)
+		}
 		c.Int(&s.start)
 		topic.Small(c, &s.observers)
 		c.Text(&s.record)
@@ -148,5 +185,9 @@ func codeSightings(c *topic.Coder, r *Run) {
 	topic.Num(c, &r.seenNext)
 	if r.seenNext < 0 || r.seenNext > 0 && r.seenNext >= n {
 		c.Refuse("a place beyond the sightings that are remembered")
+	}
+	if !c.Encoding && c.Version < 8 {
+		// They do not say which path was called: for a minute both rows count.
+		r.seen, r.seenNext = nil, 0
 	}
 }

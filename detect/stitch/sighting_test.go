@@ -166,3 +166,78 @@ func TestOnlyTheLastMinuteIsRemembered(t *testing.T) {
 		t.Error("the last of a burst is counted twice")
 	}
 }
+
+func path(p string) option { return func(c *schema.Call) { c.Path = p } }
+func host(h string) option { return func(c *schema.Call) { c.Host = h } }
+func args(d uint64) option {
+	return func(c *schema.Call) { c.ArgsDigest, c.ArgsDigestBasis = d, schema.DigestBody }
+}
+func tool(name string) option { return func(c *schema.Call) { c.ToolName = name } }
+
+// A caller that sends one request id (or the span of one traceparent) for the calls
+// of a pair, alternately through two gateways, hides none of them.
+func TestRequestIdReusedThroughTwoGatewaysHidesNothing(t *testing.T) {
+	span := func(c *schema.Call) { c.TraceID, c.ParentSpanID = [16]byte{7}, [8]byte{9} }
+	for name, shared := range map[string]func(pair int) option{
+		"request id": func(pair int) option { return request(fmt.Sprint("q", pair)) },
+		"span":       func(int) option { return span },
+	} {
+		b := newBench(t)
+		var run *Run
+		for i := range 40 {
+			gateway := fmt.Sprint("edge-", i%2)
+			c := b.call(time.Duration(i)*10*time.Millisecond, key("r"), path(fmt.Sprint("/v1/accounts/", i)), shared(i/2), seenBy(schema.ObserverGateway, gateway))
+			if c.Again {
+				t.Errorf("%s: call %d is taken for another sight of call %d", name, i, i-1)
+			}
+			run = b.run(c.RunID)
+		}
+		if run.Calls != 40 {
+			t.Errorf("%s: the run has %d calls, want 40", name, run.Calls)
+		}
+	}
+}
+
+// Whatever a pair of rows says differently makes two calls of them; what only one
+// of them says does not.
+func TestRowsThatDifferInHostToolOrArgumentsAreTwoCalls(t *testing.T) {
+	for name, v := range map[string]struct {
+		one, other option
+		again      bool
+	}{
+		"path":               {path("/a"), path("/b"), false},
+		"host":               {host("a.example"), host("b.example"), false},
+		"tool":               {tool("read_account"), tool("delete_account"), false},
+		"arguments":          {args(1), args(2), false},
+		"host of one only":   {host("a.example"), host(""), true},
+		"digest of one only": {args(1), args(0), true},
+		"nothing":            {path("/a"), path("/a"), true},
+	} {
+		b := newBench(t)
+		warm(b)
+		b.call(time.Second, key("r"), request("q"), v.one, seenBy(schema.ObserverGateway, ""))
+		if c := b.call(1100*time.Millisecond, key("r"), request("q"), v.other, seenBy(schema.ObserverSidecar, "")); c.Again != v.again {
+			t.Errorf("%s: taken for the same call: %v, want %v", name, c.Again, v.again)
+		}
+	}
+}
+
+// Sights that the version before stored do not say which path was called: nothing
+// is taken for another sight of them.
+func TestSightsOfTheVersionBeforeHideNothing(t *testing.T) {
+	b := newBench(t)
+	warm(b)
+	b.call(time.Second, key("r"), request("q1"), path("/v1/accounts/1"), seenBy(schema.ObserverGateway, ""))
+	w, generation := topic.NewWriter(nil, topic.KindState, 7), uint64(1)
+	codeActor(w, b.p.actors["c:k1"], &generation, nil, nil)
+	again := newBench(t)
+	a, _, err := again.p.Restore(w.Bytes())
+	if err != nil || a.total != 1 || len(a.observers) != 2 {
+		t.Fatalf("%+v %v", a, err)
+	}
+	a.SavedThrough = -1
+	again.p.Adopt(a)
+	if c := again.call(time.Second, key("r"), request("q1"), path("/v1/accounts/1"), seenBy(schema.ObserverSidecar, "")); c.Again {
+		t.Error("taken for another sight of a call of which the entry does not say the path")
+	}
+}

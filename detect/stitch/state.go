@@ -16,8 +16,10 @@ import (
 // and called on each route, version 5 its counts of new calls and switches, what
 // sessions in people's names are suspected by and the exceptions that cover findings,
 // version 6 what a later stage attached to the actor, version 7 what runs did outside
-// their scope and what disagrees about who they are; older entries have none of it.
-const StateVersion = 7
+// their scope and what disagrees about who they are, version 8 the standing of actors
+// and runs, how often the API accepted an actor's credentials, and which path, host and
+// arguments a sighting is of; older entries have none of it.
+const StateVersion = 8
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.
@@ -49,11 +51,15 @@ func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err erro
 // Adopt takes restored actors over into the partition.
 func (p *Partition) Adopt(a *Actor) {
 	p.actors[a.Key] = a
+	p.countActor(a, 1)
+	if a.total > 0 {
+		p.active[a.standing]++
+	}
 	for _, list := range a.runs {
 		for _, r := range list {
 			r.CallsPart = p.part
 			if r.State == schema.RunOpen {
-				p.openRuns++
+				p.countRun(r, 1)
 			}
 			r.dueAt = r.nextDue(&p.limits)
 			heap.Push(&p.due, r)
@@ -84,6 +90,9 @@ func codeActor(c *topic.Coder, a *Actor, generation *uint64, attach, attachTo fu
 	if c.Version >= 6 {
 		codeAttached(c, &a.Attached, attachTo, "an actor")
 	}
+	if c.Version >= 8 {
+		codeProofs(c, a)
+	}
 	var runs []*Run
 	if c.Encoding {
 		for _, list := range a.runs {
@@ -107,6 +116,10 @@ func codeActor(c *topic.Coder, a *Actor, generation *uint64, attach, attachTo fu
 			return
 		}
 		if !c.Encoding {
+			if c.Version < 8 && r.AgentTrust >= schema.TrustInfrastructure {
+				r.standing = schema.StandingEstablished // its credential's trust was not stored
+			}
+			a.standing = max(a.standing, r.standing)
 			r.Actor = a.Key
 			r.routes.size, r.resources.size, r.refused.size = routeSketch, resourceSketch, overflowSketch
 			a.insert(r)
@@ -156,6 +169,12 @@ func codeRun(c *topic.Coder, r *Run) {
 	}
 	for i := range r.traces {
 		c.Array(r.traces[i][:])
+	}
+	if c.Version >= 8 {
+		topic.Small(c, &r.standing)
+		if r.standing > schema.StandingEstablished {
+			c.Refuse("a standing that no run has")
+		}
 	}
 }
 

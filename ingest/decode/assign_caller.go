@@ -20,11 +20,7 @@ func (d *draft) setCaller(f mapping.Field, t string, with *mapping.With) bool {
 	}
 	switch f {
 	case mapping.ClientIP:
-		a := address(t)
-		if a.IsValid() && better(&d.ranks.client, 7) {
-			d.call.ClientIP = a
-		}
-		return a.IsValid()
+		return d.client(7, t)
 	case mapping.UserAgent:
 		d.call.UserAgent = t
 	case mapping.Credential:
@@ -59,6 +55,8 @@ func (d *draft) setCaller(f mapping.Field, t string, with *mapping.With) bool {
 		}
 	case mapping.GateRun:
 		ev.GateRun = first(t, ev.GateRun)
+	case mapping.GateReceipt:
+		ev.Receipt = first(ev.Receipt, t)
 	case mapping.TaskID:
 		if better(&d.ranks.task, 8) {
 			ev.TaskHeader, ev.TaskHeaderName = t, "task-id"

@@ -2,6 +2,8 @@ package decode
 
 import (
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -24,6 +26,7 @@ type draft struct {
 
 	target           string // of the request: path and query, or a whole URL
 	peer             string // address of the connection, when no better client is named
+	forwarded        string // a list of addresses, the nearest last
 	flags            string
 	details          string
 	grpc             string
@@ -111,29 +114,43 @@ func cut(s string, most int) string {
 	return s[:most]
 }
 
-// address reads an IP address with or without a port; of a list the first.
+// address reads an IP address with or without a port.
 func address(s string) netip.Addr {
-	for i := 0; i < len(s); i++ {
-		if s[i] == ',' {
-			s = s[:i]
-		}
-	}
 	if s = fields.Present(s); s == "" {
 		return netip.Addr{}
 	}
-	if a, err := netip.ParseAddr(s); err == nil {
-		return a.Unmap().WithZone("")
-	}
-	if a, err := netip.ParseAddrPort(s); err == nil {
-		return a.Addr().Unmap().WithZone("")
-	}
-	return netip.Addr{}
+	return identity.ParseAddress(s)
 }
 
-func (d *draft) client(rank uint8, s string) {
-	if a := address(s); a.IsValid() && better(&d.ranks.client, rank) {
+// client takes in an address that the source names as the client's. A list of them is
+// a chain of proxies wherever it stands.
+func (d *draft) client(rank uint8, s string) bool {
+	if strings.IndexByte(s, ',') >= 0 {
+		d.forwarded = s
+		return true
+	}
+	a := address(s)
+	if a.IsValid() && better(&d.ranks.client, rank) {
 		d.call.ClientIP = a
 	}
+	return a.IsValid()
+}
+
+// clientAddress is the peer, or as many hops before it as are trusted. Where no peer was
+// logged the nearest entry of the list stands for it, which is the caller's own word
+// where the gateway does not append to the list.
+func (d *draft) clientAddress(trustedHops int) {
+	c := &d.call
+	if !c.ClientIP.IsValid() {
+		c.ClientIP = address(d.peer)
+	}
+	if d.forwarded == "" || c.ClientIP.IsValid() && trustedHops == 0 {
+		return
+	}
+	if n := strings.Count(d.forwarded, ","); n > 0 && trustedHops == 0 {
+		d.keep(schema.AttrForwardedHops, strconv.Itoa(n+1))
+	}
+	c.ClientIP = identity.ClientAddress(c.ClientIP, d.forwarded, trustedHops)
 }
 
 func first(values ...string) string {

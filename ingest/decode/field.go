@@ -82,6 +82,8 @@ func (d *draft) field(name string, v fields.Value) bool {
 		ev.RemoteUser = v.Text()
 	case "flyball_run": // what the gateway was answered; x_flyball_run would be the client's own header
 		ev.GateRun = first(v.Text(), ev.GateRun)
+	case "flyball_receipt":
+		ev.Receipt = first(v.Text(), ev.Receipt)
 	case "x_api_key_id", "api_key_id", "api_key.id":
 		ev.APIKeyID = v.Text()
 	case "x_args_digest", "args_digest":

@@ -16,7 +16,7 @@ import (
 // redaction. What the digest is taken of (d.in) stays as it was logged, query
 // values included, except for what looks like a secret: resources are read from
 // it, too. Nobody keeps it.
-func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
+func (d *draft) finish(rec *Record, in *Input, opt *Options, allowed map[string]bool) {
 	c := &d.call
 	d.splitTarget()
 	if !isUpper(c.Method) {
@@ -27,9 +27,11 @@ func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
 			c.Method = "_OTHER"
 		}
 	}
-	if !c.ClientIP.IsValid() {
-		c.ClientIP = address(d.peer)
+	d.clientAddress(in.TrustedHops)
+	if d.ev.Receipt != "" {
+		d.ev.Path = c.Path
 	}
+	d.ev.Asked = d.decided()
 	d.claimedWords()
 	d.kind()
 	d.times(rec)
@@ -48,6 +50,16 @@ func (d *draft) finish(rec *Record, opt *Options, allowed map[string]bool) {
 	d.scrub()
 	d.attributes()
 	d.ev.UserAgent, d.ev.ClientIP = c.UserAgent, c.ClientIP
+}
+
+// decided reports whether the gateway logged the id of the check's decision.
+func (d *draft) decided() bool {
+	for i := range d.attrs {
+		if a := &d.attrs[i]; a.Key == "flyball_decision" || a.Key == "header.X-Flyball-Decision" {
+			return true
+		}
+	}
+	return false
 }
 
 func isUpper(s string) bool {

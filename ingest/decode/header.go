@@ -2,11 +2,9 @@ package decode
 
 import (
 	"encoding/base64"
-	"strconv"
 	"strings"
 
 	"flyball/ingest/fields"
-	"flyball/schema"
 	"flyball/schema/identity"
 )
 
@@ -107,10 +105,8 @@ func (d *draft) header(name string, v fields.Value) bool {
 			c.UserAgent = t
 		}
 	case "x_forwarded_for":
-		list := v.Text()
-		d.client(5, list)
-		if n := strings.Count(list, ","); n > 0 { // the first is what the client says
-			d.keep(schema.AttrForwardedHops, strconv.Itoa(n+1))
+		if list := v.Text(); list != "" {
+			d.forwarded = list
 		}
 	case "signature_agent":
 		ev.SignatureAgent = v.Text()
@@ -123,11 +119,7 @@ func (d *draft) header(name string, v fields.Value) bool {
 			d.in.MethodOverride = strings.TrimPrefix(d.in.MethodOverride+","+t, ",")
 		}
 	case "authorization", "proxy_authorization":
-		t := v.Text()
-		if scheme, rest, ok := strings.Cut(t, " "); ok && !strings.Contains(scheme, "=") {
-			t = strings.TrimSpace(rest)
-		}
-		d.secret(t)
+		d.secret(identity.CredentialOf(v.Text()))
 	case "x_api_key", "apikey", "api_key", "x_apikey":
 		d.secret(v.Text())
 	case "cookie":

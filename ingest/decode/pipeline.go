@@ -48,6 +48,9 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 		if in.Format != "" && all.all[in.Format] == nil && !slices.Contains(Formats(), in.Format) {
 			return nil, fmt.Errorf("format of input %s: %q is none of %v, and no mapping of your own has that name", t, in.Format, Formats())
 		}
+		if in.TrustedHops < 0 {
+			return nil, fmt.Errorf("trusted_hops of input %s: %d must be at least 0", t, in.TrustedHops)
+		}
 		if in.Signal != "" && in.Signal != traces && in.Signal != logs {
 			return nil, fmt.Errorf("signal of input %s: %q is neither %s nor %s", t, in.Signal, traces, logs)
 		}
@@ -235,7 +238,7 @@ func (w *work) end(bytesOf func() []byte) {
 	if w.invalid {
 		d.mend()
 	}
-	d.finish(w.rec, &w.p.opt, w.p.allowed)
+	d.finish(w.rec, &w.in, &w.p.opt, w.p.allowed)
 	c.Source = schema.Source{Topic: w.rec.Topic, TopicID: w.rec.TopicID, Partition: w.rec.Partition}
 	c.Pos = schema.Position{Offset: w.rec.Offset, Item: w.item}
 	w.item++

@@ -80,6 +80,10 @@ type Input struct {
 	Format   string // one of Formats, or a mapping's name
 	Signal   string // traces, logs; empty: what the record says
 	Timezone string // of times without one; empty is UTC
+	// TrustedHops is how many entries of X-Forwarded-For, counted from the address that
+	// the record names as the peer, were written by proxies that are trusted; see
+	// identity.ClientAddress.
+	TrustedHops int
 }
 
 // Options of a pipeline.

@@ -104,15 +104,20 @@ func ParseXFCC(s string) string {
 // ParseJWT reads the claims of a token that was logged whole. Nothing is
 // verified: the gateway that let the call through did that, or did not.
 func ParseJWT(token string) (*Claims, bool) {
+	payload, ok := jwtPayload(token)
+	if !ok {
+		return nil, false
+	}
+	return ParseClaims(payload)
+}
+
+func jwtPayload(token string) ([]byte, bool) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return nil, false
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err != nil {
-		return nil, false
-	}
-	return ParseClaims(payload)
+	return payload, err == nil
 }
 
 // ParseClaims reads a token's payload. Names are matched as they stand: "Act" is

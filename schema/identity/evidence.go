@@ -45,6 +45,12 @@ type Evidence struct {
 	// GateRun is the id of the run that Flyball's check answered with; the gateway
 	// logged it, so no client can choose it.
 	GateRun string
+	// Receipt is the text that the check answered with, as the gateway logged it. Path is
+	// the request's path as it was logged, before anything was taken out of it: the
+	// receipt is for that path.
+	Receipt, Path string
+	// Asked: the record shows that the gateway had the check's answer.
+	Asked bool
 
 	// What the caller said itself: headers and baggage, name as found (lower case).
 	AgentHeader, AgentHeaderName string

@@ -1,8 +1,11 @@
 package identity
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"flyball/schema"
 )
@@ -33,26 +36,51 @@ func firstOf(h Headers, names []string) (value, name string) {
 // FromRequest reads the evidence of a live request, as decoders read it from
 // the log of one, and the ids that tie the two together.
 func FromRequest(h Headers, client netip.Addr, c *schema.Call) Evidence {
+	secrets, _ := CredentialsOf(h)
+	return fromRequest(h, secrets, client, c)
+}
+
+func fromRequest(h Headers, secrets []string, client netip.Addr, c *schema.Call) Evidence {
 	ev := Evidence{ClientIP: client, UserAgent: h("user-agent"), SignatureAgent: h("signature-agent")}
 	ev.AgentHeader, ev.AgentHeaderName = firstOf(h, agentHeaders)
 	ev.ParentHeader, _ = firstOf(h, parentHeaders)
 	ev.RunHeader, ev.RunHeaderName = firstOf(h, runHeaders)
+	ev.AgentHeader, ev.ParentHeader, ev.RunHeader = bounded(ev.AgentHeader, maxClaimed), bounded(ev.ParentHeader, maxParent), bounded(ev.RunHeader, maxClaimed)
 	ev.TaskHeader, ev.TaskHeaderName = firstOf(h, taskHeaders)
 	ev.Conversation, _ = firstOf(h, conversationHeaders)
+	ev.Conversation = bounded(ev.Conversation, maxClaimed)
 	ev.GatewayAgent, _ = firstOf(h, consumerHeaders)
 	ev.GatewayCredential = ev.GatewayAgent
 	ev.GatewayUser, _ = firstOf(h, principalHeaders)
 	if uri := ParseXFCC(h("x-forwarded-client-cert")); strings.HasPrefix(uri, "spiffe://") {
 		ev.SPIFFE = uri
 	}
-	if key := h("x-api-key"); key != "" {
-		ev.APIKey = key
-	} else if scheme, rest, ok := strings.Cut(h("authorization"), " "); ok && !strings.Contains(scheme, "=") {
-		ev.APIKey = strings.TrimSpace(rest)
+	if len(secrets) > 0 {
+		ev.APIKey = secrets[0]
 	}
 	if trace, span, ok := ParseTraceparent(h("traceparent")); ok {
 		c.TraceID, c.ParentSpanID = trace, span
 	}
 	c.RequestID = id(h("x-request-id"))
 	return ev
+}
+
+// How long an id may be that the caller chose: all of them fit into a receipt together.
+const (
+	maxClaimed = 64
+	maxParent  = 40
+)
+
+// bounded is an id of a request, cut where it is longer than a receipt can hold: the
+// first bytes, and a hash of all of it. What is no id at all stays what it is.
+func bounded(s string, most int) string {
+	if len(s) <= most || len(s) > schema.MaxID {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	keep := most - 17
+	for keep > 0 && !utf8.RuneStart(s[keep]) {
+		keep--
+	}
+	return s[:keep] + "~" + hex.EncodeToString(sum[:8])
 }

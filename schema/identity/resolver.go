@@ -42,10 +42,13 @@ type Resolver struct {
 	tenant   string
 	key      Key
 	registry atomic.Pointer[map[string]string] // "kind:value" to agent
+	receipts *Signer
+	opened   receiptCounts
 
 	mu     sync.RWMutex
 	hashed map[string]string // bounded cache of credential ids
 	agents map[string]product
+	tokens map[string][]schema.Scope // bounded cache of what tokens say
 }
 
 const cacheSize = 4096
@@ -58,7 +61,7 @@ func NewResolver(o Options) (*Resolver, error) {
 	if o.Tenant == "" {
 		return nil, errors.New("tenant: empty")
 	}
-	r := &Resolver{tenant: o.Tenant, key: o.Key, hashed: map[string]string{}, agents: map[string]product{}}
+	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: NewSigner(o.Key), hashed: map[string]string{}, agents: map[string]product{}, tokens: map[string][]schema.Scope{}}
 	r.Register(o.Registry)
 	return r, nil
 }
@@ -120,8 +123,9 @@ func (r *Resolver) Resolve(ev *Evidence, c *schema.Call) {
 	c.ConversationID = first(c.ConversationID, id(ev.Conversation))
 	c.ParentAgent = first(c.ParentAgent, id(ev.ParentHeader))
 	c.AgentSpan = c.AgentSpan || ev.AgentSpan
-	callerKind(ev, c, ua)
 	c.RoutingKey = routingKey(ev, c)
+	r.receipt(ev, c)
+	callerKind(ev, c, ua)
 }
 
 func (r *Resolver) credential(ev *Evidence, c *schema.Call) {
@@ -262,7 +266,7 @@ func runKey(ev *Evidence, c *schema.Call) {
 		c.RunKey, c.RunKeySource = id(ev.RunHeader), header(ev.RunHeaderName)
 	case ev.Claims != nil && ev.Claims.Txn != "":
 		c.RunKey, c.RunKeySource = id(ev.Claims.Txn), "token_txn"
-	case ev.GateRun != "":
+	case ev.GateRun != "": // of a gateway file of the version before, without receipts
 		if _, err := schema.ParseRunID(ev.GateRun); err == nil {
 			c.RunKey, c.RunKeySource = ev.GateRun, schema.GateKeySource
 		}

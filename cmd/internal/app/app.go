@@ -24,6 +24,7 @@ import (
 	"flyball/ingest/decode"
 	"flyball/ingest/source"
 	"flyball/ingest/store"
+	"flyball/schema"
 )
 
 // Roles that run in `flyball up`.
@@ -144,6 +145,9 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			log.Warn(w, "component", "detect")
 		}
 		d.About = who.about
+		beats := newHeartbeats(kafka, log.With("component", "detect"))
+		g.start(part{name: "heartbeats of points", run: beats.run})
+		d.ProvenCommands = func() bool { return beats.allRead(schema.CommandProven) }
 		d.Unscoped = c.Detect.LearnedScope == "off"
 		d.Logger, d.Registerer = log.With("component", "detect"), reg
 		host, _ := os.Hostname()
@@ -178,6 +182,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			return err
 		}
 		who.resolvers = append(who.resolvers, id)
+		countReceipts(id, reg)
 		g.start(part{name: "routes of ingest", run: learnedRoutes(c, kafka, key, table, log)})
 		s := source.DefaultConfig()
 		s.Kafka, s.Now, s.Stage, s.Partitions = kafka, time.Now, stage, int32(c.Kafka.Partitions)
@@ -221,7 +226,7 @@ func engineOptions(c config.Config) (engine.Options, error) {
 func Pipeline(c config.Config, id decode.Identifier, rt decode.Classifier) (*decode.Pipeline, error) {
 	inputs := map[string]decode.Input{}
 	for _, in := range c.Kafka.Inputs {
-		inputs[in.Topic] = decode.Input{Format: in.Format, Signal: in.Signal, Timezone: in.Timezone}
+		inputs[in.Topic] = decode.Input{Format: in.Format, Signal: in.Signal, Timezone: in.Timezone, TrustedHops: in.TrustedHops}
 	}
 	own, err := c.Programs()
 	if err != nil {

@@ -83,7 +83,7 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	o := control.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
 		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
 		Resolver: resolver, Routes: table, Armed: who.armed, Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, Tags: who.tags, Registered: who.registered, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
-		LinkKey: control.Secret(key), Findings: findingsFor(db),
+		LinkKey: control.Secret(key), TrustedHops: c.Check.TrustedHops, Findings: findingsFor(db),
 		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
 			return query.HasFinding(ctx, db, tenant, id)
 		},
@@ -129,8 +129,10 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	mux.Handle("/", health(g, reg))
 	var opts []grpc.ServerOption
 	if gatewayTLS != nil {
-		check = tls.NewListener(check, gatewayTLS)
+		check = tls.NewListener(check, gatewayTLS) // as it is: the check asks for the client's certificate
 		opts = append(opts, grpc.Creds(credentials.NewTLS(gatewayTLS)))
+	} else {
+		check = ctl.Listener(check)
 	}
 	if apiTLS != nil {
 		api = tls.NewListener(api, apiTLS)

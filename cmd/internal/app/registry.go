@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"flyball/cmd/internal/config"
 	"flyball/detect/policy"
 	"flyball/schema"
@@ -149,4 +151,12 @@ func stamp(file string) [2]int64 {
 // About says what a configuration's registry knows of an agent, for a command.
 func About(c config.Config) func(agent string) (tags []string, criticality string) {
 	return newRegistry(c).about
+}
+
+// countReceipts shows what came of the check's receipts in the rows that were read.
+func countReceipts(id *identity.Resolver, reg prometheus.Registerer) {
+	for _, outcome := range identity.ReceiptOutcomes {
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "flyball_receipts_total", ConstLabels: prometheus.Labels{"outcome": outcome},
+			Help: "Rows of logs by what came of the check's receipt in them; missing: the row shows that the check was asked."}, func() float64 { return float64(id.Receipts(outcome)) }))
+	}
 }

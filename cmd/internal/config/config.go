@@ -58,6 +58,9 @@ type Input struct {
 	Format   string `yaml:"format"`
 	Signal   string `yaml:"signal"`
 	Timezone string `yaml:"timezone"`
+	// TrustedHops is how many proxies before the logging gateway are trusted to have
+	// written their entry of X-Forwarded-For; 0: the client is the logged peer.
+	TrustedHops int `yaml:"trusted_hops"`
 }
 
 // ClickHouse says where calls are stored. Without addresses the embedded
@@ -117,6 +120,9 @@ type Check struct {
 	GRPC      string `yaml:"grpc"`
 	TLS       TLS    `yaml:"tls"`
 	TokenFile string `yaml:"token_file"`
+	// TrustedHops is the same of the gateways that ask; 0: the client is the address that
+	// the gateway names as its peer.
+	TrustedHops int `yaml:"trusted_hops"`
 }
 
 // Listener is an address.
@@ -136,14 +142,17 @@ type Detect struct {
 	FalseSuspicionsPer1000 float64 `yaml:"false_suspicions_per_1000"`
 	LearnedScope           string  `yaml:"learned_scope"` // off, observe (held only where family:scope is armed by name), enforce (armed like the rest)
 
-	MaxOpenRunsPerActor int      `yaml:"max_open_runs_per_actor"`
-	MaxOpenRuns         int      `yaml:"max_open_runs"` // of the process, over all partitions
-	MaxActors           int      `yaml:"max_actors"`
-	SessionGap          Duration `yaml:"session_gap"`
-	ConversationGap     Duration `yaml:"conversation_gap"`
-	RunGap              Duration `yaml:"run_gap"`
-	Lateness            Duration `yaml:"lateness"`
-	CheckpointEvery     Duration `yaml:"checkpoint_every"`
+	MaxOpenRunsPerActor int `yaml:"max_open_runs_per_actor"`
+	// Of the process, over all partitions. Established callers have room up to the whole,
+	// whatever the others hold; proven ones up to half and claimed ones up to half, as long
+	// as all together hold less than the whole.
+	MaxOpenRuns     int      `yaml:"max_open_runs"`
+	MaxActors       int      `yaml:"max_actors"`
+	SessionGap      Duration `yaml:"session_gap"`
+	ConversationGap Duration `yaml:"conversation_gap"`
+	RunGap          Duration `yaml:"run_gap"`
+	Lateness        Duration `yaml:"lateness"`
+	CheckpointEvery Duration `yaml:"checkpoint_every"`
 }
 
 // Graded is a rule of what is done about which finding. The most specific holds.

@@ -63,9 +63,15 @@ func (c Config) Validate(roles ...string) error {
 		if in.Format == "" || !slices.Contains(formats, in.Format) {
 			bad("%s.format: %q is none of %s, and no file of mappings has that name", at, in.Format, strings.Join(formats, ", "))
 		}
+		if in.TrustedHops < 0 || in.TrustedHops > mostHops {
+			bad("%s.trusted_hops: %d must be 0 to %d", at, in.TrustedHops, mostHops)
+		}
 		if !slices.Contains([]string{"", "traces", "logs"}, in.Signal) {
 			bad("%s.signal: %q is none of traces, logs", at, in.Signal)
 		}
+	}
+	if c.Check.TrustedHops < 0 || c.Check.TrustedHops > mostHops {
+		bad("check.trusted_hops: %d must be 0 to %d", c.Check.TrustedHops, mostHops)
 	}
 	c.validateListeners(bad)
 	c.validateDetect(bad)
@@ -131,6 +137,9 @@ func (c Config) Validate(roles ...string) error {
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
 }
+
+// mostHops bounds how many proxies may be trusted to name a client's address.
+const mostHops = 32
 
 func (c Config) validateListeners(bad func(string, ...any)) {
 	listeners := map[string]string{"control.listen": c.Control.Listen, "check.listen": c.Check.Listen, "check.grpc": c.Check.GRPC, "metrics.listen": c.Metrics.Listen}

@@ -97,7 +97,7 @@ routes: [{openapi: ` + f.dir + `/shop.yaml}, {tool: wire_money, effect: pay, rev
 	if len(start) == 0 || start[0].ID != "cleanup-bot" || start[0].Calls != 6 || !slices.Contains(start[0].Missing, "owner") {
 		t.Errorf("%+v", start)
 	}
-	for _, args := range [][]string{{"agents"}, {"agents", "--hygiene"}, {"routes"}, {"start-here"}, {"stitching"}, {"stitching", "--by", "day"}} {
+	for _, args := range [][]string{{"agents"}, {"agents", "--hygiene"}, {"routes"}, {"start-here"}, {"coverage"}, {"stitching"}, {"stitching", "--by", "day"}} {
 		if out := f.run([]int{0}, args...); len(strings.Split(out, "\n")) < 3 {
 			t.Errorf("%v: %s", args, out)
 		} else if testing.Verbose() {

@@ -253,7 +253,7 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 		return time.Since(start)
 	}
 	took := many(10_000, func(i int) {
-		post("POST", "/v1/breakers/trip", fmt.Sprintf(`{"scope": {"kind": "run", "value": "00000000-0000-0000-0000-%012x"}, "ttl_seconds": 3600, "reason": "test"}`, i))
+		post("POST", "/v1/breakers/trip", fmt.Sprintf(`{"scope": {"kind": "run", "value": "00000000-0000-0000-0000-%012x"}, "ttl_seconds": 3600, "force": true, "reason": "test"}`, i))
 	})
 	fmt.Printf("10,000 breakers opened over the API in %s\n", took.Round(time.Millisecond))
 	many(1000, func(i int) {

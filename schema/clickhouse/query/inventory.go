@@ -119,7 +119,9 @@ type StartRow struct {
 	LastAt   Time     `json:"last_at"`
 	Owner    string   `json:"owner,omitempty"`
 	Declared bool     `json:"declared"` // the operator or a document said what the route does
-	Missing  []string `json:"missing"`  // of: owner, armed, declaration
+	Missing  []string `json:"missing"`  // of: gate, manifest, owner, declaration, arming, check
+	// Unasked are the gateways at which calls of the agent were not asked of the check in the last 24 hours.
+	Unasked []string `json:"unasked_gateways,omitempty"`
 }
 
 // StartHere ranks agent × irreversible route by calls.

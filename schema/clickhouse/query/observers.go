@@ -20,7 +20,8 @@ var fieldsOfCaller = []string{"agent_id", "agent_name", "agent_version", "tool_n
 
 // Fold makes one call of the rows of several observers: the counted row, with
 // each field from whoever knows it best, and who they were. The rows themselves
-// stay in the table. Rows whose counted row is not here stay as they are.
+// stay in the table. Rows whose counted row is not here, or is of another path, or
+// does not name what they name, stay as they are.
 func Fold(rows []map[string]any) []map[string]any {
 	counted := map[string]map[string]any{}
 	for _, r := range rows {
@@ -32,7 +33,7 @@ func Fold(rows []map[string]any) []map[string]any {
 	var out []map[string]any
 	for _, r := range rows {
 		of := observationOf(r)
-		if of == "" || counted[of] == nil {
+		if of == "" || counted[of] == nil || !within(r, counted[of]) {
 			out = append(out, r)
 			continue
 		}
@@ -42,6 +43,16 @@ func Fold(rows []map[string]any) []map[string]any {
 		fold(counted[of], others)
 	}
 	return out
+}
+
+// within reports whether a row says nothing of what was called that the counted one does not.
+func within(r, counted map[string]any) bool {
+	if text(r, "path") != text(counted, "path") && r["path"] != nil && counted["path"] != nil {
+		return false
+	}
+	named, _ := counted["resources"].([]string)
+	more, _ := r["resources"].([]string)
+	return !slices.ContainsFunc(more, func(v string) bool { return !slices.Contains(named, v) })
 }
 
 func observationOf(r map[string]any) string {

@@ -190,7 +190,7 @@ type RunReport struct {
 	Findings   []map[string]any `json:"findings"`
 	Decisions  []map[string]any `json:"decisions"`
 	LinkedRuns []LinkedRun      `json:"linked_runs"`
-	// Tree are the calls of the run, and those of linked runs, by their spans; only
+	// Tree are the calls of the run, and those made on its behalf in linked runs, by their spans; only
 	// where some are an agent's own. Unplanned says whose calls lie beneath none.
 	Tree      []TreeLine `json:"tree,omitempty"`
 	Unplanned []string   `json:"unplanned,omitempty"`
@@ -201,8 +201,15 @@ type RunReport struct {
 // LinkedRun is another run that this one hangs together with.
 type LinkedRun struct {
 	RunID string `json:"run_id"`
-	How   string `json:"how"` // parent, child, trace
+	How   string `json:"how"` // parent, child, trace, trace_of_another_caller
 }
+
+// Ways in which runs are linked by a trace: its calls were made on this run's behalf,
+// or by a caller that has an identity of its own.
+const (
+	linkedByTrace   = "trace"
+	linkedOfAnother = "trace_of_another_caller"
+)
 
 // RunInFull reads a run, its calls in order and the runs that are linked to it.
 func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
@@ -236,7 +243,6 @@ FROM runs WHERE run_id = {id:UUID}`, id)
 	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
 SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE run_id = {id:UUID} AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
 UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
-UNION ALL SELECT DISTINCT run_id, 'trace' FROM trace_calls WHERE `+sameTraces+`
 ) ORDER BY how, linked LIMIT 1000`, append(id, named("tenant", run.Tenant)), func(r driver.Rows) error {
 		var l LinkedRun
 		err := r.Scan(&l.RunID, &l.How)
@@ -246,17 +252,31 @@ UNION ALL SELECT DISTINCT run_id, 'trace' FROM trace_calls WHERE `+sameTraces+`
 	if err != nil {
 		return nil, err
 	}
+	linked, err := sharingTraces(ctx, db, &run)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range linked.behalf {
+		rep.LinkedRuns = append(rep.LinkedRuns, LinkedRun{id, linkedByTrace})
+	}
+	for _, o := range linked.others {
+		if l := (LinkedRun{o.RunID, linkedOfAnother}); !slices.Contains(rep.LinkedRuns, l) {
+			rep.LinkedRuns = append(rep.LinkedRuns, l)
+		}
+	}
 	return rep, rep.draw(ctx, db, limit)
 }
 
 // draw makes the tree, where there is one to make.
 func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
 	calls := rep.CallList
-	if len(rep.LinkedRuns) > 0 {
-		var ids []string
-		for _, l := range rep.LinkedRuns[:min(len(rep.LinkedRuns), 50)] {
+	var ids []string
+	for _, l := range rep.LinkedRuns {
+		if l.How != linkedOfAnother && len(ids) < 50 {
 			ids = append(ids, l.RunID)
 		}
+	}
+	if len(ids) > 0 {
 		linked, err := records(ctx, db, "calls of linked runs", fmt.Sprintf("SELECT * FROM calls WHERE tenant = {tenant:String} AND run_id IN (%s) ORDER BY start_time LIMIT %d", uuids(ids), limit), []any{named("tenant", rep.Tenant)})
 		if err != nil {
 			return err

@@ -27,6 +27,9 @@ type Touched struct {
 	Caveats   []string          `json:"caveats"`
 	Resources []TouchedResource `json:"resources"`
 	Totals    Totals            `json:"totals"`
+	// OtherCallers made calls in the run's traces under an identity of their own:
+	// their calls are not among its resources and totals.
+	OtherCallers []OtherCaller `json:"other_callers,omitempty"`
 }
 
 // TouchedResource is what was done to one resource by one route.
@@ -80,7 +83,7 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 			t.caveat("only the %d newest runs that touched it were looked into", maxResourceRuns)
 		}
 		if len(runs) == 0 {
-			t.Complete = true
+			t.nothingFound()
 			return t, nil
 		}
 		own.add("run_id IN (" + uuids(runs) + ")")
@@ -89,11 +92,11 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 		return nil, fmt.Errorf("subject %q is none of run, agent, credential, principal, resource", s.Kind)
 	}
 	own.between("start_time", "start_time", win.Since, win.Until)
-	// What a gateway asked the check and then logged is one call. What was only
-	// asked stays: no log of it may ever come.
-	own.add("(observer_kind != 'gate' OR (run_id, method, path) NOT IN (SELECT run_id, method, path FROM calls " + own.String() + " AND observer_kind != 'gate'))")
-	own.add("attrs['observation_of'] = ''") // what another observer saw is counted already
-	if err := t.own(ctx, db, &own, s); err != nil {
+	rows, err := keptRows(ctx, db, &own)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.own(ctx, db, rows, s); err != nil {
 		return nil, err
 	}
 	if s.Kind == "run" {
@@ -101,12 +104,20 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 			return nil, err
 		}
 	}
-	if err := t.doubts(ctx, db, &own); err != nil {
+	if err := t.doubts(ctx, db, rows); err != nil {
 		return nil, err
 	}
 	t.order()
+	if t.Calls == 0 {
+		t.nothingFound()
+	}
 	t.Complete = len(t.Caveats) == 0
 	return t, nil
+}
+
+// nothingFound: that nothing is stored of a subject says nothing of what it did.
+func (t *Touched) nothingFound() {
+	t.caveat("nothing_found: no call of %s %q is stored in that time; it may be misspelt, or its calls never arrived", t.Subject.Kind, t.Subject.Value)
 }
 
 func (t *Touched) caveat(format string, args ...any) {
@@ -138,9 +149,9 @@ count() AS n, countIf(outcome IN ('ok', 'unknown')) AS good, countIf(outcome = '
 min(start_time) AS first_at, max(start_time) AS last_at, groupUniqArray(20)(toString(run_id)) AS runs`
 
 // own are the calls that the subject made itself.
-func (t *Touched) own(ctx context.Context, db DB, w *where, s Subject) error {
-	err := each(ctx, db, "touched resources", "SELECT "+fmt.Sprintf(touchedGroups, "")+" FROM calls "+w.String()+
-		" GROUP BY resource, method, route, did, undo", w.params, func(r driver.Rows) error {
+func (t *Touched) own(ctx context.Context, db DB, rows source, s Subject) error {
+	err := each(ctx, db, "touched resources", "SELECT "+fmt.Sprintf(touchedGroups, "")+" FROM "+rows.from+
+		" GROUP BY resource, method, route, did, undo", rows.params, func(r driver.Rows) error {
 		v, err := scanTouched(r)
 		if err == nil && (s.Kind != "resource" || v.Resource == s.Value) {
 			t.Resources = append(t.Resources, v)
@@ -150,7 +161,7 @@ func (t *Touched) own(ctx context.Context, db DB, w *where, s Subject) error {
 	if err != nil {
 		return err
 	}
-	return each(ctx, db, "totals", "SELECT toString(effect) AS did, toString(reversibility) AS undo, count() AS n, min(start_time), max(start_time) FROM calls "+w.String()+" GROUP BY did, undo", w.params, func(r driver.Rows) error {
+	return each(ctx, db, "totals", "SELECT toString(effect) AS did, toString(reversibility) AS undo, count() AS n, min(start_time), max(start_time) FROM "+rows.from+" GROUP BY did, undo", rows.params, func(r driver.Rows) error {
 		var effect, undo string
 		var n uint64
 		var first, last time.Time
@@ -188,35 +199,34 @@ func scanTouched(r driver.Rows, more ...any) (TouchedResource, error) {
 	return v, err
 }
 
-// sameTraces are the lines of trace_calls about the traces of a run, other
-// runs' lines. The hours bound what is read: the table is sorted by them.
-const sameTraces = `tenant = {tenant:String} AND run_id != {id:UUID}
-AND hour >= (SELECT toStartOfHour(min(start_time)) - INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
-AND hour <= (SELECT toStartOfHour(max(start_time)) + INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
-AND trace_id IN (SELECT DISTINCT toFixedString(unhex(trace_id), 16) FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '' LIMIT 10000)`
-
 // downstream are calls that other services made in the run's traces: they are
-// part of what it touched. A call that the run made itself, seen once more by
-// the service that answered it, is not a second one.
+// part of what it touched, unless who made them has an identity of its own. A call
+// that the run made itself, seen once more by the service that answered it, is not
+// a second one, as long as it names nothing else.
 func (t *Touched) downstream(ctx context.Context, db DB, run *Run) error {
+	linked, err := sharingTraces(ctx, db, run)
+	if err != nil {
+		return err
+	}
+	if linked.more {
+		t.caveat("more than %d other runs share its traces; %d were looked into", maxLinkedRuns, maxLinkedRuns)
+	}
+	if t.OtherCallers = linked.others; len(linked.others) > 0 {
+		var n uint64
+		for _, o := range linked.others {
+			n += o.Calls
+		}
+		t.caveat("other_callers: %d calls of %d runs carry a trace id of this run under an identity of their own (%s); they are not counted here, see other_callers and flyball touched of those runs",
+			n, len(linked.others), strings.Join(namesOf(linked.others, 3), ", "))
+	}
+	if len(linked.behalf) == 0 {
+		return nil
+	}
 	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
-	var linked []string
-	if err := each(ctx, db, "runs of the same traces", "SELECT DISTINCT toString(run_id) FROM trace_calls WHERE "+sameTraces+" LIMIT 1001", params, func(r driver.Rows) error {
-		var id string
-		err := r.Scan(&id)
-		linked = append(linked, id)
-		return err
-	}); err != nil || len(linked) == 0 {
-		return err
-	}
-	if len(linked) > 1000 {
-		linked = linked[:1000]
-		t.caveat("more than 1000 other runs share its traces; 1000 were looked into")
-	}
 	sql := "SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '', observer, agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
-FROM calls WHERE tenant = {tenant:String} AND run_id IN (` + uuids(linked) + `)
-AND trace_id IN (SELECT DISTINCT trace_id FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '' LIMIT 10000)
-AND (trace_id, method, path) NOT IN (SELECT trace_id, method, path FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '')
+FROM calls WHERE tenant = {tenant:String} AND run_id IN (` + uuids(linked.behalf) + `)
+AND trace_id IN (` + ownTraces + `)
+AND (trace_id, method, path, resources) NOT IN (SELECT trace_id, method, path, resources FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '')
 GROUP BY resource, method, route, did, undo`
 	return each(ctx, db, "calls made on the run's behalf", sql, params, func(r driver.Rows) error {
 		var via []string
@@ -233,14 +243,14 @@ GROUP BY resource, method, route, did, undo`
 }
 
 // doubts are the reasons why the report may not be the whole truth.
-func (t *Touched) doubts(ctx context.Context, db DB, w *where) error {
+func (t *Touched) doubts(ctx context.Context, db DB, rows source) error {
 	if t.Calls == 0 {
 		return nil
 	}
 	var unlogged, sampled, late, unsure, overflow, asked uint64
 	err := each(ctx, db, "doubts", `SELECT countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r, ':?'), resources))),
 countIf(sample_weight > 1), countIf(late), countIf(run_confidence < 60), countIf(run_rule = 'overflow'),
-countIf(observer_kind = 'gate' AND outcome != 'denied') FROM calls `+w.String(), w.params, func(r driver.Rows) error {
+countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.params, func(r driver.Rows) error {
 		return r.Scan(&unlogged, &sampled, &late, &unsure, &overflow, &asked)
 	})
 	if err != nil {
@@ -298,5 +308,11 @@ func (t *Touched) order() {
 // Lagging adds the caveat of parts that have not come as far as the report's end.
 func (t *Touched) Lagging(what string) {
 	t.Caveats = append([]string{"ingest_lag: " + what + "; calls may be missing"}, t.Caveats...)
+	t.Complete = false
+}
+
+// Unread adds the caveat that nobody could be asked how far the parts have come.
+func (t *Touched) Unread(why string) {
+	t.Caveats = append([]string{"lag_unknown: " + why + ", so it is not known whether calls are still on their way"}, t.Caveats...)
 	t.Complete = false
 }

@@ -1,0 +1,40 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/stitch"
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+const (
+	// provenTTL is how long a point takes a credential for proven without another report.
+	provenTTL = 7 * 24 * time.Hour
+	// provenAge is the age of a call beyond which it is history and reports nothing.
+	provenAge = 15 * time.Minute
+)
+
+// proven reports to the control points that the API has accepted a credential often
+// enough, at most once a day for each: its id is of the credential and the day, so
+// that a repeat after a restart changes nothing.
+func (w *worker) proven(ctx context.Context, r *stitch.Run, c *schema.Call) error {
+	if w.cfg.ProvenCommands == nil || w.cfg.Now().Sub(time.Unix(0, c.Start)) > provenAge || !w.cfg.ProvenCommands() || !r.By().ProvenToday(c) {
+		return nil
+	}
+	day := strconv.FormatInt(c.Start/int64(24*time.Hour), 10)
+	command := schema.Command{ID: "proven/" + c.Tenant + "/" + c.CredentialID + "/" + day, Kind: schema.CommandProven, Tenant: c.Tenant,
+		Scope: schema.Scope{Kind: schema.ScopeCredential, Value: c.CredentialID}, By: "detect", Reason: "the API accepted it", TTL: int64(provenTTL)}
+	value, err := topic.EncodeCommand(&command)
+	if err != nil {
+		return fmt.Errorf("proven credential %s: %w", c.CredentialID, err)
+	}
+	w.m.proven.Inc()
+	w.produce(ctx, &kgo.Record{Topic: topic.CommandsTopic, Value: value})
+	return w.checkpoint.err()
+}

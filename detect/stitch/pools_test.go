@@ -1,0 +1,257 @@
+package stitch
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+	"unsafe"
+
+	"flyball/schema"
+	"flyball/schema/topic"
+)
+
+func claimed(c *schema.Call) { c.CredentialTrust = schema.TrustAsserted }
+func from(ip string) option {
+	return func(c *schema.Call) { c.ClientIP = netip.MustParseAddr(ip) }
+}
+
+// invented is a caller that nobody vouches for, with a name, a key and an address of its own.
+func invented(i int) option {
+	return func(c *schema.Call) {
+		c.RoutingKey, c.CredentialID, c.CredentialTrust, c.RunKey = fmt.Sprint("c:x", i), fmt.Sprint("x", i), schema.TrustAsserted, fmt.Sprint("r", i)
+		c.ClientIP = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+	}
+}
+
+func established(i int) option {
+	return func(c *schema.Call) {
+		c.RoutingKey, c.CredentialID, c.RunKey = fmt.Sprint("g:team/", i), fmt.Sprint("team/", i), fmt.Sprint("run-", i)
+		c.AgentID, c.AgentTrust = fmt.Sprint("team/", i), schema.TrustInfrastructure
+	}
+}
+
+// A flood of invented callers fills a partition; new runs of established agents
+// have ids of their own all the same, up to the limit.
+func TestFloodOfInventedCallersPutsNoEstablishedRunIntoOverflow(t *testing.T) {
+	b := newBench(t, func(l *Limits) { l.OpenRuns, l.Actors = 100, 100 })
+	for i := range 3000 {
+		b.call(time.Duration(i)*time.Millisecond, invented(i))
+	}
+	if n := b.p.open.total(); n > 50 {
+		t.Errorf("invented callers hold %d open runs, want at most 50", n)
+	}
+	for i := range 100 {
+		if c := b.call(4*time.Second, established(i)); c.RunRule != schema.RunExplicit {
+			t.Fatalf("run %d of an established agent is bound by %v", i, c.RunRule)
+		}
+	}
+	if c := b.call(4*time.Second, established(100)); c.RunRule != schema.RunOverflow {
+		t.Errorf("an established run beyond the limit is bound by %v", c.RunRule)
+	}
+	if b.p.RefusalsOf(schema.StandingEstablished) == 0 || b.p.RefusalsOf(schema.StandingClaimed) < 2900 {
+		t.Errorf("refusals %v", b.p.refusalsOf)
+	}
+}
+
+// Invented callers from invented addresses do not make twice as many actors as are
+// allowed, and neither are they active agents, of which a share may be tripped.
+func TestInventedAddressesDoNotDoubleTheActors(t *testing.T) {
+	b := newBench(t, func(l *Limits) { l.Actors = 400 })
+	for i := range 20 {
+		b.call(0, established(i))
+	}
+	for i := range 5000 {
+		b.call(time.Duration(i)*time.Millisecond, invented(i))
+		v6 := netip.MustParsePrefix("2001:db8::/32").Addr().As16()
+		v6[4], v6[15] = byte(i>>8), byte(i)
+		b.call(time.Duration(i)*time.Millisecond, invented(5000+i), func(c *schema.Call) { c.ClientIP = netip.AddrFrom16(v6) })
+	}
+	if n := b.p.Actors(); n > 20+200+1 {
+		t.Errorf("%d actors, want at most the 20 established ones, half of 400 and the last that all share", n)
+	}
+	if n := b.p.ActiveAgents(); n != 20 {
+		t.Errorf("%d active agents, want 20", n)
+	}
+	for i := range 380 {
+		b.call(6*time.Second, established(20+i))
+	}
+	if n := b.p.ActiveAgents(); n != 400 {
+		t.Errorf("%d active agents, want 400", n)
+	}
+}
+
+// One subscriber of IPv6 has 2^64 addresses: they share one actor.
+func TestAddressesOfOneSubscriberShareAnActor(t *testing.T) {
+	b := newBench(t, func(l *Limits) { l.Actors = 80 })
+	for i := range 500 {
+		b.call(0, invented(i), from(fmt.Sprintf("2001:db8:1:2::%x", i+1)))
+	}
+	if b.p.shared != 1 {
+		t.Errorf("%d overflow actors", b.p.shared)
+	}
+}
+
+func accept(b *bench, n int, every time.Duration, opts ...option) *schema.Call {
+	var c *schema.Call
+	for i := range n {
+		c = b.call(time.Duration(i)*every, append([]option{key("r"), claimed, status(200), seenBy(schema.ObserverGateway, "")}, opts...)...)
+	}
+	return c
+}
+
+// A credential that the API has accepted for a while is proven; what the caller says
+// of itself, what is refused and what Flyball denied proves nothing.
+func TestCredentialIsProvenByTheApiAlone(t *testing.T) {
+	for name, v := range map[string]struct {
+		calls  int
+		every  time.Duration
+		opt    option
+		proven bool
+	}{
+		"accepted":              {21, 30 * time.Second, status(200), true},
+		"not found":             {21, 30 * time.Second, status(404), true},
+		"too few":               {19, time.Minute, status(200), false},
+		"too soon":              {500, time.Second, status(200), false},
+		"unauthorized":          {40, time.Minute, status(401), false},
+		"forbidden":             {40, time.Minute, status(403), false},
+		"failed":                {40, time.Minute, status(503), false},
+		"limited":               {40, time.Minute, status(429), false},
+		"no status":             {40, time.Minute, status(0), false},
+		"its own spans":         {40, time.Minute, seenBy(schema.ObserverClient, "sdk"), false},
+		"asked of the check":    {40, time.Minute, seenBy(schema.ObserverGate, ""), false},
+		"a denial of ours":      {40, time.Minute, func(c *schema.Call) { c.Outcome, c.DeniedBy, c.Status = schema.OutcomeDenied, "flyball", 418 }, false},
+		"established all along": {40, time.Minute, func(c *schema.Call) { c.CredentialTrust = schema.TrustInfrastructure }, false},
+	} {
+		b := newBench(t)
+		last := accept(b, v.calls, v.every, v.opt)
+		a := b.p.actors["c:k1"]
+		got := a.ProvenToday(last)
+		if got != v.proven {
+			t.Errorf("%s: reported proven: %v, want %v", name, got, v.proven)
+		}
+		if got && (a.standing != schema.StandingProven || b.run(last.RunID).Standing() != schema.StandingProven || b.p.actorsOf != pools{0, 1, 0} || b.p.open != pools{0, 1, 0}) {
+			t.Errorf("%s: actor %v, run %v, %v actors, %v runs", name, a.standing, b.run(last.RunID).Standing(), b.p.actorsOf, b.p.open)
+		}
+		if a.ProvenToday(last) {
+			t.Errorf("%s: reported twice on one day", name)
+		}
+	}
+}
+
+// What is proven has a share of its own: a flood of invented callers leaves it.
+func TestFloodOfInventedCallersPutsNoProvenRunIntoOverflow(t *testing.T) {
+	b := newBench(t, func(l *Limits) { l.OpenRuns, l.Actors = 100, 100 })
+	last := accept(b, 21, 31*time.Second)
+	at := time.Duration(last.Start - t0.UnixNano())
+	for i := range 3000 {
+		b.call(at, invented(i))
+	}
+	if c := b.call(at, key("another"), claimed); c.RunRule != schema.RunExplicit {
+		t.Errorf("a proven credential's new run is bound by %v", c.RunRule)
+	}
+	// A credential that found the partition full is proven in the actor that it shares,
+	// and has one of its own from then on.
+	late := accept(b, 22, 31*time.Second, actor("c:late"), cred("late"), from("192.0.2.7"))
+	if late.RunRule != schema.RunExplicit || b.p.actors["c:late"] == nil {
+		t.Errorf("bound by %v, own actor %v", late.RunRule, b.p.actors["c:late"] != nil)
+	}
+}
+
+// A proven actor is remembered for a day without runs, and not for ever.
+func TestProvenActorIsRememberedForADay(t *testing.T) {
+	b := newBench(t)
+	accept(b, 21, 31*time.Second)
+	b.call(3*time.Hour, established(1))
+	b.call(6*time.Hour, established(1))
+	b.p.Saved(len(b.p.dirty))
+	if done, later := b.p.Forget("c:k1"); done || !later || b.p.ActiveAgents() != 1 {
+		t.Errorf("after hours: forgotten %v, later %v, %d active", done, later, b.p.ActiveAgents())
+	}
+	b.call(26*time.Hour, established(1))
+	if done, _ := b.p.Forget("c:k1"); !done || b.p.actorsOf[schema.StandingProven] != 0 {
+		t.Errorf("after a day: forgotten %v, %v", done, b.p.actorsOf)
+	}
+}
+
+// Restarts keep who is proven and in which pool who is counted; an entry of the
+// version before says what its runs' agents tell.
+func TestPoolsSurviveARestart(t *testing.T) {
+	b := newBench(t)
+	last := accept(b, 21, 31*time.Second)
+	at := time.Duration(last.Start - t0.UnixNano())
+	b.call(at, established(1))
+	b.call(at, invented(1))
+	for version, want := range map[uint8]pools{StateVersion: {1, 1, 1}, 7: {2, 0, 1}} {
+		again := newBench(t)
+		for _, a := range b.p.actors {
+			w, generation := topic.NewWriter(nil, topic.KindState, version), uint64(1)
+			codeActor(w, a, &generation, nil, nil)
+			read, _, err := again.p.Restore(w.Bytes())
+			if err != nil {
+				t.Fatalf("version %d: %v", version, err)
+			}
+			again.p.Adopt(read)
+		}
+		if again.p.open != want || again.p.actorsOf != want || again.p.ActiveAgents() != want[1]+want[2] {
+			t.Errorf("version %d: runs %v, actors %v, %d active; want %v", version, again.p.open, again.p.actorsOf, again.p.ActiveAgents(), want)
+		}
+	}
+}
+
+// Random calls of all standings leave the counts what they count.
+func TestPoolsCountWhatIsThere(t *testing.T) {
+	b := newBench(t, func(l *Limits) { l.OpenRuns, l.Actors, l.OpenRunsPerActor = 60, 40, 5 })
+	for i := range 6000 {
+		n := i * 7919 % 97
+		opt := invented(n)
+		if n%3 == 0 {
+			opt = established(n % 31)
+		}
+		b.call(time.Duration(i)*2*time.Second, opt, key(fmt.Sprint(i*31%17)), status(200), seenBy(schema.ObserverGateway, ""))
+		if i%50 == 0 {
+			b.p.Saved(len(b.p.dirty))
+			for k := range b.p.actors {
+				b.p.Forget(k)
+			}
+		}
+	}
+	var open, actors, active pools
+	all := 0
+	for _, a := range b.p.actors {
+		if !a.shared() {
+			actors[a.standing]++
+		}
+		if a.total > 0 {
+			active[a.standing]++
+		}
+		for _, list := range a.runs {
+			for _, r := range list {
+				if r.State == schema.RunOpen {
+					all++
+					if r.Rule != schema.RunOverflow {
+						open[r.standing]++
+					}
+				}
+			}
+		}
+	}
+	if open != b.p.open || actors != b.p.actorsOf || active != b.p.active || all != b.p.openRuns {
+		t.Errorf("runs %v counted %v, actors %v counted %v, active %v counted %v, open %d counted %d", open, b.p.open, actors, b.p.actorsOf, active, b.p.active, all, b.p.openRuns)
+	}
+}
+
+// What is kept of a credential is a few bytes, and an actor counts four at most.
+func TestProofsAreSmallAndBounded(t *testing.T) {
+	if size := unsafe.Sizeof(proof{}); size > 32 {
+		t.Errorf("%d bytes a credential", size)
+	}
+	b := newBench(t)
+	for i := range 100 {
+		b.call(time.Duration(i)*time.Second, key("r"), cred(fmt.Sprint("k", i)), claimed, status(200), seenBy(schema.ObserverGateway, ""))
+	}
+	a := b.p.actors["c:k1"]
+	if len(a.proofs) != proofsPerActor || cap(a.proofs) != proofsPerActor {
+		t.Errorf("%d credentials of one actor are counted, room for %d", len(a.proofs), cap(a.proofs))
+	}
+}

@@ -1,0 +1,126 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Coverage says of the logged calls of a time which were asked of the check.
+type Coverage struct {
+	Since Time          `json:"since"`
+	Until Time          `json:"until"`
+	Rows  []CoverageRow `json:"rows"`
+	// Caveats say what is not known.
+	Caveats []string `json:"caveats"`
+}
+
+// CoverageRow is an agent's calls at a gateway. Calls = Asked + NeverAsked + Unknown.
+type CoverageRow struct {
+	AgentID    string  `json:"agent_id"`
+	Gateway    string  `json:"gateway"` // the name of who logged the calls, else the topic they came from
+	Calls      uint64  `json:"calls"`
+	Asked      uint64  `json:"asked"`
+	NeverAsked uint64  `json:"never_asked"`
+	Unknown    uint64  `json:"unknown"` // cannot be told: the log has neither decision ids nor request ids
+	Share      float64 `json:"share"`   // asked, of those of which it can be told; -1: of none
+	NewestAt   Time    `json:"newest_at"`
+	NewestOpen Time    `json:"newest_never_asked_at"` // null: all were asked
+}
+
+// maxCoverageRows bounds the answer.
+const maxCoverageRows = 1000
+
+// byDecision is true of a row that shows a decision of the check: its id (unless a
+// receipt beside it is no good), a denial of ours, or that it passed while nobody answered.
+// A header alone could be the client's: it counts only where its receipt was good.
+const byDecision = `(attrs['flyball_decision'] != '' AND attrs['flyball.receipt'] IN ('', 'missing')
+ OR attrs['header.X-Flyball-Decision'] != '' AND attrs['flyball.receipt'] = ''
+ OR attrs['flyball_passed'] != ''
+ OR outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz'))`
+
+// CoverageOf answers for a time; what it says of a call rests on
+//   - the decision that its row shows, or that another observer's row of it shows;
+//   - what the check noted that it was asked: the same request id, method and path, or,
+//     where one of the two has no request id, the same run, method and path.
+//
+// A call is unknown if the check was asked about its method and path in that time and
+// no request id says whether it was this call. Who logs its own calls (clients, agents)
+// is left out: no gate is in front of that log.
+func CoverageOf(ctx context.Context, db DB, since, until time.Time) (*Coverage, error) {
+	out := &Coverage{Since: Time{since}, Until: Time{until}, Rows: []CoverageRow{}, Caveats: []string{}}
+	var w where
+	w.between("start_time", "start_time", since, until)
+	w.add("observer_kind NOT IN ('gate', 'client', 'agent_runtime', 'audit')")
+	params := w.params
+	// The check notes a call before its gateway logs it, on another clock.
+	noted := "WHERE observer_kind = 'gate'"
+	if !since.IsZero() {
+		noted += " AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') - INTERVAL 5 MINUTE"
+	}
+	if !until.IsZero() {
+		noted += " AND start_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') + INTERVAL 5 MINUTE"
+	}
+	sql := fmt.Sprintf(`SELECT agent_id, gateway, count() AS n, countIf(asked) AS a, countIf(NOT asked AND unsure) AS u, countIf(NOT asked AND NOT unsure) AS never,
+max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
+ SELECT agent_id, if(observer != '', observer, source_topic) AS gateway, start_time,
+  %[1]s OR record_id IN (SELECT attrs['observation_of'] FROM calls %[2]s AND attrs['observation_of'] != '' AND %[1]s)
+  OR request_id != '' AND sipHash64(tenant, request_id, method, path) IN (SELECT sipHash64(tenant, request_id, method, path) FROM calls %[3]s AND request_id != '')
+  OR request_id = '' AND sipHash64(tenant, run_id, method, path) IN (SELECT sipHash64(tenant, run_id, method, path) FROM calls %[3]s)
+  OR sipHash64(tenant, run_id, method, path) IN (SELECT sipHash64(tenant, run_id, method, path) FROM calls %[3]s AND request_id = '') AS asked,
+  sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s)
+  AND (request_id = '' OR sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s AND request_id = '')) AS unsure
+ FROM calls %[2]s AND attrs['observation_of'] = ''
+) GROUP BY agent_id, gateway ORDER BY never DESC, u DESC, n DESC, agent_id, gateway LIMIT %[4]d`, byDecision, w.String(), noted, maxCoverageRows+1)
+	err := each(ctx, db, "calls that were asked", sql, params, func(r driver.Rows) error {
+		var v CoverageRow
+		err := r.Scan(&v.AgentID, &v.Gateway, &v.Calls, &v.Asked, &v.Unknown, &v.NeverAsked, &v.NewestAt.Time, &v.NewestOpen.Time)
+		if v.NeverAsked == 0 {
+			v.NewestOpen = Time{}
+		}
+		if v.Share = -1; v.Calls > v.Unknown {
+			v.Share = float64(v.Asked) / float64(v.Calls-v.Unknown)
+		}
+		out.Rows = append(out.Rows, v)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(out.Rows) > maxCoverageRows {
+		out.Rows = out.Rows[:maxCoverageRows]
+		out.Caveats = append(out.Caveats, fmt.Sprintf("more than %d pairs of agent and gateway: those with most calls that were never asked are shown", maxCoverageRows))
+	}
+	out.doubts()
+	return out, nil
+}
+
+// doubts name the gateways of whose calls it cannot be told.
+func (c *Coverage) doubts() {
+	unknown, all := map[string]uint64{}, map[string]uint64{}
+	var order []string
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		if all[r.Gateway] += r.Calls; r.Unknown > 0 {
+			if unknown[r.Gateway] == 0 {
+				order = append(order, r.Gateway)
+			}
+			unknown[r.Gateway] += r.Unknown
+		}
+	}
+	for _, g := range order {
+		c.Caveats = append(c.Caveats, fmt.Sprintf("cannot_be_told: %d of %d calls that %s logged have neither a decision id nor a request id that the check was given; let it log flyball_decision, or request_id and send it to the check as X-Request-Id", unknown[g], all[g], g))
+	}
+}
+
+// Open are the rows with calls that were never asked.
+func (c *Coverage) Open() (rows []CoverageRow) {
+	for _, r := range c.Rows {
+		if r.NeverAsked > 0 {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}

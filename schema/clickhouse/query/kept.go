@@ -1,0 +1,108 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// source is what stands after FROM, with its parameters.
+type source struct {
+	from   string
+	params []any
+}
+
+// keptRows are the rows by which a report on calls names and counts what was done:
+//   - each row that counts: neither asked of the check only, nor another observer's
+//     sight of a call that is counted already;
+//   - of the others, what names a resource that no such row of the same run, method
+//     and path names: request ids are the caller's to choose, so they decide how often
+//     a call counts, never whether it is seen;
+//   - what was asked of the check more often than any log shows it.
+//
+// Kept is the same selection over rows in memory.
+func keptRows(ctx context.Context, db DB, subject *where) (source, error) {
+	counted := subject.String() + " AND observer_kind != 'gate' AND attrs['observation_of'] = ''"
+	var beside uint64
+	if err := each(ctx, db, "rows beside the counted ones", "SELECT count() FROM calls "+subject.String()+" AND (observer_kind = 'gate' OR attrs['observation_of'] != '')", subject.params, func(r driver.Rows) error {
+		return r.Scan(&beside)
+	}); err != nil {
+		return source{}, err
+	}
+	if beside == 0 {
+		return source{"calls " + counted, subject.params}, nil
+	}
+	const columns = "run_id, method, path, route, effect, reversibility, outcome, bytes_out, start_time, observer_kind, sample_weight, late, run_confidence, run_rule"
+	sql := fmt.Sprintf(`(SELECT %[1]s, resources FROM calls %[2]s
+UNION ALL SELECT %[1]s, groupArrayIf(resource, resource != '') AS resources FROM (
+ SELECT *, arrayJoin(if(empty(named), [''], named)) AS resource FROM (
+  SELECT %[1]s, record_id, resources AS named, observer_kind = 'gate' AS asked,
+   row_number() OVER (PARTITION BY run_id, method, path, asked ORDER BY start_time, record_id) AS nth
+  FROM calls %[3]s AND (observer_kind = 'gate' OR attrs['observation_of'] != '')
+ ) AS b LEFT JOIN (SELECT run_id, method, path, count() AS logged FROM calls %[3]s AND observer_kind != 'gate' GROUP BY run_id, method, path) AS l USING (run_id, method, path)
+) WHERE asked AND nth > logged
+ OR (run_id, method, path, resource) NOT IN (SELECT run_id, method, path, arrayJoin(if(empty(resources), [''], resources)) FROM calls %[2]s)
+GROUP BY %[1]s, record_id)`, columns, counted, subject.String())
+	return source{sql, subject.params}, nil
+}
+
+// Row is what the selection of kept rows looks at.
+type Row struct {
+	Run, Method, Path string
+	Resources         []string
+	Asked             bool // of the check only
+	Again             bool // another observer's sight of a call that is counted
+}
+
+// Kept says of each row, in the order of time, which resources it stands for in a
+// report; nil: it is left out. A row that names no resource stands for "".
+func Kept(rows []Row) [][]string {
+	type call struct{ run, method, path string }
+	of := func(r *Row) call { return call{r.Run, r.Method, r.Path} }
+	named := map[call]map[string]bool{}
+	logged, asked := map[call]int{}, map[call]int{}
+	resources := func(r *Row) []string {
+		if len(r.Resources) == 0 {
+			return []string{""}
+		}
+		return r.Resources
+	}
+	for i := range rows {
+		r := &rows[i]
+		if r.Asked {
+			continue
+		}
+		logged[of(r)]++
+		if r.Again {
+			continue
+		}
+		if named[of(r)] == nil {
+			named[of(r)] = map[string]bool{}
+		}
+		for _, v := range resources(r) {
+			named[of(r)][v] = true
+		}
+	}
+	out := make([][]string, len(rows))
+	for i := range rows {
+		r := &rows[i]
+		switch {
+		case !r.Asked && !r.Again:
+			out[i] = resources(r)
+			continue
+		case r.Asked:
+			if asked[of(r)]++; asked[of(r)] > logged[of(r)] {
+				out[i] = resources(r)
+				continue
+			}
+		}
+		for _, v := range resources(r) {
+			if !named[of(r)][v] && !slices.Contains(out[i], v) {
+				out[i] = append(out[i], v)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,73 @@
+package query
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// Whatever rows are marked as another sight of a call, and whatever was asked: each
+// resource that a row names is in the report.
+func TestNoRowIsLeftOutWhoseResourcesNoKeptRowNames(t *testing.T) {
+	for seed := range uint64(500) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		rows := make([]Row, 1+r.IntN(40))
+		for i := range rows {
+			row := &rows[i]
+			row.Run, row.Method, row.Path = fmt.Sprint(r.IntN(2)), []string{"GET", "DELETE"}[r.IntN(2)], fmt.Sprint("/v1/a/", r.IntN(4))
+			for range r.IntN(3) {
+				row.Resources = append(row.Resources, fmt.Sprint("a:", r.IntN(6)))
+			}
+			row.Asked = r.IntN(3) == 0
+			row.Again = !row.Asked && r.IntN(2) == 0
+		}
+		kept := Kept(rows)
+		for i := range rows {
+			named := rows[i].Resources
+			if len(named) == 0 {
+				named = []string{""}
+			}
+			for _, v := range named {
+				if !shown(rows, kept, &rows[i], v) {
+					t.Fatalf("seed %d: row %d (%+v) is left out and nothing shows %q", seed, i, rows[i], v)
+				}
+			}
+		}
+	}
+}
+
+func shown(rows []Row, kept [][]string, row *Row, resource string) bool {
+	for i := range rows {
+		if rows[i].Run == row.Run && rows[i].Method == row.Method && rows[i].Path == row.Path && slices.Contains(kept[i], resource) {
+			return true
+		}
+	}
+	return false
+}
+
+// What was asked of the check and is then logged is one call; what was asked once
+// more than any log shows is another.
+func TestAskedRowsCountOnceWithTheirLog(t *testing.T) {
+	row := func(asked bool) Row {
+		return Row{Run: "r", Method: "DELETE", Path: "/a/1", Resources: []string{"a:1"}, Asked: asked}
+	}
+	for name, v := range map[string]struct {
+		rows []Row
+		kept int
+	}{
+		"asked and logged":        {[]Row{row(true), row(false)}, 1},
+		"asked only":              {[]Row{row(true)}, 1},
+		"asked twice, logged one": {[]Row{row(true), row(false), row(true)}, 2},
+	} {
+		n := 0
+		for _, k := range Kept(v.rows) {
+			if k != nil {
+				n++
+			}
+		}
+		if n != v.kept {
+			t.Errorf("%s: %d rows kept, want %d", name, n, v.kept)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// maxLinkedRuns is how many runs of the same traces are looked into.
+const maxLinkedRuns = 1000
+
+// OtherCaller is who made calls in a run's traces under an identity of its own.
+type OtherCaller struct {
+	RunID        string `json:"run_id"`
+	AgentID      string `json:"agent_id,omitempty"`
+	CredentialID string `json:"credential_id,omitempty"`
+	Standing     string `json:"standing"` // established or proven
+	Calls        uint64 `json:"calls"`
+	Irreversible uint64 `json:"irreversible"`
+}
+
+func (o OtherCaller) name() string { return first(o.AgentID, o.CredentialID, o.RunID) }
+
+func namesOf(callers []OtherCaller, most int) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, o := range callers {
+		if seen[o.name()] {
+			continue
+		}
+		seen[o.name()] = true
+		if len(out) == most {
+			return append(out, "…")
+		}
+		out = append(out, o.name())
+	}
+	return out
+}
+
+// ownTraces are the traces of a run.
+const ownTraces = `SELECT DISTINCT trace_id FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '' LIMIT 10000`
+
+// sameTraces are the lines of trace_calls about the traces of a run, other
+// runs' lines. The hours bound what is read: the table is sorted by them.
+const sameTraces = `tenant = {tenant:String} AND run_id != {id:UUID}
+AND hour >= (SELECT toStartOfHour(min(start_time)) - INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
+AND hour <= (SELECT toStartOfHour(max(start_time)) + INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
+AND trace_id IN (SELECT DISTINCT toFixedString(unhex(trace_id), 16) FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '' LIMIT 10000)`
+
+// linkedRuns are the other runs of a run's traces.
+type linkedRuns struct {
+	behalf []string      // calls in them were made on the run's behalf, as far as is known
+	others []OtherCaller // who else used its trace ids
+	more   bool          // there are more than were looked into
+}
+
+// caller is who made calls of a linked run.
+type caller struct {
+	OtherCaller
+	agentEstablished, credentialEstablished, proven bool
+}
+
+// other reports whether a caller in a run's traces has an identity of its own: an
+// agent or a credential, established or proven, that is not the run's. Trace ids are
+// the caller's to choose, so what it does is then its own, not the run's.
+func (c *caller) other(run *Run) bool {
+	switch {
+	case c.agentEstablished:
+		return c.AgentID != run.AgentID
+	case c.credentialEstablished || c.proven:
+		return c.CredentialID != run.CredentialID
+	}
+	return false
+}
+
+// sharingTraces are the runs that share traces with a run, by whose they are.
+func sharingTraces(ctx context.Context, db DB, run *Run) (linkedRuns, error) {
+	var out linkedRuns
+	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
+	var ids []string
+	if err := each(ctx, db, "runs of the same traces", fmt.Sprintf("SELECT DISTINCT toString(run_id) AS linked FROM trace_calls WHERE "+sameTraces+" ORDER BY linked LIMIT %d", maxLinkedRuns+1), params, func(r driver.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}); err != nil || len(ids) == 0 {
+		return out, err
+	}
+	if len(ids) > maxLinkedRuns {
+		ids, out.more = ids[:maxLinkedRuns], true
+	}
+	var callers []caller
+	err := each(ctx, db, "callers in the same traces", `SELECT toString(run_id) AS id, agent_id, credential_id, max(agent_trust) >= 'infrastructure', credential_id != '' AND max(credential_trust) >= 'infrastructure',
+countIf(observer_kind != 'gate' AND attrs['observation_of'] = ''), countIf(observer_kind != 'gate' AND attrs['observation_of'] = '' AND reversibility = 'irreversible')
+FROM calls WHERE tenant = {tenant:String} AND run_id IN (`+uuids(ids)+`) AND trace_id IN (`+ownTraces+`) GROUP BY id, agent_id, credential_id ORDER BY id, agent_id, credential_id`, params, func(r driver.Rows) error {
+		var c caller
+		err := r.Scan(&c.RunID, &c.AgentID, &c.CredentialID, &c.agentEstablished, &c.credentialEstablished, &c.Calls, &c.Irreversible)
+		callers = append(callers, c)
+		return err
+	})
+	if err == nil {
+		err = markProven(ctx, db, run, callers)
+	}
+	if err != nil {
+		return out, err
+	}
+	out.divide(run, callers)
+	return out, nil
+}
+
+// divide sorts linked runs by whose they are. A run of which one caller has an
+// identity of its own is that caller's.
+func (l *linkedRuns) divide(run *Run, callers []caller) {
+	others := map[string]bool{}
+	for i := range callers {
+		c := &callers[i]
+		if !c.other(run) {
+			continue
+		}
+		others[c.RunID] = true
+		if c.Standing = "proven"; c.agentEstablished || c.credentialEstablished {
+			c.Standing = "established"
+		}
+		l.others = append(l.others, c.OtherCaller)
+	}
+	for i := range callers {
+		if id := callers[i].RunID; !others[id] {
+			others[id] = true // once
+			l.behalf = append(l.behalf, id)
+		}
+	}
+}
+
+// markProven marks the credentials of which the stored runs show that the API has
+// accepted them: at least 20 calls that did not fail over at least 10 minutes.
+func markProven(ctx context.Context, db DB, run *Run, callers []caller) error {
+	var ids []string
+	seen := map[string]bool{}
+	for i := range callers {
+		if id := callers[i].CredentialID; id != "" && !callers[i].credentialEstablished && !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	proven := map[string]bool{}
+	err = each(ctx, db, "proven credentials", `SELECT credential_id FROM runs WHERE tenant = {tenant:String} AND has(JSONExtract({ids:String}, 'Array(String)'), credential_id)
+GROUP BY credential_id HAVING sum(calls) - sum(errors) >= 20 AND max(last_at) - min(started_at) >= INTERVAL 10 MINUTE`,
+		[]any{named("tenant", run.Tenant), named("ids", string(list))}, func(r driver.Rows) error {
+			var id string
+			err := r.Scan(&id)
+			proven[id] = true
+			return err
+		})
+	for i := range callers {
+		callers[i].proven = proven[callers[i].CredentialID]
+	}
+	return err
+}
