@@ -361,11 +361,12 @@ func TestTrippedRunComesBackAtTheCheck(t *testing.T) {
 			headers map[string]string
 			status  int
 		}{
-			"another run id": {map[string]string{"x-api-key": "secret", "x-agent-id": "bot", "x-agent-run-id": "2"}, 403},
-			"no run id":      {map[string]string{"x-api-key": "secret", "x-agent-id": "bot"}, 403},
-			"another name":   {map[string]string{"x-api-key": "secret", "x-agent-id": "other", "x-agent-run-id": "2"}, 403},
-			"no name":        {map[string]string{"x-api-key": "secret"}, 403},
-			"somebody else":  {map[string]string{"x-api-key": "another", "x-agent-id": "bot", "x-agent-run-id": "2"}, 200},
+			"another run id":                 {map[string]string{"x-api-key": "secret", "x-agent-id": "bot", "x-agent-run-id": "2"}, 403},
+			"no run id":                      {map[string]string{"x-api-key": "secret", "x-agent-id": "bot"}, 403},
+			"another name":                   {map[string]string{"x-api-key": "secret", "x-agent-id": "other", "x-agent-run-id": "2"}, 403},
+			"no name":                        {map[string]string{"x-api-key": "secret"}, 403},
+			"a junk key beside the real one": {map[string]string{"x-api-key": "junk", "authorization": "Bearer secret", "x-agent-id": "bot", "x-agent-run-id": "2"}, 403},
+			"somebody else":                  {map[string]string{"x-api-key": "another", "x-agent-id": "bot", "x-agent-run-id": "2"}, 200},
 		} {
 			if a := c.check(requestOf("GET", "/v1/orders/1", tc.headers)); a.status != tc.status {
 				t.Errorf("tripped by a %s: %s: %d %s", by, name, a.status, a.why)
