@@ -41,13 +41,8 @@ func (e *AuditEntry) Sum() string {
 // two releases that fold the same log must come to the same trail.
 func (c *Command) Digest(feature int) string {
 	known := *c
-	if feature < 2 { // points of that number neither know nor keep these
-		known.Holder = nil
-		if c.Gate != nil {
-			g := *c.Gate
-			g.Standing = nil
-			known.Gate = &g
-		}
+	if feature < 2 {
+		known.forgetSince2()
 	}
 	b, err := json.Marshal(&known)
 	if err != nil {
@@ -55,4 +50,24 @@ func (c *Command) Digest(feature int) string {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+// forgetSince2 takes away the members that points of feature number 1 neither know nor keep.
+func (c *Command) forgetSince2() {
+	c.Holder = nil
+	if c.Gate != nil {
+		g := *c.Gate
+		g.Standing, g.Binding, g.QueryDigest = nil, 0, ""
+		c.Gate = &g
+	}
+	if c.Decision != nil {
+		d := *c.Decision
+		d.Family, d.Route = "", ""
+		c.Decision = &d
+	}
+	if c.Lease != nil {
+		l := *c.Lease
+		l.Standing = nil
+		c.Lease = &l
+	}
 }

@@ -151,7 +151,7 @@ func callerOf(name, trust string) caller {
 // Where no point answers, nothing is known of any agent.
 func (o *options) enforcement(agents []caller) map[string]control.ArmedAgent {
 	out := map[string]control.ArmedAgent{}
-	for part := range slices.Chunk(agents, 1000) {
+	for part := range slices.Chunk(agents, 300) {
 		var ask control.AskArmed
 		for _, a := range part {
 			if strings.TrimSpace(a.name) == "" {

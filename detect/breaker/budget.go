@@ -136,8 +136,9 @@ func (s *State) Spent(tenant string, now int64) Spent {
 	b := s.BudgetOf(tenant)
 	out := Spent{Of: b.PerHour, OfAgents: 1, Withheld: s.withheld(main, tenant, now),
 		Gates:        SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, main, true), now)},
-		Claimed:      SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, false), now), Withheld: s.withheld(claimed, tenant, now)},
+		Claimed:      SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, false), now)},
 		ClaimedGates: SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, true), now)}}
+	out.Claimed.Withheld = s.withheld(claimed, tenant, now)
 	if p := s.trips[tenant]; p != nil {
 		agents := map[string]bool{}
 		for _, t := range p.list {

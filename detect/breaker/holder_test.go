@@ -42,23 +42,37 @@ func TestTrippedRunComesBackUnderAnotherName(t *testing.T) {
 			q      Query
 			held   bool
 		}{
-			{"the run itself", heldBot("a", asserted, "k"), Query{RunID: id, RunFirstSeen: 50 * sec, AgentID: "a", AgentTrust: asserted, CredentialID: "k"}, true},
-			{"another run id", heldBot("a", asserted, "k"), Query{RunID: schema.RunID{2}, AgentID: "a", AgentTrust: asserted, CredentialID: "k"}, true},
-			{"another run id, met again", heldBot("a", asserted, "k"), Query{RunID: schema.RunID{2}, RunFirstSeen: 101 * sec, AgentID: "a", AgentTrust: asserted, CredentialID: "k"}, true},
+			{"the run itself", heldBot("a", asserted, "k"),
+				Query{RunID: id, RunFirstSeen: 50 * sec, AgentID: "a", AgentTrust: asserted, CredentialID: "k"}, true},
+			{"another run id", heldBot("a", asserted, "k"),
+				Query{RunID: schema.RunID{2}, AgentID: "a", AgentTrust: asserted, CredentialID: "k"}, true},
+			{"another run id, met again", heldBot("a", asserted, "k"),
+				Query{RunID: schema.RunID{2}, RunFirstSeen: 101 * sec, AgentID: "a", AgentTrust: asserted, CredentialID: "k"}, true},
 			{"no run id", heldBot("a", asserted, "k"), Query{AgentID: "a", AgentTrust: asserted, CredentialID: "k"}, true},
-			{"another asserted name", heldBot("a", asserted, "k"), Query{RunID: schema.RunID{2}, AgentID: "b", AgentTrust: asserted, CredentialID: "k"}, true},
-			{"no name", heldBot("a", asserted, "k"), Query{RunID: schema.RunID{2}, AgentID: "cred:k", AgentTrust: schema.TrustInferred, CredentialID: "k"}, true},
-			{"a junk key before the real one", heldBot("a", asserted, "k"), Query{RunID: schema.RunID{2}, AgentID: "a", AgentTrust: asserted, CredentialID: "junk", Credentials: []string{"junk", "k"}}, true},
-			{"the established agent with a new key", heldBot("a", established, "k"), Query{RunID: schema.RunID{2}, AgentID: "a", AgentTrust: established, CredentialID: "k2"}, true},
+			{"another asserted name", heldBot("a", asserted, "k"),
+				Query{RunID: schema.RunID{2}, AgentID: "b", AgentTrust: asserted, CredentialID: "k"}, true},
+			{"no name", heldBot("a", asserted, "k"),
+				Query{RunID: schema.RunID{2}, AgentID: "cred:k", AgentTrust: schema.TrustInferred, CredentialID: "k"}, true},
+			{"a junk key before the real one", heldBot("a", asserted, "k"),
+				Query{RunID: schema.RunID{2}, AgentID: "a", AgentTrust: asserted, CredentialID: "junk", Credentials: []string{"junk", "k"}}, true},
+			{"the established agent with a new key", heldBot("a", established, "k"),
+				Query{RunID: schema.RunID{2}, AgentID: "a", AgentTrust: established, CredentialID: "k2"}, true},
 			{"the established agent without a key", heldBot("a", established, ""), Query{AgentID: "a", AgentTrust: established}, true},
-			{"an established agent's key under an asserted name", heldBot("a", established, "k"), Query{AgentID: "b", AgentTrust: asserted, CredentialID: "k"}, true},
-			{"a claimed holder's key under an established name", heldBot("a", asserted, "k"), Query{AgentID: "b", AgentTrust: established, CredentialID: "k"}, true},
+			{"an established agent's key under an asserted name", heldBot("a", established, "k"),
+				Query{AgentID: "b", AgentTrust: asserted, CredentialID: "k"}, true},
+			{"a claimed holder's key under an established name", heldBot("a", asserted, "k"),
+				Query{AgentID: "b", AgentTrust: established, CredentialID: "k"}, true},
 
-			{"another established agent behind one key", heldBot("a", established, "k"), Query{AgentID: "b", AgentTrust: established, CredentialID: "k"}, false},
-			{"somebody who only calls itself so", heldBot("a", established, "k"), Query{AgentID: "a", AgentTrust: asserted, CredentialID: "k2"}, false},
-			{"the one whose name a claimed caller took", heldBot("a", asserted, "k"), Query{AgentID: "a", AgentTrust: established, CredentialID: "k2"}, false},
-			{"a run under way before the trip", heldBot("a", established, "k"), Query{RunID: schema.RunID{3}, RunFirstSeen: 99 * sec, AgentID: "a", AgentTrust: established, CredentialID: "k"}, false},
-			{"another tenant", heldBot("a", established, "k"), Query{Tenant: "u", AgentID: "a", AgentTrust: established, CredentialID: "k"}, false},
+			{"another established agent behind one key", heldBot("a", established, "k"),
+				Query{AgentID: "b", AgentTrust: established, CredentialID: "k"}, false},
+			{"somebody who only calls itself so", heldBot("a", established, "k"),
+				Query{AgentID: "a", AgentTrust: asserted, CredentialID: "k2"}, false},
+			{"the one whose name a claimed caller took", heldBot("a", asserted, "k"),
+				Query{AgentID: "a", AgentTrust: established, CredentialID: "k2"}, false},
+			{"a run under way before the trip", heldBot("a", established, "k"),
+				Query{RunID: schema.RunID{3}, RunFirstSeen: 99 * sec, AgentID: "a", AgentTrust: established, CredentialID: "k"}, false},
+			{"another tenant", heldBot("a", established, "k"),
+				Query{Tenant: "u", AgentID: "a", AgentTrust: established, CredentialID: "k"}, false},
 			{"another key", heldBot("a", asserted, "k"), Query{AgentID: "a", AgentTrust: asserted, CredentialID: "k2"}, false},
 		} {
 			s := begin(DefaultBudget())
@@ -120,7 +134,9 @@ func TestRenamedRunWaitsForTheNextStateOfTheBreaker(t *testing.T) {
 func TestManyMildBreakersHideNoSevereOne(t *testing.T) {
 	s := begin(DefaultBudget())
 	for i := range 200 {
-		s.Apply(int64(i), 100*sec, tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: schema.RunID{2, byte(i)}.String()}, func(c *schema.Command) { c.Decision.Action = schema.ActionAnnotate }))
+		s.Apply(int64(i), 100*sec, tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: schema.RunID{2, byte(i)}.String()}, func(c *schema.Command) {
+			c.Decision.Action = schema.ActionAnnotate
+		}))
 	}
 	_, scope := runScope(1)
 	s.Apply(1000, 101*sec, tripOf("d", scope, nil))
@@ -186,13 +202,18 @@ func TestHeldBesides(t *testing.T) {
 		want Besides
 		ok   bool
 	}{
-		"of an established agent": {schema.Breaker{Scope: run, State: schema.BreakerOpen, Since: 5, Holder: &schema.Holder{AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k"}}, Besides{"k", "a", 5, ""}, true},
-		"of an asserted name":     {schema.Breaker{Scope: run, State: schema.BreakerOpen, HeldSince: 4, Since: 5, Holder: &schema.Holder{AgentID: "a", AgentTrust: schema.TrustAsserted, CredentialID: "k"}}, Besides{"k", "", 4, ""}, true},
-		"on a route":              {schema.Breaker{Scope: schema.RunRouteScope(schema.RunID{1}, "GET /x"), State: schema.BreakerOpen, CredentialID: "k"}, Besides{"k", "", 0, "GET /x"}, true},
-		"of the version before":   {schema.Breaker{Scope: run, State: schema.BreakerOpen, AgentID: "a", CredentialID: "k"}, Besides{"k", "", 0, ""}, true},
-		"without an identity":     {schema.Breaker{Scope: run, State: schema.BreakerOpen, AgentID: "ip:1.2.3.4"}, Besides{}, false},
-		"closed":                  {schema.Breaker{Scope: run, CredentialID: "k"}, Besides{}, false},
-		"on an agent":             {schema.Breaker{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, State: schema.BreakerOpen, CredentialID: "k"}, Besides{}, false},
+		"of an established agent": {schema.Breaker{Scope: run, State: schema.BreakerOpen, Since: 5, Holder: &schema.Holder{AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k"}},
+			Besides{"k", "a", 5, ""}, true},
+		"of an asserted name": {schema.Breaker{Scope: run, State: schema.BreakerOpen, HeldSince: 4, Since: 5, Holder: &schema.Holder{AgentID: "a", AgentTrust: schema.TrustAsserted, CredentialID: "k"}},
+			Besides{"k", "", 4, ""}, true},
+		"on a route": {schema.Breaker{Scope: schema.RunRouteScope(schema.RunID{1}, "GET /x"), State: schema.BreakerOpen, CredentialID: "k"},
+			Besides{"k", "", 0, "GET /x"}, true},
+		"of the version before": {schema.Breaker{Scope: run, State: schema.BreakerOpen, AgentID: "a", CredentialID: "k"},
+			Besides{"k", "", 0, ""}, true},
+		"without an identity": {schema.Breaker{Scope: run, State: schema.BreakerOpen, AgentID: "ip:1.2.3.4"}, Besides{}, false},
+		"closed":              {schema.Breaker{Scope: run, CredentialID: "k"}, Besides{}, false},
+		"on an agent": {schema.Breaker{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, State: schema.BreakerOpen, CredentialID: "k"},
+			Besides{}, false},
 	} {
 		if who, ok := HeldBesides(&tc.b); ok != tc.ok || who != tc.want && ok {
 			t.Errorf("%s: %+v %v", name, who, ok)
@@ -272,7 +293,9 @@ func TestAddressHasOneSpelling(t *testing.T) {
 func TestTripOfAnUnknownAddressHoldsNobody(t *testing.T) {
 	for _, ip := range []string{"0.0.0.0", "::"} {
 		s := begin(DefaultBudget())
-		s.Apply(0, sec, tripOf("d", schema.Scope{Kind: schema.ScopeAddress, Value: ip}, func(c *schema.Command) { c.Decision.CredentialID = "" }))
+		s.Apply(0, sec, tripOf("d", schema.Scope{Kind: schema.ScopeAddress, Value: ip}, func(c *schema.Command) {
+			c.Decision.CredentialID = ""
+		}))
 		if s.denies(&Query{Tenant: "t", ClientIP: netip.MustParseAddr(ip)}) {
 			t.Errorf("%s: everybody whose address is not known is held", ip)
 		}
@@ -320,7 +343,9 @@ func TestProvenCallersShareTheMainBudget(t *testing.T) {
 	s := begin(Budget{PerHour: 1, Percent: 100})
 	_, one := runScope(1)
 	_, two := runScope(2)
-	s.Apply(0, sec, tripOf("1", one, func(c *schema.Command) { c.Holder = &schema.Holder{CredentialID: "k", Standing: schema.StandingProven} }))
+	s.Apply(0, sec, tripOf("1", one, func(c *schema.Command) {
+		c.Holder = &schema.Holder{CredentialID: "k", Standing: schema.StandingProven}
+	}))
 	s.Apply(1, sec, tripOf("2", two, func(c *schema.Command) {
 		c.Holder = &schema.Holder{CredentialID: "k2", Standing: schema.StandingEstablished}
 	}))

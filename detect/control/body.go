@@ -79,9 +79,9 @@ type Arm struct {
 
 // AskArmed asks whether what is found about agents is enforced.
 type AskArmed struct {
-	Agents []string `json:"agents" rule:"1..1000 words"`
+	Agents []string `json:"agents" rule:"1..300 words"`
 	// Claimed are those of them whose name is only claimed: nothing disarms these by name.
-	Claimed []string `json:"claimed,omitempty" rule:"1..1000 words"`
+	Claimed []string `json:"claimed,omitempty" rule:"1..300 words"`
 }
 
 // Except says that what a family finds about an agent is meant.
@@ -181,7 +181,7 @@ type rule struct {
 const (
 	resourcePattern = `^[^\[\]\\]+$`
 	wordsPattern    = `\S`
-	mostElement     = 1000 // characters of an element of a list of words
+	mostElement     = 300 // characters of an element of a list of words
 )
 
 var resourceRule = regexp.MustCompile(resourcePattern)

@@ -29,7 +29,12 @@ const operators = claimant(standings)
 
 // mostClaims of each at a time: more are refused at once, so that a flood of callers
 // is no flood of the log, and one of claimed callers takes no place of the others.
-var mostClaims = [...]int{claimant(schema.StandingClaimed): 64, claimant(schema.StandingProven): 128, claimant(schema.StandingEstablished): 256, operators: 512}
+var mostClaims = [...]int{
+	claimant(schema.StandingClaimed):     64,
+	claimant(schema.StandingProven):      128,
+	claimant(schema.StandingEstablished): 256,
+	operators:                            512,
+}
 
 // claims are commands whose record this point waits to fold.
 type claims struct {

@@ -344,3 +344,33 @@ func TestThrottlesOfClaimedCallersMakeNoOtherBeginAnew(t *testing.T) {
 		t.Errorf("%d are remembered", n)
 	}
 }
+
+// The ways back of a tripped run, as requests.
+func TestTrippedRunComesBackAtTheCheck(t *testing.T) {
+	for by, kind := range map[string]schema.CommandKind{"detector": schema.CommandTrip, "person": schema.CommandForceOpen} {
+		c, _ := point(t, nil)
+		key := identityOf(c, "secret")
+		scope := schema.Scope{Kind: schema.ScopeRun, Value: schema.RunID{1}.String()}
+		trip := schema.Command{ID: "d", Kind: kind, Tenant: "t", Scope: scope, TTL: int64(time.Hour), ActiveAgents: 10, By: "ann", Reason: "r",
+			Holder: &schema.Holder{AgentID: "bot", AgentTrust: schema.TrustAsserted, CredentialID: key}}
+		if kind == schema.CommandTrip {
+			trip.Decision = &schema.Decision{ID: "d", Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: scope, AgentID: "bot", CredentialID: key}
+		}
+		c.folded(trip)
+		for name, tc := range map[string]struct {
+			headers map[string]string
+			status  int
+		}{
+			"another run id":                 {map[string]string{"x-api-key": "secret", "x-agent-id": "bot", "x-agent-run-id": "2"}, 403},
+			"no run id":                      {map[string]string{"x-api-key": "secret", "x-agent-id": "bot"}, 403},
+			"another name":                   {map[string]string{"x-api-key": "secret", "x-agent-id": "other", "x-agent-run-id": "2"}, 403},
+			"no name":                        {map[string]string{"x-api-key": "secret"}, 403},
+			"a junk key beside the real one": {map[string]string{"x-api-key": "junk", "authorization": "Bearer secret", "x-agent-id": "bot", "x-agent-run-id": "2"}, 403},
+			"somebody else":                  {map[string]string{"x-api-key": "another", "x-agent-id": "bot", "x-agent-run-id": "2"}, 200},
+		} {
+			if a := c.check(requestOf("GET", "/v1/orders/1", tc.headers)); a.status != tc.status {
+				t.Errorf("tripped by a %s: %s: %d %s", by, name, a.status, a.why)
+			}
+		}
+	}
+}

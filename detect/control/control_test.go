@@ -184,12 +184,11 @@ func BenchmarkCheck(b *testing.B) {
 		key := identity.Key(strings.Repeat("k", 32))
 		id, _ := identity.NewResolver(identity.Options{Tenant: "t", Key: key, Registry: []identity.Entry{{Agent: "agent7", Consumer: "agent7"}}})
 		table, _ := route.NewTable(route.Options{Version: "test", DigestKey: key})
-		c, err := New(Options{Name: "p", Tenant: "t", Partitions: 4, Resolver: id, Routes: table, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Armed: func(string, string) bool { return true },
-			Budget: breaker.Budget{PerHour: 1 << 30, Percent: 100}})
+		c, err := New(Options{Name: "p", Tenant: "t", Partitions: 4, Resolver: id, Routes: table, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Armed: func(string, string) bool { return true }})
 		if err != nil {
 			b.Fatal(err)
 		}
-		var log []schema.Command
+		log := []schema.Command{*initialSettings("t", "p", breaker.Budget{PerHour: 1 << 30, Percent: 100})}
 		for i := range size.breakers {
 			run := schema.RunID{byte(i), byte(i >> 8), 1}
 			log = append(log, schema.Command{ID: fmt.Sprint("b", i), Kind: schema.CommandTrip, Tenant: "t", TTL: int64(time.Hour), ActiveAgents: 1 << 20, Decision: &schema.Decision{

@@ -55,6 +55,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 
 		settingsDiffer: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_settings_differ", Help: "1 while the settings in this point's file are not those in the log, which hold."}),
 	}
+	for _, why := range []string{"malformed", "unknown_kind", "snapshot"} { // there from the start, so that a first one is an increase
+		m.malformed.WithLabelValues(why)
+	}
+	for _, part := range []string{"tail", "head"} {
+		m.lost.WithLabelValues(part)
+	}
 	if r != nil {
 		r.MustRegister(m.checks, m.would, m.took, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.full, m.poolLeft, m.waiting, m.oldest, m.budgetLeft, m.stale,
 			m.faults, m.lost, m.settingsDiffer, m.plain, m.unsigned)

@@ -12,7 +12,7 @@ import (
 const Stands = "settings_stand"
 
 const (
-	mostTripsPerHour = 1_000_000
+	mostTripsPerHour = 1<<31 - 1
 	// mostSettings bounds the tenants that settings are kept of.
 	mostSettings = 10_000
 )

@@ -331,3 +331,28 @@ func BenchmarkApply(b *testing.B) {
 		i++
 	}
 }
+
+// Each call is seen by a gateway and by a sidecar behind it, under one request id.
+func BenchmarkApplySeenByTwo(b *testing.B) {
+	p := NewPartition(0, DefaultLimits())
+	calls := make([]schema.Call, 4096)
+	for i := range calls {
+		n := i / 2
+		a := fmt.Sprint("agent-", n*7919%1250)
+		calls[i] = schema.Call{Source: schema.Source{Topic: "gw"}, Tenant: "default", RoutingKey: a, CredentialID: a, RunKey: "run-" + a, RequestID: fmt.Sprint("q", n), Host: "api.example",
+			ObserverKind: []schema.ObserverKind{schema.ObserverGateway, schema.ObserverSidecar}[i%2], Method: "GET", Path: fmt.Sprint("/orders/", n), RouteKey: "/orders/{}", Status: 200,
+			Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(n)}}}
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		c := &calls[i%len(calls)]
+		c.Start = t0.UnixNano() + int64(i)*1e6
+		c.Attrs = c.Attrs[:0]
+		p.Apply(c, int64(i))
+		if i%256 == 0 {
+			p.Advance(c.Start-int64(5*time.Minute), int64(i))
+		}
+		i++
+	}
+}

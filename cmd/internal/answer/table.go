@@ -117,6 +117,9 @@ func Touched(w io.Writer, t *query.Touched) error {
 			fmt.Fprintln(w, "  -", c)
 		}
 	}
+	for _, o := range t.OtherCallers {
+		fmt.Fprintf(w, "not its own: %d calls (%d irreversible) in its traces by %s, %s, in run %s\n", o.Calls, o.Irreversible, dash(o.Name()), o.Standing, o.RunID)
+	}
 	fmt.Fprintln(w)
 	return Table(w, "REVERSIBILITY | EFFECT | RESOURCE | ROUTE | CALLS | OK | FAILED | DENIED | FIRST (UTC) | LAST (UTC) | VIA", func(row func(...any)) {
 		for _, r := range t.Resources {

@@ -21,20 +21,21 @@ type OtherCaller struct {
 	Irreversible uint64 `json:"irreversible"`
 }
 
-func (o OtherCaller) name() string { return first(o.AgentID, o.CredentialID, o.RunID) }
+// Name is the caller's best known name.
+func (o OtherCaller) Name() string { return first(o.AgentID, o.CredentialID, o.RunID) }
 
 func namesOf(callers []OtherCaller, most int) []string {
 	var out []string
 	seen := map[string]bool{}
 	for _, o := range callers {
-		if seen[o.name()] {
+		if seen[o.Name()] {
 			continue
 		}
-		seen[o.name()] = true
+		seen[o.Name()] = true
 		if len(out) == most {
 			return append(out, "…")
 		}
-		out = append(out, o.name())
+		out = append(out, o.Name())
 	}
 	return out
 }
