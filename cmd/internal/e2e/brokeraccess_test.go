@@ -29,7 +29,7 @@ func TestForgedResetDoesNotCloseAKillSwitch(t *testing.T) {
 	configure(t, f, fmt.Sprintf("detect: {mode: armed}\ncontrol:\n  listen: \"127.0.0.1:%d\"\n  tokens: [{name: admin, role: admin, value_file: %q}]", f.ports["control"], file))
 	f.start()
 	t.Setenv("FLYBALL_TOKEN", token)
-	f.run([]int{0}, "breakers", "trip", "agent", "fleet/a3", "--reason", "seen on the news")
+	f.run([]int{0}, "breakers", "trip", "agent", "fleet/a3", "--until-reset", "--force", "--reason", "seen on the news")
 	status := func() int { code, _, _ := f.check("fleet/a3", "r", "GET", "/v1/orders/1"); return code }
 	f.until("the kill switch holds", 20*time.Second, "403", func() (string, error) { return fmt.Sprint(status()), nil })
 

@@ -158,7 +158,10 @@ func throughGateway(t *testing.T, name string) (row []string) {
 		}
 	}
 
-	// Tripped: the run is denied, another is not.
+	// Tripped: the run is denied, and a later one of the same agent with it; one under way is not.
+	if r := viaGateway(t, g.URL, "good", "GET", "/v1/orders/3", ""); r.status != 200 {
+		t.Errorf("another run, before the trip: %d", r.status)
+	}
 	f.run([]int{0}, "breakers", "trip", "run", runOf("bad"), "--until-reset", "--reason", "leaked")
 	r = viaGateway(t, g.URL, "bad", "GET", "/v1/orders/2", "")
 	if r.status != 403 || r.body["type"] != "urn:flyball:problem:denied" || svc.got("GET /v1/orders/2") != nil {
@@ -166,7 +169,10 @@ func throughGateway(t *testing.T, name string) (row []string) {
 	}
 	seen("%d %v", r.status, strings.TrimPrefix(fmt.Sprint(r.body["type"]), "urn:flyball:problem:"))
 	if r := viaGateway(t, g.URL, "good", "GET", "/v1/orders/3", ""); r.status != 200 {
-		t.Errorf("another run: %d", r.status)
+		t.Errorf("a run that was under way: %d", r.status)
+	}
+	if r := viaGateway(t, g.URL, "renamed", "GET", "/v1/orders/3", ""); r.status != 403 {
+		t.Errorf("the agent under another run id: %d", r.status)
 	}
 
 	// Flyball is slow: it is stopped and goes on later.

@@ -227,6 +227,7 @@ func TestRebalanceInTheMiddle(t *testing.T) {
 	for _, role := range []string{"ingest", "detect", "store"} {
 		f := install(t, fmt.Sprintf("127.0.0.1:%d", one.ports["kafka"]), fmt.Sprintf("127.0.0.1:%d", one.ports["clickhouse"]), "secret_key_file: "+key)
 		f.role = role
+		f.beside(one)
 		f.launch()
 		roles = append(roles, f)
 	}
