@@ -27,7 +27,7 @@ func through(gateway, agent, run, method, path string) (int, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
-	req.Header.Set("x-consumer", agent)
+	req.Header.Set("x-login", agent) // by which the gateway of the tests knows who calls
 	req.Header.Set("x-agent-run-id", run)
 	r, err := http.DefaultClient.Do(req)
 	if err != nil {
