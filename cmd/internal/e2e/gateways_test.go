@@ -158,15 +158,18 @@ func throughGateway(t *testing.T, name string) (row []string) {
 		}
 	}
 
-	// Tripped: the run is denied, another is not.
+	// Tripped: the run is denied, also under another id; one that was under way is not.
 	f.run([]int{0}, "breakers", "trip", "run", runOf("bad"), "--until-reset", "--reason", "leaked")
 	r = viaGateway(t, g.URL, "bad", "GET", "/v1/orders/2", "")
 	if r.status != 403 || r.body["type"] != "urn:flyball:problem:denied" || svc.got("GET /v1/orders/2") != nil {
 		t.Errorf("denied: %d %v", r.status, r.body)
 	}
 	seen("%d %v", r.status, strings.TrimPrefix(fmt.Sprint(r.body["type"]), "urn:flyball:problem:"))
-	if r := viaGateway(t, g.URL, "good", "GET", "/v1/orders/3", ""); r.status != 200 {
-		t.Errorf("another run: %d", r.status)
+	if r := viaGateway(t, g.URL, "r1", "GET", "/v1/orders/3", ""); r.status != 200 {
+		t.Errorf("a run that was under way: %d", r.status)
+	}
+	if r := viaGateway(t, g.URL, "new name", "GET", "/v1/orders/3", ""); r.status != 403 {
+		t.Errorf("the stopped run under another id: %d", r.status)
 	}
 
 	// Flyball is slow: it is stopped and goes on later.
