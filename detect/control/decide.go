@@ -222,7 +222,7 @@ func (c *Control) read(q *request) (call schema.Call, shown identity.Shown, asse
 			call.Note("header."+h, v)
 		}
 	}
-	shown, problem = c.o.Resolver.ResolveRequest(q.headers, q.client, &call)
+	shown, problem = c.o.Resolver.ResolveRequest(q.headers, query, q.client, &call)
 	q.override = q.overrides()
 	in := route.Input{RawQuery: query, MethodOverride: q.override}
 	if q.cut = q.partial(); q.cut {

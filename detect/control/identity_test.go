@@ -91,6 +91,31 @@ func TestStoppedCredentialIsMetHoweverItIsShown(t *testing.T) {
 	}
 }
 
+// A key may stand in the query instead of a header.
+func TestStoppedCredentialIsMetInTheQuery(t *testing.T) {
+	c, _ := point(t, nil)
+	c.folded(killed(schema.ScopeCredential, c.o.Resolver.CredentialID("api_key", "real")))
+	for query, want := range map[string]int{
+		"api_key=real": 403, "x=1&API_KEY=real": 403, "apikey=re%61l": 403, "access%5ftoken=real": 403, "api_key=junk&api_key=real": 403,
+		"api_key=other": 200, "key=real": 200, "q=api_key%3Dreal": 200, "api_key=": 200,
+		"api_key=1&api_key=2&api_key=3&api_key=4&api_key=5&api_key=6&api_key=7&api_key=8&api_key=real": 403,
+	} {
+		if w := asNginx(c, "GET", "/v1/orders/1?"+query); w.Code != want {
+			t.Errorf("%s: %d, want %d", query, w.Code, want)
+		}
+		if out := asEnvoy(t, c, "192.0.2.7", "GET", "/v1/orders/1?"+query); (out.GetDeniedResponse() != nil) != (want == 403) {
+			t.Errorf("%s, Envoy: denied %v, want %d", query, out.GetDeniedResponse() != nil, want)
+		}
+	}
+	// What the header shows still identifies, and a key in the query identifies nobody.
+	for _, headers := range [][]string{{"Authorization", "Bearer mine"}, nil} {
+		with, without := asNginx(c, "GET", "/v1/orders/1?api_key=other", headers...), asNginx(c, "GET", "/v1/orders/1", headers...)
+		if with.Header().Get("X-Flyball-Run") != without.Header().Get("X-Flyball-Run") {
+			t.Errorf("%v: a key in the query makes another run", headers)
+		}
+	}
+}
+
 // A second name beside the first is looked up too.
 func TestStoppedConsumerIsMetBesideAnother(t *testing.T) {
 	c, _ := point(t, nil)

@@ -1,9 +1,11 @@
 package identity
 
 import (
+	"cmp"
 	"errors"
 	"iter"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -107,12 +109,46 @@ func (s *Shown) claim(kind schema.ScopeKind, name string) {
 	}
 }
 
+// queryKeys are parameters of a query by which a key is shown, in lower case. Words that
+// also name other things (key, token) are left out: a list of them is no list of keys.
+var queryKeys = []string{"api_key", "apikey", "api-key", "access_token", "auth_token"}
+
+// queryCredentials adds the keys that a raw query shows. They are looked up among
+// breakers and identify nobody: logs without a receipt do not hold them.
+func queryCredentials(secrets []string, query string) ([]string, error) {
+	if strings.IndexByte(query, '=') < 0 {
+		return secrets, nil
+	}
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if n, err := url.QueryUnescape(name); err == nil {
+			name = n
+		}
+		if value == "" || len(name) > 20 || !slices.Contains(queryKeys, strings.ToLower(name)) {
+			continue
+		}
+		if v, err := url.QueryUnescape(value); err == nil {
+			value = v
+		}
+		switch value = trimmed(value); {
+		case value == "" || slices.Contains(secrets, value):
+		case len(secrets) == MaxCredentials:
+			return secrets, ErrTooManyCredentials
+		default:
+			secrets = append(secrets, value)
+		}
+	}
+	return secrets, nil
+}
+
 // ResolveRequest gives a live request its identity, as Resolve gives one to the record
-// of it, and says what else it shows. The error is ErrTooManyCredentials; the identity
-// is set then, too.
-func (r *Resolver) ResolveRequest(h Headers, client netip.Addr, c *schema.Call) (Shown, error) {
+// of it, and says what else it shows. query is raw. The error is ErrTooManyCredentials;
+// the identity is set then, too.
+func (r *Resolver) ResolveRequest(h Headers, query string, client netip.Addr, c *schema.Call) (Shown, error) {
 	secrets, err := CredentialsOf(h)
 	ev := fromRequest(h, secrets, client, c)
+	secrets, more := queryCredentials(secrets, query)
+	err = cmp.Or(err, more)
 	r.Resolve(&ev, c)
 	var shown Shown
 	shown.credential(c.CredentialID)

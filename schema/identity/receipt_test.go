@@ -84,7 +84,7 @@ func TestCallerCannotMakeItsReceiptTooLong(t *testing.T) {
 					return headers[n]
 				}
 				c := schema.Call{Method: "GET", Start: signedAt.UnixNano()}
-				_, _ = r.ResolveRequest(h, netip.MustParseAddr("2001:db8:1234:5678:1234:5678:1234:5678"), &c)
+				_, _ = r.ResolveRequest(h, "", netip.MustParseAddr("2001:db8:1234:5678:1234:5678:1234:5678"), &c)
 				if token, err := r.Sign(&c, [8]byte{}, "GET", "/"); err != nil {
 					t.Errorf("ids of %d bytes without %q: %v", n, without, err)
 				} else if _, err := r.receipts.Open(token, "t", "GET", "/", c.Start); err != nil {
@@ -221,7 +221,7 @@ func TestReceiptOutranksTheHeadersOfItsRow(t *testing.T) {
 	r, _ := NewResolver(Options{Tenant: "t", Key: Key(strings.Repeat("k", 32))})
 	check := schema.Call{Method: "GET", Start: signedAt.UnixNano()}
 	h := map[string]string{"x-agent-id": "a", "x-agent-run-id": "r", "authorization": "Bearer secret"}
-	_, _ = r.ResolveRequest(func(n string) string { return h[n] }, netip.MustParseAddr("192.0.2.7"), &check)
+	_, _ = r.ResolveRequest(func(n string) string { return h[n] }, "", netip.MustParseAddr("192.0.2.7"), &check)
 	token, _ := r.Sign(&check, [8]byte{9}, "GET", "/v1/orders")
 	row := schema.Call{Method: "GET", Start: signedAt.UnixNano(), TraceID: [16]byte{7}}
 	r.Resolve(&Evidence{Receipt: token, Path: "/v1/orders", AgentHeader: "other", RunHeader: "another", RunHeaderName: "x_agent_run_id", APIKey: "else", Conversation: "c", ParentHeader: "p"}, &row)
