@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,7 +84,21 @@ const (
 	// whyBodyCut: somebody said yes to such a call, and whether it is this one cannot be
 	// told, as the gateway shows only a part of its body.
 	whyBodyCut = "gate_body_cut"
+	// whyInternal: the check itself went wrong; see the log.
+	whyInternal = "internal_error"
 )
+
+// guarded is what reading and checking a request came to. What goes wrong inside is a
+// denial: a gateway takes silence for an outage, and a caller must not be able to bring
+// one about.
+func (c *Control) guarded(do func() answer) (a answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			a = c.failed(p)
+		}
+	}()
+	return do()
+}
 
 // check answers from memory. It waits only where it must claim something.
 func (c *Control) check(q *request) answer {
@@ -131,28 +146,7 @@ func (c *Control) check(q *request) answer {
 		c.identities.note(&call, a.standing)
 	}
 
-	c.mu.RLock()
-	req.Away = c.stale()
-	d := c.state.Decide(&req)
-	weighed := &call
-	if len(q.others) > 0 || !q.readable {
-		weighed = c.weighOthers(&req, &d, q)
-		req.Call = weighed
-	}
-	var asks gate.Query
-	if d.Action == schema.ActionGate || d.Would == schema.ActionGate || len(d.Spends) > 0 {
-		asks = c.gateQuery(q, weighed, req.RunID)
-	}
-	var yes *schema.Gate
-	var usable bool
-	if d.Action == schema.ActionGate {
-		yes, usable = c.state.Gates.Find(&asks, clock)
-	}
-	c.mu.RUnlock()
-	if a.standing == schema.StandingClaimed && !a.crowded {
-		c.work.leave()
-	}
-
+	d, weighed, asks, yes, usable := c.weigh(q, &req, clock, a.standing == schema.StandingClaimed && !a.crowded)
 	a.clock, a.perSec = clock, c.o.ThrottleTo
 	a.action, a.why, a.breaker, a.stale, a.line, a.weighed = d.Action, d.Why, d.Breaker, req.Away, d.Line, d
 	if !req.RunID.IsZero() {
@@ -192,6 +186,42 @@ func (c *Control) check(q *request) answer {
 	c.count(&a)
 	if !a.crowded {
 		c.observe(&call, &a)
+	}
+	return a
+}
+
+// weigh decides on a request, by all of its readings, and looks for a yes to it. working:
+// the call has a place in the share of claimed callers, which it gives back.
+func (c *Control) weigh(q *request, req *ledger.Request, clock int64, working bool) (d ledger.Decision, weighed *schema.Call, asks gate.Query, yes *schema.Gate, usable bool) {
+	if working {
+		defer c.work.leave()
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	req.Away = c.stale()
+	d = c.state.Decide(req)
+	weighed = req.Call
+	if len(q.others) > 0 || !q.readable {
+		weighed = c.weighOthers(req, &d, q)
+		req.Call = weighed
+	}
+	if d.Action == schema.ActionGate || d.Would == schema.ActionGate || len(d.Spends) > 0 {
+		asks = c.gateQuery(q, weighed, req.RunID)
+	}
+	if d.Action == schema.ActionGate {
+		yes, usable = c.state.Gates.Find(&asks, clock)
+	}
+	return d, weighed, asks, yes, usable
+}
+
+// failed is the answer where the check itself went wrong.
+func (c *Control) failed(p any) answer {
+	a := answer{status: http.StatusForbidden, action: schema.ActionDeny, why: whyInternal, decision: decisionID(rand.Uint64())}
+	c.m.panics.Inc()
+	c.m.refused.Add(1)
+	c.count(&a)
+	if c.panicked.due(c.o.Now()) {
+		c.o.Logger.Error("a check went wrong; the request was denied", "decision", a.decision, "error", p, "stack", string(debug.Stack()))
 	}
 	return a
 }

@@ -175,6 +175,7 @@ var sentences = map[string]string{
 	whyBodyCut:             "The gateway shows only a part of the body, so that nobody can tell whether a person has said yes to this call.",
 	whyMisconfigured:       "The gateway did not say, once and in the headers of its dialect, which request it asks about.",
 	whyContradicts:         "Headers name another method or path than the request itself: a client must not send X-Original-* or X-Forwarded-Method or X-Forwarded-Uri.",
+	whyInternal:            "The check itself went wrong; nothing is known against this call.",
 	whyMalformed:           "It is not valid HTTP, for instance because of a control character in a header.",
 	"too_many_credentials": "It shows more credentials than are looked up: send one.",
 	"policy.quota":         "The quota of such calls is used up.",

@@ -33,12 +33,14 @@ func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth
 	if !a.c.admitted(firstValue(md, "x-flyball-token"), firstValue(md, "authorization"), trustedRPC(ctx)) {
 		return nil, grpcstatus.Error(codes.Unauthenticated, "the gateway did not show its token")
 	}
-	req := in.GetAttributes().GetRequest().GetHttp()
-	headers := req.GetHeaders()
-	peer := identity.ParseAddress(in.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress())
-	ans := a.c.check(&request{method: req.GetMethod(), path: req.GetPath(), host: req.GetHost(), body: bodyOf(req),
-		headers: func(name string) string { return headers[name] },
-		client:  identity.ClientAddress(peer, headers["x-forwarded-for"], a.c.o.TrustedHops)})
+	ans := a.c.guarded(func() answer {
+		req := in.GetAttributes().GetRequest().GetHttp()
+		headers := req.GetHeaders()
+		peer := identity.ParseAddress(in.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress())
+		return a.c.check(&request{method: req.GetMethod(), path: req.GetPath(), host: req.GetHost(), body: bodyOf(req),
+			headers: func(name string) string { return headers[name] },
+			client:  identity.ClientAddress(peer, headers["x-forwarded-for"], a.c.o.TrustedHops)})
+	})
 	out := &auth.CheckResponse{DynamicMetadata: &structpb.Struct{Fields: map[string]*structpb.Value{
 		"decision_id": structpb.NewStringValue(ans.decision), "why": structpb.NewStringValue(ans.why), "action": structpb.NewStringValue(ans.action.String())}}}
 	var own []*core.HeaderValueOption

@@ -28,28 +28,29 @@ func (c *Control) CheckHandler() http.Handler {
 		if d.name == "" {
 			c.plain.note(c)
 		}
-		q, reason := readDialect(d, rest, r, c.o.TrustedHops)
-		if reason != "" {
-			c.respond(w, c.unreadable(reason))
-			return
-		}
-		if c.o.CheckToken != "" && r.Header.Get("X-Flyball-Token") == "" {
-			// Authorization is the gateway's own, and identifies no client.
-			all := q.headers
-			q.headers = func(name string) string {
-				if name == "authorization" {
-					return ""
+		c.respond(w, c.guarded(func() answer {
+			q, reason := readDialect(d, rest, r, c.o.TrustedHops)
+			if reason != "" {
+				return c.unreadable(reason)
+			}
+			if c.o.CheckToken != "" && r.Header.Get("X-Flyball-Token") == "" {
+				// Authorization is the gateway's own, and identifies no client.
+				all := q.headers
+				q.headers = func(name string) string {
+					if name == "authorization" {
+						return ""
+					}
+					return all(name)
 				}
-				return all(name)
 			}
-		}
-		if r.ContentLength != 0 && r.Body != nil {
-			// One byte more than is read: a body that is too long is not understood.
-			if body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1)); err == nil {
-				q.body = body
+			if r.ContentLength != 0 && r.Body != nil {
+				// One byte more than is read: a body that is too long is not understood.
+				if body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1)); err == nil {
+					q.body = body
+				}
 			}
-		}
-		c.respond(w, c.check(&q))
+			return c.check(&q)
+		}))
 	})
 }
 

@@ -8,6 +8,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"flyball/schema"
+	"flyball/schema/route"
 )
 
 // One control character in any header made net/http answer 400, which nginx took for an
@@ -58,5 +63,67 @@ func TestRequestThatCannotBeReadIsDeniedAndNoOutage(t *testing.T) {
 			}
 		}
 		conn.Close()
+	}
+}
+
+// classifierThatFails goes wrong on one path, as a fault that nobody has found yet would.
+type classifierThatFails struct{ Classifier }
+
+func (f classifierThatFails) Readings(c *schema.Call, in *route.Input) ([]route.Other, bool) {
+	if c.Path == "/bad" {
+		panic("a fault")
+	}
+	return f.Classifier.Readings(c, in)
+}
+
+// A fault of the check broke the connection, which a gateway takes for an outage: reads
+// passed. Over gRPC it ended the process.
+func TestFaultOfTheCheckIsADenialAndHoldsNothingUp(t *testing.T) {
+	c, _ := point(t, nil)
+	c.o.Routes = classifierThatFails{c.o.Routes}
+	for range 3 {
+		if w := asNginx(c, "GET", "/bad"); w.Code != 403 || w.Header().Get("X-Flyball-Why") != whyInternal {
+			t.Errorf("%d %s", w.Code, w.Header().Get("X-Flyball-Why"))
+		}
+		if out := asEnvoy(t, c, "192.0.2.7", "GET", "/bad"); out.GetDeniedResponse() == nil {
+			t.Error("Envoy: passed")
+		}
+	}
+	if n := testutil.ToFloat64(c.m.panics); n != 6 {
+		t.Errorf("%v are counted", n)
+	}
+	if !c.mu.TryLock() {
+		t.Fatal("the lock of the state is held")
+	}
+	c.mu.Unlock()
+	c.folded(killed(schema.ScopeCredential, c.o.Resolver.CredentialID("api_key", "real")))
+	if w := asNginx(c, "GET", "/v1/orders/1", "X-Api-Key", "real"); w.Code != 403 {
+		t.Errorf("afterwards a stopped caller: %d", w.Code)
+	}
+	if w := asNginx(c, "GET", "/v1/orders/1"); w.Code != 200 {
+		t.Errorf("afterwards another: %d", w.Code)
+	}
+}
+
+// A fault inside the decision gives back the lock and the place among claimed callers.
+func TestFaultOfTheDecisionHoldsNothingUp(t *testing.T) {
+	c, _ := point(t, func(o *Options) { o.Armed = func(string, string) bool { panic("a fault") } })
+	c.folded(schema.Command{ID: "m", Kind: schema.CommandManifest, Tenant: "t", Manifest: &schema.Manifest{Agent: "*", Text: "version: 1\nagent: \"*\"\nscope: {routes: [GET /v1/**]}\n"}})
+	for range 5 {
+		if w := asNginx(c, "DELETE", "/v1/orders/1"); w.Code != 403 || w.Header().Get("X-Flyball-Why") != whyInternal {
+			t.Fatalf("%d %s", w.Code, w.Header().Get("X-Flyball-Why"))
+		}
+	}
+	if len(c.work.places) != 0 {
+		t.Errorf("%d places among claimed callers are taken", len(c.work.places))
+	}
+	if !c.mu.TryLock() {
+		t.Fatal("the lock of the state is held")
+	}
+	drop := schema.Command{ID: "x", Kind: schema.CommandManifestDrop, Tenant: "t", Manifest: &schema.Manifest{Agent: "*"}}
+	c.state.Apply(1, c.o.Now().UnixNano(), &drop)
+	c.mu.Unlock()
+	if w := asNginx(c, "DELETE", "/v1/orders/1"); w.Code != 200 {
+		t.Errorf("afterwards: %d %s", w.Code, w.Header().Get("X-Flyball-Why"))
 	}
 }

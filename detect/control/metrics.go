@@ -10,6 +10,7 @@ type metrics struct {
 	checks     *prometheus.CounterVec
 	would      *prometheus.CounterVec
 	took       prometheus.Histogram
+	panics     prometheus.Counter
 	claims     *prometheus.CounterVec
 	refusals   *prometheus.CounterVec
 	malformed  *prometheus.CounterVec
@@ -37,6 +38,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flyball_check_seconds", Help: "From the request to its answer, without the network; claims through the log included.",
 			Buckets: []float64{5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, .1, .2, .5}}),
 		would:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_checks_would_total", Help: "Requests that something not armed would have held or denied, by named reason."}, []string{"why"}),
+		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_check_panics_total", Help: "Checks that went wrong inside; their requests were denied."}),
 		claims:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_claims_total", Help: "What answers had to claim through the log, by kind and outcome."}, []string{"kind", "outcome"}),
 		refusals:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_control_refused_total", Help: "Requests to the control API that were refused, by named reason."}, []string{"why"}),
 		malformed:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_control_malformed_total", Help: "Commands and snapshots that could not be read and were passed over, by what was wrong."}, []string{"why"}),
@@ -62,7 +64,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.lost.WithLabelValues(part)
 	}
 	if r != nil {
-		r.MustRegister(m.checks, m.would, m.took, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.full, m.poolLeft, m.waiting, m.oldest, m.budgetLeft, m.stale,
+		r.MustRegister(m.panics, m.checks, m.would, m.took, m.claims, m.refusals, m.malformed, m.open, m.dropped, m.full, m.poolLeft, m.waiting, m.oldest, m.budgetLeft, m.stale,
 			m.faults, m.lost, m.settingsDiffer, m.plain, m.unsigned)
 	}
 	return m

@@ -136,6 +136,7 @@ type Control struct {
 	settings   settingsNotice
 
 	plain         plainUses
+	panicked      everyMinute
 	misconfigured everyMinute
 }
 
