@@ -184,7 +184,9 @@ func (c *Control) check(q *request) answer {
 
 // weigh decides on a request, by all of its readings, and looks for a yes to it. working:
 // the call has a place in the share of claimed callers, which it gives back.
-func (c *Control) weigh(q *request, req *ledger.Request, clock int64, working bool) (d ledger.Decision, weighed *schema.Call, asks gate.Query, yes *schema.Gate, usable bool) {
+func (c *Control) weigh(q *request, req *ledger.Request, clock int64, working bool) (
+	d ledger.Decision, weighed *schema.Call, asks gate.Query, yes *schema.Gate, usable bool,
+) {
 	if working {
 		defer c.work.leave()
 	}
