@@ -67,7 +67,7 @@ fuzz:
 
 bench: build
 	go test -run '^$$' -bench . -benchmem ./schema/... ./detect/... ./ingest/decode ./ingest/store
-	go run ./cmd/internal/bench
+	go run ./cmd/internal/tools/bench
 
 # The Grafana data source, ready to be put into Grafana's plugin folder: bin/grafana/PLUGIN and bin/grafana/dashboards.
 PLUGIN := flyball-flyball-datasource

@@ -1,7 +1,7 @@
 """Compares `flyball eval` on the development data with the committed figures, both views.
 
     python3 .ci/eval.py ../shared/data             fails where a figure is worse by more than noise
-    python3 .ci/eval.py ../shared/data --write     commits the figures of today to cmd/internal/bench/eval.json
+    python3 .ci/eval.py ../shared/data --write     commits the figures of today to cmd/internal/tools/bench/eval.json
 
 Noise: a call more at the median, three or a quarter more at the 90 % point; rates are compared with their nominal
 ones (the Wilson interval must meet half to twice of it), shares with 2 points of a hundred.
@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-FILE = "cmd/internal/bench/eval.json"
+FILE = "cmd/internal/tools/bench/eval.json"
 
 
 def figures(data, view):

@@ -13,7 +13,7 @@ import (
 	"flyball/alerts/incident"
 	"flyball/alerts/notify"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Receiver takes pages. Deliver returns nil when the page is acknowledged and
@@ -67,12 +67,12 @@ func New(o Options) *Pager {
 }
 
 // Group is the consumer group of a receiver.
-func Group(receiver string) string { return topic.AlertGroup + "-" + receiver }
+func Group(receiver string) string { return wire.AlertGroup + "-" + receiver }
 
 // Run delivers until ctx ends. Only a record of a newer Flyball stops it.
 func (p *Pager) Run(ctx context.Context) error {
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, p.o.Kafka...),
-		kgo.ConsumerGroup(Group(p.o.Name)), kgo.ConsumeTopics(topic.EventsTopic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
+		kgo.ConsumerGroup(Group(p.o.Name)), kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
 		kgo.AdjustFetchOffsetsFn(p.rewind),
 		kgo.OnPartitionsRevoked(p.forget), kgo.OnPartitionsLost(p.forget))...)
@@ -114,9 +114,9 @@ func (p *Pager) take(ctx context.Context, client *kgo.Client, records []*kgo.Rec
 	}
 	defer commit()
 	for _, r := range records {
-		e, err := topic.DecodeEvent(r.Value)
+		e, err := wire.DecodeEvent(r.Value)
 		switch {
-		case errors.Is(err, topic.ErrNewerVersion):
+		case errors.Is(err, wire.ErrNewerVersion):
 			return fmt.Errorf("alert %s: %s/%d at offset %d: %w", p.o.Name, r.Topic, r.Partition, r.Offset, err)
 		case err != nil:
 			p.o.Logger.Error("event passed over", "partition", r.Partition, "offset", r.Offset, "error", err)
@@ -208,7 +208,7 @@ func (p *Pager) refresh(ctx context.Context) {
 func (p *Pager) forget(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, part := range lost[topic.EventsTopic] {
+	for _, part := range lost[wire.EventsTopic] {
 		delete(p.folds, part)
 		delete(p.from, part)
 	}

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
@@ -59,9 +59,9 @@ func runsCommand(o *options) *cobra.Command {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), runs)
+			return report.JSON(cmd.OutOrStdout(), runs)
 		}
-		return answer.Runs(cmd.OutOrStdout(), runs)
+		return report.Runs(cmd.OutOrStdout(), runs)
 	}}
 	fl := cmd.Flags()
 	fl.StringVar(&f.Agent, "agent", "", "only this agent's")
@@ -89,13 +89,13 @@ func resolve(cmd *cobra.Command, db *clickhouse.Conn, term string) (query.Run, e
 	switch {
 	case errors.As(err, &several):
 		fmt.Fprintf(cmd.ErrOrStderr(), "%q names %d runs:\n", term, len(several.Candidates))
-		_ = answer.Runs(cmd.ErrOrStderr(), several.Candidates)
+		_ = report.Runs(cmd.ErrOrStderr(), several.Candidates)
 	case errors.Is(err, query.ErrNotFound):
 		near, _ := query.Near(cmd.Context(), db, term, 5)
 		fmt.Fprintf(cmd.ErrOrStderr(), "no run has the id or key %q.", term)
 		if len(near) > 0 {
 			fmt.Fprintln(cmd.ErrOrStderr(), " Near it:")
-			_ = answer.Runs(cmd.ErrOrStderr(), near)
+			_ = report.Runs(cmd.ErrOrStderr(), near)
 		} else {
 			fmt.Fprintln(cmd.ErrOrStderr(), " No run is stored yet: flyball status says whether anything arrives.")
 		}
@@ -110,14 +110,14 @@ func runCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		report, err := query.RunInFull(cmd.Context(), db, run, limit)
+		answer, err := query.RunInFull(cmd.Context(), db, run, limit)
 		if err != nil {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), report)
+			return report.JSON(cmd.OutOrStdout(), answer)
 		}
-		return answer.Run(cmd.OutOrStdout(), report)
+		return report.Run(cmd.OutOrStdout(), answer)
 	})}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many calls")
 	return cmd
@@ -155,25 +155,25 @@ func touchedCommand(o *options) *cobra.Command {
 			return err
 		}
 		defer db.Close()
-		report, err := touched(cmd, db, c, subjects[0], win)
+		answer, err := touched(cmd, db, c, subjects[0], win)
 		if err != nil {
 			return err
 		}
 		w := cmd.OutOrStdout()
 		switch format {
 		case "json":
-			err = answer.JSON(w, report)
+			err = report.JSON(w, answer)
 		case "csv":
-			err = answer.TouchedCSV(w, report)
+			err = report.TouchedCSV(w, answer)
 		case "html":
-			err = answer.TouchedHTML(w, report, now)
+			err = report.TouchedHTML(w, answer, now)
 		default:
-			err = answer.Touched(w, report)
+			err = report.Touched(w, answer)
 		}
-		if err == nil && report.Calls == 0 {
-			fmt.Fprintf(cmd.ErrOrStderr(), "looked for calls of %s %q and found none; flyball find %q looks everywhere\n", report.Subject.Kind, report.Subject.Value, report.Subject.Value)
+		if err == nil && answer.Calls == 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "looked for calls of %s %q and found none; flyball find %q looks everywhere\n", answer.Subject.Kind, answer.Subject.Value, answer.Subject.Value)
 		}
-		if err == nil && !report.Complete {
+		if err == nil && !answer.Complete {
 			return errIncomplete
 		}
 		return err
@@ -197,17 +197,17 @@ func touched(cmd *cobra.Command, db *clickhouse.Conn, c config.Config, s query.S
 		}
 		run = &r
 	}
-	report, err := query.TouchedBy(cmd.Context(), db, s, run, win)
+	answer, err := query.TouchedBy(cmd.Context(), db, s, run, win)
 	if err != nil {
 		return nil, err
 	}
 	switch behind, err := lagOf(cmd.Context(), c); {
 	case err != nil:
-		report.Unread(fmt.Sprintf("nothing answers on metrics.listen %s", c.Metrics.Listen))
+		answer.Unread(fmt.Sprintf("nothing answers on metrics.listen %s", c.Metrics.Listen))
 	case behind != "":
-		report.Lagging(behind)
+		answer.Lagging(behind)
 	}
-	return report, nil
+	return answer, nil
 }
 
 func findCommand(o *options) *cobra.Command {
@@ -218,18 +218,18 @@ func findCommand(o *options) *cobra.Command {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), hits)
+			return report.JSON(cmd.OutOrStdout(), hits)
 		}
 		if len(hits) == 0 {
 			near, _ := query.Near(cmd.Context(), db, args[0], 5)
 			fmt.Fprintf(cmd.ErrOrStderr(), "%q is no run id or key, request id, trace, address, host, agent, credential, principal, task, conversation or resource that is stored.\n", args[0])
 			if len(near) > 0 {
 				fmt.Fprintln(cmd.ErrOrStderr(), "Run keys near it:")
-				return answer.Runs(cmd.ErrOrStderr(), near)
+				return report.Runs(cmd.ErrOrStderr(), near)
 			}
 			return nil
 		}
-		return answer.Hits(cmd.OutOrStdout(), hits)
+		return report.Hits(cmd.OutOrStdout(), hits)
 	})}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many runs a field")
 	return cmd
@@ -244,9 +244,9 @@ func stitchingCommand(o *options) *cobra.Command {
 				return nil, usage(fmt.Errorf("--by: %q is neither hour nor day", by))
 			}
 			rows, err := query.Stitching(ctx, db, since, until, by)
-			answer.Advise(rows)
+			report.Advise(rows)
 			return rows, err
-		}, answer.Stitching)
+		}, report.Stitching)
 	}}
 	w.flags(cmd, "")
 	cmd.Flags().StringVar(&by, "by", "", "hour or day: the shares over time")

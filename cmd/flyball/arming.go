@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
-	"flyball/detect/control"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/point"
 	"flyball/schema"
 )
 
@@ -35,25 +35,25 @@ func armingChange(o *options, use, short, path string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if control.LooksLikeSecret(args[0]) {
+			if point.LooksLikeSecret(args[0]) {
 				return usage(errors.New("PATTERN: this looks like a secret, not like a name: it was not sent anywhere"))
 			}
 			if strings.TrimSpace(reason) == "" {
 				return usage(errNoReason)
 			}
-			done, err := post[control.ArmingChange](o, path, control.Arm{Pattern: args[0], Reason: reason, By: whoami()})
+			done, err := post[point.ArmingChange](o, path, point.Arm{Pattern: args[0], Reason: reason, By: whoami()})
 			if err != nil {
 				return err
 			}
-			var points []control.Applied
+			var points []point.Applied
 			for _, p := range done.Configured {
-				points = append(points, control.Applied{Point: p.Point, Generation: p.Generation})
+				points = append(points, point.Applied{Point: p.Point, Generation: p.Generation})
 			}
 			have, lack := o.spread(done.Generation, points)
 			undo := fmt.Sprintf("%s arming clear %s --reason '…'", o.again(), shellWord(args[0]))
 			if format == "json" {
-				return answer.JSON(cmd.OutOrStdout(), struct {
-					control.ArmingChange
+				return report.JSON(cmd.OutOrStdout(), struct {
+					point.ArmingChange
 					Deployment string   `json:"deployment"`
 					Enforced   []string `json:"in_force_at"` // points
 					NotYet     []string `json:"not_yet_at"`
@@ -85,12 +85,12 @@ func armingCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s, err := get[control.ArmingState](o, "/v1/arming")
+		s, err := get[point.ArmingState](o, "/v1/arming")
 		if err != nil {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), s)
+			return report.JSON(cmd.OutOrStdout(), s)
 		}
 		return printArming(cmd.OutOrStdout(), &s)
 	}}
@@ -99,10 +99,10 @@ func armingCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-func printArming(w io.Writer, s *control.ArmingState) error {
+func printArming(w io.Writer, s *point.ArmingState) error {
 	if len(s.Orders) == 0 {
 		fmt.Fprintln(w, "No command has armed or disarmed anything: the configuration holds.")
-	} else if err := answer.Table(w, "PATTERN | STATE | SINCE | BY | ROLE | WHY", func(row func(...any)) {
+	} else if err := report.Table(w, "PATTERN | STATE | SINCE | BY | ROLE | WHY", func(row func(...any)) {
 		for _, l := range s.Orders {
 			row(l.Pattern, l.State, l.Since, l.By, anyOrDash(l.Role), l.Reason)
 		}
@@ -110,7 +110,7 @@ func printArming(w io.Writer, s *control.ArmingState) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	return answer.Table(w, "POINT | ITS CONFIGURATION SAYS | APPLIED | LAG", func(row func(...any)) {
+	return report.Table(w, "POINT | ITS CONFIGURATION SAYS | APPLIED | LAG", func(row func(...any)) {
 		for i := range s.Points {
 			p := &s.Points[i]
 			row(p.Point, configured(p), p.Generation, fmt.Sprintf("%d ms", p.LagMS))
@@ -119,7 +119,7 @@ func printArming(w io.Writer, s *control.ArmingState) error {
 }
 
 // configured is what a point's configuration says of enforcement, in words.
-func configured(p *control.PointArming) string {
+func configured(p *point.PointArming) string {
 	switch {
 	case p.Mode == "":
 		return "unknown: it is of an older version"
@@ -149,10 +149,10 @@ func callerOf(name, trust string) caller {
 
 // enforcement asks the running points whether what is found about agents is enforced.
 // Where no point answers, nothing is known of any agent.
-func (o *options) enforcement(agents []caller) map[string]control.ArmedAgent {
-	out := map[string]control.ArmedAgent{}
+func (o *options) enforcement(agents []caller) map[string]point.ArmedAgent {
+	out := map[string]point.ArmedAgent{}
 	for part := range slices.Chunk(agents, 300) {
-		var ask control.AskArmed
+		var ask point.AskArmed
 		for _, a := range part {
 			if strings.TrimSpace(a.name) == "" {
 				continue // an unnamed caller
@@ -165,9 +165,9 @@ func (o *options) enforcement(agents []caller) map[string]control.ArmedAgent {
 		if len(ask.Agents) == 0 {
 			continue
 		}
-		list, err := post[[]control.ArmedAgent](o, "/v1/arming/agents", ask)
+		list, err := post[[]point.ArmedAgent](o, "/v1/arming/agents", ask)
 		if err != nil {
-			return map[string]control.ArmedAgent{}
+			return map[string]point.ArmedAgent{}
 		}
 		for _, a := range list {
 			out[a.Agent] = a

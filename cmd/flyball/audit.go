@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/config"
-	"flyball/detect/control"
-	"flyball/detect/ledger"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/ledger"
+	"flyball/detect/enforce/point"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
@@ -59,7 +59,7 @@ const storedWithin = 10 * time.Second
 // the two ends where they differ. caughtUp says that the store has read everything
 // that was written. It returns what is wrong, whether the comparison is complete, and
 // a sentence.
-func compareTrail(end ledger.Chain, ends trailEnds, live *control.AuditEnd, caughtUp bool) (
+func compareTrail(end ledger.Chain, ends trailEnds, live *point.AuditEnd, caughtUp bool) (
 	broken *ledger.Broken, complete bool, say string) {
 	wrong := func(seq uint64, why string) (*ledger.Broken, bool, string) {
 		return &ledger.Broken{Seq: seq, Why: why}, false, fmt.Sprintf("entry %d %s", seq, why)
@@ -96,9 +96,9 @@ func compareTrail(end ledger.Chain, ends trailEnds, live *control.AuditEnd, caug
 // liveTrail asks an enforcement point about the end that a stored trail has. A point
 // that has folded less is given a while: the table may have been written by another
 // one that is further.
-func liveTrail(o *options, end ledger.Chain) (live control.AuditEnd, err error) {
+func liveTrail(o *options, end ledger.Chain) (live point.AuditEnd, err error) {
 	for range 10 {
-		if live, err = get[control.AuditEnd](o, fmt.Sprint("/v1/audit?at=", end.Seq)); err != nil || live.Seq >= end.Seq {
+		if live, err = get[point.AuditEnd](o, fmt.Sprint("/v1/audit?at=", end.Seq)); err != nil || live.Seq >= end.Seq {
 			return live, err
 		}
 		time.Sleep(300 * time.Millisecond)
@@ -138,7 +138,7 @@ func auditCommand(o *options) *cobra.Command {
 			r.Broken, complete, r.Say = compareTrail(r.End, ends, &live, storeCaughtUp(cmd.Context(), c))
 		}
 		if format == "json" {
-			err = answer.JSON(cmd.OutOrStdout(), r)
+			err = report.JSON(cmd.OutOrStdout(), r)
 		} else {
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), r.Say)
 		}
@@ -164,9 +164,9 @@ func auditList(o *options) *cobra.Command {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), list)
+			return report.JSON(cmd.OutOrStdout(), list)
 		}
-		return answer.Table(cmd.OutOrStdout(), "SEQ | AT (UTC) | BY | ROLE | WHAT | ABOUT | OUTCOME | REASON", func(row func(...any)) {
+		return report.Table(cmd.OutOrStdout(), "SEQ | AT (UTC) | BY | ROLE | WHAT | ABOUT | OUTCOME | REASON", func(row func(...any)) {
 			for _, e := range list {
 				row(e.Seq, time.Unix(0, e.At).UTC().Format(time.DateTime), orDash(e.By), orDash(e.Role), e.Kind, e.Subject, e.Outcome, orDash(e.Reason))
 			}
@@ -186,10 +186,10 @@ func tokenCommand() *cobra.Command {
 		token := "fly_" + hex.EncodeToString(raw)
 		fmt.Fprintln(cmd.OutOrStdout(), token)
 		if file == "" {
-			fmt.Fprintf(cmd.ErrOrStderr(), "keep in value_file: %s\n", control.HashLine(token))
+			fmt.Fprintf(cmd.ErrOrStderr(), "keep in value_file: %s\n", point.HashLine(token))
 			return nil
 		}
-		return os.WriteFile(file, []byte(control.HashLine(token)+"\n"), 0o600)
+		return os.WriteFile(file, []byte(point.HashLine(token)+"\n"), 0o600)
 	}}
 	cmd.Flags().StringVar(&file, "hash-to", "", "write the hash to this file, for control.tokens[].value_file")
 	return cmd

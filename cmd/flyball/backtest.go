@@ -9,12 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
 	"flyball/detect/backtest"
+	"flyball/detect/baselinestore"
 	"flyball/detect/learn"
-	"flyball/detect/published"
 )
 
 func backtestCommand(o *options) *cobra.Command {
@@ -61,8 +61,8 @@ func backtestCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		body, err := published.Baseline(cmd.Context(), kafka, func(string) bool { return true })
-		if errors.Is(err, published.ErrNone) {
+		body, err := baselinestore.Baseline(cmd.Context(), kafka, func(string) bool { return true })
+		if errors.Is(err, baselinestore.ErrNone) {
 			return fmt.Errorf("%w: run flyball learn --once first", err)
 		} else if err != nil {
 			return err
@@ -76,9 +76,9 @@ func backtestCommand(o *options) *cobra.Command {
 		}
 		r.Notes = append(r.Notes, notes...)
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), r)
+			return report.JSON(cmd.OutOrStdout(), r)
 		}
-		return answer.Backtest(cmd.OutOrStdout(), &r, body.Runs)
+		return report.Backtest(cmd.OutOrStdout(), &r, body.Runs)
 	}}
 	cmd.Flags().StringVar(&since, "since", "24h", "from then on (15m: that long ago; or RFC 3339)")
 	cmd.Flags().StringVar(&until, "until", "", "up to then; empty is now")

@@ -10,13 +10,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
-	"flyball/detect/baseline"
-	"flyball/detect/control"
+	"flyball/cmd/internal/report"
+	"flyball/detect/baselinestore"
+	"flyball/detect/enforce/point"
 	"flyball/detect/evaluate"
-	"flyball/detect/published"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
@@ -47,7 +47,7 @@ func baselinesList(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		list := []answer.Version{}
+		list := []report.Version{}
 		drop := func(version string) {
 			for i := range list {
 				if list[i].Version == version {
@@ -56,15 +56,15 @@ func baselinesList(o *options) *cobra.Command {
 				}
 			}
 		}
-		err = published.Each(cmd.Context(), kafka, c.Tenant, func(version string, value []byte) {
+		err = baselinestore.Each(cmd.Context(), kafka, c.Tenant, func(version string, value []byte) {
 			drop(version)
-			v := answer.Version{Version: version, Bytes: len(value)}
-			if body, err := published.Read(version, value); err != nil {
+			v := report.Version{Version: version, Bytes: len(value)}
+			if body, err := baselinestore.Read(version, value); err != nil {
 				v.Error = err.Error()
 			} else {
 				v.Fill(body)
 			}
-			list = append([]answer.Version{v}, list...)
+			list = append([]report.Version{v}, list...)
 		}, drop)
 		if err != nil {
 			return err
@@ -76,24 +76,24 @@ func baselinesList(o *options) *cobra.Command {
 			}
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), list)
+			return report.JSON(cmd.OutOrStdout(), list)
 		}
 		if len(list) == 0 {
 			fmt.Fprintln(cmd.ErrOrStderr(), "No baseline yet: runs are scored once learn.min_runs of them have been closed for learn.quarantine, or at once with flyball learn --once.")
 		}
-		return answer.Versions(cmd.OutOrStdout(), list)
+		return report.Versions(cmd.OutOrStdout(), list)
 	}}
 }
 
 // versionOf reads one version: the latest where none is named.
 func versionOf(ctx context.Context, c config.Config, kafka []kgo.Opt, name string) (*baseline.Body, error) {
-	body, err := published.Baseline(ctx, kafka, func(v string) bool {
-		return published.Tenant(v) == c.Tenant && (name == "" || v == name || strings.TrimPrefix(v, c.Tenant+"/") == name)
+	body, err := baselinestore.Baseline(ctx, kafka, func(v string) bool {
+		return baselinestore.Tenant(v) == c.Tenant && (name == "" || v == name || strings.TrimPrefix(v, c.Tenant+"/") == name)
 	})
 	switch {
-	case errors.Is(err, published.ErrNone) && name == "":
+	case errors.Is(err, baselinestore.ErrNone) && name == "":
 		return nil, fmt.Errorf("%w: run flyball learn --once first", err)
-	case errors.Is(err, published.ErrNone):
+	case errors.Is(err, baselinestore.ErrNone):
 		return nil, fmt.Errorf("%w: %q; flyball baselines list says which are kept", err, name)
 	}
 	return body, err
@@ -115,20 +115,20 @@ func baselinesShow(o *options) *cobra.Command {
 			return err
 		}
 		if agent == "" {
-			v := answer.BaselineOf(body)
+			v := report.BaselineOf(body)
 			if format == "json" {
-				return answer.JSON(cmd.OutOrStdout(), v)
+				return report.JSON(cmd.OutOrStdout(), v)
 			}
-			return answer.Baseline(cmd.OutOrStdout(), v)
+			return report.Baseline(cmd.OutOrStdout(), v)
 		}
-		v, known := answer.AgentOf(body, agent)
+		v, known := report.AgentOf(body, agent)
 		if !known {
 			return fmt.Errorf("agent %q: not in baseline %s; its runs are compared with those of group %q. Names are as flyball baselines show lists them", agent, body.Version, v.Group)
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), v)
+			return report.JSON(cmd.OutOrStdout(), v)
 		}
-		return answer.AgentBaseline(cmd.OutOrStdout(), v)
+		return report.AgentBaseline(cmd.OutOrStdout(), v)
 	}}
 	cmd.Flags().StringVar(&agent, "agent", "", "one agent, as the version names it")
 	return cmd
@@ -154,11 +154,11 @@ func baselinesDiff(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		d := answer.DifferenceOf(was, is, agent, limit)
+		d := report.DifferenceOf(was, is, agent, limit)
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), d)
+			return report.JSON(cmd.OutOrStdout(), d)
 		}
-		return answer.Difference(cmd.OutOrStdout(), d)
+		return report.Difference(cmd.OutOrStdout(), d)
 	}}
 	cmd.Flags().StringVar(&agent, "agent", "", "only this agent")
 	cmd.Flags().IntVar(&limit, "limit", 20, "at most this many changes")
@@ -166,7 +166,7 @@ func baselinesDiff(o *options) *cobra.Command {
 }
 
 func baselinesFreeze(o *options) *cobra.Command {
-	var f control.Freeze
+	var f point.Freeze
 	var all bool
 	var length string
 	cmd := &cobra.Command{Use: "freeze", Short: "Keep the counts of an agent as they are from the next version on, until --for is over or --off", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
@@ -206,7 +206,7 @@ func baselinesFreeze(o *options) *cobra.Command {
 }
 
 func baselinesReset(o *options) *cobra.Command {
-	var f control.Forget
+	var f point.Forget
 	cmd := &cobra.Command{Use: "reset", Short: "Forget what was learned of an agent: its runs so far never teach again", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		if f.Agent == "" || f.Reason == "" {
 			return usage(errors.New("--agent and --reason are both needed: what is forgotten does not come back"))
@@ -250,9 +250,9 @@ func baselinesRescore(o *options) *cobra.Command {
 			return err
 		}
 		if format == "json" {
-			err = answer.JSON(cmd.OutOrStdout(), r)
+			err = report.JSON(cmd.OutOrStdout(), r)
 		} else {
-			err = answer.Rescored(cmd.OutOrStdout(), r)
+			err = report.Rescored(cmd.OutOrStdout(), r)
 		}
 		if err == nil && !r.Same && r.Baseline == stored.Baseline {
 			return errIncomplete

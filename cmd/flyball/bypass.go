@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
-	"flyball/detect/control"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/point"
 )
 
 func bypassCommand(o *options) *cobra.Command {
@@ -27,7 +27,7 @@ func bypassCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		done, err := post[control.Bypassed](o, "/v1/bypass", control.Bypass{Seconds: n, Agent: agent, Force: force, Reason: reason, By: whoami()})
+		done, err := post[point.Bypassed](o, "/v1/bypass", point.Bypass{Seconds: n, Agent: agent, Force: force, Reason: reason, By: whoami()})
 		if err != nil {
 			return err
 		}
@@ -38,8 +38,8 @@ func bypassCommand(o *options) *cobra.Command {
 		end += " --reason '…'"
 		have, lack := o.spread(done.Generation, done.Points)
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), struct {
-				control.Bypassed
+			return report.JSON(cmd.OutOrStdout(), struct {
+				point.Bypassed
 				Deployment string   `json:"deployment"`
 				Enforced   []string `json:"in_force_at"` // points
 				NotYet     []string `json:"not_yet_at"`
@@ -73,12 +73,12 @@ func endBypassCommand(o *options) *cobra.Command {
 		if strings.TrimSpace(reason) == "" {
 			return usage(errNoReason)
 		}
-		done, err := post[control.Done](o, "/v1/bypass/end", control.EndBypass{Agent: agent, Reason: reason, By: whoami()})
+		done, err := post[point.Done](o, "/v1/bypass/end", point.EndBypass{Agent: agent, Reason: reason, By: whoami()})
 		if err != nil {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), done)
+			return report.JSON(cmd.OutOrStdout(), done)
 		}
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), "the bypass has ended")
 		return err

@@ -14,11 +14,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
-	"flyball/detect/card"
-	"flyball/detect/control"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/point"
+	"flyball/detect/playbook"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
@@ -36,12 +36,12 @@ func breakersCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var lines []control.BreakerLine
+			var lines []point.BreakerLine
 			if err := json.Unmarshal(raw, &lines); err != nil {
 				return err
 			}
 			if format == "json" {
-				return answer.JSON(cmd.OutOrStdout(), lines)
+				return report.JSON(cmd.OutOrStdout(), lines)
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "SCOPE\tSTATE\tMODE\tORIGIN\tGENERATION\tSINCE\tEXPIRES\tREASON")
@@ -76,7 +76,7 @@ func findingsCommand(o *options) *cobra.Command {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), out)
+			return report.JSON(cmd.OutOrStdout(), out)
 		}
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, "UPDATED\tLEVEL\tSTATE\tFAMILY\tRUN\tRATE\tWHAT")
@@ -97,7 +97,7 @@ func findingsCommand(o *options) *cobra.Command {
 // findingReport is a finding with the card of its family.
 type findingReport struct {
 	query.Finding
-	Card *card.Card `json:"card,omitempty"`
+	Card *playbook.Card `json:"card,omitempty"`
 }
 
 func findingCommand(o *options) *cobra.Command {
@@ -107,13 +107,13 @@ func findingCommand(o *options) *cobra.Command {
 			return err
 		}
 		r := findingReport{Finding: f}
-		if c, ok := card.Of(f.Family); ok {
+		if c, ok := playbook.Of(f.Family); ok {
 			r.Card = &c
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), r)
+			return report.JSON(cmd.OutOrStdout(), r)
 		}
-		return answer.Finding(cmd.OutOrStdout(), &f, r.Card)
+		return report.Finding(cmd.OutOrStdout(), &f, r.Card)
 	})}
 }
 
@@ -160,7 +160,7 @@ func learnCommand(o *options) *cobra.Command {
 func verdictCommand(o *options) *cobra.Command {
 	var why string
 	return withWhy(&cobra.Command{Use: "verdict ID true|benign|test", Short: "Say what a finding was: a benign run teaches again, a true one never does", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
-		say := control.Say{Why: why, By: whoami()}
+		say := point.Say{Why: why, By: whoami()}
 		if err := say.Is.UnmarshalText([]byte(args[1])); err != nil || say.Is == schema.VerdictUnknown {
 			return usage(fmt.Errorf("%q is none of %s", args[1], strings.Join(schema.VerdictWords[1:], ", ")))
 		}
@@ -191,7 +191,7 @@ func ratesCommand(o *options) *cobra.Command {
 			holds, err := query.HoldRates(ctx, db, since, until)
 			return append(alarms, holds...), err
 		}, func(out io.Writer, list []query.Judged) error {
-			return answer.Table(out, "LEVEL | RULE | RUNS THAT CAME TO IT | TRUE | BENIGN | TEST | UNJUDGED | OF RUNS | FALSE IN 1,000 | IF THE UNJUDGED ARE | HELD IN 1,000", func(row func(...any)) {
+			return report.Table(out, "LEVEL | RULE | RUNS THAT CAME TO IT | TRUE | BENIGN | TEST | UNJUDGED | OF RUNS | FALSE IN 1,000 | IF THE UNJUDGED ARE | HELD IN 1,000", func(row func(...any)) {
 				for _, j := range list {
 					held := ""
 					if j.Rule != "" {

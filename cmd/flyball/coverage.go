@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
@@ -32,7 +32,7 @@ when no call was logged in that time (it says so); 3 of some calls it cannot be 
 				c, err := query.CoverageOf(ctx, db, since, until)
 				whole = c
 				return c, err
-			}, func(w io.Writer, c *query.Coverage) error { return answer.Coverage(w, c) })
+			}, func(w io.Writer, c *query.Coverage) error { return report.Coverage(w, c) })
 			if err == nil && len(whole.Caveats) > 0 {
 				return errIncomplete
 			}

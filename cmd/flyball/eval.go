@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/replay"
+	"flyball/cmd/internal/report"
 	"flyball/detect/evaluate"
 )
 
@@ -53,21 +53,21 @@ func evalCommand(o *options) *cobra.Command {
 			folds = []evaluate.Fold{{Train: cleanOf(teach.real), Test: judge.real, Runaways: judge.runaways, Poison: hijackedOf(teach.real)}}
 		}
 		progress := progressTo()
-		report := evaluate.Evaluate(folds, view, func(done, of int) {
+		result := evaluate.Evaluate(folds, view, func(done, of int) {
 			fmt.Fprintf(progress, "\rfold %d of %d, %s", done, of, time.Since(began).Round(time.Second))
 		})
 		fmt.Fprintln(progress)
-		if err := runLengths(&report, test); err != nil {
+		if err := runLengths(&result, test); err != nil {
 			return err
 		}
-		if err := suspicions(&report, train, test, view); err != nil {
+		if err := suspicions(&result, train, test, view); err != nil {
 			return err
 		}
-		report.Train, report.Test, report.Seconds = filepath.Base(train), filepath.Base(test), time.Since(began).Seconds()
+		result.Train, result.Test, result.Seconds = filepath.Base(train), filepath.Base(test), time.Since(began).Seconds()
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), report)
+			return report.JSON(cmd.OutOrStdout(), result)
 		}
-		return printEval(cmd.OutOrStdout(), &report)
+		return printEval(cmd.OutOrStdout(), &result)
 	}}
 	cmd.Flags().StringVar(&train, "train", "", "folder whose clean runs teach")
 	cmd.Flags().StringVar(&test, "test", "", "folder that is judged")

@@ -4,8 +4,8 @@ import (
 	"path/filepath"
 
 	"flyball/cmd/internal/replay"
-	"flyball/detect/baseline"
 	"flyball/detect/evaluate"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 )
 

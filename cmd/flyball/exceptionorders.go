@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
-	"flyball/detect/control"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/point"
 )
 
 // listedException is a line of `flyball exceptions list`: of the log, or of the
@@ -45,7 +45,7 @@ func exceptionOrdersCommand(o *options) *cobra.Command {
 			if err := c.ValidateDetect(); err != nil {
 				return usage(err)
 			}
-			byCommand, err := get[[]control.ExceptionLine](o, "/v1/exceptions")
+			byCommand, err := get[[]point.ExceptionLine](o, "/v1/exceptions")
 			if err != nil {
 				return err
 			}
@@ -60,13 +60,13 @@ func exceptionOrdersCommand(o *options) *cobra.Command {
 					Expires: l.Expires.UTC().Format(time.RFC3339), By: l.Approver, Why: l.Why})
 			}
 			if format == "json" {
-				return answer.JSON(cmd.OutOrStdout(), out)
+				return report.JSON(cmd.OutOrStdout(), out)
 			}
 			if len(out) == 0 {
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), "No finding is excepted, by command or in the file.")
 				return err
 			}
-			return answer.Table(cmd.OutOrStdout(), "ID | FROM | STATE | AGENT | FAMILY | ROUTES | EXPIRES | BY | TRIPS | WHY",
+			return report.Table(cmd.OutOrStdout(), "ID | FROM | STATE | AGENT | FAMILY | ROUTES | EXPIRES | BY | TRIPS | WHY",
 				func(row func(...any)) {
 					for _, l := range out {
 						trips := "-"
@@ -110,15 +110,15 @@ func addExceptionCommand(o *options) *cobra.Command {
 				}
 				n = int64(time.Until(end) / time.Second)
 			}
-			done, err := post[control.ExceptionAdded](o, "/v1/exceptions", control.Except{Agent: agent, Family: family, Routes: routes,
+			done, err := post[point.ExceptionAdded](o, "/v1/exceptions", point.Except{Agent: agent, Family: family, Routes: routes,
 				Seconds: n, Reason: reason, By: whoami()})
 			if err != nil {
 				return err
 			}
 			undo := fmt.Sprintf("%s exceptions remove %s --reason '…'", o.again(), done.Ref)
 			if format == "json" {
-				return answer.JSON(cmd.OutOrStdout(), struct {
-					control.ExceptionAdded
+				return report.JSON(cmd.OutOrStdout(), struct {
+					point.ExceptionAdded
 					Deployment string `json:"deployment"`
 					Undo       string `json:"undo"`
 				}{done, o.deployment(done.Tenant), undo})
@@ -164,12 +164,12 @@ func removeExceptionCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		done, err := post[control.Done](o, "/v1/exceptions/"+url.PathEscape(id)+"/remove", control.Unexcept{Reason: reason, By: whoami()})
+		done, err := post[point.Done](o, "/v1/exceptions/"+url.PathEscape(id)+"/remove", point.Unexcept{Reason: reason, By: whoami()})
 		if err != nil {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), done)
+			return report.JSON(cmd.OutOrStdout(), done)
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: removed\n", id)
 		return err
@@ -180,7 +180,7 @@ func removeExceptionCommand(o *options) *cobra.Command {
 
 // exceptionOf is the exception that an id, or at least six characters of one, names.
 func (o *options) exceptionOf(term string) (string, error) {
-	list, err := get[[]control.ExceptionLine](o, "/v1/exceptions")
+	list, err := get[[]point.ExceptionLine](o, "/v1/exceptions")
 	if err != nil {
 		return "", err
 	}

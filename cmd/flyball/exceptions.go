@@ -8,25 +8,25 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/config"
-	"flyball/detect/hours"
+	"flyball/cmd/internal/report"
 	"flyball/detect/policy"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
+	"flyball/schema/schedule"
 )
 
 // exceptionLine is an exception of the configuration as it stands now.
 type exceptionLine struct {
-	Name     string       `json:"name"`
-	Agent    string       `json:"agent"`
-	Family   string       `json:"family"`
-	Routes   []string     `json:"routes,omitempty"`
-	Hours    *hours.Hours `json:"hours,omitempty"`
-	Expires  query.Time   `json:"expires"`
-	Approver string       `json:"approver"`
-	Why      string       `json:"why"`
-	State    string       `json:"state"` // in_force, out_of_hours, expired
+	Name     string          `json:"name"`
+	Agent    string          `json:"agent"`
+	Family   string          `json:"family"`
+	Routes   []string        `json:"routes,omitempty"`
+	Hours    *schedule.Hours `json:"hours,omitempty"`
+	Expires  query.Time      `json:"expires"`
+	Approver string          `json:"approver"`
+	Why      string          `json:"why"`
+	State    string          `json:"state"` // in_force, out_of_hours, expired
 	// Findings that it covers, and the last call that changed one of them; absent
 	// where the store cannot be asked.
 	Findings *uint64     `json:"findings,omitempty"`
@@ -51,7 +51,7 @@ func exceptionsCommand(o *options) *cobra.Command {
 			}
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), lines)
+			return report.JSON(cmd.OutOrStdout(), lines)
 		}
 		return printExceptions(cmd.OutOrStdout(), lines)
 	})}
@@ -78,7 +78,7 @@ func exceptionState(e *policy.Exception, now time.Time) string {
 }
 
 func printExceptions(w io.Writer, lines []exceptionLine) error {
-	return answer.Table(w, "EXCEPTION | STATE | EXPIRES (UTC) | AGENT | FAMILY | ROUTES | HOURS | APPROVER | FINDINGS | LAST USED (UTC) | WHY", func(row func(...any)) {
+	return report.Table(w, "EXCEPTION | STATE | EXPIRES (UTC) | AGENT | FAMILY | ROUTES | HOURS | APPROVER | FINDINGS | LAST USED (UTC) | WHY", func(row func(...any)) {
 		for _, l := range lines {
 			findings, last := "-", "-"
 			if l.Findings != nil {
@@ -99,7 +99,7 @@ func anyOr(s string) string {
 	return s
 }
 
-func hoursText(h *hours.Hours) string {
+func hoursText(h *schedule.Hours) string {
 	if h == nil {
 		return "any"
 	}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/config"
-	"flyball/detect/manifest"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/manifest"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
@@ -49,7 +49,7 @@ func ask[T any](o *options, cmd *cobra.Command, w window, question func(context.
 		return err
 	}
 	if format == "json" {
-		return answer.JSON(cmd.OutOrStdout(), v)
+		return report.JSON(cmd.OutOrStdout(), v)
 	}
 	return print(cmd.OutOrStdout(), v)
 }
@@ -59,16 +59,16 @@ func agentsCommand(o *options) *cobra.Command {
 	var hygiene bool
 	cmd := &cobra.Command{Use: "agents", Short: "Who calls: owner, credentials, versions, baseline, armed; and what is wrong with identities", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		if hygiene {
-			return ask(o, cmd, w, o.hygieneOf, answer.Hygiene)
+			return ask(o, cmd, w, o.hygieneOf, report.Hygiene)
 		}
-		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) (answer.Inventory, error) {
+		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) (report.Inventory, error) {
 			agents, err := o.agentsOf(ctx, c, db, since, until)
 			if err != nil {
-				return answer.Inventory{}, err
+				return report.Inventory{}, err
 			}
 			findings, err := o.hygieneOf(ctx, c, db, since, until)
-			return answer.Inventory{Agents: agents, Hygiene: findings}, err
-		}, answer.Agents)
+			return report.Inventory{Agents: agents, Hygiene: findings}, err
+		}, report.Agents)
 	}}
 	w.flags(cmd, "720h")
 	cmd.Flags().BoolVar(&hygiene, "hygiene", false, "only what is wrong")
@@ -153,7 +153,7 @@ func routesCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "routes", Short: "What is called, what it does and who says so; what looks unsafe and is undeclared comes first", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.RouteRow, error) {
 			return query.Routes(ctx, db, since, until, limit)
-		}, answer.Routes)
+		}, report.Routes)
 	}}
 	w.flags(cmd, "720h")
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many")
@@ -219,9 +219,9 @@ func startHereCommand(o *options) *cobra.Command {
 			}
 			return rows, err
 		}, func(w io.Writer, rows []query.StartRow) error {
-			err := answer.StartHere(w, rows)
+			err := report.StartHere(w, rows)
 			if err == nil {
-				answer.Uncovered(w, open)
+				report.Uncovered(w, open)
 			}
 			return err
 		})

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/replay"
+	"flyball/cmd/internal/report"
 	"flyball/ingest/decode"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
@@ -24,7 +24,7 @@ func deadLettersCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "dead-letters", Short: "What could not be read: by reason and topic, with the newest of each", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.DeadRow, error) {
 			return query.DeadLetters(ctx, db, since, until)
-		}, answer.DeadLetters)
+		}, report.DeadLetters)
 	}}
 	w.flags(cmd, "")
 	cmd.AddCommand(replayLettersCommand(o))
@@ -70,7 +70,7 @@ func replayLettersCommand(o *options) *cobra.Command {
 			}
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), result)
+			return report.JSON(cmd.OutOrStdout(), result)
 		}
 		printLetters(cmd.OutOrStdout(), result, l.DryRun)
 		return nil

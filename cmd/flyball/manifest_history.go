@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"flyball/cmd/internal/answer"
-	"flyball/detect/control"
-	"flyball/detect/manifest"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/manifest"
+	"flyball/detect/enforce/point"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 	"fmt"
@@ -152,7 +152,7 @@ func manifestCheck(o *options) *cobra.Command {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), reports)
+			return report.JSON(cmd.OutOrStdout(), reports)
 		}
 		for _, r := range reports {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d of %d calls fit\n", r.Agent, r.Fits, r.Calls)
@@ -192,7 +192,7 @@ func manifestReview(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		manifests, err := get[[]control.ManifestLine](o, "/v1/manifests")
+		manifests, err := get[[]point.ManifestLine](o, "/v1/manifests")
 		if err != nil {
 			return err
 		}
@@ -240,7 +240,7 @@ func manifestReview(o *options) *cobra.Command {
 		}
 		slices.SortFunc(reports, func(a, b reviewReport) int { return strings.Compare(a.Agent, b.Agent) })
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), reports)
+			return report.JSON(cmd.OutOrStdout(), reports)
 		}
 		out := cmd.OutOrStdout()
 		for _, r := range reports {
@@ -273,7 +273,7 @@ func manifestReview(o *options) *cobra.Command {
 
 // ownOf is the manifest of exactly this agent: a suggestion about one agent is
 // none about all that a pattern matches.
-func ownOf(list []control.ManifestLine, agent string) *manifest.Manifest {
+func ownOf(list []point.ManifestLine, agent string) *manifest.Manifest {
 	for _, l := range list {
 		if ok, _ := path.Match(l.Agent, agent); ok && l.Agent == agent {
 			if m, err := manifest.Parse([]byte(l.Text)); err == nil {

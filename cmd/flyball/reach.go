@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
-	"flyball/detect/reach"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/reach"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -73,7 +73,7 @@ func reachCommand(o *options) *cobra.Command {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), reports)
+			return report.JSON(cmd.OutOrStdout(), reports)
 		}
 		for i := range reports {
 			if err := printReach(cmd.OutOrStdout(), &reports[i]); err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/app"
-	"flyball/cmd/internal/embedded/engine"
+	engine "flyball/cmd/internal/embedded/clickhouse"
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 func roleCommands(o *options) []*cobra.Command {
@@ -119,7 +119,7 @@ func migrateCommand(o *options) *cobra.Command {
 		}
 		defer client.Close()
 		w := cmd.OutOrStdout()
-		ensured, err := topic.Ensure(cmd.Context(), kadm.NewClient(client), int32(c.Kafka.Partitions), -1, len(c.Kafka.Brokers) == 0, plan)
+		ensured, err := wire.Ensure(cmd.Context(), kadm.NewClient(client), int32(c.Kafka.Partitions), -1, len(c.Kafka.Brokers) == 0, plan)
 		if err != nil {
 			return err
 		}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/answer"
-	"flyball/detect/control"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/point"
 )
 
 func settingsCommand(o *options) *cobra.Command {
@@ -19,14 +19,14 @@ func settingsCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s, err := get[control.SettingsLine](o, "/v1/settings")
+		s, err := get[point.SettingsLine](o, "/v1/settings")
 		if err != nil {
 			return err
 		}
 		if format == "json" {
-			return answer.JSON(cmd.OutOrStdout(), s)
+			return report.JSON(cmd.OutOrStdout(), s)
 		}
-		err = answer.Table(cmd.OutOrStdout(), "SETTING | HOLDS | FILE SAYS | SINCE (UTC) | BY | REASON", func(row func(...any)) {
+		err = report.Table(cmd.OutOrStdout(), "SETTING | HOLDS | FILE SAYS | SINCE (UTC) | BY | REASON", func(row func(...any)) {
 			row("trips_per_hour", s.TripsPerHour, s.File.TripsPerHour, second(s.Since), orDash(s.By), orDash(s.Reason))
 			row("agents_percent", s.AgentsPercent, s.File.AgentsPercent, second(s.Since), orDash(s.By), orDash(s.Reason))
 		})
@@ -39,7 +39,7 @@ func settingsCommand(o *options) *cobra.Command {
 	var reason string
 	set := &cobra.Command{Use: "set", Short: "Change what holds, at every point, from one command on; for admins", Args: cobra.NoArgs}
 	set.RunE = func(cmd *cobra.Command, _ []string) error {
-		ask := control.SetSettings{Reason: reason, By: whoami()}
+		ask := point.SetSettings{Reason: reason, By: whoami()}
 		if cmd.Flags().Changed("trips-per-hour") {
 			ask.TripsPerHour = &trips
 		}
@@ -59,7 +59,7 @@ func settingsCommand(o *options) *cobra.Command {
 		if _, err := o.ask(http.MethodPost, "/v1/settings", ask); err != nil {
 			return err
 		}
-		s, err := get[control.SettingsLine](o, "/v1/settings")
+		s, err := get[point.SettingsLine](o, "/v1/settings")
 		if err != nil {
 			return err
 		}

@@ -11,8 +11,8 @@ import (
 	"fmt"
 	"time"
 
-	"flyball/detect/baseline"
 	"flyball/detect/learn"
+	"flyball/detect/model/baseline"
 )
 
 // Options of a backtest.

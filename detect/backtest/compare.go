@@ -3,9 +3,9 @@ package backtest
 import (
 	"time"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
 	"flyball/detect/learn"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/detect/policy"
 	"flyball/detect/score"
 	"flyball/schema"

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
 	"flyball/detect/learn"
+	"flyball/detect/model/baseline"
 	"flyball/detect/policy"
 	"flyball/schema"
 	"flyball/schema/route"

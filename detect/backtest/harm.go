@@ -5,8 +5,8 @@ import (
 	"math"
 	"strings"
 
+	"flyball/detect/enforce/manifest"
 	"flyball/detect/learn"
-	"flyball/detect/manifest"
 	"flyball/schema"
 )
 

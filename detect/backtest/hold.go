@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"flyball/detect/breaker"
+	"flyball/detect/enforce/breaker"
 	"flyball/detect/learn"
 	"flyball/schema"
 )

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
 	"flyball/detect/learn"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/detect/policy"
 	"flyball/detect/score"
 	"flyball/schema"

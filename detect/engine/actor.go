@@ -1,14 +1,14 @@
 package engine
 
 import (
-	"flyball/detect/season"
+	"flyball/detect/model/callrate"
 	"flyball/detect/stitch"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // actorJudged is what the judge keeps of an actor, over all its runs.
 type actorJudged struct {
-	pace season.Counter
+	pace callrate.Counter
 	fast tooFast
 	over overRuns
 }
@@ -25,7 +25,7 @@ func judgedOf(r *stitch.Run) *actorJudged {
 }
 
 // Code implements stitch.Attachment.
-func (a *actorJudged) Code(c *topic.Coder) {
+func (a *actorJudged) Code(c *wire.Coder) {
 	a.pace.Code(c)
 	a.fast.code(c)
 	a.over.code(c)

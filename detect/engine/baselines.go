@@ -8,9 +8,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/baseline"
-	"flyball/detect/published"
-	"flyball/schema/topic"
+	"flyball/detect/baselinestore"
+	"flyball/detect/model/baseline"
+	"flyball/schema/wire"
 )
 
 // baselines reads published baselines by version. It is safe for concurrent use.
@@ -30,7 +30,7 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Body, er
 	if body := b.known[version]; body != nil {
 		return body, nil
 	}
-	body, err := published.Baseline(ctx, b.kafka, func(v string) bool { return v == version })
+	body, err := baselinestore.Baseline(ctx, b.kafka, func(v string) bool { return v == version })
 	if err != nil {
 		return nil, fmt.Errorf("baseline %s: %w", version, err)
 	}
@@ -45,7 +45,7 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Body, er
 func (b *baselines) before(ctx context.Context, version string) (*baseline.Body, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return published.Before(ctx, b.kafka, version)
+	return baselinestore.Before(ctx, b.kafka, version)
 }
 
 // activate makes the version that the marks name the one to score by. A version
@@ -61,7 +61,7 @@ func (w *worker) activate(ctx context.Context) error {
 	case err == nil:
 		w.judging.use(body)
 		return nil
-	case errors.Is(err, published.ErrNone):
+	case errors.Is(err, baselinestore.ErrNone):
 		w.m.missingBaselines.Inc()
 		w.cfg.Logger.Error("scoring goes on by the last baseline; run flyball learn --once", "partition", w.part, "version", version, "error", err)
 	case refused(err):
@@ -76,7 +76,7 @@ func (w *worker) activate(ctx context.Context) error {
 	switch body, err = w.baselines.before(ctx, version); {
 	case err == nil:
 		w.judging.use(body)
-	case !errors.Is(err, published.ErrNone):
+	case !errors.Is(err, baselinestore.ErrNone):
 		return fmt.Errorf("activate a baseline in partition %d: %w", w.part, err)
 	}
 	return nil
@@ -84,5 +84,5 @@ func (w *worker) activate(ctx context.Context) error {
 
 // refused are the bodies that cannot be scored by: the last one stays.
 func refused(err error) bool {
-	return errors.Is(err, topic.ErrNewerVersion) || errors.Is(err, topic.ErrMalformed) || errors.Is(err, baseline.ErrUnsound)
+	return errors.Is(err, wire.ErrNewerVersion) || errors.Is(err, wire.ErrMalformed) || errors.Is(err, baseline.ErrUnsound)
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/baseline"
-	"flyball/detect/published"
-	"flyball/schema/topic"
+	"flyball/detect/baselinestore"
+	"flyball/detect/model/baseline"
+	"flyball/schema/wire"
 )
 
 // A baseline that cannot be scored by is counted and named, and the last one stays:
@@ -20,7 +20,7 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 	l := newLog(t)
 	put := func(version string, value []byte) {
 		t.Helper()
-		if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: topic.BaselinesTopic, Key: []byte(version), Value: value}).FirstErr(); err != nil {
+		if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(version), Value: value}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -30,16 +30,16 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 		if change != nil {
 			change(b)
 		}
-		value, err := topic.EncodeDocument(format, b)
+		value, err := wire.EncodeDocument(format, b)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return value
 	}
-	put("default/good", document(topic.BaselineVersion, "default/good", nil))
-	put("default/newer", document(topic.BaselineVersion+1, "default/newer", nil))
-	put("default/unsound", document(topic.BaselineVersion, "default/unsound", func(b *baseline.Body) { b.All[0] = baseline.Count{Hits: 9, Calls: 1} }))
-	put("default/torn", document(topic.BaselineVersion, "default/torn", nil)[:40])
+	put("default/good", document(wire.BaselineVersion, "default/good", nil))
+	put("default/newer", document(wire.BaselineVersion+1, "default/newer", nil))
+	put("default/unsound", document(wire.BaselineVersion, "default/unsound", func(b *baseline.Body) { b.All[0] = baseline.Count{Hits: 9, Calls: 1} }))
+	put("default/torn", document(wire.BaselineVersion, "default/torn", nil)[:40])
 	put("default/empty", []byte(`{"v":1,"body":{"version":"default/empty"}}`))
 	r := prometheus.NewRegistry()
 	_, stop := l.start(func(c *Config) { c.Registerer = r })
@@ -63,7 +63,7 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 		{"default/good", 0, 0}, {"default/newer", 1, 0}, {"default/unsound", 2, 0},
 		{"default/torn", 3, 0}, {"default/gone", 3, 1}, {"default/empty", 3, 1},
 	} {
-		l.write(topic.EncodeMarks(nil, &topic.Marks{Activate: []topic.Activation{{What: "baseline", Version: step.version}}}))
+		l.write(wire.EncodeMarks(nil, &wire.Marks{Activate: []wire.Activation{{What: "baseline", Version: step.version}}}))
 		l.block(from, from+10)
 		from += 10
 		if got := l.rows(int(from)); got != int(from) {
@@ -84,7 +84,7 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 	for version, want := range map[string]string{"default/newer": "default/good", "default/unsound": "default/good", "default/aaa": ""} {
 		body, err := b.before(context.Background(), version)
 		if want == "" {
-			if !errors.Is(err, published.ErrNone) {
+			if !errors.Is(err, baselinestore.ErrNone) {
 				t.Errorf("before %s: %v", version, err)
 			}
 		} else if err != nil || body.Version != want {

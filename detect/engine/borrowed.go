@@ -5,32 +5,32 @@ import (
 	"fmt"
 	"math"
 
-	"flyball/detect/borrowed"
 	"flyball/detect/feature"
+	"flyball/detect/model/sharedcredential"
 	"flyball/detect/policy"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // suspicions judges sessions in people's names. One scale is used at a time.
 type suspicions struct {
-	model *borrowed.Model
-	scale *borrowed.Scale
+	model *sharedcredential.Model
+	scale *sharedcredential.Scale
 	share float64 // of people's sessions that may be suspected
 }
 
 // use compares with the tenant's own people from the next call on, where a
 // baseline knows them.
-func (s *suspicions) use(own *borrowed.Own) { s.scale = s.model.With(own) }
+func (s *suspicions) use(own *sharedcredential.Own) { s.scale = s.model.With(own) }
 
 // suspect is what is kept of a run in a person's name.
 type suspect struct {
 	finding
-	session borrowed.Session
+	session sharedcredential.Session
 }
 
-func codeSuspect(c *topic.Coder, at **suspect) {
+func codeSuspect(c *wire.Coder, at **suspect) {
 	has := *at != nil
 	c.Bool(&has)
 	if !has {
@@ -70,7 +70,7 @@ func (w *worker) suspect(ctx context.Context, r *stitch.Run, run *judged, step *
 		run.suspect = &suspect{}
 	}
 	s, people := run.suspect, &w.judging.people
-	s.session.Add(borrowed.Of(c, step))
+	s.session.Add(sharedcredential.Of(c, step))
 	score, ok := s.session.Judge(people.scale)
 	if !ok || r.SampledCalls > 0 || !people.scale.Suspicious(score, people.share) {
 		return nil // of a sampled run calls are missing: repeats and pace are not what they were

@@ -12,7 +12,7 @@ import (
 	"flyball/detect/policy"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // sessions writes calls of one person's session as one block.
@@ -27,7 +27,7 @@ func (l *log) sessions(from, to int, of func(i int) schema.Call) {
 		c.ArgsDigest = uint64(i + 1)
 		calls = append(calls, &c)
 	}
-	var enc topic.CallsEncoder
+	var enc wire.CallsEncoder
 	l.write(enc.Encode(nil, calls))
 }
 
@@ -60,8 +60,8 @@ func byPerson(i int) schema.Call {
 func (l *log) said(e *Engine) (findings []schema.Finding, commands int) {
 	l.t.Helper()
 	l.settle(e)
-	l.each(topic.EventsTopic, func(r *kgo.Record) {
-		event, err := topic.DecodeEvent(r.Value)
+	l.each(wire.EventsTopic, func(r *kgo.Record) {
+		event, err := wire.DecodeEvent(r.Value)
 		if err != nil {
 			l.t.Fatal(err)
 		}
@@ -69,14 +69,14 @@ func (l *log) said(e *Engine) (findings []schema.Finding, commands int) {
 			findings = append(findings, *f)
 		}
 	})
-	l.each(topic.CommandsTopic, func(*kgo.Record) { commands++ })
+	l.each(wire.CommandsTopic, func(*kgo.Record) { commands++ })
 	return findings, commands
 }
 
 // settle waits until the engine's first partition has applied and stored everything.
 func (l *log) settle(e *Engine) {
 	l.t.Helper()
-	end := l.ends(topic.CallsTopic)
+	end := l.ends(wire.CallsTopic)
 	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
 		if w := e.worker(0); w != nil && w.committed.Load() >= end {
 			return
@@ -245,7 +245,7 @@ func TestSuspicionClosesWithItsRun(t *testing.T) {
 	l.sessions(0, 30, byMachine)
 	later := schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: 1000}, Tenant: "default", RoutingKey: "g:other", CredentialID: "other",
 		Start: 1795176000e9 + int64(10*time.Hour), Method: "GET", RouteKey: "/", Outcome: schema.OutcomeOK}
-	var enc topic.CallsEncoder
+	var enc wire.CallsEncoder
 	l.write(enc.Encode(nil, []*schema.Call{&later}))
 	findings, _ := l.said(e)
 	if last := findings[len(findings)-1]; last.State != schema.FindingClosed || last.Reason == "" || last.ID != findings[0].ID {
@@ -255,9 +255,9 @@ func TestSuspicionClosesWithItsRun(t *testing.T) {
 
 // Entries that were written before sessions were judged are read, without one.
 func TestEntryOfTheVersionBefore(t *testing.T) {
-	old := topic.NewWriter(nil, topic.KindState, 4)
+	old := wire.NewWriter(nil, wire.KindState, 4)
 	(&judged{suspect: &suspect{finding: finding{openedAt: 7}}}).Code(old)
-	r, err := topic.NewReader(old.Bytes(), topic.KindState, stitch.StateVersion)
+	r, err := wire.NewReader(old.Bytes(), wire.KindState, stitch.StateVersion)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/stitch"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // checkpoint is what a worker remembers of what it has written.
@@ -51,7 +51,7 @@ func (c *checkpoint) acked(err error) {
 	c.mu.Lock()
 	c.inflight--
 	if err != nil && c.failure == nil {
-		c.failure = fmt.Errorf("write %s: %w", topic.JournalTopic, err)
+		c.failure = fmt.Errorf("write %s: %w", wire.JournalTopic, err)
 	}
 	if c.idle != nil {
 		c.idle.Broadcast()
@@ -162,9 +162,9 @@ func (w *worker) save(ctx context.Context, n int) error {
 	}
 	w.steps = append(w.steps[:0], w.steps[done:]...)
 	w.cfg.Stage("detect.entries|record")
-	rec := &kgo.Record{Topic: topic.StateTopic, Partition: w.part, Key: partitionKey(c.generation), Value: encodeProgress(w.base, offset, c.generation)}
+	rec := &kgo.Record{Topic: wire.StateTopic, Partition: w.part, Key: partitionKey(c.generation), Value: encodeProgress(w.base, offset, c.generation)}
 	if err := w.insistAll(ctx, rec); err != nil {
-		return fmt.Errorf("write record of partition %d to %s: %w", w.part, topic.StateTopic, err)
+		return fmt.Errorf("write record of partition %d to %s: %w", w.part, wire.StateTopic, err)
 	}
 	c.committed = offset
 	w.committed.Store(offset)
@@ -176,9 +176,9 @@ func (w *worker) writeEntries(ctx context.Context, n int) error {
 	records := make([]*kgo.Record, 0, n)
 	var tombstones []*kgo.Record
 	for _, a := range w.state.Dirty()[:n] {
-		records = append(records, &kgo.Record{Topic: topic.StateTopic, Partition: w.part, Key: actorKey(c.generation, a.Key), Value: stitch.EncodeActor(nil, a, c.generation)})
+		records = append(records, &kgo.Record{Topic: wire.StateTopic, Partition: w.part, Key: actorKey(c.generation, a.Key), Value: stitch.EncodeActor(nil, a, c.generation)})
 		for _, generation := range c.stale[a.Key] {
-			tombstones = append(tombstones, &kgo.Record{Topic: topic.StateTopic, Partition: w.part, Key: []byte("a/" + generation + "/" + a.Key)})
+			tombstones = append(tombstones, &kgo.Record{Topic: wire.StateTopic, Partition: w.part, Key: []byte("a/" + generation + "/" + a.Key)})
 		}
 		delete(c.stale, a.Key)
 		if a.Empty() {
@@ -186,7 +186,7 @@ func (w *worker) writeEntries(ctx context.Context, n int) error {
 		}
 	}
 	if err := w.insistAll(ctx, records...); err != nil {
-		return fmt.Errorf("write %d entries of partition %d to %s: %w", n, w.part, topic.StateTopic, err)
+		return fmt.Errorf("write %d entries of partition %d to %s: %w", n, w.part, wire.StateTopic, err)
 	}
 	w.state.Saved(n)
 	if len(tombstones) > 0 {
@@ -214,12 +214,12 @@ func (w *worker) bury(ctx context.Context) error {
 			rest = append(rest, g)
 		}
 		if done {
-			tombstones = append(tombstones, &kgo.Record{Topic: topic.StateTopic, Partition: w.part, Key: actorKey(c.generation, g.actor)})
+			tombstones = append(tombstones, &kgo.Record{Topic: wire.StateTopic, Partition: w.part, Key: actorKey(c.generation, g.actor)})
 		}
 	}
 	c.ghosts = rest
 	for _, generation := range c.old {
-		tombstones = append(tombstones, &kgo.Record{Topic: topic.StateTopic, Partition: w.part, Key: []byte("p/" + generation)})
+		tombstones = append(tombstones, &kgo.Record{Topic: wire.StateTopic, Partition: w.part, Key: []byte("p/" + generation)})
 	}
 	c.old = nil
 	if len(tombstones) == 0 {

@@ -13,9 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
-	"flyball/detect/baseline"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Engine is the detect role: one worker for each partition that its consumer
@@ -61,16 +61,16 @@ func (e *Engine) Run(ctx context.Context) error {
 		return fmt.Errorf("detect: producer: %w", err)
 	}
 	defer e.out.Close()
-	details, err := kadm.NewClient(e.out).ListTopics(ctx, topic.CallsTopic)
+	details, err := kadm.NewClient(e.out).ListTopics(ctx, wire.CallsTopic)
 	if err != nil {
-		return fmt.Errorf("detect: look up %s: %w", topic.CallsTopic, err)
+		return fmt.Errorf("detect: look up %s: %w", wire.CallsTopic, err)
 	}
 	if err := details.Error(); err != nil {
-		return fmt.Errorf("detect: %s: %w; run flyball migrate", topic.CallsTopic, err)
+		return fmt.Errorf("detect: %s: %w; run flyball migrate", wire.CallsTopic, err)
 	}
-	e.callsID = schema.TopicID(details[topic.CallsTopic].ID)
+	e.callsID = schema.TopicID(details[wire.CallsTopic].ID)
 	e.client, err = kgo.NewClient(append(append([]kgo.Opt{}, e.cfg.Kafka...),
-		kgo.ConsumerGroup(e.cfg.Group), kgo.ConsumeTopics(topic.CallsTopic),
+		kgo.ConsumerGroup(e.cfg.Group), kgo.ConsumeTopics(wire.CallsTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxBytes(8<<20),
 		kgo.AdjustFetchOffsetsFn(e.assign),
@@ -151,7 +151,7 @@ func (e *Engine) offsets() map[string]map[int32]kgo.EpochOffset {
 			out[p] = kgo.EpochOffset{Epoch: -1, Offset: at}
 		}
 	}
-	return map[string]map[int32]kgo.EpochOffset{topic.CallsTopic: out}
+	return map[string]map[int32]kgo.EpochOffset{wire.CallsTopic: out}
 }
 
 func (e *Engine) worker(part int32) *worker {
@@ -166,7 +166,7 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	g.SetLimit(4)
 	var mu sync.Mutex
 	restored := map[int32]*worker{}
-	for part := range offsets[topic.CallsTopic] {
+	for part := range offsets[wire.CallsTopic] {
 		if e.worker(part) != nil {
 			continue
 		}
@@ -184,7 +184,7 @@ func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	err := g.Wait()
 	if err == nil {
 		for part, w := range restored {
-			offsets[topic.CallsTopic][part] = kgo.NewOffset().At(w.next)
+			offsets[wire.CallsTopic][part] = kgo.NewOffset().At(w.next)
 			e.start(w)
 		}
 	}
@@ -224,7 +224,7 @@ func (e *Engine) release(ctx context.Context, parts map[string][]int32, drain bo
 			going = append(going, w)
 		}
 	}
-	for _, p := range parts[topic.CallsTopic] {
+	for _, p := range parts[wire.CallsTopic] {
 		if w := e.workers[p]; w != nil {
 			going = append(going, w)
 		}

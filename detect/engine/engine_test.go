@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -43,7 +43,7 @@ func newLog(t *testing.T) *log {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.client.Close)
-	if _, err := topic.Ensure(context.Background(), kadm.NewClient(l.client), parts, 1, true, false); err != nil {
+	if _, err := wire.Ensure(context.Background(), kadm.NewClient(l.client), parts, 1, true, false); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -58,13 +58,13 @@ func (l *log) block(from, to int64) {
 			RoutingKey: fmt.Sprint("g:agent-", i%5), CredentialID: fmt.Sprint("agent-", i%5), RunKey: fmt.Sprint("run-", i%10), Start: 1795176000e9 + i*1e9, DurationNs: 1e6,
 			Method: "GET", RouteKey: "/orders/{}", Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(i)}}})
 	}
-	var enc topic.CallsEncoder
+	var enc wire.CallsEncoder
 	l.write(enc.Encode(nil, calls))
 }
 
 func (l *log) write(value []byte) {
 	l.t.Helper()
-	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: topic.CallsTopic, Partition: 0, Value: value}).FirstErr(); err != nil {
+	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.CallsTopic, Partition: 0, Value: value}).FirstErr(); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -102,7 +102,7 @@ func (l *log) start(change ...func(*Config)) (e *Engine, stop func() error) {
 // rows reads the journal until it holds n calls, and a moment longer.
 func (l *log) rows(n int) int {
 	l.t.Helper()
-	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(topic.JournalTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
+	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(wire.JournalTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func (l *log) rows(n int) int {
 		fetches := c.PollFetches(ctx)
 		cancel()
 		fetches.EachRecord(func(r *kgo.Record) {
-			j, err := topic.DecodeJournal(r.Value)
+			j, err := wire.DecodeJournal(r.Value)
 			if err != nil {
 				l.t.Fatal(err)
 			}
@@ -187,11 +187,11 @@ func TestNewerVersionStopsThePartition(t *testing.T) {
 	e, stop := l.start()
 	l.block(0, 5)
 	l.rows(5)
-	l.write([]byte{topic.KindCalls, topic.CallsVersion + 1, 0, 0})
+	l.write([]byte{wire.KindCalls, wire.CallsVersion + 1, 0, 0})
 	for end := time.Now().Add(10 * time.Second); e.failureOf() == nil && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
-	if err := stop(); !errors.Is(err, topic.ErrNewerVersion) || !strings.Contains(err.Error(), "partition 0") {
+	if err := stop(); !errors.Is(err, wire.ErrNewerVersion) || !strings.Contains(err.Error(), "partition 0") {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -201,8 +201,8 @@ func TestRecordThatCannotBeReadStopsNothing(t *testing.T) {
 	_, stop := l.start()
 	l.write([]byte{})
 	l.write([]byte("garbage"))
-	l.write([]byte{topic.KindCalls, 1, 99})
-	l.write([]byte{topic.KindMarks, 1, 99})
+	l.write([]byte{wire.KindCalls, 1, 99})
+	l.write([]byte{wire.KindMarks, 1, 99})
 	l.block(0, 5)
 	if got := l.rows(5); got != 5 {
 		t.Fatalf("%d calls", got)
@@ -217,7 +217,7 @@ func TestActivationSurvivesARestart(t *testing.T) {
 	l := newLog(t)
 	_, stop := l.start()
 	l.block(0, 5)
-	l.write(topic.EncodeMarks(nil, &topic.Marks{At: 1, Activate: []topic.Activation{{What: "route", Version: "v2"}}}))
+	l.write(wire.EncodeMarks(nil, &wire.Marks{At: 1, Activate: []wire.Activation{{What: "route", Version: "v2"}}}))
 	l.block(5, 10)
 	l.rows(10)
 	if err := stop(); err != nil {

@@ -5,7 +5,7 @@ import (
 
 	"flyball/detect/policy"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // except says in a finding which exception covers it now, if one does.
@@ -16,7 +16,7 @@ func (w *worker) except(out *schema.Finding, have *finding) {
 }
 
 // codeException writes or reads the name of the exception that covers a finding.
-func (f *finding) codeException(c *topic.Coder) {
+func (f *finding) codeException(c *wire.Coder) {
 	if c.Version < 5 {
 		return // there were none
 	}

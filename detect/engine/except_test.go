@@ -6,7 +6,7 @@ import (
 	"flyball/detect/policy"
 	"flyball/detect/score"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // What covers a finding survives a restart: else each restart would open a breaker
@@ -15,9 +15,9 @@ func TestRestartForgetsTheException(t *testing.T) {
 	was := judged{findings: new([score.NFamilies]finding)}
 	was.findings[3] = finding{Course: policy.Course{Level: schema.LevelTrip, Exception: "nightly purge"}, told: 9, openedAt: 5}
 	for version, want := range map[uint8]string{5: "nightly purge", 4: ""} {
-		w := topic.NewWriter(nil, topic.KindState, version)
+		w := wire.NewWriter(nil, wire.KindState, version)
 		was.Code(w)
-		r, err := topic.NewReader(w.Bytes(), topic.KindState, 5)
+		r, err := wire.NewReader(w.Bytes(), wire.KindState, 5)
 		if err != nil {
 			t.Fatal(err)
 		}

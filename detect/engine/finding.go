@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/detect/policy"
 	"flyball/detect/score"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // finding is where a finding of a run stands.
@@ -124,7 +124,7 @@ func summary(f *schema.Finding, who string, c *schema.Call) string {
 }
 
 // codeFindings writes or reads the findings of all families, which hardly any run has.
-func (r *judged) codeFindings(c *topic.Coder) {
+func (r *judged) codeFindings(c *wire.Coder) {
 	var all [score.NFamilies]finding
 	if r.findings != nil {
 		all = *r.findings
@@ -144,12 +144,12 @@ func (r *judged) codeFindings(c *topic.Coder) {
 	}
 }
 
-func (f *finding) code(c *topic.Coder) {
-	topic.Small(c, &f.Level)
+func (f *finding) code(c *wire.Coder) {
+	wire.Small(c, &f.Level)
 	c.Float(&f.told)
 	c.Int(&f.openedAt)
 	c.Bool(&f.closed)
-	topic.Num(c, &f.Decisions)
+	wire.Num(c, &f.Decisions)
 	c.Int(&f.DecidedAt)
 	f.codeException(c)
 }

@@ -7,7 +7,7 @@ import (
 
 	"flyball/detect/score"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // loopOf makes a run that reads for a while and then asks one thing again and again,
@@ -55,10 +55,10 @@ func TestClocksThatAreWrongChangeNoScore(t *testing.T) {
 		}
 		told := 0
 		for _, r := range f.tape.records {
-			if r.Topic != topic.EventsTopic {
+			if r.Topic != wire.EventsTopic {
 				continue
 			}
-			e, err := topic.DecodeEvent(r.Value)
+			e, err := wire.DecodeEvent(r.Value)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestCrowdOfStrangersAlarmsNobody(t *testing.T) {
 		})
 	}
 	for _, r := range f.tape.records {
-		if r.Topic == topic.EventsTopic || r.Topic == topic.CommandsTopic {
+		if r.Topic == wire.EventsTopic || r.Topic == wire.CommandsTopic {
 			t.Fatalf("%s: %s", r.Topic, r.Value)
 		}
 	}

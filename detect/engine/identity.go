@@ -8,7 +8,7 @@ import (
 	"flyball/detect/policy"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // conflict is what disagrees about who a run is.
@@ -79,7 +79,7 @@ func (w *worker) closeConflict(ctx context.Context, r *stitch.Run, run *judged, 
 	return w.tell(ctx, r, w.describeConflict(r, run.conflict, &schema.Call{Start: r.LastAt}, at))
 }
 
-func (r *judged) codeConflict(c *topic.Coder) {
+func (r *judged) codeConflict(c *wire.Coder) {
 	there := r.conflict != nil
 	c.Bool(&there)
 	if !there {
@@ -96,10 +96,10 @@ func (r *judged) codeConflict(c *topic.Coder) {
 	}
 }
 
-func codeRef(c *topic.Coder, ref *schema.CallRef) {
+func codeRef(c *wire.Coder, ref *schema.CallRef) {
 	part := int64(ref.Partition)
 	c.Int(&part)
 	c.Int(&ref.Offset)
-	topic.Num(c, &ref.Item)
+	wire.Num(c, &ref.Item)
 	ref.Partition = int32(part)
 }

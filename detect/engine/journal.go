@@ -5,7 +5,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 
 	"flyball/detect/stitch"
 )
@@ -125,7 +125,7 @@ func (j *journal) cut(id schema.TopicID) []byte {
 	for _, t := range j.touched {
 		j.touches.Append(t)
 	}
-	rec := topic.Journal{CallsTopicID: id, CallsPart: j.part, From: j.from, To: j.to, MinStart: j.min, MaxStart: j.max}
+	rec := wire.Journal{CallsTopicID: id, CallsPart: j.part, From: j.from, To: j.to, MinStart: j.min, MaxStart: j.max}
 	j.buf = j.buf[:0]
 	rec.Sections = append(rec.Sections, j.section("calls_store", j.calls))
 	if j.traces.Rows() > 0 {
@@ -140,7 +140,7 @@ func (j *journal) cut(id schema.TopicID) []byte {
 	if j.scores.Rows() > 0 {
 		rec.Sections = append(rec.Sections, j.section("scores_store", j.scores))
 	}
-	value := topic.EncodeJournal(nil, &rec)
+	value := wire.EncodeJournal(nil, &rec)
 	j.calls.Reset()
 	j.scores.Reset()
 	j.touches.Reset()
@@ -163,8 +163,8 @@ func (j *journal) snapshots(runs []*stitch.Run, id schema.TopicID) []byte {
 		r.Emitted = s.Version
 	}
 	j.buf = j.buf[:0]
-	rec := topic.Journal{CallsTopicID: id, CallsPart: j.part, From: -1, To: -1, Sections: []topic.Section{j.section("runs_store", j.runs)}}
-	value := topic.EncodeJournal(nil, &rec)
+	rec := wire.Journal{CallsTopicID: id, CallsPart: j.part, From: -1, To: -1, Sections: []wire.Section{j.section("runs_store", j.runs)}}
+	value := wire.EncodeJournal(nil, &rec)
 	j.runs.Reset()
 	return value
 }
@@ -174,8 +174,8 @@ type block interface {
 	AppendNative(dst []byte) []byte
 }
 
-func (j *journal) section(table string, b block) topic.Section {
+func (j *journal) section(table string, b block) wire.Section {
 	from := len(j.buf)
 	j.buf = b.AppendNative(j.buf)
-	return topic.Section{Table: table, Rows: b.Rows(), Native: j.buf[from:len(j.buf):len(j.buf)]}
+	return wire.Section{Table: table, Rows: b.Rows(), Native: j.buf[from:len(j.buf):len(j.buf)]}
 }

@@ -3,15 +3,15 @@ package engine
 import (
 	"context"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/scope"
 	"flyball/detect/policy"
-	"flyball/detect/scope"
 	"flyball/detect/score"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // judge scores calls in the order of the log and says what follows: findings,
@@ -65,7 +65,7 @@ type judged struct {
 }
 
 // Code implements stitch.Attachment.
-func (r *judged) Code(c *topic.Coder) {
+func (r *judged) Code(c *wire.Coder) {
 	r.Run.Code(c)
 	c.Float(&r.told)
 	r.codeFindings(c)

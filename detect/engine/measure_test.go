@@ -11,7 +11,7 @@ import (
 
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // How long a restart takes with 100,000 open runs of 10,000 actors. Measured
@@ -33,7 +33,7 @@ func TestMeasureRestore(t *testing.T) {
 	for _, a := range p.Dirty() {
 		value := stitch.EncodeActor(nil, a, 1)
 		size += len(value)
-		l.client.Produce(context.Background(), &kgo.Record{Topic: topic.StateTopic, Partition: 0, Key: actorKey(1, a.Key), Value: value}, nil)
+		l.client.Produce(context.Background(), &kgo.Record{Topic: wire.StateTopic, Partition: 0, Key: actorKey(1, a.Key), Value: value}, nil)
 	}
 	if err := l.client.Flush(context.Background()); err != nil {
 		t.Fatal(err)

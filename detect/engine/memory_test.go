@@ -6,11 +6,11 @@ import (
 	"testing"
 	"unsafe"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/detect/score"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // usual is a baseline of agents that use twelve routes.
@@ -124,7 +124,7 @@ func TestRunOfAMillionCallsStaysBounded(t *testing.T) {
 			}
 			return j
 		})
-		w := topic.NewWriter(nil, topic.KindState, 7)
+		w := wire.NewWriter(nil, wire.KindState, 7)
 		j.Code(w)
 		return size, len(w.Bytes())
 	}

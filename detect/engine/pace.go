@@ -9,11 +9,11 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/detect/feature"
+	"flyball/detect/model/callrate"
 	"flyball/detect/policy"
-	"flyball/detect/season"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // tooFast is what was last told of an actor that calls too fast: of which quarter of
@@ -25,7 +25,7 @@ type tooFast struct {
 
 // tells reports whether so many calls are to be told of. What goes on from one quarter
 // to the next is told of again when it has doubled.
-func (f *tooFast) tells(k *season.Count, limit uint64) bool {
+func (f *tooFast) tells(k *callrate.Count, limit uint64) bool {
 	if f.calls > 0 && k.Quarter >= f.quarter-1 && k.Quarter <= f.quarter+1 {
 		if k.N >= limit {
 			f.quarter = max(f.quarter, k.Quarter)
@@ -35,7 +35,7 @@ func (f *tooFast) tells(k *season.Count, limit uint64) bool {
 	return k.N >= limit
 }
 
-func (f *tooFast) code(c *topic.Coder) {
+func (f *tooFast) code(c *wire.Coder) {
 	c.Int(&f.quarter)
 	c.Uint(&f.calls)
 }
@@ -50,7 +50,7 @@ type paceFinding struct {
 }
 
 // codePace writes or reads the finding, which hardly any run has.
-func (r *judged) codePace(c *topic.Coder) {
+func (r *judged) codePace(c *wire.Coder) {
 	if c.Version < 6 {
 		return
 	}
@@ -65,7 +65,7 @@ func (r *judged) codePace(c *topic.Coder) {
 	r.pace = p
 	c.Bool(&p.closed)
 	p.Level = schema.LevelAlert
-	topic.Num(c, &p.Decisions)
+	wire.Num(c, &p.Decisions)
 	c.Float(&p.score)
 	c.Int(&p.quarter)
 	c.Int(&p.from)
@@ -79,7 +79,7 @@ func (r *judged) codePace(c *topic.Coder) {
 func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) error {
 	a, j := judgedOf(r), &w.judging
 	k := a.pace.Add(xxhash.Sum64String(run.Who.Agent), c.Start, c.Reversibility == schema.Irreversible)
-	if k == nil || k.N < season.Least || j.model == nil {
+	if k == nil || k.N < callrate.Least || j.model == nil {
 		return nil
 	}
 	pace := j.model.Body.Pace
@@ -95,7 +95,7 @@ func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *s
 	if have.openedAt == 0 {
 		have.openedAt = c.Start
 	}
-	usual := pace.At(run.Who.Agent, run.Who.Group, season.HourOf(k.Quarter))
+	usual := pace.At(run.Who.Agent, run.Who.Group, callrate.HourOf(k.Quarter))
 	have.Level, have.closed, have.score = schema.LevelAlert, false, usual.Score(k.N)
 	have.quarter, have.from, have.calls = k.Quarter, k.From, schema.Exposure{Calls: k.N, Irreversible: k.Irreversible}
 	out := w.describePace(r, run, c, at)
@@ -112,17 +112,17 @@ func (w *worker) describePace(r *stitch.Run, run *judged, c *schema.Call, at sch
 	body, have := w.judging.model.Body, run.pace
 	out := w.findingOf(r, schema.FamilyPace, &have.finding, c, at)
 	out.OnsetAt, out.Score, out.DelayCalls, out.Exposure = have.from, have.score, have.calls.Calls, have.calls
-	of := schema.Contribution{Feature: "calls_in_quarter_hour", Observed: schema.Known(have.calls.Calls), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Known(season.Round(have.score))}
+	of := schema.Contribution{Feature: "calls_in_quarter_hour", Observed: schema.Known(have.calls.Calls), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Known(callrate.Round(have.score))}
 	usually := ""
 	if pace := body.Pace; pace != nil { // it may be gone in the baseline of today
 		out.ExpectedRate, out.Beyond = pace.Calibration.P(have.score)
-		u := pace.At(run.Who.Agent, run.Who.Group, season.HourOf(have.quarter))
-		of.Usual, of.Peers = schema.Known(season.Round(u.Calls)), schema.Known(season.Round(u.Peers))
+		u := pace.At(run.Who.Agent, run.Who.Group, callrate.HourOf(have.quarter))
+		of.Usual, of.Peers = schema.Known(callrate.Round(u.Calls)), schema.Known(callrate.Round(u.Peers))
 		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
 	}
 	out.Evidence = []schema.Contribution{of}
 	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC%s, now %s", nameOf(r), have.calls.Calls,
-		time.Unix(0, season.StartOf(have.quarter)).UTC().Format("15:04"), usually, strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
+		time.Unix(0, callrate.StartOf(have.quarter)).UTC().Format("15:04"), usually, strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
 	return out
 }
 

@@ -13,14 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/baseline"
-	"flyball/detect/borrowed"
-	"flyball/detect/calibrate"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/callrate"
+	"flyball/detect/model/sharedcredential"
 	"flyball/detect/policy"
-	"flyball/detect/season"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // tape is a producer that keeps what it is given.
@@ -49,19 +49,19 @@ type floor struct {
 var night = time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)
 
 // pace of ten agents that make ten to eighteen calls a quarter of an hour by day.
-func paceOfDayWorkers() *season.Body {
-	var list []season.Series
+func paceOfDayWorkers() *callrate.Body {
+	var list []callrate.Series
 	for i := range 10 {
-		s := season.Series{Agent: fmt.Sprint("g/", i), Group: "g"}
-		for at := range 4 * season.Hours {
+		s := callrate.Series{Agent: fmt.Sprint("g/", i), Group: "g"}
+		for at := range 4 * callrate.Hours {
 			if h := at % 24; h >= 8 && h < 18 {
 				n := float64(10 + (at*7+i)%9)
-				s.Cells = append(s.Cells, season.Cell{At: int32(at), Seen: 4, Calls: 4 * n, Squares: 4 * n * n, Most: n})
+				s.Cells = append(s.Cells, callrate.Cell{At: int32(at), Seen: 4, Calls: 4 * n, Squares: 4 * n * n, Most: n})
 			}
 		}
 		list = append(list, s)
 	}
-	return season.Fit(list, 4, 0)
+	return callrate.Fit(list, 4, 0)
 }
 
 func newFloor(t *testing.T, change ...func(*Config)) *floor {
@@ -77,7 +77,7 @@ func newFloor(t *testing.T, change ...func(*Config)) *floor {
 	out := &tape{}
 	w := &worker{cfg: &cfg, out: out, m: newMetrics(cfg.Registerer), journal: newJournal(0), active: new(atomic.Int64)}
 	w.judging.rules, w.judging.tripShare = cfg.Rules, cfg.FalseTrips
-	w.judging.people.model, w.judging.people.share = borrowed.Shipped(), cfg.FalseSuspicions
+	w.judging.people.model, w.judging.people.share = sharedcredential.Shipped(), cfg.FalseSuspicions
 	w.judging.use(body)
 	f := &floor{worker: w, t: t, tape: out, body: body}
 	f.state = f.partition()
@@ -118,10 +118,10 @@ func (f *floor) flood(from time.Time, n int, every time.Duration, change ...func
 func (f *floor) findings() (out []schema.Finding) {
 	f.t.Helper()
 	for _, r := range f.tape.records {
-		if r.Topic != topic.EventsTopic {
+		if r.Topic != wire.EventsTopic {
 			continue
 		}
-		e, err := topic.DecodeEvent(r.Value)
+		e, err := wire.DecodeEvent(r.Value)
 		if err != nil {
 			f.t.Fatal(err)
 		}
@@ -134,7 +134,7 @@ func (f *floor) findings() (out []schema.Finding) {
 
 func (f *floor) commands() (n int) {
 	for _, r := range f.tape.records {
-		if r.Topic == topic.CommandsTopic {
+		if r.Topic == wire.CommandsTopic {
 			n++
 		}
 	}
@@ -146,8 +146,8 @@ func runKey(k string) func(*schema.Call) { return func(c *schema.Call) { c.RunKe
 func TestFloodAtNightAlertsAndNeverTrips(t *testing.T) {
 	f := newFloor(t)
 	f.flood(night, 700, time.Second)
-	limit, _ := f.body.Pace.Limit("g/3", "g", season.HourOf(season.QuarterOf(night.UnixNano())), f.cfg.FalseTrips)
-	noon, _ := f.body.Pace.Limit("g/3", "g", season.HourOf(season.QuarterOf(night.UnixNano()))+10, f.cfg.FalseTrips)
+	limit, _ := f.body.Pace.Limit("g/3", "g", callrate.HourOf(callrate.QuarterOf(night.UnixNano())), f.cfg.FalseTrips)
+	noon, _ := f.body.Pace.Limit("g/3", "g", callrate.HourOf(callrate.QuarterOf(night.UnixNano()))+10, f.cfg.FalseTrips)
 	if limit >= noon || limit > 200 {
 		t.Errorf("%d calls are too many at night, %d at noon", limit, noon)
 	}
@@ -227,7 +227,7 @@ func TestOneCallIsCountedOnce(t *testing.T) {
 		}
 		f.call(night.Add(time.Duration(i)*time.Second), func(c *schema.Call) { c.Outcome, c.DeniedBy = schema.OutcomeDenied, "flyball" })
 	}
-	if limit, _ := f.body.Pace.Limit("g/3", "g", season.HourOf(season.QuarterOf(night.UnixNano())), f.cfg.FalseTrips); limit > 50 {
+	if limit, _ := f.body.Pace.Limit("g/3", "g", callrate.HourOf(callrate.QuarterOf(night.UnixNano())), f.cfg.FalseTrips); limit > 50 {
 		t.Fatalf("%d calls are too many: the test shows nothing", limit)
 	}
 	all := f.findings()

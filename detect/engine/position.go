@@ -6,7 +6,7 @@ import (
 
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // progress is what a partition knows at an offset of flyball.calls: the
@@ -34,7 +34,7 @@ type step struct {
 	source    schema.Source
 	position  schema.Position
 	eventTime int64
-	marks     *topic.Marks
+	marks     *wire.Marks
 }
 
 func (p *progress) apply(s *step) {
@@ -75,13 +75,13 @@ const ProgressVersion = 1
 // encodeProgress is the partition's record: progress as of offset, the first
 // one that a restart reads.
 func encodeProgress(p *progress, offset int64, generation uint64) []byte {
-	c := topic.NewWriter(nil, topic.KindState, ProgressVersion)
+	c := wire.NewWriter(nil, wire.KindState, ProgressVersion)
 	p.code(c, &offset, &generation)
 	return c.Bytes()
 }
 
 func decodeProgress(value []byte, limits stitch.Limits) (p *progress, offset int64, generation uint64, err error) {
-	c, err := topic.NewReader(value, topic.KindState, ProgressVersion)
+	c, err := wire.NewReader(value, wire.KindState, ProgressVersion)
 	if err != nil {
 		return nil, 0, 0, err
 	}
@@ -90,24 +90,24 @@ func decodeProgress(value []byte, limits stitch.Limits) (p *progress, offset int
 	return p, offset, generation, c.Err
 }
 
-func (p *progress) code(c *topic.Coder, offset *int64, generation *uint64) {
+func (p *progress) code(c *wire.Coder, offset *int64, generation *uint64) {
 	c.Uint(generation)
 	c.Int(offset)
 	c.Int(&p.watermark)
 	c.Int(&p.water.Clock)
 	codeMap(c, p.positions, codeSource, func(v *schema.Position) {
 		c.Int(&v.Offset)
-		topic.Num(c, &v.Item)
+		wire.Num(c, &v.Item)
 	})
 	codeMap(c, p.water.Sources, codeSource, func(v *stitch.SourceTime) {
 		c.Int(&v.EventTime)
 		c.Int(&v.CurrentAt)
 		c.Int(&v.HeardAt)
 	})
-	codeMap(c, p.versions, func(c *topic.Coder, k *string) { c.Text(k) }, func(v *string) { c.Text(v) })
+	codeMap(c, p.versions, func(c *wire.Coder, k *string) { c.Text(k) }, func(v *string) { c.Text(v) })
 }
 
-func codeSource(c *topic.Coder, s *schema.Source) {
+func codeSource(c *wire.Coder, s *schema.Source) {
 	c.Text(&s.Topic)
 	c.Array(s.TopicID[:])
 	p := int64(s.Partition)
@@ -116,7 +116,7 @@ func codeSource(c *topic.Coder, s *schema.Source) {
 }
 
 // codeMap walks a map's entries; their order does not matter.
-func codeMap[K comparable, V any](c *topic.Coder, m map[K]V, key func(*topic.Coder, *K), value func(*V)) {
+func codeMap[K comparable, V any](c *wire.Coder, m map[K]V, key func(*wire.Coder, *K), value func(*V)) {
 	n := len(m)
 	c.Len(&n, 2)
 	if c.Encoding {

@@ -10,7 +10,7 @@ import (
 
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 const (
@@ -30,11 +30,11 @@ func (w *worker) proven(ctx context.Context, r *stitch.Run, c *schema.Call) erro
 	day := strconv.FormatInt(c.Start/int64(24*time.Hour), 10)
 	command := schema.Command{ID: "proven/" + c.Tenant + "/" + c.CredentialID + "/" + day, Kind: schema.CommandProven, Tenant: c.Tenant,
 		Scope: schema.Scope{Kind: schema.ScopeCredential, Value: c.CredentialID}, By: "detect", Reason: "the API accepted it", TTL: int64(provenTTL)}
-	value, err := topic.EncodeCommand(&command)
+	value, err := wire.EncodeCommand(&command)
 	if err != nil {
 		return fmt.Errorf("proven credential %s: %w", c.CredentialID, err)
 	}
 	w.m.proven.Inc()
-	w.produce(ctx, &kgo.Record{Topic: topic.CommandsTopic, Value: value})
+	w.produce(ctx, &kgo.Record{Topic: wire.CommandsTopic, Value: value})
 	return w.checkpoint.err()
 }

@@ -6,16 +6,16 @@ import (
 	"time"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 func (f *floor) commandsOf(kind schema.CommandKind) (out []schema.Command) {
 	f.t.Helper()
 	for _, r := range f.tape.records {
-		if r.Topic != topic.CommandsTopic {
+		if r.Topic != wire.CommandsTopic {
 			continue
 		}
-		c, err := topic.DecodeCommand(r.Value)
+		c, err := wire.DecodeCommand(r.Value)
 		if err != nil {
 			f.t.Fatal(err)
 		}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/borrowed"
+	"flyball/detect/model/sharedcredential"
 	"flyball/detect/stitch"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // stored is an actor's newest entry and the generation of its key.
@@ -31,9 +31,9 @@ func without(list []string, s string) []string {
 // predecessor stored before.
 func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	began := e.cfg.Now()
-	claim := &kgo.Record{Topic: topic.StateTopic, Partition: part, Key: []byte("claim"), Value: []byte(e.member)}
+	claim := &kgo.Record{Topic: wire.StateTopic, Partition: part, Key: []byte("claim"), Value: []byte(e.member)}
 	if err := e.out.ProduceSync(ctx, claim).FirstErr(); err != nil {
-		return nil, fmt.Errorf("claim partition %d in %s: %w", part, topic.StateTopic, err)
+		return nil, fmt.Errorf("claim partition %d in %s: %w", part, wire.StateTopic, err)
 	}
 	w := &worker{
 		cfg: &e.cfg, part: part, topic: e.callsID, out: e.out, m: e.m,
@@ -44,7 +44,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	w.state.AttachToActorsWith(func() stitch.Attachment { return &actorJudged{} })
 	w.judging.rules, w.judging.tripShare = e.cfg.Rules, e.cfg.FalseTrips
 	w.judging.unscoped = e.cfg.Unscoped
-	w.judging.people.model, w.judging.people.share = borrowed.Shipped(), e.cfg.FalseSuspicions
+	w.judging.people.model, w.judging.people.share = sharedcredential.Shipped(), e.cfg.FalseSuspicions
 	w.judging.use(nil)
 	w.baselines, w.active = e.baselines, &e.active
 	w.checkpoint.generation = uint64(claim.Offset)
@@ -55,7 +55,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	partitions := map[string]bool{}
 	offset := int64(0)
 	reader, err := kgo.NewClient(append(append([]kgo.Opt{}, e.cfg.Kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.StateTopic: {part: kgo.NewOffset().AtStart()}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.StateTopic: {part: kgo.NewOffset().AtStart()}}),
 		kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 			return nil, fmt.Errorf("restore partition %d: %w", part, err)
 		}
 		for _, f := range fetches.Errors() {
-			return nil, fmt.Errorf("read %s/%d: %w", topic.StateTopic, part, f.Err)
+			return nil, fmt.Errorf("read %s/%d: %w", wire.StateTopic, part, f.Err)
 		}
 		var failed error
 		fetches.EachRecord(func(r *kgo.Record) {
@@ -85,7 +85,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 			case kind == "a":
 				a, _, err := w.state.Restore(r.Value)
 				if err != nil {
-					failed = fmt.Errorf("%s/%d at offset %d: %w", topic.StateTopic, part, r.Offset, err)
+					failed = fmt.Errorf("%s/%d at offset %d: %w", wire.StateTopic, part, r.Offset, err)
 					return
 				}
 				w.checkpoint.stale[actor] = append(without(w.checkpoint.stale[actor], generation), generation)
@@ -97,7 +97,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 			case kind == "p":
 				p, at, _, err := decodeProgress(r.Value, e.cfg.Limits)
 				if err != nil {
-					failed = fmt.Errorf("%s/%d at offset %d: %w", topic.StateTopic, part, r.Offset, err)
+					failed = fmt.Errorf("%s/%d at offset %d: %w", wire.StateTopic, part, r.Offset, err)
 					return
 				}
 				partitions[generation] = true

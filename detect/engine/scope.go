@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"flyball/detect/feature"
+	"flyball/detect/model/scope"
 	"flyball/detect/policy"
-	"flyball/detect/scope"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // outside is what is known of a run's scope, once there is anything to know.
@@ -151,7 +151,7 @@ func (w *worker) closeScope(ctx context.Context, r *stitch.Run, run *judged, at 
 	return w.tell(ctx, r, w.describeScope(r, o, &schema.Call{Start: r.LastAt}, at))
 }
 
-func (r *judged) codeOutside(c *topic.Coder) {
+func (r *judged) codeOutside(c *wire.Coder) {
 	there := r.outside != nil
 	c.Bool(&there)
 	if !there {
@@ -170,9 +170,9 @@ func (r *judged) codeOutside(c *topic.Coder) {
 	codeRef(c, &o.first)
 	c.Int(&o.firstAt)
 	c.Text(&o.route)
-	topic.Small(c, &o.answer.Is)
+	wire.Small(c, &o.answer.Is)
 	c.Text(&o.answer.From)
-	topic.Num(c, &o.answer.Runs)
+	wire.Num(c, &o.answer.Runs)
 	if !c.Encoding {
 		o.declared, o.route, o.answer.From = strings.Clone(o.declared), strings.Clone(o.route), strings.Clone(o.answer.From)
 		if o.answer.Is > scope.WriteOutside {

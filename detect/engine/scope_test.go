@@ -9,12 +9,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/scope"
 	"flyball/detect/policy"
-	"flyball/detect/scope"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // taught makes a baseline the active one: two agents refund orders of one account.
@@ -29,14 +29,14 @@ func (l *log) taught() {
 	body := baseline.New("default")
 	body.Version, body.Scopes = "default/1", scope.Publish(runs)
 	body.Calibration = calibrate.Of(nil, nil)
-	value, err := topic.EncodeDocument(topic.BaselineVersion, body)
+	value, err := wire.EncodeDocument(wire.BaselineVersion, body)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: topic.BaselinesTopic, Key: []byte(body.Version), Value: value}).FirstErr(); err != nil {
+	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(body.Version), Value: value}).FirstErr(); err != nil {
 		l.t.Fatal(err)
 	}
-	l.write(topic.EncodeMarks(nil, &topic.Marks{Activate: []topic.Activation{{What: "baseline", Version: body.Version}}}))
+	l.write(wire.EncodeMarks(nil, &wire.Marks{Activate: []wire.Activation{{What: "baseline", Version: body.Version}}}))
 }
 
 // calls writes a run's calls: "POST /refunds account main".
@@ -53,7 +53,7 @@ func (l *log) calls(from int64, change func(*schema.Call), calls ...[3]string) {
 		change(call)
 		list = append(list, call)
 	}
-	var enc topic.CallsEncoder
+	var enc wire.CallsEncoder
 	l.write(enc.Encode(nil, list))
 }
 
@@ -61,7 +61,7 @@ func (l *log) calls(from int64, change func(*schema.Call), calls ...[3]string) {
 func (l *log) findings(family string, n int) (out []*schema.Finding) {
 	l.t.Helper()
 	l.rows(n)
-	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(topic.EventsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
+	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(wire.EventsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func (l *log) findings(family string, n int) (out []*schema.Finding) {
 	for quiet := 0; quiet < 2; quiet++ {
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		for _, r := range c.PollFetches(ctx).Records() {
-			if e, err := topic.DecodeEvent(r.Value); err == nil && e.Finding != nil && e.Finding.Family == family {
+			if e, err := wire.DecodeEvent(r.Value); err == nil && e.Finding != nil && e.Finding.Family == family {
 				out, quiet = append(out, e.Finding), 0
 			}
 		}

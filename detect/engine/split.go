@@ -11,7 +11,7 @@ import (
 	"flyball/detect/score"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // splitAgain is how long an actor's alarm is remembered: the second within it trips.
@@ -24,7 +24,7 @@ type overRuns struct {
 	alarmedAt int64 // event time of the last alarm, Unix ns; 0: none
 }
 
-func (o *overRuns) code(c *topic.Coder) {
+func (o *overRuns) code(c *wire.Coder) {
 	o.Actor.Code(c)
 	c.Int(&o.alarmedAt)
 }
@@ -37,7 +37,7 @@ type split struct {
 	score float64
 }
 
-func (s *split) code(c *topic.Coder) {
+func (s *split) code(c *wire.Coder) {
 	s.finding.code(c)
 	c.Uint(&s.over.Calls)
 	c.Uint(&s.over.Irreversible)
@@ -107,7 +107,7 @@ func (w *worker) closeSplit(ctx context.Context, r *stitch.Run, run *judged, ove
 }
 
 // codeSplit writes or reads the finding, which hardly any run has.
-func (r *judged) codeSplit(c *topic.Coder) {
+func (r *judged) codeSplit(c *wire.Coder) {
 	there := r.split != nil
 	c.Bool(&there)
 	if !there {

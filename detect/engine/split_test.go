@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
 	"flyball/detect/learn"
+	"flyball/detect/model/baseline"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // reader makes runs that list orders and read one to ten things of three kinds, some
@@ -53,16 +53,16 @@ func (f *floor) splits() (out []schema.Finding, trips []schema.Command) {
 	f.t.Helper()
 	for _, r := range f.tape.records {
 		switch r.Topic {
-		case topic.EventsTopic:
-			e, err := topic.DecodeEvent(r.Value)
+		case wire.EventsTopic:
+			e, err := wire.DecodeEvent(r.Value)
 			if err != nil {
 				f.t.Fatal(err)
 			}
 			if e.Finding != nil && e.Finding.Family == schema.FamilySplit {
 				out = append(out, *e.Finding)
 			}
-		case topic.CommandsTopic:
-			c, err := topic.DecodeCommand(r.Value)
+		case wire.CommandsTopic:
+			c, err := wire.DecodeCommand(r.Value)
 			if err != nil {
 				f.t.Fatal(err)
 			}

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"testing"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
 	"flyball/detect/feature"
 	"flyball/detect/learn"
-	"flyball/detect/scope"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/scope"
 	"flyball/schema"
 )
 

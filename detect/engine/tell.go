@@ -9,18 +9,18 @@ import (
 	"flyball/detect/score"
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // tell writes a version of a finding of a run, and the trip that was decided with it.
 func (w *worker) tell(ctx context.Context, r *stitch.Run, f *schema.Finding) error {
 	event := schema.FindingEvent(f)
-	value, err := topic.EncodeEvent(&event)
+	value, err := wire.EncodeEvent(&event)
 	if err != nil {
 		return fmt.Errorf("finding %s: %w", f.ID, err)
 	}
 	w.m.findings.WithLabelValues(f.Family, f.Level.String()).Inc()
-	w.produce(ctx, &kgo.Record{Topic: topic.EventsTopic, Partition: w.part, Key: []byte(f.ID), Value: value})
+	w.produce(ctx, &kgo.Record{Topic: wire.EventsTopic, Partition: w.part, Key: []byte(f.ID), Value: value})
 	if f.Decided == nil {
 		return w.checkpoint.err()
 	}
@@ -28,11 +28,11 @@ func (w *worker) tell(ctx context.Context, r *stitch.Run, f *schema.Finding) err
 	d := f.Decided
 	command := schema.Command{ID: d.ID, Kind: schema.CommandTrip, Tenant: f.Tenant, Scope: d.Scope, By: "detect", Reason: d.Reason, TTL: d.TTL,
 		Decision: d, Exposure: f.Exposure, ActiveAgents: int(w.active.Load()), Holder: w.holder(r)}
-	if value, err = topic.EncodeCommand(&command); err != nil {
+	if value, err = wire.EncodeCommand(&command); err != nil {
 		return fmt.Errorf("decision %s: %w", d.ID, err)
 	}
 	w.m.decisions.WithLabelValues(d.Mode.String(), d.Why).Inc()
-	w.produce(ctx, &kgo.Record{Topic: topic.CommandsTopic, Value: value})
+	w.produce(ctx, &kgo.Record{Topic: wire.CommandsTopic, Value: value})
 	return w.checkpoint.err()
 }
 

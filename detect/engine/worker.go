@@ -12,7 +12,7 @@ import (
 
 	"flyball/detect/stitch"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // worker owns one partition while it is assigned. One goroutine runs it.
@@ -29,7 +29,7 @@ type worker struct {
 	steps []step    // applied since base, oldest first
 	next  int64     // offset of the next record
 
-	decoder  topic.CallsDecoder
+	decoder  wire.CallsDecoder
 	journal  *journal
 	firstRow time.Time // when the oldest row not cut yet was added
 	changed  []*stitch.Run
@@ -114,8 +114,8 @@ func (w *worker) record(ctx context.Context, r *kgo.Record) error {
 	}
 	s := step{offset: r.Offset}
 	switch {
-	case len(r.Value) > 0 && r.Value[0] == topic.KindMarks:
-		marks, err := topic.DecodeMarks(r.Value)
+	case len(r.Value) > 0 && r.Value[0] == wire.KindMarks:
+		marks, err := wire.DecodeMarks(r.Value)
 		if err != nil {
 			if err = w.unreadable(r, err); err != nil {
 				return err
@@ -129,8 +129,8 @@ func (w *worker) record(ctx context.Context, r *kgo.Record) error {
 				return err
 			}
 		}
-	case len(r.Value) > 0 && r.Value[0] == topic.KindBinding:
-		binding, err := topic.DecodeBinding(r.Value)
+	case len(r.Value) > 0 && r.Value[0] == wire.KindBinding:
+		binding, err := wire.DecodeBinding(r.Value)
 		if err != nil {
 			if err = w.unreadable(r, err); err != nil {
 				return err
@@ -173,7 +173,7 @@ func (w *worker) apply(s *step) {
 // unreadable decides what a record that cannot be read means: one that a newer
 // version wrote stops the partition, anything else is counted and passed over.
 func (w *worker) unreadable(r *kgo.Record, err error) error {
-	if errors.Is(err, topic.ErrNewerVersion) {
+	if errors.Is(err, wire.ErrNewerVersion) {
 		return fmt.Errorf("partition %d of %s at offset %d: %w", w.part, r.Topic, r.Offset, err)
 	}
 	w.m.malformed.Inc()
@@ -237,7 +237,7 @@ func (w *worker) cutSnapshots(ctx context.Context) {
 
 func (w *worker) produceJournal(ctx context.Context, value []byte) {
 	w.checkpoint.sent()
-	w.out.Produce(ctx, &kgo.Record{Topic: topic.JournalTopic, Partition: w.part, Value: value}, func(_ *kgo.Record, err error) {
+	w.out.Produce(ctx, &kgo.Record{Topic: wire.JournalTopic, Partition: w.part, Value: value}, func(_ *kgo.Record, err error) {
 		w.checkpoint.acked(err)
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"flyball/detect/borrowed"
+	"flyball/detect/model/sharedcredential"
 )
 
 // Borrowed is how well sessions of people are told from those of machines, and
@@ -48,22 +48,22 @@ const suspicionShare = .01
 // Suspicions judges sessions by what others teach: by folds of identities where
 // the two lists are one, else the tested by the teaching ones. missing says what
 // could not be judged.
-func Suspicions(teach, judge []*borrowed.Recorded, crossed bool) (out *Borrowed, missing []string) {
-	teach, judge = borrowed.Capped(teach), borrowed.Capped(judge)
+func Suspicions(teach, judge []*sharedcredential.Recorded, crossed bool) (out *Borrowed, missing []string) {
+	teach, judge = sharedcredential.Capped(teach), sharedcredential.Capped(judge)
 	people := []string{}
 	sets := map[string]bool{}
 	for _, r := range judge {
 		sets[r.Set] = true
 	}
 	for set := range sets {
-		if n := len(borrowed.People(judge, set)); n >= leastPeople {
+		if n := len(sharedcredential.People(judge, set)); n >= leastPeople {
 			people = append(people, set)
 		} else if n > 0 {
 			missing = append(missing, fmt.Sprintf("borrowed: of the people in %s: %d sessions", set, n))
 		}
 	}
 	slices.Sort(people)
-	if len(people) == 0 || len(borrowed.Learn(teach).Tails) == 0 {
+	if len(people) == 0 || len(sharedcredential.Learn(teach).Tails) == 0 {
 		return nil, append(missing, "borrowed: no set of people's sessions in the folder (web, wikiedits)")
 	}
 	lines := map[[2]string]*BorrowedSet{}
@@ -77,12 +77,12 @@ func Suspicions(teach, judge []*borrowed.Recorded, crossed bool) (out *Borrowed,
 		}
 		return lines[k]
 	}
-	part := func(kept, held []*borrowed.Recorded) {
-		model := borrowed.Learn(kept)
+	part := func(kept, held []*sharedcredential.Recorded) {
+		model := sharedcredential.Learn(kept)
 		by := model.With(nil)
-		own := map[string]*borrowed.Scale{}
+		own := map[string]*sharedcredential.Scale{}
 		for _, set := range people {
-			if o := borrowed.OwnOf(model, borrowed.People(kept, set)); o != nil {
+			if o := sharedcredential.OwnOf(model, sharedcredential.People(kept, set)); o != nil {
 				own[set] = model.With(o)
 			}
 		}
@@ -105,15 +105,15 @@ func Suspicions(teach, judge []*borrowed.Recorded, crossed bool) (out *Borrowed,
 		}
 	}
 	if crossed {
-		for fold := range borrowed.Folds {
-			part(borrowed.Split(judge, fold))
+		for fold := range sharedcredential.Folds {
+			part(sharedcredential.Split(judge, fold))
 		}
 	} else {
 		part(teach, judge)
 	}
 	for _, set := range people {
-		kept := slices.DeleteFunc(slices.Clone(teach), func(r *borrowed.Recorded) bool { return r.Set == set })
-		by := borrowed.Learn(kept).With(nil)
+		kept := slices.DeleteFunc(slices.Clone(teach), func(r *sharedcredential.Recorded) bool { return r.Set == set })
+		by := sharedcredential.Learn(kept).With(nil)
 		for _, r := range judge {
 			if r.Set == set {
 				line(set, "left_out").take(r, by)
@@ -136,7 +136,7 @@ const leastPeople = 20
 
 // withoutAssets is a session as an API without pages would have it: that a
 // person loads images must not tell two sets apart.
-func withoutAssets(r *borrowed.Recorded) *borrowed.Recorded {
+func withoutAssets(r *sharedcredential.Recorded) *sharedcredential.Recorded {
 	out := *r
 	out.Calls = slices.Clone(r.Calls)
 	for i := range out.Calls {
@@ -145,8 +145,8 @@ func withoutAssets(r *borrowed.Recorded) *borrowed.Recorded {
 	return &out
 }
 
-func (b *BorrowedSet) take(r *borrowed.Recorded, by *borrowed.Scale) {
-	s, ok := borrowed.Play(by, r.Calls)
+func (b *BorrowedSet) take(r *sharedcredential.Recorded, by *sharedcredential.Scale) {
+	s, ok := sharedcredential.Play(by, r.Calls)
 	if !ok {
 		return
 	}

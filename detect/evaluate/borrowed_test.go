@@ -6,15 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"flyball/detect/borrowed"
+	"flyball/detect/model/sharedcredential"
 )
 
 // crowd makes sessions: people answer by sizes of all kinds, machines by one.
-func crowd(r *rand.Rand, set string, people, machines int) (out []*borrowed.Recorded) {
+func crowd(r *rand.Rand, set string, people, machines int) (out []*sharedcredential.Recorded) {
 	for i := range people + machines {
-		s := &borrowed.Recorded{ID: fmt.Sprint(set, i), Set: set, Identity: fmt.Sprint(set, i/2), Human: i < people}
+		s := &sharedcredential.Recorded{ID: fmt.Sprint(set, i), Set: set, Identity: fmt.Sprint(set, i/2), Human: i < people}
 		for k := range 6 + r.IntN(10) {
-			c := borrowed.Call{Answered: true, Given: uint64(1 + r.IntN(1000)), Asset: s.Human && k%2 == 0, At: 1e18 + int64(k)*2e9}
+			c := sharedcredential.Call{Answered: true, Given: uint64(1 + r.IntN(1000)), Asset: s.Human && k%2 == 0, At: 1e18 + int64(k)*2e9}
 			if !s.Human {
 				c.Given, c.Failed = 7, k%4 == 0
 			}

@@ -1,8 +1,8 @@
 package evaluate
 
 import (
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/detect/score"
 )
 

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strconv"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
 	"flyball/detect/learn"
-	"flyball/detect/scope"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/scope"
 	"flyball/detect/score"
 	"flyball/schema"
 )

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
-	"flyball/detect/scope"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/scope"
 	"flyball/detect/score"
 	"flyball/schema"
 )

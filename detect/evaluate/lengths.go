@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 
-	"flyball/detect/baseline"
+	"flyball/detect/model/baseline"
 	"flyball/detect/score"
 )
 

@@ -8,9 +8,9 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
-	"flyball/detect/baseline"
 	"flyball/detect/learn"
-	"flyball/detect/scope"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/scope"
 	"flyball/detect/score"
 	"flyball/schema"
 )

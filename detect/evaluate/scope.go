@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"flyball/detect/scope"
+	"flyball/detect/model/scope"
 	"flyball/schema"
 )
 

@@ -1,6 +1,6 @@
 package feature
 
-import "flyball/schema/topic"
+import "flyball/schema/wire"
 
 // memory maps hashes to counts and forgets the oldest beyond a bound. Most
 // runs are short: a few entries are searched one by one, and only a run that
@@ -95,13 +95,13 @@ func (m *memory) reindex(next uint32) {
 	}
 }
 
-func (m *memory) code(c *topic.Coder, most int) {
+func (m *memory) code(c *wire.Coder, most int) {
 	n, next := len(m.entries), uint32(0)
 	if m.many != nil {
 		next = m.many.next
 	}
 	c.Len(&n, 9)
-	topic.Num(c, &next)
+	wire.Num(c, &next)
 	if !c.Encoding {
 		if n > most || int(next) >= most {
 			c.Refuse("a run's memory that is larger than its bound")

@@ -1,6 +1,6 @@
 package feature
 
-import "flyball/schema/topic"
+import "flyball/schema/wire"
 
 // remembered calls of an actor, whatever runs they were in. Few enough that a
 // runaway which is cut into short runs fills them, and enough that what it puts
@@ -80,10 +80,10 @@ func (r *Recent) Add(s *Step) Across {
 }
 
 // Code writes or reads it.
-func (r *Recent) Code(c *topic.Coder) {
+func (r *Recent) Code(c *wire.Coder) {
 	n := len(r.calls)
 	c.Len(&n, 26)
-	topic.Num(c, &r.next)
+	wire.Num(c, &r.next)
 	if !c.Encoding {
 		if n > rememberedCalls || r.next < 0 || r.next >= rememberedCalls {
 			c.Refuse("an actor's memory that is larger than its bound")

@@ -1,6 +1,6 @@
 package feature
 
-import "flyball/schema/topic"
+import "flyball/schema/wire"
 
 // Bounds of what is remembered of a run. Beyond them the oldest is forgotten:
 // a cycle of up to rememberedKeys different calls is still seen as one.
@@ -116,7 +116,7 @@ func (u use) pack() uint64 {
 func unpack(v uint64) use { return use{v >> 32, v >> 16 & (1<<16 - 1), v & (1<<16 - 1)} }
 
 // Code writes or reads the run.
-func (r *Run) Code(c *topic.Coder) {
+func (r *Run) Code(c *wire.Coder) {
 	c.Uint(&r.n)
 	c.Uint(&r.lastWrite)
 	c.Fixed64(&r.lastRoute)

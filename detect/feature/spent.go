@@ -5,7 +5,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/route"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Spent is what a run has used up of what not every source logs.
@@ -45,7 +45,7 @@ func (s *Spent) add(c *Call) {
 	}
 }
 
-func (s *Spent) code(c *topic.Coder) {
+func (s *Spent) code(c *wire.Coder) {
 	c.Uint(&s.Irreversible)
 	c.Uint(&s.Tokens)
 	c.Float(&s.Money)

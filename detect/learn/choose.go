@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"flyball/detect/baseline"
+	"flyball/detect/model/baseline"
 )
 
 // Chosen is what a version is to learn from, and what it leaves out.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
-	"flyball/detect/scope"
+	"flyball/detect/model/scope"
 	"flyball/schema"
 )
 

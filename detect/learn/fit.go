@@ -4,8 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/detect/score"
 )
 

@@ -9,8 +9,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 	"flyball/schema/route"
 )

@@ -11,11 +11,11 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/baseline"
-	"flyball/detect/published"
+	"flyball/detect/baselinestore"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 	tables "flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Rows is where the view baselines is filled.
@@ -58,7 +58,7 @@ const named = `SELECT DISTINCT baseline_version FROM findings WHERE tenant = {te
 // Dropped are the versions, oldest first in the list, that nothing needs any more.
 func Dropped(versions []string, named map[string]bool, now time.Time) (out []string) {
 	for i, v := range versions {
-		made, ok := published.MadeAt(v)
+		made, ok := baselinestore.MadeAt(v)
 		if i >= len(versions)-KeepNewest || named[v] || !ok || now.Sub(made) < KeepFor {
 			continue
 		}
@@ -69,7 +69,7 @@ func Dropped(versions []string, named map[string]bool, now time.Time) (out []str
 
 // tidy gives up old versions: a record without a value, which compaction follows.
 func (l *Learner) tidy(ctx context.Context, now time.Time) (int, error) {
-	versions, err := published.Versions(ctx, l.o.Kafka, l.o.Tenant)
+	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
 	if err != nil || len(versions) <= KeepNewest {
 		return 0, err
 	}
@@ -91,7 +91,7 @@ func (l *Learner) tidy(ctx context.Context, now time.Time) (int, error) {
 	}
 	var records []*kgo.Record
 	for _, v := range Dropped(versions, wanted, now) {
-		records = append(records, &kgo.Record{Topic: topic.BaselinesTopic, Key: []byte(v)})
+		records = append(records, &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(v)})
 	}
 	if len(records) == 0 {
 		return 0, nil

@@ -11,10 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/baseline"
-	"flyball/detect/published"
+	"flyball/detect/baselinestore"
+	"flyball/detect/model/baseline"
 	"flyball/schema/route"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Options of a learner.
@@ -111,11 +111,11 @@ func (l *Learner) Run(ctx context.Context) error {
 func (l *Learner) due(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, guardTime)
 	defer cancel()
-	versions, err := published.Versions(ctx, l.o.Kafka, l.o.Tenant)
+	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
 	if err != nil || len(versions) == 0 {
 		return 0
 	}
-	at, ok := published.MadeAt(versions[len(versions)-1])
+	at, ok := baselinestore.MadeAt(versions[len(versions)-1])
 	if !ok {
 		return 0
 	}
@@ -131,7 +131,7 @@ func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
 	defer cancel()
 	if l.learned.Version == "" {
 		// Of the process before this one.
-		if l.learned, err = published.Routes(ctx, l.o.Kafka, l.o.Tenant); err != nil && !errors.Is(err, published.ErrNone) {
+		if l.learned, err = baselinestore.Routes(ctx, l.o.Kafka, l.o.Tenant); err != nil && !errors.Is(err, baselinestore.ErrNone) {
 			return "", "", err
 		}
 	}
@@ -172,24 +172,24 @@ func (l *Learner) publish(ctx context.Context, body *baseline.Body) error {
 		return err
 	}
 	defer client.Close()
-	value, err := topic.EncodeDocument(topic.BaselineVersion, body)
+	value, err := wire.EncodeDocument(wire.BaselineVersion, body)
 	if err != nil {
 		return fmt.Errorf("baseline %s: %w", body.Version, err)
 	}
-	if err := client.ProduceSync(ctx, &kgo.Record{Topic: topic.BaselinesTopic, Key: []byte(body.Version), Value: value}).FirstErr(); err != nil {
+	if err := client.ProduceSync(ctx, &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(body.Version), Value: value}).FirstErr(); err != nil {
 		return fmt.Errorf("publish baseline %s (%d bytes): %w", body.Version, len(value), err)
 	}
-	details, err := kadm.NewClient(client).ListTopics(ctx, topic.CallsTopic)
+	details, err := kadm.NewClient(client).ListTopics(ctx, wire.CallsTopic)
 	if err == nil {
 		err = details.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("look up %s: %w", topic.CallsTopic, err)
+		return fmt.Errorf("look up %s: %w", wire.CallsTopic, err)
 	}
-	mark := topic.EncodeMarks(nil, &topic.Marks{Activate: []topic.Activation{{What: "baseline", Version: body.Version}}})
+	mark := wire.EncodeMarks(nil, &wire.Marks{Activate: []wire.Activation{{What: "baseline", Version: body.Version}}})
 	var records []*kgo.Record
-	for part := range details[topic.CallsTopic].Partitions {
-		records = append(records, &kgo.Record{Topic: topic.CallsTopic, Partition: part, Value: mark})
+	for part := range details[wire.CallsTopic].Partitions {
+		records = append(records, &kgo.Record{Topic: wire.CallsTopic, Partition: part, Value: mark})
 	}
 	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("activate baseline %s: %w; publish again", body.Version, err)

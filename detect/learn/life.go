@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"flyball/detect/baseline"
-	"flyball/detect/published"
+	"flyball/detect/baselinestore"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // learn makes the next version: of one picture of the past, on top of the version
@@ -54,7 +54,7 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Body, err
 		l.o.Logger.Warn("a baseline without pace: no count of a quarter of an hour alarms until the next one", "error", err)
 	}
 	body.MadeAt, body.Since, body.Until = now.UnixNano(), since.UnixNano(), until.UnixNano()
-	body.Version = published.Name(l.o.Tenant, now)
+	body.Version = baselinestore.Name(l.o.Tenant, now)
 	body.From = baseline.Provenance{Quarantine: int64(l.o.Quarantine), Pin: pin, Left: chosen.Left, Code: l.o.Code}
 	if parent != nil {
 		body.From.Parent = parent.Version
@@ -66,11 +66,11 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Body, err
 // parent is the version before. One that this binary cannot read is no parent:
 // nothing is carried over from it.
 func (l *Learner) parent(ctx context.Context) (*baseline.Body, error) {
-	body, err := published.Baseline(ctx, l.o.Kafka, func(version string) bool { return published.Tenant(version) == l.o.Tenant })
+	body, err := baselinestore.Baseline(ctx, l.o.Kafka, func(version string) bool { return baselinestore.Tenant(version) == l.o.Tenant })
 	switch {
-	case errors.Is(err, published.ErrNone):
+	case errors.Is(err, baselinestore.ErrNone):
 		return nil, nil
-	case errors.Is(err, topic.ErrNewerVersion), errors.Is(err, topic.ErrMalformed), errors.Is(err, baseline.ErrUnsound):
+	case errors.Is(err, wire.ErrNewerVersion), errors.Is(err, wire.ErrMalformed), errors.Is(err, baseline.ErrUnsound):
 		l.o.Logger.Error("the version before cannot be read; frozen agents begin anew", "error", err)
 		return nil, nil
 	}

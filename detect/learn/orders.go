@@ -7,7 +7,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
-	"flyball/detect/baseline"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 )
 

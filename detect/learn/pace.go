@@ -8,13 +8,13 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
-	"flyball/detect/baseline"
-	"flyball/detect/season"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/callrate"
 	"flyball/schema"
 )
 
 const (
-	week = season.Hours * time.Hour
+	week = callrate.Hours * time.Hour
 	// mostWeeks of pace are looked at: agents change.
 	mostWeeks = 8
 	// mostHours with calls are read. Actors beyond them, a fair sample, are judged as
@@ -49,7 +49,7 @@ LIMIT {hours:UInt32}`
 
 // Pace learns how many calls actors make from the whole weeks of a window. Of less than
 // two it says nothing: nil.
-func Pace(ctx context.Context, db DB, w Window) (*season.Body, error) {
+func Pace(ctx context.Context, db DB, w Window) (*callrate.Body, error) {
 	until := w.Until.Truncate(time.Hour)
 	weeks := min(int(until.Sub(w.Since)/week), mostWeeks)
 	if weeks < 2 {
@@ -62,12 +62,12 @@ func Pace(ctx context.Context, db DB, w Window) (*season.Body, error) {
 		return nil, fmt.Errorf("ask for the calls of every hour: %w", err)
 	}
 	defer rows.Close()
-	var all []season.Series
+	var all []callrate.Series
 	var last [4]string
 	n := 0
 	for rows.Next() {
 		var who [4]string // actor, agent, trust, kind
-		var c season.Cell
+		var c callrate.Cell
 		if err := rows.Scan(&who[0], &who[1], &who[2], &who[3], &c.At, &c.Seen, &c.Calls, &c.Squares, &c.Most); err != nil {
 			return nil, fmt.Errorf("read the calls of every hour: %w", err)
 		}
@@ -77,7 +77,7 @@ func Pace(ctx context.Context, db DB, w Window) (*season.Body, error) {
 			if err := errors.Join(t.UnmarshalText([]byte(who[2])), k.UnmarshalText([]byte(who[3]))); err != nil {
 				return nil, err
 			}
-			all = append(all, season.Series{Agent: baseline.AgentKey(who[1], t), Group: baseline.PeerGroup(who[1], k)})
+			all = append(all, callrate.Series{Agent: baseline.AgentKey(who[1], t), Group: baseline.PeerGroup(who[1], k)})
 			last = who
 		}
 		s := &all[len(all)-1]
@@ -86,7 +86,7 @@ func Pace(ctx context.Context, db DB, w Window) (*season.Body, error) {
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("ask for the calls of every hour: %w", err)
 	}
-	body := season.Fit(all, weeks, season.HourOf(season.QuarterOf(since.UnixNano())))
+	body := callrate.Fit(all, weeks, callrate.HourOf(callrate.QuarterOf(since.UnixNano())))
 	if body != nil {
 		body.Cut = n == mostHours
 	}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
-	"flyball/detect/borrowed"
 	"flyball/detect/feature"
+	"flyball/detect/model/sharedcredential"
 	"flyball/schema"
 	"flyball/schema/route"
 )
@@ -45,15 +45,15 @@ const (
 
 // People learns what a tenant's own people are like; nil where there are too few
 // of their sessions to say how rare anything is among them.
-func People(ctx context.Context, db DB, w Window) (*borrowed.Own, error) {
+func People(ctx context.Context, db DB, w Window) (*sharedcredential.Own, error) {
 	rows, err := db.Query(ctx, theirs+w.only+theirsInOrder, clickhouse.Named("tenant", w.Tenant),
-		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())), clickhouse.Named("least", fmt.Sprint(borrowed.Least)),
+		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())), clickhouse.Named("least", fmt.Sprint(sharedcredential.Least)),
 		clickhouse.Named("per", fmt.Sprint(sessionsOfOne)), clickhouse.Named("most", fmt.Sprint(mostSessions)), clickhouse.Named("calls", fmt.Sprint(callsOfSession)))
 	if err != nil {
 		return nil, fmt.Errorf("ask for people's sessions: %w", err)
 	}
 	defer rows.Close()
-	var sessions [][]borrowed.Call
+	var sessions [][]sharedcredential.Call
 	var run feature.Run
 	var call feature.Call
 	last := ""
@@ -91,10 +91,10 @@ func People(ctx context.Context, db DB, w Window) (*borrowed.Own, error) {
 		feature.Of(&c, &call)
 		step := run.Add(&call)
 		of := &sessions[len(sessions)-1]
-		*of = append(*of, borrowed.Of(&c, &step))
+		*of = append(*of, sharedcredential.Of(&c, &step))
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("ask for people's sessions: %w", err)
 	}
-	return borrowed.OwnOf(borrowed.Shipped(), sessions), nil
+	return sharedcredential.OwnOf(sharedcredential.Shipped(), sessions), nil
 }

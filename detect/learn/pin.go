@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 )
 

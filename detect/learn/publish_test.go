@@ -13,10 +13,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/baseline"
+	"flyball/detect/baselinestore"
 	"flyball/detect/feature"
-	"flyball/detect/published"
-	"flyball/schema/topic"
+	"flyball/detect/model/baseline"
+	"flyball/schema/wire"
 )
 
 // Ten thousand agents are more text than a record of the topic may weigh.
@@ -57,7 +57,7 @@ func TestBaselineOfTenThousandAgentsIsPublishedAndRead(t *testing.T) {
 	defer admin.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for _, name := range []string{topic.BaselinesTopic, topic.CallsTopic} {
+	for _, name := range []string{wire.BaselinesTopic, wire.CallsTopic} {
 		if _, err := kadm.NewClient(admin).CreateTopic(ctx, 1, 1, map[string]*string{"max.message.bytes": &limit}, name); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestBaselineOfTenThousandAgentsIsPublishedAndRead(t *testing.T) {
 	if err := l.publish(ctx, b); err != nil {
 		t.Fatalf("%d bytes: %v", len(text), err)
 	}
-	back, err := published.Baseline(ctx, opts, func(v string) bool { return v == "t/1" })
+	back, err := baselinestore.Baseline(ctx, opts, func(v string) bool { return v == "t/1" })
 	if err != nil || back.Runs != b.Runs || len(back.Agents) != len(b.Agents) {
 		t.Fatalf("%v", err)
 	}

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/detect/score"
 )
 

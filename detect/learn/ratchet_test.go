@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/detect/score"
 	"flyball/schema"
 )

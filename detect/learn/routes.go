@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema/route"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // dayOfRoutes are the templates that the heuristic made of a day's calls.
@@ -42,7 +42,7 @@ func (l *Learner) routes(ctx context.Context) (route.Learned, error) {
 		return before, nil
 	}
 	after.Version = l.o.Now().UTC().Format("20060102T150405.000000000Z")
-	value, err := topic.EncodeDocument(topic.RoutesVersion, &after)
+	value, err := wire.EncodeDocument(wire.RoutesVersion, &after)
 	if err != nil {
 		return before, err
 	}
@@ -51,7 +51,7 @@ func (l *Learner) routes(ctx context.Context) (route.Learned, error) {
 		return before, err
 	}
 	defer client.Close()
-	if err := client.ProduceSync(ctx, &kgo.Record{Topic: topic.BaselinesTopic, Key: []byte(topic.RoutesKey(l.o.Tenant)), Value: value}).FirstErr(); err != nil {
+	if err := client.ProduceSync(ctx, &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(wire.RoutesKey(l.o.Tenant)), Value: value}).FirstErr(); err != nil {
 		return before, fmt.Errorf("publish routes %s: %w", after.Version, err)
 	}
 	l.learned = after

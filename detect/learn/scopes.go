@@ -1,8 +1,8 @@
 package learn
 
 import (
-	"flyball/detect/baseline"
-	"flyball/detect/scope"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/scope"
 	"flyball/schema"
 )
 

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 )
 
 // A baseline is kept in memory by every point and sent through Kafka: what one

@@ -6,10 +6,10 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
 	"flyball/detect/feature"
-	"flyball/detect/scope"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/scope"
 	"flyball/detect/score"
 	"flyball/schema"
 )

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"flyball/detect/baseline"
+	"flyball/detect/model/baseline"
 	"flyball/detect/score"
 )
 

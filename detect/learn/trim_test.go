@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 )
 
 // Leaving the runs that lie furthest out to calibration alone must not tighten

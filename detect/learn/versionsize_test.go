@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 )
 
 // An agent that states versions, a new one with every run, and whose life is known

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"time"
 
-	"flyball/detect/hours"
 	"flyball/schema"
 	"flyball/schema/route"
+	"flyball/schema/schedule"
 )
 
 // Exception says that what a family finds about an agent is meant: the nightly purge
@@ -18,7 +18,7 @@ type Exception struct {
 	// Routes on which it is meant; empty: on any. A call elsewhere is not covered,
 	// so that a purge that begins to do something else is tripped for that.
 	Routes []route.Pattern
-	Hours  *hours.Compiled // nil: at any hour
+	Hours  *schedule.Compiled // nil: at any hour
 	// Expires is the event time (Unix ns) from which it holds no more.
 	Expires       int64
 	Approver, Why string

@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"flyball/detect/hours"
 	"flyball/schema"
 	"flyball/schema/route"
+	"flyball/schema/schedule"
 )
 
 var expires = time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
@@ -23,7 +23,7 @@ func pattern(t *testing.T, text string) route.Pattern {
 // purge is the exception of the tests: deletes of orders at night, by ops/purge.
 func purge(t *testing.T) Exception {
 	return Exception{Name: "nightly purge", Agent: "ops/purge", Family: "runaway.*", Routes: []route.Pattern{pattern(t, "DELETE /v1/orders/{id}")},
-		Hours:   hours.Compile("hours", hours.Hours{From: "22:00", To: "06:00", Timezone: "UTC"}, func(f string, a ...any) { t.Fatalf(f, a...) }),
+		Hours:   schedule.Compile("hours", schedule.Hours{From: "22:00", To: "06:00", Timezone: "UTC"}, func(f string, a ...any) { t.Fatalf(f, a...) }),
 		Expires: expires.UnixNano(), Approver: "ana", Why: "retention"}
 }
 

@@ -3,10 +3,10 @@ package score
 import (
 	"math"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Actor is what is kept of an actor across its runs: a runaway that is cut into
@@ -115,7 +115,7 @@ func (a *Actor) Explain(r *Run, route uint64) schema.Contribution {
 }
 
 // Code writes or reads the actor.
-func (a *Actor) Code(c *topic.Coder) {
+func (a *Actor) Code(c *wire.Coder) {
 	a.recent.Code(c)
 	number(c, &a.evidence)
 }

@@ -3,8 +3,8 @@ package score
 import (
 	"math"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 )
 
 // reach takes in the tail of a statistic that is no CUSUM, of which the highest counts.

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // carried is a call that raised a family's score.
@@ -67,7 +67,7 @@ func (r *Run) Carriers(f Family) []string {
 	return out
 }
 
-func (r *Run) codeCarried(c *topic.Coder) {
+func (r *Run) codeCarried(c *wire.Coder) {
 	n := len(r.carried)
 	c.Len(&n, 5)
 	if !c.Encoding {
@@ -79,13 +79,13 @@ func (r *Run) codeCarried(c *topic.Coder) {
 	}
 	for i := range r.carried {
 		k := &r.carried[i]
-		topic.Small(c, &k.family)
+		wire.Small(c, &k.family)
 		number(c, &k.gain)
 		p := int64(k.call.Partition)
 		c.Int(&p)
 		k.call.Partition = int32(p)
 		c.Int(&k.call.Offset)
-		topic.Num(c, &k.call.Item)
+		wire.Num(c, &k.call.Item)
 		if k.family >= NFamilies {
 			c.Refuse("a family that does not exist")
 			return

@@ -3,8 +3,8 @@ package score
 import (
 	"math"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 )
 

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // callsOf reads fifteen bytes a call: few routes, arguments and resources, so that
@@ -66,10 +66,10 @@ func finite(v reflect.Value) bool {
 
 func coded(t *testing.T, run *Run, actor *Actor) (*Run, *Actor) {
 	t.Helper()
-	w := topic.NewWriter(nil, 'x', 5)
+	w := wire.NewWriter(nil, 'x', 5)
 	run.Code(w)
 	actor.Code(w)
-	r, err := topic.NewReader(w.Bytes(), 'x', 5)
+	r, err := wire.NewReader(w.Bytes(), 'x', 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,14 +262,14 @@ func FuzzRunState(f *testing.F) {
 		actor.Add(&run, &s)
 		run.Carry(schema.CallRef{Offset: int64(n)})
 		if n%5 == 0 {
-			w := topic.NewWriter(nil, 'x', 5)
+			w := wire.NewWriter(nil, 'x', 5)
 			run.Code(w)
 			actor.Code(w)
 			f.Add(w.Bytes())
 		}
 	}
 	f.Fuzz(func(t *testing.T, state []byte) {
-		r, err := topic.NewReader(state, 'x', 7)
+		r, err := wire.NewReader(state, 'x', 7)
 		if err != nil {
 			return
 		}

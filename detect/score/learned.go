@@ -1,8 +1,8 @@
 package score
 
 import (
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 )
 

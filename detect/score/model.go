@@ -1,8 +1,8 @@
 package score
 
 import (
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 )
 
 // Model is a published baseline made ready for scoring. It is immutable but

@@ -7,9 +7,9 @@ import (
 	"math"
 	"testing"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/schema"
 )
 

@@ -1,6 +1,6 @@
 package score
 
-import "flyball/detect/baseline"
+import "flyball/detect/model/baseline"
 
 // onRoute is an agent's view of one route.
 type onRoute struct {

@@ -7,11 +7,11 @@ import (
 	"math"
 	"testing"
 
-	"flyball/detect/baseline"
-	"flyball/detect/calibrate"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Made by testdata/reference.py with numpy and scipy, which share nothing with this package.
@@ -197,10 +197,10 @@ func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
 		for n := range r.Calls {
 			c := r.Calls[n].feature()
 			run.Add(m, Who{Agent: r.Agent, Group: r.Group}, &c, int64(n), schema.Irreversible)
-			w := topic.NewWriter(nil, 'x', 5)
+			w := wire.NewWriter(nil, 'x', 5)
 			run.Code(w)
 			again := new(Run)
-			rd, err := topic.NewReader(w.Bytes(), 'x', 5)
+			rd, err := wire.NewReader(w.Bytes(), 'x', 5)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 )
 

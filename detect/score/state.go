@@ -1,21 +1,21 @@
 package score
 
 import (
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
-func (k *cusum) code(c *topic.Coder) {
+func (k *cusum) code(c *wire.Coder) {
 	number(c, &k.w)
 	number(c, &k.max)
-	topic.Num(c, &k.onset)
+	wire.Num(c, &k.onset)
 	c.Int(&k.onsetAt)
-	topic.Num(c, &k.irreversible)
-	topic.Num(c, &k.hits)
-	topic.Num(c, &k.trials)
+	wire.Num(c, &k.irreversible)
+	wire.Num(c, &k.hits)
+	wire.Num(c, &k.trials)
 }
 
 // Code writes or reads the run. What follows from the rest is not written.
-func (r *Run) Code(c *topic.Coder) {
+func (r *Run) Code(c *wire.Coder) {
 	r.feature.Code(c)
 	for i := range r.cusum {
 		r.cusum[i].code(c)
@@ -48,19 +48,19 @@ func (r *Run) Code(c *topic.Coder) {
 		number(c, &r.bytes)
 		number(c, &r.writes)
 		tail(Bytes, Writes, OnRoute)
-		topic.Num(c, &r.busiest)
+		wire.Num(c, &r.busiest)
 		r.scatter.code(c)
 	}
 	if c.Version >= 5 {
 		tail(Identical, Fresh, Distinct, Switches, Irreversible, InRow, Tokens, Money)
-		topic.Num(c, &r.fresh)
+		wire.Num(c, &r.fresh)
 		r.rare.code(c)
 		number(c, &r.weighed)
 		r.codeCarried(c)
 	}
 	for f := range families {
 		number(c, &r.Families[f])
-		topic.Small(c, &r.stands[f])
+		wire.Small(c, &r.stands[f])
 		if r.stands[f] >= Statistics {
 			c.Refuse("a statistic that does not exist")
 		}
@@ -68,9 +68,9 @@ func (r *Run) Code(c *topic.Coder) {
 }
 
 // codeSame writes or reads a count that was a floating number before version 5.
-func (r *Run) codeSame(c *topic.Coder) {
+func (r *Run) codeSame(c *wire.Coder) {
 	if c.Version >= 5 {
-		topic.Num(c, &r.same)
+		wire.Num(c, &r.same)
 		return
 	}
 	same := float64(r.same)

@@ -3,8 +3,8 @@ package score
 import (
 	"math"
 
-	"flyball/detect/baseline"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 )
 
 // steps are what each trial adds to each CUSUM, for one agent on one route: from

@@ -1,6 +1,6 @@
 package score
 
-import "flyball/detect/baseline"
+import "flyball/detect/model/baseline"
 
 // tails are −ln P(N ≥ n) of a count, made as far as runs come.
 type tails struct {

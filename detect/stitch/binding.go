@@ -4,7 +4,7 @@ import (
 	"encoding/hex"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // sourceBinding is the rule by which spans that name no caller are an agent's.
@@ -13,8 +13,8 @@ const sourceBinding = "trace_binding"
 // BindTrace takes in who owns a trace, told at an offset of flyball.calls. The
 // spans of that trace that name no caller, before it and after, are a sub-run
 // of the owner's run, under the owner's name.
-func (p *Partition) BindTrace(b *topic.TraceBinding, offset int64) {
-	c := &schema.Call{Tenant: b.Tenant, RoutingKey: topic.TraceActor(b.Trace), TraceID: b.Trace, Start: b.At, DurationNs: -1,
+func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
+	c := &schema.Call{Tenant: b.Tenant, RoutingKey: wire.TraceActor(b.Trace), TraceID: b.Trace, Start: b.At, DurationNs: -1,
 		AgentID: b.Agent.ID, AgentName: b.Agent.Name, AgentVersion: b.Agent.Version, AgentTrust: b.Agent.Trust, AgentSource: sourceBinding,
 		PrincipalID: b.Behalf, PrincipalTrust: b.BehalfBy, PrincipalSource: sourceBinding, CallerKind: b.Caller, TaskID: b.TaskID}
 	a := p.actors[c.RoutingKey]

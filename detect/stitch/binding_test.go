@@ -6,26 +6,26 @@ import (
 	"time"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // nobody is a server span that names no caller: it lies with its trace.
 func nobody(tr [16]byte) option {
 	return func(c *schema.Call) {
 		c.TraceID, c.CredentialID, c.CredentialTrust, c.ObserverKind = tr, "", 0, schema.ObserverServer
-		c.RoutingKey = topic.TraceActor(tr)
+		c.RoutingKey = wire.TraceActor(tr)
 	}
 }
 
-func owner(t *testing.T, tr [16]byte) (topic.TraceBinding, schema.RunID) {
+func owner(t *testing.T, tr [16]byte) (wire.TraceBinding, schema.RunID) {
 	t.Helper()
 	agent := schema.Call{Tenant: "default", RoutingKey: "o:svc/planner", TraceID: tr, SpanID: [8]byte{1}, AgentID: "svc/planner", AgentTrust: schema.TrustInfrastructure,
 		AgentSpan: true, ObserverKind: schema.ObserverAgentRuntime, RunKey: "run-7", CallerKind: schema.CallerAgent, TaskID: "task-3"}
-	b, ok := topic.BindingOf(&agent)
+	b, ok := wire.BindingOf(&agent)
 	if !ok {
 		t.Fatal("an agent's span tells nothing")
 	}
-	got, err := topic.DecodeBinding(topic.EncodeBinding(nil, &b))
+	got, err := wire.DecodeBinding(wire.EncodeBinding(nil, &b))
 	if err != nil || got != b {
 		t.Fatal(got, err)
 	}
@@ -74,7 +74,7 @@ func TestOwnerOfASilentTraceIsNoRun(t *testing.T) {
 			t.Error("a run without calls is told of")
 		}
 	}
-	if n := b.p.actors[topic.TraceActor([16]byte{9})]; n != nil && !n.Empty() {
+	if n := b.p.actors[wire.TraceActor([16]byte{9})]; n != nil && !n.Empty() {
 		t.Error("the trace is still remembered")
 	}
 }
@@ -86,10 +86,10 @@ func TestOnlyWhoWasEstablishedOwnsATrace(t *testing.T) {
 		"a gateway's line":  {ObserverKind: schema.ObserverGateway, AgentID: "a", AgentTrust: schema.TrustVerified},
 		"an asserted name":  {ObserverKind: schema.ObserverServer, AgentID: "a", AgentTrust: schema.TrustAsserted},
 		"nobody":            {ObserverKind: schema.ObserverServer},
-		"the trace's actor": {ObserverKind: schema.ObserverServer, AgentID: "a", AgentTrust: schema.TrustVerified, RoutingKey: topic.TraceActor([16]byte{1})},
+		"the trace's actor": {ObserverKind: schema.ObserverServer, AgentID: "a", AgentTrust: schema.TrustVerified, RoutingKey: wire.TraceActor([16]byte{1})},
 	} {
 		c.TraceID, c.SpanID = [16]byte{1}, [8]byte{1}
-		if _, ok := topic.BindingOf(&c); ok {
+		if _, ok := wire.BindingOf(&c); ok {
 			t.Errorf("%s binds a trace", name)
 		}
 	}
@@ -115,7 +115,7 @@ func TestOwnerSurvivesARestart(t *testing.T) {
 	binding, run := owner(t, tr)
 	binding.At = t0.UnixNano()
 	b.p.BindTrace(&binding, 0)
-	entry := EncodeActor(nil, b.p.actors[topic.TraceActor(tr)], 1)
+	entry := EncodeActor(nil, b.p.actors[wire.TraceActor(tr)], 1)
 	again := newBench(t)
 	a, _, err := again.p.Restore(entry)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"unsafe"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 func claimed(c *schema.Call) { c.CredentialTrust = schema.TrustAsserted }
@@ -185,7 +185,7 @@ func TestPoolsSurviveARestart(t *testing.T) {
 	for version, want := range map[uint8]pools{StateVersion: {1, 1, 1}, 7: {2, 0, 1}} {
 		again := newBench(t)
 		for _, a := range b.p.actors {
-			w, generation := topic.NewWriter(nil, topic.KindState, version), uint64(1)
+			w, generation := wire.NewWriter(nil, wire.KindState, version), uint64(1)
 			codeActor(w, a, &generation, nil, nil)
 			read, _, err := again.p.Restore(w.Bytes())
 			if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // A credential is proven once the API has accepted provenCalls calls with it over
@@ -131,8 +131,8 @@ func (a *Actor) idle(watermark int64) bool {
 	})
 }
 
-func codeProofs(c *topic.Coder, a *Actor) {
-	topic.Small(c, &a.standing)
+func codeProofs(c *wire.Coder, a *Actor) {
+	wire.Small(c, &a.standing)
 	n := len(a.proofs)
 	c.Len(&n, 12)
 	if !c.Encoding && n > proofsPerActor || a.standing > schema.StandingEstablished {
@@ -147,7 +147,7 @@ func codeProofs(c *topic.Coder, a *Actor) {
 		c.Fixed64(&f.credential)
 		c.Int(&f.first)
 		c.Int(&f.last)
-		topic.Num(c, &f.told)
-		topic.Small(c, &f.calls)
+		wire.Num(c, &f.told)
+		wire.Small(c, &f.calls)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Run is an open or lately closed run.
@@ -71,7 +71,7 @@ func (r *Run) Snapshot() schema.RunSnapshot {
 // Attachment is a later stage's state of a run or of an actor.
 type Attachment interface {
 	// Code writes or reads it.
-	Code(c *topic.Coder)
+	Code(c *wire.Coder)
 }
 
 // longestCall bounds what a logged duration can do to the end of a run.

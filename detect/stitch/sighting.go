@@ -10,7 +10,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // AttrObservationOf marks a call's row as another sight of a call that is
@@ -159,7 +159,7 @@ func spanHash(c *schema.Call) uint64 {
 	return xxhash.Sum64(b[:])
 }
 
-func codeSightings(c *topic.Coder, r *Run) {
+func codeSightings(c *wire.Coder, r *Run) {
 	n := len(r.seen)
 	c.Len(&n, 12)
 	if !c.Encoding && n > 0 {
@@ -173,16 +173,16 @@ func codeSightings(c *topic.Coder, r *Run) {
 		if c.Version >= 8 {
 			c.Fixed64(&s.host)
 			c.Fixed64(&s.args)
-			topic.Small(c, &s.argsBasis)
+			wire.Small(c, &s.argsBasis)
 		}
 		c.Int(&s.start)
-		topic.Small(c, &s.observers)
+		wire.Small(c, &s.observers)
 		c.Text(&s.record)
 		if !c.Encoding {
 			s.record = strings.Clone(s.record)
 		}
 	}
-	topic.Num(c, &r.seenNext)
+	wire.Num(c, &r.seenNext)
 	if r.seenNext < 0 || r.seenNext > 0 && r.seenNext >= n {
 		c.Refuse("a place beyond the sightings that are remembered")
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 func seenBy(kind schema.ObserverKind, name string) option {
@@ -131,7 +131,7 @@ func TestEntryOfTheVersionBefore(t *testing.T) {
 	b := newBench(t)
 	warm(b)
 	b.call(time.Second, key("r"), request("q1"), seenBy(schema.ObserverGateway, ""))
-	w := topic.NewWriter(nil, topic.KindState, 2)
+	w := wire.NewWriter(nil, wire.KindState, 2)
 	generation := uint64(1)
 	codeActor(w, b.p.actors["c:k1"], &generation, nil, nil)
 	a, _, err := newBench(t).p.Restore(w.Bytes())
@@ -228,7 +228,7 @@ func TestSightsOfTheVersionBeforeHideNothing(t *testing.T) {
 	b := newBench(t)
 	warm(b)
 	b.call(time.Second, key("r"), request("q1"), path("/v1/accounts/1"), seenBy(schema.ObserverGateway, ""))
-	w, generation := topic.NewWriter(nil, topic.KindState, 7), uint64(1)
+	w, generation := wire.NewWriter(nil, wire.KindState, 7), uint64(1)
 	codeActor(w, b.p.actors["c:k1"], &generation, nil, nil)
 	again := newBench(t)
 	a, _, err := again.p.Restore(w.Bytes())

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // StateVersion is the newest version of an actor's stored entry. Version 2 adds
@@ -24,7 +24,7 @@ const StateVersion = 8
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.
 func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
-	c := topic.NewWriter(dst, topic.KindState, StateVersion)
+	c := wire.NewWriter(dst, wire.KindState, StateVersion)
 	codeActor(c, a, &generation, nil, nil)
 	return c.Bytes()
 }
@@ -32,14 +32,14 @@ func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
 // Restore puts an actor's entry back and reports the generation that wrote it.
 // A later entry of the same actor replaces an earlier one.
 func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err error) {
-	c, err := topic.NewReader(value, topic.KindState, StateVersion)
+	c, err := wire.NewReader(value, wire.KindState, StateVersion)
 	if err != nil {
 		return nil, 0, err
 	}
 	a = &Actor{SavedThrough: -1, DirtyFrom: -1}
 	codeActor(c, a, &generation, p.attach, p.attachTo)
 	if c.Err == nil && c.Rest() != 0 {
-		c.Err = fmt.Errorf("%w: bytes after the last run", topic.ErrMalformed)
+		c.Err = fmt.Errorf("%w: bytes after the last run", wire.ErrMalformed)
 	}
 	if c.Err != nil {
 		return nil, 0, fmt.Errorf("state of actor %q: %w", a.Key, c.Err)
@@ -73,7 +73,7 @@ func (p *Partition) Adopt(a *Actor) {
 // SetWatermark restores the watermark without closing anything.
 func (p *Partition) SetWatermark(w int64) { p.watermark = w }
 
-func codeActor(c *topic.Coder, a *Actor, generation *uint64, attach, attachTo func() Attachment) {
+func codeActor(c *wire.Coder, a *Actor, generation *uint64, attach, attachTo func() Attachment) {
 	c.Uint(generation)
 	c.Text(&a.Key)
 	c.Int(&a.Included)
@@ -127,7 +127,7 @@ func codeActor(c *topic.Coder, a *Actor, generation *uint64, attach, attachTo fu
 	}
 }
 
-func codeRun(c *topic.Coder, r *Run) {
+func codeRun(c *wire.Coder, r *Run) {
 	c.Array(r.RunID[:])
 	c.Int(&r.Segment)
 	for i, s := range [...]*string{
@@ -137,16 +137,16 @@ func codeRun(c *topic.Coder, r *Run) {
 	} {
 		c.Word(i, s)
 	}
-	topic.Small(c, &r.bind.Rule)
-	topic.Small(c, &r.Rule)
-	topic.Small(c, &r.Confidence)
-	topic.Small(c, &r.State)
-	topic.Small(c, &r.AgentTrust)
-	topic.Small(c, &r.CredentialKind)
-	topic.Small(c, &r.PrincipalKind)
-	topic.Small(c, &r.PrincipalTrust)
-	topic.Small(c, &r.CallerKind)
-	topic.Small(c, &r.TaskTrust)
+	wire.Small(c, &r.bind.Rule)
+	wire.Small(c, &r.Rule)
+	wire.Small(c, &r.Confidence)
+	wire.Small(c, &r.State)
+	wire.Small(c, &r.AgentTrust)
+	wire.Small(c, &r.CredentialKind)
+	wire.Small(c, &r.PrincipalKind)
+	wire.Small(c, &r.PrincipalTrust)
+	wire.Small(c, &r.CallerKind)
+	wire.Small(c, &r.TaskTrust)
 	c.SparseArray(r.ParentRunID[:])
 	c.SparseArray(r.TraceID[:])
 	c.Int(&r.StartedAt)
@@ -171,24 +171,24 @@ func codeRun(c *topic.Coder, r *Run) {
 		c.Array(r.traces[i][:])
 	}
 	if c.Version >= 8 {
-		topic.Small(c, &r.standing)
+		wire.Small(c, &r.standing)
 		if r.standing > schema.StandingEstablished {
 			c.Refuse("a standing that no run has")
 		}
 	}
 }
 
-func codeAttachment(c *topic.Coder, r *Run, attach func() Attachment) {
+func codeAttachment(c *wire.Coder, r *Run, attach func() Attachment) {
 	if c.Version < 2 {
 		return
 	}
 	c.Int(&r.TrippedAt)
 	c.Float(&r.Score)
-	topic.Small(c, &r.Level)
+	wire.Small(c, &r.Level)
 	codeAttached(c, &r.Attached, attach, "a run")
 }
 
-func codeAttached(c *topic.Coder, a *Attachment, attach func() Attachment, of string) {
+func codeAttached(c *wire.Coder, a *Attachment, attach func() Attachment, of string) {
 	has := *a != nil
 	c.Bool(&has)
 	if !has {
@@ -204,7 +204,7 @@ func codeAttached(c *topic.Coder, a *Attachment, attach func() Attachment, of st
 	(*a).Code(c)
 }
 
-func codeDistinct(c *topic.Coder, d *Distinct) {
+func codeDistinct(c *wire.Coder, d *Distinct) {
 	c.Bool(&d.full)
 	n := len(d.min)
 	c.Len(&n, 8)

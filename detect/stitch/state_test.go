@@ -5,13 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // mark is a later stage's state of one number.
 type mark struct{ n uint64 }
 
-func (m *mark) Code(c *topic.Coder) { c.Uint(&m.n) }
+func (m *mark) Code(c *wire.Coder) { c.Uint(&m.n) }
 
 // What a later stage keeps of an actor comes back with it; an entry of the version
 // before has none, and one that nobody here can read is refused, not dropped.
@@ -31,7 +31,7 @@ func TestActorComesBackWithWhatWasAttachedToIt(t *testing.T) {
 	if _, _, err := newBench(t).p.Restore(value); err == nil || !strings.Contains(err.Error(), "an actor with the state of a stage") {
 		t.Errorf("without that stage: %v", err)
 	}
-	w, generation := topic.NewWriter(nil, topic.KindState, 4), uint64(1)
+	w, generation := wire.NewWriter(nil, wire.KindState, 4), uint64(1)
 	codeActor(w, actor, &generation, nil, nil)
 	if a, _, err := into.Restore(w.Bytes()); err != nil || a.Attached != nil || a.total != 1 {
 		t.Errorf("an entry of version 4: %+v %v", a, err)

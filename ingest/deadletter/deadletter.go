@@ -15,7 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Letter is one bad item.
@@ -50,18 +50,18 @@ func Send(ctx context.Context, out Producer, l Letter, done func(error)) {
 		value = value[:MaxValue]
 	}
 	part, offset, item := strconv.Itoa(int(l.Source.Partition)), strconv.FormatInt(l.Offset, 10), strconv.FormatUint(uint64(l.Item), 10)
-	r := &kgo.Record{Topic: topic.DeadLettersTopic, Key: l.Key, Value: value}
+	r := &kgo.Record{Topic: wire.DeadLettersTopic, Key: l.Key, Value: value}
 	for _, h := range [...][2]string{
-		{topic.HeaderReason, l.Reason}, {topic.HeaderDetail, detail}, {topic.HeaderTopic, l.Source.Topic},
-		{topic.HeaderTopicID, hex.EncodeToString(l.Source.TopicID[:])}, {topic.HeaderPartition, part}, {topic.HeaderOffset, offset}, {topic.HeaderItem, item},
-		{topic.HeaderAt, strconv.FormatInt(l.At, 10)},
+		{wire.HeaderReason, l.Reason}, {wire.HeaderDetail, detail}, {wire.HeaderTopic, l.Source.Topic},
+		{wire.HeaderTopicID, hex.EncodeToString(l.Source.TopicID[:])}, {wire.HeaderPartition, part}, {wire.HeaderOffset, offset}, {wire.HeaderItem, item},
+		{wire.HeaderAt, strconv.FormatInt(l.At, 10)},
 		{"__connect.errors.topic", l.Source.Topic}, {"__connect.errors.partition", part}, {"__connect.errors.offset", offset},
 		{"__connect.errors.stage", "VALUE_CONVERTER"}, {"__connect.errors.exception.class.name", l.Reason}, {"__connect.errors.exception.message", detail},
 	} {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
 	}
 	if l.ReplayOf != "" {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: topic.HeaderReplayOf, Value: []byte(l.ReplayOf)})
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: wire.HeaderReplayOf, Value: []byte(l.ReplayOf)})
 	}
 	out.Produce(ctx, r, func(_ *kgo.Record, err error) {
 		if err != nil {

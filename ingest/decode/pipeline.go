@@ -10,7 +10,7 @@ import (
 	"flyball/ingest/mapping"
 	"flyball/ingest/redact"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Pipeline decodes records. It is safe for concurrent use.
@@ -160,7 +160,7 @@ func (w *work) record() {
 		switch h.Key {
 		case "otelcol.signal":
 			signal = string(h.Value)
-		case topic.HeaderReplayOf:
+		case wire.HeaderReplayOf:
 			if v := string(h.Value); len(v) <= schema.MaxID {
 				w.put("replay_of", v)
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // tracesBound is how many traces a process remembers to have told of; of those
@@ -33,13 +33,13 @@ func NewBinder(partitions int32) *Binder {
 // once for each record; their number is returned.
 func (b *Binder) Bind(ctx context.Context, out Producer, calls []schema.Call, done func(error)) (records int) {
 	for i := range calls {
-		binding, ok := topic.BindingOf(&calls[i])
+		binding, ok := wire.BindingOf(&calls[i])
 		if !ok || !b.first(binding.Trace) {
 			continue
 		}
 		records++
-		part := topic.PartitionOf(topic.TraceActor(binding.Trace), b.partitions)
-		out.Produce(ctx, &kgo.Record{Topic: topic.CallsTopic, Partition: part, Value: topic.EncodeBinding(nil, &binding)}, func(r *kgo.Record, err error) {
+		part := wire.PartitionOf(wire.TraceActor(binding.Trace), b.partitions)
+		out.Produce(ctx, &kgo.Record{Topic: wire.CallsTopic, Partition: part, Value: wire.EncodeBinding(nil, &binding)}, func(r *kgo.Record, err error) {
 			if err != nil {
 				err = fmt.Errorf("write a trace's owner to %s/%d: %w", r.Topic, r.Partition, err)
 			}

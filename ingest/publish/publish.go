@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Producer is what is needed of a Kafka client. It must be idempotent and
@@ -36,7 +36,7 @@ func Opts() []kgo.Opt {
 type Publisher struct {
 	out        Producer
 	partitions int32
-	encoder    topic.CallsEncoder
+	encoder    wire.CallsEncoder
 	byPart     [][]*schema.Call
 	used       []int32
 }
@@ -54,7 +54,7 @@ const maxBlockBytes = 2 << 20
 // returned. The calls may be reused when it returns.
 func (p *Publisher) Publish(ctx context.Context, calls []schema.Call, done func(error)) (blocks int) {
 	for i := range calls {
-		part := topic.PartitionOf(calls[i].RoutingKey, p.partitions)
+		part := wire.PartitionOf(calls[i].RoutingKey, p.partitions)
 		if len(p.byPart[part]) == 0 {
 			p.used = append(p.used, part)
 		}
@@ -64,13 +64,13 @@ func (p *Publisher) Publish(ctx context.Context, calls []schema.Call, done func(
 		list := p.byPart[part]
 		for from := 0; from < len(list); {
 			to, size := from, 0
-			for to < len(list) && to-from < topic.MaxBlock && size < maxBlockBytes {
+			for to < len(list) && to-from < wire.MaxBlock && size < maxBlockBytes {
 				size += weight(list[to])
 				to++
 			}
 			value := p.encoder.Encode(make([]byte, 0, size), list[from:to])
 			blocks++
-			p.out.Produce(ctx, &kgo.Record{Topic: topic.CallsTopic, Partition: part, Value: value}, func(r *kgo.Record, err error) {
+			p.out.Produce(ctx, &kgo.Record{Topic: wire.CallsTopic, Partition: part, Value: value}, func(r *kgo.Record, err error) {
 				if err != nil {
 					err = fmt.Errorf("write a block to %s/%d: %w", r.Topic, r.Partition, err)
 				}

@@ -12,7 +12,7 @@ import (
 	"flyball/ingest/decode"
 	"flyball/ingest/publish"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // lane reads one partition of one input topic, in order.
@@ -119,7 +119,7 @@ func (l *lane) bury(ctx context.Context, c *chunk, r *kgo.Record, in *decode.Rec
 	l.mu.Unlock()
 	replayOf := ""
 	for _, h := range r.Headers {
-		if h.Key == topic.HeaderReplayOf {
+		if h.Key == wire.HeaderReplayOf {
 			replayOf = string(h.Value)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"flyball/ingest/publish"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // assign starts lanes. An offset that was committed for another topic of the
@@ -25,7 +25,7 @@ func (s *Source) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.joined = true
-	fresh := topic.Marks{At: s.cfg.Now().UnixNano()}
+	fresh := wire.Marks{At: s.cfg.Now().UnixNano()}
 	for name, parts := range offsets {
 		id, known := s.ids[name]
 		if !known {
@@ -45,7 +45,7 @@ func (s *Source) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 				}
 			}
 			s.start(k, id, start)
-			fresh.Progress = append(fresh.Progress, topic.Progress{Source: s.lanes[k].source})
+			fresh.Progress = append(fresh.Progress, wire.Progress{Source: s.lanes[k].source})
 		}
 	}
 	// Before their first call: a source that is not known cannot hold back the

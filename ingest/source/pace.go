@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // pace commits once a second and writes marks every MarksEvery.
@@ -60,7 +60,7 @@ func (s *Source) mark(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("list end offsets: %w", err)
 	}
-	m := topic.Marks{At: now.UnixNano()}
+	m := wire.Marks{At: now.UnixNano()}
 	for k, l := range lanes {
 		if d, ok := details[k.topic]; ok && d.Err == nil && schema.TopicID(d.ID) != l.source.TopicID {
 			return fmt.Errorf("topic %s: %w", k.topic, errRecreated)
@@ -73,7 +73,7 @@ func (s *Source) mark(ctx context.Context, now time.Time) error {
 			age = now.Sub(time.Unix(0, eventTime)).Seconds()
 		}
 		s.m.lagTime.WithLabelValues(k.topic, label(k.part)).Set(age)
-		p := topic.Progress{Source: l.source, EventTime: eventTime}
+		p := wire.Progress{Source: l.source, EventTime: eventTime}
 		if since := s.caughtUp(k, lag == 0 && settled, now); !since.IsZero() && now.Sub(since) >= s.cfg.CurrentAfter {
 			p.CurrentAt = now.UnixNano()
 		}
@@ -84,10 +84,10 @@ func (s *Source) mark(ctx context.Context, now time.Time) error {
 }
 
 // writeMarks writes to every partition of flyball.calls.
-func (s *Source) writeMarks(ctx context.Context, m *topic.Marks) {
-	value := topic.EncodeMarks(nil, m)
+func (s *Source) writeMarks(ctx context.Context, m *wire.Marks) {
+	value := wire.EncodeMarks(nil, m)
 	for part := range s.cfg.Partitions {
-		s.out.Produce(ctx, &kgo.Record{Topic: topic.CallsTopic, Partition: part, Value: value}, func(_ *kgo.Record, err error) {
+		s.out.Produce(ctx, &kgo.Record{Topic: wire.CallsTopic, Partition: part, Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil && ctx.Err() == nil {
 				go s.fail(fmt.Errorf("write marks: %w", err))
 			}

@@ -17,7 +17,7 @@ import (
 	"flyball/ingest/decode"
 	"flyball/ingest/publish"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Decoder reads a record; see package decode. It must be safe for concurrent use.
@@ -48,7 +48,7 @@ type Config struct {
 
 // DefaultConfig is the documented behaviour.
 func DefaultConfig() Config {
-	return Config{Group: topic.IngestGroup, MarksEvery: 10 * time.Second, CurrentAfter: 30 * time.Second, Stage: func(string) {}}
+	return Config{Group: wire.IngestGroup, MarksEvery: 10 * time.Second, CurrentAfter: 30 * time.Second, Stage: func(string) {}}
 }
 
 // Source is the ingest role.

@@ -21,7 +21,7 @@ import (
 
 	"flyball/ingest/decode"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -62,7 +62,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(w.client.Close)
 	adm := kadm.NewClient(w.client)
-	if _, err := topic.Ensure(context.Background(), adm, 3, 1, true, false); err != nil {
+	if _, err := wire.Ensure(context.Background(), adm, 3, 1, true, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := adm.CreateTopic(context.Background(), 2, 1, nil, "in"); err != nil {
@@ -109,20 +109,20 @@ func (w *world) start(change ...func(*Config)) (s *Source, stop func() error) {
 // every position with how often it was written.
 func (w *world) emitted(n int) map[string]int {
 	w.t.Helper()
-	c, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(topic.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
+	c, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(wire.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer c.Close()
 	got := map[string]int{}
 	last := map[string]schema.Position{}
-	var dec topic.CallsDecoder
+	var dec wire.CallsDecoder
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		fetches := c.PollFetches(ctx)
 		cancel()
 		fetches.EachRecord(func(r *kgo.Record) {
-			if r.Value[0] != topic.KindCalls {
+			if r.Value[0] != wire.KindCalls {
 				return
 			}
 			calls, err := dec.Decode(r.Value)
@@ -130,7 +130,7 @@ func (w *world) emitted(n int) map[string]int {
 				w.t.Fatal(err)
 			}
 			for _, k := range calls {
-				if want := topic.PartitionOf(k.RoutingKey, 3); want != r.Partition {
+				if want := wire.PartitionOf(k.RoutingKey, 3); want != r.Partition {
 					w.t.Errorf("%s is in partition %d, its actor's is %d", k.RoutingKey, r.Partition, want)
 				}
 				lane := fmt.Sprint(k.Source, "/", r.Partition)
@@ -154,7 +154,7 @@ func (w *world) emitted(n int) map[string]int {
 func (w *world) committed() map[int32]int64 {
 	w.t.Helper()
 	out := map[int32]int64{}
-	if g := w.cluster.GroupInfo(topic.IngestGroup); g != nil {
+	if g := w.cluster.GroupInfo(wire.IngestGroup); g != nil {
 		for p, c := range g.Commits["in"] {
 			out[p] = c.Offset
 		}
@@ -173,7 +173,7 @@ func TestOneBadItemStopsNothing(t *testing.T) {
 	if got := w.committed()[0]; got != 4 {
 		t.Fatalf("committed %d, 4 records were read", got)
 	}
-	letters, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(topic.DeadLettersTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+	letters, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(wire.DeadLettersTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestOneBadItemStopsNothing(t *testing.T) {
 			for _, x := range r.Headers {
 				h[x.Key] = string(x.Value)
 			}
-			items = append(items, h[topic.HeaderOffset]+"/"+h[topic.HeaderItem]+" "+h[topic.HeaderReason]+" "+string(r.Value)+" "+h["__connect.errors.topic"])
+			items = append(items, h[wire.HeaderOffset]+"/"+h[wire.HeaderItem]+" "+h[wire.HeaderReason]+" "+string(r.Value)+" "+h["__connect.errors.topic"])
 		})
 	}
 	if got := strings.Join(items, "; "); got != "1/0 not_json bad in; 2/1 not_json bad in" {
@@ -202,7 +202,7 @@ func TestCommitFails(t *testing.T) {
 	w.cluster.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		w.cluster.KeepControl()
 		r := req.(*kmsg.OffsetCommitRequest)
-		if r.Group != topic.IngestGroup {
+		if r.Group != wire.IngestGroup {
 			return nil, nil, false
 		}
 		resp := r.ResponseKind().(*kmsg.OffsetCommitResponse)
@@ -237,11 +237,11 @@ func TestCommitFails(t *testing.T) {
 func TestNothingIsCommittedBeforeItIsDurable(t *testing.T) {
 	w := newWorld(t)
 	hold := make(chan struct{})
-	id := w.cluster.TopicInfo(topic.CallsTopic).TopicID
+	id := w.cluster.TopicInfo(wire.CallsTopic).TopicID
 	w.cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		w.cluster.KeepControl()
 		body := req.AppendTo(nil)
-		if bytes.Contains(body, id[:]) || bytes.Contains(body, []byte(topic.CallsTopic)) {
+		if bytes.Contains(body, id[:]) || bytes.Contains(body, []byte(wire.CallsTopic)) {
 			select {
 			case <-hold:
 			default:

@@ -5,7 +5,7 @@ import (
 
 	"flyball/ingest/deadletter"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // KafkaAside puts what cannot be stored into flyball.dead-letters.
@@ -15,7 +15,7 @@ type KafkaAside struct{ Out deadletter.Producer }
 func (a KafkaAside) PutAside(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error {
 	done := make(chan error, 1)
 	deadletter.Send(ctx, a.Out, deadletter.Letter{
-		Source: schema.Source{Topic: topic.JournalTopic, Partition: partition}, Offset: offset,
+		Source: schema.Source{Topic: wire.JournalTopic, Partition: partition}, Offset: offset,
 		Reason: reason, Detail: clean(detail, maxDetail), Value: value,
 	}, func(err error) { done <- err })
 	select {

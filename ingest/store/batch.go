@@ -7,7 +7,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // order is the order in which a batch's tables are inserted: a call is there
@@ -54,7 +54,7 @@ func (b *batch) covers(r *kgo.Record, now time.Time) {
 	b.commit[r.Partition] = kgo.EpochOffset{Epoch: r.LeaderEpoch, Offset: r.Offset + 1}
 }
 
-func (b *batch) add(r *kgo.Record, j *topic.Journal) {
+func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 	for _, s := range j.Sections {
 		if s.Rows == 0 || len(s.Native) == 0 {
 			continue

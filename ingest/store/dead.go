@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // maxDetail is how much of a dead letter's detail is stored, in bytes.
@@ -21,7 +21,7 @@ const maxDetail = 1024
 // an item stay in Kafka: they were never redacted.
 func (s *Store) deadLetters(ctx context.Context) error {
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.kafka...),
-		kgo.ConsumerGroup(topic.StoreDeadGroup), kgo.ConsumeTopics(topic.DeadLettersTopic), kgo.DisableAutoCommit(),
+		kgo.ConsumerGroup(wire.StoreDeadGroup), kgo.ConsumeTopics(wire.DeadLettersTopic), kgo.DisableAutoCommit(),
 		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxWait(time.Second))...)
 	if err != nil {
 		return fmt.Errorf("store: Kafka client for dead letters: %w", err)
@@ -52,7 +52,7 @@ func (s *Store) deadLetters(ctx context.Context) error {
 		}
 		s.m.rows.WithLabelValues("dead_letters_store").Add(float64(rows))
 		if err := client.CommitRecords(work, fetches.Records()...); forbidden(err) {
-			return fmt.Errorf("store: commit %s: %w", topic.DeadLettersTopic, err)
+			return fmt.Errorf("store: commit %s: %w", wire.DeadLettersTopic, err)
 		} else if err != nil {
 			s.log.Warn("commit of dead letters failed; their rows merge when they come again", "error", err)
 		}
@@ -65,21 +65,21 @@ func deadLetter(r *kgo.Record) clickhouse.DeadLetter {
 	for _, h := range r.Headers {
 		v := string(h.Value)
 		switch h.Key {
-		case topic.HeaderReason:
+		case wire.HeaderReason:
 			d.Reason = clean(v, 64)
-		case topic.HeaderDetail:
+		case wire.HeaderDetail:
 			d.Detail = clean(v, maxDetail)
-		case topic.HeaderTopic:
+		case wire.HeaderTopic:
 			d.SourceTopic = clean(v, 256)
-		case topic.HeaderPartition:
+		case wire.HeaderPartition:
 			n, _ := strconv.ParseInt(v, 10, 32)
 			d.SourcePartition = int32(n)
-		case topic.HeaderOffset:
+		case wire.HeaderOffset:
 			d.SourceOffset, _ = strconv.ParseInt(v, 10, 64)
-		case topic.HeaderItem:
+		case wire.HeaderItem:
 			n, _ := strconv.ParseUint(v, 10, 32)
 			d.Item = uint32(n)
-		case topic.HeaderAt:
+		case wire.HeaderAt:
 			if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 0 {
 				d.SourceAt = n
 			}

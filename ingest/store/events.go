@@ -9,14 +9,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // events stores findings, decisions, breakers, gates and the audit trail. An event that comes again is
 // the same row again, and the views merge it.
 func (s *Store) events(ctx context.Context) error {
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.kafka...),
-		kgo.ConsumerGroup(topic.StoreEventsGroup), kgo.ConsumeTopics(topic.EventsTopic), kgo.DisableAutoCommit(),
+		kgo.ConsumerGroup(wire.StoreEventsGroup), kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))...)
 	if err != nil {
 		return fmt.Errorf("store: Kafka client for events: %w", err)
@@ -33,9 +33,9 @@ func (s *Store) events(ctx context.Context) error {
 		}
 		var newer error
 		fetches.EachRecord(func(r *kgo.Record) {
-			e, err := topic.DecodeEvent(r.Value)
+			e, err := wire.DecodeEvent(r.Value)
 			switch {
-			case errors.Is(err, topic.ErrNewerVersion):
+			case errors.Is(err, wire.ErrNewerVersion):
 				newer = fmt.Errorf("store: %s/%d at offset %d: %w", r.Topic, r.Partition, r.Offset, err)
 			case err != nil:
 				s.log.Error("event passed over", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // flush inserts the batch, then its marks, then commits. Each step is done
@@ -119,7 +119,7 @@ func (s *Store) commit(ctx context.Context, b *batch) error {
 		return nil
 	}
 	var failed error
-	s.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{topic.JournalTopic: offsets},
+	s.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{wire.JournalTopic: offsets},
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 			failed = commitError(resp, err)
 		})
@@ -127,7 +127,7 @@ func (s *Store) commit(ctx context.Context, b *batch) error {
 	case failed == nil:
 		return nil
 	case forbidden(failed):
-		return fmt.Errorf("store: commit %v of %s: %w", offsets, topic.JournalTopic, failed)
+		return fmt.Errorf("store: commit %v of %s: %w", offsets, wire.JournalTopic, failed)
 	default:
 		s.log.Warn("commit failed; the records will be skipped when they come again", "error", failed)
 		return nil

@@ -6,13 +6,13 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 func (s *Store) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range m[topic.JournalTopic] {
+	for _, p := range m[wire.JournalTopic] {
 		s.owned[p] = true
 		s.reread = true
 	}
@@ -24,7 +24,7 @@ func (s *Store) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32)
 func (s *Store) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range m[topic.JournalTopic] {
+	for _, p := range m[wire.JournalTopic] {
 		delete(s.owned, p)
 		s.lost = append(s.lost, p)
 	}
@@ -49,7 +49,7 @@ func (s *Store) rebalanced(ctx context.Context) error {
 		}
 		s.m.refused.Set(float64(len(s.health.refused)))
 		s.health.mu.Unlock()
-		s.client.ResumeFetchPartitions(map[string][]int32{topic.JournalTopic: lost})
+		s.client.ResumeFetchPartitions(map[string][]int32{wire.JournalTopic: lost})
 	}
 	if !reread {
 		return nil

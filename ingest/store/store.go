@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Store is the store role.
@@ -57,7 +57,7 @@ func (s *Store) Run(ctx context.Context) error {
 
 func (s *Store) journal(ctx context.Context) error {
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.kafka...),
-		kgo.ConsumerGroup(topic.StoreGroup), kgo.ConsumeTopics(topic.JournalTopic), kgo.DisableAutoCommit(),
+		kgo.ConsumerGroup(wire.StoreGroup), kgo.ConsumeTopics(wire.JournalTopic), kgo.DisableAutoCommit(),
 		kgo.FetchMaxBytes(32<<20), kgo.FetchMaxPartitionBytes(8<<20), kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.OnPartitionsAssigned(s.assigned), kgo.OnPartitionsRevoked(s.revoked), kgo.OnPartitionsLost(s.revoked))...)
 	if err != nil {

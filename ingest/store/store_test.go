@@ -16,7 +16,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -56,7 +56,7 @@ func (m *memory) rows(table string) int {
 
 func run(t *testing.T, o Options, db Database, values ...string) (stop func() error, out *kgo.Client) {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic.JournalTopic, topic.DeadLettersTopic))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,8 +67,8 @@ func run(t *testing.T, o Options, db Database, values ...string) (stop func() er
 	o.MaxAge, o.Backoff, o.MaxBackoff = 10*time.Millisecond, time.Millisecond, 10*time.Millisecond
 	o.Aside = KafkaAside{out}
 	for i, v := range values {
-		j := topic.Journal{CallsTopicID: schema.TopicID{1}, From: int64(i), To: int64(i), Sections: []topic.Section{{Table: "calls_store", Rows: 1, Native: []byte(v)}}}
-		r := &kgo.Record{Topic: topic.JournalTopic, Value: topic.EncodeJournal(nil, &j)}
+		j := wire.Journal{CallsTopicID: schema.TopicID{1}, From: int64(i), To: int64(i), Sections: []wire.Section{{Table: "calls_store", Rows: 1, Native: []byte(v)}}}
+		r := &kgo.Record{Topic: wire.JournalTopic, Value: wire.EncodeJournal(nil, &j)}
 		if err := out.ProduceSync(context.Background(), r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}

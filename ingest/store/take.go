@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // take puts a journal record into the batch, or decides why not to.
@@ -16,9 +16,9 @@ func (s *Store) take(ctx context.Context, r *kgo.Record) error {
 	if s.isRefused(r.Partition) {
 		return nil
 	}
-	j, err := topic.DecodeJournal(r.Value)
+	j, err := wire.DecodeJournal(r.Value)
 	switch {
-	case errors.Is(err, topic.ErrNewerVersion):
+	case errors.Is(err, wire.ErrNewerVersion):
 		s.refuse(r, err)
 		return nil
 	case err != nil:
@@ -69,7 +69,7 @@ func (s *Store) refuse(r *kgo.Record, err error) {
 	n := len(s.health.refused)
 	s.health.mu.Unlock()
 	s.m.refused.Set(float64(n))
-	s.client.PauseFetchPartitions(map[string][]int32{topic.JournalTopic: {r.Partition}})
+	s.client.PauseFetchPartitions(map[string][]int32{wire.JournalTopic: {r.Partition}})
 	s.log.Error("partition refused", "partition", r.Partition, "offset", r.Offset, "error", err)
 }
 

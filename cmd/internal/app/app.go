@@ -17,7 +17,7 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/embedded/broker"
-	"flyball/cmd/internal/embedded/engine"
+	engine "flyball/cmd/internal/embedded/clickhouse"
 	detect "flyball/detect/engine"
 	"flyball/detect/learn"
 	"flyball/detect/stitch"

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // pointGone is after how long without a heartbeat an enforcement point counts as stopped.
@@ -41,7 +41,7 @@ func newHeartbeats(kafka []kgo.Opt, log *slog.Logger) *heartbeats {
 
 // fold takes a record of flyball.points in.
 func (h *heartbeats) fold(r *kgo.Record) {
-	p, err := topic.DecodeDocument[schema.PointState](r.Value, topic.PointVersion)
+	p, err := wire.DecodeDocument[schema.PointState](r.Value, wire.PointVersion)
 	if err != nil || p.Point == "" {
 		return
 	}
@@ -73,9 +73,9 @@ func (h *heartbeats) allRead(kind schema.CommandKind) bool {
 // run reads heartbeats until ctx ends.
 func (h *heartbeats) run(ctx context.Context) error {
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, h.kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.PointsTopic: {0: kgo.NewOffset().AtStart()}}))...)
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.PointsTopic: {0: kgo.NewOffset().AtStart()}}))...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", topic.PointsTopic, err)
+		return fmt.Errorf("%s: %w", wire.PointsTopic, err)
 	}
 	defer client.Close()
 	var warned time.Time
@@ -87,7 +87,7 @@ func (h *heartbeats) run(ctx context.Context) error {
 		if err := fetches.Err(); err != nil && !errors.Is(err, context.Canceled) {
 			if now := h.now(); now.Sub(warned) > time.Minute {
 				warned = now
-				h.log.Warn("heartbeats of enforcement points cannot be read", "topic", topic.PointsTopic, "error", err)
+				h.log.Warn("heartbeats of enforcement points cannot be read", "topic", wire.PointsTopic, "error", err)
 			}
 			select {
 			case <-ctx.Done():

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 func TestKindThatAPointDoesNotReadIsNotWritten(t *testing.T) {
@@ -17,7 +17,7 @@ func TestKindThatAPointDoesNotReadIsNotWritten(t *testing.T) {
 	h.now = func() time.Time { return now }
 	beat := func(point string, reads int, at time.Time) {
 		t.Helper()
-		value, err := topic.EncodeDocument(topic.PointVersion, &schema.PointState{Point: point, Reads: reads})
+		value, err := wire.EncodeDocument(wire.PointVersion, &schema.PointState{Point: point, Reads: reads})
 		if err != nil {
 			t.Fatal(err)
 		}

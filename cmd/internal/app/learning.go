@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/config"
-	"flyball/detect/baseline"
-	"flyball/detect/published"
+	"flyball/detect/baselinestore"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 )
 
@@ -23,16 +23,16 @@ func learningAgents(c config.Config, kafka []kgo.Opt, log *slog.Logger) (func(ag
 	look := func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		end, err := published.End(ctx, kafka)
+		end, err := baselinestore.End(ctx, kafka)
 		if err != nil || end == seen {
 			return err
 		}
-		body, err := published.Baseline(ctx, kafka, func(v string) bool { return published.Tenant(v) == c.Tenant })
+		body, err := baselinestore.Baseline(ctx, kafka, func(v string) bool { return baselinestore.Tenant(v) == c.Tenant })
 		if err == nil {
 			// States are all that is asked of it.
 			current.Store(&baseline.Body{Version: body.Version, Life: body.Life})
 		}
-		if err == nil || errors.Is(err, published.ErrNone) {
+		if err == nil || errors.Is(err, baselinestore.ErrNone) {
 			seen, err = end, nil
 		}
 		return err

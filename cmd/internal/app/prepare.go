@@ -12,15 +12,15 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // readers are the groups that must have read a topic before the embedded
 // broker's janitor may delete from it.
 func readers(c config.Config) map[string][]string {
-	out := map[string][]string{topic.CallsTopic: {topic.DetectGroup}, topic.JournalTopic: {topic.StoreGroup}}
+	out := map[string][]string{wire.CallsTopic: {wire.DetectGroup}, wire.JournalTopic: {wire.StoreGroup}}
 	for _, in := range c.Kafka.Inputs {
-		out[in.Topic] = []string{topic.IngestGroup}
+		out[in.Topic] = []string{wire.IngestGroup}
 	}
 	return out
 }
@@ -36,7 +36,7 @@ func ensureTopics(ctx context.Context, c config.Config, kafka []kgo.Opt, replica
 	adm := kadm.NewClient(client)
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	ensured, err := topic.Ensure(ctx, adm, int32(c.Kafka.Partitions), replication, inputs, false)
+	ensured, err := wire.Ensure(ctx, adm, int32(c.Kafka.Partitions), replication, inputs, false)
 	if err != nil {
 		return fmt.Errorf("kafka at %s: %w", strings.Join(seedsOf(c), ", "), err)
 	}

@@ -14,18 +14,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/control"
+	"flyball/detect/enforce/point"
 	"flyball/detect/stitch"
 	"flyball/ingest/decode"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/route"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // bothSides is one enforcement point, and the way of its gateway's log to the runs.
 type bothSides struct {
-	point    *control.Control
+	point    *point.Control
 	resolver *identity.Resolver
 	table    *route.Table
 	pipeline *decode.Pipeline
@@ -34,7 +34,7 @@ type bothSides struct {
 
 func sides(t *testing.T) *bothSides {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic.CommandsTopic, topic.BreakersTopic, topic.PointsTopic, topic.CallsTopic, topic.EventsTopic))
+	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.CommandsTopic, wire.BreakersTopic, wire.PointsTopic, wire.CallsTopic, wire.EventsTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func sides(t *testing.T) *bothSides {
 	if b.pipeline, err = decode.New(decode.Options{Tenant: "t", Default: decode.Input{Format: "auto"}}, elsewhere, b.table); err != nil {
 		t.Fatal(err)
 	}
-	b.point, err = control.New(control.Options{Kafka: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}, Name: "p", Tenant: "t", Partitions: 1, Resolver: b.resolver, Routes: b.table,
+	b.point, err = point.New(point.Options{Kafka: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}, Name: "p", Tenant: "t", Partitions: 1, Resolver: b.resolver, Routes: b.table,
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func sides(t *testing.T) *bothSides {
 			t.Fatal("the point is not ready")
 		}
 	}
-	if b.calls, err = kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(topic.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())); err != nil {
+	if b.calls, err = kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(wire.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.calls.Close)
@@ -147,7 +147,7 @@ func (b *bothSides) observed(t *testing.T, n int) []schema.Call {
 			t.Fatalf("%d of %d observations", len(out), n)
 		}
 		for _, r := range fetches.Records() {
-			var d topic.CallsDecoder // its calls are kept
+			var d wire.CallsDecoder // its calls are kept
 			calls, err := d.Decode(r.Value)
 			if err != nil {
 				t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/config"
-	"flyball/detect/published"
+	"flyball/detect/baselinestore"
 	"flyball/schema/identity"
 	"flyball/schema/route"
 )
@@ -25,13 +25,13 @@ func learnedRoutes(c config.Config, kafka []kgo.Opt, key identity.Key, current *
 	look := func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		end, err := published.End(ctx, kafka)
+		end, err := baselinestore.End(ctx, kafka)
 		if err != nil || end == seen {
 			return err
 		}
 		seen = end
-		learned, err := published.Routes(ctx, kafka, c.Tenant)
-		if errors.Is(err, published.ErrNone) || err == nil && learned.Version == version {
+		learned, err := baselinestore.Routes(ctx, kafka, c.Tenant)
+		if errors.Is(err, baselinestore.ErrNone) || err == nil && learned.Version == version {
 			return nil
 		}
 		if err != nil {

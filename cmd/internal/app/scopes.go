@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/config"
-	"flyball/detect/published"
-	"flyball/detect/scope"
+	"flyball/detect/baselinestore"
+	"flyball/detect/model/scope"
 )
 
 // scopes are those that were learned, as they stand now. The guard is nil where
@@ -35,12 +35,12 @@ func learnedScopes(c config.Config, kafka []kgo.Opt, log *slog.Logger) *scopes {
 	look := func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
-		end, err := published.End(ctx, kafka)
+		end, err := baselinestore.End(ctx, kafka)
 		if err != nil || end == seen {
 			return err
 		}
-		body, err := published.Baseline(ctx, kafka, func(v string) bool { return strings.HasPrefix(v, c.Tenant+"/") })
-		if err != nil && !errors.Is(err, published.ErrNone) {
+		body, err := baselinestore.Baseline(ctx, kafka, func(v string) bool { return strings.HasPrefix(v, c.Tenant+"/") })
+		if err != nil && !errors.Is(err, baselinestore.ErrNone) {
 			return err
 		}
 		seen = end

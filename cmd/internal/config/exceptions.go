@@ -7,23 +7,23 @@ import (
 	"strings"
 	"time"
 
-	"flyball/detect/card"
-	"flyball/detect/hours"
+	"flyball/detect/playbook"
 	"flyball/detect/policy"
 	"flyball/schema/route"
+	"flyball/schema/schedule"
 )
 
 // Exception says that what the detector finds about an agent is meant, until when
 // and by whose word.
 type Exception struct {
-	Name     string       `yaml:"name"`
-	Agent    string       `yaml:"agent"`    // a name, or a pattern as billing/*
-	Family   string       `yaml:"family"`   // of findings: runaway.destroy, runaway.*
-	Routes   []string     `yaml:"routes"`   // "DELETE /v1/orders/{id}", "tool:NAME"; empty: any
-	Hours    *hours.Hours `yaml:"hours"`    // absent: at any hour
-	Expires  string       `yaml:"expires"`  // RFC 3339
-	Approver string       `yaml:"approver"` // who answers for it
-	Why      string       `yaml:"why"`
+	Name     string          `yaml:"name"`
+	Agent    string          `yaml:"agent"`    // a name, or a pattern as billing/*
+	Family   string          `yaml:"family"`   // of findings: runaway.destroy, runaway.*
+	Routes   []string        `yaml:"routes"`   // "DELETE /v1/orders/{id}", "tool:NAME"; empty: any
+	Hours    *schedule.Hours `yaml:"hours"`    // absent: at any hour
+	Expires  string          `yaml:"expires"`  // RFC 3339
+	Approver string          `yaml:"approver"` // who answers for it
+	Why      string          `yaml:"why"`
 }
 
 // exceptions are those of the configuration as policy reads them. What is wrong
@@ -45,7 +45,7 @@ func (d Detect) exceptions(bad func(string, ...any)) []policy.Exception {
 				bad("%s%s: empty; a name or a pattern, * for all", at, key)
 			}
 		}
-		covered := slices.DeleteFunc(card.Families(), func(f string) bool { return !policy.Exceptable(f) })
+		covered := slices.DeleteFunc(playbook.Families(), func(f string) bool { return !policy.Exceptable(f) })
 		if e.Family != "" && !slices.ContainsFunc(covered, func(f string) bool { ok, _ := path.Match(e.Family, f); return ok }) {
 			bad("%sfamily: %q matches none of %s; no exception lifts what manifests decide, or is for callers without an established agent", at, e.Family, strings.Join(covered, ", "))
 		}
@@ -57,7 +57,7 @@ func (d Detect) exceptions(bad func(string, ...any)) []policy.Exception {
 			x.Routes = append(x.Routes, p)
 		}
 		if e.Hours != nil {
-			x.Hours = hours.Compile(at+"hours", *e.Hours, bad)
+			x.Hours = schedule.Compile(at+"hours", *e.Hours, bad)
 		}
 		expires, err := time.Parse(time.RFC3339, e.Expires)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"flyball/cmd/internal/answer"
+	"flyball/cmd/internal/report"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
@@ -116,7 +116,7 @@ func (o Options) touched(ctx context.Context, db *clickhouse.Conn, key string) e
 		}
 		o.say("\nWhat exactly did it touch?\n$ flyball touched %s        (answered in %d ms)\n", key, o.Now().Sub(began).Milliseconds())
 		var b strings.Builder
-		if err := answer.Touched(&b, t); err != nil {
+		if err := report.Touched(&b, t); err != nil {
 			return err
 		}
 		lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // Control has tokens, and a process of the machine without any of them writes the record that closes an admin's kill
@@ -34,12 +34,12 @@ func TestForgedResetDoesNotCloseAKillSwitch(t *testing.T) {
 	f.until("the kill switch holds", 20*time.Second, "403", func() (string, error) { return fmt.Sprint(status()), nil })
 
 	forged := schema.Command{ID: "forged", Kind: schema.CommandReset, Tenant: "default", Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "fleet/a3"}, By: "admin", Role: "admin", Reason: "all is well"}
-	value, err := topic.EncodeCommand(&forged)
+	value, err := wire.EncodeCommand(&forged)
 	if err != nil {
 		t.Fatal(err)
 	}
 	write := func(opts ...kgo.Opt) error {
-		c, err := kgo.NewClient(append(opts, kgo.DefaultProduceTopic(topic.CommandsTopic), kgo.RecordRetries(1))...)
+		c, err := kgo.NewClient(append(opts, kgo.DefaultProduceTopic(wire.CommandsTopic), kgo.RecordRetries(1))...)
 		if err != nil {
 			t.Fatal(err)
 		}

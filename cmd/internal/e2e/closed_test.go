@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/realparts"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // through sends a request through the gateway as an agent and returns its status.
@@ -153,8 +153,8 @@ func (h *hops) measure(f *flyball, run string, denied time.Time) {
 		id, err = f.sql("SELECT run_id FROM flyball.calls WHERE observer_kind != 'gate' AND run_key = '" + run + "' LIMIT 1")
 		return fmt.Sprint(min(len(id), 1)), err
 	})
-	h.find(f, topic.CommandsTopic, func(r *kgo.Record) bool {
-		c, err := topic.DecodeCommand(r.Value)
+	h.find(f, wire.CommandsTopic, func(r *kgo.Record) bool {
+		c, err := wire.DecodeCommand(r.Value)
 		if err != nil || c.Decision == nil || c.Decision.RunID.String() != id {
 			return false
 		}

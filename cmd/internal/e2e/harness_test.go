@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"flyball/cmd/internal/embedded/engine"
-	"flyball/cmd/internal/embedded/engine/enginetest"
+	engine "flyball/cmd/internal/embedded/clickhouse"
+	"flyball/cmd/internal/embedded/clickhouse/enginetest"
 	"flyball/cmd/internal/tiers"
 )
 

@@ -10,8 +10,8 @@ import (
 	"flyball/cmd/internal/replay"
 	"flyball/cmd/internal/tiers"
 	bundled "flyball/cmd/internal/traffic"
-	"flyball/detect/calibrate"
 	"flyball/detect/evaluate"
+	"flyball/detect/model/calibrate"
 )
 
 // recordedTraffic is a folder of data sets that is not part of the repository.

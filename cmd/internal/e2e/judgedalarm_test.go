@@ -14,7 +14,7 @@ import (
 	"flyball/detect/evaluate"
 	"flyball/detect/score"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // detected is what detect made of a run.
@@ -60,8 +60,8 @@ FROM flyball.calls ORDER BY calls_partition, calls_offset, source_offset, item`)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	f.everyRecord(ctx, topic.EventsTopic, func(r *kgo.Record) {
-		e, err := topic.DecodeEvent(r.Value)
+	f.everyRecord(ctx, wire.EventsTopic, func(r *kgo.Record) {
+		e, err := wire.DecodeEvent(r.Value)
 		if err != nil {
 			f.t.Fatal(err)
 		}

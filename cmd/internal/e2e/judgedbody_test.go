@@ -6,7 +6,7 @@ import (
 	"math"
 	"testing"
 
-	"flyball/detect/baseline"
+	"flyball/detect/model/baseline"
 )
 
 func close9(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b)) }

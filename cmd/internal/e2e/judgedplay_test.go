@@ -10,9 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/replay"
-	"flyball/detect/baseline"
+	"flyball/detect/baselinestore"
 	"flyball/detect/evaluate"
-	"flyball/detect/published"
+	"flyball/detect/model/baseline"
 )
 
 // play sends runs as the log of a view has them, and waits for them to be stored.
@@ -65,7 +65,7 @@ func (f *flyball) learnOnce() *baseline.Body {
 	f.t.Helper()
 	f.t.Setenv("FLYBALL_LEARN_MIN_RUNS", "50")
 	f.run([]int{0}, "learn", "--once")
-	body, err := published.Baseline(context.Background(), f.login(), func(string) bool { return true })
+	body, err := baselinestore.Baseline(context.Background(), f.login(), func(string) bool { return true })
 	if err != nil {
 		f.t.Fatal(err)
 	}

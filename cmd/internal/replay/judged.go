@@ -1,9 +1,9 @@
 package replay
 
 import (
-	"flyball/detect/baseline"
 	"flyball/detect/evaluate"
 	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
 )
 
 // Judged is the run as the evaluation sees it: what detect counts of its calls, and

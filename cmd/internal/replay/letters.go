@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/ingest/decode"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // LetterOptions say which dead letters are sent again.
@@ -46,23 +46,23 @@ func Letters(ctx context.Context, o LetterOptions) (LetterResult, error) {
 		return out, err
 	}
 	defer client.Close()
-	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic.DeadLettersTopic)
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, wire.DeadLettersTopic)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return out, fmt.Errorf("look up %s: %w", topic.DeadLettersTopic, err)
+		return out, fmt.Errorf("look up %s: %w", wire.DeadLettersTopic, err)
 	}
-	end, _ := ends.Lookup(topic.DeadLettersTopic, 0)
-	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, topic.DeadLettersTopic)
+	end, _ := ends.Lookup(wire.DeadLettersTopic, 0)
+	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, wire.DeadLettersTopic)
 	if err != nil {
 		return out, err
 	}
-	start, _ := starts.Lookup(topic.DeadLettersTopic, 0)
+	start, _ := starts.Lookup(wire.DeadLettersTopic, 0)
 	if end.Offset <= start.Offset {
 		return out, nil
 	}
-	reader, err := kgo.NewClient(append(append([]kgo.Opt{}, o.Kafka...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic.DeadLettersTopic: {0: kgo.NewOffset().At(start.Offset)}}))...)
+	reader, err := kgo.NewClient(append(append([]kgo.Opt{}, o.Kafka...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.DeadLettersTopic: {0: kgo.NewOffset().At(start.Offset)}}))...)
 	if err != nil {
 		return out, err
 	}
@@ -73,7 +73,7 @@ func Letters(ctx context.Context, o LetterOptions) (LetterResult, error) {
 			return out, ctx.Err()
 		}
 		for _, f := range fetches.Errors() {
-			return out, fmt.Errorf("read %s: %w", topic.DeadLettersTopic, f.Err)
+			return out, fmt.Errorf("read %s: %w", wire.DeadLettersTopic, f.Err)
 		}
 		var failed error
 		fetches.EachRecord(func(r *kgo.Record) {
@@ -94,24 +94,24 @@ func (o *LetterOptions) letter(ctx context.Context, client *kgo.Client, r *kgo.R
 	for _, v := range r.Headers {
 		h[v.Key] = string(v.Value)
 	}
-	place := h[topic.HeaderTopic] + "/" + h[topic.HeaderPartition] + "/" + h[topic.HeaderOffset] + "/" + h[topic.HeaderItem]
+	place := h[wire.HeaderTopic] + "/" + h[wire.HeaderPartition] + "/" + h[wire.HeaderOffset] + "/" + h[wire.HeaderItem]
 	out.Letters++
-	at, err := strconv.ParseInt(h[topic.HeaderAt], 10, 64)
+	at, err := strconv.ParseInt(h[wire.HeaderAt], 10, 64)
 	switch {
-	case err != nil || h[topic.HeaderTopic] == "":
+	case err != nil || h[wire.HeaderTopic] == "":
 		out.Foreign++ // one record that is none of ours stops no replay
 		return nil
-	case o.Reason != "" && h[topic.HeaderReason] != o.Reason, o.Topic != "" && h[topic.HeaderTopic] != o.Topic:
+	case o.Reason != "" && h[wire.HeaderReason] != o.Reason, o.Topic != "" && h[wire.HeaderTopic] != o.Topic:
 		out.Others++
 		return nil
-	case h[topic.HeaderReplayOf] != "":
+	case h[wire.HeaderReplayOf] != "":
 		out.DiedAgain++
 		return nil
 	case o.Done(place):
 		out.Before++
 		return nil
 	}
-	calls, dead := o.Decode(&decode.Record{Topic: h[topic.HeaderTopic], Timestamp: at, Key: r.Key, Value: r.Value})
+	calls, dead := o.Decode(&decode.Record{Topic: h[wire.HeaderTopic], Timestamp: at, Key: r.Key, Value: r.Value})
 	if len(dead) > 0 || calls == 0 {
 		reason := "nothing came of it"
 		if len(dead) > 0 {
@@ -124,7 +124,7 @@ func (o *LetterOptions) letter(ctx context.Context, client *kgo.Client, r *kgo.R
 	if o.DryRun {
 		return nil
 	}
-	again := &kgo.Record{Topic: h[topic.HeaderTopic], Key: r.Key, Value: r.Value, Timestamp: time.Unix(0, at), Headers: []kgo.RecordHeader{{Key: topic.HeaderReplayOf, Value: []byte(place)}}}
+	again := &kgo.Record{Topic: h[wire.HeaderTopic], Key: r.Key, Value: r.Value, Timestamp: time.Unix(0, at), Headers: []kgo.RecordHeader{{Key: wire.HeaderReplayOf, Value: []byte(place)}}}
 	if err := client.ProduceSync(ctx, again).FirstErr(); err != nil {
 		return fmt.Errorf("send the letter of %s again: %w", place, err)
 	}

@@ -16,9 +16,9 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/realparts"
-	"flyball/detect/control"
+	"flyball/detect/enforce/point"
 	"flyball/schema"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 var update = flag.Bool("update", false, "write the known failures and the table of deploy/README.md as they are now")
@@ -48,7 +48,7 @@ func gateways() []string {
 // fixture is one point with all ways to it: the check alone in each dialect, and
 // the real gateways. The check can be slow or gone for all of them at once.
 type fixture struct {
-	point      *point
+	point      *testPoint
 	http, grpc *valve
 	service    *service
 	ways       []way
@@ -111,7 +111,7 @@ func (f *fixture) compareLogs(all []*attempt) {
 }
 
 // run does the steps of an attack on a way.
-func (p *point) run(attack *Attack, w way, word string) *attempt {
+func (p *testPoint) run(attack *Attack, w way, word string) *attempt {
 	a := &attempt{attack: attack.Name, way: w.name()}
 	fill := func(s string) string { return strings.ReplaceAll(s, "@@", word) }
 	n := 0
@@ -135,7 +135,7 @@ func (p *point) run(attack *Attack, w way, word string) *attempt {
 	var opened []schema.Scope
 	defer func() { // the next attack meets neither the kill switches nor the questions of this one
 		for _, scope := range opened {
-			p.operate("POST", "/v1/breakers/reset", control.Reset{Scope: scope, Reason: "test"})
+			p.operate("POST", "/v1/breakers/reset", point.Reset{Scope: scope, Reason: "test"})
 		}
 		for gate := range gates {
 			p.refuse(gate)
@@ -144,13 +144,13 @@ func (p *point) run(attack *Attack, w way, word string) *attempt {
 	for _, s := range attack.Steps {
 		switch {
 		case s.Manifest != "":
-			p.operate("PUT", "/v1/manifests", control.Put{Text: fill(s.Manifest), Reason: "test"})
+			p.operate("PUT", "/v1/manifests", point.Put{Text: fill(s.Manifest), Reason: "test"})
 		case s.Trip.Kind != schema.ScopeNone:
 			scope := schema.Scope{Kind: s.Trip.Kind, Value: fill(s.Trip.Value)}
 			if secret, ok := strings.CutPrefix(scope.Value, "secret:"); ok {
 				scope.Value = p.resolver.CredentialID("api_key", secret)
 			}
-			p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: scope, TTL: 3600, Force: true, Reason: "test"})
+			p.operate("POST", "/v1/breakers/trip", point.Trip{Scope: scope, TTL: 3600, Force: true, Reason: "test"})
 			opened = append(opened, scope)
 		case s.TripRun != nil:
 			run := decisionHeader(ask(s.TripRun), "X-Flyball-Run")
@@ -158,7 +158,7 @@ func (p *point) run(attack *Attack, w way, word string) *attempt {
 				a.fault("the check answers no run id")
 				continue
 			}
-			p.operate("POST", "/v1/breakers/trip", control.Trip{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600, Reason: "test"})
+			p.operate("POST", "/v1/breakers/trip", point.Trip{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600, Reason: "test"})
 		case s.Detect != nil:
 			r := ask(s.Detect)
 			calls := p.observed(r.agent, 2*time.Second)
@@ -173,7 +173,7 @@ func (p *point) run(attack *Attack, w way, word string) *attempt {
 				a.fault("no question was asked")
 				continue
 			}
-			p.operate("POST", "/v1/grants/"+url.PathEscape(gate)+"/grant", control.Grant{Reason: "test"})
+			p.operate("POST", "/v1/grants/"+url.PathEscape(gate)+"/grant", point.Grant{Reason: "test"})
 		case s.Asks != nil:
 			// Questions are asked at a bounded pace: the same call again, until it is one.
 			for end := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Millisecond) {
@@ -218,19 +218,19 @@ func decisionHeader(r *result, name string) string {
 
 // trip writes what the detector writes when a run runs away, and waits until the
 // point holds it.
-func (p *point) trip(c *schema.Call, id string) {
+func (p *testPoint) trip(c *schema.Call, id string) {
 	p.t.Helper()
 	scope := schema.Scope{Kind: schema.ScopeCredential, Value: c.CredentialID}
 	if run := runOf(c); run != "" {
 		scope = schema.Scope{Kind: schema.ScopeRun, Value: run}
 	}
 	run, _ := schema.ParseRunID(runOf(c))
-	value, err := topic.EncodeCommand(&schema.Command{ID: "trip-" + id, Kind: schema.CommandTrip, Tenant: c.Tenant, By: "detect", TTL: int64(15 * time.Minute), ActiveAgents: 1 << 20,
+	value, err := wire.EncodeCommand(&schema.Command{ID: "trip-" + id, Kind: schema.CommandTrip, Tenant: c.Tenant, By: "detect", TTL: int64(15 * time.Minute), ActiveAgents: 1 << 20,
 		Decision: &schema.Decision{Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: scope, RunID: run, AgentID: c.AgentID, CredentialID: c.CredentialID}})
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if err := p.out.ProduceSync(p.t.Context(), &kgo.Record{Topic: topic.CommandsTopic, Value: value}).FirstErr(); err != nil {
+	if err := p.out.ProduceSync(p.t.Context(), &kgo.Record{Topic: wire.CommandsTopic, Value: value}).FirstErr(); err != nil {
 		p.t.Fatal(err)
 	}
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
@@ -249,7 +249,7 @@ func (p *point) trip(c *schema.Call, id string) {
 }
 
 // compareCheck: what the service received is what was decided on.
-func (p *point) compareCheck(a *attempt, r *result) {
+func (p *testPoint) compareCheck(a *attempt, r *result) {
 	for _, s := range r.served {
 		where := fmt.Sprintf("%s %s", s.method, s.target)
 		if s.header.Get("X-Flyball-Decision") == "" {
@@ -270,7 +270,7 @@ func (p *point) compareCheck(a *attempt, r *result) {
 }
 
 // compareLog: what the access log says is who the check saw.
-func (p *point) compareLog(w way, all []*attempt) {
+func (p *testPoint) compareLog(w way, all []*attempt) {
 	var rows map[string][]schema.Call
 	missing := func() (n int) {
 		for _, a := range all {

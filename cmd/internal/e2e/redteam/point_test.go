@@ -22,16 +22,16 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
-	"flyball/detect/control"
+	"flyball/detect/enforce/point"
 	"flyball/ingest/decode"
 	"flyball/schema"
 	"flyball/schema/identity"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
-// point is an enforcement point as `flyball control` runs it, in this process,
+// testPoint is an enforcement point as `flyball control` runs it, in this process,
 // on a Kafka in memory. It reads back what the point says that it was asked.
-type point struct {
+type testPoint struct {
 	t        testing.TB
 	kafka    *kfake.Cluster
 	config   config.Config
@@ -63,7 +63,7 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func newPoint(t testing.TB) *point {
+func newPoint(t testing.TB) *testPoint {
 	t.Helper()
 	k, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
@@ -82,7 +82,7 @@ func newPoint(t testing.TB) *point {
 	if err := os.WriteFile(c.SecretKeyFile, []byte(strings.Repeat("5a", 32)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &point{t: t, kafka: k, config: c, log: filepath.Join(dir, "log"), seen: map[string][]schema.Call{}}
+	p := &testPoint{t: t, kafka: k, config: c, log: filepath.Join(dir, "log"), seen: map[string][]schema.Call{}}
 	file, err := os.Create(p.log)
 	if err != nil {
 		t.Fatal(err)
@@ -129,15 +129,15 @@ func newPoint(t testing.TB) *point {
 }
 
 // follow reads what the point writes of the requests that it was asked about.
-func (p *point) follow() {
-	in, err := kgo.NewClient(kgo.SeedBrokers(p.kafka.ListenAddrs()...), kgo.ConsumeTopics(topic.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(20*time.Millisecond))
+func (p *testPoint) follow() {
+	in, err := kgo.NewClient(kgo.SeedBrokers(p.kafka.ListenAddrs()...), kgo.ConsumeTopics(wire.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(20*time.Millisecond))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() {
-		var d topic.CallsDecoder
+		var d wire.CallsDecoder
 		for ctx.Err() == nil {
 			in.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
 				calls, err := d.Decode(r.Value)
@@ -158,7 +158,7 @@ func (p *point) follow() {
 }
 
 // observed waits for what the point saw of the requests of a user agent; nil: nothing.
-func (p *point) observed(userAgent string, within time.Duration) []schema.Call {
+func (p *testPoint) observed(userAgent string, within time.Duration) []schema.Call {
 	for end := time.Now().Add(within); ; time.Sleep(2 * time.Millisecond) {
 		p.mu.Lock()
 		calls := p.seen[userAgent]
@@ -170,7 +170,7 @@ func (p *point) observed(userAgent string, within time.Duration) []schema.Call {
 }
 
 // operate does what an operator does; it fails the test where the API refuses.
-func (p *point) operate(method, path string, body any) {
+func (p *testPoint) operate(method, path string, body any) {
 	p.t.Helper()
 	if status, text := p.api(method, path, body); status != http.StatusOK {
 		p.t.Fatalf("%s %s: %d %s", method, path, status, text)
@@ -178,11 +178,11 @@ func (p *point) operate(method, path string, body any) {
 }
 
 // refuse says no to a question; one that is answered already stays as it is.
-func (p *point) refuse(gate string) {
-	p.api("POST", "/v1/grants/"+url.PathEscape(gate)+"/refuse", control.Refuse{Reason: "test"})
+func (p *testPoint) refuse(gate string) {
+	p.api("POST", "/v1/grants/"+url.PathEscape(gate)+"/refuse", point.Refuse{Reason: "test"})
 }
 
-func (p *point) api(method, path string, body any) (status int, answer string) {
+func (p *testPoint) api(method, path string, body any) (status int, answer string) {
 	p.t.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -203,7 +203,7 @@ func (p *point) api(method, path string, body any) (status int, answer string) {
 }
 
 // rows are the calls of an access log, by user agent.
-func (p *point) rows(log string) map[string][]schema.Call {
+func (p *testPoint) rows(log string) map[string][]schema.Call {
 	text, err := os.ReadFile(log)
 	if err != nil {
 		return nil

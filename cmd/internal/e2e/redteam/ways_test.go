@@ -77,8 +77,8 @@ func (s *service) of(userAgent string) []served {
 	return slices.Clone(s.got[userAgent])
 }
 
-// wire is the request as the client writes it.
-func wire(r *Request, host, userAgent string) string {
+// requestText is the request as the client writes it.
+func requestText(r *Request, host, userAgent string) string {
 	if r.Raw != "" {
 		return strings.ReplaceAll(r.Raw, "UA", userAgent)
 	}
@@ -134,7 +134,7 @@ func (g *gateway) log() string  { return g.Log }
 func (g *gateway) send(r *Request, userAgent string) *result {
 	began := time.Now()
 	out := &result{request: r, agent: userAgent}
-	out.status, out.header, out.body, out.failure = exchange(strings.TrimPrefix(g.URL, "http://"), r.From, wire(r, g.host, userAgent), r.Method)
+	out.status, out.header, out.body, out.failure = exchange(strings.TrimPrefix(g.URL, "http://"), r.From, requestText(r, g.host, userAgent), r.Method)
 	out.took = time.Since(began)
 	out.served = g.service.of(userAgent)
 	return out

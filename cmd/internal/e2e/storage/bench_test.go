@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/ingest/store"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // cpu is what this process and its children (the engine) have used so far. The
@@ -58,7 +58,7 @@ func BenchmarkStore(b *testing.B) {
 		began := time.Now()
 		b.StartTimer()
 		r := start(b, o, kafka, c)
-		until(b, "commits", func() bool { return committed(b, kafka, topic.StoreGroup) == distinct })
+		until(b, "commits", func() bool { return committed(b, kafka, wire.StoreGroup) == distinct })
 		b.StopTimer()
 		took := time.Since(began)
 		self2, eng2 := cpu()

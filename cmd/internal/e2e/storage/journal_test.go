@@ -10,7 +10,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 const partitions = 2
@@ -21,7 +21,7 @@ const snapshotEvery = 30
 // broker is a Kafka with the topics that the store reads.
 func broker(t testing.TB) (*kfake.Cluster, []kgo.Opt) {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topic.JournalTopic), kfake.SeedTopics(1, topic.DeadLettersTopic))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, wire.JournalTopic), kfake.SeedTopics(1, wire.DeadLettersTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ var callsTopic = schema.TopicID{4, 2}
 
 func (w *writer) record(rows int) *kgo.Record {
 	calls, traces, touches, runs := clickhouse.NewCallsBlock(), clickhouse.NewTraceCallsBlock(), clickhouse.NewTouchesBlock(), clickhouse.NewRunsBlock()
-	j := topic.Journal{CallsTopicID: callsTopic, CallsPart: w.part, From: w.next, To: w.next}
+	j := wire.Journal{CallsTopicID: callsTopic, CallsPart: w.part, From: w.next, To: w.next}
 	var c schema.Call
 	for range rows {
 		w.g.next(&c)
@@ -77,13 +77,13 @@ func (w *writer) record(rows int) *kgo.Record {
 		runs.Append(&schema.RunSnapshot{RunID: c.RunID, Tenant: c.Tenant, Version: uint64(2 * w.sent), State: schema.RunOpen, AgentID: c.AgentID, Calls: 1, StartedAt: c.Start, LastAt: c.Start})
 	}
 	w.next++
-	j.Sections = []topic.Section{
+	j.Sections = []wire.Section{
 		{Table: "runs_store", Rows: runs.Rows(), Native: runs.AppendNative(nil)}, // out of order on purpose
 		{Table: "calls_store", Rows: rows, Native: calls.AppendNative(nil)},
 		{Table: "trace_calls", Rows: rows, Native: traces.AppendNative(nil)},
 		{Table: "touches_store", Rows: rows, Native: touches.AppendNative(nil)},
 	}
-	return &kgo.Record{Topic: topic.JournalTopic, Partition: w.part, Value: topic.EncodeJournal(nil, &j)}
+	return &kgo.Record{Topic: wire.JournalTopic, Partition: w.part, Value: wire.EncodeJournal(nil, &j)}
 }
 
 func counter(t testing.TB, g prometheus.Gatherer, name, label string) float64 {

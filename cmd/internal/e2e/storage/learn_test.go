@@ -10,8 +10,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"flyball/detect/baseline"
 	"flyball/detect/learn"
+	"flyball/detect/model/baseline"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 )

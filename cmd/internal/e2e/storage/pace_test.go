@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"flyball/detect/learn"
-	"flyball/detect/season"
+	"flyball/detect/model/callrate"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
@@ -19,7 +19,7 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	c := migrated(t)
 	until := time.Date(2026, 11, 26, 12, 40, 0, 0, time.UTC) // weeks end at 12:00
 	from := time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)    // three of them
-	first := season.HourOf(season.QuarterOf(from.UnixNano()))
+	first := callrate.HourOf(callrate.QuarterOf(from.UnixNano()))
 
 	var calls []schema.Call
 	runs, findings, verdicts := clickhouse.NewRunsBlock(), clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock()
@@ -44,9 +44,9 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 		calls = append(calls, call)
 	}
 
-	var want []season.Series
+	var want []callrate.Series
 	for _, who := range []struct{ actor, agent string }{{"g:billing/a", "billing/a"}, {"k:1", "billing/b"}, {"k:2", "billing/b"}, {"k:3", ""}} {
-		s := season.Series{Agent: who.agent, Group: "billing"}
+		s := callrate.Series{Agent: who.agent, Group: "billing"}
 		if who.agent == "" {
 			s.Group = ""
 		}
@@ -61,7 +61,7 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 				call(two, at.Add(14*time.Minute+59*time.Second), nil)
 				call(two, at.Add(15*time.Minute), nil)
 				first := float64(k + 1)
-				s.Cells = append(s.Cells, season.Cell{At: int32(24*day + hour), Seen: 2, Calls: first + 1, Squares: first*first + 1, Most: first})
+				s.Cells = append(s.Cells, callrate.Cell{At: int32(24*day + hour), Seen: 2, Calls: first + 1, Squares: first*first + 1, Most: first})
 			}
 		}
 		want = append(want, s)
@@ -93,7 +93,7 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if expected := season.Fit(want, 3, first); !reflect.DeepEqual(got, expected) {
+	if expected := callrate.Fit(want, 3, first); !reflect.DeepEqual(got, expected) {
 		t.Errorf("got  %+v\nwant %+v", got.Agents, expected.Agents)
 	}
 	if got, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: until.Add(-13 * 24 * time.Hour), Until: until}); got != nil || err != nil {

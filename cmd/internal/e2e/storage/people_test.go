@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"flyball/detect/borrowed"
 	"flyball/detect/learn"
+	"flyball/detect/model/sharedcredential"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
@@ -69,7 +69,7 @@ func TestPeopleAreLearnedFromTheirOwnSessions(t *testing.T) {
 	if own == nil || own.Sessions != 105 || own.Assets != 1 || own.Tail.Sessions != 105 || own.Pace.Mean < 1.09 || own.Pace.Mean > 1.1 { // ln 3
 		t.Fatalf("%+v", own)
 	}
-	if !borrowed.Shipped().With(own).Own() {
+	if !sharedcredential.Shipped().With(own).Own() {
 		t.Error("what was learned is not judged by")
 	}
 	w.Until = w.Since.Add(time.Second)

@@ -3,7 +3,7 @@ package storage
 import (
 	"testing"
 
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // A second store joins under load and leaves; then the first dies and a third
@@ -21,7 +21,7 @@ func TestRebalanceInTheMiddle(t *testing.T) {
 	}
 	send()
 	first := start(t, quick(), kafka, &gate{Conn: c})
-	until(t, "the first commits", func() bool { return committed(t, kafka, topic.StoreGroup) == sent })
+	until(t, "the first commits", func() bool { return committed(t, kafka, wire.StoreGroup) == sent })
 
 	second := start(t, quick(), kafka, &gate{Conn: c})
 	for rounds := 0; counter(t, second.reg, "flyball_store_batches_total", "") == 0; rounds++ {
@@ -29,19 +29,19 @@ func TestRebalanceInTheMiddle(t *testing.T) {
 			t.Fatal("the second store is given nothing")
 		}
 		send()
-		until(t, "both to commit", func() bool { return committed(t, kafka, topic.StoreGroup) == sent })
+		until(t, "both to commit", func() bool { return committed(t, kafka, wire.StoreGroup) == sent })
 	}
 	send()
 	if err := second.end(); err != nil {
 		t.Fatal(err)
 	}
 	send()
-	until(t, "the first to go on", func() bool { return committed(t, kafka, topic.StoreGroup) == sent })
+	until(t, "the first to go on", func() bool { return committed(t, kafka, wire.StoreGroup) == sent })
 	if err := first.end(); err != nil {
 		t.Fatal(err)
 	}
 	send()
 	start(t, quick(), kafka, &gate{Conn: c})
-	until(t, "the third to go on", func() bool { return committed(t, kafka, topic.StoreGroup) == sent })
+	until(t, "the third to go on", func() bool { return committed(t, kafka, wire.StoreGroup) == sent })
 	storedOnce(t, c, ws...)
 }

@@ -3,7 +3,7 @@ package storage
 import (
 	"testing"
 
-	"flyball/cmd/internal/embedded/engine/enginetest"
+	"flyball/cmd/internal/embedded/clickhouse/enginetest"
 )
 
 func server(t testing.TB) string {

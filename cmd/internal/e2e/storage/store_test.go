@@ -21,7 +21,7 @@ import (
 
 	"flyball/ingest/store"
 	"flyball/schema/clickhouse"
-	"flyball/schema/topic"
+	"flyball/schema/wire"
 )
 
 // gate is a database that can be taken away, and that notes what came.
@@ -175,7 +175,7 @@ func killAt(t *testing.T, stage string, cluster *kfake.Cluster, kafka []kgo.Opt,
 	if err := r.end(); err != nil {
 		t.Fatal(err)
 	}
-	if n := committed(t, kafka, topic.StoreGroup); n != 0 {
+	if n := committed(t, kafka, wire.StoreGroup); n != 0 {
 		t.Fatalf("a killed store committed %d", n)
 	}
 	dead.Store(false)
@@ -189,7 +189,7 @@ func TestKilledBetweenInsertAndCommit(t *testing.T) {
 	killAt(t, "stored", cluster, kafka, c)
 
 	r := start(t, quick(), kafka, &gate{Conn: c})
-	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 5 })
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 5 })
 	storedOnce(t, c, w)
 	if n := counter(t, r.reg, "flyball_store_rows_total", "calls_store"); n != 0 {
 		t.Errorf("%v calls were inserted again", n)
@@ -208,7 +208,7 @@ func TestKilledBetweenTables(t *testing.T) {
 			produce(t, kafka, append(records(a, 4, 40), records(b, 3, 30)...)...)
 			killAt(t, stage, cluster, kafka, c)
 			start(t, quick(), kafka, &gate{Conn: c})
-			until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 7 })
+			until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 7 })
 			storedOnce(t, c, a, b)
 		})
 	}
@@ -227,7 +227,7 @@ func TestClickhouseAwayThenCatchesUp(t *testing.T) {
 		t.Errorf("ready while ClickHouse is away: %v", err)
 	}
 	db.away.Store(false)
-	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 12 })
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 12 })
 	storedOnce(t, c, a, b)
 	if err := r.Ready(); err != nil {
 		t.Errorf("not ready: %v", err)
@@ -238,7 +238,7 @@ func TestClickhouseAwayThenCatchesUp(t *testing.T) {
 	produce(t, kafka, records(a, 3, 50)...)
 	until(t, "more retries", func() bool { return counter(t, r.reg, "flyball_store_retries_total", "") > retries+3 })
 	db.away.Store(false)
-	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 15 })
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 15 })
 	storedOnce(t, c, a, b)
 }
 
@@ -249,7 +249,7 @@ func TestReplayedJournalStoresNothingTwice(t *testing.T) {
 	rs := records(w, 6, 50)
 	produce(t, kafka, rs...)
 	r := start(t, quick(), kafka, &gate{Conn: c})
-	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 6 })
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 6 })
 
 	// What a detect that was killed writes again: the same calls offsets, cut
 	// differently, then new ones.
@@ -257,7 +257,7 @@ func TestReplayedJournalStoresNothingTwice(t *testing.T) {
 	repeat := records(again, 6, 50)[2:]
 	straddling := merged(t, repeat[3], again.record(50)) // offsets 5 and 6 in one record
 	produce(t, kafka, repeat[0], repeat[1], straddling)
-	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 9 })
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 9 })
 	storedOnce(t, c, again)
 	if n := counter(t, r.reg, "flyball_store_skipped_total", "stored"); n != 2 {
 		t.Errorf("%v records skipped, want 2", n)
@@ -267,17 +267,17 @@ func TestReplayedJournalStoresNothingTwice(t *testing.T) {
 // merged is one journal record that covers what two neighbours cover.
 func merged(t *testing.T, a, b *kgo.Record) *kgo.Record {
 	t.Helper()
-	ja, err := topic.DecodeJournal(a.Value)
+	ja, err := wire.DecodeJournal(a.Value)
 	if err != nil {
 		t.Fatal(err)
 	}
-	jb, err := topic.DecodeJournal(b.Value)
+	jb, err := wire.DecodeJournal(b.Value)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ja.To = jb.To
 	ja.Sections = append(ja.Sections, jb.Sections...)
-	return &kgo.Record{Topic: a.Topic, Partition: a.Partition, Value: topic.EncodeJournal(nil, &ja)}
+	return &kgo.Record{Topic: a.Topic, Partition: a.Partition, Value: wire.EncodeJournal(nil, &ja)}
 }
 
 func TestNewerJournalVersionIsRefused(t *testing.T) {
@@ -287,13 +287,13 @@ func TestNewerJournalVersionIsRefused(t *testing.T) {
 	first := records(a, 2, 20)
 	newer := a.record(20)
 	a.sent, a.next = a.sent-20, a.next-1 // not to be stored
-	newer.Value[1] = topic.JournalVersion + 1
+	newer.Value[1] = wire.JournalVersion + 1
 	produce(t, kafka, append(append(first, newer), records(b, 2, 20)...)...)
 	r := start(t, quick(), kafka, &gate{Conn: c})
-	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 4 })
-	until(t, "the refusal", func() bool { return errors.Is(r.Ready(), topic.ErrNewerVersion) })
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 4 })
+	until(t, "the refusal", func() bool { return errors.Is(r.Ready(), wire.ErrNewerVersion) })
 	produce(t, kafka, records(b, 3, 20)...) // the other partition goes on
-	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 7 })
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 7 })
 	storedOnce(t, c, a, b)
 	if err := r.Ready(); !strings.Contains(err.Error(), "offset 2 of partition 0") {
 		t.Errorf("the error does not say where: %v", err)
@@ -317,19 +317,19 @@ func TestPoisonJournalRecordDoesNotStop(t *testing.T) {
 	_, kafka := broker(t)
 	w := newWriter(0)
 	good := w.record(30)
-	garbage := &kgo.Record{Topic: topic.JournalTopic, Value: []byte("not a journal record")}
-	empty := &kgo.Record{Topic: topic.JournalTopic}
+	garbage := &kgo.Record{Topic: wire.JournalTopic, Value: []byte("not a journal record")}
+	empty := &kgo.Record{Topic: wire.JournalTopic}
 	// Well formed as a record, but the engine cannot read one block.
-	unreadable := topic.EncodeJournal(nil, &topic.Journal{CallsTopicID: callsTopic, From: 1, To: 1, Sections: []topic.Section{
+	unreadable := wire.EncodeJournal(nil, &wire.Journal{CallsTopicID: callsTopic, From: 1, To: 1, Sections: []wire.Section{
 		{Table: "calls_store", Rows: 2, Native: []byte{1, 2, 6, 't', 'e', 'n', 'a', 'n', 't', 6, 'S', 't', 'r', 'i', 'n', 'g', 9, 'x'}},
 	}})
 	w.next++ // the offset that the unreadable record covers
-	produce(t, kafka, good, garbage, empty, &kgo.Record{Topic: topic.JournalTopic, Value: unreadable}, w.record(30))
+	produce(t, kafka, good, garbage, empty, &kgo.Record{Topic: wire.JournalTopic, Value: unreadable}, w.record(30))
 	o := quick()
 	put := &aside{}
 	o.Aside = put
 	r := start(t, o, kafka, &gate{Conn: c})
-	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 5 })
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 5 })
 	storedOnce(t, c, w)
 	put.mu.Lock()
 	defer put.mu.Unlock()
@@ -356,7 +356,7 @@ func TestTableIsMissing(t *testing.T) {
 	case <-time.After(60 * time.Second):
 		t.Fatal("goes on without a table")
 	}
-	if n := committed(t, kafka, topic.StoreGroup); n != 0 {
+	if n := committed(t, kafka, wire.StoreGroup); n != 0 {
 		t.Errorf("committed %d", n)
 	}
 }
@@ -367,7 +367,7 @@ func TestTablesAreInsertedBeforeWhatTheyPointAt(t *testing.T) {
 	produce(t, kafka, newWriter(0).record(10))
 	db := &gate{Conn: c}
 	start(t, quick(), kafka, db)
-	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreGroup) == 1 })
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 1 })
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if want := []string{"calls_store", "trace_calls", "touches_store", "runs_store", "progress"}; !slices.Equal(db.tables, want) {
@@ -396,7 +396,7 @@ func TestStopLosesTheLastBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	storedOnce(t, c, w)
-	if n := committed(t, kafka, topic.StoreGroup); n != 3 {
+	if n := committed(t, kafka, wire.StoreGroup); n != 3 {
 		t.Errorf("committed %d, want 3", n)
 	}
 }
@@ -404,14 +404,14 @@ func TestStopLosesTheLastBatch(t *testing.T) {
 func TestDeadLetterBytesReachClickhouse(t *testing.T) {
 	c := migrated(t)
 	_, kafka := broker(t)
-	r := &kgo.Record{Topic: topic.DeadLettersTopic, Value: []byte("hunter2 in the clear"), Headers: []kgo.RecordHeader{
-		{Key: topic.HeaderReason, Value: []byte("json_truncated")}, {Key: topic.HeaderDetail, Value: []byte("byte 7\xff")},
-		{Key: topic.HeaderTopic, Value: []byte("gateway-logs")}, {Key: topic.HeaderPartition, Value: []byte("3")},
-		{Key: topic.HeaderOffset, Value: []byte("41")}, {Key: topic.HeaderItem, Value: []byte("2")},
+	r := &kgo.Record{Topic: wire.DeadLettersTopic, Value: []byte("hunter2 in the clear"), Headers: []kgo.RecordHeader{
+		{Key: wire.HeaderReason, Value: []byte("json_truncated")}, {Key: wire.HeaderDetail, Value: []byte("byte 7\xff")},
+		{Key: wire.HeaderTopic, Value: []byte("gateway-logs")}, {Key: wire.HeaderPartition, Value: []byte("3")},
+		{Key: wire.HeaderOffset, Value: []byte("41")}, {Key: wire.HeaderItem, Value: []byte("2")},
 	}}
-	produce(t, kafka, r, &kgo.Record{Topic: topic.DeadLettersTopic, Value: []byte("no headers")})
+	produce(t, kafka, r, &kgo.Record{Topic: wire.DeadLettersTopic, Value: []byte("no headers")})
 	start(t, quick(), kafka, &gate{Conn: c})
-	until(t, "commits", func() bool { return committed(t, kafka, topic.StoreDeadGroup) == 2 })
+	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreDeadGroup) == 2 })
 	got := sql(t, c, "SELECT reason, detail, source_topic, source_partition, source_offset, item, size FROM {db}.dead_letters ORDER BY dead_offset LIMIT 1")
 	if want := "json_truncated\tbyte 7�\tgateway-logs\t3\t41\t2\t20"; got != want {
 		t.Errorf("got %q, want %q", got, want)

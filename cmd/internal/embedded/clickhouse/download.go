@@ -1,0 +1,100 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// download gets url into part, beginning where an earlier attempt ended. The
+// checksum decides in the end, so a server that ignores Range or changed the
+// file in between costs a download and never yields a wrong library.
+func download(ctx context.Context, url, part string, total int64, pr *progress) error {
+	const attempts = 4
+	var err error
+	for i := range attempts {
+		if i > 0 {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Duration(i) * downloadPause):
+			}
+		}
+		var again bool
+		if again, err = downloadOnce(ctx, url, part, total, pr); err == nil || !again || ctx.Err() != nil {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// downloadPause is a variable for the tests only.
+var downloadPause = time.Second
+
+func downloadOnce(ctx context.Context, url, part string, total int64, pr *progress) (again bool, err error) {
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return false, diskError(err)
+	}
+	defer f.Close()
+	have, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return false, diskError(err)
+	}
+	if have == total {
+		return false, nil
+	}
+	if have > total {
+		have = 0
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false, &FetchError{What: EnvURL + " is no URL", Do: "give the tarball's address", Err: err}
+	}
+	if have > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return true, &FetchError{What: "no network to " + EnvURL, Do: "check the address and the network, then run again: it resumes", Err: err}
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusPartialContent && have > 0:
+	case resp.StatusCode == http.StatusOK:
+		have = 0
+	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+		if err := f.Truncate(0); err != nil {
+			return false, diskError(err)
+		}
+		return true, &FetchError{What: "the server refuses to resume", Do: "run again"}
+	default:
+		return resp.StatusCode >= 500, &FetchError{What: fmt.Sprintf("%s answered %s", EnvURL, resp.Status), Do: "check the address"}
+	}
+	if err := f.Truncate(have); err != nil {
+		return false, diskError(err)
+	}
+	if _, err := f.Seek(have, io.SeekStart); err != nil {
+		return false, diskError(err)
+	}
+	n, err := io.Copy(f, io.LimitReader(pr.reader(resp.Body, have), total-have+1))
+	switch {
+	case err != nil && isDisk(err):
+		return false, diskError(err)
+	case err != nil:
+		return true, &FetchError{What: "the download broke off", Do: "run again: it resumes", Err: err}
+	case have+n < total:
+		return true, &FetchError{What: fmt.Sprintf("the download ended after %d of %d bytes", have+n, total), Do: "run again: it resumes", Err: io.ErrUnexpectedEOF}
+	case have+n > total:
+		_ = f.Truncate(0)
+		return false, errChecksum(errors.New("more bytes than the package has"))
+	}
+	return false, nil
+}

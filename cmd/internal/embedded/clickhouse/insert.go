@@ -1,0 +1,72 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// insert feeds a body to the engine in pieces. Nothing is acknowledged before
+// the engine has committed; a body that breaks off is cancelled, and what the
+// engine had flushed by then stays, as on a server: one Native block of at most
+// max_insert_block_size rows is all or nothing.
+func (s *server) insert(ctx context.Context, q *request, in insertText, data io.Reader, a *answer) error {
+	release, err := s.inserts.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	ses, err := s.h.session(newID(), q.database, q.settings, q.readonly)
+	if err != nil {
+		return err
+	}
+	defer ses.shut()
+	ins, err := ses.openInsert(in.head, in.format, q.params)
+	if err != nil {
+		return err
+	}
+	defer ins.free()
+
+	rc := http.NewResponseController(a.w)
+	buf := make([]byte, 1<<20)
+	for {
+		// Not every connection knows deadlines; without one TCP's hold.
+		_ = rc.SetReadDeadline(time.Now().Add(bodyPatience))
+		n, rerr := fill(data, buf)
+		if n > 0 {
+			if err := ins.append(buf[:n]); err != nil {
+				ins.cancel()
+				return err
+			}
+		}
+		if errors.Is(rerr, io.EOF) {
+			break
+		}
+		if rerr != nil {
+			ins.cancel()
+			return exceptionf(codeCannotRead, "CANNOT_READ_ALL_DATA", "body ended early, nothing was inserted of what was not flushed: %v", rerr)
+		}
+	}
+	_ = rc.SetReadDeadline(time.Time{})
+	st, err := ins.done()
+	if err != nil {
+		return err
+	}
+	return a.finish(st)
+}
+
+// fill reads until buf is full or the reader has nothing more: pieces as large
+// as the memory set aside for them, since each costs a call into the engine.
+func fill(r io.Reader, buf []byte) (int, error) {
+	n := 0
+	for n < len(buf) {
+		k, err := r.Read(buf[n:])
+		n += k
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,104 @@
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// The environment that says where the library is, and where to get it.
+const (
+	EnvLib = "FLYBALL_ENGINE_LIB" // the library file itself
+	EnvDir = "FLYBALL_ENGINE_DIR" // the folder Fetch fills and Locate looks in
+	EnvURL = "FLYBALL_ENGINE_URL" // a mirror of the package's tarball, instead of npm
+)
+
+// ErrNoLibrary is what Locate answers when the library is nowhere.
+var ErrNoLibrary = errors.New("the ClickHouse engine library is not here")
+
+// Locate returns the path of the library. A folder counts only with the stamp
+// that Fetch wrote for the pinned version, so that a half-written or an older
+// library is fetched again instead of loaded.
+func Locate() (string, error) {
+	if f := os.Getenv(EnvLib); f != "" {
+		if st, err := os.Stat(f); err != nil || !st.Mode().IsRegular() {
+			return "", fmt.Errorf("%s=%s is not a readable file: point it at a libchdb, or unset it", EnvLib, f)
+		}
+		return f, nil
+	}
+	p, err := pinned()
+	if err != nil {
+		return "", err
+	}
+	var tried []string
+	for _, dir := range searchDirs() {
+		if quickCheck(dir, p) == nil {
+			return filepath.Join(dir, libName), nil
+		}
+		tried = append(tried, dir)
+	}
+	return "", fmt.Errorf("%w (looked for %s in %q): run `make engine` or `flyball up` to fetch it, set %s, or set clickhouse.addr", ErrNoLibrary, p.version, tried, EnvLib)
+}
+
+func searchDirs() []string {
+	if d := os.Getenv(EnvDir); d != "" {
+		return []string{d}
+	}
+	var dirs []string
+	if d, ok := treeDir(); ok {
+		dirs = append(dirs, d)
+	}
+	if d, ok := cacheDir(); ok {
+		dirs = append(dirs, d)
+	}
+	return dirs
+}
+
+// DefaultDir is where Fetch puts the library unless told otherwise: beside a
+// checkout's bin folder when the tree is ours to write, else the user's cache.
+func DefaultDir() string {
+	if d := os.Getenv(EnvDir); d != "" {
+		return d
+	}
+	if d, ok := treeDir(); ok && writable(filepath.Dir(d)) {
+		return d
+	}
+	if d, ok := cacheDir(); ok {
+		return d
+	}
+	return filepath.Join(os.TempDir(), "flyball-engine")
+}
+
+// treeDir is .engine beside the bin folder the executable sits in.
+func treeDir() (string, bool) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", false
+	}
+	if real, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = real
+	}
+	bin := filepath.Dir(exe)
+	if filepath.Base(bin) != "bin" {
+		return "", false
+	}
+	return filepath.Join(filepath.Dir(bin), ".engine"), true
+}
+
+func cacheDir() (string, bool) {
+	d, err := os.UserCacheDir()
+	if err != nil {
+		return "", false
+	}
+	return filepath.Join(d, "flyball", "engine"), true
+}
+
+func writable(dir string) bool {
+	f, err := os.CreateTemp(dir, ".flyball-writable-*")
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return os.Remove(f.Name()) == nil
+}

@@ -1,0 +1,149 @@
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"time"
+)
+
+// Options are those of one engine, for the child that serves and for the
+// supervisor that starts it.
+type Options struct {
+	Lib    string // the library; empty: Locate
+	Path   string // data directory, one engine at a time
+	Listen string // host:port of the HTTP interface
+
+	// Statements that run at once. Inserts have slots of their own, so that no
+	// number of slow queries can hold up what is to be stored.
+	QuerySlots  int
+	InsertSlots int
+	// QueueLimit statements wait for a slot, QueueWait long at most; beyond
+	// either the answer is TOO_MANY_SIMULTANEOUS_QUERIES.
+	QueueLimit int
+	QueueWait  time.Duration
+
+	QueryThreads int   // max_threads of a query that sets none
+	Memory       int64 // bytes all statements together may use; a query may use half
+
+	// LockWait is how long to wait for a former engine to let go of Path.
+	LockWait time.Duration
+	// DrainWait is how long running statements get when the engine ends.
+	DrainWait time.Duration
+
+	// User and Password, when set, are asked of every request. Off loopback they
+	// are required: whoever reaches the engine reads and writes files with the
+	// rights of this process (SQL has file()).
+	User     string
+	Password string
+
+	// Args are the arguments of this executable that end up in Serve.
+	Args []string
+	// Env is added to the child's environment.
+	Env []string
+}
+
+// DefaultOptions is the only source of defaults. Path is left to the caller.
+func DefaultOptions() Options {
+	return Options{
+		Listen:       "127.0.0.1:8123",
+		QuerySlots:   4,
+		InsertSlots:  2,
+		QueueLimit:   256,
+		QueueWait:    30 * time.Second,
+		QueryThreads: max(1, runtime.NumCPU()/2),
+		Memory:       4 << 30,
+		LockWait:     15 * time.Second,
+		DrainWait:    10 * time.Second,
+	}
+}
+
+// withDefaults fills what the caller left at zero.
+func (o Options) withDefaults() Options {
+	d := DefaultOptions()
+	set := func(v *int, def int) {
+		if *v == 0 {
+			*v = def
+		}
+	}
+	wait := func(v *time.Duration, def time.Duration) {
+		if *v == 0 {
+			*v = def
+		}
+	}
+	if o.Listen == "" {
+		o.Listen = d.Listen
+	}
+	if o.Memory == 0 {
+		o.Memory = d.Memory
+	}
+	set(&o.QuerySlots, d.QuerySlots)
+	set(&o.InsertSlots, d.InsertSlots)
+	set(&o.QueueLimit, d.QueueLimit)
+	set(&o.QueryThreads, d.QueryThreads)
+	wait(&o.QueueWait, d.QueueWait)
+	wait(&o.LockWait, d.LockWait)
+	wait(&o.DrainWait, d.DrainWait)
+	return o
+}
+
+// Validate says which option is out of range, or would open the engine to other machines.
+func (o Options) Validate() error {
+	if o.Path == "" {
+		return errors.New("engine data directory is empty: name one by --data")
+	}
+	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
+		return fmt.Errorf("clickhouse.listen %q is no host:port: %w", o.Listen, err)
+	}
+	if !o.loopback() && o.Password == "" {
+		return fmt.Errorf("clickhouse.listen %s is reachable from other machines: set clickhouse.user and clickhouse.password_file, or listen on 127.0.0.1", o.Listen)
+	}
+	for _, v := range []struct {
+		name string
+		n    int64
+	}{{"query slots", int64(o.QuerySlots)}, {"insert slots", int64(o.InsertSlots)}, {"queue limit", int64(o.QueueLimit)}, {"query threads", int64(o.QueryThreads)}} {
+		if v.n < 1 {
+			return fmt.Errorf("engine %s is %d, must be 1 or more", v.name, v.n)
+		}
+	}
+	if o.Memory < 512<<20 {
+		return fmt.Errorf("engine memory is %d bytes, must be 512 MiB or more", o.Memory)
+	}
+	return nil
+}
+
+// loopback says whether Listen names this machine alone.
+func (o Options) loopback() bool {
+	host, _, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// engineArgs are the server-level settings of a small machine. The engine's own
+// defaults let caches grow to 5 GB each. It keeps no system log tables, so
+// there is none to bound.
+func (o Options) engineArgs() []string {
+	return []string{
+		"--path=" + o.Path,
+		fmt.Sprintf("--max_server_memory_usage=%d", o.Memory),
+		"--mark_cache_size=134217728",
+		"--primary_index_cache_size=134217728",
+		"--index_mark_cache_size=16777216",
+		"--query_condition_cache_size=16777216",
+		"--parquet_metadata_cache_size=1048576",
+		"--iceberg_metadata_files_cache_size=1048576",
+		"--vector_similarity_index_cache_size=1048576",
+		"--text_index_tokens_cache_size=16777216",
+		"--text_index_header_cache_size=16777216",
+		"--text_index_postings_cache_size=16777216",
+		"--compiled_expression_cache_size=16777216",
+		"--mmap_cache_size=64",
+		"--background_pool_size=2",
+		"--background_schedule_pool_size=2",
+		"--max_thread_pool_size=256",
+	}
+}

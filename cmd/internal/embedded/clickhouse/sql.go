@@ -1,0 +1,148 @@
+package clickhouse
+
+import "strings"
+
+// insertText is an INSERT taken apart.
+type insertText struct {
+	head   string // up to the FORMAT clause or the VALUES
+	format string // what the data is in
+	data   int    // where the data begins in the text
+	query  bool   // INSERT … SELECT and the like: no data, the engine runs it whole
+	input  bool   // INSERT … SELECT … FROM input(…)
+}
+
+// parseInsert says whether a text is an INSERT, and takes it apart.
+func parseInsert(sql string) (insertText, bool) {
+	l := lexer{s: sql}
+	if !l.next().is("INSERT") {
+		return insertText{}, false
+	}
+	t := l.next()
+	if t.is("INTO") {
+		t = l.next()
+	}
+	if t.is("TABLE") || t.is("FUNCTION") {
+		l.next()
+	}
+	// The target's name may be any word, FORMAT and VALUES among them.
+	for t = l.next(); t.kind == tokOther && t.text == "."; t = l.next() {
+		l.next()
+	}
+	in := insertText{head: sql, format: "Values", data: len(sql)}
+	for ; t.kind != tokEnd; t = l.next() {
+		if t.depth > 0 || t.kind != tokWord {
+			continue
+		}
+		switch {
+		case t.is("VALUES"):
+			in.head, in.data = sql[:t.start], t.end
+			return in, true
+		case t.is("FORMAT"):
+			f := l.next()
+			if f.kind != tokWord {
+				return in, true // the engine will say what is wrong
+			}
+			in.head, in.format, in.data = sql[:t.start], f.text, dataStart(sql, f.end)
+			if strings.EqualFold(f.text, "Values") {
+				in.format = "Values"
+			}
+			return in, true
+		case t.is("SELECT"), t.is("WITH"), t.is("FROM"), t.is("WATCH"):
+			in.query = true
+			in.input = callsInput(sql[t.start:])
+			return in, true
+		}
+	}
+	return in, true
+}
+
+// dataStart skips what separates FORMAT from the data, as the server does:
+// blanks and one line end. Data may itself begin with blanks on its own line.
+func dataStart(sql string, i int) int {
+	for i < len(sql) && (sql[i] == ' ' || sql[i] == '\t' || sql[i] == '\r' || sql[i] == ';') {
+		i++
+	}
+	if i < len(sql) && sql[i] == '\n' {
+		i++
+	}
+	return i
+}
+
+func callsInput(sql string) bool {
+	l := lexer{s: sql}
+	for t := l.next(); t.kind != tokEnd; t = l.next() {
+		if t.is("input") {
+			if n := l.next(); n.text == "(" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// outputFormat returns the format a query names itself, or def.
+func outputFormat(sql, def string) string {
+	l := lexer{s: sql}
+	format := def
+	for t := l.next(); t.kind != tokEnd; t = l.next() {
+		if t.depth != 0 || !t.is("FORMAT") {
+			continue
+		}
+		if f := l.next(); f.kind == tokWord && f.depth == 0 {
+			format = f.text
+		}
+	}
+	return format
+}
+
+// oneStatement refuses several statements in a request, as the server does: the
+// engine's own entry point would run them all.
+func oneStatement(sql string) error {
+	l := lexer{s: sql}
+	empty := true
+	for t := l.next(); t.kind != tokEnd; t = l.next() {
+		if t.text == ";" && t.kind == tokOther {
+			if n := l.next(); n.kind != tokEnd && n.text != ";" {
+				return exceptionf(codeSyntaxError, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed): failed at position %d", n.start+1)
+			}
+			continue
+		}
+		empty = false
+	}
+	if empty {
+		return exceptionf(codeSyntaxError, "SYNTAX_ERROR", "Syntax error: Empty query")
+	}
+	return nil
+}
+
+// streamable says whether pieces of a format can be strung together. Formats
+// with a header, a footer or separators are rendered whole: the engine begins
+// each piece anew.
+func streamable(format string) bool {
+	switch strings.ToLower(format) {
+	case "native", "tabseparated", "tsv", "tabseparatedraw", "tsvraw", "raw", "csv", "tskv",
+		"jsoneachrow", "jsonlines", "ndjson", "jsoncompacteachrow", "jsonstringseachrow",
+		"jsoncompactstringseachrow", "rowbinary", "lineasstring", "rawblob", "null":
+		return true
+	}
+	return false
+}
+
+// hasTotals: totals are a footer in every format.
+func hasTotals(sql string) bool {
+	l := lexer{s: sql}
+	for t := l.next(); t.kind != tokEnd; t = l.next() {
+		if t.is("TOTALS") {
+			return true
+		}
+	}
+	return false
+}
+
+func quoteName(s string) string {
+	return "`" + strings.NewReplacer("\\", "\\\\", "`", "\\`").Replace(s) + "`"
+}
+
+func quoteText(s string) string {
+	return "'" + strings.NewReplacer("\\", "\\\\", "'", "\\'").Replace(s) + "'"
+}

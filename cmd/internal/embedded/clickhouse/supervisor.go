@@ -1,0 +1,256 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Supervisor keeps one engine running in a child process. The address is opened
+// by the supervisor and inherited by each child, so it never changes, and a
+// client that connects during a restart waits instead of being refused.
+type Supervisor struct {
+	opt   Options
+	log   *slog.Logger
+	m     *metrics
+	ready readiness
+
+	mu   sync.Mutex
+	addr string
+	pid  int
+}
+
+const (
+	backoffMin = 200 * time.Millisecond
+	backoffMax = 15 * time.Second
+	// healthyAfter is how long an engine must have run for the next back-off to
+	// begin small again.
+	healthyAfter = time.Minute
+	// hopelessAfter failed starts before the first good one, Run gives up:
+	// something is wrong that no retry mends.
+	hopelessAfter = 4
+	startLimit    = 2 * time.Minute
+)
+
+// NewSupervisor prepares a supervisor; Run does everything.
+func NewSupervisor(opt Options, log *slog.Logger, reg prometheus.Registerer) *Supervisor {
+	return &Supervisor{opt: opt.withDefaults(), log: log.With("component", "engine"), m: newMetrics(reg)}
+}
+
+// Ready says whether the engine answers queries now.
+func (s *Supervisor) Ready() bool { on, _ := s.ready.get(); return on }
+
+// WaitReady blocks until it does.
+func (s *Supervisor) WaitReady(ctx context.Context) error {
+	if err := s.ready.wait(ctx); err != nil {
+		return fmt.Errorf("wait for the embedded ClickHouse engine: %w", err)
+	}
+	return nil
+}
+
+// Addr is host:port of the engine's HTTP interface, known once Run has opened
+// it; with a fixed clickhouse.listen it is that.
+func (s *Supervisor) Addr() string { s.mu.Lock(); defer s.mu.Unlock(); return s.addr }
+
+// PID is the running child's, 0 between two of them.
+func (s *Supervisor) PID() int { s.mu.Lock(); defer s.mu.Unlock(); return s.pid }
+
+// listen opens the address. A predecessor's engine may hold it for the moment
+// that it takes to die.
+func (s *Supervisor) listen(ctx context.Context, exe string) (*Child, error) {
+	for end := time.Now().Add(s.opt.LockWait); ; {
+		child, err := NewChild(exe, s.opt.Listen, s.opt.Args...)
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+			return child, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Run starts the engine and restarts it when it dies, until ctx ends. It
+// returns an error when the engine cannot be had at all: no library, a data
+// directory that another engine keeps, an address in use, or a child that ends
+// again and again before it was ever ready.
+func (s *Supervisor) Run(ctx context.Context) error {
+	if err := s.opt.Validate(); err != nil {
+		return err
+	}
+	path, err := filepath.Abs(s.opt.Path)
+	if err != nil {
+		return err
+	}
+	s.opt.Path = path
+	if s.opt.Lib == "" {
+		if s.opt.Lib, err = Locate(); err != nil {
+			return err
+		}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this executable: %w", err)
+	}
+	// A predecessor that was killed takes its engine with it, but not at once.
+	if err := waitFree(ctx, s.opt.Path, s.opt.LockWait); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	child, err := s.listen(ctx, exe)
+	if err != nil {
+		return err
+	}
+	defer child.Close()
+	s.mu.Lock()
+	s.addr = child.Addr()
+	s.mu.Unlock()
+	pause, failed, everReady := backoffMin, 0, false
+	for {
+		begun := time.Now()
+		wasReady, err := s.once(ctx, child)
+		if ctx.Err() != nil {
+			return nil
+		}
+		everReady = everReady || wasReady
+		if wasReady {
+			failed = 0
+		} else if failed++; failed >= hopelessAfter && !everReady {
+			return fmt.Errorf("the embedded ClickHouse engine ended %d times before it was ready: %w", failed, err)
+		}
+		if wasReady && time.Since(begun) >= healthyAfter {
+			pause = backoffMin
+		}
+		s.m.restarts.Inc()
+		s.log.Error("engine ended, starting it again", "err", err, "in", pause)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, backoffMax)
+	}
+}
+
+// once runs one child to its end.
+func (s *Supervisor) once(ctx context.Context, child *Child) (wasReady bool, err error) {
+	said := new(tail)
+	cmd := child.Command()
+	cmd.Env = append(cmd.Env, EnvLib+"="+s.opt.Lib)
+	if s.opt.Password != "" {
+		cmd.Env = append(cmd.Env, envUser+"="+s.opt.User, envPassword+"="+s.opt.Password)
+	}
+	cmd.Env = append(cmd.Env, s.opt.Env...)
+	cmd.Stderr = io.MultiWriter(os.Stderr, said)
+	p, err := spawn(cmd)
+	child.Started()
+	if err != nil {
+		return false, fmt.Errorf("start the engine: %w", err)
+	}
+	s.m.starts.Inc()
+	s.setPID(cmd.Process.Pid)
+	begun := time.Now()
+	defer func() {
+		s.ready.set(false)
+		s.m.ready.Set(0)
+		s.setPID(0)
+	}()
+
+	probing, stopProbing := context.WithTimeout(ctx, startLimit)
+	answered := make(chan error, 1)
+	go func() { answered <- s.probe(probing, child.Addr()) }()
+	settle := func() { stopProbing(); <-answered }
+	for {
+		select {
+		case err := <-answered:
+			stopProbing()
+			settle = func() {}
+			answered = nil
+			if err == nil {
+				wasReady = true
+				s.ready.set(true)
+				s.m.ready.Set(1)
+				s.log.Info("engine ready", "addr", child.Addr(), "pid", cmd.Process.Pid, "after", time.Since(begun).Round(time.Millisecond))
+			} else if ctx.Err() == nil {
+				s.log.Error("engine does not answer, killing it", "after", startLimit)
+				_ = cmd.Process.Kill()
+			}
+		case err := <-p.exited:
+			settle()
+			return wasReady, exitError(err, said)
+		case <-ctx.Done():
+			settle()
+			return wasReady, s.end(p)
+		}
+	}
+}
+
+// end asks the child to end in order and kills it when it does not.
+func (s *Supervisor) end(p *process) error {
+	p.terminate()
+	t := time.NewTimer(s.opt.DrainWait + 7*time.Second)
+	defer t.Stop()
+	select {
+	case err := <-p.exited:
+		return err
+	case <-t.C:
+		s.log.Warn("engine does not end in time, killing it")
+		p.kill()
+		return <-p.exited
+	}
+}
+
+func (s *Supervisor) setPID(pid int) { s.mu.Lock(); s.pid = pid; s.mu.Unlock() }
+
+// probe asks for a query's answer until it gets one.
+func (s *Supervisor) probe(ctx context.Context, addr string) error {
+	tr := &http.Transport{DisableKeepAlives: true}
+	defer tr.CloseIdleConnections()
+	client := &http.Client{Transport: tr, Timeout: 5 * time.Second}
+	u := "http://" + addr + "/?query=" + url.QueryEscape("SELECT 1")
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+		if err != nil {
+			return err
+		}
+		if s.opt.Password != "" {
+			req.SetBasicAuth(s.opt.User, s.opt.Password)
+		}
+		if resp, err := client.Do(req); err == nil {
+			_, _ = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func exitError(err error, said *tail) error {
+	if err == nil {
+		err = errors.New("it ended by itself")
+	}
+	if text := said.String(); text != "" {
+		return fmt.Errorf("%w; it said: %s", err, text)
+	}
+	return err
+}

@@ -1,0 +1,324 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"flyball/detect/evaluate"
+	"flyball/detect/model/baseline"
+	"flyball/schema"
+)
+
+// Version is a line of baselines list.
+type Version struct {
+	Version  string `json:"version"`
+	MadeAt   string `json:"made_at,omitempty"`
+	Active   bool   `json:"active"`
+	Runs     uint64 `json:"runs"`
+	Calls    uint64 `json:"calls"`
+	Agents   int    `json:"agents"`
+	Learning int    `json:"learning"`
+	Live     int    `json:"agents_active"`
+	Stale    int    `json:"stale"`
+	Frozen   int    `json:"frozen"`
+	Bytes    int    `json:"bytes"`
+	Parent   string `json:"parent,omitempty"`
+	Code     string `json:"code,omitempty"`
+	Error    string `json:"error,omitempty"` // why this binary cannot use it
+}
+
+// Fill takes in what a body says of itself.
+func (v *Version) Fill(b *baseline.Body) {
+	n := b.States()
+	v.MadeAt, v.Runs, v.Calls, v.Agents, v.Parent, v.Code = at(b.MadeAt), b.Runs, b.Calls, len(b.Names()), b.From.Parent, b.From.Code
+	v.Learning, v.Live, v.Stale, v.Frozen = n[0], n[1], n[2], n[3]
+}
+
+func at(ns int64) string {
+	if ns == 0 {
+		return ""
+	}
+	return time.Unix(0, ns).UTC().Format(time.RFC3339Nano)
+}
+
+func toSecond(stamp string) string {
+	t, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil {
+		return dash(stamp)
+	}
+	return t.Format(time.DateTime)
+}
+
+// Versions prints a line a version.
+func Versions(w io.Writer, list []Version) error {
+	return Table(w, "VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS | AGENTS | LEARNING | ACTIVE | STALE | FROZEN | KiB", func(row func(...any)) {
+		for _, v := range list {
+			if v.Error != "" {
+				row(v.Version, "-", "no", v.Error)
+				continue
+			}
+			row(v.Version, toSecond(v.MadeAt), yes(v.Active), v.Runs, v.Calls, v.Agents, v.Learning, v.Live, v.Stale, v.Frozen, v.Bytes>>10)
+		}
+	})
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "-"
+}
+
+// Body is one version in full.
+type Body struct {
+	Version    string            `json:"version"`
+	Tenant     string            `json:"tenant"`
+	MadeAt     string            `json:"made_at"`
+	Since      string            `json:"since"`
+	Until      string            `json:"until"`
+	Quarantine string            `json:"quarantine"`
+	Parent     string            `json:"parent,omitempty"`
+	Code       string            `json:"code,omitempty"`
+	Pin        map[int32]int64   `json:"pin,omitempty"`
+	Runs       uint64            `json:"runs"`
+	Calls      uint64            `json:"calls"`
+	Left       map[string]uint64 `json:"left_out,omitempty"`
+	Agents     []AgentLine       `json:"agents"`
+	Peers      string            `json:"how_peers_are_found"`
+}
+
+// AgentLine is one agent of a version.
+type AgentLine struct {
+	Agent    string                 `json:"agent"`
+	Group    string                 `json:"group"`
+	State    schema.BaselineState   `json:"state"`
+	Why      string                 `json:"why"`
+	Runs     uint64                 `json:"runs"`
+	Calls    uint64                 `json:"calls"`
+	TaughtAt string                 `json:"taught_at,omitempty"`
+	SeenAt   string                 `json:"seen_at,omitempty"`
+	Left     map[string]uint64      `json:"left_out,omitempty"`
+	Carried  string                 `json:"carried_from,omitempty"`
+	Bounded  float64                `json:"drift_let_through,omitempty"`
+	Version  string                 `json:"agent_version,omitempty"`
+	Versions []baseline.VersionLife `json:"agent_versions,omitempty"`
+	Tasks    []baseline.TaskLife    `json:"task_types,omitempty"`
+	Order    *schema.BaselineOrder  `json:"order,omitempty"`
+}
+
+const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with ~ was only asserted by its caller and is kept apart"
+
+// BaselineOf is a version for people.
+func BaselineOf(b *baseline.Body) *Body {
+	out := &Body{Version: b.Version, Tenant: b.Tenant, MadeAt: at(b.MadeAt), Since: at(b.Since), Until: at(b.Until), Quarantine: time.Duration(b.From.Quarantine).String(),
+		Parent: b.From.Parent, Code: b.From.Code, Pin: b.From.Pin, Runs: b.Runs, Calls: b.Calls, Left: b.From.Left, Agents: []AgentLine{}, Peers: peersFound}
+	for _, name := range b.Names() {
+		out.Agents = append(out.Agents, lineOf(b, name))
+	}
+	return out
+}
+
+func lineOf(b *baseline.Body, agent string) AgentLine {
+	state, why := b.StateOf(agent)
+	l := b.Life[agent]
+	return AgentLine{Agent: agent, Group: b.GroupOf(agent), State: state, Why: why, Runs: l.Runs, Calls: l.Calls, TaughtAt: at(l.TaughtAt), SeenAt: at(l.SeenAt), Left: l.Left, Carried: l.Carried, Bounded: l.Bounded,
+		Version: l.Version, Versions: b.Versions[agent], Tasks: b.Tasks[agent], Order: l.Order}
+}
+
+// Baseline prints a version.
+func Baseline(w io.Writer, b *Body) error {
+	fmt.Fprintf(w, "version     %s\nmade        %s UTC by %s, after %s\nlearned of  %d runs, %d calls, last called from %s to %s UTC (quarantine %s)\n", b.Version, toSecond(b.MadeAt), dash(b.Code), dash(b.Parent), b.Runs, b.Calls, toSecond(b.Since), toSecond(b.Until), b.Quarantine)
+	if len(b.Left) > 0 {
+		fmt.Fprintf(w, "left out    %s\n", reasons(b.Left))
+	}
+	if len(b.Pin) > 0 {
+		var parts []string
+		for _, p := range slices.Sorted(maps.Keys(b.Pin)) {
+			parts = append(parts, fmt.Sprintf("%d: %d", p, b.Pin[p]))
+		}
+		fmt.Fprintf(w, "pinned      below these offsets of flyball.calls: %s\n", strings.Join(parts, ", "))
+	}
+	fmt.Fprintf(w, "peers       %s\n\n", b.Peers)
+	return Table(w, "AGENT | PEERS | STATE | WHY | RUNS | CALLS | LAST TAUGHT (UTC) | LEFT OUT", func(row func(...any)) {
+		for _, l := range b.Agents {
+			row(dash(l.Agent), dash(l.Group), l.State, l.Why, l.Runs, l.Calls, toSecond(l.TaughtAt), dash(reasons(l.Left)))
+		}
+	})
+}
+
+func reasons(left map[string]uint64) string {
+	var out []string
+	for _, why := range slices.Sorted(maps.Keys(left)) {
+		out = append(out, fmt.Sprintf("%d %s", left[why], why))
+	}
+	return strings.Join(out, ", ")
+}
+
+// Agent is what a version holds of one agent.
+type Agent struct {
+	AgentLine
+	Baseline  string                       `json:"baseline"`
+	Usual     []baseline.Figure            `json:"usual"`
+	TaskUsual map[string][]baseline.Figure `json:"task_types_usual,omitempty"` // by type
+	Peers     string                       `json:"how_peers_are_found"`
+}
+
+// AgentOf is that for people; known is false of a stranger.
+func AgentOf(b *baseline.Body, agent string) (out *Agent, known bool) {
+	_, there := b.Life[agent]
+	out = &Agent{AgentLine: lineOf(b, agent), Baseline: b.Version, Usual: b.Usual(agent, b.GroupOf(agent)), Peers: peersFound}
+	for _, t := range b.Tasks[agent] {
+		if out.TaskUsual == nil {
+			out.TaskUsual = map[string][]baseline.Figure{}
+		}
+		out.TaskUsual[t.Type] = b.Usual(baseline.TaskKey(agent, t.Type), out.Group)
+	}
+	return out, there || b.Has(agent)
+}
+
+var whyWords = map[string]string{
+	baseline.WhyFewRuns:    fmt.Sprintf("fewer than %d clean runs taught it: its peers' figures weigh more than its own", baseline.Enough),
+	baseline.WhyReset:      "an operator had it forgotten; it learns anew, and its peers' figures weigh more until then",
+	baseline.WhyNewVersion: fmt.Sprintf("the version that it runs now taught it fewer than %d runs: these runs are compared with its peers more than with its past", baseline.Enough),
+	baseline.WhyTaught:     "its own past is what it is compared with",
+	baseline.WhyUntaught:   fmt.Sprintf("it calls, and nothing has taught it for more than %d days", int(baseline.StaleAfter.Hours()/24)),
+	baseline.WhyIncident:   "an incident is open on it: nothing teaches it until somebody judges the finding, or a day after it ended",
+	baseline.WhyOperator:   "an operator froze it",
+}
+
+// AgentBaseline prints it.
+func AgentBaseline(w io.Writer, a *Agent) error {
+	fmt.Fprintf(w, "agent       %s\nbaseline    %s\nstate       %s (%s): %s\n", a.Agent, a.Baseline, a.State, a.Why, whyWords[a.Why])
+	if o := a.Order; o != nil {
+		until := ""
+		if o.Until > 0 {
+			until = ", until " + toSecond(at(o.Until)) + " UTC"
+		}
+		fmt.Fprintf(w, "ordered     %s by %s at %s UTC%s: %s\n", o.Do, o.By, toSecond(at(o.At)), until, o.Why)
+	}
+	fmt.Fprintf(w, "taught by   %d runs, %d calls, the last at %s UTC; last seen %s UTC\n", a.Runs, a.Calls, toSecond(a.TaughtAt), toSecond(a.SeenAt))
+	if a.Carried != "" {
+		fmt.Fprintf(w, "counts of   %s, carried over\n", a.Carried)
+	}
+	if a.Bounded > 0 {
+		fmt.Fprintf(w, "drift       its runs say more than a day may change (by %d times): %.2g %% of the difference is let through\n", baseline.DriftPerDay, 100*a.Bounded)
+	}
+	if len(a.Left) > 0 {
+		fmt.Fprintf(w, "left out    %s\n", reasons(a.Left))
+	}
+	for _, v := range a.Versions {
+		fmt.Fprintf(w, "version     %s: %d runs, last seen %s UTC\n", v.Version, v.Runs, toSecond(at(v.SeenAt)))
+	}
+	for _, t := range a.Tasks {
+		fmt.Fprintf(w, "task type   %q: %d runs; usual %s\n", t.Type, t.Runs, usualOf(a.TaskUsual[t.Type]))
+	}
+	fmt.Fprintf(w, "peers       group %s: %s\n\n", dash(a.Group), a.Peers)
+	return Table(w, "USUAL | ITS OWN | PEERS | HUMANS", func(row func(...any)) {
+		for _, f := range a.Usual {
+			what := f.What + " in a run (median)"
+			if f.Share {
+				what = "calls that " + f.What
+			}
+			row(what, figure(f.Own, f.Share), figure(f.Peers, f.Share), figure(f.Humans, f.Share))
+		}
+	})
+}
+
+// usualOf is all that is usual in one line.
+func usualOf(of []baseline.Figure) string {
+	var out []string
+	for _, f := range of {
+		if !f.Own.IsZero() && !f.Share {
+			out = append(out, figure(f.Own, false)+" "+f.What)
+		}
+	}
+	for _, f := range of {
+		if !f.Own.IsZero() && f.Share {
+			out = append(out, figure(f.Own, true)+" "+f.What)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func figure(k schema.Known, share bool) string {
+	if k.IsZero() {
+		return "-"
+	}
+	if share {
+		return strconv.FormatFloat(100*float64(k), 'g', 3, 64) + " %"
+	}
+	return strconv.FormatFloat(float64(k), 'g', 4, 64)
+}
+
+// Differences from one version to another.
+type Differences struct {
+	From    string            `json:"from"`
+	To      string            `json:"to"`
+	States  []StateChange     `json:"states"`
+	Changes []baseline.Change `json:"changes"` // of agents in both, the furthest first
+}
+
+// StateChange is an agent whose state is another, or that came or went.
+type StateChange struct {
+	Agent string `json:"agent"`
+	Was   string `json:"was"` // empty: it was not there
+	Is    string `json:"is"`  // empty: it is gone
+}
+
+// DifferenceOf two versions; agent "" is all.
+func DifferenceOf(was, is *baseline.Body, agent string, limit int) *Differences {
+	out := &Differences{From: was.Version, To: is.Version, States: []StateChange{}, Changes: baseline.Changes(was, is, agent)}
+	out.Changes = out.Changes[:min(len(out.Changes), max(limit, 0))]
+	names := append(was.Names(), is.Names()...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		a, b := stateIn(was, name), stateIn(is, name)
+		if a != b && (agent == "" || name == agent) {
+			out.States = append(out.States, StateChange{name, a, b})
+		}
+	}
+	return out
+}
+
+func stateIn(b *baseline.Body, agent string) string {
+	if _, there := b.Life[agent]; !there && !b.Has(agent) {
+		return ""
+	}
+	state, why := b.StateOf(agent)
+	return state.String() + " (" + why + ")"
+}
+
+// Difference prints them.
+func Difference(w io.Writer, d *Differences) error {
+	for _, s := range d.States {
+		fmt.Fprintf(w, "%s: %s, was %s\n", dash(s.Agent), dash(s.Is), dash(s.Was))
+	}
+	if len(d.States) > 0 {
+		fmt.Fprintln(w)
+	}
+	return Table(w, "AGENT | WHAT | WAS | IS | TIMES", func(row func(...any)) {
+		for _, c := range d.Changes {
+			row(dash(c.Agent), c.What, figure(schema.Known(c.Was), c.Share), figure(schema.Known(c.Is), c.Share), strconv.FormatFloat(c.Factor, 'g', 3, 64))
+		}
+	})
+}
+
+// Rescored prints a run that was scored again.
+func Rescored(w io.Writer, r *evaluate.Rescored) error {
+	as := baseline.InWords(r.Key)
+	fmt.Fprintf(w, "run       %s of %s, %d calls\nbaseline  %s\ncompared  as %s (%s)\nstored    %.9g by %s\nagain     %.9g (%s)\n", r.RunID, dash(r.Agent), r.Calls, r.Baseline, dash(as), r.Why, r.Score, dash(r.Stored.Baseline), r.Again, r.Family)
+	switch {
+	case r.Same:
+		fmt.Fprintln(w, "the same, within 1e-9")
+	case r.Caveat != "":
+		fmt.Fprintf(w, "not the same: %s\n", r.Caveat)
+	default:
+		fmt.Fprintln(w, "NOT the same")
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"flyball/schema/clickhouse/query"
+)
+
+// Coverage prints which logged calls were asked of the check.
+func Coverage(w io.Writer, c *query.Coverage) error {
+	if len(c.Rows) == 0 {
+		_, err := fmt.Fprintln(w, "No call was logged in that time: flyball status says whether anything arrives.")
+		return err
+	}
+	var calls, never, unknown uint64
+	err := Table(w, "AGENT | GATEWAY | CALLS | ASKED | NEVER ASKED | CANNOT BE TOLD | SHARE | NEWEST (UTC) | NEWEST NEVER ASKED", func(row func(...any)) {
+		for _, r := range c.Rows {
+			calls, never, unknown = calls+r.Calls, never+r.NeverAsked, unknown+r.Unknown
+			share, open := "-", "-"
+			if r.Share >= 0 {
+				share = fmt.Sprintf("%.1f%%", 100*r.Share)
+			}
+			if !r.NewestOpen.IsZero() {
+				open = clock(r.NewestOpen)[:19]
+			}
+			row(dash(r.AgentID), r.Gateway, r.Calls, r.Asked, mark(r.NeverAsked), r.Unknown, share, clock(r.NewestAt)[:19], open)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	switch {
+	case never > 0:
+		fmt.Fprintf(w, "%d of %d logged calls were never asked: a breaker, a gate or a manifest stops none of them. Put the check in the path of these gateways.\n", never, calls)
+	case unknown == 0:
+		fmt.Fprintf(w, "All %d logged calls were asked.\n", calls)
+	}
+	for _, v := range c.Caveats {
+		fmt.Fprintln(w, "not known:", v)
+	}
+	return nil
+}
+
+// Uncovered prints the agents and gateways whose calls are not asked, the first few.
+func Uncovered(w io.Writer, rows []query.CoverageRow) {
+	const most = 10
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nNever asked of the check, so nothing can stop it (flyball coverage shows all):")
+	for i, r := range rows {
+		if i == most {
+			fmt.Fprintf(w, "  and %d more\n", len(rows)-most)
+			break
+		}
+		fmt.Fprintf(w, "  %s at %s: %d of %d calls\n", dash(r.AgentID), r.Gateway, r.NeverAsked, r.Calls)
+	}
+}

@@ -1,0 +1,67 @@
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"sort"
+	"time"
+
+	"flyball/schema/clickhouse/query"
+)
+
+//go:embed touched.html
+var touchedPage string
+
+var page = template.Must(template.New("touched").Parse(touchedPage))
+
+// lane is a resource's bar in the timeline, in per cent of the whole.
+type lane struct {
+	query.TouchedResource
+	Left, Width string
+	Title       string
+}
+
+type tally struct {
+	Word  string
+	Calls uint64
+}
+
+// TouchedHTML prints one page that needs nothing else: no script, no network.
+func TouchedHTML(w io.Writer, t *query.Touched, made time.Time) error {
+	from, to := t.Since.Time, t.Until.Time
+	span := to.Sub(from)
+	if span <= 0 {
+		span = time.Millisecond
+	}
+	lanes := make([]lane, len(t.Resources))
+	for i, r := range t.Resources {
+		left := 100 * float64(r.FirstAt.Sub(from)) / float64(span)
+		width := 100 * float64(r.LastAt.Sub(r.FirstAt.Time)) / float64(span)
+		left = min(max(left, 0), 99.2)
+		width = min(max(width, 0.8), 100-left)
+		lanes[i] = lane{r, fmt.Sprintf("%.2f", left), fmt.Sprintf("%.2f", width),
+			fmt.Sprintf("%d calls from %s to %s", r.Calls, clock(r.FirstAt), clock(r.LastAt))}
+	}
+	return page.Execute(w, map[string]any{
+		"T": t, "Lanes": lanes, "Distinct": distinct(t), "From": clock(t.Since), "To": clock(t.Until), "Made": made.UTC().Format(time.RFC3339),
+		"Effects": tallies(t.Totals.ByEffect), "Reversibilities": tallies(t.Totals.ByReversibility), "Span": span.Round(time.Millisecond).String(),
+	})
+}
+
+func tallies(m map[string]uint64) []tally {
+	out := make([]tally, 0, len(m))
+	for k, n := range m {
+		out = append(out, tally{k, n})
+	}
+	order := map[string]int{"irreversible": 0, "compensable": 1, "reversible": 2, "unknown": 3, "read_only": 4}
+	sort.Slice(out, func(i, j int) bool {
+		a, b := order[out[i].Word], order[out[j].Word]
+		if a != b {
+			return a < b
+		}
+		return out[i].Calls > out[j].Calls || out[i].Calls == out[j].Calls && out[i].Word < out[j].Word
+	})
+	return out
+}

@@ -1,0 +1,168 @@
+package report
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"flyball/schema/clickhouse/query"
+)
+
+// Inventory is who calls, and what is wrong with who they say they are. As JSON
+// it is the agents, each with the findings that speak of it.
+type Inventory struct {
+	Agents  []query.AgentRow
+	Hygiene []query.Hygiene
+}
+
+// MarshalJSON gives each agent its findings.
+func (v Inventory) MarshalJSON() ([]byte, error) {
+	type agent struct {
+		query.AgentRow
+		Hygiene []query.Hygiene `json:"hygiene"`
+	}
+	out := []agent{}
+	for _, a := range v.Agents {
+		one := agent{a, []query.Hygiene{}}
+		for _, h := range v.Hygiene {
+			if h.Subject == a.AgentID || slices.Contains(a.Credentials, h.Subject) || slices.Contains(h.Evidence, a.AgentID) {
+				one.Hygiene = append(one.Hygiene, h)
+			}
+		}
+		out = append(out, one)
+	}
+	return json.Marshal(out)
+}
+
+// Agents prints both.
+func Agents(w io.Writer, v Inventory) error {
+	err := Table(w, "AGENT | TRUST | OWNER | ARMED | BASELINE | VERSION | CREDENTIALS | RUNS | CALLS | IRREVERSIBLE | FIRST | LAST", func(row func(...any)) {
+		for _, a := range v.Agents {
+			armed := cmp.Or(a.Enforcement, "unknown")
+			credentials := dash(strings.Join(a.Credentials[:min(len(a.Credentials), 2)], " "))
+			if a.CredentialN > 2 {
+				credentials += fmt.Sprintf(" +%d", a.CredentialN-2)
+			}
+			row(a.AgentID, a.Trust, dash(a.Owner), armed, dash(a.Baseline), dash(a.Version), credentials, a.Runs, a.Calls, a.Irreversible, clock(a.FirstAt)[:16], clock(a.LastAt)[:16])
+		}
+	})
+	if err != nil || len(v.Hygiene) == 0 {
+		return err
+	}
+	fmt.Fprintln(w)
+	return Hygiene(w, v.Hygiene)
+}
+
+// Hygiene prints what an operator should put right, and why.
+func Hygiene(w io.Writer, v []query.Hygiene) error {
+	if len(v) == 0 {
+		_, err := fmt.Fprintln(w, "Nothing is wrong with who calls.")
+		return err
+	}
+	said := map[string]string{}
+	err := Table(w, "WHAT | OF | CALLS | LAST | EVIDENCE", func(row func(...any)) {
+		for _, h := range v {
+			said[h.Kind] = h.Say
+			row(h.Kind, h.Subject, h.Calls, clock(h.LastAt)[:16], dash(short(h.Evidence)))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	for _, kind := range sorted(said) {
+		fmt.Fprintf(w, "%s: %s\n", kind, said[kind])
+	}
+	return nil
+}
+
+func sorted(m map[string]string) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func short(list []string) string {
+	if len(list) > 3 {
+		return strings.Join(list[:3], ", ") + fmt.Sprintf(" and %d more", len(list)-3)
+	}
+	return strings.Join(list, ", ")
+}
+
+// Routes prints what is called; "!" marks what looks unsafe and is undeclared.
+func Routes(w io.Writer, rows []query.RouteRow) error {
+	undeclared := 0
+	err := Table(w, "  | ROUTE | EFFECT | REVERSIBILITY | SAID BY | ROUTE BY | AGENTS | CALLS | ERRORS | DENIED | LAST", func(row func(...any)) {
+		for _, r := range rows {
+			mark := " "
+			if r.Undeclared {
+				mark = "!"
+				undeclared++
+			}
+			row(mark, routeName(r.Method, r.Route, r.Tool), r.Effect, r.Reversibility, r.ReversibilitySource, r.RouteSource, r.Agents, r.Calls, r.Errors, r.Denied, clock(r.LastAt)[:16])
+		}
+	})
+	if err == nil && undeclared > 0 {
+		_, err = fmt.Fprintf(w, "\n! %d change something, and only words or a method say what: declare them under routes (template or tool, effect, reversibility), or in an OpenAPI document (x-flyball-effect).\n", undeclared)
+	}
+	return err
+}
+
+func routeName(method, route, tool string) string {
+	if tool != "" {
+		return "tool " + tool
+	}
+	return strings.TrimSpace(method + " " + route)
+}
+
+// StartHere prints where to begin.
+func StartHere(w io.Writer, rows []query.StartRow) error {
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(w, "No agent did anything that cannot be undone in that time.")
+		return err
+	}
+	err := Table(w, "AGENT | TRUST | DOES | EFFECT | CALLS | RUNS | LAST | WITHOUT", func(row func(...any)) {
+		for _, r := range rows {
+			row(r.AgentID, r.Trust, routeName(r.Method, r.Route, r.Tool), r.Effect, r.Calls, r.Runs, clock(r.LastAt)[:16], strings.Join(r.Missing, ", "))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	r := rows[0]
+	where := fmt.Sprintf("{method: %s, template: %q, effect: %s, reversibility: irreversible}", r.Method, r.Route, r.Effect)
+	if r.Tool != "" {
+		where = fmt.Sprintf("{tool: %s, effect: %s, reversibility: irreversible}", r.Tool, r.Effect)
+	}
+	_, err = fmt.Fprintf(w, `
+Begin with the first line:
+  1. say whose it is     agents: [{id: %s, consumer: …, owner: …}]
+  2. say what it does    routes: [%s]
+  3. see a day of it     flyball backtest --since 24h
+  4. then arm it         flyball arm %s --reason "…"
+`, r.AgentID, where, r.AgentID)
+	return err
+}
+
+// DeadLetters prints what could not be read, with the newest of each.
+func DeadLetters(w io.Writer, rows []query.DeadRow) error {
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(w, "Everything could be read.")
+		return err
+	}
+	err := Table(w, "TOPIC | REASON | LETTERS | BYTES | LAST | NEWEST | WHY", func(row func(...any)) {
+		for _, r := range rows {
+			row(dash(r.Topic), r.Reason, r.Letters, r.Bytes, clock(r.LastAt)[:16], r.Sample, r.Detail)
+		}
+	})
+	if err == nil {
+		_, err = fmt.Fprintln(w, "\nThe bytes are in flyball.dead-letters. After a fix (a mapping, a format): flyball dead-letters replay --dry-run")
+	}
+	return err
+}

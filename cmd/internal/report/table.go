@@ -1,0 +1,186 @@
+package report
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"flyball/schema/clickhouse/query"
+)
+
+// JSON prints a value as indented JSON.
+func JSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+func Table(w io.Writer, head string, rows func(row func(cells ...any))) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, strings.ReplaceAll(head, " | ", "\t"))
+	rows(func(cells ...any) {
+		for i, c := range cells {
+			if i > 0 {
+				fmt.Fprint(t, "\t")
+			}
+			fmt.Fprint(t, c)
+		}
+		fmt.Fprintln(t)
+	})
+	return t.Flush()
+}
+
+func clock(t query.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// Runs prints a line a run.
+func Runs(w io.Writer, runs []query.Run) error {
+	return Table(w, "LAST CALL (UTC) | RUN | KEY | AGENT | TRUST | RULE | STATE | CALLS | ERRORS | IRREVERSIBLE | RESOURCES", func(row func(...any)) {
+		for _, r := range runs {
+			row(clock(r.LastAt), r.RunID, dash(r.RunKey), dash(r.AgentID), dash(r.AgentTrust), fmt.Sprintf("%s %d%%", r.RunRule, r.RunConfidence), r.State, r.Calls, r.Errors, r.Irreversible, r.DistinctResources)
+		}
+	})
+}
+
+// Run prints one run in full.
+func Run(w io.Writer, r *query.RunReport) error {
+	fmt.Fprintf(w, "run      %s\nkey      %s\nbound by %s (%d%% sure), %s\n", r.RunID, dash(r.RunKey), r.RunRule, r.RunConfidence, r.State)
+	fmt.Fprintf(w, "from     %s to %s UTC, %d calls, %d errors, %d irreversible, %d resources on %d routes\n",
+		clock(r.StartedAt), clock(r.LastAt), r.TotalCalls, r.Errors, r.Irreversible, r.DistinctResources, r.DistinctRoutes)
+	keys := make([]string, 0, len(r.Identity))
+	for k := range r.Identity {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	for _, k := range keys {
+		fmt.Fprintf(w, "  %-18s %v\n", k, r.Identity[k])
+	}
+	for _, l := range r.LinkedRuns {
+		fmt.Fprintf(w, "linked   %s (%s)\n", l.RunID, l.How)
+	}
+	fmt.Fprintln(w)
+	err := Table(w, "AT (UTC) | STATUS | OUTCOME | METHOD | PATH | EFFECT | REVERSIBILITY | RESOURCES", func(row func(...any)) {
+		for _, c := range r.CallList {
+			at, _ := c["start_time"].(query.Time)
+			row(clock(at), field(c, "status"), field(c, "outcome"), field(c, "method"), field(c, "path"), field(c, "effect"), field(c, "reversibility"), list(c["resources"]))
+		}
+	})
+	if n := uint64(len(r.CallList)); n < r.TotalCalls {
+		fmt.Fprintf(w, "… the first %d of %d calls (--limit)\n", n, r.TotalCalls)
+	}
+	if len(r.Tree) > 0 {
+		fmt.Fprintln(w, "\nby spans")
+	}
+	for _, l := range r.Tree {
+		fmt.Fprintf(w, "  %s%-*s %s  %s  %s\n", strings.Repeat("   ", l.Depth), max(46-3*l.Depth, 8), l.What, clock(l.At)[11:], dash(l.Status), l.By)
+	}
+	for _, u := range r.Unplanned {
+		fmt.Fprintf(w, "  %s\n", u)
+	}
+	return err
+}
+
+func field(m map[string]any, key string) string {
+	if v, ok := m[key]; ok {
+		return fmt.Sprint(v)
+	}
+	return "-"
+}
+
+func list(v any) string {
+	l, _ := v.([]string)
+	return dash(strings.Join(l, " "))
+}
+
+// Touched prints what a subject touched, most dangerous first.
+func Touched(w io.Writer, t *query.Touched) error {
+	fmt.Fprintf(w, "what %s %s touched\n%s to %s UTC, %d calls, %d resources\n", t.Subject.Kind, t.Subject.Value, clock(t.Since), clock(t.Until), t.Calls, distinct(t))
+	fmt.Fprintf(w, "%s\n", totals("by effect", t.Totals.ByEffect))
+	fmt.Fprintf(w, "%s\n", totals("by reversibility", t.Totals.ByReversibility))
+	if t.Complete {
+		fmt.Fprintln(w, "complete: nothing is known to be missing")
+	} else {
+		fmt.Fprintln(w, "NOT COMPLETE:")
+		for _, c := range t.Caveats {
+			fmt.Fprintln(w, "  -", c)
+		}
+	}
+	for _, o := range t.OtherCallers {
+		fmt.Fprintf(w, "not its own: %d calls (%d irreversible) in its traces by %s, %s, in run %s\n", o.Calls, o.Irreversible, dash(o.Name()), o.Standing, o.RunID)
+	}
+	fmt.Fprintln(w)
+	return Table(w, "REVERSIBILITY | EFFECT | RESOURCE | ROUTE | CALLS | OK | FAILED | DENIED | FIRST (UTC) | LAST (UTC) | VIA", func(row func(...any)) {
+		for _, r := range t.Resources {
+			row(r.Reversibility, r.Effect, r.Resource, strings.TrimSpace(r.Method+" "+r.Route), r.Calls, r.OK, mark(r.Failed), mark(r.Denied), clock(r.FirstAt), clock(r.LastAt), dash(strings.Join(r.Via, " ")))
+		}
+	})
+}
+
+func mark(n uint64) string {
+	if n == 0 {
+		return "0"
+	}
+	return strconv.FormatUint(n, 10) + "!"
+}
+
+func distinct(t *query.Touched) int {
+	seen := map[string]bool{}
+	for _, r := range t.Resources {
+		seen[r.Resource] = true
+	}
+	return len(seen)
+}
+
+func totals(what string, m map[string]uint64) string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Slice(keys, func(i, j int) bool { return m[keys[i]] > m[keys[j]] || m[keys[i]] == m[keys[j]] && keys[i] < keys[j] })
+	for i, k := range keys {
+		keys[i] = fmt.Sprintf("%s %d", k, m[k])
+	}
+	return what + ": " + dash(strings.Join(keys, ", "))
+}
+
+// TouchedCSV prints a line a resource and route.
+func TouchedCSV(w io.Writer, t *query.Touched) error {
+	c := csv.NewWriter(w)
+	_ = c.Write([]string{"resource", "type", "method", "route", "effect", "reversibility", "calls", "ok", "failed", "denied", "bytes_out", "first_at", "last_at", "runs", "via"})
+	n := func(v uint64) string { return strconv.FormatUint(v, 10) }
+	for _, r := range t.Resources {
+		_ = c.Write([]string{safeCell(r.Resource), safeCell(r.Type), r.Method, safeCell(r.Route), r.Effect, r.Reversibility, n(r.Calls), n(r.OK), n(r.Failed), n(r.Denied), n(r.BytesOut),
+			r.FirstAt.String(), r.LastAt.String(), strings.Join(r.Runs, " "), safeCell(strings.Join(r.Via, " "))})
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// safeCell keeps a spreadsheet from running what an agent chose to call a resource.
+func safeCell(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+// Hits prints where a term occurs.
+func Hits(w io.Writer, hits []query.Hit) error {
+	return Table(w, "LAST (UTC) | RUN | KEY | AGENT | FOUND AS | CALLS", func(row func(...any)) {
+		for _, h := range hits {
+			row(clock(h.LastAt), h.RunID, dash(h.RunKey), dash(h.AgentID), h.Field, h.Calls)
+		}
+	})
+}

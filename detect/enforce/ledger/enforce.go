@@ -1,0 +1,97 @@
+package ledger
+
+import (
+	"flyball/detect/enforce/arming"
+	"flyball/detect/enforce/breaker"
+	"flyball/schema"
+)
+
+// Excepted is the outcome of a trip that an exception covers: it is recorded, and opens
+// no breaker.
+const Excepted = "excepted"
+
+// Named reasons of a decision that the state has adjusted.
+const (
+	WhyExcepted = "exception" // the rule is the exception's id
+	WhyArmed    = "armed_by_command"
+	WhyDisarmed = "disarmed_by_command"
+)
+
+// Armed reports whether what a family finds is enforced for the caller of a request:
+// by what commands said of the agent, else by the configuration.
+func (s *State) Armed(r *Request, family string) bool {
+	c := r.Call
+	configured := r.Armed != nil && r.Armed(c.AgentID, family)
+	if s.Arming.Empty() {
+		return configured
+	}
+	sub := arming.Subject{Tenant: c.Tenant, Agent: c.AgentID, Trust: c.AgentTrust, Family: family}
+	if r.Tags != nil {
+		sub.Tags = r.Tags(c.AgentID)
+	}
+	return s.Arming.Of(sub, configured).Armed
+}
+
+// trip is a trip as exceptions and commands of arming leave it. The detector's decision
+// says what the scope and the action are; whether it is enforced was its configuration's
+// word, which commands come before.
+func (s *State) trip(c *schema.Command) (Result, []schema.Event) {
+	m := breaker.Moment{Clock: s.Clock, Generation: s.generation()}
+	if e := s.Exceptions.Cover(s.Clock, c.Tenant, c.Decision, c.Holder); e != nil && enforceable(c.Decision) {
+		s.Exceptions.Count(s.Clock, e)
+		_, events := s.Breakers.Apply(m, with(c, schema.ModeObserve, WhyExcepted, e.ID))
+		return Result{Outcome: Excepted, Ref: e.ID}, events
+	}
+	o, events := s.Breakers.Apply(m, s.adjust(c))
+	return Result{Outcome: string(o)}, events
+}
+
+// enforceable reports whether a decision is one that arming is about: one that is too
+// old to act on, or that no scope fits, is recorded whatever is armed.
+func enforceable(d *schema.Decision) bool {
+	return d != nil && (d.Mode == schema.ModeObserve || d.Mode == schema.ModeArmed) && d.Scope.Kind != schema.ScopeNone
+}
+
+// adjust is the command with its mode as commands of arming have it. A record of an
+// older version, which does not say the family, is armed by none.
+func (s *State) adjust(c *schema.Command) *schema.Command {
+	d := c.Decision
+	if s.Arming.Empty() || !enforceable(d) {
+		return c
+	}
+	sub := arming.Subject{Tenant: c.Tenant, Agent: d.AgentID, Family: d.Family}
+	if h := c.Holder; h != nil && h.AgentID == d.AgentID {
+		sub.Trust, sub.Tags = h.AgentTrust, h.Tags
+	}
+	a := s.Arming.Of(sub, d.Mode == schema.ModeArmed)
+	switch {
+	case a.Order == nil || a.Armed == (d.Mode == schema.ModeArmed):
+		return c
+	case !a.Armed:
+		return with(c, schema.ModeObserve, WhyDisarmed, d.Rule)
+	case d.Family == "":
+		return c
+	}
+	return with(c, schema.ModeArmed, WhyArmed, d.Rule)
+}
+
+// with is a copy of a trip whose decision has another mode.
+func with(c *schema.Command, mode schema.Mode, why, rule string) *schema.Command {
+	out, d := *c, *c.Decision
+	d.Mode, d.Why, d.Rule = mode, why, rule
+	out.Decision = &d
+	return &out
+}
+
+func (s *State) arm(c *schema.Command) Result {
+	r := Result{Outcome: string(s.Arming.Apply(s.Clock, s.generation(), c))}
+	if c.Arming != nil {
+		r.Ref = c.Arming.Pattern
+	}
+	return r
+}
+
+func (s *State) except(c *schema.Command) Result {
+	o, id := s.Exceptions.Apply(s.Clock, c)
+	return Result{Outcome: string(o), Ref: id}
+}

@@ -1,0 +1,36 @@
+package ledger
+
+import (
+	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/scope"
+	"flyball/schema"
+)
+
+// WhyLearned is what precedes the reasons of learned scopes; all of them are armed
+// as the family scope.
+const WhyLearned = "scope.learned:"
+
+// learned weighs what the log side will say of the same call. A name that was only
+// asserted is judged by what was learned under that saying, and by nothing of the
+// agent whose name it is.
+func (s *State) learned(d *Decision, r *Request) {
+	c := r.Call
+	var f feature.Call
+	var seen scope.Call
+	feature.Of(c, &f)
+	scope.Of(c, &f, &seen)
+	d.Scope = r.Scopes.Answer(scope.Ask{Agent: baseline.AgentKey(c.AgentID, c.AgentTrust), Group: baseline.PeerGroup(c.AgentID, c.CallerKind),
+		Declared: d.Task, Logged: c.TaskID, Trust: c.TaskTrust, Call: &seen})
+	if !d.Scope.Is.Holds() {
+		return
+	}
+	mode := schema.ModeObserve
+	if s.Armed(r, schema.FamilyScope) {
+		mode = schema.ModeArmed
+	}
+	line := d.Scope.From
+	if d.weigh(Consideration{By: "learned_scope", Action: schema.ActionGate, Why: WhyLearned + d.Scope.Is.String(), Mode: mode, About: line}) {
+		d.Line = line
+	}
+}

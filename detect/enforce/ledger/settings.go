@@ -1,0 +1,86 @@
+package ledger
+
+import (
+	"maps"
+	"strconv"
+
+	"flyball/detect/enforce/breaker"
+	"flyball/schema"
+)
+
+// Stands is the outcome of initial settings of a tenant that has settings already.
+const Stands = "settings_stand"
+
+const (
+	mostTripsPerHour = 1<<31 - 1
+	// mostSettings bounds the tenants that settings are kept of.
+	mostSettings = 10_000
+)
+
+// Setting is what is in force for a tenant, with the command that said it last.
+type Setting struct {
+	Tenant        string `json:"tenant"`
+	TripsPerHour  int    `json:"trips_per_hour"`
+	AgentsPercent int    `json:"agents_percent"`
+	By            string `json:"by,omitempty"`
+	Reason        string `json:"reason,omitempty"`
+	At            int64  `json:"at_ns,omitempty"` // the log's clock, Unix ns
+	// Generation is the offset in flyball.commands of the record, plus one; 0: the log
+	// says nothing of the tenant, and the values are those that hold until it does.
+	Generation uint64 `json:"generation"`
+}
+
+// SettingsOf a tenant.
+func (s *State) SettingsOf(tenant string) Setting {
+	if have, ok := s.settings[tenant]; ok {
+		return have
+	}
+	b := s.Breakers.BudgetOf(tenant)
+	return Setting{Tenant: tenant, TripsPerHour: b.PerHour, AgentsPercent: b.Percent}
+}
+
+// set takes in settings. The audit trail holds who said them, and why.
+func (s *State) set(c *schema.Command) Result {
+	n := c.Settings
+	have, said := s.settings[c.Tenant]
+	switch {
+	case n == nil || n.TripsPerHour == nil && n.AgentsPercent == nil:
+		return Result{Outcome: Refused, Detail: "no settings in the command"}
+	case c.Reason == "":
+		return Result{Outcome: Refused, Detail: "no reason in the command"}
+	case n.TripsPerHour != nil && (*n.TripsPerHour < 0 || *n.TripsPerHour > mostTripsPerHour):
+		return Result{Outcome: Refused, Detail: "trips_per_hour is 0 to " + strconv.Itoa(mostTripsPerHour)}
+	case n.AgentsPercent != nil && (*n.AgentsPercent < 0 || *n.AgentsPercent > 100):
+		return Result{Outcome: Refused, Detail: "agents_percent is 0 to 100"}
+	case n.Initial && said:
+		return Result{Outcome: Stands}
+	case !said && len(s.settings) >= mostSettings:
+		return Result{Outcome: Refused, Detail: "settings are kept of as many tenants as can be"}
+	}
+	if !said {
+		have = s.SettingsOf(c.Tenant)
+	}
+	if n.TripsPerHour != nil {
+		have.TripsPerHour = *n.TripsPerHour
+	}
+	if n.AgentsPercent != nil {
+		have.AgentsPercent = *n.AgentsPercent
+	}
+	have.By, have.Reason, have.At, have.Generation = c.By, c.Reason, s.Clock, s.generation()
+	s.put(have)
+	return Result{Outcome: InForce, Ref: c.Tenant}
+}
+
+func (s *State) put(v Setting) {
+	s.settings[v.Tenant] = v
+	s.Breakers.SetBudget(v.Tenant, breaker.Budget{PerHour: v.TripsPerHour, Percent: v.AgentsPercent})
+}
+
+// settingsSnapshot is what is in force, the tenants in any order.
+func (s *State) settingsSnapshot() []Setting {
+	out := make([]Setting, 0, len(s.settings))
+	for v := range maps.Values(s.settings) {
+		out = append(out, v)
+	}
+	return out
+}

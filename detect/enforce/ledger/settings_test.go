@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"flyball/detect/enforce/breaker"
+	"flyball/schema"
+)
+
+func settings(id string, trips, percent *int, initial bool) *schema.Command {
+	return &schema.Command{ID: id, Kind: schema.CommandSettings, Tenant: "t", By: "ann", Reason: "r",
+		Settings: &schema.Settings{TripsPerHour: trips, AgentsPercent: percent, Initial: initial}}
+}
+
+func TestSettingsOfTheLogHoldAndInitialOnesOnlyWhereThereAreNone(t *testing.T) {
+	s := New(breaker.DefaultBudget())
+	three, four, all, bad := 3, 4, 100, 101
+	for i, tc := range []struct {
+		c    *schema.Command
+		want string
+		per  int
+		pct  int
+	}{
+		{settings("1", nil, nil, true), Refused, 5, 10},
+		{settings("2", nil, &bad, false), Refused, 5, 10},
+		{settings("3", &three, &all, true), InForce, 3, 100},
+		{settings("4", &four, &all, true), Stands, 3, 100},
+		{settings("5", &four, nil, false), InForce, 4, 100},
+		{settings("5", &three, nil, false), InForce, 4, 100}, // a repeat of an id
+	} {
+		s.Apply(int64(i), sec, tc.c)
+		r, _ := s.ResultOf(tc.c.ID)
+		v, want := s.SettingsOf("t"), breaker.Budget{PerHour: tc.per, Percent: tc.pct}
+		if r.Outcome != tc.want || v.TripsPerHour != tc.per || v.AgentsPercent != tc.pct || s.Breakers.BudgetOf("t") != want {
+			t.Errorf("%d: %+v %+v", i, r, v)
+		}
+	}
+	if v := s.SettingsOf("other"); v.Generation != 0 || v.TripsPerHour != 5 {
+		t.Errorf("settings of one tenant are those of another: %+v", v)
+	}
+	if s.Audit.Seq != 5 {
+		t.Errorf("%d entries", s.Audit.Seq)
+	}
+}
+
+// What a restart reads is what stood, and the given budget is only that of a state
+// of the version before, which does not say its own.
+func TestRestartKeepsTheSettingsWhateverItsOwnAre(t *testing.T) {
+	s, two, all := New(breaker.DefaultBudget()), 2, 100
+	s.Apply(0, sec, settings("1", &two, &all, false))
+	for i := range 5 {
+		s.Apply(int64(i+1), sec, tripOf(fmt.Sprint("d", i), runScope(byte(i)), nil))
+	}
+	b, err := json.Marshal(s.Snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var from Snapshot
+	if err := json.Unmarshal(b, &from); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Restore(breaker.Budget{PerHour: 1000, Percent: 100}, &from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 { // the same commands on both
+		c := tripOf(fmt.Sprint("e", i), runScope(byte(10+i)), nil)
+		s.Apply(int64(i+6), 2*sec, c)
+		again.Apply(int64(i+6), 2*sec, c)
+	}
+	if s.Audit != again.Audit || s.SettingsOf("t") != again.SettingsOf("t") || s.SettingsOf("u") != again.SettingsOf("u") {
+		t.Errorf("%+v\n%+v", s.Audit, again.Audit)
+	}
+	if e, ok := again.EntryAt(3); !ok || e.Seq != 3 {
+		t.Errorf("entry 3: %+v %v", e, ok)
+	}
+	// Version 2: the same without what is new.
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(b, &members); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"budget", "settings", "epoch", "recent_audit"} {
+		delete(members, name)
+	}
+	if b, err = json.Marshal(members); err != nil {
+		t.Fatal(err)
+	}
+	var old Snapshot
+	if err := json.Unmarshal(b, &old); err != nil {
+		t.Fatal(err)
+	}
+	before, err := Restore(breaker.Budget{PerHour: 7, Percent: 70}, &old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := before.SettingsOf("t"); v.Generation != 0 || v.TripsPerHour != 7 || v.AgentsPercent != 70 {
+		t.Errorf("of version 2: %+v", v)
+	}
+	if b := before.Snapshot().Budget; b == nil || b.PerHour != 7 {
+		t.Errorf("it is forgotten at the next restart: %+v", b)
+	}
+}
+
+func TestCommandsAfterALostTailAreNewOnes(t *testing.T) {
+	s := New(breaker.DefaultBudget())
+	for i := range 10 {
+		s.Apply(int64(i), sec, tripOf(fmt.Sprint("d", i), runScope(byte(i)), nil))
+	}
+	end := s.Audit.Seq
+	if n := s.Lost(10); n != 0 {
+		t.Fatalf("%d lost of a whole log", n)
+	}
+	if n := s.Lost(4); n != 6 || s.Next() != 4 {
+		t.Fatalf("%d lost, next %d", n, s.Next())
+	}
+	s.Skip(4, sec)
+	s.Apply(5, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: runScope(200), Reason: "r"})
+	r, ok := s.ResultOf("f")
+	if !ok || r.Outcome != "applied" || r.Generation <= 10 || s.Audit.Seq != end+1 || s.Next() != 6 {
+		t.Fatalf("%+v %v, next %d", r, ok, s.Next())
+	}
+	again, err := Restore(breaker.DefaultBudget(), s.Snapshot())
+	if err != nil || again.Next() != 6 || !reflect.DeepEqual(again.Snapshot(), s.Snapshot()) {
+		t.Fatalf("%v, next %d", err, again.Next())
+	}
+	again.Apply(6, sec, &schema.Command{Kind: schema.CommandTick})
+	if again.Offset != s.Offset+1 {
+		t.Errorf("%d after %d", again.Offset, s.Offset)
+	}
+}

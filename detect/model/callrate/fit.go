@@ -1,0 +1,119 @@
+package callrate
+
+import "flyball/detect/model/calibrate"
+
+// Fit learns pace from the calls of a window of whole weeks that begins in an hour of
+// the week. The newest week calibrates: it is scored by what the weeks before it
+// teach. Of a single week nothing can be said, and nil is.
+func Fit(series []Series, weeks, first int) *Body {
+	return fit(series, weeks, first, true)
+}
+
+// fit may leave the factors at 1, to be measured without them.
+func fit(series []Series, weeks, first int, seasonal bool) *Body {
+	if weeks < 2 {
+		return nil
+	}
+	before := counts(series, weeks-1, first, seasonal)
+	calibration := calibrated(before, series, weeks-1, first)
+	body := counts(series, weeks, first, seasonal)
+	if body == nil {
+		return nil
+	}
+	body.Calibration = calibration
+	body.round()
+	return body
+}
+
+// counts learns from the first weeks of the window.
+func counts(series []Series, weeks, first int, seasonal bool) *Body {
+	agents := agentsOf(series, weeks*Hours)
+	if len(agents) == 0 {
+		return nil
+	}
+	everybody := flat()
+	shapes := map[string]*shape{}
+	for _, a := range agents {
+		shapes[a.group] = everybody
+	}
+	for round := range 3 { // what makes one arrival depends on the factors, and they on it
+		for _, a := range agents {
+			a.measure(shapes[a.group], weeks, first)
+		}
+		if seasonal && round < 2 {
+			everybody, shapes = shapesOf(agents, weeks, first)
+		}
+	}
+	b := &Body{Weeks: weeks, Groups: map[string]Peers{}, Agents: make(map[string]Agent, len(agents))}
+	groups := map[string][]*agent{}
+	for _, a := range agents {
+		groups[a.group] = append(groups[a.group], a)
+	}
+	b.All = peers(agents, Peers{Level: 1, Doubt: 1, Spread: 5, Seen: 8}, everybody)
+	for name, list := range groups {
+		b.Groups[name] = peers(list, b.All, shapes[name])
+	}
+	for _, a := range agents {
+		b.Agents[a.key] = a.posterior(b.Groups[a.group])
+	}
+	return b
+}
+
+// shapesOf everybody and of the groups. An agent counts by arrivals, not by calls: one
+// that calls in bursts, or a thousand times as often, is one voice.
+func shapesOf(agents []*agent, weeks, first int) (everybody *shape, groups map[string]*shape) {
+	all := make([]tally, weeks*Hours)
+	tables := map[string][]tally{}
+	for _, a := range agents {
+		t := tables[a.group]
+		if t == nil {
+			t = make([]tally, weeks*Hours)
+			tables[a.group] = t
+		}
+		a.hours(func(at int, c *Cell) {
+			v := tally{c.Calls / a.spread, 4 * a.level / a.spread}
+			t[at].add(v)
+			all[at].add(v)
+		})
+	}
+	everybody = factors(all, first, flat())
+	groups = make(map[string]*shape, len(tables))
+	for name, t := range tables {
+		groups[name] = factors(t, first, everybody)
+	}
+	return everybody, groups
+}
+
+// calibrated is how far the days of the newest week come: days of an actor with a call.
+func calibrated(b *Body, series []Series, week, first int) calibrate.Fit {
+	var scores []float64
+	if b != nil {
+		for i := range series {
+			s := &series[i]
+			day, most := int32(-1), 0.0
+			for _, c := range s.Cells {
+				if int(c.At) < week*Hours {
+					continue
+				}
+				if c.At/24 != day {
+					if day >= 0 {
+						scores = append(scores, most)
+					}
+					day, most = c.At/24, 0
+				}
+				usual := b.At(s.Agent, s.Group, (first+int(c.At))%Hours)
+				most = max(most, usual.Score(uint64(c.Most)))
+			}
+			if day >= 0 {
+				scores = append(scores, most)
+			}
+		}
+	}
+	weights := make([]float64, len(scores))
+	for i := range weights {
+		weights[i] = 1
+	}
+	f := calibrate.Of(scores, weights)
+	f.Scores, f.At = nil, nil // what alarms lies beyond them
+	return f
+}

@@ -1,0 +1,121 @@
+package callrate
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+const (
+	leastLevel  = 1e-6 // calls a quarter of an hour
+	leastSpread = 1.25 // never Poisson
+	// pseudo-counts of the level above: active quarters in an agent's spread, days in
+	// what is seen of it, agents in its peers'.
+	spreadWorth = 20
+	seenWorth   = 5
+	peersWorth  = 5
+	// between which the levels of peers may differ, as a squared coefficient of variation
+	leastDoubt, mostDoubt = .1, 20
+)
+
+// measure takes an agent's level and its spread, under factors.
+func (a *agent) measure(s *shape, weeks, first int) {
+	f := func(at int) float64 { return s.hour[(first+at)%Hours] }
+	a.weeks = make([]tally, weeks)
+	a.hours(func(at int, c *Cell) { a.weeks[at/Hours].add(tally{c.Calls, 4 * f(at)}) })
+	sum := a.steady(a.weeks, true)
+	a.level = max(sum.ratio(), leastLevel)
+	squares := make([]tally, weeks) // distances from the mean, against the mean
+	a.hours(func(at int, c *Cell) {
+		q := a.level * f(at)
+		squares[at/Hours].add(tally{c.Squares - 2*q*c.Calls + 4*q*q, 4 * q})
+	})
+	sum = a.steady(squares, false)
+	a.spread = max(sum.ratio(), leastSpread)
+}
+
+// steady is the sum of the weeks. Of three or more with calls the highest counts as
+// the one below it, and with low the lowest as the one above it: an incident must not
+// teach that everything is usual, nor a holiday that nothing is.
+func (a *agent) steady(weeks []tally, low bool) (sum tally) {
+	var busy []tally
+	for w, t := range weeks {
+		switch {
+		case a.weeks[w].seen > 0:
+			busy = append(busy, t)
+		default:
+			sum.add(t)
+		}
+	}
+	slices.SortStableFunc(busy, func(x, y tally) int { return cmp.Compare(x.ratio(), y.ratio()) })
+	if n := len(busy); n >= leastRepeats {
+		busy[n-1].seen = busy[n-2].ratio() * busy[n-1].expected
+		if low {
+			busy[0].seen = busy[1].ratio() * busy[0].expected
+		}
+	}
+	for _, t := range busy {
+		sum.add(t)
+	}
+	return sum
+}
+
+// posterior of an agent under its peers: gamma with their mean and their doubt, and
+// arrivals, not calls, as what was seen.
+func (a *agent) posterior(p Peers) Agent {
+	spread := (a.active*a.spread + spreadWorth*p.Spread) / (a.active + spreadWorth)
+	sum := a.steady(a.weeks, true)
+	shape := 1/p.Doubt + sum.seen/spread
+	return Agent{
+		Level: shape / (1/(p.Doubt*p.Level) + sum.expected/spread), Doubt: 1 / shape, Spread: max(spread, leastSpread),
+		Seen: (a.active + seenWorth*p.Seen) / (a.days + seenWorth),
+	}
+}
+
+// peers of some agents, shrunk to those above.
+func peers(agents []*agent, above Peers, s *shape) Peers {
+	n, levels, spreads, trust, active, days := 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+	for _, a := range agents {
+		n++
+		levels += a.level
+		w := a.active / (a.active + spreadWorth)
+		spreads += w * a.spread
+		trust += w
+		active += a.active
+		days += a.days
+	}
+	p := Peers{Level: (levels + peersWorth*above.Level) / (n + peersWorth), Spread: (spreads + peersWorth*above.Spread) / (trust + peersWorth),
+		Seen: (active + seenWorth*above.Seen) / (days + seenWorth), Factors: s.hour[:]}
+	squares := peersWorth * above.Doubt * p.Level * p.Level
+	for _, a := range agents {
+		squares += (a.level - p.Level) * (a.level - p.Level)
+	}
+	p.Doubt = min(max(squares/(n+peersWorth)/(p.Level*p.Level), leastDoubt), mostDoubt)
+	return p
+}
+
+// round keeps four significant digits: a baseline is sent to everybody.
+func (b *Body) round() {
+	p := func(p Peers) Peers {
+		for i := range p.Factors {
+			p.Factors[i] = Round(p.Factors[i])
+		}
+		return Peers{Round(p.Level), Round(p.Doubt), Round(p.Spread), Round(p.Seen), p.Factors}
+	}
+	b.All = p(b.All)
+	for name, g := range b.Groups {
+		b.Groups[name] = p(g)
+	}
+	for name, a := range b.Agents {
+		b.Agents[name] = Agent{Round(a.Level), Round(a.Doubt), Round(a.Spread), Round(a.Seen)}
+	}
+}
+
+// Round keeps four significant digits; what is no number is 0.
+func Round(x float64) float64 {
+	if x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
+		return 0
+	}
+	scale := math.Pow(10, 3-math.Floor(math.Log10(math.Abs(x))))
+	return math.Round(x*scale) / scale
+}

@@ -1,0 +1,89 @@
+package callrate
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Series is what one agent did at one actor, in the order of time.
+type Series struct {
+	Agent, Group string
+	Cells        []Cell
+}
+
+// Cell is an hour with calls.
+type Cell struct {
+	At      int32   // hours since the beginning of the window
+	Seen    int32   // quarters with a call
+	Calls   float64 // of the hour
+	Squares float64 // sum of the squared calls of its quarters
+	Most    float64 // calls of the fullest quarter
+}
+
+// agent is everything of one agent, within the part of the window that is learned from.
+type agent struct {
+	key, group string
+	series     []member
+
+	level  float64 // raw
+	spread float64 // raw: the calls that make one arrival
+	weeks  []tally // newest last: calls, and quarters under the factors
+	active float64 // quarters with a call
+	days   float64 // with a call
+}
+
+// member is a series and the hours in which it may have called: whole days, from its
+// first call to its last.
+type member struct {
+	cells    []Cell
+	from, to int
+}
+
+// agentsOf are those of the series, by name, up to an hour of the window.
+func agentsOf(series []Series, until int) []*agent {
+	by := map[string]*agent{}
+	var out []*agent
+	for i := range series {
+		s := &series[i]
+		n, _ := slices.BinarySearchFunc(s.Cells, until, func(c Cell, at int) int { return int(c.At) - at })
+		if n == 0 {
+			continue
+		}
+		a := by[s.Agent]
+		if a == nil {
+			a = &agent{key: s.Agent, group: s.Group}
+			by[s.Agent] = a
+			out = append(out, a)
+		}
+		cells := s.Cells[:n]
+		m := member{cells: cells, from: int(cells[0].At) / 24 * 24, to: min((int(cells[n-1].At)/24+1)*24, until)}
+		a.series = append(a.series, m)
+		day := int32(-1)
+		for _, c := range cells {
+			a.active += float64(c.Seen)
+			if c.At/24 != day {
+				day = c.At / 24
+				a.days++
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y *agent) int { return cmp.Compare(x.key, y.key) })
+	return out
+}
+
+// hours hands over every hour in which the agent may have called, with what it did.
+func (a *agent) hours(each func(at int, c *Cell)) {
+	var none Cell
+	for i := range a.series {
+		m := &a.series[i]
+		next := 0
+		for at := m.from; at < m.to; at++ {
+			c := &none
+			if next < len(m.cells) && int(m.cells[next].At) == at {
+				c = &m.cells[next]
+				next++
+			}
+			each(at, c)
+		}
+	}
+}

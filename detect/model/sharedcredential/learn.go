@@ -1,0 +1,175 @@
+package sharedcredential
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"math"
+	"slices"
+)
+
+// Recorded is a session of which it is known who made it.
+type Recorded struct {
+	ID, Set, Identity string
+	Human             bool
+	Calls             []Call
+}
+
+// mostOfOne sessions of an identity count: one busy crawler is not a hundred.
+const mostOfOne = 3
+
+// Folds into which identities are split: a session is scored by what others taught.
+const Folds = 5
+
+// FoldOf an identity in its set.
+func FoldOf(r *Recorded) int {
+	sum := sha256.Sum256([]byte(r.Set + "/" + r.Identity))
+	return int(sum[0]) % Folds
+}
+
+// Capped are the sessions that are long enough to be judged, at most a few of an identity, by id.
+func Capped(all []*Recorded) []*Recorded {
+	out := slices.DeleteFunc(slices.Clone(all), func(r *Recorded) bool { return len(r.Calls) < Least })
+	slices.SortFunc(out, func(a, b *Recorded) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.ID, b.ID)) })
+	n := map[[2]string]int{}
+	return slices.DeleteFunc(out, func(r *Recorded) bool {
+		k := [2]string{r.Set, r.Identity}
+		n[k]++
+		return n[k] > mostOfOne
+	})
+}
+
+// Learn counts sessions and calibrates on the people among them.
+func Learn(all []*Recorded) *Model {
+	all = Capped(all)
+	m := count(all)
+	m.Tails = map[string]*Tail{}
+	for fold := range Folds {
+		kept, held := Split(all, fold)
+		by := count(kept).With(nil)
+		for _, r := range held {
+			if s, ok := Play(by, r.Calls); ok && r.Human {
+				t := m.Tails[r.Set]
+				if t == nil {
+					t = &Tail{}
+					m.Tails[r.Set] = t
+				}
+				t.Add(s.Highest)
+			}
+		}
+	}
+	for set, t := range m.Tails {
+		if t.Sessions < LeastOwn { // too few to show that one in a hundred comes as far
+			delete(m.Tails, set)
+		}
+	}
+	return m
+}
+
+// Split takes the identities of a fold out.
+func Split(all []*Recorded, fold int) (kept, held []*Recorded) {
+	for _, r := range all {
+		if FoldOf(r) == fold {
+			held = append(held, r)
+		} else {
+			kept = append(kept, r)
+		}
+	}
+	return kept, held
+}
+
+// People are the calls of a set's human sessions.
+func People(all []*Recorded, set string) (out [][]Call) {
+	for _, r := range all {
+		if r.Human && r.Set == set {
+			out = append(out, r.Calls)
+		}
+	}
+	return out
+}
+
+// count is a model without tails. Features that need a set's own people see them.
+func count(all []*Recorded) *Model {
+	m := &Model{Version: version, Counts: map[string]map[string]Counts{}, Usual: map[string]Usual{}}
+	own := map[string]*Own{}
+	values := [Features]map[string][2][]float64{}
+	for f := range values {
+		values[f] = map[string][2][]float64{}
+	}
+	for _, r := range all {
+		o, known := own[r.Set]
+		if !known {
+			if people := People(all, r.Set); len(people) > 0 {
+				o = seen(people)
+			}
+			own[r.Set] = o
+		}
+		var s Session
+		for _, c := range r.Calls {
+			s.Add(c)
+		}
+		kind := 1
+		if r.Human {
+			kind = 0
+		}
+		for f, v := range s.Values(o) {
+			if !math.IsNaN(v) {
+				of := values[f][r.Set]
+				of[kind] = append(of[kind], v)
+				values[f][r.Set] = of
+			}
+		}
+	}
+	for f := range Features {
+		sets := map[string]Counts{}
+		var usual [2][]float64
+		for set, of := range values[f] {
+			c := Counts{Humans: make([]int, len(edges[f])+1), Machines: make([]int, len(edges[f])+1)}
+			for _, v := range of[0] {
+				c.Humans[bin(f, v)]++
+			}
+			for _, v := range of[1] {
+				c.Machines[bin(f, v)]++
+			}
+			for kind, least := range [2]int{leastHumans, leastMachines} {
+				if len(of[kind]) >= least {
+					usual[kind] = append(usual[kind], median(of[kind]))
+				}
+			}
+			if c.teaches() {
+				sets[set] = c
+			}
+		}
+		if len(sets) > 0 {
+			m.Counts[f.String()] = sets
+		}
+		m.Usual[f.String()] = Usual{mean(usual[0]), mean(usual[1])}
+	}
+	return m
+}
+
+func median(x []float64) float64 {
+	s := slices.Sorted(slices.Values(x))
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+}
+
+// mean to three places; nil of nothing. The order of x does not matter.
+func mean(x []float64) *float64 {
+	if len(x) == 0 {
+		return nil
+	}
+	sum := 0.0
+	for _, v := range slices.Sorted(slices.Values(x)) {
+		sum += v
+	}
+	sum = math.Round(1e3*sum/float64(len(x))) / 1e3
+	return &sum
+}
+
+func sorted[T any](m map[string]T) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

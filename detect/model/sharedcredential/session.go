@@ -1,0 +1,180 @@
+package sharedcredential
+
+import (
+	"math"
+	"time"
+
+	"flyball/schema/wire"
+)
+
+// Least calls of a session that is judged, and least things of a kind from which
+// a feature is known.
+const (
+	Least = 5
+	least = 4
+)
+
+// Session is what is remembered of a run in a person's name. The zero value is
+// one without calls.
+type Session struct {
+	calls, repeats, answered, failed, assets uint32
+	answers, requests                        sizes
+	gaps                                     uint32
+	sumLog                                   float64 // of the gaps, in ln s
+	last                                     int64   // event time of the latest call, Unix s; 0 none
+
+	// Highest score that the session has had; it only grows.
+	Highest float64
+	judged  bool
+}
+
+// Calls of the session so far.
+func (s *Session) Calls() uint32 { return s.calls }
+
+// Add takes in the session's next call.
+func (s *Session) Add(c Call) {
+	s.calls++
+	if c.Repeat {
+		s.repeats++
+	}
+	if c.Answered {
+		s.answered++
+	}
+	if c.Failed {
+		s.failed++
+	}
+	if c.Asset {
+		s.assets++
+	}
+	if c.Given > 0 && !c.Failed {
+		s.answers.add(c.Given)
+	}
+	if c.Sent > 0 && c.Write {
+		s.requests.add(c.Sent)
+	}
+	s.pace(c.At)
+}
+
+// pace goes by whole seconds: half of all logs have no finer ones, and a pace
+// must not depend on who wrote the log. A call that comes late is no gap.
+func (s *Session) pace(at int64) {
+	if at == 0 {
+		return
+	}
+	second := at / int64(time.Second)
+	if s.last != 0 && second >= s.last {
+		s.gaps++
+		s.sumLog += math.Log(float64(max(second-s.last, 1)))
+	}
+	s.last = max(s.last, second)
+}
+
+// Values of the session as it stands, seen beside the tenant's own people where
+// they are known.
+func (s *Session) Values(own *Own) (v Values) {
+	for f := range v {
+		v[f] = math.NaN()
+	}
+	if s.calls < Least {
+		return v
+	}
+	n := float64(s.calls)
+	v[Repeats] = float64(s.repeats) / n
+	if s.answers.n >= least {
+		v[Answers] = s.answers.different()
+	}
+	if s.requests.n >= least {
+		v[Requests] = s.requests.different()
+	}
+	if s.answered >= Least {
+		v[Errors] = float64(s.failed) / float64(s.answered)
+	}
+	// Where nobody loads anything, that this session does not says nothing.
+	if s.assets > 0 || own != nil && own.loads() {
+		v[Assets] = float64(s.assets) / n
+	}
+	if own != nil && own.Pace.N > 0 && s.gaps >= least {
+		v[Pace] = (s.sumLog/float64(s.gaps) - own.Pace.Mean) / own.Pace.SD
+	}
+	return v
+}
+
+// gap is the typical time between calls in seconds; NaN unknown.
+func (s *Session) gap() float64 {
+	if s.gaps < least {
+		return math.NaN()
+	}
+	return math.Exp(s.sumLog / float64(s.gaps))
+}
+
+// Judge is the session's score after its last call, and raises Highest. ok is
+// false while it has too few calls.
+func (s *Session) Judge(by *Scale) (score float64, ok bool) {
+	if s.calls < Least {
+		return 0, false
+	}
+	v := s.Values(by.own)
+	score = by.Score(&v)
+	if !s.judged || score > s.Highest {
+		s.Highest, s.judged = score, true
+	}
+	return score, true
+}
+
+// Code writes or reads the session.
+func (s *Session) Code(c *wire.Coder) {
+	for _, v := range [...]*uint32{&s.calls, &s.repeats, &s.answered, &s.failed, &s.assets, &s.gaps} {
+		wire.Num(c, v)
+	}
+	s.answers.code(c)
+	s.requests.code(c)
+	c.Float(&s.sumLog)
+	c.Int(&s.last)
+	c.Float(&s.Highest)
+	c.Bool(&s.judged)
+}
+
+// sizes counts how many sizes were not among the last few.
+type sizes struct {
+	n, fresh uint32
+	recent   []uint64
+	next     uint8
+}
+
+const rememberedSizes = 32
+
+func (s *sizes) add(size uint64) {
+	s.n++
+	for _, x := range s.recent {
+		if x == size {
+			return
+		}
+	}
+	s.fresh++
+	if len(s.recent) < rememberedSizes {
+		s.recent = append(s.recent, size)
+		return
+	}
+	s.recent[s.next] = size
+	s.next = (s.next + 1) % rememberedSizes
+}
+
+func (s *sizes) different() float64 { return float64(s.fresh) / float64(s.n) }
+
+func (s *sizes) code(c *wire.Coder) {
+	wire.Num(c, &s.n)
+	wire.Num(c, &s.fresh)
+	wire.Small(c, &s.next)
+	n := len(s.recent)
+	c.Len(&n, 1)
+	if !c.Encoding {
+		if n > rememberedSizes || s.next >= rememberedSizes {
+			c.Refuse("a session's memory that is larger than its bound")
+			return
+		}
+		s.recent = make([]uint64, n)
+	}
+	for i := range s.recent {
+		c.Uint(&s.recent[i])
+	}
+}

@@ -1,0 +1,78 @@
+// Package schedule says whether a moment lies within hours of the week that a person
+// wrote down, in the time zone that he named.
+//
+// It refuses to know what the hours are for, and to look at a clock: the moment is
+// the caller's, and every verdict of the detector takes it from a call.
+package schedule
+
+import (
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // time zones by name, whatever machine reads them
+)
+
+// Hours as they are written.
+type Hours struct {
+	Days     []string `yaml:"days,omitempty" json:"days,omitempty"` // mon … sun; empty is every day
+	From     string   `yaml:"from" json:"from"`                     // 07:00
+	To       string   `yaml:"to" json:"to"`                         // 19:00, not included; before From: over midnight
+	Timezone string   `yaml:"timezone" json:"timezone"`
+}
+
+// Compiled hours were found right.
+type Compiled struct {
+	days     int
+	from, to int // minutes
+	zone     *time.Location
+}
+
+var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// Compile reads hours that stand under a key. What is wrong with them goes to bad,
+// with key, value and rule; then the result means nothing.
+func Compile(key string, h Hours, bad func(format string, args ...any)) *Compiled {
+	out := &Compiled{}
+	for i, d := range h.Days {
+		n := slices.Index(weekdays, d)
+		if n < 0 {
+			bad("%s.days[%d]: %q; one of %s", key, i, d, strings.Join(weekdays, ", "))
+			continue
+		}
+		out.days |= 1 << n
+	}
+	if len(h.Days) == 0 {
+		out.days = 0x7f
+	}
+	clock := func(name, s string) int {
+		t, err := time.Parse("15:04", s)
+		if err != nil {
+			bad("%s.%s: %q; as in 07:00", key, name, s)
+		}
+		return t.Hour()*60 + t.Minute()
+	}
+	out.from, out.to = clock("from", h.From), clock("to", h.To)
+	if out.from == out.to {
+		bad("%s.from, %s.to: both %q; leave hours out for the whole day", key, key, h.From)
+	}
+	zone, err := time.LoadLocation(h.Timezone)
+	if err != nil || h.Timezone == "" {
+		bad("%s.timezone: %q; a name as Europe/Berlin or UTC", key, h.Timezone)
+		zone = time.UTC
+	}
+	out.zone = zone
+	return out
+}
+
+// Contain reports whether a moment (Unix ns) lies within the hours.
+func (h *Compiled) Contain(at int64) bool {
+	t := time.Unix(0, at).In(h.zone)
+	minute, today := t.Hour()*60+t.Minute(), int(t.Weekday())
+	if h.from < h.to {
+		return h.days>>today&1 == 1 && minute >= h.from && minute < h.to
+	}
+	if minute >= h.from {
+		return h.days>>today&1 == 1
+	}
+	return minute < h.to && h.days>>((today+6)%7)&1 == 1 // the night that began yesterday
+}

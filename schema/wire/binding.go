@@ -1,0 +1,98 @@
+package wire
+
+import (
+	"encoding/hex"
+
+	"flyball/schema"
+)
+
+// BindingVersion is the newest version of a TraceBinding.
+const BindingVersion = 1
+
+// TraceBinding tells the partition of a trace who owns it. Spans of a service
+// that name no caller lie in that partition; the agent and its run are known in
+// another one. It is a record of its own in flyball.calls, so that a replay
+// learns of the owner at the same call.
+type TraceBinding struct {
+	Trace    [16]byte
+	At       int64 // event time of the span that told it, Unix ns
+	Tenant   string
+	RunID    schema.RunID // of the owner
+	TaskID   string
+	Caller   schema.CallerKind
+	Agent    Owner
+	Behalf   string // principal, where one is known
+	BehalfBy schema.Trust
+}
+
+// Owner is an agent as the rules of identity established it.
+type Owner struct {
+	ID, Name, Version string
+	Trust             schema.Trust
+}
+
+// TraceActor is the routing key of calls that name nothing but a trace.
+func TraceActor(trace [16]byte) string { return "t:" + hex.EncodeToString(trace[:]) }
+
+// BindingOf is the binding that a call tells: an agent's own span, or a span of
+// a caller that was established. Gateways' log lines tell none: a caller may
+// send whatever trace it likes.
+func BindingOf(c *schema.Call) (TraceBinding, bool) {
+	if c.TraceID == [16]byte{} || c.SpanID == [8]byte{} || c.AgentID == "" || c.RoutingKey == TraceActor(c.TraceID) {
+		return TraceBinding{}, false
+	}
+	switch c.ObserverKind {
+	case schema.ObserverClient, schema.ObserverServer, schema.ObserverToolServer, schema.ObserverAgentRuntime:
+	default:
+		return TraceBinding{}, false
+	}
+	if !c.AgentSpan && c.AgentTrust < schema.TrustInfrastructure {
+		return TraceBinding{}, false
+	}
+	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: c.RoutingKey, Credential: c.CredentialID, Rule: schema.RunTrace, Key: hex.EncodeToString(c.TraceID[:])}
+	if c.RunKey != "" {
+		id.Rule, id.Key = c.RunRuleOfKey(), c.RunKey
+	}
+	b := TraceBinding{Trace: c.TraceID, At: c.Start, Tenant: c.Tenant, RunID: id.ID(), TaskID: c.TaskID, Caller: c.CallerKind,
+		Agent: Owner{ID: c.AgentID, Name: c.AgentName, Version: c.AgentVersion, Trust: c.AgentTrust}}
+	if c.PrincipalTrust >= schema.TrustInfrastructure {
+		b.Behalf, b.BehalfBy = c.PrincipalID, c.PrincipalTrust
+	}
+	return b, true
+}
+
+// EncodeBinding appends the record to dst.
+func EncodeBinding(dst []byte, b *TraceBinding) []byte {
+	c := NewWriter(dst, KindBinding, BindingVersion)
+	b.code(c)
+	return c.Bytes()
+}
+
+// DecodeBinding reads a binding.
+func DecodeBinding(value []byte) (TraceBinding, error) {
+	var b TraceBinding
+	c, err := NewReader(value, KindBinding, BindingVersion)
+	if err != nil {
+		return b, err
+	}
+	b.code(c)
+	if c.Err == nil && c.Rest() != 0 {
+		c.fail("bytes after the binding")
+	}
+	return b, c.Err
+}
+
+func (b *TraceBinding) code(c *Coder) {
+	c.Array(b.Trace[:])
+	c.Int(&b.At)
+	c.Text(&b.Tenant)
+	c.Array(b.RunID[:])
+	c.Text(&b.TaskID)
+	Small(c, &b.Caller)
+	c.Text(&b.Agent.ID)
+	c.Text(&b.Agent.Name)
+	c.Text(&b.Agent.Version)
+	Small(c, &b.Agent.Trust)
+	c.Text(&b.Behalf)
+	Small(c, &b.BehalfBy)
+}

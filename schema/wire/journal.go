@@ -1,0 +1,66 @@
+package wire
+
+import "flyball/schema"
+
+// JournalVersion is the newest version of a journal record.
+const JournalVersion = 1
+
+// Journal is one record of flyball.journal: store-ready column blocks that
+// cover the calls offsets From..To of one partition of flyball.calls.
+type Journal struct {
+	CallsTopicID       schema.TopicID
+	CallsPart          int32
+	From, To           int64 // calls offsets covered, inclusive
+	MinStart, MaxStart int64 // event times of its calls, Unix ns; 0 when it has none
+	Sections           []Section
+}
+
+// Section is the rows for one table, as blocks of ClickHouse's Native format
+// (revision 0), ready to be inserted as they are.
+type Section struct {
+	Table  string
+	Rows   int
+	Native []byte
+}
+
+// EncodeJournal appends the record to dst.
+func EncodeJournal(dst []byte, j *Journal) []byte {
+	c := NewWriter(dst, KindJournal, JournalVersion)
+	j.code(c)
+	return c.Bytes()
+}
+
+// DecodeJournal reads a record; the sections' bytes alias a copy of value.
+func DecodeJournal(value []byte) (Journal, error) {
+	var j Journal
+	c, err := NewReader(value, KindJournal, JournalVersion)
+	if err != nil {
+		return j, err
+	}
+	j.code(c)
+	if c.Err == nil && c.Rest() != 0 {
+		c.fail("bytes after the last section")
+	}
+	return j, c.Err
+}
+
+func (j *Journal) code(c *Coder) {
+	c.Array(j.CallsTopicID[:])
+	part := int64(j.CallsPart)
+	c.Int(&part)
+	j.CallsPart = int32(part)
+	c.Int(&j.From)
+	c.Int(&j.To)
+	c.Int(&j.MinStart)
+	c.Int(&j.MaxStart)
+	n := len(j.Sections)
+	c.Len(&n, 3)
+	if !c.Encoding {
+		j.Sections = make([]Section, n)
+	}
+	for i := range j.Sections {
+		c.Text(&j.Sections[i].Table)
+		Num(c, &j.Sections[i].Rows)
+		c.Blob(&j.Sections[i].Native)
+	}
+}

@@ -1,0 +1,77 @@
+package wire
+
+import "flyball/schema"
+
+// MarksVersion is the newest version of a record of marks.
+const MarksVersion = 1
+
+// Marks is a record in flyball.calls that carries no calls. It says how far
+// sources have come, so that partitions of flyball.calls that a source does not
+// write to still learn its time, and which versions become active from here on.
+type Marks struct {
+	// At is the clock of the ingest that wrote the record, Unix ns.
+	At       int64
+	Progress []Progress
+	Activate []Activation
+}
+
+// Progress of one source as its ingest saw it.
+type Progress struct {
+	Source schema.Source
+	// EventTime is the highest event time emitted so far, Unix ns.
+	EventTime int64
+	// CurrentAt is set when the ingest has been caught up with the source for
+	// 30 s: nothing older than this wall-clock time is waiting, Unix ns.
+	CurrentAt int64
+}
+
+// Activation makes a version of something active from this record on.
+type Activation struct {
+	What    string // "baseline", "route", "manifest", "registry"
+	Version string
+}
+
+// EncodeMarks appends the record to dst.
+func EncodeMarks(dst []byte, m *Marks) []byte {
+	c := NewWriter(dst, KindMarks, MarksVersion)
+	m.code(c)
+	return c.Bytes()
+}
+
+// DecodeMarks reads a record of marks.
+func DecodeMarks(value []byte) (Marks, error) {
+	var m Marks
+	c, err := NewReader(value, KindMarks, MarksVersion)
+	if err != nil {
+		return m, err
+	}
+	m.code(c)
+	if c.Err == nil && c.Rest() != 0 {
+		c.fail("bytes after the last mark")
+	}
+	return m, c.Err
+}
+
+func (m *Marks) code(c *Coder) {
+	c.Int(&m.At)
+	n := len(m.Progress)
+	c.Len(&n, 20)
+	if !c.Encoding {
+		m.Progress = make([]Progress, n)
+	}
+	for i := range m.Progress {
+		p := &m.Progress[i]
+		codeSource(c, &p.Source)
+		c.Int(&p.EventTime)
+		c.Int(&p.CurrentAt)
+	}
+	n = len(m.Activate)
+	c.Len(&n, 2)
+	if !c.Encoding {
+		m.Activate = make([]Activation, n)
+	}
+	for i := range m.Activate {
+		c.Text(&m.Activate[i].What)
+		c.Text(&m.Activate[i].Version)
+	}
+}

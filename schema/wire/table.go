@@ -1,0 +1,101 @@
+package wire
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Names of Flyball's own topics.
+const (
+	CallsTopic       = "flyball.calls"
+	JournalTopic     = "flyball.journal"
+	EventsTopic      = "flyball.events"
+	CommandsTopic    = "flyball.commands"
+	BreakersTopic    = "flyball.breakers"
+	PointsTopic      = "flyball.points"
+	BaselinesTopic   = "flyball.baselines"
+	StateTopic       = "flyball.state"
+	DeadLettersTopic = "flyball.dead-letters"
+)
+
+// Consumer groups of the roles.
+const (
+	IngestGroup    = "flyball-ingest"
+	DetectGroup    = "flyball-detect"
+	StoreGroup     = "flyball-store"
+	StoreDeadGroup = "flyball-store-dead"
+	// StoreEventsGroup stores findings, decisions and breakers.
+	StoreEventsGroup = "flyball-store-events"
+	AlertGroup       = "flyball-alert"
+)
+
+// Spec is how a topic is created and what is verified of an existing one.
+type Spec struct {
+	Name string
+	// Partitions is 0 for the deployment's P, fixed at creation.
+	Partitions int32
+	Compact    bool
+	Retention  time.Duration // delete policy only; 0 is the broker's default
+	// MaxMessage is max.message.bytes; 0 is the broker's default.
+	MaxMessage int
+	// AppendTime has the broker stamp records: its clock is the log's clock, and
+	// no writer's clock matters.
+	AppendTime bool
+	Doc        string
+}
+
+// Specs is every topic of Flyball's, in the order of creation.
+var Specs = []Spec{
+	{Name: CallsTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20, Doc: "blocks of calls and marks; partition = hash of the routing key"},
+	{Name: JournalTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20, Doc: "store-ready column blocks; partition i is the output of calls partition i"},
+	{Name: EventsTopic, Retention: 7 * 24 * time.Hour, Doc: "findings and decisions"},
+	{Name: CommandsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, AppendTime: true, Doc: "breaker intents, one total order"},
+	{Name: BreakersTopic, Partitions: 1, Compact: true, Doc: "breaker snapshots with the command offset they include"},
+	{Name: PointsTopic, Partitions: 1, Compact: true, Doc: "heartbeats of enforcement points"},
+	{Name: BaselinesTopic, Partitions: 1, Compact: true, MaxMessage: 16 << 20, Doc: "versioned baselines"},
+	{Name: StateTopic, Compact: true, MaxMessage: 16 << 20, Doc: "checkpoints: one entry an actor, one record a partition"},
+	{Name: DeadLettersTopic, Partitions: 1, Retention: 14 * 24 * time.Hour, MaxMessage: 16 << 20, Doc: "the one bad item, with the reason in its headers"},
+}
+
+// Configs are the topic settings that the spec asks for. With janitor set,
+// topics between the parts have no retention: a janitor deletes what was read
+// and nothing else, however long a reader is away.
+func (s Spec) Configs(janitor bool) map[string]*string {
+	str := func(v string) *string { return &v }
+	c := map[string]*string{"cleanup.policy": str("delete")}
+	if s.Compact {
+		c["cleanup.policy"] = str("compact")
+	} else if janitor && (s.Name == CallsTopic || s.Name == JournalTopic) {
+		c["retention.ms"] = str("-1")
+	} else if s.Retention > 0 {
+		c["retention.ms"] = str(strconv.FormatInt(s.Retention.Milliseconds(), 10))
+	}
+	if s.AppendTime {
+		c["message.timestamp.type"] = str("LogAppendTime")
+	}
+	if s.MaxMessage > 0 {
+		c["max.message.bytes"] = str(strconv.Itoa(s.MaxMessage))
+	}
+	return c
+}
+
+// PartitionOf is the partition of flyball.calls that owns a routing key. It is
+// part of the stored format: changing it moves actors between owners.
+func PartitionOf(routingKey string, partitions int32) int32 {
+	return int32(xxhash.Sum64String(routingKey) % uint64(partitions))
+}
+
+// Headers of a dead letter.
+const (
+	HeaderReason    = "flyball.reason"
+	HeaderDetail    = "flyball.detail"
+	HeaderTopic     = "flyball.topic"
+	HeaderTopicID   = "flyball.topic_id"
+	HeaderPartition = "flyball.partition"
+	HeaderOffset    = "flyball.offset"
+	HeaderItem      = "flyball.item"
+	HeaderReplayOf  = "flyball.replay_of" // of a record that is a letter sent again: TOPIC/PARTITION/OFFSET/ITEM
+	HeaderAt        = "flyball.at"        // Unix ns of the record the item came in
+)
