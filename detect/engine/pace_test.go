@@ -86,8 +86,8 @@ func newFloor(t testing.TB, change ...func(*Config)) *floor {
 
 func (f *floor) partition() *stitch.Partition {
 	p := stitch.NewPartition(0, f.cfg.Limits)
-	p.AttachWith(func() stitch.Attachment { return &judged{} })
-	p.AttachToActorsWith(func() stitch.Attachment { return &actorJudged{} })
+	p.SetRunAttachment(func() stitch.Attachment { return &judged{} })
+	p.SetActorAttachment(func() stitch.Attachment { return &actorJudged{} })
 	return p
 }
 

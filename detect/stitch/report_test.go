@@ -39,8 +39,8 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 				c.Resources = []schema.Resource{{Type: "account", ID: s.path}}
 			})
 			run = b.run(c.RunID)
-			rows = append(rows, query.Row{Run: c.RunID.String(), Method: c.Method, Path: c.Path, Resources: []string{resource}, Asked: asked, Again: c.Again})
-			if c.Again && !asked {
+			rows = append(rows, query.Row{Run: c.RunID.String(), Method: c.Method, Path: c.Path, Resources: []string{resource}, Asked: asked, Again: c.Duplicate})
+			if c.Duplicate && !asked {
 				other := s
 				other.by = 1 - s.by
 				sameRequest, sameSpan := false, false

@@ -44,7 +44,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 			p.Apply(&call, offset)
 			want[call.Resources[0].String()] = true
 			calls = append(calls, call)
-			rows = append(rows, query.Row{Run: key, Method: call.Method, Path: call.Path, Resources: []string{call.Resources[0].String()}, Asked: call.ObserverKind == schema.ObserverGate, Again: call.Again})
+			rows = append(rows, query.Row{Run: key, Method: call.Method, Path: call.Path, Resources: []string{call.Resources[0].String()}, Asked: call.ObserverKind == schema.ObserverGate, Again: call.Duplicate})
 		}
 		insertCalls(t, c, calls...)
 		for _, run := range p.TakeChanged(nil) {
