@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"flyball/cmd/internal/config"
+	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -125,7 +126,7 @@ func Database(c config.Config) (*clickhouse.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.Password = clickhouse.Secret(p)
+		o.Password = schema.Secret(p)
 	}
 	if c.ClickHouse.TLS != (config.TLS{}) {
 		conf, err := tlsConfig("clickhouse.tls", c.ClickHouse.TLS)

@@ -93,7 +93,7 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
 		Resolver: resolver, Routes: table, Armed: who.armed, Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, Tags: who.tags, Registered: who.registered, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
 		KeptPath: KeptPath,
-		LinkKey:  point.Secret(key), TrustedHops: c.Check.TrustedHops, Findings: findingsFor(db),
+		LinkKey:  schema.Secret(key), TrustedHops: c.Check.TrustedHops, Findings: findingsFor(db),
 		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
 			return query.HasFinding(ctx, db, tenant, id)
 		},

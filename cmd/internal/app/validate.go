@@ -7,6 +7,7 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/point"
+	"flyball/schema"
 	"flyball/schema/identity"
 )
 
@@ -90,7 +91,7 @@ func validateTokens(c config.Config) error {
 }
 
 // checkToken is what gateways show; empty if they show none.
-func checkToken(c config.Config) (point.Secret, error) {
+func checkToken(c config.Config) (schema.Secret, error) {
 	if c.Check.TokenFile == "" {
 		return "", nil
 	}
@@ -98,7 +99,7 @@ func checkToken(c config.Config) (point.Secret, error) {
 	if err == nil && len(token) < leastCheckToken {
 		err = fmt.Errorf("check.token_file: %s holds %d characters; a token must have at least %d (flyball token makes one)", c.Check.TokenFile, len(token), leastCheckToken)
 	}
-	return point.Secret(token), err
+	return schema.Secret(token), err
 }
 
 // tokenHash reads control.tokens[i]; key is its name in the configuration.

@@ -3,6 +3,8 @@ package config
 import (
 	"os"
 	"time"
+
+	"flyball/schema"
 )
 
 // Config is everything that can be set. The YAML keys are the environment's
@@ -107,11 +109,11 @@ type Learn struct {
 
 // Token lets a tool in.
 type Token struct {
-	Name    string   `yaml:"name"`
-	Role    string   `yaml:"role"`       // viewer, responder, admin, orchestrator
-	Value   Secret   `yaml:"value_file"` // holds the token, or sha256: and its hash
-	Tenants []string `yaml:"tenants"`    // empty: any
-	Expires string   `yaml:"expires"`    // RFC 3339; empty: never
+	Name    string        `yaml:"name"`
+	Role    string        `yaml:"role"`       // viewer, responder, admin, orchestrator
+	Value   schema.Secret `yaml:"value_file"` // holds the token, or sha256: and its hash
+	Tenants []string      `yaml:"tenants"`    // empty: any
+	Expires string        `yaml:"expires"`    // RFC 3339; empty: never
 }
 
 // Check is the listener for gateways.
@@ -225,14 +227,6 @@ func hostname() string {
 	}
 	return "point"
 }
-
-// Secret is a value that never prints.
-type Secret string
-
-func (s Secret) String() string               { return "<secret>" }
-func (s Secret) GoString() string             { return "<secret>" }
-func (s Secret) MarshalYAML() (any, error)    { return "<secret>", nil }
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"<secret>"`), nil }
 
 // Duration is a duration written as Go writes it: 15m.
 type Duration time.Duration
