@@ -16,8 +16,8 @@ import (
 	"flyball/schema/identity"
 )
 
-// Receiver makes a configured receiver.
-func Receiver(c config.Config, i int) (pager.Receiver, error) {
+// NewReceiver makes a configured receiver.
+func NewReceiver(c config.Config, i int) (pager.Receiver, error) {
 	r := c.Alerts.Receivers[i]
 	if r.Alertmanager != nil {
 		return notify.NewAlertmanager(r.Name, r.Alertmanager.URL, time.Now), nil
@@ -33,7 +33,7 @@ func Receiver(c config.Config, i int) (pager.Receiver, error) {
 func tell(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
 	m := pager.NewMetrics(reg)
 	for i, r := range c.Alerts.Receivers {
-		receiver, err := Receiver(c, i)
+		receiver, err := NewReceiver(c, i)
 		if err != nil {
 			return err
 		}

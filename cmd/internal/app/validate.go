@@ -28,7 +28,7 @@ func Validate(c config.Config, roles ...string) error {
 		}
 	}
 	if c.SecretKeyFile != "" {
-		_, err := SecretKey(c, false)
+		_, err := ReadSecretKey(c, false)
 		check(err)
 	}
 	if c.Kafka.SASL.Mechanism != "" {
@@ -37,7 +37,7 @@ func Validate(c config.Config, roles ...string) error {
 	}
 	_, err := tlsConfig("kafka.tls", c.Kafka.TLS)
 	check(err)
-	db, err := Database(c)
+	db, err := OpenDatabase(c)
 	if check(err); err == nil {
 		check(db.Close())
 	}
@@ -53,11 +53,11 @@ func Validate(c config.Config, roles ...string) error {
 	check(err)
 	check(validateTokens(c))
 	for i := range c.Alerts.Receivers {
-		_, err := Receiver(c, i)
+		_, err := NewReceiver(c, i)
 		check(err)
 	}
 	// The key does not matter here: what is checked is the registry, the routes and their documents.
-	_, _, err = Rules(c, make(identity.Key, sha256.Size))
+	_, _, err = NewClassifiers(c, make(identity.Key, sha256.Size))
 	check(err)
 	return errors.Join(errs...)
 }

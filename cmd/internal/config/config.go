@@ -134,12 +134,12 @@ type Listener struct {
 
 // Detect bounds what a partition remembers and paces what it writes.
 type Detect struct {
-	Mode              string      `yaml:"mode"`  // observe, armed
-	Armed             []string    `yaml:"armed"` // what is armed in mode observe: agents as billing/*, tag:payments, family:runaway.loop
-	Policy            []Graded    `yaml:"policy"`
-	Exceptions        []Exception `yaml:"exceptions"`
-	TripTTL           Duration    `yaml:"trip_ttl"`
-	FalseTripsPer1000 float64     `yaml:"false_trips_per_1000"`
+	Mode              string       `yaml:"mode"`  // observe, armed
+	Armed             []string     `yaml:"armed"` // what is armed in mode observe: agents as billing/*, tag:payments, family:runaway.loop
+	Policy            []PolicyRule `yaml:"policy"`
+	Exceptions        []Exception  `yaml:"exceptions"`
+	TripTTL           Duration     `yaml:"trip_ttl"`
+	FalseTripsPer1000 float64      `yaml:"false_trips_per_1000"`
 	// Of people's sessions that may be taken for a machine's.
 	FalseSuspicionsPer1000 float64 `yaml:"false_suspicions_per_1000"`
 	LearnedScope           string  `yaml:"learned_scope"` // off, observe (held only where family:scope is armed by name), enforce (armed like the rest)
@@ -157,8 +157,8 @@ type Detect struct {
 	CheckpointEvery Duration `yaml:"checkpoint_every"`
 }
 
-// Graded is a rule of what is done about which finding. The most specific holds.
-type Graded struct {
+// PolicyRule is a rule of what is done about which finding. The most specific holds.
+type PolicyRule struct {
 	Name          string   `yaml:"name"`
 	Level         string   `yaml:"level"` // alert, trip
 	Agent         string   `yaml:"agent"`

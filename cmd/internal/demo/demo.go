@@ -108,7 +108,7 @@ func (o Options) minute(ctx context.Context, c config.Config, pager *phone, bega
 		return err
 	}
 	defer client.Close()
-	db, err := app.Database(c)
+	db, err := app.OpenDatabase(c)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (o Options) minute(ctx context.Context, c config.Config, pager *phone, bega
 	if err != nil {
 		return err
 	}
-	body, err := app.Learner(c, kafka, db, o.Log).Once(ctx)
+	body, err := app.NewLearner(c, kafka, db, o.Log).Once(ctx)
 	if err != nil {
 		return err
 	}
