@@ -34,7 +34,7 @@ func (c Config) NewClient(name string, opts ...kgo.Opt) (*kgo.Client, error) {
 	}
 	client, err := kgo.NewClient(all...)
 	if err != nil {
-		return nil, fmt.Errorf("Kafka client %q: %w", name, err)
+		return nil, fmt.Errorf("make the Kafka client %s: %w", name, err)
 	}
 	return client, nil
 }
