@@ -109,7 +109,7 @@ func (m *Manifest) Decide(in Ask) Answer {
 
 func (m *Manifest) decide(in Ask) Answer {
 	c := in.Call
-	if in.Task != nil && in.Task.Over(in.Now) {
+	if in.Task != nil && in.Task.HasEnded(in.Now) {
 		return Answer{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {
@@ -165,7 +165,7 @@ func (m *Manifest) task(t *schema.Task, c *schema.Call) (Answer, bool) {
 // OfTask is what a declared task says to a call of an agent without a manifest:
 // its end, and its targets.
 func OfTask(t *schema.Task, c *schema.Call, now int64) Answer {
-	if t.Over(now) {
+	if t.HasEnded(now) {
 		return Answer{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {
