@@ -84,14 +84,14 @@ func oneOf(v string, allowed []string) bool {
 
 // resolve finds the run a term names; with none or several it says what is near.
 func resolve(cmd *cobra.Command, db *clickhouse.Conn, term string) (query.Run, error) {
-	run, err := query.Resolve(cmd.Context(), db, term)
+	run, err := query.ResolveRun(cmd.Context(), db, term)
 	var several *query.Ambiguous
 	switch {
 	case errors.As(err, &several):
 		fmt.Fprintf(cmd.ErrOrStderr(), "%q names %d runs:\n", term, len(several.Candidates))
 		_ = report.Runs(cmd.ErrOrStderr(), several.Candidates)
 	case errors.Is(err, query.ErrNotFound):
-		near, _ := query.Near(cmd.Context(), db, term, 5)
+		near, _ := query.RunsWithSimilarKey(cmd.Context(), db, term, 5)
 		fmt.Fprintf(cmd.ErrOrStderr(), "no run has the id or key %q.", term)
 		if len(near) > 0 {
 			fmt.Fprintln(cmd.ErrOrStderr(), " Near it:")
@@ -203,9 +203,9 @@ func touched(cmd *cobra.Command, db *clickhouse.Conn, c config.Config, s query.S
 	}
 	switch behind, err := lagOf(cmd.Context(), c); {
 	case err != nil:
-		answer.Unread(fmt.Sprintf("nothing answers on metrics.listen %s", c.Metrics.Listen))
+		answer.AddLagUnknownCaveat(fmt.Sprintf("nothing answers on metrics.listen %s", c.Metrics.Listen))
 	case behind != "":
-		answer.Lagging(behind)
+		answer.AddLagCaveat(behind)
 	}
 	return answer, nil
 }
@@ -221,7 +221,7 @@ func findCommand(o *options) *cobra.Command {
 			return report.JSON(cmd.OutOrStdout(), hits)
 		}
 		if len(hits) == 0 {
-			near, _ := query.Near(cmd.Context(), db, args[0], 5)
+			near, _ := query.RunsWithSimilarKey(cmd.Context(), db, args[0], 5)
 			fmt.Fprintf(cmd.ErrOrStderr(), "%q is no run id or key, request id, trace, address, host, agent, credential, principal, task, conversation or resource that is stored.\n", args[0])
 			if len(near) > 0 {
 				fmt.Fprintln(cmd.ErrOrStderr(), "Run keys near it:")

@@ -102,7 +102,7 @@ type findingReport struct {
 
 func findingCommand(o *options) *cobra.Command {
 	return &cobra.Command{Use: "show ID", Short: "One finding: what speaks for it, what it may be instead, what to check, how to contain and close it", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db *clickhouse.Conn) error {
-		f, err := query.FindingOf(cmd.Context(), db, args[0])
+		f, err := query.FindingByID(cmd.Context(), db, args[0])
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ when no call was logged in that time (it says so); 3 of some calls it cannot be 
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var whole *query.Coverage
 			err := ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) (*query.Coverage, error) {
-				c, err := query.CoverageOf(ctx, db, since, until)
+				c, err := query.ReadCoverage(ctx, db, since, until)
 				whole = c
 				return c, err
 			}, func(w io.Writer, c *query.Coverage) error { return report.Coverage(w, c) })

@@ -107,7 +107,7 @@ func (o *options) hygieneOf(ctx context.Context, c config.Config, db *clickhouse
 	agents, err := o.agentsOf(ctx, c, db, since, until)
 	for _, a := range agents {
 		if a.Owner == "" && (a.Trust == "verified" || a.Trust == "infrastructure") {
-			out = append(out, query.Hygiene{Kind: query.NoOwner, Subject: a.AgentID, Calls: a.Calls, LastAt: a.LastAt, Evidence: a.Credentials, Say: "nobody to call when it runs away: name an owner under agents"})
+			out = append(out, query.Hygiene{Kind: query.NoOwner, Subject: a.AgentID, Calls: a.Calls, LastAt: a.LastAt, Evidence: a.Credentials, Advice: "nobody to call when it runs away: name an owner under agents"})
 		}
 	}
 	if err != nil {
@@ -123,7 +123,7 @@ func (o *options) hygieneOf(ctx context.Context, c config.Config, db *clickhouse
 		for _, missing := range unguarded(manifests, r) {
 			if missing == "manifest" {
 				out = append(out, query.Hygiene{Kind: query.NoManifest, Subject: r.AgentID, Calls: r.Calls, LastAt: r.LastAt, Evidence: []string{strings.TrimSpace(r.Method + " " + r.Route + r.Tool)},
-					Say: "an irreversible route that no manifest names: flyball manifest learn --agent " + r.AgentID})
+					Advice: "an irreversible route that no manifest names: flyball manifest learn --agent " + r.AgentID})
 			}
 		}
 	}
@@ -175,11 +175,11 @@ func startHereCommand(o *options) *cobra.Command {
 			if recent.Before(since) {
 				recent = since
 			}
-			covered, err := query.CoverageOf(ctx, db, recent, until)
+			covered, err := query.ReadCoverage(ctx, db, recent, until)
 			if err != nil {
 				return nil, err
 			}
-			open = covered.Open()
+			open = covered.NeverAskedRows()
 			names := make([]caller, len(rows))
 			for i := range rows {
 				names[i] = callerOf(rows[i].AgentID, rows[i].Trust)

@@ -22,7 +22,7 @@ import (
 func deadLettersCommand(o *options) *cobra.Command {
 	var w window
 	cmd := &cobra.Command{Use: "dead-letters", Short: "What could not be read: by reason and topic, with the newest of each", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.DeadRow, error) {
+		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.DeadLetterRow, error) {
 			return query.DeadLetters(ctx, db, since, until)
 		}, report.DeadLetters)
 	}}
@@ -51,7 +51,7 @@ func replayLettersCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		done, err := query.Replayed(cmd.Context(), db)
+		done, err := query.ReplayedPlaces(cmd.Context(), db)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func replayLettersCommand(o *options) *cobra.Command {
 func awaitReplayed(ctx context.Context, db *clickhouse.Conn, places []string) error {
 	until := time.Now().Add(30 * time.Second)
 	for {
-		done, err := query.Replayed(ctx, db)
+		done, err := query.ReplayedPlaces(ctx, db)
 		if err != nil {
 			return err
 		}

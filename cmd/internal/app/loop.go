@@ -176,7 +176,7 @@ func findingsFor(db *clickhouse.Conn) func(context.Context, []string, int) (any,
 		if len(tenants) == 0 {
 			return query.Findings(ctx, db, limit)
 		}
-		return query.FindingsOf(ctx, db, tenants, limit)
+		return query.FindingsOfTenants(ctx, db, tenants, limit)
 	}
 }
 

@@ -81,7 +81,7 @@ func migrated(ctx context.Context, db *clickhouse.Conn, c config.Config, log *sl
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if clickhouse.Permanent(err) {
+		if clickhouse.IsPermanent(err) {
 			return err
 		}
 		log.Warn("ClickHouse is away, trying again", "component", "store", "error", err, "in", wait)
