@@ -12,19 +12,26 @@ import (
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
-	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
-// database opens ClickHouse for a question.
-func (o *options) database() (config.Config, *clickhouse.Conn, error) {
+// database is a connection to ClickHouse that queries are sent over.
+type database interface {
+	query.DB
+	Close() error
+}
+
+// database opens the connection to ClickHouse that the configuration names.
+func (o *options) database() (config.Config, database, error) {
 	c, err := o.load()
 	if err != nil {
 		return c, nil, err
 	}
-	db, err := app.Database(c)
+	db, err := o.openDatabase(c)
 	return c, db, err
 }
+
+func openDatabase(c config.Config) (database, error) { return app.Database(c) }
 
 func runsCommand(o *options) *cobra.Command {
 	var f query.RunFilter
@@ -83,7 +90,7 @@ func oneOf(v string, allowed []string) bool {
 }
 
 // resolve finds the run a term names; with none or several it says what is near.
-func resolve(cmd *cobra.Command, db *clickhouse.Conn, term string) (query.Run, error) {
+func resolve(cmd *cobra.Command, db database, term string) (query.Run, error) {
 	run, err := query.Resolve(cmd.Context(), db, term)
 	var several *query.Ambiguous
 	switch {
@@ -105,7 +112,7 @@ func resolve(cmd *cobra.Command, db *clickhouse.Conn, term string) (query.Run, e
 
 func runCommand(o *options) *cobra.Command {
 	limit := 1000
-	cmd := &cobra.Command{Use: "run ID", Short: "Show one run: identity with provenance, its calls in order, what it is linked to", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db *clickhouse.Conn) error {
+	cmd := &cobra.Command{Use: "run ID", Short: "Show one run: identity with provenance, its calls in order, what it is linked to", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db database) error {
 		run, err := resolve(cmd, db, args[0])
 		if err != nil {
 			return err
@@ -188,7 +195,7 @@ func touchedCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-func touched(cmd *cobra.Command, db *clickhouse.Conn, c config.Config, s query.Subject, win query.Window) (*query.Touched, error) {
+func touched(cmd *cobra.Command, db database, c config.Config, s query.Subject, win query.Window) (*query.Touched, error) {
 	var run *query.Run
 	if s.Kind == "run" {
 		r, err := resolve(cmd, db, s.Value)
@@ -212,7 +219,7 @@ func touched(cmd *cobra.Command, db *clickhouse.Conn, c config.Config, s query.S
 
 func findCommand(o *options) *cobra.Command {
 	limit := 50
-	cmd := &cobra.Command{Use: "find TERM", Short: "Which runs have this request id, trace, address, resource, host, credential id …", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db *clickhouse.Conn) error {
+	cmd := &cobra.Command{Use: "find TERM", Short: "Which runs have this request id, trace, address, resource, host, credential id …", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db database) error {
 		hits, err := query.Find(cmd.Context(), db, args[0], limit)
 		if err != nil {
 			return err
@@ -239,7 +246,7 @@ func stitchingCommand(o *options) *cobra.Command {
 	var w window
 	var by string
 	cmd := &cobra.Command{Use: "stitching", Short: "How calls were bound to runs: share of each rule by producer, and what would make them exact", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.StitchingRow, error) {
+		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db database, since, until time.Time) ([]query.StitchingRow, error) {
 			if by != "" && by != "hour" && by != "day" {
 				return nil, usage(fmt.Errorf("--by: %q is neither hour nor day", by))
 			}

@@ -4,11 +4,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/config"
-	"flyball/schema/clickhouse"
 )
 
 // asks is a command that asks the database and answers as a table or as JSON.
-func (o *options) asks(run func(cmd *cobra.Command, args []string, format string, c config.Config, db *clickhouse.Conn) error) func(*cobra.Command, []string) error {
+func (o *options) asks(run func(cmd *cobra.Command, args []string, format string, c config.Config, db database) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		format, err := o.outputIs("table", "json")
 		if err != nil {

@@ -20,7 +20,6 @@ import (
 	"flyball/detect/enforce/point"
 	"flyball/detect/playbook"
 	"flyball/schema"
-	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -70,7 +69,7 @@ func seconds(flag, text string) (int64, error) {
 
 func findingsCommand(o *options) *cobra.Command {
 	var limit int
-	cmd := &cobra.Command{Use: "findings [list]", Short: "List findings, latest first", Args: cobra.MaximumNArgs(1), ValidArgs: []string{"list"}, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db *clickhouse.Conn) error {
+	cmd := &cobra.Command{Use: "findings [list]", Short: "List findings, latest first", Args: cobra.MaximumNArgs(1), ValidArgs: []string{"list"}, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db database) error {
 		out, err := query.Findings(cmd.Context(), db, limit)
 		if err != nil {
 			return err
@@ -101,7 +100,7 @@ type findingReport struct {
 }
 
 func findingCommand(o *options) *cobra.Command {
-	return &cobra.Command{Use: "show ID", Short: "One finding: what speaks for it, what it may be instead, what to check, how to contain and close it", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db *clickhouse.Conn) error {
+	return &cobra.Command{Use: "show ID", Short: "One finding: what speaks for it, what it may be instead, what to check, how to contain and close it", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db database) error {
 		f, err := query.FindingOf(cmd.Context(), db, args[0])
 		if err != nil {
 			return err
@@ -183,7 +182,7 @@ func withWhy(cmd *cobra.Command, why *string) *cobra.Command {
 func ratesCommand(o *options) *cobra.Command {
 	var w window
 	cmd := &cobra.Command{Use: "rates", Short: "What the budget of false trips came to, by the verdicts of people", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.Judged, error) {
+		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db database, since, until time.Time) ([]query.Judged, error) {
 			alarms, err := query.AchievedRates(ctx, db, since, until)
 			if err != nil {
 				return nil, err

@@ -11,7 +11,6 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/detect/policy"
-	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/schedule"
 )
@@ -34,7 +33,7 @@ type exceptionLine struct {
 }
 
 func exceptionsCommand(o *options) *cobra.Command {
-	return &cobra.Command{Use: "exceptions", Short: "Which findings are meant, by whose word and until when (detect.exceptions)", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db *clickhouse.Conn) error {
+	return &cobra.Command{Use: "exceptions", Short: "Which findings are meant, by whose word and until when (detect.exceptions)", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db database) error {
 		if err := c.ValidateDetect(); err != nil {
 			return usage(err)
 		}

@@ -12,7 +12,6 @@ import (
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/manifest"
 	"flyball/schema"
-	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -25,7 +24,7 @@ func (w *window) flags(cmd *cobra.Command, since string) {
 }
 
 // ask opens ClickHouse, asks within the window and prints what came.
-func ask[T any](o *options, cmd *cobra.Command, w window, question func(context.Context, config.Config, *clickhouse.Conn, time.Time, time.Time) (T, error), print func(io.Writer, T) error) error {
+func ask[T any](o *options, cmd *cobra.Command, w window, question func(context.Context, config.Config, database, time.Time, time.Time) (T, error), print func(io.Writer, T) error) error {
 	format, err := o.outputIs("table", "json")
 	if err != nil {
 		return err
@@ -61,7 +60,7 @@ func agentsCommand(o *options) *cobra.Command {
 		if hygiene {
 			return ask(o, cmd, w, o.hygieneOf, report.Hygiene)
 		}
-		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) (report.Inventory, error) {
+		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db database, since, until time.Time) (report.Inventory, error) {
 			agents, err := o.agentsOf(ctx, c, db, since, until)
 			if err != nil {
 				return report.Inventory{}, err
@@ -77,7 +76,7 @@ func agentsCommand(o *options) *cobra.Command {
 
 // agentsOf are the agents that called, with what the configuration says of them, and
 // what the running points enforce.
-func (o *options) agentsOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.AgentRow, error) {
+func (o *options) agentsOf(ctx context.Context, c config.Config, db database, since, until time.Time) ([]query.AgentRow, error) {
 	agents, err := query.Agents(ctx, db, since, until)
 	names := make([]caller, len(agents))
 	for i := range agents {
@@ -99,7 +98,7 @@ func (o *options) agentsOf(ctx context.Context, c config.Config, db *clickhouse.
 	return agents, err
 }
 
-func (o *options) hygieneOf(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.Hygiene, error) {
+func (o *options) hygieneOf(ctx context.Context, c config.Config, db database, since, until time.Time) ([]query.Hygiene, error) {
 	out, err := query.HygieneFindings(ctx, db, since, until)
 	if err != nil {
 		return nil, err
@@ -151,7 +150,7 @@ func routesCommand(o *options) *cobra.Command {
 	var w window
 	limit := 200
 	cmd := &cobra.Command{Use: "routes", Short: "What is called, what it does and who says so; what looks unsafe and is undeclared comes first", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.RouteRow, error) {
+		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db database, since, until time.Time) ([]query.RouteRow, error) {
 			return query.Routes(ctx, db, since, until, limit)
 		}, report.Routes)
 	}}
@@ -165,7 +164,7 @@ func startHereCommand(o *options) *cobra.Command {
 	limit := 20
 	var open []query.CoverageRow // by agent and gateway, calls that were never asked
 	cmd := &cobra.Command{Use: "start-here", Short: "The first ten minutes: which agent does most that cannot be undone, with nobody to ask", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.StartRow, error) {
+		return ask(o, cmd, w, func(ctx context.Context, c config.Config, db database, since, until time.Time) ([]query.StartRow, error) {
 			rows, err := query.StartHere(ctx, db, since, until, limit)
 			if err != nil {
 				return nil, err

@@ -15,14 +15,13 @@ import (
 	"flyball/cmd/internal/replay"
 	"flyball/cmd/internal/report"
 	"flyball/ingest/decode"
-	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
 func deadLettersCommand(o *options) *cobra.Command {
 	var w window
 	cmd := &cobra.Command{Use: "dead-letters", Short: "What could not be read: by reason and topic, with the newest of each", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) ([]query.DeadRow, error) {
+		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db database, since, until time.Time) ([]query.DeadRow, error) {
 			return query.DeadLetters(ctx, db, since, until)
 		}, report.DeadLetters)
 	}}
@@ -33,7 +32,7 @@ func deadLettersCommand(o *options) *cobra.Command {
 
 func replayLettersCommand(o *options) *cobra.Command {
 	var l replay.LetterOptions
-	cmd := &cobra.Command{Use: "replay", Short: "Send those that can be read now to the topic they came from, each once", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db *clickhouse.Conn) error {
+	cmd := &cobra.Command{Use: "replay", Short: "Send those that can be read now to the topic they came from, each once", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db database) error {
 		kafka, err := app.KafkaOpts(c)
 		if err != nil {
 			return err
@@ -84,7 +83,7 @@ func replayLettersCommand(o *options) *cobra.Command {
 
 // awaitReplayed waits until what was sent is stored: another replay right
 // after this one would not know of it else.
-func awaitReplayed(ctx context.Context, db *clickhouse.Conn, places []string) error {
+func awaitReplayed(ctx context.Context, db database, places []string) error {
 	until := time.Now().Add(30 * time.Second)
 	for {
 		done, err := query.Replayed(ctx, db)
