@@ -5,20 +5,20 @@ import (
 	"io"
 	"strings"
 
-	"flyball/cmd/internal/replay"
+	"flyball/cmd/internal/tools/labelled"
 	"flyball/detect/evaluate"
 )
 
 // suspicions adds to a report how well sessions in people's names are told from
 // machines', where the folders say who made them.
 func suspicions(r *evaluate.Report, train, test, view string) error {
-	teach, _, err := replay.Sessions(train, view != "full")
+	teach, _, err := labelled.SharedCredentialSessions(train, view != "full")
 	if err != nil {
 		return err
 	}
 	judge, absent := teach, []string(nil)
 	if train != test {
-		if judge, _, err = replay.Sessions(test, view != "full"); err != nil {
+		if judge, _, err = labelled.SharedCredentialSessions(test, view != "full"); err != nil {
 			return err
 		}
 	}
@@ -26,7 +26,7 @@ func suspicions(r *evaluate.Report, train, test, view string) error {
 	for _, s := range judge {
 		has[s.Set] = true
 	}
-	for _, set := range replay.CallerSets {
+	for _, set := range labelled.CallerSets {
 		if !has[set] {
 			absent = append(absent, "borrowed: "+set+" is not in the folder")
 		}

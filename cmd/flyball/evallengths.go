@@ -3,7 +3,7 @@ package main
 import (
 	"path/filepath"
 
-	"flyball/cmd/internal/replay"
+	"flyball/cmd/internal/tools/labelled"
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
 	"flyball/schema"
@@ -14,7 +14,7 @@ const lengthSet = "mcpmark"
 
 // runLengths adds to a report how true the tail of run lengths is on a set of them.
 func runLengths(r *evaluate.Report, test string) error {
-	runs, err := replay.Lengths(filepath.Join(test, lengthSet))
+	runs, err := labelled.RunLengths(filepath.Join(test, lengthSet))
 	if err != nil {
 		return err
 	}

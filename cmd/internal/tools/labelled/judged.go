@@ -1,4 +1,4 @@
-package replay
+package labelled
 
 import (
 	"flyball/detect/evaluate"
@@ -6,9 +6,9 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// Judged is the run as the evaluation sees it: what detect counts of its calls, and
+// ForEvaluation is the run as the evaluation sees it: what detect counts of its calls, and
 // what is known of it beyond them.
-func (r *LabelledRun) Judged() *evaluate.Labelled {
+func (r *Example) ForEvaluation() *evaluate.Labelled {
 	l := &r.Label
 	out := &evaluate.Labelled{ID: r.ID, Set: r.Set, Agent: r.Agent, Task: r.Task,
 		Attacked: l.Attacked, Succeeded: l.AttackSucceeded != nil && *l.AttackSucceeded && l.AttackGoal != nil, Ignored: l.Attacked && l.AttackSucceeded != nil && !*l.AttackSucceeded,

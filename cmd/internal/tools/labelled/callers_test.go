@@ -1,4 +1,4 @@
-package replay
+package labelled
 
 import (
 	"compress/gzip"
@@ -38,7 +38,7 @@ func TestWhatAMakingGivesAwayIsLeftOut(t *testing.T) {
 	}{"web": {false, schema.OutcomeOK, true}, "wikiedits": {true, schema.OutcomeUnknown, false}, "cloudtrail": {true, schema.OutcomeOK, false}} {
 		head := `{"dataset":"` + set + `","run_id":"r","agent_id":"a","caller_kind":"human","ts":1431857103000,"ts_synthetic":false,"method":"GET","path":"/x","path_template":"/x","status":200,"args_digest":`
 		dir := folder(t, set, head+`"1"}`+"\n"+head+`"2"}`+"\n")
-		runs, err := Callers(filepath.Join(dir, set), true)
+		runs, err := CallerSessions(filepath.Join(dir, set), true)
 		if err != nil || len(runs) != 1 || len(runs[0].Calls) != 2 {
 			t.Fatalf("%s: %v, %+v", set, err, runs)
 		}
@@ -48,7 +48,7 @@ func TestWhatAMakingGivesAwayIsLeftOut(t *testing.T) {
 		}
 	}
 	made := folder(t, "agentdojo", `{"dataset":"agentdojo","run_id":"r","agent_id":"a","caller_kind":"agent","ts":1,"ts_synthetic":true,"method":"GET","path":"/x"}`+"\n")
-	if runs, err := Callers(filepath.Join(made, "agentdojo"), false); err != nil || runs[0].Calls[0].Start != 0 {
+	if runs, err := CallerSessions(filepath.Join(made, "agentdojo"), false); err != nil || runs[0].Calls[0].Start != 0 {
 		t.Errorf("%v: a made-up time was taken", err)
 	}
 }
@@ -57,7 +57,7 @@ func TestSimulatedPeopleAreNeitherKind(t *testing.T) {
 	line := func(kind string) string {
 		return `{"dataset":"tau","run_id":"r","agent_id":"a","caller_kind":"` + kind + `","method":"GET","path":"/x"}` + "\n"
 	}
-	sessions, missing, err := Sessions(folder(t, "tau", line("agent")+line("human_simulated")), false)
+	sessions, missing, err := SharedCredentialSessions(folder(t, "tau", line("agent")+line("human_simulated")), false)
 	if err != nil || len(sessions) != 1 || sessions[0].Human || len(missing) != len(CallerSets)-1 {
 		t.Fatalf("%v: %d sessions, missing %v", err, len(sessions), missing)
 	}

@@ -1,45 +1,40 @@
-package replay
+package labelled
 
 import (
-	"fmt"
 	"os"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
+	"flyball/cmd/internal/dataset"
 	"flyball/schema"
 )
 
 // CallerSets are the data sets that say of each call what made it.
 var CallerSets = []string{"web", "wikiedits", "cloudtrail", "agentdojo", "tau"}
 
-// CallerRun is what one kind of caller did in a run of a data set.
-type CallerRun struct {
+// CallerSession is what one kind of caller did in a run of a data set.
+type CallerSession struct {
 	ID, Set, Identity string
 	Kind              string // human, human_anon, human_cli, human_simulated, bot, agent …
 	Calls             []schema.Call
 }
 
-// Callers reads a data set by what made the calls. Times that say nothing are
+// CallerSessions reads a data set by what made the calls. Times that say nothing are
 // left out: made-up ones, and those of web, which all lie in the fifth minute of
 // their hour. So are the outcomes of wikiedits, a feed of edits that succeeded,
 // and every user agent: it is what callers of web and cloudtrail are labelled by.
 // The gateway's view withholds the digest of the arguments, but for web, where it
 // is that of the query. A folder without the set has no runs.
-func Callers(dir string, gateway bool) ([]CallerRun, error) {
+func CallerSessions(dir string, gateway bool) ([]CallerSession, error) {
 	if _, err := os.Stat(dir); os.IsNotExist(err) {
 		return nil, nil
 	}
-	in, err := open(dir)
+	calls, err := dataset.Calls(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
-	calls, err := readCalls(in)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	var out []CallerRun
+	var out []CallerSession
 	at := map[[2]string]int{}
 	for i := range calls {
 		c := &calls[i]
@@ -48,7 +43,7 @@ func Callers(dir string, gateway bool) ([]CallerRun, error) {
 		if !known {
 			k = len(out)
 			at[key] = k
-			out = append(out, CallerRun{ID: c.RunID, Set: c.Set, Identity: c.AgentID, Kind: c.Caller})
+			out = append(out, CallerSession{ID: c.RunID, Set: c.Set, Identity: c.AgentID, Kind: c.Caller})
 		}
 		args, basis := c.Path, schema.DigestURL
 		if !gateway || c.Set == "web" {
@@ -67,7 +62,7 @@ func Callers(dir string, gateway bool) ([]CallerRun, error) {
 }
 
 // asCall is a call as a log of such callers has it.
-func asCall(c *recorded, agent, args string, basis schema.DigestBasis) schema.Call {
+func asCall(c *dataset.Record, agent, args string, basis schema.DigestBasis) schema.Call {
 	call := schema.Call{AgentID: agent, AgentTrust: schema.TrustInfrastructure, CallerKind: schema.CallerAgent, Start: c.TS * 1e6, Method: c.Method, Path: c.Path, Status: uint16(max(c.Status, 0)),
 		Route: c.Template, RouteKey: c.Template, RouteSource: schema.RouteFromSource, BytesOut: uint64(max(c.Response, 0)), BytesIn: uint64(max(c.Request, 0)),
 		ArgsDigest: xxhash.Sum64String(args), ArgsDigestBasis: basis, ResultDigestBasis: schema.DigestOutcome, Outcome: schema.OutcomeOK}

@@ -1,4 +1,4 @@
-package replay
+package labelled
 
 import (
 	"compress/gzip"
@@ -32,7 +32,7 @@ func labelledFolder(t *testing.T) string {
 }
 
 func TestLabelsFollowTheirCalls(t *testing.T) {
-	runs, err := Labelled(labelledFolder(t), Full)
+	runs, err := Examples(labelledFolder(t), Full)
 	if err != nil || len(runs) != 1 || len(runs[0].Calls) != 3 {
 		t.Fatalf("%v: %+v", err, runs)
 	}
@@ -40,7 +40,7 @@ func TestLabelsFollowTheirCalls(t *testing.T) {
 	if r.Calls[1].Method != "GET" || r.Calls[2].Method != "PUT" || *r.Label.FirstMalicious != 2 || r.Label.Onset != 1 {
 		t.Errorf("calls %+v, label %+v", r.Calls, r.Label)
 	}
-	if l := r.Judged(); l.FirstBad != 2 || l.Onset != 1 || !l.Calls[2].Write || l.Start != r.Calls[0].StartTime() || l.Agent != "shop/a" || l.Group != "shop" {
+	if l := r.ForEvaluation(); l.FirstBad != 2 || l.Onset != 1 || !l.Calls[2].Write || l.Start != r.Calls[0].StartTime() || l.Agent != "shop/a" || l.Group != "shop" {
 		t.Errorf("%+v", l)
 	}
 }
@@ -52,7 +52,7 @@ func TestAccessLogShowsNeitherBodiesNorTask(t *testing.T) {
 		basis    schema.DigestBasis
 		get, put int // resources
 	}{Full: {"t", schema.DigestLogged, 2, 2}, Access: {"", schema.DigestURL, 2, 1}, Gateway: {"", schema.DigestURL, 2, 2}} {
-		runs, err := Labelled(dir, view)
+		runs, err := Examples(dir, view)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestAccessLogShowsNeitherBodiesNorTask(t *testing.T) {
 		if len(c.Resources) != want.get || len(put.Resources) != want.put || put.Resources[0].String() != "order:7" {
 			t.Errorf("view %d: resources %v of GET, %v of PUT", view, c.Resources, put.Resources)
 		}
-		if l := runs[0].Judged(); l.LoggedTask != want.task || l.Task != "t" || len(l.Calls[2].Resources) != 2 {
+		if l := runs[0].ForEvaluation(); l.LoggedTask != want.task || l.Task != "t" || len(l.Calls[2].Resources) != 2 {
 			t.Errorf("view %d: %+v", view, l)
 		}
 	}

@@ -1,4 +1,4 @@
-package replay
+package labelled
 
 import (
 	"encoding/json"
@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"flyball/cmd/internal/dataset"
 	"flyball/ingest/decode"
 	"flyball/schema"
 	"flyball/schema/identity"
@@ -32,27 +33,27 @@ const (
 var Views = map[string]View{"full": Full, "gateway": Gateway, "access": Access}
 
 // logLine is a recorded call as the log of a view has it.
-func logLine(c *recorded, v View) ([]byte, error) {
+func logLine(c *dataset.Record, v View) ([]byte, error) {
 	shown := *c
 	if v != Full {
 		shown.Digest, shown.TaskID = "", ""
 	}
-	fields := envoy(&shown)
+	fields := shown.Envoy()
 	if c.Template != "" {
 		fields["http.route"] = c.Template
 	}
-	switch named := c.named(); {
-	case len(named) == 0 || v == Gateway:
+	switch ids := named(c); {
+	case len(ids) == 0 || v == Gateway:
 	case c.Method == "GET" || c.Method == "HEAD" || c.Method == "DELETE":
-		fields["path"] = escaped(c.Path) + "?" + named.Encode()
+		fields["path"] = dataset.EscapedPath(c.Path) + "?" + ids.Encode()
 	case v == Full:
-		fields["tool_arguments"] = named
+		fields["tool_arguments"] = ids
 	}
 	return json.Marshal(fields)
 }
 
 // named are the identifiers that the set documents and the path does not hold.
-func (c *recorded) named() url.Values {
+func named(c *dataset.Record) url.Values {
 	out := url.Values{}
 	for _, r := range c.Resources {
 		if kind, id, _ := strings.Cut(r, ":"); !strings.Contains(c.Path, id) {
@@ -62,11 +63,11 @@ func (c *recorded) named() url.Values {
 	return out
 }
 
-// log reads lines as ingest does, by the rules of a configuration that says
-// nothing of routes and agents.
-type log struct{ pipeline *decode.Pipeline }
+// logReader reads lines as ingest does, with a configuration that says nothing of
+// routes and agents.
+type logReader struct{ pipeline *decode.Pipeline }
 
-func newLog() (*log, error) {
+func newLogReader() (*logReader, error) {
 	key := make([]byte, 32)
 	id, err := identity.NewResolver(identity.Options{Tenant: "default", Key: key})
 	if err != nil {
@@ -77,10 +78,10 @@ func newLog() (*log, error) {
 		return nil, err
 	}
 	p, err := decode.New(decode.Options{Default: decode.Input{Format: "auto"}, Tenant: "default"}, id, table)
-	return &log{p}, err
+	return &logReader{p}, err
 }
 
-func (l *log) read(c *recorded, v View) (schema.Call, []byte, error) {
+func (l *logReader) read(c *dataset.Record, v View) (schema.Call, []byte, error) {
 	line, err := logLine(c, v)
 	if err != nil {
 		return schema.Call{}, nil, err

@@ -1,11 +1,17 @@
-package replay
+// Package labelled reads labelled agent traffic, to judge the detector by it and to
+// learn the model of shared credentials: recorded runs with what is known of them, as
+// ingest would have read their calls from a gateway's log.
+//
+// It refuses to judge anything itself: that is detect/evaluate.
+package labelled
 
 import (
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"slices"
 
+	"flyball/cmd/internal/dataset"
 	"flyball/schema"
 )
 
@@ -23,9 +29,9 @@ type Label struct {
 	BaseRun         string  `json:"base_run"`
 }
 
-// LabelledRun is a run of a data set with its label and the agent's own calls, as
-// ingest reads them off the log that View has them in.
-type LabelledRun struct {
+// Example is a run of a data set with its label and the agent's own calls, as ingest
+// reads them from the log that View shows.
+type Example struct {
 	ID    string
 	Set   string
 	Agent string
@@ -37,15 +43,8 @@ type LabelledRun struct {
 	Named [][]string // of Calls: the resources that the set documents, "type:id"
 }
 
-// Labelled reads a data set to judge by. A folder without the set has no runs.
-func Labelled(dir string, view View) ([]LabelledRun, error) {
-	f, err := os.Open(filepath.Join(dir, "runs.jsonl.gz"))
-	if os.IsNotExist(err) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	defer f.Close()
+// Examples reads a data set to judge by. A folder without the set has none.
+func Examples(dir string, view View) ([]Example, error) {
 	type run struct {
 		ID    string `json:"run_id"`
 		Set   string `json:"dataset"`
@@ -53,40 +52,37 @@ func Labelled(dir string, view View) ([]LabelledRun, error) {
 		Task  string `json:"task_id"`
 		Label Label  `json:"label"`
 	}
-	runs, err := readLines[run](f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: runs: %w", dir, err)
+	runs, err := dataset.Runs[run](dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
 	}
-	in, err := open(dir)
+	calls, err := dataset.Calls(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
-	calls, err := readCalls(in)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	out := make([]LabelledRun, len(runs))
+	out := make([]Example, len(runs))
 	at := make(map[string]int, len(runs))
 	for i, r := range runs {
-		out[i] = LabelledRun{ID: r.ID, Set: r.Set, Agent: r.Agent, Task: r.Task, View: view, Label: r.Label}
+		out[i] = Example{ID: r.ID, Set: r.Set, Agent: r.Agent, Task: r.Task, View: view, Label: r.Label}
 		at[r.ID] = i
 	}
-	of := make([][]*recorded, len(runs))
+	of := make([][]*dataset.Record, len(runs))
 	for i := range calls {
 		c := &calls[i]
 		// A set without kinds of callers is of agents alone.
 		if k, known := at[c.RunID]; known && (c.Caller == "agent" || c.Caller == "") {
-			c.owner = out[k].Agent
+			c.Owner = out[k].Agent
 			of[k] = append(of[k], c)
 		}
 	}
-	log, err := newLog()
+	reader, err := newLogReader()
 	if err != nil {
 		return nil, err
 	}
 	for k := range out {
-		if err := out[k].read(log, of[k]); err != nil {
+		if err := out[k].read(reader, of[k]); err != nil {
 			return nil, fmt.Errorf("%s: run %s: %w", dir, out[k].ID, err)
 		}
 	}
@@ -95,17 +91,17 @@ func Labelled(dir string, view View) ([]LabelledRun, error) {
 
 // read takes in the run's calls in the order of time, which is that of a log:
 // calls of one turn may have been made in another.
-func (r *LabelledRun) read(log *log, calls []*recorded) error {
-	slices.SortStableFunc(calls, func(a, b *recorded) int { return int(a.TS - b.TS) })
+func (r *Example) read(reader *logReader, calls []*dataset.Record) error {
+	slices.SortStableFunc(calls, func(a, b *dataset.Record) int { return int(a.TS - b.TS) })
 	for _, c := range calls {
-		call, line, err := log.read(c, r.View)
+		call, line, err := reader.read(c, r.View)
 		if err != nil {
 			return fmt.Errorf("call %d: %w", c.Seq, err)
 		}
 		r.Calls, r.Lines, r.Named = append(r.Calls, call), append(r.Lines, line), append(r.Named, c.Resources)
 	}
 	place := func(seq int) int {
-		if i := slices.IndexFunc(calls, func(c *recorded) bool { return c.Seq == seq }); i >= 0 {
+		if i := slices.IndexFunc(calls, func(c *dataset.Record) bool { return c.Seq == seq }); i >= 0 {
 			return i
 		}
 		before := 0 // another caller's: as many as came before it

@@ -1,4 +1,4 @@
-package replay
+package labelled
 
 import (
 	"path/filepath"
@@ -8,12 +8,12 @@ import (
 	"flyball/detect/model/sharedcredential"
 )
 
-// Sessions are the runs of a folder's data sets as the model of borrowed
-// credentials sees them. A person that a model plays (human_simulated) is neither
+// SharedCredentialSessions are the runs of a folder's data sets as the model of shared
+// credentials sees them; missing names the sets that the folder does not have. A person that a model plays (human_simulated) is neither
 // kind and left out.
-func Sessions(dir string, gateway bool) (out []*sharedcredential.Recorded, missing []string, err error) {
+func SharedCredentialSessions(dir string, gateway bool) (out []*sharedcredential.Recorded, missing []string, err error) {
 	for _, set := range CallerSets {
-		runs, err := Callers(filepath.Join(dir, set), gateway)
+		runs, err := CallerSessions(filepath.Join(dir, set), gateway)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -29,7 +29,7 @@ func Sessions(dir string, gateway bool) (out []*sharedcredential.Recorded, missi
 	return out, missing, nil
 }
 
-func session(r *CallerRun) *sharedcredential.Recorded {
+func session(r *CallerSession) *sharedcredential.Recorded {
 	out := &sharedcredential.Recorded{ID: r.ID, Set: r.Set, Identity: r.Identity, Human: strings.HasPrefix(r.Kind, "human")}
 	var run feature.Run
 	var call feature.Call
