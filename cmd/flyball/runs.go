@@ -31,7 +31,7 @@ func (o *options) database() (config.Config, database, error) {
 	return c, db, err
 }
 
-func openDatabase(c config.Config) (database, error) { return app.Database(c) }
+func openDatabase(c config.Config) (database, error) { return app.OpenDatabase(c) }
 
 func runsCommand(o *options) *cobra.Command {
 	var f query.RunFilter
