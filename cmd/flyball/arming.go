@@ -41,7 +41,7 @@ func armingChange(o *options, use, short, path string) *cobra.Command {
 			if strings.TrimSpace(reason) == "" {
 				return usage(errNoReason)
 			}
-			done, err := post[point.ArmingChange](o, path, point.Arm{Pattern: args[0], Reason: reason, By: whoami()})
+			done, err := post[point.ArmingResult](o, path, point.ArmingRequest{Pattern: args[0], Reason: reason, By: whoami()})
 			if err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ func armingChange(o *options, use, short, path string) *cobra.Command {
 			undo := fmt.Sprintf("%s arming clear %s --reason '…'", o.again(), shellWord(args[0]))
 			if format == "json" {
 				return report.JSON(cmd.OutOrStdout(), struct {
-					point.ArmingChange
+					point.ArmingResult
 					Deployment string   `json:"deployment"`
 					Enforced   []string `json:"in_force_at"` // points
 					NotYet     []string `json:"not_yet_at"`
@@ -152,7 +152,7 @@ func callerOf(name, trust string) caller {
 func (o *options) enforcement(agents []caller) map[string]point.ArmedAgent {
 	out := map[string]point.ArmedAgent{}
 	for part := range slices.Chunk(agents, 300) {
-		var ask point.AskArmed
+		var ask point.ArmedAgentsRequest
 		for _, a := range part {
 			if strings.TrimSpace(a.name) == "" {
 				continue // an unnamed caller

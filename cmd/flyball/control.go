@@ -160,7 +160,7 @@ func learnCommand(o *options) *cobra.Command {
 func verdictCommand(o *options) *cobra.Command {
 	var why string
 	return withWhy(&cobra.Command{Use: "verdict ID true|benign|test", Short: "Say what a finding was: a benign run teaches again, a true one never does", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
-		say := point.Say{Why: why, By: whoami()}
+		say := point.LabelFindingRequest{Why: why, By: whoami()}
 		if err := say.Is.UnmarshalText([]byte(args[1])); err != nil || say.Is == schema.VerdictUnknown {
 			return usage(fmt.Errorf("%q is none of %s", args[1], strings.Join(schema.VerdictWords[1:], ", ")))
 		}

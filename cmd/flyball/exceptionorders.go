@@ -110,7 +110,7 @@ func addExceptionCommand(o *options) *cobra.Command {
 				}
 				n = int64(time.Until(end) / time.Second)
 			}
-			done, err := post[point.ExceptionAdded](o, "/v1/exceptions", point.Except{Agent: agent, Family: family, Routes: routes,
+			done, err := post[point.ExceptionResult](o, "/v1/exceptions", point.AddExceptionRequest{Agent: agent, Family: family, Routes: routes,
 				Seconds: n, Reason: reason, By: whoami()})
 			if err != nil {
 				return err
@@ -118,7 +118,7 @@ func addExceptionCommand(o *options) *cobra.Command {
 			undo := fmt.Sprintf("%s exceptions remove %s --reason '…'", o.again(), done.Ref)
 			if format == "json" {
 				return report.JSON(cmd.OutOrStdout(), struct {
-					point.ExceptionAdded
+					point.ExceptionResult
 					Deployment string `json:"deployment"`
 					Undo       string `json:"undo"`
 				}{done, o.deployment(done.Tenant), undo})
@@ -164,7 +164,7 @@ func removeExceptionCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		done, err := post[point.Done](o, "/v1/exceptions/"+url.PathEscape(id)+"/remove", point.Unexcept{Reason: reason, By: whoami()})
+		done, err := post[point.ChangeResult](o, "/v1/exceptions/"+url.PathEscape(id)+"/remove", point.RemoveExceptionRequest{Reason: reason, By: whoami()})
 		if err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func gatesCommand(o *options) *cobra.Command {
 }
 
 func grantCommand(o *options) *cobra.Command {
-	var a point.Grant
+	var a point.GrantRequest
 	var length string
 	cmd := answerCommand(o, "grant", "Say yes to a call that waits: once, for 15 minutes, to what was asked", "granted", &a.Reason, func() (any, error) {
 		var err error
@@ -83,7 +83,7 @@ func grantCommand(o *options) *cobra.Command {
 }
 
 func refuseCommand(o *options) *cobra.Command {
-	var a point.Refuse
+	var a point.RefuseRequest
 	return answerCommand(o, "refuse", "Say no to a call that waits", "refused", &a.Reason, func() (any, error) { a.By = whoami(); return a, nil })
 }
 
@@ -189,7 +189,7 @@ func hop(stamp string) string {
 
 func taskCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "task", Short: "Declare what a run is for, before it begins; an orchestrator's command"}
-	var d point.Declare
+	var d point.DeclareTaskRequest
 	var length string
 	declare := &cobra.Command{Use: "declare AGENT RUN_KEY", Short: "Declare a task: what its run may write, until when", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
 		d.Agent, d.RunKey, d.By = args[0], args[1], whoami()
@@ -212,7 +212,7 @@ func taskCommand(o *options) *cobra.Command {
 	declare.Flags().StringVar(&length, "for", "", "how long")
 	declare.Flags().StringVar(&d.Reason, "reason", "", "why; it goes into the history")
 	end := &cobra.Command{Use: "end TASK", Short: "End a task: its scope and its grants end with it", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		if _, err := o.ask(http.MethodPost, "/v1/runs/"+url.PathEscape(args[0])+"/end", point.End{By: whoami()}); err != nil {
+		if _, err := o.ask(http.MethodPost, "/v1/runs/"+url.PathEscape(args[0])+"/end", point.EndTaskRequest{By: whoami()}); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s ended\n", args[0])

@@ -16,7 +16,7 @@ import (
 )
 
 func refOf(raw []byte) string {
-	var d point.Done
+	var d point.ChangeResult
 	_ = json.Unmarshal(raw, &d)
 	return d.Ref
 }
@@ -103,11 +103,11 @@ func manifestApply(o *options) *cobra.Command {
 			texts = append(texts, string(text))
 		}
 		for i, text := range texts {
-			raw, err := o.ask(http.MethodPut, "/v1/manifests", point.Put{Text: text, Reason: reason, By: whoami()})
+			raw, err := o.ask(http.MethodPut, "/v1/manifests", point.PutManifestRequest{Text: text, Reason: reason, By: whoami()})
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[i], err)
 			}
-			var d point.Done
+			var d point.ChangeResult
 			if err := json.Unmarshal(raw, &d); err != nil {
 				return err
 			}
@@ -125,7 +125,7 @@ func manifestDrop(o *options) *cobra.Command {
 		if reason == "" {
 			return usage(errors.New("--reason: empty; say why, it goes into the history"))
 		}
-		if _, err := o.ask(http.MethodPost, "/v1/manifests/drop", point.Drop{Agent: args[0], Reason: reason, By: whoami()}); err != nil {
+		if _, err := o.ask(http.MethodPost, "/v1/manifests/drop", point.DropManifestRequest{Agent: args[0], Reason: reason, By: whoami()}); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: dropped\n", args[0])

@@ -39,7 +39,7 @@ func settingsCommand(o *options) *cobra.Command {
 	var reason string
 	set := &cobra.Command{Use: "set", Short: "Change what holds, at every point, from one command on; for admins", Args: cobra.NoArgs}
 	set.RunE = func(cmd *cobra.Command, _ []string) error {
-		ask := point.SetSettings{Reason: reason, By: whoami()}
+		ask := point.ChangeSettingsRequest{Reason: reason, By: whoami()}
 		if cmd.Flags().Changed("trips-per-hour") {
 			ask.TripsPerHour = &trips
 		}

@@ -34,7 +34,7 @@ var errNoReason = errors.New("--reason: empty; say why, it goes into the audit t
 
 // trippedReport is what `breakers trip -o json` prints.
 type trippedReport struct {
-	point.Tripped
+	point.TripResult
 	Deployment string   `json:"deployment"`
 	Enforced   []string `json:"enforced_at"` // points
 	NotYet     []string `json:"not_yet_at"`
@@ -67,8 +67,8 @@ func tripCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ask := point.Trip{Scope: sc, TTL: n, UntilReset: untilReset, Force: force, Reason: reason, By: whoami()}
-			done, err := post[point.Tripped](o, "/v1/breakers/trip", ask)
+			ask := point.TripRequest{Scope: sc, TTL: n, UntilReset: untilReset, Force: force, Reason: reason, By: whoami()}
+			done, err := post[point.TripResult](o, "/v1/breakers/trip", ask)
 			var no *apiError
 			if errors.As(err, &no) && no.code == http.StatusNotFound && !force {
 				stored, lookup := o.stored(cmd.Context(), &ask)
@@ -76,13 +76,13 @@ func tripCommand(o *options) *cobra.Command {
 				case lookup != nil:
 					return fmt.Errorf("%s\n%w", no.detail, lookup)
 				case stored:
-					done, err = post[point.Tripped](o, "/v1/breakers/trip", ask)
+					done, err = post[point.TripResult](o, "/v1/breakers/trip", ask)
 				}
 			}
 			if err != nil {
 				return err
 			}
-			r := trippedReport{Tripped: done, Deployment: o.deployment(done.Tenant)}
+			r := trippedReport{TripResult: done, Deployment: o.deployment(done.Tenant)}
 			r.Undo = fmt.Sprintf("%s breakers reset %s %s --reason '…'", o.again(), done.Scope.Kind, shellWord(done.Scope.Value))
 			r.Enforced, r.NotYet = o.spread(done.Generation, done.Points)
 			if format == "json" {
@@ -138,7 +138,7 @@ const lookupWithin = 5 * time.Second
 
 // stored looks a target that the point has not met up in the database, and completes
 // what is asked with what stands there. It is an error when a person must choose.
-func (o *options) stored(ctx context.Context, ask *point.Trip) (bool, error) {
+func (o *options) stored(ctx context.Context, ask *point.TripRequest) (bool, error) {
 	_, db, err := o.database()
 	if err != nil {
 		return false, nil
@@ -194,7 +194,7 @@ func resetCommand(o *options) *cobra.Command {
 		if strings.TrimSpace(reason) == "" {
 			return usage(errNoReason)
 		}
-		done, err := post[point.Done](o, "/v1/breakers/reset", point.Reset{Scope: sc, IfMatch: ifMatch, Reason: reason, By: whoami()})
+		done, err := post[point.ChangeResult](o, "/v1/breakers/reset", point.ResetRequest{Scope: sc, IfMatch: ifMatch, Reason: reason, By: whoami()})
 		if err != nil {
 			return err
 		}

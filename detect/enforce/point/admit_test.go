@@ -53,7 +53,7 @@ func TestNobodyFromAnotherMachineIsAGatewayWithoutATokenOrACertificate(t *testin
 
 // The hash of nothing, as a script writes it that finds no token, would let in who shows nothing.
 func TestHashOfAnEmptyTokenLetsNobodyIn(t *testing.T) {
-	if _, err := ParseToken(HashLine("")); err == nil {
+	if _, err := ParseToken(TokenHashLine("")); err == nil {
 		t.Error("it is taken for a token")
 	}
 	c, _ := point(t, func(o *Options) { o.Tokens = []Token{{Name: "x", Role: Admin, Hash: hashOf("")}} })

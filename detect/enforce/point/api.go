@@ -123,14 +123,14 @@ func (in *call) submit(c *Control, command schema.Command, success string, statu
 	}
 }
 
-// Done is the answer to a change.
-type Done struct {
+// ChangeResult is the answer to a change.
+type ChangeResult struct {
 	Outcome    string `json:"outcome"`
 	Generation uint64 `json:"generation"`
 	Ref        string `json:"ref,omitempty"`
 }
 
-func done(r ledger.Result) any { return Done{r.Outcome, r.Generation, r.Ref} }
+func done(r ledger.Result) any { return ChangeResult{r.Outcome, r.Generation, r.Ref} }
 
 func stamp(ns int64) string {
 	if ns == 0 {

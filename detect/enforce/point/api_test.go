@@ -198,7 +198,7 @@ func TestQuestionIsDecidedByItsLinkOnce(t *testing.T) {
 	r.manifest(t, billing)
 	held := r.ask("billing", "r1", "DELETE", "/v1/orders/7", "")
 	g := r.gateOf(held.gate)
-	link := Link(r.o.LinkKey, "http://flyball.example", g.ID, g.Expires+time.Now().Add(time.Hour).UnixNano())
+	link := ApprovalLink(r.o.LinkKey, "http://flyball.example", g.ID, g.Expires+time.Now().Add(time.Hour).UnixNano())
 	api := r.APIHandler()
 	for range 3 { // whatever follows links
 		w := serve(api, "GET", link, "")
@@ -221,7 +221,7 @@ func TestQuestionIsDecidedByItsLinkOnce(t *testing.T) {
 			t.Errorf("%s: %d", name, w.Code)
 		}
 	}
-	if w := post(Link(r.o.LinkKey, "http://flyball.example", g.ID, time.Now().UnixNano()), "grant"); w.Code != 410 {
+	if w := post(ApprovalLink(r.o.LinkKey, "http://flyball.example", g.ID, time.Now().UnixNano()), "grant"); w.Code != 410 {
 		t.Errorf("a link that is over: %d", w.Code)
 	}
 	if w := post(link, "perhaps"); w.Code != 400 {
@@ -245,7 +245,7 @@ func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 	r := run(t, broker(t), "a", func(o *Options) { o.Tokens = []Token{{Name: "soc", Role: Admin, Hash: hashOf("admin")}} })
 	within(t, "the settings of the file stand", func() bool { return r.settingsLine("t").Generation != 0 })
 	before := r.Audit()
-	for _, body := range []Trip{{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x", By: "ann"}} {
+	for _, body := range []TripRequest{{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x", By: "ann"}} {
 		if code, text := r.operate(t, "POST", "/v1/breakers/trip", body, "admin"); code != 200 {
 			t.Fatal(code, text)
 		}
@@ -263,7 +263,7 @@ func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 func TestPointsTellWhatABreakerDidAtEachOfThem(t *testing.T) {
 	k := broker(t)
 	a, b := run(t, k, "a", nil), run(t, k, "b", nil)
-	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, UntilReset: true, Force: true, Reason: "x"})
+	a.must(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, UntilReset: true, Force: true, Reason: "x"})
 	within(t, "the other point", func() bool { return b.ask("billing", "r", "GET", "/", "").status == 403 })
 	within(t, "a receipt of both points", func() bool {
 		list := a.receipts()

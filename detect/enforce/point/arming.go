@@ -80,9 +80,9 @@ func (c *Control) pointArming() []PointArming {
 	return out
 }
 
-// ArmingChange is the answer to arm, disarm and clear.
-type ArmingChange struct {
-	Done
+// ArmingResult is the answer to arm, disarm and clear.
+type ArmingResult struct {
+	ChangeResult
 	Tenant string `json:"tenant"`
 	// Configured is what the configuration of each point says beside it.
 	Configured []PointArming `json:"configured"`
@@ -96,7 +96,7 @@ func (c *Control) clearArming(in *call) { c.setArming(in, schema.CommandDisarm, 
 var armingStatus = map[string]int{string(arming.NoOrder): http.StatusNotFound, string(arming.Refused): http.StatusUnprocessableEntity}
 
 func (c *Control) setArming(in *call, kind schema.CommandKind, clear bool, success arming.Outcome) {
-	ask := in.ask.(*Arm)
+	ask := in.ask.(*ArmingRequest)
 	if LooksLikeSecret(ask.Pattern) {
 		c.refuse(in.w, http.StatusUnprocessableEntity, whyRawSecret, errSecret)
 		return
@@ -112,7 +112,7 @@ func (c *Control) setArming(in *call, kind schema.CommandKind, clear bool, succe
 	in.submit(c, schema.Command{Kind: kind, By: in.who.named(ask.By), Reason: ask.Reason,
 		Arming: &schema.ArmingOrder{Pattern: ask.Pattern, Clear: clear}}, string(success), armingStatus,
 		func(r ledger.Result) any {
-			return ArmingChange{Done: Done{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Configured: c.pointArming(),
+			return ArmingResult{ChangeResult: ChangeResult{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Configured: c.pointArming(),
 				Notes: c.notes(ask.Pattern, success)}
 		})
 }
@@ -159,7 +159,7 @@ type ArmedAgent struct {
 }
 
 func (c *Control) armedAgents(in *call) {
-	ask := in.ask.(*AskArmed)
+	ask := in.ask.(*ArmedAgentsRequest)
 	out := make([]ArmedAgent, 0, len(ask.Agents))
 	claimed := make(map[string]bool, len(ask.Claimed))
 	for _, agent := range ask.Claimed {
@@ -228,9 +228,9 @@ func (c *Control) exceptions(tenant string) []ExceptionLine {
 	return out
 }
 
-// ExceptionAdded is the answer to an exception.
-type ExceptionAdded struct {
-	Done
+// ExceptionResult is the answer to an exception.
+type ExceptionResult struct {
+	ChangeResult
 	Tenant string   `json:"tenant"`
 	Notes  []string `json:"notes"`
 }
@@ -239,7 +239,7 @@ var exceptionStatus = map[string]int{string(exception.NoneOf): http.StatusNotFou
 	string(exception.Refused): http.StatusUnprocessableEntity}
 
 func (c *Control) addException(in *call) {
-	ask := in.ask.(*Except)
+	ask := in.ask.(*AddExceptionRequest)
 	if LooksLikeSecret(ask.Agent) {
 		c.refuse(in.w, http.StatusUnprocessableEntity, whyRawSecret, errSecret)
 		return
@@ -264,12 +264,12 @@ func (c *Control) addException(in *call) {
 	in.submit(c, schema.Command{Kind: schema.CommandException, TTL: ask.Seconds * 1e9, By: in.who.named(ask.By), Reason: ask.Reason,
 		Exception: &order},
 		string(exception.Added), exceptionStatus, func(r ledger.Result) any {
-			return ExceptionAdded{Done: Done{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Notes: notes}
+			return ExceptionResult{ChangeResult: ChangeResult{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Notes: notes}
 		})
 }
 
 func (c *Control) removeException(in *call) {
-	ask := in.ask.(*Unexcept)
+	ask := in.ask.(*RemoveExceptionRequest)
 	if id := in.r.PathValue("id"); !slices.ContainsFunc(c.exceptions(in.who.tenant), func(l ExceptionLine) bool { return l.ID == id }) {
 		c.refuse(in.w, http.StatusNotFound, string(exception.NoneOf), errors.New("no such exception, or it has ended; exceptions of "+
 			"the configuration are changed there"))

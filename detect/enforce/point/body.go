@@ -25,8 +25,8 @@ import (
 //	pattern     of resources, as path.Match takes it, without classes: order:*
 //	words       not blank; of a list, none of its elements
 
-// Trip opens a breaker by hand: for a time, or until a reset.
-type Trip struct {
+// TripRequest opens a breaker by hand: for a time, or until a reset.
+type TripRequest struct {
 	// Scope is whom it is about. A run is given by its id, by at least six characters of
 	// it, or by its own key, where the point has met it.
 	Scope  schema.Scope `json:"scope"`
@@ -44,8 +44,8 @@ type Trip struct {
 	By         string       `json:"by,omitempty" rule:"0..100"`
 }
 
-// Reset closes a breaker.
-type Reset struct {
+// ResetRequest closes a breaker.
+type ResetRequest struct {
 	Scope  schema.Scope `json:"scope"`
 	Reason string       `json:"reason" rule:"1..1000 words"`
 	// IfMatch is the generation that was looked at; absent: any.
@@ -53,8 +53,8 @@ type Reset struct {
 	By      string `json:"by,omitempty" rule:"0..100"`
 }
 
-// Bypass puts the tenant to observe, or one established agent of it.
-type Bypass struct {
+// BypassRequest puts the tenant to observe, or one established agent of it.
+type BypassRequest struct {
 	Seconds int64  `json:"for_seconds" rule:"1..86400"`
 	Agent   string `json:"agent,omitempty" rule:"1..256 words"`
 	// Force takes an agent that this point does not know.
@@ -63,29 +63,29 @@ type Bypass struct {
 	By     string `json:"by,omitempty" rule:"0..100"`
 }
 
-// EndBypass ends a bypass before its time.
-type EndBypass struct {
+// EndBypassRequest ends a bypass before its time.
+type EndBypassRequest struct {
 	Agent  string `json:"agent,omitempty" rule:"1..256 words"` // absent: that of the tenant
 	Reason string `json:"reason" rule:"1..1000 words"`
 	By     string `json:"by,omitempty" rule:"0..100"`
 }
 
-// Arm arms or disarms what a pattern stands for, or takes that back.
-type Arm struct {
+// ArmingRequest arms or disarms what a pattern stands for, or takes that back.
+type ArmingRequest struct {
 	Pattern string `json:"pattern" rule:"1..256 words"`
 	Reason  string `json:"reason" rule:"1..1000 words"`
 	By      string `json:"by,omitempty" rule:"0..100"`
 }
 
-// AskArmed asks whether what is found about agents is enforced.
-type AskArmed struct {
+// ArmedAgentsRequest asks whether what is found about agents is enforced.
+type ArmedAgentsRequest struct {
 	Agents []string `json:"agents" rule:"1..300 words"`
 	// Claimed are those of them whose name is only claimed: nothing disarms these by name.
 	Claimed []string `json:"claimed,omitempty" rule:"1..300 words"`
 }
 
-// Except says that what a family finds about an agent is meant.
-type Except struct {
+// AddExceptionRequest says that what a family finds about an agent is meant.
+type AddExceptionRequest struct {
 	Agent  string `json:"agent" rule:"1..256 words"`  // a name, or a pattern as billing/*
 	Family string `json:"family" rule:"1..256 words"` // runaway.destroy, runaway.*
 	// Routes on which it is meant, as "DELETE /v1/orders/{id}" or "tool:NAME"; absent: any.
@@ -95,14 +95,14 @@ type Except struct {
 	By      string   `json:"by,omitempty" rule:"0..100"`
 }
 
-// Unexcept removes an exception.
-type Unexcept struct {
+// RemoveExceptionRequest removes an exception.
+type RemoveExceptionRequest struct {
 	Reason string `json:"reason" rule:"1..1000 words"`
 	By     string `json:"by,omitempty" rule:"0..100"`
 }
 
-// Grant is a yes: once, for 15 minutes, to what was asked, unless it says otherwise.
-type Grant struct {
+// GrantRequest is a yes: once, for 15 minutes, to what was asked, unless it says otherwise.
+type GrantRequest struct {
 	Reason   string `json:"reason" rule:"1..1000 words"`
 	Seconds  int64  `json:"for_seconds,omitempty" rule:"1..86400"`
 	Uses     int    `json:"uses,omitempty" rule:"1..1000"`
@@ -110,14 +110,14 @@ type Grant struct {
 	By       string `json:"by,omitempty" rule:"0..100"`
 }
 
-// Refuse is a no.
-type Refuse struct {
+// RefuseRequest is a no.
+type RefuseRequest struct {
 	Reason string `json:"reason" rule:"1..1000 words"`
 	By     string `json:"by,omitempty" rule:"0..100"`
 }
 
-// Declare says what a run is for.
-type Declare struct {
+// DeclareTaskRequest says what a run is for.
+type DeclareTaskRequest struct {
 	RunKey   string   `json:"run_key" rule:"1..256 words"`
 	Agent    string   `json:"agent" rule:"1..256 words"`
 	TaskType string   `json:"task_type,omitempty" rule:"0..256"`
@@ -127,21 +127,21 @@ type Declare struct {
 	By       string   `json:"by,omitempty" rule:"0..100"`
 }
 
-// End ends a task.
-type End struct {
+// EndTaskRequest ends a task.
+type EndTaskRequest struct {
 	Reason string `json:"reason,omitempty" rule:"0..1000"`
 	By     string `json:"by,omitempty" rule:"0..100"`
 }
 
-// Say says what a finding was.
-type Say struct {
+// LabelFindingRequest says what a finding was.
+type LabelFindingRequest struct {
 	Is  schema.VerdictWord `json:"is"`
 	Why string             `json:"why" rule:"1..1000 words"`
 	By  string             `json:"by,omitempty" rule:"0..100"`
 }
 
-// Freeze keeps the counts of an agent's baseline as they are, or ends that.
-type Freeze struct {
+// FreezeBaselineRequest keeps the counts of an agent's baseline as they are, or ends that.
+type FreezeBaselineRequest struct {
 	Agent  string `json:"agent" rule:"1..256 words"` // as baselines name it; * is every agent
 	Reason string `json:"reason" rule:"1..1000 words"`
 	// Seconds after which it ends by itself; absent: somebody ends it.
@@ -150,22 +150,22 @@ type Freeze struct {
 	By      string `json:"by,omitempty" rule:"0..100"`
 }
 
-// Forget forgets the counts of an agent's baseline.
-type Forget struct {
+// ResetBaselineRequest forgets the counts of an agent's baseline.
+type ResetBaselineRequest struct {
 	Agent  string `json:"agent" rule:"1..256 words"`
 	Reason string `json:"reason" rule:"1..1000 words"`
 	By     string `json:"by,omitempty" rule:"0..100"`
 }
 
-// Put puts a manifest in force: its text as YAML.
-type Put struct {
+// PutManifestRequest puts a manifest in force: its text as YAML.
+type PutManifestRequest struct {
 	Text   string `json:"text" rule:"1..65536 words"`
 	Reason string `json:"reason" rule:"1..1000 words"`
 	By     string `json:"by,omitempty" rule:"0..100"`
 }
 
-// Drop takes a manifest away.
-type Drop struct {
+// DropManifestRequest takes a manifest away.
+type DropManifestRequest struct {
 	Agent  string `json:"agent" rule:"1..256 words"`
 	Reason string `json:"reason" rule:"1..1000 words"`
 	By     string `json:"by,omitempty" rule:"0..100"`

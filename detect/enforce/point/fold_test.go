@@ -102,7 +102,7 @@ func TestNewerCommandEndsThePointByNameAndUntilThenTheFailureModeHolds(t *testin
 	k, log := broker(t), &logLines{}
 	r := launch(t, k, "a", func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(log, nil)) })
 	within(t, "ready", func() bool { return r.Ready() == nil })
-	r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, UntilReset: true, Force: true, Reason: "x"})
+	r.must(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, UntilReset: true, Force: true, Reason: "x"})
 	at := put(t, k, wire.CommandsTopic, "", []byte(`{"v":99,"body":{}}`))
 	r.end(t, wire.CommandsTopic, fmt.Sprintf("offset %d", at), "version 99")
 	if log.count("cannot go on") != 1 || log.count("version 99") == 0 {
@@ -116,7 +116,7 @@ func TestNewerCommandEndsThePointByNameAndUntilThenTheFailureModeHolds(t *testin
 			t.Errorf("%s of %s by a point that has ended: %+v", tc.method, tc.agent, v)
 		}
 	}
-	trip := Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"}
+	trip := TripRequest{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"}
 	if code, text := r.operate(t, "POST", "/v1/breakers/trip", trip, ""); code != 503 || !strings.Contains(text, "version 99") {
 		t.Errorf("a command to a point that has ended: %d %s", code, text)
 	}
@@ -142,7 +142,7 @@ func TestForgedCommandIsPassedOverAndCounted(t *testing.T) {
 	put(t, k, wire.CommandsTopic, "", []byte(`{"v":2,"body":{"id":"1","kind":"teleport"}}`),
 		[]byte(`{"v":2,"body":{"id":"2","kind":"settings","tenant":"t","reason":"x","settings":{"trips_per_hour":0}}}`),
 		[]byte(`{"v":1,"body":[]}`), []byte("\xff"))
-	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"})
+	a.must(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"})
 	for _, r := range []*running{a, b} {
 		within(t, "the trip is folded", func() bool { return len(r.lines(false)) == 1 })
 		for _, why := range []string{"unknown_kind", "malformed"} {
@@ -173,7 +173,7 @@ func TestOldPointBesideANewOneIsNeverGivenWhatItCannotRead(t *testing.T) {
 	r := run(t, k, "new", nil)
 	within(t, "the heartbeats are read", r.others.read.Load)
 	trips := 3
-	code, text := r.operate(t, "POST", "/v1/settings", SetSettings{TripsPerHour: &trips, Reason: "x"}, "")
+	code, text := r.operate(t, "POST", "/v1/settings", ChangeSettingsRequest{TripsPerHour: &trips, Reason: "x"}, "")
 	if code != 409 || !strings.Contains(text, "old") || strings.Contains(text, "new,") {
 		t.Fatalf("%d %s", code, text)
 	}
@@ -189,7 +189,7 @@ func TestOldPointBesideANewOneIsNeverGivenWhatItCannotRead(t *testing.T) {
 	}
 	put(t, k, wire.PointsTopic, "old", heartbeat(t, "old", schema.CommandsFeature, time.Now().UnixNano()))
 	within(t, "the settings are written once the other point is upgraded", func() bool { return r.settingsLine("t").Generation != 0 })
-	r.must(t, "POST", "/v1/settings", SetSettings{TripsPerHour: &trips, Reason: "x"})
+	r.must(t, "POST", "/v1/settings", ChangeSettingsRequest{TripsPerHour: &trips, Reason: "x"})
 	if s := r.settingsLine("t"); s.TripsPerHour != 3 || s.AgentsPercent != 10 || !s.Differ {
 		t.Errorf("%+v", s)
 	}
@@ -252,7 +252,7 @@ func TestBudgetOfTheFileChangedAndRestartedDecidesNothingAnew(t *testing.T) {
 		return log.count("is not what holds") > 0 && testutil.ToFloat64(b.m.settingsDiffer) == 1 && b.Status().Settings.Differ
 	})
 	trips := 20
-	b.must(t, "POST", "/v1/settings", SetSettings{TripsPerHour: &trips, Reason: "a busy week", By: "ann"})
+	b.must(t, "POST", "/v1/settings", ChangeSettingsRequest{TripsPerHour: &trips, Reason: "a busy week", By: "ann"})
 	if out := b.runaways(t, 9, 1); out[0] != "applied" {
 		t.Errorf("after the settings were changed: %s", out)
 	}
@@ -288,11 +288,11 @@ func TestOnlyAnAdminChangesSettings(t *testing.T) {
 	within(t, "settings", func() bool { return r.settingsLine("t").Generation != 0 })
 	n, tooMany := 7, 101
 	for token, want := range map[string]int{"v": 403, "r": 403, "a": 200} {
-		if code, text := r.operate(t, "POST", "/v1/settings", SetSettings{TripsPerHour: &n, Reason: "x"}, token); code != want {
+		if code, text := r.operate(t, "POST", "/v1/settings", ChangeSettingsRequest{TripsPerHour: &n, Reason: "x"}, token); code != want {
 			t.Errorf("%s: %d %s", token, code, text)
 		}
 	}
-	for _, bad := range []SetSettings{{Reason: "x"}, {TripsPerHour: &n}, {AgentsPercent: &tooMany, Reason: "x"}} {
+	for _, bad := range []ChangeSettingsRequest{{Reason: "x"}, {TripsPerHour: &n}, {AgentsPercent: &tooMany, Reason: "x"}} {
 		if code, text := r.operate(t, "POST", "/v1/settings", bad, "a"); code != 400 {
 			t.Errorf("%+v: %d %s", bad, code, text)
 		}
@@ -396,7 +396,7 @@ func TestOutageBurnsAtMostOneLeaseAndTheFailureModeDecidesMeanwhile(t *testing.T
 		return !r.stale()
 	})
 	// What stands in the log before this one is folded after it.
-	r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"})
+	r.must(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"})
 	if n := r.given() - given; n > 2 {
 		t.Errorf("%d of a quota of 100 were given out in the outage; a lease is 2", n)
 	}
@@ -490,7 +490,7 @@ func TestClockOfOnePointIsSetByAnHour(t *testing.T) {
 				o.Now, o.Logger = now, slog.New(slog.NewTextHandler(log, nil))
 			})
 			r.manifest(t, quotaOfOneAgent+"\n")
-			r.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 600, Force: true, Reason: "x"})
+			r.must(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 600, Force: true, Reason: "x"})
 			off.Store(int64(step))
 			within(t, "the point knows that it has caught up", func() bool { return !r.Status().Stale })
 			if len(r.lines(false)) != 1 || r.ask("support", "r", "GET", "/", "").status != 403 {
@@ -523,7 +523,7 @@ func TestLostTailOfTheCommandsIsSaidAndTripsWorkAtOnce(t *testing.T) {
 	k := broker(t)
 	a := run(t, k, "a", nil)
 	within(t, "settings", func() bool { return a.settingsLine("t").Generation != 0 })
-	a.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, UntilReset: true, Force: true, Reason: "x"})
+	a.must(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, UntilReset: true, Force: true, Reason: "x"})
 	a.runaways(t, 0, 20)
 	a.store(context.Background())
 	within(t, "the state is stored", func() bool { return k.PartitionInfo(wire.BreakersTopic, 0).HighWatermark > 0 })
@@ -544,7 +544,7 @@ func TestLostTailOfTheCommandsIsSaidAndTripsWorkAtOnce(t *testing.T) {
 		generations[l.Generation] = true
 	}
 	began := time.Now()
-	b.must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, UntilReset: true, Force: true, Reason: "x"})
+	b.must(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, UntilReset: true, Force: true, Reason: "x"})
 	if v := b.ask("billing", "r", "GET", "/", ""); v.status != 403 || time.Since(began) > 2*time.Second {
 		t.Errorf("%s after the trip: %+v", time.Since(began), v)
 	}

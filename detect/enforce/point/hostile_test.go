@@ -17,7 +17,7 @@ import (
 func TestCallAfterItsTaskIsAFinding(t *testing.T) {
 	k := broker(t)
 	r := run(t, k, "a", nil)
-	r.must(t, "POST", "/v1/runs", Declare{RunKey: "r1", Agent: "billing", Seconds: 1})
+	r.must(t, "POST", "/v1/runs", DeclareTaskRequest{RunKey: "r1", Agent: "billing", Seconds: 1})
 	within(t, "the task is over", func() bool { return r.ask("billing", "r1", "GET", "/v1/orders/1", "").why == "policy.task:after_task" })
 	for range 20 {
 		r.ask("billing", "r1", "GET", "/v1/orders/1", "")
@@ -107,7 +107,7 @@ func TestNothingThatGoesWrongLetsAnIrreversibleCallThrough(t *testing.T) {
 		}
 	}
 	gate := r.ask("billing", "r1", "DELETE", "/v1/orders/7", "").gate
-	r.must(t, "POST", "/v1/grants/"+gate+"/grant", Grant{Reason: "x"})
+	r.must(t, "POST", "/v1/grants/"+gate+"/grant", GrantRequest{Reason: "x"})
 	if v := r.ask("billing", "r1", "DELETE", "/v1/orders/7", ""); v.status != 200 {
 		t.Fatalf("%+v", v)
 	}

@@ -112,11 +112,11 @@ func customize(_ string, t reflect.Type, tag reflect.StructTag, s *openapi3.Sche
 	if r, ok := ruleOf(tag); ok && s.Type != nil {
 		r.describe(s)
 	}
-	if t == reflect.TypeFor[Trip]() { // for a time, or until a reset
+	if t == reflect.TypeFor[TripRequest]() { // for a time, or until a reset
 		s.Properties["until_reset"].Value.Enum = []any{true}
 		s.OneOf = openapi3.SchemaRefs{{Value: &openapi3.Schema{Required: []string{"ttl_seconds"}}}, {Value: &openapi3.Schema{Required: []string{"until_reset"}}}}
 	}
-	if t == reflect.TypeFor[SetSettings]() { // one of them at least
+	if t == reflect.TypeFor[ChangeSettingsRequest]() { // one of them at least
 		s.AnyOf = openapi3.SchemaRefs{{Value: &openapi3.Schema{Required: []string{"trips_per_hour"}}}, {Value: &openapi3.Schema{Required: []string{"agents_percent"}}}}
 	}
 	if t == reflect.TypeFor[schema.Scope]() && s.Properties["value"] != nil {

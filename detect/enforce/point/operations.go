@@ -27,32 +27,32 @@ func (c *Control) operations() []operation {
 		list("/v1/breakers", "breakers", "Breakers that are not closed, the latest first", []BreakerLine{}, func(*call) any { return c.lines(false) }),
 		list("/v1/breakers/history", "breakerHistory", "What breakers did, the latest first", []BreakerLine{}, func(*call) any { return c.lines(true) }),
 		list("/v1/receipts", "receipts", "What openings of breakers did at every point, the latest first", []Receipt{}, func(*call) any { return c.receipts() }),
-		post("/v1/breakers/trip", "trip", "Open a breaker by hand, for a time or until a reset; says where it is applied and who is held besides", Responder, Trip{}, Tripped{}, c.trip, 404, 409, 422),
-		post("/v1/breakers/reset", "reset", "Close a breaker, with If-Match only the generation that was looked at", Responder, Reset{}, Done{}, c.reset, 404, 409, 412, 422),
-		post("/v1/bypass", "bypass", "Put the tenant, or one established agent, to observe at every point, for a time", Admin, Bypass{}, Bypassed{}, c.bypass, 404, 409, 422),
-		post("/v1/bypass/end", "endBypass", "End a bypass before its time", Admin, EndBypass{}, Done{}, c.endBypass, 404, 409, 422),
+		post("/v1/breakers/trip", "trip", "Open a breaker by hand, for a time or until a reset; says where it is applied and who is held besides", Responder, TripRequest{}, TripResult{}, c.trip, 404, 409, 422),
+		post("/v1/breakers/reset", "reset", "Close a breaker, with If-Match only the generation that was looked at", Responder, ResetRequest{}, ChangeResult{}, c.reset, 404, 409, 412, 422),
+		post("/v1/bypass", "bypass", "Put the tenant, or one established agent, to observe at every point, for a time", Admin, BypassRequest{}, BypassResult{}, c.bypass, 404, 409, 422),
+		post("/v1/bypass/end", "endBypass", "End a bypass before its time", Admin, EndBypassRequest{}, ChangeResult{}, c.endBypass, 404, 409, 422),
 		list("/v1/arming", "arming", "What is armed: by the configuration of each point, and by commands, which come before it", ArmingState{}, func(in *call) any { return c.armingState(in.who.tenant) }),
-		post("/v1/arming/arm", "arm", "Enforce what is found about the agents, tags or families of a pattern, at every point", Admin, Arm{}, ArmingChange{}, c.arm, 404, 409, 422),
-		post("/v1/arming/disarm", "disarm", "Only record what is found about the agents, tags or families of a pattern", Admin, Arm{}, ArmingChange{}, c.disarm, 404, 409, 422),
-		post("/v1/arming/clear", "clearArming", "Take back what commands said about a pattern: the configuration's value holds again", Admin, Arm{}, ArmingChange{}, c.clearArming, 404, 409, 422),
-		post("/v1/arming/agents", "armedAgents", "Whether what is found about agents is enforced at this point, and why", Viewer, AskArmed{}, []ArmedAgent{}, c.armedAgents),
+		post("/v1/arming/arm", "arm", "Enforce what is found about the agents, tags or families of a pattern, at every point", Admin, ArmingRequest{}, ArmingResult{}, c.arm, 404, 409, 422),
+		post("/v1/arming/disarm", "disarm", "Only record what is found about the agents, tags or families of a pattern", Admin, ArmingRequest{}, ArmingResult{}, c.disarm, 404, 409, 422),
+		post("/v1/arming/clear", "clearArming", "Take back what commands said about a pattern: the configuration's value holds again", Admin, ArmingRequest{}, ArmingResult{}, c.clearArming, 404, 409, 422),
+		post("/v1/arming/agents", "armedAgents", "Whether what is found about agents is enforced at this point, and why", Viewer, ArmedAgentsRequest{}, []ArmedAgent{}, c.armedAgents),
 		list("/v1/exceptions", "exceptions", "Findings that commands say are meant, the latest first", []ExceptionLine{}, func(in *call) any { return c.exceptions(in.who.tenant) }),
-		post("/v1/exceptions", "addException", "Say that what a family finds about an established agent is meant, for a time", Admin, Except{}, ExceptionAdded{}, c.addException, 409, 422),
-		post("/v1/exceptions/{id}/remove", "removeException", "Take an exception back", Admin, Unexcept{}, Done{}, c.removeException, 404, 409),
+		post("/v1/exceptions", "addException", "Say that what a family finds about an established agent is meant, for a time", Admin, AddExceptionRequest{}, ExceptionResult{}, c.addException, 409, 422),
+		post("/v1/exceptions/{id}/remove", "removeException", "Take an exception back", Admin, RemoveExceptionRequest{}, ChangeResult{}, c.removeException, 404, 409),
 		list("/v1/grants", "grants", "Questions to people, and their answers, the latest first", []GateLine{}, func(*call) any { return c.gates() }),
 		{method: http.MethodGet, path: "/v1/grants/{id}", id: "grantOf", summary: "One question", role: Viewer, answer: GateLine{}, problems: []int{404}, serve: c.showGate},
-		post("/v1/grants/{id}/grant", "grant", "Say yes: once, for 15 minutes, to what was asked, unless the body says otherwise", Responder, Grant{}, Done{}, c.grant, 404, 409),
-		post("/v1/grants/{id}/refuse", "refuse", "Say no", Responder, Refuse{}, Done{}, c.refuseGate, 404, 409),
+		post("/v1/grants/{id}/grant", "grant", "Say yes: once, for 15 minutes, to what was asked, unless the body says otherwise", Responder, GrantRequest{}, ChangeResult{}, c.grant, 404, 409),
+		post("/v1/grants/{id}/refuse", "refuse", "Say no", Responder, RefuseRequest{}, ChangeResult{}, c.refuseGate, 404, 409),
 		list("/v1/runs", "tasks", "Tasks that orchestrators declared, the latest first", []TaskLine{}, func(*call) any { return c.tasks() }),
-		post("/v1/runs", "declareTask", "Declare what a run of an agent is for, before it begins", Orchestrator, Declare{}, Done{}, c.declare, 409, 429),
-		post("/v1/runs/{id}/end", "endTask", "End a task: its scope and its grants end with it", Orchestrator, End{}, Done{}, c.end, 404, 409),
+		post("/v1/runs", "declareTask", "Declare what a run of an agent is for, before it begins", Orchestrator, DeclareTaskRequest{}, ChangeResult{}, c.declare, 409, 429),
+		post("/v1/runs/{id}/end", "endTask", "End a task: its scope and its grants end with it", Orchestrator, EndTaskRequest{}, ChangeResult{}, c.end, 404, 409),
 		list("/v1/manifests", "manifests", "Manifests in force", []ManifestLine{}, func(*call) any { return c.manifests() }),
 		{method: http.MethodPut, path: "/v1/manifests", id: "putManifest", summary: "Put a manifest in force; one that is wrong is refused whole and the present one stays", role: Admin,
-			ask: Put{}, answer: Done{}, problems: []int{400, 409, 413, 415, 422, 503}, serve: c.putManifest},
-		post("/v1/manifests/drop", "dropManifest", "Take a manifest away", Admin, Drop{}, Done{}, c.dropManifest, 404, 409),
-		post("/v1/findings/{id}/verdict", "verdict", "Say what a finding was: true, benign or test", Responder, Say{}, Done{}, c.verdict, 404, 409),
-		post("/v1/baselines/freeze", "freezeBaseline", "Keep the counts of an agent's baseline as they are, or end that", Responder, Freeze{}, Done{}, c.freezeBaseline, 409),
-		post("/v1/baselines/reset", "resetBaseline", "Forget the counts of an agent's baseline: it learns anew, from what comes after", Admin, Forget{}, Done{}, c.resetBaseline, 409),
+			ask: PutManifestRequest{}, answer: ChangeResult{}, problems: []int{400, 409, 413, 415, 422, 503}, serve: c.putManifest},
+		post("/v1/manifests/drop", "dropManifest", "Take a manifest away", Admin, DropManifestRequest{}, ChangeResult{}, c.dropManifest, 404, 409),
+		post("/v1/findings/{id}/verdict", "verdict", "Say what a finding was: true, benign or test", Responder, LabelFindingRequest{}, ChangeResult{}, c.verdict, 404, 409),
+		post("/v1/baselines/freeze", "freezeBaseline", "Keep the counts of an agent's baseline as they are, or end that", Responder, FreezeBaselineRequest{}, ChangeResult{}, c.freezeBaseline, 409),
+		post("/v1/baselines/reset", "resetBaseline", "Forget the counts of an agent's baseline: it learns anew, from what comes after", Admin, ResetBaselineRequest{}, ChangeResult{}, c.resetBaseline, 409),
 		list("/v1/quotas", "quotas", "What is given out of quotas in their present windows", []quota.Count{}, func(*call) any {
 			c.mu.RLock()
 			defer c.mu.RUnlock()
@@ -63,7 +63,7 @@ func (c *Control) operations() []operation {
 		{method: http.MethodGet, path: "/v1/audit", id: "auditEnd", summary: "The end of the audit trail: what a copy of it must reach, and what stands at one place of it", role: Viewer,
 			query: []param{{"at", "sequence", "the sequence number of an entry"}}, answer: AuditEnd{}, problems: []int{400}, serve: c.auditEnd},
 		list("/v1/settings", "settings", "What every point folds by, and what this point's file says", SettingsLine{}, func(in *call) any { return c.settingsLine(in.who.tenant) }),
-		post("/v1/settings", "setSettings", "Change what every point folds by: the bounds of automatic trips", Admin, SetSettings{}, Done{}, c.setSettings, 409),
+		post("/v1/settings", "setSettings", "Change what every point folds by: the bounds of automatic trips", Admin, ChangeSettingsRequest{}, ChangeResult{}, c.setSettings, 409),
 	}
 	if c.o.Findings != nil {
 		out = append(out, operation{method: http.MethodGet, path: "/v1/findings", id: "findings", summary: "Findings, the latest first", role: Viewer,
@@ -89,13 +89,13 @@ func (c *Control) showGate(in *call) {
 }
 
 func (c *Control) grant(in *call) {
-	ask := in.ask.(*Grant)
+	ask := in.ask.(*GrantRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandGrant, By: in.who.named(ask.By), Reason: ask.Reason, TTL: ask.Seconds * 1e9,
 		Gate: &schema.Gate{ID: in.r.PathValue("id"), Uses: ask.Uses, Resource: ask.Resource}}, string(approval.Granted), map[string]int{string(approval.Unknown): http.StatusNotFound}, done)
 }
 
 func (c *Control) refuseGate(in *call) {
-	ask := in.ask.(*Refuse)
+	ask := in.ask.(*RefuseRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandRefuse, By: in.who.named(ask.By), Reason: ask.Reason, Gate: &schema.Gate{ID: in.r.PathValue("id")}},
 		string(approval.Refused), map[string]int{string(approval.Unknown): http.StatusNotFound}, done)
 }
@@ -120,14 +120,14 @@ func (c *Control) tasks() []TaskLine {
 }
 
 func (c *Control) declare(in *call) {
-	ask := in.ask.(*Declare)
+	ask := in.ask.(*DeclareTaskRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandTask, By: in.who.named(ask.By), Reason: ask.Reason, TTL: ask.Seconds * 1e9,
 		Task: &schema.Task{RunKey: ask.RunKey, AgentID: ask.Agent, Type: ask.TaskType, Targets: ask.Targets}}, string(task.Declared),
 		map[string]int{string(task.Full): http.StatusTooManyRequests, string(task.Bad): http.StatusBadRequest}, done)
 }
 
 func (c *Control) end(in *call) {
-	ask := in.ask.(*End)
+	ask := in.ask.(*EndTaskRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandTaskEnd, By: in.who.named(ask.By), Reason: ask.Reason, Task: &schema.Task{ID: in.r.PathValue("id")}}, string(task.Ended),
 		map[string]int{string(task.Unknown): http.StatusNotFound}, done)
 }
@@ -156,7 +156,7 @@ func (c *Control) manifests() []ManifestLine {
 }
 
 func (c *Control) putManifest(in *call) {
-	ask := in.ask.(*Put)
+	ask := in.ask.(*PutManifestRequest)
 	m, err := manifest.Parse([]byte(ask.Text))
 	if err != nil {
 		c.refuse(in.w, http.StatusUnprocessableEntity, "manifest", err)
@@ -167,13 +167,13 @@ func (c *Control) putManifest(in *call) {
 }
 
 func (c *Control) dropManifest(in *call) {
-	ask := in.ask.(*Drop)
+	ask := in.ask.(*DropManifestRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandManifestDrop, By: in.who.named(ask.By), Reason: ask.Reason, Manifest: &schema.Manifest{Agent: ask.Agent}},
 		ledger.Dropped, map[string]int{ledger.NoneSuch: http.StatusNotFound}, done)
 }
 
 func (c *Control) verdict(in *call) {
-	ask := in.ask.(*Say)
+	ask := in.ask.(*LabelFindingRequest)
 	if !c.ownFinding(in, in.r.PathValue("id")) {
 		return
 	}

@@ -21,9 +21,9 @@ func (c *Control) supports(command *schema.Command) error {
 	return c.Supports(kind)
 }
 
-// Tripped is the answer to a breaker by hand.
-type Tripped struct {
-	Done
+// TripResult is the answer to a breaker by hand.
+type TripResult struct {
+	ChangeResult
 	Tenant string       `json:"tenant"`
 	Scope  schema.Scope `json:"scope"` // as requests are compared with it
 	RunKey string       `json:"run_key,omitempty"`
@@ -40,7 +40,7 @@ var breakerStatus = map[string]int{string(breaker.IfMatchFailed): http.StatusPre
 	string(breaker.NoBypass):  http.StatusNotFound}
 
 func (c *Control) trip(in *call) {
-	ask := in.ask.(*Trip)
+	ask := in.ask.(*TripRequest)
 	if (ask.TTL == 0) == !ask.UntilReset {
 		c.refuse(in.w, http.StatusBadRequest, "body", errors.New("ttl_seconds, until_reset: one of the two"))
 		return
@@ -74,8 +74,8 @@ func (c *Control) trip(in *call) {
 		string(breaker.Applied), breakerStatus, func(r ledger.Result) any { return c.tripped(in.who.tenant, &t, r) })
 }
 
-func (c *Control) tripped(tenant string, t *target, r ledger.Result) Tripped {
-	out := Tripped{Done: Done{r.Outcome, r.Generation, r.Ref}, Tenant: tenant, Scope: t.scope, RunKey: t.key, Holder: t.holder,
+func (c *Control) tripped(tenant string, t *target, r ledger.Result) TripResult {
+	out := TripResult{ChangeResult: ChangeResult{r.Outcome, r.Generation, r.Ref}, Tenant: tenant, Scope: t.scope, RunKey: t.key, Holder: t.holder,
 		Points: c.applied()}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -101,7 +101,7 @@ func (c *Control) applied() []Applied {
 }
 
 func (c *Control) reset(in *call) {
-	ask := in.ask.(*Reset)
+	ask := in.ask.(*ResetRequest)
 	command := schema.Command{Kind: schema.CommandReset, Scope: ask.Scope, By: in.who.named(ask.By), Reason: ask.Reason,
 		IfMatch: uint64(ask.IfMatch)}
 	if m := strings.Trim(in.r.Header.Get("If-Match"), `"`); m != "" && m != "*" {
@@ -135,9 +135,9 @@ func (c *Control) stands(tenant string, sc schema.Scope) bool {
 	return false
 }
 
-// Bypassed is the answer to a bypass.
-type Bypassed struct {
-	Done
+// BypassResult is the answer to a bypass.
+type BypassResult struct {
+	ChangeResult
 	Tenant string    `json:"tenant"`
 	Agent  string    `json:"agent,omitempty"`
 	Until  string    `json:"until"`
@@ -145,7 +145,7 @@ type Bypassed struct {
 }
 
 func (c *Control) bypass(in *call) {
-	ask := in.ask.(*Bypass)
+	ask := in.ask.(*BypassRequest)
 	command := schema.Command{Kind: schema.CommandBypass, TTL: ask.Seconds * 1e9, By: in.who.named(ask.By), Reason: ask.Reason}
 	if ask.Agent != "" {
 		t, no := c.resolve(schema.Scope{Kind: schema.ScopeAgent, Value: ask.Agent}, ask.Force)
@@ -156,7 +156,7 @@ func (c *Control) bypass(in *call) {
 		command.Scope = t.scope
 	}
 	in.submit(c, command, string(breaker.Applied), breakerStatus, func(r ledger.Result) any {
-		out := Bypassed{Done: Done{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Agent: ask.Agent, Points: c.applied()}
+		out := BypassResult{ChangeResult: ChangeResult{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Agent: ask.Agent, Points: c.applied()}
 		c.mu.RLock()
 		defer c.mu.RUnlock()
 		for _, b := range c.state.Breakers.Bypasses(in.who.tenant, c.state.Clock) {
@@ -169,7 +169,7 @@ func (c *Control) bypass(in *call) {
 }
 
 func (c *Control) endBypass(in *call) {
-	ask := in.ask.(*EndBypass)
+	ask := in.ask.(*EndBypassRequest)
 	command := schema.Command{Kind: schema.CommandBypassEnd, By: in.who.named(ask.By), Reason: ask.Reason}
 	if ask.Agent != "" {
 		t, no := c.resolve(schema.Scope{Kind: schema.ScopeAgent, Value: ask.Agent}, true)

@@ -74,7 +74,7 @@ func TestTripOfARunsOwnKeyStopsTheRun(t *testing.T) {
 	if v := a.ask("billing", "kk1", "GET", "/v1/orders/1", ""); v.status != 200 {
 		t.Fatalf("%+v", v)
 	}
-	done := change[Tripped](t, a, "/v1/breakers/trip", Trip{Scope: runTarget("kk1"), TTL: 60, Reason: "looks wrong"})
+	done := change[TripResult](t, a, "/v1/breakers/trip", TripRequest{Scope: runTarget("kk1"), TTL: 60, Reason: "looks wrong"})
 	if v := a.ask("billing", "kk1", "GET", "/v1/orders/1", ""); v.status != 403 {
 		t.Errorf("tripped by its key, and its next call: %+v", v)
 	}
@@ -85,7 +85,7 @@ func TestTripOfARunsOwnKeyStopsTheRun(t *testing.T) {
 	if h := done.Holder; h == nil || h.AgentID != "billing" || h.AgentTrust < schema.TrustInfrastructure || h.CredentialID != "billing" || h.Standing != schema.StandingEstablished {
 		t.Errorf("who acts in the run: %+v", done.Holder)
 	}
-	if code, text := a.operate(t, "POST", "/v1/breakers/reset", Reset{Scope: runTarget("kk1"), Reason: "looked"}, ""); code != 200 {
+	if code, text := a.operate(t, "POST", "/v1/breakers/reset", ResetRequest{Scope: runTarget("kk1"), Reason: "looked"}, ""); code != 200 {
 		t.Errorf("reset by the same key: %d %s", code, text)
 	}
 	if v := a.ask("billing", "kk1", "GET", "/v1/orders/1", ""); v.status != 200 {
@@ -96,13 +96,13 @@ func TestTripOfARunsOwnKeyStopsTheRun(t *testing.T) {
 func TestTripOfAPartOfARunsIdAndOfARunOnARoute(t *testing.T) {
 	r := ordered(t, broker(t), "a", nil)
 	r.ask("billing", "k1", "DELETE", "/v1/orders/1", "")
-	id := change[Tripped](t, r, "/v1/breakers/trip", Trip{Scope: runTarget("k1"), TTL: 60, Reason: "x"}).Scope.Value
-	change[Done](t, r, "/v1/breakers/reset", Reset{Scope: runTarget(id), Reason: "x"})
-	if got := change[Tripped](t, r, "/v1/breakers/trip", Trip{Scope: runTarget(strings.ToUpper(id[:7])), TTL: 60, Reason: "x"}); got.Scope.Value != id {
+	id := change[TripResult](t, r, "/v1/breakers/trip", TripRequest{Scope: runTarget("k1"), TTL: 60, Reason: "x"}).Scope.Value
+	change[ChangeResult](t, r, "/v1/breakers/reset", ResetRequest{Scope: runTarget(id), Reason: "x"})
+	if got := change[TripResult](t, r, "/v1/breakers/trip", TripRequest{Scope: runTarget(strings.ToUpper(id[:7])), TTL: 60, Reason: "x"}); got.Scope.Value != id {
 		t.Errorf("%+v", got)
 	}
-	change[Done](t, r, "/v1/breakers/reset", Reset{Scope: runTarget(id), Reason: "x"})
-	change[Tripped](t, r, "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeRunRoute, Value: "k1 DELETE /v1/orders/{order_id}"}, TTL: 60, Reason: "x"})
+	change[ChangeResult](t, r, "/v1/breakers/reset", ResetRequest{Scope: runTarget(id), Reason: "x"})
+	change[TripResult](t, r, "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeRunRoute, Value: "k1 DELETE /v1/orders/{order_id}"}, TTL: 60, Reason: "x"})
 	if r.ask("billing", "k1", "DELETE", "/v1/orders/1", "").status != 403 || r.ask("billing", "k1", "GET", "/v1/orders/1", "").status != 200 {
 		t.Error("a run on one route is not what is held")
 	}
@@ -113,7 +113,7 @@ func TestKeyOfTwoRunsListsThemAndTripsNone(t *testing.T) {
 	r.ask("billing", "same", "GET", "/v1/orders/1", "")
 	r.ask("support", "same", "GET", "/v1/orders/1", "")
 	r.ask("", "same", "GET", "/v1/orders/1", "", "Authorization", "Bearer somebody-else")
-	code, text := r.operate(t, "POST", "/v1/breakers/trip", Trip{Scope: runTarget("same"), TTL: 60, Reason: "x"}, "")
+	code, text := r.operate(t, "POST", "/v1/breakers/trip", TripRequest{Scope: runTarget("same"), TTL: 60, Reason: "x"}, "")
 	claimed := strings.Index(text, "(claimed)")
 	if code != 409 || !strings.Contains(text, "of billing (established)") || !strings.Contains(text, "of support (established)") || claimed >= 0 && claimed < strings.LastIndex(text, "(established)") {
 		t.Errorf("%d %s", code, text)
@@ -150,7 +150,7 @@ func TestTargetThatNoRequestMeetsIsRefused(t *testing.T) {
 		{schema.ScopeRunRoute, "x DELETE /v1/orders/{id}", true, 422},
 		{schema.ScopeAgent, "a\u202eb", true, 422},
 	} {
-		code, text := r.operate(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: tc.kind, Value: tc.value}, TTL: 60, Force: tc.force, Reason: "x"}, "")
+		code, text := r.operate(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: tc.kind, Value: tc.value}, TTL: 60, Force: tc.force, Reason: "x"}, "")
 		if code != tc.status {
 			t.Errorf("%s %s, force %v: %d %s, want %d", tc.kind, tc.value, tc.force, code, text, tc.status)
 		}
@@ -172,7 +172,7 @@ func TestTargetThatNoRequestMeetsIsRefused(t *testing.T) {
 		{schema.ScopeRoute, "DELETE /v1/orders/{order_id}", "DELETE /v1/orders/{order_id}"},
 		{schema.ScopeTenant, "t", "t"},
 	} {
-		got := change[Tripped](t, r, "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: tc.kind, Value: tc.value}, UntilReset: true, Force: true, Reason: "x"})
+		got := change[TripResult](t, r, "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: tc.kind, Value: tc.value}, UntilReset: true, Force: true, Reason: "x"})
 		if got.Scope.Value != tc.want || got.Expires != "" {
 			t.Errorf("%+v", got)
 		}
@@ -199,17 +199,17 @@ func TestRawSecretIsNeitherEchoedNorKept(t *testing.T) {
 	for _, secret := range all {
 		bodies := map[string]any{}
 		for _, force := range []bool{false, true} {
-			bodies[fmt.Sprint("/v1/breakers/trip ", force)] = Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: secret}, TTL: 60, Force: force, Reason: "leaked"}
+			bodies[fmt.Sprint("/v1/breakers/trip ", force)] = TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: secret}, TTL: 60, Force: force, Reason: "leaked"}
 		}
-		bodies["/v1/breakers/reset"] = Reset{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: secret}, Reason: "leaked"}
+		bodies["/v1/breakers/reset"] = ResetRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: secret}, Reason: "leaked"}
 		if LooksLikeSecret(secret) {
-			bodies["/v1/breakers/trip agent"] = Trip{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: secret}, TTL: 60, Force: true, Reason: "leaked"}
-			bodies["/v1/breakers/trip run"] = Trip{Scope: runTarget(secret), TTL: 60, Force: true, Reason: "leaked"}
-			bodies["/v1/breakers/trip holder"] = Trip{Scope: runTarget(schema.RunID{1}.String()), TTL: 60, Force: true, Credential: secret, Reason: "leaked"}
-			bodies["/v1/arming/arm"] = Arm{Pattern: secret, Reason: "leaked"}
-			bodies["/v1/bypass"] = Bypass{Agent: secret, Seconds: 5, Force: true, Reason: "leaked"}
-			bodies["/v1/bypass/end"] = EndBypass{Agent: secret, Reason: "leaked"}
-			bodies["/v1/exceptions"] = Except{Agent: secret, Family: "runaway.*", Seconds: 5, Reason: "leaked"}
+			bodies["/v1/breakers/trip agent"] = TripRequest{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: secret}, TTL: 60, Force: true, Reason: "leaked"}
+			bodies["/v1/breakers/trip run"] = TripRequest{Scope: runTarget(secret), TTL: 60, Force: true, Reason: "leaked"}
+			bodies["/v1/breakers/trip holder"] = TripRequest{Scope: runTarget(schema.RunID{1}.String()), TTL: 60, Force: true, Credential: secret, Reason: "leaked"}
+			bodies["/v1/arming/arm"] = ArmingRequest{Pattern: secret, Reason: "leaked"}
+			bodies["/v1/bypass"] = BypassRequest{Agent: secret, Seconds: 5, Force: true, Reason: "leaked"}
+			bodies["/v1/bypass/end"] = EndBypassRequest{Agent: secret, Reason: "leaked"}
+			bodies["/v1/exceptions"] = AddExceptionRequest{Agent: secret, Family: "runaway.*", Seconds: 5, Reason: "leaked"}
 		}
 		for path, body := range bodies {
 			path, _, _ := strings.Cut(path, " ")
@@ -218,7 +218,7 @@ func TestRawSecretIsNeitherEchoedNorKept(t *testing.T) {
 				t.Errorf("%s %+v: %d %s", path, body, code, text)
 			}
 		}
-		if code, _ := r.operate(t, "POST", "/v1/exceptions/"+strings.ReplaceAll(secret, " ", "%20")+"/remove", Unexcept{Reason: "x"}, ""); code != 404 {
+		if code, _ := r.operate(t, "POST", "/v1/exceptions/"+strings.ReplaceAll(secret, " ", "%20")+"/remove", RemoveExceptionRequest{Reason: "x"}, ""); code != 404 {
 			t.Errorf("%d", code)
 		}
 	}
@@ -230,7 +230,7 @@ func TestRawSecretIsNeitherEchoedNorKept(t *testing.T) {
 func TestIdsThatLookRandomAreTakenWhenTheyWereMet(t *testing.T) {
 	r := ordered(t, broker(t), "a", nil)
 	r.ask("4fda9ce1f0b84d21b7c0aa4e8d2f6e11", "r", "GET", "/v1/orders/1", "") // a consumer of that name
-	change[Tripped](t, r, "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "4fda9ce1f0b84d21b7c0aa4e8d2f6e11"}, TTL: 60, Reason: "x"})
+	change[TripResult](t, r, "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "4fda9ce1f0b84d21b7c0aa4e8d2f6e11"}, TTL: 60, Reason: "x"})
 	for _, id := range []string{"k_abcdefghijklmnop", "0b2e4c1a-91d0-4a52-8f7e-3a1c5d6e7f80", "spiffe://example.org/ns/prod/sa/billing", "billing-gateway-eu-1", "CN=billing,O=Example 12"} {
 		if mayBeSecret(id) {
 			t.Errorf("%s is taken for a secret", id)
@@ -264,7 +264,7 @@ func TestArmedByCommandWithoutARestartAtEveryPoint(t *testing.T) {
 	if v := b.ask("billing", "r1", "DELETE", "/v1/orders/7", ""); v.status != 200 || v.would == "" {
 		t.Fatalf("observed: %+v", v)
 	}
-	done := change[ArmingChange](t, a, "/v1/arming/arm", Arm{Pattern: "billing", Reason: "a week of it looked right", By: "ann"})
+	done := change[ArmingResult](t, a, "/v1/arming/arm", ArmingRequest{Pattern: "billing", Reason: "a week of it looked right", By: "ann"})
 	if done.Ref != "billing" || len(done.Configured) == 0 || done.Configured[0].Mode != "observe" {
 		t.Errorf("%+v", done)
 	}
@@ -272,7 +272,7 @@ func TestArmedByCommandWithoutARestartAtEveryPoint(t *testing.T) {
 	if v := b.ask("support", "r2", "DELETE", "/v1/orders/7", ""); v.status != 200 {
 		t.Errorf("another agent: %+v", v)
 	}
-	agents := change[[]ArmedAgent](t, b, "/v1/arming/agents", AskArmed{Agents: []string{"billing", "support"}})
+	agents := change[[]ArmedAgent](t, b, "/v1/arming/agents", ArmedAgentsRequest{Agents: []string{"billing", "support"}})
 	if agents[0].State != "armed" || agents[0].Pattern != "billing" || agents[1].State != "observe" || agents[1].Why != "configuration" {
 		t.Errorf("%+v", agents)
 	}
@@ -280,22 +280,22 @@ func TestArmedByCommandWithoutARestartAtEveryPoint(t *testing.T) {
 		s := b.Status()
 		return len(s.Points) == 2 && s.Points[0].Mode == "observe" && s.Points[1].Mode == "observe" && len(s.Orders) == 1 && s.Orders[0].By == "ann" && s.Orders[0].Role == "admin"
 	})
-	change[Bypassed](t, a, "/v1/bypass", Bypass{Agent: "billing", Seconds: 60, Reason: "x"})
+	change[BypassResult](t, a, "/v1/bypass", BypassRequest{Agent: "billing", Seconds: 60, Reason: "x"})
 	within(t, "it is bypassed at the other point", func() bool { return b.ask("billing", "r1", "DELETE", "/v1/orders/7", "").status == 200 })
-	if agents := change[[]ArmedAgent](t, b, "/v1/arming/agents", AskArmed{Agents: []string{"billing"}}); agents[0].State != "bypassed" || agents[0].Until == "" {
+	if agents := change[[]ArmedAgent](t, b, "/v1/arming/agents", ArmedAgentsRequest{Agents: []string{"billing"}}); agents[0].State != "bypassed" || agents[0].Until == "" {
 		t.Errorf("%+v", agents)
 	}
-	change[Done](t, a, "/v1/bypass/end", EndBypass{Agent: "billing", Reason: "x"})
+	change[ChangeResult](t, a, "/v1/bypass/end", EndBypassRequest{Agent: "billing", Reason: "x"})
 	within(t, "the bypass has ended at the other point", func() bool { return b.ask("billing", "r1", "DELETE", "/v1/orders/7", "").status == 403 })
-	change[ArmingChange](t, b, "/v1/arming/disarm", Arm{Pattern: "billing", Reason: "x"})
+	change[ArmingResult](t, b, "/v1/arming/disarm", ArmingRequest{Pattern: "billing", Reason: "x"})
 	within(t, "it passes again", func() bool { return a.ask("billing", "r1", "DELETE", "/v1/orders/7", "").status == 200 })
-	change[ArmingChange](t, b, "/v1/arming/arm", Arm{Pattern: "*", Reason: "x"})
-	both := change[[]ArmedAgent](t, b, "/v1/arming/agents", AskArmed{Agents: []string{"billing"}})
-	if claimed := change[[]ArmedAgent](t, b, "/v1/arming/agents", AskArmed{Agents: []string{"billing"}, Claimed: []string{"billing"}}); both[0].State != "observe" || claimed[0].State != "armed" {
+	change[ArmingResult](t, b, "/v1/arming/arm", ArmingRequest{Pattern: "*", Reason: "x"})
+	both := change[[]ArmedAgent](t, b, "/v1/arming/agents", ArmedAgentsRequest{Agents: []string{"billing"}})
+	if claimed := change[[]ArmedAgent](t, b, "/v1/arming/agents", ArmedAgentsRequest{Agents: []string{"billing"}, Claimed: []string{"billing"}}); both[0].State != "observe" || claimed[0].State != "armed" {
 		t.Errorf("the agent %+v, and who claims its name %+v", both, claimed)
 	}
-	change[ArmingChange](t, b, "/v1/arming/clear", Arm{Pattern: "billing", Reason: "x"})
-	if code, text := b.operate(t, "POST", "/v1/arming/clear", Arm{Pattern: "billing", Reason: "x"}, ""); code != 404 {
+	change[ArmingResult](t, b, "/v1/arming/clear", ArmingRequest{Pattern: "billing", Reason: "x"})
+	if code, text := b.operate(t, "POST", "/v1/arming/clear", ArmingRequest{Pattern: "billing", Reason: "x"}, ""); code != 404 {
 		t.Errorf("%d %s", code, text)
 	}
 }
@@ -303,18 +303,18 @@ func TestArmedByCommandWithoutARestartAtEveryPoint(t *testing.T) {
 func TestOrderWithATypoIsRefused(t *testing.T) {
 	r := ordered(t, broker(t), "a", nil)
 	for path, body := range map[string]any{
-		"/v1/arming/arm":    Arm{Pattern: "family:runaway.lop", Reason: "x"},
-		"/v1/arming/disarm": Arm{Pattern: "billing/[", Reason: "x"},
-		"/v1/exceptions":    Except{Agent: "billing", Family: "runaway.lop", Seconds: 5, Reason: "x"},
+		"/v1/arming/arm":    ArmingRequest{Pattern: "family:runaway.lop", Reason: "x"},
+		"/v1/arming/disarm": ArmingRequest{Pattern: "billing/[", Reason: "x"},
+		"/v1/exceptions":    AddExceptionRequest{Agent: "billing", Family: "runaway.lop", Seconds: 5, Reason: "x"},
 	} {
 		if code, text := r.operate(t, "POST", path, body, ""); code != 422 {
 			t.Errorf("%s: %d %s", path, code, text)
 		}
 	}
-	if code, text := r.operate(t, "POST", "/v1/bypass", Bypass{Agent: "nosuch", Seconds: 5, Reason: "x"}, ""); code != 404 || !strings.Contains(text, "force") {
+	if code, text := r.operate(t, "POST", "/v1/bypass", BypassRequest{Agent: "nosuch", Seconds: 5, Reason: "x"}, ""); code != 404 || !strings.Contains(text, "force") {
 		t.Errorf("%d %s", code, text)
 	}
-	if got := change[ArmingChange](t, r, "/v1/arming/arm", Arm{Pattern: "nosuch", Reason: "x"}); len(got.Notes) == 0 || !strings.Contains(got.Notes[0], "no agent of that name") {
+	if got := change[ArmingResult](t, r, "/v1/arming/arm", ArmingRequest{Pattern: "nosuch", Reason: "x"}); len(got.Notes) == 0 || !strings.Contains(got.Notes[0], "no agent of that name") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -322,16 +322,16 @@ func TestOrderWithATypoIsRefused(t *testing.T) {
 func TestExceptionByCommandIsListedAndRemoved(t *testing.T) {
 	r := ordered(t, broker(t), "a", nil)
 	r.ask("billing", "r", "GET", "/v1/orders/1", "")
-	added := change[ExceptionAdded](t, r, "/v1/exceptions", Except{Agent: "billing", Family: "runaway.*", Routes: []string{"DELETE /v1/orders/{id}"}, Seconds: 3600, Reason: "the nightly purge", By: "ann"})
+	added := change[ExceptionResult](t, r, "/v1/exceptions", AddExceptionRequest{Agent: "billing", Family: "runaway.*", Routes: []string{"DELETE /v1/orders/{id}"}, Seconds: 3600, Reason: "the nightly purge", By: "ann"})
 	list := r.exceptions("t")
 	if len(list) != 1 || list[0].ID != added.Ref || list[0].By != "ann" || list[0].Role != "admin" || list[0].Expires == "" || len(added.Notes) != 0 {
 		t.Fatalf("%+v %+v", list, added)
 	}
-	change[Done](t, r, "/v1/exceptions/"+added.Ref+"/remove", Unexcept{Reason: "done"})
+	change[ChangeResult](t, r, "/v1/exceptions/"+added.Ref+"/remove", RemoveExceptionRequest{Reason: "done"})
 	if len(r.exceptions("t")) != 0 {
 		t.Error("it is there yet")
 	}
-	if code, _ := r.operate(t, "POST", "/v1/exceptions/"+added.Ref+"/remove", Unexcept{Reason: "done"}, ""); code != 404 {
+	if code, _ := r.operate(t, "POST", "/v1/exceptions/"+added.Ref+"/remove", RemoveExceptionRequest{Reason: "done"}, ""); code != 404 {
 		t.Error(code)
 	}
 }
@@ -343,10 +343,10 @@ func TestWhatAnOlderPointCannotReadIsNotWritten(t *testing.T) {
 	within(t, "the heartbeats are read", r.others.read.Load)
 	before := r.entries()
 	for path, body := range map[string]any{
-		"/v1/arming/arm": Arm{Pattern: "*", Reason: "x"},
-		"/v1/bypass":     Bypass{Agent: "billing", Seconds: 5, Force: true, Reason: "x"}, // to it that would be the whole tenant's
-		"/v1/bypass/end": EndBypass{Reason: "x"},
-		"/v1/exceptions": Except{Agent: "billing", Family: "runaway.*", Seconds: 5, Reason: "x"},
+		"/v1/arming/arm": ArmingRequest{Pattern: "*", Reason: "x"},
+		"/v1/bypass":     BypassRequest{Agent: "billing", Seconds: 5, Force: true, Reason: "x"}, // to it that would be the whole tenant's
+		"/v1/bypass/end": EndBypassRequest{Reason: "x"},
+		"/v1/exceptions": AddExceptionRequest{Agent: "billing", Family: "runaway.*", Seconds: 5, Reason: "x"},
 	} {
 		if code, text := r.operate(t, "POST", path, body, ""); code != http.StatusConflict || !strings.Contains(text, "old") {
 			t.Errorf("%s: %d %s", path, code, text)
@@ -355,5 +355,5 @@ func TestWhatAnOlderPointCannotReadIsNotWritten(t *testing.T) {
 	if r.entries() != before {
 		t.Error("something was written")
 	}
-	change[Bypassed](t, r, "/v1/bypass", Bypass{Seconds: 5, Reason: "x"})
+	change[BypassResult](t, r, "/v1/bypass", BypassRequest{Seconds: 5, Reason: "x"})
 }

@@ -16,9 +16,9 @@ import (
 	"flyball/schema"
 )
 
-// Link is where a person can decide a question without a token: signed, of this
+// ApprovalLink is where a person can decide a question without a token: signed, of this
 // question only, until a time (Unix ns). Whoever has it can decide once.
-func Link(key Secret, base, id string, until int64) string {
+func ApprovalLink(key Secret, base, id string, until int64) string {
 	if key == "" || base == "" {
 		return ""
 	}
@@ -75,7 +75,7 @@ func (c *Control) actOnPage(w http.ResponseWriter, r *http.Request) {
 		c.render(w, http.StatusBadRequest, g, fmt.Errorf("the answer is grant or refuse"), "")
 		return
 	}
-	said := Refuse{Reason: r.PostForm.Get("reason"), By: r.PostForm.Get("by")}
+	said := RefuseRequest{Reason: r.PostForm.Get("reason"), By: r.PostForm.Get("by")}
 	if err := obey(&said); err != nil {
 		c.render(w, http.StatusBadRequest, g, err, "")
 		return

@@ -160,7 +160,7 @@ quotas: [{name: notes, calls: 100, per: 744h, routes: ["PATCH /v1/orders/{id}"]}
 `
 
 func (r *running) manifest(t *testing.T, text string) {
-	r.must(t, "PUT", "/v1/manifests", Put{Text: text, Reason: "test"})
+	r.must(t, "PUT", "/v1/manifests", PutManifestRequest{Text: text, Reason: "test"})
 }
 
 func TestIrreversibleCallIsHeldGrantedAndPassesOnce(t *testing.T) {
@@ -176,7 +176,7 @@ func TestIrreversibleCallIsHeldGrantedAndPassesOnce(t *testing.T) {
 	if again := b.ask("billing", "r1", "DELETE", "/v1/orders/8", ""); again.status != 403 || again.gate != held.gate {
 		t.Fatalf("the same run and route asked again: %+v", again)
 	}
-	b.must(t, "POST", "/v1/grants/"+held.gate+"/grant", Grant{Reason: "the customer is right"})
+	b.must(t, "POST", "/v1/grants/"+held.gate+"/grant", GrantRequest{Reason: "the customer is right"})
 	within(t, "the yes is at the first point", func() bool { return a.gateOf(held.gate).State == schema.GateGranted })
 	if other := a.ask("billing", "r1", "DELETE", "/v1/orders/8", ""); other.status != 403 {
 		t.Fatalf("a yes to order 7 let order 8 pass: %+v", other)
@@ -287,10 +287,10 @@ func TestTaskNarrowsAndItsEndEnds(t *testing.T) {
 	r := run(t, broker(t), "a", func(o *Options) {
 		o.Tokens = []Token{{Name: "orchestrator", Role: Orchestrator, Hash: hashOf("o")}, {Name: "agent", Role: Viewer, Hash: hashOf("v")}, {Name: "admin", Role: Admin, Hash: hashOf("a")}}
 	})
-	if code, text := r.operate(t, "PUT", "/v1/manifests", Put{Text: billing, Reason: "x"}, "a"); code != 200 {
+	if code, text := r.operate(t, "PUT", "/v1/manifests", PutManifestRequest{Text: billing, Reason: "x"}, "a"); code != 200 {
 		t.Fatal(code, text)
 	}
-	task := Declare{RunKey: "r1", Agent: "billing", Targets: []string{"order:7"}, Seconds: 600}
+	task := DeclareTaskRequest{RunKey: "r1", Agent: "billing", Targets: []string{"order:7"}, Seconds: 600}
 	if code, _ := r.operate(t, "POST", "/v1/runs", task, "v"); code != 403 {
 		t.Fatalf("an agent's own credential declared a task: %d", code)
 	}
@@ -298,7 +298,7 @@ func TestTaskNarrowsAndItsEndEnds(t *testing.T) {
 	if code != 200 {
 		t.Fatal(code, text)
 	}
-	var d Done
+	var d ChangeResult
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestTaskNarrowsAndItsEndEnds(t *testing.T) {
 	if v := r.ask("billing", "r1", "GET", "/v1/orders/8", ""); v.status != 200 {
 		t.Fatalf("%+v", v)
 	}
-	if code, text := r.operate(t, "POST", "/v1/runs/"+d.Ref+"/end", End{}, "o"); code != 200 {
+	if code, text := r.operate(t, "POST", "/v1/runs/"+d.Ref+"/end", EndTaskRequest{}, "o"); code != 200 {
 		t.Fatal(code, text)
 	}
 	if v := r.ask("billing", "r1", "GET", "/v1/orders/8", ""); v.status != 403 || v.why != "policy.task:after_task" {
@@ -318,7 +318,7 @@ func TestTaskNarrowsAndItsEndEnds(t *testing.T) {
 
 func TestTaskOfAnAgentWithoutAManifestHolds(t *testing.T) {
 	r := run(t, broker(t), "a", nil)
-	r.must(t, "POST", "/v1/runs", Declare{RunKey: "r1", Agent: "support", Targets: []string{"order:7"}, Seconds: 600})
+	r.must(t, "POST", "/v1/runs", DeclareTaskRequest{RunKey: "r1", Agent: "support", Targets: []string{"order:7"}, Seconds: 600})
 	for path, want := range map[string]int{"/v1/orders/7": 200, "/v1/orders/8": 403} {
 		if v := r.ask("support", "r1", "DELETE", path, ""); v.status != want {
 			t.Errorf("%s: %+v", path, v)
@@ -394,7 +394,7 @@ func TestPointWithAWrongClockAnswersTheSame(t *testing.T) {
 		points[name] = run(t, k, name, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(off) } })
 	}
 	points["right"].manifest(t, billing)
-	points["right"].must(t, "POST", "/v1/breakers/trip", Trip{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 2, Force: true, Reason: "x"})
+	points["right"].must(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 2, Force: true, Reason: "x"})
 	for name, p := range points {
 		within(t, name+" has it", func() bool { return len(p.lines(false)) == 1 && len(p.manifests()) == 1 })
 		if v := p.ask("support", "r", "GET", "/", ""); v.status != 403 {

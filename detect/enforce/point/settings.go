@@ -85,8 +85,8 @@ func initialSettings(tenant, point string, b breaker.Budget) *schema.Command {
 		Settings: &schema.Settings{TripsPerHour: &b.PerHour, AgentsPercent: &b.Percent, Initial: true}}
 }
 
-// SetSettings changes what every point folds by. What is absent stays.
-type SetSettings struct {
+// ChangeSettingsRequest changes what every point folds by. What is absent stays.
+type ChangeSettingsRequest struct {
 	TripsPerHour  *int   `json:"trips_per_hour,omitempty" rule:"0..1000000"`
 	AgentsPercent *int   `json:"agents_percent,omitempty" rule:"0..100"`
 	Reason        string `json:"reason" rule:"1..1000 words"`
@@ -96,13 +96,13 @@ type SetSettings struct {
 // SettingsLine is the answer of /v1/settings: what holds, and what this point's file says.
 type SettingsLine struct {
 	ledger.Setting
-	Since  string   `json:"since,omitempty"`
-	File   FileSays `json:"file"`
-	Differ bool     `json:"differ"` // the file says something else, and does not hold
+	Since  string       `json:"since,omitempty"`
+	File   FileSettings `json:"file"`
+	Differ bool         `json:"differ"` // the file says something else, and does not hold
 }
 
-// FileSays is what the configuration file of the point that answers says.
-type FileSays struct {
+// FileSettings is what the configuration file of the point that answers says.
+type FileSettings struct {
 	TripsPerHour  int `json:"trips_per_hour"`
 	AgentsPercent int `json:"agents_percent"`
 }
@@ -111,13 +111,13 @@ func (c *Control) settingsLine(tenant string) SettingsLine {
 	c.mu.RLock()
 	have := c.state.SettingsOf(tenant)
 	c.mu.RUnlock()
-	file := FileSays{c.o.Budget.PerHour, c.o.Budget.Percent}
+	file := FileSettings{c.o.Budget.PerHour, c.o.Budget.Percent}
 	return SettingsLine{Setting: have, Since: stamp(have.At), File: file,
-		Differ: have.Generation != 0 && file != FileSays{have.TripsPerHour, have.AgentsPercent}}
+		Differ: have.Generation != 0 && file != FileSettings{have.TripsPerHour, have.AgentsPercent}}
 }
 
 func (c *Control) setSettings(in *call) {
-	ask := in.ask.(*SetSettings)
+	ask := in.ask.(*ChangeSettingsRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandSettings, By: in.who.named(ask.By), Reason: ask.Reason,
 		Settings: &schema.Settings{TripsPerHour: ask.TripsPerHour, AgentsPercent: ask.AgentsPercent}}, ledger.InForce,
 		map[string]int{ledger.Refused: http.StatusBadRequest}, done)

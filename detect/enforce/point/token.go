@@ -72,8 +72,8 @@ func ParseToken(text string) (hash [sha256.Size]byte, err error) {
 	return sha256.Sum256([]byte(text)), nil
 }
 
-// HashLine is what to keep of a token.
-func HashLine(token string) string {
+// TokenHashLine is what to keep of a token.
+func TokenHashLine(token string) string {
 	h := sha256.Sum256([]byte(token))
 	return hashPrefix + hex.EncodeToString(h[:])
 }

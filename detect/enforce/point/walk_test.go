@@ -299,7 +299,7 @@ func (r *running) granted(t *testing.T, agent, runKey, method, path, body string
 	if held.status != 403 || held.gate == "" {
 		t.Fatalf("%s %s: %+v", method, path, held)
 	}
-	r.must(t, "POST", "/v1/grants/"+held.gate+"/grant", Grant{Reason: "the customer is right"})
+	r.must(t, "POST", "/v1/grants/"+held.gate+"/grant", GrantRequest{Reason: "the customer is right"})
 	within(t, "the yes is here", func() bool { return r.gateOf(held.gate).State == schema.GateGranted })
 	return held.gate
 }
@@ -357,7 +357,7 @@ func TestWiderYesStillHoldsTheAmount(t *testing.T) {
 	r := walked(t, broker(t), route.Rule{Method: "POST", Template: "/v1/orders/{id}/refund", Effect: schema.EffectPay, Reversibility: schema.Irreversible, Amount: "query:amount", Currency: "EUR"})
 	r.manifest(t, payer)
 	held := r.ask("billing", "r1", "POST", "/v1/orders/7/refund?amount=60", "")
-	r.must(t, "POST", "/v1/grants/"+held.gate+"/grant", Grant{Reason: "all of them", Resource: "order:*", Uses: 5})
+	r.must(t, "POST", "/v1/grants/"+held.gate+"/grant", GrantRequest{Reason: "all of them", Resource: "order:*", Uses: 5})
 	within(t, "the yes is here", func() bool { return r.gateOf(held.gate).State == schema.GateGranted })
 	for path, want := range map[string]int{"/v1/orders/8/refund?amount=60": 200, "/v1/orders/9/refund?amount=999999": 403, "/v1/orders/9/refund?amount=60&cascade=all": 403} {
 		if v := r.ask("billing", "r1", "POST", path, ""); v.status != want {
