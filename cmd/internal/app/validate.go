@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema/identity"
 )
 
@@ -90,7 +90,7 @@ func validateTokens(c config.Config) error {
 }
 
 // checkToken is what gateways show; empty if they show none.
-func checkToken(c config.Config) (point.Secret, error) {
+func checkToken(c config.Config) (api.Secret, error) {
 	if c.Check.TokenFile == "" {
 		return "", nil
 	}
@@ -98,7 +98,7 @@ func checkToken(c config.Config) (point.Secret, error) {
 	if err == nil && len(token) < leastCheckToken {
 		err = fmt.Errorf("check.token_file: %s holds %d characters; a token must have at least %d (flyball token makes one)", c.Check.TokenFile, len(token), leastCheckToken)
 	}
-	return point.Secret(token), err
+	return api.Secret(token), err
 }
 
 // tokenHash reads control.tokens[i]; key is its name in the configuration.
@@ -109,7 +109,7 @@ func tokenHash(c config.Config, i int) (key string, hash [sha256.Size]byte, err 
 	if err != nil {
 		return key, hash, err
 	}
-	if hash, err = point.ParseToken(value); err != nil {
+	if hash, err = api.ParseToken(value); err != nil {
 		err = fmt.Errorf("%s: %s: %w", key, file, err)
 	}
 	return key, hash, err
