@@ -11,7 +11,7 @@ import (
 	"flyball/alerts/notify"
 	"flyball/alerts/pager"
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/identity"
 )
@@ -39,7 +39,7 @@ func tell(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage fu
 		}
 		p := pager.New(pager.Options{Name: r.Name, Receiver: receiver, Kafka: kafka, Now: time.Now, Stage: stage, Logger: log.With("component", "alert"), Metrics: m,
 			Link: func(gate string, until int64) string {
-				return point.Link(schema.Secret(key), c.Control.PublicURL, gate, until)
+				return api.ApprovalLink(schema.Secret(key), c.Control.PublicURL, gate, until)
 			},
 			Wants: func(f *schema.Finding) bool { return c.Alerts.Wants(r.Name, f) }})
 		g.start(part{name: "alert." + r.Name, run: p.Run})
