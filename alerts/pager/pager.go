@@ -112,7 +112,8 @@ func (p *Pager) run(ctx context.Context) error {
 	defer client.CloseAllowingRebalance()
 	p.refreshAt = p.o.Now().Add(p.o.RefreshEvery)
 	consumer := &kafka.Consumer{Config: p.o.Kafka, Client: client, Name: name, MaxRecords: 500,
-		Wait: func() time.Duration { return time.Second }, Handle: func(ctx context.Context, b kafka.Batch) error { return p.handle(ctx, client, b) }}
+		Wait:   func() time.Duration { return time.Second },
+		Handle: func(ctx context.Context, b kafka.Batch) error { return p.handle(ctx, client, b) }}
 	p.mu.Lock()
 	p.consumer = consumer
 	p.mu.Unlock()

@@ -90,8 +90,8 @@ func (w *world) write(part int32, names ...string) {
 	w.t.Helper()
 	now := time.Now()
 	for _, name := range names {
-		e := schema.FindingEvent(&schema.Finding{ID: name, Version: 1, Family: schema.FamilyLoop, Level: schema.LevelTrip, State: schema.FindingOpen,
-			OpenedAt: now.UnixNano(), UpdateAt: now.UnixNano(), Summary: name})
+		e := schema.FindingEvent(&schema.Finding{ID: name, Version: 1, Family: schema.FamilyLoop,
+			Level: schema.LevelTrip, State: schema.FindingOpen, OpenedAt: now.UnixNano(), UpdateAt: now.UnixNano(), Summary: name})
 		value, err := wire.EncodeEvent(&e)
 		if err != nil {
 			w.t.Fatal(err)
@@ -114,7 +114,8 @@ func (w *world) writeRaw(r *kgo.Record) {
 
 func (w *world) pager(r Receiver, change ...func(*Options)) *Pager {
 	o := Options{Name: "phone", Receiver: r, Wants: func(*schema.Finding) bool { return true }, Kafka: w.kafka, Now: time.Now,
-		Backoff: kafka.Backoff{First: time.Millisecond, Max: 5 * time.Millisecond}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: w.metrics}
+		Backoff: kafka.Backoff{First: time.Millisecond, Max: 5 * time.Millisecond},
+		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: w.metrics}
 	for _, f := range change {
 		f(&o)
 	}
@@ -306,14 +307,15 @@ func TestPagerIsKilledBetweenDeliveryAndCommit(t *testing.T) {
 			r := &receiver{}
 			w.write(0, "a", "b")
 			var once sync.Once
+			killed := make(chan struct{})
 			stop := w.run(w.pager(r, func(o *Options) {
 				o.Stage = func(s string) {
 					if s == stage {
-						once.Do(func() { panic(s) })
+						once.Do(func() { close(killed); panic(s) })
 					}
 				}
 			}))
-			w.await("the first page's stage", func() bool { g := w.cluster.GroupInfo(Group("phone")); return g != nil && g.State == "Empty" })
+			<-killed
 			if err := stop(); err == nil || err.Error() != "killed "+stage {
 				t.Fatal(err)
 			}
