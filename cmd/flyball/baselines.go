@@ -18,7 +18,6 @@ import (
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
 	"flyball/schema"
-	"flyball/schema/clickhouse"
 )
 
 func baselinesCommand(o *options) *cobra.Command {
@@ -56,10 +55,10 @@ func baselinesList(o *options) *cobra.Command {
 				}
 			}
 		}
-		err = baselinestore.Each(cmd.Context(), kafka, c.Tenant, func(version string, value []byte) {
+		err = baselinestore.ForEachVersion(cmd.Context(), kafka, c.Tenant, func(version string, value []byte) {
 			drop(version)
 			v := report.Version{Version: version, Bytes: len(value)}
-			if body, err := baselinestore.Read(version, value); err != nil {
+			if body, err := baselinestore.Decode(version, value); err != nil {
 				v.Error = err.Error()
 			} else {
 				v.Fill(body)
@@ -87,13 +86,13 @@ func baselinesList(o *options) *cobra.Command {
 
 // versionOf reads one version: the latest where none is named.
 func versionOf(ctx context.Context, c config.Config, kafka []kgo.Opt, name string) (*baseline.Body, error) {
-	body, err := baselinestore.Baseline(ctx, kafka, func(v string) bool {
-		return baselinestore.Tenant(v) == c.Tenant && (name == "" || v == name || strings.TrimPrefix(v, c.Tenant+"/") == name)
+	body, err := baselinestore.LatestBaseline(ctx, kafka, func(v string) bool {
+		return baselinestore.VersionTenant(v) == c.Tenant && (name == "" || v == name || strings.TrimPrefix(v, c.Tenant+"/") == name)
 	})
 	switch {
-	case errors.Is(err, baselinestore.ErrNone) && name == "":
+	case errors.Is(err, baselinestore.ErrNotPublished) && name == "":
 		return nil, fmt.Errorf("%w: run flyball learn --once first", err)
-	case errors.Is(err, baselinestore.ErrNone):
+	case errors.Is(err, baselinestore.ErrNotPublished):
 		return nil, fmt.Errorf("%w: %q; flyball baselines list says which are kept", err, name)
 	}
 	return body, err
@@ -225,7 +224,7 @@ func baselinesReset(o *options) *cobra.Command {
 
 func baselinesRescore(o *options) *cobra.Command {
 	var version string
-	cmd := &cobra.Command{Use: "rescore RUN", Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, c config.Config, db *clickhouse.Conn) error {
+	cmd := &cobra.Command{Use: "rescore RUN", Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, c config.Config, db database) error {
 		run, err := resolve(cmd, db, args[0])
 		if err != nil {
 			return err

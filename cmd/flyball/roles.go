@@ -137,7 +137,7 @@ func migrateCommand(o *options) *cobra.Command {
 				fmt.Fprintf(w, "      differs: %s\n", d)
 			}
 		}
-		db, err := app.Database(c)
+		db, err := app.OpenDatabase(c)
 		if err != nil {
 			return err
 		}
@@ -170,11 +170,11 @@ func credentialIDCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		key, err := app.SecretKey(c, false)
+		key, err := app.ReadSecretKey(c, false)
 		if err != nil {
 			return err
 		}
-		id, _, err := app.Rules(c, key)
+		id, _, err := app.NewClassifiers(c, key)
 		if err != nil {
 			return err
 		}

@@ -97,13 +97,13 @@ func (a *Actor) Begin() { *a = Actor{} }
 
 // Explain says what speaks for the score of the actor most.
 func (a *Actor) Explain(r *Run, route uint64) schema.Contribution {
-	c := schema.Contribution{Feature: a.Stat.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Known(round(a.Score))}
+	c := schema.Contribution{Feature: a.Stat.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.OptionalFloat(round(a.Score))}
 	counts := [...]uint64{a.now.Identical, a.now.Fresh, a.now.Deletions, a.now.Retries}
 	if a.Stat == AcrossEvidence {
-		c.Observed = schema.Known(round(a.evidence))
+		c.Observed = schema.OptionalFloat(round(a.evidence))
 		return c
 	}
-	c.Observed = schema.Known(float64(counts[a.Stat]))
+	c.Observed = schema.OptionalFloat(float64(counts[a.Stat]))
 	b := &r.model.Body.Across
 	of, finals := r.agent.key, [...]*baseline.Finals{&b.Identical, &b.Fresh, &b.Deletions, &b.Retries}[a.Stat]
 	if a.Stat == AcrossFresh {

@@ -1,4 +1,4 @@
 // Package layout holds the tests of the repository's shape: which folders there
-// are, which may import which, and what every package must say of itself. It
-// refuses to be imported.
+// are, which package may import which, and what each package must document. It
+// has no code that other packages use.
 package layout

@@ -80,7 +80,7 @@ func TestSchemaSpeaksNoHTTP(t *testing.T) {
 
 func TestTopLevelNamesAreFixed(t *testing.T) {
 	allowed := []string{"cmd", "ingest", "detect", "schema", "dashboards", "alerts", "deploy", "go.mod", "go.sum", "Makefile",
-		"README.md", "LICENSE", "NOTICE", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "bin", "flyball-data", "flyball.yaml"}
+		"README.md", "LICENSE", "NOTICE", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md", "bin", "flyball-data", "flyball.yaml"}
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)
@@ -92,23 +92,26 @@ func TestTopLevelNamesAreFixed(t *testing.T) {
 	}
 }
 
-func TestEveryPackageSaysWhatItRefuses(t *testing.T) {
-	said, seen := map[string]bool{}, map[string]bool{}
+// A comment that says "Package x …" stands in one file of every package, a
+// command's begins with "Command x" or "Package main"; and no package is a
+// collection of what had no other place.
+func TestEveryPackageIsDocumented(t *testing.T) {
+	documented, seen := map[string]bool{}, map[string]string{}
 	sources(t, false, func(path string, f *ast.File) {
 		dir := filepath.Dir(path)
-		seen[dir] = true
-		if f.Doc != nil && strings.Contains(strings.Join(strings.Fields(f.Doc.Text()), " "), "refuses") {
-			said[dir] = true
+		seen[dir] = f.Name.Name
+		if f.Doc != nil && (strings.HasPrefix(f.Doc.Text(), "Package "+f.Name.Name+" ") || f.Name.Name == "main" && strings.HasPrefix(f.Doc.Text(), "Command ")) {
+			documented[dir] = true
 		}
-		for _, part := range strings.Split(dir, "/") {
+		for part := range strings.SplitSeq(dir, "/") {
 			if slices.Contains([]string{"util", "utils", "common", "helpers", "base", "misc"}, part) {
-				t.Errorf("%s: a package that cannot be named belongs to its caller", dir)
+				t.Errorf("%s: a package that has no better name belongs to its caller", dir)
 			}
 		}
 	})
-	for dir := range seen {
-		if !said[dir] {
-			t.Errorf("%s: the package comment does not say what it does and what it refuses to do", dir)
+	for dir, name := range seen {
+		if !documented[dir] {
+			t.Errorf("%s: no file begins with the comment \"Package %s …\" (\"Command …\" for a command)", dir, name)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func TestDuplicateTripAfterReset(t *testing.T) {
 	scope := runScope(1)
 	s.Apply(0, sec, tripOf("d", scope, nil))
 	s.Apply(1, sec, &schema.Command{ID: "r", Kind: schema.CommandReset, Tenant: "t", Scope: scope})
-	if e := s.Apply(2, sec, tripOf("d", scope, nil)); len(e) != 0 || s.Breakers.Open() != 0 {
+	if e := s.Apply(2, sec, tripOf("d", scope, nil)); len(e) != 0 || s.Breakers.OpenCount() != 0 {
 		t.Fatal("a repeat of a trip opened a breaker that a person had reset")
 	}
 }
@@ -367,7 +367,7 @@ func TestChangedAuditEntryIsNamed(t *testing.T) {
 		"a name was changed": {func(l []schema.AuditEntry) []schema.AuditEntry { l[6].By = "bob"; return l }, 7},
 		"an outcome was changed and hashed again": {func(l []schema.AuditEntry) []schema.AuditEntry {
 			l[6].Outcome = "refused"
-			l[6].Hash = l[6].Sum()
+			l[6].Hash = l[6].ComputeHash()
 			return l
 		}, 8},
 		"an entry was left out": {func(l []schema.AuditEntry) []schema.AuditEntry { return append(l[:4], l[5:]...) }, 5},
@@ -394,12 +394,12 @@ func TestSnapshotHoldsEverything(t *testing.T) {
 		{ID: "m", Kind: schema.CommandManifest, Tenant: "t", By: "ann", Manifest: &schema.Manifest{Text: manifest}},
 		{ID: "t", Kind: schema.CommandTask, Tenant: "t", TTL: 100 * sec, Task: &schema.Task{RunKey: "r", AgentID: "a", Targets: []string{"order:1"}}},
 		{ID: "a", Kind: schema.CommandAsk, Tenant: "t", Gate: &schema.Gate{Holder: "run:x", Route: "DELETE /x", Mode: schema.ModeArmed}},
-		{ID: "l", Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Of: "a", Units: 4, Window: 0}},
+		{ID: "l", Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Spender: "a", Units: 4, Window: 0}},
 		{ID: "b", Kind: schema.CommandBypass, Tenant: "t", TTL: sec, Reason: "r"},
 	} {
 		s.Apply(int64(i), sec*int64(i+1), c)
 	}
-	if r, _ := s.ResultOf("l"); r.Units != 4 {
+	if r, _ := s.Result("l"); r.Units != 4 {
 		t.Fatalf("lease: %+v", r)
 	}
 	text := func(s *State) string {
@@ -432,7 +432,7 @@ func TestBadManifestChangesNothing(t *testing.T) {
 	put := func(i int64, text string) Result {
 		id := fmt.Sprint("m", i)
 		s.Apply(i, sec, &schema.Command{ID: id, Kind: schema.CommandManifest, Tenant: "t", Manifest: &schema.Manifest{Text: text}})
-		r, _ := s.ResultOf(id)
+		r, _ := s.Result(id)
 		return r
 	}
 	if r := put(0, "version: 1\nagent: a\nowner: ann\n"); r.Outcome != InForce {

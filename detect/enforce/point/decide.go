@@ -98,14 +98,14 @@ func (c *Control) check(q *request) answer {
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
 	call, shown, asserted, problem := c.read(q)
 	req := ledger.Request{Call: &call, Credentials: shown.Credentials, Claimed: shown.Claimed, Armed: c.o.Armed, Tags: c.o.Tags,
-		AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
+		ApprovalWithoutManifest: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
 	if c.o.Scopes != nil {
 		req.Scopes = c.o.Scopes()
 	}
 	if call.RunKey != "" {
-		run := schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.KeyOfRun()}
+		run := schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.OwnRunKey()}
 		req.RunID = run.ID()
-		for _, run.Key = range call.KeysOfParents() {
+		for _, run.Key = range call.ParentRunKeys() {
 			req.Parents = append(req.Parents, run.ID())
 		}
 	}
@@ -122,7 +122,7 @@ func (c *Control) check(q *request) answer {
 	}
 	c.mu.RLock()
 	loaded, clock := c.loaded, c.state.Clock
-	a.standing = c.state.StandingOf(&call)
+	a.standing = c.state.Standing(&call)
 	c.mu.RUnlock()
 	if !loaded {
 		a.status, a.why = http.StatusServiceUnavailable, whyNotLoaded
@@ -131,7 +131,7 @@ func (c *Control) check(q *request) answer {
 	}
 	var sofar schema.Exposure
 	if a.standing == schema.StandingClaimed && !c.work.enter() {
-		a.crowded, req.Crowded = true, true
+		a.crowded, req.ShareExceeded = true, true
 		c.m.full.WithLabelValues(a.standing.String(), "work").Inc()
 	} else {
 		req.RunFirstSeen, sofar = c.seen.meet(req.RunID, a.standing, clock, &call)
@@ -140,7 +140,7 @@ func (c *Control) check(q *request) answer {
 
 	d, weighed, asks, yes, usable := c.weigh(q, &req, clock, a.standing == schema.StandingClaimed && !a.crowded)
 	a.clock, a.perSec = clock, c.o.ThrottleTo
-	a.action, a.why, a.breaker, a.stale, a.line, a.weighed = d.Action, d.Why, d.Breaker, req.Away, d.Line, d
+	a.action, a.why, a.breaker, a.stale, a.line, a.weighed = d.Action, d.Why, d.Breaker, req.LogStale, d.Line, d
 	if !req.RunID.IsZero() {
 		a.run = req.RunID.String()
 	}
@@ -159,7 +159,7 @@ func (c *Control) check(q *request) answer {
 		c.wouldAsk(weighed, req.RunID, a.standing, sofar, asks, &d)
 	}
 	route.Worsen(&call, q.others, q.readable)
-	if d.Task != nil && d.Task.Over(clock) {
+	if d.Task != nil && d.Task.HasEnded(clock) {
 		c.tell(c.late.note(&call, d.Task, req.RunID, clock))
 	}
 	if d.Would > a.action {
@@ -192,7 +192,7 @@ func (c *Control) weigh(q *request, req *ledger.Request, clock int64, working bo
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	req.Away = c.stale()
+	req.LogStale = c.stale()
 	d = c.state.Decide(req)
 	weighed = req.Call
 	if len(q.others) > 0 || !q.readable {
@@ -232,20 +232,20 @@ func (c *Control) count(a *answer) {
 func (c *Control) observe(call *schema.Call, a *answer) {
 	if t := a.weighed.Task; t != nil {
 		if t.Type != "" {
-			call.Note(schema.AttrTaskType, t.Type)
+			call.SetAttr(schema.AttrTaskType, t.Type)
 		}
 		if len(t.Targets) > 0 {
-			call.Note(schema.AttrTaskTargets, "declared")
+			call.SetAttr(schema.AttrTaskTargets, "declared")
 		}
 	}
 	if a.action > schema.ActionNone || a.would != "" {
-		call.Note("flyball.action", a.action.String())
-		call.Note("flyball.why", a.why)
+		call.SetAttr("flyball.action", a.action.String())
+		call.SetAttr("flyball.why", a.why)
 		if a.would != "" {
-			call.Note("flyball.would", a.would)
+			call.SetAttr("flyball.would", a.would)
 		}
 		if a.gate != "" {
-			call.Note("flyball.gate", a.gate)
+			call.SetAttr("flyball.gate", a.gate)
 		}
 	}
 	if c.o.KeptPath != nil {

@@ -75,7 +75,7 @@ func (c *Control) operations() []operation {
 func (c *Control) gateOf(id string) *schema.Gate {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	g, _ := c.state.Gates.Of(id)
+	g, _ := c.state.Gates.Get(id)
 	return g
 }
 
@@ -177,7 +177,7 @@ func (c *Control) verdict(in *call) {
 	if !c.ownFinding(in, in.r.PathValue("id")) {
 		return
 	}
-	in.submit(c, schema.Command{Kind: schema.CommandVerdict, By: in.who.named(ask.By), Reason: ask.Why, Verdict: &schema.Verdict{FindingID: in.r.PathValue("id"), Is: ask.Is}}, ledger.Judged, nil, done)
+	in.submit(c, schema.Command{Kind: schema.CommandVerdict, By: in.who.named(ask.By), Reason: ask.Why, Verdict: &schema.Verdict{FindingID: in.r.PathValue("id"), Label: ask.Is}}, ledger.Judged, nil, done)
 }
 
 func (c *Control) findings(in *call) {
