@@ -46,7 +46,7 @@ type Options struct {
 	Budget     breaker.Budget
 	Resolver   *identity.Resolver
 	Routes     Classifier
-	CheckToken Secret // gateways must show it; "" lets any in that reaches the listener
+	CheckToken schema.Secret // gateways must show it; "" lets any in that reaches the listener
 	Tokens     []Token
 	// TrustedHops is how many proxies before the gateways are trusted to name the
 	// address that they were asked from; see identity.ClientAddress.
@@ -75,7 +75,7 @@ type Options struct {
 	// keeps no secrets that stand in one. nil keeps it whole. Decisions read it whole.
 	KeptPath func(path string) string
 	// LinkKey signs links that decide a question; empty makes none.
-	LinkKey Secret
+	LinkKey schema.Secret
 	// Findings answers /v1/findings, of these tenants or, without any, of all; nil: this process has no database.
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
 	// HasFinding says whether a tenant has a finding; nil: nobody can say.
@@ -86,12 +86,6 @@ type Options struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
-
-// Secret is a value that never prints.
-type Secret string
-
-func (Secret) String() string   { return "<secret>" }
-func (Secret) GoString() string { return "<secret>" }
 
 const (
 	tickEvery     = time.Second
