@@ -28,7 +28,7 @@ func (l *Learner) tell(ctx context.Context, body *baseline.Body) error {
 	if l.o.Rows == nil || len(body.Life) == 0 {
 		return nil
 	}
-	block := tables.NewBaselinesBlock()
+	block := tables.BaselinesTable.NewBlock()
 	for _, agent := range slices.Sorted(maps.Keys(body.Life)) {
 		life := body.Life[agent]
 		text, err := json.Marshal(life)
