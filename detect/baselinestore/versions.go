@@ -53,8 +53,8 @@ func Each(ctx context.Context, kafka []kgo.Opt, tenant string, take func(version
 }
 
 // Read decodes and checks a version.
-func Read(version string, value []byte) (*baseline.Body, error) {
-	body, err := wire.DecodeDocument[baseline.Body](value, wire.BaselineVersion)
+func Read(version string, value []byte) (*baseline.Baseline, error) {
+	body, err := wire.DecodeDocument[baseline.Baseline](value, wire.BaselineVersion)
 	if err == nil {
 		err = body.Check()
 	}
@@ -66,8 +66,8 @@ func Read(version string, value []byte) (*baseline.Body, error) {
 
 // Before is the latest version of the same tenant that was made before one and can
 // be scored by. Names of a tenant's versions sort by time.
-func Before(ctx context.Context, kafka []kgo.Opt, version string) (*baseline.Body, error) {
-	var last *baseline.Body
+func Before(ctx context.Context, kafka []kgo.Opt, version string) (*baseline.Baseline, error) {
+	var last *baseline.Baseline
 	err := Each(ctx, kafka, Tenant(version), func(v string, value []byte) {
 		if v >= version || last != nil && v < last.Version {
 			return

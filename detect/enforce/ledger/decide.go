@@ -64,7 +64,7 @@ type Decision struct {
 	Bypassed      bool
 
 	// Scope is where the call lies in what was learned, where that was asked.
-	Scope scope.Answer
+	Scope scope.Assessment
 
 	considered [6]Consideration
 	n          int

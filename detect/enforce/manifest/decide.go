@@ -136,7 +136,7 @@ func (m *Manifest) decide(in Ask) Answer {
 	if a, bad := m.alone(c); bad {
 		return a
 	}
-	if m.hours != nil && !m.hours.Contain(in.Now) {
+	if m.hours != nil && !m.hours.Contains(in.Now) {
 		return Answer{Action: schema.ActionGate, Why: WhyHours, Line: "hours"}
 	}
 	return Answer{Why: WhyInScope, Line: "scope"}
