@@ -22,7 +22,7 @@ func (o *options) database() (config.Config, *clickhouse.Conn, error) {
 	if err != nil {
 		return c, nil, err
 	}
-	db, err := app.Database(c)
+	db, err := app.OpenDatabase(c)
 	return c, db, err
 }
 

@@ -21,8 +21,8 @@ import (
 
 // auditReport is what `flyball audit verify -o json` prints.
 type auditReport struct {
-	Entries uint64         `json:"entries"`
-	Broken  *ledger.Broken `json:"first_bad_entry,omitempty"`
+	Entries uint64             `json:"entries"`
+	Broken  *ledger.ChainFault `json:"first_bad_entry,omitempty"`
 	// End is how far the trail came; Live what the enforcement point holds, absent
 	// when none answers.
 	End  ledger.Chain  `json:"end"`
@@ -60,9 +60,9 @@ const storedWithin = 10 * time.Second
 // that was written. It returns what is wrong, whether the comparison is complete, and
 // a sentence.
 func compareTrail(end ledger.Chain, ends trailEnds, live *point.AuditEnd, caughtUp bool) (
-	broken *ledger.Broken, complete bool, say string) {
-	wrong := func(seq uint64, why string) (*ledger.Broken, bool, string) {
-		return &ledger.Broken{Seq: seq, Why: why}, false, fmt.Sprintf("entry %d %s", seq, why)
+	broken *ledger.ChainFault, complete bool, say string) {
+	wrong := func(seq uint64, why string) (*ledger.ChainFault, bool, string) {
+		return &ledger.ChainFault{Seq: seq, Why: why}, false, fmt.Sprintf("entry %d %s", seq, why)
 	}
 	const anew = "is not the one that the enforcement point holds: the trail was written anew"
 	if end.Seq > live.Seq {

@@ -56,10 +56,10 @@ func baselinesList(o *options) *cobra.Command {
 				}
 			}
 		}
-		err = baselinestore.Each(cmd.Context(), kafka, c.Tenant, func(version string, value []byte) {
+		err = baselinestore.ForEachVersion(cmd.Context(), kafka, c.Tenant, func(version string, value []byte) {
 			drop(version)
 			v := report.Version{Version: version, Bytes: len(value)}
-			if body, err := baselinestore.Read(version, value); err != nil {
+			if body, err := baselinestore.Decode(version, value); err != nil {
 				v.Error = err.Error()
 			} else {
 				v.Fill(body)
@@ -87,13 +87,13 @@ func baselinesList(o *options) *cobra.Command {
 
 // versionOf reads one version: the latest where none is named.
 func versionOf(ctx context.Context, c config.Config, kafka []kgo.Opt, name string) (*baseline.Baseline, error) {
-	body, err := baselinestore.Baseline(ctx, kafka, func(v string) bool {
-		return baselinestore.Tenant(v) == c.Tenant && (name == "" || v == name || strings.TrimPrefix(v, c.Tenant+"/") == name)
+	body, err := baselinestore.LatestBaseline(ctx, kafka, func(v string) bool {
+		return baselinestore.VersionTenant(v) == c.Tenant && (name == "" || v == name || strings.TrimPrefix(v, c.Tenant+"/") == name)
 	})
 	switch {
-	case errors.Is(err, baselinestore.ErrNone) && name == "":
+	case errors.Is(err, baselinestore.ErrNotPublished) && name == "":
 		return nil, fmt.Errorf("%w: run flyball learn --once first", err)
-	case errors.Is(err, baselinestore.ErrNone):
+	case errors.Is(err, baselinestore.ErrNotPublished):
 		return nil, fmt.Errorf("%w: %q; flyball baselines list says which are kept", err, name)
 	}
 	return body, err

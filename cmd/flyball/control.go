@@ -141,12 +141,12 @@ func learnCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		db, err := app.Database(c)
+		db, err := app.OpenDatabase(c)
 		if err != nil {
 			return err
 		}
 		defer db.Close()
-		body, err := app.Learner(c, kafka, db, log).LearnOnce(cmd.Context())
+		body, err := app.NewLearner(c, kafka, db, log).LearnOnce(cmd.Context())
 		if err != nil {
 			return err
 		}

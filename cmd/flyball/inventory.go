@@ -133,11 +133,11 @@ func (o *options) hygieneOf(ctx context.Context, c config.Config, db *clickhouse
 // unguarded is what an agent's use of an irreversible route lacks: a manifest that
 // names the route, and a gate or a limit before it.
 func unguarded(manifests *manifest.Store, r *query.StartRow) (missing []string) {
-	m, _ := manifests.Of("", r.AgentID, schema.TrustVerified)
+	m, _ := manifests.ForAgent("", r.AgentID, schema.TrustVerified)
 	if m == nil {
 		return []string{"gate", "manifest"}
 	}
-	a := m.Answer(r.AgentID, &manifest.Usage{Method: r.Method, Route: r.Route, Tool: r.Tool, Reversibility: schema.Irreversible})
+	a := m.EvaluateUsage(r.AgentID, &manifest.Usage{Method: r.Method, Route: r.Route, Tool: r.Tool, Reversibility: schema.Irreversible})
 	switch {
 	case a.Why == manifest.WhyOutside:
 		return []string{"manifest"} // it asks, but nobody said that the agent is for this

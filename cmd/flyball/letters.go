@@ -39,15 +39,15 @@ func replayLettersCommand(o *options) *cobra.Command {
 			return err
 		}
 		l.Kafka = kafka
-		key, err := app.SecretKey(c, false)
+		key, err := app.ReadSecretKey(c, false)
 		if err != nil {
 			return err
 		}
-		id, table, err := app.Rules(c, key)
+		id, table, err := app.NewClassifiers(c, key)
 		if err != nil {
 			return err
 		}
-		p, err := app.Pipeline(c, id, table)
+		p, err := app.NewPipeline(c, id, table)
 		if err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func (o *options) inForce(agent string) (*manifest.Manifest, schema.Manifest, er
 	if err != nil {
 		return nil, schema.Manifest{}, err
 	}
-	m, doc := s.Of("", agent, schema.TrustVerified)
+	m, doc := s.ForAgent("", agent, schema.TrustVerified)
 	return m, doc, nil
 }
 

@@ -136,7 +136,7 @@ func manifestCheck(o *options) *cobra.Command {
 			}
 			slices.Sort(agents)
 			for _, agent := range slices.Compact(agents) {
-				m, _ := manifests.Of("", agent, schema.TrustVerified)
+				m, _ := manifests.ForAgent("", agent, schema.TrustVerified)
 				if m == nil {
 					continue
 				}
@@ -222,9 +222,9 @@ func manifestReview(o *options) *cobra.Command {
 					if err != nil {
 						return err
 					}
-					var answered []manifest.Answered
+					var answered []manifest.ApprovalHistory
 					for _, g := range list {
-						answered = append(answered, manifest.Answered{Route: g.Route, Asked: g.Asked, Granted: g.Granted, Refused: g.Refused, TimeOut: g.TimedOut, MaxAmount: g.MaxAmount, Currency: g.Currency, Findings: g.Findings})
+						answered = append(answered, manifest.ApprovalHistory{Route: g.Route, Asked: g.Asked, Granted: g.Granted, Refused: g.Refused, TimeOut: g.TimedOut, MaxAmount: g.MaxAmount, Currency: g.Currency, Findings: g.Findings})
 					}
 					r.Suggestions = m.Review(name, usageOf(rows), answered)
 					if r.Diff, _, err = m.Diff(r.Suggestions); err != nil {

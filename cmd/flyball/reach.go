@@ -64,7 +64,7 @@ func reachCommand(o *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				r := reach.Of(agent, m, doc.Version, c.Control.WithoutManifest == "ask", o.enforcement([]caller{{name: agent}})[agent].State == "armed", routes)
+				r := reach.Analyze(agent, m, doc.Version, c.Control.WithoutManifest == "ask", o.enforcement([]caller{{name: agent}})[agent].State == "armed", routes)
 				reports = append(reports, r)
 			}
 			return nil
@@ -122,12 +122,12 @@ func printReach(out io.Writer, r *reach.Report) error {
 	for _, l := range r.Lines {
 		most := "unbounded"
 		switch {
-		case l.Answer != "allowed":
+		case l.Access != "allowed":
 			most = "-"
 		case l.WorstPerHour >= 0:
 			most = fmt.Sprintf("%d (%s)", l.WorstPerHour, l.BoundBy)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Reversibility, l.Effect, l.Route, l.Answer, most, l.Used, l.Others, strings.TrimPrefix(l.Why, "policy."))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Reversibility, l.Effect, l.Route, l.Access, most, l.Used, l.Others, strings.TrimPrefix(l.Why, "policy."))
 	}
 	if len(r.Narrowings) > 0 {
 		fmt.Fprintln(w, "\nONE CHANGE\tWOULD TAKE AWAY\tOF THEM IRREVERSIBLE\tAND HOLD CALLS THAT WERE MADE")

@@ -37,7 +37,7 @@ func (h *Harm) add(c *learn.StoredCall) {
 		h.seen[r] = struct{}{}
 	}
 	h.Resources = len(h.seen)
-	if amount, currency, ok := manifest.Thousandths(&c.Stored); ok && !c.Failed {
+	if amount, currency, ok := manifest.AmountInThousandths(&c.Stored); ok && !c.Failed {
 		if h.moved == nil {
 			h.moved, h.Amounts = map[string]int64{}, map[string]string{}
 		}

@@ -30,7 +30,7 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Baseline
 	if body := b.known[version]; body != nil {
 		return body, nil
 	}
-	body, err := baselinestore.Baseline(ctx, b.kafka, func(v string) bool { return v == version })
+	body, err := baselinestore.LatestBaseline(ctx, b.kafka, func(v string) bool { return v == version })
 	if err != nil {
 		return nil, fmt.Errorf("baseline %s: %w", version, err)
 	}
@@ -45,7 +45,7 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Baseline
 func (b *baselines) before(ctx context.Context, version string) (*baseline.Baseline, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return baselinestore.Before(ctx, b.kafka, version)
+	return baselinestore.VersionBefore(ctx, b.kafka, version)
 }
 
 // activate makes the version that the marks name the one to score by. A version
@@ -61,7 +61,7 @@ func (w *worker) activate(ctx context.Context) error {
 	case err == nil:
 		w.judging.use(body)
 		return nil
-	case errors.Is(err, baselinestore.ErrNone):
+	case errors.Is(err, baselinestore.ErrNotPublished):
 		w.m.missingBaselines.Inc()
 		w.cfg.Logger.Error("scoring goes on by the last baseline; run flyball learn --once", "partition", w.part, "version", version, "error", err)
 	case refused(err):
@@ -76,7 +76,7 @@ func (w *worker) activate(ctx context.Context) error {
 	switch body, err = w.baselines.before(ctx, version); {
 	case err == nil:
 		w.judging.use(body)
-	case !errors.Is(err, baselinestore.ErrNone):
+	case !errors.Is(err, baselinestore.ErrNotPublished):
 		return fmt.Errorf("activate a baseline in partition %d: %w", w.part, err)
 	}
 	return nil

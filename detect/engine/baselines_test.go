@@ -84,7 +84,7 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 	for version, want := range map[string]string{"default/newer": "default/good", "default/unsound": "default/good", "default/aaa": ""} {
 		body, err := b.before(context.Background(), version)
 		if want == "" {
-			if !errors.Is(err, baselinestore.ErrNone) {
+			if !errors.Is(err, baselinestore.ErrNotPublished) {
 				t.Errorf("before %s: %v", version, err)
 			}
 		} else if err != nil || body.Version != want {

@@ -58,7 +58,7 @@ const named = `SELECT DISTINCT baseline_version FROM findings WHERE tenant = {te
 // Dropped are the versions, oldest first in the list, that nothing needs any more.
 func Dropped(versions []string, named map[string]bool, now time.Time) (out []string) {
 	for i, v := range versions {
-		made, ok := baselinestore.MadeAt(v)
+		made, ok := baselinestore.VersionTime(v)
 		if i >= len(versions)-KeepNewest || named[v] || !ok || now.Sub(made) < KeepFor {
 			continue
 		}

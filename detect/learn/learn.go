@@ -115,7 +115,7 @@ func (l *Learner) due(ctx context.Context) time.Duration {
 	if err != nil || len(versions) == 0 {
 		return 0
 	}
-	at, ok := baselinestore.MadeAt(versions[len(versions)-1])
+	at, ok := baselinestore.VersionTime(versions[len(versions)-1])
 	if !ok {
 		return 0
 	}
@@ -131,7 +131,7 @@ func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
 	defer cancel()
 	if l.learned.Version == "" {
 		// Of the process before this one.
-		if l.learned, err = baselinestore.Routes(ctx, l.o.Kafka, l.o.Tenant); err != nil && !errors.Is(err, baselinestore.ErrNone) {
+		if l.learned, err = baselinestore.LatestRoutes(ctx, l.o.Kafka, l.o.Tenant); err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
 			return "", "", err
 		}
 	}

@@ -54,7 +54,7 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 		l.o.Logger.Warn("a baseline without pace: no count of a quarter of an hour alarms until the next one", "error", err)
 	}
 	body.MadeAt, body.Since, body.Until = now.UnixNano(), since.UnixNano(), until.UnixNano()
-	body.Version = baselinestore.Name(l.o.Tenant, now)
+	body.Version = baselinestore.VersionName(l.o.Tenant, now)
 	body.Provenance = baseline.Provenance{Quarantine: int64(l.o.Quarantine), Pin: pin, Excluded: chosen.Excluded, Code: l.o.Code}
 	if parent != nil {
 		body.Provenance.Parent = parent.Version
@@ -66,9 +66,9 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 // parent is the version before. One that this binary cannot read is no parent:
 // nothing is carried over from it.
 func (l *Learner) parent(ctx context.Context) (*baseline.Baseline, error) {
-	body, err := baselinestore.Baseline(ctx, l.o.Kafka, func(version string) bool { return baselinestore.Tenant(version) == l.o.Tenant })
+	body, err := baselinestore.LatestBaseline(ctx, l.o.Kafka, func(version string) bool { return baselinestore.VersionTenant(version) == l.o.Tenant })
 	switch {
-	case errors.Is(err, baselinestore.ErrNone):
+	case errors.Is(err, baselinestore.ErrNotPublished):
 		return nil, nil
 	case errors.Is(err, wire.ErrNewerVersion), errors.Is(err, wire.ErrMalformed), errors.Is(err, baseline.ErrUnsound):
 		l.o.Logger.Error("the version before cannot be read; frozen agents begin anew", "error", err)

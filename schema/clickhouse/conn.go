@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,28 +13,16 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
 )
-
-// Secret is a password that never prints.
-type Secret string
-
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "<secret>"
-}
-
-func (s Secret) GoString() string             { return s.String() }
-func (s Secret) LogValue() slog.Value         { return slog.StringValue(s.String()) }
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Options say where ClickHouse is.
 type Options struct {
 	Addrs    []string // host:port of the HTTP interface
 	Database string
 	User     string
-	Password Secret
+	Password schema.Secret
 	TLS      *tls.Config // nil: plain HTTP
 }
 

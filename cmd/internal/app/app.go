@@ -68,7 +68,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	if err != nil {
 		return err
 	}
-	key, err := SecretKey(c, up)
+	key, err := ReadSecretKey(c, up)
 	if err != nil && (slices.Contains(roles, "ingest") || slices.Contains(roles, "control")) {
 		return err
 	}
@@ -103,7 +103,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			return fmt.Errorf("engine: %w", err)
 		}
 	}
-	db, err := Database(c)
+	db, err := OpenDatabase(c)
 	if err != nil {
 		return err
 	}
@@ -173,11 +173,11 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		g.start(part{name: "learn", run: learn.New(o).Run})
 	}
 	if slices.Contains(roles, "ingest") {
-		id, table, err := Rules(c, key)
+		id, table, err := NewClassifiers(c, key)
 		if err != nil {
 			return err
 		}
-		p, err := Pipeline(c, id, table)
+		p, err := NewPipeline(c, id, table)
 		if err != nil {
 			return err
 		}
@@ -222,13 +222,13 @@ func engineOptions(c config.Config) (engine.Options, error) {
 	return o, err
 }
 
-// Pipeline decodes the configured inputs.
-func Pipeline(c config.Config, id decode.Identifier, rt decode.Classifier) (*decode.Pipeline, error) {
+// NewPipeline decodes the configured inputs.
+func NewPipeline(c config.Config, id decode.Identifier, rt decode.Classifier) (*decode.Pipeline, error) {
 	inputs := map[string]decode.Input{}
 	for _, in := range c.Kafka.Inputs {
 		inputs[in.Topic] = decode.Input{Format: in.Format, Signal: in.Signal, Timezone: in.Timezone, TrustedHops: in.TrustedHops}
 	}
-	own, err := c.Programs()
+	own, err := c.CompileMappings()
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ func TestRecordOfWhatWasAskedKeepsNoSecretOfAPath(t *testing.T) {
 		"/v1/orders/\xff":                      "/v1/orders/\ufffd",
 		"/hooks/sk_live_0123456789abcdefghijk": "/hooks/[redacted]",
 	} {
-		if got := KeptPath(path); got != want {
+		if got := RedactPath(path); got != want {
 			t.Errorf("%q is kept as %q, want %q", path, got, want)
 		}
 	}

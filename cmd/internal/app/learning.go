@@ -27,12 +27,12 @@ func learningAgents(c config.Config, kafka []kgo.Opt, log *slog.Logger) (func(ag
 		if err != nil || end == seen {
 			return err
 		}
-		body, err := baselinestore.Baseline(ctx, kafka, func(v string) bool { return baselinestore.Tenant(v) == c.Tenant })
+		body, err := baselinestore.LatestBaseline(ctx, kafka, func(v string) bool { return baselinestore.VersionTenant(v) == c.Tenant })
 		if err == nil {
 			// States are all that is asked of it.
 			current.Store(&baseline.Baseline{Version: body.Version, Status: body.Status})
 		}
-		if err == nil || errors.Is(err, baselinestore.ErrNone) {
+		if err == nil || errors.Is(err, baselinestore.ErrNotPublished) {
 			seen, err = end, nil
 		}
 		return err

@@ -65,23 +65,23 @@ func learning(c config.Config, kafka []kgo.Opt, db *clickhouse.Conn) learn.Optio
 	return o
 }
 
-// Learner learns once, for a command.
-func Learner(c config.Config, kafka []kgo.Opt, db *clickhouse.Conn, log *slog.Logger) *learn.Learner {
+// NewLearner learns once, for a command.
+func NewLearner(c config.Config, kafka []kgo.Opt, db *clickhouse.Conn, log *slog.Logger) *learn.Learner {
 	o := learning(c, kafka, db)
 	o.Logger = log
 	return learn.New(o)
 }
 
-// KeptPath is what is kept of the path of a request: no secrets, and nothing after
+// RedactPath is what is kept of the path of a request: no secrets, and nothing after
 // a #, as of the paths in logs.
-func KeptPath(path string) string {
+func RedactPath(path string) string {
 	path, _, _ = strings.Cut(path, "#")
 	return redact.Path(strings.ToValidUTF8(path, "\ufffd"))
 }
 
 // enforce starts the enforcement point with its three listeners.
 func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *clickhouse.Conn, who *registry, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
-	resolver, table, err := Rules(c, key)
+	resolver, table, err := NewClassifiers(c, key)
 	if err != nil {
 		return err
 	}
@@ -92,8 +92,8 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	o := point.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
 		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
 		Resolver: resolver, Routes: table, Armed: who.armed, Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, Tags: who.tags, Registered: who.registered, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
-		KeptPath: KeptPath,
-		LinkKey:  point.Secret(key), TrustedHops: c.Check.TrustedHops, Findings: findingsFor(db),
+		KeptPath: RedactPath,
+		LinkKey:  schema.Secret(key), TrustedHops: c.Check.TrustedHops, Findings: findingsFor(db),
 		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
 			return query.HasFinding(ctx, db, tenant, id)
 		},

@@ -16,8 +16,8 @@ import (
 	"flyball/schema/identity"
 )
 
-// Receiver makes a configured receiver.
-func Receiver(c config.Config, i int) (pager.Receiver, error) {
+// NewReceiver makes a configured receiver.
+func NewReceiver(c config.Config, i int) (pager.Receiver, error) {
 	r := c.Alerts.Receivers[i]
 	if r.Alertmanager != nil {
 		return notify.NewAlertmanager(r.Name, r.Alertmanager.URL, time.Now), nil
@@ -33,13 +33,13 @@ func Receiver(c config.Config, i int) (pager.Receiver, error) {
 func tell(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
 	m := pager.NewMetrics(reg)
 	for i, r := range c.Alerts.Receivers {
-		receiver, err := Receiver(c, i)
+		receiver, err := NewReceiver(c, i)
 		if err != nil {
 			return err
 		}
 		p := pager.New(pager.Options{Name: r.Name, Receiver: receiver, Kafka: kafka, Now: time.Now, Stage: stage, Logger: log.With("component", "alert"), Metrics: m,
 			Link: func(gate string, until int64) string {
-				return point.Link(point.Secret(key), c.Control.PublicURL, gate, until)
+				return point.Link(schema.Secret(key), c.Control.PublicURL, gate, until)
 			},
 			Wants: func(f *schema.Finding) bool { return c.Alerts.Wants(r.Name, f) }})
 		g.start(part{name: "alert." + r.Name, run: p.Run})

@@ -12,6 +12,7 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/schema/clickhouse"
+	topics "flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -36,7 +37,7 @@ func ensureTopics(ctx context.Context, c config.Config, kafka []kgo.Opt, replica
 	adm := kadm.NewClient(client)
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	ensured, err := wire.Ensure(ctx, adm, int32(c.Kafka.Partitions), replication, inputs, false)
+	ensured, err := topics.EnsureTopics(ctx, adm, topics.TopicOptions{Partitions: int32(c.Kafka.Partitions), Replication: replication, Janitor: inputs})
 	if err != nil {
 		return fmt.Errorf("kafka at %s: %w", strings.Join(seedsOf(c), ", "), err)
 	}
@@ -47,8 +48,9 @@ func ensureTopics(ctx context.Context, c config.Config, kafka []kgo.Opt, replica
 	}
 	if inputs {
 		for _, in := range c.Kafka.Inputs {
-			if _, err := adm.CreateTopic(ctx, int32(c.Kafka.Partitions), replication, map[string]*string{"retention.ms": kadm.StringPtr("-1")}, in.Topic); err != nil && !strings.Contains(err.Error(), "TOPIC_ALREADY_EXISTS") {
-				return fmt.Errorf("create input topic %s: %w", in.Topic, err)
+			forever := map[string]*string{"retention.ms": kadm.StringPtr("-1")}
+			if _, err := topics.CreateTopic(ctx, adm, in.Topic, int32(c.Kafka.Partitions), replication, forever); err != nil {
+				return err
 			}
 		}
 	}

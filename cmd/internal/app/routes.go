@@ -30,8 +30,8 @@ func learnedRoutes(c config.Config, kafka []kgo.Opt, key identity.Key, current *
 			return err
 		}
 		seen = end
-		learned, err := baselinestore.Routes(ctx, kafka, c.Tenant)
-		if errors.Is(err, baselinestore.ErrNone) || err == nil && learned.Version == version {
+		learned, err := baselinestore.LatestRoutes(ctx, kafka, c.Tenant)
+		if errors.Is(err, baselinestore.ErrNotPublished) || err == nil && learned.Version == version {
 			return nil
 		}
 		if err != nil {

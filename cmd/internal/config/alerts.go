@@ -27,8 +27,8 @@ type Receiver struct {
 
 // Webhook is signed as Standard Webhooks describes.
 type Webhook struct {
-	URL        Secret `yaml:"url"` // many webhooks carry their credential in it
-	SecretFile string `yaml:"secret_file"`
+	URL        schema.Secret `yaml:"url"` // many webhooks carry their credential in it
+	SecretFile string        `yaml:"secret_file"`
 }
 
 // Alertmanager is Prometheus', API v2.

@@ -65,7 +65,7 @@ func (f *flyball) learnOnce() *baseline.Baseline {
 	f.t.Helper()
 	f.t.Setenv("FLYBALL_LEARN_MIN_RUNS", "50")
 	f.run([]int{0}, "learn", "--once")
-	body, err := baselinestore.Baseline(context.Background(), f.login(), func(string) bool { return true })
+	body, err := baselinestore.LatestBaseline(context.Background(), f.login(), func(string) bool { return true })
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -13,16 +13,16 @@ import (
 	"flyball/schema/route"
 )
 
-// The README's mapping for a gateway nobody has heard of does what it says.
+// The mapping of ingest/README.md for a gateway nobody has heard of does what it says.
 func TestTheMappingOfTheReadmeReadsItsGateway(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	text, err := os.ReadFile(filepath.Join(root, "ingest", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, ok := strings.Cut(string(text), "```yaml\n# moat.yaml")
 	block, _, closed := strings.Cut(rest, "```")
 	if !ok || !closed {
-		t.Fatal("the README shows no mapping")
+		t.Fatal("ingest/README.md shows no mapping")
 	}
 	own, err := mapping.Compile("moat.yaml", []byte("# moat.yaml"+block))
 	if err != nil {

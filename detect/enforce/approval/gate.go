@@ -28,20 +28,20 @@ const (
 
 // Bounds.
 const (
-	// AnswerWithin is how long a question waits.
-	AnswerWithin = int64(15 * time.Minute)
-	// NoStands is how long a no, given or timed out, is not asked about again.
-	NoStands = int64(15 * time.Minute)
-	// YesLasts is how long a yes can be used if its giver does not say.
-	YesLasts   = int64(15 * time.Minute)
-	longestYes = int64(24 * time.Hour)
-	mostUses   = 1000
-	mostOfOne  = 50 // questions of a credential, or of an agent without one
+	// approvalTimeout is how long a question waits.
+	approvalTimeout = int64(15 * time.Minute)
+	// refusalTTL is how long a no, given or timed out, is not asked about again.
+	refusalTTL = int64(15 * time.Minute)
+	// approvalTTL is how long a yes can be used if its giver does not say.
+	approvalTTL             = int64(15 * time.Minute)
+	maxApprovalTTL          = int64(24 * time.Hour)
+	maxUses                 = 1000
+	maxPendingPerCredential = 50 // questions of a credential, or of an agent without one
 )
 
-// mostPending is how many questions of a tenant wait, by the standing of who asks:
+// maxPending is how many questions of a tenant wait, by the standing of who asks:
 // what callers of a claimed identity ask takes no room of the others.
-var mostPending = [...]int{schema.StandingClaimed: 250, schema.StandingProven: 1000, schema.StandingEstablished: 1000}
+var maxPending = [...]int{schema.StandingClaimed: 250, schema.StandingProven: 1000, schema.StandingEstablished: 1000}
 
 // pool is where questions are counted: a tenant's, of one standing.
 type pool struct {
@@ -52,7 +52,7 @@ type pool struct {
 // poolOf is the pool of a question. A record that says no standing is from a version
 // that had one pool for all.
 func poolOf(g *schema.Gate) pool {
-	if g.Standing == nil || int(*g.Standing) >= len(mostPending) {
+	if g.Standing == nil || int(*g.Standing) >= len(maxPending) {
 		return pool{g.Tenant, schema.StandingEstablished}
 	}
 	return pool{g.Tenant, *g.Standing}
@@ -114,14 +114,14 @@ func (s *State) Apply(m Moment, c *schema.Command) (Outcome, *schema.Gate, []sch
 		}
 		next.By, next.Reason, next.DecidedAt = c.By, c.Reason, m.Clock
 		if c.Kind == schema.CommandRefuse {
-			next.State, next.Expires = schema.GateRefused, m.Clock+NoStands
+			next.State, next.Expires = schema.GateRefused, m.Clock+refusalTTL
 			return Refused, &next, s.change(m, &next)
 		}
 		lasts := c.TTL
 		if lasts <= 0 {
-			lasts = YesLasts
+			lasts = approvalTTL
 		}
-		next.State, next.Expires, next.Uses = schema.GateGranted, m.Clock+min(lasts, longestYes), min(max(c.Gate.Uses, 1), mostUses)
+		next.State, next.Expires, next.Uses = schema.GateGranted, m.Clock+min(lasts, maxApprovalTTL), min(max(c.Gate.Uses, 1), maxUses)
 		if c.Gate.Resource != "" { // the giver widens or narrows it by a pattern
 			next.Resource, next.ArgsDigest = c.Gate.Resource, ""
 		}
@@ -140,7 +140,7 @@ func (s *State) Apply(m Moment, c *schema.Command) (Outcome, *schema.Gate, []sch
 
 func (s *State) ask(m Moment, c *schema.Command) (Outcome, *schema.Gate, []schema.Event) {
 	g := *c.Gate
-	g.Tenant, g.AskedAt, g.Generation, g.State, g.Expires = c.Tenant, m.Clock, m.Generation, schema.GatePending, m.Clock+AnswerWithin
+	g.Tenant, g.AskedAt, g.Generation, g.State, g.Expires = c.Tenant, m.Clock, m.Generation, schema.GatePending, m.Clock+approvalTimeout
 	g.ID = schema.GateID(g.Tenant, g.Holder, g.Route, int(m.Generation))
 	if g.Holder == "" || g.Route == "" {
 		return Bad, nil, nil
@@ -159,7 +159,7 @@ func (s *State) ask(m Moment, c *schema.Command) (Outcome, *schema.Gate, []schem
 			}
 		}
 	}
-	if p := poolOf(&g); s.pending[p] >= mostPending[p.standing] || s.ofOne[askerOf(&g)] >= mostOfOne {
+	if p := poolOf(&g); s.pending[p] >= maxPending[p.standing] || s.ofOne[askerOf(&g)] >= maxPendingPerCredential {
 		return Full, nil, nil
 	}
 	return Asked, &g, s.change(m, &g)
@@ -216,9 +216,9 @@ func (s *State) Pass(m Moment) []schema.Event {
 		next := *g
 		switch g.State {
 		case schema.GatePending:
-			next.State, next.DecidedAt, next.Expires, next.Reason = schema.GateTimedOut, m.Clock, m.Clock+NoStands, "nobody answered in time"
+			next.State, next.DecidedAt, next.Expires, next.Reason = schema.GateTimedOut, m.Clock, m.Clock+refusalTTL, "nobody answered in time"
 		case schema.GateGranted:
-			next.State, next.Reason, next.Expires = schema.GateEnded, "its time is over", m.Clock+NoStands
+			next.State, next.Reason, next.Expires = schema.GateEnded, "its time is over", m.Clock+refusalTTL
 		default: // an answer that has stood long enough
 			s.forget(g)
 			continue
@@ -260,7 +260,7 @@ type Query struct {
 	Tenant, Holder, Route, Resource string
 	ArgsDigest, QueryDigest         string
 	Amount, Currency                string
-	Cut                             bool // the gateway showed a part of the body only
+	BodyTruncated                   bool // the gateway showed a part of the body only
 }
 
 func queryOf(g *schema.Gate) *Query {
@@ -284,9 +284,9 @@ func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
 	return nil, false
 }
 
-// Granted reports whether a yes waits for calls of the holder on the route, though it
+// HasGrant reports whether a yes waits for calls of the holder on the route, though it
 // may be bound to another one.
-func (s *State) Granted(q *Query) bool {
+func (s *State) HasGrant(q *Query) bool {
 	return slices.ContainsFunc(s.at[place{q.Tenant, q.Holder, q.Route}], func(g *schema.Gate) bool { return g.State == schema.GateGranted && g.Uses > 0 })
 }
 
@@ -322,8 +322,8 @@ func names(pattern, resource string) bool {
 	return pattern != "" && (ok && err == nil || pattern == "*")
 }
 
-// Of is a gate by its id.
-func (s *State) Of(id string) (*schema.Gate, bool) { g, ok := s.byID[id]; return g, ok }
+// Get is a gate by its id.
+func (s *State) Get(id string) (*schema.Gate, bool) { g, ok := s.byID[id]; return g, ok }
 
 // List is every gate that is remembered, the latest question first.
 func (s *State) List() []*schema.Gate {
@@ -337,8 +337,8 @@ func (s *State) List() []*schema.Gate {
 	return out
 }
 
-// Queue is how many questions wait, and since when the oldest does (0: none).
-func (s *State) Queue() (n int, oldest int64) {
+// Pending is how many questions wait, and since when the oldest does (0: none).
+func (s *State) Pending() (n int, oldest int64) {
 	for _, g := range s.byID {
 		if g.State == schema.GatePending {
 			if n++; oldest == 0 || g.AskedAt < oldest {

@@ -42,7 +42,7 @@ func TestStormOfOneRunAndRouteIsOneQuestion(t *testing.T) {
 			t.Fatalf("%s %v", o, g)
 		}
 	}
-	if n, _ := l.Queue(); n != 1 {
+	if n, _ := l.Pending(); n != 1 {
 		t.Fatalf("%d questions", n)
 	}
 }
@@ -99,7 +99,7 @@ func TestGrantOfArgumentsIsOfTheseArguments(t *testing.T) {
 func TestNoAnswerIsNoAndIsNotAskedAgainAtOnce(t *testing.T) {
 	l := &log{State: New()}
 	_, g := l.do(schema.CommandAsk, question("order:1"), nil)
-	l.clock = AnswerWithin
+	l.clock = approvalTimeout
 	l.Pass(Moment{l.clock, 50})
 	if have, usable := l.Find(query("order:1"), l.clock); usable || have == nil || have.State != schema.GateTimedOut {
 		t.Fatalf("%+v", have)
@@ -110,7 +110,7 @@ func TestNoAnswerIsNoAndIsNotAskedAgainAtOnce(t *testing.T) {
 	if o, _ := l.do(schema.CommandAsk, question("order:1"), nil); o != Waiting {
 		t.Fatalf("asked again at once: %s", o)
 	}
-	l.clock += NoStands
+	l.clock += refusalTTL
 	if o, _ := l.do(schema.CommandAsk, question("order:1"), nil); o != Asked {
 		t.Fatalf("a no stands for ever: %s", o)
 	}
@@ -150,7 +150,7 @@ func TestInventedRunsDoNotFillTheQueue(t *testing.T) {
 		o, _ := l.do(schema.CommandAsk, q, nil)
 		outcomes[o]++
 	}
-	if outcomes[Asked] != mostOfOne || len(l.byID) != mostOfOne {
+	if outcomes[Asked] != maxPendingPerCredential || len(l.byID) != maxPendingPerCredential {
 		t.Fatalf("%v", outcomes)
 	}
 	other := question("order:1")
@@ -160,7 +160,7 @@ func TestInventedRunsDoNotFillTheQueue(t *testing.T) {
 	}
 	// Everything is forgotten in the end.
 	for range 3 {
-		l.clock += AnswerWithin + NoStands
+		l.clock += approvalTimeout + refusalTTL
 		l.Pass(Moment{l.clock, 9999})
 	}
 	if len(l.byID)+len(l.at)+len(l.order)+len(l.ofOne) != 0 {
@@ -183,11 +183,11 @@ func TestGateStormOfClaimedCallersTakesNobodysQuestions(t *testing.T) {
 		o, _ := l.do(schema.CommandAsk, q, nil)
 		outcomes[o]++
 	}
-	if outcomes[Asked] != mostPending[claimed] {
-		t.Errorf("%v; claimed callers have %d", outcomes, mostPending[claimed])
+	if outcomes[Asked] != maxPending[claimed] {
+		t.Errorf("%v; claimed callers have %d", outcomes, maxPending[claimed])
 	}
 	for _, of := range []*schema.Standing{&proven, &established, nil} {
-		for i := range mostOfOne {
+		for i := range maxPendingPerCredential {
 			q := question("order:1")
 			q.Holder, q.CredentialID, q.AgentID, q.Standing = fmt.Sprint("real:", of, i), "", "reg/bot", of
 			if of == nil {
@@ -211,7 +211,7 @@ func TestObservedQuestionAsksNobody(t *testing.T) {
 	if o, _ := l.do(schema.CommandAsk, q, nil); o != Recorded {
 		t.Fatal(o)
 	}
-	if n, _ := l.Queue(); n != 0 {
+	if n, _ := l.Pending(); n != 0 {
 		t.Fatal("somebody is asked")
 	}
 }

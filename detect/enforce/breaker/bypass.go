@@ -13,9 +13,9 @@ const (
 	ManyBypasses Outcome = "too_many_bypasses"
 )
 
-// mostBypasses are on at a time. One more is refused: it would stop enforcement, and
+// maxBypasses are on at a time. One more is refused: it would stop enforcement, and
 // what is enforced stays enforced.
-const mostBypasses = 1_000
+const maxBypasses = 1_000
 
 // bypassed is who is bypassed: an agent, or with an empty name the whole tenant.
 type bypassed struct{ tenant, agent string }
@@ -41,7 +41,7 @@ func (s *State) applyBypass(m Moment, c *schema.Command) (Outcome, []schema.Even
 		delete(s.bypass, k)
 	case c.TTL <= 0:
 		return Refused, nil
-	case !on && len(s.bypass) >= mostBypasses:
+	case !on && len(s.bypass) >= maxBypasses:
 		return ManyBypasses, nil
 	default:
 		b.Until = m.Clock + c.TTL
@@ -69,9 +69,9 @@ func (s *State) Bypass(tenant string, now int64) (schema.Bypass, bool) {
 	return b, ok && now < b.Until
 }
 
-// BypassOf an agent, if one is on: its own, or that of its tenant. Who only claims the
+// BypassForAgent an agent, if one is on: its own, or that of its tenant. Who only claims the
 // agent's name has no part in its own.
-func (s *State) BypassOf(tenant, agent string, trust schema.Trust, now int64) (schema.Bypass, bool) {
+func (s *State) BypassForAgent(tenant, agent string, trust schema.Trust, now int64) (schema.Bypass, bool) {
 	if b, on := s.Bypass(tenant, now); on || len(s.bypass) == 0 {
 		return b, on
 	}

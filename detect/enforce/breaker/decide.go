@@ -55,19 +55,19 @@ const (
 	WhyAnnotated     = "annotated_by_breaker"
 )
 
-// Verdict on a request: the action that it meets.
-type Verdict struct {
+// Match on a request: the action that it meets.
+type Match struct {
 	Action  schema.Action
 	Why     string
 	Breaker *schema.Breaker // the one that decided; nil without one
-	Met     int             // breakers that the request met
-	// Besides: the breaker is on another run of the same holder.
-	Besides bool
+	Matches int             // breakers that the request met
+	// OtherRun: the breaker is on another run of the same holder.
+	OtherRun bool
 	// Probe: the request may pass if it claims a probe of the breaker.
 	Probe bool
 }
 
-// Decide looks at every breaker that a request can meet. The kill switch comes
+// Match looks at every breaker that a request can meet. The kill switch comes
 // first; then the most severe action wins (deny, gate, throttle, annotate), and
 // among equals the most specific scope: run × route, run, other runs of the same
 // holder (who may have come back under another name), credentials, version, agent,
@@ -76,17 +76,17 @@ type Verdict struct {
 //
 // An address is a weak name for a caller: what was opened on one automatically holds
 // nobody who has a better one, and nobody whose address is not known.
-func (s *State) Decide(q *Query, now int64) Verdict {
-	v := Verdict{Why: WhyNoBreaker}
+func (s *State) Match(q *Query, now int64) Match {
+	v := Match{Why: WhyNoBreaker}
 	if len(s.open) == 0 {
 		return v
 	}
 	meet := func(b *schema.Breaker, why string) {
-		v.Met++
+		v.Matches++
 		if v.Breaker != nil && rank(b) <= rank(v.Breaker) {
 			return
 		}
-		v.Breaker, v.Why, v.Besides = b, why, why == WhyRenamed
+		v.Breaker, v.Why, v.OtherRun = b, why, why == WhyRenamed
 	}
 	look := func(sc schema.Scope) {
 		if sc.Value == "" {
@@ -147,7 +147,7 @@ func (s *State) Decide(q *Query, now int64) Verdict {
 }
 
 // effect is what the breaker that decided does to this request.
-func (v *Verdict) effect(q *Query, now int64) {
+func (v *Match) effect(q *Query, now int64) {
 	b := v.Breaker
 	v.Action = b.Action
 	switch {

@@ -7,9 +7,9 @@ import (
 	"flyball/schema"
 )
 
-// Besides is who is held besides the scope that a breaker names: later runs of a
+// HeldCaller is who is held besides the scope that a breaker names: later runs of a
 // credential, and of an established agent. Empty fields hold nobody.
-type Besides struct {
+type HeldCaller struct {
 	CredentialID string `json:"credential_id,omitempty"`
 	AgentID      string `json:"agent_id,omitempty"`
 	// Since: runs that the point had met before this time of the log's clock go on.
@@ -18,13 +18,13 @@ type Besides struct {
 	Route string `json:"route,omitempty"`
 }
 
-// HeldBesides is who a breaker holds besides its scope; ok is false if nobody.
-func HeldBesides(b *schema.Breaker) (who Besides, ok bool) {
+// AlsoHeld is who a breaker holds besides its scope; ok is false if nobody.
+func AlsoHeld(b *schema.Breaker) (who HeldCaller, ok bool) {
 	h, ok := holderOf(b)
 	if !ok || !b.Holds() {
-		return Besides{}, false
+		return HeldCaller{}, false
 	}
-	who = Besides{CredentialID: h.credential, Since: heldSince(b), Route: h.route}
+	who = HeldCaller{CredentialID: h.credential, Since: heldSince(b), Route: h.route}
 	if h.trust == trustEstablished {
 		who.AgentID = h.agent
 	}

@@ -80,11 +80,11 @@ func TestTrippedRunComesBackUnderAnotherName(t *testing.T) {
 			if tc.q.Tenant == "" {
 				tc.q.Tenant = "t"
 			}
-			if v := s.Decide(&tc.q, s.clock); (v.Action == schema.ActionDeny) != tc.held {
+			if v := s.Match(&tc.q, s.clock); (v.Action == schema.ActionDeny) != tc.held {
 				t.Errorf("tripped by %s: %s: %v because %s", by, tc.name, v.Action, v.Why)
 			}
 			s.Apply(1, 100*sec, &schema.Command{ID: "r", Kind: schema.CommandReset, Tenant: "t", Scope: scope, Reason: "ok"})
-			if v := s.Decide(&tc.q, s.clock); v.Action != schema.ActionNone || len(s.held) != 0 {
+			if v := s.Match(&tc.q, s.clock); v.Action != schema.ActionNone || len(s.held) != 0 {
 				t.Errorf("tripped by %s: %s: after the reset still %v because %s, %d held", by, tc.name, v.Action, v.Why, len(s.held))
 			}
 		}
@@ -120,10 +120,10 @@ func TestRenamedRunWaitsForTheNextStateOfTheBreaker(t *testing.T) {
 			t.Fatal("the renamed run is not held")
 		}
 		next(s)
-		if v := s.Decide(renamed, s.clock); v.Action != schema.ActionDeny {
+		if v := s.Match(renamed, s.clock); v.Action != schema.ActionDeny {
 			t.Errorf("%s: the renamed run goes on", name)
 		}
-		if v := s.Decide(&Query{Tenant: "t", RunID: id}, s.clock); v.Action != schema.ActionDeny {
+		if v := s.Match(&Query{Tenant: "t", RunID: id}, s.clock); v.Action != schema.ActionDeny {
 			t.Errorf("%s: the run goes on", name)
 		}
 	}
@@ -154,10 +154,10 @@ func TestTrippedCredentialOfAnEstablishedAgentThatHasAnother(t *testing.T) {
 	q := &Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k2"}
 	s := begin(DefaultBudget())
 	s.Apply(0, 100*sec, tripOf("d", scope, heldBot("a", schema.TrustVerified, "k")))
-	if v := s.Decide(q, s.clock); v.Action != schema.ActionDeny || !v.Besides {
+	if v := s.Match(q, s.clock); v.Action != schema.ActionDeny || !v.OtherRun {
 		t.Errorf("with another key: %v because %s", v.Action, v.Why)
 	}
-	if v := s.Decide(&Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k"}, s.clock); v.Why != WhyHeld || v.Besides {
+	if v := s.Match(&Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k"}, s.clock); v.Why != WhyHeld || v.OtherRun {
 		t.Errorf("with the key itself: %s", v.Why)
 	}
 	for name, free := range map[string]*Query{
@@ -189,8 +189,8 @@ func TestHolderIsLearnedByABreakerOfAPerson(t *testing.T) {
 	if !s.denies(q) {
 		t.Error("the holder goes on under another run id")
 	}
-	who, ok := HeldBesides(s.Breakers()[0])
-	if !ok || who != (Besides{CredentialID: "k", Since: 100 * sec}) {
+	who, ok := AlsoHeld(s.Breakers()[0])
+	if !ok || who != (HeldCaller{CredentialID: "k", Since: 100 * sec}) {
 		t.Errorf("held besides: %+v", who)
 	}
 }
@@ -199,23 +199,23 @@ func TestHeldBesides(t *testing.T) {
 	_, run := runScope(1)
 	for name, tc := range map[string]struct {
 		b    schema.Breaker
-		want Besides
+		want HeldCaller
 		ok   bool
 	}{
 		"of an established agent": {schema.Breaker{Scope: run, State: schema.BreakerOpen, Since: 5, Holder: &schema.Holder{AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k"}},
-			Besides{"k", "a", 5, ""}, true},
+			HeldCaller{"k", "a", 5, ""}, true},
 		"of an asserted name": {schema.Breaker{Scope: run, State: schema.BreakerOpen, HeldSince: 4, Since: 5, Holder: &schema.Holder{AgentID: "a", AgentTrust: schema.TrustAsserted, CredentialID: "k"}},
-			Besides{"k", "", 4, ""}, true},
+			HeldCaller{"k", "", 4, ""}, true},
 		"on a route": {schema.Breaker{Scope: schema.RunRouteScope(schema.RunID{1}, "GET /x"), State: schema.BreakerOpen, CredentialID: "k"},
-			Besides{"k", "", 0, "GET /x"}, true},
+			HeldCaller{"k", "", 0, "GET /x"}, true},
 		"of the version before": {schema.Breaker{Scope: run, State: schema.BreakerOpen, AgentID: "a", CredentialID: "k"},
-			Besides{"k", "", 0, ""}, true},
-		"without an identity": {schema.Breaker{Scope: run, State: schema.BreakerOpen, AgentID: "ip:1.2.3.4"}, Besides{}, false},
-		"closed":              {schema.Breaker{Scope: run, CredentialID: "k"}, Besides{}, false},
+			HeldCaller{"k", "", 0, ""}, true},
+		"without an identity": {schema.Breaker{Scope: run, State: schema.BreakerOpen, AgentID: "ip:1.2.3.4"}, HeldCaller{}, false},
+		"closed":              {schema.Breaker{Scope: run, CredentialID: "k"}, HeldCaller{}, false},
 		"on an agent": {schema.Breaker{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, State: schema.BreakerOpen, CredentialID: "k"},
-			Besides{}, false},
+			HeldCaller{}, false},
 	} {
-		if who, ok := HeldBesides(&tc.b); ok != tc.ok || who != tc.want && ok {
+		if who, ok := AlsoHeld(&tc.b); ok != tc.ok || who != tc.want && ok {
 			t.Errorf("%s: %+v %v", name, who, ok)
 		}
 	}
@@ -284,7 +284,7 @@ func TestAddressHasOneSpelling(t *testing.T) {
 			t.Errorf("a kill switch on %s does not hold %s", tc[0], tc[1])
 		}
 		s.Apply(1, sec, &schema.Command{ID: "r", Kind: schema.CommandReset, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeAddress, Value: tc[1]}})
-		if s.Open() != 0 {
+		if s.OpenCount() != 0 {
 			t.Errorf("a reset of %s does not close what was opened on %s", tc[1], tc[0])
 		}
 	}
@@ -332,7 +332,7 @@ func TestInventedNamesSpendTheTripBudget(t *testing.T) {
 		if o, _ := s.OutcomeOf("real"); o != Applied {
 			t.Errorf("%v: the trip of an established agent: %s", action, o)
 		}
-		if spent := s.Spent("t", sec); action == schema.ActionDeny && (spent.Trips != 1 || spent.Withheld != 0 || spent.Claimed.Trips != 5 || spent.Claimed.Withheld != 15) {
+		if spent := s.BudgetUsage("t", sec); action == schema.ActionDeny && (spent.Trips != 1 || spent.Withheld != 0 || spent.Claimed.Trips != 5 || spent.Claimed.Withheld != 15) {
 			t.Errorf("spent: %+v", spent)
 		}
 	}
@@ -362,20 +362,20 @@ func TestInventedTripsPushOutNobodysBreakersHistoryAndStrikes(t *testing.T) {
 	_, strikes := runScope(2)
 	s.Apply(1, sec, tripOf("strike", strikes, func(c *schema.Command) { real(c); c.Decision.Action, c.TTL = schema.ActionThrottle, sec }))
 	s.Apply(2, 3*sec, tick())
-	for i := 3; i < mostBreakers+3000; i++ {
+	for i := 3; i < maxBreakers+3000; i++ {
 		s.Apply(int64(i), 3*sec, tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(i)}, func(c *schema.Command) {
 			c.Decision.Action, c.TTL = schema.ActionAnnotate, sec
 			claim(c)
 		}))
 	}
-	if s.Open() > mostBreakers || !s.denies(&Query{Tenant: "t", RunID: schema.RunID{1}}) {
-		t.Errorf("%d open; the breaker of an established agent was dropped", s.Open())
+	if s.OpenCount() > maxBreakers || !s.denies(&Query{Tenant: "t", RunID: schema.RunID{1}}) {
+		t.Errorf("%d open; the breaker of an established agent was dropped", s.OpenCount())
 	}
 	first := false
 	for _, b := range s.History() {
 		first = first || b.DecisionID == "first"
 	}
-	if !first || len(s.History()) > mostHistory+mostClaimedHistory {
+	if !first || len(s.History()) > maxHistory+maxClaimedHistory {
 		t.Errorf("%d in the history; the trip of an established agent is not among them", len(s.History()))
 	}
 	s.Apply(100_000, 5*sec, tick()) // all of the invented ones close and leave a strike
@@ -388,17 +388,17 @@ func TestInventedTripsPushOutNobodysBreakersHistoryAndStrikes(t *testing.T) {
 // When established callers have filled everything, a claimed one finds no room.
 func TestClaimedTripTakesNoRoomOfOthers(t *testing.T) {
 	s := begin(Budget{PerHour: 1 << 30, Percent: 100})
-	for i := range mostBreakers {
+	for i := range maxBreakers {
 		s.Apply(int64(i), sec, tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(i)}, heldBot("a", schema.TrustVerified, "k")))
 	}
 	_, scope := runScope(1)
 	s.Apply(1<<20, sec, tripOf("claimed", scope, claim))
-	if o, _ := s.OutcomeOf("claimed"); o != Withheld || s.Open() != mostBreakers {
-		t.Error(o, s.Open())
+	if o, _ := s.OutcomeOf("claimed"); o != Withheld || s.OpenCount() != maxBreakers {
+		t.Error(o, s.OpenCount())
 	}
 	s.Apply(1<<20+1, sec, tripOf("real", scope, heldBot("a", schema.TrustVerified, "k")))
-	if o, _ := s.OutcomeOf("real"); o != Applied || s.Open() != mostBreakers {
-		t.Error(o, s.Open())
+	if o, _ := s.OutcomeOf("real"); o != Applied || s.OpenCount() != maxBreakers {
+		t.Error(o, s.OpenCount())
 	}
 }
 
@@ -433,12 +433,12 @@ func TestRestoredStateHoldsTheSame(t *testing.T) {
 		}
 		for _, q := range []Query{{CredentialID: "k", AgentID: "a1", AgentTrust: schema.TrustVerified}, {CredentialID: "k2"}, {RunID: schema.RunID{byte(i)}, RunFirstSeen: at - 50*sec, CredentialID: "k"}} {
 			q.Tenant = "t"
-			if x, y := marshal(t, whole.Decide(&q, at)), marshal(t, cut.Decide(&q, at)); !bytes.Equal(x, y) {
+			if x, y := marshal(t, whole.Match(&q, at)), marshal(t, cut.Match(&q, at)); !bytes.Equal(x, y) {
 				t.Fatalf("step %d:\n%s\n%s", i, x, y)
 			}
 		}
 	}
-	if x, y := marshal(t, whole.Spent("t", whole.clock)), marshal(t, cut.Spent("t", cut.clock)); !bytes.Equal(x, y) {
+	if x, y := marshal(t, whole.BudgetUsage("t", whole.clock)), marshal(t, cut.BudgetUsage("t", cut.clock)); !bytes.Equal(x, y) {
 		t.Errorf("%s\n%s", x, y)
 	}
 }

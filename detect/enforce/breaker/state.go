@@ -31,16 +31,16 @@ const (
 	quiet = int64(30 * time.Second)
 	// dormant is how long a half-open breaker waits for somebody to probe: nobody
 	// has asked for so long that there is nobody to let in or to keep out.
-	dormant    = 24 * hour
-	longest    = 24 * hour // of an opening
-	mostStrike = 8
+	dormant      = 24 * hour
+	maxOpening   = 24 * hour // of an opening
+	maxDoublings = 8
 
 	// Bounds. Of what callers of a claimed identity cause there is as much or less,
 	// and it never takes the room of the rest.
-	mostBreakers       = 50_000 // in all; claimed ones go first
-	mostHistory        = 1_000
-	mostClaimedHistory = 500
-	mostStrikes        = 50_000 // of each pool
+	maxBreakers       = 50_000 // in all; claimed ones go first
+	maxHistory        = 1_000
+	maxClaimedHistory = 500
+	maxStrikes        = 50_000 // of each pool
 )
 
 // Moment is a place in the log.
@@ -155,7 +155,7 @@ func (s *State) trip(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 	case d.Action > schema.ActionAnnotate && !s.afford(m.Clock, c): // a note holds nobody
 		b.Mode = schema.ModeWithheld
 		return Withheld, s.record(m, b)
-	case len(s.open) >= mostBreakers && poolOfBreaker(&b) == claimed && !s.drop(claimed):
+	case len(s.open) >= maxBreakers && poolOfBreaker(&b) == claimed && !s.drop(claimed):
 		b.Mode = schema.ModeWithheld // a claimed caller takes no room of another
 		return Withheld, s.record(m, b)
 	default:
@@ -166,7 +166,7 @@ func (s *State) trip(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 		}
 	}
 	if b.TTL > 0 {
-		b.TTL = min(b.TTL<<min(b.Strikes-1, mostStrike), max(longest, b.TTL))
+		b.TTL = min(b.TTL<<min(b.Strikes-1, maxDoublings), max(maxOpening, b.TTL))
 		b.Expires = m.Clock + b.TTL
 	}
 	return Applied, s.set(m, b)
@@ -213,7 +213,7 @@ func (s *State) set(m Moment, b schema.Breaker) []schema.Event {
 	if b.HeldSince = m.Clock; have != nil {
 		b.HeldSince = heldSince(have)
 	}
-	if len(s.open) >= mostBreakers && have == nil && !s.drop(claimed) {
+	if len(s.open) >= maxBreakers && have == nil && !s.drop(claimed) {
 		s.drop(main)
 	}
 	s.put(&b)
@@ -245,7 +245,7 @@ func (s *State) close(m Moment, have *schema.Breaker, origin, by, reason string)
 	k := keyOf(have.Tenant, have.Scope)
 	if have.Strikes > 0 && origin != "operator" {
 		of := s.strikes[poolOfBreaker(have)]
-		if len(of) >= mostStrikes {
+		if len(of) >= maxStrikes {
 			forgetStrikes(of, m.Clock)
 		}
 		of[k] = strike{have.Strikes, m.Clock + 4*max(have.TTL, int64(time.Minute))}
@@ -263,7 +263,7 @@ func forgetStrikes(of map[key]strike, now int64) {
 			delete(of, k)
 		}
 	}
-	if len(of) >= mostStrikes {
+	if len(of) >= maxStrikes {
 		clear(of) // more than this are an attack: the next trip is a first one again
 	}
 }
@@ -284,9 +284,9 @@ func (s *State) drop(p pool) bool {
 }
 
 func (s *State) note(b *schema.Breaker) {
-	p, most := poolOfBreaker(b), mostHistory
+	p, most := poolOfBreaker(b), maxHistory
 	if p == claimed {
-		most = mostClaimedHistory
+		most = maxClaimedHistory
 	}
 	if len(s.history[p]) >= most {
 		s.history[p] = slices.Clone(s.history[p][most/10:])
@@ -321,8 +321,8 @@ func (s *State) Pass(m Moment) []schema.Event {
 	return append(out, s.expireBypasses(m)...)
 }
 
-// Open is how many breakers are not closed.
-func (s *State) Open() int { return len(s.open) }
+// OpenCount is how many breakers are not closed.
+func (s *State) OpenCount() int { return len(s.open) }
 
 // Breakers that are not closed, the latest first.
 func (s *State) Breakers() []*schema.Breaker {

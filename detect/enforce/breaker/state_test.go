@@ -33,7 +33,7 @@ func (l *log) Apply(offset, at int64, c *schema.Command) []schema.Event {
 
 func (l *log) OutcomeOf(id string) (Outcome, bool) { o, ok := l.outcomes[id]; return o, ok }
 
-func (l *log) denies(q *Query) bool { return l.Decide(q, l.clock).Action == schema.ActionDeny }
+func (l *log) denies(q *Query) bool { return l.Match(q, l.clock).Action == schema.ActionDeny }
 
 func tripOf(id string, scope schema.Scope, change func(*schema.Command)) *schema.Command {
 	c := &schema.Command{ID: id, Kind: schema.CommandTrip, Tenant: "t", Scope: scope, TTL: 60 * sec, ActiveAgents: 1000, Reason: "r",
@@ -78,7 +78,7 @@ func TestTrippedRunRenamesItself(t *testing.T) {
 		"a new run of another credential": {schema.RunID{4}, 101 * sec, "k2", true},
 	} {
 		q.RunID, q.RunFirstSeen, q.CredentialID = tc.run, tc.seen, tc.cred
-		if v := s.Decide(&q, s.clock); v.Action == schema.ActionDeny == tc.allow {
+		if v := s.Match(&q, s.clock); v.Action == schema.ActionDeny == tc.allow {
 			t.Errorf("%s: %v because %s", name, v.Action, v.Why)
 		}
 	}
@@ -125,8 +125,8 @@ func TestNotesCostTheBudgetNothing(t *testing.T) {
 		_, scope := runScope(byte(i + 1))
 		s.Apply(int64(i), sec, tripOf(fmt.Sprint(i), scope, func(c *schema.Command) { c.Decision.Action = schema.ActionAnnotate }))
 	}
-	if spent := s.Spent("t", s.clock); spent.Trips != 0 || s.Open() != 50 {
-		t.Fatalf("%+v, %d open", spent, s.Open())
+	if spent := s.BudgetUsage("t", s.clock); spent.Trips != 0 || s.OpenCount() != 50 {
+		t.Fatalf("%+v, %d open", spent, s.OpenCount())
 	}
 }
 
@@ -174,7 +174,7 @@ func TestForcedOpenIsNotWeakened(t *testing.T) {
 	s.Apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: scope, Reason: "stop"})
 	s.Apply(1, 2*sec, tripOf("d", scope, nil))
 	s.Apply(2, 100*hour, tick())
-	if v := s.Decide(&Query{Tenant: "t", ReadOnly: true}, s.clock); v.Action != schema.ActionDeny || v.Why != WhyForced {
+	if v := s.Match(&Query{Tenant: "t", ReadOnly: true}, s.clock); v.Action != schema.ActionDeny || v.Why != WhyForced {
 		t.Fatal("the kill switch was let go by a trip or by time")
 	}
 }
@@ -193,11 +193,11 @@ func TestHalfOpenClosesOnlyAfterCleanProbes(t *testing.T) {
 	}
 	s.Apply(2, 160*sec, tick())
 	read, write := &Query{Tenant: "t", RunID: id, ReadOnly: true}, &Query{Tenant: "t", RunID: id}
-	if v := s.Decide(write, s.clock); v.Action != schema.ActionDeny || v.Why != WhyHalfOpenWrite {
+	if v := s.Match(write, s.clock); v.Action != schema.ActionDeny || v.Why != WhyHalfOpenWrite {
 		t.Fatalf("a write passes a half-open breaker: %+v", v)
 	}
 	for n := range Probes {
-		v := s.Decide(read, s.clock)
+		v := s.Match(read, s.clock)
 		if !v.Probe || v.Action != schema.ActionDeny {
 			t.Fatalf("probe %d is not offered: %+v", n, v)
 		}
@@ -209,7 +209,7 @@ func TestHalfOpenClosesOnlyAfterCleanProbes(t *testing.T) {
 		if s.outcomes[claim.ID] != Applied || s.outcomes["other"] != NotDue {
 			t.Fatalf("two points claimed probe %d: %s and %s", n, s.outcomes[claim.ID], s.outcomes["other"])
 		}
-		if v := s.Decide(read, s.clock); v.Probe {
+		if v := s.Match(read, s.clock); v.Probe {
 			t.Fatal("a second probe within the same second")
 		}
 		s.clock += sec
@@ -231,7 +231,7 @@ func TestHalfOpenWithoutProbesDoesNotClose(t *testing.T) {
 	if s.Apply(2, 100*sec+dormant-1, tick()); s.Breakers()[0].State != schema.BreakerHalfOpen {
 		t.Fatal("closed by time alone")
 	}
-	if s.Apply(3, 100*sec+dormant, tick()); s.Open() != 0 {
+	if s.Apply(3, 100*sec+dormant, tick()); s.OpenCount() != 0 {
 		t.Fatal("kept for ever although nobody has asked for a day")
 	}
 }
@@ -250,7 +250,7 @@ func TestEachTripInARowWaitsTwiceAsLong(t *testing.T) {
 		s.Apply(int64(2*n+1), at, tick()) // half open: the detector objects
 	}
 	// A trip of what is held already costs the budget nothing.
-	if spent := s.Spent("t", s.clock); spent.Trips != 1 {
+	if spent := s.BudgetUsage("t", s.clock); spent.Trips != 1 {
 		t.Fatalf("%d trips were spent on one run", spent.Trips)
 	}
 	// A person's reset begins anew.
@@ -265,8 +265,8 @@ func TestMilderBreakersCloseWithTheirTime(t *testing.T) {
 		s := begin(DefaultBudget())
 		id, scope := runScope(1)
 		s.Apply(0, sec, tripOf("d", scope, func(c *schema.Command) { c.Decision.Action = action }))
-		risky := s.Decide(&Query{Tenant: "t", RunID: id, Risky: true}, s.clock)
-		read := s.Decide(&Query{Tenant: "t", RunID: id, ReadOnly: true}, s.clock)
+		risky := s.Match(&Query{Tenant: "t", RunID: id, Risky: true}, s.clock)
+		read := s.Match(&Query{Tenant: "t", RunID: id, ReadOnly: true}, s.clock)
 		want := action
 		if action == schema.ActionGate {
 			want = schema.ActionAnnotate // it reads: nobody is asked
@@ -274,7 +274,7 @@ func TestMilderBreakersCloseWithTheirTime(t *testing.T) {
 		if risky.Action != action || read.Action != want {
 			t.Errorf("%v: an irreversible call meets %v, a read %v", action, risky.Action, read.Action)
 		}
-		if s.Apply(1, 61*sec, tick()); s.Open() != 0 {
+		if s.Apply(1, 61*sec, tick()); s.OpenCount() != 0 {
 			t.Errorf("%v did not end with its time", action)
 		}
 	}
@@ -302,14 +302,14 @@ func TestMostSevereThenMostSpecificWins(t *testing.T) {
 		{schema.RunRouteScope(id, "GET /x"), schema.ActionDeny, schema.ScopeRunRoute, schema.ActionDeny},
 	} {
 		open(i, step.scope, step.action)
-		v := s.Decide(q, s.clock)
-		if v.Action != step.met || v.Breaker.Scope.Kind != step.named || v.Met != i+1 {
-			t.Fatalf("step %d: %v by %v of %d, want %v by %v of %d", i, v.Action, v.Breaker.Scope.Kind, v.Met, step.met, step.named, i+1)
+		v := s.Match(q, s.clock)
+		if v.Action != step.met || v.Breaker.Scope.Kind != step.named || v.Matches != i+1 {
+			t.Fatalf("step %d: %v by %v of %d, want %v by %v of %d", i, v.Action, v.Breaker.Scope.Kind, v.Matches, step.met, step.named, i+1)
 		}
 	}
 	other := *q
 	other.AgentVersion, other.RunID, other.AgentTrust = "3", schema.RunID{9}, schema.TrustAsserted
-	if v := s.Decide(&other, s.clock); v.Action == schema.ActionDeny {
+	if v := s.Match(&other, s.clock); v.Action == schema.ActionDeny {
 		t.Fatalf("another run, of a name that is only asserted, is denied by %v", v.Breaker.Scope)
 	}
 }
@@ -322,8 +322,8 @@ func TestTenThousandBreakersOpenInASecond(t *testing.T) {
 			c.Decision.CredentialID = fmt.Sprint("k", i%1000)
 		}))
 	}
-	if s.Open() != 10_000 {
-		t.Fatalf("%d are open", s.Open())
+	if s.OpenCount() != 10_000 {
+		t.Fatalf("%d are open", s.OpenCount())
 	}
 	if s.Apply(10_000, 70*sec, tick()); s.Breakers()[0].State != schema.BreakerHalfOpen {
 		t.Fatal("their time is over and they are not half open")
@@ -334,11 +334,11 @@ func TestMemoryDoesNotGrowWithWhatCallersInvent(t *testing.T) {
 	s := begin(Budget{PerHour: 1 << 30, Percent: 100})
 	stop := schema.Scope{Kind: schema.ScopeAgent, Value: "kill switch"}
 	s.Apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: stop, Reason: "x"})
-	for i := 1; i < mostBreakers+2000; i++ {
+	for i := 1; i < maxBreakers+2000; i++ {
 		s.Apply(int64(i), sec+int64(i), tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(i)}, nil))
 	}
-	if s.Open() > mostBreakers || s.open[key{"t", stop}] == nil {
-		t.Fatalf("%d breakers; the kill switch stands: %v", s.Open(), s.open[key{"t", stop}] != nil)
+	if s.OpenCount() > maxBreakers || s.open[key{"t", stop}] == nil {
+		t.Fatalf("%d breakers; the kill switch stands: %v", s.OpenCount(), s.open[key{"t", stop}] != nil)
 	}
 }
 
@@ -353,7 +353,7 @@ func BenchmarkDecide(b *testing.B) {
 			q := &Query{Tenant: "t", AgentID: "b", CredentialID: "k9", RunID: schema.RunID{99}, RunFirstSeen: 1, Route: "GET /v1/orders/{id}"}
 			b.ReportAllocs()
 			for b.Loop() {
-				s.Decide(q, s.clock)
+				s.Match(q, s.clock)
 			}
 		})
 	}
@@ -376,7 +376,7 @@ func TestGatesDoNotSpendTheBudgetOfTrips(t *testing.T) {
 			t.Errorf("%d, %s: %s, want %s", n, tc.action, got, tc.want)
 		}
 	}
-	if spent := s.Spent("t", 1e9); spent.Trips != 1 {
+	if spent := s.BudgetUsage("t", 1e9); spent.Trips != 1 {
 		t.Errorf("%d trips were spent", spent.Trips)
 	}
 }

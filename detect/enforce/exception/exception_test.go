@@ -51,10 +51,10 @@ func TestOnlyWhatIsMeantIsExcepted(t *testing.T) {
 		if tc.tenant == "" {
 			tc.tenant = "t"
 		}
-		if got := s.Cover(tc.clock, tc.tenant, d, h); (got != nil) != tc.want {
+		if got := s.Find(tc.clock, tc.tenant, d, h); (got != nil) != tc.want {
 			t.Errorf("%s: %+v", name, got)
 		}
-		if s.Cover(0, "t", d, nil) != nil {
+		if s.Find(0, "t", d, nil) != nil {
 			t.Errorf("%s: who acts is not known, and he is excepted", name)
 		}
 	}
@@ -78,7 +78,7 @@ func TestOrderThatCannotHoldIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*schema.Command){
 		"no reason":       func(c *schema.Command) { c.Reason = "" },
 		"no end":          func(c *schema.Command) { c.TTL = 0 },
-		"years":           func(c *schema.Command) { c.TTL = int64(Longest) + 1 },
+		"years":           func(c *schema.Command) { c.TTL = int64(MaxDuration) + 1 },
 		"no agent":        func(c *schema.Command) { c.Exception.Agent = " " },
 		"policy":          func(c *schema.Command) { c.Exception.Family = "policy.*" },
 		"suspicion":       func(c *schema.Command) { c.Exception.Family = schema.FamilyBorrowed },
@@ -86,7 +86,7 @@ func TestOrderThatCannotHoldIsRefused(t *testing.T) {
 		"no route":        func(c *schema.Command) { c.Exception.Routes = []string{"orders"} },
 		"no id":           func(c *schema.Command) { c.ID = "" },
 		"nothing at all":  func(c *schema.Command) { c.Exception = nil },
-		"too many routes": func(c *schema.Command) { c.Exception.Routes = make([]string, MostRoutes+1) },
+		"too many routes": func(c *schema.Command) { c.Exception.Routes = make([]string, MaxRoutes+1) },
 	} {
 		if o, _ := New().Apply(0, add("1", change)); o != Refused {
 			t.Errorf("%s: %s", name, o)
@@ -96,10 +96,10 @@ func TestOrderThatCannotHoldIsRefused(t *testing.T) {
 
 func TestTooManyExceptionsAreRefused(t *testing.T) {
 	s := New()
-	for i := range MostExceptions {
+	for i := range MaxExceptions {
 		s.Apply(0, add(fmt.Sprint(i), nil))
 	}
-	if o, _ := s.Apply(0, add("more", nil)); o != Full || len(s.List("t")) != MostExceptions {
+	if o, _ := s.Apply(0, add("more", nil)); o != Full || len(s.List("t")) != MaxExceptions {
 		t.Error(o)
 	}
 	again, err := Restore(s.Snapshot())

@@ -5,8 +5,8 @@ import "flyball/schema"
 // Ordered is the outcome of an order about a baseline.
 const Ordered = "ordered"
 
-// longestFreeze bounds what has an end; what has none ends by hand.
-const longestFreeze = int64(366 * 24 * 3600e9)
+// maxFreeze bounds what has an end; what has none ends by hand.
+const maxFreeze = int64(366 * 24 * 3600e9)
 
 // baseline is an order about a baseline. It is kept by nobody here: it is an event
 // and an entry of the trail, and learn reads it where the event is stored.
@@ -21,7 +21,7 @@ func (s *State) baseline(c *schema.Command) (Result, []schema.Event) {
 		return Result{Outcome: Refused, Detail: "an order is freeze or reset"}, nil
 	case o.Do == schema.OrderReset && (o.Agent == schema.EveryAgent || o.Off || c.TTL != 0):
 		return Result{Outcome: Refused, Detail: "a reset is of one agent, and has no end"}, nil
-	case c.TTL < 0 || c.TTL > longestFreeze || o.Off && c.TTL != 0:
+	case c.TTL < 0 || c.TTL > maxFreeze || o.Off && c.TTL != 0:
 		return Result{Outcome: Refused, Detail: "a freeze lasts at most 366 days, or has no end"}, nil
 	}
 	out := *o

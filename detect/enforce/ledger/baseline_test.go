@@ -28,14 +28,14 @@ func TestOrderWithoutMeaningIsTaken(t *testing.T) {
 		"forget everybody":      {schema.Command{Reason: "r", Baseline: order("*", "reset", false)}, Refused, 0},
 		"forget for a time":     {schema.Command{Reason: "r", TTL: sec, Baseline: order("a", "reset", false)}, Refused, 0},
 		"end it later":          {schema.Command{Reason: "r", TTL: sec, Baseline: order("a", "freeze", true)}, Refused, 0},
-		"longer than a year":    {schema.Command{Reason: "r", TTL: longestFreeze + 1, Baseline: order("a", "freeze", false)}, Refused, 0},
+		"longer than a year":    {schema.Command{Reason: "r", TTL: maxFreeze + 1, Baseline: order("a", "freeze", false)}, Refused, 0},
 		"until before it began": {schema.Command{Reason: "r", TTL: -1, Baseline: order("a", "freeze", false)}, Refused, 0},
 	} {
 		s := New(breaker.DefaultBudget())
 		c := tc.c
 		c.ID, c.Kind, c.Tenant, c.By = "1", schema.CommandBaseline, "t", "ann"
 		events := s.Apply(3, 2*sec, &c)
-		r, _ := s.ResultOf("1")
+		r, _ := s.Result("1")
 		if r.Outcome != tc.outcome {
 			t.Errorf("%s: %+v", name, r)
 		}

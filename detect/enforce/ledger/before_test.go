@@ -92,7 +92,7 @@ func TestLogOfTheVersionBeforeFoldsToTheSame(t *testing.T) {
 				t.Fatal(err)
 			}
 			have, want := fmt.Sprint(without(got, "held_since_ns", "standing")), fmt.Sprint(without(r.Events))
-			if res, _ := s.ResultOf(r.Command.ID); res != r.Result || have != want {
+			if res, _ := s.Result(r.Command.ID); res != r.Result || have != want {
 				t.Fatalf("%s, record %d, %s: %+v\n%s\nthe version before: %+v\n%s", name, i, r.Command.ID, res, have, r.Result, want)
 			}
 		}

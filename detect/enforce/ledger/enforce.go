@@ -29,7 +29,7 @@ func (s *State) Armed(r *Request, family string) bool {
 	if r.Tags != nil {
 		sub.Tags = r.Tags(c.AgentID)
 	}
-	return s.Arming.Of(sub, configured).Armed
+	return s.Arming.Decide(sub, configured).Armed
 }
 
 // trip is a trip as exceptions and commands of arming leave it. The detector's decision
@@ -37,8 +37,8 @@ func (s *State) Armed(r *Request, family string) bool {
 // word, which commands come before.
 func (s *State) trip(c *schema.Command) (Result, []schema.Event) {
 	m := breaker.Moment{Clock: s.Clock, Generation: s.generation()}
-	if e := s.Exceptions.Cover(s.Clock, c.Tenant, c.Decision, c.Holder); e != nil && enforceable(c.Decision) {
-		s.Exceptions.Count(s.Clock, e)
+	if e := s.Exceptions.Find(s.Clock, c.Tenant, c.Decision, c.Holder); e != nil && enforceable(c.Decision) {
+		s.Exceptions.RecordUse(s.Clock, e)
 		_, events := s.Breakers.Apply(m, with(c, schema.ModeObserve, WhyExcepted, e.ID))
 		return Result{Outcome: Excepted, Ref: e.ID}, events
 	}
@@ -63,7 +63,7 @@ func (s *State) adjust(c *schema.Command) *schema.Command {
 	if h := c.Holder; h != nil && h.AgentID == d.AgentID {
 		sub.Trust, sub.Tags = h.AgentTrust, h.Tags
 	}
-	a := s.Arming.Of(sub, d.Mode == schema.ModeArmed)
+	a := s.Arming.Decide(sub, d.Mode == schema.ModeArmed)
 	switch {
 	case a.Order == nil || a.Armed == (d.Mode == schema.ModeArmed):
 		return c

@@ -56,8 +56,8 @@ func TestTripIsEnforcedAsCommandsSayAndNotAsTheDetectorsFileSaid(t *testing.T) {
 		if after, _ := json.Marshal(tc.trip); string(after) != string(before) {
 			t.Errorf("%s: the record itself was changed", name)
 		}
-		if s.Breakers.Open() != tc.open || s.Breakers.History()[0].Why != tc.why {
-			t.Errorf("%s: %d open, %+v", name, s.Breakers.Open(), s.Breakers.History()[0])
+		if s.Breakers.OpenCount() != tc.open || s.Breakers.History()[0].Why != tc.why {
+			t.Errorf("%s: %d open, %+v", name, s.Breakers.OpenCount(), s.Breakers.History()[0])
 		}
 	}
 }
@@ -92,8 +92,8 @@ func TestExceptedTripOpensNothingAndSpendsNoBudget(t *testing.T) {
 	s := New(breaker.Budget{PerHour: 1, Percent: 100})
 	s.Apply(0, sec, exceptionFor("1"))
 	s.Apply(1, 2*sec, found("a", schema.ModeArmed, nil))
-	if r, _ := s.ResultOf("a"); r.Outcome != Excepted || r.Ref != "x_1" || s.Breakers.Open() != 0 {
-		t.Fatalf("%+v, %d open", r, s.Breakers.Open())
+	if r, _ := s.Result("a"); r.Outcome != Excepted || r.Ref != "x_1" || s.Breakers.OpenCount() != 0 {
+		t.Fatalf("%+v, %d open", r, s.Breakers.OpenCount())
 	}
 	if b := s.Breakers.History()[0]; b.Why != WhyExcepted || b.Mode != schema.ModeObserve {
 		t.Errorf("%+v", b)
@@ -102,11 +102,11 @@ func TestExceptedTripOpensNothingAndSpendsNoBudget(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	s.Apply(2, 3*sec, found("b", schema.ModeArmed, func(c *schema.Command) { c.Decision.Route = "POST /v1/refunds" }))
-	if s.Breakers.Open() != 1 {
+	if s.Breakers.OpenCount() != 1 {
 		t.Error("it did something else, and there was no budget or no breaker for that")
 	}
 	s.Apply(3, 70*sec, found("c", schema.ModeArmed, nil))
-	if r, _ := s.ResultOf("c"); r.Outcome == Excepted {
+	if r, _ := s.Result("c"); r.Outcome == Excepted {
 		t.Error("the exception did not end")
 	}
 }
@@ -130,7 +130,7 @@ func TestBypassOfAnAgentIsItsAloneAndEnds(t *testing.T) {
 		t.Error("a bypass of one agent is one of others")
 	}
 	s.Apply(2, 2*sec, &schema.Command{ID: "e", Kind: schema.CommandBypassEnd, Tenant: "t", Reason: "x"})
-	if r, _ := s.ResultOf("e"); r.Outcome != string(breaker.NoBypass) {
+	if r, _ := s.Result("e"); r.Outcome != string(breaker.NoBypass) {
 		t.Errorf("the tenant had none: %+v", r)
 	}
 	s.Apply(3, 2*sec, &schema.Command{ID: "g", Kind: schema.CommandBypassEnd, Tenant: "t", Scope: agent, Reason: "x"})

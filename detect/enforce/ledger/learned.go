@@ -30,7 +30,7 @@ func (s *State) learned(d *Decision, r *Request) {
 		mode = schema.ModeArmed
 	}
 	line := d.Scope.Source
-	if d.weigh(Consideration{By: "learned_scope", Action: schema.ActionGate, Why: WhyLearned + d.Scope.Placement.String(), Mode: mode, About: line}) {
+	if d.weigh(Objection{By: "learned_scope", Action: schema.ActionGate, Why: WhyLearned + d.Scope.Placement.String(), Mode: mode, About: line}) {
 		d.Line = line
 	}
 }

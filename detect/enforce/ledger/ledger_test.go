@@ -33,7 +33,7 @@ func TestDuplicateTripAfterReset(t *testing.T) {
 	scope := runScope(1)
 	s.Apply(0, sec, tripOf("d", scope, nil))
 	s.Apply(1, sec, &schema.Command{ID: "r", Kind: schema.CommandReset, Tenant: "t", Scope: scope})
-	if e := s.Apply(2, sec, tripOf("d", scope, nil)); len(e) != 0 || s.Breakers.Open() != 0 {
+	if e := s.Apply(2, sec, tripOf("d", scope, nil)); len(e) != 0 || s.Breakers.OpenCount() != 0 {
 		t.Fatal("a repeat of a trip opened a breaker that a person had reset")
 	}
 }
@@ -399,7 +399,7 @@ func TestSnapshotHoldsEverything(t *testing.T) {
 	} {
 		s.Apply(int64(i), sec*int64(i+1), c)
 	}
-	if r, _ := s.ResultOf("l"); r.Units != 4 {
+	if r, _ := s.Result("l"); r.Units != 4 {
 		t.Fatalf("lease: %+v", r)
 	}
 	text := func(s *State) string {
@@ -432,7 +432,7 @@ func TestBadManifestChangesNothing(t *testing.T) {
 	put := func(i int64, text string) Result {
 		id := fmt.Sprint("m", i)
 		s.Apply(i, sec, &schema.Command{ID: id, Kind: schema.CommandManifest, Tenant: "t", Manifest: &schema.Manifest{Text: text}})
-		r, _ := s.ResultOf(id)
+		r, _ := s.Result(id)
 		return r
 	}
 	if r := put(0, "version: 1\nagent: a\nowner: ann\n"); r.Outcome != InForce {

@@ -8,18 +8,18 @@ import (
 	"flyball/schema"
 )
 
-// Proven is a credential that the API has accepted often enough; see schema.StandingProven.
-type Proven struct {
+// ProvenCredential is a credential that the API has accepted often enough; see schema.StandingProven.
+type ProvenCredential struct {
 	Tenant       string `json:"tenant"`
 	CredentialID string `json:"credential_id"`
 	Until        int64  `json:"until_ns"` // the log's clock, Unix ns
 }
 
 const (
-	// mostProven credentials of a tenant are known; one more takes the place of the one
+	// maxProven credentials of a tenant are known; one more takes the place of the one
 	// that was confirmed longest ago, which counts as claimed until it is confirmed again.
-	mostProven    = 100_000
-	longestProven = int64(90 * 24 * time.Hour)
+	maxProven    = 100_000
+	maxProvenTTL = int64(90 * 24 * time.Hour)
 )
 
 // Confirmed is the outcome of CommandProven.
@@ -28,20 +28,20 @@ const Confirmed = "confirmed"
 // provenCredentials are those of one tenant.
 type provenCredentials struct {
 	until map[string]int64
-	order []Proven // by confirmation, the oldest first; one that was confirmed again is there twice
+	order []ProvenCredential // by confirmation, the oldest first; one that was confirmed again is there twice
 }
 
-func (p *provenCredentials) confirm(x Proven) {
+func (p *provenCredentials) confirm(x ProvenCredential) {
 	if p.until[x.CredentialID] == x.Until {
 		return
 	}
 	p.until[x.CredentialID] = x.Until
 	p.order = append(p.order, x)
-	for len(p.until) > mostProven {
+	for len(p.until) > maxProven {
 		p.dropFirst()
 	}
-	if len(p.order) > 2*mostProven {
-		p.order = slices.DeleteFunc(slices.Clone(p.order), func(x Proven) bool { return p.until[x.CredentialID] != x.Until })
+	if len(p.order) > 2*maxProven {
+		p.order = slices.DeleteFunc(slices.Clone(p.order), func(x ProvenCredential) bool { return p.until[x.CredentialID] != x.Until })
 	}
 }
 
@@ -64,11 +64,11 @@ func (s *State) confirm(c *schema.Command) Result {
 	if c.Scope.Kind != schema.ScopeCredential || c.Scope.Value == "" || c.TTL <= 0 {
 		return Result{Outcome: Refused}
 	}
-	s.putProven(Proven{c.Tenant, c.Scope.Value, s.Clock + min(c.TTL, longestProven)})
+	s.putProven(ProvenCredential{c.Tenant, c.Scope.Value, s.Clock + min(c.TTL, maxProvenTTL)})
 	return Result{Outcome: Confirmed}
 }
 
-func (s *State) putProven(x Proven) {
+func (s *State) putProven(x ProvenCredential) {
 	p := s.proven[x.Tenant]
 	if p == nil {
 		p = &provenCredentials{until: map[string]int64{}}
@@ -84,8 +84,8 @@ func (s *State) Proven(tenant, credential string) bool {
 	return p != nil && credential != "" && p.until[credential] > s.Clock
 }
 
-// StandingOf the caller of a call, as far as the log's clock has come.
-func (s *State) StandingOf(c *schema.Call) schema.Standing {
+// Standing the caller of a call, as far as the log's clock has come.
+func (s *State) Standing(c *schema.Call) schema.Standing {
 	if st := c.Standing(); st != schema.StandingClaimed || !s.Proven(c.Tenant, c.CredentialID) {
 		return st
 	}
@@ -93,7 +93,7 @@ func (s *State) StandingOf(c *schema.Call) schema.Standing {
 }
 
 // provenSnapshot is every proven credential, by tenant, then by confirmation.
-func (s *State) provenSnapshot() (out []Proven) {
+func (s *State) provenSnapshot() (out []ProvenCredential) {
 	for _, p := range s.proven {
 		for _, x := range p.order {
 			if p.until[x.CredentialID] == x.Until && x.Until > s.Clock {
@@ -101,6 +101,6 @@ func (s *State) provenSnapshot() (out []Proven) {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Proven) int { return cmp.Compare(a.Tenant, b.Tenant) })
+	slices.SortStableFunc(out, func(a, b ProvenCredential) int { return cmp.Compare(a.Tenant, b.Tenant) })
 	return out
 }

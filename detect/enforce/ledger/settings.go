@@ -12,13 +12,13 @@ import (
 const Stands = "settings_stand"
 
 const (
-	mostTripsPerHour = 1<<31 - 1
-	// mostSettings bounds the tenants that settings are kept of.
-	mostSettings = 10_000
+	maxTripsPerHour = 1<<31 - 1
+	// maxSettings bounds the tenants that settings are kept of.
+	maxSettings = 10_000
 )
 
-// Setting is what is in force for a tenant, with the command that said it last.
-type Setting struct {
+// TenantSettings is what is in force for a tenant, with the command that said it last.
+type TenantSettings struct {
 	Tenant        string `json:"tenant"`
 	TripsPerHour  int    `json:"trips_per_hour"`
 	AgentsPercent int    `json:"agents_percent"`
@@ -30,13 +30,13 @@ type Setting struct {
 	Generation uint64 `json:"generation"`
 }
 
-// SettingsOf a tenant.
-func (s *State) SettingsOf(tenant string) Setting {
+// Settings a tenant.
+func (s *State) Settings(tenant string) TenantSettings {
 	if have, ok := s.settings[tenant]; ok {
 		return have
 	}
-	b := s.Breakers.BudgetOf(tenant)
-	return Setting{Tenant: tenant, TripsPerHour: b.PerHour, AgentsPercent: b.Percent}
+	b := s.Breakers.BudgetFor(tenant)
+	return TenantSettings{Tenant: tenant, TripsPerHour: b.PerHour, AgentsPercent: b.Percent}
 }
 
 // set takes in settings. The audit trail holds who said them, and why.
@@ -48,17 +48,17 @@ func (s *State) set(c *schema.Command) Result {
 		return Result{Outcome: Refused, Detail: "no settings in the command"}
 	case c.Reason == "":
 		return Result{Outcome: Refused, Detail: "no reason in the command"}
-	case n.TripsPerHour != nil && (*n.TripsPerHour < 0 || *n.TripsPerHour > mostTripsPerHour):
-		return Result{Outcome: Refused, Detail: "trips_per_hour is 0 to " + strconv.Itoa(mostTripsPerHour)}
+	case n.TripsPerHour != nil && (*n.TripsPerHour < 0 || *n.TripsPerHour > maxTripsPerHour):
+		return Result{Outcome: Refused, Detail: "trips_per_hour is 0 to " + strconv.Itoa(maxTripsPerHour)}
 	case n.AgentsPercent != nil && (*n.AgentsPercent < 0 || *n.AgentsPercent > 100):
 		return Result{Outcome: Refused, Detail: "agents_percent is 0 to 100"}
 	case n.Initial && said:
 		return Result{Outcome: Stands}
-	case !said && len(s.settings) >= mostSettings:
+	case !said && len(s.settings) >= maxSettings:
 		return Result{Outcome: Refused, Detail: "settings are kept of as many tenants as can be"}
 	}
 	if !said {
-		have = s.SettingsOf(c.Tenant)
+		have = s.Settings(c.Tenant)
 	}
 	if n.TripsPerHour != nil {
 		have.TripsPerHour = *n.TripsPerHour
@@ -71,14 +71,14 @@ func (s *State) set(c *schema.Command) Result {
 	return Result{Outcome: InForce, Ref: c.Tenant}
 }
 
-func (s *State) put(v Setting) {
+func (s *State) put(v TenantSettings) {
 	s.settings[v.Tenant] = v
 	s.Breakers.SetBudget(v.Tenant, breaker.Budget{PerHour: v.TripsPerHour, Percent: v.AgentsPercent})
 }
 
 // settingsSnapshot is what is in force, the tenants in any order.
-func (s *State) settingsSnapshot() []Setting {
-	out := make([]Setting, 0, len(s.settings))
+func (s *State) settingsSnapshot() []TenantSettings {
+	out := make([]TenantSettings, 0, len(s.settings))
 	for v := range maps.Values(s.settings) {
 		out = append(out, v)
 	}

@@ -33,10 +33,10 @@ type Snapshot struct {
 
 	// Since version 3.
 	Budget     *breaker.Budget       `json:"budget,omitempty"` // of tenants without settings
-	Settings   []Setting             `json:"settings,omitempty"`
+	Settings   []TenantSettings      `json:"settings,omitempty"`
 	Epoch      int64                 `json:"epoch,omitempty"`
 	Recent     []ChainEntry          `json:"recent_audit,omitempty"`
-	Proven     []Proven              `json:"proven,omitempty"`
+	Proven     []ProvenCredential    `json:"proven,omitempty"`
 	Arming     []arming.Order        `json:"arming,omitempty"`
 	Exceptions []exception.Exception `json:"exceptions,omitempty"`
 }
@@ -47,7 +47,7 @@ func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
 		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
 		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch, Proven: s.provenSnapshot(),
-		Recent: slices.Clone(s.recent[max(0, len(s.recent)-mostRecent):]), Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
+		Recent: slices.Clone(s.recent[max(0, len(s.recent)-maxRecentEntries):]), Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
 		IDs: make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
 	for i := range s.ids { // oldest first
 		id := s.ids[(s.nextID+i)%len(s.ids)]

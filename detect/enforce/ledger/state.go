@@ -51,7 +51,7 @@ type State struct {
 	proven map[string]*provenCredentials // by tenant
 
 	epoch    int64 // how often the log has lost records that were folded
-	settings map[string]Setting
+	settings map[string]TenantSettings
 	recent   []ChainEntry // the last entries of the trail, the newest last
 
 	results map[string]Result // by command id
@@ -64,7 +64,7 @@ func New(b breaker.Budget) *State {
 	return &State{Offset: -1,
 		Breakers: breaker.New(b), Gates: approval.New(), Tasks: task.New(), Quotas: quota.New(), Manifests: manifest.NewStore(),
 		Arming: arming.New(), Exceptions: exception.New(),
-		settings: map[string]Setting{}, proven: map[string]*provenCredentials{}, results: map[string]Result{}}
+		settings: map[string]TenantSettings{}, proven: map[string]*provenCredentials{}, results: map[string]Result{}}
 }
 
 // Apply folds the command at an offset whose record the broker stamped at a
@@ -107,11 +107,11 @@ const epochLength = int64(1) << 40
 // Next is the offset in flyball.commands of the record that is folded next.
 func (s *State) Next() int64 { return s.Offset + 1 - s.epoch*epochLength }
 
-// Lost says that the log ends before a record that was folded: its tail was lost,
+// ResumeAfterLoss says that the log ends before a record that was folded: its tail was lost,
 // and the next record has the offset of its end. What was folded stays; the records
 // that follow are new ones, and none of their generations was given before. It
 // returns how many records are missing.
-func (s *State) Lost(end int64) int64 {
+func (s *State) ResumeAfterLoss(end int64) int64 {
 	missing := s.Next() - end
 	if missing <= 0 {
 		return 0
@@ -214,7 +214,7 @@ func (s *State) manifest(c *schema.Command) Result {
 // the manifest is of: all points agree on them at every offset.
 func (s *State) limits(tenant string) quota.Limits {
 	return func(of, name string) (limit, per int64, ok bool) {
-		m := s.Manifests.Exactly(tenant, of)
+		m := s.Manifests.ForPattern(tenant, of)
 		if m == nil {
 			return 0, 0, false
 		}
@@ -222,8 +222,8 @@ func (s *State) limits(tenant string) quota.Limits {
 	}
 }
 
-// ResultOf a command that was folded.
-func (s *State) ResultOf(id string) (Result, bool) {
+// Result a command that was folded.
+func (s *State) Result(id string) (Result, bool) {
 	r, ok := s.results[id]
 	return r, ok
 }

@@ -13,15 +13,15 @@ import (
 type Manifest struct {
 	Document Document
 	pattern  bool
-	scope    scope
-	types    map[string]scope
+	grants   grants
+	types    map[string]grants
 	autonomy []autonomy
 	quotas   []quota
 	hours    *schedule.Compiled
 	failure  FailureMode
 }
 
-type scope struct {
+type grants struct {
 	routes    []route.Pattern
 	resources []string
 }
@@ -35,10 +35,10 @@ type autonomy struct {
 
 type quota struct {
 	Quota
-	key    string
-	routes []route.Pattern
-	limit  int64 // units
-	alone  bool  // of what is done without a yes only
+	key            string
+	routes         []route.Pattern
+	limit          int64 // units
+	autonomousOnly bool  // of what is done without a yes only
 }
 
 // Named reasons of an answer. The part before the point is the family that can
@@ -56,7 +56,7 @@ const (
 	WhyTaskOver       = "policy.task:after_task"
 	WhyNoTask         = "policy.task:none_declared"
 	WhyTypeUnknown    = "policy.task:type_unknown"
-	WhyAsks           = "policy.autonomy:always_asks"
+	WhyAlwaysAsks     = "policy.autonomy:always_asks"
 	WhyIrreversible   = "policy.autonomy:irreversible_not_granted"
 	WhyAmount         = "policy.autonomy:amount_above"
 	WhyNoAmount       = "policy.autonomy:amount_unknown"
@@ -64,8 +64,8 @@ const (
 	WhyNoCurrency     = "policy.autonomy:currency_unknown"
 	WhyHours          = "policy.hours:outside"
 	WhyQuota          = "policy.quota:spent"
-	WhyAlone          = "policy.autonomy:spent_alone"
-	WhyStale          = "policy.failure:log_away"
+	WhyAutonomySpent  = "policy.autonomy:spent_alone"
+	WhyLogStale       = "policy.failure:log_away"
 )
 
 // Ask is a call and what is known around it.
@@ -77,27 +77,27 @@ type Ask struct {
 	AssertedType string
 }
 
-// Answer is what the manifest says to a call: none, annotate, gate or deny.
-type Answer struct {
+// Evaluation is what the manifest says to a call: none, annotate, gate or deny.
+type Evaluation struct {
 	Action schema.Action
 	Why    string
 	Line   string // the key of the document that decided
 	Spends []Spend
 }
 
-// Decide answers a call. In this order, and the first that objects is heard: the
+// Evaluate answers a call. In this order, and the first that objects is heard: the
 // task is over; a read passes; the scope; the declared task; the claimed type of
 // task; the autonomy; the hours. What passes spends its quotas, and so does what
 // asks, but for what only counts what is done alone.
-func (m *Manifest) Decide(in Ask) Answer {
+func (m *Manifest) Evaluate(in Ask) Evaluation {
 	c := in.Call
-	a := m.decide(in)
+	a := m.evaluate(in)
 	if a.Action >= schema.ActionDeny {
 		return a
 	}
 	for i := range m.quotas {
 		q := &m.quotas[i]
-		if q.alone && a.Action == schema.ActionGate || len(q.routes) > 0 && !route.AnyMatches(q.routes, c) {
+		if q.autonomousOnly && a.Action == schema.ActionGate || len(q.routes) > 0 && !route.AnyMatches(q.routes, c) {
 			continue
 		}
 		if s, ok := q.spend(c, in.Now); ok {
@@ -107,76 +107,76 @@ func (m *Manifest) Decide(in Ask) Answer {
 	return a
 }
 
-func (m *Manifest) decide(in Ask) Answer {
+func (m *Manifest) evaluate(in Ask) Evaluation {
 	c := in.Call
 	if in.Task != nil && in.Task.Over(in.Now) {
-		return Answer{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
+		return Evaluation{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {
-		if len(m.scope.routes) > 0 && !route.AnyMatches(m.scope.routes, c) {
-			return Answer{Action: schema.ActionAnnotate, Why: WhyReadOutside, Line: "scope.routes"}
+		if len(m.grants.routes) > 0 && !route.AnyMatches(m.grants.routes, c) {
+			return Evaluation{Action: schema.ActionAnnotate, Why: WhyReadOutside, Line: "scope.routes"}
 		}
-		return Answer{Why: WhyInScope, Line: "scope"}
+		return Evaluation{Why: WhyInScope, Line: "scope"}
 	}
-	if why, line := m.scope.objects(c, WhyOutside, WhyResource); why != "" {
-		return Answer{Action: schema.ActionGate, Why: why, Line: "scope." + line}
+	if why, line := m.grants.check(c, WhyOutside, WhyResource); why != "" {
+		return Evaluation{Action: schema.ActionGate, Why: why, Line: "scope." + line}
 	}
 	if in.Task != nil {
-		if a, bad := m.task(in.Task, c); bad {
+		if a, bad := m.checkTask(in.Task, c); bad {
 			return a
 		}
 	} else if m.Document.Task == "required" {
-		return Answer{Action: schema.ActionGate, Why: WhyNoTask, Line: "task"}
+		return Evaluation{Action: schema.ActionGate, Why: WhyNoTask, Line: "task"}
 	}
 	if t, known := m.types[in.AssertedType]; known && in.AssertedType != "" {
-		if why, line := t.objects(c, WhyTaskRoute, WhyTaskTarget); why != "" {
-			return Answer{Action: schema.ActionGate, Why: why, Line: "task_types." + in.AssertedType + "." + line}
+		if why, line := t.check(c, WhyTaskRoute, WhyTaskTarget); why != "" {
+			return Evaluation{Action: schema.ActionGate, Why: why, Line: "task_types." + in.AssertedType + "." + line}
 		}
 	}
-	if a, bad := m.alone(c); bad {
+	if a, bad := m.checkAutonomy(c); bad {
 		return a
 	}
 	if m.hours != nil && !m.hours.Contains(in.Now) {
-		return Answer{Action: schema.ActionGate, Why: WhyHours, Line: "hours"}
+		return Evaluation{Action: schema.ActionGate, Why: WhyHours, Line: "hours"}
 	}
-	return Answer{Why: WhyInScope, Line: "scope"}
+	return Evaluation{Why: WhyInScope, Line: "scope"}
 }
 
-// task judges a write by what the orchestrator declared. A write that names no
+// checkTask judges a write by what the orchestrator declared. A write that names no
 // resource (what it makes has no name yet) is judged by its route alone.
-func (m *Manifest) task(t *schema.Task, c *schema.Call) (Answer, bool) {
+func (m *Manifest) checkTask(t *schema.Task, c *schema.Call) (Evaluation, bool) {
 	if t.Type != "" && len(m.types) > 0 {
 		s, known := m.types[t.Type]
 		if !known {
-			return Answer{Action: schema.ActionGate, Why: WhyTypeUnknown, Line: "task_types"}, true
+			return Evaluation{Action: schema.ActionGate, Why: WhyTypeUnknown, Line: "task_types"}, true
 		}
-		if why, line := s.objects(c, WhyTaskRoute, WhyTaskTarget); why != "" {
-			return Answer{Action: schema.ActionGate, Why: why, Line: "task_types." + t.Type + "." + line}, true
+		if why, line := s.check(c, WhyTaskRoute, WhyTaskTarget); why != "" {
+			return Evaluation{Action: schema.ActionGate, Why: why, Line: "task_types." + t.Type + "." + line}, true
 		}
 	}
 	if len(t.Targets) > 0 && len(c.Resources) > 0 {
-		if why, _ := (&scope{resources: t.Targets}).objects(c, WhyTaskRoute, WhyTaskTarget); why != "" {
-			return Answer{Action: schema.ActionGate, Why: why, Line: "task.targets"}, true
+		if why, _ := (&grants{resources: t.Targets}).check(c, WhyTaskRoute, WhyTaskTarget); why != "" {
+			return Evaluation{Action: schema.ActionGate, Why: why, Line: "task.targets"}, true
 		}
 	}
-	return Answer{}, false
+	return Evaluation{}, false
 }
 
-// OfTask is what a declared task says to a call of an agent without a manifest:
+// EvaluateTask is what a declared task says to a call of an agent without a manifest:
 // its end, and its targets.
-func OfTask(t *schema.Task, c *schema.Call, now int64) Answer {
+func EvaluateTask(t *schema.Task, c *schema.Call, now int64) Evaluation {
 	if t.Over(now) {
-		return Answer{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
+		return Evaluation{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {
-		return Answer{}
+		return Evaluation{}
 	}
-	a, _ := (&Manifest{}).task(t, c)
+	a, _ := (&Manifest{}).checkTask(t, c)
 	return a
 }
 
-// objects names why a write is outside, and the list that says so.
-func (s *scope) objects(c *schema.Call, whyRoute, whyResource string) (why, line string) {
+// check names why a write is outside, and the list that says so.
+func (s *grants) check(c *schema.Call, whyRoute, whyResource string) (why, line string) {
 	if len(s.routes) > 0 && !route.AnyMatches(s.routes, c) {
 		return whyRoute, "routes"
 	}
@@ -198,21 +198,21 @@ func (s *scope) objects(c *schema.Call, whyRoute, whyResource string) (why, line
 	return "", ""
 }
 
-// alone reports whether a call needs a yes by itself.
-func (m *Manifest) alone(c *schema.Call) (Answer, bool) {
+// checkAutonomy reports whether a call needs a yes by itself.
+func (m *Manifest) checkAutonomy(c *schema.Call) (Evaluation, bool) {
 	for i := range m.autonomy {
 		a := &m.autonomy[i]
 		if !route.AnyMatches(a.routes, c) {
 			continue
 		}
-		gate := func(why, line string) (Answer, bool) {
-			return Answer{Action: schema.ActionGate, Why: why, Line: a.key + "." + line}, true
+		gate := func(why, line string) (Evaluation, bool) {
+			return Evaluation{Action: schema.ActionGate, Why: why, Line: a.key + "." + line}, true
 		}
 		switch amount, currency, ok := money(c); {
 		case a.Ask == "always":
-			return gate(WhyAsks, "ask")
+			return gate(WhyAlwaysAsks, "ask")
 		case a.Ask == "never":
-			return Answer{}, false
+			return Evaluation{}, false
 		case !ok:
 			return gate(WhyNoAmount, "alone_below")
 		case currency == "":
@@ -222,16 +222,16 @@ func (m *Manifest) alone(c *schema.Call) (Answer, bool) {
 		case a.below > 0 && amount >= a.below:
 			return gate(WhyAmount, "alone_below")
 		}
-		return Answer{}, false
+		return Evaluation{}, false
 	}
 	if needsYes(c.Reversibility) {
-		return Answer{Action: schema.ActionGate, Why: WhyIrreversible, Line: "autonomy"}, true
+		return Evaluation{Action: schema.ActionGate, Why: WhyIrreversible, Line: "autonomy"}, true
 	}
-	return Answer{}, false
+	return Evaluation{}, false
 }
 
-// WhenAway is what the manifest wants of a call while the log is away.
-func (m *Manifest) WhenAway(r schema.Reversibility) schema.Action {
+// WhenLogStale is what the manifest wants of a call while the log is away.
+func (m *Manifest) WhenLogStale(r schema.Reversibility) schema.Action {
 	mode := DefaultFailureMode(r)
 	if m != nil {
 		switch r {

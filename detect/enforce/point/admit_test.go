@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
+
+	"flyball/schema"
 )
 
 // A check token that turned out empty made everybody who reached the listener a gateway.
@@ -34,7 +36,7 @@ func TestNobodyFromAnotherMachineIsAGatewayWithoutATokenOrACertificate(t *testin
 		"token, certificate but the token is missing": {"0123456789abcdef", "", remote, &verified, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctl := &Control{o: Options{CheckToken: Secret(c.configured)}}
+			ctl := &Control{o: Options{CheckToken: schema.Secret(c.configured)}}
 			r := httptest.NewRequest("GET", "/check", nil).WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, c.local))
 			r.TLS = c.tls
 			if got := ctl.admitted("", c.shown, trustedHTTP(r)); got != c.want {

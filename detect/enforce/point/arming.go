@@ -101,7 +101,7 @@ func (c *Control) setArming(in *call, kind schema.CommandKind, clear bool, succe
 		c.refuse(in.w, http.StatusUnprocessableEntity, whyRawSecret, errSecret)
 		return
 	}
-	err := arming.Valid(ask.Pattern)
+	err := arming.ValidatePattern(ask.Pattern)
 	if family, ok := strings.CutPrefix(ask.Pattern, "family:"); ok && err == nil && !knownFamily(family) {
 		err = fmt.Errorf("pattern: no family is called so; one of %s, policy.*", strings.Join(playbook.Families(), ", "))
 	}
@@ -127,7 +127,7 @@ func knownFamily(pattern string) bool {
 // notes are what a person may not expect of an order.
 func (c *Control) notes(pattern string, did arming.Outcome) []string {
 	out := []string{}
-	agents := !strings.HasPrefix(pattern, "family:") && pattern != arming.Everything
+	agents := !strings.HasPrefix(pattern, "family:") && pattern != arming.PatternAll
 	if agents && !strings.HasPrefix(pattern, "tag:") && !strings.ContainsAny(pattern, `*?[\`) &&
 		!c.known(schema.Scope{Kind: schema.ScopeAgent, Value: pattern}) {
 		out = append(out, "this point has met no agent of that name yet")
@@ -176,14 +176,14 @@ func (c *Control) armedAgents(in *call) {
 		if c.o.Tags != nil {
 			sub.Tags = c.o.Tags(agent)
 		}
-		a := c.state.Arming.Of(sub, c.o.Armed(agent, ""))
+		a := c.state.Arming.Decide(sub, c.o.Armed(agent, ""))
 		line := ArmedAgent{Agent: agent, State: "observe", Why: a.Why}
 		if a.Order != nil {
 			line.Pattern = a.Order.Pattern
 		}
 		if a.Armed {
 			line.State = "armed"
-			if b, on := c.state.Breakers.BypassOf(in.who.tenant, agent, trust, c.state.Clock); on {
+			if b, on := c.state.Breakers.BypassForAgent(in.who.tenant, agent, trust, c.state.Clock); on {
 				line.State, line.Until = "bypassed", stamp(b.Until)
 			}
 		}
@@ -245,7 +245,7 @@ func (c *Control) addException(in *call) {
 		return
 	}
 	order := schema.ExceptionOrder{Agent: ask.Agent, Family: ask.Family, Routes: ask.Routes}
-	_, err := exception.Valid(&order)
+	_, err := exception.Validate(&order)
 	if covered := slices.DeleteFunc(playbook.Families(), func(f string) bool { return !policy.Exceptable(f) }); err == nil &&
 		!slices.ContainsFunc(covered, func(f string) bool {
 			ok, _ := path.Match(ask.Family, f)

@@ -49,7 +49,7 @@ func TestGateStormOfAClaimedCaller(t *testing.T) {
 				case a.status != 403:
 					t.Errorf("%d %s", a.status, a.why)
 					return
-				case a.why == ledger.WhyCrowded:
+				case a.why == ledger.WhyShareExceeded:
 					crowded.Add(1)
 				case a.gate != "":
 					asked.Add(1)
@@ -222,13 +222,13 @@ func TestClaimedWorkBeyondItsShare(t *testing.T) {
 			status       int
 			why          string
 		}{
-			{"a claimed caller deletes", "DELETE", map[string]string{"x-api-key": "junk", "x-agent-run-id": "r"}, 403, ledger.WhyCrowded},
+			{"a claimed caller deletes", "DELETE", map[string]string{"x-api-key": "junk", "x-agent-run-id": "r"}, 403, ledger.WhyShareExceeded},
 			{"a claimed caller reads", "GET", map[string]string{"x-api-key": "junk"}, 200, ledger.WhyClear},
 			{"a claimed caller that is stopped reads", "GET", map[string]string{"x-api-key": "held"}, 403, breaker.WhyForced},
 			{"an established caller deletes", "DELETE", map[string]string{"x-consumer": "billing"}, 200, ledger.WhyClear},
 			{"a proven caller deletes", "DELETE", map[string]string{"x-api-key": "proven"}, 200, ledger.WhyClear},
 		} {
-			if !armed && tc.why == ledger.WhyCrowded { // observed: nobody is denied for it
+			if !armed && tc.why == ledger.WhyShareExceeded { // observed: nobody is denied for it
 				tc.status, tc.why = 200, ledger.WhyClear
 			}
 			before := len(c.asked.in) + len(c.asked.claimed)

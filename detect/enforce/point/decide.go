@@ -98,7 +98,7 @@ func (c *Control) check(q *request) answer {
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
 	call, shown, asserted, problem := c.read(q)
 	req := ledger.Request{Call: &call, Credentials: shown.Credentials, Claimed: shown.Claimed, Armed: c.o.Armed, Tags: c.o.Tags,
-		AskWithout: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
+		ApprovalWithoutManifest: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
 	if c.o.Scopes != nil {
 		req.Scopes = c.o.Scopes()
 	}
@@ -122,7 +122,7 @@ func (c *Control) check(q *request) answer {
 	}
 	c.mu.RLock()
 	loaded, clock := c.loaded, c.state.Clock
-	a.standing = c.state.StandingOf(&call)
+	a.standing = c.state.Standing(&call)
 	c.mu.RUnlock()
 	if !loaded {
 		a.status, a.why = http.StatusServiceUnavailable, whyNotLoaded
@@ -131,7 +131,7 @@ func (c *Control) check(q *request) answer {
 	}
 	var sofar schema.Exposure
 	if a.standing == schema.StandingClaimed && !c.work.enter() {
-		a.crowded, req.Crowded = true, true
+		a.crowded, req.ShareExceeded = true, true
 		c.m.full.WithLabelValues(a.standing.String(), "work").Inc()
 	} else {
 		req.RunFirstSeen, sofar = c.seen.meet(req.RunID, a.standing, clock, &call)
@@ -140,7 +140,7 @@ func (c *Control) check(q *request) answer {
 
 	d, weighed, asks, yes, usable := c.weigh(q, &req, clock, a.standing == schema.StandingClaimed && !a.crowded)
 	a.clock, a.perSec = clock, c.o.ThrottleTo
-	a.action, a.why, a.breaker, a.stale, a.line, a.weighed = d.Action, d.Why, d.Breaker, req.Away, d.Line, d
+	a.action, a.why, a.breaker, a.stale, a.line, a.weighed = d.Action, d.Why, d.Breaker, req.LogStale, d.Line, d
 	if !req.RunID.IsZero() {
 		a.run = req.RunID.String()
 	}
@@ -192,7 +192,7 @@ func (c *Control) weigh(q *request, req *ledger.Request, clock int64, working bo
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	req.Away = c.stale()
+	req.LogStale = c.stale()
 	d = c.state.Decide(req)
 	weighed = req.Call
 	if len(q.others) > 0 || !q.readable {

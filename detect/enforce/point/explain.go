@@ -147,7 +147,7 @@ func (a *answer) held() (what string, innocent bool) {
 func (a *answer) retryAfter() int {
 	b := a.decider()
 	switch a.why {
-	case breaker.WhyProbeNotDue, whyProbeLost, whyNoAnswer, whyQuotaLate, whyQuotaCrowd, ledger.WhyCrowded:
+	case breaker.WhyProbeNotDue, whyProbeLost, whyNoAnswer, whyQuotaLate, whyQuotaCrowd, ledger.WhyShareExceeded:
 		return 1
 	}
 	switch {
@@ -166,25 +166,25 @@ func (a *answer) retryAfter() int {
 
 // sentences for named reasons, by what stands before the colon where a family has one.
 var sentences = map[string]string{
-	whyRefused:             "A person has said no to this call.",
-	whyTimedOut:            "Nobody answered the question about this call in time, which counts as a no.",
-	whyNoAnswer:            "The record that would let this call pass was not confirmed in time.",
-	whyGatePending:         "A person has not answered the question about this call yet.",
-	whyGateFull:            "More questions wait for a person than can be asked.",
-	ledger.WhyCrowded:      "Too many callers whom nobody vouches for call at this time.",
-	whyBodyCut:             "The gateway shows only a part of the body, so that nobody can tell whether a person has said yes to this call.",
-	whyMisconfigured:       "The gateway did not say, once and in the headers of its dialect, which request it asks about.",
-	whyContradicts:         "Headers name another method or path than the request itself: a client must not send X-Original-* or X-Forwarded-Method or X-Forwarded-Uri.",
-	whyInternal:            "The check itself went wrong; nothing is known against this call.",
-	whyMalformed:           "It is not valid HTTP, for instance because of a control character in a header.",
-	"too_many_credentials": "It shows more credentials than are looked up: send one.",
-	"policy.quota":         "The quota of such calls is used up.",
-	"policy.hours":         "Such calls are not allowed at this time.",
-	"policy.scope":         "The call is outside of what the agent's manifest allows.",
-	"policy.task":          "The call is outside of the task that was declared for this run.",
-	"policy.autonomy":      "The call is more than the agent may do on its own.",
-	"policy.failure":       "The API owner cannot check this call at present, and a call that cannot be undone does not pass meanwhile.",
-	"scope.learned":        "The call is outside of what this agent has been seen to do.",
+	whyRefused:              "A person has said no to this call.",
+	whyTimedOut:             "Nobody answered the question about this call in time, which counts as a no.",
+	whyNoAnswer:             "The record that would let this call pass was not confirmed in time.",
+	whyGatePending:          "A person has not answered the question about this call yet.",
+	whyGateFull:             "More questions wait for a person than can be asked.",
+	ledger.WhyShareExceeded: "Too many callers whom nobody vouches for call at this time.",
+	whyBodyCut:              "The gateway shows only a part of the body, so that nobody can tell whether a person has said yes to this call.",
+	whyMisconfigured:        "The gateway did not say, once and in the headers of its dialect, which request it asks about.",
+	whyContradicts:          "Headers name another method or path than the request itself: a client must not send X-Original-* or X-Forwarded-Method or X-Forwarded-Uri.",
+	whyInternal:             "The check itself went wrong; nothing is known against this call.",
+	whyMalformed:            "It is not valid HTTP, for instance because of a control character in a header.",
+	"too_many_credentials":  "It shows more credentials than are looked up: send one.",
+	"policy.quota":          "The quota of such calls is used up.",
+	"policy.hours":          "Such calls are not allowed at this time.",
+	"policy.scope":          "The call is outside of what the agent's manifest allows.",
+	"policy.task":           "The call is outside of the task that was declared for this run.",
+	"policy.autonomy":       "The call is more than the agent may do on its own.",
+	"policy.failure":        "The API owner cannot check this call at present, and a call that cannot be undone does not pass meanwhile.",
+	"scope.learned":         "The call is outside of what this agent has been seen to do.",
 }
 
 // unclear are the named reasons of requests that the caller can write in a way that may pass.

@@ -216,7 +216,7 @@ func (c *Control) became(ids int) (out []string) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for i := range ids {
-		r, _ := c.state.ResultOf(fmt.Sprint("d", i))
+		r, _ := c.state.Result(fmt.Sprint("d", i))
 		out = append(out, r.Outcome)
 	}
 	return out
@@ -268,7 +268,7 @@ func TestTwoPointsWithDifferentFilesComeToTheSameState(t *testing.T) {
 	for _, r := range []*running{a, b} {
 		within(t, "settings", func() bool { return r.settingsLine("t").Generation != 0 })
 	}
-	if x, y := a.settingsLine("t"), b.settingsLine("t"); x.Setting != y.Setting || x.Differ == y.Differ {
+	if x, y := a.settingsLine("t"), b.settingsLine("t"); x.TenantSettings != y.TenantSettings || x.Differ == y.Differ {
 		t.Fatalf("%+v\n%+v", x, y)
 	}
 	a.runaways(t, 0, 5)

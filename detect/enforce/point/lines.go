@@ -89,11 +89,11 @@ func (c *Control) receipts() []Receipt {
 
 // Status is what Flyball itself can do at present.
 type Status struct {
-	Point   string         `json:"point"`
-	Applied int64          `json:"applied"` // offset in flyball.commands
-	Stale   bool           `json:"stale"`   // the log does not speak: the last state stands
-	Budget  breaker.Spent  `json:"trip_budget"`
-	Bypass  *schema.Bypass `json:"bypass,omitempty"` // of the tenant
+	Point   string              `json:"point"`
+	Applied int64               `json:"applied"` // offset in flyball.commands
+	Stale   bool                `json:"stale"`   // the log does not speak: the last state stands
+	Budget  breaker.BudgetUsage `json:"trip_budget"`
+	Bypass  *schema.Bypass      `json:"bypass,omitempty"` // of the tenant
 	// Bypasses are those that are on: of the tenant, and of agents.
 	Bypasses []BypassLine `json:"bypasses"`
 	// Points are what each live point enforces by its configuration, and Orders what
@@ -126,7 +126,7 @@ func (c *Control) status(who caller) Status {
 	armed, settings := c.armingState(who.tenant), c.settingsLine(who.tenant)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	s := Status{Settings: settings, Point: c.o.Name, Applied: c.state.Offset, Stale: c.stale(), Budget: c.state.Breakers.Spent(who.tenant, c.state.Clock),
+	s := Status{Settings: settings, Point: c.o.Name, Applied: c.state.Offset, Stale: c.stale(), Budget: c.state.Breakers.BudgetUsage(who.tenant, c.state.Clock),
 		Bypasses: []BypassLine{}, Points: armed.Points, Orders: armed.Orders, Exceptions: len(c.state.Exceptions.List(who.tenant))}
 	for _, b := range c.state.Breakers.Bypasses(who.tenant, c.state.Clock) {
 		s.Bypasses = append(s.Bypasses, BypassLine{b.Agent, stamp(b.Until), b.By, b.Reason})

@@ -75,7 +75,7 @@ func (c *Control) operations() []operation {
 func (c *Control) gateOf(id string) *schema.Gate {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	g, _ := c.state.Gates.Of(id)
+	g, _ := c.state.Gates.Get(id)
 	return g
 }
 

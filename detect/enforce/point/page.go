@@ -18,14 +18,14 @@ import (
 
 // Link is where a person can decide a question without a token: signed, of this
 // question only, until a time (Unix ns). Whoever has it can decide once.
-func Link(key Secret, base, id string, until int64) string {
+func Link(key schema.Secret, base, id string, until int64) string {
 	if key == "" || base == "" {
 		return ""
 	}
 	return fmt.Sprintf("%s/v1/grants/%s/page?until=%d&sig=%s", strings.TrimSuffix(base, "/"), url.PathEscape(id), until, sign(key, id, until))
 }
 
-func sign(key Secret, id string, until int64) string {
+func sign(key schema.Secret, id string, until int64) string {
 	m := hmac.New(sha256.New, []byte("flyball-gate-link/1\x00"+string(key)))
 	_, _ = m.Write([]byte(id + "\x00" + strconv.FormatInt(until, 10)))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:24])

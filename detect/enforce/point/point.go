@@ -46,7 +46,7 @@ type Options struct {
 	Budget     breaker.Budget
 	Resolver   *identity.Resolver
 	Routes     Classifier
-	CheckToken Secret // gateways must show it; "" lets any in that reaches the listener
+	CheckToken schema.Secret // gateways must show it; "" lets any in that reaches the listener
 	Tokens     []Token
 	// TrustedHops is how many proxies before the gateways are trusted to name the
 	// address that they were asked from; see identity.ClientAddress.
@@ -75,7 +75,7 @@ type Options struct {
 	// keeps no secrets that stand in one. nil keeps it whole. Decisions read it whole.
 	KeptPath func(path string) string
 	// LinkKey signs links that decide a question; empty makes none.
-	LinkKey Secret
+	LinkKey schema.Secret
 	// Findings answers /v1/findings, of these tenants or, without any, of all; nil: this process has no database.
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
 	// HasFinding says whether a tenant has a finding; nil: nobody can say.
@@ -86,12 +86,6 @@ type Options struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
-
-// Secret is a value that never prints.
-type Secret string
-
-func (Secret) String() string   { return "<secret>" }
-func (Secret) GoString() string { return "<secret>" }
 
 const (
 	tickEvery     = time.Second
@@ -309,8 +303,8 @@ func (c *Control) fold(r *kgo.Record) ([]schema.Event, error) {
 	if n, own := c.ticks.number(&command); own && n >= c.awaited {
 		c.behind = false
 	}
-	result, known := c.state.ResultOf(command.ID)
-	open := c.state.Breakers.Open()
+	result, known := c.state.Result(command.ID)
+	open := c.state.Breakers.OpenCount()
 	for i := range events {
 		if b := events[i].Breaker; b != nil {
 			c.traces.applied(b, now.UnixNano())
@@ -462,9 +456,9 @@ func (c *Control) Point() schema.PointState {
 // no error. It returns whether the state is stale.
 func (c *Control) gauge(before bool) bool {
 	c.mu.RLock()
-	n, oldest := c.state.Gates.Queue()
+	n, oldest := c.state.Gates.Pending()
 	clock := c.state.Clock
-	spent := c.state.Breakers.Spent(c.o.Tenant, clock)
+	spent := c.state.Breakers.BudgetUsage(c.o.Tenant, clock)
 	stale, loaded, silent := c.stale(), c.loaded, c.o.Now().Sub(c.heard)
 	c.mu.RUnlock()
 	for _, f := range c.late.over(clock) {
@@ -477,7 +471,7 @@ func (c *Control) gauge(before bool) bool {
 	c.m.waiting.Set(float64(n))
 	c.m.oldest.Set(age)
 	c.m.budgetLeft.Set(float64(max(spent.Of-spent.Trips, 0)))
-	for pool, s := range map[string]breaker.SpentOf{"trips": {Trips: spent.Trips, Of: spent.Of}, "gates": spent.Gates, "claimed_trips": spent.Claimed, "claimed_gates": spent.ClaimedGates} {
+	for pool, s := range map[string]breaker.PoolUsage{"trips": {Trips: spent.Trips, Of: spent.Of}, "gates": spent.Gates, "claimed_trips": spent.Claimed, "claimed_gates": spent.ClaimedGates} {
 		c.m.poolLeft.WithLabelValues(pool).Set(float64(max(s.Of-s.Trips, 0)))
 	}
 	c.m.stale.Set(map[bool]float64{true: 1}[stale])

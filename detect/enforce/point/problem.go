@@ -34,8 +34,8 @@ type reason struct {
 	Opened     string `json:"opened_because,omitempty"`
 	DecisionID string `json:"decision_id"`
 	// RetryAfter is in seconds; 0: to send the call again does not help.
-	RetryAfter int                    `json:"retry_after_seconds,omitempty"`
-	Weighed    []ledger.Consideration `json:"weighed,omitempty"`
+	RetryAfter int                `json:"retry_after_seconds,omitempty"`
+	Weighed    []ledger.Objection `json:"weighed,omitempty"`
 }
 
 // kind of problem: the end of its type.
@@ -67,7 +67,7 @@ func (a *answer) problem() []byte {
 	if b := a.decider(); b != nil {
 		p.Flyball.FindingID, p.Flyball.Generation, p.Flyball.Opened = b.FindingID, b.Generation, b.Why
 	}
-	for _, w := range a.weighed.Considered() {
+	for _, w := range a.weighed.Objections() {
 		if w.Mode == schema.ModeArmed { // what is only observed is not the caller's to know
 			p.Flyball.Weighed = append(p.Flyball.Weighed, w)
 		}

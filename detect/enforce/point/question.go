@@ -26,8 +26,8 @@ func (c *Control) gateQuery(in *request, call *schema.Call, run schema.RunID) ap
 	case call.CredentialID != "":
 		q.Holder = "credential:" + call.CredentialID
 	}
-	q.Amount, q.Currency = manifest.Money(call)
-	q.Cut = in.cut
+	q.Amount, q.Currency = manifest.AmountAsWritten(call)
+	q.BodyTruncated = in.cut
 	q.ArgsDigest = strconv.FormatUint(call.ArgsDigest, 16) + "-" + strconv.FormatUint(call.BytesIn, 10)
 	if in.cut {
 		q.ArgsDigest += "-cut"
@@ -61,7 +61,7 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 	why := a.why
 	switch {
 	case a.crowded && (usable || have == nil):
-		a.why = ledger.WhyCrowded
+		a.why = ledger.WhyShareExceeded
 		return
 	case usable:
 		r, err := c.claim(a.standing, &schema.Command{ID: newID("u_"), Kind: schema.CommandUse, Tenant: call.Tenant, By: c.o.Name, Reason: call.RequestID, Gate: &schema.Gate{ID: have.ID}})
@@ -87,9 +87,9 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 		}
 		return
 	}
-	if asks.Cut {
+	if asks.BodyTruncated {
 		c.mu.RLock()
-		if c.state.Gates.Granted(&asks) {
+		if c.state.Gates.HasGrant(&asks) {
 			why, a.why = whyBodyCut, whyBodyCut
 		}
 		c.mu.RUnlock()
@@ -101,7 +101,7 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 	case askFull:
 		c.m.full.WithLabelValues(a.standing.String(), "questions").Inc()
 		if a.why = whyGateFull; a.standing == schema.StandingClaimed {
-			a.why = ledger.WhyCrowded
+			a.why = ledger.WhyShareExceeded
 		}
 		return
 	}
@@ -123,7 +123,7 @@ func unanswered(of schema.Standing, err error) string {
 	case !errors.Is(err, errBusy):
 		return whyNoAnswer
 	case of == schema.StandingClaimed:
-		return ledger.WhyCrowded
+		return ledger.WhyShareExceeded
 	}
 	return whyBusy
 }

@@ -49,7 +49,7 @@ func (c *Control) restore(ctx context.Context) (from, end int64, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("control: %s: %w", wire.BreakersTopic, err)
 	}
-	if missing := state.Lost(end); missing > 0 {
+	if missing := state.ResumeAfterLoss(end); missing > 0 {
 		c.m.lost.WithLabelValues("tail").Add(float64(missing))
 		c.o.Logger.Warn("the log ends before what this point has folded: its tail was lost; what was folded stays, new commands are new ones",
 			"topic", wire.CommandsTopic, "partition", 0, "end", end, "lost", missing)

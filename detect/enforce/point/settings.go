@@ -56,7 +56,7 @@ func (c *Control) settle() {
 		return
 	}
 	c.mu.RLock()
-	have := c.state.SettingsOf(c.o.Tenant)
+	have := c.state.Settings(c.o.Tenant)
 	c.mu.RUnlock()
 	differ := have.Generation != 0 && c.o.Budget != breaker.Budget{PerHour: have.TripsPerHour, Percent: have.AgentsPercent}
 	c.settings.mu.Lock()
@@ -95,7 +95,7 @@ type SetSettings struct {
 
 // SettingsLine is the answer of /v1/settings: what holds, and what this point's file says.
 type SettingsLine struct {
-	ledger.Setting
+	ledger.TenantSettings
 	Since  string   `json:"since,omitempty"`
 	File   FileSays `json:"file"`
 	Differ bool     `json:"differ"` // the file says something else, and does not hold
@@ -109,10 +109,10 @@ type FileSays struct {
 
 func (c *Control) settingsLine(tenant string) SettingsLine {
 	c.mu.RLock()
-	have := c.state.SettingsOf(tenant)
+	have := c.state.Settings(tenant)
 	c.mu.RUnlock()
 	file := FileSays{c.o.Budget.PerHour, c.o.Budget.Percent}
-	return SettingsLine{Setting: have, Since: stamp(have.At), File: file,
+	return SettingsLine{TenantSettings: have, Since: stamp(have.At), File: file,
 		Differ: have.Generation != 0 && file != FileSays{have.TripsPerHour, have.AgentsPercent}}
 }
 

@@ -11,7 +11,7 @@ import (
 func (c *Control) probe(a *answer) {
 	b := a.breaker
 	if a.crowded {
-		a.why = ledger.WhyCrowded
+		a.why = ledger.WhyShareExceeded
 		return
 	}
 	r, err := c.claim(a.standing, &schema.Command{ID: newID("p_"), Kind: schema.CommandProbe, Tenant: b.Tenant, Scope: b.Scope, IfMatch: b.Generation, By: c.o.Name})
@@ -33,7 +33,7 @@ func (c *Control) spendAll(a *answer, req *ledger.Request, call *schema.Call, as
 		s := &d.Spends[i]
 		over, why := s.Over, s.Why
 		if a.crowded {
-			why = ledger.WhyCrowded
+			why = ledger.WhyShareExceeded
 		} else {
 			switch c.spend(a.standing, call.Tenant, d.ManifestOf, s) {
 			case spendDone:
@@ -43,7 +43,7 @@ func (c *Control) spendAll(a *answer, req *ledger.Request, call *schema.Call, as
 			case spendCrowd:
 				c.m.full.WithLabelValues(a.standing.String(), "leases").Inc()
 				if why = whyQuotaCrowd; a.standing == schema.StandingClaimed {
-					why = ledger.WhyCrowded
+					why = ledger.WhyShareExceeded
 				}
 			case spendAway:
 				if over, why = c.whenAway(call), whyQuotaAway; over == schema.ActionNone {
@@ -57,7 +57,7 @@ func (c *Control) spendAll(a *answer, req *ledger.Request, call *schema.Call, as
 		if over > d.Would {
 			d.Would, d.WouldWhy = over, why
 		}
-		if d.Bypassed || !c.armed(req, ledger.Family(why)) || over < a.action {
+		if d.Bypassed || !c.armed(req, ledger.ReasonFamily(why)) || over < a.action {
 			continue
 		}
 		a.action, a.why, a.line, a.breaker = over, why, s.Key, nil
@@ -74,6 +74,6 @@ func (c *Control) spendAll(a *answer, req *ledger.Request, call *schema.Call, as
 func (c *Control) whenAway(call *schema.Call) schema.Action {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	m, _ := c.state.Manifests.Of(call.Tenant, call.AgentID, call.AgentTrust)
-	return m.WhenAway(call.Reversibility)
+	m, _ := c.state.Manifests.ForAgent(call.Tenant, call.AgentID, call.AgentTrust)
+	return m.WhenLogStale(call.Reversibility)
 }

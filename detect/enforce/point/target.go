@@ -102,7 +102,7 @@ func (c *Control) known(sc schema.Scope) bool {
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.state.Manifests.Exactly(c.o.Tenant, sc.Value) != nil
+	return c.state.Manifests.ForPattern(c.o.Tenant, sc.Value) != nil
 }
 
 // mostCandidates of an ambiguous run are listed.

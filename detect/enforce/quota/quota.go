@@ -28,8 +28,8 @@ const (
 // Bounds on spenders within their windows: of one agent's quotas, and of all. Those of
 // a claimed identity have a quarter as many places beside the others'.
 const (
-	mostOfAgent, mostAll               = 20_000, 200_000
-	mostClaimedOfAgent, mostClaimedAll = mostOfAgent / 4, mostAll / 4
+	maxPerAgent, maxTotal               = 20_000, 200_000
+	maxClaimedPerAgent, maxClaimedTotal = maxPerAgent / 4, maxTotal / 4
 )
 
 // Limits says what a quota is: its limit and the length of its window.
@@ -92,9 +92,9 @@ func (s *State) Apply(now int64, c *schema.Command, limits Limits) (outcome Outc
 	if have == nil {
 		s.sweep(now)
 		have = &Count{Key: k, Window: l.Window, Ends: (l.Window + 1) * per, Claimed: l.Standing != nil && *l.Standing == schema.StandingClaimed}
-		ofAgent, all := mostOfAgent, mostAll
+		ofAgent, all := maxPerAgent, maxTotal
 		if have.Claimed {
-			ofAgent, all = mostClaimedOfAgent, mostClaimedAll
+			ofAgent, all = maxClaimedPerAgent, maxClaimedTotal
 		}
 		if p := have.pools(); s.spenders[p[0]] >= ofAgent || s.spenders[p[1]] >= all {
 			return Full, 0

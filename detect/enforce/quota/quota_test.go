@@ -105,12 +105,12 @@ func TestLeaseNamesItsOutcome(t *testing.T) {
 func TestInventedSpendersAreBounded(t *testing.T) {
 	s, get := New(), limits(10, 1000)
 	full := 0
-	for i := range mostOfAgent + 500 {
+	for i := range maxPerAgent + 500 {
 		if o, _ := s.Apply(1, lease(fmt.Sprint(i), 1, 0), get); o == Full {
 			full++
 		}
 	}
-	if full != 500 || len(s.counts) != mostOfAgent {
+	if full != 500 || len(s.counts) != maxPerAgent {
 		t.Fatalf("%d refused, %d kept", full, len(s.counts))
 	}
 	if o, _ := s.Apply(2e9, lease("later", 1, 2e9/1000), get); o != Leased || len(s.counts) != 1 {
@@ -130,16 +130,16 @@ func TestInventedSpendersTakeNoPlaceOfOthers(t *testing.T) {
 		return o
 	}
 	leased := 0
-	for i := range mostOfAgent {
+	for i := range maxPerAgent {
 		if of(fmt.Sprint("invented", i), &claimed) == Leased {
 			leased++
 		}
 	}
-	if leased != mostClaimedOfAgent {
-		t.Errorf("%d claimed spenders, %d have a place", leased, mostClaimedOfAgent)
+	if leased != maxClaimedPerAgent {
+		t.Errorf("%d claimed spenders, %d have a place", leased, maxClaimedPerAgent)
 	}
 	for i, standing := range []*schema.Standing{&established, nil} {
-		for j := range mostOfAgent / 2 {
+		for j := range maxPerAgent / 2 {
 			if o := of(fmt.Sprint("real", i, "/", j), standing); o != Leased {
 				t.Fatalf("spender %d: %s", j, o)
 			}

@@ -28,11 +28,11 @@ const (
 
 // Bounds.
 const (
-	// Longest is the longest a task may last.
-	Longest    = int64(7 * 24 * time.Hour)
-	remembered = int64(24 * time.Hour) // after its end, to recognise a late use
-	most       = 100_000
-	mostTarget = 1000
+	// MaxDuration is the longest a task may last.
+	MaxDuration = int64(7 * 24 * time.Hour)
+	remembered  = int64(24 * time.Hour) // after its end, to recognise a late use
+	maxTasks    = 100_000
+	maxTargets  = 1000
 )
 
 // State holds tasks. It is not for concurrent use; a task that was given out
@@ -80,13 +80,13 @@ func (s *State) declare(now int64, generation uint64, c *schema.Command, id stri
 		return Over, have
 	case have != nil:
 		return Known, have
-	case t.RunKey == "" || t.AgentID == "" || c.TTL <= 0 || c.TTL > Longest || len(t.Targets) > mostTarget:
+	case t.RunKey == "" || t.AgentID == "" || c.TTL <= 0 || c.TTL > MaxDuration || len(t.Targets) > maxTargets:
 		return Bad, nil
 	case slices.ContainsFunc(t.Targets, func(p string) bool { _, err := path.Match(p, ""); return err != nil || p == "" }):
 		return Bad, nil
 	}
 	s.forget(now)
-	if len(s.order) >= most {
+	if len(s.order) >= maxTasks {
 		return Full, nil
 	}
 	t.ID, t.Tenant, t.Declared, t.Expires, t.Ended, t.By, t.Generation = id, c.Tenant, now, now+c.TTL, 0, c.By, generation
@@ -96,7 +96,7 @@ func (s *State) declare(now int64, generation uint64, c *schema.Command, id stri
 
 // forget drops tasks that have been over for a day.
 func (s *State) forget(now int64) {
-	if len(s.order) < most {
+	if len(s.order) < maxTasks {
 		return
 	}
 	s.order = slices.DeleteFunc(s.order, func(id string) bool {
@@ -110,8 +110,8 @@ func (s *State) forget(now int64) {
 	})
 }
 
-// Of is the task of an agent's run, over or not; nil without one.
-func (s *State) Of(tenant, agent, runKey string) *schema.Task {
+// ForRun is the task of an agent's run, over or not; nil without one.
+func (s *State) ForRun(tenant, agent, runKey string) *schema.Task {
 	if runKey == "" || len(s.tasks) == 0 {
 		return nil
 	}

@@ -13,10 +13,10 @@ func declare(key string, ttl int64, targets ...string) *schema.Command {
 func TestTaskEndsOnceAndItsRunKeyIsNotUsedAgain(t *testing.T) {
 	s := New()
 	o, task := s.Apply(100, 1, declare("r", 1000, "order:1"))
-	if o != Declared || task.Expires != 1100 || s.Of("t", "a", "r") != task {
+	if o != Declared || task.Expires != 1100 || s.ForRun("t", "a", "r") != task {
 		t.Fatalf("%s %+v", o, task)
 	}
-	if o, _ := s.Apply(150, 2, declare("r", 5000, "order:*")); o != Known || len(s.Of("t", "a", "r").Targets) != 1 {
+	if o, _ := s.Apply(150, 2, declare("r", 5000, "order:*")); o != Known || len(s.ForRun("t", "a", "r").Targets) != 1 {
 		t.Fatalf("declared again, and wider: %s", o)
 	}
 	end := &schema.Command{Kind: schema.CommandTaskEnd, Tenant: "t", Task: &schema.Task{ID: task.ID}}
@@ -29,7 +29,7 @@ func TestTaskEndsOnceAndItsRunKeyIsNotUsedAgain(t *testing.T) {
 	if o, _ := s.Apply(300, 5, declare("r", 1000)); o != Over {
 		t.Fatalf("the run key was used again: %s", o)
 	}
-	if late := s.Of("t", "a", "r"); late == nil || !late.Over(300) || late.Over(199) == true && late.Ended == 0 {
+	if late := s.ForRun("t", "a", "r"); late == nil || !late.Over(300) || late.Over(199) == true && late.Ended == 0 {
 		t.Fatal("a late use is not recognised")
 	}
 }
@@ -52,7 +52,7 @@ func TestTaskOfAnotherTenantCannotBeEnded(t *testing.T) {
 
 func TestMalformedTaskIsRefused(t *testing.T) {
 	s := New()
-	for name, c := range map[string]*schema.Command{"no task": {Kind: schema.CommandTask}, "no run key": declare("", 10), "no end": declare("r", 0), "too long": declare("r", Longest+1), "no pattern": declare("r", 10, "order:[")} {
+	for name, c := range map[string]*schema.Command{"no task": {Kind: schema.CommandTask}, "no run key": declare("", 10), "no end": declare("r", 0), "too long": declare("r", MaxDuration+1), "no pattern": declare("r", 10, "order:[")} {
 		if o, _ := s.Apply(0, 1, c); o != Bad {
 			t.Errorf("%s: %s", name, o)
 		}

@@ -262,7 +262,7 @@ func (p *testPoint) compareCheck(a *attempt, r *result) {
 			continue
 		}
 		path, _, _ := strings.Cut(s.target, "?")
-		path = app.KeptPath(path) // so much of it is in the record
+		path = app.RedactPath(path) // so much of it is in the record
 		if !slices.ContainsFunc(calls, func(c schema.Call) bool { return c.Method == s.method && c.Path == path }) {
 			a.fault("%s reached the service, decided was %s %s", where, calls[0].Method, calls[0].Path)
 		}

@@ -108,15 +108,15 @@ func newPoint(t testing.TB) *testPoint {
 	case <-time.After(30 * time.Second):
 		t.Fatal("the point is not ready after 30 s")
 	}
-	key, err := app.SecretKey(c, false)
+	key, err := app.ReadSecretKey(c, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, table, err := app.Rules(c, key)
+	id, table, err := app.NewClassifiers(c, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.pipeline, err = app.Pipeline(c, id, table); err != nil {
+	if p.pipeline, err = app.NewPipeline(c, id, table); err != nil {
 		t.Fatal(err)
 	}
 	p.resolver = id
