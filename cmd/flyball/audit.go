@@ -15,7 +15,6 @@ import (
 	"flyball/detect/enforce/ledger"
 	"flyball/detect/enforce/point"
 	"flyball/schema"
-	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -116,7 +115,7 @@ func storeCaughtUp(ctx context.Context, c config.Config) bool {
 func auditCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "The chain of everything that was commanded"}
 	verify := &cobra.Command{Use: "verify", Short: "Walk the stored trail; name the first entry that was changed, left out or put in", Args: cobra.NoArgs}
-	verify.RunE = o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db *clickhouse.Conn) error {
+	verify.RunE = o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db database) error {
 		var r auditReport
 		var ends trailEnds
 		err := query.AuditTrail(cmd.Context(), db, func(batch []schema.AuditEntry) bool {
@@ -158,7 +157,7 @@ func auditCommand(o *options) *cobra.Command {
 
 func auditList(o *options) *cobra.Command {
 	var limit int
-	cmd := &cobra.Command{Use: "list", Short: "The latest entries", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db *clickhouse.Conn) error {
+	cmd := &cobra.Command{Use: "list", Short: "The latest entries", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db database) error {
 		list, err := query.AuditLatest(cmd.Context(), db, limit)
 		if err != nil {
 			return err

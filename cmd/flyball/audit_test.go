@@ -31,7 +31,7 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 		prev := ""
 		for i := range list {
 			list[i].Seq, list[i].Prev = uint64(i+1), prev
-			list[i].Hash = list[i].Sum()
+			list[i].Hash = list[i].ComputeHash()
 			prev = list[i].Hash
 		}
 		return list

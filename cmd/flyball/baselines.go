@@ -18,7 +18,6 @@ import (
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
 	"flyball/schema"
-	"flyball/schema/clickhouse"
 )
 
 func baselinesCommand(o *options) *cobra.Command {
@@ -225,7 +224,7 @@ func baselinesReset(o *options) *cobra.Command {
 
 func baselinesRescore(o *options) *cobra.Command {
 	var version string
-	cmd := &cobra.Command{Use: "rescore RUN", Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, c config.Config, db *clickhouse.Conn) error {
+	cmd := &cobra.Command{Use: "rescore RUN", Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, c config.Config, db database) error {
 		run, err := resolve(cmd, db, args[0])
 		if err != nil {
 			return err

@@ -169,7 +169,7 @@ func (o *options) slipped(ctx context.Context, list []receiptLine) error {
 		if err != nil || r.RunID.IsZero() {
 			continue // by hand: no call led to it
 		}
-		e, err := query.Slipped(ctx, db, r.RunID.String(), found)
+		e, err := query.CallsAfterTrip(ctx, db, r.RunID.String(), found)
 		if err != nil {
 			return err
 		}

@@ -150,7 +150,7 @@ func (o *options) stored(ctx context.Context, ask *point.Trip) (bool, error) {
 	switch kind {
 	case schema.ScopeRun, schema.ScopeRunRoute:
 		term, route, _ := strings.Cut(value, " ")
-		run, err := query.Resolve(ctx, db, term)
+		run, err := query.ResolveRun(ctx, db, term)
 		var many *query.Ambiguous
 		if errors.As(err, &many) {
 			var list strings.Builder
@@ -171,7 +171,7 @@ func (o *options) stored(ctx context.Context, ask *point.Trip) (bool, error) {
 		if at := strings.LastIndexByte(value, '@'); kind == schema.ScopeVersion && at > 0 {
 			field, value = "agent_id", value[:at]
 		}
-		known, err := query.Known(ctx, db, field, value)
+		known, err := query.IsStoredName(ctx, db, field, value)
 		ask.Force = err == nil && known
 		return ask.Force, nil
 	}

@@ -34,7 +34,7 @@ type Trip struct {
 
 	action, hardest schema.Action
 	mode            schema.Mode
-	found           schema.VerdictWord
+	found           schema.VerdictLabel
 	armed           bool // one of its decisions stops calls and is enforced
 }
 
@@ -87,7 +87,7 @@ type Verdicts struct {
 	Unjudged int `json:"unjudged"`
 }
 
-func (v *Verdicts) add(w schema.VerdictWord) {
+func (v *Verdicts) add(w schema.VerdictLabel) {
 	switch w {
 	case schema.VerdictTrue:
 		v.True++

@@ -24,7 +24,7 @@ type invented struct {
 	trust                  schema.Trust
 	rule                   schema.RunRule
 	start                  time.Duration
-	verdict                schema.VerdictWord
+	verdict                schema.VerdictLabel
 	calls                  []schema.Call
 }
 
@@ -64,9 +64,9 @@ func remove(at time.Duration, id int) schema.Call {
 func pay(at time.Duration, amount, currency string) schema.Call {
 	c := remove(at, 7)
 	c.Method, c.Effect = "POST", schema.EffectPay
-	c.Note(route.AttrAmount, amount)
+	c.SetAttr(route.AttrAmount, amount)
 	if currency != "" {
-		c.Note(route.AttrCurrency, currency)
+		c.SetAttr(route.AttrCurrency, currency)
 	}
 	return c
 }
@@ -290,7 +290,7 @@ func TestSecondRunOfACredentialIsHeldByIt(t *testing.T) {
 
 func TestRunsThatPeopleJudged(t *testing.T) {
 	var runs []invented
-	for i, v := range []schema.VerdictWord{schema.VerdictTrue, schema.VerdictBenign, schema.VerdictTest, schema.VerdictUnknown} {
+	for i, v := range []schema.VerdictLabel{schema.VerdictTrue, schema.VerdictBenign, schema.VerdictTest, schema.VerdictUnknown} {
 		r := loop(fmt.Sprint("bad-", i), 7+i, time.Hour)
 		r.verdict = v
 		runs = append(runs, r)

@@ -27,7 +27,7 @@ type moment struct {
 	in       policy.Input
 	call     uint64 // of the run, from 1
 	score    float64
-	verdict  schema.VerdictWord
+	verdict  schema.VerdictLabel
 	decision schema.Decision
 }
 
@@ -166,7 +166,7 @@ func (s *side) account(c *learn.StoredCall, n uint64) {
 	}
 }
 
-func verdict(v schema.VerdictWord) string {
+func verdict(v schema.VerdictLabel) string {
 	if v == schema.VerdictUnknown {
 		return ""
 	}

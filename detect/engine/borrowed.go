@@ -86,7 +86,7 @@ func (w *worker) suspect(ctx context.Context, r *stitch.Run, run *judged, step *
 	out := w.suspicion(r, run, c.Start, at)
 	if opens {
 		if d, ok := policy.Decide(w.judging.rules, w.about(r, out, c)); ok {
-			out.Decided = &d
+			out.Decision = &d
 		}
 	}
 	return w.tell(ctx, r, out)
@@ -113,7 +113,7 @@ func (w *worker) suspicion(r *stitch.Run, run *judged, updated int64, at schema.
 }
 
 // known rounds to what a person can use; NaN stays unknown.
-func known(x float64) schema.Known { return schema.Known(round3(x)) }
+func known(x float64) schema.OptionalFloat { return schema.OptionalFloat(round3(x)) }
 
 func round3(x float64) float64 { return math.Round(x*1e3) / 1e3 }
 

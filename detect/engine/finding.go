@@ -35,7 +35,7 @@ func nameOf(r *stitch.Run) string {
 func (w *worker) findingOf(r *stitch.Run, family string, have *finding, c *schema.Call, at schema.CallRef) *schema.Finding {
 	out := &schema.Finding{ID: schema.FindingID(r.RunID, family), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
-		Family: family, Level: have.Level, Exception: have.Exception, OpenedAt: have.openedAt, UpdateAt: c.Start, OnsetAt: have.openedAt, Call: at, Evidence: []schema.Contribution{}}
+		Family: family, Level: have.Level, Exception: have.Exception, OpenedAt: have.openedAt, UpdatedAt: c.Start, OnsetAt: have.openedAt, Call: at, Evidence: []schema.Contribution{}}
 	if w.judging.model != nil {
 		out.Baseline = w.judging.model.Baseline.Version
 	}
@@ -75,7 +75,7 @@ func (w *worker) decide(r *stitch.Run, have *finding, out *schema.Finding, c *sc
 		if out.Level == schema.LevelTrip {
 			r.TrippedAt = c.Start
 		}
-		out.Decided = &d
+		out.Decision = &d
 	}
 	w.except(out, have)
 }
@@ -94,7 +94,7 @@ func (w *worker) describe(r *stitch.Run, run *judged, f score.Family, c *schema.
 	out := w.findingOf(r, f.String(), have, c, at)
 	onset, onsetAt, exposure := run.Onset(f)
 	out.OnsetAt, out.DelayCalls, out.Exposure = onsetAt, run.Calls()-onset+1, exposure
-	out.Score, out.ExpectedRate, out.ExpectedOf, out.Beyond = have.told, expected.Rate, expected.Basis, expected.Beyond
+	out.Score, out.ExpectedRate, out.ExpectedOf, out.BeyondData = have.told, expected.Rate, expected.Basis, expected.Beyond
 	out.Evidence = run.Explain(f, j.call.Route)
 	out.Summary = summary(out, nameOf(r), c)
 	return out

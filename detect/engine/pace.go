@@ -103,7 +103,7 @@ func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *s
 	in.N = int(have.Decisions)
 	if d, ok := policy.Decide(j.rules, in); ok { // an operator's rule that grades alerts
 		have.Decisions++
-		out.Decided = &d
+		out.Decision = &d
 	}
 	return w.tell(ctx, r, out)
 }
@@ -112,12 +112,12 @@ func (w *worker) describePace(r *stitch.Run, run *judged, c *schema.Call, at sch
 	body, have := w.judging.model.Baseline, run.pace
 	out := w.findingOf(r, schema.FamilyPace, &have.finding, c, at)
 	out.OnsetAt, out.Score, out.DelayCalls, out.Exposure = have.from, have.score, have.calls.Calls, have.calls
-	of := schema.Contribution{Feature: "calls_in_quarter_hour", Observed: schema.Known(have.calls.Calls), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Known(callrate.Round(have.score))}
+	of := schema.Contribution{Feature: "calls_in_quarter_hour", Observed: schema.OptionalFloat(have.calls.Calls), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.OptionalFloat(callrate.Round(have.score))}
 	usually := ""
 	if pace := body.CallRates; pace != nil { // it may be gone in the baseline of today
-		out.ExpectedRate, out.Beyond = pace.Calibration.P(have.score)
+		out.ExpectedRate, out.BeyondData = pace.Calibration.P(have.score)
 		u := pace.UsualAt(run.Reference.Agent, run.Reference.Group, callrate.HourOfWeek(have.quarter))
-		of.Usual, of.Peers = schema.Known(callrate.Round(u.Calls)), schema.Known(callrate.Round(u.Peers))
+		of.Usual, of.Peers = schema.OptionalFloat(callrate.Round(u.Calls)), schema.OptionalFloat(callrate.Round(u.Peers))
 		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
 	}
 	out.Evidence = []schema.Contribution{of}

@@ -163,7 +163,7 @@ func TestFloodAtNightAlertsAndNeverTrips(t *testing.T) {
 		t.Errorf("first %+v\nlast  %+v", first, last)
 	}
 	for _, x := range all {
-		if x.Level != schema.LevelAlert || x.Decided != nil || len(x.Evidence) != 1 || !strings.Contains(x.Summary, "from 02:00 UTC, usually") {
+		if x.Level != schema.LevelAlert || x.Decision != nil || len(x.Evidence) != 1 || !strings.Contains(x.Summary, "from 02:00 UTC, usually") {
 			t.Errorf("%+v", x)
 		}
 	}
@@ -204,7 +204,7 @@ func TestRuleThatGradesAlertsHoldsPace(t *testing.T) {
 	})
 	f.flood(night, 300, time.Second)
 	all := f.findings()
-	if len(all) == 0 || all[0].Decided == nil || all[0].Decided.Action != schema.ActionThrottle || f.commands() != len(all) {
+	if len(all) == 0 || all[0].Decision == nil || all[0].Decision.Action != schema.ActionThrottle || f.commands() != len(all) {
 		t.Errorf("%d commands for %+v", f.commands(), all)
 	}
 }

@@ -116,7 +116,7 @@ func (w *worker) scoped(ctx context.Context, r *stitch.Run, run *judged, c *sche
 		in := policy.Input{Finding: out, Run: &r.RunSnapshot, Call: c, Age: w.cfg.Now().Sub(time.Unix(0, c.Start))}
 		in.Tags, in.Criticality = w.cfg.About(r.AgentID)
 		if d, ok := o.Decide(j.rules, in); ok {
-			out.Decided = &d
+			out.Decision = &d
 		}
 		w.except(out, &o.finding)
 	}
@@ -128,10 +128,10 @@ func (w *worker) describeScope(r *stitch.Run, o *outside, c *schema.Call, at sch
 	out.OnsetAt, out.DelayCalls = o.firstAt, 1
 	out.Exposure = schema.Exposure{Calls: o.held(), Irreversible: o.irreversible}
 	place := []string{o.first.String()}
-	out.Evidence = append(out.Evidence, schema.Contribution{Feature: "scope." + o.answer.Placement.String() + " " + o.route, Observed: schema.Known(o.held()), Usual: 0, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown, Calls: place},
-		schema.Contribution{Feature: "scope.taught_by " + o.answer.Source, Observed: schema.Known(o.answer.Runs), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown})
+	out.Evidence = append(out.Evidence, schema.Contribution{Feature: "scope." + o.answer.Placement.String() + " " + o.route, Observed: schema.OptionalFloat(o.held()), Usual: 0, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown, Calls: place},
+		schema.Contribution{Feature: "scope.taught_by " + o.answer.Source, Observed: schema.OptionalFloat(o.answer.Runs), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown})
 	if o.reads > 0 {
-		out.Evidence = append(out.Evidence, schema.Contribution{Feature: "scope.read_outside", Observed: schema.Known(o.reads), Usual: 0, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown})
+		out.Evidence = append(out.Evidence, schema.Contribution{Feature: "scope.read_outside", Observed: schema.OptionalFloat(o.reads), Usual: 0, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown})
 	}
 	what := "writes on a route"
 	if o.answer.Placement == scope.TargetOutside {

@@ -91,8 +91,8 @@ func TestWriteOutsideOpensOneFindingAndReadOutsideNone(t *testing.T) {
 		t.Fatalf("%d versions: %+v", len(got), got)
 	}
 	f, last := got[0], got[2]
-	if f.RunKey != "run-10" || f.Level != schema.LevelAlert || f.ID != last.ID || f.Decided == nil || f.Decided.Action != schema.ActionGate || f.Decided.Mode != schema.ModeArmed || last.Decided != nil {
-		t.Errorf("%+v, decided %+v", f, f.Decided)
+	if f.RunKey != "run-10" || f.Level != schema.LevelAlert || f.ID != last.ID || f.Decision == nil || f.Decision.Action != schema.ActionGate || f.Decision.Mode != schema.ModeArmed || last.Decision != nil {
+		t.Errorf("%+v, decided %+v", f, f.Decision)
 	}
 	if last.Exposure.Calls != 4 || last.Evidence[0].Feature != "scope.write_outside POST /users" || last.Evidence[1].Observed != 10 || last.Evidence[2].Feature != "scope.read_outside" {
 		t.Errorf("%+v", last)
@@ -107,7 +107,7 @@ func TestScopeOfAnotherFamilyIsNotArmedByTheAgent(t *testing.T) {
 		c.Rules.Arming.Apart = []string{schema.FamilyScope}
 	})
 	l.calls(0, same, [3]string{"POST", "/users", ""})
-	if got := l.findings(schema.FamilyScope, 1); len(got) != 1 || got[0].Decided == nil || got[0].Decided.Mode != schema.ModeObserve {
+	if got := l.findings(schema.FamilyScope, 1); len(got) != 1 || got[0].Decision == nil || got[0].Decision.Mode != schema.ModeObserve {
 		t.Fatalf("%+v", got)
 	}
 }
@@ -155,8 +155,8 @@ func TestTaskThatTheCheckSawDeclaredIsTheOneToGoBy(t *testing.T) {
 		c.TaskID, c.RunKey = "", "declared"
 		if c.Pos.Offset == 0 {
 			c.ObserverKind = schema.ObserverGate
-			c.Note(schema.AttrTaskType, "refund")
-			c.Note(schema.AttrTaskTargets, "declared")
+			c.SetAttr(schema.AttrTaskType, "refund")
+			c.SetAttr(schema.AttrTaskTargets, "declared")
 		}
 	}, [3]string{"POST", "/refunds", "main"}, [3]string{"POST", "/refunds", "new"}, [3]string{"POST", "/users", ""})
 	if got := l.findings(schema.FamilyScope, 3); len(got) != 1 || got[0].Exposure.Calls != 1 {

@@ -43,10 +43,10 @@ func (s *split) code(c *wire.Coder) {
 	c.Uint(&s.over.Irreversible)
 	c.Float(&s.score)
 	c.Text(&s.top.Feature)
-	for _, v := range [...]*schema.Known{&s.top.Observed, &s.top.Usual, &s.top.Peers, &s.top.Humans, &s.top.Score} {
+	for _, v := range [...]*schema.OptionalFloat{&s.top.Observed, &s.top.Usual, &s.top.Peers, &s.top.Humans, &s.top.Score} {
 		f := float64(*v)
 		c.Float(&f)
-		*v = schema.Known(f)
+		*v = schema.OptionalFloat(f)
 	}
 	if !c.Encoding {
 		s.top.Feature = strings.Clone(s.top.Feature)
@@ -90,7 +90,7 @@ func (w *worker) describeSplit(r *stitch.Run, run *judged, c *schema.Call, at sc
 	out := w.findingOf(r, schema.FamilySplit, &s.finding, c, at)
 	out.Score, out.Evidence, out.DelayCalls, out.Exposure = s.score, []schema.Contribution{s.top}, s.over.Calls, s.over
 	if m := w.judging.model; m != nil {
-		out.ExpectedRate, out.Beyond = m.Baseline.AcrossRuns.Calibration.P(s.score)
+		out.ExpectedRate, out.BeyondData = m.Baseline.AcrossRuns.Calibration.P(s.score)
 	}
 	out.Summary = fmt.Sprintf("%s runs away over several runs (%s), none of which shows it alone: now %s", nameOf(r), strings.ReplaceAll(s.top.Feature, "_", " "),
 		strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))

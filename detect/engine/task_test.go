@@ -61,7 +61,7 @@ func TestCallerAssertsALaxerTask(t *testing.T) {
 			c.TaskID, c.TaskTrust = logged, by
 			if n == 0 { // the check was asked first
 				c.ObserverKind = schema.ObserverGate
-				c.Note(schema.AttrTaskType, declared)
+				c.SetAttr(schema.AttrTaskType, declared)
 			}
 			r := f.state.Apply(&c, int64(n))
 			if err := f.judge(context.Background(), r, &c, schema.CallRef{Offset: int64(n)}); err != nil {

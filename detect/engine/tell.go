@@ -21,11 +21,11 @@ func (w *worker) tell(ctx context.Context, r *stitch.Run, f *schema.Finding) err
 	}
 	w.m.findings.WithLabelValues(f.Family, f.Level.String()).Inc()
 	w.produce(ctx, &kgo.Record{Topic: wire.EventsTopic, Partition: w.part, Key: []byte(f.ID), Value: value})
-	if f.Decided == nil {
+	if f.Decision == nil {
 		return w.checkpoint.err()
 	}
 	w.cfg.Stage("detect.finding|command")
-	d := f.Decided
+	d := f.Decision
 	command := schema.Command{ID: d.ID, Kind: schema.CommandTrip, Tenant: f.Tenant, Scope: d.Scope, By: "detect", Reason: d.Reason, TTL: d.TTL,
 		Decision: d, Exposure: f.Exposure, ActiveAgents: int(w.active.Load()), Holder: w.holder(r)}
 	if value, err = wire.EncodeCommand(&command); err != nil {

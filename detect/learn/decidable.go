@@ -18,8 +18,8 @@ type DecisionFacts struct {
 	// Of is the run as it stands now: what was learned of it later is known from its
 	// first call on.
 	Of       *schema.RunSnapshot
-	TaskType string             // scope.Established
-	Verdict  schema.VerdictWord // of people on the run's findings: true before benign before test
+	TaskType string              // scope.Established
+	Verdict  schema.VerdictLabel // of people on the run's findings: true before benign before test
 }
 
 // allRuns are those that were active in the window, whatever was found of them.
@@ -83,7 +83,7 @@ func (d *decidableColumns) take(out *StoredCall, c *schema.Call) error {
 		c.ClientIP, _ = netip.ParseAddr(d.address) // one that cannot be read is none
 	}
 	if d.hops != "" {
-		c.Note(schema.AttrForwardedHops, d.hops)
+		c.SetAttr(schema.AttrForwardedHops, d.hops)
 	}
 	out.Stored = *c
 	return nil

@@ -121,10 +121,10 @@ func calls(ctx context.Context, db DB, picked string, w Window, more further, ea
 			c.Resources = append(c.Resources, resource(r))
 		}
 		if amount != "" {
-			c.Note(route.AttrAmount, amount)
+			c.SetAttr(route.AttrAmount, amount)
 		}
 		if currency != "" {
-			c.Note(route.AttrCurrency, currency)
+			c.SetAttr(route.AttrCurrency, currency)
 		}
 		feature.Extract(&c, &out.Input)
 		if more != nil {

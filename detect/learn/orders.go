@@ -50,13 +50,13 @@ func ReadOverrides(ctx context.Context, db DB, tenant string, since, now time.Ti
 	defer rows.Close()
 	for rows.Next() {
 		o := schema.BaselineOrder{Tenant: tenant}
-		if err := rows.Scan(&o.Agent, &o.Do, &o.Generation, &o.At, &o.Until, &o.Off, &o.By, &o.Why); err != nil {
+		if err := rows.Scan(&o.Agent, &o.Kind, &o.Generation, &o.At, &o.Until, &o.Off, &o.By, &o.Why); err != nil {
 			return nil, fmt.Errorf("read orders about baselines: %w", err)
 		}
 		switch {
-		case o.Do == schema.OrderReset:
+		case o.Kind == schema.OrderReset:
 			out.Reset[o.Agent] = o
-		case o.Do == schema.OrderFreeze && !o.Off && (o.Until == 0 || o.Until > now.UnixNano()):
+		case o.Kind == schema.OrderFreeze && !o.Off && (o.Until == 0 || o.Until > now.UnixNano()):
 			out.Freeze[o.Agent] = o
 		}
 	}

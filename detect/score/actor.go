@@ -97,13 +97,13 @@ func (a *ActorScore) Reset() { *a = ActorScore{} }
 
 // Explain says what speaks for the score of the actor most.
 func (a *ActorScore) Explain(r *RunScore, route uint64) schema.Contribution {
-	c := schema.Contribution{Feature: a.Statistic.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Known(round(a.Score))}
+	c := schema.Contribution{Feature: a.Statistic.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.OptionalFloat(round(a.Score))}
 	counts := [...]uint64{a.now.Identical, a.now.NewOnRoute, a.now.Deletions, a.now.Retries}
 	if a.Statistic == AcrossEvidence {
-		c.Observed = schema.Known(round(a.evidence))
+		c.Observed = schema.OptionalFloat(round(a.evidence))
 		return c
 	}
-	c.Observed = schema.Known(float64(counts[a.Statistic]))
+	c.Observed = schema.OptionalFloat(float64(counts[a.Statistic]))
 	b := &r.model.Baseline.AcrossRuns
 	of, finals := r.agent.key, [...]*baseline.RunCountDistribution{&b.Identical, &b.NewOnRoute, &b.Deletions, &b.Retries}[a.Statistic]
 	if a.Statistic == AcrossFresh {

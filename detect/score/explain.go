@@ -37,17 +37,17 @@ func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
 
 func (r *RunScore) contribution(st Statistic, route uint64) schema.Contribution {
 	c := schema.Contribution{Feature: st.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown,
-		Score: schema.Known(round(st.anchored(r.Value(st))))}
+		Score: schema.OptionalFloat(round(st.anchored(r.Value(st))))}
 	b := r.model.Baseline
 	switch st {
 	case Scatter:
-		c.Observed = schema.Known(round(r.scatter.max))
+		c.Observed = schema.OptionalFloat(round(r.scatter.max))
 		return c
 	case RareWrites:
-		c.Observed = schema.Known(round(r.rare.max))
+		c.Observed = schema.OptionalFloat(round(r.rare.max))
 		return c
 	case OnRoute:
-		c.Observed = schema.Known(float64(r.busiest))
+		c.Observed = schema.OptionalFloat(float64(r.busiest))
 		c.Usual = typical(r.model.on(r.agent, route).calls)
 		c.Peers = typical(b.PerRoute.ForAgent("", r.agent.group, r.agent.peers.routes[route]))
 		return c
@@ -65,7 +65,7 @@ func (r *RunScore) contribution(st Statistic, route uint64) schema.Contribution 
 		case InRow:
 			finals, value = &b.Parallel, r.feature.Usage.Parallel
 		}
-		c.Observed = schema.Known(float64(value))
+		c.Observed = schema.OptionalFloat(float64(value))
 		levels := finals.Levels(r.agent.group, of)
 		c.Usual, c.Peers, c.Humans = usualCount(levels[2]), usualCount(levels[1]), usualCount(finals.Groups[baseline.Humans])
 		return c
@@ -81,7 +81,7 @@ func (r *RunScore) contribution(st Statistic, route uint64) schema.Contribution 
 		case Money:
 			amount, value = &b.Money, r.feature.Usage.Money
 		}
-		c.Observed = schema.Known(value)
+		c.Observed = schema.OptionalFloat(value)
 		c.Peers = typical(amount.ForGroup(r.agent.group, 0))
 		c.Usual = c.Peers
 		if r.agent.key != "" {
@@ -94,25 +94,25 @@ func (r *RunScore) contribution(st Statistic, route uint64) schema.Contribution 
 	}
 	k := &r.cusum[st]
 	if k.trials > 0 {
-		c.Observed = schema.Known(round(float64(k.hits) / float64(k.trials)))
+		c.Observed = schema.OptionalFloat(round(float64(k.hits) / float64(k.trials)))
 	}
 	event := specs[st].event
-	c.Usual = schema.Known(round(r.usual(event, r.model.rates(r.agent, route, true))))
-	c.Peers = schema.Known(round(r.usual(event, r.model.rates(r.agent, route, false))))
+	c.Usual = schema.OptionalFloat(round(r.usual(event, r.model.rates(r.agent, route, true))))
+	c.Peers = schema.OptionalFloat(round(r.usual(event, r.model.rates(r.agent, route, false))))
 	if h, ok := b.Groups[baseline.Humans]; ok && h.ForEvent(event).Calls >= enough {
 		humans := r.model.rates(&agent{group: baseline.Humans, peers: r.model.peers(baseline.Humans)}, route, false)
-		c.Humans = schema.Known(round(r.usual(event, humans)))
+		c.Humans = schema.OptionalFloat(round(r.usual(event, humans)))
 	}
 	return c
 }
 
 // usualCount is the median count of runs.
-func usualCount(r baseline.RunCounts) schema.Known {
+func usualCount(r baseline.RunCounts) schema.OptionalFloat {
 	n, ok := r.Median()
 	if !ok {
 		return schema.Unknown
 	}
-	return schema.Known(float64(n))
+	return schema.OptionalFloat(float64(n))
 }
 
 // enough calls or runs of humans to say what is usual for them.
@@ -134,7 +134,9 @@ func (r *RunScore) usual(e feature.Event, rate func(feature.Event, feature.Cell)
 }
 
 // typical is the median of a log-normal amount.
-func typical(l baseline.LogNormal) schema.Known { return schema.Known(round(math.Exp(l.Mean))) }
+func typical(l baseline.LogNormal) schema.OptionalFloat {
+	return schema.OptionalFloat(round(math.Exp(l.Mean)))
+}
 
 // round keeps four significant digits: what a person can use.
 func round(x float64) float64 {

@@ -73,8 +73,8 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		p.countRun(r, 1)
 	}
 	if of, again := a.sighted(r, c); again {
-		c.Note(AttrObservationOf, of)
-		c.Again = true
+		c.SetAttr(AttrObservationOf, of)
+		c.Duplicate = true
 		r.identify(c)
 	} else {
 		r.add(c)

@@ -67,7 +67,7 @@ func ByFlyball(c *schema.Call) bool {
 // accepted reports a call of which somebody other than the caller says that the API
 // took its credential. What a limit or a failure answered says nothing of that.
 func accepted(c *schema.Call) bool {
-	if c.Again || ByFlyball(c) || c.ObserverKind == schema.ObserverClient || c.ObserverKind == schema.ObserverAgentRuntime {
+	if c.Duplicate || ByFlyball(c) || c.ObserverKind == schema.ObserverClient || c.ObserverKind == schema.ObserverAgentRuntime {
 		return false
 	}
 	return c.Status >= 200 && c.Status < 500 && c.Status != 401 && c.Status != 403 && c.Status != 407 && c.Status != 429

@@ -41,8 +41,8 @@ func (s *Store) events(ctx context.Context) error {
 				s.log.Error("event passed over", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
 			case e.Finding != nil:
 				findings.Append(e.Finding)
-				if e.Finding.Decided != nil {
-					decisions.Append(e.Finding.Decided)
+				if e.Finding.Decision != nil {
+					decisions.Append(e.Finding.Decision)
 				}
 			case e.Breaker != nil:
 				breakers.Append(e.Breaker)

@@ -71,7 +71,7 @@ func (s *Store) insist(ctx context.Context, what string, do func(context.Context
 			}
 			return nil
 		}
-		if clickhouse.Permanent(err) {
+		if clickhouse.IsPermanent(err) {
 			return fmt.Errorf("store: %s: %w", what, err)
 		}
 		if ctx.Err() != nil {

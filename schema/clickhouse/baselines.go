@@ -46,7 +46,7 @@ func baselineOrdersColumns() []column[schema.BaselineOrder] {
 	return []column[row]{
 		word("tenant", func(o *row) string { return o.Tenant }),
 		str("agent", func(o *row) string { return o.Agent }),
-		word("kind", func(o *row) string { return o.Do }),
+		word("kind", func(o *row) string { return o.Kind }),
 		num("generation", "UInt64", func(o *row) uint64 { return o.Generation }).with(amount), // offset in flyball.commands, plus one
 		clockNs("at", func(o *row) int64 { return o.At }),
 		clockNs("until", func(o *row) int64 { return o.Until }), // 1970: no end

@@ -14,8 +14,8 @@ import (
 
 // notStored are fields that no column holds: the view derives route_key, and
 // the routing key is the run's actor.
-// Again is stored as the attribute observation_of.
-var notStored = map[string]bool{"RouteKey": true, "RoutingKey": true, "Again": true}
+// Duplicate is stored as the attribute observation_of.
+var notStored = map[string]bool{"RouteKey": true, "RoutingKey": true, "Duplicate": true}
 
 func TestFieldForgottenInTheBlock(t *testing.T) {
 	nothing := native(&schema.Call{Start: 1})

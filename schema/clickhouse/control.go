@@ -79,7 +79,7 @@ func verdictsColumns() []column[schema.Verdict] {
 		word("tenant", func(v *row) string { return v.Tenant }),
 		str("finding_id", func(v *row) string { return v.FindingID }),
 		num("generation", "UInt64", func(v *row) uint64 { return v.Generation }).with(amount), // offset in flyball.commands, plus one
-		enum("verdict", schema.VerdictWords, func(v *row) schema.VerdictWord { return v.Is }).with(""),
+		enum("verdict", schema.VerdictWords, func(v *row) schema.VerdictLabel { return v.Label }).with(""),
 		clockNs("at", func(v *row) int64 { return v.At }),
 		str("by", func(v *row) string { return v.By }),
 		str("why", func(v *row) string { return v.Why }),

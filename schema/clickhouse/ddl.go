@@ -16,9 +16,9 @@ import (
 //go:embed sql/*.sql
 var sqlFiles embed.FS
 
-// Step is one numbered statement group of the schema. Every statement is
+// Migration is one numbered statement group of the schema. Every statement is
 // idempotent, so a step that was interrupted is simply taken again.
-type Step struct {
+type Migration struct {
 	Number     int
 	Name       string // of the object
 	Statements []string
@@ -41,12 +41,12 @@ type Target struct {
 }
 
 // steps renders the schema for a target, in order.
-func steps(t Target) ([]Step, error) {
+func steps(t Target) ([]Migration, error) {
 	entries, err := sqlFiles.ReadDir("sql")
 	if err != nil {
 		return nil, err
 	}
-	var out []Step
+	var out []Migration
 	for _, e := range entries {
 		body, err := sqlFiles.ReadFile("sql/" + e.Name())
 		if err != nil {
@@ -58,19 +58,19 @@ func steps(t Target) ([]Step, error) {
 		}
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b Step) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(out, func(a, b Migration) int { return cmp.Compare(a.Number, b.Number) })
 	return out, nil
 }
 
 var stepName = regexp.MustCompile(`^(\d{3})_([a-z_]+)\.sql$`)
 
-func renderStep(t Target, file, body string) (Step, error) {
+func renderStep(t Target, file, body string) (Migration, error) {
 	m := stepName.FindStringSubmatch(file)
 	if m == nil {
-		return Step{}, fmt.Errorf("name is not NNN_object.sql")
+		return Migration{}, fmt.Errorf("name is not NNN_object.sql")
 	}
 	n, _ := strconv.Atoi(m[1])
-	s := Step{Number: n, Name: m[2], Replaces: strings.HasPrefix(body, "CREATE OR REPLACE")}
+	s := Migration{Number: n, Name: m[2], Replaces: strings.HasPrefix(body, "CREATE OR REPLACE")}
 	tpl, err := template.New(file).Option("missingkey=error").Parse(body)
 	if err != nil {
 		return s, err

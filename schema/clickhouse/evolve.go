@@ -11,8 +11,8 @@ import (
 // the other steps, since views read the columns. Any other difference of type
 // is refused: it needs a step of its own. Columns that only the live table has
 // belong to a newer binary and are left alone.
-func (l *liveSchema) withColumns(todo, all []Step, t Target) ([]Step, error) {
-	var alter []Step
+func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, error) {
+	var alter []Migration
 	for _, tb := range tables() {
 		live := l.columns[tb.name]
 		if live == nil {
@@ -35,8 +35,8 @@ func (l *liveSchema) withColumns(todo, all []Step, t Target) ([]Step, error) {
 				return nil, fmt.Errorf("table %s.%s: column %s is %s, this binary writes %s: the change needs a step of its own in schema/clickhouse/sql",
 					t.Database, tb.name, s.Name, have, s.Type)
 			}
-			n := slices.IndexFunc(all, func(s Step) bool { return s.Name == tb.name })
-			st := Step{Number: all[n].Number, Name: tb.name + "." + s.Name, Why: why}
+			n := slices.IndexFunc(all, func(s Migration) bool { return s.Name == tb.name })
+			st := Migration{Number: all[n].Number, Name: tb.name + "." + s.Name, Why: why}
 			st.Statements = append(st.Statements, "ALTER TABLE "+r.Table(tb.name)+" "+change)
 			if t.Cluster != "" {
 				st.Statements = append(st.Statements, "ALTER TABLE "+r.Name(tb.name)+r.onCluster()+" "+withoutCodec(change, s))
@@ -50,10 +50,10 @@ func (l *liveSchema) withColumns(todo, all []Step, t Target) ([]Step, error) {
 
 // withView adds the views of a whole table that do not show it as it will be: a view
 // keeps the columns, and their types, that there were when it was made.
-func (l *liveSchema) withView(todo, all []Step, tb table, reads string) []Step {
+func (l *liveSchema) withView(todo, all []Migration, tb table, reads string) []Migration {
 	for _, s := range all {
 		live := l.columns[s.Name]
-		known := slices.ContainsFunc(todo, func(t Step) bool { return t.Name == s.Name })
+		known := slices.ContainsFunc(todo, func(t Migration) bool { return t.Name == s.Name })
 		if !s.Replaces || known || live == nil || !strings.Contains(s.Statements[0], reads) {
 			continue
 		}

@@ -17,7 +17,7 @@ func (b *ScoresBlock) Append(s *schema.Score) { b.add(s) }
 
 func scoresColumns() []column[schema.Score] {
 	type row = schema.Score
-	of := func(get func(*schema.Contribution) schema.Known) func(*row, func(float64)) {
+	of := func(get func(*schema.Contribution) schema.OptionalFloat) func(*row, func(float64)) {
 		return func(s *row, put func(float64)) {
 			for i := range s.Top {
 				put(float64(get(&s.Top[i])))
@@ -41,10 +41,10 @@ func scoresColumns() []column[schema.Score] {
 			}
 			return names
 		}),
-		floats("observed", of(func(c *schema.Contribution) schema.Known { return c.Observed })),
-		floats("usual", of(func(c *schema.Contribution) schema.Known { return c.Usual })),
-		floats("peers", of(func(c *schema.Contribution) schema.Known { return c.Peers })),
-		floats("humans", of(func(c *schema.Contribution) schema.Known { return c.Humans })),
+		floats("observed", of(func(c *schema.Contribution) schema.OptionalFloat { return c.Observed })),
+		floats("usual", of(func(c *schema.Contribution) schema.OptionalFloat { return c.Usual })),
+		floats("peers", of(func(c *schema.Contribution) schema.OptionalFloat { return c.Peers })),
+		floats("humans", of(func(c *schema.Contribution) schema.OptionalFloat { return c.Humans })),
 	}
 }
 
@@ -69,7 +69,7 @@ func findingsColumns() []column[schema.Finding] {
 		enum("level", schema.LevelWords, func(f *row) schema.Level { return f.Level }).with(""),
 		word("state", func(f *row) string { return f.State.String() }),
 		clockNs("opened_at", func(f *row) int64 { return f.OpenedAt }),
-		clockNs("updated_at", func(f *row) int64 { return f.UpdateAt }),
+		clockNs("updated_at", func(f *row) int64 { return f.UpdatedAt }),
 		float("score", func(f *row) float64 { return f.Score }).with(constant),
 		float("expected_rate", func(f *row) float64 { return f.ExpectedRate }).with(constant),
 		num("delay_calls", "UInt32", func(f *row) uint32 { return uint32(min(f.DelayCalls, 1<<32-1)) }).with(amount),

@@ -199,7 +199,7 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 		if o.Until > 0 {
 			until = ", until " + toSecond(at(o.Until)) + " UTC"
 		}
-		fmt.Fprintf(w, "ordered     %s by %s at %s UTC%s: %s\n", o.Do, o.By, toSecond(at(o.At)), until, o.Why)
+		fmt.Fprintf(w, "ordered     %s by %s at %s UTC%s: %s\n", o.Kind, o.By, toSecond(at(o.At)), until, o.Why)
 	}
 	fmt.Fprintf(w, "taught by   %d runs, %d calls, the last at %s UTC; last seen %s UTC\n", a.Runs, a.Calls, toSecond(a.TaughtAt), toSecond(a.SeenAt))
 	if a.Carried != "" {
@@ -245,7 +245,7 @@ func usualOf(of []baseline.Figure) string {
 	return strings.Join(out, ", ")
 }
 
-func figure(k schema.Known, share bool) string {
+func figure(k schema.OptionalFloat, share bool) string {
 	if k.IsZero() {
 		return "-"
 	}
@@ -303,7 +303,7 @@ func Difference(w io.Writer, d *Differences) error {
 	}
 	return Table(w, "AGENT | WHAT | WAS | IS | TIMES", func(row func(...any)) {
 		for _, c := range d.Changes {
-			row(dash(c.Agent), c.What, figure(schema.Known(c.Was), c.Share), figure(schema.Known(c.Is), c.Share), strconv.FormatFloat(c.Factor, 'g', 3, 64))
+			row(dash(c.Agent), c.What, figure(schema.OptionalFloat(c.Was), c.Share), figure(schema.OptionalFloat(c.Is), c.Share), strconv.FormatFloat(c.Factor, 'g', 3, 64))
 		}
 	})
 }

@@ -48,7 +48,7 @@ func expected(f *query.Finding) string {
 	return fmt.Sprintf("%s that come this far: %.2g", whose, f.ExpectedRate)
 }
 
-func known(k schema.Known) string {
+func known(k schema.OptionalFloat) string {
 	if k.IsZero() {
 		return "-"
 	}

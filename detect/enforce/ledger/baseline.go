@@ -17,9 +17,9 @@ func (s *State) baseline(c *schema.Command) (Result, []schema.Event) {
 		return Result{Outcome: Refused, Detail: "no agent in the order"}, nil
 	case c.Reason == "":
 		return Result{Outcome: Refused, Detail: "no reason in the order"}, nil
-	case o.Do != schema.OrderFreeze && o.Do != schema.OrderReset:
+	case o.Kind != schema.OrderFreeze && o.Kind != schema.OrderReset:
 		return Result{Outcome: Refused, Detail: "an order is freeze or reset"}, nil
-	case o.Do == schema.OrderReset && (o.Agent == schema.EveryAgent || o.Off || c.TTL != 0):
+	case o.Kind == schema.OrderReset && (o.Agent == schema.EveryAgent || o.Off || c.TTL != 0):
 		return Result{Outcome: Refused, Detail: "a reset is of one agent, and has no end"}, nil
 	case c.TTL < 0 || c.TTL > maxFreeze || o.Off && c.TTL != 0:
 		return Result{Outcome: Refused, Detail: "a freeze lasts at most 366 days, or has no end"}, nil

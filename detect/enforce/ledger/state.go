@@ -183,7 +183,7 @@ func (s *State) command(c *schema.Command) (Result, []schema.Event) {
 
 // verdict is kept by nobody here: it is an event and an entry of the trail.
 func (s *State) verdict(c *schema.Command) (Result, []schema.Event) {
-	if c.Verdict == nil || c.Verdict.FindingID == "" || c.Verdict.Is == schema.VerdictUnknown || c.Reason == "" {
+	if c.Verdict == nil || c.Verdict.FindingID == "" || c.Verdict.Label == schema.VerdictUnknown || c.Reason == "" {
 		return Result{Outcome: Refused}, nil
 	}
 	v := *c.Verdict

@@ -109,7 +109,7 @@ func (m *Manifest) Evaluate(in Ask) Evaluation {
 
 func (m *Manifest) evaluate(in Ask) Evaluation {
 	c := in.Call
-	if in.Task != nil && in.Task.Over(in.Now) {
+	if in.Task != nil && in.Task.HasEnded(in.Now) {
 		return Evaluation{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {
@@ -165,7 +165,7 @@ func (m *Manifest) checkTask(t *schema.Task, c *schema.Call) (Evaluation, bool) 
 // EvaluateTask is what a declared task says to a call of an agent without a manifest:
 // its end, and its targets.
 func EvaluateTask(t *schema.Task, c *schema.Call, now int64) Evaluation {
-	if t.Over(now) {
+	if t.HasEnded(now) {
 		return Evaluation{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {

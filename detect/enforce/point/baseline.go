@@ -8,11 +8,11 @@ import (
 func (c *Control) freezeBaseline(in *call) {
 	ask := in.ask.(*Freeze)
 	in.submit(c, schema.Command{Kind: schema.CommandBaseline, By: in.who.named(ask.By), Reason: ask.Reason, TTL: ask.Seconds * 1e9,
-		Baseline: &schema.BaselineOrder{Agent: ask.Agent, Do: schema.OrderFreeze, Off: ask.Off}}, ledger.Ordered, nil, done)
+		Baseline: &schema.BaselineOrder{Agent: ask.Agent, Kind: schema.OrderFreeze, Off: ask.Off}}, ledger.Ordered, nil, done)
 }
 
 func (c *Control) resetBaseline(in *call) {
 	ask := in.ask.(*Forget)
 	in.submit(c, schema.Command{Kind: schema.CommandBaseline, By: in.who.named(ask.By), Reason: ask.Reason,
-		Baseline: &schema.BaselineOrder{Agent: ask.Agent, Do: schema.OrderReset}}, ledger.Ordered, nil, done)
+		Baseline: &schema.BaselineOrder{Agent: ask.Agent, Kind: schema.OrderReset}}, ledger.Ordered, nil, done)
 }

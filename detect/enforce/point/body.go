@@ -135,9 +135,9 @@ type End struct {
 
 // Say says what a finding was.
 type Say struct {
-	Is  schema.VerdictWord `json:"is"`
-	Why string             `json:"why" rule:"1..1000 words"`
-	By  string             `json:"by,omitempty" rule:"0..100"`
+	Is  schema.VerdictLabel `json:"is"`
+	Why string              `json:"why" rule:"1..1000 words"`
+	By  string              `json:"by,omitempty" rule:"0..100"`
 }
 
 // Freeze keeps the counts of an agent's baseline as they are, or ends that.
@@ -212,7 +212,7 @@ func obey(body any) error {
 			}
 			continue
 		}
-		if v, ok := v.Field(i).Interface().(schema.VerdictWord); ok && v == schema.VerdictUnknown {
+		if v, ok := v.Field(i).Interface().(schema.VerdictLabel); ok && v == schema.VerdictUnknown {
 			return fmt.Errorf("%s: one of %s", name, strings.Join(schema.VerdictWords[1:], ", "))
 		}
 		r, ok := ruleOf(f.Tag)

@@ -103,9 +103,9 @@ func (c *Control) check(q *request) answer {
 		req.Scopes = c.o.Scopes()
 	}
 	if call.RunKey != "" {
-		run := schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.KeyOfRun()}
+		run := schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID, Rule: schema.RunExplicit, Key: call.OwnRunKey()}
 		req.RunID = run.ID()
-		for _, run.Key = range call.KeysOfParents() {
+		for _, run.Key = range call.ParentRunKeys() {
 			req.Parents = append(req.Parents, run.ID())
 		}
 	}
@@ -159,7 +159,7 @@ func (c *Control) check(q *request) answer {
 		c.wouldAsk(weighed, req.RunID, a.standing, sofar, asks, &d)
 	}
 	route.Worsen(&call, q.others, q.readable)
-	if d.Task != nil && d.Task.Over(clock) {
+	if d.Task != nil && d.Task.HasEnded(clock) {
 		c.tell(c.late.note(&call, d.Task, req.RunID, clock))
 	}
 	if d.Would > a.action {
@@ -232,20 +232,20 @@ func (c *Control) count(a *answer) {
 func (c *Control) observe(call *schema.Call, a *answer) {
 	if t := a.weighed.Task; t != nil {
 		if t.Type != "" {
-			call.Note(schema.AttrTaskType, t.Type)
+			call.SetAttr(schema.AttrTaskType, t.Type)
 		}
 		if len(t.Targets) > 0 {
-			call.Note(schema.AttrTaskTargets, "declared")
+			call.SetAttr(schema.AttrTaskTargets, "declared")
 		}
 	}
 	if a.action > schema.ActionNone || a.would != "" {
-		call.Note("flyball.action", a.action.String())
-		call.Note("flyball.why", a.why)
+		call.SetAttr("flyball.action", a.action.String())
+		call.SetAttr("flyball.why", a.why)
 		if a.would != "" {
-			call.Note("flyball.would", a.would)
+			call.SetAttr("flyball.would", a.would)
 		}
 		if a.gate != "" {
-			call.Note("flyball.gate", a.gate)
+			call.SetAttr("flyball.gate", a.gate)
 		}
 	}
 	if c.o.KeptPath != nil {

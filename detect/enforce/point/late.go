@@ -39,7 +39,7 @@ func (l *lateUses) note(call *schema.Call, task *schema.Task, run schema.RunID, 
 			CredentialID: call.CredentialID, PrincipalID: call.PrincipalID, Family: schema.FamilyAfterTask, Level: schema.LevelAlert, OpenedAt: clock, OnsetAt: clock, Evidence: []schema.Contribution{}}
 		l.by[task.ID] = f
 	}
-	f.UpdateAt = clock
+	f.UpdatedAt = clock
 	if f.DelayCalls++; call.Reversibility == schema.Irreversible {
 		f.Exposure.Irreversible++
 	}
@@ -58,7 +58,7 @@ func (l *lateUses) over(clock int64) (closed []*schema.Finding) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, f := range l.by {
-		if clock-f.UpdateAt < lateQuiet {
+		if clock-f.UpdatedAt < lateQuiet {
 			continue
 		}
 		delete(l.by, id)

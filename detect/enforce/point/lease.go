@@ -153,7 +153,7 @@ func (c *Control) lease(by schema.Standing, k leaseKey, h *held, s *manifest.Spe
 	defer c.leases.mu.Lock()
 	written := c.faults.written("lease")
 	c.send(&schema.Command{ID: id, Kind: schema.CommandLease, Tenant: k.tenant, By: c.o.Name,
-		Lease: &schema.Lease{Agent: k.of, Quota: k.quota, Of: k.spender, Units: a.want, Window: a.window, Standing: &by}}, func(r *kgo.Record, err error) {
+		Lease: &schema.Lease{Agent: k.of, Quota: k.quota, Spender: k.spender, Units: a.want, Window: a.window, Standing: &by}}, func(r *kgo.Record, err error) {
 		if written(r, err); err != nil {
 			c.leases.settle(id, ledger.Result{}) // it is not in the log
 		}

@@ -21,7 +21,7 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[schema.Mode]():         schema.ModeWords,
 	reflect.TypeFor[schema.BreakerState](): schema.BreakerStateWords,
 	reflect.TypeFor[schema.GateState]():    schema.GateStateWords,
-	reflect.TypeFor[schema.VerdictWord]():  schema.VerdictWords[1:],
+	reflect.TypeFor[schema.VerdictLabel](): schema.VerdictWords[1:],
 	reflect.TypeFor[schema.Trust]():        schema.TrustWords,
 	reflect.TypeFor[schema.Standing]():     schema.StandingWords,
 }

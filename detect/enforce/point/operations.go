@@ -177,7 +177,7 @@ func (c *Control) verdict(in *call) {
 	if !c.ownFinding(in, in.r.PathValue("id")) {
 		return
 	}
-	in.submit(c, schema.Command{Kind: schema.CommandVerdict, By: in.who.named(ask.By), Reason: ask.Why, Verdict: &schema.Verdict{FindingID: in.r.PathValue("id"), Is: ask.Is}}, ledger.Judged, nil, done)
+	in.submit(c, schema.Command{Kind: schema.CommandVerdict, By: in.who.named(ask.By), Reason: ask.Why, Verdict: &schema.Verdict{FindingID: in.r.PathValue("id"), Label: ask.Is}}, ledger.Judged, nil, done)
 }
 
 func (c *Control) findings(in *call) {

@@ -33,7 +33,7 @@ func (c *Control) read(q *request) (call schema.Call, shown identity.Shown, asse
 	}
 	for _, h := range c.o.Routes.MoneyHeaders() {
 		if v := q.all(h); v != "" {
-			call.Note("header."+h, v)
+			call.SetAttr("header."+h, v)
 		}
 	}
 	shown, problem = c.o.Resolver.ResolveRequest(q.headers, query, q.client, &call)

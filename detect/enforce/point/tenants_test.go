@@ -45,7 +45,7 @@ func twoTenants(t *testing.T) *Control {
 		add(schema.Command{Kind: schema.CommandAsk, Gate: &schema.Gate{Holder: "agent:" + of.name, AgentID: of.name, Route: "DELETE /" + of.name, Why: "test", Mode: schema.ModeArmed}})
 		add(schema.Command{Kind: schema.CommandTask, TTL: 3600e9, Task: &schema.Task{RunKey: of.name, AgentID: of.name}})
 		add(schema.Command{Kind: schema.CommandManifest, Manifest: &schema.Manifest{Agent: of.name, Text: "version: 1\nagent: " + of.name + "\nscope: {routes: [GET /**]}\nquotas: [{name: q, calls: 100, per: 744h, routes: [GET /**]}]\n"}})
-		add(schema.Command{Kind: schema.CommandLease, Lease: &schema.Lease{Agent: of.name, Quota: "q", Of: of.name, Units: 3, Window: c.o.Now().UnixNano() / int64(744*time.Hour)}})
+		add(schema.Command{Kind: schema.CommandLease, Lease: &schema.Lease{Agent: of.name, Quota: "q", Spender: of.name, Units: 3, Window: c.o.Now().UnixNano() / int64(744*time.Hour)}})
 		add(schema.Command{Kind: schema.CommandBypass, TTL: 3600e9})
 		add(schema.Command{Kind: schema.CommandArm, Arming: &schema.ArmingOrder{Pattern: of.name}})
 		add(schema.Command{Kind: schema.CommandException, TTL: 3600e9, Exception: &schema.ExceptionOrder{Agent: of.name, Family: "runaway.*"}})

@@ -87,7 +87,7 @@ func (s *State) Apply(now int64, c *schema.Command, limits Limits) (outcome Outc
 	if now/per != l.Window {
 		return Window, 0
 	}
-	k := Key{c.Tenant, l.Agent, l.Quota, l.Of}
+	k := Key{c.Tenant, l.Agent, l.Quota, l.Spender}
 	have := s.counts[k]
 	if have == nil {
 		s.sweep(now)

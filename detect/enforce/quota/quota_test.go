@@ -14,7 +14,7 @@ func limits(limit, per int64) Limits {
 }
 
 func lease(of string, units, window int64) *schema.Command {
-	return &schema.Command{Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Of: of, Units: units, Window: window}}
+	return &schema.Command{Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Spender: of, Units: units, Window: window}}
 }
 
 // Eight points spend a quota as fast as they can; they crash at random, with

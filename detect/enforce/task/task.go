@@ -62,7 +62,7 @@ func (s *State) Apply(now int64, generation uint64, c *schema.Command) (Outcome,
 		switch {
 		case have == nil || have.Tenant != c.Tenant:
 			return Unknown, nil
-		case have.Over(now):
+		case have.HasEnded(now):
 			return Over, have
 		}
 		t := *have
@@ -76,7 +76,7 @@ func (s *State) Apply(now int64, generation uint64, c *schema.Command) (Outcome,
 func (s *State) declare(now int64, generation uint64, c *schema.Command, id string, have *schema.Task) (Outcome, *schema.Task) {
 	t := *c.Task
 	switch {
-	case have != nil && have.Over(now):
+	case have != nil && have.HasEnded(now):
 		return Over, have
 	case have != nil:
 		return Known, have

@@ -29,7 +29,7 @@ func TestTaskEndsOnceAndItsRunKeyIsNotUsedAgain(t *testing.T) {
 	if o, _ := s.Apply(300, 5, declare("r", 1000)); o != Over {
 		t.Fatalf("the run key was used again: %s", o)
 	}
-	if late := s.ForRun("t", "a", "r"); late == nil || !late.Over(300) || late.Over(199) == true && late.Ended == 0 {
+	if late := s.ForRun("t", "a", "r"); late == nil || !late.HasEnded(300) || late.HasEnded(199) == true && late.Ended == 0 {
 		t.Fatal("a late use is not recognised")
 	}
 }
@@ -37,7 +37,7 @@ func TestTaskEndsOnceAndItsRunKeyIsNotUsedAgain(t *testing.T) {
 func TestTaskExpires(t *testing.T) {
 	s := New()
 	_, task := s.Apply(0, 1, declare("r", 1000))
-	if task.Over(999) || !task.Over(1000) {
+	if task.HasEnded(999) || !task.HasEnded(1000) {
 		t.Fatal("its time")
 	}
 }

@@ -12,11 +12,11 @@ import (
 // Figure is what is usual in one respect, for people: for an agent (shrunk to its
 // peers as scoring does), for its peers, and for humans.
 type Figure struct {
-	What   string       `json:"what"`
-	Share  bool         `json:"share,omitempty"` // of calls; else the median of runs
-	Own    schema.Known `json:"own,omitzero"`
-	Peers  schema.Known `json:"peers,omitzero"`
-	Humans schema.Known `json:"humans,omitzero"`
+	What   string               `json:"what"`
+	Share  bool                 `json:"share,omitempty"` // of calls; else the median of runs
+	Own    schema.OptionalFloat `json:"own,omitzero"`
+	Peers  schema.OptionalFloat `json:"peers,omitzero"`
+	Humans schema.OptionalFloat `json:"humans,omitzero"`
 }
 
 var eventWords = [feature.NumEvents]string{
@@ -53,25 +53,25 @@ func (b *Baseline) UsualFigures(agent, group string) []Figure {
 		k := &shrinkages[e]
 		all := b.All.ForEvent(e)
 		of := peers.ForEvent(e).towards((all.Hits+.5)/(all.Calls+20), k.level)
-		f := Figure{What: eventWords[e], Share: true, Own: schema.Unknown, Peers: schema.Known(of), Humans: schema.Unknown}
+		f := Figure{What: eventWords[e], Share: true, Own: schema.Unknown, Peers: schema.OptionalFloat(of), Humans: schema.Unknown}
 		if known {
-			f.Own = schema.Known(own.ForEvent(e).towards(of, k.agent))
+			f.Own = schema.OptionalFloat(own.ForEvent(e).towards(of, k.agent))
 		}
 		if h := humans.ForEvent(e); h.Calls >= enoughOf {
-			f.Humans = schema.Known(h.Hits / h.Calls)
+			f.Humans = schema.OptionalFloat(h.Hits / h.Calls)
 		}
 		out = append(out, f)
 	}
 	for _, a := range b.amounts() {
-		f := Figure{What: a.what, Own: schema.Unknown, Peers: schema.Known(max(math.Exp(a.of.ForGroup(group, 0).Mean)-a.plus, 0)), Humans: schema.Unknown}
+		f := Figure{What: a.what, Own: schema.Unknown, Peers: schema.OptionalFloat(max(math.Exp(a.of.ForGroup(group, 0).Mean)-a.plus, 0)), Humans: schema.Unknown}
 		if a.of.All.N == 0 {
 			continue
 		}
 		if known {
-			f.Own = schema.Known(max(math.Exp(a.of.ForAgent(agent, group, 0).Mean)-a.plus, 0))
+			f.Own = schema.OptionalFloat(max(math.Exp(a.of.ForAgent(agent, group, 0).Mean)-a.plus, 0))
 		}
 		if a.of.Groups[Humans].N >= enoughOf {
-			f.Humans = schema.Known(max(math.Exp(a.of.ForGroup(Humans, 0).Mean)-a.plus, 0))
+			f.Humans = schema.OptionalFloat(max(math.Exp(a.of.ForGroup(Humans, 0).Mean)-a.plus, 0))
 		}
 		out = append(out, f)
 	}

@@ -165,13 +165,13 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 	gates, findings, verdicts, orders := clickhouse.NewGatesBlock(), clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock(), clickhouse.NewBaselineOrdersBlock()
 	gates.Append(&schema.Gate{ID: "g", Tenant: "default", RunID: held, State: schema.GateTimedOut, Mode: schema.ModeArmed})
 	for i, id := range []schema.RunID{judged, tripped} {
-		findings.Append(&schema.Finding{ID: fmt.Sprint("f", i), Tenant: "default", RunID: id, AgentID: "billing/a", Level: schema.LevelTrip, OpenedAt: old.UnixNano(), UpdateAt: now.Add(-time.Hour).UnixNano(), State: schema.FindingClosed})
+		findings.Append(&schema.Finding{ID: fmt.Sprint("f", i), Tenant: "default", RunID: id, AgentID: "billing/a", Level: schema.LevelTrip, OpenedAt: old.UnixNano(), UpdatedAt: now.Add(-time.Hour).UnixNano(), State: schema.FindingClosed})
 	}
-	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f0", Is: schema.VerdictTrue, By: "ann"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "other", Do: schema.OrderFreeze, At: 5, Generation: 3, By: "ann", Why: "w"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "over", Do: schema.OrderFreeze, At: 5, Until: 6, Generation: 4, By: "ann", Why: "w"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "off", Do: schema.OrderFreeze, At: 5, Generation: 5, Off: true, By: "ann", Why: "w"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "forgotten", Do: schema.OrderReset, At: 7, Generation: 6, By: "ann", Why: "w"})
+	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f0", Label: schema.VerdictTrue, By: "ann"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "other", Kind: schema.OrderFreeze, At: 5, Generation: 3, By: "ann", Why: "w"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "over", Kind: schema.OrderFreeze, At: 5, Until: 6, Generation: 4, By: "ann", Why: "w"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "off", Kind: schema.OrderFreeze, At: 5, Generation: 5, Off: true, By: "ann", Why: "w"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "forgotten", Kind: schema.OrderReset, At: 7, Generation: 6, By: "ann", Why: "w"})
 	for table, b := range map[string]interface{ AppendNative([]byte) []byte }{"gates_store": gates, "findings_store": findings, "verdicts_store": verdicts, "baseline_orders_store": orders} {
 		if err := c.InsertNative(t.Context(), table, b.AppendNative(nil)); err != nil {
 			t.Fatal(err)
@@ -198,7 +198,7 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 	if got.Clean != 6 || got.Status["~billing/a"] == nil || got.Status["billing/a"].SeenAt <= now.Add(-2*time.Minute).UnixNano() {
 		t.Errorf("%d clean, %+v", got.Clean, got.Status)
 	}
-	if _, err := c.Ask(t.Context(), strings.ReplaceAll("SELECT state, why, baseline_version FROM {db}.baselines", "{db}", c.Database())); err != nil {
+	if _, err := c.QueryText(t.Context(), strings.ReplaceAll("SELECT state, why, baseline_version FROM {db}.baselines", "{db}", c.Database())); err != nil {
 		t.Error(err)
 	}
 }

@@ -81,7 +81,7 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	}
 	f := schema.Finding{ID: "f_1", Version: 1, Tenant: "default", RunID: bad.RunID, Family: schema.FamilyPace, Level: schema.LevelAlert}
 	findings.Append(&f)
-	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f_1", Is: schema.VerdictTrue})
+	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f_1", Label: schema.VerdictTrue})
 
 	insertCalls(t, c, calls...)
 	for table, b := range map[string]interface{ AppendNative([]byte) []byte }{"runs_store": runs, "findings_store": findings, "verdicts_store": verdicts} {

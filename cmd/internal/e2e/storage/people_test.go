@@ -43,12 +43,12 @@ func TestPeopleAreLearnedFromTheirOwnSessions(t *testing.T) {
 	session("an agent for somebody", 8, func(r *schema.RunSnapshot) { r.AgentID, r.AgentTrust = "billing/bot", schema.TrustVerified })
 	session("somebody open", 8, func(r *schema.RunSnapshot) { r.State = schema.RunOpen; r.LastAt = start + 7200e9 })
 	findings, verdicts := clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock()
-	for is, person := range map[schema.VerdictWord]string{schema.VerdictTrue: "whose key was stolen", schema.VerdictBenign: "who wrote a script", schema.VerdictUnknown: "who was suspected"} {
+	for is, person := range map[schema.VerdictLabel]string{schema.VerdictTrue: "whose key was stolen", schema.VerdictBenign: "who wrote a script", schema.VerdictUnknown: "who was suspected"} {
 		session(person, 8, func(r *schema.RunSnapshot) {
 			f := schema.Finding{ID: schema.FindingID(r.RunID, schema.FamilyBorrowed), Version: 1, Tenant: "default", RunID: r.RunID, Family: schema.FamilyBorrowed, Level: schema.LevelAlert}
 			findings.Append(&f)
 			if is != schema.VerdictUnknown {
-				verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: f.ID, Is: is, Generation: 1})
+				verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: f.ID, Label: is, Generation: 1})
 			}
 		})
 	}

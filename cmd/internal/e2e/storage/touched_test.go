@@ -26,7 +26,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		want := map[string]bool{}
 		var calls []schema.Call
-		var rows []query.Row
+		var rows []query.ReportRow
 		key := fmt.Sprint("run-", seed)
 		for i := range 60 {
 			n := r.IntN(8)
@@ -44,7 +44,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 			p.Apply(&call, offset)
 			want[call.Resources[0].String()] = true
 			calls = append(calls, call)
-			rows = append(rows, query.Row{Run: key, Method: call.Method, Path: call.Path, Resources: []string{call.Resources[0].String()}, Asked: call.ObserverKind == schema.ObserverGate, Again: call.Again})
+			rows = append(rows, query.ReportRow{Run: key, Method: call.Method, Path: call.Path, Resources: []string{call.Resources[0].String()}, Asked: call.ObserverKind == schema.ObserverGate, Duplicate: call.Duplicate})
 		}
 		insertCalls(t, c, calls...)
 		for _, run := range p.TakeChanged(nil) {
@@ -55,7 +55,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 			t.Fatal(err)
 		}
 		runs.Reset()
-		run, err := query.Resolve(t.Context(), c, key)
+		run, err := query.ResolveRun(t.Context(), c, key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 		}
 		expected := map[string]uint64{}
 		total := uint64(0)
-		for _, kept := range query.Kept(rows) {
+		for _, kept := range query.KeptResources(rows) {
 			for _, v := range kept {
 				expected[v]++
 			}
@@ -126,7 +126,7 @@ func TestPlantedTraceIdIsNotTouchedByTheVictim(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run, err := query.Resolve(t.Context(), c, "victim")
+	run, err := query.ResolveRun(t.Context(), c, "victim")
 	if err != nil {
 		t.Fatal(err)
 	}
