@@ -12,7 +12,7 @@ import (
 // What covers a finding survives a restart: else each restart would open a breaker
 // on what is meant.
 func TestRestartForgetsTheException(t *testing.T) {
-	was := judged{findings: new([score.NFamilies]finding)}
+	was := judged{findings: new([score.NumFamilies]finding)}
 	was.findings[3] = finding{FindingProgress: policy.FindingProgress{Level: schema.LevelTrip, Exception: "nightly purge"}, told: 9, openedAt: 5}
 	for version, want := range map[uint8]string{5: "nightly purge", 4: ""} {
 		w := wire.NewWriter(nil, wire.KindState, version)

@@ -37,7 +37,7 @@ func (w *worker) findingOf(r *stitch.Run, family string, have *finding, c *schem
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
 		Family: family, Level: have.Level, Exception: have.Exception, OpenedAt: have.openedAt, UpdatedAt: c.Start, OnsetAt: have.openedAt, Call: at, Evidence: []schema.Contribution{}}
 	if w.judging.model != nil {
-		out.Baseline = w.judging.model.Body.Version
+		out.Baseline = w.judging.model.Baseline.Version
 	}
 	if run, _ := r.Attached.(*judged); run != nil {
 		out.Touched = run.Touched
@@ -51,7 +51,7 @@ func (w *worker) findingOf(r *stitch.Run, family string, have *finding, c *schem
 // find opens or updates the run's finding of a family and acts on it.
 func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) error {
 	j, s, have := &w.judging, run.Families[f], &run.findings[f]
-	level := j.levels.Of(s)
+	level := j.levels.For(s)
 	due := have.DecisionDue(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: f.String()}, c, run.Rising(f))
 	if level < schema.LevelAlert || !(due || s >= have.told+findingStep || have.closed) {
 		return nil
@@ -89,12 +89,12 @@ func (w *worker) about(r *stitch.Run, out *schema.Finding, c *schema.Call) polic
 
 func (w *worker) describe(r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) *schema.Finding {
 	j, have := &w.judging, &run.findings[f]
-	body := j.model.Body
-	expected := body.Ranks.Expected(&body.Calibration, baseline.AgentKey(r.AgentID, r.AgentTrust), run.Who.Group, have.told)
+	body := j.model.Baseline
+	expected := body.Ranks.Expected(&body.Calibration, baseline.AgentKey(r.AgentID, r.AgentTrust), run.Reference.Group, have.told)
 	out := w.findingOf(r, f.String(), have, c, at)
 	onset, onsetAt, exposure := run.Onset(f)
 	out.OnsetAt, out.DelayCalls, out.Exposure = onsetAt, run.Calls()-onset+1, exposure
-	out.Score, out.ExpectedRate, out.ExpectedOf, out.BeyondData = have.told, expected.Rate, expected.Of, expected.Beyond
+	out.Score, out.ExpectedRate, out.ExpectedOf, out.BeyondData = have.told, expected.Rate, expected.Basis, expected.Beyond
 	out.Evidence = run.Explain(f, j.call.Route)
 	out.Summary = summary(out, nameOf(r), c)
 	return out
@@ -125,7 +125,7 @@ func summary(f *schema.Finding, who string, c *schema.Call) string {
 
 // codeFindings writes or reads the findings of all families, which hardly any run has.
 func (r *judged) codeFindings(c *wire.Coder) {
-	var all [score.NFamilies]finding
+	var all [score.NumFamilies]finding
 	if r.findings != nil {
 		all = *r.findings
 	}
@@ -139,7 +139,7 @@ func (r *judged) codeFindings(c *wire.Coder) {
 	for i := range findings {
 		findings[i].code(c)
 	}
-	if !c.Encoding && all != [score.NFamilies]finding{} {
+	if !c.Encoding && all != [score.NumFamilies]finding{} {
 		r.findings = &all
 	}
 }

@@ -44,7 +44,7 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	w.state.SetActorAttachment(func() stitch.Attachment { return &actorJudged{} })
 	w.judging.rules, w.judging.tripShare = e.cfg.Rules, e.cfg.FalseTrips
 	w.judging.unscoped = e.cfg.Unscoped
-	w.judging.people.model, w.judging.people.share = sharedcredential.Shipped(), e.cfg.FalseSuspicions
+	w.judging.people.model, w.judging.people.share = sharedcredential.EmbeddedModel(), e.cfg.FalseSuspicions
 	w.judging.use(nil)
 	w.baselines, w.active = e.baselines, &e.active
 	w.checkpoint.generation = uint64(claim.Offset)

@@ -75,7 +75,7 @@ func (w *worker) closeFindings(ctx context.Context, offset int64) error {
 		if run.findings == nil {
 			continue
 		}
-		for f := range score.Family(score.NFamilies) {
+		for f := range score.Family(score.NumFamilies) {
 			have := &run.findings[f]
 			if have.Level < schema.LevelAlert || have.closed {
 				continue

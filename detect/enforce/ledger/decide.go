@@ -54,7 +54,7 @@ type Decision struct {
 	Bypassed      bool
 
 	// Scope is where the call lies in what was learned, where that was asked.
-	Scope scope.Answer
+	Scope scope.Assessment
 
 	objections [6]Objection
 	n          int

@@ -136,7 +136,7 @@ func (m *Manifest) evaluate(in Ask) Evaluation {
 	if a, bad := m.checkAutonomy(c); bad {
 		return a
 	}
-	if m.hours != nil && !m.hours.Contain(in.Now) {
+	if m.hours != nil && !m.hours.Contains(in.Now) {
 		return Evaluation{Action: schema.ActionGate, Why: WhyHours, Line: "hours"}
 	}
 	return Evaluation{Why: WhyInScope, Line: "scope"}
