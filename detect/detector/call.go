@@ -18,8 +18,8 @@ type Call struct {
 	At           schema.CallRef
 
 	RunState *RunState // the run's score, with this call
-	Step     feature.Step
-	Features *feature.Call
+	Step     feature.CallFeatures
+	Features *feature.Input
 	Baseline *score.Model // nil: no baseline is active
 	Before   Before
 
@@ -42,7 +42,7 @@ func (c *Call) begin(s *Set, r *stitch.Run, run *RunState, call *schema.Call, at
 }
 
 // Level that a score of the run comes to by the active baseline.
-func (c *Call) Level(score float64) schema.Level { return c.set.levels.Of(score) }
+func (c *Call) Level(score float64) schema.Level { return c.set.levels.For(score) }
 
 // State is what the detector keeps of the run; nil: nothing.
 func (c *Call) State() State { return findState(c.RunState.states, c.slot) }
@@ -76,7 +76,7 @@ func (c *Call) NewFinding(family string, p *Progress) *schema.Finding {
 	r := c.Run
 	out := &schema.Finding{ID: schema.FindingID(r.RunID, family), Version: c.At.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID, Family: family,
-		Level: p.Level, Exception: p.Exception, OpenedAt: p.OpenedAt, UpdateAt: c.Start, OnsetAt: p.OpenedAt, Call: c.At,
+		Level: p.Level, Exception: p.Exception, OpenedAt: p.OpenedAt, UpdatedAt: c.Start, OnsetAt: p.OpenedAt, Call: c.At,
 		Evidence: []schema.Contribution{}, Baseline: c.set.Baseline(), Touched: c.RunState.Touched}
 	if p.Closed {
 		out.State, out.Reason = schema.FindingClosed, "the run is closed: no call for longer than its gap"
@@ -128,7 +128,7 @@ func (c *Call) DecideByRule(out *schema.Finding, earlier uint32) bool {
 }
 
 func (c *Call) addDecision(out *schema.Finding, d *schema.Decision) {
-	out.Decided = d
+	out.Decision = d
 	c.set.metrics.decisions.WithLabelValues(d.Mode.String(), d.Why).Inc()
 }
 

@@ -22,7 +22,7 @@ const callRateName = "callrate"
 // backstop: it alerts and never trips.
 type callRateDetector struct {
 	falseTrips float64 // share of quarters of an hour of clean actors that may be found
-	rates      *callrate.Body
+	rates      *callrate.Model
 }
 
 // callRateState is a run's finding.
@@ -68,16 +68,16 @@ func (*callRateDetector) Describe() Description {
 func (d *callRateDetector) Activate(m *score.Model) {
 	d.rates = nil
 	if m != nil {
-		d.rates = m.Body.Pace
+		d.rates = m.Baseline.CallRates
 	}
 }
 
 // Judge counts a call of the run's actor. Counting goes on where there is nothing to compare with.
 func (d *callRateDetector) Judge(c *Call) {
-	who := &c.RunState.Who
+	who := &c.RunState.Reference
 	a := c.ActorState().(*callRateActor)
 	k := a.counts.Add(xxhash.Sum64String(who.Agent), c.Start, c.Reversibility == schema.Irreversible)
-	if k == nil || k.N < callrate.Least || c.Baseline == nil {
+	if k == nil || k.N < callrate.MinCalls || c.Baseline == nil {
 		return
 	}
 	limit, ok := k.Limit(d.rates, who.Agent, who.Group, d.falseTrips)
@@ -93,7 +93,7 @@ func (d *callRateDetector) Judge(c *Call) {
 	if s.OpenedAt == 0 {
 		s.OpenedAt = c.Start
 	}
-	usual := d.rates.At(who.Agent, who.Group, callrate.HourOf(k.Quarter))
+	usual := d.rates.UsualAt(who.Agent, who.Group, callrate.HourOfWeek(k.Quarter))
 	s.Level, s.Closed, s.score = schema.LevelAlert, false, usual.Score(k.N)
 	s.quarter, s.from, s.calls = k.Quarter, k.From, schema.Exposure{Calls: k.N, Irreversible: k.Irreversible}
 	out := d.describe(c, s)
@@ -106,18 +106,18 @@ func (d *callRateDetector) Judge(c *Call) {
 func (d *callRateDetector) describe(c *Call, s *callRateState) *schema.Finding {
 	out := c.NewFinding(schema.FamilyPace, &s.Progress)
 	out.OnsetAt, out.Score, out.DelayCalls, out.Exposure = s.from, s.score, s.calls.Calls, s.calls
-	evidence := unmeasured("calls_in_quarter_hour", schema.Known(s.calls.Calls), schema.Unknown)
-	evidence.Score = schema.Known(callrate.Round(s.score))
+	evidence := unmeasured("calls_in_quarter_hour", schema.OptionalFloat(s.calls.Calls), schema.Unknown)
+	evidence.Score = schema.OptionalFloat(callrate.Round(s.score))
 	usually := ""
 	if d.rates != nil { // the baseline of today may have none
-		out.ExpectedRate, out.Beyond = d.rates.Calibration.P(s.score)
-		u := d.rates.At(c.RunState.Who.Agent, c.RunState.Who.Group, callrate.HourOf(s.quarter))
-		evidence.Usual, evidence.Peers = schema.Known(callrate.Round(u.Calls)), schema.Known(callrate.Round(u.Peers))
+		out.ExpectedRate, out.BeyondData = d.rates.Calibration.P(s.score)
+		u := d.rates.UsualAt(c.RunState.Reference.Agent, c.RunState.Reference.Group, callrate.HourOfWeek(s.quarter))
+		evidence.Usual, evidence.Peers = schema.OptionalFloat(callrate.Round(u.Calls)), schema.OptionalFloat(callrate.Round(u.Peers))
 		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
 	}
 	out.Evidence = []schema.Contribution{evidence}
 	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC%s, now %s",
-		agentName(c.Run), s.calls.Calls, time.Unix(0, callrate.StartOf(s.quarter)).UTC().Format("15:04"), usually,
+		agentName(c.Run), s.calls.Calls, time.Unix(0, callrate.QuarterStart(s.quarter)).UTC().Format("15:04"), usually,
 		strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
 	return out
 }

@@ -27,7 +27,7 @@ const alarmMemory = 24 * time.Hour
 
 // crossRunActor is what is kept of an actor, over all its runs.
 type crossRunActor struct {
-	score.Actor
+	score.ActorScore
 	alarmedAt int64 // event time of the last alarm, Unix ns; 0: none
 }
 
@@ -48,15 +48,15 @@ func (*crossRunDetector) Describe() Description {
 // Activate implements Detector.
 func (d *crossRunDetector) Activate(m *score.Model) {
 	if m != nil {
-		d.threshold = m.Body.Across.Calibration.Threshold(calibrate.ActorShare)
+		d.threshold = m.Baseline.AcrossRuns.Calibration.Threshold(calibrate.ActorShare)
 	}
 }
 
 // Judge takes in a call for its actor.
 func (d *crossRunDetector) Judge(c *Call) {
 	a, run := c.ActorState().(*crossRunActor), c.RunState
-	a.Add(&run.Run, &c.Step)
-	if c.Baseline == nil || a.Score <= d.threshold || c.Level(run.Run.Score) >= schema.LevelAlert {
+	a.Add(&run.RunScore, &c.Step)
+	if c.Baseline == nil || a.Score <= d.threshold || c.Level(run.Score) >= schema.LevelAlert {
 		return // what a run shows alone is that run's finding
 	}
 	level := schema.LevelAlert
@@ -74,9 +74,9 @@ func (d *crossRunDetector) Judge(c *Call) {
 		s.OpenedAt = c.Start
 	}
 	s.Level, s.Closed = max(s.Level, level), false
-	s.score, s.evidence = a.Score, a.Explain(&run.Run, c.Features.Route)
+	s.score, s.evidence = a.Score, a.Explain(&run.RunScore, c.Features.Route)
 	s.exposure = schema.Exposure{Calls: run.Calls(), Irreversible: run.Touched.Irreversible}
-	a.Begin()
+	a.Reset()
 	out := s.describe(c)
 	if due {
 		c.DecideTrip(&s.Progress, out)
@@ -88,7 +88,7 @@ func (s *crossRunState) describe(c *Call) *schema.Finding {
 	out := c.NewFinding(schema.FamilySplit, &s.Progress)
 	out.Score, out.Evidence, out.DelayCalls, out.Exposure = s.score, []schema.Contribution{s.evidence}, s.exposure.Calls, s.exposure
 	if c.Baseline != nil {
-		out.ExpectedRate, out.Beyond = c.Baseline.Body.Across.Calibration.P(s.score)
+		out.ExpectedRate, out.BeyondData = c.Baseline.Baseline.AcrossRuns.Calibration.P(s.score)
 	}
 	out.Summary = fmt.Sprintf("%s runs away over several runs (%s), none of which shows it alone: now %s", agentName(c.Run),
 		strings.ReplaceAll(s.evidence.Feature, "_", " "), strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
@@ -105,7 +105,7 @@ func (d *crossRunDetector) Close(c *Call) {
 
 // Code implements State.
 func (a *crossRunActor) Code(c *wire.Coder) {
-	a.Actor.Code(c)
+	a.ActorScore.Code(c)
 	c.Int(&a.alarmedAt)
 }
 
@@ -117,10 +117,10 @@ func (s *crossRunState) Code(c *wire.Coder) {
 	c.Float(&s.score)
 	e := &s.evidence
 	c.Text(&e.Feature)
-	for _, v := range [...]*schema.Known{&e.Observed, &e.Usual, &e.Peers, &e.Humans, &e.Score} {
+	for _, v := range [...]*schema.OptionalFloat{&e.Observed, &e.Usual, &e.Peers, &e.Humans, &e.Score} {
 		f := float64(*v)
 		c.Float(&f)
-		*v = schema.Known(f)
+		*v = schema.OptionalFloat(f)
 	}
 	if !c.Encoding {
 		e.Feature = strings.Clone(e.Feature)

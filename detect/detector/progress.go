@@ -46,7 +46,7 @@ func agentName(r *stitch.Run) string {
 }
 
 // unmeasured is evidence without the numbers that it has nothing to say about.
-func unmeasured(feature string, observed, usual schema.Known) schema.Contribution {
+func unmeasured(feature string, observed, usual schema.OptionalFloat) schema.Contribution {
 	return schema.Contribution{Feature: feature, Observed: observed, Usual: usual, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown}
 }
 

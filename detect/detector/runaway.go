@@ -22,10 +22,10 @@ type runawayDetector struct{}
 const minFindingChange = 2.3
 
 // runawayState is how far the findings of a run's families have come. Hardly any run has one.
-type runawayState struct{ families [score.NFamilies]Progress }
+type runawayState struct{ families [score.NumFamilies]Progress }
 
 // empty implements emptyState.
-func (s *runawayState) empty() bool { return s.families == [score.NFamilies]Progress{} }
+func (s *runawayState) empty() bool { return s.families == [score.NumFamilies]Progress{} }
 
 // Describe implements Detector.
 func (*runawayDetector) Describe() Description {
@@ -45,7 +45,7 @@ func (*runawayDetector) Judge(c *Call) {
 		s = &runawayState{}
 		c.Keep(s)
 	}
-	for f := range score.Family(score.NFamilies) {
+	for f := range score.Family(score.NumFamilies) {
 		s.judge(c, f)
 	}
 }
@@ -69,13 +69,13 @@ func (s *runawayState) judge(c *Call, f score.Family) {
 }
 
 func (s *runawayState) describe(c *Call, f score.Family) *schema.Finding {
-	p, run, body := &s.families[f], c.RunState, c.Baseline.Body
+	p, run, body := &s.families[f], c.RunState, c.Baseline.Baseline
 	agent := baseline.AgentKey(c.Run.AgentID, c.Run.AgentTrust)
-	expected := body.Ranks.Expected(&body.Calibration, agent, run.Who.Group, p.Reported)
+	expected := body.Ranks.Expected(&body.Calibration, agent, run.Reference.Group, p.Reported)
 	out := c.NewFinding(f.String(), p)
 	onset, onsetAt, exposure := run.Onset(f)
 	out.OnsetAt, out.DelayCalls, out.Exposure = onsetAt, run.Calls()-onset+1, exposure
-	out.Score, out.ExpectedRate, out.ExpectedOf, out.Beyond = p.Reported, expected.Rate, expected.Of, expected.Beyond
+	out.Score, out.ExpectedRate, out.ExpectedOf, out.BeyondData = p.Reported, expected.Rate, expected.Basis, expected.Beyond
 	out.Evidence = run.Explain(f, c.Features.Route)
 	out.Summary = summarizeRunaway(out, agentName(c.Run), c.Call)
 	return out
@@ -110,7 +110,7 @@ func (*runawayDetector) Close(c *Call) {
 	if s == nil || c.Baseline == nil {
 		return
 	}
-	for f := range score.Family(score.NFamilies) {
+	for f := range score.Family(score.NumFamilies) {
 		if p := &s.families[f]; p.Level >= schema.LevelAlert && !p.Closed {
 			p.Closed = true
 			c.Report(s.describe(c, f))

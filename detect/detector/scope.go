@@ -21,7 +21,7 @@ type scopeDetector struct {
 	off     bool
 	metrics *Metrics
 	guard   *scope.Guard // nil: no scope is known
-	call    scope.Call
+	call    scope.Access
 }
 
 // scopeState is what a run did outside its scope, once there is anything to keep.
@@ -32,7 +32,7 @@ type scopeState struct {
 	first                schema.CallRef
 	firstAt              int64 // its event time, Unix ns
 	route                string
-	answer               scope.Answer // of the first
+	answer               scope.Assessment // of the first
 
 	declaredBefore declaredTask // while an entry up to version 8 is read: it stood here
 }
@@ -42,7 +42,7 @@ func (s *scopeState) outside() uint64 { return s.writes + s.sends }
 
 // empty implements emptyState.
 func (s *scopeState) empty() bool {
-	return s.outside() == 0 && s.reads == 0 && s.Progress == Progress{}
+	return s.outside() == 0 && s.reads == 0 && s.Progress == (Progress{}) && s.declaredBefore == (declaredTask{})
 }
 
 // Describe implements Detector.
@@ -54,7 +54,7 @@ func (*scopeDetector) Describe() Description {
 func (d *scopeDetector) Activate(m *score.Model) {
 	d.guard = nil
 	if m != nil && !d.off {
-		d.guard = scope.NewGuard(m.Body.Scopes)
+		d.guard = scope.NewGuard(m.Baseline.Scopes)
 	}
 }
 
@@ -64,20 +64,20 @@ func (d *scopeDetector) Judge(c *Call) {
 		return
 	}
 	run := c.RunState
-	scope.Of(c.Call, c.Features, &d.call)
-	a := d.guard.Answer(scope.Ask{Agent: run.Who.Agent, Group: run.Who.Group, Declared: run.DeclaredTask(),
-		Logged: c.TaskID, Trust: c.TaskTrust, Call: &d.call})
+	scope.FromCall(c.Call, c.Features, &d.call)
+	a := d.guard.Assess(scope.Query{Agent: run.Reference.Agent, Group: run.Reference.Group, Declared: run.DeclaredTask(),
+		Logged: c.TaskID, Trust: c.TaskTrust, Access: &d.call})
 	switch {
-	case a.Is == scope.Abstain && d.call.Write:
+	case a.Placement == scope.Abstain && d.call.Write:
 		d.metrics.scopeAbstained.WithLabelValues(a.Why).Inc()
 		return
-	case a.Is == scope.ReadOutside && (c.State() != nil || run.declared != nil):
+	case a.Placement == scope.ReadOutside && (c.State() != nil || run.declared != nil):
 		scopeStateOf(c).reads++
 		return
-	case !a.Is.Holds():
+	case !a.Placement.NeedsApproval():
 		return
 	}
-	d.metrics.scopeHolds.WithLabelValues(a.Is.Rule(), a.From).Inc()
+	d.metrics.scopeHolds.WithLabelValues(a.Placement.RuleName(), a.Source).Inc()
 	s := scopeStateOf(c)
 	s.add(c, a)
 	if !s.Closed && bits.OnesCount64(s.outside()) != 1 {
@@ -106,12 +106,12 @@ func scopeStateOf(c *Call) *scopeState {
 }
 
 // add counts a call outside.
-func (s *scopeState) add(c *Call, a scope.Answer) {
+func (s *scopeState) add(c *Call, a scope.Assessment) {
 	if s.outside() == 0 {
 		s.first, s.firstAt, s.answer = c.At, c.Start, a
 		s.route = strings.TrimSpace(feature.RouteName(c.Method, c.RouteKey, c.Operation))
 	}
-	if a.Is == scope.WriteOutside {
+	if a.Placement == scope.WriteOutside {
 		s.writes++
 	} else {
 		s.sends++
@@ -125,18 +125,18 @@ func (s *scopeState) describe(c *Call) *schema.Finding {
 	out := c.NewFinding(schema.FamilyScope, &s.Progress)
 	out.OnsetAt, out.DelayCalls = s.firstAt, 1
 	out.Exposure = schema.Exposure{Calls: s.outside(), Irreversible: s.irreversible}
-	first := unmeasured("scope."+s.answer.Is.String()+" "+s.route, schema.Known(s.outside()), 0)
+	first := unmeasured("scope."+s.answer.Placement.String()+" "+s.route, schema.OptionalFloat(s.outside()), 0)
 	first.Calls = []string{s.first.String()}
-	out.Evidence = append(out.Evidence, first, unmeasured("scope.taught_by "+s.answer.From, schema.Known(s.answer.Runs), schema.Unknown))
+	out.Evidence = append(out.Evidence, first, unmeasured("scope.taught_by "+s.answer.Source, schema.OptionalFloat(s.answer.Runs), schema.Unknown))
 	if s.reads > 0 {
-		out.Evidence = append(out.Evidence, unmeasured("scope.read_outside", schema.Known(s.reads), 0))
+		out.Evidence = append(out.Evidence, unmeasured("scope.read_outside", schema.OptionalFloat(s.reads), 0))
 	}
 	what := "writes on a route"
-	if s.answer.Is == scope.TargetOutside {
+	if s.answer.Placement == scope.TargetOutside {
 		what = "writes to a target"
 	}
 	out.Summary = fmt.Sprintf("%s %s that none of %d %s has used: %s, %d calls so far; each would have been held", agentName(c.Run), what,
-		s.answer.Runs, strings.ReplaceAll(s.answer.From, "_", " "), s.route, s.outside())
+		s.answer.Runs, strings.ReplaceAll(s.answer.Source, "_", " "), s.route, s.outside())
 	return out
 }
 
@@ -161,15 +161,15 @@ func (s *scopeState) Code(c *wire.Coder) {
 	codeCallRef(c, &s.first)
 	c.Int(&s.firstAt)
 	c.Text(&s.route)
-	wire.Small(c, &s.answer.Is)
-	c.Text(&s.answer.From)
+	wire.Small(c, &s.answer.Placement)
+	c.Text(&s.answer.Source)
 	wire.Num(c, &s.answer.Runs)
 	if c.Encoding {
 		return
 	}
 	s.declaredBefore.taskType = strings.Clone(s.declaredBefore.taskType)
-	s.route, s.answer.From = strings.Clone(s.route), strings.Clone(s.answer.From)
-	if s.answer.Is > scope.WriteOutside {
+	s.route, s.answer.Source = strings.Clone(s.route), strings.Clone(s.answer.Source)
+	if s.answer.Placement > scope.WriteOutside {
 		c.Refuse("a place outside every scope")
 	}
 }

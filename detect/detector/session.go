@@ -23,7 +23,7 @@ type sessionDetector struct {
 }
 
 func newSessionDetector(share float64) *sessionDetector {
-	d := &sessionDetector{model: sharedcredential.Shipped(), share: share}
+	d := &sessionDetector{model: sharedcredential.EmbeddedModel(), share: share}
 	d.Activate(nil)
 	return d
 }
@@ -41,11 +41,11 @@ func (*sessionDetector) Describe() Description {
 
 // Activate implements Detector.
 func (d *sessionDetector) Activate(m *score.Model) {
-	var own *sharedcredential.Own
+	var own *sharedcredential.TenantPeople
 	if m != nil {
-		own = m.Body.People
+		own = m.Baseline.People
 	}
-	d.scale = d.model.With(own)
+	d.scale = d.model.ScaleFor(own)
 }
 
 // inPersonsName reports whether a run is in a person's name: its caller is a person, or it
@@ -72,7 +72,7 @@ func (d *sessionDetector) Judge(c *Call) {
 		s = &sessionState{}
 		c.Keep(s)
 	}
-	s.session.Add(sharedcredential.Of(c.Call, &c.Step))
+	s.session.Add(sharedcredential.FromCall(c.Call, &c.Step))
 	value, ok := s.session.Judge(d.scale)
 	if !ok || c.Run.SampledCalls > 0 || !d.scale.Suspicious(value, d.share) {
 		return // of a sampled run calls are missing: repeats and pace are not what they were
@@ -111,7 +111,7 @@ func (d *sessionDetector) describe(c *Call, s *sessionState) *schema.Finding {
 }
 
 // rounded is a number as it is shown; NaN stays unknown.
-func rounded(x float64) schema.Known { return schema.Known(roundThousandth(x)) }
+func rounded(x float64) schema.OptionalFloat { return schema.OptionalFloat(roundThousandth(x)) }
 
 func roundThousandth(x float64) float64 { return math.Round(x*1e3) / 1e3 }
 

@@ -24,7 +24,7 @@ type Set struct {
 	model  *score.Model // nil: no baseline is active
 	levels calibrate.Levels
 
-	features feature.Call // of the call that was judged last
+	features feature.Input // of the call that was judged last
 	call     Call
 	closed   schema.Call
 	sections sectionCoder
@@ -63,7 +63,7 @@ func (s *Set) slotOf(name string) int {
 }
 
 // Activate makes a baseline the one to judge by from the next call on; nil: none.
-func (s *Set) Activate(b *baseline.Body) {
+func (s *Set) Activate(b *baseline.Baseline) {
 	s.model = nil
 	if b != nil {
 		s.model = score.NewModel(b)
@@ -79,7 +79,7 @@ func (s *Set) Baseline() string {
 	if s.model == nil {
 		return ""
 	}
-	return s.model.Body.Version
+	return s.model.Baseline.Version
 }
 
 // NewRunState and NewActorState make what is kept of a run and of an actor, for package stitch.
@@ -125,21 +125,21 @@ func (s *Set) Judge(r *stitch.Run, c *schema.Call, at schema.CallRef) (out Resul
 // score takes the call into the run's score and returns the row to be written, if one is.
 func (s *Set) score(r *stitch.Run, run *RunState, c *schema.Call, at schema.CallRef) *schema.Score {
 	who := run.comparedAs(r)
-	who.Task = scope.Established(run.declaredType(), r.TaskID, r.TaskTrust)
-	feature.Of(c, &s.features)
+	who.Task = scope.TrustedTaskType(run.declaredType(), r.TaskID, r.TaskTrust)
+	feature.Extract(c, &s.features)
 	before := run.Score
 	s.call.Step = run.Add(s.model, who, &s.features, c.Start, c.Reversibility)
 	if s.model == nil {
 		return nil
 	}
-	run.Carry(at)
-	r.Score, r.Level = run.Score, s.levels.Of(run.Score)
+	run.NoteEvidence(at)
+	r.Score, r.Level = run.Score, s.levels.For(run.Score)
 	if run.Score <= before || run.Score < minScore || run.Score < run.writtenScore+scoreChange {
 		return nil
 	}
 	run.writtenScore = run.Score
 	return &schema.Score{Tenant: r.Tenant, RunID: r.RunID, At: c.Start, Call: at, Value: run.Score, Level: r.Level,
-		Baseline: s.model.Body.Version, Top: run.Explain(run.Top(), s.features.Route)}
+		Baseline: s.model.Baseline.Version, Top: run.Explain(run.TopFamily(), s.features.Route)}
 }
 
 // Close closes the findings of a run that ended by silence, at a place in flyball.calls.

@@ -13,7 +13,7 @@ import (
 // RunState is what is kept of a run: its score, and the states of the detectors that have
 // found something to keep.
 type RunState struct {
-	score.Run
+	score.RunScore
 
 	// As whom the run is compared: the name, its trust and the kind of caller.
 	agent string
@@ -63,18 +63,18 @@ func (r *RunState) DeclaredTask() *schema.Task {
 
 // comparedAs is whom the run is compared as, without its task. It is found anew when what
 // is known of the caller has changed.
-func (r *RunState) comparedAs(run *stitch.Run) score.Who {
-	if r.agent == run.AgentID && r.Who.Version == run.AgentVersion && r.trust == run.AgentTrust && r.kind == run.CallerKind && r.Who.Group != "" {
-		return r.Who
+func (r *RunState) comparedAs(run *stitch.Run) score.Reference {
+	if r.agent == run.AgentID && r.Reference.Version == run.AgentVersion && r.trust == run.AgentTrust && r.kind == run.CallerKind && r.Reference.Group != "" {
+		return r.Reference
 	}
 	r.agent, r.trust, r.kind = run.AgentID, run.AgentTrust, run.CallerKind
-	return score.Who{Agent: baseline.AgentKey(run.AgentID, run.AgentTrust),
+	return score.Reference{Agent: baseline.AgentKey(run.AgentID, run.AgentTrust),
 		Group: baseline.PeerGroup(run.AgentID, run.CallerKind), Version: run.AgentVersion}
 }
 
 // Code implements stitch.Attachment.
 func (r *RunState) Code(c *wire.Coder) {
-	r.Run.Code(c)
+	r.RunScore.Code(c)
 	c.Float(&r.writtenScore)
 	if c.Version < FirstStateVersion {
 		r.codeBeforeSections(c)

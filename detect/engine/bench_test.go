@@ -13,7 +13,7 @@ import (
 func BenchmarkDetectCall(b *testing.B) {
 	f := newFloor(b)
 	body := readers()
-	body.Pace = paceOfDayWorkers()
+	body.CallRates = paceOfDayWorkers()
 	f.detectors.Activate(body)
 	const agents = 100
 	var c schema.Call

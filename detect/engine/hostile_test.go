@@ -96,10 +96,10 @@ func TestCrowdOfStrangersAlarmsNobody(t *testing.T) {
 		}
 	}
 	// A stranger's loop is one all the same.
-	m, run := score.NewModel(body), score.Run{}
+	m, run := score.NewModel(body), score.RunScore{}
 	for i := range 40 {
-		c := feature.Call{Route: feature.RouteHash("GET /v1/things/0/part"), Bytes: 300, Resources: []uint64{0}}
-		run.Add(m, score.Who{Agent: "stranger/1", Group: "stranger"}, &c, int64(i), schema.ReadOnly)
+		c := feature.Input{Route: feature.RouteHash("GET /v1/things/0/part"), Bytes: 300, Resources: []uint64{0}}
+		run.Add(m, score.Reference{Agent: "stranger/1", Group: "stranger"}, &c, int64(i), schema.ReadOnly)
 	}
 	if !(run.Score > body.Calibration.Threshold(.001)) {
 		t.Errorf("a stranger's loop of 40 calls scores %v", run.Score)

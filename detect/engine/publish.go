@@ -30,11 +30,11 @@ func (p *publisher) finding(ctx context.Context, r *stitch.Run, f *schema.Findin
 	}
 	p.m.findings.WithLabelValues(f.Family, f.Level.String()).Inc()
 	p.out.send(ctx, &kgo.Record{Topic: wire.EventsTopic, Partition: p.part, Key: []byte(f.ID), Value: value})
-	if f.Decided == nil {
+	if f.Decision == nil {
 		return p.out.err()
 	}
 	p.cfg.Stage("detect.finding|command")
-	d := f.Decided
+	d := f.Decision
 	command := schema.Command{ID: d.ID, Kind: schema.CommandTrip, Tenant: f.Tenant, Scope: d.Scope, By: "detect", Reason: d.Reason, TTL: d.TTL,
 		Decision: d, Exposure: f.Exposure, ActiveAgents: int(p.active.Load()), Holder: p.holder(r)}
 	if value, err = wire.EncodeCommand(&command); err != nil {

@@ -26,7 +26,7 @@ type Exception struct {
 
 // ActiveAt reports whether the exception holds at an event time, whoever calls.
 func (e *Exception) ActiveAt(at int64) bool {
-	return at < e.Expires && (e.Hours == nil || e.Hours.Contain(at))
+	return at < e.Expires && (e.Hours == nil || e.Hours.Contains(at))
 }
 
 // covers reports whether a finding is meant at a call. Only an agent whose name the

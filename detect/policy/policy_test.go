@@ -35,7 +35,7 @@ func TestScopeIsTheNarrowestThatBites(t *testing.T) {
 		}, schema.ScopeAgent, WhyAgent},
 		"an address that the client says is its own": {func(in *Input) {
 			in.Run.Rule, in.Run.CredentialID = schema.RunSession, ""
-			in.Call.Note(schema.AttrForwardedHops, "2")
+			in.Call.SetAttr(schema.AttrForwardedHops, "2")
 		}, schema.ScopeNone, WhyNoEnforceableScope},
 		"as the gate knows the run": {func(in *Input) { in.Run.Rule, in.Call.RunKeySource = schema.RunGate, schema.GateKeySource }, schema.ScopeRun, WhyRunNamed},
 		"nobody to hold": {func(in *Input) {

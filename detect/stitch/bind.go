@@ -12,7 +12,7 @@ import (
 func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, schema.RunRule) {
 	cred := c.CredentialID
 	if c.RunKey != "" {
-		k := bindKey{Rule: c.RunRuleOfKey(), Credential: cred, Key: c.RunKey}
+		k := bindKey{Rule: c.RunKeyRule(), Credential: cred, Key: c.RunKey}
 		var parent *Run
 		if c.ParentAgent != "" {
 			parent, k.Key = a.subRun(c)
@@ -41,12 +41,12 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 // subRun is the key of a sub-agent's run and the run that started it: the
 // parent agent's own sub-run if there is one, else the session's run.
 func (a *Actor) subRun(c *schema.Call) (*Run, string) {
-	for _, key := range c.KeysOfParents() {
+	for _, key := range c.ParentRunKeys() {
 		if list := a.runs[bindKey{Rule: schema.RunExplicit, Credential: c.CredentialID, Key: key}]; len(list) > 0 {
-			return list[0], c.KeyOfRun()
+			return list[0], c.OwnRunKey()
 		}
 	}
-	return nil, c.KeyOfRun()
+	return nil, c.OwnRunKey()
 }
 
 func verifiedPrincipal(c *schema.Call) string {

@@ -73,7 +73,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		p.countRun(r, 1)
 	}
 	if of, again := a.isDuplicateObservation(r, c); again {
-		c.Note(AttrObservationOf, of)
+		c.SetAttr(AttrObservationOf, of)
 		c.Duplicate = true
 		r.identify(c)
 	} else {
