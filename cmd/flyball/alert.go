@@ -26,7 +26,7 @@ func alertCommand(o *options) *cobra.Command {
 		if i < 0 {
 			return usage(fmt.Errorf("%q is none of alerts.receivers", args[0]))
 		}
-		r, err := app.Receiver(c, i)
+		r, err := app.NewReceiver(c, i)
 		if err != nil {
 			return err
 		}

@@ -61,8 +61,8 @@ func backtestCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		body, err := baselinestore.Baseline(cmd.Context(), kafka, func(string) bool { return true })
-		if errors.Is(err, baselinestore.ErrNone) {
+		body, err := baselinestore.LatestBaseline(cmd.Context(), kafka, func(string) bool { return true })
+		if errors.Is(err, baselinestore.ErrNotPublished) {
 			return fmt.Errorf("%w: run flyball learn --once first", err)
 		} else if err != nil {
 			return err
@@ -91,7 +91,7 @@ func decidedBy(name string, c config.Config) backtest.Configuration {
 	if name == "" {
 		name = "(defaults)"
 	}
-	return backtest.Configuration{Name: name, Rules: app.PolicyRules(c), TripShare: c.Detect.FalseTripsPer1000 / 1000, About: app.About(c)}
+	return backtest.Configuration{Name: name, Rules: app.PolicyRules(c), TripShare: c.Detect.FalseTripsPer1000 / 1000, AgentInfo: app.AgentLookup(c)}
 }
 
 // candidateOf is the present configuration with another detect section and registry,

@@ -57,7 +57,7 @@ func decodeCommand(o *options) *cobra.Command {
 		if mine != "" {
 			c.Mappings = append(c.Mappings, mine)
 		}
-		own, err := c.Programs()
+		own, err := c.CompileMappings()
 		if err != nil {
 			return usage(err)
 		}
@@ -68,17 +68,17 @@ func decodeCommand(o *options) *cobra.Command {
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		key, err := app.SecretKey(c, false)
+		key, err := app.ReadSecretKey(c, false)
 		if err != nil {
 			// Without the deployment's key, digests and hashed ids are this command's own.
 			key = make([]byte, 32)
 			_, _ = rand.Read(key)
 		}
-		id, table, err := app.Rules(c, key)
+		id, table, err := app.NewClassifiers(c, key)
 		if err != nil {
 			return err
 		}
-		p, err := app.Pipeline(c, id, table)
+		p, err := app.NewPipeline(c, id, table)
 		if err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func reachCommand(o *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				r := reach.Of(agent, m, doc.Version, c.Control.WithoutManifest == "ask", o.enforcement([]caller{{name: agent}})[agent].State == "armed", routes)
+				r := reach.Analyze(agent, m, doc.Version, c.Control.WithoutManifest == "ask", o.enforcement([]caller{{name: agent}})[agent].State == "armed", routes)
 				reports = append(reports, r)
 			}
 			return nil
@@ -95,13 +95,13 @@ func agentsBehind(cmd *cobra.Command, db query.DB, who *query.Caller, since, unt
 		return []string{who.Agent}, nil
 	}
 	if who.Run != "" {
-		run, err := query.Resolve(cmd.Context(), db, who.Run)
+		run, err := query.ResolveRun(cmd.Context(), db, who.Run)
 		if err != nil {
 			return nil, err
 		}
 		who.Run = run.RunID
 	}
-	agents, err := query.AgentsOf(cmd.Context(), db, *who, since, until)
+	agents, err := query.AgentsOfCaller(cmd.Context(), db, *who, since, until)
 	if err == nil && len(agents) == 0 {
 		err = fmt.Errorf("nobody called with %s since %s", who.Credential+who.Run, since.UTC().Format(time.RFC3339))
 	}
@@ -122,12 +122,12 @@ func printReach(out io.Writer, r *reach.Report) error {
 	for _, l := range r.Lines {
 		most := "unbounded"
 		switch {
-		case l.Answer != "allowed":
+		case l.Access != "allowed":
 			most = "-"
 		case l.WorstPerHour >= 0:
 			most = fmt.Sprintf("%d (%s)", l.WorstPerHour, l.BoundBy)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Reversibility, l.Effect, l.Route, l.Answer, most, l.Used, l.Others, strings.TrimPrefix(l.Why, "policy."))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Reversibility, l.Effect, l.Route, l.Access, most, l.Used, l.Others, strings.TrimPrefix(l.Why, "policy."))
 	}
 	if len(r.Narrowings) > 0 {
 		fmt.Fprintln(w, "\nONE CHANGE\tWOULD TAKE AWAY\tOF THEM IRREVERSIBLE\tAND HOLD CALLS THAT WERE MADE")

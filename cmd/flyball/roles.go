@@ -15,7 +15,7 @@ import (
 	"flyball/cmd/internal/app"
 	engine "flyball/cmd/internal/embedded/clickhouse"
 	"flyball/schema/clickhouse"
-	"flyball/schema/wire"
+	topics "flyball/schema/kafka"
 )
 
 func roleCommands(o *options) []*cobra.Command {
@@ -119,7 +119,8 @@ func migrateCommand(o *options) *cobra.Command {
 		}
 		defer client.Close()
 		w := cmd.OutOrStdout()
-		ensured, err := wire.Ensure(cmd.Context(), kadm.NewClient(client), int32(c.Kafka.Partitions), -1, len(c.Kafka.Brokers) == 0, plan)
+		ensured, err := topics.EnsureTopics(cmd.Context(), kadm.NewClient(client),
+			topics.TopicOptions{Partitions: int32(c.Kafka.Partitions), Replication: -1, Janitor: len(c.Kafka.Brokers) == 0, DryRun: plan})
 		if err != nil {
 			return err
 		}
@@ -136,7 +137,7 @@ func migrateCommand(o *options) *cobra.Command {
 				fmt.Fprintf(w, "      differs: %s\n", d)
 			}
 		}
-		db, err := app.Database(c)
+		db, err := app.OpenDatabase(c)
 		if err != nil {
 			return err
 		}
@@ -169,11 +170,11 @@ func credentialIDCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		key, err := app.SecretKey(c, false)
+		key, err := app.ReadSecretKey(c, false)
 		if err != nil {
 			return err
 		}
-		id, _, err := app.Rules(c, key)
+		id, _, err := app.NewClassifiers(c, key)
 		if err != nil {
 			return err
 		}

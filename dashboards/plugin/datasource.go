@@ -8,6 +8,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
 
+	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
 
@@ -32,7 +33,7 @@ func New(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.
 			return nil, fmt.Errorf("settings of data source %s: %w", s.Name, err)
 		}
 	}
-	db, err := clickhouse.Open(clickhouse.Options{Addrs: []string{conf.Addr}, Database: conf.Database, User: conf.User, Password: clickhouse.Secret(s.DecryptedSecureJSONData["password"])})
+	db, err := clickhouse.Open(clickhouse.Options{Addrs: []string{conf.Addr}, Database: conf.Database, User: conf.User, Password: schema.Secret(s.DecryptedSecureJSONData["password"])})
 	if err != nil {
 		return nil, fmt.Errorf("settings of data source %s: %w", s.Name, err)
 	}

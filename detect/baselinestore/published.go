@@ -18,21 +18,21 @@ import (
 	"flyball/schema/wire"
 )
 
-// ErrNone means that no such baseline was published, or that it is gone.
-var ErrNone = errors.New("no such baseline in " + wire.BaselinesTopic)
+// ErrNotPublished means that no such baseline was published, or that it is gone.
+var ErrNotPublished = errors.New("no such baseline in " + wire.BaselinesTopic)
 
-// Baseline reads the topic up to its end as of now and returns the last version
+// LatestBaseline reads the topic up to its end as of now and returns the last version
 // that is wanted.
-func Baseline(ctx context.Context, kafka []kgo.Opt, wanted func(version string) bool) (*baseline.Body, error) {
+func LatestBaseline(ctx context.Context, kafka []kgo.Opt, wanted func(version string) bool) (*baseline.Baseline, error) {
 	last, err := lastOf(ctx, kafka, func(key string) bool { return wire.IsBaseline(key) && wanted(key) })
 	if err != nil {
 		return nil, err
 	}
-	return Read(string(last.Key), last.Value)
+	return Decode(string(last.Key), last.Value)
 }
 
-// Routes are a tenant's learned routes as they were last published.
-func Routes(ctx context.Context, kafka []kgo.Opt, tenant string) (route.Learned, error) {
+// LatestRoutes are a tenant's learned routes as they were last published.
+func LatestRoutes(ctx context.Context, kafka []kgo.Opt, tenant string) (route.Learned, error) {
 	last, err := lastOf(ctx, kafka, func(key string) bool { return key == wire.RoutesKey(tenant) })
 	if err != nil {
 		return route.Learned{}, err
@@ -57,7 +57,7 @@ func lastOf(ctx context.Context, kafka []kgo.Opt, wanted func(key string) bool) 
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, ErrNone
+		return nil, ErrNotPublished
 	}
 	return found[len(found)-1], nil
 }

@@ -18,19 +18,19 @@ type baselines struct {
 	kafka []kgo.Opt
 
 	mu    sync.Mutex
-	known map[string]*baseline.Body
+	known map[string]*baseline.Baseline
 }
 
 const keptBaselines = 4
 
 // get is a version of what was published.
-func (b *baselines) get(ctx context.Context, version string) (*baseline.Body, error) {
+func (b *baselines) get(ctx context.Context, version string) (*baseline.Baseline, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if body := b.known[version]; body != nil {
 		return body, nil
 	}
-	body, err := baselinestore.Baseline(ctx, b.kafka, func(v string) bool { return v == version })
+	body, err := baselinestore.LatestBaseline(ctx, b.kafka, func(v string) bool { return v == version })
 	if err != nil {
 		return nil, fmt.Errorf("baseline %s: %w", version, err)
 	}
@@ -42,10 +42,10 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Body, er
 }
 
 // before is the latest version before one that can be scored by.
-func (b *baselines) before(ctx context.Context, version string) (*baseline.Body, error) {
+func (b *baselines) before(ctx context.Context, version string) (*baseline.Baseline, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return baselinestore.Before(ctx, b.kafka, version)
+	return baselinestore.VersionBefore(ctx, b.kafka, version)
 }
 
 // activate makes the version that the marks name the one to score by. A version
@@ -53,7 +53,7 @@ func (b *baselines) before(ctx context.Context, version string) (*baseline.Body,
 // after a restart the one before it: a partition goes on.
 func (w *worker) activate(ctx context.Context) error {
 	version := w.now.versions["baseline"]
-	if version == "" || w.judging.model != nil && w.judging.model.Body.Version == version {
+	if version == "" || w.judging.model != nil && w.judging.model.Baseline.Version == version {
 		return nil
 	}
 	body, err := w.baselines.get(ctx, version)
@@ -61,7 +61,7 @@ func (w *worker) activate(ctx context.Context) error {
 	case err == nil:
 		w.judging.use(body)
 		return nil
-	case errors.Is(err, baselinestore.ErrNone):
+	case errors.Is(err, baselinestore.ErrNotPublished):
 		w.m.missingBaselines.Inc()
 		w.cfg.Logger.Error("scoring goes on by the last baseline; run flyball learn --once", "partition", w.part, "version", version, "error", err)
 	case refused(err):
@@ -76,7 +76,7 @@ func (w *worker) activate(ctx context.Context) error {
 	switch body, err = w.baselines.before(ctx, version); {
 	case err == nil:
 		w.judging.use(body)
-	case !errors.Is(err, baselinestore.ErrNone):
+	case !errors.Is(err, baselinestore.ErrNotPublished):
 		return fmt.Errorf("activate a baseline in partition %d: %w", w.part, err)
 	}
 	return nil

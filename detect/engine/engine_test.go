@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -43,7 +44,7 @@ func newLog(t *testing.T) *log {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.client.Close)
-	if _, err := wire.Ensure(context.Background(), kadm.NewClient(l.client), parts, 1, true, false); err != nil {
+	if _, err := kafka.EnsureTopics(context.Background(), kadm.NewClient(l.client), kafka.TopicOptions{Partitions: parts, Replication: 1, Janitor: true}); err != nil {
 		t.Fatal(err)
 	}
 	return l

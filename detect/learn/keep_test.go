@@ -13,7 +13,7 @@ func TestVersionThatSomebodyNeedsIsGivenUp(t *testing.T) {
 	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 	var versions []string
 	for i := 200; i > 0; i-- { // one an hour
-		versions = append(versions, baselinestore.Name("t", now.Add(-time.Duration(i)*time.Hour)))
+		versions = append(versions, baselinestore.VersionName("t", now.Add(-time.Duration(i)*time.Hour)))
 	}
 	dropped := Dropped(versions, map[string]bool{versions[3]: true, versions[190]: true}, now)
 	gone := map[string]bool{}
@@ -21,7 +21,7 @@ func TestVersionThatSomebodyNeedsIsGivenUp(t *testing.T) {
 		gone[v] = true
 	}
 	for i, v := range versions {
-		made, ok := baselinestore.MadeAt(v)
+		made, ok := baselinestore.VersionTime(v)
 		if !ok {
 			t.Fatal(v)
 		}

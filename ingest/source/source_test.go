@@ -21,6 +21,7 @@ import (
 
 	"flyball/ingest/decode"
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -62,7 +63,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(w.client.Close)
 	adm := kadm.NewClient(w.client)
-	if _, err := wire.Ensure(context.Background(), adm, 3, 1, true, false); err != nil {
+	if _, err := kafka.EnsureTopics(context.Background(), adm, kafka.TopicOptions{Partitions: 3, Replication: 1, Janitor: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := adm.CreateTopic(context.Background(), 2, 1, nil, "in"); err != nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,28 +13,16 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
 )
-
-// Secret is a password that never prints.
-type Secret string
-
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "<secret>"
-}
-
-func (s Secret) GoString() string             { return s.String() }
-func (s Secret) LogValue() slog.Value         { return slog.StringValue(s.String()) }
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Options say where ClickHouse is.
 type Options struct {
 	Addrs    []string // host:port of the HTTP interface
 	Database string
 	User     string
-	Password Secret
+	Password schema.Secret
 	TLS      *tls.Config // nil: plain HTTP
 }
 
@@ -88,16 +75,16 @@ func (c *Conn) Close() error {
 // Database is the name of Flyball's database.
 func (c *Conn) Database() string { return c.o.Database }
 
-// Run executes a statement without rows, outside of any database: it can
+// RunStatement executes a statement without rows, outside of any database: it can
 // create the one that Database names.
-func (c *Conn) Run(ctx context.Context, sql string) error {
+func (c *Conn) RunStatement(ctx context.Context, sql string) error {
 	_, err := c.post(ctx, "", nil, stringBody(sql))
 	return err
 }
 
-// Ask executes a query and returns its rows as tab-separated lines. It is for
+// QueryText executes a query and returns its rows as tab-separated lines. It is for
 // the few questions that must work before the database exists.
-func (c *Conn) Ask(ctx context.Context, sql string) (string, error) {
+func (c *Conn) QueryText(ctx context.Context, sql string) (string, error) {
 	return c.post(ctx, "", url.Values{"default_format": {"TabSeparatedRaw"}}, stringBody(sql))
 }
 

@@ -68,7 +68,8 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	if err != nil {
 		return err
 	}
-	key, err := SecretKey(c, up)
+	clients := kafkaClients(kafka, log, reg)
+	key, err := ReadSecretKey(c, up)
 	if err != nil && (slices.Contains(roles, "ingest") || slices.Contains(roles, "control")) {
 		return err
 	}
@@ -98,12 +99,12 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			}
 			return nil
 		}
-		g.start(part{name: "engine", run: sup.Run, ready: alive, bound: 20 * time.Second})
-		if err := until(ctx, g, alive, 60*time.Second); err != nil {
+		g.start(part{name: "engine", run: sup.Run, ready: alive, stopTimeout: 20 * time.Second})
+		if err := g.waitReady(ctx, alive, 60*time.Second); err != nil {
 			return fmt.Errorf("engine: %w", err)
 		}
 	}
-	db, err := Database(c)
+	db, err := OpenDatabase(c)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		if err != nil {
 			return err
 		}
-		g.start(part{name: "store", ready: st.Ready, bound: 20 * time.Second, run: func(ctx context.Context) error {
+		g.start(part{name: "store", ready: st.Ready, stopTimeout: 20 * time.Second, run: func(ctx context.Context) error {
 			if err := migrated(ctx, db, c, log); err != nil {
 				return err
 			}
@@ -155,7 +156,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		if err != nil {
 			return err
 		}
-		g.start(part{name: "detect", run: e.Run, ready: e.Ready, bound: 30 * time.Second})
+		g.start(part{name: "detect", run: e.Run, ready: e.Ready, stopTimeout: 30 * time.Second})
 	}
 	if slices.Contains(roles, "control") {
 		if err := enforce(c, g, kafka, key, db, who, stage, log, reg); err != nil {
@@ -163,7 +164,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		}
 	}
 	if slices.Contains(roles, "alert") {
-		if err := tell(c, g, kafka, key, stage, log, reg); err != nil {
+		if err := tell(c, g, clients, key, stage, log, reg); err != nil {
 			return err
 		}
 	}
@@ -173,11 +174,11 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		g.start(part{name: "learn", run: learn.New(o).Run})
 	}
 	if slices.Contains(roles, "ingest") {
-		id, table, err := Rules(c, key)
+		id, table, err := NewClassifiers(c, key)
 		if err != nil {
 			return err
 		}
-		p, err := Pipeline(c, id, table)
+		p, err := NewPipeline(c, id, table)
 		if err != nil {
 			return err
 		}
@@ -194,13 +195,13 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		if err != nil {
 			return err
 		}
-		g.start(part{name: "ingest", run: src.Run, ready: src.Ready, bound: 25 * time.Second})
+		g.start(part{name: "ingest", run: src.Run, ready: src.Ready, stopTimeout: 25 * time.Second})
 	}
 	g.start(part{name: "registry", run: who.reload(c, log)})
 	starting.Store(false)
 	if started != nil {
 		go func() {
-			if until(ctx, g, g.ready, time.Minute) == nil {
+			if g.waitReady(ctx, g.ready, time.Minute) == nil {
 				started()
 			}
 		}()
@@ -222,13 +223,13 @@ func engineOptions(c config.Config) (engine.Options, error) {
 	return o, err
 }
 
-// Pipeline decodes the configured inputs.
-func Pipeline(c config.Config, id decode.Identifier, rt decode.Classifier) (*decode.Pipeline, error) {
+// NewPipeline decodes the configured inputs.
+func NewPipeline(c config.Config, id decode.Identifier, rt decode.Classifier) (*decode.Pipeline, error) {
 	inputs := map[string]decode.Input{}
 	for _, in := range c.Kafka.Inputs {
 		inputs[in.Topic] = decode.Input{Format: in.Format, Signal: in.Signal, Timezone: in.Timezone, TrustedHops: in.TrustedHops}
 	}
-	own, err := c.Programs()
+	own, err := c.CompileMappings()
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"flyball/cmd/internal/config"
+	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/identity"
 	"flyball/schema/route"
@@ -114,8 +115,8 @@ func tlsConfig(key string, t config.TLS) (*tls.Config, error) {
 	return conf, nil
 }
 
-// Database opens ClickHouse as configured; it does not dial.
-func Database(c config.Config) (*clickhouse.Conn, error) {
+// OpenDatabase opens ClickHouse as configured; it does not dial.
+func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 	o := clickhouse.Options{Addrs: c.ClickHouse.Addr, Database: c.ClickHouse.Database, User: c.ClickHouse.User}
 	if len(o.Addrs) == 0 {
 		o.Addrs = []string{c.ClickHouse.Listen}
@@ -125,7 +126,7 @@ func Database(c config.Config) (*clickhouse.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.Password = clickhouse.Secret(p)
+		o.Password = schema.Secret(p)
 	}
 	if c.ClickHouse.TLS != (config.TLS{}) {
 		conf, err := tlsConfig("clickhouse.tls", c.ClickHouse.TLS)
@@ -137,9 +138,9 @@ func Database(c config.Config) (*clickhouse.Conn, error) {
 	return clickhouse.Open(o)
 }
 
-// SecretKey is the HMAC key of the deployment. With create set, a missing one
+// ReadSecretKey is the HMAC key of the deployment. With create set, a missing one
 // is made under the data folder.
-func SecretKey(c config.Config, create bool) (identity.Key, error) {
+func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
 	path := c.SecretKeyFile
 	if path == "" {
 		path = filepath.Join(c.Data, "secret.key")
@@ -167,8 +168,8 @@ func SecretKey(c config.Config, create bool) (identity.Key, error) {
 	return key, nil
 }
 
-// Rules are the rooms that say who called and what kind of call it was.
-func Rules(c config.Config, key identity.Key) (*identity.Resolver, *route.Current, error) {
+// NewClassifiers are the rooms that say who called and what kind of call it was.
+func NewClassifiers(c config.Config, key identity.Key) (*identity.Resolver, *route.Current, error) {
 	id, err := identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: entries(c.Agents)})
 	if err != nil {
 		return nil, nil, err

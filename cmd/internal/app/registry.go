@@ -75,7 +75,7 @@ func (r *registry) registered(s schema.Scope) bool {
 
 // armed says whether what a family finds is enforced for an agent.
 func (r *registry) armed(agent, family string) bool {
-	return r.arming.Of(agent, (*r.agents.Load())[agent].Tags, family)
+	return r.arming.Enforces(agent, (*r.agents.Load())[agent].Tags, family)
 }
 
 func entries(list []config.Agent) []identity.Entry {
@@ -148,8 +148,8 @@ func stamp(file string) [2]int64 {
 	return [2]int64{info.ModTime().UnixNano(), info.Size()}
 }
 
-// About says what a configuration's registry knows of an agent, for a command.
-func About(c config.Config) func(agent string) (tags []string, criticality string) {
+// AgentLookup says what a configuration's registry knows of an agent, for a command.
+func AgentLookup(c config.Config) func(agent string) (tags []string, criticality string) {
 	return newRegistry(c).about
 }
 

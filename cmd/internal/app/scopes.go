@@ -39,8 +39,8 @@ func learnedScopes(c config.Config, kafka []kgo.Opt, log *slog.Logger) *scopes {
 		if err != nil || end == seen {
 			return err
 		}
-		body, err := baselinestore.Baseline(ctx, kafka, func(v string) bool { return strings.HasPrefix(v, c.Tenant+"/") })
-		if err != nil && !errors.Is(err, baselinestore.ErrNone) {
+		body, err := baselinestore.LatestBaseline(ctx, kafka, func(v string) bool { return strings.HasPrefix(v, c.Tenant+"/") })
+		if err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
 			return err
 		}
 		seen = end

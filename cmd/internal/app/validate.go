@@ -6,7 +6,8 @@ import (
 	"fmt"
 
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
+	"flyball/schema"
 	"flyball/schema/identity"
 )
 
@@ -27,7 +28,7 @@ func Validate(c config.Config, roles ...string) error {
 		}
 	}
 	if c.SecretKeyFile != "" {
-		_, err := SecretKey(c, false)
+		_, err := ReadSecretKey(c, false)
 		check(err)
 	}
 	if c.Kafka.SASL.Mechanism != "" {
@@ -36,7 +37,7 @@ func Validate(c config.Config, roles ...string) error {
 	}
 	_, err := tlsConfig("kafka.tls", c.Kafka.TLS)
 	check(err)
-	db, err := Database(c)
+	db, err := OpenDatabase(c)
 	if check(err); err == nil {
 		check(db.Close())
 	}
@@ -52,11 +53,11 @@ func Validate(c config.Config, roles ...string) error {
 	check(err)
 	check(validateTokens(c))
 	for i := range c.Alerts.Receivers {
-		_, err := Receiver(c, i)
+		_, err := NewReceiver(c, i)
 		check(err)
 	}
 	// The key does not matter here: what is checked is the registry, the routes and their documents.
-	_, _, err = Rules(c, make(identity.Key, sha256.Size))
+	_, _, err = NewClassifiers(c, make(identity.Key, sha256.Size))
 	check(err)
 	return errors.Join(errs...)
 }
@@ -90,7 +91,7 @@ func validateTokens(c config.Config) error {
 }
 
 // checkToken is what gateways show; empty if they show none.
-func checkToken(c config.Config) (point.Secret, error) {
+func checkToken(c config.Config) (schema.Secret, error) {
 	if c.Check.TokenFile == "" {
 		return "", nil
 	}
@@ -98,7 +99,7 @@ func checkToken(c config.Config) (point.Secret, error) {
 	if err == nil && len(token) < leastCheckToken {
 		err = fmt.Errorf("check.token_file: %s holds %d characters; a token must have at least %d (flyball token makes one)", c.Check.TokenFile, len(token), leastCheckToken)
 	}
-	return point.Secret(token), err
+	return schema.Secret(token), err
 }
 
 // tokenHash reads control.tokens[i]; key is its name in the configuration.
@@ -109,7 +110,7 @@ func tokenHash(c config.Config, i int) (key string, hash [sha256.Size]byte, err 
 	if err != nil {
 		return key, hash, err
 	}
-	if hash, err = point.ParseToken(value); err != nil {
+	if hash, err = api.ParseToken(value); err != nil {
 		err = fmt.Errorf("%s: %s: %w", key, file, err)
 	}
 	return key, hash, err

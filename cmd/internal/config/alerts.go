@@ -27,8 +27,8 @@ type Receiver struct {
 
 // Webhook is signed as Standard Webhooks describes.
 type Webhook struct {
-	URL        Secret `yaml:"url"` // many webhooks carry their credential in it
-	SecretFile string `yaml:"secret_file"`
+	URL        schema.Secret `yaml:"url"` // many webhooks carry their credential in it
+	SecretFile string        `yaml:"secret_file"`
 }
 
 // Alertmanager is Prometheus', API v2.
@@ -93,7 +93,7 @@ func (a Alerts) validate(bad func(string, ...any)) {
 
 // Wants says whether the routes send a finding to a receiver.
 func (a Alerts) Wants(receiver string, f *schema.Finding) bool {
-	if f.Family == schema.FamilyScope && (f.Decided == nil || f.Decided.Mode != schema.ModeArmed) {
+	if f.Family == schema.FamilyScope && (f.Decision == nil || f.Decision.Mode != schema.ModeArmed) {
 		return false // what would have been held wakes nobody: it has a budget of its own
 	}
 	if len(a.Routes) == 0 {

@@ -3,6 +3,8 @@ package config
 import (
 	"os"
 	"time"
+
+	"flyball/schema"
 )
 
 // Config is everything that can be set. The YAML keys are the environment's
@@ -107,11 +109,11 @@ type Learn struct {
 
 // Token lets a tool in.
 type Token struct {
-	Name    string   `yaml:"name"`
-	Role    string   `yaml:"role"`       // viewer, responder, admin, orchestrator
-	Value   Secret   `yaml:"value_file"` // holds the token, or sha256: and its hash
-	Tenants []string `yaml:"tenants"`    // empty: any
-	Expires string   `yaml:"expires"`    // RFC 3339; empty: never
+	Name    string        `yaml:"name"`
+	Role    string        `yaml:"role"`       // viewer, responder, admin, orchestrator
+	Value   schema.Secret `yaml:"value_file"` // holds the token, or sha256: and its hash
+	Tenants []string      `yaml:"tenants"`    // empty: any
+	Expires string        `yaml:"expires"`    // RFC 3339; empty: never
 }
 
 // Check is the listener for gateways.
@@ -132,12 +134,12 @@ type Listener struct {
 
 // Detect bounds what a partition remembers and paces what it writes.
 type Detect struct {
-	Mode              string      `yaml:"mode"`  // observe, armed
-	Armed             []string    `yaml:"armed"` // what is armed in mode observe: agents as billing/*, tag:payments, family:runaway.loop
-	Policy            []Graded    `yaml:"policy"`
-	Exceptions        []Exception `yaml:"exceptions"`
-	TripTTL           Duration    `yaml:"trip_ttl"`
-	FalseTripsPer1000 float64     `yaml:"false_trips_per_1000"`
+	Mode              string       `yaml:"mode"`  // observe, armed
+	Armed             []string     `yaml:"armed"` // what is armed in mode observe: agents as billing/*, tag:payments, family:runaway.loop
+	Policy            []PolicyRule `yaml:"policy"`
+	Exceptions        []Exception  `yaml:"exceptions"`
+	TripTTL           Duration     `yaml:"trip_ttl"`
+	FalseTripsPer1000 float64      `yaml:"false_trips_per_1000"`
 	// Of people's sessions that may be taken for a machine's.
 	FalseSuspicionsPer1000 float64 `yaml:"false_suspicions_per_1000"`
 	LearnedScope           string  `yaml:"learned_scope"` // off, observe (held only where family:scope is armed by name), enforce (armed like the rest)
@@ -155,8 +157,8 @@ type Detect struct {
 	CheckpointEvery Duration `yaml:"checkpoint_every"`
 }
 
-// Graded is a rule of what is done about which finding. The most specific holds.
-type Graded struct {
+// PolicyRule is a rule of what is done about which finding. The most specific holds.
+type PolicyRule struct {
 	Name          string   `yaml:"name"`
 	Level         string   `yaml:"level"` // alert, trip
 	Agent         string   `yaml:"agent"`
@@ -225,14 +227,6 @@ func hostname() string {
 	}
 	return "point"
 }
-
-// Secret is a value that never prints.
-type Secret string
-
-func (s Secret) String() string               { return "<secret>" }
-func (s Secret) GoString() string             { return "<secret>" }
-func (s Secret) MarshalYAML() (any, error)    { return "<secret>", nil }
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"<secret>"`), nil }
 
 // Duration is a duration written as Go writes it: 15m.
 type Duration time.Duration

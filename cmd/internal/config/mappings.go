@@ -11,8 +11,8 @@ import (
 // Formats that an input may have without a mapping of one's own.
 var Formats = decode.Formats()
 
-// Programs reads the operator's mappings.
-func (c Config) Programs() ([]*mapping.Program, error) {
+// CompileMappings reads the operator's mappings.
+func (c Config) CompileMappings() ([]*mapping.Program, error) {
 	var out []*mapping.Program
 	for i, file := range c.Mappings {
 		text, err := os.ReadFile(file)
@@ -36,7 +36,7 @@ func (c Config) Programs() ([]*mapping.Program, error) {
 // formatNames are all formats that an input may have.
 func (c Config) formatNames(bad func(format string, args ...any)) []string {
 	names := Formats
-	programs, err := c.Programs()
+	programs, err := c.CompileMappings()
 	if err != nil {
 		bad("%w", err)
 	}

@@ -25,6 +25,7 @@ import (
 	"flyball/alerts/incident"
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/schema"
 	"flyball/schema/clickhouse"
 )
 
@@ -107,7 +108,7 @@ func (o Options) minute(ctx context.Context, c config.Config, pager *phone, bega
 		return err
 	}
 	defer client.Close()
-	db, err := app.Database(c)
+	db, err := app.OpenDatabase(c)
 	if err != nil {
 		return err
 	}
@@ -126,11 +127,11 @@ func (o Options) minute(ctx context.Context, c config.Config, pager *phone, bega
 	if err != nil {
 		return err
 	}
-	body, err := app.Learner(c, kafka, db, o.Log).Once(ctx)
+	body, err := app.NewLearner(c, kafka, db, o.Log).LearnOnce(ctx)
 	if err != nil {
 		return err
 	}
-	o.say("baseline %s: %d clean runs, %d calls, %d agents\n", body.Version, body.Runs, body.Calls, len(body.Names()))
+	o.say("baseline %s: %d clean runs, %d calls, %d agents\n", body.Version, body.Runs, body.Calls, len(body.AgentNames()))
 
 	gw := newGateway("http://"+c.Check.Listen+"/check/nginx", client, o.Now)
 	defer gw.Close()
@@ -261,7 +262,7 @@ func configure(dir string, pager *phone) (config.Config, string, error) {
 	if err := os.WriteFile(secret, []byte(pager.secret), 0o600); err != nil {
 		return c, "", err
 	}
-	c.Alerts.Receivers = []config.Receiver{{Name: "pager", Webhook: &config.Webhook{URL: config.Secret(pager.URL), SecretFile: secret}}}
+	c.Alerts.Receivers = []config.Receiver{{Name: "pager", Webhook: &config.Webhook{URL: schema.Secret(pager.URL), SecretFile: secret}}}
 	for _, at := range []*string{&c.Kafka.Listen, &c.ClickHouse.Listen, &c.Control.Listen, &c.Check.Listen, &c.Check.GRPC, &c.Metrics.Listen} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -22,7 +22,7 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/ingest/decode"
 	"flyball/schema"
 	"flyball/schema/identity"
@@ -108,15 +108,15 @@ func newPoint(t testing.TB) *testPoint {
 	case <-time.After(30 * time.Second):
 		t.Fatal("the point is not ready after 30 s")
 	}
-	key, err := app.SecretKey(c, false)
+	key, err := app.ReadSecretKey(c, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, table, err := app.Rules(c, key)
+	id, table, err := app.NewClassifiers(c, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.pipeline, err = app.Pipeline(c, id, table); err != nil {
+	if p.pipeline, err = app.NewPipeline(c, id, table); err != nil {
 		t.Fatal(err)
 	}
 	p.resolver = id
@@ -179,7 +179,7 @@ func (p *testPoint) operate(method, path string, body any) {
 
 // refuse says no to a question; one that is answered already stays as it is.
 func (p *testPoint) refuse(gate string) {
-	p.api("POST", "/v1/grants/"+url.PathEscape(gate)+"/refuse", point.Refuse{Reason: "test"})
+	p.api("POST", "/v1/grants/"+url.PathEscape(gate)+"/refuse", api.RefuseRequest{Reason: "test"})
 }
 
 func (p *testPoint) api(method, path string, body any) (status int, answer string) {

@@ -1,0 +1,102 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// CommitError says which offsets were not committed.
+type CommitError struct {
+	Request    error                      // of the whole request: no offset was committed
+	Partitions map[string]map[int32]error // of single partitions: the others were committed
+}
+
+// Error names every partition that was refused.
+func (e *CommitError) Error() string { return errors.Join(e.Unwrap()...).Error() }
+
+// Unwrap lets errors.Is find the broker's answers.
+func (e *CommitError) Unwrap() []error {
+	if e.Request != nil {
+		return []error{e.Request}
+	}
+	var out []error
+	for _, topic := range slices.Sorted(maps.Keys(e.Partitions)) {
+		for _, part := range slices.Sorted(maps.Keys(e.Partitions[topic])) {
+			out = append(out, fmt.Errorf("%s/%d: %w", topic, part, e.Partitions[topic][part]))
+		}
+	}
+	return out
+}
+
+// CommitErrors reads the answer to a commit: the request's error and those of single
+// partitions, under which Kafka reports missing rights and an old generation. It is
+// nil when every offset was committed, else a *CommitError.
+func CommitErrors(resp *kmsg.OffsetCommitResponse, err error) error {
+	if err != nil {
+		return &CommitError{Request: err}
+	}
+	if resp == nil {
+		return nil
+	}
+	refused := map[string]map[int32]error{}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				if refused[t.Topic] == nil {
+					refused[t.Topic] = map[int32]error{}
+				}
+				refused[t.Topic][p.Partition] = err
+			}
+		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	return &CommitError{Partitions: refused}
+}
+
+// Committed reports whether a partition's offset was committed, by what Commit or
+// CommitErrors returned.
+func Committed(err error, topic string, part int32) bool {
+	var c *CommitError
+	if err == nil {
+		return true
+	}
+	return errors.As(err, &c) && c.Request == nil && c.Partitions[topic][part] == nil
+}
+
+// Commit commits offsets of a client's group, waits for the answer, and counts what
+// was refused under the client's name. The error is nil or a *CommitError.
+func (c Config) Commit(ctx context.Context, name string, client *kgo.Client, offsets map[string]map[int32]kgo.EpochOffset) error {
+	var failed error
+	client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+		failed = CommitErrors(resp, err)
+	})
+	if failed != nil && !isEnd(failed) {
+		c.Metrics.Error(name, OpCommit, failed)
+	}
+	return failed
+}
+
+// CommitRecords commits the offsets behind records, as Commit does.
+func (c Config) CommitRecords(ctx context.Context, name string, client *kgo.Client, records ...*kgo.Record) error {
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for _, r := range records {
+		parts := offsets[r.Topic]
+		if parts == nil {
+			parts = map[int32]kgo.EpochOffset{}
+			offsets[r.Topic] = parts
+		}
+		if at := r.Offset + 1; at > parts[r.Partition].Offset {
+			parts[r.Partition] = kgo.EpochOffset{Epoch: r.LeaderEpoch, Offset: at}
+		}
+	}
+	return c.Commit(ctx, name, client, offsets)
+}

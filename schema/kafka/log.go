@@ -1,0 +1,90 @@
+package kafka
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const (
+	// logEvery is how often a message of one kind is logged.
+	logEvery = 10 * time.Second
+	// maxLogKinds bounds the kinds that are remembered.
+	maxLogKinds = 1000
+)
+
+// Log logs at a limited rate: a kind of message once in ten seconds, with the number
+// of those that were left out since. A nil *Log discards everything. It is safe for
+// concurrent use and is shared by all clients of a process.
+type Log struct {
+	out *slog.Logger
+	now func() time.Time
+
+	mu    sync.Mutex
+	kinds map[string]logKind
+}
+
+type logKind struct {
+	at      time.Time
+	omitted int
+}
+
+// NewLog logs to out; now is the clock that the rate is measured by.
+func NewLog(out *slog.Logger, now func() time.Time) *Log {
+	return &Log{out: out, now: now, kinds: map[string]logKind{}}
+}
+
+// Warn logs a warning, unless one of its kind was logged in the last ten seconds.
+func (l *Log) Warn(kind, msg string, args ...any) { l.log(slog.LevelWarn, kind, msg, args...) }
+
+func (l *Log) log(level slog.Level, kind, msg string, args ...any) {
+	if l == nil {
+		return
+	}
+	omitted, ok := l.admit(kind)
+	if !ok {
+		return
+	}
+	if omitted > 0 {
+		args = append(args, "omitted", omitted)
+	}
+	l.out.Log(context.Background(), level, msg, args...)
+}
+
+// admit reports whether a message of the kind may be logged, and how many were left
+// out before it.
+func (l *Log) admit(kind string) (omitted int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	k, known := l.kinds[kind]
+	if since := now.Sub(k.at); known && since >= 0 && since < logEvery {
+		k.omitted++
+		l.kinds[kind] = k
+		return 0, false
+	}
+	if !known && len(l.kinds) >= maxLogKinds {
+		clear(l.kinds)
+	}
+	l.kinds[kind] = logKind{at: now}
+	return k.omitted, true
+}
+
+// clientLogger is franz-go's logger of one client: its warnings and errors.
+type clientLogger struct {
+	log  *Log
+	name string
+}
+
+func (*clientLogger) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+
+func (c *clientLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	to := slog.LevelWarn
+	if level == kgo.LogLevelError {
+		to = slog.LevelError
+	}
+	c.log.log(to, c.name+" "+msg, "Kafka client: "+msg, append([]any{"client", c.name}, keyvals...)...)
+}

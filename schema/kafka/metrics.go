@@ -1,0 +1,94 @@
+package kafka
+
+import (
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Operations that an error is counted under.
+const (
+	OpConnect = "connect" // a connection to a broker, its TLS and SASL included
+	OpRequest = "request" // a request or its response on the wire
+	OpGroup   = "group"   // membership of a consumer group
+	OpFetch   = "fetch"   // reading records
+	OpProduce = "produce" // writing records
+	OpCommit  = "commit"  // committing offsets
+)
+
+// Metrics are shared by the clients of a process. The labels are bounded: names of
+// clients are constants of the code or configured receivers, classes are those of
+// ErrorClass. A nil *Metrics counts nothing.
+type Metrics struct {
+	errors   *prometheus.CounterVec
+	connects *prometheus.CounterVec
+	bytes    *prometheus.CounterVec
+}
+
+// NewMetrics registers; a nil registerer registers nowhere.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_kafka_errors_total",
+			Help: "Errors of Kafka clients, by client, operation and class."}, []string{"client", "operation", "class"}),
+		connects: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_kafka_connects_total",
+			Help: "Connections to brokers that were opened."}, []string{"client"}),
+		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_kafka_bytes_total",
+			Help: "Bytes exchanged with brokers, TLS not counted."}, []string{"client", "direction"}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.errors, m.connects, m.bytes)
+	}
+	return m
+}
+
+// Error counts an error of a client under one of the Op constants.
+func (m *Metrics) Error(client, operation string, err error) {
+	if m != nil {
+		m.errors.WithLabelValues(client, operation, ErrorClass(err)).Inc()
+	}
+}
+
+// clientHooks counts for one client.
+type clientHooks struct {
+	m    *Metrics
+	name string
+}
+
+var (
+	_ kgo.HookBrokerConnect    = (*clientHooks)(nil)
+	_ kgo.HookBrokerWrite      = (*clientHooks)(nil)
+	_ kgo.HookBrokerRead       = (*clientHooks)(nil)
+	_ kgo.HookGroupManageError = (*clientHooks)(nil)
+)
+
+// OnBrokerConnect counts an attempt to connect.
+func (h *clientHooks) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if err != nil {
+		h.error(OpConnect, err)
+		return
+	}
+	h.m.connects.WithLabelValues(h.name).Inc()
+}
+
+// OnBrokerWrite counts what was sent.
+func (h *clientHooks) OnBrokerWrite(_ kgo.BrokerMetadata, _ int16, n int, _, _ time.Duration, err error) {
+	h.m.bytes.WithLabelValues(h.name, "out").Add(float64(n))
+	h.error(OpRequest, err)
+}
+
+// OnBrokerRead counts what was received.
+func (h *clientHooks) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, n int, _, _ time.Duration, err error) {
+	h.m.bytes.WithLabelValues(h.name, "in").Add(float64(n))
+	h.error(OpRequest, err)
+}
+
+// OnGroupManageError counts an error that ended a session of the group.
+func (h *clientHooks) OnGroupManageError(err error) { h.error(OpGroup, err) }
+
+func (h *clientHooks) error(operation string, err error) {
+	if err != nil && !isEnd(err) {
+		h.m.Error(h.name, operation, err)
+	}
+}

@@ -1,0 +1,168 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// readStall is how long ReadToEnd waits for the next record before it gives up.
+const readStall = 30 * time.Second
+
+// ReadToEnd reads a topic up to its end as it is when the reading begins, and hands
+// each record to each, in order within a partition. from holds the offsets to begin at;
+// nil is every partition from its start. It returns, for each partition read, the end
+// it has read to.
+//
+// It ends with an error when each returns one, on a permanent error, and when no record
+// has come for half a minute; errors that pass are counted, logged and waited out.
+func ReadToEnd(ctx context.Context, cfg Config, name, topic string, from map[int32]int64,
+	each func(*kgo.Record) error) (map[int32]int64, error) {
+	return reader{cfg: cfg, name: name, topic: topic, stall: readStall}.run(ctx, from, each)
+}
+
+// EndOffsets are the offsets at which the next record of each partition will be
+// written.
+func EndOffsets(ctx context.Context, client *kgo.Client, topic string) (map[int32]int64, error) {
+	return offsets(ctx, topic, kadm.NewClient(client).ListEndOffsets)
+}
+
+// StartOffsets are the first offsets that each partition still holds.
+func StartOffsets(ctx context.Context, client *kgo.Client, topic string) (map[int32]int64, error) {
+	return offsets(ctx, topic, kadm.NewClient(client).ListStartOffsets)
+}
+
+func offsets(ctx context.Context, topic string,
+	list func(context.Context, ...string) (kadm.ListedOffsets, error)) (map[int32]int64, error) {
+	all, err := list(ctx, topic)
+	if err == nil {
+		err = all.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up offsets of %s: %w", topic, err)
+	}
+	out := map[int32]int64{}
+	all.Each(func(o kadm.ListedOffset) { out[o.Partition] = o.Offset })
+	return out, nil
+}
+
+type reader struct {
+	cfg   Config
+	name  string
+	topic string
+	stall time.Duration
+}
+
+func (r reader) run(ctx context.Context, from map[int32]int64, each func(*kgo.Record) error) (map[int32]int64, error) {
+	admin, err := r.cfg.NewClient(r.name)
+	if err != nil {
+		return nil, err
+	}
+	starts, ends, err := r.bounds(ctx, admin)
+	admin.Close()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.name, err)
+	}
+	begin, left := map[int32]kgo.Offset{}, map[int32]int64{}
+	for part, end := range ends {
+		next := starts[part]
+		if from != nil {
+			given, ok := from[part]
+			if !ok {
+				delete(ends, part)
+				continue
+			}
+			next = max(next, given)
+		}
+		if next < end {
+			begin[part], left[part] = kgo.NewOffset().At(next), end
+		}
+	}
+	if len(left) == 0 {
+		return ends, nil
+	}
+	// The last record before an end may be the mark of a transaction, which is not
+	// handed over unless it is asked for.
+	client, err := r.cfg.NewClient(r.name, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topic: begin}),
+		kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	if err := r.read(ctx, client, left, each); err != nil {
+		return nil, err
+	}
+	return ends, nil
+}
+
+func (r reader) bounds(ctx context.Context, client *kgo.Client) (starts, ends map[int32]int64, err error) {
+	if starts, err = StartOffsets(ctx, client, r.topic); err != nil {
+		return nil, nil, err
+	}
+	ends, err = EndOffsets(ctx, client, r.topic)
+	return starts, ends, err
+}
+
+// read polls until every partition in left has reached the end that stands there.
+func (r reader) read(ctx context.Context, client *kgo.Client, left map[int32]int64, each func(*kgo.Record) error) error {
+	stalled, stop := context.WithCancel(ctx)
+	defer stop()
+	timer := time.AfterFunc(r.stall, stop)
+	defer timer.Stop()
+	errs := Consumer{Config: r.cfg, Name: r.name}
+	for failed := 0; len(left) > 0; {
+		fetches := client.PollFetches(stalled)
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("%s: read %s: %w", r.name, r.topic, err)
+		}
+		if stalled.Err() != nil {
+			return fmt.Errorf("%s: read %s: no record came for %s, %d partitions are not at their end: %w",
+				r.name, r.topic, r.stall, len(left), errors.Join(errStalled, errs.Ready()))
+		}
+		if fetches.IsClientClosed() {
+			return fmt.Errorf("%s: read %s: the Kafka client was closed while it was in use", r.name, r.topic)
+		}
+		if err := errs.errors(fetches); err != nil {
+			return err
+		}
+		if fetches.NumRecords() == 0 {
+			failed++
+			Sleep(stalled, Backoff{First: fetchPause, Max: time.Second}.Wait(failed))
+			continue
+		}
+		failed = 0
+		timer.Reset(r.stall)
+		if err := hand(fetches, left, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errStalled ends a reading that makes no progress.
+var errStalled = errors.New("the end of the topic was not reached")
+
+// hand gives the records before the ends in left to each, and forgets the partitions
+// whose end is reached.
+func hand(fetches kgo.Fetches, left map[int32]int64, each func(*kgo.Record) error) error {
+	for rec := range fetches.RecordsAll() {
+		end, open := left[rec.Partition]
+		if !open || rec.Offset >= end {
+			delete(left, rec.Partition)
+			continue
+		}
+		if !rec.Attrs.IsControl() {
+			if err := each(rec); err != nil {
+				return err
+			}
+		}
+		if rec.Offset+1 >= end {
+			delete(left, rec.Partition)
+		}
+	}
+	return nil
+}

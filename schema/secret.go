@@ -1,0 +1,31 @@
+package schema
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// hiddenSecret is what a Secret shows of itself.
+const hiddenSecret = "<secret>"
+
+// Secret is a password, token, key or URL with a credential in it. It shows
+// <secret> in every format: fmt, slog, JSON, YAML. string(s) is the value.
+type Secret string
+
+func (Secret) String() string { return hiddenSecret }
+
+// Format hides the value from every verb of fmt, wrong ones included.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hiddenSecret) }
+
+// LogValue hides the value from slog.
+func (Secret) LogValue() slog.Value { return slog.StringValue(hiddenSecret) }
+
+// MarshalText hides the value from JSON and YAML.
+func (Secret) MarshalText() ([]byte, error) { return []byte(hiddenSecret), nil }
+
+// UnmarshalText takes the value as it is.
+func (s *Secret) UnmarshalText(text []byte) error {
+	*s = Secret(text)
+	return nil
+}
