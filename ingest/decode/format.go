@@ -80,7 +80,7 @@ func (w *work) object(b []byte, pairs []fields.Pair, format, signal string, dept
 	w.place(pairs, false)
 	switch format {
 	case envoyJSON:
-		w.begin().object(pairs)
+		readEnvoyObject(w.begin(), pairs)
 		w.end(func() []byte { return b })
 	case kongJSON:
 		w.kong(b, pairs)
@@ -93,7 +93,7 @@ func (w *work) object(b []byte, pairs []fields.Pair, format, signal string, dept
 func (w *work) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, signal string, depth int) {
 	d := w.begin()
 	d.call.Format, d.call.ObserverKind = p.Format, p.Observer
-	switch verdict, inner := p.Run(pairs, &w.mem, d); verdict {
+	switch verdict, inner := p.Run(pairs, &w.mem, mapped{d}); verdict {
 	case mapping.Mapped:
 		w.end(func() []byte { return b })
 	case mapping.Wrapped:
@@ -121,7 +121,7 @@ func (w *work) line(line []byte) {
 		w.bad(UnknownFormat, "a line of text in a topic that is configured as "+pinned, line)
 		return
 	}
-	if d := w.begin(); d.envoyText(text) {
+	if d := w.begin(); readEnvoyText(d, text) {
 		w.end(func() []byte { return line })
 		return
 	}

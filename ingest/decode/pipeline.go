@@ -224,7 +224,7 @@ func (w *work) end(bytesOf func() []byte) {
 		return
 	}
 	if !d.timed && w.shipped != "" {
-		if d.time(0, w.shipped, false); d.timed {
+		if d.time(rankTimeShipper, w.shipped, false); d.timed {
 			c.TSBasis = schema.BasisLog
 		}
 	}
@@ -236,14 +236,14 @@ func (w *work) end(bytesOf func() []byte) {
 		d.keep(a.Key, a.Value)
 	}
 	if w.invalid {
-		d.mend()
+		completion{d}.fixUTF8()
 	}
-	d.finish(w.rec, &w.in, &w.p.opt, w.p.allowed)
+	completion{d}.run(w.rec, &w.in, &w.p.opt, w.p.allowed)
 	c.Source = schema.Source{Topic: w.rec.Topic, TopicID: w.rec.TopicID, Partition: w.rec.Partition}
 	c.Pos = schema.Position{Offset: w.rec.Offset, Item: w.item}
 	w.item++
 	w.p.id.Resolve(&d.ev, c)
 	w.p.rt.Classify(c, &d.in)
-	undone(c)
+	redactDecoded(c)
 	w.out = append(w.out, *c)
 }
