@@ -138,7 +138,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	}
 	if slices.Contains(roles, "detect") {
 		d := detect.DefaultConfig()
-		d.Kafka, d.Now, d.Stage = kafka, time.Now, stage
+		d.Kafka, d.Now, d.Stage = clients, time.Now, stage
 		d.CheckpointEvery = time.Duration(c.Detect.CheckpointEvery)
 		d.Limits = limits(c)
 		d.Rules, d.FalseTrips, d.FalseSuspicions = PolicyRules(c), c.Detect.FalseTripsPer1000/1000, c.Detect.FalseSuspicionsPer1000/1000
