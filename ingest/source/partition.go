@@ -71,7 +71,7 @@ func (l *lane) take(ctx context.Context, records []*kgo.Record) {
 		for _, h := range r.Headers {
 			in.Headers = append(in.Headers, decode.Header{Key: h.Key, Value: h.Value})
 		}
-		var dead []decode.Dead
+		var dead []decode.Rejected
 		from := len(l.calls)
 		l.calls, dead = l.decoder.Decode(&in, l.calls)
 		for i := from; i < len(l.calls); i++ {
@@ -112,7 +112,7 @@ func recordTime(r *kgo.Record, now int64) int64 {
 	return t
 }
 
-func (l *lane) bury(ctx context.Context, c *chunk, r *kgo.Record, in *decode.Record, d decode.Dead) {
+func (l *lane) bury(ctx context.Context, c *chunk, r *kgo.Record, in *decode.Record, d decode.Rejected) {
 	l.m.dead.WithLabelValues(string(d.Reason)).Inc()
 	l.mu.Lock()
 	c.sent++
