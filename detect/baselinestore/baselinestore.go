@@ -22,7 +22,7 @@ import (
 var ErrNotPublished = errors.New("no such baseline in " + wire.BaselinesTopic)
 
 // LatestBaseline returns the last published version whose name is wanted, or ErrNotPublished.
-func LatestBaseline(ctx context.Context, cfg kafka.Config, wanted func(version string) bool) (*baseline.Body, error) {
+func LatestBaseline(ctx context.Context, cfg kafka.Config, wanted func(version string) bool) (*baseline.Baseline, error) {
 	last, err := latest(ctx, cfg, func(key string) bool { return wire.IsBaseline(key) && wanted(key) })
 	if err != nil {
 		return nil, err

@@ -63,8 +63,8 @@ func ForEachVersion(ctx context.Context, cfg kafka.Config, tenant string,
 }
 
 // Decode reads a version as it is stored, and checks it.
-func Decode(version string, value []byte) (*baseline.Body, error) {
-	body, err := wire.DecodeDocument[baseline.Body](value, wire.BaselineVersion)
+func Decode(version string, value []byte) (*baseline.Baseline, error) {
+	body, err := wire.DecodeDocument[baseline.Baseline](value, wire.BaselineVersion)
 	if err == nil {
 		err = body.Check()
 	}
@@ -76,8 +76,8 @@ func Decode(version string, value []byte) (*baseline.Body, error) {
 
 // VersionBefore returns the newest version of the same tenant that is older than version and can be decoded, or
 // ErrNotPublished. Withdrawn versions count as long as the topic holds them.
-func VersionBefore(ctx context.Context, cfg kafka.Config, version string) (*baseline.Body, error) {
-	var last *baseline.Body
+func VersionBefore(ctx context.Context, cfg kafka.Config, version string) (*baseline.Baseline, error) {
+	var last *baseline.Baseline
 	err := ForEachVersion(ctx, cfg, VersionTenant(version), func(v string, value []byte) {
 		if v >= version || last != nil && v < last.Version {
 			return

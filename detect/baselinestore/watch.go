@@ -25,7 +25,7 @@ type Watcher struct {
 	log    *slog.Logger
 	pause  time.Duration
 
-	onBaseline []func(*baseline.Body)
+	onBaseline []func(*baseline.Baseline)
 	onRoutes   []func(route.Learned) error
 
 	loaded   bool
@@ -41,7 +41,7 @@ func NewWatcher(cfg kafka.Config, tenant string, log *slog.Logger) *Watcher {
 
 // OnBaseline calls f with the newest baseline, and again with each newer one. Calls never overlap. It must not be
 // called after Load or Run.
-func (w *Watcher) OnBaseline(f func(*baseline.Body)) { w.onBaseline = append(w.onBaseline, f) }
+func (w *Watcher) OnBaseline(f func(*baseline.Baseline)) { w.onBaseline = append(w.onBaseline, f) }
 
 // OnRoutes calls f with the newest learned routes, as OnBaseline does. An error of f is logged.
 func (w *Watcher) OnRoutes(f func(route.Learned) error) { w.onRoutes = append(w.onRoutes, f) }

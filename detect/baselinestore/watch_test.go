@@ -61,7 +61,7 @@ func (b *topic) send(key string, value []byte) {
 
 func (b *topic) publish(version string) {
 	b.t.Helper()
-	value, err := wire.EncodeDocument(wire.BaselineVersion, &baseline.Body{Version: version})
+	value, err := wire.EncodeDocument(wire.BaselineVersion, &baseline.Baseline{Version: version})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func (b *topic) watcher(log *slog.Logger) (w *Watcher, baselines, routes *subscr
 	w = NewWatcher(b.cfg, "acme", log)
 	w.pause = time.Millisecond
 	baselines, routes = newSubscriber(), newSubscriber()
-	w.OnBaseline(func(body *baseline.Body) { baselines.take(body.Version) })
+	w.OnBaseline(func(body *baseline.Baseline) { baselines.take(body.Version) })
 	w.OnRoutes(func(l route.Learned) error { routes.take(l.Version); return nil })
 	return w, baselines, routes
 }

@@ -19,13 +19,13 @@ type baselines struct {
 	kafka []kgo.Opt
 
 	mu    sync.Mutex
-	known map[string]*baseline.Body
+	known map[string]*baseline.Baseline
 }
 
 const keptBaselines = 4
 
 // get is a version of what was published.
-func (b *baselines) get(ctx context.Context, version string) (*baseline.Body, error) {
+func (b *baselines) get(ctx context.Context, version string) (*baseline.Baseline, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if body := b.known[version]; body != nil {
@@ -43,7 +43,7 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Body, er
 }
 
 // before is the latest version before one that can be scored by.
-func (b *baselines) before(ctx context.Context, version string) (*baseline.Body, error) {
+func (b *baselines) before(ctx context.Context, version string) (*baseline.Baseline, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return baselinestore.VersionBefore(ctx, kafka.Config{Options: b.kafka}, version)
@@ -54,7 +54,7 @@ func (b *baselines) before(ctx context.Context, version string) (*baseline.Body,
 // after a restart the one before it: a partition goes on.
 func (w *worker) activate(ctx context.Context) error {
 	version := w.now.versions["baseline"]
-	if version == "" || w.judging.model != nil && w.judging.model.Body.Version == version {
+	if version == "" || w.judging.model != nil && w.judging.model.Baseline.Version == version {
 		return nil
 	}
 	body, err := w.baselines.get(ctx, version)

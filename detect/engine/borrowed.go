@@ -22,7 +22,7 @@ type suspicions struct {
 
 // use compares with the tenant's own people from the next call on, where a
 // baseline knows them.
-func (s *suspicions) use(own *sharedcredential.Own) { s.scale = s.model.With(own) }
+func (s *suspicions) use(own *sharedcredential.TenantPeople) { s.scale = s.model.ScaleFor(own) }
 
 // suspect is what is kept of a run in a person's name.
 type suspect struct {
@@ -62,7 +62,7 @@ func personal(r *stitch.Run) bool {
 // suspect takes in a call of a run in a person's name, and opens the run's
 // finding when few people's sessions come as far. It is an alert, and what is
 // done about it beyond that is up to a rule of the operator's that names the family.
-func (w *worker) suspect(ctx context.Context, r *stitch.Run, run *judged, step *feature.Step, c *schema.Call, at schema.CallRef) error {
+func (w *worker) suspect(ctx context.Context, r *stitch.Run, run *judged, step *feature.CallFeatures, c *schema.Call, at schema.CallRef) error {
 	if !personal(r) {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (w *worker) suspect(ctx context.Context, r *stitch.Run, run *judged, step *
 		run.suspect = &suspect{}
 	}
 	s, people := run.suspect, &w.judging.people
-	s.session.Add(sharedcredential.Of(c, step))
+	s.session.Add(sharedcredential.FromCall(c, step))
 	score, ok := s.session.Judge(people.scale)
 	if !ok || r.SampledCalls > 0 || !people.scale.Suspicious(score, people.share) {
 		return nil // of a sampled run calls are missing: repeats and pace are not what they were
@@ -86,7 +86,7 @@ func (w *worker) suspect(ctx context.Context, r *stitch.Run, run *judged, step *
 	out := w.suspicion(r, run, c.Start, at)
 	if opens {
 		if d, ok := policy.Decide(w.judging.rules, w.about(r, out, c)); ok {
-			out.Decided = &d
+			out.Decision = &d
 		}
 	}
 	return w.tell(ctx, r, out)
@@ -113,7 +113,7 @@ func (w *worker) suspicion(r *stitch.Run, run *judged, updated int64, at schema.
 }
 
 // known rounds to what a person can use; NaN stays unknown.
-func known(x float64) schema.Known { return schema.Known(round3(x)) }
+func known(x float64) schema.OptionalFloat { return schema.OptionalFloat(round3(x)) }
 
 func round3(x float64) float64 { return math.Round(x*1e3) / 1e3 }
 

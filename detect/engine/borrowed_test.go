@@ -150,7 +150,7 @@ func TestBorrowedSessionIsSuspectedAndNothingTrips(t *testing.T) {
 			t.Errorf("%s: %d commands", name, commands)
 		}
 		for _, f := range findings {
-			if f.Level != schema.LevelAlert || f.Decided != nil || f.ID != findings[0].ID || f.PrincipalID != "ann@example.com" || f.ExpectedRate <= 0 || f.ExpectedRate > .01 || len(f.Evidence) < 2 {
+			if f.Level != schema.LevelAlert || f.Decision != nil || f.ID != findings[0].ID || f.PrincipalID != "ann@example.com" || f.ExpectedRate <= 0 || f.ExpectedRate > .01 || len(f.Evidence) < 2 {
 				t.Errorf("%s: %+v", name, f)
 			}
 		}
@@ -166,8 +166,8 @@ func TestOperatorsRuleGatesABorrowedSession(t *testing.T) {
 	e, _ := l.start(armed(policy.Rule{Name: "ask", Family: schema.FamilyBorrowed, Action: schema.ActionGate}))
 	l.sessions(0, 30, byMachine)
 	findings, commands := l.said(e)
-	if commands != 1 || findings[0].Decided == nil || findings[0].Decided.Action != schema.ActionGate {
-		t.Fatalf("%d commands, %+v", commands, findings[0].Decided)
+	if commands != 1 || findings[0].Decision == nil || findings[0].Decision.Action != schema.ActionGate {
+		t.Fatalf("%d commands, %+v", commands, findings[0].Decision)
 	}
 }
 

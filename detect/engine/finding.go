@@ -17,7 +17,7 @@ import (
 
 // finding is where a finding of a run stands.
 type finding struct {
-	policy.Course
+	policy.FindingProgress
 	told     float64 // score of the last version
 	openedAt int64
 	closed   bool
@@ -35,9 +35,9 @@ func nameOf(r *stitch.Run) string {
 func (w *worker) findingOf(r *stitch.Run, family string, have *finding, c *schema.Call, at schema.CallRef) *schema.Finding {
 	out := &schema.Finding{ID: schema.FindingID(r.RunID, family), Version: at.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID,
-		Family: family, Level: have.Level, Exception: have.Exception, OpenedAt: have.openedAt, UpdateAt: c.Start, OnsetAt: have.openedAt, Call: at, Evidence: []schema.Contribution{}}
+		Family: family, Level: have.Level, Exception: have.Exception, OpenedAt: have.openedAt, UpdatedAt: c.Start, OnsetAt: have.openedAt, Call: at, Evidence: []schema.Contribution{}}
 	if w.judging.model != nil {
-		out.Baseline = w.judging.model.Body.Version
+		out.Baseline = w.judging.model.Baseline.Version
 	}
 	if run, _ := r.Attached.(*judged); run != nil {
 		out.Touched = run.Touched
@@ -51,8 +51,8 @@ func (w *worker) findingOf(r *stitch.Run, family string, have *finding, c *schem
 // find opens or updates the run's finding of a family and acts on it.
 func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) error {
 	j, s, have := &w.judging, run.Families[f], &run.findings[f]
-	level := j.levels.Of(s)
-	due := have.Due(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: f.String()}, c, run.Rising(f))
+	level := j.levels.For(s)
+	due := have.DecisionDue(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: f.String()}, c, run.Rising(f))
 	if level < schema.LevelAlert || !(due || s >= have.told+findingStep || have.closed) {
 		return nil
 	}
@@ -70,12 +70,12 @@ func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.F
 // decide decides on a finding that is due, and notes a trip at its run.
 func (w *worker) decide(r *stitch.Run, have *finding, out *schema.Finding, c *schema.Call) {
 	in := w.about(r, out, c)
-	in.TrippedBefore = w.state.Tripped(r, c.Start-int64(w.judging.rules.TTL))
+	in.TrippedBefore = w.state.TrippedSiblings(r, c.Start-int64(w.judging.rules.TTL))
 	if d, ok := have.Decide(w.judging.rules, in); ok {
 		if out.Level == schema.LevelTrip {
 			r.TrippedAt = c.Start
 		}
-		out.Decided = &d
+		out.Decision = &d
 	}
 	w.except(out, have)
 }
@@ -89,12 +89,12 @@ func (w *worker) about(r *stitch.Run, out *schema.Finding, c *schema.Call) polic
 
 func (w *worker) describe(r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) *schema.Finding {
 	j, have := &w.judging, &run.findings[f]
-	body := j.model.Body
-	expected := body.Ranks.Expected(&body.Calibration, baseline.AgentKey(r.AgentID, r.AgentTrust), run.Who.Group, have.told)
+	body := j.model.Baseline
+	expected := body.Ranks.Expected(&body.Calibration, baseline.AgentKey(r.AgentID, r.AgentTrust), run.Reference.Group, have.told)
 	out := w.findingOf(r, f.String(), have, c, at)
 	onset, onsetAt, exposure := run.Onset(f)
 	out.OnsetAt, out.DelayCalls, out.Exposure = onsetAt, run.Calls()-onset+1, exposure
-	out.Score, out.ExpectedRate, out.ExpectedOf, out.Beyond = have.told, expected.Rate, expected.Of, expected.Beyond
+	out.Score, out.ExpectedRate, out.ExpectedOf, out.BeyondData = have.told, expected.Rate, expected.Basis, expected.Beyond
 	out.Evidence = run.Explain(f, j.call.Route)
 	out.Summary = summary(out, nameOf(r), c)
 	return out
@@ -125,7 +125,7 @@ func summary(f *schema.Finding, who string, c *schema.Call) string {
 
 // codeFindings writes or reads the findings of all families, which hardly any run has.
 func (r *judged) codeFindings(c *wire.Coder) {
-	var all [score.NFamilies]finding
+	var all [score.NumFamilies]finding
 	if r.findings != nil {
 		all = *r.findings
 	}
@@ -139,7 +139,7 @@ func (r *judged) codeFindings(c *wire.Coder) {
 	for i := range findings {
 		findings[i].code(c)
 	}
-	if !c.Encoding && all != [score.NFamilies]finding{} {
+	if !c.Encoding && all != [score.NumFamilies]finding{} {
 		r.findings = &all
 	}
 }

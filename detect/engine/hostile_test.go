@@ -94,10 +94,10 @@ func TestCrowdOfStrangersAlarmsNobody(t *testing.T) {
 		}
 	}
 	// A stranger's loop is one all the same.
-	m, run := score.NewModel(body), score.Run{}
+	m, run := score.NewModel(body), score.RunScore{}
 	for i := range 40 {
 		usualCall(0, 0, 0, &f.judging.call)
-		run.Add(m, score.Who{Agent: "stranger/1", Group: "stranger"}, &f.judging.call, int64(i), schema.ReadOnly)
+		run.Add(m, score.Reference{Agent: "stranger/1", Group: "stranger"}, &f.judging.call, int64(i), schema.ReadOnly)
 	}
 	if !(run.Score > body.Calibration.Threshold(.001)) {
 		t.Errorf("a stranger's loop of 40 calls scores %v", run.Score)

@@ -22,17 +22,17 @@ type judge struct {
 	model     *score.Model
 	levels    calibrate.Levels
 	actor     float64 // score from which an actor is alerted on
-	call      feature.Call
+	call      feature.Input
 	closed    []*stitch.Run
 	people    suspicions
 
 	unscoped bool // learned scopes are not looked at
 	guard    *scope.Guard
-	scoped   scope.Call
+	scoped   scope.Access
 }
 
 // use makes a baseline the one to score by from the next call on.
-func (j *judge) use(b *baseline.Body) {
+func (j *judge) use(b *baseline.Baseline) {
 	j.guard = nil
 	if b == nil {
 		j.model = nil
@@ -44,21 +44,21 @@ func (j *judge) use(b *baseline.Body) {
 	}
 	j.model = score.NewModel(b)
 	j.people.use(b.People)
-	j.levels, j.actor = b.Calibration.Levels(j.tripShare), b.Across.Calibration.Threshold(calibrate.ActorShare)
+	j.levels, j.actor = b.Calibration.Levels(j.tripShare), b.AcrossRuns.Calibration.Threshold(calibrate.ActorShare)
 }
 
 // judged is what the judge keeps of a run.
 type judged struct {
-	score.Run
+	score.RunScore
 	agent string // whose Who it is, with its trust and kind
 	trust schema.Trust
 	kind  schema.CallerKind
 
-	told     float64                   // score of the last row in scores
-	findings *[score.NFamilies]finding // nil: none
-	suspect  *suspect                  // of a run in a person's name
-	pace     *paceFinding              // nil: none
-	split    *split                    // nil: none
+	told     float64                     // score of the last row in scores
+	findings *[score.NumFamilies]finding // nil: none
+	suspect  *suspect                    // of a run in a person's name
+	pace     *paceFinding                // nil: none
+	split    *split                      // nil: none
 
 	outside  *outside
 	conflict *conflict
@@ -66,7 +66,7 @@ type judged struct {
 
 // Code implements stitch.Attachment.
 func (r *judged) Code(c *wire.Coder) {
-	r.Run.Code(c)
+	r.RunScore.Code(c)
 	c.Float(&r.told)
 	r.codeFindings(c)
 	if c.Version >= 5 {
@@ -94,7 +94,7 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if c.ObserverKind == schema.ObserverGate {
 		asked(r, c)
 	}
-	if c.Again || stitch.ByFlyball(c) || c.SampleWeight > 1 {
+	if c.Duplicate || stitch.StoppedByFlyball(c) || c.SampleWeight > 1 {
 		return nil // one call is judged once; a sampled source misses calls: what counts every call abstains
 	}
 	j := &w.judging
@@ -106,13 +106,13 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if err := w.identified(ctx, r, run, c, at); err != nil {
 		return err
 	}
-	who, task := run.Who, scope.Established(run.outside.declaredType(), r.TaskID, r.TaskTrust)
+	who, task := run.Reference, scope.TrustedTaskType(run.outside.declaredType(), r.TaskID, r.TaskTrust)
 	if run.agent != r.AgentID || who.Version != r.AgentVersion || run.trust != r.AgentTrust || run.kind != r.CallerKind || who.Group == "" {
 		run.agent, run.trust, run.kind = r.AgentID, r.AgentTrust, r.CallerKind
-		who = score.Who{Agent: baseline.AgentKey(r.AgentID, r.AgentTrust), Group: baseline.PeerGroup(r.AgentID, r.CallerKind), Version: r.AgentVersion}
+		who = score.Reference{Agent: baseline.AgentKey(r.AgentID, r.AgentTrust), Group: baseline.PeerGroup(r.AgentID, r.CallerKind), Version: r.AgentVersion}
 	}
 	who.Task = task
-	feature.Of(c, &j.call)
+	feature.Extract(c, &j.call)
 	before := run.Score
 	step := run.Add(j.model, who, &j.call, c.Start, c.Reversibility)
 	if err := w.judgePace(ctx, r, run, c, at); err != nil {
@@ -127,23 +127,23 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if j.model == nil {
 		return nil
 	}
-	run.Carry(at)
+	run.NoteEvidence(at)
 	if err := w.scoped(ctx, r, run, c, at); err != nil {
 		return err
 	}
-	r.Score, r.Level = run.Score, j.levels.Of(run.Score)
+	r.Score, r.Level = run.Score, j.levels.For(run.Score)
 	if run.Score > before && run.Score >= leastScored && run.Score >= run.told+scoreStep {
 		run.told = run.Score
 		w.journal.score(&schema.Score{Tenant: r.Tenant, RunID: r.RunID, At: c.Start, Call: at, Value: run.Score, Level: r.Level,
-			Baseline: j.model.Body.Version, Top: run.Explain(run.Top(), j.call.Route)})
+			Baseline: j.model.Baseline.Version, Top: run.Explain(run.TopFamily(), j.call.Route)})
 	}
 	if r.Level < schema.LevelAlert {
 		return nil
 	}
 	if run.findings == nil {
-		run.findings = new([score.NFamilies]finding)
+		run.findings = new([score.NumFamilies]finding)
 	}
-	for f := range score.Family(score.NFamilies) {
+	for f := range score.Family(score.NumFamilies) {
 		if err := w.find(ctx, r, run, f, c, at); err != nil {
 			return err
 		}

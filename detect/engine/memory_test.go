@@ -14,16 +14,16 @@ import (
 )
 
 // usual is a baseline of agents that use twelve routes.
-func usual(agents int) *baseline.Body {
+func usual(agents int) *baseline.Baseline {
 	b := baseline.New("t")
 	for a := range agents {
 		for r := range 20 {
-			run := &baseline.Run{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
-			var f feature.Run
+			run := &baseline.TrainingRun{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
+			var f feature.RunMemory
 			for n := range 30 {
 				route := fmt.Sprint("GET /v1/things/{id}/part", (a+r*n)%12)
-				c := feature.Call{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n), Bytes: 300, Resources: []uint64{uint64(n)}}
-				run.Steps, run.Routes = append(run.Steps, f.Add(&c)), append(run.Routes, route)
+				c := feature.Input{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n), Bytes: 300, Resources: []uint64{uint64(n)}}
+				run.Features, run.Routes = append(run.Features, f.Add(&c)), append(run.Routes, route)
 			}
 			run.Resources = f.Resources()
 			b.Learn(run)
@@ -33,8 +33,8 @@ func usual(agents int) *baseline.Body {
 	return b
 }
 
-func usualCall(a, r, n int, c *feature.Call) {
-	*c = feature.Call{Route: feature.RouteHash(fmt.Sprint("GET /v1/things/{id}/part", (a+r*n)%12)), Args: uint64(n), Result: uint64(n), Bytes: 300, Resources: append(c.Resources[:0], uint64(n))}
+func usualCall(a, r, n int, c *feature.Input) {
+	*c = feature.Input{Route: feature.RouteHash(fmt.Sprint("GET /v1/things/{id}/part", (a+r*n)%12)), Args: uint64(n), Result: uint64(n), Bytes: 300, Resources: append(c.Resources[:0], uint64(n))}
 }
 
 // heap is what making something keeps.
@@ -58,13 +58,13 @@ func TestRunOfTenCallsIsSmall(t *testing.T) {
 	m := score.NewModel(usual(10))
 	each := heap(func() any {
 		kept := make([]*judged, runs)
-		var c feature.Call
+		var c feature.Input
 		for i := range kept {
-			j, who := &judged{}, score.Who{Agent: fmt.Sprint("g/agent-", i%10), Group: "g"}
+			j, who := &judged{}, score.Reference{Agent: fmt.Sprint("g/agent-", i%10), Group: "g"}
 			for n := range 10 {
 				usualCall(i%10, i%7, n, &c)
 				j.Add(m, who, &c, int64(n), schema.ReadOnly)
-				j.Carry(schema.CallRef{Offset: int64(n)})
+				j.NoteEvidence(schema.CallRef{Offset: int64(n)})
 			}
 			kept[i] = j
 		}
@@ -81,17 +81,17 @@ func TestRunOfTenCallsIsSmall(t *testing.T) {
 func TestAgentOfTwelveRoutesIsSmall(t *testing.T) {
 	const most, mostBody = 8 << 10, 12 << 10 // a body is read once for all partitions
 	size := func(agents int) (body, model int) {
-		var b *baseline.Body
+		var b *baseline.Baseline
 		body = heap(func() any { b = usual(agents); return b })
 		model = heap(func() any {
 			m := score.NewModel(b)
-			var c feature.Call
+			var c feature.Input
 			for a := range agents {
 				for r := range 20 {
-					var run score.Run
+					var run score.RunScore
 					for n := range 30 {
 						usualCall(a, r, n, &c)
-						run.Add(m, score.Who{Agent: fmt.Sprint("g/agent-", a), Group: "g"}, &c, int64(n), schema.ReadOnly)
+						run.Add(m, score.Reference{Agent: fmt.Sprint("g/agent-", a), Group: "g"}, &c, int64(n), schema.ReadOnly)
 					}
 				}
 			}
@@ -116,11 +116,11 @@ func TestRunOfAMillionCallsStaysBounded(t *testing.T) {
 	kept := func(calls int) (size, stored int) {
 		j := &judged{}
 		size = heap(func() any {
-			var c feature.Call
+			var c feature.Input
 			for n := range calls {
-				c = feature.Call{Route: uint64(n % 5000), Args: uint64(n), Result: uint64(n), Resources: append(c.Resources[:0], uint64(n))}
-				j.Add(m, score.Who{Agent: "g/agent-0", Group: "g"}, &c, int64(n), schema.ReadOnly)
-				j.Carry(schema.CallRef{Offset: int64(n)})
+				c = feature.Input{Route: uint64(n % 5000), Args: uint64(n), Result: uint64(n), Resources: append(c.Resources[:0], uint64(n))}
+				j.Add(m, score.Reference{Agent: "g/agent-0", Group: "g"}, &c, int64(n), schema.ReadOnly)
+				j.NoteEvidence(schema.CallRef{Offset: int64(n)})
 			}
 			return j
 		})

@@ -78,12 +78,12 @@ func (r *judged) codePace(c *wire.Coder) {
 // one too many has the finding. It is a backstop: it alerts and never trips.
 func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) error {
 	a, j := judgedOf(r), &w.judging
-	k := a.pace.Add(xxhash.Sum64String(run.Who.Agent), c.Start, c.Reversibility == schema.Irreversible)
-	if k == nil || k.N < callrate.Least || j.model == nil {
+	k := a.pace.Add(xxhash.Sum64String(run.Reference.Agent), c.Start, c.Reversibility == schema.Irreversible)
+	if k == nil || k.N < callrate.MinCalls || j.model == nil {
 		return nil
 	}
-	pace := j.model.Body.Pace
-	limit, ok := k.Limit(pace, run.Who.Agent, run.Who.Group, j.tripShare)
+	pace := j.model.Baseline.CallRates
+	limit, ok := k.Limit(pace, run.Reference.Agent, run.Reference.Group, j.tripShare)
 	if !ok || !a.fast.tells(k, limit) {
 		return nil
 	}
@@ -95,34 +95,34 @@ func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *s
 	if have.openedAt == 0 {
 		have.openedAt = c.Start
 	}
-	usual := pace.At(run.Who.Agent, run.Who.Group, callrate.HourOf(k.Quarter))
+	usual := pace.UsualAt(run.Reference.Agent, run.Reference.Group, callrate.HourOfWeek(k.Quarter))
 	have.Level, have.closed, have.score = schema.LevelAlert, false, usual.Score(k.N)
 	have.quarter, have.from, have.calls = k.Quarter, k.From, schema.Exposure{Calls: k.N, Irreversible: k.Irreversible}
 	out := w.describePace(r, run, c, at)
 	in := w.about(r, out, c)
-	in.N = int(have.Decisions)
+	in.EarlierDecisions = int(have.Decisions)
 	if d, ok := policy.Decide(j.rules, in); ok { // an operator's rule that grades alerts
 		have.Decisions++
-		out.Decided = &d
+		out.Decision = &d
 	}
 	return w.tell(ctx, r, out)
 }
 
 func (w *worker) describePace(r *stitch.Run, run *judged, c *schema.Call, at schema.CallRef) *schema.Finding {
-	body, have := w.judging.model.Body, run.pace
+	body, have := w.judging.model.Baseline, run.pace
 	out := w.findingOf(r, schema.FamilyPace, &have.finding, c, at)
 	out.OnsetAt, out.Score, out.DelayCalls, out.Exposure = have.from, have.score, have.calls.Calls, have.calls
-	of := schema.Contribution{Feature: "calls_in_quarter_hour", Observed: schema.Known(have.calls.Calls), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Known(callrate.Round(have.score))}
+	of := schema.Contribution{Feature: "calls_in_quarter_hour", Observed: schema.OptionalFloat(have.calls.Calls), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.OptionalFloat(callrate.Round(have.score))}
 	usually := ""
-	if pace := body.Pace; pace != nil { // it may be gone in the baseline of today
-		out.ExpectedRate, out.Beyond = pace.Calibration.P(have.score)
-		u := pace.At(run.Who.Agent, run.Who.Group, callrate.HourOf(have.quarter))
-		of.Usual, of.Peers = schema.Known(callrate.Round(u.Calls)), schema.Known(callrate.Round(u.Peers))
+	if pace := body.CallRates; pace != nil { // it may be gone in the baseline of today
+		out.ExpectedRate, out.BeyondData = pace.Calibration.P(have.score)
+		u := pace.UsualAt(run.Reference.Agent, run.Reference.Group, callrate.HourOfWeek(have.quarter))
+		of.Usual, of.Peers = schema.OptionalFloat(callrate.Round(u.Calls)), schema.OptionalFloat(callrate.Round(u.Peers))
 		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
 	}
 	out.Evidence = []schema.Contribution{of}
 	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC%s, now %s", nameOf(r), have.calls.Calls,
-		time.Unix(0, callrate.StartOf(have.quarter)).UTC().Format("15:04"), usually, strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
+		time.Unix(0, callrate.QuarterStart(have.quarter)).UTC().Format("15:04"), usually, strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
 	return out
 }
 

@@ -83,7 +83,7 @@ func TestTripNamesTheHolder(t *testing.T) {
 	})
 	c := schema.Call{Source: schema.Source{Topic: "gw"}, Tenant: "default", RoutingKey: "g:g/3", AgentID: "g/3", AgentTrust: schema.TrustVerified, CredentialID: "k", RunKey: "r1", Start: night.UnixNano(), DurationNs: 1}
 	r := f.state.Apply(&c, 0)
-	finding := schema.Finding{ID: "f", Tenant: "default", Level: schema.LevelTrip, Decided: &schema.Decision{ID: "d", Scope: schema.Scope{Kind: schema.ScopeRun, Value: r.RunID.String()}}}
+	finding := schema.Finding{ID: "f", Tenant: "default", Level: schema.LevelTrip, Decision: &schema.Decision{ID: "d", Scope: schema.Scope{Kind: schema.ScopeRun, Value: r.RunID.String()}}}
 	if err := f.tell(context.Background(), r, &finding); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type outside struct {
 	first                schema.CallRef
 	firstAt              int64
 	route                string // of the first
-	answer               scope.Answer
+	answer               scope.Assessment
 }
 
 func (o *outside) held() uint64 { return o.writes + o.sends }
@@ -74,19 +74,19 @@ func (w *worker) scoped(ctx context.Context, r *stitch.Run, run *judged, c *sche
 	if j.guard == nil {
 		return nil
 	}
-	scope.Of(c, &j.call, &j.scoped)
-	a := j.guard.Answer(scope.Ask{Agent: run.Who.Agent, Group: run.Who.Group, Declared: run.outside.task(), Logged: c.TaskID, Trust: c.TaskTrust, Call: &j.scoped})
+	scope.FromCall(c, &j.call, &j.scoped)
+	a := j.guard.Assess(scope.Query{Agent: run.Reference.Agent, Group: run.Reference.Group, Declared: run.outside.task(), Logged: c.TaskID, Trust: c.TaskTrust, Access: &j.scoped})
 	switch {
-	case a.Is == scope.Abstain && j.scoped.Write:
+	case a.Placement == scope.Abstain && j.scoped.Write:
 		w.m.scopeAbstained.WithLabelValues(a.Why).Inc()
 		return nil
-	case a.Is == scope.ReadOutside && run.outside != nil:
+	case a.Placement == scope.ReadOutside && run.outside != nil:
 		run.outside.reads++
 		return nil
-	case !a.Is.Holds():
+	case !a.Placement.NeedsApproval():
 		return nil
 	}
-	w.m.scopeHolds.WithLabelValues(a.Is.Rule(), a.From).Inc()
+	w.m.scopeHolds.WithLabelValues(a.Placement.RuleName(), a.Source).Inc()
 	o := run.outside
 	if o == nil {
 		o = &outside{}
@@ -95,7 +95,7 @@ func (w *worker) scoped(ctx context.Context, r *stitch.Run, run *judged, c *sche
 	if o.held() == 0 {
 		o.first, o.firstAt, o.route, o.answer = at, c.Start, strings.TrimSpace(feature.RouteName(c.Method, c.RouteKey, c.Operation)), a
 	}
-	if a.Is == scope.WriteOutside {
+	if a.Placement == scope.WriteOutside {
 		o.writes++
 	} else {
 		o.sends++
@@ -106,7 +106,7 @@ func (w *worker) scoped(ctx context.Context, r *stitch.Run, run *judged, c *sche
 	if again := o.closed; !again && bits.OnesCount64(o.held()) != 1 {
 		return nil // told at the first and at every doubling
 	}
-	due := o.Due(&j.rules, schema.LevelAlert, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: schema.FamilyScope}, c, true)
+	due := o.DecisionDue(&j.rules, schema.LevelAlert, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: schema.FamilyScope}, c, true)
 	if o.Level == schema.LevelNone {
 		o.openedAt = c.Start
 	}
@@ -116,7 +116,7 @@ func (w *worker) scoped(ctx context.Context, r *stitch.Run, run *judged, c *sche
 		in := policy.Input{Finding: out, Run: &r.RunSnapshot, Call: c, Age: w.cfg.Now().Sub(time.Unix(0, c.Start))}
 		in.Tags, in.Criticality = w.cfg.About(r.AgentID)
 		if d, ok := o.Decide(j.rules, in); ok {
-			out.Decided = &d
+			out.Decision = &d
 		}
 		w.except(out, &o.finding)
 	}
@@ -128,16 +128,16 @@ func (w *worker) describeScope(r *stitch.Run, o *outside, c *schema.Call, at sch
 	out.OnsetAt, out.DelayCalls = o.firstAt, 1
 	out.Exposure = schema.Exposure{Calls: o.held(), Irreversible: o.irreversible}
 	place := []string{o.first.String()}
-	out.Evidence = append(out.Evidence, schema.Contribution{Feature: "scope." + o.answer.Is.String() + " " + o.route, Observed: schema.Known(o.held()), Usual: 0, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown, Calls: place},
-		schema.Contribution{Feature: "scope.taught_by " + o.answer.From, Observed: schema.Known(o.answer.Runs), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown})
+	out.Evidence = append(out.Evidence, schema.Contribution{Feature: "scope." + o.answer.Placement.String() + " " + o.route, Observed: schema.OptionalFloat(o.held()), Usual: 0, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown, Calls: place},
+		schema.Contribution{Feature: "scope.taught_by " + o.answer.Source, Observed: schema.OptionalFloat(o.answer.Runs), Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown})
 	if o.reads > 0 {
-		out.Evidence = append(out.Evidence, schema.Contribution{Feature: "scope.read_outside", Observed: schema.Known(o.reads), Usual: 0, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown})
+		out.Evidence = append(out.Evidence, schema.Contribution{Feature: "scope.read_outside", Observed: schema.OptionalFloat(o.reads), Usual: 0, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown})
 	}
 	what := "writes on a route"
-	if o.answer.Is == scope.TargetOutside {
+	if o.answer.Placement == scope.TargetOutside {
 		what = "writes to a target"
 	}
-	out.Summary = fmt.Sprintf("%s %s that none of %d %s has used: %s, %d calls so far; each would have been held", nameOf(r), what, o.answer.Runs, strings.ReplaceAll(o.answer.From, "_", " "), o.route, o.held())
+	out.Summary = fmt.Sprintf("%s %s that none of %d %s has used: %s, %d calls so far; each would have been held", nameOf(r), what, o.answer.Runs, strings.ReplaceAll(o.answer.Source, "_", " "), o.route, o.held())
 	return out
 }
 
@@ -170,12 +170,12 @@ func (r *judged) codeOutside(c *wire.Coder) {
 	codeRef(c, &o.first)
 	c.Int(&o.firstAt)
 	c.Text(&o.route)
-	wire.Small(c, &o.answer.Is)
-	c.Text(&o.answer.From)
+	wire.Small(c, &o.answer.Placement)
+	c.Text(&o.answer.Source)
 	wire.Num(c, &o.answer.Runs)
 	if !c.Encoding {
-		o.declared, o.route, o.answer.From = strings.Clone(o.declared), strings.Clone(o.route), strings.Clone(o.answer.From)
-		if o.answer.Is > scope.WriteOutside {
+		o.declared, o.route, o.answer.Source = strings.Clone(o.declared), strings.Clone(o.route), strings.Clone(o.answer.Source)
+		if o.answer.Placement > scope.WriteOutside {
 			c.Refuse("a place outside every scope")
 		}
 	}

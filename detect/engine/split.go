@@ -20,12 +20,12 @@ const splitAgain = 24 * time.Hour
 
 // overRuns is what is kept of an actor across its runs.
 type overRuns struct {
-	score.Actor
+	score.ActorScore
 	alarmedAt int64 // event time of the last alarm, Unix ns; 0: none
 }
 
 func (o *overRuns) code(c *wire.Coder) {
-	o.Actor.Code(c)
+	o.ActorScore.Code(c)
 	c.Int(&o.alarmedAt)
 }
 
@@ -43,10 +43,10 @@ func (s *split) code(c *wire.Coder) {
 	c.Uint(&s.over.Irreversible)
 	c.Float(&s.score)
 	c.Text(&s.top.Feature)
-	for _, v := range [...]*schema.Known{&s.top.Observed, &s.top.Usual, &s.top.Peers, &s.top.Humans, &s.top.Score} {
+	for _, v := range [...]*schema.OptionalFloat{&s.top.Observed, &s.top.Usual, &s.top.Peers, &s.top.Humans, &s.top.Score} {
 		f := float64(*v)
 		c.Float(&f)
-		*v = schema.Known(f)
+		*v = schema.OptionalFloat(f)
 	}
 	if !c.Encoding {
 		s.top.Feature = strings.Clone(s.top.Feature)
@@ -55,10 +55,10 @@ func (s *split) code(c *wire.Coder) {
 
 // judgeActor takes in a call for its actor, and finds what the actor does over several
 // runs, in the run whose call was one too many.
-func (w *worker) judgeActor(ctx context.Context, r *stitch.Run, run *judged, step *feature.Step, c *schema.Call, at schema.CallRef) error {
+func (w *worker) judgeActor(ctx context.Context, r *stitch.Run, run *judged, step *feature.CallFeatures, c *schema.Call, at schema.CallRef) error {
 	a, j := &judgedOf(r).over, &w.judging
-	a.Add(&run.Run, step)
-	if j.model == nil || a.Score <= j.actor || j.levels.Of(run.Score) >= schema.LevelAlert {
+	a.Add(&run.RunScore, step)
+	if j.model == nil || a.Score <= j.actor || j.levels.For(run.Score) >= schema.LevelAlert {
 		return nil // what a run shows alone is that run's finding
 	}
 	level := schema.LevelAlert
@@ -71,13 +71,13 @@ func (w *worker) judgeActor(ctx context.Context, r *stitch.Run, run *judged, ste
 		s = &split{}
 		run.split = s
 	}
-	due := s.Due(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: schema.FamilySplit}, c, true)
+	due := s.DecisionDue(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: schema.FamilySplit}, c, true)
 	if s.Level == schema.LevelNone {
 		s.openedAt = c.Start
 	}
 	s.Level, s.closed = max(s.Level, level), false
-	s.score, s.top, s.over = a.Score, a.Explain(&run.Run, j.call.Route), schema.Exposure{Calls: run.Calls(), Irreversible: run.Touched.Irreversible}
-	a.Begin()
+	s.score, s.top, s.over = a.Score, a.Explain(&run.RunScore, j.call.Route), schema.Exposure{Calls: run.Calls(), Irreversible: run.Touched.Irreversible}
+	a.Reset()
 	out := w.describeSplit(r, run, c, at)
 	if due {
 		w.decide(r, &s.finding, out, c)
@@ -90,7 +90,7 @@ func (w *worker) describeSplit(r *stitch.Run, run *judged, c *schema.Call, at sc
 	out := w.findingOf(r, schema.FamilySplit, &s.finding, c, at)
 	out.Score, out.Evidence, out.DelayCalls, out.Exposure = s.score, []schema.Contribution{s.top}, s.over.Calls, s.over
 	if m := w.judging.model; m != nil {
-		out.ExpectedRate, out.Beyond = m.Body.Across.Calibration.P(s.score)
+		out.ExpectedRate, out.BeyondData = m.Baseline.AcrossRuns.Calibration.P(s.score)
 	}
 	out.Summary = fmt.Sprintf("%s runs away over several runs (%s), none of which shows it alone: now %s", nameOf(r), strings.ReplaceAll(s.top.Feature, "_", " "),
 		strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))

@@ -32,15 +32,15 @@ func reader(r *rand.Rand, call func(route string, args uint64, write bool)) {
 }
 
 // readers is a baseline of ten agents that make such runs.
-func readers() *baseline.Body {
+func readers() *baseline.Baseline {
 	random := rand.New(rand.NewPCG(5, 6))
-	var runs []*baseline.Run
+	var runs []*baseline.TrainingRun
 	for i := range 1500 {
-		run := &baseline.Run{ID: fmt.Sprint("r", i), Agent: fmt.Sprint("g/", i%10), Group: "g", Start: int64(i)}
-		var f feature.Run
+		run := &baseline.TrainingRun{ID: fmt.Sprint("r", i), Agent: fmt.Sprint("g/", i%10), Group: "g", Start: int64(i)}
+		var f feature.RunMemory
 		reader(random, func(route string, args uint64, write bool) {
-			c := feature.Call{Route: feature.RouteHash(route), Args: args, Result: args, Write: write, Bytes: 100}
-			run.Steps, run.Routes = append(run.Steps, f.Add(&c)), append(run.Routes, route)
+			c := feature.Input{Route: feature.RouteHash(route), Args: args, Result: args, Write: write, Bytes: 100}
+			run.Features, run.Routes = append(run.Features, f.Add(&c)), append(run.Routes, route)
 		})
 		runs = append(runs, run)
 	}

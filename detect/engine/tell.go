@@ -21,11 +21,11 @@ func (w *worker) tell(ctx context.Context, r *stitch.Run, f *schema.Finding) err
 	}
 	w.m.findings.WithLabelValues(f.Family, f.Level.String()).Inc()
 	w.produce(ctx, &kgo.Record{Topic: wire.EventsTopic, Partition: w.part, Key: []byte(f.ID), Value: value})
-	if f.Decided == nil {
+	if f.Decision == nil {
 		return w.checkpoint.err()
 	}
 	w.cfg.Stage("detect.finding|command")
-	d := f.Decided
+	d := f.Decision
 	command := schema.Command{ID: d.ID, Kind: schema.CommandTrip, Tenant: f.Tenant, Scope: d.Scope, By: "detect", Reason: d.Reason, TTL: d.TTL,
 		Decision: d, Exposure: f.Exposure, ActiveAgents: int(w.active.Load()), Holder: w.holder(r)}
 	if value, err = wire.EncodeCommand(&command); err != nil {
@@ -75,7 +75,7 @@ func (w *worker) closeFindings(ctx context.Context, offset int64) error {
 		if run.findings == nil {
 			continue
 		}
-		for f := range score.Family(score.NFamilies) {
+		for f := range score.Family(score.NumFamilies) {
 			have := &run.findings[f]
 			if have.Level < schema.LevelAlert || have.closed {
 				continue

@@ -16,7 +16,7 @@ import (
 type learned struct {
 	routes *route.Current              // the operator's routes and the learned ones
 	scopes atomic.Pointer[scope.Guard] // nil: nothing was published, or learned scopes are off
-	life   atomic.Pointer[baseline.Body]
+	life   atomic.Pointer[baseline.Baseline]
 }
 
 // isLearning reports whether an agent's baseline is still learning. Before the first version every agent's is.
@@ -25,7 +25,7 @@ func (l *learned) isLearning(agent string) bool {
 	if body == nil {
 		return true
 	}
-	state, _ := body.StateOf(agent)
+	state, _ := body.AgentState(agent)
 	return state == schema.BaselineLearning
 }
 
@@ -50,15 +50,15 @@ func (p *process) watchVersions(ctx context.Context) error {
 		watched = true
 	}
 	if p.has("control") && c.Detect.LearnedScope != "off" {
-		p.versions.OnBaseline(func(b *baseline.Body) {
+		p.versions.OnBaseline(func(b *baseline.Baseline) {
 			p.learned.scopes.Store(scope.NewGuard(b.Scopes))
 			log.Info("learned scopes in place", "version", b.Version, "known", b.Scopes != nil)
 		})
 		watched = true
 	}
 	if p.has("control") && c.Control.WithoutManifest == "ask_while_learning" {
-		p.versions.OnBaseline(func(b *baseline.Body) {
-			p.learned.life.Store(&baseline.Body{Version: b.Version, Life: b.Life}) // the rest is large and not used
+		p.versions.OnBaseline(func(b *baseline.Baseline) {
+			p.learned.life.Store(&baseline.Baseline{Version: b.Version, Status: b.Status}) // the rest is large and not used
 		})
 		watched = true
 	}

@@ -7,7 +7,7 @@ import (
 	"flyball/alerts/notify"
 	"flyball/alerts/pager"
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 )
 
@@ -15,17 +15,17 @@ import (
 func (p *process) startAlert() error {
 	metrics := pager.NewMetrics(p.metrics)
 	link := func(approval string, until int64) string {
-		return point.Link(schema.Secret(p.key), p.config.Control.PublicURL, approval, until)
+		return api.ApprovalLink(schema.Secret(p.key), p.config.Control.PublicURL, approval, until)
 	}
 	for i, r := range p.config.Alerts.Receivers {
 		receiver, err := NewReceiver(p.config, i)
 		if err != nil {
 			return err
 		}
-		pages := pager.New(pager.Options{Name: r.Name, Receiver: receiver, Kafka: p.kafka.Options, Now: time.Now, Stage: p.stage,
+		pages := pager.New(pager.Options{Name: r.Name, Receiver: receiver, Kafka: p.kafka, Now: time.Now, Stage: p.stage,
 			Logger: p.log.With("component", "alert"), Metrics: metrics, Link: link,
 			Wants: func(f *schema.Finding) bool { return p.config.Alerts.Wants(r.Name, f) }})
-		p.parts.start(part{name: "alert." + r.Name, run: pages.Run})
+		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready})
 	}
 	return nil
 }

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"flyball/cmd/internal/config"
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/breaker"
-	"flyball/detect/enforce/point"
 	"flyball/ingest/redact"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
@@ -27,7 +27,7 @@ func (p *process) startControl() error {
 	if err != nil {
 		return err
 	}
-	ctl, err := point.New(o)
+	ctl, err := api.New(o)
 	if err != nil {
 		return err
 	}
@@ -39,35 +39,35 @@ func (p *process) startControl() error {
 	if err != nil {
 		return err
 	}
-	api, err := listen("control.listen", c.Control.Listen)
+	operators, err := listen("control.listen", c.Control.Listen)
 	if err != nil {
 		return err
 	}
-	check, err := listen("check.listen", c.Check.Listen)
+	gateways, err := listen("check.listen", c.Check.Listen)
 	if err != nil {
 		return err
 	}
-	rpc, err := listen("check.grpc", c.Check.GRPC)
+	gatewaysGRPC, err := listen("check.grpc", c.Check.GRPC)
 	if err != nil {
 		return err
 	}
 	// Workers that stay spare every call a new stack, which costs more than the answer.
 	options := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(2 * runtime.GOMAXPROCS(0)))}
 	if gatewayTLS != nil {
-		check = tls.NewListener(check, gatewayTLS) // not ctl.Listener: TLS itself demands the client's certificate
+		gateways = tls.NewListener(gateways, gatewayTLS) // not ctl.Listener: TLS itself demands the client's certificate
 		options = append(options, grpc.Creds(credentials.NewTLS(gatewayTLS)))
 	} else {
-		check = ctl.Listener(check)
+		gateways = ctl.Listener(gateways)
 	}
 	if apiTLS != nil {
-		api = tls.NewListener(api, apiTLS)
+		operators = tls.NewListener(operators, apiTLS)
 	}
 	grpcServer := grpc.NewServer(options...)
 	ctl.Register(grpcServer)
 	p.parts.start(part{name: "control", run: ctl.Run, ready: ctl.Ready})
-	p.parts.start(part{name: "control.listen", run: serve(api, p.operatorsHandler(ctl.APIHandler()))})
-	p.parts.start(part{name: "check.listen", run: serve(check, ctl.CheckHandler())})
-	p.parts.start(part{name: "check.grpc", run: serveGRPC(rpc, grpcServer)})
+	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.APIHandler()))})
+	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.CheckHandler())})
+	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})
 	return nil
 }
 
@@ -81,14 +81,14 @@ func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 }
 
 // pointOptions are the options of the enforcement point.
-func (p *process) pointOptions() (point.Options, error) {
+func (p *process) pointOptions() (api.Options, error) {
 	c := p.config
 	resolver, err := newResolver(c, p.key)
 	if err != nil {
-		return point.Options{}, err
+		return api.Options{}, err
 	}
 	p.registry.resolvers = append(p.registry.resolvers, resolver)
-	o := point.Options{
+	o := api.Options{
 		Kafka: p.kafka.Options, Now: time.Now, Stage: p.stage, Logger: p.log.With("component", "control"), Registerer: p.metrics,
 		Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions), TrustedHops: c.Check.TrustedHops,
 		Resolver: resolver, Routes: p.learned.routes, Scopes: p.learned.scopes.Load,
@@ -111,15 +111,15 @@ func (p *process) pointOptions() (point.Options, error) {
 	return o, err
 }
 
-func operatorTokens(c config.Config) ([]point.Token, error) {
-	var out []point.Token
+func operatorTokens(c config.Config) ([]api.Token, error) {
+	var out []api.Token
 	for i, t := range c.Control.Tokens {
 		_, hash, err := tokenHash(c, i)
 		if err != nil {
 			return nil, err
 		}
 		expires, _ := time.Parse(time.RFC3339, t.Expires) // Validate has read it before
-		out = append(out, point.Token{Expires: expires, Name: t.Name, Role: point.Role(t.Role), Tenants: t.Tenants, Hash: hash})
+		out = append(out, api.Token{Expires: expires, Name: t.Name, Role: api.Role(t.Role), Tenants: t.Tenants, Hash: hash})
 	}
 	return out, nil
 }
@@ -137,6 +137,6 @@ func listFindings(db *clickhouse.Conn) func(ctx context.Context, tenants []strin
 		if len(tenants) == 0 {
 			return query.Findings(ctx, db, limit)
 		}
-		return query.FindingsOf(ctx, db, tenants, limit)
+		return query.FindingsOfTenants(ctx, db, tenants, limit)
 	}
 }

@@ -45,7 +45,7 @@ func (p *process) migrate(ctx context.Context) error {
 	return kafka.Retry(ctx, attempts, func(ctx context.Context) error {
 		steps, err := clickhouse.Migrate(ctx, p.database, clickhouse.MigrateOptions{Target: target})
 		switch {
-		case clickhouse.Permanent(err):
+		case clickhouse.IsPermanent(err):
 			return kafka.Permanent(err)
 		case err == nil && len(steps) > 0:
 			log.Info("schema migrated", "steps", len(steps))
