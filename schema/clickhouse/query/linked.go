@@ -95,7 +95,7 @@ func sharingTraces(ctx context.Context, db DB, run *Run) (linkedRuns, error) {
 	}
 	var callers []caller
 	err := each(ctx, db, "callers in the same traces", `SELECT toString(run_id) AS id, agent_id, credential_id, max(agent_trust) >= 'infrastructure', credential_id != '' AND max(credential_trust) >= 'infrastructure',
-countIf(observer_kind != 'gate' AND attrs['observation_of'] = ''), countIf(observer_kind != 'gate' AND attrs['observation_of'] = '' AND reversibility = 'irreversible')
+countIf(counted), countIf(counted AND reversibility = 'irreversible')
 FROM calls WHERE tenant = {tenant:String} AND run_id IN (`+uuids(ids)+`) AND trace_id IN (`+ownTraces+`) GROUP BY id, agent_id, credential_id ORDER BY id, agent_id, credential_id`, params, func(r driver.Rows) error {
 		var c caller
 		err := r.Scan(&c.RunID, &c.AgentID, &c.CredentialID, &c.agentEstablished, &c.credentialEstablished, &c.Calls, &c.Irreversible)

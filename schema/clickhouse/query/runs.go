@@ -195,13 +195,17 @@ const (
 	linkedOfAnother = "trace_of_another_caller"
 )
 
+// callColumns are the columns of a call as a report shows it: without those that say
+// whether it counts.
+const callColumns = "* EXCEPT (counted, denied_by_flyball)"
+
 // RunInFull reads a run, its calls in order and the runs that are linked to it.
 func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
 	id := []any{named("id", run.RunID)}
 	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{}, Decisions: []map[string]any{}, LinkedRuns: []LinkedRun{}}
 	var err error
 	if rep.CallList, err = records(ctx, db, "calls of the run", fmt.Sprintf(
-		"SELECT * FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit),
+		"SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit),
 		append(id, named("tenant", run.Tenant))); err != nil {
 		return nil, err
 	}
@@ -264,7 +268,7 @@ func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
 		}
 	}
 	if len(ids) > 0 {
-		linked, err := records(ctx, db, "calls of linked runs", fmt.Sprintf("SELECT * FROM calls WHERE tenant = {tenant:String} AND run_id IN (%s) ORDER BY start_time LIMIT %d", uuids(ids), limit), []any{named("tenant", rep.Tenant)})
+		linked, err := records(ctx, db, "calls of linked runs", fmt.Sprintf("SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND run_id IN (%s) ORDER BY start_time LIMIT %d", uuids(ids), limit), []any{named("tenant", rep.Tenant)})
 		if err != nil {
 			return err
 		}
