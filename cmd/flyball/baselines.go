@@ -85,7 +85,7 @@ func baselinesList(o *options) *cobra.Command {
 }
 
 // versionOf reads one version: the latest where none is named.
-func versionOf(ctx context.Context, c config.Config, kafka []kgo.Opt, name string) (*baseline.Body, error) {
+func versionOf(ctx context.Context, c config.Config, kafka []kgo.Opt, name string) (*baseline.Baseline, error) {
 	body, err := baselinestore.LatestBaseline(ctx, kafka, func(v string) bool {
 		return baselinestore.VersionTenant(v) == c.Tenant && (name == "" || v == name || strings.TrimPrefix(v, c.Tenant+"/") == name)
 	})
@@ -233,7 +233,7 @@ func baselinesRescore(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		stored, err := evaluate.StoredScore(cmd.Context(), db, c.Tenant, run.RunID)
+		stored, err := evaluate.ReadStoredScore(cmd.Context(), db, c.Tenant, run.RunID)
 		if err != nil {
 			return err
 		}

@@ -96,7 +96,7 @@ func findingsCommand(o *options) *cobra.Command {
 // findingReport is a finding with the card of its family.
 type findingReport struct {
 	query.Finding
-	Card *playbook.Card `json:"card,omitempty"`
+	Card *playbook.Entry `json:"card,omitempty"`
 }
 
 func findingCommand(o *options) *cobra.Command {
@@ -106,7 +106,7 @@ func findingCommand(o *options) *cobra.Command {
 			return err
 		}
 		r := findingReport{Finding: f}
-		if c, ok := playbook.Of(f.Family); ok {
+		if c, ok := playbook.Find(f.Family); ok {
 			r.Card = &c
 		}
 		if format == "json" {
@@ -145,11 +145,11 @@ func learnCommand(o *options) *cobra.Command {
 			return err
 		}
 		defer db.Close()
-		body, err := app.NewLearner(c, kafka, db, log).Once(cmd.Context())
+		body, err := app.NewLearner(c, kafka, db, log).LearnOnce(cmd.Context())
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n", body.Version, body.Runs, body.Calls, len(body.Names()), body.Calibration.T1)
+		fmt.Fprintf(cmd.OutOrStdout(), "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n", body.Version, body.Runs, body.Calls, len(body.AgentNames()), body.Calibration.T1)
 		return nil
 	}}
 	cmd.Flags().BoolVar(&once, "once", false, "make and activate one baseline, beside a process that is running")

@@ -13,7 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/embedded/broker"
@@ -68,6 +67,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	if err != nil {
 		return err
 	}
+	clients := kafkaClients(kafka, log, reg)
 	key, err := ReadSecretKey(c, up)
 	if err != nil && (slices.Contains(roles, "ingest") || slices.Contains(roles, "control")) {
 		return err
@@ -118,13 +118,13 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 				stage("store.inserted|committed")
 			}
 		}
-		aside, err := kgo.NewClient(kafka...)
+		deadLetters, err := clients.NewClient("store-produce")
 		if err != nil {
 			return err
 		}
-		defer aside.Close()
-		o.Aside = store.KafkaAside{Out: aside}
-		st, err := store.New(o, kafka, db, log, reg)
+		defer deadLetters.Close()
+		o.DeadLetters = store.KafkaSink{Out: deadLetters}
+		st, err := store.New(o, clients, db, log, reg)
 		if err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		}
 	}
 	if slices.Contains(roles, "alert") {
-		if err := tell(c, g, kafka, key, stage, log, reg); err != nil {
+		if err := tell(c, g, clients, key, stage, log, reg); err != nil {
 			return err
 		}
 	}
@@ -185,7 +185,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		countReceipts(id, reg)
 		g.start(part{name: "routes of ingest", run: learnedRoutes(c, kafka, key, table, log)})
 		s := source.DefaultConfig()
-		s.Kafka, s.Now, s.Stage, s.Partitions = kafka, time.Now, stage, int32(c.Kafka.Partitions)
+		s.Kafka, s.Now, s.Stage, s.Partitions = clients, time.Now, stage, int32(c.Kafka.Partitions)
 		for _, in := range c.Kafka.Inputs {
 			s.Topics = append(s.Topics, in.Topic)
 		}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/alerts/notify"
 	"flyball/alerts/pager"
@@ -14,6 +13,7 @@ import (
 	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/identity"
+	"flyball/schema/kafka"
 )
 
 // NewReceiver makes a configured receiver.
@@ -30,7 +30,7 @@ func NewReceiver(c config.Config, i int) (pager.Receiver, error) {
 }
 
 // tell starts a pager for each receiver.
-func tell(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
+func tell(c config.Config, g *group, kafka kafka.Config, key identity.Key, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
 	m := pager.NewMetrics(reg)
 	for i, r := range c.Alerts.Receivers {
 		receiver, err := NewReceiver(c, i)
@@ -42,7 +42,7 @@ func tell(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage fu
 				return api.ApprovalLink(schema.Secret(key), c.Control.PublicURL, gate, until)
 			},
 			Wants: func(f *schema.Finding) bool { return c.Alerts.Wants(r.Name, f) }})
-		g.start(part{name: "alert." + r.Name, run: p.Run})
+		g.start(part{name: "alert." + r.Name, run: p.Run, ready: p.Ready})
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func PolicyRules(c config.Config) policy.Rules {
 	r.Arming, r.TTL = policy.ParseArming(c.Detect.Mode == "armed", c.Detect.Armed), time.Duration(c.Detect.TripTTL)
 	r.Exceptions = c.Detect.PolicyExceptions()
 	if c.Detect.LearnedScope != "enforce" {
-		r.Arming.Apart = []string{schema.FamilyScope}
+		r.Arming.ExplicitOnly = []string{schema.FamilyScope}
 	}
 	for i, g := range c.Detect.Policy {
 		rule := policy.Rule{Name: g.Name, Agent: g.Agent, Tag: g.Tag, Family: g.Family, Criticality: g.Criticality, TTL: time.Duration(g.TTL)}

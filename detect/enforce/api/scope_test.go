@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/ledger"
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
@@ -15,13 +16,13 @@ import (
 
 // shop is the guard of two agents that delete orders of one customer and pay refunds.
 func shop() *scope.Guard {
-	var runs []*scope.Run
+	var runs []*scope.TrainingRun
 	for i := range 20 {
-		r := &scope.Run{ID: fmt.Sprint(i), Agent: []string{"billing", "support"}[i%2], Group: []string{"billing", "support"}[i%2], Task: "refund", Names: []string{"GET /v1/orders/{}", "DELETE /v1/orders/{}"}}
-		r.Calls = []scope.Call{scope.Named(r.Names[0], false, []schema.Resource{{Type: "order", ID: "7"}}), scope.Named(r.Names[1], true, []schema.Resource{{Type: "order", ID: "7"}})}
+		r := &scope.TrainingRun{ID: fmt.Sprint(i), Agent: []string{"billing", "support"}[i%2], Group: []string{"billing", "support"}[i%2], Task: "refund", Names: []string{"GET /v1/orders/{}", "DELETE /v1/orders/{}"}}
+		r.Calls = []scope.Access{scope.NewAccess(r.Names[0], false, []schema.Resource{{Type: "order", ID: "7"}}), scope.NewAccess(r.Names[1], true, []schema.Resource{{Type: "order", ID: "7"}})}
 		runs = append(runs, r)
 	}
-	return scope.NewGuard(scope.Publish(runs))
+	return scope.NewGuard(scope.LearnModel(runs))
 }
 
 func TestArmedFamilyOfScopeStepsUpAndNothingElseDoes(t *testing.T) {
@@ -69,7 +70,7 @@ func TestLearnedScopeAnswersTheSameAsTheLogSide(t *testing.T) {
 	g := shop()
 	random := rand.New(rand.NewPCG(3, 3))
 	pick := func(list ...string) string { return list[random.IntN(len(list))] }
-	seen := map[scope.Is]int{}
+	seen := map[scope.Placement]int{}
 	for range 2000 {
 		headers := http.Header{}
 		for name, v := range map[string]string{"X-Consumer": pick("", "billing", "support", "stranger"), "X-Agent-Id": pick("", "billing"), "X-Task-Id": pick("", "refund", "refund", "never"), "X-Agent-Run-Id": "r"} {
@@ -79,22 +80,22 @@ func TestLearnedScopeAnswersTheSameAsTheLogSide(t *testing.T) {
 		}
 		q := &request{method: pick("GET", "DELETE", "POST"), path: pick("/v1/orders/7", "/v1/orders/8", "/v1/refunds"), headers: headers.Get}
 		call, _, _, _ := c.read(q)
-		var f feature.Call
-		var s scope.Call
-		feature.Of(&call, &f)
-		scope.Of(&call, &f, &s)
+		var f feature.Input
+		var s scope.Access
+		feature.Extract(&call, &f)
+		scope.FromCall(&call, &f, &s)
 		// As judged in detect, of the run that the call would open.
-		log := g.Answer(scope.Ask{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID, call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Call: &s})
+		log := g.Assess(scope.Query{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID, call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Access: &s})
 		// As stored, and read back to learn of.
-		named := scope.Named(feature.RouteName(call.Method, call.RouteKey, call.Operation), f.Write, call.Resources)
-		stored := g.Answer(scope.Ask{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID, call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Call: &named})
+		named := scope.NewAccess(feature.RouteName(call.Method, call.RouteKey, call.Operation), f.Write, call.Resources)
+		stored := g.Assess(scope.Query{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID, call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Access: &named})
 		c.mu.RLock()
-		d := c.state.Decide(&ledger.Request{Call: &call, Scopes: g})
+		d := c.state.Decide(&ledger.Request{Request: enforce.Request{Call: &call}, Scopes: g})
 		c.mu.RUnlock()
 		if d.Scope != log || stored != log {
 			t.Fatalf("%s %s %v: the check says %+v, the log %+v, what was stored %+v", q.method, q.path, headers, d.Scope, log, stored)
 		}
-		seen[log.Is]++
+		seen[log.Placement]++
 	}
 	for is := scope.Abstain; is <= scope.WriteOutside; is++ {
 		if seen[is] == 0 {

@@ -83,34 +83,34 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	window := learn.Window{Tenant: "default", Since: now.Add(-720 * time.Hour), Until: now.Add(-24 * time.Hour)}
-	version := func(db learn.DB) []*baseline.Run {
+	version := func(db learn.DB) []*baseline.TrainingRun {
 		t.Helper()
-		pin, err := learn.PinOf(t.Context(), db, 24*time.Hour)
+		pin, err := learn.ReadPin(t.Context(), db, 24*time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(pin) != 2 || pin[0] != 60 {
 			t.Fatalf("pin: %v", pin)
 		}
-		if all, err := learn.PinOf(t.Context(), db, 0); err != nil || all[0] < 60 {
+		if all, err := learn.ReadPin(t.Context(), db, 0); err != nil || all[0] < 60 {
 			t.Fatalf("pin of all that is there: %v, %v", all, err)
 		}
-		history, err := learn.History(t.Context(), db, window)
+		history, err := learn.ReadHistory(t.Context(), db, window)
 		if err != nil {
 			t.Fatal(err)
 		}
-		words, err := learn.WordsOf(t.Context(), db, "default", window.Since, now)
+		words, err := learn.ReadOverrides(t.Context(), db, "default", window.Since, now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := learn.Read(t.Context(), db, "default", 500, pin, learn.Choose(history, words, 200).Runs)
+		out, err := learn.ReadRuns(t.Context(), db, "default", 500, pin, learn.SelectRuns(history, words, 200).Runs)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return out
 	}
 	want := version(c)
-	if len(want) != 60 || len(want[0].Steps) != 4 || want[0].Version != "1" {
+	if len(want) != 60 || len(want[0].Features) != 4 || want[0].Version != "1" {
 		t.Fatalf("%d runs, %+v", len(want), want[0])
 	}
 	late := func() { // late calls of runs that teach, and runs that nobody has seen
@@ -178,11 +178,11 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 		}
 	}
 	window := learn.Window{Tenant: "default", Since: now.Add(-720 * time.Hour), Until: now.Add(-24 * time.Hour)}
-	history, err := learn.History(t.Context(), c, window)
+	history, err := learn.ReadHistory(t.Context(), c, window)
 	if err != nil {
 		t.Fatal(err)
 	}
-	words, err := learn.WordsOf(t.Context(), c, "default", window.Since, now)
+	words, err := learn.ReadOverrides(t.Context(), c, "default", window.Since, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,13 +190,13 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 		t.Errorf("%+v", words)
 	}
 	words.Incidents = nil
-	got := learn.Choose(history, words, 200)
+	got := learn.SelectRuns(history, words, 200)
 	want := map[string]uint64{"too_young": 1, "open": 1, "overflow": 1, "sampled": 1, "alarmed": 2, "held": 1, "judged": 1}
-	if !reflect.DeepEqual(got.Left, want) {
-		t.Errorf("left out: %v, want %v", got.Left, want)
+	if !reflect.DeepEqual(got.Excluded, want) {
+		t.Errorf("left out: %v, want %v", got.Excluded, want)
 	}
-	if got.Clean != 6 || got.Life["~billing/a"] == nil || got.Life["billing/a"].SeenAt <= now.Add(-2*time.Minute).UnixNano() {
-		t.Errorf("%d clean, %+v", got.Clean, got.Life)
+	if got.Clean != 6 || got.Status["~billing/a"] == nil || got.Status["billing/a"].SeenAt <= now.Add(-2*time.Minute).UnixNano() {
+		t.Errorf("%d clean, %+v", got.Clean, got.Status)
 	}
 	if _, err := c.QueryText(t.Context(), strings.ReplaceAll("SELECT state, why, baseline_version FROM {db}.baselines", "{db}", c.Database())); err != nil {
 		t.Error(err)

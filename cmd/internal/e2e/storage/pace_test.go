@@ -19,7 +19,7 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	c := migrated(t)
 	until := time.Date(2026, 11, 26, 12, 40, 0, 0, time.UTC) // weeks end at 12:00
 	from := time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)    // three of them
-	first := callrate.HourOf(callrate.QuarterOf(from.UnixNano()))
+	first := callrate.HourOfWeek(callrate.QuarterAt(from.UnixNano()))
 
 	var calls []schema.Call
 	runs, findings, verdicts := clickhouse.RunsTable.NewBlock(), clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock()
@@ -61,7 +61,7 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 				call(two, at.Add(14*time.Minute+59*time.Second), nil)
 				call(two, at.Add(15*time.Minute), nil)
 				first := float64(k + 1)
-				s.Cells = append(s.Cells, callrate.Cell{At: int32(24*day + hour), Seen: 2, Calls: first + 1, Squares: first*first + 1, Most: first})
+				s.Cells = append(s.Cells, callrate.HourCounts{Hour: int32(24*day + hour), ActiveQuarters: 2, Calls: first + 1, Squares: first*first + 1, Max: first})
 			}
 		}
 		want = append(want, s)
@@ -89,14 +89,14 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: until})
+	got, err := learn.ReadCallRates(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: until})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if expected := callrate.Fit(want, 3, first); !reflect.DeepEqual(got, expected) {
 		t.Errorf("got  %+v\nwant %+v", got.Agents, expected.Agents)
 	}
-	if got, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: until.Add(-13 * 24 * time.Hour), Until: until}); got != nil || err != nil {
+	if got, err := learn.ReadCallRates(t.Context(), c, learn.Window{Tenant: "default", Since: until.Add(-13 * 24 * time.Hour), Until: until}); got != nil || err != nil {
 		t.Errorf("of less than two weeks: %v %v", got, err)
 	}
 }
@@ -130,7 +130,7 @@ func TestMeasurePace(t *testing.T) {
 		}
 	}
 	began := time.Now()
-	b, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: from.Add(28 * 24 * time.Hour)})
+	b, err := learn.ReadCallRates(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: from.Add(28 * 24 * time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

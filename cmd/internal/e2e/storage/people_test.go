@@ -62,18 +62,18 @@ func TestPeopleAreLearnedFromTheirOwnSessions(t *testing.T) {
 	}
 	insertCalls(t, c, calls...)
 	w := learn.Window{Tenant: "default", Since: time.Unix(0, start-1), Until: time.Unix(0, start+7300e9)}
-	own, err := learn.People(t.Context(), c, w)
+	own, err := learn.ReadPeople(t.Context(), c, w)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if own == nil || own.Sessions != 105 || own.Assets != 1 || own.Tail.Sessions != 105 || own.Pace.Mean < 1.09 || own.Pace.Mean > 1.1 { // ln 3
 		t.Fatalf("%+v", own)
 	}
-	if !sharedcredential.Shipped().With(own).Own() {
+	if !sharedcredential.EmbeddedModel().ScaleFor(own).UsesTenantPeople() {
 		t.Error("what was learned is not judged by")
 	}
 	w.Until = w.Since.Add(time.Second)
-	if own, err := learn.People(t.Context(), c, w); err != nil || own != nil {
+	if own, err := learn.ReadPeople(t.Context(), c, w); err != nil || own != nil {
 		t.Errorf("of an empty window: %+v, %v", own, err)
 	}
 }
