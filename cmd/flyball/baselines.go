@@ -14,7 +14,7 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/detect/baselinestore"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
 	"flyball/schema"
@@ -165,7 +165,7 @@ func baselinesDiff(o *options) *cobra.Command {
 }
 
 func baselinesFreeze(o *options) *cobra.Command {
-	var f point.Freeze
+	var f api.FreezeBaselineRequest
 	var all bool
 	var length string
 	cmd := &cobra.Command{Use: "freeze", Short: "Keep the counts of an agent as they are from the next version on, until --for is over or --off", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
@@ -205,7 +205,7 @@ func baselinesFreeze(o *options) *cobra.Command {
 }
 
 func baselinesReset(o *options) *cobra.Command {
-	var f point.Forget
+	var f api.ResetBaselineRequest
 	cmd := &cobra.Command{Use: "reset", Short: "Forget what was learned of an agent: its runs so far never teach again", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		if f.Agent == "" || f.Reason == "" {
 			return usage(errors.New("--agent and --reason are both needed: what is forgotten does not come back"))

@@ -17,7 +17,7 @@ import (
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/detect/playbook"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
@@ -35,7 +35,7 @@ func breakersCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var lines []point.BreakerLine
+			var lines []api.BreakerLine
 			if err := json.Unmarshal(raw, &lines); err != nil {
 				return err
 			}
@@ -159,7 +159,7 @@ func learnCommand(o *options) *cobra.Command {
 func verdictCommand(o *options) *cobra.Command {
 	var why string
 	return withWhy(&cobra.Command{Use: "verdict ID true|benign|test", Short: "Say what a finding was: a benign run teaches again, a true one never does", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
-		say := point.Say{Why: why, By: whoami()}
+		say := api.LabelFindingRequest{Why: why, By: whoami()}
 		if err := say.Is.UnmarshalText([]byte(args[1])); err != nil || say.Is == schema.VerdictUnknown {
 			return usage(fmt.Errorf("%q is none of %s", args[1], strings.Join(schema.VerdictWords[1:], ", ")))
 		}

@@ -37,8 +37,8 @@ type moment struct {
 type side struct {
 	Configuration
 	levels  calibrate.Levels
-	uses    *policy.Uses
-	courses [score.NumFamilies]policy.Course // of the run that is being read
+	uses    *policy.Usage
+	courses [score.NumFamilies]policy.FindingProgress // of the run that is being read
 
 	moments  []*moment
 	excepted []Excepted
@@ -52,13 +52,13 @@ type side struct {
 }
 
 func newSide(c Configuration, body *baseline.Baseline, p pace) *side {
-	return &side{Configuration: c, pace: p, held: newHolds(), levels: body.Calibration.Levels(c.TripShare), uses: policy.NewUses(&c.Rules, score.Families[:]), of: map[string]*Trip{}}
+	return &side{Configuration: c, pace: p, held: newHolds(), levels: body.Calibration.Levels(c.TripShare), uses: policy.NewUsage(&c.Rules, score.Families[:]), of: map[string]*Trip{}}
 }
 
 // judge takes in the run as it stands after a call.
 func (s *side) judge(run *score.RunScore, c *learn.StoredCall) {
 	if c.First {
-		s.courses = [score.NumFamilies]policy.Course{}
+		s.courses = [score.NumFamilies]policy.FindingProgress{}
 	}
 	if s.levels.For(run.Score) < schema.LevelAlert {
 		return
@@ -66,19 +66,19 @@ func (s *side) judge(run *score.RunScore, c *learn.StoredCall) {
 	for f := range score.Family(score.NumFamilies) {
 		course, level := &s.courses[f], s.levels.For(run.Families[f])
 		subject := policy.Subject{Agent: c.Of.AgentID, Trust: c.Of.AgentTrust, Family: f.String()}
-		if course.Due(&s.Rules, level, subject, &c.Stored, run.Rising(f)) {
+		if course.DecisionDue(&s.Rules, level, subject, &c.Stored, run.Rising(f)) {
 			s.decide(run, f, level, course, c)
 		}
 	}
 }
 
-func (s *side) decide(run *score.RunScore, f score.Family, level schema.Level, course *policy.Course, c *learn.StoredCall) {
+func (s *side) decide(run *score.RunScore, f score.Family, level schema.Level, course *policy.FindingProgress, c *learn.StoredCall) {
 	_, _, exposure := run.Onset(f)
 	call := c.Stored
-	in := policy.Input{Run: c.Of, Call: &call, N: int(course.Decisions), Finding: &schema.Finding{ID: schema.FindingID(c.Of.RunID, f.String()), Tenant: c.Of.Tenant, RunID: c.Of.RunID,
+	in := policy.Input{Run: c.Of, Call: &call, EarlierDecisions: int(course.Decisions), Finding: &schema.Finding{ID: schema.FindingID(c.Of.RunID, f.String()), Tenant: c.Of.Tenant, RunID: c.Of.RunID,
 		AgentID: c.Of.AgentID, AgentTrust: c.Of.AgentTrust, CredentialID: c.Of.CredentialID, Family: f.String(), Level: level, Exposure: exposure}}
 	in.Tags, in.Criticality = s.AgentInfo(c.Of.AgentID)
-	s.uses.Note(in)
+	s.uses.Record(in)
 	d, ok := course.Decide(s.Rules, in)
 	switch {
 	case ok:

@@ -15,7 +15,7 @@ type actorJudged struct {
 
 // judgedOf is what is kept of the actor of a run.
 func judgedOf(r *stitch.Run) *actorJudged {
-	by := r.By()
+	by := r.Owner()
 	a, _ := by.Attached.(*actorJudged)
 	if a == nil {
 		a = &actorJudged{}

@@ -13,7 +13,7 @@ import (
 // on what is meant.
 func TestRestartForgetsTheException(t *testing.T) {
 	was := judged{findings: new([score.NumFamilies]finding)}
-	was.findings[3] = finding{Course: policy.Course{Level: schema.LevelTrip, Exception: "nightly purge"}, told: 9, openedAt: 5}
+	was.findings[3] = finding{FindingProgress: policy.FindingProgress{Level: schema.LevelTrip, Exception: "nightly purge"}, told: 9, openedAt: 5}
 	for version, want := range map[uint8]string{5: "nightly purge", 4: ""} {
 		w := wire.NewWriter(nil, wire.KindState, version)
 		was.Code(w)

@@ -17,7 +17,7 @@ import (
 
 // finding is where a finding of a run stands.
 type finding struct {
-	policy.Course
+	policy.FindingProgress
 	told     float64 // score of the last version
 	openedAt int64
 	closed   bool
@@ -52,7 +52,7 @@ func (w *worker) findingOf(r *stitch.Run, family string, have *finding, c *schem
 func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.Family, c *schema.Call, at schema.CallRef) error {
 	j, s, have := &w.judging, run.Families[f], &run.findings[f]
 	level := j.levels.For(s)
-	due := have.Due(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: f.String()}, c, run.Rising(f))
+	due := have.DecisionDue(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: f.String()}, c, run.Rising(f))
 	if level < schema.LevelAlert || !(due || s >= have.told+findingStep || have.closed) {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (w *worker) find(ctx context.Context, r *stitch.Run, run *judged, f score.F
 // decide decides on a finding that is due, and notes a trip at its run.
 func (w *worker) decide(r *stitch.Run, have *finding, out *schema.Finding, c *schema.Call) {
 	in := w.about(r, out, c)
-	in.TrippedBefore = w.state.Tripped(r, c.Start-int64(w.judging.rules.TTL))
+	in.TrippedBefore = w.state.TrippedSiblings(r, c.Start-int64(w.judging.rules.TTL))
 	if d, ok := have.Decide(w.judging.rules, in); ok {
 		if out.Level == schema.LevelTrip {
 			r.TrippedAt = c.Start

@@ -56,7 +56,7 @@ func (w *worker) identified(ctx context.Context, r *stitch.Run, run *judged, c *
 	if what == otherName {
 		level = schema.LevelAnnotate // sub-agents and libraries name themselves all day long: it wakes nobody
 	}
-	run.conflict = &conflict{finding: finding{Course: policy.Course{Level: level}, openedAt: c.Start}, what: what + " " + strings.Clone(said), first: at}
+	run.conflict = &conflict{finding: finding{FindingProgress: policy.FindingProgress{Level: level}, openedAt: c.Start}, what: what + " " + strings.Clone(said), first: at}
 	return w.tell(ctx, r, w.describeConflict(r, run.conflict, c, at))
 }
 

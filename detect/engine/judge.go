@@ -94,7 +94,7 @@ func (w *worker) judge(ctx context.Context, r *stitch.Run, c *schema.Call, at sc
 	if c.ObserverKind == schema.ObserverGate {
 		asked(r, c)
 	}
-	if c.Duplicate || stitch.ByFlyball(c) || c.SampleWeight > 1 {
+	if c.Duplicate || stitch.StoppedByFlyball(c) || c.SampleWeight > 1 {
 		return nil // one call is judged once; a sampled source misses calls: what counts every call abstains
 	}
 	j := &w.judging

@@ -100,7 +100,7 @@ func (w *worker) judgePace(ctx context.Context, r *stitch.Run, run *judged, c *s
 	have.quarter, have.from, have.calls = k.Quarter, k.From, schema.Exposure{Calls: k.N, Irreversible: k.Irreversible}
 	out := w.describePace(r, run, c, at)
 	in := w.about(r, out, c)
-	in.N = int(have.Decisions)
+	in.EarlierDecisions = int(have.Decisions)
 	if d, ok := policy.Decide(j.rules, in); ok { // an operator's rule that grades alerts
 		have.Decisions++
 		out.Decision = &d

@@ -39,7 +39,7 @@ func (p *tape) ProduceSync(_ context.Context, r ...*kgo.Record) kgo.ProduceResul
 // floor is a worker without a log: calls are judged as they are handed over.
 type floor struct {
 	*worker
-	t      *testing.T
+	t      testing.TB
 	tape   *tape
 	body   *baseline.Baseline
 	offset int64
@@ -64,7 +64,7 @@ func paceOfDayWorkers() *callrate.Model {
 	return callrate.Fit(list, 4, 0)
 }
 
-func newFloor(t *testing.T, change ...func(*Config)) *floor {
+func newFloor(t testing.TB, change ...func(*Config)) *floor {
 	cfg := DefaultConfig()
 	cfg.Logger, cfg.Registerer, cfg.Now = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry(), func() time.Time { return night }
 	cfg.Rules.Arming.All = true
@@ -86,8 +86,8 @@ func newFloor(t *testing.T, change ...func(*Config)) *floor {
 
 func (f *floor) partition() *stitch.Partition {
 	p := stitch.NewPartition(0, f.cfg.Limits)
-	p.AttachWith(func() stitch.Attachment { return &judged{} })
-	p.AttachToActorsWith(func() stitch.Attachment { return &actorJudged{} })
+	p.SetRunAttachment(func() stitch.Attachment { return &judged{} })
+	p.SetActorAttachment(func() stitch.Attachment { return &actorJudged{} })
 	return p
 }
 

@@ -24,7 +24,7 @@ const (
 // enough, at most once a day for each: its id is of the credential and the day, so
 // that a repeat after a restart changes nothing.
 func (w *worker) proven(ctx context.Context, r *stitch.Run, c *schema.Call) error {
-	if w.cfg.ProvenCommands == nil || w.cfg.Now().Sub(time.Unix(0, c.Start)) > provenAge || !w.cfg.ProvenCommands() || !r.By().ProvenToday(c) {
+	if w.cfg.ProvenCommands == nil || w.cfg.Now().Sub(time.Unix(0, c.Start)) > provenAge || !w.cfg.ProvenCommands() || !r.Owner().ProvenToday(c) {
 		return nil
 	}
 	day := strconv.FormatInt(c.Start/int64(24*time.Hour), 10)

@@ -40,8 +40,8 @@ func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 		state: stitch.NewPartition(part, e.cfg.Limits), base: newProgress(e.cfg.Limits), journal: newJournal(part),
 		in: make(chan []*kgo.Record, 4), snapped: began,
 	}
-	w.state.AttachWith(func() stitch.Attachment { return &judged{} })
-	w.state.AttachToActorsWith(func() stitch.Attachment { return &actorJudged{} })
+	w.state.SetRunAttachment(func() stitch.Attachment { return &judged{} })
+	w.state.SetActorAttachment(func() stitch.Attachment { return &actorJudged{} })
 	w.judging.rules, w.judging.tripShare = e.cfg.Rules, e.cfg.FalseTrips
 	w.judging.unscoped = e.cfg.Unscoped
 	w.judging.people.model, w.judging.people.share = sharedcredential.EmbeddedModel(), e.cfg.FalseSuspicions

@@ -106,7 +106,7 @@ func (w *worker) scoped(ctx context.Context, r *stitch.Run, run *judged, c *sche
 	if again := o.closed; !again && bits.OnesCount64(o.held()) != 1 {
 		return nil // told at the first and at every doubling
 	}
-	due := o.Due(&j.rules, schema.LevelAlert, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: schema.FamilyScope}, c, true)
+	due := o.DecisionDue(&j.rules, schema.LevelAlert, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: schema.FamilyScope}, c, true)
 	if o.Level == schema.LevelNone {
 		o.openedAt = c.Start
 	}

@@ -104,7 +104,7 @@ func TestScopeOfAnotherFamilyIsNotArmedByTheAgent(t *testing.T) {
 	l.taught()
 	l.start(func(c *Config) {
 		c.Rules.Arming = policy.ParseArming(true, []string{"shop/*"})
-		c.Rules.Arming.Apart = []string{schema.FamilyScope}
+		c.Rules.Arming.ExplicitOnly = []string{schema.FamilyScope}
 	})
 	l.calls(0, same, [3]string{"POST", "/users", ""})
 	if got := l.findings(schema.FamilyScope, 1); len(got) != 1 || got[0].Decision == nil || got[0].Decision.Mode != schema.ModeObserve {

@@ -71,7 +71,7 @@ func (w *worker) judgeActor(ctx context.Context, r *stitch.Run, run *judged, ste
 		s = &split{}
 		run.split = s
 	}
-	due := s.Due(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: schema.FamilySplit}, c, true)
+	due := s.DecisionDue(&j.rules, level, policy.Subject{Agent: r.AgentID, Trust: r.AgentTrust, Family: schema.FamilySplit}, c, true)
 	if s.Level == schema.LevelNone {
 		s.openedAt = c.Start
 	}

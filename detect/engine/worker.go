@@ -251,7 +251,7 @@ func (w *worker) gauges() {
 	w.m.actors.WithLabelValues(p).Set(float64(w.state.Actors()))
 	w.m.watermark.WithLabelValues(p).Set(float64(w.now.watermark) / 1e9)
 	for s := range schema.StandingEstablished + 1 {
-		n := w.state.RefusalsOf(s)
+		n := w.state.RefusalsByStanding(s)
 		w.m.refusals.WithLabelValues(s.String()).Add(float64(n - w.refused[s]))
 		w.refused[s] = n
 	}

@@ -68,6 +68,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	if err != nil {
 		return err
 	}
+	clients := kafkaClients(kafka, log, reg)
 	key, err := ReadSecretKey(c, up)
 	if err != nil && (slices.Contains(roles, "ingest") || slices.Contains(roles, "control")) {
 		return err
@@ -163,7 +164,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		}
 	}
 	if slices.Contains(roles, "alert") {
-		if err := tell(c, g, kafka, key, stage, log, reg); err != nil {
+		if err := tell(c, g, clients, key, stage, log, reg); err != nil {
 			return err
 		}
 	}

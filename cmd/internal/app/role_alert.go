@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/alerts/notify"
 	"flyball/alerts/pager"
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/identity"
+	"flyball/schema/kafka"
 )
 
 // NewReceiver makes a configured receiver.
@@ -30,7 +30,7 @@ func NewReceiver(c config.Config, i int) (pager.Receiver, error) {
 }
 
 // tell starts a pager for each receiver.
-func tell(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
+func tell(c config.Config, g *group, kafka kafka.Config, key identity.Key, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
 	m := pager.NewMetrics(reg)
 	for i, r := range c.Alerts.Receivers {
 		receiver, err := NewReceiver(c, i)
@@ -39,10 +39,10 @@ func tell(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, stage fu
 		}
 		p := pager.New(pager.Options{Name: r.Name, Receiver: receiver, Kafka: kafka, Now: time.Now, Stage: stage, Logger: log.With("component", "alert"), Metrics: m,
 			Link: func(gate string, until int64) string {
-				return point.Link(schema.Secret(key), c.Control.PublicURL, gate, until)
+				return api.ApprovalLink(schema.Secret(key), c.Control.PublicURL, gate, until)
 			},
 			Wants: func(f *schema.Finding) bool { return c.Alerts.Wants(r.Name, f) }})
-		g.start(part{name: "alert." + r.Name, run: p.Run})
+		g.start(part{name: "alert." + r.Name, run: p.Run, ready: p.Ready})
 	}
 	return nil
 }
