@@ -78,7 +78,7 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 				t.Fatalf("%+v", broken)
 			}
 			ends.note(list)
-			live := &api.AuditEnd{Chain: state.Audit, Clock: state.Clock + tc.later, Stale: tc.stale}
+			live := &api.AuditEnd{Chain: state.Audit, Clock: state.Position.Time + tc.later, Stale: tc.stale}
 			if e, ok := state.EntryAt(end.Seq); ok {
 				live.At = &e
 			}

@@ -173,8 +173,8 @@ func (s *recorded) strangers(n int, step func()) {
 				}
 				if run == "declared" && i == 0 && n == 0 {
 					out.ObserverKind, out.Observer = schema.ObserverGate, "point"
-					out.Note(schema.AttrTaskType, "refund")
-					out.Note(schema.AttrTaskTargets, "declared")
+					out.SetAttr(schema.AttrTaskType, "refund")
+					out.SetAttr(schema.AttrTaskTargets, "declared")
 				}
 			})
 		}

@@ -28,7 +28,7 @@ func (l *Learner) insertBaselineRows(ctx context.Context, body *baseline.Baselin
 	if l.o.Rows == nil || len(body.Status) == 0 {
 		return nil
 	}
-	block := tables.NewBaselinesBlock()
+	block := tables.BaselinesTable.NewBlock()
 	for _, agent := range slices.Sorted(maps.Keys(body.Status)) {
 		life := body.Status[agent]
 		text, err := json.Marshal(life)

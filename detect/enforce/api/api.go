@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"flyball/detect/enforce/ledger"
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -98,7 +98,7 @@ func (c *Control) refuse(w http.ResponseWriter, status int, why string, err erro
 
 // submit writes a command and answers with what became of it. What is no success
 // is a problem: the status is by the outcome, 409 where it is not listed.
-func (in *call) submit(c *Control, command schema.Command, success string, statuses map[string]int, reply func(ledger.Result) any) {
+func (in *call) submit(c *Control, command schema.Command, success enforce.ResultCode, statuses map[enforce.ResultCode]int, reply func(enforce.Result) any) {
 	command.ID, command.Tenant, command.Role = newID("o_"), in.who.tenant, string(in.who.role)
 	if err := c.supports(&command); err != nil {
 		c.refuse(in.w, http.StatusConflict, "points_do_not_read_it", err)
@@ -108,18 +108,18 @@ func (in *call) submit(c *Control, command schema.Command, success string, statu
 	switch {
 	case err != nil:
 		c.refuse(in.w, http.StatusServiceUnavailable, "log_away", err)
-	case r.Outcome == success:
+	case r.Code == success:
 		respond(in.w, http.StatusOK, reply(r))
 	default:
 		status := http.StatusConflict
-		if s, ok := statuses[r.Outcome]; ok {
+		if s, ok := statuses[r.Code]; ok {
 			status = s
 		}
-		detail := r.Outcome
+		detail := string(r.Code)
 		if r.Detail != "" {
 			detail += ": " + r.Detail
 		}
-		c.refuse(in.w, status, r.Outcome, errors.New(detail))
+		c.refuse(in.w, status, string(r.Code), errors.New(detail))
 	}
 }
 
@@ -130,7 +130,7 @@ type ChangeResult struct {
 	Ref        string `json:"ref,omitempty"`
 }
 
-func done(r ledger.Result) any { return ChangeResult{r.Outcome, r.Generation, r.Ref} }
+func done(r enforce.Result) any { return ChangeResult{string(r.Code), r.Generation, r.Ref} }
 
 func stamp(ns int64) string {
 	if ns == 0 {

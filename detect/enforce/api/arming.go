@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/arming"
 	"flyball/detect/enforce/exception"
 	"flyball/detect/enforce/ledger"
@@ -45,10 +46,10 @@ type ArmingLine struct {
 }
 
 func armingLine(o *arming.Order) ArmingLine {
-	l := ArmingLine{Pattern: o.Pattern, State: string(arming.Disarmed), Since: stamp(o.At), By: o.By, Role: o.Role, Reason: o.Reason,
+	l := ArmingLine{Pattern: o.Pattern, State: string(enforce.Disarmed), Since: stamp(o.At), By: o.By, Role: o.Role, Reason: o.Reason,
 		Generation: o.Generation}
 	if o.Armed {
-		l.State = string(arming.Armed)
+		l.State = string(enforce.Armed)
 	}
 	return l
 }
@@ -89,13 +90,15 @@ type ArmingResult struct {
 	Notes      []string      `json:"notes"`
 }
 
-func (c *Control) arm(in *call)         { c.setArming(in, schema.CommandArm, false, arming.Armed) }
-func (c *Control) disarm(in *call)      { c.setArming(in, schema.CommandDisarm, false, arming.Disarmed) }
-func (c *Control) clearArming(in *call) { c.setArming(in, schema.CommandDisarm, true, arming.Cleared) }
+func (c *Control) arm(in *call)    { c.setArming(in, schema.CommandArm, false, enforce.Armed) }
+func (c *Control) disarm(in *call) { c.setArming(in, schema.CommandDisarm, false, enforce.Disarmed) }
+func (c *Control) clearArming(in *call) {
+	c.setArming(in, schema.CommandDisarm, true, enforce.ArmingCleared)
+}
 
-var armingStatus = map[string]int{string(arming.NoOrder): http.StatusNotFound, string(arming.Refused): http.StatusUnprocessableEntity}
+var armingStatus = map[enforce.ResultCode]int{enforce.NoSuchArming: http.StatusNotFound, enforce.Rejected: http.StatusUnprocessableEntity}
 
-func (c *Control) setArming(in *call, kind schema.CommandKind, clear bool, success arming.Outcome) {
+func (c *Control) setArming(in *call, kind schema.CommandKind, clear bool, success enforce.ResultCode) {
 	ask := in.ask.(*ArmingRequest)
 	if LooksLikeSecret(ask.Pattern) {
 		c.refuse(in.w, http.StatusUnprocessableEntity, whyRawSecret, errSecret)
@@ -110,9 +113,9 @@ func (c *Control) setArming(in *call, kind schema.CommandKind, clear bool, succe
 		return
 	}
 	in.submit(c, schema.Command{Kind: kind, By: in.who.named(ask.By), Reason: ask.Reason,
-		Arming: &schema.ArmingOrder{Pattern: ask.Pattern, Clear: clear}}, string(success), armingStatus,
-		func(r ledger.Result) any {
-			return ArmingResult{ChangeResult: ChangeResult{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Configured: c.pointArming(),
+		Arming: &schema.ArmingOrder{Pattern: ask.Pattern, Clear: clear}}, success, armingStatus,
+		func(r enforce.Result) any {
+			return ArmingResult{ChangeResult: ChangeResult{string(r.Code), r.Generation, r.Ref}, Tenant: in.who.tenant, Configured: c.pointArming(),
 				Notes: c.notes(ask.Pattern, success)}
 		})
 }
@@ -125,23 +128,23 @@ func knownFamily(pattern string) bool {
 }
 
 // notes are what a person may not expect of an order.
-func (c *Control) notes(pattern string, did arming.Outcome) []string {
+func (c *Control) notes(pattern string, did enforce.ResultCode) []string {
 	out := []string{}
 	agents := !strings.HasPrefix(pattern, "family:") && pattern != arming.PatternAll
 	if agents && !strings.HasPrefix(pattern, "tag:") && !strings.ContainsAny(pattern, `*?[\`) &&
 		!c.known(schema.Scope{Kind: schema.ScopeAgent, Value: pattern}) {
 		out = append(out, "this point has met no agent of that name yet")
 	}
-	if did == arming.Armed && !strings.HasPrefix(pattern, "family:") {
+	if did == enforce.Armed && !strings.HasPrefix(pattern, "family:") {
 		out = append(out, "what is outside learned scopes is armed by its own name alone: family:"+schema.FamilyScope)
 	}
-	if did == arming.Armed {
+	if did == enforce.Armed {
 		out = append(out, "it holds for what is found from now on: flyball breakers history lists what was only recorded before")
 	}
-	if did == arming.Disarmed {
+	if did == enforce.Disarmed {
 		out = append(out, "breakers that are open stay open until their time is over or somebody resets them")
 	}
-	if did == arming.Disarmed && agents {
+	if did == enforce.Disarmed && agents {
 		out = append(out, "who only claims such a name stays as he was: anybody could claim it")
 	}
 	return out
@@ -183,7 +186,7 @@ func (c *Control) armedAgents(in *call) {
 		}
 		if a.Armed {
 			line.State = "armed"
-			if b, on := c.state.Breakers.BypassForAgent(in.who.tenant, agent, trust, c.state.Clock); on {
+			if b, on := c.state.Breakers.BypassForAgent(in.who.tenant, agent, trust, c.state.Position.Time); on {
 				line.State, line.Until = "bypassed", stamp(b.Until)
 			}
 		}
@@ -235,8 +238,8 @@ type ExceptionResult struct {
 	Notes  []string `json:"notes"`
 }
 
-var exceptionStatus = map[string]int{string(exception.NoneOf): http.StatusNotFound,
-	string(exception.Refused): http.StatusUnprocessableEntity}
+var exceptionStatus = map[enforce.ResultCode]int{enforce.NoSuchException: http.StatusNotFound,
+	enforce.Rejected: http.StatusUnprocessableEntity}
 
 func (c *Control) addException(in *call) {
 	ask := in.ask.(*AddExceptionRequest)
@@ -263,19 +266,19 @@ func (c *Control) addException(in *call) {
 	}
 	in.submit(c, schema.Command{Kind: schema.CommandException, TTL: ask.Seconds * 1e9, By: in.who.named(ask.By), Reason: ask.Reason,
 		Exception: &order},
-		string(exception.Added), exceptionStatus, func(r ledger.Result) any {
-			return ExceptionResult{ChangeResult: ChangeResult{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Notes: notes}
+		enforce.ExceptionAdded, exceptionStatus, func(r enforce.Result) any {
+			return ExceptionResult{ChangeResult: ChangeResult{string(r.Code), r.Generation, r.Ref}, Tenant: in.who.tenant, Notes: notes}
 		})
 }
 
 func (c *Control) removeException(in *call) {
 	ask := in.ask.(*RemoveExceptionRequest)
 	if id := in.r.PathValue("id"); !slices.ContainsFunc(c.exceptions(in.who.tenant), func(l ExceptionLine) bool { return l.ID == id }) {
-		c.refuse(in.w, http.StatusNotFound, string(exception.NoneOf), errors.New("no such exception, or it has ended; exceptions of "+
+		c.refuse(in.w, http.StatusNotFound, string(enforce.NoSuchException), errors.New("no such exception, or it has ended; exceptions of "+
 			"the configuration are changed there"))
 		return
 	}
 	in.submit(c, schema.Command{Kind: schema.CommandExceptionRemove, By: in.who.named(ask.By), Reason: ask.Reason,
 		Exception: &schema.ExceptionOrder{ID: in.r.PathValue("id")}},
-		string(exception.Removed), exceptionStatus, done)
+		enforce.ExceptionRemoved, exceptionStatus, done)
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/enforce/ledger"
+	"flyball/detect/enforce"
 	"flyball/schema"
 	"flyball/schema/wire"
 )
@@ -45,21 +45,21 @@ type claims struct {
 
 type waiting struct {
 	of      claimant
-	settled chan ledger.Result
+	settled chan enforce.Result
 }
 
 func newClaims() *claims { return &claims{waiting: map[string]waiting{}} }
 
 var errBusy = errors.New("too many claims wait for the log")
 
-func (c *claims) expect(id string, of claimant) (chan ledger.Result, error) {
+func (c *claims) expect(id string, of claimant) (chan enforce.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n[of] >= mostClaims[of] {
 		return nil, errBusy
 	}
 	c.n[of]++
-	w := waiting{of, make(chan ledger.Result, 1)}
+	w := waiting{of, make(chan enforce.Result, 1)}
 	c.waiting[id] = w
 	return w.settled, nil
 }
@@ -73,7 +73,7 @@ func (c *claims) forget(id string) {
 	}
 }
 
-func (c *claims) settle(id string, r ledger.Result) {
+func (c *claims) settle(id string, r enforce.Result) {
 	if id == "" {
 		return
 	}
@@ -91,9 +91,9 @@ func (c *claims) settle(id string, r ledger.Result) {
 func newID(prefix string) string { return prefix + strconv.FormatUint(rand.Uint64(), 36) }
 
 // Submit writes a command and waits until this point has folded it.
-func (c *Control) Submit(ctx context.Context, command schema.Command) (ledger.Result, error) {
+func (c *Control) Submit(ctx context.Context, command schema.Command) (enforce.Result, error) {
 	if err := c.Ready(); err != nil {
-		return ledger.Result{}, err
+		return enforce.Result{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, submitWithin)
 	defer cancel()
@@ -132,13 +132,13 @@ func (c *Control) gaveUp(folds int64) {
 
 // claim is Submit for an answer to a gateway about a caller of a standing: what does
 // not come in time is a no.
-func (c *Control) claim(of schema.Standing, command *schema.Command) (ledger.Result, error) {
+func (c *Control) claim(of schema.Standing, command *schema.Command) (enforce.Result, error) {
 	if c.out == nil {
-		return ledger.Result{}, errors.New("the log is not open")
+		return enforce.Result{}, errors.New("the log is not open")
 	}
 	if ok, _ := c.answers(); !ok {
 		c.m.claims.WithLabelValues(command.Kind.String(), "log_away").Inc()
-		return ledger.Result{}, errAway
+		return enforce.Result{}, errAway
 	}
 	folds := c.folds.Load()
 	ctx, cancel := context.WithTimeout(context.Background(), claimWithin)
@@ -156,18 +156,18 @@ func (c *Control) claim(of schema.Standing, command *schema.Command) (ledger.Res
 		c.m.claims.WithLabelValues(command.Kind.String(), "not_in_time").Inc()
 		return r, err
 	}
-	c.m.claims.WithLabelValues(command.Kind.String(), r.Outcome).Inc()
+	c.m.claims.WithLabelValues(command.Kind.String(), string(r.Code)).Inc()
 	return r, nil
 }
 
-func (c *Control) write(ctx context.Context, command *schema.Command, of claimant) (ledger.Result, error) {
+func (c *Control) write(ctx context.Context, command *schema.Command, of claimant) (enforce.Result, error) {
 	value, err := wire.EncodeCommand(command)
 	if err != nil {
-		return ledger.Result{}, err
+		return enforce.Result{}, err
 	}
 	settled, err := c.claims.expect(command.ID, of)
 	if err != nil {
-		return ledger.Result{}, err
+		return enforce.Result{}, err
 	}
 	defer c.claims.forget(command.ID)
 	failed := make(chan error, 1)
@@ -180,8 +180,8 @@ func (c *Control) write(ctx context.Context, command *schema.Command, of claiman
 	case r := <-settled:
 		return r, nil
 	case err := <-failed:
-		return ledger.Result{}, err
+		return enforce.Result{}, err
 	case <-ctx.Done():
-		return ledger.Result{}, ctx.Err()
+		return enforce.Result{}, ctx.Err()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/approval"
 	"flyball/detect/enforce/ledger"
 	"flyball/detect/model/baseline"
@@ -97,8 +98,8 @@ func (c *Control) check(q *request) answer {
 	began := c.o.Now()
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
 	call, shown, asserted, problem := c.read(q)
-	req := ledger.Request{Call: &call, Credentials: shown.Credentials, Claimed: shown.Claimed, Armed: c.o.Armed, Tags: c.o.Tags,
-		ApprovalWithoutManifest: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust)), AssertedType: asserted}
+	req := ledger.Request{Request: enforce.Request{Call: &call, Credentials: shown.Credentials, Claimed: shown.Claimed, ClaimedTaskType: asserted}, Armed: c.o.Armed, Tags: c.o.Tags,
+		ApprovalWithoutManifest: c.o.AskWithout || c.o.Learning != nil && c.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust))}
 	if c.o.Scopes != nil {
 		req.Scopes = c.o.Scopes()
 	}
@@ -121,7 +122,7 @@ func (c *Control) check(q *request) answer {
 		return a
 	}
 	c.mu.RLock()
-	loaded, clock := c.loaded, c.state.Clock
+	loaded, clock := c.loaded, c.state.Position.Time
 	a.standing = c.state.Standing(&call)
 	c.mu.RUnlock()
 	if !loaded {
@@ -203,7 +204,7 @@ func (c *Control) weigh(q *request, req *ledger.Request, clock int64, working bo
 		asks = c.gateQuery(q, weighed, req.RunID)
 	}
 	if d.Action == schema.ActionGate {
-		yes, usable = c.state.Gates.Find(&asks, clock)
+		yes, usable = c.state.Approvals.Find(&asks, clock)
 	}
 	return d, weighed, asks, yes, usable
 }

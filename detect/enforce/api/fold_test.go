@@ -207,7 +207,7 @@ func (r *running) runaways(t *testing.T, first, n int) (outcomes []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		outcomes = append(outcomes, got.Outcome)
+		outcomes = append(outcomes, string(got.Code))
 	}
 	return outcomes
 }
@@ -217,7 +217,7 @@ func (c *Control) became(ids int) (out []string) {
 	defer c.mu.RUnlock()
 	for i := range ids {
 		r, _ := c.state.Result(fmt.Sprint("d", i))
-		out = append(out, r.Outcome)
+		out = append(out, string(r.Code))
 	}
 	return out
 }
@@ -349,7 +349,7 @@ func (c *linked) Read(p []byte) (int, error) {
 func (c *Control) given() (n int64) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	for _, q := range c.state.Quotas.List(c.state.Clock) {
+	for _, q := range c.state.Quotas.List(c.state.Position.Time) {
 		n += q.Units
 	}
 	return n

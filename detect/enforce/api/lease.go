@@ -6,9 +6,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/enforce/ledger"
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/manifest"
-	"flyball/detect/enforce/quota"
 	"flyball/schema"
 )
 
@@ -155,13 +154,13 @@ func (c *Control) lease(by schema.Standing, k leaseKey, h *held, s *manifest.Spe
 	c.send(&schema.Command{ID: id, Kind: schema.CommandLease, Tenant: k.tenant, By: c.o.Name,
 		Lease: &schema.Lease{Agent: k.of, Quota: k.quota, Spender: k.spender, Units: a.want, Window: a.window, Standing: &by}}, func(r *kgo.Record, err error) {
 		if written(r, err); err != nil {
-			c.leases.settle(id, ledger.Result{}) // it is not in the log
+			c.leases.settle(id, enforce.Result{}) // it is not in the log
 		}
 	})
 }
 
 // settle takes in what the log said to a lease, also when nobody waits for it any more.
-func (l *leases) settle(id string, r ledger.Result) {
+func (l *leases) settle(id string, r enforce.Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.asked[id]
@@ -176,11 +175,11 @@ func (l *leases) settle(id string, r ledger.Result) {
 	if h.window != a.window {
 		return // the window ended meanwhile, and the lease with it
 	}
-	switch r.Outcome {
-	case string(quota.Leased):
+	switch r.Code {
+	case enforce.Leased:
 		h.left += r.Units
 		h.spent = r.Units < a.want
-	case string(quota.Spent), string(quota.Full):
+	case enforce.QuotaSpent, enforce.TooManySpenders:
 		h.spent = true
 	default:
 		h.spent = true // a no for this call; the next one asks again

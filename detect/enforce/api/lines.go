@@ -27,7 +27,7 @@ func (c *Control) lines(history bool) []BreakerLine {
 	if history {
 		list = c.state.Breakers.History()
 	}
-	clock := c.state.Clock
+	clock := c.state.Position.Time
 	c.mu.RUnlock()
 	applied := make([]Applied, len(points))
 	for i, p := range points {
@@ -126,12 +126,12 @@ func (c *Control) status(who caller) Status {
 	armed, settings := c.armingState(who.tenant), c.settingsLine(who.tenant)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	s := Status{Settings: settings, Point: c.o.Name, Applied: c.state.Offset, Stale: c.stale(), Budget: c.state.Breakers.BudgetUsage(who.tenant, c.state.Clock),
+	s := Status{Settings: settings, Point: c.o.Name, Applied: c.state.Position.Offset, Stale: c.stale(), Budget: c.state.Breakers.BudgetUsage(who.tenant, c.state.Position.Time),
 		Bypasses: []BypassLine{}, Points: armed.Points, Orders: armed.Orders, Exceptions: len(c.state.Exceptions.List(who.tenant))}
-	for _, b := range c.state.Breakers.Bypasses(who.tenant, c.state.Clock) {
+	for _, b := range c.state.Breakers.Bypasses(who.tenant, c.state.Position.Time) {
 		s.Bypasses = append(s.Bypasses, BypassLine{b.Agent, stamp(b.Until), b.By, b.Reason})
 	}
-	if b, on := c.state.Breakers.Bypass(who.tenant, c.state.Clock); on {
+	if b, on := c.state.Breakers.Bypass(who.tenant, c.state.Position.Time); on {
 		s.Bypass = &b
 	}
 	for _, b := range c.state.Breakers.Breakers() {
@@ -139,10 +139,10 @@ func (c *Control) status(who caller) Status {
 			s.Open++
 		}
 	}
-	for _, g := range c.state.Gates.List() {
+	for _, g := range c.state.Approvals.List() {
 		if g.State == schema.GatePending && who.sees(g.Tenant) {
 			s.Waiting++
-			s.Oldest = max(s.Oldest, float64(c.state.Clock-g.AskedAt)/1e9)
+			s.Oldest = max(s.Oldest, float64(c.state.Position.Time-g.AskedAt)/1e9)
 		}
 	}
 	return s
@@ -162,7 +162,7 @@ func gateLine(g *schema.Gate) GateLine {
 
 func (c *Control) gates() []GateLine {
 	c.mu.RLock()
-	list := c.state.Gates.List()
+	list := c.state.Approvals.List()
 	c.mu.RUnlock()
 	out := make([]GateLine, 0, len(list))
 	for _, g := range list {

@@ -6,11 +6,10 @@ import (
 	"net/http"
 	"strconv"
 
-	"flyball/detect/enforce/approval"
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/ledger"
 	"flyball/detect/enforce/manifest"
 	"flyball/detect/enforce/quota"
-	"flyball/detect/enforce/task"
 	"flyball/schema"
 )
 
@@ -56,7 +55,7 @@ func (c *Control) operations() []operation {
 		list("/v1/quotas", "quotas", "What is given out of quotas in their present windows", []quota.Count{}, func(*call) any {
 			c.mu.RLock()
 			defer c.mu.RUnlock()
-			return c.state.Quotas.List(c.state.Clock)
+			return c.state.Quotas.List(c.state.Position.Time)
 		}),
 		list("/v1/points", "points", "Enforcement points and how far they are", []schema.PointState{}, func(*call) any { return c.live() }),
 		list("/v1/status", "status", "What Flyball itself can do at present: the trip budget, a bypass, the questions that wait", Status{}, func(in *call) any { return c.status(in.who) }),
@@ -75,7 +74,7 @@ func (c *Control) operations() []operation {
 func (c *Control) gateOf(id string) *schema.Gate {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	g, _ := c.state.Gates.Get(id)
+	g, _ := c.state.Approvals.Get(id)
 	return g
 }
 
@@ -91,13 +90,13 @@ func (c *Control) showGate(in *call) {
 func (c *Control) grant(in *call) {
 	ask := in.ask.(*GrantRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandGrant, By: in.who.named(ask.By), Reason: ask.Reason, TTL: ask.Seconds * 1e9,
-		Gate: &schema.Gate{ID: in.r.PathValue("id"), Uses: ask.Uses, Resource: ask.Resource}}, string(approval.Granted), map[string]int{string(approval.Unknown): http.StatusNotFound}, done)
+		Gate: &schema.Gate{ID: in.r.PathValue("id"), Uses: ask.Uses, Resource: ask.Resource}}, enforce.ApprovalGranted, map[enforce.ResultCode]int{enforce.NoSuchGate: http.StatusNotFound}, done)
 }
 
 func (c *Control) refuseGate(in *call) {
 	ask := in.ask.(*RefuseRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandRefuse, By: in.who.named(ask.By), Reason: ask.Reason, Gate: &schema.Gate{ID: in.r.PathValue("id")}},
-		string(approval.Refused), map[string]int{string(approval.Unknown): http.StatusNotFound}, done)
+		enforce.ApprovalRefused, map[enforce.ResultCode]int{enforce.NoSuchGate: http.StatusNotFound}, done)
 }
 
 // TaskLine is a line of /v1/runs.
@@ -122,14 +121,14 @@ func (c *Control) tasks() []TaskLine {
 func (c *Control) declare(in *call) {
 	ask := in.ask.(*DeclareTaskRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandTask, By: in.who.named(ask.By), Reason: ask.Reason, TTL: ask.Seconds * 1e9,
-		Task: &schema.Task{RunKey: ask.RunKey, AgentID: ask.Agent, Type: ask.TaskType, Targets: ask.Targets}}, string(task.Declared),
-		map[string]int{string(task.Full): http.StatusTooManyRequests, string(task.Bad): http.StatusBadRequest}, done)
+		Task: &schema.Task{RunKey: ask.RunKey, AgentID: ask.Agent, Type: ask.TaskType, Targets: ask.Targets}}, enforce.TaskDeclared,
+		map[enforce.ResultCode]int{enforce.TooManyTasks: http.StatusTooManyRequests, enforce.Malformed: http.StatusBadRequest}, done)
 }
 
 func (c *Control) end(in *call) {
 	ask := in.ask.(*EndTaskRequest)
-	in.submit(c, schema.Command{Kind: schema.CommandTaskEnd, By: in.who.named(ask.By), Reason: ask.Reason, Task: &schema.Task{ID: in.r.PathValue("id")}}, string(task.Ended),
-		map[string]int{string(task.Unknown): http.StatusNotFound}, done)
+	in.submit(c, schema.Command{Kind: schema.CommandTaskEnd, By: in.who.named(ask.By), Reason: ask.Reason, Task: &schema.Task{ID: in.r.PathValue("id")}}, enforce.TaskEnded,
+		map[enforce.ResultCode]int{enforce.NoSuchTask: http.StatusNotFound}, done)
 }
 
 // ManifestLine is a line of /v1/manifests.
@@ -163,13 +162,13 @@ func (c *Control) putManifest(in *call) {
 		return
 	}
 	in.submit(c, schema.Command{Kind: schema.CommandManifest, By: in.who.named(ask.By), Reason: ask.Reason, Manifest: &schema.Manifest{Agent: m.Document.Agent, Text: ask.Text}},
-		ledger.InForce, map[string]int{ledger.Refused: http.StatusUnprocessableEntity}, done)
+		enforce.InForce, map[enforce.ResultCode]int{enforce.Rejected: http.StatusUnprocessableEntity}, done)
 }
 
 func (c *Control) dropManifest(in *call) {
 	ask := in.ask.(*DropManifestRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandManifestDrop, By: in.who.named(ask.By), Reason: ask.Reason, Manifest: &schema.Manifest{Agent: ask.Agent}},
-		ledger.Dropped, map[string]int{ledger.NoneSuch: http.StatusNotFound}, done)
+		enforce.ManifestDropped, map[enforce.ResultCode]int{enforce.NoSuchManifest: http.StatusNotFound}, done)
 }
 
 func (c *Control) verdict(in *call) {
@@ -177,7 +176,7 @@ func (c *Control) verdict(in *call) {
 	if !c.ownFinding(in, in.r.PathValue("id")) {
 		return
 	}
-	in.submit(c, schema.Command{Kind: schema.CommandVerdict, By: in.who.named(ask.By), Reason: ask.Why, Verdict: &schema.Verdict{FindingID: in.r.PathValue("id"), Label: ask.Is}}, ledger.Judged, nil, done)
+	in.submit(c, schema.Command{Kind: schema.CommandVerdict, By: in.who.named(ask.By), Reason: ask.Why, Verdict: &schema.Verdict{FindingID: in.r.PathValue("id"), Label: ask.Is}}, enforce.VerdictRecorded, nil, done)
 }
 
 func (c *Control) findings(in *call) {
@@ -222,7 +221,7 @@ func (c *Control) auditEnd(in *call) {
 		at = n
 	}
 	c.mu.RLock()
-	out := AuditEnd{Chain: c.state.Audit, Clock: c.state.Clock, Stale: !c.loaded || c.stale()}
+	out := AuditEnd{Chain: c.state.Audit, Clock: c.state.Position.Time, Stale: !c.loaded || c.stale()}
 	if e, ok := c.state.EntryAt(at); ok {
 		out.At = &e
 	}

@@ -7,8 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"flyball/detect/enforce/breaker"
-	"flyball/detect/enforce/ledger"
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -35,9 +34,9 @@ type TripResult struct {
 	Points []Applied `json:"points"`
 }
 
-var breakerStatus = map[string]int{string(breaker.IfMatchFailed): http.StatusPreconditionFailed,
-	string(breaker.NoBreaker): http.StatusNotFound,
-	string(breaker.NoBypass):  http.StatusNotFound}
+var breakerStatus = map[enforce.ResultCode]int{enforce.IfMatchFailed: http.StatusPreconditionFailed,
+	enforce.NoBreaker: http.StatusNotFound,
+	enforce.NoBypass:  http.StatusNotFound}
 
 func (c *Control) trip(in *call) {
 	ask := in.ask.(*TripRequest)
@@ -71,11 +70,11 @@ func (c *Control) trip(in *call) {
 	}
 	in.submit(c, schema.Command{Kind: schema.CommandForceOpen, Scope: t.scope, TTL: ask.TTL * 1e9, By: in.who.named(ask.By),
 		Reason: ask.Reason, Holder: t.holder},
-		string(breaker.Applied), breakerStatus, func(r ledger.Result) any { return c.tripped(in.who.tenant, &t, r) })
+		enforce.Applied, breakerStatus, func(r enforce.Result) any { return c.tripped(in.who.tenant, &t, r) })
 }
 
-func (c *Control) tripped(tenant string, t *target, r ledger.Result) TripResult {
-	out := TripResult{ChangeResult: ChangeResult{r.Outcome, r.Generation, r.Ref}, Tenant: tenant, Scope: t.scope, RunKey: t.key, Holder: t.holder,
+func (c *Control) tripped(tenant string, t *target, r enforce.Result) TripResult {
+	out := TripResult{ChangeResult: ChangeResult{string(r.Code), r.Generation, r.Ref}, Tenant: tenant, Scope: t.scope, RunKey: t.key, Holder: t.holder,
 		Points: c.applied()}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -91,7 +90,7 @@ func (c *Control) tripped(tenant string, t *target, r ledger.Result) TripResult 
 func (c *Control) applied() []Applied {
 	points := c.live()
 	c.mu.RLock()
-	clock := c.state.Clock
+	clock := c.state.Position.Time
 	c.mu.RUnlock()
 	out := make([]Applied, len(points))
 	for i, p := range points {
@@ -120,7 +119,7 @@ func (c *Control) reset(in *call) {
 		}
 		command.Scope = t.scope
 	}
-	in.submit(c, command, string(breaker.Applied), breakerStatus, done)
+	in.submit(c, command, enforce.Applied, breakerStatus, done)
 }
 
 // stands reports whether a breaker on a scope is not closed.
@@ -155,11 +154,11 @@ func (c *Control) bypass(in *call) {
 		}
 		command.Scope = t.scope
 	}
-	in.submit(c, command, string(breaker.Applied), breakerStatus, func(r ledger.Result) any {
-		out := BypassResult{ChangeResult: ChangeResult{r.Outcome, r.Generation, r.Ref}, Tenant: in.who.tenant, Agent: ask.Agent, Points: c.applied()}
+	in.submit(c, command, enforce.Applied, breakerStatus, func(r enforce.Result) any {
+		out := BypassResult{ChangeResult: ChangeResult{string(r.Code), r.Generation, r.Ref}, Tenant: in.who.tenant, Agent: ask.Agent, Points: c.applied()}
 		c.mu.RLock()
 		defer c.mu.RUnlock()
-		for _, b := range c.state.Breakers.Bypasses(in.who.tenant, c.state.Clock) {
+		for _, b := range c.state.Breakers.Bypasses(in.who.tenant, c.state.Position.Time) {
 			if b.Agent == ask.Agent {
 				out.Until = stamp(b.Until)
 			}
@@ -179,5 +178,5 @@ func (c *Control) endBypass(in *call) {
 		}
 		command.Scope = t.scope
 	}
-	in.submit(c, command, string(breaker.Applied), breakerStatus, done)
+	in.submit(c, command, enforce.Applied, breakerStatus, done)
 }

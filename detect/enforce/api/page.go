@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"flyball/detect/enforce/approval"
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -66,11 +66,11 @@ func (c *Control) actOnPage(w http.ResponseWriter, r *http.Request) {
 		c.render(w, http.StatusBadRequest, g, fmt.Errorf("the form cannot be read"), "")
 		return
 	}
-	kind, want := schema.CommandGrant, string(approval.Granted)
+	kind, want := schema.CommandGrant, enforce.ApprovalGranted
 	switch r.PostForm.Get("answer") {
 	case "grant":
 	case "refuse":
-		kind, want = schema.CommandRefuse, string(approval.Refused)
+		kind, want = schema.CommandRefuse, enforce.ApprovalRefused
 	default:
 		c.render(w, http.StatusBadRequest, g, fmt.Errorf("the answer is grant or refuse"), "")
 		return
@@ -85,10 +85,10 @@ func (c *Control) actOnPage(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		c.render(w, http.StatusServiceUnavailable, g, err, "")
-	case result.Outcome != want:
-		c.render(w, http.StatusConflict, c.gateOf(g.ID), fmt.Errorf("somebody was faster, or nobody waits any more: %s", result.Outcome), "")
+	case result.Code != want:
+		c.render(w, http.StatusConflict, c.gateOf(g.ID), fmt.Errorf("somebody was faster, or nobody waits any more: %s", result.Code), "")
 	default:
-		c.render(w, http.StatusOK, c.gateOf(g.ID), nil, result.Outcome)
+		c.render(w, http.StatusOK, c.gateOf(g.ID), nil, string(result.Code))
 	}
 }
 

@@ -447,7 +447,7 @@ func (c *Control) stale() bool {
 func (c *Control) Point() schema.PointState {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return schema.PointState{Point: c.o.Name, Applied: c.state.Offset, At: c.state.Clock, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(),
+	return schema.PointState{Point: c.o.Name, Applied: c.state.Position.Offset, At: c.state.Position.Time, Checks: c.m.checked.Load(), Denied: c.m.refused.Load(),
 		Reads: schema.CommandsFeature, Mode: c.o.Mode, Armed: c.o.ArmedBy, Traces: c.traces.list()}
 }
 
@@ -456,8 +456,8 @@ func (c *Control) Point() schema.PointState {
 // no error. It returns whether the state is stale.
 func (c *Control) gauge(before bool) bool {
 	c.mu.RLock()
-	n, oldest := c.state.Gates.Pending()
-	clock := c.state.Clock
+	n, oldest := c.state.Approvals.Pending()
+	clock := c.state.Position.Time
 	spent := c.state.Breakers.BudgetUsage(c.o.Tenant, clock)
 	stale, loaded, silent := c.stale(), c.loaded, c.o.Now().Sub(c.heard)
 	c.mu.RUnlock()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/approval"
 	"flyball/detect/enforce/ledger"
 	"flyball/detect/enforce/manifest"
@@ -69,7 +70,7 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 		switch {
 		case err != nil:
 			a.why = unanswered(a.standing, err)
-		case r.Outcome == string(approval.Used):
+		case r.Code == enforce.GrantUsed:
 			a.action, a.why = schema.ActionAnnotate, whyGranted
 		default: // another call was first: the next one asks again
 			a.why = whyGatePending
@@ -89,7 +90,7 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 	}
 	if asks.BodyTruncated {
 		c.mu.RLock()
-		if c.state.Gates.HasGrant(&asks) {
+		if c.state.Approvals.HasGrant(&asks) {
 			why, a.why = whyBodyCut, whyBodyCut
 		}
 		c.mu.RUnlock()
@@ -110,7 +111,7 @@ func (c *Control) gate(a *answer, call *schema.Call, run schema.RunID, sofar sch
 	case errors.Is(err, errBusy):
 		a.why = unanswered(a.standing, err)
 	case err != nil:
-	case r.Outcome == string(approval.Full):
+	case r.Code == enforce.TooManyQuestions:
 		a.why = whyGateFull
 	default:
 		a.gate = r.Ref

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/ledger"
 	"flyball/schema/wire"
@@ -129,7 +130,7 @@ func readSnapshot(value []byte) (*ledger.Snapshot, error) {
 	old := &version.Body
 	out := &ledger.Snapshot{Offset: old.Offset, Clock: old.Clock, Breakers: &old.Snapshot, IDs: old.IDs}
 	for _, o := range old.Outcomes {
-		out.Results = append(out.Results, ledger.Result{Outcome: o})
+		out.Results = append(out.Results, enforce.Result{Code: enforce.ResultCode(o)})
 	}
 	out.IDs = out.IDs[:min(len(out.IDs), len(out.Results))]
 	return out, nil

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/ledger"
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
@@ -89,7 +90,7 @@ func TestLearnedScopeAnswersTheSameAsTheLogSide(t *testing.T) {
 		named := scope.NewAccess(feature.RouteName(call.Method, call.RouteKey, call.Operation), f.Write, call.Resources)
 		stored := g.Assess(scope.Query{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID, call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Access: &named})
 		c.mu.RLock()
-		d := c.state.Decide(&ledger.Request{Call: &call, Scopes: g})
+		d := c.state.Decide(&ledger.Request{Request: enforce.Request{Call: &call}, Scopes: g})
 		c.mu.RUnlock()
 		if d.Scope != log || stored != log {
 			t.Fatalf("%s %s %v: the check says %+v, the log %+v, what was stored %+v", q.method, q.path, headers, d.Scope, log, stored)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/ledger"
 	"flyball/schema"
@@ -119,6 +120,6 @@ func (c *Control) settingsLine(tenant string) SettingsLine {
 func (c *Control) setSettings(in *call) {
 	ask := in.ask.(*ChangeSettingsRequest)
 	in.submit(c, schema.Command{Kind: schema.CommandSettings, By: in.who.named(ask.By), Reason: ask.Reason,
-		Settings: &schema.Settings{TripsPerHour: ask.TripsPerHour, AgentsPercent: ask.AgentsPercent}}, ledger.InForce,
-		map[string]int{ledger.Refused: http.StatusBadRequest}, done)
+		Settings: &schema.Settings{TripsPerHour: ask.TripsPerHour, AgentsPercent: ask.AgentsPercent}}, enforce.InForce,
+		map[enforce.ResultCode]int{enforce.Rejected: http.StatusBadRequest}, done)
 }

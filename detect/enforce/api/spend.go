@@ -1,6 +1,7 @@
 package api
 
 import (
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/approval"
 	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/ledger"
@@ -18,7 +19,7 @@ func (c *Control) probe(a *answer) {
 	switch {
 	case err != nil:
 		a.why = unanswered(a.standing, err)
-	case r.Outcome == string(breaker.Applied):
+	case r.Code == enforce.Applied:
 		a.action, a.why = schema.ActionAnnotate, breaker.WhyProbe
 	default:
 		a.why = whyProbeLost
@@ -65,7 +66,7 @@ func (c *Control) spendAll(a *answer, req *ledger.Request, call *schema.Call, as
 			return
 		}
 		c.mu.RLock()
-		*yes, *usable = c.state.Gates.Find(asks, clock)
+		*yes, *usable = c.state.Approvals.Find(asks, clock)
 		c.mu.RUnlock()
 	}
 }

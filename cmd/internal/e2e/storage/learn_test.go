@@ -36,13 +36,13 @@ func runOf(n int, agent, version string, at time.Time, calls int) agentRun {
 
 func insertRuns(t testing.TB, c *clickhouse.Conn, runs ...agentRun) {
 	t.Helper()
-	b := clickhouse.NewRunsBlock()
+	b := clickhouse.RunsTable.NewBlock()
 	var calls []schema.Call
 	for i := range runs {
 		b.Append(&runs[i].RunSnapshot)
 		calls = append(calls, runs[i].calls...)
 	}
-	if err := c.InsertNative(t.Context(), "runs_store", b.AppendNative(nil)); err != nil {
+	if err := c.Insert(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	if len(calls) > 0 {
@@ -75,11 +75,11 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 		runs = append(runs, runOf(n, fmt.Sprint("billing/a", n%3), "1", now.Add(-time.Duration(48+n)*time.Hour), 4))
 	}
 	insertRuns(t, c, runs...)
-	progress := clickhouse.NewProgressBlock()
+	progress := clickhouse.ProgressTable.NewBlock()
 	for part := range int32(2) {
 		progress.Append(&clickhouse.Progress{CallsTopicID: schema.TopicID{1}, CallsPartition: part, To: 59, At: now.UnixNano()})
 	}
-	if err := c.InsertNative(t.Context(), "progress", progress.AppendNative(nil)); err != nil {
+	if err := c.Insert(t.Context(), progress); err != nil {
 		t.Fatal(err)
 	}
 	window := learn.Window{Tenant: "default", Since: now.Add(-720 * time.Hour), Until: now.Add(-24 * time.Hour)}
@@ -162,7 +162,7 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 	asserted := runOf(99, "billing/a", "", old, 3)
 	asserted.AgentTrust = schema.TrustAsserted
 	insertRuns(t, c, append(runs, asserted)...)
-	gates, findings, verdicts, orders := clickhouse.NewGatesBlock(), clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock(), clickhouse.NewBaselineOrdersBlock()
+	gates, findings, verdicts, orders := clickhouse.GatesTable.NewBlock(), clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(), clickhouse.BaselineOrdersTable.NewBlock()
 	gates.Append(&schema.Gate{ID: "g", Tenant: "default", RunID: held, State: schema.GateTimedOut, Mode: schema.ModeArmed})
 	for i, id := range []schema.RunID{judged, tripped} {
 		findings.Append(&schema.Finding{ID: fmt.Sprint("f", i), Tenant: "default", RunID: id, AgentID: "billing/a", Level: schema.LevelTrip, OpenedAt: old.UnixNano(), UpdatedAt: now.Add(-time.Hour).UnixNano(), State: schema.FindingClosed})
@@ -172,8 +172,8 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "over", Kind: schema.OrderFreeze, At: 5, Until: 6, Generation: 4, By: "ann", Why: "w"})
 	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "off", Kind: schema.OrderFreeze, At: 5, Generation: 5, Off: true, By: "ann", Why: "w"})
 	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "forgotten", Kind: schema.OrderReset, At: 7, Generation: 6, By: "ann", Why: "w"})
-	for table, b := range map[string]interface{ AppendNative([]byte) []byte }{"gates_store": gates, "findings_store": findings, "verdicts_store": verdicts, "baseline_orders_store": orders} {
-		if err := c.InsertNative(t.Context(), table, b.AppendNative(nil)); err != nil {
+	for _, b := range []clickhouse.Rows{gates, findings, verdicts, orders} {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}

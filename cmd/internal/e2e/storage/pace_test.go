@@ -22,7 +22,7 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	first := callrate.HourOfWeek(callrate.QuarterAt(from.UnixNano()))
 
 	var calls []schema.Call
-	runs, findings, verdicts := clickhouse.NewRunsBlock(), clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock()
+	runs, findings, verdicts := clickhouse.RunsTable.NewBlock(), clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock()
 	n := int64(0)
 	run := func(actor, agent string, change func(*schema.RunSnapshot)) schema.RunSnapshot {
 		n++
@@ -84,8 +84,8 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f_1", Label: schema.VerdictTrue})
 
 	insertCalls(t, c, calls...)
-	for table, b := range map[string]interface{ AppendNative([]byte) []byte }{"runs_store": runs, "findings_store": findings, "verdicts_store": verdicts} {
-		if err := c.InsertNative(t.Context(), table, b.AppendNative(nil)); err != nil {
+	for _, b := range []clickhouse.Rows{runs, findings, verdicts} {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,21 +111,21 @@ func TestMeasurePace(t *testing.T) {
 	const nRuns, nCalls, each = 200_000, 8_000_000, 100_000
 	from := time.Date(2026, 10, 29, 12, 0, 0, 0, time.UTC)
 	id := func(n int) schema.RunID { return schema.RunID{byte(n), byte(n >> 8), byte(n >> 16), 1} }
-	runs := clickhouse.NewRunsBlock()
+	runs := clickhouse.RunsTable.NewBlock()
 	for n := range nRuns {
 		runs.Append(&schema.RunSnapshot{RunID: id(n), Tenant: "default", Actor: fmt.Sprint("k:", n%2000), AgentID: fmt.Sprintf("g%d/a%d", n%7, n%2000),
 			AgentTrust: schema.TrustVerified, State: schema.RunClosed, Version: 3, Calls: nCalls / nRuns})
 	}
-	if err := c.InsertNative(t.Context(), "runs_store", runs.AppendNative(nil)); err != nil {
+	if err := c.Insert(t.Context(), runs); err != nil {
 		t.Fatal(err)
 	}
 	for first := 0; first < nCalls; first += each {
-		b := clickhouse.NewCallsBlock()
+		b := clickhouse.CallsTable.NewBlock()
 		for n := first; n < first+each; n++ {
 			b.Append(&schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default", RunID: id(n / (nCalls / nRuns)),
 				Start: from.UnixNano() + int64(n)*(28*86400e9/nCalls), Method: "GET", Path: "/orders/1", Route: "/orders/{id}"})
 		}
-		if err := c.InsertNative(t.Context(), "calls_store", b.AppendNative(nil)); err != nil {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -29,7 +29,7 @@ func (s *Store) deadLetters(ctx context.Context) error {
 	defer client.Close()
 	work, stop := drain(ctx, s.o.Drain)
 	defer stop()
-	block := clickhouse.NewDeadLettersBlock()
+	block := clickhouse.DeadLettersTable.NewBlock()
 	for ctx.Err() == nil {
 		fetches := client.PollRecords(ctx, 10_000)
 		if fetches.IsClientClosed() {

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -15,15 +16,20 @@ type log struct {
 	n, clock int64
 }
 
-func (l *log) do(kind schema.CommandKind, g schema.Gate, change func(*schema.Command)) (Outcome, *schema.Gate) {
+func (l *log) do(kind schema.CommandKind, g schema.Gate, change func(*schema.Command)) (enforce.ResultCode, *schema.Gate) {
 	l.n++
 	c := &schema.Command{Kind: kind, Tenant: "t", By: "ann", Reason: "r", Gate: &g}
 	if change != nil {
 		change(c)
 	}
-	l.Pass(Moment{l.clock, uint64(l.n)})
-	o, out, _ := l.Apply(Moment{l.clock, uint64(l.n)}, c)
-	return o, out
+	at := enforce.LogPosition{Offset: l.n - 1, Time: l.clock}
+	l.Advance(at)
+	r, events := l.Apply(at, c)
+	if len(events) > 0 {
+		return r.Code, events[0].Gate
+	}
+	out, _ := l.Get(r.Ref)
+	return r.Code, out
 }
 
 func question(resource string) schema.Gate {
@@ -38,7 +44,7 @@ func TestStormOfOneRunAndRouteIsOneQuestion(t *testing.T) {
 	l := &log{State: New()}
 	_, first := l.do(schema.CommandAsk, question("order:1"), nil)
 	for i := range 1000 {
-		if o, g := l.do(schema.CommandAsk, question(fmt.Sprint("order:", i)), nil); o != Waiting || g.ID != first.ID {
+		if o, g := l.do(schema.CommandAsk, question(fmt.Sprint("order:", i)), nil); o != enforce.AlreadyAsked || g.ID != first.ID {
 			t.Fatalf("%s %v", o, g)
 		}
 	}
@@ -53,7 +59,7 @@ func TestGrantIsBoundToItsResourceAndUsedOnce(t *testing.T) {
 	if _, usable := l.Find(query("order:1"), l.clock); usable {
 		t.Fatal("usable before anybody said yes")
 	}
-	if o, _ := l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil); o != Granted {
+	if o, _ := l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil); o != enforce.ApprovalGranted {
 		t.Fatal(o)
 	}
 	if _, usable := l.Find(query("order:2"), l.clock); usable {
@@ -68,13 +74,13 @@ func TestGrantIsBoundToItsResourceAndUsedOnce(t *testing.T) {
 	if !usable || have.ID != g.ID {
 		t.Fatal("the yes cannot be used")
 	}
-	if o, _ := l.do(schema.CommandUse, schema.Gate{ID: g.ID}, nil); o != Used {
+	if o, _ := l.do(schema.CommandUse, schema.Gate{ID: g.ID}, nil); o != enforce.GrantUsed {
 		t.Fatal(o)
 	}
-	if o, _ := l.do(schema.CommandUse, schema.Gate{ID: g.ID}, nil); o != Gone {
+	if o, _ := l.do(schema.CommandUse, schema.Gate{ID: g.ID}, nil); o != enforce.NotPending {
 		t.Fatalf("replayed: %s", o)
 	}
-	if o, again := l.do(schema.CommandAsk, question("order:1"), nil); o != Asked || again.ID == g.ID {
+	if o, again := l.do(schema.CommandAsk, question("order:1"), nil); o != enforce.ApprovalAsked || again.ID == g.ID {
 		t.Fatalf("the next call must ask anew: %s", o)
 	}
 }
@@ -100,18 +106,18 @@ func TestNoAnswerIsNoAndIsNotAskedAgainAtOnce(t *testing.T) {
 	l := &log{State: New()}
 	_, g := l.do(schema.CommandAsk, question("order:1"), nil)
 	l.clock = approvalTimeout
-	l.Pass(Moment{l.clock, 50})
+	l.Advance(enforce.LogPosition{Offset: 49, Time: l.clock})
 	if have, usable := l.Find(query("order:1"), l.clock); usable || have == nil || have.State != schema.GateTimedOut {
 		t.Fatalf("%+v", have)
 	}
-	if o, _ := l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil); o != Gone {
+	if o, _ := l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil); o != enforce.NotPending {
 		t.Fatalf("granted after it had timed out: %s", o)
 	}
-	if o, _ := l.do(schema.CommandAsk, question("order:1"), nil); o != Waiting {
+	if o, _ := l.do(schema.CommandAsk, question("order:1"), nil); o != enforce.AlreadyAsked {
 		t.Fatalf("asked again at once: %s", o)
 	}
 	l.clock += refusalTTL
-	if o, _ := l.do(schema.CommandAsk, question("order:1"), nil); o != Asked {
+	if o, _ := l.do(schema.CommandAsk, question("order:1"), nil); o != enforce.ApprovalAsked {
 		t.Fatalf("a no stands for ever: %s", o)
 	}
 }
@@ -124,7 +130,7 @@ func TestGrantEnds(t *testing.T) {
 		t.Fatal("used after its end")
 	}
 	l.clock = 10 * sec
-	if o, _ := l.do(schema.CommandUse, schema.Gate{ID: g.ID}, nil); o != Gone {
+	if o, _ := l.do(schema.CommandUse, schema.Gate{ID: g.ID}, nil); o != enforce.NotPending {
 		t.Fatal(o)
 	}
 }
@@ -133,7 +139,7 @@ func TestEndOfTheTaskEndsItsGrants(t *testing.T) {
 	l := &log{State: New()}
 	_, g := l.do(schema.CommandAsk, question("order:1"), nil)
 	l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil)
-	if e := l.EndRun(Moment{l.clock, 9}, "t", "a", "r"); len(e) != 1 {
+	if e := l.EndRun(enforce.LogPosition{Offset: 8, Time: l.clock}, "t", "a", "r"); len(e) != 1 {
 		t.Fatal("no event")
 	}
 	if _, usable := l.Find(query("order:1"), l.clock); usable {
@@ -143,25 +149,25 @@ func TestEndOfTheTaskEndsItsGrants(t *testing.T) {
 
 func TestInventedRunsDoNotFillTheQueue(t *testing.T) {
 	l := &log{State: New()}
-	outcomes := map[Outcome]int{}
+	outcomes := map[enforce.ResultCode]int{}
 	for i := range 5000 {
 		q := question("order:1")
 		q.Holder = fmt.Sprint("run:", i)
 		o, _ := l.do(schema.CommandAsk, q, nil)
 		outcomes[o]++
 	}
-	if outcomes[Asked] != maxPendingPerCredential || len(l.byID) != maxPendingPerCredential {
+	if outcomes[enforce.ApprovalAsked] != maxPendingPerCredential || len(l.byID) != maxPendingPerCredential {
 		t.Fatalf("%v", outcomes)
 	}
 	other := question("order:1")
 	other.CredentialID, other.Holder = "k2", "run:other"
-	if o, _ := l.do(schema.CommandAsk, other, nil); o != Asked {
+	if o, _ := l.do(schema.CommandAsk, other, nil); o != enforce.ApprovalAsked {
 		t.Fatalf("another credential is kept from asking: %s", o)
 	}
 	// Everything is forgotten in the end.
 	for range 3 {
 		l.clock += approvalTimeout + refusalTTL
-		l.Pass(Moment{l.clock, 9999})
+		l.Advance(enforce.LogPosition{Offset: 9998, Time: l.clock})
 	}
 	if len(l.byID)+len(l.at)+len(l.order)+len(l.ofOne) != 0 {
 		t.Fatalf("%d %d %d %d left", len(l.byID), len(l.at), len(l.order), len(l.ofOne))
@@ -173,7 +179,7 @@ func TestInventedRunsDoNotFillTheQueue(t *testing.T) {
 func TestGateStormOfClaimedCallersTakesNobodysQuestions(t *testing.T) {
 	claimed, proven, established := schema.StandingClaimed, schema.StandingProven, schema.StandingEstablished
 	l := &log{State: New()}
-	outcomes := map[Outcome]int{}
+	outcomes := map[enforce.ResultCode]int{}
 	for i := range 5000 {
 		q := question("order:1")
 		q.Holder, q.CredentialID, q.AgentID, q.Standing = fmt.Sprint("run:", i), fmt.Sprint("invented", i), "reg/bot", &claimed
@@ -183,7 +189,7 @@ func TestGateStormOfClaimedCallersTakesNobodysQuestions(t *testing.T) {
 		o, _ := l.do(schema.CommandAsk, q, nil)
 		outcomes[o]++
 	}
-	if outcomes[Asked] != maxPending[claimed] {
+	if outcomes[enforce.ApprovalAsked] != maxPending[claimed] {
 		t.Errorf("%v; claimed callers have %d", outcomes, maxPending[claimed])
 	}
 	for _, of := range []*schema.Standing{&proven, &established, nil} {
@@ -193,7 +199,7 @@ func TestGateStormOfClaimedCallersTakesNobodysQuestions(t *testing.T) {
 			if of == nil {
 				q.AgentID = "other/bot"
 			}
-			if o, _ := l.do(schema.CommandAsk, q, nil); o != Asked {
+			if o, _ := l.do(schema.CommandAsk, q, nil); o != enforce.ApprovalAsked {
 				t.Fatalf("question %d of %v: %s", i, of, o)
 			}
 		}
@@ -208,7 +214,7 @@ func TestObservedQuestionAsksNobody(t *testing.T) {
 	l := &log{State: New()}
 	q := question("order:1")
 	q.Mode = schema.ModeObserve
-	if o, _ := l.do(schema.CommandAsk, q, nil); o != Recorded {
+	if o, _ := l.do(schema.CommandAsk, q, nil); o != enforce.Recorded {
 		t.Fatal(o)
 	}
 	if n, _ := l.Pending(); n != 0 {
@@ -238,11 +244,11 @@ func TestYesOfTheVersionBeforeIsAskedForAnew(t *testing.T) {
 	if have, usable := l.Find(query("order:1"), l.clock); usable || have != nil {
 		t.Fatalf("an old yes passes: %+v", have)
 	}
-	if o, g := l.do(schema.CommandAsk, question("order:1"), nil); o != Asked || g.ID == "g_old" {
+	if o, g := l.do(schema.CommandAsk, question("order:1"), nil); o != enforce.ApprovalAsked || g.ID == "g_old" {
 		t.Fatalf("not asked anew: %s", o)
 	}
 	// One that waits is answered, and what is granted then binds as little.
-	if o, _ := l.do(schema.CommandGrant, schema.Gate{ID: "g_waits"}, nil); o != Granted {
+	if o, _ := l.do(schema.CommandGrant, schema.Gate{ID: "g_waits"}, nil); o != enforce.ApprovalGranted {
 		t.Fatal(o)
 	}
 	second := query("order:1")
@@ -260,12 +266,12 @@ func TestQuestionOfTheVersionBeforeIsFoldedAsItWas(t *testing.T) {
 	old.Binding = 0
 	_, g := l.do(schema.CommandAsk, old, nil)
 	l.do(schema.CommandGrant, schema.Gate{ID: g.ID}, nil)
-	if o, have := l.do(schema.CommandAsk, old, nil); o != Waiting || have.ID != g.ID {
+	if o, have := l.do(schema.CommandAsk, old, nil); o != enforce.AlreadyAsked || have.ID != g.ID {
 		t.Fatalf("%s", o)
 	}
 	other := old
 	other.Resource = "order:2"
-	if o, _ := l.do(schema.CommandAsk, other, nil); o != Asked {
+	if o, _ := l.do(schema.CommandAsk, other, nil); o != enforce.ApprovalAsked {
 		t.Fatalf("another resource: %s", o)
 	}
 }

@@ -1,14 +1,10 @@
 package ledger
 
 import (
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/arming"
-	"flyball/detect/enforce/breaker"
 	"flyball/schema"
 )
-
-// Excepted is the outcome of a trip that an exception covers: it is recorded, and opens
-// no breaker.
-const Excepted = "excepted"
 
 // Named reasons of a decision that the state has adjusted.
 const (
@@ -35,15 +31,13 @@ func (s *State) Armed(r *Request, family string) bool {
 // trip is a trip as exceptions and commands of arming leave it. The detector's decision
 // says what the scope and the action are; whether it is enforced was its configuration's
 // word, which commands come before.
-func (s *State) trip(c *schema.Command) (Result, []schema.Event) {
-	m := breaker.Moment{Clock: s.Clock, Generation: s.generation()}
-	if e := s.Exceptions.Find(s.Clock, c.Tenant, c.Decision, c.Holder); e != nil && enforceable(c.Decision) {
-		s.Exceptions.RecordUse(s.Clock, e)
-		_, events := s.Breakers.Apply(m, with(c, schema.ModeObserve, WhyExcepted, e.ID))
-		return Result{Outcome: Excepted, Ref: e.ID}, events
+func (s *State) trip(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	if e := s.Exceptions.Find(at.Time, c.Tenant, c.Decision, c.Holder); e != nil && enforceable(c.Decision) {
+		s.Exceptions.RecordUse(at.Time, e)
+		_, events := s.Breakers.Apply(at, with(c, schema.ModeObserve, WhyExcepted, e.ID))
+		return enforce.Result{Code: enforce.TripExcepted, Ref: e.ID}, events
 	}
-	o, events := s.Breakers.Apply(m, s.adjust(c))
-	return Result{Outcome: string(o)}, events
+	return s.Breakers.Apply(at, s.adjust(c))
 }
 
 // enforceable reports whether a decision is one that arming is about: one that is too
@@ -81,17 +75,4 @@ func with(c *schema.Command, mode schema.Mode, why, rule string) *schema.Command
 	d.Mode, d.Why, d.Rule = mode, why, rule
 	out.Decision = &d
 	return &out
-}
-
-func (s *State) arm(c *schema.Command) Result {
-	r := Result{Outcome: string(s.Arming.Apply(s.Clock, s.generation(), c))}
-	if c.Arming != nil {
-		r.Ref = c.Arming.Pattern
-	}
-	return r
-}
-
-func (s *State) except(c *schema.Command) Result {
-	o, id := s.Exceptions.Apply(s.Clock, c)
-	return Result{Outcome: string(o), Ref: id}
 }

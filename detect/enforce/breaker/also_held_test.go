@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -317,7 +318,7 @@ func TestInventedNamesSpendTheTripBudget(t *testing.T) {
 				c.Decision.AgentID, c.Decision.Action, c.ActiveAgents = fmt.Sprint("invented", i), action, 30
 				claim(c)
 			}))
-			if o, _ := s.OutcomeOf(fmt.Sprint(i)); o == Applied {
+			if o, _ := s.OutcomeOf(fmt.Sprint(i)); o == enforce.Applied {
 				open++
 			}
 		}
@@ -329,7 +330,7 @@ func TestInventedNamesSpendTheTripBudget(t *testing.T) {
 			c.ActiveAgents, c.Decision.Action = 30, action
 			heldBot("team/bot5", schema.TrustInfrastructure, "k5")(c)
 		}))
-		if o, _ := s.OutcomeOf("real"); o != Applied {
+		if o, _ := s.OutcomeOf("real"); o != enforce.Applied {
 			t.Errorf("%v: the trip of an established agent: %s", action, o)
 		}
 		if spent := s.BudgetUsage("t", sec); action == schema.ActionDeny && (spent.Trips != 1 || spent.Withheld != 0 || spent.Claimed.Trips != 5 || spent.Claimed.Withheld != 15) {
@@ -349,7 +350,7 @@ func TestProvenCallersShareTheMainBudget(t *testing.T) {
 	s.Apply(1, sec, tripOf("2", two, func(c *schema.Command) {
 		c.Holder = &schema.Holder{CredentialID: "k2", Standing: schema.StandingEstablished}
 	}))
-	if o, _ := s.OutcomeOf("2"); o != Withheld {
+	if o, _ := s.OutcomeOf("2"); o != enforce.TripWithheld {
 		t.Error(o)
 	}
 }
@@ -393,11 +394,11 @@ func TestClaimedTripTakesNoRoomOfOthers(t *testing.T) {
 	}
 	_, scope := runScope(1)
 	s.Apply(1<<20, sec, tripOf("claimed", scope, claim))
-	if o, _ := s.OutcomeOf("claimed"); o != Withheld || s.OpenCount() != maxBreakers {
+	if o, _ := s.OutcomeOf("claimed"); o != enforce.TripWithheld || s.OpenCount() != maxBreakers {
 		t.Error(o, s.OpenCount())
 	}
 	s.Apply(1<<20+1, sec, tripOf("real", scope, heldBot("a", schema.TrustVerified, "k")))
-	if o, _ := s.OutcomeOf("real"); o != Applied || s.OpenCount() != maxBreakers {
+	if o, _ := s.OutcomeOf("real"); o != enforce.Applied || s.OpenCount() != maxBreakers {
 		t.Error(o, s.OpenCount())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/schema"
 )
@@ -64,7 +65,7 @@ func TestTripIsEnforcedAsCommandsSayAndNotAsTheDetectorsFileSaid(t *testing.T) {
 
 func TestCheckFollowsCommandsBeforeThePointsFile(t *testing.T) {
 	s := New(breaker.DefaultBudget())
-	r := &Request{Call: &schema.Call{Tenant: "t", AgentID: "ops/purge", AgentTrust: schema.TrustVerified}, Armed: func(string, string) bool { return false },
+	r := &Request{Request: enforce.Request{Call: &schema.Call{Tenant: "t", AgentID: "ops/purge", AgentTrust: schema.TrustVerified}}, Armed: func(string, string) bool { return false },
 		Tags: func(string) []string { return []string{"batch"} }}
 	armed := func() bool { return s.Armed(r, "policy.scope") }
 	for i, step := range []struct {
@@ -92,7 +93,7 @@ func TestExceptedTripOpensNothingAndSpendsNoBudget(t *testing.T) {
 	s := New(breaker.Budget{PerHour: 1, Percent: 100})
 	s.Apply(0, sec, exceptionFor("1"))
 	s.Apply(1, 2*sec, found("a", schema.ModeArmed, nil))
-	if r, _ := s.Result("a"); r.Outcome != Excepted || r.Ref != "x_1" || s.Breakers.OpenCount() != 0 {
+	if r, _ := s.Result("a"); r.Code != enforce.TripExcepted || r.Ref != "x_1" || s.Breakers.OpenCount() != 0 {
 		t.Fatalf("%+v, %d open", r, s.Breakers.OpenCount())
 	}
 	if b := s.Breakers.History()[0]; b.Why != WhyExcepted || b.Mode != schema.ModeObserve {
@@ -106,7 +107,7 @@ func TestExceptedTripOpensNothingAndSpendsNoBudget(t *testing.T) {
 		t.Error("it did something else, and there was no budget or no breaker for that")
 	}
 	s.Apply(3, 70*sec, found("c", schema.ModeArmed, nil))
-	if r, _ := s.Result("c"); r.Outcome == Excepted {
+	if r, _ := s.Result("c"); r.Code == enforce.TripExcepted {
 		t.Error("the exception did not end")
 	}
 }
@@ -117,7 +118,7 @@ func TestBypassOfAnAgentIsItsAloneAndEnds(t *testing.T) {
 	s.Apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeTenant, Value: "t"}, Reason: "all stop"})
 	s.Apply(1, sec, &schema.Command{ID: "b", Kind: schema.CommandBypass, Tenant: "t", Scope: agent, TTL: 60 * sec, Reason: "false alarms"})
 	ask := func(id string, trust schema.Trust) schema.Action {
-		d := s.Decide(&Request{Call: &schema.Call{Tenant: "t", AgentID: id, AgentTrust: trust}})
+		d := s.Decide(&Request{Request: enforce.Request{Call: &schema.Call{Tenant: "t", AgentID: id, AgentTrust: trust}}})
 		return d.Action
 	}
 	if ask("ops/purge", schema.TrustInfrastructure) != schema.ActionNone {
@@ -130,7 +131,7 @@ func TestBypassOfAnAgentIsItsAloneAndEnds(t *testing.T) {
 		t.Error("a bypass of one agent is one of others")
 	}
 	s.Apply(2, 2*sec, &schema.Command{ID: "e", Kind: schema.CommandBypassEnd, Tenant: "t", Reason: "x"})
-	if r, _ := s.Result("e"); r.Outcome != string(breaker.NoBypass) {
+	if r, _ := s.Result("e"); r.Code != enforce.NoBypass {
 		t.Errorf("the tenant had none: %+v", r)
 	}
 	s.Apply(3, 2*sec, &schema.Command{ID: "g", Kind: schema.CommandBypassEnd, Tenant: "t", Scope: agent, Reason: "x"})
@@ -139,7 +140,7 @@ func TestBypassOfAnAgentIsItsAloneAndEnds(t *testing.T) {
 	}
 	s.Apply(4, 3*sec, &schema.Command{ID: "h", Kind: schema.CommandBypass, Tenant: "t", Scope: agent, TTL: 5 * sec, Reason: "again"})
 	s.Apply(5, 9*sec, &schema.Command{Kind: schema.CommandTick})
-	if ask("ops/purge", schema.TrustInfrastructure) != schema.ActionDeny || len(s.Breakers.Bypasses("t", s.Clock)) != 0 {
+	if ask("ops/purge", schema.TrustInfrastructure) != schema.ActionDeny || len(s.Breakers.Bypasses("t", s.Position.Time)) != 0 {
 		t.Error("the bypass did not end by itself")
 	}
 }

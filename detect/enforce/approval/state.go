@@ -7,23 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
-)
-
-// Outcome says what became of a command.
-type Outcome string
-
-const (
-	Asked    Outcome = "asked"
-	Waiting  Outcome = "already_asked"
-	Full     Outcome = "too_many_questions"
-	Granted  Outcome = "granted"
-	Refused  Outcome = "refused"
-	Used     Outcome = "used"
-	Gone     Outcome = "not_pending"  // answered, timed out or used before
-	Unknown  Outcome = "no_such_gate" // or forgotten
-	Recorded Outcome = "recorded"     // observe mode: nobody is asked
-	Bad      Outcome = "malformed"
 )
 
 // Bounds.
@@ -58,12 +43,6 @@ func poolOf(g *schema.Gate) pool {
 	return pool{g.Tenant, *g.Standing}
 }
 
-// Moment is a place in the log.
-type Moment struct {
-	Clock      int64
-	Generation uint64
-}
-
 type place struct{ tenant, holder, route string }
 
 // State holds gates. It is not for concurrent use; a gate that was given out
@@ -93,81 +72,92 @@ func askerOf(g *schema.Gate) asker {
 	return asker{poolOf(g), cmp.Or(g.CredentialID, g.AgentID, g.Holder)}
 }
 
-// Apply folds a command. The gate that it is about is returned as it stands
-// afterwards, nil where there is none.
-func (s *State) Apply(m Moment, c *schema.Command) (Outcome, *schema.Gate, []schema.Event) {
+// Apply asks a question, answers it or uses a grant. The result refers to the gate by
+// its id.
+func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	code, g, events := s.apply(at, c)
+	r := enforce.Result{Code: code}
+	if g != nil {
+		r.Ref = g.ID
+	}
+	return r, events
+}
+
+// apply returns the gate that the command is about as it is afterwards, nil where there
+// is none.
+func (s *State) apply(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, *schema.Gate, []schema.Event) {
 	if c.Gate == nil {
-		return Bad, nil, nil
+		return enforce.Malformed, nil, nil
 	}
 	if c.Kind == schema.CommandAsk {
-		return s.ask(m, c)
+		return s.ask(at, c)
 	}
 	g := s.byID[c.Gate.ID]
 	if g == nil || g.Tenant != c.Tenant {
-		return Unknown, nil, nil
+		return enforce.NoSuchGate, nil, nil
 	}
 	next := *g
 	switch c.Kind {
 	case schema.CommandGrant, schema.CommandRefuse:
 		if g.State != schema.GatePending {
-			return Gone, g, nil
+			return enforce.NotPending, g, nil
 		}
-		next.By, next.Reason, next.DecidedAt = c.By, c.Reason, m.Clock
+		next.By, next.Reason, next.DecidedAt = c.By, c.Reason, at.Time
 		if c.Kind == schema.CommandRefuse {
-			next.State, next.Expires = schema.GateRefused, m.Clock+refusalTTL
-			return Refused, &next, s.change(m, &next)
+			next.State, next.Expires = schema.GateRefused, at.Time+refusalTTL
+			return enforce.ApprovalRefused, &next, s.change(at, &next)
 		}
 		lasts := c.TTL
 		if lasts <= 0 {
 			lasts = approvalTTL
 		}
-		next.State, next.Expires, next.Uses = schema.GateGranted, m.Clock+min(lasts, maxApprovalTTL), min(max(c.Gate.Uses, 1), maxUses)
+		next.State, next.Expires, next.Uses = schema.GateGranted, at.Time+min(lasts, maxApprovalTTL), min(max(c.Gate.Uses, 1), maxUses)
 		if c.Gate.Resource != "" { // the giver widens or narrows it by a pattern
 			next.Resource, next.ArgsDigest = c.Gate.Resource, ""
 		}
-		return Granted, &next, s.change(m, &next)
+		return enforce.ApprovalGranted, &next, s.change(at, &next)
 	case schema.CommandUse:
-		if g.State != schema.GateGranted || g.Uses < 1 || m.Clock >= g.Expires {
-			return Gone, g, nil
+		if g.State != schema.GateGranted || g.Uses < 1 || at.Time >= g.Expires {
+			return enforce.NotPending, g, nil
 		}
 		if next.Uses--; next.Uses == 0 {
 			next.State = schema.GateUsed
 		}
-		return Used, &next, s.change(m, &next)
+		return enforce.GrantUsed, &next, s.change(at, &next)
 	}
-	return Bad, nil, nil
+	return enforce.Malformed, nil, nil
 }
 
-func (s *State) ask(m Moment, c *schema.Command) (Outcome, *schema.Gate, []schema.Event) {
+func (s *State) ask(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, *schema.Gate, []schema.Event) {
 	g := *c.Gate
-	g.Tenant, g.AskedAt, g.Generation, g.State, g.Expires = c.Tenant, m.Clock, m.Generation, schema.GatePending, m.Clock+approvalTimeout
-	g.ID = schema.GateID(g.Tenant, g.Holder, g.Route, int(m.Generation))
+	g.Tenant, g.AskedAt, g.Generation, g.State, g.Expires = c.Tenant, at.Time, at.Generation(), schema.GatePending, at.Time+approvalTimeout
+	g.ID = schema.GateID(g.Tenant, g.Holder, g.Route, int(at.Generation()))
 	if g.Holder == "" || g.Route == "" {
-		return Bad, nil, nil
+		return enforce.Malformed, nil, nil
 	}
 	if g.Mode != schema.ModeArmed {
 		g.State, g.Expires = schema.GateEnded, 0
-		return Recorded, &g, []schema.Event{schema.GateEvent(&g)}
+		return enforce.Recorded, &g, []schema.Event{schema.GateEvent(&g)}
 	}
 	for _, have := range s.at[place{g.Tenant, g.Holder, g.Route}] {
 		switch have.State {
 		case schema.GatePending, schema.GateRefused, schema.GateTimedOut:
-			return Waiting, have, nil
+			return enforce.AlreadyAsked, have, nil
 		case schema.GateGranted:
 			if q := queryOf(&g); g.Binding < schema.BindingAll && bindsOld(have, q) || g.Binding >= schema.BindingAll && binds(have, q) {
-				return Waiting, have, nil
+				return enforce.AlreadyAsked, have, nil
 			}
 		}
 	}
 	if p := poolOf(&g); s.pending[p] >= maxPending[p.standing] || s.ofOne[askerOf(&g)] >= maxPendingPerCredential {
-		return Full, nil, nil
+		return enforce.TooManyQuestions, nil, nil
 	}
-	return Asked, &g, s.change(m, &g)
+	return enforce.ApprovalAsked, &g, s.change(at, &g)
 }
 
 // change puts a gate's new state in place.
-func (s *State) change(m Moment, g *schema.Gate) []schema.Event {
-	g.Generation = m.Generation
+func (s *State) change(at enforce.LogPosition, g *schema.Gate) []schema.Event {
+	g.Generation = at.Generation()
 	was := s.byID[g.ID]
 	p := place{g.Tenant, g.Holder, g.Route}
 	if was == nil {
@@ -199,8 +189,8 @@ func (s *State) count(g *schema.Gate, by int) {
 }
 
 // Pass lets the log's clock do what is due by a moment.
-func (s *State) Pass(m Moment) []schema.Event {
-	if m.Clock < s.next {
+func (s *State) Advance(at enforce.LogPosition) []schema.Event {
+	if at.Time < s.next {
 		return nil
 	}
 	s.next = math.MaxInt64
@@ -208,7 +198,7 @@ func (s *State) Pass(m Moment) []schema.Event {
 	left := s.order[:0:0]
 	for _, id := range s.order {
 		g := s.byID[id]
-		if g.Expires > m.Clock {
+		if g.Expires > at.Time {
 			left = append(left, id)
 			s.next = min(s.next, g.Expires)
 			continue
@@ -216,14 +206,14 @@ func (s *State) Pass(m Moment) []schema.Event {
 		next := *g
 		switch g.State {
 		case schema.GatePending:
-			next.State, next.DecidedAt, next.Expires, next.Reason = schema.GateTimedOut, m.Clock, m.Clock+refusalTTL, "nobody answered in time"
+			next.State, next.DecidedAt, next.Expires, next.Reason = schema.GateTimedOut, at.Time, at.Time+refusalTTL, "nobody answered in time"
 		case schema.GateGranted:
-			next.State, next.Reason, next.Expires = schema.GateEnded, "its time is over", m.Clock+refusalTTL
+			next.State, next.Reason, next.Expires = schema.GateEnded, "its time is over", at.Time+refusalTTL
 		default: // an answer that has stood long enough
 			s.forget(g)
 			continue
 		}
-		out = append(out, s.change(m, &next)...)
+		out = append(out, s.change(at, &next)...)
 		left = append(left, id)
 	}
 	s.order = left
@@ -231,7 +221,7 @@ func (s *State) Pass(m Moment) []schema.Event {
 }
 
 // EndRun ends what waits or was granted for an agent's run: its task is over.
-func (s *State) EndRun(m Moment, tenant, agent, runKey string) []schema.Event {
+func (s *State) EndRun(at enforce.LogPosition, tenant, agent, runKey string) []schema.Event {
 	var out []schema.Event
 	for _, id := range s.order {
 		g := s.byID[id]
@@ -239,8 +229,8 @@ func (s *State) EndRun(m Moment, tenant, agent, runKey string) []schema.Event {
 			continue
 		}
 		next := *g
-		next.State, next.Reason, next.DecidedAt = schema.GateEnded, "its task has ended", m.Clock
-		out = append(out, s.change(m, &next)...)
+		next.State, next.Reason, next.DecidedAt = schema.GateEnded, "its task has ended", at.Time
+		out = append(out, s.change(at, &next)...)
 	}
 	return out
 }
