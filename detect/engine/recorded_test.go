@@ -332,7 +332,7 @@ func (s *recorded) output() string {
 func writeFinding(out io.Writer, f *schema.Finding) {
 	when := func(at int64) time.Duration { return time.Unix(0, at).Sub(night) }
 	fmt.Fprintf(out, "finding %s/%d %s %v %v run=%s %s/%v/%s/%s opened=%v at=%v onset=%v call=%s score=%.9g rate=%.9g/%s/%v of=%s delay=%d %v touched=%v",
-		f.ID, f.Version, f.Family, f.Level, f.State, f.RunKey, f.AgentID, f.AgentTrust, f.CredentialID, f.PrincipalID, when(f.OpenedAt), when(f.UpdateAt), when(f.OnsetAt), f.Call,
+		f.ID, f.Version, f.Family, f.Level, f.State, f.RunKey, f.AgentID, f.AgentTrust, f.CredentialID, f.PrincipalID, when(f.OpenedAt), when(f.UpdatedAt), when(f.OnsetAt), f.Call,
 		f.Score, f.ExpectedRate, f.ExpectedOf, f.Beyond, f.Baseline, f.DelayCalls, f.Exposure, f.Touched)
 	if f.Exception != "" {
 		fmt.Fprintf(out, " exception=%q", f.Exception)
