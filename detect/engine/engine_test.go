@@ -74,7 +74,7 @@ func (l *log) write(value []byte) {
 func (l *log) start(change ...func(*Config)) (e *Engine, stop func() error) {
 	l.t.Helper()
 	cfg := DefaultConfig()
-	cfg.Kafka, cfg.Now = l.opts, time.Now
+	cfg.Kafka, cfg.Now = kafka.Config{Options: l.opts}, time.Now
 	cfg.CheckpointEvery, cfg.SnapshotEvery, cfg.JournalEvery = 50*time.Millisecond, 50*time.Millisecond, 20*time.Millisecond
 	cfg.Logger, cfg.Registerer = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
 	for _, f := range change {

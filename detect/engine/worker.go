@@ -13,6 +13,7 @@ import (
 	"flyball/detect/detector"
 	"flyball/detect/stitch"
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -45,7 +46,7 @@ type worker struct {
 }
 
 // newWorker is a worker of a partition of which nothing is known yet.
-func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p producer, b *baselines, active *atomic.Int64) *worker {
+func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafka.Producer, b *baselines, active *atomic.Int64) *worker {
 	w := &worker{cfg: cfg, m: m, part: part, baselines: b, in: make(chan []*kgo.Record, 4)}
 	w.state = stitch.NewPartition(part, cfg.Limits)
 	w.detectors = cfg.Detectors(cfg.Options, m.detectors)
