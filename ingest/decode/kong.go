@@ -27,13 +27,13 @@ func isKongAI(v fields.Value) bool {
 // kong reads Kong's object. A request that carried MCP is a call for each of
 // its JSON-RPC requests: what an agent asked for is a tool, not POST /mcp.
 func (w *work) kong(b []byte, pairs []fields.Pair) {
-	d := w.begin()
+	d := w.beginCall()
 	reader := kongReader{d, &w.keys}
 	reader.request(pairs)
 	bytesOf := func() []byte { return b }
 	ai := reader.members(fields.Get(pairs, "ai"))
 	if ai == nil {
-		w.end(bytesOf)
+		w.endCall(bytesOf)
 		return
 	}
 	reader.model(ai)
@@ -46,7 +46,7 @@ func (w *work) kong(b []byte, pairs []fields.Pair) {
 			d.call.MCPMethod, d.call.ToolName, d.call.Outcome, d.call.DeniedBy = "tools/call", tool, schema.OutcomeDenied, "ai-mcp"
 			break
 		}
-		w.end(bytesOf)
+		w.endCall(bytesOf)
 		return
 	}
 	whole := w.d
@@ -55,7 +55,7 @@ func (w *work) kong(b []byte, pairs []fields.Pair) {
 		w.d = whole
 		w.d.attrs = append(w.d.attrs[:0], attrs...)
 		reader.rpc(reader.members(v), denied, len(list) > 1)
-		w.end(bytesOf)
+		w.endCall(bytesOf)
 	}
 }
 
@@ -112,7 +112,7 @@ func (k kongReader) request(pairs []fields.Pair) {
 	d.call.Format, d.call.ObserverKind = formatKongJSON, schema.ObserverGateway
 	for i := range pairs {
 		p := &pairs[i]
-		d.step(p.Name)
+		d.readingFrom(p.Name)
 		if set, ok := kongTable[p.Key]; ok {
 			set(d, p.Val)
 		} else if p.Val.Kind != '{' && p.Val.Kind != '[' && !d.field(p.Key, p.Val) {
@@ -122,7 +122,7 @@ func (k kongReader) request(pairs []fields.Pair) {
 	k.target(k.members(fields.Get(pairs, "request")))
 	k.answer(k.members(fields.Get(pairs, "response")), k.members(fields.Get(pairs, "latencies")))
 	k.consumer(k.members(fields.Get(pairs, "consumer")), k.members(fields.Get(pairs, "authenticated_entity")))
-	d.step("service")
+	d.readingFrom("service")
 	service := k.members(fields.Get(pairs, "service"))
 	d.call.API = first(fields.Get(service, "name").Text(), fields.Get(service, "host").Text())
 	d.keep("route_name", fields.Get(k.members(fields.Get(pairs, "route")), "name").Text())
@@ -131,7 +131,7 @@ func (k kongReader) request(pairs []fields.Pair) {
 
 func (k kongReader) target(request []fields.Pair) {
 	d, c := k.draft, &k.call
-	d.step("request")
+	d.readingFrom("request")
 	c.Method = first(fields.Get(request, "method").Text(), c.Method)
 	choose(&d.ranks.target, rankTargetPath, &d.target, first(fields.Get(request, "uri").Text(), fields.Get(request, "url").Text()))
 	c.BytesIn = fields.Get(request, "size").Count()
@@ -141,10 +141,10 @@ func (k kongReader) target(request []fields.Pair) {
 }
 
 func (k kongReader) answer(response, latencies []fields.Pair) {
-	k.step("response")
+	k.readingFrom("response")
 	setStatus(k.draft, fields.Get(response, "status"))
 	k.call.BytesOut = fields.Get(response, "size").Count()
-	k.step("latencies")
+	k.readingFrom("latencies")
 	k.duration(fields.Get(latencies, "request").Text(), 1e6)
 	if ns, ok := parseAmount(fields.Get(latencies, "proxy").Text(), 1e6); ok {
 		k.call.UpstreamNs = ns
@@ -152,7 +152,7 @@ func (k kongReader) answer(response, latencies []fields.Pair) {
 }
 
 func (k kongReader) consumer(consumer, entity []fields.Pair) {
-	k.step("consumer")
+	k.readingFrom("consumer")
 	ev := &k.ev
 	ev.GatewayAgent = first(fields.Get(consumer, "custom_id").Text(), fields.Get(consumer, "username").Text())
 	ev.GatewayCredential = first(fields.Get(entity, "id").Text(), fields.Get(consumer, "id").Text(), fields.Get(entity, "consumer_id").Text())
@@ -160,7 +160,7 @@ func (k kongReader) consumer(consumer, entity []fields.Pair) {
 
 // trace takes in the trace of the tracing plugins, whose forms differ.
 func (k kongReader) trace(trace []fields.Pair) {
-	k.step("trace_id")
+	k.readingFrom("trace_id")
 	for _, form := range [...]string{"w3c", "b3", "ot", "jaeger", "aws", "gcp"} {
 		if t := fields.Get(trace, form).Text(); t != "" {
 			k.header("x_b3_traceid", fields.Plain(t))
@@ -171,7 +171,7 @@ func (k kongReader) trace(trace []fields.Pair) {
 
 // model takes in what the AI proxy says of the model.
 func (k kongReader) model(ai []fields.Pair) {
-	k.step("ai")
+	k.readingFrom("ai")
 	c := &k.call
 	for _, p := range ai {
 		if p.Key == "mcp" || p.Val.Kind != '{' {

@@ -24,7 +24,7 @@ func (w *work) lines(b []byte, signal string, depth int) {
 		if fields.Space(line, 0) == len(line) {
 			continue
 		}
-		if w.enough(rest) {
+		if w.isFull(rest) {
 			return
 		}
 		at, flag, text := criLine(line)
@@ -44,11 +44,11 @@ func (w *work) lines(b []byte, signal string, depth int) {
 		}
 		shipped := w.shipped
 		w.shipped = at
-		w.any(text, signal, depth+1)
+		w.decodeAny(text, signal, depth+1)
 		w.shipped = shipped
 	}
 	if len(parts) > 0 {
-		w.bad(PartialLine, "a line that the container runtime cut, without its rest", cutFrom)
+		w.reject(PartialLine, "a line that the container runtime cut, without its rest", cutFrom)
 	}
 }
 
@@ -116,7 +116,7 @@ func readEnvoyText(d *draft, line string) bool {
 }
 
 func setEnvoy(d *draft, name, text string) {
-	d.step(name)
+	d.readingFrom(name)
 	d.envoy(&fields.Pair{Name: name, Key: name, Val: fields.Plain(text)})
 }
 

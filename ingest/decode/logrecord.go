@@ -22,7 +22,7 @@ func (w *work) logs(l plog.Logs, inJSON bool) {
 				r := records.At(k)
 				bytesOf := func() []byte { return logBytes(rl, r, inJSON) }
 				if int(w.item) >= w.p.opt.MaxItems {
-					w.enough(bytesOf())
+					w.isFull(bytesOf())
 					return
 				}
 				w.log(rl.Resource().Attributes(), r, bytesOf)
@@ -51,7 +51,7 @@ func logBytes(rl plog.ResourceLogs, r plog.LogRecord, inJSON bool) []byte {
 // log reads one record: its body first, if it is a line or an object that a
 // format matches, then its attributes over it.
 func (w *work) log(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
-	d := w.begin()
+	d := w.beginCall()
 	c := &d.call
 	setService(d, res)
 	switch r.Body().Type() {
@@ -73,10 +73,10 @@ func (w *work) log(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
 	}
 	setRecordTime(d, r)
 	if c.Method == "" && d.target == "" && c.Path == "" && c.Status == 0 && c.MCPMethod == "" && c.ToolName == "" {
-		w.bad(NotAnAccessLog, "a log record without method, path, status or tool", bytesOf())
+		w.reject(NotAnAccessLog, "a log record without method, path, status or tool", bytesOf())
 		return
 	}
-	w.end(bytesOf)
+	w.endCall(bytesOf)
 }
 
 // body reads a record's body by the decoders of text and JSON.
@@ -134,14 +134,14 @@ func (w *work) attributes(m pcommon.Map) {
 	}
 	m.Range(func(key string, v pcommon.Value) bool {
 		if strings.IndexByte(key, '.') >= 0 {
-			d.step(key)
+			d.readingFrom(key)
 			d.attribute(key, v)
 		}
 		return true
 	})
 	for i := range pairs {
 		if strings.IndexByte(pairs[i].Name, '.') < 0 {
-			d.step(pairs[i].Name)
+			d.readingFrom(pairs[i].Name)
 			d.envoy(&pairs[i])
 		}
 	}

@@ -21,7 +21,7 @@ type mappedSetter func(d *draft, v fields.Value, with *mapping.With) bool
 
 // Set takes in a field that a mapping found.
 func (m mapped) Set(f mapping.Field, v fields.Value, with *mapping.With, from string) bool {
-	m.step(from)
+	m.readingFrom(from)
 	if with.Asserted && onlyGateway[f] {
 		return false
 	}
@@ -34,7 +34,7 @@ var onlyGateway = map[mapping.Field]bool{mapping.Claims: true, mapping.RemoteUse
 
 // Header takes in a request header.
 func (m mapped) Header(p fields.Pair) {
-	m.step("header " + p.Name)
+	m.readingFrom("header " + p.Name)
 	if !m.header(p.Key, p.Val) {
 		m.keep("header."+p.Name, p.Val.Text())
 	}
@@ -42,13 +42,13 @@ func (m mapped) Header(p fields.Pair) {
 
 // Known takes in a member under the names that gateways share.
 func (m mapped) Known(p fields.Pair) bool {
-	m.step(p.Name)
+	m.readingFrom(p.Name)
 	return m.field(p.Key, p.Val)
 }
 
 // Keep keeps a member that no table knows as an attribute.
 func (m mapped) Keep(name string, v fields.Value) {
-	m.step(name)
+	m.readingFrom(name)
 	if v.Kind != '{' {
 		m.keep(name, v.Text())
 	}

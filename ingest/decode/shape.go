@@ -60,7 +60,7 @@ func shapeOf(pairs []fields.Pair) string {
 func readEnvoyObject(d *draft, pairs []fields.Pair) {
 	d.call.Format, d.call.ObserverKind = formatEnvoyJSON, schema.ObserverGateway
 	for i := range pairs {
-		d.step(pairs[i].Name)
+		d.readingFrom(pairs[i].Name)
 		d.envoy(&pairs[i])
 	}
 }

@@ -36,11 +36,11 @@ func (w *work) traces(t ptrace.Traces, inJSON bool) {
 		}
 		bytesOf := func() []byte { return spanBytes(rs, s, inJSON) }
 		if int(w.item) >= w.p.opt.MaxItems {
-			w.enough(bytesOf())
+			w.isFull(bytesOf())
 			return false
 		}
-		readSpan(w.begin(), rs.Resource().Attributes(), s, agents)
-		w.end(bytesOf)
+		readSpan(w.beginCall(), rs.Resource().Attributes(), s, agents)
+		w.endCall(bytesOf)
 		return true
 	})
 }
@@ -143,7 +143,7 @@ func readSpan(d *draft, res pcommon.Map, s ptrace.Span, agents map[spanKey]agent
 	}
 	setService(d, res)
 	s.Attributes().Range(func(key string, v pcommon.Value) bool {
-		d.step(key)
+		d.readingFrom(key)
 		d.attribute(key, v)
 		return true
 	})
