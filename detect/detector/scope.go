@@ -158,7 +158,7 @@ func (s *scopeState) Code(c *wire.Coder) {
 	for _, n := range []*uint64{&s.writes, &s.sends, &s.reads, &s.irreversible} {
 		c.Uint(n)
 	}
-	codeCallRef(c, &s.first)
+	wire.CodeCallRef(c, &s.first)
 	c.Int(&s.firstAt)
 	c.Text(&s.route)
 	wire.Small(c, &s.answer.Placement)

@@ -121,7 +121,7 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 			ok.Key = s.String()
 		}
 		r := p.runByKey(a, c, ok, nil, offset)
-		r.refused.Add(hash(k.Key, k.Principal))
+		r.refused.Add(schema.HashStrings(k.Key, k.Principal))
 		return r
 	}
 	r := &Run{bind: k.clone(), actor: a, dueSlot: -1, standing: s}

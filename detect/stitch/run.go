@@ -4,8 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-
 	"flyball/schema"
 	"flyball/schema/wire"
 )
@@ -133,10 +131,10 @@ func (r *Run) add(c *schema.Call) {
 	if c.Late {
 		r.LateCalls++
 	}
-	r.routes.Add(hash(c.Method, c.RouteKey))
+	r.routes.Add(schema.HashStrings(c.Method, c.RouteKey))
 	for i := range c.Resources {
 		if id := c.Resources[i].ID; id != "?" && id != "*" {
-			r.resources.Add(hash(c.Resources[i].Type, id))
+			r.resources.Add(schema.HashStrings(c.Resources[i].Type, id))
 		}
 	}
 	r.identify(c)
@@ -183,15 +181,6 @@ func setIfEmpty(field *string, v string) {
 	if *field == "" && v != "" {
 		*field = strings.Clone(v)
 	}
-}
-
-func hash(a, b string) uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	_, _ = d.WriteString(a)
-	_, _ = d.Write([]byte{0})
-	_, _ = d.WriteString(b)
-	return d.Sum64()
 }
 
 // confidence that a call of the rule is in the right run, 0-100.
