@@ -7,30 +7,23 @@ import (
 	"flyball/schema"
 )
 
-// WhyLearned is what precedes the reasons of learned scopes; all of them are armed
-// as the family scope.
-const WhyLearned = "scope.learned:"
-
-// learned weighs what the log side will say of the same call. A name that was only
-// asserted is judged by what was learned under that saying, and by nothing of the
-// agent whose name it is.
-func (s *State) learned(d *Decision, r *Request) {
-	c := r.Call
+// learnedScope checks what the detector will say of the same call. A caller that only
+// asserts a name is compared with what was learned of callers that asserted it, not with
+// what was learned of the agent.
+func (d *decider) learnedScope() {
+	c := d.r.Call
 	var f feature.Call
 	var seen scope.Call
 	feature.Of(c, &f)
 	scope.Of(c, &f, &seen)
-	d.Scope = r.Scopes.Answer(scope.Ask{Agent: baseline.AgentKey(c.AgentID, c.AgentTrust), Group: baseline.PeerGroup(c.AgentID, c.CallerKind),
+	d.Scope = d.r.Scopes.Answer(scope.Ask{Agent: baseline.AgentKey(c.AgentID, c.AgentTrust), Group: baseline.PeerGroup(c.AgentID, c.CallerKind),
 		Declared: d.Task, Logged: c.TaskID, Trust: c.TaskTrust, Call: &seen})
 	if !d.Scope.Is.Holds() {
 		return
 	}
-	mode := schema.ModeObserve
-	if s.Armed(r, schema.FamilyScope) {
-		mode = schema.ModeArmed
-	}
-	line := d.Scope.From
-	if d.weigh(Objection{By: "learned_scope", Action: schema.ActionGate, Why: WhyLearned + d.Scope.Is.String(), Mode: mode, About: line}) {
-		d.Line = line
+	o := Objection{By: "learned_scope", Action: schema.ActionGate, Why: WhyLearned + d.Scope.Is.String(),
+		Mode: d.mode(schema.FamilyScope), About: d.Scope.From}
+	if d.add(o) {
+		d.Line = o.About
 	}
 }
