@@ -91,7 +91,7 @@ func (w *world) write(part int32, names ...string) {
 	now := time.Now()
 	for _, name := range names {
 		e := schema.FindingEvent(&schema.Finding{ID: name, Version: 1, Family: schema.FamilyLoop,
-			Level: schema.LevelTrip, State: schema.FindingOpen, OpenedAt: now.UnixNano(), UpdateAt: now.UnixNano(), Summary: name})
+			Level: schema.LevelTrip, State: schema.FindingOpen, OpenedAt: now.UnixNano(), UpdatedAt: now.UnixNano(), Summary: name})
 		value, err := wire.EncodeEvent(&e)
 		if err != nil {
 			w.t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/detect/playbook"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
@@ -35,7 +35,7 @@ func breakersCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var lines []point.BreakerLine
+			var lines []api.BreakerLine
 			if err := json.Unmarshal(raw, &lines); err != nil {
 				return err
 			}
@@ -96,7 +96,7 @@ func findingsCommand(o *options) *cobra.Command {
 // findingReport is a finding with the card of its family.
 type findingReport struct {
 	query.Finding
-	Card *playbook.Card `json:"card,omitempty"`
+	Card *playbook.Entry `json:"card,omitempty"`
 }
 
 func findingCommand(o *options) *cobra.Command {
@@ -106,7 +106,7 @@ func findingCommand(o *options) *cobra.Command {
 			return err
 		}
 		r := findingReport{Finding: f}
-		if c, ok := playbook.Of(f.Family); ok {
+		if c, ok := playbook.Find(f.Family); ok {
 			r.Card = &c
 		}
 		if format == "json" {
@@ -145,11 +145,11 @@ func learnCommand(o *options) *cobra.Command {
 			return err
 		}
 		defer db.Close()
-		body, err := app.NewLearner(c, kafka, db, log).Once(cmd.Context())
+		body, err := app.NewLearner(c, kafka, db, log).LearnOnce(cmd.Context())
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n", body.Version, body.Runs, body.Calls, len(body.Names()), body.Calibration.T1)
+		fmt.Fprintf(cmd.OutOrStdout(), "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n", body.Version, body.Runs, body.Calls, len(body.AgentNames()), body.Calibration.T1)
 		return nil
 	}}
 	cmd.Flags().BoolVar(&once, "once", false, "make and activate one baseline, beside a process that is running")
@@ -159,7 +159,7 @@ func learnCommand(o *options) *cobra.Command {
 func verdictCommand(o *options) *cobra.Command {
 	var why string
 	return withWhy(&cobra.Command{Use: "verdict ID true|benign|test", Short: "Say what a finding was: a benign run teaches again, a true one never does", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
-		say := point.Say{Why: why, By: whoami()}
+		say := api.LabelFindingRequest{Why: why, By: whoami()}
 		if err := say.Is.UnmarshalText([]byte(args[1])); err != nil || say.Is == schema.VerdictUnknown {
 			return usage(fmt.Errorf("%q is none of %s", args[1], strings.Join(schema.VerdictWords[1:], ", ")))
 		}

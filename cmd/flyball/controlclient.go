@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 )
 
@@ -114,7 +114,7 @@ const enforcedWithin = 3 * time.Second
 
 // spread waits until every live point has applied a generation of the log, for a short
 // while, and says which have and which have not.
-func (o *options) spread(generation uint64, points []point.Applied) (have, lack []string) {
+func (o *options) spread(generation uint64, points []api.Applied) (have, lack []string) {
 	end := time.Now().Add(enforcedWithin)
 	for {
 		have, lack = []string{}, []string{}
@@ -137,7 +137,7 @@ func (o *options) spread(generation uint64, points []point.Applied) (have, lack 
 		}
 		points = points[:0:0]
 		for _, p := range now {
-			points = append(points, point.Applied{Point: p.Point, Generation: uint64(p.Applied) + 1})
+			points = append(points, api.Applied{Point: p.Point, Generation: uint64(p.Applied) + 1})
 		}
 	}
 }

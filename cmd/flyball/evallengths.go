@@ -26,6 +26,6 @@ func runLengths(r *evaluate.Report, test string) error {
 	for _, l := range runs {
 		list = append(list, evaluate.Length{Agent: l.Agent, Group: baseline.PeerGroup(l.Agent, schema.CallerAgent), Task: l.Task, Calls: l.Calls})
 	}
-	r.Lengths = evaluate.LengthsOf(list)
+	r.Lengths = evaluate.EvaluateLengths(list)
 	return nil
 }

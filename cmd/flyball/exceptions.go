@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 // listedException is a line of `flyball exceptions list`: of the log, or of the
@@ -45,7 +45,7 @@ func exceptionOrdersCommand(o *options) *cobra.Command {
 			if err := c.ValidateDetect(); err != nil {
 				return usage(err)
 			}
-			byCommand, err := get[[]point.ExceptionLine](o, "/v1/exceptions")
+			byCommand, err := get[[]api.ExceptionLine](o, "/v1/exceptions")
 			if err != nil {
 				return err
 			}
@@ -110,7 +110,7 @@ func addExceptionCommand(o *options) *cobra.Command {
 				}
 				n = int64(time.Until(end) / time.Second)
 			}
-			done, err := post[point.ExceptionAdded](o, "/v1/exceptions", point.Except{Agent: agent, Family: family, Routes: routes,
+			done, err := post[api.ExceptionResult](o, "/v1/exceptions", api.AddExceptionRequest{Agent: agent, Family: family, Routes: routes,
 				Seconds: n, Reason: reason, By: whoami()})
 			if err != nil {
 				return err
@@ -118,7 +118,7 @@ func addExceptionCommand(o *options) *cobra.Command {
 			undo := fmt.Sprintf("%s exceptions remove %s --reason '…'", o.again(), done.Ref)
 			if format == "json" {
 				return report.JSON(cmd.OutOrStdout(), struct {
-					point.ExceptionAdded
+					api.ExceptionResult
 					Deployment string `json:"deployment"`
 					Undo       string `json:"undo"`
 				}{done, o.deployment(done.Tenant), undo})
@@ -164,7 +164,7 @@ func removeExceptionCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		done, err := post[point.Done](o, "/v1/exceptions/"+url.PathEscape(id)+"/remove", point.Unexcept{Reason: reason, By: whoami()})
+		done, err := post[api.ChangeResult](o, "/v1/exceptions/"+url.PathEscape(id)+"/remove", api.RemoveExceptionRequest{Reason: reason, By: whoami()})
 		if err != nil {
 			return err
 		}
@@ -180,7 +180,7 @@ func removeExceptionCommand(o *options) *cobra.Command {
 
 // exceptionOf is the exception that an id, or at least six characters of one, names.
 func (o *options) exceptionOf(term string) (string, error) {
-	list, err := get[[]point.ExceptionLine](o, "/v1/exceptions")
+	list, err := get[[]api.ExceptionLine](o, "/v1/exceptions")
 	if err != nil {
 		return "", err
 	}

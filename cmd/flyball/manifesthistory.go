@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/manifest"
-	"flyball/detect/enforce/point"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 	"fmt"
@@ -192,7 +192,7 @@ func manifestReview(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		manifests, err := get[[]point.ManifestLine](o, "/v1/manifests")
+		manifests, err := get[[]api.ManifestLine](o, "/v1/manifests")
 		if err != nil {
 			return err
 		}
@@ -273,7 +273,7 @@ func manifestReview(o *options) *cobra.Command {
 
 // ownOf is the manifest of exactly this agent: a suggestion about one agent is
 // none about all that a pattern matches.
-func ownOf(list []point.ManifestLine, agent string) *manifest.Manifest {
+func ownOf(list []api.ManifestLine, agent string) *manifest.Manifest {
 	for _, l := range list {
 		if ok, _ := path.Match(l.Agent, agent); ok && l.Agent == agent {
 			if m, err := manifest.Parse([]byte(l.Text)); err == nil {

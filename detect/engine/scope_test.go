@@ -20,15 +20,15 @@ import (
 // taught makes a baseline the active one: two agents refund orders of one account.
 func (l *log) taught() {
 	l.t.Helper()
-	var runs []*scope.Run
+	var runs []*scope.TrainingRun
 	for i := range 20 {
-		r := &scope.Run{ID: fmt.Sprint(i), Agent: fmt.Sprint("shop/", i%2), Group: "shop", Task: "refund", Names: []string{"GET /orders/{}", "POST /refunds"}}
-		r.Calls = []scope.Call{scope.Named(r.Names[0], false, nil), scope.Named(r.Names[1], true, []schema.Resource{{Type: "account", ID: "main"}})}
+		r := &scope.TrainingRun{ID: fmt.Sprint(i), Agent: fmt.Sprint("shop/", i%2), Group: "shop", Task: "refund", Names: []string{"GET /orders/{}", "POST /refunds"}}
+		r.Calls = []scope.Access{scope.NewAccess(r.Names[0], false, nil), scope.NewAccess(r.Names[1], true, []schema.Resource{{Type: "account", ID: "main"}})}
 		runs = append(runs, r)
 	}
 	body := baseline.New("default")
-	body.Version, body.Scopes = "default/1", scope.Publish(runs)
-	body.Calibration = calibrate.Of(nil, nil)
+	body.Version, body.Scopes = "default/1", scope.LearnModel(runs)
+	body.Calibration = calibrate.FitScores(nil, nil)
 	value, err := wire.EncodeDocument(wire.BaselineVersion, body)
 	if err != nil {
 		l.t.Fatal(err)
@@ -104,7 +104,7 @@ func TestScopeOfAnotherFamilyIsNotArmedByTheAgent(t *testing.T) {
 	l.taught()
 	l.start(func(c *Config) {
 		c.Rules.Arming = policy.ParseArming(true, []string{"shop/*"})
-		c.Rules.Arming.Apart = []string{schema.FamilyScope}
+		c.Rules.Arming.ExplicitOnly = []string{schema.FamilyScope}
 	})
 	l.calls(0, same, [3]string{"POST", "/users", ""})
 	if got := l.findings(schema.FamilyScope, 1); len(got) != 1 || got[0].Decision == nil || got[0].Decision.Mode != schema.ModeObserve {

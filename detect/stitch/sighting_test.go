@@ -153,14 +153,14 @@ func TestOnlyTheLastMinuteIsRemembered(t *testing.T) {
 		}
 		run = b.run(c.RunID)
 	}
-	if len(run.seen) > 10 || cap(run.seen) > 32 {
-		t.Errorf("%d sightings remembered", len(run.seen))
+	if len(run.sightings) > 10 || cap(run.sightings) > 32 {
+		t.Errorf("%d sightings remembered", len(run.sightings))
 	}
 	for i := range 1000 {
 		b.call(20_000*time.Second, key("r"), request(fmt.Sprint("burst", i)), seenBy(schema.ObserverGateway, ""))
 	}
-	if len(run.seen) != sightingsPerRun {
-		t.Errorf("%d sightings of a burst", len(run.seen))
+	if len(run.sightings) != sightingsPerRun {
+		t.Errorf("%d sightings of a burst", len(run.sightings))
 	}
 	if c := b.call(20_001*time.Second, key("r"), request("burst999"), seenBy(schema.ObserverSidecar, "")); !c.Duplicate {
 		t.Error("the last of a burst is counted twice")

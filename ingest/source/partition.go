@@ -100,7 +100,7 @@ func (p *partitionReader) decode(ctx context.Context, b *inflightBatch, r *kgo.R
 		in.Headers = append(in.Headers, decode.Header{Key: h.Key, Value: h.Value})
 	}
 	from := len(p.calls)
-	var dead []decode.Dead
+	var dead []decode.Rejected
 	p.calls, dead = p.decoder.Decode(&in, p.calls)
 	for _, d := range dead {
 		p.sendToDeadLetters(ctx, b, r, &in, d)
@@ -123,7 +123,7 @@ func recordTime(r *kgo.Record, now int64) int64 {
 	return t
 }
 
-func (p *partitionReader) sendToDeadLetters(ctx context.Context, b *inflightBatch, r *kgo.Record, in *decode.Record, d decode.Dead) {
+func (p *partitionReader) sendToDeadLetters(ctx context.Context, b *inflightBatch, r *kgo.Record, in *decode.Record, d decode.Rejected) {
 	p.m.dead.WithLabelValues(string(d.Reason)).Inc()
 	p.mu.Lock()
 	b.sent++

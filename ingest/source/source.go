@@ -23,7 +23,7 @@ import (
 // Decoder reads a record; see package decode. It must be safe for concurrent use.
 type Decoder interface {
 	// Decode appends the record's calls and returns the items that cannot be read.
-	Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Dead)
+	Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Rejected)
 }
 
 // Config of an ingest role.

@@ -30,14 +30,14 @@ func (s *Store) storeDeadLetters(ctx context.Context) error {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer client.Close()
-	rows := clickhouse.NewDeadLettersBlock()
+	rows := clickhouse.DeadLettersTable.NewBlock()
 	consumer := s.addConsumer(&kafka.Consumer{Config: s.kafka, Client: client, Name: deadLettersClient, MaxRecords: 10_000, Drain: s.o.Drain})
 	consumer.Handle = func(work context.Context, b kafka.Batch) error {
 		b.EachRecord(func(r *kgo.Record) {
 			d := readDeadLetter(r)
 			rows.Append(&d)
 		})
-		if err := s.insertRows(work, "dead_letters_store", rows); err != nil {
+		if err := s.insertRows(work, rows); err != nil {
 			return err
 		}
 		return s.commitRecords(work, deadLettersClient, client, b.Records())

@@ -43,7 +43,7 @@ func (s *Store) storeEvents(ctx context.Context) error {
 			}
 		}
 		for _, t := range rows.tables() {
-			if err := s.insertRows(work, t.name, t.rows); err != nil {
+			if err := s.insertRows(work, t); err != nil {
 				return err
 			}
 		}
@@ -52,27 +52,21 @@ func (s *Store) storeEvents(ctx context.Context) error {
 	return ignoreEnd(ctx, consumer.Run(ctx))
 }
 
-// nativeRows are rows that are collected for one table.
-type nativeRows interface {
-	Rows() int
-	AppendNative([]byte) []byte
-	Reset()
-}
-
 // eventRows are the rows of a batch of events, by table.
 type eventRows struct {
-	findings  *clickhouse.FindingsBlock
-	decisions *clickhouse.DecisionsBlock
-	breakers  *clickhouse.BreakersBlock
-	gates     *clickhouse.GatesBlock
-	audit     *clickhouse.AuditBlock
-	verdicts  *clickhouse.VerdictsBlock
-	orders    *clickhouse.BaselineOrdersBlock
+	findings  *clickhouse.Block[schema.Finding]
+	decisions *clickhouse.Block[schema.Decision]
+	breakers  *clickhouse.Block[schema.Breaker]
+	gates     *clickhouse.Block[schema.Gate]
+	audit     *clickhouse.Block[schema.AuditEntry]
+	verdicts  *clickhouse.Block[schema.Verdict]
+	orders    *clickhouse.Block[schema.BaselineOrder]
 }
 
 func newEventRows() *eventRows {
-	return &eventRows{clickhouse.NewFindingsBlock(), clickhouse.NewDecisionsBlock(), clickhouse.NewBreakersBlock(),
-		clickhouse.NewGatesBlock(), clickhouse.NewAuditBlock(), clickhouse.NewVerdictsBlock(), clickhouse.NewBaselineOrdersBlock()}
+	return &eventRows{clickhouse.FindingsTable.NewBlock(), clickhouse.DecisionsTable.NewBlock(), clickhouse.BreakersTable.NewBlock(),
+		clickhouse.GatesTable.NewBlock(), clickhouse.AuditTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(),
+		clickhouse.BaselineOrdersTable.NewBlock()}
 }
 
 // add appends the rows of an event.
@@ -96,21 +90,14 @@ func (b *eventRows) add(e *schema.Event) {
 	}
 }
 
-// tableRows are the rows of one table.
-type tableRows struct {
-	name string
-	rows nativeRows
-}
-
-// tables are in the order of insertion.
-func (b *eventRows) tables() []tableRows {
-	return []tableRows{{"findings_store", b.findings}, {"decisions_store", b.decisions}, {"breakers_store", b.breakers},
-		{"gates_store", b.gates}, {"audit_store", b.audit}, {"verdicts_store", b.verdicts}, {"baseline_orders_store", b.orders}}
+// tables are the rows of each table, in the order of insertion.
+func (b *eventRows) tables() []clickhouse.Rows {
+	return []clickhouse.Rows{b.findings, b.decisions, b.breakers, b.gates, b.audit, b.verdicts, b.orders}
 }
 
 // insertRows inserts the rows collected for a table, if there are any, and empties them.
-func (s *Store) insertRows(ctx context.Context, table string, rows nativeRows) error {
-	n := rows.Rows()
+func (s *Store) insertRows(ctx context.Context, rows clickhouse.Rows) error {
+	table, n := rows.Table(), rows.Rows()
 	if n == 0 {
 		return nil
 	}

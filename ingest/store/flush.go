@@ -89,7 +89,7 @@ func (s *Store) insertMarks(ctx context.Context, b *batch) error {
 		return nil
 	}
 	now := s.o.Now()
-	rows := clickhouse.NewProgressBlock()
+	rows := clickhouse.ProgressTable.NewBlock()
 	for _, m := range b.marks {
 		m.At = now.UnixNano()
 		rows.Append(&m)

@@ -2,15 +2,6 @@ package clickhouse
 
 import "flyball/schema"
 
-// BaselinesBlock builds rows of baselines_store, one for each agent of a version.
-type BaselinesBlock struct{ block[schema.BaselineRow] }
-
-// NewBaselinesBlock makes an empty block.
-func NewBaselinesBlock() *BaselinesBlock { return &BaselinesBlock{newBlock(baselinesColumns())} }
-
-// Append adds an agent's part in a version. Nothing of r is kept.
-func (b *BaselinesBlock) Append(r *schema.BaselineRow) { b.add(r) }
-
 func baselinesColumns() []column[schema.BaselineRow] {
 	type row = schema.BaselineRow
 	return []column[row]{
@@ -28,18 +19,6 @@ func baselinesColumns() []column[schema.BaselineRow] {
 		str("baseline_version", func(r *row) string { return r.Version }), // as findings and scores name it
 	}
 }
-
-// BaselineOrdersBlock builds rows of baseline_orders_store; of an agent and a kind
-// of order the last one holds.
-type BaselineOrdersBlock struct{ block[schema.BaselineOrder] }
-
-// NewBaselineOrdersBlock makes an empty block.
-func NewBaselineOrdersBlock() *BaselineOrdersBlock {
-	return &BaselineOrdersBlock{newBlock(baselineOrdersColumns())}
-}
-
-// Append adds an order. Nothing of o is kept.
-func (b *BaselineOrdersBlock) Append(o *schema.BaselineOrder) { b.add(o) }
 
 func baselineOrdersColumns() []column[schema.BaselineOrder] {
 	type row = schema.BaselineOrder

@@ -133,8 +133,8 @@ func (r rendering) Columns(object string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lines := make([]string, len(t.specs))
-	for i, s := range t.specs {
+	lines := make([]string, len(t.Columns))
+	for i, s := range t.Columns {
 		lines[i] = "    " + definition(s)
 	}
 	return strings.Join(lines, ",\n"), nil
@@ -148,15 +148,6 @@ func (r rendering) distributed(object string) string {
 	}
 	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s AS %s\nENGINE = Distributed(%s, %s, %s, %s)",
 		r.Name(object), r.onCluster(), r.Name(r.local(object)), literal(r.Cluster), literal(r.Database), literal(r.local(object)), shard)
-}
-
-func tableNamed(name string) (table, error) {
-	for _, t := range tables() {
-		if t.name == name {
-			return t, nil
-		}
-	}
-	return table{}, fmt.Errorf("no table %q", name)
 }
 
 func quote(s string) string {

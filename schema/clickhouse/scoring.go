@@ -6,15 +6,6 @@ import (
 	"flyball/schema"
 )
 
-// ScoresBlock builds rows of scores_store: a run's score where it rose.
-type ScoresBlock struct{ block[schema.Score] }
-
-// NewScoresBlock makes an empty block.
-func NewScoresBlock() *ScoresBlock { return &ScoresBlock{newBlock(scoresColumns())} }
-
-// Append adds a score. Nothing of s is kept.
-func (b *ScoresBlock) Append(s *schema.Score) { b.add(s) }
-
 func scoresColumns() []column[schema.Score] {
 	type row = schema.Score
 	of := func(get func(*schema.Contribution) schema.OptionalFloat) func(*row, func(float64)) {
@@ -47,15 +38,6 @@ func scoresColumns() []column[schema.Score] {
 		floats("humans", of(func(c *schema.Contribution) schema.OptionalFloat { return c.Humans })),
 	}
 }
-
-// FindingsBlock builds rows of findings_store, one for each version of a finding.
-type FindingsBlock struct{ block[schema.Finding] }
-
-// NewFindingsBlock makes an empty block.
-func NewFindingsBlock() *FindingsBlock { return &FindingsBlock{newBlock(findingsColumns())} }
-
-// Append adds a version of a finding. Nothing of f is kept.
-func (b *FindingsBlock) Append(f *schema.Finding) { b.add(f) }
 
 func findingsColumns() []column[schema.Finding] {
 	type row = schema.Finding
@@ -95,15 +77,6 @@ func document(v any) string {
 	return string(b)
 }
 
-// DecisionsBlock builds rows of decisions_store.
-type DecisionsBlock struct{ block[schema.Decision] }
-
-// NewDecisionsBlock makes an empty block.
-func NewDecisionsBlock() *DecisionsBlock { return &DecisionsBlock{newBlock(decisionsColumns())} }
-
-// Append adds a decision. Nothing of d is kept.
-func (b *DecisionsBlock) Append(d *schema.Decision) { b.add(d) }
-
 func decisionsColumns() []column[schema.Decision] {
 	type row = schema.Decision
 	return []column[row]{
@@ -125,15 +98,6 @@ func decisionsColumns() []column[schema.Decision] {
 		str("agent_id", func(d *row) string { return d.AgentID }),
 	}
 }
-
-// BreakersBlock builds rows of breakers_store: the history of breakers.
-type BreakersBlock struct{ block[schema.Breaker] }
-
-// NewBreakersBlock makes an empty block.
-func NewBreakersBlock() *BreakersBlock { return &BreakersBlock{newBlock(breakersColumns())} }
-
-// Append adds a state of a breaker. Nothing of b is kept.
-func (b *BreakersBlock) Append(s *schema.Breaker) { b.add(s) }
 
 func breakersColumns() []column[schema.Breaker] {
 	type row = schema.Breaker

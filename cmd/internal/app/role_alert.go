@@ -10,7 +10,7 @@ import (
 	"flyball/alerts/notify"
 	"flyball/alerts/pager"
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/identity"
 	"flyball/schema/kafka"
@@ -39,7 +39,7 @@ func tell(c config.Config, g *group, kafka kafka.Config, key identity.Key, stage
 		}
 		p := pager.New(pager.Options{Name: r.Name, Receiver: receiver, Kafka: kafka, Now: time.Now, Stage: stage, Logger: log.With("component", "alert"), Metrics: m,
 			Link: func(gate string, until int64) string {
-				return point.Link(schema.Secret(key), c.Control.PublicURL, gate, until)
+				return api.ApprovalLink(schema.Secret(key), c.Control.PublicURL, gate, until)
 			},
 			Wants: func(f *schema.Finding) bool { return c.Alerts.Wants(r.Name, f) }})
 		g.start(part{name: "alert." + r.Name, run: p.Run, ready: p.Ready})

@@ -19,8 +19,8 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"flyball/cmd/internal/config"
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/breaker"
-	"flyball/detect/enforce/point"
 	"flyball/detect/learn"
 	"flyball/detect/policy"
 	"flyball/ingest/redact"
@@ -36,7 +36,7 @@ func PolicyRules(c config.Config) policy.Rules {
 	r.Arming, r.TTL = policy.ParseArming(c.Detect.Mode == "armed", c.Detect.Armed), time.Duration(c.Detect.TripTTL)
 	r.Exceptions = c.Detect.PolicyExceptions()
 	if c.Detect.LearnedScope != "enforce" {
-		r.Arming.Apart = []string{schema.FamilyScope}
+		r.Arming.ExplicitOnly = []string{schema.FamilyScope}
 	}
 	for i, g := range c.Detect.Policy {
 		rule := policy.Rule{Name: g.Name, Agent: g.Agent, Tag: g.Tag, Family: g.Family, Criticality: g.Criticality, TTL: time.Duration(g.TTL)}
@@ -89,7 +89,7 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	g.start(part{name: "routes of control", run: learnedRoutes(c, kafka, key, table, log)})
 	scopes := learnedScopes(c, kafka, log)
 	g.start(part{name: "scopes of control", run: scopes.follow})
-	o := point.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
+	o := api.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
 		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
 		Resolver: resolver, Routes: table, Armed: who.armed, Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, Tags: who.tags, Registered: who.registered, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
 		KeptPath: RedactPath,
@@ -109,7 +109,7 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	if o.Tokens, err = tokens(c); err != nil {
 		return err
 	}
-	ctl, err := point.New(o)
+	ctl, err := api.New(o)
 	if err != nil {
 		return err
 	}
@@ -157,15 +157,15 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	return nil
 }
 
-func tokens(c config.Config) ([]point.Token, error) {
-	var out []point.Token
+func tokens(c config.Config) ([]api.Token, error) {
+	var out []api.Token
 	for i, t := range c.Control.Tokens {
 		_, hash, err := tokenHash(c, i)
 		if err != nil {
 			return nil, err
 		}
 		expires, _ := time.Parse(time.RFC3339, t.Expires) // Validate has read it before
-		out = append(out, point.Token{Expires: expires, Name: t.Name, Role: point.Role(t.Role), Tenants: t.Tenants, Hash: hash})
+		out = append(out, api.Token{Expires: expires, Name: t.Name, Role: api.Role(t.Role), Tenants: t.Tenants, Hash: hash})
 	}
 	return out, nil
 }

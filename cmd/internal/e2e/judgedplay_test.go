@@ -61,7 +61,7 @@ func (f *flyball) play(view labelled.View, runs []*recording) []*evaluate.Labell
 }
 
 // learnOnce learns of what is stored and returns what was published.
-func (f *flyball) learnOnce() *baseline.Body {
+func (f *flyball) learnOnce() *baseline.Baseline {
 	f.t.Helper()
 	f.t.Setenv("FLYBALL_LEARN_MIN_RUNS", "50")
 	f.run([]int{0}, "learn", "--once")

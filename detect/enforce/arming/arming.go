@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -29,20 +30,6 @@ type Order struct {
 	Generation uint64 `json:"generation"`
 }
 
-// Outcome of a command.
-type Outcome string
-
-const (
-	Armed    Outcome = "armed"
-	Disarmed Outcome = "disarmed"
-	// Cleared: no command speaks of the pattern any more.
-	Cleared Outcome = "cleared"
-	// NoOrder: there was nothing to clear.
-	NoOrder Outcome = "no_order_about_pattern"
-	Full    Outcome = "too_many_patterns"
-	Refused Outcome = "refused"
-)
-
 type key struct{ tenant, pattern string }
 
 // State is what commands said. It is not for concurrent use.
@@ -51,29 +38,37 @@ type State struct{ orders map[key]*Order }
 // New is a state before any command.
 func New() *State { return &State{orders: map[key]*Order{}} }
 
-// Apply folds a command of kind arm or disarm at a time of the log's clock.
-func (s *State) Apply(clock int64, generation uint64, c *schema.Command) Outcome {
+// Apply arms, disarms or clears a pattern. The result refers to it by its text.
+func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	r := enforce.Result{Code: s.apply(at, c)}
+	if c.Arming != nil {
+		r.Ref = c.Arming.Pattern
+	}
+	return r, nil
+}
+
+func (s *State) apply(at enforce.LogPosition, c *schema.Command) enforce.ResultCode {
 	if c.Arming == nil || ValidatePattern(c.Arming.Pattern) != nil || c.Reason == "" {
-		return Refused
+		return enforce.Rejected
 	}
 	k := key{c.Tenant, c.Arming.Pattern}
 	have := s.orders[k]
 	switch {
 	case c.Arming.Clear && have == nil:
-		return NoOrder
+		return enforce.NoSuchArming
 	case c.Arming.Clear:
 		delete(s.orders, k)
-		return Cleared
+		return enforce.ArmingCleared
 	case have == nil && len(s.orders) >= MaxOrders:
-		return Full
+		return enforce.TooManyPatterns
 	}
 	o := Order{Tenant: c.Tenant, Pattern: c.Arming.Pattern, Armed: c.Kind == schema.CommandArm, By: c.By, Role: c.Role,
-		Reason: c.Reason, At: clock, Generation: generation}
+		Reason: c.Reason, At: at.Time, Generation: at.Generation()}
 	s.orders[k] = &o
 	if o.Armed {
-		return Armed
+		return enforce.Armed
 	}
-	return Disarmed
+	return enforce.Disarmed
 }
 
 // Orders are what commands said in a tenant, the latest first.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -19,11 +20,17 @@ func after(t *testing.T, commands ...string) *State {
 		if c[0] == '-' {
 			command.Kind = schema.CommandDisarm
 		}
-		if o := s.Apply(int64(i), uint64(i+1), &command); o == Refused || o == Full {
+		if o := apply(s, int64(i), uint64(i+1), &command); o == enforce.Rejected || o == enforce.TooManyPatterns {
 			t.Fatalf("%s: %s", c, o)
 		}
 	}
 	return s
+}
+
+// apply applies a command at a time and returns what became of it.
+func apply(s *State, time int64, generation uint64, c *schema.Command) enforce.ResultCode {
+	r, _ := s.Apply(enforce.LogPosition{Offset: int64(generation) - 1, Time: time}, c)
+	return r.Code
 }
 
 func TestMostSpecificOrderHoldsAndDisarmingAmongEquals(t *testing.T) {
@@ -94,12 +101,12 @@ func TestTooManyPatternsAreRefusedAndTheOthersStay(t *testing.T) {
 	s := New()
 	for i := range MaxOrders + 10 {
 		c := schema.Command{Kind: schema.CommandArm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: fmt.Sprint("a", i)}}
-		if o, want := s.Apply(1, uint64(i), &c), Armed; i < MaxOrders && o != want || i >= MaxOrders && o != Full {
+		if o, want := apply(s, 1, uint64(i), &c), enforce.Armed; i < MaxOrders && o != want || i >= MaxOrders && o != enforce.TooManyPatterns {
 			t.Fatalf("%d: %s", i, o)
 		}
 	}
 	c := schema.Command{Kind: schema.CommandDisarm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: "a0"}}
-	if o := s.Apply(1, 5000, &c); o != Disarmed || len(s.Orders("t")) != MaxOrders {
+	if o := apply(s, 1, 5000, &c); o != enforce.Disarmed || len(s.Orders("t")) != MaxOrders {
 		t.Errorf("%s, %d", o, len(s.Orders("t")))
 	}
 	if again := Restore(s.Snapshot()); !reflect.DeepEqual(again.Snapshot(), s.Snapshot()) {
@@ -110,11 +117,11 @@ func TestTooManyPatternsAreRefusedAndTheOthersStay(t *testing.T) {
 func TestPatternThatIsNoneIsRefused(t *testing.T) {
 	for _, p := range []string{"", " ", "tag:", "family: ", "billing/[", `x\`, "a\x00b", "a\u202eb", "\xff", strings.Repeat("x", 257)} {
 		c := schema.Command{Kind: schema.CommandArm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: p}}
-		if o := New().Apply(1, 1, &c); o != Refused {
+		if o := apply(New(), 1, 1, &c); o != enforce.Rejected {
 			t.Errorf("%q: %s", p, o)
 		}
 	}
-	if o := New().Apply(1, 1, &schema.Command{Kind: schema.CommandArm, Tenant: "t", Arming: &schema.ArmingOrder{Pattern: "a"}}); o != Refused {
+	if o := apply(New(), 1, 1, &schema.Command{Kind: schema.CommandArm, Tenant: "t", Arming: &schema.ArmingOrder{Pattern: "a"}}); o != enforce.Rejected {
 		t.Errorf("without a reason: %s", o)
 	}
 }

@@ -4,13 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
-)
-
-// Outcomes of commands about bypasses.
-const (
-	NoBypass     Outcome = "no_bypass"
-	ManyBypasses Outcome = "too_many_bypasses"
 )
 
 // maxBypasses are on at a time. One more is refused: it would stop enforcement, and
@@ -22,41 +17,41 @@ type bypassed struct{ tenant, agent string }
 
 // applyBypass begins or ends a bypass: of the agent that the scope names, or without a
 // scope of the tenant.
-func (s *State) applyBypass(m Moment, c *schema.Command) (Outcome, []schema.Event) {
+func (s *State) applyBypass(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, []schema.Event) {
 	k := bypassed{tenant: c.Tenant}
 	switch {
 	case c.Reason == "":
-		return Refused, nil
+		return enforce.Rejected, nil
 	case c.Scope.Kind == schema.ScopeAgent && c.Scope.Value != "":
 		k.agent = c.Scope.Value
 	case c.Scope.Kind != schema.ScopeNone:
-		return Refused, nil
+		return enforce.Rejected, nil
 	}
 	_, on := s.bypass[k]
-	b := schema.Bypass{Tenant: c.Tenant, Agent: k.agent, Reason: c.Reason, By: c.By, Generation: m.Generation}
+	b := schema.Bypass{Tenant: c.Tenant, Agent: k.agent, Reason: c.Reason, By: c.By, Generation: at.Generation()}
 	switch {
 	case c.Kind == schema.CommandBypassEnd && !on:
-		return NoBypass, nil
+		return enforce.NoBypass, nil
 	case c.Kind == schema.CommandBypassEnd:
 		delete(s.bypass, k)
 	case c.TTL <= 0:
-		return Refused, nil
+		return enforce.Rejected, nil
 	case !on && len(s.bypass) >= maxBypasses:
-		return ManyBypasses, nil
+		return enforce.TooManyBypasses, nil
 	default:
-		b.Until = m.Clock + c.TTL
+		b.Until = at.Time + c.TTL
 		s.bypass[k] = b
 	}
-	return Applied, []schema.Event{schema.BypassEvent(&b)}
+	return enforce.Applied, []schema.Event{schema.BypassEvent(&b)}
 }
 
 // expireBypasses ends those whose time is over.
-func (s *State) expireBypasses(m Moment) []schema.Event {
+func (s *State) expireBypasses(at enforce.LogPosition) []schema.Event {
 	var out []schema.Event
 	for k, b := range s.bypass {
-		if m.Clock >= b.Until {
+		if at.Time >= b.Until {
 			delete(s.bypass, k)
-			ended := schema.Bypass{Tenant: k.tenant, Agent: k.agent, Reason: "the bypass has expired", By: "ttl", Generation: m.Generation}
+			ended := schema.Bypass{Tenant: k.tenant, Agent: k.agent, Reason: "the bypass has expired", By: "ttl", Generation: at.Generation()}
 			out = append(out, schema.BypassEvent(&ended))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -14,24 +15,24 @@ const sec = int64(time.Second)
 type log struct {
 	*State
 	clock    int64
-	outcomes map[string]Outcome
+	outcomes map[string]enforce.ResultCode
 }
 
-func begin(b Budget) *log { return &log{New(b), 0, map[string]Outcome{}} }
+func begin(b Budget) *log { return &log{New(b), 0, map[string]enforce.ResultCode{}} }
 
-func (l *log) Apply(offset, at int64, c *schema.Command) []schema.Event {
-	l.clock = max(l.clock, at)
-	m := Moment{l.clock, uint64(offset) + 1}
-	events := l.Pass(m)
+func (l *log) Apply(offset, time int64, c *schema.Command) []schema.Event {
+	l.clock = max(l.clock, time)
+	at := enforce.LogPosition{Offset: offset, Time: l.clock}
+	events := l.Advance(at)
 	if c.Kind == schema.CommandTick {
 		return events
 	}
-	outcome, more := l.State.Apply(m, c)
-	l.outcomes[c.ID] = outcome
+	result, more := l.State.Apply(at, c)
+	l.outcomes[c.ID] = result.Code
 	return append(events, more...)
 }
 
-func (l *log) OutcomeOf(id string) (Outcome, bool) { o, ok := l.outcomes[id]; return o, ok }
+func (l *log) OutcomeOf(id string) (enforce.ResultCode, bool) { o, ok := l.outcomes[id]; return o, ok }
 
 func (l *log) denies(q *Query) bool { return l.Match(q, l.clock).Action == schema.ActionDeny }
 
@@ -114,7 +115,7 @@ func TestPoisonedBaselineTripsFleet(t *testing.T) {
 	// An hour later there is budget again.
 	_, scope := runScope(200)
 	s.Apply(1000, sec+hour+1, tripOf("later", scope, nil))
-	if o, _ := s.OutcomeOf("later"); o != Applied {
+	if o, _ := s.OutcomeOf("later"); o != enforce.Applied {
 		t.Fatalf("an hour later: %s", o)
 	}
 }
@@ -146,7 +147,7 @@ func TestResetWithOldGeneration(t *testing.T) {
 	_, scope := runScope(1)
 	s.Apply(4, sec, tripOf("d", scope, nil))
 	s.Apply(5, sec, &schema.Command{ID: "old", Kind: schema.CommandReset, Tenant: "t", Scope: scope, IfMatch: 4})
-	if o, _ := s.OutcomeOf("old"); o != IfMatchFailed || len(s.Breakers()) != 1 {
+	if o, _ := s.OutcomeOf("old"); o != enforce.IfMatchFailed || len(s.Breakers()) != 1 {
 		t.Fatalf("%s: a reset of another generation must not close this one", o)
 	}
 	s.Apply(6, sec, &schema.Command{ID: "new", Kind: schema.CommandReset, Tenant: "t", Scope: scope, IfMatch: 5})
@@ -206,7 +207,7 @@ func TestHalfOpenClosesOnlyAfterCleanProbes(t *testing.T) {
 		claim2 := *claim
 		claim2.ID = "other"
 		s.Apply(int64(4+2*n), s.clock, &claim2)
-		if s.outcomes[claim.ID] != Applied || s.outcomes["other"] != NotDue {
+		if s.outcomes[claim.ID] != enforce.Applied || s.outcomes["other"] != enforce.ProbeNotDue {
 			t.Fatalf("two points claimed probe %d: %s and %s", n, s.outcomes[claim.ID], s.outcomes["other"])
 		}
 		if v := s.Match(read, s.clock); v.Probe {
@@ -362,16 +363,16 @@ func BenchmarkDecide(b *testing.B) {
 // What only asks has a budget of its own: holds leave that of trips alone.
 func TestGatesDoNotSpendTheBudgetOfTrips(t *testing.T) {
 	s := New(Budget{PerHour: 1, Percent: 100})
-	trip := func(n int, action schema.Action) Outcome {
+	trip := func(n int, action schema.Action) enforce.ResultCode {
 		at := schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(n)}
-		o, _ := s.Apply(Moment{Clock: 1e9, Generation: uint64(n)}, &schema.Command{ID: fmt.Sprint(n), Kind: schema.CommandTrip, Tenant: "t", Scope: at, ActiveAgents: 100, TTL: 60e9,
+		r, _ := s.Apply(enforce.LogPosition{Offset: int64(n) - 1, Time: 1e9}, &schema.Command{ID: fmt.Sprint(n), Kind: schema.CommandTrip, Tenant: "t", Scope: at, ActiveAgents: 100, TTL: 60e9,
 			Decision: &schema.Decision{ID: fmt.Sprint(n), AgentID: "a", Scope: at, Action: action, Mode: schema.ModeArmed}})
-		return o
+		return r.Code
 	}
 	for n, tc := range []struct {
 		action schema.Action
-		want   Outcome
-	}{{schema.ActionGate, Applied}, {schema.ActionGate, Withheld}, {schema.ActionDeny, Applied}, {schema.ActionDeny, Withheld}} {
+		want   enforce.ResultCode
+	}{{schema.ActionGate, enforce.Applied}, {schema.ActionGate, enforce.TripWithheld}, {schema.ActionDeny, enforce.Applied}, {schema.ActionDeny, enforce.TripWithheld}} {
 		if got := trip(n+1, tc.action); got != tc.want {
 			t.Errorf("%d, %s: %s, want %s", n, tc.action, got, tc.want)
 		}

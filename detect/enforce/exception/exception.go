@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"flyball/detect/enforce"
 	"flyball/detect/policy"
 	"flyball/schema"
 	"flyball/schema/route"
@@ -42,17 +43,6 @@ type Exception struct {
 	routes []route.Pattern
 }
 
-// Outcome of a command.
-type Outcome string
-
-const (
-	Added   Outcome = "added"
-	Removed Outcome = "removed"
-	NoneOf  Outcome = "no_such_exception"
-	Full    Outcome = "too_many_exceptions"
-	Refused Outcome = "refused"
-)
-
 type key struct{ tenant, id string }
 
 // State is what is excepted. It is not for concurrent use.
@@ -72,36 +62,40 @@ func IDFromCommand(c *schema.Command) string {
 	return ""
 }
 
-// Apply folds a command of kind exception or exception_remove at a time of the log's
-// clock, and says which exception it was about.
-func (s *State) Apply(clock int64, c *schema.Command) (Outcome, string) {
+// Apply adds or removes an exception. The result refers to it by its id.
+func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	code, id := s.apply(at.Time, c)
+	return enforce.Result{Code: code, Ref: id}, nil
+}
+
+func (s *State) apply(clock int64, c *schema.Command) (enforce.ResultCode, string) {
 	o := c.Exception
 	if o == nil || c.Reason == "" {
-		return Refused, ""
+		return enforce.Rejected, ""
 	}
 	if c.Kind == schema.CommandExceptionRemove {
 		k := key{c.Tenant, o.ID}
 		if s.all[k] == nil {
-			return NoneOf, o.ID
+			return enforce.NoSuchException, o.ID
 		}
 		delete(s.all, k)
 		s.next()
-		return Removed, o.ID
+		return enforce.ExceptionRemoved, o.ID
 	}
 	routes, err := Validate(o)
 	id := IDFromCommand(c)
 	switch {
 	case err != nil || id == "" || c.TTL <= 0 || c.TTL > int64(MaxDuration):
-		return Refused, ""
+		return enforce.Rejected, ""
 	case len(s.all) >= MaxExceptions:
-		return Full, ""
+		return enforce.TooManyExceptions, ""
 	}
 	e := Exception{Tenant: c.Tenant, ExceptionOrder: *o, By: c.By, Role: c.Role, Reason: c.Reason, At: clock, Until: clock + c.TTL,
 		routes: routes}
 	e.ID = id
 	s.all[key{c.Tenant, id}] = &e
 	s.next()
-	return Added, id
+	return enforce.ExceptionAdded, id
 }
 
 // Validate reads the routes of an order, or says what is wrong with it.
@@ -178,10 +172,11 @@ func matches(pattern, name string) bool {
 	return ok || pattern == name || pattern == "*"
 }
 
-// Pass forgets what has ended.
-func (s *State) Pass(clock int64) {
+// Advance removes exceptions that have ended. No event follows from that.
+func (s *State) Advance(at enforce.LogPosition) []schema.Event {
+	clock := at.Time
 	if s.first == 0 || clock < s.first {
-		return
+		return nil
 	}
 	for k, e := range s.all {
 		if clock >= e.Until {
@@ -189,6 +184,7 @@ func (s *State) Pass(clock int64) {
 		}
 	}
 	s.next()
+	return nil
 }
 
 func (s *State) next() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -15,12 +16,12 @@ type Chain struct {
 
 // add makes the entry of a command. Ticks, probes, leases and what is known of
 // credentials are no intents of anybody and leave none.
-func (c *Chain) add(offset, at int64, feature int, cmd *schema.Command, r Result) (schema.AuditEntry, bool) {
+func (c *Chain) add(at enforce.LogPosition, feature int, cmd *schema.Command, r enforce.Result) (schema.AuditEntry, bool) {
 	if cmd.Kind == schema.CommandProbe || cmd.Kind == schema.CommandLease || cmd.Kind == schema.CommandProven {
 		return schema.AuditEntry{}, false
 	}
-	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at, Offset: offset, Kind: cmd.Kind.String(), By: cmd.By, Role: cmd.Role,
-		Subject: subject(cmd, r), Reason: cmd.Reason, Outcome: r.Outcome, Digest: cmd.Digest(feature), Prev: c.Hash}
+	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at.Time, Offset: at.Offset, Kind: cmd.Kind.String(), By: cmd.By, Role: cmd.Role,
+		Subject: subject(cmd, r), Reason: cmd.Reason, Outcome: string(r.Code), Digest: cmd.Digest(feature), Prev: c.Hash}
 	e.Hash = e.ComputeHash()
 	c.Seq, c.Hash = e.Seq, e.Hash
 	return e, true
@@ -54,7 +55,7 @@ func (s *State) EntryAt(seq uint64) (e ChainEntry, ok bool) {
 	return s.recent[i], true
 }
 
-func subject(c *schema.Command, r Result) string {
+func subject(c *schema.Command, r enforce.Result) string {
 	switch {
 	case c.Scope.Kind != schema.ScopeNone:
 		return c.Scope.String()

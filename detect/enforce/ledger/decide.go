@@ -1,24 +1,16 @@
 package ledger
 
 import (
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/manifest"
 	"flyball/detect/model/scope"
 	"flyball/schema"
 )
 
-// Request is a call as a point is asked about it.
+// Request is what State.Decide decides on: a call, and how far its point can enforce.
 type Request struct {
-	Call  *schema.Call
-	RunID schema.RunID // zero when the request names none
-	// Parents are the runs that a sub-agent's run is part of.
-	Parents []schema.RunID
-	// Claimed are names that nobody has verified; see breaker.Query.
-	Claimed []schema.Scope
-	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
-	RunFirstSeen int64
-	// Credentials are all that the request shows; empty: the call's own alone.
-	Credentials []string
+	enforce.Request
 	// LogStale: the log has not spoken for a while; the failure mode decides what is not read-only.
 	LogStale bool
 	// ShareExceeded: callers of a claimed identity ask for more work than their share; the
@@ -33,8 +25,6 @@ type Request struct {
 	ApprovalWithoutManifest bool
 	// Scopes are the learned ones; nil: there are none to go by.
 	Scopes *scope.Guard
-	// AssertedType is the type of task that the caller claims.
-	AssertedType string
 }
 
 // Objection is one thing that was weighed.
@@ -64,7 +54,7 @@ type Decision struct {
 	Bypassed      bool
 
 	// Scope is where the call lies in what was learned, where that was asked.
-	Scope scope.Answer
+	Scope scope.Assessment
 
 	objections [6]Objection
 	n          int
@@ -90,11 +80,11 @@ const (
 func (s *State) Decide(r *Request) Decision {
 	c := r.Call
 	d := Decision{Why: WhyClear}
-	_, d.Bypassed = s.Breakers.BypassForAgent(c.Tenant, c.AgentID, c.AgentTrust, s.Clock)
+	_, d.Bypassed = s.Breakers.BypassForAgent(c.Tenant, c.AgentID, c.AgentTrust, s.Position.Time)
 	v := s.Breakers.Match(&breaker.Query{Tenant: c.Tenant, AgentID: c.AgentID, AgentVersion: c.AgentVersion, AgentTrust: c.AgentTrust, CredentialID: c.CredentialID,
 		Parents: r.Parents, Credentials: r.Credentials, Claimed: r.Claimed, Standing: s.Standing(c),
 		PrincipalID: c.PrincipalID, PrincipalTrust: c.PrincipalTrust, ClientIP: c.ClientIP, RunID: r.RunID, RunFirstSeen: r.RunFirstSeen,
-		Route: RouteOf(c), Call: c, ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Clock)
+		Route: RouteOf(c), Call: c, ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Position.Time)
 	if v.Breaker != nil {
 		d.weigh(Objection{By: "breaker", Action: v.Action, Why: v.Why, Mode: schema.ModeArmed, About: v.Breaker.Scope.String()})
 		if d.By == "breaker" || d.Bypassed {
@@ -132,7 +122,7 @@ func RouteOf(c *schema.Call) string { return c.RouteName() }
 
 func (s *State) policy(r *Request, d *Decision) {
 	c := r.Call
-	ask := manifest.Ask{Call: c, Now: s.Clock, Task: d.Task, AssertedType: r.AssertedType}
+	ask := manifest.Ask{Call: c, Now: s.Position.Time, Task: d.Task, AssertedType: r.ClaimedTaskType}
 	m, doc := s.Manifests.ForAgent(c.Tenant, c.AgentID, c.AgentTrust)
 	switch {
 	case m != nil:
@@ -140,7 +130,7 @@ func (s *State) policy(r *Request, d *Decision) {
 		d.Manifest, d.ManifestOf, d.Spends = doc.Version, doc.Agent, a.Spends
 		s.judge(d, r, "manifest", a)
 	case d.Task != nil:
-		s.judge(d, r, "task", manifest.EvaluateTask(d.Task, c, s.Clock))
+		s.judge(d, r, "task", manifest.EvaluateTask(d.Task, c, s.Position.Time))
 	}
 	switch {
 	case m != nil:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -21,9 +22,6 @@ const (
 	maxProven    = 100_000
 	maxProvenTTL = int64(90 * 24 * time.Hour)
 )
-
-// Confirmed is the outcome of CommandProven.
-const Confirmed = "confirmed"
 
 // provenCredentials are those of one tenant.
 type provenCredentials struct {
@@ -60,12 +58,12 @@ func (p *provenCredentials) expire(now int64) {
 }
 
 // confirm takes in that a credential is proven.
-func (s *State) confirm(c *schema.Command) Result {
+func (s *State) confirm(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	if c.Scope.Kind != schema.ScopeCredential || c.Scope.Value == "" || c.TTL <= 0 {
-		return Result{Outcome: Refused}
+		return enforce.Result{Code: enforce.Rejected}, nil
 	}
-	s.putProven(ProvenCredential{c.Tenant, c.Scope.Value, s.Clock + min(c.TTL, maxProvenTTL)})
-	return Result{Outcome: Confirmed}
+	s.putProven(ProvenCredential{c.Tenant, c.Scope.Value, at.Time + min(c.TTL, maxProvenTTL)})
+	return enforce.Result{Code: enforce.CredentialConfirmed}, nil
 }
 
 func (s *State) putProven(x ProvenCredential) {
@@ -74,14 +72,14 @@ func (s *State) putProven(x ProvenCredential) {
 		p = &provenCredentials{until: map[string]int64{}}
 		s.proven[x.Tenant] = p
 	}
-	p.expire(s.Clock)
+	p.expire(s.Position.Time)
 	p.confirm(x)
 }
 
 // Proven reports whether the API has accepted a tenant's credential often enough.
 func (s *State) Proven(tenant, credential string) bool {
 	p := s.proven[tenant]
-	return p != nil && credential != "" && p.until[credential] > s.Clock
+	return p != nil && credential != "" && p.until[credential] > s.Position.Time
 }
 
 // Standing the caller of a call, as far as the log's clock has come.
@@ -96,7 +94,7 @@ func (s *State) Standing(c *schema.Call) schema.Standing {
 func (s *State) provenSnapshot() (out []ProvenCredential) {
 	for _, p := range s.proven {
 		for _, x := range p.order {
-			if p.until[x.CredentialID] == x.Until && x.Until > s.Clock {
+			if p.until[x.CredentialID] == x.Until && x.Until > s.Position.Time {
 				out = append(out, x)
 			}
 		}

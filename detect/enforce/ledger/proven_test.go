@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/schema"
 )
@@ -24,7 +25,7 @@ func TestProvenCredentialExpiresAndSurvivesARestart(t *testing.T) {
 	check := func(s *State, k string, want schema.Standing) {
 		t.Helper()
 		if got := s.Standing(call(k)); got != want {
-			t.Errorf("%s at %ds: %v, want %v", k, s.Clock/sec, got, want)
+			t.Errorf("%s at %ds: %v, want %v", k, s.Position.Time/sec, got, want)
 		}
 	}
 	check(s, "k", schema.StandingProven)
@@ -84,8 +85,8 @@ func TestProvenIsRefusedWithoutCredentialOrTime(t *testing.T) {
 	s := New(breaker.DefaultBudget())
 	for i, c := range []*schema.Command{provenOf("1", "", sec), provenOf("2", "k", 0), {ID: "3", Kind: schema.CommandProven, Tenant: "t", TTL: sec, Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}}} {
 		s.Apply(int64(i), sec, c)
-		if r, _ := s.Result(c.ID); r.Outcome != Refused {
-			t.Errorf("%d: %s", i, r.Outcome)
+		if r, _ := s.Result(c.ID); r.Code != enforce.Rejected {
+			t.Errorf("%d: %s", i, r.Code)
 		}
 	}
 	if want := New(breaker.DefaultBudget()).proven; !reflect.DeepEqual(s.proven, want) {

@@ -4,12 +4,10 @@ import (
 	"maps"
 	"strconv"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/schema"
 )
-
-// Stands is the outcome of initial settings of a tenant that has settings already.
-const Stands = "settings_stand"
 
 const (
 	maxTripsPerHour = 1<<31 - 1
@@ -40,22 +38,22 @@ func (s *State) Settings(tenant string) TenantSettings {
 }
 
 // set takes in settings. The audit trail holds who said them, and why.
-func (s *State) set(c *schema.Command) Result {
+func (s *State) set(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	n := c.Settings
 	have, said := s.settings[c.Tenant]
 	switch {
 	case n == nil || n.TripsPerHour == nil && n.AgentsPercent == nil:
-		return Result{Outcome: Refused, Detail: "no settings in the command"}
+		return enforce.Result{Code: enforce.Rejected, Detail: "no settings in the command"}, nil
 	case c.Reason == "":
-		return Result{Outcome: Refused, Detail: "no reason in the command"}
+		return enforce.Result{Code: enforce.Rejected, Detail: "no reason in the command"}, nil
 	case n.TripsPerHour != nil && (*n.TripsPerHour < 0 || *n.TripsPerHour > maxTripsPerHour):
-		return Result{Outcome: Refused, Detail: "trips_per_hour is 0 to " + strconv.Itoa(maxTripsPerHour)}
+		return enforce.Result{Code: enforce.Rejected, Detail: "trips_per_hour is 0 to " + strconv.Itoa(maxTripsPerHour)}, nil
 	case n.AgentsPercent != nil && (*n.AgentsPercent < 0 || *n.AgentsPercent > 100):
-		return Result{Outcome: Refused, Detail: "agents_percent is 0 to 100"}
+		return enforce.Result{Code: enforce.Rejected, Detail: "agents_percent is 0 to 100"}, nil
 	case n.Initial && said:
-		return Result{Outcome: Stands}
+		return enforce.Result{Code: enforce.SettingsExist}, nil
 	case !said && len(s.settings) >= maxSettings:
-		return Result{Outcome: Refused, Detail: "settings are kept of as many tenants as can be"}
+		return enforce.Result{Code: enforce.Rejected, Detail: "settings are kept of as many tenants as can be"}, nil
 	}
 	if !said {
 		have = s.Settings(c.Tenant)
@@ -66,9 +64,9 @@ func (s *State) set(c *schema.Command) Result {
 	if n.AgentsPercent != nil {
 		have.AgentsPercent = *n.AgentsPercent
 	}
-	have.By, have.Reason, have.At, have.Generation = c.By, c.Reason, s.Clock, s.generation()
+	have.By, have.Reason, have.At, have.Generation = c.By, c.Reason, at.Time, at.Generation()
 	s.put(have)
-	return Result{Outcome: InForce, Ref: c.Tenant}
+	return enforce.Result{Code: enforce.InForce, Ref: c.Tenant}, nil
 }
 
 func (s *State) put(v TenantSettings) {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/schema"
 )
@@ -20,21 +21,21 @@ func TestSettingsOfTheLogHoldAndInitialOnesOnlyWhereThereAreNone(t *testing.T) {
 	three, four, all, bad := 3, 4, 100, 101
 	for i, tc := range []struct {
 		c    *schema.Command
-		want string
+		want enforce.ResultCode
 		per  int
 		pct  int
 	}{
-		{settings("1", nil, nil, true), Refused, 5, 10},
-		{settings("2", nil, &bad, false), Refused, 5, 10},
-		{settings("3", &three, &all, true), InForce, 3, 100},
-		{settings("4", &four, &all, true), Stands, 3, 100},
-		{settings("5", &four, nil, false), InForce, 4, 100},
-		{settings("5", &three, nil, false), InForce, 4, 100}, // a repeat of an id
+		{settings("1", nil, nil, true), enforce.Rejected, 5, 10},
+		{settings("2", nil, &bad, false), enforce.Rejected, 5, 10},
+		{settings("3", &three, &all, true), enforce.InForce, 3, 100},
+		{settings("4", &four, &all, true), enforce.SettingsExist, 3, 100},
+		{settings("5", &four, nil, false), enforce.InForce, 4, 100},
+		{settings("5", &three, nil, false), enforce.InForce, 4, 100}, // a repeat of an id
 	} {
 		s.Apply(int64(i), sec, tc.c)
 		r, _ := s.Result(tc.c.ID)
 		v, want := s.Settings("t"), breaker.Budget{PerHour: tc.per, Percent: tc.pct}
-		if r.Outcome != tc.want || v.TripsPerHour != tc.per || v.AgentsPercent != tc.pct || s.Breakers.BudgetFor("t") != want {
+		if r.Code != tc.want || v.TripsPerHour != tc.per || v.AgentsPercent != tc.pct || s.Breakers.BudgetFor("t") != want {
 			t.Errorf("%d: %+v %+v", i, r, v)
 		}
 	}
@@ -119,7 +120,7 @@ func TestCommandsAfterALostTailAreNewOnes(t *testing.T) {
 	s.Skip(4, sec)
 	s.Apply(5, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: runScope(200), Reason: "r"})
 	r, ok := s.Result("f")
-	if !ok || r.Outcome != "applied" || r.Generation <= 10 || s.Audit.Seq != end+1 || s.Next() != 6 {
+	if !ok || r.Code != "applied" || r.Generation <= 10 || s.Audit.Seq != end+1 || s.Next() != 6 {
 		t.Fatalf("%+v %v, next %d", r, ok, s.Next())
 	}
 	again, err := Restore(breaker.DefaultBudget(), s.Snapshot())
@@ -127,7 +128,7 @@ func TestCommandsAfterALostTailAreNewOnes(t *testing.T) {
 		t.Fatalf("%v, next %d", err, again.Next())
 	}
 	again.Apply(6, sec, &schema.Command{Kind: schema.CommandTick})
-	if again.Offset != s.Offset+1 {
-		t.Errorf("%d after %d", again.Offset, s.Offset)
+	if again.Position.Offset != s.Position.Offset+1 {
+		t.Errorf("%d after %d", again.Position.Offset, s.Position.Offset)
 	}
 }

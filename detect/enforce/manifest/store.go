@@ -42,8 +42,8 @@ func (s *Store) Put(tenantName string, doc schema.Manifest) error {
 	return nil
 }
 
-// Full reports whether a tenant has as many manifests as can be.
-func (s *Store) Full(tenantName string) bool {
+// full reports whether a tenant has as many manifests as there may be.
+func (s *Store) full(tenantName string) bool {
 	t := s.tenants[tenantName]
 	return t != nil && len(t.exact)+len(t.patterns) >= maxManifests
 }

@@ -11,7 +11,7 @@ import (
 // Findings of one tenant are asked for without those of another, and a verdict that another tenant gave does not count.
 func TestFindingsOfOneTenantWithoutThoseOfAnother(t *testing.T) {
 	c := migrated(t)
-	findings, verdicts := clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock()
+	findings, verdicts := clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock()
 	id := map[string]string{}
 	for i, tenant := range []string{"acme", "o'brien {x:String}"} {
 		f := schema.Finding{ID: schema.FindingID(schema.RunID{byte(i + 1)}, schema.FamilyScope), Version: 1, Tenant: tenant, RunID: schema.RunID{byte(i + 1)}, Family: schema.FamilyScope, Level: schema.LevelAlert}
@@ -19,8 +19,8 @@ func TestFindingsOfOneTenantWithoutThoseOfAnother(t *testing.T) {
 		id[tenant] = f.ID
 	}
 	verdicts.Append(&schema.Verdict{Tenant: "acme", FindingID: id["o'brien {x:String}"], Label: schema.VerdictBenign, Generation: 1})
-	for table, rows := range map[string][]byte{"findings_store": findings.AppendNative(nil), "verdicts_store": verdicts.AppendNative(nil)} {
-		if err := c.InsertNative(t.Context(), table, rows); err != nil {
+	for _, b := range []clickhouse.Rows{findings, verdicts} {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -20,7 +20,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 	c := migrated(t)
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	p := stitch.NewPartition(0, stitch.DefaultLimits())
-	runs := clickhouse.NewRunsBlock()
+	runs := clickhouse.RunsTable.NewBlock()
 	offset := int64(0)
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 7))
@@ -51,7 +51,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 			s := run.Snapshot()
 			runs.Append(&s)
 		}
-		if err := c.InsertNative(t.Context(), "runs_store", runs.AppendNative(nil)); err != nil {
+		if err := c.Insert(t.Context(), runs); err != nil {
 			t.Fatal(err)
 		}
 		runs.Reset()
@@ -99,7 +99,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 func TestPlantedTraceIdIsNotTouchedByTheVictim(t *testing.T) {
 	c := migrated(t)
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	traces, runs := clickhouse.NewTraceCallsBlock(), clickhouse.NewRunsBlock()
+	traces, runs := clickhouse.TraceCallsTable.NewBlock(), clickhouse.RunsTable.NewBlock()
 	var calls []schema.Call
 	n := 0
 	call := func(run byte, agent string, trust schema.Trust, method, path, resource string) {
@@ -121,8 +121,8 @@ func TestPlantedTraceIdIsNotTouchedByTheVictim(t *testing.T) {
 		r.Tenant, r.StartedAt, r.LastAt, r.Version, r.Rule = "default", at.UnixNano(), at.Add(time.Minute).UnixNano(), 2, schema.RunExplicit
 		runs.Append(&r)
 	}
-	for table, b := range map[string]interface{ AppendNative([]byte) []byte }{"runs_store": runs, "trace_calls": traces} {
-		if err := c.InsertNative(t.Context(), table, b.AppendNative(nil)); err != nil {
+	for _, b := range []clickhouse.Rows{runs, traces} {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}
