@@ -57,9 +57,9 @@ func (b *Baseline) partKeys(agent string) []string {
 // partCounts is what a baseline learns by one kind of part until it is finished.
 type partCounts struct {
 	kind   string
-	counts *Baseline                       // by key of a part
+	counts *Baseline                   // by key of a part
 	runs   map[string]map[string]*part // by agent and name
-	all    map[string]uint64               // runs of an agent, whatever their part
+	all    map[string]uint64           // runs of an agent, whatever their part
 }
 
 // part is one version or task type of an agent.
