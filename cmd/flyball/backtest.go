@@ -57,7 +57,7 @@ func backtestCommand(o *options) *cobra.Command {
 			other := decidedBy(candidate, next)
 			opt.Candidate, notes = &other, said
 		}
-		kafka, err := app.KafkaOpts(c)
+		kafka, err := app.KafkaConfig(c)
 		if err != nil {
 			return err
 		}

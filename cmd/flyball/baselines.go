@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
@@ -18,6 +17,7 @@ import (
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
 	"flyball/schema"
+	"flyball/schema/kafka"
 )
 
 func baselinesCommand(o *options) *cobra.Command {
@@ -27,12 +27,12 @@ func baselinesCommand(o *options) *cobra.Command {
 }
 
 // versions opens the topic that versions are published to.
-func (o *options) versions() (config.Config, []kgo.Opt, error) {
+func (o *options) versions() (config.Config, kafka.Config, error) {
 	c, err := o.load()
 	if err != nil {
-		return c, nil, err
+		return c, kafka.Config{}, err
 	}
-	kafka, err := app.KafkaOpts(c)
+	kafka, err := app.KafkaConfig(c)
 	return c, kafka, err
 }
 
@@ -85,7 +85,7 @@ func baselinesList(o *options) *cobra.Command {
 }
 
 // versionOf reads one version: the latest where none is named.
-func versionOf(ctx context.Context, c config.Config, kafka []kgo.Opt, name string) (*baseline.Baseline, error) {
+func versionOf(ctx context.Context, c config.Config, kafka kafka.Config, name string) (*baseline.Baseline, error) {
 	body, err := baselinestore.LatestBaseline(ctx, kafka, func(v string) bool {
 		return baselinestore.VersionTenant(v) == c.Tenant && (name == "" || v == name || strings.TrimPrefix(v, c.Tenant+"/") == name)
 	})
@@ -229,7 +229,7 @@ func baselinesRescore(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		kafka, err := app.KafkaOpts(c)
+		kafka, err := app.KafkaConfig(c)
 		if err != nil {
 			return err
 		}

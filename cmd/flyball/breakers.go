@@ -136,7 +136,7 @@ func learnCommand(o *options) *cobra.Command {
 		if err := app.Validate(c); err != nil {
 			return usage(err)
 		}
-		kafka, err := app.KafkaOpts(c)
+		kafka, err := app.KafkaConfig(c)
 		if err != nil {
 			return err
 		}
