@@ -55,7 +55,7 @@ func replayLettersCommand(o *options) *cobra.Command {
 			return err
 		}
 		l.Done = func(place string) bool { return done[place] }
-		l.Decode = func(r *decode.Record) (int, []decode.Dead) {
+		l.Decode = func(r *decode.Record) (int, []decode.Rejected) {
 			calls, dead := p.Decode(r, nil)
 			return len(calls), dead
 		}

@@ -88,7 +88,7 @@ type guess struct {
 	reasons map[decode.Reason]int
 }
 
-func (g *guess) add(calls []schema.Call, dead []decode.Dead) {
+func (g *guess) add(calls []schema.Call, dead []decode.Rejected) {
 	for i := range calls {
 		g.formats[calls[i].Format]++
 	}

@@ -14,7 +14,7 @@ func BenchmarkDetectCall(b *testing.B) {
 	f := newFloor(b)
 	body := readers()
 	body.CallRates = paceOfDayWorkers()
-	f.judging.use(body)
+	f.detectors.Activate(body)
 	const agents = 100
 	var c schema.Call
 	routes := []string{"/orders/{}", "/users/{}", "/items/{}"}

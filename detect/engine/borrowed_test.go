@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/policy"
-	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/wire"
 )
@@ -250,19 +249,5 @@ func TestSuspicionClosesWithItsRun(t *testing.T) {
 	findings, _ := l.said(e)
 	if last := findings[len(findings)-1]; last.State != schema.FindingClosed || last.Reason == "" || last.ID != findings[0].ID {
 		t.Fatalf("%+v", last)
-	}
-}
-
-// Entries that were written before sessions were judged are read, without one.
-func TestEntryOfTheVersionBefore(t *testing.T) {
-	old := wire.NewWriter(nil, wire.KindState, 4)
-	(&judged{suspect: &suspect{finding: finding{openedAt: 7}}}).Code(old)
-	r, err := wire.NewReader(old.Bytes(), wire.KindState, stitch.StateVersion)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var run judged
-	if run.Code(r); r.Err != nil || r.Rest() != 0 || run.suspect != nil {
-		t.Fatalf("%v, %d bytes left, %+v", r.Err, r.Rest(), run.suspect)
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"flyball/detect/model/baseline"
 	"flyball/detect/model/calibrate"
 	"flyball/detect/model/callrate"
-	"flyball/detect/model/sharedcredential"
 	"flyball/detect/policy"
 	"flyball/detect/stitch"
 	"flyball/schema"
@@ -75,19 +74,16 @@ func newFloor(t testing.TB, change ...func(*Config)) *floor {
 	body.Finish()
 	body.Version, body.Calibration, body.CallRates = "default/1", calibrate.FitScores(nil, nil), paceOfDayWorkers()
 	out := &tape{}
-	w := &worker{cfg: &cfg, out: out, m: newMetrics(cfg.Registerer), journal: newJournal(0), active: new(atomic.Int64)}
-	w.judging.rules, w.judging.tripShare = cfg.Rules, cfg.FalseTrips
-	w.judging.people.model, w.judging.people.share = sharedcredential.EmbeddedModel(), cfg.FalseSuspicions
-	w.judging.use(body)
-	f := &floor{worker: w, t: t, tape: out, body: body}
-	f.state = f.partition()
+	f := &floor{worker: newWorker(&cfg, newMetrics(cfg.Registerer), 0, schema.TopicID{}, out, nil, new(atomic.Int64)), t: t, tape: out, body: body}
+	f.detectors.Activate(body)
 	return f
 }
 
+// partition is an empty one that reads what the floor's detectors wrote.
 func (f *floor) partition() *stitch.Partition {
 	p := stitch.NewPartition(0, f.cfg.Limits)
-	p.SetRunAttachment(func() stitch.Attachment { return &judged{} })
-	p.SetActorAttachment(func() stitch.Attachment { return &actorJudged{} })
+	p.SetRunAttachment(f.detectors.NewRunState)
+	p.SetActorAttachment(f.detectors.NewActorState)
 	return p
 }
 
@@ -298,7 +294,7 @@ func TestPaceFindingClosesWithItsRun(t *testing.T) {
 	f := newFloor(t)
 	f.flood(night, 300, time.Second)
 	f.state.Advance(night.Add(3*time.Hour).UnixNano(), f.offset)
-	if err := f.closeFindings(context.Background(), f.offset); err != nil {
+	if err := f.closeRuns(context.Background(), f.offset); err != nil {
 		t.Fatal(err)
 	}
 	all := f.findings()
@@ -317,13 +313,13 @@ func TestBaselineWithoutPaceSaysNothing(t *testing.T) {
 	f := newFloor(t)
 	body := *f.body
 	body.CallRates = nil
-	f.judging.use(&body)
+	f.detectors.Activate(&body)
 	f.flood(night, 700, time.Second)
 	if all := f.findings(); len(all) > 0 {
 		t.Errorf("%+v", all)
 	}
 	// The count has gone on: what is learned now is used at once.
-	f.judging.use(f.body)
+	f.detectors.Activate(f.body)
 	f.call(night.Add(701 * time.Second))
 	if all := f.findings(); len(all) != 1 || all[0].Exposure.Calls != 701 {
 		t.Errorf("%+v", all)

@@ -220,13 +220,13 @@ func recording(t *testing.T) *recorded {
 func (s *recorded) publish() {
 	s.t.Helper()
 	body := readers()
-	var runs []*scope.Run
+	var runs []*scope.TrainingRun
 	for i := range 20 {
-		r := &scope.Run{ID: fmt.Sprint(i), Agent: fmt.Sprint("shop/", i%2), Group: "shop", Task: "refund", Names: []string{"GET /orders/{}", "POST /refunds"}}
-		r.Calls = []scope.Call{scope.Named(r.Names[0], false, nil), scope.Named(r.Names[1], true, []schema.Resource{{Type: "account", ID: "main"}})}
+		r := &scope.TrainingRun{ID: fmt.Sprint(i), Agent: fmt.Sprint("shop/", i%2), Group: "shop", Task: "refund", Names: []string{"GET /orders/{}", "POST /refunds"}}
+		r.Calls = []scope.Access{scope.NewAccess(r.Names[0], false, nil), scope.NewAccess(r.Names[1], true, []schema.Resource{{Type: "account", ID: "main"}})}
 		runs = append(runs, r)
 	}
-	body.Scopes, body.Pace = scope.Publish(runs), paceOfDayWorkers()
+	body.Scopes, body.CallRates = scope.LearnModel(runs), paceOfDayWorkers()
 	value, err := wire.EncodeDocument(wire.BaselineVersion, body)
 	if err != nil {
 		s.t.Fatal(err)
@@ -333,7 +333,7 @@ func writeFinding(out io.Writer, f *schema.Finding) {
 	when := func(at int64) time.Duration { return time.Unix(0, at).Sub(night) }
 	fmt.Fprintf(out, "finding %s/%d %s %v %v run=%s %s/%v/%s/%s opened=%v at=%v onset=%v call=%s score=%.9g rate=%.9g/%s/%v of=%s delay=%d %v touched=%v",
 		f.ID, f.Version, f.Family, f.Level, f.State, f.RunKey, f.AgentID, f.AgentTrust, f.CredentialID, f.PrincipalID, when(f.OpenedAt), when(f.UpdatedAt), when(f.OnsetAt), f.Call,
-		f.Score, f.ExpectedRate, f.ExpectedOf, f.Beyond, f.Baseline, f.DelayCalls, f.Exposure, f.Touched)
+		f.Score, f.ExpectedRate, f.ExpectedOf, f.BeyondData, f.Baseline, f.DelayCalls, f.Exposure, f.Touched)
 	if f.Exception != "" {
 		fmt.Fprintf(out, " exception=%q", f.Exception)
 	}
@@ -344,7 +344,7 @@ func writeFinding(out io.Writer, f *schema.Finding) {
 	for _, e := range f.Evidence {
 		fmt.Fprintf(out, "  %s %v %v %v %v %v %v\n", e.Feature, e.Observed, e.Usual, e.Peers, e.Humans, e.Score, e.Calls)
 	}
-	if d := f.Decided; d != nil {
+	if d := f.Decision; d != nil {
 		fmt.Fprintf(out, "  decision %s %v %v %v %s rule=%q route=%q ttl=%s\n", d.ID, d.Scope, d.Action, d.Mode, d.Why, d.Rule, d.Route, time.Duration(d.TTL))
 	}
 }

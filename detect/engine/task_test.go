@@ -51,7 +51,7 @@ func TestCallerAssertsALaxerTask(t *testing.T) {
 	body := archivists()
 	score := func(declared, logged string, by schema.Trust) float64 {
 		f, last := newFloor(t), 0.0
-		f.judging.use(body)
+		f.detectors.Activate(body)
 		for n := range 60 {
 			if n == 30 {
 				f.restart()

@@ -125,7 +125,7 @@ func (a *Actor) oldestClosed() *Run {
 }
 
 // TrippedSiblings is how many other runs of the run's actor were tripped at or after a time.
-func (p *Partition) TrippedSiblings(r *Run, since int64) int {
+func (r *Run) TrippedSiblings(since int64) int {
 	n := 0
 	for _, list := range r.actor.runs {
 		for _, other := range list {

@@ -19,7 +19,7 @@ import (
 // their scope and what disagrees about who they are, version 8 the standing of actors
 // and runs, how often the API accepted an actor's credentials, and which path, host and
 // arguments a sighting is of; older entries have none of it.
-const StateVersion = 8
+const StateVersion = 9
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.

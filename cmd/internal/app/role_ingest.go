@@ -25,7 +25,7 @@ func (p *process) startIngest() error {
 		return err
 	}
 	o := source.DefaultConfig()
-	o.Kafka, o.Now, o.Stage, o.Partitions = p.kafka.Options, time.Now, p.stage, int32(c.Kafka.Partitions)
+	o.Kafka, o.Now, o.Stage, o.Partitions = p.kafka, time.Now, p.stage, int32(c.Kafka.Partitions)
 	o.Logger, o.Registerer = p.log.With("component", "ingest"), p.metrics
 	for _, in := range c.Kafka.Inputs {
 		o.Topics = append(o.Topics, in.Topic)

@@ -17,13 +17,13 @@ func (p *process) startStore() error {
 			p.stage("store.inserted|committed")
 		}
 	}
-	unreadable, err := p.kafka.NewClient("store-dead-letters")
+	unreadable, err := p.kafka.NewClient("store-produce")
 	if err != nil {
 		return err
 	}
 	p.closers = append(p.closers, unreadable.Close)
-	o.Aside = store.KafkaAside{Out: unreadable}
-	s, err := store.New(o, p.kafka.Options, p.database, p.log, p.metrics)
+	o.DeadLetters = store.KafkaSink{Out: unreadable}
+	s, err := store.New(o, p.kafka, p.database, p.log, p.metrics)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ type LetterOptions struct {
 	Topic  string // only of this input topic; empty: all
 	DryRun bool   // say what would be sent
 	// Decode reads a record as ingest would now.
-	Decode func(*decode.Record) (calls int, dead []decode.Dead)
+	Decode func(*decode.Record) (calls int, dead []decode.Rejected)
 	// Done reports whether the letter of a place came through before.
 	Done func(place string) bool
 }

@@ -1,4 +1,4 @@
-package engine
+package detector
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
 	"flyball/detect/score"
+	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/wire"
 )
@@ -55,12 +56,13 @@ func heap(make func() any) int {
 // kept of a run of ten calls, with what judging keeps of it.
 func TestRunOfTenCallsIsSmall(t *testing.T) {
 	const runs, most = 2000, 2 << 10
+	set := deployed()
 	m := score.NewModel(usual(10))
 	each := heap(func() any {
-		kept := make([]*judged, runs)
+		kept := make([]*RunState, runs)
 		var c feature.Input
 		for i := range kept {
-			j, who := &judged{}, score.Reference{Agent: fmt.Sprint("g/agent-", i%10), Group: "g"}
+			j, who := &RunState{set: set}, score.Reference{Agent: fmt.Sprint("g/agent-", i%10), Group: "g"}
 			for n := range 10 {
 				usualCall(i%10, i%7, n, &c)
 				j.Add(m, who, &c, int64(n), schema.ReadOnly)
@@ -70,7 +72,7 @@ func TestRunOfTenCallsIsSmall(t *testing.T) {
 		}
 		return kept
 	}) / runs
-	t.Logf("%d bytes a run, of which the fixed part is %d", each, unsafe.Sizeof(judged{}))
+	t.Logf("%d bytes a run, of which the fixed part is %d", each, unsafe.Sizeof(RunState{}))
 	if each > most {
 		t.Errorf("%d bytes, at most %d", each, most)
 	}
@@ -112,9 +114,10 @@ func TestAgentOfTwelveRoutesIsSmall(t *testing.T) {
 // filled its memories, and its stored state neither.
 func TestRunOfAMillionCallsStaysBounded(t *testing.T) {
 	const most, mostStored = 192 << 10, 32 << 10
+	set := deployed()
 	m := score.NewModel(usual(3))
 	kept := func(calls int) (size, stored int) {
-		j := &judged{}
+		j := &RunState{set: set}
 		size = heap(func() any {
 			var c feature.Input
 			for n := range calls {
@@ -124,7 +127,7 @@ func TestRunOfAMillionCallsStaysBounded(t *testing.T) {
 			}
 			return j
 		})
-		w := wire.NewWriter(nil, wire.KindState, 7)
+		w := wire.NewWriter(nil, wire.KindState, stitch.StateVersion)
 		j.Code(w)
 		return size, len(w.Bytes())
 	}

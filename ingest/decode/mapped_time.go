@@ -1,13 +1,41 @@
 package decode
 
 import (
-	"flyball/ingest/mapping"
-	"flyball/schema"
 	"math"
 	"strings"
 	"time"
+
+	"flyball/ingest/fields"
+	"flyball/ingest/mapping"
+	"flyball/schema"
 )
 
+// setEndTime takes in the end of a call whose start is known.
+func setEndTime(d *draft, v fields.Value, _ *mapping.With) bool {
+	ns, _, ok := parseTime(v.Text(), d.zone)
+	if !ok || !d.timed || d.end || ns < d.call.Start || ns-d.call.Start > maxDuration {
+		return false
+	}
+	d.call.DurationNs = ns - d.call.Start
+	return true
+}
+
+func setDuration(d *draft, v fields.Value, with *mapping.With) bool {
+	if d.call.DurationNs < 0 {
+		d.call.DurationNs = parseDuration(v.Text(), with)
+	}
+	return d.call.DurationNs >= 0
+}
+
+func setUpstreamDuration(d *draft, v fields.Value, with *mapping.With) bool {
+	ns := parseDuration(v.Text(), with)
+	if ns >= 0 {
+		d.call.UpstreamNs = ns
+	}
+	return ns >= 0
+}
+
+// setStart takes in the time of the call, in the unit and with the basis that the mapping names.
 func (d *draft) setStart(s string, with *mapping.With) bool {
 	var ns int64
 	var p schema.Precision
@@ -38,9 +66,9 @@ func epochIn(s string, unit int64) (int64, schema.Precision, bool) {
 	return whole*unit + scaled(frac, unit), digits(more + len(frac)), true
 }
 
-// lasted reads a duration; what is negative or longer than a year is -1. A text
+// parseDuration reads a duration; what is negative or longer than a year is -1. A text
 // that says its unit is believed.
-func lasted(s string, with *mapping.With) int64 {
+func parseDuration(s string, with *mapping.With) int64 {
 	ns := int64(-1)
 	switch {
 	case s == "" || s[0] == '-':
