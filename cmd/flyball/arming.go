@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 )
 
@@ -35,25 +35,25 @@ func armingChange(o *options, use, short, path string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if point.LooksLikeSecret(args[0]) {
+			if api.LooksLikeSecret(args[0]) {
 				return usage(errors.New("PATTERN: this looks like a secret, not like a name: it was not sent anywhere"))
 			}
 			if strings.TrimSpace(reason) == "" {
 				return usage(errNoReason)
 			}
-			done, err := post[point.ArmingChange](o, path, point.Arm{Pattern: args[0], Reason: reason, By: whoami()})
+			done, err := post[api.ArmingResult](o, path, api.ArmingRequest{Pattern: args[0], Reason: reason, By: whoami()})
 			if err != nil {
 				return err
 			}
-			var points []point.Applied
+			var points []api.Applied
 			for _, p := range done.Configured {
-				points = append(points, point.Applied{Point: p.Point, Generation: p.Generation})
+				points = append(points, api.Applied{Point: p.Point, Generation: p.Generation})
 			}
 			have, lack := o.spread(done.Generation, points)
 			undo := fmt.Sprintf("%s arming clear %s --reason '…'", o.again(), shellWord(args[0]))
 			if format == "json" {
 				return report.JSON(cmd.OutOrStdout(), struct {
-					point.ArmingChange
+					api.ArmingResult
 					Deployment string   `json:"deployment"`
 					Enforced   []string `json:"in_force_at"` // points
 					NotYet     []string `json:"not_yet_at"`
@@ -85,7 +85,7 @@ func armingCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s, err := get[point.ArmingState](o, "/v1/arming")
+		s, err := get[api.ArmingState](o, "/v1/arming")
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func armingCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-func printArming(w io.Writer, s *point.ArmingState) error {
+func printArming(w io.Writer, s *api.ArmingState) error {
 	if len(s.Orders) == 0 {
 		fmt.Fprintln(w, "No command has armed or disarmed anything: the configuration holds.")
 	} else if err := report.Table(w, "PATTERN | STATE | SINCE | BY | ROLE | WHY", func(row func(...any)) {
@@ -119,7 +119,7 @@ func printArming(w io.Writer, s *point.ArmingState) error {
 }
 
 // configured is what a point's configuration says of enforcement, in words.
-func configured(p *point.PointArming) string {
+func configured(p *api.PointArming) string {
 	switch {
 	case p.Mode == "":
 		return "unknown: it is of an older version"
@@ -149,10 +149,10 @@ func callerOf(name, trust string) caller {
 
 // enforcement asks the running points whether what is found about agents is enforced.
 // Where no point answers, nothing is known of any agent.
-func (o *options) enforcement(agents []caller) map[string]point.ArmedAgent {
-	out := map[string]point.ArmedAgent{}
+func (o *options) enforcement(agents []caller) map[string]api.ArmedAgent {
+	out := map[string]api.ArmedAgent{}
 	for part := range slices.Chunk(agents, 300) {
-		var ask point.AskArmed
+		var ask api.ArmedAgentsRequest
 		for _, a := range part {
 			if strings.TrimSpace(a.name) == "" {
 				continue // an unnamed caller
@@ -165,9 +165,9 @@ func (o *options) enforcement(agents []caller) map[string]point.ArmedAgent {
 		if len(ask.Agents) == 0 {
 			continue
 		}
-		list, err := post[[]point.ArmedAgent](o, "/v1/arming/agents", ask)
+		list, err := post[[]api.ArmedAgent](o, "/v1/arming/agents", ask)
 		if err != nil {
-			return map[string]point.ArmedAgent{}
+			return map[string]api.ArmedAgent{}
 		}
 		for _, a := range list {
 			out[a.Agent] = a

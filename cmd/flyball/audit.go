@@ -12,10 +12,9 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/ledger"
-	"flyball/detect/enforce/point"
 	"flyball/schema"
-	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -59,7 +58,7 @@ const storedWithin = 10 * time.Second
 // the two ends where they differ. caughtUp says that the store has read everything
 // that was written. It returns what is wrong, whether the comparison is complete, and
 // a sentence.
-func compareTrail(end ledger.Chain, ends trailEnds, live *point.AuditEnd, caughtUp bool) (
+func compareTrail(end ledger.Chain, ends trailEnds, live *api.AuditEnd, caughtUp bool) (
 	broken *ledger.ChainFault, complete bool, say string) {
 	wrong := func(seq uint64, why string) (*ledger.ChainFault, bool, string) {
 		return &ledger.ChainFault{Seq: seq, Why: why}, false, fmt.Sprintf("entry %d %s", seq, why)
@@ -96,9 +95,9 @@ func compareTrail(end ledger.Chain, ends trailEnds, live *point.AuditEnd, caught
 // liveTrail asks an enforcement point about the end that a stored trail has. A point
 // that has folded less is given a while: the table may have been written by another
 // one that is further.
-func liveTrail(o *options, end ledger.Chain) (live point.AuditEnd, err error) {
+func liveTrail(o *options, end ledger.Chain) (live api.AuditEnd, err error) {
 	for range 10 {
-		if live, err = get[point.AuditEnd](o, fmt.Sprint("/v1/audit?at=", end.Seq)); err != nil || live.Seq >= end.Seq {
+		if live, err = get[api.AuditEnd](o, fmt.Sprint("/v1/audit?at=", end.Seq)); err != nil || live.Seq >= end.Seq {
 			return live, err
 		}
 		time.Sleep(300 * time.Millisecond)
@@ -116,7 +115,7 @@ func storeCaughtUp(ctx context.Context, c config.Config) bool {
 func auditCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "The chain of everything that was commanded"}
 	verify := &cobra.Command{Use: "verify", Short: "Walk the stored trail; name the first entry that was changed, left out or put in", Args: cobra.NoArgs}
-	verify.RunE = o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db *clickhouse.Conn) error {
+	verify.RunE = o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db database) error {
 		var r auditReport
 		var ends trailEnds
 		err := query.AuditTrail(cmd.Context(), db, func(batch []schema.AuditEntry) bool {
@@ -158,7 +157,7 @@ func auditCommand(o *options) *cobra.Command {
 
 func auditList(o *options) *cobra.Command {
 	var limit int
-	cmd := &cobra.Command{Use: "list", Short: "The latest entries", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db *clickhouse.Conn) error {
+	cmd := &cobra.Command{Use: "list", Short: "The latest entries", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db database) error {
 		list, err := query.AuditLatest(cmd.Context(), db, limit)
 		if err != nil {
 			return err
@@ -186,10 +185,10 @@ func tokenCommand() *cobra.Command {
 		token := "fly_" + hex.EncodeToString(raw)
 		fmt.Fprintln(cmd.OutOrStdout(), token)
 		if file == "" {
-			fmt.Fprintf(cmd.ErrOrStderr(), "keep in value_file: %s\n", point.HashLine(token))
+			fmt.Fprintf(cmd.ErrOrStderr(), "keep in value_file: %s\n", api.TokenHashLine(token))
 			return nil
 		}
-		return os.WriteFile(file, []byte(point.HashLine(token)+"\n"), 0o600)
+		return os.WriteFile(file, []byte(api.TokenHashLine(token)+"\n"), 0o600)
 	}}
 	cmd.Flags().StringVar(&file, "hash-to", "", "write the hash to this file, for control.tokens[].value_file")
 	return cmd

@@ -91,7 +91,7 @@ func decidedBy(name string, c config.Config) backtest.Configuration {
 	if name == "" {
 		name = "(defaults)"
 	}
-	return backtest.Configuration{Name: name, Rules: app.PolicyRules(c), TripShare: c.Detect.FalseTripsPer1000 / 1000, About: app.AgentLookup(c)}
+	return backtest.Configuration{Name: name, Rules: app.PolicyRules(c), TripShare: c.Detect.FalseTripsPer1000 / 1000, AgentInfo: app.AgentLookup(c)}
 }
 
 // candidateOf is the present configuration with another detect section and registry,

@@ -14,11 +14,10 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/detect/baselinestore"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
 	"flyball/schema"
-	"flyball/schema/clickhouse"
 )
 
 func baselinesCommand(o *options) *cobra.Command {
@@ -86,7 +85,7 @@ func baselinesList(o *options) *cobra.Command {
 }
 
 // versionOf reads one version: the latest where none is named.
-func versionOf(ctx context.Context, c config.Config, kafka []kgo.Opt, name string) (*baseline.Body, error) {
+func versionOf(ctx context.Context, c config.Config, kafka []kgo.Opt, name string) (*baseline.Baseline, error) {
 	body, err := baselinestore.LatestBaseline(ctx, kafka, func(v string) bool {
 		return baselinestore.VersionTenant(v) == c.Tenant && (name == "" || v == name || strings.TrimPrefix(v, c.Tenant+"/") == name)
 	})
@@ -166,7 +165,7 @@ func baselinesDiff(o *options) *cobra.Command {
 }
 
 func baselinesFreeze(o *options) *cobra.Command {
-	var f point.Freeze
+	var f api.FreezeBaselineRequest
 	var all bool
 	var length string
 	cmd := &cobra.Command{Use: "freeze", Short: "Keep the counts of an agent as they are from the next version on, until --for is over or --off", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
@@ -206,7 +205,7 @@ func baselinesFreeze(o *options) *cobra.Command {
 }
 
 func baselinesReset(o *options) *cobra.Command {
-	var f point.Forget
+	var f api.ResetBaselineRequest
 	cmd := &cobra.Command{Use: "reset", Short: "Forget what was learned of an agent: its runs so far never teach again", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		if f.Agent == "" || f.Reason == "" {
 			return usage(errors.New("--agent and --reason are both needed: what is forgotten does not come back"))
@@ -225,7 +224,7 @@ func baselinesReset(o *options) *cobra.Command {
 
 func baselinesRescore(o *options) *cobra.Command {
 	var version string
-	cmd := &cobra.Command{Use: "rescore RUN", Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, c config.Config, db *clickhouse.Conn) error {
+	cmd := &cobra.Command{Use: "rescore RUN", Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, c config.Config, db database) error {
 		run, err := resolve(cmd, db, args[0])
 		if err != nil {
 			return err
@@ -234,7 +233,7 @@ func baselinesRescore(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		stored, err := evaluate.StoredScore(cmd.Context(), db, c.Tenant, run.RunID)
+		stored, err := evaluate.ReadStoredScore(cmd.Context(), db, c.Tenant, run.RunID)
 		if err != nil {
 			return err
 		}

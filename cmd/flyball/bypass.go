@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 func bypassCommand(o *options) *cobra.Command {
@@ -27,7 +27,7 @@ func bypassCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		done, err := post[point.Bypassed](o, "/v1/bypass", point.Bypass{Seconds: n, Agent: agent, Force: force, Reason: reason, By: whoami()})
+		done, err := post[api.BypassResult](o, "/v1/bypass", api.BypassRequest{Seconds: n, Agent: agent, Force: force, Reason: reason, By: whoami()})
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func bypassCommand(o *options) *cobra.Command {
 		have, lack := o.spread(done.Generation, done.Points)
 		if format == "json" {
 			return report.JSON(cmd.OutOrStdout(), struct {
-				point.Bypassed
+				api.BypassResult
 				Deployment string   `json:"deployment"`
 				Enforced   []string `json:"in_force_at"` // points
 				NotYet     []string `json:"not_yet_at"`
@@ -73,7 +73,7 @@ func endBypassCommand(o *options) *cobra.Command {
 		if strings.TrimSpace(reason) == "" {
 			return usage(errNoReason)
 		}
-		done, err := post[point.Done](o, "/v1/bypass/end", point.EndBypass{Agent: agent, Reason: reason, By: whoami()})
+		done, err := post[api.ChangeResult](o, "/v1/bypass/end", api.EndBypassRequest{Agent: agent, Reason: reason, By: whoami()})
 		if err != nil {
 			return err
 		}

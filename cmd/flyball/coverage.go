@@ -9,7 +9,6 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
-	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -28,8 +27,8 @@ Exit status: 0 the answer is whole, whether calls were never asked or not, and a
 when no call was logged in that time (it says so); 3 of some calls it cannot be told.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var whole *query.Coverage
-			err := ask(o, cmd, w, func(ctx context.Context, _ config.Config, db *clickhouse.Conn, since, until time.Time) (*query.Coverage, error) {
-				c, err := query.CoverageOf(ctx, db, since, until)
+			err := ask(o, cmd, w, func(ctx context.Context, _ config.Config, db database, since, until time.Time) (*query.Coverage, error) {
+				c, err := query.ReadCoverage(ctx, db, since, until)
 				whole = c
 				return c, err
 			}, func(w io.Writer, c *query.Coverage) error { return report.Coverage(w, c) })

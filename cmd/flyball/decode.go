@@ -149,8 +149,8 @@ func (r *reader) file(stdin io.Reader, name string) error {
 }
 
 func (r *reader) record(rec *decode.Record) error {
-	var dead []decode.Dead
-	var steps [][]decode.Step
+	var dead []decode.Rejected
+	var steps [][]decode.FieldOrigin
 	if r.explain {
 		r.calls, steps, dead = r.pipeline.Explain(rec)
 	} else {
@@ -161,7 +161,7 @@ func (r *reader) record(rec *decode.Record) error {
 		c := &r.calls[i]
 		switch {
 		case r.explain:
-			if err := explained(r.out, r.format, rec.Topic, rec.Offset+1, c, decode.Origins(c, steps[i])); err != nil {
+			if err := explained(r.out, r.format, rec.Topic, rec.Offset+1, c, decode.FieldOrigins(c, steps[i])); err != nil {
 				return err
 			}
 		case r.format == "table":
@@ -183,7 +183,7 @@ func (r *reader) record(rec *decode.Record) error {
 
 // explained prints a call field by field: for people as a table, for programs
 // as one object.
-func explained(w io.Writer, format, name string, record int64, c *schema.Call, origins []decode.Step) error {
+func explained(w io.Writer, format, name string, record int64, c *schema.Call, origins []decode.FieldOrigin) error {
 	if format == "json" {
 		line, err := json.Marshal(map[string]any{"call": json.RawMessage(decode.AppendJSON(nil, c)), "explain": origins})
 		fmt.Fprintf(w, "%s\n", line)

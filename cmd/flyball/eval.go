@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/replay"
 	"flyball/cmd/internal/report"
+	"flyball/cmd/internal/tools/labelled"
 	"flyball/detect/evaluate"
 )
 
@@ -25,7 +25,7 @@ func evalCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		shown, known := replay.Views[view]
+		shown, known := labelled.Views[view]
 		if !known {
 			return usage(fmt.Errorf("--view: %q is none of full, gateway, access", view))
 		}
@@ -79,19 +79,19 @@ func evalCommand(o *options) *cobra.Command {
 // sets of a data folder, as the detector sees them.
 type sets struct{ real, runaways []*evaluate.Labelled }
 
-func readSets(dir string, view replay.View) (out sets, err error) {
+func readSets(dir string, view labelled.View) (out sets, err error) {
 	found := 0
 	for _, name := range []string{"agentdojo", "tau", "runaways"} {
-		runs, err := replay.Labelled(filepath.Join(dir, name), view)
+		runs, err := labelled.Examples(filepath.Join(dir, name), view)
 		if err != nil {
 			return out, err
 		}
 		found += len(runs)
 		for i := range runs {
 			if name == "runaways" {
-				out.runaways = append(out.runaways, runs[i].Judged())
+				out.runaways = append(out.runaways, runs[i].ForEvaluation())
 			} else {
-				out.real = append(out.real, runs[i].Judged())
+				out.real = append(out.real, runs[i].ForEvaluation())
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 )
@@ -58,7 +58,7 @@ func second(stamp string) string {
 
 func gatesCommand(o *options) *cobra.Command {
 	return listing(o, "gates", "Calls that wait for a person's yes, and what was answered, latest first", "/v1/grants", "GATE\tSTATE\tASKED (UTC)\tAGENT\tCALL\tRESOURCE\tAMOUNT\tWHY\tBY",
-		func(w *tabwriter.Writer, g *point.GateLine) {
+		func(w *tabwriter.Writer, g *api.GateLine) {
 			amount := "-"
 			if g.Amount != "" {
 				amount = g.Amount + " " + g.Currency
@@ -68,7 +68,7 @@ func gatesCommand(o *options) *cobra.Command {
 }
 
 func grantCommand(o *options) *cobra.Command {
-	var a point.Grant
+	var a api.GrantRequest
 	var length string
 	cmd := answerCommand(o, "grant", "Say yes to a call that waits: once, for 15 minutes, to what was asked", "granted", &a.Reason, func() (any, error) {
 		var err error
@@ -83,7 +83,7 @@ func grantCommand(o *options) *cobra.Command {
 }
 
 func refuseCommand(o *options) *cobra.Command {
-	var a point.Refuse
+	var a api.RefuseRequest
 	return answerCommand(o, "refuse", "Say no to a call that waits", "refused", &a.Reason, func() (any, error) { a.By = whoami(); return a, nil })
 }
 
@@ -108,7 +108,7 @@ func answerCommand(o *options, use, short, done string, reason *string, body fun
 
 // receiptLine is a receipt with what the stored calls say of it.
 type receiptLine struct {
-	point.Receipt
+	api.Receipt
 	// Slipped are the run's calls that passed after the one that it was stopped for;
 	// absent where the database does not answer.
 	Slipped *schema.Exposure `json:"slipped,omitempty"`
@@ -136,7 +136,7 @@ func receiptsCommand(o *options) *cobra.Command {
 		for _, r := range list {
 			points := r.Points
 			if len(points) == 0 {
-				points = []point.ReceiptPoint{{Point: "-"}}
+				points = []api.ReceiptPoint{{Point: "-"}}
 			}
 			slipped := "-"
 			if r.Slipped != nil {
@@ -169,7 +169,7 @@ func (o *options) slipped(ctx context.Context, list []receiptLine) error {
 		if err != nil || r.RunID.IsZero() {
 			continue // by hand: no call led to it
 		}
-		e, err := query.Slipped(ctx, db, r.RunID.String(), found)
+		e, err := query.CallsAfterTrip(ctx, db, r.RunID.String(), found)
 		if err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ func hop(stamp string) string {
 
 func taskCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "task", Short: "Declare what a run is for, before it begins; an orchestrator's command"}
-	var d point.Declare
+	var d api.DeclareTaskRequest
 	var length string
 	declare := &cobra.Command{Use: "declare AGENT RUN_KEY", Short: "Declare a task: what its run may write, until when", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
 		d.Agent, d.RunKey, d.By = args[0], args[1], whoami()
@@ -212,13 +212,13 @@ func taskCommand(o *options) *cobra.Command {
 	declare.Flags().StringVar(&length, "for", "", "how long")
 	declare.Flags().StringVar(&d.Reason, "reason", "", "why; it goes into the history")
 	end := &cobra.Command{Use: "end TASK", Short: "End a task: its scope and its grants end with it", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		if _, err := o.ask(http.MethodPost, "/v1/runs/"+url.PathEscape(args[0])+"/end", point.End{By: whoami()}); err != nil {
+		if _, err := o.ask(http.MethodPost, "/v1/runs/"+url.PathEscape(args[0])+"/end", api.EndTaskRequest{By: whoami()}); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s ended\n", args[0])
 		return nil
 	}}
-	cmd.AddCommand(declare, end, listing(o, "list", "Tasks, latest first", "/v1/runs", "TASK\tAGENT\tRUN KEY\tTYPE\tTARGETS\tDECLARED (UTC)\tEXPIRES\tENDED\tBY", func(w *tabwriter.Writer, t *point.TaskLine) {
+	cmd.AddCommand(declare, end, listing(o, "list", "Tasks, latest first", "/v1/runs", "TASK\tAGENT\tRUN KEY\tTYPE\tTARGETS\tDECLARED (UTC)\tEXPIRES\tENDED\tBY", func(w *tabwriter.Writer, t *api.TaskLine) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", t.ID, t.AgentID, t.RunKey, orDash(t.Type), len(t.Targets), second(t.At), second(t.Expires), second(t.Ended), t.By)
 	}))
 	return cmd

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -74,7 +75,11 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
-	err := app.ExplainRefusal(root.ExecuteContext(ctx))
+	return exitStatus(app.ExplainRefusal(root.ExecuteContext(ctx)), os.Stderr)
+}
+
+// exitStatus is the exit status of a command's error, which it prints.
+func exitStatus(err error, stderr io.Writer) int {
 	var ee *exitError
 	switch {
 	case err == nil:
@@ -82,9 +87,9 @@ func run(ctx context.Context, args []string) int {
 	case errors.Is(err, errIncomplete):
 		return exitIncomplete
 	case errors.As(err, &ee):
-		fmt.Fprintln(os.Stderr, "flyball:", err)
+		fmt.Fprintln(stderr, "flyball:", err)
 		return ee.code
 	}
-	fmt.Fprintln(os.Stderr, "flyball:", err)
+	fmt.Fprintln(stderr, "flyball:", err)
 	return exitFailed
 }

@@ -10,20 +10,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/manifest"
-	"flyball/detect/enforce/point"
 	"flyball/schema"
 )
 
 func refOf(raw []byte) string {
-	var d point.Done
+	var d api.ChangeResult
 	_ = json.Unmarshal(raw, &d)
 	return d.Ref
 }
 
 // manifests are those in force.
 func (o *options) manifests() (*manifest.Store, error) {
-	list, err := get[[]point.ManifestLine](o, "/v1/manifests")
+	list, err := get[[]api.ManifestLine](o, "/v1/manifests")
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (o *options) inForce(agent string) (*manifest.Manifest, schema.Manifest, er
 func manifestCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "manifest", Short: "What agents are for: propose, check, put in force, review"}
 	cmd.AddCommand(
-		listing(o, "list", "Manifests in force", "/v1/manifests", "AGENT\tVERSION\tOWNER\tSINCE (UTC)\tBY", func(w *tabwriter.Writer, m *point.ManifestLine) {
+		listing(o, "list", "Manifests in force", "/v1/manifests", "AGENT\tVERSION\tOWNER\tSINCE (UTC)\tBY", func(w *tabwriter.Writer, m *api.ManifestLine) {
 			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", m.Agent, m.Version, orDash(m.Owner), second(m.Since), m.By)
 		}),
 		manifestShow(o), manifestApply(o), manifestDrop(o), manifestLearn(o), manifestCheck(o), manifestReview(o),
@@ -103,11 +103,11 @@ func manifestApply(o *options) *cobra.Command {
 			texts = append(texts, string(text))
 		}
 		for i, text := range texts {
-			raw, err := o.ask(http.MethodPut, "/v1/manifests", point.Put{Text: text, Reason: reason, By: whoami()})
+			raw, err := o.ask(http.MethodPut, "/v1/manifests", api.PutManifestRequest{Text: text, Reason: reason, By: whoami()})
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[i], err)
 			}
-			var d point.Done
+			var d api.ChangeResult
 			if err := json.Unmarshal(raw, &d); err != nil {
 				return err
 			}
@@ -125,7 +125,7 @@ func manifestDrop(o *options) *cobra.Command {
 		if reason == "" {
 			return usage(errors.New("--reason: empty; say why, it goes into the history"))
 		}
-		if _, err := o.ask(http.MethodPost, "/v1/manifests/drop", point.Drop{Agent: args[0], Reason: reason, By: whoami()}); err != nil {
+		if _, err := o.ask(http.MethodPost, "/v1/manifests/drop", api.DropManifestRequest{Agent: args[0], Reason: reason, By: whoami()}); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: dropped\n", args[0])

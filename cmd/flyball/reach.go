@@ -95,13 +95,13 @@ func agentsBehind(cmd *cobra.Command, db query.DB, who *query.Caller, since, unt
 		return []string{who.Agent}, nil
 	}
 	if who.Run != "" {
-		run, err := query.Resolve(cmd.Context(), db, who.Run)
+		run, err := query.ResolveRun(cmd.Context(), db, who.Run)
 		if err != nil {
 			return nil, err
 		}
 		who.Run = run.RunID
 	}
-	agents, err := query.AgentsOf(cmd.Context(), db, *who, since, until)
+	agents, err := query.AgentsOfCaller(cmd.Context(), db, *who, since, until)
 	if err == nil && len(agents) == 0 {
 		err = fmt.Errorf("nobody called with %s since %s", who.Credential+who.Run, since.UTC().Format(time.RFC3339))
 	}

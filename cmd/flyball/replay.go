@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/dataset"
 	"flyball/cmd/internal/replay"
 )
 
@@ -47,7 +48,7 @@ func replayCommand(o *options) *cobra.Command {
 	}}
 	f := cmd.Flags()
 	f.StringVar(&r.Topic, "topic", "", "topic to send to (default: the first input)")
-	f.StringVar(&r.As, "as", "envoy_json", "format to render a data set in: "+strings.Join(replay.Formats, ", "))
+	f.StringVar(&r.As, "as", "envoy_json", "format to render a data set in: "+strings.Join(dataset.Formats, ", "))
 	f.StringVar(&speed, "speed", "max", "times as fast as it happened, or max")
 	f.BoolVar(&r.Now, "now", false, "shift times so that the last call is now")
 	return cmd

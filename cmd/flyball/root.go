@@ -21,10 +21,13 @@ var version = ""
 // options are the flags that all commands share.
 type options struct {
 	config, data, output, logFormat, logLevel string
+
+	openDatabase func(config.Config) (database, error)
 }
 
-func newRoot() *cobra.Command {
-	o := &options{}
+func newRoot() *cobra.Command { return newRootWith(&options{openDatabase: openDatabase}) }
+
+func newRootWith(o *options) *cobra.Command {
 	app.Version = version
 	root := &cobra.Command{
 		Use:           "flyball",

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 func settingsCommand(o *options) *cobra.Command {
@@ -19,7 +19,7 @@ func settingsCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s, err := get[point.SettingsLine](o, "/v1/settings")
+		s, err := get[api.SettingsLine](o, "/v1/settings")
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func settingsCommand(o *options) *cobra.Command {
 	var reason string
 	set := &cobra.Command{Use: "set", Short: "Change what holds, at every point, from one command on; for admins", Args: cobra.NoArgs}
 	set.RunE = func(cmd *cobra.Command, _ []string) error {
-		ask := point.SetSettings{Reason: reason, By: whoami()}
+		ask := api.ChangeSettingsRequest{Reason: reason, By: whoami()}
 		if cmd.Flags().Changed("trips-per-hour") {
 			ask.TripsPerHour = &trips
 		}
@@ -59,7 +59,7 @@ func settingsCommand(o *options) *cobra.Command {
 		if _, err := o.ask(http.MethodPost, "/v1/settings", ask); err != nil {
 			return err
 		}
-		s, err := get[point.SettingsLine](o, "/v1/settings")
+		s, err := get[api.SettingsLine](o, "/v1/settings")
 		if err != nil {
 			return err
 		}

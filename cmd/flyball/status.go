@@ -19,7 +19,7 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 // metrics is what a process says of itself.
@@ -103,7 +103,7 @@ type status struct {
 	LagSeconds  map[string]float64 `json:"lag_seconds"`
 	Restarts    float64            `json:"engine_restarts"`
 	MemoryMiB   float64            `json:"memory_mib"`
-	Control     *point.Status      `json:"control,omitempty"` // what Flyball itself may do; absent when no point answers
+	Control     *api.Status        `json:"control,omitempty"` // what Flyball itself may do; absent when no point answers
 	// ControlError is why no point answers: then it is not known what is enforced.
 	ControlError string `json:"control_error,omitempty"`
 }
@@ -135,7 +135,7 @@ func statusCommand(o *options) *cobra.Command {
 			s.Ready = r.StatusCode == http.StatusOK
 			r.Body.Close()
 		}
-		if own, err := get[point.Status](o, "/v1/status"); err == nil {
+		if own, err := get[api.Status](o, "/v1/status"); err == nil {
 			s.Control = &own
 		} else {
 			s.ControlError = err.Error()
@@ -168,7 +168,7 @@ func statusCommand(o *options) *cobra.Command {
 }
 
 // printControl says what Flyball itself can do at present.
-func printControl(w io.Writer, c *point.Status) {
+func printControl(w io.Writer, c *api.Status) {
 	b := c.Budget
 	fmt.Fprintf(w, "breakers open\t%d\nautomatic trips\t%d of %d this hour\t%d of %d agents, %d withheld\n", c.Open, b.Trips, b.Of, b.Agents, b.OfAgents, b.Withheld)
 	fmt.Fprintf(w, "questions waiting\t%d\toldest %.0f s\n", c.Waiting, c.Oldest)
@@ -201,7 +201,7 @@ func printControl(w io.Writer, c *point.Status) {
 }
 
 // differ reports whether the configurations of points say different things.
-func differ(points []point.PointArming) bool {
+func differ(points []api.PointArming) bool {
 	for i := range points {
 		if points[i].Mode != points[0].Mode || !slices.Equal(points[i].Armed, points[0].Armed) {
 			return true

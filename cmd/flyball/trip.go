@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 )
@@ -22,7 +22,7 @@ func scopeOf(args []string) (sc schema.Scope, err error) {
 	if err := sc.Kind.UnmarshalText([]byte(args[0])); err != nil || sc.Kind == schema.ScopeNone {
 		return sc, usage(fmt.Errorf("KIND: %q is none of %s", args[0], strings.Join(schema.ScopeKindWords[1:], ", ")))
 	}
-	if point.LooksLikeSecret(args[1]) {
+	if api.LooksLikeSecret(args[1]) {
 		return sc, usage(errors.New("TARGET: this looks like a secret, not like an id: it was not sent anywhere; flyball " +
 			"credential-id --stdin makes the id of a secret"))
 	}
@@ -34,7 +34,7 @@ var errNoReason = errors.New("--reason: empty; say why, it goes into the audit t
 
 // trippedReport is what `breakers trip -o json` prints.
 type trippedReport struct {
-	point.Tripped
+	api.TripResult
 	Deployment string   `json:"deployment"`
 	Enforced   []string `json:"enforced_at"` // points
 	NotYet     []string `json:"not_yet_at"`
@@ -67,8 +67,8 @@ func tripCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ask := point.Trip{Scope: sc, TTL: n, UntilReset: untilReset, Force: force, Reason: reason, By: whoami()}
-			done, err := post[point.Tripped](o, "/v1/breakers/trip", ask)
+			ask := api.TripRequest{Scope: sc, TTL: n, UntilReset: untilReset, Force: force, Reason: reason, By: whoami()}
+			done, err := post[api.TripResult](o, "/v1/breakers/trip", ask)
 			var no *apiError
 			if errors.As(err, &no) && no.code == http.StatusNotFound && !force {
 				stored, lookup := o.stored(cmd.Context(), &ask)
@@ -76,13 +76,13 @@ func tripCommand(o *options) *cobra.Command {
 				case lookup != nil:
 					return fmt.Errorf("%s\n%w", no.detail, lookup)
 				case stored:
-					done, err = post[point.Tripped](o, "/v1/breakers/trip", ask)
+					done, err = post[api.TripResult](o, "/v1/breakers/trip", ask)
 				}
 			}
 			if err != nil {
 				return err
 			}
-			r := trippedReport{Tripped: done, Deployment: o.deployment(done.Tenant)}
+			r := trippedReport{TripResult: done, Deployment: o.deployment(done.Tenant)}
 			r.Undo = fmt.Sprintf("%s breakers reset %s %s --reason '…'", o.again(), done.Scope.Kind, shellWord(done.Scope.Value))
 			r.Enforced, r.NotYet = o.spread(done.Generation, done.Points)
 			if format == "json" {
@@ -138,7 +138,7 @@ const lookupWithin = 5 * time.Second
 
 // stored looks a target that the point has not met up in the database, and completes
 // what is asked with what stands there. It is an error when a person must choose.
-func (o *options) stored(ctx context.Context, ask *point.Trip) (bool, error) {
+func (o *options) stored(ctx context.Context, ask *api.TripRequest) (bool, error) {
 	_, db, err := o.database()
 	if err != nil {
 		return false, nil
@@ -150,7 +150,7 @@ func (o *options) stored(ctx context.Context, ask *point.Trip) (bool, error) {
 	switch kind {
 	case schema.ScopeRun, schema.ScopeRunRoute:
 		term, route, _ := strings.Cut(value, " ")
-		run, err := query.Resolve(ctx, db, term)
+		run, err := query.ResolveRun(ctx, db, term)
 		var many *query.Ambiguous
 		if errors.As(err, &many) {
 			var list strings.Builder
@@ -171,7 +171,7 @@ func (o *options) stored(ctx context.Context, ask *point.Trip) (bool, error) {
 		if at := strings.LastIndexByte(value, '@'); kind == schema.ScopeVersion && at > 0 {
 			field, value = "agent_id", value[:at]
 		}
-		known, err := query.Known(ctx, db, field, value)
+		known, err := query.IsStoredName(ctx, db, field, value)
 		ask.Force = err == nil && known
 		return ask.Force, nil
 	}
@@ -194,7 +194,7 @@ func resetCommand(o *options) *cobra.Command {
 		if strings.TrimSpace(reason) == "" {
 			return usage(errNoReason)
 		}
-		done, err := post[point.Done](o, "/v1/breakers/reset", point.Reset{Scope: sc, IfMatch: ifMatch, Reason: reason, By: whoami()})
+		done, err := post[api.ChangeResult](o, "/v1/breakers/reset", api.ResetRequest{Scope: sc, IfMatch: ifMatch, Reason: reason, By: whoami()})
 		if err != nil {
 			return err
 		}
@@ -205,9 +205,9 @@ func resetCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var applied []point.Applied
+		var applied []api.Applied
 		for _, p := range points {
-			applied = append(applied, point.Applied{Point: p.Point, Generation: uint64(p.Applied) + 1})
+			applied = append(applied, api.Applied{Point: p.Point, Generation: uint64(p.Applied) + 1})
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "closed: %s %s, %s\n", sc.Kind, sc.Value, where(o.spread(done.Generation, applied)))
 		return err

@@ -24,7 +24,7 @@ type Harm struct {
 	moved map[string]int64 // thousandths
 }
 
-func (h *Harm) add(c *learn.Call) {
+func (h *Harm) add(c *learn.StoredCall) {
 	h.Calls++
 	if c.Reversibility == schema.Irreversible {
 		h.Irreversible++

@@ -23,7 +23,7 @@ var ErrNotPublished = errors.New("no such baseline in " + wire.BaselinesTopic)
 
 // LatestBaseline reads the topic up to its end as of now and returns the last version
 // that is wanted.
-func LatestBaseline(ctx context.Context, kafka []kgo.Opt, wanted func(version string) bool) (*baseline.Body, error) {
+func LatestBaseline(ctx context.Context, kafka []kgo.Opt, wanted func(version string) bool) (*baseline.Baseline, error) {
 	last, err := lastOf(ctx, kafka, func(key string) bool { return wire.IsBaseline(key) && wanted(key) })
 	if err != nil {
 		return nil, err

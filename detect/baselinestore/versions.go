@@ -57,8 +57,8 @@ func ForEachVersion(ctx context.Context, kafka []kgo.Opt, tenant string, take fu
 }
 
 // Decode decodes and checks a version.
-func Decode(version string, value []byte) (*baseline.Body, error) {
-	body, err := wire.DecodeDocument[baseline.Body](value, wire.BaselineVersion)
+func Decode(version string, value []byte) (*baseline.Baseline, error) {
+	body, err := wire.DecodeDocument[baseline.Baseline](value, wire.BaselineVersion)
 	if err == nil {
 		err = body.Check()
 	}
@@ -70,8 +70,8 @@ func Decode(version string, value []byte) (*baseline.Body, error) {
 
 // VersionBefore is the latest version of the same tenant that was made before one and can
 // be scored by. Names of a tenant's versions sort by time.
-func VersionBefore(ctx context.Context, kafka []kgo.Opt, version string) (*baseline.Body, error) {
-	var last *baseline.Body
+func VersionBefore(ctx context.Context, kafka []kgo.Opt, version string) (*baseline.Baseline, error) {
+	var last *baseline.Baseline
 	err := ForEachVersion(ctx, kafka, VersionTenant(version), func(v string, value []byte) {
 		if v >= version || last != nil && v < last.Version {
 			return

@@ -45,7 +45,7 @@ func New(cfg Config, member string) (*Engine, error) {
 		return nil, err
 	}
 	return &Engine{cfg: cfg, m: newMetrics(cfg.Registerer), member: member, workers: map[int32]*worker{}, failed: make(chan struct{}),
-		baselines: &baselines{kafka: cfg.Kafka, known: map[string]*baseline.Body{}}}, nil
+		baselines: &baselines{kafka: cfg.Kafka, known: map[string]*baseline.Baseline{}}}, nil
 }
 
 // drainTimeout bounds what a stop or a revocation waits for.

@@ -227,7 +227,7 @@ func TestActivationSurvivesARestart(t *testing.T) {
 	e, _ := l.start()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if w := e.worker(0); w != nil {
-			if got := w.now.versions["route"]; got != "v2" {
+			if got := w.log.now.versions["route"]; got != "v2" {
 				t.Fatalf("version %q is active after the restart", got)
 			}
 			return

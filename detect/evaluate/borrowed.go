@@ -45,18 +45,18 @@ type BorrowedSet struct {
 // suspicionShare of people's sessions may be suspected.
 const suspicionShare = .01
 
-// Suspicions judges sessions by what others teach: by folds of identities where
+// EvaluateSharedCredential judges sessions by what others teach: by folds of identities where
 // the two lists are one, else the tested by the teaching ones. missing says what
 // could not be judged.
-func Suspicions(teach, judge []*sharedcredential.Recorded, crossed bool) (out *Borrowed, missing []string) {
-	teach, judge = sharedcredential.Capped(teach), sharedcredential.Capped(judge)
+func EvaluateSharedCredential(teach, judge []*sharedcredential.LabelledSession, crossed bool) (out *Borrowed, missing []string) {
+	teach, judge = sharedcredential.CapPerIdentity(teach), sharedcredential.CapPerIdentity(judge)
 	people := []string{}
 	sets := map[string]bool{}
 	for _, r := range judge {
 		sets[r.Set] = true
 	}
 	for set := range sets {
-		if n := len(sharedcredential.People(judge, set)); n >= leastPeople {
+		if n := len(sharedcredential.HumanSessions(judge, set)); n >= leastPeople {
 			people = append(people, set)
 		} else if n > 0 {
 			missing = append(missing, fmt.Sprintf("borrowed: of the people in %s: %d sessions", set, n))
@@ -77,13 +77,13 @@ func Suspicions(teach, judge []*sharedcredential.Recorded, crossed bool) (out *B
 		}
 		return lines[k]
 	}
-	part := func(kept, held []*sharedcredential.Recorded) {
+	part := func(kept, held []*sharedcredential.LabelledSession) {
 		model := sharedcredential.Learn(kept)
-		by := model.With(nil)
+		by := model.ScaleFor(nil)
 		own := map[string]*sharedcredential.Scale{}
 		for _, set := range people {
-			if o := sharedcredential.OwnOf(model, sharedcredential.People(kept, set)); o != nil {
-				own[set] = model.With(o)
+			if o := sharedcredential.LearnTenantPeople(model, sharedcredential.HumanSessions(kept, set)); o != nil {
+				own[set] = model.ScaleFor(o)
 			}
 		}
 		for _, r := range held {
@@ -106,14 +106,14 @@ func Suspicions(teach, judge []*sharedcredential.Recorded, crossed bool) (out *B
 	}
 	if crossed {
 		for fold := range sharedcredential.Folds {
-			part(sharedcredential.Split(judge, fold))
+			part(sharedcredential.SplitFold(judge, fold))
 		}
 	} else {
 		part(teach, judge)
 	}
 	for _, set := range people {
-		kept := slices.DeleteFunc(slices.Clone(teach), func(r *sharedcredential.Recorded) bool { return r.Set == set })
-		by := sharedcredential.Learn(kept).With(nil)
+		kept := slices.DeleteFunc(slices.Clone(teach), func(r *sharedcredential.LabelledSession) bool { return r.Set == set })
+		by := sharedcredential.Learn(kept).ScaleFor(nil)
 		for _, r := range judge {
 			if r.Set == set {
 				line(set, "left_out").take(r, by)
@@ -136,7 +136,7 @@ const leastPeople = 20
 
 // withoutAssets is a session as an API without pages would have it: that a
 // person loads images must not tell two sets apart.
-func withoutAssets(r *sharedcredential.Recorded) *sharedcredential.Recorded {
+func withoutAssets(r *sharedcredential.LabelledSession) *sharedcredential.LabelledSession {
 	out := *r
 	out.Calls = slices.Clone(r.Calls)
 	for i := range out.Calls {
@@ -145,8 +145,8 @@ func withoutAssets(r *sharedcredential.Recorded) *sharedcredential.Recorded {
 	return &out
 }
 
-func (b *BorrowedSet) take(r *sharedcredential.Recorded, by *sharedcredential.Scale) {
-	s, ok := sharedcredential.Play(by, r.Calls)
+func (b *BorrowedSet) take(r *sharedcredential.LabelledSession, by *sharedcredential.Scale) {
+	s, ok := sharedcredential.ScoreSession(by, r.Calls)
 	if !ok {
 		return
 	}

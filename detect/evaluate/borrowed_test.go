@@ -10,11 +10,11 @@ import (
 )
 
 // crowd makes sessions: people answer by sizes of all kinds, machines by one.
-func crowd(r *rand.Rand, set string, people, machines int) (out []*sharedcredential.Recorded) {
+func crowd(r *rand.Rand, set string, people, machines int) (out []*sharedcredential.LabelledSession) {
 	for i := range people + machines {
-		s := &sharedcredential.Recorded{ID: fmt.Sprint(set, i), Set: set, Identity: fmt.Sprint(set, i/2), Human: i < people}
+		s := &sharedcredential.LabelledSession{ID: fmt.Sprint(set, i), Set: set, Identity: fmt.Sprint(set, i/2), Human: i < people}
 		for k := range 6 + r.IntN(10) {
-			c := sharedcredential.Call{Answered: true, Given: uint64(1 + r.IntN(1000)), Asset: s.Human && k%2 == 0, At: 1e18 + int64(k)*2e9}
+			c := sharedcredential.Input{Answered: true, Given: uint64(1 + r.IntN(1000)), Asset: s.Human && k%2 == 0, At: 1e18 + int64(k)*2e9}
 			if !s.Human {
 				c.Given, c.Failed = 7, k%4 == 0
 			}
@@ -31,7 +31,7 @@ func TestSuspicionsAreJudgedByWhatOthersTaught(t *testing.T) {
 	all = append(all, crowd(r, "agents", 0, 40)...)
 	all = append(all, crowd(r, "console", 3, 0)...)
 	for _, crossed := range []bool{true, false} {
-		out, missing := Suspicions(all, all, crossed)
+		out, missing := EvaluateSharedCredential(all, all, crossed)
 		if len(missing) != 1 || !strings.Contains(missing[0], "console: 3 sessions") {
 			t.Errorf("missing: %q", missing)
 		}
@@ -59,7 +59,7 @@ func TestSuspicionsAreJudgedByWhatOthersTaught(t *testing.T) {
 func TestFolderWithoutPeopleSaysSo(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	agents := crowd(r, "agents", 0, 40)
-	if out, missing := Suspicions(agents, agents, true); out != nil || len(missing) != 1 || !strings.Contains(missing[0], "no set of people's sessions") {
+	if out, missing := EvaluateSharedCredential(agents, agents, true); out != nil || len(missing) != 1 || !strings.Contains(missing[0], "no set of people's sessions") {
 		t.Errorf("%+v, %q", out, missing)
 	}
 }

@@ -22,7 +22,7 @@ func name(level float64) string { return strconv.FormatFloat(level, 'g', -1, 64)
 
 // detector is the one that `detect` runs, learned of some runs.
 type detector struct {
-	body       *baseline.Body
+	body       *baseline.Baseline
 	model      *score.Model
 	thresholds [len(Levels)]float64
 	actor      float64
@@ -30,20 +30,20 @@ type detector struct {
 
 // learned by runs.
 func learned(runs []*Labelled) *detector {
-	var teach []*baseline.Run
+	var teach []*baseline.TrainingRun
 	for _, r := range runs {
 		teach = append(teach, r.learnable())
 	}
-	learn.Tasks(teach)
+	learn.SetTaskTypes(teach)
 	return with(learn.Fit("eval", teach))
 }
 
 // path is a run's score after each of its calls.
 func (d *detector) path(r *Labelled) []float64 {
-	var run score.Run
+	var run score.RunScore
 	out := make([]float64, len(r.Calls))
 	for i := range r.Calls {
-		run.Add(d.model, r.who(), &r.Calls[i].Call, int64(i), schema.ReversibilityUnknown)
+		run.Add(d.model, r.who(), &r.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
 		out[i] = run.Score
 	}
 	return out
@@ -86,7 +86,7 @@ type fold struct {
 	poisoned                        *detector
 	poisonedNegatives, poisonedHits []judgedRun
 	test                            []*Labelled
-	recurs                          map[string]*scope.Scope // by peer group, of what taught
+	recurs                          map[string]*scope.LearnedScope // by peer group, of what taught
 }
 
 func (d *detector) judge(runs []*Labelled) []judgedRun {
@@ -190,9 +190,9 @@ func finite(x float64) *float64 {
 
 // top is the family that made the run's score.
 func (j *judgedRun) top() string {
-	var run score.Run
+	var run score.RunScore
 	for i := range j.Calls {
-		run.Add(j.by.model, j.who(), &j.Calls[i].Call, int64(i), schema.ReversibilityUnknown)
+		run.Add(j.by.model, j.who(), &j.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
 	}
-	return run.Top().String()
+	return run.TopFamily().String()
 }

@@ -58,9 +58,9 @@ func TestFiguresOfALine(t *testing.T) {
 func world() Fold {
 	var f Fold
 	call := func(route string, arg, bytes uint64, read bool, resources ...string) LabelledCall {
-		c := LabelledCall{Call: feature.Call{Route: feature.RouteHash(route), Args: arg, Result: bytes, Write: !read}, Route: route, Read: read, Resources: resources}
+		c := LabelledCall{Input: feature.Input{Route: feature.RouteHash(route), Args: arg, Result: bytes, Write: !read}, Route: route, Read: read, Resources: resources}
 		for _, x := range resources {
-			c.Call.Resources = append(c.Call.Resources, feature.ResourceHash("", x))
+			c.Input.Resources = append(c.Input.Resources, feature.ResourceHash("", x))
 		}
 		return c
 	}

@@ -36,11 +36,11 @@ func TestLengthsOfOneLawStayWithinTheirTails(t *testing.T) {
 		z := math.Sqrt2 * math.Erfinv(2*(float64(i)+.5)/4000-1)
 		runs = append(runs, Length{Agent: "g/a", Group: "g", Task: string(rune('a' + i%26)), Calls: int(math.Exp(2.5 + .5*z))})
 	}
-	l := LengthsOf(runs)
+	l := EvaluateLengths(runs)
 	if l.Runs != 4000 || l.Achieved["0.01"] < .004 || l.Achieved["0.01"] > .015 || l.Achieved["0.0001"] > .001 {
 		t.Errorf("%+v", l)
 	}
-	if LengthsOf(nil) != nil {
+	if EvaluateLengths(nil) != nil {
 		t.Error("lengths of nothing")
 	}
 }

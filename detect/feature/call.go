@@ -8,9 +8,9 @@ import (
 	"flyball/schema"
 )
 
-// Call is what the detector looks at of one call. Route, arguments, result and
+// Input is what the detector looks at of one call. Route, arguments, result and
 // resources are hashes: they are only ever compared.
-type Call struct {
+type Input struct {
 	Route     uint64
 	Args      uint64 // of the arguments; where no body is logged, of path, full query and what the request weighs
 	Result    uint64 // of the result; bytes stand for one that nobody logged
@@ -39,9 +39,9 @@ func RouteName(method, route, operation string) string {
 // RouteHash identifies a route by its name.
 func RouteHash(name string) uint64 { return xxhash.Sum64String(name) }
 
-// Of fills into from a call, reusing its memory. The result of a failed call is
+// Extract fills into from a call, reusing its memory. The result of a failed call is
 // that it failed: what an error page weighs says nothing.
-func Of(c *schema.Call, into *Call) {
+func Extract(c *schema.Call, into *Input) {
 	var d xxhash.Digest
 	d.Reset()
 	if c.Method == "" {

@@ -8,10 +8,10 @@ import (
 
 // seen plays calls and says of each whether it repeats one before it.
 func seen(calls ...schema.Call) (repeats []bool) {
-	var run Run
+	var run RunMemory
 	for i := range calls {
-		var c Call
-		Of(&calls[i], &c)
+		var c Input
+		Extract(&calls[i], &c)
 		repeats = append(repeats, run.Add(&c).Repeat)
 	}
 	return repeats
@@ -44,8 +44,8 @@ func TestErrorPagesOfOtherSizesAreTheSameFailure(t *testing.T) {
 // DELETE /messages/7 sends and DELETE /roles/7 grants by the words of their routes.
 func TestDeletionIsOneWhateverItsRouteIsAbout(t *testing.T) {
 	for method, want := range map[string]bool{"DELETE": true, "POST": false} {
-		var c Call
-		Of(&schema.Call{Method: method, RouteKey: "/messages/{}", Effect: schema.EffectSend}, &c)
+		var c Input
+		Extract(&schema.Call{Method: method, RouteKey: "/messages/{}", Effect: schema.EffectSend}, &c)
 		if c.Delete != want {
 			t.Errorf("%s: %v", method, c.Delete)
 		}
@@ -69,13 +69,13 @@ func TestCycleOfFiveIsSeen(t *testing.T) {
 // A client can invent keys without end: what is remembered has a bound, and a
 // cycle within it is still seen.
 func TestMemoryOfARunIsBounded(t *testing.T) {
-	var run Run
+	var run RunMemory
 	for i := range 100_000 {
-		c := Call{Route: uint64(i), Args: uint64(i), Resources: []uint64{uint64(i)}}
+		c := Input{Route: uint64(i), Args: uint64(i), Resources: []uint64{uint64(i)}}
 		run.Add(&c)
 	}
 	for i := range 400 {
-		c := Call{Route: 1, Args: uint64(i % 200)}
+		c := Input{Route: 1, Args: uint64(i % 200)}
 		if s := run.Add(&c); i >= 200 && !s.Repeat {
 			t.Fatalf("call %d of a cycle of 200 is not seen", i)
 		}

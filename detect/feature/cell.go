@@ -16,11 +16,11 @@ const (
 	SweepAnyOK
 	SweepAnyFailed
 	Deletion
-	Cells
+	NumCells
 )
 
 // CellNames in the order of the cells.
-var CellNames = [Cells]string{
+var CellNames = [NumCells]string{
 	"repeat/write", "repeat/first_read", "repeat/read_after_write", "repeat/read_again", "retry", "failure",
 	"sweep/ok", "sweep/failed", "sweep_any/ok", "sweep_any/failed", "deletion",
 }
@@ -35,15 +35,15 @@ const (
 	Sweeps
 	SweepsAny
 	Deletions
-	Events
+	NumEvents
 )
 
 // Range is the first cell of an event and the one after its last.
 func (e Event) Range() (from, to Cell) { return ranges[e][0], ranges[e][1] }
 
-var ranges = [Events][2]Cell{
+var ranges = [NumEvents][2]Cell{
 	Repeats: {RepeatWrite, Retry}, Retries: {Retry, Failure}, Failures: {Failure, SweepOK},
-	Sweeps: {SweepOK, SweepAnyOK}, SweepsAny: {SweepAnyOK, Deletion}, Deletions: {Deletion, Cells},
+	Sweeps: {SweepOK, SweepAnyOK}, SweepsAny: {SweepAnyOK, Deletion}, Deletions: {Deletion, NumCells},
 }
 
 // Trial is one eligible call of an event.
@@ -54,18 +54,18 @@ type Trial struct {
 
 // Trial says in which cell a step counts for an event, and whether the event
 // happened; ok is false when the call does not count for it.
-func (s *Step) Trial(e Event) (t Trial, ok bool) {
+func (s *CallFeatures) Trial(e Event) (t Trial, ok bool) {
 	switch e {
 	case Repeats:
-		return Trial{Cell(s.RepeatIn - Write), s.Repeat}, true
+		return Trial{Cell(s.RepeatStratum - Write), s.Repeat}, true
 	case Retries:
-		return Trial{Retry, s.RetryFail}, true
+		return Trial{Retry, s.FailedRetry}, true
 	case Failures:
 		return Trial{Failure, s.Failed}, true
 	case Sweeps:
-		return Trial{SweepOK + Cell(s.SweepIn-AfterSuccess), s.SweepNext}, s.SweepIn != NotEligible
+		return Trial{SweepOK + Cell(s.SweepStratum-AfterSuccess), s.SweepNext}, s.SweepStratum != NotEligible
 	case SweepsAny:
-		return Trial{SweepAnyOK + Cell(s.SweepIn-AfterSuccess), s.SweepAny}, s.SweepIn != NotEligible
+		return Trial{SweepAnyOK + Cell(s.SweepStratum-AfterSuccess), s.SweepAny}, s.SweepStratum != NotEligible
 	default:
 		return Trial{Deletion, s.Delete}, true
 	}

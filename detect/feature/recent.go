@@ -7,9 +7,9 @@ import "flyball/schema/wire"
 // between its calls does not drive them out.
 const rememberedCalls = 48
 
-// Recent is what is remembered of an actor's latest calls, across its runs. The
+// ActorMemory is what is remembered of an actor's latest calls, across its runs. The
 // zero value is an actor without calls.
-type Recent struct {
+type ActorMemory struct {
 	calls     []past
 	next      int // place of the oldest when full
 	deletions uint32
@@ -24,19 +24,19 @@ type past struct {
 	retry bool // failed, and the same was asked among the latest calls
 }
 
-// Across is what a call is among the latest calls of its actor.
-type Across struct {
-	Identical uint64 // calls with its route, arguments and result
-	Fresh     uint64 // new calls on its route
-	Deletions uint64
-	Retries   uint64 // failing calls of what was asked before
+// ActorCounts is what a call is among the latest calls of its actor.
+type ActorCounts struct {
+	Identical  uint64 // calls with its route, arguments and result
+	NewOnRoute uint64 // new calls on its route
+	Deletions  uint64
+	Retries    uint64 // failing calls of what was asked before
 }
 
 // Add takes in a call of the actor, in the order of the log. It costs one pass over
 // the remembered calls.
-func (r *Recent) Add(s *Step) Across {
-	p := past{key: s.Key, asked: s.Asked, del: s.Delete}
-	a := Across{Identical: 1}
+func (r *ActorMemory) Add(s *CallFeatures) ActorCounts {
+	p := past{key: s.CallKey, asked: s.RequestKey, del: s.Delete}
+	a := ActorCounts{Identical: 1}
 	again, same := false, false
 	if len(r.calls) == rememberedCalls {
 		old := &r.calls[r.next]
@@ -55,12 +55,12 @@ func (r *Recent) Add(s *Step) Across {
 		}
 		again, same = again || q.asked == p.asked, same || q.key == p.key
 		if q.fresh == s.Route {
-			a.Fresh++
+			a.NewOnRoute++
 		}
 	}
 	if !same && s.New {
 		p.fresh = s.Route
-		a.Fresh++
+		a.NewOnRoute++
 	}
 	p.retry = again && s.Failed
 	if p.del {
@@ -80,7 +80,7 @@ func (r *Recent) Add(s *Step) Across {
 }
 
 // Code writes or reads it.
-func (r *Recent) Code(c *wire.Coder) {
+func (r *ActorMemory) Code(c *wire.Coder) {
 	n := len(r.calls)
 	c.Len(&n, 26)
 	wire.Num(c, &r.next)
@@ -89,7 +89,7 @@ func (r *Recent) Code(c *wire.Coder) {
 			c.Refuse("an actor's memory that is larger than its bound")
 			return
 		}
-		*r = Recent{calls: make([]past, n), next: r.next}
+		*r = ActorMemory{calls: make([]past, n), next: r.next}
 	}
 	for i := range r.calls {
 		p := &r.calls[i]

@@ -10,8 +10,8 @@ const (
 	rememberedResources = 1024
 )
 
-// Run is what is remembered of a run's calls. The zero value is a run without calls.
-type Run struct {
+// RunMemory is what is remembered of a run's calls. The zero value is a run without calls.
+type RunMemory struct {
 	n         uint64
 	lastWrite uint64 // number of the last write, 0 none
 	lastRoute uint64
@@ -21,14 +21,14 @@ type Run struct {
 	resources memory
 	distinct  uint64 // calls that repeat none before them
 	switches  uint64 // calls on another route than the call before
-	Spent     Spent
+	Usage     Usage
 }
 
 // Calls of the run so far.
-func (r *Run) Calls() uint64 { return r.n }
+func (r *RunMemory) Calls() uint64 { return r.n }
 
 // Resources are those that the run named, as many as are remembered.
-func (r *Run) Resources() []uint64 {
+func (r *RunMemory) Resources() []uint64 {
 	out := make([]uint64, len(r.resources.entries))
 	for i, e := range r.resources.entries {
 		out[i] = e.hash
@@ -38,54 +38,54 @@ func (r *Run) Resources() []uint64 {
 
 // Distinct are the calls that repeat none before them, Switches those on another
 // route than the call before.
-func (r *Run) Distinct() uint64 { return r.distinct }
-func (r *Run) Switches() uint64 { return r.switches }
+func (r *RunMemory) Distinct() uint64 { return r.distinct }
+func (r *RunMemory) Switches() uint64 { return r.switches }
 
 // Add takes in the run's next call, in the order of the log, and says what it was.
-func (r *Run) Add(c *Call) Step {
+func (r *RunMemory) Add(c *Input) CallFeatures {
 	r.n++
-	s := Step{Route: c.Route, N: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes, Before: r.lastRoute}
+	s := CallFeatures{Route: c.Route, Number: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes, PreviousRoute: r.lastRoute}
 	asked := mix(c.Route, c.Args)
 	key := mix(asked, c.Result)
-	s.Asked, s.Key = asked, key
+	s.RequestKey, s.CallKey = asked, key
 
 	s.Identical = uint32(min(r.keys.add(key, 1, rememberedKeys), 1<<31))
 	s.Repeat = s.Identical > 1
 	again := r.asked.add(asked, 1, rememberedKeys) > 1
-	s.RetryFail = c.Failed && again
+	s.FailedRetry = c.Failed && again
 
 	packed, known := r.routes.get(c.Route)
 	used := unpack(packed)
-	s.OnRoute = used.calls + 1
+	s.CallsOnRoute = used.calls + 1
 	switch {
 	case c.Write:
-		s.RepeatIn = Write
+		s.RepeatStratum = Write
 	case !known:
-		s.RepeatIn = FirstRead
+		s.RepeatStratum = FirstRead
 	case r.lastWrite > used.last:
-		s.RepeatIn = ReadAfterWrite
+		s.RepeatStratum = ReadAfterWrite
 	default:
-		s.RepeatIn = ReadAgain
+		s.RepeatStratum = ReadAgain
 	}
 	if c.Write {
 		r.lastWrite = r.n
 	}
 
-	r.Spent.add(c)
+	r.Usage.add(c)
 	fresh := len(c.Resources) == 0
 	for _, x := range c.Resources {
 		if r.resources.add(x, 1, rememberedResources) > 1 {
 			continue
 		}
 		fresh = true
-		if c.Write && !known && s.Target == 0 {
-			s.Target = x
+		if c.Write && !known && s.NewTarget == 0 {
+			s.NewTarget = x
 		}
 	}
 	if !s.Repeat {
-		s.SweepIn = AfterSuccess
+		s.SweepStratum = AfterSuccess
 		if c.Failed {
-			s.SweepIn = AfterFailure
+			s.SweepStratum = AfterFailure
 		}
 		s.SweepNext = fresh && r.n > 1 && r.lastRoute == c.Route
 		s.SweepAny = fresh && known
@@ -98,8 +98,8 @@ func (r *Run) Add(c *Call) Step {
 	if r.n == 1 || r.lastRoute != c.Route {
 		r.switches++
 	}
-	s.FreshOnRoute, s.Distinct, s.Switches = used.fresh, r.distinct, r.switches
-	r.routes.set(c.Route, use{r.n, s.OnRoute, used.fresh}.pack(), rememberedRoutes)
+	s.NewOnRoute, s.Distinct, s.Switches = used.fresh, r.distinct, r.switches
+	r.routes.set(c.Route, use{r.n, s.CallsOnRoute, used.fresh}.pack(), rememberedRoutes)
 	r.lastRoute = c.Route
 	return s
 }
@@ -116,7 +116,7 @@ func (u use) pack() uint64 {
 func unpack(v uint64) use { return use{v >> 32, v >> 16 & (1<<16 - 1), v & (1<<16 - 1)} }
 
 // Code writes or reads the run.
-func (r *Run) Code(c *wire.Coder) {
+func (r *RunMemory) Code(c *wire.Coder) {
 	c.Uint(&r.n)
 	c.Uint(&r.lastWrite)
 	c.Fixed64(&r.lastRoute)
@@ -135,6 +135,6 @@ func (r *Run) Code(c *wire.Coder) {
 	if c.Version >= 5 {
 		c.Uint(&r.distinct)
 		c.Uint(&r.switches)
-		r.Spent.code(c)
+		r.Usage.code(c)
 	}
 }

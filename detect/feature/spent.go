@@ -8,12 +8,12 @@ import (
 	"flyball/schema/wire"
 )
 
-// Spent is what a run has used up of what not every source logs.
-type Spent struct {
+// Usage is what a run has used up of what not every source logs.
+type Usage struct {
 	Irreversible uint64  // calls that cannot be undone
 	Tokens       uint64  // in and out
 	Money        float64 // of the run's first currency, in its units
-	InRow        uint64  // most calls one after another that each began before the one before it had ended
+	Parallel     uint64  // most calls one after another that each began before the one before it had ended
 
 	currency string
 	end      int64 // of the call before, Unix ns; 0: nobody logged it
@@ -21,7 +21,7 @@ type Spent struct {
 }
 
 // add takes in a call.
-func (s *Spent) add(c *Call) {
+func (s *Usage) add(c *Input) {
 	if c.Irreversible {
 		s.Irreversible++
 	}
@@ -36,7 +36,7 @@ func (s *Spent) add(c *Call) {
 	}
 	if s.end > 0 && c.Start > 0 && c.Start < s.end {
 		s.row++
-		s.InRow = max(s.InRow, s.row)
+		s.Parallel = max(s.Parallel, s.row)
 	} else {
 		s.row = 0
 	}
@@ -45,7 +45,7 @@ func (s *Spent) add(c *Call) {
 	}
 }
 
-func (s *Spent) code(c *wire.Coder) {
+func (s *Usage) code(c *wire.Coder) {
 	c.Uint(&s.Irreversible)
 	c.Uint(&s.Tokens)
 	c.Float(&s.Money)
@@ -53,14 +53,14 @@ func (s *Spent) code(c *wire.Coder) {
 		c.Refuse("an amount of money that is none")
 		s.Money = 0
 	}
-	c.Uint(&s.InRow)
+	c.Uint(&s.Parallel)
 	c.Text(&s.currency)
 	c.Int(&s.end)
 	c.Uint(&s.row)
 }
 
 // spends fills in what a call spends.
-func spends(c *schema.Call, into *Call) {
+func spends(c *schema.Call, into *Input) {
 	into.Irreversible = c.Reversibility == schema.Irreversible
 	into.Tokens = uint64(c.TokensIn) + uint64(c.TokensOut)
 	into.Start, into.End = c.Start, 0
@@ -71,7 +71,7 @@ func spends(c *schema.Call, into *Call) {
 	for i := range c.Attrs {
 		switch a := &c.Attrs[i]; a.Key {
 		case route.AttrAmount:
-			into.Money = Money(a.Value)
+			into.Money = ParseAmount(a.Value)
 		case route.AttrCurrency:
 			into.Currency = a.Value
 		}
@@ -81,8 +81,8 @@ func spends(c *schema.Call, into *Call) {
 // mostMoney bounds a logged amount: what is written there may be anything.
 const mostMoney = 1e12
 
-// Money reads a logged amount; 0 is none, or one that cannot be read.
-func Money(s string) float64 {
+// ParseAmount reads a logged amount; 0 is none, or one that cannot be read.
+func ParseAmount(s string) float64 {
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(v > 0) {
 		return 0

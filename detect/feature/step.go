@@ -16,35 +16,35 @@ const (
 	AfterFailure
 )
 
-// Step is what one call was within its run.
-type Step struct {
-	Route uint64
-	N     uint64 // calls of the run up to and with this one
+// CallFeatures is what one call was within its run.
+type CallFeatures struct {
+	Route  uint64
+	Number uint64 // calls of the run up to and with this one
 
-	Repeat    bool    // same route, arguments and result as an earlier call of the run
-	RepeatIn  Stratum // Write … ReadAgain
-	Identical uint32  // how often this (route, arguments, result) was seen, this call included
-	Failed    bool
-	RetryFail bool    // failed, and the same arguments were tried before
-	SweepIn   Stratum // AfterSuccess, AfterFailure; repeats are not eligible
-	SweepNext bool    // the call before was of the same route, and this one is of a new resource or names none
-	SweepAny  bool    // the same, with any earlier call of the route
-	Delete    bool
-	Write     bool
-	Bytes     uint64
+	Repeat        bool    // same route, arguments and result as an earlier call of the run
+	RepeatStratum Stratum // Write … ReadAgain
+	Identical     uint32  // how often this (route, arguments, result) was seen, this call included
+	Failed        bool
+	FailedRetry   bool    // failed, and the same arguments were tried before
+	SweepStratum  Stratum // AfterSuccess, AfterFailure; repeats are not eligible
+	SweepNext     bool    // the call before was of the same route, and this one is of a new resource or names none
+	SweepAny      bool    // the same, with any earlier call of the route
+	Delete        bool
+	Write         bool
+	Bytes         uint64
 
-	Before  uint64 // route of the call before; 0 at the first
-	OnRoute uint64 // calls of the route in the run, up to and with this one
+	PreviousRoute uint64 // route of the call before; 0 at the first
+	CallsOnRoute  uint64 // calls of the route in the run, up to and with this one
 
 	// Counts of the run up to and with this call.
-	FreshOnRoute uint64 // calls of the route that repeat nothing and are of a new resource or name none
-	Key          uint64 // of the route, the arguments and the result
-	Asked        uint64 // of the route and the arguments
-	New          bool   // the call counts in FreshOnRoute
+	NewOnRoute uint64 // calls of the route that repeat nothing and are of a new resource or name none
+	CallKey    uint64 // of the route, the arguments and the result
+	RequestKey uint64 // of the route and the arguments
+	New        bool   // the call counts in FreshOnRoute
 
-	// Target is the first resource of a write on a route that the run had not used
+	// NewTarget is the first resource of a write on a route that the run had not used
 	// before, if the run had not named it before; 0: none.
-	Target uint64
+	NewTarget uint64
 
 	Distinct uint64 // calls that repeat none before them
 	Switches uint64 // calls on another route than the call before; the first is one

@@ -7,22 +7,22 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// Chosen is what a version is to learn from, and what it leaves out.
-type Chosen struct {
-	Runs  []Teach
-	Clean int // of them
-	Life  map[string]*baseline.Life
-	Left  map[string]uint64
+// Selection is what a version is to learn from, and what it leaves out.
+type Selection struct {
+	Runs     []SelectedRun
+	Clean    int // of them
+	Status   map[string]*baseline.AgentStatus
+	Excluded map[string]uint64
 }
 
-// Choose says which runs teach: of each agent those that its days have room for,
+// SelectRuns says which runs teach: of each agent those that its days have room for,
 // none after it was frozen, none from before it was reset. An agent that is frozen
 // for the first time, before anything is known of it, learns what was before.
-func Choose(history map[string]*Past, words *Words, perAgent int) *Chosen {
-	out := &Chosen{Life: map[string]*baseline.Life{}, Left: map[string]uint64{}}
+func SelectRuns(history map[string]*AgentHistory, words *Overrides, perAgent int) *Selection {
+	out := &Selection{Status: map[string]*baseline.AgentStatus{}, Excluded: map[string]uint64{}}
 	for _, agent := range slices.Sorted(maps.Keys(history)) {
 		p := history[agent]
-		life := &baseline.Life{SeenAt: p.SeenAt, Version: p.Version, Group: p.Group, Left: maps.Clone(p.Left)}
+		life := &baseline.AgentStatus{SeenAt: p.SeenAt, Version: p.Version, Group: p.Group, Excluded: maps.Clone(p.Excluded)}
 		frozenAt, order := words.FrozenAt(agent)
 		resetAt := words.Reset[agent].At
 		if life.Order = order; order == nil && resetAt > 0 {
@@ -34,29 +34,29 @@ func Choose(history map[string]*Past, words *Words, perAgent int) *Chosen {
 			alarmed bool
 		}{{p.Clean, false}, {p.Alarmed, true}} {
 			picked, full, enough := ofDays(kind.days, perAgent)
-			leave(life.Left, baseline.LeftDayFull, full)
-			leave(life.Left, baseline.LeftEnough, enough)
+			leave(life.Excluded, baseline.ExcludedDayFull, full)
+			leave(life.Excluded, baseline.ExcludedEnough, enough)
 			for i := range picked {
 				r := &picked[i]
 				switch {
 				case frozenAt > 0 && r.At > frozenAt:
-					leave(life.Left, baseline.LeftFrozen, 1)
+					leave(life.Excluded, baseline.ExcludedFrozen, 1)
 					continue
 				case r.At <= resetAt:
-					leave(life.Left, baseline.LeftReset, 1)
+					leave(life.Excluded, baseline.ExcludedReset, 1)
 					continue
 				case kind.alarmed:
-					leave(life.Left, baseline.LeftAlarmed, 1)
+					leave(life.Excluded, baseline.ExcludedAlarmed, 1)
 				default:
 					out.Clean++
 				}
-				out.Runs = append(out.Runs, Teach{PastRun: *r, Agent: agent, Alarmed: kind.alarmed})
+				out.Runs = append(out.Runs, SelectedRun{StoredRun: *r, Agent: agent, Alarmed: kind.alarmed})
 			}
 		}
-		for why, n := range life.Left {
-			out.Left[why] += n
+		for why, n := range life.Excluded {
+			out.Excluded[why] += n
 		}
-		out.Life[agent] = life
+		out.Status[agent] = life
 	}
 	return out
 }

@@ -49,9 +49,9 @@ const inOrder = `
 ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.source_offset, c.item
 LIMIT {calls:UInt32} BY c.run_id`
 
-// Call is a stored call as scoring would see it. It is valid until the next one.
-type Call struct {
-	feature.Call
+// StoredCall is a stored call as scoring would see it. It is valid until the next one.
+type StoredCall struct {
+	feature.Input
 	Run, Agent, Group, Task string // Agent is its key, AgentID its name
 	AgentID, Route          string
 	At                      time.Time
@@ -59,8 +59,8 @@ type Call struct {
 	First                   bool // of its run
 	Alarmed                 bool // its run was, and no person found it benign
 
-	*Decidable // what only All reads
-	*Scoped    // what only Teaching reads
+	*DecisionFacts // what only All reads
+	*ScopeFacts    // what only Teaching reads
 }
 
 // further are columns behind those of callsOf.
@@ -69,10 +69,10 @@ type further interface {
 	// into is where a row's are read to.
 	into() []any
 	// take puts what was read of a row into the call.
-	take(out *Call, c *schema.Call) error
+	take(out *StoredCall, c *schema.Call) error
 }
 
-func calls(ctx context.Context, db DB, picked string, w Window, more further, each func(*Call)) error {
+func calls(ctx context.Context, db DB, picked string, w Window, more further, each func(*StoredCall)) error {
 	columns, into := "", []any(nil)
 	if more != nil {
 		columns, into = more.columns(), more.into()
@@ -84,7 +84,7 @@ func calls(ctx context.Context, db DB, picked string, w Window, more further, ea
 		return fmt.Errorf("ask for stored runs: %w", err)
 	}
 	defer rows.Close()
-	var out Call
+	var out StoredCall
 	last := ""
 	for rows.Next() {
 		var trust, kind, method, template, operation, effect, reversibility, amount, currency string
@@ -121,12 +121,12 @@ func calls(ctx context.Context, db DB, picked string, w Window, more further, ea
 			c.Resources = append(c.Resources, resource(r))
 		}
 		if amount != "" {
-			c.Note(route.AttrAmount, amount)
+			c.SetAttr(route.AttrAmount, amount)
 		}
 		if currency != "" {
-			c.Note(route.AttrCurrency, currency)
+			c.SetAttr(route.AttrCurrency, currency)
 		}
-		feature.Of(&c, &out.Call)
+		feature.Extract(&c, &out.Input)
 		if more != nil {
 			if err := more.take(&out, &c); err != nil {
 				return fmt.Errorf("read stored runs: %w", err)

@@ -18,19 +18,19 @@ import (
 	"flyball/schema/wire"
 )
 
-// Rows is where the view baselines is filled.
-type Rows interface {
+// RowWriter is where the view baselines is filled.
+type RowWriter interface {
 	InsertNative(ctx context.Context, table string, blocks ...[]byte) error
 }
 
-// tell fills the view: a row for each agent of the version.
-func (l *Learner) tell(ctx context.Context, body *baseline.Body) error {
-	if l.o.Rows == nil || len(body.Life) == 0 {
+// insertBaselineRows fills the view: a row for each agent of the version.
+func (l *Learner) insertBaselineRows(ctx context.Context, body *baseline.Baseline) error {
+	if l.o.Rows == nil || len(body.Status) == 0 {
 		return nil
 	}
-	block := tables.NewBaselinesBlock()
-	for _, agent := range slices.Sorted(maps.Keys(body.Life)) {
-		life := body.Life[agent]
+	block := tables.BaselinesTable.NewBlock()
+	for _, agent := range slices.Sorted(maps.Keys(body.Status)) {
+		life := body.Status[agent]
 		text, err := json.Marshal(life)
 		if err != nil {
 			return fmt.Errorf("baseline of %q: %w", agent, err)

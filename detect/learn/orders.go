@@ -23,15 +23,15 @@ const unresolved = `SELECT agent, toString(trust) AS trust, min(opened) FROM (
     AND f.finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'benign', 'test')))
 GROUP BY agent, trust`
 
-// Words are what holds about agents besides their runs, by their keys.
-type Words struct {
+// Overrides are what holds about agents besides their runs, by their keys.
+type Overrides struct {
 	Freeze    map[string]schema.BaselineOrder // in force; EveryAgent is all of them
 	Reset     map[string]schema.BaselineOrder
 	Incidents map[string]int64 // when the first unresolved one began, Unix ns
 }
 
 // FrozenAt is since when an agent is frozen; 0: it is not.
-func (w *Words) FrozenAt(agent string) (at int64, order *schema.BaselineOrder) {
+func (w *Overrides) FrozenAt(agent string) (at int64, order *schema.BaselineOrder) {
 	for _, name := range [...]string{agent, schema.EveryAgent} {
 		if o, ok := w.Freeze[name]; ok {
 			return o.At, &o
@@ -40,9 +40,9 @@ func (w *Words) FrozenAt(agent string) (at int64, order *schema.BaselineOrder) {
 	return w.Incidents[agent], nil
 }
 
-// WordsOf reads them as of a time.
-func WordsOf(ctx context.Context, db DB, tenant string, since, now time.Time) (*Words, error) {
-	out := &Words{Freeze: map[string]schema.BaselineOrder{}, Reset: map[string]schema.BaselineOrder{}, Incidents: map[string]int64{}}
+// ReadOverrides reads them as of a time.
+func ReadOverrides(ctx context.Context, db DB, tenant string, since, now time.Time) (*Overrides, error) {
+	out := &Overrides{Freeze: map[string]schema.BaselineOrder{}, Reset: map[string]schema.BaselineOrder{}, Incidents: map[string]int64{}}
 	rows, err := db.Query(ctx, ordersNow, clickhouse.Named("tenant", tenant))
 	if err != nil {
 		return nil, fmt.Errorf("ask for orders about baselines: %w", err)
@@ -50,13 +50,13 @@ func WordsOf(ctx context.Context, db DB, tenant string, since, now time.Time) (*
 	defer rows.Close()
 	for rows.Next() {
 		o := schema.BaselineOrder{Tenant: tenant}
-		if err := rows.Scan(&o.Agent, &o.Do, &o.Generation, &o.At, &o.Until, &o.Off, &o.By, &o.Why); err != nil {
+		if err := rows.Scan(&o.Agent, &o.Kind, &o.Generation, &o.At, &o.Until, &o.Off, &o.By, &o.Why); err != nil {
 			return nil, fmt.Errorf("read orders about baselines: %w", err)
 		}
 		switch {
-		case o.Do == schema.OrderReset:
+		case o.Kind == schema.OrderReset:
 			out.Reset[o.Agent] = o
-		case o.Do == schema.OrderFreeze && !o.Off && (o.Until == 0 || o.Until > now.UnixNano()):
+		case o.Kind == schema.OrderFreeze && !o.Off && (o.Until == 0 || o.Until > now.UnixNano()):
 			out.Freeze[o.Agent] = o
 		}
 	}
@@ -66,9 +66,9 @@ func WordsOf(ctx context.Context, db DB, tenant string, since, now time.Time) (*
 	return out, out.incidents(ctx, db, tenant, since, now)
 }
 
-func (w *Words) incidents(ctx context.Context, db DB, tenant string, since, now time.Time) error {
+func (w *Overrides) incidents(ctx context.Context, db DB, tenant string, since, now time.Time) error {
 	rows, err := db.Query(ctx, unresolved, clickhouse.Named("tenant", tenant), clickhouse.Named("since", fmt.Sprint(since.UnixNano())),
-		clickhouse.Named("recent", fmt.Sprint(now.Add(-baseline.Unresolved).UnixNano())))
+		clickhouse.Named("recent", fmt.Sprint(now.Add(-baseline.IncidentFreeze).UnixNano())))
 	if err != nil {
 		return fmt.Errorf("ask for open incidents: %w", err)
 	}

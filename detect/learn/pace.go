@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	week = callrate.Hours * time.Hour
+	week = callrate.HoursPerWeek * time.Hour
 	// mostWeeks of pace are looked at: agents change.
 	mostWeeks = 8
 	// mostHours with calls are read. Actors beyond them, a fair sample, are judged as
@@ -47,9 +47,9 @@ GROUP BY actor, agent, trust, kind, hour
 ORDER BY sipHash64(actor), actor, agent, trust, kind, hour
 LIMIT {hours:UInt32}`
 
-// Pace learns how many calls actors make from the whole weeks of a window. Of less than
+// ReadCallRates learns how many calls actors make from the whole weeks of a window. Of less than
 // two it says nothing: nil.
-func Pace(ctx context.Context, db DB, w Window) (*callrate.Body, error) {
+func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error) {
 	until := w.Until.Truncate(time.Hour)
 	weeks := min(int(until.Sub(w.Since)/week), mostWeeks)
 	if weeks < 2 {
@@ -67,8 +67,8 @@ func Pace(ctx context.Context, db DB, w Window) (*callrate.Body, error) {
 	n := 0
 	for rows.Next() {
 		var who [4]string // actor, agent, trust, kind
-		var c callrate.Cell
-		if err := rows.Scan(&who[0], &who[1], &who[2], &who[3], &c.At, &c.Seen, &c.Calls, &c.Squares, &c.Most); err != nil {
+		var c callrate.HourCounts
+		if err := rows.Scan(&who[0], &who[1], &who[2], &who[3], &c.Hour, &c.ActiveQuarters, &c.Calls, &c.Squares, &c.Max); err != nil {
 			return nil, fmt.Errorf("read the calls of every hour: %w", err)
 		}
 		if n++; n == 1 || who != last {
@@ -86,7 +86,7 @@ func Pace(ctx context.Context, db DB, w Window) (*callrate.Body, error) {
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("ask for the calls of every hour: %w", err)
 	}
-	body := callrate.Fit(all, weeks, callrate.HourOf(callrate.QuarterOf(since.UnixNano())))
+	body := callrate.Fit(all, weeks, callrate.HourOfWeek(callrate.QuarterAt(since.UnixNano())))
 	if body != nil {
 		body.Cut = n == mostHours
 	}

@@ -35,8 +35,8 @@ GROUP BY trust, agent, kind, why, may, day ORDER BY agent, trust, kind, why, day
 // benign is true of a run that a person found so.
 const benign = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS benign`
 
-// Past is what is stored of an agent's runs in a window.
-type Past struct {
+// AgentHistory is what is stored of an agent's runs in a window.
+type AgentHistory struct {
 	Agent       string // its key
 	SeenAt      int64  // last call, Unix ns
 	Version     string // that it ran then
@@ -44,17 +44,17 @@ type Past struct {
 	Established bool
 	Clean       map[uint16]*Day // by day since 1970, UTC
 	Alarmed     map[uint16]*Day
-	Left        map[string]uint64 // runs that may not teach, by why
+	Excluded    map[string]uint64 // runs that may not teach, by why
 }
 
 // Day is what an agent did in a day.
 type Day struct {
-	Runs uint64
-	Some []PastRun // of them, by Hash; at most PerDay
+	Runs   uint64
+	Sample []StoredRun // of them, by Hash; at most PerDay
 }
 
-// PastRun is a stored run.
-type PastRun struct {
+// StoredRun is a stored run.
+type StoredRun struct {
 	Hash          uint64
 	ID            string
 	Group         string
@@ -65,15 +65,15 @@ type PastRun struct {
 	Benign        bool
 }
 
-// History reads what is stored of all agents in a window, by their keys.
-func History(ctx context.Context, db DB, w Window) (map[string]*Past, error) {
-	rows, err := db.Query(ctx, fmt.Sprintf(past, PerDay), clickhouse.Named("tenant", w.Tenant),
+// ReadHistory reads what is stored of all agents in a window, by their keys.
+func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory, error) {
+	rows, err := db.Query(ctx, fmt.Sprintf(past, MaxRunsPerDay), clickhouse.Named("tenant", w.Tenant),
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())))
 	if err != nil {
 		return nil, fmt.Errorf("ask for the runs of a window: %w", err)
 	}
 	defer rows.Close()
-	out := map[string]*Past{}
+	out := map[string]*AgentHistory{}
 	for rows.Next() {
 		var trust, agent, kind, why, version string
 		var day uint16
@@ -98,7 +98,7 @@ func History(ctx context.Context, db DB, w Window) (map[string]*Past, error) {
 		key, group := baseline.AgentKey(agent, t), baseline.PeerGroup(agent, k)
 		p := out[key]
 		if p == nil {
-			p = &Past{Agent: key, Clean: map[uint16]*Day{}, Alarmed: map[uint16]*Day{}, Left: map[string]uint64{}}
+			p = &AgentHistory{Agent: key, Clean: map[uint16]*Day{}, Alarmed: map[uint16]*Day{}, Excluded: map[string]uint64{}}
 			out[key] = p
 		}
 		p.Established = p.Established || t >= schema.TrustInfrastructure
@@ -108,10 +108,10 @@ func History(ctx context.Context, db DB, w Window) (map[string]*Past, error) {
 		days := p.Clean
 		switch why {
 		case "":
-		case baseline.LeftAlarmed:
+		case baseline.ExcludedAlarmed:
 			days = p.Alarmed
 		default:
-			p.Left[why] += n
+			p.Excluded[why] += n
 			continue
 		}
 		d := days[day]
@@ -125,7 +125,7 @@ func History(ctx context.Context, db DB, w Window) (map[string]*Past, error) {
 			if err := by.UnmarshalText([]byte(trusts[i])); err != nil {
 				return nil, err
 			}
-			d.Some = append(d.Some, PastRun{Hash: hashes[i], ID: ids[i], Group: group, Version: versions[i], Task: tasks[i], TaskTrust: by, At: lasts[i], Calls: counts[i], Benign: harmless[i] == 1})
+			d.Sample = append(d.Sample, StoredRun{Hash: hashes[i], ID: ids[i], Group: group, Version: versions[i], Task: tasks[i], TaskTrust: by, At: lasts[i], Calls: counts[i], Benign: harmless[i] == 1})
 		}
 	}
 	if err := rows.Err(); err != nil {

@@ -25,12 +25,12 @@ func TestBaselineOfTenThousandAgentsIsPublishedAndRead(t *testing.T) {
 	b.Version = "t/1"
 	for a := range 10_000 {
 		for r := range 3 {
-			run := &baseline.Run{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
-			var f feature.Run
+			run := &baseline.TrainingRun{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
+			var f feature.RunMemory
 			for n := range 12 {
 				route := fmt.Sprint("GET /v1/things/{id}/part", (a+r*n)%12)
-				c := feature.Call{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n * a), Bytes: uint64(300 + a%97)}
-				run.Steps, run.Routes = append(run.Steps, f.Add(&c)), append(run.Routes, route)
+				c := feature.Input{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n * a), Bytes: uint64(300 + a%97)}
+				run.Features, run.Routes = append(run.Features, f.Add(&c)), append(run.Routes, route)
 			}
 			b.Learn(run)
 		}

@@ -10,8 +10,8 @@ import (
 // in a night so moves its baseline by no more than twice what a usual day does,
 // and by no more than a quarter of what a full one rests on.
 const (
-	// PerDay is the most that a day teaches, of the default 200 runs of an agent.
-	PerDay = 50
+	// MaxRunsPerDay is the most that a day teaches, of the default 200 runs of an agent.
+	MaxRunsPerDay = 50
 	// A day teaches at most so many times what a usual one has: the median of the
 	// agent's other days on which it ran.
 	usualDays = 2
@@ -22,18 +22,18 @@ const (
 // ofDays picks the runs that teach of an agent: of each day its share, and of all
 // days the newest runs up to a number. It says how many its days had no room for,
 // and how many were more than needed.
-func ofDays(days map[uint16]*Day, most int) (picked []PastRun, dayFull, enough uint64) {
+func ofDays(days map[uint16]*Day, most int) (picked []StoredRun, dayFull, enough uint64) {
 	total := uint64(0)
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		d := days[day]
 		total += d.Runs
-		some := slices.Clone(d.Some)
-		slices.SortFunc(some, func(a, b PastRun) int { return cmp.Or(cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.ID, b.ID)) })
+		some := slices.Clone(d.Sample)
+		slices.SortFunc(some, func(a, b StoredRun) int { return cmp.Or(cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.ID, b.ID)) })
 		some = some[:min(len(some), dayShare(days, day))]
 		dayFull += d.Runs - uint64(len(some))
 		picked = append(picked, some...)
 	}
-	slices.SortFunc(picked, func(a, b PastRun) int { return cmp.Or(cmp.Compare(b.At, a.At), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(picked, func(a, b StoredRun) int { return cmp.Or(cmp.Compare(b.At, a.At), cmp.Compare(a.ID, b.ID)) })
 	picked = picked[:min(len(picked), most)]
 	return picked, dayFull, total - dayFull - uint64(len(picked))
 }
@@ -47,9 +47,9 @@ func dayShare(days map[uint16]*Day, day uint16) int {
 		}
 	}
 	if len(others) == 0 {
-		return PerDay
+		return MaxRunsPerDay
 	}
 	slices.Sort(others)
 	usual := others[len(others)/2]
-	return int(min(max(usualDays*usual, leastADay), PerDay))
+	return int(min(max(usualDays*usual, leastADay), MaxRunsPerDay))
 }

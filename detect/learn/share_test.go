@@ -21,8 +21,8 @@ func sent(perDay ...int) map[uint16]*Day {
 			continue
 		}
 		d := &Day{Runs: uint64(n)}
-		for i := range min(n, PerDay) {
-			d.Some = append(d.Some, PastRun{Hash: r.Uint64(), ID: fmt.Sprint(day, "/", i), At: int64(day)*86400e9 + int64(i)})
+		for i := range min(n, MaxRunsPerDay) {
+			d.Sample = append(d.Sample, StoredRun{Hash: r.Uint64(), ID: fmt.Sprint(day, "/", i), At: int64(day)*86400e9 + int64(i)})
 		}
 		out[uint16(day)] = d
 	}
@@ -80,28 +80,28 @@ func TestPoisonerOfOneNightMovesMuch(t *testing.T) {
 			r.Agent = "g0/a4"
 		}
 	}
-	polls := func() *baseline.Run { // repeats one call as often as does not alarm
+	polls := func() *baseline.TrainingRun { // repeats one call as often as does not alarm
 		r := g.run()
 		r.Agent, r.Group = agent, group
-		var f feature.Run
-		r.Steps, r.Routes = nil, nil
+		var f feature.RunMemory
+		r.Features, r.Routes = nil, nil
 		for i := range 12 {
 			name := "GET /v0/things/1"
-			c := feature.Call{Route: feature.RouteHash(name), Args: uint64(1 + i/5), Result: 1, Bytes: 200}
-			r.Steps, r.Routes = append(r.Steps, f.Add(&c)), append(r.Routes, name)
+			c := feature.Input{Route: feature.RouteHash(name), Args: uint64(1 + i/5), Result: 1, Bytes: 200}
+			r.Features, r.Routes = append(r.Features, f.Add(&c)), append(r.Routes, name)
 		}
 		return r
 	}
-	fit := func(night int, bounded bool) *baseline.Body {
+	fit := func(night int, bounded bool) *baseline.Baseline {
 		days := sent(month(5, night)...)
 		picked, _, _ := ofDays(days, 200)
 		if !bounded { // the newest of them, as many as an agent may have
 			picked = nil
 			for i := range min(night, 200) {
-				picked = append(picked, PastRun{At: 29*86400e9 + int64(i)})
+				picked = append(picked, StoredRun{At: 29*86400e9 + int64(i)})
 			}
 		}
-		teach := append([]*baseline.Run(nil), others...)
+		teach := append([]*baseline.TrainingRun(nil), others...)
 		for _, p := range picked {
 			r := g.run()
 			r.Agent, r.Group = agent, group
@@ -112,24 +112,24 @@ func TestPoisonerOfOneNightMovesMuch(t *testing.T) {
 		}
 		return Fit("t", teach)
 	}
-	delay := func(b *baseline.Body) int {
-		model, run := score.NewModel(b), score.Run{}
-		c := feature.Call{Route: feature.RouteHash("GET /v0/things/1"), Args: 1, Result: 1, Bytes: 200}
+	delay := func(b *baseline.Baseline) int {
+		model, run := score.NewModel(b), score.RunScore{}
+		c := feature.Input{Route: feature.RouteHash("GET /v0/things/1"), Args: 1, Result: 1, Bytes: 200}
 		for n := range 200 {
-			run.Add(model, score.Who{Agent: agent, Group: group}, &c, int64(n), schema.ReversibilityUnknown)
+			run.Add(model, score.Reference{Agent: agent, Group: group}, &c, int64(n), schema.ReversibilityUnknown)
 			if run.Score > b.Calibration.Threshold(calibrate.AlertShare) {
 				return n + 1
 			}
 		}
 		return 200
 	}
-	odds := func(b *baseline.Body) float64 {
-		p := float64(b.Usual(agent, group)[feature.Repeats].Own)
+	odds := func(b *baseline.Baseline) float64 {
+		p := float64(b.UsualFigures(agent, group)[feature.Repeats].Own)
 		return p / (1 - p)
 	}
 	before, after, free := fit(5, true), fit(10_000, true), fit(10_000, false)
 	shared := odds(after)
-	after.Bound(before, agent, group, 1)
+	after.LimitDrift(before, agent, group, 1)
 	t.Logf("odds of a repeat: %.4f before; after the night %.4f if nothing held, %.4f by the share of a day, %.4f by the bound on drift; a loop alarms at call %d before, %d and %d after",
 		odds(before), odds(free), shared, odds(after), delay(before), delay(free), delay(after))
 	if odds(after) > baseline.DriftPerDay*odds(before)*1.05 { // its peers moved a little, too

@@ -15,7 +15,7 @@ import (
 const TrimShare = .01
 
 // Trim marks them. What a person found benign is not among them.
-func Trim(before *baseline.Body, runs []*baseline.Run) int {
+func Trim(before *baseline.Baseline, runs []*baseline.TrainingRun) int {
 	if before == nil {
 		return 0
 	}
@@ -23,10 +23,10 @@ func Trim(before *baseline.Body, runs []*baseline.Run) int {
 	scores := make([]float64, len(runs))
 	var ranked []float64
 	for i, r := range runs {
-		if r.Trimmed = false; r.Alarmed || len(r.Steps) == 0 {
+		if r.Trimmed = false; r.Alarmed || len(r.Features) == 0 {
 			continue
 		}
-		scores[i] = score.Final(model, r)
+		scores[i] = score.FinalScore(model, r)
 		ranked = append(ranked, scores[i])
 	}
 	if len(ranked) == 0 {

@@ -15,7 +15,7 @@ func TestTrimmedRefitsKeepTheRate(t *testing.T) {
 	g := &traffic{r: rand.New(rand.NewPCG(1, 2))}
 	history := g.runs(window)
 	judged := (&traffic{r: rand.New(rand.NewPCG(7, 8))}).runs(4000) // the same in each cycle: what differs is the thresholds
-	var before *baseline.Body
+	var before *baseline.Baseline
 	for i := range 50 {
 		Trim(before, history)
 		before = Fit("t", history)

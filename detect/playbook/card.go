@@ -11,8 +11,8 @@ import (
 	"flyball/schema"
 )
 
-// Card of a family.
-type Card struct {
+// Entry of a family.
+type Entry struct {
 	Means   string   `json:"means"`
 	Benign  []string `json:"benign_causes"`
 	Check   []string `json:"check"`
@@ -26,7 +26,7 @@ const (
 	seeAll  = "flyball touched RUN: what it changed, the irreversible first"
 )
 
-var cards = map[string]Card{
+var cards = map[string]Entry{
 	schema.FamilyLoop: {
 		Means:   "The run makes the same call with the same answer again and again, at once or in a cycle of calls.",
 		Benign:  []string{"polling a job whose answer does not change yet", "a client that fetches the same page for every item of a list", "a retry library that repeats calls which succeeded"},
@@ -113,8 +113,8 @@ var cards = map[string]Card{
 		Close:   "It closes when the run has made no call for its gap."},
 }
 
-// Of a family; ok is false for one without a card.
-func Of(family string) (Card, bool) {
+// Find a family; ok is false for one without a card.
+func Find(family string) (Entry, bool) {
 	c, ok := cards[family]
 	return c, ok
 }

@@ -21,13 +21,13 @@ const carriers = 3
 // least gain that is worth remembering.
 const leastGain = .5
 
-// Carry remembers where the call that was added last stands, if it raised a family's
+// NoteEvidence remembers where the call that was added last stands, if it raised a family's
 // score by much.
-func (r *Run) Carry(call schema.CallRef) {
+func (r *RunScore) NoteEvidence(call schema.CallRef) {
 	if r.model == nil {
 		return
 	}
-	for f := range Family(NFamilies) {
+	for f := range Family(NumFamilies) {
 		gain := float64(r.model.gained[f])
 		if gain < leastGain {
 			continue
@@ -49,8 +49,8 @@ func (r *Run) Carry(call schema.CallRef) {
 	}
 }
 
-// Carriers of a family, in the order of the log.
-func (r *Run) Carriers(f Family) []string {
+// EvidenceCalls of a family, in the order of the log.
+func (r *RunScore) EvidenceCalls(f Family) []string {
 	var calls []schema.CallRef
 	for _, c := range r.carried {
 		if c.family == f {
@@ -67,11 +67,11 @@ func (r *Run) Carriers(f Family) []string {
 	return out
 }
 
-func (r *Run) codeCarried(c *wire.Coder) {
+func (r *RunScore) codeCarried(c *wire.Coder) {
 	n := len(r.carried)
 	c.Len(&n, 5)
 	if !c.Encoding {
-		if n > carriers*NFamilies {
+		if n > carriers*NumFamilies {
 			c.Refuse("more calls than carry a run's scores")
 			return
 		}
@@ -86,7 +86,7 @@ func (r *Run) codeCarried(c *wire.Coder) {
 		k.call.Partition = int32(p)
 		c.Int(&k.call.Offset)
 		wire.Num(c, &k.call.Item)
-		if k.family >= NFamilies {
+		if k.family >= NumFamilies {
 			c.Refuse("a family that does not exist")
 			return
 		}

@@ -8,22 +8,24 @@ import (
 
 // spentBy is what a learned run had spent after a step: it is known at its end, and
 // since it only grows, so is the most that came of it.
-func spentBy(b *baseline.Run, step int) *feature.Spent {
-	if step < len(b.Steps)-1 {
-		return &feature.Spent{}
+func spentBy(b *baseline.TrainingRun, step int) *feature.Usage {
+	if step < len(b.Features)-1 {
+		return &feature.Usage{}
 	}
-	return &b.Spent
+	return &b.Usage
 }
 
 // whoOf is whom a run that is learned from is compared as.
-func whoOf(b *baseline.Run) Who { return Who{b.Agent, b.Group, b.Version, b.TaskType} }
+func whoOf(b *baseline.TrainingRun) Reference {
+	return Reference{b.Agent, b.Group, b.Version, b.TaskType}
+}
 
-// Final is the score of a whole run, from its steps.
-func Final(m *Model, b *baseline.Run) float64 {
-	var r Run
+// FinalScore is the score of a whole run, from its steps.
+func FinalScore(m *Model, b *baseline.TrainingRun) float64 {
+	var r RunScore
 	who := whoOf(b)
-	for i := range b.Steps {
-		r.step(m, who, &b.Steps[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
+	for i := range b.Features {
+		r.step(m, who, &b.Features[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
 	}
 	return r.Score
 }
@@ -32,22 +34,22 @@ func Final(m *Model, b *baseline.Run) float64 {
 // episode of it.
 const episode = 2 * decade
 
-// Peaks are the highest scores of actors within runs, which stand in the order of
+// ActorPeaks are the highest scores of actors within runs, which stand in the order of
 // their agents and, of each agent, of time. Of an episode only its highest counts:
 // an alarm begins the actor anew, and what follows is no other alarm (declustering,
 // Coles 2001, 5.3).
-func Peaks(m *Model, runs []*baseline.Run) []float64 {
+func ActorPeaks(m *Model, runs []*baseline.TrainingRun) []float64 {
 	peaks := make([]float64, len(runs))
-	var actor Actor
+	var actor ActorScore
 	for n, b := range runs {
 		if n == 0 || b.Agent != runs[n-1].Agent {
-			actor.Begin()
+			actor.Reset()
 		}
-		var r Run
+		var r RunScore
 		who := whoOf(b)
-		for i := range b.Steps {
-			r.step(m, who, &b.Steps[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
-			actor.Add(&r, &b.Steps[i])
+		for i := range b.Features {
+			r.step(m, who, &b.Features[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
+			actor.Add(&r, &b.Features[i])
 			peaks[n] = max(peaks[n], actor.Score)
 		}
 	}

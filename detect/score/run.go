@@ -6,9 +6,9 @@ import (
 	"flyball/schema"
 )
 
-// Run is the scoring state of one run. The zero value is a run without calls.
-type Run struct {
-	feature feature.Run
+// RunScore is the scoring state of one run. The zero value is a run without calls.
+type RunScore struct {
+	feature feature.RunMemory
 	cusum   [Cusums]cusum
 	same    uint32  // largest count of one identical call
 	fresh   uint32  // largest count of new calls on one route
@@ -22,18 +22,18 @@ type Run struct {
 
 	// Score is the maximum over the families: it only grows.
 	Score    float64
-	Families [NFamilies]float64   // anchored maximum of each family's statistics
-	stands   [NFamilies]Statistic // which of them it is
+	Families [NumFamilies]float64   // anchored maximum of each family's statistics
+	stands   [NumFamilies]Statistic // which of them it is
 	Touched  schema.Touched
-	trials   [feature.Cells]uint32 // calls that counted in each cell
+	trials   [feature.NumCells]uint32 // calls that counted in each cell
 
 	carried []carried
 
 	weighed float64 // of its evidence, in that of its actor
 
-	Who   Who // as whom it is compared; not stored
-	agent *agent
-	model *Model
+	Reference Reference // as whom it is compared; not stored
+	agent     *agent
+	model     *Model
 }
 
 // cusum is a Bernoulli CUSUM and where its present excursion from zero began.
@@ -45,8 +45,8 @@ type cusum struct {
 	hits, trials uint32 // of the excursion
 }
 
-// Who a run is compared as.
-type Who struct {
+// Reference a run is compared as.
+type Reference struct {
 	Agent   string // baseline.AgentKey
 	Group   string // baseline.PeerGroup
 	Version string // of the agent, as it states it
@@ -54,31 +54,31 @@ type Who struct {
 }
 
 // Calls of the run so far.
-func (r *Run) Calls() uint64 { return r.feature.Calls() }
+func (r *RunScore) Calls() uint64 { return r.feature.Calls() }
 
 // Add takes in the run's next call and returns what the call was. Without a
 // model (nothing was learned yet) the call is remembered and nothing is scored.
-func (r *Run) Add(m *Model, who Who, c *feature.Call, at int64, reversibility schema.Reversibility) feature.Step {
+func (r *RunScore) Add(m *Model, who Reference, c *feature.Input, at int64, reversibility schema.Reversibility) feature.CallFeatures {
 	s := r.feature.Add(c)
-	r.step(m, who, &s, &r.feature.Spent, at, reversibility)
+	r.step(m, who, &s, &r.feature.Usage, at, reversibility)
 	return s
 }
 
-func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at int64, reversibility schema.Reversibility) {
-	if s.N == 1 {
+func (r *RunScore) step(m *Model, who Reference, s *feature.CallFeatures, spent *feature.Usage, at int64, reversibility schema.Reversibility) {
+	if s.Number == 1 {
 		r.startAt = at
 	}
-	if r.Who != who {
-		r.Who, r.model, r.agent = who, nil, nil
+	if r.Reference != who {
+		r.Reference, r.model, r.agent = who, nil, nil
 	}
 	before := r.Touched.Irreversible
 	r.touch(reversibility)
-	for e := range feature.Events {
+	for e := range feature.NumEvents {
 		if t, ok := s.Trial(e); ok {
 			r.trials[t.Cell]++
 		}
 	}
-	r.same, r.fresh, r.busiest = max(r.same, s.Identical), max(r.fresh, uint32(s.FreshOnRoute)), max(r.busiest, uint32(s.OnRoute))
+	r.same, r.fresh, r.busiest = max(r.same, s.Identical), max(r.fresh, uint32(s.NewOnRoute)), max(r.busiest, uint32(s.CallsOnRoute))
 	r.bytes += float64(s.Bytes)
 	if s.Write {
 		r.writes++
@@ -86,9 +86,9 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at 
 	if m == nil {
 		return
 	}
-	m.gained = [NFamilies]float32{}
+	m.gained = [NumFamilies]float32{}
 	if r.model != m {
-		key, _ := baseline.KeyFor(m.Body, who.Agent, who.Version, who.Task)
+		key, _ := baseline.ComparisonKey(m.Baseline, who.Agent, who.Version, who.Task)
 		r.model, r.agent = m, m.agent(key, who.Group)
 	}
 	route := m.on(r.agent, s.Route)
@@ -107,19 +107,19 @@ func (r *Run) step(m *Model, who Who, s *feature.Step, spent *feature.Spent, at 
 		r.raise(st, k.max)
 	}
 	r.counts(m, s, at, before)
-	r.reach(Length, tail(float64(s.N), r.agent.length))
+	r.reach(Length, tail(float64(s.Number), r.agent.length))
 	r.amounts(m, route, s, at, before)
 	r.spent(spent)
 }
 
-func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversible uint64) {
+func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, irreversible uint64) {
 	w := min(k.w+step, mostScore)
 	if !(w > 0) { // no number says nothing
 		k.w = 0
 		return
 	}
 	if k.w == 0 {
-		k.onset, k.onsetAt, k.irreversible, k.hits, k.trials = uint32(s.N), at, uint32(irreversible), 0, 0
+		k.onset, k.onsetAt, k.irreversible, k.hits, k.trials = uint32(s.Number), at, uint32(irreversible), 0, 0
 	}
 	k.w = w
 	k.hits += uint32(hit)
@@ -127,7 +127,7 @@ func (k *cusum) add(step float64, hit int, s *feature.Step, at int64, irreversib
 	k.max = max(k.max, w)
 }
 
-func (r *Run) raise(st Statistic, x float64) {
+func (r *RunScore) raise(st Statistic, x float64) {
 	v := st.anchored(x)
 	if f := familyOf[st]; v > r.Families[f] {
 		r.model.gained[f] += float32(min(v-r.Families[f], mostScore))
@@ -136,7 +136,7 @@ func (r *Run) raise(st Statistic, x float64) {
 	}
 }
 
-func (r *Run) touch(v schema.Reversibility) {
+func (r *RunScore) touch(v schema.Reversibility) {
 	switch v {
 	case schema.ReadOnly:
 		r.Touched.ReadOnly++

@@ -4,10 +4,10 @@ import (
 	"flyball/schema"
 )
 
-// Top is the family that makes the score.
-func (r *Run) Top() Family {
+// TopFamily is the family that makes the score.
+func (r *RunScore) TopFamily() Family {
 	best := Family(0)
-	for f := range Family(NFamilies) {
+	for f := range Family(NumFamilies) {
 		if r.Families[f] > r.Families[best] {
 			best = f
 		}
@@ -18,7 +18,7 @@ func (r *Run) Top() Family {
 // Onset is where what a family stands on began: call number, event time and
 // the irreversible calls since then. A count of the whole run began where the
 // family's events began to come one after another, or else with the run.
-func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
+func (r *RunScore) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
 	k := r.since(f)
 	n := r.Calls()
 	if k == nil {
@@ -28,7 +28,7 @@ func (r *Run) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
 }
 
 // since is the excursion that a family stands on; nil: the run as a whole.
-func (r *Run) since(f Family) *cusum {
+func (r *RunScore) since(f Family) *cusum {
 	switch st := r.stands[f]; {
 	case st < Cusums:
 		return &r.cusum[st]
@@ -47,7 +47,7 @@ func (r *Run) since(f Family) *cusum {
 }
 
 // Value of a statistic as it stands.
-func (r *Run) Value(st Statistic) float64 {
+func (r *RunScore) Value(st Statistic) float64 {
 	switch {
 	case st == RareWrites:
 		return r.rare.max
@@ -61,7 +61,7 @@ func (r *Run) Value(st Statistic) float64 {
 
 // Rising reports whether the family's statistic stands at its maximum: the run
 // goes on as it did, and has not recovered since.
-func (r *Run) Rising(f Family) bool {
+func (r *RunScore) Rising(f Family) bool {
 	st := r.stands[f]
 	if st == Scatter {
 		return r.scatter.w >= r.scatter.max

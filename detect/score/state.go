@@ -15,7 +15,7 @@ func (k *cusum) code(c *wire.Coder) {
 }
 
 // Code writes or reads the run. What follows from the rest is not written.
-func (r *Run) Code(c *wire.Coder) {
+func (r *RunScore) Code(c *wire.Coder) {
 	r.feature.Code(c)
 	for i := range r.cusum {
 		r.cusum[i].code(c)
@@ -38,7 +38,7 @@ func (r *Run) Code(c *wire.Coder) {
 		c.Uint(v)
 	}
 	number(c, &r.Score)
-	families := NFamilies
+	families := NumFamilies
 	if c.Version < 5 {
 		families = 7
 	}
@@ -68,7 +68,7 @@ func (r *Run) Code(c *wire.Coder) {
 }
 
 // codeSame writes or reads a count that was a floating number before version 5.
-func (r *Run) codeSame(c *wire.Coder) {
+func (r *RunScore) codeSame(c *wire.Coder) {
 	if c.Version >= 5 {
 		wire.Num(c, &r.same)
 		return

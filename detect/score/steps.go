@@ -64,8 +64,8 @@ func step(p, p1 float64, hit bool) float64 {
 
 // rates of an agent on a route, its own or its peers'.
 func (m *Model) rates(a *agent, route uint64, own bool) func(feature.Event, feature.Cell) float64 {
-	group := m.Body.Groups[a.group]
-	onRoute := m.Body.Routes[a.group][a.peers.routes[route]]
+	group := m.Baseline.Groups[a.group]
+	onRoute := m.Baseline.Routes[a.group][a.peers.routes[route]]
 	var counts *baseline.Counts
 	if own {
 		counts = a.counts
@@ -74,6 +74,6 @@ func (m *Model) rates(a *agent, route uint64, own bool) func(feature.Event, feat
 		}
 	}
 	return func(e feature.Event, c feature.Cell) float64 {
-		return baseline.Rate(e, c, &m.Body.All, &group, &onRoute, counts)
+		return baseline.Rate(e, c, &m.Baseline.All, &group, &onRoute, counts)
 	}
 }

@@ -4,14 +4,14 @@ import "flyball/detect/model/baseline"
 
 // tails are −ln P(N ≥ n) of a count, made as far as runs come.
 type tails struct {
-	levels [3]baseline.Reached
+	levels [3]baseline.RunCounts
 	made   []float64
 }
 
 // mostTails are made; what lies beyond follows the assumed tail.
 const mostTails = 1024
 
-func newTails(f *baseline.Finals, group, of string) *tails {
+func newTails(f *baseline.RunCountDistribution, group, of string) *tails {
 	if f.Empty() {
 		return nil
 	}
@@ -31,5 +31,5 @@ func (t *tails) at(n uint64) float64 {
 	case len(t.made) < mostTails:
 		t.made = baseline.MinusLogTails(t.levels, t.made, mostTails)
 	}
-	return baseline.Beyond(t.made, n)
+	return baseline.ExtrapolateTail(t.made, n)
 }

@@ -22,7 +22,7 @@ import (
 
 // Decoder reads a record; see package decode. It must be safe for concurrent use.
 type Decoder interface {
-	Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Dead)
+	Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Rejected)
 }
 
 // Producer is what is needed of the Kafka client that writes.

@@ -30,11 +30,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // words decodes "word word …": each word a call, "bad" a dead letter.
 type words struct{}
 
-func (words) Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Dead) {
-	var dead []decode.Dead
+func (words) Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Rejected) {
+	var dead []decode.Rejected
 	for i, w := range strings.Fields(string(r.Value)) {
 		if w == "bad" {
-			dead = append(dead, decode.Dead{Item: uint32(i), Reason: decode.NotJSON, Value: []byte(w)})
+			dead = append(dead, decode.Rejected{Item: uint32(i), Reason: decode.NotJSON, Value: []byte(w)})
 			continue
 		}
 		calls = append(calls, schema.Call{Source: schema.Source{Topic: r.Topic, TopicID: r.TopicID, Partition: r.Partition},

@@ -24,8 +24,8 @@ func (s *Store) events(ctx context.Context) error {
 	defer client.Close()
 	work, stop := drain(ctx, s.o.Drain)
 	defer stop()
-	findings, decisions, breakers := clickhouse.NewFindingsBlock(), clickhouse.NewDecisionsBlock(), clickhouse.NewBreakersBlock()
-	gates, audit, verdicts, orders := clickhouse.NewGatesBlock(), clickhouse.NewAuditBlock(), clickhouse.NewVerdictsBlock(), clickhouse.NewBaselineOrdersBlock()
+	findings, decisions, breakers := clickhouse.FindingsTable.NewBlock(), clickhouse.DecisionsTable.NewBlock(), clickhouse.BreakersTable.NewBlock()
+	gates, audit, verdicts, orders := clickhouse.GatesTable.NewBlock(), clickhouse.AuditTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(), clickhouse.BaselineOrdersTable.NewBlock()
 	for ctx.Err() == nil {
 		fetches := client.PollRecords(ctx, 2_000)
 		if fetches.IsClientClosed() {
@@ -41,8 +41,8 @@ func (s *Store) events(ctx context.Context) error {
 				s.log.Error("event passed over", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
 			case e.Finding != nil:
 				findings.Append(e.Finding)
-				if e.Finding.Decided != nil {
-					decisions.Append(e.Finding.Decided)
+				if e.Finding.Decision != nil {
+					decisions.Append(e.Finding.Decision)
 				}
 			case e.Breaker != nil:
 				breakers.Append(e.Breaker)

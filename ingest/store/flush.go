@@ -50,7 +50,7 @@ func (s *Store) insert(ctx context.Context, table string, pieces []piece) error 
 		blocks[i] = p.native
 	}
 	err := s.insist(ctx, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, blocks...) })
-	if clickhouse.BadData(err) {
+	if clickhouse.IsBadData(err) {
 		return s.insertEach(ctx, table, pieces)
 	}
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Store) insertEach(ctx context.Context, table string, pieces []piece) er
 	for _, p := range pieces {
 		err := s.insist(ctx, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, p.native) })
 		switch {
-		case clickhouse.BadData(err):
+		case clickhouse.IsBadData(err):
 			s.m.skipped.WithLabelValues(whyBlock).Inc()
 			s.log.Error("block put aside", "table", table, "partition", p.partition, "offset", p.offset, "rows", p.rows, "error", err)
 			if err := s.putAside(ctx, p.partition, p.offset, reasonBlock, table+": "+err.Error(), p.native); err != nil {
@@ -90,7 +90,7 @@ func (s *Store) mark(ctx context.Context, b *batch) error {
 		return nil
 	}
 	now := s.o.Now()
-	rows := clickhouse.NewProgressBlock()
+	rows := clickhouse.ProgressTable.NewBlock()
 	for _, m := range b.marks {
 		m.At = now.UnixNano()
 		rows.Append(&m)

@@ -68,6 +68,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 	if err != nil {
 		return err
 	}
+	clients := kafkaClients(kafka, log, reg)
 	key, err := ReadSecretKey(c, up)
 	if err != nil && (slices.Contains(roles, "ingest") || slices.Contains(roles, "control")) {
 		return err
@@ -98,8 +99,8 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			}
 			return nil
 		}
-		g.start(part{name: "engine", run: sup.Run, ready: alive, bound: 20 * time.Second})
-		if err := until(ctx, g, alive, 60*time.Second); err != nil {
+		g.start(part{name: "engine", run: sup.Run, ready: alive, stopTimeout: 20 * time.Second})
+		if err := g.waitReady(ctx, alive, 60*time.Second); err != nil {
 			return fmt.Errorf("engine: %w", err)
 		}
 	}
@@ -128,7 +129,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		if err != nil {
 			return err
 		}
-		g.start(part{name: "store", ready: st.Ready, bound: 20 * time.Second, run: func(ctx context.Context) error {
+		g.start(part{name: "store", ready: st.Ready, stopTimeout: 20 * time.Second, run: func(ctx context.Context) error {
 			if err := migrated(ctx, db, c, log); err != nil {
 				return err
 			}
@@ -155,7 +156,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		if err != nil {
 			return err
 		}
-		g.start(part{name: "detect", run: e.Run, ready: e.Ready, bound: 30 * time.Second})
+		g.start(part{name: "detect", run: e.Run, ready: e.Ready, stopTimeout: 30 * time.Second})
 	}
 	if slices.Contains(roles, "control") {
 		if err := enforce(c, g, kafka, key, db, who, stage, log, reg); err != nil {
@@ -163,7 +164,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		}
 	}
 	if slices.Contains(roles, "alert") {
-		if err := tell(c, g, kafka, key, stage, log, reg); err != nil {
+		if err := tell(c, g, clients, key, stage, log, reg); err != nil {
 			return err
 		}
 	}
@@ -194,13 +195,13 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		if err != nil {
 			return err
 		}
-		g.start(part{name: "ingest", run: src.Run, ready: src.Ready, bound: 25 * time.Second})
+		g.start(part{name: "ingest", run: src.Run, ready: src.Ready, stopTimeout: 25 * time.Second})
 	}
 	g.start(part{name: "registry", run: who.reload(c, log)})
 	starting.Store(false)
 	if started != nil {
 		go func() {
-			if until(ctx, g, g.ready, time.Minute) == nil {
+			if g.waitReady(ctx, g.ready, time.Minute) == nil {
 				started()
 			}
 		}()

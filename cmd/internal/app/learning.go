@@ -18,7 +18,7 @@ import (
 // learningAgents says whose baseline is learning, by the last version that can be
 // read: everybody's before the first.
 func learningAgents(c config.Config, kafka []kgo.Opt, log *slog.Logger) (func(agent string) bool, func(context.Context) error) {
-	var current atomic.Pointer[baseline.Body]
+	var current atomic.Pointer[baseline.Baseline]
 	seen := int64(-1)
 	look := func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -30,7 +30,7 @@ func learningAgents(c config.Config, kafka []kgo.Opt, log *slog.Logger) (func(ag
 		body, err := baselinestore.LatestBaseline(ctx, kafka, func(v string) bool { return baselinestore.VersionTenant(v) == c.Tenant })
 		if err == nil {
 			// States are all that is asked of it.
-			current.Store(&baseline.Body{Version: body.Version, Life: body.Life})
+			current.Store(&baseline.Baseline{Version: body.Version, Status: body.Status})
 		}
 		if err == nil || errors.Is(err, baselinestore.ErrNotPublished) {
 			seen, err = end, nil
@@ -42,7 +42,7 @@ func learningAgents(c config.Config, kafka []kgo.Opt, log *slog.Logger) (func(ag
 		if body == nil {
 			return true
 		}
-		state, _ := body.StateOf(agent)
+		state, _ := body.AgentState(agent)
 		return state == schema.BaselineLearning
 	}
 	return of, func(ctx context.Context) error {

@@ -75,7 +75,7 @@ func (r *registry) registered(s schema.Scope) bool {
 
 // armed says whether what a family finds is enforced for an agent.
 func (r *registry) armed(agent, family string) bool {
-	return r.arming.Of(agent, (*r.agents.Load())[agent].Tags, family)
+	return r.arming.Enforces(agent, (*r.agents.Load())[agent].Tags, family)
 }
 
 func entries(list []config.Agent) []identity.Entry {

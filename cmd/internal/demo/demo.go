@@ -127,11 +127,11 @@ func (o Options) minute(ctx context.Context, c config.Config, pager *phone, bega
 	if err != nil {
 		return err
 	}
-	body, err := app.NewLearner(c, kafka, db, o.Log).Once(ctx)
+	body, err := app.NewLearner(c, kafka, db, o.Log).LearnOnce(ctx)
 	if err != nil {
 		return err
 	}
-	o.say("baseline %s: %d clean runs, %d calls, %d agents\n", body.Version, body.Runs, body.Calls, len(body.Names()))
+	o.say("baseline %s: %d clean runs, %d calls, %d agents\n", body.Version, body.Runs, body.Calls, len(body.AgentNames()))
 
 	gw := newGateway("http://"+c.Check.Listen+"/check/nginx", client, o.Now)
 	defer gw.Close()

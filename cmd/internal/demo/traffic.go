@@ -8,7 +8,7 @@ import (
 	"sort"
 	"time"
 
-	"flyball/cmd/internal/replay"
+	"flyball/cmd/internal/dataset"
 	"flyball/cmd/internal/traffic"
 )
 
@@ -36,7 +36,7 @@ type run struct {
 func load() ([]run, error) {
 	byID := map[string]*run{}
 	for _, set := range traffic.Sets {
-		lines, err := replay.FromFS(traffic.Files, set, "envoy_json")
+		lines, err := dataset.Lines(traffic.Files, set, "envoy_json")
 		if err != nil {
 			return nil, fmt.Errorf("bundled traffic %s: %w", set, err)
 		}

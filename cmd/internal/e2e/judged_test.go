@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"flyball/cmd/internal/replay"
 	"flyball/cmd/internal/tiers"
+	"flyball/cmd/internal/tools/labelled"
 	bundled "flyball/cmd/internal/traffic"
 	"flyball/detect/evaluate"
 	"flyball/detect/model/calibrate"
@@ -24,8 +24,8 @@ func TestJudgedDetectorIsTheDeployedOne(t *testing.T) {
 	if calibrate.AlertShare != evaluate.Levels[0] {
 		t.Fatalf("detect alerts on %g of clean runs, eval judges %v", calibrate.AlertShare, evaluate.Levels)
 	}
-	for name, view := range replay.Views {
-		if view == replay.Gateway {
+	for name, view := range labelled.Views {
+		if view == labelled.Gateway {
 			continue // no log: it names what bodies do, which nobody logs without the bodies
 		}
 		t.Run("bundled traffic in the "+name+" view", func(t *testing.T) {
@@ -79,7 +79,7 @@ func apart(all []*recording, one int) (past, live []*recording) {
 
 // same plays the past and then what is live to an installation, and has both
 // judged in process as well.
-func same(t *testing.T, view replay.View, past, live []*recording) {
+func same(t *testing.T, view labelled.View, past, live []*recording) {
 	now := time.Now()
 	begin(past, now.Add(-9*24*time.Hour), now.Add(-6*time.Hour))
 	begin(live, now.Add(-3*time.Hour), now.Add(-2*time.Hour))

@@ -9,7 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/cmd/internal/replay"
+	"flyball/cmd/internal/tools/labelled"
 	"flyball/detect/baselinestore"
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
@@ -17,9 +17,9 @@ import (
 
 // play sends runs as the log of a view has them, and waits for them to be stored.
 // Some logs have calls in the order in which they ended, which is another.
-func (f *flyball) play(view replay.View, runs []*recording) []*evaluate.Labelled {
+func (f *flyball) play(view labelled.View, runs []*recording) []*evaluate.Labelled {
 	f.t.Helper()
-	read, err := replay.Labelled(folder(f.t, runs), view)
+	read, err := labelled.Examples(folder(f.t, runs), view)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func (f *flyball) play(view replay.View, runs []*recording) []*evaluate.Labelled
 			at = max(at, r.Calls[k].Start)
 			lines = append(lines, line{at, &kgo.Record{Key: []byte(r.Agent), Value: r.Lines[k]}})
 		}
-		out = append(out, r.Judged())
+		out = append(out, r.ForEvaluation())
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.at, b.at) })
 	records := make([]*kgo.Record, len(lines))
@@ -61,7 +61,7 @@ func (f *flyball) play(view replay.View, runs []*recording) []*evaluate.Labelled
 }
 
 // learnOnce learns of what is stored and returns what was published.
-func (f *flyball) learnOnce() *baseline.Body {
+func (f *flyball) learnOnce() *baseline.Baseline {
 	f.t.Helper()
 	f.t.Setenv("FLYBALL_LEARN_MIN_RUNS", "50")
 	f.run([]int{0}, "learn", "--once")

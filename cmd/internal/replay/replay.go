@@ -19,6 +19,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/cmd/internal/dataset"
 )
 
 // Options of a replay.
@@ -56,7 +58,7 @@ func Run(ctx context.Context, o Options, paths []string, clock func() time.Time)
 			return Result{}, err
 		}
 		if info.IsDir() {
-			m, err := dataSet(p, o.As, o.Now, clock())
+			m, err := recorded(p, o.As, o.Now, clock())
 			if err != nil {
 				return Result{}, err
 			}
@@ -86,6 +88,30 @@ func Run(ctx context.Context, o Options, paths []string, clock func() time.Time)
 		}
 	}
 	return s.finish()
+}
+
+// recorded are the calls of a data set as records, in the order of their times; shift
+// moves the times so that the last call is now.
+func recorded(dir, format string, shift bool, now time.Time) ([]message, error) {
+	calls, err := dataset.InTimeOrder(dir)
+	if err != nil {
+		return nil, err
+	}
+	var move int64
+	if shift && len(calls) > 0 {
+		move = now.UnixMilli() - calls[len(calls)-1].TS
+	}
+	out := make([]message, 0, len(calls))
+	for i := range calls {
+		c := &calls[i]
+		c.TS += move
+		value, err := c.Render(format)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, message{key: []byte(c.Owner), value: value, at: c.TS * 1e6})
+	}
+	return out, nil
 }
 
 // reach fails soon, and says what to look at, when there is no broker.

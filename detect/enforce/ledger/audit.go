@@ -22,7 +22,7 @@ func (c *Chain) add(at enforce.LogPosition, feature int, cmd *schema.Command, r 
 	}
 	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at.Time, Offset: at.Offset, Kind: cmd.Kind.String(),
 		By: cmd.By, Role: cmd.Role, Subject: subject(cmd, r), Reason: cmd.Reason, Outcome: string(r.Code), Digest: cmd.Digest(feature), Prev: c.Hash}
-	e.Hash = e.Sum()
+	e.Hash = e.ComputeHash()
 	c.Seq, c.Hash = e.Seq, e.Hash
 	return e, true
 }
@@ -104,7 +104,7 @@ func Verify(from Chain, entries []schema.AuditEntry) (Chain, *ChainFault) {
 			return from, &ChainFault{from.Seq + 1, "is missing"}
 		case e.Prev != from.Hash:
 			return from, &ChainFault{e.Seq, "does not follow the entry before it"}
-		case e.Hash != e.Sum():
+		case e.Hash != e.ComputeHash():
 			return from, &ChainFault{e.Seq, "was changed: its hash is not that of its fields"}
 		}
 		from = Chain{e.Seq, e.Hash}

@@ -10,7 +10,7 @@ import (
 
 func TestOrderWithoutMeaningIsTaken(t *testing.T) {
 	order := func(agent, do string, off bool) *schema.BaselineOrder {
-		return &schema.BaselineOrder{Agent: agent, Do: do, Off: off, By: "eve", At: 1, Until: 99}
+		return &schema.BaselineOrder{Agent: agent, Kind: do, Off: off, By: "eve", At: 1, Until: 99}
 	}
 	for name, tc := range map[string]struct {
 		c       schema.Command

@@ -57,7 +57,7 @@ type Decision struct {
 	Bypassed      bool
 
 	// Scope is where the call is within what was learned, if that was considered.
-	Scope scope.Answer
+	Scope scope.Assessment
 
 	objections [6]Objection
 	n          int

@@ -12,17 +12,17 @@ import (
 // what was learned of the agent.
 func (d *decider) learnedScope() {
 	c := d.r.Call
-	var f feature.Call
-	var seen scope.Call
-	feature.Of(c, &f)
-	scope.Of(c, &f, &seen)
-	d.Scope = d.r.Scopes.Answer(scope.Ask{Agent: baseline.AgentKey(c.AgentID, c.AgentTrust), Group: baseline.PeerGroup(c.AgentID, c.CallerKind),
-		Declared: d.Task, Logged: c.TaskID, Trust: c.TaskTrust, Call: &seen})
-	if !d.Scope.Is.Holds() {
+	var f feature.Input
+	var seen scope.Access
+	feature.Extract(c, &f)
+	scope.FromCall(c, &f, &seen)
+	d.Scope = d.r.Scopes.Assess(scope.Query{Agent: baseline.AgentKey(c.AgentID, c.AgentTrust), Group: baseline.PeerGroup(c.AgentID, c.CallerKind),
+		Declared: d.Task, Logged: c.TaskID, Trust: c.TaskTrust, Access: &seen})
+	if !d.Scope.Placement.NeedsApproval() {
 		return
 	}
-	o := Objection{By: "learned_scope", Action: schema.ActionGate, Why: WhyLearned + d.Scope.Is.String(),
-		Mode: d.mode(schema.FamilyScope), About: d.Scope.From}
+	o := Objection{By: "learned_scope", Action: schema.ActionGate, Why: WhyLearned + d.Scope.Placement.String(),
+		Mode: d.mode(schema.FamilyScope), About: d.Scope.Source}
 	if d.add(o) {
 		d.Line = o.About
 	}

@@ -368,7 +368,7 @@ func TestChangedAuditEntryIsNamed(t *testing.T) {
 		"a name was changed": {func(l []schema.AuditEntry) []schema.AuditEntry { l[6].By = "bob"; return l }, 7},
 		"an outcome was changed and hashed again": {func(l []schema.AuditEntry) []schema.AuditEntry {
 			l[6].Outcome = "refused"
-			l[6].Hash = l[6].Sum()
+			l[6].Hash = l[6].ComputeHash()
 			return l
 		}, 8},
 		"an entry was left out": {func(l []schema.AuditEntry) []schema.AuditEntry { return append(l[:4], l[5:]...) }, 5},
@@ -395,7 +395,7 @@ func TestSnapshotHoldsEverything(t *testing.T) {
 		{ID: "m", Kind: schema.CommandManifest, Tenant: "t", By: "ann", Manifest: &schema.Manifest{Text: manifest}},
 		{ID: "t", Kind: schema.CommandTask, Tenant: "t", TTL: 100 * sec, Task: &schema.Task{RunKey: "r", AgentID: "a", Targets: []string{"order:1"}}},
 		{ID: "a", Kind: schema.CommandAsk, Tenant: "t", Gate: &schema.Gate{Holder: "run:x", Route: "DELETE /x", Mode: schema.ModeArmed}},
-		{ID: "l", Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Of: "a", Units: 4, Window: 0}},
+		{ID: "l", Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Spender: "a", Units: 4, Window: 0}},
 		{ID: "b", Kind: schema.CommandBypass, Tenant: "t", TTL: sec, Reason: "r"},
 	} {
 		s.Apply(int64(i), sec*int64(i+1), c)

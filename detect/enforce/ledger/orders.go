@@ -7,7 +7,7 @@ import (
 
 // recordVerdict makes an event of a person's verdict on a finding. No state changes.
 func recordVerdict(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
-	if c.Verdict == nil || c.Verdict.FindingID == "" || c.Verdict.Is == schema.VerdictUnknown || c.Reason == "" {
+	if c.Verdict == nil || c.Verdict.FindingID == "" || c.Verdict.Label == schema.VerdictUnknown || c.Reason == "" {
 		return enforce.Result{Code: enforce.Rejected}, nil
 	}
 	v := *c.Verdict
@@ -40,9 +40,9 @@ func checkOrder(c *schema.Command) string {
 		return "no agent in the order"
 	case c.Reason == "":
 		return "no reason in the order"
-	case o.Do != schema.OrderFreeze && o.Do != schema.OrderReset:
+	case o.Kind != schema.OrderFreeze && o.Kind != schema.OrderReset:
 		return "an order is freeze or reset"
-	case o.Do == schema.OrderReset && (o.Agent == schema.EveryAgent || o.Off || c.TTL != 0):
+	case o.Kind == schema.OrderReset && (o.Agent == schema.EveryAgent || o.Off || c.TTL != 0):
 		return "a reset is of one agent, and has no end"
 	case c.TTL < 0 || c.TTL > maxFreeze || o.Off && c.TTL != 0:
 		return "a freeze lasts at most 366 days, or has no end"

@@ -101,7 +101,7 @@ func (m *Manifest) Evaluate(r *enforce.Request, now int64) Evaluation {
 
 func (m *Manifest) evaluate(r *enforce.Request, now int64) Evaluation {
 	c := r.Call
-	if r.Task != nil && r.Task.Over(now) {
+	if r.Task != nil && r.Task.HasEnded(now) {
 		return Evaluation{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {
@@ -133,7 +133,7 @@ func (m *Manifest) checkWrite(r *enforce.Request, now int64) (why, line string) 
 	if why, line = m.checkAutonomy(c); why != "" {
 		return why, line
 	}
-	if m.hours != nil && !m.hours.Contain(now) {
+	if m.hours != nil && !m.hours.Contains(now) {
 		return WhyHours, "hours"
 	}
 	return "", ""
@@ -168,7 +168,7 @@ func (m *Manifest) checkTask(t *schema.Task, c *schema.Call) (why, line string) 
 // EvaluateTask is the evaluation of a call by a declared task alone, for an agent without
 // a manifest: the task's end and its targets.
 func EvaluateTask(t *schema.Task, c *schema.Call, now int64) Evaluation {
-	if t.Over(now) {
+	if t.HasEnded(now) {
 		return Evaluation{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {

@@ -45,7 +45,7 @@ func FuzzAmount(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		c := call("POST", "/", nil)
-		c.Note(route.AttrAmount, s)
+		c.SetAttr(route.AttrAmount, s)
 		if n, _, ok := AmountInThousandths(c); ok && (n < 0 || n > 1e17+1000) {
 			t.Fatalf("%q: %d", s, n)
 		}

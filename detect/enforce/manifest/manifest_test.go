@@ -54,10 +54,10 @@ func paying(amount, currency string) func(*schema.Call) {
 	return func(c *schema.Call) {
 		c.Reversibility = schema.Irreversible
 		if amount != "" {
-			c.Note(route.AttrAmount, amount)
+			c.SetAttr(route.AttrAmount, amount)
 		}
 		if currency != "" {
-			c.Note(route.AttrCurrency, currency)
+			c.SetAttr(route.AttrCurrency, currency)
 		}
 	}
 }

@@ -41,9 +41,9 @@ func (u *Usage) call(agent string) *schema.Call {
 		c.Resources = append(c.Resources, schema.Resource{Type: t, ID: "0"})
 	}
 	if u.WithAmount > 0 {
-		c.Note(route.AttrAmount, decimal(u.MaxAmount))
+		c.SetAttr(route.AttrAmount, decimal(u.MaxAmount))
 		if u.Currency != "" {
-			c.Note(route.AttrCurrency, u.Currency)
+			c.SetAttr(route.AttrCurrency, u.Currency)
 		}
 	}
 	return c

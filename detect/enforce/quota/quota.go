@@ -86,7 +86,7 @@ func (s *State) lease(now int64, c *schema.Command) (code enforce.ResultCode, un
 	if now/per != l.Window {
 		return enforce.NotInWindow, 0
 	}
-	k := Key{c.Tenant, l.Agent, l.Quota, l.Of}
+	k := Key{c.Tenant, l.Agent, l.Quota, l.Spender}
 	have := s.counts[k]
 	if have == nil {
 		s.sweep(now)

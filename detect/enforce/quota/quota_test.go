@@ -21,7 +21,7 @@ func apply(s *State, time int64, c *schema.Command) (enforce.ResultCode, int64) 
 }
 
 func lease(of string, units, window int64) *schema.Command {
-	return &schema.Command{Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Of: of, Units: units, Window: window}}
+	return &schema.Command{Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Spender: of, Units: units, Window: window}}
 }
 
 // Eight points spend a quota as fast as they can; they crash at random, with

@@ -59,7 +59,7 @@ func (s *State) apply(at enforce.LogPosition, c *schema.Command) (enforce.Result
 		switch {
 		case have == nil || have.Tenant != c.Tenant:
 			return enforce.NoSuchTask, nil
-		case have.Over(at.Time):
+		case have.HasEnded(at.Time):
 			return enforce.TaskOver, have
 		}
 		t := *have
@@ -73,7 +73,7 @@ func (s *State) apply(at enforce.LogPosition, c *schema.Command) (enforce.Result
 func (s *State) declare(at enforce.LogPosition, c *schema.Command, id string, have *schema.Task) (enforce.ResultCode, *schema.Task) {
 	t := *c.Task
 	switch {
-	case have != nil && have.Over(at.Time):
+	case have != nil && have.HasEnded(at.Time):
 		return enforce.TaskOver, have
 	case have != nil:
 		return enforce.TaskExists, have

@@ -36,7 +36,7 @@ func TestTaskEndsOnceAndItsRunKeyIsNotUsedAgain(t *testing.T) {
 	if o, _ := apply(s, 300, 5, declare("r", 1000)); o != enforce.TaskOver {
 		t.Fatalf("the run key was used again: %s", o)
 	}
-	if late := s.ForRun("t", "a", "r"); late == nil || !late.Over(300) || late.Over(199) == true && late.Ended == 0 {
+	if late := s.ForRun("t", "a", "r"); late == nil || !late.HasEnded(300) || late.HasEnded(199) == true && late.Ended == 0 {
 		t.Fatal("a late use is not recognised")
 	}
 }
@@ -44,7 +44,7 @@ func TestTaskEndsOnceAndItsRunKeyIsNotUsedAgain(t *testing.T) {
 func TestTaskExpires(t *testing.T) {
 	s := New()
 	_, task := apply(s, 0, 1, declare("r", 1000))
-	if task.Over(999) || !task.Over(1000) {
+	if task.HasEnded(999) || !task.HasEnded(1000) {
 		t.Fatal("its time")
 	}
 }

@@ -2,27 +2,27 @@ package baseline
 
 import "math"
 
-// Finals says how far runs came in a count that only grows: of everybody, of a
+// RunCountDistribution says how far runs came in a count that only grows: of everybody, of a
 // peer group, and within a group of whatever the count is kept by, an agent or a
 // route.
-type Finals struct {
-	All    Reached                       `json:"all"`
-	Groups map[string]Reached            `json:"groups"`
-	Within map[string]map[string]Reached `json:"within"` // group; agent or route name
+type RunCountDistribution struct {
+	All    RunCounts                       `json:"all"`
+	Groups map[string]RunCounts            `json:"groups"`
+	Within map[string]map[string]RunCounts `json:"within"` // group; agent or route name
 }
 
-// Reached[n] is how many runs came to n and no further. Runs that came further
+// RunCounts[n] is how many runs came to n and no further. Runs that came further
 // than it has room for stand in its last place: they came there, and how far they
 // went on is not known.
-type Reached []float64
+type RunCounts []float64
 
 const mostReached = 256
 
-func newFinals() Finals {
-	return Finals{Groups: map[string]Reached{}, Within: map[string]map[string]Reached{}}
+func newFinals() RunCountDistribution {
+	return RunCountDistribution{Groups: map[string]RunCounts{}, Within: map[string]map[string]RunCounts{}}
 }
 
-func (r Reached) add(n uint64) Reached {
+func (r RunCounts) add(n uint64) RunCounts {
 	n = min(n, mostReached-1)
 	for uint64(len(r)) <= n {
 		r = append(r, 0)
@@ -32,23 +32,23 @@ func (r Reached) add(n uint64) Reached {
 }
 
 // Add takes in the count that a run came to.
-func (f *Finals) Add(group, of string, n uint64) {
+func (f *RunCountDistribution) Add(group, of string, n uint64) {
 	f.All = f.All.add(n)
 	f.Groups[group] = f.Groups[group].add(n)
 	within := f.Within[group]
 	if within == nil {
-		within = map[string]Reached{}
+		within = map[string]RunCounts{}
 		f.Within[group] = within
 	}
 	within[of] = within[of].add(n)
 }
 
 // Empty reports that no run was counted: nothing is known.
-func (f *Finals) Empty() bool { return len(f.All) == 0 }
+func (f *RunCountDistribution) Empty() bool { return len(f.All) == 0 }
 
 // Levels are the counts to be shrunk towards one another, the widest first.
-func (f *Finals) Levels(group, of string) [3]Reached {
-	return [3]Reached{f.All, f.Groups[group], f.Within[group][of]}
+func (f *RunCountDistribution) Levels(group, of string) [3]RunCounts {
+	return [3]RunCounts{f.All, f.Groups[group], f.Within[group][of]}
 }
 
 const (
@@ -67,7 +67,7 @@ const (
 // not impossible; and since the runs of a narrow level are among those of the wide
 // ones, all levels together say no more than half a run in as many as the widest has.
 // Runs in the last place are censored there: they say nothing of what lies beyond.
-func MinusLogTails(levels [3]Reached, tails []float64, to int) []float64 {
+func MinusLogTails(levels [3]RunCounts, tails []float64, to int) []float64 {
 	if len(tails) == 0 {
 		tails = append(tails, 0)
 	}
@@ -107,14 +107,14 @@ func share(on, of float64) float64 {
 	return max(p, math.SmallestNonzeroFloat64)
 }
 
-// Beyond is −ln P(N ≥ n) past the last of tails, by the tail that is assumed there.
-func Beyond(tails []float64, n uint64) float64 {
+// ExtrapolateTail is −ln P(N ≥ n) past the last of tails, by the tail that is assumed there.
+func ExtrapolateTail(tails []float64, n uint64) float64 {
 	last := len(tails) - 1
 	return tails[last] + finalsTail*math.Log((float64(n)+.5)/(float64(last)+.5))
 }
 
-// Usual is the median count of a level's runs; ok is false where there are none.
-func (r Reached) Usual() (n int, ok bool) {
+// Median is the median count of a level's runs; ok is false where there are none.
+func (r RunCounts) Median() (n int, ok bool) {
 	total := 0.0
 	for _, runs := range r {
 		total += runs

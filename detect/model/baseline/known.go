@@ -9,10 +9,10 @@ import (
 	"github.com/bits-and-blooms/bloom/v3"
 )
 
-// Known are the resources that the runs of peer groups have named. It may take a
+// KnownResources are the resources that the runs of peer groups have named. It may take a
 // new resource for a known one, of 6,500 known ones one in a hundred, and never a
 // known one for new.
-type Known struct {
+type KnownResources struct {
 	Groups map[string]*bloom.BloomFilter `json:"groups"`
 	Runs   map[string]float64            `json:"runs"` // that named any
 
@@ -33,7 +33,7 @@ const (
 
 // UnmarshalJSON refuses a filter that Add cannot have made: looked into, it would
 // divide by zero or reserve whatever it claims to hold.
-func (k *Known) UnmarshalJSON(b []byte) error {
+func (k *KnownResources) UnmarshalJSON(b []byte) error {
 	var raw struct {
 		Groups map[string]json.RawMessage `json:"groups"`
 		Runs   map[string]float64         `json:"runs"`
@@ -41,7 +41,7 @@ func (k *Known) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &raw); err != nil {
 		return err
 	}
-	*k = Known{Groups: make(map[string]*bloom.BloomFilter, len(raw.Groups)), Runs: raw.Runs}
+	*k = KnownResources{Groups: make(map[string]*bloom.BloomFilter, len(raw.Groups)), Runs: raw.Runs}
 	for group, text := range raw.Groups {
 		var shape struct {
 			M    uint   `json:"m"`
@@ -64,13 +64,13 @@ func (k *Known) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-func newKnown() Known {
-	return Known{Groups: map[string]*bloom.BloomFilter{}, Runs: map[string]float64{}, seen: map[string]map[uint64]struct{}{}}
+func newKnown() KnownResources {
+	return KnownResources{Groups: map[string]*bloom.BloomFilter{}, Runs: map[string]float64{}, seen: map[string]map[uint64]struct{}{}}
 }
 
 // Add takes in the resources of a run (feature.ResourceHash). They are known from
 // finish on, after which there is nothing to add.
-func (k *Known) Add(group string, resources []uint64) {
+func (k *KnownResources) Add(group string, resources []uint64) {
 	if len(resources) == 0 {
 		return
 	}
@@ -89,7 +89,7 @@ func (k *Known) Add(group string, resources []uint64) {
 }
 
 // finish makes the filters, each as large as it must be.
-func (k *Known) finish() {
+func (k *KnownResources) finish() {
 	for group, of := range k.seen {
 		m := uint(leastBits)
 		for m < knownBits && m < knownEach*uint(len(of)) {
@@ -107,14 +107,14 @@ func (k *Known) finish() {
 }
 
 // Saturated reports that a group names too many resources to tell new ones.
-func (k *Known) Saturated(group string) bool {
+func (k *KnownResources) Saturated(group string) bool {
 	f := k.Groups[group]
 	return f != nil && f.BitSet().Count() > knownBits/2
 }
 
-// New reports that no run of the group has named a resource. Of a group that never
+// IsNew reports that no run of the group has named a resource. Of a group that never
 // named any it says no.
-func (k *Known) New(group string, resource uint64) bool {
+func (k *KnownResources) IsNew(group string, resource uint64) bool {
 	f := k.Groups[group]
 	if f == nil {
 		return false

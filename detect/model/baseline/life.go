@@ -6,8 +6,8 @@ import (
 	"flyball/schema"
 )
 
-// Life is what a version of a baseline knows of one agent besides counts.
-type Life struct {
+// AgentStatus is what a version of a baseline knows of one agent besides counts.
+type AgentStatus struct {
 	State schema.BaselineState `json:"state"`
 	Why   string               `json:"why"`
 	Group string               `json:"group"` // its peers
@@ -17,26 +17,26 @@ type Life struct {
 	// run; Unix ns.
 	TaughtAt int64 `json:"taught_at_ns,omitempty"`
 	SeenAt   int64 `json:"seen_at_ns,omitempty"`
-	// Left are the runs of the window that did not teach, by why.
-	Left map[string]uint64 `json:"left_out,omitempty"`
-	// Carried is the version that its counts are from, where they are not of this one.
-	Carried string `json:"carried_from,omitempty"`
-	// Bounded is how much of what its runs say the bound on drift let through; absent: all.
-	Bounded float64 `json:"drift_let_through,omitempty"`
-	Version string  `json:"version,omitempty"` // of the agent, that it ran last
+	// Excluded are the runs of the window that did not teach, by why.
+	Excluded map[string]uint64 `json:"left_out,omitempty"`
+	// CarriedFrom is the version that its counts are from, where they are not of this one.
+	CarriedFrom string `json:"carried_from,omitempty"`
+	// DriftAllowed is how much of what its runs say the bound on drift let through; absent: all.
+	DriftAllowed float64 `json:"drift_let_through,omitempty"`
+	Version      string  `json:"version,omitempty"` // of the agent, that it ran last
 	// Order is the operator's word that froze it or had it forgotten.
 	Order *schema.BaselineOrder `json:"order,omitempty"`
 }
 
-// VersionLife is what is known of one version of an agent.
-type VersionLife struct {
+// VersionStatus is what is known of one version of an agent.
+type VersionStatus struct {
 	Version string `json:"version"`
 	Runs    uint64 `json:"runs"` // that teach
 	SeenAt  int64  `json:"seen_at_ns"`
 }
 
-// TaskLife is what is known of one type of task of an agent.
-type TaskLife struct {
+// TaskStatus is what is known of one type of task of an agent.
+type TaskStatus struct {
 	Type string `json:"task_type"`
 	Runs uint64 `json:"runs"` // that teach
 }
@@ -47,32 +47,32 @@ type Provenance struct {
 	Quarantine int64  `json:"quarantine_ns"`
 	// Pin is the offset in each partition of flyball.calls below which calls were read.
 	Pin map[int32]int64 `json:"pin,omitempty"`
-	// Left are the runs of the window that did not teach, by why.
-	Left map[string]uint64 `json:"left_out,omitempty"`
-	Code string            `json:"code,omitempty"` // version of the binary
+	// Excluded are the runs of the window that did not teach, by why.
+	Excluded map[string]uint64 `json:"left_out,omitempty"`
+	Code     string            `json:"code,omitempty"` // version of the binary
 }
 
 // Why a run did not teach.
 const (
-	LeftOpen     = "open"          // it goes on
-	LeftYoung    = "too_young"     // closed for less than the quarantine
-	LeftOverflow = "overflow"      // a run of what found no room
-	LeftSampled  = "sampled"       // its source leaves calls out
-	LeftJudged   = "judged"        // a person found it true, or a test
-	LeftAlarmed  = "alarmed"       // nobody has judged it: it teaches thresholds, not counts
-	LeftHeld     = "held"          // a gate asked a person about one of its calls, and the answer was no yes
-	LeftFrozen   = "frozen"        // it began after its agent was frozen
-	LeftReset    = "reset"         // before an operator had it forgotten
-	LeftDayFull  = "day_full"      // its day teaches no more of its agent
-	LeftEnough   = "enough"        // newer runs of its agent are enough
-	LeftUnlogged = "no_calls"      // no stored call of it may be learned from
-	LeftOutside  = "outside_scope" // what the others do would have held it: it teaches thresholds, not counts
-	LeftTrimmed  = "trimmed"       // of all runs that nothing was found of, it lies furthest out by the version before: it teaches thresholds, not counts
+	ExcludedOpen         = "open"          // it goes on
+	ExcludedYoung        = "too_young"     // closed for less than the quarantine
+	ExcludedOverflow     = "overflow"      // a run of what found no room
+	ExcludedSampled      = "sampled"       // its source leaves calls out
+	ExcludedJudged       = "judged"        // a person found it true, or a test
+	ExcludedAlarmed      = "alarmed"       // nobody has judged it: it teaches thresholds, not counts
+	ExcludedHeld         = "held"          // a gate asked a person about one of its calls, and the answer was no yes
+	ExcludedFrozen       = "frozen"        // it began after its agent was frozen
+	ExcludedReset        = "reset"         // before an operator had it forgotten
+	ExcludedDayFull      = "day_full"      // its day teaches no more of its agent
+	ExcludedEnough       = "enough"        // newer runs of its agent are enough
+	ExcludedNoCalls      = "no_calls"      // no stored call of it may be learned from
+	ExcludedOutsideScope = "outside_scope" // what the others do would have held it: it teaches thresholds, not counts
+	ExcludedTrimmed      = "trimmed"       // of all runs that nothing was found of, it lies furthest out by the version before: it teaches thresholds, not counts
 )
 
-// StateOf an agent in this version; a stranger learns.
-func (b *Body) StateOf(agent string) (schema.BaselineState, string) {
-	if l, ok := b.Life[agent]; ok {
+// AgentState an agent in this version; a stranger learns.
+func (b *Baseline) AgentState(agent string) (schema.BaselineState, string) {
+	if l, ok := b.Status[agent]; ok {
 		return l.State, l.Why
 	}
 	if _, known := b.Agents[agent]; known {
@@ -81,23 +81,23 @@ func (b *Body) StateOf(agent string) (schema.BaselineState, string) {
 	return schema.BaselineLearning, WhyFewRuns
 }
 
-// States counts the agents of a version by state, in the order of the words.
-func (b *Body) States() [4]int {
+// CountStates counts the agents of a version by state, in the order of the words.
+func (b *Baseline) CountStates() [4]int {
 	var n [4]int
-	for _, l := range b.Life {
+	for _, l := range b.Status {
 		n[min(l.State, schema.BaselineFrozen)]++
 	}
 	return n
 }
 
-// Names of the agents of a version, sorted.
-func (b *Body) Names() []string {
+// AgentNames of the agents of a version, sorted.
+func (b *Baseline) AgentNames() []string {
 	var out []string
-	for name := range b.Life {
+	for name := range b.Status {
 		out = append(out, name)
 	}
 	for name := range b.Agents {
-		if _, there := b.Life[name]; !there && !IsPart(name) {
+		if _, there := b.Status[name]; !there && !IsPart(name) {
 			out = append(out, name)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// OnRoute is how often runs that use a route call it.
-type OnRoute struct {
+// CallsPerRoute is how often runs that use a route call it.
+type CallsPerRoute struct {
 	All    Moments                       `json:"all"`    // of the logarithm, over runs and the routes that they used
 	Groups map[string]map[string]Moments `json:"groups"` // group, route name
 	// Offsets of agents: how far the logarithm of their counts lies from that of
@@ -22,11 +22,11 @@ const (
 	leastRouteSD    = .45
 )
 
-func newOnRoute() OnRoute {
-	return OnRoute{Groups: map[string]map[string]Moments{}, Offsets: map[string]float64{}, agents: map[string]map[[2]string]Moments{}}
+func newOnRoute() CallsPerRoute {
+	return CallsPerRoute{Groups: map[string]map[string]Moments{}, Offsets: map[string]float64{}, agents: map[string]map[[2]string]Moments{}}
 }
 
-func (o *OnRoute) add(agent, group string, counts map[string]float64) {
+func (o *CallsPerRoute) add(agent, group string, counts map[string]float64) {
 	routes := o.Groups[group]
 	if routes == nil {
 		routes = map[string]Moments{}
@@ -49,7 +49,7 @@ func (o *OnRoute) add(agent, group string, counts map[string]float64) {
 	}
 }
 
-func (o *OnRoute) finish() {
+func (o *CallsPerRoute) finish() {
 	for agent, own := range o.agents {
 		sum, n := 0.0, 0.0
 		for _, at := range slices.SortedFunc(maps.Keys(own), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
@@ -62,8 +62,8 @@ func (o *OnRoute) finish() {
 	o.agents = nil
 }
 
-// Of an agent on a route: the log count of runs that use it, shrunk to everybody's.
-func (o *OnRoute) Of(agent, group, route string) LogNormal {
+// ForAgent an agent on a route: the log count of runs that use it, shrunk to everybody's.
+func (o *CallsPerRoute) ForAgent(agent, group, route string) LogNormal {
 	mean, variance := 0.0, .05
 	if o.All.N > 0 {
 		mean = o.All.Sum / o.All.N

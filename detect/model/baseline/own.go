@@ -9,7 +9,7 @@ import (
 // own hands over every map of a body that is kept by agent: its name in JSON is
 // agents, offsets or own, or it lies in one of byAgent. What counts are learned does not
 // matter here, so that a new one is carried, forgotten and scaled like the others.
-func (b *Body) own(each func(path string, of reflect.Value)) {
+func (b *Baseline) own(each func(path string, of reflect.Value)) {
 	ownOf(reflect.ValueOf(b).Elem(), "", each)
 	for i, f := range b.byAgent() {
 		for group, within := range f.Within {
@@ -19,8 +19,8 @@ func (b *Body) own(each func(path string, of reflect.Value)) {
 }
 
 // byAgent are the finals that are kept by agent and not by route.
-func (b *Body) byAgent() []*Finals {
-	return []*Finals{&b.Repeated, &b.Distinct, &b.Switches, &b.Irreversible, &b.InRow, &b.Across.Identical, &b.Across.Deletions, &b.Across.Retries}
+func (b *Baseline) byAgent() []*RunCountDistribution {
+	return []*RunCountDistribution{&b.IdenticalCalls, &b.Distinct, &b.Switches, &b.Irreversible, &b.Parallel, &b.AcrossRuns.Identical, &b.AcrossRuns.Deletions, &b.AcrossRuns.Retries}
 }
 
 func ownOf(v reflect.Value, path string, each func(string, reflect.Value)) {
@@ -42,7 +42,7 @@ func ownOf(v reflect.Value, path string, each func(string, reflect.Value)) {
 }
 
 // Forget takes an agent's counts away.
-func (b *Body) Forget(agent string) {
+func (b *Baseline) Forget(agent string) {
 	b.own(func(_ string, of reflect.Value) {
 		if !of.IsNil() {
 			of.SetMapIndex(reflect.ValueOf(agent), reflect.Value{})
@@ -53,16 +53,16 @@ func (b *Body) Forget(agent string) {
 // Carry takes an agent's counts over as another body has them: what this one
 // learned of the agent by itself is gone. Nothing of either is changed later, so
 // they are shared.
-func (b *Body) Carry(from *Body, agent string) {
+func (b *Baseline) Carry(from *Baseline, agent string) {
 	b.Forget(agent)
 	mine := b.byAgent()
 	for i, f := range from.byAgent() {
 		for group, within := range f.Within {
 			if _, counted := within[agent]; counted && mine[i].Within[group] == nil {
 				if mine[i].Within == nil {
-					mine[i].Within = map[string]map[string]Reached{}
+					mine[i].Within = map[string]map[string]RunCounts{}
 				}
-				mine[i].Within[group] = map[string]Reached{}
+				mine[i].Within[group] = map[string]RunCounts{}
 			}
 		}
 	}
@@ -79,13 +79,13 @@ func (b *Body) Carry(from *Body, agent string) {
 }
 
 // Has reports whether anything is counted of an agent.
-func (b *Body) Has(agent string) bool {
+func (b *Baseline) Has(agent string) bool {
 	_, ok := b.Agents[agent]
 	return ok
 }
 
-// CarryAgent is Carry of an agent and of its parts.
-func (b *Body) CarryAgent(from *Body, agent string) {
+// CopyAgent is Carry of an agent and of its parts.
+func (b *Baseline) CopyAgent(from *Baseline, agent string) {
 	for _, key := range append(b.keysOf(agent), from.keysOf(agent)...) {
 		b.Carry(from, key)
 	}

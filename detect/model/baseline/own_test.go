@@ -15,32 +15,32 @@ import (
 )
 
 // run of an agent: so many calls of one route, of which some repeat.
-func run(agent, version string, at int64, calls, repeats int) *Run {
-	r := &Run{ID: fmt.Sprint(agent, version, at), Agent: agent, Group: PeerGroup(agent, 0), Version: version, At: at, Spent: feature.Spent{Irreversible: 1, Tokens: 900, Money: 5, InRow: 2}}
-	var f feature.Run
+func run(agent, version string, at int64, calls, repeats int) *TrainingRun {
+	r := &TrainingRun{ID: fmt.Sprint(agent, version, at), Agent: agent, Group: PeerGroup(agent, 0), Version: version, LastAt: at, Usage: feature.Usage{Irreversible: 1, Tokens: 900, Money: 5, Parallel: 2}}
+	var f feature.RunMemory
 	for i := range calls {
 		route := fmt.Sprint("GET /v1/things/", i%3)
-		c := feature.Call{Route: feature.RouteHash(route), Args: uint64(max(i-repeats, 0)), Result: 1, Bytes: 100 * uint64(i+1)}
-		r.Steps, r.Routes = append(r.Steps, f.Add(&c)), append(r.Routes, route)
+		c := feature.Input{Route: feature.RouteHash(route), Args: uint64(max(i-repeats, 0)), Result: 1, Bytes: 100 * uint64(i+1)}
+		r.Features, r.Routes = append(r.Features, f.Add(&c)), append(r.Routes, route)
 	}
 	return r
 }
 
-func learned(runs ...*Run) *Body {
+func learned(runs ...*TrainingRun) *Baseline {
 	b := New("t")
 	b.Version = "t/1"
-	b.Scopes = &scope.Body{Own: map[string]map[string]*scope.Scope{}}
-	b.Pace = &callrate.Body{Agents: map[string]callrate.Agent{}}
+	b.Scopes = &scope.Model{Own: map[string]map[string]*scope.LearnedScope{}}
+	b.CallRates = &callrate.Model{Agents: map[string]callrate.AgentRate{}}
 	for _, r := range runs {
 		b.Learn(r)
-		b.Scopes.Own[r.Agent] = map[string]*scope.Scope{"task": {Runs: uint32(len(r.Steps))}}
-		b.Pace.Agents[r.Agent] = callrate.Agent{Level: float64(len(r.Steps)), Doubt: 1, Spread: 2, Seen: 3}
+		b.Scopes.Own[r.Agent] = map[string]*scope.LearnedScope{"task": {Runs: uint32(len(r.Features))}}
+		b.CallRates.Agents[r.Agent] = callrate.AgentRate{Level: float64(len(r.Features)), Doubt: 1, Spread: 2, Seen: 3}
 	}
 	b.Finish()
 	return b
 }
 
-func text(t *testing.T, b *Body) string {
+func text(t *testing.T, b *Baseline) string {
 	t.Helper()
 	raw, err := json.Marshal(b)
 	if err != nil {
@@ -101,10 +101,10 @@ func sorted(in []string) []string {
 	return in
 }
 
-func callsOf(c Counts) float64 { return c.Of(feature.Failures).Calls }
+func callsOf(c Counts) float64 { return c.ForEvent(feature.Failures).Calls }
 
 func TestVersionIsComparedWithItself(t *testing.T) {
-	var runs []*Run
+	var runs []*TrainingRun
 	for i := range int64(100) {
 		runs = append(runs, run("g/a", "1", i, 10, 0), run("g/b", "", i, 10, 1))
 	}
@@ -124,11 +124,11 @@ func TestVersionIsComparedWithItself(t *testing.T) {
 		{"g/b", "1", "g/b", WhyTaught}, // states none
 		{"g/none", "1", "g/none", WhyTaught},
 	} {
-		if key, why := KeyFor(b, tc.agent, tc.version, ""); key != tc.key || why != tc.why {
+		if key, why := ComparisonKey(b, tc.agent, tc.version, ""); key != tc.key || why != tc.why {
 			t.Errorf("%s of %s: %q (%s), want %q (%s)", tc.version, tc.agent, key, why, tc.key, tc.why)
 		}
 	}
-	if key, _ := KeyFor(nil, "a", "1", "t"); key != "a" {
+	if key, _ := ComparisonKey(nil, "a", "1", "t"); key != "a" {
 		t.Errorf("without a baseline: %q", key)
 	}
 	// Its own runs, and ten of its agent's others: counts in closed form.
@@ -146,7 +146,7 @@ func TestVersionIsComparedWithItself(t *testing.T) {
 	if _, there := b.Sequence.Agents[VersionKey("g/a", "2")]; there {
 		t.Error("orders of routes are kept by version: the size of a baseline grows with each")
 	}
-	if names := fmt.Sprint(b.Names()); names != "[g/a g/b]" {
+	if names := fmt.Sprint(b.AgentNames()); names != "[g/a g/b]" {
 		t.Errorf("agents: %s", names)
 	}
 	// Only one version ever: nothing is kept twice.
@@ -159,7 +159,7 @@ func TestVersionIsComparedWithItself(t *testing.T) {
 }
 
 func TestInventedVersionsFillTheBody(t *testing.T) {
-	var runs []*Run
+	var runs []*TrainingRun
 	for i := range int64(200) {
 		runs = append(runs, run("g/a", fmt.Sprint("v", i), i, 5, 0))
 	}
@@ -170,22 +170,22 @@ func TestInventedVersionsFillTheBody(t *testing.T) {
 }
 
 func TestUnsoundBodyIsScoredBy(t *testing.T) {
-	good := func() *Body { return learned(run("g/a", "1", 1, 9, 3), run("g/a", "2", 2, 9, 3)) }
+	good := func() *Baseline { return learned(run("g/a", "1", 1, 9, 3), run("g/a", "2", 2, 9, 3)) }
 	if err := good().Check(); err != nil {
 		t.Fatal(err)
 	}
-	for name, change := range map[string]func(*Body){
-		"more hits than calls":    func(b *Body) { c := b.Agents["g/a"]; c[0] = Count{5, 4}; b.Agents["g/a"] = c },
-		"a count below zero":      func(b *Body) { b.All[1].Calls = -1 },
-		"not a number":            func(b *Body) { b.Counts.Offsets["g/a"] = math.NaN() },
-		"infinite":                func(b *Body) { b.Calibration.Beta = math.Inf(1) },
-		"a variance below zero":   func(b *Body) { b.Lengths.Groups["g"] = Moments{N: 3, Sum: 9, Sum2: 1} },
-		"sums beyond all bounds":  func(b *Body) { b.Bytes.All.Sum2 = 1e300 },
-		"runs that were not":      func(b *Body) { b.Repeated.Within["g"]["g/a"] = Reached{0, -1} },
-		"runs below zero":         func(b *Body) { b.Writes.All.N = -3 },
-		"no order where one is":   func(b *Body) { b.Sequence.Agents["g/a"] = nil },
-		"a version without name":  func(b *Body) { b.Version = "" },
-		"a tail that is no score": func(b *Body) { b.Calibration.Scores = append(b.Calibration.Scores, math.NaN()) },
+	for name, change := range map[string]func(*Baseline){
+		"more hits than calls":    func(b *Baseline) { c := b.Agents["g/a"]; c[0] = Count{5, 4}; b.Agents["g/a"] = c },
+		"a count below zero":      func(b *Baseline) { b.All[1].Calls = -1 },
+		"not a number":            func(b *Baseline) { b.PerRoute.Offsets["g/a"] = math.NaN() },
+		"infinite":                func(b *Baseline) { b.Calibration.Beta = math.Inf(1) },
+		"a variance below zero":   func(b *Baseline) { b.Lengths.Groups["g"] = Moments{N: 3, Sum: 9, Sum2: 1} },
+		"sums beyond all bounds":  func(b *Baseline) { b.Bytes.All.Sum2 = 1e300 },
+		"runs that were not":      func(b *Baseline) { b.IdenticalCalls.Within["g"]["g/a"] = RunCounts{0, -1} },
+		"runs below zero":         func(b *Baseline) { b.Writes.All.N = -3 },
+		"no order where one is":   func(b *Baseline) { b.Sequence.Agents["g/a"] = nil },
+		"a version without name":  func(b *Baseline) { b.Version = "" },
+		"a tail that is no score": func(b *Baseline) { b.Calibration.Scores = append(b.Calibration.Scores, math.NaN()) },
 	} {
 		b := good()
 		change(b)
@@ -198,7 +198,7 @@ func TestUnsoundBodyIsScoredBy(t *testing.T) {
 // Figures may not move by more than the factor, whatever the counts; what does not
 // move that far is not touched.
 func TestFiguresJumpFurtherThanADayAllows(t *testing.T) {
-	var quiet, loud []*Run
+	var quiet, loud []*TrainingRun
 	for i := range int64(30) {
 		quiet = append(quiet, run("g/a", "", i, 20, 1), run("g/b", "", i, 20, 2))
 		loud = append(loud, run("g/a", "", i, 200, 150), run("g/b", "", i, 20, 2))
@@ -206,7 +206,7 @@ func TestFiguresJumpFurtherThanADayAllows(t *testing.T) {
 	before := learned(quiet...)
 	for _, days := range []float64{0, 1. / 24, 1, 3} {
 		b := learned(loud...)
-		let := b.Bound(before, "g/a", "g", days)
+		let := b.LimitDrift(before, "g/a", "g", days)
 		from, to := ownFigures(before, "g/a", "g"), ownFigures(b, "g/a", "g")
 		if most, moved := math.Log(DriftPerDay)*days, b.moved("g", &from, &to); moved > most+1e-9 || moved < most*.99 || let <= 0 && days > 0 || let >= 1 {
 			t.Errorf("in %g days by a factor of %g, share %g", days, math.Exp(moved), let)
@@ -217,10 +217,10 @@ func TestFiguresJumpFurtherThanADayAllows(t *testing.T) {
 	}
 	b := learned(loud...)
 	want := text(t, b)
-	if let := b.Bound(before, "g/b", "g", 1); let != 1 || text(t, b) != want {
+	if let := b.LimitDrift(before, "g/b", "g", 1); let != 1 || text(t, b) != want {
 		t.Errorf("an agent that did not move was touched: %g", let)
 	}
-	if let := b.Bound(New("t"), "g/a", "g", 0); let != 1 {
+	if let := b.LimitDrift(New("t"), "g/a", "g", 0); let != 1 {
 		t.Errorf("an agent that was not there before was bounded: %g", let)
 	}
 }

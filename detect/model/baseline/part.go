@@ -31,8 +31,8 @@ func AgentOf(key string) string {
 // IsPart reports whether a key is of a part of an agent and not of an agent.
 func IsPart(key string) bool { return strings.Contains(key, separator) }
 
-// InWords is a key for people.
-func InWords(key string) string {
+// DisplayName is a key for people.
+func DisplayName(key string) string {
 	agent, part, is := strings.Cut(key, separator)
 	switch {
 	case !is:
@@ -46,7 +46,7 @@ func InWords(key string) string {
 }
 
 // keysOf are the keys of an agent's parts.
-func (b *Body) keysOf(agent string) []string {
+func (b *Baseline) keysOf(agent string) []string {
 	out := []string{VersionKey(agent, "")}
 	for _, v := range b.Versions[agent] {
 		out = append(out, VersionKey(agent, v.Version))
@@ -60,7 +60,7 @@ func (b *Body) keysOf(agent string) []string {
 // parts is what a body learns by one kind of part until it is finished.
 type parts struct {
 	kind string
-	of   *Body // the counts, by key
+	of   *Baseline // the counts, by key
 	seen map[string]map[string]*seen
 	runs map[string]uint64 // of an agent, whatever their part
 }
@@ -72,7 +72,7 @@ type seen struct {
 	at   int64 // last call, Unix ns
 }
 
-func (b *Body) learnPart(at **parts, kind, name string, r *Run) {
+func (b *Baseline) learnPart(at **parts, kind, name string, r *TrainingRun) {
 	if *at == nil {
 		*at = &parts{kind: kind, of: New(b.Tenant), seen: map[string]map[string]*seen{}, runs: map[string]uint64{}}
 	}
@@ -92,7 +92,7 @@ func (b *Body) learnPart(at **parts, kind, name string, r *Run) {
 		of[name] = s
 	}
 	s.runs++
-	s.at = max(s.at, r.At)
+	s.at = max(s.at, r.LastAt)
 	own := *r
 	own.Agent, own.Version, own.TaskType = partKey(r.Agent, kind, name), "", ""
 	p.of.Learn(&own)
@@ -100,7 +100,7 @@ func (b *Body) learnPart(at **parts, kind, name string, r *Run) {
 
 // keep blends the counts of a part that is kept with those of its agent; nothing is
 // kept twice where the agent has no other runs.
-func (b *Body) keep(p *parts, agent string, s *seen) {
+func (b *Baseline) keep(p *parts, agent string, s *seen) {
 	if rest := float64(p.runs[agent]) - float64(s.runs); rest > 0 {
 		b.blend(agent, partKey(agent, p.kind, s.name), p.of, min(1, partRuns/rest))
 	}
@@ -108,7 +108,7 @@ func (b *Body) keep(p *parts, agent string, s *seen) {
 
 // blend keeps, under a key of an agent's part, what the part has by itself and a
 // share of the agent's rest. What is no sum of numbers is left to the agent.
-func (b *Body) blend(agent, key string, parts *Body, share float64) {
+func (b *Baseline) blend(agent, key string, parts *Baseline, share float64) {
 	own := map[string]reflect.Value{}
 	if parts != nil {
 		parts.own(func(path string, of reflect.Value) { own[path] = of.MapIndex(reflect.ValueOf(key)) })

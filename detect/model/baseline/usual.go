@@ -12,14 +12,14 @@ import (
 // Figure is what is usual in one respect, for people: for an agent (shrunk to its
 // peers as scoring does), for its peers, and for humans.
 type Figure struct {
-	What   string       `json:"what"`
-	Share  bool         `json:"share,omitempty"` // of calls; else the median of runs
-	Own    schema.Known `json:"own,omitzero"`
-	Peers  schema.Known `json:"peers,omitzero"`
-	Humans schema.Known `json:"humans,omitzero"`
+	What   string               `json:"what"`
+	Share  bool                 `json:"share,omitempty"` // of calls; else the median of runs
+	Own    schema.OptionalFloat `json:"own,omitzero"`
+	Peers  schema.OptionalFloat `json:"peers,omitzero"`
+	Humans schema.OptionalFloat `json:"humans,omitzero"`
 }
 
-var eventWords = [feature.Events]string{
+var eventWords = [feature.NumEvents]string{
 	feature.Repeats:   "repeat an earlier call with the same answer",
 	feature.Retries:   "fail, and were tried before",
 	feature.Failures:  "fail",
@@ -29,7 +29,7 @@ var eventWords = [feature.Events]string{
 }
 
 // amounts for people, with what was added to each before its logarithm.
-func (b *Body) amounts() []struct {
+func (b *Baseline) amounts() []struct {
 	what string
 	of   *Amount
 	plus float64
@@ -44,42 +44,42 @@ func (b *Body) amounts() []struct {
 // enoughOf humans to say what is usual for them: calls or runs.
 const enoughOf = 20
 
-// Usual is what is usual for an agent, or for a group alone where agent is "".
-func (b *Body) Usual(agent, group string) []Figure {
+// UsualFigures is what is usual for an agent, or for a group alone where agent is "".
+func (b *Baseline) UsualFigures(agent, group string) []Figure {
 	var out []Figure
 	own, known := b.Agents[agent]
 	peers, humans := b.Groups[group], b.Groups[Humans]
-	for e := range feature.Events {
+	for e := range feature.NumEvents {
 		k := &shrinkages[e]
-		all := b.All.Of(e)
-		of := peers.Of(e).towards((all.Hits+.5)/(all.Calls+20), k.level)
-		f := Figure{What: eventWords[e], Share: true, Own: schema.Unknown, Peers: schema.Known(of), Humans: schema.Unknown}
+		all := b.All.ForEvent(e)
+		of := peers.ForEvent(e).towards((all.Hits+.5)/(all.Calls+20), k.level)
+		f := Figure{What: eventWords[e], Share: true, Own: schema.Unknown, Peers: schema.OptionalFloat(of), Humans: schema.Unknown}
 		if known {
-			f.Own = schema.Known(own.Of(e).towards(of, k.agent))
+			f.Own = schema.OptionalFloat(own.ForEvent(e).towards(of, k.agent))
 		}
-		if h := humans.Of(e); h.Calls >= enoughOf {
-			f.Humans = schema.Known(h.Hits / h.Calls)
+		if h := humans.ForEvent(e); h.Calls >= enoughOf {
+			f.Humans = schema.OptionalFloat(h.Hits / h.Calls)
 		}
 		out = append(out, f)
 	}
 	for _, a := range b.amounts() {
-		f := Figure{What: a.what, Own: schema.Unknown, Peers: schema.Known(max(math.Exp(a.of.OfGroup(group, 0).Mean)-a.plus, 0)), Humans: schema.Unknown}
+		f := Figure{What: a.what, Own: schema.Unknown, Peers: schema.OptionalFloat(max(math.Exp(a.of.ForGroup(group, 0).Mean)-a.plus, 0)), Humans: schema.Unknown}
 		if a.of.All.N == 0 {
 			continue
 		}
 		if known {
-			f.Own = schema.Known(max(math.Exp(a.of.Of(agent, group, 0).Mean)-a.plus, 0))
+			f.Own = schema.OptionalFloat(max(math.Exp(a.of.ForAgent(agent, group, 0).Mean)-a.plus, 0))
 		}
 		if a.of.Groups[Humans].N >= enoughOf {
-			f.Humans = schema.Known(max(math.Exp(a.of.OfGroup(Humans, 0).Mean)-a.plus, 0))
+			f.Humans = schema.OptionalFloat(max(math.Exp(a.of.ForGroup(Humans, 0).Mean)-a.plus, 0))
 		}
 		out = append(out, f)
 	}
 	return out
 }
 
-// Change is how one of an agent's figures moved from one version to another.
-type Change struct {
+// FigureChange is how one of an agent's figures moved from one version to another.
+type FigureChange struct {
 	Agent string  `json:"agent"`
 	What  string  `json:"what"`
 	Share bool    `json:"share,omitempty"`
@@ -89,24 +89,24 @@ type Change struct {
 	Factor float64 `json:"factor"`
 }
 
-// Changes are how the figures of agents in both bodies moved, the furthest first;
+// CompareFigures are how the figures of agents in both bodies moved, the furthest first;
 // agent "" is all of them.
-func Changes(was, is *Body, agent string) []Change {
-	out := []Change{}
-	for _, name := range is.Names() {
+func CompareFigures(was, is *Baseline, agent string) []FigureChange {
+	out := []FigureChange{}
+	for _, name := range is.AgentNames() {
 		if agent != "" && name != agent || !was.Has(name) || !is.Has(name) {
 			continue
 		}
 		before := map[string]Figure{}
-		for _, f := range was.Usual(name, groupOf(was, name)) {
+		for _, f := range was.UsualFigures(name, groupOf(was, name)) {
 			before[f.What] = f
 		}
-		for _, f := range is.Usual(name, groupOf(is, name)) {
+		for _, f := range is.UsualFigures(name, groupOf(is, name)) {
 			b, ok := before[f.What]
 			if !ok || f.Own.IsZero() || b.Own.IsZero() {
 				continue
 			}
-			c := Change{Agent: name, What: f.What, Share: f.Share, Was: float64(b.Own), Is: float64(f.Own)}
+			c := FigureChange{Agent: name, What: f.What, Share: f.Share, Was: float64(b.Own), Is: float64(f.Own)}
 			if f.Share {
 				c.Factor = math.Exp(logit(clip(c.Is)) - logit(clip(c.Was)))
 			} else {
@@ -115,7 +115,7 @@ func Changes(was, is *Body, agent string) []Change {
 			out = append(out, c)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Change) int {
+	slices.SortStableFunc(out, func(a, b FigureChange) int {
 		return cmp.Compare(math.Abs(math.Log(b.Factor)), math.Abs(math.Log(a.Factor)))
 	})
 	return out
@@ -125,8 +125,8 @@ func Changes(was, is *Body, agent string) []Change {
 func clip(p float64) float64 { return min(max(p, 1e-3), 1-1e-3) }
 
 // groupOf an agent in a body: what it was counted under.
-func groupOf(b *Body, agent string) string {
-	if l, ok := b.Life[agent]; ok {
+func groupOf(b *Baseline, agent string) string {
+	if l, ok := b.Status[agent]; ok {
 		return l.Group
 	}
 	name, _ := cutAsserted(agent)
@@ -140,5 +140,5 @@ func cutAsserted(key string) (name string, asserted bool) {
 	return key, false
 }
 
-// GroupOf is the peer group that an agent is counted under.
-func (b *Body) GroupOf(agent string) string { return groupOf(b, agent) }
+// AgentGroup is the peer group that an agent is counted under.
+func (b *Baseline) AgentGroup(agent string) string { return groupOf(b, agent) }

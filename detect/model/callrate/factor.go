@@ -51,23 +51,23 @@ const leastFactor = .01
 // whose first is an hour of the week; above is who they are shrunk to.
 func factors(table []tally, first int, above *shape) *shape {
 	table = slices.Clone(table)
-	for from := 0; from < len(table); from += Hours {
-		level(table[from:min(from+Hours, len(table))])
+	for from := 0; from < len(table); from += HoursPerWeek {
+		level(table[from:min(from+HoursPerWeek, len(table))])
 	}
 	out := new(shape)
 	var repeats []tally
 	for c := range classes {
 		repeats = repeats[:0]
 		for at, t := range table {
-			if classOf((first+at)%Hours) == c {
+			if classOf((first+at)%HoursPerWeek) == c {
 				repeats = append(repeats, t)
 			}
 		}
 		out.class[c] = trimmed(repeats).towards(above.class[c], worth)
 	}
-	for h := range Hours {
+	for h := range HoursPerWeek {
 		repeats = repeats[:0]
-		for at := (h - first + Hours) % Hours; at < len(table); at += Hours {
+		for at := (h - first + HoursPerWeek) % HoursPerWeek; at < len(table); at += HoursPerWeek {
 			repeats = append(repeats, table[at])
 		}
 		c := classOf(h)
@@ -97,7 +97,7 @@ func level(week []tally) {
 // shape is a set of factors, by class and by hour of the week.
 type shape struct {
 	class [classes]float64
-	hour  [Hours]float64
+	hour  [HoursPerWeek]float64
 }
 
 // flat is the shape of what nothing is known of.
@@ -118,7 +118,7 @@ func (s *shape) scale() {
 	for _, f := range s.hour {
 		sum += f
 	}
-	mean := sum / Hours
+	mean := sum / HoursPerWeek
 	for h := range s.hour {
 		s.hour[h] = max(s.hour[h]/mean, leastFactor)
 	}

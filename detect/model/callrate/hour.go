@@ -4,30 +4,30 @@ package callrate
 // that a flood stands out before it is over, long enough that most quarters of a
 // busy agent have a call. They lie within one hour of the week.
 const (
-	quarter = int64(900e9)
-	Hours   = 168 // of a week
-	monday  = 72  // hour of the week at which Unix time begins, a Thursday
-	classes = 48  // hours of the day on weekdays and on weekends
+	quarter      = int64(900e9)
+	HoursPerWeek = 168 // of a week
+	monday       = 72  // hour of the week at which Unix time begins, a Thursday
+	classes      = 48  // hours of the day on weekdays and on weekends
 )
 
-// QuarterOf is the number of the quarter of an hour that a time lies in, Unix ns.
-func QuarterOf(at int64) int64 { return floor(at, quarter) }
+// QuarterAt is the number of the quarter of an hour that a time lies in, Unix ns.
+func QuarterAt(at int64) int64 { return floor(at, quarter) }
 
-// StartOf a quarter, Unix ns.
-func StartOf(q int64) int64 { return q * quarter }
+// QuarterStart a quarter, Unix ns.
+func QuarterStart(q int64) int64 { return q * quarter }
 
-// HourOf is the hour of the week of a quarter: 0 is Monday 00:00 to 01:00 UTC. A
+// HourOfWeek is the hour of the week of a quarter: 0 is Monday 00:00 to 01:00 UTC. A
 // tenant's time zone does not matter, as any hour of its week is one of these. Where
 // clocks are changed in spring and autumn, people's hours move by one against it: a
 // count is compared with the busiest of the hour and those beside it until the weeks
 // before have left the window.
-func HourOf(quarter int64) int { return hourOfWeek(floor(quarter, 4)) }
+func HourOfWeek(quarter int64) int { return weekHour(floor(quarter, 4)) }
 
-// hourOfWeek is that of a number of hours since 1970.
-func hourOfWeek(hours int64) int {
-	h := int(hours+monday) % Hours
+// weekHour is that of a number of hours since 1970.
+func weekHour(hours int64) int {
+	h := int(hours+monday) % HoursPerWeek
 	if h < 0 {
-		h += Hours
+		h += HoursPerWeek
 	}
 	return h
 }

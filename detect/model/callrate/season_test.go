@@ -20,11 +20,11 @@ func TestHoursOfTheWeekBeginOnMondayInUTC(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q := QuarterOf(x.UnixNano())
-		if got := HourOf(q); got != want {
+		q := QuarterAt(x.UnixNano())
+		if got := HourOfWeek(q); got != want {
 			t.Errorf("%s is hour %d of the week, want %d", at, got, want)
 		}
-		if start := StartOf(q); start > x.UnixNano() || x.UnixNano()-start >= int64(15*time.Minute) {
+		if start := QuarterStart(q); start > x.UnixNano() || x.UnixNano()-start >= int64(15*time.Minute) {
 			t.Errorf("%s lies in the quarter from %s", at, time.Unix(0, start).UTC())
 		}
 	}
@@ -101,9 +101,9 @@ func TestCounterGoesOnAfterACheckpoint(t *testing.T) {
 // busy is a plain series: so many calls in every quarter of some hours of a day.
 func busy(agent string, weeks int, calls func(week, hour int) float64) Series {
 	s := Series{Agent: agent, Group: "g"}
-	for at := range weeks * Hours {
-		if n := calls(at/Hours, at%Hours); n > 0 {
-			s.Cells = append(s.Cells, Cell{At: int32(at), Seen: 4, Calls: 4 * n, Squares: 4 * n * n, Most: n})
+	for at := range weeks * HoursPerWeek {
+		if n := calls(at/HoursPerWeek, at%HoursPerWeek); n > 0 {
+			s.Cells = append(s.Cells, HourCounts{Hour: int32(at), ActiveQuarters: 4, Calls: 4 * n, Squares: 4 * n * n, Max: n})
 		}
 	}
 	return s
@@ -135,7 +135,7 @@ func TestOneIncidentTeachesNothing(t *testing.T) {
 		return dayShift(week, hour)
 	})
 	a, b := Fit(clean, 4, 0), Fit(hit, 4, 0)
-	for h := range Hours {
+	for h := range HoursPerWeek {
 		if x, y := a.Groups["g"].Factors[h], b.Groups["g"].Factors[h]; math.Abs(x-y) > .03*x {
 			t.Errorf("hour %d: factor %.3f, and %.3f with the incident", h, x, y)
 		}
@@ -151,7 +151,7 @@ func TestOneIncidentTeachesNothing(t *testing.T) {
 
 // Where little is known a factor is 1, and an agent is its peers.
 func TestActorWithOneQuarter(t *testing.T) {
-	list := append(fleetOf(6, 4, dayShift), Series{Agent: "once", Group: "alone", Cells: []Cell{{At: 300, Seen: 1, Calls: 2, Squares: 4, Most: 2}}})
+	list := append(fleetOf(6, 4, dayShift), Series{Agent: "once", Group: "alone", Cells: []HourCounts{{Hour: 300, ActiveQuarters: 1, Calls: 2, Squares: 4, Max: 2}}})
 	b := Fit(list, 4, 0)
 	for h, f := range b.Groups["alone"].Factors {
 		if want := b.All.Factors[h]; math.Abs(f-want) > .02*want {
@@ -162,7 +162,7 @@ func TestActorWithOneQuarter(t *testing.T) {
 	if once.Doubt < .05 || once.Spread < .8*stranger.Spread {
 		t.Errorf("%+v of one quarter, %+v of its peers", once, stranger)
 	}
-	if n, ok := b.Limit("once", "alone", 34, .001); !ok || n < 2*Least {
+	if n, ok := b.Limit("once", "alone", 34, .001); !ok || n < 2*MinCalls {
 		t.Errorf("seen once, it may call %d times: %v", n, ok)
 	}
 	alone := Fit(list[6:], 4, 0)
@@ -197,7 +197,7 @@ func TestLessThanTwoWeeksSayNothing(t *testing.T) {
 	if b := Fit(nil, 4, 0); b != nil {
 		t.Errorf("%+v", b)
 	}
-	var none *Body
+	var none *Model
 	if _, ok := none.Limit("a", "g", 0, .001); ok {
 		t.Error("a limit by nothing")
 	}
@@ -206,9 +206,9 @@ func TestLessThanTwoWeeksSayNothing(t *testing.T) {
 // Counts that no traffic makes: numbers that are none would spread into every score.
 func TestNoCountMakesANumberThatIsNone(t *testing.T) {
 	wild := []Series{
-		{Agent: "huge", Group: "x", Cells: []Cell{{At: 0, Seen: 4, Calls: 4e12, Squares: 4e24, Most: 1e12}, {At: 671, Seen: 1, Calls: 1, Squares: 1, Most: 1}}},
+		{Agent: "huge", Group: "x", Cells: []HourCounts{{Hour: 0, ActiveQuarters: 4, Calls: 4e12, Squares: 4e24, Max: 1e12}, {Hour: 671, ActiveQuarters: 1, Calls: 1, Squares: 1, Max: 1}}},
 		{Agent: "equal", Group: "x", Cells: busy("", 4, func(int, int) float64 { return 7 }).Cells},
-		{Agent: "one", Group: "y", Cells: []Cell{{At: 671, Seen: 1, Calls: 1, Squares: 1, Most: 1}}},
+		{Agent: "one", Group: "y", Cells: []HourCounts{{Hour: 671, ActiveQuarters: 1, Calls: 1, Squares: 1, Max: 1}}},
 		{Agent: "none", Group: "z"},
 	}
 	b := Fit(wild, 4, 100)
@@ -216,13 +216,13 @@ func TestNoCountMakesANumberThatIsNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err) // JSON has no such numbers
 	}
-	var again Body
+	var again Model
 	if err := json.Unmarshal(text, &again); err != nil {
 		t.Fatal(err)
 	}
-	for h := range Hours {
+	for h := range HoursPerWeek {
 		for _, s := range append(wild, Series{Agent: "stranger", Group: "nobody"}) {
-			u, v := b.At(s.Agent, s.Group, h), again.At(s.Agent, s.Group, h)
+			u, v := b.UsualAt(s.Agent, s.Group, h), again.UsualAt(s.Agent, s.Group, h)
 			if !(u.Mean > 0) || !(u.Size > 0) || math.IsInf(u.Mean, 0) || math.IsInf(u.Size, 0) || u.Size/u.Mean > 1/(leastSpread-1) {
 				t.Errorf("%s in hour %d: %+v", s.Agent, h, u)
 			}
@@ -243,8 +243,8 @@ func TestLimitIsWhereTheScoreCrosses(t *testing.T) {
 		last := uint64(0)
 		for _, share := range []float64{.01, .001, .0001} {
 			n, ok := b.Limit("g/1", "g", h, share)
-			u, threshold := b.At("g/1", "g", h), b.Calibration.Threshold(share)
-			if !ok || u.Score(n) <= threshold || n > Least && u.Score(n-1) > threshold || n < last {
+			u, threshold := b.UsualAt("g/1", "g", h), b.Calibration.Threshold(share)
+			if !ok || u.Score(n) <= threshold || n > MinCalls && u.Score(n-1) > threshold || n < last {
 				t.Errorf("hour %d at %g: %d, score %v before %v, threshold %v", h, share, n, u.Score(n-1), u.Score(n), threshold)
 			}
 			last = n
@@ -281,7 +281,7 @@ func BenchmarkCount(b *testing.B) {
 	b.ReportAllocs()
 	for i := int64(0); b.Loop(); i++ {
 		k := c.Add(7, 1795176000e9+i*3e8, false) // 3,000 in a quarter
-		if k.N >= Least {
+		if k.N >= MinCalls {
 			k.Limit(body, "g/3", "g", .001)
 		}
 	}

@@ -6,16 +6,16 @@ import (
 	"gonum.org/v1/gonum/mathext"
 )
 
-// Rate is the negative binomial distribution of the calls of a quarter of an hour:
+// NegativeBinomial is the negative binomial distribution of the calls of a quarter of an hour:
 // Poisson with a gamma-distributed rate of the mean Mean and the shape Size.
-type Rate struct{ Mean, Size float64 }
+type NegativeBinomial struct{ Mean, Size float64 }
 
 // Tail is −ln P(N ≥ n), finite for every n and growing with it: SciPy's
 // −nbinom.logsf(n−1, Size, Size/(Size+Mean)), which underflows where this does not.
 //
 // P(N ≥ n) is the regularized incomplete beta function I_x(n, Size) at
 // x = Mean/(Mean+Size) (Abramowitz and Stegun 26.5.26).
-func (r Rate) Tail(n uint64) float64 {
+func (r NegativeBinomial) Tail(n uint64) float64 {
 	if n == 0 {
 		return 0
 	}

@@ -19,7 +19,7 @@ func TestTailAgreesWithSciPy(t *testing.T) {
 	}
 	worst, far := 0.0, 0.0
 	for _, r := range rows {
-		got := Rate{Mean: r[0], Size: r[1]}.Tail(uint64(r[2]))
+		got := NegativeBinomial{Mean: r[0], Size: r[1]}.Tail(uint64(r[2]))
 		off := math.Abs(got - r[3])
 		if r[3] != 0 {
 			off /= r[3]
@@ -38,7 +38,7 @@ func TestTailIsFiniteAndGrowsFarBeyondTheSmallestFloat(t *testing.T) {
 		for _, size := range []float64{1e-300, 1e-9, .1, 3, 1e4, 1e8} {
 			last := 0.0
 			for n := uint64(0); n < 1<<40; n += 1 + n/3 {
-				v := Rate{Mean: mean, Size: size}.Tail(n)
+				v := NegativeBinomial{Mean: mean, Size: size}.Tail(n)
 				if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
 					t.Fatalf("mean %g, size %g, n %d: %v", mean, size, n, v)
 				}

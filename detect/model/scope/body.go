@@ -12,13 +12,13 @@ import (
 	"flyball/detect/feature"
 )
 
-// Body is what a baseline publishes of scopes: of agents by task and whatever the
+// Model is what a baseline publishes of scopes: of agents by task and whatever the
 // task, of peers by task. It is published whole and never changed.
-type Body struct {
-	Own   map[string]map[string]*Scope `json:"own"`   // agent, task; the empty task is all of them
-	Peers map[string]map[string]*Scope `json:"peers"` // group, task
+type Model struct {
+	Own   map[string]map[string]*LearnedScope `json:"own"`   // agent, task; the empty task is all of them
+	Peers map[string]map[string]*LearnedScope `json:"peers"` // group, task
 	// Recurs is how targets recur over all runs of a group.
-	Recurs map[string]map[uint64]Recurs `json:"recurs"`
+	Recurs map[string]map[uint64]Recurrence `json:"recurs"`
 }
 
 // Bounds of what is published: a caller can invent tasks, routes and targets.
@@ -31,10 +31,10 @@ const (
 	leastPeerAgents = 2
 )
 
-// Publish makes a body of runs. What one of them alone has done is in no scope.
-func Publish(runs []*Run) *Body {
-	j := Among(Default(), runs)
-	b := &Body{Own: map[string]map[string]*Scope{}, Peers: map[string]map[string]*Scope{}, Recurs: map[string]map[uint64]Recurs{}}
+// LearnModel makes a body of runs. What one of them alone has done is in no scope.
+func LearnModel(runs []*TrainingRun) *Model {
+	j := NewLeaveOneOut(DefaultRules(), runs)
+	b := &Model{Own: map[string]map[string]*LearnedScope{}, Peers: map[string]map[string]*LearnedScope{}, Recurs: map[string]map[uint64]Recurrence{}}
 	vouched, groups, agents := map[string]*allowed{}, map[string]string{}, map[[2]string]map[string]bool{}
 	for _, r := range runs {
 		group := PeersOf(r.Agent, r.Group)
@@ -44,7 +44,7 @@ func Publish(runs []*Run) *Body {
 			agents[k] = map[string]bool{}
 		}
 		agents[k][r.Agent] = true
-		if r.Vouched {
+		if r.ConfirmedBenign {
 			vouch(vouched, "a\x00"+r.Agent+"\x00"+r.Task, r)
 			vouch(vouched, "a\x00"+r.Agent+"\x00", r)
 			vouch(vouched, "g\x00"+group+"\x00"+r.Task, r)
@@ -80,7 +80,7 @@ func Publish(runs []*Run) *Body {
 // allowed is what vouched runs did.
 type allowed struct{ writes, touched map[uint64]bool }
 
-func vouch(into map[string]*allowed, key string, r *Run) {
+func vouch(into map[string]*allowed, key string, r *TrainingRun) {
 	have := into[key]
 	if have == nil {
 		have = &allowed{map[uint64]bool{}, map[uint64]bool{}}
@@ -94,15 +94,15 @@ func vouch(into map[string]*allowed, key string, r *Run) {
 	}
 }
 
-func put(into map[string]map[string]*Scope, who, task string, s *Scope) {
+func put(into map[string]map[string]*LearnedScope, who, task string, s *LearnedScope) {
 	if into[who] == nil {
-		into[who] = map[string]*Scope{}
+		into[who] = map[string]*LearnedScope{}
 	}
 	into[who][task] = s
 }
 
 // keepMost keeps the tasks with most runs, and the scope of all of them.
-func keepMost(tasks map[string]*Scope, most int) {
+func keepMost(tasks map[string]*LearnedScope, most int) {
 	names := slices.DeleteFunc(slices.Collect(maps.Keys(tasks)), func(t string) bool { return t == "" })
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(-cmp.Compare(tasks[a].Runs, tasks[b].Runs), cmp.Compare(a, b))
@@ -115,7 +115,7 @@ func keepMost(tasks map[string]*Scope, most int) {
 // published is what a scope publishes: what at least so many runs have done or a person has
 // vouched for, within bounds. Targets of kinds that do not recur are not kept: by
 // them nobody is judged.
-func (s *Scope) published(least uint32, wide *Scope, vouched *allowed) *Scope {
+func (s *LearnedScope) published(least uint32, wide *LearnedScope, vouched *allowed) *LearnedScope {
 	out := empty()
 	out.Runs = s.Runs
 	agreed := func(into, from map[uint64]uint32, also map[uint64]bool, most int) (cut bool) {
@@ -143,9 +143,9 @@ func (s *Scope) published(least uint32, wide *Scope, vouched *allowed) *Scope {
 	for k, kind := range s.sent {
 		n := s.recurs[k]
 		if n.Runs < leastRecurring {
-			n = wide.Of(k)
+			n = wide.Recurrence(k)
 		}
-		if n.Runs >= leastRecurring && n.Share() >= Default().Recur {
+		if n.Runs >= leastRecurring && n.Share() >= DefaultRules().Recur {
 			judged[kind] = true
 		}
 	}
@@ -165,8 +165,8 @@ func (s *Scope) published(least uint32, wide *Scope, vouched *allowed) *Scope {
 }
 
 // mostNamed are the routes and kinds whose targets most runs named.
-func (s *Scope) mostNamed() map[uint64]Recurs {
-	out := map[uint64]Recurs{}
+func (s *LearnedScope) mostNamed() map[uint64]Recurrence {
+	out := map[uint64]Recurrence{}
 	keys := slices.SortedFunc(maps.Keys(s.recurs), func(a, b uint64) int {
 		return cmp.Or(-cmp.Compare(s.recurs[a].Runs, s.recurs[b].Runs), cmp.Compare(a, b))
 	})
@@ -181,18 +181,18 @@ func (s *Scope) mostNamed() map[uint64]Recurs {
 // stored is a scope as it is published. Targets are hashes in ascending order, eight
 // bytes each.
 type stored struct {
-	Runs       uint32            `json:"runs"`
-	Writes     []string          `json:"writes"`
-	Reads      []string          `json:"reads,omitempty"`
-	NoReads    bool              `json:"reads_cut,omitempty"`
-	RoutesCut  bool              `json:"routes_cut,omitempty"`
-	Targets    string            `json:"targets,omitempty"`
-	TargetsCut bool              `json:"targets_cut,omitempty"`
-	Recurs     map[uint64]Recurs `json:"recurs,omitempty"`
+	Runs       uint32                `json:"runs"`
+	Writes     []string              `json:"writes"`
+	Reads      []string              `json:"reads,omitempty"`
+	NoReads    bool                  `json:"reads_cut,omitempty"`
+	RoutesCut  bool                  `json:"routes_cut,omitempty"`
+	Targets    string                `json:"targets,omitempty"`
+	TargetsCut bool                  `json:"targets_cut,omitempty"`
+	Recurs     map[uint64]Recurrence `json:"recurs,omitempty"`
 }
 
 // MarshalJSON writes names of routes and hashes of targets.
-func (s *Scope) MarshalJSON() ([]byte, error) {
+func (s *LearnedScope) MarshalJSON() ([]byte, error) {
 	names := func(of map[uint64]uint32) []string {
 		out := []string{}
 		for k := range of {
@@ -209,7 +209,7 @@ func (s *Scope) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
-func (s *Scope) UnmarshalJSON(b []byte) error {
+func (s *LearnedScope) UnmarshalJSON(b []byte) error {
 	var in stored
 	if err := json.Unmarshal(b, &in); err != nil {
 		return err

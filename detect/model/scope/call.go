@@ -10,8 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// Call is what the guard looks at of one call.
-type Call struct {
+// Access is what the guard looks at of one call.
+type Access struct {
 	Route   uint64 // feature.RouteHash of its name
 	Write   bool
 	Targets []Target
@@ -37,20 +37,20 @@ func (t *Target) place() uint64 {
 // sites are the kinds of resources whose ids are addresses on the web.
 var sites = map[string]bool{"url": true, "uri": true, "link": true, "webhook": true, "callback_url": true, "redirect_uri": true, "website": true}
 
-// Of fills into from a call and what the detector sees of it, reusing its memory.
+// FromCall fills into from a call and what the detector sees of it, reusing its memory.
 // What the log could not name (?, *) is no target.
-func Of(c *schema.Call, f *feature.Call, into *Call) {
+func FromCall(c *schema.Call, f *feature.Input, into *Access) {
 	into.fill(f.Route, f.Write, c.Resources)
 }
 
-// Named is the call of a route by its name.
-func Named(route string, write bool, resources []schema.Resource) Call {
-	var c Call
+// NewAccess is the call of a route by its name.
+func NewAccess(route string, write bool, resources []schema.Resource) Access {
+	var c Access
 	c.fill(feature.RouteHash(route), write, resources)
 	return c
 }
 
-func (c *Call) fill(route uint64, write bool, resources []schema.Resource) {
+func (c *Access) fill(route uint64, write bool, resources []schema.Resource) {
 	c.Route, c.Write, c.Targets = route, write, c.Targets[:0]
 	for i := range resources {
 		r := &resources[i]
@@ -81,7 +81,7 @@ func host(address string) string {
 }
 
 // leaves reports whether a target is one that something is done to, or sent to.
-func (c *Call) leaves(t *Target) bool { return c.Write || t.Site != 0 }
+func (c *Access) leaves(t *Target) bool { return c.Write || t.Site != 0 }
 
 func mix(a, b uint64) uint64 {
 	var raw [16]byte

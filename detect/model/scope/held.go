@@ -20,7 +20,7 @@ const (
 
 // Unseen is the share of runs that are expected to write on a route that none of
 // them has: Good's estimate, the routes that one run alone has used (Good 1953).
-func (s *Scope) Unseen() float64 {
+func (s *LearnedScope) Unseen() float64 {
 	once := 0
 	for _, n := range s.writes {
 		if n == 1 {
@@ -33,16 +33,16 @@ func (s *Scope) Unseen() float64 {
 // others is how many of so many other runs must have done a thing, too.
 func others(share float64, runs uint32) uint32 { return 1 + uint32(share*float64(runs)) }
 
-// Jury is runs that judge each other.
-type Jury struct {
+// LeaveOneOut is runs that judge each other.
+type LeaveOneOut struct {
 	rules      Rules
-	own, peers map[[2]string]*Scope // agent, or group, and task
-	any, wide  map[string]*Scope    // agent; group
+	own, peers map[[2]string]*LearnedScope // agent, or group, and task
+	any, wide  map[string]*LearnedScope    // agent; group
 }
 
-// Among makes runs judge each other.
-func Among(rules Rules, runs []*Run) *Jury {
-	own, peers, any, wide := map[[2]string][]*Run{}, map[[2]string][]*Run{}, map[string][]*Run{}, map[string][]*Run{}
+// NewLeaveOneOut makes runs judge each other.
+func NewLeaveOneOut(rules Rules, runs []*TrainingRun) *LeaveOneOut {
+	own, peers, any, wide := map[[2]string][]*TrainingRun{}, map[[2]string][]*TrainingRun{}, map[string][]*TrainingRun{}, map[string][]*TrainingRun{}
 	for _, r := range runs {
 		any[r.Agent] = append(any[r.Agent], r)
 		group := PeersOf(r.Agent, r.Group)
@@ -52,21 +52,21 @@ func Among(rules Rules, runs []*Run) *Jury {
 			peers[[2]string{group, r.Task}] = append(peers[[2]string{group, r.Task}], r)
 		}
 	}
-	return &Jury{rules, learned(own), learned(peers), learned(any), learned(wide)}
+	return &LeaveOneOut{rules, learned(own), learned(peers), learned(any), learned(wide)}
 }
 
-func learned[K comparable](of map[K][]*Run) map[K]*Scope {
-	out := map[K]*Scope{}
+func learned[K comparable](of map[K][]*TrainingRun) map[K]*LearnedScope {
+	out := map[K]*LearnedScope{}
 	for k, runs := range of {
-		out[k] = Learn(runs)
+		out[k] = LearnScope(runs)
 	}
 	return out
 }
 
-// Held reports whether what the other runs do would have held one of them: such a
+// NeedsApproval reports whether what the other runs do would have held one of them: such a
 // run must not teach what is normal. A run that a person vouched for is not held.
-func (j *Jury) Held(r *Run) bool {
-	if r.Vouched {
+func (j *LeaveOneOut) NeedsApproval(r *TrainingRun) bool {
+	if r.ConfirmedBenign {
 		return false
 	}
 	group := PeersOf(r.Agent, r.Group)
@@ -84,7 +84,7 @@ func (j *Jury) Held(r *Run) bool {
 		least = others(agreedToTeach, s.Runs-1)
 	}
 	for i := range r.Calls {
-		if is, _ := s.look(j.rules, &r.Calls[i], least, j.wide[group].Of); is.Holds() {
+		if is, _ := s.look(j.rules, &r.Calls[i], least, j.wide[group].Recurrence); is.NeedsApproval() {
 			return true
 		}
 	}

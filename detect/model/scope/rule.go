@@ -1,11 +1,11 @@
 package scope
 
-// Is says where a call lies.
-type Is uint8
+// Placement says where a call lies.
+type Placement uint8
 
 // From the mildest to the most severe; Abstain stands apart.
 const (
-	Abstain Is = iota
+	Abstain Placement = iota
 	Inside
 	ReadOutside
 	TargetOutside
@@ -14,13 +14,13 @@ const (
 
 var words = []string{"abstain", "inside", "read_outside", "target_outside", "write_outside"}
 
-func (v Is) String() string { return words[v] }
+func (v Placement) String() string { return words[v] }
 
-// Holds reports whether a call is held for it. A read outside is evidence.
-func (v Is) Holds() bool { return v >= TargetOutside }
+// NeedsApproval reports whether a call is held for it. A read outside is evidence.
+func (v Placement) NeedsApproval() bool { return v >= TargetOutside }
 
-// Rule is the name that holds are counted under: the task's routes, or its targets.
-func (v Is) Rule() string {
+// RuleName is the name that holds are counted under: the task's routes, or its targets.
+func (v Placement) RuleName() string {
 	switch v {
 	case WriteOutside:
 		return "task"
@@ -42,14 +42,14 @@ type Rules struct {
 	Recur float64
 }
 
-// ByTask holds a write on a route that the task does not use.
-func ByTask() Rules { return Rules{} }
+// TaskRules holds a write on a route that the task does not use.
+func TaskRules() Rules { return Rules{} }
 
-// ByTargets holds, too, a write to a target that the route was not used for.
-func ByTargets() Rules { return Rules{Targets: true, Pairs: true} }
+// TargetRules holds, too, a write to a target that the route was not used for.
+func TargetRules() Rules { return Rules{Targets: true, Pairs: true} }
 
-// Default is what is deployed; the figures of each choice are in detect/adr/0005.
-func Default() Rules { return Rules{Targets: true, Recur: .8} }
+// DefaultRules is what is deployed; the figures of each choice are in detect/adr/0005.
+func DefaultRules() Rules { return Rules{Targets: true, Recur: .8} }
 
 // leastRecurring is how many runs must have named targets of a route and kind
 // before their recurrence is judged by.
@@ -70,7 +70,7 @@ const (
 // route and kind recur where these runs are too few to say; more is how many more
 // runs than one must have used a route: a run that taught is judged by the others.
 // why is set where the targets were not judged.
-func (s *Scope) look(r Rules, c *Call, more uint32, wider func(routeAndKind uint64) Recurs) (is Is, why string) {
+func (s *LearnedScope) look(r Rules, c *Access, more uint32, wider func(routeAndKind uint64) Recurrence) (is Placement, why string) {
 	used := s.reads
 	if c.Write {
 		used = s.writes
@@ -105,7 +105,7 @@ func (s *Scope) look(r Rules, c *Call, more uint32, wider func(routeAndKind uint
 }
 
 // abstains says why an unknown target is not judged; empty: it is.
-func (s *Scope) abstains(r Rules, c *Call, t *Target, wider func(uint64) Recurs) string {
+func (s *LearnedScope) abstains(r Rules, c *Access, t *Target, wider func(uint64) Recurrence) string {
 	if s.targetsCut {
 		return WhyManyTargets
 	}
@@ -126,10 +126,10 @@ func (s *Scope) abstains(r Rules, c *Call, t *Target, wider func(uint64) Recurs)
 	return ""
 }
 
-// First is the index of the first call of a run that a scope holds; -1: none.
-func (s *Scope) First(r Rules, calls []Call, wider func(routeAndKind uint64) Recurs) int {
+// FirstHeld is the index of the first call of a run that a scope holds; -1: none.
+func (s *LearnedScope) FirstHeld(r Rules, calls []Access, wider func(routeAndKind uint64) Recurrence) int {
 	for i := range calls {
-		if is, _ := s.look(r, &calls[i], 0, wider); is.Holds() {
+		if is, _ := s.look(r, &calls[i], 0, wider); is.NeedsApproval() {
 			return i
 		}
 	}

@@ -2,54 +2,54 @@ package scope
 
 import "slices"
 
-// Run is a run that may teach.
-type Run struct {
+// TrainingRun is a run that may teach.
+type TrainingRun struct {
 	ID    string
 	Agent string // under the name that it is learned by
 	Group string // its peers
 	Task  string // type of its task, empty: none that is known
 	// Declared is the type that an orchestrator declared, before Task is known.
 	Declared string
-	Calls    []Call
+	Calls    []Access
 	Names    []string // of the calls' routes; may be nil where nothing is published
-	// Vouched runs were found benign by a person: they teach whatever they did.
-	Vouched bool
+	// ConfirmedBenign runs were found benign by a person: they teach whatever they did.
+	ConfirmedBenign bool
 
 	did *uses
 }
 
-// Scope is what some runs did.
-type Scope struct {
+// LearnedScope is what some runs did.
+type LearnedScope struct {
 	Runs    uint32 // that taught
 	writes  map[uint64]uint32
 	reads   map[uint64]uint32
-	touched map[uint64]uint32 // targets, on whatever route
-	pairs   map[uint64]uint32 // write route and target
-	recurs  map[uint64]Recurs // route and kind
-	kinds   map[uint64]uint64 // kind of each target
-	sent    map[uint64]uint64 // kind of each route and kind in recurs
+	touched map[uint64]uint32     // targets, on whatever route
+	pairs   map[uint64]uint32     // write route and target
+	recurs  map[uint64]Recurrence // route and kind
+	kinds   map[uint64]uint64     // kind of each target
+	sent    map[uint64]uint64     // kind of each route and kind in recurs
 	names   map[uint64]string
 
 	routesCut, targetsCut bool // there were more than may be kept
 }
 
-// Recurs is how often the targets of one kind on one route come back: of so many
+// Recurrence is how often the targets of one kind on one route come back: of so many
 // runs that named any, in how many was one that another run named, too.
-type Recurs struct {
+type Recurrence struct {
 	Runs  uint32 `json:"runs"`
 	Again uint32 `json:"again"`
 }
 
 // Share of runs whose targets came back.
-func (r Recurs) Share() float64 { return float64(r.Again) / float64(max(r.Runs, 1)) }
+func (r Recurrence) Share() float64 { return float64(r.Again) / float64(max(r.Runs, 1)) }
 
-func empty() *Scope {
-	return &Scope{writes: map[uint64]uint32{}, reads: map[uint64]uint32{}, touched: map[uint64]uint32{}, pairs: map[uint64]uint32{},
-		recurs: map[uint64]Recurs{}, kinds: map[uint64]uint64{}, sent: map[uint64]uint64{}, names: map[uint64]string{}}
+func empty() *LearnedScope {
+	return &LearnedScope{writes: map[uint64]uint32{}, reads: map[uint64]uint32{}, touched: map[uint64]uint32{}, pairs: map[uint64]uint32{},
+		recurs: map[uint64]Recurrence{}, kinds: map[uint64]uint64{}, sent: map[uint64]uint64{}, names: map[uint64]string{}}
 }
 
-// Learn makes a scope of runs. Every one of them teaches.
-func Learn(runs []*Run) *Scope {
+// LearnScope makes a scope of runs. Every one of them teaches.
+func LearnScope(runs []*TrainingRun) *LearnedScope {
 	s := empty()
 	for _, r := range runs {
 		s.add(r)
@@ -65,7 +65,7 @@ type uses struct {
 }
 
 // uses of a run are worked out once.
-func (r *Run) uses() *uses {
+func (r *TrainingRun) uses() *uses {
 	if r.did != nil {
 		return r.did
 	}
@@ -104,7 +104,7 @@ func distinct(list []uint64) []uint64 {
 	return slices.Compact(list)
 }
 
-func (s *Scope) add(r *Run) {
+func (s *LearnedScope) add(r *TrainingRun) {
 	s.Runs++
 	u := r.uses()
 	count := func(into map[uint64]uint32, of []uint64) {
@@ -128,7 +128,7 @@ func (s *Scope) add(r *Run) {
 }
 
 // recurring counts in how many runs a target of a route and kind came back.
-func (s *Scope) recurring(runs []*Run) {
+func (s *LearnedScope) recurring(runs []*TrainingRun) {
 	in := map[uint64]uint32{} // runs that named a place on a route
 	for _, r := range runs {
 		for k, places := range r.uses().sent {
@@ -149,10 +149,10 @@ func (s *Scope) recurring(runs []*Run) {
 	}
 }
 
-// Of is how targets of a route and kind recur, as far as these runs know.
-func (s *Scope) Of(routeAndKind uint64) Recurs {
+// Recurrence is how targets of a route and kind recur, as far as these runs know.
+func (s *LearnedScope) Recurrence(routeAndKind uint64) Recurrence {
 	if s == nil {
-		return Recurs{}
+		return Recurrence{}
 	}
 	return s.recurs[routeAndKind]
 }

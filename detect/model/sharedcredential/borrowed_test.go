@@ -29,12 +29,12 @@ func TestNumbersAreThoseOfSciPy(t *testing.T) {
 	if err := json.Unmarshal(raw, &want); err != nil {
 		t.Fatal(err)
 	}
-	m := Shipped()
+	m := EmbeddedModel()
 	if len(want.Weights) != len(m.Counts) || len(want.P) != len(m.Tails) {
 		t.Fatal("the values are of another model: make them again")
 	}
 	for f := range Features {
-		got := m.With(nil).weights[f]
+		got := m.ScaleFor(nil).weights[f]
 		for i, w := range want.Weights[f.String()] {
 			if math.Abs(got[i]-w) > 1e-12 {
 				t.Errorf("%s, bin %d: %.15g, want %.15g", f, i, got[i], w)
@@ -54,11 +54,11 @@ func TestShippedModelIsSmallAndOfThisVersion(t *testing.T) {
 	if len(shipped) > 10<<10 {
 		t.Errorf("%d bytes", len(shipped))
 	}
-	m := Shipped()
+	m := EmbeddedModel()
 	if m.Version != version || len(m.Tails) == 0 {
 		t.Fatalf("version %q, %d tails", m.Version, len(m.Tails))
 	}
-	s := m.With(nil)
+	s := m.ScaleFor(nil)
 	for f := range Features {
 		for i, w := range s.weights[f] {
 			if math.Abs(w) > Cap {
@@ -88,7 +88,7 @@ func TestModelThatCannotBeScoredByIsRefused(t *testing.T) {
 
 // However far one feature goes, and however few people were counted.
 func TestOneFeatureAloneSuspectsNobody(t *testing.T) {
-	s := Shipped().With(nil)
+	s := EmbeddedModel().ScaleFor(nil)
 	s.tails = []*Tail{{Sessions: 1 << 40, Counts: make([]int, steps)}}
 	for f := range Features {
 		for _, x := range []float64{-1e300, -10, 0, .5, 1, 1e300} {
@@ -102,7 +102,7 @@ func TestOneFeatureAloneSuspectsNobody(t *testing.T) {
 }
 
 func TestUnknownFeaturesSayNothing(t *testing.T) {
-	s, v := Shipped().With(nil), unknown()
+	s, v := EmbeddedModel().ScaleFor(nil), unknown()
 	if got := s.Score(&v); got != 0 {
 		t.Errorf("nothing is known, and the score is %g", got)
 	}
@@ -123,40 +123,40 @@ func unknown() (v Values) {
 
 func TestShortSessionIsNotJudged(t *testing.T) {
 	var s Session
-	for i := range Least {
+	for i := range MinSessionCalls {
 		s.Add(robotic(i))
-		if _, ok := s.Judge(Shipped().With(nil)); ok != (i == Least-1) {
+		if _, ok := s.Judge(EmbeddedModel().ScaleFor(nil)); ok != (i == MinSessionCalls-1) {
 			t.Errorf("after %d calls: judged %v", i+1, ok)
 		}
 	}
 }
 
 // robotic sends the same, is answered by the same, and fails every third time.
-func robotic(i int) Call {
-	return Call{Answered: true, Failed: i%3 == 0, Write: true, Sent: 100, Given: 200, At: 1795176000e9 + int64(i)*1e9}
+func robotic(i int) Input {
+	return Input{Answered: true, Failed: i%3 == 0, Write: true, Sent: 100, Given: 200, At: 1795176000e9 + int64(i)*1e9}
 }
 
 func TestRoboticSessionIsSuspectedAndALivelyOneIsNot(t *testing.T) {
-	by := Shipped().With(nil)
-	var machine, person []Call
+	by := EmbeddedModel().ScaleFor(nil)
+	var machine, person []Input
 	for i := range 40 {
 		machine = append(machine, robotic(i))
-		person = append(person, Call{Answered: true, Write: i%4 == 0, Asset: i%2 == 0, Sent: uint64(50 + 7*i), Given: uint64(300 + 31*i), At: robotic(i).At})
+		person = append(person, Input{Answered: true, Write: i%4 == 0, Asset: i%2 == 0, Sent: uint64(50 + 7*i), Given: uint64(300 + 31*i), At: robotic(i).At})
 	}
-	if s, _ := Play(by, machine); !by.Suspicious(s.Highest, .01) {
+	if s, _ := ScoreSession(by, machine); !by.Suspicious(s.Highest, .01) {
 		t.Errorf("the machine scores %g, P %g", s.Highest, by.P(s.Highest))
 	}
-	if s, _ := Play(by, person); by.Suspicious(s.Highest, .05) {
+	if s, _ := ScoreSession(by, person); by.Suspicious(s.Highest, .05) {
 		t.Errorf("the person scores %g, P %g", s.Highest, by.P(s.Highest))
 	}
 }
 
 func TestTimesThatSayNothingAreNoPace(t *testing.T) {
-	own := &Own{Pace: Moments{N: 100, Mean: 2, SD: 1}}
+	own := &TenantPeople{Pace: Moments{N: 100, Mean: 2, SD: 1}}
 	for name, at := range map[string]func(i int) int64{"unknown": func(int) int64 { return 0 }, "backwards": func(i int) int64 { return 1e18 - int64(i)*1e12 }} {
 		var s Session
 		for i := range 20 {
-			s.Add(Call{At: at(i)})
+			s.Add(Input{At: at(i)})
 		}
 		if v := s.Values(own); v.Known(Pace) {
 			t.Errorf("%s: pace %g", name, v[Pace])
@@ -166,8 +166,8 @@ func TestTimesThatSayNothingAreNoPace(t *testing.T) {
 	var coarse, fine Session
 	for i := range 20 {
 		at := 1795176000e9 + int64(i)*1_700_000_000 + 123_456_789
-		fine.Add(Call{At: at})
-		coarse.Add(Call{At: at / 1e9 * 1e9})
+		fine.Add(Input{At: at})
+		coarse.Add(Input{At: at / 1e9 * 1e9})
 	}
 	if a, b := fine.Values(own), coarse.Values(own); a[Pace] != b[Pace] || !a.Known(Pace) {
 		t.Errorf("%g and %g", a[Pace], b[Pace])
@@ -176,10 +176,10 @@ func TestTimesThatSayNothingAreNoPace(t *testing.T) {
 
 // Clocks of 1970 and 2100, a million calls, sizes without end: bounded and finite.
 func TestNothingAClientInventsBreaksASession(t *testing.T) {
-	by := Shipped().scale(&Own{Pace: Moments{N: 100, Mean: 2, SD: leastSD}, Assets: 1, Tail: Tail{Counts: make([]int, steps)}})
+	by := EmbeddedModel().scale(&TenantPeople{Pace: Moments{N: 100, Mean: 2, SD: leastSD}, Assets: 1, Tail: Tail{Counts: make([]int, steps)}})
 	var s Session
 	for i := range 1_000_000 {
-		s.Add(Call{Given: uint64(i) * 7919, Sent: math.MaxUint64 - uint64(i), Write: true, At: []int64{1, math.MaxInt64, math.MinInt64, 4102444800e9}[i%4], Answered: i%2 == 0, Failed: i%5 == 0})
+		s.Add(Input{Given: uint64(i) * 7919, Sent: math.MaxUint64 - uint64(i), Write: true, At: []int64{1, math.MaxInt64, math.MinInt64, 4102444800e9}[i%4], Answered: i%2 == 0, Failed: i%5 == 0})
 		if i%100_000 == 10 {
 			if score, _ := s.Judge(by); math.IsNaN(score) || math.Abs(score) > 4*Cap {
 				t.Fatalf("call %d: score %g", i, score)
@@ -195,7 +195,7 @@ func TestNothingAClientInventsBreaksASession(t *testing.T) {
 }
 
 func TestSessionGoesOnWhereItWasStored(t *testing.T) {
-	by := Shipped().With(nil)
+	by := EmbeddedModel().ScaleFor(nil)
 	var whole, first Session
 	for i := range 100 {
 		c := robotic(i)
@@ -226,12 +226,12 @@ func TestSessionGoesOnWhereItWasStored(t *testing.T) {
 }
 
 // person is a session of somebody whose habits are their own; it is no model of the features.
-func person(r *rand.Rand) (calls []Call) {
+func person(r *rand.Rand) (calls []Input) {
 	pace, pages, sizes, fails := math.Exp(1+r.NormFloat64()), r.Float64() < .8, 2+r.IntN(60), .2*r.Float64()*r.Float64()
 	at := 1795176000e9 + r.Int64N(1e15)
-	for range Least + r.IntN(20) {
+	for range MinSessionCalls + r.IntN(20) {
 		at += int64(1e9 * pace * r.ExpFloat64())
-		calls = append(calls, Call{Repeat: r.Float64() < .1, Answered: true, Failed: r.Float64() < fails, Write: r.Float64() < .3, Asset: pages && r.Float64() < .5,
+		calls = append(calls, Input{Repeat: r.Float64() < .1, Answered: true, Failed: r.Float64() < fails, Write: r.Float64() < .3, Asset: pages && r.Float64() < .5,
 			Sent: uint64(1 + r.IntN(sizes)), Given: uint64(1 + r.IntN(sizes)), At: at})
 	}
 	return calls
@@ -241,19 +241,19 @@ func person(r *rand.Rand) (calls []Call) {
 func TestOwnPeopleKeepTheRate(t *testing.T) {
 	const tenants, tested = 200, 100
 	r := rand.New(rand.NewPCG(3, 5))
-	m := Shipped()
+	m := EmbeddedModel()
 	suspected := map[float64]int{}
 	for range tenants {
-		var own [][]Call
+		var own [][]Input
 		for range 150 {
 			own = append(own, person(r))
 		}
-		by := m.With(OwnOf(m, own))
-		if !by.Own() {
+		by := m.ScaleFor(LearnTenantPeople(m, own))
+		if !by.UsesTenantPeople() {
 			t.Fatal("150 sessions were too few")
 		}
 		for range tested {
-			s, _ := Play(by, person(r))
+			s, _ := ScoreSession(by, person(r))
 			for _, share := range []float64{.01, .05} {
 				if by.Suspicious(s.Highest, share) {
 					suspected[share]++
@@ -272,29 +272,29 @@ func TestOwnPeopleKeepTheRate(t *testing.T) {
 }
 
 func TestTooFewPeopleOrAnotherModelsCountAsNone(t *testing.T) {
-	r, m := rand.New(rand.NewPCG(1, 1)), Shipped()
-	var own [][]Call
-	for range LeastOwn - 1 {
+	r, m := rand.New(rand.NewPCG(1, 1)), EmbeddedModel()
+	var own [][]Input
+	for range MinTenantSessions - 1 {
 		own = append(own, person(r))
 	}
-	if OwnOf(m, own) != nil {
+	if LearnTenantPeople(m, own) != nil {
 		t.Error("fewer than a hundred people tell what one in a hundred does")
 	}
-	good := OwnOf(m, append(own, person(r)))
-	for name, change := range map[string]func(*Own){
-		"another model": func(o *Own) { o.Model = "borrowed/0" }, "counts cut": func(o *Own) { o.Tail.Counts = o.Tail.Counts[1:] },
-		"no spread": func(o *Own) { o.Pace.SD = 0 }, "sums differ": func(o *Own) { o.Tail.Sessions++ },
+	good := LearnTenantPeople(m, append(own, person(r)))
+	for name, change := range map[string]func(*TenantPeople){
+		"another model": func(o *TenantPeople) { o.Model = "borrowed/0" }, "counts cut": func(o *TenantPeople) { o.Tail.Counts = o.Tail.Counts[1:] },
+		"no spread": func(o *TenantPeople) { o.Pace.SD = 0 }, "sums differ": func(o *TenantPeople) { o.Tail.Sessions++ },
 	} {
 		bad := *good
 		bad.Tail.Counts = slices.Clone(good.Tail.Counts)
 		change(&bad)
-		if m.With(&bad).Own() {
+		if m.ScaleFor(&bad).UsesTenantPeople() {
 			t.Errorf("%s: they are judged by", name)
 		}
 	}
 	raw, _ := json.Marshal(good)
-	var read Own
-	if err := json.Unmarshal(raw, &read); err != nil || !m.With(&read).Own() {
+	var read TenantPeople
+	if err := json.Unmarshal(raw, &read); err != nil || !m.ScaleFor(&read).UsesTenantPeople() {
 		t.Errorf("%v: what was stored is not what was learned", err)
 	}
 }
@@ -302,9 +302,9 @@ func TestTooFewPeopleOrAnotherModelsCountAsNone(t *testing.T) {
 // The same data in any order make the same bytes.
 func TestLearningIsDeterministic(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
-	var all []*Recorded
+	var all []*LabelledSession
 	for i := range 900 {
-		all = append(all, &Recorded{ID: fmt.Sprint(i), Set: fmt.Sprint("s", i%2), Identity: fmt.Sprint(i / 2), Human: i%3 != 0, Calls: person(r)})
+		all = append(all, &LabelledSession{ID: fmt.Sprint(i), Set: fmt.Sprint("s", i%2), Identity: fmt.Sprint(i / 2), Human: i%3 != 0, Calls: person(r)})
 	}
 	a, _ := json.Marshal(Learn(all))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -322,7 +322,7 @@ func TestAssetsAreToldFromResources(t *testing.T) {
 }
 
 func BenchmarkCall(b *testing.B) {
-	by := Shipped().With(nil)
+	by := EmbeddedModel().ScaleFor(nil)
 	var s Session
 	c := robotic(1)
 	b.ReportAllocs()

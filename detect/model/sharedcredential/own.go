@@ -22,8 +22,8 @@ func moments(x []float64) (m Moments) {
 	return m
 }
 
-// Own is what is known of a tenant's own people. The zero value knows nothing.
-type Own struct {
+// TenantPeople is what is known of a tenant's own people. The zero value knows nothing.
+type TenantPeople struct {
 	Model    string  `json:"model"` // version that the tail belongs to
 	Sessions int     `json:"sessions"`
 	Pace     Moments `json:"pace"`   // of the mean ln s between a session's calls
@@ -31,32 +31,32 @@ type Own struct {
 	Tail     Tail    `json:"tail"`
 }
 
-// LeastOwn sessions from which a tenant's own people count: fewer cannot show
+// MinTenantSessions sessions from which a tenant's own people count: fewer cannot show
 // that one in a hundred comes as far.
-const LeastOwn = 99
+const MinTenantSessions = 99
 
 // holds reports whether what was stored can be judged by: it is of the model, and
 // its numbers mean something.
-func (o *Own) holds(m *Model) bool {
+func (o *TenantPeople) holds(m *Model) bool {
 	p := o.Pace
-	return o.Model == m.Version && o.Sessions >= LeastOwn && o.Tail.whole() && (p.N == 0 || p.SD >= leastSD && !math.IsInf(p.Mean+p.SD, 0) && !math.IsNaN(p.Mean+p.SD))
+	return o.Model == m.Version && o.Sessions >= MinTenantSessions && o.Tail.whole() && (p.N == 0 || p.SD >= leastSD && !math.IsInf(p.Mean+p.SD, 0) && !math.IsNaN(p.Mean+p.SD))
 }
 
-func (o *Own) loads() bool { return o.Assets >= .5 }
+func (o *TenantPeople) loads() bool { return o.Assets >= .5 }
 
-// OwnOf learns what a tenant's people are like from the calls of their sessions
+// LearnTenantPeople learns what a tenant's people are like from the calls of their sessions
 // and calibrates a model on them. It is nil when there are too few. The two numbers
 // that a session is compared with rest on it too; with a hundred sessions that
 // does not show (TestOwnPeopleKeepTheRate).
-func OwnOf(m *Model, sessions [][]Call) *Own {
+func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
 	o := seen(sessions)
 	o.Model = m.Version
-	if o.Sessions < LeastOwn {
+	if o.Sessions < MinTenantSessions {
 		return nil
 	}
 	by := m.scale(o) // its tail is what is being counted
 	for _, calls := range sessions {
-		if s, ok := Play(by, calls); ok {
+		if s, ok := ScoreSession(by, calls); ok {
 			o.Tail.Add(s.Highest)
 		}
 	}
@@ -64,11 +64,11 @@ func OwnOf(m *Model, sessions [][]Call) *Own {
 }
 
 // seen is what people are like, without a tail.
-func seen(sessions [][]Call) *Own {
-	o := &Own{}
+func seen(sessions [][]Input) *TenantPeople {
+	o := &TenantPeople{}
 	var gaps []float64
 	for _, calls := range sessions {
-		if len(calls) < Least {
+		if len(calls) < MinSessionCalls {
 			continue
 		}
 		var s Session
@@ -90,8 +90,8 @@ func seen(sessions [][]Call) *Own {
 	return o
 }
 
-// Play takes a whole session in; ok is false when it is too short to be judged.
-func Play(by *Scale, calls []Call) (s Session, ok bool) {
+// ScoreSession takes a whole session in; ok is false when it is too short to be judged.
+func ScoreSession(by *Scale, calls []Input) (s Session, ok bool) {
 	for _, c := range calls {
 		s.Add(c)
 		_, ok = s.Judge(by)

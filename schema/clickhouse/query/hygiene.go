@@ -17,7 +17,7 @@ type Hygiene struct {
 	Calls    uint64   `json:"calls"`
 	LastAt   Time     `json:"last_at"`
 	Evidence []string `json:"evidence"` // agents, names or credentials, at most ten
-	Say      string   `json:"say"`      // what it means, and what to do
+	Advice   string   `json:"say"`      // what it means, and what to do
 }
 
 // The kinds of hygiene findings.
@@ -68,7 +68,7 @@ func HygieneFindings(ctx context.Context, db DB, since, until time.Time) ([]Hygi
 			"cannot be undone, by its words or its method alone: declare it under routes, or in the OpenAPI document"},
 	} {
 		err := each(ctx, db, q.kind, q.sql, w.params, func(r driver.Rows) error {
-			h := Hygiene{Kind: q.kind, Say: q.say}
+			h := Hygiene{Kind: q.kind, Advice: q.say}
 			err := r.Scan(&h.Subject, &h.Calls, &h.LastAt.Time, &h.Evidence)
 			out = append(out, h)
 			return err

@@ -48,22 +48,22 @@ GROUP BY %[1]s, record_id)`, columns, counted, subject.String())
 	return source{sql, subject.params}, nil
 }
 
-// Row is what the selection of kept rows looks at.
-type Row struct {
+// ReportRow is what the selection of kept rows looks at.
+type ReportRow struct {
 	Run, Method, Path string
 	Resources         []string
 	Asked             bool // of the check only
-	Again             bool // another observer's sight of a call that is counted
+	Duplicate         bool // another observer's sight of a call that is counted
 }
 
-// Kept says of each row, in the order of time, which resources it stands for in a
+// KeptResources says of each row, in the order of time, which resources it stands for in a
 // report; nil: it is left out. A row that names no resource stands for "".
-func Kept(rows []Row) [][]string {
+func KeptResources(rows []ReportRow) [][]string {
 	type call struct{ run, method, path string }
-	of := func(r *Row) call { return call{r.Run, r.Method, r.Path} }
+	of := func(r *ReportRow) call { return call{r.Run, r.Method, r.Path} }
 	named := map[call]map[string]bool{}
 	logged, asked := map[call]int{}, map[call]int{}
-	resources := func(r *Row) []string {
+	resources := func(r *ReportRow) []string {
 		if len(r.Resources) == 0 {
 			return []string{""}
 		}
@@ -75,7 +75,7 @@ func Kept(rows []Row) [][]string {
 			continue
 		}
 		logged[of(r)]++
-		if r.Again {
+		if r.Duplicate {
 			continue
 		}
 		if named[of(r)] == nil {
@@ -89,7 +89,7 @@ func Kept(rows []Row) [][]string {
 	for i := range rows {
 		r := &rows[i]
 		switch {
-		case !r.Asked && !r.Again:
+		case !r.Asked && !r.Duplicate:
 			out[i] = resources(r)
 			continue
 		case r.Asked:

@@ -136,9 +136,9 @@ func (a *Ambiguous) Error() string {
 	return fmt.Sprintf("%q names %d runs: use the run id of one", a.Key, len(a.Candidates))
 }
 
-// Resolve finds the run that an id, an unambiguous beginning of one, or a run
+// ResolveRun finds the run that an id, an unambiguous beginning of one, or a run
 // key names.
-func Resolve(ctx context.Context, db DB, term string) (Run, error) {
+func ResolveRun(ctx context.Context, db DB, term string) (Run, error) {
 	var w where
 	if id, err := schema.ParseRunID(term); err == nil {
 		w.add("run_id = {id:UUID}", named("id", id.String()))
@@ -157,9 +157,9 @@ func Resolve(ctx context.Context, db DB, term string) (Run, error) {
 	return Run{}, fmt.Errorf("run %q: %w", term, ErrNotFound)
 }
 
-// Known reports whether a name occurs in stored runs: field is agent_id (of established
+// IsStoredName reports whether a name occurs in stored runs: field is agent_id (of established
 // agents only), credential_id or principal_id.
-func Known(ctx context.Context, db DB, field, name string) (bool, error) {
+func IsStoredName(ctx context.Context, db DB, field, name string) (bool, error) {
 	condition, ok := map[string]string{"agent_id": "agent_id = {name:String} AND agent_trust IN ('infrastructure', 'verified')",
 		"credential_id": "credential_id = {name:String}", "principal_id": "principal_id = {name:String}"}[field]
 	if !ok {
@@ -173,8 +173,8 @@ func Known(ctx context.Context, db DB, field, name string) (bool, error) {
 	return found, err
 }
 
-// Near are the runs whose keys look most like a term, for who mistyped one.
-func Near(ctx context.Context, db DB, term string, limit int) ([]Run, error) {
+// RunsWithSimilarKey are the runs whose keys look most like a term, for who mistyped one.
+func RunsWithSimilarKey(ctx context.Context, db DB, term string, limit int) ([]Run, error) {
 	var w where
 	w.add("run_key != ''")
 	w.params = append(w.params, named("term", term))
@@ -221,7 +221,7 @@ func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, erro
 		append(id, named("tenant", run.Tenant))); err != nil {
 		return nil, err
 	}
-	rep.CallList = Fold(rep.CallList)
+	rep.CallList = MergeObservations(rep.CallList)
 	identity, err := records(ctx, db, "identity of the run", `SELECT agent_id, agent_name, agent_version, agent_source, agent_trust, agent_asserted,
 credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust, conversation_id, actor
 FROM runs WHERE run_id = {id:UUID}`, id)
@@ -289,14 +289,14 @@ func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
 		})
 	}
 	if slices.ContainsFunc(calls, func(c map[string]any) bool { return kindOf(c) != "call" && text(c, "span_id") != "" }) {
-		rep.Tree = Tree(calls)
-		rep.Unplanned = Unplanned(rep.Tree)
+		rep.Tree = BuildTree(calls)
+		rep.Unplanned = UnplannedProducers(rep.Tree)
 		return nil
 	}
 	var flat []TreeLine
 	for _, c := range calls {
 		flat = append(flat, line(c, 0))
 	}
-	rep.Unplanned = Unplanned(flat)
+	rep.Unplanned = UnplannedProducers(flat)
 	return nil
 }

@@ -10,9 +10,9 @@ import (
 	"flyball/schema"
 )
 
-// Slipped are the calls of a run that passed after a time: after the one that it
+// CallsAfterTrip are the calls of a run that passed after a time: after the one that it
 // was stopped for.
-func Slipped(ctx context.Context, db DB, run string, after time.Time) (e schema.Exposure, err error) {
+func CallsAfterTrip(ctx context.Context, db DB, run string, after time.Time) (e schema.Exposure, err error) {
 	var w where
 	w.between("start_time", "start_time", after.Add(1), time.Time{})
 	w.add("toString(run_id) = {run:String}", clickhouse.Named("run", run))

@@ -305,14 +305,14 @@ func (t *Touched) order() {
 	})
 }
 
-// Lagging adds the caveat of parts that have not come as far as the report's end.
-func (t *Touched) Lagging(what string) {
+// AddLagCaveat adds the caveat of parts that have not come as far as the report's end.
+func (t *Touched) AddLagCaveat(what string) {
 	t.Caveats = append([]string{"ingest_lag: " + what + "; calls may be missing"}, t.Caveats...)
 	t.Complete = false
 }
 
-// Unread adds the caveat that nobody could be asked how far the parts have come.
-func (t *Touched) Unread(why string) {
+// AddLagUnknownCaveat adds the caveat that nobody could be asked how far the parts have come.
+func (t *Touched) AddLagUnknownCaveat(why string) {
 	t.Caveats = append([]string{"lag_unknown: " + why + ", so it is not known whether calls are still on their way"}, t.Caveats...)
 	t.Complete = false
 }

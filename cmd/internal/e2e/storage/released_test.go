@@ -54,11 +54,11 @@ func TestMigrationFromAReleasedStateFails(t *testing.T) {
 			if got := sql(t, c, "SELECT reason FROM {db}.dead_letters"); got != "kept" {
 				t.Errorf("rows after the migration: %q", got)
 			}
-			for _, table := range clickhouse.TableNames() {
-				specs, _ := clickhouse.Columns(table)
-				for _, s := range specs {
-					if got := sql(t, c, "SELECT type FROM system.columns WHERE database = '{db}' AND table = '"+table+"' AND name = '"+s.Name+"'"); got != s.Type {
-						t.Errorf("%s.%s is %q, want %q", table, s.Name, got, s.Type)
+			for _, table := range clickhouse.Tables() {
+				for _, s := range table.Columns {
+					got := sql(t, c, "SELECT type FROM system.columns WHERE database = '{db}' AND table = '"+table.Name+"' AND name = '"+s.Name+"'")
+					if got != s.Type {
+						t.Errorf("%s.%s is %q, want %q", table.Name, s.Name, got, s.Type)
 					}
 				}
 			}

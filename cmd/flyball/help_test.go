@@ -1,0 +1,33 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// A word of help that changes, or a flag that goes, is seen by whoever reviews the change.
+func TestHelpOfEveryCommand(t *testing.T) {
+	var out strings.Builder
+	root := newRoot()
+	var each func(*cobra.Command)
+	each = func(c *cobra.Command) {
+		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
+			return
+		}
+		var b bytes.Buffer
+		c.SetOut(&b)
+		if err := c.Help(); err != nil {
+			t.Fatal(err)
+		}
+		text, _, _ := strings.Cut(b.String(), "\nGlobal Flags:")
+		out.WriteString("=== " + c.CommandPath() + "\n" + text + "\n")
+		for _, sub := range c.Commands() {
+			each(sub)
+		}
+	}
+	each(root)
+	golden(t, "help.txt", out.String())
+}

@@ -1,0 +1,132 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/ingest/decode"
+	"flyball/schema/wire"
+)
+
+// LetterOptions say which dead letters are sent again.
+type LetterOptions struct {
+	Kafka  []kgo.Opt
+	Reason string // only these; empty: all
+	Topic  string // only of this input topic; empty: all
+	DryRun bool   // say what would be sent
+	// Decode reads a record as ingest would now.
+	Decode func(*decode.Record) (calls int, dead []decode.Rejected)
+	// Done reports whether the letter of a place came through before.
+	Done func(place string) bool
+}
+
+// LetterResult is what became of the letters.
+type LetterResult struct {
+	Letters   int            `json:"letters"`    // there are
+	Sent      []string       `json:"sent"`       // places of those that were sent, or would be
+	Still     map[string]int `json:"still"`      // could not be read now either, by reason
+	Foreign   int            `json:"foreign"`    // in the topic, and not written by Flyball
+	DiedAgain int            `json:"died_again"` // were sent before and died again: never sent twice
+	Before    int            `json:"before"`     // came through before
+	Others    int            `json:"others"`     // are not of the kind that was asked for
+}
+
+// Letters sends dead letters that can be read now to the topic they came from.
+// It ends: what still cannot be read is not sent, what was sent once and died
+// again is not sent twice, and what came through is known by its place.
+func Letters(ctx context.Context, o LetterOptions) (LetterResult, error) {
+	out := LetterResult{Still: map[string]int{}, Sent: []string{}}
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, o.Kafka...), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
+	if err != nil {
+		return out, err
+	}
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, wire.DeadLettersTopic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return out, fmt.Errorf("look up %s: %w", wire.DeadLettersTopic, err)
+	}
+	end, _ := ends.Lookup(wire.DeadLettersTopic, 0)
+	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, wire.DeadLettersTopic)
+	if err != nil {
+		return out, err
+	}
+	start, _ := starts.Lookup(wire.DeadLettersTopic, 0)
+	if end.Offset <= start.Offset {
+		return out, nil
+	}
+	reader, err := kgo.NewClient(append(append([]kgo.Opt{}, o.Kafka...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.DeadLettersTopic: {0: kgo.NewOffset().At(start.Offset)}}))...)
+	if err != nil {
+		return out, err
+	}
+	defer reader.Close()
+	for at := start.Offset; at < end.Offset; {
+		fetches := reader.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return out, ctx.Err()
+		}
+		for _, f := range fetches.Errors() {
+			return out, fmt.Errorf("read %s: %w", wire.DeadLettersTopic, f.Err)
+		}
+		var failed error
+		fetches.EachRecord(func(r *kgo.Record) {
+			at = r.Offset + 1
+			if r.Offset < end.Offset && failed == nil {
+				failed = o.letter(ctx, client, r, &out)
+			}
+		})
+		if failed != nil {
+			return out, failed
+		}
+	}
+	return out, client.Flush(ctx)
+}
+
+func (o *LetterOptions) letter(ctx context.Context, client *kgo.Client, r *kgo.Record, out *LetterResult) error {
+	h := map[string]string{}
+	for _, v := range r.Headers {
+		h[v.Key] = string(v.Value)
+	}
+	place := h[wire.HeaderTopic] + "/" + h[wire.HeaderPartition] + "/" + h[wire.HeaderOffset] + "/" + h[wire.HeaderItem]
+	out.Letters++
+	at, err := strconv.ParseInt(h[wire.HeaderAt], 10, 64)
+	switch {
+	case err != nil || h[wire.HeaderTopic] == "":
+		out.Foreign++ // one record that is none of ours stops no replay
+		return nil
+	case o.Reason != "" && h[wire.HeaderReason] != o.Reason, o.Topic != "" && h[wire.HeaderTopic] != o.Topic:
+		out.Others++
+		return nil
+	case h[wire.HeaderReplayOf] != "":
+		out.DiedAgain++
+		return nil
+	case o.Done(place):
+		out.Before++
+		return nil
+	}
+	calls, dead := o.Decode(&decode.Record{Topic: h[wire.HeaderTopic], Timestamp: at, Key: r.Key, Value: r.Value})
+	if len(dead) > 0 || calls == 0 {
+		reason := "nothing came of it"
+		if len(dead) > 0 {
+			reason = string(dead[0].Reason)
+		}
+		out.Still[reason]++
+		return nil
+	}
+	out.Sent = append(out.Sent, place)
+	if o.DryRun {
+		return nil
+	}
+	again := &kgo.Record{Topic: h[wire.HeaderTopic], Key: r.Key, Value: r.Value, Timestamp: time.Unix(0, at), Headers: []kgo.RecordHeader{{Key: wire.HeaderReplayOf, Value: []byte(place)}}}
+	if err := client.ProduceSync(ctx, again).FirstErr(); err != nil {
+		return fmt.Errorf("send the letter of %s again: %w", place, err)
+	}
+	return nil
+}
