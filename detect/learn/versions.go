@@ -15,7 +15,6 @@ import (
 	"flyball/detect/model/baseline"
 	"flyball/schema"
 	tables "flyball/schema/clickhouse"
-	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -70,7 +69,7 @@ func Dropped(versions []string, named map[string]bool, now time.Time) (out []str
 
 // tidy gives up old versions: a record without a value, which compaction follows.
 func (l *Learner) tidy(ctx context.Context, now time.Time) (int, error) {
-	versions, err := baselinestore.Versions(ctx, kafka.Config{Options: l.o.Kafka}, l.o.Tenant)
+	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
 	if err != nil || len(versions) <= KeepNewest {
 		return 0, err
 	}
@@ -97,7 +96,7 @@ func (l *Learner) tidy(ctx context.Context, now time.Time) (int, error) {
 	if len(records) == 0 {
 		return 0, nil
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return 0, err
 	}
