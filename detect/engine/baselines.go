@@ -10,6 +10,7 @@ import (
 
 	"flyball/detect/baselinestore"
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -30,7 +31,7 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Baseline
 	if body := b.known[version]; body != nil {
 		return body, nil
 	}
-	body, err := baselinestore.LatestBaseline(ctx, b.kafka, func(v string) bool { return v == version })
+	body, err := baselinestore.LatestBaseline(ctx, kafka.Config{Options: b.kafka}, func(v string) bool { return v == version })
 	if err != nil {
 		return nil, fmt.Errorf("baseline %s: %w", version, err)
 	}
@@ -45,7 +46,7 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Baseline
 func (b *baselines) before(ctx context.Context, version string) (*baseline.Baseline, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return baselinestore.VersionBefore(ctx, b.kafka, version)
+	return baselinestore.VersionBefore(ctx, kafka.Config{Options: b.kafka}, version)
 }
 
 // activate makes the version that the marks name the one to score by. A version that is

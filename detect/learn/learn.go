@@ -13,6 +13,7 @@ import (
 
 	"flyball/detect/baselinestore"
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 	"flyball/schema/route"
 	"flyball/schema/wire"
 )
@@ -111,7 +112,7 @@ func (l *Learner) Run(ctx context.Context) error {
 func (l *Learner) due(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, guardTime)
 	defer cancel()
-	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
+	versions, err := baselinestore.Versions(ctx, kafka.Config{Options: l.o.Kafka}, l.o.Tenant)
 	if err != nil || len(versions) == 0 {
 		return 0
 	}
@@ -131,7 +132,7 @@ func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
 	defer cancel()
 	if l.learned.Version == "" {
 		// Of the process before this one.
-		if l.learned, err = baselinestore.LatestRoutes(ctx, l.o.Kafka, l.o.Tenant); err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
+		if l.learned, err = baselinestore.LatestRoutes(ctx, kafka.Config{Options: l.o.Kafka}, l.o.Tenant); err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
 			return "", "", err
 		}
 	}

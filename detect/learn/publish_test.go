@@ -16,6 +16,7 @@ import (
 	"flyball/detect/baselinestore"
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -66,7 +67,7 @@ func TestBaselineOfTenThousandAgentsIsPublishedAndRead(t *testing.T) {
 	if err := l.publish(ctx, b); err != nil {
 		t.Fatalf("%d bytes: %v", len(text), err)
 	}
-	back, err := baselinestore.LatestBaseline(ctx, opts, func(v string) bool { return v == "t/1" })
+	back, err := baselinestore.LatestBaseline(ctx, kafka.Config{Options: opts}, func(v string) bool { return v == "t/1" })
 	if err != nil || back.Runs != b.Runs || len(back.Agents) != len(b.Agents) {
 		t.Fatalf("%v", err)
 	}

@@ -3,110 +3,28 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
-	"os"
 	"runtime"
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/breaker"
-	"flyball/detect/learn"
-	"flyball/detect/policy"
 	"flyball/ingest/redact"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
-	"flyball/schema/identity"
 )
 
-// PolicyRules are what the configuration says of decisions.
-func PolicyRules(c config.Config) policy.Rules {
-	r := policy.DefaultRules()
-	r.Arming, r.TTL = policy.ParseArming(c.Detect.Mode == "armed", c.Detect.Armed), time.Duration(c.Detect.TripTTL)
-	r.Exceptions = c.Detect.PolicyExceptions()
-	if c.Detect.LearnedScope != "enforce" {
-		r.Arming.ExplicitOnly = []string{schema.FamilyScope}
-	}
-	for i, g := range c.Detect.Policy {
-		rule := policy.Rule{Name: g.Name, Agent: g.Agent, Tag: g.Tag, Family: g.Family, Criticality: g.Criticality, TTL: time.Duration(g.TTL)}
-		if rule.Name == "" {
-			rule.Name = fmt.Sprintf("detect.policy[%d]", i)
-		}
-		// Validate has read these words before.
-		_ = rule.Action.UnmarshalText([]byte(g.Action))
-		if g.Level != "" {
-			_ = rule.Level.UnmarshalText([]byte(g.Level))
-		}
-		if g.Reversibility != "" {
-			_ = rule.Reversibility.UnmarshalText([]byte(g.Reversibility))
-		}
-		r.Graded = append(r.Graded, rule)
-	}
-	return r
-}
-
-// learning are the options of a learner; Logger and Registerer are the caller's.
-func learning(c config.Config, kafka []kgo.Opt, db *clickhouse.Conn) learn.Options {
-	o := learn.DefaultOptions()
-	o.Tenant, o.Kafka, o.DB, o.Now = c.Tenant, kafka, db, time.Now
-	o.Rows, o.Code = db, code()
-	o.Every, o.Quarantine, o.Window, o.MinRuns = time.Duration(c.Learn.Every), time.Duration(c.Learn.Quarantine), time.Duration(c.Learn.Window), c.Learn.MinRuns
-	return o
-}
-
-// NewLearner learns once, for a command.
-func NewLearner(c config.Config, kafka []kgo.Opt, db *clickhouse.Conn, log *slog.Logger) *learn.Learner {
-	o := learning(c, kafka, db)
-	o.Logger = log
-	return learn.New(o)
-}
-
-// RedactPath is what is kept of the path of a request: no secrets, and nothing after
-// a #, as of the paths in logs.
-func RedactPath(path string) string {
-	path, _, _ = strings.Cut(path, "#")
-	return redact.Path(strings.ToValidUTF8(path, "\ufffd"))
-}
-
-// enforce starts the enforcement point with its three listeners.
-func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *clickhouse.Conn, who *registry, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
-	resolver, table, err := NewClassifiers(c, key)
+// startControl starts the enforcement point with its three listeners: gateways over HTTP and gRPC, and operators.
+func (p *process) startControl() error {
+	c := p.config
+	o, err := p.pointOptions()
 	if err != nil {
-		return err
-	}
-	who.resolvers = append(who.resolvers, resolver)
-	g.start(part{name: "routes of control", run: learnedRoutes(c, kafka, key, table, log)})
-	scopes := learnedScopes(c, kafka, log)
-	g.start(part{name: "scopes of control", run: scopes.follow})
-	o := api.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
-		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
-		Resolver: resolver, Routes: table, Armed: who.armed, Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, Tags: who.tags, Registered: who.registered, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
-		KeptPath: RedactPath,
-		LinkKey:  schema.Secret(key), TrustedHops: c.Check.TrustedHops, Findings: findingsFor(db),
-		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
-			return query.HasFinding(ctx, db, tenant, id)
-		},
-		Now: time.Now, Stage: stage, Logger: log.With("component", "control"), Registerer: reg}
-	if c.Control.WithoutManifest == "ask_while_learning" {
-		var run func(context.Context) error
-		o.Learning, run = learningAgents(c, kafka, log)
-		g.start(part{name: "states of baselines", run: run})
-	}
-	if o.CheckToken, err = checkToken(c); err != nil {
-		return err
-	}
-	if o.Tokens, err = tokens(c); err != nil {
 		return err
 	}
 	ctl, err := api.New(o)
@@ -121,43 +39,79 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	if err != nil {
 		return err
 	}
-	api, err := listen("control.listen", c.Control.Listen)
+	operators, err := listen("control.listen", c.Control.Listen)
 	if err != nil {
 		return err
 	}
-	check, err := listen("check.listen", c.Check.Listen)
+	gateways, err := listen("check.listen", c.Check.Listen)
 	if err != nil {
 		return err
 	}
-	rpc, err := listen("check.grpc", c.Check.GRPC)
+	gatewaysGRPC, err := listen("check.grpc", c.Check.GRPC)
 	if err != nil {
 		return err
 	}
-	mux, operators := http.NewServeMux(), ctl.APIHandler()
-	mux.Handle("/v1/", operators)
-	mux.Handle("/openapi.json", operators)
-	mux.Handle("/", health(g, reg))
-	var opts []grpc.ServerOption
+	// Workers that stay spare every call a new stack, which costs more than the answer.
+	options := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(2 * runtime.GOMAXPROCS(0)))}
 	if gatewayTLS != nil {
-		check = tls.NewListener(check, gatewayTLS) // as it is: the check asks for the client's certificate
-		opts = append(opts, grpc.Creds(credentials.NewTLS(gatewayTLS)))
+		gateways = tls.NewListener(gateways, gatewayTLS) // not ctl.Listener: TLS itself demands the client's certificate
+		options = append(options, grpc.Creds(credentials.NewTLS(gatewayTLS)))
 	} else {
-		check = ctl.Listener(check)
+		gateways = ctl.Listener(gateways)
 	}
 	if apiTLS != nil {
-		api = tls.NewListener(api, apiTLS)
+		operators = tls.NewListener(operators, apiTLS)
 	}
-	// Workers that live spare every call a new stack, which costs more than the answer.
-	srv := grpc.NewServer(append(opts, grpc.NumStreamWorkers(uint32(2*runtime.GOMAXPROCS(0))))...)
-	ctl.Register(srv)
-	g.start(part{name: "control", run: ctl.Run, ready: ctl.Ready})
-	g.start(part{name: "control.listen", run: serve(api, mux)})
-	g.start(part{name: "check.listen", run: serve(check, ctl.CheckHandler())})
-	g.start(part{name: "check.grpc", run: serveGRPC(rpc, srv)})
+	grpcServer := grpc.NewServer(options...)
+	ctl.Register(grpcServer)
+	p.parts.start(part{name: "control", run: ctl.Run, ready: ctl.Ready})
+	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.APIHandler()))})
+	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.CheckHandler())})
+	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})
 	return nil
 }
 
-func tokens(c config.Config) ([]api.Token, error) {
+// operatorsHandler serves the operators' API, and health and metrics beside it.
+func (p *process) operatorsHandler(operators http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", operators)
+	mux.Handle("/openapi.json", operators)
+	mux.Handle("/", health(p.parts, p.metrics))
+	return mux
+}
+
+// pointOptions are the options of the enforcement point.
+func (p *process) pointOptions() (api.Options, error) {
+	c := p.config
+	resolver, err := newResolver(c, p.key)
+	if err != nil {
+		return api.Options{}, err
+	}
+	p.registry.resolvers = append(p.registry.resolvers, resolver)
+	o := api.Options{
+		Kafka: p.kafka.Options, Now: time.Now, Stage: p.stage, Logger: p.log.With("component", "control"), Registerer: p.metrics,
+		Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions), TrustedHops: c.Check.TrustedHops,
+		Resolver: resolver, Routes: p.learned.routes, Scopes: p.learned.scopes.Load,
+		Armed: p.registry.armed, Tags: p.registry.tags, Registered: p.registry.registered,
+		Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, ThrottleTo: c.Control.ThrottlePerSecond,
+		Budget:     breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
+		AskWithout: c.Control.WithoutManifest == "ask", KeptPath: RedactPath, LinkKey: schema.Secret(p.key),
+		Findings: listFindings(p.database),
+		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
+			return query.HasFinding(ctx, p.database, tenant, id)
+		},
+	}
+	if c.Control.WithoutManifest == "ask_while_learning" {
+		o.Learning = p.learned.isLearning
+	}
+	if o.CheckToken, err = checkToken(c); err != nil {
+		return o, err
+	}
+	o.Tokens, err = operatorTokens(c)
+	return o, err
+}
+
+func operatorTokens(c config.Config) ([]api.Token, error) {
 	var out []api.Token
 	for i, t := range c.Control.Tokens {
 		_, hash, err := tokenHash(c, i)
@@ -170,48 +124,19 @@ func tokens(c config.Config) ([]api.Token, error) {
 	return out, nil
 }
 
-// findingsFor answers /v1/findings from the database.
-func findingsFor(db *clickhouse.Conn) func(context.Context, []string, int) (any, error) {
+// RedactPath returns the path of a request as it is stored: without secrets, and without what follows a #, like the
+// paths in logs.
+func RedactPath(path string) string {
+	path, _, _ = strings.Cut(path, "#")
+	return redact.Path(strings.ToValidUTF8(path, "\ufffd"))
+}
+
+// listFindings answers /v1/findings from the database.
+func listFindings(db *clickhouse.Conn) func(ctx context.Context, tenants []string, limit int) (any, error) {
 	return func(ctx context.Context, tenants []string, limit int) (any, error) {
 		if len(tenants) == 0 {
 			return query.Findings(ctx, db, limit)
 		}
 		return query.FindingsOfTenants(ctx, db, tenants, limit)
 	}
-}
-
-func serveGRPC(l net.Listener, s *grpc.Server) func(context.Context) error {
-	return func(ctx context.Context) error {
-		stop := context.AfterFunc(ctx, func() {
-			force := time.AfterFunc(3*time.Second, s.Stop)
-			s.GracefulStop()
-			force.Stop()
-		})
-		defer stop()
-		return s.Serve(l)
-	}
-}
-
-// serverTLS is of a listener: its certificate, and clients must show one of the
-// configured authority, if there is one.
-func serverTLS(key string, t config.TLS) (*tls.Config, error) {
-	if t == (config.TLS{}) {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-	if err != nil {
-		return nil, fmt.Errorf("%s.cert, %s.key: %w", key, key, err)
-	}
-	conf := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("%s.ca: %w", key, err)
-		}
-		conf.ClientCAs, conf.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-		if !conf.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s.ca: no certificate in %s", key, t.CA)
-		}
-	}
-	return conf, nil
 }
