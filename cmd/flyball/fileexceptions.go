@@ -60,7 +60,7 @@ func exceptionLines(d config.Detect, now time.Time) []exceptionLine {
 	out := []exceptionLine{}
 	compiled := d.PolicyExceptions()
 	for i, e := range d.Exceptions {
-		out = append(out, exceptionLine{Name: e.Name, Agent: e.Agent, Family: e.Family, Routes: e.Routes, Hours: e.Hours, Expires: query.Time{Time: compiled[i].ExpiresAt()},
+		out = append(out, exceptionLine{Name: e.Name, Agent: e.Agent, Family: e.Family, Routes: e.RouteTexts(), Hours: e.Hours, Expires: query.Time{Time: compiled[i].ExpiresAt()},
 			Approver: e.Approver, Why: e.Why, State: exceptionState(&compiled[i], now)})
 	}
 	return out
