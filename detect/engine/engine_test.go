@@ -26,9 +26,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const parts = 2
 
 type log struct {
-	t      *testing.T
-	opts   []kgo.Opt
-	client *kgo.Client
+	t       *testing.T
+	cluster *kfake.Cluster
+	opts    []kgo.Opt
+	client  *kgo.Client
+	over    chan struct{} // closed when the engine that was started last has ended
 }
 
 func newLog(t *testing.T) *log {
@@ -38,7 +40,7 @@ func newLog(t *testing.T) *log {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	l := &log{t: t, opts: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}}
+	l := &log{t: t, cluster: c, opts: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}}
 	l.client, err = kgo.NewClient(append(l.opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +76,7 @@ func (l *log) write(value []byte) {
 func (l *log) start(change ...func(*Config)) (e *Engine, stop func() error) {
 	l.t.Helper()
 	cfg := DefaultConfig()
-	cfg.Kafka, cfg.Now = l.opts, time.Now
+	cfg.Kafka, cfg.Now = kafka.Config{Options: l.opts}, time.Now
 	cfg.CheckpointEvery, cfg.SnapshotEvery, cfg.JournalEvery = 50*time.Millisecond, 50*time.Millisecond, 20*time.Millisecond
 	cfg.Logger, cfg.Registerer = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
 	for _, f := range change {
@@ -86,7 +88,9 @@ func (l *log) start(change ...func(*Config)) (e *Engine, stop func() error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- e.Run(ctx) }()
+	over := make(chan struct{})
+	l.over = over
+	go func() { done <- e.Run(ctx); close(over) }()
 	ended := false
 	var result error
 	stop = func() error {
@@ -98,6 +102,20 @@ func (l *log) start(change ...func(*Config)) (e *Engine, stop func() error) {
 	}
 	l.t.Cleanup(func() { _ = stop() })
 	return e, stop
+}
+
+func (l *log) topicID(name string) schema.TopicID {
+	l.t.Helper()
+	c, err := kgo.NewClient(l.opts...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer c.Close()
+	id, err := topicID(context.Background(), c, name)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return id
 }
 
 // rows reads the journal until it holds n calls, and a moment longer.

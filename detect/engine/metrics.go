@@ -1,7 +1,11 @@
 package engine
 
 import (
+	"strconv"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/detector"
 )
@@ -64,4 +68,17 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	r.MustRegister(m.refusals, m.restore, m.byRule, m.findings)
 	m.detectors = detector.NewMetrics(r)
 	return m
+}
+
+// setLag sets what a poll tells of a partition's lag.
+func (m *metrics) setLag(p *kgo.FetchTopicPartition, now time.Time) {
+	last := p.Records[len(p.Records)-1]
+	lag := p.HighWatermark - last.Offset - 1
+	age := 0.0
+	if lag > 0 {
+		age = now.Sub(last.Timestamp).Seconds()
+	}
+	label := strconv.Itoa(int(p.Partition))
+	m.lag.WithLabelValues(label).Set(float64(lag))
+	m.lagSeconds.WithLabelValues(label).Set(age)
 }

@@ -284,13 +284,7 @@ func (s *recorded) output() string {
 		})
 	}
 	var findings []*schema.Finding
-	fresh(wire.EventsTopic, func(r *kgo.Record) {
-		e, err := wire.DecodeEvent(r.Value)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		findings = append(findings, e.Finding)
-	})
+	fresh(wire.EventsTopic, func(r *kgo.Record) { findings = append(findings, s.finding(r)) })
 	// Runs that close at one moment close in no order after a restart.
 	slices.SortStableFunc(findings, func(a, b *schema.Finding) int {
 		if a.Call == b.Call && a.State == schema.FindingClosed && b.State == schema.FindingClosed {
@@ -327,6 +321,21 @@ func (s *recorded) output() string {
 		}
 	})
 	return out.String()
+}
+
+func (s *recorded) finding(r *kgo.Record) *schema.Finding {
+	s.t.Helper()
+	e, err := wire.DecodeEvent(r.Value)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return e.Finding
+}
+
+// allFindings are all versions of all findings, as they were published.
+func (s *recorded) allFindings() (out []*schema.Finding) {
+	s.each(wire.EventsTopic, func(r *kgo.Record) { out = append(out, s.finding(r)) })
+	return out
 }
 
 func writeFinding(out io.Writer, f *schema.Finding) {
