@@ -89,6 +89,7 @@ grafana-shots:
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || (echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1)
 	go vet ./...
+	go vet -tags failpoints ./cmd/internal/app
 	go tool staticcheck ./...
 
 vuln:

@@ -27,9 +27,9 @@ func (c *Call) Attr(key string) string {
 	return ""
 }
 
-// Note puts an attribute at its place among the call's, or replaces it. What is
+// SetAttr puts an attribute at its place among the call's, or replaces it. What is
 // beyond MaxAttrs is left out.
-func (c *Call) Note(key, value string) {
+func (c *Call) SetAttr(key, value string) {
 	i, there := slices.BinarySearchFunc(c.Attrs, key, func(a Attr, k string) int { return strings.Compare(a.Key, k) })
 	switch {
 	case there:

@@ -27,8 +27,8 @@ type AuditEntry struct {
 	Hash   string `json:"hash"`
 }
 
-// Sum is what Hash must be: SHA-256 over every other field, each with its length before it.
-func (e *AuditEntry) Sum() string {
+// ComputeHash is what Hash must be: SHA-256 over every other field, each with its length before it.
+func (e *AuditEntry) ComputeHash() string {
 	h := sha256.New()
 	for _, s := range [...]string{"flyball-audit/1", strconv.FormatUint(e.Seq, 10), e.Tenant, strconv.FormatInt(e.At, 10), strconv.FormatInt(e.Offset, 10),
 		e.Kind, e.By, e.Role, e.Subject, e.Reason, e.Outcome, e.Digest, e.Prev} {

@@ -38,7 +38,7 @@ type BaselineOrder struct {
 	Tenant string `json:"tenant"`
 	// Agent as baselines name it: with ~ before a name that was only asserted; * is every agent.
 	Agent string `json:"agent"`
-	Do    string `json:"do"`    // freeze, reset
+	Kind  string `json:"do"`    // freeze, reset
 	At    int64  `json:"at_ns"` // the log's clock, Unix ns
 	// Until a freeze lasts, Unix ns; 0: until somebody ends it.
 	Until int64  `json:"until_ns,omitempty"`

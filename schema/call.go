@@ -141,8 +141,8 @@ type Call struct {
 	CallsPart     int32 // partition and offset of the flyball.calls record that carried it
 	CallsOffset   int64
 	Late          bool // came after the watermark had passed it
-	// Again: another observer's sight of a call that is counted already.
-	Again bool
+	// Duplicate: another observer's sight of a call that is counted already.
+	Duplicate bool
 }
 
 // Resource is a thing a call names: order 123. An ID of "?" stands for a

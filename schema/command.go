@@ -169,9 +169,9 @@ type Manifest struct {
 // Lease is a share of a quota that one point may spend without asking again,
 // within one window of the log's clock.
 type Lease struct {
-	Agent string `json:"agent"` // name or pattern of the manifest that states the quota
-	Quota string `json:"quota"` // its name there
-	Of    string `json:"of"`    // who spends: the agent, a run or a principal
+	Agent   string `json:"agent"` // name or pattern of the manifest that states the quota
+	Quota   string `json:"quota"` // its name there
+	Spender string `json:"of"`    // who spends: the agent, a run or a principal
 	// Standing of who spends; nil in records of a version that did not say.
 	Standing *Standing `json:"standing,omitempty"`
 	// Units: calls, or thousandths of a currency's unit.

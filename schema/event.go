@@ -84,5 +84,5 @@ func VerdictEvent(v *Verdict) Event {
 
 // BaselineEvent is the event of an order.
 func BaselineEvent(o *BaselineOrder) Event {
-	return Event{ID: shortID("e", "baseline", o.Tenant, o.Agent, o.Do, CallRef{0, int64(o.Generation), 0}.String()), Kind: EventBaseline, Tenant: o.Tenant, Baseline: o}
+	return Event{ID: shortID("e", "baseline", o.Tenant, o.Agent, o.Kind, CallRef{0, int64(o.Generation), 0}.String()), Kind: EventBaseline, Tenant: o.Tenant, Baseline: o}
 }

@@ -90,26 +90,26 @@ func (r CallRef) String() string {
 // the log and is the same for the same call at every replay.
 func (r CallRef) Version() uint64 { return uint64(r.Offset)<<9 | uint64(min(r.Item, 0x1ff)) }
 
-// Known is a number that may be unknown (NaN): JSON leaves such a field out.
-type Known float64
+// OptionalFloat is a number that may be unknown (NaN): JSON leaves such a field out.
+type OptionalFloat float64
 
 // Unknown is the Known that is left out.
-var Unknown = Known(math.NaN())
+var Unknown = OptionalFloat(math.NaN())
 
 // IsZero is what `omitzero` asks: unknown is left out, a true zero is not.
-func (k Known) IsZero() bool { return math.IsNaN(float64(k)) }
+func (k OptionalFloat) IsZero() bool { return math.IsNaN(float64(k)) }
 
 // Contribution is what one feature says of a run: what was observed, and what
 // is usual for this agent, its peers and humans on the same routes.
 type Contribution struct {
-	Feature  string `json:"feature"`
-	Observed Known  `json:"observed,omitzero"`
-	Usual    Known  `json:"usual,omitzero"`
-	Peers    Known  `json:"peers,omitzero"`
-	Humans   Known  `json:"humans,omitzero"`
+	Feature  string        `json:"feature"`
+	Observed OptionalFloat `json:"observed,omitzero"`
+	Usual    OptionalFloat `json:"usual,omitzero"`
+	Peers    OptionalFloat `json:"peers,omitzero"`
+	Humans   OptionalFloat `json:"humans,omitzero"`
 	// Score is the feature's own statistic on the common scale.
-	Score Known    `json:"score,omitzero"`
-	Calls []string `json:"calls,omitempty"` // places of the calls that carry it, newest last
+	Score OptionalFloat `json:"score,omitzero"`
+	Calls []string      `json:"calls,omitempty"` // places of the calls that carry it, newest last
 }
 
 // UnmarshalJSON reads an absent number as unknown.
@@ -153,13 +153,13 @@ type Finding struct {
 	CredentialID string `json:"credential_id,omitempty"`
 	PrincipalID  string `json:"principal_id,omitempty"`
 
-	Family   string       `json:"family"`
-	Level    Level        `json:"level"`
-	State    FindingState `json:"state"`
-	OpenedAt int64        `json:"opened_at_ns"`  // event time of the call that opened it, Unix ns
-	UpdateAt int64        `json:"updated_at_ns"` // event time of the call that changed it, Unix ns
-	OnsetAt  int64        `json:"onset_at_ns"`   // event time of the call at which it began, Unix ns
-	Call     CallRef      `json:"call"`          // the call that changed it
+	Family    string       `json:"family"`
+	Level     Level        `json:"level"`
+	State     FindingState `json:"state"`
+	OpenedAt  int64        `json:"opened_at_ns"`  // event time of the call that opened it, Unix ns
+	UpdatedAt int64        `json:"updated_at_ns"` // event time of the call that changed it, Unix ns
+	OnsetAt   int64        `json:"onset_at_ns"`   // event time of the call at which it began, Unix ns
+	Call      CallRef      `json:"call"`          // the call that changed it
 
 	// Score is the run's score; ExpectedRate the share of clean runs that come
 	// this far (a calibrated tail probability), and ExpectedOf whose: own, the agent's;
@@ -167,18 +167,18 @@ type Finding struct {
 	Score        float64 `json:"score"`
 	ExpectedRate float64 `json:"expected_rate"`
 	ExpectedOf   string  `json:"expected_of,omitempty"`
-	// Beyond says that the rate lies beyond what clean runs could show and comes
+	// BeyondData says that the rate lies beyond what clean runs could show and comes
 	// from the fitted tail.
-	Beyond     bool           `json:"beyond_data,omitempty"`
+	BeyondData bool           `json:"beyond_data,omitempty"`
 	Baseline   string         `json:"baseline"` // version
 	Summary    string         `json:"summary"`  // one sentence: what happened
 	Evidence   []Contribution `json:"evidence"`
 	DelayCalls uint64         `json:"delay_calls"` // calls from onset to this version
 	Exposure   Exposure       `json:"exposure"`
 	Touched    Touched        `json:"touched"`
-	// Decided is the decision that policy made at this version, if any.
-	Decided *Decision `json:"decision,omitempty"`
-	Reason  string    `json:"reason,omitempty"` // why it was closed
+	// Decision is the decision that policy made at this version, if any.
+	Decision *Decision `json:"decision,omitempty"`
+	Reason   string    `json:"reason,omitempty"` // why it was closed
 	// Exception of the operator that covers it: it is recorded, and nothing is done
 	// about it. Empty: none does.
 	Exception string `json:"exception,omitempty"`

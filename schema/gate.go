@@ -97,5 +97,5 @@ type Task struct {
 // TaskID is the identity of the task that an agent's run carries out.
 func TaskID(tenant, agent, runKey string) string { return shortID("t", tenant, agent, runKey) }
 
-// Over reports whether the task has ended by a time of the log's clock.
-func (t *Task) Over(now int64) bool { return t.Ended != 0 || now >= t.Expires }
+// HasEnded reports whether the task has ended by a time of the log's clock.
+func (t *Task) HasEnded(now int64) bool { return t.Ended != 0 || now >= t.Expires }

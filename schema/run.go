@@ -58,17 +58,17 @@ const GateKeySource = "flyball_gate"
 // asked about without a trace: the trace that its row has does not bind it.
 const NoTraceKeySource = "flyball_receipt"
 
-// RunRuleOfKey is the rule by which a call's run key names its run.
-func (c *Call) RunRuleOfKey() RunRule {
+// RunKeyRule is the rule by which a call's run key names its run.
+func (c *Call) RunKeyRule() RunRule {
 	if c.RunKeySource == GateKeySource {
 		return RunGate
 	}
 	return RunExplicit
 }
 
-// KeyOfRun is what a call with a run key has its own run by: a sub-agent's run is apart
+// OwnRunKey is what a call with a run key has its own run by: a sub-agent's run is apart
 // from the one that its parent agent began under the same key.
-func (c *Call) KeyOfRun() string {
+func (c *Call) OwnRunKey() string {
 	switch {
 	case c.ParentAgent == "":
 		return c.RunKey
@@ -78,9 +78,9 @@ func (c *Call) KeyOfRun() string {
 	return c.RunKey + "\x00" + c.AgentID
 }
 
-// KeysOfParents are the keys of the runs that a sub-agent's run can be part of: its
+// ParentRunKeys are the keys of the runs that a sub-agent's run can be part of: its
 // parent's own, and the one that has the run key alone.
-func (c *Call) KeysOfParents() []string {
+func (c *Call) ParentRunKeys() []string {
 	if c.ParentAgent == "" {
 		return nil
 	}

@@ -1,10 +1,10 @@
 package schema
 
-// VerdictWord is what a person says a finding was.
-type VerdictWord uint8
+// VerdictLabel is what a person says a finding was.
+type VerdictLabel uint8
 
 const (
-	VerdictUnknown VerdictWord = iota
+	VerdictUnknown VerdictLabel = iota
 	// VerdictTrue: it was what the finding says. Its run never teaches a baseline.
 	VerdictTrue
 	// VerdictBenign: it was right that the run did so. It teaches like any clean run.
@@ -16,18 +16,18 @@ const (
 // VerdictWords are the words of VerdictWord.
 var VerdictWords = []string{"unknown", "true", "benign", "test"}
 
-func (v VerdictWord) String() string                { return word(VerdictWords, uint8(v)) }
-func (v VerdictWord) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
-func (v *VerdictWord) UnmarshalText(b []byte) error { return parse(VerdictWords, b, v) }
+func (v VerdictLabel) String() string                { return word(VerdictWords, uint8(v)) }
+func (v VerdictLabel) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
+func (v *VerdictLabel) UnmarshalText(b []byte) error { return parse(VerdictWords, b, v) }
 
 // Verdict on a finding. The last one holds.
 type Verdict struct {
-	Tenant    string      `json:"tenant"`
-	FindingID string      `json:"finding_id"`
-	Is        VerdictWord `json:"is"`
-	By        string      `json:"by"`
-	Why       string      `json:"why"`
-	At        int64       `json:"at_ns"` // the log's clock, Unix ns
+	Tenant    string       `json:"tenant"`
+	FindingID string       `json:"finding_id"`
+	Label     VerdictLabel `json:"is"`
+	By        string       `json:"by"`
+	Why       string       `json:"why"`
+	At        int64        `json:"at_ns"` // the log's clock, Unix ns
 	// Generation is the offset in flyball.commands of the record that said it, plus one.
 	Generation uint64 `json:"generation"`
 }

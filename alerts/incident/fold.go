@@ -64,7 +64,7 @@ func (f *Fold) Open() []Page {
 	var out []Page
 	for e := f.order.Front(); e != nil; e = e.Next() {
 		if i := e.Value.(*open); i.told > schema.LevelNone {
-			out = append(out, i.page(Updated, "still_open", "still_open", i.finding.UpdateAt))
+			out = append(out, i.page(Updated, "still_open", "still_open", i.finding.UpdatedAt))
 		}
 	}
 	return out
@@ -76,7 +76,7 @@ func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bo
 		return Page{}, false // written again after a restart
 	}
 	if i == nil {
-		if v.State == schema.FindingClosed || written-v.UpdateAt > int64(TooOld) {
+		if v.State == schema.FindingClosed || written-v.UpdatedAt > int64(TooOld) {
 			return Page{}, false
 		}
 		i = f.put(v)
@@ -85,12 +85,12 @@ func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bo
 		*i = open{breaker: i.breaker, withheld: i.withheld}
 	}
 	i.finding = v
-	if v.Decided != nil {
-		i.mode = v.Decided.Mode
+	if v.Decision != nil {
+		i.mode = v.Decision.Mode
 	}
 	i.closed = v.State == schema.FindingClosed
 	if i.closed {
-		return f.resolve(i, "run_closed", cause, v.UpdateAt)
+		return f.resolve(i, "run_closed", cause, v.UpdatedAt)
 	}
 	if v.Exception != "" || v.Level <= i.told || !f.wants(v) {
 		return Page{}, false // what is meant calls nobody, until its exception covers it no more
@@ -99,7 +99,7 @@ func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bo
 	if i.told > schema.LevelNone {
 		kind, because = Updated, "level_raised"
 	}
-	p := i.page(kind, because, cause, v.UpdateAt)
+	p := i.page(kind, because, cause, v.UpdatedAt)
 	i.told = v.Level
 	return p, true
 }

@@ -50,7 +50,7 @@ func (f *Fold) gate(g *schema.Gate, cause string, written int64) (Page, bool) {
 // asFinding is a question as routes see it.
 func asFinding(g *schema.Gate) *schema.Finding {
 	return &schema.Finding{ID: g.ID, Tenant: g.Tenant, RunID: g.RunID, RunKey: g.RunKey, AgentID: g.AgentID, CredentialID: g.CredentialID, PrincipalID: g.PrincipalID,
-		Family: FamilyGate, Level: schema.LevelTrip, OpenedAt: g.AskedAt, UpdateAt: g.AskedAt, Exposure: g.SoFar, Summary: asked(g)}
+		Family: FamilyGate, Level: schema.LevelTrip, OpenedAt: g.AskedAt, UpdatedAt: g.AskedAt, Exposure: g.SoFar, Summary: asked(g)}
 }
 
 func asked(g *schema.Gate) string {

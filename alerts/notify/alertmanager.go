@@ -137,7 +137,7 @@ func contributions(of []schema.Contribution) string {
 		b.WriteString(c.Feature)
 		for _, n := range []struct {
 			word string
-			v    schema.Known
+			v    schema.OptionalFloat
 		}{{"", c.Observed}, {"usual ", c.Usual}, {"peers ", c.Peers}, {"humans ", c.Humans}} {
 			if !n.v.IsZero() {
 				fmt.Fprintf(&b, " %s%.4g", n.word, float64(n.v))

@@ -29,6 +29,9 @@ type Later struct {
 func (e *Later) Error() string { return e.Err.Error() }
 func (e *Later) Unwrap() error { return e.Err }
 
+// RetryAfter is how long to wait before the next attempt.
+func (e *Later) RetryAfter() time.Duration { return e.After }
+
 // maxPause bounds what a receiver can ask for.
 const maxPause = 10 * time.Minute
 

@@ -1,6 +1,7 @@
 package pager
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,19 +17,27 @@ type Metrics struct {
 	undelivered *prometheus.CounterVec
 	waiting     *prometheus.GaugeVec
 	took        *prometheus.HistogramVec
+	lag         *prometheus.GaugeVec
 }
 
-// NewMetrics registers.
+// NewMetrics registers; a nil registerer registers nowhere.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		pages:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_alert_pages_total", Help: "Pages that a receiver acknowledged."}, []string{"receiver", "kind"}),
-		failures:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_alert_failures_total", Help: "Attempts that failed and are made again."}, []string{"receiver"}),
-		undelivered: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_alert_undelivered_total", Help: "Pages that a receiver refused for good. Alarm on any increase."}, []string{"receiver"}),
-		waiting:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_alert_waiting_seconds", Help: "How long the page at hand has waited for its receiver; 0 when nothing waits."}, []string{"receiver"}),
-		took:        prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "flyball_alert_delivery_seconds", Help: "From the first attempt to the acknowledgement.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10)}, []string{"receiver"}),
+		pages: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_alert_pages_total",
+			Help: "Pages that a receiver acknowledged."}, []string{"receiver", "kind"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_alert_failures_total",
+			Help: "Attempts to deliver that failed and are repeated."}, []string{"receiver"}),
+		undelivered: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_alert_undelivered_total",
+			Help: "Pages that a receiver refused and that are not sent again. Alarm on any increase."}, []string{"receiver"}),
+		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_alert_waiting_seconds",
+			Help: "How long the next page has waited for its receiver; 0 when none waits."}, []string{"receiver"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "flyball_alert_delivery_seconds",
+			Help: "From the first attempt to the acknowledgement.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10)}, []string{"receiver"}),
+		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_alert_lag_records",
+			Help: "Events that this pager has not handled yet, as of the last fetch."}, []string{"receiver", "partition"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.pages, m.failures, m.undelivered, m.waiting, m.took)
+		reg.MustRegister(m.pages, m.failures, m.undelivered, m.waiting, m.took, m.lag)
 	}
 	return m
 }
@@ -36,5 +45,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 func (m *Metrics) delivered(receiver string, p *incident.Page, took time.Duration) {
 	m.pages.WithLabelValues(receiver, string(p.Kind)).Inc()
 	m.took.WithLabelValues(receiver).Observe(took.Seconds())
-	m.waiting.WithLabelValues(receiver).Set(0)
 }
+
+func partitionLabel(p int32) string { return strconv.Itoa(int(p)) }

@@ -11,18 +11,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/alerts/incident"
-	"flyball/alerts/notify"
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
 // Receiver takes pages. Deliver returns nil when the page is acknowledged and
-// *notify.Refused when it never will be; anything else passes.
+// *notify.Refused when it never will be; after any other error it is called again.
 type Receiver interface {
 	Deliver(context.Context, *incident.Page) error
 }
 
-// Refresher is a Receiver that needs to hear of open incidents again and again.
+// Refresher is a Receiver that has to be sent open incidents again and again.
 type Refresher interface {
 	Refresh(context.Context, []incident.Page) error
 }
@@ -33,26 +33,33 @@ type Options struct {
 	Receiver Receiver
 	Wants    func(*schema.Finding) bool            // what the routes send to this receiver
 	Link     func(gate string, until int64) string // see incident.Fold
-	Kafka    []kgo.Opt
-	// Since is how far back a receiver without history is told of; what is older is known and not told.
+	Kafka    kafka.Config
+	// Since is how old an event may be that a receiver without history is paged about;
+	// 0 is ten minutes. Older ones are folded and not delivered.
 	Since        time.Duration
-	RefreshEvery time.Duration
-	Now          func() time.Time
-	Stage        func(string) // between two durable writes, for tests that kill
-	Logger       *slog.Logger
-	Metrics      *Metrics
+	RefreshEvery time.Duration // between two calls of Refresh; 0 is a minute
+	// Backoff is between attempts at a page; zero is a second, doubled up to a minute.
+	Backoff kafka.Backoff
+	Now     func() time.Time
+	Stage   func(string) // called between two durable writes, for tests that kill; nil: not called
+	Logger  *slog.Logger
+	Metrics *Metrics
 }
 
 // Pager serves one receiver.
 type Pager struct {
 	o Options
 
-	mu    sync.Mutex // over the maps: the group's callbacks change them too
-	folds map[int32]*incident.Fold
-	from  map[int32]int64 // offset from which a partition's pages are not acknowledged yet
+	mu         sync.Mutex // over all below
+	consumer   *kafka.Consumer
+	partitions map[int32]*partition // those that the group has assigned to this member
+	joined     bool                 // the group has answered
+	failure    error                // that ended Run
+
+	refreshAt time.Time // of the loop alone
 }
 
-// New is inert.
+// New does nothing yet; Run does.
 func New(o Options) *Pager {
 	if o.Since == 0 {
 		o.Since = 10 * time.Minute
@@ -60,156 +67,183 @@ func New(o Options) *Pager {
 	if o.RefreshEvery == 0 {
 		o.RefreshEvery = time.Minute
 	}
+	if o.Backoff == (kafka.Backoff{}) {
+		o.Backoff = kafka.Backoff{First: time.Second, Max: time.Minute}
+	}
 	if o.Stage == nil {
 		o.Stage = func(string) {}
 	}
-	return &Pager{o: o, folds: map[int32]*incident.Fold{}, from: map[int32]int64{}}
+	return &Pager{o: o, partitions: map[int32]*partition{}}
 }
 
 // Group is the consumer group of a receiver.
 func Group(receiver string) string { return wire.AlertGroup + "-" + receiver }
 
-// Run delivers until ctx ends. Only a record of a newer Flyball stops it.
+// Run delivers until ctx ends, and then returns nil. It ends with an error when
+// Kafka refuses it, and at an event of a newer version of Flyball.
 func (p *Pager) Run(ctx context.Context) error {
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, p.o.Kafka...),
+	err := p.run(ctx)
+	if err != nil {
+		p.mu.Lock()
+		p.failure = err
+		p.mu.Unlock()
+	}
+	return err
+}
+
+func (p *Pager) run(ctx context.Context) error {
+	name := p.client()
+	admin, err := p.o.Kafka.NewClient(name)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	client, err := p.o.Kafka.NewClient(name,
 		kgo.ConsumerGroup(Group(p.o.Name)), kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
-		kgo.AdjustFetchOffsetsFn(p.rewind),
-		kgo.OnPartitionsRevoked(p.forget), kgo.OnPartitionsLost(p.forget))...)
+		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { p.setJoined() }),
+		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets topicOffsets) (topicOffsets, error) {
+			return p.assign(ctx, admin, offsets)
+		}),
+		kgo.OnPartitionsRevoked(p.revoke), kgo.OnPartitionsLost(p.revoke))
 	if err != nil {
-		return fmt.Errorf("alert %s: Kafka client: %w", p.o.Name, err)
+		return err
 	}
-	defer client.Close()
-	next := p.o.Now().Add(p.o.RefreshEvery)
-	for ctx.Err() == nil {
-		poll, cancel := context.WithTimeout(ctx, time.Second)
-		fetches := client.PollRecords(poll, 500)
-		cancel()
-		if fetches.IsClientClosed() {
-			return fmt.Errorf("alert %s: the Kafka client was closed under it", p.o.Name)
-		}
-		err := p.take(ctx, client, fetches.Records())
-		if now := p.o.Now(); err == nil && now.After(next) {
-			p.refresh(ctx)
-			next = now.Add(p.o.RefreshEvery)
-		}
-		client.AllowRebalance()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	defer client.CloseAllowingRebalance()
+	p.refreshAt = p.o.Now().Add(p.o.RefreshEvery)
+	consumer := &kafka.Consumer{Config: p.o.Kafka, Client: client, Name: name, MaxRecords: 500,
+		Wait:   func() time.Duration { return time.Second },
+		Handle: func(ctx context.Context, b kafka.Batch) error { return p.handle(ctx, client, b) }}
+	p.mu.Lock()
+	p.consumer = consumer
+	p.mu.Unlock()
+	return consumer.Run(ctx)
 }
 
-// take folds records and delivers; what was acknowledged is committed at once.
-func (p *Pager) take(ctx context.Context, client *kgo.Client, records []*kgo.Record) error {
-	var done []*kgo.Record
-	commit := func() {
-		if len(done) > 0 {
-			if err := client.CommitRecords(context.WithoutCancel(ctx), done...); err != nil {
-				p.o.Logger.Warn("commit failed: what was told is told again, under the same ids, if this process ends now", "receiver", p.o.Name, "error", err)
-			}
-			done = done[:0]
-		}
-	}
-	defer commit()
-	for _, r := range records {
-		e, err := wire.DecodeEvent(r.Value)
-		switch {
-		case errors.Is(err, wire.ErrNewerVersion):
-			return fmt.Errorf("alert %s: %s/%d at offset %d: %w", p.o.Name, r.Topic, r.Partition, r.Offset, err)
-		case err != nil:
-			p.o.Logger.Error("event passed over", "partition", r.Partition, "offset", r.Offset, "error", err)
-			continue
-		}
-		fold, from := p.place(r.Partition)
-		page, ok := fold.Apply(&e, r.Timestamp.UnixNano())
-		if ok && r.Offset >= from {
-			p.o.Stage("alert.event|page")
-			if !p.deliver(ctx, &page) {
-				return nil // ctx ended before anybody acknowledged
-			}
-			p.o.Stage("alert.page|committed")
-			done = append(done, r)
-			commit()
-			continue
-		}
-		if r.Offset >= from {
-			done = append(done, r)
-		}
-	}
-	return nil
+// client is the name of the pager's Kafka clients in logs, errors and metrics.
+func (p *Pager) client() string { return "alert-" + p.o.Name }
+
+func (p *Pager) setJoined() {
+	p.mu.Lock()
+	p.joined = true
+	p.mu.Unlock()
 }
 
-// place is the fold of a partition and the offset from which its pages are sent.
-func (p *Pager) place(part int32) (*incident.Fold, int64) {
+// Ready is nil while the pager can read events. A receiver that is down does not make
+// it unready: flyball_alert_waiting_seconds shows that.
+func (p *Pager) Ready() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fold := p.folds[part]
-	if fold == nil {
-		fold = incident.NewFold(p.o.Wants)
-		fold.Link = p.o.Link
-		p.folds[part] = fold
+	switch {
+	case p.failure != nil:
+		return p.failure
+	case !p.joined || p.consumer == nil:
+		return fmt.Errorf("alert %s: not a member of the group %s yet", p.o.Name, Group(p.o.Name))
 	}
-	return fold, p.from[part]
+	return p.consumer.Ready()
 }
 
-// deliver sends a page until it is acknowledged or refused; false when ctx ended first.
-func (p *Pager) deliver(ctx context.Context, page *incident.Page) bool {
-	began := p.o.Now()
-	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
-		err := p.o.Receiver.Deliver(ctx, page)
-		var refused *notify.Refused
-		switch {
-		case err == nil:
-			p.o.Metrics.delivered(p.o.Name, page, p.o.Now().Sub(began))
-			p.o.Logger.Info("told", "receiver", p.o.Name, "page", page.ID, "kind", page.Kind, "because", page.Because, "incident", page.Incident)
-			return true
-		case errors.As(err, &refused):
-			p.o.Metrics.undelivered.WithLabelValues(p.o.Name).Inc()
-			p.o.Logger.Error("PAGE NOT DELIVERED", "receiver", p.o.Name, "page", page.ID, "kind", page.Kind, "incident", page.Incident, "summary", page.Summary, "error", err)
-			return true
-		case ctx.Err() != nil:
-			return false
+// handle folds what one poll has read, partition by partition, and delivers.
+func (p *Pager) handle(ctx context.Context, client *kgo.Client, b kafka.Batch) error {
+	// A delivery waits for as long as the receiver is down, and the group must not
+	// wait with it: from here on a partition may be taken away at any time.
+	held := p.assigned()
+	b.AllowRebalance()
+	var err error
+	b.EachPartition(func(f kgo.FetchTopicPartition) {
+		if part := held[f.Partition]; part != nil && err == nil {
+			err = p.handlePartition(ctx, client, part, &f.FetchPartition)
 		}
-		var later *notify.Later
-		wait := pause
-		if errors.As(err, &later) {
-			wait = max(pause, later.After)
+	})
+	if now := p.o.Now(); err == nil && now.After(p.refreshAt) {
+		p.refresh(ctx)
+		p.refreshAt = now.Add(p.o.RefreshEvery)
+	}
+	return err
+}
+
+// handlePartition handles the records of one partition in order.
+func (p *Pager) handlePartition(ctx context.Context, client *kgo.Client, part *partition, f *kgo.FetchPartition) error {
+	lag := p.o.Metrics.lag.WithLabelValues(p.o.Name, partitionLabel(part.number))
+	var folded *kgo.Record // the last one that made no page
+	for _, r := range f.Records {
+		again, err := p.handleRecord(ctx, client, part, r, &folded)
+		if err != nil || !again {
+			return err
 		}
-		p.o.Metrics.failures.WithLabelValues(p.o.Name).Inc()
-		p.o.Metrics.waiting.WithLabelValues(p.o.Name).Set(p.o.Now().Sub(began).Seconds())
-		p.o.Logger.Warn("page not delivered yet", "receiver", p.o.Name, "page", page.ID, "again_in", wait, "error", err)
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(wait):
-		}
+		lag.Set(float64(max(f.HighWatermark-r.Offset-1, 0)))
+	}
+	if folded != nil && part.enter() {
+		p.commit(ctx, client, folded)
+		part.leave()
+	}
+	return nil
+}
+
+// handleRecord folds a record and delivers the page that follows from it, if one does.
+// It reports whether the partition may be read on: not when it was taken away or ctx
+// has ended.
+func (p *Pager) handleRecord(ctx context.Context, client *kgo.Client, part *partition, r *kgo.Record,
+	folded **kgo.Record) (again bool, err error) {
+	if !part.enter() {
+		return false, nil
+	}
+	defer part.leave()
+	e, err := wire.DecodeEvent(r.Value)
+	switch {
+	case errors.Is(err, wire.ErrNewerVersion):
+		return false, fmt.Errorf("alert %s: %s/%d at offset %d: %w", p.o.Name, r.Topic, r.Partition, r.Offset, err)
+	case err != nil:
+		p.o.Logger.Error("skipping malformed event", "partition", r.Partition, "offset", r.Offset, "error", err)
+		e = schema.Event{}
+	}
+	page, ok := part.fold.Apply(&e, r.Timestamp.UnixNano())
+	if r.Offset < part.from {
+		return true, nil // acknowledged before this process began
+	}
+	*folded = r
+	if !ok {
+		return true, nil
+	}
+	p.o.Stage("alert.event|page")
+	if !p.deliver(ctx, part, &page) {
+		return false, nil
+	}
+	p.o.Stage("alert.page|committed")
+	p.commit(ctx, client, r)
+	*folded = nil
+	return true, nil
+}
+
+// commitTimeout bounds a commit: a rebalance waits for it.
+const commitTimeout = 10 * time.Second
+
+// commit commits the offset behind a record. It is also done when ctx has ended: the
+// page was delivered.
+func (p *Pager) commit(ctx context.Context, client *kgo.Client, r *kgo.Record) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if err := p.o.Kafka.CommitRecords(ctx, p.client(), client, r); err != nil {
+		p.o.Logger.Warn("commit failed: pages that were delivered will be delivered again, under the same ids, if this process ends now",
+			"receiver", p.o.Name, "partition", r.Partition, "error", err)
 	}
 }
 
+// refresh sends the open incidents again to a receiver that needs it.
 func (p *Pager) refresh(ctx context.Context) {
 	r, ok := p.o.Receiver.(Refresher)
 	if !ok {
 		return
 	}
 	var open []incident.Page
-	p.mu.Lock()
-	for _, f := range p.folds {
-		open = append(open, f.Open()...)
+	for _, part := range p.assigned() {
+		if part.enter() {
+			open = append(open, part.fold.Open()...)
+			part.leave()
+		}
 	}
-	p.mu.Unlock()
 	if err := r.Refresh(ctx, open); err != nil && ctx.Err() == nil {
 		p.o.Metrics.failures.WithLabelValues(p.o.Name).Inc()
-		p.o.Logger.Warn("open incidents not sent again", "receiver", p.o.Name, "incidents", len(open), "error", err)
-	}
-}
-
-func (p *Pager) forget(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, part := range lost[wire.EventsTopic] {
-		delete(p.folds, part)
-		delete(p.from, part)
+		p.o.Logger.Warn("refresh of open incidents failed", "receiver", p.o.Name, "incidents", len(open), "error", err)
 	}
 }

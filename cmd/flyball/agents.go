@@ -96,7 +96,7 @@ func readHygiene(r *request) ([]query.Hygiene, error) {
 	for _, a := range agents {
 		if a.Owner == "" && (a.Trust == "verified" || a.Trust == "infrastructure") {
 			out = append(out, query.Hygiene{Kind: query.NoOwner, Subject: a.AgentID, Calls: a.Calls, LastAt: a.LastAt,
-				Evidence: a.Credentials, Say: "nobody to call when it runs away: name an owner under agents"})
+				Evidence: a.Credentials, Advice: "nobody to call when it runs away: name an owner under agents"})
 		}
 	}
 	control, err := r.control()
@@ -115,7 +115,7 @@ func readHygiene(r *request) ([]query.Hygiene, error) {
 		}
 		out = append(out, query.Hygiene{Kind: query.NoManifest, Subject: u.AgentID, Calls: u.Calls, LastAt: u.LastAt,
 			Evidence: []string{strings.TrimSpace(u.Method + " " + u.Route + u.Tool)},
-			Say:      "an irreversible route that no manifest names: flyball manifest learn --agent " + u.AgentID})
+			Advice:   "an irreversible route that no manifest names: flyball manifest learn --agent " + u.AgentID})
 	}
 	return out, err
 }
@@ -123,11 +123,11 @@ func readHygiene(r *request) ([]query.Hygiene, error) {
 // guards reports whether a manifest names an agent's use of an irreversible route, and
 // whether a gate or a limit is before it.
 func guards(manifests *manifest.Store, u *query.StartRow) (named, gated bool) {
-	m, _ := manifests.Of("", u.AgentID, schema.TrustVerified)
+	m, _ := manifests.ForAgent("", u.AgentID, schema.TrustVerified)
 	if m == nil {
 		return false, false
 	}
-	a := m.Answer(u.AgentID, &manifest.Usage{Method: u.Method, Route: u.Route, Tool: u.Tool, Reversibility: schema.Irreversible})
+	a := m.EvaluateUsage(u.AgentID, &manifest.Usage{Method: u.Method, Route: u.Route, Tool: u.Tool, Reversibility: schema.Irreversible})
 	if a.Why == manifest.WhyOutside {
 		return false, true // it asks, but nobody said that the agent is for this
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 func armCommand(o *options) *cobra.Command {
@@ -28,7 +28,7 @@ const patternHelp = "PATTERN is the name of an agent or a pattern as 'billing/*'
 
 // armingReport is what arm, disarm and `arming clear` print with -o json.
 type armingReport struct {
-	point.ArmingChange
+	api.ArmingResult
 	Deployment string   `json:"deployment"`
 	Enforced   []string `json:"in_force_at"` // points
 	NotYet     []string `json:"not_yet_at"`
@@ -43,7 +43,7 @@ func armingChangeCommand(o *options, use, short, path string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if point.LooksLikeSecret(args[0]) {
+		if api.LooksLikeSecret(args[0]) {
 			return usage(errors.New("PATTERN: this looks like a secret, not like a name: it was not sent anywhere"))
 		}
 		if err := checkReason(reason); err != nil {
@@ -53,14 +53,14 @@ func armingChangeCommand(o *options, use, short, path string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		body := point.Arm{Pattern: args[0], Reason: reason, By: currentUser()}
-		done, err := post[point.ArmingChange](cmd.Context(), c, path, body)
+		body := api.ArmingRequest{Pattern: args[0], Reason: reason, By: currentUser()}
+		done, err := post[api.ArmingResult](cmd.Context(), c, path, body)
 		if err != nil {
 			return err
 		}
-		var points []point.Applied
+		var points []api.Applied
 		for _, p := range done.Configured {
-			points = append(points, point.Applied{Point: p.Point, Generation: p.Generation})
+			points = append(points, api.Applied{Point: p.Point, Generation: p.Generation})
 		}
 		held := c.awaitRollout(cmd.Context(), done.Generation, points)
 		r := armingReport{done, c.deployment(done.Tenant), held.applied, held.pending,
@@ -86,7 +86,7 @@ func (r *armingReport) print(w io.Writer, pattern string) error {
 }
 
 func armingCommand(o *options) *cobra.Command {
-	a := answer[point.ArmingState]{query: fromControl[point.ArmingState]("/v1/arming"), table: printArming}
+	a := answer[api.ArmingState]{query: fromControl[api.ArmingState]("/v1/arming"), table: printArming}
 	cmd := &cobra.Command{Use: "arming", Args: cobra.NoArgs, RunE: a.run(o),
 		Short: "What is armed at the running points: by commands, and by the configuration that they started with"}
 	cmd.AddCommand(armingChangeCommand(o, "clear PATTERN", "Take back what commands said about a pattern: the configuration's value "+
@@ -94,23 +94,23 @@ func armingCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-var armingColumns = []report.Column[point.ArmingLine]{
-	{Head: "PATTERN", Cell: func(l *point.ArmingLine) any { return l.Pattern }},
-	{Head: "STATE", Cell: func(l *point.ArmingLine) any { return l.State }},
-	{Head: "SINCE", Cell: func(l *point.ArmingLine) any { return l.Since }},
-	{Head: "BY", Cell: func(l *point.ArmingLine) any { return l.By }},
-	{Head: "ROLE", Cell: func(l *point.ArmingLine) any { return report.Dash(l.Role) }},
-	{Head: "WHY", Cell: func(l *point.ArmingLine) any { return l.Reason }},
+var armingColumns = []report.Column[api.ArmingLine]{
+	{Head: "PATTERN", Cell: func(l *api.ArmingLine) any { return l.Pattern }},
+	{Head: "STATE", Cell: func(l *api.ArmingLine) any { return l.State }},
+	{Head: "SINCE", Cell: func(l *api.ArmingLine) any { return l.Since }},
+	{Head: "BY", Cell: func(l *api.ArmingLine) any { return l.By }},
+	{Head: "ROLE", Cell: func(l *api.ArmingLine) any { return report.Dash(l.Role) }},
+	{Head: "WHY", Cell: func(l *api.ArmingLine) any { return l.Reason }},
 }
 
-var pointArmingColumns = []report.Column[point.PointArming]{
-	{Head: "POINT", Cell: func(p *point.PointArming) any { return p.Point }},
-	{Head: "ITS CONFIGURATION SAYS", Cell: func(p *point.PointArming) any { return configuredText(p) }},
-	{Head: "APPLIED", Cell: func(p *point.PointArming) any { return p.Generation }},
-	{Head: "LAG", Cell: func(p *point.PointArming) any { return fmt.Sprintf("%d ms", p.LagMS) }},
+var pointArmingColumns = []report.Column[api.PointArming]{
+	{Head: "POINT", Cell: func(p *api.PointArming) any { return p.Point }},
+	{Head: "ITS CONFIGURATION SAYS", Cell: func(p *api.PointArming) any { return configuredText(p) }},
+	{Head: "APPLIED", Cell: func(p *api.PointArming) any { return p.Generation }},
+	{Head: "LAG", Cell: func(p *api.PointArming) any { return fmt.Sprintf("%d ms", p.LagMS) }},
 }
 
-func printArming(w io.Writer, s point.ArmingState) error {
+func printArming(w io.Writer, s api.ArmingState) error {
 	if len(s.Orders) == 0 {
 		fmt.Fprintln(w, "No command has armed or disarmed anything: the configuration holds.")
 	} else if err := report.Rows(w, s.Orders, armingColumns); err != nil {
@@ -121,7 +121,7 @@ func printArming(w io.Writer, s point.ArmingState) error {
 }
 
 // configuredText is what a point's configuration says of enforcement, in words.
-func configuredText(p *point.PointArming) string {
+func configuredText(p *api.PointArming) string {
 	switch {
 	case p.Mode == "":
 		return "unknown: it is of an older version"

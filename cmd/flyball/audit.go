@@ -10,16 +10,16 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/ledger"
-	"flyball/detect/enforce/point"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 )
 
 // auditReport is what `flyball audit verify -o json` prints.
 type auditReport struct {
-	Entries uint64         `json:"entries"`
-	Broken  *ledger.Broken `json:"first_bad_entry,omitempty"`
+	Entries uint64             `json:"entries"`
+	Broken  *ledger.ChainFault `json:"first_bad_entry,omitempty"`
 	// End is how far the trail came; Live what the enforcement point holds, absent
 	// when none answers.
 	End  ledger.Chain  `json:"end"`
@@ -58,10 +58,10 @@ const maxStoreDelay = 10 * time.Second
 // the two ends where they differ. caughtUp says that the store has read everything
 // that was written. It returns what is wrong, whether the comparison is complete, and
 // a sentence that says so.
-func compareTrail(end ledger.Chain, ends trailEnds, live *point.AuditEnd, caughtUp bool) (
-	broken *ledger.Broken, complete bool, summary string) {
-	wrong := func(seq uint64, why string) (*ledger.Broken, bool, string) {
-		return &ledger.Broken{Seq: seq, Why: why}, false, fmt.Sprintf("entry %d %s", seq, why)
+func compareTrail(end ledger.Chain, ends trailEnds, live *api.AuditEnd, caughtUp bool) (
+	broken *ledger.ChainFault, complete bool, summary string) {
+	wrong := func(seq uint64, why string) (*ledger.ChainFault, bool, string) {
+		return &ledger.ChainFault{Seq: seq, Why: why}, false, fmt.Sprintf("entry %d %s", seq, why)
 	}
 	const anew = "is not the one that the enforcement point holds: the trail was written anew"
 	if end.Seq > live.Seq {
@@ -102,9 +102,9 @@ const (
 // liveTrail reads from an enforcement point the end of its trail, beside the end that
 // the stored trail has. A point that has folded less is given a while: the table may
 // have been written by another one that is further.
-func liveTrail(ctx context.Context, c *controlClient, end ledger.Chain) (live point.AuditEnd, err error) {
+func liveTrail(ctx context.Context, c *controlClient, end ledger.Chain) (live api.AuditEnd, err error) {
 	for range liveTrailTries {
-		live, err = get[point.AuditEnd](ctx, c, fmt.Sprint("/v1/audit?at=", end.Seq))
+		live, err = get[api.AuditEnd](ctx, c, fmt.Sprint("/v1/audit?at=", end.Seq))
 		if err != nil || live.Seq >= end.Seq {
 			return live, err
 		}

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/ledger"
-	"flyball/detect/enforce/point"
 	"flyball/schema"
 )
 
@@ -31,7 +31,7 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 		prev := ""
 		for i := range list {
 			list[i].Seq, list[i].Prev = uint64(i+1), prev
-			list[i].Hash = list[i].Sum()
+			list[i].Hash = list[i].ComputeHash()
 			prev = list[i].Hash
 		}
 		return list
@@ -78,7 +78,7 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 				t.Fatalf("%+v", broken)
 			}
 			ends.note(list)
-			live := &point.AuditEnd{Chain: state.Audit, Clock: state.Clock + tc.later, Stale: tc.stale}
+			live := &api.AuditEnd{Chain: state.Audit, Clock: state.Position.Time + tc.later, Stale: tc.stale}
 			if e, ok := state.EntryAt(end.Seq); ok {
 				live.At = &e
 			}

@@ -76,7 +76,7 @@ func runBacktest(r *request, candidate string) (result backtest.Report, learnedO
 		other := decisionsBy(candidate, next)
 		opt.Candidate, notes = &other, said
 	}
-	kafka, err := app.KafkaOpts(c)
+	kafka, err := app.KafkaConfig(c)
 	if err != nil {
 		return result, 0, err
 	}
@@ -99,7 +99,7 @@ func decisionsBy(name string, c config.Config) backtest.Configuration {
 	if name == "" {
 		name = "(defaults)"
 	}
-	return backtest.Configuration{Name: name, Rules: app.PolicyRules(c), TripShare: c.Detect.FalseTripsPer1000 / 1000, About: app.AgentLookup(c)}
+	return backtest.Configuration{Name: name, Rules: app.PolicyRules(c), TripShare: c.Detect.FalseTripsPer1000 / 1000, AgentInfo: app.AgentLookup(c)}
 }
 
 // candidateConfig is the present configuration with another detect section and registry,

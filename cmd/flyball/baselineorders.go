@@ -6,12 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 )
 
 func baselinesFreezeCommand(o *options) *cobra.Command {
-	var body point.Freeze
+	var body api.FreezeBaselineRequest
 	var all bool
 	var length string
 	cmd := &cobra.Command{Use: "freeze", Args: cobra.NoArgs,
@@ -51,7 +51,7 @@ func baselinesFreezeCommand(o *options) *cobra.Command {
 }
 
 func baselinesResetCommand(o *options) *cobra.Command {
-	var body point.Forget
+	var body api.ResetBaselineRequest
 	cmd := &cobra.Command{Use: "reset", Short: "Forget what was learned of an agent: its runs so far never teach again", Args: cobra.NoArgs}
 	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, _ []string) (string, error) {
 		if body.Agent == "" || body.Reason == "" {

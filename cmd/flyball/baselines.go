@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
@@ -16,6 +15,7 @@ import (
 	"flyball/detect/baselinestore"
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 )
 
 func baselinesCommand(o *options) *cobra.Command {
@@ -28,7 +28,7 @@ func baselinesCommand(o *options) *cobra.Command {
 // baselineTopic is how to reach the topic that versions of baselines are published to.
 type baselineTopic struct {
 	config config.Config
-	kafka  []kgo.Opt
+	kafka  kafka.Config
 }
 
 func (r *request) baselineTopic() (baselineTopic, error) {
@@ -36,7 +36,7 @@ func (r *request) baselineTopic() (baselineTopic, error) {
 	if err != nil {
 		return baselineTopic{}, err
 	}
-	kafka, err := app.KafkaOpts(c)
+	kafka, err := app.KafkaConfig(c)
 	return baselineTopic{c, kafka}, err
 }
 
@@ -83,7 +83,7 @@ func (t baselineTopic) list(ctx context.Context) ([]report.Version, error) {
 }
 
 // read reads one version: the latest where none is named.
-func (t baselineTopic) read(ctx context.Context, name string) (*baseline.Body, error) {
+func (t baselineTopic) read(ctx context.Context, name string) (*baseline.Baseline, error) {
 	tenant := t.config.Tenant
 	body, err := baselinestore.LatestBaseline(ctx, t.kafka, func(v string) bool {
 		return baselinestore.VersionTenant(v) == tenant && (name == "" || v == name || strings.TrimPrefix(v, tenant+"/") == name)
@@ -99,7 +99,7 @@ func (t baselineTopic) read(ctx context.Context, name string) (*baseline.Body, e
 
 func baselinesShowCommand(o *options) *cobra.Command {
 	var agent string
-	read := func(r *request) (*baseline.Body, error) {
+	read := func(r *request) (*baseline.Baseline, error) {
 		t, err := r.baselineTopic()
 		if err != nil {
 			return nil, err
@@ -166,7 +166,7 @@ func baselinesRescoreCommand(o *options) *cobra.Command {
 	a := answer[*evaluate.Rescored]{table: report.Rescored,
 		query: func(r *request) (*evaluate.Rescored, error) { return rescore(r, version) },
 		exit: func(r *evaluate.Rescored) error {
-			if !r.Same && r.Baseline == r.Stored.Baseline {
+			if !r.Same && r.Baseline == r.StoredScore.Baseline {
 				return errIncomplete
 			}
 			return nil
@@ -190,7 +190,7 @@ func rescore(r *request, version string) (*evaluate.Rescored, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored, err := evaluate.StoredScore(r.ctx, db, t.config.Tenant, run.RunID)
+	stored, err := evaluate.ReadStoredScore(r.ctx, db, t.config.Tenant, run.RunID)
 	if err != nil {
 		return nil, err
 	}

@@ -10,14 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 )
 
 func breakersCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "breakers", Short: "List, trip and reset circuit breakers"}
 	list := func(use, short, path string) *cobra.Command {
-		l := listing[point.BreakerLine]{query: fromControl[[]point.BreakerLine](path), columns: breakerColumns}
+		l := listing[api.BreakerLine]{query: fromControl[[]api.BreakerLine](path), columns: breakerColumns}
 		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: l.run(o)}
 	}
 	cmd.AddCommand(list("list", "Breakers that are not closed", "/v1/breakers"),
@@ -26,15 +26,15 @@ func breakersCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-var breakerColumns = []report.Column[point.BreakerLine]{
-	{Head: "SCOPE", Cell: func(l *point.BreakerLine) any { return l.Scope.Kind.String() + " " + l.Scope.Value }},
-	{Head: "STATE", Cell: func(l *point.BreakerLine) any { return l.State }},
-	{Head: "MODE", Cell: func(l *point.BreakerLine) any { return l.Mode }},
-	{Head: "ORIGIN", Cell: func(l *point.BreakerLine) any { return l.Origin }},
-	{Head: "GENERATION", Cell: func(l *point.BreakerLine) any { return l.Generation }},
-	{Head: "SINCE", Cell: func(l *point.BreakerLine) any { return l.Since }},
-	{Head: "EXPIRES", Cell: func(l *point.BreakerLine) any { return l.Expires }},
-	{Head: "REASON", Cell: func(l *point.BreakerLine) any { return l.Reason }},
+var breakerColumns = []report.Column[api.BreakerLine]{
+	{Head: "SCOPE", Cell: func(l *api.BreakerLine) any { return l.Scope.Kind.String() + " " + l.Scope.Value }},
+	{Head: "STATE", Cell: func(l *api.BreakerLine) any { return l.State }},
+	{Head: "MODE", Cell: func(l *api.BreakerLine) any { return l.Mode }},
+	{Head: "ORIGIN", Cell: func(l *api.BreakerLine) any { return l.Origin }},
+	{Head: "GENERATION", Cell: func(l *api.BreakerLine) any { return l.Generation }},
+	{Head: "SINCE", Cell: func(l *api.BreakerLine) any { return l.Since }},
+	{Head: "EXPIRES", Cell: func(l *api.BreakerLine) any { return l.Expires }},
+	{Head: "REASON", Cell: func(l *api.BreakerLine) any { return l.Reason }},
 }
 
 // scopeArgs reads KIND and TARGET. A target that looks like a secret is refused before
@@ -43,7 +43,7 @@ func scopeArgs(args []string) (sc schema.Scope, err error) {
 	if err := sc.Kind.UnmarshalText([]byte(args[0])); err != nil || sc.Kind == schema.ScopeNone {
 		return sc, usage(fmt.Errorf("KIND: %q is none of %s", args[0], strings.Join(schema.ScopeKindWords[1:], ", ")))
 	}
-	if point.LooksLikeSecret(args[1]) {
+	if api.LooksLikeSecret(args[1]) {
 		return sc, usage(errors.New("TARGET: this looks like a secret, not like an id: it was not sent anywhere; flyball " +
 			"credential-id --stdin makes the id of a secret"))
 	}
@@ -53,7 +53,7 @@ func scopeArgs(args []string) (sc schema.Scope, err error) {
 
 // tripReport is what `breakers trip -o json` prints.
 type tripReport struct {
-	point.Tripped
+	api.TripResult
 	Deployment string   `json:"deployment"`
 	Enforced   []string `json:"enforced_at"` // points
 	NotYet     []string `json:"not_yet_at"`
@@ -90,7 +90,7 @@ func tripCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r := tripReport{Tripped: done, Deployment: c.deployment(done.Tenant)}
+		r := tripReport{TripResult: done, Deployment: c.deployment(done.Tenant)}
 		r.Undo = fmt.Sprintf("%s breakers reset %s %s --reason '…'", o.programName(), done.Scope.Kind, shellWord(done.Scope.Value))
 		held := c.awaitRollout(cmd.Context(), done.Generation, done.Points)
 		r.Enforced, r.NotYet = held.applied, held.pending
@@ -104,7 +104,7 @@ func tripCommand(o *options) *cobra.Command {
 }
 
 // body checks the flags, and is the request that they make.
-func (f *tripFlags) body(args []string) (*point.Trip, error) {
+func (f *tripFlags) body(args []string) (*api.TripRequest, error) {
 	sc, err := scopeArgs(args)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (f *tripFlags) body(args []string) (*point.Trip, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &point.Trip{Scope: sc, TTL: n, UntilReset: f.untilReset, Force: f.force, Reason: f.reason, By: currentUser()}, nil
+	return &api.TripRequest{Scope: sc, TTL: n, UntilReset: f.untilReset, Force: f.force, Reason: f.reason, By: currentUser()}, nil
 }
 
 func printTrip(w io.Writer, r *tripReport) error {
@@ -177,8 +177,8 @@ func resetCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		body := point.Reset{Scope: sc, IfMatch: ifMatch, Reason: reason, By: currentUser()}
-		done, err := post[point.Done](cmd.Context(), c, "/v1/breakers/reset", body)
+		body := api.ResetRequest{Scope: sc, IfMatch: ifMatch, Reason: reason, By: currentUser()}
+		done, err := post[api.ChangeResult](cmd.Context(), c, "/v1/breakers/reset", body)
 		if err != nil {
 			return err
 		}

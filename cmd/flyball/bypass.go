@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 // bypassReport is what `bypass -o json` prints.
 type bypassReport struct {
-	point.Bypassed
+	api.BypassResult
 	Deployment string   `json:"deployment"`
 	Enforced   []string `json:"in_force_at"` // points
 	NotYet     []string `json:"not_yet_at"`
@@ -42,8 +42,8 @@ func bypassCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		body := point.Bypass{Seconds: n, Agent: agent, Force: force, Reason: reason, By: currentUser()}
-		done, err := post[point.Bypassed](cmd.Context(), c, "/v1/bypass", body)
+		body := api.BypassRequest{Seconds: n, Agent: agent, Force: force, Reason: reason, By: currentUser()}
+		done, err := post[api.BypassResult](cmd.Context(), c, "/v1/bypass", body)
 		if err != nil {
 			return err
 		}
@@ -92,8 +92,8 @@ func endBypassCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		body := point.EndBypass{Agent: agent, Reason: reason, By: currentUser()}
-		done, err := post[point.Done](cmd.Context(), c, "/v1/bypass/end", body)
+		body := api.EndBypassRequest{Agent: agent, Reason: reason, By: currentUser()}
+		done, err := post[api.ChangeResult](cmd.Context(), c, "/v1/bypass/end", body)
 		if err != nil {
 			return err
 		}

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"flyball/cmd/internal/config"
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/manifest"
-	"flyball/detect/enforce/point"
 	"flyball/schema"
 )
 
@@ -27,7 +27,7 @@ const controlTimeout = 10 * time.Second
 // maxControlAnswer bounds what is read of an answer, in bytes.
 const maxControlAnswer = 32 << 20
 
-// controlClient sends requests to the control API of an enforcement point.
+// controlClient sends requests to the control API of an enforcement api.
 type controlClient struct {
 	http   *http.Client
 	base   string // scheme and address
@@ -152,7 +152,7 @@ func (c *controlClient) deployment(tenant string) string {
 
 // manifests are those in force.
 func (c *controlClient) manifests(ctx context.Context) (*manifest.Store, error) {
-	list, err := get[[]point.ManifestLine](ctx, c, "/v1/manifests")
+	list, err := get[[]api.ManifestLine](ctx, c, "/v1/manifests")
 	if err != nil {
 		return nil, err
 	}
@@ -181,10 +181,10 @@ const maxArmedAgents = 300
 
 // enforcement reads from the running points whether what is found about agents is
 // enforced, by agent. Where no point answers, nothing is known of any.
-func (c *controlClient) enforcement(ctx context.Context, agents []caller) map[string]point.ArmedAgent {
-	out := map[string]point.ArmedAgent{}
+func (c *controlClient) enforcement(ctx context.Context, agents []caller) map[string]api.ArmedAgent {
+	out := map[string]api.ArmedAgent{}
 	for part := range slices.Chunk(agents, maxArmedAgents) {
-		var body point.AskArmed
+		var body api.ArmedAgentsRequest
 		for _, a := range part {
 			if strings.TrimSpace(a.name) == "" {
 				continue // an unnamed caller
@@ -197,9 +197,9 @@ func (c *controlClient) enforcement(ctx context.Context, agents []caller) map[st
 		if len(body.Agents) == 0 {
 			continue
 		}
-		list, err := post[[]point.ArmedAgent](ctx, c, "/v1/arming/agents", body)
+		list, err := post[[]api.ArmedAgent](ctx, c, "/v1/arming/agents", body)
 		if err != nil {
-			return map[string]point.ArmedAgent{}
+			return map[string]api.ArmedAgent{}
 		}
 		for _, a := range list {
 			out[a.Agent] = a

@@ -13,7 +13,7 @@ func coverageCommand(o *options) *cobra.Command {
 	var w window
 	a := answer[*query.Coverage]{window: &w, table: report.Coverage,
 		query: fromDatabase(func(ctx context.Context, db database, r *request) (*query.Coverage, error) {
-			return query.CoverageOf(ctx, db, r.since, r.until)
+			return query.ReadCoverage(ctx, db, r.since, r.until)
 		}), exit: func(c *query.Coverage) error {
 			if len(c.Caveats) > 0 {
 				return errIncomplete

@@ -19,8 +19,8 @@ import (
 
 func deadLettersCommand(o *options) *cobra.Command {
 	var w window
-	a := answer[[]query.DeadRow]{window: &w, table: report.DeadLetters,
-		query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.DeadRow, error) {
+	a := answer[[]query.DeadLetterRow]{window: &w, table: report.DeadLetters,
+		query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.DeadLetterRow, error) {
 			return query.DeadLetters(ctx, db, r.since, r.until)
 		})}
 	cmd := &cobra.Command{Use: "dead-letters", Args: cobra.NoArgs, RunE: a.run(o),
@@ -65,12 +65,12 @@ func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLet
 	if err != nil {
 		return none, err
 	}
-	done, err := query.Replayed(r.ctx, db)
+	done, err := query.ReplayedPlaces(r.ctx, db)
 	if err != nil {
 		return none, err
 	}
 	opt.Done = func(place string) bool { return done[place] }
-	opt.Decode = func(rec *decode.Record) (int, []decode.Dead) {
+	opt.Decode = func(rec *decode.Record) (int, []decode.Rejected) {
 		calls, dead := p.Decode(rec, nil)
 		return len(calls), dead
 	}
@@ -92,7 +92,7 @@ const (
 func awaitStored(ctx context.Context, db database, places []string) error {
 	end := time.Now().Add(storedTimeout)
 	for {
-		done, err := query.Replayed(ctx, db)
+		done, err := query.ReplayedPlaces(ctx, db)
 		if err != nil {
 			return err
 		}

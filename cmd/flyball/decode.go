@@ -179,8 +179,8 @@ func (r *decoder) file(stdin io.Reader, name string) error {
 }
 
 func (r *decoder) record(rec *decode.Record) error {
-	var dead []decode.Dead
-	var steps [][]decode.Step
+	var dead []decode.Rejected
+	var steps [][]decode.FieldOrigin
 	if r.explain {
 		r.calls, steps, dead = r.pipeline.Explain(rec)
 	} else {
@@ -191,7 +191,7 @@ func (r *decoder) record(rec *decode.Record) error {
 		c := &r.calls[i]
 		switch {
 		case r.explain:
-			if err := printExplained(r.out, r.form, rec.Topic, rec.Offset+1, c, decode.Origins(c, steps[i])); err != nil {
+			if err := printExplained(r.out, r.form, rec.Topic, rec.Offset+1, c, decode.FieldOrigins(c, steps[i])); err != nil {
 				return err
 			}
 		case r.form == formTable:
@@ -215,7 +215,7 @@ func (r *decoder) record(rec *decode.Record) error {
 
 // printExplained prints a call field by field: for people as a table, for programs
 // as one object.
-func printExplained(w io.Writer, form, name string, record int64, c *schema.Call, origins []decode.Step) error {
+func printExplained(w io.Writer, form, name string, record int64, c *schema.Call, origins []decode.FieldOrigin) error {
 	if form == formJSON {
 		line, err := json.Marshal(map[string]any{"call": json.RawMessage(decode.AppendJSON(nil, c)), "explain": origins})
 		fmt.Fprintf(w, "%s\n", line)

@@ -27,7 +27,7 @@ func addSuspicions(r *evaluate.Report, train, test, view string) error {
 			absent = append(absent, "borrowed: "+set+" is not in the folder")
 		}
 	}
-	out, missing := evaluate.Suspicions(teach, judge, train == test)
+	out, missing := evaluate.EvaluateSharedCredential(teach, judge, train == test)
 	r.Borrowed, r.Missing = out, append(append(r.Missing, absent...), missing...)
 	return nil
 }

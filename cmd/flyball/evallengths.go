@@ -27,6 +27,6 @@ func addRunLengths(r *evaluate.Report, test string) error {
 		list = append(list, evaluate.Length{Agent: l.Agent, Group: baseline.PeerGroup(l.Agent, schema.CallerAgent),
 			Task: l.Task, Calls: l.Calls})
 	}
-	r.Lengths = evaluate.LengthsOf(list)
+	r.Lengths = evaluate.EvaluateLengths(list)
 	return nil
 }

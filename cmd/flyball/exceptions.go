@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 // exceptionRow is a line of `flyball exceptions list`: an exception of the log, or of
@@ -66,7 +66,7 @@ func readExceptions(r *request) ([]exceptionRow, error) {
 	if err := c.ValidateDetect(); err != nil {
 		return nil, usage(err)
 	}
-	byCommand, err := fromControl[[]point.ExceptionLine]("/v1/exceptions")(r)
+	byCommand, err := fromControl[[]api.ExceptionLine]("/v1/exceptions")(r)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func addExceptionCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		done, err := post[point.ExceptionAdded](cmd.Context(), c, "/v1/exceptions", body)
+		done, err := post[api.ExceptionResult](cmd.Context(), c, "/v1/exceptions", body)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func addExceptionCommand(o *options) *cobra.Command {
 }
 
 // body checks the flags, and is the request that they make.
-func (f *exceptionFlags) body(now time.Time) (*point.Except, error) {
+func (f *exceptionFlags) body(now time.Time) (*api.AddExceptionRequest, error) {
 	if strings.TrimSpace(f.agent) == "" || strings.TrimSpace(f.family) == "" {
 		return nil, usage(errors.New("--agent and --family are both needed: whom it is about, and what he is meant to do"))
 	}
@@ -145,17 +145,17 @@ func (f *exceptionFlags) body(now time.Time) (*point.Except, error) {
 		}
 		n = int64(end.Sub(now) / time.Second)
 	}
-	return &point.Except{Agent: f.agent, Family: f.family, Routes: f.routes, Seconds: n, Reason: f.reason, By: currentUser()}, nil
+	return &api.AddExceptionRequest{Agent: f.agent, Family: f.family, Routes: f.routes, Seconds: n, Reason: f.reason, By: currentUser()}, nil
 }
 
 // exceptionAdded is what `exceptions add -o json` prints.
 type exceptionAdded struct {
-	point.ExceptionAdded
+	api.ExceptionResult
 	Deployment string `json:"deployment"`
 	Undo       string `json:"undo"`
 }
 
-func (e *exceptionAdded) print(w io.Writer, body *point.Except) error {
+func (e *exceptionAdded) print(w io.Writer, body *api.AddExceptionRequest) error {
 	routes := "any route"
 	if len(body.Routes) > 0 {
 		routes = strings.Join(body.Routes, ", ")
@@ -187,8 +187,8 @@ func removeExceptionCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		body := point.Unexcept{Reason: reason, By: currentUser()}
-		done, err := post[point.Done](cmd.Context(), c, "/v1/exceptions/"+url.PathEscape(id)+"/remove", body)
+		body := api.RemoveExceptionRequest{Reason: reason, By: currentUser()}
+		done, err := post[api.ChangeResult](cmd.Context(), c, "/v1/exceptions/"+url.PathEscape(id)+"/remove", body)
 		if err != nil {
 			return err
 		}
@@ -204,7 +204,7 @@ const minIDPrefix = 6
 // resolveException is the id of the exception that an id, or the beginning of one, names.
 // What names none is returned as it is: the point refuses it by name.
 func resolveException(ctx context.Context, c *controlClient, term string) (string, error) {
-	list, err := get[[]point.ExceptionLine](ctx, c, "/v1/exceptions")
+	list, err := get[[]api.ExceptionLine](ctx, c, "/v1/exceptions")
 	if err != nil {
 		return "", err
 	}

@@ -67,7 +67,7 @@ func fileExceptions(d config.Detect, now time.Time) []fileException {
 	compiled := d.PolicyExceptions()
 	for i, e := range d.Exceptions {
 		out = append(out, fileException{Name: e.Name, Agent: e.Agent, Family: e.Family, Routes: e.Routes, Hours: e.Hours,
-			Expires: query.Time{Time: compiled[i].Ends()}, Approver: e.Approver, Why: e.Why, State: exceptionState(&compiled[i], now)})
+			Expires: query.Time{Time: compiled[i].ExpiresAt()}, Approver: e.Approver, Why: e.Why, State: exceptionState(&compiled[i], now)})
 	}
 	return out
 }
@@ -76,7 +76,7 @@ func exceptionState(e *policy.Exception, now time.Time) string {
 	switch {
 	case now.UnixNano() >= e.Expires:
 		return "expired"
-	case !e.Live(now.UnixNano()):
+	case !e.ActiveAt(now.UnixNano()):
 		return "out_of_hours"
 	}
 	return "in_force"

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/detect/playbook"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
@@ -48,17 +48,17 @@ var findingColumns = []report.Column[query.Finding]{
 // findingReport is a finding with the playbook card of its family.
 type findingReport struct {
 	query.Finding
-	Card *playbook.Card `json:"card,omitempty"`
+	Card *playbook.Entry `json:"card,omitempty"`
 }
 
 func findingCommand(o *options) *cobra.Command {
 	a := answer[*findingReport]{query: fromDatabase(func(ctx context.Context, db database, r *request) (*findingReport, error) {
-		f, err := query.FindingOf(ctx, db, r.args[0])
+		f, err := query.FindingByID(ctx, db, r.args[0])
 		if err != nil {
 			return nil, err
 		}
 		out := &findingReport{Finding: f}
-		if c, ok := playbook.Of(f.Family); ok {
+		if c, ok := playbook.Find(f.Family); ok {
 			out.Card = &c
 		}
 		return out, nil
@@ -72,7 +72,7 @@ func verdictCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "verdict ID true|benign|test", Args: cobra.ExactArgs(2),
 		Short: "Say what a finding was: a benign run teaches again, a true one never does"}
 	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, args []string) (string, error) {
-		body := point.Say{Why: why, By: currentUser()}
+		body := api.LabelFindingRequest{Why: why, By: currentUser()}
 		if err := body.Is.UnmarshalText([]byte(args[1])); err != nil || body.Is == schema.VerdictUnknown {
 			return "", usage(fmt.Errorf("%q is none of %s", args[1], strings.Join(schema.VerdictWords[1:], ", ")))
 		}

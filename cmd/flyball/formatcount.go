@@ -21,7 +21,7 @@ func newFormatCount() formatCount {
 	return formatCount{map[string]int{}, map[decode.Reason]int{}}
 }
 
-func (g *formatCount) add(calls []schema.Call, dead []decode.Dead) {
+func (g *formatCount) add(calls []schema.Call, dead []decode.Rejected) {
 	for i := range calls {
 		g.formats[calls[i].Format]++
 	}

@@ -7,26 +7,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 func gatesCommand(o *options) *cobra.Command {
-	l := listing[point.GateLine]{query: fromControl[[]point.GateLine]("/v1/grants"), columns: []report.Column[point.GateLine]{
-		{Head: "GATE", Cell: func(g *point.GateLine) any { return g.ID }},
-		{Head: "STATE", Cell: func(g *point.GateLine) any { return g.State }},
-		{Head: "ASKED (UTC)", Cell: func(g *point.GateLine) any { return report.Second(g.Asked) }},
-		{Head: "AGENT", Cell: func(g *point.GateLine) any { return report.Dash(g.AgentID) }},
-		{Head: "CALL", Cell: func(g *point.GateLine) any { return g.Route }},
-		{Head: "RESOURCE", Cell: func(g *point.GateLine) any { return report.Dash(g.Resource) }},
+	l := listing[api.GateLine]{query: fromControl[[]api.GateLine]("/v1/grants"), columns: []report.Column[api.GateLine]{
+		{Head: "GATE", Cell: func(g *api.GateLine) any { return g.ID }},
+		{Head: "STATE", Cell: func(g *api.GateLine) any { return g.State }},
+		{Head: "ASKED (UTC)", Cell: func(g *api.GateLine) any { return report.Second(g.Asked) }},
+		{Head: "AGENT", Cell: func(g *api.GateLine) any { return report.Dash(g.AgentID) }},
+		{Head: "CALL", Cell: func(g *api.GateLine) any { return g.Route }},
+		{Head: "RESOURCE", Cell: func(g *api.GateLine) any { return report.Dash(g.Resource) }},
 		{Head: "AMOUNT", Cell: gateAmount},
-		{Head: "WHY", Cell: func(g *point.GateLine) any { return g.Why }},
-		{Head: "BY", Cell: func(g *point.GateLine) any { return report.Dash(g.By) }},
+		{Head: "WHY", Cell: func(g *api.GateLine) any { return g.Why }},
+		{Head: "BY", Cell: func(g *api.GateLine) any { return report.Dash(g.By) }},
 	}}
 	return &cobra.Command{Use: "gates", Short: "Calls that wait for a person's yes, and what was answered, latest first",
 		Args: cobra.NoArgs, RunE: l.run(o)}
 }
 
-func gateAmount(g *point.GateLine) any {
+func gateAmount(g *api.GateLine) any {
 	if g.Amount == "" {
 		return "-"
 	}
@@ -34,7 +34,7 @@ func gateAmount(g *point.GateLine) any {
 }
 
 func grantCommand(o *options) *cobra.Command {
-	var body point.Grant
+	var body api.GrantRequest
 	var length string
 	cmd := gateAnswerCommand(o, "grant", "Say yes to a call that waits: once, for 15 minutes, to what was asked", "granted",
 		&body.Reason, func() (any, error) {
@@ -50,7 +50,7 @@ func grantCommand(o *options) *cobra.Command {
 }
 
 func refuseCommand(o *options) *cobra.Command {
-	var body point.Refuse
+	var body api.RefuseRequest
 	return gateAnswerCommand(o, "refuse", "Say no to a call that waits", "refused", &body.Reason, func() (any, error) {
 		body.By = currentUser()
 		return body, nil

@@ -45,7 +45,7 @@ func learnOnce(cmd *cobra.Command, o *options) error {
 	if err := app.Validate(c); err != nil {
 		return usage(err)
 	}
-	kafka, err := app.KafkaOpts(c)
+	kafka, err := app.KafkaConfig(c)
 	if err != nil {
 		return err
 	}
@@ -54,11 +54,11 @@ func learnOnce(cmd *cobra.Command, o *options) error {
 		return err
 	}
 	defer db.Close()
-	body, err := app.NewLearner(c, kafka, db, log).Once(cmd.Context())
+	body, err := app.NewLearner(c, kafka, db, log).LearnOnce(cmd.Context())
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n",
-		body.Version, body.Runs, body.Calls, len(body.Names()), body.Calibration.T1)
+		body.Version, body.Runs, body.Calls, len(body.AgentNames()), body.Calibration.T1)
 	return err
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/manifest"
-	"flyball/detect/enforce/point"
 	"flyball/schema"
 )
 
 func manifestCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "manifest", Short: "What agents are for: propose, check, put in force, review"}
-	list := listing[point.ManifestLine]{query: fromControl[[]point.ManifestLine]("/v1/manifests"), columns: manifestColumns}
+	list := listing[api.ManifestLine]{query: fromControl[[]api.ManifestLine]("/v1/manifests"), columns: manifestColumns}
 	quotas := listing[quotaLine]{query: fromControl[[]quotaLine]("/v1/quotas"), columns: quotaColumns}
 	cmd.AddCommand(
 		&cobra.Command{Use: "list", Short: "Manifests in force", Args: cobra.NoArgs, RunE: list.run(o)},
@@ -31,12 +31,12 @@ func manifestCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-var manifestColumns = []report.Column[point.ManifestLine]{
-	{Head: "AGENT", Cell: func(m *point.ManifestLine) any { return m.Agent }},
-	{Head: "VERSION", Cell: func(m *point.ManifestLine) any { return m.Version }},
-	{Head: "OWNER", Cell: func(m *point.ManifestLine) any { return report.Dash(m.Owner) }},
-	{Head: "SINCE (UTC)", Cell: func(m *point.ManifestLine) any { return report.Second(m.Since) }},
-	{Head: "BY", Cell: func(m *point.ManifestLine) any { return m.By }},
+var manifestColumns = []report.Column[api.ManifestLine]{
+	{Head: "AGENT", Cell: func(m *api.ManifestLine) any { return m.Agent }},
+	{Head: "VERSION", Cell: func(m *api.ManifestLine) any { return m.Version }},
+	{Head: "OWNER", Cell: func(m *api.ManifestLine) any { return report.Dash(m.Owner) }},
+	{Head: "SINCE (UTC)", Cell: func(m *api.ManifestLine) any { return report.Second(m.Since) }},
+	{Head: "BY", Cell: func(m *api.ManifestLine) any { return m.By }},
 }
 
 // quotaLine is a line of /v1/quotas.
@@ -67,7 +67,7 @@ func manifestShowCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		m, doc := manifests.Of("", args[0], schema.TrustVerified)
+		m, doc := manifests.ForAgent("", args[0], schema.TrustVerified)
 		if m == nil {
 			return fmt.Errorf("no manifest holds for %q; flyball manifest learn --agent %s proposes one", args[0], args[0])
 		}
@@ -95,8 +95,8 @@ func manifestApplyCommand(o *options) *cobra.Command {
 			return err
 		}
 		for i, text := range texts {
-			body := point.Put{Text: text, Reason: reason, By: currentUser()}
-			done, err := requestJSON[point.Done](cmd.Context(), c, http.MethodPut, "/v1/manifests", body)
+			body := api.PutManifestRequest{Text: text, Reason: reason, By: currentUser()}
+			done, err := requestJSON[api.ChangeResult](cmd.Context(), c, http.MethodPut, "/v1/manifests", body)
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[i], err)
 			}
@@ -128,7 +128,7 @@ func manifestDropCommand(o *options) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{Use: "drop AGENT", Short: "Take a manifest away", Args: cobra.ExactArgs(1)}
 	cmd.RunE = order(o, &reason, func(ctx context.Context, c *controlClient, args []string) (string, error) {
-		body := point.Drop{Agent: args[0], Reason: reason, By: currentUser()}
+		body := api.DropManifestRequest{Agent: args[0], Reason: reason, By: currentUser()}
 		return args[0] + ": dropped", c.change(ctx, "/v1/manifests/drop", body)
 	})
 	reasonFlag(cmd, &reason)

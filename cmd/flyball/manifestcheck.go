@@ -71,7 +71,7 @@ func checkManifests(r *request, manifests *manifest.Store) ([]manifest.CheckRepo
 	slices.Sort(agents)
 	reports := []manifest.CheckReport{}
 	for _, agent := range slices.Compact(agents) {
-		m, _ := manifests.Of("", agent, schema.TrustVerified)
+		m, _ := manifests.ForAgent("", agent, schema.TrustVerified)
 		if m == nil {
 			continue
 		}

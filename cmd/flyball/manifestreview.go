@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/manifest"
-	"flyball/detect/enforce/point"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -35,7 +35,7 @@ func manifestReviewCommand(o *options) *cobra.Command {
 // readReviews reviews the agents of which calls were held, and those that have a
 // manifest of their own.
 func readReviews(r *request) ([]reviewReport, error) {
-	manifests, err := fromControl[[]point.ManifestLine]("/v1/manifests")(r)
+	manifests, err := fromControl[[]api.ManifestLine]("/v1/manifests")(r)
 	if err != nil {
 		return nil, err
 	}
@@ -77,10 +77,10 @@ func readReviews(r *request) ([]reviewReport, error) {
 }
 
 // answeredGates is what manifests look at of rows of gates.
-func answeredGates(gates []query.GateRow) []manifest.Answered {
-	var out []manifest.Answered
+func answeredGates(gates []query.GateRow) []manifest.ApprovalHistory {
+	var out []manifest.ApprovalHistory
 	for _, g := range gates {
-		out = append(out, manifest.Answered{Route: g.Route, Asked: g.Asked, Granted: g.Granted, Refused: g.Refused, TimeOut: g.TimedOut,
+		out = append(out, manifest.ApprovalHistory{Route: g.Route, Asked: g.Asked, Granted: g.Granted, Refused: g.Refused, TimeOut: g.TimedOut,
 			MaxAmount: g.MaxAmount, Currency: g.Currency, Findings: g.Findings})
 	}
 	return out
@@ -88,7 +88,7 @@ func answeredGates(gates []query.GateRow) []manifest.Answered {
 
 // manifestNaming is the manifest of exactly this agent: a suggestion about one agent is
 // none about all that a pattern matches.
-func manifestNaming(list []point.ManifestLine, agent string) *manifest.Manifest {
+func manifestNaming(list []api.ManifestLine, agent string) *manifest.Manifest {
 	for _, l := range list {
 		if l.Agent == agent && !strings.ContainsAny(agent, "*?[") {
 			if m, err := manifest.Parse([]byte(l.Text)); err == nil {

@@ -59,9 +59,9 @@ func readReach(r *request, who query.Caller) ([]reach.Report, error) {
 	}
 	var reports []reach.Report
 	for _, agent := range agents {
-		m, doc := manifests.Of("", agent, schema.TrustVerified)
+		m, doc := manifests.ForAgent("", agent, schema.TrustVerified)
 		armed := control.enforcement(r.ctx, []caller{{name: agent}})[agent].State == "armed"
-		reports = append(reports, reach.Of(agent, m, doc.Version, c.Control.WithoutManifest == "ask", armed, routes))
+		reports = append(reports, reach.Analyze(agent, m, doc.Version, c.Control.WithoutManifest == "ask", armed, routes))
 	}
 	return reports, nil
 }
@@ -102,13 +102,13 @@ func agentsBehind(r *request, db database, who *query.Caller, since, until time.
 		return []string{who.Agent}, nil
 	}
 	if who.Run != "" {
-		run, err := query.Resolve(r.ctx, db, who.Run)
+		run, err := query.ResolveRun(r.ctx, db, who.Run)
 		if err != nil {
 			return nil, err
 		}
 		who.Run = run.RunID
 	}
-	agents, err := query.AgentsOf(r.ctx, db, *who, since, until)
+	agents, err := query.AgentsOfCaller(r.ctx, db, *who, since, until)
 	if err == nil && len(agents) == 0 {
 		err = fmt.Errorf("nobody called with %s since %s", who.Credential+who.Run, since.UTC().Format(time.RFC3339))
 	}
@@ -143,12 +143,12 @@ func printReach(w io.Writer, r *reach.Report) error {
 		for _, l := range r.Lines {
 			most := "unbounded"
 			switch {
-			case l.Answer != "allowed":
+			case l.Access != "allowed":
 				most = "-"
 			case l.WorstPerHour >= 0:
 				most = fmt.Sprintf("%d (%s)", l.WorstPerHour, l.BoundBy)
 			}
-			row(l.Reversibility, l.Effect, l.Route, l.Answer, most, l.Used, l.Others, strings.TrimPrefix(l.Why, "policy."))
+			row(l.Reversibility, l.Effect, l.Route, l.Access, most, l.Used, l.Others, strings.TrimPrefix(l.Why, "policy."))
 		}
 	})
 	if err != nil || len(r.Narrowings) == 0 {

@@ -9,14 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 )
 
 // receipt is what one opening of a breaker did, with what the stored calls say of it.
 type receipt struct {
-	point.Receipt
+	api.Receipt
 	// Slipped are the run's calls that passed after the one that it was stopped for;
 	// absent where the database does not answer.
 	Slipped *schema.Exposure `json:"slipped,omitempty"`
@@ -44,7 +44,7 @@ func printReceipts(w io.Writer, list []receipt) error {
 		for _, r := range list {
 			points := r.Points
 			if len(points) == 0 {
-				points = []point.ReceiptPoint{{Point: "-"}}
+				points = []api.ReceiptPoint{{Point: "-"}}
 			}
 			slipped := "-"
 			if r.Slipped != nil {
@@ -84,7 +84,7 @@ func (r *receipt) addSlipped(ctx context.Context, db database) error {
 	if err != nil || r.RunID.IsZero() {
 		return nil // opened by hand: no call led to it
 	}
-	e, err := query.Slipped(ctx, db, r.RunID.String(), found)
+	e, err := query.CallsAfterTrip(ctx, db, r.RunID.String(), found)
 	if err == nil {
 		r.Slipped = &e
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 )
 
@@ -22,7 +22,7 @@ type rollout struct{ applied, pending []string }
 
 // awaitRollout waits for a short while until every live point has applied a generation
 // of the log. points is how far each is now.
-func (c *controlClient) awaitRollout(ctx context.Context, generation uint64, points []point.Applied) rollout {
+func (c *controlClient) awaitRollout(ctx context.Context, generation uint64, points []api.Applied) rollout {
 	end := time.Now().Add(rolloutTimeout)
 	for {
 		r := rolloutAt(generation, points)
@@ -43,7 +43,7 @@ func (c *controlClient) awaitRollout(ctx context.Context, generation uint64, poi
 }
 
 // rolloutAt parts points by whether they have applied a generation of the log.
-func rolloutAt(generation uint64, points []point.Applied) rollout {
+func rolloutAt(generation uint64, points []api.Applied) rollout {
 	r := rollout{applied: []string{}, pending: []string{}}
 	for _, p := range points {
 		if p.Generation >= generation {
@@ -58,14 +58,14 @@ func rolloutAt(generation uint64, points []point.Applied) rollout {
 }
 
 // appliedPoints is how far each live point has applied the log.
-func (c *controlClient) appliedPoints(ctx context.Context) ([]point.Applied, error) {
+func (c *controlClient) appliedPoints(ctx context.Context) ([]api.Applied, error) {
 	states, err := get[[]schema.PointState](ctx, c, "/v1/points")
 	if err != nil {
 		return nil, err
 	}
-	var out []point.Applied
+	var out []api.Applied
 	for _, p := range states {
-		out = append(out, point.Applied{Point: p.Point, Generation: uint64(p.Applied) + 1})
+		out = append(out, api.Applied{Point: p.Point, Generation: uint64(p.Applied) + 1})
 	}
 	return out, nil
 }

@@ -45,14 +45,14 @@ func runsCommand(o *options) *cobra.Command {
 // resolveRun finds the run that a term names. Where it names none or several, those that
 // are near it are printed to standard error.
 func resolveRun(r *request, db database, term string) (query.Run, error) {
-	run, err := query.Resolve(r.ctx, db, term)
+	run, err := query.ResolveRun(r.ctx, db, term)
 	var several *query.Ambiguous
 	switch {
 	case errors.As(err, &several):
 		report.Printf(r.stderr, "%q names %d runs:\n", term, len(several.Candidates))
 		_ = report.Rows(r.stderr, several.Candidates, report.RunColumns)
 	case errors.Is(err, query.ErrNotFound):
-		near, _ := query.Near(r.ctx, db, term, maxNear)
+		near, _ := query.RunsWithSimilarKey(r.ctx, db, term, maxNear)
 		report.Printf(r.stderr, "no run has the id or key %q.", term)
 		if len(near) > 0 {
 			fmt.Fprintln(r.stderr, " Near it:")
@@ -84,7 +84,7 @@ func findCommand(o *options) *cobra.Command {
 	a := answer[[]query.Hit]{query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.Hit, error) {
 		hits, err := query.Find(ctx, db, r.args[0], limit)
 		if err == nil && len(hits) == 0 && o.output != formJSON {
-			near, _ := query.Near(ctx, db, r.args[0], maxNear)
+			near, _ := query.RunsWithSimilarKey(ctx, db, r.args[0], maxNear)
 			return hits, printNotFound(r.stderr, r.args[0], near)
 		}
 		return hits, err

@@ -9,18 +9,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 func settingsCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "settings", Short: "What every enforcement point folds by: the bounds of automatic trips"}
-	list := answer[point.SettingsLine]{query: fromControl[point.SettingsLine]("/v1/settings"), table: printSettings}
+	list := answer[api.SettingsLine]{query: fromControl[api.SettingsLine]("/v1/settings"), table: printSettings}
 	cmd.AddCommand(&cobra.Command{Use: "list", Args: cobra.NoArgs, RunE: list.run(o),
 		Short: "What holds, who said so, and what the file of the point that answers says"}, settingsSet(o))
 	return cmd
 }
 
-func printSettings(w io.Writer, s point.SettingsLine) error {
+func printSettings(w io.Writer, s api.SettingsLine) error {
 	err := report.Table(w, "SETTING | HOLDS | FILE SAYS | SINCE (UTC) | BY | REASON", func(row func(...any)) {
 		since, by, reason := report.Second(s.Since), report.Dash(s.By), report.Dash(s.Reason)
 		row("trips_per_hour", s.TripsPerHour, s.File.TripsPerHour, since, by, reason)
@@ -37,7 +37,7 @@ func settingsSet(o *options) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{Use: "set", Short: "Change what holds, at every point, from one command on; for admins", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		body := point.SetSettings{Reason: reason, By: currentUser()}
+		body := api.ChangeSettingsRequest{Reason: reason, By: currentUser()}
 		if cmd.Flags().Changed("trips-per-hour") {
 			body.TripsPerHour = &trips
 		}
@@ -51,7 +51,7 @@ func settingsSet(o *options) *cobra.Command {
 			if err := c.change(ctx, "/v1/settings", body); err != nil {
 				return "", err
 			}
-			s, err := get[point.SettingsLine](ctx, c, "/v1/settings")
+			s, err := get[api.SettingsLine](ctx, c, "/v1/settings")
 			return fmt.Sprintf("tenant %s: at most %d automatic trips an hour, of at most %d %% of its active agents; generation %d, at every point",
 				s.Tenant, s.TripsPerHour, s.AgentsPercent, s.Generation), err
 		})(cmd, args)
@@ -62,7 +62,7 @@ func settingsSet(o *options) *cobra.Command {
 	return cmd
 }
 
-func checkSettings(s *point.SetSettings) error {
+func checkSettings(s *api.ChangeSettingsRequest) error {
 	if s.TripsPerHour == nil && s.AgentsPercent == nil {
 		return usage(errors.New("--trips-per-hour, --agents-percent: one of them is needed"))
 	}

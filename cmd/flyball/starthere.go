@@ -8,8 +8,8 @@ import (
 
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/manifest"
-	"flyball/detect/enforce/point"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -57,11 +57,11 @@ func readStartingPoints(r *request, limit int) (s startingPoints, err error) {
 	if recent.Before(r.since) {
 		recent = r.since
 	}
-	covered, err := query.CoverageOf(r.ctx, db, recent, r.until)
+	covered, err := query.ReadCoverage(r.ctx, db, recent, r.until)
 	if err != nil {
 		return s, err
 	}
-	s.open = covered.Open()
+	s.open = covered.NeverAskedRows()
 	c, err := r.config()
 	if err != nil {
 		return s, err
@@ -98,7 +98,7 @@ func ownerOf(c config.Config, agent string) string {
 }
 
 // addMissing notes what an agent's use of an irreversible route lacks.
-func (s *startingPoints) addMissing(u *query.StartRow, manifests *manifest.Store, enforced map[string]point.ArmedAgent) {
+func (s *startingPoints) addMissing(u *query.StartRow, manifests *manifest.Store, enforced map[string]api.ArmedAgent) {
 	named, gated := guards(manifests, u)
 	e, known := enforced[u.AgentID]
 	for _, c := range s.open {

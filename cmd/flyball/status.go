@@ -16,7 +16,7 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 // status is what `flyball status -o json` prints.
@@ -36,7 +36,7 @@ type status struct {
 	Restarts    float64            `json:"engine_restarts"`
 	MemoryMiB   float64            `json:"memory_mib"`
 	// Control is what Flyball itself can do at present; absent when no point answers.
-	Control *point.Status `json:"control,omitempty"`
+	Control *api.Status `json:"control,omitempty"`
 	// ControlError is why no point answers: then it is not known what is enforced.
 	ControlError string `json:"control_error,omitempty"`
 }
@@ -57,7 +57,7 @@ func readStatus(r *request) (*status, error) {
 	}
 	s := statusFromMetrics(m)
 	s.Ready, s.Parts = readiness(r.ctx, c.Metrics.Listen)
-	control, err := fromControl[point.Status]("/v1/status")(r)
+	control, err := fromControl[api.Status]("/v1/status")(r)
 	if err != nil {
 		s.ControlError = err.Error()
 	} else {
@@ -131,7 +131,7 @@ func printStatus(w io.Writer, s *status) error {
 }
 
 // controlRows prints what Flyball itself can do at present.
-func controlRows(row func(...any), c *point.Status) {
+func controlRows(row func(...any), c *api.Status) {
 	b := c.Budget
 	row("breakers open", c.Open)
 	row("automatic trips", fmt.Sprintf("%d of %d this hour", b.Trips, b.Of),
@@ -164,7 +164,7 @@ func controlRows(row func(...any), c *point.Status) {
 }
 
 // configurationsDiffer reports whether points are configured to enforce different things.
-func configurationsDiffer(points []point.PointArming) bool {
+func configurationsDiffer(points []api.PointArming) bool {
 	for i := range points {
 		if points[i].Mode != points[0].Mode || !slices.Equal(points[i].Armed, points[0].Armed) {
 			return true

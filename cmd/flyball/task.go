@@ -8,32 +8,32 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 func taskCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "task", Short: "Declare what a run is for, before it begins; an orchestrator's command"}
 	end := &cobra.Command{Use: "end TASK", Short: "End a task: its scope and its grants end with it", Args: cobra.ExactArgs(1)}
 	end.RunE = order(o, nil, func(ctx context.Context, c *controlClient, args []string) (string, error) {
-		return args[0] + " ended", c.change(ctx, "/v1/runs/"+url.PathEscape(args[0])+"/end", point.End{By: currentUser()})
+		return args[0] + " ended", c.change(ctx, "/v1/runs/"+url.PathEscape(args[0])+"/end", api.EndTaskRequest{By: currentUser()})
 	})
-	l := listing[point.TaskLine]{query: fromControl[[]point.TaskLine]("/v1/runs"), columns: []report.Column[point.TaskLine]{
-		{Head: "TASK", Cell: func(t *point.TaskLine) any { return t.ID }},
-		{Head: "AGENT", Cell: func(t *point.TaskLine) any { return t.AgentID }},
-		{Head: "RUN KEY", Cell: func(t *point.TaskLine) any { return t.RunKey }},
-		{Head: "TYPE", Cell: func(t *point.TaskLine) any { return report.Dash(t.Type) }},
-		{Head: "TARGETS", Cell: func(t *point.TaskLine) any { return len(t.Targets) }},
-		{Head: "DECLARED (UTC)", Cell: func(t *point.TaskLine) any { return report.Second(t.At) }},
-		{Head: "EXPIRES", Cell: func(t *point.TaskLine) any { return report.Second(t.Expires) }},
-		{Head: "ENDED", Cell: func(t *point.TaskLine) any { return report.Second(t.Ended) }},
-		{Head: "BY", Cell: func(t *point.TaskLine) any { return t.By }},
+	l := listing[api.TaskLine]{query: fromControl[[]api.TaskLine]("/v1/runs"), columns: []report.Column[api.TaskLine]{
+		{Head: "TASK", Cell: func(t *api.TaskLine) any { return t.ID }},
+		{Head: "AGENT", Cell: func(t *api.TaskLine) any { return t.AgentID }},
+		{Head: "RUN KEY", Cell: func(t *api.TaskLine) any { return t.RunKey }},
+		{Head: "TYPE", Cell: func(t *api.TaskLine) any { return report.Dash(t.Type) }},
+		{Head: "TARGETS", Cell: func(t *api.TaskLine) any { return len(t.Targets) }},
+		{Head: "DECLARED (UTC)", Cell: func(t *api.TaskLine) any { return report.Second(t.At) }},
+		{Head: "EXPIRES", Cell: func(t *api.TaskLine) any { return report.Second(t.Expires) }},
+		{Head: "ENDED", Cell: func(t *api.TaskLine) any { return report.Second(t.Ended) }},
+		{Head: "BY", Cell: func(t *api.TaskLine) any { return t.By }},
 	}}
 	cmd.AddCommand(taskDeclare(o), end, &cobra.Command{Use: "list", Short: "Tasks, latest first", Args: cobra.NoArgs, RunE: l.run(o)})
 	return cmd
 }
 
 func taskDeclare(o *options) *cobra.Command {
-	var body point.Declare
+	var body api.DeclareTaskRequest
 	var length string
 	cmd := &cobra.Command{Use: "declare AGENT RUN_KEY", Short: "Declare a task: what its run may write, until when", Args: cobra.ExactArgs(2)}
 	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, args []string) (string, error) {
@@ -45,7 +45,7 @@ func taskDeclare(o *options) *cobra.Command {
 		if body.Seconds, err = secondsFlag("--for", length); err != nil {
 			return "", err
 		}
-		done, err := post[point.Done](ctx, c, "/v1/runs", body)
+		done, err := post[api.ChangeResult](ctx, c, "/v1/runs", body)
 		return done.Ref, err
 	})
 	f := cmd.Flags()

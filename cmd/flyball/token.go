@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 )
 
 func tokenCommand() *cobra.Command {
@@ -22,10 +22,10 @@ func tokenCommand() *cobra.Command {
 		token := "fly_" + hex.EncodeToString(raw)
 		fmt.Fprintln(cmd.OutOrStdout(), token)
 		if file == "" {
-			fmt.Fprintf(cmd.ErrOrStderr(), "keep in value_file: %s\n", point.HashLine(token))
+			fmt.Fprintf(cmd.ErrOrStderr(), "keep in value_file: %s\n", api.TokenHashLine(token))
 			return nil
 		}
-		return os.WriteFile(file, []byte(point.HashLine(token)+"\n"), 0o600)
+		return os.WriteFile(file, []byte(api.TokenHashLine(token)+"\n"), 0o600)
 	}
 	cmd.Flags().StringVar(&file, "hash-to", "", "write the hash to this file, for control.tokens[].value_file")
 	return cmd

@@ -116,9 +116,9 @@ func readTouched(r *request, db database, c config.Config, s query.Subject) (*qu
 	}
 	switch behind, err := partsBehind(r.ctx, c); {
 	case err != nil:
-		t.Unread(fmt.Sprintf("nothing answers on metrics.listen %s", c.Metrics.Listen))
+		t.AddLagUnknownCaveat(fmt.Sprintf("nothing answers on metrics.listen %s", c.Metrics.Listen))
 	case behind != "":
-		t.Lagging(behind)
+		t.AddLagCaveat(behind)
 	}
 	return t, nil
 }

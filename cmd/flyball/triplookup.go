@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 )
@@ -20,8 +20,8 @@ const maxCandidates = 10
 
 // tripOrLookUp opens a breaker. A target that no point has met is looked up in the
 // database, unless the order is to take it as it is.
-func tripOrLookUp(ctx context.Context, o *options, c *controlClient, body *point.Trip) (point.Tripped, error) {
-	done, err := post[point.Tripped](ctx, c, "/v1/breakers/trip", body)
+func tripOrLookUp(ctx context.Context, o *options, c *controlClient, body *api.TripRequest) (api.TripResult, error) {
+	done, err := post[api.TripResult](ctx, c, "/v1/breakers/trip", body)
 	unknown, is := isNotFound(err)
 	if !is || body.Force {
 		return done, err
@@ -31,7 +31,7 @@ func tripOrLookUp(ctx context.Context, o *options, c *controlClient, body *point
 	case lookupErr != nil:
 		return done, fmt.Errorf("%s\n%w", unknown.detail, lookupErr)
 	case stored:
-		return post[point.Tripped](ctx, c, "/v1/breakers/trip", body)
+		return post[api.TripResult](ctx, c, "/v1/breakers/trip", body)
 	}
 	return done, err
 }
@@ -39,7 +39,7 @@ func tripOrLookUp(ctx context.Context, o *options, c *controlClient, body *point
 // lookUpTarget looks up the target of a trip in the database, and completes the order
 // with what is stored of it. It reports whether anything is, and an error where several
 // runs fit. A database that does not answer knows of nothing.
-func lookUpTarget(ctx context.Context, o *options, body *point.Trip) (bool, error) {
+func lookUpTarget(ctx context.Context, o *options, body *api.TripRequest) (bool, error) {
 	_, db, err := o.database()
 	if err != nil {
 		return false, nil
@@ -56,16 +56,16 @@ func lookUpTarget(ctx context.Context, o *options, body *point.Trip) (bool, erro
 		if at := strings.LastIndexByte(value, '@'); kind == schema.ScopeVersion && at > 0 {
 			field, value = "agent_id", value[:at]
 		}
-		known, err := query.Known(ctx, db, field, value)
+		known, err := query.IsStoredName(ctx, db, field, value)
 		body.Force = err == nil && known
 		return body.Force, nil
 	}
 	return false, nil
 }
 
-func lookUpRun(ctx context.Context, db database, body *point.Trip) (bool, error) {
+func lookUpRun(ctx context.Context, db database, body *api.TripRequest) (bool, error) {
 	term, route, _ := strings.Cut(body.Scope.Value, " ")
-	run, err := query.Resolve(ctx, db, term)
+	run, err := query.ResolveRun(ctx, db, term)
 	var several *query.Ambiguous
 	if errors.As(err, &several) {
 		var list strings.Builder

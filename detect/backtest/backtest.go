@@ -49,15 +49,15 @@ const progressEvery = 10_000
 // Run judges every stored run of a window by a baseline, under one configuration
 // or two. It reads the history twice where a decision would have stopped anything: once
 // to decide, and once to say what would have been stopped.
-func Run(ctx context.Context, db learn.DB, body *baseline.Body, o Options) (Report, error) {
+func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (Report, error) {
 	of := []Configuration{o.Present}
 	if o.Candidate != nil {
 		of = append(of, *o.Candidate)
 	}
 	c := NewComparison(body, o.ThrottlePerSecond, of...)
-	read := func(doing string, each func(*learn.Call)) error {
+	read := func(doing string, each func(*learn.StoredCall)) error {
 		n := 0
-		return learn.All(ctx, db, o.Window, func(call *learn.Call) {
+		return learn.ReadAll(ctx, db, o.Window, func(call *learn.StoredCall) {
 			if n++; n%progressEvery == 0 && o.Progress != nil {
 				o.Progress(doing, n)
 			}
@@ -79,7 +79,7 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Body, o Options) (Repo
 		out.Candidate, out.Difference = &sides[1], Differ(&sides[0], &sides[1])
 	}
 	var err error
-	if out.Denied, err = learn.Denied(ctx, db, o.Window); err != nil {
+	if out.Denied, err = learn.CountDenied(ctx, db, o.Window); err != nil {
 		return out, err
 	}
 	out.Notes = out.notes()

@@ -34,7 +34,7 @@ type Trip struct {
 
 	action, hardest schema.Action
 	mode            schema.Mode
-	found           schema.VerdictWord
+	found           schema.VerdictLabel
 	armed           bool // one of its decisions stops calls and is enforced
 }
 
@@ -50,9 +50,9 @@ type Excepted struct {
 	Verdict   string    `json:"verdict,omitempty"`
 }
 
-// Healthy is work that enforced decisions would have stopped and that nobody found
+// BlockedWork is work that enforced decisions would have stopped and that nobody found
 // true (or a test). Most of it nobody has judged at all.
-type Healthy struct {
+type BlockedWork struct {
 	Runs     int    `json:"runs"` // that were decided on
 	Calls    uint64 `json:"calls"`
 	Benign   int    `json:"benign_runs"` // of the runs: a person found them so
@@ -65,7 +65,7 @@ type Healthy struct {
 	last string
 }
 
-func (h *Healthy) add(c *learn.Call, own *Trip) {
+func (h *BlockedWork) add(c *learn.StoredCall, own *Trip) {
 	switch {
 	case c.Verdict == schema.VerdictTrue || c.Verdict == schema.VerdictTest:
 	case own != nil && own.armed:
@@ -87,7 +87,7 @@ type Verdicts struct {
 	Unjudged int `json:"unjudged"`
 }
 
-func (v *Verdicts) add(w schema.VerdictWord) {
+func (v *Verdicts) add(w schema.VerdictLabel) {
 	switch w {
 	case schema.VerdictTrue:
 		v.True++
@@ -113,23 +113,23 @@ type Side struct {
 	Verdicts Verdicts `json:"verdicts"`
 	// Prevented is what enforced decisions would have stopped; IfArmed what all of them
 	// would if everything were armed.
-	Prevented Harm            `json:"prevented"`
-	IfArmed   Harm            `json:"prevented_if_armed"`
-	Healthy   Healthy         `json:"healthy_blocked"`
-	Excepted  []Excepted      `json:"excepted"`
-	Unused    []policy.Unused `json:"unused"`
+	Prevented   Harm            `json:"prevented"`
+	IfArmed     Harm            `json:"prevented_if_armed"`
+	BlockedWork BlockedWork     `json:"healthy_blocked"`
+	Excepted    []Excepted      `json:"excepted"`
+	Unused      []policy.Unused `json:"unused"`
 }
 
 // Change is a run that both configurations decide on, each in its way.
 type Change struct {
-	RunID     string `json:"run_id"`
-	AgentID   string `json:"agent_id,omitempty"`
-	Present   Brief  `json:"present"`
-	Candidate Brief  `json:"candidate"`
+	RunID     string      `json:"run_id"`
+	AgentID   string      `json:"agent_id,omitempty"`
+	Present   TripSummary `json:"present"`
+	Candidate TripSummary `json:"candidate"`
 }
 
-// Brief is a trip in short.
-type Brief struct {
+// TripSummary is a trip in short.
+type TripSummary struct {
 	Call   uint64 `json:"call"`
 	Action string `json:"action"` // the most severe
 	Mode   string `json:"mode"`
@@ -148,7 +148,7 @@ type Difference struct {
 // run's in its order: all of them to Judge, then Settle, then all of them to Account.
 type Comparison struct {
 	model *score.Model
-	run   score.Run
+	run   score.RunScore
 	n     uint64
 	sides []*side
 
@@ -156,7 +156,7 @@ type Comparison struct {
 }
 
 // NewComparison by a baseline. throttle is how many calls a second a throttle lets pass.
-func NewComparison(body *baseline.Body, throttle float64, of ...Configuration) *Comparison {
+func NewComparison(body *baseline.Baseline, throttle float64, of ...Configuration) *Comparison {
 	c := &Comparison{model: score.NewModel(body)}
 	for _, o := range of {
 		c.sides = append(c.sides, newSide(o, body, paceOf(throttle)))
@@ -165,13 +165,13 @@ func NewComparison(body *baseline.Body, throttle float64, of ...Configuration) *
 }
 
 // Judge scores a call and notes what each configuration would decide on.
-func (c *Comparison) Judge(call *learn.Call) {
+func (c *Comparison) Judge(call *learn.StoredCall) {
 	if call.First {
-		c.run = score.Run{}
+		c.run = score.RunScore{}
 		c.runs++
 	}
 	c.calls++
-	c.run.Add(c.model, score.Who{Agent: call.Agent, Group: call.Group, Version: call.Of.AgentVersion, Task: call.TaskType}, &call.Call, call.Stored.Start, call.Reversibility)
+	c.run.Add(c.model, score.Reference{Agent: call.Agent, Group: call.Group, Version: call.Of.AgentVersion, Task: call.TaskType}, &call.Input, call.Stored.Start, call.Reversibility)
 	for _, s := range c.sides {
 		s.judge(&c.run, call)
 	}
@@ -188,7 +188,7 @@ func (c *Comparison) Settle() bool {
 }
 
 // Account says of a call whether it would have passed.
-func (c *Comparison) Account(call *learn.Call) {
+func (c *Comparison) Account(call *learn.StoredCall) {
 	if call.First {
 		c.n = 0
 	}
@@ -209,7 +209,7 @@ func (c *Comparison) Sides() []Side {
 
 func (s *side) report(runs int) Side {
 	out := Side{Configuration: s.Name, FalseTripsPer1000: s.TripShare * 1000, Threshold: s.levels[schema.LevelTrip-1], Trips: s.trips, Prevented: s.armed, IfArmed: s.would,
-		Healthy: s.healthy, Excepted: s.excepted, Unused: s.uses.Unused()}
+		BlockedWork: s.healthy, Excepted: s.excepted, Unused: s.uses.Unused()}
 	if out.Trips == nil {
 		out.Trips = []*Trip{}
 	}
@@ -222,11 +222,11 @@ func (s *side) report(runs int) Side {
 		case !t.armed || t.found == schema.VerdictTrue || t.found == schema.VerdictTest:
 			continue
 		case t.found == schema.VerdictBenign:
-			out.Healthy.Benign++
+			out.BlockedWork.Benign++
 		default:
-			out.Healthy.Unjudged++
+			out.BlockedWork.Unjudged++
 		}
-		out.Healthy.Runs++
+		out.BlockedWork.Runs++
 	}
 	if runs > 0 {
 		out.Share = float64(len(s.trips)) / float64(runs)
@@ -259,6 +259,6 @@ func Differ(present, candidate *Side) *Difference {
 	return out
 }
 
-func (t *Trip) brief() Brief {
-	return Brief{t.Call, t.Hardest, t.Mode, t.Scope.Kind.String(), t.Rule}
+func (t *Trip) brief() TripSummary {
+	return TripSummary{t.Call, t.Hardest, t.Mode, t.Scope.Kind.String(), t.Rule}
 }

@@ -24,14 +24,14 @@ type invented struct {
 	trust                  schema.Trust
 	rule                   schema.RunRule
 	start                  time.Duration
-	verdict                schema.VerdictWord
+	verdict                schema.VerdictLabel
 	calls                  []schema.Call
 }
 
 func (r invented) id() schema.RunID { return schema.RunIdentity{Tenant: "t", Key: r.key}.ID() }
 
 // read hands out runs as learn.All does.
-func read(runs []invented, each func(*learn.Call)) {
+func read(runs []invented, each func(*learn.StoredCall)) {
 	for _, r := range runs {
 		of := &schema.RunSnapshot{RunID: r.id(), Tenant: "t", Actor: r.credential, Rule: r.rule, AgentID: r.agent, AgentTrust: r.trust, CredentialID: r.credential, StartedAt: began.Add(r.start).UnixNano()}
 		for i := range r.calls {
@@ -42,9 +42,9 @@ func read(runs []invented, each func(*learn.Call)) {
 			}
 			c.Start += began.Add(r.start).UnixNano()
 			c.CallsOffset = c.Start // the log is in the order of time
-			out := &learn.Call{Run: of.RunID.String(), Agent: baseline.AgentKey(r.agent, r.trust), Group: baseline.PeerGroup(r.agent, schema.CallerAgent), AgentID: r.agent, At: time.Unix(0, c.Start),
-				Reversibility: c.Reversibility, First: i == 0, Decidable: &learn.Decidable{Stored: c, Of: of, Verdict: r.verdict}}
-			feature.Of(&c, &out.Call)
+			out := &learn.StoredCall{Run: of.RunID.String(), Agent: baseline.AgentKey(r.agent, r.trust), Group: baseline.PeerGroup(r.agent, schema.CallerAgent), AgentID: r.agent, At: time.Unix(0, c.Start),
+				Reversibility: c.Reversibility, First: i == 0, DecisionFacts: &learn.DecisionFacts{Stored: c, Of: of, Verdict: r.verdict}}
+			feature.Extract(&c, &out.Input)
 			each(out)
 		}
 	}
@@ -64,9 +64,9 @@ func remove(at time.Duration, id int) schema.Call {
 func pay(at time.Duration, amount, currency string) schema.Call {
 	c := remove(at, 7)
 	c.Method, c.Effect = "POST", schema.EffectPay
-	c.Note(route.AttrAmount, amount)
+	c.SetAttr(route.AttrAmount, amount)
 	if currency != "" {
-		c.Note(route.AttrCurrency, currency)
+		c.SetAttr(route.AttrCurrency, currency)
 	}
 	return c
 }
@@ -94,29 +94,29 @@ func loop(key string, agent int, start time.Duration) invented {
 }
 
 // taught is the baseline of a fleet that reads orders.
-func taught(t *testing.T) *baseline.Body {
+func taught(t *testing.T) *baseline.Baseline {
 	t.Helper()
-	var runs []*baseline.Run
+	var runs []*baseline.TrainingRun
 	var past []invented
 	for agent := range 20 {
 		for n := range 10 {
 			past = append(past, clean(fmt.Sprintf("past-%d-%d", agent, n), agent, time.Duration(n)*time.Hour))
 		}
 	}
-	var steps feature.Run
-	read(past, func(c *learn.Call) {
+	var steps feature.RunMemory
+	read(past, func(c *learn.StoredCall) {
 		if c.First {
-			runs, steps = append(runs, &baseline.Run{ID: c.Run, Agent: c.Agent, Group: c.Group, Start: c.At.UnixNano()}), feature.Run{}
+			runs, steps = append(runs, &baseline.TrainingRun{ID: c.Run, Agent: c.Agent, Group: c.Group, Start: c.At.UnixNano()}), feature.RunMemory{}
 		}
 		r := runs[len(runs)-1]
-		r.Steps, r.Routes = append(r.Steps, steps.Add(&c.Call)), append(r.Routes, "GET /v1/orders/{}")
-		r.Resources, r.Spent = steps.Resources(), steps.Spent
+		r.Features, r.Routes = append(r.Features, steps.Add(&c.Input)), append(r.Routes, "GET /v1/orders/{}")
+		r.Resources, r.Usage = steps.Resources(), steps.Usage
 	})
 	return learn.Fit("t", runs)
 }
 
 func configuration(name string, change func(*policy.Rules)) Configuration {
-	c := Configuration{Name: name, Rules: policy.DefaultRules(), TripShare: .001, About: func(string) ([]string, string) { return nil, "" }}
+	c := Configuration{Name: name, Rules: policy.DefaultRules(), TripShare: .001, AgentInfo: func(string) ([]string, string) { return nil, "" }}
 	c.Rules.Arming.All = true
 	if change != nil {
 		change(&c.Rules)
@@ -159,8 +159,8 @@ func TestWhatATripWouldHavePrevented(t *testing.T) {
 	if want := map[string]string{"EUR": "13.255", "": "3"}; !reflect.DeepEqual(p.Amounts, want) {
 		t.Errorf("amounts %v, want %v", p.Amounts, want)
 	}
-	if s.Prevented.Calls != p.Calls || s.IfArmed.Calls != p.Calls || s.Healthy != (Healthy{Runs: 1, Calls: p.Calls, Unjudged: 1}) || s.Verdicts != (Verdicts{Unjudged: 1}) {
-		t.Errorf("in all: %+v %+v %+v", s.Prevented, s.Healthy, s.Verdicts)
+	if s.Prevented.Calls != p.Calls || s.IfArmed.Calls != p.Calls || s.BlockedWork != (BlockedWork{Runs: 1, Calls: p.Calls, Unjudged: 1}) || s.Verdicts != (Verdicts{Unjudged: 1}) {
+		t.Errorf("in all: %+v %+v %+v", s.Prevented, s.BlockedWork, s.Verdicts)
 	}
 }
 
@@ -177,8 +177,8 @@ func TestWhatEachActionStops(t *testing.T) {
 		if n := want(trip); s.Prevented.Calls != n || trip.Prevented.Calls != n || trip.Action != action.String() || trip.Rule != "by "+action.String() {
 			t.Errorf("%v: prevented %d of %+v, want %d", action, s.Prevented.Calls, trip, n)
 		}
-		if stops := action >= schema.ActionThrottle; (s.Healthy.Runs == 1) != stops {
-			t.Errorf("%v: healthy %+v", action, s.Healthy)
+		if stops := action >= schema.ActionThrottle; (s.BlockedWork.Runs == 1) != stops {
+			t.Errorf("%v: healthy %+v", action, s.BlockedWork)
 		}
 	}
 	hasty := bad
@@ -195,8 +195,8 @@ func TestWhatEachActionStops(t *testing.T) {
 func TestNothingIsPreventedThatIsNotEnforced(t *testing.T) {
 	bad := loop("bad", 7, time.Hour)
 	s := compared(t, []invented{bad}, configuration("present", func(r *policy.Rules) { r.Arming = policy.ParseArming(false, []string{"other/*", "tag:batch"}) }))[0]
-	if trip := s.Trips[0]; trip.Mode != "observe" || trip.Why != policy.WhyObserve || s.Prevented.Calls != 0 || s.Healthy.Runs != 0 || s.IfArmed.Calls != 44-trip.Call || trip.Prevented.Calls != s.IfArmed.Calls {
-		t.Errorf("%+v: prevented %+v, healthy %+v", trip, s.Prevented, s.Healthy)
+	if trip := s.Trips[0]; trip.Mode != "observe" || trip.Why != policy.WhyObserve || s.Prevented.Calls != 0 || s.BlockedWork.Runs != 0 || s.IfArmed.Calls != 44-trip.Call || trip.Prevented.Calls != s.IfArmed.Calls {
+		t.Errorf("%+v: prevented %+v, healthy %+v", trip, s.Prevented, s.BlockedWork)
 	}
 	want := []policy.Unused{{Kind: "armed", Name: "other/*", Why: policy.MatchedNothing}, {Kind: "armed", Name: "tag:batch", Why: policy.MatchedNothing}}
 	if !slices.Equal(s.Unused, want) {
@@ -245,7 +245,7 @@ func TestWorkOfOthersThatWouldHaveBeenHeld(t *testing.T) {
 		if tc.calls > 0 {
 			runs = 1
 		}
-		if h := s.Healthy; h.OtherCalls != tc.calls || h.Others != runs {
+		if h := s.BlockedWork; h.OtherCalls != tc.calls || h.Others != runs {
 			t.Errorf("%s: %+v, want %d calls of others", name, h, tc.calls)
 		}
 	}
@@ -262,18 +262,18 @@ func TestAddressAndAgentAreHeldWhereThatIsTheScope(t *testing.T) {
 	}
 	bad, other := from(loop("bad", 7, time.Hour)), from(clean("other", 8, time.Hour+time.Minute))
 	s := compared(t, []invented{bad, other}, configuration("present", nil))[0]
-	if s.Trips[0].Scope != (schema.Scope{Kind: schema.ScopeAgent, Value: "fleet/a7"}) || s.Healthy.Others != 0 {
-		t.Errorf("an established agent: %+v %+v", s.Trips[0], s.Healthy)
+	if s.Trips[0].Scope != (schema.Scope{Kind: schema.ScopeAgent, Value: "fleet/a7"}) || s.BlockedWork.Others != 0 {
+		t.Errorf("an established agent: %+v %+v", s.Trips[0], s.BlockedWork)
 	}
 	bad.trust, other.trust = schema.TrustAsserted, schema.TrustAsserted
 	s = compared(t, []invented{bad, other}, configuration("present", nil))[0]
-	if s.Trips[0].Scope != (schema.Scope{Kind: schema.ScopeAddress, Value: "10.0.0.9"}) || s.Healthy.OtherCalls != 6 {
-		t.Errorf("an asserted one: %+v %+v", s.Trips[0], s.Healthy)
+	if s.Trips[0].Scope != (schema.Scope{Kind: schema.ScopeAddress, Value: "10.0.0.9"}) || s.BlockedWork.OtherCalls != 6 {
+		t.Errorf("an asserted one: %+v %+v", s.Trips[0], s.BlockedWork)
 	}
 	other.trust = schema.TrustInfrastructure
 	s = compared(t, []invented{bad, other}, configuration("present", nil))[0]
-	if s.Trips[0].Scope.Kind != schema.ScopeAddress || s.Healthy.OtherCalls != 0 {
-		t.Errorf("an established one at the address of an asserted: %+v %+v", s.Trips[0], s.Healthy)
+	if s.Trips[0].Scope.Kind != schema.ScopeAddress || s.BlockedWork.OtherCalls != 0 {
+		t.Errorf("an established one at the address of an asserted: %+v %+v", s.Trips[0], s.BlockedWork)
 	}
 }
 
@@ -290,14 +290,14 @@ func TestSecondRunOfACredentialIsHeldByIt(t *testing.T) {
 
 func TestRunsThatPeopleJudged(t *testing.T) {
 	var runs []invented
-	for i, v := range []schema.VerdictWord{schema.VerdictTrue, schema.VerdictBenign, schema.VerdictTest, schema.VerdictUnknown} {
+	for i, v := range []schema.VerdictLabel{schema.VerdictTrue, schema.VerdictBenign, schema.VerdictTest, schema.VerdictUnknown} {
 		r := loop(fmt.Sprint("bad-", i), 7+i, time.Hour)
 		r.verdict = v
 		runs = append(runs, r)
 	}
 	s := compared(t, runs, configuration("present", nil))[0]
-	if s.Verdicts != (Verdicts{1, 1, 1, 1}) || s.Healthy.Runs != 2 || s.Healthy.Benign != 1 || s.Healthy.Unjudged != 1 || 2*s.Healthy.Calls != s.Prevented.Calls {
-		t.Fatalf("%+v %+v %+v", s.Verdicts, s.Healthy, s.Prevented)
+	if s.Verdicts != (Verdicts{1, 1, 1, 1}) || s.BlockedWork.Runs != 2 || s.BlockedWork.Benign != 1 || s.BlockedWork.Unjudged != 1 || 2*s.BlockedWork.Calls != s.Prevented.Calls {
+		t.Fatalf("%+v %+v %+v", s.Verdicts, s.BlockedWork, s.Prevented)
 	}
 	if got := s.Trips[1].Verdict + s.Trips[3].Verdict; got != "benign" {
 		t.Errorf("verdicts of trips: %q", got)

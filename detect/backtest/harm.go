@@ -24,7 +24,7 @@ type Harm struct {
 	moved map[string]int64 // thousandths
 }
 
-func (h *Harm) add(c *learn.Call) {
+func (h *Harm) add(c *learn.StoredCall) {
 	h.Calls++
 	if c.Reversibility == schema.Irreversible {
 		h.Irreversible++
@@ -37,7 +37,7 @@ func (h *Harm) add(c *learn.Call) {
 		h.seen[r] = struct{}{}
 	}
 	h.Resources = len(h.seen)
-	if amount, currency, ok := manifest.Thousandths(&c.Stored); ok && !c.Failed {
+	if amount, currency, ok := manifest.AmountInThousandths(&c.Stored); ok && !c.Failed {
 		if h.moved == nil {
 			h.moved, h.Amounts = map[string]int64{}, map[string]string{}
 		}

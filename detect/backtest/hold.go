@@ -36,7 +36,7 @@ func paceOf(perSecond float64) pace {
 }
 
 // stops reports whether the hold would have stopped a call that it covers.
-func (h *hold) stops(c *learn.Call, p pace) bool {
+func (h *hold) stops(c *learn.StoredCall, p pace) bool {
 	switch h.action {
 	case schema.ActionDeny:
 		return true
@@ -54,7 +54,7 @@ func (h *hold) stops(c *learn.Call, p pace) bool {
 }
 
 // covers reports whether a call, the n-th of its run, came within the hold's time.
-func (h *hold) covers(c *learn.Call, n uint64) bool {
+func (h *hold) covers(c *learn.StoredCall, n uint64) bool {
 	at := c.Stored.Start
 	if c.Of.RunID == h.run {
 		return n > h.call && at >= h.from && at < h.to
@@ -142,7 +142,7 @@ func (t *timeline) each(at int64, do func(*hold)) {
 
 // meet is the hold that decides about a call: the most severe one, the first among
 // equals. armed is that among the enforced ones, would that among all.
-func (h *holds) meet(c *learn.Call, n uint64) (armed, would *hold) {
+func (h *holds) meet(c *learn.StoredCall, n uint64) (armed, would *hold) {
 	harder := func(than, x *hold) bool {
 		return than == nil || x.action > than.action || x.action == than.action && x.from < than.from
 	}

@@ -18,8 +18,8 @@ type Configuration struct {
 	Name      string // the file that it was read from
 	Rules     policy.Rules
 	TripShare float64 // share of clean runs that may trip
-	// About says what the registry knows of an agent.
-	About func(agent string) (tags []string, criticality string)
+	// AgentInfo says what the registry knows of an agent.
+	AgentInfo func(agent string) (tags []string, criticality string)
 }
 
 // moment is a call at which a finding was decided on.
@@ -27,7 +27,7 @@ type moment struct {
 	in       policy.Input
 	call     uint64 // of the run, from 1
 	score    float64
-	verdict  schema.VerdictWord
+	verdict  schema.VerdictLabel
 	decision schema.Decision
 }
 
@@ -37,8 +37,8 @@ type moment struct {
 type side struct {
 	Configuration
 	levels  calibrate.Levels
-	uses    *policy.Uses
-	courses [score.NFamilies]policy.Course // of the run that is being read
+	uses    *policy.Usage
+	courses [score.NumFamilies]policy.FindingProgress // of the run that is being read
 
 	moments  []*moment
 	excepted []Excepted
@@ -48,37 +48,37 @@ type side struct {
 	pace     pace
 
 	armed, would Harm // that armed decisions would have prevented, and all of them
-	healthy      Healthy
+	healthy      BlockedWork
 }
 
-func newSide(c Configuration, body *baseline.Body, p pace) *side {
-	return &side{Configuration: c, pace: p, held: newHolds(), levels: body.Calibration.Levels(c.TripShare), uses: policy.NewUses(&c.Rules, score.Families[:]), of: map[string]*Trip{}}
+func newSide(c Configuration, body *baseline.Baseline, p pace) *side {
+	return &side{Configuration: c, pace: p, held: newHolds(), levels: body.Calibration.Levels(c.TripShare), uses: policy.NewUsage(&c.Rules, score.Families[:]), of: map[string]*Trip{}}
 }
 
 // judge takes in the run as it stands after a call.
-func (s *side) judge(run *score.Run, c *learn.Call) {
+func (s *side) judge(run *score.RunScore, c *learn.StoredCall) {
 	if c.First {
-		s.courses = [score.NFamilies]policy.Course{}
+		s.courses = [score.NumFamilies]policy.FindingProgress{}
 	}
-	if s.levels.Of(run.Score) < schema.LevelAlert {
+	if s.levels.For(run.Score) < schema.LevelAlert {
 		return
 	}
-	for f := range score.Family(score.NFamilies) {
-		course, level := &s.courses[f], s.levels.Of(run.Families[f])
+	for f := range score.Family(score.NumFamilies) {
+		course, level := &s.courses[f], s.levels.For(run.Families[f])
 		subject := policy.Subject{Agent: c.Of.AgentID, Trust: c.Of.AgentTrust, Family: f.String()}
-		if course.Due(&s.Rules, level, subject, &c.Stored, run.Rising(f)) {
+		if course.DecisionDue(&s.Rules, level, subject, &c.Stored, run.Rising(f)) {
 			s.decide(run, f, level, course, c)
 		}
 	}
 }
 
-func (s *side) decide(run *score.Run, f score.Family, level schema.Level, course *policy.Course, c *learn.Call) {
+func (s *side) decide(run *score.RunScore, f score.Family, level schema.Level, course *policy.FindingProgress, c *learn.StoredCall) {
 	_, _, exposure := run.Onset(f)
 	call := c.Stored
-	in := policy.Input{Run: c.Of, Call: &call, N: int(course.Decisions), Finding: &schema.Finding{ID: schema.FindingID(c.Of.RunID, f.String()), Tenant: c.Of.Tenant, RunID: c.Of.RunID,
+	in := policy.Input{Run: c.Of, Call: &call, EarlierDecisions: int(course.Decisions), Finding: &schema.Finding{ID: schema.FindingID(c.Of.RunID, f.String()), Tenant: c.Of.Tenant, RunID: c.Of.RunID,
 		AgentID: c.Of.AgentID, AgentTrust: c.Of.AgentTrust, CredentialID: c.Of.CredentialID, Family: f.String(), Level: level, Exposure: exposure}}
-	in.Tags, in.Criticality = s.About(c.Of.AgentID)
-	s.uses.Note(in)
+	in.Tags, in.Criticality = s.AgentInfo(c.Of.AgentID)
+	s.uses.Record(in)
 	d, ok := course.Decide(s.Rules, in)
 	switch {
 	case ok:
@@ -150,7 +150,7 @@ func (s *side) trip(m *moment) {
 
 // account takes in a call again: it is the n-th of its run (from 1), and would not
 // have passed where a decision holds it.
-func (s *side) account(c *learn.Call, n uint64) {
+func (s *side) account(c *learn.StoredCall, n uint64) {
 	armed, would := s.held.meet(c, n)
 	stopped := would != nil && would.stops(c, s.pace)
 	if stopped {
@@ -166,7 +166,7 @@ func (s *side) account(c *learn.Call, n uint64) {
 	}
 }
 
-func verdict(v schema.VerdictWord) string {
+func verdict(v schema.VerdictLabel) string {
 	if v == schema.VerdictUnknown {
 		return ""
 	}

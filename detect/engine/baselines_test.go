@@ -24,7 +24,7 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	document := func(format int, version string, change func(*baseline.Body)) []byte {
+	document := func(format int, version string, change func(*baseline.Baseline)) []byte {
 		b := baseline.New("default")
 		b.Version = version
 		if change != nil {
@@ -38,7 +38,7 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 	}
 	put("default/good", document(wire.BaselineVersion, "default/good", nil))
 	put("default/newer", document(wire.BaselineVersion+1, "default/newer", nil))
-	put("default/unsound", document(wire.BaselineVersion, "default/unsound", func(b *baseline.Body) { b.All[0] = baseline.Count{Hits: 9, Calls: 1} }))
+	put("default/unsound", document(wire.BaselineVersion, "default/unsound", func(b *baseline.Baseline) { b.All[0] = baseline.Count{Hits: 9, Calls: 1} }))
 	put("default/torn", document(wire.BaselineVersion, "default/torn", nil)[:40])
 	put("default/empty", []byte(`{"v":1,"body":{"version":"default/empty"}}`))
 	r := prometheus.NewRegistry()
@@ -80,7 +80,7 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	b := &baselines{kafka: l.opts, known: map[string]*baseline.Body{}}
+	b := &baselines{kafka: l.opts, known: map[string]*baseline.Baseline{}}
 	for version, want := range map[string]string{"default/newer": "default/good", "default/unsound": "default/good", "default/aaa": ""} {
 		body, err := b.before(context.Background(), version)
 		if want == "" {

@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/policy"
-	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/wire"
 )
@@ -150,7 +149,7 @@ func TestBorrowedSessionIsSuspectedAndNothingTrips(t *testing.T) {
 			t.Errorf("%s: %d commands", name, commands)
 		}
 		for _, f := range findings {
-			if f.Level != schema.LevelAlert || f.Decided != nil || f.ID != findings[0].ID || f.PrincipalID != "ann@example.com" || f.ExpectedRate <= 0 || f.ExpectedRate > .01 || len(f.Evidence) < 2 {
+			if f.Level != schema.LevelAlert || f.Decision != nil || f.ID != findings[0].ID || f.PrincipalID != "ann@example.com" || f.ExpectedRate <= 0 || f.ExpectedRate > .01 || len(f.Evidence) < 2 {
 				t.Errorf("%s: %+v", name, f)
 			}
 		}
@@ -166,8 +165,8 @@ func TestOperatorsRuleGatesABorrowedSession(t *testing.T) {
 	e, _ := l.start(armed(policy.Rule{Name: "ask", Family: schema.FamilyBorrowed, Action: schema.ActionGate}))
 	l.sessions(0, 30, byMachine)
 	findings, commands := l.said(e)
-	if commands != 1 || findings[0].Decided == nil || findings[0].Decided.Action != schema.ActionGate {
-		t.Fatalf("%d commands, %+v", commands, findings[0].Decided)
+	if commands != 1 || findings[0].Decision == nil || findings[0].Decision.Action != schema.ActionGate {
+		t.Fatalf("%d commands, %+v", commands, findings[0].Decision)
 	}
 }
 
@@ -250,19 +249,5 @@ func TestSuspicionClosesWithItsRun(t *testing.T) {
 	findings, _ := l.said(e)
 	if last := findings[len(findings)-1]; last.State != schema.FindingClosed || last.Reason == "" || last.ID != findings[0].ID {
 		t.Fatalf("%+v", last)
-	}
-}
-
-// Entries that were written before sessions were judged are read, without one.
-func TestEntryOfTheVersionBefore(t *testing.T) {
-	old := wire.NewWriter(nil, wire.KindState, 4)
-	(&judged{suspect: &suspect{finding: finding{openedAt: 7}}}).Code(old)
-	r, err := wire.NewReader(old.Bytes(), wire.KindState, stitch.StateVersion)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var run judged
-	if run.Code(r); r.Err != nil || r.Rest() != 0 || run.suspect != nil {
-		t.Fatalf("%v, %d bytes left, %+v", r.Err, r.Rest(), run.suspect)
 	}
 }

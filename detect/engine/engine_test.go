@@ -74,7 +74,7 @@ func (l *log) write(value []byte) {
 func (l *log) start(change ...func(*Config)) (e *Engine, stop func() error) {
 	l.t.Helper()
 	cfg := DefaultConfig()
-	cfg.Kafka, cfg.Now = l.opts, time.Now
+	cfg.Kafka, cfg.Now = kafka.Config{Options: l.opts}, time.Now
 	cfg.CheckpointEvery, cfg.SnapshotEvery, cfg.JournalEvery = 50*time.Millisecond, 50*time.Millisecond, 20*time.Millisecond
 	cfg.Logger, cfg.Registerer = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
 	for _, f := range change {
@@ -227,7 +227,7 @@ func TestActivationSurvivesARestart(t *testing.T) {
 	e, _ := l.start()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if w := e.worker(0); w != nil {
-			if got := w.now.versions["route"]; got != "v2" {
+			if got := w.log.now.versions["route"]; got != "v2" {
 				t.Fatalf("version %q is active after the restart", got)
 			}
 			return

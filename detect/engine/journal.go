@@ -13,12 +13,12 @@ import (
 // journal gathers store-ready rows until a record is cut.
 type journal struct {
 	part    int32
-	calls   *clickhouse.CallsBlock
-	runs    *clickhouse.RunsBlock
-	touches *clickhouse.TouchesBlock
-	traces  *clickhouse.TraceCallsBlock
-	counts  *clickhouse.StitchingBlock
-	scores  *clickhouse.ScoresBlock
+	calls   *clickhouse.Block[schema.Call]
+	runs    *clickhouse.Block[schema.RunSnapshot]
+	touches *clickhouse.Block[schema.Touch]
+	traces  *clickhouse.Block[schema.Call]
+	counts  *clickhouse.Block[schema.StitchingCount]
+	scores  *clickhouse.Block[schema.Score]
 
 	from, to int64 // calls offsets covered; from -1 while empty
 	min, max int64
@@ -50,9 +50,9 @@ type traceKey struct {
 func newJournal(part int32) *journal {
 	return &journal{
 		part:  part,
-		calls: clickhouse.NewCallsBlock(), runs: clickhouse.NewRunsBlock(),
-		touches: clickhouse.NewTouchesBlock(), traces: clickhouse.NewTraceCallsBlock(), counts: clickhouse.NewStitchingBlock(),
-		scores: clickhouse.NewScoresBlock(),
+		calls: clickhouse.CallsTable.NewBlock(), runs: clickhouse.RunsTable.NewBlock(),
+		touches: clickhouse.TouchesTable.NewBlock(), traces: clickhouse.TraceCallsTable.NewBlock(), counts: clickhouse.StitchingTable.NewBlock(),
+		scores: clickhouse.ScoresTable.NewBlock(),
 		bound:  map[countKey]uint64{},
 		from:   -1, seen: map[touchKey]int{}, traced: map[traceKey]struct{}{},
 	}
@@ -108,7 +108,7 @@ func (j *journal) covered(offset int64) {
 	// Counts cover one record of flyball.calls each: a repeat after a crash
 	// covers the same, and the larger count stands.
 	for k, n := range j.bound {
-		j.counts.Append(schema.StitchingCount{Tenant: k.tenant, Hour: k.hour, Producer: k.producer, Format: k.format,
+		j.counts.AppendValue(schema.StitchingCount{Tenant: k.tenant, Hour: k.hour, Producer: k.producer, Format: k.format,
 			Rule: k.rule, CallsPart: j.part, From: offset, To: offset, Calls: n})
 	}
 	clear(j.bound)
@@ -123,7 +123,7 @@ func (j *journal) cut(id schema.TopicID) []byte {
 		return nil
 	}
 	for _, t := range j.touched {
-		j.touches.Append(t)
+		j.touches.AppendValue(t)
 	}
 	rec := wire.Journal{CallsTopicID: id, CallsPart: j.part, From: j.from, To: j.to, MinStart: j.min, MaxStart: j.max}
 	j.buf = j.buf[:0]

@@ -1,6 +1,14 @@
 package engine
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/detector"
+)
 
 type metrics struct {
 	calls      prometheus.Counter
@@ -20,12 +28,9 @@ type metrics struct {
 
 	findings         *prometheus.CounterVec
 	proven           prometheus.Counter
-	decisions        *prometheus.CounterVec
 	missingBaselines prometheus.Counter
 	refusedBaselines prometheus.Counter
-
-	scopeHolds     *prometheus.CounterVec
-	scopeAbstained *prometheus.CounterVec
+	detectors        *detector.Metrics
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -57,12 +62,23 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		byRule:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_calls_by_rule_total", Help: "Calls by the rule that bound them."}, []string{"rule"}),
 	}
 	m.findings = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_findings_total", Help: "Versions of findings written."}, []string{"family", "level"})
-	m.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_decisions_total", Help: "Decisions by mode and named reason."}, []string{"mode", "why"})
 	m.missingBaselines = counter("flyball_detect_missing_baselines_total", "Activations of a baseline that could not be found.")
 	m.refusedBaselines = counter("flyball_detect_refused_baselines_total", "Activations of a baseline that is newer than this binary, malformed or unsound.")
-	m.scopeHolds = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_scope_holds_total", Help: "Calls outside a learned scope, held or not, by the rule and by whose runs it goes."}, []string{"rule", "why"})
-	m.scopeAbstained = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_scope_abstained_total", Help: "Writes that no learned scope could judge, by the reason."}, []string{"why"})
 	m.proven = counter("flyball_detect_proven_credentials_total", "Credentials reported to the points as accepted by the API, each at most once a day.")
-	r.MustRegister(m.refusals, m.restore, m.byRule, m.findings, m.decisions, m.scopeHolds, m.scopeAbstained)
+	r.MustRegister(m.refusals, m.restore, m.byRule, m.findings)
+	m.detectors = detector.NewMetrics(r)
 	return m
+}
+
+// setLag sets what a poll tells of a partition's lag.
+func (m *metrics) setLag(p *kgo.FetchTopicPartition, now time.Time) {
+	last := p.Records[len(p.Records)-1]
+	lag := p.HighWatermark - last.Offset - 1
+	age := 0.0
+	if lag > 0 {
+		age = now.Sub(last.Timestamp).Seconds()
+	}
+	label := strconv.Itoa(int(p.Partition))
+	m.lag.WithLabelValues(label).Set(float64(lag))
+	m.lagSeconds.WithLabelValues(label).Set(age)
 }

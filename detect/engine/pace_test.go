@@ -16,7 +16,6 @@ import (
 	"flyball/detect/model/baseline"
 	"flyball/detect/model/calibrate"
 	"flyball/detect/model/callrate"
-	"flyball/detect/model/sharedcredential"
 	"flyball/detect/policy"
 	"flyball/detect/stitch"
 	"flyball/schema"
@@ -39,9 +38,9 @@ func (p *tape) ProduceSync(_ context.Context, r ...*kgo.Record) kgo.ProduceResul
 // floor is a worker without a log: calls are judged as they are handed over.
 type floor struct {
 	*worker
-	t      *testing.T
+	t      testing.TB
 	tape   *tape
-	body   *baseline.Body
+	body   *baseline.Baseline
 	offset int64
 }
 
@@ -49,14 +48,14 @@ type floor struct {
 var night = time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)
 
 // pace of ten agents that make ten to eighteen calls a quarter of an hour by day.
-func paceOfDayWorkers() *callrate.Body {
+func paceOfDayWorkers() *callrate.Model {
 	var list []callrate.Series
 	for i := range 10 {
 		s := callrate.Series{Agent: fmt.Sprint("g/", i), Group: "g"}
-		for at := range 4 * callrate.Hours {
+		for at := range 4 * callrate.HoursPerWeek {
 			if h := at % 24; h >= 8 && h < 18 {
 				n := float64(10 + (at*7+i)%9)
-				s.Cells = append(s.Cells, callrate.Cell{At: int32(at), Seen: 4, Calls: 4 * n, Squares: 4 * n * n, Most: n})
+				s.Cells = append(s.Cells, callrate.HourCounts{Hour: int32(at), ActiveQuarters: 4, Calls: 4 * n, Squares: 4 * n * n, Max: n})
 			}
 		}
 		list = append(list, s)
@@ -64,7 +63,7 @@ func paceOfDayWorkers() *callrate.Body {
 	return callrate.Fit(list, 4, 0)
 }
 
-func newFloor(t *testing.T, change ...func(*Config)) *floor {
+func newFloor(t testing.TB, change ...func(*Config)) *floor {
 	cfg := DefaultConfig()
 	cfg.Logger, cfg.Registerer, cfg.Now = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry(), func() time.Time { return night }
 	cfg.Rules.Arming.All = true
@@ -73,21 +72,18 @@ func newFloor(t *testing.T, change ...func(*Config)) *floor {
 	}
 	body := baseline.New("default")
 	body.Finish()
-	body.Version, body.Calibration, body.Pace = "default/1", calibrate.Of(nil, nil), paceOfDayWorkers()
+	body.Version, body.Calibration, body.CallRates = "default/1", calibrate.FitScores(nil, nil), paceOfDayWorkers()
 	out := &tape{}
-	w := &worker{cfg: &cfg, out: out, m: newMetrics(cfg.Registerer), journal: newJournal(0), active: new(atomic.Int64)}
-	w.judging.rules, w.judging.tripShare = cfg.Rules, cfg.FalseTrips
-	w.judging.people.model, w.judging.people.share = sharedcredential.Shipped(), cfg.FalseSuspicions
-	w.judging.use(body)
-	f := &floor{worker: w, t: t, tape: out, body: body}
-	f.state = f.partition()
+	f := &floor{worker: newWorker(&cfg, newMetrics(cfg.Registerer), 0, schema.TopicID{}, out, nil, new(atomic.Int64)), t: t, tape: out, body: body}
+	f.detectors.Activate(body)
 	return f
 }
 
+// partition is an empty one that reads what the floor's detectors wrote.
 func (f *floor) partition() *stitch.Partition {
 	p := stitch.NewPartition(0, f.cfg.Limits)
-	p.AttachWith(func() stitch.Attachment { return &judged{} })
-	p.AttachToActorsWith(func() stitch.Attachment { return &actorJudged{} })
+	p.SetRunAttachment(f.detectors.NewRunState)
+	p.SetActorAttachment(f.detectors.NewActorState)
 	return p
 }
 
@@ -146,8 +142,8 @@ func runKey(k string) func(*schema.Call) { return func(c *schema.Call) { c.RunKe
 func TestFloodAtNightAlertsAndNeverTrips(t *testing.T) {
 	f := newFloor(t)
 	f.flood(night, 700, time.Second)
-	limit, _ := f.body.Pace.Limit("g/3", "g", callrate.HourOf(callrate.QuarterOf(night.UnixNano())), f.cfg.FalseTrips)
-	noon, _ := f.body.Pace.Limit("g/3", "g", callrate.HourOf(callrate.QuarterOf(night.UnixNano()))+10, f.cfg.FalseTrips)
+	limit, _ := f.body.CallRates.Limit("g/3", "g", callrate.HourOfWeek(callrate.QuarterAt(night.UnixNano())), f.cfg.FalseTrips)
+	noon, _ := f.body.CallRates.Limit("g/3", "g", callrate.HourOfWeek(callrate.QuarterAt(night.UnixNano()))+10, f.cfg.FalseTrips)
 	if limit >= noon || limit > 200 {
 		t.Errorf("%d calls are too many at night, %d at noon", limit, noon)
 	}
@@ -156,14 +152,14 @@ func TestFloodAtNightAlertsAndNeverTrips(t *testing.T) {
 		t.Fatalf("%d versions of what 700 calls in a quarter of an hour are", len(all))
 	}
 	first, last := all[0], all[len(all)-1]
-	if first.Exposure.Calls != limit || first.OnsetAt != night.UnixNano() || first.Score <= f.body.Pace.Calibration.Threshold(f.cfg.FalseTrips) {
+	if first.Exposure.Calls != limit || first.OnsetAt != night.UnixNano() || first.Score <= f.body.CallRates.Calibration.Threshold(f.cfg.FalseTrips) {
 		t.Errorf("told first at call %d of the quarter, the limit is %d: %+v", first.Exposure.Calls, limit, first)
 	}
 	if last.ID != first.ID || last.Version <= first.Version || last.Exposure.Calls < 2*limit || last.Exposure.Calls > 700 {
 		t.Errorf("first %+v\nlast  %+v", first, last)
 	}
 	for _, x := range all {
-		if x.Level != schema.LevelAlert || x.Decided != nil || len(x.Evidence) != 1 || !strings.Contains(x.Summary, "from 02:00 UTC, usually") {
+		if x.Level != schema.LevelAlert || x.Decision != nil || len(x.Evidence) != 1 || !strings.Contains(x.Summary, "from 02:00 UTC, usually") {
 			t.Errorf("%+v", x)
 		}
 	}
@@ -204,7 +200,7 @@ func TestRuleThatGradesAlertsHoldsPace(t *testing.T) {
 	})
 	f.flood(night, 300, time.Second)
 	all := f.findings()
-	if len(all) == 0 || all[0].Decided == nil || all[0].Decided.Action != schema.ActionThrottle || f.commands() != len(all) {
+	if len(all) == 0 || all[0].Decision == nil || all[0].Decision.Action != schema.ActionThrottle || f.commands() != len(all) {
 		t.Errorf("%d commands for %+v", f.commands(), all)
 	}
 }
@@ -227,7 +223,7 @@ func TestOneCallIsCountedOnce(t *testing.T) {
 		}
 		f.call(night.Add(time.Duration(i)*time.Second), func(c *schema.Call) { c.Outcome, c.DeniedBy = schema.OutcomeDenied, "flyball" })
 	}
-	if limit, _ := f.body.Pace.Limit("g/3", "g", callrate.HourOf(callrate.QuarterOf(night.UnixNano())), f.cfg.FalseTrips); limit > 50 {
+	if limit, _ := f.body.CallRates.Limit("g/3", "g", callrate.HourOfWeek(callrate.QuarterAt(night.UnixNano())), f.cfg.FalseTrips); limit > 50 {
 		t.Fatalf("%d calls are too many: the test shows nothing", limit)
 	}
 	all := f.findings()
@@ -298,7 +294,7 @@ func TestPaceFindingClosesWithItsRun(t *testing.T) {
 	f := newFloor(t)
 	f.flood(night, 300, time.Second)
 	f.state.Advance(night.Add(3*time.Hour).UnixNano(), f.offset)
-	if err := f.closeFindings(context.Background(), f.offset); err != nil {
+	if err := f.closeRuns(context.Background(), f.offset); err != nil {
 		t.Fatal(err)
 	}
 	all := f.findings()
@@ -316,14 +312,14 @@ func TestPaceFindingClosesWithItsRun(t *testing.T) {
 func TestBaselineWithoutPaceSaysNothing(t *testing.T) {
 	f := newFloor(t)
 	body := *f.body
-	body.Pace = nil
-	f.judging.use(&body)
+	body.CallRates = nil
+	f.detectors.Activate(&body)
 	f.flood(night, 700, time.Second)
 	if all := f.findings(); len(all) > 0 {
 		t.Errorf("%+v", all)
 	}
 	// The count has gone on: what is learned now is used at once.
-	f.judging.use(f.body)
+	f.detectors.Activate(f.body)
 	f.call(night.Add(701 * time.Second))
 	if all := f.findings(); len(all) != 1 || all[0].Exposure.Calls != 701 {
 		t.Errorf("%+v", all)

@@ -28,8 +28,8 @@ func newProgress(limits stitch.Limits) *progress {
 	}
 }
 
-// step is what one record does to progress.
-type step struct {
+// change is what one record does to progress.
+type change struct {
 	offset    int64
 	source    schema.Source
 	position  schema.Position
@@ -37,7 +37,7 @@ type step struct {
 	marks     *wire.Marks
 }
 
-func (p *progress) apply(s *step) {
+func (p *progress) apply(s *change) {
 	if s.marks == nil {
 		p.positions[s.source] = s.position
 		p.water.Note(s.source, s.eventTime, 0)

@@ -31,7 +31,7 @@ func (f *floor) accepted(at time.Time, credential string) {
 	f.t.Helper()
 	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default", RoutingKey: "c:" + credential, CredentialID: credential, CredentialTrust: schema.TrustAsserted,
 		RunKey: "r1", Start: at.UnixNano(), DurationNs: 1e6, Method: "GET", RouteKey: "/orders/{}", Status: 200, ObserverKind: schema.ObserverGateway}
-	if err := f.proven(context.Background(), f.state.Apply(&c, f.offset), &c); err != nil {
+	if err := f.publish.proven(context.Background(), f.state.Apply(&c, f.offset), &c); err != nil {
 		f.t.Fatal(err)
 	}
 	f.offset++
@@ -83,8 +83,8 @@ func TestTripNamesTheHolder(t *testing.T) {
 	})
 	c := schema.Call{Source: schema.Source{Topic: "gw"}, Tenant: "default", RoutingKey: "g:g/3", AgentID: "g/3", AgentTrust: schema.TrustVerified, CredentialID: "k", RunKey: "r1", Start: night.UnixNano(), DurationNs: 1}
 	r := f.state.Apply(&c, 0)
-	finding := schema.Finding{ID: "f", Tenant: "default", Level: schema.LevelTrip, Decided: &schema.Decision{ID: "d", Scope: schema.Scope{Kind: schema.ScopeRun, Value: r.RunID.String()}}}
-	if err := f.tell(context.Background(), r, &finding); err != nil {
+	finding := schema.Finding{ID: "f", Tenant: "default", Level: schema.LevelTrip, Decision: &schema.Decision{ID: "d", Scope: schema.Scope{Kind: schema.ScopeRun, Value: r.RunID.String()}}}
+	if err := f.publish.finding(context.Background(), r, &finding); err != nil {
 		t.Fatal(err)
 	}
 	trips := f.commandsOf(schema.CommandTrip)

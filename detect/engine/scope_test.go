@@ -20,15 +20,15 @@ import (
 // taught makes a baseline the active one: two agents refund orders of one account.
 func (l *log) taught() {
 	l.t.Helper()
-	var runs []*scope.Run
+	var runs []*scope.TrainingRun
 	for i := range 20 {
-		r := &scope.Run{ID: fmt.Sprint(i), Agent: fmt.Sprint("shop/", i%2), Group: "shop", Task: "refund", Names: []string{"GET /orders/{}", "POST /refunds"}}
-		r.Calls = []scope.Call{scope.Named(r.Names[0], false, nil), scope.Named(r.Names[1], true, []schema.Resource{{Type: "account", ID: "main"}})}
+		r := &scope.TrainingRun{ID: fmt.Sprint(i), Agent: fmt.Sprint("shop/", i%2), Group: "shop", Task: "refund", Names: []string{"GET /orders/{}", "POST /refunds"}}
+		r.Calls = []scope.Access{scope.NewAccess(r.Names[0], false, nil), scope.NewAccess(r.Names[1], true, []schema.Resource{{Type: "account", ID: "main"}})}
 		runs = append(runs, r)
 	}
 	body := baseline.New("default")
-	body.Version, body.Scopes = "default/1", scope.Publish(runs)
-	body.Calibration = calibrate.Of(nil, nil)
+	body.Version, body.Scopes = "default/1", scope.LearnModel(runs)
+	body.Calibration = calibrate.FitScores(nil, nil)
 	value, err := wire.EncodeDocument(wire.BaselineVersion, body)
 	if err != nil {
 		l.t.Fatal(err)
@@ -91,8 +91,8 @@ func TestWriteOutsideOpensOneFindingAndReadOutsideNone(t *testing.T) {
 		t.Fatalf("%d versions: %+v", len(got), got)
 	}
 	f, last := got[0], got[2]
-	if f.RunKey != "run-10" || f.Level != schema.LevelAlert || f.ID != last.ID || f.Decided == nil || f.Decided.Action != schema.ActionGate || f.Decided.Mode != schema.ModeArmed || last.Decided != nil {
-		t.Errorf("%+v, decided %+v", f, f.Decided)
+	if f.RunKey != "run-10" || f.Level != schema.LevelAlert || f.ID != last.ID || f.Decision == nil || f.Decision.Action != schema.ActionGate || f.Decision.Mode != schema.ModeArmed || last.Decision != nil {
+		t.Errorf("%+v, decided %+v", f, f.Decision)
 	}
 	if last.Exposure.Calls != 4 || last.Evidence[0].Feature != "scope.write_outside POST /users" || last.Evidence[1].Observed != 10 || last.Evidence[2].Feature != "scope.read_outside" {
 		t.Errorf("%+v", last)
@@ -104,10 +104,10 @@ func TestScopeOfAnotherFamilyIsNotArmedByTheAgent(t *testing.T) {
 	l.taught()
 	l.start(func(c *Config) {
 		c.Rules.Arming = policy.ParseArming(true, []string{"shop/*"})
-		c.Rules.Arming.Apart = []string{schema.FamilyScope}
+		c.Rules.Arming.ExplicitOnly = []string{schema.FamilyScope}
 	})
 	l.calls(0, same, [3]string{"POST", "/users", ""})
-	if got := l.findings(schema.FamilyScope, 1); len(got) != 1 || got[0].Decided == nil || got[0].Decided.Mode != schema.ModeObserve {
+	if got := l.findings(schema.FamilyScope, 1); len(got) != 1 || got[0].Decision == nil || got[0].Decision.Mode != schema.ModeObserve {
 		t.Fatalf("%+v", got)
 	}
 }
@@ -155,8 +155,8 @@ func TestTaskThatTheCheckSawDeclaredIsTheOneToGoBy(t *testing.T) {
 		c.TaskID, c.RunKey = "", "declared"
 		if c.Pos.Offset == 0 {
 			c.ObserverKind = schema.ObserverGate
-			c.Note(schema.AttrTaskType, "refund")
-			c.Note(schema.AttrTaskTargets, "declared")
+			c.SetAttr(schema.AttrTaskType, "refund")
+			c.SetAttr(schema.AttrTaskTargets, "declared")
 		}
 	}, [3]string{"POST", "/refunds", "main"}, [3]string{"POST", "/refunds", "new"}, [3]string{"POST", "/users", ""})
 	if got := l.findings(schema.FamilyScope, 3); len(got) != 1 || got[0].Exposure.Calls != 1 {

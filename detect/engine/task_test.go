@@ -15,26 +15,26 @@ import (
 
 // archivists is a baseline of agents whose runs look four things up, but for one in
 // ten, which were declared to work through an archive in sixty calls.
-func archivists() *baseline.Body {
-	var runs []*baseline.Run
+func archivists() *baseline.Baseline {
+	var runs []*baseline.TrainingRun
 	for i := range 2400 {
-		r := &baseline.Run{ID: fmt.Sprint("r", i), Agent: fmt.Sprint("g/", i%8), Group: "g"}
+		r := &baseline.TrainingRun{ID: fmt.Sprint("r", i), Agent: fmt.Sprint("g/", i%8), Group: "g"}
 		calls, task := 3+i%3, "look_up"
 		if i/8%10 == 0 {
 			calls, task = 55+i%11, "archive"
 		}
-		r.Scope = &scope.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Declared: task}
-		var f feature.Run
+		r.Scope = &scope.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Declared: task}
+		var f feature.RunMemory
 		for n := range calls {
 			c := archived(n)
-			var of feature.Call
-			feature.Of(&c, &of)
-			r.Steps, r.Routes = append(r.Steps, f.Add(&of)), append(r.Routes, feature.RouteName(c.Method, c.RouteKey, c.Operation))
+			var of feature.Input
+			feature.Extract(&c, &of)
+			r.Features, r.Routes = append(r.Features, f.Add(&of)), append(r.Routes, feature.RouteName(c.Method, c.RouteKey, c.Operation))
 		}
 		r.Resources = f.Resources()
 		runs = append(runs, r)
 	}
-	learn.Tasks(runs)
+	learn.SetTaskTypes(runs)
 	body := learn.Fit("default", runs)
 	body.Version, body.Scopes = "default/1", nil
 	return body
@@ -51,7 +51,7 @@ func TestCallerAssertsALaxerTask(t *testing.T) {
 	body := archivists()
 	score := func(declared, logged string, by schema.Trust) float64 {
 		f, last := newFloor(t), 0.0
-		f.judging.use(body)
+		f.detectors.Activate(body)
 		for n := range 60 {
 			if n == 30 {
 				f.restart()
@@ -61,7 +61,7 @@ func TestCallerAssertsALaxerTask(t *testing.T) {
 			c.TaskID, c.TaskTrust = logged, by
 			if n == 0 { // the check was asked first
 				c.ObserverKind = schema.ObserverGate
-				c.Note(schema.AttrTaskType, declared)
+				c.SetAttr(schema.AttrTaskType, declared)
 			}
 			r := f.state.Apply(&c, int64(n))
 			if err := f.judge(context.Background(), r, &c, schema.CallRef{Offset: int64(n)}); err != nil {

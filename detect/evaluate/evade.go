@@ -70,9 +70,9 @@ type caught [len(Levels) + 1]float64
 // evader plays bad calls, and ends runs as it likes.
 type evader struct {
 	by    *detector
-	who   score.Who
-	run   score.Run
-	actor score.Actor
+	who   score.Reference
+	run   score.RunScore
+	actor score.ActorScore
 	bad   int
 	seen  caught
 }
@@ -86,7 +86,7 @@ func (f *fold) evader(r *Labelled) *evader {
 }
 
 func (e *evader) call(c *LabelledCall, bad bool) {
-	s := e.run.Add(e.by.model, e.who, &c.Call, 0, schema.ReversibilityUnknown)
+	s := e.run.Add(e.by.model, e.who, &c.Input, 0, schema.ReversibilityUnknown)
 	e.actor.Add(&e.run, &s)
 	if bad {
 		e.bad++
@@ -121,7 +121,7 @@ func (f *fold) split(r *Labelled, bad []LabelledCall) caught {
 	e := f.evader(r)
 	for i := range bad {
 		if i%pieces == 0 {
-			e.run = score.Run{}
+			e.run = score.RunScore{}
 		}
 		e.call(&bad[i], true)
 	}
@@ -133,9 +133,9 @@ func (f *fold) split(r *Labelled, bad []LabelledCall) caught {
 func (f *fold) under(r *Labelled, bad []LabelledCall) caught {
 	e := f.evader(r)
 	n := 0 // bad calls that a run can make without an alarm
-	var alone score.Run
+	var alone score.RunScore
 	for i := range bad {
-		alone.Add(f.detector.model, e.who, &bad[i].Call, 0, schema.ReversibilityUnknown)
+		alone.Add(f.detector.model, e.who, &bad[i].Input, 0, schema.ReversibilityUnknown)
 		if alone.Score > f.detector.thresholds[0] {
 			break
 		}
@@ -143,7 +143,7 @@ func (f *fold) under(r *Labelled, bad []LabelledCall) caught {
 	}
 	for i := range bad {
 		if i%max(n, 1) == 0 {
-			e.run = score.Run{}
+			e.run = score.RunScore{}
 		}
 		e.call(&bad[i], true)
 	}
@@ -195,18 +195,18 @@ func actorAlarms(folds []*fold) Figure {
 		slices.SortFunc(runs, func(a, b *Labelled) int {
 			return cmp.Or(cmp.Compare(a.Agent, b.Agent), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
 		})
-		var actor score.Actor
+		var actor score.ActorScore
 		for i, r := range runs {
 			if i == 0 || r.Agent != runs[i-1].Agent {
-				actor.Begin()
+				actor.Reset()
 			}
-			var run score.Run
+			var run score.RunScore
 			for k := range r.Calls {
-				s := run.Add(f.detector.model, r.who(), &r.Calls[k].Call, 0, schema.ReversibilityUnknown)
+				s := run.Add(f.detector.model, r.who(), &r.Calls[k].Input, 0, schema.ReversibilityUnknown)
 				actor.Add(&run, &s)
 				if actor.Score > f.detector.actor {
 					alarms++
-					actor.Begin()
+					actor.Reset()
 				}
 			}
 		}

@@ -33,7 +33,7 @@ type Labelled struct {
 
 // LabelledCall is a call as the detector sees it, and what rules of scope look at.
 type LabelledCall struct {
-	feature.Call
+	feature.Input
 	Route     string
 	Named     []schema.Resource // that the log names
 	Resources []string          // that the request names, "type:id"
@@ -63,22 +63,22 @@ func (r *Labelled) Natural() bool {
 }
 
 // learnable is the run as baselines learn it.
-func (r *Labelled) learnable() *baseline.Run {
-	out := &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.LoggedTask, TaskTrust: r.TaskTrust, Start: r.Start.UnixNano()}
-	out.Scope = &scope.Run{ID: r.ID, Agent: r.Agent, Group: r.Group}
-	var steps feature.Run
+func (r *Labelled) learnable() *baseline.TrainingRun {
+	out := &baseline.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.LoggedTask, TaskTrust: r.TaskTrust, Start: r.Start.UnixNano()}
+	out.Scope = &scope.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group}
+	var steps feature.RunMemory
 	for i := range r.Calls {
 		c := &r.Calls[i]
-		out.Steps, out.Routes = append(out.Steps, steps.Add(&c.Call)), append(out.Routes, c.Route)
-		out.Scope.Calls, out.Scope.Names = append(out.Scope.Calls, scope.Named(c.Route, c.Write, c.Named)), append(out.Scope.Names, c.Route)
+		out.Features, out.Routes = append(out.Features, steps.Add(&c.Input)), append(out.Routes, c.Route)
+		out.Scope.Calls, out.Scope.Names = append(out.Scope.Calls, scope.NewAccess(c.Route, c.Write, c.Named)), append(out.Scope.Names, c.Route)
 	}
-	out.Resources, out.Spent = steps.Resources(), steps.Spent
+	out.Resources, out.Usage = steps.Resources(), steps.Usage
 	return out
 }
 
 // who the run is compared as.
-func (r *Labelled) who() score.Who {
-	return score.Who{Agent: r.Agent, Group: r.Group, Task: scope.Established("", r.LoggedTask, r.TaskTrust)}
+func (r *Labelled) who() score.Reference {
+	return score.Reference{Agent: r.Agent, Group: r.Group, Task: scope.TrustedTaskType("", r.LoggedTask, r.TaskTrust)}
 }
 
 // capped keeps at most so many runs of an agent, by ascending id.

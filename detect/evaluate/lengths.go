@@ -24,12 +24,12 @@ type Lengths struct {
 
 var lengthLevels = [...]float64{.01, .001, .0001}
 
-// LengthsOf judges each half of the tasks by what the other half teaches.
-func LengthsOf(runs []Length) *Lengths {
+// EvaluateLengths judges each half of the tasks by what the other half teaches.
+func EvaluateLengths(runs []Length) *Lengths {
 	if len(runs) == 0 {
 		return nil
 	}
-	taught := [2]*baseline.Body{baseline.New("0"), baseline.New("1")}
+	taught := [2]*baseline.Baseline{baseline.New("0"), baseline.New("1")}
 	half := func(task string) int {
 		sum := sha256.Sum256([]byte(task))
 		return int(binary.BigEndian.Uint64(sum[:]) >> 63)

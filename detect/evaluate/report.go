@@ -62,11 +62,11 @@ type Hijack struct {
 	Recall    map[string]Figure    `json:"recall,omitempty"`
 	OnTime    map[string]Figure    `json:"on_time,omitempty"`
 	Wilson    map[string][2]Figure `json:"wilson,omitempty"` // of recall
-	Rule      *Rule                `json:"rule,omitempty"`
+	Rule      *RuleFigures         `json:"rule,omitempty"`
 }
 
-// Rule is a rule of scope: what it holds.
-type Rule struct {
+// RuleFigures is a rule of scope: what it holds.
+type RuleFigures struct {
 	FPR        Figure `json:"fpr"`
 	FPRIgnored Figure `json:"fpr_ignored"`
 	Recall     Figure `json:"recall"`
@@ -200,7 +200,7 @@ func clean(negatives []judgedRun) Clean {
 // loops reports a loop that nobody labelled: eight repeats, or ten calls of one route.
 func (r *Labelled) loops() bool {
 	repeats, routes := 0, map[uint64]int{}
-	for _, s := range r.learnable().Steps {
+	for _, s := range r.learnable().Features {
 		if s.Repeat {
 			repeats++
 		}

@@ -15,8 +15,8 @@ import (
 	"flyball/schema"
 )
 
-// Stored is how a run was scored when it happened.
-type Stored struct {
+// StoredScore is how a run was scored when it happened.
+type StoredScore struct {
 	RunID    string   `json:"run_id"`
 	Tenant   string   `json:"tenant"`
 	Agent    string   `json:"agent_id"`
@@ -34,11 +34,11 @@ var storedScore = `SELECT agent_id, toString(agent_trust), toString(caller_kind)
   (SELECT argMax(baseline_version, score) FROM findings WHERE tenant = {tenant:String} AND run_id = {run:UUID} AND baseline_version != ''),
   (SELECT argMax(baseline_version, at) FROM scores WHERE tenant = {tenant:String} AND run_id = {run:UUID}),
   (SELECT groupUniqArray(toString(baseline_version)) FROM scores WHERE tenant = {tenant:String} AND run_id = {run:UUID}),
-  (SELECT any(task_type) FROM ` + learn.DeclaredOf("{run:UUID}") + `)
+  (SELECT any(task_type) FROM ` + learn.DeclaredTasksSQL("{run:UUID}") + `)
 FROM runs WHERE tenant = {tenant:String} AND run_id = {run:UUID}`
 
-// StoredScore reads it.
-func StoredScore(ctx context.Context, db learn.DB, tenant, run string) (*Stored, error) {
+// ReadStoredScore reads it.
+func ReadStoredScore(ctx context.Context, db learn.DB, tenant, run string) (*StoredScore, error) {
 	rows, err := db.Query(ctx, storedScore, clickhouse.Named("tenant", tenant), clickhouse.Named("run", run))
 	if err != nil {
 		return nil, fmt.Errorf("ask for the score of run %s: %w", run, err)
@@ -50,7 +50,7 @@ func StoredScore(ctx context.Context, db learn.DB, tenant, run string) (*Stored,
 		}
 		return nil, fmt.Errorf("run %s is not stored", run)
 	}
-	out := &Stored{RunID: run, Tenant: tenant}
+	out := &StoredScore{RunID: run, Tenant: tenant}
 	var trust, kind, last, task, by, declared string
 	var vouched schema.Trust
 	if err := rows.Scan(&out.Agent, &trust, &kind, &out.Version, &task, &by, &out.Score, &out.Baseline, &last, &out.All, &declared); err != nil {
@@ -66,13 +66,13 @@ func StoredScore(ctx context.Context, db learn.DB, tenant, run string) (*Stored,
 	if err := vouched.UnmarshalText([]byte(by)); err != nil {
 		return nil, err
 	}
-	out.Task = scope.Established(declared, task, vouched)
+	out.Task = scope.TrustedTaskType(declared, task, vouched)
 	return out, out.kind.UnmarshalText([]byte(kind))
 }
 
 // Rescored is a run scored again.
 type Rescored struct {
-	Stored
+	StoredScore
 	Baseline string  `json:"baseline"` // scored by
 	Key      string  `json:"compared_as"`
 	Why      string  `json:"compared_why"`
@@ -98,23 +98,23 @@ type ScorePoint struct {
 const within = 1e-9
 
 // Rescore scores a stored run by a version of the baseline.
-func Rescore(ctx context.Context, db learn.DB, body *baseline.Body, stored *Stored) (*Rescored, error) {
+func Rescore(ctx context.Context, db learn.DB, body *baseline.Baseline, stored *StoredScore) (*Rescored, error) {
 	agent := baseline.AgentKey(stored.Agent, stored.trust)
-	out := &Rescored{Stored: *stored, Baseline: body.Version, Path: []ScorePoint{}}
-	out.Key, out.Why = baseline.KeyFor(body, agent, stored.Version, stored.Task)
-	who := score.Who{Agent: agent, Group: baseline.PeerGroup(stored.Agent, stored.kind), Version: stored.Version, Task: stored.Task}
-	model, run := score.NewModel(body), score.Run{}
-	err := learn.CallsOf(ctx, db, stored.Tenant, stored.RunID, func(c *learn.Call) {
+	out := &Rescored{StoredScore: *stored, Baseline: body.Version, Path: []ScorePoint{}}
+	out.Key, out.Why = baseline.ComparisonKey(body, agent, stored.Version, stored.Task)
+	who := score.Reference{Agent: agent, Group: baseline.PeerGroup(stored.Agent, stored.kind), Version: stored.Version, Task: stored.Task}
+	model, run := score.NewModel(body), score.RunScore{}
+	err := learn.ReadCallsOfRun(ctx, db, stored.Tenant, stored.RunID, func(c *learn.StoredCall) {
 		before := run.Score
-		run.Add(model, who, &c.Call, c.At.UnixNano(), c.Reversibility)
+		run.Add(model, who, &c.Input, c.At.UnixNano(), c.Reversibility)
 		if run.Score > before {
-			out.Path = append(out.Path, ScorePoint{run.Calls(), run.Score, run.Top().String()})
+			out.Path = append(out.Path, ScorePoint{run.Calls(), run.Score, run.TopFamily().String()})
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	out.Calls, out.Again, out.Family = run.Calls(), run.Score, run.Top().String()
+	out.Calls, out.Again, out.Family = run.Calls(), run.Score, run.TopFamily().String()
 	out.Same = math.Abs(out.Again-stored.Score) <= within*max(1, stored.Score)
 	switch {
 	case stored.Score == 0:

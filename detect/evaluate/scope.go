@@ -20,7 +20,7 @@ func byScope(folds []*fold) []Hijack {
 	for _, by := range []struct {
 		name string
 		scope.Rules
-	}{{"task", scope.ByTask()}, {"targets", scope.ByTargets()}, {"guard", scope.Default()}} {
+	}{{"task", scope.TaskRules()}, {"targets", scope.TargetRules()}, {"guard", scope.DefaultRules()}} {
 		var clean, resisted, hijacked [3]int // runs, held, on time
 		for _, f := range folds {
 			f.scope(by.Rules, func(r *Labelled, at int) {
@@ -44,7 +44,7 @@ func byScope(folds []*fold) []Hijack {
 		}
 		share := func(k, n int) Figure { return round5(float64(k) / float64(max(n, 1))) }
 		out = append(out, Hijack{Scope: by.name, Runs: hijacked[0], Negatives: clean[0] + resisted[0],
-			Rule: &Rule{FPR: share(clean[1], clean[0]), FPRIgnored: share(resisted[1], resisted[0]), Recall: share(hijacked[1], hijacked[0]), OnTime: share(hijacked[2], hijacked[0]),
+			Rule: &RuleFigures{FPR: share(clean[1], clean[0]), FPRIgnored: share(resisted[1], resisted[0]), Recall: share(hijacked[1], hijacked[0]), OnTime: share(hijacked[2], hijacked[0]),
 				Wilson: map[string][2]Figure{"fpr": wilson(clean[1], clean[0]), "fpr_ignored": wilson(resisted[1], resisted[0]), "recall": wilson(hijacked[1], hijacked[0]), "on_time": wilson(hijacked[2], hijacked[0])}}})
 	}
 	return out
@@ -72,18 +72,18 @@ func (f *fold) scope(rule scope.Rules, judge func(r *Labelled, at int)) {
 
 // outside is the first call that a rule holds; -1: none.
 func (f *fold) outside(rule scope.Rules, r *Labelled, taught []*Labelled) int {
-	var teach []*scope.Run
+	var teach []*scope.TrainingRun
 	for _, q := range taught {
 		if q.Agent != r.Agent && len(teach) < teachers {
 			teach = append(teach, q.scoped())
 		}
 	}
-	return scope.Learn(teach).First(rule, r.scoped().Calls, f.recurs[r.Group].Of)
+	return scope.LearnScope(teach).FirstHeld(rule, r.scoped().Calls, f.recurs[r.Group].Recurrence)
 }
 
 // scoped is the run as scopes are learned and judged of.
-func (r *Labelled) scoped() *scope.Run {
-	out := &scope.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task}
+func (r *Labelled) scoped() *scope.TrainingRun {
+	out := &scope.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task}
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		var named []schema.Resource
@@ -91,19 +91,19 @@ func (r *Labelled) scoped() *scope.Run {
 			kind, id, _ := strings.Cut(x, ":")
 			named = append(named, schema.Resource{Type: kind, ID: id})
 		}
-		out.Calls = append(out.Calls, scope.Named(c.Route, !c.Read, named))
+		out.Calls = append(out.Calls, scope.NewAccess(c.Route, !c.Read, named))
 	}
 	return out
 }
 
 // byGroup is what the runs that taught know together, by peer group.
-func byGroup(train []*Labelled) map[string]*scope.Scope {
-	runs, out := map[string][]*scope.Run{}, map[string]*scope.Scope{}
+func byGroup(train []*Labelled) map[string]*scope.LearnedScope {
+	runs, out := map[string][]*scope.TrainingRun{}, map[string]*scope.LearnedScope{}
 	for _, r := range train {
 		runs[r.Group] = append(runs[r.Group], r.scoped())
 	}
 	for group, list := range runs {
-		out[group] = scope.Learn(list)
+		out[group] = scope.LearnScope(list)
 	}
 	return out
 }

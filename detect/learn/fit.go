@@ -22,46 +22,46 @@ const (
 	mostAlarmed = 2 * calibrate.AlertShare
 	// One of them counts as no further out than this, or than the furthest of the
 	// others: where those come further, less would cut the tail after all.
-	alarmedAs = calibrate.Winsorise
+	alarmedAs = calibrate.MaxTailScore
 )
 
 // Fit makes a body of runs: counts of those that did not alarm, calibrated by
 // scoring each run with counts that know neither its task nor its agent.
-func Fit(tenant string, runs []*baseline.Run) *baseline.Body {
+func Fit(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
 	back := heldBack(runs)
-	teaches := func(r *baseline.Run) bool { return !r.Alarmed && !r.Trimmed && !back[r] }
-	var clean []*baseline.Run
+	teaches := func(r *baseline.TrainingRun) bool { return !r.Alarmed && !r.Trimmed && !back[r] }
+	var clean []*baseline.TrainingRun
 	for _, r := range runs {
 		r.Outside = back[r]
 		if teaches(r) {
 			clean = append(clean, r)
 		}
 	}
-	baseline.Remember(clean)
+	baseline.FillRecentMaxima(clean)
 	body := taught(tenant, clean)
 	body.Scopes = scopes(runs)
 	parts := holdOut(tenant, runs, teaches)
 	var finals, peaks []held
 	for _, p := range parts {
 		for _, r := range p.tested {
-			_, known := p.model.Body.Agents[r.Agent]
-			finals = append(finals, held{run: r, score: score.Final(p.model, r), known: known})
+			_, known := p.model.Baseline.Agents[r.Agent]
+			finals = append(finals, held{run: r, score: score.FinalScore(p.model, r), known: known})
 		}
 	}
 	weigh(runs, finals)
 	body.Calibration, body.Ranks = calibrated(finals), ranked(finals)
 	for _, p := range parts {
-		p.model.Body.Calibration = body.Calibration
-		for i, peak := range score.Peaks(p.model, p.tested) {
+		p.model.Baseline.Calibration = body.Calibration
+		for i, peak := range score.ActorPeaks(p.model, p.tested) {
 			peaks = append(peaks, held{run: p.tested[i], score: peak})
 		}
 	}
 	weigh(runs, peaks)
-	body.Across.Calibration = calibrated(peaks)
+	body.AcrossRuns.Calibration = calibrated(peaks)
 	return body
 }
 
-func taught(tenant string, runs []*baseline.Run) *baseline.Body {
+func taught(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
 	body := baseline.New(tenant)
 	for _, r := range runs {
 		body.Learn(r)
@@ -74,13 +74,13 @@ func taught(tenant string, runs []*baseline.Run) *baseline.Body {
 // their agents and times.
 type part struct {
 	model  *score.Model
-	tested []*baseline.Run
+	tested []*baseline.TrainingRun
 }
 
-func holdOut(tenant string, runs []*baseline.Run, teaches func(*baseline.Run) bool) (parts []part) {
+func holdOut(tenant string, runs []*baseline.TrainingRun, teaches func(*baseline.TrainingRun) bool) (parts []part) {
 	for fold := range folds {
 		var p part
-		var teach []*baseline.Run
+		var teach []*baseline.TrainingRun
 		for _, r := range runs {
 			switch {
 			case heldOut(r, fold):
@@ -92,7 +92,7 @@ func holdOut(tenant string, runs []*baseline.Run, teaches func(*baseline.Run) bo
 		if len(p.tested) == 0 || len(teach) == 0 {
 			continue
 		}
-		p.model, p.tested = score.NewModel(taught(tenant, teach)), baseline.InOrder(p.tested)
+		p.model, p.tested = score.NewModel(taught(tenant, teach)), baseline.SortByAgent(p.tested)
 		parts = append(parts, p)
 	}
 	return parts
@@ -100,7 +100,7 @@ func holdOut(tenant string, runs []*baseline.Run, teaches func(*baseline.Run) bo
 
 // held is what a run came to under a model that had not seen it.
 type held struct {
-	run    *baseline.Run
+	run    *baseline.TrainingRun
 	score  float64
 	known  bool    // the model has seen other runs of its agent
 	weight float64 // of what several parts say of the run this is a share
@@ -110,7 +110,7 @@ type held struct {
 // weigh says what each score weighs. A run that several parts have tested weighs as
 // much as any other; what alarmed and nobody judged weighs within its bound, and
 // counts as no further out than that.
-func weigh(runs []*baseline.Run, of []held) {
+func weigh(runs []*baseline.TrainingRun, of []held) {
 	alarmed, clean := 0.0, 0.0
 	for _, r := range runs {
 		if r.Alarmed {
@@ -123,7 +123,7 @@ func weigh(runs []*baseline.Run, of []held) {
 	if most := mostAlarmed * clean; alarmed > most {
 		weight = most / alarmed
 	}
-	furthest, times := float64(alarmedAs), map[*baseline.Run]float64{}
+	furthest, times := float64(alarmedAs), map[*baseline.TrainingRun]float64{}
 	for _, h := range of {
 		times[h.run]++
 		if !h.run.Alarmed {
@@ -146,25 +146,25 @@ func calibrated(of []held) calibrate.Fit {
 	for i, h := range of {
 		scores[i], weights[i] = h.score, h.weight
 	}
-	return calibrate.Of(scores, weights)
+	return calibrate.FitScores(scores, weights)
 }
 
 // ranked is the same by agent and by peers. In the ranks of the agent itself stands
 // what models say that know it: its habits do not make it far out.
 func ranked(of []held) calibrate.Ranks {
-	list := make([]calibrate.Held, len(of))
+	list := make([]calibrate.HeldOutScore, len(of))
 	for i, h := range of {
-		list[i] = calibrate.Held{Agent: h.run.Agent, Group: h.run.Group, Score: h.score, Weight: h.weight}
+		list[i] = calibrate.HeldOutScore{Agent: h.run.Agent, Group: h.run.Group, Score: h.score, Weight: h.weight}
 		if h.known {
 			list[i].Own = h.whole
 		}
 	}
-	return calibrate.RanksOf(list)
+	return calibrate.NewRanks(list)
 }
 
 // heldOut reports whether a fold tests a run: by its task and by its agent, so
 // that a run is judged by what is known of others. A run without a task is its own.
-func heldOut(r *baseline.Run, fold int) bool {
+func heldOut(r *baseline.TrainingRun, fold int) bool {
 	task := "t" + r.Task
 	if r.Task == "" {
 		task = "r" + r.ID

@@ -13,6 +13,7 @@ import (
 
 	"flyball/detect/baselinestore"
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 	"flyball/schema/route"
 	"flyball/schema/wire"
 )
@@ -29,8 +30,8 @@ type Options struct {
 
 	Kafka      []kgo.Opt
 	DB         DB
-	Rows       Rows   // where the view baselines is filled; nil: nowhere
-	Code       string // version of the binary
+	Rows       RowWriter // where the view baselines is filled; nil: nowhere
+	Code       string    // version of the binary
 	Now        func() time.Time
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -68,8 +69,8 @@ func New(o Options) *Learner {
 	return l
 }
 
-// ErrTooFew means that there are fewer clean runs than a baseline may rest on.
-var ErrTooFew = errors.New("too few closed clean runs for a baseline")
+// ErrTooFewRuns means that there are fewer clean runs than a baseline may rest on.
+var ErrTooFewRuns = errors.New("too few closed clean runs for a baseline")
 
 // soon is the first pause after an attempt that made no baseline; each further
 // one doubles it, up to Every.
@@ -91,7 +92,7 @@ func (l *Learner) Run(ctx context.Context) error {
 		} else if was != now {
 			l.o.Logger.Info("routes published", "version", now, "collapsed", len(l.learned.Collapsed))
 		}
-		if body, err := l.Once(ctx); err == nil {
+		if body, err := l.LearnOnce(ctx); err == nil {
 			l.o.Logger.Info("baseline published", "version", body.Version, "runs", body.Runs, "calls", body.Calls)
 			pause = soon
 		} else if ctx.Err() == nil {
@@ -111,7 +112,7 @@ func (l *Learner) Run(ctx context.Context) error {
 func (l *Learner) due(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, guardTime)
 	defer cancel()
-	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
+	versions, err := baselinestore.Versions(ctx, kafka.Config{Options: l.o.Kafka}, l.o.Tenant)
 	if err != nil || len(versions) == 0 {
 		return 0
 	}
@@ -131,7 +132,7 @@ func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
 	defer cancel()
 	if l.learned.Version == "" {
 		// Of the process before this one.
-		if l.learned, err = baselinestore.LatestRoutes(ctx, l.o.Kafka, l.o.Tenant); err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
+		if l.learned, err = baselinestore.LatestRoutes(ctx, kafka.Config{Options: l.o.Kafka}, l.o.Tenant); err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
 			return "", "", err
 		}
 	}
@@ -140,8 +141,8 @@ func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
 	return was, after.Version, err
 }
 
-// Once learns, publishes and activates one version.
-func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
+// LearnOnce learns, publishes and activates one version.
+func (l *Learner) LearnOnce(ctx context.Context) (*baseline.Baseline, error) {
 	now := l.o.Now()
 	body, err := l.learn(ctx, now)
 	if err != nil {
@@ -156,7 +157,7 @@ func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
 	}
 	l.last.Set(float64(now.UnixNano()) / 1e9)
 	l.runs.Set(float64(body.Runs))
-	l.afterwards(ctx, body, now)
+	l.afterPublish(ctx, body, now)
 	return body, nil
 }
 
@@ -164,7 +165,7 @@ func (l *Learner) Once(ctx context.Context) (*baseline.Body, error) {
 const mostBody = 200 << 20
 
 // publish makes the body durable before any partition is told of it.
-func (l *Learner) publish(ctx context.Context, body *baseline.Body) error {
+func (l *Learner) publish(ctx context.Context, body *baseline.Baseline) error {
 	// The topic's bound is of what a record weighs compressed: about a twelfth.
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchMaxBytes(mostBody), kgo.BrokerMaxWriteBytes(mostBody), kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression()))...)

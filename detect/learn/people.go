@@ -43,19 +43,19 @@ const (
 	callsOfSession = 200
 )
 
-// People learns what a tenant's own people are like; nil where there are too few
+// ReadPeople learns what a tenant's own people are like; nil where there are too few
 // of their sessions to say how rare anything is among them.
-func People(ctx context.Context, db DB, w Window) (*sharedcredential.Own, error) {
+func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantPeople, error) {
 	rows, err := db.Query(ctx, theirs+w.only+theirsInOrder, clickhouse.Named("tenant", w.Tenant),
-		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())), clickhouse.Named("least", fmt.Sprint(sharedcredential.Least)),
+		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())), clickhouse.Named("least", fmt.Sprint(sharedcredential.MinSessionCalls)),
 		clickhouse.Named("per", fmt.Sprint(sessionsOfOne)), clickhouse.Named("most", fmt.Sprint(mostSessions)), clickhouse.Named("calls", fmt.Sprint(callsOfSession)))
 	if err != nil {
 		return nil, fmt.Errorf("ask for people's sessions: %w", err)
 	}
 	defer rows.Close()
-	var sessions [][]sharedcredential.Call
-	var run feature.Run
-	var call feature.Call
+	var sessions [][]sharedcredential.Input
+	var run feature.RunMemory
+	var call feature.Input
 	last := ""
 	for rows.Next() {
 		var id, effect string
@@ -86,15 +86,15 @@ func People(ctx context.Context, db DB, w Window) (*sharedcredential.Own, error)
 			c.Resources = append(c.Resources, resource(r))
 		}
 		if id != last {
-			sessions, run, last = append(sessions, nil), feature.Run{}, id
+			sessions, run, last = append(sessions, nil), feature.RunMemory{}, id
 		}
-		feature.Of(&c, &call)
+		feature.Extract(&c, &call)
 		step := run.Add(&call)
 		of := &sessions[len(sessions)-1]
-		*of = append(*of, sharedcredential.Of(&c, &step))
+		*of = append(*of, sharedcredential.FromCall(&c, &step))
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("ask for people's sessions: %w", err)
 	}
-	return sharedcredential.OwnOf(sharedcredential.Shipped(), sessions), nil
+	return sharedcredential.LearnTenantPeople(sharedcredential.EmbeddedModel(), sessions), nil
 }

@@ -33,8 +33,8 @@ const stored = `SELECT calls_partition, max(next) FROM (SELECT calls_partition, 
 // whether it is marked or not.
 const settled = 5 * time.Minute
 
-// PinOf reads it. It comes before the runs are asked for.
-func PinOf(ctx context.Context, db DB, quarantine time.Duration) (Pin, error) {
+// ReadPin reads it. It comes before the runs are asked for.
+func ReadPin(ctx context.Context, db DB, quarantine time.Duration) (Pin, error) {
 	query := pinned
 	if quarantine < settled {
 		query = stored
@@ -71,46 +71,46 @@ func (p Pin) only(calls string) string {
 // atOnce is how many runs one statement reads the calls of.
 const atOnce = 2000
 
-// Teach is a run that is to be read.
-type Teach struct {
-	PastRun
+// SelectedRun is a run that is to be read.
+type SelectedRun struct {
+	StoredRun
 	Agent   string // its key
 	Alarmed bool
 }
 
-// Read reads the calls of runs below a pin, each as the steps that scoring would
+// ReadRuns reads the calls of runs below a pin, each as the steps that scoring would
 // see. A run without any comes back without steps.
-func Read(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, runs []Teach) ([]*baseline.Run, error) {
+func ReadRuns(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, runs []SelectedRun) ([]*baseline.TrainingRun, error) {
 	runs = slices.Clone(runs)
 	// In the order of the table: each statement reads its own part of it.
-	slices.SortFunc(runs, func(a, b Teach) int { return strings.Compare(a.ID, b.ID) })
-	out := make([]*baseline.Run, 0, len(runs))
+	slices.SortFunc(runs, func(a, b SelectedRun) int { return strings.Compare(a.ID, b.ID) })
+	out := make([]*baseline.TrainingRun, 0, len(runs))
 	for chunk := range slices.Chunk(runs, atOnce) {
-		ids, of := make([]string, len(chunk)), make(map[string]*baseline.Run, len(chunk))
+		ids, of := make([]string, len(chunk)), make(map[string]*baseline.TrainingRun, len(chunk))
 		for i := range chunk {
 			r := &chunk[i]
 			ids[i] = "'" + r.ID + "'"
-			of[r.ID] = &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, TaskTrust: r.TaskTrust, Version: r.Version, At: r.At, Alarmed: r.Alarmed, Benign: r.Benign}
+			of[r.ID] = &baseline.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, TaskTrust: r.TaskTrust, Version: r.Version, LastAt: r.At, Alarmed: r.Alarmed, Benign: r.Benign}
 			out = append(out, of[r.ID])
 		}
 		list := strings.Join(ids, ",")
 		picked := "SELECT r.run_id AS run_id, 'none' AS trust, '' AS agent, 'unknown' AS kind, '' AS task, false AS alarmed, " + scopeOf +
-			" FROM (SELECT toUUID(arrayJoin([" + list + "])) AS run_id) AS r LEFT JOIN " + DeclaredOf(list) + " AS d USING (run_id)"
+			" FROM (SELECT toUUID(arrayJoin([" + list + "])) AS run_id) AS r LEFT JOIN " + DeclaredTasksSQL(list) + " AS d USING (run_id)"
 		w := Window{Tenant: tenant, CallsPerRun: callsPerRun, only: " AND c.run_id IN (" + list + ")" + pin.only("c.")}
-		var run *baseline.Run
-		var steps feature.Run
+		var run *baseline.TrainingRun
+		var steps feature.RunMemory
 		finish := func() {
 			if run != nil {
-				run.Resources, run.Spent = steps.Resources(), steps.Spent
+				run.Resources, run.Usage = steps.Resources(), steps.Usage
 			}
 		}
-		err := calls(ctx, db, picked, w, &scopeColumns{}, func(c *Call) {
+		err := calls(ctx, db, picked, w, &scopeColumns{}, func(c *StoredCall) {
 			if c.First {
 				finish()
-				run, steps = of[c.Run], feature.Run{}
+				run, steps = of[c.Run], feature.RunMemory{}
 				run.Start = c.At.UnixNano()
 			}
-			run.Steps = append(run.Steps, steps.Add(&c.Call))
+			run.Features = append(run.Features, steps.Add(&c.Input))
 			run.Routes = append(run.Routes, c.Route)
 			see(run, c)
 		})
@@ -119,12 +119,12 @@ func Read(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pin, r
 		}
 		finish()
 	}
-	Tasks(out)
+	SetTaskTypes(out)
 	return out, nil
 }
 
-// CallsOf reads every stored call of one run, in the order in which they were scored.
-func CallsOf(ctx context.Context, db DB, tenant, run string, each func(*Call)) error {
+// ReadCallsOfRun reads every stored call of one run, in the order in which they were scored.
+func ReadCallsOfRun(ctx context.Context, db DB, tenant, run string, each func(*StoredCall)) error {
 	if _, err := schema.ParseRunID(run); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"flyball/detect/baselinestore"
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -25,12 +26,12 @@ func TestBaselineOfTenThousandAgentsIsPublishedAndRead(t *testing.T) {
 	b.Version = "t/1"
 	for a := range 10_000 {
 		for r := range 3 {
-			run := &baseline.Run{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
-			var f feature.Run
+			run := &baseline.TrainingRun{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
+			var f feature.RunMemory
 			for n := range 12 {
 				route := fmt.Sprint("GET /v1/things/{id}/part", (a+r*n)%12)
-				c := feature.Call{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n * a), Bytes: uint64(300 + a%97)}
-				run.Steps, run.Routes = append(run.Steps, f.Add(&c)), append(run.Routes, route)
+				c := feature.Input{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n * a), Bytes: uint64(300 + a%97)}
+				run.Features, run.Routes = append(run.Features, f.Add(&c)), append(run.Routes, route)
 			}
 			b.Learn(run)
 		}
@@ -66,7 +67,7 @@ func TestBaselineOfTenThousandAgentsIsPublishedAndRead(t *testing.T) {
 	if err := l.publish(ctx, b); err != nil {
 		t.Fatalf("%d bytes: %v", len(text), err)
 	}
-	back, err := baselinestore.LatestBaseline(ctx, opts, func(v string) bool { return v == "t/1" })
+	back, err := baselinestore.LatestBaseline(ctx, kafka.Config{Options: opts}, func(v string) bool { return v == "t/1" })
 	if err != nil || back.Runs != b.Runs || len(back.Agents) != len(b.Agents) {
 		t.Fatalf("%v", err)
 	}

@@ -14,22 +14,22 @@ import (
 const poller = "g3/a3"
 
 // polls adds to a run of the poller calls that are all one, in three runs of ten.
-func polls(g *traffic, r *baseline.Run) *baseline.Run {
+func polls(g *traffic, r *baseline.TrainingRun) *baseline.TrainingRun {
 	if r.Agent != poller || g.r.Float64() > .3 {
 		return r
 	}
 	out := *r
-	out.Steps, out.Routes = nil, nil
-	var f feature.Run
-	add := func(route string, c feature.Call) {
+	out.Features, out.Routes = nil, nil
+	var f feature.RunMemory
+	add := func(route string, c feature.Input) {
 		c.Route, c.Bytes = feature.RouteHash(route), 300
-		out.Steps, out.Routes = append(out.Steps, f.Add(&c)), append(out.Routes, route)
+		out.Features, out.Routes = append(out.Features, f.Add(&c)), append(out.Routes, route)
 	}
 	for i, route := range r.Routes {
-		add(route, feature.Call{Args: uint64(1e6*g.n + i), Result: uint64(i), Failed: r.Steps[i].Failed, Write: r.Steps[i].Write})
+		add(route, feature.Input{Args: uint64(1e6*g.n + i), Result: uint64(i), Failed: r.Features[i].Failed, Write: r.Features[i].Write})
 	}
 	for range 3 + g.r.IntN(20) {
-		add("GET /v3/things/1", feature.Call{Args: 8, Result: 8})
+		add("GET /v3/things/1", feature.Input{Args: 8, Result: 8})
 	}
 	return &out
 }
@@ -47,7 +47,7 @@ func TestOwnRateIsThatOfTheNextRuns(t *testing.T) {
 	var all, own seen
 	for tenant := range uint64(tenants) {
 		g := &traffic{r: rand.New(rand.NewPCG(11, tenant))}
-		runs := func(n int) []*baseline.Run {
+		runs := func(n int) []*baseline.TrainingRun {
 			out := g.runs(n)
 			for i, r := range out {
 				out[i] = polls(g, r)
@@ -60,7 +60,7 @@ func TestOwnRateIsThatOfTheNextRuns(t *testing.T) {
 		}
 		model := score.NewModel(body)
 		for _, r := range runs(8000) {
-			e := body.Ranks.Expected(&body.Calibration, r.Agent, r.Group, score.Final(model, r))
+			e := body.Ranks.Expected(&body.Calibration, r.Agent, r.Group, score.FinalScore(model, r))
 			for _, s := range []*seen{&all, &own} {
 				if s == &own && r.Agent != poller {
 					continue

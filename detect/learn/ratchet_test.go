@@ -22,19 +22,19 @@ type traffic struct {
 	wild float64 // a factor on how far polls and pages go; 0 counts as 1
 }
 
-func (g *traffic) run() *baseline.Run {
+func (g *traffic) run() *baseline.TrainingRun {
 	g.n++
 	agent := g.r.IntN(40)
 	group := agent % 4
-	run := &baseline.Run{ID: fmt.Sprint("r", g.n), Agent: fmt.Sprintf("g%d/a%d", group, agent), Group: fmt.Sprint("g", group), Task: fmt.Sprint("t", g.r.IntN(200))}
-	var f feature.Run
+	run := &baseline.TrainingRun{ID: fmt.Sprint("r", g.n), Agent: fmt.Sprintf("g%d/a%d", group, agent), Group: fmt.Sprint("g", group), Task: fmt.Sprint("t", g.r.IntN(200))}
+	var f feature.RunMemory
 	call := func(route, arg, result int, failed bool) {
 		name := fmt.Sprintf("GET /v%d/things/%d", group, route)
-		c := feature.Call{Route: feature.RouteHash(name), Args: uint64(arg) + 1, Result: uint64(result) + 1, Failed: failed, Write: route == 5, Bytes: 200 + uint64(result%50)*40, Resources: []uint64{uint64(arg) + 1}}
+		c := feature.Input{Route: feature.RouteHash(name), Args: uint64(arg) + 1, Result: uint64(result) + 1, Failed: failed, Write: route == 5, Bytes: 200 + uint64(result%50)*40, Resources: []uint64{uint64(arg) + 1}}
 		if failed {
 			c.Result = feature.FailedResult
 		}
-		run.Steps, run.Routes = append(run.Steps, f.Add(&c)), append(run.Routes, name)
+		run.Features, run.Routes = append(run.Features, f.Add(&c)), append(run.Routes, name)
 	}
 	length := 2 + int(math.Exp(g.r.NormFloat64()*.5+1.2+.2*float64(agent%3)))
 	if g.r.Float64() < .1 {
@@ -65,8 +65,8 @@ func (g *traffic) run() *baseline.Run {
 
 func (g *traffic) far(n int) int { return int(float64(n) * max(g.wild, 1)) }
 
-func (g *traffic) runs(n int) []*baseline.Run {
-	out := make([]*baseline.Run, n)
+func (g *traffic) runs(n int) []*baseline.TrainingRun {
+	out := make([]*baseline.TrainingRun, n)
 	for i := range out {
 		out[i] = g.run()
 	}
@@ -74,10 +74,10 @@ func (g *traffic) runs(n int) []*baseline.Run {
 }
 
 // achieved is the share of runs that alarm, and marks them.
-func achieved(body *baseline.Body, runs []*baseline.Run) float64 {
+func achieved(body *baseline.Baseline, runs []*baseline.TrainingRun) float64 {
 	model, threshold, n := score.NewModel(body), body.Calibration.Threshold(calibrate.AlertShare), 0
 	for _, r := range runs {
-		if r.Alarmed = score.Final(model, r) > threshold; r.Alarmed {
+		if r.Alarmed = score.FinalScore(model, r) > threshold; r.Alarmed {
 			n++
 		}
 	}
@@ -137,14 +137,14 @@ func TestUnjudgedRunawaysLiftThresholdsToABound(t *testing.T) {
 	g := &traffic{r: rand.New(rand.NewPCG(3, 4))}
 	history := g.runs(3000)
 	before := Fit("t", history)
-	loop := func() *baseline.Run {
+	loop := func() *baseline.TrainingRun {
 		run := g.run()
-		var f feature.Run
-		c := feature.Call{Route: feature.RouteHash(run.Routes[0]), Args: 1, Result: 1}
-		run.Steps = nil
+		var f feature.RunMemory
+		c := feature.Input{Route: feature.RouteHash(run.Routes[0]), Args: 1, Result: 1}
+		run.Features = nil
 		run.Routes = run.Routes[:1]
 		for range 80 {
-			run.Steps = append(run.Steps, f.Add(&c))
+			run.Features = append(run.Features, f.Add(&c))
 		}
 		for len(run.Routes) < 80 {
 			run.Routes = append(run.Routes, run.Routes[0])
@@ -157,11 +157,11 @@ func TestUnjudgedRunawaysLiftThresholdsToABound(t *testing.T) {
 		history = append(history, r)
 	}
 	after := Fit("t", history)
-	delay := func(b *baseline.Body, share float64) int {
-		model, run, steps := score.NewModel(b), score.Run{}, loop()
-		c := feature.Call{Route: feature.RouteHash(steps.Routes[0]), Args: 1, Result: 1}
+	delay := func(b *baseline.Baseline, share float64) int {
+		model, run, steps := score.NewModel(b), score.RunScore{}, loop()
+		c := feature.Input{Route: feature.RouteHash(steps.Routes[0]), Args: 1, Result: 1}
 		for n := range 80 {
-			run.Add(model, score.Who{Agent: steps.Agent, Group: steps.Group}, &c, int64(n), schema.ReversibilityUnknown)
+			run.Add(model, score.Reference{Agent: steps.Agent, Group: steps.Group}, &c, int64(n), schema.ReversibilityUnknown)
 			if run.Score > b.Calibration.Threshold(share) {
 				return n + 1
 			}

@@ -11,8 +11,8 @@ import (
 // outside its scope.
 const scopeOf = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND family = 'scope' AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS vouched, d.task_type AS declared`
 
-// DeclaredOf are the types of the tasks of runs that the check was asked about.
-func DeclaredOf(runs string) string {
+// DeclaredTasksSQL are the types of the tasks of runs that the check was asked about.
+func DeclaredTasksSQL(runs string) string {
 	return `(SELECT run_id, any(attrs['` + schema.AttrTaskType + `']) AS task_type FROM calls
   WHERE tenant = {tenant:String} AND run_id IN (` + runs + `) AND observer_kind = 'gate' AND attrs['` + schema.AttrTaskType + `'] != '' GROUP BY run_id)`
 }
@@ -26,30 +26,30 @@ type scopeColumns struct {
 func (s *scopeColumns) columns() string { return ", p.declared, p.vouched" }
 func (s *scopeColumns) into() []any     { return []any{&s.declared, &s.vouched} }
 
-func (s *scopeColumns) take(out *Call, c *schema.Call) error {
-	out.Scoped = &Scoped{s.declared, s.vouched, c.Resources}
+func (s *scopeColumns) take(out *StoredCall, c *schema.Call) error {
+	out.ScopeFacts = &ScopeFacts{s.declared, s.vouched, c.Resources}
 	return nil
 }
 
-// Scoped is what scopes are learned of beside a call's features.
-type Scoped struct {
-	Declared string // type of the task that an orchestrator declared for its run
-	Vouched  bool   // a person found benign what its run did outside its scope
-	Named    []schema.Resource
+// ScopeFacts is what scopes are learned of beside a call's features.
+type ScopeFacts struct {
+	Declared        string // type of the task that an orchestrator declared for its run
+	ConfirmedBenign bool   // a person found benign what its run did outside its scope
+	Named           []schema.Resource
 }
 
 // see adds a call to a run as the guard sees it.
-func see(run *baseline.Run, c *Call) {
+func see(run *baseline.TrainingRun, c *StoredCall) {
 	if run.Scope == nil {
-		run.Scope = &scope.Run{ID: run.ID, Agent: run.Agent, Group: run.Group, Declared: c.Declared, Vouched: c.Vouched}
+		run.Scope = &scope.TrainingRun{ID: run.ID, Agent: run.Agent, Group: run.Group, Declared: c.Declared, ConfirmedBenign: c.ConfirmedBenign}
 	}
 	s := run.Scope
-	s.Calls, s.Names = append(s.Calls, scope.Named(c.Route, c.Write, c.Named)), append(s.Names, c.Route)
+	s.Calls, s.Names = append(s.Calls, scope.NewAccess(c.Route, c.Write, c.Named)), append(s.Names, c.Route)
 }
 
-// Tasks names the type of task of each run, once it is known which ids come back: the
+// SetTaskTypes names the type of task of each run, once it is known which ids come back: the
 // one that its scope goes by, and the one that it is compared by.
-func Tasks(runs []*baseline.Run) {
+func SetTaskTypes(runs []*baseline.TrainingRun) {
 	seen := map[string]int{}
 	for _, r := range runs {
 		seen[r.Task]++
@@ -60,17 +60,17 @@ func Tasks(runs []*baseline.Run) {
 			declared = r.Scope.Declared
 			r.Scope.Task = scope.TaskType(&schema.Task{Type: declared}, r.Task, func(id string) int { return seen[id] })
 		}
-		r.TaskType = scope.Established(declared, r.Task, r.TaskTrust)
+		r.TaskType = scope.TrustedTaskType(declared, r.Task, r.TaskTrust)
 	}
 }
 
 // heldBack are the runs that what the others do would have held: they teach no
 // counts. They calibrate as any other does: what holds a run is not its score, and
 // without them the unusual of what is clean would be missing where it counts.
-func heldBack(runs []*baseline.Run) map[*baseline.Run]bool {
-	jury, out := scope.Among(scope.Default(), known(runs)), map[*baseline.Run]bool{}
+func heldBack(runs []*baseline.TrainingRun) map[*baseline.TrainingRun]bool {
+	jury, out := scope.NewLeaveOneOut(scope.DefaultRules(), known(runs)), map[*baseline.TrainingRun]bool{}
 	for _, r := range runs {
-		if r.Scope != nil && !r.Alarmed && jury.Held(r.Scope) {
+		if r.Scope != nil && !r.Alarmed && jury.NeedsApproval(r.Scope) {
 			out[r] = true
 		}
 	}
@@ -78,15 +78,15 @@ func heldBack(runs []*baseline.Run) map[*baseline.Run]bool {
 }
 
 // scopes of the runs that teach; nil where nothing is known of any.
-func scopes(runs []*baseline.Run) *scope.Body {
+func scopes(runs []*baseline.TrainingRun) *scope.Model {
 	list := known(runs)
 	if len(list) == 0 {
 		return nil
 	}
-	return scope.Publish(list)
+	return scope.LearnModel(list)
 }
 
-func known(runs []*baseline.Run) (out []*scope.Run) {
+func known(runs []*baseline.TrainingRun) (out []*scope.TrainingRun) {
 	for _, r := range runs {
 		if r.Scope != nil && !r.Alarmed {
 			out = append(out, r.Scope)

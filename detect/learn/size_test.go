@@ -16,12 +16,12 @@ func TestBaselineOfAnAgentIsSmall(t *testing.T) {
 		b := baseline.New("t")
 		for a := range agents {
 			for r := range 20 {
-				run := &baseline.Run{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
-				var f feature.Run
+				run := &baseline.TrainingRun{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
+				var f feature.RunMemory
 				for n := range 30 {
 					route := fmt.Sprint("GET /v1/things/{id}/part", (a+r*n)%12)
-					c := feature.Call{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n), Bytes: 300}
-					run.Steps, run.Routes = append(run.Steps, f.Add(&c)), append(run.Routes, route)
+					c := feature.Input{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n), Bytes: 300}
+					run.Features, run.Routes = append(run.Features, f.Add(&c)), append(run.Routes, route)
 				}
 				b.Learn(run)
 			}

@@ -16,30 +16,30 @@ import (
 
 // typed are runs of agents of which one in ten works through three archives in some
 // sixty calls, as its orchestrator declared, and the others look a few things up.
-func typed(seed uint64, n int) (out []*baseline.Run) {
+func typed(seed uint64, n int) (out []*baseline.TrainingRun) {
 	g := &traffic{r: rand.New(rand.NewPCG(seed, 5))}
 	for i := range n {
 		agent := g.r.IntN(8)
-		r := &baseline.Run{ID: fmt.Sprint(seed, "/", i), Agent: fmt.Sprint("g/", agent), Group: "g"}
+		r := &baseline.TrainingRun{ID: fmt.Sprint(seed, "/", i), Agent: fmt.Sprint("g/", agent), Group: "g"}
 		if g.r.Float64() < .1 {
-			r.Scope = &scope.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Declared: "archive"}
+			r.Scope = &scope.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Declared: "archive"}
 			walk(r, 45+g.r.IntN(30), g.r.IntN(1000))
 		} else {
-			r.Scope = &scope.Run{ID: r.ID, Agent: r.Agent, Group: r.Group, Declared: "look_up"}
+			r.Scope = &scope.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Declared: "look_up"}
 			walk(r, 2+g.r.IntN(6), g.r.IntN(1000))
 		}
 		out = append(out, r)
 	}
-	Tasks(out)
+	SetTaskTypes(out)
 	return out
 }
 
-func walk(r *baseline.Run, calls, from int) {
-	var f feature.Run
+func walk(r *baseline.TrainingRun, calls, from int) {
+	var f feature.RunMemory
 	const route = "GET /archives/{}"
 	for i := range calls {
-		c := feature.Call{Route: feature.RouteHash(route), Args: uint64(from + i + 1), Result: uint64(from+i+1) * 7, Bytes: 200, Resources: []uint64{uint64(i % 3)}}
-		r.Steps, r.Routes = append(r.Steps, f.Add(&c)), append(r.Routes, route)
+		c := feature.Input{Route: feature.RouteHash(route), Args: uint64(from + i + 1), Result: uint64(from+i+1) * 7, Bytes: 200, Resources: []uint64{uint64(i % 3)}}
+		r.Features, r.Routes = append(r.Features, f.Add(&c)), append(r.Routes, route)
 	}
 	r.Resources = f.Resources()
 }
@@ -47,17 +47,17 @@ func walk(r *baseline.Run, calls, from int) {
 func TestLongTaskIsAFloodForItselfAndAFloodIsNoLongTask(t *testing.T) {
 	body := Fit("t", typed(1, 2400))
 	model, threshold := score.NewModel(body), body.Calibration.Threshold(calibrate.AlertShare)
-	rate := func(runs []*baseline.Run, as string) (alarmed float64) {
+	rate := func(runs []*baseline.TrainingRun, as string) (alarmed float64) {
 		for _, r := range runs {
 			one := *r
 			one.TaskType = as
-			if score.Final(model, &one) > threshold {
+			if score.FinalScore(model, &one) > threshold {
 				alarmed++
 			}
 		}
 		return alarmed / float64(len(runs))
 	}
-	var long, short []*baseline.Run
+	var long, short []*baseline.TrainingRun
 	for _, r := range typed(2, 4000) {
 		if r.TaskType == "archive" {
 			long = append(long, r)
@@ -65,10 +65,10 @@ func TestLongTaskIsAFloodForItselfAndAFloodIsNoLongTask(t *testing.T) {
 			short = append(short, r)
 		}
 	}
-	var flood []*baseline.Run // of what looks a few things up
+	var flood []*baseline.TrainingRun // of what looks a few things up
 	for _, r := range short[:200] {
 		f := *r
-		f.Steps, f.Routes = nil, nil
+		f.Features, f.Routes = nil, nil
 		walk(&f, 60, 5)
 		flood = append(flood, &f)
 	}
@@ -90,33 +90,33 @@ func TestLongTaskIsAFloodForItselfAndAFloodIsNoLongTask(t *testing.T) {
 
 // A type of task is bounded in what a day may move as its agent is, and frozen with it.
 func TestTaskTypeJumpsWhereItsAgentMayNot(t *testing.T) {
-	life := func() *Chosen {
-		c := &Chosen{Life: map[string]*baseline.Life{}, Left: map[string]uint64{}}
+	life := func() *Selection {
+		c := &Selection{Status: map[string]*baseline.AgentStatus{}, Excluded: map[string]uint64{}}
 		for a := range 8 {
-			c.Life[fmt.Sprint("g/", a)] = &baseline.Life{Left: map[string]uint64{}, Group: "g"}
+			c.Status[fmt.Sprint("g/", a)] = &baseline.AgentStatus{Excluded: map[string]uint64{}, Group: "g"}
 		}
 		return c
 	}
-	settled := func(parent *baseline.Body, words *Words, at int64, calls int) *baseline.Body {
+	settled := func(parent *baseline.Baseline, words *Overrides, at int64, calls int) *baseline.Baseline {
 		runs := typed(3, 2400)
 		for _, r := range runs {
 			if r.TaskType == "archive" && calls > 0 {
-				r.Steps, r.Routes = nil, nil
+				r.Features, r.Routes = nil, nil
 				walk(r, calls, 5)
 			}
 		}
 		b := Fit("t", runs)
 		b.Version, b.MadeAt = fmt.Sprint("t/", at), at
-		Settle(b, parent, life(), words, runs)
+		AssignStatus(b, parent, life(), words, runs)
 		return b
 	}
 	const hour = int64(3600e9)
-	length := func(b *baseline.Body) float64 {
-		return b.Lengths.Of(baseline.TaskKey("g/0", "archive"), "g", 0).Mean
+	length := func(b *baseline.Baseline) float64 {
+		return b.Lengths.ForAgent(baseline.TaskKey("g/0", "archive"), "g", 0).Mean
 	}
-	before := settled(nil, &Words{}, hour, 0)
-	free, bound := settled(nil, &Words{}, 2*hour, 900), settled(before, &Words{}, 2*hour, 900)
-	frozen := settled(before, &Words{Freeze: map[string]schema.BaselineOrder{"g/0": {Agent: "g/0", Do: schema.OrderFreeze, At: 1}}}, 2*hour, 900)
+	before := settled(nil, &Overrides{}, hour, 0)
+	free, bound := settled(nil, &Overrides{}, 2*hour, 900), settled(before, &Overrides{}, 2*hour, 900)
+	frozen := settled(before, &Overrides{Freeze: map[string]schema.BaselineOrder{"g/0": {Agent: "g/0", Kind: schema.OrderFreeze, At: 1}}}, 2*hour, 900)
 	t.Logf("log calls: before %.2f, an hour later %.2f, unbound %.2f, frozen %.2f", length(before), length(bound), length(free), length(frozen))
 	if length(free)-length(before) < 1 || length(bound)-length(before) > .2 {
 		t.Error("an hour moves it like a day")
@@ -131,15 +131,15 @@ func TestTaskTypesOfAnAgentFillTheBaseline(t *testing.T) {
 		b := baseline.New("t")
 		for a := range agents {
 			for r := range 20 * max(types, 1) {
-				run := &baseline.Run{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
+				run := &baseline.TrainingRun{ID: fmt.Sprint(a, r), Agent: fmt.Sprint("g/agent-", a), Group: "g"}
 				if types > 0 {
 					run.TaskType = fmt.Sprint("type-of-task-", r%types)
 				}
-				var f feature.Run
+				var f feature.RunMemory
 				for n := range 30 {
 					route := fmt.Sprint("GET /v1/things/{id}/part", (a+r*n)%12)
-					c := feature.Call{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n), Bytes: 300}
-					run.Steps, run.Routes = append(run.Steps, f.Add(&c)), append(run.Routes, route)
+					c := feature.Input{Route: feature.RouteHash(route), Args: uint64(n), Result: uint64(n), Bytes: 300}
+					run.Features, run.Routes = append(run.Features, f.Add(&c)), append(run.Routes, route)
 				}
 				b.Learn(run)
 			}

@@ -12,9 +12,9 @@ type Arming struct {
 	// Agents, Tags and Families are patterns as path.Match takes them: billing/*,
 	// payments, runaway.*.
 	Agents, Tags, Families []string
-	// Apart are families that are armed by their own name alone: what arms an agent,
+	// ExplicitOnly are families that are armed by their own name alone: what arms an agent,
 	// or everything, does not arm them.
-	Apart []string
+	ExplicitOnly []string
 }
 
 // ParseArming reads what stands under detect.armed: a name or pattern of agents,
@@ -33,20 +33,20 @@ func ParseArming(all bool, list []string) Arming {
 	return a
 }
 
-// Of reports whether what a family finds about an agent is enforced: everything
+// Enforces reports whether what a family finds about an agent is enforced: everything
 // is armed, or the agent, one of its tags, or the family is.
-func (a Arming) Of(agent string, tags []string, family string) bool {
-	if slices.Contains(a.Apart, family) {
-		return matches(a.Families, family)
+func (a Arming) Enforces(agent string, tags []string, family string) bool {
+	if slices.Contains(a.ExplicitOnly, family) {
+		return matchesAny(a.Families, family)
 	}
-	return a.All || matches(a.Agents, agent) || matches(a.Families, family) || slices.ContainsFunc(tags, func(t string) bool { return matches(a.Tags, t) })
+	return a.All || matchesAny(a.Agents, agent) || matchesAny(a.Families, family) || slices.ContainsFunc(tags, func(t string) bool { return matchesAny(a.Tags, t) })
 }
 
-func matches(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool { return matchesOne(p, name) })
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matchesPattern(p, name) })
 }
 
-func matchesOne(pattern, name string) bool {
+func matchesPattern(pattern, name string) bool {
 	ok, _ := path.Match(pattern, name)
 	return ok || pattern == name
 }

@@ -2,9 +2,9 @@ package policy
 
 import "flyball/schema"
 
-// Course is what has been decided about one finding of a run so far. The zero value
+// FindingProgress is what has been decided about one finding of a run so far. The zero value
 // is a finding that nobody has seen.
-type Course struct {
+type FindingProgress struct {
 	Level     schema.Level // that the finding has come to
 	Decisions uint32
 	DecidedAt int64 // event time of the last decision, Unix ns
@@ -12,10 +12,10 @@ type Course struct {
 	Exception string
 }
 
-// Due reports whether a finding is to be decided on at a call. It is when it has
+// DecisionDue reports whether a finding is to be decided on at a call. It is when it has
 // come to a higher level. While the run goes on as it did (rising), it is again when
 // the time of a trip is over, or when the exception that covered it covers it no more.
-func (c *Course) Due(r *Rules, level schema.Level, f Subject, call *schema.Call, rising bool) bool {
+func (c *FindingProgress) DecisionDue(r *Rules, level schema.Level, f Subject, call *schema.Call, rising bool) bool {
 	switch {
 	case level < schema.LevelAlert:
 		return false
@@ -24,14 +24,14 @@ func (c *Course) Due(r *Rules, level schema.Level, f Subject, call *schema.Call,
 	case !rising:
 		return false
 	case c.Exception != "":
-		return r.Covering(f, call) == nil
+		return r.ExceptionFor(f, call) == nil
 	}
 	return level == schema.LevelTrip && c.Decisions > 0 && call.Start-c.DecidedAt >= int64(r.TTL)
 }
 
 // Decide decides on a finding that is due, and goes on.
-func (c *Course) Decide(r Rules, in Input) (schema.Decision, bool) {
-	in.N = int(c.Decisions)
+func (c *FindingProgress) Decide(r Rules, in Input) (schema.Decision, bool) {
+	in.EarlierDecisions = int(c.Decisions)
 	d, ok := Decide(r, in)
 	c.Level, c.Exception = in.Finding.Level, ""
 	if d.Why == WhyException {

@@ -24,17 +24,17 @@ type Exception struct {
 	Approver, Why string
 }
 
-// Live reports whether the exception holds at an event time, whoever calls.
-func (e *Exception) Live(at int64) bool {
-	return at < e.Expires && (e.Hours == nil || e.Hours.Contain(at))
+// ActiveAt reports whether the exception holds at an event time, whoever calls.
+func (e *Exception) ActiveAt(at int64) bool {
+	return at < e.Expires && (e.Hours == nil || e.Hours.Contains(at))
 }
 
 // covers reports whether a finding is meant at a call. Only an agent whose name the
 // infrastructure established is covered: whoever could take cover by saying that he
 // is the purge would.
 func (e *Exception) covers(f Subject, c *schema.Call) bool {
-	return f.Trust >= schema.TrustInfrastructure && matchesOne(e.Family, f.Family) && matchesOne(e.Agent, f.Agent) &&
-		e.Live(c.Start) && (len(e.Routes) == 0 || route.AnyMatches(e.Routes, c))
+	return f.Trust >= schema.TrustInfrastructure && matchesPattern(e.Family, f.Family) && matchesPattern(e.Agent, f.Agent) &&
+		e.ActiveAt(c.Start) && (len(e.Routes) == 0 || route.AnyMatches(e.Routes, c))
 }
 
 // Subject is what exceptions are about: a family's finding about an agent.
@@ -44,12 +44,12 @@ type Subject struct {
 	Family string
 }
 
-// SubjectOf a finding.
-func SubjectOf(f *schema.Finding) Subject { return Subject{f.AgentID, f.AgentTrust, f.Family} }
+// FindingSubject a finding.
+func FindingSubject(f *schema.Finding) Subject { return Subject{f.AgentID, f.AgentTrust, f.Family} }
 
-// Covering is the first exception that covers a finding at a call; nil: none does.
+// ExceptionFor is the first exception that covers a finding at a call; nil: none does.
 // Expiry and hours are judged by the call's event time.
-func (r *Rules) Covering(f Subject, c *schema.Call) *Exception {
+func (r *Rules) ExceptionFor(f Subject, c *schema.Call) *Exception {
 	if !Exceptable(f.Family) {
 		return nil
 	}
@@ -67,5 +67,5 @@ func Exceptable(family string) bool {
 	return !strings.HasPrefix(family, "policy.") && family != schema.FamilyBorrowed
 }
 
-// Ends is when an exception holds no more.
-func (e *Exception) Ends() time.Time { return time.Unix(0, e.Expires).UTC() }
+// ExpiresAt is when an exception holds no more.
+func (e *Exception) ExpiresAt() time.Time { return time.Unix(0, e.Expires).UTC() }

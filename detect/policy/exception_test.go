@@ -93,10 +93,10 @@ func TestExceptionComesBeforeTheRuleOfItsAgent(t *testing.T) {
 
 // decisions runs a finding through calls and says what was decided at each.
 func decisions(r Rules, calls []schema.Call, level func(i int) schema.Level) (out []string) {
-	var c Course
+	var c FindingProgress
 	for i := range calls {
 		in := purging(func(in *Input) { in.Call = &calls[i]; in.Finding.Level = level(i) })
-		if !c.Due(&r, in.Finding.Level, SubjectOf(in.Finding), in.Call, true) {
+		if !c.DecisionDue(&r, in.Finding.Level, FindingSubject(in.Finding), in.Call, true) {
 			c.Level = in.Finding.Level
 			out = append(out, "")
 			continue
@@ -166,9 +166,9 @@ func TestCoverThatEndsIsNoFreePass(t *testing.T) {
 // A rule that a person takes out of the configuration leaves nothing behind.
 func TestExceptionThatWasTakenOutCoversNothing(t *testing.T) {
 	r := armedRules()
-	c := Course{Level: schema.LevelTrip, Exception: "gone"}
+	c := FindingProgress{Level: schema.LevelTrip, Exception: "gone"}
 	in := purging(nil)
-	if !c.Due(&r, schema.LevelTrip, SubjectOf(in.Finding), in.Call, true) {
+	if !c.DecisionDue(&r, schema.LevelTrip, FindingSubject(in.Finding), in.Call, true) {
 		t.Fatal("a finding without its exception is never decided on")
 	}
 	if d, ok := c.Decide(r, in); !ok || d.Mode != schema.ModeArmed || c.Exception != "" {

@@ -41,22 +41,22 @@ type Input struct {
 	Tags        []string
 	Criticality string
 	// TrippedBefore is how many other runs of the same actor were tripped within the TTL.
-	TrippedBefore int
-	N             int // decisions made on this finding before
+	TrippedBefore    int
+	EarlierDecisions int // decisions made on this finding before
 }
 
 // Named reasons.
 const (
-	WhyObserve    = "observe_mode"
-	WhyTooOld     = "call_too_old"
-	WhyRunNamed   = "run_named_by_request"
-	WhySecondRun  = "second_run_of_credential"
-	WhyManyRuns   = "over_several_runs"
-	WhyCredential = "credential_of_unnamed_run"
-	WhyAgent      = "agent_without_credential"
-	WhyAddress    = "address_without_identity"
-	WhyNoScope    = "no_scope_bites"
-	WhyException  = "exception" // the rule is the exception's name
+	WhyObserve            = "observe_mode"
+	WhyTooOld             = "call_too_old"
+	WhyRunNamed           = "run_named_by_request"
+	WhySecondRun          = "second_run_of_credential"
+	WhyManyRuns           = "over_several_runs"
+	WhyCredential         = "credential_of_unnamed_run"
+	WhyAgent              = "agent_without_credential"
+	WhyAddress            = "address_without_identity"
+	WhyNoEnforceableScope = "no_scope_bites"
+	WhyException          = "exception" // the rule is the exception's name
 )
 
 // Decide makes a decision of a finding that has come to a level; ok is false where
@@ -65,10 +65,10 @@ const (
 // an enforcement point can recognise in the next request.
 func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	f := in.Finding
-	if e := r.Covering(SubjectOf(f), in.Call); e != nil {
+	if e := r.ExceptionFor(FindingSubject(f), in.Call); e != nil {
 		return schema.Decision{Why: WhyException, Rule: e.Name}, false
 	}
-	rule := choose(r.Graded, &in)
+	rule := chooseRule(r.Graded, &in)
 	if rule == nil || rule.Action == schema.ActionNone || rule.Action == schema.ActionAnnotate && f.Level < schema.LevelTrip {
 		return d, false
 	}
@@ -76,15 +76,15 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	if rule.TTL > 0 {
 		ttl = rule.TTL
 	}
-	d = schema.Decision{ID: schema.DecisionID(f.ID, in.N), Tenant: f.Tenant, At: in.Call.Start, Action: rule.Action, FindingID: f.ID, Rule: rule.Name,
+	d = schema.Decision{ID: schema.DecisionID(f.ID, in.EarlierDecisions), Tenant: f.Tenant, At: in.Call.Start, Action: rule.Action, FindingID: f.ID, Rule: rule.Name,
 		Family: f.Family, Route: in.Call.RouteName(), RunID: f.RunID, AgentID: f.AgentID, CredentialID: f.CredentialID, TTL: int64(ttl), Call: f.Call, Reason: f.Summary}
-	d.Scope, d.Why = scope(in)
+	d.Scope, d.Why = enforcementScope(in)
 	switch {
 	case d.Scope.Kind == schema.ScopeNone:
 		d.Mode, d.Action = schema.ModeObserve, schema.ActionAnnotate
 	case in.Age > r.TooOld:
 		d.Mode, d.Why = schema.ModeWouldHave, WhyTooOld
-	case !r.Arming.Of(f.AgentID, in.Tags, f.Family):
+	case !r.Arming.Enforces(f.AgentID, in.Tags, f.Family):
 		d.Mode, d.Why = schema.ModeObserve, WhyObserve
 	default:
 		d.Mode = schema.ModeArmed
@@ -92,10 +92,10 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	return d, true
 }
 
-// scope never uses a name that the caller asserted: it would let a caller trip
+// enforcementScope never uses a name that the caller asserted: it would let a caller trip
 // somebody else. It takes an address of a claimed caller only; that established ones
 // may come from there, too, is for the breaker to respect, which sees all of them.
-func scope(in Input) (schema.Scope, string) {
+func enforcementScope(in Input) (schema.Scope, string) {
 	run, c := in.Run, in.Call
 	many := in.Finding.Family == schema.FamilySplit // another run would be next
 	named := !many && run.Rule == schema.RunExplicit && c.RunKey != "" && !strings.Contains(c.RunKeySource, "span")
@@ -115,5 +115,5 @@ func scope(in Input) (schema.Scope, string) {
 	case c.Standing() == schema.StandingClaimed && c.ClientIP.IsValid() && c.Attr(schema.AttrForwardedHops) == "":
 		return schema.Scope{Kind: schema.ScopeAddress, Value: c.ClientIP.Unmap().String()}, WhyAddress
 	}
-	return schema.Scope{}, WhyNoScope
+	return schema.Scope{}, WhyNoEnforceableScope
 }

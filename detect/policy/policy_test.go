@@ -35,12 +35,12 @@ func TestScopeIsTheNarrowestThatBites(t *testing.T) {
 		}, schema.ScopeAgent, WhyAgent},
 		"an address that the client says is its own": {func(in *Input) {
 			in.Run.Rule, in.Run.CredentialID = schema.RunSession, ""
-			in.Call.Note(schema.AttrForwardedHops, "2")
-		}, schema.ScopeNone, WhyNoScope},
+			in.Call.SetAttr(schema.AttrForwardedHops, "2")
+		}, schema.ScopeNone, WhyNoEnforceableScope},
 		"as the gate knows the run": {func(in *Input) { in.Run.Rule, in.Call.RunKeySource = schema.RunGate, schema.GateKeySource }, schema.ScopeRun, WhyRunNamed},
 		"nobody to hold": {func(in *Input) {
 			in.Run.Rule, in.Run.CredentialID, in.Call.ClientIP = schema.RunSession, "", netip.Addr{}
-		}, schema.ScopeNone, WhyNoScope},
+		}, schema.ScopeNone, WhyNoEnforceableScope},
 	} {
 		d, ok := Decide(Rules{Arming: Arming{All: true}, TTL: time.Minute, TooOld: time.Minute}, input(tc.change))
 		if !ok || d.Scope.Kind != tc.kind || d.Why != tc.why {
@@ -135,7 +135,7 @@ func TestTripOfAnEstablishedCallerNeverTakesItsAddress(t *testing.T) {
 					for before := range 2 {
 						c := &schema.Call{AgentID: "a", AgentTrust: agentTrust, CredentialID: credential, CredentialTrust: credentialTrust, ClientIP: netip.MustParseAddr("192.0.2.1")}
 						run := &schema.RunSnapshot{AgentID: "a", AgentTrust: agentTrust, CredentialID: credential, Rule: schema.RunSession}
-						s, _ := scope(Input{Run: run, Call: c, Finding: &schema.Finding{Family: family}, TrippedBefore: before})
+						s, _ := enforcementScope(Input{Run: run, Call: c, Finding: &schema.Finding{Family: family}, TrippedBefore: before})
 						if s.Kind == schema.ScopeAddress && (c.Standing() == schema.StandingEstablished || credential != "") {
 							t.Errorf("agent %v, credential %q %v: %v", agentTrust, credential, credentialTrust, s)
 						}

@@ -43,31 +43,31 @@ func (r *Rule) specificity() int {
 	return n
 }
 
-func (r *Rule) holds(in *Input) bool {
+func (r *Rule) matches(in *Input) bool {
 	f := in.Finding
 	return (r.Level == schema.LevelNone || r.Level == f.Level) &&
-		(r.Agent == "" || matchesOne(r.Agent, f.AgentID)) &&
-		(r.Tag == "" || slices.ContainsFunc(in.Tags, func(t string) bool { return matchesOne(r.Tag, t) })) &&
-		(r.Family == "" || matchesOne(r.Family, f.Family)) &&
+		(r.Agent == "" || matchesPattern(r.Agent, f.AgentID)) &&
+		(r.Tag == "" || slices.ContainsFunc(in.Tags, func(t string) bool { return matchesPattern(r.Tag, t) })) &&
+		(r.Family == "" || matchesPattern(r.Family, f.Family)) &&
 		(r.Criticality == "" || r.Criticality == in.Criticality) &&
-		(r.Reversibility == schema.ReversibilityUnknown || r.Reversibility == worst(in))
+		(r.Reversibility == schema.ReversibilityUnknown || r.Reversibility == worstReversibility(in))
 }
 
-func worst(in *Input) schema.Reversibility {
+func worstReversibility(in *Input) schema.Reversibility {
 	if in.Finding.Exposure.Irreversible > 0 || in.Call == nil {
 		return schema.Irreversible
 	}
 	return in.Call.Reversibility
 }
 
-// choose is the rule that holds: the most specific, and among equally specific
+// chooseRule is the rule that holds: the most specific, and among equally specific
 // ones the most severe. The operator's come before those that are built in.
-func choose(rules []Rule, in *Input) *Rule {
+func chooseRule(rules []Rule, in *Input) *Rule {
 	for _, list := range [...][]Rule{rules, builtIn} {
 		var best *Rule
 		for i := range list {
 			r := &list[i]
-			if !r.holds(in) || !r.may(in.Finding) {
+			if !r.matches(in) || !r.mayApply(in.Finding) {
 				continue
 			}
 			if best == nil || r.specificity() > best.specificity() || r.specificity() == best.specificity() && r.Action > best.Action {

@@ -2,8 +2,8 @@ package policy
 
 import "slices"
 
-// Uses says which parts of rules the findings of a history met.
-type Uses struct {
+// Usage says which parts of rules the findings of a history met.
+type Usage struct {
 	found                  []string // families
 	rules                  *Rules
 	held, chosen           []bool // of Graded
@@ -29,48 +29,48 @@ const (
 	NotReplayed    = "not_replayed"
 )
 
-// NewUses of rules, by findings of some families.
-func NewUses(r *Rules, families []string) *Uses {
+// NewUsage of rules, by findings of some families.
+func NewUsage(r *Rules, families []string) *Usage {
 	n, a := len(r.Graded), &r.Arming
-	return &Uses{found: families, rules: r, held: make([]bool, n), chosen: make([]bool, n), agents: make([]bool, len(a.Agents)), tags: make([]bool, len(a.Tags)),
+	return &Usage{found: families, rules: r, held: make([]bool, n), chosen: make([]bool, n), agents: make([]bool, len(a.Agents)), tags: make([]bool, len(a.Tags)),
 		families: make([]bool, len(a.Families)), covered: make([]bool, len(r.Exceptions)), covers: make([]bool, len(r.Exceptions))}
 }
 
-// Note takes in what was decided on.
-func (u *Uses) Note(in Input) {
+// Record takes in what was decided on.
+func (u *Usage) Record(in Input) {
 	r, f := u.rules, in.Finding
-	excepted := r.Covering(SubjectOf(f), in.Call)
+	excepted := r.ExceptionFor(FindingSubject(f), in.Call)
 	for i := range r.Exceptions {
 		e := &r.Exceptions[i]
 		u.covers[i] = u.covers[i] || e == excepted
-		u.covered[i] = u.covered[i] || e.covers(SubjectOf(f), in.Call)
+		u.covered[i] = u.covered[i] || e.covers(FindingSubject(f), in.Call)
 	}
-	best := choose(r.Graded, &in)
+	best := chooseRule(r.Graded, &in)
 	for i := range r.Graded {
 		g := &r.Graded[i]
 		u.chosen[i] = u.chosen[i] || g == best && excepted == nil
-		u.held[i] = u.held[i] || g.holds(&in)
+		u.held[i] = u.held[i] || g.matches(&in)
 	}
 	for i, p := range r.Arming.Agents {
-		u.agents[i] = u.agents[i] || matchesOne(p, f.AgentID)
+		u.agents[i] = u.agents[i] || matchesPattern(p, f.AgentID)
 	}
 	for i, p := range r.Arming.Tags {
-		u.tags[i] = u.tags[i] || slices.ContainsFunc(in.Tags, func(t string) bool { return matchesOne(p, t) })
+		u.tags[i] = u.tags[i] || slices.ContainsFunc(in.Tags, func(t string) bool { return matchesPattern(p, t) })
 	}
 	for i, p := range r.Arming.Families {
-		u.families[i] = u.families[i] || matchesOne(p, f.Family)
+		u.families[i] = u.families[i] || matchesPattern(p, f.Family)
 	}
 }
 
 // Unused are the parts that decided nothing, in the order in which they are written.
-func (u *Uses) Unused() []Unused {
+func (u *Usage) Unused() []Unused {
 	out := []Unused{}
 	add := func(kind, name, family string, used, matched bool) {
 		switch {
 		case used:
 		case matched:
 			out = append(out, Unused{kind, name, Hidden})
-		case family != "" && !slices.ContainsFunc(u.found, func(f string) bool { return matchesOne(family, f) }):
+		case family != "" && !slices.ContainsFunc(u.found, func(f string) bool { return matchesPattern(family, f) }):
 			out = append(out, Unused{kind, name, NotReplayed})
 		default:
 			out = append(out, Unused{kind, name, MatchedNothing})

@@ -16,9 +16,9 @@ func TestRuleThatMatchedNothingIsNamed(t *testing.T) {
 		Graded: []Rule{{Name: "deletes ask", Family: schema.FamilyDestroy, Action: schema.ActionGate}, {Name: "anything of this agent", Agent: "ops/loose", Action: schema.ActionThrottle},
 			{Name: "milder for the same", Family: schema.FamilyDestroy, Action: schema.ActionAnnotate}, {Name: "never", Tag: "payments", Action: schema.ActionDeny}, {Name: "not of history", Family: schema.FamilyAfterTask, Action: schema.ActionDeny}}}
 	found := []string{schema.FamilyDestroy, schema.FamilyLoop, schema.FamilyExfiltration}
-	u := NewUses(&r, found)
-	u.Note(purging(nil))
-	u.Note(purging(func(in *Input) { in.Finding.AgentID, in.Tags = "ops/other", []string{"batch"} }))
+	u := NewUsage(&r, found)
+	u.Record(purging(nil))
+	u.Record(purging(func(in *Input) { in.Finding.AgentID, in.Tags = "ops/other", []string{"batch"} }))
 	want := []Unused{{"policy", "anything of this agent", MatchedNothing}, {"policy", "milder for the same", Hidden}, {"policy", "never", MatchedNothing}, {"policy", "not of history", NotReplayed},
 		{"armed", "nobody", MatchedNothing}, {"armed", "tag:none", MatchedNothing}, {"armed", "family:exfiltration", MatchedNothing},
 		{"exception", "again", Hidden}, {"exception", "of another", MatchedNothing}}
@@ -26,7 +26,7 @@ func TestRuleThatMatchedNothingIsNamed(t *testing.T) {
 		t.Fatalf("got  %v\nwant %v", got, want)
 	}
 	r.Arming.All, r.Graded, r.Exceptions = true, nil, nil
-	for _, x := range NewUses(&r, found).Unused() {
+	for _, x := range NewUsage(&r, found).Unused() {
 		if x.Kind != "armed" || x.Why != ModeArmed {
 			t.Errorf("armed altogether: %v", x)
 		}

@@ -12,7 +12,7 @@ import (
 // as observed in the run, usual for the agent, for its peers and for humans.
 // Rates are shares of eligible calls since the onset; route is the one of the
 // call that raised it.
-func (r *Run) Explain(f Family, route uint64) []schema.Contribution {
+func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
 	if r.agent == nil {
 		return nil
 	}
@@ -30,42 +30,42 @@ func (r *Run) Explain(f Family, route uint64) []schema.Contribution {
 		}
 	}
 	if len(out) > 0 {
-		out[0].Calls = r.Carriers(f)
+		out[0].Calls = r.EvidenceCalls(f)
 	}
 	return out
 }
 
-func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
+func (r *RunScore) contribution(st Statistic, route uint64) schema.Contribution {
 	c := schema.Contribution{Feature: st.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown,
-		Score: schema.Known(round(st.anchored(r.Value(st))))}
-	b := r.model.Body
+		Score: schema.OptionalFloat(round(st.anchored(r.Value(st))))}
+	b := r.model.Baseline
 	switch st {
 	case Scatter:
-		c.Observed = schema.Known(round(r.scatter.max))
+		c.Observed = schema.OptionalFloat(round(r.scatter.max))
 		return c
 	case RareWrites:
-		c.Observed = schema.Known(round(r.rare.max))
+		c.Observed = schema.OptionalFloat(round(r.rare.max))
 		return c
 	case OnRoute:
-		c.Observed = schema.Known(float64(r.busiest))
+		c.Observed = schema.OptionalFloat(float64(r.busiest))
 		c.Usual = typical(r.model.on(r.agent, route).calls)
-		c.Peers = typical(b.Counts.Of("", r.agent.group, r.agent.peers.routes[route]))
+		c.Peers = typical(b.PerRoute.ForAgent("", r.agent.group, r.agent.peers.routes[route]))
 		return c
 	case Identical, Fresh, Distinct, Switches, Irreversible, InRow:
-		finals, value, of := &b.Repeated, uint64(r.same), r.agent.key
+		finals, value, of := &b.IdenticalCalls, uint64(r.same), r.agent.key
 		switch st {
 		case Fresh:
-			finals, value, of = &b.Fresh, uint64(r.fresh), r.agent.peers.routes[route]
+			finals, value, of = &b.NewOnRoute, uint64(r.fresh), r.agent.peers.routes[route]
 		case Distinct:
 			finals, value = &b.Distinct, r.feature.Distinct()
 		case Switches:
 			finals, value = &b.Switches, r.feature.Switches()
 		case Irreversible:
-			finals, value = &b.Irreversible, r.feature.Spent.Irreversible
+			finals, value = &b.Irreversible, r.feature.Usage.Irreversible
 		case InRow:
-			finals, value = &b.InRow, r.feature.Spent.InRow
+			finals, value = &b.Parallel, r.feature.Usage.Parallel
 		}
-		c.Observed = schema.Known(float64(value))
+		c.Observed = schema.OptionalFloat(float64(value))
 		levels := finals.Levels(r.agent.group, of)
 		c.Usual, c.Peers, c.Humans = usualCount(levels[2]), usualCount(levels[1]), usualCount(finals.Groups[baseline.Humans])
 		return c
@@ -77,49 +77,49 @@ func (r *Run) contribution(st Statistic, route uint64) schema.Contribution {
 		case Writes:
 			amount, value = &b.Writes, r.writes
 		case Tokens:
-			amount, value = &b.Tokens, float64(r.feature.Spent.Tokens)
+			amount, value = &b.Tokens, float64(r.feature.Usage.Tokens)
 		case Money:
-			amount, value = &b.Money, r.feature.Spent.Money
+			amount, value = &b.Money, r.feature.Usage.Money
 		}
-		c.Observed = schema.Known(value)
-		c.Peers = typical(amount.OfGroup(r.agent.group, 0))
+		c.Observed = schema.OptionalFloat(value)
+		c.Peers = typical(amount.ForGroup(r.agent.group, 0))
 		c.Usual = c.Peers
 		if r.agent.key != "" {
-			c.Usual = typical(amount.Of(r.agent.key, r.agent.group, 0))
+			c.Usual = typical(amount.ForAgent(r.agent.key, r.agent.group, 0))
 		}
 		if amount.Groups[baseline.Humans].N >= enough {
-			c.Humans = typical(amount.OfGroup(baseline.Humans, 0))
+			c.Humans = typical(amount.ForGroup(baseline.Humans, 0))
 		}
 		return c
 	}
 	k := &r.cusum[st]
 	if k.trials > 0 {
-		c.Observed = schema.Known(round(float64(k.hits) / float64(k.trials)))
+		c.Observed = schema.OptionalFloat(round(float64(k.hits) / float64(k.trials)))
 	}
 	event := specs[st].event
-	c.Usual = schema.Known(round(r.usual(event, r.model.rates(r.agent, route, true))))
-	c.Peers = schema.Known(round(r.usual(event, r.model.rates(r.agent, route, false))))
-	if h, ok := b.Groups[baseline.Humans]; ok && h.Of(event).Calls >= enough {
+	c.Usual = schema.OptionalFloat(round(r.usual(event, r.model.rates(r.agent, route, true))))
+	c.Peers = schema.OptionalFloat(round(r.usual(event, r.model.rates(r.agent, route, false))))
+	if h, ok := b.Groups[baseline.Humans]; ok && h.ForEvent(event).Calls >= enough {
 		humans := r.model.rates(&agent{group: baseline.Humans, peers: r.model.peers(baseline.Humans)}, route, false)
-		c.Humans = schema.Known(round(r.usual(event, humans)))
+		c.Humans = schema.OptionalFloat(round(r.usual(event, humans)))
 	}
 	return c
 }
 
 // usualCount is the median count of runs.
-func usualCount(r baseline.Reached) schema.Known {
-	n, ok := r.Usual()
+func usualCount(r baseline.RunCounts) schema.OptionalFloat {
+	n, ok := r.Median()
 	if !ok {
 		return schema.Unknown
 	}
-	return schema.Known(float64(n))
+	return schema.OptionalFloat(float64(n))
 }
 
 // enough calls or runs of humans to say what is usual for them.
 const enough = 20
 
 // usual is the rate of an event over the strata as the run met them.
-func (r *Run) usual(e feature.Event, rate func(feature.Event, feature.Cell) float64) float64 {
+func (r *RunScore) usual(e feature.Event, rate func(feature.Event, feature.Cell) float64) float64 {
 	from, to := e.Range()
 	sum, calls := 0.0, 0.0
 	for c := from; c < to; c++ {
@@ -134,7 +134,9 @@ func (r *Run) usual(e feature.Event, rate func(feature.Event, feature.Cell) floa
 }
 
 // typical is the median of a log-normal amount.
-func typical(l baseline.LogNormal) schema.Known { return schema.Known(round(math.Exp(l.Mean))) }
+func typical(l baseline.LogNormal) schema.OptionalFloat {
+	return schema.OptionalFloat(round(math.Exp(l.Mean)))
+}
 
 // round keeps four significant digits: what a person can use.
 func round(x float64) float64 {

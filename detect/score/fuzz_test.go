@@ -19,10 +19,10 @@ import (
 
 // callsOf reads fifteen bytes a call: few routes, arguments and resources, so that
 // calls meet, and any size, time and amount.
-func callsOf(data []byte) (calls []feature.Call, at []int64) {
+func callsOf(data []byte) (calls []feature.Input, at []int64) {
 	for ; len(data) >= 15 && len(calls) < 400; data = data[15:] {
 		flags := data[0]
-		c := feature.Call{Route: feature.RouteHash(routeName(uint64(data[1] % 12))), Args: uint64(data[2] % 16), Result: uint64(data[3] % 4), Write: flags&1 > 0, Failed: flags&2 > 0, Delete: flags&4 > 0, Irreversible: flags&8 > 0}
+		c := feature.Input{Route: feature.RouteHash(routeName(uint64(data[1] % 12))), Args: uint64(data[2] % 16), Result: uint64(data[3] % 4), Write: flags&1 > 0, Failed: flags&2 > 0, Delete: flags&4 > 0, Irreversible: flags&8 > 0}
 		for n := range data[4] % 4 {
 			c.Resources = append(c.Resources, uint64(data[5]%32)+uint64(n))
 		}
@@ -32,7 +32,7 @@ func callsOf(data []byte) (calls []feature.Call, at []int64) {
 			c.Bytes, c.Tokens = math.MaxUint64, wild
 		}
 		if flags&32 > 0 {
-			c.Money, c.Currency = feature.Money("1e300"), "EUR"
+			c.Money, c.Currency = feature.ParseAmount("1e300"), "EUR"
 		}
 		c.Start = int64(wild) // hours out of order, 1970, 2262, before the epoch
 		if c.End = c.Start + int64(data[14])*1e9; flags&64 > 0 {
@@ -64,7 +64,7 @@ func finite(v reflect.Value) bool {
 	return true
 }
 
-func coded(t *testing.T, run *Run, actor *Actor) (*Run, *Actor) {
+func coded(t *testing.T, run *RunScore, actor *ActorScore) (*RunScore, *ActorScore) {
 	t.Helper()
 	w := wire.NewWriter(nil, 'x', 5)
 	run.Code(w)
@@ -73,7 +73,7 @@ func coded(t *testing.T, run *Run, actor *Actor) (*Run, *Actor) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, actor = new(Run), new(Actor)
+	run, actor = new(RunScore), new(ActorScore)
 	run.Code(r)
 	actor.Code(r)
 	if r.Err != nil || r.Rest() != 0 {
@@ -96,17 +96,17 @@ func FuzzScore(f *testing.F) {
 		if who&8 > 0 {
 			m = NewModel(spender)
 		}
-		as := []Who{{Agent: "billing/a0", Group: "billing"}, {Agent: "support/a1", Group: "support", Version: "2"}, {Agent: "billing/new", Group: "billing"}, {}}[who%4]
+		as := []Reference{{Agent: "billing/a0", Group: "billing"}, {Agent: "support/a1", Group: "support", Version: "2"}, {Agent: "billing/new", Group: "billing"}, {}}[who%4]
 		calls, at := callsOf(data)
-		run, actor, straight, beside := new(Run), new(Actor), new(Run), new(Actor)
+		run, actor, straight, beside := new(RunScore), new(ActorScore), new(RunScore), new(ActorScore)
 		last := 0.0
 		for i := range calls {
 			s := straight.Add(m, as, &calls[i], at[i], schema.Irreversible)
 			beside.Add(straight, &s)
 			s = run.Add(m, as, &calls[i], at[i], schema.Irreversible)
 			actor.Add(run, &s)
-			run.Carry(schema.CallRef{Offset: int64(i)})
-			straight.Carry(schema.CallRef{Offset: int64(i)})
+			run.NoteEvidence(schema.CallRef{Offset: int64(i)})
+			straight.NoteEvidence(schema.CallRef{Offset: int64(i)})
 			if run.Score < last || !finite(reflect.ValueOf(*run)) || !finite(reflect.ValueOf(*actor)) {
 				t.Fatalf("call %d: score %v after %v: %+v", i+1, run.Score, last, run)
 			}
@@ -114,7 +114,7 @@ func FuzzScore(f *testing.F) {
 			if run.Score != straight.Score || run.Families != straight.Families || actor.Score != beside.Score {
 				t.Fatalf("call %d: score %v, of the actor %v; without checkpoints %v and %v", i+1, run.Score, actor.Score, straight.Score, beside.Score)
 			}
-			for fam := range Family(NFamilies) {
+			for fam := range Family(NumFamilies) {
 				if text, err := json.Marshal(run.Explain(fam, calls[i].Route)); err != nil {
 					t.Fatalf("%s: %v", text, err)
 				}
@@ -128,7 +128,7 @@ func FuzzScore(f *testing.F) {
 }
 
 // damaged is a body in which a few numbers, lists or members are what no count makes them.
-func damaged(t *testing.T, b *baseline.Body, seed uint64) []byte {
+func damaged(t *testing.T, b *baseline.Baseline, seed uint64) []byte {
 	t.Helper()
 	text, err := json.Marshal(b)
 	if err != nil {
@@ -152,7 +152,7 @@ func damaged(t *testing.T, b *baseline.Body, seed uint64) []byte {
 			for i := range v {
 				v[i] = walk(v[i])
 			}
-			if len(v) > 0 && len(v) != int(2*feature.Cells) && r.Float64() < odds {
+			if len(v) > 0 && len(v) != int(2*feature.NumCells) && r.Float64() < odds {
 				return v[:r.IntN(len(v))]
 			}
 		case map[string]any:
@@ -182,7 +182,7 @@ func FuzzBody(f *testing.F) {
 		small.Learn(ref.Train[i].learned())
 	}
 	small.Finish()
-	small.Known.Groups = nil // eight KiB of zeroes say nothing to a fuzzer
+	small.KnownResources.Groups = nil // eight KiB of zeroes say nothing to a fuzzer
 	text, err := json.Marshal(small)
 	if err != nil {
 		f.Fatal(err)
@@ -196,7 +196,7 @@ func FuzzBody(f *testing.F) {
 	f.Add([]byte(`{"known":{"groups":{"billing":{"m":65536,"k":4,"b":"__________8="}}}}`), uint64(0))
 	f.Add([]byte(`{"sequence":{"groups":{"billing":null}},"calibration":{"runs":5,"scores":[1,2],"u":9}}`), uint64(0))
 	f.Add([]byte(`{"repeated":{"all":[1e308,1e308,-1e308]},"across":{"fresh":{"all":[-1]}},"calibration":{"runs":-3,"beta":-1,"pu":9}}`), uint64(0))
-	var calls []feature.Call
+	var calls []feature.Input
 	for i := range ref.Test {
 		for n := range ref.Test[i].Calls {
 			if n%7 == i%7 || i > 2 && n > 10 && n < 18 {
@@ -211,16 +211,16 @@ func FuzzBody(f *testing.F) {
 		if len(text) == 0 {
 			text = damaged(t, small, seed)
 		}
-		var body baseline.Body
+		var body baseline.Baseline
 		if json.Unmarshal(text, &body) != nil {
 			return
 		}
 		body.Version = "t/1"
 		sound := body.Check() == nil
 		m := NewModel(&body)
-		for _, who := range []Who{{Agent: "billing/a0", Group: "billing"}, {Agent: "new", Group: "new"}} {
-			var run Run
-			var actor Actor
+		for _, who := range []Reference{{Agent: "billing/a0", Group: "billing"}, {Agent: "new", Group: "new"}} {
+			var run RunScore
+			var actor ActorScore
 			last := 0.0
 			for i := range calls {
 				s := run.Add(m, who, &calls[i], int64(i), schema.Irreversible)
@@ -233,7 +233,7 @@ func FuzzBody(f *testing.F) {
 					t.Fatalf("call %d: %+v", i+1, run)
 				}
 			}
-			for fam := range Family(NFamilies) {
+			for fam := range Family(NumFamilies) {
 				if text, err := json.Marshal(run.Explain(fam, calls[0].Route)); err != nil {
 					t.Fatalf("%s: %v", text, err)
 				}
@@ -242,7 +242,7 @@ func FuzzBody(f *testing.F) {
 				t.Fatalf("P(S ≥ %v) is %v", run.Score, p)
 			}
 		}
-		_ = body.Known.Saturated("billing")
+		_ = body.KnownResources.Saturated("billing")
 	})
 }
 
@@ -252,15 +252,15 @@ func FuzzRunState(f *testing.F) {
 	ref := load(f)
 	body := ref.body()
 	m := NewModel(body)
-	var run Run
-	var actor Actor
-	var calls []feature.Call
+	var run RunScore
+	var actor ActorScore
+	var calls []feature.Input
 	for n := range ref.Test[3].Calls {
 		c := ref.Test[3].Calls[n].feature()
 		calls = append(calls, c)
-		s := run.Add(m, Who{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.Irreversible)
+		s := run.Add(m, Reference{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.Irreversible)
 		actor.Add(&run, &s)
-		run.Carry(schema.CallRef{Offset: int64(n)})
+		run.NoteEvidence(schema.CallRef{Offset: int64(n)})
 		if n%5 == 0 {
 			w := wire.NewWriter(nil, 'x', 5)
 			run.Code(w)
@@ -273,8 +273,8 @@ func FuzzRunState(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var run Run
-		var actor Actor
+		var run RunScore
+		var actor ActorScore
 		run.Code(r)
 		actor.Code(r)
 		if r.Err != nil {
@@ -282,14 +282,14 @@ func FuzzRunState(f *testing.F) {
 		}
 		m := NewModel(body)
 		for i := range calls {
-			s := run.Add(m, Who{Agent: "billing/a0", Group: "billing"}, &calls[i], int64(i), schema.Irreversible)
+			s := run.Add(m, Reference{Agent: "billing/a0", Group: "billing"}, &calls[i], int64(i), schema.Irreversible)
 			actor.Add(&run, &s)
-			run.Carry(schema.CallRef{Offset: int64(i)})
+			run.NoteEvidence(schema.CallRef{Offset: int64(i)})
 		}
 		if !finite(reflect.ValueOf(run)) || !finite(reflect.ValueOf(actor)) {
 			t.Fatalf("%+v", run)
 		}
-		for fam := range Family(NFamilies) {
+		for fam := range Family(NumFamilies) {
 			if text, err := json.Marshal(run.Explain(fam, calls[0].Route)); err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}

@@ -8,10 +8,10 @@ import (
 // Model is a published baseline made ready for scoring. It is immutable but
 // for its caches, and so for one goroutine: each partition makes its own.
 type Model struct {
-	Body   *baseline.Body
-	agents map[string]*agent
-	groups map[string]*peers
-	gained [NFamilies]float32 // what the call that was added last gave each family of its run
+	Baseline *baseline.Baseline
+	agents   map[string]*agent
+	groups   map[string]*peers
+	gained   [NumFamilies]float32 // what the call that was added last gave each family of its run
 }
 
 // peers are a group's view of the model.
@@ -43,8 +43,8 @@ type agent struct {
 const mostStrangers = 10_000
 
 // NewModel prepares a body.
-func NewModel(b *baseline.Body) *Model {
-	return &Model{Body: b, agents: map[string]*agent{}, groups: map[string]*peers{}}
+func NewModel(b *baseline.Baseline) *Model {
+	return &Model{Baseline: b, agents: map[string]*agent{}, groups: map[string]*peers{}}
 }
 
 // Least standard deviations of log amounts.
@@ -54,15 +54,15 @@ const (
 )
 
 // LengthTail is ln P(a run of the agent has at least so many calls).
-func LengthTail(b *baseline.Body, agent, group string, calls int) float64 {
-	return -tail(float64(calls), b.Lengths.Of(agent, group, leastLengthSD))
+func LengthTail(b *baseline.Baseline, agent, group string, calls int) float64 {
+	return -tail(float64(calls), b.Lengths.ForAgent(agent, group, leastLengthSD))
 }
 
 func (m *Model) agent(key, group string) *agent {
 	if a := m.agents[key]; a != nil && a.group == group {
 		return a
 	}
-	counts, known := m.Body.Agents[key]
+	counts, known := m.Baseline.Agents[key]
 	place := key
 	if !known { // all strangers of a group are alike
 		key, place = "", "\x00"+group
@@ -70,14 +70,14 @@ func (m *Model) agent(key, group string) *agent {
 			return a
 		}
 	}
-	b := m.Body
+	b := m.Baseline
 	a := &agent{key: key, group: group, peers: m.peers(group),
-		length: b.Lengths.Of(key, group, leastLengthSD), bytes: b.Bytes.Of(key, group, leastBytesSD), writes: b.Writes.Of(key, group, leastLengthSD),
-		identical: newTails(&b.Repeated, group, key), distinct: newTails(&b.Distinct, group, key), switches: newTails(&b.Switches, group, key),
-		irreversible: newTails(&b.Irreversible, group, key), inRow: newTails(&b.InRow, group, key),
-		tokens: b.Tokens.Of(key, group, leastBytesSD), money: b.Money.Of(key, group, leastBytesSD),
+		length: b.Lengths.ForAgent(key, group, leastLengthSD), bytes: b.Bytes.ForAgent(key, group, leastBytesSD), writes: b.Writes.ForAgent(key, group, leastLengthSD),
+		identical: newTails(&b.IdenticalCalls, group, key), distinct: newTails(&b.Distinct, group, key), switches: newTails(&b.Switches, group, key),
+		irreversible: newTails(&b.Irreversible, group, key), inRow: newTails(&b.Parallel, group, key),
+		tokens: b.Tokens.ForAgent(key, group, leastBytesSD), money: b.Money.ForAgent(key, group, leastBytesSD),
 		routes: map[uint64]*onRoute{}}
-	a.across.identical, a.across.deletions, a.across.retries = newTails(&b.Across.Identical, group, key), newTails(&b.Across.Deletions, group, key), newTails(&b.Across.Retries, group, key)
+	a.across.identical, a.across.deletions, a.across.retries = newTails(&b.AcrossRuns.Identical, group, key), newTails(&b.AcrossRuns.Deletions, group, key), newTails(&b.AcrossRuns.Retries, group, key)
 	if known {
 		a.counts = &counts
 	}
@@ -91,11 +91,11 @@ func (m *Model) agent(key, group string) *agent {
 func (m *Model) peers(group string) *peers {
 	p := m.groups[group]
 	if p == nil {
-		p = &peers{routes: make(map[uint64]string, len(m.Body.Routes[group])), fresh: map[uint64]freshTails{}, manyResources: m.Body.Known.Saturated(group)}
-		for name := range m.Body.Routes[group] {
+		p = &peers{routes: make(map[uint64]string, len(m.Baseline.Routes[group])), fresh: map[uint64]freshTails{}, manyResources: m.Baseline.KnownResources.Saturated(group)}
+		for name := range m.Baseline.Routes[group] {
 			p.routes[feature.RouteHash(name)] = name
 		}
-		if len(m.groups) > len(m.Body.Groups)+mostStrangers {
+		if len(m.groups) > len(m.Baseline.Groups)+mostStrangers {
 			clear(m.groups)
 		}
 		m.groups[group] = p
@@ -112,7 +112,7 @@ func (m *Model) fresh(a *agent, route uint64) freshTails {
 	}
 	t, made := a.peers.fresh[route]
 	if !made {
-		t = freshTails{newTails(&m.Body.Fresh, a.group, name), newTails(&m.Body.Across.Fresh, a.group, name)}
+		t = freshTails{newTails(&m.Baseline.NewOnRoute, a.group, name), newTails(&m.Baseline.AcrossRuns.NewOnRoute, a.group, name)}
 		a.peers.fresh[route] = t
 	}
 	return t

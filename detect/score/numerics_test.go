@@ -99,8 +99,8 @@ func TestCountsOfNothingAndOfEverythingHaveTails(t *testing.T) {
 	if none.at(7) != 0 {
 		t.Error("a count of which nothing is known")
 	}
-	var f baseline.Finals
-	f.Groups, f.Within = map[string]baseline.Reached{}, map[string]map[string]baseline.Reached{}
+	var f baseline.RunCountDistribution
+	f.Groups, f.Within = map[string]baseline.RunCounts{}, map[string]map[string]baseline.RunCounts{}
 	for n := range uint64(40) {
 		f.Add("g", "a", n%7)
 	}
@@ -122,7 +122,7 @@ func TestRarenessIsOfTheShareOfRuns(t *testing.T) {
 		b := baseline.New("t")
 		b.Lengths.Groups["g"] = baseline.Moments{N: v[1]}
 		b.Routes["g"] = map[string]baseline.Counts{"R": {}}
-		b.Counts.Groups["g"] = map[string]baseline.Moments{"R": {N: v[0]}}
+		b.PerRoute.Groups["g"] = map[string]baseline.Moments{"R": {N: v[0]}}
 		m := NewModel(b)
 		of := m.agent("", "g")
 		for route, used := range map[uint64]float64{feature.RouteHash("R"): v[0], feature.RouteHash("another"): 0} {
@@ -130,7 +130,7 @@ func TestRarenessIsOfTheShareOfRuns(t *testing.T) {
 			if math.Abs(got-want) > 1e-15+1e-12*want || !(got > 0) {
 				t.Errorf("%g of %g runs: %v, want %v", used, v[1], got, want)
 			}
-			if b.Known.New("g", 5) {
+			if b.KnownResources.IsNew("g", 5) {
 				t.Error("of a group that never named any")
 			}
 		}
@@ -142,12 +142,12 @@ func TestRarenessIsOfTheShareOfRuns(t *testing.T) {
 func TestOrderOfRoutesIsBoundedEitherWay(t *testing.T) {
 	b := baseline.New("t")
 	for i := range 300 {
-		run := &baseline.Run{ID: fmt.Sprint(i), Agent: "g/a", Group: "g"}
-		var f feature.Run
+		run := &baseline.TrainingRun{ID: fmt.Sprint(i), Agent: "g/a", Group: "g"}
+		var f feature.RunMemory
 		for n := range 1000 {
 			name := []string{"A", "B"}[n%2]
-			c := feature.Call{Route: feature.RouteHash(name), Args: uint64(n)}
-			run.Steps, run.Routes = append(run.Steps, f.Add(&c)), append(run.Routes, name)
+			c := feature.Input{Route: feature.RouteHash(name), Args: uint64(n)}
+			run.Features, run.Routes = append(run.Features, f.Add(&c)), append(run.Routes, name)
 		}
 		b.Learn(run)
 	}
@@ -187,16 +187,16 @@ func TestEvidenceIsAnEValueAndEachRunCountsOnce(t *testing.T) {
 		t.Errorf("%v on average", mean)
 	}
 	fit := calibrate.Fit{Runs: 100, U: 1, Beta: .05, PU: .03, T5: 1, T1: 1, Scores: []float64{0, 1}, At: []float64{1, .03}}
-	m := NewModel(&baseline.Body{Calibration: fit})
+	m := NewModel(&baseline.Baseline{Calibration: fit})
 	for score, want := range map[float64]float64{0: math.Log(.5), 1: math.Log(.5 / math.Sqrt(.03)), 1e9: mostEvidence, math.NaN(): math.Log(.5)} {
 		if got := evidence(m, score); math.Abs(got-want) > 1e-12*math.Abs(want) {
 			t.Errorf("a score of %g says %v, want %v", score, got, want)
 		}
 	}
-	var a Actor
+	var a ActorScore
 	sum := 0.0
 	for _, run := range [][]float64{{-.7, -.7, 1, 3, 3.5}, {-.7}, {-.7, 2}, {-.7, -.7, -.7}} {
-		var r Run
+		var r RunScore
 		for _, e := range run {
 			a.weigh(&r, e)
 		}
@@ -211,15 +211,15 @@ func TestEvidenceIsAnEValueAndEachRunCountsOnce(t *testing.T) {
 func TestRunOfAMillionCallsScoresANumber(t *testing.T) {
 	ref := load(t)
 	m := NewModel(ref.body())
-	var run Run
-	var actor Actor
+	var run RunScore
+	var actor ActorScore
 	c := ref.Train[0].Calls[0].feature()
 	c.Bytes = math.MaxUint64
 	last := 0.0
 	for n := range 1_000_000 {
 		c.Args = uint64(n) * uint64(n%2) // every other call repeats the first
 		c.Resources = append(c.Resources[:0], c.Args)
-		s := run.Add(m, Who{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.Irreversible)
+		s := run.Add(m, Reference{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.Irreversible)
 		actor.Add(&run, &s)
 		if !(run.Score >= last && run.Score < mostScore) || !(actor.Score >= 0 && actor.Score <= mostScore) {
 			t.Fatalf("call %d: score %v after %v, of the actor %v", n+1, run.Score, last, actor.Score)
@@ -237,14 +237,14 @@ func TestInventedNamesFillNoModel(t *testing.T) {
 	m := NewModel(ref.body())
 	c := ref.Train[0].Calls[0].feature()
 	for i := range 3 * mostStrangers {
-		var run Run
+		var run RunScore
 		c.Route = uint64(i)
-		run.Add(m, Who{Agent: fmt.Sprint("~", i), Group: fmt.Sprint("g", i%(2*mostStrangers))}, &c, 0, schema.ReadOnly)
+		run.Add(m, Reference{Agent: fmt.Sprint("~", i), Group: fmt.Sprint("g", i%(2*mostStrangers))}, &c, 0, schema.ReadOnly)
 		if alert := -math.Log(.01); run.Score >= alert {
 			t.Fatalf("one call of a stranger scores %v", run.Score)
 		}
 	}
-	if most := mostStrangers + len(m.Body.Agents) + 1; len(m.agents) > most || len(m.groups) > most {
+	if most := mostStrangers + len(m.Baseline.Agents) + 1; len(m.agents) > most || len(m.groups) > most {
 		t.Errorf("%d agents and %d groups, at most %d", len(m.agents), len(m.groups), most)
 	}
 }

@@ -24,7 +24,7 @@ func (m *Model) on(a *agent, route uint64) *onRoute {
 	if !known && a.unseen != nil {
 		return a.unseen
 	}
-	v := &onRoute{steps: makeSteps(m.rates(a, route, true)), calls: m.Body.Counts.Of(a.key, a.group, name)}
+	v := &onRoute{steps: makeSteps(m.rates(a, route, true)), calls: m.Baseline.PerRoute.ForAgent(a.key, a.group, name)}
 	if known {
 		a.routes[route] = v
 	} else {

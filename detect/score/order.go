@@ -26,7 +26,7 @@ func (m *Model) follows(a *agent, v *onRoute, before, route uint64) float64 {
 	if before != 0 {
 		first = a.peers.name(before)
 	}
-	next, share := m.Body.Sequence.Next(a.key, a.group, first, a.peers.name(route))
+	next, share := m.Baseline.Sequence.Next(a.key, a.group, first, a.peers.name(route))
 	adds := math.Log(.02 + .98*share/next)
 	if next < share {
 		adds = math.Log(.02 + .98*max(share, 1e-4)/max(next, 1e-6))
@@ -52,12 +52,12 @@ const newTarget = 1.5
 // rareness of a write on a route that the run had not used before: −ln P(a run of
 // the peers uses it).
 func (m *Model) rareness(a *agent, route, target uint64) float64 {
-	used, runs := 0.0, m.Body.Lengths.Groups[a.group].N
+	used, runs := 0.0, m.Baseline.Lengths.Groups[a.group].N
 	if name, known := a.peers.routes[route]; known {
-		used = m.Body.Counts.Groups[a.group][name].N
+		used = m.Baseline.PerRoute.Groups[a.group][name].N
 	}
 	v := -math.Log((used + .3) / (runs + 1))
-	if target != 0 && !a.peers.manyResources && m.Body.Known.New(a.group, target) {
+	if target != 0 && !a.peers.manyResources && m.Baseline.KnownResources.IsNew(a.group, target) {
 		v *= newTarget
 	}
 	return v

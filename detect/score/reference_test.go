@@ -54,33 +54,33 @@ func load(t testing.TB) (r reference) {
 
 func routeName(n uint64) string { return fmt.Sprint("R ", n) }
 
-func (c *referenceCall) feature() feature.Call {
-	f := feature.Call{Route: feature.RouteHash(routeName(c.Route)), Args: c.Args, Result: c.Result, Failed: c.Failed, Write: c.Write, Delete: c.Delete, Resources: c.Resources, Bytes: c.Bytes}
+func (c *referenceCall) feature() feature.Input {
+	f := feature.Input{Route: feature.RouteHash(routeName(c.Route)), Args: c.Args, Result: c.Result, Failed: c.Failed, Write: c.Write, Delete: c.Delete, Resources: c.Resources, Bytes: c.Bytes}
 	if c.Failed {
 		f.Result = feature.FailedResult
 	}
 	return f
 }
 
-func (r *referenceRun) learned() *baseline.Run {
-	out := &baseline.Run{ID: r.ID, Agent: r.Agent, Group: r.Group}
-	var f feature.Run
+func (r *referenceRun) learned() *baseline.TrainingRun {
+	out := &baseline.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group}
+	var f feature.RunMemory
 	for i := range r.Calls {
 		c := r.Calls[i].feature()
-		out.Steps = append(out.Steps, f.Add(&c))
+		out.Features = append(out.Features, f.Add(&c))
 		out.Routes = append(out.Routes, routeName(r.Calls[i].Route))
 	}
 	out.Resources = f.Resources()
 	return out
 }
 
-func (r *reference) body() *baseline.Body {
+func (r *reference) body() *baseline.Baseline {
 	b := baseline.New("t")
-	var runs []*baseline.Run
+	var runs []*baseline.TrainingRun
 	for i := range r.Train {
 		runs = append(runs, r.Train[i].learned())
 	}
-	baseline.Remember(runs)
+	baseline.FillRecentMaxima(runs)
 	for _, run := range runs {
 		b.Learn(run)
 	}
@@ -100,10 +100,10 @@ func TestEveryStatisticOfEveryCallAgreesWithReference(t *testing.T) {
 	for i := range ref.Test {
 		r := &ref.Test[i]
 		m := NewModel(body)
-		var run Run
+		var run RunScore
 		for n := range r.Calls {
 			c := r.Calls[n].feature()
-			run.Add(m, Who{Agent: r.Agent, Group: r.Group}, &c, int64(n), schema.ReversibilityUnknown)
+			run.Add(m, Reference{Agent: r.Agent, Group: r.Group}, &c, int64(n), schema.ReversibilityUnknown)
 			want := ref.Scores[i][n]
 			for st := range Irreversible { // the reference's calls spend nothing
 				if ref.Statistics[st] != st.String() {
@@ -126,17 +126,17 @@ func TestEveryStatisticOfEveryCallAgreesWithReference(t *testing.T) {
 func TestActorAgreesWithReferenceAcrossRuns(t *testing.T) {
 	ref := load(t)
 	m := NewModel(ref.body())
-	var actor Actor
+	var actor ActorScore
 	n := 0
 	for i := range ref.Test {
-		var run Run
+		var run RunScore
 		for k := range ref.Test[i].Calls {
 			c := ref.Test[i].Calls[k].feature()
-			s := run.Add(m, Who{Agent: "billing/a0", Group: "billing"}, &c, int64(k), schema.ReversibilityUnknown)
+			s := run.Add(m, Reference{Agent: "billing/a0", Group: "billing"}, &c, int64(k), schema.ReversibilityUnknown)
 			actor.Add(&run, &s)
 			actor.evidence = 0 // of calibrated scores, which the reference has not
 			of, now := run.agent, actor.now
-			got := []float64{of.across.identical.at(now.Identical), m.fresh(of, s.Route).across.at(now.Fresh), of.across.deletions.at(now.Deletions), of.across.retries.at(now.Retries)}
+			got := []float64{of.across.identical.at(now.Identical), m.fresh(of, s.Route).across.at(now.NewOnRoute), of.across.deletions.at(now.Deletions), of.across.retries.at(now.Retries)}
 			highest := 0.0
 			for st, x := range got {
 				highest = max(highest, 3*decade*x/acrossSpecs[st].at)
@@ -164,7 +164,7 @@ func TestTailOfTheNormalFarOut(t *testing.T) {
 
 func TestCalibrationAgreesWithReference(t *testing.T) {
 	c := load(t).Calibration
-	f := calibrate.Of(c.Scores, c.Weights)
+	f := calibrate.FitScores(c.Scores, c.Weights)
 	for name, v := range map[string][2]float64{"t5": {f.T5, c.T5}, "t1": {f.T1, c.T1}, "u": {f.U, c.U}, "beta": {f.Beta, c.Beta}, "pu": {f.PU, c.PU}, "trip": {f.Threshold(.001), max(c.Trip, math.Log(1000))}} {
 		if !near(v[0], v[1]) {
 			t.Errorf("%s is %v, the reference has %v", name, v[0], v[1])
@@ -193,13 +193,13 @@ func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
 	for i := range ref.Test {
 		r := &ref.Test[i]
 		m := NewModel(body)
-		run := new(Run)
+		run := new(RunScore)
 		for n := range r.Calls {
 			c := r.Calls[n].feature()
-			run.Add(m, Who{Agent: r.Agent, Group: r.Group}, &c, int64(n), schema.Irreversible)
+			run.Add(m, Reference{Agent: r.Agent, Group: r.Group}, &c, int64(n), schema.Irreversible)
 			w := wire.NewWriter(nil, 'x', 5)
 			run.Code(w)
-			again := new(Run)
+			again := new(RunScore)
 			rd, err := wire.NewReader(w.Bytes(), 'x', 5)
 			if err != nil {
 				t.Fatal(err)
@@ -223,11 +223,11 @@ func TestScoreOnlyGrows(t *testing.T) {
 	ref := load(t)
 	m := NewModel(ref.body())
 	for i := range ref.Train {
-		var run Run
+		var run RunScore
 		last := 0.0
 		for n := range ref.Train[i].Calls {
 			c := ref.Train[i].Calls[n].feature()
-			run.Add(m, Who{Agent: "a", Group: "billing"}, &c, 0, schema.ReadOnly)
+			run.Add(m, Reference{Agent: "a", Group: "billing"}, &c, 0, schema.ReadOnly)
 			if run.Score < last || math.IsNaN(run.Score) {
 				t.Fatalf("run %s: the score fell from %v to %v", ref.Train[i].ID, last, run.Score)
 			}
@@ -239,9 +239,9 @@ func TestScoreOnlyGrows(t *testing.T) {
 func TestFirstDeleteNeverFiresAlone(t *testing.T) {
 	ref := load(t)
 	m := NewModel(ref.body())
-	var run Run
-	c := feature.Call{Route: 99, Args: 1, Write: true, Delete: true, Resources: []uint64{7}}
-	run.Add(m, Who{Agent: "stranger", Group: "nobody"}, &c, 0, schema.Irreversible)
+	var run RunScore
+	c := feature.Input{Route: 99, Args: 1, Write: true, Delete: true, Resources: []uint64{7}}
+	run.Add(m, Reference{Agent: "stranger", Group: "nobody"}, &c, 0, schema.Irreversible)
 	if alert := -math.Log(.01); run.Score >= alert {
 		t.Fatalf("one delete scores %v, an alert begins at %v", run.Score, alert)
 	}
@@ -258,15 +258,15 @@ func BenchmarkScoreCall(b *testing.B) {
 func scoreCalls(b *testing.B, actors int) {
 	ref := load(b)
 	m := NewModel(ref.body())
-	var calls []feature.Call
+	var calls []feature.Input
 	for i := range ref.Train[:40] {
 		for n := range ref.Train[i].Calls {
 			calls = append(calls, ref.Train[i].Calls[n].feature())
 		}
 	}
 	of := make([]struct {
-		run   *Run
-		actor Actor
+		run   *RunScore
+		actor ActorScore
 		n     int
 	}, actors)
 	b.ReportAllocs()
@@ -274,12 +274,12 @@ func scoreCalls(b *testing.B, actors int) {
 	for n := range b.N {
 		a := &of[n%actors]
 		if a.n%40 == 0 {
-			a.run = &Run{}
+			a.run = &RunScore{}
 		}
 		who := &ref.Train[n%actors%14] // all agents of both groups
-		s := a.run.Add(m, Who{Agent: who.Agent, Group: who.Group}, &calls[(n%actors*7+a.n)%len(calls)], int64(n), schema.ReadOnly)
+		s := a.run.Add(m, Reference{Agent: who.Agent, Group: who.Group}, &calls[(n%actors*7+a.n)%len(calls)], int64(n), schema.ReadOnly)
 		a.actor.Add(a.run, &s)
-		a.run.Carry(schema.CallRef{Offset: int64(n)})
+		a.run.NoteEvidence(schema.CallRef{Offset: int64(n)})
 		a.n++
 	}
 }
@@ -288,11 +288,11 @@ func scoreCalls(b *testing.B, actors int) {
 func BenchmarkScoreCallOfLongRun(b *testing.B) {
 	ref := load(b)
 	m := NewModel(ref.body())
-	var run Run
-	var c feature.Call
+	var run RunScore
+	var c feature.Input
 	add := func(n int) {
-		c = feature.Call{Route: uint64(n % 300), Args: uint64(n), Result: uint64(n), Resources: append(c.Resources[:0], uint64(n))}
-		run.Add(m, Who{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.ReadOnly)
+		c = feature.Input{Route: uint64(n % 300), Args: uint64(n), Result: uint64(n), Resources: append(c.Resources[:0], uint64(n))}
+		run.Add(m, Reference{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.ReadOnly)
 	}
 	for n := range 1_000_000 {
 		add(n)

@@ -113,8 +113,8 @@ type Family uint8
 // Families of findings in the order of their index.
 var Families = [...]string{schema.FamilyLoop, schema.FamilyRetry, schema.FamilySweep, schema.FamilyDestroy, schema.FamilyFlood, schema.FamilyExfiltration, schema.FamilyFanout, schema.FamilyHijack}
 
-// NFamilies is how many there are.
-const NFamilies = 8
+// NumFamilies is how many there are.
+const NumFamilies = 8
 
 func (f Family) String() string { return Families[f] }
 

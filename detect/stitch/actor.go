@@ -48,8 +48,8 @@ type traceKey struct {
 	credential string
 }
 
-// By is the actor whose run it is.
-func (r *Run) By() *Actor { return r.actor }
+// Owner is the actor whose run it is.
+func (r *Run) Owner() *Actor { return r.actor }
 
 // Empty reports that nothing of the actor is remembered.
 func (a *Actor) Empty() bool { return a.total == 0 }
@@ -124,8 +124,8 @@ func (a *Actor) oldestClosed() *Run {
 	return oldest
 }
 
-// Tripped is how many other runs of the run's actor were tripped at or after a time.
-func (p *Partition) Tripped(r *Run, since int64) int {
+// TrippedSiblings is how many other runs of the run's actor were tripped at or after a time.
+func (r *Run) TrippedSiblings(since int64) int {
 	n := 0
 	for _, list := range r.actor.runs {
 		for _, other := range list {

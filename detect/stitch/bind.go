@@ -12,12 +12,12 @@ import (
 func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, schema.RunRule) {
 	cred := c.CredentialID
 	if c.RunKey != "" {
-		k := bindKey{Rule: c.RunRuleOfKey(), Credential: cred, Key: c.RunKey}
+		k := bindKey{Rule: c.RunKeyRule(), Credential: cred, Key: c.RunKey}
 		var parent *Run
 		if c.ParentAgent != "" {
 			parent, k.Key = a.subRun(c)
 		}
-		return p.keyed(a, c, k, parent, offset), k.Rule
+		return p.runByKey(a, c, k, parent, offset), k.Rule
 	}
 	if c.TraceID != [16]byte{} && c.RunKeySource != schema.NoTraceKeySource {
 		if r := a.traces[traceKey{c.TraceID, cred}]; r != nil && !r.conflicts(c) {
@@ -28,25 +28,25 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 		if c.AgentSpan {
 			rule = schema.RunAgentSpan
 		}
-		return p.keyed(a, c, k, nil, offset), rule
+		return p.runByKey(a, c, k, nil, offset), rule
 	}
 	if c.ConversationID != "" {
 		k := bindKey{Rule: schema.RunConversation, Credential: cred, Key: c.ConversationID, Principal: verifiedPrincipal(c)}
-		return p.gapped(a, c, k, offset), schema.RunConversation
+		return p.runByIdleGap(a, c, k, offset), schema.RunConversation
 	}
 	k := bindKey{Rule: schema.RunSession, Credential: cred, Principal: verifiedPrincipal(c)}
-	return p.gapped(a, c, k, offset), schema.RunSession
+	return p.runByIdleGap(a, c, k, offset), schema.RunSession
 }
 
 // subRun is the key of a sub-agent's run and the run that started it: the
 // parent agent's own sub-run if there is one, else the session's run.
 func (a *Actor) subRun(c *schema.Call) (*Run, string) {
-	for _, key := range c.KeysOfParents() {
+	for _, key := range c.ParentRunKeys() {
 		if list := a.runs[bindKey{Rule: schema.RunExplicit, Credential: c.CredentialID, Key: key}]; len(list) > 0 {
-			return list[0], c.KeyOfRun()
+			return list[0], c.OwnRunKey()
 		}
 	}
-	return nil, c.KeyOfRun()
+	return nil, c.OwnRunKey()
 }
 
 func verifiedPrincipal(c *schema.Call) string {
@@ -62,9 +62,9 @@ func (r *Run) conflicts(c *schema.Call) bool {
 	return v != "" && r.PrincipalTrust == schema.TrustVerified && r.PrincipalID != v
 }
 
-// keyed is the run of a key that names one run. Another verified principal
+// runByKey is the run of a key that names one run. Another verified principal
 // under the same key is another run.
-func (p *Partition) keyed(a *Actor, c *schema.Call, k bindKey, parent *Run, offset int64) *Run {
+func (p *Partition) runByKey(a *Actor, c *schema.Call, k bindKey, parent *Run, offset int64) *Run {
 	list := a.runs[k]
 	if len(list) > 0 && list[0].conflicts(c) {
 		k.Principal = c.PrincipalID
@@ -77,16 +77,16 @@ func (p *Partition) keyed(a *Actor, c *schema.Call, k bindKey, parent *Run, offs
 	return p.openRun(a, c, k, id, parent, offset)
 }
 
-// gapped is the run of a key that silence splits: the one nearest in time
+// runByIdleGap is the run of a key that silence splits: the one nearest in time
 // among those within a gap of the call.
-func (p *Partition) gapped(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
+func (p *Partition) runByIdleGap(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
 	gap := p.limits.SessionGap
 	if k.Rule == schema.RunConversation {
 		gap = p.limits.ConversationGap
 	}
 	var best *Run
 	for _, r := range a.runs[k] {
-		if r.covers(c.Start, gap) && (best == nil || r.distance(c.Start) < best.distance(c.Start)) {
+		if r.withinGap(c.Start, gap) && (best == nil || r.distance(c.Start) < best.distance(c.Start)) {
 			best = r
 		}
 	}
@@ -112,15 +112,15 @@ func (r *Run) distance(start int64) int64 {
 
 // openRun starts a run, or the actor's overflow run when there is no room.
 func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
-	s := a.standingOf(c)
-	overflow := k.Rule != schema.RunOverflow && (a.open >= p.limits.OpenRunsPerActor || !p.open.room(s, p.limits.OpenRuns, half(p.limits.OpenRuns)))
+	s := a.callerStanding(c)
+	overflow := k.Rule != schema.RunOverflow && (a.open >= p.limits.OpenRunsPerActor || !p.openPools.room(s, p.limits.OpenRuns, half(p.limits.OpenRuns)))
 	if overflow {
-		p.refuse(s)
+		p.countRefusal(s)
 		ok := bindKey{Rule: schema.RunOverflow} // one an actor and standing: credentials can be invented too
 		if s > schema.StandingClaimed {
 			ok.Key = s.String()
 		}
-		r := p.keyed(a, c, ok, nil, offset)
+		r := p.runByKey(a, c, ok, nil, offset)
 		r.refused.Add(hash(k.Key, k.Principal))
 		return r
 	}
@@ -137,7 +137,7 @@ func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunId
 	}
 	a.insert(r)
 	if a.total == 1 {
-		p.active[a.standing]++
+		p.activePools[a.standing]++
 	}
 	p.countRun(r, 1)
 	for a.total-a.open > p.limits.ClosedRunsPerActor {

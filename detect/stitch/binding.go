@@ -21,8 +21,8 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	if a == nil {
 		// What may never be needed takes no room from who calls: half of what is claimed.
 		// Whose trace it is lends it no standing: one owner may have any number of traces.
-		if !p.actorsOf.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) || !p.open.room(schema.StandingClaimed, p.limits.OpenRuns, half(half(p.limits.OpenRuns))) {
-			p.refuse(schema.StandingClaimed)
+		if !p.actorPools.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) || !p.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(half(p.limits.OpenRuns))) {
+			p.countRefusal(schema.StandingClaimed)
 			return
 		}
 		a = p.newActor(c.RoutingKey, schema.StandingClaimed)
@@ -30,7 +30,7 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	if offset <= a.SavedThrough {
 		return
 	}
-	r := p.keyed(a, &schema.Call{Tenant: b.Tenant, TraceID: b.Trace}, bindKey{Rule: schema.RunTrace, Key: hex.EncodeToString(b.Trace[:])}, nil, offset)
+	r := p.runByKey(a, &schema.Call{Tenant: b.Tenant, TraceID: b.Trace}, bindKey{Rule: schema.RunTrace, Key: hex.EncodeToString(b.Trace[:])}, nil, offset)
 	if r.ParentRunID.IsZero() && r.RunID != b.RunID {
 		r.ParentRunID = b.RunID
 	}
@@ -40,7 +40,7 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	r.identify(c)
 	r.TraceID = b.Trace
 	if r.Calls > 0 {
-		p.touch(r)
+		p.markChanged(r)
 	}
 	a.Included = offset
 	p.markDirty(a, offset)

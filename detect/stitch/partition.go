@@ -11,24 +11,24 @@ import (
 
 // Partition is the state of one partition of flyball.calls.
 type Partition struct {
-	part      int32
-	limits    Limits
-	actors    map[string]*Actor
-	due       dueHeap
-	openRuns  int   // all, the overflow runs included
-	open      pools // open runs, without the overflow runs
-	actorsOf  pools // actors of one caller each
-	active    pools // of these, those with runs
-	shared    int   // overflow actors
-	watermark int64
+	part        int32
+	limits      Limits
+	actors      map[string]*Actor
+	due         dueHeap
+	openRuns    int   // all, the overflow runs included
+	openPools   pools // open runs, without the overflow runs
+	actorPools  pools // actors of one caller each
+	activePools pools // of these, those with runs
+	sharedCount int   // overflow actors
+	watermark   int64
 
-	attach     func() Attachment // to runs
-	attachTo   func() Attachment // to actors
-	changed    []*Run
-	closed     []*Run
-	dirty      []*Actor
-	refusals   uint64
-	refusalsOf [schema.StandingEstablished + 1]uint64
+	newRunAttachment   func() Attachment // to runs
+	newActorAttachment func() Attachment // to actors
+	changed            []*Run
+	closed             []*Run
+	dirty              []*Actor
+	refusals           uint64
+	refusalsByStanding [schema.StandingEstablished + 1]uint64
 }
 
 // NewPartition is an empty partition.
@@ -36,11 +36,11 @@ func NewPartition(part int32, limits Limits) *Partition {
 	return &Partition{part: part, limits: limits, actors: make(map[string]*Actor)}
 }
 
-// AttachWith says how what a later stage attaches to runs is made when they are read back.
-func (p *Partition) AttachWith(attach func() Attachment) { p.attach = attach }
+// SetRunAttachment says how what a later stage attaches to runs is made when they are read back.
+func (p *Partition) SetRunAttachment(attach func() Attachment) { p.newRunAttachment = attach }
 
-// AttachToActorsWith is the same of what it attaches to actors.
-func (p *Partition) AttachToActorsWith(attach func() Attachment) { p.attachTo = attach }
+// SetActorAttachment is the same of what it attaches to actors.
+func (p *Partition) SetActorAttachment(attach func() Attachment) { p.newActorAttachment = attach }
 
 // TakeClosed hands out the runs that silence closed since they were last handed out.
 func (p *Partition) TakeClosed(into []*Run) []*Run {
@@ -72,9 +72,9 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		a.open++
 		p.countRun(r, 1)
 	}
-	if of, again := a.sighted(r, c); again {
-		c.Note(AttrObservationOf, of)
-		c.Again = true
+	if of, again := a.isDuplicateObservation(r, c); again {
+		c.SetAttr(AttrObservationOf, of)
+		c.Duplicate = true
 		r.identify(c)
 	} else {
 		r.add(c)
@@ -82,9 +82,9 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	if rule != schema.RunOverflow && r.Rule == schema.RunOverflow {
 		rule = schema.RunOverflow
 	}
-	a.count(c)
-	if s := a.standingOf(c); s > r.standing || s > a.standing {
-		p.raise(r, s)
+	a.countAccepted(c)
+	if s := a.callerStanding(c); s > r.standing || s > a.standing {
+		p.raiseStanding(r, s)
 		p.promote(a, s)
 	}
 	a.noteTrace(c, r)
@@ -92,7 +92,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	c.RunID, c.RunRule, c.RunConfidence, c.Segment = r.RunID, rule, confidence[rule], r.Segment
 	c.CallsPart, c.CallsOffset = p.part, offset
 
-	p.touch(r)
+	p.markChanged(r)
 	a.Included = offset
 	p.markDirty(a, offset)
 	p.schedule(r, reopened)
@@ -106,27 +106,27 @@ func (p *Partition) actor(c *schema.Call) *Actor {
 		return a
 	}
 	s := c.Standing()
-	if p.actorsOf.room(s, p.limits.Actors, p.limits.claimedActors()) {
+	if p.actorPools.room(s, p.limits.Actors, p.limits.claimedActors()) {
 		return p.newActor(c.RoutingKey, s)
 	}
 	key := p.sharedKey(c, s)
 	a := p.actors[key]
 	if a == nil {
-		p.refuse(s)
+		p.countRefusal(s)
 		return p.newActor(key, s)
 	}
-	if proven := a.standingOf(c); proven == schema.StandingProven && p.actorsOf.room(proven, p.limits.Actors, 0) {
+	if proven := a.callerStanding(c); proven == schema.StandingProven && p.actorPools.room(proven, p.limits.Actors, 0) {
 		own := p.newActor(c.RoutingKey, proven) // what was counted while it shared is its own
-		own.proofs = []proof{*a.proofOf(xxhash.Sum64String(c.CredentialID))}
+		own.proofs = []proof{*a.findProof(xxhash.Sum64String(c.CredentialID))}
 		return own
 	}
-	p.refuse(s)
+	p.countRefusal(s)
 	return a
 }
 
-func (p *Partition) refuse(s schema.Standing) {
+func (p *Partition) countRefusal(s schema.Standing) {
 	p.refusals++
-	p.refusalsOf[s]++
+	p.refusalsByStanding[s]++
 }
 
 func (p *Partition) markDirty(a *Actor, offset int64) {
@@ -136,7 +136,7 @@ func (p *Partition) markDirty(a *Actor, offset int64) {
 	}
 }
 
-func (p *Partition) touch(r *Run) {
+func (p *Partition) markChanged(r *Run) {
 	if !r.changed {
 		r.changed = true
 		p.changed = append(p.changed, r)
@@ -160,23 +160,23 @@ func (p *Partition) Advance(watermark, offset int64) {
 			r.State, r.closedAt = schema.RunClosed, watermark
 			r.actor.open--
 			p.countRun(r, -1)
-			r.seen, r.seenNext = nil, 0
+			r.sightings, r.oldestSighting = nil, 0
 			if r.Calls > 0 {
-				p.touch(r) // a trace whose owner was told of, and of which no span came, is no run
+				p.markChanged(r) // a trace whose owner was told of, and of which no span came, is no run
 			}
 			p.closed = append(p.closed, r)
-			p.noteChange(r.actor, offset)
+			p.markApplied(r.actor, offset)
 			r.dueAt = r.nextDue(&p.limits)
 			heap.Fix(&p.due, 0)
 		default:
 			a := r.actor
 			p.evict(r)
-			p.noteChange(a, offset)
+			p.markApplied(a, offset)
 		}
 	}
 }
 
-func (p *Partition) noteChange(a *Actor, offset int64) {
+func (p *Partition) markApplied(a *Actor, offset int64) {
 	if offset > a.Included {
 		a.Included = offset
 	}
@@ -214,7 +214,7 @@ func (p *Partition) evict(r *Run) {
 	r.evicted = true
 	r.actor.remove(r)
 	if r.actor.total == 0 {
-		p.active[r.actor.standing]--
+		p.activePools[r.actor.standing]--
 	}
 }
 
@@ -253,7 +253,7 @@ func (p *Partition) Forget(key string) (done, later bool) {
 	if a == nil || !a.Empty() || a.DirtyFrom >= 0 {
 		return false, false
 	}
-	if a.idle(p.watermark) {
+	if a.rememberedIdle(p.watermark) {
 		a.Attached = nil // of it only that it is proven
 		return false, true
 	}

@@ -60,7 +60,7 @@ func (p *Partition) sharedKey(c *schema.Call, s schema.Standing) string {
 		ip = netip.PrefixFrom(ip, 64).Masked().Addr()
 	}
 	key := overflowActor + ":" + ip.String()
-	if p.actors[key] == nil && p.shared >= p.limits.sharedActors() {
+	if p.actors[key] == nil && p.sharedCount >= p.limits.sharedActors() {
 		return overflowActor
 	}
 	return key
@@ -77,21 +77,21 @@ func (p *Partition) newActor(key string, s schema.Standing) *Actor {
 // countActor takes an actor in, or out.
 func (p *Partition) countActor(a *Actor, n int) {
 	if a.shared() {
-		p.shared += n
+		p.sharedCount += n
 		return
 	}
-	p.actorsOf[a.standing] += n
+	p.actorPools[a.standing] += n
 }
 
 // promote moves an actor to the pool of a higher standing, as far as that has room.
 func (p *Partition) promote(a *Actor, s schema.Standing) {
-	if s <= a.standing || a.shared() || s == schema.StandingProven && p.actorsOf[s] >= half(p.limits.Actors) {
+	if s <= a.standing || a.shared() || s == schema.StandingProven && p.actorPools[s] >= half(p.limits.Actors) {
 		return
 	}
 	p.countActor(a, -1)
 	if a.total > 0 {
-		p.active[a.standing]--
-		p.active[s]++
+		p.activePools[a.standing]--
+		p.activePools[s]++
 	}
 	a.standing = s
 	p.countActor(a, 1)
@@ -102,12 +102,12 @@ func (p *Partition) promote(a *Actor, s schema.Standing) {
 func (p *Partition) countRun(r *Run, n int) {
 	p.openRuns += n
 	if r.Rule != schema.RunOverflow {
-		p.open[r.standing] += n
+		p.openPools[r.standing] += n
 	}
 }
 
-// raise moves a run to the pool of a higher standing that one of its calls has.
-func (p *Partition) raise(r *Run, s schema.Standing) {
+// raiseStanding moves a run to the pool of a higher standing that one of its calls has.
+func (p *Partition) raiseStanding(r *Run, s schema.Standing) {
 	if s <= r.standing || r.Rule == schema.RunOverflow {
 		return
 	}
@@ -121,8 +121,8 @@ func (p *Partition) raise(r *Run, s schema.Standing) {
 // ActiveAgents is how many actors have runs in memory and are established or proven:
 // what nobody vouches for does not count.
 func (p *Partition) ActiveAgents() int {
-	return p.active[schema.StandingEstablished] + p.active[schema.StandingProven]
+	return p.activePools[schema.StandingEstablished] + p.activePools[schema.StandingProven]
 }
 
-// RefusalsOf is how many runs and actors of a standing found no room.
-func (p *Partition) RefusalsOf(s schema.Standing) uint64 { return p.refusalsOf[s] }
+// RefusalsByStanding is how many runs and actors of a standing found no room.
+func (p *Partition) RefusalsByStanding(s schema.Standing) uint64 { return p.refusalsByStanding[s] }

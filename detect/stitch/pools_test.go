@@ -38,7 +38,7 @@ func TestFloodOfInventedCallersPutsNoEstablishedRunIntoOverflow(t *testing.T) {
 	for i := range 3000 {
 		b.call(time.Duration(i)*time.Millisecond, invented(i))
 	}
-	if n := b.p.open.total(); n > 50 {
+	if n := b.p.openPools.total(); n > 50 {
 		t.Errorf("invented callers hold %d open runs, want at most 50", n)
 	}
 	for i := range 100 {
@@ -49,8 +49,8 @@ func TestFloodOfInventedCallersPutsNoEstablishedRunIntoOverflow(t *testing.T) {
 	if c := b.call(4*time.Second, established(100)); c.RunRule != schema.RunOverflow {
 		t.Errorf("an established run beyond the limit is bound by %v", c.RunRule)
 	}
-	if b.p.RefusalsOf(schema.StandingEstablished) == 0 || b.p.RefusalsOf(schema.StandingClaimed) < 2900 {
-		t.Errorf("refusals %v", b.p.refusalsOf)
+	if b.p.RefusalsByStanding(schema.StandingEstablished) == 0 || b.p.RefusalsByStanding(schema.StandingClaimed) < 2900 {
+		t.Errorf("refusals %v", b.p.refusalsByStanding)
 	}
 }
 
@@ -87,8 +87,8 @@ func TestAddressesOfOneSubscriberShareAnActor(t *testing.T) {
 	for i := range 500 {
 		b.call(0, invented(i), from(fmt.Sprintf("2001:db8:1:2::%x", i+1)))
 	}
-	if b.p.shared != 1 {
-		t.Errorf("%d overflow actors", b.p.shared)
+	if b.p.sharedCount != 1 {
+		t.Errorf("%d overflow actors", b.p.sharedCount)
 	}
 }
 
@@ -130,8 +130,8 @@ func TestCredentialIsProvenByTheApiAlone(t *testing.T) {
 		if got != v.proven {
 			t.Errorf("%s: reported proven: %v, want %v", name, got, v.proven)
 		}
-		if got && (a.standing != schema.StandingProven || b.run(last.RunID).Standing() != schema.StandingProven || b.p.actorsOf != pools{0, 1, 0} || b.p.open != pools{0, 1, 0}) {
-			t.Errorf("%s: actor %v, run %v, %v actors, %v runs", name, a.standing, b.run(last.RunID).Standing(), b.p.actorsOf, b.p.open)
+		if got && (a.standing != schema.StandingProven || b.run(last.RunID).Standing() != schema.StandingProven || b.p.actorPools != pools{0, 1, 0} || b.p.openPools != pools{0, 1, 0}) {
+			t.Errorf("%s: actor %v, run %v, %v actors, %v runs", name, a.standing, b.run(last.RunID).Standing(), b.p.actorPools, b.p.openPools)
 		}
 		if a.ProvenToday(last) {
 			t.Errorf("%s: reported twice on one day", name)
@@ -169,8 +169,8 @@ func TestProvenActorIsRememberedForADay(t *testing.T) {
 		t.Errorf("after hours: forgotten %v, later %v, %d active", done, later, b.p.ActiveAgents())
 	}
 	b.call(26*time.Hour, established(1))
-	if done, _ := b.p.Forget("c:k1"); !done || b.p.actorsOf[schema.StandingProven] != 0 {
-		t.Errorf("after a day: forgotten %v, %v", done, b.p.actorsOf)
+	if done, _ := b.p.Forget("c:k1"); !done || b.p.actorPools[schema.StandingProven] != 0 {
+		t.Errorf("after a day: forgotten %v, %v", done, b.p.actorPools)
 	}
 }
 
@@ -193,8 +193,8 @@ func TestPoolsSurviveARestart(t *testing.T) {
 			}
 			again.p.Adopt(read)
 		}
-		if again.p.open != want || again.p.actorsOf != want || again.p.ActiveAgents() != want[1]+want[2] {
-			t.Errorf("version %d: runs %v, actors %v, %d active; want %v", version, again.p.open, again.p.actorsOf, again.p.ActiveAgents(), want)
+		if again.p.openPools != want || again.p.actorPools != want || again.p.ActiveAgents() != want[1]+want[2] {
+			t.Errorf("version %d: runs %v, actors %v, %d active; want %v", version, again.p.openPools, again.p.actorPools, again.p.ActiveAgents(), want)
 		}
 	}
 }
@@ -236,8 +236,8 @@ func TestPoolsCountWhatIsThere(t *testing.T) {
 			}
 		}
 	}
-	if open != b.p.open || actors != b.p.actorsOf || active != b.p.active || all != b.p.openRuns {
-		t.Errorf("runs %v counted %v, actors %v counted %v, active %v counted %v, open %d counted %d", open, b.p.open, actors, b.p.actorsOf, active, b.p.active, all, b.p.openRuns)
+	if open != b.p.openPools || actors != b.p.actorPools || active != b.p.activePools || all != b.p.openRuns {
+		t.Errorf("runs %v counted %v, actors %v counted %v, active %v counted %v, open %d counted %d", open, b.p.openPools, actors, b.p.actorPools, active, b.p.activePools, all, b.p.openRuns)
 	}
 }
 

@@ -29,7 +29,7 @@ const (
 type proof struct {
 	credential  uint64 // hash of its id
 	first, last int64  // event time of accepted calls, Unix ns
-	told        uint32 // day since 1970 on which it was last told, plus one
+	reportedDay uint32 // day since 1970 on which it was last told, plus one
 	calls       uint8  // up to provenCalls
 }
 
@@ -37,7 +37,7 @@ func (f *proof) proven(at int64) bool {
 	return f.calls >= provenCalls && f.last-f.first >= provenSpan && at-f.last < provenLasts
 }
 
-func (a *Actor) proofOf(credential uint64) *proof {
+func (a *Actor) findProof(credential uint64) *proof {
 	for i := range a.proofs {
 		if a.proofs[i].credential == credential {
 			return &a.proofs[i]
@@ -46,55 +46,55 @@ func (a *Actor) proofOf(credential uint64) *proof {
 	return nil
 }
 
-// standingOf a call's caller, as the call and what is remembered of its actor tell.
-func (a *Actor) standingOf(c *schema.Call) schema.Standing {
+// callerStanding a call's caller, as the call and what is remembered of its actor tell.
+func (a *Actor) callerStanding(c *schema.Call) schema.Standing {
 	s := c.Standing()
 	if s == schema.StandingEstablished || len(a.proofs) == 0 || c.CredentialID == "" {
 		return s
 	}
-	if f := a.proofOf(xxhash.Sum64String(c.CredentialID)); f != nil && f.proven(c.Start) {
+	if f := a.findProof(xxhash.Sum64String(c.CredentialID)); f != nil && f.proven(c.Start) {
 		return schema.StandingProven
 	}
 	return s
 }
 
-// ByFlyball reports a call that never reached the API because of a decision of
+// StoppedByFlyball reports a call that never reached the API because of a decision of
 // ours: it is no evidence of what the caller does to the API.
-func ByFlyball(c *schema.Call) bool {
+func StoppedByFlyball(c *schema.Call) bool {
 	return c.ObserverKind == schema.ObserverGate || c.Outcome == schema.OutcomeDenied && (c.DeniedBy == "flyball" || c.DeniedBy == "ext_authz")
 }
 
 // accepted reports a call of which somebody other than the caller says that the API
 // took its credential. What a limit or a failure answered says nothing of that.
 func accepted(c *schema.Call) bool {
-	if c.Again || ByFlyball(c) || c.ObserverKind == schema.ObserverClient || c.ObserverKind == schema.ObserverAgentRuntime {
+	if c.Duplicate || StoppedByFlyball(c) || c.ObserverKind == schema.ObserverClient || c.ObserverKind == schema.ObserverAgentRuntime {
 		return false
 	}
 	return c.Status >= 200 && c.Status < 500 && c.Status != 401 && c.Status != 403 && c.Status != 407 && c.Status != 429
 }
 
-// count takes in an accepted call of a credential that nobody vouches for.
-func (a *Actor) count(c *schema.Call) {
+// countAccepted takes in an accepted call of a credential that nobody vouches for.
+func (a *Actor) countAccepted(c *schema.Call) {
 	if c.CredentialID == "" || c.CredentialTrust >= schema.TrustInfrastructure || !accepted(c) {
 		return
 	}
 	id := xxhash.Sum64String(c.CredentialID)
-	f := a.proofOf(id)
+	f := a.findProof(id)
 	switch {
 	case f == nil:
-		if f = a.place(c.Start); f == nil {
+		if f = a.freeProof(c.Start); f == nil {
 			return
 		}
 		*f = proof{credential: id, first: c.Start, last: c.Start}
 	case c.Start-f.last >= provenLasts:
-		*f = proof{credential: id, first: c.Start, last: c.Start, told: f.told}
+		*f = proof{credential: id, first: c.Start, last: c.Start, reportedDay: f.reportedDay}
 	}
 	f.first, f.last = min(f.first, c.Start), max(f.last, c.Start)
 	f.calls = min(f.calls+1, provenCalls)
 }
 
-// place is room for another credential; nil: all that are counted are proven.
-func (a *Actor) place(at int64) *proof {
+// freeProof is room for another credential; nil: all that are counted are proven.
+func (a *Actor) freeProof(at int64) *proof {
 	if len(a.proofs) < proofsPerActor {
 		grown := make([]proof, len(a.proofs)+1) // one by one: nearly every actor has one
 		copy(grown, a.proofs)
@@ -116,16 +116,16 @@ func (a *Actor) ProvenToday(c *schema.Call) bool {
 	if len(a.proofs) == 0 || c.CredentialID == "" || c.CredentialTrust >= schema.TrustInfrastructure || !accepted(c) {
 		return false
 	}
-	f, today := a.proofOf(xxhash.Sum64String(c.CredentialID)), uint32(c.Start/day)+1
-	if f == nil || f.told >= today || !f.proven(c.Start) {
+	f, today := a.findProof(xxhash.Sum64String(c.CredentialID)), uint32(c.Start/day)+1
+	if f == nil || f.reportedDay >= today || !f.proven(c.Start) {
 		return false
 	}
-	f.told = today
+	f.reportedDay = today
 	return true
 }
 
-// idle reports whether a proven actor without runs is still to be remembered.
-func (a *Actor) idle(watermark int64) bool {
+// rememberedIdle reports whether a proven actor without runs is still to be remembered.
+func (a *Actor) rememberedIdle(watermark int64) bool {
 	return a.standing == schema.StandingProven && slices.ContainsFunc(a.proofs, func(f proof) bool {
 		return f.proven(watermark) && watermark-f.last < provenIdle
 	})
@@ -147,7 +147,7 @@ func codeProofs(c *wire.Coder, a *Actor) {
 		c.Fixed64(&f.credential)
 		c.Int(&f.first)
 		c.Int(&f.last)
-		wire.Num(c, &f.told)
+		wire.Num(c, &f.reportedDay)
 		wire.Small(c, &f.calls)
 	}
 }

@@ -18,7 +18,7 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		b := newBench(t)
 		observers := 1 + r.IntN(2)
-		var rows []query.Row
+		var rows []query.ReportRow
 		type said struct {
 			path, request string
 			span          byte
@@ -39,8 +39,8 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 				c.Resources = []schema.Resource{{Type: "account", ID: s.path}}
 			})
 			run = b.run(c.RunID)
-			rows = append(rows, query.Row{Run: c.RunID.String(), Method: c.Method, Path: c.Path, Resources: []string{resource}, Asked: asked, Again: c.Again})
-			if c.Again && !asked {
+			rows = append(rows, query.ReportRow{Run: c.RunID.String(), Method: c.Method, Path: c.Path, Resources: []string{resource}, Asked: asked, Duplicate: c.Duplicate})
+			if c.Duplicate && !asked {
 				other := s
 				other.by = 1 - s.by
 				sameRequest, sameSpan := false, false
@@ -62,7 +62,7 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 			t.Errorf("seed %d: the run has %d calls, %d rows count", seed, run.Calls, counted)
 		}
 		shown := map[string]bool{}
-		for _, kept := range query.Kept(rows) {
+		for _, kept := range query.KeptResources(rows) {
 			for _, v := range kept {
 				shown[v] = true
 			}
@@ -76,7 +76,7 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 }
 
 // seenRows are those that a log has.
-func seenRows(rows []query.Row) (out []query.Row) {
+func seenRows(rows []query.ReportRow) (out []query.ReportRow) {
 	for _, r := range rows {
 		if !r.Asked {
 			out = append(out, r)

@@ -14,16 +14,16 @@ import (
 type Run struct {
 	schema.RunSnapshot
 
-	actor     *Actor
-	bind      bindKey
-	routes    Distinct
-	resources Distinct
-	refused   Distinct // overflow run only: the keys that found no room
-	traces    [][16]byte
-	seen      []sighting // of calls that another observer may have seen, too; a ring when full
-	seenNext  int
-	lastEnd   int64 // latest end of a call: silence is measured from it
-	closedAt  int64 // watermark at which it was closed
+	actor          *Actor
+	bind           bindKey
+	routes         Distinct
+	resources      Distinct
+	refused        Distinct // overflow run only: the keys that found no room
+	traces         [][16]byte
+	sightings      []sighting // of calls that another observer may have seen, too; a ring when full
+	oldestSighting int
+	lastEnd        int64 // latest end of a call: silence is measured from it
+	closedAt       int64 // watermark at which it was closed
 
 	standing schema.Standing // the pool in which it is counted while it is open
 
@@ -88,9 +88,9 @@ func (r *Run) gap(l *Limits) time.Duration {
 	}
 }
 
-// covers reports whether a call that starts at a time is within a gap of the
+// withinGap reports whether a call that starts at a time is within a gap of the
 // run, on either side: late calls join the run that they were part of.
-func (r *Run) covers(start int64, gap time.Duration) bool {
+func (r *Run) withinGap(start int64, gap time.Duration) bool {
 	return start >= r.StartedAt-int64(gap) && start <= r.lastEnd+int64(gap)
 }
 
@@ -151,9 +151,9 @@ func (r *Run) identify(c *schema.Call) {
 		}
 		r.AgentSource, r.AgentTrust = strings.Clone(c.AgentSource), c.AgentTrust
 	}
-	keep(&r.AgentName, c.AgentName)
-	keep(&r.AgentVersion, c.AgentVersion)
-	keep(&r.AgentAsserted, c.AgentAsserted)
+	setIfEmpty(&r.AgentName, c.AgentName)
+	setIfEmpty(&r.AgentVersion, c.AgentVersion)
+	setIfEmpty(&r.AgentAsserted, c.AgentAsserted)
 	if r.CredentialID == "" && c.CredentialID != "" {
 		r.CredentialID, r.CredentialKind = strings.Clone(c.CredentialID), c.CredentialKind
 	}
@@ -167,8 +167,8 @@ func (r *Run) identify(c *schema.Call) {
 	if c.TaskID != "" && (r.TaskID == "" || c.TaskTrust > r.TaskTrust) {
 		r.TaskID, r.TaskTrust = strings.Clone(c.TaskID), c.TaskTrust
 	}
-	keep(&r.ConversationID, c.ConversationID)
-	keep(&r.RunKey, c.RunKey)
+	setIfEmpty(&r.ConversationID, c.ConversationID)
+	setIfEmpty(&r.RunKey, c.RunKey)
 	if r.TraceID == [16]byte{} {
 		r.TraceID = c.TraceID
 	}
@@ -179,7 +179,7 @@ func (r *Run) identify(c *schema.Call) {
 	}
 }
 
-func keep(field *string, v string) {
+func setIfEmpty(field *string, v string) {
 	if *field == "" && v != "" {
 		*field = strings.Clone(v)
 	}

@@ -29,7 +29,7 @@ const (
 // sighting is a call that was counted, by what tells another sight of it.
 type sighting struct {
 	request, span uint64 // hashes of the request id, and of the trace and the caller's span; 0 none
-	what          uint64 // of method, path as it was sent, tool and status
+	content       uint64 // of method, path as it was sent, tool and status
 	host          uint64 // of the host; 0: not logged
 	args          uint64 // digest of the arguments; 0: not logged
 	argsBasis     schema.DigestBasis
@@ -58,14 +58,14 @@ func (a *Actor) observer(c *schema.Call) int {
 	return len(a.observers) - 1
 }
 
-// sighted reports whether a call is another observer's sight of one that the
+// isDuplicateObservation reports whether a call is another observer's sight of one that the
 // run has counted, and where that one is. Request ids and spans are the caller's
 // to choose, so they join two rows only where the rows also say the same: method,
 // path as it was sent (without the query), tool and status, and the host and the
 // arguments where both say them. Two rows of one observer are always two calls.
 // A service that logs a path which its gateway has rewritten is counted beside
 // the gateway: in doubt both count.
-func (a *Actor) sighted(r *Run, c *schema.Call) (of string, again bool) {
+func (a *Actor) isDuplicateObservation(r *Run, c *schema.Call) (of string, again bool) {
 	if c.ObserverKind == schema.ObserverGate {
 		return "", false
 	}
@@ -77,9 +77,9 @@ func (a *Actor) sighted(r *Run, c *schema.Call) (of string, again bool) {
 	if s.request == 0 && s.span == 0 {
 		return "", false
 	}
-	s.says(c)
-	for i := range r.seen {
-		o := &r.seen[i]
+	s.readContent(c)
+	for i := range r.sightings {
+		o := &r.sightings[i]
 		if o.sameCall(&s) && o.observers&s.observers == 0 && o.start-s.start < sameCall && s.start-o.start < sameCall {
 			o.observers |= s.observers
 			return o.record, true
@@ -90,8 +90,8 @@ func (a *Actor) sighted(r *Run, c *schema.Call) (of string, again bool) {
 	return "", false
 }
 
-// says takes in what the call's row says of what was asked and answered.
-func (s *sighting) says(c *schema.Call) {
+// readContent takes in what the call's row says of what was asked and answered.
+func (s *sighting) readContent(c *schema.Call) {
 	var d xxhash.Digest
 	d.Reset()
 	for _, part := range [...]string{c.Method, c.Path, c.MCPMethod, c.ToolName} {
@@ -99,7 +99,7 @@ func (s *sighting) says(c *schema.Call) {
 		_, _ = d.Write([]byte{0})
 	}
 	_, _ = d.Write([]byte{byte(c.Status), byte(c.Status >> 8)})
-	s.what = d.Sum64()
+	s.content = d.Sum64()
 	if c.Host != "" {
 		s.host = xxhash.Sum64String(c.Host)
 	}
@@ -108,7 +108,7 @@ func (s *sighting) says(c *schema.Call) {
 
 // sameCall reports whether two sightings may be of one call.
 func (s *sighting) sameCall(o *sighting) bool {
-	return (s.request != 0 && s.request == o.request || s.span != 0 && s.span == o.span) && s.what == o.what &&
+	return (s.request != 0 && s.request == o.request || s.span != 0 && s.span == o.span) && s.content == o.content &&
 		(s.host == o.host || s.host == 0 || o.host == 0) &&
 		(s.args == o.args || s.args == 0 || o.args == 0 || s.argsBasis != o.argsBasis)
 }
@@ -116,19 +116,19 @@ func (s *sighting) sameCall(o *sighting) bool {
 // remember puts a sighting where one lies that is too old to be met again, else
 // beside them, up to the bound: what is remembered is the last minute's.
 func (r *Run) remember(s sighting) {
-	if len(r.seen) > 0 {
-		if oldest := &r.seen[r.seenNext]; len(r.seen) == sightingsPerRun || s.start-oldest.start > sameCall {
+	if len(r.sightings) > 0 {
+		if oldest := &r.sightings[r.oldestSighting]; len(r.sightings) == sightingsPerRun || s.start-oldest.start > sameCall {
 			*oldest = s
-			r.seenNext = (r.seenNext + 1) % len(r.seen)
+			r.oldestSighting = (r.oldestSighting + 1) % len(r.sightings)
 			return
 		}
 	}
 	// In order of age again, so that the oldest is found by its place.
-	if r.seenNext != 0 {
-		r.seen = append(slices.Clone(r.seen[r.seenNext:]), r.seen[:r.seenNext]...)
-		r.seenNext = 0
+	if r.oldestSighting != 0 {
+		r.sightings = append(slices.Clone(r.sightings[r.oldestSighting:]), r.sightings[:r.oldestSighting]...)
+		r.oldestSighting = 0
 	}
-	r.seen = append(r.seen, s)
+	r.sightings = append(r.sightings, s)
 }
 
 // recordID is what the view calls has under that name.
@@ -160,16 +160,16 @@ func spanHash(c *schema.Call) uint64 {
 }
 
 func codeSightings(c *wire.Coder, r *Run) {
-	n := len(r.seen)
+	n := len(r.sightings)
 	c.Len(&n, 12)
 	if !c.Encoding && n > 0 {
-		r.seen = make([]sighting, n)
+		r.sightings = make([]sighting, n)
 	}
-	for i := range r.seen {
-		s := &r.seen[i]
+	for i := range r.sightings {
+		s := &r.sightings[i]
 		c.Fixed64(&s.request)
 		c.Fixed64(&s.span)
-		c.Fixed64(&s.what)
+		c.Fixed64(&s.content)
 		if c.Version >= 8 {
 			c.Fixed64(&s.host)
 			c.Fixed64(&s.args)
@@ -182,12 +182,12 @@ func codeSightings(c *wire.Coder, r *Run) {
 			s.record = strings.Clone(s.record)
 		}
 	}
-	wire.Num(c, &r.seenNext)
-	if r.seenNext < 0 || r.seenNext > 0 && r.seenNext >= n {
+	wire.Num(c, &r.oldestSighting)
+	if r.oldestSighting < 0 || r.oldestSighting > 0 && r.oldestSighting >= n {
 		c.Refuse("a place beyond the sightings that are remembered")
 	}
 	if !c.Encoding && c.Version < 8 {
 		// They do not say which path was called: for a minute both rows count.
-		r.seen, r.seenNext = nil, 0
+		r.sightings, r.oldestSighting = nil, 0
 	}
 }

@@ -34,8 +34,8 @@ func TestThreeObserversOfOneCallAreOneCall(t *testing.T) {
 	calls := run.Calls
 	for _, o := range []option{seenBy(schema.ObserverSidecar, ""), seenBy(schema.ObserverServer, "orders")} {
 		c := b.call(1100*time.Millisecond, key("r"), request("q1"), o)
-		if !c.Again || len(c.Attrs) != 1 || c.Attrs[0] != (schema.Attr{Key: "observation_of", Value: fmt.Sprintf("gw/0/%d/0", first.Pos.Offset)}) {
-			t.Errorf("%v %+v", c.Again, c.Attrs)
+		if !c.Duplicate || len(c.Attrs) != 1 || c.Attrs[0] != (schema.Attr{Key: "observation_of", Value: fmt.Sprintf("gw/0/%d/0", first.Pos.Offset)}) {
+			t.Errorf("%v %+v", c.Duplicate, c.Attrs)
 		}
 	}
 	if run.Calls != calls || len(before.observers) != 3 {
@@ -52,7 +52,7 @@ func TestConstantRequestIdDoesNotHide(t *testing.T) {
 	for i := range 100 {
 		at := time.Duration(i) * 10 * time.Millisecond
 		c := b.call(at, key("r"), request("always-the-same"), seenBy(schema.ObserverGateway, ""))
-		if c.Again {
+		if c.Duplicate {
 			t.Fatalf("call %d of the gateway is taken for another sight", i)
 		}
 		b.call(at+time.Millisecond, key("r"), request("always-the-same"), seenBy(schema.ObserverSidecar, ""))
@@ -82,7 +82,7 @@ func TestAnotherStatusIsAnotherCall(t *testing.T) {
 		"minute": b.call(61*time.Second, key("r"), request("q"), status(200), seenBy(schema.ObserverSidecar, "")),
 		"run":    b.call(0, key("other"), request("q"), status(200), seenBy(schema.ObserverSidecar, "")),
 	} {
-		if c.Again {
+		if c.Duplicate {
 			t.Errorf("%s: taken for the same", name)
 		}
 	}
@@ -100,10 +100,10 @@ func TestClientSpanAndGatewayLineAreOneCall(t *testing.T) {
 	b.call(0, key("r"), seenBy(schema.ObserverClient, "agent"))
 	b.call(0, key("r"), seenBy(schema.ObserverGateway, ""))
 	b.call(0, key("r"), span(1, 9), seenBy(schema.ObserverClient, "agent"))
-	if c := b.call(time.Millisecond, key("r"), span(0, 1), seenBy(schema.ObserverGateway, "")); !c.Again {
+	if c := b.call(time.Millisecond, key("r"), span(0, 1), seenBy(schema.ObserverGateway, "")); !c.Duplicate {
 		t.Error("counted twice")
 	}
-	if c := b.call(time.Millisecond, key("r"), span(0, 1), seenBy(schema.ObserverGateway, "")); c.Again {
+	if c := b.call(time.Millisecond, key("r"), span(0, 1), seenBy(schema.ObserverGateway, "")); c.Duplicate {
 		t.Error("a second line of the gateway is another call")
 	}
 }
@@ -121,7 +121,7 @@ func TestSightsSurviveARestart(t *testing.T) {
 	}
 	a.SavedThrough = -1
 	again.p.Adopt(a)
-	if c := again.call(time.Second, key("r"), request("q1"), seenBy(schema.ObserverSidecar, "")); !c.Again || c.RunID != first.RunID {
+	if c := again.call(time.Second, key("r"), request("q1"), seenBy(schema.ObserverSidecar, "")); !c.Duplicate || c.RunID != first.RunID {
 		t.Errorf("%+v", c)
 	}
 }
@@ -148,21 +148,21 @@ func TestOnlyTheLastMinuteIsRemembered(t *testing.T) {
 	for i := range 2000 {
 		at := time.Duration(i) * 10 * time.Second
 		c := b.call(at, key("r"), request(fmt.Sprint(i)), seenBy(schema.ObserverGateway, ""))
-		if again := b.call(at+time.Second, key("r"), request(fmt.Sprint(i)), seenBy(schema.ObserverSidecar, "")); !again.Again {
+		if again := b.call(at+time.Second, key("r"), request(fmt.Sprint(i)), seenBy(schema.ObserverSidecar, "")); !again.Duplicate {
 			t.Fatalf("call %d is counted twice", i)
 		}
 		run = b.run(c.RunID)
 	}
-	if len(run.seen) > 10 || cap(run.seen) > 32 {
-		t.Errorf("%d sightings remembered", len(run.seen))
+	if len(run.sightings) > 10 || cap(run.sightings) > 32 {
+		t.Errorf("%d sightings remembered", len(run.sightings))
 	}
 	for i := range 1000 {
 		b.call(20_000*time.Second, key("r"), request(fmt.Sprint("burst", i)), seenBy(schema.ObserverGateway, ""))
 	}
-	if len(run.seen) != sightingsPerRun {
-		t.Errorf("%d sightings of a burst", len(run.seen))
+	if len(run.sightings) != sightingsPerRun {
+		t.Errorf("%d sightings of a burst", len(run.sightings))
 	}
-	if c := b.call(20_001*time.Second, key("r"), request("burst999"), seenBy(schema.ObserverSidecar, "")); !c.Again {
+	if c := b.call(20_001*time.Second, key("r"), request("burst999"), seenBy(schema.ObserverSidecar, "")); !c.Duplicate {
 		t.Error("the last of a burst is counted twice")
 	}
 }
@@ -187,7 +187,7 @@ func TestRequestIdReusedThroughTwoGatewaysHidesNothing(t *testing.T) {
 		for i := range 40 {
 			gateway := fmt.Sprint("edge-", i%2)
 			c := b.call(time.Duration(i)*10*time.Millisecond, key("r"), path(fmt.Sprint("/v1/accounts/", i)), shared(i/2), seenBy(schema.ObserverGateway, gateway))
-			if c.Again {
+			if c.Duplicate {
 				t.Errorf("%s: call %d is taken for another sight of call %d", name, i, i-1)
 			}
 			run = b.run(c.RunID)
@@ -216,8 +216,8 @@ func TestRowsThatDifferInHostToolOrArgumentsAreTwoCalls(t *testing.T) {
 		b := newBench(t)
 		warm(b)
 		b.call(time.Second, key("r"), request("q"), v.one, seenBy(schema.ObserverGateway, ""))
-		if c := b.call(1100*time.Millisecond, key("r"), request("q"), v.other, seenBy(schema.ObserverSidecar, "")); c.Again != v.again {
-			t.Errorf("%s: taken for the same call: %v, want %v", name, c.Again, v.again)
+		if c := b.call(1100*time.Millisecond, key("r"), request("q"), v.other, seenBy(schema.ObserverSidecar, "")); c.Duplicate != v.again {
+			t.Errorf("%s: taken for the same call: %v, want %v", name, c.Duplicate, v.again)
 		}
 	}
 }
@@ -237,7 +237,7 @@ func TestSightsOfTheVersionBeforeHideNothing(t *testing.T) {
 	}
 	a.SavedThrough = -1
 	again.p.Adopt(a)
-	if c := again.call(time.Second, key("r"), request("q1"), path("/v1/accounts/1"), seenBy(schema.ObserverSidecar, "")); c.Again {
+	if c := again.call(time.Second, key("r"), request("q1"), path("/v1/accounts/1"), seenBy(schema.ObserverSidecar, "")); c.Duplicate {
 		t.Error("taken for another sight of a call of which the entry does not say the path")
 	}
 }

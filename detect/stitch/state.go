@@ -19,7 +19,7 @@ import (
 // their scope and what disagrees about who they are, version 8 the standing of actors
 // and runs, how often the API accepted an actor's credentials, and which path, host and
 // arguments a sighting is of; older entries have none of it.
-const StateVersion = 8
+const StateVersion = 9
 
 // EncodeActor appends an actor's entry to dst: what a restart needs to go on
 // as if nothing had happened. generation is the owner's.
@@ -37,7 +37,7 @@ func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err erro
 		return nil, 0, err
 	}
 	a = &Actor{SavedThrough: -1, DirtyFrom: -1}
-	codeActor(c, a, &generation, p.attach, p.attachTo)
+	codeActor(c, a, &generation, p.newRunAttachment, p.newActorAttachment)
 	if c.Err == nil && c.Rest() != 0 {
 		c.Err = fmt.Errorf("%w: bytes after the last run", wire.ErrMalformed)
 	}
@@ -53,7 +53,7 @@ func (p *Partition) Adopt(a *Actor) {
 	p.actors[a.Key] = a
 	p.countActor(a, 1)
 	if a.total > 0 {
-		p.active[a.standing]++
+		p.activePools[a.standing]++
 	}
 	for _, list := range a.runs {
 		for _, r := range list {
@@ -64,7 +64,7 @@ func (p *Partition) Adopt(a *Actor) {
 			r.dueAt = r.nextDue(&p.limits)
 			heap.Push(&p.due, r)
 			if r.Calls > 0 && r.Emitted < r.version() {
-				p.touch(r)
+				p.markChanged(r)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func TestActorComesBackWithWhatWasAttachedToIt(t *testing.T) {
 	value := EncodeActor(nil, actor, 1)
 
 	into := newBench(t).p
-	into.AttachToActorsWith(func() Attachment { return &mark{} })
+	into.SetActorAttachment(func() Attachment { return &mark{} })
 	a, _, err := into.Restore(value)
 	if err != nil || a.Attached == nil || a.Attached.(*mark).n != 41 || a.total != 1 {
 		t.Errorf("%+v %v", a, err)

@@ -39,7 +39,7 @@ type draft struct {
 	claimed          bool
 	token            string // a whole token that was logged
 	secFetch, cookie bool
-	steps            *steps // set when somebody wants to know where fields come from
+	origins          *originRecorder // set when somebody wants to know where fields come from
 
 	// Ranks of what has been taken in: of several sources of a field the best
 	// one stands, in whatever order they come.

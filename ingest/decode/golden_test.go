@@ -52,7 +52,7 @@ func newPipeline(t testing.TB, opt Options, s *seen) *Pipeline {
 }
 
 // decodeAuto reads one record as an operator who has configured nothing.
-func decodeAuto(t testing.TB, value []byte) ([]schema.Call, []Dead, *seen) {
+func decodeAuto(t testing.TB, value []byte) ([]schema.Call, []Rejected, *seen) {
 	t.Helper()
 	s := &seen{}
 	calls, dead := newPipeline(t, Options{}, s).Decode(&Record{Topic: "in", Partition: 3, Offset: 41, Timestamp: kafkaTime, Value: value}, nil)
@@ -272,7 +272,7 @@ func TestEveryFieldSaysWhereItCameFrom(t *testing.T) {
 		t.Fatal(calls)
 	}
 	got := map[string]string{}
-	for _, o := range Origins(&calls[0], steps[0]) {
+	for _, o := range FieldOrigins(&calls[0], steps[0]) {
 		got[o.Field] = o.From
 		if strings.Contains(o.Value, "not-for-anybody") {
 			t.Errorf("%+v", o)

@@ -17,7 +17,7 @@ const (
 )
 
 // with decodes a record of a topic that is configured so.
-func with(t testing.TB, in Input, value []byte, headers ...Header) ([]schema.Call, []Dead) {
+func with(t testing.TB, in Input, value []byte, headers ...Header) ([]schema.Call, []Rejected) {
 	t.Helper()
 	p := newPipeline(t, Options{Inputs: map[string]Input{"in": in}}, &seen{})
 	return p.Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: value, Headers: headers}, nil)
@@ -25,7 +25,7 @@ func with(t testing.TB, in Input, value []byte, headers ...Header) ([]schema.Cal
 
 // wantDead asserts that a record is one dead letter with that reason, and that
 // it is kept as it was.
-func wantDead(t *testing.T, calls []schema.Call, dead []Dead, reason Reason, value []byte) {
+func wantDead(t *testing.T, calls []schema.Call, dead []Rejected, reason Reason, value []byte) {
 	t.Helper()
 	if len(calls) != 0 || len(dead) != 1 || dead[0].Reason != reason {
 		t.Fatalf("%d calls, dead letters %v; want one: %s", len(calls), reasons(dead), reason)
@@ -35,14 +35,14 @@ func wantDead(t *testing.T, calls []schema.Call, dead []Dead, reason Reason, val
 	}
 }
 
-func reasons(dead []Dead) (out []string) {
+func reasons(dead []Rejected) (out []string) {
 	for _, d := range dead {
 		out = append(out, fmt.Sprintf("%d:%s (%s)", d.Item, d.Reason, d.Detail))
 	}
 	return out
 }
 
-func wantCalls(t *testing.T, calls []schema.Call, dead []Dead, n int) {
+func wantCalls(t *testing.T, calls []schema.Call, dead []Rejected, n int) {
 	t.Helper()
 	if len(calls) != n || len(dead) != 0 {
 		t.Fatalf("%d calls, dead letters %v; want %d calls", len(calls), reasons(dead), n)

@@ -210,8 +210,8 @@ func parseList(s string, unit int64) (sum int64, n int, last string) {
 	return sum, n, last
 }
 
-// times turns the time that was read into the start of the call.
-func (d *draft) times(rec *Record) {
+// setTimes turns the time that was read into the start of the call.
+func setTimes(d *draft, rec *Record) {
 	c := &d.call
 	switch {
 	case !d.timed:

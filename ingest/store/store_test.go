@@ -16,6 +16,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -60,20 +61,21 @@ func run(t *testing.T, o Options, db Database, values ...string) (stop func() er
 	if err != nil {
 		t.Fatal(err)
 	}
-	kafka := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
-	if out, err = kgo.NewClient(kafka...); err != nil {
+	opts := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
+	if out, err = kgo.NewClient(opts...); err != nil {
 		t.Fatal(err)
 	}
 	o.MaxAge, o.Backoff, o.MaxBackoff = 10*time.Millisecond, time.Millisecond, 10*time.Millisecond
-	o.Aside = KafkaAside{out}
+	o.DeadLetters = KafkaSink{out}
 	for i, v := range values {
-		j := wire.Journal{CallsTopicID: schema.TopicID{1}, From: int64(i), To: int64(i), Sections: []wire.Section{{Table: "calls_store", Rows: 1, Native: []byte(v)}}}
+		j := wire.Journal{CallsTopicID: schema.TopicID{1}, From: int64(i), To: int64(i),
+			Sections: []wire.Section{{Table: "calls_store", Rows: 1, Native: []byte(v)}}}
 		r := &kgo.Record{Topic: wire.JournalTopic, Value: wire.EncodeJournal(nil, &j)}
 		if err := out.ProduceSync(context.Background(), r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s, err := New(o, kafka, db, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	s, err := New(o, kafka.Config{Options: opts, Metrics: kafka.NewMetrics(nil)}, db, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,14 +128,18 @@ func TestEndWaitsForClickhouseForEver(t *testing.T) {
 
 func TestOptionsNonsenseIsAccepted(t *testing.T) {
 	for name, change := range map[string]func(*Options){
-		"MaxRows": func(o *Options) { o.MaxRows = 0 }, "MaxBytes": func(o *Options) { o.MaxBytes = -1 }, "MaxAge": func(o *Options) { o.MaxAge = 0 },
-		"Behind": func(o *Options) { o.Behind = 0 }, "Backoff": func(o *Options) { o.MaxBackoff = 0 }, "DefaultOptions": func(o *Options) {
-			*o = Options{MaxRows: 1, MaxBytes: 1, MaxAge: 1, Behind: 1, Backoff: 1, MaxBackoff: 1}
+		"MaxRows":       func(o *Options) { o.MaxRows = 0 },
+		"MaxBytes":      func(o *Options) { o.MaxBytes = -1 },
+		"MaxAge":        func(o *Options) { o.MaxAge = 0 },
+		"BacklogFactor": func(o *Options) { o.BacklogFactor = 0 },
+		"Backoff":       func(o *Options) { o.MaxBackoff = 0 },
+		"DefaultOptions": func(o *Options) {
+			*o = Options{MaxRows: 1, MaxBytes: 1, MaxAge: 1, BacklogFactor: 1, Backoff: 1, MaxBackoff: 1}
 		},
 	} {
 		o := DefaultOptions()
 		change(&o)
-		if _, err := New(o, nil, nil, nil, nil); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := New(o, kafka.Config{}, nil, nil, nil); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -2,15 +2,6 @@ package clickhouse
 
 import "flyball/schema"
 
-// BaselinesBlock builds rows of baselines_store, one for each agent of a version.
-type BaselinesBlock struct{ block[schema.BaselineRow] }
-
-// NewBaselinesBlock makes an empty block.
-func NewBaselinesBlock() *BaselinesBlock { return &BaselinesBlock{newBlock(baselinesColumns())} }
-
-// Append adds an agent's part in a version. Nothing of r is kept.
-func (b *BaselinesBlock) Append(r *schema.BaselineRow) { b.add(r) }
-
 func baselinesColumns() []column[schema.BaselineRow] {
 	type row = schema.BaselineRow
 	return []column[row]{
@@ -29,24 +20,12 @@ func baselinesColumns() []column[schema.BaselineRow] {
 	}
 }
 
-// BaselineOrdersBlock builds rows of baseline_orders_store; of an agent and a kind
-// of order the last one holds.
-type BaselineOrdersBlock struct{ block[schema.BaselineOrder] }
-
-// NewBaselineOrdersBlock makes an empty block.
-func NewBaselineOrdersBlock() *BaselineOrdersBlock {
-	return &BaselineOrdersBlock{newBlock(baselineOrdersColumns())}
-}
-
-// Append adds an order. Nothing of o is kept.
-func (b *BaselineOrdersBlock) Append(o *schema.BaselineOrder) { b.add(o) }
-
 func baselineOrdersColumns() []column[schema.BaselineOrder] {
 	type row = schema.BaselineOrder
 	return []column[row]{
 		word("tenant", func(o *row) string { return o.Tenant }),
 		str("agent", func(o *row) string { return o.Agent }),
-		word("kind", func(o *row) string { return o.Do }),
+		word("kind", func(o *row) string { return o.Kind }),
 		num("generation", "UInt64", func(o *row) uint64 { return o.Generation }).with(amount), // offset in flyball.commands, plus one
 		clockNs("at", func(o *row) int64 { return o.At }),
 		clockNs("until", func(o *row) int64 { return o.Until }), // 1970: no end

@@ -2,27 +2,44 @@ package clickhouse
 
 import "encoding/binary"
 
-// block builds a block of the Native format (revision 0) column by column. It
-// is reused block after block and is not for concurrent use.
-type block[T any] struct {
-	cols []column[T]
-	rows int
+// Block gathers rows of one table in the Native format (revision 0), column by
+// column. It is reused block after block and is not for concurrent use. Make one
+// with NewBlock of its table.
+type Block[T any] struct {
+	table *Table[T]
+	cols  []column[T]
+	rows  int
+	value T // the argument of AppendValue, here so that it stays off the heap
 }
 
-func newBlock[T any](cols []column[T]) block[T] { return block[T]{cols: cols} }
+// Table is the name of the table that the rows are of.
+func (b *Block[T]) Table() string { return b.table.name }
 
-func (b *block[T]) add(v *T) {
+// Append adds a row. Nothing of v is kept. Rows that the table does not take, such as
+// calls without a trace in trace_calls, are left out.
+func (b *Block[T]) Append(v *T) {
+	if b.table.takes != nil && !b.table.takes(v) {
+		return
+	}
 	for i := range b.cols {
 		b.cols[i].put(v, b.rows)
 	}
 	b.rows++
 }
 
-// Rows is how many rows were appended since the last Reset.
-func (b *block[T]) Rows() int { return b.rows }
+// AppendValue is Append of a value that the caller does not hold in memory of its own.
+func (b *Block[T]) AppendValue(v T) {
+	b.value = v
+	b.Append(&b.value)
+	var zero T
+	b.value = zero
+}
 
-// Bytes is roughly how long the encoded block will be.
-func (b *block[T]) Bytes() int {
+// Rows is how many rows were appended since the last Reset.
+func (b *Block[T]) Rows() int { return b.rows }
+
+// Bytes is the approximate length of the encoded block.
+func (b *Block[T]) Bytes() int {
 	n := 16
 	for i := range b.cols {
 		n += b.cols[i].data.bytes()
@@ -30,23 +47,23 @@ func (b *block[T]) Bytes() int {
 	return n
 }
 
-// AppendNative appends the block to dst; blocks of one table may follow one
+// AppendNative appends the encoded block to dst; blocks of one table may follow one
 // another in one INSERT. Columns that hold nothing but defaults are left out.
 // Without rows it appends nothing.
-func (b *block[T]) AppendNative(dst []byte) []byte {
+func (b *Block[T]) AppendNative(dst []byte) []byte {
 	if b.rows == 0 {
 		return dst
 	}
 	n := 0
 	for i := range b.cols {
-		if b.keep(i) {
+		if b.isWritten(i) {
 			n++
 		}
 	}
 	dst = binary.AppendUvarint(dst, uint64(n))
 	dst = binary.AppendUvarint(dst, uint64(b.rows))
 	for i := range b.cols {
-		if !b.keep(i) {
+		if !b.isWritten(i) {
 			continue
 		}
 		c := &b.cols[i]
@@ -58,11 +75,12 @@ func (b *block[T]) AppendNative(dst []byte) []byte {
 	return dst
 }
 
-// keep leaves the first column in: a block without columns would have no rows.
-func (b *block[T]) keep(i int) bool { return i == 0 || !b.cols[i].data.empty() }
+// isWritten reports whether a column is part of the encoded block. The first one
+// always is: a block without columns would have no rows.
+func (b *Block[T]) isWritten(i int) bool { return i == 0 || !b.cols[i].data.empty() }
 
 // Reset empties the block and keeps its memory.
-func (b *block[T]) Reset() {
+func (b *Block[T]) Reset() {
 	for i := range b.cols {
 		b.cols[i].data.reset()
 	}

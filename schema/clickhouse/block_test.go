@@ -14,8 +14,8 @@ import (
 
 // notStored are fields that no column holds: the view derives route_key, and
 // the routing key is the run's actor.
-// Again is stored as the attribute observation_of.
-var notStored = map[string]bool{"RouteKey": true, "RoutingKey": true, "Again": true}
+// Duplicate is stored as the attribute observation_of.
+var notStored = map[string]bool{"RouteKey": true, "RoutingKey": true, "Duplicate": true}
 
 func TestFieldForgottenInTheBlock(t *testing.T) {
 	nothing := native(&schema.Call{Start: 1})
@@ -26,12 +26,12 @@ func TestFieldForgottenInTheBlock(t *testing.T) {
 			t.Errorf("Call.%s: in the block: %v", name, changed)
 		}
 	})
-	empty := NewRunsBlock()
+	empty := RunsTable.NewBlock()
 	empty.Append(&schema.RunSnapshot{})
 	eachField(t, reflect.TypeFor[schema.RunSnapshot](), func(name string, set func(reflect.Value)) {
 		var s schema.RunSnapshot
 		set(reflect.ValueOf(&s).Elem())
-		b := NewRunsBlock()
+		b := RunsTable.NewBlock()
 		b.Append(&s)
 		if bytes.Equal(b.AppendNative(nil), empty.AppendNative(nil)) {
 			t.Errorf("RunSnapshot.%s is not in the block", name)
@@ -40,7 +40,7 @@ func TestFieldForgottenInTheBlock(t *testing.T) {
 }
 
 func native(c *schema.Call) []byte {
-	b := NewCallsBlock()
+	b := CallsTable.NewBlock()
 	b.Append(c)
 	return b.AppendNative(nil)
 }
@@ -90,7 +90,7 @@ func something(t *testing.T, v reflect.Value) {
 }
 
 func TestBlockKeepsWhatWasReset(t *testing.T) {
-	b := NewCallsBlock()
+	b := CallsTable.NewBlock()
 	for i := range 50 {
 		c := rich(i)
 		b.Append(&c)
@@ -208,12 +208,12 @@ func TestAppendAllocates(t *testing.T) {
 	for i := range calls {
 		calls[i] = rich(i)
 	}
-	b, touches := NewCallsBlock(), NewTouchesBlock()
+	b, touches := CallsTable.NewBlock(), TouchesTable.NewBlock()
 	var buf []byte
 	round := func() {
 		for i := range calls {
 			b.Append(&calls[i])
-			touches.Append(schema.Touch{Tenant: "default", Resource: calls[i].Resources[0], RunID: calls[i].RunID})
+			touches.AppendValue(schema.Touch{Tenant: "default", Resource: calls[i].Resources[0], RunID: calls[i].RunID})
 		}
 		buf = touches.AppendNative(b.AppendNative(buf[:0]))
 		b.Reset()
@@ -230,7 +230,7 @@ func BenchmarkAppendCall(b *testing.B) {
 	for i := range calls {
 		calls[i] = rich(i)
 	}
-	blk := NewCallsBlock()
+	blk := CallsTable.NewBlock()
 	var buf []byte
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

@@ -6,15 +6,6 @@ import (
 	"flyball/schema"
 )
 
-// CallsBlock builds rows of calls_store.
-type CallsBlock struct{ block[schema.Call] }
-
-// NewCallsBlock makes an empty block.
-func NewCallsBlock() *CallsBlock { return &CallsBlock{newBlock(callsColumns())} }
-
-// Append adds a call. Nothing of c is kept.
-func (b *CallsBlock) Append(c *schema.Call) { b.add(c) }
-
 type call = schema.Call
 
 // callsColumns is the one list of calls_store's columns. What can be derived

@@ -20,10 +20,13 @@ type column[T any] struct {
 	put   func(v *T, row int)
 }
 
-// Spec is what the DDL says of a column.
-type Spec struct{ Name, Type, Codec string }
+// ColumnSpec is what the DDL says of a column.
+type ColumnSpec struct {
+	Name, Type string
+	Codec      string // empty: the table's default
+}
 
-func (c *column[T]) spec() Spec { return Spec{c.name, c.typ, c.codec} }
+func (c *column[T]) spec() ColumnSpec { return ColumnSpec{c.name, c.typ, c.codec} }
 
 // as gives the column another type in the DDL than in blocks.
 func (c column[T]) as(typ string) column[T] {

@@ -72,19 +72,22 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
+// Addrs are the addresses of the HTTP interface, as host:port.
+func (c *Conn) Addrs() []string { return c.o.Addrs }
+
 // Database is the name of Flyball's database.
 func (c *Conn) Database() string { return c.o.Database }
 
-// Run executes a statement without rows, outside of any database: it can
+// RunStatement executes a statement without rows, outside of any database: it can
 // create the one that Database names.
-func (c *Conn) Run(ctx context.Context, sql string) error {
+func (c *Conn) RunStatement(ctx context.Context, sql string) error {
 	_, err := c.post(ctx, "", nil, stringBody(sql))
 	return err
 }
 
-// Ask executes a query and returns its rows as tab-separated lines. It is for
+// QueryText executes a query and returns its rows as tab-separated lines. It is for
 // the few questions that must work before the database exists.
-func (c *Conn) Ask(ctx context.Context, sql string) (string, error) {
+func (c *Conn) QueryText(ctx context.Context, sql string) (string, error) {
 	return c.post(ctx, "", url.Values{"default_format": {"TabSeparatedRaw"}}, stringBody(sql))
 }
 

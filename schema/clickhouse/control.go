@@ -2,15 +2,6 @@ package clickhouse
 
 import "flyball/schema"
 
-// GatesBlock builds rows of gates_store, one for each state of a question.
-type GatesBlock struct{ block[schema.Gate] }
-
-// NewGatesBlock makes an empty block.
-func NewGatesBlock() *GatesBlock { return &GatesBlock{newBlock(gatesColumns())} }
-
-// Append adds a state of a question. Nothing of g is kept.
-func (b *GatesBlock) Append(g *schema.Gate) { b.add(g) }
-
 func gatesColumns() []column[schema.Gate] {
 	type row = schema.Gate
 	return []column[row]{
@@ -36,15 +27,6 @@ func gatesColumns() []column[schema.Gate] {
 	}
 }
 
-// AuditBlock builds rows of audit_store: the chain of intents.
-type AuditBlock struct{ block[schema.AuditEntry] }
-
-// NewAuditBlock makes an empty block.
-func NewAuditBlock() *AuditBlock { return &AuditBlock{newBlock(auditColumns())} }
-
-// Append adds an entry. Nothing of e is kept.
-func (b *AuditBlock) Append(e *schema.AuditEntry) { b.add(e) }
-
 func auditColumns() []column[schema.AuditEntry] {
 	type row = schema.AuditEntry
 	return []column[row]{
@@ -64,22 +46,13 @@ func auditColumns() []column[schema.AuditEntry] {
 	}
 }
 
-// VerdictsBlock builds rows of verdicts_store; of a finding the last one holds.
-type VerdictsBlock struct{ block[schema.Verdict] }
-
-// NewVerdictsBlock makes an empty block.
-func NewVerdictsBlock() *VerdictsBlock { return &VerdictsBlock{newBlock(verdictsColumns())} }
-
-// Append adds a verdict. Nothing of v is kept.
-func (b *VerdictsBlock) Append(v *schema.Verdict) { b.add(v) }
-
 func verdictsColumns() []column[schema.Verdict] {
 	type row = schema.Verdict
 	return []column[row]{
 		word("tenant", func(v *row) string { return v.Tenant }),
 		str("finding_id", func(v *row) string { return v.FindingID }),
 		num("generation", "UInt64", func(v *row) uint64 { return v.Generation }).with(amount), // offset in flyball.commands, plus one
-		enum("verdict", schema.VerdictWords, func(v *row) schema.VerdictWord { return v.Is }).with(""),
+		enum("verdict", schema.VerdictWords, func(v *row) schema.VerdictLabel { return v.Label }).with(""),
 		clockNs("at", func(v *row) int64 { return v.At }),
 		str("by", func(v *row) string { return v.By }),
 		str("why", func(v *row) string { return v.Why }),

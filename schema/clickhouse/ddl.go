@@ -16,9 +16,9 @@ import (
 //go:embed sql/*.sql
 var sqlFiles embed.FS
 
-// Step is one numbered statement group of the schema. Every statement is
+// Migration is one numbered statement group of the schema. Every statement is
 // idempotent, so a step that was interrupted is simply taken again.
-type Step struct {
+type Migration struct {
 	Number     int
 	Name       string // of the object
 	Statements []string
@@ -41,12 +41,12 @@ type Target struct {
 }
 
 // steps renders the schema for a target, in order.
-func steps(t Target) ([]Step, error) {
+func steps(t Target) ([]Migration, error) {
 	entries, err := sqlFiles.ReadDir("sql")
 	if err != nil {
 		return nil, err
 	}
-	var out []Step
+	var out []Migration
 	for _, e := range entries {
 		body, err := sqlFiles.ReadFile("sql/" + e.Name())
 		if err != nil {
@@ -58,19 +58,19 @@ func steps(t Target) ([]Step, error) {
 		}
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b Step) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(out, func(a, b Migration) int { return cmp.Compare(a.Number, b.Number) })
 	return out, nil
 }
 
 var stepName = regexp.MustCompile(`^(\d{3})_([a-z_]+)\.sql$`)
 
-func renderStep(t Target, file, body string) (Step, error) {
+func renderStep(t Target, file, body string) (Migration, error) {
 	m := stepName.FindStringSubmatch(file)
 	if m == nil {
-		return Step{}, fmt.Errorf("name is not NNN_object.sql")
+		return Migration{}, fmt.Errorf("name is not NNN_object.sql")
 	}
 	n, _ := strconv.Atoi(m[1])
-	s := Step{Number: n, Name: m[2], Replaces: strings.HasPrefix(body, "CREATE OR REPLACE")}
+	s := Migration{Number: n, Name: m[2], Replaces: strings.HasPrefix(body, "CREATE OR REPLACE")}
 	tpl, err := template.New(file).Option("missingkey=error").Parse(body)
 	if err != nil {
 		return s, err
@@ -133,8 +133,8 @@ func (r rendering) Columns(object string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lines := make([]string, len(t.specs))
-	for i, s := range t.specs {
+	lines := make([]string, len(t.Columns))
+	for i, s := range t.Columns {
 		lines[i] = "    " + definition(s)
 	}
 	return strings.Join(lines, ",\n"), nil
@@ -148,15 +148,6 @@ func (r rendering) distributed(object string) string {
 	}
 	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s AS %s\nENGINE = Distributed(%s, %s, %s, %s)",
 		r.Name(object), r.onCluster(), r.Name(r.local(object)), literal(r.Cluster), literal(r.Database), literal(r.local(object)), shard)
-}
-
-func tableNamed(name string) (table, error) {
-	for _, t := range tables() {
-		if t.name == name {
-			return t, nil
-		}
-	}
-	return table{}, fmt.Errorf("no table %q", name)
 }
 
 func quote(s string) string {

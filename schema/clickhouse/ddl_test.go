@@ -16,7 +16,7 @@ func TestSQLChangedUnseen(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := map[string]bool{}
-		for _, s := range append([]Step{{Name: "foundation", Statements: foundation(target)}}, all...) {
+		for _, s := range append([]Migration{{Name: "foundation", Statements: foundation(target)}}, all...) {
 			file := filepath.Join("testdata", "snapshots", name, s.Name+".sql")
 			seen[s.Name+".sql"] = true
 			got := strings.Join(s.Statements, ";\n") + ";\n"

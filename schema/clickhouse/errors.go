@@ -30,14 +30,14 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Permanent reports whether repeating the request cannot help.
-func Permanent(err error) bool {
+// IsPermanent reports whether repeating the request cannot help.
+func IsPermanent(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && !e.Retry
 }
 
-// BadData reports whether the block was refused for what it holds.
-func BadData(err error) bool {
+// IsBadData reports whether the block was refused for what it holds.
+func IsBadData(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Data
 }

@@ -11,21 +11,21 @@ import (
 // the other steps, since views read the columns. Any other difference of type
 // is refused: it needs a step of its own. Columns that only the live table has
 // belong to a newer binary and are left alone.
-func (l *liveSchema) withColumns(todo, all []Step, t Target) ([]Step, error) {
-	var alter []Step
-	for _, tb := range tables() {
-		live := l.columns[tb.name]
+func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, error) {
+	var alter []Migration
+	for _, tb := range Tables() {
+		live := l.columns[tb.Name]
 		if live == nil {
 			continue
 		}
 		r := rendering{t}
-		for i, s := range tb.specs {
+		for i, s := range tb.Columns {
 			var change, why string
 			switch have, ok := live[s.Name]; {
 			case !ok:
 				change, why = "ADD COLUMN IF NOT EXISTS "+definition(s), "column missing"
 				if i > 0 {
-					change += " AFTER " + quote(tb.specs[i-1].Name)
+					change += " AFTER " + quote(tb.Columns[i-1].Name)
 				}
 			case have == s.Type:
 				continue
@@ -33,31 +33,31 @@ func (l *liveSchema) withColumns(todo, all []Step, t Target) ([]Step, error) {
 				change, why = "MODIFY COLUMN "+definition(s), "words missing"
 			default:
 				return nil, fmt.Errorf("table %s.%s: column %s is %s, this binary writes %s: the change needs a step of its own in schema/clickhouse/sql",
-					t.Database, tb.name, s.Name, have, s.Type)
+					t.Database, tb.Name, s.Name, have, s.Type)
 			}
-			n := slices.IndexFunc(all, func(s Step) bool { return s.Name == tb.name })
-			st := Step{Number: all[n].Number, Name: tb.name + "." + s.Name, Why: why}
-			st.Statements = append(st.Statements, "ALTER TABLE "+r.Table(tb.name)+" "+change)
+			n := slices.IndexFunc(all, func(s Migration) bool { return s.Name == tb.Name })
+			st := Migration{Number: all[n].Number, Name: tb.Name + "." + s.Name, Why: why}
+			st.Statements = append(st.Statements, "ALTER TABLE "+r.Table(tb.Name)+" "+change)
 			if t.Cluster != "" {
-				st.Statements = append(st.Statements, "ALTER TABLE "+r.Name(tb.name)+r.onCluster()+" "+withoutCodec(change, s))
+				st.Statements = append(st.Statements, "ALTER TABLE "+r.Name(tb.Name)+r.onCluster()+" "+withoutCodec(change, s))
 			}
 			alter = append(alter, st)
 		}
-		todo = l.withView(todo, all, tb, "SELECT * FROM "+r.Name(tb.name)+" ")
+		todo = l.withView(todo, all, tb, "SELECT * FROM "+r.Name(tb.Name)+" ")
 	}
 	return append(alter, todo...), nil
 }
 
 // withView adds the views of a whole table that do not show it as it will be: a view
 // keeps the columns, and their types, that there were when it was made.
-func (l *liveSchema) withView(todo, all []Step, tb table, reads string) []Step {
+func (l *liveSchema) withView(todo, all []Migration, tb TableSpec, reads string) []Migration {
 	for _, s := range all {
 		live := l.columns[s.Name]
-		known := slices.ContainsFunc(todo, func(t Step) bool { return t.Name == s.Name })
+		known := slices.ContainsFunc(todo, func(t Migration) bool { return t.Name == s.Name })
 		if !s.Replaces || known || live == nil || !strings.Contains(s.Statements[0], reads) {
 			continue
 		}
-		if slices.ContainsFunc(tb.specs, func(c Spec) bool { return live[c.Name] != c.Type }) {
+		if slices.ContainsFunc(tb.Columns, func(c ColumnSpec) bool { return live[c.Name] != c.Type }) {
 			s.Why = "its table's columns change"
 			todo = append(todo, s)
 		}
@@ -65,7 +65,7 @@ func (l *liveSchema) withView(todo, all []Step, tb table, reads string) []Step {
 	return todo
 }
 
-func definition(s Spec) string {
+func definition(s ColumnSpec) string {
 	d := quote(s.Name) + " " + s.Type
 	if s.Codec != "" {
 		d += " CODEC(" + s.Codec + ")"
@@ -74,7 +74,7 @@ func definition(s Spec) string {
 }
 
 // withoutCodec is the change for a Distributed table, which stores nothing.
-func withoutCodec(change string, s Spec) string {
+func withoutCodec(change string, s ColumnSpec) string {
 	return strings.Replace(change, " CODEC("+s.Codec+")", "", 1)
 }
 

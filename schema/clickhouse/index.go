@@ -6,19 +6,8 @@ import (
 	"flyball/schema"
 )
 
-// TraceCallsBlock builds rows of trace_calls: which runs have calls of a
-// trace, and in which hours to look for them.
-type TraceCallsBlock struct{ block[schema.Call] }
-
-// NewTraceCallsBlock makes an empty block.
-func NewTraceCallsBlock() *TraceCallsBlock { return &TraceCallsBlock{newBlock(traceCallsColumns())} }
-
-// Append adds the trace of a call; a call without one adds nothing.
-func (b *TraceCallsBlock) Append(c *schema.Call) {
-	if c.TraceID != [16]byte{} {
-		b.add(c)
-	}
-}
+// hasTrace reports whether a call has a place in trace_calls.
+func hasTrace(c *schema.Call) bool { return c.TraceID != [16]byte{} }
 
 func traceCallsColumns() []column[call] {
 	return []column[call]{
@@ -34,24 +23,6 @@ func hourOf(ns int64) uint32 {
 	s := ns / int64(time.Second)
 	s -= s % 3600
 	return uint32(min(max(s, 0), 1<<32-4096))
-}
-
-// StitchingBlock builds rows of stitching_store.
-type StitchingBlock struct {
-	block[schema.StitchingCount]
-	row schema.StitchingCount
-}
-
-// NewStitchingBlock makes an empty block.
-func NewStitchingBlock() *StitchingBlock { return &StitchingBlock{block: newBlock(stitchingColumns())} }
-
-// Append adds a count. Counts of the same key and offsets replace each other,
-// so a repeat after a crash must cover the same offsets (those of one record
-// of flyball.calls), else it is counted twice.
-func (b *StitchingBlock) Append(c schema.StitchingCount) {
-	b.row = c
-	b.add(&b.row)
-	b.row = schema.StitchingCount{}
 }
 
 type stitchingCount = schema.StitchingCount

@@ -8,9 +8,24 @@ import (
 	"strings"
 )
 
+// Rows is a block of any table.
+type Rows interface {
+	// Table is the name of the table that the rows are of.
+	Table() string
+	Rows() int
+	AppendNative(dst []byte) []byte
+	Reset()
+}
+
+// Insert inserts the rows of a block into its table; without rows it does nothing. It
+// returns once the engine has acknowledged them, and leaves the block as it was.
+func (c *Conn) Insert(ctx context.Context, b Rows) error {
+	return c.InsertNative(ctx, b.Table(), b.AppendNative(nil))
+}
+
 // InsertNative inserts blocks of the Native format (revision 0) as they are,
-// in one INSERT and in the order given. The table is a name of this package's;
-// it acknowledges when the engine has.
+// in one INSERT and in the order given. The table is one of Tables. It returns once the
+// engine has acknowledged them.
 func (c *Conn) InsertNative(ctx context.Context, table string, blocks ...[]byte) error {
 	b := body{parts: blocks}
 	for _, p := range blocks {

@@ -10,7 +10,7 @@ import (
 
 // Version of the schema. It grows with every released change to sql/ or to a
 // list of columns; a database written by a newer one is left alone.
-const Version = 1
+const Version = 2
 
 // ErrNewerSchema means a newer Flyball has migrated the database.
 var ErrNewerSchema = errors.New("the database was migrated by a newer version of Flyball: upgrade this binary before it can go on")
@@ -25,7 +25,7 @@ type MigrateOptions struct {
 // it took or, with Plan, would take. It compares with what is there and every
 // statement is idempotent, so it may be interrupted anywhere and run again; a
 // second run takes no step.
-func Migrate(ctx context.Context, c *Conn, o MigrateOptions) ([]Step, error) {
+func Migrate(ctx context.Context, c *Conn, o MigrateOptions) ([]Migration, error) {
 	if o.Database == "" {
 		o.Database = c.Database()
 	}
@@ -45,7 +45,7 @@ func Migrate(ctx context.Context, c *Conn, o MigrateOptions) ([]Step, error) {
 		return todo, err
 	}
 	for _, sql := range foundation(o.Target) {
-		if err := c.Run(ctx, sql); err != nil {
+		if err := c.RunStatement(ctx, sql); err != nil {
 			return nil, fmt.Errorf("migrate %s: %w", o.Database, err)
 		}
 	}
@@ -57,13 +57,13 @@ func Migrate(ctx context.Context, c *Conn, o MigrateOptions) ([]Step, error) {
 	return todo, nil
 }
 
-func apply(ctx context.Context, c *Conn, t Target, s Step) error {
+func apply(ctx context.Context, c *Conn, t Target, s Migration) error {
 	for _, sql := range s.Statements {
-		if err := c.Run(ctx, sql); err != nil {
+		if err := c.RunStatement(ctx, sql); err != nil {
 			return err
 		}
 	}
-	return c.Run(ctx, fmt.Sprintf("INSERT INTO %s (version, number, name, sum, why) SELECT %d, %d, %s, %s, %s",
+	return c.RunStatement(ctx, fmt.Sprintf("INSERT INTO %s (version, number, name, sum, why) SELECT %d, %d, %s, %s, %s",
 		rendering{t}.Name("migrations"), Version, s.Number, literal(s.Name), literal(s.Sum), literal(s.Why)))
 }
 
@@ -129,7 +129,7 @@ func look(ctx context.Context, c *Conn, t Target) (*liveSchema, error) {
 }
 
 func ask(ctx context.Context, c *Conn, sql string) ([][]string, error) {
-	text, err := c.Ask(ctx, sql)
+	text, err := c.QueryText(ctx, sql)
 	if err != nil {
 		return nil, err
 	}
@@ -141,8 +141,8 @@ func ask(ctx context.Context, c *Conn, sql string) ([][]string, error) {
 }
 
 // missing are the steps between the live schema and this binary's.
-func (l *liveSchema) missing(all []Step, t Target) ([]Step, error) {
-	var todo []Step
+func (l *liveSchema) missing(all []Migration, t Target) ([]Migration, error) {
+	var todo []Migration
 	for _, s := range all {
 		sum, taken := l.sums[s.Name]
 		switch {

@@ -2,15 +2,6 @@ package clickhouse
 
 import "flyball/schema"
 
-// RunsBlock builds rows of runs_store.
-type RunsBlock struct{ block[schema.RunSnapshot] }
-
-// NewRunsBlock makes an empty block.
-func NewRunsBlock() *RunsBlock { return &RunsBlock{newBlock(runsColumns())} }
-
-// Append adds a snapshot. Nothing of s is kept.
-func (b *RunsBlock) Append(s *schema.RunSnapshot) { b.add(s) }
-
 type snapshot = schema.RunSnapshot
 
 func runsColumns() []column[snapshot] {

@@ -6,18 +6,9 @@ import (
 	"flyball/schema"
 )
 
-// ScoresBlock builds rows of scores_store: a run's score where it rose.
-type ScoresBlock struct{ block[schema.Score] }
-
-// NewScoresBlock makes an empty block.
-func NewScoresBlock() *ScoresBlock { return &ScoresBlock{newBlock(scoresColumns())} }
-
-// Append adds a score. Nothing of s is kept.
-func (b *ScoresBlock) Append(s *schema.Score) { b.add(s) }
-
 func scoresColumns() []column[schema.Score] {
 	type row = schema.Score
-	of := func(get func(*schema.Contribution) schema.Known) func(*row, func(float64)) {
+	of := func(get func(*schema.Contribution) schema.OptionalFloat) func(*row, func(float64)) {
 		return func(s *row, put func(float64)) {
 			for i := range s.Top {
 				put(float64(get(&s.Top[i])))
@@ -41,21 +32,12 @@ func scoresColumns() []column[schema.Score] {
 			}
 			return names
 		}),
-		floats("observed", of(func(c *schema.Contribution) schema.Known { return c.Observed })),
-		floats("usual", of(func(c *schema.Contribution) schema.Known { return c.Usual })),
-		floats("peers", of(func(c *schema.Contribution) schema.Known { return c.Peers })),
-		floats("humans", of(func(c *schema.Contribution) schema.Known { return c.Humans })),
+		floats("observed", of(func(c *schema.Contribution) schema.OptionalFloat { return c.Observed })),
+		floats("usual", of(func(c *schema.Contribution) schema.OptionalFloat { return c.Usual })),
+		floats("peers", of(func(c *schema.Contribution) schema.OptionalFloat { return c.Peers })),
+		floats("humans", of(func(c *schema.Contribution) schema.OptionalFloat { return c.Humans })),
 	}
 }
-
-// FindingsBlock builds rows of findings_store, one for each version of a finding.
-type FindingsBlock struct{ block[schema.Finding] }
-
-// NewFindingsBlock makes an empty block.
-func NewFindingsBlock() *FindingsBlock { return &FindingsBlock{newBlock(findingsColumns())} }
-
-// Append adds a version of a finding. Nothing of f is kept.
-func (b *FindingsBlock) Append(f *schema.Finding) { b.add(f) }
 
 func findingsColumns() []column[schema.Finding] {
 	type row = schema.Finding
@@ -69,7 +51,7 @@ func findingsColumns() []column[schema.Finding] {
 		enum("level", schema.LevelWords, func(f *row) schema.Level { return f.Level }).with(""),
 		word("state", func(f *row) string { return f.State.String() }),
 		clockNs("opened_at", func(f *row) int64 { return f.OpenedAt }),
-		clockNs("updated_at", func(f *row) int64 { return f.UpdateAt }),
+		clockNs("updated_at", func(f *row) int64 { return f.UpdatedAt }),
 		float("score", func(f *row) float64 { return f.Score }).with(constant),
 		float("expected_rate", func(f *row) float64 { return f.ExpectedRate }).with(constant),
 		num("delay_calls", "UInt32", func(f *row) uint32 { return uint32(min(f.DelayCalls, 1<<32-1)) }).with(amount),
@@ -95,15 +77,6 @@ func document(v any) string {
 	return string(b)
 }
 
-// DecisionsBlock builds rows of decisions_store.
-type DecisionsBlock struct{ block[schema.Decision] }
-
-// NewDecisionsBlock makes an empty block.
-func NewDecisionsBlock() *DecisionsBlock { return &DecisionsBlock{newBlock(decisionsColumns())} }
-
-// Append adds a decision. Nothing of d is kept.
-func (b *DecisionsBlock) Append(d *schema.Decision) { b.add(d) }
-
 func decisionsColumns() []column[schema.Decision] {
 	type row = schema.Decision
 	return []column[row]{
@@ -125,15 +98,6 @@ func decisionsColumns() []column[schema.Decision] {
 		str("agent_id", func(d *row) string { return d.AgentID }),
 	}
 }
-
-// BreakersBlock builds rows of breakers_store: the history of breakers.
-type BreakersBlock struct{ block[schema.Breaker] }
-
-// NewBreakersBlock makes an empty block.
-func NewBreakersBlock() *BreakersBlock { return &BreakersBlock{newBlock(breakersColumns())} }
-
-// Append adds a state of a breaker. Nothing of b is kept.
-func (b *BreakersBlock) Append(s *schema.Breaker) { b.add(s) }
 
 func breakersColumns() []column[schema.Breaker] {
 	type row = schema.Breaker

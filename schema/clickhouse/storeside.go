@@ -18,17 +18,6 @@ type DeadLetter struct {
 	Size            uint64
 }
 
-// DeadLettersBlock builds rows of dead_letters_store.
-type DeadLettersBlock struct{ block[DeadLetter] }
-
-// NewDeadLettersBlock makes an empty block.
-func NewDeadLettersBlock() *DeadLettersBlock {
-	return &DeadLettersBlock{newBlock(deadLettersColumns())}
-}
-
-// Append adds a dead letter. Nothing of d is kept.
-func (b *DeadLettersBlock) Append(d *DeadLetter) { b.add(d) }
-
 func deadLettersColumns() []column[DeadLetter] {
 	return []column[DeadLetter]{
 		clockNs("at", func(d *DeadLetter) int64 { return d.At }),
@@ -53,15 +42,6 @@ type Progress struct {
 	MaxStart       int64 // latest event time stored, Unix ns
 	At             int64 // when, Unix ns
 }
-
-// ProgressBlock builds rows of progress.
-type ProgressBlock struct{ block[Progress] }
-
-// NewProgressBlock makes an empty block.
-func NewProgressBlock() *ProgressBlock { return &ProgressBlock{newBlock(progressColumns())} }
-
-// Append adds a mark. Nothing of p is kept.
-func (b *ProgressBlock) Append(p *Progress) { b.add(p) }
 
 func progressColumns() []column[Progress] {
 	return []column[Progress]{

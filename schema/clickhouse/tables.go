@@ -1,54 +1,90 @@
 package clickhouse
 
-// table is a table of Flyball's: its columns, and how its rows spread over the
-// shards of a cluster. Rows that replace or merge with each other share a key.
-type table struct {
-	name  string
-	specs []Spec
-	shard string
+import (
+	"fmt"
+
+	"flyball/schema"
+)
+
+// Table is a table whose rows are made of T's.
+type Table[T any] struct {
+	name    string
+	shard   string // expression by which rows spread over the shards of a cluster
+	columns func() []column[T]
+	takes   func(*T) bool // which values become a row; nil: all
 }
 
-// tables is every table.
-func tables() []table {
-	return []table{
-		{"calls_store", specsOf(callsColumns()), "sipHash64(run_id)"},
-		{"runs_store", specsOf(runsColumns()), "sipHash64(run_id)"},
-		{"touches_store", specsOf(touchesColumns()), "sipHash64(resource)"},
-		{"trace_calls", specsOf(traceCallsColumns()), "sipHash64(trace_id)"},
-		{"stitching_store", specsOf(stitchingColumns()), "sipHash64(producer)"},
-		{"dead_letters_store", specsOf(deadLettersColumns()), "sipHash64(dead_offset)"},
-		{"scores_store", specsOf(scoresColumns()), "sipHash64(run_id)"},
-		{"findings_store", specsOf(findingsColumns()), "sipHash64(finding_id)"},
-		{"decisions_store", specsOf(decisionsColumns()), "sipHash64(decision_id)"},
-		{"breakers_store", specsOf(breakersColumns()), "sipHash64(scope_value)"},
-		{"gates_store", specsOf(gatesColumns()), "sipHash64(gate_id)"},
-		{"verdicts_store", specsOf(verdictsColumns()), "sipHash64(finding_id)"},
-		{"audit_store", specsOf(auditColumns()), "seq"},
-		{"baselines_store", specsOf(baselinesColumns()), "sipHash64(name)"},
-		{"baseline_orders_store", specsOf(baselineOrdersColumns()), "sipHash64(agent)"},
-		{"progress", specsOf(progressColumns()), "calls_partition"},
+// The tables, by what a row is. Rows that replace or merge with each other have the
+// same shard.
+var (
+	CallsTable = &Table[schema.Call]{name: "calls_store", shard: "sipHash64(run_id)", columns: callsColumns}
+	RunsTable  = &Table[schema.RunSnapshot]{name: "runs_store", shard: "sipHash64(run_id)", columns: runsColumns}
+	// TouchesTable is the index from resources to runs.
+	TouchesTable = &Table[schema.Touch]{name: "touches_store", shard: "sipHash64(resource)", columns: touchesColumns}
+	// TraceCallsTable says which runs have calls of a trace, and in which hours.
+	TraceCallsTable = &Table[schema.Call]{name: "trace_calls", shard: "sipHash64(trace_id)", columns: traceCallsColumns, takes: hasTrace}
+	// StitchingTable counts calls by the rule that bound them. Counts of the same key and
+	// offsets replace each other, so a repeat after a crash must cover the same offsets
+	// (those of one record of flyball.calls), else it is counted twice.
+	StitchingTable   = &Table[schema.StitchingCount]{name: "stitching_store", shard: "sipHash64(producer)", columns: stitchingColumns}
+	DeadLettersTable = &Table[DeadLetter]{name: "dead_letters_store", shard: "sipHash64(dead_offset)", columns: deadLettersColumns}
+	// ScoresTable has a run's score where it rose.
+	ScoresTable = &Table[schema.Score]{name: "scores_store", shard: "sipHash64(run_id)", columns: scoresColumns}
+	// FindingsTable has a row for each version of a finding.
+	FindingsTable  = &Table[schema.Finding]{name: "findings_store", shard: "sipHash64(finding_id)", columns: findingsColumns}
+	DecisionsTable = &Table[schema.Decision]{name: "decisions_store", shard: "sipHash64(decision_id)", columns: decisionsColumns}
+	// BreakersTable has every state that a breaker was in.
+	BreakersTable = &Table[schema.Breaker]{name: "breakers_store", shard: "sipHash64(scope_value)", columns: breakersColumns}
+	// GatesTable has a row for each state of an approval question.
+	GatesTable = &Table[schema.Gate]{name: "gates_store", shard: "sipHash64(gate_id)", columns: gatesColumns}
+	// VerdictsTable: the latest verdict on a finding is the one that counts.
+	VerdictsTable = &Table[schema.Verdict]{name: "verdicts_store", shard: "sipHash64(finding_id)", columns: verdictsColumns}
+	// AuditTable is the hash-chained audit trail.
+	AuditTable = &Table[schema.AuditEntry]{name: "audit_store", shard: "seq", columns: auditColumns}
+	// BaselinesTable has a row for each agent of a baseline version.
+	BaselinesTable = &Table[schema.BaselineRow]{name: "baselines_store", shard: "sipHash64(name)", columns: baselinesColumns}
+	// BaselineOrdersTable: the latest order of each agent and kind is the one that counts.
+	BaselineOrdersTable = &Table[schema.BaselineOrder]{name: "baseline_orders_store", shard: "sipHash64(agent)", columns: baselineOrdersColumns}
+	// ProgressTable says how far the store has come with flyball.calls.
+	ProgressTable = &Table[Progress]{name: "progress", shard: "calls_partition", columns: progressColumns}
+)
+
+// TableSpec is what the DDL says of a table.
+type TableSpec struct {
+	Name    string
+	Columns []ColumnSpec // in order
+	shard   string
+}
+
+// Tables are the specifications of all tables.
+func Tables() []TableSpec {
+	return []TableSpec{
+		CallsTable.spec(), RunsTable.spec(), TouchesTable.spec(), TraceCallsTable.spec(), StitchingTable.spec(), DeadLettersTable.spec(),
+		ScoresTable.spec(), FindingsTable.spec(), DecisionsTable.spec(), BreakersTable.spec(), GatesTable.spec(), VerdictsTable.spec(),
+		AuditTable.spec(), BaselinesTable.spec(), BaselineOrdersTable.spec(), ProgressTable.spec(),
 	}
 }
 
-func specsOf[T any](cols []column[T]) []Spec {
-	out := make([]Spec, len(cols))
+// Name is the name of the table in the database.
+func (t *Table[T]) Name() string { return t.name }
+
+// NewBlock makes an empty block of the table's rows.
+func (t *Table[T]) NewBlock() *Block[T] { return &Block[T]{table: t, cols: t.columns()} }
+
+func (t *Table[T]) spec() TableSpec {
+	cols := t.columns()
+	s := TableSpec{Name: t.name, shard: t.shard, Columns: make([]ColumnSpec, len(cols))}
 	for i := range cols {
-		out[i] = cols[i].spec()
+		s.Columns[i] = cols[i].spec()
 	}
-	return out
+	return s
 }
 
-// TableNames are the names of the tables, in the order they are made.
-func TableNames() []string {
-	var out []string
-	for _, t := range tables() {
-		out = append(out, t.name)
+func tableNamed(name string) (TableSpec, error) {
+	for _, t := range Tables() {
+		if t.Name == name {
+			return t, nil
+		}
 	}
-	return out
-}
-
-// Columns are the columns of a table, in order.
-func Columns(tableName string) ([]Spec, error) {
-	t, err := tableNamed(tableName)
-	return t.specs, err
+	return TableSpec{}, fmt.Errorf("no table %q", name)
 }

@@ -2,22 +2,6 @@ package clickhouse
 
 import "flyball/schema"
 
-// TouchesBlock builds rows of touches_store.
-type TouchesBlock struct {
-	block[schema.Touch]
-	row schema.Touch // so that Append's argument stays off the heap
-}
-
-// NewTouchesBlock makes an empty block.
-func NewTouchesBlock() *TouchesBlock { return &TouchesBlock{block: newBlock(touchesColumns())} }
-
-// Append adds a touch. Nothing of t is kept.
-func (b *TouchesBlock) Append(t schema.Touch) {
-	b.row = t
-	b.add(&b.row)
-	b.row = schema.Touch{}
-}
-
 type touch = schema.Touch
 
 func touchesColumns() []column[touch] {

@@ -63,7 +63,7 @@ func (r *Resolver) receipt(ev *Evidence, c *schema.Call) {
 		return
 	}
 	r.opened.add(outcome)
-	c.Note(AttrReceipt, outcome)
+	c.SetAttr(AttrReceipt, outcome)
 }
 
 // apply gives a row the identity that the check saw. An agent that the row itself
@@ -85,7 +85,7 @@ func (r *Receipt) apply(c *schema.Call) {
 		c.RunKeySource = schema.NoTraceKeySource
 	case c.TraceID != r.TraceID:
 		if c.TraceID != [16]byte{} {
-			c.Note("trace_id.logged", hex.EncodeToString(c.TraceID[:]))
+			c.SetAttr("trace_id.logged", hex.EncodeToString(c.TraceID[:]))
 		}
 		c.TraceID = r.TraceID
 	}

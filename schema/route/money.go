@@ -49,10 +49,10 @@ func parseCurrency(s string) (locator, error) {
 // says twice is not known: nobody can tell which of the two a service takes.
 func money(c *schema.Call, in *Input, r *Rule, segs []string) {
 	if amount := r.amount.find(c, in, r, segs); isDecimal(amount) {
-		c.Note(AttrAmount, amount)
+		c.SetAttr(AttrAmount, amount)
 	}
 	if currency := r.currency.find(c, in, r, segs); len(currency) == 3 {
-		c.Note(AttrCurrency, strings.ToUpper(currency))
+		c.SetAttr(AttrCurrency, strings.ToUpper(currency))
 	}
 }
 

@@ -87,7 +87,7 @@ func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bo
 		}
 	}
 	if len(methods) > 0 {
-		c.Note(AttrMethodOverride, strings.Join(methods, ","))
+		c.SetAttr(AttrMethodOverride, strings.Join(methods, ","))
 	}
 	return w.others, w.readable
 }
@@ -135,7 +135,7 @@ func (w *weighing) first(c *schema.Call, segs []string, rule *Rule) {
 		}
 		for key, v := range map[string]string{attrClaimedMethod: claimed.MCPMethod, attrClaimedTool: claimed.ToolName} {
 			if v != "" {
-				w.base.Note(key, v)
+				w.base.SetAttr(key, v)
 			}
 		}
 		*c = w.base
@@ -277,11 +277,11 @@ func Worsen(c *schema.Call, others []Other, readable bool) {
 	}
 	switch {
 	case !readable:
-		c.Note(AttrReadings, "unreadable")
+		c.SetAttr(AttrReadings, "unreadable")
 		if c.Reversibility != schema.ReadOnly && severity[c.Reversibility] < severity[schema.ReversibilityUnknown] {
 			c.Effect, c.EffectSource, c.Reversibility, c.ReversibilitySource = schema.EffectUnknown, schema.ProvenanceNone, schema.ReversibilityUnknown, schema.ProvenanceNone
 		}
 	case ambiguous:
-		c.Note(AttrReadings, "ambiguous")
+		c.SetAttr(AttrReadings, "ambiguous")
 	}
 }

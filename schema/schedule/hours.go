@@ -64,8 +64,8 @@ func Compile(key string, h Hours, bad func(format string, args ...any)) *Compile
 	return out
 }
 
-// Contain reports whether a moment (Unix ns) lies within the hours.
-func (h *Compiled) Contain(at int64) bool {
+// Contains reports whether a moment (Unix ns) lies within the hours.
+func (h *Compiled) Contains(at int64) bool {
 	t := time.Unix(0, at).In(h.zone)
 	minute, today := t.Hour()*60+t.Minute(), int(t.Weekday())
 	if h.from < h.to {

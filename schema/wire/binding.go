@@ -51,7 +51,7 @@ func BindingOf(c *schema.Call) (TraceBinding, bool) {
 	}
 	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: c.RoutingKey, Credential: c.CredentialID, Rule: schema.RunTrace, Key: hex.EncodeToString(c.TraceID[:])}
 	if c.RunKey != "" {
-		id.Rule, id.Key = c.RunRuleOfKey(), c.RunKey
+		id.Rule, id.Key = c.RunKeyRule(), c.RunKey
 	}
 	b := TraceBinding{Trace: c.TraceID, At: c.Start, Tenant: c.Tenant, RunID: id.ID(), TaskID: c.TaskID, Caller: c.CallerKind,
 		Agent: Owner{ID: c.AgentID, Name: c.AgentName, Version: c.AgentVersion, Trust: c.AgentTrust}}

@@ -58,7 +58,7 @@ func randomCalls(seed uint64, n int) []schema.Call {
 		c := &calls[i]
 		c.Source = source
 		// What stitching adds is not carried.
-		c.RunID, c.RunRule, c.RunConfidence, c.Segment, c.CallsPart, c.CallsOffset, c.Late, c.Again = schema.RunID{}, 0, 0, 0, 0, 0, false, false
+		c.RunID, c.RunRule, c.RunConfidence, c.Segment, c.CallsPart, c.CallsOffset, c.Late, c.Duplicate = schema.RunID{}, 0, 0, 0, 0, 0, false, false
 	}
 	return calls
 }

@@ -1,28 +1,32 @@
+//go:build failpoints
+
 package app
 
 import (
-	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
 )
 
-// failPoint kills the process, as kill -9 would, the n-th time that a stage
-// between two durable writes is passed: FLYBALL_TEST_FAILPOINT="stage:n". It
-// counts only while the file FLYBALL_TEST_ARMED exists, when that is set.
-func failPoint(log *slog.Logger) func(string) {
-	want, count, ok := strings.Cut(os.Getenv("FLYBALL_TEST_FAILPOINT"), ":")
+// failPoint returns a function that the parts call at each stage between two durable writes. It kills the process, as
+// kill -9 would, at the n-th pass of the stage that FLYBALL_TEST_FAILPOINT="stage:n" names. With FLYBALL_TEST_ARMED set,
+// passes count only while the file of that name exists. Only binaries that are built with the tag failpoints have it.
+func failPoint(log *slog.Logger) func(stage string) {
+	wanted, count, ok := strings.Cut(os.Getenv("FLYBALL_TEST_FAILPOINT"), ":")
 	if !ok {
 		return func(string) {}
 	}
-	var n int64
-	_, _ = fmt.Sscan(count, &n)
+	n, err := strconv.ParseInt(count, 10, 64)
+	if err != nil {
+		panic("FLYBALL_TEST_FAILPOINT: " + err.Error())
+	}
 	armed := os.Getenv("FLYBALL_TEST_ARMED")
 	var passed atomic.Int64
 	return func(stage string) {
-		if stage != want {
+		if stage != wanted {
 			return
 		}
 		if _, err := os.Stat(armed); armed != "" && err != nil {

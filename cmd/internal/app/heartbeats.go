@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -20,7 +21,7 @@ const pointGone = 10 * time.Minute
 // heartbeats are the newest ones of enforcement points, for roles that write commands
 // and are no point themselves.
 type heartbeats struct {
-	kafka []kgo.Opt
+	kafka kafka.Config
 	log   *slog.Logger
 	now   func() time.Time
 
@@ -35,8 +36,8 @@ type heartbeat struct {
 
 const maxHeartbeats = 1000
 
-func newHeartbeats(kafka []kgo.Opt, log *slog.Logger) *heartbeats {
-	return &heartbeats{kafka: kafka, log: log, now: time.Now, by: map[string]heartbeat{}}
+func newHeartbeats(cfg kafka.Config, log *slog.Logger) *heartbeats {
+	return &heartbeats{kafka: cfg, log: log, now: time.Now, by: map[string]heartbeat{}}
 }
 
 // fold takes a record of flyball.points in.
@@ -72,8 +73,8 @@ func (h *heartbeats) allRead(kind schema.CommandKind) bool {
 
 // run reads heartbeats until ctx ends.
 func (h *heartbeats) run(ctx context.Context) error {
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, h.kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.PointsTopic: {0: kgo.NewOffset().AtStart()}}))...)
+	client, err := h.kafka.NewClient("heartbeats",
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.PointsTopic: {0: kgo.NewOffset().AtStart()}}))
 	if err != nil {
 		return fmt.Errorf("%s: %w", wire.PointsTopic, err)
 	}

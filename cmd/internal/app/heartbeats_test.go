@@ -8,12 +8,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
 func TestKindThatAPointDoesNotReadIsNotWritten(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	h := newHeartbeats(nil, slog.Default())
+	h := newHeartbeats(kafka.Config{}, slog.Default())
 	h.now = func() time.Time { return now }
 	beat := func(point string, reads int, at time.Time) {
 		t.Helper()

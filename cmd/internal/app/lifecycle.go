@@ -5,40 +5,48 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
 
+// defaultStopTimeout is how long a part may take to stop when it sets no time of its own.
+const defaultStopTimeout = 10 * time.Second
+
 // part is something that runs until its context ends.
 type part struct {
-	name  string
-	run   func(ctx context.Context) error
-	ready func() error  // nil error: ready; a nil func is always ready
-	bound time.Duration // how long its end may take; 0 is 10 s
+	name        string
+	run         func(ctx context.Context) error
+	ready       func() error  // returns what keeps the part from being ready; a nil func is always ready
+	stopTimeout time.Duration // 0: defaultStopTimeout
 }
 
 // group runs parts. They stop in the reverse order of their start.
 type group struct {
-	log     *slog.Logger
-	mu      sync.Mutex
-	running []*running
-	died    chan error
+	log *slog.Logger
+
+	mu       sync.Mutex // never held while a part runs, stops or is asked whether it is ready
+	running  []*runningPart
+	stopping bool
+
+	ended    chan struct{} // closed when a part has ended without being stopped
+	endError error         // the first such end; written before ended is closed
+	endOnce  sync.Once
 }
 
-type running struct {
+type runningPart struct {
 	part
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
-func newGroup(log *slog.Logger) *group { return &group{log: log, died: make(chan error, 1)} }
+func newGroup(log *slog.Logger) *group { return &group{log: log, ended: make(chan struct{})} }
 
 // start runs a part in the background.
 func (g *group) start(p part) {
-	// A part ends when it is told to, not when the process is: the order of
-	// stopping is this group's.
+	// The context is not the caller's: this group decides in which order parts stop.
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{part: p, cancel: cancel, done: make(chan struct{})}
+	r := &runningPart{part: p, cancel: cancel, done: make(chan struct{})}
 	g.mu.Lock()
 	g.running = append(g.running, r)
 	g.mu.Unlock()
@@ -47,94 +55,33 @@ func (g *group) start(p part) {
 		err := p.run(ctx)
 		if ctx.Err() != nil {
 			if err != nil && !errors.Is(err, context.Canceled) {
-				g.log.Warn("part did not end cleanly", "part", p.name, "error", err)
+				g.log.Warn("part stopped with an error", "part", p.name, "error", err)
 			}
 			return
 		}
 		if err == nil {
-			err = errors.New("ended by itself")
+			err = errors.New("ended without being stopped")
 		}
-		select {
-		case g.died <- fmt.Errorf("%s: %w", p.name, err):
-		default:
-		}
+		g.endOnce.Do(func() {
+			g.endError = fmt.Errorf("%s: %w", p.name, err)
+			close(g.ended)
+		})
 	}()
 }
 
-// wait returns when ctx ends, with nil, or when a part has died, with its name.
+// wait returns nil when ctx ends, or the error of the first part that ended without being stopped.
 func (g *group) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-g.died:
-		return err
+	case <-g.ended:
+		return g.endError
 	}
 }
 
-// stop ends the parts in reverse. One that does not end within its bound is
-// given up, by name.
-func (g *group) stop() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for i := len(g.running) - 1; i >= 0; i-- {
-		r := g.running[i]
-		bound := r.bound
-		if bound == 0 {
-			bound = 10 * time.Second
-		}
-		r.cancel()
-		select {
-		case <-r.done:
-			g.log.Debug("part stopped", "part", r.name)
-		case <-time.After(bound):
-			g.log.Warn("part given up: it did not end in time", "part", r.name, "bound", bound)
-		}
-	}
-	g.running = nil
-}
-
-// ready is nil when every part is, else the first that is not.
-func (g *group) ready() error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, r := range g.running {
-		if r.ready == nil {
-			continue
-		}
-		if err := r.ready(); err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
-		}
-	}
-	return nil
-}
-
-// states are all parts with what keeps them from being ready.
-func (g *group) states() []PartState {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	out := []PartState{}
-	for _, r := range g.running {
-		s := PartState{Part: r.name, Ready: true}
-		if r.ready != nil {
-			if err := r.ready(); err != nil {
-				s.Ready, s.Reason = false, err.Error()
-			}
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-// PartState is a line of /readyz.
-type PartState struct {
-	Part   string `json:"part"`
-	Ready  bool   `json:"ready"`
-	Reason string `json:"reason,omitempty"`
-}
-
-// until waits for a part to be ready before the next one starts.
-func until(ctx context.Context, g *group, ready func() error, within time.Duration) error {
-	end := time.NewTimer(within)
+// waitReady waits until ready returns nil. It returns an error when ctx ends, when a part ends, and after timeout.
+func (g *group) waitReady(ctx context.Context, ready func() error, timeout time.Duration) error {
+	end := time.NewTimer(timeout)
 	defer end.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -146,11 +93,73 @@ func until(ctx context.Context, g *group, ready func() error, within time.Durati
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case died := <-g.died:
-			return died
+		case <-g.ended:
+			return g.endError
 		case <-end.C:
-			return fmt.Errorf("not ready in %s: %w", within, err)
+			return fmt.Errorf("not ready in %s: %w", timeout, err)
 		case <-tick.C:
 		}
 	}
+}
+
+// stop ends the parts in reverse order. A part that does not stop in time is logged and left behind.
+func (g *group) stop() {
+	g.mu.Lock()
+	g.stopping = true
+	running := g.running
+	g.running = nil
+	g.mu.Unlock()
+	for _, r := range slices.Backward(running) {
+		timeout := r.stopTimeout
+		if timeout == 0 {
+			timeout = defaultStopTimeout
+		}
+		r.cancel()
+		select {
+		case <-r.done:
+			g.log.Debug("part stopped", "part", r.name)
+		case <-time.After(timeout):
+			g.log.Warn("part did not stop in time", "part", r.name, "timeout", timeout)
+		}
+	}
+}
+
+// ready returns nil when every part is ready, else what keeps the first one from it.
+func (g *group) ready() error { return firstNotReady(g.states()) }
+
+func firstNotReady(states []PartState) error {
+	for _, s := range states {
+		if !s.Ready {
+			return fmt.Errorf("%s: %s", s.Part, s.Reason)
+		}
+	}
+	return nil
+}
+
+// states are all parts, in the order of their start, with what keeps them from being ready.
+func (g *group) states() []PartState {
+	g.mu.Lock()
+	running, stopping := slices.Clone(g.running), g.stopping
+	g.mu.Unlock()
+	if stopping {
+		return []PartState{{Part: "stop", Reason: "the process is stopping"}}
+	}
+	out := []PartState{}
+	for _, r := range running {
+		s := PartState{Part: r.name, Ready: true}
+		if r.ready != nil {
+			if err := r.ready(); err != nil {
+				s.Ready, s.Reason = false, err.Error()
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// PartState is an entry of what /readyz answers.
+type PartState struct {
+	Part   string `json:"part"`
+	Ready  bool   `json:"ready"`
+	Reason string `json:"reason,omitempty"` // why the part is not ready
 }

@@ -63,7 +63,7 @@ func TestHungPartIsGivenUpAfterItsBound(t *testing.T) {
 	release := make(chan struct{})
 	stopped := make(chan struct{})
 	g.start(part{name: "first", run: func(ctx context.Context) error { <-ctx.Done(); close(stopped); return nil }})
-	g.start(part{name: "hung", bound: 10 * time.Millisecond, run: func(context.Context) error { <-release; return nil }})
+	g.start(part{name: "hung", stopTimeout: 10 * time.Millisecond, run: func(context.Context) error { <-release; return nil }})
 	g.stop()
 	select {
 	case <-stopped:
@@ -81,5 +81,76 @@ func TestReadyNamesThePartThatIsNot(t *testing.T) {
 	g.start(part{name: "store", run: wait, ready: func() error { return errors.New("ClickHouse is away") }})
 	if err := g.ready(); err == nil || err.Error() != "store: ClickHouse is away" {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// A probe of /readyz waited for the part that was being stopped, and the listener for the probe.
+func TestReadinessIsAnsweredWhileAPartStops(t *testing.T) {
+	g := newGroup(quiet())
+	stopping, release := make(chan struct{}), make(chan struct{})
+	g.start(part{name: "store", stopTimeout: time.Minute, run: func(ctx context.Context) error {
+		<-ctx.Done()
+		close(stopping)
+		<-release
+		return nil
+	}})
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); g.stop() }()
+	<-stopping
+	answered := make(chan error, 1)
+	go func() { g.states(); answered <- g.ready() }()
+	select {
+	case err := <-answered:
+		if err == nil {
+			t.Error("a process that is stopping is ready")
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("readiness waits for the part that is stopping")
+	}
+	close(release)
+	<-stopped
+}
+
+// The part's end was taken by whoever waited for another part to be ready, and the process went on without it.
+func TestEndOfAPartReachesEverybodyWhoWaits(t *testing.T) {
+	g := newGroup(quiet())
+	defer g.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	never := func() error { return errors.New("not yet") }
+	ended := make(chan error, 3)
+	for range 2 {
+		go func() { ended <- g.waitReady(ctx, never, time.Minute) }()
+	}
+	go func() { ended <- g.wait(ctx) }()
+	g.start(part{name: "store", run: func(context.Context) error { return errors.New("disk full") }})
+	for range 3 {
+		if err := <-ended; err == nil || err.Error() != "store: disk full" {
+			t.Errorf("waited for the end of the part and got %v", err)
+		}
+	}
+}
+
+func TestFirstPartThatEndsIsTheOneThatIsNamed(t *testing.T) {
+	g := newGroup(quiet())
+	defer g.stop()
+	g.start(part{name: "store", run: func(context.Context) error { return errors.New("disk full") }})
+	if err := g.wait(context.Background()); err.Error() != "store: disk full" {
+		t.Fatal(err)
+	}
+	second := make(chan struct{})
+	g.start(part{name: "detect", run: func(context.Context) error { defer close(second); return errors.New("no partition") }})
+	<-second
+	if err := g.wait(context.Background()); err.Error() != "store: disk full" {
+		t.Error(err)
+	}
+}
+
+func TestPartsThatAreNotReadyInTimeAreAnError(t *testing.T) {
+	g := newGroup(quiet())
+	defer g.stop()
+	err := g.waitReady(context.Background(), func() error { return errors.New("no answer") }, time.Millisecond)
+	if err == nil || err.Error() != "not ready in 1ms: no answer" {
+		t.Error(err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/detect/stitch"
 	"flyball/ingest/decode"
 	"flyball/schema"
@@ -25,7 +25,7 @@ import (
 
 // bothSides is one enforcement point, and the way of its gateway's log to the runs.
 type bothSides struct {
-	point    *point.Control
+	point    *api.Control
 	resolver *identity.Resolver
 	table    *route.Table
 	pipeline *decode.Pipeline
@@ -55,7 +55,7 @@ func sides(t *testing.T) *bothSides {
 	if b.pipeline, err = decode.New(decode.Options{Tenant: "t", Default: decode.Input{Format: "auto"}}, elsewhere, b.table); err != nil {
 		t.Fatal(err)
 	}
-	b.point, err = point.New(point.Options{Kafka: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}, Name: "p", Tenant: "t", Partitions: 1, Resolver: b.resolver, Routes: b.table,
+	b.point, err = api.New(api.Options{Kafka: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}, Name: "p", Tenant: "t", Partitions: 1, Resolver: b.resolver, Routes: b.table,
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

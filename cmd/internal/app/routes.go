@@ -1,63 +1,73 @@
 package app
 
 import (
-	"context"
-	"errors"
-	"log/slog"
-	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
+	"fmt"
+	"os"
+	"strings"
 
 	"flyball/cmd/internal/config"
-	"flyball/detect/baselinestore"
 	"flyball/schema/identity"
 	"flyball/schema/route"
+	"flyball/schema/route/openapi"
 )
 
-// learnEvery is how often a process asks whether the routes have another version.
-const learnEvery = 5 * time.Second
+// NewClassifiers makes what tells who called and what kind of call it was, by the configuration alone.
+func NewClassifiers(c config.Config, key identity.Key) (*identity.Resolver, *route.Current, error) {
+	id, err := newResolver(c, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	operator, err := operatorRoutes(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	routes, err := newRoutes(operator, key)
+	return id, routes, err
+}
 
-// learnedRoutes puts the operator's routes and the learned ones in place: those
-// there are before anything is classified, another version when there is one. A
-// version that cannot be had leaves the last in place.
-func learnedRoutes(c config.Config, kafka []kgo.Opt, key identity.Key, current *route.Current, log *slog.Logger) func(context.Context) error {
-	version, seen := "", int64(-1)
-	look := func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		end, err := baselinestore.End(ctx, kafka)
-		if err != nil || end == seen {
-			return err
-		}
-		seen = end
-		learned, err := baselinestore.LatestRoutes(ctx, kafka, c.Tenant)
-		if errors.Is(err, baselinestore.ErrNotPublished) || err == nil && learned.Version == version {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		operator, err := operatorRules(c)
-		if err != nil {
-			return err
-		}
-		table, err := route.NewTable(route.Options{Version: learned.Version, Operator: append(operator, learned.Rules()...), DigestKey: key})
-		if err != nil {
-			return err
-		}
-		current.Put(table)
-		version = learned.Version
-		log.Info("routes in place", "version", version, "learned", len(learned.Collapsed))
-		return nil
+func newResolver(c config.Config, key identity.Key) (*identity.Resolver, error) {
+	return identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: identityEntries(c.Agents)})
+}
+
+// newRoutes are the operator's routes, before learned ones are put in place.
+func newRoutes(operator []route.Rule, key identity.Key) (*route.Current, error) {
+	table, err := route.NewTable(route.Options{Version: "config", Operator: operator, DigestKey: key})
+	if err != nil {
+		return nil, err
 	}
-	if err := look(context.Background()); err != nil {
-		log.Warn("learned routes cannot be read; the operator's are in place", "error", err)
-	}
-	return func(ctx context.Context) error {
-		return every(ctx, learnEvery, func() {
-			if err := look(ctx); err != nil && ctx.Err() == nil {
-				log.Warn("learned routes cannot be read; the last version stays", "error", err)
+	return route.NewCurrent(table), nil
+}
+
+// operatorRoutes are the routes of the configuration, and after them those of OpenAPI documents: where both describe
+// one, the configuration's wins.
+func operatorRoutes(c config.Config) ([]route.Rule, error) {
+	var byHand, documents []route.Rule
+	for i, r := range c.Routes {
+		if r.OpenAPI != "" {
+			text, err := os.ReadFile(r.OpenAPI)
+			if err != nil {
+				return nil, fmt.Errorf("routes[%d].openapi: %w", i, err)
 			}
-		})
+			rules, err := openapi.Rules(text, r.Base)
+			if err != nil {
+				return nil, fmt.Errorf("routes[%d].openapi: %s: %w", i, r.OpenAPI, err)
+			}
+			documents = append(documents, rules...)
+			continue
+		}
+		rule := route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, MCP: r.MCP,
+			Resources: r.Resources, Amount: r.Amount, Currency: r.Currency}
+		if r.Effect != "" {
+			if err := rule.Effect.UnmarshalText([]byte(r.Effect)); err != nil {
+				return nil, fmt.Errorf("routes[%d].effect: %w", i, err)
+			}
+		}
+		if r.Reversibility != "" {
+			if err := rule.Reversibility.UnmarshalText([]byte(r.Reversibility)); err != nil {
+				return nil, fmt.Errorf("routes[%d].reversibility: %w", i, err)
+			}
+		}
+		byHand = append(byHand, rule)
 	}
+	return append(byHand, documents...), nil
 }

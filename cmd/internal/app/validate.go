@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/identity"
 )
@@ -35,7 +35,7 @@ func Validate(c config.Config, roles ...string) error {
 		_, err := mechanism(c.Kafka.SASL)
 		check(err)
 	}
-	_, err := tlsConfig("kafka.tls", c.Kafka.TLS)
+	_, err := clientTLS("kafka.tls", c.Kafka.TLS)
 	check(err)
 	db, err := OpenDatabase(c)
 	if check(err); err == nil {
@@ -110,7 +110,7 @@ func tokenHash(c config.Config, i int) (key string, hash [sha256.Size]byte, err 
 	if err != nil {
 		return key, hash, err
 	}
-	if hash, err = point.ParseToken(value); err != nil {
+	if hash, err = api.ParseToken(value); err != nil {
 		err = fmt.Errorf("%s: %s: %w", key, file, err)
 	}
 	return key, hash, err

@@ -93,7 +93,7 @@ func (a Alerts) validate(bad func(string, ...any)) {
 
 // Wants says whether the routes send a finding to a receiver.
 func (a Alerts) Wants(receiver string, f *schema.Finding) bool {
-	if f.Family == schema.FamilyScope && (f.Decided == nil || f.Decided.Mode != schema.ModeArmed) {
+	if f.Family == schema.FamilyScope && (f.Decision == nil || f.Decision.Mode != schema.ModeArmed) {
 		return false // what would have been held wakes nobody: it has a budget of its own
 	}
 	if len(a.Routes) == 0 {

@@ -55,7 +55,7 @@ func TestRoutesChooseWhoIsTold(t *testing.T) {
 
 func TestHoldThatIsNotArmedWakesNobody(t *testing.T) {
 	for mode, want := range map[schema.Mode]bool{schema.ModeObserve: false, schema.ModeArmed: true} {
-		f := schema.Finding{Family: schema.FamilyScope, Level: schema.LevelAlert, Decided: &schema.Decision{Mode: mode}}
+		f := schema.Finding{Family: schema.FamilyScope, Level: schema.LevelAlert, Decision: &schema.Decision{Mode: mode}}
 		if got := (Alerts{}).Wants("anybody", &f); got != want {
 			t.Errorf("%s: %v", mode, got)
 		}

@@ -82,7 +82,7 @@ func (c Config) Warnings(now time.Time) []string {
 	var out []string
 	for i, e := range c.Detect.PolicyExceptions() {
 		if now.UnixNano() >= e.Expires {
-			out = append(out, fmt.Sprintf("detect.exceptions[%d].expires: %q holds no more since %s; renew it or take it out", i, e.Name, e.Ends().Format(time.RFC3339)))
+			out = append(out, fmt.Sprintf("detect.exceptions[%d].expires: %q holds no more since %s; renew it or take it out", i, e.Name, e.ExpiresAt().Format(time.RFC3339)))
 		}
 	}
 	return out

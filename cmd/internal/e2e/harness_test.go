@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -142,9 +143,14 @@ func (f *flyball) launch(env ...string) {
 		f.t.Fatal(err)
 	}
 	defer log.Close()
-	f.cmd = exec.Command(binary, f.role, "--config", f.config)
+	env = append(f.env[:len(f.env):len(f.env)], env...)
+	executable := binary
+	if slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, failPointVariable+"=") }) {
+		executable = binaryWithFailPoints(f.t)
+	}
+	f.cmd = exec.Command(executable, f.role, "--config", f.config)
 	f.cmd.Stdout, f.cmd.Stderr = log, log
-	f.cmd.Env = append(append(os.Environ(), f.env...), env...)
+	f.cmd.Env = append(os.Environ(), env...)
 	if err := f.cmd.Start(); err != nil {
 		f.t.Fatal(err)
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"flyball/cmd/internal/tools/labelled"
 	"flyball/cmd/internal/tiers"
+	"flyball/cmd/internal/tools/labelled"
 	bundled "flyball/cmd/internal/traffic"
 	"flyball/detect/evaluate"
 	"flyball/detect/model/calibrate"

@@ -13,9 +13,9 @@ func close9(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a)
 
 // differ compares what two bodies know: counts and thresholds, not when and of which
 // window they were made, and what only a window tells.
-func differ(t *testing.T, deployed, own *baseline.Body) {
+func differ(t *testing.T, deployed, own *baseline.Baseline) {
 	t.Helper()
-	known := func(b *baseline.Body) (out map[string]any) {
+	known := func(b *baseline.Baseline) (out map[string]any) {
 		text, err := json.Marshal(b)
 		if err != nil {
 			t.Fatal(err)

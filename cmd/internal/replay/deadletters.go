@@ -21,7 +21,7 @@ type DeadLetterOptions struct {
 	Topic  string // only of this input topic; empty: all
 	DryRun bool   // send nothing, report what would be sent
 	// Decode reads a record as ingest would now.
-	Decode func(*decode.Record) (calls int, dead []decode.Dead)
+	Decode func(*decode.Record) (calls int, dead []decode.Rejected)
 	// Done reports whether the dead letter of a place came through before.
 	Done func(place string) bool
 }

@@ -54,10 +54,12 @@ func Backtest(w io.Writer, r *backtest.Report, learnedOf uint64) error {
 			line("  bytes out", func(s *backtest.Side) string { return fmt.Sprint(part.of(s).BytesOut) })
 		}
 		line("stopped of what nobody found true: runs", func(s *backtest.Side) string {
-			return fmt.Sprintf("%d (%d benign, %d unjudged)", s.Healthy.Runs, s.Healthy.Benign, s.Healthy.Unjudged)
+			return fmt.Sprintf("%d (%d benign, %d unjudged)", s.BlockedWork.Runs, s.BlockedWork.Benign, s.BlockedWork.Unjudged)
 		})
-		line("  their calls", func(s *backtest.Side) string { return fmt.Sprint(s.Healthy.Calls) })
-		line("  runs beside them, and calls", func(s *backtest.Side) string { return fmt.Sprintf("%d, %d", s.Healthy.Others, s.Healthy.OtherCalls) })
+		line("  their calls", func(s *backtest.Side) string { return fmt.Sprint(s.BlockedWork.Calls) })
+		line("  runs beside them, and calls", func(s *backtest.Side) string {
+			return fmt.Sprintf("%d, %d", s.BlockedWork.Others, s.BlockedWork.OtherCalls)
+		})
 	})
 	if err != nil {
 		return err

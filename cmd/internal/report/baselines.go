@@ -33,9 +33,9 @@ type Version struct {
 }
 
 // Fill takes in what a body says of itself.
-func (v *Version) Fill(b *baseline.Body) {
-	n := b.States()
-	v.MadeAt, v.Runs, v.Calls, v.Agents, v.Parent, v.Code = at(b.MadeAt), b.Runs, b.Calls, len(b.Names()), b.From.Parent, b.From.Code
+func (v *Version) Fill(b *baseline.Baseline) {
+	n := b.CountStates()
+	v.MadeAt, v.Runs, v.Calls, v.Agents, v.Parent, v.Code = at(b.MadeAt), b.Runs, b.Calls, len(b.AgentNames()), b.Provenance.Parent, b.Provenance.Code
 	v.Learning, v.Live, v.Stale, v.Frozen = n[0], n[1], n[2], n[3]
 }
 
@@ -86,39 +86,39 @@ type Body struct {
 
 // AgentLine is one agent of a version.
 type AgentLine struct {
-	Agent    string                 `json:"agent"`
-	Group    string                 `json:"group"`
-	State    schema.BaselineState   `json:"state"`
-	Why      string                 `json:"why"`
-	Runs     uint64                 `json:"runs"`
-	Calls    uint64                 `json:"calls"`
-	TaughtAt string                 `json:"taught_at,omitempty"`
-	SeenAt   string                 `json:"seen_at,omitempty"`
-	Left     map[string]uint64      `json:"left_out,omitempty"`
-	Carried  string                 `json:"carried_from,omitempty"`
-	Bounded  float64                `json:"drift_let_through,omitempty"`
-	Version  string                 `json:"agent_version,omitempty"`
-	Versions []baseline.VersionLife `json:"agent_versions,omitempty"`
-	Tasks    []baseline.TaskLife    `json:"task_types,omitempty"`
-	Order    *schema.BaselineOrder  `json:"order,omitempty"`
+	Agent    string                   `json:"agent"`
+	Group    string                   `json:"group"`
+	State    schema.BaselineState     `json:"state"`
+	Why      string                   `json:"why"`
+	Runs     uint64                   `json:"runs"`
+	Calls    uint64                   `json:"calls"`
+	TaughtAt string                   `json:"taught_at,omitempty"`
+	SeenAt   string                   `json:"seen_at,omitempty"`
+	Left     map[string]uint64        `json:"left_out,omitempty"`
+	Carried  string                   `json:"carried_from,omitempty"`
+	Bounded  float64                  `json:"drift_let_through,omitempty"`
+	Version  string                   `json:"agent_version,omitempty"`
+	Versions []baseline.VersionStatus `json:"agent_versions,omitempty"`
+	Tasks    []baseline.TaskStatus    `json:"task_types,omitempty"`
+	Order    *schema.BaselineOrder    `json:"order,omitempty"`
 }
 
 const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with ~ was only asserted by its caller and is kept apart"
 
 // NewBody is a version for people.
-func NewBody(b *baseline.Body) *Body {
-	out := &Body{Version: b.Version, Tenant: b.Tenant, MadeAt: at(b.MadeAt), Since: at(b.Since), Until: at(b.Until), Quarantine: time.Duration(b.From.Quarantine).String(),
-		Parent: b.From.Parent, Code: b.From.Code, Pin: b.From.Pin, Runs: b.Runs, Calls: b.Calls, Left: b.From.Left, Agents: []AgentLine{}, Peers: peersFound}
-	for _, name := range b.Names() {
+func NewBody(b *baseline.Baseline) *Body {
+	out := &Body{Version: b.Version, Tenant: b.Tenant, MadeAt: at(b.MadeAt), Since: at(b.Since), Until: at(b.Until), Quarantine: time.Duration(b.Provenance.Quarantine).String(),
+		Parent: b.Provenance.Parent, Code: b.Provenance.Code, Pin: b.Provenance.Pin, Runs: b.Runs, Calls: b.Calls, Left: b.Provenance.Excluded, Agents: []AgentLine{}, Peers: peersFound}
+	for _, name := range b.AgentNames() {
 		out.Agents = append(out.Agents, lineOf(b, name))
 	}
 	return out
 }
 
-func lineOf(b *baseline.Body, agent string) AgentLine {
-	state, why := b.StateOf(agent)
-	l := b.Life[agent]
-	return AgentLine{Agent: agent, Group: b.GroupOf(agent), State: state, Why: why, Runs: l.Runs, Calls: l.Calls, TaughtAt: at(l.TaughtAt), SeenAt: at(l.SeenAt), Left: l.Left, Carried: l.Carried, Bounded: l.Bounded,
+func lineOf(b *baseline.Baseline, agent string) AgentLine {
+	state, why := b.AgentState(agent)
+	l := b.Status[agent]
+	return AgentLine{Agent: agent, Group: b.AgentGroup(agent), State: state, Why: why, Runs: l.Runs, Calls: l.Calls, TaughtAt: at(l.TaughtAt), SeenAt: at(l.SeenAt), Left: l.Excluded, Carried: l.CarriedFrom, Bounded: l.DriftAllowed,
 		Version: l.Version, Versions: b.Versions[agent], Tasks: b.Tasks[agent], Order: l.Order}
 }
 
@@ -162,22 +162,22 @@ type Agent struct {
 
 // NewAgent is what a version holds of one agent, for people; known is false when the
 // version has nothing of its own about it.
-func NewAgent(b *baseline.Body, agent string) (out *Agent, known bool) {
-	_, there := b.Life[agent]
-	out = &Agent{AgentLine: lineOf(b, agent), Baseline: b.Version, Usual: b.Usual(agent, b.GroupOf(agent)), Peers: peersFound}
+func NewAgent(b *baseline.Baseline, agent string) (out *Agent, known bool) {
+	_, there := b.Status[agent]
+	out = &Agent{AgentLine: lineOf(b, agent), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)), Peers: peersFound}
 	for _, t := range b.Tasks[agent] {
 		if out.TaskUsual == nil {
 			out.TaskUsual = map[string][]baseline.Figure{}
 		}
-		out.TaskUsual[t.Type] = b.Usual(baseline.TaskKey(agent, t.Type), out.Group)
+		out.TaskUsual[t.Type] = b.UsualFigures(baseline.TaskKey(agent, t.Type), out.Group)
 	}
 	return out, there || b.Has(agent)
 }
 
 var whyWords = map[string]string{
-	baseline.WhyFewRuns:    fmt.Sprintf("fewer than %d clean runs taught it: its peers' figures weigh more than its own", baseline.Enough),
+	baseline.WhyFewRuns:    fmt.Sprintf("fewer than %d clean runs taught it: its peers' figures weigh more than its own", baseline.MinAgentRuns),
 	baseline.WhyReset:      "an operator had it forgotten; it learns anew, and its peers' figures weigh more until then",
-	baseline.WhyNewVersion: fmt.Sprintf("the version that it runs now taught it fewer than %d runs: these runs are compared with its peers more than with its past", baseline.Enough),
+	baseline.WhyNewVersion: fmt.Sprintf("the version that it runs now taught it fewer than %d runs: these runs are compared with its peers more than with its past", baseline.MinAgentRuns),
 	baseline.WhyTaught:     "its own past is what it is compared with",
 	baseline.WhyUntaught:   fmt.Sprintf("it calls, and nothing has taught it for more than %d days", int(baseline.StaleAfter.Hours()/24)),
 	baseline.WhyIncident:   "an incident is open on it: nothing teaches it until somebody judges the finding, or a day after it ended",
@@ -192,7 +192,7 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 		if o.Until > 0 {
 			until = ", until " + Second(at(o.Until)) + " UTC"
 		}
-		fmt.Fprintf(w, "ordered     %s by %s at %s UTC%s: %s\n", o.Do, o.By, Second(at(o.At)), until, o.Why)
+		fmt.Fprintf(w, "ordered     %s by %s at %s UTC%s: %s\n", o.Kind, o.By, Second(at(o.At)), until, o.Why)
 	}
 	fmt.Fprintf(w, "taught by   %d runs, %d calls, the last at %s UTC; last seen %s UTC\n", a.Runs, a.Calls, Second(a.TaughtAt), Second(a.SeenAt))
 	if a.Carried != "" {
@@ -238,7 +238,7 @@ func usualOf(of []baseline.Figure) string {
 	return strings.Join(out, ", ")
 }
 
-func figure(k schema.Known, share bool) string {
+func figure(k schema.OptionalFloat, share bool) string {
 	if k.IsZero() {
 		return "-"
 	}
@@ -250,10 +250,10 @@ func figure(k schema.Known, share bool) string {
 
 // Differences from one version to another.
 type Differences struct {
-	From    string            `json:"from"`
-	To      string            `json:"to"`
-	States  []StateChange     `json:"states"`
-	Changes []baseline.Change `json:"changes"` // of agents in both, the furthest first
+	From    string                  `json:"from"`
+	To      string                  `json:"to"`
+	States  []StateChange           `json:"states"`
+	Changes []baseline.FigureChange `json:"changes"` // of agents in both, the furthest first
 }
 
 // StateChange is an agent whose state is another, or that came or went.
@@ -264,10 +264,10 @@ type StateChange struct {
 }
 
 // CompareBaselines compares two versions; agent "" is all, and limit bounds the changes.
-func CompareBaselines(was, is *baseline.Body, agent string, limit int) *Differences {
-	out := &Differences{From: was.Version, To: is.Version, States: []StateChange{}, Changes: baseline.Changes(was, is, agent)}
+func CompareBaselines(was, is *baseline.Baseline, agent string, limit int) *Differences {
+	out := &Differences{From: was.Version, To: is.Version, States: []StateChange{}, Changes: baseline.CompareFigures(was, is, agent)}
 	out.Changes = out.Changes[:min(len(out.Changes), max(limit, 0))]
-	names := append(was.Names(), is.Names()...)
+	names := append(was.AgentNames(), is.AgentNames()...)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		a, b := stateIn(was, name), stateIn(is, name)
@@ -278,11 +278,11 @@ func CompareBaselines(was, is *baseline.Body, agent string, limit int) *Differen
 	return out
 }
 
-func stateIn(b *baseline.Body, agent string) string {
-	if _, there := b.Life[agent]; !there && !b.Has(agent) {
+func stateIn(b *baseline.Baseline, agent string) string {
+	if _, there := b.Status[agent]; !there && !b.Has(agent) {
 		return ""
 	}
-	state, why := b.StateOf(agent)
+	state, why := b.AgentState(agent)
 	return state.String() + " (" + why + ")"
 }
 
@@ -296,15 +296,15 @@ func Difference(w io.Writer, d *Differences) error {
 	}
 	return Table(w, "AGENT | WHAT | WAS | IS | TIMES", func(row func(...any)) {
 		for _, c := range d.Changes {
-			row(Dash(c.Agent), c.What, figure(schema.Known(c.Was), c.Share), figure(schema.Known(c.Is), c.Share), strconv.FormatFloat(c.Factor, 'g', 3, 64))
+			row(Dash(c.Agent), c.What, figure(schema.OptionalFloat(c.Was), c.Share), figure(schema.OptionalFloat(c.Is), c.Share), strconv.FormatFloat(c.Factor, 'g', 3, 64))
 		}
 	})
 }
 
 // Rescored prints a run that was scored again.
 func Rescored(w io.Writer, r *evaluate.Rescored) error {
-	as := baseline.InWords(r.Key)
-	fmt.Fprintf(w, "run       %s of %s, %d calls\nbaseline  %s\ncompared  as %s (%s)\nstored    %.9g by %s\nagain     %.9g (%s)\n", r.RunID, Dash(r.Agent), r.Calls, r.Baseline, Dash(as), r.Why, r.Score, Dash(r.Stored.Baseline), r.Again, r.Family)
+	as := baseline.DisplayName(r.Key)
+	fmt.Fprintf(w, "run       %s of %s, %d calls\nbaseline  %s\ncompared  as %s (%s)\nstored    %.9g by %s\nagain     %.9g (%s)\n", r.RunID, Dash(r.Agent), r.Calls, r.Baseline, Dash(as), r.Why, r.Score, Dash(r.StoredScore.Baseline), r.Again, r.Family)
 	switch {
 	case r.Same:
 		fmt.Fprintln(w, "the same, within 1e-9")

@@ -11,7 +11,7 @@ import (
 )
 
 // Finding prints one finding, and the card of its family.
-func Finding(w io.Writer, f *query.Finding, c *playbook.Card) error {
+func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 	fmt.Fprintf(w, "%s\n%s %s, %s, run %s\n", f.Summary, f.Level, f.Family, f.State, f.RunID)
 	fmt.Fprintf(w, "opened %s, changed %s UTC; %s; exposure %d calls, %d irreversible\n\n",
 		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime), expected(f), f.Exposure.Calls, f.Exposure.Irreversible)
@@ -48,7 +48,7 @@ func expected(f *query.Finding) string {
 	return fmt.Sprintf("%s that come this far: %.2g", whose, f.ExpectedRate)
 }
 
-func known(k schema.Known) string {
+func known(k schema.OptionalFloat) string {
 	if k.IsZero() {
 		return "-"
 	}

@@ -65,7 +65,7 @@ func Hygiene(w io.Writer, v []query.Hygiene) error {
 	said := map[string]string{}
 	err := Table(w, "WHAT | OF | CALLS | LAST | EVIDENCE", func(row func(...any)) {
 		for _, h := range v {
-			said[h.Kind] = h.Say
+			said[h.Kind] = h.Advice
 			row(h.Kind, h.Subject, h.Calls, clock(h.LastAt)[:16], Dash(short(h.Evidence)))
 		}
 	})
@@ -151,7 +151,7 @@ Begin with the first line:
 }
 
 // DeadLetters prints what could not be read, with the newest of each.
-func DeadLetters(w io.Writer, rows []query.DeadRow) error {
+func DeadLetters(w io.Writer, rows []query.DeadLetterRow) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "Everything could be read.")
 		return err

@@ -6,15 +6,16 @@ import (
 	"slices"
 	"strings"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
-// Everything is the pattern that stands for all agents and families.
-const Everything = "*"
+// PatternAll is the pattern that stands for all agents and families.
+const PatternAll = "*"
 
-// MostOrders are held for all tenants. A command about one more pattern is refused,
+// MaxOrders are held for all tenants. A command about one more pattern is refused,
 // and those that are held stay.
-const MostOrders = 1_000
+const MaxOrders = 1_000
 
 // Order is what the newest command about a pattern says.
 type Order struct {
@@ -29,20 +30,6 @@ type Order struct {
 	Generation uint64 `json:"generation"`
 }
 
-// Outcome of a command.
-type Outcome string
-
-const (
-	Armed    Outcome = "armed"
-	Disarmed Outcome = "disarmed"
-	// Cleared: no command speaks of the pattern any more.
-	Cleared Outcome = "cleared"
-	// NoOrder: there was nothing to clear.
-	NoOrder Outcome = "no_order_about_pattern"
-	Full    Outcome = "too_many_patterns"
-	Refused Outcome = "refused"
-)
-
 type key struct{ tenant, pattern string }
 
 // State is what commands said. It is not for concurrent use.
@@ -51,29 +38,37 @@ type State struct{ orders map[key]*Order }
 // New is a state before any command.
 func New() *State { return &State{orders: map[key]*Order{}} }
 
-// Apply folds a command of kind arm or disarm at a time of the log's clock.
-func (s *State) Apply(clock int64, generation uint64, c *schema.Command) Outcome {
-	if c.Arming == nil || Valid(c.Arming.Pattern) != nil || c.Reason == "" {
-		return Refused
+// Apply arms, disarms or clears a pattern. The result refers to it by its text.
+func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	r := enforce.Result{Code: s.apply(at, c)}
+	if c.Arming != nil {
+		r.Ref = c.Arming.Pattern
+	}
+	return r, nil
+}
+
+func (s *State) apply(at enforce.LogPosition, c *schema.Command) enforce.ResultCode {
+	if c.Arming == nil || ValidatePattern(c.Arming.Pattern) != nil || c.Reason == "" {
+		return enforce.Rejected
 	}
 	k := key{c.Tenant, c.Arming.Pattern}
 	have := s.orders[k]
 	switch {
 	case c.Arming.Clear && have == nil:
-		return NoOrder
+		return enforce.NoSuchArming
 	case c.Arming.Clear:
 		delete(s.orders, k)
-		return Cleared
-	case have == nil && len(s.orders) >= MostOrders:
-		return Full
+		return enforce.ArmingCleared
+	case have == nil && len(s.orders) >= MaxOrders:
+		return enforce.TooManyPatterns
 	}
 	o := Order{Tenant: c.Tenant, Pattern: c.Arming.Pattern, Armed: c.Kind == schema.CommandArm, By: c.By, Role: c.Role,
-		Reason: c.Reason, At: clock, Generation: generation}
+		Reason: c.Reason, At: at.Time, Generation: at.Generation()}
 	s.orders[k] = &o
 	if o.Armed {
-		return Armed
+		return enforce.Armed
 	}
-	return Disarmed
+	return enforce.Disarmed
 }
 
 // Orders are what commands said in a tenant, the latest first.
@@ -119,8 +114,8 @@ type Subject struct {
 	Family string
 }
 
-// Answer to whether the decisions about a subject are enforced.
-type Answer struct {
+// Enforcement to whether the decisions about a subject are enforced.
+type Enforcement struct {
 	Armed bool
 	Why   string
 	Order *Order // that holds; nil: the configuration's value does
@@ -139,14 +134,14 @@ const (
 // reasons by weight.
 var reasons = [...]string{WhyFile, WhyAll, WhyFamily, WhyTag, WhyPattern, WhyAgent}
 
-// Of decides between what commands say of a subject and the configuration's value.
+// Decide decides between what commands say of a subject and the configuration's value.
 // The order that is most specific holds: about the agent by its exact name, a pattern
 // of agents, a tag, a family, everything. Among equals a disarming one holds.
 //
 // Who only claims a name is not disarmed by it: anybody could claim the name of an
 // agent that is disarmed. A family that is armed by its own name alone (Apart) is not
 // armed by what arms an agent, a tag or everything.
-func (s *State) Of(sub Subject, configured bool) Answer {
+func (s *State) Decide(sub Subject, configured bool) Enforcement {
 	best, weight := (*Order)(nil), 0
 	for _, o := range s.orders {
 		if o.Tenant != sub.Tenant {
@@ -158,9 +153,9 @@ func (s *State) Of(sub Subject, configured bool) Answer {
 		}
 	}
 	if best == nil {
-		return Answer{Armed: configured, Why: WhyFile}
+		return Enforcement{Armed: configured, Why: WhyFile}
 	}
-	return Answer{Armed: best.Armed, Why: reasons[weight], Order: best}
+	return Enforcement{Armed: best.Armed, Why: reasons[weight], Order: best}
 }
 
 // before reports whether an order holds before another that is as specific.
@@ -171,9 +166,9 @@ func before(a, b *Order) bool {
 	return a.Generation > b.Generation
 }
 
-// Apart reports whether a family is armed by its own name alone: what was learned of
+// ExplicitOnly reports whether a family is armed by its own name alone: what was learned of
 // scopes holds work, and is enforced only by who asked for that.
-func Apart(family string) bool { return family == schema.FamilyScope }
+func ExplicitOnly(family string) bool { return family == schema.FamilyScope }
 
 // weigh is how specifically an order speaks of a subject, 0 not at all; an index of reasons.
 func weigh(o *Order, sub *Subject) int {
@@ -183,10 +178,10 @@ func weigh(o *Order, sub *Subject) int {
 		}
 		return 0
 	}
-	if o.Armed && Apart(sub.Family) {
+	if o.Armed && ExplicitOnly(sub.Family) {
 		return 0
 	}
-	if o.Pattern == Everything {
+	if o.Pattern == PatternAll {
 		return 1
 	}
 	if !o.Armed && sub.Trust < schema.TrustInfrastructure {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -19,11 +20,17 @@ func after(t *testing.T, commands ...string) *State {
 		if c[0] == '-' {
 			command.Kind = schema.CommandDisarm
 		}
-		if o := s.Apply(int64(i), uint64(i+1), &command); o == Refused || o == Full {
+		if o := apply(s, int64(i), uint64(i+1), &command); o == enforce.Rejected || o == enforce.TooManyPatterns {
 			t.Fatalf("%s: %s", c, o)
 		}
 	}
 	return s
+}
+
+// apply applies a command at a time and returns what became of it.
+func apply(s *State, time int64, generation uint64, c *schema.Command) enforce.ResultCode {
+	r, _ := s.Apply(enforce.LogPosition{Offset: int64(generation) - 1, Time: time}, c)
+	return r.Code
 }
 
 func TestMostSpecificOrderHoldsAndDisarmingAmongEquals(t *testing.T) {
@@ -50,7 +57,7 @@ func TestMostSpecificOrderHoldsAndDisarmingAmongEquals(t *testing.T) {
 		{"+billing/bot =billing/bot", false, false, WhyFile},
 		{"+support/* +tag:other +family:fanout", false, false, WhyFile},
 	} {
-		a := after(t, strings.Fields(tc.commands)...).Of(bot, tc.file)
+		a := after(t, strings.Fields(tc.commands)...).Decide(bot, tc.file)
 		if a.Armed != tc.want || a.Why != tc.why || (a.Order == nil) != (tc.why == WhyFile) {
 			t.Errorf("%q, in the file %v: %+v", tc.commands, tc.file, a)
 		}
@@ -59,47 +66,47 @@ func TestMostSpecificOrderHoldsAndDisarmingAmongEquals(t *testing.T) {
 
 func TestClaimingADisarmedNameIsNoEscape(t *testing.T) {
 	claims := Subject{Tenant: "t", Agent: "batch/purge", Trust: schema.TrustAsserted, Tags: []string{"batch"}, Family: schema.FamilyDestroy}
-	if a := after(t, "-batch/purge", "-batch/*", "-tag:batch").Of(claims, true); !a.Armed {
+	if a := after(t, "-batch/purge", "-batch/*", "-tag:batch").Decide(claims, true); !a.Armed {
 		t.Errorf("who claims the name of a disarmed agent is not enforced: %+v", a)
 	}
-	if a := after(t, "+*", "-batch/purge").Of(claims, false); !a.Armed || a.Why != WhyAll {
+	if a := after(t, "+*", "-batch/purge").Decide(claims, false); !a.Armed || a.Why != WhyAll {
 		t.Errorf("%+v", a)
 	}
 	claims.Trust = schema.TrustInfrastructure
-	if a := after(t, "-batch/purge").Of(claims, true); a.Armed {
+	if a := after(t, "-batch/purge").Decide(claims, true); a.Armed {
 		t.Errorf("the agent itself: %+v", a)
 	}
 }
 
 func TestArmingEverythingDoesNotArmLearnedScopes(t *testing.T) {
 	scope := Subject{Tenant: "t", Agent: "billing/bot", Trust: schema.TrustVerified, Tags: []string{"x"}, Family: schema.FamilyScope}
-	if a := after(t, "+*", "+billing/bot", "+tag:x").Of(scope, false); a.Armed {
+	if a := after(t, "+*", "+billing/bot", "+tag:x").Decide(scope, false); a.Armed {
 		t.Errorf("%+v", a)
 	}
-	if a := after(t, "+family:scope").Of(scope, false); !a.Armed {
+	if a := after(t, "+family:scope").Decide(scope, false); !a.Armed {
 		t.Errorf("by its own name: %+v", a)
 	}
-	if a := after(t, "-*").Of(scope, true); a.Armed {
+	if a := after(t, "-*").Decide(scope, true); a.Armed {
 		t.Errorf("disarming everything is everything: %+v", a)
 	}
 }
 
 func TestOtherTenantsOrdersDoNotHold(t *testing.T) {
-	if a := after(t, "+*").Of(Subject{Tenant: "u", Agent: "billing/bot"}, false); a.Armed {
+	if a := after(t, "+*").Decide(Subject{Tenant: "u", Agent: "billing/bot"}, false); a.Armed {
 		t.Errorf("%+v", a)
 	}
 }
 
 func TestTooManyPatternsAreRefusedAndTheOthersStay(t *testing.T) {
 	s := New()
-	for i := range MostOrders + 10 {
+	for i := range MaxOrders + 10 {
 		c := schema.Command{Kind: schema.CommandArm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: fmt.Sprint("a", i)}}
-		if o, want := s.Apply(1, uint64(i), &c), Armed; i < MostOrders && o != want || i >= MostOrders && o != Full {
+		if o, want := apply(s, 1, uint64(i), &c), enforce.Armed; i < MaxOrders && o != want || i >= MaxOrders && o != enforce.TooManyPatterns {
 			t.Fatalf("%d: %s", i, o)
 		}
 	}
 	c := schema.Command{Kind: schema.CommandDisarm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: "a0"}}
-	if o := s.Apply(1, 5000, &c); o != Disarmed || len(s.Orders("t")) != MostOrders {
+	if o := apply(s, 1, 5000, &c); o != enforce.Disarmed || len(s.Orders("t")) != MaxOrders {
 		t.Errorf("%s, %d", o, len(s.Orders("t")))
 	}
 	if again := Restore(s.Snapshot()); !reflect.DeepEqual(again.Snapshot(), s.Snapshot()) {
@@ -110,11 +117,11 @@ func TestTooManyPatternsAreRefusedAndTheOthersStay(t *testing.T) {
 func TestPatternThatIsNoneIsRefused(t *testing.T) {
 	for _, p := range []string{"", " ", "tag:", "family: ", "billing/[", `x\`, "a\x00b", "a\u202eb", "\xff", strings.Repeat("x", 257)} {
 		c := schema.Command{Kind: schema.CommandArm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: p}}
-		if o := New().Apply(1, 1, &c); o != Refused {
+		if o := apply(New(), 1, 1, &c); o != enforce.Rejected {
 			t.Errorf("%q: %s", p, o)
 		}
 	}
-	if o := New().Apply(1, 1, &schema.Command{Kind: schema.CommandArm, Tenant: "t", Arming: &schema.ArmingOrder{Pattern: "a"}}); o != Refused {
+	if o := apply(New(), 1, 1, &schema.Command{Kind: schema.CommandArm, Tenant: "t", Arming: &schema.ArmingOrder{Pattern: "a"}}); o != enforce.Rejected {
 		t.Errorf("without a reason: %s", o)
 	}
 }

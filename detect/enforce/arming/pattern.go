@@ -9,12 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// longestPattern in characters.
-const longestPattern = 256
+// maxPatternLength in characters.
+const maxPatternLength = 256
 
-// Valid is nil for a pattern that an order can be about, else it says what is wrong,
+// ValidatePattern is nil for a pattern that an order can be about, else it says what is wrong,
 // without the pattern itself.
-func Valid(pattern string) error {
+func ValidatePattern(pattern string) error {
 	kind, rest, ok := strings.Cut(pattern, ":")
 	if !ok || kind != "tag" && kind != "family" {
 		kind, rest = "agent", pattern
@@ -23,8 +23,8 @@ func Valid(pattern string) error {
 	case strings.TrimSpace(rest) == "":
 		return fmt.Errorf("pattern: no name of a %s in it; a name or a pattern of agents as billing/*, tag:NAME, family:NAME, or * "+
 			"for everything", kind)
-	case !utf8.ValidString(pattern) || utf8.RuneCountInString(pattern) > longestPattern:
-		return fmt.Errorf("pattern: more than %d characters, or not UTF-8", longestPattern)
+	case !utf8.ValidString(pattern) || utf8.RuneCountInString(pattern) > maxPatternLength:
+		return fmt.Errorf("pattern: more than %d characters, or not UTF-8", maxPatternLength)
 	case strings.ContainsFunc(pattern, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }):
 		return errors.New("pattern: a control character in it")
 	}

@@ -18,8 +18,8 @@ type Budget struct {
 // DefaultBudget is what a healthy business survives at 3 a.m.
 func DefaultBudget() Budget { return Budget{PerHour: 5, Percent: 10} }
 
-// BudgetOf a tenant: what the log says of it, else the one that the state began with.
-func (s *State) BudgetOf(tenant string) Budget {
+// BudgetFor a tenant: what the log says of it, else the one that the state began with.
+func (s *State) BudgetFor(tenant string) Budget {
 	if b, ok := s.budgets[tenant]; ok {
 		return b
 	}
@@ -101,7 +101,7 @@ func (s *State) afford(now int64, c *schema.Command) bool {
 	if p.agents[who] == 0 {
 		agents++
 	}
-	b := s.BudgetOf(c.Tenant)
+	b := s.BudgetFor(c.Tenant)
 	if len(p.list) >= b.PerHour || of == main && agents > max(1, c.ActiveAgents*b.Percent/100) {
 		return false
 	}
@@ -109,8 +109,8 @@ func (s *State) afford(now int64, c *schema.Command) bool {
 	return true
 }
 
-// Spent is how much of a budget is gone.
-type Spent struct {
+// BudgetUsage is how much of a budget is gone.
+type BudgetUsage struct {
 	Trips  int `json:"trips"` // within the last hour
 	Of     int `json:"of"`
 	Agents int `json:"agents"` // tripped within the last hour
@@ -119,25 +119,25 @@ type Spent struct {
 	Withheld int `json:"withheld"` // trips beyond the budget, of those that are remembered
 	// Gates are automatic holds that only ask; Claimed and ClaimedGates are the pools of
 	// callers of a claimed identity. Each has a budget of the same size an hour.
-	Gates        SpentOf `json:"gates"`
-	Claimed      SpentOf `json:"claimed"`
-	ClaimedGates SpentOf `json:"claimed_gates"`
+	Gates        PoolUsage `json:"gates"`
+	Claimed      PoolUsage `json:"claimed"`
+	ClaimedGates PoolUsage `json:"claimed_gates"`
 }
 
-// SpentOf is how much of a pool beside the main one is gone.
-type SpentOf struct {
+// PoolUsage is how much of a pool beside the main one is gone.
+type PoolUsage struct {
 	Trips    int `json:"trips"` // within the last hour
 	Of       int `json:"of"`
 	Withheld int `json:"withheld,omitempty"` // of those that are remembered; gates count with the trips
 }
 
-// Spent of a tenant's budget as of now.
-func (s *State) Spent(tenant string, now int64) Spent {
-	b := s.BudgetOf(tenant)
-	out := Spent{Of: b.PerHour, OfAgents: 1, Withheld: s.withheld(main, tenant, now),
-		Gates:        SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, main, true), now)},
-		Claimed:      SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, false), now)},
-		ClaimedGates: SpentOf{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, true), now)}}
+// BudgetUsage of a tenant's budget as of now.
+func (s *State) BudgetUsage(tenant string, now int64) BudgetUsage {
+	b := s.BudgetFor(tenant)
+	out := BudgetUsage{Of: b.PerHour, OfAgents: 1, Withheld: s.withheld(main, tenant, now),
+		Gates:        PoolUsage{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, main, true), now)},
+		Claimed:      PoolUsage{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, false), now)},
+		ClaimedGates: PoolUsage{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, true), now)}}
 	out.Claimed.Withheld = s.withheld(claimed, tenant, now)
 	if p := s.trips[tenant]; p != nil {
 		agents := map[string]bool{}

@@ -4,59 +4,54 @@ import (
 	"cmp"
 	"slices"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
-// Outcomes of commands about bypasses.
-const (
-	NoBypass     Outcome = "no_bypass"
-	ManyBypasses Outcome = "too_many_bypasses"
-)
-
-// mostBypasses are on at a time. One more is refused: it would stop enforcement, and
+// maxBypasses are on at a time. One more is refused: it would stop enforcement, and
 // what is enforced stays enforced.
-const mostBypasses = 1_000
+const maxBypasses = 1_000
 
 // bypassed is who is bypassed: an agent, or with an empty name the whole tenant.
 type bypassed struct{ tenant, agent string }
 
 // applyBypass begins or ends a bypass: of the agent that the scope names, or without a
 // scope of the tenant.
-func (s *State) applyBypass(m Moment, c *schema.Command) (Outcome, []schema.Event) {
+func (s *State) applyBypass(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, []schema.Event) {
 	k := bypassed{tenant: c.Tenant}
 	switch {
 	case c.Reason == "":
-		return Refused, nil
+		return enforce.Rejected, nil
 	case c.Scope.Kind == schema.ScopeAgent && c.Scope.Value != "":
 		k.agent = c.Scope.Value
 	case c.Scope.Kind != schema.ScopeNone:
-		return Refused, nil
+		return enforce.Rejected, nil
 	}
 	_, on := s.bypass[k]
-	b := schema.Bypass{Tenant: c.Tenant, Agent: k.agent, Reason: c.Reason, By: c.By, Generation: m.Generation}
+	b := schema.Bypass{Tenant: c.Tenant, Agent: k.agent, Reason: c.Reason, By: c.By, Generation: at.Generation()}
 	switch {
 	case c.Kind == schema.CommandBypassEnd && !on:
-		return NoBypass, nil
+		return enforce.NoBypass, nil
 	case c.Kind == schema.CommandBypassEnd:
 		delete(s.bypass, k)
 	case c.TTL <= 0:
-		return Refused, nil
-	case !on && len(s.bypass) >= mostBypasses:
-		return ManyBypasses, nil
+		return enforce.Rejected, nil
+	case !on && len(s.bypass) >= maxBypasses:
+		return enforce.TooManyBypasses, nil
 	default:
-		b.Until = m.Clock + c.TTL
+		b.Until = at.Time + c.TTL
 		s.bypass[k] = b
 	}
-	return Applied, []schema.Event{schema.BypassEvent(&b)}
+	return enforce.Applied, []schema.Event{schema.BypassEvent(&b)}
 }
 
 // expireBypasses ends those whose time is over.
-func (s *State) expireBypasses(m Moment) []schema.Event {
+func (s *State) expireBypasses(at enforce.LogPosition) []schema.Event {
 	var out []schema.Event
 	for k, b := range s.bypass {
-		if m.Clock >= b.Until {
+		if at.Time >= b.Until {
 			delete(s.bypass, k)
-			ended := schema.Bypass{Tenant: k.tenant, Agent: k.agent, Reason: "the bypass has expired", By: "ttl", Generation: m.Generation}
+			ended := schema.Bypass{Tenant: k.tenant, Agent: k.agent, Reason: "the bypass has expired", By: "ttl", Generation: at.Generation()}
 			out = append(out, schema.BypassEvent(&ended))
 		}
 	}
@@ -69,9 +64,9 @@ func (s *State) Bypass(tenant string, now int64) (schema.Bypass, bool) {
 	return b, ok && now < b.Until
 }
 
-// BypassOf an agent, if one is on: its own, or that of its tenant. Who only claims the
+// BypassForAgent an agent, if one is on: its own, or that of its tenant. Who only claims the
 // agent's name has no part in its own.
-func (s *State) BypassOf(tenant, agent string, trust schema.Trust, now int64) (schema.Bypass, bool) {
+func (s *State) BypassForAgent(tenant, agent string, trust schema.Trust, now int64) (schema.Bypass, bool) {
 	if b, on := s.Bypass(tenant, now); on || len(s.bypass) == 0 {
 		return b, on
 	}

@@ -5,21 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
-)
-
-// Outcome says what became of a command.
-type Outcome string
-
-const (
-	Applied       Outcome = "applied"
-	Withheld      Outcome = "trip_withheld"
-	Recorded      Outcome = "recorded" // observe or would-have: no breaker
-	NoBreaker     Outcome = "no_breaker"
-	IfMatchFailed Outcome = "if_match_failed"
-	Forced        Outcome = "forced_open_stands"
-	NotDue        Outcome = "probe_not_due"
-	Refused       Outcome = "refused"
 )
 
 // The course of a breaker that denies.
@@ -31,23 +18,17 @@ const (
 	quiet = int64(30 * time.Second)
 	// dormant is how long a half-open breaker waits for somebody to probe: nobody
 	// has asked for so long that there is nobody to let in or to keep out.
-	dormant    = 24 * hour
-	longest    = 24 * hour // of an opening
-	mostStrike = 8
+	dormant      = 24 * hour
+	maxOpening   = 24 * hour // of an opening
+	maxDoublings = 8
 
 	// Bounds. Of what callers of a claimed identity cause there is as much or less,
 	// and it never takes the room of the rest.
-	mostBreakers       = 50_000 // in all; claimed ones go first
-	mostHistory        = 1_000
-	mostClaimedHistory = 500
-	mostStrikes        = 50_000 // of each pool
+	maxBreakers       = 50_000 // in all; claimed ones go first
+	maxHistory        = 1_000
+	maxClaimedHistory = 500
+	maxStrikes        = 50_000 // of each pool
 )
-
-// Moment is a place in the log.
-type Moment struct {
-	Clock      int64  // the log's clock, Unix ns
-	Generation uint64 // the record's offset, plus one
-}
 
 type key struct {
 	tenant string
@@ -83,13 +64,18 @@ func New(b Budget) *State {
 
 // Apply folds a command and returns what became of it and the events that
 // follow. What is no command of breakers is refused.
-func (s *State) Apply(m Moment, c *schema.Command) (Outcome, []schema.Event) {
+func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	code, events := s.apply(at, c)
+	return enforce.Result{Code: code}, events
+}
+
+func (s *State) apply(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, []schema.Event) {
 	switch c.Kind {
 	case schema.CommandTrip:
-		return s.trip(m, c)
+		return s.trip(at, c)
 	case schema.CommandForceOpen:
 		if c.Scope.Kind == schema.ScopeNone || c.Scope.Value == "" || c.Reason == "" {
-			return Refused, nil
+			return enforce.Rejected, nil
 		}
 		b := schema.Breaker{Tenant: c.Tenant, Scope: c.Scope, State: schema.BreakerForcedOpen, Mode: schema.ModeArmed, Action: schema.ActionDeny, Origin: "operator", By: c.By, Reason: c.Reason, Why: "forced_open", Holder: c.Holder}
 		if have := s.open[keyOf(c.Tenant, c.Scope)]; have != nil && b.Holder == nil {
@@ -99,40 +85,40 @@ func (s *State) Apply(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 			b.AgentID, b.CredentialID = h.AgentID, h.CredentialID
 		}
 		if c.TTL > 0 {
-			b.Expires = m.Clock + c.TTL
+			b.Expires = at.Time + c.TTL
 		}
-		return Applied, s.set(m, b)
+		return enforce.Applied, s.set(at, b)
 	case schema.CommandReset:
 		k := keyOf(c.Tenant, c.Scope)
 		have := s.open[k]
 		switch {
 		case have == nil:
-			return NoBreaker, nil
+			return enforce.NoBreaker, nil
 		case c.IfMatch != 0 && c.IfMatch != have.Generation:
-			return IfMatchFailed, nil
+			return enforce.IfMatchFailed, nil
 		}
 		for p := range s.strikes { // a person has judged it: it begins anew
 			delete(s.strikes[p], k)
 		}
-		return Applied, s.close(m, have, "operator", c.By, c.Reason)
+		return enforce.Applied, s.close(at, have, "operator", c.By, c.Reason)
 	case schema.CommandProbe:
-		return s.probe(m, c), nil
+		return s.probe(at, c), nil
 	case schema.CommandBypass, schema.CommandBypassEnd:
-		return s.applyBypass(m, c)
+		return s.applyBypass(at, c)
 	}
-	return Refused, nil
+	return enforce.Rejected, nil
 }
 
-func (s *State) trip(m Moment, c *schema.Command) (Outcome, []schema.Event) {
+func (s *State) trip(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, []schema.Event) {
 	d := c.Decision
 	if d == nil || d.Scope.Kind == schema.ScopeNone && d.Mode == schema.ModeArmed {
-		return Refused, nil
+		return enforce.Rejected, nil
 	}
 	b := schema.Breaker{Tenant: c.Tenant, Scope: d.Scope, State: schema.BreakerOpen, Mode: d.Mode, Action: d.Action, Origin: "detector", DecisionID: d.ID,
 		FindingID: d.FindingID, RunID: d.RunID, AgentID: d.AgentID, CredentialID: d.CredentialID, Why: d.Why, Reason: d.Reason, By: c.By,
 		Exposure: c.Exposure, Call: d.Call, Found: d.At, TTL: c.TTL, Strikes: 1, Holder: c.Holder}
 	if d.Mode != schema.ModeArmed {
-		return Recorded, s.record(m, b)
+		return enforce.Recorded, s.record(at, b)
 	}
 	k := keyOf(c.Tenant, d.Scope)
 	have := s.open[k]
@@ -146,51 +132,51 @@ func (s *State) trip(m Moment, c *schema.Command) (Outcome, []schema.Event) {
 			next.Holder, next.AgentID, next.CredentialID = c.Holder, c.Holder.AgentID, c.Holder.CredentialID
 			s.put(&next)
 		}
-		return Forced, nil
+		return enforce.ForcedOpenStays, nil
 	case have != nil: // who is held already costs the budget nothing
 		b.Strikes, b.Action = have.Strikes, max(have.Action, b.Action)
 		if have.State == schema.BreakerHalfOpen {
 			b.Strikes++
 		}
-	case d.Action > schema.ActionAnnotate && !s.afford(m.Clock, c): // a note holds nobody
+	case d.Action > schema.ActionAnnotate && !s.afford(at.Time, c): // a note holds nobody
 		b.Mode = schema.ModeWithheld
-		return Withheld, s.record(m, b)
-	case len(s.open) >= mostBreakers && poolOfBreaker(&b) == claimed && !s.drop(claimed):
+		return enforce.TripWithheld, s.record(at, b)
+	case len(s.open) >= maxBreakers && poolOfBreaker(&b) == claimed && !s.drop(claimed):
 		b.Mode = schema.ModeWithheld // a claimed caller takes no room of another
-		return Withheld, s.record(m, b)
+		return enforce.TripWithheld, s.record(at, b)
 	default:
 		for _, of := range s.strikes {
-			if before, ok := of[k]; ok && m.Clock < before.Until {
+			if before, ok := of[k]; ok && at.Time < before.Until {
 				b.Strikes = max(b.Strikes, before.N+1)
 			}
 		}
 	}
 	if b.TTL > 0 {
-		b.TTL = min(b.TTL<<min(b.Strikes-1, mostStrike), max(longest, b.TTL))
-		b.Expires = m.Clock + b.TTL
+		b.TTL = min(b.TTL<<min(b.Strikes-1, maxDoublings), max(maxOpening, b.TTL))
+		b.Expires = at.Time + b.TTL
 	}
-	return Applied, s.set(m, b)
+	return enforce.Applied, s.set(at, b)
 }
 
 // probe gives one read the right to pass. The generation makes sure that it is
 // about the half-open state that the point saw.
-func (s *State) probe(m Moment, c *schema.Command) Outcome {
+func (s *State) probe(at enforce.LogPosition, c *schema.Command) enforce.ResultCode {
 	have := s.open[keyOf(c.Tenant, c.Scope)]
 	switch {
 	case have == nil || have.State != schema.BreakerHalfOpen:
-		return NoBreaker
+		return enforce.NoBreaker
 	case c.IfMatch != have.Generation:
-		return IfMatchFailed
-	case !ProbeDue(have, m.Clock):
-		return NotDue
+		return enforce.IfMatchFailed
+	case !ProbeDue(have, at.Time):
+		return enforce.ProbeNotDue
 	}
 	b := *have
-	b.Probes, b.ProbeAt = have.Probes+1, m.Clock
+	b.Probes, b.ProbeAt = have.Probes+1, at.Time
 	s.put(&b)
 	if b.Probes >= Probes {
 		s.due.push(deadline{b.ProbeAt + quiet, b.Generation, keyOf(b.Tenant, b.Scope)}, poolOfBreaker(&b))
 	}
-	return Applied
+	return enforce.Applied
 }
 
 // ProbeDue reports whether a half-open breaker lets another read through.
@@ -199,21 +185,21 @@ func ProbeDue(b *schema.Breaker, now int64) bool {
 }
 
 // record keeps what opened nothing.
-func (s *State) record(m Moment, b schema.Breaker) []schema.Event {
-	b.State, b.Expires, b.Since, b.Generation = schema.BreakerClosed, 0, m.Clock, m.Generation
+func (s *State) record(at enforce.LogPosition, b schema.Breaker) []schema.Event {
+	b.State, b.Expires, b.Since, b.Generation = schema.BreakerClosed, 0, at.Time, at.Generation()
 	s.note(&b)
 	return []schema.Event{schema.BreakerEvent(&b)}
 }
 
 // set makes a breaker's new state.
-func (s *State) set(m Moment, b schema.Breaker) []schema.Event {
-	b.Since, b.Generation = m.Clock, m.Generation
+func (s *State) set(at enforce.LogPosition, b schema.Breaker) []schema.Event {
+	b.Since, b.Generation = at.Time, at.Generation()
 	k := keyOf(b.Tenant, b.Scope)
 	have := s.open[k]
-	if b.HeldSince = m.Clock; have != nil {
+	if b.HeldSince = at.Time; have != nil {
 		b.HeldSince = heldSince(have)
 	}
-	if len(s.open) >= mostBreakers && have == nil && !s.drop(claimed) {
+	if len(s.open) >= maxBreakers && have == nil && !s.drop(claimed) {
 		s.drop(main)
 	}
 	s.put(&b)
@@ -241,17 +227,17 @@ func (s *State) take(k key) {
 	}
 }
 
-func (s *State) close(m Moment, have *schema.Breaker, origin, by, reason string) []schema.Event {
+func (s *State) close(at enforce.LogPosition, have *schema.Breaker, origin, by, reason string) []schema.Event {
 	k := keyOf(have.Tenant, have.Scope)
 	if have.Strikes > 0 && origin != "operator" {
 		of := s.strikes[poolOfBreaker(have)]
-		if len(of) >= mostStrikes {
-			forgetStrikes(of, m.Clock)
+		if len(of) >= maxStrikes {
+			forgetStrikes(of, at.Time)
 		}
-		of[k] = strike{have.Strikes, m.Clock + 4*max(have.TTL, int64(time.Minute))}
+		of[k] = strike{have.Strikes, at.Time + 4*max(have.TTL, int64(time.Minute))}
 	}
 	b := *have
-	b.State, b.Origin, b.By, b.Reason, b.Expires, b.Since, b.Generation = schema.BreakerClosed, origin, by, reason, 0, m.Clock, m.Generation
+	b.State, b.Origin, b.By, b.Reason, b.Expires, b.Since, b.Generation = schema.BreakerClosed, origin, by, reason, 0, at.Time, at.Generation()
 	s.take(k)
 	s.note(&b)
 	return []schema.Event{schema.BreakerEvent(&b)}
@@ -263,7 +249,7 @@ func forgetStrikes(of map[key]strike, now int64) {
 			delete(of, k)
 		}
 	}
-	if len(of) >= mostStrikes {
+	if len(of) >= maxStrikes {
 		clear(of) // more than this are an attack: the next trip is a first one again
 	}
 }
@@ -284,9 +270,9 @@ func (s *State) drop(p pool) bool {
 }
 
 func (s *State) note(b *schema.Breaker) {
-	p, most := poolOfBreaker(b), mostHistory
+	p, most := poolOfBreaker(b), maxHistory
 	if p == claimed {
-		most = mostClaimedHistory
+		most = maxClaimedHistory
 	}
 	if len(s.history[p]) >= most {
 		s.history[p] = slices.Clone(s.history[p][most/10:])
@@ -295,34 +281,34 @@ func (s *State) note(b *schema.Breaker) {
 }
 
 // Pass lets the log's clock do what is due by a moment.
-func (s *State) Pass(m Moment) []schema.Event {
+func (s *State) Advance(at enforce.LogPosition) []schema.Event {
 	var out []schema.Event
-	for s.due.reached(m.Clock) {
+	for s.due.reached(at.Time) {
 		d, _ := s.due.pop()
 		b := s.open[d.k]
 		if b == nil || b.Generation != d.generation {
 			continue // reset or replaced meanwhile
 		}
 		switch {
-		case b.State == schema.BreakerHalfOpen && b.Probes >= Probes && m.Clock >= b.ProbeAt+quiet:
-			out = append(out, s.close(m, b, "probes", "", "the probes were clean")...)
+		case b.State == schema.BreakerHalfOpen && b.Probes >= Probes && at.Time >= b.ProbeAt+quiet:
+			out = append(out, s.close(at, b, "probes", "", "the probes were clean")...)
 		case b.State == schema.BreakerHalfOpen && b.Probes >= Probes:
 			s.due.push(deadline{b.ProbeAt + quiet, b.Generation, d.k}, poolOfBreaker(b))
 		case b.State == schema.BreakerHalfOpen:
-			out = append(out, s.close(m, b, "dormant", "", "nobody has asked for a day")...)
+			out = append(out, s.close(at, b, "dormant", "", "nobody has asked for a day")...)
 		case b.State == schema.BreakerOpen && b.Action == schema.ActionDeny:
 			half := *b
-			half.State, half.Origin, half.Expires, half.Probes, half.ProbeAt = schema.BreakerHalfOpen, "ttl", m.Clock+dormant, 0, 0
-			out = append(out, s.set(m, half)...)
+			half.State, half.Origin, half.Expires, half.Probes, half.ProbeAt = schema.BreakerHalfOpen, "ttl", at.Time+dormant, 0, 0
+			out = append(out, s.set(at, half)...)
 		default:
-			out = append(out, s.close(m, b, "ttl", "", "its time is over")...)
+			out = append(out, s.close(at, b, "ttl", "", "its time is over")...)
 		}
 	}
-	return append(out, s.expireBypasses(m)...)
+	return append(out, s.expireBypasses(at)...)
 }
 
-// Open is how many breakers are not closed.
-func (s *State) Open() int { return len(s.open) }
+// OpenCount is how many breakers are not closed.
+func (s *State) OpenCount() int { return len(s.open) }
 
 // Breakers that are not closed, the latest first.
 func (s *State) Breakers() []*schema.Breaker {

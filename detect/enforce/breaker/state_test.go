@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -14,26 +15,26 @@ const sec = int64(time.Second)
 type log struct {
 	*State
 	clock    int64
-	outcomes map[string]Outcome
+	outcomes map[string]enforce.ResultCode
 }
 
-func begin(b Budget) *log { return &log{New(b), 0, map[string]Outcome{}} }
+func begin(b Budget) *log { return &log{New(b), 0, map[string]enforce.ResultCode{}} }
 
-func (l *log) Apply(offset, at int64, c *schema.Command) []schema.Event {
-	l.clock = max(l.clock, at)
-	m := Moment{l.clock, uint64(offset) + 1}
-	events := l.Pass(m)
+func (l *log) Apply(offset, time int64, c *schema.Command) []schema.Event {
+	l.clock = max(l.clock, time)
+	at := enforce.LogPosition{Offset: offset, Time: l.clock}
+	events := l.Advance(at)
 	if c.Kind == schema.CommandTick {
 		return events
 	}
-	outcome, more := l.State.Apply(m, c)
-	l.outcomes[c.ID] = outcome
+	result, more := l.State.Apply(at, c)
+	l.outcomes[c.ID] = result.Code
 	return append(events, more...)
 }
 
-func (l *log) OutcomeOf(id string) (Outcome, bool) { o, ok := l.outcomes[id]; return o, ok }
+func (l *log) OutcomeOf(id string) (enforce.ResultCode, bool) { o, ok := l.outcomes[id]; return o, ok }
 
-func (l *log) denies(q *Query) bool { return l.Decide(q, l.clock).Action == schema.ActionDeny }
+func (l *log) denies(q *Query) bool { return l.Match(q, l.clock).Action == schema.ActionDeny }
 
 func tripOf(id string, scope schema.Scope, change func(*schema.Command)) *schema.Command {
 	c := &schema.Command{ID: id, Kind: schema.CommandTrip, Tenant: "t", Scope: scope, TTL: 60 * sec, ActiveAgents: 1000, Reason: "r",
@@ -78,7 +79,7 @@ func TestTrippedRunRenamesItself(t *testing.T) {
 		"a new run of another credential": {schema.RunID{4}, 101 * sec, "k2", true},
 	} {
 		q.RunID, q.RunFirstSeen, q.CredentialID = tc.run, tc.seen, tc.cred
-		if v := s.Decide(&q, s.clock); v.Action == schema.ActionDeny == tc.allow {
+		if v := s.Match(&q, s.clock); v.Action == schema.ActionDeny == tc.allow {
 			t.Errorf("%s: %v because %s", name, v.Action, v.Why)
 		}
 	}
@@ -114,7 +115,7 @@ func TestPoisonedBaselineTripsFleet(t *testing.T) {
 	// An hour later there is budget again.
 	_, scope := runScope(200)
 	s.Apply(1000, sec+hour+1, tripOf("later", scope, nil))
-	if o, _ := s.OutcomeOf("later"); o != Applied {
+	if o, _ := s.OutcomeOf("later"); o != enforce.Applied {
 		t.Fatalf("an hour later: %s", o)
 	}
 }
@@ -125,8 +126,8 @@ func TestNotesCostTheBudgetNothing(t *testing.T) {
 		_, scope := runScope(byte(i + 1))
 		s.Apply(int64(i), sec, tripOf(fmt.Sprint(i), scope, func(c *schema.Command) { c.Decision.Action = schema.ActionAnnotate }))
 	}
-	if spent := s.Spent("t", s.clock); spent.Trips != 0 || s.Open() != 50 {
-		t.Fatalf("%+v, %d open", spent, s.Open())
+	if spent := s.BudgetUsage("t", s.clock); spent.Trips != 0 || s.OpenCount() != 50 {
+		t.Fatalf("%+v, %d open", spent, s.OpenCount())
 	}
 }
 
@@ -146,7 +147,7 @@ func TestResetWithOldGeneration(t *testing.T) {
 	_, scope := runScope(1)
 	s.Apply(4, sec, tripOf("d", scope, nil))
 	s.Apply(5, sec, &schema.Command{ID: "old", Kind: schema.CommandReset, Tenant: "t", Scope: scope, IfMatch: 4})
-	if o, _ := s.OutcomeOf("old"); o != IfMatchFailed || len(s.Breakers()) != 1 {
+	if o, _ := s.OutcomeOf("old"); o != enforce.IfMatchFailed || len(s.Breakers()) != 1 {
 		t.Fatalf("%s: a reset of another generation must not close this one", o)
 	}
 	s.Apply(6, sec, &schema.Command{ID: "new", Kind: schema.CommandReset, Tenant: "t", Scope: scope, IfMatch: 5})
@@ -174,7 +175,7 @@ func TestForcedOpenIsNotWeakened(t *testing.T) {
 	s.Apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: scope, Reason: "stop"})
 	s.Apply(1, 2*sec, tripOf("d", scope, nil))
 	s.Apply(2, 100*hour, tick())
-	if v := s.Decide(&Query{Tenant: "t", ReadOnly: true}, s.clock); v.Action != schema.ActionDeny || v.Why != WhyForced {
+	if v := s.Match(&Query{Tenant: "t", ReadOnly: true}, s.clock); v.Action != schema.ActionDeny || v.Why != WhyForced {
 		t.Fatal("the kill switch was let go by a trip or by time")
 	}
 }
@@ -193,11 +194,11 @@ func TestHalfOpenClosesOnlyAfterCleanProbes(t *testing.T) {
 	}
 	s.Apply(2, 160*sec, tick())
 	read, write := &Query{Tenant: "t", RunID: id, ReadOnly: true}, &Query{Tenant: "t", RunID: id}
-	if v := s.Decide(write, s.clock); v.Action != schema.ActionDeny || v.Why != WhyHalfOpenWrite {
+	if v := s.Match(write, s.clock); v.Action != schema.ActionDeny || v.Why != WhyHalfOpenWrite {
 		t.Fatalf("a write passes a half-open breaker: %+v", v)
 	}
 	for n := range Probes {
-		v := s.Decide(read, s.clock)
+		v := s.Match(read, s.clock)
 		if !v.Probe || v.Action != schema.ActionDeny {
 			t.Fatalf("probe %d is not offered: %+v", n, v)
 		}
@@ -206,10 +207,10 @@ func TestHalfOpenClosesOnlyAfterCleanProbes(t *testing.T) {
 		claim2 := *claim
 		claim2.ID = "other"
 		s.Apply(int64(4+2*n), s.clock, &claim2)
-		if s.outcomes[claim.ID] != Applied || s.outcomes["other"] != NotDue {
+		if s.outcomes[claim.ID] != enforce.Applied || s.outcomes["other"] != enforce.ProbeNotDue {
 			t.Fatalf("two points claimed probe %d: %s and %s", n, s.outcomes[claim.ID], s.outcomes["other"])
 		}
-		if v := s.Decide(read, s.clock); v.Probe {
+		if v := s.Match(read, s.clock); v.Probe {
 			t.Fatal("a second probe within the same second")
 		}
 		s.clock += sec
@@ -231,7 +232,7 @@ func TestHalfOpenWithoutProbesDoesNotClose(t *testing.T) {
 	if s.Apply(2, 100*sec+dormant-1, tick()); s.Breakers()[0].State != schema.BreakerHalfOpen {
 		t.Fatal("closed by time alone")
 	}
-	if s.Apply(3, 100*sec+dormant, tick()); s.Open() != 0 {
+	if s.Apply(3, 100*sec+dormant, tick()); s.OpenCount() != 0 {
 		t.Fatal("kept for ever although nobody has asked for a day")
 	}
 }
@@ -250,7 +251,7 @@ func TestEachTripInARowWaitsTwiceAsLong(t *testing.T) {
 		s.Apply(int64(2*n+1), at, tick()) // half open: the detector objects
 	}
 	// A trip of what is held already costs the budget nothing.
-	if spent := s.Spent("t", s.clock); spent.Trips != 1 {
+	if spent := s.BudgetUsage("t", s.clock); spent.Trips != 1 {
 		t.Fatalf("%d trips were spent on one run", spent.Trips)
 	}
 	// A person's reset begins anew.
@@ -265,8 +266,8 @@ func TestMilderBreakersCloseWithTheirTime(t *testing.T) {
 		s := begin(DefaultBudget())
 		id, scope := runScope(1)
 		s.Apply(0, sec, tripOf("d", scope, func(c *schema.Command) { c.Decision.Action = action }))
-		risky := s.Decide(&Query{Tenant: "t", RunID: id, Risky: true}, s.clock)
-		read := s.Decide(&Query{Tenant: "t", RunID: id, ReadOnly: true}, s.clock)
+		risky := s.Match(&Query{Tenant: "t", RunID: id, Risky: true}, s.clock)
+		read := s.Match(&Query{Tenant: "t", RunID: id, ReadOnly: true}, s.clock)
 		want := action
 		if action == schema.ActionGate {
 			want = schema.ActionAnnotate // it reads: nobody is asked
@@ -274,7 +275,7 @@ func TestMilderBreakersCloseWithTheirTime(t *testing.T) {
 		if risky.Action != action || read.Action != want {
 			t.Errorf("%v: an irreversible call meets %v, a read %v", action, risky.Action, read.Action)
 		}
-		if s.Apply(1, 61*sec, tick()); s.Open() != 0 {
+		if s.Apply(1, 61*sec, tick()); s.OpenCount() != 0 {
 			t.Errorf("%v did not end with its time", action)
 		}
 	}
@@ -302,14 +303,14 @@ func TestMostSevereThenMostSpecificWins(t *testing.T) {
 		{schema.RunRouteScope(id, "GET /x"), schema.ActionDeny, schema.ScopeRunRoute, schema.ActionDeny},
 	} {
 		open(i, step.scope, step.action)
-		v := s.Decide(q, s.clock)
-		if v.Action != step.met || v.Breaker.Scope.Kind != step.named || v.Met != i+1 {
-			t.Fatalf("step %d: %v by %v of %d, want %v by %v of %d", i, v.Action, v.Breaker.Scope.Kind, v.Met, step.met, step.named, i+1)
+		v := s.Match(q, s.clock)
+		if v.Action != step.met || v.Breaker.Scope.Kind != step.named || v.Matches != i+1 {
+			t.Fatalf("step %d: %v by %v of %d, want %v by %v of %d", i, v.Action, v.Breaker.Scope.Kind, v.Matches, step.met, step.named, i+1)
 		}
 	}
 	other := *q
 	other.AgentVersion, other.RunID, other.AgentTrust = "3", schema.RunID{9}, schema.TrustAsserted
-	if v := s.Decide(&other, s.clock); v.Action == schema.ActionDeny {
+	if v := s.Match(&other, s.clock); v.Action == schema.ActionDeny {
 		t.Fatalf("another run, of a name that is only asserted, is denied by %v", v.Breaker.Scope)
 	}
 }
@@ -322,8 +323,8 @@ func TestTenThousandBreakersOpenInASecond(t *testing.T) {
 			c.Decision.CredentialID = fmt.Sprint("k", i%1000)
 		}))
 	}
-	if s.Open() != 10_000 {
-		t.Fatalf("%d are open", s.Open())
+	if s.OpenCount() != 10_000 {
+		t.Fatalf("%d are open", s.OpenCount())
 	}
 	if s.Apply(10_000, 70*sec, tick()); s.Breakers()[0].State != schema.BreakerHalfOpen {
 		t.Fatal("their time is over and they are not half open")
@@ -334,11 +335,11 @@ func TestMemoryDoesNotGrowWithWhatCallersInvent(t *testing.T) {
 	s := begin(Budget{PerHour: 1 << 30, Percent: 100})
 	stop := schema.Scope{Kind: schema.ScopeAgent, Value: "kill switch"}
 	s.Apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: stop, Reason: "x"})
-	for i := 1; i < mostBreakers+2000; i++ {
+	for i := 1; i < maxBreakers+2000; i++ {
 		s.Apply(int64(i), sec+int64(i), tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(i)}, nil))
 	}
-	if s.Open() > mostBreakers || s.open[key{"t", stop}] == nil {
-		t.Fatalf("%d breakers; the kill switch stands: %v", s.Open(), s.open[key{"t", stop}] != nil)
+	if s.OpenCount() > maxBreakers || s.open[key{"t", stop}] == nil {
+		t.Fatalf("%d breakers; the kill switch stands: %v", s.OpenCount(), s.open[key{"t", stop}] != nil)
 	}
 }
 
@@ -353,7 +354,7 @@ func BenchmarkDecide(b *testing.B) {
 			q := &Query{Tenant: "t", AgentID: "b", CredentialID: "k9", RunID: schema.RunID{99}, RunFirstSeen: 1, Route: "GET /v1/orders/{id}"}
 			b.ReportAllocs()
 			for b.Loop() {
-				s.Decide(q, s.clock)
+				s.Match(q, s.clock)
 			}
 		})
 	}
@@ -362,21 +363,21 @@ func BenchmarkDecide(b *testing.B) {
 // What only asks has a budget of its own: holds leave that of trips alone.
 func TestGatesDoNotSpendTheBudgetOfTrips(t *testing.T) {
 	s := New(Budget{PerHour: 1, Percent: 100})
-	trip := func(n int, action schema.Action) Outcome {
+	trip := func(n int, action schema.Action) enforce.ResultCode {
 		at := schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(n)}
-		o, _ := s.Apply(Moment{Clock: 1e9, Generation: uint64(n)}, &schema.Command{ID: fmt.Sprint(n), Kind: schema.CommandTrip, Tenant: "t", Scope: at, ActiveAgents: 100, TTL: 60e9,
+		r, _ := s.Apply(enforce.LogPosition{Offset: int64(n) - 1, Time: 1e9}, &schema.Command{ID: fmt.Sprint(n), Kind: schema.CommandTrip, Tenant: "t", Scope: at, ActiveAgents: 100, TTL: 60e9,
 			Decision: &schema.Decision{ID: fmt.Sprint(n), AgentID: "a", Scope: at, Action: action, Mode: schema.ModeArmed}})
-		return o
+		return r.Code
 	}
 	for n, tc := range []struct {
 		action schema.Action
-		want   Outcome
-	}{{schema.ActionGate, Applied}, {schema.ActionGate, Withheld}, {schema.ActionDeny, Applied}, {schema.ActionDeny, Withheld}} {
+		want   enforce.ResultCode
+	}{{schema.ActionGate, enforce.Applied}, {schema.ActionGate, enforce.TripWithheld}, {schema.ActionDeny, enforce.Applied}, {schema.ActionDeny, enforce.TripWithheld}} {
 		if got := trip(n+1, tc.action); got != tc.want {
 			t.Errorf("%d, %s: %s, want %s", n, tc.action, got, tc.want)
 		}
 	}
-	if spent := s.Spent("t", 1e9); spent.Trips != 1 {
+	if spent := s.BudgetUsage("t", 1e9); spent.Trips != 1 {
 		t.Errorf("%d trips were spent", spent.Trips)
 	}
 }

@@ -10,20 +10,21 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"flyball/detect/enforce"
 	"flyball/detect/policy"
 	"flyball/schema"
 	"flyball/schema/route"
 )
 
 const (
-	// MostExceptions are held for all tenants. One more is refused.
-	MostExceptions = 1_000
-	// MostRoutes of one exception.
-	MostRoutes = 50
-	// Longest is how long one may hold: who still wants it renews it.
-	Longest = 366 * 24 * time.Hour
+	// MaxExceptions are held for all tenants. One more is refused.
+	MaxExceptions = 1_000
+	// MaxRoutes of one exception.
+	MaxRoutes = 50
+	// MaxDuration is how long one may hold: who still wants it renews it.
+	MaxDuration = 366 * 24 * time.Hour
 
-	longestName = 256
+	maxNameLength = 256
 )
 
 // Exception that holds.
@@ -42,17 +43,6 @@ type Exception struct {
 	routes []route.Pattern
 }
 
-// Outcome of a command.
-type Outcome string
-
-const (
-	Added   Outcome = "added"
-	Removed Outcome = "removed"
-	NoneOf  Outcome = "no_such_exception"
-	Full    Outcome = "too_many_exceptions"
-	Refused Outcome = "refused"
-)
-
 type key struct{ tenant, id string }
 
 // State is what is excepted. It is not for concurrent use.
@@ -64,61 +54,65 @@ type State struct {
 // New is a state before any command.
 func New() *State { return &State{all: map[key]*Exception{}} }
 
-// IDOf is the id of the exception that a command adds: that of the command.
-func IDOf(c *schema.Command) string {
+// IDFromCommand is the id of the exception that a command adds: that of the command.
+func IDFromCommand(c *schema.Command) string {
 	if _, id, ok := strings.Cut(c.ID, "_"); ok && id != "" {
 		return "x_" + id
 	}
 	return ""
 }
 
-// Apply folds a command of kind exception or exception_remove at a time of the log's
-// clock, and says which exception it was about.
-func (s *State) Apply(clock int64, c *schema.Command) (Outcome, string) {
+// Apply adds or removes an exception. The result refers to it by its id.
+func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	code, id := s.apply(at.Time, c)
+	return enforce.Result{Code: code, Ref: id}, nil
+}
+
+func (s *State) apply(clock int64, c *schema.Command) (enforce.ResultCode, string) {
 	o := c.Exception
 	if o == nil || c.Reason == "" {
-		return Refused, ""
+		return enforce.Rejected, ""
 	}
 	if c.Kind == schema.CommandExceptionRemove {
 		k := key{c.Tenant, o.ID}
 		if s.all[k] == nil {
-			return NoneOf, o.ID
+			return enforce.NoSuchException, o.ID
 		}
 		delete(s.all, k)
 		s.next()
-		return Removed, o.ID
+		return enforce.ExceptionRemoved, o.ID
 	}
-	routes, err := Valid(o)
-	id := IDOf(c)
+	routes, err := Validate(o)
+	id := IDFromCommand(c)
 	switch {
-	case err != nil || id == "" || c.TTL <= 0 || c.TTL > int64(Longest):
-		return Refused, ""
-	case len(s.all) >= MostExceptions:
-		return Full, ""
+	case err != nil || id == "" || c.TTL <= 0 || c.TTL > int64(MaxDuration):
+		return enforce.Rejected, ""
+	case len(s.all) >= MaxExceptions:
+		return enforce.TooManyExceptions, ""
 	}
 	e := Exception{Tenant: c.Tenant, ExceptionOrder: *o, By: c.By, Role: c.Role, Reason: c.Reason, At: clock, Until: clock + c.TTL,
 		routes: routes}
 	e.ID = id
 	s.all[key{c.Tenant, id}] = &e
 	s.next()
-	return Added, id
+	return enforce.ExceptionAdded, id
 }
 
-// Valid reads the routes of an order, or says what is wrong with it.
-func Valid(o *schema.ExceptionOrder) ([]route.Pattern, error) {
+// Validate reads the routes of an order, or says what is wrong with it.
+func Validate(o *schema.ExceptionOrder) ([]route.Pattern, error) {
 	for _, p := range []struct{ name, pattern string }{{"agent", o.Agent}, {"family", o.Family}} {
 		if strings.TrimSpace(p.pattern) == "" {
 			return nil, fmt.Errorf("%s: empty; a name or a pattern, * for all", p.name)
 		}
-		if _, err := path.Match(p.pattern, ""); err != nil || !utf8.ValidString(p.pattern) || utf8.RuneCountInString(p.pattern) > longestName {
-			return nil, fmt.Errorf("%s: no pattern of at most %d characters", p.name, longestName)
+		if _, err := path.Match(p.pattern, ""); err != nil || !utf8.ValidString(p.pattern) || utf8.RuneCountInString(p.pattern) > maxNameLength {
+			return nil, fmt.Errorf("%s: no pattern of at most %d characters", p.name, maxNameLength)
 		}
 	}
 	if !policy.Exceptable(o.Family) {
 		return nil, errors.New("family: no exception lifts what manifests decide, or is for callers without an established agent")
 	}
-	if len(o.Routes) > MostRoutes {
-		return nil, fmt.Errorf("routes: %d; at most %d", len(o.Routes), MostRoutes)
+	if len(o.Routes) > MaxRoutes {
+		return nil, fmt.Errorf("routes: %d; at most %d", len(o.Routes), MaxRoutes)
 	}
 	var out []route.Pattern
 	for i, text := range o.Routes {
@@ -131,9 +125,9 @@ func Valid(o *schema.ExceptionOrder) ([]route.Pattern, error) {
 	return out, nil
 }
 
-// Cover is the exception that covers a trip, the oldest first; nil: none does. Only an
+// Find is the exception that covers a trip, the oldest first; nil: none does. Only an
 // established agent is covered, and only by what the sender of the trip knew of it.
-func (s *State) Cover(clock int64, tenant string, d *schema.Decision, holder *schema.Holder) *Exception {
+func (s *State) Find(clock int64, tenant string, d *schema.Decision, holder *schema.Holder) *Exception {
 	if len(s.all) == 0 || d == nil || holder == nil || holder.AgentTrust < schema.TrustInfrastructure || holder.AgentID == "" ||
 		holder.AgentID != d.AgentID ||
 		d.Family == "" || !policy.Exceptable(d.Family) {
@@ -141,7 +135,7 @@ func (s *State) Cover(clock int64, tenant string, d *schema.Decision, holder *sc
 	}
 	var best *Exception
 	for _, e := range s.all {
-		if e.Tenant == tenant && clock < e.Until && matches(e.Agent, d.AgentID) && matches(e.Family, d.Family) && e.on(d.Route) &&
+		if e.Tenant == tenant && clock < e.Until && matches(e.Agent, d.AgentID) && matches(e.Family, d.Family) && e.appliesTo(d.Route) &&
 			(best == nil || cmp.Or(cmp.Compare(e.At, best.At), cmp.Compare(e.ID, best.ID)) < 0) {
 			best = e
 		}
@@ -149,16 +143,16 @@ func (s *State) Cover(clock int64, tenant string, d *schema.Decision, holder *sc
 	return best
 }
 
-// Count notes that an exception has covered a trip.
-func (s *State) Count(clock int64, e *Exception) {
+// RecordUse notes that an exception has covered a trip.
+func (s *State) RecordUse(clock int64, e *Exception) {
 	counted := *e // one that was given out is never changed
 	counted.Covered++
 	counted.CoveredAt = clock
 	s.all[key{e.Tenant, e.ID}] = &counted
 }
 
-// on reports whether the exception is about a route.
-func (e *Exception) on(name string) bool {
+// appliesTo reports whether the exception is about a route.
+func (e *Exception) appliesTo(name string) bool {
 	if len(e.routes) == 0 {
 		return true
 	}
@@ -178,10 +172,11 @@ func matches(pattern, name string) bool {
 	return ok || pattern == name || pattern == "*"
 }
 
-// Pass forgets what has ended.
-func (s *State) Pass(clock int64) {
+// Advance removes exceptions that have ended. No event follows from that.
+func (s *State) Advance(at enforce.LogPosition) []schema.Event {
+	clock := at.Time
 	if s.first == 0 || clock < s.first {
-		return
+		return nil
 	}
 	for k, e := range s.all {
 		if clock >= e.Until {
@@ -189,6 +184,7 @@ func (s *State) Pass(clock int64) {
 		}
 	}
 	s.next()
+	return nil
 }
 
 func (s *State) next() {
@@ -230,7 +226,7 @@ func (s *State) Snapshot() []Exception {
 func Restore(list []Exception) (*State, error) {
 	s := New()
 	for _, e := range list {
-		routes, err := Valid(&e.ExceptionOrder)
+		routes, err := Validate(&e.ExceptionOrder)
 		if err != nil {
 			return nil, fmt.Errorf("exception %s: %w", e.ID, err)
 		}

@@ -5,10 +5,17 @@ import (
 	"reflect"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
 const sec = int64(1e9)
+
+// apply applies a command at time 0, and returns its result and the exception's id.
+func apply(s *State, c *schema.Command) (enforce.ResultCode, string) {
+	r, _ := s.Apply(enforce.LogPosition{}, c)
+	return r.Code, r.Ref
+}
 
 func add(id string, change func(*schema.Command)) *schema.Command {
 	c := &schema.Command{ID: "o_" + id, Kind: schema.CommandException, Tenant: "t", By: "ann", Reason: "the nightly purge", TTL: 60 * sec,
@@ -40,7 +47,7 @@ func TestOnlyWhatIsMeantIsExcepted(t *testing.T) {
 		"another tenant":            {tenant: "u"},
 	} {
 		s := New()
-		if o, id := s.Apply(0, add("1", nil)); o != Added || id != "x_1" {
+		if o, id := apply(s, add("1", nil)); o != enforce.ExceptionAdded || id != "x_1" {
 			t.Fatal(o, id)
 		}
 		d := &schema.Decision{AgentID: "ops/purge", Family: schema.FamilyDestroy, Route: "DELETE /v1/orders/{order_id}"}
@@ -51,10 +58,10 @@ func TestOnlyWhatIsMeantIsExcepted(t *testing.T) {
 		if tc.tenant == "" {
 			tc.tenant = "t"
 		}
-		if got := s.Cover(tc.clock, tc.tenant, d, h); (got != nil) != tc.want {
+		if got := s.Find(tc.clock, tc.tenant, d, h); (got != nil) != tc.want {
 			t.Errorf("%s: %+v", name, got)
 		}
-		if s.Cover(0, "t", d, nil) != nil {
+		if s.Find(0, "t", d, nil) != nil {
 			t.Errorf("%s: who acts is not known, and he is excepted", name)
 		}
 	}
@@ -62,13 +69,13 @@ func TestOnlyWhatIsMeantIsExcepted(t *testing.T) {
 
 func TestExceptionEndsByItself(t *testing.T) {
 	s := New()
-	s.Apply(0, add("1", nil))
-	s.Apply(0, add("2", func(c *schema.Command) { c.TTL = 120 * sec }))
-	s.Pass(60 * sec)
+	apply(s, add("1", nil))
+	apply(s, add("2", func(c *schema.Command) { c.TTL = 120 * sec }))
+	s.Advance(enforce.LogPosition{Time: 60 * sec})
 	if l := s.List("t"); len(l) != 1 || l[0].ID != "x_2" {
 		t.Fatalf("%+v", l)
 	}
-	s.Pass(120 * sec)
+	s.Advance(enforce.LogPosition{Time: 120 * sec})
 	if !s.Empty() {
 		t.Error("it did not end")
 	}
@@ -78,7 +85,7 @@ func TestOrderThatCannotHoldIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*schema.Command){
 		"no reason":       func(c *schema.Command) { c.Reason = "" },
 		"no end":          func(c *schema.Command) { c.TTL = 0 },
-		"years":           func(c *schema.Command) { c.TTL = int64(Longest) + 1 },
+		"years":           func(c *schema.Command) { c.TTL = int64(MaxDuration) + 1 },
 		"no agent":        func(c *schema.Command) { c.Exception.Agent = " " },
 		"policy":          func(c *schema.Command) { c.Exception.Family = "policy.*" },
 		"suspicion":       func(c *schema.Command) { c.Exception.Family = schema.FamilyBorrowed },
@@ -86,9 +93,9 @@ func TestOrderThatCannotHoldIsRefused(t *testing.T) {
 		"no route":        func(c *schema.Command) { c.Exception.Routes = []string{"orders"} },
 		"no id":           func(c *schema.Command) { c.ID = "" },
 		"nothing at all":  func(c *schema.Command) { c.Exception = nil },
-		"too many routes": func(c *schema.Command) { c.Exception.Routes = make([]string, MostRoutes+1) },
+		"too many routes": func(c *schema.Command) { c.Exception.Routes = make([]string, MaxRoutes+1) },
 	} {
-		if o, _ := New().Apply(0, add("1", change)); o != Refused {
+		if o, _ := apply(New(), add("1", change)); o != enforce.Rejected {
 			t.Errorf("%s: %s", name, o)
 		}
 	}
@@ -96,22 +103,22 @@ func TestOrderThatCannotHoldIsRefused(t *testing.T) {
 
 func TestTooManyExceptionsAreRefused(t *testing.T) {
 	s := New()
-	for i := range MostExceptions {
-		s.Apply(0, add(fmt.Sprint(i), nil))
+	for i := range MaxExceptions {
+		apply(s, add(fmt.Sprint(i), nil))
 	}
-	if o, _ := s.Apply(0, add("more", nil)); o != Full || len(s.List("t")) != MostExceptions {
+	if o, _ := apply(s, add("more", nil)); o != enforce.TooManyExceptions || len(s.List("t")) != MaxExceptions {
 		t.Error(o)
 	}
 	again, err := Restore(s.Snapshot())
 	if err != nil || !reflect.DeepEqual(again, s) {
 		t.Errorf("a snapshot is not what it was made of: %v", err)
 	}
-	if o, _ := s.Apply(0, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "t", Reason: "r",
-		Exception: &schema.ExceptionOrder{ID: "x_7"}}); o != Removed {
+	if o, _ := apply(s, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "t", Reason: "r",
+		Exception: &schema.ExceptionOrder{ID: "x_7"}}); o != enforce.ExceptionRemoved {
 		t.Error(o)
 	}
-	if o, _ := s.Apply(0, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "u", Reason: "r",
-		Exception: &schema.ExceptionOrder{ID: "x_8"}}); o != NoneOf {
+	if o, _ := apply(s, &schema.Command{Kind: schema.CommandExceptionRemove, Tenant: "u", Reason: "r",
+		Exception: &schema.ExceptionOrder{ID: "x_8"}}); o != enforce.NoSuchException {
 		t.Errorf("of another tenant: %s", o)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
@@ -15,13 +16,13 @@ type Chain struct {
 
 // add makes the entry of a command. Ticks, probes, leases and what is known of
 // credentials are no intents of anybody and leave none.
-func (c *Chain) add(offset, at int64, feature int, cmd *schema.Command, r Result) (schema.AuditEntry, bool) {
+func (c *Chain) add(at enforce.LogPosition, feature int, cmd *schema.Command, r enforce.Result) (schema.AuditEntry, bool) {
 	if cmd.Kind == schema.CommandProbe || cmd.Kind == schema.CommandLease || cmd.Kind == schema.CommandProven {
 		return schema.AuditEntry{}, false
 	}
-	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at, Offset: offset, Kind: cmd.Kind.String(), By: cmd.By, Role: cmd.Role,
-		Subject: subject(cmd, r), Reason: cmd.Reason, Outcome: r.Outcome, Digest: cmd.Digest(feature), Prev: c.Hash}
-	e.Hash = e.Sum()
+	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at.Time, Offset: at.Offset, Kind: cmd.Kind.String(), By: cmd.By, Role: cmd.Role,
+		Subject: subject(cmd, r), Reason: cmd.Reason, Outcome: string(r.Code), Digest: cmd.Digest(feature), Prev: c.Hash}
+	e.Hash = e.ComputeHash()
 	c.Seq, c.Hash = e.Seq, e.Hash
 	return e, true
 }
@@ -33,13 +34,13 @@ type ChainEntry struct {
 	At   int64  `json:"at_ns"` // the log's clock, Unix ns
 }
 
-// mostRecent entries are remembered, so that a stored trail can be compared with
+// maxRecentEntries entries are remembered, so that a stored trail can be compared with
 // the log's where their ends differ.
-const mostRecent = 1024
+const maxRecentEntries = 1024
 
 func (s *State) note(e ChainEntry) {
-	if len(s.recent) >= 2*mostRecent {
-		s.recent = slices.Clone(s.recent[mostRecent:])
+	if len(s.recent) >= 2*maxRecentEntries {
+		s.recent = slices.Clone(s.recent[maxRecentEntries:])
 	}
 	s.recent = append(s.recent, e)
 }
@@ -54,7 +55,7 @@ func (s *State) EntryAt(seq uint64) (e ChainEntry, ok bool) {
 	return s.recent[i], true
 }
 
-func subject(c *schema.Command, r Result) string {
+func subject(c *schema.Command, r enforce.Result) string {
 	switch {
 	case c.Scope.Kind != schema.ScopeNone:
 		return c.Scope.String()
@@ -78,8 +79,8 @@ func subject(c *schema.Command, r Result) string {
 	return "tenant:" + c.Tenant
 }
 
-// Broken is the first place where a chain does not hold.
-type Broken struct {
+// ChainFault is the first place where a chain does not hold.
+type ChainFault struct {
 	Seq uint64 `json:"seq"`
 	Why string `json:"why"`
 }
@@ -87,18 +88,18 @@ type Broken struct {
 // Verify walks entries in the order of Seq, beginning after a known end (the
 // zero Chain for the beginning), and returns the end it came to and the first
 // entry that is wrong.
-func Verify(from Chain, entries []schema.AuditEntry) (Chain, *Broken) {
+func Verify(from Chain, entries []schema.AuditEntry) (Chain, *ChainFault) {
 	for i := range entries {
 		e := &entries[i]
 		switch {
 		case e.Seq <= from.Seq:
-			return from, &Broken{e.Seq, "is there twice"}
+			return from, &ChainFault{e.Seq, "is there twice"}
 		case e.Seq != from.Seq+1:
-			return from, &Broken{from.Seq + 1, "is missing"}
+			return from, &ChainFault{from.Seq + 1, "is missing"}
 		case e.Prev != from.Hash:
-			return from, &Broken{e.Seq, "does not follow the entry before it"}
-		case e.Hash != e.Sum():
-			return from, &Broken{e.Seq, "was changed: its hash is not that of its fields"}
+			return from, &ChainFault{e.Seq, "does not follow the entry before it"}
+		case e.Hash != e.ComputeHash():
+			return from, &ChainFault{e.Seq, "was changed: its hash is not that of its fields"}
 		}
 		from = Chain{e.Seq, e.Hash}
 	}

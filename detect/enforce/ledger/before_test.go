@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/schema"
 )
@@ -60,7 +61,7 @@ func TestLogOfTheVersionBeforeFoldsToTheSame(t *testing.T) {
 	type record struct {
 		At      int64           `json:"at"`
 		Command *schema.Command `json:"command"`
-		Result  Result          `json:"result"`
+		Result  enforce.Result  `json:"result"`
 		Events  any             `json:"events,omitempty"`
 	}
 	var records []record
@@ -83,7 +84,7 @@ func TestLogOfTheVersionBeforeFoldsToTheSame(t *testing.T) {
 	whole := New(budget)
 	for i, r := range records {
 		for name, s := range map[string]*State{"whole": whole, "restored": restored} {
-			if int64(i) <= s.Offset {
+			if int64(i) <= s.Position.Offset {
 				continue
 			}
 			events := s.Apply(int64(i), r.At, r.Command)
@@ -92,7 +93,7 @@ func TestLogOfTheVersionBeforeFoldsToTheSame(t *testing.T) {
 				t.Fatal(err)
 			}
 			have, want := fmt.Sprint(without(got, "held_since_ns", "standing")), fmt.Sprint(without(r.Events))
-			if res, _ := s.ResultOf(r.Command.ID); res != r.Result || have != want {
+			if res, _ := s.Result(r.Command.ID); res != r.Result || have != want {
 				t.Fatalf("%s, record %d, %s: %+v\n%s\nthe version before: %+v\n%s", name, i, r.Command.ID, res, have, r.Result, want)
 			}
 		}

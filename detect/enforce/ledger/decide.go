@@ -1,44 +1,34 @@
 package ledger
 
 import (
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/manifest"
 	"flyball/detect/model/scope"
 	"flyball/schema"
 )
 
-// Request is a call as a point is asked about it.
+// Request is what State.Decide decides on: a call, and how far its point can enforce.
 type Request struct {
-	Call  *schema.Call
-	RunID schema.RunID // zero when the request names none
-	// Parents are the runs that a sub-agent's run is part of.
-	Parents []schema.RunID
-	// Claimed are names that nobody has verified; see breaker.Query.
-	Claimed []schema.Scope
-	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
-	RunFirstSeen int64
-	// Credentials are all that the request shows; empty: the call's own alone.
-	Credentials []string
-	// Away: the log has not spoken for a while; the failure mode decides what is not read-only.
-	Away bool
-	// Crowded: callers of a claimed identity ask for more work than their share; the
+	enforce.Request
+	// LogStale: the log has not spoken for a while; the failure mode decides what is not read-only.
+	LogStale bool
+	// ShareExceeded: callers of a claimed identity ask for more work than their share; the
 	// failure mode decides, and nothing is claimed from the log.
-	Crowded bool
+	ShareExceeded bool
 	// Armed says whether what a family of policy finds is enforced for the agent by the
 	// configuration; commands of arming come before it.
 	Armed func(agent, family string) bool
 	// Tags of an agent by the registry; nil: none.
 	Tags func(agent string) []string
-	// AskWithout: irreversible calls of agents without a manifest ask for a yes.
-	AskWithout bool
+	// ApprovalWithoutManifest: irreversible calls of agents without a manifest ask for a yes.
+	ApprovalWithoutManifest bool
 	// Scopes are the learned ones; nil: there are none to go by.
 	Scopes *scope.Guard
-	// AssertedType is the type of task that the caller claims.
-	AssertedType string
 }
 
-// Consideration is one thing that was weighed.
-type Consideration struct {
+// Objection is one thing that was weighed.
+type Objection struct {
 	By     string        `json:"by"` // breaker, manifest, task, learned_scope, asserted_manifest, failure_mode
 	Action schema.Action `json:"action"`
 	Why    string        `json:"why"`
@@ -54,7 +44,7 @@ type Decision struct {
 	WouldWhy      string // of Would, where it is more
 	By            string
 	Breaker       *schema.Breaker // that decided, or that would have
-	Besides       bool            // Breaker is on another run of the same holder
+	OtherRun      bool            // Breaker is on another run of the same holder
 	Probe         bool            // the request passes if it claims a probe of Breaker
 	Line          string          // of the manifest that decided
 	Manifest      uint64          // version; 0 there is none
@@ -64,21 +54,21 @@ type Decision struct {
 	Bypassed      bool
 
 	// Scope is where the call lies in what was learned, where that was asked.
-	Scope scope.Answer
+	Scope scope.Assessment
 
-	considered [6]Consideration
+	objections [6]Objection
 	n          int
 }
 
-// Considered is everything that was weighed, in the order of weighing.
-func (d *Decision) Considered() []Consideration { return d.considered[:d.n] }
+// Objections is everything that was weighed, in the order of weighing.
+func (d *Decision) Objections() []Objection { return d.objections[:d.n] }
 
 // Named reasons beside those of breakers and manifests.
 const (
 	WhyClear  = "clear"
 	WhyBypass = "bypass"
-	// WhyCrowded belongs to the family of failure modes, as manifest.WhyStale does.
-	WhyCrowded = "policy.failure:too_much_claimed_work"
+	// WhyShareExceeded belongs to the family of failure modes, as manifest.WhyStale does.
+	WhyShareExceeded = "policy.failure:too_much_claimed_work"
 )
 
 // Decide weighs what speaks against a request: breakers, then the manifest of the
@@ -90,31 +80,31 @@ const (
 func (s *State) Decide(r *Request) Decision {
 	c := r.Call
 	d := Decision{Why: WhyClear}
-	_, d.Bypassed = s.Breakers.BypassOf(c.Tenant, c.AgentID, c.AgentTrust, s.Clock)
-	v := s.Breakers.Decide(&breaker.Query{Tenant: c.Tenant, AgentID: c.AgentID, AgentVersion: c.AgentVersion, AgentTrust: c.AgentTrust, CredentialID: c.CredentialID,
-		Parents: r.Parents, Credentials: r.Credentials, Claimed: r.Claimed, Standing: s.StandingOf(c),
+	_, d.Bypassed = s.Breakers.BypassForAgent(c.Tenant, c.AgentID, c.AgentTrust, s.Position.Time)
+	v := s.Breakers.Match(&breaker.Query{Tenant: c.Tenant, AgentID: c.AgentID, AgentVersion: c.AgentVersion, AgentTrust: c.AgentTrust, CredentialID: c.CredentialID,
+		Parents: r.Parents, Credentials: r.Credentials, Claimed: r.Claimed, Standing: s.Standing(c),
 		PrincipalID: c.PrincipalID, PrincipalTrust: c.PrincipalTrust, ClientIP: c.ClientIP, RunID: r.RunID, RunFirstSeen: r.RunFirstSeen,
-		Route: RouteOf(c), Call: c, ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Clock)
+		Route: RouteOf(c), Call: c, ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Position.Time)
 	if v.Breaker != nil {
-		d.weigh(Consideration{By: "breaker", Action: v.Action, Why: v.Why, Mode: schema.ModeArmed, About: v.Breaker.Scope.String()})
+		d.weigh(Objection{By: "breaker", Action: v.Action, Why: v.Why, Mode: schema.ModeArmed, About: v.Breaker.Scope.String()})
 		if d.By == "breaker" || d.Bypassed {
-			d.Breaker, d.Besides, d.Probe = v.Breaker, v.Besides, v.Probe
+			d.Breaker, d.OtherRun, d.Probe = v.Breaker, v.OtherRun, v.Probe
 		}
 	}
-	d.Task = s.Tasks.Of(c.Tenant, c.AgentID, c.RunKey)
+	d.Task = s.Tasks.ForRun(c.Tenant, c.AgentID, c.RunKey)
 	s.policy(r, &d)
-	if r.Away || r.Crowded {
-		why := manifest.WhyStale
-		if !r.Away {
-			why = WhyCrowded
+	if r.LogStale || r.ShareExceeded {
+		why := manifest.WhyLogStale
+		if !r.LogStale {
+			why = WhyShareExceeded
 		}
-		m, _ := s.Manifests.Of(c.Tenant, c.AgentID, c.AgentTrust)
-		if action := m.WhenAway(c.Reversibility); action > schema.ActionNone {
-			d.weigh(Consideration{By: "failure_mode", Action: action, Why: why, Mode: s.mode(r, why), About: c.Reversibility.String()})
+		m, _ := s.Manifests.ForAgent(c.Tenant, c.AgentID, c.AgentTrust)
+		if action := m.WhenLogStale(c.Reversibility); action > schema.ActionNone {
+			d.weigh(Objection{By: "failure_mode", Action: action, Why: why, Mode: s.mode(r, why), About: c.Reversibility.String()})
 		}
 	}
 	if d.Probe { // a probe passes what the breaker holds, and nothing else
-		for _, other := range d.considered[1:d.n] {
+		for _, other := range d.objections[1:d.n] {
 			if other.Mode == schema.ModeArmed && other.Action >= schema.ActionGate {
 				d.Probe = false
 			}
@@ -132,20 +122,20 @@ func RouteOf(c *schema.Call) string { return c.RouteName() }
 
 func (s *State) policy(r *Request, d *Decision) {
 	c := r.Call
-	ask := manifest.Ask{Call: c, Now: s.Clock, Task: d.Task, AssertedType: r.AssertedType}
-	m, doc := s.Manifests.Of(c.Tenant, c.AgentID, c.AgentTrust)
+	ask := manifest.Ask{Call: c, Now: s.Position.Time, Task: d.Task, AssertedType: r.ClaimedTaskType}
+	m, doc := s.Manifests.ForAgent(c.Tenant, c.AgentID, c.AgentTrust)
 	switch {
 	case m != nil:
-		a := m.Decide(ask)
+		a := m.Evaluate(ask)
 		d.Manifest, d.ManifestOf, d.Spends = doc.Version, doc.Agent, a.Spends
 		s.judge(d, r, "manifest", a)
 	case d.Task != nil:
-		s.judge(d, r, "task", manifest.OfTask(d.Task, c, s.Clock))
+		s.judge(d, r, "task", manifest.EvaluateTask(d.Task, c, s.Position.Time))
 	}
 	switch {
 	case m != nil:
-	case r.AskWithout && c.Reversibility == schema.Irreversible:
-		s.judge(d, r, "manifest", manifest.Answer{Action: schema.ActionGate, Why: manifest.WhyNoManifest, Line: "control.without_manifest"})
+	case r.ApprovalWithoutManifest && c.Reversibility == schema.Irreversible:
+		s.judge(d, r, "manifest", manifest.Evaluation{Action: schema.ActionGate, Why: manifest.WhyNoManifest, Line: "control.without_manifest"})
 	}
 	if m == nil && r.Scopes != nil {
 		s.learned(d, r)
@@ -153,30 +143,30 @@ func (s *State) policy(r *Request, d *Decision) {
 	if c.AgentTrust >= schema.TrustInfrastructure || c.AgentID == "" {
 		return
 	}
-	if named := s.Manifests.Named(c.Tenant, c.AgentID); named != nil && named != m {
-		a := named.Decide(ask) // a name that was only asserted narrows and never widens
+	if named := s.Manifests.ForClaimedName(c.Tenant, c.AgentID); named != nil && named != m {
+		a := named.Evaluate(ask) // a name that was only asserted narrows and never widens
 		s.judge(d, r, "asserted_manifest", a)
 	}
 }
 
-func (s *State) judge(d *Decision, r *Request, by string, a manifest.Answer) {
+func (s *State) judge(d *Decision, r *Request, by string, a manifest.Evaluation) {
 	if a.Action == schema.ActionNone {
 		return
 	}
-	if d.weigh(Consideration{By: by, Action: a.Action, Why: a.Why, Mode: s.mode(r, a.Why), About: a.Line}) {
+	if d.weigh(Objection{By: by, Action: a.Action, Why: a.Why, Mode: s.mode(r, a.Why), About: a.Line}) {
 		d.Line = a.Line
 	}
 }
 
 func (s *State) mode(r *Request, why string) schema.Mode {
-	if s.Armed(r, Family(why)) {
+	if s.Armed(r, ReasonFamily(why)) {
 		return schema.ModeArmed
 	}
 	return schema.ModeObserve
 }
 
-// Family of a named reason: what can be armed by itself, as policy.scope.
-func Family(why string) string {
+// ReasonFamily of a named reason: what can be armed by itself, as policy.scope.
+func ReasonFamily(why string) string {
 	for i := range len(why) {
 		if why[i] == ':' {
 			return why[:i]
@@ -186,9 +176,9 @@ func Family(why string) string {
 }
 
 // weigh takes a consideration in and reports whether it decides.
-func (d *Decision) weigh(c Consideration) bool {
-	if d.n < len(d.considered) {
-		d.considered[d.n] = c
+func (d *Decision) weigh(c Objection) bool {
+	if d.n < len(d.objections) {
+		d.objections[d.n] = c
 		d.n++
 	}
 	if c.Action > d.Would {

@@ -16,21 +16,21 @@ const WhyLearned = "scope.learned:"
 // agent whose name it is.
 func (s *State) learned(d *Decision, r *Request) {
 	c := r.Call
-	var f feature.Call
-	var seen scope.Call
-	feature.Of(c, &f)
-	scope.Of(c, &f, &seen)
-	d.Scope = r.Scopes.Answer(scope.Ask{Agent: baseline.AgentKey(c.AgentID, c.AgentTrust), Group: baseline.PeerGroup(c.AgentID, c.CallerKind),
-		Declared: d.Task, Logged: c.TaskID, Trust: c.TaskTrust, Call: &seen})
-	if !d.Scope.Is.Holds() {
+	var f feature.Input
+	var seen scope.Access
+	feature.Extract(c, &f)
+	scope.FromCall(c, &f, &seen)
+	d.Scope = r.Scopes.Assess(scope.Query{Agent: baseline.AgentKey(c.AgentID, c.AgentTrust), Group: baseline.PeerGroup(c.AgentID, c.CallerKind),
+		Declared: d.Task, Logged: c.TaskID, Trust: c.TaskTrust, Access: &seen})
+	if !d.Scope.Placement.NeedsApproval() {
 		return
 	}
 	mode := schema.ModeObserve
 	if s.Armed(r, schema.FamilyScope) {
 		mode = schema.ModeArmed
 	}
-	line := d.Scope.From
-	if d.weigh(Consideration{By: "learned_scope", Action: schema.ActionGate, Why: WhyLearned + d.Scope.Is.String(), Mode: mode, About: line}) {
+	line := d.Scope.Source
+	if d.weigh(Objection{By: "learned_scope", Action: schema.ActionGate, Why: WhyLearned + d.Scope.Placement.String(), Mode: mode, About: line}) {
 		d.Line = line
 	}
 }

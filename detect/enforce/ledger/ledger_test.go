@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/schema"
 )
@@ -33,7 +34,7 @@ func TestDuplicateTripAfterReset(t *testing.T) {
 	scope := runScope(1)
 	s.Apply(0, sec, tripOf("d", scope, nil))
 	s.Apply(1, sec, &schema.Command{ID: "r", Kind: schema.CommandReset, Tenant: "t", Scope: scope})
-	if e := s.Apply(2, sec, tripOf("d", scope, nil)); len(e) != 0 || s.Breakers.Open() != 0 {
+	if e := s.Apply(2, sec, tripOf("d", scope, nil)); len(e) != 0 || s.Breakers.OpenCount() != 0 {
 		t.Fatal("a repeat of a trip opened a breaker that a person had reset")
 	}
 }
@@ -42,8 +43,8 @@ func TestClockIsNotTurnedBack(t *testing.T) {
 	s := New(breaker.DefaultBudget())
 	s.Apply(0, 160*sec, &schema.Command{Kind: schema.CommandTick})
 	s.Apply(1, 10*sec, tripOf("e", runScope(1), nil))
-	if s.Clock != 160*sec {
-		t.Fatalf("clock %d", s.Clock)
+	if s.Position.Time != 160*sec {
+		t.Fatalf("clock %d", s.Position.Time)
 	}
 }
 
@@ -51,7 +52,7 @@ func TestBypassExpiresByItself(t *testing.T) {
 	s := New(breaker.DefaultBudget())
 	s.Apply(0, sec, tripOf("d", runScope(1), func(c *schema.Command) { c.TTL = int64(time.Hour) }))
 	s.Apply(1, 2*sec, &schema.Command{ID: "b", Kind: schema.CommandBypass, Tenant: "t", TTL: 10 * sec, Reason: "false alarms"})
-	r := &Request{Call: &schema.Call{Tenant: "t"}, RunID: schema.RunID{1}}
+	r := &Request{Request: enforce.Request{Call: &schema.Call{Tenant: "t"}, RunID: schema.RunID{1}}}
 	if d := s.Decide(r); d.Action != schema.ActionNone || d.Why != WhyBypass || d.Would != schema.ActionDeny {
 		t.Fatalf("bypassed and %+v", d)
 	}
@@ -295,7 +296,7 @@ func TestPointsAreTheReferenceWhateverHappens(t *testing.T) {
 				call := &schema.Call{Tenant: "t", CredentialID: fmt.Sprint("k", r.IntN(4)), AgentID: fmt.Sprint("a", r.IntN(3)), AgentTrust: schema.Trust(r.IntN(int(schema.TrustVerified) + 1))}
 				shown := []string{call.CredentialID, fmt.Sprint("k", r.IntN(8))}
 				denied := ref.denies(runScope(run), call, shown, first)
-				d := p.Decide(&Request{Call: call, Credentials: shown, RunID: id, RunFirstSeen: first})
+				d := p.Decide(&Request{Request: enforce.Request{Call: call, Credentials: shown, RunID: id, RunFirstSeen: first}})
 				if got := d.Action == schema.ActionDeny; got != denied {
 					t.Fatalf("seed %d, record %d, point %d: run %d of %s (%v) %v first seen %d: denied %v by %s, the reference says %v", seed, i, n, run, call.AgentID, call.AgentTrust, shown, first, got, d.Why, denied)
 				}
@@ -324,8 +325,8 @@ func randomHolder(r *rand.Rand) *schema.Holder {
 }
 
 func compare(ref *reference, p *State) string {
-	if p.Clock != ref.clock {
-		return fmt.Sprintf("clock %d, want %d", p.Clock, ref.clock)
+	if p.Position.Time != ref.clock {
+		return fmt.Sprintf("clock %d, want %d", p.Position.Time, ref.clock)
 	}
 	list := p.Breakers.Breakers()
 	if len(list) != len(ref.open) {
@@ -367,7 +368,7 @@ func TestChangedAuditEntryIsNamed(t *testing.T) {
 		"a name was changed": {func(l []schema.AuditEntry) []schema.AuditEntry { l[6].By = "bob"; return l }, 7},
 		"an outcome was changed and hashed again": {func(l []schema.AuditEntry) []schema.AuditEntry {
 			l[6].Outcome = "refused"
-			l[6].Hash = l[6].Sum()
+			l[6].Hash = l[6].ComputeHash()
 			return l
 		}, 8},
 		"an entry was left out": {func(l []schema.AuditEntry) []schema.AuditEntry { return append(l[:4], l[5:]...) }, 5},
@@ -394,12 +395,12 @@ func TestSnapshotHoldsEverything(t *testing.T) {
 		{ID: "m", Kind: schema.CommandManifest, Tenant: "t", By: "ann", Manifest: &schema.Manifest{Text: manifest}},
 		{ID: "t", Kind: schema.CommandTask, Tenant: "t", TTL: 100 * sec, Task: &schema.Task{RunKey: "r", AgentID: "a", Targets: []string{"order:1"}}},
 		{ID: "a", Kind: schema.CommandAsk, Tenant: "t", Gate: &schema.Gate{Holder: "run:x", Route: "DELETE /x", Mode: schema.ModeArmed}},
-		{ID: "l", Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Of: "a", Units: 4, Window: 0}},
+		{ID: "l", Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Spender: "a", Units: 4, Window: 0}},
 		{ID: "b", Kind: schema.CommandBypass, Tenant: "t", TTL: sec, Reason: "r"},
 	} {
 		s.Apply(int64(i), sec*int64(i+1), c)
 	}
-	if r, _ := s.ResultOf("l"); r.Units != 4 {
+	if r, _ := s.Result("l"); r.Units != 4 {
 		t.Fatalf("lease: %+v", r)
 	}
 	text := func(s *State) string {
@@ -429,16 +430,16 @@ func TestSnapshotHoldsEverything(t *testing.T) {
 
 func TestBadManifestChangesNothing(t *testing.T) {
 	s := New(breaker.DefaultBudget())
-	put := func(i int64, text string) Result {
+	put := func(i int64, text string) enforce.Result {
 		id := fmt.Sprint("m", i)
 		s.Apply(i, sec, &schema.Command{ID: id, Kind: schema.CommandManifest, Tenant: "t", Manifest: &schema.Manifest{Text: text}})
-		r, _ := s.ResultOf(id)
+		r, _ := s.Result(id)
 		return r
 	}
-	if r := put(0, "version: 1\nagent: a\nowner: ann\n"); r.Outcome != InForce {
+	if r := put(0, "version: 1\nagent: a\nowner: ann\n"); r.Code != enforce.InForce {
 		t.Fatal(r)
 	}
-	if r := put(1, "version: 1\nagent: a\nscope: {routes: [\"GET v1\"]}\n"); r.Outcome != Refused || r.Detail == "" {
+	if r := put(1, "version: 1\nagent: a\nscope: {routes: [\"GET v1\"]}\n"); r.Code != enforce.Rejected || r.Detail == "" {
 		t.Fatal(r)
 	}
 	if l := s.Manifests.List("t"); len(l) != 1 || l[0].Version != 1 {

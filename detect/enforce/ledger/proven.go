@@ -5,43 +5,41 @@ import (
 	"slices"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
-// Proven is a credential that the API has accepted often enough; see schema.StandingProven.
-type Proven struct {
+// ProvenCredential is a credential that the API has accepted often enough; see schema.StandingProven.
+type ProvenCredential struct {
 	Tenant       string `json:"tenant"`
 	CredentialID string `json:"credential_id"`
 	Until        int64  `json:"until_ns"` // the log's clock, Unix ns
 }
 
 const (
-	// mostProven credentials of a tenant are known; one more takes the place of the one
+	// maxProven credentials of a tenant are known; one more takes the place of the one
 	// that was confirmed longest ago, which counts as claimed until it is confirmed again.
-	mostProven    = 100_000
-	longestProven = int64(90 * 24 * time.Hour)
+	maxProven    = 100_000
+	maxProvenTTL = int64(90 * 24 * time.Hour)
 )
-
-// Confirmed is the outcome of CommandProven.
-const Confirmed = "confirmed"
 
 // provenCredentials are those of one tenant.
 type provenCredentials struct {
 	until map[string]int64
-	order []Proven // by confirmation, the oldest first; one that was confirmed again is there twice
+	order []ProvenCredential // by confirmation, the oldest first; one that was confirmed again is there twice
 }
 
-func (p *provenCredentials) confirm(x Proven) {
+func (p *provenCredentials) confirm(x ProvenCredential) {
 	if p.until[x.CredentialID] == x.Until {
 		return
 	}
 	p.until[x.CredentialID] = x.Until
 	p.order = append(p.order, x)
-	for len(p.until) > mostProven {
+	for len(p.until) > maxProven {
 		p.dropFirst()
 	}
-	if len(p.order) > 2*mostProven {
-		p.order = slices.DeleteFunc(slices.Clone(p.order), func(x Proven) bool { return p.until[x.CredentialID] != x.Until })
+	if len(p.order) > 2*maxProven {
+		p.order = slices.DeleteFunc(slices.Clone(p.order), func(x ProvenCredential) bool { return p.until[x.CredentialID] != x.Until })
 	}
 }
 
@@ -60,32 +58,32 @@ func (p *provenCredentials) expire(now int64) {
 }
 
 // confirm takes in that a credential is proven.
-func (s *State) confirm(c *schema.Command) Result {
+func (s *State) confirm(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	if c.Scope.Kind != schema.ScopeCredential || c.Scope.Value == "" || c.TTL <= 0 {
-		return Result{Outcome: Refused}
+		return enforce.Result{Code: enforce.Rejected}, nil
 	}
-	s.putProven(Proven{c.Tenant, c.Scope.Value, s.Clock + min(c.TTL, longestProven)})
-	return Result{Outcome: Confirmed}
+	s.putProven(ProvenCredential{c.Tenant, c.Scope.Value, at.Time + min(c.TTL, maxProvenTTL)})
+	return enforce.Result{Code: enforce.CredentialConfirmed}, nil
 }
 
-func (s *State) putProven(x Proven) {
+func (s *State) putProven(x ProvenCredential) {
 	p := s.proven[x.Tenant]
 	if p == nil {
 		p = &provenCredentials{until: map[string]int64{}}
 		s.proven[x.Tenant] = p
 	}
-	p.expire(s.Clock)
+	p.expire(s.Position.Time)
 	p.confirm(x)
 }
 
 // Proven reports whether the API has accepted a tenant's credential often enough.
 func (s *State) Proven(tenant, credential string) bool {
 	p := s.proven[tenant]
-	return p != nil && credential != "" && p.until[credential] > s.Clock
+	return p != nil && credential != "" && p.until[credential] > s.Position.Time
 }
 
-// StandingOf the caller of a call, as far as the log's clock has come.
-func (s *State) StandingOf(c *schema.Call) schema.Standing {
+// Standing the caller of a call, as far as the log's clock has come.
+func (s *State) Standing(c *schema.Call) schema.Standing {
 	if st := c.Standing(); st != schema.StandingClaimed || !s.Proven(c.Tenant, c.CredentialID) {
 		return st
 	}
@@ -93,14 +91,14 @@ func (s *State) StandingOf(c *schema.Call) schema.Standing {
 }
 
 // provenSnapshot is every proven credential, by tenant, then by confirmation.
-func (s *State) provenSnapshot() (out []Proven) {
+func (s *State) provenSnapshot() (out []ProvenCredential) {
 	for _, p := range s.proven {
 		for _, x := range p.order {
-			if p.until[x.CredentialID] == x.Until && x.Until > s.Clock {
+			if p.until[x.CredentialID] == x.Until && x.Until > s.Position.Time {
 				out = append(out, x)
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Proven) int { return cmp.Compare(a.Tenant, b.Tenant) })
+	slices.SortStableFunc(out, func(a, b ProvenCredential) int { return cmp.Compare(a.Tenant, b.Tenant) })
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/schema"
 )
@@ -23,17 +24,17 @@ func TestProvenCredentialExpiresAndSurvivesARestart(t *testing.T) {
 	}
 	check := func(s *State, k string, want schema.Standing) {
 		t.Helper()
-		if got := s.StandingOf(call(k)); got != want {
-			t.Errorf("%s at %ds: %v, want %v", k, s.Clock/sec, got, want)
+		if got := s.Standing(call(k)); got != want {
+			t.Errorf("%s at %ds: %v, want %v", k, s.Position.Time/sec, got, want)
 		}
 	}
 	check(s, "k", schema.StandingProven)
 	check(s, "other", schema.StandingClaimed)
 	check(s, "", schema.StandingClaimed)
-	if got := s.StandingOf(&schema.Call{Tenant: "u", CredentialID: "k"}); got != schema.StandingClaimed {
+	if got := s.Standing(&schema.Call{Tenant: "u", CredentialID: "k"}); got != schema.StandingClaimed {
 		t.Errorf("of another tenant: %v", got)
 	}
-	if got := s.StandingOf(&schema.Call{Tenant: "t", CredentialID: "k", CredentialTrust: schema.TrustInfrastructure}); got != schema.StandingEstablished {
+	if got := s.Standing(&schema.Call{Tenant: "t", CredentialID: "k", CredentialTrust: schema.TrustInfrastructure}); got != schema.StandingEstablished {
 		t.Errorf("established: %v", got)
 	}
 	s.Apply(2, 11*sec, &schema.Command{Kind: schema.CommandTick})
@@ -65,17 +66,17 @@ func TestProvenCredentialExpiresAndSurvivesARestart(t *testing.T) {
 func TestProvenCredentialsAreBounded(t *testing.T) {
 	s := New(breaker.DefaultBudget())
 	s.Apply(0, sec, provenOf("", "first", 1<<50))
-	for i := range int64(mostProven) {
+	for i := range int64(maxProven) {
 		s.Apply(i+1, sec+i, provenOf("", fmt.Sprint(i), 1<<50))
 	}
-	for i := range int64(5 * mostProven) { // one that is in use is confirmed again and again, some at one time
-		s.Apply(2*mostProven+i, 3*sec+i/3, provenOf("", "used", 1<<50))
+	for i := range int64(5 * maxProven) { // one that is in use is confirmed again and again, some at one time
+		s.Apply(2*maxProven+i, 3*sec+i/3, provenOf("", "used", 1<<50))
 	}
 	p := s.proven["t"]
-	if len(p.until) > mostProven || len(p.order) > 2*mostProven+1 {
+	if len(p.until) > maxProven || len(p.order) > 2*maxProven+1 {
 		t.Errorf("%d credentials, %d entries", len(p.until), len(p.order))
 	}
-	if s.Proven("t", "first") || !s.Proven("t", "used") || !s.Proven("t", fmt.Sprint(mostProven-1)) {
+	if s.Proven("t", "first") || !s.Proven("t", "used") || !s.Proven("t", fmt.Sprint(maxProven-1)) {
 		t.Error("the one that was confirmed longest ago is not the one that went")
 	}
 }
@@ -84,8 +85,8 @@ func TestProvenIsRefusedWithoutCredentialOrTime(t *testing.T) {
 	s := New(breaker.DefaultBudget())
 	for i, c := range []*schema.Command{provenOf("1", "", sec), provenOf("2", "k", 0), {ID: "3", Kind: schema.CommandProven, Tenant: "t", TTL: sec, Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}}} {
 		s.Apply(int64(i), sec, c)
-		if r, _ := s.ResultOf(c.ID); r.Outcome != Refused {
-			t.Errorf("%d: %s", i, r.Outcome)
+		if r, _ := s.Result(c.ID); r.Code != enforce.Rejected {
+			t.Errorf("%d: %s", i, r.Code)
 		}
 	}
 	if want := New(breaker.DefaultBudget()).proven; !reflect.DeepEqual(s.proven, want) {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/breaker"
 	"flyball/schema"
 )
@@ -20,25 +21,25 @@ func TestSettingsOfTheLogHoldAndInitialOnesOnlyWhereThereAreNone(t *testing.T) {
 	three, four, all, bad := 3, 4, 100, 101
 	for i, tc := range []struct {
 		c    *schema.Command
-		want string
+		want enforce.ResultCode
 		per  int
 		pct  int
 	}{
-		{settings("1", nil, nil, true), Refused, 5, 10},
-		{settings("2", nil, &bad, false), Refused, 5, 10},
-		{settings("3", &three, &all, true), InForce, 3, 100},
-		{settings("4", &four, &all, true), Stands, 3, 100},
-		{settings("5", &four, nil, false), InForce, 4, 100},
-		{settings("5", &three, nil, false), InForce, 4, 100}, // a repeat of an id
+		{settings("1", nil, nil, true), enforce.Rejected, 5, 10},
+		{settings("2", nil, &bad, false), enforce.Rejected, 5, 10},
+		{settings("3", &three, &all, true), enforce.InForce, 3, 100},
+		{settings("4", &four, &all, true), enforce.SettingsExist, 3, 100},
+		{settings("5", &four, nil, false), enforce.InForce, 4, 100},
+		{settings("5", &three, nil, false), enforce.InForce, 4, 100}, // a repeat of an id
 	} {
 		s.Apply(int64(i), sec, tc.c)
-		r, _ := s.ResultOf(tc.c.ID)
-		v, want := s.SettingsOf("t"), breaker.Budget{PerHour: tc.per, Percent: tc.pct}
-		if r.Outcome != tc.want || v.TripsPerHour != tc.per || v.AgentsPercent != tc.pct || s.Breakers.BudgetOf("t") != want {
+		r, _ := s.Result(tc.c.ID)
+		v, want := s.Settings("t"), breaker.Budget{PerHour: tc.per, Percent: tc.pct}
+		if r.Code != tc.want || v.TripsPerHour != tc.per || v.AgentsPercent != tc.pct || s.Breakers.BudgetFor("t") != want {
 			t.Errorf("%d: %+v %+v", i, r, v)
 		}
 	}
-	if v := s.SettingsOf("other"); v.Generation != 0 || v.TripsPerHour != 5 {
+	if v := s.Settings("other"); v.Generation != 0 || v.TripsPerHour != 5 {
 		t.Errorf("settings of one tenant are those of another: %+v", v)
 	}
 	if s.Audit.Seq != 5 {
@@ -71,7 +72,7 @@ func TestRestartKeepsTheSettingsWhateverItsOwnAre(t *testing.T) {
 		s.Apply(int64(i+6), 2*sec, c)
 		again.Apply(int64(i+6), 2*sec, c)
 	}
-	if s.Audit != again.Audit || s.SettingsOf("t") != again.SettingsOf("t") || s.SettingsOf("u") != again.SettingsOf("u") {
+	if s.Audit != again.Audit || s.Settings("t") != again.Settings("t") || s.Settings("u") != again.Settings("u") {
 		t.Errorf("%+v\n%+v", s.Audit, again.Audit)
 	}
 	if e, ok := again.EntryAt(3); !ok || e.Seq != 3 {
@@ -96,7 +97,7 @@ func TestRestartKeepsTheSettingsWhateverItsOwnAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := before.SettingsOf("t"); v.Generation != 0 || v.TripsPerHour != 7 || v.AgentsPercent != 70 {
+	if v := before.Settings("t"); v.Generation != 0 || v.TripsPerHour != 7 || v.AgentsPercent != 70 {
 		t.Errorf("of version 2: %+v", v)
 	}
 	if b := before.Snapshot().Budget; b == nil || b.PerHour != 7 {
@@ -110,16 +111,16 @@ func TestCommandsAfterALostTailAreNewOnes(t *testing.T) {
 		s.Apply(int64(i), sec, tripOf(fmt.Sprint("d", i), runScope(byte(i)), nil))
 	}
 	end := s.Audit.Seq
-	if n := s.Lost(10); n != 0 {
+	if n := s.ResumeAfterLoss(10); n != 0 {
 		t.Fatalf("%d lost of a whole log", n)
 	}
-	if n := s.Lost(4); n != 6 || s.Next() != 4 {
+	if n := s.ResumeAfterLoss(4); n != 6 || s.Next() != 4 {
 		t.Fatalf("%d lost, next %d", n, s.Next())
 	}
 	s.Skip(4, sec)
 	s.Apply(5, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: runScope(200), Reason: "r"})
-	r, ok := s.ResultOf("f")
-	if !ok || r.Outcome != "applied" || r.Generation <= 10 || s.Audit.Seq != end+1 || s.Next() != 6 {
+	r, ok := s.Result("f")
+	if !ok || r.Code != "applied" || r.Generation <= 10 || s.Audit.Seq != end+1 || s.Next() != 6 {
 		t.Fatalf("%+v %v, next %d", r, ok, s.Next())
 	}
 	again, err := Restore(breaker.DefaultBudget(), s.Snapshot())
@@ -127,7 +128,7 @@ func TestCommandsAfterALostTailAreNewOnes(t *testing.T) {
 		t.Fatalf("%v, next %d", err, again.Next())
 	}
 	again.Apply(6, sec, &schema.Command{Kind: schema.CommandTick})
-	if again.Offset != s.Offset+1 {
-		t.Errorf("%d after %d", again.Offset, s.Offset)
+	if again.Position.Offset != s.Position.Offset+1 {
+		t.Errorf("%d after %d", again.Position.Offset, s.Position.Offset)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/approval"
 	"flyball/detect/enforce/arming"
 	"flyball/detect/enforce/breaker"
@@ -29,14 +30,14 @@ type Snapshot struct {
 	Manifests map[string][]schema.Manifest `json:"manifests"`
 	Audit     Chain                        `json:"audit"`
 	IDs       []string                     `json:"ids"`
-	Results   []Result                     `json:"results"`
+	Results   []enforce.Result             `json:"results"`
 
 	// Since version 3.
 	Budget     *breaker.Budget       `json:"budget,omitempty"` // of tenants without settings
-	Settings   []Setting             `json:"settings,omitempty"`
+	Settings   []TenantSettings      `json:"settings,omitempty"`
 	Epoch      int64                 `json:"epoch,omitempty"`
 	Recent     []ChainEntry          `json:"recent_audit,omitempty"`
-	Proven     []Proven              `json:"proven,omitempty"`
+	Proven     []ProvenCredential    `json:"proven,omitempty"`
 	Arming     []arming.Order        `json:"arming,omitempty"`
 	Exceptions []exception.Exception `json:"exceptions,omitempty"`
 }
@@ -44,11 +45,11 @@ type Snapshot struct {
 // Snapshot is everything a restart needs. It shares only what never changes, so
 // that it can be written while the state goes on.
 func (s *State) Snapshot() *Snapshot {
-	out := &Snapshot{Offset: s.Offset, Clock: s.Clock, Breakers: s.Breakers.Snapshot(), Gates: s.Gates.Snapshot(), Tasks: s.Tasks.Snapshot(),
+	out := &Snapshot{Offset: s.Position.Offset, Clock: s.Position.Time, Breakers: s.Breakers.Snapshot(), Gates: s.Approvals.Snapshot(), Tasks: s.Tasks.Snapshot(),
 		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
 		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch, Proven: s.provenSnapshot(),
-		Recent: slices.Clone(s.recent[max(0, len(s.recent)-mostRecent):]), Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
-		IDs: make([]string, 0, len(s.ids)), Results: make([]Result, 0, len(s.ids))}
+		Recent: slices.Clone(s.recent[max(0, len(s.recent)-maxRecentEntries):]), Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
+		IDs: make([]string, 0, len(s.ids)), Results: make([]enforce.Result, 0, len(s.ids))}
 	for i := range s.ids { // oldest first
 		id := s.ids[(s.nextID+i)%len(s.ids)]
 		out.IDs = append(out.IDs, id)
@@ -83,12 +84,13 @@ func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 	}
 	s := New(b)
 	s.Arming, s.Exceptions = arming.Restore(from.Arming), exceptions
-	s.Offset, s.Clock, s.Audit, s.Manifests = from.Offset, from.Clock, from.Audit, manifests
+	s.Position = enforce.LogPosition{Offset: from.Offset, Time: from.Clock}
+	s.Audit, s.Manifests = from.Audit, manifests
 	s.epoch, s.recent = from.Epoch, from.Recent
 	if from.Breakers != nil {
 		s.Breakers = breaker.Restore(b, from.Breakers)
 	}
-	s.Gates, s.Tasks, s.Quotas = approval.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(from.Quotas)
+	s.Approvals, s.Tasks, s.Quotas = approval.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(s.quotaLimits, from.Quotas)
 	for _, x := range from.Proven {
 		s.putProven(x)
 	}

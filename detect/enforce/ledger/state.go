@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"flyball/detect/enforce"
 	"flyball/detect/enforce/approval"
 	"flyball/detect/enforce/arming"
 	"flyball/detect/enforce/breaker"
@@ -11,36 +12,15 @@ import (
 	"flyball/schema"
 )
 
-// Result is what became of a command.
-type Result struct {
-	Outcome    string `json:"outcome"`
-	Generation uint64 `json:"generation"`
-	Ref        string `json:"ref,omitempty"`   // the gate or task that it is about
-	Units      int64  `json:"units,omitempty"` // of a lease
-	Detail     string `json:"detail,omitempty"`
-}
-
-// Outcomes of manifests and verdicts; the others are those of the machines below.
-const (
-	Refused  = "refused"
-	InForce  = "in_force"
-	Dropped  = "dropped"
-	NoneSuch = "no_such_manifest"
-	Judged   = "judged"
-)
-
 const rememberedIDs = 100_000
 
 // State is what a point holds. It is not for concurrent use.
 type State struct {
-	// Offset of the last command folded, -1 before the first. After the log has lost
-	// records that were folded it counts on from a higher number, see Lost: positions
-	// and generations are given once.
-	Offset int64
-	Clock  int64 // the log's clock: the latest record's time, Unix ns
+	// Position of the last record applied.
+	Position enforce.LogPosition
 
 	Breakers   *breaker.State
-	Gates      *approval.State
+	Approvals  *approval.State
 	Tasks      *task.State
 	Quotas     *quota.State
 	Manifests  *manifest.Store
@@ -51,20 +31,22 @@ type State struct {
 	proven map[string]*provenCredentials // by tenant
 
 	epoch    int64 // how often the log has lost records that were folded
-	settings map[string]Setting
+	settings map[string]TenantSettings
 	recent   []ChainEntry // the last entries of the trail, the newest last
 
-	results map[string]Result // by command id
-	ids     []string          // ring of the ids in results
+	results map[string]enforce.Result // by command id
+	ids     []string                  // ring of the ids in results
 	nextID  int
 }
 
 // New is a state before any command.
 func New(b breaker.Budget) *State {
-	return &State{Offset: -1,
-		Breakers: breaker.New(b), Gates: approval.New(), Tasks: task.New(), Quotas: quota.New(), Manifests: manifest.NewStore(),
+	s := &State{Position: enforce.LogPosition{Offset: -1},
+		Breakers: breaker.New(b), Approvals: approval.New(), Tasks: task.New(), Manifests: manifest.NewStore(),
 		Arming: arming.New(), Exceptions: exception.New(),
-		settings: map[string]Setting{}, proven: map[string]*provenCredentials{}, results: map[string]Result{}}
+		settings: map[string]TenantSettings{}, proven: map[string]*provenCredentials{}, results: map[string]enforce.Result{}}
+	s.Quotas = quota.New(s.quotaLimits)
+	return s
 }
 
 // Apply folds the command at an offset whose record the broker stamped at a
@@ -72,22 +54,22 @@ func New(b breaker.Budget) *State {
 // one change nothing, nor does a repeat of an id. A record stamped earlier than
 // one before it does not turn the clock back.
 func (s *State) Apply(offset, at int64, c *schema.Command) []schema.Event {
-	if offset += s.epoch * epochLength; offset <= s.Offset {
+	if offset += s.epoch * epochLength; offset <= s.Position.Offset {
 		return nil
 	}
-	s.Offset, s.Clock = offset, max(s.Clock, at)
-	events := s.pass()
+	s.Position = enforce.LogPosition{Offset: offset, Time: max(s.Position.Time, at)}
+	events := s.advance(s.Position)
 	if c.Kind == schema.CommandTick || c.Kind == schema.CommandNone {
 		return events
 	}
 	if _, seen := s.results[c.ID]; seen && c.ID != "" {
 		return events
 	}
-	r, more := s.command(c)
-	r.Generation = s.generation()
+	r, more := s.machine(c.Kind).Apply(s.Position, c)
+	r.Generation = s.Position.Generation()
 	s.remember(c.ID, r)
 	events = append(events, more...)
-	if e, ok := s.Audit.add(s.Offset, s.Clock, s.feature(), c, r); ok {
+	if e, ok := s.Audit.add(s.Position, s.feature(), c, r); ok {
 		s.note(ChainEntry{e.Seq, e.Hash, e.At})
 		events = append(events, schema.AuditEvent(&e))
 	}
@@ -96,8 +78,8 @@ func (s *State) Apply(offset, at int64, c *schema.Command) []schema.Event {
 
 // Skip passes over a record that could not be read.
 func (s *State) Skip(offset, at int64) {
-	if offset += s.epoch * epochLength; offset > s.Offset {
-		s.Offset, s.Clock = offset, max(s.Clock, at)
+	if offset += s.epoch * epochLength; offset > s.Position.Offset {
+		s.Position = enforce.LogPosition{Offset: offset, Time: max(s.Position.Time, at)}
 	}
 }
 
@@ -105,23 +87,21 @@ func (s *State) Skip(offset, at int64) {
 const epochLength = int64(1) << 40
 
 // Next is the offset in flyball.commands of the record that is folded next.
-func (s *State) Next() int64 { return s.Offset + 1 - s.epoch*epochLength }
+func (s *State) Next() int64 { return s.Position.Offset + 1 - s.epoch*epochLength }
 
-// Lost says that the log ends before a record that was folded: its tail was lost,
+// ResumeAfterLoss says that the log ends before a record that was folded: its tail was lost,
 // and the next record has the offset of its end. What was folded stays; the records
 // that follow are new ones, and none of their generations was given before. It
 // returns how many records are missing.
-func (s *State) Lost(end int64) int64 {
+func (s *State) ResumeAfterLoss(end int64) int64 {
 	missing := s.Next() - end
 	if missing <= 0 {
 		return 0
 	}
 	s.epoch++
-	s.Offset = s.epoch*epochLength + end - 1
+	s.Position.Offset = s.epoch*epochLength + end - 1
 	return missing
 }
-
-func (s *State) generation() uint64 { return uint64(s.Offset) + 1 }
 
 // feature is the number that every point is known to read: settings are written once
 // all of them announce it, so that the log itself says so.
@@ -132,103 +112,90 @@ func (s *State) feature() int {
 	return 1
 }
 
-// pass does what the log's clock makes due.
-func (s *State) pass() []schema.Event {
-	s.Exceptions.Pass(s.Clock)
-	return append(s.Breakers.Pass(breaker.Moment{Clock: s.Clock, Generation: s.generation()}), s.Gates.Pass(approval.Moment{Clock: s.Clock, Generation: s.generation()})...)
-}
-
-func (s *State) command(c *schema.Command) (Result, []schema.Event) {
-	switch c.Kind {
-	case schema.CommandAsk, schema.CommandGrant, schema.CommandRefuse, schema.CommandUse:
-		o, g, events := s.Gates.Apply(approval.Moment{Clock: s.Clock, Generation: s.generation()}, c)
-		r := Result{Outcome: string(o)}
-		if g != nil {
-			r.Ref = g.ID
-		}
-		return r, events
-	case schema.CommandTask, schema.CommandTaskEnd:
-		o, t := s.Tasks.Apply(s.Clock, s.generation(), c)
-		r := Result{Outcome: string(o)}
-		var events []schema.Event
-		if t != nil {
-			if r.Ref = t.ID; o == task.Ended {
-				events = s.Gates.EndRun(approval.Moment{Clock: s.Clock, Generation: s.generation()}, t.Tenant, t.AgentID, t.RunKey)
-			}
-		}
-		return r, events
-	case schema.CommandManifest, schema.CommandManifestDrop:
-		return s.manifest(c), nil
-	case schema.CommandSettings:
-		return s.set(c), nil
-	case schema.CommandTrip:
-		return s.trip(c)
-	case schema.CommandArm, schema.CommandDisarm:
-		return s.arm(c), nil
-	case schema.CommandException, schema.CommandExceptionRemove:
-		return s.except(c), nil
-	case schema.CommandVerdict:
-		return s.verdict(c)
-	case schema.CommandBaseline:
-		return s.baseline(c)
-	case schema.CommandProven:
-		return s.confirm(c), nil
-	case schema.CommandLease:
-		o, units := s.Quotas.Apply(s.Clock, c, s.limits(c.Tenant))
-		return Result{Outcome: string(o), Units: units}, nil
+// advance does what is due at a position: exceptions end before breakers and approvals
+// change.
+func (s *State) advance(at enforce.LogPosition) []schema.Event {
+	var events []schema.Event
+	for _, m := range [...]enforce.Timed{s.Exceptions, s.Breakers, s.Approvals} {
+		events = append(events, m.Advance(at)...)
 	}
-	o, events := s.Breakers.Apply(breaker.Moment{Clock: s.Clock, Generation: s.generation()}, c)
-	return Result{Outcome: string(o)}, events
+	return events
 }
 
-// verdict is kept by nobody here: it is an event and an entry of the trail.
-func (s *State) verdict(c *schema.Command) (Result, []schema.Event) {
-	if c.Verdict == nil || c.Verdict.FindingID == "" || c.Verdict.Is == schema.VerdictUnknown || c.Reason == "" {
-		return Result{Outcome: Refused}, nil
+// machine returns the state machine that owns a kind of command.
+func (s *State) machine(kind schema.CommandKind) enforce.Machine {
+	switch kind {
+	case schema.CommandAsk, schema.CommandGrant, schema.CommandRefuse, schema.CommandUse:
+		return s.Approvals
+	case schema.CommandTask:
+		return s.Tasks
+	case schema.CommandTaskEnd:
+		return apply(s.endTask)
+	case schema.CommandManifest, schema.CommandManifestDrop:
+		return s.Manifests
+	case schema.CommandLease:
+		return s.Quotas
+	case schema.CommandTrip:
+		return apply(s.trip)
+	case schema.CommandArm, schema.CommandDisarm:
+		return s.Arming
+	case schema.CommandException, schema.CommandExceptionRemove:
+		return s.Exceptions
+	case schema.CommandSettings:
+		return apply(s.set)
+	case schema.CommandProven:
+		return apply(s.confirm)
+	case schema.CommandVerdict:
+		return apply(recordVerdict)
+	case schema.CommandBaseline:
+		return apply(orderBaseline)
+	}
+	return s.Breakers
+}
+
+// apply is a Machine that is one function.
+type apply func(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event)
+
+func (f apply) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	return f(at, c)
+}
+
+// endTask ends a task, and with it what its run asked for and was granted.
+func (s *State) endTask(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	r, events := s.Tasks.Apply(at, c)
+	if t := s.Tasks.Get(r.Ref); t != nil && r.Code == enforce.TaskEnded {
+		events = append(events, s.Approvals.EndRun(at, t.Tenant, t.AgentID, t.RunKey)...)
+	}
+	return r, events
+}
+
+// recordVerdict makes an event of a person's verdict on a finding. No state changes.
+func recordVerdict(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	if c.Verdict == nil || c.Verdict.FindingID == "" || c.Verdict.Label == schema.VerdictUnknown || c.Reason == "" {
+		return enforce.Result{Code: enforce.Rejected}, nil
 	}
 	v := *c.Verdict
-	v.Tenant, v.By, v.Why, v.At, v.Generation = c.Tenant, c.By, c.Reason, s.Clock, s.generation()
-	return Result{Outcome: Judged, Ref: v.FindingID}, []schema.Event{schema.VerdictEvent(&v)}
+	v.Tenant, v.By, v.Why, v.At, v.Generation = c.Tenant, c.By, c.Reason, at.Time, at.Generation()
+	return enforce.Result{Code: enforce.VerdictRecorded, Ref: v.FindingID}, []schema.Event{schema.VerdictEvent(&v)}
 }
 
-func (s *State) manifest(c *schema.Command) Result {
-	switch {
-	case c.Manifest == nil:
-		return Result{Outcome: Refused, Detail: "no manifest in the command"}
-	case c.Kind == schema.CommandManifestDrop && s.Manifests.Drop(c.Tenant, c.Manifest.Agent):
-		return Result{Outcome: Dropped, Ref: c.Manifest.Agent}
-	case c.Kind == schema.CommandManifestDrop:
-		return Result{Outcome: NoneSuch, Ref: c.Manifest.Agent}
-	case s.Manifests.Full(c.Tenant):
-		return Result{Outcome: Refused, Detail: "the tenant has as many manifests as can be"}
+// quotaLimits returns a quota of the manifest in force for a name or pattern: all points
+// agree on it at every position.
+func (s *State) quotaLimits(tenant, agent, name string) (limit, per int64, ok bool) {
+	m := s.Manifests.ForPattern(tenant, agent)
+	if m == nil {
+		return 0, 0, false
 	}
-	doc := *c.Manifest
-	doc.Version, doc.By, doc.At = s.generation(), c.By, s.Clock
-	if err := s.Manifests.Put(c.Tenant, doc); err != nil {
-		return Result{Outcome: Refused, Detail: err.Error()}
-	}
-	return Result{Outcome: InForce, Ref: doc.Agent}
+	return m.Quota(name)
 }
 
-// limits are the quotas of the manifests in force, by the name or pattern that
-// the manifest is of: all points agree on them at every offset.
-func (s *State) limits(tenant string) quota.Limits {
-	return func(of, name string) (limit, per int64, ok bool) {
-		m := s.Manifests.Exactly(tenant, of)
-		if m == nil {
-			return 0, 0, false
-		}
-		return m.Quota(name)
-	}
-}
-
-// ResultOf a command that was folded.
-func (s *State) ResultOf(id string) (Result, bool) {
+// Result a command that was folded.
+func (s *State) Result(id string) (enforce.Result, bool) {
 	r, ok := s.results[id]
 	return r, ok
 }
 
-func (s *State) remember(id string, r Result) {
+func (s *State) remember(id string, r enforce.Result) {
 	if id == "" {
 		return
 	}

@@ -35,19 +35,19 @@ type Document struct {
 	Agent   string `yaml:"agent"` // a name, or a pattern as billing/* or *
 	Owner   string `yaml:"owner,omitempty"`
 	Purpose string `yaml:"purpose,omitempty"`
-	Scope   Scope  `yaml:"scope,omitempty"`
+	Grants  Grants `yaml:"scope,omitempty"`
 	// Task is required where writes ask unless an orchestrator has declared the run's task.
-	Task        string           `yaml:"task,omitempty"`
-	TaskTypes   map[string]Scope `yaml:"task_types,omitempty"`
-	Autonomy    []Autonomy       `yaml:"autonomy,omitempty"`
-	Quotas      []Quota          `yaml:"quotas,omitempty"`
-	Hours       *schedule.Hours  `yaml:"hours,omitempty"`
-	FailureMode *FailureMode     `yaml:"failure_mode,omitempty"`
+	Task        string            `yaml:"task,omitempty"`
+	TaskTypes   map[string]Grants `yaml:"task_types,omitempty"`
+	Autonomy    []Autonomy        `yaml:"autonomy,omitempty"`
+	Quotas      []Quota           `yaml:"quotas,omitempty"`
+	Hours       *schedule.Hours   `yaml:"hours,omitempty"`
+	FailureMode *FailureMode      `yaml:"failure_mode,omitempty"`
 }
 
-// Scope is what may be called, and what may be written there. An empty list
+// Grants is what may be called, and what may be written there. An empty list
 // sets no limit.
-type Scope struct {
+type Grants struct {
 	Routes    []string `yaml:"routes,omitempty"`    // "GET /v1/**", "tool:refund_payment"
 	Resources []string `yaml:"resources,omitempty"` // "order:*", of writes
 }
@@ -139,8 +139,8 @@ func Compile(d *Document) (*Manifest, error) {
 	if d.Task != "" && d.Task != "required" && d.Task != "optional" {
 		bad("task: %q; required or optional", d.Task)
 	}
-	m.scope = compileScope("scope", d.Scope, bad)
-	m.types = map[string]scope{}
+	m.grants = compileScope("scope", d.Grants, bad)
+	m.types = map[string]grants{}
 	for name, s := range d.TaskTypes {
 		if len(s.Routes)+len(s.Resources) == 0 {
 			bad("task_types.%s: neither routes nor resources; a type that limits nothing is no type", name)
@@ -174,8 +174,8 @@ func Compile(d *Document) (*Manifest, error) {
 
 type complain = func(format string, args ...any)
 
-func compileScope(key string, s Scope, bad complain) scope {
-	var out scope
+func compileScope(key string, s Grants, bad complain) grants {
+	var out grants
 	out.routes = compileRoutes(key+".routes", s.Routes, bad)
 	for i, r := range s.Resources {
 		kind, _, ok := strings.Cut(r, ":")
@@ -239,7 +239,7 @@ func (a *autonomy) limits(i int) []quota {
 	add := func(name, of string, amount float64) {
 		if amount > 0 {
 			q := Quota{Name: fmt.Sprintf("autonomy%d_%s", i, name), Of: of, Routes: a.Routes, Amount: amount, Currency: a.Currency, Per: Duration(day), Over: "ask"}
-			out = append(out, quota{Quota: q, key: a.key + "." + name, routes: a.routes, limit: milli(amount), alone: true})
+			out = append(out, quota{Quota: q, key: a.key + "." + name, routes: a.routes, limit: milli(amount), autonomousOnly: true})
 		}
 	}
 	add("per_run", "run", a.PerRun)

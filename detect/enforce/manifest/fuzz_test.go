@@ -21,7 +21,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, c := range []*schema.Call{call("GET", "/v1/orders/{id}", nil), call("DELETE", "/", nil), call("", "", paying("5", "EUR")), call("POST", "/v1/refunds", paying("1e9", ""))} {
 			for _, at := range []int64{0, -1, monday, 1<<63 - 1} {
-				a := m.Decide(Ask{Call: c, Now: at, Task: &schema.Task{Type: "refund", Targets: []string{"order:*"}, Expires: at}})
+				a := m.Evaluate(Ask{Call: c, Now: at, Task: &schema.Task{Type: "refund", Targets: []string{"order:*"}, Expires: at}})
 				if a.Why == "" || a.Action > schema.ActionDeny {
 					t.Fatalf("%+v", a)
 				}
@@ -44,7 +44,7 @@ func FuzzAmount(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		c := call("POST", "/", nil)
-		c.Note(route.AttrAmount, s)
+		c.SetAttr(route.AttrAmount, s)
 		if n, _, ok := money(c); ok && (n < 0 || n > 1e17+1000) {
 			t.Fatalf("%q: %d", s, n)
 		}

@@ -53,10 +53,10 @@ func paying(amount, currency string) func(*schema.Call) {
 	return func(c *schema.Call) {
 		c.Reversibility = schema.Irreversible
 		if amount != "" {
-			c.Note(route.AttrAmount, amount)
+			c.SetAttr(route.AttrAmount, amount)
 		}
 		if currency != "" {
-			c.Note(route.AttrCurrency, currency)
+			c.SetAttr(route.AttrCurrency, currency)
 		}
 	}
 }
@@ -101,7 +101,7 @@ func TestManifestDecides(t *testing.T) {
 		if tc.in.Now == 0 {
 			tc.in.Now = monday
 		}
-		if a := m.Decide(tc.in); a.Action != tc.action || a.Why != tc.why {
+		if a := m.Evaluate(tc.in); a.Action != tc.action || a.Why != tc.why {
 			t.Errorf("%s: %v because %s (%s), want %v because %s", name, a.Action, a.Why, a.Line, tc.action, tc.why)
 		}
 	}
@@ -110,7 +110,7 @@ func TestManifestDecides(t *testing.T) {
 func TestQuotasOfACall(t *testing.T) {
 	m := must(t, refunds)
 	spends := func(c *schema.Call) (out []string) {
-		for _, s := range m.Decide(Ask{Call: c, Now: monday}).Spends {
+		for _, s := range m.Evaluate(Ask{Call: c, Now: monday}).Spends {
 			out = append(out, s.Quota+" "+s.Of+" "+strings.TrimSuffix(time.Duration(s.Units).String(), "ns"))
 		}
 		return out
@@ -127,7 +127,7 @@ func TestQuotasOfACall(t *testing.T) {
 		t.Error(got)
 	}
 	// An unknown amount fits into no limit by amount.
-	for _, s := range m.Decide(Ask{Call: call("POST", "/v1/refunds", paying("", "")), Now: monday}).Spends {
+	for _, s := range m.Evaluate(Ask{Call: call("POST", "/v1/refunds", paying("", "")), Now: monday}).Spends {
 		if s.Quota == "money" && s.Units <= s.Limit {
 			t.Error("an amount that nobody knows fits")
 		}
@@ -197,7 +197,7 @@ func TestAssertedNameCannotChooseAWiderManifest(t *testing.T) {
 		}
 	}
 	of := func(agent string, trust schema.Trust) string {
-		_, doc := s.Of("t", agent, trust)
+		_, doc := s.ForAgent("t", agent, trust)
 		return doc.Agent
 	}
 	for _, tc := range []struct {
@@ -216,7 +216,7 @@ func BenchmarkDecide(b *testing.B) {
 	c := call("POST", "/v1/refunds", paying("49.99", "EUR"))
 	b.ReportAllocs()
 	for b.Loop() {
-		m.Decide(Ask{Call: c, Now: monday})
+		m.Evaluate(Ask{Call: c, Now: monday})
 	}
 }
 
@@ -226,7 +226,7 @@ func TestQuotaIsNotSpentByAnAmountWithoutCurrency(t *testing.T) {
 	for currency, want := range map[string]int64{"EUR": 10_000, "": 2_000_001} {
 		c := call("POST", "/v1/refunds", paying("10", currency))
 		c.Reversibility = schema.Compensable
-		if s := m.Decide(Ask{Call: c, Now: monday}).Spends; len(s) != 1 || s[0].Units != want {
+		if s := m.Evaluate(Ask{Call: c, Now: monday}).Spends; len(s) != 1 || s[0].Units != want {
 			t.Errorf("%q: %+v", currency, s)
 		}
 	}

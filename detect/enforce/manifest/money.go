@@ -18,11 +18,11 @@ func money(c *schema.Call) (amount int64, currency string, ok bool) {
 	return amount, currency, ok
 }
 
-// Thousandths is the amount of a call in thousandths of its currency's unit, rounded up.
-func Thousandths(c *schema.Call) (amount int64, currency string, ok bool) { return money(c) }
+// AmountInThousandths is the amount of a call in thousandths of its currency's unit, rounded up.
+func AmountInThousandths(c *schema.Call) (amount int64, currency string, ok bool) { return money(c) }
 
-// Money is the amount of a call as it was written, and its currency.
-func Money(c *schema.Call) (amount, currency string) {
+// AmountAsWritten is the amount of a call as it was written, and its currency.
+func AmountAsWritten(c *schema.Call) (amount, currency string) {
 	for _, a := range c.Attrs {
 		switch a.Key {
 		case route.AttrAmount:

@@ -20,8 +20,8 @@ type Totals struct {
 	Since, Until               time.Time
 }
 
-// mostReads are listed by name; more are granted by what their paths begin with.
-const mostReads = 40
+// maxListedReads are listed by name; more are granted by what their paths begin with.
+const maxListedReads = 40
 
 // Propose writes a manifest that grants what an agent did in its clean runs and
 // little more, with the evidence behind every line. An irreversible call asks
@@ -54,7 +54,7 @@ func Propose(agent, owner string, used []Usage, t Totals) ([]byte, error) {
 	prefixes := map[string][3]uint64{}
 	for i := range used {
 		u := &used[i]
-		if u.Reversibility == schema.ReadOnly && reads > mostReads && u.Tool == "" {
+		if u.Reversibility == schema.ReadOnly && reads > maxListedReads && u.Tool == "" {
 			p := prefixes[prefix(u)]
 			prefixes[prefix(u)] = [3]uint64{p[0] + u.Calls, p[1] + u.Runs, p[2] + 1}
 			continue

@@ -8,8 +8,8 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 )
 
-// Answered is what became of the questions about a route.
-type Answered struct {
+// ApprovalHistory is what became of the questions about a route.
+type ApprovalHistory struct {
 	Route                            string
 	Asked, Granted, Refused, TimeOut uint64
 	MaxAmount                        float64 // of what was granted
@@ -26,15 +26,15 @@ type Suggestion struct {
 	after func(*Document)
 }
 
-// leastAnswers that must all have been a yes before less is asked.
-const leastAnswers = 5
+// minAnswers that must all have been a yes before less is asked.
+const minAnswers = 5
 
 // Review suggests to ask less where every answer was a yes and nothing was found
 // since, and to grant less where nothing was used.
-func (m *Manifest) Review(agent string, used []Usage, gates []Answered) []Suggestion {
+func (m *Manifest) Review(agent string, used []Usage, gates []ApprovalHistory) []Suggestion {
 	out := []Suggestion{}
 	for _, g := range gates {
-		if g.Asked < leastAnswers || g.Granted != g.Asked || g.Findings > 0 {
+		if g.Asked < minAnswers || g.Granted != g.Asked || g.Findings > 0 {
 			continue
 		}
 		name := g.Route
@@ -53,7 +53,7 @@ func (m *Manifest) Review(agent string, used []Usage, gates []Answered) []Sugges
 	for _, unused := range m.Check(agent, used).Unused {
 		key, pattern, _ := strings.Cut(unused, ": ")
 		list := map[string]func(*Document) *[]string{
-			"scope.routes": func(d *Document) *[]string { return &d.Scope.Routes }, "scope.resources": func(d *Document) *[]string { return &d.Scope.Resources }}[strings.TrimRight(key, "[]0123456789")]
+			"scope.routes": func(d *Document) *[]string { return &d.Grants.Routes }, "scope.resources": func(d *Document) *[]string { return &d.Grants.Resources }}[strings.TrimRight(key, "[]0123456789")]
 		if list == nil || len(*list(&m.Document)) < 2 {
 			continue // an empty list would grant everything
 		}
@@ -80,8 +80,8 @@ func (m *Manifest) Diff(list []Suggestion) (diff string, after []byte, err error
 	for _, s := range list {
 		s.after(&next)
 	}
-	if len(next.Scope.Routes) == 0 && len(m.Document.Scope.Routes) > 0 {
-		next.Scope.Routes = m.Document.Scope.Routes[:1] // an empty list would grant everything
+	if len(next.Grants.Routes) == 0 && len(m.Document.Grants.Routes) > 0 {
+		next.Grants.Routes = m.Document.Grants.Routes[:1] // an empty list would grant everything
 	}
 	if after, err = next.Text(); err != nil {
 		return "", nil, err

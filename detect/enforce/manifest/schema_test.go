@@ -84,7 +84,7 @@ func TestProposalGrantsWhatWasDoneAndLittleMore(t *testing.T) {
 	if len(r.Violations) != 2 || r.Fits != 820 {
 		t.Errorf("%+v", r)
 	}
-	if a := m.Answer("bot", &Usage{Method: "PUT", Route: "/v1/users/{id}", Reversibility: schema.Reversible}); a.Action != schema.ActionGate {
+	if a := m.EvaluateUsage("bot", &Usage{Method: "PUT", Route: "/v1/users/{id}", Reversibility: schema.Reversible}); a.Action != schema.ActionGate {
 		t.Errorf("what was never done is granted: %+v", a)
 	}
 }
@@ -111,7 +111,7 @@ autonomy:
   - {routes: [POST /v1/refunds], alone_below: 50, currency: EUR}
   - {routes: ["DELETE /v1/orders/{id}"], ask: always}
 `)
-	gates := []Answered{
+	gates := []ApprovalHistory{
 		{Route: "POST /v1/refunds", Asked: 8, Granted: 8, MaxAmount: 71, Currency: "EUR"},
 		{Route: "DELETE /v1/orders/{id}", Asked: 8, Granted: 7, Refused: 1},
 		{Route: "POST /v1/other", Asked: 3, Granted: 3},

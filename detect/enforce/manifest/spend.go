@@ -34,8 +34,8 @@ func (q *quota) spend(c *schema.Call, now int64) (Spend, bool) {
 	if q.Over == "ask" {
 		s.Over = schema.ActionGate
 	}
-	if q.alone {
-		s.Why = WhyAlone
+	if q.autonomousOnly {
+		s.Why = WhyAutonomySpent
 	}
 	switch {
 	case q.Irreversible > 0 && c.Reversibility != schema.Irreversible:

@@ -24,8 +24,8 @@ type entry struct {
 	manifest *Manifest
 }
 
-// most manifests of a tenant.
-const most = 10_000
+// maxManifests manifests of a tenant.
+const maxManifests = 10_000
 
 // NewStore is empty.
 func NewStore() *Store { return &Store{tenants: map[string]*tenant{}} }
@@ -42,10 +42,10 @@ func (s *Store) Put(tenantName string, doc schema.Manifest) error {
 	return nil
 }
 
-// Full reports whether a tenant has as many manifests as can be.
-func (s *Store) Full(tenantName string) bool {
+// full reports whether a tenant has as many manifests as there may be.
+func (s *Store) full(tenantName string) bool {
 	t := s.tenants[tenantName]
-	return t != nil && len(t.exact)+len(t.patterns) >= most
+	return t != nil && len(t.exact)+len(t.patterns) >= maxManifests
 }
 
 func (s *Store) put(tenantName string, e *entry) {
@@ -77,10 +77,10 @@ func (s *Store) Drop(tenantName, agent string) bool {
 	return len(t.exact)+len(t.patterns) < n
 }
 
-// Of is the manifest of an agent: its own, else that of the longest pattern that
+// ForAgent is the manifest of an agent: its own, else that of the longest pattern that
 // matches. An agent whose name was only asserted has that of a pattern which
 // matches every name ("*"), and cannot choose a wider one by another name.
-func (s *Store) Of(tenantName, agent string, trust schema.Trust) (*Manifest, schema.Manifest) {
+func (s *Store) ForAgent(tenantName, agent string, trust schema.Trust) (*Manifest, schema.Manifest) {
 	t := s.tenants[tenantName]
 	if t == nil {
 		return nil, schema.Manifest{}
@@ -104,15 +104,15 @@ func (s *Store) Of(tenantName, agent string, trust schema.Trust) (*Manifest, sch
 	return nil, schema.Manifest{}
 }
 
-// Named is the manifest that an agent's name would have if it were established:
+// ForClaimedName is the manifest that an agent's name would have if it were established:
 // for an asserted name it may narrow, and nothing else.
-func (s *Store) Named(tenantName, agent string) *Manifest {
-	m, _ := s.Of(tenantName, agent, schema.TrustVerified)
+func (s *Store) ForClaimedName(tenantName, agent string) *Manifest {
+	m, _ := s.ForAgent(tenantName, agent, schema.TrustVerified)
 	return m
 }
 
-// Exactly is the manifest of a name or pattern as it is written.
-func (s *Store) Exactly(tenantName, agent string) *Manifest {
+// ForPattern is the manifest of a name or pattern as it is written.
+func (s *Store) ForPattern(tenantName, agent string) *Manifest {
 	t := s.tenants[tenantName]
 	if t == nil {
 		return nil

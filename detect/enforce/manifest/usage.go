@@ -39,21 +39,21 @@ func (u *Usage) call(agent string) *schema.Call {
 		c.Resources = append(c.Resources, schema.Resource{Type: t, ID: "0"})
 	}
 	if u.WithAmount > 0 {
-		c.Note(route.AttrAmount, decimal(u.MaxAmount))
+		c.SetAttr(route.AttrAmount, decimal(u.MaxAmount))
 		if u.Currency != "" {
-			c.Note(route.AttrCurrency, u.Currency)
+			c.SetAttr(route.AttrCurrency, u.Currency)
 		}
 	}
 	return c
 }
 
-// Answer is what the manifest says to the route in general: to a call of it by
+// EvaluateUsage is what the manifest says to the route in general: to a call of it by
 // an agent, within hours, with no task declared.
-func (m *Manifest) Answer(agent string, u *Usage) Answer {
+func (m *Manifest) EvaluateUsage(agent string, u *Usage) Evaluation {
 	free := *m
 	free.hours = nil
 	free.Document.Task = ""
-	return free.Decide(Ask{Call: u.call(agent), Now: 1})
+	return free.Evaluate(Ask{Call: u.call(agent), Now: 1})
 }
 
 // CheckReport says how a manifest fits what was done.
@@ -84,7 +84,7 @@ func (m *Manifest) Check(agent string, used []Usage) CheckReport {
 	for i := range used {
 		u := &used[i]
 		r.Calls += u.Calls
-		a := m.Answer(agent, u)
+		a := m.EvaluateUsage(agent, u)
 		if a.Action == schema.ActionNone {
 			r.Fits += u.Calls
 			continue
@@ -99,7 +99,7 @@ func (m *Manifest) Check(agent string, used []Usage) CheckReport {
 		}
 		r.Unused = append(r.Unused, key+": "+p.String())
 	})
-	for i, want := range m.scope.resources {
+	for i, want := range m.grants.resources {
 		if !touches(used, want) {
 			r.Unused = append(r.Unused, indexed("scope.resources", i)+": "+want)
 		}
@@ -126,7 +126,7 @@ func (m *Manifest) lines(each func(key string, p *route.Pattern)) {
 			each(indexed(key, i), &list[i])
 		}
 	}
-	all("scope.routes", m.scope.routes)
+	all("scope.routes", m.grants.routes)
 	for name, s := range m.types {
 		all("task_types."+name+".routes", s.routes)
 	}
@@ -134,7 +134,7 @@ func (m *Manifest) lines(each func(key string, p *route.Pattern)) {
 		all(m.autonomy[i].key+".routes", m.autonomy[i].routes)
 	}
 	for i := range m.quotas {
-		if !m.quotas[i].alone {
+		if !m.quotas[i].autonomousOnly {
 			all(m.quotas[i].key+".routes", m.quotas[i].routes)
 		}
 	}
@@ -156,9 +156,9 @@ func (m *Manifest) Narrowed() []Narrowed {
 			out = append(out, Narrowed{line, next})
 		}
 	}
-	for i, r := range m.Document.Scope.Routes {
-		if len(m.Document.Scope.Routes) > 1 {
-			try("without "+indexed("scope.routes", i)+": "+r, func(d *Document) { d.Scope.Routes = slices.Delete(slices.Clone(d.Scope.Routes), i, i+1) })
+	for i, r := range m.Document.Grants.Routes {
+		if len(m.Document.Grants.Routes) > 1 {
+			try("without "+indexed("scope.routes", i)+": "+r, func(d *Document) { d.Grants.Routes = slices.Delete(slices.Clone(d.Grants.Routes), i, i+1) })
 		}
 	}
 	for i, a := range m.Document.Autonomy {

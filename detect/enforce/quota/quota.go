@@ -11,29 +11,20 @@ import (
 	"cmp"
 	"slices"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
-)
-
-// Outcome says what became of a command.
-type Outcome string
-
-const (
-	Leased Outcome = "leased"
-	Spent  Outcome = "spent"        // nothing is left of the quota
-	Window Outcome = "window_over"  // or not begun
-	Full   Outcome = "too_many_own" // spenders of one agent's quotas
-	None   Outcome = "no_such_quota"
 )
 
 // Bounds on spenders within their windows: of one agent's quotas, and of all. Those of
 // a claimed identity have a quarter as many places beside the others'.
 const (
-	mostOfAgent, mostAll               = 20_000, 200_000
-	mostClaimedOfAgent, mostClaimedAll = mostOfAgent / 4, mostAll / 4
+	maxPerAgent, maxTotal               = 20_000, 200_000
+	maxClaimedPerAgent, maxClaimedTotal = maxPerAgent / 4, maxTotal / 4
 )
 
-// Limits says what a quota is: its limit and the length of its window.
-type Limits func(agent, quota string) (limit, per int64, ok bool)
+// Limits returns a quota of a tenant: its limit and the length of its window in ns. It
+// must return the same at every point for the same position in the log.
+type Limits func(tenant, agent, quota string) (limit, per int64, ok bool)
 
 // Key is what is counted.
 type Key struct {
@@ -65,39 +56,47 @@ func (c *Count) pools() [2]pool { return [2]pool{{c.Tenant, c.Agent, c.Claimed},
 
 // State holds what is given out. It is not for concurrent use.
 type State struct {
+	limits   Limits
 	counts   map[Key]*Count
 	spenders map[pool]int
 	swept    int64
 }
 
 // New is a state before any command.
-func New() *State { return &State{counts: map[Key]*Count{}, spenders: map[pool]int{}} }
+func New(limits Limits) *State {
+	return &State{limits: limits, counts: map[Key]*Count{}, spenders: map[pool]int{}}
+}
 
-// Apply folds a lease: units is how much of it was given, none unless Leased.
-// A last bit that is smaller than what was asked for is given too.
-func (s *State) Apply(now int64, c *schema.Command, limits Limits) (outcome Outcome, units int64) {
+// Apply leases units of a quota: Result.Units is how many, 0 unless enforce.Leased. The
+// last units of a quota are leased even when they are fewer than requested.
+func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	code, units := s.lease(at.Time, c)
+	return enforce.Result{Code: code, Units: units}, nil
+}
+
+func (s *State) lease(now int64, c *schema.Command) (code enforce.ResultCode, units int64) {
 	l := c.Lease
 	if l == nil || l.Units <= 0 {
-		return None, 0
+		return enforce.NoSuchQuota, 0
 	}
-	limit, per, ok := limits(l.Agent, l.Quota)
+	limit, per, ok := s.limits(c.Tenant, l.Agent, l.Quota)
 	if !ok || per <= 0 {
-		return None, 0
+		return enforce.NoSuchQuota, 0
 	}
 	if now/per != l.Window {
-		return Window, 0
+		return enforce.NotInWindow, 0
 	}
-	k := Key{c.Tenant, l.Agent, l.Quota, l.Of}
+	k := Key{c.Tenant, l.Agent, l.Quota, l.Spender}
 	have := s.counts[k]
 	if have == nil {
 		s.sweep(now)
 		have = &Count{Key: k, Window: l.Window, Ends: (l.Window + 1) * per, Claimed: l.Standing != nil && *l.Standing == schema.StandingClaimed}
-		ofAgent, all := mostOfAgent, mostAll
+		ofAgent, all := maxPerAgent, maxTotal
 		if have.Claimed {
-			ofAgent, all = mostClaimedOfAgent, mostClaimedAll
+			ofAgent, all = maxClaimedPerAgent, maxClaimedTotal
 		}
 		if p := have.pools(); s.spenders[p[0]] >= ofAgent || s.spenders[p[1]] >= all {
-			return Full, 0
+			return enforce.TooManySpenders, 0
 		}
 		s.put(have)
 	}
@@ -107,10 +106,10 @@ func (s *State) Apply(now int64, c *schema.Command, limits Limits) (outcome Outc
 	have.Limit = limit
 	units = min(l.Units, limit-have.Units)
 	if units <= 0 {
-		return Spent, 0
+		return enforce.QuotaSpent, 0
 	}
 	have.Units += units
-	return Leased, units
+	return enforce.Leased, units
 }
 
 func (s *State) put(c *Count) {
@@ -156,8 +155,8 @@ func (s *State) List(now int64) []Count {
 func (s *State) Snapshot() []Count { return s.List(0) }
 
 // Restore is the state of a snapshot.
-func Restore(from []Count) *State {
-	s := New()
+func Restore(limits Limits, from []Count) *State {
+	s := New(limits)
 	for _, c := range from {
 		s.put(&c)
 	}

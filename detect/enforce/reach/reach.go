@@ -22,13 +22,13 @@ type Route struct {
 	Used uint64
 }
 
-// Line is a route that a caller can reach.
-type Line struct {
+// RouteAccess is a route that a caller can reach.
+type RouteAccess struct {
 	Route         string `json:"route"`
 	Effect        string `json:"effect"`
 	Reversibility string `json:"reversibility"`
-	// Answer: allowed, asks or denied; Why names the reason, Line the key of the manifest.
-	Answer string `json:"answer"`
+	// Access: allowed, asks or denied; Why names the reason, Line the key of the manifest.
+	Access string `json:"answer"`
 	Why    string `json:"why"`
 	Line   string `json:"line,omitempty"`
 	Used   uint64 `json:"used"`   // calls of the subject
@@ -49,28 +49,28 @@ type Narrowing struct {
 
 // Report of a subject.
 type Report struct {
-	Agent      string      `json:"agent"`
-	Manifest   uint64      `json:"manifest_version"` // 0: there is none
-	Lines      []Line      `json:"routes"`
-	Narrowings []Narrowing `json:"narrowings"`
+	Agent      string        `json:"agent"`
+	Manifest   uint64        `json:"manifest_version"` // 0: there is none
+	Lines      []RouteAccess `json:"routes"`
+	Narrowings []Narrowing   `json:"narrowings"`
 	// In one sentence.
 	Worst   string   `json:"worst"`
 	Caveats []string `json:"caveats"`
 }
 
-// Of is what an agent can reach. Without a manifest everything is allowed, and
+// Analyze is what an agent can reach. Without a manifest everything is allowed, and
 // nothing is bounded; ask says that irreversible calls ask even so. Routes come
 // irreversible first, then by what is allowed.
-func Of(agent string, m *manifest.Manifest, version uint64, ask, armed bool, routes []Route) Report {
-	r := Report{Agent: agent, Manifest: version, Lines: []Line{}, Narrowings: []Narrowing{}, Caveats: []string{"routes that nobody has called are not known here"}}
+func Analyze(agent string, m *manifest.Manifest, version uint64, ask, armed bool, routes []Route) Report {
+	r := Report{Agent: agent, Manifest: version, Lines: []RouteAccess{}, Narrowings: []Narrowing{}, Caveats: []string{"routes that nobody has called are not known here"}}
 	if !armed {
 		r.Caveats = append(r.Caveats, "nothing is enforced for this agent: it is observed, and what asks or is denied below would pass")
 	}
 	for i := range routes {
 		r.Lines = append(r.Lines, line(agent, m, ask, &routes[i]))
 	}
-	slices.SortStableFunc(r.Lines, func(a, b Line) int {
-		return cmp.Or(-cmp.Compare(order(a.Reversibility), order(b.Reversibility)), cmp.Compare(answers[a.Answer], answers[b.Answer]), -cmp.Compare(a.Used+a.Others, b.Used+b.Others), cmp.Compare(a.Route, b.Route))
+	slices.SortStableFunc(r.Lines, func(a, b RouteAccess) int {
+		return cmp.Or(-cmp.Compare(order(a.Reversibility), order(b.Reversibility)), cmp.Compare(answers[a.Access], answers[b.Access]), -cmp.Compare(a.Used+a.Others, b.Used+b.Others), cmp.Compare(a.Route, b.Route))
 	})
 	if m != nil {
 		r.narrow(agent, m, routes)
@@ -83,23 +83,23 @@ var answers = map[string]int{"allowed": 0, "asks": 1, "denied": 2}
 
 func order(reversibility string) int { return slices.Index(schema.ReversibilityWords, reversibility) }
 
-func line(agent string, m *manifest.Manifest, ask bool, x *Route) Line {
-	l := Line{Route: x.Name(), Effect: x.Effect, Reversibility: x.Reversibility.String(), Answer: "allowed", Why: manifest.WhyNoManifest, Used: x.Used, Others: x.Calls - min(x.Used, x.Calls), WorstPerHour: -1}
+func line(agent string, m *manifest.Manifest, ask bool, x *Route) RouteAccess {
+	l := RouteAccess{Route: x.Name(), Effect: x.Effect, Reversibility: x.Reversibility.String(), Access: "allowed", Why: manifest.WhyNoManifest, Used: x.Used, Others: x.Calls - min(x.Used, x.Calls), WorstPerHour: -1}
 	if m == nil {
 		if ask && x.Reversibility == schema.Irreversible {
-			l.Answer = "asks"
+			l.Access = "asks"
 		}
 		return l
 	}
-	a := m.Answer(agent, &x.Usage)
+	a := m.EvaluateUsage(agent, &x.Usage)
 	l.Why, l.Line = a.Why, a.Line
 	switch a.Action {
 	case schema.ActionGate:
-		l.Answer, l.WorstPerHour = "asks", 0
+		l.Access, l.WorstPerHour = "asks", 0
 	case schema.ActionDeny:
-		l.Answer, l.WorstPerHour = "denied", 0
+		l.Access, l.WorstPerHour = "denied", 0
 	}
-	if l.Answer != "allowed" {
+	if l.Access != "allowed" {
 		return l
 	}
 	for _, s := range a.Spends {
@@ -115,7 +115,7 @@ func (r *Report) narrow(agent string, m *manifest.Manifest, routes []Route) {
 		out := Narrowing{Line: n.Line}
 		for i := range routes {
 			x := &routes[i]
-			if m.Answer(agent, &x.Usage).Action >= schema.ActionGate || n.Manifest.Answer(agent, &x.Usage).Action < schema.ActionGate {
+			if m.EvaluateUsage(agent, &x.Usage).Action >= schema.ActionGate || n.Manifest.EvaluateUsage(agent, &x.Usage).Action < schema.ActionGate {
 				continue
 			}
 			out.Routes++
@@ -137,7 +137,7 @@ func worst(r *Report) string {
 	n, unused, unbounded := 0, 0, 0
 	most := int64(0)
 	for _, l := range r.Lines {
-		if l.Answer != "allowed" || l.Reversibility != schema.Irreversible.String() {
+		if l.Access != "allowed" || l.Reversibility != schema.Irreversible.String() {
 			continue
 		}
 		n++

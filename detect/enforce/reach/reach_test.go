@@ -21,14 +21,14 @@ var world = []Route{
 }
 
 func TestWithoutAManifestNothingBoundsIt(t *testing.T) {
-	r := Of("bot", nil, 0, false, true, world)
+	r := Analyze("bot", nil, 0, false, true, world)
 	if !strings.Contains(r.Worst, "3 routes, 2 of which it never used; on 3 of them nothing bounds") {
 		t.Error(r.Worst)
 	}
 	if r.Lines[0].Reversibility != "irreversible" || r.Lines[len(r.Lines)-1].Reversibility != "read_only" {
 		t.Errorf("%+v", r.Lines)
 	}
-	if r := Of("bot", nil, 0, true, true, world); !strings.Contains(r.Worst, "no irreversible call") {
+	if r := Analyze("bot", nil, 0, true, true, world); !strings.Contains(r.Worst, "no irreversible call") {
 		t.Error(r.Worst)
 	}
 }
@@ -43,14 +43,14 @@ quotas: [{name: refunds, routes: [POST /v1/refunds], calls: 30, per: 30m}, {name
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Of("bot", m, 9, false, false, world)
-	got := map[string]Line{}
+	r := Analyze("bot", m, 9, false, false, world)
+	got := map[string]RouteAccess{}
 	for _, l := range r.Lines {
 		got[l.Route] = l
 	}
 	for route, want := range map[string]string{"POST /v1/refunds": "allowed", "DELETE /v1/orders/{id}": "asks", "POST /v1/payouts": "asks", "PATCH /v1/orders/{id}": "allowed", "GET /v1/orders/{id}": "allowed"} {
-		if got[route].Answer != want {
-			t.Errorf("%s: %s because %s, want %s", route, got[route].Answer, got[route].Why, want)
+		if got[route].Access != want {
+			t.Errorf("%s: %s because %s, want %s", route, got[route].Access, got[route].Why, want)
 		}
 	}
 	// 30 in half an hour are 60 in one; a day's 480 may all come in one.

@@ -10,29 +10,17 @@ import (
 	"slices"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
-)
-
-// Outcome says what became of a command.
-type Outcome string
-
-const (
-	Declared Outcome = "declared"
-	Ended    Outcome = "ended"
-	Known    Outcome = "already_declared"
-	Over     Outcome = "already_over"
-	Unknown  Outcome = "no_such_task"
-	Full     Outcome = "too_many_tasks"
-	Bad      Outcome = "malformed"
 )
 
 // Bounds.
 const (
-	// Longest is the longest a task may last.
-	Longest    = int64(7 * 24 * time.Hour)
-	remembered = int64(24 * time.Hour) // after its end, to recognise a late use
-	most       = 100_000
-	mostTarget = 1000
+	// MaxDuration is the longest a task may last.
+	MaxDuration = int64(7 * 24 * time.Hour)
+	remembered  = int64(24 * time.Hour) // after its end, to recognise a late use
+	maxTasks    = 100_000
+	maxTargets  = 1000
 )
 
 // State holds tasks. It is not for concurrent use; a task that was given out
@@ -45,58 +33,67 @@ type State struct {
 // New is a state before any command.
 func New() *State { return &State{tasks: map[string]*schema.Task{}} }
 
-// Apply folds a command at a time of the log's clock.
-func (s *State) Apply(now int64, generation uint64, c *schema.Command) (Outcome, *schema.Task) {
+// Apply declares or ends a task. The result refers to the task by its id.
+func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	code, t := s.apply(at, c)
+	r := enforce.Result{Code: code}
+	if t != nil {
+		r.Ref = t.ID
+	}
+	return r, nil
+}
+
+func (s *State) apply(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, *schema.Task) {
 	if c.Task == nil {
-		return Bad, nil
+		return enforce.Malformed, nil
 	}
 	id := schema.TaskID(c.Tenant, c.Task.AgentID, c.Task.RunKey)
 	have := s.tasks[id]
 	switch c.Kind {
 	case schema.CommandTask:
-		return s.declare(now, generation, c, id, have)
+		return s.declare(at, c, id, have)
 	case schema.CommandTaskEnd:
 		if have == nil && c.Task.ID != "" {
 			have = s.tasks[c.Task.ID]
 		}
 		switch {
 		case have == nil || have.Tenant != c.Tenant:
-			return Unknown, nil
-		case have.Over(now):
-			return Over, have
+			return enforce.NoSuchTask, nil
+		case have.HasEnded(at.Time):
+			return enforce.TaskOver, have
 		}
 		t := *have
-		t.Ended, t.Generation = now, generation
+		t.Ended, t.Generation = at.Time, at.Generation()
 		s.tasks[t.ID] = &t
-		return Ended, &t
+		return enforce.TaskEnded, &t
 	}
-	return Bad, nil
+	return enforce.Malformed, nil
 }
 
-func (s *State) declare(now int64, generation uint64, c *schema.Command, id string, have *schema.Task) (Outcome, *schema.Task) {
+func (s *State) declare(at enforce.LogPosition, c *schema.Command, id string, have *schema.Task) (enforce.ResultCode, *schema.Task) {
 	t := *c.Task
 	switch {
-	case have != nil && have.Over(now):
-		return Over, have
+	case have != nil && have.HasEnded(at.Time):
+		return enforce.TaskOver, have
 	case have != nil:
-		return Known, have
-	case t.RunKey == "" || t.AgentID == "" || c.TTL <= 0 || c.TTL > Longest || len(t.Targets) > mostTarget:
-		return Bad, nil
+		return enforce.TaskExists, have
+	case t.RunKey == "" || t.AgentID == "" || c.TTL <= 0 || c.TTL > MaxDuration || len(t.Targets) > maxTargets:
+		return enforce.Malformed, nil
 	case slices.ContainsFunc(t.Targets, func(p string) bool { _, err := path.Match(p, ""); return err != nil || p == "" }):
-		return Bad, nil
+		return enforce.Malformed, nil
 	}
-	s.forget(now)
-	if len(s.order) >= most {
-		return Full, nil
+	s.forget(at.Time)
+	if len(s.order) >= maxTasks {
+		return enforce.TooManyTasks, nil
 	}
-	t.ID, t.Tenant, t.Declared, t.Expires, t.Ended, t.By, t.Generation = id, c.Tenant, now, now+c.TTL, 0, c.By, generation
+	t.ID, t.Tenant, t.Declared, t.Expires, t.Ended, t.By, t.Generation = id, c.Tenant, at.Time, at.Time+c.TTL, 0, c.By, at.Generation()
 	s.tasks[id], s.order = &t, append(s.order, id)
-	return Declared, &t
+	return enforce.TaskDeclared, &t
 }
 
 // forget drops tasks that have been over for a day.
 func (s *State) forget(now int64) {
-	if len(s.order) < most {
+	if len(s.order) < maxTasks {
 		return
 	}
 	s.order = slices.DeleteFunc(s.order, func(id string) bool {
@@ -110,13 +107,16 @@ func (s *State) forget(now int64) {
 	})
 }
 
-// Of is the task of an agent's run, over or not; nil without one.
-func (s *State) Of(tenant, agent, runKey string) *schema.Task {
+// ForRun is the task of an agent's run, over or not; nil without one.
+func (s *State) ForRun(tenant, agent, runKey string) *schema.Task {
 	if runKey == "" || len(s.tasks) == 0 {
 		return nil
 	}
 	return s.tasks[schema.TaskID(tenant, agent, runKey)]
 }
+
+// Get returns a task by its id; nil without one.
+func (s *State) Get(id string) *schema.Task { return s.tasks[id] }
 
 // List is every task that is remembered, the latest first.
 func (s *State) List() []*schema.Task {

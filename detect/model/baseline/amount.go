@@ -8,19 +8,19 @@ type LogNormal struct{ Mean, SD float64 }
 // Pseudo-runs of the parent level in mean and variance.
 const pseudoRuns = 20
 
-// Of an agent: mean and variance of the logarithm shrunk to the peers, theirs to
+// ForAgent an agent: mean and variance of the logarithm shrunk to the peers, theirs to
 // everybody. The variance of a level counts how far its mean lies from the
 // parent's, so that few runs widen the tail instead of narrowing it. least
 // bounds the standard deviation from below.
-func (a *Amount) Of(agent, group string, least float64) LogNormal {
+func (a *Amount) ForAgent(agent, group string, least float64) LogNormal {
 	m, v := a.everybody()
 	m, v = a.Groups[group].towards(m, v)
 	m, v = a.Agents[agent].towards(m, v)
 	return LogNormal{m, max(math.Sqrt(v), least)}
 }
 
-// OfGroup is the same for the peers.
-func (a *Amount) OfGroup(group string, least float64) LogNormal {
+// ForGroup is the same for the peers.
+func (a *Amount) ForGroup(group string, least float64) LogNormal {
 	m, v := a.everybody()
 	m, v = a.Groups[group].towards(m, v)
 	return LogNormal{m, max(math.Sqrt(v), least)}

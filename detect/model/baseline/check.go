@@ -17,7 +17,7 @@ const mostCount = 1e100
 // Check refuses a body that would make a score of no meaning: a number that is
 // not finite, a count below zero, more hits than calls, a variance below zero.
 // Scores of a body that passes are numbers.
-func (b *Body) Check() error {
+func (b *Baseline) Check() error {
 	if b.Version == "" {
 		return fmt.Errorf("%w: it has no version", ErrUnsound)
 	}
@@ -27,7 +27,7 @@ func (b *Body) Check() error {
 var (
 	countType   = reflect.TypeFor[Count]()
 	momentsType = reflect.TypeFor[Moments]()
-	reachedType = reflect.TypeFor[Reached]()
+	reachedType = reflect.TypeFor[RunCounts]()
 )
 
 func sound(v reflect.Value, at string) error {
@@ -45,7 +45,7 @@ func sound(v reflect.Value, at string) error {
 		return nil
 	}
 	if v.Type() == reachedType {
-		for n, runs := range v.Interface().(Reached) {
+		for n, runs := range v.Interface().(RunCounts) {
 			if !(runs >= 0 && runs <= mostCount) || n >= mostReached {
 				return fmt.Errorf("%w: %s: %g runs came to %d", ErrUnsound, at, runs, n)
 			}

@@ -12,11 +12,11 @@ type Count struct{ Hits, Calls float64 }
 
 // Counts of every cell. In JSON they are one flat list: hits and calls of each
 // cell in the order of feature.CellNames.
-type Counts [feature.Cells]Count
+type Counts [feature.NumCells]Count
 
 // Add counts a step.
-func (c *Counts) Add(s *feature.Step) {
-	for e := range feature.Events {
+func (c *Counts) Add(s *feature.CallFeatures) {
+	for e := range feature.NumEvents {
 		if t, ok := s.Trial(e); ok {
 			c[t.Cell].Calls++
 			if t.Hit {
@@ -26,8 +26,8 @@ func (c *Counts) Add(s *feature.Step) {
 	}
 }
 
-// Of an event, over all its cells.
-func (c *Counts) Of(e feature.Event) Count {
+// ForEvent an event, over all its cells.
+func (c *Counts) ForEvent(e feature.Event) Count {
 	var sum Count
 	from, to := e.Range()
 	for i := from; i < to; i++ {
@@ -38,7 +38,7 @@ func (c *Counts) Of(e feature.Event) Count {
 }
 
 func (c Counts) MarshalJSON() ([]byte, error) {
-	flat := make([]float64, 0, 2*feature.Cells)
+	flat := make([]float64, 0, 2*feature.NumCells)
 	for _, x := range c {
 		flat = append(flat, x.Hits, x.Calls)
 	}
@@ -50,8 +50,8 @@ func (c *Counts) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &flat); err != nil {
 		return err
 	}
-	if len(flat) != int(2*feature.Cells) {
-		return fmt.Errorf("counts of a baseline: %d numbers, want %d", len(flat), 2*feature.Cells)
+	if len(flat) != int(2*feature.NumCells) {
+		return fmt.Errorf("counts of a baseline: %d numbers, want %d", len(flat), 2*feature.NumCells)
 	}
 	for i := range c {
 		c[i] = Count{flat[2*i], flat[2*i+1]}

@@ -15,11 +15,11 @@ const DriftPerDay = 2
 // own figures of an agent, as scoring sees them under given peers.
 type own struct {
 	counts  Counts
-	amounts []Moments // of amounts
-	finals  []Reached // of byAgent
+	amounts []Moments   // of amounts
+	finals  []RunCounts // of byAgent
 }
 
-func ownFigures(b *Body, agent, group string) own {
+func ownFigures(b *Baseline, agent, group string) own {
 	out := own{counts: b.Agents[agent]}
 	for _, a := range b.amounts() {
 		out.amounts = append(out.amounts, a.of.Agents[agent])
@@ -32,7 +32,7 @@ func ownFigures(b *Body, agent, group string) own {
 
 // between is a part of the way from one to another.
 func between(from, to *own, share float64) own {
-	out := own{amounts: make([]Moments, len(from.amounts)), finals: make([]Reached, len(from.finals))}
+	out := own{amounts: make([]Moments, len(from.amounts)), finals: make([]RunCounts, len(from.finals))}
 	part := func(out, from, to any) {
 		mixed(reflect.ValueOf(out).Elem(), reflect.ValueOf(from).Elem(), reflect.ValueOf(to).Elem(), share)
 	}
@@ -47,14 +47,16 @@ func between(from, to *own, share float64) own {
 }
 
 // moved is the logarithm of the largest factor between two.
-func (b *Body) moved(group string, from, to *own) float64 {
+func (b *Baseline) moved(group string, from, to *own) float64 {
 	most := 0.0
 	peers := b.Groups[group]
-	for e := range feature.Events {
+	for e := range feature.NumEvents {
 		k := &shrinkages[e]
-		all := b.All.Of(e)
-		of := peers.Of(e).towards((all.Hits+.5)/(all.Calls+20), k.level)
-		odds := func(c *Counts) float64 { return logit(min(max(c.Of(e).towards(of, k.agent), k.floor), k.ceiling)) }
+		all := b.All.ForEvent(e)
+		of := peers.ForEvent(e).towards((all.Hits+.5)/(all.Calls+20), k.level)
+		odds := func(c *Counts) float64 {
+			return logit(min(max(c.ForEvent(e).towards(of, k.agent), k.floor), k.ceiling))
+		}
 		most = max(most, math.Abs(odds(&to.counts)-odds(&from.counts)))
 	}
 	for i, a := range b.amounts() {
@@ -66,7 +68,7 @@ func (b *Body) moved(group string, from, to *own) float64 {
 	}
 	for i, f := range b.byAgent() {
 		levels := f.Levels(group, "")
-		tails := func(own Reached) []float64 {
+		tails := func(own RunCounts) []float64 {
 			levels[2] = own
 			return MinusLogTails(levels, nil, countsAt[len(countsAt)-1]+1)
 		}
@@ -81,10 +83,10 @@ func (b *Body) moved(group string, from, to *own) float64 {
 // countsAt are where the tails of counts are compared.
 var countsAt = [...]int{4, 8, 16, 32, 64}
 
-// Bound keeps an agent's own figures within DriftPerDay of what the version before
+// LimitDrift keeps an agent's own figures within DriftPerDay of what the version before
 // has, for so many days: its counts become those of the version before and as much
 // of the difference as that allows. It returns how much; 1 is all of it.
-func (b *Body) Bound(before *Body, agent, group string, days float64) float64 {
+func (b *Baseline) LimitDrift(before *Baseline, agent, group string, days float64) float64 {
 	if !b.Has(agent) || !before.Has(agent) {
 		return 1
 	}

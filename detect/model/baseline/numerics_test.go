@@ -24,7 +24,7 @@ type numerics struct {
 	Samples   [][]float64
 	Amounts   [][5]float64
 	Sums      [][7]float64
-	Finals    []Reached
+	Finals    []RunCounts
 	TailsAt   []int `json:"tails_at"`
 	Survivals []survival
 	Power     [][3]float64
@@ -124,7 +124,7 @@ func TestRateOfCountsBeyondWhatAFloatHoldsIsARate(t *testing.T) {
 				c[i].Calls = hits
 			}
 		}
-		for e := range feature.Events {
+		for e := range feature.NumEvents {
 			cell, _ := e.Range()
 			k := shrinkages[e]
 			for _, own := range []*Counts{nil, {}, &c} {
@@ -146,7 +146,7 @@ func TestAmountAgreesFromNoRunToRunsOf1e300(t *testing.T) {
 				a.Add(who[0], who[1], x)
 			}
 		}
-		if got := a.Of("g/a", "g", 0); !near(got.Mean, v[3], 1e-11) || !close(got.SD, v[4], 1e-9) {
+		if got := a.ForAgent("g/a", "g", 0); !near(got.Mean, v[3], 1e-11) || !close(got.SD, v[4], 1e-9) {
 			t.Errorf("samples %v: mean %v and deviation %v, the reference has %v and %v", v[:3], got.Mean, got.SD, v[3], v[4])
 		}
 	}
@@ -165,7 +165,7 @@ func TestAmountOfNoNumberIsAsGoodAsNone(t *testing.T) {
 	for _, v := range []float64{math.NaN(), math.Inf(-1), -1, 0, 1e-300, math.Inf(1)} {
 		a.Add("a", "g", v)
 	}
-	if l := a.Of("a", "g", .35); math.IsNaN(l.Mean) || math.IsInf(l.Mean, 0) || !(l.SD >= .35) || math.IsInf(l.SD, 0) {
+	if l := a.ForAgent("a", "g", .35); math.IsNaN(l.Mean) || math.IsInf(l.Mean, 0) || !(l.SD >= .35) || math.IsInf(l.SD, 0) {
 		t.Errorf("%+v", l)
 	}
 }
@@ -174,20 +174,20 @@ func TestCountsOnRoutesAgree(t *testing.T) {
 	n := reference(t)
 	b := n.body()
 	for _, v := range n.Routes {
-		if got := b.Counts.Of(v.Agent, v.Group, v.Route); !near(got.Mean, v.Mean, 1e-12) || !near(got.SD, v.SD, 1e-12) {
+		if got := b.PerRoute.ForAgent(v.Agent, v.Group, v.Route); !near(got.Mean, v.Mean, 1e-12) || !near(got.SD, v.SD, 1e-12) {
 			t.Errorf("%s of %s on %s: %+v, the reference has %+v", v.Agent, v.Group, v.Route, got, v.LogNormal)
 		}
 	}
 }
 
-func (n *numerics) body() *Body {
+func (n *numerics) body() *Baseline {
 	b := New("t")
 	for _, r := range n.Runs {
 		on := map[string]float64{}
 		for _, route := range r.Routes {
 			on[route]++
 		}
-		b.Counts.add(r.Agent, r.Group, on)
+		b.PerRoute.add(r.Agent, r.Group, on)
 		b.Sequence.add(r.Agent, r.Group, r.Routes)
 	}
 	b.Finish()
@@ -222,7 +222,7 @@ func TestNextRouteAgreesAndIsADistribution(t *testing.T) {
 func TestSurvivalAgreesUpToWhatIsCensored(t *testing.T) {
 	n := reference(t)
 	for _, v := range n.Survivals {
-		levels := [3]Reached{n.Finals[v.Levels[0]], n.Finals[v.Levels[1]], n.Finals[v.Levels[2]]}
+		levels := [3]RunCounts{n.Finals[v.Levels[0]], n.Finals[v.Levels[1]], n.Finals[v.Levels[2]]}
 		whole := MinusLogTails(levels, nil, 300)
 		var pieces []float64 // made bit by bit, as scoring does
 		for _, to := range []int{1, 2, 5, 40, 255, 256, 257, 300} {
@@ -240,7 +240,7 @@ func TestSurvivalAgreesUpToWhatIsCensored(t *testing.T) {
 		}
 	}
 	for _, v := range n.Power {
-		if got := Beyond(make([]float64, int(v[0])+1), uint64(v[1])); !close(got, v[2], 1e-13) {
+		if got := ExtrapolateTail(make([]float64, int(v[0])+1), uint64(v[1])); !close(got, v[2], 1e-13) {
 			t.Errorf("from %g to %g: %v, the reference has %v", v[0], v[1], got, v[2])
 		}
 	}
@@ -285,7 +285,7 @@ func TestFilterTakesNewForKnownAsOftenAsItSays(t *testing.T) {
 	}
 	k.Add("g", many)
 	for _, r := range many {
-		if k.New("g", r) {
+		if k.IsNew("g", r) {
 			t.Fatal("a known resource is new")
 		}
 	}

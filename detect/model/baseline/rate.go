@@ -13,7 +13,7 @@ type shrinkage struct {
 	agent          float64 // pseudo-calls of the peers in the agent's own rate
 }
 
-var shrinkages = [feature.Events]shrinkage{
+var shrinkages = [feature.NumEvents]shrinkage{
 	feature.Repeats:   {.005, .6, 10, 4},
 	feature.Retries:   {.002, .6, 20, 8},
 	feature.Failures:  {.01, .6, 20, 8},
@@ -35,14 +35,14 @@ func (c Count) towards(parent, weight float64) float64 {
 // of a few calls can be trusted with.
 func Rate(e feature.Event, cell feature.Cell, all, group, route, agent *Counts) float64 {
 	k := &shrinkages[e]
-	total := all.Of(e)
+	total := all.ForEvent(e)
 	everybody := (total.Hits + .5) / (total.Calls + 20)
 	stratum := all[cell].towards(everybody, k.level)
 	peers := group[cell].towards(stratum, k.level)
 	p := route[cell].towards(peers, k.level)
 	if agent != nil {
-		group := group.Of(e).towards(everybody, k.level)
-		own := agent.Of(e).towards(group, k.agent)
+		group := group.ForEvent(e).towards(everybody, k.level)
+		own := agent.ForEvent(e).towards(group, k.agent)
 		p = 1 / (1 + math.Exp(-(logit(p) + logit(own) - logit(group))))
 	}
 	return min(max(p, k.floor), k.ceiling)

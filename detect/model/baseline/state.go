@@ -8,15 +8,15 @@ import (
 
 // Bounds of the states.
 const (
-	// Enough clean runs make a baseline an agent's own: amounts are shrunk to the
+	// MinAgentRuns clean runs make a baseline an agent's own: amounts are shrunk to the
 	// peers' by as many pseudo-runs, so that from here on its own weigh more.
-	Enough = pseudoRuns
+	MinAgentRuns = pseudoRuns
 	// StaleAfter is how long an agent may call without anything teaching its baseline.
 	StaleAfter = 7 * 24 * time.Hour
-	// Unresolved is how long an incident that nobody has judged freezes a baseline
+	// IncidentFreeze is how long an incident that nobody has judged freezes a baseline
 	// after its last change. It ends by itself: an alarm that nobody looks at must
 	// not freeze an agent for ever.
-	Unresolved = 24 * time.Hour
+	IncidentFreeze = 24 * time.Hour
 )
 
 // Named reasons of states.
@@ -30,8 +30,8 @@ const (
 	WhyOperator   = "operator"       // frozen
 )
 
-// Facts of one agent, of which its state follows.
-type Facts struct {
+// StateFacts of one agent, of which its state follows.
+type StateFacts struct {
 	Runs     uint64 // that teach
 	TaughtAt int64  // last call of the latest of them, Unix ns; 0: none
 	SeenAt   int64  // last call of the agent that is known, whatever was found of it
@@ -44,20 +44,20 @@ type Facts struct {
 	Versions    int // that teach or that it runs now
 }
 
-// StateOf is the state of an agent's baseline, and the named reason.
-func StateOf(f Facts) (schema.BaselineState, string) {
+// DeriveState is the state of an agent's baseline, and the named reason.
+func DeriveState(f StateFacts) (schema.BaselineState, string) {
 	switch {
 	case f.Frozen:
 		return schema.BaselineFrozen, WhyOperator
 	case f.Incident:
 		return schema.BaselineFrozen, WhyIncident
-	case f.Runs < Enough && f.Reset:
+	case f.Runs < MinAgentRuns && f.Reset:
 		return schema.BaselineLearning, WhyReset
-	case f.Runs < Enough:
+	case f.Runs < MinAgentRuns:
 		return schema.BaselineLearning, WhyFewRuns
 	case f.SeenAt-f.TaughtAt > int64(StaleAfter):
 		return schema.BaselineStale, WhyUntaught
-	case f.Version != "" && f.Versions > 1 && f.VersionRuns < Enough:
+	case f.Version != "" && f.Versions > 1 && f.VersionRuns < MinAgentRuns:
 		return schema.BaselineLearning, WhyNewVersion
 	}
 	return schema.BaselineActive, WhyTaught

@@ -11,13 +11,13 @@ const MostTasks = 16
 // TaskKey is the name under which the counts of a type of task are kept.
 func TaskKey(agent, task string) string { return partKey(agent, ofTask, task) }
 
-func (b *Body) keepsTask(agent, task string) bool {
-	return task != "" && slices.ContainsFunc(b.Tasks[agent], func(t TaskLife) bool { return t.Type == task && t.Runs >= Enough }) && b.Has(TaskKey(agent, task))
+func (b *Baseline) keepsTask(agent, task string) bool {
+	return task != "" && slices.ContainsFunc(b.Tasks[agent], func(t TaskStatus) bool { return t.Type == task && t.Runs >= MinAgentRuns }) && b.Has(TaskKey(agent, task))
 }
 
 // finishTasks keeps the types of task of each agent that have enough runs, where it
 // has others beside them.
-func (b *Body) finishTasks() {
+func (b *Baseline) finishTasks() {
 	p := b.tasks
 	b.tasks = nil
 	if p == nil || len(p.seen) == 0 {
@@ -27,7 +27,7 @@ func (b *Body) finishTasks() {
 	for agent, of := range p.seen {
 		var list []*seen
 		for _, t := range of {
-			if t.runs >= Enough && t.runs < p.runs[agent] {
+			if t.runs >= MinAgentRuns && t.runs < p.runs[agent] {
 				list = append(list, t)
 			}
 		}
@@ -36,9 +36,9 @@ func (b *Body) finishTasks() {
 		})
 		for _, t := range list[:min(len(list), MostTasks)] {
 			if b.Tasks == nil {
-				b.Tasks = map[string][]TaskLife{}
+				b.Tasks = map[string][]TaskStatus{}
 			}
-			b.Tasks[agent] = append(b.Tasks[agent], TaskLife{Type: t.name, Runs: t.runs})
+			b.Tasks[agent] = append(b.Tasks[agent], TaskStatus{Type: t.name, Runs: t.runs})
 			b.keep(p, agent, t)
 		}
 	}

@@ -8,14 +8,14 @@ import (
 )
 
 // typed is a run of a type of task.
-func typed(agent, task string, at int64, calls, repeats int) *Run {
+func typed(agent, task string, at int64, calls, repeats int) *TrainingRun {
 	r := run(agent, "", at, calls, repeats)
 	r.TaskType = task
 	return r
 }
 
 // each type of g/a, so many runs of so many calls.
-func ofTypes(runs map[string][2]int) (out []*Run) {
+func ofTypes(runs map[string][2]int) (out []*TrainingRun) {
 	for task, n := range runs {
 		for i := range n[0] {
 			out = append(out, typed("g/a", task, int64(i), n[1], 0))
@@ -25,7 +25,7 @@ func ofTypes(runs map[string][2]int) (out []*Run) {
 }
 
 func TestTaskTypeIsComparedWithItself(t *testing.T) {
-	runs := ofTypes(map[string][2]int{"refund": {40, 6}, "archive": {25, 60}, "rare": {Enough - 1, 6}, "": {15, 6}})
+	runs := ofTypes(map[string][2]int{"refund": {40, 6}, "archive": {25, 60}, "rare": {MinAgentRuns - 1, 6}, "": {15, 6}})
 	for i := range 30 {
 		runs = append(runs, typed("g/b", "only", int64(i), 6, 0))
 	}
@@ -40,7 +40,7 @@ func TestTaskTypeIsComparedWithItself(t *testing.T) {
 		{"~g/a", "archive", "~g/a"},
 		{"g/b", "only", "g/b"}, // it does nothing else: nothing is kept twice
 	} {
-		if key, _ := KeyFor(b, tc.agent, "", tc.task); key != tc.key {
+		if key, _ := ComparisonKey(b, tc.agent, "", tc.task); key != tc.key {
 			t.Errorf("%q of %s is compared as %q, want %q", tc.task, tc.agent, key, tc.key)
 		}
 	}
@@ -48,14 +48,14 @@ func TestTaskTypeIsComparedWithItself(t *testing.T) {
 	if calls, want := callsOf(b.Agents[TaskKey("g/a", "archive")]), 25*60+partRuns*6.; math.Abs(calls-want) > 1e-9 {
 		t.Errorf("archive rests on %g calls, want %g", calls, want)
 	}
-	if names := fmt.Sprint(b.Names()); names != "[g/a g/b]" {
+	if names := fmt.Sprint(b.AgentNames()); names != "[g/a g/b]" {
 		t.Errorf("agents: %s", names)
 	}
-	var again Body
+	var again Baseline
 	if err := json.Unmarshal([]byte(text(t, b)), &again); err != nil {
 		t.Fatal(err)
 	}
-	if key, _ := KeyFor(&again, "g/a", "", "archive"); key != TaskKey("g/a", "archive") || again.Check() != nil {
+	if key, _ := ComparisonKey(&again, "g/a", "", "archive"); key != TaskKey("g/a", "archive") || again.Check() != nil {
 		t.Errorf("read back it is compared as %q, %v", key, again.Check())
 	}
 }
@@ -66,10 +66,10 @@ func TestTaskTypeHidesANewVersion(t *testing.T) {
 		r.Version = "1"
 	}
 	b := learned(runs...)
-	if key, why := KeyFor(b, "g/a", "2", "refund"); key != TaskKey("g/a", "refund") || why != WhyTaught {
+	if key, why := ComparisonKey(b, "g/a", "2", "refund"); key != TaskKey("g/a", "refund") || why != WhyTaught {
 		t.Errorf("%q (%s)", key, why)
 	}
-	if key, why := KeyFor(b, "g/a", "2", "invented"); key != VersionKey("g/a", "") || why != WhyNewVersion {
+	if key, why := ComparisonKey(b, "g/a", "2", "invented"); key != VersionKey("g/a", "") || why != WhyNewVersion {
 		t.Errorf("a type that is not kept: %q (%s)", key, why)
 	}
 }
@@ -84,10 +84,10 @@ func TestInventedTaskTypesFillTheBody(t *testing.T) {
 	}
 	many := map[string][2]int{}
 	for i := range 40 {
-		many[fmt.Sprintf("t%02d", i)] = [2]int{Enough + i, 5}
+		many[fmt.Sprintf("t%02d", i)] = [2]int{MinAgentRuns + i, 5}
 	}
 	b := learned(ofTypes(many)...)
-	if list := b.Tasks["g/a"]; len(b.Agents) != 1+MostTasks || len(list) != MostTasks || list[0] != (TaskLife{"t39", Enough + 39}) {
+	if list := b.Tasks["g/a"]; len(b.Agents) != 1+MostTasks || len(list) != MostTasks || list[0] != (TaskStatus{"t39", MinAgentRuns + 39}) {
 		t.Errorf("%d keys, %+v", len(b.Agents), list)
 	}
 }
@@ -95,9 +95,9 @@ func TestInventedTaskTypesFillTheBody(t *testing.T) {
 func TestFrozenAgentLosesItsTaskTypes(t *testing.T) {
 	was := learned(ofTypes(map[string][2]int{"archive": {25, 60}, "refund": {40, 6}})...)
 	is := learned(ofTypes(map[string][2]int{"sync": {25, 90}, "refund": {40, 9}})...)
-	is.CarryAgent(was, "g/a")
+	is.CopyAgent(was, "g/a")
 	for task, want := range map[string]string{"archive": TaskKey("g/a", "archive"), "refund": TaskKey("g/a", "refund"), "sync": "g/a"} {
-		key, _ := KeyFor(is, "g/a", "", task)
+		key, _ := ComparisonKey(is, "g/a", "", task)
 		if key != want || is.Agents[key] != was.Agents[key] || is.Lengths.Agents[key] != was.Lengths.Agents[key] {
 			t.Errorf("%s is compared as %q", task, key)
 		}

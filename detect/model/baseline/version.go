@@ -16,14 +16,14 @@ const MostVersions = 2
 // version that is not.
 func VersionKey(agent, version string) string { return partKey(agent, ofVersion, version) }
 
-// KeyFor is the name by which a run of an agent is compared, and why: by the counts of
+// ComparisonKey is the name by which a run of an agent is compared, and why: by the counts of
 // its type of task where they are kept; else by the agent's own counts where no version is stated, where only this one ever
 // taught, or where the body keeps no versions; by those of the version where it is
 // kept; else by the agent's, weighed down.
 //
 // task is what scope.Established says, and no word of the caller: whoever could choose
 // it could choose the laxest. It chooses among the kept types of the same agent alone.
-func KeyFor(b *Body, agent, version, task string) (key, why string) {
+func ComparisonKey(b *Baseline, agent, version, task string) (key, why string) {
 	if b != nil && b.keepsTask(agent, task) {
 		return TaskKey(agent, task), WhyTaught
 	}
@@ -42,7 +42,7 @@ func KeyFor(b *Body, agent, version, task string) (key, why string) {
 		switch {
 		case !b.Has(key):
 			return agent, WhyTaught
-		case kept[i].Runs < Enough:
+		case kept[i].Runs < MinAgentRuns:
 			why = WhyNewVersion
 		}
 		return key, why
@@ -54,14 +54,14 @@ func KeyFor(b *Body, agent, version, task string) (key, why string) {
 }
 
 // finishVersions keeps the latest versions of each agent, and the counts for any other.
-func (b *Body) finishVersions() {
+func (b *Baseline) finishVersions() {
 	p := b.versions
 	b.versions = nil
 	if p == nil || len(p.seen) == 0 {
 		return
 	}
 	p.of.Finish()
-	b.Versions = map[string][]VersionLife{}
+	b.Versions = map[string][]VersionStatus{}
 	for agent, of := range p.seen {
 		var list []*seen
 		for _, v := range of {
@@ -72,7 +72,7 @@ func (b *Body) finishVersions() {
 		})
 		b.blend(agent, VersionKey(agent, ""), nil, min(1, partRuns/float64(p.runs[agent])))
 		for _, v := range list[:min(len(list), MostVersions)] {
-			b.Versions[agent] = append(b.Versions[agent], VersionLife{Version: v.name, Runs: v.runs, SeenAt: v.at})
+			b.Versions[agent] = append(b.Versions[agent], VersionStatus{Version: v.name, Runs: v.runs, SeenAt: v.at})
 			b.keep(p, agent, v)
 		}
 	}

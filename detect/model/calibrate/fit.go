@@ -30,9 +30,9 @@ const (
 	ActorShare = .0006
 )
 
-// Winsorise is what scores above it count as in the fit of the tail: one outlier
+// MaxTailScore is what scores above it count as in the fit of the tail: one outlier
 // must not set the scale.
-const Winsorise = 8
+const MaxTailScore = 8
 
 const (
 	tailFrom  = .97 // the tail is fitted beyond this quantile
@@ -43,10 +43,10 @@ const (
 	mostPoints = 1024
 )
 
-// Of fits the scores with their weights. What is no finite number, or weighs
+// FitScores fits the scores with their weights. What is no finite number, or weighs
 // nothing, is left out; without scores the fit answers 1 to everything and never
 // alarms.
-func Of(scores, weights []float64) Fit {
+func FitScores(scores, weights []float64) Fit {
 	var order []int
 	for i, s := range scores {
 		if counts(s, weights[i]) {
@@ -108,12 +108,12 @@ func (f *Fit) tail(v, w []float64, total float64) {
 			break
 		}
 	}
-	f.U = min(v[at], Winsorise)
+	f.U = min(v[at], MaxTailScore)
 	mass, excess, there := 0.0, 0.0, 0.0
 	for i := range v {
 		if v[i] > f.U {
 			mass += w[i]
-			excess += w[i] * (min(v[i], Winsorise) - f.U)
+			excess += w[i] * (min(v[i], MaxTailScore) - f.U)
 		}
 		if v[i] >= f.U {
 			there += w[i]

@@ -10,8 +10,8 @@ func (f *Fit) Levels(tripShare float64) Levels {
 	return Levels{f.Threshold(NoticeShare), f.Threshold(AlertShare), f.Threshold(tripShare)}
 }
 
-// Of is the level that a score has come to.
-func (l *Levels) Of(score float64) schema.Level {
+// For is the level that a score has come to.
+func (l *Levels) For(score float64) schema.Level {
 	level := schema.LevelNone
 	for i, t := range l {
 		if score > t {

@@ -36,7 +36,7 @@ func near(got, want float64) bool { return got == want || math.Abs(got-want) <= 
 func TestFitAgreesFromOneRunTo1e15(t *testing.T) {
 	for i, v := range reference(t).Fits {
 		name := fmt.Sprintf("list %d, %d scores", i, len(v.Scores))
-		f := Of(v.Scores, v.Weights)
+		f := FitScores(v.Scores, v.Weights)
 		for what, x := range map[string][2]float64{"t5": {f.T5, v.T5}, "t1": {f.T1, v.T1}, "u": {f.U, v.U}, "beta": {f.Beta, v.Beta}, "pu": {f.PU, v.PU}} {
 			if !near(x[0], x[1]) {
 				t.Errorf("%s: %s is %v, the reference has %v", name, what, x[0], x[1])
@@ -70,12 +70,12 @@ func TestIntervalIsWilsonsAndStaysWithinOneAndZero(t *testing.T) {
 }
 
 func TestScoresThatAreNoNumbersAreLeftOut(t *testing.T) {
-	want := Of([]float64{1, 2, 3}, []float64{1, 1, 1})
-	got := Of([]float64{math.NaN(), 1, math.Inf(1), 2, math.Inf(-1), 3, 4, 5, 6}, []float64{1, 1, 1, 1, 1, 1, 0, -1, math.NaN()})
+	want := FitScores([]float64{1, 2, 3}, []float64{1, 1, 1})
+	got := FitScores([]float64{math.NaN(), 1, math.Inf(1), 2, math.Inf(-1), 3, 4, 5, 6}, []float64{1, 1, 1, 1, 1, 1, 0, -1, math.NaN()})
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%+v, without them %+v", got, want)
 	}
-	none := Of([]float64{math.NaN()}, []float64{1})
+	none := FitScores([]float64{math.NaN()}, []float64{1})
 	if p, beyond := none.P(5); p != 1 || beyond || none.Threshold(.01) != math.MaxFloat64 {
 		t.Errorf("nothing is known: %v %v %v", p, beyond, none.Threshold(.01))
 	}
@@ -101,7 +101,7 @@ func TestTailFallsWhateverTheScores(t *testing.T) {
 				weights[i] = r.Float64() + 1e-6
 			}
 		}
-		f := Of(scores, weights)
+		f := FitScores(scores, weights)
 		last := math.Inf(1)
 		for k := range 200 {
 			s := float64(k) * scale / 10
@@ -132,7 +132,7 @@ func TestThinnedTailKeepsTies(t *testing.T) {
 			scores[i] = 1001.5
 		}
 	}
-	f := Of(scores, weights)
+	f := FitScores(scores, weights)
 	if len(f.Scores) > mostPoints {
 		t.Errorf("%d points", len(f.Scores))
 	}

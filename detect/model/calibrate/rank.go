@@ -76,8 +76,8 @@ type Ranks struct {
 // LeastRuns from which a rank says something: of fewer, one run more is too large a share.
 const LeastRuns = 60
 
-// Held is what a run came to under a baseline that had not seen it.
-type Held struct {
+// HeldOutScore is what a run came to under a baseline that had not seen it.
+type HeldOutScore struct {
 	Agent, Group  string
 	Score, Weight float64
 	// Own is the weight in the agent's own rank; 0: the baseline had seen no run of the
@@ -85,8 +85,8 @@ type Held struct {
 	Own float64
 }
 
-// RanksOf are the ranks of what runs came to. What Of leaves out is left out.
-func RanksOf(held []Held) Ranks {
+// NewRanks are the ranks of what runs came to. What Of leaves out is left out.
+func NewRanks(held []HeldOutScore) Ranks {
 	type list struct{ scores, weights []float64 }
 	var all list
 	groups, agents := map[string]*list{}, map[string]*list{}
@@ -123,16 +123,16 @@ func RanksOf(held []Held) Ranks {
 
 // Whose runs an expected rate is of.
 const (
-	OfOwn       = "own"       // of the agent
-	OfPeers     = "peers"     // of its peers: too few of its own are known
-	OfEverybody = "everybody" // of the tenant
-	OfTail      = "tail"      // of nobody's: none came as far, and the tail that is fitted to the tenant's says how rare it is
+	BasisOwn       = "own"       // of the agent
+	BasisPeers     = "peers"     // of its peers: too few of its own are known
+	BasisEverybody = "everybody" // of the tenant
+	BasisTail      = "tail"      // of nobody's: none came as far, and the tail that is fitted to the tenant's says how rare it is
 )
 
-// Expected is how often clean runs come as far as a score.
-type Expected struct {
-	Rate float64
-	Of   string
+// ExpectedRate is how often clean runs come as far as a score.
+type ExpectedRate struct {
+	Rate  float64
+	Basis string
 	// Beyond says that the rate is less than what one run more could show.
 	Beyond bool
 }
@@ -140,24 +140,24 @@ type Expected struct {
 // Expected is how often clean runs of an agent come as far as a score: of its own runs
 // where enough are known, or else of its peers', or else of everybody's. Where none of
 // them came as far the fitted tail may say that it is rarer still.
-func (r *Ranks) Expected(f *Fit, agent, group string, score float64) Expected {
-	of, by := OfOwn, r.Agents[agent]
+func (r *Ranks) Expected(f *Fit, agent, group string, score float64) ExpectedRate {
+	of, by := BasisOwn, r.Agents[agent]
 	if by.Runs < LeastRuns {
-		of, by = OfPeers, r.Groups[group]
+		of, by = BasisPeers, r.Groups[group]
 	}
 	if by.Runs < LeastRuns {
-		of, by = OfEverybody, r.All
+		of, by = BasisEverybody, r.All
 	}
 	tail, beyond := f.P(score)
 	if by.Runs < LeastRuns {
 		if beyond {
-			return Expected{tail, OfTail, true}
+			return ExpectedRate{tail, BasisTail, true}
 		}
-		return Expected{tail, OfEverybody, false}
+		return ExpectedRate{tail, BasisEverybody, false}
 	}
 	p, reached := by.P(score)
 	if !reached && tail < p {
-		return Expected{tail, OfTail, true}
+		return ExpectedRate{tail, BasisTail, true}
 	}
-	return Expected{p, of, false}
+	return ExpectedRate{p, of, false}
 }

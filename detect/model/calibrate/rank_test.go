@@ -16,10 +16,10 @@ func skewed(r *rand.Rand) float64 {
 	return math.Exp(r.NormFloat64())
 }
 
-func ranked(agent string, scores ...float64) []Held {
-	out := make([]Held, len(scores))
+func ranked(agent string, scores ...float64) []HeldOutScore {
+	out := make([]HeldOutScore, len(scores))
 	for i, s := range scores {
-		out[i] = Held{agent, "g", s, 1, 1}
+		out[i] = HeldOutScore{agent, "g", s, 1, 1}
 	}
 	return out
 }
@@ -37,7 +37,7 @@ func TestRankOfTheNextRunKeepsItsShare(t *testing.T) {
 			for range n {
 				scores = append(scores, skewed(r))
 			}
-			ranks := RanksOf(ranked("g/a", scores...))
+			ranks := NewRanks(ranked("g/a", scores...))
 			by := ranks.Agents["g/a"]
 			p, _ := by.P(skewed(r))
 			for i, a := range shares {
@@ -102,48 +102,48 @@ func TestThinnedRankNeverMakesARunLookRarer(t *testing.T) {
 }
 
 func TestRateIsOfTheAgentsOwnRunsWhereEnoughAreKnown(t *testing.T) {
-	var held []Held
+	var held []HeldOutScore
 	add := func(agent, group string, n int, scale float64) {
 		for i := range n {
-			held = append(held, Held{agent, group, scale * float64(i+1) / float64(n), 1, 1})
+			held = append(held, HeldOutScore{agent, group, scale * float64(i+1) / float64(n), 1, 1})
 		}
 	}
 	add("g/steady", "g", 100, 1)
 	add("g/wild", "g", 100, 10)
 	add("g/new", "g", 59, 1)
 	add("h/alone", "h", 20, 1)
-	ranks := RanksOf(held)
+	ranks := NewRanks(held)
 	scores, weights := make([]float64, len(held)), make([]float64, len(held))
 	for i, h := range held {
 		scores[i], weights[i] = h.Score, h.Weight
 	}
-	f := Of(scores, weights)
+	f := FitScores(scores, weights)
 	for _, c := range []struct {
 		agent, group string
 		score, rate  float64
 		of           string
 	}{
-		{"g/wild", "g", 9.95, 2. / 101, OfOwn},
-		{"g/wild", "g", 5.05, 51. / 101, OfOwn},
-		{"g/steady", "g", 1, 2. / 101, OfOwn},
-		{"g/new", "g", 9.95, 2. / 260, OfPeers},
-		{"h/alone", "h", 9.95, 2. / 280, OfEverybody},
-		{"who", "nobody", 9.95, 2. / 280, OfEverybody},
+		{"g/wild", "g", 9.95, 2. / 101, BasisOwn},
+		{"g/wild", "g", 5.05, 51. / 101, BasisOwn},
+		{"g/steady", "g", 1, 2. / 101, BasisOwn},
+		{"g/new", "g", 9.95, 2. / 260, BasisPeers},
+		{"h/alone", "h", 9.95, 2. / 280, BasisEverybody},
+		{"who", "nobody", 9.95, 2. / 280, BasisEverybody},
 	} {
 		got := ranks.Expected(&f, c.agent, c.group, c.score)
-		if got.Of != c.of || got.Rate < c.rate-1e-12 || got.Rate > 1.1*c.rate || got.Beyond {
+		if got.Basis != c.of || got.Rate < c.rate-1e-12 || got.Rate > 1.1*c.rate || got.Beyond {
 			t.Errorf("%s at %g: %+v, want %.4f of %s", c.agent, c.score, got, c.rate, c.of)
 		}
 	}
-	if got := ranks.Expected(&f, "g/steady", "g", 1e6); got.Of != OfTail || !got.Beyond || got.Rate >= 1./101 {
+	if got := ranks.Expected(&f, "g/steady", "g", 1e6); got.Basis != BasisTail || !got.Beyond || got.Rate >= 1./101 {
 		t.Errorf("where nobody came: %+v", got)
 	}
 	// None of its own came as far, and many of the others did: one run more is what can be said.
-	if got := ranks.Expected(&f, "g/steady", "g", 3); got.Of != OfOwn || math.Abs(got.Rate-1./101) > 1e-12 || got.Beyond {
+	if got := ranks.Expected(&f, "g/steady", "g", 3); got.Basis != BasisOwn || math.Abs(got.Rate-1./101) > 1e-12 || got.Beyond {
 		t.Errorf("where the others are: %+v", got)
 	}
 	var none Ranks // a body of before
-	if got := none.Expected(&f, "g/wild", "g", 9.95); got.Of != OfEverybody && got.Of != OfTail || got.Rate <= 0 {
+	if got := none.Expected(&f, "g/wild", "g", 9.95); got.Basis != BasisEverybody && got.Basis != BasisTail || got.Rate <= 0 {
 		t.Errorf("a body without ranks: %+v", got)
 	}
 }
@@ -163,7 +163,7 @@ func TestRankOfAnAgentIsSmall(t *testing.T) {
 			t.Errorf("%d bytes of %d runs, at most %d", len(text), n, most)
 		}
 	}
-	if held := RanksOf([]Held{{"a", "g", math.NaN(), 1, 1}, {"a", "g", 1, 0, 1}, {"a", "g", math.Inf(1), 1, 1}}); held.All.Runs != 0 || len(held.Agents) != 0 {
+	if held := NewRanks([]HeldOutScore{{"a", "g", math.NaN(), 1, 1}, {"a", "g", 1, 0, 1}, {"a", "g", math.Inf(1), 1, 1}}); held.All.Runs != 0 || len(held.Agents) != 0 {
 		t.Errorf("of no numbers: %s", fmt.Sprint(held))
 	}
 }
@@ -184,7 +184,7 @@ func TestRankThatNobodyCanHaveMadeIsNoNaN(t *testing.T) {
 		}
 		ranks := Ranks{Agents: map[string]Rank{"a": by}, Groups: map[string]Rank{"g": by}, All: by}
 		for _, s := range []float64{-1, 2.5, 5, math.Inf(1), math.NaN()} {
-			if e := ranks.Expected(&Fit{Runs: 5, U: 1, Beta: 1, PU: .1}, "a", "g", s); !(e.Rate >= 0 && e.Rate <= 1) || e.Of == "" {
+			if e := ranks.Expected(&Fit{Runs: 5, U: 1, Beta: 1, PU: .1}, "a", "g", s); !(e.Rate >= 0 && e.Rate <= 1) || e.Basis == "" {
 				t.Errorf("%s at %g: %+v", text, s, e)
 			}
 		}

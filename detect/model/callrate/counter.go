@@ -26,7 +26,7 @@ type Count struct {
 	Irreversible uint64
 
 	limit uint64 // by a body; what follows from the rest is not written
-	by    *Body
+	by    *Model
 }
 
 // Add counts a call of an agent, by a hash of its key, at an event time, and returns
@@ -35,7 +35,7 @@ func (c *Counter) Add(agent uint64, at int64, irreversible bool) *Count {
 	if at <= 0 {
 		return nil
 	}
-	q := QuarterOf(at)
+	q := QuarterAt(at)
 	i := 0
 	for i < len(c.counts) && (c.counts[i].Quarter != q || c.counts[i].agent != agent) {
 		i++
@@ -59,10 +59,10 @@ func (c *Counter) Add(agent uint64, at int64, irreversible bool) *Count {
 }
 
 // Limit is Body.Limit in the hour of the quarter, worked out once.
-func (k *Count) Limit(b *Body, agent, group string, share float64) (n uint64, ok bool) {
+func (k *Count) Limit(b *Model, agent, group string, share float64) (n uint64, ok bool) {
 	if k.by != b {
 		k.by = b
-		k.limit, _ = b.Limit(agent, group, HourOf(k.Quarter), share)
+		k.limit, _ = b.Limit(agent, group, HourOfWeek(k.Quarter), share)
 	}
 	return k.limit, k.limit > 0
 }

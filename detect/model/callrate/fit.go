@@ -5,12 +5,12 @@ import "flyball/detect/model/calibrate"
 // Fit learns pace from the calls of a window of whole weeks that begins in an hour of
 // the week. The newest week calibrates: it is scored by what the weeks before it
 // teach. Of a single week nothing can be said, and nil is.
-func Fit(series []Series, weeks, first int) *Body {
+func Fit(series []Series, weeks, first int) *Model {
 	return fit(series, weeks, first, true)
 }
 
 // fit may leave the factors at 1, to be measured without them.
-func fit(series []Series, weeks, first int, seasonal bool) *Body {
+func fit(series []Series, weeks, first int, seasonal bool) *Model {
 	if weeks < 2 {
 		return nil
 	}
@@ -26,8 +26,8 @@ func fit(series []Series, weeks, first int, seasonal bool) *Body {
 }
 
 // counts learns from the first weeks of the window.
-func counts(series []Series, weeks, first int, seasonal bool) *Body {
-	agents := agentsOf(series, weeks*Hours)
+func counts(series []Series, weeks, first int, seasonal bool) *Model {
+	agents := agentsOf(series, weeks*HoursPerWeek)
 	if len(agents) == 0 {
 		return nil
 	}
@@ -44,12 +44,12 @@ func counts(series []Series, weeks, first int, seasonal bool) *Body {
 			everybody, shapes = shapesOf(agents, weeks, first)
 		}
 	}
-	b := &Body{Weeks: weeks, Groups: map[string]Peers{}, Agents: make(map[string]Agent, len(agents))}
+	b := &Model{Weeks: weeks, Groups: map[string]GroupRate{}, Agents: make(map[string]AgentRate, len(agents))}
 	groups := map[string][]*agent{}
 	for _, a := range agents {
 		groups[a.group] = append(groups[a.group], a)
 	}
-	b.All = peers(agents, Peers{Level: 1, Doubt: 1, Spread: 5, Seen: 8}, everybody)
+	b.All = peers(agents, GroupRate{Level: 1, Doubt: 1, Spread: 5, Seen: 8}, everybody)
 	for name, list := range groups {
 		b.Groups[name] = peers(list, b.All, shapes[name])
 	}
@@ -62,15 +62,15 @@ func counts(series []Series, weeks, first int, seasonal bool) *Body {
 // shapesOf everybody and of the groups. An agent counts by arrivals, not by calls: one
 // that calls in bursts, or a thousand times as often, is one voice.
 func shapesOf(agents []*agent, weeks, first int) (everybody *shape, groups map[string]*shape) {
-	all := make([]tally, weeks*Hours)
+	all := make([]tally, weeks*HoursPerWeek)
 	tables := map[string][]tally{}
 	for _, a := range agents {
 		t := tables[a.group]
 		if t == nil {
-			t = make([]tally, weeks*Hours)
+			t = make([]tally, weeks*HoursPerWeek)
 			tables[a.group] = t
 		}
-		a.hours(func(at int, c *Cell) {
+		a.hours(func(at int, c *HourCounts) {
 			v := tally{c.Calls / a.spread, 4 * a.level / a.spread}
 			t[at].add(v)
 			all[at].add(v)
@@ -85,24 +85,24 @@ func shapesOf(agents []*agent, weeks, first int) (everybody *shape, groups map[s
 }
 
 // calibrated is how far the days of the newest week come: days of an actor with a call.
-func calibrated(b *Body, series []Series, week, first int) calibrate.Fit {
+func calibrated(b *Model, series []Series, week, first int) calibrate.Fit {
 	var scores []float64
 	if b != nil {
 		for i := range series {
 			s := &series[i]
 			day, most := int32(-1), 0.0
 			for _, c := range s.Cells {
-				if int(c.At) < week*Hours {
+				if int(c.Hour) < week*HoursPerWeek {
 					continue
 				}
-				if c.At/24 != day {
+				if c.Hour/24 != day {
 					if day >= 0 {
 						scores = append(scores, most)
 					}
-					day, most = c.At/24, 0
+					day, most = c.Hour/24, 0
 				}
-				usual := b.At(s.Agent, s.Group, (first+int(c.At))%Hours)
-				most = max(most, usual.Score(uint64(c.Most)))
+				usual := b.UsualAt(s.Agent, s.Group, (first+int(c.Hour))%HoursPerWeek)
+				most = max(most, usual.Score(uint64(c.Max)))
 			}
 			if day >= 0 {
 				scores = append(scores, most)
@@ -113,7 +113,7 @@ func calibrated(b *Body, series []Series, week, first int) calibrate.Fit {
 	for i := range weights {
 		weights[i] = 1
 	}
-	f := calibrate.Of(scores, weights)
+	f := calibrate.FitScores(scores, weights)
 	f.Scores, f.At = nil, nil // what alarms lies beyond them
 	return f
 }

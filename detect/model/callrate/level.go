@@ -20,15 +20,15 @@ const (
 
 // measure takes an agent's level and its spread, under factors.
 func (a *agent) measure(s *shape, weeks, first int) {
-	f := func(at int) float64 { return s.hour[(first+at)%Hours] }
+	f := func(at int) float64 { return s.hour[(first+at)%HoursPerWeek] }
 	a.weeks = make([]tally, weeks)
-	a.hours(func(at int, c *Cell) { a.weeks[at/Hours].add(tally{c.Calls, 4 * f(at)}) })
+	a.hours(func(at int, c *HourCounts) { a.weeks[at/HoursPerWeek].add(tally{c.Calls, 4 * f(at)}) })
 	sum := a.steady(a.weeks, true)
 	a.level = max(sum.ratio(), leastLevel)
 	squares := make([]tally, weeks) // distances from the mean, against the mean
-	a.hours(func(at int, c *Cell) {
+	a.hours(func(at int, c *HourCounts) {
 		q := a.level * f(at)
-		squares[at/Hours].add(tally{c.Squares - 2*q*c.Calls + 4*q*q, 4 * q})
+		squares[at/HoursPerWeek].add(tally{c.Squares - 2*q*c.Calls + 4*q*q, 4 * q})
 	})
 	sum = a.steady(squares, false)
 	a.spread = max(sum.ratio(), leastSpread)
@@ -62,18 +62,18 @@ func (a *agent) steady(weeks []tally, low bool) (sum tally) {
 
 // posterior of an agent under its peers: gamma with their mean and their doubt, and
 // arrivals, not calls, as what was seen.
-func (a *agent) posterior(p Peers) Agent {
+func (a *agent) posterior(p GroupRate) AgentRate {
 	spread := (a.active*a.spread + spreadWorth*p.Spread) / (a.active + spreadWorth)
 	sum := a.steady(a.weeks, true)
 	shape := 1/p.Doubt + sum.seen/spread
-	return Agent{
+	return AgentRate{
 		Level: shape / (1/(p.Doubt*p.Level) + sum.expected/spread), Doubt: 1 / shape, Spread: max(spread, leastSpread),
 		Seen: (a.active + seenWorth*p.Seen) / (a.days + seenWorth),
 	}
 }
 
 // peers of some agents, shrunk to those above.
-func peers(agents []*agent, above Peers, s *shape) Peers {
+func peers(agents []*agent, above GroupRate, s *shape) GroupRate {
 	n, levels, spreads, trust, active, days := 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
 	for _, a := range agents {
 		n++
@@ -84,7 +84,7 @@ func peers(agents []*agent, above Peers, s *shape) Peers {
 		active += a.active
 		days += a.days
 	}
-	p := Peers{Level: (levels + peersWorth*above.Level) / (n + peersWorth), Spread: (spreads + peersWorth*above.Spread) / (trust + peersWorth),
+	p := GroupRate{Level: (levels + peersWorth*above.Level) / (n + peersWorth), Spread: (spreads + peersWorth*above.Spread) / (trust + peersWorth),
 		Seen: (active + seenWorth*above.Seen) / (days + seenWorth), Factors: s.hour[:]}
 	squares := peersWorth * above.Doubt * p.Level * p.Level
 	for _, a := range agents {
@@ -95,19 +95,19 @@ func peers(agents []*agent, above Peers, s *shape) Peers {
 }
 
 // round keeps four significant digits: a baseline is sent to everybody.
-func (b *Body) round() {
-	p := func(p Peers) Peers {
+func (b *Model) round() {
+	p := func(p GroupRate) GroupRate {
 		for i := range p.Factors {
 			p.Factors[i] = Round(p.Factors[i])
 		}
-		return Peers{Round(p.Level), Round(p.Doubt), Round(p.Spread), Round(p.Seen), p.Factors}
+		return GroupRate{Round(p.Level), Round(p.Doubt), Round(p.Spread), Round(p.Seen), p.Factors}
 	}
 	b.All = p(b.All)
 	for name, g := range b.Groups {
 		b.Groups[name] = p(g)
 	}
 	for name, a := range b.Agents {
-		b.Agents[name] = Agent{Round(a.Level), Round(a.Doubt), Round(a.Spread), Round(a.Seen)}
+		b.Agents[name] = AgentRate{Round(a.Level), Round(a.Doubt), Round(a.Spread), Round(a.Seen)}
 	}
 }
 

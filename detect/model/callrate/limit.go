@@ -2,9 +2,9 @@ package callrate
 
 import "math"
 
-// Least is how many calls in a quarter of an hour are looked at: what fewer do is for
+// MinCalls is how many calls in a quarter of an hour are looked at: what fewer do is for
 // the statistics of runs.
-const Least = 30
+const MinCalls = 30
 
 // leastDays of actors a calibration must rest on.
 const leastDays = 20
@@ -13,8 +13,8 @@ const leastDays = 20
 // logarithms, where there are calls at all, for each quarter that the actor is seen
 // in on a day. What is rarer than e^−score comes on a day of an actor with at most
 // that probability, whatever the quarters have to do with each other.
-func (u Usual) Score(n uint64) float64 {
-	if n < Least {
+func (u UsualRate) Score(n uint64) float64 {
+	if n < MinCalls {
 		return 0
 	}
 	return max(u.Tail(n)-u.Tail(1)-math.Log(max(u.Seen, 1)), 0)
@@ -22,14 +22,14 @@ func (u Usual) Score(n uint64) float64 {
 
 // Limit is the least number of calls in a quarter of an hour that a share of the
 // days of actors may reach; ok is false where too little is known to tell.
-func (b *Body) Limit(agent, group string, hour int, share float64) (n uint64, ok bool) {
+func (b *Model) Limit(agent, group string, hour int, share float64) (n uint64, ok bool) {
 	if b == nil || b.Calibration.Runs < leastDays {
 		return 0, false
 	}
 	threshold := b.Calibration.Threshold(share)
-	u := b.At(agent, group, hour)
+	u := b.UsualAt(agent, group, hour)
 	const most = 1 << 31
-	low, high := uint64(Least-1), uint64(Least)
+	low, high := uint64(MinCalls-1), uint64(MinCalls)
 	for u.Score(high) <= threshold {
 		if low, high = high, 2*high; high > most {
 			return 0, false

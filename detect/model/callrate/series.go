@@ -8,16 +8,16 @@ import (
 // Series is what one agent did at one actor, in the order of time.
 type Series struct {
 	Agent, Group string
-	Cells        []Cell
+	Cells        []HourCounts
 }
 
-// Cell is an hour with calls.
-type Cell struct {
-	At      int32   // hours since the beginning of the window
-	Seen    int32   // quarters with a call
-	Calls   float64 // of the hour
-	Squares float64 // sum of the squared calls of its quarters
-	Most    float64 // calls of the fullest quarter
+// HourCounts is an hour with calls.
+type HourCounts struct {
+	Hour           int32   // hours since the beginning of the window
+	ActiveQuarters int32   // quarters with a call
+	Calls          float64 // of the hour
+	Squares        float64 // sum of the squared calls of its quarters
+	Max            float64 // calls of the fullest quarter
 }
 
 // agent is everything of one agent, within the part of the window that is learned from.
@@ -35,7 +35,7 @@ type agent struct {
 // member is a series and the hours in which it may have called: whole days, from its
 // first call to its last.
 type member struct {
-	cells    []Cell
+	cells    []HourCounts
 	from, to int
 }
 
@@ -45,7 +45,7 @@ func agentsOf(series []Series, until int) []*agent {
 	var out []*agent
 	for i := range series {
 		s := &series[i]
-		n, _ := slices.BinarySearchFunc(s.Cells, until, func(c Cell, at int) int { return int(c.At) - at })
+		n, _ := slices.BinarySearchFunc(s.Cells, until, func(c HourCounts, at int) int { return int(c.Hour) - at })
 		if n == 0 {
 			continue
 		}
@@ -56,13 +56,13 @@ func agentsOf(series []Series, until int) []*agent {
 			out = append(out, a)
 		}
 		cells := s.Cells[:n]
-		m := member{cells: cells, from: int(cells[0].At) / 24 * 24, to: min((int(cells[n-1].At)/24+1)*24, until)}
+		m := member{cells: cells, from: int(cells[0].Hour) / 24 * 24, to: min((int(cells[n-1].Hour)/24+1)*24, until)}
 		a.series = append(a.series, m)
 		day := int32(-1)
 		for _, c := range cells {
-			a.active += float64(c.Seen)
-			if c.At/24 != day {
-				day = c.At / 24
+			a.active += float64(c.ActiveQuarters)
+			if c.Hour/24 != day {
+				day = c.Hour / 24
 				a.days++
 			}
 		}
@@ -72,14 +72,14 @@ func agentsOf(series []Series, until int) []*agent {
 }
 
 // hours hands over every hour in which the agent may have called, with what it did.
-func (a *agent) hours(each func(at int, c *Cell)) {
-	var none Cell
+func (a *agent) hours(each func(at int, c *HourCounts)) {
+	var none HourCounts
 	for i := range a.series {
 		m := &a.series[i]
 		next := 0
 		for at := m.from; at < m.to; at++ {
 			c := &none
-			if next < len(m.cells) && int(m.cells[next].At) == at {
+			if next < len(m.cells) && int(m.cells[next].Hour) == at {
 				c = &m.cells[next]
 				next++
 			}

@@ -13,7 +13,7 @@ type outcome struct {
 	days   int // of a caller with a call
 	alarms int
 	by     map[string]int
-	bodies []*Body // by day
+	bodies []*Model // by day
 }
 
 func (o *outcome) add(p outcome) {
@@ -42,8 +42,8 @@ func watch(g *traffic, callers []*caller, from, to int, share float64, seasonal 
 				n := uint64(c.quarters[q])
 				seen = seen || n > 0
 				was := above
-				if above = false; n >= Least {
-					limit, ok := body.Limit(c.agent, c.group, (g.first+q/4)%Hours, share)
+				if above = false; n >= MinCalls {
+					limit, ok := body.Limit(c.agent, c.group, (g.first+q/4)%HoursPerWeek, share)
 					above = ok && n >= limit
 				}
 				if above && !was {
@@ -60,9 +60,9 @@ func watch(g *traffic, callers []*caller, from, to int, share float64, seasonal 
 }
 
 // learn is what is known on a day.
-func (g *traffic) learn(callers []*caller, day int, seasonal bool) *Body {
+func (g *traffic) learn(callers []*caller, day int, seasonal bool) *Model {
 	start := (day - 1 - 7*taughtWeeks) * 24
-	return fit(series(callers, start, (day-1)*24), taughtWeeks, (g.first+start)%Hours, seasonal)
+	return fit(series(callers, start, (day-1)*24), taughtWeeks, (g.first+start)%HoursPerWeek, seasonal)
 }
 
 // never is how long a flood that does not alarm is said to go on, in minutes.
@@ -70,7 +70,7 @@ const never = 90
 
 // flooded is how many minutes a flood of so many calls a minute, beginning at a
 // minute, goes on before it alarms.
-func flooded(b *Body, g *traffic, c *caller, minute int, rate, share float64) int {
+func flooded(b *Model, g *traffic, c *caller, minute int, rate, share float64) int {
 	n := 0.0
 	for m := minute / 15 * 15; m < minute; m++ {
 		n += float64(c.minutes[m])
@@ -80,7 +80,7 @@ func flooded(b *Body, g *traffic, c *caller, minute int, rate, share float64) in
 			n = 0
 		}
 		n += float64(c.minutes[m]) + rate
-		if limit, ok := b.Limit(c.agent, c.group, (g.first+m/60)%Hours, share); ok && n >= float64(limit) {
+		if limit, ok := b.Limit(c.agent, c.group, (g.first+m/60)%HoursPerWeek, share); ok && n >= float64(limit) {
 			return m - minute + 1
 		}
 	}
@@ -139,7 +139,7 @@ func TestSimulatedHolidayWeekSetsNoFactor(t *testing.T) {
 		// The week after, and the one after that: everybody is back.
 		total.add(watch(with, away, 36, 49, .001, true))
 		a, b := with.learn(away, 44, true), without.learn(without.fleet(), 44, true)
-		for h := range Hours {
+		for h := range HoursPerWeek {
 			x, y := a.Groups["desk"].Factors[h], b.Groups["desk"].Factors[h]
 			if y > .5 && (x < .75*y || x > 1.33*y) {
 				t.Errorf("seed %d, hour %d: factor %.2f with a holiday week among four, %.2f without", seed, h, x, y)
@@ -218,7 +218,7 @@ func TestSimulatedNewAgentIsJudgedByItsPeers(t *testing.T) {
 		body := g.learn(callers[1:], 42, true)
 		newcomer := callers[0]
 		for q := 42 * 96; q < 49*96; q++ {
-			if limit, ok := body.Limit("desk/newcomer", "desk", (g.first+q/4)%Hours, .001); !ok {
+			if limit, ok := body.Limit("desk/newcomer", "desk", (g.first+q/4)%HoursPerWeek, .001); !ok {
 				t.Fatal("nothing is said of a new agent")
 			} else if uint64(newcomer.quarters[q]) >= limit {
 				total.alarms++

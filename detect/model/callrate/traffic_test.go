@@ -258,17 +258,17 @@ func series(callers []*caller, from, to int) []Series {
 	for _, c := range callers {
 		s := Series{Agent: c.agent, Group: c.group}
 		for at := from; at < to; at++ {
-			var cell Cell
+			var cell HourCounts
 			for q := range 4 {
 				if n := float64(c.quarters[4*at+q]); n > 0 {
-					cell.Seen++
+					cell.ActiveQuarters++
 					cell.Calls += n
 					cell.Squares += n * n
-					cell.Most = max(cell.Most, n)
+					cell.Max = max(cell.Max, n)
 				}
 			}
-			if cell.Seen > 0 {
-				cell.At = int32(at - from)
+			if cell.ActiveQuarters > 0 {
+				cell.Hour = int32(at - from)
 				s.Cells = append(s.Cells, cell)
 			}
 		}

@@ -5,28 +5,28 @@ import "flyball/schema"
 // Guard answers by what a baseline published. It never changes, reads no clock and
 // may be asked from anywhere at once.
 type Guard struct {
-	body  *Body
+	body  *Model
 	rules Rules
 }
 
 // NewGuard is a guard by a body; nil without one.
-func NewGuard(b *Body) *Guard {
+func NewGuard(b *Model) *Guard {
 	if b == nil {
 		return nil
 	}
-	return &Guard{b, Default()}
+	return &Guard{b, DefaultRules()}
 }
 
 // Whose scope an answer goes by, the nearest first.
 const (
-	OwnTask   = "own_runs_of_task"
-	PeersTask = "peers_runs_of_task"
-	OwnAny    = "own_runs_of_any_task"
-	Nobody    = "nobody"
+	SourceOwnTask   = "own_runs_of_task"
+	SourcePeersTask = "peers_runs_of_task"
+	SourceOwnAny    = "own_runs_of_any_task"
+	SourceNobody    = "nobody"
 )
 
-// Ask is a call and who makes it.
-type Ask struct {
+// Query is a call and who makes it.
+type Query struct {
 	Agent string // under the name that it is learned by
 	Group string
 	// Declared is the task that an orchestrator declared for the run, if one did. Its
@@ -37,36 +37,36 @@ type Ask struct {
 	// it is to be trusted.
 	Logged string
 	Trust  schema.Trust
-	Call   *Call
+	Access *Access
 }
 
-// Answer to a call.
-type Answer struct {
-	Is   Is
-	Why  string // of an abstention, and of targets that were not judged
-	From string // whose runs: one of the words above
-	Task string // type of task that it goes by
-	Runs uint32 // that taught
+// Assessment to a call.
+type Assessment struct {
+	Placement Placement
+	Why       string // of an abstention, and of targets that were not judged
+	Source    string // whose runs: one of the words above
+	Task      string // type of task that it goes by
+	Runs      uint32 // that taught
 }
 
 // Reason is the answer as a named reason: "write_outside:peers_runs_of_task".
-func (a *Answer) Reason() string {
-	if a.Is == Abstain {
-		return a.Is.String() + ":" + a.Why
+func (a *Assessment) Reason() string {
+	if a.Placement == Abstain {
+		return a.Placement.String() + ":" + a.Why
 	}
-	return a.Is.String() + ":" + a.From
+	return a.Placement.String() + ":" + a.Source
 }
 
-// Answer says where a call lies: by the agent's own runs of the task, where they are
+// Assess says where a call lies: by the agent's own runs of the task, where they are
 // enough; else by its peers' runs of it; else by its own runs whatever the task. A
 // task that the caller names is heard only where it narrows: what peers may do in
 // it must lie within what the agent does at all, as far as that is known.
-func (g *Guard) Answer(in Ask) Answer {
+func (g *Guard) Assess(in Query) Assessment {
 	group := PeersOf(in.Agent, in.Group)
 	own, peers := g.body.Own[in.Agent], g.body.Peers[group]
 	task := TaskType(in.Declared, in.Logged, func(id string) int {
 		n := 0
-		for _, s := range [...]*Scope{own[id], peers[id]} {
+		for _, s := range [...]*LearnedScope{own[id], peers[id]} {
 			if s != nil {
 				n = max(n, int(s.Runs))
 			}
@@ -76,12 +76,12 @@ func (g *Guard) Answer(in Ask) Answer {
 	all := own[""]
 	if task != "" {
 		if s := own[task]; s != nil {
-			return g.by(s, OwnTask, task, group, &in)
+			return g.by(s, SourceOwnTask, task, group, &in)
 		}
 		if s := peers[task]; s != nil {
-			a := g.by(s, PeersTask, task, group, &in)
+			a := g.by(s, SourcePeersTask, task, group, &in)
 			if in.Trust < schema.TrustInfrastructure && (in.Declared == nil || in.Declared.Type == "") && all != nil {
-				if b := g.by(all, OwnAny, task, group, &in); b.Is > a.Is {
+				if b := g.by(all, SourceOwnAny, task, group, &in); b.Placement > a.Placement {
 					return b
 				}
 			}
@@ -89,25 +89,25 @@ func (g *Guard) Answer(in Ask) Answer {
 		}
 	}
 	if all != nil {
-		return g.by(all, OwnAny, task, group, &in)
+		return g.by(all, SourceOwnAny, task, group, &in)
 	}
 	why := WhyFewRuns
 	if own == nil && peers == nil {
 		why = WhyNoHistory
 	}
-	return Answer{Is: Abstain, Why: why, From: Nobody, Task: task}
+	return Assessment{Placement: Abstain, Why: why, Source: SourceNobody, Task: task}
 }
 
-func (g *Guard) by(s *Scope, from, task, group string, in *Ask) Answer {
+func (g *Guard) by(s *LearnedScope, from, task, group string, in *Query) Assessment {
 	wider := g.body.Recurs[group]
 	rules := g.rules
 	declared := in.Declared != nil && len(in.Declared.Targets) > 0
 	if declared {
 		rules.Targets = false
 	}
-	is, why := s.look(rules, in.Call, 0, func(k uint64) Recurs { return wider[k] })
+	is, why := s.look(rules, in.Access, 0, func(k uint64) Recurrence { return wider[k] })
 	if declared && is == Inside {
 		why = WhyDeclared
 	}
-	return Answer{Is: is, Why: why, From: from, Task: task, Runs: s.Runs}
+	return Assessment{Placement: is, Why: why, Source: from, Task: task, Runs: s.Runs}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // call of a route: "POST /refunds order:7".
-func call(text string) (Call, string) {
+func call(text string) (Access, string) {
 	words := strings.Fields(text)
 	name := words[0] + " " + words[1]
 	var named []schema.Resource
@@ -19,12 +19,12 @@ func call(text string) (Call, string) {
 		kind, id, _ := strings.Cut(w, ":")
 		named = append(named, schema.Resource{Type: kind, ID: id})
 	}
-	return Named(name, words[0] != "GET", named), name
+	return NewAccess(name, words[0] != "GET", named), name
 }
 
-func run(agent, task string, calls ...string) *Run {
+func run(agent, task string, calls ...string) *TrainingRun {
 	group, _, _ := strings.Cut(strings.TrimPrefix(agent, "~"), "/")
-	r := &Run{ID: agent + task, Agent: agent, Group: group, Task: task}
+	r := &TrainingRun{ID: agent + task, Agent: agent, Group: group, Task: task}
 	for _, text := range calls {
 		c, name := call(text)
 		r.Calls, r.Names = append(r.Calls, c), append(r.Names, name)
@@ -33,7 +33,7 @@ func run(agent, task string, calls ...string) *Run {
 }
 
 // of makes n runs, each of its own calls.
-func of(n int, agent, task string, calls func(i int) []string) (out []*Run) {
+func of(n int, agent, task string, calls func(i int) []string) (out []*TrainingRun) {
 	for i := range n {
 		r := run(agent, task, calls(i)...)
 		r.ID = fmt.Sprint(r.ID, i)
@@ -45,55 +45,55 @@ func of(n int, agent, task string, calls func(i int) []string) (out []*Run) {
 func refunds(int) []string { return []string{"GET /orders/{} order:1", "POST /refunds account:main"} }
 
 // through a body as it is published.
-func guard(t *testing.T, runs ...[]*Run) *Guard {
+func guard(t *testing.T, runs ...[]*TrainingRun) *Guard {
 	t.Helper()
-	var all []*Run
+	var all []*TrainingRun
 	for _, list := range runs {
 		all = append(all, list...)
 	}
-	text, err := json.Marshal(Publish(all))
+	text, err := json.Marshal(LearnModel(all))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b Body
+	var b Model
 	if err := json.Unmarshal(text, &b); err != nil {
 		t.Fatal(err)
 	}
 	return NewGuard(&b)
 }
 
-func (g *Guard) ask(agent, task, text string, change ...func(*Ask)) Answer {
+func (g *Guard) ask(agent, task, text string, change ...func(*Query)) Assessment {
 	c, _ := call(text)
 	group, _, _ := strings.Cut(strings.TrimPrefix(agent, "~"), "/")
-	in := Ask{Agent: agent, Group: group, Logged: task, Trust: schema.TrustInfrastructure, Call: &c}
+	in := Query{Agent: agent, Group: group, Logged: task, Trust: schema.TrustInfrastructure, Access: &c}
 	for _, f := range change {
 		f(&in)
 	}
-	return g.Answer(in)
+	return g.Assess(in)
 }
 
 func TestWhoseScopeItGoesBy(t *testing.T) {
 	g := guard(t, of(12, "shop/own", "refund", refunds), of(6, "shop/b", "refund", refunds), of(60, "shop/busy", "", refunds), of(9, "shop/few", "stock", refunds), of(1, "shop/own", "once", refunds))
 	for name, tc := range map[string]struct {
 		agent, task, call string
-		is                Is
+		is                Placement
 		from, why         string
 		runs              uint32
 	}{
-		"own runs of the task":              {"shop/own", "refund", "POST /refunds account:main", Inside, OwnTask, "", 12},
-		"a write that none has made":        {"shop/own", "refund", "POST /users", WriteOutside, OwnTask, "", 12},
-		"a target that none has written to": {"shop/own", "refund", "POST /refunds account:thief", TargetOutside, OwnTask, "", 12},
-		"a read outside is evidence":        {"shop/own", "refund", "GET /users/{} user:1", ReadOutside, OwnTask, "", 12},
-		"another order is no other target":  {"shop/own", "refund", "GET /orders/{} order:2", Inside, OwnTask, "", 12},
-		"an agent without runs of the task": {"shop/new", "refund", "POST /users", WriteOutside, PeersTask, "", 18},
-		"own runs where no task is known":   {"shop/busy", "", "POST /users", WriteOutside, OwnAny, "", 60},
-		"a task that nobody has seen":       {"shop/busy", "never", "POST /refunds account:main", Inside, OwnAny, "", 60},
-		"an agent with no history abstains": {"bank/x", "refund", "POST /users", Abstain, Nobody, WhyNoHistory, 0},
-		"a task seen once abstains":         {"shop/own", "once", "POST /users", Abstain, Nobody, WhyFewRuns, 0},
-		"a task seen nine times abstains":   {"shop/few", "stock", "POST /users", Abstain, Nobody, WhyFewRuns, 0},
+		"own runs of the task":              {"shop/own", "refund", "POST /refunds account:main", Inside, SourceOwnTask, "", 12},
+		"a write that none has made":        {"shop/own", "refund", "POST /users", WriteOutside, SourceOwnTask, "", 12},
+		"a target that none has written to": {"shop/own", "refund", "POST /refunds account:thief", TargetOutside, SourceOwnTask, "", 12},
+		"a read outside is evidence":        {"shop/own", "refund", "GET /users/{} user:1", ReadOutside, SourceOwnTask, "", 12},
+		"another order is no other target":  {"shop/own", "refund", "GET /orders/{} order:2", Inside, SourceOwnTask, "", 12},
+		"an agent without runs of the task": {"shop/new", "refund", "POST /users", WriteOutside, SourcePeersTask, "", 18},
+		"own runs where no task is known":   {"shop/busy", "", "POST /users", WriteOutside, SourceOwnAny, "", 60},
+		"a task that nobody has seen":       {"shop/busy", "never", "POST /refunds account:main", Inside, SourceOwnAny, "", 60},
+		"an agent with no history abstains": {"bank/x", "refund", "POST /users", Abstain, SourceNobody, WhyNoHistory, 0},
+		"a task seen once abstains":         {"shop/own", "once", "POST /users", Abstain, SourceNobody, WhyFewRuns, 0},
+		"a task seen nine times abstains":   {"shop/few", "stock", "POST /users", Abstain, SourceNobody, WhyFewRuns, 0},
 	} {
-		if a := g.ask(tc.agent, tc.task, tc.call); a.Is != tc.is || a.From != tc.from || a.Why != tc.why || a.Runs != tc.runs {
-			t.Errorf("%s: %+v, %s", name, a, a.Is)
+		if a := g.ask(tc.agent, tc.task, tc.call); a.Placement != tc.is || a.Source != tc.from || a.Why != tc.why || a.Runs != tc.runs {
+			t.Errorf("%s: %+v, %s", name, a, a.Placement)
 		}
 	}
 }
@@ -101,39 +101,39 @@ func TestWhoseScopeItGoesBy(t *testing.T) {
 func TestAgentThatAssertsAWiderTaskGetsNoWiderScope(t *testing.T) {
 	admin := func(int) []string { return []string{"DELETE /users/{} team:all"} }
 	g := guard(t, of(60, "shop/clerk", "refund", refunds), of(12, "shop/root", "admin", admin), of(12, "shop/root2", "admin", admin))
-	asserted := func(in *Ask) { in.Trust = schema.TrustAsserted }
-	if a := g.ask("shop/clerk", "admin", "DELETE /users/{} team:all", asserted); a.Is != WriteOutside || a.From != OwnAny {
-		t.Errorf("a clerk that calls its task admin: %s by %s", a.Is, a.From)
+	asserted := func(in *Query) { in.Trust = schema.TrustAsserted }
+	if a := g.ask("shop/clerk", "admin", "DELETE /users/{} team:all", asserted); a.Placement != WriteOutside || a.Source != SourceOwnAny {
+		t.Errorf("a clerk that calls its task admin: %s by %s", a.Placement, a.Source)
 	}
-	if a := g.ask("shop/clerk", "admin", "POST /refunds account:main", asserted); a.Is != WriteOutside || a.From != PeersTask {
-		t.Errorf("what the task does not do: %s by %s", a.Is, a.From)
+	if a := g.ask("shop/clerk", "admin", "POST /refunds account:main", asserted); a.Placement != WriteOutside || a.Source != SourcePeersTask {
+		t.Errorf("what the task does not do: %s by %s", a.Placement, a.Source)
 	}
-	declared := func(in *Ask) { in.Trust, in.Declared = schema.TrustAsserted, &schema.Task{Type: "admin"} }
-	if a := g.ask("shop/clerk", "refund", "DELETE /users/{} team:all", declared); a.Is != Inside || a.Task != "admin" {
-		t.Errorf("a task that an orchestrator declared: %s by %s of %s", a.Is, a.From, a.Task)
+	declared := func(in *Query) { in.Trust, in.Declared = schema.TrustAsserted, &schema.Task{Type: "admin"} }
+	if a := g.ask("shop/clerk", "refund", "DELETE /users/{} team:all", declared); a.Placement != Inside || a.Task != "admin" {
+		t.Errorf("a task that an orchestrator declared: %s by %s of %s", a.Placement, a.Source, a.Task)
 	}
 }
 
 func TestAssertedNameNeitherTeachesNorUsesTheEstablishedOnes(t *testing.T) {
 	wide := func(int) []string { return []string{"DELETE /users/{} team:all"} }
 	g := guard(t, of(12, "shop/a", "refund", refunds), of(12, "shop/b", "refund", refunds), of(30, "~shop/a", "refund", wide), of(30, "~shop/c", "refund", wide))
-	if a := g.ask("shop/new", "refund", "DELETE /users/{} team:all"); a.Is != WriteOutside {
-		t.Errorf("asserted names taught their peers: %s by %s, %d runs", a.Is, a.From, a.Runs)
+	if a := g.ask("shop/new", "refund", "DELETE /users/{} team:all"); a.Placement != WriteOutside {
+		t.Errorf("asserted names taught their peers: %s by %s, %d runs", a.Placement, a.Source, a.Runs)
 	}
-	if a := g.ask("~shop/a", "refund", "POST /refunds account:main"); a.Is != WriteOutside || a.Runs != 30 {
-		t.Errorf("a name that was only asserted: %s by %s, %d runs", a.Is, a.From, a.Runs)
+	if a := g.ask("~shop/a", "refund", "POST /refunds account:main"); a.Placement != WriteOutside || a.Runs != 30 {
+		t.Errorf("a name that was only asserted: %s by %s, %d runs", a.Placement, a.Source, a.Runs)
 	}
 }
 
 func TestTargetsThatNeverRecurHoldNothing(t *testing.T) {
 	fresh := func(i int) []string { return []string{fmt.Sprint("POST /orders/{}/ship order:", i)} }
 	g := guard(t, of(40, "shop/a", "ship", fresh))
-	if a := g.ask("shop/a", "ship", "POST /orders/{}/ship order:999"); a.Is != Inside || a.Why != WhyTargetsNew {
-		t.Errorf("a new id where ids are new each time: %s, %q", a.Is, a.Why)
+	if a := g.ask("shop/a", "ship", "POST /orders/{}/ship order:999"); a.Placement != Inside || a.Why != WhyTargetsNew {
+		t.Errorf("a new id where ids are new each time: %s, %q", a.Placement, a.Why)
 	}
 	half := func(i int) []string { return []string{fmt.Sprint("POST /orders/{}/ship order:", i/2*(i%4))} }
-	if a := guard(t, of(40, "shop/a", "ship", half)).ask("shop/a", "ship", "POST /orders/{}/ship order:999"); a.Is != Inside {
-		t.Errorf("ids that come back in too few runs: %s", a.Is)
+	if a := guard(t, of(40, "shop/a", "ship", half)).ask("shop/a", "ship", "POST /orders/{}/ship order:999"); a.Placement != Inside {
+		t.Errorf("ids that come back in too few runs: %s", a.Placement)
 	}
 	rare := func(i int) []string {
 		if i < 4 {
@@ -141,67 +141,67 @@ func TestTargetsThatNeverRecurHoldNothing(t *testing.T) {
 		}
 		return []string{"POST /refunds account:main"}
 	}
-	if a := guard(t, of(12, "shop/a", "t", rare)).ask("shop/a", "t", "PUT /limits limit:night"); a.Is != Inside || a.Why != WhyTargetsUnseen {
-		t.Errorf("targets that four runs have named: %s, %q", a.Is, a.Why)
+	if a := guard(t, of(12, "shop/a", "t", rare)).ask("shop/a", "t", "PUT /limits limit:night"); a.Placement != Inside || a.Why != WhyTargetsUnseen {
+		t.Errorf("targets that four runs have named: %s, %q", a.Placement, a.Why)
 	}
 	more := of(8, "shop/b", "other", func(int) []string { return []string{"PUT /limits limit:day"} })
-	if a := guard(t, of(12, "shop/a", "t", rare), more).ask("shop/a", "t", "PUT /limits limit:night"); a.Is != TargetOutside {
-		t.Errorf("targets whose like recur among peers: %s, %q", a.Is, a.Why)
+	if a := guard(t, of(12, "shop/a", "t", rare), more).ask("shop/a", "t", "PUT /limits limit:night"); a.Placement != TargetOutside {
+		t.Errorf("targets whose like recur among peers: %s, %q", a.Placement, a.Why)
 	}
 }
 
 func TestReadThatLeavesForAnotherSiteIsHeld(t *testing.T) {
 	page := func(int) []string { return []string{"GET /pages url:https://www.shop.example/help?page=1"} }
 	g := guard(t, of(12, "shop/a", "t", page))
-	for to, want := range map[string]Is{"url:http://shop.example/other": Inside, "url:shop.example": Inside, "url:https://evil.example/?q=secret": TargetOutside,
+	for to, want := range map[string]Placement{"url:http://shop.example/other": Inside, "url:shop.example": Inside, "url:https://evil.example/?q=secret": TargetOutside,
 		"url:https://evil.example/shop.example": TargetOutside, "url:https://shop.example@evil.example/": TargetOutside, "order:5": Inside} {
-		if a := g.ask("shop/a", "t", "GET /pages "+to); a.Is != want {
-			t.Errorf("%s: %s", to, a.Is)
+		if a := g.ask("shop/a", "t", "GET /pages "+to); a.Placement != want {
+			t.Errorf("%s: %s", to, a.Placement)
 		}
 	}
 }
 
 func TestDeclaredTargetsStandInPlaceOfLearnedOnes(t *testing.T) {
 	g := guard(t, of(12, "shop/a", "refund", refunds))
-	a := g.ask("shop/a", "refund", "POST /refunds account:other", func(in *Ask) {
+	a := g.ask("shop/a", "refund", "POST /refunds account:other", func(in *Query) {
 		in.Declared = &schema.Task{Type: "refund", Targets: []string{"account:other"}}
 	})
-	if a.Is != Inside || a.Why != WhyDeclared {
-		t.Errorf("%s, %q", a.Is, a.Why)
+	if a.Placement != Inside || a.Why != WhyDeclared {
+		t.Errorf("%s, %q", a.Placement, a.Why)
 	}
-	if a := g.ask("shop/a", "refund", "POST /users", func(in *Ask) { in.Declared = &schema.Task{Targets: []string{"user:*"}} }); a.Is != WriteOutside {
-		t.Errorf("declared targets widened the routes: %s", a.Is)
+	if a := g.ask("shop/a", "refund", "POST /users", func(in *Query) { in.Declared = &schema.Task{Targets: []string{"user:*"}} }); a.Placement != WriteOutside {
+		t.Errorf("declared targets widened the routes: %s", a.Placement)
 	}
 }
 
 func TestHijackedRunDoesNotWidenTheScope(t *testing.T) {
 	runs := append(of(20, "shop/a", "refund", refunds), of(20, "shop/b", "refund", refunds)...)
 	bad := run("shop/a", "refund", "GET /orders/{} order:1", "POST /mail address:thief")
-	j := Among(Default(), append(runs, bad))
-	if !j.Held(bad) {
+	j := NewLeaveOneOut(DefaultRules(), append(runs, bad))
+	if !j.NeedsApproval(bad) {
 		t.Error("a write that one run alone has made was not held")
 	}
 	for _, r := range runs {
-		if j.Held(r) {
+		if j.NeedsApproval(r) {
 			t.Fatalf("%s was held", r.ID)
 		}
 	}
-	bad.Vouched = true
-	if Among(Default(), append(runs, bad)).Held(bad) {
+	bad.ConfirmedBenign = true
+	if NewLeaveOneOut(DefaultRules(), append(runs, bad)).NeedsApproval(bad) {
 		t.Error("a run that a person vouched for was held")
 	}
 	alone := run("shop/a", "refund", "POST /mail address:thief")
-	if a := guard(t, runs, []*Run{alone}).ask("shop/b", "refund", "POST /mail address:thief"); a.Is != WriteOutside {
-		t.Errorf("one hijacked run widened the scope: %s", a.Is)
+	if a := guard(t, runs, []*TrainingRun{alone}).ask("shop/b", "refund", "POST /mail address:thief"); a.Placement != WriteOutside {
+		t.Errorf("one hijacked run widened the scope: %s", a.Placement)
 	}
-	g := guard(t, runs, []*Run{bad})
-	if a := g.ask("shop/a", "refund", "POST /mail address:thief"); a.Is.Holds() {
-		t.Errorf("what a person vouched for: %s", a.Is)
+	g := guard(t, runs, []*TrainingRun{bad})
+	if a := g.ask("shop/a", "refund", "POST /mail address:thief"); a.Placement.NeedsApproval() {
+		t.Errorf("what a person vouched for: %s", a.Placement)
 	}
 	// Runs that agree are a new way of doing it: two that do widen the scope, and one
 	// in ten of them teaches.
 	newer := of(4, "shop/a", "refund", func(int) []string { return []string{"POST /credits account:main"} })
-	if j := Among(Default(), append(of(20, "shop/a", "refund", refunds), newer...)); j.Held(newer[0]) {
+	if j := NewLeaveOneOut(DefaultRules(), append(of(20, "shop/a", "refund", refunds), newer...)); j.NeedsApproval(newer[0]) {
 		t.Error("a new way that four runs share teaches nothing")
 	}
 }
@@ -221,7 +221,7 @@ func TestTaskTypeIsOnlyWhatComesBack(t *testing.T) {
 }
 
 func TestInventedTasksRoutesAndTargetsAreBounded(t *testing.T) {
-	var runs []*Run
+	var runs []*TrainingRun
 	for task := range 40 {
 		for i := range 12 {
 			r := run("shop/a", fmt.Sprint("task-", task))
@@ -233,7 +233,7 @@ func TestInventedTasksRoutesAndTargetsAreBounded(t *testing.T) {
 			runs = append(runs, r)
 		}
 	}
-	b := Publish(runs)
+	b := LearnModel(runs)
 	if n := len(b.Own["shop/a"]); n > mostTasks+1 {
 		t.Errorf("%d tasks of an agent", n)
 	}
@@ -245,18 +245,18 @@ func TestInventedTasksRoutesAndTargetsAreBounded(t *testing.T) {
 			t.Fatal("routes were cut and it does not say so")
 		}
 	}
-	if a := NewGuard(b).ask("shop/a", "task-0", "POST /never"); a.Is != Abstain || a.Why != WhyManyRoutes {
-		t.Errorf("a route that may have been cut: %s, %q", a.Is, a.Why)
+	if a := NewGuard(b).ask("shop/a", "task-0", "POST /never"); a.Placement != Abstain || a.Why != WhyManyRoutes {
+		t.Errorf("a route that may have been cut: %s, %q", a.Placement, a.Why)
 	}
 }
 
 func TestScopesComeBackAsTheyWerePublished(t *testing.T) {
-	b := Publish(append(of(12, "shop/a", "refund", refunds), of(60, "shop/b", "", refunds)...))
+	b := LearnModel(append(of(12, "shop/a", "refund", refunds), of(60, "shop/b", "", refunds)...))
 	first, err := json.Marshal(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back Body
+	var back Model
 	if err := json.Unmarshal(first, &back); err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestScopesComeBackAsTheyWerePublished(t *testing.T) {
 		t.Errorf("%s\n%s", first, second)
 	}
 	for name, text := range map[string]string{"half a hash": `{"runs":1,"writes":[],"targets":"AAAA"}`, "no base64": `{"runs":1,"writes":[],"targets":"#"}`} {
-		if err := json.Unmarshal([]byte(text), &Scope{}); err == nil {
+		if err := json.Unmarshal([]byte(text), &LearnedScope{}); err == nil {
 			t.Errorf("%s was read", name)
 		}
 	}
@@ -276,7 +276,7 @@ func TestScopesComeBackAsTheyWerePublished(t *testing.T) {
 
 func TestScopeOfAnAgentIsSmall(t *testing.T) {
 	size := func(agents int) int {
-		var runs []*Run
+		var runs []*TrainingRun
 		for a := range agents {
 			runs = append(runs, of(12, fmt.Sprint("g/agent-", a), "refund", func(i int) []string {
 				var calls []string
@@ -286,7 +286,7 @@ func TestScopeOfAnAgentIsSmall(t *testing.T) {
 				return calls
 			})...)
 		}
-		text, err := json.Marshal(Publish(runs))
+		text, err := json.Marshal(LearnModel(runs))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,12 +300,12 @@ func TestScopeOfAnAgentIsSmall(t *testing.T) {
 }
 
 func BenchmarkAnswer(b *testing.B) {
-	g := NewGuard(Publish(append(of(12, "shop/own", "refund", refunds), of(60, "shop/own", "", refunds)...)))
+	g := NewGuard(LearnModel(append(of(12, "shop/own", "refund", refunds), of(60, "shop/own", "", refunds)...)))
 	c, _ := call("POST /refunds account:main")
-	in := Ask{Agent: "shop/own", Group: "shop", Logged: "refund", Call: &c}
+	in := Query{Agent: "shop/own", Group: "shop", Logged: "refund", Access: &c}
 	b.ReportAllocs()
 	for b.Loop() {
-		if a := g.Answer(in); a.Is != Inside {
+		if a := g.Assess(in); a.Placement != Inside {
 			b.Fatal(a)
 		}
 	}

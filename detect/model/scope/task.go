@@ -20,11 +20,11 @@ func TaskType(declared *schema.Task, logged string, runs func(id string) int) st
 	return ""
 }
 
-// Established is the type of task that a run may be compared by: the one that an
+// TrustedTaskType is the type of task that a run may be compared by: the one that an
 // orchestrator declared, else the id that was logged, where a gateway or a token
 // vouches for it. One that the caller only asserts is none: it would choose by it what
 // is usual, and so the laxest of what its agent does.
-func Established(declared, logged string, trust schema.Trust) string {
+func TrustedTaskType(declared, logged string, trust schema.Trust) string {
 	switch {
 	case declared != "":
 		return declared

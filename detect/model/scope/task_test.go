@@ -21,7 +21,7 @@ func TestCallerChoosesByWhichTaskItIsCompared(t *testing.T) {
 		{"", "archive", schema.TrustVerified, "archive"},
 		{"", "", schema.TrustVerified, ""},
 	} {
-		if got := Established(tc.declared, tc.logged, tc.trust); got != tc.want {
+		if got := TrustedTaskType(tc.declared, tc.logged, tc.trust); got != tc.want {
 			t.Errorf("declared %q, logged %q (%s): %q, want %q", tc.declared, tc.logged, tc.trust, got, tc.want)
 		}
 	}

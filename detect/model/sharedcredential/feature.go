@@ -68,8 +68,8 @@ type Values [Features]float64
 // Known reports whether a feature is.
 func (v *Values) Known(f Feature) bool { return !math.IsNaN(v[f]) }
 
-// Call is what a session is told of one call.
-type Call struct {
+// Input is what a session is told of one call.
+type Input struct {
 	Repeat   bool // the same call with the same answer came earlier in the run
 	Answered bool // it is known whether it failed
 	Failed   bool
@@ -80,9 +80,9 @@ type Call struct {
 	At       int64  // event time of the start, Unix ns; 0 unknown
 }
 
-// Of is a call as a session sees it; step is what the call was within its run.
-func Of(c *schema.Call, step *feature.Step) Call {
-	out := Call{Repeat: step.Repeat, Answered: c.Outcome != schema.OutcomeUnknown, Failed: step.Failed, Write: step.Write,
+// FromCall is a call as a session sees it; step is what the call was within its run.
+func FromCall(c *schema.Call, step *feature.CallFeatures) Input {
+	out := Input{Repeat: step.Repeat, Answered: c.Outcome != schema.OutcomeUnknown, Failed: step.Failed, Write: step.Write,
 		Asset: asset(c.Path) || c.Path == "" && asset(c.Route), Sent: c.BytesIn, Given: c.BytesOut, At: c.Start}
 	if c.TSBasis == schema.BasisKafka {
 		out.At = 0 // when a collector sent it says nothing of when it was made

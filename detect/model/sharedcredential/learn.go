@@ -7,47 +7,47 @@ import (
 	"slices"
 )
 
-// Recorded is a session of which it is known who made it.
-type Recorded struct {
+// LabelledSession is a session of which it is known who made it.
+type LabelledSession struct {
 	ID, Set, Identity string
 	Human             bool
-	Calls             []Call
+	Calls             []Input
 }
 
-// mostOfOne sessions of an identity count: one busy crawler is not a hundred.
-const mostOfOne = 3
+// maxSessionsPerIdentity sessions of an identity count: one busy crawler is not a hundred.
+const maxSessionsPerIdentity = 3
 
 // Folds into which identities are split: a session is scored by what others taught.
 const Folds = 5
 
 // FoldOf an identity in its set.
-func FoldOf(r *Recorded) int {
+func FoldOf(r *LabelledSession) int {
 	sum := sha256.Sum256([]byte(r.Set + "/" + r.Identity))
 	return int(sum[0]) % Folds
 }
 
-// Capped are the sessions that are long enough to be judged, at most a few of an identity, by id.
-func Capped(all []*Recorded) []*Recorded {
-	out := slices.DeleteFunc(slices.Clone(all), func(r *Recorded) bool { return len(r.Calls) < Least })
-	slices.SortFunc(out, func(a, b *Recorded) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.ID, b.ID)) })
+// CapPerIdentity are the sessions that are long enough to be judged, at most a few of an identity, by id.
+func CapPerIdentity(all []*LabelledSession) []*LabelledSession {
+	out := slices.DeleteFunc(slices.Clone(all), func(r *LabelledSession) bool { return len(r.Calls) < MinSessionCalls })
+	slices.SortFunc(out, func(a, b *LabelledSession) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.ID, b.ID)) })
 	n := map[[2]string]int{}
-	return slices.DeleteFunc(out, func(r *Recorded) bool {
+	return slices.DeleteFunc(out, func(r *LabelledSession) bool {
 		k := [2]string{r.Set, r.Identity}
 		n[k]++
-		return n[k] > mostOfOne
+		return n[k] > maxSessionsPerIdentity
 	})
 }
 
 // Learn counts sessions and calibrates on the people among them.
-func Learn(all []*Recorded) *Model {
-	all = Capped(all)
+func Learn(all []*LabelledSession) *Model {
+	all = CapPerIdentity(all)
 	m := count(all)
 	m.Tails = map[string]*Tail{}
 	for fold := range Folds {
-		kept, held := Split(all, fold)
-		by := count(kept).With(nil)
+		kept, held := SplitFold(all, fold)
+		by := count(kept).ScaleFor(nil)
 		for _, r := range held {
-			if s, ok := Play(by, r.Calls); ok && r.Human {
+			if s, ok := ScoreSession(by, r.Calls); ok && r.Human {
 				t := m.Tails[r.Set]
 				if t == nil {
 					t = &Tail{}
@@ -58,15 +58,15 @@ func Learn(all []*Recorded) *Model {
 		}
 	}
 	for set, t := range m.Tails {
-		if t.Sessions < LeastOwn { // too few to show that one in a hundred comes as far
+		if t.Sessions < MinTenantSessions { // too few to show that one in a hundred comes as far
 			delete(m.Tails, set)
 		}
 	}
 	return m
 }
 
-// Split takes the identities of a fold out.
-func Split(all []*Recorded, fold int) (kept, held []*Recorded) {
+// SplitFold takes the identities of a fold out.
+func SplitFold(all []*LabelledSession, fold int) (kept, held []*LabelledSession) {
 	for _, r := range all {
 		if FoldOf(r) == fold {
 			held = append(held, r)
@@ -77,8 +77,8 @@ func Split(all []*Recorded, fold int) (kept, held []*Recorded) {
 	return kept, held
 }
 
-// People are the calls of a set's human sessions.
-func People(all []*Recorded, set string) (out [][]Call) {
+// HumanSessions are the calls of a set's human sessions.
+func HumanSessions(all []*LabelledSession, set string) (out [][]Input) {
 	for _, r := range all {
 		if r.Human && r.Set == set {
 			out = append(out, r.Calls)
@@ -88,9 +88,9 @@ func People(all []*Recorded, set string) (out [][]Call) {
 }
 
 // count is a model without tails. Features that need a set's own people see them.
-func count(all []*Recorded) *Model {
+func count(all []*LabelledSession) *Model {
 	m := &Model{Version: version, Counts: map[string]map[string]Counts{}, Usual: map[string]Usual{}}
-	own := map[string]*Own{}
+	own := map[string]*TenantPeople{}
 	values := [Features]map[string][2][]float64{}
 	for f := range values {
 		values[f] = map[string][2][]float64{}
@@ -98,7 +98,7 @@ func count(all []*Recorded) *Model {
 	for _, r := range all {
 		o, known := own[r.Set]
 		if !known {
-			if people := People(all, r.Set); len(people) > 0 {
+			if people := HumanSessions(all, r.Set); len(people) > 0 {
 				o = seen(people)
 			}
 			own[r.Set] = o

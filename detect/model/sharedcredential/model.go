@@ -35,8 +35,8 @@ type Usual struct {
 //go:embed model.json
 var shipped []byte
 
-// Shipped is the model that comes with the program.
-func Shipped() *Model {
+// EmbeddedModel is the model that comes with the program.
+func EmbeddedModel() *Model {
 	m, err := Parse(shipped)
 	if err != nil {
 		panic(err) // it is part of the program
@@ -75,21 +75,21 @@ func Parse(b []byte) (*Model, error) {
 // where enough of them are known. It is read only.
 type Scale struct {
 	model   *Model
-	own     *Own
+	own     *TenantPeople
 	weights [Features][]float64
 	tails   []*Tail
 }
 
-// With is the scale of a tenant. Own people that are not known, or were calibrated
+// ScaleFor is the scale of a tenant. Own people that are not known, or were calibrated
 // by another model, are as nil.
-func (m *Model) With(own *Own) *Scale {
+func (m *Model) ScaleFor(own *TenantPeople) *Scale {
 	if own != nil && !own.holds(m) {
 		own = nil
 	}
 	return m.scale(own)
 }
 
-func (m *Model) scale(own *Own) *Scale {
+func (m *Model) scale(own *TenantPeople) *Scale {
 	s := &Scale{model: m, own: own}
 	for f := range Features {
 		s.weights[f] = weights(f, m.Counts[f.String()])
@@ -104,8 +104,8 @@ func (m *Model) scale(own *Own) *Scale {
 	return s
 }
 
-// Own reports whether the tenant's own people are what sessions are compared with.
-func (s *Scale) Own() bool { return s.own != nil }
+// UsesTenantPeople reports whether the tenant's own people are what sessions are compared with.
+func (s *Scale) UsesTenantPeople() bool { return s.own != nil }
 
 // Version names the scale in findings.
 func (s *Scale) Version() string {

@@ -10,8 +10,8 @@ import (
 // Least calls of a session that is judged, and least things of a kind from which
 // a feature is known.
 const (
-	Least = 5
-	least = 4
+	MinSessionCalls   = 5
+	minFeatureSamples = 4
 )
 
 // Session is what is remembered of a run in a person's name. The zero value is
@@ -32,7 +32,7 @@ type Session struct {
 func (s *Session) Calls() uint32 { return s.calls }
 
 // Add takes in the session's next call.
-func (s *Session) Add(c Call) {
+func (s *Session) Add(c Input) {
 	s.calls++
 	if c.Repeat {
 		s.repeats++
@@ -71,29 +71,29 @@ func (s *Session) pace(at int64) {
 
 // Values of the session as it stands, seen beside the tenant's own people where
 // they are known.
-func (s *Session) Values(own *Own) (v Values) {
+func (s *Session) Values(own *TenantPeople) (v Values) {
 	for f := range v {
 		v[f] = math.NaN()
 	}
-	if s.calls < Least {
+	if s.calls < MinSessionCalls {
 		return v
 	}
 	n := float64(s.calls)
 	v[Repeats] = float64(s.repeats) / n
-	if s.answers.n >= least {
+	if s.answers.n >= minFeatureSamples {
 		v[Answers] = s.answers.different()
 	}
-	if s.requests.n >= least {
+	if s.requests.n >= minFeatureSamples {
 		v[Requests] = s.requests.different()
 	}
-	if s.answered >= Least {
+	if s.answered >= MinSessionCalls {
 		v[Errors] = float64(s.failed) / float64(s.answered)
 	}
 	// Where nobody loads anything, that this session does not says nothing.
 	if s.assets > 0 || own != nil && own.loads() {
 		v[Assets] = float64(s.assets) / n
 	}
-	if own != nil && own.Pace.N > 0 && s.gaps >= least {
+	if own != nil && own.Pace.N > 0 && s.gaps >= minFeatureSamples {
 		v[Pace] = (s.sumLog/float64(s.gaps) - own.Pace.Mean) / own.Pace.SD
 	}
 	return v
@@ -101,7 +101,7 @@ func (s *Session) Values(own *Own) (v Values) {
 
 // gap is the typical time between calls in seconds; NaN unknown.
 func (s *Session) gap() float64 {
-	if s.gaps < least {
+	if s.gaps < minFeatureSamples {
 		return math.NaN()
 	}
 	return math.Exp(s.sumLog / float64(s.gaps))
@@ -110,7 +110,7 @@ func (s *Session) gap() float64 {
 // Judge is the session's score after its last call, and raises Highest. ok is
 // false while it has too few calls.
 func (s *Session) Judge(by *Scale) (score float64, ok bool) {
-	if s.calls < Least {
+	if s.calls < MinSessionCalls {
 		return 0, false
 	}
 	v := s.Values(by.own)

@@ -39,9 +39,9 @@ const maxCoverageRows = 1000
 const byDecision = `(attrs['flyball_decision'] != '' AND attrs['flyball.receipt'] IN ('', 'missing')
  OR attrs['header.X-Flyball-Decision'] != '' AND attrs['flyball.receipt'] = ''
  OR attrs['flyball_passed'] != ''
- OR outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz'))`
+ OR denied_by_flyball)`
 
-// CoverageOf answers for a time; what it says of a call rests on
+// ReadCoverage answers for a time; what it says of a call rests on
 //   - the decision that its row shows, or that another observer's row of it shows;
 //   - what the check noted that it was asked: the same request id, method and path, or,
 //     where one of the two has no request id, the same run, method and path.
@@ -49,7 +49,7 @@ const byDecision = `(attrs['flyball_decision'] != '' AND attrs['flyball.receipt'
 // A call is unknown if the check was asked about its method and path in that time and
 // no request id says whether it was this call. Who logs its own calls (clients, agents)
 // is left out: no gate is in front of that log.
-func CoverageOf(ctx context.Context, db DB, since, until time.Time) (*Coverage, error) {
+func ReadCoverage(ctx context.Context, db DB, since, until time.Time) (*Coverage, error) {
 	out := &Coverage{Since: Time{since}, Until: Time{until}, Rows: []CoverageRow{}, Caveats: []string{}}
 	var w where
 	w.between("start_time", "start_time", since, until)
@@ -72,7 +72,7 @@ max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
   OR sipHash64(tenant, run_id, method, path) IN (SELECT sipHash64(tenant, run_id, method, path) FROM calls %[3]s AND request_id = '') AS asked,
   sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s)
   AND (request_id = '' OR sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s AND request_id = '')) AS unsure
- FROM calls %[2]s AND attrs['observation_of'] = ''
+ FROM calls %[2]s AND counted
 ) GROUP BY agent_id, gateway ORDER BY never DESC, u DESC, n DESC, agent_id, gateway LIMIT %[4]d`, byDecision, w.String(), noted, maxCoverageRows+1)
 	err := each(ctx, db, "calls that were asked", sql, params, func(r driver.Rows) error {
 		var v CoverageRow
@@ -115,8 +115,8 @@ func (c *Coverage) doubts() {
 	}
 }
 
-// Open are the rows with calls that were never asked.
-func (c *Coverage) Open() (rows []CoverageRow) {
+// NeverAskedRows are the rows with calls that were never asked.
+func (c *Coverage) NeverAskedRows() (rows []CoverageRow) {
 	for _, r := range c.Rows {
 		if r.NeverAsked > 0 {
 			rows = append(rows, r)

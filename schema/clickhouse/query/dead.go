@@ -7,8 +7,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// DeadRow is how often a topic's records could not be read for a reason.
-type DeadRow struct {
+// DeadLetterRow is how often a topic's records could not be read for a reason.
+type DeadLetterRow struct {
 	Topic   string `json:"topic"`
 	Reason  string `json:"reason"`
 	Letters uint64 `json:"letters"`
@@ -22,14 +22,14 @@ type DeadRow struct {
 }
 
 // DeadLetters counts what could not be read, the most frequent first.
-func DeadLetters(ctx context.Context, db DB, since, until time.Time) ([]DeadRow, error) {
+func DeadLetters(ctx context.Context, db DB, since, until time.Time) ([]DeadLetterRow, error) {
 	var w where
 	w.between("at", "at", since, until)
-	out := []DeadRow{}
+	out := []DeadLetterRow{}
 	err := each(ctx, db, "dead letters", `SELECT source_topic, reason, count() AS n, min(at), max(at), sum(size), argMax(detail, dead_offset),
 argMax(concat(source_topic, '/', toString(source_partition), '/', toString(source_offset), '/', toString(item)), dead_offset), max(dead_offset)
 FROM dead_letters `+w.String()+` GROUP BY source_topic, reason ORDER BY n DESC, source_topic, reason`, w.params, func(r driver.Rows) error {
-		var v DeadRow
+		var v DeadLetterRow
 		err := r.Scan(&v.Topic, &v.Reason, &v.Letters, &v.FirstAt.Time, &v.LastAt.Time, &v.Bytes, &v.Detail, &v.Sample, &v.DeadOffset)
 		out = append(out, v)
 		return err
@@ -37,8 +37,8 @@ FROM dead_letters `+w.String()+` GROUP BY source_topic, reason ORDER BY n DESC, 
 	return out, err
 }
 
-// Replayed are the places of dead letters that came through after a replay.
-func Replayed(ctx context.Context, db DB) (map[string]bool, error) {
+// ReplayedPlaces are the places of dead letters that came through after a replay.
+func ReplayedPlaces(ctx context.Context, db DB) (map[string]bool, error) {
 	out := map[string]bool{}
 	return out, each(ctx, db, "replayed letters", `SELECT DISTINCT attrs['replay_of'] AS place FROM calls WHERE place != ''`, nil, func(r driver.Rows) error {
 		var place string

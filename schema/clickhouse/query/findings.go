@@ -42,8 +42,8 @@ func Findings(ctx context.Context, db DB, limit int) ([]Finding, error) {
 	return findings(ctx, db, "", limit)
 }
 
-// FindingsOf are the latest ones of some tenants, the last changed first.
-func FindingsOf(ctx context.Context, db DB, tenants []string, limit int) ([]Finding, error) {
+// FindingsOfTenants are the latest ones of some tenants, the last changed first.
+func FindingsOfTenants(ctx context.Context, db DB, tenants []string, limit int) ([]Finding, error) {
 	var in []string
 	var params []any
 	for i, t := range tenants {
@@ -62,8 +62,8 @@ func HasFinding(ctx context.Context, db DB, tenant, id string) (bool, error) {
 	return len(list) > 0, err
 }
 
-// FindingOf is one finding by its id.
-func FindingOf(ctx context.Context, db DB, id string) (Finding, error) {
+// FindingByID is one finding by its id.
+func FindingByID(ctx context.Context, db DB, id string) (Finding, error) {
 	list, err := findings(ctx, db, "WHERE finding_id = {id:String}", 1, named("id", id))
 	if err == nil && len(list) == 0 {
 		err = fmt.Errorf("finding %q: %w", id, ErrNotFound)

@@ -24,9 +24,9 @@ type source struct {
 //
 // Kept is the same selection over rows in memory.
 func keptRows(ctx context.Context, db DB, subject *where) (source, error) {
-	counted := subject.String() + " AND observer_kind != 'gate' AND attrs['observation_of'] = ''"
+	counted := subject.String() + " AND counted"
 	var beside uint64
-	if err := each(ctx, db, "rows beside the counted ones", "SELECT count() FROM calls "+subject.String()+" AND (observer_kind = 'gate' OR attrs['observation_of'] != '')", subject.params, func(r driver.Rows) error {
+	if err := each(ctx, db, "rows beside the counted ones", "SELECT count() FROM calls "+subject.String()+" AND NOT counted", subject.params, func(r driver.Rows) error {
 		return r.Scan(&beside)
 	}); err != nil {
 		return source{}, err
@@ -40,7 +40,7 @@ UNION ALL SELECT %[1]s, groupArrayIf(resource, resource != '') AS resources FROM
  SELECT *, arrayJoin(if(empty(named), [''], named)) AS resource FROM (
   SELECT %[1]s, record_id, resources AS named, observer_kind = 'gate' AS asked,
    row_number() OVER (PARTITION BY run_id, method, path, asked ORDER BY start_time, record_id) AS nth
-  FROM calls %[3]s AND (observer_kind = 'gate' OR attrs['observation_of'] != '')
+  FROM calls %[3]s AND NOT counted
  ) AS b LEFT JOIN (SELECT run_id, method, path, count() AS logged FROM calls %[3]s AND observer_kind != 'gate' GROUP BY run_id, method, path) AS l USING (run_id, method, path)
 ) WHERE asked AND nth > logged
  OR (run_id, method, path, resource) NOT IN (SELECT run_id, method, path, arrayJoin(if(empty(resources), [''], resources)) FROM calls %[2]s)
@@ -48,22 +48,22 @@ GROUP BY %[1]s, record_id)`, columns, counted, subject.String())
 	return source{sql, subject.params}, nil
 }
 
-// Row is what the selection of kept rows looks at.
-type Row struct {
+// ReportRow is what the selection of kept rows looks at.
+type ReportRow struct {
 	Run, Method, Path string
 	Resources         []string
 	Asked             bool // of the check only
-	Again             bool // another observer's sight of a call that is counted
+	Duplicate         bool // another observer's sight of a call that is counted
 }
 
-// Kept says of each row, in the order of time, which resources it stands for in a
+// KeptResources says of each row, in the order of time, which resources it stands for in a
 // report; nil: it is left out. A row that names no resource stands for "".
-func Kept(rows []Row) [][]string {
+func KeptResources(rows []ReportRow) [][]string {
 	type call struct{ run, method, path string }
-	of := func(r *Row) call { return call{r.Run, r.Method, r.Path} }
+	of := func(r *ReportRow) call { return call{r.Run, r.Method, r.Path} }
 	named := map[call]map[string]bool{}
 	logged, asked := map[call]int{}, map[call]int{}
-	resources := func(r *Row) []string {
+	resources := func(r *ReportRow) []string {
 		if len(r.Resources) == 0 {
 			return []string{""}
 		}
@@ -75,7 +75,7 @@ func Kept(rows []Row) [][]string {
 			continue
 		}
 		logged[of(r)]++
-		if r.Again {
+		if r.Duplicate {
 			continue
 		}
 		if named[of(r)] == nil {
@@ -89,7 +89,7 @@ func Kept(rows []Row) [][]string {
 	for i := range rows {
 		r := &rows[i]
 		switch {
-		case !r.Asked && !r.Again:
+		case !r.Asked && !r.Duplicate:
 			out[i] = resources(r)
 			continue
 		case r.Asked:

@@ -12,7 +12,7 @@ import (
 func TestNoRowIsLeftOutWhoseResourcesNoKeptRowNames(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		rows := make([]Row, 1+r.IntN(40))
+		rows := make([]ReportRow, 1+r.IntN(40))
 		for i := range rows {
 			row := &rows[i]
 			row.Run, row.Method, row.Path = fmt.Sprint(r.IntN(2)), []string{"GET", "DELETE"}[r.IntN(2)], fmt.Sprint("/v1/a/", r.IntN(4))
@@ -20,9 +20,9 @@ func TestNoRowIsLeftOutWhoseResourcesNoKeptRowNames(t *testing.T) {
 				row.Resources = append(row.Resources, fmt.Sprint("a:", r.IntN(6)))
 			}
 			row.Asked = r.IntN(3) == 0
-			row.Again = !row.Asked && r.IntN(2) == 0
+			row.Duplicate = !row.Asked && r.IntN(2) == 0
 		}
-		kept := Kept(rows)
+		kept := KeptResources(rows)
 		for i := range rows {
 			named := rows[i].Resources
 			if len(named) == 0 {
@@ -37,7 +37,7 @@ func TestNoRowIsLeftOutWhoseResourcesNoKeptRowNames(t *testing.T) {
 	}
 }
 
-func shown(rows []Row, kept [][]string, row *Row, resource string) bool {
+func shown(rows []ReportRow, kept [][]string, row *ReportRow, resource string) bool {
 	for i := range rows {
 		if rows[i].Run == row.Run && rows[i].Method == row.Method && rows[i].Path == row.Path && slices.Contains(kept[i], resource) {
 			return true
@@ -49,19 +49,19 @@ func shown(rows []Row, kept [][]string, row *Row, resource string) bool {
 // What was asked of the check and is then logged is one call; what was asked once
 // more than any log shows is another.
 func TestAskedRowsCountOnceWithTheirLog(t *testing.T) {
-	row := func(asked bool) Row {
-		return Row{Run: "r", Method: "DELETE", Path: "/a/1", Resources: []string{"a:1"}, Asked: asked}
+	row := func(asked bool) ReportRow {
+		return ReportRow{Run: "r", Method: "DELETE", Path: "/a/1", Resources: []string{"a:1"}, Asked: asked}
 	}
 	for name, v := range map[string]struct {
-		rows []Row
+		rows []ReportRow
 		kept int
 	}{
-		"asked and logged":        {[]Row{row(true), row(false)}, 1},
-		"asked only":              {[]Row{row(true)}, 1},
-		"asked twice, logged one": {[]Row{row(true), row(false), row(true)}, 2},
+		"asked and logged":        {[]ReportRow{row(true), row(false)}, 1},
+		"asked only":              {[]ReportRow{row(true)}, 1},
+		"asked twice, logged one": {[]ReportRow{row(true), row(false), row(true)}, 2},
 	} {
 		n := 0
-		for _, k := range Kept(v.rows) {
+		for _, k := range KeptResources(v.rows) {
 			if k != nil {
 				n++
 			}

@@ -11,7 +11,7 @@ func TestFoldTakesTheBestObserversWord(t *testing.T) {
 		{"record_id": "gw/0/2/0", "observer_kind": "gateway", "status": uint16(200)},
 		{"record_id": "gw/0/3/0", "observer_kind": "server", "attrs": map[string]string{"observation_of": "gw/0/0/0"}},
 	}
-	out := Fold(rows)
+	out := MergeObservations(rows)
 	if len(out) != 3 {
 		t.Fatalf("%d calls: %v", len(out), out)
 	}

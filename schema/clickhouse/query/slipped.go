@@ -10,13 +10,13 @@ import (
 	"flyball/schema"
 )
 
-// Slipped are the calls of a run that passed after a time: after the one that it
+// CallsAfterTrip are the calls of a run that passed after a time: after the one that it
 // was stopped for.
-func Slipped(ctx context.Context, db DB, run string, after time.Time) (e schema.Exposure, err error) {
+func CallsAfterTrip(ctx context.Context, db DB, run string, after time.Time) (e schema.Exposure, err error) {
 	var w where
 	w.between("start_time", "start_time", after.Add(1), time.Time{})
 	w.add("toString(run_id) = {run:String}", clickhouse.Named("run", run))
-	w.add("observer_kind != 'gate' AND attrs['observation_of'] = '' AND outcome != 'denied'")
+	w.add("counted AND outcome != 'denied'")
 	err = each(ctx, db, "calls that slipped through", `SELECT count(), countIf(reversibility = 'irreversible') FROM calls `+w.String(), w.params, func(r driver.Rows) error {
 		return r.Scan(&e.Calls, &e.Irreversible)
 	})

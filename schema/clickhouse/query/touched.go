@@ -74,19 +74,21 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	case "agent", "credential", "principal":
 		own.add(fmt.Sprintf("(tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}) AND %[1]s_id = {value:String}", s.Kind), named("value", s.Value))
 	case "resource":
-		runs, err := resourceRuns(ctx, db, s.Value, win)
+		sql, params := newestRunsOf(s.Value, win)
+		var runs uint64
+		err := each(ctx, db, "runs that touched the resource", fmt.Sprintf("SELECT count() FROM (%s LIMIT %d)", sql, maxResourceRuns+1), params,
+			func(r driver.Rows) error { return r.Scan(&runs) })
 		if err != nil {
 			return nil, err
 		}
-		if len(runs) > maxResourceRuns {
-			runs = runs[:maxResourceRuns]
+		if runs > maxResourceRuns {
 			t.caveat("only the %d newest runs that touched it were looked into", maxResourceRuns)
 		}
-		if len(runs) == 0 {
+		if runs == 0 {
 			t.nothingFound()
 			return t, nil
 		}
-		own.add("run_id IN (" + uuids(runs) + ")")
+		own.add(fmt.Sprintf("run_id IN (%s LIMIT %d)", sql, maxResourceRuns), params...)
 		own.add("has(resources, {value:String})", named("value", s.Value))
 	default:
 		return nil, fmt.Errorf("subject %q is none of run, agent, credential, principal, resource", s.Kind)
@@ -124,22 +126,22 @@ func (t *Touched) caveat(format string, args ...any) {
 	t.Caveats = append(t.Caveats, fmt.Sprintf(format, args...))
 }
 
-func resourceRuns(ctx context.Context, db DB, resource string, win Window) ([]string, error) {
+// newestRunsOf selects the runs that touched a resource in a time, the newest first.
+// It takes parameters of its own names, so that it can be part of another statement.
+func newestRunsOf(resource string, win Window) (sql string, params []any) {
 	var w where
-	w.add("resource = {resource:String}", named("resource", resource))
-	w.between("first_at", "last_at", win.Since, win.Until)
-	var out []string
-	err := each(ctx, db, "runs that touched the resource", fmt.Sprintf(
-		"SELECT toString(run_id), max(last_at) AS at FROM touches %s GROUP BY run_id ORDER BY at DESC LIMIT %d", w.String(), maxResourceRuns+1), w.params, func(r driver.Rows) error {
-		var id string
-		var at time.Time
-		err := r.Scan(&id, &at)
-		out = append(out, id)
-		return err
-	})
-	return out, err
+	w.add("resource = {touched:String}", named("touched", resource))
+	if !win.Since.IsZero() {
+		w.add("last_at >= fromUnixTimestamp64Nano({touched_since:Int64}, 'UTC')", named("touched_since", fmt.Sprint(win.Since.UnixNano())))
+	}
+	if !win.Until.IsZero() {
+		w.add("first_at <= fromUnixTimestamp64Nano({touched_until:Int64}, 'UTC')", named("touched_until", fmt.Sprint(win.Until.UnixNano())))
+	}
+	return "SELECT run_id FROM touches " + w.String() + " GROUP BY run_id ORDER BY max(last_at) DESC, run_id", w.params
 }
 
+// uuids is a list of run ids for an IN; callers bound how many there are
+// (maxLinkedRuns, maxDrawnRuns), so that no statement grows with an answer.
 func uuids(ids []string) string {
 	return "toUUID('" + strings.Join(ids, "'), toUUID('") + "')"
 }
@@ -305,14 +307,14 @@ func (t *Touched) order() {
 	})
 }
 
-// Lagging adds the caveat of parts that have not come as far as the report's end.
-func (t *Touched) Lagging(what string) {
+// AddLagCaveat adds the caveat of parts that have not come as far as the report's end.
+func (t *Touched) AddLagCaveat(what string) {
 	t.Caveats = append([]string{"ingest_lag: " + what + "; calls may be missing"}, t.Caveats...)
 	t.Complete = false
 }
 
-// Unread adds the caveat that nobody could be asked how far the parts have come.
-func (t *Touched) Unread(why string) {
+// AddLagUnknownCaveat adds the caveat that nobody could be asked how far the parts have come.
+func (t *Touched) AddLagUnknownCaveat(why string) {
 	t.Caveats = append([]string{"lag_unknown: " + why + ", so it is not known whether calls are still on their way"}, t.Caveats...)
 	t.Complete = false
 }

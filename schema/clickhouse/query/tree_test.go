@@ -33,12 +33,12 @@ func TestTreeFollowsTheSpans(t *testing.T) {
 		step("tool", "t1", "c", "a", "delete_order"),
 		step("http", "t2", "", "zz", "/elsewhere"),
 	}
-	tree := Tree(calls)
+	tree := BuildTree(calls)
 	if got := drawn(tree); got != "agent planner | >model gpt-4o | >tool delete_order | >>/orders/7 | /elsewhere" {
 		t.Error(got)
 	}
 	calls[4]["observer"] = "gateway"
-	if got := Unplanned(Tree(calls)); len(got) != 1 || !strings.HasPrefix(got[0], "gateway (f/1): 1 calls") {
+	if got := UnplannedProducers(BuildTree(calls)); len(got) != 1 || !strings.HasPrefix(got[0], "gateway (f/1): 1 calls") {
 		t.Error(got)
 	}
 }
@@ -50,7 +50,7 @@ func TestTreeOfACircleEnds(t *testing.T) {
 		calls = append(calls, step("tool", "t", fmt.Sprint(i), fmt.Sprint((i+1)%50), "x"))
 	}
 	calls = append(calls, step("tool", "t", "self", "self", "y"))
-	if got := len(Tree(calls)); got != 51 {
+	if got := len(BuildTree(calls)); got != 51 {
 		t.Errorf("%d lines", got)
 	}
 }

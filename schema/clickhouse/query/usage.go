@@ -57,7 +57,7 @@ func (s Caller) into(w *where) {
 func Usage(ctx context.Context, db DB, s Caller, since, until time.Time) ([]UsageRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
-	w.add("observer_kind != 'gate' AND attrs['observation_of'] = ''")
+	w.add("counted")
 	s.into(&w)
 	out := []UsageRow{}
 	err := each(ctx, db, "usage", `SELECT method, any(shown), route_key, tool_name, toString(effect), toString(reversibility), sum(n), uniqExactMerge(runs), max(last), max(n),
@@ -80,17 +80,17 @@ ORDER BY toInt8(reversibility) DESC, sum(n) DESC, method, route_key LIMIT 5000`,
 	return out, err
 }
 
-// Busiest is what a caller did altogether.
-type Busiest struct {
+// UsageTotal is what a caller did altogether.
+type UsageTotal struct {
 	Calls, Runs, Days          uint64
 	PeakHour, PeakIrreversible uint64 // calls in the busiest hour, irreversible ones in the busiest day
 }
 
 // UsageTotals sums what a caller did.
-func UsageTotals(ctx context.Context, db DB, s Caller, since, until time.Time) (t Busiest, err error) {
+func UsageTotals(ctx context.Context, db DB, s Caller, since, until time.Time) (t UsageTotal, err error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
-	w.add("observer_kind != 'gate' AND attrs['observation_of'] = ''")
+	w.add("counted")
 	s.into(&w)
 	err = each(ctx, db, "totals", `SELECT sum(n), uniqExactMerge(runs), uniqExact(toDate(hour)), max(n), max(day) FROM (
 	SELECT toStartOfHour(start_time) AS hour, count() AS n, uniqExactState(run_id) AS runs, countIf(reversibility = 'irreversible') AS risky, sum(risky) OVER (PARTITION BY toDate(hour)) AS day
@@ -140,8 +140,8 @@ GROUP BY q.agent_id, q.route ORDER BY asked + observed DESC, q.agent_id, q.route
 	return out, err
 }
 
-// AgentsOf are the agents that a credential or a run spoke for.
-func AgentsOf(ctx context.Context, db DB, s Caller, since, until time.Time) ([]string, error) {
+// AgentsOfCaller are the agents that a credential or a run spoke for.
+func AgentsOfCaller(ctx context.Context, db DB, s Caller, since, until time.Time) ([]string, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
 	s.into(&w)

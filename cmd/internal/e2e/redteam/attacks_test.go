@@ -16,7 +16,7 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/realparts"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/wire"
 )
@@ -135,7 +135,7 @@ func (p *testPoint) run(attack *Attack, w way, word string) *attempt {
 	var opened []schema.Scope
 	defer func() { // the next attack meets neither the kill switches nor the questions of this one
 		for _, scope := range opened {
-			p.operate("POST", "/v1/breakers/reset", point.Reset{Scope: scope, Reason: "test"})
+			p.operate("POST", "/v1/breakers/reset", api.ResetRequest{Scope: scope, Reason: "test"})
 		}
 		for gate := range gates {
 			p.refuse(gate)
@@ -144,13 +144,13 @@ func (p *testPoint) run(attack *Attack, w way, word string) *attempt {
 	for _, s := range attack.Steps {
 		switch {
 		case s.Manifest != "":
-			p.operate("PUT", "/v1/manifests", point.Put{Text: fill(s.Manifest), Reason: "test"})
+			p.operate("PUT", "/v1/manifests", api.PutManifestRequest{Text: fill(s.Manifest), Reason: "test"})
 		case s.Trip.Kind != schema.ScopeNone:
 			scope := schema.Scope{Kind: s.Trip.Kind, Value: fill(s.Trip.Value)}
 			if secret, ok := strings.CutPrefix(scope.Value, "secret:"); ok {
 				scope.Value = p.resolver.CredentialID("api_key", secret)
 			}
-			p.operate("POST", "/v1/breakers/trip", point.Trip{Scope: scope, TTL: 3600, Force: true, Reason: "test"})
+			p.operate("POST", "/v1/breakers/trip", api.TripRequest{Scope: scope, TTL: 3600, Force: true, Reason: "test"})
 			opened = append(opened, scope)
 		case s.TripRun != nil:
 			run := decisionHeader(ask(s.TripRun), "X-Flyball-Run")
@@ -158,7 +158,7 @@ func (p *testPoint) run(attack *Attack, w way, word string) *attempt {
 				a.fault("the check answers no run id")
 				continue
 			}
-			p.operate("POST", "/v1/breakers/trip", point.Trip{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600, Reason: "test"})
+			p.operate("POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600, Reason: "test"})
 		case s.Detect != nil:
 			r := ask(s.Detect)
 			calls := p.observed(r.agent, 2*time.Second)
@@ -173,7 +173,7 @@ func (p *testPoint) run(attack *Attack, w way, word string) *attempt {
 				a.fault("no question was asked")
 				continue
 			}
-			p.operate("POST", "/v1/grants/"+url.PathEscape(gate)+"/grant", point.Grant{Reason: "test"})
+			p.operate("POST", "/v1/grants/"+url.PathEscape(gate)+"/grant", api.GrantRequest{Reason: "test"})
 		case s.Asks != nil:
 			// Questions are asked at a bounded pace: the same call again, until it is one.
 			for end := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Millisecond) {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"flyball/cmd/internal/realparts"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/schema"
 )
 
@@ -118,15 +118,15 @@ func (m maker) request() *Request {
 // stop opens the breakers of those that are stopped.
 func (p *testPoint) stop(through way) {
 	for _, scope := range []schema.Scope{{Kind: schema.ScopeAgent, Value: "killed"}, {Kind: schema.ScopeAddress, Value: "127.0.8.8"}, {Kind: schema.ScopeCredential, Value: p.resolver.CredentialID("api_key", "killed-token")}} {
-		p.operate("POST", "/v1/breakers/trip", point.Trip{Scope: scope, TTL: 3600, Force: true, Reason: "test"})
+		p.operate("POST", "/v1/breakers/trip", api.TripRequest{Scope: scope, TTL: 3600, Force: true, Reason: "test"})
 	}
-	p.operate("PUT", "/v1/manifests", point.Put{Text: strings.ReplaceAll(scoped, "@@", "-held"), Reason: "test"})
+	p.operate("PUT", "/v1/manifests", api.PutManifestRequest{Text: strings.ReplaceAll(scoped, "@@", "-held"), Reason: "test"})
 	r := through.send(send("GET", "/v1/orders/1", "bearer:tripped-token", "X-Agent-Run-Id: tripped"), "redteam/trip")
 	run := decisionHeader(r, "X-Flyball-Run")
 	if run == "" {
 		p.t.Fatalf("no run id: %+v", r)
 	}
-	p.operate("POST", "/v1/breakers/trip", point.Trip{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600, Reason: "test"})
+	p.operate("POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600, Reason: "test"})
 }
 
 // The check alone, asked in every dialect: whoever is stopped stays so whatever

@@ -22,7 +22,7 @@ import (
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
-	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/api"
 	"flyball/ingest/decode"
 	"flyball/schema"
 	"flyball/schema/identity"
@@ -179,7 +179,7 @@ func (p *testPoint) operate(method, path string, body any) {
 
 // refuse says no to a question; one that is answered already stays as it is.
 func (p *testPoint) refuse(gate string) {
-	p.api("POST", "/v1/grants/"+url.PathEscape(gate)+"/refuse", point.Refuse{Reason: "test"})
+	p.api("POST", "/v1/grants/"+url.PathEscape(gate)+"/refuse", api.RefuseRequest{Reason: "test"})
 }
 
 func (p *testPoint) api(method, path string, body any) (status int, answer string) {

@@ -14,7 +14,7 @@ import (
 // 900 rows and inserts of 90,000.
 func fill(t testing.TB, c *clickhouse.Conn, g *gateway, n int) {
 	t.Helper()
-	calls, touches, traces := clickhouse.NewCallsBlock(), clickhouse.NewTouchesBlock(), clickhouse.NewTraceCallsBlock()
+	calls, touches, traces := clickhouse.CallsTable.NewBlock(), clickhouse.TouchesTable.NewBlock(), clickhouse.TraceCallsTable.NewBlock()
 	var b, b2, b3 []byte
 	flush := func() {
 		b, b2, b3 = calls.AppendNative(b), touches.AppendNative(b2), traces.AppendNative(b3)
@@ -35,7 +35,7 @@ func fill(t testing.TB, c *clickhouse.Conn, g *gateway, n int) {
 	for i := 1; i <= n; i++ {
 		g.next(&call)
 		calls.Append(&call)
-		touches.Append(touchOf(&call))
+		touches.AppendValue(touchOf(&call))
 		traces.Append(&call)
 		if i%900 == 0 {
 			flush()

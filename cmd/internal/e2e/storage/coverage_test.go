@@ -62,7 +62,7 @@ func TestGatewayWithoutTheCheckIsNamed(t *testing.T) {
 	add(func(v *schema.Call) { v.ObserverKind, v.Observer = schema.ObserverClient, "sdk" })
 	insertCalls(t, c, calls...)
 
-	got, err := query.CoverageOf(t.Context(), c, at.Add(-time.Minute), at.Add(time.Minute))
+	got, err := query.ReadCoverage(t.Context(), c, at.Add(-time.Minute), at.Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestGatewayWithoutTheCheckIsNamed(t *testing.T) {
 	if len(got.Caveats) != 1 || !strings.Contains(got.Caveats[0], "1 of 3 calls that silent logged") {
 		t.Errorf("%q", got.Caveats)
 	}
-	if empty, err := query.CoverageOf(t.Context(), c, at.Add(-48*time.Hour), at.Add(-24*time.Hour)); err != nil || len(empty.Rows) != 0 || len(empty.Caveats) != 0 {
+	if empty, err := query.ReadCoverage(t.Context(), c, at.Add(-48*time.Hour), at.Add(-24*time.Hour)); err != nil || len(empty.Rows) != 0 || len(empty.Caveats) != 0 {
 		t.Errorf("of a time without calls: %+v %v", empty, err)
 	}
 }

@@ -23,7 +23,7 @@ func connect(t testing.TB) *clickhouse.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = c.Run(context.Background(), "DROP DATABASE IF EXISTS "+c.Database()+" SYNC")
+		_ = c.RunStatement(context.Background(), "DROP DATABASE IF EXISTS "+c.Database()+" SYNC")
 		_ = c.Close()
 	})
 	return c
@@ -44,7 +44,7 @@ func sql(t testing.TB, c *clickhouse.Conn, q string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	text, err := c.Ask(ctx, strings.ReplaceAll(q, "{db}", c.Database()))
+	text, err := c.QueryText(ctx, strings.ReplaceAll(q, "{db}", c.Database()))
 	if err != nil {
 		t.Fatalf("%s\n%v", q, err)
 	}

@@ -59,7 +59,7 @@ func newWriter(part int32) *writer {
 var callsTopic = schema.TopicID{4, 2}
 
 func (w *writer) record(rows int) *kgo.Record {
-	calls, traces, touches, runs := clickhouse.NewCallsBlock(), clickhouse.NewTraceCallsBlock(), clickhouse.NewTouchesBlock(), clickhouse.NewRunsBlock()
+	calls, traces, touches, runs := clickhouse.CallsTable.NewBlock(), clickhouse.TraceCallsTable.NewBlock(), clickhouse.TouchesTable.NewBlock(), clickhouse.RunsTable.NewBlock()
 	j := wire.Journal{CallsTopicID: callsTopic, CallsPart: w.part, From: w.next, To: w.next}
 	var c schema.Call
 	for range rows {
@@ -69,7 +69,7 @@ func (w *writer) record(rows int) *kgo.Record {
 		w.sent++
 		calls.Append(&c)
 		traces.Append(&c)
-		touches.Append(touchOf(&c))
+		touches.AppendValue(touchOf(&c))
 		j.MaxStart = max(j.MaxStart, c.Start)
 		if w.sent%snapshotEvery != 1 {
 			continue

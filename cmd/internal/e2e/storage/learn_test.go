@@ -36,13 +36,13 @@ func runOf(n int, agent, version string, at time.Time, calls int) agentRun {
 
 func insertRuns(t testing.TB, c *clickhouse.Conn, runs ...agentRun) {
 	t.Helper()
-	b := clickhouse.NewRunsBlock()
+	b := clickhouse.RunsTable.NewBlock()
 	var calls []schema.Call
 	for i := range runs {
 		b.Append(&runs[i].RunSnapshot)
 		calls = append(calls, runs[i].calls...)
 	}
-	if err := c.InsertNative(t.Context(), "runs_store", b.AppendNative(nil)); err != nil {
+	if err := c.Insert(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	if len(calls) > 0 {
@@ -75,42 +75,42 @@ func TestRowsThatArriveWhileLearningChangeTheVersion(t *testing.T) {
 		runs = append(runs, runOf(n, fmt.Sprint("billing/a", n%3), "1", now.Add(-time.Duration(48+n)*time.Hour), 4))
 	}
 	insertRuns(t, c, runs...)
-	progress := clickhouse.NewProgressBlock()
+	progress := clickhouse.ProgressTable.NewBlock()
 	for part := range int32(2) {
 		progress.Append(&clickhouse.Progress{CallsTopicID: schema.TopicID{1}, CallsPartition: part, To: 59, At: now.UnixNano()})
 	}
-	if err := c.InsertNative(t.Context(), "progress", progress.AppendNative(nil)); err != nil {
+	if err := c.Insert(t.Context(), progress); err != nil {
 		t.Fatal(err)
 	}
 	window := learn.Window{Tenant: "default", Since: now.Add(-720 * time.Hour), Until: now.Add(-24 * time.Hour)}
-	version := func(db learn.DB) []*baseline.Run {
+	version := func(db learn.DB) []*baseline.TrainingRun {
 		t.Helper()
-		pin, err := learn.PinOf(t.Context(), db, 24*time.Hour)
+		pin, err := learn.ReadPin(t.Context(), db, 24*time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(pin) != 2 || pin[0] != 60 {
 			t.Fatalf("pin: %v", pin)
 		}
-		if all, err := learn.PinOf(t.Context(), db, 0); err != nil || all[0] < 60 {
+		if all, err := learn.ReadPin(t.Context(), db, 0); err != nil || all[0] < 60 {
 			t.Fatalf("pin of all that is there: %v, %v", all, err)
 		}
-		history, err := learn.History(t.Context(), db, window)
+		history, err := learn.ReadHistory(t.Context(), db, window)
 		if err != nil {
 			t.Fatal(err)
 		}
-		words, err := learn.WordsOf(t.Context(), db, "default", window.Since, now)
+		words, err := learn.ReadOverrides(t.Context(), db, "default", window.Since, now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := learn.Read(t.Context(), db, "default", 500, pin, learn.Choose(history, words, 200).Runs)
+		out, err := learn.ReadRuns(t.Context(), db, "default", 500, pin, learn.SelectRuns(history, words, 200).Runs)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return out
 	}
 	want := version(c)
-	if len(want) != 60 || len(want[0].Steps) != 4 || want[0].Version != "1" {
+	if len(want) != 60 || len(want[0].Features) != 4 || want[0].Version != "1" {
 		t.Fatalf("%d runs, %+v", len(want), want[0])
 	}
 	late := func() { // late calls of runs that teach, and runs that nobody has seen
@@ -162,27 +162,27 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 	asserted := runOf(99, "billing/a", "", old, 3)
 	asserted.AgentTrust = schema.TrustAsserted
 	insertRuns(t, c, append(runs, asserted)...)
-	gates, findings, verdicts, orders := clickhouse.NewGatesBlock(), clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock(), clickhouse.NewBaselineOrdersBlock()
+	gates, findings, verdicts, orders := clickhouse.GatesTable.NewBlock(), clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(), clickhouse.BaselineOrdersTable.NewBlock()
 	gates.Append(&schema.Gate{ID: "g", Tenant: "default", RunID: held, State: schema.GateTimedOut, Mode: schema.ModeArmed})
 	for i, id := range []schema.RunID{judged, tripped} {
-		findings.Append(&schema.Finding{ID: fmt.Sprint("f", i), Tenant: "default", RunID: id, AgentID: "billing/a", Level: schema.LevelTrip, OpenedAt: old.UnixNano(), UpdateAt: now.Add(-time.Hour).UnixNano(), State: schema.FindingClosed})
+		findings.Append(&schema.Finding{ID: fmt.Sprint("f", i), Tenant: "default", RunID: id, AgentID: "billing/a", Level: schema.LevelTrip, OpenedAt: old.UnixNano(), UpdatedAt: now.Add(-time.Hour).UnixNano(), State: schema.FindingClosed})
 	}
-	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f0", Is: schema.VerdictTrue, By: "ann"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "other", Do: schema.OrderFreeze, At: 5, Generation: 3, By: "ann", Why: "w"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "over", Do: schema.OrderFreeze, At: 5, Until: 6, Generation: 4, By: "ann", Why: "w"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "off", Do: schema.OrderFreeze, At: 5, Generation: 5, Off: true, By: "ann", Why: "w"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "forgotten", Do: schema.OrderReset, At: 7, Generation: 6, By: "ann", Why: "w"})
-	for table, b := range map[string]interface{ AppendNative([]byte) []byte }{"gates_store": gates, "findings_store": findings, "verdicts_store": verdicts, "baseline_orders_store": orders} {
-		if err := c.InsertNative(t.Context(), table, b.AppendNative(nil)); err != nil {
+	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f0", Label: schema.VerdictTrue, By: "ann"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "other", Kind: schema.OrderFreeze, At: 5, Generation: 3, By: "ann", Why: "w"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "over", Kind: schema.OrderFreeze, At: 5, Until: 6, Generation: 4, By: "ann", Why: "w"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "off", Kind: schema.OrderFreeze, At: 5, Generation: 5, Off: true, By: "ann", Why: "w"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "forgotten", Kind: schema.OrderReset, At: 7, Generation: 6, By: "ann", Why: "w"})
+	for _, b := range []clickhouse.Rows{gates, findings, verdicts, orders} {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}
 	window := learn.Window{Tenant: "default", Since: now.Add(-720 * time.Hour), Until: now.Add(-24 * time.Hour)}
-	history, err := learn.History(t.Context(), c, window)
+	history, err := learn.ReadHistory(t.Context(), c, window)
 	if err != nil {
 		t.Fatal(err)
 	}
-	words, err := learn.WordsOf(t.Context(), c, "default", window.Since, now)
+	words, err := learn.ReadOverrides(t.Context(), c, "default", window.Since, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,15 +190,15 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 		t.Errorf("%+v", words)
 	}
 	words.Incidents = nil
-	got := learn.Choose(history, words, 200)
+	got := learn.SelectRuns(history, words, 200)
 	want := map[string]uint64{"too_young": 1, "open": 1, "overflow": 1, "sampled": 1, "alarmed": 2, "held": 1, "judged": 1}
-	if !reflect.DeepEqual(got.Left, want) {
-		t.Errorf("left out: %v, want %v", got.Left, want)
+	if !reflect.DeepEqual(got.Excluded, want) {
+		t.Errorf("left out: %v, want %v", got.Excluded, want)
 	}
-	if got.Clean != 6 || got.Life["~billing/a"] == nil || got.Life["billing/a"].SeenAt <= now.Add(-2*time.Minute).UnixNano() {
-		t.Errorf("%d clean, %+v", got.Clean, got.Life)
+	if got.Clean != 6 || got.Status["~billing/a"] == nil || got.Status["billing/a"].SeenAt <= now.Add(-2*time.Minute).UnixNano() {
+		t.Errorf("%d clean, %+v", got.Clean, got.Status)
 	}
-	if _, err := c.Ask(t.Context(), strings.ReplaceAll("SELECT state, why, baseline_version FROM {db}.baselines", "{db}", c.Database())); err != nil {
+	if _, err := c.QueryText(t.Context(), strings.ReplaceAll("SELECT state, why, baseline_version FROM {db}.baselines", "{db}", c.Database())); err != nil {
 		t.Error(err)
 	}
 }

@@ -19,10 +19,10 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	c := migrated(t)
 	until := time.Date(2026, 11, 26, 12, 40, 0, 0, time.UTC) // weeks end at 12:00
 	from := time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)    // three of them
-	first := callrate.HourOf(callrate.QuarterOf(from.UnixNano()))
+	first := callrate.HourOfWeek(callrate.QuarterAt(from.UnixNano()))
 
 	var calls []schema.Call
-	runs, findings, verdicts := clickhouse.NewRunsBlock(), clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock()
+	runs, findings, verdicts := clickhouse.RunsTable.NewBlock(), clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock()
 	n := int64(0)
 	run := func(actor, agent string, change func(*schema.RunSnapshot)) schema.RunSnapshot {
 		n++
@@ -61,7 +61,7 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 				call(two, at.Add(14*time.Minute+59*time.Second), nil)
 				call(two, at.Add(15*time.Minute), nil)
 				first := float64(k + 1)
-				s.Cells = append(s.Cells, callrate.Cell{At: int32(24*day + hour), Seen: 2, Calls: first + 1, Squares: first*first + 1, Most: first})
+				s.Cells = append(s.Cells, callrate.HourCounts{Hour: int32(24*day + hour), ActiveQuarters: 2, Calls: first + 1, Squares: first*first + 1, Max: first})
 			}
 		}
 		want = append(want, s)
@@ -81,22 +81,22 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	}
 	f := schema.Finding{ID: "f_1", Version: 1, Tenant: "default", RunID: bad.RunID, Family: schema.FamilyPace, Level: schema.LevelAlert}
 	findings.Append(&f)
-	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f_1", Is: schema.VerdictTrue})
+	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f_1", Label: schema.VerdictTrue})
 
 	insertCalls(t, c, calls...)
-	for table, b := range map[string]interface{ AppendNative([]byte) []byte }{"runs_store": runs, "findings_store": findings, "verdicts_store": verdicts} {
-		if err := c.InsertNative(t.Context(), table, b.AppendNative(nil)); err != nil {
+	for _, b := range []clickhouse.Rows{runs, findings, verdicts} {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: until})
+	got, err := learn.ReadCallRates(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: until})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if expected := callrate.Fit(want, 3, first); !reflect.DeepEqual(got, expected) {
 		t.Errorf("got  %+v\nwant %+v", got.Agents, expected.Agents)
 	}
-	if got, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: until.Add(-13 * 24 * time.Hour), Until: until}); got != nil || err != nil {
+	if got, err := learn.ReadCallRates(t.Context(), c, learn.Window{Tenant: "default", Since: until.Add(-13 * 24 * time.Hour), Until: until}); got != nil || err != nil {
 		t.Errorf("of less than two weeks: %v %v", got, err)
 	}
 }
@@ -111,26 +111,26 @@ func TestMeasurePace(t *testing.T) {
 	const nRuns, nCalls, each = 200_000, 8_000_000, 100_000
 	from := time.Date(2026, 10, 29, 12, 0, 0, 0, time.UTC)
 	id := func(n int) schema.RunID { return schema.RunID{byte(n), byte(n >> 8), byte(n >> 16), 1} }
-	runs := clickhouse.NewRunsBlock()
+	runs := clickhouse.RunsTable.NewBlock()
 	for n := range nRuns {
 		runs.Append(&schema.RunSnapshot{RunID: id(n), Tenant: "default", Actor: fmt.Sprint("k:", n%2000), AgentID: fmt.Sprintf("g%d/a%d", n%7, n%2000),
 			AgentTrust: schema.TrustVerified, State: schema.RunClosed, Version: 3, Calls: nCalls / nRuns})
 	}
-	if err := c.InsertNative(t.Context(), "runs_store", runs.AppendNative(nil)); err != nil {
+	if err := c.Insert(t.Context(), runs); err != nil {
 		t.Fatal(err)
 	}
 	for first := 0; first < nCalls; first += each {
-		b := clickhouse.NewCallsBlock()
+		b := clickhouse.CallsTable.NewBlock()
 		for n := first; n < first+each; n++ {
 			b.Append(&schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default", RunID: id(n / (nCalls / nRuns)),
 				Start: from.UnixNano() + int64(n)*(28*86400e9/nCalls), Method: "GET", Path: "/orders/1", Route: "/orders/{id}"})
 		}
-		if err := c.InsertNative(t.Context(), "calls_store", b.AppendNative(nil)); err != nil {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}
 	began := time.Now()
-	b, err := learn.Pace(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: from.Add(28 * 24 * time.Hour)})
+	b, err := learn.ReadCallRates(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: from.Add(28 * 24 * time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

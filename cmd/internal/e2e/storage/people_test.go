@@ -15,7 +15,7 @@ import (
 // a few of one person, not from what was found to be borrowed.
 func TestPeopleAreLearnedFromTheirOwnSessions(t *testing.T) {
 	c := migrated(t)
-	runs := clickhouse.NewRunsBlock()
+	runs := clickhouse.RunsTable.NewBlock()
 	var calls []schema.Call
 	start := time.Date(2026, 3, 4, 9, 0, 0, 0, time.UTC).UnixNano()
 	n := 0
@@ -42,38 +42,38 @@ func TestPeopleAreLearnedFromTheirOwnSessions(t *testing.T) {
 	session("a sampled source", 8, func(r *schema.RunSnapshot) { r.SampledCalls = 2 })
 	session("an agent for somebody", 8, func(r *schema.RunSnapshot) { r.AgentID, r.AgentTrust = "billing/bot", schema.TrustVerified })
 	session("somebody open", 8, func(r *schema.RunSnapshot) { r.State = schema.RunOpen; r.LastAt = start + 7200e9 })
-	findings, verdicts := clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock()
-	for is, person := range map[schema.VerdictWord]string{schema.VerdictTrue: "whose key was stolen", schema.VerdictBenign: "who wrote a script", schema.VerdictUnknown: "who was suspected"} {
+	findings, verdicts := clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock()
+	for is, person := range map[schema.VerdictLabel]string{schema.VerdictTrue: "whose key was stolen", schema.VerdictBenign: "who wrote a script", schema.VerdictUnknown: "who was suspected"} {
 		session(person, 8, func(r *schema.RunSnapshot) {
 			f := schema.Finding{ID: schema.FindingID(r.RunID, schema.FamilyBorrowed), Version: 1, Tenant: "default", RunID: r.RunID, Family: schema.FamilyBorrowed, Level: schema.LevelAlert}
 			findings.Append(&f)
 			if is != schema.VerdictUnknown {
-				verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: f.ID, Is: is, Generation: 1})
+				verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: f.ID, Label: is, Generation: 1})
 			}
 		})
 	}
-	for table, rows := range map[string][]byte{"findings_store": findings.AppendNative(nil), "verdicts_store": verdicts.AppendNative(nil)} {
-		if err := c.InsertNative(t.Context(), table, rows); err != nil {
+	for _, b := range []clickhouse.Rows{findings, verdicts} {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := c.InsertNative(t.Context(), "runs_store", runs.AppendNative(nil)); err != nil {
+	if err := c.Insert(t.Context(), runs); err != nil {
 		t.Fatal(err)
 	}
 	insertCalls(t, c, calls...)
 	w := learn.Window{Tenant: "default", Since: time.Unix(0, start-1), Until: time.Unix(0, start+7300e9)}
-	own, err := learn.People(t.Context(), c, w)
+	own, err := learn.ReadPeople(t.Context(), c, w)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if own == nil || own.Sessions != 105 || own.Assets != 1 || own.Tail.Sessions != 105 || own.Pace.Mean < 1.09 || own.Pace.Mean > 1.1 { // ln 3
 		t.Fatalf("%+v", own)
 	}
-	if !sharedcredential.Shipped().With(own).Own() {
+	if !sharedcredential.EmbeddedModel().ScaleFor(own).UsesTenantPeople() {
 		t.Error("what was learned is not judged by")
 	}
 	w.Until = w.Since.Add(time.Second)
-	if own, err := learn.People(t.Context(), c, w); err != nil || own != nil {
+	if own, err := learn.ReadPeople(t.Context(), c, w); err != nil || own != nil {
 		t.Errorf("of an empty window: %+v, %v", own, err)
 	}
 }

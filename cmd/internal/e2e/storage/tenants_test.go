@@ -11,21 +11,21 @@ import (
 // Findings of one tenant are asked for without those of another, and a verdict that another tenant gave does not count.
 func TestFindingsOfOneTenantWithoutThoseOfAnother(t *testing.T) {
 	c := migrated(t)
-	findings, verdicts := clickhouse.NewFindingsBlock(), clickhouse.NewVerdictsBlock()
+	findings, verdicts := clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock()
 	id := map[string]string{}
 	for i, tenant := range []string{"acme", "o'brien {x:String}"} {
 		f := schema.Finding{ID: schema.FindingID(schema.RunID{byte(i + 1)}, schema.FamilyScope), Version: 1, Tenant: tenant, RunID: schema.RunID{byte(i + 1)}, Family: schema.FamilyScope, Level: schema.LevelAlert}
 		findings.Append(&f)
 		id[tenant] = f.ID
 	}
-	verdicts.Append(&schema.Verdict{Tenant: "acme", FindingID: id["o'brien {x:String}"], Is: schema.VerdictBenign, Generation: 1})
-	for table, rows := range map[string][]byte{"findings_store": findings.AppendNative(nil), "verdicts_store": verdicts.AppendNative(nil)} {
-		if err := c.InsertNative(t.Context(), table, rows); err != nil {
+	verdicts.Append(&schema.Verdict{Tenant: "acme", FindingID: id["o'brien {x:String}"], Label: schema.VerdictBenign, Generation: 1})
+	for _, b := range []clickhouse.Rows{findings, verdicts} {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for tenant, own := range id {
-		list, err := query.FindingsOf(t.Context(), c, []string{tenant}, 10)
+		list, err := query.FindingsOfTenants(t.Context(), c, []string{tenant}, 10)
 		if err != nil || len(list) != 1 || list[0].ID != own || list[0].Verdict != "" {
 			t.Errorf("of %s: %+v, %v", tenant, list, err)
 		}
@@ -35,10 +35,10 @@ func TestFindingsOfOneTenantWithoutThoseOfAnother(t *testing.T) {
 			}
 		}
 	}
-	if list, err := query.FindingsOf(t.Context(), c, []string{"acme", "o'brien {x:String}"}, 10); err != nil || len(list) != 2 {
+	if list, err := query.FindingsOfTenants(t.Context(), c, []string{"acme", "o'brien {x:String}"}, 10); err != nil || len(list) != 2 {
 		t.Errorf("of both: %+v, %v", list, err)
 	}
-	if list, err := query.FindingsOf(t.Context(), c, nil, 10); err != nil || len(list) != 0 {
+	if list, err := query.FindingsOfTenants(t.Context(), c, nil, 10); err != nil || len(list) != 0 {
 		t.Errorf("of no tenant: %+v, %v", list, err)
 	}
 }

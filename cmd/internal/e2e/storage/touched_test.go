@@ -20,13 +20,13 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 	c := migrated(t)
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	p := stitch.NewPartition(0, stitch.DefaultLimits())
-	runs := clickhouse.NewRunsBlock()
+	runs := clickhouse.RunsTable.NewBlock()
 	offset := int64(0)
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		want := map[string]bool{}
 		var calls []schema.Call
-		var rows []query.Row
+		var rows []query.ReportRow
 		key := fmt.Sprint("run-", seed)
 		for i := range 60 {
 			n := r.IntN(8)
@@ -44,18 +44,18 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 			p.Apply(&call, offset)
 			want[call.Resources[0].String()] = true
 			calls = append(calls, call)
-			rows = append(rows, query.Row{Run: key, Method: call.Method, Path: call.Path, Resources: []string{call.Resources[0].String()}, Asked: call.ObserverKind == schema.ObserverGate, Again: call.Again})
+			rows = append(rows, query.ReportRow{Run: key, Method: call.Method, Path: call.Path, Resources: []string{call.Resources[0].String()}, Asked: call.ObserverKind == schema.ObserverGate, Duplicate: call.Duplicate})
 		}
 		insertCalls(t, c, calls...)
 		for _, run := range p.TakeChanged(nil) {
 			s := run.Snapshot()
 			runs.Append(&s)
 		}
-		if err := c.InsertNative(t.Context(), "runs_store", runs.AppendNative(nil)); err != nil {
+		if err := c.Insert(t.Context(), runs); err != nil {
 			t.Fatal(err)
 		}
 		runs.Reset()
-		run, err := query.Resolve(t.Context(), c, key)
+		run, err := query.ResolveRun(t.Context(), c, key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 		}
 		expected := map[string]uint64{}
 		total := uint64(0)
-		for _, kept := range query.Kept(rows) {
+		for _, kept := range query.KeptResources(rows) {
 			for _, v := range kept {
 				expected[v]++
 			}
@@ -99,7 +99,7 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 func TestPlantedTraceIdIsNotTouchedByTheVictim(t *testing.T) {
 	c := migrated(t)
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	traces, runs := clickhouse.NewTraceCallsBlock(), clickhouse.NewRunsBlock()
+	traces, runs := clickhouse.TraceCallsTable.NewBlock(), clickhouse.RunsTable.NewBlock()
 	var calls []schema.Call
 	n := 0
 	call := func(run byte, agent string, trust schema.Trust, method, path, resource string) {
@@ -121,12 +121,12 @@ func TestPlantedTraceIdIsNotTouchedByTheVictim(t *testing.T) {
 		r.Tenant, r.StartedAt, r.LastAt, r.Version, r.Rule = "default", at.UnixNano(), at.Add(time.Minute).UnixNano(), 2, schema.RunExplicit
 		runs.Append(&r)
 	}
-	for table, b := range map[string]interface{ AppendNative([]byte) []byte }{"runs_store": runs, "trace_calls": traces} {
-		if err := c.InsertNative(t.Context(), table, b.AppendNative(nil)); err != nil {
+	for _, b := range []clickhouse.Rows{runs, traces} {
+		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}
-	run, err := query.Resolve(t.Context(), c, "victim")
+	run, err := query.ResolveRun(t.Context(), c, "victim")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,11 +13,11 @@ import (
 
 func insertCalls(t testing.TB, c *clickhouse.Conn, calls ...schema.Call) {
 	t.Helper()
-	b := clickhouse.NewCallsBlock()
+	b := clickhouse.CallsTable.NewBlock()
 	for i := range calls {
 		b.Append(&calls[i])
 	}
-	if err := c.InsertNative(t.Context(), "calls_store", b.AppendNative(nil)); err != nil {
+	if err := c.Insert(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -89,7 +89,7 @@ func TestAnalystReadsSomethingElse(t *testing.T) {
 
 func TestRunsViewKeepsAnOldSnapshot(t *testing.T) {
 	c := migrated(t)
-	b := clickhouse.NewRunsBlock()
+	b := clickhouse.RunsTable.NewBlock()
 	base := schema.RunSnapshot{RunID: schema.RunID{1}, Tenant: "default", RunKey: "k", AgentID: "a", State: schema.RunOpen, StartedAt: 100, LastAt: 200}
 	add := func(seg int64, version, calls uint64, distinct uint32, state schema.RunState) {
 		s := base
@@ -100,7 +100,7 @@ func TestRunsViewKeepsAnOldSnapshot(t *testing.T) {
 	add(0, 41, 20, 5, schema.RunClosed)
 	add(0, 6, 3, 2, schema.RunOpen) // late and older
 	add(900, 4, 2, 1, schema.RunOpen)
-	if err := c.InsertNative(t.Context(), "runs_store", b.AppendNative(nil)); err != nil {
+	if err := c.Insert(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	got := sql(t, c, "SELECT run_id, run_key, agent_id, state, calls, distinct_routes, segments, trace_id, level, score IS NULL FROM {db}.runs")
@@ -111,20 +111,20 @@ func TestRunsViewKeepsAnOldSnapshot(t *testing.T) {
 
 func TestTouchesAndStitchingDoubleOnRepeat(t *testing.T) {
 	c := migrated(t)
-	touches, stitching := clickhouse.NewTouchesBlock(), clickhouse.NewStitchingBlock()
+	touches, stitching := clickhouse.TouchesTable.NewBlock(), clickhouse.StitchingTable.NewBlock()
 	tc := schema.Touch{Tenant: "default", Resource: schema.Resource{Type: "order", ID: "7"}, RunID: schema.RunID{1}, Effect: schema.EffectUpdate, Reversibility: schema.Reversible, First: 5e9, Last: 6e9}
-	touches.Append(tc)
+	touches.AppendValue(tc)
 	tc.First, tc.Last, tc.Reversibility = 4e9, 5e9, schema.Irreversible
-	touches.Append(tc)
+	touches.AppendValue(tc)
 	sc := schema.StitchingCount{Tenant: "default", Hour: 7200e9, Producer: "edge", Format: "envoy_json/1", Rule: schema.RunSession, From: 3, To: 3, Calls: 9}
-	stitching.Append(sc)
+	stitching.AppendValue(sc)
 	sc.From, sc.To, sc.Calls = 4, 4, 1
-	stitching.Append(sc)
+	stitching.AppendValue(sc)
 	for range 2 {
-		if err := c.InsertNative(t.Context(), "touches_store", touches.AppendNative(nil)); err != nil {
+		if err := c.Insert(t.Context(), touches); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.InsertNative(t.Context(), "stitching_store", stitching.AppendNative(nil)); err != nil {
+		if err := c.Insert(t.Context(), stitching); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -26,7 +26,7 @@ func (r *Example) ForEvaluation() *evaluate.Labelled {
 			out.Start, out.LoggedTask, out.TaskTrust = c.StartTime(), c.TaskID, c.TaskTrust
 		}
 		call := evaluate.LabelledCall{Route: feature.RouteName(c.Method, c.RouteKey, c.Operation), Named: c.Resources, Resources: r.Named[i], Read: c.Method == "GET" || c.Method == "HEAD" || c.Method == "OPTIONS"}
-		feature.Of(c, &call.Call)
+		feature.Extract(c, &call.Input)
 		out.Calls = append(out.Calls, call)
 	}
 	return out

@@ -11,7 +11,7 @@ import (
 // SharedCredentialSessions are the runs of a folder's data sets as the model of shared
 // credentials sees them; missing names the sets that the folder does not have. A person that a model plays (human_simulated) is neither
 // kind and left out.
-func SharedCredentialSessions(dir string, gateway bool) (out []*sharedcredential.Recorded, missing []string, err error) {
+func SharedCredentialSessions(dir string, gateway bool) (out []*sharedcredential.LabelledSession, missing []string, err error) {
 	for _, set := range CallerSets {
 		runs, err := CallerSessions(filepath.Join(dir, set), gateway)
 		if err != nil {
@@ -29,14 +29,14 @@ func SharedCredentialSessions(dir string, gateway bool) (out []*sharedcredential
 	return out, missing, nil
 }
 
-func session(r *CallerSession) *sharedcredential.Recorded {
-	out := &sharedcredential.Recorded{ID: r.ID, Set: r.Set, Identity: r.Identity, Human: strings.HasPrefix(r.Kind, "human")}
-	var run feature.Run
-	var call feature.Call
+func session(r *CallerSession) *sharedcredential.LabelledSession {
+	out := &sharedcredential.LabelledSession{ID: r.ID, Set: r.Set, Identity: r.Identity, Human: strings.HasPrefix(r.Kind, "human")}
+	var run feature.RunMemory
+	var call feature.Input
 	for i := range r.Calls {
-		feature.Of(&r.Calls[i], &call)
+		feature.Extract(&r.Calls[i], &call)
 		step := run.Add(&call)
-		out.Calls = append(out.Calls, sharedcredential.Of(&r.Calls[i], &step))
+		out.Calls = append(out.Calls, sharedcredential.FromCall(&r.Calls[i], &step))
 	}
 	return out
 }

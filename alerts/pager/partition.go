@@ -1,0 +1,111 @@
+package pager
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/alerts/incident"
+	"flyball/schema/wire"
+)
+
+// partition is one of flyball.events while the group assigns it to this member.
+type partition struct {
+	number int32
+	from   int64           // pages of records before this offset were acknowledged before
+	held   context.Context // ends when the group takes the partition away
+	drop   context.CancelFunc
+
+	mu   sync.Mutex // held while a record is handled: a revocation waits for it
+	fold *incident.Fold
+}
+
+// enter begins to handle a record. It is false once the partition was taken away.
+func (p *partition) enter() bool {
+	p.mu.Lock()
+	if p.held.Err() != nil {
+		p.mu.Unlock()
+		return false
+	}
+	return true
+}
+
+func (p *partition) leave() { p.mu.Unlock() }
+
+// assigned are the partitions as they are assigned now.
+func (p *Pager) assigned() map[int32]*partition {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.partitions)
+}
+
+// topicOffsets are offsets by topic and partition.
+type topicOffsets = map[string]map[int32]kgo.Offset
+
+// assign has every new partition read from its start: the incidents that were paged
+// about are the state that the next pages follow from. Records before the committed
+// offset are folded, and their pages are not sent.
+func (p *Pager) assign(ctx context.Context, client *kgo.Client, offsets topicOffsets) (topicOffsets, error) {
+	admin := kadm.NewClient(client)
+	ends, err := admin.ListEndOffsets(ctx, wire.EventsTopic)
+	if err != nil {
+		return nil, fmt.Errorf("alert %s: look up the end of %s: %w", p.o.Name, wire.EventsTopic, err)
+	}
+	recent, err := admin.ListOffsetsAfterMilli(ctx, p.o.Now().Add(-p.o.Since).UnixMilli(), wire.EventsTopic)
+	if err != nil {
+		return nil, fmt.Errorf("alert %s: look up where to begin in %s: %w", p.o.Name, wire.EventsTopic, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for number, o := range offsets[wire.EventsTopic] {
+		part := &partition{number: number, from: deliverFrom(number, o.EpochOffset().Offset, ends, recent), fold: incident.NewFold(p.o.Wants)}
+		part.fold.Link = p.o.Link
+		part.held, part.drop = context.WithCancel(context.Background())
+		if before := p.partitions[number]; before != nil {
+			before.drop()
+		}
+		p.partitions[number] = part
+		offsets[wire.EventsTopic][number] = kgo.NewOffset().AtStart()
+	}
+	return offsets, nil
+}
+
+// revoke ends the handling of partitions that the group has taken away, and waits
+// until the record at hand is done: its page is committed or was not delivered.
+func (p *Pager) revoke(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	var gone []*partition
+	p.mu.Lock()
+	for _, number := range lost[wire.EventsTopic] {
+		if part := p.partitions[number]; part != nil {
+			gone = append(gone, part)
+			delete(p.partitions, number)
+		}
+	}
+	p.mu.Unlock()
+	for _, part := range gone {
+		part.drop()
+		part.mu.Lock() // the handler has left, and will not enter again
+		p.o.Metrics.lag.DeleteLabelValues(p.o.Name, partitionLabel(part.number))
+		part.mu.Unlock()
+	}
+}
+
+// deliverFrom is the offset from which a partition's pages are delivered.
+func deliverFrom(part int32, committed int64, ends, recent kadm.ListedOffsets) int64 {
+	end, known := ends.Lookup(wire.EventsTopic, part)
+	switch {
+	case committed >= 0 && known && end.Err == nil && committed > end.Offset:
+		return 0 // the topic was created again
+	case committed >= 0:
+		return committed
+	}
+	// A receiver that was never paged begins with what is recent.
+	if l, ok := recent.Lookup(wire.EventsTopic, part); ok && l.Err == nil {
+		return max(l.Offset, 0)
+	}
+	return 0
+}

@@ -1,0 +1,91 @@
+package app
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"flyball/detect/baselinestore"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/scope"
+	"flyball/schema"
+	"flyball/schema/route"
+)
+
+// learned is what the process uses of the newest published versions. Its functions may be called at any time.
+type learned struct {
+	routes *route.Current              // the operator's routes and the learned ones
+	scopes atomic.Pointer[scope.Guard] // nil: nothing was published, or learned scopes are off
+	life   atomic.Pointer[baseline.Baseline]
+}
+
+// isLearning reports whether an agent's baseline is still learning. Before the first version every agent's is.
+func (l *learned) isLearning(agent string) bool {
+	body := l.life.Load()
+	if body == nil {
+		return true
+	}
+	state, _ := body.AgentState(agent)
+	return state == schema.BaselineLearning
+}
+
+// loadTimeout bounds how long a start waits for the newest published versions.
+const loadTimeout = 30 * time.Second
+
+// watchVersions puts the newest published versions in place, before any role starts, and follows them. When they cannot
+// be read, the process starts without.
+func (p *process) watchVersions(ctx context.Context) error {
+	c, log := p.config, p.log
+	p.versions = baselinestore.NewWatcher(p.kafka, c.Tenant, log)
+	watched := false
+	if p.has("ingest", "control") {
+		operator, err := operatorRoutes(c)
+		if err != nil {
+			return err
+		}
+		if p.learned.routes, err = newRoutes(operator, p.key); err != nil {
+			return err
+		}
+		p.versions.OnRoutes(p.replaceRoutes)
+		watched = true
+	}
+	if p.has("control") && c.Detect.LearnedScope != "off" {
+		p.versions.OnBaseline(func(b *baseline.Baseline) {
+			p.learned.scopes.Store(scope.NewGuard(b.Scopes))
+			log.Info("learned scopes in place", "version", b.Version, "known", b.Scopes != nil)
+		})
+		watched = true
+	}
+	if p.has("control") && c.Control.WithoutManifest == "ask_while_learning" {
+		p.versions.OnBaseline(func(b *baseline.Baseline) {
+			p.learned.life.Store(&baseline.Baseline{Version: b.Version, Status: b.Status}) // the rest is large and not used
+		})
+		watched = true
+	}
+	if !watched {
+		return nil
+	}
+	load, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	if err := p.versions.Load(load); err != nil {
+		log.Warn("published baselines and routes cannot be read; until they can, routes are the operator's and no write is held "+
+			"by a learned scope", "error", err)
+	}
+	p.parts.start(part{name: "published versions", run: p.versions.Run})
+	return nil
+}
+
+// replaceRoutes puts another version of the learned routes in place. The operator's OpenAPI documents are read again.
+func (p *process) replaceRoutes(l route.Learned) error {
+	operator, err := operatorRoutes(p.config)
+	if err != nil {
+		return err
+	}
+	table, err := route.NewTable(route.Options{Version: l.Version, Operator: append(operator, l.Rules()...), DigestKey: p.key})
+	if err != nil {
+		return err
+	}
+	p.learned.routes.Put(table)
+	p.log.Info("routes in place", "version", l.Version, "learned", len(l.Collapsed))
+	return nil
+}

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"flyball/cmd/internal/config"
+	"flyball/detect/engine"
+	"flyball/detect/policy"
+	"flyball/detect/stitch"
+	"flyball/schema"
+)
+
+// startDetect starts what binds calls to runs, scores them and decides.
+func (p *process) startDetect() error {
+	c, log := p.config, p.log.With("component", "detect")
+	for _, w := range c.Warnings(time.Now()) {
+		log.Warn(w)
+	}
+	beats := newHeartbeats(p.kafka, log)
+	p.parts.start(part{name: "heartbeats of points", run: beats.run})
+
+	o := engine.DefaultConfig()
+	o.Kafka, o.Now, o.Stage = p.kafka, time.Now, p.stage
+	o.Logger, o.Registerer = log, p.metrics
+	o.Limits, o.CheckpointEvery = stitchLimits(c), time.Duration(c.Detect.CheckpointEvery)
+	o.Rules = PolicyRules(c)
+	o.FalseTrips, o.FalseSuspicions = c.Detect.FalseTripsPer1000/1000, c.Detect.FalseSuspicionsPer1000/1000
+	o.Unscoped = c.Detect.LearnedScope == "off"
+	o.About = p.registry.about
+	o.ProvenCommands = func() bool { return beats.allRead(schema.CommandProven) }
+	host, _ := os.Hostname()
+	e, err := engine.New(o, fmt.Sprintf("%s/%d", host, os.Getpid()))
+	if err != nil {
+		return err
+	}
+	p.parts.start(part{name: "detect", run: e.Run, ready: e.Ready, stopTimeout: 30 * time.Second})
+	return nil
+}
+
+// stitchLimits are the configured limits of a process, shared out among its partitions.
+func stitchLimits(c config.Config) stitch.Limits {
+	l := stitch.DefaultLimits()
+	l.OpenRunsPerActor = c.Detect.MaxOpenRunsPerActor
+	l.OpenRuns = max(c.Detect.MaxOpenRuns/c.Kafka.Partitions, 1)
+	l.Actors = max(c.Detect.MaxActors/c.Kafka.Partitions, 1)
+	l.SessionGap, l.ConversationGap = time.Duration(c.Detect.SessionGap), time.Duration(c.Detect.ConversationGap)
+	l.RunGap, l.Lateness = time.Duration(c.Detect.RunGap), time.Duration(c.Detect.Lateness)
+	return l
+}
+
+// PolicyRules are the configured rules of decisions.
+func PolicyRules(c config.Config) policy.Rules {
+	r := policy.DefaultRules()
+	r.Arming, r.TTL = policy.ParseArming(c.Detect.Mode == "armed", c.Detect.Armed), time.Duration(c.Detect.TripTTL)
+	r.Exceptions = c.Detect.PolicyExceptions()
+	if c.Detect.LearnedScope != "enforce" {
+		r.Arming.ExplicitOnly = []string{schema.FamilyScope}
+	}
+	for i, g := range c.Detect.Policy {
+		rule := policy.Rule{Name: g.Name, Agent: g.Agent, Tag: g.Tag, Family: g.Family, Criticality: g.Criticality, TTL: time.Duration(g.TTL)}
+		if rule.Name == "" {
+			rule.Name = fmt.Sprintf("detect.policy[%d]", i)
+		}
+		// Validate has read these words before.
+		_ = rule.Action.UnmarshalText([]byte(g.Action))
+		if g.Level != "" {
+			_ = rule.Level.UnmarshalText([]byte(g.Level))
+		}
+		if g.Reversibility != "" {
+			_ = rule.Reversibility.UnmarshalText([]byte(g.Reversibility))
+		}
+		r.Graded = append(r.Graded, rule)
+	}
+	return r
+}

@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"flyball/cmd/internal/config"
+	"flyball/schema/kafka"
+	"flyball/schema/wire"
+)
+
+// topicReaders are the groups that must have read a topic before the embedded broker's janitor may delete from it.
+func topicReaders(c config.Config) map[string][]string {
+	out := map[string][]string{wire.CallsTopic: {wire.DetectGroup}, wire.JournalTopic: {wire.StoreGroup}}
+	for _, in := range c.Kafka.Inputs {
+		out[in.Topic] = []string{wire.IngestGroup}
+	}
+	return out
+}
+
+// ensureTopics creates Flyball's topics and verifies existing ones. On the embedded broker it creates the inputs too:
+// what ships records may start later.
+func (p *process) ensureTopics(ctx context.Context) error {
+	c := p.config
+	client, err := p.kafka.NewClient("topics")
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	partitions, embedded := int32(c.Kafka.Partitions), len(c.Kafka.Brokers) == 0
+	states, err := kafka.EnsureTopics(ctx, admin, kafka.TopicOptions{Partitions: partitions, Replication: brokersDefault, Janitor: embedded})
+	if err != nil {
+		return fmt.Errorf("kafka at %s: %w", strings.Join(seedBrokers(c), ", "), err)
+	}
+	for _, s := range states {
+		for _, d := range s.Drift {
+			p.log.Warn("topic differs from what is documented", "topic", s.Spec.Name, "setting", d)
+		}
+	}
+	if !embedded {
+		return nil
+	}
+	forever := map[string]*string{"retention.ms": kadm.StringPtr("-1")}
+	for _, in := range c.Kafka.Inputs {
+		if _, err := kafka.CreateTopic(ctx, admin, in.Topic, partitions, brokersDefault, forever); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// brokersDefault leaves the replication of a new topic to the broker.
+const brokersDefault = -1

@@ -1,0 +1,26 @@
+package api
+
+import "testing"
+
+// Who has no past of its own yet asks before what cannot be undone.
+func TestAgentThatLearnsMayDoWhatCannotBeUndone(t *testing.T) {
+	c, _ := point(t, func(o *Options) {
+		o.Armed = func(string, string) bool { return true }
+		o.Learning = func(agent string) bool { return agent == "new" || agent == "~old" }
+	})
+	c.folded()
+	for _, tc := range []struct {
+		headers map[string]string
+		why     string
+	}{
+		{map[string]string{"X-Consumer": "new", "X-Original-Method": "DELETE", "X-Original-URI": "/v1/orders/1"}, "no_manifest"},
+		{map[string]string{"X-Consumer": "new", "X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1"}, ""},
+		{map[string]string{"X-Consumer": "old", "X-Original-Method": "DELETE", "X-Original-URI": "/v1/orders/1"}, ""},
+		{map[string]string{"X-Agent-Id": "old", "X-Original-Method": "DELETE", "X-Original-URI": "/v1/orders/1"}, "no_manifest"},
+	} {
+		w := ask(c, tc.headers)
+		if (w.Code == 200) != (tc.why == "") {
+			t.Errorf("%v: %d %s", tc.headers, w.Code, w.Body)
+		}
+	}
+}

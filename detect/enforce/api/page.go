@@ -1,0 +1,153 @@
+package api
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"flyball/detect/enforce"
+	"flyball/schema"
+)
+
+// ApprovalLink is where a person can decide a question without a token: signed, of this
+// question only, until a time (Unix ns). Whoever has it can decide once.
+func ApprovalLink(key schema.Secret, base, id string, until int64) string {
+	if key == "" || base == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/v1/grants/%s/page?until=%d&sig=%s", strings.TrimSuffix(base, "/"), url.PathEscape(id), until, sign(key, id, until))
+}
+
+func sign(key schema.Secret, id string, until int64) string {
+	m := hmac.New(sha256.New, []byte("flyball-gate-link/1\x00"+string(key)))
+	_, _ = m.Write([]byte(id + "\x00" + strconv.FormatInt(until, 10)))
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:24])
+}
+
+// linked is the question of a link that is right and not over.
+func (c *Control) linked(r *http.Request) (*schema.Gate, int, error) {
+	id := r.PathValue("id")
+	until, err := strconv.ParseInt(r.URL.Query().Get("until"), 10, 64)
+	if err != nil || !hmac.Equal([]byte(r.URL.Query().Get("sig")), []byte(sign(c.o.LinkKey, id, until))) {
+		return nil, http.StatusForbidden, fmt.Errorf("this link is not one of ours")
+	}
+	g := c.gateOf(id)
+	switch {
+	case c.o.Now().UnixNano() >= until:
+		return g, http.StatusGone, fmt.Errorf("this link is over; ask flyball breakers grant, or the next page")
+	case g == nil:
+		return nil, http.StatusGone, fmt.Errorf("nobody waits for this answer any more")
+	}
+	return g, http.StatusOK, nil
+}
+
+// showPage shows the question and changes nothing: programs follow links too.
+func (c *Control) showPage(w http.ResponseWriter, r *http.Request) {
+	g, status, err := c.linked(r)
+	c.render(w, status, g, err, "")
+}
+
+// actOnPage decides.
+func (c *Control) actOnPage(w http.ResponseWriter, r *http.Request) {
+	g, status, err := c.linked(r)
+	if err != nil {
+		c.render(w, status, g, err, "")
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+	if err := r.ParseForm(); err != nil {
+		c.render(w, http.StatusBadRequest, g, fmt.Errorf("the form cannot be read"), "")
+		return
+	}
+	kind, want := schema.CommandGrant, enforce.ApprovalGranted
+	switch r.PostForm.Get("answer") {
+	case "grant":
+	case "refuse":
+		kind, want = schema.CommandRefuse, enforce.ApprovalRefused
+	default:
+		c.render(w, http.StatusBadRequest, g, fmt.Errorf("the answer is grant or refuse"), "")
+		return
+	}
+	said := RefuseRequest{Reason: r.PostForm.Get("reason"), By: r.PostForm.Get("by")}
+	if err := obey(&said); err != nil {
+		c.render(w, http.StatusBadRequest, g, err, "")
+		return
+	}
+	command := schema.Command{ID: newID("o_"), Kind: kind, Tenant: g.Tenant, Role: "link", By: caller{name: "link"}.named(said.By), Reason: said.Reason, Gate: &schema.Gate{ID: g.ID}}
+	result, err := c.Submit(r.Context(), command)
+	switch {
+	case err != nil:
+		c.render(w, http.StatusServiceUnavailable, g, err, "")
+	case result.Code != want:
+		c.render(w, http.StatusConflict, c.gateOf(g.ID), fmt.Errorf("somebody was faster, or nobody waits any more: %s", result.Code), "")
+	default:
+		c.render(w, http.StatusOK, c.gateOf(g.ID), nil, string(result.Code))
+	}
+}
+
+func (c *Control) render(w http.ResponseWriter, status int, g *schema.Gate, err error, outcome string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer") // the address is the right to decide
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	w.WriteHeader(status)
+	in := struct {
+		Gate    *schema.Gate
+		Error   error
+		Outcome string
+		Asked   string
+		Until   string
+		Open    bool
+	}{Gate: g, Error: err, Outcome: outcome}
+	if g != nil {
+		in.Asked, in.Until = time.Unix(0, g.AskedAt).UTC().Format(time.RFC1123), time.Unix(0, g.Expires).UTC().Format(time.RFC1123)
+		in.Open = g.State == schema.GatePending && err == nil
+	}
+	if err := gatePage.Execute(w, in); err != nil {
+		c.o.Logger.Warn("page of a question", "error", err)
+	}
+}
+
+var gatePage = template.Must(template.New("gate").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<title>Flyball: a call waits for a yes</title>
+<style>
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { max-width: 40rem; margin: 2rem auto; padding: 0 1rem }
+dt { font-weight: 600; margin-top: .6rem } dd { margin: 0; overflow-wrap: anywhere }
+input, textarea { font: inherit; width: 100%; box-sizing: border-box; padding: .5rem }
+button { font: inherit; padding: .6rem 1.2rem; margin: 1rem .6rem 0 0 }
+.error { border-left: .3rem solid #c22; padding-left: .8rem } .done { border-left: .3rem solid #282; padding-left: .8rem }
+</style>
+{{with .Error}}<p class="error" role="alert">{{.}}</p>{{end}}
+{{with .Outcome}}<p class="done" role="status">Done: {{.}}.</p>{{end}}
+{{with .Gate}}
+<h1>{{if .AgentID}}{{.AgentID}}{{else}}A caller without a name{{end}} wants to call {{.Route}}</h1>
+<dl>
+{{with .Resource}}<dt>What it is about</dt><dd>{{.}}</dd>{{end}}
+{{with .Amount}}<dt>Amount</dt><dd>{{.}} {{$.Gate.Currency}}</dd>{{end}}
+<dt>Why it was held</dt><dd>{{.Why}}</dd>
+{{with .PrincipalID}}<dt>On behalf of</dt><dd>{{.}}</dd>{{end}}
+<dt>What its run has done so far</dt><dd>{{.SoFar.Calls}} calls passed here, {{.SoFar.Irreversible}} of them irreversible. Everything it touched: <code>flyball touched {{if .RunKey}}{{.RunKey}}{{else}}{{.RunID}}{{end}}</code></dd>
+<dt>Asked</dt><dd>{{$.Asked}}; without an answer until {{$.Until}} it is a no</dd>
+<dt>State</dt><dd>{{.State}}{{with .By}} by {{.}}{{end}}{{with .Reason}}: {{.}}{{end}}</dd>
+</dl>
+{{end}}
+{{if .Open}}
+<form method="post">
+<p><label>Your name<br><input name="by" required maxlength="100" autocomplete="name"></label></p>
+<p><label>Why<br><textarea name="reason" required maxlength="1000" rows="2"></textarea></label></p>
+<button name="answer" value="grant">Yes, this once</button><button name="answer" value="refuse">No</button>
+</form>
+{{end}}
+</html>
+`))

@@ -1,0 +1,50 @@
+package api
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// secrets are the forms in which providers give out tokens and keys.
+var secrets = regexp.MustCompile(`(?i)^(bearer|basic|token|apikey)\s|^-----begin|` +
+	`^(sk|rk|pk)[_-].{6}|^gh[pousr]_|^github_pat_|^glpat-|` +
+	`^xox[a-z]-|^xapp-|^npm_|^pypi-|^dop_v1_|^hv[sb]\.|^whsec_|^ya29\.|^sg\.[\w-]{16}|^aiza[\w-]{20}|` +
+	`^ey[\w-]{8,}\.[\w-]+\.`)
+
+// LooksLikeSecret reports whether a text has the form of a token or key that some
+// provider gives out, which is none to name anything by.
+func LooksLikeSecret(text string) bool { return secrets.MatchString(strings.TrimSpace(text)) }
+
+var (
+	keyedID = regexp.MustCompile(`^k_[a-z2-7]{16}$`)
+	uuid    = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+)
+
+// mayBeSecret reports whether a text that is said to be the id of a credential may be
+// the credential itself: random, and none of the forms that ids have.
+func mayBeSecret(text string) bool {
+	if keyedID.MatchString(text) || uuid.MatchString(text) {
+		return false
+	}
+	if LooksLikeSecret(text) {
+		return true
+	}
+	longest, run, digits, letters := 0, 0, 0, 0
+	for _, r := range text {
+		switch {
+		case unicode.IsDigit(r):
+			digits++
+			run++
+		case unicode.IsLetter(r):
+			letters++
+			run++
+		case r == '_' || r == '+' || r == '=':
+			run++
+		default: // what separates the parts of names
+			run = 0
+		}
+		longest = max(longest, run)
+	}
+	return longest >= 16 && digits > 0 && letters > 0
+}

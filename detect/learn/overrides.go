@@ -1,0 +1,92 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"flyball/detect/model/baseline"
+	"flyball/schema"
+)
+
+// ordersNow are the operators' words about baselines, the last of each kind.
+const ordersNow = `SELECT agent, kind, generation, toUnixTimestamp64Nano(at), toUnixTimestamp64Nano(until), off, by, why FROM baseline_orders WHERE tenant = {tenant:String}`
+
+// unresolved are incidents: trips that nobody has judged, and that are open or
+// changed a short while ago. They freeze the agent from their beginning on.
+const unresolved = `SELECT agent, toString(trust) AS trust, min(opened) FROM (
+  SELECT f.agent_id AS agent, r.agent_trust AS trust, toUnixTimestamp64Nano(f.opened_at) AS opened FROM findings AS f INNER JOIN runs AS r ON f.run_id = r.run_id AND f.tenant = r.tenant
+  WHERE f.tenant = {tenant:String} AND f.agent_id != '' AND f.level = 'trip' AND f.updated_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+    AND (f.state = 'open' OR f.updated_at > fromUnixTimestamp64Nano({recent:Int64}, 'UTC'))
+    AND f.finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'benign', 'test')))
+GROUP BY agent, trust`
+
+// Overrides are what holds about agents besides their runs, by their keys.
+type Overrides struct {
+	Freeze    map[string]schema.BaselineOrder // in force; EveryAgent is all of them
+	Reset     map[string]schema.BaselineOrder
+	Incidents map[string]int64 // when the first unresolved one began, Unix ns
+}
+
+// FrozenAt is since when an agent is frozen; 0: it is not.
+func (w *Overrides) FrozenAt(agent string) (at int64, order *schema.BaselineOrder) {
+	for _, name := range [...]string{agent, schema.EveryAgent} {
+		if o, ok := w.Freeze[name]; ok {
+			return o.At, &o
+		}
+	}
+	return w.Incidents[agent], nil
+}
+
+// ReadOverrides reads them as of a time.
+func ReadOverrides(ctx context.Context, db DB, tenant string, since, now time.Time) (*Overrides, error) {
+	out := &Overrides{Freeze: map[string]schema.BaselineOrder{}, Reset: map[string]schema.BaselineOrder{}, Incidents: map[string]int64{}}
+	rows, err := db.Query(ctx, ordersNow, clickhouse.Named("tenant", tenant))
+	if err != nil {
+		return nil, fmt.Errorf("ask for orders about baselines: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		o := schema.BaselineOrder{Tenant: tenant}
+		if err := rows.Scan(&o.Agent, &o.Kind, &o.Generation, &o.At, &o.Until, &o.Off, &o.By, &o.Why); err != nil {
+			return nil, fmt.Errorf("read orders about baselines: %w", err)
+		}
+		switch {
+		case o.Kind == schema.OrderReset:
+			out.Reset[o.Agent] = o
+		case o.Kind == schema.OrderFreeze && !o.Off && (o.Until == 0 || o.Until > now.UnixNano()):
+			out.Freeze[o.Agent] = o
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("ask for orders about baselines: %w", err)
+	}
+	return out, out.incidents(ctx, db, tenant, since, now)
+}
+
+func (w *Overrides) incidents(ctx context.Context, db DB, tenant string, since, now time.Time) error {
+	rows, err := db.Query(ctx, unresolved, clickhouse.Named("tenant", tenant), clickhouse.Named("since", fmt.Sprint(since.UnixNano())),
+		clickhouse.Named("recent", fmt.Sprint(now.Add(-baseline.IncidentFreeze).UnixNano())))
+	if err != nil {
+		return fmt.Errorf("ask for open incidents: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var agent, trust string
+		var opened int64
+		if err := rows.Scan(&agent, &trust, &opened); err != nil {
+			return fmt.Errorf("read open incidents: %w", err)
+		}
+		var t schema.Trust
+		if err := t.UnmarshalText([]byte(trust)); err != nil {
+			return err
+		}
+		key := baseline.AgentKey(agent, t)
+		if at, ok := w.Incidents[key]; !ok || opened < at {
+			w.Incidents[key] = opened
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,79 @@
+package score
+
+import (
+	"flyball/schema/wire"
+)
+
+func (k *cusum) code(c *wire.Coder) {
+	number(c, &k.w)
+	number(c, &k.max)
+	wire.Num(c, &k.onset)
+	c.Int(&k.onsetAt)
+	wire.Num(c, &k.irreversible)
+	wire.Num(c, &k.hits)
+	wire.Num(c, &k.trials)
+}
+
+// Code writes or reads the run. What follows from the rest is not written.
+func (r *RunScore) Code(c *wire.Coder) {
+	r.feature.Code(c)
+	for i := range r.cusum {
+		r.cusum[i].code(c)
+	}
+	r.codeSame(c)
+	tail := func(of ...Statistic) {
+		for _, st := range of {
+			number(c, &r.tails[st-Cusums])
+		}
+	}
+	tail(Length)
+	c.Int(&r.startAt)
+	for i := range r.trials {
+		hits, calls := 0.0, float64(r.trials[i])
+		number(c, &hits) // nobody asks for them any more
+		number(c, &calls)
+		r.trials[i] = uint32(calls)
+	}
+	for _, v := range [...]*uint64{&r.Touched.ReadOnly, &r.Touched.Reversible, &r.Touched.Compensable, &r.Touched.Irreversible, &r.Touched.Unknown} {
+		c.Uint(v)
+	}
+	number(c, &r.Score)
+	families := NumFamilies
+	if c.Version < 5 {
+		families = 7
+	}
+	if c.Version < 4 {
+		families = 5
+	} else {
+		number(c, &r.bytes)
+		number(c, &r.writes)
+		tail(Bytes, Writes, OnRoute)
+		wire.Num(c, &r.busiest)
+		r.scatter.code(c)
+	}
+	if c.Version >= 5 {
+		tail(Identical, Fresh, Distinct, Switches, Irreversible, InRow, Tokens, Money)
+		wire.Num(c, &r.fresh)
+		r.rare.code(c)
+		number(c, &r.weighed)
+		r.codeCarried(c)
+	}
+	for f := range families {
+		number(c, &r.Families[f])
+		wire.Small(c, &r.stands[f])
+		if r.stands[f] >= Statistics {
+			c.Refuse("a statistic that does not exist")
+		}
+	}
+}
+
+// codeSame writes or reads a count that was a floating number before version 5.
+func (r *RunScore) codeSame(c *wire.Coder) {
+	if c.Version >= 5 {
+		wire.Num(c, &r.same)
+		return
+	}
+	same := float64(r.same)
+	number(c, &same)
+	r.same = uint32(same)
+}

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema/clickhouse"
+	"flyball/schema/kafka"
+	"flyball/schema/wire"
+)
+
+// maxDetail is how much of a dead letter's detail is stored, in bytes.
+const maxDetail = 1024
+
+// deadLettersClient is the name of the client that reads dead letters.
+const deadLettersClient = "store-dead-letters"
+
+// storeDeadLetters stores what the headers of flyball.dead-letters say. The bytes of an
+// item stay in Kafka: they were never redacted.
+func (s *Store) storeDeadLetters(ctx context.Context) error {
+	client, err := s.kafka.NewClient(deadLettersClient,
+		kgo.ConsumerGroup(wire.StoreDeadGroup), kgo.ConsumeTopics(wire.DeadLettersTopic), kgo.DisableAutoCommit(),
+		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxWait(time.Second))
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	defer client.Close()
+	rows := clickhouse.DeadLettersTable.NewBlock()
+	consumer := s.addConsumer(&kafka.Consumer{Config: s.kafka, Client: client, Name: deadLettersClient, MaxRecords: 10_000, Drain: s.o.Drain})
+	consumer.Handle = func(work context.Context, b kafka.Batch) error {
+		b.EachRecord(func(r *kgo.Record) {
+			d := readDeadLetter(r)
+			rows.Append(&d)
+		})
+		if err := s.insertRows(work, rows); err != nil {
+			return err
+		}
+		return s.commitRecords(work, deadLettersClient, client, b.Records())
+	}
+	return ignoreEnd(ctx, consumer.Run(ctx))
+}
+
+// readDeadLetter reads the headers that Flyball writes; what is missing or malformed
+// stays zero.
+func readDeadLetter(r *kgo.Record) clickhouse.DeadLetter {
+	d := clickhouse.DeadLetter{At: r.Timestamp.UnixNano(), Partition: r.Partition, Offset: r.Offset, Size: uint64(len(r.Value))}
+	for _, h := range r.Headers {
+		v := string(h.Value)
+		switch h.Key {
+		case wire.HeaderReason:
+			d.Reason = boundText(v, 64)
+		case wire.HeaderDetail:
+			d.Detail = boundText(v, maxDetail)
+		case wire.HeaderTopic:
+			d.SourceTopic = boundText(v, 256)
+		case wire.HeaderPartition:
+			n, _ := strconv.ParseInt(v, 10, 32)
+			d.SourcePartition = int32(n)
+		case wire.HeaderOffset:
+			d.SourceOffset, _ = strconv.ParseInt(v, 10, 64)
+		case wire.HeaderItem:
+			n, _ := strconv.ParseUint(v, 10, 32)
+			d.Item = uint32(n)
+		case wire.HeaderAt:
+			if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 0 {
+				d.SourceAt = n
+			}
+		}
+	}
+	return d
+}
+
+// boundText cuts a header's text to n bytes of valid UTF-8: any producer of the topic may
+// write one.
+func boundText(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "�")
+}
