@@ -204,7 +204,7 @@ func printEval(out io.Writer, r *evaluate.Report) error {
 	for share, p := range r.Poisoning {
 		fmt.Fprintf(w, "poisoned by %s\t\t\tAUROC lost %s\n", share, number(p.Lost))
 	}
-	printBorrowed(w, r.Borrowed, percent, number)
+	printBorrowed(w, r.SharedCredential, percent, number)
 	fmt.Fprintf(w, "nothing | chance\t\t\trecall 0 | %s\n", percent(r.Random.Recall["0.01"]))
 	for _, m := range r.Missing {
 		fmt.Fprintf(w, "not measured\t%s\n", m)

@@ -32,11 +32,11 @@ func suspicions(r *evaluate.Report, train, test, view string) error {
 		}
 	}
 	out, missing := evaluate.EvaluateSharedCredential(teach, judge, train == test)
-	r.Borrowed, r.Missing = out, append(append(r.Missing, absent...), missing...)
+	r.SharedCredential, r.Missing = out, append(append(r.Missing, absent...), missing...)
 	return nil
 }
 
-func printBorrowed(w io.Writer, b *evaluate.Borrowed, percent func(float64) string, number func(*float64) string) {
+func printBorrowed(w io.Writer, b *evaluate.SharedCredential, percent func(float64) string, number func(*float64) string) {
 	if b == nil {
 		return
 	}

@@ -18,7 +18,7 @@ import (
 // Levels are the shares of clean runs that may alarm.
 var Levels = [2]float64{.01, .001}
 
-func name(level float64) string { return strconv.FormatFloat(level, 'g', -1, 64) }
+func levelName(level float64) string { return strconv.FormatFloat(level, 'g', -1, 64) }
 
 // detector is the one that `detect` runs, learned of some runs.
 type detector struct {
@@ -32,7 +32,7 @@ type detector struct {
 func learned(runs []*Labelled) *detector {
 	var teach []*baseline.TrainingRun
 	for _, r := range runs {
-		teach = append(teach, r.learnable())
+		teach = append(teach, r.TrainingRun())
 	}
 	learn.SetTaskTypes(teach)
 	return with(learn.Fit("eval", teach))
@@ -43,7 +43,7 @@ func (d *detector) path(r *Labelled) []float64 {
 	var run score.RunScore
 	out := make([]float64, len(r.Calls))
 	for i := range r.Calls {
-		run.Add(d.model, r.who(), &r.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
+		run.Add(d.model, r.Reference(), &r.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
 		out[i] = run.Score
 	}
 	return out
@@ -157,8 +157,8 @@ func auroc(negatives, positives []float64) *float64 {
 	return &v
 }
 
-// middle is the median; nil where it is infinite.
-func middle(v []float64) *float64 {
+// median is the median; nil where it is infinite.
+func median(v []float64) *float64 {
 	if len(v) == 0 {
 		return nil
 	}
@@ -171,8 +171,8 @@ func middle(v []float64) *float64 {
 	return finite(m)
 }
 
-// ninth is the value that 90 % do not exceed, the higher of two between which it lies.
-func ninth(v []float64) *float64 {
+// percentile90 is the value that 90 % do not exceed, the higher of two between which it lies.
+func percentile90(v []float64) *float64 {
 	if len(v) == 0 {
 		return nil
 	}
@@ -192,7 +192,7 @@ func finite(x float64) *float64 {
 func (j *judgedRun) top() string {
 	var run score.RunScore
 	for i := range j.Calls {
-		run.Add(j.by.model, j.who(), &j.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
+		run.Add(j.by.model, j.Reference(), &j.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
 	}
 	return run.TopFamily().String()
 }

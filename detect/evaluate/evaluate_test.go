@@ -41,7 +41,7 @@ func TestFiguresOfALine(t *testing.T) {
 			}
 			return *x
 		}
-		if m, p := show(middle(tc.in)), show(ninth(tc.in)); m != tc.middle || p != tc.p90 {
+		if m, p := show(median(tc.in)), show(percentile90(tc.in)); m != tc.middle || p != tc.p90 {
 			t.Errorf("%v: %v and %v, want %v and %v", tc.in, m, p, tc.middle, tc.p90)
 		}
 	}

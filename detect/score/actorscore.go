@@ -34,14 +34,14 @@ const (
 	Acrosses
 )
 
-// acrossSpec names a statistic; at is where about one clean run in a thousand
+// actorSpec names a statistic; at is where about one clean run in a thousand
 // stands, three decades of rarity on the common scale.
-type acrossSpec struct {
+type actorSpec struct {
 	name string
 	at   float64
 }
 
-var acrossSpecs = [Acrosses]acrossSpec{
+var actorSpecs = [Acrosses]actorSpec{
 	AcrossIdentical: {"identical_calls_over_runs", 11.5},
 	AcrossFresh:     {"new_calls_on_route_over_runs", 6.7},
 	AcrossDeletions: {"deletions_over_runs", 10},
@@ -49,7 +49,7 @@ var acrossSpecs = [Acrosses]acrossSpec{
 	AcrossEvidence:  {"evidence_of_runs", 17.5},
 }
 
-func (s ActorStatistic) String() string { return acrossSpecs[s].name }
+func (s ActorStatistic) String() string { return actorSpecs[s].name }
 
 // Add takes in a call of the actor after its run did.
 func (a *ActorScore) Add(r *RunScore, s *feature.CallFeatures) {
@@ -58,17 +58,17 @@ func (a *ActorScore) Add(r *RunScore, s *feature.CallFeatures) {
 		return
 	}
 	m, of := r.model, r.agent
-	a.weigh(r, evidence(m, r.Score))
+	a.addEvidence(r, evidence(m, r.Score))
 	a.Score = 0
 	a.raise(AcrossIdentical, of.across.identical.at(a.now.Identical))
-	a.raise(AcrossFresh, m.fresh(of, s.Route).across.at(a.now.NewOnRoute))
+	a.raise(AcrossFresh, m.newOnRoute(of, s.Route).across.at(a.now.NewOnRoute))
 	a.raise(AcrossDeletions, of.across.deletions.at(a.now.Deletions))
 	a.raise(AcrossRetries, of.across.retries.at(a.now.Retries))
 	a.raise(AcrossEvidence, a.evidence)
 }
 
 func (a *ActorScore) raise(st ActorStatistic, x float64) {
-	if v := min(3*decade*x/acrossSpecs[st].at, mostScore); v > a.Score {
+	if v := min(3*decade*x/actorSpecs[st].at, maxScore); v > a.Score {
 		a.Score, a.Statistic = v, st
 	}
 }
@@ -77,18 +77,18 @@ func (a *ActorScore) raise(st ActorStatistic, x float64) {
 // the e-value ½·p^−½ of its p-value (Vovk and Wang 2021, κ = ½).
 func evidence(m *Model, score float64) float64 {
 	p, _ := m.Baseline.Calibration.P(score)
-	return min(math.Log(.5)-.5*math.Log(max(p, math.SmallestNonzeroFloat64)), mostEvidence)
+	return min(math.Log(.5)-.5*math.Log(max(p, math.SmallestNonzeroFloat64)), maxEvidence)
 }
 
-// mostEvidence of one run, in nats: it takes several runs to say what several do.
-const mostEvidence = 5
+// maxEvidence of one run, in nats: it takes several runs to say what several do.
+const maxEvidence = 5
 
-// weigh adds a run's evidence to that of the runs before it: a CUSUM of log
+// addEvidence adds a run's evidence to that of the runs before it: a CUSUM of log
 // e-values (an e-detector, Shin, Ramdas and Rinaldo 2022). While the run goes on its
 // own share is replaced, so that the sum is that of whole runs at every call.
-func (a *ActorScore) weigh(r *RunScore, e float64) {
-	sum := max(0, a.evidence+e-r.weighed)
-	r.weighed += sum - a.evidence
+func (a *ActorScore) addEvidence(r *RunScore, e float64) {
+	sum := max(0, a.evidence+e-r.actorEvidence)
+	r.actorEvidence += sum - a.evidence
 	a.evidence = sum
 }
 
@@ -110,12 +110,12 @@ func (a *ActorScore) Explain(r *RunScore, route uint64) schema.Contribution {
 		of = r.agent.peers.routes[route]
 	}
 	levels := finals.Levels(r.agent.group, of)
-	c.Usual, c.Peers = usualCount(levels[2]), usualCount(levels[1])
+	c.Usual, c.Peers = medianCount(levels[2]), medianCount(levels[1])
 	return c
 }
 
 // Code writes or reads the actor.
 func (a *ActorScore) Code(c *wire.Coder) {
 	a.recent.Code(c)
-	number(c, &a.evidence)
+	codeNumber(c, &a.evidence)
 }

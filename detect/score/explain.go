@@ -22,7 +22,7 @@ func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
 			out = append(out, r.contribution(st, route))
 		}
 	}
-	first := r.stands[f]
+	first := r.leading[f]
 	add(first)
 	for st := range Statistics {
 		if st != first {
@@ -44,18 +44,18 @@ func (r *RunScore) contribution(st Statistic, route uint64) schema.Contribution 
 		c.Observed = schema.OptionalFloat(round(r.scatter.max))
 		return c
 	case RareWrites:
-		c.Observed = schema.OptionalFloat(round(r.rare.max))
+		c.Observed = schema.OptionalFloat(round(r.rareWrites.max))
 		return c
 	case OnRoute:
-		c.Observed = schema.OptionalFloat(float64(r.busiest))
-		c.Usual = typical(r.model.on(r.agent, route).calls)
-		c.Peers = typical(b.PerRoute.ForAgent("", r.agent.group, r.agent.peers.routes[route]))
+		c.Observed = schema.OptionalFloat(float64(r.maxOnRoute))
+		c.Usual = medianAmount(r.model.route(r.agent, route).calls)
+		c.Peers = medianAmount(b.PerRoute.ForAgent("", r.agent.group, r.agent.peers.routes[route]))
 		return c
 	case Identical, Fresh, Distinct, Switches, Irreversible, InRow:
-		finals, value, of := &b.IdenticalCalls, uint64(r.same), r.agent.key
+		finals, value, of := &b.IdenticalCalls, uint64(r.maxIdentical), r.agent.key
 		switch st {
 		case Fresh:
-			finals, value, of = &b.NewOnRoute, uint64(r.fresh), r.agent.peers.routes[route]
+			finals, value, of = &b.NewOnRoute, uint64(r.maxNewOnRoute), r.agent.peers.routes[route]
 		case Distinct:
 			finals, value = &b.Distinct, r.feature.Distinct()
 		case Switches:
@@ -67,7 +67,7 @@ func (r *RunScore) contribution(st Statistic, route uint64) schema.Contribution 
 		}
 		c.Observed = schema.OptionalFloat(float64(value))
 		levels := finals.Levels(r.agent.group, of)
-		c.Usual, c.Peers, c.Humans = usualCount(levels[2]), usualCount(levels[1]), usualCount(finals.Groups[baseline.Humans])
+		c.Usual, c.Peers, c.Humans = medianCount(levels[2]), medianCount(levels[1]), medianCount(finals.Groups[baseline.Humans])
 		return c
 	case Length, Bytes, Writes, Tokens, Money:
 		amount, value := &b.Lengths, float64(r.Calls())
@@ -82,13 +82,13 @@ func (r *RunScore) contribution(st Statistic, route uint64) schema.Contribution 
 			amount, value = &b.Money, r.feature.Usage.Money
 		}
 		c.Observed = schema.OptionalFloat(value)
-		c.Peers = typical(amount.ForGroup(r.agent.group, 0))
+		c.Peers = medianAmount(amount.ForGroup(r.agent.group, 0))
 		c.Usual = c.Peers
 		if r.agent.key != "" {
-			c.Usual = typical(amount.ForAgent(r.agent.key, r.agent.group, 0))
+			c.Usual = medianAmount(amount.ForAgent(r.agent.key, r.agent.group, 0))
 		}
-		if amount.Groups[baseline.Humans].N >= enough {
-			c.Humans = typical(amount.ForGroup(baseline.Humans, 0))
+		if amount.Groups[baseline.Humans].N >= minHumanSamples {
+			c.Humans = medianAmount(amount.ForGroup(baseline.Humans, 0))
 		}
 		return c
 	}
@@ -99,15 +99,15 @@ func (r *RunScore) contribution(st Statistic, route uint64) schema.Contribution 
 	event := specs[st].event
 	c.Usual = schema.OptionalFloat(round(r.usual(event, r.model.rates(r.agent, route, true))))
 	c.Peers = schema.OptionalFloat(round(r.usual(event, r.model.rates(r.agent, route, false))))
-	if h, ok := b.Groups[baseline.Humans]; ok && h.ForEvent(event).Calls >= enough {
+	if h, ok := b.Groups[baseline.Humans]; ok && h.ForEvent(event).Calls >= minHumanSamples {
 		humans := r.model.rates(&agent{group: baseline.Humans, peers: r.model.peers(baseline.Humans)}, route, false)
 		c.Humans = schema.OptionalFloat(round(r.usual(event, humans)))
 	}
 	return c
 }
 
-// usualCount is the median count of runs.
-func usualCount(r baseline.RunCounts) schema.OptionalFloat {
+// medianCount is the median count of runs.
+func medianCount(r baseline.RunCounts) schema.OptionalFloat {
 	n, ok := r.Median()
 	if !ok {
 		return schema.Unknown
@@ -115,12 +115,12 @@ func usualCount(r baseline.RunCounts) schema.OptionalFloat {
 	return schema.OptionalFloat(float64(n))
 }
 
-// enough calls or runs of humans to say what is usual for them.
-const enough = 20
+// minHumanSamples calls or runs of humans to say what is usual for them.
+const minHumanSamples = 20
 
 // usual is the rate of an event over the strata as the run met them.
 func (r *RunScore) usual(e feature.Event, rate func(feature.Event, feature.Cell) float64) float64 {
-	from, to := e.Range()
+	from, to := e.CellRange()
 	sum, calls := 0.0, 0.0
 	for c := from; c < to; c++ {
 		n := float64(r.trials[c])
@@ -133,8 +133,8 @@ func (r *RunScore) usual(e feature.Event, rate func(feature.Event, feature.Cell)
 	return sum / calls
 }
 
-// typical is the median of a log-normal amount.
-func typical(l baseline.LogNormal) schema.OptionalFloat {
+// medianAmount is the median of a log-normal amount.
+func medianAmount(l baseline.LogNormal) schema.OptionalFloat {
 	return schema.OptionalFloat(round(math.Exp(l.Mean)))
 }
 

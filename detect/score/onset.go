@@ -19,7 +19,7 @@ func (r *RunScore) TopFamily() Family {
 // the irreversible calls since then. A count of the whole run began where the
 // family's events began to come one after another, or else with the run.
 func (r *RunScore) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
-	k := r.since(f)
+	k := r.excursion(f)
 	n := r.Calls()
 	if k == nil {
 		return 1, r.startAt, schema.Exposure{Calls: n, Irreversible: r.Touched.Irreversible}
@@ -27,13 +27,13 @@ func (r *RunScore) Onset(f Family) (call uint64, at int64, exposed schema.Exposu
 	return uint64(k.onset), k.onsetAt, schema.Exposure{Calls: n - uint64(k.onset) + 1, Irreversible: r.Touched.Irreversible - uint64(k.irreversible)}
 }
 
-// since is the excursion that a family stands on; nil: the run as a whole.
-func (r *RunScore) since(f Family) *cusum {
-	switch st := r.stands[f]; {
+// excursion is the excursion that a family stands on; nil: the run as a whole.
+func (r *RunScore) excursion(f Family) *cusum {
+	switch st := r.leading[f]; {
 	case st < Cusums:
 		return &r.cusum[st]
 	case st == RareWrites:
-		return &r.rare
+		return &r.rareWrites
 	case st == Scatter:
 		return &r.scatter
 	}
@@ -50,7 +50,7 @@ func (r *RunScore) since(f Family) *cusum {
 func (r *RunScore) Value(st Statistic) float64 {
 	switch {
 	case st == RareWrites:
-		return r.rare.max
+		return r.rareWrites.max
 	case st == Scatter:
 		return r.scatter.max
 	case st >= Cusums:
@@ -62,7 +62,7 @@ func (r *RunScore) Value(st Statistic) float64 {
 // Rising reports whether the family's statistic stands at its maximum: the run
 // goes on as it did, and has not recovered since.
 func (r *RunScore) Rising(f Family) bool {
-	st := r.stands[f]
+	st := r.leading[f]
 	if st == Scatter {
 		return r.scatter.w >= r.scatter.max
 	}

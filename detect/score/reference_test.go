@@ -136,10 +136,10 @@ func TestActorAgreesWithReferenceAcrossRuns(t *testing.T) {
 			actor.Add(&run, &s)
 			actor.evidence = 0 // of calibrated scores, which the reference has not
 			of, now := run.agent, actor.now
-			got := []float64{of.across.identical.at(now.Identical), m.fresh(of, s.Route).across.at(now.NewOnRoute), of.across.deletions.at(now.Deletions), of.across.retries.at(now.Retries)}
+			got := []float64{of.across.identical.at(now.Identical), m.newOnRoute(of, s.Route).across.at(now.NewOnRoute), of.across.deletions.at(now.Deletions), of.across.retries.at(now.Retries)}
 			highest := 0.0
 			for st, x := range got {
-				highest = max(highest, 3*decade*x/acrossSpecs[st].at)
+				highest = max(highest, 3*decade*x/actorSpecs[st].at)
 			}
 			for j, x := range append(got, highest) {
 				if !near(x, ref.Across[n][j]) {

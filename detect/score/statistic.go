@@ -87,12 +87,12 @@ func (s Statistic) String() string { return specs[s].name }
 // Decade of rarity on the common scale: the anchors lie at 2 and 3 of them.
 const decade = math.Ln10
 
-// mostScore bounds the scale, far above what a million calls come to: a score is a
+// maxScore bounds the scale, far above what a million calls come to: a score is a
 // number whatever a baseline claims.
-const mostScore = 1e9
+const maxScore = 1e9
 
 // anchored puts a statistic's value on the common scale.
-func (s Statistic) anchored(x float64) float64 { return min(s.scaled(x), mostScore) }
+func (s Statistic) anchored(x float64) float64 { return min(s.scaled(x), maxScore) }
 
 func (s Statistic) scaled(x float64) float64 {
 	sp := &specs[s]
