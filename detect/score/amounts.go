@@ -8,21 +8,21 @@ import (
 )
 
 // raiseTail takes in the tail of a statistic that is no CUSUM, of which the highest counts.
-func (r *RunScore) raiseTail(st Statistic, x float64) {
-	most := &r.tails[st-Cusums]
+func (r *RunScore) raiseTail(st statistic, x float64) {
+	most := &r.tails[st-numCusums]
 	*most = max(*most, x)
 	r.raise(st, *most)
 }
 
 // addCounts are the tails of how far the run has come.
 func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreversible uint64) {
-	r.raiseTail(Identical, r.agent.identical.at(uint64(s.Identical)))
-	r.raiseTail(Fresh, m.newOnRoute(r.agent, s.Route).run.at(s.NewOnRoute))
-	r.raiseTail(Distinct, r.agent.distinct.at(s.Distinct))
-	r.raiseTail(Switches, r.agent.switches.at(s.Switches))
+	r.raiseTail(statIdentical, r.agent.identical.at(uint64(s.Identical)))
+	r.raiseTail(statNewOnRoute, m.newOnRoute(r.agent, s.Route).run.at(s.NewOnRoute))
+	r.raiseTail(statDistinct, r.agent.distinct.at(s.Distinct))
+	r.raiseTail(statSwitches, r.agent.switches.at(s.Switches))
 	if s.Write && s.CallsOnRoute == 1 {
 		r.rareWrites.add(m.rareness(r.agent, s.Route, s.NewTarget), 1, s, at, irreversible)
-		r.raise(RareWrites, r.rareWrites.max)
+		r.raise(statRareWrites, r.rareWrites.max)
 	}
 }
 
@@ -34,16 +34,16 @@ const minLoggedRuns = 20
 func (r *RunScore) addUsage(s *feature.Usage) {
 	a := r.agent
 	if s.Irreversible > 0 {
-		r.raiseTail(Irreversible, a.irreversible.at(s.Irreversible))
+		r.raiseTail(statIrreversible, a.irreversible.at(s.Irreversible))
 	}
 	if s.Parallel > 0 {
-		r.raiseTail(InRow, a.inRow.at(s.Parallel))
+		r.raiseTail(statParallel, a.inRow.at(s.Parallel))
 	}
 	if s.Tokens > 0 && r.model.Baseline.Tokens.All.N >= minLoggedRuns {
-		r.raiseTail(Tokens, logNormalTail(float64(s.Tokens), a.tokens))
+		r.raiseTail(statTokens, logNormalTail(float64(s.Tokens), a.tokens))
 	}
 	if s.Money > 0 && r.model.Baseline.Money.All.N >= minLoggedRuns {
-		r.raiseTail(Money, logNormalTail(s.Money+1, a.money))
+		r.raiseTail(statMoney, logNormalTail(s.Money+1, a.money))
 	}
 }
 
@@ -58,12 +58,12 @@ func (r *RunScore) addAmounts(m *Model, route *routeView, s *feature.CallFeature
 	if m.Baseline.Bytes.All.N == 0 {
 		return
 	}
-	r.raiseTail(Bytes, logNormalTail(r.bytes+1, r.agent.bytes))
-	r.raiseTail(Writes, logNormalTail(r.writes+1, r.agent.writes))
+	r.raiseTail(statBytes, logNormalTail(r.bytes+1, r.agent.bytes))
+	r.raiseTail(statWrites, logNormalTail(r.writes+1, r.agent.writes))
 	if s.CallsOnRoute > 1 {
 		// A count is a step: its tail begins half a call before it.
-		r.raiseTail(OnRoute, logNormalTail(float64(s.CallsOnRoute)-.5, route.calls))
+		r.raiseTail(statOnRoute, logNormalTail(float64(s.CallsOnRoute)-.5, route.calls))
 	}
 	r.scatter.add(m.follows(r.agent, route, s.PreviousRoute, s.Route), 1, s, at, irreversible)
-	r.raise(Scatter, r.scatter.max)
+	r.raise(statOrder, r.scatter.max)
 }

@@ -15,9 +15,9 @@ type increments [incrementCells][2]float64
 // incrementCells are the cells of all CUSUMs' events one after another.
 const incrementCells = 16
 
-var firstIncrement = func() (out [Cusums]feature.Cell) {
+var firstIncrement = func() (out [numCusums]feature.Cell) {
 	at := feature.Cell(0)
-	for st := range Cusums {
+	for st := range numCusums {
 		from, to := specs[st].event.CellRange()
 		out[st], at = at, at+to-from
 	}
@@ -25,7 +25,7 @@ var firstIncrement = func() (out [Cusums]feature.Cell) {
 }()
 
 // add is what a trial adds to a statistic.
-func (s *increments) add(st Statistic, t feature.Trial) float64 {
+func (s *increments) add(st statistic, t feature.Trial) float64 {
 	from, _ := specs[st].event.CellRange()
 	hit := 0
 	if t.Hit {
@@ -35,7 +35,7 @@ func (s *increments) add(st Statistic, t feature.Trial) float64 {
 }
 
 func makeIncrements(rate func(feature.Event, feature.Cell) float64) (out increments) {
-	for st := range Cusums {
+	for st := range numCusums {
 		sp := &specs[st]
 		from, to := sp.event.CellRange()
 		for c := from; c < to; c++ {

@@ -21,12 +21,12 @@ func (r *RunScore) Code(c *wire.Coder) {
 		r.cusum[i].code(c)
 	}
 	r.codeSame(c)
-	tail := func(of ...Statistic) {
+	tail := func(of ...statistic) {
 		for _, st := range of {
-			codeNumber(c, &r.tails[st-Cusums])
+			codeNumber(c, &r.tails[st-numCusums])
 		}
 	}
-	tail(Length)
+	tail(statLength)
 	c.Int(&r.startAt)
 	for i := range r.trials {
 		hits, calls := 0.0, float64(r.trials[i])
@@ -47,12 +47,12 @@ func (r *RunScore) Code(c *wire.Coder) {
 	} else {
 		codeNumber(c, &r.bytes)
 		codeNumber(c, &r.writes)
-		tail(Bytes, Writes, OnRoute)
+		tail(statBytes, statWrites, statOnRoute)
 		wire.Num(c, &r.maxOnRoute)
 		r.scatter.code(c)
 	}
 	if c.Version >= 5 {
-		tail(Identical, Fresh, Distinct, Switches, Irreversible, InRow, Tokens, Money)
+		tail(statIdentical, statNewOnRoute, statDistinct, statSwitches, statIrreversible, statParallel, statTokens, statMoney)
 		wire.Num(c, &r.maxNewOnRoute)
 		r.rareWrites.code(c)
 		codeNumber(c, &r.actorEvidence)
@@ -61,7 +61,7 @@ func (r *RunScore) Code(c *wire.Coder) {
 	for f := range families {
 		codeNumber(c, &r.Families[f])
 		wire.Small(c, &r.leading[f])
-		if r.leading[f] >= Statistics {
+		if r.leading[f] >= numStatistics {
 			c.Refuse("a statistic that does not exist")
 		}
 	}

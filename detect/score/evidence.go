@@ -49,8 +49,8 @@ func (r *RunScore) NoteEvidence(call schema.CallRef) {
 	}
 }
 
-// EvidenceCalls of a family, in the order of the log.
-func (r *RunScore) EvidenceCalls(f Family) []string {
+// evidenceCalls of a family, in the order of the log.
+func (r *RunScore) evidenceCalls(f Family) []string {
 	var calls []schema.CallRef
 	for _, c := range r.evidence {
 		if c.family == f {

@@ -49,7 +49,7 @@ func TestTailOfTheNormalFromNextToCertainToNextToImpossible(t *testing.T) {
 
 // One trial's log-likelihood ratio: under the usual rate e to the step is 1 on average.
 func TestStepIsALikelihoodRatio(t *testing.T) {
-	for st := range Cusums {
+	for st := range numCusums {
 		p1 := specs[st].p1
 		for _, p := range []float64{1e-300, .002, .005, .01, .1, .2, .3, .6, .8} {
 			hit, miss := increment(p, p1, true), increment(p, p1, false)
@@ -67,7 +67,7 @@ func TestStepIsALikelihoodRatio(t *testing.T) {
 }
 
 func TestScaleIsContinuousAndGrows(t *testing.T) {
-	for st := range Statistics {
+	for st := range numStatistics {
 		sp := specs[st]
 		for x, want := range map[float64]float64{0: 0, sp.t1: 2 * decade, sp.t01: 3 * decade, 2*sp.t01 - sp.t1: 4 * decade} {
 			if got := st.anchored(x); math.Abs(got-want) > 1e-12 {

@@ -30,15 +30,15 @@ func (r *RunScore) Onset(f Family) (call uint64, at int64, exposed schema.Exposu
 // excursion is the excursion that a family stands on; nil: the run as a whole.
 func (r *RunScore) excursion(f Family) *cusum {
 	switch st := r.leading[f]; {
-	case st < Cusums:
+	case st < numCusums:
 		return &r.cusum[st]
-	case st == RareWrites:
+	case st == statRareWrites:
 		return &r.rareWrites
-	case st == Scatter:
+	case st == statOrder:
 		return &r.scatter
 	}
 	var earliest *cusum
-	for st := range Cusums {
+	for st := range numCusums {
 		if k := &r.cusum[st]; familyOf[st] == f && k.w > 0 && (earliest == nil || k.onset < earliest.onset) {
 			earliest = k
 		}
@@ -46,15 +46,15 @@ func (r *RunScore) excursion(f Family) *cusum {
 	return earliest
 }
 
-// Value of a statistic as it stands.
-func (r *RunScore) Value(st Statistic) float64 {
+// value of a statistic as it stands.
+func (r *RunScore) value(st statistic) float64 {
 	switch {
-	case st == RareWrites:
+	case st == statRareWrites:
 		return r.rareWrites.max
-	case st == Scatter:
+	case st == statOrder:
 		return r.scatter.max
-	case st >= Cusums:
-		return r.tails[st-Cusums]
+	case st >= numCusums:
+		return r.tails[st-numCusums]
 	}
 	return r.cusum[st].max
 }
@@ -63,8 +63,8 @@ func (r *RunScore) Value(st Statistic) float64 {
 // goes on as it did, and has not recovered since.
 func (r *RunScore) Rising(f Family) bool {
 	st := r.leading[f]
-	if st == Scatter {
+	if st == statOrder {
 		return r.scatter.w >= r.scatter.max
 	}
-	return st >= Cusums || r.cusum[st].w >= r.cusum[st].max
+	return st >= numCusums || r.cusum[st].w >= r.cusum[st].max
 }

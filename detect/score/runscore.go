@@ -9,13 +9,13 @@ import (
 // RunScore is the scoring state of one run. The zero value is a run without calls.
 type RunScore struct {
 	feature       feature.RunMemory
-	cusum         [Cusums]cusum
+	cusum         [numCusums]cusum
 	maxIdentical  uint32  // largest count of one identical call
 	maxNewOnRoute uint32  // largest count of new calls on one route
 	rareWrites    cusum   // sum over the routes that the run writes on
 	bytes         float64 // that it was given
 	writes        float64
-	tails         [Statistics - Cusums]float64 // highest of each statistic that is no CUSUM
+	tails         [numStatistics - numCusums]float64 // highest of each statistic that is no CUSUM
 	scatter       cusum
 	maxOnRoute    uint32 // largest count of calls on one route
 	startAt       int64  // event time of the first call, Unix ns
@@ -23,7 +23,7 @@ type RunScore struct {
 	// Score is the maximum over the families: it only grows.
 	Score    float64
 	Families [NumFamilies]float64   // anchored maximum of each family's statistics
-	leading  [NumFamilies]Statistic // which of them it is
+	leading  [NumFamilies]statistic // which of them it is
 	Touched  schema.Touched
 	trials   [feature.NumCells]uint32 // calls that counted in each cell
 
@@ -92,7 +92,7 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 		r.model, r.agent = m, m.agent(key, who.Group)
 	}
 	route := m.route(r.agent, s.Route)
-	for st := range Cusums {
+	for st := range numCusums {
 		event := specs[st].event
 		t, eligible := s.Trial(event)
 		if !eligible {
@@ -107,7 +107,7 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 		r.raise(st, k.max)
 	}
 	r.addCounts(m, s, at, before)
-	r.raiseTail(Length, logNormalTail(float64(s.Number), r.agent.length))
+	r.raiseTail(statLength, logNormalTail(float64(s.Number), r.agent.length))
 	r.addAmounts(m, route, s, at, before)
 	r.addUsage(spent)
 }
@@ -127,7 +127,7 @@ func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, ir
 	k.max = max(k.max, w)
 }
 
-func (r *RunScore) raise(st Statistic, x float64) {
+func (r *RunScore) raise(st statistic, x float64) {
 	v := st.anchored(x)
 	if f := familyOf[st]; v > r.Families[f] {
 		r.model.gained[f] += float32(min(v-r.Families[f], maxScore))

@@ -2,8 +2,9 @@ package callrate
 
 import (
 	"cmp"
-	"math"
 	"slices"
+
+	"flyball/detect/model/calibrate"
 )
 
 const (
@@ -98,24 +99,15 @@ func groupRate(agents []*agent, above GroupRate, s *shape) GroupRate {
 func (b *Model) round() {
 	p := func(p GroupRate) GroupRate {
 		for i := range p.Factors {
-			p.Factors[i] = Round(p.Factors[i])
+			p.Factors[i] = calibrate.RoundDigits(p.Factors[i])
 		}
-		return GroupRate{Round(p.Level), Round(p.Doubt), Round(p.Spread), Round(p.Seen), p.Factors}
+		return GroupRate{calibrate.RoundDigits(p.Level), calibrate.RoundDigits(p.Doubt), calibrate.RoundDigits(p.Spread), calibrate.RoundDigits(p.Seen), p.Factors}
 	}
 	b.All = p(b.All)
 	for name, g := range b.Groups {
 		b.Groups[name] = p(g)
 	}
 	for name, a := range b.Agents {
-		b.Agents[name] = AgentRate{Round(a.Level), Round(a.Doubt), Round(a.Spread), Round(a.Seen)}
+		b.Agents[name] = AgentRate{calibrate.RoundDigits(a.Level), calibrate.RoundDigits(a.Doubt), calibrate.RoundDigits(a.Spread), calibrate.RoundDigits(a.Seen)}
 	}
-}
-
-// Round keeps four significant digits; what is no number is 0.
-func Round(x float64) float64 {
-	if x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
-		return 0
-	}
-	scale := math.Pow(10, 3-math.Floor(math.Log10(math.Abs(x))))
-	return math.Round(x*scale) / scale
 }
