@@ -69,7 +69,7 @@ type detections [len(Levels) + 1]float64
 
 // evader plays bad calls, and ends runs as it likes.
 type evader struct {
-	by    *detector
+	by    *Detector
 	who   score.Reference
 	run   score.RunScore
 	actor score.ActorScore
@@ -91,7 +91,7 @@ func (e *evader) call(c *LabelledCall, bad bool) {
 	if bad {
 		e.bad++
 	}
-	for i, t := range e.by.thresholds {
+	for i, t := range e.by.Thresholds {
 		if e.run.Score > t {
 			e.seen[i] = min(e.seen[i], float64(e.bad))
 		}
@@ -136,7 +136,7 @@ func (f *fold) under(r *Labelled, bad []LabelledCall) detections {
 	var alone score.RunScore
 	for i := range bad {
 		alone.Add(f.detector.model, e.who, &bad[i].Input, 0, schema.ReversibilityUnknown)
-		if alone.Score > f.detector.thresholds[0] {
+		if alone.Score > f.detector.Thresholds[0] {
 			break
 		}
 		n++

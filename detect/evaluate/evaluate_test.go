@@ -10,7 +10,7 @@ import (
 )
 
 func TestDelayCountsTheAlarmingCall(t *testing.T) {
-	d := &detector{thresholds: [2]float64{5, 10}}
+	d := &Detector{Thresholds: [2]float64{5, 10}}
 	j := judgedRun{&Labelled{}, []float64{1, 2, 6, 6, 11}, d}
 	for _, tc := range []struct {
 		level, onset int

@@ -90,7 +90,7 @@ func decideOverManyRuns(folds []*fold) (out []ManyRuns) {
 
 // p is the p-value of a run's final score.
 func (j *judgedRun) p() float64 {
-	p, _ := j.by.body.Calibration.P(j.path[len(j.path)-1])
+	p, _ := j.by.Baseline.Calibration.P(j.path[len(j.path)-1])
 	return max(p, math.SmallestNonzeroFloat64)
 }
 

@@ -100,7 +100,7 @@ func report(folds []*fold, view string) Report {
 	for _, f := range folds {
 		t := map[string]Figure{}
 		for i, level := range Levels {
-			t[levelName(level)] = math.Round(f.detector.thresholds[i]*1e3) / 1e3
+			t[levelName(level)] = math.Round(f.detector.Thresholds[i]*1e3) / 1e3
 		}
 		r.Thresholds = append(r.Thresholds, t)
 	}
