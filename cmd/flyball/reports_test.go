@@ -132,7 +132,7 @@ func TestOrders(t *testing.T) {
 			f := newFixture(t, "")
 			f.api = o.api
 			code, out, errs := f.run(o.args...)
-			sent := strings.ReplaceAll(strings.Join(f.got, "\n"), `"by":"`+whoami()+`"`, `"by":"ME"`)
+			sent := strings.ReplaceAll(strings.Join(f.got, "\n"), `"by":"`+currentUser()+`"`, `"by":"ME"`)
 			golden(t, "orders/"+name+".txt", out+"--- standard error\n"+errs+"--- sent\n"+sent+"\n--- exit "+string(rune('0'+code))+"\n")
 			if o.json {
 				_, out, _ := f.run(append(o.args, "-o", "json")...)

@@ -6,15 +6,15 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/detector"
 	"flyball/detect/stitch"
+	"flyball/schema/kafka"
 )
 
 // Config of a detect role.
 type Config struct {
-	Kafka  []kgo.Opt // seeds, TLS, SASL
+	Kafka  kafka.Config
 	Group  string
 	Limits stitch.Limits
 

@@ -2,26 +2,19 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-)
 
-// producer is what an outbox needs of the Kafka client.
-type producer interface {
-	// Produce sends in order; done is called once, from another goroutine.
-	Produce(ctx context.Context, r *kgo.Record, done func(*kgo.Record, error))
-	ProduceSync(ctx context.Context, r ...*kgo.Record) kgo.ProduceResults
-}
+	"flyball/schema/kafka"
+)
 
 // outbox sends what a partition's worker writes, and knows what of it the broker has not
 // acknowledged yet.
 type outbox struct {
-	producer producer
+	producer kafka.Producer
 
 	mu       sync.Mutex
 	idle     *sync.Cond
@@ -41,13 +34,13 @@ func (o *outbox) sendInOrder(ctx context.Context, rec *kgo.Record) {
 // for it.
 func (o *outbox) send(ctx context.Context, rec *kgo.Record) {
 	o.sent()
-	o.sendWithRetry(ctx, rec)
+	o.sendWithRetry(ctx, rec, 1)
 }
 
-func (o *outbox) sendWithRetry(ctx context.Context, rec *kgo.Record) {
+func (o *outbox) sendWithRetry(ctx context.Context, rec *kgo.Record, attempt int) {
 	o.producer.Produce(ctx, rec, func(r *kgo.Record, err error) {
-		if err != nil && ctx.Err() == nil && unreachable(err) {
-			time.AfterFunc(retryEvery, func() { o.sendWithRetry(ctx, rec) })
+		if err != nil && ctx.Err() == nil && kafka.IsUnreachable(err) {
+			time.AfterFunc(backoff.Wait(attempt), func() { o.sendWithRetry(ctx, rec, attempt+1) })
 			return
 		}
 		o.acknowledged(r, err)
@@ -57,26 +50,16 @@ func (o *outbox) sendWithRetry(ctx context.Context, rec *kgo.Record) {
 // write writes records of a compacted topic, which may be written again, and waits for all
 // of them. It tries again while no broker can be reached.
 func (o *outbox) write(ctx context.Context, records ...*kgo.Record) error {
-	for {
+	return kafka.Retry(ctx, backoff, func(ctx context.Context) error {
 		err := o.producer.ProduceSync(ctx, records...).FirstErr()
-		if err == nil || ctx.Err() != nil || !unreachable(err) {
-			return err
+		if err != nil && !kafka.IsUnreachable(err) {
+			return kafka.Permanent(err)
 		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(retryEvery):
-		}
-	}
+		return err
+	}, nil)
 }
 
-const retryEvery = 500 * time.Millisecond
-
-// unreachable reports whether a record was not taken because no broker was there.
-func unreachable(err error) bool {
-	var op *net.OpError
-	return kgo.IsRetryableBrokerErr(err) || errors.As(err, &op)
-}
+var backoff = kafka.Backoff{First: 500 * time.Millisecond, Max: time.Second}
 
 func (o *outbox) sent() {
 	o.mu.Lock()

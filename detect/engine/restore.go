@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/stitch"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -29,7 +30,8 @@ type storedActor struct {
 }
 
 func newRestored(limits stitch.Limits) *restored {
-	return &restored{limits: limits, actors: map[string]storedActor{}, stale: map[string][]string{}, records: map[string]bool{}, base: newProgress(limits)}
+	return &restored{limits: limits, actors: map[string]storedActor{}, stale: map[string][]string{}, records: map[string]bool{},
+		base: newProgress(limits)}
 }
 
 // add takes in a record of flyball.state; state decodes actors.
@@ -110,29 +112,17 @@ func (e *Engine) claim(ctx context.Context, part int32) (int64, error) {
 
 // readState hands over the records of a partition of flyball.state up to a claim.
 func (e *Engine) readState(ctx context.Context, part int32, claim int64, each func(*kgo.Record) error) error {
-	reader, err := kgo.NewClient(append(append([]kgo.Opt{}, e.cfg.Kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.StateTopic: {part: kgo.NewOffset().AtStart()}}),
-		kgo.FetchMaxWait(100*time.Millisecond))...)
+	_, err := kafka.ReadToEnd(ctx, e.cfg.Kafka, readerName, wire.StateTopic, map[int32]int64{part: 0}, func(r *kgo.Record) error {
+		if r.Offset > claim {
+			return nil
+		}
+		if err := each(r); err != nil {
+			return fmt.Errorf("%s/%d at offset %d: %w", wire.StateTopic, part, r.Offset, err)
+		}
+		return nil
+	})
 	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	for read := false; !read; {
-		fetches := reader.PollFetches(ctx)
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("restore partition %d: %w", part, err)
-		}
-		for _, f := range fetches.Errors() {
-			return fmt.Errorf("read %s/%d: %w", wire.StateTopic, part, f.Err)
-		}
-		for _, r := range fetches.Records() {
-			if read = r.Offset >= claim; read {
-				break
-			}
-			if err := each(r); err != nil {
-				return fmt.Errorf("%s/%d at offset %d: %w", wire.StateTopic, part, r.Offset, err)
-			}
-		}
+		return fmt.Errorf("restore partition %d: %w", part, err)
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package feature
 
-import "flyball/schema/wire"
+import (
+	"flyball/schema"
+	"flyball/schema/wire"
+)
 
 // Bounds of what is remembered of a run. Beyond them the oldest is forgotten:
 // a cycle of up to rememberedKeys different calls is still seen as one.
@@ -45,8 +48,8 @@ func (r *RunMemory) Switches() uint64 { return r.switches }
 func (r *RunMemory) Add(c *Input) CallFeatures {
 	r.n++
 	s := CallFeatures{Route: c.Route, Number: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes, PreviousRoute: r.lastRoute}
-	asked := mix(c.Route, c.Args)
-	key := mix(asked, c.Result)
+	asked := schema.HashNumbers(c.Route, c.Args)
+	key := schema.HashNumbers(asked, c.Result)
 	s.RequestKey, s.CallKey = asked, key
 
 	s.Identical = uint32(min(r.keys.add(key, 1, rememberedKeys), 1<<31))

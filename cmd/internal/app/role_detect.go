@@ -22,7 +22,7 @@ func (p *process) startDetect() error {
 	p.parts.start(part{name: "heartbeats of points", run: beats.run})
 
 	o := engine.DefaultConfig()
-	o.Kafka, o.Now, o.Stage = p.kafka.Options, time.Now, p.stage
+	o.Kafka, o.Now, o.Stage = p.kafka, time.Now, p.stage
 	o.Logger, o.Registerer = log, p.metrics
 	o.Limits, o.CheckpointEvery = stitchLimits(c), time.Duration(c.Detect.CheckpointEvery)
 	o.Rules = PolicyRules(c)

@@ -16,14 +16,14 @@ type RunCountDistribution struct {
 // went on is not known.
 type RunCounts []float64
 
-const mostReached = 256
+const maxReached = 256
 
 func newFinals() RunCountDistribution {
 	return RunCountDistribution{Groups: map[string]RunCounts{}, Within: map[string]map[string]RunCounts{}}
 }
 
 func (r RunCounts) add(n uint64) RunCounts {
-	n = min(n, mostReached-1)
+	n = min(n, maxReached-1)
 	for uint64(len(r)) <= n {
 		r = append(r, 0)
 	}
@@ -73,9 +73,9 @@ func MinusLogTails(levels [3]RunCounts, tails []float64, to int) []float64 {
 	}
 	// came[l][n] is how many runs of a level came to n, summed from the far end: where
 	// few are left the sum is theirs and not what a subtraction left of all.
-	var came [3][mostReached + 1]float64
+	var came [3][maxReached + 1]float64
 	for l, r := range levels {
-		for n := min(len(r), mostReached) - 1; n >= 0; n-- {
+		for n := min(len(r), maxReached) - 1; n >= 0; n-- {
 			came[l][n] = came[l][n+1] + r[n]
 		}
 	}
@@ -84,7 +84,7 @@ func MinusLogTails(levels [3]RunCounts, tails []float64, to int) []float64 {
 		p, least := math.Pow((k+.5)/(k+1.5), finalsTail), 0.0
 		for l := range levels {
 			risk, on := 0.0, 0.0
-			if n < mostReached {
+			if n < maxReached {
 				risk, on = came[l][n-1], came[l][n]
 			}
 			if l == 0 {

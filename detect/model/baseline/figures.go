@@ -51,8 +51,7 @@ func (b *Baseline) UsualFigures(agent, group string) []Figure {
 	peers, humans := b.Groups[group], b.Groups[Humans]
 	for e := range feature.NumEvents {
 		k := &shrinkages[e]
-		all := b.All.ForEvent(e)
-		of := peers.ForEvent(e).towards((all.Hits+.5)/(all.Calls+20), k.level)
+		of := peers.ForEvent(e).towards(b.All.overallRate(e), k.level)
 		f := Figure{What: eventWords[e], Share: true, Own: schema.Unknown, Peers: schema.OptionalFloat(of), Humans: schema.Unknown}
 		if known {
 			f.Own = schema.OptionalFloat(own.ForEvent(e).towards(of, k.agent))

@@ -254,8 +254,8 @@ func TestRunsBeyondTheLastPlaceAreNotTheEnd(t *testing.T) {
 		f.Add("g", "g/a", 1000)
 	}
 	tails := MinusLogTails(f.Levels("g", "g/a"), nil, 300)
-	if at, after := tails[mostReached-1], tails[mostReached]; at > .2 || after-at > .05 {
-		t.Errorf("−ln P(N ≥ %d) is %.2f, one more costs %.2f", mostReached-1, at, after-at)
+	if at, after := tails[maxReached-1], tails[maxReached]; at > .2 || after-at > .05 {
+		t.Errorf("−ln P(N ≥ %d) is %.2f, one more costs %.2f", maxReached-1, at, after-at)
 	}
 }
 

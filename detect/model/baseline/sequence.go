@@ -54,7 +54,7 @@ var nobody = &Followers{}
 // its own pairs to its peers' pairs, its own calls, its peers' calls and at last to
 // any of 80 routes; and the share that the route has of its peers' calls.
 func (s *Sequence) Next(agent, group, before, route string) (next, share float64) {
-	own, peers := s.Agents[AgentOf(agent)], s.Groups[group]
+	own, peers := s.Agents[agentFromKey(agent)], s.Groups[group]
 	if own == nil {
 		own = nobody
 	}
