@@ -103,8 +103,10 @@ func (s *Spec) compile() (*Program, error) {
 	return p, nil
 }
 
-var observers = map[string]schema.ObserverKind{"gateway": schema.ObserverGateway, "sidecar": schema.ObserverSidecar, "server": schema.ObserverServer,
-	"tool_server": schema.ObserverToolServer, "agent_runtime": schema.ObserverAgentRuntime, "client": schema.ObserverClient, "audit": schema.ObserverAudit}
+var observers = map[string]schema.ObserverKind{"gateway": schema.ObserverGateway, "sidecar": schema.ObserverSidecar,
+	"server":      schema.ObserverServer,
+	"tool_server": schema.ObserverToolServer, "agent_runtime": schema.ObserverAgentRuntime, "client": schema.ObserverClient,
+	"audit": schema.ObserverAudit}
 
 func plainName(s string) bool {
 	for i := 0; i < len(s); i++ {
