@@ -31,6 +31,7 @@ func findingsCommand(o *options) *cobra.Command {
 }
 
 var findingColumns = []report.Column[query.Finding]{
+	{Head: "FINDING", Cell: func(f *query.Finding) any { return f.ID }},
 	{Head: "UPDATED", Cell: func(f *query.Finding) any { return f.UpdatedAt.UTC().Format(time.DateTime) }},
 	{Head: "LEVEL", Cell: func(f *query.Finding) any { return f.Level }},
 	{Head: "STATE", Cell: func(f *query.Finding) any { return f.State }},

@@ -74,7 +74,7 @@ func Hygiene(w io.Writer, v []query.Hygiene) error {
 	}
 	fmt.Fprintln(w)
 	for _, kind := range sorted(said) {
-		fmt.Fprintf(w, "%s: %s\n", kind, said[kind])
+		Printf(w, "%s: %s\n", kind, said[kind])
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func Routes(w io.Writer, rows []query.RouteRow) error {
 		}
 	})
 	if err == nil && undeclared > 0 {
-		_, err = fmt.Fprintf(w, "\n! %d change something, and only words or a method say what: declare them under routes (template or tool, effect, reversibility), or in an OpenAPI document (x-flyball-effect).\n", undeclared)
+		err = Printf(w, "\n! %d change something, and only words or a method say what: declare them under routes (template or tool, effect, reversibility), or in an OpenAPI document (x-flyball-effect).\n", undeclared)
 	}
 	return err
 }
@@ -140,7 +140,7 @@ func StartHere(w io.Writer, rows []query.StartRow) error {
 	if r.Tool != "" {
 		where = fmt.Sprintf("{tool: %s, effect: %s, reversibility: irreversible}", r.Tool, r.Effect)
 	}
-	_, err = fmt.Fprintf(w, `
+	err = Printf(w, `
 Begin with the first line:
   1. say whose it is     agents: [{id: %s, consumer: …, owner: …}]
   2. say what it does    routes: [%s]

@@ -21,7 +21,7 @@ func Stitching(w io.Writer, rows []query.StitchingRow) error {
 	})
 	for i, r := range rows {
 		if err == nil && r.Advice != "" && (i == 0 || rows[i-1].Advice != r.Advice) {
-			_, err = fmt.Fprintf(w, "\n%s\n", r.Advice)
+			err = Printf(w, "\n%s\n", r.Advice)
 		}
 	}
 	return err
