@@ -36,8 +36,8 @@ func (r *request) baselineTopic() (baselineTopic, error) {
 	if err != nil {
 		return baselineTopic{}, err
 	}
-	kafka, err := app.KafkaConfig(c)
-	return baselineTopic{c, kafka}, err
+	clients, err := app.KafkaConfig(c)
+	return baselineTopic{c, clients}, err
 }
 
 func baselinesListCommand(o *options) *cobra.Command {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
@@ -36,11 +35,11 @@ func migrateCommand(o *options) *cobra.Command {
 }
 
 func migrateTopics(ctx context.Context, c config.Config, plan bool, w io.Writer) error {
-	kafka, err := app.KafkaOpts(c)
+	clients, err := app.KafkaConfig(c)
 	if err != nil {
 		return err
 	}
-	client, err := kgo.NewClient(kafka...)
+	client, err := clients.NewClient("migrate")
 	if err != nil {
 		return err
 	}

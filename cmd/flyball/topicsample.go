@@ -17,11 +17,11 @@ import (
 // sampleTopic hands over the newest records of a topic, n at most, without joining a
 // consumer group: no committed offset changes.
 func sampleTopic(ctx context.Context, c config.Config, topic string, n int, each func(*decode.Record) error) error {
-	opts, err := app.KafkaOpts(c)
+	clients, err := app.KafkaConfig(c)
 	if err != nil {
 		return err
 	}
-	admin, err := kgo.NewClient(opts...)
+	admin, err := clients.NewClient("sample-offsets")
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func sampleTopic(ctx context.Context, c config.Config, topic string, n int, each
 	if len(until) == 0 {
 		return fmt.Errorf("topic %s: no records in it yet", topic)
 	}
-	client, err := kgo.NewClient(append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))...)
+	client, err := clients.NewClient("sample", kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
 	if err != nil {
 		return err
 	}

@@ -7,48 +7,49 @@ import (
 	"flyball/schema"
 )
 
-// HeldCaller is who is held besides the scope that a breaker names: later runs of a
-// credential, and of an established agent. Empty fields hold nobody.
+// HeldCaller is who a breaker holds in addition to its scope: later runs of a credential,
+// and of an established agent. An empty field holds nobody.
 type HeldCaller struct {
 	CredentialID string `json:"credential_id,omitempty"`
 	AgentID      string `json:"agent_id,omitempty"`
-	// Since: runs that the point had met before this time of the log's clock go on.
+	// Since, on the log's clock: runs that a point has seen before this time are not held.
 	Since int64 `json:"since_ns,omitempty"`
-	// Route to which the hold is limited, for a breaker on a run's route; empty: all.
+	// Route to which the breaker is limited, if it is on a run's route; empty: all.
 	Route string `json:"route,omitempty"`
 }
 
-// AlsoHeld is who a breaker holds besides its scope; ok is false if nobody.
+// AlsoHeld returns who a breaker holds in addition to its scope; ok is false if nobody.
 func AlsoHeld(b *schema.Breaker) (who HeldCaller, ok bool) {
 	h, ok := holderOf(b)
 	if !ok || !b.Holds() {
 		return HeldCaller{}, false
 	}
 	who = HeldCaller{CredentialID: h.credential, Since: heldSince(b), Route: h.route}
-	if h.trust == trustEstablished {
+	if h.trust == agentEstablished {
 		who.AgentID = h.agent
 	}
 	return who, who.CredentialID != "" || who.AgentID != ""
 }
 
-// trustOfAgent is what a breaker knows of the name of the agent that it holds.
-type trustOfAgent int
+// agentTrust is what a breaker knows of the name of the agent that it holds.
+type agentTrust int
 
 const (
-	trustUnknown     trustOfAgent = iota // a record of a version that did not say
-	trustClaimed                         // anybody's word, or no name
-	trustEstablished                     // a gateway, a token or the registry vouches for it
+	agentUnknown     agentTrust = iota // a record of a version that did not say
+	agentClaimed                       // only the caller's word, or no name
+	agentEstablished                   // a gateway, a token or the registry vouches for it
 )
 
+// holder is who acts in the run that a breaker is on.
 type holder struct {
 	credential, agent, route string
-	trust                    trustOfAgent
+	trust                    agentTrust
 }
 
-// holderOf is who acts in the run that a breaker is on. A trip of a credential, which
-// stands for a run without an id, has a holder besides if an established agent acted:
-// it may have other credentials. What a person opens on a credential is about that
-// alone, and ok is false for it as for other scopes.
+// holderOf returns the holder of a breaker on a run, or on a run's route. A trip of a
+// credential, which stands for a run without an id, has a holder too if an established
+// agent acted: that agent may have other credentials. For a credential that a person
+// opened a breaker on, and for other scopes, ok is false.
 func holderOf(b *schema.Breaker) (h holder, ok bool) {
 	switch b.Scope.Kind {
 	case schema.ScopeRun:
@@ -63,15 +64,15 @@ func holderOf(b *schema.Breaker) (h holder, ok bool) {
 	}
 	h.credential, h.agent = b.CredentialID, b.AgentID
 	if b.Holder != nil {
-		h.credential, h.agent, h.trust = b.Holder.CredentialID, b.Holder.AgentID, trustClaimed
-		if trusted(h.agent, b.Holder.AgentTrust) != "" {
-			h.trust = trustEstablished
+		h.credential, h.agent, h.trust = b.Holder.CredentialID, b.Holder.AgentID, agentClaimed
+		if established(h.agent, b.Holder.AgentTrust) != "" {
+			h.trust = agentEstablished
 		}
 	}
 	if b.Scope.Kind == schema.ScopeCredential {
 		h.credential = ""
 	}
-	return h, h.credential != "" || h.trust == trustEstablished
+	return h, h.credential != "" || h.trust == agentEstablished
 }
 
 func heldSince(b *schema.Breaker) int64 {
@@ -81,14 +82,15 @@ func heldSince(b *schema.Breaker) int64 {
 	return b.Since
 }
 
-// heldBy says what ties a request to the holder of a run.
+// heldBy is what ties a request to the holder of a run.
 type heldBy byte
 
 const (
 	byCredential heldBy = iota // whatever agent acted with it
-	// byFreeCredential: no established agent acted with it, so that it holds established ones too.
+	// byFreeCredential: no established agent acted with it, so that requests of
+	// established agents are held too.
 	byFreeCredential
-	// byPair: credential and agent as a record without a holder names them.
+	// byPair: credential and agent, as in a record without a holder.
 	byPair
 	byAgent // established
 )
@@ -97,12 +99,12 @@ type holderKey struct {
 	tenant string
 	by     heldBy
 	id     string
-	route  string // of a breaker on a run's route; "" of one on a run
+	route  string // of a breaker on a run's route; empty of one on a run
 }
 
 func pair(credential, agent string) string { return credential + "\x00" + agent }
 
-// holderKeys are the places of the index under which a breaker is found.
+// holderKeys returns the keys of State.held under which a breaker is found.
 func holderKeys(b *schema.Breaker) []holderKey {
 	h, ok := holderOf(b)
 	if !ok {
@@ -113,19 +115,19 @@ func holderKeys(b *schema.Breaker) []holderKey {
 	if h.credential != "" {
 		add(byCredential, h.credential)
 		switch h.trust {
-		case trustClaimed:
+		case agentClaimed:
 			add(byFreeCredential, h.credential)
-		case trustUnknown:
+		case agentUnknown:
 			add(byPair, pair(h.credential, h.agent))
 		}
 	}
-	if h.trust == trustEstablished {
+	if h.trust == agentEstablished {
 		add(byAgent, h.agent)
 	}
 	return out
 }
 
-// rank orders what breakers do to a request: the kill switch above every action.
+// rank orders breakers by what they do: forced open above every action.
 func rank(b *schema.Breaker) int {
 	if b.State == schema.BreakerForcedOpen {
 		return ranks - 1
@@ -135,9 +137,9 @@ func rank(b *schema.Breaker) int {
 
 const ranks = int(schema.ActionDeny) + 2
 
-// heldRuns are the breakers of one holder by rank, the one that was opened first in
-// front: what it does not reach, no later one does. None is left out, however many
-// runs a holder has: mostBreakers bounds them all.
+// heldRuns are the breakers of one holder by rank, each list in the order of opening: a
+// run that began before the first breaker of a list began before all of them. The number
+// is bounded by maxBreakers alone, so that no run of a holder is left out.
 type heldRuns [ranks][]*schema.Breaker
 
 func earlier(a, b *schema.Breaker) int {
@@ -148,7 +150,8 @@ func earlier(a, b *schema.Breaker) int {
 	return strings.Compare(a.Scope.Value, b.Scope.Value)
 }
 
-func (s *State) index(b *schema.Breaker) {
+// addHeld adds a breaker to those of its holder.
+func (s *State) addHeld(b *schema.Breaker) {
 	for _, k := range holderKeys(b) {
 		l := s.held[k]
 		if l == nil {
@@ -161,7 +164,7 @@ func (s *State) index(b *schema.Breaker) {
 	}
 }
 
-func (s *State) unindex(b *schema.Breaker) {
+func (s *State) removeHeld(b *schema.Breaker) {
 	for _, k := range holderKeys(b) {
 		l := s.held[k]
 		if l == nil {
@@ -186,42 +189,34 @@ func (l *heldRuns) empty() bool {
 	return true
 }
 
-// besides is the most severe breaker on another run that also holds this request:
-// its run came later, or it names none, and it comes from the same established agent
-// or shows the same credential. A credential that several established agents share
-// holds only the one that acted.
-func (s *State) besides(q *Query, agent, run string) (found *schema.Breaker) {
+// ofOtherRuns returns the most severe breaker on another run that also applies to a
+// request: the request's run began later, or it names none, and it comes from the same
+// established agent or shows the same credential. If several established agents share a
+// credential, only the one that acted is held.
+func (s *State) ofOtherRuns(q *query) (found *schema.Breaker) {
 	look := func(by heldBy, id string) {
 		if id == "" {
 			return
 		}
-		found = moreSevere(found, s.held[holderKey{q.Tenant, by, id, ""}].first(q, run))
-		if q.Route != "" {
-			found = moreSevere(found, s.held[holderKey{q.Tenant, by, id, q.Route}].first(q, run))
-		}
+		found = moreSevere(found, s.held[holderKey{q.Tenant, by, id, ""}].first(q))
+		found = moreSevere(found, s.held[holderKey{q.Tenant, by, id, q.route}].first(q))
 	}
-	credential := func(id string) {
-		if agent == "" {
+	look(byAgent, q.agent)
+	for id := range q.allCredentials() {
+		if q.agent == "" {
 			look(byCredential, id)
-			return
+			continue
 		}
 		look(byFreeCredential, id)
 		if id != "" {
-			look(byPair, pair(id, agent))
-		}
-	}
-	look(byAgent, agent)
-	credential(q.CredentialID)
-	for _, id := range q.Credentials {
-		if id != q.CredentialID {
-			credential(id)
+			look(byPair, pair(id, q.agent))
 		}
 	}
 	return found
 }
 
-// first is the most severe breaker of a holder that reaches a request by another run.
-func (l *heldRuns) first(q *Query, run string) *schema.Breaker {
+// first returns the most severe breaker of a holder that applies to a request of another run.
+func (l *heldRuns) first(q *query) *schema.Breaker {
 	if l == nil {
 		return nil
 	}
@@ -230,7 +225,7 @@ func (l *heldRuns) first(q *Query, run string) *schema.Breaker {
 			if q.RunFirstSeen != 0 && q.RunFirstSeen < heldSince(b) {
 				break
 			}
-			if !q.isOf(b, run) {
+			if !q.inScope(b) {
 				return b
 			}
 		}
@@ -238,12 +233,12 @@ func (l *heldRuns) first(q *Query, run string) *schema.Breaker {
 	return nil
 }
 
-// isOf reports whether a request is of the breaker's own scope, where it meets it anyway.
-func (q *Query) isOf(b *schema.Breaker, run string) bool {
+// inScope reports whether a request is in the breaker's own scope, where it is found anyway.
+func (q *query) inScope(b *schema.Breaker) bool {
 	if b.Scope.Kind == schema.ScopeCredential {
 		return b.Scope.Value == q.CredentialID || slices.Contains(q.Credentials, b.Scope.Value)
 	}
-	return run != "" && strings.HasPrefix(b.Scope.Value, run)
+	return q.run != "" && strings.HasPrefix(b.Scope.Value, q.run)
 }
 
 func moreSevere(a, b *schema.Breaker) *schema.Breaker {

@@ -66,7 +66,7 @@ type Baseline struct {
 	Status     map[string]AgentStatus  `json:"life,omitempty"` // by agent
 	Provenance Provenance              `json:"from,omitzero"`
 
-	versions, tasks *parts // until Finish
+	versions, tasks *partCounts // until Finish
 }
 
 // Amount is what is known of one amount of a run.
@@ -184,12 +184,12 @@ func (b *Baseline) Learn(r *TrainingRun) {
 	if r.Usage.Money > 0 {
 		b.Money.Add(r.Agent, r.Group, r.Usage.Money+1)
 	}
-	b.KnownResources.Add(r.Group, r.Resources)
+	b.KnownResources.add(r.Group, r.Resources)
 	for route, n := range fresh {
 		b.NewOnRoute.Add(r.Group, route, n)
 	}
-	b.learnPart(&b.versions, ofVersion, r.Version, r)
-	b.learnPart(&b.tasks, ofTask, r.TaskType, r)
+	b.learnPart(&b.versions, partVersion, r.Version, r)
+	b.learnPart(&b.tasks, partTask, r.TaskType, r)
 }
 
 // Finish makes what follows from all runs together. A body is finished once, after

@@ -16,14 +16,14 @@ type RunCountDistribution struct {
 // went on is not known.
 type RunCounts []float64
 
-const mostReached = 256
+const maxReached = 256
 
 func newFinals() RunCountDistribution {
 	return RunCountDistribution{Groups: map[string]RunCounts{}, Within: map[string]map[string]RunCounts{}}
 }
 
 func (r RunCounts) add(n uint64) RunCounts {
-	n = min(n, mostReached-1)
+	n = min(n, maxReached-1)
 	for uint64(len(r)) <= n {
 		r = append(r, 0)
 	}
@@ -52,11 +52,11 @@ func (f *RunCountDistribution) Levels(group, of string) [3]RunCounts {
 }
 
 const (
-	// finalsPseudoRuns is what the wider level weighs in each step of a narrower one.
-	finalsPseudoRuns = 10
-	// finalsTail is the exponent of the tail that is assumed where nobody has been:
+	// levelPseudoRuns is what the wider level weighs in each step of a narrower one.
+	levelPseudoRuns = 10
+	// assumedExponent is the exponent of the tail that is assumed where nobody has been:
 	// P(N ≥ 2n | N ≥ n) = 2^−6.
-	finalsTail = 6
+	assumedExponent = 6
 )
 
 // MinusLogTails appends −ln P(N ≥ n) for n = len(tails) … to−1 to tails, which is
@@ -73,24 +73,24 @@ func MinusLogTails(levels [3]RunCounts, tails []float64, to int) []float64 {
 	}
 	// came[l][n] is how many runs of a level came to n, summed from the far end: where
 	// few are left the sum is theirs and not what a subtraction left of all.
-	var came [3][mostReached + 1]float64
+	var came [3][maxReached + 1]float64
 	for l, r := range levels {
-		for n := min(len(r), mostReached) - 1; n >= 0; n-- {
+		for n := min(len(r), maxReached) - 1; n >= 0; n-- {
 			came[l][n] = came[l][n+1] + r[n]
 		}
 	}
 	for n := len(tails); n < to; n++ {
 		k := float64(n - 1)
-		p, least := math.Pow((k+.5)/(k+1.5), finalsTail), 0.0
+		p, least := math.Pow((k+.5)/(k+1.5), assumedExponent), 0.0
 		for l := range levels {
 			risk, on := 0.0, 0.0
-			if n < mostReached {
+			if n < maxReached {
 				risk, on = came[l][n-1], came[l][n]
 			}
 			if l == 0 {
 				least = share(.5, risk+1)
 			}
-			p = share(on+finalsPseudoRuns*p, risk+finalsPseudoRuns)
+			p = share(on+levelPseudoRuns*p, risk+levelPseudoRuns)
 		}
 		tails = append(tails, tails[n-1]-math.Log(max(p, least)))
 	}
@@ -110,7 +110,7 @@ func share(on, of float64) float64 {
 // ExtrapolateTail is −ln P(N ≥ n) past the last of tails, by the tail that is assumed there.
 func ExtrapolateTail(tails []float64, n uint64) float64 {
 	last := len(tails) - 1
-	return tails[last] + finalsTail*math.Log((float64(n)+.5)/(float64(last)+.5))
+	return tails[last] + assumedExponent*math.Log((float64(n)+.5)/(float64(last)+.5))
 }
 
 // Median is the median count of a level's runs; ok is false where there are none.

@@ -155,7 +155,7 @@ func TestOperationOnABaselineChangedItsResult(t *testing.T) {
 	golden(t, "copied_in_part", partly)
 
 	forgotten := goldenBaseline("t/1", 0)
-	forgotten.Forget("g/a")
+	forgotten.removeAgent("g/a")
 	golden(t, "forgotten", forgotten)
 
 	limited, before := goldenBaseline("t/2", 40), goldenBaseline("t/1", 0)

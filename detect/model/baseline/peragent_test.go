@@ -58,13 +58,13 @@ func TestAgentIsForgottenInPart(t *testing.T) {
 	}
 	before := text(t, b)
 	c := learned(run("g/only", "", 1, 9, 3), run("g/other", "", 1, 5, 1), run("g/only", "", 2, 40, 30))
-	c.Carry(b, "g/only")
+	c.copyKey(b, "g/only")
 	for _, part := range []string{"agents", "offsets", "own", "g"} { // g is the group, within which finals are kept
 		if got, want := heldOf(t, text(t, c), part), heldOf(t, before, part); got != want {
 			t.Errorf("%s of a carried agent:\n%s\nwant\n%s", part, got, want)
 		}
 	}
-	b.Forget("g/only")
+	b.removeAgent("g/only")
 	if s := text(t, b); strings.Contains(s, `"g/only"`) || !strings.Contains(s, `"g/other"`) {
 		t.Errorf("left of a forgotten agent: %s", s)
 	}
@@ -164,7 +164,7 @@ func TestInventedVersionsFillTheBody(t *testing.T) {
 		runs = append(runs, run("g/a", fmt.Sprint("v", i), i, 5, 0))
 	}
 	b := learned(runs...)
-	if len(b.Agents) != 2+MostVersions || b.Versions["g/a"][0].Version != "v199" || len(b.Versions["g/a"]) != MostVersions {
+	if len(b.Agents) != 2+maxVersions || b.Versions["g/a"][0].Version != "v199" || len(b.Versions["g/a"]) != maxVersions {
 		t.Errorf("%d keys, %+v", len(b.Agents), b.Versions)
 	}
 }
@@ -207,8 +207,8 @@ func TestFiguresJumpFurtherThanADayAllows(t *testing.T) {
 	for _, days := range []float64{0, 1. / 24, 1, 3} {
 		b := learned(loud...)
 		let := b.LimitDrift(before, "g/a", "g", days)
-		from, to := ownFigures(before, "g/a", "g"), ownFigures(b, "g/a", "g")
-		if most, moved := math.Log(DriftPerDay)*days, b.moved("g", &from, &to); moved > most+1e-9 || moved < most*.99 || let <= 0 && days > 0 || let >= 1 {
+		from, to := before.ownFigures("g/a", "g"), b.ownFigures("g/a", "g")
+		if most, moved := math.Log(DriftPerDay)*days, b.drift("g", &from, &to); moved > most+1e-9 || moved < most*.99 || let <= 0 && days > 0 || let >= 1 {
 			t.Errorf("in %g days by a factor of %g, share %g", days, math.Exp(moved), let)
 		}
 		if err := b.Check(); err != nil {

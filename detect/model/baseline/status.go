@@ -97,7 +97,7 @@ func (b *Baseline) AgentNames() []string {
 		out = append(out, name)
 	}
 	for name := range b.Agents {
-		if _, there := b.Status[name]; !there && !IsPart(name) {
+		if _, there := b.Status[name]; !there && !isPartKey(name) {
 			out = append(out, name)
 		}
 	}
