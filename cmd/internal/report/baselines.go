@@ -35,7 +35,11 @@ type Version struct {
 // Fill takes in what a body says of itself.
 func (v *Version) Fill(b *baseline.Baseline) {
 	n := b.CountStates()
-	v.MadeAt, v.Runs, v.Calls, v.Agents, v.Parent, v.Code = at(b.MadeAt), b.Runs, b.Calls, len(b.AgentNames()), b.Provenance.Parent, b.Provenance.Code
+	v.MadeAt, v.Runs, v.Calls, v.Agents, v.Parent, v.Code = at(
+		b.MadeAt,
+	), b.Runs, b.Calls, len(
+		b.AgentNames(),
+	), b.Provenance.Parent, b.Provenance.Code
 	v.Learning, v.Live, v.Stale, v.Frozen = n[0], n[1], n[2], n[3]
 }
 
@@ -48,15 +52,19 @@ func at(ns int64) string {
 
 // Versions prints a line a version.
 func Versions(w io.Writer, list []Version) error {
-	return Table(w, "VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS | AGENTS | LEARNING | ACTIVE | STALE | FROZEN | KiB", func(row func(...any)) {
-		for _, v := range list {
-			if v.Error != "" {
-				row(v.Version, "-", "no", v.Error)
-				continue
+	return Table(
+		w,
+		"VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS | AGENTS | LEARNING | ACTIVE | STALE | FROZEN | KiB",
+		func(row func(...any)) {
+			for _, v := range list {
+				if v.Error != "" {
+					row(v.Version, "-", "no", v.Error)
+					continue
+				}
+				row(v.Version, Second(v.MadeAt), yes(v.Active), v.Runs, v.Calls, v.Agents, v.Learning, v.Live, v.Stale, v.Frozen, v.Bytes>>10)
 			}
-			row(v.Version, Second(v.MadeAt), yes(v.Active), v.Runs, v.Calls, v.Agents, v.Learning, v.Live, v.Stale, v.Frozen, v.Bytes>>10)
-		}
-	})
+		},
+	)
 }
 
 func yes(b bool) string {
@@ -107,8 +115,22 @@ const peersFound = "peers are agents whose ids share what comes before the first
 
 // NewBody is a version for people.
 func NewBody(b *baseline.Baseline) *Body {
-	out := &Body{Version: b.Version, Tenant: b.Tenant, MadeAt: at(b.MadeAt), Since: at(b.Since), Until: at(b.Until), Quarantine: time.Duration(b.Provenance.Quarantine).String(),
-		Parent: b.Provenance.Parent, Code: b.Provenance.Code, Pin: b.Provenance.Pin, Runs: b.Runs, Calls: b.Calls, Left: b.Provenance.Excluded, Agents: []AgentLine{}, Peers: peersFound}
+	out := &Body{
+		Version:    b.Version,
+		Tenant:     b.Tenant,
+		MadeAt:     at(b.MadeAt),
+		Since:      at(b.Since),
+		Until:      at(b.Until),
+		Quarantine: time.Duration(b.Provenance.Quarantine).String(),
+		Parent:     b.Provenance.Parent,
+		Code:       b.Provenance.Code,
+		Pin:        b.Provenance.Pin,
+		Runs:       b.Runs,
+		Calls:      b.Calls,
+		Left:       b.Provenance.Excluded,
+		Agents:     []AgentLine{},
+		Peers:      peersFound,
+	}
 	for _, name := range b.AgentNames() {
 		out.Agents = append(out.Agents, lineOf(b, name))
 	}
@@ -118,13 +140,40 @@ func NewBody(b *baseline.Baseline) *Body {
 func lineOf(b *baseline.Baseline, agent string) AgentLine {
 	state, why := b.AgentState(agent)
 	l := b.Status[agent]
-	return AgentLine{Agent: agent, Group: b.AgentGroup(agent), State: state, Why: why, Runs: l.Runs, Calls: l.Calls, TaughtAt: at(l.TaughtAt), SeenAt: at(l.SeenAt), Left: l.Excluded, Carried: l.CarriedFrom, Bounded: l.DriftAllowed,
-		Version: l.Version, Versions: b.Versions[agent], Tasks: b.Tasks[agent], Order: l.Order}
+	return AgentLine{
+		Agent:    agent,
+		Group:    b.AgentGroup(agent),
+		State:    state,
+		Why:      why,
+		Runs:     l.Runs,
+		Calls:    l.Calls,
+		TaughtAt: at(l.TaughtAt),
+		SeenAt:   at(l.SeenAt),
+		Left:     l.Excluded,
+		Carried:  l.CarriedFrom,
+		Bounded:  l.DriftAllowed,
+		Version:  l.Version,
+		Versions: b.Versions[agent],
+		Tasks:    b.Tasks[agent],
+		Order:    l.Order,
+	}
 }
 
 // Baseline prints a version.
 func Baseline(w io.Writer, b *Body) error {
-	Printf(w, "version     %s\nmade        %s UTC by %s, after %s\nlearned of  %d runs, %d calls, last called from %s to %s UTC (quarantine %s)\n", b.Version, Second(b.MadeAt), Dash(b.Code), Dash(b.Parent), b.Runs, b.Calls, Second(b.Since), Second(b.Until), b.Quarantine)
+	Printf(
+		w,
+		"version     %s\nmade        %s UTC by %s, after %s\nlearned of  %d runs, %d calls, last called from %s to %s UTC (quarantine %s)\n",
+		b.Version,
+		Second(b.MadeAt),
+		Dash(b.Code),
+		Dash(b.Parent),
+		b.Runs,
+		b.Calls,
+		Second(b.Since),
+		Second(b.Until),
+		b.Quarantine,
+	)
 	if len(b.Left) > 0 {
 		Printf(w, "left out    %s\n", reasons(b.Left))
 	}
@@ -175,13 +224,19 @@ func NewAgent(b *baseline.Baseline, agent string) (out *Agent, known bool) {
 }
 
 var whyWords = map[string]string{
-	baseline.WhyFewRuns:    fmt.Sprintf("fewer than %d clean runs taught it: its peers' figures weigh more than its own", baseline.MinAgentRuns),
-	baseline.WhyReset:      "an operator had it forgotten; it learns anew, and its peers' figures weigh more until then",
-	baseline.WhyNewVersion: fmt.Sprintf("the version that it runs now taught it fewer than %d runs: these runs are compared with its peers more than with its past", baseline.MinAgentRuns),
-	baseline.WhyTaught:     "its own past is what it is compared with",
-	baseline.WhyUntaught:   fmt.Sprintf("it calls, and nothing has taught it for more than %d days", int(baseline.StaleAfter.Hours()/24)),
-	baseline.WhyIncident:   "an incident is open on it: nothing teaches it until somebody judges the finding, or a day after it ended",
-	baseline.WhyOperator:   "an operator froze it",
+	baseline.WhyFewRuns: fmt.Sprintf(
+		"fewer than %d clean runs taught it: its peers' figures weigh more than its own",
+		baseline.MinAgentRuns,
+	),
+	baseline.WhyReset: "an operator had it forgotten; it learns anew, and its peers' figures weigh more until then",
+	baseline.WhyNewVersion: fmt.Sprintf(
+		"the version that it runs now taught it fewer than %d runs: these runs are compared with its peers more than with its past",
+		baseline.MinAgentRuns,
+	),
+	baseline.WhyTaught:   "its own past is what it is compared with",
+	baseline.WhyUntaught: fmt.Sprintf("it calls, and nothing has taught it for more than %d days", int(baseline.StaleAfter.Hours()/24)),
+	baseline.WhyIncident: "an incident is open on it: nothing teaches it until somebody judges the finding, or a day after it ended",
+	baseline.WhyOperator: "an operator froze it",
 }
 
 // AgentBaseline prints it.
@@ -199,7 +254,12 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 		Printf(w, "counts of   %s, carried over\n", a.Carried)
 	}
 	if a.Bounded > 0 {
-		Printf(w, "drift       its runs say more than a day may change (by %d times): %.2g %% of the difference is let through\n", baseline.DriftPerDay, 100*a.Bounded)
+		Printf(
+			w,
+			"drift       its runs say more than a day may change (by %d times): %.2g %% of the difference is let through\n",
+			baseline.DriftPerDay,
+			100*a.Bounded,
+		)
 	}
 	if len(a.Left) > 0 {
 		Printf(w, "left out    %s\n", reasons(a.Left))
@@ -296,7 +356,13 @@ func Difference(w io.Writer, d *Differences) error {
 	}
 	return Table(w, "AGENT | WHAT | WAS | IS | TIMES", func(row func(...any)) {
 		for _, c := range d.Changes {
-			row(Dash(c.Agent), c.What, figure(schema.OptionalFloat(c.Was), c.Share), figure(schema.OptionalFloat(c.Is), c.Share), strconv.FormatFloat(c.Factor, 'g', 3, 64))
+			row(
+				Dash(c.Agent),
+				c.What,
+				figure(schema.OptionalFloat(c.Was), c.Share),
+				figure(schema.OptionalFloat(c.Is), c.Share),
+				strconv.FormatFloat(c.Factor, 'g', 3, 64),
+			)
 		}
 	})
 }
@@ -304,7 +370,20 @@ func Difference(w io.Writer, d *Differences) error {
 // Rescored prints a run that was scored again.
 func Rescored(w io.Writer, r *evaluate.Rescored) error {
 	as := baseline.DisplayName(r.Key)
-	Printf(w, "run       %s of %s, %d calls\nbaseline  %s\ncompared  as %s (%s)\nstored    %.9g by %s\nagain     %.9g (%s)\n", r.RunID, Dash(r.Agent), r.Calls, r.Baseline, Dash(as), r.Why, r.Score, Dash(r.StoredScore.Baseline), r.Again, r.Family)
+	Printf(
+		w,
+		"run       %s of %s, %d calls\nbaseline  %s\ncompared  as %s (%s)\nstored    %.9g by %s\nagain     %.9g (%s)\n",
+		r.RunID,
+		Dash(r.Agent),
+		r.Calls,
+		r.Baseline,
+		Dash(as),
+		r.Why,
+		r.Score,
+		Dash(r.StoredScore.Baseline),
+		r.Again,
+		r.Family,
+	)
 	switch {
 	case r.Same:
 		fmt.Fprintln(w, "the same, within 1e-9")

@@ -66,7 +66,9 @@ func fill(v reflect.Value, s string, depth int) {
 // printers are all that prints something for a terminal.
 func printers(s string) map[string]func(io.Writer) error {
 	run := filled[query.RunReport](s)
-	run.CallList = []map[string]any{{"status": s, "outcome": s, "method": s, "path": s, "effect": s, "reversibility": s, "resources": []string{s}}}
+	run.CallList = []map[string]any{
+		{"status": s, "outcome": s, "method": s, "path": s, "effect": s, "reversibility": s, "resources": []string{s}},
+	}
 	run.Tree = []query.TreeLine{{What: s, Status: s, By: s, At: query.Time{Time: time.Unix(0, 0)}}}
 	touched := filled[query.Touched](s)
 	touched.Complete = false

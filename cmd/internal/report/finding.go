@@ -16,7 +16,11 @@ func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 	Printf(w, "opened %s, changed %s UTC; %s; exposure %d calls, %d irreversible\n\n",
 		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime), expected(f), f.Exposure.Calls, f.Exposure.Irreversible)
 	if f.Exception != "" {
-		Printf(w, "It is meant, by the exception %q: nothing was done about it and nobody was called (flyball findings exceptions)\n\n", f.Exception)
+		Printf(
+			w,
+			"It is meant, by the exception %q: nothing was done about it and nobody was called (flyball findings exceptions)\n\n",
+			f.Exception,
+		)
 	}
 	err := Table(w, "WHAT | OBSERVED | USUAL | PEERS | HUMANS", func(row func(...any)) {
 		for _, e := range f.Evidence {

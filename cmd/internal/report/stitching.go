@@ -78,6 +78,13 @@ func Advise(rows []query.StitchingRow) {
 		if name == "" {
 			name = "its producer"
 		}
-		r.Advice = fmt.Sprintf("%s (%s): %.0f%% of %d calls were bound by time alone. To make those exact where agents send x-agent-run-id: %s", name, p.format, 100*share, calls[p], how)
+		r.Advice = fmt.Sprintf(
+			"%s (%s): %.0f%% of %d calls were bound by time alone. To make those exact where agents send x-agent-run-id: %s",
+			name,
+			p.format,
+			100*share,
+			calls[p],
+			how,
+		)
 	}
 }

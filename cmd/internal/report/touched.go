@@ -34,7 +34,14 @@ func Touched(w io.Writer, t *query.Touched) error {
 // otherCaller is a sentence about who made calls in a run's traces under an identity of
 // its own.
 func otherCaller(o *query.OtherCaller) string {
-	return fmt.Sprintf("%d calls (%d irreversible) in its traces by %s, %s, in run %s", o.Calls, o.Irreversible, Dash(o.Name()), o.Standing, o.RunID)
+	return fmt.Sprintf(
+		"%d calls (%d irreversible) in its traces by %s, %s, in run %s",
+		o.Calls,
+		o.Irreversible,
+		Dash(o.Name()),
+		o.Standing,
+		o.RunID,
+	)
 }
 
 var touchedColumns = []Column[query.TouchedResource]{
