@@ -19,7 +19,7 @@ func found(version uint64, level schema.Level, state schema.FindingState, mode .
 	run := schema.RunID{1}
 	f := &schema.Finding{ID: schema.FindingID(run, schema.FamilyLoop), Version: version, Tenant: "t", RunID: run, AgentID: "a/b",
 		Family: schema.FamilyLoop, Level: level, State: state, OpenedAt: second, UpdatedAt: int64(version) * second, Summary: "it loops",
-		Call: schema.CallRef{Offset: int64(version)},
+		Call:     schema.CallRef{Offset: int64(version)},
 		Evidence: []schema.Contribution{{Feature: "1"}, {Feature: "2"}, {Feature: "3"}, {Feature: "4"}}}
 	if len(mode) > 0 {
 		f.Decision = &schema.Decision{Mode: mode[0]}
