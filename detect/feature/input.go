@@ -55,7 +55,7 @@ func Extract(c *schema.Call, into *Input) {
 		into.Args = schema.HashNumbers(c.ArgsDigest, c.BytesIn)
 	}
 	into.Failed = c.Failed()
-	into.Write = write(c.Method, c.Effect)
+	into.Write = mayWrite(c.Method, c.Effect)
 	into.Bytes = c.BytesOut
 	// Words may say more of a DELETE (of a role, of a payment) than that it deletes.
 	into.Delete = c.Effect == schema.EffectDelete || c.Method == "DELETE"
@@ -67,7 +67,7 @@ func Extract(c *schema.Call, into *Input) {
 	default:
 		into.Result = c.ResultDigest
 	}
-	spends(c, into)
+	extractUsage(c, into)
 	into.Resources = into.Resources[:0]
 	for i := range c.Resources {
 		if r := &c.Resources[i]; r.ID != "?" && r.ID != "*" {
@@ -84,9 +84,9 @@ const FailedResult = failed
 // ResourceHash identifies a resource within a run.
 func ResourceHash(kind, id string) uint64 { return schema.HashStrings(kind, id) }
 
-// write reports whether a call may change something: by its method, and where
+// mayWrite reports whether a call may change something: by its method, and where
 // there is none by its effect.
-func write(method string, effect schema.Effect) bool {
+func mayWrite(method string, effect schema.Effect) bool {
 	switch method {
 	case "GET", "HEAD", "OPTIONS":
 		return false
