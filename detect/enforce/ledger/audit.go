@@ -28,7 +28,7 @@ func (c *Chain) add(at enforce.LogPosition, feature int, cmd *schema.Command, r 
 	return e, true
 }
 
-// ChainEntry is what the chain says of an entry of the trail.
+// ChainEntry is the part of an entry that the chain is checked by.
 type ChainEntry struct {
 	Seq  uint64 `json:"seq"`
 	Hash string `json:"hash"`
