@@ -27,7 +27,7 @@ const controlTimeout = 10 * time.Second
 // maxControlAnswer bounds what is read of an answer, in bytes.
 const maxControlAnswer = 32 << 20
 
-// controlClient sends requests to the control API of an enforcement point.
+// controlClient sends requests to the control API of an enforcement api.
 type controlClient struct {
 	http   *http.Client
 	base   string // scheme and address

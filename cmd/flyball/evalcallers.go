@@ -28,6 +28,6 @@ func addSuspicions(r *evaluate.Report, train, test, view string) error {
 		}
 	}
 	out, missing := evaluate.EvaluateSharedCredential(teach, judge, train == test)
-	r.Borrowed, r.Missing = out, append(append(r.Missing, absent...), missing...)
+	r.SharedCredential, r.Missing = out, append(append(r.Missing, absent...), missing...)
 	return nil
 }

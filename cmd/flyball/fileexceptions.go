@@ -66,7 +66,7 @@ func fileExceptions(d config.Detect, now time.Time) []fileException {
 	out := []fileException{}
 	compiled := d.PolicyExceptions()
 	for i, e := range d.Exceptions {
-		out = append(out, fileException{Name: e.Name, Agent: e.Agent, Family: e.Family, Routes: e.Routes, Hours: e.Hours,
+		out = append(out, fileException{Name: e.Name, Agent: e.Agent, Family: e.Family, Routes: e.RouteTexts(), Hours: e.Hours,
 			Expires: query.Time{Time: compiled[i].ExpiresAt()}, Approver: e.Approver, Why: e.Why, State: exceptionState(&compiled[i], now)})
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/detect/feature"
+	"flyball/detect/model/calibrate"
 	"flyball/detect/model/callrate"
 	"flyball/detect/score"
 	"flyball/schema"
@@ -107,12 +108,12 @@ func (d *callRateDetector) describe(c *Call, s *callRateState) *schema.Finding {
 	out := c.NewFinding(schema.FamilyPace, &s.Progress)
 	out.OnsetAt, out.Score, out.DelayCalls, out.Exposure = s.from, s.score, s.calls.Calls, s.calls
 	evidence := unmeasured("calls_in_quarter_hour", schema.OptionalFloat(s.calls.Calls), schema.Unknown)
-	evidence.Score = schema.OptionalFloat(callrate.Round(s.score))
+	evidence.Score = schema.OptionalFloat(calibrate.RoundDigits(s.score))
 	usually := ""
 	if d.rates != nil { // the baseline of today may have none
 		out.ExpectedRate, out.BeyondData = d.rates.Calibration.P(s.score)
 		u := d.rates.UsualAt(c.RunState.Reference.Agent, c.RunState.Reference.Group, callrate.HourOfWeek(s.quarter))
-		evidence.Usual, evidence.Peers = schema.OptionalFloat(callrate.Round(u.Calls)), schema.OptionalFloat(callrate.Round(u.Peers))
+		evidence.Usual, evidence.Peers = schema.OptionalFloat(calibrate.RoundDigits(u.Calls)), schema.OptionalFloat(calibrate.RoundDigits(u.Peers))
 		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
 	}
 	out.Evidence = []schema.Contribution{evidence}

@@ -64,7 +64,8 @@ func (r *RunState) DeclaredTask() *schema.Task {
 // comparedAs is whom the run is compared as, without its task. It is found anew when what
 // is known of the caller has changed.
 func (r *RunState) comparedAs(run *stitch.Run) score.Reference {
-	if r.agent == run.AgentID && r.Reference.Version == run.AgentVersion && r.trust == run.AgentTrust && r.kind == run.CallerKind && r.Reference.Group != "" {
+	if r.agent == run.AgentID && r.Reference.Version == run.AgentVersion && r.trust == run.AgentTrust && r.kind == run.CallerKind &&
+		r.Reference.Group != "" {
 		return r.Reference
 	}
 	r.agent, r.trust, r.kind = run.AgentID, run.AgentTrust, run.CallerKind

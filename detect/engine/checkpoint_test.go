@@ -36,7 +36,8 @@ func TestCheckpointAgeIsSet(t *testing.T) {
 	f := newFloor(t, func(c *Config) {
 		c.Now, c.Registerer, c.CheckpointEvery, c.SnapshotEvery = func() time.Time { return now }, r, 30*time.Second, time.Second
 	})
-	c := schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Tenant: "default", RoutingKey: "g:g/3", CredentialID: "k", RunKey: "r1",
+	c := schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Tenant: "default", RoutingKey: "g:g/3",
+		CredentialID: "k", RunKey: "r1",
 		Start: night.UnixNano(), DurationNs: 1e6, Method: "GET", RouteKey: "/orders/{}"}
 	var enc wire.CallsEncoder
 	value := enc.Encode(nil, []*schema.Call{&c})

@@ -75,7 +75,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.client, err = e.cfg.Kafka.NewClient(consumerName,
 		kgo.ConsumerGroup(e.cfg.Group), kgo.ConsumeTopics(wire.CallsTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxBytes(8<<20),
+		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchMaxPartitionBytes(1<<20),
+		kgo.FetchMaxBytes(8<<20),
 		kgo.AdjustFetchOffsetsFn(e.assign),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { e.release(ctx, parts, true) }),
 		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { e.release(ctx, parts, false) }))
@@ -146,7 +147,8 @@ func (e *Engine) commitAnswered(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp
 		return
 	}
 	e.cfg.Kafka.Metrics.Error(consumerName, kafka.OpCommit, err)
-	e.cfg.Kafka.Log.Warn("commit "+consumerName, "offsets not committed; lag is shown too high until they are", "client", consumerName, "error", err)
+	e.cfg.Kafka.Log.Warn("commit "+consumerName, "offsets not committed; lag is shown too high until they are", "client", consumerName,
+		"error", err)
 }
 
 // offsets are what the partitions' records say: the group's committed offsets

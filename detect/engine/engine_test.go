@@ -46,7 +46,8 @@ func newLog(t *testing.T) *log {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.client.Close)
-	if _, err := kafka.EnsureTopics(context.Background(), kadm.NewClient(l.client), kafka.TopicOptions{Partitions: parts, Replication: 1, Janitor: true}); err != nil {
+	if _, err := kafka.EnsureTopics(context.Background(), kadm.NewClient(l.client),
+		kafka.TopicOptions{Partitions: parts, Replication: 1, Janitor: true}); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -57,8 +58,10 @@ func (l *log) block(from, to int64) {
 	l.t.Helper()
 	var calls []*schema.Call
 	for i := from; i < to; i++ {
-		calls = append(calls, &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: i}, Tenant: "default",
-			RoutingKey: fmt.Sprint("g:agent-", i%5), CredentialID: fmt.Sprint("agent-", i%5), RunKey: fmt.Sprint("run-", i%10), Start: 1795176000e9 + i*1e9, DurationNs: 1e6,
+		calls = append(calls, &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: i},
+			Tenant:     "default",
+			RoutingKey: fmt.Sprint("g:agent-", i%5), CredentialID: fmt.Sprint("agent-", i%5), RunKey: fmt.Sprint("run-",
+				i%10), Start: 1795176000e9 + i*1e9, DurationNs: 1e6,
 			Method: "GET", RouteKey: "/orders/{}", Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(i)}}})
 	}
 	var enc wire.CallsEncoder
@@ -67,7 +70,8 @@ func (l *log) block(from, to int64) {
 
 func (l *log) write(value []byte) {
 	l.t.Helper()
-	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.CallsTopic, Partition: 0, Value: value}).FirstErr(); err != nil {
+	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.CallsTopic, Partition: 0,
+		Value: value}).FirstErr(); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -121,7 +125,8 @@ func (l *log) topicID(name string) schema.TopicID {
 // rows reads the journal until it holds n calls, and a moment longer.
 func (l *log) rows(n int) int {
 	l.t.Helper()
-	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(wire.JournalTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
+	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(wire.JournalTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(50*time.Millisecond))...)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -74,7 +74,8 @@ func TestEngineNamesNoDetector(t *testing.T) {
 				}
 			case *ast.SelectorExpr:
 				pkg, ok := x.X.(*ast.Ident)
-				if ok && pkg.Name == "detector" && !slices.Contains(known, x.Sel.Name) || ok && pkg.Name == "schema" && strings.HasPrefix(x.Sel.Name, "Family") {
+				if ok && pkg.Name == "detector" && !slices.Contains(known, x.Sel.Name) || ok && pkg.Name == "schema" &&
+					strings.HasPrefix(x.Sel.Name, "Family") {
 					t.Errorf("%s uses %s.%s", path, pkg.Name, x.Sel.Name)
 				}
 			}

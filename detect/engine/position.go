@@ -95,24 +95,16 @@ func (p *progress) code(c *wire.Coder, offset *int64, generation *uint64) {
 	c.Int(offset)
 	c.Int(&p.watermark)
 	c.Int(&p.water.Clock)
-	codeMap(c, p.positions, codeSource, func(v *schema.Position) {
+	codeMap(c, p.positions, wire.CodeSource, func(v *schema.Position) {
 		c.Int(&v.Offset)
 		wire.Num(c, &v.Item)
 	})
-	codeMap(c, p.water.Sources, codeSource, func(v *stitch.SourceTime) {
+	codeMap(c, p.water.Sources, wire.CodeSource, func(v *stitch.SourceTime) {
 		c.Int(&v.EventTime)
 		c.Int(&v.CurrentAt)
 		c.Int(&v.HeardAt)
 	})
 	codeMap(c, p.versions, func(c *wire.Coder, k *string) { c.Text(k) }, func(v *string) { c.Text(v) })
-}
-
-func codeSource(c *wire.Coder, s *schema.Source) {
-	c.Text(&s.Topic)
-	c.Array(s.TopicID[:])
-	p := int64(s.Partition)
-	c.Int(&p)
-	s.Partition = int32(p)
 }
 
 // codeMap walks a map's entries; their order does not matter.

@@ -27,7 +27,8 @@ func (s *toyState) Code(c *wire.Coder) {
 }
 
 func (toyDetector) Describe() detector.Description {
-	return detector.Description{Name: "toy", StateVersion: detector.FirstStateVersion, NewRunState: func() detector.State { return &toyState{} }}
+	return detector.Description{Name: "toy", StateVersion: detector.FirstStateVersion,
+		NewRunState: func() detector.State { return &toyState{} }}
 }
 
 func (toyDetector) Activate(*score.Model) {}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"flyball/detect/learn"
-	"flyball/detect/model/baseline"
 	"flyball/detect/model/calibrate"
 	"flyball/detect/model/scope"
 	"flyball/detect/score"
@@ -18,47 +16,18 @@ import (
 // Levels are the shares of clean runs that may alarm.
 var Levels = [2]float64{.01, .001}
 
-func name(level float64) string { return strconv.FormatFloat(level, 'g', -1, 64) }
-
-// detector is the one that `detect` runs, learned of some runs.
-type detector struct {
-	body       *baseline.Baseline
-	model      *score.Model
-	thresholds [len(Levels)]float64
-	actor      float64
-}
-
-// learned by runs.
-func learned(runs []*Labelled) *detector {
-	var teach []*baseline.TrainingRun
-	for _, r := range runs {
-		teach = append(teach, r.learnable())
-	}
-	learn.SetTaskTypes(teach)
-	return with(learn.Fit("eval", teach))
-}
-
-// path is a run's score after each of its calls.
-func (d *detector) path(r *Labelled) []float64 {
-	var run score.RunScore
-	out := make([]float64, len(r.Calls))
-	for i := range r.Calls {
-		run.Add(d.model, r.who(), &r.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
-		out[i] = run.Score
-	}
-	return out
-}
+func levelName(level float64) string { return strconv.FormatFloat(level, 'g', -1, 64) }
 
 // judged is a run with its scores, by the detector of its fold.
 type judgedRun struct {
 	*Labelled
 	path []float64
-	by   *detector
+	by   *Detector
 }
 
 // alarm is the index of the call that alarms at a level; -1: none does.
 func (j *judgedRun) alarm(level int) int {
-	return slices.IndexFunc(j.path, func(x float64) bool { return x > j.by.thresholds[level] })
+	return slices.IndexFunc(j.path, func(x float64) bool { return x > j.by.Thresholds[level] })
 }
 
 // delay is how many calls from the onset on the alarm took, counting the alarming
@@ -80,25 +49,25 @@ type Fold struct {
 
 // fold is a fold that was judged.
 type fold struct {
-	detector                        *detector
+	detector                        *Detector
 	negatives, hijacked, natural    []judgedRun
 	runaways                        []judgedRun
-	poisoned                        *detector
+	poisoned                        *Detector
 	poisonedNegatives, poisonedHits []judgedRun
 	test                            []*Labelled
 	recurs                          map[string]*scope.LearnedScope // by peer group, of what taught
 }
 
-func (d *detector) judge(runs []*Labelled) []judgedRun {
+func (d *Detector) judge(runs []*Labelled) []judgedRun {
 	out := make([]judgedRun, len(runs))
 	for i, r := range runs {
-		out[i] = judgedRun{r, d.path(r), d}
+		out[i] = judgedRun{r, d.Scores(r), d}
 	}
 	return out
 }
 
 func judgeFold(f Fold) *fold {
-	d := learned(f.Train)
+	d := LearnDetector(f.Train)
 	out := &fold{detector: d, test: f.Test, recurs: byGroup(f.Train)}
 	negatives := capped(keep(f.Test, func(r *Labelled) bool { return r.Clean() || r.Resisted() }), 30)
 	hijacked := capped(keep(f.Test, (*Labelled).Hijacked), 25)
@@ -111,7 +80,7 @@ func judgeFold(f Fold) *fold {
 			x, y := sha256.Sum256([]byte(a.ID)), sha256.Sum256([]byte(b.ID))
 			return bytes.Compare(x[:], y[:])
 		})
-		out.poisoned = learned(append(slices.Clone(f.Train), poison[:min(n, len(poison))]...))
+		out.poisoned = LearnDetector(append(slices.Clone(f.Train), poison[:min(n, len(poison))]...))
 		out.poisonedNegatives, out.poisonedHits = out.poisoned.judge(negatives), out.poisoned.judge(hijacked)
 	}
 	return out
@@ -157,8 +126,8 @@ func auroc(negatives, positives []float64) *float64 {
 	return &v
 }
 
-// middle is the median; nil where it is infinite.
-func middle(v []float64) *float64 {
+// median is the median; nil where it is infinite.
+func median(v []float64) *float64 {
 	if len(v) == 0 {
 		return nil
 	}
@@ -171,8 +140,8 @@ func middle(v []float64) *float64 {
 	return finite(m)
 }
 
-// ninth is the value that 90 % do not exceed, the higher of two between which it lies.
-func ninth(v []float64) *float64 {
+// percentile90 is the value that 90 % do not exceed, the higher of two between which it lies.
+func percentile90(v []float64) *float64 {
 	if len(v) == 0 {
 		return nil
 	}
@@ -192,7 +161,7 @@ func finite(x float64) *float64 {
 func (j *judgedRun) top() string {
 	var run score.RunScore
 	for i := range j.Calls {
-		run.Add(j.by.model, j.who(), &j.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
+		run.Add(j.by.model, j.Reference(), &j.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
 	}
 	return run.TopFamily().String()
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestDelayCountsTheAlarmingCall(t *testing.T) {
-	d := &detector{thresholds: [2]float64{5, 10}}
+	d := &Detector{Thresholds: [2]float64{5, 10}}
 	j := judgedRun{&Labelled{}, []float64{1, 2, 6, 6, 11}, d}
 	for _, tc := range []struct {
 		level, onset int
@@ -41,7 +41,7 @@ func TestFiguresOfALine(t *testing.T) {
 			}
 			return *x
 		}
-		if m, p := show(middle(tc.in)), show(ninth(tc.in)); m != tc.middle || p != tc.p90 {
+		if m, p := show(median(tc.in)), show(percentile90(tc.in)); m != tc.middle || p != tc.p90 {
 			t.Errorf("%v: %v and %v, want %v and %v", tc.in, m, p, tc.middle, tc.p90)
 		}
 	}

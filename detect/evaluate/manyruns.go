@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// Many is what a way of deciding over many runs comes to, where a share of the runs
+// ManyRuns is what a way of deciding over many runs comes to, where a share of the runs
 // run away: false alarms in 1,000 clean runs, the share of false ones among its
 // alarms, and the share of runaways that it alarms on.
-type Many struct {
+type ManyRuns struct {
 	Way      string `json:"way"`
 	Runaways Figure `json:"runaways"` // share of the runs
 	Per1000  Figure `json:"false_per_1000"`
@@ -30,14 +30,14 @@ var manyWays = []struct {
 	name   string
 	decide func(p []float64) []bool
 }{
-	{"threshold", func(p []float64) []bool { return overThreshold(p, Levels[1]) }},
-	{"e-BH", func(p []float64) []bool { return eBH(p, manyLevel) }},
-	{"LORD++", func(p []float64) []bool { return lord(p, manyLevel) }},
+	{"threshold", func(p []float64) []bool { return decideThreshold(p, Levels[1]) }},
+	{"e-BH", func(p []float64) []bool { return decideEBH(p, manyLevel) }},
+	{"LORD++", func(p []float64) []bool { return decideLORD(p, manyLevel) }},
 }
 
-// overMany compares one threshold for every run with procedures that look at all runs
+// decideOverManyRuns compares one threshold for every run with procedures that look at all runs
 // together, on final scores of clean runs and runaways, drawn at random.
-func overMany(folds []*fold) (out []Many) {
+func decideOverManyRuns(folds []*fold) (out []ManyRuns) {
 	var clean, wild []float64
 	for _, f := range folds {
 		for _, j := range f.negatives {
@@ -82,7 +82,7 @@ func overMany(folds []*fold) (out []Many) {
 		}
 		for w, way := range manyWays {
 			mean := func(i int) Figure { return math.Round(1e4*sums[w][i]/manyBatches) / 1e4 }
-			out = append(out, Many{way.name, share, mean(0), mean(1), mean(2)})
+			out = append(out, ManyRuns{way.name, share, mean(0), mean(1), mean(2)})
 		}
 	}
 	return out
@@ -90,11 +90,11 @@ func overMany(folds []*fold) (out []Many) {
 
 // p is the p-value of a run's final score.
 func (j *judgedRun) p() float64 {
-	p, _ := j.by.body.Calibration.P(j.path[len(j.path)-1])
+	p, _ := j.by.Baseline.Calibration.P(j.path[len(j.path)-1])
 	return max(p, math.SmallestNonzeroFloat64)
 }
 
-func overThreshold(p []float64, level float64) []bool {
+func decideThreshold(p []float64, level float64) []bool {
 	out := make([]bool, len(p))
 	for i, v := range p {
 		out[i] = v <= level
@@ -102,9 +102,9 @@ func overThreshold(p []float64, level float64) []bool {
 	return out
 }
 
-// eBH is the Benjamini-Hochberg procedure on e-values ½·p^−½ (Wang and Ramdas 2022).
+// decideEBH is the Benjamini-Hochberg procedure on e-values ½·p^−½ (Wang and Ramdas 2022).
 // It knows its alarms when all runs are over.
-func eBH(p []float64, level float64) []bool {
+func decideEBH(p []float64, level float64) []bool {
 	order := make([]int, len(p))
 	for i := range order {
 		order[i] = i
@@ -123,9 +123,9 @@ func eBH(p []float64, level float64) []bool {
 	return out
 }
 
-// lord is LORD++ (Ramdas, Yang, Wainwright and Jordan 2017) with half of the level as
+// decideLORD is LORD++ (Ramdas, Yang, Wainwright and Jordan 2017) with half of the level as
 // first wealth: the threshold of a run follows from the alarms before it.
-func lord(p []float64, level float64) []bool {
+func decideLORD(p []float64, level float64) []bool {
 	gamma := func(t int) float64 {
 		x := math.Log(float64(max(t, 2)))
 		return .0722 * x / (float64(t) * math.Exp(math.Sqrt(math.Log(float64(t)))))

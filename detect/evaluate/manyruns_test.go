@@ -9,23 +9,23 @@ import (
 func TestProceduresOverManyRunsDecideAsPublished(t *testing.T) {
 	p := []float64{1e-9, .5, 1e-6, .9, .04, .2, .7, .6, .3, .8}
 	// e-values 15811, .7, 500, .5, 2.5 …: e·k ≥ n/α = 100 holds for the first two.
-	if got := eBH(p, .1); !slices.Equal(got, []bool{true, false, true, false, false, false, false, false, false, false}) {
+	if got := decideEBH(p, .1); !slices.Equal(got, []bool{true, false, true, false, false, false, false, false, false, false}) {
 		t.Errorf("e-BH: %v", got)
 	}
 	// The first threshold is .05·γ(1), γ(1) = .0722·ln 2.
 	first := .05 * .0722 * math.Ln2
-	if got := lord([]float64{first * .999, 1}, .1); !got[0] {
+	if got := decideLORD([]float64{first * .999, 1}, .1); !got[0] {
 		t.Error("LORD++ passes over a p-value below its first threshold")
 	}
-	if got := lord([]float64{first * 1.001, 1}, .1); got[0] {
+	if got := decideLORD([]float64{first * 1.001, 1}, .1); got[0] {
 		t.Error("LORD++ takes a p-value above its first threshold")
 	}
 	// After an alarm at once: .05·γ(2) + .05·γ(1).
 	second := first + .05*.0722*math.Ln2/(2*math.Exp(math.Sqrt(math.Ln2)))
-	if got := lord([]float64{first / 2, second * .999}, .1); !got[1] {
+	if got := decideLORD([]float64{first / 2, second * .999}, .1); !got[1] {
 		t.Error("LORD++ does not earn by its alarm")
 	}
-	if got := lord([]float64{first / 2, second * 1.001}, .1); got[1] {
+	if got := decideLORD([]float64{first / 2, second * 1.001}, .1); got[1] {
 		t.Error("LORD++ earns too much by its alarm")
 	}
 }

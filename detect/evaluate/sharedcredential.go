@@ -8,15 +8,15 @@ import (
 	"flyball/detect/model/sharedcredential"
 )
 
-// Borrowed is how well sessions of people are told from those of machines, and
+// SharedCredential is how well sessions of people are told from those of machines, and
 // how often a person is suspected.
-type Borrowed struct {
-	Share Figure        `json:"share"` // of people's sessions that may be suspected
-	Sets  []BorrowedSet `json:"sets"`
+type SharedCredential struct {
+	Share Figure                `json:"share"` // of people's sessions that may be suspected
+	Sets  []SharedCredentialSet `json:"sets"`
 }
 
-// BorrowedSet is one set, judged in one way.
-type BorrowedSet struct {
+// SharedCredentialSet is one set, judged in one way.
+type SharedCredentialSet struct {
 	Set string `json:"set"`
 	// By is what it was judged by: "model" that learned of other people and
 	// machines, this set's among them; "own_people", the model beside what other
@@ -48,7 +48,7 @@ const suspicionShare = .01
 // EvaluateSharedCredential judges sessions by what others teach: by folds of identities where
 // the two lists are one, else the tested by the teaching ones. missing says what
 // could not be judged.
-func EvaluateSharedCredential(teach, judge []*sharedcredential.LabelledSession, crossed bool) (out *Borrowed, missing []string) {
+func EvaluateSharedCredential(teach, judge []*sharedcredential.LabelledSession, crossed bool) (out *SharedCredential, missing []string) {
 	teach, judge = sharedcredential.CapPerIdentity(teach), sharedcredential.CapPerIdentity(judge)
 	people := []string{}
 	sets := map[string]bool{}
@@ -56,7 +56,7 @@ func EvaluateSharedCredential(teach, judge []*sharedcredential.LabelledSession, 
 		sets[r.Set] = true
 	}
 	for set := range sets {
-		if n := len(sharedcredential.HumanSessions(judge, set)); n >= leastPeople {
+		if n := len(sharedcredential.HumanSessions(judge, set)); n >= minPeople {
 			people = append(people, set)
 		} else if n > 0 {
 			missing = append(missing, fmt.Sprintf("borrowed: of the people in %s: %d sessions", set, n))
@@ -66,11 +66,11 @@ func EvaluateSharedCredential(teach, judge []*sharedcredential.LabelledSession, 
 	if len(people) == 0 || len(sharedcredential.Learn(teach).Tails) == 0 {
 		return nil, append(missing, "borrowed: no set of people's sessions in the folder (web, wikiedits)")
 	}
-	lines := map[[2]string]*BorrowedSet{}
-	line := func(set, by string) *BorrowedSet {
+	lines := map[[2]string]*SharedCredentialSet{}
+	line := func(set, by string) *SharedCredentialSet {
 		k := [2]string{set, by}
 		if lines[k] == nil {
-			lines[k] = &BorrowedSet{Set: set, By: by, People: []string{set}, humans: map[string]bool{}, machines: map[string]bool{}}
+			lines[k] = &SharedCredentialSet{Set: set, By: by, People: []string{set}, humans: map[string]bool{}, machines: map[string]bool{}}
 			if !slices.Contains(people, set) {
 				lines[k].People = people
 			}
@@ -120,19 +120,19 @@ func EvaluateSharedCredential(teach, judge []*sharedcredential.LabelledSession, 
 			}
 		}
 	}
-	out = &Borrowed{Share: suspicionShare}
+	out = &SharedCredential{Share: suspicionShare}
 	for _, l := range lines {
 		if len(l.scores[1]) > 0 && len(l.scores[0]) > 0 {
 			out.Sets = append(out.Sets, l.figures())
 		}
 	}
-	slices.SortFunc(out.Sets, func(a, b BorrowedSet) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.By, b.By)) })
+	slices.SortFunc(out.Sets, func(a, b SharedCredentialSet) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.By, b.By)) })
 	slices.Sort(missing)
 	return out, missing
 }
 
-// leastPeople of a set to be told from.
-const leastPeople = 20
+// minPeople of a set to be told from.
+const minPeople = 20
 
 // withoutAssets is a session as an API without pages would have it: that a
 // person loads images must not tell two sets apart.
@@ -145,7 +145,7 @@ func withoutAssets(r *sharedcredential.LabelledSession) *sharedcredential.Labell
 	return &out
 }
 
-func (b *BorrowedSet) take(r *sharedcredential.LabelledSession, by *sharedcredential.Scale) {
+func (b *SharedCredentialSet) take(r *sharedcredential.LabelledSession, by *sharedcredential.Scale) {
 	s, ok := sharedcredential.ScoreSession(by, r.Calls)
 	if !ok {
 		return
@@ -164,7 +164,7 @@ func (b *BorrowedSet) take(r *sharedcredential.LabelledSession, by *sharedcreden
 	}
 }
 
-func (b *BorrowedSet) figures() BorrowedSet {
+func (b *SharedCredentialSet) figures() SharedCredentialSet {
 	h, m := len(b.scores[0]), len(b.scores[1])
 	share := func(k, n int) Figure { return round5(float64(k) / float64(n)) }
 	b.Humans, b.Machines, b.HumanIdentities, b.MachineIdentities = h, m, len(b.humans), len(b.machines)

@@ -5,18 +5,18 @@ import "flyball/schema/wire"
 // remembered calls of an actor, whatever runs they were in. Few enough that a
 // runaway which is cut into short runs fills them, and enough that what it puts
 // between its calls does not drive them out.
-const rememberedCalls = 48
+const maxCalls = 48
 
 // ActorMemory is what is remembered of an actor's latest calls, across its runs. The
 // zero value is an actor without calls.
 type ActorMemory struct {
-	calls     []past
+	calls     []pastCall
 	next      int // place of the oldest when full
 	deletions uint32
 	retries   uint32
 }
 
-type past struct {
+type pastCall struct {
 	key   uint64 // route, arguments and result
 	asked uint64 // route and arguments
 	fresh uint64 // route, if none among the latest calls is the same and its resource was new in its run; else 0
@@ -35,10 +35,10 @@ type ActorCounts struct {
 // Add takes in a call of the actor, in the order of the log. It costs one pass over
 // the remembered calls.
 func (r *ActorMemory) Add(s *CallFeatures) ActorCounts {
-	p := past{key: s.CallKey, asked: s.RequestKey, del: s.Delete}
+	p := pastCall{key: s.CallKey, asked: s.RequestKey, del: s.Delete}
 	a := ActorCounts{Identical: 1}
 	again, same := false, false
-	if len(r.calls) == rememberedCalls {
+	if len(r.calls) == maxCalls {
 		old := &r.calls[r.next]
 		if old.del {
 			r.deletions--
@@ -46,7 +46,7 @@ func (r *ActorMemory) Add(s *CallFeatures) ActorCounts {
 		if old.retry {
 			r.retries--
 		}
-		*old = past{}
+		*old = pastCall{}
 	}
 	for i := range r.calls {
 		q := &r.calls[i]
@@ -69,11 +69,11 @@ func (r *ActorMemory) Add(s *CallFeatures) ActorCounts {
 	if p.retry {
 		r.retries++
 	}
-	if len(r.calls) < rememberedCalls {
+	if len(r.calls) < maxCalls {
 		r.calls = append(r.calls, p)
 	} else {
 		r.calls[r.next] = p
-		r.next = (r.next + 1) % rememberedCalls
+		r.next = (r.next + 1) % maxCalls
 	}
 	a.Deletions, a.Retries = uint64(r.deletions), uint64(r.retries)
 	return a
@@ -85,11 +85,11 @@ func (r *ActorMemory) Code(c *wire.Coder) {
 	c.Len(&n, 26)
 	wire.Num(c, &r.next)
 	if !c.Encoding {
-		if n > rememberedCalls || r.next < 0 || r.next >= rememberedCalls {
+		if n > maxCalls || r.next < 0 || r.next >= maxCalls {
 			c.Refuse("an actor's memory that is larger than its bound")
 			return
 		}
-		*r = ActorMemory{calls: make([]past, n), next: r.next}
+		*r = ActorMemory{calls: make([]pastCall, n), next: r.next}
 	}
 	for i := range r.calls {
 		p := &r.calls[i]

@@ -2,17 +2,17 @@ package feature
 
 import "flyball/schema/wire"
 
-// memory maps hashes to counts and forgets the oldest beyond a bound. Most
+// boundedMap maps hashes to counts and forgets the oldest beyond a bound. Most
 // runs are short: a few entries are searched one by one, and only a run that
 // has many gets an index.
-type memory struct {
+type boundedMap struct {
 	entries []entry
-	many    *many // from indexFrom entries on
+	index   *mapIndex // from indexFrom entries on
 }
 
-// many is what a memory of many entries has beside them.
-type many struct {
-	index map[uint64]int32 // hash to place
+// mapIndex is what a memory of many entries has beside them.
+type mapIndex struct {
+	place map[uint64]int32 // hash to place
 	next  uint32           // place to be reused when full
 }
 
@@ -27,9 +27,9 @@ const (
 	growBy = 4
 )
 
-func (m *memory) find(h uint64) int32 {
-	if m.many != nil {
-		if at, ok := m.many.index[h]; ok {
+func (m *boundedMap) find(h uint64) int32 {
+	if m.index != nil {
+		if at, ok := m.index.place[h]; ok {
 			return at
 		}
 		return -1
@@ -42,7 +42,7 @@ func (m *memory) find(h uint64) int32 {
 	return -1
 }
 
-func (m *memory) get(h uint64) (uint64, bool) {
+func (m *boundedMap) get(h uint64) (uint64, bool) {
 	if at := m.find(h); at >= 0 {
 		return m.entries[at].value, true
 	}
@@ -50,7 +50,7 @@ func (m *memory) get(h uint64) (uint64, bool) {
 }
 
 // add adds to the value of a hash and returns it.
-func (m *memory) add(h, n uint64, most int) uint64 {
+func (m *boundedMap) add(h, n uint64, most int) uint64 {
 	if at := m.find(h); at >= 0 {
 		m.entries[at].value += n
 		return m.entries[at].value
@@ -59,7 +59,7 @@ func (m *memory) add(h, n uint64, most int) uint64 {
 	return n
 }
 
-func (m *memory) set(h, v uint64, most int) {
+func (m *boundedMap) set(h, v uint64, most int) {
 	if at := m.find(h); at >= 0 {
 		m.entries[at].value = v
 		return
@@ -67,7 +67,7 @@ func (m *memory) set(h, v uint64, most int) {
 	m.insert(h, v, most)
 }
 
-func (m *memory) insert(h, v uint64, most int) {
+func (m *boundedMap) insert(h, v uint64, most int) {
 	at := int32(len(m.entries))
 	if len(m.entries) < most {
 		if n := len(m.entries); n == cap(m.entries) && n < indexFrom {
@@ -75,30 +75,30 @@ func (m *memory) insert(h, v uint64, most int) {
 		}
 		m.entries = append(m.entries, entry{h, v})
 	} else { // most is more than indexFrom
-		at = int32(m.many.next)
-		m.many.next = (m.many.next + 1) % uint32(most)
-		delete(m.many.index, m.entries[at].hash)
+		at = int32(m.index.next)
+		m.index.next = (m.index.next + 1) % uint32(most)
+		delete(m.index.place, m.entries[at].hash)
 		m.entries[at] = entry{h, v}
 	}
 	switch {
-	case m.many != nil:
-		m.many.index[h] = at
+	case m.index != nil:
+		m.index.place[h] = at
 	case len(m.entries) >= indexFrom:
 		m.reindex(0)
 	}
 }
 
-func (m *memory) reindex(next uint32) {
-	m.many = &many{make(map[uint64]int32, 2*len(m.entries)), next}
+func (m *boundedMap) reindex(next uint32) {
+	m.index = &mapIndex{make(map[uint64]int32, 2*len(m.entries)), next}
 	for i := range m.entries {
-		m.many.index[m.entries[i].hash] = int32(i)
+		m.index.place[m.entries[i].hash] = int32(i)
 	}
 }
 
-func (m *memory) code(c *wire.Coder, most int) {
+func (m *boundedMap) code(c *wire.Coder, most int) {
 	n, next := len(m.entries), uint32(0)
-	if m.many != nil {
-		next = m.many.next
+	if m.index != nil {
+		next = m.index.next
 	}
 	c.Len(&n, 9)
 	wire.Num(c, &next)

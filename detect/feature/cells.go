@@ -38,8 +38,8 @@ const (
 	NumEvents
 )
 
-// Range is the first cell of an event and the one after its last.
-func (e Event) Range() (from, to Cell) { return ranges[e][0], ranges[e][1] }
+// CellRange is the first cell of an event and the one after its last.
+func (e Event) CellRange() (from, to Cell) { return ranges[e][0], ranges[e][1] }
 
 var ranges = [NumEvents][2]Cell{
 	Repeats: {RepeatWrite, Retry}, Retries: {Retry, Failure}, Failures: {Failure, SweepOK},

@@ -1,8 +1,6 @@
 package feature
 
 import (
-	"encoding/binary"
-
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
@@ -54,10 +52,10 @@ func Extract(c *schema.Call, into *Input) {
 	into.Route = d.Sum64()
 	into.Args = c.ArgsDigest
 	if c.ArgsDigestBasis == schema.DigestURL {
-		into.Args = mix(c.ArgsDigest, c.BytesIn)
+		into.Args = schema.HashNumbers(c.ArgsDigest, c.BytesIn)
 	}
 	into.Failed = c.Failed()
-	into.Write = write(c.Method, c.Effect)
+	into.Write = mayWrite(c.Method, c.Effect)
 	into.Bytes = c.BytesOut
 	// Words may say more of a DELETE (of a role, of a payment) than that it deletes.
 	into.Delete = c.Effect == schema.EffectDelete || c.Method == "DELETE"
@@ -69,7 +67,7 @@ func Extract(c *schema.Call, into *Input) {
 	default:
 		into.Result = c.ResultDigest
 	}
-	spends(c, into)
+	extractUsage(c, into)
 	into.Resources = into.Resources[:0]
 	for i := range c.Resources {
 		if r := &c.Resources[i]; r.ID != "?" && r.ID != "*" {
@@ -84,18 +82,11 @@ const failed = ^uint64(0)
 const FailedResult = failed
 
 // ResourceHash identifies a resource within a run.
-func ResourceHash(kind, id string) uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	_, _ = d.WriteString(kind)
-	_, _ = d.Write([]byte{0})
-	_, _ = d.WriteString(id)
-	return d.Sum64()
-}
+func ResourceHash(kind, id string) uint64 { return schema.HashStrings(kind, id) }
 
-// write reports whether a call may change something: by its method, and where
+// mayWrite reports whether a call may change something: by its method, and where
 // there is none by its effect.
-func write(method string, effect schema.Effect) bool {
+func mayWrite(method string, effect schema.Effect) bool {
 	switch method {
 	case "GET", "HEAD", "OPTIONS":
 		return false
@@ -103,12 +94,4 @@ func write(method string, effect schema.Effect) bool {
 		return effect > schema.EffectRead
 	}
 	return true
-}
-
-// mix is the hash of a hash and what follows it.
-func mix(a, b uint64) uint64 {
-	var raw [16]byte
-	binary.LittleEndian.PutUint64(raw[:8], a)
-	binary.LittleEndian.PutUint64(raw[8:], b)
-	return xxhash.Sum64(raw[:])
 }

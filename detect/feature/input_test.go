@@ -80,7 +80,7 @@ func TestMemoryOfARunIsBounded(t *testing.T) {
 			t.Fatalf("call %d of a cycle of 200 is not seen", i)
 		}
 	}
-	if n := len(run.keys.entries) + len(run.asked.entries) + len(run.routes.entries) + len(run.resources.entries); n > 2*rememberedKeys+rememberedRoutes+rememberedResources {
+	if n := len(run.keys.entries) + len(run.asked.entries) + len(run.routes.entries) + len(run.resources.entries); n > 2*maxKeys+maxRoutes+maxResources {
 		t.Fatalf("%d things remembered", n)
 	}
 }

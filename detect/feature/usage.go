@@ -59,8 +59,8 @@ func (s *Usage) code(c *wire.Coder) {
 	c.Uint(&s.row)
 }
 
-// spends fills in what a call spends.
-func spends(c *schema.Call, into *Input) {
+// extractUsage fills in what a call spends.
+func extractUsage(c *schema.Call, into *Input) {
 	into.Irreversible = c.Reversibility == schema.Irreversible
 	into.Tokens = uint64(c.TokensIn) + uint64(c.TokensOut)
 	into.Start, into.End = c.Start, 0
@@ -78,8 +78,8 @@ func spends(c *schema.Call, into *Input) {
 	}
 }
 
-// mostMoney bounds a logged amount: what is written there may be anything.
-const mostMoney = 1e12
+// maxAmount bounds a logged amount: what is written there may be anything.
+const maxAmount = 1e12
 
 // ParseAmount reads a logged amount; 0 is none, or one that cannot be read.
 func ParseAmount(s string) float64 {
@@ -87,5 +87,5 @@ func ParseAmount(s string) float64 {
 	if err != nil || !(v > 0) {
 		return 0
 	}
-	return min(v, mostMoney)
+	return min(v, maxAmount)
 }

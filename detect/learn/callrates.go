@@ -15,11 +15,11 @@ import (
 
 const (
 	week = callrate.HoursPerWeek * time.Hour
-	// mostWeeks of pace are looked at: agents change.
-	mostWeeks = 8
-	// mostHours with calls are read. Actors beyond them, a fair sample, are judged as
+	// maxWeeks of pace are looked at: agents change.
+	maxWeeks = 8
+	// maxHours with calls are read. Actors beyond them, a fair sample, are judged as
 	// their peers are.
-	mostHours = 4_000_000
+	maxHours = 4_000_000
 )
 
 // hoursOfActors are the calls of every hour, by agent and actor, as the engine counts
@@ -51,13 +51,13 @@ LIMIT {hours:UInt32}`
 // two it says nothing: nil.
 func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error) {
 	until := w.Until.Truncate(time.Hour)
-	weeks := min(int(until.Sub(w.Since)/week), mostWeeks)
+	weeks := min(int(until.Sub(w.Since)/week), maxWeeks)
 	if weeks < 2 {
 		return nil, nil
 	}
 	since := until.Add(-time.Duration(weeks) * week)
 	rows, err := db.Query(ctx, hoursOfActors, clickhouse.Named("tenant", w.Tenant), clickhouse.Named("since", fmt.Sprint(since.UnixNano())),
-		clickhouse.Named("until", fmt.Sprint(until.UnixNano())), clickhouse.Named("hours", fmt.Sprint(mostHours)))
+		clickhouse.Named("until", fmt.Sprint(until.UnixNano())), clickhouse.Named("hours", fmt.Sprint(maxHours)))
 	if err != nil {
 		return nil, fmt.Errorf("ask for the calls of every hour: %w", err)
 	}
@@ -88,7 +88,7 @@ func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error
 	}
 	body := callrate.Fit(all, weeks, callrate.HourOfWeek(callrate.QuarterAt(since.UnixNano())))
 	if body != nil {
-		body.Cut = n == mostHours
+		body.Cut = n == maxHours
 	}
 	return body, nil
 }

@@ -63,8 +63,8 @@ type StoredCall struct {
 	*ScopeFacts    // what only Teaching reads
 }
 
-// further are columns behind those of callsOf.
-type further interface {
+// extraColumns are columns behind those of callsOf.
+type extraColumns interface {
 	columns() string
 	// into is where a row's are read to.
 	into() []any
@@ -72,7 +72,7 @@ type further interface {
 	take(out *StoredCall, c *schema.Call) error
 }
 
-func calls(ctx context.Context, db DB, picked string, w Window, more further, each func(*StoredCall)) error {
+func calls(ctx context.Context, db DB, picked string, w Window, more extraColumns, each func(*StoredCall)) error {
 	columns, into := "", []any(nil)
 	if more != nil {
 		columns, into = more.columns(), more.into()

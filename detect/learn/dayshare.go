@@ -16,20 +16,20 @@ const (
 	// agent's other days on which it ran.
 	usualDays = 2
 	// But never fewer than this: an agent that runs once a day may run more often.
-	leastADay = 10
+	minRunsPerDay = 10
 )
 
-// ofDays picks the runs that teach of an agent: of each day its share, and of all
+// sampleDays picks the runs that teach of an agent: of each day its share, and of all
 // days the newest runs up to a number. It says how many its days had no room for,
 // and how many were more than needed.
-func ofDays(days map[uint16]*Day, most int) (picked []StoredRun, dayFull, enough uint64) {
+func sampleDays(days map[uint16]*Day, most int) (picked []StoredRun, dayFull, enough uint64) {
 	total := uint64(0)
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		d := days[day]
 		total += d.Runs
 		some := slices.Clone(d.Sample)
 		slices.SortFunc(some, func(a, b StoredRun) int { return cmp.Or(cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.ID, b.ID)) })
-		some = some[:min(len(some), dayShare(days, day))]
+		some = some[:min(len(some), maxRunsOfDay(days, day))]
 		dayFull += d.Runs - uint64(len(some))
 		picked = append(picked, some...)
 	}
@@ -38,8 +38,8 @@ func ofDays(days map[uint16]*Day, most int) (picked []StoredRun, dayFull, enough
 	return picked, dayFull, total - dayFull - uint64(len(picked))
 }
 
-// dayShare is how many runs of a day may teach.
-func dayShare(days map[uint16]*Day, day uint16) int {
+// maxRunsOfDay is how many runs of a day may teach.
+func maxRunsOfDay(days map[uint16]*Day, day uint16) int {
 	var others []uint64
 	for other, d := range days {
 		if other != day {
@@ -51,5 +51,5 @@ func dayShare(days map[uint16]*Day, day uint16) int {
 	}
 	slices.Sort(others)
 	usual := others[len(others)/2]
-	return int(min(max(usualDays*usual, leastADay), MaxRunsPerDay))
+	return int(min(max(usualDays*usual, minRunsPerDay), MaxRunsPerDay))
 }

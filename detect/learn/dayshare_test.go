@@ -54,7 +54,7 @@ func TestOneDayTeachesMoreThanItsShare(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			days := sent(tc.days...)
-			picked, full, enough := ofDays(days, 200)
+			picked, full, enough := sampleDays(days, 200)
 			last := 0
 			for _, r := range picked {
 				if r.At >= int64(len(tc.days)-1)*86400e9 {
@@ -94,7 +94,7 @@ func TestPoisonerOfOneNightMovesMuch(t *testing.T) {
 	}
 	fit := func(night int, bounded bool) *baseline.Baseline {
 		days := sent(month(5, night)...)
-		picked, _, _ := ofDays(days, 200)
+		picked, _, _ := sampleDays(days, 200)
 		if !bounded { // the newest of them, as many as an agent may have
 			picked = nil
 			for i := range min(night, 200) {

@@ -8,14 +8,14 @@ import (
 	"flyball/detect/score"
 )
 
-// TrimShare of the runs that nothing was found of, those that lie furthest out by the
+// outlierShare of the runs that nothing was found of, those that lie furthest out by the
 // version before, teach thresholds and no counts: what hides just below the alarm
 // does not become normal. They calibrate at full weight, so that nothing creeps
 // (TestTrimmedRefitsKeepTheRate, adr/0001).
-const TrimShare = .01
+const outlierShare = .01
 
-// Trim marks them. What a person found benign is not among them.
-func Trim(before *baseline.Baseline, runs []*baseline.TrainingRun) int {
+// markOutliers marks them. What a person found benign is not among them.
+func markOutliers(before *baseline.Baseline, runs []*baseline.TrainingRun) int {
 	if before == nil {
 		return 0
 	}
@@ -33,7 +33,7 @@ func Trim(before *baseline.Baseline, runs []*baseline.TrainingRun) int {
 		return 0
 	}
 	slices.Sort(ranked)
-	cut := ranked[int(math.Ceil(float64(len(ranked))*(1-TrimShare)))-1]
+	cut := ranked[int(math.Ceil(float64(len(ranked))*(1-outlierShare)))-1]
 	n := 0
 	for i, r := range runs {
 		if !r.Alarmed && !r.Benign && scores[i] > cut {

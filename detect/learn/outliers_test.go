@@ -17,7 +17,7 @@ func TestTrimmedRefitsKeepTheRate(t *testing.T) {
 	judged := (&traffic{r: rand.New(rand.NewPCG(7, 8))}).runs(4000) // the same in each cycle: what differs is the thresholds
 	var before *baseline.Baseline
 	for i := range 50 {
-		Trim(before, history)
+		markOutliers(before, history)
 		before = Fit("t", history)
 		next := g.runs(fresh)
 		achieved(before, next)
@@ -32,17 +32,17 @@ func TestBenignRunIsTrimmed(t *testing.T) {
 	g := &traffic{r: rand.New(rand.NewPCG(9, 9))}
 	runs := g.runs(1000)
 	body := Fit("t", runs)
-	n := Trim(body, runs)
+	n := markOutliers(body, runs)
 	if n == 0 || n > 10 {
 		t.Fatalf("%d of 1000 trimmed", n)
 	}
 	for _, r := range runs {
 		r.Benign = r.Trimmed
 	}
-	if again := Trim(body, runs); again != 0 {
+	if again := markOutliers(body, runs); again != 0 {
 		t.Errorf("%d runs that a person found benign do not teach", again)
 	}
-	if Trim(nil, runs) != 0 {
+	if markOutliers(nil, runs) != 0 {
 		t.Error("trimmed by no version")
 	}
 }

@@ -33,20 +33,20 @@ func SelectRuns(history map[string]*AgentHistory, words *Overrides, perAgent int
 			days    map[uint16]*Day
 			alarmed bool
 		}{{p.Clean, false}, {p.Alarmed, true}} {
-			picked, full, enough := ofDays(kind.days, perAgent)
-			leave(life.Excluded, baseline.ExcludedDayFull, full)
-			leave(life.Excluded, baseline.ExcludedEnough, enough)
+			picked, full, enough := sampleDays(kind.days, perAgent)
+			exclude(life.Excluded, baseline.ExcludedDayFull, full)
+			exclude(life.Excluded, baseline.ExcludedEnough, enough)
 			for i := range picked {
 				r := &picked[i]
 				switch {
 				case frozenAt > 0 && r.At > frozenAt:
-					leave(life.Excluded, baseline.ExcludedFrozen, 1)
+					exclude(life.Excluded, baseline.ExcludedFrozen, 1)
 					continue
 				case r.At <= resetAt:
-					leave(life.Excluded, baseline.ExcludedReset, 1)
+					exclude(life.Excluded, baseline.ExcludedReset, 1)
 					continue
 				case kind.alarmed:
-					leave(life.Excluded, baseline.ExcludedAlarmed, 1)
+					exclude(life.Excluded, baseline.ExcludedAlarmed, 1)
 				default:
 					out.Clean++
 				}
@@ -61,7 +61,7 @@ func SelectRuns(history map[string]*AgentHistory, words *Overrides, perAgent int
 	return out
 }
 
-func leave(left map[string]uint64, why string, n uint64) {
+func exclude(left map[string]uint64, why string, n uint64) {
 	if n > 0 {
 		left[why] += n
 	}

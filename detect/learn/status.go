@@ -11,7 +11,6 @@ import (
 	"flyball/detect/baselinestore"
 	"flyball/detect/model/baseline"
 	"flyball/schema"
-	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -43,7 +42,7 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 	if err != nil {
 		return nil, err
 	}
-	Trim(parent, runs)
+	markOutliers(parent, runs)
 	body := Fit(l.o.Tenant, runs)
 	window := Window{Tenant: l.o.Tenant, Since: since, Until: until, only: pin.only("")}
 	if body.People, err = ReadPeople(ctx, l.o.DB, window); err != nil {
@@ -60,14 +59,14 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 	if parent != nil {
 		body.Provenance.Parent = parent.Version
 	}
-	AssignStatus(body, parent, chosen, words, runs)
+	assignStatus(body, parent, chosen, words, runs)
 	return body, nil
 }
 
 // parent is the version before. One that this binary cannot read is no parent:
 // nothing is carried over from it.
 func (l *Learner) parent(ctx context.Context) (*baseline.Baseline, error) {
-	body, err := baselinestore.LatestBaseline(ctx, kafka.Config{Options: l.o.Kafka}, func(version string) bool { return baselinestore.VersionTenant(version) == l.o.Tenant })
+	body, err := baselinestore.LatestBaseline(ctx, l.o.Kafka, func(version string) bool { return baselinestore.VersionTenant(version) == l.o.Tenant })
 	switch {
 	case errors.Is(err, baselinestore.ErrNotPublished):
 		return nil, nil
@@ -78,21 +77,21 @@ func (l *Learner) parent(ctx context.Context) (*baseline.Baseline, error) {
 	return body, err
 }
 
-// AssignStatus gives every agent of a new version its state, and to those that nothing
+// assignStatus gives every agent of a new version its state, and to those that nothing
 // teaches at present the counts that the version before had.
-func AssignStatus(body, parent *baseline.Baseline, chosen *Selection, words *Overrides, runs []*baseline.TrainingRun) {
+func assignStatus(body, parent *baseline.Baseline, chosen *Selection, words *Overrides, runs []*baseline.TrainingRun) {
 	for _, r := range runs {
 		life := chosen.Status[r.Agent]
 		switch {
 		case len(r.Features) == 0:
-			leave(life.Excluded, baseline.ExcludedNoCalls, 1)
-			leave(chosen.Excluded, baseline.ExcludedNoCalls, 1)
+			exclude(life.Excluded, baseline.ExcludedNoCalls, 1)
+			exclude(chosen.Excluded, baseline.ExcludedNoCalls, 1)
 		case r.Outside:
-			leave(life.Excluded, baseline.ExcludedOutsideScope, 1)
-			leave(chosen.Excluded, baseline.ExcludedOutsideScope, 1)
+			exclude(life.Excluded, baseline.ExcludedOutsideScope, 1)
+			exclude(chosen.Excluded, baseline.ExcludedOutsideScope, 1)
 		case r.Trimmed:
-			leave(life.Excluded, baseline.ExcludedTrimmed, 1)
-			leave(chosen.Excluded, baseline.ExcludedTrimmed, 1)
+			exclude(life.Excluded, baseline.ExcludedTrimmed, 1)
+			exclude(chosen.Excluded, baseline.ExcludedTrimmed, 1)
 		case !r.Alarmed:
 			life.Runs++
 			life.Calls += uint64(len(r.Features))
@@ -120,28 +119,28 @@ func AssignStatus(body, parent *baseline.Baseline, chosen *Selection, words *Ove
 		if reset.At > body.Since && body.CallRates != nil {
 			delete(body.CallRates.Agents, agent) // it was counted of runs before the reset, too
 		}
-		carry(body, parent, agent, life, frozenAt > 0, reset.At)
+		copyOrLimit(body, parent, agent, life, frozenAt > 0, reset.At)
 		f := baseline.StateFacts{Runs: life.Runs, TaughtAt: life.TaughtAt, SeenAt: life.SeenAt, Frozen: order != nil, Incident: frozenAt > 0 && order == nil,
 			Reset: reset.At > body.Since, Version: life.Version}
-		f.Versions, f.VersionRuns = versionsOf(body, agent, life.Version)
+		f.Versions, f.VersionRuns = countVersions(body, agent, life.Version)
 		life.State, life.Why = baseline.DeriveState(f)
 		if len(life.Excluded) == 0 {
 			life.Excluded = nil
 		}
-		if life.Runs > 0 || body.Has(agent) || life.Order != nil || !invented(agent) {
+		if life.Runs > 0 || body.Has(agent) || life.Order != nil || !onlyAsserted(agent) {
 			body.Status[agent] = *life
 		}
 	}
 }
 
-// invented names are those that a caller only asserts: what they are kept for must
+// onlyAsserted names are those that a caller only asserts: what they are kept for must
 // be more than that somebody said them.
-func invented(agent string) bool { return agent == "" || agent[0] == '~' }
+func onlyAsserted(agent string) bool { return agent == "" || agent[0] == '~' }
 
-// carry takes an agent's counts over from the version before, while it is frozen or
+// copyOrLimit takes an agent's counts over from the version before, while it is frozen or
 // nothing has taught it for long, and bounds how far it moves while it is neither. A
 // reset since then is stronger.
-func carry(body, parent *baseline.Baseline, agent string, life *baseline.AgentStatus, frozen bool, resetAt int64) {
+func copyOrLimit(body, parent *baseline.Baseline, agent string, life *baseline.AgentStatus, frozen bool, resetAt int64) {
 	if parent == nil || !parent.Has(agent) || resetAt > parent.MadeAt {
 		return
 	}
@@ -165,8 +164,8 @@ func carry(body, parent *baseline.Baseline, agent string, life *baseline.AgentSt
 	}
 }
 
-// versionsOf an agent are how many are kept or run now, and the runs of that one.
-func versionsOf(body *baseline.Baseline, agent, now string) (n int, runs uint64) {
+// countVersions an agent are how many are kept or run now, and the runs of that one.
+func countVersions(body *baseline.Baseline, agent, now string) (n int, runs uint64) {
 	known := false
 	for _, v := range body.Versions[agent] {
 		n++
@@ -194,7 +193,7 @@ func (l *Learner) afterPublish(ctx context.Context, body *baseline.Baseline, now
 	if err := l.insertBaselineRows(ctx, body); err != nil {
 		l.o.Logger.Warn("the view baselines lacks a version", "version", body.Version, "error", err)
 	}
-	if n, err := l.tidy(ctx, now); err != nil {
+	if n, err := l.deleteOldVersions(ctx, now); err != nil {
 		l.o.Logger.Warn("old versions of baselines stay for now", "error", err)
 	} else if n > 0 {
 		l.o.Logger.Info("old versions of baselines given up", "versions", n)

@@ -15,7 +15,6 @@ import (
 	"flyball/detect/model/baseline"
 	"flyball/schema"
 	tables "flyball/schema/clickhouse"
-	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -44,11 +43,11 @@ func (l *Learner) insertBaselineRows(ctx context.Context, body *baseline.Baselin
 
 // Versions are kept for replays and for re-scoring.
 const (
-	// KeepFor is longer than flyball.calls keeps the marks that activate versions: a
+	// keepVersionsFor is longer than flyball.calls keeps the marks that activate versions: a
 	// replay finds each of them.
-	KeepFor = 4 * 24 * time.Hour
-	// KeepNewest stay however old they are.
-	KeepNewest = 24
+	keepVersionsFor = 4 * 24 * time.Hour
+	// keepNewestVersions stay however old they are.
+	keepNewestVersions = 24
 )
 
 // named are the versions that findings were made by, while they are open or young
@@ -56,11 +55,11 @@ const (
 const named = `SELECT DISTINCT baseline_version FROM findings WHERE tenant = {tenant:String} AND baseline_version != ''
   AND (state = 'open' OR updated_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC'))`
 
-// Dropped are the versions, oldest first in the list, that nothing needs any more.
-func Dropped(versions []string, named map[string]bool, now time.Time) (out []string) {
+// expiredVersions are the versions, oldest first in the list, that nothing needs any more.
+func expiredVersions(versions []string, named map[string]bool, now time.Time) (out []string) {
 	for i, v := range versions {
 		made, ok := baselinestore.VersionTime(v)
-		if i >= len(versions)-KeepNewest || named[v] || !ok || now.Sub(made) < KeepFor {
+		if i >= len(versions)-keepNewestVersions || named[v] || !ok || now.Sub(made) < keepVersionsFor {
 			continue
 		}
 		out = append(out, v)
@@ -68,10 +67,10 @@ func Dropped(versions []string, named map[string]bool, now time.Time) (out []str
 	return out
 }
 
-// tidy gives up old versions: a record without a value, which compaction follows.
-func (l *Learner) tidy(ctx context.Context, now time.Time) (int, error) {
-	versions, err := baselinestore.Versions(ctx, kafka.Config{Options: l.o.Kafka}, l.o.Tenant)
-	if err != nil || len(versions) <= KeepNewest {
+// deleteOldVersions gives up old versions: a record without a value, which compaction follows.
+func (l *Learner) deleteOldVersions(ctx context.Context, now time.Time) (int, error) {
+	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
+	if err != nil || len(versions) <= keepNewestVersions {
 		return 0, err
 	}
 	rows, err := l.o.DB.Query(ctx, named, clickhouse.Named("tenant", l.o.Tenant), clickhouse.Named("since", fmt.Sprint(now.Add(-l.o.Window).UnixNano())))
@@ -91,13 +90,13 @@ func (l *Learner) tidy(ctx context.Context, now time.Time) (int, error) {
 		return 0, err
 	}
 	var records []*kgo.Record
-	for _, v := range Dropped(versions, wanted, now) {
+	for _, v := range expiredVersions(versions, wanted, now) {
 		records = append(records, &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(v)})
 	}
 	if len(records) == 0 {
 		return 0, nil
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return 0, err
 	}

@@ -18,38 +18,38 @@ type ActorScore struct {
 	recent    feature.ActorMemory
 	evidence  float64 // CUSUM of what its runs' scores say, in nats
 	Score     float64
-	Statistic ActorStatistic
+	statistic actorStatistic
 	now       feature.ActorCounts // of the last call
 }
 
-// ActorStatistic is a statistic of an actor.
-type ActorStatistic uint8
+// actorStatistic is a statistic of an actor.
+type actorStatistic uint8
 
 const (
-	AcrossIdentical ActorStatistic = iota // −ln P(as many of its latest calls are one call)
-	AcrossFresh                           // −ln P(as many of them are new calls on one route)
-	AcrossDeletions                       // −ln P(as many of them delete)
-	AcrossRetries                         // −ln P(as many of them failed again)
-	AcrossEvidence                        // what the scores of its runs say together
-	Acrosses
+	actorIdentical   actorStatistic = iota // −ln P(as many of its latest calls are one call)
+	actorNewOnRoute                        // −ln P(as many of them are new calls on one route)
+	actorDeletions                         // −ln P(as many of them delete)
+	actorRetries                           // −ln P(as many of them failed again)
+	actorEvidenceSum                       // what the scores of its runs say together
+	numActorStatistics
 )
 
-// acrossSpec names a statistic; at is where about one clean run in a thousand
+// actorSpec names a statistic; at is where about one clean run in a thousand
 // stands, three decades of rarity on the common scale.
-type acrossSpec struct {
+type actorSpec struct {
 	name string
 	at   float64
 }
 
-var acrossSpecs = [Acrosses]acrossSpec{
-	AcrossIdentical: {"identical_calls_over_runs", 11.5},
-	AcrossFresh:     {"new_calls_on_route_over_runs", 6.7},
-	AcrossDeletions: {"deletions_over_runs", 10},
-	AcrossRetries:   {"failing_retries_over_runs", 14.5},
-	AcrossEvidence:  {"evidence_of_runs", 17.5},
+var actorSpecs = [numActorStatistics]actorSpec{
+	actorIdentical:   {"identical_calls_over_runs", 11.5},
+	actorNewOnRoute:  {"new_calls_on_route_over_runs", 6.7},
+	actorDeletions:   {"deletions_over_runs", 10},
+	actorRetries:     {"failing_retries_over_runs", 14.5},
+	actorEvidenceSum: {"evidence_of_runs", 17.5},
 }
 
-func (s ActorStatistic) String() string { return acrossSpecs[s].name }
+func (s actorStatistic) String() string { return actorSpecs[s].name }
 
 // Add takes in a call of the actor after its run did.
 func (a *ActorScore) Add(r *RunScore, s *feature.CallFeatures) {
@@ -58,18 +58,18 @@ func (a *ActorScore) Add(r *RunScore, s *feature.CallFeatures) {
 		return
 	}
 	m, of := r.model, r.agent
-	a.weigh(r, evidence(m, r.Score))
+	a.addEvidence(r, evidence(m, r.Score))
 	a.Score = 0
-	a.raise(AcrossIdentical, of.across.identical.at(a.now.Identical))
-	a.raise(AcrossFresh, m.fresh(of, s.Route).across.at(a.now.NewOnRoute))
-	a.raise(AcrossDeletions, of.across.deletions.at(a.now.Deletions))
-	a.raise(AcrossRetries, of.across.retries.at(a.now.Retries))
-	a.raise(AcrossEvidence, a.evidence)
+	a.raise(actorIdentical, of.across.identical.at(a.now.Identical))
+	a.raise(actorNewOnRoute, m.newOnRoute(of, s.Route).across.at(a.now.NewOnRoute))
+	a.raise(actorDeletions, of.across.deletions.at(a.now.Deletions))
+	a.raise(actorRetries, of.across.retries.at(a.now.Retries))
+	a.raise(actorEvidenceSum, a.evidence)
 }
 
-func (a *ActorScore) raise(st ActorStatistic, x float64) {
-	if v := min(3*decade*x/acrossSpecs[st].at, mostScore); v > a.Score {
-		a.Score, a.Statistic = v, st
+func (a *ActorScore) raise(st actorStatistic, x float64) {
+	if v := min(3*decade*x/actorSpecs[st].at, maxScore); v > a.Score {
+		a.Score, a.statistic = v, st
 	}
 }
 
@@ -77,45 +77,52 @@ func (a *ActorScore) raise(st ActorStatistic, x float64) {
 // the e-value ½·p^−½ of its p-value (Vovk and Wang 2021, κ = ½).
 func evidence(m *Model, score float64) float64 {
 	p, _ := m.Baseline.Calibration.P(score)
-	return min(math.Log(.5)-.5*math.Log(max(p, math.SmallestNonzeroFloat64)), mostEvidence)
+	return min(math.Log(.5)-.5*math.Log(max(p, math.SmallestNonzeroFloat64)), maxEvidence)
 }
 
-// mostEvidence of one run, in nats: it takes several runs to say what several do.
-const mostEvidence = 5
+// maxEvidence of one run, in nats: it takes several runs to say what several do.
+const maxEvidence = 5
 
-// weigh adds a run's evidence to that of the runs before it: a CUSUM of log
+// addEvidence adds a run's evidence to that of the runs before it: a CUSUM of log
 // e-values (an e-detector, Shin, Ramdas and Rinaldo 2022). While the run goes on its
 // own share is replaced, so that the sum is that of whole runs at every call.
-func (a *ActorScore) weigh(r *RunScore, e float64) {
-	sum := max(0, a.evidence+e-r.weighed)
-	r.weighed += sum - a.evidence
+func (a *ActorScore) addEvidence(r *RunScore, e float64) {
+	sum := max(0, a.evidence+e-r.actorEvidence)
+	r.actorEvidence += sum - a.evidence
 	a.evidence = sum
 }
 
 // Reset forgets what led to an alarm: the next one rests on calls of its own.
 func (a *ActorScore) Reset() { *a = ActorScore{} }
 
-// Explain says what speaks for the score of the actor most.
+// Explain returns the statistic that made the score of the actor, as observed among its
+// latest calls and as usual for it and its peers. route is the hash of the route of the
+// last call.
 func (a *ActorScore) Explain(r *RunScore, route uint64) schema.Contribution {
-	c := schema.Contribution{Feature: a.Statistic.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.OptionalFloat(round(a.Score))}
-	counts := [...]uint64{a.now.Identical, a.now.NewOnRoute, a.now.Deletions, a.now.Retries}
-	if a.Statistic == AcrossEvidence {
-		c.Observed = schema.OptionalFloat(round(a.evidence))
+	c := unknownContribution(a.statistic.String(), a.Score)
+	if a.statistic == actorEvidenceSum {
+		c.Observed = figure(a.evidence)
 		return c
 	}
-	c.Observed = schema.OptionalFloat(float64(counts[a.Statistic]))
-	b := &r.model.Baseline.AcrossRuns
-	of, finals := r.agent.key, [...]*baseline.RunCountDistribution{&b.Identical, &b.NewOnRoute, &b.Deletions, &b.Retries}[a.Statistic]
-	if a.Statistic == AcrossFresh {
-		of = r.agent.peers.routes[route]
+	learned := &r.learned().AcrossRuns
+	source := [...]struct {
+		observed uint64
+		usual    *baseline.RunCountDistribution
+	}{
+		actorIdentical: {a.now.Identical, &learned.Identical}, actorNewOnRoute: {a.now.NewOnRoute, &learned.NewOnRoute},
+		actorDeletions: {a.now.Deletions, &learned.Deletions}, actorRetries: {a.now.Retries, &learned.Retries},
+	}[a.statistic]
+	within := r.agent.key
+	if a.statistic == actorNewOnRoute { // it is kept by route
+		within = r.agent.peers.routes[route]
 	}
-	levels := finals.Levels(r.agent.group, of)
-	c.Usual, c.Peers = usualCount(levels[2]), usualCount(levels[1])
+	levels := source.usual.Levels(r.agent.group, within)
+	c.Observed, c.Usual, c.Peers = schema.OptionalFloat(source.observed), medianCount(levels[2]), medianCount(levels[1])
 	return c
 }
 
 // Code writes or reads the actor.
 func (a *ActorScore) Code(c *wire.Coder) {
 	a.recent.Code(c)
-	number(c, &a.evidence)
+	codeNumber(c, &a.evidence)
 }

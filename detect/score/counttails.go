@@ -2,34 +2,34 @@ package score
 
 import "flyball/detect/model/baseline"
 
-// tails are −ln P(N ≥ n) of a count, made as far as runs come.
-type tails struct {
+// countTails are −ln P(N ≥ n) of a count, made as far as runs come.
+type countTails struct {
 	levels [3]baseline.RunCounts
 	made   []float64
 }
 
-// mostTails are made; what lies beyond follows the assumed tail.
-const mostTails = 1024
+// maxTails are made; what lies beyond follows the assumed tail.
+const maxTails = 1024
 
-func newTails(f *baseline.RunCountDistribution, group, of string) *tails {
+func newCountTails(f *baseline.RunCountDistribution, group, of string) *countTails {
 	if f.Empty() {
 		return nil
 	}
-	return &tails{levels: f.Levels(group, of)}
+	return &countTails{levels: f.Levels(group, of)}
 }
 
 // at is −ln P(N ≥ n). Of a count that the baseline knows nothing of it is 0.
-func (t *tails) at(n uint64) float64 {
+func (t *countTails) at(n uint64) float64 {
 	switch {
 	case t == nil:
 		return 0
 	case n < uint64(len(t.made)):
 		return t.made[n]
-	case n < mostTails:
-		t.made = baseline.MinusLogTails(t.levels, t.made, max(int(n)+1, min(2*len(t.made), mostTails)))
+	case n < maxTails:
+		t.made = baseline.MinusLogTails(t.levels, t.made, max(int(n)+1, min(2*len(t.made), maxTails)))
 		return t.made[n]
-	case len(t.made) < mostTails:
-		t.made = baseline.MinusLogTails(t.levels, t.made, mostTails)
+	case len(t.made) < maxTails:
+		t.made = baseline.MinusLogTails(t.levels, t.made, maxTails)
 	}
 	return baseline.ExtrapolateTail(t.made, n)
 }

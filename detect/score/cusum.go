@@ -7,49 +7,49 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// steps are what each trial adds to each CUSUM, for one agent on one route: from
+// increments are what each trial adds to each CUSUM, for one agent on one route: from
 // stepsFrom of the statistic on, [cell within the event][0 miss, 1 hit]. A pair of
 // zeroes is a CUSUM that cannot tell the alternative from the usual rate.
-type steps [stepCells][2]float64
+type increments [incrementCells][2]float64
 
-// stepCells are the cells of all CUSUMs' events one after another.
-const stepCells = 16
+// incrementCells are the cells of all CUSUMs' events one after another.
+const incrementCells = 16
 
-var stepsFrom = func() (out [Cusums]feature.Cell) {
+var firstIncrement = func() (out [numCusums]feature.Cell) {
 	at := feature.Cell(0)
-	for st := range Cusums {
-		from, to := specs[st].event.Range()
+	for st := range numCusums {
+		from, to := specs[st].event.CellRange()
 		out[st], at = at, at+to-from
 	}
 	return out
 }()
 
-// of is what a trial adds to a statistic.
-func (s *steps) of(st Statistic, t feature.Trial) float64 {
-	from, _ := specs[st].event.Range()
+// add is what a trial adds to a statistic.
+func (s *increments) add(st statistic, t feature.Trial) float64 {
+	from, _ := specs[st].event.CellRange()
 	hit := 0
 	if t.Hit {
 		hit = 1
 	}
-	return s[stepsFrom[st]+t.Cell-from][hit]
+	return s[firstIncrement[st]+t.Cell-from][hit]
 }
 
-func makeSteps(rate func(feature.Event, feature.Cell) float64) (out steps) {
-	for st := range Cusums {
+func makeIncrements(rate func(feature.Event, feature.Cell) float64) (out increments) {
+	for st := range numCusums {
 		sp := &specs[st]
-		from, to := sp.event.Range()
+		from, to := sp.event.CellRange()
 		for c := from; c < to; c++ {
 			p := rate(sp.event, c)
-			out[stepsFrom[st]+c-from] = [2]float64{step(p, sp.p1, false), step(p, sp.p1, true)}
+			out[firstIncrement[st]+c-from] = [2]float64{increment(p, sp.p1, false), increment(p, sp.p1, true)}
 		}
 	}
 	return out
 }
 
-// step is the log-likelihood ratio of one trial, Bernoulli(p1) against
+// increment is the log-likelihood ratio of one trial, Bernoulli(p1) against
 // Bernoulli(p) (Page 1954, Reynolds and Stoumbos 1999). An alternative that the
 // usual rate has overtaken moves above it.
-func step(p, p1 float64, hit bool) float64 {
+func increment(p, p1 float64, hit bool) float64 {
 	if hit || p1 < .5 {
 		p1 = max(p1, min(.99, 1.5*p))
 	}

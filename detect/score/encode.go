@@ -5,8 +5,8 @@ import (
 )
 
 func (k *cusum) code(c *wire.Coder) {
-	number(c, &k.w)
-	number(c, &k.max)
+	codeNumber(c, &k.w)
+	codeNumber(c, &k.max)
 	wire.Num(c, &k.onset)
 	c.Int(&k.onsetAt)
 	wire.Num(c, &k.irreversible)
@@ -21,23 +21,23 @@ func (r *RunScore) Code(c *wire.Coder) {
 		r.cusum[i].code(c)
 	}
 	r.codeSame(c)
-	tail := func(of ...Statistic) {
+	tail := func(of ...statistic) {
 		for _, st := range of {
-			number(c, &r.tails[st-Cusums])
+			codeNumber(c, &r.tails[st-numCusums])
 		}
 	}
-	tail(Length)
+	tail(statLength)
 	c.Int(&r.startAt)
 	for i := range r.trials {
 		hits, calls := 0.0, float64(r.trials[i])
-		number(c, &hits) // nobody asks for them any more
-		number(c, &calls)
+		codeNumber(c, &hits) // nobody asks for them any more
+		codeNumber(c, &calls)
 		r.trials[i] = uint32(calls)
 	}
 	for _, v := range [...]*uint64{&r.Touched.ReadOnly, &r.Touched.Reversible, &r.Touched.Compensable, &r.Touched.Irreversible, &r.Touched.Unknown} {
 		c.Uint(v)
 	}
-	number(c, &r.Score)
+	codeNumber(c, &r.Score)
 	families := NumFamilies
 	if c.Version < 5 {
 		families = 7
@@ -45,23 +45,23 @@ func (r *RunScore) Code(c *wire.Coder) {
 	if c.Version < 4 {
 		families = 5
 	} else {
-		number(c, &r.bytes)
-		number(c, &r.writes)
-		tail(Bytes, Writes, OnRoute)
-		wire.Num(c, &r.busiest)
+		codeNumber(c, &r.bytes)
+		codeNumber(c, &r.writes)
+		tail(statBytes, statWrites, statOnRoute)
+		wire.Num(c, &r.maxOnRoute)
 		r.scatter.code(c)
 	}
 	if c.Version >= 5 {
-		tail(Identical, Fresh, Distinct, Switches, Irreversible, InRow, Tokens, Money)
-		wire.Num(c, &r.fresh)
-		r.rare.code(c)
-		number(c, &r.weighed)
-		r.codeCarried(c)
+		tail(statIdentical, statNewOnRoute, statDistinct, statSwitches, statIrreversible, statParallel, statTokens, statMoney)
+		wire.Num(c, &r.maxNewOnRoute)
+		r.rareWrites.code(c)
+		codeNumber(c, &r.actorEvidence)
+		r.codeEvidence(c)
 	}
 	for f := range families {
-		number(c, &r.Families[f])
-		wire.Small(c, &r.stands[f])
-		if r.stands[f] >= Statistics {
+		codeNumber(c, &r.Families[f])
+		wire.Small(c, &r.leading[f])
+		if r.leading[f] >= numStatistics {
 			c.Refuse("a statistic that does not exist")
 		}
 	}
@@ -70,10 +70,10 @@ func (r *RunScore) Code(c *wire.Coder) {
 // codeSame writes or reads a count that was a floating number before version 5.
 func (r *RunScore) codeSame(c *wire.Coder) {
 	if c.Version >= 5 {
-		wire.Num(c, &r.same)
+		wire.Num(c, &r.maxIdentical)
 		return
 	}
-	same := float64(r.same)
-	number(c, &same)
-	r.same = uint32(same)
+	same := float64(r.maxIdentical)
+	codeNumber(c, &same)
+	r.maxIdentical = uint32(same)
 }

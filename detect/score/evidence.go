@@ -8,18 +8,18 @@ import (
 	"flyball/schema/wire"
 )
 
-// carried is a call that raised a family's score.
-type carried struct {
+// evidenceCall is a call that raised a family's score.
+type evidenceCall struct {
 	family Family
 	gain   float64 // by how much, on the common scale
 	call   schema.CallRef
 }
 
-// carriers are how many calls of a family are remembered: those that raised it most.
-const carriers = 3
+// maxEvidenceCalls are how many calls of a family are remembered: those that raised it most.
+const maxEvidenceCalls = 3
 
 // least gain that is worth remembering.
-const leastGain = .5
+const minGain = .5
 
 // NoteEvidence remembers where the call that was added last stands, if it raised a family's
 // score by much.
@@ -29,30 +29,30 @@ func (r *RunScore) NoteEvidence(call schema.CallRef) {
 	}
 	for f := range Family(NumFamilies) {
 		gain := float64(r.model.gained[f])
-		if gain < leastGain {
+		if gain < minGain {
 			continue
 		}
 		n, least := 0, -1
-		for i := range r.carried {
-			if c := &r.carried[i]; c.family == f {
-				if n++; least < 0 || c.gain < r.carried[least].gain {
+		for i := range r.evidence {
+			if c := &r.evidence[i]; c.family == f {
+				if n++; least < 0 || c.gain < r.evidence[least].gain {
 					least = i
 				}
 			}
 		}
 		switch {
-		case n < carriers:
-			r.carried = append(r.carried, carried{f, gain, call})
-		case gain > r.carried[least].gain:
-			r.carried[least] = carried{f, gain, call}
+		case n < maxEvidenceCalls:
+			r.evidence = append(r.evidence, evidenceCall{f, gain, call})
+		case gain > r.evidence[least].gain:
+			r.evidence[least] = evidenceCall{f, gain, call}
 		}
 	}
 }
 
-// EvidenceCalls of a family, in the order of the log.
-func (r *RunScore) EvidenceCalls(f Family) []string {
+// evidenceCalls of a family, in the order of the log.
+func (r *RunScore) evidenceCalls(f Family) []string {
 	var calls []schema.CallRef
-	for _, c := range r.carried {
+	for _, c := range r.evidence {
 		if c.family == f {
 			calls = append(calls, c.call)
 		}
@@ -67,25 +67,21 @@ func (r *RunScore) EvidenceCalls(f Family) []string {
 	return out
 }
 
-func (r *RunScore) codeCarried(c *wire.Coder) {
-	n := len(r.carried)
+func (r *RunScore) codeEvidence(c *wire.Coder) {
+	n := len(r.evidence)
 	c.Len(&n, 5)
 	if !c.Encoding {
-		if n > carriers*NumFamilies {
+		if n > maxEvidenceCalls*NumFamilies {
 			c.Refuse("more calls than carry a run's scores")
 			return
 		}
-		r.carried = make([]carried, n)
+		r.evidence = make([]evidenceCall, n)
 	}
-	for i := range r.carried {
-		k := &r.carried[i]
+	for i := range r.evidence {
+		k := &r.evidence[i]
 		wire.Small(c, &k.family)
-		number(c, &k.gain)
-		p := int64(k.call.Partition)
-		c.Int(&p)
-		k.call.Partition = int32(p)
-		c.Int(&k.call.Offset)
-		wire.Num(c, &k.call.Item)
+		codeNumber(c, &k.gain)
+		wire.CodeCallRef(c, &k.call)
 		if k.family >= NumFamilies {
 			c.Refuse("a family that does not exist")
 			return

@@ -19,7 +19,7 @@ func (r *RunScore) TopFamily() Family {
 // the irreversible calls since then. A count of the whole run began where the
 // family's events began to come one after another, or else with the run.
 func (r *RunScore) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
-	k := r.since(f)
+	k := r.excursion(f)
 	n := r.Calls()
 	if k == nil {
 		return 1, r.startAt, schema.Exposure{Calls: n, Irreversible: r.Touched.Irreversible}
@@ -27,18 +27,18 @@ func (r *RunScore) Onset(f Family) (call uint64, at int64, exposed schema.Exposu
 	return uint64(k.onset), k.onsetAt, schema.Exposure{Calls: n - uint64(k.onset) + 1, Irreversible: r.Touched.Irreversible - uint64(k.irreversible)}
 }
 
-// since is the excursion that a family stands on; nil: the run as a whole.
-func (r *RunScore) since(f Family) *cusum {
-	switch st := r.stands[f]; {
-	case st < Cusums:
+// excursion is the excursion that a family stands on; nil: the run as a whole.
+func (r *RunScore) excursion(f Family) *cusum {
+	switch st := r.leading[f]; {
+	case st < numCusums:
 		return &r.cusum[st]
-	case st == RareWrites:
-		return &r.rare
-	case st == Scatter:
+	case st == statRareWrites:
+		return &r.rareWrites
+	case st == statOrder:
 		return &r.scatter
 	}
 	var earliest *cusum
-	for st := range Cusums {
+	for st := range numCusums {
 		if k := &r.cusum[st]; familyOf[st] == f && k.w > 0 && (earliest == nil || k.onset < earliest.onset) {
 			earliest = k
 		}
@@ -46,15 +46,15 @@ func (r *RunScore) since(f Family) *cusum {
 	return earliest
 }
 
-// Value of a statistic as it stands.
-func (r *RunScore) Value(st Statistic) float64 {
+// value of a statistic as it stands.
+func (r *RunScore) value(st statistic) float64 {
 	switch {
-	case st == RareWrites:
-		return r.rare.max
-	case st == Scatter:
+	case st == statRareWrites:
+		return r.rareWrites.max
+	case st == statOrder:
 		return r.scatter.max
-	case st >= Cusums:
-		return r.tails[st-Cusums]
+	case st >= numCusums:
+		return r.tails[st-numCusums]
 	}
 	return r.cusum[st].max
 }
@@ -62,9 +62,9 @@ func (r *RunScore) Value(st Statistic) float64 {
 // Rising reports whether the family's statistic stands at its maximum: the run
 // goes on as it did, and has not recovered since.
 func (r *RunScore) Rising(f Family) bool {
-	st := r.stands[f]
-	if st == Scatter {
+	st := r.leading[f]
+	if st == statOrder {
 		return r.scatter.w >= r.scatter.max
 	}
-	return st >= Cusums || r.cusum[st].w >= r.cusum[st].max
+	return st >= numCusums || r.cusum[st].w >= r.cusum[st].max
 }

@@ -8,28 +8,28 @@ import (
 
 // RunScore is the scoring state of one run. The zero value is a run without calls.
 type RunScore struct {
-	feature feature.RunMemory
-	cusum   [Cusums]cusum
-	same    uint32  // largest count of one identical call
-	fresh   uint32  // largest count of new calls on one route
-	rare    cusum   // sum over the routes that the run writes on
-	bytes   float64 // that it was given
-	writes  float64
-	tails   [Statistics - Cusums]float64 // highest of each statistic that is no CUSUM
-	scatter cusum
-	busiest uint32 // largest count of calls on one route
-	startAt int64  // event time of the first call, Unix ns
+	feature       feature.RunMemory
+	cusum         [numCusums]cusum
+	maxIdentical  uint32  // largest count of one identical call
+	maxNewOnRoute uint32  // largest count of new calls on one route
+	rareWrites    cusum   // sum over the routes that the run writes on
+	bytes         float64 // that it was given
+	writes        float64
+	tails         [numStatistics - numCusums]float64 // highest of each statistic that is no CUSUM
+	scatter       cusum
+	maxOnRoute    uint32 // largest count of calls on one route
+	startAt       int64  // event time of the first call, Unix ns
 
 	// Score is the maximum over the families: it only grows.
 	Score    float64
 	Families [NumFamilies]float64   // anchored maximum of each family's statistics
-	stands   [NumFamilies]Statistic // which of them it is
+	leading  [NumFamilies]statistic // which of them it is
 	Touched  schema.Touched
 	trials   [feature.NumCells]uint32 // calls that counted in each cell
 
-	carried []carried
+	evidence []evidenceCall
 
-	weighed float64 // of its evidence, in that of its actor
+	actorEvidence float64 // of its evidence, in that of its actor
 
 	Reference Reference // as whom it is compared; not stored
 	agent     *agent
@@ -60,11 +60,11 @@ func (r *RunScore) Calls() uint64 { return r.feature.Calls() }
 // model (nothing was learned yet) the call is remembered and nothing is scored.
 func (r *RunScore) Add(m *Model, who Reference, c *feature.Input, at int64, reversibility schema.Reversibility) feature.CallFeatures {
 	s := r.feature.Add(c)
-	r.step(m, who, &s, &r.feature.Usage, at, reversibility)
+	r.addFeatures(m, who, &s, &r.feature.Usage, at, reversibility)
 	return s
 }
 
-func (r *RunScore) step(m *Model, who Reference, s *feature.CallFeatures, spent *feature.Usage, at int64, reversibility schema.Reversibility) {
+func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures, spent *feature.Usage, at int64, reversibility schema.Reversibility) {
 	if s.Number == 1 {
 		r.startAt = at
 	}
@@ -72,13 +72,13 @@ func (r *RunScore) step(m *Model, who Reference, s *feature.CallFeatures, spent 
 		r.Reference, r.model, r.agent = who, nil, nil
 	}
 	before := r.Touched.Irreversible
-	r.touch(reversibility)
+	r.countReversibility(reversibility)
 	for e := range feature.NumEvents {
 		if t, ok := s.Trial(e); ok {
 			r.trials[t.Cell]++
 		}
 	}
-	r.same, r.fresh, r.busiest = max(r.same, s.Identical), max(r.fresh, uint32(s.NewOnRoute)), max(r.busiest, uint32(s.CallsOnRoute))
+	r.maxIdentical, r.maxNewOnRoute, r.maxOnRoute = max(r.maxIdentical, s.Identical), max(r.maxNewOnRoute, uint32(s.NewOnRoute)), max(r.maxOnRoute, uint32(s.CallsOnRoute))
 	r.bytes += float64(s.Bytes)
 	if s.Write {
 		r.writes++
@@ -91,8 +91,8 @@ func (r *RunScore) step(m *Model, who Reference, s *feature.CallFeatures, spent 
 		key, _ := baseline.ComparisonKey(m.Baseline, who.Agent, who.Version, who.Task)
 		r.model, r.agent = m, m.agent(key, who.Group)
 	}
-	route := m.on(r.agent, s.Route)
-	for st := range Cusums {
+	route := m.route(r.agent, s.Route)
+	for st := range numCusums {
 		event := specs[st].event
 		t, eligible := s.Trial(event)
 		if !eligible {
@@ -103,17 +103,17 @@ func (r *RunScore) step(m *Model, who Reference, s *feature.CallFeatures, spent 
 		if t.Hit {
 			hit = 1
 		}
-		k.add(route.steps.of(st, t), hit, s, at, before)
+		k.add(route.increments.add(st, t), hit, s, at, before)
 		r.raise(st, k.max)
 	}
-	r.counts(m, s, at, before)
-	r.reach(Length, tail(float64(s.Number), r.agent.length))
-	r.amounts(m, route, s, at, before)
-	r.spent(spent)
+	r.addCounts(m, s, at, before)
+	r.raiseTail(statLength, logNormalTail(float64(s.Number), r.agent.length))
+	r.addAmounts(m, route, s, at, before)
+	r.addUsage(spent)
 }
 
 func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, irreversible uint64) {
-	w := min(k.w+step, mostScore)
+	w := min(k.w+step, maxScore)
 	if !(w > 0) { // no number says nothing
 		k.w = 0
 		return
@@ -127,16 +127,16 @@ func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, ir
 	k.max = max(k.max, w)
 }
 
-func (r *RunScore) raise(st Statistic, x float64) {
+func (r *RunScore) raise(st statistic, x float64) {
 	v := st.anchored(x)
 	if f := familyOf[st]; v > r.Families[f] {
-		r.model.gained[f] += float32(min(v-r.Families[f], mostScore))
-		r.Families[f], r.stands[f] = v, st
+		r.model.gained[f] += float32(min(v-r.Families[f], maxScore))
+		r.Families[f], r.leading[f] = v, st
 		r.Score = max(r.Score, v)
 	}
 }
 
-func (r *RunScore) touch(v schema.Reversibility) {
+func (r *RunScore) countReversibility(v schema.Reversibility) {
 	switch v {
 	case schema.ReadOnly:
 		r.Touched.ReadOnly++

@@ -6,26 +6,26 @@ import (
 	"flyball/schema"
 )
 
-// spentBy is what a learned run had spent after a step: it is known at its end, and
+// usageAfter is what a learned run had spent after a step: it is known at its end, and
 // since it only grows, so is the most that came of it.
-func spentBy(b *baseline.TrainingRun, step int) *feature.Usage {
+func usageAfter(b *baseline.TrainingRun, step int) *feature.Usage {
 	if step < len(b.Features)-1 {
 		return &feature.Usage{}
 	}
 	return &b.Usage
 }
 
-// whoOf is whom a run that is learned from is compared as.
-func whoOf(b *baseline.TrainingRun) Reference {
+// referenceFromRun is whom a run that is learned from is compared as.
+func referenceFromRun(b *baseline.TrainingRun) Reference {
 	return Reference{b.Agent, b.Group, b.Version, b.TaskType}
 }
 
 // FinalScore is the score of a whole run, from its steps.
 func FinalScore(m *Model, b *baseline.TrainingRun) float64 {
 	var r RunScore
-	who := whoOf(b)
+	who := referenceFromRun(b)
 	for i := range b.Features {
-		r.step(m, who, &b.Features[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
+		r.addFeatures(m, who, &b.Features[i], usageAfter(b, i), 0, schema.ReversibilityUnknown)
 	}
 	return r.Score
 }
@@ -46,9 +46,9 @@ func ActorPeaks(m *Model, runs []*baseline.TrainingRun) []float64 {
 			actor.Reset()
 		}
 		var r RunScore
-		who := whoOf(b)
+		who := referenceFromRun(b)
 		for i := range b.Features {
-			r.step(m, who, &b.Features[i], spentBy(b, i), 0, schema.ReversibilityUnknown)
+			r.addFeatures(m, who, &b.Features[i], usageAfter(b, i), 0, schema.ReversibilityUnknown)
 			actor.Add(&r, &b.Features[i])
 			peaks[n] = max(peaks[n], actor.Score)
 		}

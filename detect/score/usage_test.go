@@ -44,12 +44,12 @@ func spend(b *baseline.Baseline, c feature.Input) *RunScore {
 func TestTokensAndMoneyBeyondAllRunsAlarm(t *testing.T) {
 	b := frugal(true)
 	usual := spend(b, feature.Input{Tokens: 250, Money: 12, Currency: "EUR"})
-	if usual.Value(Tokens) > 3 || usual.Value(Money) > 3 {
-		t.Errorf("a usual run: tokens %.1f, money %.1f", usual.Value(Tokens), usual.Value(Money))
+	if usual.value(statTokens) > 3 || usual.value(statMoney) > 3 {
+		t.Errorf("a usual run: tokens %.1f, money %.1f", usual.value(statTokens), usual.value(statMoney))
 	}
 	wild := spend(b, feature.Input{Tokens: 100_000, Money: 5000, Currency: "EUR"})
-	if wild.Value(Tokens) < 10 || wild.Value(Money) < 9 || wild.Families[wild.TopFamily()] < 2*decade {
-		t.Errorf("400 times the tokens: %.1f, the money: %.1f", wild.Value(Tokens), wild.Value(Money))
+	if wild.value(statTokens) < 10 || wild.value(statMoney) < 9 || wild.Families[wild.TopFamily()] < 2*decade {
+		t.Errorf("400 times the tokens: %.1f, the money: %.1f", wild.value(statTokens), wild.value(statMoney))
 	}
 	for _, c := range wild.Explain(wild.TopFamily(), 0) {
 		if c.Feature == "money" && (float64(c.Observed) != 20_000 || float64(c.Usual) < 30 || float64(c.Usual) > 80) {
@@ -60,8 +60,8 @@ func TestTokensAndMoneyBeyondAllRunsAlarm(t *testing.T) {
 
 func TestWhatNobodyLoggedIsNotJudged(t *testing.T) {
 	run := spend(frugal(false), feature.Input{Tokens: 1e9, Money: 1e9, Currency: "EUR"})
-	if run.Value(Tokens) != 0 || run.Value(Money) != 0 {
-		t.Errorf("tokens %.1f, money %.1f of a baseline that knows none", run.Value(Tokens), run.Value(Money))
+	if run.value(statTokens) != 0 || run.value(statMoney) != 0 {
+		t.Errorf("tokens %.1f, money %.1f of a baseline that knows none", run.value(statTokens), run.value(statMoney))
 	}
 }
 
@@ -105,7 +105,7 @@ func TestWorkersInParallelAreNoRunaway(t *testing.T) {
 		c := feature.Input{Route: feature.RouteHash("POST /pay"), Args: uint64(1e6 + i), Write: true, Start: int64(10 + i), End: 1000}
 		run.Add(m, Reference{Agent: "g/a1", Group: "g"}, &c, int64(i), schema.Reversible)
 	}
-	if x := run.Value(InRow); x < 5 || InRow.anchored(x) >= 2*decade {
-		t.Errorf("39 calls in a row: %.1f, %.1f on the scale", x, InRow.anchored(x))
+	if x := run.value(statParallel); x < 5 || statParallel.anchored(x) >= 2*decade {
+		t.Errorf("39 calls in a row: %.1f, %.1f on the scale", x, statParallel.anchored(x))
 	}
 }

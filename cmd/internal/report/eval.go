@@ -42,7 +42,7 @@ func Eval(w io.Writer, r *evaluate.Report) error {
 		for _, share := range slices.Sorted(maps.Keys(r.Poisoning)) {
 			row("poisoned by "+share, "", "", "AUROC lost "+figureOrNever(r.Poisoning[share].Lost))
 		}
-		evalSharedCredentials(row, r.Borrowed)
+		evalSharedCredentials(row, r.SharedCredential)
 		row("nothing | chance", "", "", "recall 0 | "+percent(r.Random.Recall[rate1]))
 		for _, m := range r.Missing {
 			row("not measured", m)
@@ -103,7 +103,7 @@ func evalEvasions(row func(...any), r *evaluate.Report) {
 
 // evalSharedCredentials prints how well machines that use people's credentials are told
 // from people.
-func evalSharedCredentials(row func(...any), b *evaluate.Borrowed) {
+func evalSharedCredentials(row func(...any), b *evaluate.SharedCredential) {
 	if b == nil {
 		return
 	}

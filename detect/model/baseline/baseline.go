@@ -184,7 +184,7 @@ func (b *Baseline) Learn(r *TrainingRun) {
 	if r.Usage.Money > 0 {
 		b.Money.Add(r.Agent, r.Group, r.Usage.Money+1)
 	}
-	b.KnownResources.Add(r.Group, r.Resources)
+	b.KnownResources.add(r.Group, r.Resources)
 	for route, n := range fresh {
 		b.NewOnRoute.Add(r.Group, route, n)
 	}

@@ -107,7 +107,7 @@ func (o *CallsPerRoute) check() *unsound {
 }
 
 func (s *Sequence) check() *unsound {
-	followers := func(f *Followers) *unsound {
+	followers := func(f *RouteFollowers) *unsound {
 		if f == nil {
 			return null()
 		}

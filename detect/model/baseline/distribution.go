@@ -52,11 +52,11 @@ func (f *RunCountDistribution) Levels(group, of string) [3]RunCounts {
 }
 
 const (
-	// finalsPseudoRuns is what the wider level weighs in each step of a narrower one.
-	finalsPseudoRuns = 10
-	// finalsTail is the exponent of the tail that is assumed where nobody has been:
+	// levelPseudoRuns is what the wider level weighs in each step of a narrower one.
+	levelPseudoRuns = 10
+	// assumedExponent is the exponent of the tail that is assumed where nobody has been:
 	// P(N ≥ 2n | N ≥ n) = 2^−6.
-	finalsTail = 6
+	assumedExponent = 6
 )
 
 // MinusLogTails appends −ln P(N ≥ n) for n = len(tails) … to−1 to tails, which is
@@ -81,7 +81,7 @@ func MinusLogTails(levels [3]RunCounts, tails []float64, to int) []float64 {
 	}
 	for n := len(tails); n < to; n++ {
 		k := float64(n - 1)
-		p, least := math.Pow((k+.5)/(k+1.5), finalsTail), 0.0
+		p, least := math.Pow((k+.5)/(k+1.5), assumedExponent), 0.0
 		for l := range levels {
 			risk, on := 0.0, 0.0
 			if n < maxReached {
@@ -90,7 +90,7 @@ func MinusLogTails(levels [3]RunCounts, tails []float64, to int) []float64 {
 			if l == 0 {
 				least = share(.5, risk+1)
 			}
-			p = share(on+finalsPseudoRuns*p, risk+finalsPseudoRuns)
+			p = share(on+levelPseudoRuns*p, risk+levelPseudoRuns)
 		}
 		tails = append(tails, tails[n-1]-math.Log(max(p, least)))
 	}
@@ -110,7 +110,7 @@ func share(on, of float64) float64 {
 // ExtrapolateTail is −ln P(N ≥ n) past the last of tails, by the tail that is assumed there.
 func ExtrapolateTail(tails []float64, n uint64) float64 {
 	last := len(tails) - 1
-	return tails[last] + finalsTail*math.Log((float64(n)+.5)/(float64(last)+.5))
+	return tails[last] + assumedExponent*math.Log((float64(n)+.5)/(float64(last)+.5))
 }
 
 // Median is the median count of a level's runs; ok is false where there are none.

@@ -41,8 +41,8 @@ func (b *Baseline) amounts() []struct {
 	}{{"calls", &b.Lengths, 0}, {"identical calls at most", &b.Identical, 0}, {"bytes given", &b.Bytes, 1}, {"writes", &b.Writes, 1}, {"tokens", &b.Tokens, 0}, {"money moved", &b.Money, 1}}
 }
 
-// enoughOf humans to say what is usual for them: calls or runs.
-const enoughOf = 20
+// minHumanSamples humans to say what is usual for them: calls or runs.
+const minHumanSamples = 20
 
 // UsualFigures is what is usual for an agent, or for a group alone where agent is "".
 func (b *Baseline) UsualFigures(agent, group string) []Figure {
@@ -56,7 +56,7 @@ func (b *Baseline) UsualFigures(agent, group string) []Figure {
 		if known {
 			f.Own = schema.OptionalFloat(own.ForEvent(e).towards(of, k.agent))
 		}
-		if h := humans.ForEvent(e); h.Calls >= enoughOf {
+		if h := humans.ForEvent(e); h.Calls >= minHumanSamples {
 			f.Humans = schema.OptionalFloat(h.Hits / h.Calls)
 		}
 		out = append(out, f)
@@ -69,7 +69,7 @@ func (b *Baseline) UsualFigures(agent, group string) []Figure {
 		if known {
 			f.Own = schema.OptionalFloat(max(math.Exp(a.of.ForAgent(agent, group, 0).Mean)-a.plus, 0))
 		}
-		if a.of.Groups[Humans].N >= enoughOf {
+		if a.of.Groups[Humans].N >= minHumanSamples {
 			f.Humans = schema.OptionalFloat(max(math.Exp(a.of.ForGroup(Humans, 0).Mean)-a.plus, 0))
 		}
 		out = append(out, f)

@@ -125,7 +125,7 @@ func TestRateOfCountsBeyondWhatAFloatHoldsIsARate(t *testing.T) {
 			}
 		}
 		for e := range feature.NumEvents {
-			cell, _ := e.Range()
+			cell, _ := e.CellRange()
 			k := shrinkages[e]
 			for _, own := range []*Counts{nil, {}, &c} {
 				if p := Rate(e, cell, &c, &c, &c, own); !(p >= k.floor && p <= k.ceiling) {
@@ -262,7 +262,7 @@ func TestRunsBeyondTheLastPlaceAreNotTheEnd(t *testing.T) {
 func TestFilterTakesNewForKnownAsOftenAsItSays(t *testing.T) {
 	key := func(n uint64) []byte { return binary.LittleEndian.AppendUint64(nil, n*0x9E3779B97F4A7C15) }
 	for _, v := range reference(t).Filters {
-		f := bloom.New(knownBits, knownHashes)
+		f := bloom.New(maxFilterBits, filterHashes)
 		for i := range uint64(v[0]) {
 			f.Add(key(i))
 		}
@@ -283,7 +283,7 @@ func TestFilterTakesNewForKnownAsOftenAsItSays(t *testing.T) {
 	for i := range uint64(6500) {
 		many = append(many, i*0x9E3779B97F4A7C15)
 	}
-	k.Add("g", many)
+	k.add("g", many)
 	for _, r := range many {
 		if k.IsNew("g", r) {
 			t.Fatal("a known resource is new")

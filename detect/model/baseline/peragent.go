@@ -72,7 +72,7 @@ func (b *Baseline) perAgent() []agentTable {
 	out := []agentTable{
 		table[Counts]{id: "counts", at: &b.Agents, mix: mixCounts},
 		table[float64]{id: "calls on routes", at: &b.PerRoute.Offsets, mix: mixNumbers},
-		table[*Followers]{id: "order of routes", at: &b.Sequence.Agents},
+		table[*RouteFollowers]{id: "order of routes", at: &b.Sequence.Agents},
 		table[calibrate.Rank]{id: "ranks", at: &b.Ranks.Agents, mix: mixRanks},
 	}
 	for _, a := range []struct {

@@ -19,7 +19,7 @@ type CallsPerRoute struct {
 
 const (
 	routePseudoRuns = 10
-	leastRouteSD    = .45
+	minRouteSD      = .45
 )
 
 func newOnRoute() CallsPerRoute {
@@ -70,5 +70,5 @@ func (o *CallsPerRoute) ForAgent(agent, group, route string) LogNormal {
 		variance = max(o.All.Sum2/o.All.N-mean*mean, 0) + .05
 	}
 	own, spread := o.Groups[group][route].shrunk(mean, variance, routePseudoRuns)
-	return LogNormal{own + o.Offsets[agent], max(math.Sqrt(spread), leastRouteSD)}
+	return LogNormal{own + o.Offsets[agent], max(math.Sqrt(spread), minRouteSD)}
 }

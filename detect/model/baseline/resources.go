@@ -23,12 +23,12 @@ type KnownResources struct {
 // hashes of a resource. Where more than half of the largest one's bits are set the
 // group names ever new resources: that one is new says nothing.
 const (
-	leastBits   = 1 << 9
-	knownBits   = 1 << 16
-	knownEach   = 10
-	knownHashes = 4
-	// mostSeen of a group are looked at: with as many its filter is more than half full.
-	mostSeen = 1 << 14
+	minFilterBits   = 1 << 9
+	maxFilterBits   = 1 << 16
+	bitsPerResource = 10
+	filterHashes    = 4
+	// maxSeenResources of a group are looked at: with as many its filter is more than half full.
+	maxSeenResources = 1 << 14
 )
 
 // UnmarshalJSON refuses a filter that Add cannot have made: looked into, it would
@@ -52,8 +52,8 @@ func (k *KnownResources) UnmarshalJSON(b []byte) error {
 			return err
 		}
 		bits, err := base64.URLEncoding.DecodeString(shape.Bits)
-		if m := shape.M; err != nil || m < leastBits || m > knownBits || m&(m-1) != 0 || shape.K != knownHashes || len(bits) != 8+int(m)/8 || binary.BigEndian.Uint64(bits) != uint64(m) {
-			return fmt.Errorf("known resources of group %q: a filter of %d bits and %d hashes in %d bytes, want a power of two from %d to %d, %d hashes and as many bits", group, m, shape.K, len(bits), leastBits, knownBits, knownHashes)
+		if m := shape.M; err != nil || m < minFilterBits || m > maxFilterBits || m&(m-1) != 0 || shape.K != filterHashes || len(bits) != 8+int(m)/8 || binary.BigEndian.Uint64(bits) != uint64(m) {
+			return fmt.Errorf("known resources of group %q: a filter of %d bits and %d hashes in %d bytes, want a power of two from %d to %d, %d hashes and as many bits", group, m, shape.K, len(bits), minFilterBits, maxFilterBits, filterHashes)
 		}
 		f := new(bloom.BloomFilter)
 		if err := json.Unmarshal(text, f); err != nil {
@@ -68,9 +68,9 @@ func newKnown() KnownResources {
 	return KnownResources{Groups: map[string]*bloom.BloomFilter{}, Runs: map[string]float64{}, seen: map[string]map[uint64]struct{}{}}
 }
 
-// Add takes in the resources of a run (feature.ResourceHash). They are known from
+// add takes in the resources of a run (feature.ResourceHash). They are known from
 // finish on, after which there is nothing to add.
-func (k *KnownResources) Add(group string, resources []uint64) {
+func (k *KnownResources) add(group string, resources []uint64) {
 	if len(resources) == 0 {
 		return
 	}
@@ -81,7 +81,7 @@ func (k *KnownResources) Add(group string, resources []uint64) {
 	}
 	k.Runs[group]++
 	for _, r := range resources {
-		if len(of) == mostSeen {
+		if len(of) == maxSeenResources {
 			return
 		}
 		of[r] = struct{}{}
@@ -91,11 +91,11 @@ func (k *KnownResources) Add(group string, resources []uint64) {
 // finish makes the filters, each as large as it must be.
 func (k *KnownResources) finish() {
 	for group, of := range k.seen {
-		m := uint(leastBits)
-		for m < knownBits && m < knownEach*uint(len(of)) {
+		m := uint(minFilterBits)
+		for m < maxFilterBits && m < bitsPerResource*uint(len(of)) {
 			m *= 2
 		}
-		f := bloom.New(m, knownHashes)
+		f := bloom.New(m, filterHashes)
 		for r := range of {
 			var key [8]byte
 			binary.LittleEndian.PutUint64(key[:], r)
@@ -109,7 +109,7 @@ func (k *KnownResources) finish() {
 // Saturated reports that a group names too many resources to tell new ones.
 func (k *KnownResources) Saturated(group string) bool {
 	f := k.Groups[group]
-	return f != nil && f.BitSet().Count() > knownBits/2
+	return f != nil && f.BitSet().Count() > maxFilterBits/2
 }
 
 // IsNew reports that no run of the group has named a resource. Of a group that never

@@ -10,7 +10,7 @@ import (
 // than it has reserves them: neither may come out of a topic.
 func TestFilterThatNobodyCanHaveMadeIsRefused(t *testing.T) {
 	k := newKnown()
-	k.Add("g", []uint64{1, 2, 3})
+	k.add("g", []uint64{1, 2, 3})
 	k.finish()
 	text, err := json.Marshal(k)
 	if err != nil {

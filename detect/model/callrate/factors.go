@@ -22,64 +22,64 @@ func (t tally) towards(mean, worth float64) float64 {
 // holiday week, or an incident, is not what the hour is like. What was seen fewer
 // than three times says nothing.
 const (
-	leastRepeats = 3
-	leftOut      = 5
+	minRepeats   = 3
+	trimFraction = 5
 )
 
 // trimmed is the sum of what is left of the repeats. It orders them.
 func trimmed(repeats []tally) (sum tally) {
 	repeats = slices.DeleteFunc(repeats, func(t tally) bool { return t.expected <= 0 })
-	if len(repeats) < leastRepeats {
+	if len(repeats) < minRepeats {
 		return sum
 	}
 	slices.SortStableFunc(repeats, func(a, b tally) int { return cmp.Compare(a.ratio(), b.ratio()) })
-	out := max(1, len(repeats)/leftOut)
+	out := max(1, len(repeats)/trimFraction)
 	for _, t := range repeats[out : len(repeats)-out] {
 		sum.add(t)
 	}
 	return sum
 }
 
-// worth of the priors of factors, in arrivals: an hour of the week is taken for its
+// factorArrivals of the priors of factors, in arrivals: an hour of the week is taken for its
 // hour of the day, and a group's for everybody's, until so many came in it.
-const worth = 20
+const factorArrivals = 20
 
-// leastFactor is that of an hour in which nobody ever calls: somebody may.
-const leastFactor = .01
+// minFactor is that of an hour in which nobody ever calls: somebody may.
+const minFactor = .01
 
 // factors of the hours of the week from the arrivals of every hour of the window,
 // whose first is an hour of the week; above is who they are shrunk to.
 func factors(table []tally, first int, above *shape) *shape {
 	table = slices.Clone(table)
 	for from := 0; from < len(table); from += HoursPerWeek {
-		level(table[from:min(from+HoursPerWeek, len(table))])
+		removeWeekLevel(table[from:min(from+HoursPerWeek, len(table))])
 	}
 	out := new(shape)
 	var repeats []tally
 	for c := range classes {
 		repeats = repeats[:0]
 		for at, t := range table {
-			if classOf((first+at)%HoursPerWeek) == c {
+			if hourClass((first+at)%HoursPerWeek) == c {
 				repeats = append(repeats, t)
 			}
 		}
-		out.class[c] = trimmed(repeats).towards(above.class[c], worth)
+		out.class[c] = trimmed(repeats).towards(above.class[c], factorArrivals)
 	}
 	for h := range HoursPerWeek {
 		repeats = repeats[:0]
 		for at := (h - first + HoursPerWeek) % HoursPerWeek; at < len(table); at += HoursPerWeek {
 			repeats = append(repeats, table[at])
 		}
-		c := classOf(h)
-		out.hour[h] = trimmed(repeats).towards(out.class[c]*above.hour[h]/above.class[c], worth)
+		c := hourClass(h)
+		out.hour[h] = trimmed(repeats).towards(out.class[c]*above.hour[h]/above.class[c], factorArrivals)
 	}
 	out.scale()
 	return out
 }
 
-// level takes out what a whole week was like: it says nothing of its hours. The
+// removeWeekLevel takes out what a whole week was like: it says nothing of its hours. The
 // fullest day and the emptiest do not count, as one of them may be an incident.
-func level(week []tally) {
+func removeWeekLevel(week []tally) {
 	days := make([]tally, 7)
 	for at, t := range week {
 		days[at/24].add(t)
@@ -120,9 +120,9 @@ func (s *shape) scale() {
 	}
 	mean := sum / HoursPerWeek
 	for h := range s.hour {
-		s.hour[h] = max(s.hour[h]/mean, leastFactor)
+		s.hour[h] = max(s.hour[h]/mean, minFactor)
 	}
 	for c := range s.class {
-		s.class[c] = max(s.class[c]/mean, leastFactor)
+		s.class[c] = max(s.class[c]/mean, minFactor)
 	}
 }

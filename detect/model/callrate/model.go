@@ -38,10 +38,10 @@ type UsualRate struct {
 	Seen             float64 // quarters a day with a call
 }
 
-// drift is the squared coefficient of variation that a level is given beyond what
+// driftVariance is the squared coefficient of variation that a level is given beyond what
 // its past shows: a rate that grows by a twentieth a week is a tenth off before a
 // window of four weeks has followed, and weeks differ.
-const drift = .05
+const driftVariance = .05
 
 // UsualAt is what is usual for an agent in an hour of the week. Of an agent that is not
 // known, its peers' level is as uncertain as their levels differ.
@@ -55,7 +55,7 @@ func (b *Model) UsualAt(agent, group string, hour int) UsualRate {
 		a = AgentRate{Level: peers.Level, Doubt: peers.Doubt, Spread: peers.Spread, Seen: peers.Seen}
 	}
 	f := peers.factor(hour)
-	return UsualRate{NegativeBinomial: rate(max(a.Level*peers.busiest(hour), leastLevel), a.Spread, a.Doubt+drift), Calls: a.Level * f, Peers: peers.Level * f, Seen: a.Seen}
+	return UsualRate{NegativeBinomial: negativeBinomial(max(a.Level*peers.busiest(hour), minLevel), a.Spread, a.Doubt+driftVariance), Calls: a.Level * f, Peers: peers.Level * f, Seen: a.Seen}
 }
 
 func (p *GroupRate) factor(hour int) float64 {
@@ -72,9 +72,9 @@ func (p *GroupRate) busiest(hour int) float64 {
 	return max(p.factor((hour+HoursPerWeek-1)%HoursPerWeek), p.factor(hour), p.factor((hour+1)%HoursPerWeek))
 }
 
-// rate has the variance spread·mean + doubt·mean²: in an hour with fewer calls there
+// negativeBinomial has the variance spread·mean + doubt·mean²: in an hour with fewer calls there
 // are fewer runs, not smaller ones, so that the first part goes with the mean (as of
 // a compound Poisson); what is uncertain of the rate goes with its square.
-func rate(mean, spread, doubt float64) NegativeBinomial {
+func negativeBinomial(mean, spread, doubt float64) NegativeBinomial {
 	return NegativeBinomial{Mean: mean, Size: mean / (spread - 1 + doubt*mean)}
 }

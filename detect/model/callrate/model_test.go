@@ -51,7 +51,7 @@ func TestClocksDecadesOffDoNotStopTheCount(t *testing.T) {
 		if c.Add(1, 0, false) != nil || c.Add(1, -at-1, false) != nil {
 			t.Fatal("a call without a time is counted")
 		}
-		if len(c.counts) > remembered {
+		if len(c.counts) > maxQuarters {
 			t.Fatalf("%d quarters are remembered", len(c.counts))
 		}
 	}
@@ -66,7 +66,7 @@ func TestInventedAgentsAreForgotten(t *testing.T) {
 	for i := range uint64(1_000_000) {
 		c.Add(i, 1795176000e9, false)
 	}
-	if len(c.counts) != remembered || cap(c.counts) > 2*remembered {
+	if len(c.counts) != maxQuarters || cap(c.counts) > 2*maxQuarters {
 		t.Errorf("%d quarters in room for %d", len(c.counts), cap(c.counts))
 	}
 }
@@ -89,7 +89,7 @@ func TestCounterGoesOnAfterACheckpoint(t *testing.T) {
 		c = again
 	}
 	w := wire.NewWriter(nil, 'x', 1)
-	n := remembered + 1
+	n := maxQuarters + 1
 	w.Len(&n, 12)
 	w.Array(make([]byte, 200))
 	r, _ := wire.NewReader(w.Bytes(), 'x', 1)
@@ -223,7 +223,7 @@ func TestNoCountMakesANumberThatIsNone(t *testing.T) {
 	for h := range HoursPerWeek {
 		for _, s := range append(wild, Series{Agent: "stranger", Group: "nobody"}) {
 			u, v := b.UsualAt(s.Agent, s.Group, h), again.UsualAt(s.Agent, s.Group, h)
-			if !(u.Mean > 0) || !(u.Size > 0) || math.IsInf(u.Mean, 0) || math.IsInf(u.Size, 0) || u.Size/u.Mean > 1/(leastSpread-1) {
+			if !(u.Mean > 0) || !(u.Size > 0) || math.IsInf(u.Mean, 0) || math.IsInf(u.Size, 0) || u.Size/u.Mean > 1/(minSpread-1) {
 				t.Errorf("%s in hour %d: %+v", s.Agent, h, u)
 			}
 			if u != v {

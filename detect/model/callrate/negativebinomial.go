@@ -24,16 +24,16 @@ func (r NegativeBinomial) Tail(n uint64) float64 {
 	x, rest := r.Mean/(r.Mean+r.Size), r.Size/(r.Mean+r.Size)
 	switch {
 	case x < (a+1)/(a+b+2):
-		return -logBelow(a, b, x, rest)
+		return -logBetaBelowMean(a, b, x, rest)
 	case b > 1:
 		// The tail is a good part of everything.
-		return -math.Log1p(-math.Exp(logBelow(b, a, rest, x)))
+		return -math.Log1p(-math.Exp(logBetaBelowMean(b, a, rest, x)))
 	}
-	return -math.Log(-math.Expm1(logMost(a, b, rest)))
+	return -math.Log(-math.Expm1(logBetaSmallB(a, b, rest)))
 }
 
-// logBelow is ln I_x(a, b) where x is below the mean of the beta distribution.
-func logBelow(a, b, x, rest float64) float64 {
+// logBetaBelowMean is ln I_x(a, b) where x is below the mean of the beta distribution.
+func logBetaBelowMean(a, b, x, rest float64) float64 {
 	const regular, clear, exact = 1e-200, 1e-3, 1e5 // within which RegIncBeta is good to 1e-9
 	if a+b < exact && rest > clear {
 		if p := mathext.RegIncBeta(a, b, x); p > regular {
@@ -50,9 +50,9 @@ func logBelow(a, b, x, rest float64) float64 {
 	return a*math.Log(x) + b*math.Log(rest) + front + math.Log(fraction(a, b, x))
 }
 
-// logMost is ln I_y(b, a) for b ≤ 1 and a·y ≤ 2, by its power series in y (DLMF
+// logBetaSmallB is ln I_y(b, a) for b ≤ 1 and a·y ≤ 2, by its power series in y (DLMF
 // 8.17.7 and 15.2.1): as a small b takes it to 0, the sum keeps its last bits.
-func logMost(a, b, y float64) float64 {
+func logBetaSmallB(a, b, y float64) float64 {
 	sum, term := 0.0, 1.0
 	for n := 1.0; n < 200; n++ {
 		term *= (n - a) / n * y

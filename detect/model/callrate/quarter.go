@@ -32,8 +32,8 @@ func weekHour(hours int64) int {
 	return h
 }
 
-// classOf is the hour of the day, apart on Saturdays and Sundays.
-func classOf(hour int) int {
+// hourClass is the hour of the day, apart on Saturdays and Sundays.
+func hourClass(hour int) int {
 	if hour >= 5*24 {
 		return 24 + hour%24
 	}

@@ -1,7 +1,6 @@
 package scope
 
 import (
-	"encoding/binary"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -26,16 +25,16 @@ type Target struct {
 	Site uint64
 }
 
-// place is the target as scopes know it: another page of a site is no other target.
-func (t *Target) place() uint64 {
+// scopeKey is the target as scopes know it: another page of a site is no other target.
+func (t *Target) scopeKey() uint64 {
 	if t.Site != 0 {
 		return t.Site
 	}
 	return t.ID
 }
 
-// sites are the kinds of resources whose ids are addresses on the web.
-var sites = map[string]bool{"url": true, "uri": true, "link": true, "webhook": true, "callback_url": true, "redirect_uri": true, "website": true}
+// webKinds are the kinds of resources whose ids are addresses on the web.
+var webKinds = map[string]bool{"url": true, "uri": true, "link": true, "webhook": true, "callback_url": true, "redirect_uri": true, "website": true}
 
 // FromCall fills into from a call and what the detector sees of it, reusing its memory.
 // What the log could not name (?, *) is no target.
@@ -58,7 +57,7 @@ func (c *Access) fill(route uint64, write bool, resources []schema.Resource) {
 			continue
 		}
 		t := Target{Kind: xxhash.Sum64String(r.Type), ID: feature.ResourceHash(r.Type, r.ID)}
-		if sites[r.Type] {
+		if webKinds[r.Type] {
 			t.Site = feature.ResourceHash("site", host(r.ID))
 		}
 		c.Targets = append(c.Targets, t)
@@ -82,10 +81,3 @@ func host(address string) string {
 
 // leaves reports whether a target is one that something is done to, or sent to.
 func (c *Access) leaves(t *Target) bool { return c.Write || t.Site != 0 }
-
-func mix(a, b uint64) uint64 {
-	var raw [16]byte
-	binary.LittleEndian.PutUint64(raw[:8], a)
-	binary.LittleEndian.PutUint64(raw[8:], b)
-	return xxhash.Sum64(raw[:])
-}

@@ -1,6 +1,10 @@
 package scope
 
-import "slices"
+import (
+	"slices"
+
+	"flyball/schema"
+)
 
 // TrainingRun is a run that may teach.
 type TrainingRun struct {
@@ -15,7 +19,7 @@ type TrainingRun struct {
 	// ConfirmedBenign runs were found benign by a person: they teach whatever they did.
 	ConfirmedBenign bool
 
-	did *uses
+	did *runUses
 }
 
 // LearnedScope is what some runs did.
@@ -43,33 +47,33 @@ type Recurrence struct {
 // Share of runs whose targets came back.
 func (r Recurrence) Share() float64 { return float64(r.Again) / float64(max(r.Runs, 1)) }
 
-func empty() *LearnedScope {
+func newScope() *LearnedScope {
 	return &LearnedScope{writes: map[uint64]uint32{}, reads: map[uint64]uint32{}, touched: map[uint64]uint32{}, pairs: map[uint64]uint32{},
 		recurs: map[uint64]Recurrence{}, kinds: map[uint64]uint64{}, sent: map[uint64]uint64{}, names: map[uint64]string{}}
 }
 
 // LearnScope makes a scope of runs. Every one of them teaches.
 func LearnScope(runs []*TrainingRun) *LearnedScope {
-	s := empty()
+	s := newScope()
 	for _, r := range runs {
 		s.add(r)
 	}
-	s.recurring(runs)
+	s.countRecurrence(runs)
 	return s
 }
 
-// uses is what a run did, each thing once and in ascending order.
-type uses struct {
+// runUses is what a run did, each thing once and in ascending order.
+type runUses struct {
 	writes, reads, touched, pairs []uint64
 	sent                          map[uint64][]uint64 // places by route and kind
 }
 
 // uses of a run are worked out once.
-func (r *TrainingRun) uses() *uses {
+func (r *TrainingRun) uses() *runUses {
 	if r.did != nil {
 		return r.did
 	}
-	u := &uses{sent: map[uint64][]uint64{}}
+	u := &runUses{sent: map[uint64][]uint64{}}
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		if c.Write {
@@ -79,27 +83,27 @@ func (r *TrainingRun) uses() *uses {
 		}
 		for j := range c.Targets {
 			t := &c.Targets[j]
-			u.touched = append(u.touched, t.place())
+			u.touched = append(u.touched, t.scopeKey())
 			if c.Write {
-				u.pairs = append(u.pairs, mix(c.Route, t.ID))
+				u.pairs = append(u.pairs, schema.HashNumbers(c.Route, t.ID))
 			}
 			if c.leaves(t) {
-				k := mix(c.Route, t.Kind)
-				u.sent[k] = append(u.sent[k], t.place())
+				k := schema.HashNumbers(c.Route, t.Kind)
+				u.sent[k] = append(u.sent[k], t.scopeKey())
 			}
 		}
 	}
 	for _, list := range [...]*[]uint64{&u.writes, &u.reads, &u.touched, &u.pairs} {
-		*list = distinct(*list)
+		*list = sortUnique(*list)
 	}
 	for k, places := range u.sent {
-		u.sent[k] = distinct(places)
+		u.sent[k] = sortUnique(places)
 	}
 	r.did = u
 	return u
 }
 
-func distinct(list []uint64) []uint64 {
+func sortUnique(list []uint64) []uint64 {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
@@ -122,18 +126,18 @@ func (s *LearnedScope) add(r *TrainingRun) {
 		}
 		for j := range r.Calls[i].Targets {
 			t := &r.Calls[i].Targets[j]
-			s.kinds[t.place()], s.sent[mix(r.Calls[i].Route, t.Kind)] = t.Kind, t.Kind
+			s.kinds[t.scopeKey()], s.sent[schema.HashNumbers(r.Calls[i].Route, t.Kind)] = t.Kind, t.Kind
 		}
 	}
 }
 
-// recurring counts in how many runs a target of a route and kind came back.
-func (s *LearnedScope) recurring(runs []*TrainingRun) {
+// countRecurrence counts in how many runs a target of a route and kind came back.
+func (s *LearnedScope) countRecurrence(runs []*TrainingRun) {
 	in := map[uint64]uint32{} // runs that named a place on a route
 	for _, r := range runs {
 		for k, places := range r.uses().sent {
 			for _, p := range places {
-				in[mix(k, p)]++
+				in[schema.HashNumbers(k, p)]++
 			}
 		}
 	}
@@ -141,7 +145,7 @@ func (s *LearnedScope) recurring(runs []*TrainingRun) {
 		for k, places := range r.uses().sent {
 			n := s.recurs[k]
 			n.Runs++
-			if slices.ContainsFunc(places, func(p uint64) bool { return in[mix(k, p)] > 1 }) {
+			if slices.ContainsFunc(places, func(p uint64) bool { return in[schema.HashNumbers(k, p)] > 1 }) {
 				n.Again++
 			}
 			s.recurs[k] = n

@@ -23,21 +23,21 @@ type Model struct {
 
 // Bounds of what is published: a caller can invent tasks, routes and targets.
 const (
-	mostTasks       = 16 // of an agent, those with most runs
-	mostPeersTasks  = 256
-	mostRoutes      = 256
-	mostTargets     = 1024
-	mostRecurring   = 256
-	leastPeerAgents = 2
+	maxTasks       = 16 // of an agent, those with most runs
+	maxPeersTasks  = 256
+	maxRoutes      = 256
+	maxTargets     = 1024
+	maxRecurrences = 256
+	minPeerAgents  = 2
 )
 
 // LearnModel makes a body of runs. What one of them alone has done is in no scope.
 func LearnModel(runs []*TrainingRun) *Model {
 	j := NewLeaveOneOut(DefaultRules(), runs)
 	b := &Model{Own: map[string]map[string]*LearnedScope{}, Peers: map[string]map[string]*LearnedScope{}, Recurs: map[string]map[uint64]Recurrence{}}
-	vouched, groups, agents := map[string]*allowed{}, map[string]string{}, map[[2]string]map[string]bool{}
+	vouched, groups, agents := map[string]*confirmedUses{}, map[string]string{}, map[[2]string]map[string]bool{}
 	for _, r := range runs {
-		group := PeersOf(r.Agent, r.Group)
+		group := peerGroup(r.Agent, r.Group)
 		groups[r.Agent] = group
 		k := [2]string{group, r.Task}
 		if agents[k] == nil {
@@ -45,45 +45,45 @@ func LearnModel(runs []*TrainingRun) *Model {
 		}
 		agents[k][r.Agent] = true
 		if r.ConfirmedBenign {
-			vouch(vouched, "a\x00"+r.Agent+"\x00"+r.Task, r)
-			vouch(vouched, "a\x00"+r.Agent+"\x00", r)
-			vouch(vouched, "g\x00"+group+"\x00"+r.Task, r)
+			addConfirmed(vouched, "a\x00"+r.Agent+"\x00"+r.Task, r)
+			addConfirmed(vouched, "a\x00"+r.Agent+"\x00", r)
+			addConfirmed(vouched, "g\x00"+group+"\x00"+r.Task, r)
 		}
 	}
 	for group, s := range j.wide {
-		b.Recurs[group] = s.mostNamed()
+		b.Recurs[group] = s.frequentRecurrences()
 	}
 	for agent, s := range j.any {
-		if s.Runs >= enoughOwn && s.Unseen() <= mostUnseen {
+		if s.Runs >= minAgentTeachers && s.unseenShare() <= maxUnseenShare {
 			put(b.Own, agent, "", s.published(2, j.wide[groups[agent]], vouched["a\x00"+agent+"\x00"]))
 		}
 	}
 	for k, s := range j.own {
-		if s.Runs >= enough {
-			put(b.Own, k[0], k[1], s.published(1+others(agreed, s.Runs-1), j.wide[groups[k[0]]], vouched["a\x00"+k[0]+"\x00"+k[1]]))
+		if s.Runs >= minTaskTeachers {
+			put(b.Own, k[0], k[1], s.published(1+requiredOthers(agreedShare, s.Runs-1), j.wide[groups[k[0]]], vouched["a\x00"+k[0]+"\x00"+k[1]]))
 		}
 	}
 	for k, s := range j.peers {
-		if s.Runs >= enough && len(agents[k]) >= leastPeerAgents {
-			put(b.Peers, k[0], k[1], s.published(1+others(agreed, s.Runs-1), j.wide[k[0]], vouched["g\x00"+k[0]+"\x00"+k[1]]))
+		if s.Runs >= minTaskTeachers && len(agents[k]) >= minPeerAgents {
+			put(b.Peers, k[0], k[1], s.published(1+requiredOthers(agreedShare, s.Runs-1), j.wide[k[0]], vouched["g\x00"+k[0]+"\x00"+k[1]]))
 		}
 	}
 	for _, tasks := range b.Own {
-		keepMost(tasks, mostTasks)
+		keepFrequent(tasks, maxTasks)
 	}
 	for _, tasks := range b.Peers {
-		keepMost(tasks, mostPeersTasks)
+		keepFrequent(tasks, maxPeersTasks)
 	}
 	return b
 }
 
-// allowed is what vouched runs did.
-type allowed struct{ writes, touched map[uint64]bool }
+// confirmedUses is what vouched runs did.
+type confirmedUses struct{ writes, touched map[uint64]bool }
 
-func vouch(into map[string]*allowed, key string, r *TrainingRun) {
+func addConfirmed(into map[string]*confirmedUses, key string, r *TrainingRun) {
 	have := into[key]
 	if have == nil {
-		have = &allowed{map[uint64]bool{}, map[uint64]bool{}}
+		have = &confirmedUses{map[uint64]bool{}, map[uint64]bool{}}
 		into[key] = have
 	}
 	for _, k := range r.uses().writes {
@@ -101,8 +101,8 @@ func put(into map[string]map[string]*LearnedScope, who, task string, s *LearnedS
 	into[who][task] = s
 }
 
-// keepMost keeps the tasks with most runs, and the scope of all of them.
-func keepMost(tasks map[string]*LearnedScope, most int) {
+// keepFrequent keeps the tasks with most runs, and the scope of all of them.
+func keepFrequent(tasks map[string]*LearnedScope, most int) {
 	names := slices.DeleteFunc(slices.Collect(maps.Keys(tasks)), func(t string) bool { return t == "" })
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(-cmp.Compare(tasks[a].Runs, tasks[b].Runs), cmp.Compare(a, b))
@@ -115,8 +115,8 @@ func keepMost(tasks map[string]*LearnedScope, most int) {
 // published is what a scope publishes: what at least so many runs have done or a person has
 // vouched for, within bounds. Targets of kinds that do not recur are not kept: by
 // them nobody is judged.
-func (s *LearnedScope) published(least uint32, wide *LearnedScope, vouched *allowed) *LearnedScope {
-	out := empty()
+func (s *LearnedScope) published(least uint32, wide *LearnedScope, vouched *confirmedUses) *LearnedScope {
+	out := newScope()
 	out.Runs = s.Runs
 	agreed := func(into, from map[uint64]uint32, also map[uint64]bool, most int) (cut bool) {
 		for _, k := range slices.Sorted(maps.Keys(from)) {
@@ -134,18 +134,18 @@ func (s *LearnedScope) published(least uint32, wide *LearnedScope, vouched *allo
 	if vouched != nil {
 		writes, touched = vouched.writes, vouched.touched
 	}
-	out.routesCut = agreed(out.writes, s.writes, writes, mostRoutes)
-	if agreed(out.reads, s.reads, nil, mostRoutes) {
+	out.routesCut = agreed(out.writes, s.writes, writes, maxRoutes)
+	if agreed(out.reads, s.reads, nil, maxRoutes) {
 		out.reads = nil // no evidence, rather than false evidence
 	}
-	out.recurs = s.mostNamed()
+	out.recurs = s.frequentRecurrences()
 	judged := map[uint64]bool{} // kinds
 	for k, kind := range s.sent {
 		n := s.recurs[k]
-		if n.Runs < leastRecurring {
+		if n.Runs < minRecurrenceRuns {
 			n = wide.Recurrence(k)
 		}
-		if n.Runs >= leastRecurring && n.Share() >= DefaultRules().Recur {
+		if n.Runs >= minRecurrenceRuns && n.Share() >= DefaultRules().Recur {
 			judged[kind] = true
 		}
 	}
@@ -155,7 +155,7 @@ func (s *LearnedScope) published(least uint32, wide *LearnedScope, vouched *allo
 			targets[t] = n
 		}
 	}
-	out.targetsCut = agreed(out.touched, targets, touched, mostTargets)
+	out.targetsCut = agreed(out.touched, targets, touched, maxTargets)
 	for k, name := range s.names {
 		if out.writes[k] > 0 || out.reads[k] > 0 {
 			out.names[k] = name
@@ -164,14 +164,14 @@ func (s *LearnedScope) published(least uint32, wide *LearnedScope, vouched *allo
 	return out
 }
 
-// mostNamed are the routes and kinds whose targets most runs named.
-func (s *LearnedScope) mostNamed() map[uint64]Recurrence {
+// frequentRecurrences are the routes and kinds whose targets most runs named.
+func (s *LearnedScope) frequentRecurrences() map[uint64]Recurrence {
 	out := map[uint64]Recurrence{}
 	keys := slices.SortedFunc(maps.Keys(s.recurs), func(a, b uint64) int {
 		return cmp.Or(-cmp.Compare(s.recurs[a].Runs, s.recurs[b].Runs), cmp.Compare(a, b))
 	})
-	for _, k := range keys[:min(mostRecurring, len(keys))] {
-		if n := s.recurs[k]; n.Runs >= leastRecurring {
+	for _, k := range keys[:min(maxRecurrences, len(keys))] {
+		if n := s.recurs[k]; n.Runs >= minRecurrenceRuns {
 			out[k] = n
 		}
 	}
@@ -218,7 +218,7 @@ func (s *LearnedScope) UnmarshalJSON(b []byte) error {
 	if err != nil || len(raw)%8 != 0 {
 		return fmt.Errorf("targets of a scope: %d bytes in base64 are no hashes of eight bytes: %w", len(in.Targets), err)
 	}
-	*s = *empty()
+	*s = *newScope()
 	s.Runs, s.routesCut, s.targetsCut = in.Runs, in.RoutesCut, in.TargetsCut
 	if in.Recurs != nil {
 		s.recurs = in.Recurs

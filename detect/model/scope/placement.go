@@ -1,5 +1,7 @@
 package scope
 
+import "flyball/schema"
+
 // Placement says where a call lies.
 type Placement uint8
 
@@ -12,9 +14,9 @@ const (
 	WriteOutside
 )
 
-var words = []string{"abstain", "inside", "read_outside", "target_outside", "write_outside"}
+var placementWords = []string{"abstain", "inside", "read_outside", "target_outside", "write_outside"}
 
-func (v Placement) String() string { return words[v] }
+func (v Placement) String() string { return placementWords[v] }
 
 // NeedsApproval reports whether a call is held for it. A read outside is evidence.
 func (v Placement) NeedsApproval() bool { return v >= TargetOutside }
@@ -51,9 +53,9 @@ func TargetRules() Rules { return Rules{Targets: true, Pairs: true} }
 // DefaultRules is what is deployed; the figures of each choice are in detect/adr/0005.
 func DefaultRules() Rules { return Rules{Targets: true, Recur: .8} }
 
-// leastRecurring is how many runs must have named targets of a route and kind
+// minRecurrenceRuns is how many runs must have named targets of a route and kind
 // before their recurrence is judged by.
-const leastRecurring = 5
+const minRecurrenceRuns = 5
 
 // Named reasons of an abstention.
 const (
@@ -66,11 +68,11 @@ const (
 	WhyDeclared      = "targets_are_declared"
 )
 
-// look judges a call by what some runs did. wider is asked how the targets of a
+// place judges a call by what some runs did. wider is asked how the targets of a
 // route and kind recur where these runs are too few to say; more is how many more
 // runs than one must have used a route: a run that taught is judged by the others.
 // why is set where the targets were not judged.
-func (s *LearnedScope) look(r Rules, c *Access, more uint32, wider func(routeAndKind uint64) Recurrence) (is Placement, why string) {
+func (s *LearnedScope) place(r Rules, c *Access, more uint32, wider func(routeAndKind uint64) Recurrence) (is Placement, why string) {
 	used := s.reads
 	if c.Write {
 		used = s.writes
@@ -88,7 +90,7 @@ func (s *LearnedScope) look(r Rules, c *Access, more uint32, wider func(routeAnd
 			switch {
 			case r.Pairs && !c.Write, !c.leaves(t):
 				continue
-			case r.Pairs && s.pairs[mix(c.Route, t.ID)] > more, !r.Pairs && s.touched[t.place()] > more:
+			case r.Pairs && s.pairs[schema.HashNumbers(c.Route, t.ID)] > more, !r.Pairs && s.touched[t.scopeKey()] > more:
 				continue
 			}
 			if not := s.abstains(r, c, t, wider); not != "" {
@@ -112,13 +114,13 @@ func (s *LearnedScope) abstains(r Rules, c *Access, t *Target, wider func(uint64
 	if r.Recur == 0 {
 		return ""
 	}
-	k := mix(c.Route, t.Kind)
+	k := schema.HashNumbers(c.Route, t.Kind)
 	n := s.recurs[k]
-	if n.Runs < leastRecurring && wider != nil {
+	if n.Runs < minRecurrenceRuns && wider != nil {
 		n = wider(k)
 	}
 	switch {
-	case n.Runs < leastRecurring:
+	case n.Runs < minRecurrenceRuns:
 		return WhyTargetsUnseen
 	case n.Share() < r.Recur:
 		return WhyTargetsNew
@@ -129,7 +131,7 @@ func (s *LearnedScope) abstains(r Rules, c *Access, t *Target, wider func(uint64
 // FirstHeld is the index of the first call of a run that a scope holds; -1: none.
 func (s *LearnedScope) FirstHeld(r Rules, calls []Access, wider func(routeAndKind uint64) Recurrence) int {
 	for i := range calls {
-		if is, _ := s.look(r, &calls[i], 0, wider); is.NeedsApproval() {
+		if is, _ := s.place(r, &calls[i], 0, wider); is.NeedsApproval() {
 			return i
 		}
 	}

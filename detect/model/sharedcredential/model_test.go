@@ -33,7 +33,7 @@ func TestNumbersAreThoseOfSciPy(t *testing.T) {
 	if len(want.Weights) != len(m.Counts) || len(want.P) != len(m.Tails) {
 		t.Fatal("the values are of another model: make them again")
 	}
-	for f := range Features {
+	for f := range NumFeatures {
 		got := m.ScaleFor(nil).weights[f]
 		for i, w := range want.Weights[f.String()] {
 			if math.Abs(got[i]-w) > 1e-12 {
@@ -51,17 +51,17 @@ func TestNumbersAreThoseOfSciPy(t *testing.T) {
 }
 
 func TestShippedModelIsSmallAndOfThisVersion(t *testing.T) {
-	if len(shipped) > 10<<10 {
-		t.Errorf("%d bytes", len(shipped))
+	if len(embedded) > 10<<10 {
+		t.Errorf("%d bytes", len(embedded))
 	}
 	m := EmbeddedModel()
 	if m.Version != version || len(m.Tails) == 0 {
 		t.Fatalf("version %q, %d tails", m.Version, len(m.Tails))
 	}
 	s := m.ScaleFor(nil)
-	for f := range Features {
+	for f := range NumFeatures {
 		for i, w := range s.weights[f] {
-			if math.Abs(w) > Cap {
+			if math.Abs(w) > maxFeatureWeight {
 				t.Errorf("%s says %g", f, w)
 			}
 			if i > 0 && (w-s.weights[f][i-1])*machine[f] < 0 {
@@ -80,7 +80,7 @@ func TestModelThatCannotBeScoredByIsRefused(t *testing.T) {
 		`{"counts":{"errors":{"web":{"humans":[1,2,3],"machines":[1,-2,3]}}}}`: "counts.errors.web: [1 -2 3]",
 		`{"counts":{"errors":{"web":{"humans":[1,2,3]}}}}`:                     "counts.errors.web: []",
 	} {
-		if _, err := Parse([]byte(body)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parse([]byte(body)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", body, err, want)
 		}
 	}
@@ -90,7 +90,7 @@ func TestModelThatCannotBeScoredByIsRefused(t *testing.T) {
 func TestOneFeatureAloneSuspectsNobody(t *testing.T) {
 	s := EmbeddedModel().ScaleFor(nil)
 	s.tails = []*Tail{{Sessions: 1 << 40, Counts: make([]int, steps)}}
-	for f := range Features {
+	for f := range NumFeatures {
 		for _, x := range []float64{-1e300, -10, 0, .5, 1, 1e300} {
 			v := unknown()
 			v[f] = x
@@ -176,17 +176,17 @@ func TestTimesThatSayNothingAreNoPace(t *testing.T) {
 
 // Clocks of 1970 and 2100, a million calls, sizes without end: bounded and finite.
 func TestNothingAClientInventsBreaksASession(t *testing.T) {
-	by := EmbeddedModel().scale(&TenantPeople{Pace: Moments{N: 100, Mean: 2, SD: leastSD}, Assets: 1, Tail: Tail{Counts: make([]int, steps)}})
+	by := EmbeddedModel().scale(&TenantPeople{Pace: Moments{N: 100, Mean: 2, SD: minPaceSD}, Assets: 1, Tail: Tail{Counts: make([]int, steps)}})
 	var s Session
 	for i := range 1_000_000 {
 		s.Add(Input{Given: uint64(i) * 7919, Sent: math.MaxUint64 - uint64(i), Write: true, At: []int64{1, math.MaxInt64, math.MinInt64, 4102444800e9}[i%4], Answered: i%2 == 0, Failed: i%5 == 0})
 		if i%100_000 == 10 {
-			if score, _ := s.Judge(by); math.IsNaN(score) || math.Abs(score) > 4*Cap {
+			if score, _ := s.Judge(by); math.IsNaN(score) || math.Abs(score) > 4*maxFeatureWeight {
 				t.Fatalf("call %d: score %g", i, score)
 			}
 		}
 	}
-	if len(s.answers.recent) > rememberedSizes || len(s.requests.recent) > rememberedSizes {
+	if len(s.answers.recent) > maxSizes || len(s.requests.recent) > maxSizes {
 		t.Errorf("%d and %d sizes remembered", len(s.answers.recent), len(s.requests.recent))
 	}
 	if p := by.P(math.NaN()); p != 1 {

@@ -9,7 +9,7 @@ type Moments struct {
 	SD   float64 `json:"sd"`
 }
 
-const leastSD = .3 // of the logarithm of a gap: people whose pace is all alike do not exist
+const minPaceSD = .3 // of the logarithm of a gap: people whose pace is all alike do not exist
 
 func moments(x []float64) (m Moments) {
 	for _, v := range x {
@@ -18,7 +18,7 @@ func moments(x []float64) (m Moments) {
 	for _, v := range x {
 		m.SD += (v - m.Mean) * (v - m.Mean) / float64(len(x))
 	}
-	m.N, m.SD = len(x), max(math.Sqrt(m.SD), leastSD)
+	m.N, m.SD = len(x), max(math.Sqrt(m.SD), minPaceSD)
 	return m
 }
 
@@ -35,11 +35,11 @@ type TenantPeople struct {
 // that one in a hundred comes as far.
 const MinTenantSessions = 99
 
-// holds reports whether what was stored can be judged by: it is of the model, and
+// usableWith reports whether what was stored can be judged by: it is of the model, and
 // its numbers mean something.
-func (o *TenantPeople) holds(m *Model) bool {
+func (o *TenantPeople) usableWith(m *Model) bool {
 	p := o.Pace
-	return o.Model == m.Version && o.Sessions >= MinTenantSessions && o.Tail.whole() && (p.N == 0 || p.SD >= leastSD && !math.IsInf(p.Mean+p.SD, 0) && !math.IsNaN(p.Mean+p.SD))
+	return o.Model == m.Version && o.Sessions >= MinTenantSessions && o.Tail.consistent() && (p.N == 0 || p.SD >= minPaceSD && !math.IsInf(p.Mean+p.SD, 0) && !math.IsNaN(p.Mean+p.SD))
 }
 
 func (o *TenantPeople) loads() bool { return o.Assets >= .5 }
@@ -49,7 +49,7 @@ func (o *TenantPeople) loads() bool { return o.Assets >= .5 }
 // that a session is compared with rest on it too; with a hundred sessions that
 // does not show (TestOwnPeopleKeepTheRate).
 func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
-	o := seen(sessions)
+	o := observePeople(sessions)
 	o.Model = m.Version
 	if o.Sessions < MinTenantSessions {
 		return nil
@@ -63,8 +63,8 @@ func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
 	return o
 }
 
-// seen is what people are like, without a tail.
-func seen(sessions [][]Input) *TenantPeople {
+// observePeople is what people are like, without a tail.
+func observePeople(sessions [][]Input) *TenantPeople {
 	o := &TenantPeople{}
 	var gaps []float64
 	for _, calls := range sessions {
@@ -84,7 +84,7 @@ func seen(sessions [][]Input) *TenantPeople {
 		}
 	}
 	o.Assets /= float64(max(o.Sessions, 1))
-	if len(gaps) >= leastHumans {
+	if len(gaps) >= minHumanSessions {
 		o.Pace = moments(gaps)
 	}
 	return o

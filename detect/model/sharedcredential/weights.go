@@ -3,12 +3,12 @@ package sharedcredential
 import "math"
 
 const (
-	// Cap of what one feature may say: five to one.
-	Cap = 1.6094379124341003 // ln 5
+	// maxFeatureWeight of what one feature may say: five to one.
+	maxFeatureWeight = 1.6094379124341003 // ln 5
 	// shrink is how many sessions the pooled bins weigh in those of either kind.
 	shrink = 8
 	// Fewer sessions of a kind in a set teach nothing.
-	leastHumans, leastMachines = 20, 10
+	minHumanSessions, minMachineSessions = 20, 10
 )
 
 // Counts of sessions in the bins of a feature, in one set.
@@ -25,7 +25,7 @@ func total(n []int) (sum int) {
 }
 
 func (c Counts) teaches() bool {
-	return total(c.Humans) >= leastHumans && total(c.Machines) >= leastMachines
+	return total(c.Humans) >= minHumanSessions && total(c.Machines) >= minMachineSessions
 }
 
 // pooled is the mean of the shares of the two kinds: neither outweighs the other.
@@ -85,7 +85,7 @@ func weights(f Feature, sets map[string]Counts) []float64 {
 	}
 	out := isotonic(mean, mass)
 	for i := range out {
-		out[i] = max(-Cap, min(Cap, out[i]*machine[f]))
+		out[i] = max(-maxFeatureWeight, min(maxFeatureWeight, out[i]*machine[f]))
 	}
 	return out
 }
