@@ -100,7 +100,7 @@ func (identityDetector) Close(c *Call) {
 func (s *identityState) Code(c *wire.Coder) {
 	s.Progress.Code(c)
 	c.Text(&s.evidence)
-	codeCallRef(c, &s.first)
+	wire.CodeCallRef(c, &s.first)
 	if !c.Encoding {
 		s.evidence = strings.Clone(s.evidence)
 	}

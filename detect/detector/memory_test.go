@@ -35,7 +35,8 @@ func usual(agents int) *baseline.Baseline {
 }
 
 func usualCall(a, r, n int, c *feature.Input) {
-	*c = feature.Input{Route: feature.RouteHash(fmt.Sprint("GET /v1/things/{id}/part", (a+r*n)%12)), Args: uint64(n), Result: uint64(n), Bytes: 300, Resources: append(c.Resources[:0], uint64(n))}
+	*c = feature.Input{Route: feature.RouteHash(fmt.Sprint("GET /v1/things/{id}/part", (a+r*n)%12)), Args: uint64(n), Result: uint64(n),
+		Bytes: 300, Resources: append(c.Resources[:0], uint64(n))}
 }
 
 // heap is what making something keeps.

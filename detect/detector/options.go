@@ -22,7 +22,7 @@ type Options struct {
 	// About returns what the registry knows of an agent: its tags and its criticality.
 	// It can change what is done about a finding, never the finding.
 	About func(agent string) (tags []string, criticality string)
-	// Now is the clock by which the age of a call is told: it can change the mode of a
+	// Now is the clock by which the age of a call is measured. It can change the mode of a
 	// decision and nothing else.
 	Now func() time.Time
 }
@@ -35,15 +35,21 @@ func DefaultOptions() Options {
 	}
 }
 
+// Largest shares of clean runs that may trip, and of people's sessions that may be taken for a machine's.
+const (
+	MaxFalseTrips      = .01
+	MaxFalseSuspicions = .05
+)
+
 // Validate names the key, the value and the rule.
 func (o *Options) Validate() error {
 	switch {
-	case o.FalseTrips <= 0 || o.FalseTrips > .01:
-		return fmt.Errorf("detect.false_trips_per_1000: %g is not above 0 and at most 10", o.FalseTrips*1000)
-	case o.FalseSuspicions <= 0 || o.FalseSuspicions > .05:
-		return fmt.Errorf("detect.false_suspicions_per_1000: %g is not above 0 and at most 50", o.FalseSuspicions*1000)
+	case o.FalseTrips <= 0 || o.FalseTrips > MaxFalseTrips:
+		return fmt.Errorf("detect.false_trips_per_1000: %g is not above 0 and at most %g", o.FalseTrips*1000, MaxFalseTrips*1000)
+	case o.FalseSuspicions <= 0 || o.FalseSuspicions > MaxFalseSuspicions:
+		return fmt.Errorf("detect.false_suspicions_per_1000: %g is not above 0 and at most %g", o.FalseSuspicions*1000, MaxFalseSuspicions*1000)
 	case o.Now == nil:
-		return fmt.Errorf("detect: no clock to tell the age of a call by")
+		return fmt.Errorf("detect: no clock to measure the age of a call by")
 	}
 	return nil
 }

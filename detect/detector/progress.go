@@ -45,15 +45,8 @@ func agentName(r *stitch.Run) string {
 	return r.AgentID
 }
 
-// unmeasured is evidence without the numbers that it has nothing to say about.
+// unmeasured is evidence of which only what was observed and what is usual is known.
 func unmeasured(feature string, observed, usual schema.OptionalFloat) schema.Contribution {
-	return schema.Contribution{Feature: feature, Observed: observed, Usual: usual, Peers: schema.Unknown, Humans: schema.Unknown, Score: schema.Unknown}
-}
-
-func codeCallRef(c *wire.Coder, ref *schema.CallRef) {
-	part := int64(ref.Partition)
-	c.Int(&part)
-	c.Int(&ref.Offset)
-	wire.Num(c, &ref.Item)
-	ref.Partition = int32(part)
+	return schema.Contribution{Feature: feature, Observed: observed, Usual: usual, Peers: schema.Unknown, Humans: schema.Unknown,
+		Score: schema.Unknown}
 }

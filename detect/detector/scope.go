@@ -34,7 +34,7 @@ type scopeState struct {
 	route                string
 	answer               scope.Assessment // of the first
 
-	declaredBefore declaredTask // while an entry up to version 8 is read: it stood here
+	declaredBefore declaredTask // of an entry up to version 8, while it is read
 }
 
 // outside is how many calls would have been held.
@@ -127,7 +127,8 @@ func (s *scopeState) describe(c *Call) *schema.Finding {
 	out.Exposure = schema.Exposure{Calls: s.outside(), Irreversible: s.irreversible}
 	first := unmeasured("scope."+s.answer.Placement.String()+" "+s.route, schema.OptionalFloat(s.outside()), 0)
 	first.Calls = []string{s.first.String()}
-	out.Evidence = append(out.Evidence, first, unmeasured("scope.taught_by "+s.answer.Source, schema.OptionalFloat(s.answer.Runs), schema.Unknown))
+	out.Evidence = append(out.Evidence, first, unmeasured("scope.taught_by "+s.answer.Source, schema.OptionalFloat(s.answer.Runs),
+		schema.Unknown))
 	if s.reads > 0 {
 		out.Evidence = append(out.Evidence, unmeasured("scope.read_outside", schema.OptionalFloat(s.reads), 0))
 	}
@@ -158,7 +159,7 @@ func (s *scopeState) Code(c *wire.Coder) {
 	for _, n := range []*uint64{&s.writes, &s.sends, &s.reads, &s.irreversible} {
 		c.Uint(n)
 	}
-	codeCallRef(c, &s.first)
+	wire.CodeCallRef(c, &s.first)
 	c.Int(&s.firstAt)
 	c.Text(&s.route)
 	wire.Small(c, &s.answer.Placement)

@@ -95,7 +95,8 @@ func (d *sessionDetector) Judge(c *Call) {
 func (d *sessionDetector) describe(c *Call, s *sessionState) *schema.Finding {
 	run := c.RunState
 	out := c.NewFinding(schema.FamilyBorrowed, &s.Progress)
-	out.OnsetAt, out.Score, out.ExpectedRate, out.Baseline = c.Run.StartedAt, roundThousandth(s.Reported), d.scale.P(s.Reported), d.scale.Version()
+	out.OnsetAt, out.Baseline = c.Run.StartedAt, d.scale.Version()
+	out.Score, out.ExpectedRate = roundThousandth(s.Reported), d.scale.P(s.Reported)
 	out.DelayCalls, out.Exposure = run.Calls(), schema.Exposure{Calls: run.Calls(), Irreversible: run.Touched.Irreversible}
 	for _, e := range d.scale.Explain(&s.session) {
 		out.Evidence = append(out.Evidence, schema.Contribution{Feature: e.Feature.String(), Observed: rounded(e.Observed), Usual: schema.Unknown,
@@ -105,7 +106,8 @@ func (d *sessionDetector) describe(c *Call, s *sessionState) *schema.Finding {
 	if who == "" {
 		who = "a person"
 	}
-	out.Summary = fmt.Sprintf("a session of %s looks like a machine's after %d calls; of 1,000 sessions of people %.1f do: a suspicion, no proof",
+	out.Summary = fmt.Sprintf("a session of %s looks like a machine's after %d calls; "+
+		"of 1,000 sessions of people %.1f do: a suspicion, no proof",
 		who, run.Calls(), 1e3*out.ExpectedRate)
 	return out
 }

@@ -53,7 +53,8 @@ func readBack(t *testing.T, was *RunState, by *Set, version uint8) (*RunState, e
 func TestRestartForgetsTheException(t *testing.T) {
 	s := deployed()
 	families := &runawayState{}
-	families.families[3] = Progress{FindingProgress: policy.FindingProgress{Level: schema.LevelTrip, Exception: "nightly purge"}, Reported: 9, OpenedAt: 5}
+	families.families[3] = Progress{FindingProgress: policy.FindingProgress{Level: schema.LevelTrip, Exception: "nightly purge"},
+		Reported: 9, OpenedAt: 5}
 	was := withFindings(s, map[string]State{runawayName: families})
 	for version, want := range map[uint8]string{9: "nightly purge", 8: "nightly purge", 5: "nightly purge", 4: ""} {
 		got, err := readBack(t, was, s, version)
@@ -82,7 +83,8 @@ func TestStateOfADetectorThatIsUnknownIsKept(t *testing.T) {
 	s := deployed()
 	less := NewSet(s.options, s.metrics, []Detector{identityDetector{}}, []Detector{identityDetector{}})
 	was := withFindings(s, map[string]State{
-		callRateName: &callRateState{Progress: Progress{OpenedAt: 3}, score: 4}, identityName: &identityState{evidence: "identity.asserted_name x"}})
+		callRateName: &callRateState{Progress: Progress{OpenedAt: 3},
+			score: 4}, identityName: &identityState{evidence: "identity.asserted_name x"}})
 	between, err := readBack(t, was, less, stitch.StateVersion)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +124,8 @@ func TestNewerStateOfADetectorIsRefused(t *testing.T) {
 // Stored bytes that were cut or changed are an error, never a crash.
 func TestStateThatWasCutIsMalformed(t *testing.T) {
 	s := deployed()
-	was := withFindings(s, map[string]State{scopeName: &scopeState{writes: 2, route: "POST /users"}, identityName: &identityState{evidence: "a b"}})
+	was := withFindings(s, map[string]State{scopeName: &scopeState{writes: 2, route: "POST /users"},
+		identityName: &identityState{evidence: "a b"}})
 	was.declared = &declaredTask{"refund", true}
 	w := wire.NewWriter(nil, wire.KindState, stitch.StateVersion)
 	was.Code(w)

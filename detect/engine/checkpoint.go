@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/stitch"
@@ -27,6 +28,7 @@ type checkpointer struct {
 	generation uint64
 	committed  int64         // the offset in the partition's record
 	shown      *atomic.Int64 // committed, for other goroutines
+	age        prometheus.Gauge
 
 	lookedAt    time.Time
 	currentAt   time.Time           // when the record was last written or found up to date
@@ -90,11 +92,9 @@ func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64)
 	if c.committed > before || c.committed >= next {
 		c.currentAt = now
 	}
+	c.age.Set(now.Sub(c.currentAt).Seconds())
 	return err
 }
-
-// age is how long ago the partition's record was last written or found up to date.
-func (c *checkpointer) age(now time.Time) time.Duration { return now.Sub(c.currentAt) }
 
 // save writes the entries of the first n dirty actors, and then the partition's record if
 // the offset to replay from has moved.
@@ -104,7 +104,7 @@ func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 		if err := c.journal.writeRows(ctx); err != nil {
 			return err
 		}
-		// An entry says which snapshots were handed out: those must be durable too.
+		// An entry holds which snapshots were written: those must be durable, too.
 		c.journal.writeSnapshots(ctx)
 		c.cfg.Stage("detect.output|checkpoint")
 		if err := c.out.wait(); err != nil {

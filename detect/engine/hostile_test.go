@@ -52,7 +52,8 @@ func TestClocksThatAreWrongChangeNoScore(t *testing.T) {
 		if want == nil {
 			want = got
 		}
-		if got.Calls() != 40 || got.Score != want.Score || got.Families != want.Families || !(got.Score > body.Calibration.Levels(f.cfg.FalseTrips)[1]) {
+		if got.Calls() != 40 || got.Score != want.Score || got.Families != want.Families ||
+			!(got.Score > body.Calibration.Levels(f.cfg.FalseTrips)[1]) {
 			t.Errorf("%s: %d calls score %v, by another clock %v", name, got.Calls(), got.Score, want.Score)
 		}
 		told := 0

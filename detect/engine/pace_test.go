@@ -65,7 +65,8 @@ func paceOfDayWorkers() *callrate.Model {
 
 func newFloor(t testing.TB, change ...func(*Config)) *floor {
 	cfg := DefaultConfig()
-	cfg.Logger, cfg.Registerer, cfg.Now = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry(), func() time.Time { return night }
+	cfg.Logger, cfg.Registerer, cfg.Now = slog.New(slog.NewTextHandler(io.Discard,
+		nil)), prometheus.NewRegistry(), func() time.Time { return night }
 	cfg.Rules.Arming.All = true
 	for _, f := range change {
 		f(&cfg)
@@ -74,7 +75,8 @@ func newFloor(t testing.TB, change ...func(*Config)) *floor {
 	body.Finish()
 	body.Version, body.Calibration, body.CallRates = "default/1", calibrate.FitScores(nil, nil), paceOfDayWorkers()
 	out := &tape{}
-	f := &floor{worker: newWorker(&cfg, newMetrics(cfg.Registerer), 0, schema.TopicID{}, out, nil, new(atomic.Int64)), t: t, tape: out, body: body}
+	f := &floor{worker: newWorker(&cfg, newMetrics(cfg.Registerer), 0, schema.TopicID{}, out, nil, new(atomic.Int64)), t: t, tape: out,
+		body: body}
 	f.detectors.Activate(body)
 	return f
 }
@@ -89,9 +91,11 @@ func (f *floor) partition() *stitch.Partition {
 
 func (f *floor) call(at time.Time, change ...func(*schema.Call)) {
 	f.t.Helper()
-	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default", RoutingKey: "g:g/3", CredentialID: "k",
-		AgentID: "g/3", AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent, RunKey: "r1", Start: at.UnixNano(), DurationNs: 1e6,
-		Method: "GET", RouteKey: "/orders/{}", Route: "/orders/{id}", ArgsDigest: uint64(f.offset)}
+	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default", RoutingKey: "g:g/3",
+		CredentialID: "k",
+		AgentID:      "g/3", AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent, RunKey: "r1", Start: at.UnixNano(),
+		DurationNs: 1e6,
+		Method:     "GET", RouteKey: "/orders/{}", Route: "/orders/{id}", ArgsDigest: uint64(f.offset)}
 	for _, g := range change {
 		g(&c)
 	}
@@ -152,7 +156,8 @@ func TestFloodAtNightAlertsAndNeverTrips(t *testing.T) {
 		t.Fatalf("%d versions of what 700 calls in a quarter of an hour are", len(all))
 	}
 	first, last := all[0], all[len(all)-1]
-	if first.Exposure.Calls != limit || first.OnsetAt != night.UnixNano() || first.Score <= f.body.CallRates.Calibration.Threshold(f.cfg.FalseTrips) {
+	if first.Exposure.Calls != limit || first.OnsetAt != night.UnixNano() ||
+		first.Score <= f.body.CallRates.Calibration.Threshold(f.cfg.FalseTrips) {
 		t.Errorf("told first at call %d of the quarter, the limit is %d: %+v", first.Exposure.Calls, limit, first)
 	}
 	if last.ID != first.ID || last.Version <= first.Version || last.Exposure.Calls < 2*limit || last.Exposure.Calls > 700 {
@@ -223,7 +228,8 @@ func TestOneCallIsCountedOnce(t *testing.T) {
 		}
 		f.call(night.Add(time.Duration(i)*time.Second), func(c *schema.Call) { c.Outcome, c.DeniedBy = schema.OutcomeDenied, "flyball" })
 	}
-	if limit, _ := f.body.CallRates.Limit("g/3", "g", callrate.HourOfWeek(callrate.QuarterAt(night.UnixNano())), f.cfg.FalseTrips); limit > 50 {
+	if limit, _ := f.body.CallRates.Limit("g/3", "g", callrate.HourOfWeek(callrate.QuarterAt(night.UnixNano())),
+		f.cfg.FalseTrips); limit > 50 {
 		t.Fatalf("%d calls are too many: the test shows nothing", limit)
 	}
 	all := f.findings()

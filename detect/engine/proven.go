@@ -24,12 +24,14 @@ const (
 // enough, at most once a day for each: the command's id is of the credential and the day,
 // so that a repeat after a restart changes nothing.
 func (p *publisher) proven(ctx context.Context, r *stitch.Run, c *schema.Call) error {
-	if p.cfg.ProvenCommands == nil || p.cfg.Now().Sub(time.Unix(0, c.Start)) > provenAge || !p.cfg.ProvenCommands() || !r.Owner().ProvenToday(c) {
+	if p.cfg.ProvenCommands == nil || p.cfg.Now().Sub(time.Unix(0, c.Start)) > provenAge || !p.cfg.ProvenCommands() ||
+		!r.Owner().ProvenToday(c) {
 		return nil
 	}
 	day := strconv.FormatInt(c.Start/int64(24*time.Hour), 10)
 	command := schema.Command{ID: "proven/" + c.Tenant + "/" + c.CredentialID + "/" + day, Kind: schema.CommandProven, Tenant: c.Tenant,
-		Scope: schema.Scope{Kind: schema.ScopeCredential, Value: c.CredentialID}, By: "detect", Reason: "the API accepted it", TTL: int64(provenTTL)}
+		Scope: schema.Scope{Kind: schema.ScopeCredential,
+			Value: c.CredentialID}, By: "detect", Reason: "the API accepted it", TTL: int64(provenTTL)}
 	value, err := wire.EncodeCommand(&command)
 	if err != nil {
 		return fmt.Errorf("proven credential %s: %w", c.CredentialID, err)

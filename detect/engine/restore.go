@@ -30,7 +30,8 @@ type storedActor struct {
 }
 
 func newRestored(limits stitch.Limits) *restored {
-	return &restored{limits: limits, actors: map[string]storedActor{}, stale: map[string][]string{}, records: map[string]bool{}, base: newProgress(limits)}
+	return &restored{limits: limits, actors: map[string]storedActor{}, stale: map[string][]string{}, records: map[string]bool{},
+		base: newProgress(limits)}
 }
 
 // add takes in a record of flyball.state; state decodes actors.

@@ -59,7 +59,7 @@ func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafk
 	w.publish = publisher{cfg: cfg, m: m, part: part, out: &w.out, active: active}
 	w.journal = journalWriter{cfg: cfg, rows: newJournal(part), state: w.state, out: &w.out, part: part, topic: topic, snapped: cfg.Now()}
 	w.checkpoint = checkpointer{cfg: cfg, part: part, state: w.state, log: &w.log, journal: &w.journal, out: &w.out,
-		committed: -1, shown: &w.committed, currentAt: cfg.Now(), stale: map[string][]string{}}
+		committed: -1, shown: &w.committed, currentAt: cfg.Now(), age: m.checkpoint.WithLabelValues(w.counts.part), stale: map[string][]string{}}
 	return w
 }
 
@@ -101,7 +101,7 @@ func (w *worker) writeDue(ctx context.Context, now time.Time) error {
 	if w.journal.snapshotsDue(now, w.busy) {
 		w.journal.snapped = now
 		w.journal.writeSnapshots(ctx)
-		w.setGauges(now)
+		w.counts.set(w.state, w.log.now.watermark)
 	}
 	return w.checkpoint.saveIfDue(ctx, now, w.next)
 }
@@ -112,13 +112,8 @@ func (w *worker) drain(ctx context.Context) error {
 		return err
 	}
 	w.journal.writeSnapshots(ctx)
-	w.setGauges(w.cfg.Now())
-	return w.checkpoint.save(ctx, len(w.state.Dirty()), w.next)
-}
-
-func (w *worker) setGauges(now time.Time) {
 	w.counts.set(w.state, w.log.now.watermark)
-	w.m.checkpoint.WithLabelValues(w.counts.part).Set(w.checkpoint.age(now).Seconds())
+	return w.checkpoint.save(ctx, len(w.state.Dirty()), w.next)
 }
 
 // applyRecord applies one record of flyball.calls.

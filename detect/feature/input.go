@@ -1,8 +1,6 @@
 package feature
 
 import (
-	"encoding/binary"
-
 	"github.com/cespare/xxhash/v2"
 
 	"flyball/schema"
@@ -54,7 +52,7 @@ func Extract(c *schema.Call, into *Input) {
 	into.Route = d.Sum64()
 	into.Args = c.ArgsDigest
 	if c.ArgsDigestBasis == schema.DigestURL {
-		into.Args = mix(c.ArgsDigest, c.BytesIn)
+		into.Args = schema.HashNumbers(c.ArgsDigest, c.BytesIn)
 	}
 	into.Failed = c.Failed()
 	into.Write = mayWrite(c.Method, c.Effect)
@@ -84,14 +82,7 @@ const failed = ^uint64(0)
 const FailedResult = failed
 
 // ResourceHash identifies a resource within a run.
-func ResourceHash(kind, id string) uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	_, _ = d.WriteString(kind)
-	_, _ = d.Write([]byte{0})
-	_, _ = d.WriteString(id)
-	return d.Sum64()
-}
+func ResourceHash(kind, id string) uint64 { return schema.HashStrings(kind, id) }
 
 // mayWrite reports whether a call may change something: by its method, and where
 // there is none by its effect.
@@ -103,12 +94,4 @@ func mayWrite(method string, effect schema.Effect) bool {
 		return effect > schema.EffectRead
 	}
 	return true
-}
-
-// mix is the hash of a hash and what follows it.
-func mix(a, b uint64) uint64 {
-	var raw [16]byte
-	binary.LittleEndian.PutUint64(raw[:8], a)
-	binary.LittleEndian.PutUint64(raw[8:], b)
-	return xxhash.Sum64(raw[:])
 }

@@ -1,6 +1,9 @@
 package feature
 
-import "flyball/schema/wire"
+import (
+	"flyball/schema"
+	"flyball/schema/wire"
+)
 
 // Bounds of what is remembered of a run. Beyond them the oldest is forgotten:
 // a cycle of up to rememberedKeys different calls is still seen as one.
@@ -53,8 +56,8 @@ func (r *RunMemory) Add(c *Input) CallFeatures {
 		Bytes:         c.Bytes,
 		PreviousRoute: r.lastRoute,
 	}
-	asked := mix(c.Route, c.Args)
-	key := mix(asked, c.Result)
+	asked := schema.HashNumbers(c.Route, c.Args)
+	key := schema.HashNumbers(asked, c.Result)
 	s.RequestKey, s.CallKey = asked, key
 
 	s.Identical = uint32(min(r.keys.add(key, 1, maxKeys), 1<<31))

@@ -28,7 +28,7 @@ type Options struct {
 	PerAgent   int
 	PerRun     int
 
-	Kafka      []kgo.Opt
+	Kafka      kafka.Config
 	DB         DB
 	Rows       RowWriter // where the view baselines is filled; nil: nowhere
 	Code       string    // version of the binary
@@ -54,6 +54,9 @@ type Learner struct {
 
 	learned route.Learned // the version last published
 }
+
+// producerName is the Kafka client that publishes, in logs and metrics.
+const producerName = "learn-produce"
 
 // New is inert.
 func New(o Options) *Learner {
@@ -127,7 +130,7 @@ func (l *Learner) Run(ctx context.Context) error {
 func (l *Learner) untilDue(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, routesTimeout)
 	defer cancel()
-	versions, err := baselinestore.Versions(ctx, kafka.Config{Options: l.o.Kafka}, l.o.Tenant)
+	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
 	if err != nil || len(versions) == 0 {
 		return 0
 	}
@@ -147,8 +150,7 @@ func (l *Learner) publishRoutes(ctx context.Context) (was, now string, err error
 	defer cancel()
 	if l.learned.Version == "" {
 		// Of the process before this one.
-		if l.learned, err = baselinestore.LatestRoutes(ctx, kafka.Config{Options: l.o.Kafka}, l.o.Tenant); err != nil &&
-			!errors.Is(err, baselinestore.ErrNotPublished) {
+		if l.learned, err = baselinestore.LatestRoutes(ctx, l.o.Kafka, l.o.Tenant); err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
 			return "", "", err
 		}
 	}
@@ -183,15 +185,9 @@ const maxBaselineBytes = 200 << 20
 // publish makes the body durable before any partition is told of it.
 func (l *Learner) publish(ctx context.Context, body *baseline.Baseline) error {
 	// The topic's bound is of what a record weighs compressed: about a twelfth.
-	client, err := kgo.NewClient(append(
-		append([]kgo.Opt{}, l.o.Kafka...),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchMaxBytes(
-			maxBaselineBytes,
-		),
-		kgo.BrokerMaxWriteBytes(maxBaselineBytes),
-		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression()),
-	)...)
+	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchMaxBytes(maxBaselineBytes), kgo.BrokerMaxWriteBytes(maxBaselineBytes),
+		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression()))
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func TestBaselineOfTenThousandAgentsIsPublishedAndRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := New(Options{Tenant: "t", Kafka: opts, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	l := New(Options{Tenant: "t", Kafka: kafka.Config{Options: opts}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err := l.publish(ctx, b); err != nil {
 		t.Fatalf("%d bytes: %v", len(text), err)
 	}

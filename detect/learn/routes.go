@@ -51,7 +51,7 @@ func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	if err != nil {
 		return before, err
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return before, err
 	}

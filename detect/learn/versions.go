@@ -15,7 +15,6 @@ import (
 	"flyball/detect/model/baseline"
 	"flyball/schema"
 	tables "flyball/schema/clickhouse"
-	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -72,7 +71,7 @@ func expiredVersions(versions []string, named map[string]bool, now time.Time) (o
 
 // deleteOldVersions gives up old versions: a record without a value, which compaction follows.
 func (l *Learner) deleteOldVersions(ctx context.Context, now time.Time) (int, error) {
-	versions, err := baselinestore.Versions(ctx, kafka.Config{Options: l.o.Kafka}, l.o.Tenant)
+	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
 	if err != nil || len(versions) <= keepNewestVersions {
 		return 0, err
 	}
@@ -104,7 +103,7 @@ func (l *Learner) deleteOldVersions(ctx context.Context, now time.Time) (int, er
 	if len(records) == 0 {
 		return 0, nil
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return 0, err
 	}

@@ -81,11 +81,7 @@ func (r *RunScore) codeEvidence(c *wire.Coder) {
 		k := &r.evidence[i]
 		wire.Small(c, &k.family)
 		codeNumber(c, &k.gain)
-		p := int64(k.call.Partition)
-		c.Int(&p)
-		k.call.Partition = int32(p)
-		c.Int(&k.call.Offset)
-		wire.Num(c, &k.call.Item)
+		wire.CodeCallRef(c, &k.call)
 		if k.family >= NumFamilies {
 			c.Refuse("a family that does not exist")
 			return

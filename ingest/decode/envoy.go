@@ -34,7 +34,8 @@ var envoyTable = tableOf(
 	names(func(d *draft, v fields.Value) { d.call.Attempts = uint8(min(v.Count(), 255)) }, "upstream_request_attempt_count"),
 	names(keepRouteName, "route_name"),
 	// Addresses of the mesh itself say nothing of the call.
-	names(ignore, "protocol", "upstream_host", "upstream_local_address", "downstream_local_address", "requested_server_name", "upstream_cluster_raw"),
+	names(ignore, "protocol", "upstream_host", "upstream_local_address", "downstream_local_address", "requested_server_name",
+		"upstream_cluster_raw"),
 	// Of the shipper that merged the record with its own.
 	names(ignore, "kubernetes", "stream", "_p", "log", "message", "@metadata", "agent", "ecs", "input"),
 )

@@ -51,7 +51,8 @@ func (s *originRecorder) snapshot() map[string]string {
 		rv := reflect.ValueOf(v)
 		for i := range rv.NumField() {
 			f := rv.Type().Field(i)
-			if rv.Field(i).IsZero() || f.Name == "APIKey" || f.Name == "Args" || strings.HasSuffix(f.Name, "Name") && strings.HasSuffix(f.Name, "HeaderName") {
+			if rv.Field(i).IsZero() || f.Name == "APIKey" || f.Name == "Args" || strings.HasSuffix(f.Name, "Name") && strings.HasSuffix(f.Name,
+				"HeaderName") {
 				continue
 			}
 			text := fmt.Sprint(rv.Field(i).Interface())
@@ -95,9 +96,12 @@ func (s *originRecorder) snapshot() map[string]string {
 
 // evidenceOfRule is the evidence by which a rule of identity established something, by
 // the name that the rule has in agent_source and its like.
-var evidenceOfRule = map[string]string{"gateway": "GatewayAgent", "gen_ai": "GenAIAgentName", "spiffe": "SPIFFE", "cert_fingerprint": "CertFingerprint", "cert_subject": "CertSubject",
-	"token_client": "Claims.ClientID", "token_act": "Claims.Act", "token_subject": "Claims.Subject", "token_entra_agent": "Claims.ClientID", "token_txn": "Claims.Txn", "aws": "AWSKey",
-	"api_key_id": "APIKeyID", "api_key": "APIKey", "remote_user": "RemoteUser", "user_id": "UserID", "gateway_user": "GatewayUser", "mcp_client": "MCPClientName", "signature_agent": "SignatureAgent"}
+var evidenceOfRule = map[string]string{"gateway": "GatewayAgent", "gen_ai": "GenAIAgentName", "spiffe": "SPIFFE",
+	"cert_fingerprint": "CertFingerprint", "cert_subject": "CertSubject",
+	"token_client": "Claims.ClientID", "token_act": "Claims.Act", "token_subject": "Claims.Subject", "token_entra_agent": "Claims.ClientID",
+	"token_txn": "Claims.Txn", "aws": "AWSKey",
+	"api_key_id": "APIKeyID", "api_key": "APIKey", "remote_user": "RemoteUser", "user_id": "UserID", "gateway_user": "GatewayUser",
+	"mcp_client": "MCPClientName", "signature_agent": "SignatureAgent"}
 
 // FieldOrigins says of each field of a decoded call where it came from: a member of
 // the record, or a rule.
@@ -143,7 +147,8 @@ func FieldOrigins(c *schema.Call, steps []FieldOrigin) []FieldOrigin {
 		f := rv.Type().Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		v := reflect.Indirect(rv.Field(i))
-		if rv.Field(i).IsZero() || strings.HasSuffix(name, "_source") || strings.HasSuffix(name, "_trust") || strings.HasSuffix(name, "_sources") || strings.HasPrefix(name, "source_") || name == "attrs" || name == "format" {
+		if rv.Field(i).IsZero() || strings.HasSuffix(name, "_source") || strings.HasSuffix(name, "_trust") ||
+			strings.HasSuffix(name, "_sources") || strings.HasPrefix(name, "source_") || name == "attrs" || name == "format" {
 			continue
 		}
 		origin := special[name]

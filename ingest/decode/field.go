@@ -28,7 +28,8 @@ func init() { fieldTable = tableOf(slices.Concat(requestFields, identityFields, 
 
 // requestFields: what was called, and how it ended.
 var requestFields = []row{
-	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "http.method", "http.request.method"),
+	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "http.method",
+		"http.request.method"),
 	names(target(rankTargetOriginal), "x_envoy_origin_path", "x_envoy_original_path", "request_uri"),
 	names(target(rankTargetPath), "path", "http_path", "http.path", "http.target"),
 	names(target(rankTargetURL), "url.full", "http.url"),

@@ -145,7 +145,8 @@ func (d completion) redact() {
 	c.Host, c.Scheme = hostOf(c.Host), strings.ToLower(c.Scheme)
 	// A consumer that is a key is one, and is hashed.
 	// An AWS access key id is told by its looks, and is an id.
-	if s := ev.GatewayCredential; !(ev.GatewayCredentialKind == schema.CredentialAWSKey && redact.IsAWSKeyID(s)) && redact.Suspicious(s) && redact.Text(s) != s {
+	if s := ev.GatewayCredential; !(ev.GatewayCredentialKind == schema.CredentialAWSKey && redact.IsAWSKeyID(s)) && redact.Suspicious(s) &&
+		redact.Text(s) != s {
 		ev.APIKey, ev.GatewayCredential = s, ""
 	}
 	if d.claimed {
@@ -167,7 +168,8 @@ func (d completion) redact() {
 // shortStrings are the strings that are short, or no words.
 func (d completion) shortStrings() [38]*string {
 	c, ev := &d.call, &d.ev
-	return [...]*string{&c.Method, &c.Scheme, &c.Host, &c.API, &c.Operation, &c.Observer, &c.RequestID, &c.MCPMethod, &c.ToolName, &c.ToolCallID, &c.RPCID,
+	return [...]*string{&c.Method, &c.Scheme, &c.Host, &c.API, &c.Operation, &c.Observer, &c.RequestID, &c.MCPMethod, &c.ToolName,
+		&c.ToolCallID, &c.RPCID,
 		&c.MCPServer, &c.GenAIProvider, &c.ModelRequested, &c.ModelUsed, &c.RPCStatus, &c.ErrorType, &c.DeniedBy,
 		&ev.GatewayAgent, &ev.GatewayUser, &ev.RemoteUser, &ev.SPIFFE, &ev.CertFingerprint, &ev.CertSubject, &ev.APIKeyID,
 		&ev.ServiceName, &ev.ServiceVersion, &ev.GenAIAgentID, &ev.GenAIAgentName, &ev.AgentVersion, &ev.UserID,
@@ -180,7 +182,8 @@ func (d completion) fixUTF8() {
 		*s = valid(*s)
 	}
 	c := &d.call
-	for _, s := range [...]*string{&d.target, &d.details, &d.flags, &d.mcpMethod, &d.mcpName, &d.in.MethodOverride, &c.Path, &c.UserAgent, &c.ErrorMessage, &d.in.RawQuery, &d.in.SourceRoute, &d.in.LoggedDigest,
+	for _, s := range [...]*string{&d.target, &d.details, &d.flags, &d.mcpMethod, &d.mcpName, &d.in.MethodOverride, &c.Path, &c.UserAgent,
+		&c.ErrorMessage, &d.in.RawQuery, &d.in.SourceRoute, &d.in.LoggedDigest,
 		&d.ev.GatewayCredential, &d.claims.Subject, &d.claims.ClientID, &d.claims.Issuer, &d.claims.Txn} {
 		*s = valid(*s)
 	}

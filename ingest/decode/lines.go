@@ -101,7 +101,8 @@ func readEnvoyText(d *draft, line string) bool {
 	d.request(parts[1])
 	setEnvoy(d, "response_code", parts[2])
 	setEnvoy(d, "response_flags", parts[3])
-	for i, name := range [...]string{"bytes_received", "bytes_sent", "duration", "upstream_service_time", "x_forwarded_for", "user_agent", "request_id", "authority"} {
+	for i, name := range [...]string{"bytes_received", "bytes_sent", "duration", "upstream_service_time", "x_forwarded_for", "user_agent",
+		"request_id", "authority"} {
 		setEnvoy(d, name, tail[i])
 	}
 	if n == istioParts {

@@ -66,7 +66,8 @@ func hasSpans(t ptrace.Traces) bool {
 func isExport(pairs []fields.Pair) bool {
 	for i := range pairs {
 		switch pairs[i].Key {
-		case "resourcespans", "resource_spans", "resourcelogs", "resource_logs", "resourcemetrics", "resource_metrics", "resourceprofiles", "resource_profiles":
+		case "resourcespans", "resource_spans", "resourcelogs", "resource_logs", "resourcemetrics", "resource_metrics", "resourceprofiles",
+			"resource_profiles":
 			return true
 		}
 	}

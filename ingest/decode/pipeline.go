@@ -219,7 +219,8 @@ func (w *work) endCall(bytesOf func() []byte) {
 		w.origins = append(w.origins, d.origins.out)
 		d.origins.out = nil
 	}
-	if c.Status == 0 && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" && c.SpanID == [8]byte{} {
+	if c.Status == 0 && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" &&
+		c.SpanID == [8]byte{} {
 		w.reject(NotAnAccessLog, "no method, path or status", bytesOf())
 		return
 	}

@@ -53,7 +53,8 @@ const (
 
 // Reasons are all there are, for whoever counts by them.
 func Reasons() []Reason {
-	return []Reason{Empty, TooLarge, TooDeep, TooNested, TooMany, NotJSON, TrailingData, NotProto, WrongSignal, NoItems, UnknownFormat, NotAnAccessLog, NoTime, PartialLine, Confluent, Panicked}
+	return []Reason{Empty, TooLarge, TooDeep, TooNested, TooMany, NotJSON, TrailingData, NotProto, WrongSignal, NoItems, UnknownFormat,
+		NotAnAccessLog, NoTime, PartialLine, Confluent, Panicked}
 }
 
 // Rejected is an item that could not become a call. Value read again as a record of

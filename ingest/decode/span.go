@@ -104,8 +104,9 @@ func agentsOf(rs ptrace.ResourceSpans) map[spanKey]agentOf {
 
 // operations are words of gen_ai.operation.name and openinference.span.kind.
 var operations = map[string]schema.OpKind{
-	"invoke_agent": schema.OpAgentInvoke, "invoke_workflow": schema.OpAgentInvoke, "create_agent": schema.OpAgentInvoke, "execute_tool": schema.OpTool,
-	"chat": schema.OpLLM, "generate_content": schema.OpLLM, "text_completion": schema.OpLLM, "embeddings": schema.OpLLM,
+	"invoke_agent": schema.OpAgentInvoke, "invoke_workflow": schema.OpAgentInvoke, "create_agent": schema.OpAgentInvoke,
+	"execute_tool": schema.OpTool,
+	"chat":         schema.OpLLM, "generate_content": schema.OpLLM, "text_completion": schema.OpLLM, "embeddings": schema.OpLLM,
 	"AGENT": schema.OpAgentInvoke, "TOOL": schema.OpTool, "LLM": schema.OpLLM, "EMBEDDING": schema.OpLLM, "RERANKER": schema.OpLLM,
 }
 

@@ -124,7 +124,8 @@ func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Match, inner fi
 
 func (t *test) holds(vals []fields.Value) bool {
 	text := vals[t.slot].Text()
-	return (len(t.in) == 0 || slices.Contains(t.in, text)) && (len(t.notIn) == 0 || !slices.Contains(t.notIn, text)) && strings.HasPrefix(text, t.prefix)
+	return (len(t.in) == 0 || slices.Contains(t.in, text)) && (len(t.notIn) == 0 || !slices.Contains(t.notIn, text)) &&
+		strings.HasPrefix(text, t.prefix)
 }
 
 // walk takes in the members of an object that lie at a node.

@@ -52,14 +52,6 @@ func (s *Store) storeEvents(ctx context.Context) error {
 	return ignoreEnd(ctx, consumer.Run(ctx))
 }
 
-// tableRows are rows that are collected for one table: a clickhouse.Block.
-type tableRows interface {
-	Table() string
-	Rows() int
-	AppendNative(dst []byte) []byte
-	Reset()
-}
-
 // eventRows are the rows of a batch of events, by table.
 type eventRows struct {
 	findings  *clickhouse.Block[schema.Finding]
@@ -73,7 +65,8 @@ type eventRows struct {
 
 func newEventRows() *eventRows {
 	return &eventRows{clickhouse.FindingsTable.NewBlock(), clickhouse.DecisionsTable.NewBlock(), clickhouse.BreakersTable.NewBlock(),
-		clickhouse.GatesTable.NewBlock(), clickhouse.AuditTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(), clickhouse.BaselineOrdersTable.NewBlock()}
+		clickhouse.GatesTable.NewBlock(), clickhouse.AuditTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(),
+		clickhouse.BaselineOrdersTable.NewBlock()}
 }
 
 // add appends the rows of an event.
@@ -97,18 +90,18 @@ func (b *eventRows) add(e *schema.Event) {
 	}
 }
 
-// tables are in the order of insertion.
-func (b *eventRows) tables() []tableRows {
-	return []tableRows{b.findings, b.decisions, b.breakers, b.gates, b.audit, b.verdicts, b.orders}
+// tables are the rows of each table, in the order of insertion.
+func (b *eventRows) tables() []clickhouse.Rows {
+	return []clickhouse.Rows{b.findings, b.decisions, b.breakers, b.gates, b.audit, b.verdicts, b.orders}
 }
 
-// insertRows inserts the rows collected for a table, if there are any, and empties the block.
-func (s *Store) insertRows(ctx context.Context, rows tableRows) error {
-	n := rows.Rows()
+// insertRows inserts the rows collected for a table, if there are any, and empties them.
+func (s *Store) insertRows(ctx context.Context, rows clickhouse.Rows) error {
+	table, n := rows.Table(), rows.Rows()
 	if n == 0 {
 		return nil
 	}
-	table, native := rows.Table(), rows.AppendNative(nil)
+	native := rows.AppendNative(nil)
 	rows.Reset()
 	err := s.retry(ctx, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, native) })
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flyball/cmd/internal/config"
 	"flyball/detect/baselinestore"
 	"flyball/detect/model/baseline"
 	"flyball/detect/model/scope"
@@ -49,14 +50,14 @@ func (p *process) watchVersions(ctx context.Context) error {
 		p.versions.OnRoutes(p.replaceRoutes)
 		watched = true
 	}
-	if p.has("control") && c.Detect.LearnedScope != "off" {
+	if p.has("control") && c.Detect.LearnedScope != config.LearnedScopeOff {
 		p.versions.OnBaseline(func(b *baseline.Baseline) {
 			p.learned.scopes.Store(scope.NewGuard(b.Scopes))
 			log.Info("learned scopes in place", "version", b.Version, "known", b.Scopes != nil)
 		})
 		watched = true
 	}
-	if p.has("control") && c.Control.WithoutManifest == "ask_while_learning" {
+	if p.has("control") && c.Control.WithoutManifest == config.WithoutManifestAskWhileLearning {
 		p.versions.OnBaseline(func(b *baseline.Baseline) {
 			p.learned.life.Store(&baseline.Baseline{Version: b.Version, Status: b.Status}) // the rest is large and not used
 		})

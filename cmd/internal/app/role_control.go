@@ -95,13 +95,13 @@ func (p *process) pointOptions() (api.Options, error) {
 		Armed: p.registry.armed, Tags: p.registry.tags, Registered: p.registry.registered,
 		Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, ThrottleTo: c.Control.ThrottlePerSecond,
 		Budget:     breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
-		AskWithout: c.Control.WithoutManifest == "ask", KeptPath: RedactPath, LinkKey: schema.Secret(p.key),
+		AskWithout: c.Control.WithoutManifest == config.WithoutManifestAsk, KeptPath: RedactPath, LinkKey: schema.Secret(p.key),
 		Findings: listFindings(p.database),
 		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
 			return query.HasFinding(ctx, p.database, tenant, id)
 		},
 	}
-	if c.Control.WithoutManifest == "ask_while_learning" {
+	if c.Control.WithoutManifest == config.WithoutManifestAskWhileLearning {
 		o.Learning = p.learned.isLearning
 	}
 	if o.CheckToken, err = checkToken(c); err != nil {
@@ -118,8 +118,7 @@ func operatorTokens(c config.Config) ([]api.Token, error) {
 		if err != nil {
 			return nil, err
 		}
-		expires, _ := time.Parse(time.RFC3339, t.Expires) // Validate has read it before
-		out = append(out, api.Token{Expires: expires, Name: t.Name, Role: api.Role(t.Role), Tenants: t.Tenants, Hash: hash})
+		out = append(out, api.Token{Expires: t.Expires.Value.Time, Name: t.Name, Role: api.Role(t.Role), Tenants: t.Tenants, Hash: hash})
 	}
 	return out, nil
 }

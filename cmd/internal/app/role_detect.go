@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"time"
@@ -27,7 +28,7 @@ func (p *process) startDetect() error {
 	o.Limits, o.CheckpointEvery = stitchLimits(c), time.Duration(c.Detect.CheckpointEvery)
 	o.Rules = PolicyRules(c)
 	o.FalseTrips, o.FalseSuspicions = c.Detect.FalseTripsPer1000/1000, c.Detect.FalseSuspicionsPer1000/1000
-	o.Unscoped = c.Detect.LearnedScope == "off"
+	o.Unscoped = c.Detect.LearnedScope == config.LearnedScopeOff
 	o.About = p.registry.about
 	o.ProvenCommands = func() bool { return beats.allRead(schema.CommandProven) }
 	host, _ := os.Hostname()
@@ -50,28 +51,19 @@ func stitchLimits(c config.Config) stitch.Limits {
 	return l
 }
 
-// PolicyRules are the configured rules of decisions.
+// PolicyRules are the configured rules of decisions. They mean nothing unless the configuration is valid.
 func PolicyRules(c config.Config) policy.Rules {
 	r := policy.DefaultRules()
-	r.Arming, r.TTL = policy.ParseArming(c.Detect.Mode == "armed", c.Detect.Armed), time.Duration(c.Detect.TripTTL)
-	r.Exceptions = c.Detect.PolicyExceptions()
-	if c.Detect.LearnedScope != "enforce" {
+	r.Arming = policy.ParseArming(c.Detect.Mode == config.ModeArmed, c.Detect.Armed)
+	if c.Detect.LearnedScope != config.LearnedScopeEnforce {
 		r.Arming.ExplicitOnly = []string{schema.FamilyScope}
 	}
+	r.TTL = time.Duration(c.Detect.TripTTL)
+	r.Exceptions = c.Detect.PolicyExceptions()
 	for i, g := range c.Detect.Policy {
-		rule := policy.Rule{Name: g.Name, Agent: g.Agent, Tag: g.Tag, Family: g.Family, Criticality: g.Criticality, TTL: time.Duration(g.TTL)}
-		if rule.Name == "" {
-			rule.Name = fmt.Sprintf("detect.policy[%d]", i)
-		}
-		// Validate has read these words before.
-		_ = rule.Action.UnmarshalText([]byte(g.Action))
-		if g.Level != "" {
-			_ = rule.Level.UnmarshalText([]byte(g.Level))
-		}
-		if g.Reversibility != "" {
-			_ = rule.Reversibility.UnmarshalText([]byte(g.Reversibility))
-		}
-		r.Graded = append(r.Graded, rule)
+		name := cmp.Or(g.Name, fmt.Sprintf("detect.policy[%d]", i))
+		r.Graded = append(r.Graded, policy.Rule{Name: name, Agent: g.Agent, Tag: g.Tag, Family: g.Family, Criticality: g.Criticality,
+			Level: g.Level.Value, Reversibility: g.Reversibility.Value, Action: g.Action.Value, TTL: time.Duration(g.TTL)})
 	}
 	return r
 }

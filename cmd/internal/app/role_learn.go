@@ -28,7 +28,7 @@ func NewLearner(c config.Config, cfg kafka.Config, db *clickhouse.Conn, log *slo
 // learnOptions are the configured ones; Logger and Registerer are left to the caller.
 func learnOptions(c config.Config, cfg kafka.Config, db *clickhouse.Conn) learn.Options {
 	o := learn.DefaultOptions()
-	o.Tenant, o.Kafka, o.DB, o.Rows, o.Code, o.Now = c.Tenant, cfg.Options, db, db, codeVersion(), time.Now
+	o.Tenant, o.Kafka, o.DB, o.Rows, o.Code, o.Now = c.Tenant, cfg, db, db, codeVersion(), time.Now
 	o.Every, o.Quarantine = time.Duration(c.Learn.Every), time.Duration(c.Learn.Quarantine)
 	o.Window, o.MinRuns = time.Duration(c.Learn.Window), c.Learn.MinRuns
 	return o

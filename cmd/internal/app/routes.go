@@ -55,19 +55,9 @@ func operatorRoutes(c config.Config) ([]route.Rule, error) {
 			documents = append(documents, rules...)
 			continue
 		}
-		rule := route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, MCP: r.MCP,
-			Resources: r.Resources, Amount: r.Amount, Currency: r.Currency}
-		if r.Effect != "" {
-			if err := rule.Effect.UnmarshalText([]byte(r.Effect)); err != nil {
-				return nil, fmt.Errorf("routes[%d].effect: %w", i, err)
-			}
-		}
-		if r.Reversibility != "" {
-			if err := rule.Reversibility.UnmarshalText([]byte(r.Reversibility)); err != nil {
-				return nil, fmt.Errorf("routes[%d].reversibility: %w", i, err)
-			}
-		}
-		byHand = append(byHand, rule)
+		byHand = append(byHand, route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, MCP: r.MCP,
+			Effect: r.Effect.Value, Reversibility: r.Reversibility.Value,
+			Resources: r.Resources, Amount: r.Amount, Currency: r.Currency})
 	}
 	return append(byHand, documents...), nil
 }

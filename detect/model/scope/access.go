@@ -1,7 +1,6 @@
 package scope
 
 import (
-	"encoding/binary"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -90,10 +89,3 @@ func host(address string) string {
 
 // leaves reports whether a target is one that something is done to, or sent to.
 func (c *Access) leaves(t *Target) bool { return c.Write || t.Site != 0 }
-
-func mix(a, b uint64) uint64 {
-	var raw [16]byte
-	binary.LittleEndian.PutUint64(raw[:8], a)
-	binary.LittleEndian.PutUint64(raw[8:], b)
-	return xxhash.Sum64(raw[:])
-}

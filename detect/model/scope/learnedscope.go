@@ -1,6 +1,10 @@
 package scope
 
-import "slices"
+import (
+	"slices"
+
+	"flyball/schema"
+)
 
 // TrainingRun is a run that may teach.
 type TrainingRun struct {
@@ -81,10 +85,10 @@ func (r *TrainingRun) uses() *runUses {
 			t := &c.Targets[j]
 			u.touched = append(u.touched, t.scopeKey())
 			if c.Write {
-				u.pairs = append(u.pairs, mix(c.Route, t.ID))
+				u.pairs = append(u.pairs, schema.HashNumbers(c.Route, t.ID))
 			}
 			if c.leaves(t) {
-				k := mix(c.Route, t.Kind)
+				k := schema.HashNumbers(c.Route, t.Kind)
 				u.sent[k] = append(u.sent[k], t.scopeKey())
 			}
 		}
@@ -122,7 +126,7 @@ func (s *LearnedScope) add(r *TrainingRun) {
 		}
 		for j := range r.Calls[i].Targets {
 			t := &r.Calls[i].Targets[j]
-			s.kinds[t.scopeKey()], s.sent[mix(r.Calls[i].Route, t.Kind)] = t.Kind, t.Kind
+			s.kinds[t.scopeKey()], s.sent[schema.HashNumbers(r.Calls[i].Route, t.Kind)] = t.Kind, t.Kind
 		}
 	}
 }
@@ -133,7 +137,7 @@ func (s *LearnedScope) countRecurrence(runs []*TrainingRun) {
 	for _, r := range runs {
 		for k, places := range r.uses().sent {
 			for _, p := range places {
-				in[mix(k, p)]++
+				in[schema.HashNumbers(k, p)]++
 			}
 		}
 	}
@@ -141,7 +145,7 @@ func (s *LearnedScope) countRecurrence(runs []*TrainingRun) {
 		for k, places := range r.uses().sent {
 			n := s.recurs[k]
 			n.Runs++
-			if slices.ContainsFunc(places, func(p uint64) bool { return in[mix(k, p)] > 1 }) {
+			if slices.ContainsFunc(places, func(p uint64) bool { return in[schema.HashNumbers(k, p)] > 1 }) {
 				n.Again++
 			}
 			s.recurs[k] = n

@@ -1,5 +1,7 @@
 package scope
 
+import "flyball/schema"
+
 // Placement says where a call lies.
 type Placement uint8
 
@@ -88,7 +90,7 @@ func (s *LearnedScope) place(r Rules, c *Access, more uint32, wider func(routeAn
 			switch {
 			case r.Pairs && !c.Write, !c.leaves(t):
 				continue
-			case r.Pairs && s.pairs[mix(c.Route, t.ID)] > more, !r.Pairs && s.touched[t.scopeKey()] > more:
+			case r.Pairs && s.pairs[schema.HashNumbers(c.Route, t.ID)] > more, !r.Pairs && s.touched[t.scopeKey()] > more:
 				continue
 			}
 			if not := s.abstains(r, c, t, wider); not != "" {
@@ -112,7 +114,7 @@ func (s *LearnedScope) abstains(r Rules, c *Access, t *Target, wider func(uint64
 	if r.Recur == 0 {
 		return ""
 	}
-	k := mix(c.Route, t.Kind)
+	k := schema.HashNumbers(c.Route, t.Kind)
 	n := s.recurs[k]
 	if n.Runs < minRecurrenceRuns && wider != nil {
 		n = wider(k)

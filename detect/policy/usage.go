@@ -2,22 +2,22 @@ package policy
 
 import "slices"
 
-// Usage says which parts of rules the findings of a history met.
+// Usage notes which parts of rules applied to the findings of a history.
 type Usage struct {
 	found                  []string // families
 	rules                  *Rules
-	held, chosen           []bool // of Graded
+	matched, chosen        []bool // of Graded
 	agents, tags, families []bool // of Arming
-	covered, covers        []bool // of Exceptions
+	covered, covers        []bool // of Exceptions: it could have covered a finding; it did
 }
 
 // Unused is a part of rules that decided nothing.
 type Unused struct {
 	Kind string `json:"kind"` // policy, armed, exception
 	Name string `json:"name"`
-	// Why is matched_nothing; hidden: it matched, and each time another part held;
-	// mode_armed: everything is armed without it; not_replayed: it is about families
-	// that are not found in history.
+	// Why is matched_nothing; hidden: it matched, and each time another part applied;
+	// mode_armed: everything is armed without it; not_replayed: it is about families that
+	// are not found in history.
 	Why string `json:"why"`
 }
 
@@ -29,14 +29,15 @@ const (
 	NotReplayed    = "not_replayed"
 )
 
-// NewUsage of rules, by findings of some families.
+// NewUsage notes the usage of rules by findings of some families.
 func NewUsage(r *Rules, families []string) *Usage {
 	n, a := len(r.Graded), &r.Arming
-	return &Usage{found: families, rules: r, held: make([]bool, n), chosen: make([]bool, n), agents: make([]bool, len(a.Agents)), tags: make([]bool, len(a.Tags)),
-		families: make([]bool, len(a.Families)), covered: make([]bool, len(r.Exceptions)), covers: make([]bool, len(r.Exceptions))}
+	return &Usage{found: families, rules: r, matched: make([]bool, n), chosen: make([]bool, n),
+		agents: make([]bool, len(a.Agents)), tags: make([]bool, len(a.Tags)), families: make([]bool, len(a.Families)),
+		covered: make([]bool, len(r.Exceptions)), covers: make([]bool, len(r.Exceptions))}
 }
 
-// Record takes in what was decided on.
+// Record takes in one decision.
 func (u *Usage) Record(in Input) {
 	r, f := u.rules, in.Finding
 	excepted := r.ExceptionFor(FindingSubject(f), in.Call)
@@ -49,7 +50,7 @@ func (u *Usage) Record(in Input) {
 	for i := range r.Graded {
 		g := &r.Graded[i]
 		u.chosen[i] = u.chosen[i] || g == best && excepted == nil
-		u.held[i] = u.held[i] || g.matches(&in)
+		u.matched[i] = u.matched[i] || g.matches(&in)
 	}
 	for i, p := range r.Arming.Agents {
 		u.agents[i] = u.agents[i] || matchesPattern(p, f.AgentID)
@@ -76,8 +77,8 @@ func (u *Usage) Unused() []Unused {
 			out = append(out, Unused{kind, name, MatchedNothing})
 		}
 	}
-	for i := range u.held {
-		add("policy", u.rules.Graded[i].Name, u.rules.Graded[i].Family, u.chosen[i], u.held[i])
+	for i := range u.matched {
+		add("policy", u.rules.Graded[i].Name, u.rules.Graded[i].Family, u.chosen[i], u.matched[i])
 	}
 	a := &u.rules.Arming
 	for _, l := range [...]struct {
