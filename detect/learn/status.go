@@ -72,11 +72,8 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 // parent is the version before. One that this binary cannot read is no parent:
 // nothing is carried over from it.
 func (l *Learner) parent(ctx context.Context) (*baseline.Baseline, error) {
-	body, err := baselinestore.LatestBaseline(
-		ctx,
-		l.o.Kafka,
-		func(version string) bool { return baselinestore.VersionTenant(version) == l.o.Tenant },
-	)
+	body, err := baselinestore.LatestBaseline(ctx, l.o.Kafka,
+		func(version string) bool { return baselinestore.VersionTenant(version) == l.o.Tenant })
 	switch {
 	case errors.Is(err, baselinestore.ErrNotPublished):
 		return nil, nil
