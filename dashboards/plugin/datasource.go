@@ -62,7 +62,7 @@ func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.D
 	if asked.Type == "" {
 		asked.Type = q.QueryType
 	}
-	f, err := frames(ctx, d.db, asked, q.TimeRange.From, q.TimeRange.To, q.Interval)
+	f, err := answer(ctx, d.db, asked, q.TimeRange.From, q.TimeRange.To, q.Interval)
 	if err != nil {
 		return backend.ErrDataResponse(backend.StatusBadRequest, err.Error())
 	}

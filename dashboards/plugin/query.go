@@ -52,9 +52,9 @@ func (q *Query) validate() error {
 	return nil
 }
 
-// frames answers one query. One row more than its limit is asked for, so that the
+// answer answers one query. One row more than its limit is asked for, so that the
 // frame can say that there are more.
-func frames(ctx context.Context, db query.DB, q Query, from, to time.Time, interval time.Duration) (*data.Frame, error) {
+func answer(ctx context.Context, db query.DB, q Query, from, to time.Time, interval time.Duration) (*data.Frame, error) {
 	if err := q.validate(); err != nil {
 		return nil, err
 	}

@@ -93,12 +93,12 @@ max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
 		out.Rows = out.Rows[:maxCoverageRows]
 		out.Caveats = append(out.Caveats, fmt.Sprintf("more than %d pairs of agent and gateway: those with most calls that were never asked are shown", maxCoverageRows))
 	}
-	out.doubts()
+	out.addCaveats()
 	return out, nil
 }
 
-// doubts name the gateways of whose calls it cannot be told.
-func (c *Coverage) doubts() {
+// addCaveats names the gateways of whose calls it is not known whether they were asked.
+func (c *Coverage) addCaveats() {
 	unknown, all := map[string]uint64{}, map[string]uint64{}
 	var order []string
 	for i := range c.Rows {
