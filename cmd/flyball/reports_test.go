@@ -12,11 +12,43 @@ func touchedDB(resource string) fakeDB {
 		{in: "FROM runs WHERE (run_key", rows: [][]any{storedRun(runA, "nightly", "billing/bot")}},
 		{in: "countIf(late)", rows: [][]any{{uint64(1), uint64(0), uint64(0), uint64(0), uint64(0), uint64(0)}}},
 		{in: "AS refused", rows: [][]any{
-			{resource, "DELETE", "/orders/{id}", "delete", "irreversible", uint64(2), uint64(1), uint64(0), uint64(10), first, first, []string{runA}},
-			{"customer:7", "GET", "/customers/{id}", "read", "read_only", uint64(40), uint64(39), uint64(1), uint64(4000), first, last, []string{runA}}}},
-		{in: "min(start_time), max(start_time) FROM", rows: [][]any{{"delete", "irreversible", uint64(2), first, first}, {"read", "read_only", uint64(40), first, last}}},
+			{
+				resource,
+				"DELETE",
+				"/orders/{id}",
+				"delete",
+				"irreversible",
+				uint64(2),
+				uint64(1),
+				uint64(0),
+				uint64(10),
+				first,
+				first,
+				[]string{runA},
+			},
+			{
+				"customer:7",
+				"GET",
+				"/customers/{id}",
+				"read",
+				"read_only",
+				uint64(40),
+				uint64(39),
+				uint64(1),
+				uint64(4000),
+				first,
+				last,
+				[]string{runA},
+			}}},
+		{
+			in:   "min(start_time), max(start_time) FROM",
+			rows: [][]any{{"delete", "irreversible", uint64(2), first, first}, {"read", "read_only", uint64(40), first, last}},
+		},
 		{in: "SELECT DISTINCT toString(run_id) AS linked", rows: [][]any{{runB}}},
-		{in: "max(agent_trust) >= 'infrastructure', credential_id", rows: [][]any{{runB, "search/bot", "key-2", true, true, uint64(4), uint64(1)}}},
+		{
+			in:   "max(agent_trust) >= 'infrastructure', credential_id",
+			rows: [][]any{{runB, "search/bot", "key-2", true, true, uint64(4), uint64(1)}},
+		},
 	}
 }
 
@@ -53,11 +85,52 @@ func TestReports(t *testing.T) {
 	calls := fakeAnswer{in: "source_offset, item LIMIT", columns: callColumns, rows: [][]any{
 		{at("2026-11-20 10:00:00"), uint16(200), "ok", "GET", "/orders/9", "read", "read_only", []string{"order:9"}, "http"},
 		{at("2026-11-20 10:00:01"), uint16(403), "denied", "DELETE", "/orders/9", "delete", "irreversible", []string{"order:9"}, "http"}}}
-	run := fakeDB{calls, {in: "SELECT agent_id, agent_name", columns: []string{"agent_id", "agent_trust", "task_id"}, rows: [][]any{{"billing/bot", "verified", "task-9"}}},
-		{in: "SELECT toString(linked), how", rows: [][]any{{runB, "parent"}}}, {in: "FROM runs WHERE", rows: [][]any{storedRun(runA, "nightly", "billing/bot")}}}
-	finding := fakeDB{{in: "SELECT finding_id", rows: [][]any{{"f_1", runA, "billing/bot", "runaway.loop", "trip", "open", at("2026-11-20 10:00:00"), at("2026-11-20 10:05:00"), 12.5, 0.0004, uint32(3), uint64(12), uint64(1),
-		"The same call, 40 times", `[{"feature":"repeats","observed":40,"usual":1.5,"peers":null,"humans":2}]`, "", "own", "true", "", ""}}}}
-	metrics := map[string]string{"GET /metrics": metricsText, "GET /readyz": `[{"part":"ingest","ready":true},{"part":"store","ready":false,"reason":"ClickHouse is away"}]`}
+	run := fakeDB{
+		calls,
+		{
+			in:      "SELECT agent_id, agent_name",
+			columns: []string{"agent_id", "agent_trust", "task_id"},
+			rows:    [][]any{{"billing/bot", "verified", "task-9"}},
+		},
+		{
+			in:   "SELECT toString(linked), how",
+			rows: [][]any{{runB, "parent"}},
+		},
+		{in: "FROM runs WHERE", rows: [][]any{storedRun(runA, "nightly", "billing/bot")}},
+	}
+	finding := fakeDB{
+		{
+			in: "SELECT finding_id",
+			rows: [][]any{
+				{
+					"f_1",
+					runA,
+					"billing/bot",
+					"runaway.loop",
+					"trip",
+					"open",
+					at("2026-11-20 10:00:00"),
+					at("2026-11-20 10:05:00"),
+					12.5,
+					0.0004,
+					uint32(3),
+					uint64(12),
+					uint64(1),
+					"The same call, 40 times",
+					`[{"feature":"repeats","observed":40,"usual":1.5,"peers":null,"humans":2}]`,
+					"",
+					"own",
+					"true",
+					"",
+					"",
+				},
+			},
+		},
+	}
+	metrics := map[string]string{
+		"GET /metrics": metricsText,
+		"GET /readyz":  `[{"part":"ingest","ready":true},{"part":"store","ready":false,"reason":"ClickHouse is away"}]`,
+	}
 	withControl := map[string]string{"GET /v1/status": statusText}
 	for k, v := range metrics {
 		withControl[k] = v

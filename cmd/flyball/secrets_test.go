@@ -97,7 +97,8 @@ func TestContradictingSecretsStopTheStartAndCheckConfig(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, command := range []string{"check-config", "up"} {
-				if code, said := exitOf(t, command, "--config", config, "--data", filepath.Join(dir, "data")); code != exitUsage || !strings.Contains(said, c.want) {
+				if code, said := exitOf(t, command, "--config", config, "--data", filepath.Join(dir, "data")); code != exitUsage ||
+					!strings.Contains(said, c.want) {
 					t.Errorf("%s: exit %d, %q", command, code, said)
 				}
 			}

@@ -70,8 +70,14 @@ func (c *Record) Envoy() map[string]any {
 func (c *Record) nginx() map[string]any {
 	end := c.at().Add(time.Duration(c.latency()) * time.Millisecond)
 	return map[string]any{
-		"msec": fmt.Sprintf("%d.%03d", end.Unix(), end.Nanosecond()/1e6), "request_id": c.requestID(), "remote_addr": c.address(), "request_method": c.Method,
-		"request_uri": EscapedPath(c.Path), "status": fmt.Sprint(c.Status), "request_length": fmt.Sprint(c.Request), "body_bytes_sent": fmt.Sprint(c.Response),
+		"msec": fmt.Sprintf(
+			"%d.%03d",
+			end.Unix(),
+			end.Nanosecond()/1e6,
+		), "request_id": c.requestID(), "remote_addr": c.address(), "request_method": c.Method,
+		"request_uri": EscapedPath(
+			c.Path,
+		), "status": fmt.Sprint(c.Status), "request_length": fmt.Sprint(c.Request), "body_bytes_sent": fmt.Sprint(c.Response),
 		"request_time": fmt.Sprintf("%.3f", float64(c.latency())/1e3), "http_user_agent": "python-httpx/0.27.0", "host": "api.internal",
 		"http_x_agent_id": c.AgentID, "http_x_agent_run_id": c.RunID, "http_x_task_id": c.TaskID, "x_consumer": c.Owner, "x_principal": c.User, "x_args_digest": c.Digest,
 	}

@@ -12,7 +12,7 @@ type agentTrust int
 
 const (
 	agentUnknown     agentTrust = iota // a record of a version that did not say
-	agentClaimed                       // only the caller's word, or no name
+	agentClaimed                       // only the caller asserts it, or there is no name
 	agentEstablished                   // a gateway, a token or the registry vouches for it
 )
 

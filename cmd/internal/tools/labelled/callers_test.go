@@ -47,7 +47,11 @@ func TestWhatAMakingGivesAwayIsLeftOut(t *testing.T) {
 			t.Errorf("%s: start %d, outcome %v, digests %d and %d", set, a.Start, a.Outcome, a.ArgsDigest, b.ArgsDigest)
 		}
 	}
-	made := folder(t, "agentdojo", `{"dataset":"agentdojo","run_id":"r","agent_id":"a","caller_kind":"agent","ts":1,"ts_synthetic":true,"method":"GET","path":"/x"}`+"\n")
+	made := folder(
+		t,
+		"agentdojo",
+		`{"dataset":"agentdojo","run_id":"r","agent_id":"a","caller_kind":"agent","ts":1,"ts_synthetic":true,"method":"GET","path":"/x"}`+"\n",
+	)
 	if runs, err := CallerSessions(filepath.Join(made, "agentdojo"), false); err != nil || runs[0].Calls[0].Start != 0 {
 		t.Errorf("%v: a made-up time was taken", err)
 	}

@@ -25,7 +25,12 @@ func (r *Example) ForEvaluation() *evaluate.Labelled {
 			out.Agent, out.Group = baseline.AgentKey(c.AgentID, c.AgentTrust), baseline.PeerGroup(c.AgentID, c.CallerKind)
 			out.Start, out.LoggedTask, out.TaskTrust = c.StartTime(), c.TaskID, c.TaskTrust
 		}
-		call := evaluate.LabelledCall{Route: feature.RouteName(c.Method, c.RouteKey, c.Operation), Named: c.Resources, Resources: r.Named[i], Read: c.Method == "GET" || c.Method == "HEAD" || c.Method == "OPTIONS"}
+		call := evaluate.LabelledCall{
+			Route:     feature.RouteName(c.Method, c.RouteKey, c.Operation),
+			Named:     c.Resources,
+			Resources: r.Named[i],
+			Read:      c.Method == "GET" || c.Method == "HEAD" || c.Method == "OPTIONS",
+		}
 		feature.Extract(c, &call.Input)
 		out.Calls = append(out.Calls, call)
 	}
