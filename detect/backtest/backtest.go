@@ -93,11 +93,24 @@ func (r *Report) notes() []string {
 		v = r.Candidate.Verdicts
 	}
 	judged, of := v.True+v.Benign+v.Test, v.True+v.Benign+v.Test+v.Unjudged
-	out := []string{fmt.Sprintf("stored history carries little truth: people have judged %d of the %d runs that would have been decided on; what is prevented in the others may be work that was meant", judged, of),
+	out := []string{
+		fmt.Sprintf(
+			"stored history carries little truth: people have judged %d of the %d runs that would have been decided on; what is prevented in "+
+				"the others may be work that was meant",
+			judged,
+			of,
+		),
 		"what is prevented is an upper bound: calls in flight pass, and a stopped caller may go another way; it ends with the decision's time",
-		"the trip budget (control.trip_budget), probes and longer openings are not applied; runs are as they were stitched"}
+		"the trip budget (control.trip_budget), probes and longer openings are not applied; runs are as they were stitched",
+	}
 	if r.Denied > 0 {
-		out = append(out, fmt.Sprintf("Flyball denied %d calls of this window when they came: they never reached the API and are not in the history that is judged", r.Denied))
+		out = append(
+			out,
+			fmt.Sprintf(
+				"Flyball denied %d calls of this window when they came: they never reached the API and are not in the history that is judged",
+				r.Denied,
+			),
+		)
 	}
 	return out
 }

@@ -2,10 +2,8 @@ package detector
 
 import "flyball/schema/wire"
 
-// Up to version 8 of an entry the states of all detectors stood one after another, under
-// the entry's version. In what follows they are named as those who wrote them knew them.
-
-// oldState says how a detector's state stood in such an entry.
+// oldState is how a detector's state was written up to version 8 of an entry: one after
+// another in a fixed order, under the entry's version.
 type oldState struct {
 	name string
 	from uint8 // version of the entry from which it was written

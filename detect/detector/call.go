@@ -70,8 +70,8 @@ func (c *Call) ActorState() State {
 // Report hands a version of a finding over to be published.
 func (c *Call) Report(f *schema.Finding) { c.findings = append(c.findings, f) }
 
-// NewFinding is what every finding of the run says, whatever its family. The score, the
-// evidence and the summary are the detector's.
+// NewFinding makes a version of a finding of the run, with what is the same in all families.
+// The score, the evidence and the summary are up to the detector.
 func (c *Call) NewFinding(family string, p *Progress) *schema.Finding {
 	r := c.Run
 	out := &schema.Finding{ID: schema.FindingID(r.RunID, family), Version: c.At.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
@@ -85,7 +85,7 @@ func (c *Call) NewFinding(family string, p *Progress) *schema.Finding {
 }
 
 // DecisionDue reports whether a finding of a family that has come to a level is to be
-// decided on; rising says that the run goes on as it did.
+// decided on. rising: the run goes on as it did.
 func (c *Call) DecisionDue(p *Progress, level schema.Level, family string, rising bool) bool {
 	subject := policy.Subject{Agent: c.Run.AgentID, Trust: c.Run.AgentTrust, Family: family}
 	return p.DecisionDue(&c.set.options.Rules, level, subject, c.Call, rising)
@@ -115,8 +115,9 @@ func (c *Call) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
 	return ok
 }
 
-// DecideByRule asks the rules alone: for findings on which an operator's rule may act at
-// every version. earlier is how many decisions were made on it. It reports whether one was made.
+// DecideByRule decides by the rules alone, without a Progress: for findings that alert and on
+// which an operator's rule may act at every version. earlier is how many decisions were made
+// on it. It reports whether one was made.
 func (c *Call) DecideByRule(out *schema.Finding, earlier uint32) bool {
 	in := c.input(out)
 	in.EarlierDecisions = int(earlier)

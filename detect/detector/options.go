@@ -22,7 +22,7 @@ type Options struct {
 	// About returns what the registry knows of an agent: its tags and its criticality.
 	// It can change what is done about a finding, never the finding.
 	About func(agent string) (tags []string, criticality string)
-	// Now is the clock by which the age of a call is told: it can change the mode of a
+	// Now is the clock by which the age of a call is measured. It can change the mode of a
 	// decision and nothing else.
 	Now func() time.Time
 }
@@ -49,7 +49,7 @@ func (o *Options) Validate() error {
 	case o.FalseSuspicions <= 0 || o.FalseSuspicions > MaxFalseSuspicions:
 		return fmt.Errorf("detect.false_suspicions_per_1000: %g is not above 0 and at most %g", o.FalseSuspicions*1000, MaxFalseSuspicions*1000)
 	case o.Now == nil:
-		return fmt.Errorf("detect: no clock to tell the age of a call by")
+		return fmt.Errorf("detect: no clock to measure the age of a call by")
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func agentName(r *stitch.Run) string {
 	return r.AgentID
 }
 
-// unmeasured is evidence without the numbers that it has nothing to say about.
+// unmeasured is evidence of which only what was observed and what is usual is known.
 func unmeasured(feature string, observed, usual schema.OptionalFloat) schema.Contribution {
 	return schema.Contribution{Feature: feature, Observed: observed, Usual: usual, Peers: schema.Unknown, Humans: schema.Unknown,
 		Score: schema.Unknown}

@@ -34,7 +34,7 @@ type scopeState struct {
 	route                string
 	answer               scope.Assessment // of the first
 
-	declaredBefore declaredTask // while an entry up to version 8 is read: it stood here
+	declaredBefore declaredTask // of an entry up to version 8, while it is read
 }
 
 // outside is how many calls would have been held.

@@ -26,13 +26,13 @@ type RunState struct {
 	set          *Set
 }
 
-// declaredTask is what the check knew of a run's declared task.
+// declaredTask is the part of a run's declared task that is kept.
 type declaredTask struct {
 	taskType string
 	targets  bool // it has declared targets
 }
 
-// recordDeclaredTask takes in what the check knew of the task of a run.
+// recordDeclaredTask keeps the declared task that the check noted in its row of a call.
 func (s *Set) recordDeclaredTask(r *stitch.Run, c *schema.Call) {
 	taskType, targets := c.Attr(schema.AttrTaskType), c.Attr(schema.AttrTaskTargets) != ""
 	if taskType != "" || targets {
@@ -61,8 +61,8 @@ func (r *RunState) DeclaredTask() *schema.Task {
 	return t
 }
 
-// comparedAs is whom the run is compared as, without its task. It is found anew when what
-// is known of the caller has changed.
+// comparedAs is whom the run is compared as, without its task. It is looked up again when the
+// caller's name, version, trust or kind has changed.
 func (r *RunState) comparedAs(run *stitch.Run) score.Reference {
 	if r.agent == run.AgentID && r.Reference.Version == run.AgentVersion && r.trust == run.AgentTrust && r.kind == run.CallerKind &&
 		r.Reference.Group != "" {

@@ -104,7 +104,7 @@ func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 		if err := c.journal.writeRows(ctx); err != nil {
 			return err
 		}
-		// An entry says which snapshots were handed out: those must be durable too.
+		// An entry holds which snapshots were written: those must be durable, too.
 		c.journal.writeSnapshots(ctx)
 		c.cfg.Stage("detect.output|checkpoint")
 		if err := c.out.wait(); err != nil {

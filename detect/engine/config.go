@@ -12,7 +12,7 @@ import (
 	"flyball/schema/kafka"
 )
 
-// Config of a detect role.
+// Config of the detect role.
 type Config struct {
 	Kafka  kafka.Config
 	Group  string
@@ -24,14 +24,14 @@ type Config struct {
 	// Detectors makes the detectors of one partition.
 	Detectors func(detector.Options, *detector.Metrics) *detector.Set
 
-	// ProvenCommands says whether every enforcement point folds CommandProven: credentials
-	// that the API has accepted often enough are then reported to them. nil: never.
+	// ProvenCommands reports whether every enforcement point reads CommandProven: credentials
+	// that the API has accepted often enough are then reported to them. nil: they are not.
 	ProvenCommands func() bool
 
 	CheckpointEvery time.Duration // a dirty actor is written at most this often
-	SnapshotEvery   time.Duration // a changed run's snapshot is handed out at most this often
-	JournalEvery    time.Duration // how long rows wait for company
-	JournalRows     int           // rows after which a journal record is cut
+	SnapshotEvery   time.Duration // snapshots of changed runs are written at most this often
+	JournalEvery    time.Duration // how long rows wait until a record is written
+	JournalRows     int           // rows after which a record is written at once
 
 	// Stage is called between two durable writes, with their names; tests end the process there.
 	Stage func(stage string)
@@ -40,7 +40,7 @@ type Config struct {
 	Registerer prometheus.Registerer
 }
 
-// DefaultConfig is the documented behaviour; Kafka, Logger, Registerer and Now are the caller's.
+// DefaultConfig are the documented defaults; Kafka, Logger, Registerer and Now are the caller's.
 func DefaultConfig() Config {
 	return Config{
 		Group: "flyball-detect", Limits: stitch.DefaultLimits(),

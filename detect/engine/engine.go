@@ -19,8 +19,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// Engine is the detect role: one worker for each partition that its consumer
-// group assigns to it.
+// Engine is the detect role: one worker for each partition that its consumer group assigns
+// to it.
 type Engine struct {
 	cfg     Config
 	m       *metrics
@@ -41,7 +41,7 @@ type Engine struct {
 	failure error
 }
 
-// New is inert. member names the process in claims and logs.
+// New makes an engine that does nothing until Run. member names the process in claims.
 func New(cfg Config, member string) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -151,8 +151,8 @@ func (e *Engine) commitAnswered(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp
 		"error", err)
 }
 
-// offsets are what the partitions' records say: the group's committed offsets
-// only show them to whoever watches lag, and to the janitor.
+// offsets are those in the partitions' records. The group's committed offsets only show them
+// to whoever watches lag, and to the janitor.
 func (e *Engine) offsets() map[string]map[int32]kgo.EpochOffset {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -171,7 +171,7 @@ func (e *Engine) worker(part int32) *worker {
 	return e.workers[part]
 }
 
-// assign restores partitions and says from where to read them.
+// assign restores partitions and sets the offsets from which they are read.
 func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	var g errgroup.Group
 	g.SetLimit(4)
@@ -217,7 +217,7 @@ func (e *Engine) start(w *worker) {
 	e.mu.Unlock()
 	go func() {
 		defer close(w.done)
-		// What a worker could not write after it was given up is written by the next owner.
+		// What a worker could not write after its partition was lost, the next owner writes.
 		if err := w.run(ctx); err != nil && ctx.Err() == nil {
 			w.err = err
 			e.fail(err)
@@ -254,7 +254,7 @@ func (e *Engine) release(ctx context.Context, parts map[string][]int32, drain bo
 		select {
 		case <-w.done:
 		case <-bound.C:
-			e.cfg.Logger.Warn("partition given up without a last checkpoint: the next owner replays more", "partition", w.part)
+			e.cfg.Logger.Warn("partition given up without a last checkpoint; its next owner replays more", "partition", w.part)
 			w.cancel()
 		}
 	}

@@ -75,7 +75,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// setLag sets what a poll tells of a partition's lag.
+// setLag sets a partition's lag after a poll that read records of it.
 func (m *metrics) setLag(p *kgo.FetchTopicPartition, now time.Time) {
 	last := p.Records[len(p.Records)-1]
 	lag := p.HighWatermark - last.Offset - 1

@@ -9,10 +9,9 @@ import (
 	"flyball/schema/wire"
 )
 
-// progress is what a partition knows at an offset of flyball.calls: the
-// highest position of every source, their times, and the active versions.
-// Applying the same records in the same order gives the same progress, so one
-// kept at the committed offset is where a replay starts from.
+// progress is what a partition knows at an offset of flyball.calls: the highest position of
+// every source, their times, and the active versions. The same records in the same order give
+// the same progress, so that a replay starts from the one at the committed offset.
 type progress struct {
 	positions map[schema.Source]schema.Position
 	water     stitch.Watermark

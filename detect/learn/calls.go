@@ -32,16 +32,21 @@ type Window struct {
 // alarmed is true of a run that was alarmed on and that no person found benign. A
 // hold is no alarm: runs that were outside their scope are told by the scopes that
 // are learned now, and a name that was never set right is no reason to learn nothing.
-const alarmed = `(level >= 'alert' AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
-   OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND family NOT IN ('scope', 'identity_conflict') AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))) AS alarmed`
+const alarmed = `(level >= 'alert' AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
+  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
+   OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND family NOT IN ('scope',
+     'identity_conflict') AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String}
+       AND verdict = 'benign'))) AS alarmed`
 
 // callsOf are the calls of picked runs; %s are columns that only some readers want.
 const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task, p.alarmed,
-       c.method, c.route, c.operation, c.args_digest, c.args_digest_basis = 'url', c.bytes_in, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
+       c.method, c.route, c.operation, c.args_digest, c.args_digest_basis = 'url', c.bytes_in,
+         c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
        c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility),
        c.duration_ns, c.tokens_in, c.tokens_out, c.attrs['` + route.AttrAmount + `'], c.attrs['` + route.AttrCurrency + `']%s
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
-WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))`
+WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied'
+  AND c.denied_by IN ('flyball', 'ext_authz'))`
 
 // inOrder is the order in which they were scored: that of the log, where a call that
 // ends first stands first, whenever it began.
@@ -77,9 +82,15 @@ func calls(ctx context.Context, db DB, picked string, w Window, more extraColumn
 	if more != nil {
 		columns, into = more.columns(), more.into()
 	}
-	rows, err := db.Query(ctx, "WITH picked AS ("+picked+") "+fmt.Sprintf(callsOf, columns)+w.only+inOrder, clickhouse.Named("tenant", w.Tenant),
-		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
-		clickhouse.Named("per", fmt.Sprint(w.PerAgent)), clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)))
+	rows, err := db.Query(
+		ctx,
+		"WITH picked AS ("+picked+") "+fmt.Sprintf(callsOf, columns)+w.only+inOrder,
+		clickhouse.Named("tenant", w.Tenant),
+		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())),
+		clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
+		clickhouse.Named("per", fmt.Sprint(w.PerAgent)),
+		clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)),
+	)
 	if err != nil {
 		return fmt.Errorf("ask for stored runs: %w", err)
 	}
@@ -93,21 +104,52 @@ func calls(ctx context.Context, db DB, picked string, w Window, more extraColumn
 		var args, given, result, bytes uint64
 		var byURL, byBytes, failed bool
 		var resources []string
-		if err := rows.Scan(append([]any{&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &template, &operation, &args, &byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility,
+		if err := rows.Scan(append([]any{&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &template, &operation, &args,
+			&byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility,
 			&duration, &tokensIn, &tokensOut, &amount, &currency}, into...)...); err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}
 		var t schema.Trust
 		var k schema.CallerKind
 		var e schema.Effect
-		if err := errors.Join(t.UnmarshalText([]byte(trust)), k.UnmarshalText([]byte(kind)), e.UnmarshalText([]byte(effect)), out.Reversibility.UnmarshalText([]byte(reversibility))); err != nil {
+		if err := errors.Join(t.UnmarshalText([]byte(trust)), k.UnmarshalText([]byte(kind)), e.UnmarshalText([]byte(effect)),
+			out.Reversibility.UnmarshalText([]byte(reversibility))); err != nil {
 			return err
 		}
 		key := route.Key(template)
 		out.First, last = out.Run != last, out.Run
-		out.Agent, out.Group, out.Route = baseline.AgentKey(out.AgentID, t), baseline.PeerGroup(out.AgentID, k), feature.RouteName(method, key, operation)
-		c := schema.Call{Method: method, RouteKey: key, Operation: operation, ArgsDigest: args, BytesIn: given, BytesOut: bytes, Effect: e, ArgsDigestBasis: schema.DigestLogged, ResultDigest: result, ResultDigestBasis: schema.DigestLogged, Outcome: schema.OutcomeOK,
-			Start: out.At.UnixNano(), DurationNs: duration, Reversibility: out.Reversibility, TokensIn: tokensIn, TokensOut: tokensOut, AgentID: out.AgentID, AgentTrust: t, Tenant: w.Tenant}
+		out.Agent, out.Group, out.Route = baseline.AgentKey(
+			out.AgentID,
+			t,
+		), baseline.PeerGroup(
+			out.AgentID,
+			k,
+		), feature.RouteName(
+			method,
+			key,
+			operation,
+		)
+		c := schema.Call{
+			Method:            method,
+			RouteKey:          key,
+			Operation:         operation,
+			ArgsDigest:        args,
+			BytesIn:           given,
+			BytesOut:          bytes,
+			Effect:            e,
+			ArgsDigestBasis:   schema.DigestLogged,
+			ResultDigest:      result,
+			ResultDigestBasis: schema.DigestLogged,
+			Outcome:           schema.OutcomeOK,
+			Start:             out.At.UnixNano(),
+			DurationNs:        duration,
+			Reversibility:     out.Reversibility,
+			TokensIn:          tokensIn,
+			TokensOut:         tokensOut,
+			AgentID:           out.AgentID,
+			AgentTrust:        t,
+			Tenant:            w.Tenant,
+		}
 		if byURL {
 			c.ArgsDigestBasis = schema.DigestURL
 		}

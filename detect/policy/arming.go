@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Arming says whose decisions are enforced. Everything else observes.
+// Arming selects the decisions that are enforced. All others are recorded only.
 type Arming struct {
 	All bool
 	// Agents, Tags and Families are patterns as path.Match takes them: billing/*,

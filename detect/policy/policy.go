@@ -99,23 +99,41 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 // established ones behind the same address.
 func enforcementScope(in Input) (schema.Scope, string) {
 	run, c := in.Run, in.Call
-	many := in.Finding.Family == schema.FamilySplit // another run would be next
-	named := !many && run.Rule == schema.RunExplicit && c.RunKey != "" && !strings.Contains(c.RunKeySource, "span")
+	if s, ok := runScope(in); ok {
+		return s, WhyRunNamed
+	}
 	switch {
-	case !many && run.Rule == schema.RunGate && c.RunKey != "" && in.TrippedBefore == 0:
-		return schema.Scope{Kind: schema.ScopeRun, Value: c.RunKey}, WhyRunNamed // as the check endpoint knows it
-	case named && in.TrippedBefore == 0:
-		return schema.Scope{Kind: schema.ScopeRun, Value: run.RunID.String()}, WhyRunNamed
-	case many && run.CredentialID != "":
-		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, WhyManyRuns
-	case run.CredentialID != "" && in.TrippedBefore > 0:
-		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, WhySecondRun
 	case run.CredentialID != "":
-		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, WhyCredential
+		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, credentialReason(in)
 	case run.AgentID != "" && run.AgentTrust >= schema.TrustInfrastructure:
 		return schema.Scope{Kind: schema.ScopeAgent, Value: run.AgentID}, WhyAgent
 	case c.Standing() == schema.StandingClaimed && c.ClientIP.IsValid() && c.Attr(schema.AttrForwardedHops) == "":
 		return schema.Scope{Kind: schema.ScopeAddress, Value: c.ClientIP.Unmap().String()}, WhyAddress
 	}
 	return schema.Scope{}, WhyNoEnforceableScope
+}
+
+// runScope is the run alone, where the next request of it can be recognised. It is not enough
+// for what is spread over several runs, nor after another run of the actor was tripped.
+func runScope(in Input) (schema.Scope, bool) {
+	run, c := in.Run, in.Call
+	switch {
+	case in.Finding.Family == schema.FamilySplit || in.TrippedBefore > 0 || c.RunKey == "":
+	case run.Rule == schema.RunGate: // as the check knows it
+		return schema.Scope{Kind: schema.ScopeRun, Value: c.RunKey}, true
+	case run.Rule == schema.RunExplicit && !strings.Contains(c.RunKeySource, "span"):
+		return schema.Scope{Kind: schema.ScopeRun, Value: run.RunID.String()}, true
+	}
+	return schema.Scope{}, false
+}
+
+// credentialReason says why a decision holds the credential and not the run.
+func credentialReason(in Input) string {
+	switch {
+	case in.Finding.Family == schema.FamilySplit:
+		return WhyManyRuns
+	case in.TrippedBefore > 0:
+		return WhySecondRun
+	}
+	return WhyCredential
 }

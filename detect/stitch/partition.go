@@ -2,7 +2,6 @@ package stitch
 
 import (
 	"container/heap"
-	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -51,10 +50,10 @@ func (p *Partition) TakeClosed(into []*Run) []*Run {
 }
 
 // OpenRuns is how many runs are open, the overflow runs included.
-func (p *Partition) OpenRuns() int    { return p.openRuns }
-func (p *Partition) Actors() int      { return len(p.actors) }
-func (p *Partition) Refusals() uint64 { return p.refusals }
-func (p *Partition) Watermark() int64 { return p.watermark }
+func (p *Partition) OpenRuns() int { return p.openRuns }
+
+// Actors is how many actors are remembered.
+func (p *Partition) Actors() int { return len(p.actors) }
 
 // Apply binds a call, found at an offset of flyball.calls, to its run and sets
 // the call's Run fields. It returns nil when the actor's restored state already
@@ -260,9 +259,6 @@ func (p *Partition) Forget(key string) (done, later bool) {
 	p.countActor(a, -1)
 	return true, false
 }
-
-// ClosesAt is for tests and explanations: when silence alone closes a run.
-func (r *Run) ClosesAt(l Limits) time.Time { return time.Unix(0, r.lastEnd+int64(r.gap(&l))).UTC() }
 
 type dueHeap []*Run
 

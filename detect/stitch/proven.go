@@ -29,7 +29,7 @@ const (
 type proof struct {
 	credential  uint64 // hash of its id
 	first, last int64  // event time of accepted calls, Unix ns
-	reportedDay uint32 // day since 1970 on which it was last told, plus one
+	reportedDay uint32 // day since 1970 on which it was last reported, plus one; 0: never
 	calls       uint8  // up to provenCalls
 }
 

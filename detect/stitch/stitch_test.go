@@ -169,8 +169,8 @@ func TestInventedRunIdsCannotEvictAnother(t *testing.T) {
 	if n := b.p.OpenRuns(); n > 102 {
 		t.Fatalf("%d open runs", n)
 	}
-	if b.p.Refusals() < 199_000 {
-		t.Fatalf("%d refusals counted", b.p.Refusals())
+	if b.p.refusals < 199_000 {
+		t.Fatalf("%d refusals counted", b.p.refusals)
 	}
 	for _, a := range b.p.actors {
 		for k, l := range a.runs {
@@ -290,7 +290,7 @@ func TestRestoredStateGoesOnAsIfNothingHappened(t *testing.T) {
 	calls(cut, 0, 1700)
 	after := newBench(t)
 	after.offset, after.w = cut.offset, cut.w
-	after.p.SetWatermark(cut.p.Watermark())
+	after.p.SetWatermark(cut.p.watermark)
 	for _, a := range cut.p.actors {
 		restored, gen, err := after.p.Restore(EncodeActor(nil, a, 3))
 		if err != nil || gen != 3 {

@@ -9,7 +9,7 @@ import (
 
 // Watermark is how far event time has come in one partition of flyball.calls:
 // the lowest of its sources' highest event times, less the lateness allowed.
-// A source that its ingest says is caught up counts as current. A source that
+// A source whose ingest has caught up counts as current. A source that
 // no ingest has mentioned for a day, by the clock of the marks, is left out,
 // and so is a topic that was deleted and made again under its name.
 type Watermark struct {

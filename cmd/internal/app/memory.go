@@ -24,10 +24,10 @@ const (
 	// shareWithEngine is for `up` with the embedded engine, a child process with a limit of its own (4 GiB for all its
 	// statements) and a page cache that its queries need.
 	shareWithEngine = 0.45
-	// leastMemory is the lowest limit: the state of a small deployment and one batch of each part need about that.
-	leastMemory = 512 << 20
-	// shareOfSmall is for a machine that has less than leastMemory.
-	shareOfSmall = 0.90
+	// minMemoryLimit is the lowest limit: the state of a small deployment and one batch of each part need about that.
+	minMemoryLimit = 512 << 20
+	// shareOfSmallMachine is for a machine that has less than minMemoryLimit.
+	shareOfSmallMachine = 0.90
 )
 
 // machineMemory is what this process may use at most, and what says so.
@@ -124,7 +124,7 @@ func softMemoryLimit(m machineMemory, embeddedEngine bool, goMemLimit string) (i
 	}
 	limit := int64(share * float64(m.bytes))
 	why := fmt.Sprintf("%.0f %% of %d MiB (%s)", 100*share, m.bytes>>20, m.source)
-	if least := min(leastMemory, int64(shareOfSmall*float64(m.bytes))); limit < least {
+	if least := min(minMemoryLimit, int64(shareOfSmallMachine*float64(m.bytes))); limit < least {
 		limit, why = least, fmt.Sprintf("the least, of %d MiB (%s)", m.bytes>>20, m.source)
 	}
 	return limit, why

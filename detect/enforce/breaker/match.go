@@ -15,7 +15,7 @@ func Risky(r schema.Reversibility) bool {
 
 // Named reasons of a match.
 const (
-	WhyNoBreaker     = "no_breaker"
+	whyNoBreaker     = "no_breaker"
 	WhyForced        = "forced_open"
 	WhyHeld          = "breaker_open"
 	WhyRenamed       = "renamed_run"
@@ -24,7 +24,7 @@ const (
 	WhyHalfOpenWrite = "half_open_write"
 	WhyGated         = "gated_by_breaker"
 	WhyThrottled     = "throttled_by_breaker"
-	WhyAnnotated     = "annotated_by_breaker"
+	whyAnnotated     = "annotated_by_breaker"
 )
 
 // Match is the breaker that decides on a request, and what it does to it.
@@ -32,7 +32,7 @@ type Match struct {
 	Action  schema.Action
 	Why     string
 	Breaker *schema.Breaker // nil: none applies
-	// OtherRun: the breaker is on another run of the same caller; see AlsoHeld.
+	// OtherRun: the breaker is on another run of the same caller; see holderOf.
 	OtherRun bool
 	// Probe: the request may pass if it claims a probe of the breaker.
 	Probe bool
@@ -52,9 +52,9 @@ type Match struct {
 // better identity, nor to those whose address is unknown.
 func (s *State) Match(r *enforce.Request, now int64) Match {
 	if len(s.open) == 0 {
-		return Match{Why: WhyNoBreaker}
+		return Match{Why: whyNoBreaker}
 	}
-	f := search{s: s, q: newQuery(r), m: Match{Why: WhyNoBreaker}}
+	f := search{s: s, q: newQuery(r), m: Match{Why: whyNoBreaker}}
 	f.runs()
 	f.credentials()
 	f.parents()
@@ -212,7 +212,7 @@ func (m *Match) setEffect(r schema.Reversibility, now int64) {
 	case b.Action == schema.ActionThrottle:
 		m.Why = WhyThrottled
 	case b.Action == schema.ActionAnnotate:
-		m.Why = WhyAnnotated
+		m.Why = whyAnnotated
 	}
 }
 

@@ -69,11 +69,11 @@ func (d *Decision) Objections() []Objection { return d.objections[:d.n] }
 // Named reasons beside those of breakers and manifests.
 const (
 	WhyClear  = "clear"
-	WhyBypass = "bypass"
+	whyBypass = "bypass"
 	// WhyShareExceeded belongs to the family of failure modes, as manifest.WhyLogStale does.
 	WhyShareExceeded = "policy.failure:too_much_claimed_work"
-	// WhyLearned precedes the reasons of learned scopes, which are armed as one family.
-	WhyLearned = "scope.learned:"
+	// whyLearned precedes the reasons of learned scopes, which are armed as one family.
+	whyLearned = "scope.learned:"
 )
 
 // Decide collects the objections to a request, in this order: breakers; the manifest of the
@@ -93,7 +93,7 @@ func (s *State) Decide(r *Request) Decision {
 	d.failureMode()
 	d.probe()
 	if d.Bypassed && d.Would > schema.ActionNone {
-		d.Why = WhyBypass
+		d.Why = whyBypass
 	}
 	return d.Decision
 }

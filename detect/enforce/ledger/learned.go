@@ -21,7 +21,7 @@ func (d *decider) learnedScope() {
 	if !d.Scope.Placement.NeedsApproval() {
 		return
 	}
-	o := Objection{By: "learned_scope", Action: schema.ActionGate, Why: WhyLearned + d.Scope.Placement.String(),
+	o := Objection{By: "learned_scope", Action: schema.ActionGate, Why: whyLearned + d.Scope.Placement.String(),
 		Mode: d.mode(schema.FamilyScope), About: d.Scope.Source}
 	if d.add(o) {
 		d.Line = o.About

@@ -8,9 +8,9 @@ import (
 
 // Named reasons of a decision that the state has changed.
 const (
-	WhyExcepted = "exception" // the rule is the exception's id
-	WhyArmed    = "armed_by_command"
-	WhyDisarmed = "disarmed_by_command"
+	whyExcepted = "exception" // the rule is the exception's id
+	whyArmed    = "armed_by_command"
+	whyDisarmed = "disarmed_by_command"
 )
 
 // trip applies a trip after exceptions and commands of arming. The detector's decision
@@ -19,7 +19,7 @@ const (
 func (s *State) trip(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	if e := s.Exceptions.Find(at.Time, c.Tenant, c.Decision, c.Holder); e != nil && enforceable(c.Decision) {
 		s.Exceptions.RecordUse(at.Time, e)
-		_, events := s.Breakers.Apply(at, withMode(c, schema.ModeObserve, WhyExcepted, e.ID))
+		_, events := s.Breakers.Apply(at, withMode(c, schema.ModeObserve, whyExcepted, e.ID))
 		return enforce.Result{Code: enforce.TripExcepted, Ref: e.ID}, events
 	}
 	return s.Breakers.Apply(at, s.armed(c))
@@ -47,11 +47,11 @@ func (s *State) armed(c *schema.Command) *schema.Command {
 	case a.Order == nil || a.Armed == (d.Mode == schema.ModeArmed):
 		return c
 	case !a.Armed:
-		return withMode(c, schema.ModeObserve, WhyDisarmed, d.Rule)
+		return withMode(c, schema.ModeObserve, whyDisarmed, d.Rule)
 	case d.Family == "":
 		return c
 	}
-	return withMode(c, schema.ModeArmed, WhyArmed, d.Rule)
+	return withMode(c, schema.ModeArmed, whyArmed, d.Rule)
 }
 
 // withMode returns a copy of a trip whose decision has another mode.

@@ -13,9 +13,9 @@ import (
 	"flyball/schema/schedule"
 )
 
-// Compile checks a document and makes it ready to decide calls. The error holds everything
+// compile checks a document and makes it ready to decide calls. The error holds everything
 // that is wrong with it; each line names the key, the value and the rule.
-func Compile(d *Document) (*Manifest, error) {
+func compile(d *Document) (*Manifest, error) {
 	var c compiler
 	m := &Manifest{Document: *d, pattern: c.head(d), types: map[string]grants{}}
 	m.grants = c.grants("scope", d.Grants)
@@ -51,8 +51,8 @@ func (c *compiler) reject(format string, args ...any) {
 
 // head checks what stands before the lists, and reports whether the agent is a pattern.
 func (c *compiler) head(d *Document) (pattern bool) {
-	if d.Version != FormatVersion {
-		c.reject("version: %d; this binary reads %d", d.Version, FormatVersion)
+	if d.Version != formatVersion {
+		c.reject("version: %d; this binary reads %d", d.Version, formatVersion)
 	}
 	switch {
 	case d.Agent == "":

@@ -17,11 +17,11 @@ import (
 //go:embed manifest.schema.json
 var Schema []byte
 
-// FormatVersion of documents.
-const FormatVersion = 1
+// formatVersion of documents.
+const formatVersion = 1
 
-// MaxSize of a document in bytes.
-const MaxSize = 64 << 10
+// maxSize of a document in bytes.
+const maxSize = 64 << 10
 
 // Document is a manifest as its owner writes it.
 type Document struct {
@@ -105,14 +105,14 @@ func (d *Duration) UnmarshalText(b []byte) error {
 // Parse reads and compiles a document. One error rejects it whole; the error names the key,
 // the value and the rule.
 func Parse(text []byte) (*Manifest, error) {
-	if len(text) > MaxSize {
-		return nil, fmt.Errorf("manifest: %d bytes; at most %d", len(text), MaxSize)
+	if len(text) > maxSize {
+		return nil, fmt.Errorf("manifest: %d bytes; at most %d", len(text), maxSize)
 	}
 	var d Document
 	if err := document.Read(text, &d); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
-	return Compile(&d)
+	return compile(&d)
 }
 
 // Text returns the document as YAML.

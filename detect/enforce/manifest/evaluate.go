@@ -46,26 +46,26 @@ type quota struct {
 // Named reasons of an evaluation. The part before the colon is the family, which can be
 // armed by itself: policy.scope, policy.task, policy.autonomy, policy.hours, policy.quota.
 const (
-	WhyInScope        = "in_scope"
+	whyInScope        = "in_scope"
 	WhyNoManifest     = "no_manifest"
-	WhyReadOutside    = "policy.scope:read_outside"
+	whyReadOutside    = "policy.scope:read_outside"
 	WhyOutside        = "policy.scope:route_outside"
-	WhyResource       = "policy.scope:resource_outside"
-	WhyResourceHidden = "policy.scope:resource_unknown"
-	WhyTaskRoute      = "policy.task:route_outside"
-	WhyTaskTarget     = "policy.task:target_outside"
-	WhyTaskOver       = "policy.task:after_task"
-	WhyNoTask         = "policy.task:none_declared"
-	WhyTypeUnknown    = "policy.task:type_unknown"
-	WhyAlwaysAsks     = "policy.autonomy:always_asks"
-	WhyIrreversible   = "policy.autonomy:irreversible_not_granted"
-	WhyAmount         = "policy.autonomy:amount_above"
-	WhyNoAmount       = "policy.autonomy:amount_unknown"
-	WhyCurrency       = "policy.autonomy:currency_differs"
-	WhyNoCurrency     = "policy.autonomy:currency_unknown"
-	WhyHours          = "policy.hours:outside"
-	WhyQuota          = "policy.quota:spent"
-	WhyAutonomySpent  = "policy.autonomy:spent_alone"
+	whyResource       = "policy.scope:resource_outside"
+	whyResourceHidden = "policy.scope:resource_unknown"
+	whyTaskRoute      = "policy.task:route_outside"
+	whyTaskTarget     = "policy.task:target_outside"
+	whyTaskOver       = "policy.task:after_task"
+	whyNoTask         = "policy.task:none_declared"
+	whyTypeUnknown    = "policy.task:type_unknown"
+	whyAlwaysAsks     = "policy.autonomy:always_asks"
+	whyIrreversible   = "policy.autonomy:irreversible_not_granted"
+	whyAmount         = "policy.autonomy:amount_above"
+	whyNoAmount       = "policy.autonomy:amount_unknown"
+	whyCurrency       = "policy.autonomy:currency_differs"
+	whyNoCurrency     = "policy.autonomy:currency_unknown"
+	whyHours          = "policy.hours:outside"
+	whyQuota          = "policy.quota:spent"
+	whyAutonomySpent  = "policy.autonomy:spent_alone"
 	WhyLogStale       = "policy.failure:log_away"
 )
 
@@ -102,31 +102,31 @@ func (m *Manifest) Evaluate(r *enforce.Request, now int64) Evaluation {
 func (m *Manifest) evaluate(r *enforce.Request, now int64) Evaluation {
 	c := r.Call
 	if r.Task != nil && r.Task.HasEnded(now) {
-		return Evaluation{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
+		return Evaluation{Action: schema.ActionDeny, Why: whyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {
 		if len(m.grants.routes) > 0 && !route.AnyMatches(m.grants.routes, c) {
-			return Evaluation{Action: schema.ActionAnnotate, Why: WhyReadOutside, Line: "scope.routes"}
+			return Evaluation{Action: schema.ActionAnnotate, Why: whyReadOutside, Line: "scope.routes"}
 		}
-		return Evaluation{Why: WhyInScope, Line: "scope"}
+		return Evaluation{Why: whyInScope, Line: "scope"}
 	}
 	if why, line := m.checkWrite(r, now); why != "" {
 		return Evaluation{Action: schema.ActionGate, Why: why, Line: line}
 	}
-	return Evaluation{Why: WhyInScope, Line: "scope"}
+	return Evaluation{Why: whyInScope, Line: "scope"}
 }
 
 // checkWrite returns why a write needs approval and the line that says so, or "".
 func (m *Manifest) checkWrite(r *enforce.Request, now int64) (why, line string) {
 	c := r.Call
-	if why, line = m.grants.check(c, WhyOutside, WhyResource); why != "" {
+	if why, line = m.grants.check(c, WhyOutside, whyResource); why != "" {
 		return why, line
 	}
 	if why, line = m.checkTask(r.Task, c); why != "" {
 		return why, line
 	}
 	if g, known := m.types[r.ClaimedTaskType]; known && r.ClaimedTaskType != "" {
-		if why, line = g.check(c, WhyTaskRoute, WhyTaskTarget); why != "" {
+		if why, line = g.check(c, whyTaskRoute, whyTaskTarget); why != "" {
 			return why, line
 		}
 	}
@@ -134,7 +134,7 @@ func (m *Manifest) checkWrite(r *enforce.Request, now int64) (why, line string) 
 		return why, line
 	}
 	if m.hours != nil && !m.hours.Contains(now) {
-		return WhyHours, "hours"
+		return whyHours, "hours"
 	}
 	return "", ""
 }
@@ -144,21 +144,21 @@ func (m *Manifest) checkWrite(r *enforce.Request, now int64) (why, line string) 
 func (m *Manifest) checkTask(t *schema.Task, c *schema.Call) (why, line string) {
 	if t == nil {
 		if m.Document.Task == "required" {
-			return WhyNoTask, "task"
+			return whyNoTask, "task"
 		}
 		return "", ""
 	}
 	if t.Type != "" && len(m.types) > 0 {
 		g, known := m.types[t.Type]
 		if !known {
-			return WhyTypeUnknown, "task_types"
+			return whyTypeUnknown, "task_types"
 		}
-		if why, line := g.check(c, WhyTaskRoute, WhyTaskTarget); why != "" {
+		if why, line := g.check(c, whyTaskRoute, whyTaskTarget); why != "" {
 			return why, line
 		}
 	}
 	if len(t.Targets) > 0 && len(c.Resources) > 0 {
-		if why, _ := (&grants{resources: t.Targets}).check(c, WhyTaskRoute, WhyTaskTarget); why != "" {
+		if why, _ := (&grants{resources: t.Targets}).check(c, whyTaskRoute, whyTaskTarget); why != "" {
 			return why, "task.targets"
 		}
 	}
@@ -169,7 +169,7 @@ func (m *Manifest) checkTask(t *schema.Task, c *schema.Call) (why, line string) 
 // a manifest: the task's end and its targets.
 func EvaluateTask(t *schema.Task, c *schema.Call, now int64) Evaluation {
 	if t.HasEnded(now) {
-		return Evaluation{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
+		return Evaluation{Action: schema.ActionDeny, Why: whyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {
 		return Evaluation{}
@@ -191,7 +191,7 @@ func (g *grants) check(c *schema.Call, whyRoute, whyResource string) (why, line 
 	for _, r := range c.Resources {
 		if r.ID == "?" { // one of its kind: only a pattern for all of them grants it
 			if !slices.Contains(g.resources, r.Type+":*") {
-				return WhyResourceHidden, g.key + ".resources"
+				return whyResourceHidden, g.key + ".resources"
 			}
 			continue
 		}
@@ -215,7 +215,7 @@ func (m *Manifest) checkAutonomy(c *schema.Call) (why, line string) {
 		}
 	}
 	if c.Reversibility == schema.Irreversible {
-		return WhyIrreversible, "autonomy"
+		return whyIrreversible, "autonomy"
 	}
 	return "", ""
 }
@@ -223,19 +223,19 @@ func (m *Manifest) checkAutonomy(c *schema.Call) (why, line string) {
 func (a *autonomy) check(c *schema.Call) (why, line string) {
 	switch a.Ask {
 	case "always":
-		return WhyAlwaysAsks, "ask"
+		return whyAlwaysAsks, "ask"
 	case "never":
 		return "", ""
 	}
 	switch amount, currency, ok := AmountInThousandths(c); {
 	case !ok:
-		return WhyNoAmount, "alone_below"
+		return whyNoAmount, "alone_below"
 	case currency == "":
-		return WhyNoCurrency, "currency"
+		return whyNoCurrency, "currency"
 	case currency != a.Currency:
-		return WhyCurrency, "currency"
+		return whyCurrency, "currency"
 	case a.below > 0 && amount >= a.below:
-		return WhyAmount, "alone_below"
+		return whyAmount, "alone_below"
 	}
 	return "", ""
 }

@@ -60,7 +60,7 @@ func (p *proposal) line(text, why string, args ...any) {
 func (p *proposal) head(agent, owner string, t Totals) {
 	p.line(fmt.Sprintf("# Proposed from %d clean runs of %d days, %d calls, %s to %s. Read every line before it is put in force.",
 		t.Runs, t.Days, t.Calls, date(t.Since), date(t.Until)), "")
-	p.line(fmt.Sprintf("version: %d", FormatVersion), "")
+	p.line(fmt.Sprintf("version: %d", formatVersion), "")
 	p.line("agent: "+strconv.Quote(agent), "")
 	if owner == "" {
 		p.line("owner: \"\"", "nobody is registered: write who is called at 3 a.m.")

@@ -30,12 +30,12 @@ func (s *Spend) PerHour() int64 {
 
 // spend returns what a call takes out of the quota at a time; ok is false if nothing.
 func (q *quota) spend(c *schema.Call, now int64) (s Spend, ok bool) {
-	s = Spend{Quota: q.Name, Key: q.key, Limit: q.limit, Window: now / int64(q.Per), Per: int64(q.Per), Over: schema.ActionDeny, Why: WhyQuota}
+	s = Spend{Quota: q.Name, Key: q.key, Limit: q.limit, Window: now / int64(q.Per), Per: int64(q.Per), Over: schema.ActionDeny, Why: whyQuota}
 	if q.Over == "ask" {
 		s.Over = schema.ActionGate
 	}
 	if q.autonomousOnly {
-		s.Why = WhyAutonomySpent
+		s.Why = whyAutonomySpent
 	}
 	if s.Units, ok = q.units(c); !ok {
 		return s, false

@@ -154,7 +154,7 @@ func (m *Manifest) Narrowed() []Narrowed {
 	try := func(line string, change func(*Document)) {
 		d := m.Document
 		change(&d)
-		if next, err := Compile(&d); err == nil {
+		if next, err := compile(&d); err == nil {
 			out = append(out, Narrowed{line, next})
 		}
 	}

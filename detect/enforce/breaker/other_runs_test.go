@@ -190,34 +190,38 @@ func TestHolderIsLearnedByABreakerOfAPerson(t *testing.T) {
 	if !s.denies(q) {
 		t.Error("the holder goes on under another run id")
 	}
-	who, ok := AlsoHeld(s.Breakers()[0])
-	if !ok || who != (HeldCaller{CredentialID: "k", Since: 100 * sec}) {
-		t.Errorf("held besides: %+v", who)
+	b := s.Breakers()[0]
+	if h, ok := holderOf(b); !ok || h.credential != "k" || h.trust != agentClaimed || heldSince(b) != 100*sec {
+		t.Errorf("held besides: %+v since %d", h, heldSince(b))
 	}
 }
 
-func TestHeldBesides(t *testing.T) {
+func TestHolderOfABreaker(t *testing.T) {
 	_, run := runScope(1)
+	open := func(sc schema.Scope, h *schema.Holder) schema.Breaker {
+		return schema.Breaker{Scope: sc, State: schema.BreakerOpen, AgentID: "old", CredentialID: "k0", Holder: h}
+	}
+	asserted := &schema.Holder{AgentID: "a", AgentTrust: schema.TrustAsserted, CredentialID: "k"}
+	verified := &schema.Holder{AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k"}
+	credential, agent := schema.Scope{Kind: schema.ScopeCredential, Value: "k"}, schema.Scope{Kind: schema.ScopeAgent, Value: "a"}
+	tripped := open(credential, verified)
+	tripped.DecisionID = "d"
 	for name, tc := range map[string]struct {
 		b    schema.Breaker
-		want HeldCaller
+		want holder
 		ok   bool
 	}{
-		"of an established agent": {schema.Breaker{Scope: run, State: schema.BreakerOpen, Since: 5, Holder: &schema.Holder{AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k"}},
-			HeldCaller{"k", "a", 5, ""}, true},
-		"of an asserted name": {schema.Breaker{Scope: run, State: schema.BreakerOpen, HeldSince: 4, Since: 5, Holder: &schema.Holder{AgentID: "a", AgentTrust: schema.TrustAsserted, CredentialID: "k"}},
-			HeldCaller{"k", "", 4, ""}, true},
-		"on a route": {schema.Breaker{Scope: schema.RunRouteScope(schema.RunID{1}, "GET /x"), State: schema.BreakerOpen, CredentialID: "k"},
-			HeldCaller{"k", "", 0, "GET /x"}, true},
-		"of the version before": {schema.Breaker{Scope: run, State: schema.BreakerOpen, AgentID: "a", CredentialID: "k"},
-			HeldCaller{"k", "", 0, ""}, true},
-		"without an identity": {schema.Breaker{Scope: run, State: schema.BreakerOpen, AgentID: "ip:1.2.3.4"}, HeldCaller{}, false},
-		"closed":              {schema.Breaker{Scope: run, CredentialID: "k"}, HeldCaller{}, false},
-		"on an agent": {schema.Breaker{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, State: schema.BreakerOpen, CredentialID: "k"},
-			HeldCaller{}, false},
+		"of an established agent":      {open(run, verified), holder{"k", "a", "", agentEstablished}, true},
+		"of an asserted name":          {open(run, asserted), holder{"k", "a", "", agentClaimed}, true},
+		"on a route":                   {open(schema.RunRouteScope(schema.RunID{1}, "GET /x"), asserted), holder{"k", "a", "GET /x", agentClaimed}, true},
+		"of the version before":        {open(run, nil), holder{"k0", "old", "", agentUnknown}, true},
+		"without an identity":          {open(run, &schema.Holder{AgentID: "ip:1.2.3.4"}), holder{}, false},
+		"on an agent":                  {open(agent, verified), holder{}, false},
+		"on a credential":              {tripped, holder{"", "a", "", agentEstablished}, true},
+		"on a credential, by a person": {open(credential, verified), holder{}, false},
 	} {
-		if who, ok := AlsoHeld(&tc.b); ok != tc.ok || who != tc.want && ok {
-			t.Errorf("%s: %+v %v", name, who, ok)
+		if h, ok := holderOf(&tc.b); ok != tc.ok || ok && h != tc.want {
+			t.Errorf("%s: %+v %v", name, h, ok)
 		}
 	}
 }

@@ -7,30 +7,6 @@ import (
 	"flyball/schema"
 )
 
-// HeldCaller is who a breaker holds in addition to its scope: later runs of a credential,
-// and of an established agent. An empty field holds nobody.
-type HeldCaller struct {
-	CredentialID string `json:"credential_id,omitempty"`
-	AgentID      string `json:"agent_id,omitempty"`
-	// Since, on the log's clock: runs that a point has seen before this time are not held.
-	Since int64 `json:"since_ns,omitempty"`
-	// Route to which the breaker is limited, if it is on a run's route; empty: all.
-	Route string `json:"route,omitempty"`
-}
-
-// AlsoHeld returns who a breaker holds in addition to its scope; ok is false if nobody.
-func AlsoHeld(b *schema.Breaker) (who HeldCaller, ok bool) {
-	h, ok := holderOf(b)
-	if !ok || !b.Holds() {
-		return HeldCaller{}, false
-	}
-	who = HeldCaller{CredentialID: h.credential, Since: heldSince(b), Route: h.route}
-	if h.trust == agentEstablished {
-		who.AgentID = h.agent
-	}
-	return who, who.CredentialID != "" || who.AgentID != ""
-}
-
 // agentTrust is what a breaker knows of the name of the agent that it holds.
 type agentTrust int
 
