@@ -18,6 +18,7 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/embedded/broker"
 	engine "flyball/cmd/internal/embedded/clickhouse"
+	"flyball/detect/enforce/point"
 	detect "flyball/detect/engine"
 	"flyball/detect/learn"
 	"flyball/detect/stitch"
@@ -146,9 +147,9 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 			log.Warn(w, "component", "detect")
 		}
 		d.About = who.about
-		beats := newHeartbeats(kafka, log.With("component", "detect"))
-		g.start(part{name: "heartbeats of points", run: beats.run})
-		d.ProvenCommands = func() bool { return beats.allRead(schema.CommandProven) }
+		beats := point.NewHeartbeats()
+		g.start(part{name: "heartbeats of points", run: func(ctx context.Context) error { return beats.Run(ctx, clients) }})
+		d.ProvenCommands = func() bool { return beats.AllRead(schema.CommandProven, time.Now()) }
 		d.Unscoped = c.Detect.LearnedScope == "off"
 		d.Logger, d.Registerer = log.With("component", "detect"), reg
 		host, _ := os.Hostname()
@@ -159,7 +160,7 @@ func Run(ctx context.Context, c config.Config, roles []string, log *slog.Logger,
 		g.start(part{name: "detect", run: e.Run, ready: e.Ready, stopTimeout: 30 * time.Second})
 	}
 	if slices.Contains(roles, "control") {
-		if err := enforce(c, g, kafka, key, db, who, stage, log, reg); err != nil {
+		if err := enforce(c, g, clients, key, db, who, stage, log, reg); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,8 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/breaker"
+	"flyball/detect/enforce/check"
+	"flyball/detect/enforce/point"
 	"flyball/detect/learn"
 	"flyball/detect/policy"
 	"flyball/ingest/redact"
@@ -28,6 +30,7 @@ import (
 	"flyball/schema/clickhouse"
 	"flyball/schema/clickhouse/query"
 	"flyball/schema/identity"
+	"flyball/schema/kafka"
 )
 
 // PolicyRules are what the configuration says of decisions.
@@ -80,36 +83,38 @@ func RedactPath(path string) string {
 }
 
 // enforce starts the enforcement point with its three listeners.
-func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *clickhouse.Conn, who *registry, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
+func enforce(c config.Config, g *group, kafka kafka.Config, key identity.Key, db *clickhouse.Conn, who *registry, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
 	resolver, table, err := NewClassifiers(c, key)
 	if err != nil {
 		return err
 	}
 	who.resolvers = append(who.resolvers, resolver)
-	g.start(part{name: "routes of control", run: learnedRoutes(c, kafka, key, table, log)})
-	scopes := learnedScopes(c, kafka, log)
+	g.start(part{name: "routes of control", run: learnedRoutes(c, kafka.Options, key, table, log)})
+	scopes := learnedScopes(c, kafka.Options, log)
 	g.start(part{name: "scopes of control", run: scopes.follow})
-	o := api.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
-		Budget:   breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
-		Resolver: resolver, Routes: table, Armed: who.armed, Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, Tags: who.tags, Registered: who.registered, Scopes: scopes.guard.Load, AskWithout: c.Control.WithoutManifest == "ask", ThrottleTo: c.Control.ThrottlePerSecond,
-		KeptPath: RedactPath,
-		LinkKey:  schema.Secret(key), TrustedHops: c.Check.TrustedHops, Findings: findingsFor(db),
+	po := point.Options{Kafka: kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
+		Budget: breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
+		Mode:   c.Detect.Mode, ArmedPatterns: c.Detect.Armed,
+		Now: time.Now, Stage: stage, Logger: log.With("component", "control"), Registerer: reg}
+	co := check.Options{Resolver: resolver, Routes: table, TrustedHops: c.Check.TrustedHops, Armed: who.armed, Tags: who.tags,
+		Scopes: scopes.guard.Load, ApprovalWithoutManifest: c.Control.WithoutManifest == "ask",
+		ThrottlePerSecond: c.Control.ThrottlePerSecond, KeptPath: RedactPath}
+	ao := api.Options{Registered: who.registered, LinkKey: schema.Secret(key), Findings: findingsFor(db),
 		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
 			return query.HasFinding(ctx, db, tenant, id)
-		},
-		Now: time.Now, Stage: stage, Logger: log.With("component", "control"), Registerer: reg}
+		}}
 	if c.Control.WithoutManifest == "ask_while_learning" {
 		var run func(context.Context) error
-		o.Learning, run = learningAgents(c, kafka, log)
+		co.Learning, run = learningAgents(c, kafka.Options, log)
 		g.start(part{name: "states of baselines", run: run})
 	}
-	if o.CheckToken, err = checkToken(c); err != nil {
+	if co.Token, err = checkToken(c); err != nil {
 		return err
 	}
-	if o.Tokens, err = tokens(c); err != nil {
+	if ao.Tokens, err = tokens(c); err != nil {
 		return err
 	}
-	ctl, err := api.New(o)
+	ctl, err := newEnforcement(po, co, ao)
 	if err != nil {
 		return err
 	}
@@ -121,11 +126,11 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	if err != nil {
 		return err
 	}
-	api, err := listen("control.listen", c.Control.Listen)
+	operators, err := listen("control.listen", c.Control.Listen)
 	if err != nil {
 		return err
 	}
-	check, err := listen("check.listen", c.Check.Listen)
+	gateways, err := listen("check.listen", c.Check.Listen)
 	if err != nil {
 		return err
 	}
@@ -133,26 +138,26 @@ func enforce(c config.Config, g *group, kafka []kgo.Opt, key identity.Key, db *c
 	if err != nil {
 		return err
 	}
-	mux, operators := http.NewServeMux(), ctl.APIHandler()
-	mux.Handle("/v1/", operators)
-	mux.Handle("/openapi.json", operators)
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", ctl.api)
+	mux.Handle("/openapi.json", ctl.api)
 	mux.Handle("/", health(g, reg))
 	var opts []grpc.ServerOption
 	if gatewayTLS != nil {
-		check = tls.NewListener(check, gatewayTLS) // as it is: the check asks for the client's certificate
+		gateways = tls.NewListener(gateways, gatewayTLS) // as it is: the check asks for the client's certificate
 		opts = append(opts, grpc.Creds(credentials.NewTLS(gatewayTLS)))
 	} else {
-		check = ctl.Listener(check)
+		gateways = ctl.checker.Listener(gateways)
 	}
 	if apiTLS != nil {
-		api = tls.NewListener(api, apiTLS)
+		operators = tls.NewListener(operators, apiTLS)
 	}
 	// Workers that live spare every call a new stack, which costs more than the answer.
 	srv := grpc.NewServer(append(opts, grpc.NumStreamWorkers(uint32(2*runtime.GOMAXPROCS(0))))...)
-	ctl.Register(srv)
-	g.start(part{name: "control", run: ctl.Run, ready: ctl.Ready})
-	g.start(part{name: "control.listen", run: serve(api, mux)})
-	g.start(part{name: "check.listen", run: serve(check, ctl.CheckHandler())})
+	ctl.checker.Register(srv)
+	g.start(part{name: "control", run: ctl.run, ready: ctl.point.Ready})
+	g.start(part{name: "control.listen", run: serve(operators, mux)})
+	g.start(part{name: "check.listen", run: serve(gateways, ctl.checker.Handler())})
 	g.start(part{name: "check.grpc", run: serveGRPC(rpc, srv)})
 	return nil
 }
