@@ -32,16 +32,16 @@ const (
 // Words of the sets above.
 var (
 	LevelWords        = []string{"none", "annotate", "alert", "trip"}
-	FindingStateWords = []string{"open", "closed"}
+	findingStateWords = []string{"open", "closed"}
 )
 
 func (v Level) String() string                      { return word(LevelWords, uint8(v)) }
 func (v Level) MarshalText() ([]byte, error)        { return []byte(v.String()), nil }
 func (v *Level) UnmarshalText(b []byte) error       { return parse(LevelWords, b, v) }
-func (v FindingState) String() string               { return word(FindingStateWords, uint8(v)) }
+func (v FindingState) String() string               { return word(findingStateWords, uint8(v)) }
 func (v FindingState) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 func (v *FindingState) UnmarshalText(b []byte) error {
-	return parse(FindingStateWords, b, v)
+	return parse(findingStateWords, b, v)
 }
 
 // Families of findings. Each has a card: what it means and what to do.
@@ -90,14 +90,15 @@ func (r CallRef) String() string {
 // the log and is the same for the same call at every replay.
 func (r CallRef) Version() uint64 { return uint64(r.Offset)<<9 | uint64(min(r.Item, 0x1ff)) }
 
-// OptionalFloat is a number that may be unknown (NaN): JSON leaves such a field out.
+// OptionalFloat is a number that may be unknown (NaN). JSON leaves such a field out,
+// and an infinite one, which JSON does not have.
 type OptionalFloat float64
 
-// Unknown is the Known that is left out.
+// Unknown is the OptionalFloat without a value.
 var Unknown = OptionalFloat(math.NaN())
 
-// IsZero is what `omitzero` asks: unknown is left out, a true zero is not.
-func (k OptionalFloat) IsZero() bool { return math.IsNaN(float64(k)) }
+// IsZero is called for `omitzero`: it is true of what JSON leaves out, and not of 0.
+func (f OptionalFloat) IsZero() bool { return math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) }
 
 // Contribution is what one feature says of a run: what was observed, and what
 // is usual for this agent, its peers and humans on the same routes.

@@ -307,3 +307,10 @@ func (v Trust) MarshalText() ([]byte, error)          { return []byte(v.String()
 func (v RunRule) MarshalText() ([]byte, error)        { return []byte(v.String()), nil }
 func (v RunState) MarshalText() ([]byte, error)       { return []byte(v.String()), nil }
 func (v CallerKind) MarshalText() ([]byte, error)     { return []byte(v.String()), nil }
+
+// dangerRanks order the words of Reversibility in reports.
+var dangerRanks = map[string]int{"irreversible": 0, "compensable": 1, "reversible": 2, "unknown": 3, "read_only": 4}
+
+// DangerRank is the place of a word of Reversibility where the most dangerous comes
+// first (0). What is unknown comes before what only reads. Any other word is 0.
+func DangerRank(reversibility string) int { return dangerRanks[reversibility] }

@@ -16,8 +16,9 @@ import (
 
 // alertCommand runs the role; `alert test` sends one page by hand.
 func alertCommand(o *options) *cobra.Command {
-	cmd := roleCommand(o, "alert", "Run the role that tells receivers of findings and trips")
-	cmd.AddCommand(&cobra.Command{Use: "test RECEIVER", Short: "Send a test page to a receiver, and its resolution", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := roleCommand(o, "alert", "Run the role that notifies receivers of findings and trips")
+	test := &cobra.Command{Use: "test RECEIVER", Short: "Send a test page to a receiver, and its resolution", Args: cobra.ExactArgs(1)}
+	test.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := o.load()
 		if err != nil {
 			return err
@@ -30,7 +31,7 @@ func alertCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(cmd.Context(), testPageTimeout)
 		defer cancel()
 		for _, p := range testPages(c.Tenant, time.Now().UTC()) {
 			began := time.Now()
@@ -40,16 +41,23 @@ func alertCommand(o *options) *cobra.Command {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged page %s (%s) in %s\n", args[0], p.ID, p.Kind, time.Since(began).Round(time.Millisecond))
 		}
 		return nil
-	}})
+	}
+	cmd.AddCommand(test)
 	return cmd
 }
 
+// testPageTimeout is how long a receiver may take for both test pages.
+const testPageTimeout = 30 * time.Second
+
+// testPages are the page of a finding that is none, and its resolution.
 func testPages(tenant string, now time.Time) []incident.Page {
 	id := "f_test_" + now.Format("20060102T150405.000000")
-	p := incident.Page{V: incident.PageVersion, Incident: id, Tenant: tenant, Family: "test", Level: schema.LevelAlert, Summary: "This is a test of the receiver: nothing happened",
+	p := incident.Page{V: incident.PageVersion, Incident: id, Tenant: tenant, Family: "test", Level: schema.LevelAlert,
+		Summary:  "This is a test of the receiver: nothing happened",
 		Commands: []string{"flyball status"}, ResolveRule: "resolves at once", OpenedAt: now, At: now}
 	opened, resolved := p, p
 	opened.Kind, opened.Because, opened.ID = incident.Opened, "test", schema.PageID(id, "opened")
-	resolved.Kind, resolved.Because, resolved.Was, resolved.ID = incident.Resolved, "test", schema.LevelAlert, schema.PageID(id, "resolved")
+	resolved.Kind, resolved.Because, resolved.Was = incident.Resolved, "test", schema.LevelAlert
+	resolved.ID = schema.PageID(id, "resolved")
 	return []incident.Page{opened, resolved}
 }

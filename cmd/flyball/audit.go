@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
-	"os"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,19 +24,21 @@ type auditReport struct {
 	// when none answers.
 	End  ledger.Chain  `json:"end"`
 	Live *ledger.Chain `json:"live,omitempty"`
-	Say  string        `json:"say"`
+	// Summary says in a sentence what came of it.
+	Summary  string `json:"say"`
+	complete bool   // everything could be compared
 }
 
-// trailEnds remembers the last entries of a trail that was walked.
+// trailEnds are the last entries of a trail that was walked.
 type trailEnds []ledger.Chain
 
-const mostTrailEnds = 4096
+const maxTrailEnds = 4096
 
 func (t *trailEnds) note(batch []schema.AuditEntry) {
-	for _, e := range batch[max(0, len(batch)-mostTrailEnds):] {
+	for _, e := range batch[max(0, len(batch)-maxTrailEnds):] {
 		*t = append(*t, ledger.Chain{Seq: e.Seq, Hash: e.Hash})
 	}
-	*t = (*t)[max(0, len(*t)-mostTrailEnds):]
+	*t = (*t)[max(0, len(*t)-maxTrailEnds):]
 }
 
 func (t trailEnds) hash(seq uint64) (string, bool) {
@@ -50,16 +50,16 @@ func (t trailEnds) hash(seq uint64) (string, bool) {
 	return "", false
 }
 
-// storedWithin is how long a store that has read everything may take to show an entry.
-const storedWithin = 10 * time.Second
+// maxStoreDelay is how long a store that has read everything may take to show an entry.
+const maxStoreDelay = 10 * time.Second
 
 // compareTrail compares a stored trail that holds together with what an enforcement
 // point has folded of the log: entry by entry where both end, and at the earlier of
 // the two ends where they differ. caughtUp says that the store has read everything
 // that was written. It returns what is wrong, whether the comparison is complete, and
-// a sentence.
+// a sentence that says so.
 func compareTrail(end ledger.Chain, ends trailEnds, live *api.AuditEnd, caughtUp bool) (
-	broken *ledger.ChainFault, complete bool, say string) {
+	broken *ledger.ChainFault, complete bool, summary string) {
 	wrong := func(seq uint64, why string) (*ledger.ChainFault, bool, string) {
 		return &ledger.ChainFault{Seq: seq, Why: why}, false, fmt.Sprintf("entry %d %s", seq, why)
 	}
@@ -84,7 +84,7 @@ func compareTrail(end ledger.Chain, ends trailEnds, live *api.AuditEnd, caughtUp
 		return wrong(end.Seq, anew)
 	case missing == 0:
 		return nil, true, fmt.Sprintf("%d entries hold together and end where the enforcement point's trail does", end.Seq)
-	case caughtUp && live.Next != nil && live.Clock-live.Next.At > int64(storedWithin):
+	case caughtUp && live.Next != nil && live.Clock-live.Next.At > int64(maxStoreDelay):
 		return wrong(end.Seq+1, fmt.Sprintf("is missing: it was made %s ago, and the store has read everything since; %d entries more follow",
 			time.Duration(live.Clock-live.Next.At).Round(time.Second), missing))
 	}
@@ -92,15 +92,27 @@ func compareTrail(end ledger.Chain, ends trailEnds, live *api.AuditEnd, caughtUp
 		end.Seq, live.Seq, missing)
 }
 
-// liveTrail asks an enforcement point about the end that a stored trail has. A point
-// that has folded less is given a while: the table may have been written by another
-// one that is further.
-func liveTrail(o *options, end ledger.Chain) (live api.AuditEnd, err error) {
-	for range 10 {
-		if live, err = get[api.AuditEnd](o, fmt.Sprint("/v1/audit?at=", end.Seq)); err != nil || live.Seq >= end.Seq {
+// How often a point is looked at that has folded less than the stored trail has, and
+// how long it is waited between.
+const (
+	liveTrailTries = 10
+	liveTrailWait  = 300 * time.Millisecond
+)
+
+// liveTrail reads from an enforcement point the end of its trail, beside the end that
+// the stored trail has. A point that has folded less is given a while: the table may
+// have been written by another one that is further.
+func liveTrail(ctx context.Context, c *controlClient, end ledger.Chain) (live api.AuditEnd, err error) {
+	for range liveTrailTries {
+		live, err = get[api.AuditEnd](ctx, c, fmt.Sprint("/v1/audit?at=", end.Seq))
+		if err != nil || live.Seq >= end.Seq {
 			return live, err
 		}
-		time.Sleep(300 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return live, ctx.Err()
+		case <-time.After(liveTrailWait):
+		}
 	}
 	return live, err
 }
@@ -114,82 +126,82 @@ func storeCaughtUp(ctx context.Context, c config.Config) bool {
 
 func auditCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "The chain of everything that was commanded"}
-	verify := &cobra.Command{Use: "verify", Short: "Walk the stored trail; name the first entry that was changed, left out or put in", Args: cobra.NoArgs}
-	verify.RunE = o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db database) error {
-		var r auditReport
-		var ends trailEnds
-		err := query.AuditTrail(cmd.Context(), db, func(batch []schema.AuditEntry) bool {
-			r.End, r.Broken = ledger.Verify(r.End, batch)
-			ends.note(batch)
-			return r.Broken == nil
-		})
-		if err != nil {
-			return err
-		}
-		r.Entries = r.End.Seq
-		complete := false
-		if r.Broken != nil {
-			r.Say = fmt.Sprintf("entry %d %s", r.Broken.Seq, r.Broken.Why)
-		} else if live, err := liveTrail(o, r.End); err != nil {
-			r.Say = fmt.Sprintf("%d entries hold together; no enforcement point answers, so the last ones may be missing", r.Entries)
-		} else {
-			r.Live = &live.Chain
-			r.Broken, complete, r.Say = compareTrail(r.End, ends, &live, storeCaughtUp(cmd.Context(), c))
-		}
-		if format == "json" {
-			err = report.JSON(cmd.OutOrStdout(), r)
-		} else {
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), r.Say)
-		}
-		switch {
-		case err != nil:
-			return err
-		case r.Broken != nil:
-			return fmt.Errorf("the audit trail does not hold: %s", r.Say)
-		case !complete:
-			return errIncomplete
-		}
-		return nil
-	})
-	cmd.AddCommand(verify, auditList(o))
-	return cmd
-}
-
-func auditList(o *options) *cobra.Command {
-	var limit int
-	cmd := &cobra.Command{Use: "list", Short: "The latest entries", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db database) error {
-		list, err := query.AuditLatest(cmd.Context(), db, limit)
-		if err != nil {
-			return err
-		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), list)
-		}
-		return report.Table(cmd.OutOrStdout(), "SEQ | AT (UTC) | BY | ROLE | WHAT | ABOUT | OUTCOME | REASON", func(row func(...any)) {
-			for _, e := range list {
-				row(e.Seq, time.Unix(0, e.At).UTC().Format(time.DateTime), orDash(e.By), orDash(e.Role), e.Kind, e.Subject, e.Outcome, orDash(e.Reason))
-			}
-		})
-	})}
-	cmd.Flags().IntVar(&limit, "limit", 50, "at most this many")
-	return cmd
-}
-
-func tokenCommand() *cobra.Command {
-	var file string
-	cmd := &cobra.Command{Use: "token", Short: "Make a token for the control API: printed once; what is kept is its hash", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		raw := make([]byte, 32)
-		if _, err := rand.Read(raw); err != nil {
-			return err
-		}
-		token := "fly_" + hex.EncodeToString(raw)
-		fmt.Fprintln(cmd.OutOrStdout(), token)
-		if file == "" {
-			fmt.Fprintf(cmd.ErrOrStderr(), "keep in value_file: %s\n", api.TokenHashLine(token))
-			return nil
-		}
-		return os.WriteFile(file, []byte(api.TokenHashLine(token)+"\n"), 0o600)
+	verify := answer[*auditReport]{query: verifyAudit, exit: (*auditReport).exit, table: func(w io.Writer, r *auditReport) error {
+		return report.Printf(w, "%s\n", r.Summary)
 	}}
-	cmd.Flags().StringVar(&file, "hash-to", "", "write the hash to this file, for control.tokens[].value_file")
+	cmd.AddCommand(&cobra.Command{Use: "verify", Args: cobra.NoArgs, RunE: verify.run(o),
+		Short: "Walk the stored trail; name the first entry that was changed, left out or put in"}, auditListCommand(o))
 	return cmd
+}
+
+// verifyAudit walks the stored trail and compares it with what an enforcement point holds.
+func verifyAudit(r *request) (*auditReport, error) {
+	db, err := r.database()
+	if err != nil {
+		return nil, err
+	}
+	c, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	out := &auditReport{}
+	var ends trailEnds
+	err = query.AuditTrail(r.ctx, db, func(batch []schema.AuditEntry) bool {
+		out.End, out.Broken = ledger.Verify(out.End, batch)
+		ends.note(batch)
+		return out.Broken == nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Entries = out.End.Seq
+	if out.Broken != nil {
+		out.Summary = fmt.Sprintf("entry %d %s", out.Broken.Seq, out.Broken.Why)
+		return out, nil
+	}
+	control, err := r.control()
+	if err != nil {
+		return nil, err
+	}
+	live, err := liveTrail(r.ctx, control, out.End)
+	if err != nil {
+		out.Summary = fmt.Sprintf("%d entries hold together; no enforcement point answers, so the last ones may be missing", out.Entries)
+		return out, nil
+	}
+	out.Live = &live.Chain
+	out.Broken, out.complete, out.Summary = compareTrail(out.End, ends, &live, storeCaughtUp(r.ctx, c))
+	return out, nil
+}
+
+// exit is the error by which the command ends.
+func (r *auditReport) exit() error {
+	switch {
+	case r.Broken != nil:
+		return fmt.Errorf("the audit trail does not hold: %s", r.Summary)
+	case !r.complete:
+		return errIncomplete
+	}
+	return nil
+}
+
+func auditListCommand(o *options) *cobra.Command {
+	var limit int
+	l := listing[schema.AuditEntry]{columns: auditColumns,
+		query: fromDatabase(func(ctx context.Context, db database, _ *request) ([]schema.AuditEntry, error) {
+			return query.AuditLatest(ctx, db, limit)
+		})}
+	cmd := &cobra.Command{Use: "list", Short: "The latest entries", Args: cobra.NoArgs, RunE: l.run(o)}
+	cmd.Flags().IntVar(&limit, "limit", 50, limitHelp)
+	return cmd
+}
+
+var auditColumns = []report.Column[schema.AuditEntry]{
+	{Head: "SEQ", Cell: func(e *schema.AuditEntry) any { return e.Seq }},
+	{Head: "AT (UTC)", Cell: func(e *schema.AuditEntry) any { return time.Unix(0, e.At).UTC().Format(time.DateTime) }},
+	{Head: "BY", Cell: func(e *schema.AuditEntry) any { return report.Dash(e.By) }},
+	{Head: "ROLE", Cell: func(e *schema.AuditEntry) any { return report.Dash(e.Role) }},
+	{Head: "WHAT", Cell: func(e *schema.AuditEntry) any { return e.Kind }},
+	{Head: "ABOUT", Cell: func(e *schema.AuditEntry) any { return e.Subject }},
+	{Head: "OUTCOME", Cell: func(e *schema.AuditEntry) any { return e.Outcome }},
+	{Head: "REASON", Cell: func(e *schema.AuditEntry) any { return report.Dash(e.Reason) }},
 }

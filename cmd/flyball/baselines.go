@@ -4,90 +4,89 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/detect/baselinestore"
-	"flyball/detect/enforce/api"
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
-	"flyball/schema"
+	"flyball/schema/kafka"
 )
 
 func baselinesCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "baselines", Short: "What is normal for each agent: versions, states, what moved; freeze and reset"}
-	cmd.AddCommand(baselinesList(o), baselinesShow(o), baselinesDiff(o), baselinesFreeze(o), baselinesReset(o), baselinesRescore(o))
+	cmd.AddCommand(baselinesListCommand(o), baselinesShowCommand(o), baselinesDiffCommand(o), baselinesFreezeCommand(o),
+		baselinesResetCommand(o), baselinesRescoreCommand(o))
 	return cmd
 }
 
-// versions opens the topic that versions are published to.
-func (o *options) versions() (config.Config, []kgo.Opt, error) {
-	c, err := o.load()
+// baselineTopic is how to reach the topic that versions of baselines are published to.
+type baselineTopic struct {
+	config config.Config
+	kafka  kafka.Config
+}
+
+func (r *request) baselineTopic() (baselineTopic, error) {
+	c, err := r.config()
 	if err != nil {
-		return c, nil, err
+		return baselineTopic{}, err
 	}
-	kafka, err := app.KafkaOpts(c)
-	return c, kafka, err
+	clients, err := app.KafkaConfig(c)
+	return baselineTopic{c, clients}, err
 }
 
-func baselinesList(o *options) *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "Versions that are kept, latest first", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
+func baselinesListCommand(o *options) *cobra.Command {
+	a := answer[[]report.Version]{table: report.Versions, query: func(r *request) ([]report.Version, error) {
+		t, err := r.baselineTopic()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		c, kafka, err := o.versions()
-		if err != nil {
-			return err
+		list, err := t.list(r.ctx)
+		if err == nil && len(list) == 0 && o.output != formJSON {
+			fmt.Fprintln(r.stderr, "No baseline yet: runs are scored once learn.min_runs of them have been closed for learn.quarantine, "+
+				"or at once with flyball learn --once.")
 		}
-		list := []report.Version{}
-		drop := func(version string) {
-			for i := range list {
-				if list[i].Version == version {
-					list = append(list[:i], list[i+1:]...)
-					return
-				}
-			}
-		}
-		err = baselinestore.ForEachVersion(cmd.Context(), kafka, c.Tenant, func(version string, value []byte) {
-			drop(version)
-			v := report.Version{Version: version, Bytes: len(value)}
-			if body, err := baselinestore.Decode(version, value); err != nil {
-				v.Error = err.Error()
-			} else {
-				v.Fill(body)
-			}
-			list = append([]report.Version{v}, list...)
-		}, drop)
-		if err != nil {
-			return err
-		}
-		for i := range list { // the last one that can be read is scored by
-			if list[i].Error == "" {
-				list[i].Active = true
-				break
-			}
-		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), list)
-		}
-		if len(list) == 0 {
-			fmt.Fprintln(cmd.ErrOrStderr(), "No baseline yet: runs are scored once learn.min_runs of them have been closed for learn.quarantine, or at once with flyball learn --once.")
-		}
-		return report.Versions(cmd.OutOrStdout(), list)
+		return list, err
 	}}
+	return &cobra.Command{Use: "list", Short: "Versions that are kept, latest first", Args: cobra.NoArgs, RunE: a.run(o)}
 }
 
-// versionOf reads one version: the latest where none is named.
-func versionOf(ctx context.Context, c config.Config, kafka []kgo.Opt, name string) (*baseline.Baseline, error) {
-	body, err := baselinestore.LatestBaseline(ctx, kafka, func(v string) bool {
-		return baselinestore.VersionTenant(v) == c.Tenant && (name == "" || v == name || strings.TrimPrefix(v, c.Tenant+"/") == name)
+// list are the versions that are kept, latest first. The first of them that this binary
+// can read is in force.
+func (t baselineTopic) list(ctx context.Context) ([]report.Version, error) {
+	list := []report.Version{}
+	drop := func(version string) {
+		list = slices.DeleteFunc(list, func(v report.Version) bool { return v.Version == version })
+	}
+	err := baselinestore.ForEachVersion(ctx, t.kafka, t.config.Tenant, func(version string, value []byte) {
+		drop(version)
+		v := report.Version{Version: version, Bytes: len(value)}
+		if body, err := baselinestore.Decode(version, value); err != nil {
+			v.Error = err.Error()
+		} else {
+			v.Fill(body)
+		}
+		list = slices.Insert(list, 0, v)
+	}, drop)
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(list, func(v report.Version) bool { return v.Error == "" }); i >= 0 {
+		list[i].Active = true
+	}
+	return list, nil
+}
+
+// read reads one version: the latest where none is named.
+func (t baselineTopic) read(ctx context.Context, name string) (*baseline.Baseline, error) {
+	tenant := t.config.Tenant
+	body, err := baselinestore.LatestBaseline(ctx, t.kafka, func(v string) bool {
+		return baselinestore.VersionTenant(v) == tenant && (name == "" || v == name || strings.TrimPrefix(v, tenant+"/") == name)
 	})
 	switch {
 	case errors.Is(err, baselinestore.ErrNotPublished) && name == "":
@@ -98,166 +97,109 @@ func versionOf(ctx context.Context, c config.Config, kafka []kgo.Opt, name strin
 	return body, err
 }
 
-func baselinesShow(o *options) *cobra.Command {
+func baselinesShowCommand(o *options) *cobra.Command {
 	var agent string
-	cmd := &cobra.Command{Use: "show [VERSION]", Short: "One version, or what it holds of one agent: its own usual figures beside its peers' and humans'", Args: cobra.MaximumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		format, err := o.outputIs("table", "json")
+	read := func(r *request) (*baseline.Baseline, error) {
+		t, err := r.baselineTopic()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		c, kafka, err := o.versions()
+		return t.read(r.ctx, strings.Join(r.args, ""))
+	}
+	whole := answer[*report.Body]{table: report.Baseline, query: func(r *request) (*report.Body, error) {
+		body, err := read(r)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		body, err := versionOf(cmd.Context(), c, kafka, strings.Join(args, ""))
+		return report.NewBody(body), nil
+	}}.run(o)
+	one := answer[*report.Agent]{table: report.AgentBaseline, query: func(r *request) (*report.Agent, error) {
+		body, err := read(r)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if agent == "" {
-			v := report.BaselineOf(body)
-			if format == "json" {
-				return report.JSON(cmd.OutOrStdout(), v)
-			}
-			return report.Baseline(cmd.OutOrStdout(), v)
-		}
-		v, known := report.AgentOf(body, agent)
+		v, known := report.NewAgent(body, agent)
 		if !known {
-			return fmt.Errorf("agent %q: not in baseline %s; its runs are compared with those of group %q. Names are as flyball baselines show lists them", agent, body.Version, v.Group)
+			return nil, fmt.Errorf("agent %q: not in baseline %s; its runs are compared with those of group %q. "+
+				"Names are as flyball baselines show lists them", agent, body.Version, v.Group)
 		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), v)
+		return v, nil
+	}}.run(o)
+	cmd := &cobra.Command{Use: "show [VERSION]", Args: cobra.MaximumNArgs(1),
+		Short: "One version, or what it holds of one agent: its own usual figures beside its peers' and humans'"}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if agent == "" {
+			return whole(cmd, args)
 		}
-		return report.AgentBaseline(cmd.OutOrStdout(), v)
-	}}
+		return one(cmd, args)
+	}
 	cmd.Flags().StringVar(&agent, "agent", "", "one agent, as the version names it")
 	return cmd
 }
 
-func baselinesDiff(o *options) *cobra.Command {
+func baselinesDiffCommand(o *options) *cobra.Command {
 	var agent string
 	var limit int
-	cmd := &cobra.Command{Use: "diff V1 V2", Short: "What moved most from one version to another", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
-		format, err := o.outputIs("table", "json")
+	a := answer[*report.Differences]{table: report.Difference, query: func(r *request) (*report.Differences, error) {
+		t, err := r.baselineTopic()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		c, kafka, err := o.versions()
+		was, err := t.read(r.ctx, r.args[0])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		was, err := versionOf(cmd.Context(), c, kafka, args[0])
+		is, err := t.read(r.ctx, r.args[1])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		is, err := versionOf(cmd.Context(), c, kafka, args[1])
-		if err != nil {
-			return err
-		}
-		d := report.DifferenceOf(was, is, agent, limit)
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), d)
-		}
-		return report.Difference(cmd.OutOrStdout(), d)
+		return report.CompareBaselines(was, is, agent, limit), nil
 	}}
+	cmd := &cobra.Command{Use: "diff V1 V2", Short: "What moved most from one version to another", Args: cobra.ExactArgs(2), RunE: a.run(o)}
 	cmd.Flags().StringVar(&agent, "agent", "", "only this agent")
 	cmd.Flags().IntVar(&limit, "limit", 20, "at most this many changes")
 	return cmd
 }
 
-func baselinesFreeze(o *options) *cobra.Command {
-	var f api.FreezeBaselineRequest
-	var all bool
-	var length string
-	cmd := &cobra.Command{Use: "freeze", Short: "Keep the counts of an agent as they are from the next version on, until --for is over or --off", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		if (f.Agent == "") == !all {
-			return usage(errors.New("name one of --agent and --all"))
-		}
-		if all {
-			f.Agent = schema.EveryAgent
-		}
-		if f.Reason == "" {
-			return usage(errors.New("--reason: empty; say why, it goes into the history"))
-		}
-		if f.Off && length != "" {
-			return usage(errors.New("--off ends a freeze now: --for has no meaning beside it"))
-		}
-		var err error
-		if f.Seconds, err = seconds("--for", length); err != nil {
-			return err
-		}
-		f.By = whoami()
-		if _, err := o.ask(http.MethodPost, "/v1/baselines/freeze", f); err != nil {
-			return err
-		}
-		what := "frozen from the next version on"
-		if f.Off {
-			what = "learns again from the next version on"
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", f.Agent, what)
-		return nil
-	}}
-	cmd.Flags().StringVar(&f.Agent, "agent", "", "whose, as flyball baselines show lists it")
-	cmd.Flags().BoolVar(&all, "all", false, "every agent's")
-	cmd.Flags().BoolVar(&f.Off, "off", false, "end it")
-	cmd.Flags().StringVar(&length, "for", "", "how long (default until --off)")
-	cmd.Flags().StringVar(&f.Reason, "reason", "", "why; it goes into the history")
-	return cmd
-}
-
-func baselinesReset(o *options) *cobra.Command {
-	var f api.ResetBaselineRequest
-	cmd := &cobra.Command{Use: "reset", Short: "Forget what was learned of an agent: its runs so far never teach again", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		if f.Agent == "" || f.Reason == "" {
-			return usage(errors.New("--agent and --reason are both needed: what is forgotten does not come back"))
-		}
-		f.By = whoami()
-		if _, err := o.ask(http.MethodPost, "/v1/baselines/reset", f); err != nil {
-			return err
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: learns anew from the next version on, compared with its peers until then\n", f.Agent)
-		return nil
-	}}
-	cmd.Flags().StringVar(&f.Agent, "agent", "", "whose, as flyball baselines show lists it")
-	cmd.Flags().StringVar(&f.Reason, "reason", "", "why; it goes into the history")
-	return cmd
-}
-
-func baselinesRescore(o *options) *cobra.Command {
+func baselinesRescoreCommand(o *options) *cobra.Command {
 	var version string
-	cmd := &cobra.Command{Use: "rescore RUN", Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, c config.Config, db database) error {
-		run, err := resolve(cmd, db, args[0])
-		if err != nil {
-			return err
-		}
-		kafka, err := app.KafkaOpts(c)
-		if err != nil {
-			return err
-		}
-		stored, err := evaluate.ReadStoredScore(cmd.Context(), db, c.Tenant, run.RunID)
-		if err != nil {
-			return err
-		}
-		if version == "" {
-			version = stored.Baseline
-		}
-		body, err := versionOf(cmd.Context(), c, kafka, version)
-		if err != nil {
-			return err
-		}
-		r, err := evaluate.Rescore(cmd.Context(), db, body, stored)
-		if err != nil {
-			return err
-		}
-		if format == "json" {
-			err = report.JSON(cmd.OutOrStdout(), r)
-		} else {
-			err = report.Rescored(cmd.OutOrStdout(), r)
-		}
-		if err == nil && !r.Same && r.Baseline == stored.Baseline {
-			return errIncomplete
-		}
-		return err
-	})}
+	a := answer[*evaluate.Rescored]{table: report.Rescored,
+		query: func(r *request) (*evaluate.Rescored, error) { return rescore(r, version) },
+		exit: func(r *evaluate.Rescored) error {
+			if !r.Same && r.Baseline == r.StoredScore.Baseline {
+				return errIncomplete
+			}
+			return nil
+		}}
+	cmd := &cobra.Command{Use: "rescore RUN", Args: cobra.ExactArgs(1), RunE: a.run(o),
+		Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same"}
 	cmd.Flags().StringVar(&version, "version", "", "by this version instead")
 	return cmd
+}
+
+func rescore(r *request, version string) (*evaluate.Rescored, error) {
+	t, err := r.baselineTopic()
+	if err != nil {
+		return nil, err
+	}
+	db, err := r.database()
+	if err != nil {
+		return nil, err
+	}
+	run, err := resolveRun(r, db, r.args[0])
+	if err != nil {
+		return nil, err
+	}
+	stored, err := evaluate.ReadStoredScore(r.ctx, db, t.config.Tenant, run.RunID)
+	if err != nil {
+		return nil, err
+	}
+	if version == "" {
+		version = stored.Baseline
+	}
+	body, err := t.read(r.ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	return evaluate.Rescore(r.ctx, db, body, stored)
 }

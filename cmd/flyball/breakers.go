@@ -1,206 +1,202 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"flyball/cmd/internal/app"
-	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
-	"flyball/detect/playbook"
 	"flyball/schema"
-	"flyball/schema/clickhouse/query"
 )
 
 func breakersCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "breakers", Short: "List, trip and reset circuit breakers"}
 	list := func(use, short, path string) *cobra.Command {
-		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			format, err := o.outputIs("table", "json")
-			if err != nil {
-				return err
-			}
-			raw, err := o.ask(http.MethodGet, path, nil)
-			if err != nil {
-				return err
-			}
-			var lines []api.BreakerLine
-			if err := json.Unmarshal(raw, &lines); err != nil {
-				return err
-			}
-			if format == "json" {
-				return report.JSON(cmd.OutOrStdout(), lines)
-			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "SCOPE\tSTATE\tMODE\tORIGIN\tGENERATION\tSINCE\tEXPIRES\tREASON")
-			for _, l := range lines {
-				fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", l.Scope.Kind, l.Scope.Value, l.State, l.Mode, l.Origin, l.Generation, l.Since, l.Expires, l.Reason)
-			}
-			return w.Flush()
-		}}
+		l := listing[api.BreakerLine]{query: fromControl[[]api.BreakerLine](path), columns: breakerColumns}
+		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: l.run(o)}
 	}
-	cmd.AddCommand(list("list", "Breakers that are not closed", "/v1/breakers"), list("history", "What breakers did, newest first", "/v1/breakers/history"), tripCommand(o), resetCommand(o),
+	cmd.AddCommand(list("list", "Breakers that are not closed", "/v1/breakers"),
+		list("history", "What breakers did, newest first", "/v1/breakers/history"), tripCommand(o), resetCommand(o),
 		gatesCommand(o), grantCommand(o), refuseCommand(o), receiptsCommand(o))
 	return cmd
 }
 
-// seconds of a flag's duration; 0 of an empty one.
-func seconds(flag, text string) (int64, error) {
-	if text == "" {
-		return 0, nil
+var breakerColumns = []report.Column[api.BreakerLine]{
+	{Head: "SCOPE", Cell: func(l *api.BreakerLine) any { return l.Scope.Kind.String() + " " + l.Scope.Value }},
+	{Head: "STATE", Cell: func(l *api.BreakerLine) any { return l.State }},
+	{Head: "MODE", Cell: func(l *api.BreakerLine) any { return l.Mode }},
+	{Head: "ORIGIN", Cell: func(l *api.BreakerLine) any { return l.Origin }},
+	{Head: "GENERATION", Cell: func(l *api.BreakerLine) any { return l.Generation }},
+	{Head: "SINCE", Cell: func(l *api.BreakerLine) any { return l.Since }},
+	{Head: "EXPIRES", Cell: func(l *api.BreakerLine) any { return l.Expires }},
+	{Head: "REASON", Cell: func(l *api.BreakerLine) any { return l.Reason }},
+}
+
+// scopeArgs reads KIND and TARGET. A target that looks like a secret is refused before
+// it is sent anywhere.
+func scopeArgs(args []string) (sc schema.Scope, err error) {
+	if err := sc.Kind.UnmarshalText([]byte(args[0])); err != nil || sc.Kind == schema.ScopeNone {
+		return sc, usage(fmt.Errorf("KIND: %q is none of %s", args[0], strings.Join(schema.ScopeKindWords[1:], ", ")))
 	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < time.Second {
-		return 0, usage(fmt.Errorf("%s: %q is no duration of at least 1s, as in 15m", flag, text))
+	if api.LooksLikeSecret(args[1]) {
+		return sc, usage(errors.New("TARGET: this looks like a secret, not like an id: it was not sent anywhere; flyball " +
+			"credential-id --stdin makes the id of a secret"))
 	}
-	return int64(d / time.Second), nil
+	sc.Value = args[1]
+	return sc, nil
 }
 
-func findingsCommand(o *options) *cobra.Command {
-	var limit int
-	cmd := &cobra.Command{Use: "findings [list]", Short: "List findings, latest first", Args: cobra.MaximumNArgs(1), ValidArgs: []string{"list"}, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, _ config.Config, db database) error {
-		out, err := query.Findings(cmd.Context(), db, limit)
+// tripReport is what `breakers trip -o json` prints.
+type tripReport struct {
+	api.TripResult
+	Deployment string   `json:"deployment"`
+	Enforced   []string `json:"enforced_at"` // points
+	NotYet     []string `json:"not_yet_at"`
+	Undo       string   `json:"undo"`
+}
+
+// tripFlags are those of `breakers trip`.
+type tripFlags struct {
+	reason, length    string
+	untilReset, force bool
+}
+
+func tripCommand(o *options) *cobra.Command {
+	var f tripFlags
+	kinds := strings.Join(schema.ScopeKindWords[1:], ", ")
+	cmd := &cobra.Command{Use: "trip KIND TARGET", Short: "Open a breaker by hand, on a " + kinds, Args: cobra.ExactArgs(2),
+		Long: "Open a breaker by hand.\n\nKIND is one of " + kinds +
+			". A run is given by its id, by at least six characters of it, or by its own key;\n" +
+			"a version as AGENT@VERSION, a route as 'DELETE /v1/orders/{id}', a run on a route as 'RUN DELETE /v1/orders/{id}'."}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
 		if err != nil {
 			return err
 		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), out)
+		body, err := f.body(args)
+		if err != nil {
+			return err
 		}
-		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-		fmt.Fprintln(w, "UPDATED\tLEVEL\tSTATE\tFAMILY\tRUN\tRATE\tWHAT")
-		for _, f := range out {
-			what := f.Summary
-			if f.Exception != "" {
-				what = "(exception " + f.Exception + ") " + what
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.2g\t%s\n", f.UpdatedAt.UTC().Format(time.DateTime), f.Level, f.State, strings.TrimPrefix(f.Family, "runaway."), f.RunID, f.ExpectedRate, what)
+		c, err := o.control()
+		if err != nil {
+			return err
 		}
-		return w.Flush()
-	})}
-	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many")
-	cmd.AddCommand(findingCommand(o), verdictCommand(o), ratesCommand(o), exceptionsCommand(o))
+		done, err := tripOrLookUp(cmd.Context(), o, c, body)
+		if err != nil {
+			return err
+		}
+		r := tripReport{TripResult: done, Deployment: c.deployment(done.Tenant)}
+		r.Undo = fmt.Sprintf("%s breakers reset %s %s --reason '…'", o.programName(), done.Scope.Kind, shellWord(done.Scope.Value))
+		held := c.awaitRollout(cmd.Context(), done.Generation, done.Points)
+		r.Enforced, r.NotYet = held.applied, held.pending
+		return p.print(r, func(w io.Writer) error { return printTrip(w, &r) })
+	}
+	reasonFlag(cmd, &f.reason)
+	cmd.Flags().StringVar(&f.length, "for", "", "close by itself after this long, as 15m")
+	cmd.Flags().BoolVar(&f.untilReset, "until-reset", false, "stay open until somebody resets it")
+	cmd.Flags().BoolVar(&f.force, "force", false, "take a target that is not known; nothing is looked up")
 	return cmd
 }
 
-// findingReport is a finding with the card of its family.
-type findingReport struct {
-	query.Finding
-	Card *playbook.Entry `json:"card,omitempty"`
+// body checks the flags, and is the request that they make.
+func (f *tripFlags) body(args []string) (*api.TripRequest, error) {
+	sc, err := scopeArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkReason(f.reason); err != nil {
+		return nil, err
+	}
+	if (f.length == "") == !f.untilReset {
+		return nil, usage(errors.New("--for D or --until-reset: say until when it holds"))
+	}
+	n, err := secondsFlag("--for", f.length)
+	if err != nil {
+		return nil, err
+	}
+	return &api.TripRequest{Scope: sc, TTL: n, UntilReset: f.untilReset, Force: f.force, Reason: f.reason, By: currentUser()}, nil
 }
 
-func findingCommand(o *options) *cobra.Command {
-	return &cobra.Command{Use: "show ID", Short: "One finding: what speaks for it, what it may be instead, what to check, how to contain and close it", Args: cobra.ExactArgs(1), RunE: o.asks(func(cmd *cobra.Command, args []string, format string, _ config.Config, db database) error {
-		f, err := query.FindingByID(cmd.Context(), db, args[0])
-		if err != nil {
-			return err
-		}
-		r := findingReport{Finding: f}
-		if c, ok := playbook.Find(f.Family); ok {
-			r.Card = &c
-		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), r)
-		}
-		return report.Finding(cmd.OutOrStdout(), &f, r.Card)
-	})}
+func printTrip(w io.Writer, r *tripReport) error {
+	name := r.Scope.Value
+	if r.RunKey != "" && r.RunKey != name {
+		name += " (key " + r.RunKey + ")"
+	}
+	until := "until somebody resets it"
+	if r.Expires != "" {
+		until = "until " + r.Expires
+	}
+	report.Printf(w, "open: %s %s, in %s\n", r.Scope.Kind, name, r.Deployment)
+	report.Printf(w, "holds %s, %s\n", until, rollout{r.Enforced, r.NotYet})
+	if r.Scope.Kind == schema.ScopeRun || r.Scope.Kind == schema.ScopeRunRoute {
+		report.Printf(w, "besides: %s\n", heldBesides(r.Holder))
+	}
+	return report.Printf(w, "undo: %s\n", r.Undo)
 }
 
-func learnCommand(o *options) *cobra.Command {
-	var once bool
-	cmd := &cobra.Command{Use: "learn", Short: "Run the role that makes baselines of closed clean runs", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		c, err := o.load()
-		if err != nil {
-			return err
-		}
-		log, err := o.logger()
-		if err != nil {
-			return err
-		}
-		if !once {
-			if err := app.Validate(c, "learn"); err != nil {
-				return usage(err)
-			}
-			return app.Run(cmd.Context(), c, []string{"learn"}, log, nil)
-		}
-		if err := app.Validate(c); err != nil {
-			return usage(err)
-		}
-		kafka, err := app.KafkaOpts(c)
-		if err != nil {
-			return err
-		}
-		db, err := app.OpenDatabase(c)
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		body, err := app.NewLearner(c, kafka, db, log).LearnOnce(cmd.Context())
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n", body.Version, body.Runs, body.Calls, len(body.AgentNames()), body.Calibration.T1)
-		return nil
-	}}
-	cmd.Flags().BoolVar(&once, "once", false, "make and activate one baseline, beside a process that is running")
-	return cmd
+// heldBesides names who else a breaker on a run holds.
+func heldBesides(h *schema.Holder) string {
+	if h == nil || h.AgentID == "" && h.CredentialID == "" {
+		return "nobody: who acts in the run is not known"
+	}
+	var who []string
+	if h.CredentialID != "" {
+		who = append(who, "of the credential "+h.CredentialID)
+	}
+	if h.AgentID != "" && h.AgentTrust >= schema.TrustInfrastructure {
+		who = append(who, "of the agent "+h.AgentID)
+	}
+	if len(who) == 0 {
+		return fmt.Sprintf("nobody: %s is only claimed, and there is no credential", h.AgentID)
+	}
+	return "later runs " + strings.Join(who, ", and ")
 }
 
-func verdictCommand(o *options) *cobra.Command {
-	var why string
-	return withWhy(&cobra.Command{Use: "verdict ID true|benign|test", Short: "Say what a finding was: a benign run teaches again, a true one never does", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
-		say := api.LabelFindingRequest{Why: why, By: whoami()}
-		if err := say.Is.UnmarshalText([]byte(args[1])); err != nil || say.Is == schema.VerdictUnknown {
-			return usage(fmt.Errorf("%q is none of %s", args[1], strings.Join(schema.VerdictWords[1:], ", ")))
-		}
-		if why == "" {
-			return usage(errors.New("--why: empty; who reads it later was not there"))
-		}
-		if _, err := o.ask(http.MethodPost, "/v1/findings/"+url.PathEscape(args[0])+"/verdict", say); err != nil {
+func resetCommand(o *options) *cobra.Command {
+	var reason string
+	var ifMatch int64
+	cmd := &cobra.Command{Use: "reset KIND TARGET", Short: "Close a breaker", Args: cobra.ExactArgs(2)}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[0], say.Is)
-		return nil
-	}}, &why)
-}
-
-func withWhy(cmd *cobra.Command, why *string) *cobra.Command {
-	cmd.Flags().StringVar(why, "why", "", "why; it goes into the history")
-	return cmd
-}
-
-func ratesCommand(o *options) *cobra.Command {
-	var w window
-	cmd := &cobra.Command{Use: "rates", Short: "What the budget of false trips came to, by the verdicts of people", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db database, since, until time.Time) ([]query.Judged, error) {
-			alarms, err := query.AchievedRates(ctx, db, since, until)
+		sc, err := scopeArgs(args)
+		if err != nil {
+			return err
+		}
+		if err := checkReason(reason); err != nil {
+			return err
+		}
+		c, err := o.control()
+		if err != nil {
+			return err
+		}
+		body := api.ResetRequest{Scope: sc, IfMatch: ifMatch, Reason: reason, By: currentUser()}
+		done, err := post[api.ChangeResult](cmd.Context(), c, "/v1/breakers/reset", body)
+		if err != nil {
+			return err
+		}
+		return p.print(done, func(w io.Writer) error {
+			points, err := c.appliedPoints(cmd.Context())
 			if err != nil {
-				return nil, err
+				return err
 			}
-			holds, err := query.HoldRates(ctx, db, since, until)
-			return append(alarms, holds...), err
-		}, func(out io.Writer, list []query.Judged) error {
-			return report.Table(out, "LEVEL | RULE | RUNS THAT CAME TO IT | TRUE | BENIGN | TEST | UNJUDGED | OF RUNS | FALSE IN 1,000 | IF THE UNJUDGED ARE | HELD IN 1,000", func(row func(...any)) {
-				for _, j := range list {
-					held := ""
-					if j.Rule != "" {
-						held = fmt.Sprintf("%.2f", j.HeldPer1000)
-					}
-					row(j.Level, j.Rule, j.Findings, j.True, j.Benign, j.Test, j.Unjudged, j.Runs, fmt.Sprintf("%.2f", j.FalsePer1000), fmt.Sprintf("%.2f", j.High), held)
-				}
-			})
+			return report.Printf(w, "closed: %s %s, %s\n", sc.Kind, sc.Value, c.awaitRollout(cmd.Context(), done.Generation, points))
 		})
-	}}
-	w.flags(cmd, "720h")
+	}
+	reasonFlag(cmd, &reason)
+	cmd.Flags().Int64Var(&ifMatch, "if-match", 0, "only this generation")
 	return cmd
+}
+
+// isNotFound reports whether the control API knows nothing of what was named.
+func isNotFound(err error) (*apiError, bool) {
+	var e *apiError
+	return e, errors.As(err, &e) && e.code == http.StatusNotFound
 }

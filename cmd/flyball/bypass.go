@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,79 +12,94 @@ import (
 	"flyball/detect/enforce/api"
 )
 
+// bypassReport is what `bypass -o json` prints.
+type bypassReport struct {
+	api.BypassResult
+	Deployment string   `json:"deployment"`
+	Enforced   []string `json:"in_force_at"` // points
+	NotYet     []string `json:"not_yet_at"`
+	Undo       string   `json:"undo"`
+}
+
 func bypassCommand(o *options) *cobra.Command {
 	var length, reason, agent string
 	var force bool
-	cmd := &cobra.Command{Use: "bypass", Short: "Put the tenant, or one agent, to observe at every point, for a time: nothing is " +
-		"denied", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
+	cmd := &cobra.Command{Use: "bypass", Args: cobra.NoArgs,
+		Short: "Put the tenant, or one agent, to observe at every point, for a time: nothing is denied"}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
 		if err != nil {
 			return err
 		}
 		if length == "" || strings.TrimSpace(reason) == "" {
 			return usage(errors.New("--for and --reason are both needed: a bypass ends by itself and says why"))
 		}
-		n, err := seconds("--for", length)
+		n, err := secondsFlag("--for", length)
 		if err != nil {
 			return err
 		}
-		done, err := post[api.BypassResult](o, "/v1/bypass", api.BypassRequest{Seconds: n, Agent: agent, Force: force, Reason: reason, By: whoami()})
+		c, err := o.control()
 		if err != nil {
 			return err
 		}
-		end := o.again() + " bypass end"
-		if agent != "" {
-			end += " --agent " + shellWord(agent)
+		body := api.BypassRequest{Seconds: n, Agent: agent, Force: force, Reason: reason, By: currentUser()}
+		done, err := post[api.BypassResult](cmd.Context(), c, "/v1/bypass", body)
+		if err != nil {
+			return err
 		}
-		end += " --reason '…'"
-		have, lack := o.spread(done.Generation, done.Points)
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), struct {
-				api.BypassResult
-				Deployment string   `json:"deployment"`
-				Enforced   []string `json:"in_force_at"` // points
-				NotYet     []string `json:"not_yet_at"`
-				Undo       string   `json:"undo"`
-			}{done, o.deployment(done.Tenant), have, lack, end})
-		}
-		who := "nobody is denied"
-		if agent != "" {
-			who = fmt.Sprintf("the established agent %s is not denied; who only claims its name is", agent)
-		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "bypass: %s, in %s\nholds until %s, %s\nend it: %s\n", who, o.deployment(done.Tenant),
-			done.Until, where(have, lack), end)
-		return err
-	}}
+		held := c.awaitRollout(cmd.Context(), done.Generation, done.Points)
+		r := bypassReport{done, c.deployment(done.Tenant), held.applied, held.pending, bypassEnd(o, agent)}
+		return p.print(r, func(w io.Writer) error { return r.print(w, agent) })
+	}
 	cmd.Flags().StringVar(&length, "for", "", "how long, as in 30m; at most 24h")
 	cmd.Flags().StringVar(&agent, "agent", "", "only this established agent")
 	cmd.Flags().BoolVar(&force, "force", false, "take an agent that is not known")
-	cmd.Flags().StringVar(&reason, "reason", "", "why; it goes into the audit trail")
+	reasonFlag(cmd, &reason)
 	cmd.AddCommand(endBypassCommand(o))
 	return cmd
+}
+
+// bypassEnd is the command that ends a bypass.
+func bypassEnd(o *options, agent string) string {
+	end := o.programName() + " bypass end"
+	if agent != "" {
+		end += " --agent " + shellWord(agent)
+	}
+	return end + " --reason '…'"
+}
+
+func (r *bypassReport) print(w io.Writer, agent string) error {
+	who := "nobody is denied"
+	if agent != "" {
+		who = fmt.Sprintf("the established agent %s is not denied; who only claims its name is", agent)
+	}
+	return report.Printf(w, "bypass: %s, in %s\nholds until %s, %s\nend it: %s\n", who, r.Deployment, r.Until,
+		rollout{r.Enforced, r.NotYet}, r.Undo)
 }
 
 func endBypassCommand(o *options) *cobra.Command {
 	var agent, reason string
 	cmd := &cobra.Command{Use: "end", Short: "End a bypass before its time", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
+		p, err := o.printer(cmd, formTable, formJSON)
 		if err != nil {
 			return err
 		}
-		if strings.TrimSpace(reason) == "" {
-			return usage(errNoReason)
+		if err := checkReason(reason); err != nil {
+			return err
 		}
-		done, err := post[api.ChangeResult](o, "/v1/bypass/end", api.EndBypassRequest{Agent: agent, Reason: reason, By: whoami()})
+		c, err := o.control()
 		if err != nil {
 			return err
 		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), done)
+		body := api.EndBypassRequest{Agent: agent, Reason: reason, By: currentUser()}
+		done, err := post[api.ChangeResult](cmd.Context(), c, "/v1/bypass/end", body)
+		if err != nil {
+			return err
 		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), "the bypass has ended")
-		return err
+		return p.print(done, func(w io.Writer) error { return report.Printf(w, "the bypass has ended\n") })
 	}
 	cmd.Flags().StringVar(&agent, "agent", "", "that of this agent; else that of the tenant")
-	cmd.Flags().StringVar(&reason, "reason", "", "why; it goes into the audit trail")
+	reasonFlag(cmd, &reason)
 	return cmd
 }

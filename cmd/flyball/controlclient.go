@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -10,48 +11,93 @@ import (
 	"net/http"
 	"os"
 	"os/user"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
+	"flyball/detect/enforce/manifest"
 	"flyball/schema"
 )
 
-// ask talks to the control API of the configured process. FLYBALL_TOKEN holds
-// the token, where one is needed.
-func (o *options) ask(method, path string, body any) ([]byte, error) {
+// controlTimeout is how long a request to the control API may take.
+const controlTimeout = 10 * time.Second
+
+// maxControlAnswer bounds what is read of an answer, in bytes.
+const maxControlAnswer = 32 << 20
+
+// controlClient sends requests to the control API of an enforcement api.
+type controlClient struct {
+	http   *http.Client
+	base   string // scheme and address
+	token  string // empty: none is needed
+	listen string // control.listen
+}
+
+// newControlClient is a client for the process of a configuration. FLYBALL_TOKEN holds
+// the token, where one is needed. Beside the system's authorities it trusts the
+// certificate that the configuration gives the listener.
+func newControlClient(c config.Config) (*controlClient, error) {
+	client := &controlClient{http: &http.Client{Timeout: controlTimeout}, base: "http://" + c.Control.Listen,
+		token: os.Getenv("FLYBALL_TOKEN"), listen: c.Control.Listen}
+	if c.Control.TLS.Cert == "" {
+		return client, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	for _, file := range []string{c.Control.TLS.Cert, c.Control.TLS.CA} {
+		if file == "" {
+			continue
+		}
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("control.tls: %w", err)
+		}
+		pool.AppendCertsFromPEM(pem)
+	}
+	client.base = "https://" + c.Control.Listen
+	client.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
+	return client, nil
+}
+
+// control is the client for the process of the command's configuration.
+func (o *options) control() (*controlClient, error) {
 	c, err := o.load()
 	if err != nil {
 		return nil, err
 	}
+	return newControlClient(c)
+}
+
+// send sends a request with a body in JSON, nil for none, and returns the body of the
+// answer. An answer that is no success is an *apiError.
+func (c *controlClient) send(ctx context.Context, method, path string, body any) ([]byte, error) {
 	var text []byte
 	if body != nil {
+		var err error
 		if text, err = json.Marshal(body); err != nil {
 			return nil, err
 		}
 	}
-	client, base, err := operatorClient(c)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequest(method, base+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if t := os.Getenv("FLYBALL_TOKEN"); t != "" {
-		req.Header.Set("Authorization", "Bearer "+t)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	resp, err := client.Do(req)
+	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("control.listen: %w; is flyball up, or the role control, running there?", err)
 	}
 	defer resp.Body.Close()
-	out, err := io.ReadAll(io.LimitReader(resp.Body, 32<<20))
+	out, err := io.ReadAll(io.LimitReader(resp.Body, maxControlAnswer))
 	if err != nil {
 		return nil, err
 	}
@@ -73,123 +119,97 @@ func (e *apiError) Error() string {
 	return fmt.Sprintf("%s %s: %s: %s", e.method, e.path, e.status, e.detail)
 }
 
-// post changes something through the control API and reads its answer.
-func post[T any](o *options, path string, body any) (T, error) {
+// requestJSON sends a request and reads the JSON of its answer.
+func requestJSON[T any](ctx context.Context, c *controlClient, method, path string, body any) (T, error) {
 	var out T
-	raw, err := o.ask(http.MethodPost, path, body)
+	raw, err := c.send(ctx, method, path, body)
 	if err != nil {
 		return out, err
 	}
 	return out, json.Unmarshal(raw, &out)
 }
 
+// get reads a document of the control API.
+func get[T any](ctx context.Context, c *controlClient, path string) (T, error) {
+	return requestJSON[T](ctx, c, http.MethodGet, path, nil)
+}
+
+// post changes something through the control API and reads what was done.
+func post[T any](ctx context.Context, c *controlClient, path string, body any) (T, error) {
+	return requestJSON[T](ctx, c, http.MethodPost, path, body)
+}
+
+// change changes something through the control API whose answer nobody needs.
+func (c *controlClient) change(ctx context.Context, path string, body any) error {
+	_, err := c.send(ctx, http.MethodPost, path, body)
+	return err
+}
+
 // deployment names what a change was made in.
-func (o *options) deployment(tenant string) string {
-	c, err := o.load()
+func (c *controlClient) deployment(tenant string) string {
+	return fmt.Sprintf("tenant %s at %s", tenant, c.listen)
+}
+
+// manifests are those in force.
+func (c *controlClient) manifests(ctx context.Context) (*manifest.Store, error) {
+	list, err := get[[]api.ManifestLine](ctx, c, "/v1/manifests")
 	if err != nil {
-		return "tenant " + tenant
+		return nil, err
 	}
-	return fmt.Sprintf("tenant %s at %s", tenant, c.Control.Listen)
+	s := manifest.NewStore()
+	for _, l := range list {
+		if err := s.Put("", l.Manifest); err != nil {
+			return nil, fmt.Errorf("manifest of %s: %w", l.Agent, err)
+		}
+	}
+	return s, nil
 }
 
-// again is how this program is called for the same deployment.
-func (o *options) again() string {
-	if o.config == "" {
-		return "flyball"
-	}
-	return "flyball --config " + shellWord(o.config)
+// caller is an agent, and whether its name is only claimed.
+type caller struct {
+	name    string
+	claimed bool
 }
 
-// shellWord makes a text safe to paste into a shell.
-func shellWord(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\\''`) + "'"
+// callerByTrust is an agent by the word for its trust.
+func callerByTrust(name, trust string) caller {
+	return caller{name, trust != schema.TrustVerified.String() && trust != schema.TrustInfrastructure.String()}
 }
 
-// enforcedWithin is how long a change waits for the points' heartbeats, which come
-// every second.
-const enforcedWithin = 3 * time.Second
+// maxArmedAgents is how many agents one request for their arming names.
+const maxArmedAgents = 300
 
-// spread waits until every live point has applied a generation of the log, for a short
-// while, and says which have and which have not.
-func (o *options) spread(generation uint64, points []api.Applied) (have, lack []string) {
-	end := time.Now().Add(enforcedWithin)
-	for {
-		have, lack = []string{}, []string{}
-		for _, p := range points {
-			if p.Generation >= generation {
-				have = append(have, p.Point)
-			} else {
-				lack = append(lack, p.Point)
+// enforcement reads from the running points whether what is found about agents is
+// enforced, by agent. Where no point answers, nothing is known of any.
+func (c *controlClient) enforcement(ctx context.Context, agents []caller) map[string]api.ArmedAgent {
+	out := map[string]api.ArmedAgent{}
+	for part := range slices.Chunk(agents, maxArmedAgents) {
+		var body api.ArmedAgentsRequest
+		for _, a := range part {
+			if strings.TrimSpace(a.name) == "" {
+				continue // an unnamed caller
+			}
+			body.Agents = append(body.Agents, a.name)
+			if a.claimed {
+				body.Claimed = append(body.Claimed, a.name)
 			}
 		}
-		if len(lack) == 0 || !time.Now().Before(end) {
-			sort.Strings(have)
-			sort.Strings(lack)
-			return have, lack
+		if len(body.Agents) == 0 {
+			continue
 		}
-		time.Sleep(100 * time.Millisecond)
-		now, err := get[[]schema.PointState](o, "/v1/points")
+		list, err := post[[]api.ArmedAgent](ctx, c, "/v1/arming/agents", body)
 		if err != nil {
-			return have, lack
+			return map[string]api.ArmedAgent{}
 		}
-		points = points[:0:0]
-		for _, p := range now {
-			points = append(points, api.Applied{Point: p.Point, Generation: uint64(p.Applied) + 1})
+		for _, a := range list {
+			out[a.Agent] = a
 		}
-	}
-}
-
-// where says at which points a change holds.
-func where(have, lack []string) string {
-	out := "at " + strings.Join(have, ", ")
-	if len(have) == 0 {
-		out = "at no point yet"
-	}
-	if len(lack) > 0 {
-		out += "; NOT YET at " + strings.Join(lack, ", ")
 	}
 	return out
 }
 
-// operatorClient trusts, beside the system's authorities, the certificate that the
-// configuration gives the listener.
-func operatorClient(c config.Config) (*http.Client, string, error) {
-	client := &http.Client{Timeout: 10 * time.Second}
-	if c.Control.TLS.Cert == "" {
-		return client, "http://" + c.Control.Listen, nil
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	for _, file := range []string{c.Control.TLS.Cert, c.Control.TLS.CA} {
-		if file == "" {
-			continue
-		}
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, "", fmt.Errorf("control.tls: %w", err)
-		}
-		pool.AppendCertsFromPEM(pem)
-	}
-	client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
-	return client, "https://" + c.Control.Listen, nil
-}
-
-// get reads a listing of the control API.
-func get[T any](o *options, path string) (T, error) {
-	var out T
-	raw, err := o.ask(http.MethodGet, path, nil)
-	if err != nil {
-		return out, err
-	}
-	return out, json.Unmarshal(raw, &out)
-}
-
-func whoami() string {
+// currentUser is the name that orders are recorded under, unless a token names another.
+func currentUser() string {
 	if u, err := user.Current(); err == nil {
 		return u.Username
 	}

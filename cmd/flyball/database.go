@@ -1,23 +1,25 @@
 package main
 
 import (
-	"github.com/spf13/cobra"
-
+	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/schema/clickhouse/query"
 )
 
-// asks is a command that asks the database and answers as a table or as JSON.
-func (o *options) asks(run func(cmd *cobra.Command, args []string, format string, c config.Config, db database) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		c, db, err := o.database()
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		return run(cmd, args, format, c, db)
+// database is a connection to ClickHouse that queries are sent over.
+type database interface {
+	query.DB
+	Close() error
+}
+
+func openDatabase(c config.Config) (database, error) { return app.OpenDatabase(c) }
+
+// database opens the connection to ClickHouse that the configuration names.
+func (o *options) database() (config.Config, database, error) {
+	c, err := o.load()
+	if err != nil {
+		return c, nil, err
 	}
+	db, err := o.openDatabase(c)
+	return c, db, err
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
-	"flyball/cmd/internal/config"
 	"flyball/cmd/internal/replay"
 	"flyball/cmd/internal/report"
 	"flyball/ingest/decode"
@@ -20,71 +19,78 @@ import (
 
 func deadLettersCommand(o *options) *cobra.Command {
 	var w window
-	cmd := &cobra.Command{Use: "dead-letters", Short: "What could not be read: by reason and topic, with the newest of each", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return ask(o, cmd, w, func(ctx context.Context, _ config.Config, db database, since, until time.Time) ([]query.DeadLetterRow, error) {
-			return query.DeadLetters(ctx, db, since, until)
-		}, report.DeadLetters)
-	}}
+	a := answer[[]query.DeadLetterRow]{window: &w, table: report.DeadLetters,
+		query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.DeadLetterRow, error) {
+			return query.DeadLetters(ctx, db, r.since, r.until)
+		})}
+	cmd := &cobra.Command{Use: "dead-letters", Args: cobra.NoArgs, RunE: a.run(o),
+		Short: "What could not be read: by reason and topic, with the newest of each"}
 	w.flags(cmd, "")
-	cmd.AddCommand(replayLettersCommand(o))
+	cmd.AddCommand(replayDeadLettersCommand(o))
 	return cmd
 }
 
-func replayLettersCommand(o *options) *cobra.Command {
-	var l replay.LetterOptions
-	cmd := &cobra.Command{Use: "replay", Short: "Send those that can be read now to the topic they came from, each once", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db database) error {
-		kafka, err := app.KafkaOpts(c)
-		if err != nil {
-			return err
-		}
-		l.Kafka = kafka
-		key, err := app.ReadSecretKey(c, false)
-		if err != nil {
-			return err
-		}
-		id, table, err := app.NewClassifiers(c, key)
-		if err != nil {
-			return err
-		}
-		p, err := app.NewPipeline(c, id, table)
-		if err != nil {
-			return err
-		}
-		done, err := query.ReplayedPlaces(cmd.Context(), db)
-		if err != nil {
-			return err
-		}
-		l.Done = func(place string) bool { return done[place] }
-		l.Decode = func(r *decode.Record) (int, []decode.Dead) {
-			calls, dead := p.Decode(r, nil)
-			return len(calls), dead
-		}
-		result, err := replay.Letters(cmd.Context(), l)
-		if err != nil {
-			return err
-		}
-		if !l.DryRun {
-			if err := awaitReplayed(cmd.Context(), db, result.Sent); err != nil {
-				return err
-			}
-		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), result)
-		}
-		printLetters(cmd.OutOrStdout(), result, l.DryRun)
-		return nil
-	})}
+func replayDeadLettersCommand(o *options) *cobra.Command {
+	var opt replay.DeadLetterOptions
+	a := answer[replay.DeadLetterResult]{query: func(r *request) (replay.DeadLetterResult, error) { return replayDeadLetters(r, opt) },
+		table: func(w io.Writer, result replay.DeadLetterResult) error { return printReplayed(w, result, opt.DryRun) }}
+	cmd := &cobra.Command{Use: "replay", Args: cobra.NoArgs, RunE: a.run(o),
+		Short: "Send those that can be read now to the topic they came from, each once"}
 	f := cmd.Flags()
-	f.StringVar(&l.Reason, "reason", "", "only of this reason")
-	f.StringVar(&l.Topic, "topic", "", "only of this input topic")
-	f.BoolVar(&l.DryRun, "dry-run", false, "send nothing, say what would be sent")
+	f.StringVar(&opt.Reason, "reason", "", "only of this reason")
+	f.StringVar(&opt.Topic, "topic", "", "only of this input topic")
+	f.BoolVar(&opt.DryRun, "dry-run", false, "send nothing, print what would be sent")
 	return cmd
 }
 
-// awaitReplayed waits until what was sent is stored: another replay right
-// after this one would not know of it else.
-func awaitReplayed(ctx context.Context, db database, places []string) error {
-	until := time.Now().Add(30 * time.Second)
+// replayDeadLetters sends dead letters again and waits until their calls are stored.
+func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLetterResult, error) {
+	var none replay.DeadLetterResult
+	c, err := r.config()
+	if err != nil {
+		return none, err
+	}
+	db, err := r.database()
+	if err != nil {
+		return none, err
+	}
+	if opt.Kafka, err = app.KafkaOpts(c); err != nil {
+		return none, err
+	}
+	key, err := app.ReadSecretKey(c, false)
+	if err != nil {
+		return none, err
+	}
+	p, err := newPipeline(c, key)
+	if err != nil {
+		return none, err
+	}
+	done, err := query.ReplayedPlaces(r.ctx, db)
+	if err != nil {
+		return none, err
+	}
+	opt.Done = func(place string) bool { return done[place] }
+	opt.Decode = func(rec *decode.Record) (int, []decode.Rejected) {
+		calls, dead := p.Decode(rec, nil)
+		return len(calls), dead
+	}
+	result, err := replay.ResendDeadLetters(r.ctx, opt)
+	if err != nil || opt.DryRun {
+		return result, err
+	}
+	return result, awaitStored(r.ctx, db, result.Sent)
+}
+
+// How long a replay waits until what it sent is stored, and how often it looks.
+const (
+	storedTimeout = 30 * time.Second
+	storedPoll    = 300 * time.Millisecond
+)
+
+// awaitStored waits until the calls of the dead letters of some places are stored:
+// another replay right after this one would else send them again.
+func awaitStored(ctx context.Context, db database, places []string) error {
+	end := time.Now().Add(storedTimeout)
 	for {
 		done, err := query.ReplayedPlaces(ctx, db)
 		if err != nil {
@@ -99,24 +105,27 @@ func awaitReplayed(ctx context.Context, db database, places []string) error {
 		switch {
 		case missing == 0:
 			return nil
-		case time.Now().After(until):
-			return fmt.Errorf("%d of %d letters that were sent are not stored yet: is ingest running? Do not replay again before they are", missing, len(places))
+		case time.Now().After(end):
+			return fmt.Errorf("%d of %d dead letters that were sent are not stored yet: is ingest running? Do not replay again before they are",
+				missing, len(places))
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(300 * time.Millisecond):
+		case <-time.After(storedPoll):
 		}
 	}
 }
 
-func printLetters(w io.Writer, r replay.LetterResult, dry bool) {
-	word := "sent and stored"
-	if dry {
-		word = "would be sent"
+func printReplayed(w io.Writer, r replay.DeadLetterResult, dryRun bool) error {
+	what := "sent and stored"
+	if dryRun {
+		what = "would be sent"
 	}
-	fmt.Fprintf(w, "%d dead letters: %d %s, %d came through before, %d died again after an earlier replay, %d of another kind, %d not Flyball's\n", r.Letters, len(r.Sent), word, r.Before, r.DiedAgain, r.Others, r.Foreign)
-	for _, reason := range slices.Sorted(maps.Keys(r.Still)) {
-		fmt.Fprintf(w, "  %d still cannot be read: %s\n", r.Still[reason], reason)
+	report.Printf(w, "%d dead letters: %d %s, %d came through before, %d failed again after an earlier replay, %d of another kind, %d not Flyball's\n",
+		r.DeadLetters, len(r.Sent), what, r.Before, r.FailedAgain, r.Others, r.Foreign)
+	for _, reason := range slices.Sorted(maps.Keys(r.Unreadable)) {
+		report.Printf(w, "  %d still cannot be read: %s\n", r.Unreadable[reason], reason)
 	}
+	return nil
 }

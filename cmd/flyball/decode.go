@@ -11,120 +11,150 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
 	"flyball/ingest/decode"
 	"flyball/ingest/mapping"
 	"flyball/schema"
+	"flyball/schema/identity"
 )
 
+// decodeFlags are those of `decode`.
+type decodeFlags struct {
+	format, mapping, preset, topic string
+	explain                        bool
+	records                        int
+}
+
 func decodeCommand(o *options) *cobra.Command {
-	var as, mine, preset, topic string
-	var explain bool
-	n := 20
-	cmd := &cobra.Command{Use: "decode [--as FORMAT] [--mapping FILE] [--explain] FILE|-|--topic T", Short: "Show how records would be read; one JSON call a line", Args: cobra.MaximumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		if preset != "" {
-			text, err := mapping.Text(preset)
-			if err != nil {
-				return usage(err)
-			}
-			_, err = cmd.OutOrStdout().Write(text)
-			return err
+	f := decodeFlags{records: 20}
+	cmd := &cobra.Command{Use: "decode [--as FORMAT] [--mapping FILE] [--explain] FILE|-|--topic T", Args: cobra.MaximumNArgs(1),
+		Short: "Show how records would be read; one JSON call a line"}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if f.preset != "" {
+			return printPreset(cmd.OutOrStdout(), f.preset)
 		}
-		if (len(args) == 1) == (topic != "") {
-			return usage(errors.New("decode: name a file of records, - for standard input, or a topic with --topic"))
-		}
-		from := topic
-		if topic == "" {
-			from = args[0]
-		}
-		format, err := o.outputIs("json", "table")
-		if explain && !cmd.Flags().Changed("output") {
-			format = "table"
-		}
-		if err != nil {
-			return err
-		}
-		c, err := o.load()
-		if err != nil {
-			return err
-		}
-		if mine != "" {
-			c.Mappings = append(c.Mappings, mine)
-		}
-		own, err := c.CompileMappings()
-		if err != nil {
-			return usage(err)
-		}
-		if mine != "" && !cmd.Flags().Changed("as") {
-			as = own[len(own)-1].Name
-		}
-		c.Kafka.Inputs = []config.Input{{Topic: from, Format: as}}
-		if err := c.Validate(); err != nil {
-			return usage(err)
-		}
-		key, err := app.ReadSecretKey(c, false)
-		if err != nil {
-			// Without the deployment's key, digests and hashed ids are this command's own.
-			key = make([]byte, 32)
-			_, _ = rand.Read(key)
-		}
-		id, table, err := app.NewClassifiers(c, key)
-		if err != nil {
-			return err
-		}
-		p, err := app.NewPipeline(c, id, table)
-		if err != nil {
-			return err
-		}
-		w := bufio.NewWriter(cmd.OutOrStdout())
-		defer w.Flush()
-		read := reader{pipeline: p, out: w, format: format, explain: explain, guess: guess{map[string]int{}, map[decode.Reason]int{}}}
-		if topic != "" {
-			err = sampleTopic(cmd.Context(), c, topic, n, read.record)
-		} else {
-			err = read.file(cmd.InOrStdin(), from)
-		}
-		if err != nil {
-			return err
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
-		read.guess.say(cmd.ErrOrStderr(), topic, as)
-		if len(read.guess.reasons) > 0 {
-			return errIncomplete
-		}
-		return nil
-	}}
-	f := cmd.Flags()
-	f.StringVar(&as, "as", "auto", "format: "+strings.Join(config.Formats, ", ")+", or a mapping's name")
-	f.StringVar(&mine, "mapping", "", "read by this mapping, a YAML file")
-	f.BoolVar(&explain, "explain", false, "say of each field where it came from")
-	f.StringVar(&topic, "topic", "", "read the newest records of a topic")
-	f.IntVarP(&n, "records", "n", n, "of a topic, at most this many")
-	f.StringVar(&preset, "preset", "", "print the mapping of a format that Flyball knows, to copy and change")
+		return runDecode(cmd, o, f, args)
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.format, "as", "auto", "format: "+strings.Join(config.Formats, ", ")+", or a mapping's name")
+	fl.StringVar(&f.mapping, "mapping", "", "read by this mapping, a YAML file")
+	fl.BoolVar(&f.explain, "explain", false, "say of each field where it came from")
+	fl.StringVar(&f.topic, "topic", "", "read the newest records of a topic")
+	fl.IntVarP(&f.records, "records", "n", f.records, "of a topic, at most this many")
+	fl.StringVar(&f.preset, "preset", "", "print the mapping of a format that Flyball knows, to copy and change")
 	return cmd
 }
 
-// reader decodes records and prints what came of them.
-type reader struct {
+func printPreset(w io.Writer, name string) error {
+	text, err := mapping.Text(name)
+	if err != nil {
+		return usage(err)
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+func runDecode(cmd *cobra.Command, o *options, f decodeFlags, args []string) error {
+	if (len(args) == 1) == (f.topic != "") {
+		return usage(errors.New("decode: name a file of records, - for standard input, or a topic with --topic"))
+	}
+	from := f.topic + strings.Join(args, "")
+	printed, err := o.printer(cmd, formJSON, formTable)
+	if err != nil {
+		return err
+	}
+	if f.explain && !cmd.Flags().Changed("output") {
+		printed.form = formTable
+	}
+	c, err := o.load()
+	if err != nil {
+		return err
+	}
+	if f.format, err = setInput(&c, f, from, cmd.Flags().Changed("as")); err != nil {
+		return usage(err)
+	}
+	p, err := decodePipeline(c)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(printed.out)
+	defer w.Flush()
+	read := decoder{pipeline: p, out: w, form: printed.form, explain: f.explain, seen: newFormatCount()}
+	if f.topic != "" {
+		err = sampleTopic(cmd.Context(), c, f.topic, f.records, read.record)
+	} else {
+		err = read.file(cmd.InOrStdin(), from)
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	read.seen.print(cmd.ErrOrStderr(), f.topic, f.format)
+	if len(read.seen.reasons) > 0 {
+		return errIncomplete
+	}
+	return nil
+}
+
+// setInput makes what is decoded the one input of a configuration, and returns its
+// format: the one that --as names, or that of --mapping.
+func setInput(c *config.Config, f decodeFlags, from string, named bool) (format string, err error) {
+	if f.mapping != "" {
+		c.Mappings = append(c.Mappings, f.mapping)
+	}
+	programs, err := c.CompileMappings()
+	if err != nil {
+		return "", err
+	}
+	format = f.format
+	if f.mapping != "" && !named {
+		format = programs[len(programs)-1].Name
+	}
+	c.Kafka.Inputs = []config.Input{{Topic: from, Format: format}}
+	return format, c.Validate()
+}
+
+// decodePipeline is the decoder of a configuration. Without the deployment's key,
+// digests and hashed ids are of a key that is made for this command alone.
+func decodePipeline(c config.Config) (*decode.Pipeline, error) {
+	key, err := app.ReadSecretKey(c, false)
+	if err != nil {
+		key = make(identity.Key, 32)
+		_, _ = rand.Read(key)
+	}
+	return newPipeline(c, key)
+}
+
+// newPipeline is the decoder that ingest runs by a configuration and a deployment's key.
+func newPipeline(c config.Config, key identity.Key) (*decode.Pipeline, error) {
+	id, table, err := app.NewClassifiers(c, key)
+	if err != nil {
+		return nil, err
+	}
+	return app.NewPipeline(c, id, table)
+}
+
+// decoder decodes records and prints what came of them.
+type decoder struct {
 	pipeline *decode.Pipeline
 	out      io.Writer
-	format   string
+	form     string
 	explain  bool
-	guess    guess
+	seen     formatCount
 
 	calls []schema.Call
 	buf   []byte
 }
 
-func (r *reader) file(stdin io.Reader, name string) error {
+func (r *decoder) file(stdin io.Reader, name string) error {
 	in := stdin
 	if name != "-" {
 		f, err := os.Open(name)
@@ -148,31 +178,33 @@ func (r *reader) file(stdin io.Reader, name string) error {
 	})
 }
 
-func (r *reader) record(rec *decode.Record) error {
-	var dead []decode.Dead
-	var steps [][]decode.Step
+func (r *decoder) record(rec *decode.Record) error {
+	var dead []decode.Rejected
+	var steps [][]decode.FieldOrigin
 	if r.explain {
 		r.calls, steps, dead = r.pipeline.Explain(rec)
 	} else {
 		r.calls, dead = r.pipeline.Decode(rec, r.calls[:0])
 	}
-	r.guess.add(r.calls, dead)
+	r.seen.add(r.calls, dead)
 	for i := range r.calls {
 		c := &r.calls[i]
 		switch {
 		case r.explain:
-			if err := explained(r.out, r.format, rec.Topic, rec.Offset+1, c, decode.Origins(c, steps[i])); err != nil {
+			if err := printExplained(r.out, r.form, rec.Topic, rec.Offset+1, c, decode.FieldOrigins(c, steps[i])); err != nil {
 				return err
 			}
-		case r.format == "table":
-			fmt.Fprintf(r.out, "%s  %-6s %-40s %3d %-12s %-13s run=%s agent=%s (%s)\n", c.StartTime().Format("2006-01-02 15:04:05.000"), c.Method, c.Path, c.Status, c.Effect, c.Reversibility, c.RunKey, c.AgentID, c.AgentTrust)
+		case r.form == formTable:
+			report.Printf(r.out, "%s  %-6s %-40s %3d %-12s %-13s run=%s agent=%s (%s)\n", c.StartTime().Format("2006-01-02 15:04:05.000"),
+				c.Method, c.Path, c.Status, c.Effect, c.Reversibility, c.RunKey, c.AgentID, c.AgentTrust)
 		default:
 			r.buf = append(decode.AppendJSON(r.buf[:0], c), '\n')
 			_, _ = r.out.Write(r.buf)
 		}
 	}
 	for _, d := range dead {
-		line, err := json.Marshal(map[string]any{"dead_letter": map[string]any{"reason": d.Reason, "detail": d.Detail, "at": fmt.Sprintf("%s:%d item %d", rec.Topic, rec.Offset+1, d.Item)}})
+		line, err := json.Marshal(map[string]any{"dead_letter": map[string]any{"reason": d.Reason, "detail": d.Detail,
+			"at": fmt.Sprintf("%s:%d item %d", rec.Topic, rec.Offset+1, d.Item)}})
 		if err != nil {
 			return err
 		}
@@ -181,21 +213,21 @@ func (r *reader) record(rec *decode.Record) error {
 	return nil
 }
 
-// explained prints a call field by field: for people as a table, for programs
+// printExplained prints a call field by field: for people as a table, for programs
 // as one object.
-func explained(w io.Writer, format, name string, record int64, c *schema.Call, origins []decode.Step) error {
-	if format == "json" {
+func printExplained(w io.Writer, form, name string, record int64, c *schema.Call, origins []decode.FieldOrigin) error {
+	if form == formJSON {
 		line, err := json.Marshal(map[string]any{"call": json.RawMessage(decode.AppendJSON(nil, c)), "explain": origins})
 		fmt.Fprintf(w, "%s\n", line)
 		return err
 	}
-	fmt.Fprintf(w, "%s:%d  read as %s\n", name, record, c.Format)
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, o := range origins {
-		fmt.Fprintf(tab, "  %s\t%s\t%s\n", o.Field, o.Value, o.From)
-	}
-	fmt.Fprintln(tab)
-	return tab.Flush()
+	report.Printf(w, "%s:%d  read as %s\n", name, record, c.Format)
+	return report.Lines(w, func(row func(...any)) {
+		for _, o := range origins {
+			row("  "+o.Field, o.Value, o.From)
+		}
+		row()
+	})
 }
 
 // eachRecord cuts a file into records: a line each, base64 in .b64 files.

@@ -13,8 +13,9 @@ import (
 
 func demoCommand(o *options) *cobra.Command {
 	demoOptions := demo.Options{Now: time.Now}
-	cmd := &cobra.Command{Use: "demo", Short: "The first minute: real agent traffic, a runaway, a trip, a page, the touched report", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		if err := haveEngine(cmd.Context(), os.Stdout); err != nil {
+	cmd := &cobra.Command{Use: "demo", Short: "The first minute: real agent traffic, a runaway, a trip, a page, the touched report", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := fetchEngine(cmd.Context(), os.Stdout); err != nil {
 			return err
 		}
 		log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError}))
@@ -26,7 +27,7 @@ func demoCommand(o *options) *cobra.Command {
 		}
 		demoOptions.Out, demoOptions.Log = cmd.OutOrStdout(), log
 		return demo.Run(cmd.Context(), demoOptions)
-	}}
+	}
 	cmd.Flags().BoolVar(&demoOptions.Keep, "keep", false, "leave it running until Ctrl-C")
 	cmd.Flags().Uint64Var(&demoOptions.Seed, "seed", 1, "chooses the runs, who runs away, how and when")
 	cmd.Flags().BoolVar(&demoOptions.Quick, "quick", false, "no pauses for the eye")

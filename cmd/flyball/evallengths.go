@@ -12,8 +12,8 @@ import (
 // lengthSet is the folder of a set of run lengths.
 const lengthSet = "mcpmark"
 
-// runLengths adds to a report how true the tail of run lengths is on a set of them.
-func runLengths(r *evaluate.Report, test string) error {
+// addRunLengths adds to a report how true the tail of run lengths is on a set of them.
+func addRunLengths(r *evaluate.Report, test string) error {
 	runs, err := labelled.RunLengths(filepath.Join(test, lengthSet))
 	if err != nil {
 		return err
@@ -24,7 +24,8 @@ func runLengths(r *evaluate.Report, test string) error {
 	}
 	var list []evaluate.Length
 	for _, l := range runs {
-		list = append(list, evaluate.Length{Agent: l.Agent, Group: baseline.PeerGroup(l.Agent, schema.CallerAgent), Task: l.Task, Calls: l.Calls})
+		list = append(list, evaluate.Length{Agent: l.Agent, Group: baseline.PeerGroup(l.Agent, schema.CallerAgent),
+			Task: l.Task, Calls: l.Calls})
 	}
 	r.Lengths = evaluate.EvaluateLengths(list)
 	return nil

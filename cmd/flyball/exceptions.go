@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -13,9 +15,9 @@ import (
 	"flyball/detect/enforce/api"
 )
 
-// listedException is a line of `flyball exceptions list`: of the log, or of the
-// configuration's file.
-type listedException struct {
+// exceptionRow is a line of `flyball exceptions list`: an exception of the log, or of
+// the configuration's file.
+type exceptionRow struct {
 	ID      string   `json:"id"`   // the name, in the file
 	From    string   `json:"from"` // command, file
 	State   string   `json:"state"`
@@ -30,157 +32,179 @@ type listedException struct {
 	Trips *uint64 `json:"trips,omitempty"`
 }
 
-func exceptionOrdersCommand(o *options) *cobra.Command {
+var exceptionColumns = []report.Column[exceptionRow]{
+	{Head: "ID", Cell: func(l *exceptionRow) any { return l.ID }},
+	{Head: "FROM", Cell: func(l *exceptionRow) any { return l.From }},
+	{Head: "STATE", Cell: func(l *exceptionRow) any { return strings.ReplaceAll(l.State, "_", " ") }},
+	{Head: "AGENT", Cell: func(l *exceptionRow) any { return l.Agent }},
+	{Head: "FAMILY", Cell: func(l *exceptionRow) any { return l.Family }},
+	{Head: "ROUTES", Cell: func(l *exceptionRow) any { return anyIfEmpty(strings.Join(l.Routes, ", ")) }},
+	{Head: "EXPIRES", Cell: func(l *exceptionRow) any { return l.Expires }},
+	{Head: "BY", Cell: func(l *exceptionRow) any { return l.By }},
+	{Head: "TRIPS", Cell: func(l *exceptionRow) any {
+		if l.Trips == nil {
+			return "-"
+		}
+		return *l.Trips
+	}},
+	{Head: "WHY", Cell: func(l *exceptionRow) any { return l.Why }},
+}
+
+func exceptionsCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "exceptions", Short: "Findings that are meant: a trip that one covers opens no breaker"}
-	list := &cobra.Command{Use: "list", Short: "Exceptions by command, and those of the configuration's file", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			format, err := o.outputIs("table", "json")
-			if err != nil {
-				return err
-			}
-			c, err := o.load()
-			if err != nil {
-				return err
-			}
-			if err := c.ValidateDetect(); err != nil {
-				return usage(err)
-			}
-			byCommand, err := get[[]api.ExceptionLine](o, "/v1/exceptions")
-			if err != nil {
-				return err
-			}
-			out := []listedException{}
-			for _, l := range byCommand {
-				out = append(out, listedException{ID: l.ID, From: "command", State: "in_force", Agent: l.Agent, Family: l.Family,
-					Routes: l.Routes, Expires: l.Expires, By: l.By, Why: l.Reason, Trips: &l.Trips})
-			}
-			for _, l := range exceptionLines(c.Detect, time.Now()) {
-				out = append(out, listedException{ID: l.Name, From: "file", State: l.State, Agent: l.Agent, Family: l.Family,
-					Routes:  append([]string{}, l.Routes...),
-					Expires: l.Expires.UTC().Format(time.RFC3339), By: l.Approver, Why: l.Why})
-			}
-			if format == "json" {
-				return report.JSON(cmd.OutOrStdout(), out)
-			}
-			if len(out) == 0 {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "No finding is excepted, by command or in the file.")
-				return err
-			}
-			return report.Table(cmd.OutOrStdout(), "ID | FROM | STATE | AGENT | FAMILY | ROUTES | EXPIRES | BY | TRIPS | WHY",
-				func(row func(...any)) {
-					for _, l := range out {
-						trips := "-"
-						if l.Trips != nil {
-							trips = fmt.Sprint(*l.Trips)
-						}
-						row(l.ID, l.From, strings.ReplaceAll(l.State, "_", " "), l.Agent, l.Family, anyOr(strings.Join(l.Routes, ", ")), l.Expires,
-							l.By, trips, l.Why)
-					}
-				})
-		}}
-	cmd.AddCommand(list, addExceptionCommand(o), removeExceptionCommand(o))
+	l := listing[exceptionRow]{columns: exceptionColumns, query: readExceptions, empty: "No finding is excepted, by command or in the file."}
+	cmd.AddCommand(&cobra.Command{Use: "list", Short: "Exceptions by command, and those of the configuration's file", Args: cobra.NoArgs,
+		RunE: l.run(o)}, addExceptionCommand(o), removeExceptionCommand(o))
 	return cmd
+}
+
+func readExceptions(r *request) ([]exceptionRow, error) {
+	c, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.ValidateDetect(); err != nil {
+		return nil, usage(err)
+	}
+	byCommand, err := fromControl[[]api.ExceptionLine]("/v1/exceptions")(r)
+	if err != nil {
+		return nil, err
+	}
+	out := []exceptionRow{}
+	for _, l := range byCommand {
+		out = append(out, exceptionRow{ID: l.ID, From: "command", State: "in_force", Agent: l.Agent, Family: l.Family,
+			Routes: l.Routes, Expires: l.Expires, By: l.By, Why: l.Reason, Trips: &l.Trips})
+	}
+	for _, l := range fileExceptions(c.Detect, r.now) {
+		out = append(out, exceptionRow{ID: l.Name, From: "file", State: l.State, Agent: l.Agent, Family: l.Family,
+			Routes:  append([]string{}, l.Routes...),
+			Expires: l.Expires.UTC().Format(time.RFC3339), By: l.Approver, Why: l.Why})
+	}
+	return out, nil
+}
+
+// exceptionFlags are those of `exceptions add`.
+type exceptionFlags struct {
+	agent, family, length, until, reason string
+	routes                               []string
 }
 
 func addExceptionCommand(o *options) *cobra.Command {
-	var agent, family, length, until, reason string
-	var routes []string
+	var f exceptionFlags
 	cmd := &cobra.Command{Use: "add", Short: "Say that what a family finds about an established agent is meant, for a time",
-		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			format, err := o.outputIs("table", "json")
-			if err != nil {
-				return err
-			}
-			switch {
-			case strings.TrimSpace(agent) == "" || strings.TrimSpace(family) == "":
-				return usage(errors.New("--agent and --family are both needed: whom it is about, and what he is meant to do"))
-			case strings.TrimSpace(reason) == "":
-				return usage(errNoReason)
-			case (length == "") == (until == ""):
-				return usage(errors.New("--for D or --until T: an exception ends, and is renewed by whoever still wants it"))
-			}
-			n, err := seconds("--for", length)
-			if err != nil {
-				return err
-			}
-			if until != "" {
-				end, err := time.Parse(time.RFC3339, until)
-				if err != nil || time.Until(end) < time.Second {
-					return usage(fmt.Errorf("--until: %q is no time in the future as 2027-01-31T00:00:00Z", until))
-				}
-				n = int64(time.Until(end) / time.Second)
-			}
-			done, err := post[api.ExceptionResult](o, "/v1/exceptions", api.AddExceptionRequest{Agent: agent, Family: family, Routes: routes,
-				Seconds: n, Reason: reason, By: whoami()})
-			if err != nil {
-				return err
-			}
-			undo := fmt.Sprintf("%s exceptions remove %s --reason '…'", o.again(), done.Ref)
-			if format == "json" {
-				return report.JSON(cmd.OutOrStdout(), struct {
-					api.ExceptionResult
-					Deployment string `json:"deployment"`
-					Undo       string `json:"undo"`
-				}{done, o.deployment(done.Tenant), undo})
-			}
-			w := cmd.OutOrStdout()
-			fmt.Fprintf(w, "%s: %s of %s on %s is meant for %s, in %s\n", done.Ref, family, agent, onRoutes(routes),
-				time.Duration(n)*time.Second, o.deployment(done.Tenant))
-			for _, note := range done.Notes {
-				fmt.Fprintf(w, "note: %s\n", note)
-			}
-			_, err = fmt.Fprintf(w, "undo: %s\n", undo)
+		Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
 			return err
-		}}
-	cmd.Flags().StringVar(&agent, "agent", "", "a name, or a pattern as 'billing/*'")
-	cmd.Flags().StringVar(&family, "family", "", "of findings: runaway.destroy, 'runaway.*'")
-	cmd.Flags().StringArrayVar(&routes, "route", nil, "on which it is meant, as 'DELETE /v1/orders/{id}' or tool:NAME; again for "+
-		"more (default: any)")
-	cmd.Flags().StringVar(&length, "for", "", "how long it holds, as 48h")
-	cmd.Flags().StringVar(&until, "until", "", "until when it holds (RFC 3339)")
-	cmd.Flags().StringVar(&reason, "reason", "", "why; it goes into the audit trail")
+		}
+		body, err := f.body(time.Now())
+		if err != nil {
+			return err
+		}
+		c, err := o.control()
+		if err != nil {
+			return err
+		}
+		done, err := post[api.ExceptionResult](cmd.Context(), c, "/v1/exceptions", body)
+		if err != nil {
+			return err
+		}
+		added := exceptionAdded{done, c.deployment(done.Tenant), fmt.Sprintf("%s exceptions remove %s --reason '…'", o.programName(), done.Ref)}
+		return p.print(added, func(w io.Writer) error { return added.print(w, body) })
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.agent, "agent", "", "a name, or a pattern as 'billing/*'")
+	fl.StringVar(&f.family, "family", "", "of findings: runaway.destroy, 'runaway.*'")
+	fl.StringArrayVar(&f.routes, "route", nil, "on which it is meant, as 'DELETE /v1/orders/{id}' or tool:NAME; again for more (default: any)")
+	fl.StringVar(&f.length, "for", "", "how long it holds, as 48h")
+	fl.StringVar(&f.until, "until", "", "until when it holds (RFC 3339)")
+	reasonFlag(cmd, &f.reason)
 	return cmd
 }
 
-func onRoutes(routes []string) string {
-	if len(routes) == 0 {
-		return "any route"
+// body checks the flags, and is the request that they make.
+func (f *exceptionFlags) body(now time.Time) (*api.AddExceptionRequest, error) {
+	if strings.TrimSpace(f.agent) == "" || strings.TrimSpace(f.family) == "" {
+		return nil, usage(errors.New("--agent and --family are both needed: whom it is about, and what he is meant to do"))
 	}
-	return strings.Join(routes, ", ")
+	if err := checkReason(f.reason); err != nil {
+		return nil, err
+	}
+	if (f.length == "") == (f.until == "") {
+		return nil, usage(errors.New("--for D or --until T: an exception ends, and is renewed by whoever still wants it"))
+	}
+	n, err := secondsFlag("--for", f.length)
+	if err != nil {
+		return nil, err
+	}
+	if f.until != "" {
+		end, err := time.Parse(time.RFC3339, f.until)
+		if err != nil || end.Sub(now) < time.Second {
+			return nil, usage(fmt.Errorf("--until: %q is no time in the future as 2027-01-31T00:00:00Z", f.until))
+		}
+		n = int64(end.Sub(now) / time.Second)
+	}
+	return &api.AddExceptionRequest{Agent: f.agent, Family: f.family, Routes: f.routes, Seconds: n, Reason: f.reason, By: currentUser()}, nil
+}
+
+// exceptionAdded is what `exceptions add -o json` prints.
+type exceptionAdded struct {
+	api.ExceptionResult
+	Deployment string `json:"deployment"`
+	Undo       string `json:"undo"`
+}
+
+func (e *exceptionAdded) print(w io.Writer, body *api.AddExceptionRequest) error {
+	routes := "any route"
+	if len(body.Routes) > 0 {
+		routes = strings.Join(body.Routes, ", ")
+	}
+	report.Printf(w, "%s: %s of %s on %s is meant for %s, in %s\n", e.Ref, body.Family, body.Agent, routes,
+		time.Duration(body.Seconds)*time.Second, e.Deployment)
+	for _, note := range e.Notes {
+		report.Printf(w, "note: %s\n", note)
+	}
+	return report.Printf(w, "undo: %s\n", e.Undo)
 }
 
 func removeExceptionCommand(o *options) *cobra.Command {
 	var reason string
-	cmd := &cobra.Command{Use: "remove ID", Short: "Take an exception back", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command,
-		args []string) error {
-		format, err := o.outputIs("table", "json")
+	cmd := &cobra.Command{Use: "remove ID", Short: "Take an exception back", Args: cobra.ExactArgs(1)}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
 		if err != nil {
 			return err
 		}
-		if strings.TrimSpace(reason) == "" {
-			return usage(errNoReason)
+		if err := checkReason(reason); err != nil {
+			return err
 		}
-		id, err := o.exceptionOf(args[0])
+		c, err := o.control()
 		if err != nil {
 			return err
 		}
-		done, err := post[api.ChangeResult](o, "/v1/exceptions/"+url.PathEscape(id)+"/remove", api.RemoveExceptionRequest{Reason: reason, By: whoami()})
+		id, err := resolveException(cmd.Context(), c, args[0])
 		if err != nil {
 			return err
 		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), done)
+		body := api.RemoveExceptionRequest{Reason: reason, By: currentUser()}
+		done, err := post[api.ChangeResult](cmd.Context(), c, "/v1/exceptions/"+url.PathEscape(id)+"/remove", body)
+		if err != nil {
+			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: removed\n", id)
-		return err
-	}}
-	cmd.Flags().StringVar(&reason, "reason", "", "why; it goes into the audit trail")
+		return p.print(done, func(w io.Writer) error { return report.Printf(w, "%s: removed\n", id) })
+	}
+	reasonFlag(cmd, &reason)
 	return cmd
 }
 
-// exceptionOf is the exception that an id, or at least six characters of one, names.
-func (o *options) exceptionOf(term string) (string, error) {
-	list, err := get[[]api.ExceptionLine](o, "/v1/exceptions")
+// minIDPrefix is how many characters of an id name the thing, where they fit one alone.
+const minIDPrefix = 6
+
+// resolveException is the id of the exception that an id, or the beginning of one, names.
+// What names none is returned as it is: the point refuses it by name.
+func resolveException(ctx context.Context, c *controlClient, term string) (string, error) {
+	list, err := get[[]api.ExceptionLine](ctx, c, "/v1/exceptions")
 	if err != nil {
 		return "", err
 	}
@@ -189,13 +213,13 @@ func (o *options) exceptionOf(term string) (string, error) {
 		if l.ID == term {
 			return l.ID, nil
 		}
-		if len(term) >= 6 && strings.HasPrefix(l.ID, term) {
+		if len(term) >= minIDPrefix && strings.HasPrefix(l.ID, term) {
 			found = append(found, l.ID)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return term, nil // the point says that there is none
+		return term, nil
 	case 1:
 		return found[0], nil
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -15,8 +14,8 @@ import (
 	"flyball/schema/schedule"
 )
 
-// exceptionLine is an exception of the configuration as it stands now.
-type exceptionLine struct {
+// fileException is an exception of the configuration as it is now.
+type fileException struct {
 	Name     string          `json:"name"`
 	Agent    string          `json:"agent"`
 	Family   string          `json:"family"`
@@ -27,41 +26,48 @@ type exceptionLine struct {
 	Why      string          `json:"why"`
 	State    string          `json:"state"` // in_force, out_of_hours, expired
 	// Findings that it covers, and the last call that changed one of them; absent
-	// where the store cannot be asked.
+	// where the database does not answer.
 	Findings *uint64     `json:"findings,omitempty"`
 	LastUsed *query.Time `json:"last_used_at,omitempty"`
 }
 
-func exceptionsCommand(o *options) *cobra.Command {
-	return &cobra.Command{Use: "exceptions", Short: "Which findings are meant, by whose word and until when (detect.exceptions)", Args: cobra.NoArgs, RunE: o.asks(func(cmd *cobra.Command, _ []string, format string, c config.Config, db database) error {
-		if err := c.ValidateDetect(); err != nil {
-			return usage(err)
-		}
-		lines := exceptionLines(c.Detect, time.Now())
-		uses, err := query.ExceptionUses(cmd.Context(), db)
+func fileExceptionsCommand(o *options) *cobra.Command {
+	l := listing[fileException]{columns: fileExceptionColumns, query: func(r *request) ([]fileException, error) {
+		c, err := r.config()
 		if err != nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), "when they were used is not known:", err)
-		} else {
-			for i := range lines {
-				u := uses[lines[i].Name]
-				if lines[i].Findings = &u.Findings; u.Findings > 0 {
-					lines[i].LastUsed = &query.Time{Time: u.LastAt}
-				}
+			return nil, err
+		}
+		db, err := r.database()
+		if err != nil {
+			return nil, err
+		}
+		if err := c.ValidateDetect(); err != nil {
+			return nil, usage(err)
+		}
+		list := fileExceptions(c.Detect, r.now)
+		uses, err := query.ExceptionUses(r.ctx, db)
+		if err != nil {
+			report.Printf(r.stderr, "when they were used is not known: %v\n", err)
+			return list, nil
+		}
+		for i := range list {
+			u := uses[list[i].Name]
+			if list[i].Findings = &u.Findings; u.Findings > 0 {
+				list[i].LastUsed = &query.Time{Time: u.LastAt}
 			}
 		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), lines)
-		}
-		return printExceptions(cmd.OutOrStdout(), lines)
-	})}
+		return list, nil
+	}}
+	return &cobra.Command{Use: "exceptions", Args: cobra.NoArgs, RunE: l.run(o),
+		Short: "Which findings are meant, by whose word and until when (detect.exceptions)"}
 }
 
-func exceptionLines(d config.Detect, now time.Time) []exceptionLine {
-	out := []exceptionLine{}
+func fileExceptions(d config.Detect, now time.Time) []fileException {
+	out := []fileException{}
 	compiled := d.PolicyExceptions()
 	for i, e := range d.Exceptions {
-		out = append(out, exceptionLine{Name: e.Name, Agent: e.Agent, Family: e.Family, Routes: e.Routes, Hours: e.Hours, Expires: query.Time{Time: compiled[i].ExpiresAt()},
-			Approver: e.Approver, Why: e.Why, State: exceptionState(&compiled[i], now)})
+		out = append(out, fileException{Name: e.Name, Agent: e.Agent, Family: e.Family, Routes: e.RouteTexts(), Hours: e.Hours,
+			Expires: query.Time{Time: compiled[i].ExpiresAt()}, Approver: e.Approver, Why: e.Why, State: exceptionState(&compiled[i], now)})
 	}
 	return out
 }
@@ -76,22 +82,31 @@ func exceptionState(e *policy.Exception, now time.Time) string {
 	return "in_force"
 }
 
-func printExceptions(w io.Writer, lines []exceptionLine) error {
-	return report.Table(w, "EXCEPTION | STATE | EXPIRES (UTC) | AGENT | FAMILY | ROUTES | HOURS | APPROVER | FINDINGS | LAST USED (UTC) | WHY", func(row func(...any)) {
-		for _, l := range lines {
-			findings, last := "-", "-"
-			if l.Findings != nil {
-				findings = fmt.Sprint(*l.Findings)
-			}
-			if l.LastUsed != nil {
-				last = l.LastUsed.UTC().Format(time.DateTime)
-			}
-			row(l.Name, strings.ReplaceAll(l.State, "_", " "), l.Expires.UTC().Format(time.DateTime), l.Agent, l.Family, anyOr(strings.Join(l.Routes, ", ")), hoursText(l.Hours), l.Approver, findings, last, l.Why)
+var fileExceptionColumns = []report.Column[fileException]{
+	{Head: "EXCEPTION", Cell: func(l *fileException) any { return l.Name }},
+	{Head: "STATE", Cell: func(l *fileException) any { return strings.ReplaceAll(l.State, "_", " ") }},
+	{Head: "EXPIRES (UTC)", Cell: func(l *fileException) any { return l.Expires.UTC().Format(time.DateTime) }},
+	{Head: "AGENT", Cell: func(l *fileException) any { return l.Agent }},
+	{Head: "FAMILY", Cell: func(l *fileException) any { return l.Family }},
+	{Head: "ROUTES", Cell: func(l *fileException) any { return anyIfEmpty(strings.Join(l.Routes, ", ")) }},
+	{Head: "HOURS", Cell: func(l *fileException) any { return hoursText(l.Hours) }},
+	{Head: "APPROVER", Cell: func(l *fileException) any { return l.Approver }},
+	{Head: "FINDINGS", Cell: func(l *fileException) any {
+		if l.Findings == nil {
+			return "-"
 		}
-	})
+		return *l.Findings
+	}},
+	{Head: "LAST USED (UTC)", Cell: func(l *fileException) any {
+		if l.LastUsed == nil {
+			return "-"
+		}
+		return l.LastUsed.UTC().Format(time.DateTime)
+	}},
+	{Head: "WHY", Cell: func(l *fileException) any { return l.Why }},
 }
 
-func anyOr(s string) string {
+func anyIfEmpty(s string) string {
 	if s == "" {
 		return "any"
 	}

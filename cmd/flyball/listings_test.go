@@ -51,9 +51,8 @@ func listings() map[string]struct {
 		{"GET", "/orders/{id}", "/orders/{id}", "", "read", "read_only", uint64(70), uint64(9), last, uint64(20), []string{"order"}, uint64(0), uint64(0), 0.0, 0.0, 0.0, []string{}}}}
 	armed := map[string]string{"POST /v1/arming/agents": `[{"agent":"billing/bot","state":"armed","why":"configuration"}]`, "GET /v1/manifests": `[` + manifestLine + `]`}
 	return map[string]listing{
-		"runs": {args: []string{"runs"}, db: fakeDB{
-			{in: "FROM breakers WHERE run_id", rows: [][]any{{runA, "open"}}},
-			{in: "FROM runs ", rows: [][]any{storedRun(runA, "nightly", "billing/bot"), storedRun(runB, "", "")}}}},
+		"runs": {args: []string{"runs"}, db: fakeDB{{in: "FROM runs ", rows: [][]any{
+			append(storedRun(runA, "nightly", "billing/bot")[:23], "open"), storedRun(runB, "", "")}}}},
 		"find": {args: []string{"find", "nightly"}, db: fakeDB{
 			{in: "WHERE run_key =", rows: [][]any{{runA, "nightly", "billing/bot", uint64(42), last, last}}},
 			{in: "WHERE trace_id =", rows: [][]any{{runB, "", "", uint64(1), last, last}}}}},

@@ -1,68 +1,45 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
+	"context"
 	"fmt"
 	"net/http"
 	"os"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/manifest"
 	"flyball/schema"
 )
 
-func refOf(raw []byte) string {
-	var d api.ChangeResult
-	_ = json.Unmarshal(raw, &d)
-	return d.Ref
-}
-
-// manifests are those in force.
-func (o *options) manifests() (*manifest.Store, error) {
-	list, err := get[[]api.ManifestLine](o, "/v1/manifests")
-	if err != nil {
-		return nil, err
-	}
-	s := manifest.NewStore()
-	for _, l := range list {
-		if err := s.Put("", l.Manifest); err != nil {
-			return nil, fmt.Errorf("manifest of %s: %w", l.Agent, err)
-		}
-	}
-	return s, nil
-}
-
-// inForce is the manifest that holds for an agent; nil without one.
-func (o *options) inForce(agent string) (*manifest.Manifest, schema.Manifest, error) {
-	s, err := o.manifests()
-	if err != nil {
-		return nil, schema.Manifest{}, err
-	}
-	m, doc := s.ForAgent("", agent, schema.TrustVerified)
-	return m, doc, nil
-}
-
 func manifestCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "manifest", Short: "What agents are for: propose, check, put in force, review"}
+	list := listing[api.ManifestLine]{query: fromControl[[]api.ManifestLine]("/v1/manifests"), columns: manifestColumns}
+	quotas := listing[quotaLine]{query: fromControl[[]quotaLine]("/v1/quotas"), columns: quotaColumns}
 	cmd.AddCommand(
-		listing(o, "list", "Manifests in force", "/v1/manifests", "AGENT\tVERSION\tOWNER\tSINCE (UTC)\tBY", func(w *tabwriter.Writer, m *api.ManifestLine) {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", m.Agent, m.Version, orDash(m.Owner), second(m.Since), m.By)
-		}),
-		manifestShow(o), manifestApply(o), manifestDrop(o), manifestLearn(o), manifestCheck(o), manifestReview(o),
-		listing(o, "quotas", "What is spent of quotas in their present windows", "/v1/quotas", "AGENT\tQUOTA\tOF\tGIVEN OUT\tLIMIT", func(w *tabwriter.Writer, q *quotaLine) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", q.Agent, q.Quota, q.Of, q.Units, q.Limit)
-		}),
-		&cobra.Command{Use: "schema", Short: "Print the JSON Schema of manifests, for editors", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := cmd.OutOrStdout().Write(manifest.Schema)
-			return err
-		}})
+		&cobra.Command{Use: "list", Short: "Manifests in force", Args: cobra.NoArgs, RunE: list.run(o)},
+		manifestShowCommand(o), manifestApplyCommand(o), manifestDropCommand(o), manifestLearnCommand(o), manifestCheckCommand(o),
+		manifestReviewCommand(o),
+		&cobra.Command{Use: "quotas", Short: "What is spent of quotas in their present windows", Args: cobra.NoArgs, RunE: quotas.run(o)},
+		&cobra.Command{Use: "schema", Short: "Print the JSON Schema of manifests, for editors", Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				_, err := cmd.OutOrStdout().Write(manifest.Schema)
+				return err
+			}})
 	return cmd
 }
 
+var manifestColumns = []report.Column[api.ManifestLine]{
+	{Head: "AGENT", Cell: func(m *api.ManifestLine) any { return m.Agent }},
+	{Head: "VERSION", Cell: func(m *api.ManifestLine) any { return m.Version }},
+	{Head: "OWNER", Cell: func(m *api.ManifestLine) any { return report.Dash(m.Owner) }},
+	{Head: "SINCE (UTC)", Cell: func(m *api.ManifestLine) any { return report.Second(m.Since) }},
+	{Head: "BY", Cell: func(m *api.ManifestLine) any { return m.By }},
+}
+
+// quotaLine is a line of /v1/quotas.
 type quotaLine struct {
 	Agent string `json:"agent"`
 	Quota string `json:"quota"`
@@ -71,66 +48,89 @@ type quotaLine struct {
 	Limit int64  `json:"limit"`
 }
 
-func manifestShow(o *options) *cobra.Command {
-	return &cobra.Command{Use: "show AGENT", Short: "Print the manifest that holds for an agent", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		m, doc, err := o.inForce(args[0])
+var quotaColumns = []report.Column[quotaLine]{
+	{Head: "AGENT", Cell: func(q *quotaLine) any { return q.Agent }},
+	{Head: "QUOTA", Cell: func(q *quotaLine) any { return q.Quota }},
+	{Head: "OF", Cell: func(q *quotaLine) any { return q.Of }},
+	{Head: "GIVEN OUT", Cell: func(q *quotaLine) any { return q.Units }},
+	{Head: "LIMIT", Cell: func(q *quotaLine) any { return q.Limit }},
+}
+
+func manifestShowCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{Use: "show AGENT", Short: "Print the manifest that holds for an agent", Args: cobra.ExactArgs(1)}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := o.control()
 		if err != nil {
 			return err
 		}
+		manifests, err := c.manifests(cmd.Context())
+		if err != nil {
+			return err
+		}
+		m, doc := manifests.ForAgent("", args[0], schema.TrustVerified)
 		if m == nil {
 			return fmt.Errorf("no manifest holds for %q; flyball manifest learn --agent %s proposes one", args[0], args[0])
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "# version %d of %s, by %s\n%s", doc.Version, doc.Agent, doc.By, doc.Text)
-		return nil
-	}}
-}
-
-func manifestApply(o *options) *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{Use: "apply FILE…", Short: "Put manifests in force; one that is wrong is refused whole and the present one stays", Args: cobra.MinimumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		if reason == "" {
-			return usage(errors.New("--reason: empty; say why, it goes into the history"))
-		}
-		var texts []string
-		for _, file := range args { // all of them are read before the first is in force
-			text, err := os.ReadFile(file)
-			if err != nil {
-				return err
-			}
-			if _, err := manifest.Parse(text); err != nil {
-				return fmt.Errorf("%s: %w", file, err)
-			}
-			texts = append(texts, string(text))
-		}
-		for i, text := range texts {
-			raw, err := o.ask(http.MethodPut, "/v1/manifests", api.PutManifestRequest{Text: text, Reason: reason, By: whoami()})
-			if err != nil {
-				return fmt.Errorf("%s: %w", args[i], err)
-			}
-			var d api.ChangeResult
-			if err := json.Unmarshal(raw, &d); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: version %d in force\n", d.Ref, d.Generation)
-		}
-		return nil
-	}}
-	cmd.Flags().StringVar(&reason, "reason", "", "why; it goes into the history")
+		report.Printf(cmd.OutOrStdout(), "# version %d of %s, by %s\n", doc.Version, doc.Agent, doc.By)
+		_, err = fmt.Fprint(cmd.OutOrStdout(), doc.Text)
+		return err
+	}
 	return cmd
 }
 
-func manifestDrop(o *options) *cobra.Command {
+func manifestApplyCommand(o *options) *cobra.Command {
 	var reason string
-	cmd := &cobra.Command{Use: "drop AGENT", Short: "Take a manifest away", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		if reason == "" {
-			return usage(errors.New("--reason: empty; say why, it goes into the history"))
-		}
-		if _, err := o.ask(http.MethodPost, "/v1/manifests/drop", api.DropManifestRequest{Agent: args[0], Reason: reason, By: whoami()}); err != nil {
+	cmd := &cobra.Command{Use: "apply FILE…", Args: cobra.MinimumNArgs(1),
+		Short: "Put manifests in force; one that is wrong is refused whole and the present one stays"}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkReason(reason); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: dropped\n", args[0])
+		c, err := o.control()
+		if err != nil {
+			return err
+		}
+		texts, err := readManifests(args) // all of them, before the first is in force
+		if err != nil {
+			return err
+		}
+		for i, text := range texts {
+			body := api.PutManifestRequest{Text: text, Reason: reason, By: currentUser()}
+			done, err := requestJSON[api.ChangeResult](cmd.Context(), c, http.MethodPut, "/v1/manifests", body)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[i], err)
+			}
+			report.Printf(cmd.OutOrStdout(), "%s: version %d in force\n", done.Ref, done.Generation)
+		}
 		return nil
-	}}
-	cmd.Flags().StringVar(&reason, "reason", "", "why; it goes into the history")
+	}
+	reasonFlag(cmd, &reason)
+	return cmd
+}
+
+// readManifests are the texts of files, each of which is a manifest.
+func readManifests(files []string) ([]string, error) {
+	var texts []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := manifest.Parse(text); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		texts = append(texts, string(text))
+	}
+	return texts, nil
+}
+
+func manifestDropCommand(o *options) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{Use: "drop AGENT", Short: "Take a manifest away", Args: cobra.ExactArgs(1)}
+	cmd.RunE = order(o, &reason, func(ctx context.Context, c *controlClient, args []string) (string, error) {
+		body := api.DropManifestRequest{Agent: args[0], Reason: reason, By: currentUser()}
+		return args[0] + ": dropped", c.change(ctx, "/v1/manifests/drop", body)
+	})
+	reasonFlag(cmd, &reason)
 	return cmd
 }

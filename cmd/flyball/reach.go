@@ -5,83 +5,24 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/reach"
+	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 )
 
 func reachCommand(o *options) *cobra.Command {
-	var w window
+	w := &window{}
 	var who query.Caller
-	cmd := &cobra.Command{Use: "reach --agent A | --credential C | --run R", Short: "What a caller could still do: the worst that a stolen token can do, and what one narrowing would take away", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		n := 0
-		for _, s := range []string{who.Agent, who.Credential, who.Run} {
-			if s != "" {
-				n++
-			}
-		}
-		if n != 1 {
-			return usage(errors.New("one of --agent, --credential and --run"))
-		}
-		c, err := o.load()
-		if err != nil {
-			return err
-		}
-		var reports []reach.Report
-		err = o.history(cmd.Context(), w, who, func(db query.DB, since, until time.Time) error {
-			agents, err := agentsBehind(cmd, db, &who, since, until)
-			if err != nil {
-				return err
-			}
-			everybody, err := query.Usage(cmd.Context(), db, query.Caller{}, since, until)
-			if err != nil {
-				return err
-			}
-			own, err := query.Usage(cmd.Context(), db, who, since, until)
-			if err != nil {
-				return err
-			}
-			used := map[string]uint64{}
-			for _, r := range own {
-				used[r.Method+" "+r.RouteKey+" "+r.Tool] += r.Calls
-			}
-			var routes []reach.Route
-			for i, u := range usageOf(everybody) {
-				r := everybody[i]
-				routes = append(routes, reach.Route{Usage: u, Effect: r.Effect, Used: used[r.Method+" "+r.RouteKey+" "+r.Tool]})
-			}
-			for _, agent := range agents {
-				m, doc, err := o.inForce(agent)
-				if err != nil {
-					return err
-				}
-				r := reach.Analyze(agent, m, doc.Version, c.Control.WithoutManifest == "ask", o.enforcement([]caller{{name: agent}})[agent].State == "armed", routes)
-				reports = append(reports, r)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), reports)
-		}
-		for i := range reports {
-			if err := printReach(cmd.OutOrStdout(), &reports[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+	a := answer[[]reach.Report]{window: w, table: printReaches, query: func(r *request) ([]reach.Report, error) {
+		return readReach(r, who)
 	}}
+	cmd := &cobra.Command{Use: "reach --agent A | --credential C | --run R", Args: cobra.NoArgs, RunE: a.run(o),
+		Short: "What a caller could still do: the worst that a stolen token can do, and what one narrowing would take away"}
 	cmd.Flags().StringVar(&who.Agent, "agent", "", "an agent")
 	cmd.Flags().StringVar(&who.Credential, "credential", "", "the id of a credential (flyball credential-id makes it of a secret)")
 	cmd.Flags().StringVar(&who.Run, "run", "", "a run")
@@ -89,51 +30,134 @@ func reachCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-// agentsBehind are the agents that a credential or a run speaks for.
-func agentsBehind(cmd *cobra.Command, db query.DB, who *query.Caller, since, until time.Time) ([]string, error) {
+// readReach is what each agent that a caller acts as could still do.
+func readReach(r *request, who query.Caller) ([]reach.Report, error) {
+	named := 0
+	for _, s := range []string{who.Agent, who.Credential, who.Run} {
+		if s != "" {
+			named++
+		}
+	}
+	if named != 1 {
+		return nil, usage(errors.New("one of --agent, --credential and --run"))
+	}
+	c, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	agents, routes, err := reachable(r, who)
+	if err != nil {
+		return nil, err
+	}
+	control, err := r.control()
+	if err != nil {
+		return nil, err
+	}
+	manifests, err := control.manifests(r.ctx)
+	if err != nil {
+		return nil, err
+	}
+	var reports []reach.Report
+	for _, agent := range agents {
+		m, doc := manifests.ForAgent("", agent, schema.TrustVerified)
+		armed := control.enforcement(r.ctx, []caller{{name: agent}})[agent].State == "armed"
+		reports = append(reports, reach.Analyze(agent, m, doc.Version, c.Control.WithoutManifest == "ask", armed, routes))
+	}
+	return reports, nil
+}
+
+// reachable are the agents that a caller acts as, and the routes that anybody has
+// called, with how often the caller did.
+func reachable(r *request, who query.Caller) (agents []string, routes []reach.Route, err error) {
+	db, since, until, err := pastWindow(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if agents, err = agentsBehind(r, db, &who, since, until); err != nil {
+		return nil, nil, err
+	}
+	everybody, err := query.Usage(r.ctx, db, query.Caller{}, since, until)
+	if err != nil {
+		return nil, nil, err
+	}
+	own, err := query.Usage(r.ctx, db, who, since, until)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := func(u *query.UsageRow) string { return u.Method + " " + u.RouteKey + " " + u.Tool }
+	used := map[string]uint64{}
+	for i := range own {
+		used[name(&own[i])] += own[i].Calls
+	}
+	for i, u := range manifestUsage(everybody) {
+		routes = append(routes, reach.Route{Usage: u, Effect: everybody[i].Effect, Used: used[name(&everybody[i])]})
+	}
+	return agents, routes, nil
+}
+
+// agentsBehind are the agents that a credential or a run acts as. A run is completed to
+// its id.
+func agentsBehind(r *request, db database, who *query.Caller, since, until time.Time) ([]string, error) {
 	if who.Agent != "" {
 		return []string{who.Agent}, nil
 	}
 	if who.Run != "" {
-		run, err := query.ResolveRun(cmd.Context(), db, who.Run)
+		run, err := query.ResolveRun(r.ctx, db, who.Run)
 		if err != nil {
 			return nil, err
 		}
 		who.Run = run.RunID
 	}
-	agents, err := query.AgentsOfCaller(cmd.Context(), db, *who, since, until)
+	agents, err := query.AgentsOfCaller(r.ctx, db, *who, since, until)
 	if err == nil && len(agents) == 0 {
 		err = fmt.Errorf("nobody called with %s since %s", who.Credential+who.Run, since.UTC().Format(time.RFC3339))
 	}
 	return agents, err
 }
 
-func printReach(out io.Writer, r *reach.Report) error {
+func printReaches(w io.Writer, reports []reach.Report) error {
+	for i := range reports {
+		if err := printReach(w, &reports[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	reachHeads     = "REVERSIBILITY | EFFECT | CALL | ANSWER | AT MOST AN HOUR | USED | BY OTHERS | WHY"
+	narrowingHeads = "ONE CHANGE | WOULD TAKE AWAY | OF THEM IRREVERSIBLE | AND HOLD CALLS THAT WERE MADE"
+)
+
+func printReach(w io.Writer, r *reach.Report) error {
 	version := "no manifest"
 	if r.Manifest > 0 {
 		version = fmt.Sprintf("manifest version %d", r.Manifest)
 	}
-	fmt.Fprintf(out, "%s (%s): %s.\n", orDash(r.Agent), version, r.Worst)
+	report.Printf(w, "%s (%s): %s.\n", report.Dash(r.Agent), version, r.Worst)
 	for _, c := range r.Caveats {
-		fmt.Fprintf(out, "note: %s\n", c)
+		report.Printf(w, "note: %s\n", c)
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "\nREVERSIBILITY\tEFFECT\tCALL\tANSWER\tAT MOST AN HOUR\tUSED\tBY OTHERS\tWHY")
-	for _, l := range r.Lines {
-		most := "unbounded"
-		switch {
-		case l.Access != "allowed":
-			most = "-"
-		case l.WorstPerHour >= 0:
-			most = fmt.Sprintf("%d (%s)", l.WorstPerHour, l.BoundBy)
+	fmt.Fprintln(w)
+	err := report.Table(w, reachHeads, func(row func(...any)) {
+		for _, l := range r.Lines {
+			most := "unbounded"
+			switch {
+			case l.Access != "allowed":
+				most = "-"
+			case l.WorstPerHour >= 0:
+				most = fmt.Sprintf("%d (%s)", l.WorstPerHour, l.BoundBy)
+			}
+			row(l.Reversibility, l.Effect, l.Route, l.Access, most, l.Used, l.Others, strings.TrimPrefix(l.Why, "policy."))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Reversibility, l.Effect, l.Route, l.Access, most, l.Used, l.Others, strings.TrimPrefix(l.Why, "policy."))
+	})
+	if err != nil || len(r.Narrowings) == 0 {
+		return err
 	}
-	if len(r.Narrowings) > 0 {
-		fmt.Fprintln(w, "\nONE CHANGE\tWOULD TAKE AWAY\tOF THEM IRREVERSIBLE\tAND HOLD CALLS THAT WERE MADE")
-	}
-	for _, n := range r.Narrowings {
-		fmt.Fprintf(w, "%s\t%d routes\t%d\t%d\n", n.Line, n.Routes, n.Irreversible, n.Used)
-	}
-	return w.Flush()
+	fmt.Fprintln(w)
+	return report.Table(w, narrowingHeads, func(row func(...any)) {
+		for _, n := range r.Narrowings {
+			row(n.Line, fmt.Sprintf("%d routes", n.Routes), n.Irreversible, n.Used)
+		}
+	})
 }

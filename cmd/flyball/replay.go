@@ -14,42 +14,54 @@ import (
 )
 
 func replayCommand(o *options) *cobra.Command {
-	var r replay.Options
+	var opt replay.Options
 	var speed string
-	cmd := &cobra.Command{Use: "replay FILE|DIR…", Short: "Send recorded traffic to a topic", Args: cobra.MinimumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "replay FILE|DIR…", Short: "Send recorded traffic to a topic", Args: cobra.MinimumNArgs(1)}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := o.load()
 		if err != nil {
 			return err
 		}
-		if r.Kafka, err = app.KafkaOpts(c); err != nil {
+		if opt.Kafka, err = app.KafkaOpts(c); err != nil {
 			return err
 		}
-		if speed != "max" {
-			if r.Speed, err = strconv.ParseFloat(speed, 64); err != nil || r.Speed <= 0 {
-				return usage(fmt.Errorf("--speed: %q is neither max nor a number above 0", speed))
-			}
+		if opt.Speed, err = speedFlag(speed); err != nil {
+			return err
 		}
-		if r.Topic == "" {
-			r.Topic = c.Kafka.Inputs[0].Topic
+		if opt.Topic == "" {
+			opt.Topic = c.Kafka.Inputs[0].Topic
 		}
-		r.Where, r.Partitions = "kafka.brokers "+strings.Join(c.Kafka.Brokers, ", "), int32(c.Kafka.Partitions)
+		opt.Where, opt.Partitions = "kafka.brokers "+strings.Join(c.Kafka.Brokers, ", "), int32(c.Kafka.Partitions)
 		if len(c.Kafka.Brokers) == 0 {
-			r.Where = "kafka.listen " + c.Kafka.Listen
+			opt.Where = "kafka.listen " + c.Kafka.Listen
 		}
-		progress := progressTo()
-		r.Progress = func(sent int, rate float64) { fmt.Fprintf(progress, "\r%d records, %.0f/s ", sent, rate) }
-		result, err := replay.Run(cmd.Context(), r, args, time.Now)
+		progress := progressWriter()
+		opt.Progress = func(sent int, rate float64) { fmt.Fprintf(progress, "\r%d records, %.0f/s ", sent, rate) }
+		result, err := replay.Run(cmd.Context(), opt, args, time.Now)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(progress, "\r")
-		fmt.Fprintf(cmd.OutOrStdout(), "%d records sent to %s and acknowledged, %.0f/s\n", result.Records, r.Topic, float64(result.Records)/max(result.Took.Seconds(), 1e-9))
-		return nil
-	}}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records sent to %s and acknowledged, %.0f/s\n", result.Records, opt.Topic,
+			float64(result.Records)/max(result.Took.Seconds(), 1e-9))
+		return err
+	}
 	f := cmd.Flags()
-	f.StringVar(&r.Topic, "topic", "", "topic to send to (default: the first input)")
-	f.StringVar(&r.As, "as", "envoy_json", "format to render a data set in: "+strings.Join(dataset.Formats, ", "))
+	f.StringVar(&opt.Topic, "topic", "", "topic to send to (default: the first input)")
+	f.StringVar(&opt.As, "as", dataset.Formats[0], "format to render a data set in: "+strings.Join(dataset.Formats, ", "))
 	f.StringVar(&speed, "speed", "max", "times as fast as it happened, or max")
-	f.BoolVar(&r.Now, "now", false, "shift times so that the last call is now")
+	f.BoolVar(&opt.Now, "now", false, "shift times so that the last call is now")
 	return cmd
+}
+
+// speedFlag is how many times as fast as it happened traffic is sent; 0 of "max".
+func speedFlag(text string) (float64, error) {
+	if text == "max" {
+		return 0, nil
+	}
+	speed, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(speed > 0) {
+		return 0, usage(fmt.Errorf("--speed: %q is neither max nor a number above 0", text))
+	}
+	return speed, nil
 }

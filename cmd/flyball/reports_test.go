@@ -50,7 +50,7 @@ const statusText = `{"point":"p1","applied":11,"stale":true,"trip_budget":{"trip
 // What a command reports of one thing, in every form that it has.
 func TestReports(t *testing.T) {
 	callColumns := []string{"start_time", "status", "outcome", "method", "path", "effect", "reversibility", "resources", "op_kind"}
-	calls := fakeAnswer{in: "SELECT * FROM calls WHERE tenant", columns: callColumns, rows: [][]any{
+	calls := fakeAnswer{in: "source_offset, item LIMIT", columns: callColumns, rows: [][]any{
 		{at("2026-11-20 10:00:00"), uint16(200), "ok", "GET", "/orders/9", "read", "read_only", []string{"order:9"}, "http"},
 		{at("2026-11-20 10:00:01"), uint16(403), "denied", "DELETE", "/orders/9", "delete", "irreversible", []string{"order:9"}, "http"}}}
 	run := fakeDB{calls, {in: "SELECT agent_id, agent_name", columns: []string{"agent_id", "agent_trust", "task_id"}, rows: [][]any{{"billing/bot", "verified", "task-9"}}},
@@ -132,7 +132,7 @@ func TestOrders(t *testing.T) {
 			f := newFixture(t, "")
 			f.api = o.api
 			code, out, errs := f.run(o.args...)
-			sent := strings.ReplaceAll(strings.Join(f.got, "\n"), `"by":"`+whoami()+`"`, `"by":"ME"`)
+			sent := strings.ReplaceAll(strings.Join(f.got, "\n"), `"by":"`+currentUser()+`"`, `"by":"ME"`)
 			golden(t, "orders/"+name+".txt", out+"--- standard error\n"+errs+"--- sent\n"+sent+"\n--- exit "+string(rune('0'+code))+"\n")
 			if o.json {
 				_, out, _ := f.run(append(o.args, "-o", "json")...)

@@ -42,23 +42,50 @@ func newRootWith(o *options) *cobra.Command {
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(roleCommands(o)...)
-	root.AddCommand(alertCommand(o), backtestCommand(o), baselinesCommand(o), evalCommand(o), breakersCommand(o), bypassCommand(o), armCommand(o),
-		disarmCommand(o), armingCommand(o), exceptionOrdersCommand(o), manifestCommand(o), reachCommand(o), taskCommand(o), auditCommand(o),
-		settingsCommand(o), tokenCommand(), findingsCommand(o), learnCommand(o))
-	root.AddCommand(engineCommand(o), replayCommand(o), decodeCommand(o), migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o),
-		versionCommand(), statusCommand(o), credentialIDCommand(o), runsCommand(o), runCommand(o), touchedCommand(o), findCommand(o), stitchingCommand(o), agentsCommand(o), routesCommand(o), deadLettersCommand(o), startHereCommand(o), coverageCommand(o), demoCommand(o))
-	for _, c := range root.Commands() {
-		if c.Args != nil {
-			check := c.Args
-			c.Args = func(cmd *cobra.Command, args []string) error {
-				if err := check(cmd, args); err != nil {
-					return usage(err)
-				}
-				return nil
+	root.AddCommand(alertCommand(o), engineCommand(o), learnCommand(o), demoCommand(o))
+	root.AddCommand(runsCommand(o), runCommand(o), touchedCommand(o), findCommand(o), findingsCommand(o), stitchingCommand(o),
+		agentsCommand(o), routesCommand(o), deadLettersCommand(o), startHereCommand(o), coverageCommand(o), reachCommand(o), auditCommand(o))
+	root.AddCommand(breakersCommand(o), bypassCommand(o), armCommand(o), disarmCommand(o), armingCommand(o), exceptionsCommand(o),
+		manifestCommand(o), taskCommand(o), settingsCommand(o))
+	root.AddCommand(baselinesCommand(o), evalCommand(o), backtestCommand(o), replayCommand(o), decodeCommand(o))
+	root.AddCommand(migrateCommand(o), checkConfigCommand(o), dumpConfigCommand(o), versionCommand(), statusCommand(o), tokenCommand(),
+		credentialIDCommand(o))
+	argumentErrorsAreUsage(root)
+	return root
+}
+
+// argumentErrorsAreUsage makes a wrong number of arguments, and a command that there is
+// not, errors of usage, in a command and all below it.
+func argumentErrorsAreUsage(c *cobra.Command) {
+	check := c.Args
+	if check == nil && c.RunE == nil && c.HasSubCommands() {
+		c.Args, c.DisableFlagsInUseLine = cobra.ArbitraryArgs, true
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
 			}
+			return usage(unknownCommand(cmd, args[0]))
 		}
 	}
-	return root
+	if check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usage(err)
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		argumentErrorsAreUsage(sub)
+	}
+}
+
+// unknownCommand names a command that there is not, and those that are near it.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		return fmt.Errorf("%q is no command of %s; near it: %s", name, cmd.CommandPath(), strings.Join(near, ", "))
+	}
+	return fmt.Errorf("%q is no command of %s: %s --help lists them", name, cmd.CommandPath(), cmd.CommandPath())
 }
 
 // load is the configuration of a command; an error is one of usage.
@@ -73,6 +100,7 @@ func (o *options) load() (config.Config, error) {
 	return c, nil
 }
 
+// logger is the log of a role, to standard error; an error is one of usage.
 func (o *options) logger() (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
@@ -88,35 +116,9 @@ func (o *options) logger() (*slog.Logger, error) {
 	return nil, usage(fmt.Errorf("--log-format: %q is none of text, json", o.logFormat))
 }
 
-// outputIs checks -o against what a command can print.
-func (o *options) outputIs(allowed ...string) (string, error) {
-	if o.output == "" {
-		return allowed[0], nil
-	}
-	for _, a := range allowed {
-		if a == o.output {
-			return a, nil
-		}
-	}
-	return "", usage(fmt.Errorf("-o: %q is none of %s", o.output, strings.Join(allowed, ", ")))
-}
-
-// ago reads a point in time: RFC 3339, or a duration before now.
-func ago(flag, s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if d, err := time.ParseDuration(s); err == nil {
-		return now.Add(-d), nil
-	}
-	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
-		return t, nil
-	}
-	return time.Time{}, usage(fmt.Errorf("%s: %q is neither a duration (15m: that long ago) nor an RFC 3339 time", flag, s))
-}
-
-// progressTo is where progress goes: the terminal, or nowhere.
-func progressTo() io.Writer {
+// progressWriter is where progress is written: standard error where it is a terminal,
+// or nowhere.
+func progressWriter() io.Writer {
 	if i, err := os.Stderr.Stat(); err == nil && i.Mode()&os.ModeCharDevice != 0 {
 		return os.Stderr
 	}
@@ -124,7 +126,8 @@ func progressTo() io.Writer {
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		v := version
 		if v == "" {
 			v = "unknown"
@@ -132,13 +135,15 @@ func versionCommand() *cobra.Command {
 				v = info.Main.Version
 			}
 		}
-		fmt.Fprintln(cmd.OutOrStdout(), "flyball", v)
-		return nil
-	}}
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), "flyball", v)
+		return err
+	}
+	return cmd
 }
 
 func checkConfigCommand(o *options) *cobra.Command {
-	return &cobra.Command{Use: "check-config", Short: "Say whether the configuration is good", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "check-config", Short: "Say whether the configuration is good", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := o.load()
 		if err != nil {
 			return err
@@ -149,13 +154,15 @@ func checkConfigCommand(o *options) *cobra.Command {
 		for _, w := range c.Warnings(time.Now()) {
 			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 		}
-		fmt.Fprintln(cmd.OutOrStdout(), "configuration is good")
-		return nil
-	}}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), "configuration is good")
+		return err
+	}
+	return cmd
 }
 
 func dumpConfigCommand(o *options) *cobra.Command {
-	return &cobra.Command{Use: "dump-config", Short: "Print the configuration in force, secrets masked", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "dump-config", Short: "Print the configuration in force, secrets masked", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := o.load()
 		if err != nil {
 			return err
@@ -166,5 +173,6 @@ func dumpConfigCommand(o *options) *cobra.Command {
 		}
 		_, err = cmd.OutOrStdout().Write(b)
 		return err
-	}}
+	}
+	return cmd
 }

@@ -1,9 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -13,64 +14,63 @@ import (
 
 func settingsCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "settings", Short: "What every enforcement point folds by: the bounds of automatic trips"}
-	list := &cobra.Command{Use: "list", Short: "What holds, who said so, and what the file of the point that answers says", Args: cobra.NoArgs}
-	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		format, err := o.outputIs("table", "json")
-		if err != nil {
-			return err
-		}
-		s, err := get[api.SettingsLine](o, "/v1/settings")
-		if err != nil {
-			return err
-		}
-		if format == "json" {
-			return report.JSON(cmd.OutOrStdout(), s)
-		}
-		err = report.Table(cmd.OutOrStdout(), "SETTING | HOLDS | FILE SAYS | SINCE (UTC) | BY | REASON", func(row func(...any)) {
-			row("trips_per_hour", s.TripsPerHour, s.File.TripsPerHour, second(s.Since), orDash(s.By), orDash(s.Reason))
-			row("agents_percent", s.AgentsPercent, s.File.AgentsPercent, second(s.Since), orDash(s.By), orDash(s.Reason))
-		})
-		if err == nil && s.Differ {
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), "The file differs and does not hold; flyball settings set changes what does.")
-		}
-		return err
+	list := answer[api.SettingsLine]{query: fromControl[api.SettingsLine]("/v1/settings"), table: printSettings}
+	cmd.AddCommand(&cobra.Command{Use: "list", Args: cobra.NoArgs, RunE: list.run(o),
+		Short: "What holds, who said so, and what the file of the point that answers says"}, settingsSet(o))
+	return cmd
+}
+
+func printSettings(w io.Writer, s api.SettingsLine) error {
+	err := report.Table(w, "SETTING | HOLDS | FILE SAYS | SINCE (UTC) | BY | REASON", func(row func(...any)) {
+		since, by, reason := report.Second(s.Since), report.Dash(s.By), report.Dash(s.Reason)
+		row("trips_per_hour", s.TripsPerHour, s.File.TripsPerHour, since, by, reason)
+		row("agents_percent", s.AgentsPercent, s.File.AgentsPercent, since, by, reason)
+	})
+	if err == nil && s.Differ {
+		_, err = fmt.Fprintln(w, "The file differs and does not hold; flyball settings set changes what does.")
 	}
+	return err
+}
+
+func settingsSet(o *options) *cobra.Command {
 	var trips, percent int
 	var reason string
-	set := &cobra.Command{Use: "set", Short: "Change what holds, at every point, from one command on; for admins", Args: cobra.NoArgs}
-	set.RunE = func(cmd *cobra.Command, _ []string) error {
-		ask := api.ChangeSettingsRequest{Reason: reason, By: whoami()}
+	cmd := &cobra.Command{Use: "set", Short: "Change what holds, at every point, from one command on; for admins", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		body := api.ChangeSettingsRequest{Reason: reason, By: currentUser()}
 		if cmd.Flags().Changed("trips-per-hour") {
-			ask.TripsPerHour = &trips
+			body.TripsPerHour = &trips
 		}
 		if cmd.Flags().Changed("agents-percent") {
-			ask.AgentsPercent = &percent
+			body.AgentsPercent = &percent
 		}
-		switch {
-		case ask.TripsPerHour == nil && ask.AgentsPercent == nil:
-			return usage(errors.New("--trips-per-hour, --agents-percent: one of them is needed"))
-		case reason == "":
-			return usage(errors.New("--reason: empty; say why, it goes into the history"))
-		case trips < 0:
-			return usage(fmt.Errorf("--trips-per-hour: %d is negative", trips))
-		case percent < 0 || percent > 100:
-			return usage(fmt.Errorf("--agents-percent: %d; 0 to 100", percent))
-		}
-		if _, err := o.ask(http.MethodPost, "/v1/settings", ask); err != nil {
+		if err := checkSettings(&body); err != nil {
 			return err
 		}
-		s, err := get[api.SettingsLine](o, "/v1/settings")
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(),
-			"tenant %s: at most %d automatic trips an hour, of at most %d %% of its active agents; generation %d, at every point\n",
-			s.Tenant, s.TripsPerHour, s.AgentsPercent, s.Generation)
-		return err
+		return order(o, &reason, func(ctx context.Context, c *controlClient, _ []string) (string, error) {
+			if err := c.change(ctx, "/v1/settings", body); err != nil {
+				return "", err
+			}
+			s, err := get[api.SettingsLine](ctx, c, "/v1/settings")
+			return fmt.Sprintf("tenant %s: at most %d automatic trips an hour, of at most %d %% of its active agents; generation %d, at every point",
+				s.Tenant, s.TripsPerHour, s.AgentsPercent, s.Generation), err
+		})(cmd, args)
 	}
-	set.Flags().IntVar(&trips, "trips-per-hour", 0, "automatic trips within an hour of the log's clock; 0: none")
-	set.Flags().IntVar(&percent, "agents-percent", 0, "of the tenant's active agents, one at least")
-	set.Flags().StringVar(&reason, "reason", "", "why; it goes into the history")
-	cmd.AddCommand(list, set)
+	cmd.Flags().IntVar(&trips, "trips-per-hour", 0, "automatic trips within an hour of the log's clock; 0: none")
+	cmd.Flags().IntVar(&percent, "agents-percent", 0, "of the tenant's active agents, one at least")
+	reasonFlag(cmd, &reason)
 	return cmd
+}
+
+func checkSettings(s *api.ChangeSettingsRequest) error {
+	if s.TripsPerHour == nil && s.AgentsPercent == nil {
+		return usage(errors.New("--trips-per-hour, --agents-percent: one of them is needed"))
+	}
+	if n := s.TripsPerHour; n != nil && *n < 0 {
+		return usage(fmt.Errorf("--trips-per-hour: %d is negative", *n))
+	}
+	if n := s.AgentsPercent; n != nil && (*n < 0 || *n > 100) {
+		return usage(fmt.Errorf("--agents-percent: %d; 0 to 100", *n))
+	}
+	return nil
 }

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -15,17 +12,16 @@ import (
 	"flyball/cmd/internal/app"
 	"flyball/cmd/internal/config"
 	"flyball/ingest/decode"
-	"flyball/schema"
 )
 
-// sampleTopic hands over the newest records of a topic, n at most, without
-// joining a group: nobody's place in it moves.
+// sampleTopic hands over the newest records of a topic, n at most, without joining a
+// consumer group: no committed offset changes.
 func sampleTopic(ctx context.Context, c config.Config, topic string, n int, each func(*decode.Record) error) error {
-	opts, err := app.KafkaOpts(c)
+	clients, err := app.KafkaConfig(c)
 	if err != nil {
 		return err
 	}
-	admin, err := kgo.NewClient(opts...)
+	admin, err := clients.NewClient("sample-offsets")
 	if err != nil {
 		return err
 	}
@@ -55,7 +51,7 @@ func sampleTopic(ctx context.Context, c config.Config, topic string, n int, each
 	if len(until) == 0 {
 		return fmt.Errorf("topic %s: no records in it yet", topic)
 	}
-	client, err := kgo.NewClient(append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))...)
+	client, err := clients.NewClient("sample", kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
 	if err != nil {
 		return err
 	}
@@ -80,52 +76,4 @@ func sampleTopic(ctx context.Context, c config.Config, topic string, n int, each
 		}
 	}
 	return nil
-}
-
-// guess counts what records were read as.
-type guess struct {
-	formats map[string]int
-	reasons map[decode.Reason]int
-}
-
-func (g *guess) add(calls []schema.Call, dead []decode.Dead) {
-	for i := range calls {
-		g.formats[calls[i].Format]++
-	}
-	for _, d := range dead {
-		g.reasons[d.Reason]++
-	}
-}
-
-// say prints the guess, and how to make it stay. Formats of OpenTelemetry are
-// pinned by encoding, which a file does not tell.
-func (g *guess) say(w io.Writer, topic, as string) {
-	names := slices.SortedFunc(maps.Keys(g.formats), func(a, b string) int { return g.formats[b] - g.formats[a] })
-	if len(names) == 0 && len(g.reasons) == 0 {
-		fmt.Fprintln(w, "no records")
-		return
-	}
-	var parts []string
-	for _, n := range names {
-		parts = append(parts, fmt.Sprintf("%d as %s", g.formats[n], n))
-	}
-	for _, r := range slices.Sorted(maps.Keys(g.reasons)) {
-		parts = append(parts, fmt.Sprintf("%d not at all (%s)", g.reasons[r], r))
-	}
-	fmt.Fprintf(w, "read: %s\n", strings.Join(parts, ", "))
-	if as != "auto" || len(names) == 0 {
-		return
-	}
-	format, _, _ := strings.Cut(names[0], "/")
-	switch {
-	case strings.HasPrefix(format, "otlp"):
-		format = "otlp_proto (or otlp_json)"
-	case len(names) > 1:
-		fmt.Fprintf(w, "The records are of several formats: give each a topic of its own, or leave this one at auto.\n")
-		return
-	}
-	if topic == "" {
-		topic = "YOUR-TOPIC"
-	}
-	fmt.Fprintf(w, "To make that stay: kafka.inputs: [{topic: %s, format: %s}]\n", topic, format)
 }

@@ -7,9 +7,11 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
+	"flyball/schema/clickhouse/query"
 )
 
 // ID of the plugin: its folder, its plugin.json and its binary carry it.
@@ -53,24 +55,24 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 }
 
 func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.DataResponse {
-	var query Query
-	if err := json.Unmarshal(q.JSON, &query); err != nil {
+	var asked Query
+	if err := json.Unmarshal(q.JSON, &asked); err != nil {
 		return backend.ErrDataResponse(backend.StatusBadRequest, "query: "+err.Error())
 	}
-	if query.Type == "" {
-		query.Type = q.QueryType
+	if asked.Type == "" {
+		asked.Type = q.QueryType
 	}
-	f, err := frames(ctx, d.db, query, q.TimeRange.From, q.TimeRange.To, q.Interval)
+	f, err := frames(ctx, d.db, asked, q.TimeRange.From, q.TimeRange.To, q.Interval)
 	if err != nil {
 		return backend.ErrDataResponse(backend.StatusBadRequest, err.Error())
 	}
-	return backend.DataResponse{Frames: f}
+	return backend.DataResponse{Frames: data.Frames{f}}
 }
 
 // CheckHealth says whether Flyball's views answer, and what is in them.
 func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
-	var calls uint64
-	if err := d.db.QueryRow(ctx, "SELECT count() FROM calls").Scan(&calls); err != nil {
+	calls, err := query.CountCalls(ctx, d.db)
+	if err != nil {
 		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "Flyball's views do not answer: " + err.Error()}, nil
 	}
 	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: fmt.Sprintf("Flyball answers: %d calls are stored in %s", calls, d.db.Database())}, nil

@@ -10,53 +10,59 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
-// layout of the time in a version.
-const layout = "20060102T150405.000000000Z"
+// timeLayout is the form of the time in a version's name. Names of one tenant sort by time.
+const timeLayout = "20060102T150405.000000000Z"
 
-// VersionName of a tenant's version that was made at a time.
+// VersionName returns the name of a tenant's version that was made at a time.
 func VersionName(tenant string, made time.Time) string {
-	return tenant + "/" + made.UTC().Format(layout)
+	return tenant + "/" + made.UTC().Format(timeLayout)
 }
 
-// VersionTenant of a version.
+// VersionTenant returns the tenant in a version's name; empty when the name has none.
 func VersionTenant(version string) string {
 	return version[:max(strings.LastIndexByte(version, '/'), 0)]
 }
 
-// VersionTime is when a version was made, by its name.
+// VersionTime returns when a version was made, by its name; false when the name holds no time.
 func VersionTime(version string) (time.Time, bool) {
-	at, err := time.Parse(layout, version[strings.LastIndexByte(version, '/')+1:])
+	at, err := time.Parse(timeLayout, version[strings.LastIndexByte(version, '/')+1:])
 	return at, err == nil
 }
 
-// Versions of a tenant that can be read, the oldest first.
-func Versions(ctx context.Context, kafka []kgo.Opt, tenant string) ([]string, error) {
+// Versions returns the names of a tenant's versions in the order in which they were published, without those that were
+// withdrawn.
+func Versions(ctx context.Context, cfg kafka.Config, tenant string) ([]string, error) {
 	var out []string
-	err := ForEachVersion(ctx, kafka, tenant, func(version string, _ []byte) { out = append(out, version) }, func(version string) {
+	published := func(version string, _ []byte) { out = append(out, version) }
+	withdrawn := func(version string) {
 		out = slices.DeleteFunc(out, func(v string) bool { return v == version })
-	})
+	}
+	err := ForEachVersion(ctx, cfg, tenant, published, withdrawn)
 	return out, err
 }
 
-// ForEachVersion hands over the versions of a tenant as they are stored, in the order in which
-// they were published, and those that are gone.
-func ForEachVersion(ctx context.Context, kafka []kgo.Opt, tenant string, take func(version string, value []byte), gone func(version string)) error {
-	return each(ctx, kafka, func(r *kgo.Record) {
+// ForEachVersion reads a tenant's versions in the order in which they were published. It calls published with each
+// version as it is stored, and withdrawn for a version that is no longer valid from there on.
+func ForEachVersion(ctx context.Context, cfg kafka.Config, tenant string,
+	published func(version string, value []byte), withdrawn func(version string)) error {
+	_, err := readToEnd(ctx, cfg, func(r *kgo.Record) {
 		key := string(r.Key)
 		switch {
 		case !wire.IsBaseline(key) || VersionTenant(key) != tenant:
 		case r.Value == nil:
-			gone(key)
+			withdrawn(key)
 		default:
-			take(key, r.Value)
+			published(key, r.Value)
 		}
 	})
+	return err
 }
 
-// Decode decodes and checks a version.
+// Decode reads a version as it is stored, and checks it.
 func Decode(version string, value []byte) (*baseline.Baseline, error) {
 	body, err := wire.DecodeDocument[baseline.Baseline](value, wire.BaselineVersion)
 	if err == nil {
@@ -68,11 +74,11 @@ func Decode(version string, value []byte) (*baseline.Baseline, error) {
 	return &body, nil
 }
 
-// VersionBefore is the latest version of the same tenant that was made before one and can
-// be scored by. Names of a tenant's versions sort by time.
-func VersionBefore(ctx context.Context, kafka []kgo.Opt, version string) (*baseline.Baseline, error) {
+// VersionBefore returns the newest version of the same tenant that is older than version and can be decoded, or
+// ErrNotPublished. Withdrawn versions count as long as the topic holds them.
+func VersionBefore(ctx context.Context, cfg kafka.Config, version string) (*baseline.Baseline, error) {
 	var last *baseline.Baseline
-	err := ForEachVersion(ctx, kafka, VersionTenant(version), func(v string, value []byte) {
+	err := ForEachVersion(ctx, cfg, VersionTenant(version), func(v string, value []byte) {
 		if v >= version || last != nil && v < last.Version {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 
 	"flyball/detect/baselinestore"
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -30,7 +31,7 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Baseline
 	if body := b.known[version]; body != nil {
 		return body, nil
 	}
-	body, err := baselinestore.LatestBaseline(ctx, b.kafka, func(v string) bool { return v == version })
+	body, err := baselinestore.LatestBaseline(ctx, kafka.Config{Options: b.kafka}, func(v string) bool { return v == version })
 	if err != nil {
 		return nil, fmt.Errorf("baseline %s: %w", version, err)
 	}
@@ -45,44 +46,46 @@ func (b *baselines) get(ctx context.Context, version string) (*baseline.Baseline
 func (b *baselines) before(ctx context.Context, version string) (*baseline.Baseline, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return baselinestore.VersionBefore(ctx, b.kafka, version)
+	return baselinestore.VersionBefore(ctx, kafka.Config{Options: b.kafka}, version)
 }
 
-// activate makes the version that the marks name the one to score by. A version
-// that is gone, or that this binary cannot score by, leaves the last one in place,
-// after a restart the one before it: a partition goes on.
+// activate makes the version that the marks name the one to score by. A version that is
+// gone, or that this binary cannot score by, leaves the last one in place, after a restart
+// the one before it: a partition goes on.
 func (w *worker) activate(ctx context.Context) error {
-	version := w.now.versions["baseline"]
-	if version == "" || w.judging.model != nil && w.judging.model.Baseline.Version == version {
+	version := w.log.now.versions["baseline"]
+	if version == "" || version == w.detectors.Baseline() {
 		return nil
 	}
 	body, err := w.baselines.get(ctx, version)
 	switch {
 	case err == nil:
-		w.judging.use(body)
+		w.detectors.Activate(body)
 		return nil
 	case errors.Is(err, baselinestore.ErrNotPublished):
 		w.m.missingBaselines.Inc()
-		w.cfg.Logger.Error("scoring goes on by the last baseline; run flyball learn --once", "partition", w.part, "version", version, "error", err)
-	case refused(err):
+		w.cfg.Logger.Error("scoring goes on by the last baseline; run flyball learn --once",
+			"partition", w.part, "version", version, "error", err)
+	case unusable(err):
 		w.m.refusedBaselines.Inc()
-		w.cfg.Logger.Error("scoring goes on by the last baseline; upgrade this binary, or run flyball learn --once", "partition", w.part, "version", version, "error", err)
+		w.cfg.Logger.Error("scoring goes on by the last baseline; upgrade this binary, or run flyball learn --once",
+			"partition", w.part, "version", version, "error", err)
 	default:
 		return fmt.Errorf("activate a baseline in partition %d: %w", w.part, err)
 	}
-	if w.judging.model != nil {
+	if w.detectors.Baseline() != "" {
 		return nil
 	}
 	switch body, err = w.baselines.before(ctx, version); {
 	case err == nil:
-		w.judging.use(body)
+		w.detectors.Activate(body)
 	case !errors.Is(err, baselinestore.ErrNotPublished):
 		return fmt.Errorf("activate a baseline in partition %d: %w", w.part, err)
 	}
 	return nil
 }
 
-// refused are the bodies that cannot be scored by: the last one stays.
-func refused(err error) bool {
+// unusable reports whether a baseline is there and cannot be scored by.
+func unusable(err error) bool {
 	return errors.Is(err, wire.ErrNewerVersion) || errors.Is(err, wire.ErrMalformed) || errors.Is(err, baseline.ErrUnsound)
 }

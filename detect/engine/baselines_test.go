@@ -20,7 +20,8 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 	l := newLog(t)
 	put := func(version string, value []byte) {
 		t.Helper()
-		if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(version), Value: value}).FirstErr(); err != nil {
+		if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(version),
+			Value: value}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -38,7 +39,8 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 	}
 	put("default/good", document(wire.BaselineVersion, "default/good", nil))
 	put("default/newer", document(wire.BaselineVersion+1, "default/newer", nil))
-	put("default/unsound", document(wire.BaselineVersion, "default/unsound", func(b *baseline.Baseline) { b.All[0] = baseline.Count{Hits: 9, Calls: 1} }))
+	put("default/unsound", document(wire.BaselineVersion, "default/unsound",
+		func(b *baseline.Baseline) { b.All[0] = baseline.Count{Hits: 9, Calls: 1} }))
 	put("default/torn", document(wire.BaselineVersion, "default/torn", nil)[:40])
 	put("default/empty", []byte(`{"v":1,"body":{"version":"default/empty"}}`))
 	r := prometheus.NewRegistry()
@@ -69,9 +71,11 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 		if got := l.rows(int(from)); got != int(from) {
 			t.Fatalf("step %d: %d calls went through, %d were sent", i, got, from)
 		}
-		for end := time.Now().Add(10 * time.Second); count("flyball_detect_refused_baselines_total") != step.refused || count("flyball_detect_missing_baselines_total") != step.absent; {
+		for end := time.Now().Add(10 * time.Second); count("flyball_detect_refused_baselines_total") != step.refused ||
+			count("flyball_detect_missing_baselines_total") != step.absent; {
 			if time.Now().After(end) {
-				t.Fatalf("after %s: %g refused, %g missing", step.version, count("flyball_detect_refused_baselines_total"), count("flyball_detect_missing_baselines_total"))
+				t.Fatalf("after %s: %g refused, %g missing", step.version, count("flyball_detect_refused_baselines_total"),
+					count("flyball_detect_missing_baselines_total"))
 			}
 			time.Sleep(20 * time.Millisecond)
 		}

@@ -13,8 +13,8 @@ import (
 func BenchmarkDetectCall(b *testing.B) {
 	f := newFloor(b)
 	body := readers()
-	body.Pace = paceOfDayWorkers()
-	f.judging.use(body)
+	body.CallRates = paceOfDayWorkers()
+	f.detectors.Activate(body)
 	const agents = 100
 	var c schema.Call
 	routes := []string{"/orders/{}", "/users/{}", "/items/{}"}
@@ -29,9 +29,12 @@ func BenchmarkDetectCall(b *testing.B) {
 		if k%40 == 0 {
 			runs[i] = fmt.Sprint("r", k/40)
 		}
-		c = schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default", RoutingKey: names[i], CredentialID: "k",
-			AgentID: names[i], AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent, RunKey: runs[i], Start: night.UnixNano() + int64(k)*120e9, DurationNs: 1e6,
-			Method: "GET", RouteKey: routes[(k*2654435761>>7)%3], ArgsDigest: uint64(n + 1), ResultDigest: uint64(n + 1), ResultDigestBasis: schema.DigestLogged, ArgsDigestBasis: schema.DigestLogged, BytesOut: 100}
+		c = schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default", RoutingKey: names[i],
+			CredentialID: "k",
+			AgentID:      names[i], AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent, RunKey: runs[i],
+			Start: night.UnixNano() + int64(k)*120e9, DurationNs: 1e6,
+			Method: "GET", RouteKey: routes[(k*2654435761>>7)%3], ArgsDigest: uint64(n + 1), ResultDigest: uint64(n + 1),
+			ResultDigestBasis: schema.DigestLogged, ArgsDigestBasis: schema.DigestLogged, BytesOut: 100}
 		r := f.state.Apply(&c, int64(n))
 		if err := f.judge(context.Background(), r, &c, schema.CallRef{Offset: int64(n)}); err != nil {
 			b.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/policy"
-	"flyball/detect/stitch"
 	"flyball/schema"
 	"flyball/schema/wire"
 )
@@ -22,7 +21,8 @@ func (l *log) sessions(from, to int, of func(i int) schema.Call) {
 	for i := from; i < to; i++ {
 		c := of(i)
 		c.Source, c.Pos = schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, schema.Position{Offset: int64(i)}
-		c.Tenant, c.RoutingKey, c.CredentialID, c.Start, c.Method, c.RouteKey, c.Route = "default", "c:cookie-1", "cookie-1", 1795176000e9+int64(i)*3e9, or(c.Method, "POST"), "/orders", "/orders"
+		c.Tenant, c.RoutingKey, c.CredentialID, c.Start = "default", "c:cookie-1", "cookie-1", 1795176000e9+int64(i)*3e9
+		c.Method, c.RouteKey, c.Route = or(c.Method, "POST"), "/orders", "/orders"
 		c.PrincipalID, c.PrincipalKind = "ann@example.com", schema.PrincipalHuman
 		c.ArgsDigest = uint64(i + 1)
 		calls = append(calls, &c)
@@ -137,7 +137,8 @@ func armed(rules ...policy.Rule) func(*Config) {
 
 func TestBorrowedSessionIsSuspectedAndNothingTrips(t *testing.T) {
 	hard := []policy.Rule{{Name: "all alerts are denied", Level: schema.LevelAlert, Action: schema.ActionDeny},
-		{Name: "this family too", Family: schema.FamilyBorrowed, Action: schema.ActionDeny}, {Name: "or by pattern", Family: "borrowed*", Action: schema.ActionGate}}
+		{Name: "this family too", Family: schema.FamilyBorrowed, Action: schema.ActionDeny}, {Name: "or by pattern", Family: "borrowed*",
+			Action: schema.ActionGate}}
 	for name, rules := range map[string][]policy.Rule{"armed": nil, "armed, with rules that deny": hard} {
 		l := newLog(t)
 		e, stop := l.start(armed(rules...))
@@ -150,7 +151,8 @@ func TestBorrowedSessionIsSuspectedAndNothingTrips(t *testing.T) {
 			t.Errorf("%s: %d commands", name, commands)
 		}
 		for _, f := range findings {
-			if f.Level != schema.LevelAlert || f.Decision != nil || f.ID != findings[0].ID || f.PrincipalID != "ann@example.com" || f.ExpectedRate <= 0 || f.ExpectedRate > .01 || len(f.Evidence) < 2 {
+			if f.Level != schema.LevelAlert || f.Decision != nil || f.ID != findings[0].ID || f.PrincipalID != "ann@example.com" ||
+				f.ExpectedRate <= 0 || f.ExpectedRate > .01 || len(f.Evidence) < 2 {
 				t.Errorf("%s: %+v", name, f)
 			}
 		}
@@ -243,26 +245,13 @@ func TestSuspicionClosesWithItsRun(t *testing.T) {
 	l := newLog(t)
 	e, _ := l.start()
 	l.sessions(0, 30, byMachine)
-	later := schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: 1000}, Tenant: "default", RoutingKey: "g:other", CredentialID: "other",
+	later := schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: 1000},
+		Tenant: "default", RoutingKey: "g:other", CredentialID: "other",
 		Start: 1795176000e9 + int64(10*time.Hour), Method: "GET", RouteKey: "/", Outcome: schema.OutcomeOK}
 	var enc wire.CallsEncoder
 	l.write(enc.Encode(nil, []*schema.Call{&later}))
 	findings, _ := l.said(e)
 	if last := findings[len(findings)-1]; last.State != schema.FindingClosed || last.Reason == "" || last.ID != findings[0].ID {
 		t.Fatalf("%+v", last)
-	}
-}
-
-// Entries that were written before sessions were judged are read, without one.
-func TestEntryOfTheVersionBefore(t *testing.T) {
-	old := wire.NewWriter(nil, wire.KindState, 4)
-	(&judged{suspect: &suspect{finding: finding{openedAt: 7}}}).Code(old)
-	r, err := wire.NewReader(old.Bytes(), wire.KindState, stitch.StateVersion)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var run judged
-	if run.Code(r); r.Err != nil || r.Rest() != 0 || run.suspect != nil {
-		t.Fatalf("%v, %d bytes left, %+v", r.Err, r.Rest(), run.suspect)
 	}
 }

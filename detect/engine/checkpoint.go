@@ -5,30 +5,37 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/stitch"
 	"flyball/schema/wire"
 )
 
-// checkpoint is what a worker remembers of what it has written.
-type checkpoint struct {
+// checkpointer writes a partition's state to flyball.state: the entries of actors, and the
+// partition's record with the offset that a restart replays from.
+type checkpointer struct {
+	cfg     *Config
+	part    int32
+	state   *stitch.Partition
+	log     *progressLog
+	journal *journalWriter
+	out     *outbox
+
 	generation uint64
-	committed  int64 // the offset that the partition's record says
+	committed  int64         // the offset in the partition's record
+	shown      *atomic.Int64 // committed, for other goroutines
+	age        prometheus.Gauge
 
-	at      time.Time           // of the last look
-	samples []sample            // how far the partition was at recent looks, oldest first
-	ghosts  []ghost             // empty entries waiting until no replay can need them
-	stale   map[string][]string // per actor: generations of earlier owners' entries
-	old     []string            // generations of earlier owners' partition records
-
-	mu       sync.Mutex
-	idle     *sync.Cond
-	inflight int
-	failure  error
+	lookedAt    time.Time
+	currentAt   time.Time           // when the record was last written or found up to date
+	samples     []sample            // how far the partition was at recent looks, oldest first
+	emptyActors []emptyActor        // entries that stay until no replay can need them
+	stale       map[string][]string // by actor: generations of earlier owners' entries
+	oldRecords  []string            // generations of earlier owners' partition records
 }
 
 type sample struct {
@@ -36,50 +43,14 @@ type sample struct {
 	next int64
 }
 
-type ghost struct {
+// emptyActor is the stored entry of an actor of which nothing is remembered.
+type emptyActor struct {
 	actor    string
 	included int64
 }
 
-func (c *checkpoint) sent() {
-	c.mu.Lock()
-	c.inflight++
-	c.mu.Unlock()
-}
-
-func (c *checkpoint) acked(err error) {
-	c.mu.Lock()
-	c.inflight--
-	if err != nil && c.failure == nil {
-		c.failure = fmt.Errorf("write %s: %w", wire.JournalTopic, err)
-	}
-	if c.idle != nil {
-		c.idle.Broadcast()
-	}
-	c.mu.Unlock()
-}
-
-func (c *checkpoint) err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.failure
-}
-
-// settled waits until everything sent has been acknowledged.
-func (c *checkpoint) settled() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.idle == nil {
-		c.idle = sync.NewCond(&c.mu)
-	}
-	for c.inflight > 0 {
-		c.idle.Wait()
-	}
-	return c.failure
-}
-
-// Keys of flyball.state. Each owner writes under its generation, so that a
-// predecessor that does not know it was replaced cannot overwrite anything.
+// Keys of flyball.state. Each owner writes under its generation, so that a predecessor that
+// does not know it was replaced cannot overwrite anything.
 func actorKey(generation uint64, actor string) []byte {
 	return []byte("a/" + strconv.FormatUint(generation, 10) + "/" + actor)
 }
@@ -94,138 +65,129 @@ func splitKey(key []byte) (kind, generation, actor string) {
 	return kind, generation, actor
 }
 
-// checkpointIfDue looks once a second: actors that have been dirty for
-// CheckpointEvery are written, and the committed offset follows.
-func (w *worker) checkpointIfDue(ctx context.Context, now time.Time) error {
-	c := &w.checkpoint
-	if now.Sub(c.at) < time.Second {
+func (c *checkpointer) record(key, value []byte) *kgo.Record {
+	return &kgo.Record{Topic: wire.StateTopic, Partition: c.part, Key: key, Value: value}
+}
+
+// saveIfDue looks once a second: actors that have been dirty for CheckpointEvery are
+// written, and the committed offset follows. next is the offset of the next record.
+func (c *checkpointer) saveIfDue(ctx context.Context, now time.Time, next int64) error {
+	if now.Sub(c.lookedAt) < time.Second {
 		return nil
 	}
-	c.at = now
-	c.samples = append(c.samples, sample{now, w.next})
+	c.lookedAt = now
+	c.samples = append(c.samples, sample{now, next})
 	due := int64(-1)
-	for len(c.samples) > 1 && now.Sub(c.samples[0].at) >= w.cfg.CheckpointEvery {
+	for len(c.samples) > 1 && now.Sub(c.samples[0].at) >= c.cfg.CheckpointEvery {
 		due = c.samples[0].next
 		c.samples = c.samples[1:]
 	}
-	dirty := w.state.Dirty()
+	dirty := c.state.Dirty()
 	n := 0
 	for n < len(dirty) && dirty[n].DirtyFrom < due {
 		n++
 	}
-	return w.save(ctx, n)
-}
-
-// drain writes everything out: the next owner replays nothing.
-func (w *worker) drain(ctx context.Context) error {
-	if err := w.cutJournal(ctx); err != nil {
-		return err
+	before := c.committed
+	err := c.save(ctx, n, next)
+	if c.committed > before || c.committed >= next {
+		c.currentAt = now
 	}
-	w.cutSnapshots(ctx)
-	w.gauges()
-	return w.save(ctx, len(w.state.Dirty()))
+	c.age.Set(now.Sub(c.currentAt).Seconds())
+	return err
 }
 
-// save writes the entries of the first n dirty actors, and then the
-// partition's record if the offset to replay from has moved.
-func (w *worker) save(ctx context.Context, n int) error {
-	c := &w.checkpoint
+// save writes the entries of the first n dirty actors, and then the partition's record if
+// the offset to replay from has moved.
+func (c *checkpointer) save(ctx context.Context, n int, next int64) error {
 	if n > 0 {
 		// The entries will include calls whose rows must be durable first.
-		if err := w.cutJournal(ctx); err != nil {
+		if err := c.journal.writeRows(ctx); err != nil {
 			return err
 		}
-		// An entry says which snapshots were handed out: those must be durable too.
-		w.cutSnapshots(ctx)
-		w.cfg.Stage("detect.output|checkpoint")
-		if err := c.settled(); err != nil {
+		// An entry holds which snapshots were written: those must be durable, too.
+		c.journal.writeSnapshots(ctx)
+		c.cfg.Stage("detect.output|checkpoint")
+		if err := c.out.wait(); err != nil {
 			return err
 		}
-		if err := w.writeEntries(ctx, n); err != nil {
+		if err := c.writeEntries(ctx, n); err != nil {
 			return err
 		}
 	}
-	offset := w.next
-	if dirty := w.state.Dirty(); len(dirty) > 0 {
+	offset := next
+	if dirty := c.state.Dirty(); len(dirty) > 0 {
 		offset = dirty[0].DirtyFrom
 	}
 	if offset <= c.committed {
 		return nil
 	}
-	if err := c.settled(); err != nil {
+	if err := c.out.wait(); err != nil {
 		return err
 	}
-	done := 0
-	for done < len(w.steps) && w.steps[done].offset < offset {
-		w.base.apply(&w.steps[done])
-		done++
-	}
-	w.steps = append(w.steps[:0], w.steps[done:]...)
-	w.cfg.Stage("detect.entries|record")
-	rec := &kgo.Record{Topic: wire.StateTopic, Partition: w.part, Key: partitionKey(c.generation), Value: encodeProgress(w.base, offset, c.generation)}
-	if err := w.insistAll(ctx, rec); err != nil {
-		return fmt.Errorf("write record of partition %d to %s: %w", w.part, wire.StateTopic, err)
+	c.log.moveBase(offset)
+	c.cfg.Stage("detect.entries|record")
+	rec := c.record(partitionKey(c.generation), encodeProgress(c.log.base, offset, c.generation))
+	if err := c.out.write(ctx, rec); err != nil {
+		return fmt.Errorf("write record of partition %d to %s: %w", c.part, wire.StateTopic, err)
 	}
 	c.committed = offset
-	w.committed.Store(offset)
-	return w.bury(ctx)
+	c.shown.Store(offset)
+	return c.writeTombstones(ctx)
 }
 
-func (w *worker) writeEntries(ctx context.Context, n int) error {
-	c := &w.checkpoint
+func (c *checkpointer) writeEntries(ctx context.Context, n int) error {
 	records := make([]*kgo.Record, 0, n)
 	var tombstones []*kgo.Record
-	for _, a := range w.state.Dirty()[:n] {
-		records = append(records, &kgo.Record{Topic: wire.StateTopic, Partition: w.part, Key: actorKey(c.generation, a.Key), Value: stitch.EncodeActor(nil, a, c.generation)})
+	for _, a := range c.state.Dirty()[:n] {
+		records = append(records, c.record(actorKey(c.generation, a.Key), stitch.EncodeActor(nil, a, c.generation)))
 		for _, generation := range c.stale[a.Key] {
-			tombstones = append(tombstones, &kgo.Record{Topic: wire.StateTopic, Partition: w.part, Key: []byte("a/" + generation + "/" + a.Key)})
+			tombstones = append(tombstones, c.record([]byte("a/"+generation+"/"+a.Key), nil))
 		}
 		delete(c.stale, a.Key)
 		if a.Empty() {
-			c.ghosts = append(c.ghosts, ghost{a.Key, a.Included})
+			c.emptyActors = append(c.emptyActors, emptyActor{a.Key, a.Included})
 		}
 	}
-	if err := w.insistAll(ctx, records...); err != nil {
-		return fmt.Errorf("write %d entries of partition %d to %s: %w", n, w.part, wire.StateTopic, err)
+	if err := c.out.write(ctx, records...); err != nil {
+		return fmt.Errorf("write %d entries of partition %d to %s: %w", n, c.part, wire.StateTopic, err)
 	}
-	w.state.Saved(n)
+	c.state.Saved(n)
 	if len(tombstones) > 0 {
-		if err := w.insistAll(ctx, tombstones...); err != nil {
+		if err := c.out.write(ctx, tombstones...); err != nil {
 			return fmt.Errorf("clear entries of earlier owners: %w", err)
 		}
 	}
 	return nil
 }
 
-// bury removes the entries of actors of which nothing is remembered. They had
-// to stay until the committed offset passed them: a replay would otherwise
-// have taken their calls for new ones.
-func (w *worker) bury(ctx context.Context) error {
-	c := &w.checkpoint
+// writeTombstones removes the entries of actors of which nothing is remembered, and the
+// partition records of earlier owners. The entries had to stay until the committed offset
+// passed them: a replay would otherwise have taken their calls for new ones.
+func (c *checkpointer) writeTombstones(ctx context.Context) error {
 	var tombstones []*kgo.Record
-	rest := c.ghosts[:0]
-	for _, g := range c.ghosts {
-		if g.included >= c.committed {
-			rest = append(rest, g)
+	rest := c.emptyActors[:0]
+	for _, e := range c.emptyActors {
+		if e.included >= c.committed {
+			rest = append(rest, e)
 			continue
 		}
-		done, later := w.state.Forget(g.actor)
+		done, later := c.state.Forget(e.actor)
 		if later {
-			rest = append(rest, g)
+			rest = append(rest, e)
 		}
 		if done {
-			tombstones = append(tombstones, &kgo.Record{Topic: wire.StateTopic, Partition: w.part, Key: actorKey(c.generation, g.actor)})
+			tombstones = append(tombstones, c.record(actorKey(c.generation, e.actor), nil))
 		}
 	}
-	c.ghosts = rest
-	for _, generation := range c.old {
-		tombstones = append(tombstones, &kgo.Record{Topic: wire.StateTopic, Partition: w.part, Key: []byte("p/" + generation)})
+	c.emptyActors = rest
+	for _, generation := range c.oldRecords {
+		tombstones = append(tombstones, c.record([]byte("p/"+generation), nil))
 	}
-	c.old = nil
+	c.oldRecords = nil
 	if len(tombstones) == 0 {
 		return nil
 	}
-	if err := w.insistAll(ctx, tombstones...); err != nil {
+	if err := c.out.write(ctx, tombstones...); err != nil {
 		return fmt.Errorf("clear entries that nothing needs any more: %w", err)
 	}
 	return nil

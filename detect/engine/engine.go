@@ -4,22 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
 
 	"flyball/detect/model/baseline"
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
-// Engine is the detect role: one worker for each partition that its consumer
-// group assigns to it.
+// Engine is the detect role: one worker for each partition that its consumer group assigns
+// to it.
 type Engine struct {
 	cfg     Config
 	m       *metrics
@@ -32,116 +33,126 @@ type Engine struct {
 	client *kgo.Client
 	out    *kgo.Client
 
+	committedAt time.Time // when offsets were last committed
+
 	mu      sync.Mutex
 	workers map[int32]*worker
 	joined  bool
 	failure error
-	failed  chan struct{}
 }
 
-// New is inert. member names the process in claims and logs.
+// New makes an engine that does nothing until Run. member names the process in claims.
 func New(cfg Config, member string) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: cfg, m: newMetrics(cfg.Registerer), member: member, workers: map[int32]*worker{}, failed: make(chan struct{}),
-		baselines: &baselines{kafka: cfg.Kafka, known: map[string]*baseline.Baseline{}}}, nil
+	return &Engine{cfg: cfg, m: newMetrics(cfg.Registerer), member: member, workers: map[int32]*worker{},
+		baselines: &baselines{kafka: cfg.Kafka.Options, known: map[string]*baseline.Baseline{}}}, nil
 }
 
 // drainTimeout bounds what a stop or a revocation waits for.
 const drainTimeout = 20 * time.Second
 
+// Names of the engine's Kafka clients, in logs and metrics.
+const (
+	consumerName = "detect"
+	producerName = "detect-produce"
+	readerName   = "detect-restore"
+)
+
 // Run consumes until ctx ends, then writes everything out and leaves the group.
 func (e *Engine) Run(ctx context.Context) error {
 	var err error
-	e.out, err = kgo.NewClient(append(append([]kgo.Opt{}, e.cfg.Kafka...),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
-		kgo.ProducerBatchMaxBytes(15<<20), kgo.MaxBufferedRecords(100_000))...)
+	e.out, err = e.cfg.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
+		kgo.ProducerBatchMaxBytes(15<<20), kgo.MaxBufferedRecords(100_000))
 	if err != nil {
-		return fmt.Errorf("detect: producer: %w", err)
+		return fmt.Errorf("detect: %w", err)
 	}
 	defer e.out.Close()
-	details, err := kadm.NewClient(e.out).ListTopics(ctx, wire.CallsTopic)
-	if err != nil {
-		return fmt.Errorf("detect: look up %s: %w", wire.CallsTopic, err)
+	if e.callsID, err = topicID(ctx, e.out, wire.CallsTopic); err != nil {
+		return err
 	}
-	if err := details.Error(); err != nil {
-		return fmt.Errorf("detect: %s: %w; run flyball migrate", wire.CallsTopic, err)
-	}
-	e.callsID = schema.TopicID(details[wire.CallsTopic].ID)
-	e.client, err = kgo.NewClient(append(append([]kgo.Opt{}, e.cfg.Kafka...),
+	e.client, err = e.cfg.Kafka.NewClient(consumerName,
 		kgo.ConsumerGroup(e.cfg.Group), kgo.ConsumeTopics(wire.CallsTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxBytes(8<<20),
+		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchMaxPartitionBytes(1<<20),
+		kgo.FetchMaxBytes(8<<20),
 		kgo.AdjustFetchOffsetsFn(e.assign),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { e.release(ctx, parts, true) }),
-		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { e.release(ctx, parts, false) }),
-	)...)
+		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { e.release(ctx, parts, false) }))
 	if err != nil {
-		return fmt.Errorf("detect: consumer: %w", err)
+		return fmt.Errorf("detect: %w", err)
 	}
-	err = e.poll(ctx)
+	consumer := kafka.Consumer{Config: e.cfg.Kafka, Client: e.client, Name: consumerName, MaxRecords: maxPoll,
+		Wait: func() time.Duration { return commitEvery }, Handle: func(_ context.Context, b kafka.Batch) error { return e.handle(ctx, b) }}
+	err = consumer.Run(ctx)
 	// Closing waits for a revocation that may be under way; the rest is drained here.
-	e.client.AllowRebalance()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	e.release(last, nil, err == nil)
 	e.client.CloseAllowingRebalance()
-	return errors.Join(err, e.failureOf())
-}
-
-func (e *Engine) poll(ctx context.Context) error {
-	committed := e.cfg.Now()
-	for {
-		fetches := e.client.PollRecords(ctx, 512)
-		if ctx.Err() != nil {
-			return nil
-		}
-		for _, f := range fetches.Errors() {
-			if !errors.Is(f.Err, context.Canceled) {
-				e.cfg.Logger.Warn("fetch failed, trying again", "topic", f.Topic, "partition", f.Partition, "error", f.Err)
-			}
-		}
-		var stop error
-		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			w := e.worker(p.Partition)
-			if w == nil || len(p.Records) == 0 || stop != nil {
-				return
-			}
-			select {
-			case w.in <- p.Records:
-			case <-w.done:
-				stop = w.err
-			case <-ctx.Done():
-			}
-			last := p.Records[len(p.Records)-1]
-			lag := p.HighWatermark - last.Offset - 1
-			label := strconv.Itoa(int(p.Partition))
-			e.m.lag.WithLabelValues(label).Set(float64(lag))
-			age := 0.0
-			if lag > 0 {
-				age = e.cfg.Now().Sub(last.Timestamp).Seconds()
-			}
-			e.m.lagSeconds.WithLabelValues(label).Set(age)
-		})
-		e.client.AllowRebalance()
-		select {
-		case <-e.failed:
-			return e.failureOf()
-		default:
-		}
-		if stop != nil {
-			return stop
-		}
-		if now := e.cfg.Now(); now.Sub(committed) >= time.Second {
-			committed = now
-			e.client.CommitOffsets(ctx, e.offsets(), nil)
-		}
+	if failure := e.failureOf(); !errors.Is(err, failure) {
+		err = errors.Join(err, failure)
 	}
+	return err
 }
 
-// offsets are what the partitions' records say: the group's committed offsets
-// only show them to whoever watches lag, and to the janitor.
+const (
+	maxPoll     = 512 // records that one poll hands over
+	commitEvery = time.Second
+)
+
+// topicID is the identity of a topic, which a topic made anew under its name does not share.
+func topicID(ctx context.Context, client *kgo.Client, topic string) (schema.TopicID, error) {
+	details, err := kadm.NewClient(client).ListTopics(ctx, topic)
+	if err != nil {
+		return schema.TopicID{}, fmt.Errorf("detect: look up %s: %w", topic, err)
+	}
+	if err := details.Error(); err != nil {
+		return schema.TopicID{}, fmt.Errorf("detect: %s: %w; run flyball migrate", topic, err)
+	}
+	return schema.TopicID(details[topic].ID), nil
+}
+
+// handle hands what a poll has read over to the workers. It is called after every poll.
+func (e *Engine) handle(ctx context.Context, b kafka.Batch) error {
+	var stop error
+	b.EachPartition(func(p kgo.FetchTopicPartition) {
+		w := e.worker(p.Partition)
+		if w == nil || len(p.Records) == 0 || stop != nil {
+			return
+		}
+		select {
+		case w.in <- p.Records:
+		case <-w.done:
+			stop = w.err
+		case <-ctx.Done():
+		}
+		e.m.setLag(&p, e.cfg.Now())
+	})
+	if failure := e.failureOf(); failure != nil {
+		return failure
+	}
+	if now := e.cfg.Now(); stop == nil && now.Sub(e.committedAt) >= commitEvery {
+		e.committedAt = now
+		e.client.CommitOffsets(ctx, e.offsets(), e.commitAnswered)
+	}
+	return stop
+}
+
+// commitAnswered counts and logs offsets that were not committed. Nothing depends on them
+// but what is shown: the partition's record says where a restart goes on.
+func (e *Engine) commitAnswered(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+	if err = kafka.CommitErrors(resp, err); err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	e.cfg.Kafka.Metrics.Error(consumerName, kafka.OpCommit, err)
+	e.cfg.Kafka.Log.Warn("commit "+consumerName, "offsets not committed; lag is shown too high until they are", "client", consumerName,
+		"error", err)
+}
+
+// offsets are those in the partitions' records. The group's committed offsets only show them
+// to whoever watches lag, and to the janitor.
 func (e *Engine) offsets() map[string]map[int32]kgo.EpochOffset {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -160,7 +171,7 @@ func (e *Engine) worker(part int32) *worker {
 	return e.workers[part]
 }
 
-// assign restores partitions and says from where to read them.
+// assign restores partitions and sets the offsets from which they are read.
 func (e *Engine) assign(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	var g errgroup.Group
 	g.SetLimit(4)
@@ -206,7 +217,7 @@ func (e *Engine) start(w *worker) {
 	e.mu.Unlock()
 	go func() {
 		defer close(w.done)
-		// What a worker could not write after it was given up is written by the next owner.
+		// What a worker could not write after its partition was lost, the next owner writes.
 		if err := w.run(ctx); err != nil && ctx.Err() == nil {
 			w.err = err
 			e.fail(err)
@@ -243,12 +254,14 @@ func (e *Engine) release(ctx context.Context, parts map[string][]int32, drain bo
 		select {
 		case <-w.done:
 		case <-bound.C:
-			e.cfg.Logger.Warn("partition given up without a last checkpoint: the next owner replays more", "partition", w.part)
+			e.cfg.Logger.Warn("partition given up without a last checkpoint; its next owner replays more", "partition", w.part)
 			w.cancel()
 		}
 	}
 	if drain && len(going) > 0 {
-		e.client.CommitOffsetsSync(ctx, e.offsets(), nil)
+		if err := e.cfg.Kafka.Commit(ctx, consumerName, e.client, e.offsets()); err != nil {
+			e.cfg.Logger.Warn("offsets not committed; lag is shown too high until they are", "error", err)
+		}
 	}
 	e.mu.Lock()
 	for _, w := range going {
@@ -263,7 +276,6 @@ func (e *Engine) fail(err error) {
 	defer e.mu.Unlock()
 	if e.failure == nil {
 		e.failure = err
-		close(e.failed)
 	}
 }
 

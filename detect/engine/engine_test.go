@@ -26,9 +26,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const parts = 2
 
 type log struct {
-	t      *testing.T
-	opts   []kgo.Opt
-	client *kgo.Client
+	t       *testing.T
+	cluster *kfake.Cluster
+	opts    []kgo.Opt
+	client  *kgo.Client
+	over    chan struct{} // closed when the engine that was started last has ended
 }
 
 func newLog(t *testing.T) *log {
@@ -38,13 +40,14 @@ func newLog(t *testing.T) *log {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	l := &log{t: t, opts: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}}
+	l := &log{t: t, cluster: c, opts: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}}
 	l.client, err = kgo.NewClient(append(l.opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.client.Close)
-	if _, err := kafka.EnsureTopics(context.Background(), kadm.NewClient(l.client), kafka.TopicOptions{Partitions: parts, Replication: 1, Janitor: true}); err != nil {
+	if _, err := kafka.EnsureTopics(context.Background(), kadm.NewClient(l.client),
+		kafka.TopicOptions{Partitions: parts, Replication: 1, Janitor: true}); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -55,8 +58,10 @@ func (l *log) block(from, to int64) {
 	l.t.Helper()
 	var calls []*schema.Call
 	for i := from; i < to; i++ {
-		calls = append(calls, &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: i}, Tenant: "default",
-			RoutingKey: fmt.Sprint("g:agent-", i%5), CredentialID: fmt.Sprint("agent-", i%5), RunKey: fmt.Sprint("run-", i%10), Start: 1795176000e9 + i*1e9, DurationNs: 1e6,
+		calls = append(calls, &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: i},
+			Tenant:     "default",
+			RoutingKey: fmt.Sprint("g:agent-", i%5), CredentialID: fmt.Sprint("agent-", i%5), RunKey: fmt.Sprint("run-",
+				i%10), Start: 1795176000e9 + i*1e9, DurationNs: 1e6,
 			Method: "GET", RouteKey: "/orders/{}", Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(i)}}})
 	}
 	var enc wire.CallsEncoder
@@ -65,7 +70,8 @@ func (l *log) block(from, to int64) {
 
 func (l *log) write(value []byte) {
 	l.t.Helper()
-	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.CallsTopic, Partition: 0, Value: value}).FirstErr(); err != nil {
+	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.CallsTopic, Partition: 0,
+		Value: value}).FirstErr(); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -74,7 +80,7 @@ func (l *log) write(value []byte) {
 func (l *log) start(change ...func(*Config)) (e *Engine, stop func() error) {
 	l.t.Helper()
 	cfg := DefaultConfig()
-	cfg.Kafka, cfg.Now = l.opts, time.Now
+	cfg.Kafka, cfg.Now = kafka.Config{Options: l.opts}, time.Now
 	cfg.CheckpointEvery, cfg.SnapshotEvery, cfg.JournalEvery = 50*time.Millisecond, 50*time.Millisecond, 20*time.Millisecond
 	cfg.Logger, cfg.Registerer = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
 	for _, f := range change {
@@ -86,7 +92,9 @@ func (l *log) start(change ...func(*Config)) (e *Engine, stop func() error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- e.Run(ctx) }()
+	over := make(chan struct{})
+	l.over = over
+	go func() { done <- e.Run(ctx); close(over) }()
 	ended := false
 	var result error
 	stop = func() error {
@@ -100,10 +108,25 @@ func (l *log) start(change ...func(*Config)) (e *Engine, stop func() error) {
 	return e, stop
 }
 
+func (l *log) topicID(name string) schema.TopicID {
+	l.t.Helper()
+	c, err := kgo.NewClient(l.opts...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer c.Close()
+	id, err := topicID(context.Background(), c, name)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return id
+}
+
 // rows reads the journal until it holds n calls, and a moment longer.
 func (l *log) rows(n int) int {
 	l.t.Helper()
-	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(wire.JournalTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
+	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(wire.JournalTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(50*time.Millisecond))...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -227,7 +250,7 @@ func TestActivationSurvivesARestart(t *testing.T) {
 	e, _ := l.start()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if w := e.worker(0); w != nil {
-			if got := w.now.versions["route"]; got != "v2" {
+			if got := w.log.now.versions["route"]; got != "v2" {
 				t.Fatalf("version %q is active after the restart", got)
 			}
 			return

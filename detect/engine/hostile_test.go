@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"flyball/detect/detector"
+	"flyball/detect/feature"
 	"flyball/detect/score"
 	"flyball/schema"
 	"flyball/schema/wire"
@@ -12,7 +14,7 @@ import (
 
 // loopOf makes a run that reads for a while and then asks one thing again and again,
 // its calls at the times that a clock says.
-func loopOf(f *floor, n int, clock func(i int) time.Time) *judged {
+func loopOf(f *floor, n int, clock func(i int) time.Time) *detector.RunState {
 	f.t.Helper()
 	for i := range n {
 		f.call(clock(i), func(c *schema.Call) {
@@ -24,14 +26,14 @@ func loopOf(f *floor, n int, clock func(i int) time.Time) *judged {
 	if len(runs) != 1 {
 		f.t.Fatalf("%d runs", len(runs))
 	}
-	return runs[0].Attached.(*judged)
+	return runs[0].Attached.(*detector.RunState)
 }
 
 // Logs come hours late, from machines whose clocks stand at 1970 or at 2100: what a run
 // does is in the order of its calls, and no clock makes it more or less.
 func TestClocksThatAreWrongChangeNoScore(t *testing.T) {
 	body := readers()
-	var want *judged
+	var want *detector.RunState
 	for name, clock := range map[string]func(i int) time.Time{
 		"right":       func(i int) time.Time { return night.Add(time.Duration(i) * time.Second) },
 		"hours late":  func(i int) time.Time { return night.Add(time.Duration(i*7%11-5) * time.Hour / 12) },
@@ -45,12 +47,13 @@ func TestClocksThatAreWrongChangeNoScore(t *testing.T) {
 		},
 	} {
 		f := newFloor(t)
-		f.judging.use(body)
+		f.detectors.Activate(body)
 		got := loopOf(f, 40, clock)
 		if want == nil {
 			want = got
 		}
-		if got.Calls() != 40 || got.Score != want.Score || got.Families != want.Families || !(got.Score > f.judging.levels[1]) {
+		if got.Calls() != 40 || got.Score != want.Score || got.Families != want.Families ||
+			!(got.Score > body.Calibration.Levels(f.cfg.FalseTrips)[1]) {
 			t.Errorf("%s: %d calls score %v, by another clock %v", name, got.Calls(), got.Score, want.Score)
 		}
 		told := 0
@@ -80,7 +83,7 @@ func TestClocksThatAreWrongChangeNoScore(t *testing.T) {
 func TestCrowdOfStrangersAlarmsNobody(t *testing.T) {
 	body := readers()
 	f := newFloor(t)
-	f.judging.use(body)
+	f.detectors.Activate(body)
 	for i := range 300 {
 		f.call(night.Add(time.Duration(i)*time.Second), func(c *schema.Call) {
 			c.AgentID, c.RunKey, c.CredentialID = fmt.Sprint("crowd-", i, "/x"), fmt.Sprint("r-", i), fmt.Sprint("k-", i)
@@ -96,8 +99,8 @@ func TestCrowdOfStrangersAlarmsNobody(t *testing.T) {
 	// A stranger's loop is one all the same.
 	m, run := score.NewModel(body), score.RunScore{}
 	for i := range 40 {
-		usualCall(0, 0, 0, &f.judging.call)
-		run.Add(m, score.Reference{Agent: "stranger/1", Group: "stranger"}, &f.judging.call, int64(i), schema.ReadOnly)
+		c := feature.Input{Route: feature.RouteHash("GET /v1/things/0/part"), Bytes: 300, Resources: []uint64{0}}
+		run.Add(m, score.Reference{Agent: "stranger/1", Group: "stranger"}, &c, int64(i), schema.ReadOnly)
 	}
 	if !(run.Score > body.Calibration.Threshold(.001)) {
 		t.Errorf("a stranger's loop of 40 calls scores %v", run.Score)

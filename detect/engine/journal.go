@@ -10,7 +10,7 @@ import (
 	"flyball/detect/stitch"
 )
 
-// journal gathers store-ready rows until a record is cut.
+// journal gathers rows, in the format of the store, until a record is written.
 type journal struct {
 	part    int32
 	calls   *clickhouse.Block[schema.Call]
@@ -25,7 +25,7 @@ type journal struct {
 	seen     map[touchKey]int // rows of touched below, merged within the record
 	touched  []schema.Touch
 	traced   map[traceKey]struct{}
-	bound    map[countKey]uint64 // calls of the record being applied, by how they were bound
+	bound    map[countKey]uint64 // calls of the record that is being applied, by how they were bound
 	buf      []byte
 }
 
@@ -58,8 +58,8 @@ func newJournal(part int32) *journal {
 	}
 }
 
-// add takes in a stitched call. Its strings may alias a block: the touches
-// kept here hold them only until the record is cut.
+// add adds a stitched call. Its strings may alias a block: what is kept here holds them only
+// until the record is written.
 func (j *journal) add(c *schema.Call) {
 	j.calls.Append(c)
 	if j.min == 0 || c.Start < j.min {
@@ -67,13 +67,13 @@ func (j *journal) add(c *schema.Call) {
 	}
 	j.max = max(j.max, c.Start)
 	j.bound[countKey{c.Tenant, c.Observer, c.Format, c.Start - c.Start%int64(time.Hour), c.RunRule}]++
-	asked := c.ObserverKind == schema.ObserverGate
-	if asked && c.Outcome == schema.OutcomeDenied {
-		return // never made
+	fromCheck := c.ObserverKind == schema.ObserverGate
+	if fromCheck && c.Outcome == schema.OutcomeDenied {
+		return // the call was never made
 	}
-	// The index leads to every run that may have touched something. Another sight of a
-	// call that is counted already may name what the counted row does not, and of what
-	// the check let through no other log may ever come.
+	// The index leads to every run that may have touched something. A further observation of
+	// a call may name what the counted row does not, and of what the check let through no
+	// other log may ever come.
 	for i := range c.Resources {
 		r := &c.Resources[i]
 		k := touchKey{c.RunID, r.Type, r.ID, c.Effect}
@@ -87,7 +87,7 @@ func (j *journal) add(c *schema.Call) {
 		j.touched = append(j.touched, schema.Touch{Tenant: c.Tenant, Resource: *r, RunID: c.RunID, Effect: c.Effect,
 			Reversibility: c.Reversibility, First: c.Start, Last: c.Start})
 	}
-	if c.TraceID != [16]byte{} && !asked {
+	if c.TraceID != [16]byte{} && !fromCheck {
 		k := traceKey{c.RunID, c.TraceID, c.Start / int64(time.Hour)}
 		if _, ok := j.traced[k]; !ok {
 			j.traced[k] = struct{}{}
@@ -96,17 +96,17 @@ func (j *journal) add(c *schema.Call) {
 	}
 }
 
-// score adds a score; its call is added to the same record.
+// score adds a row of scores; its call is added to the same record.
 func (j *journal) score(s *schema.Score) { j.scores.Append(s) }
 
-// covered notes that a record of flyball.calls is wholly in the journal.
+// covered notes that all calls of a record of flyball.calls are in the journal.
 func (j *journal) covered(offset int64) {
 	if j.from < 0 {
 		j.from = offset
 	}
 	j.to = offset
-	// Counts cover one record of flyball.calls each: a repeat after a crash
-	// covers the same, and the larger count stands.
+	// A count covers one record of flyball.calls: a repeat after a crash covers the same, and
+	// the store keeps the larger one.
 	for k, n := range j.bound {
 		j.counts.AppendValue(schema.StitchingCount{Tenant: k.tenant, Hour: k.hour, Producer: k.producer, Format: k.format,
 			Rule: k.rule, CallsPart: j.part, From: offset, To: offset, Calls: n})
@@ -116,7 +116,7 @@ func (j *journal) covered(offset int64) {
 
 func (j *journal) rows() int { return j.calls.Rows() }
 
-// cut encodes what was gathered, nil when there is nothing, and starts anew.
+// cut encodes what was gathered and begins anew; nil: there was nothing.
 func (j *journal) cut(id schema.TopicID) []byte {
 	if j.calls.Rows() == 0 {
 		j.from = -1
@@ -153,9 +153,9 @@ func (j *journal) cut(id schema.TopicID) []byte {
 	return value
 }
 
-// snapshots encodes run snapshots as a record of their own. It covers no calls
-// offsets: snapshots replace each other by version, and a store that has the
-// calls already must not skip them.
+// snapshots encodes run snapshots as a record of their own. It covers no offsets of
+// flyball.calls: snapshots replace each other by version, and a store that has the calls
+// already must not skip them.
 func (j *journal) snapshots(runs []*stitch.Run, id schema.TopicID) []byte {
 	for _, r := range runs {
 		s := r.Snapshot()

@@ -25,8 +25,10 @@ func TestMeasureRestore(t *testing.T) {
 		SessionGap: time.Hour, ConversationGap: time.Hour, RunGap: time.Hour, EvictAfter: time.Hour})
 	for i := range 1_000_000 {
 		actor := fmt.Sprint("g:agent-", i%10_000)
-		c := schema.Call{Tenant: "default", RoutingKey: actor, CredentialID: actor, RunKey: fmt.Sprint("run-", i%100_000), Start: 1795176000e9 + int64(i)*1e6,
-			Method: "GET", RouteKey: "/orders/{}", TraceID: [16]byte{byte(i), byte(i >> 8), byte(i >> 16), 1}, Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(i)}}}
+		c := schema.Call{Tenant: "default", RoutingKey: actor, CredentialID: actor, RunKey: fmt.Sprint("run-", i%100_000),
+			Start:  1795176000e9 + int64(i)*1e6,
+			Method: "GET", RouteKey: "/orders/{}", TraceID: [16]byte{byte(i), byte(i >> 8), byte(i >> 16),
+				1}, Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(i)}}}
 		p.Apply(&c, int64(i/256))
 	}
 	size := 0
@@ -43,5 +45,6 @@ func TestMeasureRestore(t *testing.T) {
 	for e.worker(0) == nil {
 		time.Sleep(5 * time.Millisecond)
 	}
-	fmt.Printf("restored %d open runs of %d actors, %d bytes, in %s\n", e.worker(0).state.OpenRuns(), e.worker(0).state.Actors(), size, time.Since(began).Round(time.Millisecond))
+	fmt.Printf("restored %d open runs of %d actors, %d bytes, in %s\n", e.worker(0).state.OpenRuns(), e.worker(0).state.Actors(), size,
+		time.Since(began).Round(time.Millisecond))
 }

@@ -1,6 +1,14 @@
 package engine
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/detector"
+)
 
 type metrics struct {
 	calls      prometheus.Counter
@@ -20,12 +28,9 @@ type metrics struct {
 
 	findings         *prometheus.CounterVec
 	proven           prometheus.Counter
-	decisions        *prometheus.CounterVec
 	missingBaselines prometheus.Counter
 	refusedBaselines prometheus.Counter
-
-	scopeHolds     *prometheus.CounterVec
-	scopeAbstained *prometheus.CounterVec
+	detectors        *detector.Metrics
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -53,16 +58,32 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		lagSeconds: gauge("flyball_detect_lag_seconds", "Age of the newest record read, by its own timestamp, while there is lag; else 0."),
 		checkpoint: gauge("flyball_detect_checkpoint_age_seconds", "Time since the partition's record was written or found up to date."),
 		watermark:  gauge("flyball_detect_watermark_seconds", "Watermark, Unix seconds of event time."),
-		restore:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flyball_detect_restore_seconds", Help: "Time to restore a partition.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 12)}),
-		byRule:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_calls_by_rule_total", Help: "Calls by the rule that bound them."}, []string{"rule"}),
+		restore: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flyball_detect_restore_seconds",
+			Help: "Time to restore a partition.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 12)}),
+		byRule: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_calls_by_rule_total",
+			Help: "Calls by the rule that bound them."}, []string{"rule"}),
 	}
-	m.findings = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_findings_total", Help: "Versions of findings written."}, []string{"family", "level"})
-	m.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_decisions_total", Help: "Decisions by mode and named reason."}, []string{"mode", "why"})
+	m.findings = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_detect_findings_total",
+		Help: "Versions of findings written."}, []string{"family", "level"})
 	m.missingBaselines = counter("flyball_detect_missing_baselines_total", "Activations of a baseline that could not be found.")
-	m.refusedBaselines = counter("flyball_detect_refused_baselines_total", "Activations of a baseline that is newer than this binary, malformed or unsound.")
-	m.scopeHolds = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_scope_holds_total", Help: "Calls outside a learned scope, held or not, by the rule and by whose runs it goes."}, []string{"rule", "why"})
-	m.scopeAbstained = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_scope_abstained_total", Help: "Writes that no learned scope could judge, by the reason."}, []string{"why"})
-	m.proven = counter("flyball_detect_proven_credentials_total", "Credentials reported to the points as accepted by the API, each at most once a day.")
-	r.MustRegister(m.refusals, m.restore, m.byRule, m.findings, m.decisions, m.scopeHolds, m.scopeAbstained)
+	m.refusedBaselines = counter("flyball_detect_refused_baselines_total",
+		"Activations of a baseline that is newer than this binary, malformed or unsound.")
+	m.proven = counter("flyball_detect_proven_credentials_total",
+		"Credentials reported to the points as accepted by the API, each at most once a day.")
+	r.MustRegister(m.refusals, m.restore, m.byRule, m.findings)
+	m.detectors = detector.NewMetrics(r)
 	return m
+}
+
+// setLag sets a partition's lag after a poll that read records of it.
+func (m *metrics) setLag(p *kgo.FetchTopicPartition, now time.Time) {
+	last := p.Records[len(p.Records)-1]
+	lag := p.HighWatermark - last.Offset - 1
+	age := 0.0
+	if lag > 0 {
+		age = now.Sub(last.Timestamp).Seconds()
+	}
+	label := strconv.Itoa(int(p.Partition))
+	m.lag.WithLabelValues(label).Set(float64(lag))
+	m.lagSeconds.WithLabelValues(label).Set(age)
 }

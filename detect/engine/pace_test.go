@@ -16,7 +16,6 @@ import (
 	"flyball/detect/model/baseline"
 	"flyball/detect/model/calibrate"
 	"flyball/detect/model/callrate"
-	"flyball/detect/model/sharedcredential"
 	"flyball/detect/policy"
 	"flyball/detect/stitch"
 	"flyball/schema"
@@ -66,7 +65,8 @@ func paceOfDayWorkers() *callrate.Model {
 
 func newFloor(t testing.TB, change ...func(*Config)) *floor {
 	cfg := DefaultConfig()
-	cfg.Logger, cfg.Registerer, cfg.Now = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry(), func() time.Time { return night }
+	cfg.Logger, cfg.Registerer, cfg.Now = slog.New(slog.NewTextHandler(io.Discard,
+		nil)), prometheus.NewRegistry(), func() time.Time { return night }
 	cfg.Rules.Arming.All = true
 	for _, f := range change {
 		f(&cfg)
@@ -75,27 +75,27 @@ func newFloor(t testing.TB, change ...func(*Config)) *floor {
 	body.Finish()
 	body.Version, body.Calibration, body.CallRates = "default/1", calibrate.FitScores(nil, nil), paceOfDayWorkers()
 	out := &tape{}
-	w := &worker{cfg: &cfg, out: out, m: newMetrics(cfg.Registerer), journal: newJournal(0), active: new(atomic.Int64)}
-	w.judging.rules, w.judging.tripShare = cfg.Rules, cfg.FalseTrips
-	w.judging.people.model, w.judging.people.share = sharedcredential.EmbeddedModel(), cfg.FalseSuspicions
-	w.judging.use(body)
-	f := &floor{worker: w, t: t, tape: out, body: body}
-	f.state = f.partition()
+	f := &floor{worker: newWorker(&cfg, newMetrics(cfg.Registerer), 0, schema.TopicID{}, out, nil, new(atomic.Int64)), t: t, tape: out,
+		body: body}
+	f.detectors.Activate(body)
 	return f
 }
 
+// partition is an empty one that reads what the floor's detectors wrote.
 func (f *floor) partition() *stitch.Partition {
 	p := stitch.NewPartition(0, f.cfg.Limits)
-	p.SetRunAttachment(func() stitch.Attachment { return &judged{} })
-	p.SetActorAttachment(func() stitch.Attachment { return &actorJudged{} })
+	p.SetRunAttachment(f.detectors.NewRunState)
+	p.SetActorAttachment(f.detectors.NewActorState)
 	return p
 }
 
 func (f *floor) call(at time.Time, change ...func(*schema.Call)) {
 	f.t.Helper()
-	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default", RoutingKey: "g:g/3", CredentialID: "k",
-		AgentID: "g/3", AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent, RunKey: "r1", Start: at.UnixNano(), DurationNs: 1e6,
-		Method: "GET", RouteKey: "/orders/{}", Route: "/orders/{id}", ArgsDigest: uint64(f.offset)}
+	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default", RoutingKey: "g:g/3",
+		CredentialID: "k",
+		AgentID:      "g/3", AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent, RunKey: "r1", Start: at.UnixNano(),
+		DurationNs: 1e6,
+		Method:     "GET", RouteKey: "/orders/{}", Route: "/orders/{id}", ArgsDigest: uint64(f.offset)}
 	for _, g := range change {
 		g(&c)
 	}
@@ -156,7 +156,8 @@ func TestFloodAtNightAlertsAndNeverTrips(t *testing.T) {
 		t.Fatalf("%d versions of what 700 calls in a quarter of an hour are", len(all))
 	}
 	first, last := all[0], all[len(all)-1]
-	if first.Exposure.Calls != limit || first.OnsetAt != night.UnixNano() || first.Score <= f.body.CallRates.Calibration.Threshold(f.cfg.FalseTrips) {
+	if first.Exposure.Calls != limit || first.OnsetAt != night.UnixNano() ||
+		first.Score <= f.body.CallRates.Calibration.Threshold(f.cfg.FalseTrips) {
 		t.Errorf("told first at call %d of the quarter, the limit is %d: %+v", first.Exposure.Calls, limit, first)
 	}
 	if last.ID != first.ID || last.Version <= first.Version || last.Exposure.Calls < 2*limit || last.Exposure.Calls > 700 {
@@ -227,7 +228,8 @@ func TestOneCallIsCountedOnce(t *testing.T) {
 		}
 		f.call(night.Add(time.Duration(i)*time.Second), func(c *schema.Call) { c.Outcome, c.DeniedBy = schema.OutcomeDenied, "flyball" })
 	}
-	if limit, _ := f.body.CallRates.Limit("g/3", "g", callrate.HourOfWeek(callrate.QuarterAt(night.UnixNano())), f.cfg.FalseTrips); limit > 50 {
+	if limit, _ := f.body.CallRates.Limit("g/3", "g", callrate.HourOfWeek(callrate.QuarterAt(night.UnixNano())),
+		f.cfg.FalseTrips); limit > 50 {
 		t.Fatalf("%d calls are too many: the test shows nothing", limit)
 	}
 	all := f.findings()
@@ -298,7 +300,7 @@ func TestPaceFindingClosesWithItsRun(t *testing.T) {
 	f := newFloor(t)
 	f.flood(night, 300, time.Second)
 	f.state.Advance(night.Add(3*time.Hour).UnixNano(), f.offset)
-	if err := f.closeFindings(context.Background(), f.offset); err != nil {
+	if err := f.closeRuns(context.Background(), f.offset); err != nil {
 		t.Fatal(err)
 	}
 	all := f.findings()
@@ -317,13 +319,13 @@ func TestBaselineWithoutPaceSaysNothing(t *testing.T) {
 	f := newFloor(t)
 	body := *f.body
 	body.CallRates = nil
-	f.judging.use(&body)
+	f.detectors.Activate(&body)
 	f.flood(night, 700, time.Second)
 	if all := f.findings(); len(all) > 0 {
 		t.Errorf("%+v", all)
 	}
 	// The count has gone on: what is learned now is used at once.
-	f.judging.use(f.body)
+	f.detectors.Activate(f.body)
 	f.call(night.Add(701 * time.Second))
 	if all := f.findings(); len(all) != 1 || all[0].Exposure.Calls != 701 {
 		t.Errorf("%+v", all)

@@ -9,10 +9,9 @@ import (
 	"flyball/schema/wire"
 )
 
-// progress is what a partition knows at an offset of flyball.calls: the
-// highest position of every source, their times, and the active versions.
-// Applying the same records in the same order gives the same progress, so one
-// kept at the committed offset is where a replay starts from.
+// progress is what a partition knows at an offset of flyball.calls: the highest position of
+// every source, their times, and the active versions. The same records in the same order give
+// the same progress, so that a replay starts from the one at the committed offset.
 type progress struct {
 	positions map[schema.Source]schema.Position
 	water     stitch.Watermark
@@ -28,8 +27,8 @@ func newProgress(limits stitch.Limits) *progress {
 	}
 }
 
-// step is what one record does to progress.
-type step struct {
+// change is what one record does to progress.
+type change struct {
 	offset    int64
 	source    schema.Source
 	position  schema.Position
@@ -37,7 +36,7 @@ type step struct {
 	marks     *wire.Marks
 }
 
-func (p *progress) apply(s *step) {
+func (p *progress) apply(s *change) {
 	if s.marks == nil {
 		p.positions[s.source] = s.position
 		p.water.Note(s.source, s.eventTime, 0)
@@ -95,24 +94,16 @@ func (p *progress) code(c *wire.Coder, offset *int64, generation *uint64) {
 	c.Int(offset)
 	c.Int(&p.watermark)
 	c.Int(&p.water.Clock)
-	codeMap(c, p.positions, codeSource, func(v *schema.Position) {
+	codeMap(c, p.positions, wire.CodeSource, func(v *schema.Position) {
 		c.Int(&v.Offset)
 		wire.Num(c, &v.Item)
 	})
-	codeMap(c, p.water.Sources, codeSource, func(v *stitch.SourceTime) {
+	codeMap(c, p.water.Sources, wire.CodeSource, func(v *stitch.SourceTime) {
 		c.Int(&v.EventTime)
 		c.Int(&v.CurrentAt)
 		c.Int(&v.HeardAt)
 	})
 	codeMap(c, p.versions, func(c *wire.Coder, k *string) { c.Text(k) }, func(v *string) { c.Text(v) })
-}
-
-func codeSource(c *wire.Coder, s *schema.Source) {
-	c.Text(&s.Topic)
-	c.Array(s.TopicID[:])
-	p := int64(s.Partition)
-	c.Int(&p)
-	s.Partition = int32(p)
 }
 
 // codeMap walks a map's entries; their order does not matter.

@@ -20,21 +20,23 @@ const (
 	provenAge = 15 * time.Minute
 )
 
-// proven reports to the control points that the API has accepted a credential often
-// enough, at most once a day for each: its id is of the credential and the day, so
-// that a repeat after a restart changes nothing.
-func (w *worker) proven(ctx context.Context, r *stitch.Run, c *schema.Call) error {
-	if w.cfg.ProvenCommands == nil || w.cfg.Now().Sub(time.Unix(0, c.Start)) > provenAge || !w.cfg.ProvenCommands() || !r.Owner().ProvenToday(c) {
+// proven reports to the enforcement points that the API has accepted a credential often
+// enough, at most once a day for each: the command's id is of the credential and the day,
+// so that a repeat after a restart changes nothing.
+func (p *publisher) proven(ctx context.Context, r *stitch.Run, c *schema.Call) error {
+	if p.cfg.ProvenCommands == nil || p.cfg.Now().Sub(time.Unix(0, c.Start)) > provenAge || !p.cfg.ProvenCommands() ||
+		!r.Owner().ProvenToday(c) {
 		return nil
 	}
 	day := strconv.FormatInt(c.Start/int64(24*time.Hour), 10)
 	command := schema.Command{ID: "proven/" + c.Tenant + "/" + c.CredentialID + "/" + day, Kind: schema.CommandProven, Tenant: c.Tenant,
-		Scope: schema.Scope{Kind: schema.ScopeCredential, Value: c.CredentialID}, By: "detect", Reason: "the API accepted it", TTL: int64(provenTTL)}
+		Scope: schema.Scope{Kind: schema.ScopeCredential,
+			Value: c.CredentialID}, By: "detect", Reason: "the API accepted it", TTL: int64(provenTTL)}
 	value, err := wire.EncodeCommand(&command)
 	if err != nil {
 		return fmt.Errorf("proven credential %s: %w", c.CredentialID, err)
 	}
-	w.m.proven.Inc()
-	w.produce(ctx, &kgo.Record{Topic: wire.CommandsTopic, Value: value})
-	return w.checkpoint.err()
+	p.m.proven.Inc()
+	p.out.send(ctx, &kgo.Record{Topic: wire.CommandsTopic, Value: value})
+	return p.out.err()
 }

@@ -29,9 +29,11 @@ func (f *floor) commandsOf(kind schema.CommandKind) (out []schema.Command) {
 // accepted is a call with a bearer token that the API took.
 func (f *floor) accepted(at time.Time, credential string) {
 	f.t.Helper()
-	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default", RoutingKey: "c:" + credential, CredentialID: credential, CredentialTrust: schema.TrustAsserted,
-		RunKey: "r1", Start: at.UnixNano(), DurationNs: 1e6, Method: "GET", RouteKey: "/orders/{}", Status: 200, ObserverKind: schema.ObserverGateway}
-	if err := f.proven(context.Background(), f.state.Apply(&c, f.offset), &c); err != nil {
+	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default",
+		RoutingKey: "c:" + credential, CredentialID: credential, CredentialTrust: schema.TrustAsserted,
+		RunKey: "r1", Start: at.UnixNano(), DurationNs: 1e6, Method: "GET", RouteKey: "/orders/{}", Status: 200,
+		ObserverKind: schema.ObserverGateway}
+	if err := f.publish.proven(context.Background(), f.state.Apply(&c, f.offset), &c); err != nil {
 		f.t.Fatal(err)
 	}
 	f.offset++
@@ -81,10 +83,12 @@ func TestTripNamesTheHolder(t *testing.T) {
 		c.Rules.Graded = nil
 		c.About = func(agent string) ([]string, string) { return []string{"payments", agent}, "" }
 	})
-	c := schema.Call{Source: schema.Source{Topic: "gw"}, Tenant: "default", RoutingKey: "g:g/3", AgentID: "g/3", AgentTrust: schema.TrustVerified, CredentialID: "k", RunKey: "r1", Start: night.UnixNano(), DurationNs: 1}
+	c := schema.Call{Source: schema.Source{Topic: "gw"}, Tenant: "default", RoutingKey: "g:g/3", AgentID: "g/3",
+		AgentTrust: schema.TrustVerified, CredentialID: "k", RunKey: "r1", Start: night.UnixNano(), DurationNs: 1}
 	r := f.state.Apply(&c, 0)
-	finding := schema.Finding{ID: "f", Tenant: "default", Level: schema.LevelTrip, Decision: &schema.Decision{ID: "d", Scope: schema.Scope{Kind: schema.ScopeRun, Value: r.RunID.String()}}}
-	if err := f.tell(context.Background(), r, &finding); err != nil {
+	finding := schema.Finding{ID: "f", Tenant: "default", Level: schema.LevelTrip,
+		Decision: &schema.Decision{ID: "d", Scope: schema.Scope{Kind: schema.ScopeRun, Value: r.RunID.String()}}}
+	if err := f.publish.finding(context.Background(), r, &finding); err != nil {
 		t.Fatal(err)
 	}
 	trips := f.commandsOf(schema.CommandTrip)
@@ -92,7 +96,8 @@ func TestTripNamesTheHolder(t *testing.T) {
 		t.Fatalf("%+v", trips)
 	}
 	h := trips[0].Holder
-	if h.AgentID != "g/3" || h.AgentTrust != schema.TrustVerified || h.CredentialID != "k" || h.Standing != schema.StandingEstablished || len(h.Tags) != 2 || h.Tags[1] != "g/3" {
+	if h.AgentID != "g/3" || h.AgentTrust != schema.TrustVerified || h.CredentialID != "k" || h.Standing != schema.StandingEstablished ||
+		len(h.Tags) != 2 || h.Tags[1] != "g/3" {
 		t.Errorf("%+v", h)
 	}
 }

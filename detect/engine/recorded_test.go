@@ -42,12 +42,15 @@ type recorded struct {
 }
 
 func (s *recorded) call(run, agent string, change func(*schema.Call)) {
-	c := &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: s.offset}, Tenant: "default",
+	c := &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: s.offset},
+		Tenant:     "default",
 		RoutingKey: "g:" + agent, CredentialID: "key-" + agent, AgentID: agent, AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent,
 		RunKey: run, RunKeySource: "x-agent-run-id", Start: s.at.UnixNano(), DurationNs: 1e6, ObserverKind: schema.ObserverGateway,
-		Observer: "edge", Format: "json", Method: "GET", RouteKey: "/orders/{}", Route: "/orders/{id}", Path: "/orders/1", Status: 200, Outcome: schema.OutcomeOK,
-		Effect: schema.EffectRead, Reversibility: schema.ReadOnly, BytesOut: 100,
-		ArgsDigest: uint64(s.offset + 1), ArgsDigestBasis: schema.DigestLogged, ResultDigest: uint64(s.offset + 1), ResultDigestBasis: schema.DigestLogged}
+		Observer: "edge", Format: "json", Method: "GET", RouteKey: "/orders/{}", Route: "/orders/{id}", Path: "/orders/1", Status: 200,
+		Outcome: schema.OutcomeOK,
+		Effect:  schema.EffectRead, Reversibility: schema.ReadOnly, BytesOut: 100,
+		ArgsDigest: uint64(s.offset + 1), ArgsDigestBasis: schema.DigestLogged, ResultDigest: uint64(s.offset + 1),
+		ResultDigestBasis: schema.DigestLogged}
 	if change != nil {
 		change(c)
 	}
@@ -145,7 +148,8 @@ func (s *recorded) people(n int, step func()) {
 		for who, of := range []func(int) schema.Call{byMachine, byPerson} {
 			s.call("", "", func(c *schema.Call) {
 				as := of(i + 20*n)
-				c.RoutingKey, c.CredentialID, c.RunKeySource, c.AgentTrust = fmt.Sprint("c:cookie-", who), fmt.Sprint("cookie-", who), "", schema.TrustNone
+				c.RoutingKey, c.CredentialID, c.RunKeySource, c.AgentTrust = fmt.Sprint("c:cookie-", who), fmt.Sprint("cookie-",
+					who), "", schema.TrustNone
 				c.PrincipalID, c.PrincipalKind, c.CallerKind = fmt.Sprint("person-", who, "@example.com"), schema.PrincipalHuman, as.CallerKind
 				c.Method, c.Path, c.BytesIn, c.BytesOut, c.Outcome = or(as.Method, "POST"), as.Path, as.BytesIn, as.BytesOut, as.Outcome
 				c.RouteKey, c.Start = "/orders", s.at.UnixNano()+int64(i)*2e9
@@ -220,13 +224,15 @@ func recording(t *testing.T) *recorded {
 func (s *recorded) publish() {
 	s.t.Helper()
 	body := readers()
-	var runs []*scope.Run
+	var runs []*scope.TrainingRun
 	for i := range 20 {
-		r := &scope.Run{ID: fmt.Sprint(i), Agent: fmt.Sprint("shop/", i%2), Group: "shop", Task: "refund", Names: []string{"GET /orders/{}", "POST /refunds"}}
-		r.Calls = []scope.Call{scope.Named(r.Names[0], false, nil), scope.Named(r.Names[1], true, []schema.Resource{{Type: "account", ID: "main"}})}
+		r := &scope.TrainingRun{ID: fmt.Sprint(i), Agent: fmt.Sprint("shop/", i%2), Group: "shop", Task: "refund",
+			Names: []string{"GET /orders/{}", "POST /refunds"}}
+		r.Calls = []scope.Access{scope.NewAccess(r.Names[0], false, nil), scope.NewAccess(r.Names[1], true,
+			[]schema.Resource{{Type: "account", ID: "main"}})}
 		runs = append(runs, r)
 	}
-	body.Scopes, body.Pace = scope.Publish(runs), paceOfDayWorkers()
+	body.Scopes, body.CallRates = scope.LearnModel(runs), paceOfDayWorkers()
 	value, err := wire.EncodeDocument(wire.BaselineVersion, body)
 	if err != nil {
 		s.t.Fatal(err)
@@ -249,7 +255,8 @@ func (s *recorded) apply(half int, more ...func(*Config)) {
 		c.About = func(agent string) ([]string, string) { return []string{"tag-of-" + agent}, "high" }
 		c.Rules.Arming = policy.ParseArming(false, []string{"g/*", "shop/*"})
 		c.Rules.TTL = 2 * time.Minute
-		c.Rules.Exceptions = []policy.Exception{{Name: "meant", Agent: "g/8", Family: "runaway.*", Expires: 1 << 62, Approver: "ana", Why: "a test"}}
+		c.Rules.Exceptions = []policy.Exception{{Name: "meant", Agent: "g/8", Family: "runaway.*", Expires: 1 << 62, Approver: "ana",
+			Why: "a test"}}
 		c.Rules.Graded = []policy.Rule{{Name: "slow down", Family: schema.FamilyPace, Action: schema.ActionThrottle},
 			{Name: "ask a person", Family: schema.FamilyBorrowed, Action: schema.ActionGate}}
 	}
@@ -284,13 +291,7 @@ func (s *recorded) output() string {
 		})
 	}
 	var findings []*schema.Finding
-	fresh(wire.EventsTopic, func(r *kgo.Record) {
-		e, err := wire.DecodeEvent(r.Value)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		findings = append(findings, e.Finding)
-	})
+	fresh(wire.EventsTopic, func(r *kgo.Record) { findings = append(findings, s.finding(r)) })
 	// Runs that close at one moment close in no order after a restart.
 	slices.SortStableFunc(findings, func(a, b *schema.Finding) int {
 		if a.Call == b.Call && a.State == schema.FindingClosed && b.State == schema.FindingClosed {
@@ -306,7 +307,8 @@ func (s *recorded) output() string {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		fmt.Fprintf(&out, "command %s %v %v %s ttl=%s exposure=%v active=%d", c.ID, c.Kind, c.Scope, c.Reason, time.Duration(c.TTL), c.Exposure, c.ActiveAgents)
+		fmt.Fprintf(&out, "command %s %v %v %s ttl=%s exposure=%v active=%d", c.ID, c.Kind, c.Scope, c.Reason, time.Duration(c.TTL), c.Exposure,
+			c.ActiveAgents)
 		if h := c.Holder; h != nil {
 			fmt.Fprintf(&out, " holder=%s/%v/%s/%v/%v", h.AgentID, h.AgentTrust, h.CredentialID, h.Standing, h.Tags)
 		}
@@ -329,11 +331,28 @@ func (s *recorded) output() string {
 	return out.String()
 }
 
+func (s *recorded) finding(r *kgo.Record) *schema.Finding {
+	s.t.Helper()
+	e, err := wire.DecodeEvent(r.Value)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return e.Finding
+}
+
+// allFindings are all versions of all findings, as they were published.
+func (s *recorded) allFindings() (out []*schema.Finding) {
+	s.each(wire.EventsTopic, func(r *kgo.Record) { out = append(out, s.finding(r)) })
+	return out
+}
+
 func writeFinding(out io.Writer, f *schema.Finding) {
 	when := func(at int64) time.Duration { return time.Unix(0, at).Sub(night) }
-	fmt.Fprintf(out, "finding %s/%d %s %v %v run=%s %s/%v/%s/%s opened=%v at=%v onset=%v call=%s score=%.9g rate=%.9g/%s/%v of=%s delay=%d %v touched=%v",
-		f.ID, f.Version, f.Family, f.Level, f.State, f.RunKey, f.AgentID, f.AgentTrust, f.CredentialID, f.PrincipalID, when(f.OpenedAt), when(f.UpdateAt), when(f.OnsetAt), f.Call,
-		f.Score, f.ExpectedRate, f.ExpectedOf, f.Beyond, f.Baseline, f.DelayCalls, f.Exposure, f.Touched)
+	fmt.Fprintf(out, "finding %s/%d %s %v %v run=%s %s/%v/%s/%s opened=%v at=%v onset=%v call=%s"+
+		" score=%.9g rate=%.9g/%s/%v of=%s delay=%d %v touched=%v",
+		f.ID, f.Version, f.Family, f.Level, f.State, f.RunKey, f.AgentID, f.AgentTrust, f.CredentialID, f.PrincipalID, when(f.OpenedAt),
+		when(f.UpdatedAt), when(f.OnsetAt), f.Call,
+		f.Score, f.ExpectedRate, f.ExpectedOf, f.BeyondData, f.Baseline, f.DelayCalls, f.Exposure, f.Touched)
 	if f.Exception != "" {
 		fmt.Fprintf(out, " exception=%q", f.Exception)
 	}
@@ -344,8 +363,9 @@ func writeFinding(out io.Writer, f *schema.Finding) {
 	for _, e := range f.Evidence {
 		fmt.Fprintf(out, "  %s %v %v %v %v %v %v\n", e.Feature, e.Observed, e.Usual, e.Peers, e.Humans, e.Score, e.Calls)
 	}
-	if d := f.Decided; d != nil {
-		fmt.Fprintf(out, "  decision %s %v %v %v %s rule=%q route=%q ttl=%s\n", d.ID, d.Scope, d.Action, d.Mode, d.Why, d.Rule, d.Route, time.Duration(d.TTL))
+	if d := f.Decision; d != nil {
+		fmt.Fprintf(out, "  decision %s %v %v %v %s rule=%q route=%q ttl=%s\n", d.ID, d.Scope, d.Action, d.Mode, d.Why, d.Rule, d.Route,
+			time.Duration(d.TTL))
 	}
 }
 

@@ -8,127 +8,141 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"flyball/detect/model/sharedcredential"
 	"flyball/detect/stitch"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
-// stored is an actor's newest entry and the generation of its key.
-type stored struct {
+// restored is what the owners of a partition stored, as far as it has been read.
+type restored struct {
+	limits  stitch.Limits
+	actors  map[string]storedActor
+	stale   map[string][]string // by actor: generations of its entries
+	records map[string]bool     // generations of the partition's records
+	base    *progress
+	offset  int64 // from which a restart reads flyball.calls
+}
+
+// storedActor is an actor's newest entry and the generation of its key.
+type storedActor struct {
 	actor      *stitch.Actor
 	generation string
+}
+
+func newRestored(limits stitch.Limits) *restored {
+	return &restored{limits: limits, actors: map[string]storedActor{}, stale: map[string][]string{}, records: map[string]bool{},
+		base: newProgress(limits)}
+}
+
+// add takes in a record of flyball.state; state decodes actors.
+func (r *restored) add(state *stitch.Partition, key, value []byte) error {
+	switch kind, generation, actor := splitKey(key); {
+	case kind == "a" && value == nil:
+		// An owner cleared it: a later owner's entry has replaced it, or nothing has.
+		if r.actors[actor].generation == generation {
+			delete(r.actors, actor)
+		}
+		r.stale[actor] = without(r.stale[actor], generation)
+	case kind == "a":
+		a, _, err := state.Restore(value)
+		if err != nil {
+			return err
+		}
+		r.stale[actor] = append(without(r.stale[actor], generation), generation)
+		if have := r.actors[actor]; have.actor == nil || a.Included >= have.actor.Included {
+			r.actors[actor] = storedActor{a, generation}
+		}
+	case kind == "p" && value == nil:
+		delete(r.records, generation)
+	case kind == "p":
+		p, at, _, err := decodeProgress(value, r.limits)
+		if err != nil {
+			return err
+		}
+		r.records[generation] = true
+		if at >= r.offset {
+			r.base, r.offset = p, at
+		}
+	}
+	return nil
 }
 
 func without(list []string, s string) []string {
 	return slices.DeleteFunc(list, func(x string) bool { return x == s })
 }
 
-// restore claims a partition and reads back what its owners stored. It returns
-// a worker that stands where the stored record says.
-//
-// The claim is a record of its own in flyball.state: its offset is the new
-// owner's generation, and reading up to it is reading everything that any
-// predecessor stored before.
+// restore claims a partition and reads back what its owners stored. It returns a worker
+// that goes on from the stored record.
 func (e *Engine) restore(ctx context.Context, part int32) (*worker, error) {
 	began := e.cfg.Now()
-	claim := &kgo.Record{Topic: wire.StateTopic, Partition: part, Key: []byte("claim"), Value: []byte(e.member)}
-	if err := e.out.ProduceSync(ctx, claim).FirstErr(); err != nil {
-		return nil, fmt.Errorf("claim partition %d in %s: %w", part, wire.StateTopic, err)
-	}
-	w := &worker{
-		cfg: &e.cfg, part: part, topic: e.callsID, out: e.out, m: e.m,
-		state: stitch.NewPartition(part, e.cfg.Limits), base: newProgress(e.cfg.Limits), journal: newJournal(part),
-		in: make(chan []*kgo.Record, 4), snapped: began,
-	}
-	w.state.SetRunAttachment(func() stitch.Attachment { return &judged{} })
-	w.state.SetActorAttachment(func() stitch.Attachment { return &actorJudged{} })
-	w.judging.rules, w.judging.tripShare = e.cfg.Rules, e.cfg.FalseTrips
-	w.judging.unscoped = e.cfg.Unscoped
-	w.judging.people.model, w.judging.people.share = sharedcredential.EmbeddedModel(), e.cfg.FalseSuspicions
-	w.judging.use(nil)
-	w.baselines, w.active = e.baselines, &e.active
-	w.checkpoint.generation = uint64(claim.Offset)
-	w.checkpoint.stale = map[string][]string{}
-	w.checkpoint.committed = -1
-
-	actors := map[string]stored{}
-	partitions := map[string]bool{}
-	offset := int64(0)
-	reader, err := kgo.NewClient(append(append([]kgo.Opt{}, e.cfg.Kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.StateTopic: {part: kgo.NewOffset().AtStart()}}),
-		kgo.FetchMaxWait(100*time.Millisecond))...)
+	generation, err := e.claim(ctx, part)
 	if err != nil {
 		return nil, err
 	}
-	defer reader.Close()
-	for read := false; !read; {
-		fetches := reader.PollFetches(ctx)
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("restore partition %d: %w", part, err)
-		}
-		for _, f := range fetches.Errors() {
-			return nil, fmt.Errorf("read %s/%d: %w", wire.StateTopic, part, f.Err)
-		}
-		var failed error
-		fetches.EachRecord(func(r *kgo.Record) {
-			if failed != nil || read {
-				return
-			}
-			read = r.Offset >= claim.Offset
-			switch kind, generation, actor := splitKey(r.Key); {
-			case kind == "a" && r.Value == nil:
-				// An owner cleared it: a later owner's entry stands for it, or nothing does.
-				if actors[actor].generation == generation {
-					delete(actors, actor)
-				}
-				w.checkpoint.stale[actor] = without(w.checkpoint.stale[actor], generation)
-			case kind == "a":
-				a, _, err := w.state.Restore(r.Value)
-				if err != nil {
-					failed = fmt.Errorf("%s/%d at offset %d: %w", wire.StateTopic, part, r.Offset, err)
-					return
-				}
-				w.checkpoint.stale[actor] = append(without(w.checkpoint.stale[actor], generation), generation)
-				if have := actors[actor]; have.actor == nil || a.Included >= have.actor.Included {
-					actors[actor] = stored{a, generation}
-				}
-			case kind == "p" && r.Value == nil:
-				delete(partitions, generation)
-			case kind == "p":
-				p, at, _, err := decodeProgress(r.Value, e.cfg.Limits)
-				if err != nil {
-					failed = fmt.Errorf("%s/%d at offset %d: %w", wire.StateTopic, part, r.Offset, err)
-					return
-				}
-				partitions[generation] = true
-				if at >= offset {
-					w.base, offset = p, at
-				}
-			}
-		})
-		if failed != nil {
-			return nil, failed
-		}
+	w := newWorker(&e.cfg, e.m, part, e.callsID, e.out, e.baselines, &e.active)
+	r := newRestored(e.cfg.Limits)
+	if err := e.readState(ctx, part, generation, func(rec *kgo.Record) error { return r.add(w.state, rec.Key, rec.Value) }); err != nil {
+		return nil, err
 	}
-	w.base.water.Lateness = e.cfg.Limits.Lateness
-	w.now = w.base.clone()
-	w.next = offset
-	w.checkpoint.committed = offset
-	w.state.SetWatermark(w.base.watermark)
-	for key, s := range actors {
-		w.state.Adopt(s.actor)
-		if s.actor.Empty() {
-			w.checkpoint.ghosts = append(w.checkpoint.ghosts, ghost{key, s.actor.Included})
-		}
-	}
-	for generation := range partitions {
-		w.checkpoint.old = append(w.checkpoint.old, generation)
-	}
+	w.takeOver(r, uint64(generation))
 	if err := w.activate(ctx); err != nil {
 		return nil, err
 	}
 	took := e.cfg.Now().Sub(began)
 	e.m.restore.Observe(took.Seconds())
-	e.cfg.Logger.Info("partition restored", "partition", part, "offset", offset, "actors", len(actors), "open_runs", w.state.OpenRuns(), "took", took.Round(time.Millisecond))
+	e.cfg.Logger.Info("partition restored", "partition", part, "offset", r.offset, "actors", len(r.actors),
+		"open_runs", w.state.OpenRuns(), "took", took.Round(time.Millisecond))
+	if unknown := w.detectors.UnknownStates(); len(unknown) > 0 {
+		e.cfg.Logger.Warn("keeping state of detectors that this version does not have", "reason", "unknown_detector_state",
+			"partition", part, "detectors", unknown)
+	}
 	return w, nil
+}
+
+// claim writes a claim of a partition to flyball.state and returns its offset: the new
+// owner's generation. Reading up to it is reading everything that any predecessor stored
+// before.
+func (e *Engine) claim(ctx context.Context, part int32) (int64, error) {
+	rec := &kgo.Record{Topic: wire.StateTopic, Partition: part, Key: []byte("claim"), Value: []byte(e.member)}
+	if err := e.out.ProduceSync(ctx, rec).FirstErr(); err != nil {
+		return 0, fmt.Errorf("claim partition %d in %s: %w", part, wire.StateTopic, err)
+	}
+	return rec.Offset, nil
+}
+
+// readState hands over the records of a partition of flyball.state up to a claim.
+func (e *Engine) readState(ctx context.Context, part int32, claim int64, each func(*kgo.Record) error) error {
+	_, err := kafka.ReadToEnd(ctx, e.cfg.Kafka, readerName, wire.StateTopic, map[int32]int64{part: 0}, func(r *kgo.Record) error {
+		if r.Offset > claim {
+			return nil
+		}
+		if err := each(r); err != nil {
+			return fmt.Errorf("%s/%d at offset %d: %w", wire.StateTopic, part, r.Offset, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("restore partition %d: %w", part, err)
+	}
+	return nil
+}
+
+// takeOver makes what was stored the worker's state.
+func (w *worker) takeOver(r *restored, generation uint64) {
+	w.log.base = r.base
+	w.log.base.water.Lateness = w.cfg.Limits.Lateness
+	w.log.now = w.log.base.clone()
+	w.next = r.offset
+	w.state.SetWatermark(w.log.base.watermark)
+	c := &w.checkpoint
+	c.generation, c.committed, c.stale = generation, r.offset, r.stale
+	for key, s := range r.actors {
+		w.state.Adopt(s.actor)
+		if s.actor.Empty() {
+			c.emptyActors = append(c.emptyActors, emptyActor{key, s.actor.Included})
+		}
+	}
+	for generation := range r.records {
+		c.oldRecords = append(c.oldRecords, generation)
+	}
 }

@@ -22,8 +22,10 @@ func (l *log) taught() {
 	l.t.Helper()
 	var runs []*scope.TrainingRun
 	for i := range 20 {
-		r := &scope.TrainingRun{ID: fmt.Sprint(i), Agent: fmt.Sprint("shop/", i%2), Group: "shop", Task: "refund", Names: []string{"GET /orders/{}", "POST /refunds"}}
-		r.Calls = []scope.Access{scope.NewAccess(r.Names[0], false, nil), scope.NewAccess(r.Names[1], true, []schema.Resource{{Type: "account", ID: "main"}})}
+		r := &scope.TrainingRun{ID: fmt.Sprint(i), Agent: fmt.Sprint("shop/", i%2), Group: "shop", Task: "refund",
+			Names: []string{"GET /orders/{}", "POST /refunds"}}
+		r.Calls = []scope.Access{scope.NewAccess(r.Names[0], false, nil), scope.NewAccess(r.Names[1], true,
+			[]schema.Resource{{Type: "account", ID: "main"}})}
 		runs = append(runs, r)
 	}
 	body := baseline.New("default")
@@ -33,7 +35,8 @@ func (l *log) taught() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(body.Version), Value: value}).FirstErr(); err != nil {
+	if err := l.client.ProduceSync(context.Background(), &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(body.Version),
+		Value: value}).FirstErr(); err != nil {
 		l.t.Fatal(err)
 	}
 	l.write(wire.EncodeMarks(nil, &wire.Marks{Activate: []wire.Activation{{What: "baseline", Version: body.Version}}}))
@@ -45,8 +48,10 @@ func (l *log) calls(from int64, change func(*schema.Call), calls ...[3]string) {
 	var list []*schema.Call
 	for i, c := range calls {
 		n := from + int64(i)
-		call := &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: n}, Tenant: "default", RoutingKey: "g:shop/0", CredentialID: "k", RunKey: fmt.Sprint("run-", from),
-			AgentID: "shop/0", AgentTrust: schema.TrustInfrastructure, TaskID: "refund", TaskTrust: schema.TrustAsserted, Start: time.Now().UnixNano() + n*1e6, DurationNs: 1e6, Method: c[0], RouteKey: c[1], Effect: schema.EffectRead}
+		call := &schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{7}}, Pos: schema.Position{Offset: n}, Tenant: "default",
+			RoutingKey: "g:shop/0", CredentialID: "k", RunKey: fmt.Sprint("run-", from),
+			AgentID: "shop/0", AgentTrust: schema.TrustInfrastructure, TaskID: "refund", TaskTrust: schema.TrustAsserted,
+			Start: time.Now().UnixNano() + n*1e6, DurationNs: 1e6, Method: c[0], RouteKey: c[1], Effect: schema.EffectRead}
 		if c[2] != "" {
 			call.Resources = []schema.Resource{{Type: "account", ID: c[2]}}
 		}
@@ -61,7 +66,8 @@ func (l *log) calls(from int64, change func(*schema.Call), calls ...[3]string) {
 func (l *log) findings(family string, n int) (out []*schema.Finding) {
 	l.t.Helper()
 	l.rows(n)
-	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(wire.EventsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
+	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(wire.EventsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(50*time.Millisecond))...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -85,16 +91,19 @@ func TestWriteOutsideOpensOneFindingAndReadOutsideNone(t *testing.T) {
 	l.taught()
 	l.start(func(c *Config) { c.Rules.Arming = policy.ParseArming(false, []string{"family:scope"}) })
 	l.calls(0, same, [3]string{"GET", "/orders/{}", ""}, [3]string{"GET", "/users", ""}, [3]string{"POST", "/refunds", "main"})
-	l.calls(10, same, [3]string{"POST", "/users", ""}, [3]string{"GET", "/secrets", ""}, [3]string{"POST", "/refunds", "thief"}, [3]string{"POST", "/users", ""}, [3]string{"POST", "/refunds", "thief"})
+	l.calls(10, same, [3]string{"POST", "/users", ""}, [3]string{"GET", "/secrets", ""}, [3]string{"POST", "/refunds", "thief"},
+		[3]string{"POST", "/users", ""}, [3]string{"POST", "/refunds", "thief"})
 	got := l.findings(schema.FamilyScope, 8)
 	if len(got) != 3 { // at the first, the second and the fourth
 		t.Fatalf("%d versions: %+v", len(got), got)
 	}
 	f, last := got[0], got[2]
-	if f.RunKey != "run-10" || f.Level != schema.LevelAlert || f.ID != last.ID || f.Decision == nil || f.Decision.Action != schema.ActionGate || f.Decision.Mode != schema.ModeArmed || last.Decision != nil {
+	if f.RunKey != "run-10" || f.Level != schema.LevelAlert || f.ID != last.ID || f.Decision == nil ||
+		f.Decision.Action != schema.ActionGate || f.Decision.Mode != schema.ModeArmed || last.Decision != nil {
 		t.Errorf("%+v, decided %+v", f, f.Decision)
 	}
-	if last.Exposure.Calls != 4 || last.Evidence[0].Feature != "scope.write_outside POST /users" || last.Evidence[1].Observed != 10 || last.Evidence[2].Feature != "scope.read_outside" {
+	if last.Exposure.Calls != 4 || last.Evidence[0].Feature != "scope.write_outside POST /users" || last.Evidence[1].Observed != 10 ||
+		last.Evidence[2].Feature != "scope.read_outside" {
 		t.Errorf("%+v", last)
 	}
 }
@@ -187,7 +196,8 @@ func TestDisputedIdentityIsOneFindingARun(t *testing.T) {
 		}
 	}
 	slices.Sort(said)
-	want := []string{"run-0 identity.asserted_name billing/bot", "run-20 identity.asserted_name somebody", "run-40 identity.another_principal_on_run_key person-41"}
+	want := []string{"run-0 identity.asserted_name billing/bot", "run-20 identity.asserted_name somebody",
+		"run-40 identity.another_principal_on_run_key person-41"}
 	if !slices.Equal(said, want) {
 		t.Fatalf("%q, want %q", said, want)
 	}

@@ -102,7 +102,7 @@ func (f *floor) sweepInPieces(runs, each, from int, change ...func(*schema.Call)
 
 func TestRunawayCutIntoShortRunsIsTheActors(t *testing.T) {
 	f := newFloor(t)
-	f.judging.use(readers())
+	f.detectors.Activate(readers())
 	f.sweepInPieces(16, 3, 1000)
 	found, trips := f.splits()
 	if len(found) == 0 || found[0].Level != schema.LevelAlert || found[0].Evidence[0].Feature != "new_calls_on_route_over_runs" {
@@ -126,7 +126,7 @@ func TestRunawayCutIntoShortRunsIsTheActors(t *testing.T) {
 
 func TestUsualRunsOfAnActorOneAfterAnotherAreNone(t *testing.T) {
 	f := newFloor(t)
-	f.judging.use(readers())
+	f.detectors.Activate(readers())
 	random := rand.New(rand.NewPCG(9, 9))
 	for i := range 1000 {
 		reader(random, func(route string, args uint64, write bool) {
@@ -145,7 +145,7 @@ func TestUsualRunsOfAnActorOneAfterAnotherAreNone(t *testing.T) {
 // Two alarms a week apart are two alerts.
 func TestOldAlarmOfAnActorIsForgotten(t *testing.T) {
 	f := newFloor(t)
-	f.judging.use(readers())
+	f.detectors.Activate(readers())
 	f.sweepInPieces(12, 3, 1000)
 	week := func(c *schema.Call) { c.Start += int64(7 * 24 * time.Hour) }
 	f.sweepInPieces(12, 3, 5000, week)
@@ -163,7 +163,7 @@ func TestOldAlarmOfAnActorIsForgotten(t *testing.T) {
 // A run that shows it alone has a finding of its own, and its actor none beside it.
 func TestRunawayInOneRunIsNotItsActorsToo(t *testing.T) {
 	f := newFloor(t)
-	f.judging.use(readers())
+	f.detectors.Activate(readers())
 	f.sweepInPieces(1, 60, 1000)
 	if found, trips := f.splits(); len(found) != 0 || len(trips) == 0 {
 		t.Fatalf("%d findings of the actor, %d commands", len(found), len(trips))

@@ -41,8 +41,10 @@ func archivists() *baseline.Baseline {
 }
 
 func archived(n int) schema.Call {
-	return schema.Call{Tenant: "default", AgentID: "g/3", AgentTrust: schema.TrustVerified, Method: "GET", RouteKey: "/archives/{}", Outcome: schema.OutcomeOK, Effect: schema.EffectRead,
-		ArgsDigest: uint64(n + 1), ArgsDigestBasis: schema.DigestLogged, ResultDigest: uint64(n + 1), ResultDigestBasis: schema.DigestLogged, BytesOut: 200,
+	return schema.Call{Tenant: "default", AgentID: "g/3", AgentTrust: schema.TrustVerified, Method: "GET", RouteKey: "/archives/{}",
+		Outcome: schema.OutcomeOK, Effect: schema.EffectRead,
+		ArgsDigest: uint64(n + 1), ArgsDigestBasis: schema.DigestLogged, ResultDigest: uint64(n + 1), ResultDigestBasis: schema.DigestLogged,
+		BytesOut:  200,
 		Resources: []schema.Resource{{Type: "archive", ID: fmt.Sprint(n % 3)}}}
 }
 
@@ -51,13 +53,14 @@ func TestCallerAssertsALaxerTask(t *testing.T) {
 	body := archivists()
 	score := func(declared, logged string, by schema.Trust) float64 {
 		f, last := newFloor(t), 0.0
-		f.judging.use(body)
+		f.detectors.Activate(body)
 		for n := range 60 {
 			if n == 30 {
 				f.restart()
 			}
 			c := archived(n)
-			c.RoutingKey, c.CredentialID, c.RunKey, c.CallerKind, c.Start, c.DurationNs = "g:g/3", "k", "r1", schema.CallerAgent, night.UnixNano()+int64(n)*1e9, 1e6
+			c.RoutingKey, c.CredentialID, c.RunKey, c.CallerKind = "g:g/3", "k", "r1", schema.CallerAgent
+			c.Start, c.DurationNs = night.UnixNano()+int64(n)*1e9, 1e6
 			c.TaskID, c.TaskTrust = logged, by
 			if n == 0 { // the check was asked first
 				c.ObserverKind = schema.ObserverGate

@@ -10,65 +10,65 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/detect/detector"
 	"flyball/detect/stitch"
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
 // worker owns one partition while it is assigned. One goroutine runs it.
 type worker struct {
-	cfg   *Config
-	part  int32
-	topic schema.TopicID
-	out   producer
-	m     *metrics
+	cfg  *Config
+	part int32
+	m    *metrics
 
-	state *stitch.Partition
-	now   *progress // after the last record applied
-	base  *progress // as of the offset a restart would replay from
-	steps []step    // applied since base, oldest first
-	next  int64     // offset of the next record
-
-	decoder  wire.CallsDecoder
-	journal  *journal
-	firstRow time.Time // when the oldest row not cut yet was added
-	changed  []*stitch.Run
-	snapped  time.Time // when snapshots were last handed out
-	busy     time.Time // when the last record was applied
-
-	judging   judge
+	state     *stitch.Partition
+	detectors *detector.Set
 	baselines *baselines
-	active    *atomic.Int64 // established and proven actors with runs in this process
+	log       progressLog
+	next      int64 // offset of the next record
+	decoder   wire.CallsDecoder
+	busy      time.Time // when the last record was applied
+	closed    []*stitch.Run
 
-	checkpoint checkpoint
-	rules      [8]uint64
-	refused    [schema.StandingEstablished + 1]uint64
-	counted    int64 // of this partition in active
+	out        outbox
+	journal    journalWriter
+	publish    publisher
+	checkpoint checkpointer
+	counts     counts
 
 	in        chan []*kgo.Record
 	done      chan struct{} // closed when run has returned
 	cancel    context.CancelFunc
 	err       error        // of run, after done
-	committed atomic.Int64 // the offset that the partition's record says
+	committed atomic.Int64 // the offset in the partition's record
 }
 
-// maxJournalBytes cuts a journal record well below max.message.bytes of its topic.
-const maxJournalBytes = 4 << 20
-
-// producer is what a worker needs of the Kafka client.
-type producer interface {
-	// Produce sends in order; done is called once, from another goroutine.
-	Produce(ctx context.Context, r *kgo.Record, done func(*kgo.Record, error))
-	ProduceSync(ctx context.Context, r ...*kgo.Record) kgo.ProduceResults
+// newWorker is a worker of a partition of which nothing is known yet.
+func newWorker(cfg *Config, m *metrics, part int32, topic schema.TopicID, p kafka.Producer, b *baselines, active *atomic.Int64) *worker {
+	w := &worker{cfg: cfg, m: m, part: part, baselines: b, in: make(chan []*kgo.Record, 4)}
+	w.state = stitch.NewPartition(part, cfg.Limits)
+	w.detectors = cfg.Detectors(cfg.Options, m.detectors)
+	w.state.SetRunAttachment(w.detectors.NewRunState)
+	w.state.SetActorAttachment(w.detectors.NewActorState)
+	w.log.base = newProgress(cfg.Limits)
+	w.log.now = w.log.base.clone()
+	w.out.producer = p
+	w.counts = counts{m: m, part: strconv.Itoa(int(part)), active: active}
+	w.publish = publisher{cfg: cfg, m: m, part: part, out: &w.out, active: active}
+	w.journal = journalWriter{cfg: cfg, rows: newJournal(part), state: w.state, out: &w.out, part: part, topic: topic, snapped: cfg.Now()}
+	w.checkpoint = checkpointer{cfg: cfg, part: part, state: w.state, log: &w.log, journal: &w.journal, out: &w.out,
+		committed: -1, shown: &w.committed, currentAt: cfg.Now(), age: m.checkpoint.WithLabelValues(w.counts.part), stale: map[string][]string{}}
+	return w
 }
 
-// run applies what comes in until the channel is closed (the partition was
-// revoked or the process stops: everything is written out) or ctx ends (it was
-// lost: nothing is).
+// run applies what comes in until the channel is closed (the partition was revoked or the
+// process stops: everything is written out) or ctx ends (it was lost: nothing is).
 func (w *worker) run(ctx context.Context) error {
 	tick := time.NewTicker(min(w.cfg.JournalEvery, time.Second))
 	defer tick.Stop()
-	defer func() { w.active.Add(-w.counted) }()
+	defer w.counts.leave()
 	for {
 		select {
 		case <-ctx.Done():
@@ -78,119 +78,123 @@ func (w *worker) run(ctx context.Context) error {
 				return w.drain(ctx)
 			}
 			for _, r := range records {
-				if err := w.record(ctx, r); err != nil {
+				if err := w.applyRecord(ctx, r); err != nil {
 					return err
 				}
 			}
 			w.busy = w.cfg.Now()
 		case <-tick.C:
 		}
-		if err := w.pace(ctx, w.cfg.Now()); err != nil {
+		if err := w.writeDue(ctx, w.cfg.Now()); err != nil {
 			return err
 		}
 	}
 }
 
-// pace writes what is due by the wall clock.
-func (w *worker) pace(ctx context.Context, now time.Time) error {
-	if w.journal.rows() > 0 && now.Sub(w.firstRow) >= w.cfg.JournalEvery {
-		if err := w.cutJournal(ctx); err != nil {
+// writeDue writes what is due by the wall clock.
+func (w *worker) writeDue(ctx context.Context, now time.Time) error {
+	if w.journal.due(now) {
+		if err := w.journal.writeRows(ctx); err != nil {
 			return err
 		}
 	}
-	quiet := w.state.Changed() > 0 && now.Sub(w.busy) >= w.cfg.JournalEvery
-	if quiet || now.Sub(w.snapped) >= w.cfg.SnapshotEvery {
-		w.snapped = now
-		w.cutSnapshots(ctx)
-		w.gauges()
+	if w.journal.snapshotsDue(now, w.busy) {
+		w.journal.snapped = now
+		w.journal.writeSnapshots(ctx)
+		w.counts.set(w.state, w.log.now.watermark)
 	}
-	return w.checkpointIfDue(ctx, now)
+	return w.checkpoint.saveIfDue(ctx, now, w.next)
 }
 
-// record applies one record of flyball.calls.
-func (w *worker) record(ctx context.Context, r *kgo.Record) error {
+// drain writes everything out: the next owner replays nothing.
+func (w *worker) drain(ctx context.Context) error {
+	if err := w.journal.writeRows(ctx); err != nil {
+		return err
+	}
+	w.journal.writeSnapshots(ctx)
+	w.counts.set(w.state, w.log.now.watermark)
+	return w.checkpoint.save(ctx, len(w.state.Dirty()), w.next)
+}
+
+// applyRecord applies one record of flyball.calls.
+func (w *worker) applyRecord(ctx context.Context, r *kgo.Record) error {
 	if r.Offset < w.next {
 		return nil
 	}
-	s := step{offset: r.Offset}
-	switch {
-	case len(r.Value) > 0 && r.Value[0] == wire.KindMarks:
+	err := w.applyValue(ctx, r)
+	if errors.Is(err, errUnreadable) {
+		err = w.skip(r, err)
+	}
+	if err != nil {
+		return err
+	}
+	w.next = r.Offset + 1
+	w.journal.rows.covered(r.Offset)
+	w.state.Advance(w.log.now.watermark, r.Offset)
+	if err := w.closeRuns(ctx, r.Offset); err != nil {
+		return err
+	}
+	if w.journal.full() {
+		return w.journal.writeRows(ctx)
+	}
+	return nil
+}
+
+// errUnreadable marks the value of a record that cannot be decoded.
+var errUnreadable = errors.New("cannot be read")
+
+func (w *worker) applyValue(ctx context.Context, r *kgo.Record) error {
+	kind := byte(0)
+	if len(r.Value) > 0 {
+		kind = r.Value[0]
+	}
+	switch kind {
+	case wire.KindMarks:
 		marks, err := wire.DecodeMarks(r.Value)
 		if err != nil {
-			if err = w.unreadable(r, err); err != nil {
-				return err
-			}
-			break
+			return fmt.Errorf("%w: %w", errUnreadable, err)
 		}
-		s.marks = &marks
-		w.apply(&s)
+		w.log.apply(&change{offset: r.Offset, marks: &marks})
 		if len(marks.Activate) > 0 {
-			if err := w.activate(ctx); err != nil {
-				return err
-			}
+			return w.activate(ctx)
 		}
-	case len(r.Value) > 0 && r.Value[0] == wire.KindBinding:
+	case wire.KindBinding:
 		binding, err := wire.DecodeBinding(r.Value)
 		if err != nil {
-			if err = w.unreadable(r, err); err != nil {
-				return err
-			}
-			break
+			return fmt.Errorf("%w: %w", errUnreadable, err)
 		}
 		w.state.BindTrace(&binding, r.Offset)
 	default:
 		calls, err := w.decoder.Decode(r.Value)
 		if err != nil {
-			if err = w.unreadable(r, err); err != nil {
-				return err
-			}
-			break
+			return fmt.Errorf("%w: %w", errUnreadable, err)
 		}
 		if len(calls) > 0 {
-			if err := w.block(ctx, calls, &s); err != nil {
-				return err
-			}
-			w.apply(&s)
+			return w.applyBlock(ctx, calls, r.Offset)
 		}
-	}
-	w.next = r.Offset + 1
-	w.journal.covered(r.Offset)
-	w.state.Advance(w.now.watermark, r.Offset)
-	if err := w.closeFindings(ctx, r.Offset); err != nil {
-		return err
-	}
-	if w.journal.rows() >= w.cfg.JournalRows || w.journal.calls.Bytes() >= maxJournalBytes {
-		return w.cutJournal(ctx)
 	}
 	return nil
 }
 
-func (w *worker) apply(s *step) {
-	w.now.apply(s)
-	w.steps = append(w.steps, *s)
-}
-
-// unreadable decides what a record that cannot be read means: one that a newer
-// version wrote stops the partition, anything else is counted and passed over.
-func (w *worker) unreadable(r *kgo.Record, err error) error {
+// skip decides what a record that cannot be read means: one that a newer version wrote
+// stops the partition, any other is counted and left out.
+func (w *worker) skip(r *kgo.Record, err error) error {
 	if errors.Is(err, wire.ErrNewerVersion) {
 		return fmt.Errorf("partition %d of %s at offset %d: %w", w.part, r.Topic, r.Offset, err)
 	}
 	w.m.malformed.Inc()
-	w.cfg.Logger.Error("record passed over", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
+	w.cfg.Logger.Error("skipping malformed record", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
 	return nil
 }
 
-// block binds the calls of a block that are new.
-func (w *worker) block(ctx context.Context, calls []schema.Call, s *step) error {
-	s.source = w.now.own(calls[0].Source)
-	high, known := w.now.positions[s.source]
+// applyBlock applies the calls of a block that are new.
+func (w *worker) applyBlock(ctx context.Context, calls []schema.Call, offset int64) error {
+	s := change{offset: offset, source: w.log.now.own(calls[0].Source)}
+	high, known := w.log.now.positions[s.source]
 	if !known {
 		high = schema.Position{Offset: -1}
 	}
-	if w.journal.rows() == 0 {
-		w.firstRow = w.cfg.Now()
-	}
+	w.journal.began()
 	for i := range calls {
 		c := &calls[i]
 		s.eventTime = max(s.eventTime, c.Start)
@@ -199,67 +203,55 @@ func (w *worker) block(ctx context.Context, calls []schema.Call, s *step) error 
 			continue
 		}
 		high = c.Pos
-		run := w.state.Apply(c, s.offset)
-		if run == nil {
-			w.m.replayed.Inc()
-			continue
-		}
-		if err := w.proven(ctx, run, c); err != nil {
+		if err := w.applyCall(ctx, c, schema.CallRef{Partition: w.part, Offset: offset, Item: uint32(i)}); err != nil {
 			return err
 		}
-		if err := w.judge(ctx, run, c, schema.CallRef{Partition: w.part, Offset: s.offset, Item: uint32(i)}); err != nil {
-			return err
-		}
-		w.rules[c.RunRule]++
-		if c.Late {
-			w.m.late.Inc()
-		}
-		w.journal.add(c)
 	}
 	s.position = high
+	w.log.apply(&s)
 	return nil
 }
 
-func (w *worker) cutJournal(ctx context.Context) error {
-	if value := w.journal.cut(w.topic); value != nil {
-		w.produceJournal(ctx, value)
+// applyCall binds a call to its run, judges it and adds its rows to the journal.
+func (w *worker) applyCall(ctx context.Context, c *schema.Call, at schema.CallRef) error {
+	run := w.state.Apply(c, at.Offset)
+	if run == nil {
+		w.m.replayed.Inc()
+		return nil
 	}
-	return w.checkpoint.err()
+	if err := w.publish.proven(ctx, run, c); err != nil {
+		return err
+	}
+	if err := w.judge(ctx, run, c, at); err != nil {
+		return err
+	}
+	w.counts.byRule[c.RunRule]++
+	if c.Late {
+		w.m.late.Inc()
+	}
+	w.journal.rows.add(c)
+	return nil
 }
 
-func (w *worker) cutSnapshots(ctx context.Context) {
-	w.changed = w.state.TakeChanged(w.changed[:0])
-	if len(w.changed) > 0 {
-		w.produceJournal(ctx, w.journal.snapshots(w.changed, w.topic))
-		clear(w.changed)
+// judge hands a stitched call to the detectors and publishes what they find.
+func (w *worker) judge(ctx context.Context, run *stitch.Run, c *schema.Call, at schema.CallRef) error {
+	result := w.detectors.Judge(run, c, at)
+	if result.Score != nil {
+		w.journal.rows.score(result.Score)
 	}
+	return w.publish.findings(ctx, run, result.Findings)
 }
 
-func (w *worker) produceJournal(ctx context.Context, value []byte) {
-	w.checkpoint.sent()
-	w.out.Produce(ctx, &kgo.Record{Topic: wire.JournalTopic, Partition: w.part, Value: value}, func(_ *kgo.Record, err error) {
-		w.checkpoint.acked(err)
-	})
-}
-
-func (w *worker) gauges() {
-	p := strconv.Itoa(int(w.part))
-	active := int64(w.state.ActiveAgents())
-	w.active.Add(active - w.counted)
-	w.counted = active
-	w.m.openRuns.WithLabelValues(p).Set(float64(w.state.OpenRuns()))
-	w.m.actors.WithLabelValues(p).Set(float64(w.state.Actors()))
-	w.m.watermark.WithLabelValues(p).Set(float64(w.now.watermark) / 1e9)
-	for s := range schema.StandingEstablished + 1 {
-		n := w.state.RefusalsByStanding(s)
-		w.m.refusals.WithLabelValues(s.String()).Add(float64(n - w.refused[s]))
-		w.refused[s] = n
-	}
-	for rule, n := range w.rules {
-		if n > 0 {
-			w.m.byRule.WithLabelValues(schema.RunRule(rule).String()).Add(float64(n))
-			w.m.calls.Add(float64(n))
-			w.rules[rule] = 0
+// closeRuns closes the findings of runs that silence closed, at an offset of flyball.calls.
+func (w *worker) closeRuns(ctx context.Context, offset int64) error {
+	w.closed = w.state.TakeClosed(w.closed[:0])
+	defer clear(w.closed)
+	for _, r := range w.closed {
+		// After all calls of the record: the highest item that a version has room for.
+		at := schema.CallRef{Partition: w.part, Offset: offset, Item: 0x1ff}
+		if err := w.publish.findings(ctx, r, w.detectors.Close(r, at)); err != nil {
+			return err
 		}
 	}
+	return nil
 }

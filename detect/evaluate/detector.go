@@ -1,34 +1,47 @@
 package evaluate
 
 import (
+	"flyball/detect/learn"
 	"flyball/detect/model/baseline"
 	"flyball/detect/model/calibrate"
 	"flyball/detect/score"
+	"flyball/schema"
 )
 
-// Detector is the one that `detect` runs, to judge labelled runs by.
-type Detector struct{ by *detector }
+// Detector scores labelled runs as detect scores stored ones, by one baseline.
+type Detector struct {
+	Baseline   *baseline.Baseline
+	model      *score.Model
+	Thresholds [len(Levels)]float64 // scores above which a run alarms, by Levels
+	actor      float64              // the same of an actor
+}
 
-// Learn makes the detector that labelled runs teach.
-func Learn(runs []*Labelled) *Detector { return &Detector{learned(runs)} }
-
-// With makes the detector of a body.
-func With(body *baseline.Baseline) *Detector { return &Detector{with(body)} }
-
-// Body that it judges by.
-func (d *Detector) Body() *baseline.Baseline { return d.by.body }
-
-// Path is a run's score after each of its calls.
-func (d *Detector) Path(r *Labelled) []float64 { return d.by.path(r) }
-
-// Thresholds are the scores above which a run alarms, at each of Levels.
-func (d *Detector) Thresholds() [len(Levels)]float64 { return d.by.thresholds }
-
-func with(body *baseline.Baseline) *detector {
-	d := &detector{body: body, model: score.NewModel(body)}
-	for i, level := range Levels {
-		d.thresholds[i] = body.Calibration.Threshold(level)
+// LearnDetector learns a detector from runs, as learn does from stored ones.
+func LearnDetector(runs []*Labelled) *Detector {
+	var teach []*baseline.TrainingRun
+	for _, r := range runs {
+		teach = append(teach, r.TrainingRun())
 	}
-	d.actor = body.AcrossRuns.Calibration.Threshold(calibrate.ActorShare)
+	learn.SetTaskTypes(teach)
+	return NewDetector(learn.Fit("eval", teach))
+}
+
+// NewDetector is the detector of a baseline.
+func NewDetector(b *baseline.Baseline) *Detector {
+	d := &Detector{Baseline: b, model: score.NewModel(b), actor: b.AcrossRuns.Calibration.Threshold(calibrate.ActorShare)}
+	for i, level := range Levels {
+		d.Thresholds[i] = b.Calibration.Threshold(level)
+	}
 	return d
+}
+
+// Scores is the score of a run after each of its calls.
+func (d *Detector) Scores(r *Labelled) []float64 {
+	var run score.RunScore
+	out := make([]float64, len(r.Calls))
+	for i := range r.Calls {
+		run.Add(d.model, r.Reference(), &r.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
+		out[i] = run.Score
+	}
+	return out
 }

@@ -23,15 +23,15 @@ type Evasion struct {
 }
 
 const (
-	padding     = 3
-	pieces      = 5
-	mostEvading = 40 // runaways of a kind, and bad calls of each
+	padding    = 3
+	pieces     = 5
+	maxEvading = 40 // runaways of a kind, and bad calls of each
 )
 
 var evading = []string{"loop", "cycle5", "sweep", "retry", "destroy", "exfil_growth"}
 
 // evasions of a fold's runaways: bad calls until the alarm, by kind and way.
-func (f *fold) evasions(into map[[2]string][]caught) {
+func (f *fold) evasions(into map[[2]string][]detections) {
 	random := rand.New(rand.NewPCG(7, 7))
 	reads := map[string][]LabelledCall{}
 	sorted := slices.Clone(f.test)
@@ -48,12 +48,12 @@ func (f *fold) evasions(into map[[2]string][]caught) {
 	n := map[string]int{}
 	for _, j := range f.runaways {
 		pool := reads[j.Group]
-		if !slices.Contains(evading, j.Kind) || len(pool) == 0 || n[j.Kind] == mostEvading {
+		if !slices.Contains(evading, j.Kind) || len(pool) == 0 || n[j.Kind] == maxEvading {
 			continue
 		}
 		n[j.Kind]++
-		bad := j.Calls[min(j.Onset, len(j.Calls)):min(j.Onset+mostEvading, len(j.Calls))]
-		for way, seen := range map[string]caught{
+		bad := j.Calls[min(j.Onset, len(j.Calls)):min(j.Onset+maxEvading, len(j.Calls))]
+		for way, seen := range map[string]detections{
 			"pad3":       f.pad(j.Labelled, bad, func() *LabelledCall { return &pool[random.IntN(len(pool))] }),
 			"split5":     f.split(j.Labelled, bad),
 			"under_rate": f.under(j.Labelled, bad),
@@ -63,22 +63,22 @@ func (f *fold) evasions(into map[[2]string][]caught) {
 	}
 }
 
-// caught is the bad call at which an evader is seen: at the levels of single runs,
+// detections is the bad call at which an evader is seen: at the levels of single runs,
 // and at that of its actor last.
-type caught [len(Levels) + 1]float64
+type detections [len(Levels) + 1]float64
 
 // evader plays bad calls, and ends runs as it likes.
 type evader struct {
-	by    *detector
+	by    *Detector
 	who   score.Reference
 	run   score.RunScore
 	actor score.ActorScore
 	bad   int
-	seen  caught
+	seen  detections
 }
 
 func (f *fold) evader(r *Labelled) *evader {
-	e := &evader{by: f.detector, who: r.who()}
+	e := &evader{by: f.detector, who: r.Reference()}
 	for i := range e.seen {
 		e.seen[i] = math.Inf(1)
 	}
@@ -91,7 +91,7 @@ func (e *evader) call(c *LabelledCall, bad bool) {
 	if bad {
 		e.bad++
 	}
-	for i, t := range e.by.thresholds {
+	for i, t := range e.by.Thresholds {
 		if e.run.Score > t {
 			e.seen[i] = min(e.seen[i], float64(e.bad))
 		}
@@ -102,7 +102,7 @@ func (e *evader) call(c *LabelledCall, bad bool) {
 }
 
 // pad hides bad calls among harmless ones, in the run that they come from.
-func (f *fold) pad(r *Labelled, bad []LabelledCall, harmless func() *LabelledCall) caught {
+func (f *fold) pad(r *Labelled, bad []LabelledCall, harmless func() *LabelledCall) detections {
 	e := f.evader(r)
 	for i := range r.Calls[:min(r.Onset, len(r.Calls))] {
 		e.call(&r.Calls[i], false)
@@ -117,7 +117,7 @@ func (f *fold) pad(r *Labelled, bad []LabelledCall, harmless func() *LabelledCal
 }
 
 // split makes runs of a few bad calls each.
-func (f *fold) split(r *Labelled, bad []LabelledCall) caught {
+func (f *fold) split(r *Labelled, bad []LabelledCall) detections {
 	e := f.evader(r)
 	for i := range bad {
 		if i%pieces == 0 {
@@ -130,13 +130,13 @@ func (f *fold) split(r *Labelled, bad []LabelledCall) caught {
 
 // under makes runs that end before the call at which they would alarm: nobody who
 // hides can know more.
-func (f *fold) under(r *Labelled, bad []LabelledCall) caught {
+func (f *fold) under(r *Labelled, bad []LabelledCall) detections {
 	e := f.evader(r)
 	n := 0 // bad calls that a run can make without an alarm
 	var alone score.RunScore
 	for i := range bad {
 		alone.Add(f.detector.model, e.who, &bad[i].Input, 0, schema.ReversibilityUnknown)
-		if alone.Score > f.detector.thresholds[0] {
+		if alone.Score > f.detector.Thresholds[0] {
 			break
 		}
 		n++
@@ -151,7 +151,7 @@ func (f *fold) under(r *Labelled, bad []LabelledCall) caught {
 }
 
 func evasions(folds []*fold) (list []Evasion) {
-	all := map[[2]string][]caught{}
+	all := map[[2]string][]detections{}
 	for _, f := range folds {
 		f.evasions(all)
 	}
@@ -171,10 +171,10 @@ func evasions(folds []*fold) (list []Evasion) {
 						seen++
 					}
 				}
-				return Delay{Median: middle(delays), P90: ninth(delays), Detected: math.Round(1000*float64(seen)/float64(len(runs))) / 1000}
+				return Delay{Median: median(delays), P90: percentile90(delays), Detected: math.Round(1000*float64(seen)/float64(len(runs))) / 1000}
 			}
 			for i, level := range Levels {
-				e.Levels[name(level)] = at(i)
+				e.Levels[levelName(level)] = at(i)
 			}
 			e.Actor = at(len(Levels))
 			list = append(list, e)
@@ -202,7 +202,7 @@ func actorAlarms(folds []*fold) Figure {
 			}
 			var run score.RunScore
 			for k := range r.Calls {
-				s := run.Add(f.detector.model, r.who(), &r.Calls[k].Input, 0, schema.ReversibilityUnknown)
+				s := run.Add(f.detector.model, r.Reference(), &r.Calls[k].Input, 0, schema.ReversibilityUnknown)
 				actor.Add(&run, &s)
 				if actor.Score > f.detector.actor {
 					alarms++

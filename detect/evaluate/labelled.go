@@ -62,8 +62,8 @@ func (r *Labelled) Natural() bool {
 	return r.Set == "tau" && (r.Failure == "max_steps" || r.Failure == "too_many_errors")
 }
 
-// learnable is the run as baselines learn it.
-func (r *Labelled) learnable() *baseline.TrainingRun {
+// TrainingRun is the run as baselines learn it.
+func (r *Labelled) TrainingRun() *baseline.TrainingRun {
 	out := &baseline.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.LoggedTask, TaskTrust: r.TaskTrust, Start: r.Start.UnixNano()}
 	out.Scope = &scope.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group}
 	var steps feature.RunMemory
@@ -76,8 +76,8 @@ func (r *Labelled) learnable() *baseline.TrainingRun {
 	return out
 }
 
-// who the run is compared as.
-func (r *Labelled) who() score.Reference {
+// Reference the run is compared as.
+func (r *Labelled) Reference() score.Reference {
 	return score.Reference{Agent: r.Agent, Group: r.Group, Task: scope.TrustedTaskType("", r.LoggedTask, r.TaskTrust)}
 }
 

@@ -45,7 +45,7 @@ func EvaluateLengths(runs []Length) *Lengths {
 				n++
 			}
 		}
-		out.Achieved[name(level)] = round5(float64(n) / float64(len(runs)))
+		out.Achieved[levelName(level)] = round5(float64(n) / float64(len(runs)))
 	}
 	return out
 }

@@ -49,8 +49,8 @@ func scenarios(runaways []judgedRun) (all, bySet []Scenario) {
 	return all, bySet
 }
 
-// madeOf is the set of the run that a runaway was made of, by the name of that.
-func madeOf(r *Labelled) string {
+// baseSet is the set of the run that a runaway was made of, by the name of that.
+func baseSet(r *Labelled) string {
 	if strings.HasPrefix(r.Base, "tau") {
 		return "tau"
 	}
@@ -61,7 +61,7 @@ func scenario(runaways []judgedRun, kind, of, speed, set string) (Scenario, bool
 	s := Scenario{Set: set, Kind: kind, Speed: speed, Levels: map[string]Delay{}}
 	var picked []judgedRun
 	for _, j := range runaways {
-		if j.Kind == of && (speed == "all" || j.Speed == speed) && (set == "" || madeOf(j.Labelled) == set) {
+		if j.Kind == of && (speed == "all" || j.Speed == speed) && (set == "" || baseSet(j.Labelled) == set) {
 			picked = append(picked, j)
 		}
 	}
@@ -84,7 +84,7 @@ func scenario(runaways []judgedRun, kind, of, speed, set string) (Scenario, bool
 			}
 		}
 		n := float64(max(len(picked), 1))
-		s.Levels[name(level)] = Delay{middle(delays), ninth(delays), math.Round(1000*float64(detected)/n) / 1000, math.Round(1000*float64(soon)/n) / 1000}
+		s.Levels[levelName(level)] = Delay{median(delays), percentile90(delays), math.Round(1000*float64(detected)/n) / 1000, math.Round(1000*float64(soon)/n) / 1000}
 	}
 	return s, len(picked) > 0
 }

@@ -12,10 +12,10 @@ import (
 // teachers of a task's scope are the first clean runs of other agents.
 const teachers = 10
 
-// byScope judges the rules "a write on a route that the task does not use" and "a
+// judgeByScope judges the rules "a write on a route that the task does not use" and "a
 // write of a route and target that it does not use", and those that are
 // deployed. The runs that teach are not judged.
-func byScope(folds []*fold) []Hijack {
+func judgeByScope(folds []*fold) []Hijack {
 	var out []Hijack
 	for _, by := range []struct {
 		name string
@@ -75,14 +75,14 @@ func (f *fold) outside(rule scope.Rules, r *Labelled, taught []*Labelled) int {
 	var teach []*scope.TrainingRun
 	for _, q := range taught {
 		if q.Agent != r.Agent && len(teach) < teachers {
-			teach = append(teach, q.scoped())
+			teach = append(teach, q.scopeRun())
 		}
 	}
-	return scope.LearnScope(teach).FirstHeld(rule, r.scoped().Calls, f.recurs[r.Group].Recurrence)
+	return scope.LearnScope(teach).FirstHeld(rule, r.scopeRun().Calls, f.recurs[r.Group].Recurrence)
 }
 
-// scoped is the run as scopes are learned and judged of.
-func (r *Labelled) scoped() *scope.TrainingRun {
+// scopeRun is the run as scopes are learned and judged of.
+func (r *Labelled) scopeRun() *scope.TrainingRun {
 	out := &scope.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task}
 	for i := range r.Calls {
 		c := &r.Calls[i]
@@ -100,7 +100,7 @@ func (r *Labelled) scoped() *scope.TrainingRun {
 func byGroup(train []*Labelled) map[string]*scope.LearnedScope {
 	runs, out := map[string][]*scope.TrainingRun{}, map[string]*scope.LearnedScope{}
 	for _, r := range train {
-		runs[r.Group] = append(runs[r.Group], r.scoped())
+		runs[r.Group] = append(runs[r.Group], r.scopeRun())
 	}
 	for group, list := range runs {
 		out[group] = scope.LearnScope(list)

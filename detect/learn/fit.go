@@ -19,16 +19,16 @@ const folds = 10
 const (
 	// Together they weigh no more than the budget of alerts of the others, twice
 	// over: so much that thresholds which alarm too often find back.
-	mostAlarmed = 2 * calibrate.AlertShare
+	maxAlarmedShare = 2 * calibrate.AlertShare
 	// One of them counts as no further out than this, or than the furthest of the
 	// others: where those come further, less would cut the tail after all.
-	alarmedAs = calibrate.MaxTailScore
+	maxAlarmedScore = calibrate.MaxTailScore
 )
 
 // Fit makes a body of runs: counts of those that did not alarm, calibrated by
 // scoring each run with counts that know neither its task nor its agent.
 func Fit(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
-	back := heldBack(runs)
+	back := outsideScope(runs)
 	teaches := func(r *baseline.TrainingRun) bool { return !r.Alarmed && !r.Trimmed && !back[r] }
 	var clean []*baseline.TrainingRun
 	for _, r := range runs {
@@ -38,30 +38,30 @@ func Fit(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
 		}
 	}
 	baseline.FillRecentMaxima(clean)
-	body := taught(tenant, clean)
+	body := learnBaseline(tenant, clean)
 	body.Scopes = scopes(runs)
-	parts := holdOut(tenant, runs, teaches)
-	var finals, peaks []held
+	parts := holdOutFolds(tenant, runs, teaches)
+	var finals, peaks []heldOutRun
 	for _, p := range parts {
 		for _, r := range p.tested {
 			_, known := p.model.Baseline.Agents[r.Agent]
-			finals = append(finals, held{run: r, score: score.FinalScore(p.model, r), known: known})
+			finals = append(finals, heldOutRun{run: r, score: score.FinalScore(p.model, r), known: known})
 		}
 	}
-	weigh(runs, finals)
-	body.Calibration, body.Ranks = calibrated(finals), ranked(finals)
+	assignWeights(runs, finals)
+	body.Calibration, body.Ranks = fitScores(finals), rankScores(finals)
 	for _, p := range parts {
 		p.model.Baseline.Calibration = body.Calibration
 		for i, peak := range score.ActorPeaks(p.model, p.tested) {
-			peaks = append(peaks, held{run: p.tested[i], score: peak})
+			peaks = append(peaks, heldOutRun{run: p.tested[i], score: peak})
 		}
 	}
-	weigh(runs, peaks)
-	body.AcrossRuns.Calibration = calibrated(peaks)
+	assignWeights(runs, peaks)
+	body.AcrossRuns.Calibration = fitScores(peaks)
 	return body
 }
 
-func taught(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
+func learnBaseline(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
 	body := baseline.New(tenant)
 	for _, r := range runs {
 		body.Learn(r)
@@ -70,20 +70,20 @@ func taught(tenant string, runs []*baseline.TrainingRun) *baseline.Baseline {
 	return body
 }
 
-// part of the calibration: a model, and runs that it has not seen, in the order of
+// fold of the calibration: a model, and runs that it has not seen, in the order of
 // their agents and times.
-type part struct {
+type fold struct {
 	model  *score.Model
 	tested []*baseline.TrainingRun
 }
 
-func holdOut(tenant string, runs []*baseline.TrainingRun, teaches func(*baseline.TrainingRun) bool) (parts []part) {
-	for fold := range folds {
-		var p part
+func holdOutFolds(tenant string, runs []*baseline.TrainingRun, teaches func(*baseline.TrainingRun) bool) (parts []fold) {
+	for i := range folds {
+		var p fold
 		var teach []*baseline.TrainingRun
 		for _, r := range runs {
 			switch {
-			case heldOut(r, fold):
+			case isHeldOut(r, i):
 				p.tested = append(p.tested, r)
 			case teaches(r):
 				teach = append(teach, r)
@@ -92,14 +92,14 @@ func holdOut(tenant string, runs []*baseline.TrainingRun, teaches func(*baseline
 		if len(p.tested) == 0 || len(teach) == 0 {
 			continue
 		}
-		p.model, p.tested = score.NewModel(taught(tenant, teach)), baseline.SortByAgent(p.tested)
+		p.model, p.tested = score.NewModel(learnBaseline(tenant, teach)), baseline.SortByAgent(p.tested)
 		parts = append(parts, p)
 	}
 	return parts
 }
 
-// held is what a run came to under a model that had not seen it.
-type held struct {
+// heldOutRun is what a run came to under a model that had not seen it.
+type heldOutRun struct {
 	run    *baseline.TrainingRun
 	score  float64
 	known  bool    // the model has seen other runs of its agent
@@ -107,10 +107,10 @@ type held struct {
 	whole  float64 // of the run
 }
 
-// weigh says what each score weighs. A run that several parts have tested weighs as
+// assignWeights says what each score weighs. A run that several parts have tested weighs as
 // much as any other; what alarmed and nobody judged weighs within its bound, and
 // counts as no further out than that.
-func weigh(runs []*baseline.TrainingRun, of []held) {
+func assignWeights(runs []*baseline.TrainingRun, of []heldOutRun) {
 	alarmed, clean := 0.0, 0.0
 	for _, r := range runs {
 		if r.Alarmed {
@@ -120,10 +120,10 @@ func weigh(runs []*baseline.TrainingRun, of []held) {
 		}
 	}
 	weight := 1.0
-	if most := mostAlarmed * clean; alarmed > most {
+	if most := maxAlarmedShare * clean; alarmed > most {
 		weight = most / alarmed
 	}
-	furthest, times := float64(alarmedAs), map[*baseline.TrainingRun]float64{}
+	furthest, times := float64(maxAlarmedScore), map[*baseline.TrainingRun]float64{}
 	for _, h := range of {
 		times[h.run]++
 		if !h.run.Alarmed {
@@ -140,8 +140,8 @@ func weigh(runs []*baseline.TrainingRun, of []held) {
 	}
 }
 
-// calibrated fits what runs came to.
-func calibrated(of []held) calibrate.Fit {
+// fitScores fits what runs came to.
+func fitScores(of []heldOutRun) calibrate.Fit {
 	scores, weights := make([]float64, len(of)), make([]float64, len(of))
 	for i, h := range of {
 		scores[i], weights[i] = h.score, h.weight
@@ -149,9 +149,9 @@ func calibrated(of []held) calibrate.Fit {
 	return calibrate.FitScores(scores, weights)
 }
 
-// ranked is the same by agent and by peers. In the ranks of the agent itself stands
+// rankScores is the same by agent and by peers. In the ranks of the agent itself stands
 // what models say that know it: its habits do not make it far out.
-func ranked(of []held) calibrate.Ranks {
+func rankScores(of []heldOutRun) calibrate.Ranks {
 	list := make([]calibrate.HeldOutScore, len(of))
 	for i, h := range of {
 		list[i] = calibrate.HeldOutScore{Agent: h.run.Agent, Group: h.run.Group, Score: h.score, Weight: h.weight}
@@ -162,9 +162,9 @@ func ranked(of []held) calibrate.Ranks {
 	return calibrate.NewRanks(list)
 }
 
-// heldOut reports whether a fold tests a run: by its task and by its agent, so
+// isHeldOut reports whether a fold tests a run: by its task and by its agent, so
 // that a run is judged by what is known of others. A run without a task is its own.
-func heldOut(r *baseline.TrainingRun, fold int) bool {
+func isHeldOut(r *baseline.TrainingRun, fold int) bool {
 	task := "t" + r.Task
 	if r.Task == "" {
 		task = "r" + r.ID

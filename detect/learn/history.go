@@ -2,150 +2,134 @@ package learn
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
 	"flyball/schema"
-	"flyball/schema/route"
 )
 
-// DB is what history is asked of.
-type DB interface {
-	Query(ctx context.Context, query string, args ...any) (driver.Rows, error)
+// standing is what each run of a window is to learning: nothing, where it may
+// teach, or why it may not. A run that has been silent for an hour is as good as
+// closed: the flag waits for the watermark. Held is a run of which a person was
+// asked and did not say yes.
+const standing = `multiIf(run_rule = 'overflow', 'overflow', sampled_calls > 0, 'sampled', calls = 0, 'no_calls',
+    run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test'))), 'judged',
+    last_at > fromUnixTimestamp64Nano({until:Int64}, 'UTC'), if(state = 'closed', 'too_young', 'open'),
+    state != 'closed' AND last_at > fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR, 'open',
+    run_id IN (SELECT run_id FROM gates WHERE tenant = {tenant:String} AND mode = 'armed' AND state NOT IN ('granted', 'used')), 'held',
+    alarmed, 'alarmed', '')`
+
+// past is one statement, so that one version sees one picture of all runs: what
+// arrives while it learns is seen by the next. Of each agent and day come some runs,
+// chosen by a hash: whoever makes more of them does not choose which.
+const past = `SELECT trust, agent, kind, why, if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(calls), toUnixTimestamp64Nano(max(last_at)), argMax(version, last_at),
+    groupArraySortedIf(%d)((cityHash64(run_id), toString(run_id), toUnixTimestamp64Nano(last_at), calls, version, task, toUInt8(benign), toString(task_trust)), may) AS some,
+    arrayMap(x -> x.1, some), arrayMap(x -> x.2, some), arrayMap(x -> x.3, some), arrayMap(x -> x.4, some), arrayMap(x -> x.5, some), arrayMap(x -> x.6, some), arrayMap(x -> x.7, some), arrayMap(x -> x.8, some)
+FROM (SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, toString(agent_version) AS version, toString(task_id) AS task, task_trust, calls, last_at, ` + benign + `, ` + alarmed + `,
+    ` + standing + ` AS why, why IN ('', 'alarmed') AS may
+  FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC'))
+GROUP BY trust, agent, kind, why, may, day ORDER BY agent, trust, kind, why, day`
+
+// benign is true of a run that a person found so.
+const benign = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS benign`
+
+// AgentHistory is what is stored of an agent's runs in a window.
+type AgentHistory struct {
+	Agent       string // its key
+	SeenAt      int64  // last call, Unix ns
+	Version     string // that it ran then
+	Group       string
+	Established bool
+	Clean       map[uint16]*Day // by day since 1970, UTC
+	Alarmed     map[uint16]*Day
+	Excluded    map[string]uint64 // runs that may not teach, by why
 }
 
-// Window says which runs are learned from.
-type Window struct {
-	Tenant       string
-	Since, Until time.Time // the last call lies between them
-	PerAgent     int       // newest runs of an agent
-	CallsPerRun  int       // a longer run counts by its first calls
-	only         string    // a further condition on calls, in SQL
+// Day is what an agent did in a day.
+type Day struct {
+	Runs   uint64
+	Sample []StoredRun // of them, by Hash; at most PerDay
 }
 
-// alarmed is true of a run that was alarmed on and that no person found benign. A
-// hold is no alarm: runs that were outside their scope are told by the scopes that
-// are learned now, and a name that was never set right is no reason to learn nothing.
-const alarmed = `(level >= 'alert' AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
-   OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND family NOT IN ('scope', 'identity_conflict') AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))) AS alarmed`
-
-// callsOf are the calls of picked runs; %s are columns that only some readers want.
-const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task, p.alarmed,
-       c.method, c.route, c.operation, c.args_digest, c.args_digest_basis = 'url', c.bytes_in, c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
-       c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility),
-       c.duration_ns, c.tokens_in, c.tokens_out, c.attrs['` + route.AttrAmount + `'], c.attrs['` + route.AttrCurrency + `']%s
-FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
-WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))`
-
-// inOrder is the order in which they were scored: that of the log, where a call that
-// ends first stands first, whenever it began.
-const inOrder = `
-ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.source_offset, c.item
-LIMIT {calls:UInt32} BY c.run_id`
-
-// StoredCall is a stored call as scoring would see it. It is valid until the next one.
-type StoredCall struct {
-	feature.Input
-	Run, Agent, Group, Task string // Agent is its key, AgentID its name
-	AgentID, Route          string
-	At                      time.Time
-	Reversibility           schema.Reversibility
-	First                   bool // of its run
-	Alarmed                 bool // its run was, and no person found it benign
-
-	*DecisionFacts // what only All reads
-	*ScopeFacts    // what only Teaching reads
+// StoredRun is a stored run.
+type StoredRun struct {
+	Hash          uint64
+	ID            string
+	Group         string
+	Version, Task string
+	TaskTrust     schema.Trust
+	At            int64 // last call, Unix ns
+	Calls         uint64
+	Benign        bool
 }
 
-// further are columns behind those of callsOf.
-type further interface {
-	columns() string
-	// into is where a row's are read to.
-	into() []any
-	// take puts what was read of a row into the call.
-	take(out *StoredCall, c *schema.Call) error
-}
-
-func calls(ctx context.Context, db DB, picked string, w Window, more further, each func(*StoredCall)) error {
-	columns, into := "", []any(nil)
-	if more != nil {
-		columns, into = more.columns(), more.into()
-	}
-	rows, err := db.Query(ctx, "WITH picked AS ("+picked+") "+fmt.Sprintf(callsOf, columns)+w.only+inOrder, clickhouse.Named("tenant", w.Tenant),
-		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
-		clickhouse.Named("per", fmt.Sprint(w.PerAgent)), clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)))
+// ReadHistory reads what is stored of all agents in a window, by their keys.
+func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory, error) {
+	rows, err := db.Query(ctx, fmt.Sprintf(past, MaxRunsPerDay), clickhouse.Named("tenant", w.Tenant),
+		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())))
 	if err != nil {
-		return fmt.Errorf("ask for stored runs: %w", err)
+		return nil, fmt.Errorf("ask for the runs of a window: %w", err)
 	}
 	defer rows.Close()
-	var out StoredCall
-	last := ""
+	out := map[string]*AgentHistory{}
 	for rows.Next() {
-		var trust, kind, method, template, operation, effect, reversibility, amount, currency string
-		var duration int64
-		var tokensIn, tokensOut uint32
-		var args, given, result, bytes uint64
-		var byURL, byBytes, failed bool
-		var resources []string
-		if err := rows.Scan(append([]any{&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &template, &operation, &args, &byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility,
-			&duration, &tokensIn, &tokensOut, &amount, &currency}, into...)...); err != nil {
-			return fmt.Errorf("read stored runs: %w", err)
+		var trust, agent, kind, why, version string
+		var day uint16
+		var n, calls uint64
+		var last int64
+		var some any
+		var hashes, counts []uint64
+		var lasts []int64
+		var harmless []uint8
+		var ids, versions, tasks, trusts []string
+		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &last, &version, &some, &hashes, &ids, &lasts, &counts, &versions, &tasks, &harmless, &trusts); err != nil {
+			return nil, fmt.Errorf("read the runs of a window: %w", err)
 		}
 		var t schema.Trust
 		var k schema.CallerKind
-		var e schema.Effect
-		if err := errors.Join(t.UnmarshalText([]byte(trust)), k.UnmarshalText([]byte(kind)), e.UnmarshalText([]byte(effect)), out.Reversibility.UnmarshalText([]byte(reversibility))); err != nil {
-			return err
+		if err := t.UnmarshalText([]byte(trust)); err != nil {
+			return nil, err
 		}
-		key := route.Key(template)
-		out.First, last = out.Run != last, out.Run
-		out.Agent, out.Group, out.Route = baseline.AgentKey(out.AgentID, t), baseline.PeerGroup(out.AgentID, k), feature.RouteName(method, key, operation)
-		c := schema.Call{Method: method, RouteKey: key, Operation: operation, ArgsDigest: args, BytesIn: given, BytesOut: bytes, Effect: e, ArgsDigestBasis: schema.DigestLogged, ResultDigest: result, ResultDigestBasis: schema.DigestLogged, Outcome: schema.OutcomeOK,
-			Start: out.At.UnixNano(), DurationNs: duration, Reversibility: out.Reversibility, TokensIn: tokensIn, TokensOut: tokensOut, AgentID: out.AgentID, AgentTrust: t, Tenant: w.Tenant}
-		if byURL {
-			c.ArgsDigestBasis = schema.DigestURL
+		if err := k.UnmarshalText([]byte(kind)); err != nil {
+			return nil, err
 		}
-		if byBytes {
-			c.ResultDigestBasis = schema.DigestOutcome
+		key, group := baseline.AgentKey(agent, t), baseline.PeerGroup(agent, k)
+		p := out[key]
+		if p == nil {
+			p = &AgentHistory{Agent: key, Clean: map[uint16]*Day{}, Alarmed: map[uint16]*Day{}, Excluded: map[string]uint64{}}
+			out[key] = p
 		}
-		if failed {
-			c.Outcome = schema.OutcomeServerError
+		p.Established = p.Established || t >= schema.TrustInfrastructure
+		if last > p.SeenAt {
+			p.SeenAt, p.Version, p.Group = last, version, group
 		}
-		for _, r := range resources {
-			c.Resources = append(c.Resources, resource(r))
+		days := p.Clean
+		switch why {
+		case "":
+		case baseline.ExcludedAlarmed:
+			days = p.Alarmed
+		default:
+			p.Excluded[why] += n
+			continue
 		}
-		if amount != "" {
-			c.SetAttr(route.AttrAmount, amount)
+		d := days[day]
+		if d == nil {
+			d = &Day{}
+			days[day] = d
 		}
-		if currency != "" {
-			c.SetAttr(route.AttrCurrency, currency)
-		}
-		feature.Extract(&c, &out.Input)
-		if more != nil {
-			if err := more.take(&out, &c); err != nil {
-				return fmt.Errorf("read stored runs: %w", err)
+		d.Runs += n
+		for i := range ids {
+			var by schema.Trust
+			if err := by.UnmarshalText([]byte(trusts[i])); err != nil {
+				return nil, err
 			}
+			d.Sample = append(d.Sample, StoredRun{Hash: hashes[i], ID: ids[i], Group: group, Version: versions[i], Task: tasks[i], TaskTrust: by, At: lasts[i], Calls: counts[i], Benign: harmless[i] == 1})
 		}
-		each(&out)
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("ask for stored runs: %w", err)
+		return nil, fmt.Errorf("ask for the runs of a window: %w", err)
 	}
-	return nil
-}
-
-// resource reads "type:id" back.
-func resource(s string) schema.Resource {
-	for i := range len(s) {
-		if s[i] == ':' {
-			return schema.Resource{Type: s[:i], ID: s[i+1:]}
-		}
-	}
-	return schema.Resource{ID: s}
+	return out, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"flyball/detect/baselinestore"
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 	"flyball/schema/route"
 	"flyball/schema/wire"
 )
@@ -27,7 +28,7 @@ type Options struct {
 	PerAgent   int
 	PerRun     int
 
-	Kafka      []kgo.Opt
+	Kafka      kafka.Config
 	DB         DB
 	Rows       RowWriter // where the view baselines is filled; nil: nowhere
 	Code       string    // version of the binary
@@ -43,27 +44,30 @@ func DefaultOptions() Options {
 
 // Learner publishes a baseline now and then.
 type Learner struct {
-	o       Options
-	last    prometheus.Gauge
-	runs    prometheus.Gauge
-	unsound prometheus.Counter
-	states  *prometheus.GaugeVec
+	o           Options
+	publishedAt prometheus.Gauge
+	runs        prometheus.Gauge
+	unsound     prometheus.Counter
+	states      *prometheus.GaugeVec
 
 	noPace prometheus.Counter
 
 	learned route.Learned // the version last published
 }
 
+// producerName is the Kafka client that publishes, in logs and metrics.
+const producerName = "learn-produce"
+
 // New is inert.
 func New(o Options) *Learner {
 	l := &Learner{o: o,
-		last:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."}),
-		runs:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."}),
-		unsound: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_learn_unsound_total", Help: "Baselines that were not published because a number in them had no meaning."}),
-		states:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_learn_agents", Help: "Agents in the last baseline, by state."}, []string{"state"}),
-		noPace:  prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_learn_without_pace_total", Help: "Baselines that were published without pace, as asking for it failed."})}
+		publishedAt: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."}),
+		runs:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."}),
+		unsound:     prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_learn_unsound_total", Help: "Baselines that were not published because a number in them had no meaning."}),
+		states:      prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_learn_agents", Help: "Agents in the last baseline, by state."}, []string{"state"}),
+		noPace:      prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_learn_without_pace_total", Help: "Baselines that were published without pace, as asking for it failed."})}
 	if o.Registerer != nil {
-		o.Registerer.MustRegister(l.last, l.runs, l.unsound, l.states, l.noPace)
+		o.Registerer.MustRegister(l.publishedAt, l.runs, l.unsound, l.states, l.noPace)
 	}
 	return l
 }
@@ -71,29 +75,29 @@ func New(o Options) *Learner {
 // ErrTooFewRuns means that there are fewer clean runs than a baseline may rest on.
 var ErrTooFewRuns = errors.New("too few closed clean runs for a baseline")
 
-// soon is the first pause after an attempt that made no baseline; each further
+// firstRetryPause is the first pause after an attempt that made no baseline; each further
 // one doubles it, up to Every.
-const soon = 10 * time.Second
+const firstRetryPause = 10 * time.Second
 
 // Run learns at once and then every Every, until ctx ends. What goes wrong is
 // logged and tried again sooner: the last baseline stays.
 func (l *Learner) Run(ctx context.Context) error {
-	pause := soon
+	pause := firstRetryPause
 	select { // what the process before this one made is as good
 	case <-ctx.Done():
 		return nil
-	case <-time.After(l.due(ctx)):
+	case <-time.After(l.untilDue(ctx)):
 	}
 	for {
 		wait := l.o.Every
-		if was, now, err := l.guard(ctx); err != nil && ctx.Err() == nil {
+		if was, now, err := l.publishRoutes(ctx); err != nil && ctx.Err() == nil {
 			l.o.Logger.Info("routes not looked at; the table stays", "error", err)
 		} else if was != now {
 			l.o.Logger.Info("routes published", "version", now, "collapsed", len(l.learned.Collapsed))
 		}
 		if body, err := l.LearnOnce(ctx); err == nil {
 			l.o.Logger.Info("baseline published", "version", body.Version, "runs", body.Runs, "calls", body.Calls)
-			pause = soon
+			pause = firstRetryPause
 		} else if ctx.Err() == nil {
 			wait = min(pause, l.o.Every)
 			pause = wait * 2
@@ -107,9 +111,9 @@ func (l *Learner) Run(ctx context.Context) error {
 	}
 }
 
-// due is how long it is until the last baseline is as old as the time between two.
-func (l *Learner) due(ctx context.Context) time.Duration {
-	ctx, cancel := context.WithTimeout(ctx, guardTime)
+// untilDue is how long it is until the last baseline is as old as the time between two.
+func (l *Learner) untilDue(ctx context.Context) time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, routesTimeout)
 	defer cancel()
 	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
 	if err != nil || len(versions) == 0 {
@@ -122,12 +126,12 @@ func (l *Learner) due(ctx context.Context) time.Duration {
 	return min(max(l.o.Every-l.o.Now().Sub(at), 0), l.o.Every)
 }
 
-// guardTime bounds what a slow ClickHouse may hold up: baselines come after it.
-const guardTime = 2 * time.Minute
+// routesTimeout bounds what a slow ClickHouse may hold up: baselines come after it.
+const routesTimeout = 2 * time.Minute
 
-// guard runs the guard of cardinality, and says from which version to which.
-func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, guardTime)
+// publishRoutes runs the guard of cardinality, and says from which version to which.
+func (l *Learner) publishRoutes(ctx context.Context) (was, now string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, routesTimeout)
 	defer cancel()
 	if l.learned.Version == "" {
 		// Of the process before this one.
@@ -136,7 +140,7 @@ func (l *Learner) guard(ctx context.Context) (was, now string, err error) {
 		}
 	}
 	was = l.learned.Version
-	after, err := l.routes(ctx)
+	after, err := l.collapseRoutes(ctx)
 	return was, after.Version, err
 }
 
@@ -154,20 +158,21 @@ func (l *Learner) LearnOnce(ctx context.Context) (*baseline.Baseline, error) {
 	if err := l.publish(ctx, body); err != nil {
 		return nil, err
 	}
-	l.last.Set(float64(now.UnixNano()) / 1e9)
+	l.publishedAt.Set(float64(now.UnixNano()) / 1e9)
 	l.runs.Set(float64(body.Runs))
 	l.afterPublish(ctx, body, now)
 	return body, nil
 }
 
-// mostBody bounds a baseline as text.
-const mostBody = 200 << 20
+// maxBaselineBytes bounds a baseline as text.
+const maxBaselineBytes = 200 << 20
 
 // publish makes the body durable before any partition is told of it.
 func (l *Learner) publish(ctx context.Context, body *baseline.Baseline) error {
 	// The topic's bound is of what a record weighs compressed: about a twelfth.
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchMaxBytes(mostBody), kgo.BrokerMaxWriteBytes(mostBody), kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression()))...)
+	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchMaxBytes(maxBaselineBytes), kgo.BrokerMaxWriteBytes(maxBaselineBytes),
+		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression()))
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ LIMIT {calls:UInt32} BY run_id`
 
 const (
 	sessionsOfOne  = 3     // of a person: one busy one is not everybody
-	mostSessions   = 5_000 // that a baseline looks at
+	maxSessions    = 5_000 // that a baseline looks at
 	callsOfSession = 200
 )
 
@@ -48,7 +48,7 @@ const (
 func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantPeople, error) {
 	rows, err := db.Query(ctx, theirs+w.only+theirsInOrder, clickhouse.Named("tenant", w.Tenant),
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())), clickhouse.Named("least", fmt.Sprint(sharedcredential.MinSessionCalls)),
-		clickhouse.Named("per", fmt.Sprint(sessionsOfOne)), clickhouse.Named("most", fmt.Sprint(mostSessions)), clickhouse.Named("calls", fmt.Sprint(callsOfSession)))
+		clickhouse.Named("per", fmt.Sprint(sessionsOfOne)), clickhouse.Named("most", fmt.Sprint(maxSessions)), clickhouse.Named("calls", fmt.Sprint(callsOfSession)))
 	if err != nil {
 		return nil, fmt.Errorf("ask for people's sessions: %w", err)
 	}

@@ -28,15 +28,15 @@ type Pin map[int32]int64
 const stored = `SELECT calls_partition, max(next) FROM (SELECT calls_partition, toInt64(next_offset) AS next FROM progress
   UNION ALL SELECT calls_partition, max(calls_offset) + 1 AS next FROM calls_store GROUP BY calls_partition) GROUP BY calls_partition`
 
-// settled is the quarantine from which on the mark of the store, which follows the
+// minStoredAge is the quarantine from which on the mark of the store, which follows the
 // rows, is past everything that may teach. With a shorter one what is there counts
 // whether it is marked or not.
-const settled = 5 * time.Minute
+const minStoredAge = 5 * time.Minute
 
 // ReadPin reads it. It comes before the runs are asked for.
 func ReadPin(ctx context.Context, db DB, quarantine time.Duration) (Pin, error) {
 	query := pinned
-	if quarantine < settled {
+	if quarantine < minStoredAge {
 		query = stored
 	}
 	rows, err := db.Query(ctx, query)
@@ -68,8 +68,8 @@ func (p Pin) only(calls string) string {
 	return " AND " + calls + "calls_offset < transform(" + calls + "calls_partition, [" + strings.Join(parts, ",") + "], CAST([" + strings.Join(offsets, ",") + "], 'Array(Int64)'), toInt64(0))"
 }
 
-// atOnce is how many runs one statement reads the calls of.
-const atOnce = 2000
+// runsPerStatement is how many runs one statement reads the calls of.
+const runsPerStatement = 2000
 
 // SelectedRun is a run that is to be read.
 type SelectedRun struct {
@@ -85,7 +85,7 @@ func ReadRuns(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pi
 	// In the order of the table: each statement reads its own part of it.
 	slices.SortFunc(runs, func(a, b SelectedRun) int { return strings.Compare(a.ID, b.ID) })
 	out := make([]*baseline.TrainingRun, 0, len(runs))
-	for chunk := range slices.Chunk(runs, atOnce) {
+	for chunk := range slices.Chunk(runs, runsPerStatement) {
 		ids, of := make([]string, len(chunk)), make(map[string]*baseline.TrainingRun, len(chunk))
 		for i := range chunk {
 			r := &chunk[i]
@@ -112,7 +112,7 @@ func ReadRuns(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pi
 			}
 			run.Features = append(run.Features, steps.Add(&c.Input))
 			run.Routes = append(run.Routes, c.Route)
-			see(run, c)
+			addToScope(run, c)
 		})
 		if err != nil {
 			return nil, err

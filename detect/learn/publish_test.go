@@ -16,6 +16,7 @@ import (
 	"flyball/detect/baselinestore"
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -62,11 +63,11 @@ func TestBaselineOfTenThousandAgentsIsPublishedAndRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := New(Options{Tenant: "t", Kafka: opts, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	l := New(Options{Tenant: "t", Kafka: kafka.Config{Options: opts}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err := l.publish(ctx, b); err != nil {
 		t.Fatalf("%d bytes: %v", len(text), err)
 	}
-	back, err := baselinestore.LatestBaseline(ctx, opts, func(v string) bool { return v == "t/1" })
+	back, err := baselinestore.LatestBaseline(ctx, kafka.Config{Options: opts}, func(v string) bool { return v == "t/1" })
 	if err != nil || back.Runs != b.Runs || len(back.Agents) != len(b.Agents) {
 		t.Fatalf("%v", err)
 	}

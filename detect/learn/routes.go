@@ -17,9 +17,9 @@ const dayOfRoutes = `SELECT method, route, count() AS n FROM calls
 WHERE tenant = {tenant:String} AND route_source = 'heuristic' AND route != '' AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
 GROUP BY method, route ORDER BY n DESC LIMIT 200000`
 
-// routes runs the guard of cardinality over the last day and publishes another
+// collapseRoutes runs the guard of cardinality over the last day and publishes another
 // version when it found something. What was found once stays found.
-func (l *Learner) routes(ctx context.Context) (route.Learned, error) {
+func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	before := l.learned
 	rows, err := l.o.DB.Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant), clickhouse.Named("since", fmt.Sprint(l.o.Now().Add(-24*time.Hour).UnixNano())))
 	if err != nil {
@@ -46,7 +46,7 @@ func (l *Learner) routes(ctx context.Context) (route.Learned, error) {
 	if err != nil {
 		return before, err
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, l.o.Kafka...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return before, err
 	}

@@ -38,8 +38,8 @@ type ScopeFacts struct {
 	Named           []schema.Resource
 }
 
-// see adds a call to a run as the guard sees it.
-func see(run *baseline.TrainingRun, c *StoredCall) {
+// addToScope adds a call to a run as the guard sees it.
+func addToScope(run *baseline.TrainingRun, c *StoredCall) {
 	if run.Scope == nil {
 		run.Scope = &scope.TrainingRun{ID: run.ID, Agent: run.Agent, Group: run.Group, Declared: c.Declared, ConfirmedBenign: c.ConfirmedBenign}
 	}
@@ -64,10 +64,10 @@ func SetTaskTypes(runs []*baseline.TrainingRun) {
 	}
 }
 
-// heldBack are the runs that what the others do would have held: they teach no
+// outsideScope are the runs that what the others do would have held: they teach no
 // counts. They calibrate as any other does: what holds a run is not its score, and
 // without them the unusual of what is clean would be missing where it counts.
-func heldBack(runs []*baseline.TrainingRun) map[*baseline.TrainingRun]bool {
+func outsideScope(runs []*baseline.TrainingRun) map[*baseline.TrainingRun]bool {
 	jury, out := scope.NewLeaveOneOut(scope.DefaultRules(), known(runs)), map[*baseline.TrainingRun]bool{}
 	for _, r := range runs {
 		if r.Scope != nil && !r.Alarmed && jury.NeedsApproval(r.Scope) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Arming says whose decisions are enforced. Everything else observes.
+// Arming selects the decisions that are enforced. All others are recorded only.
 type Arming struct {
 	All bool
 	// Agents, Tags and Families are patterns as path.Match takes them: billing/*,
@@ -17,8 +17,8 @@ type Arming struct {
 	ExplicitOnly []string
 }
 
-// ParseArming reads what stands under detect.armed: a name or pattern of agents,
-// "tag:payments", "family:runaway.loop".
+// ParseArming reads detect.mode and detect.armed. An entry is a name or pattern of agents,
+// "tag:" and a pattern of tags, or "family:" and a pattern of families.
 func ParseArming(all bool, list []string) Arming {
 	a := Arming{All: all}
 	for _, s := range list {
@@ -39,7 +39,8 @@ func (a Arming) Enforces(agent string, tags []string, family string) bool {
 	if slices.Contains(a.ExplicitOnly, family) {
 		return matchesAny(a.Families, family)
 	}
-	return a.All || matchesAny(a.Agents, agent) || matchesAny(a.Families, family) || slices.ContainsFunc(tags, func(t string) bool { return matchesAny(a.Tags, t) })
+	return a.All || matchesAny(a.Agents, agent) || matchesAny(a.Families, family) ||
+		slices.ContainsFunc(tags, func(t string) bool { return matchesAny(a.Tags, t) })
 }
 
 func matchesAny(patterns []string, name string) bool {

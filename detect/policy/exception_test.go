@@ -22,17 +22,20 @@ func pattern(t *testing.T, text string) route.Pattern {
 
 // purge is the exception of the tests: deletes of orders at night, by ops/purge.
 func purge(t *testing.T) Exception {
-	return Exception{Name: "nightly purge", Agent: "ops/purge", Family: "runaway.*", Routes: []route.Pattern{pattern(t, "DELETE /v1/orders/{id}")},
-		Hours:   schedule.Compile("hours", schedule.Hours{From: "22:00", To: "06:00", Timezone: "UTC"}, func(f string, a ...any) { t.Fatalf(f, a...) }),
+	return Exception{Name: "nightly purge", Agent: "ops/purge", Family: "runaway.*",
+		Routes: []route.Pattern{pattern(t, "DELETE /v1/orders/{id}")},
+		Hours: schedule.Compile("hours", schedule.Hours{From: "22:00", To: "06:00", Timezone: "UTC"},
+			func(f string, a ...any) { t.Fatalf(f, a...) }),
 		Expires: expires.UnixNano(), Approver: "ana", Why: "retention"}
 }
 
 // purging is a finding that the exception covers.
 func purging(change func(*Input)) Input {
 	in := Input{
-		Finding: &schema.Finding{ID: "f_x", Tenant: "t", Level: schema.LevelTrip, AgentID: "ops/purge", AgentTrust: schema.TrustInfrastructure, Family: schema.FamilyDestroy},
-		Run:     &schema.RunSnapshot{Rule: schema.RunExplicit, CredentialID: "k_1", AgentID: "ops/purge", AgentTrust: schema.TrustInfrastructure},
-		Call:    &schema.Call{RunKey: "r-1", Method: "DELETE", RouteKey: "/v1/orders/{}", Start: expires.Add(-2 * time.Hour).UnixNano()},
+		Finding: &schema.Finding{ID: "f_x", Tenant: "t", Level: schema.LevelTrip, AgentID: "ops/purge", AgentTrust: schema.TrustInfrastructure,
+			Family: schema.FamilyDestroy},
+		Run:  &schema.RunSnapshot{Rule: schema.RunExplicit, CredentialID: "k_1", AgentID: "ops/purge", AgentTrust: schema.TrustInfrastructure},
+		Call: &schema.Call{RunKey: "r-1", Method: "DELETE", RouteKey: "/v1/orders/{}", Start: expires.Add(-2 * time.Hour).UnixNano()},
 	}
 	if change != nil {
 		change(&in)
@@ -115,7 +118,8 @@ func TestCoveredFindingOpensNoBreakerWhenTheTimeOfATripIsOver(t *testing.T) {
 	r, night := armedRules(purge(t)), expires.Add(-26*time.Hour) // 22:00
 	var calls []schema.Call
 	for minute := range 480 {
-		calls = append(calls, schema.Call{Method: "DELETE", RouteKey: "/v1/orders/{}", Start: night.Add(time.Duration(minute) * time.Minute).UnixNano()})
+		calls = append(calls, schema.Call{Method: "DELETE", RouteKey: "/v1/orders/{}",
+			Start: night.Add(time.Duration(minute) * time.Minute).UnixNano()})
 	}
 	for i, d := range decisions(r, calls, func(int) schema.Level { return schema.LevelTrip }) {
 		if want := map[bool]string{true: WhyException}[i == 0]; d != want {

@@ -1,7 +1,7 @@
 // Package policy turns findings into decisions.
 //
-// It refuses to look at anything but its input: no clock, no state, no I/O. The
-// same input makes the same decision, and every decision names its reason.
+// It looks at nothing but its input: no clock, no state, no input or output. The same input
+// makes the same decision, and every decision names its reason.
 package policy
 
 import (
@@ -11,23 +11,22 @@ import (
 	"flyball/schema"
 )
 
-// Rules are the operator's.
+// Rules are what the operator configured.
 type Rules struct {
 	Arming Arming
-	// Graded says what is done about which finding; what it does not speak of is
-	// annotated at level alert and denied at level trip, and asks when it is outside
-	// its scope.
+	// Graded are the rules that choose an action. A finding that none matches is annotated
+	// at level alert and denied at level trip; one about a learned scope asks for approval.
 	Graded []Rule
-	// Exceptions are findings that are meant. The first that covers one holds.
+	// Exceptions are findings that are intended. The first that covers one applies.
 	Exceptions []Exception
-	// TTL of a decision.
+	// TTL of a decision, unless its rule has one.
 	TTL time.Duration
-	// TooOld is the age beyond which a call is history: what it leads to is
-	// recorded and not enforced.
+	// TooOld is the age beyond which a call is history: a decision on it is recorded and not
+	// enforced.
 	TooOld time.Duration
 }
 
-// DefaultRules observe.
+// DefaultRules are the documented defaults. They enforce nothing.
 func DefaultRules() Rules { return Rules{TTL: 15 * time.Minute, TooOld: 15 * time.Minute} }
 
 // Input is what a decision is made of.
@@ -35,7 +34,7 @@ type Input struct {
 	Finding *schema.Finding
 	Run     *schema.RunSnapshot
 	Call    *schema.Call // the call that raised the finding
-	// Age of the call by the clock of whoever decides. It can only change the mode.
+	// Age of the call by the clock of the process. It can only change the mode.
 	Age time.Duration
 	// Tags and Criticality of the agent, by the registry.
 	Tags        []string
@@ -45,24 +44,25 @@ type Input struct {
 	EarlierDecisions int // decisions made on this finding before
 }
 
-// Named reasons.
+// Named reasons of decisions, as they are stored and shown.
 const (
-	WhyObserve            = "observe_mode"
-	WhyTooOld             = "call_too_old"
-	WhyRunNamed           = "run_named_by_request"
-	WhySecondRun          = "second_run_of_credential"
-	WhyManyRuns           = "over_several_runs"
-	WhyCredential         = "credential_of_unnamed_run"
-	WhyAgent              = "agent_without_credential"
-	WhyAddress            = "address_without_identity"
-	WhyNoEnforceableScope = "no_scope_bites"
+	WhyObserve    = "observe_mode"
+	WhyTooOld     = "call_too_old"
+	WhyRunNamed   = "run_named_by_request"
+	WhySecondRun  = "second_run_of_credential"
+	WhyManyRuns   = "over_several_runs"
+	WhyCredential = "credential_of_unnamed_run"
+	WhyAgent      = "agent_without_credential"
+	WhyAddress    = "address_without_identity"
+	// WhyNoEnforceableScope was no_scope_bites in records of versions before.
+	WhyNoEnforceableScope = "no_enforceable_scope"
 	WhyException          = "exception" // the rule is the exception's name
 )
 
-// Decide makes a decision of a finding that has come to a level; ok is false where
-// a note in the finding itself is all that is done: by the rules, or because an
-// exception covers it, which Why says and Rule names. The scope is the narrowest that
-// an enforcement point can recognise in the next request.
+// Decide decides on a finding that has come to a level. ok is false where a note in the
+// finding is all that is done: by the rules, or because an exception covers it; then Why is
+// WhyException and Rule its name. The scope is the narrowest that an enforcement point can
+// recognise in the next request.
 func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	f := in.Finding
 	if e := r.ExceptionFor(FindingSubject(f), in.Call); e != nil {
@@ -76,8 +76,9 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	if rule.TTL > 0 {
 		ttl = rule.TTL
 	}
-	d = schema.Decision{ID: schema.DecisionID(f.ID, in.EarlierDecisions), Tenant: f.Tenant, At: in.Call.Start, Action: rule.Action, FindingID: f.ID, Rule: rule.Name,
-		Family: f.Family, Route: in.Call.RouteName(), RunID: f.RunID, AgentID: f.AgentID, CredentialID: f.CredentialID, TTL: int64(ttl), Call: f.Call, Reason: f.Summary}
+	d = schema.Decision{ID: schema.DecisionID(f.ID, in.EarlierDecisions), Tenant: f.Tenant, At: in.Call.Start, Action: rule.Action,
+		FindingID: f.ID, Rule: rule.Name, Family: f.Family, Route: in.Call.RouteName(), RunID: f.RunID, AgentID: f.AgentID,
+		CredentialID: f.CredentialID, TTL: int64(ttl), Call: f.Call, Reason: f.Summary}
 	d.Scope, d.Why = enforcementScope(in)
 	switch {
 	case d.Scope.Kind == schema.ScopeNone:
@@ -92,28 +93,47 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	return d, true
 }
 
-// enforcementScope never uses a name that the caller asserted: it would let a caller trip
-// somebody else. It takes an address of a claimed caller only; that established ones
-// may come from there, too, is for the breaker to respect, which sees all of them.
+// enforcementScope chooses whom a decision holds, and says why. It never uses a name that
+// the caller asserted: that would let a caller trip somebody else. It uses an address only
+// of a caller that nobody vouches for; the breaker, which sees all callers, spares
+// established ones behind the same address.
 func enforcementScope(in Input) (schema.Scope, string) {
 	run, c := in.Run, in.Call
-	many := in.Finding.Family == schema.FamilySplit // another run would be next
-	named := !many && run.Rule == schema.RunExplicit && c.RunKey != "" && !strings.Contains(c.RunKeySource, "span")
+	if s, ok := runScope(in); ok {
+		return s, WhyRunNamed
+	}
 	switch {
-	case !many && run.Rule == schema.RunGate && c.RunKey != "" && in.TrippedBefore == 0:
-		return schema.Scope{Kind: schema.ScopeRun, Value: c.RunKey}, WhyRunNamed // as the check endpoint knows it
-	case named && in.TrippedBefore == 0:
-		return schema.Scope{Kind: schema.ScopeRun, Value: run.RunID.String()}, WhyRunNamed
-	case many && run.CredentialID != "":
-		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, WhyManyRuns
-	case run.CredentialID != "" && in.TrippedBefore > 0:
-		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, WhySecondRun
 	case run.CredentialID != "":
-		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, WhyCredential
+		return schema.Scope{Kind: schema.ScopeCredential, Value: run.CredentialID}, credentialReason(in)
 	case run.AgentID != "" && run.AgentTrust >= schema.TrustInfrastructure:
 		return schema.Scope{Kind: schema.ScopeAgent, Value: run.AgentID}, WhyAgent
 	case c.Standing() == schema.StandingClaimed && c.ClientIP.IsValid() && c.Attr(schema.AttrForwardedHops) == "":
 		return schema.Scope{Kind: schema.ScopeAddress, Value: c.ClientIP.Unmap().String()}, WhyAddress
 	}
 	return schema.Scope{}, WhyNoEnforceableScope
+}
+
+// runScope is the run alone, where the next request of it can be recognised. It is not enough
+// for what is spread over several runs, nor after another run of the actor was tripped.
+func runScope(in Input) (schema.Scope, bool) {
+	run, c := in.Run, in.Call
+	switch {
+	case in.Finding.Family == schema.FamilySplit || in.TrippedBefore > 0 || c.RunKey == "":
+	case run.Rule == schema.RunGate: // as the check knows it
+		return schema.Scope{Kind: schema.ScopeRun, Value: c.RunKey}, true
+	case run.Rule == schema.RunExplicit && !strings.Contains(c.RunKeySource, "span"):
+		return schema.Scope{Kind: schema.ScopeRun, Value: run.RunID.String()}, true
+	}
+	return schema.Scope{}, false
+}
+
+// credentialReason says why a decision holds the credential and not the run.
+func credentialReason(in Input) string {
+	switch {
+	case in.Finding.Family == schema.FamilySplit:
+		return WhyManyRuns
+	case in.TrippedBefore > 0:
+		return WhySecondRun
+	}
+	return WhyCredential
 }

@@ -26,10 +26,12 @@ func TestScopeIsTheNarrowestThatBites(t *testing.T) {
 		kind   schema.ScopeKind
 		why    string
 	}{
-		"a run that the request names":      {nil, schema.ScopeRun, WhyRunNamed},
-		"sessionised run is denied":         {func(in *Input) { in.Run.Rule, in.Call.RunKey = schema.RunSession, "" }, schema.ScopeCredential, WhyCredential},
-		"second run of the credential":      {func(in *Input) { in.TrippedBefore = 1 }, schema.ScopeCredential, WhySecondRun},
-		"asserted name cannot trip another": {func(in *Input) { in.Run.Rule, in.Run.CredentialID = schema.RunSession, "" }, schema.ScopeAddress, WhyAddress},
+		"a run that the request names": {nil, schema.ScopeRun, WhyRunNamed},
+		"sessionised run is denied": {func(in *Input) { in.Run.Rule, in.Call.RunKey = schema.RunSession, "" }, schema.ScopeCredential,
+			WhyCredential},
+		"second run of the credential": {func(in *Input) { in.TrippedBefore = 1 }, schema.ScopeCredential, WhySecondRun},
+		"asserted name cannot trip another": {func(in *Input) { in.Run.Rule, in.Run.CredentialID = schema.RunSession, "" }, schema.ScopeAddress,
+			WhyAddress},
 		"established agent without a credential": {func(in *Input) {
 			in.Run.Rule, in.Run.CredentialID, in.Run.AgentTrust = schema.RunSession, "", schema.TrustInfrastructure
 		}, schema.ScopeAgent, WhyAgent},
@@ -37,7 +39,8 @@ func TestScopeIsTheNarrowestThatBites(t *testing.T) {
 			in.Run.Rule, in.Run.CredentialID = schema.RunSession, ""
 			in.Call.SetAttr(schema.AttrForwardedHops, "2")
 		}, schema.ScopeNone, WhyNoEnforceableScope},
-		"as the gate knows the run": {func(in *Input) { in.Run.Rule, in.Call.RunKeySource = schema.RunGate, schema.GateKeySource }, schema.ScopeRun, WhyRunNamed},
+		"as the gate knows the run": {func(in *Input) { in.Run.Rule, in.Call.RunKeySource = schema.RunGate, schema.GateKeySource },
+			schema.ScopeRun, WhyRunNamed},
 		"nobody to hold": {func(in *Input) {
 			in.Run.Rule, in.Run.CredentialID, in.Call.ClientIP = schema.RunSession, "", netip.Addr{}
 		}, schema.ScopeNone, WhyNoEnforceableScope},
@@ -50,7 +53,8 @@ func TestScopeIsTheNarrowestThatBites(t *testing.T) {
 }
 
 func TestLateBackfillDoesNotTrip(t *testing.T) {
-	d, _ := Decide(Rules{Arming: Arming{All: true}, TTL: time.Minute, TooOld: 15 * time.Minute}, input(func(in *Input) { in.Age = 16 * time.Minute }))
+	d, _ := Decide(Rules{Arming: Arming{All: true}, TTL: time.Minute, TooOld: 15 * time.Minute},
+		input(func(in *Input) { in.Age = 16 * time.Minute }))
 	if d.Mode != schema.ModeWouldHave {
 		t.Fatalf("mode %v: a call of 16 minutes ago must not be enforced", d.Mode)
 	}
@@ -102,17 +106,24 @@ func TestGradedRules(t *testing.T) {
 		rule   string
 		mode   schema.Mode
 	}{
-		"built in":             {func(in *Input) {}, schema.ActionDeny, "trip denies", schema.ModeArmed},
-		"a family's alert":     {func(in *Input) { in.Finding.Family, in.Finding.Level = "runaway.sweep", schema.LevelAlert }, schema.ActionThrottle, "sweeps are slowed", schema.ModeArmed},
-		"another family's":     {func(in *Input) { in.Finding.Level = schema.LevelAlert }, schema.ActionNone, "", schema.ModeObserve},
-		"armed by its family":  {func(in *Input) { in.Finding.AgentID, in.Finding.Family = "other/x", "runaway.sweep" }, schema.ActionDeny, "trip denies", schema.ModeArmed},
-		"armed by nothing":     {func(in *Input) { in.Finding.AgentID = "other/x" }, schema.ActionDeny, "trip denies", schema.ModeObserve},
-		"armed by its tag":     {func(in *Input) { in.Finding.AgentID, in.Tags = "other/x", []string{"a", "batch"} }, schema.ActionAnnotate, "batch may run wild", schema.ModeArmed},
-		"criticality":          {func(in *Input) { in.Criticality = "high" }, schema.ActionGate, "what matters asks", schema.ModeArmed},
-		"a tag beats it":       {func(in *Input) { in.Criticality, in.Tags = "high", []string{"batch"} }, schema.ActionAnnotate, "batch may run wild", schema.ModeArmed},
-		"reversibility on top": {func(in *Input) { in.Tags, in.Finding.Exposure.Irreversible = []string{"batch"}, 1 }, schema.ActionDeny, "but not irreversibly", schema.ModeArmed},
-		"the agent beats all":  {func(in *Input) { in.Finding.Family, in.Tags = "runaway.flood", []string{"batch"} }, schema.ActionNone, "", schema.ModeObserve},
-		"the harder of equals": {func(in *Input) { in.Finding.Family, in.Criticality = "runaway.loop", "low" }, schema.ActionDeny, "two of a kind, the harder", schema.ModeArmed},
+		"built in": {func(in *Input) {}, schema.ActionDeny, "trip denies", schema.ModeArmed},
+		"a family's alert": {func(in *Input) { in.Finding.Family, in.Finding.Level = "runaway.sweep", schema.LevelAlert },
+			schema.ActionThrottle, "sweeps are slowed", schema.ModeArmed},
+		"another family's": {func(in *Input) { in.Finding.Level = schema.LevelAlert }, schema.ActionNone, "", schema.ModeObserve},
+		"armed by its family": {func(in *Input) { in.Finding.AgentID, in.Finding.Family = "other/x", "runaway.sweep" }, schema.ActionDeny,
+			"trip denies", schema.ModeArmed},
+		"armed by nothing": {func(in *Input) { in.Finding.AgentID = "other/x" }, schema.ActionDeny, "trip denies", schema.ModeObserve},
+		"armed by its tag": {func(in *Input) { in.Finding.AgentID, in.Tags = "other/x", []string{"a", "batch"} }, schema.ActionAnnotate,
+			"batch may run wild", schema.ModeArmed},
+		"criticality": {func(in *Input) { in.Criticality = "high" }, schema.ActionGate, "what matters asks", schema.ModeArmed},
+		"a tag beats it": {func(in *Input) { in.Criticality, in.Tags = "high", []string{"batch"} }, schema.ActionAnnotate,
+			"batch may run wild", schema.ModeArmed},
+		"reversibility on top": {func(in *Input) { in.Tags, in.Finding.Exposure.Irreversible = []string{"batch"}, 1 }, schema.ActionDeny,
+			"but not irreversibly", schema.ModeArmed},
+		"the agent beats all": {func(in *Input) { in.Finding.Family, in.Tags = "runaway.flood", []string{"batch"} }, schema.ActionNone, "",
+			schema.ModeObserve},
+		"the harder of equals": {func(in *Input) { in.Finding.Family, in.Criticality = "runaway.loop", "low" }, schema.ActionDeny,
+			"two of a kind, the harder", schema.ModeArmed},
 	} {
 		d, ok := Decide(rules, input(tc.change))
 		if ok != (tc.action != schema.ActionNone) || d.Action != tc.action || d.Rule != tc.rule || d.Mode != tc.mode {
@@ -128,12 +139,14 @@ func TestGradedRules(t *testing.T) {
 // An automatic trip takes an address only where nobody vouches for the caller and it
 // shows no credential: established callers behind the same address are not meant.
 func TestTripOfAnEstablishedCallerNeverTakesItsAddress(t *testing.T) {
-	for _, agentTrust := range []schema.Trust{schema.TrustNone, schema.TrustInferred, schema.TrustAsserted, schema.TrustInfrastructure, schema.TrustVerified} {
+	for _, agentTrust := range []schema.Trust{schema.TrustNone, schema.TrustInferred, schema.TrustAsserted, schema.TrustInfrastructure,
+		schema.TrustVerified} {
 		for _, credential := range []string{"", "k"} {
 			for _, credentialTrust := range []schema.Trust{schema.TrustNone, schema.TrustAsserted, schema.TrustInfrastructure} {
 				for _, family := range []string{schema.FamilySplit, schema.FamilyDestroy} {
 					for before := range 2 {
-						c := &schema.Call{AgentID: "a", AgentTrust: agentTrust, CredentialID: credential, CredentialTrust: credentialTrust, ClientIP: netip.MustParseAddr("192.0.2.1")}
+						c := &schema.Call{AgentID: "a", AgentTrust: agentTrust, CredentialID: credential, CredentialTrust: credentialTrust,
+							ClientIP: netip.MustParseAddr("192.0.2.1")}
 						run := &schema.RunSnapshot{AgentID: "a", AgentTrust: agentTrust, CredentialID: credential, Rule: schema.RunSession}
 						s, _ := enforcementScope(Input{Run: run, Call: c, Finding: &schema.Finding{Family: family}, TrippedBefore: before})
 						if s.Kind == schema.ScopeAddress && (c.Standing() == schema.StandingEstablished || credential != "") {

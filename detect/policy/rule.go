@@ -7,35 +7,35 @@ import (
 	"flyball/schema"
 )
 
-// Rule grades what is done about a finding. A condition that is not set matches
-// everything.
+// Rule chooses what is done about a finding. A condition that is not set matches everything.
 type Rule struct {
 	Name string
-	// Level that the finding has reached: alert or trip. None is any.
+	// Level of the finding: alert or trip. None matches both.
 	Level schema.Level
 	// Agent, Tag and Family are patterns: billing/*, payments, runaway.*.
 	Agent, Tag, Family string
 	Criticality        string // of the agent by the registry: low, normal, high
-	// Reversibility of the worst that the run did since it left its ways, as far as
-	// it is known: irreversible, or that of the call that raised the finding.
+	// Reversibility of the worst call since the onset of the finding, as far as it is known:
+	// irreversible, or that of the call that raised the finding.
 	Reversibility schema.Reversibility
 	Action        schema.Action
 	TTL           time.Duration // 0: that of Rules
 }
 
-// builtIn is what holds where no rule of the operator does.
+// builtIn apply where no rule of the operator does.
 var builtIn = []Rule{
 	{Name: "alert annotates", Level: schema.LevelAlert, Action: schema.ActionAnnotate},
 	{Name: "trip denies", Level: schema.LevelTrip, Action: schema.ActionDeny},
 	{Name: "outside its scope asks", Family: schema.FamilyScope, Action: schema.ActionGate},
 }
 
-// specificity orders rules: whoever names the agent speaks before who names its
-// tag, its criticality, the family, the reversibility and the level. Each weighs
-// more than all that follow it together.
+// specificity orders rules: one that names the agent comes before one that names its tag,
+// its criticality, the family, the reversibility and the level, in this order. Each condition
+// weighs more than all that follow it together.
 func (r *Rule) specificity() int {
 	n := 0
-	for i, set := range [...]bool{r.Level != schema.LevelNone, r.Reversibility != schema.ReversibilityUnknown, r.Family != "", r.Criticality != "", r.Tag != "", r.Agent != ""} {
+	for i, set := range [...]bool{r.Level != schema.LevelNone, r.Reversibility != schema.ReversibilityUnknown,
+		r.Family != "", r.Criticality != "", r.Tag != "", r.Agent != ""} {
 		if set {
 			n |= 1 << i
 		}
@@ -60,8 +60,8 @@ func worstReversibility(in *Input) schema.Reversibility {
 	return in.Call.Reversibility
 }
 
-// chooseRule is the rule that holds: the most specific, and among equally specific
-// ones the most severe. The operator's come before those that are built in.
+// chooseRule returns the rule that applies: the most specific one that matches, and among
+// equally specific ones the most severe. The operator's come before those that are built in.
 func chooseRule(rules []Rule, in *Input) *Rule {
 	for _, list := range [...][]Rule{rules, builtIn} {
 		var best *Rule

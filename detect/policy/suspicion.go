@@ -2,10 +2,10 @@ package policy
 
 import "flyball/schema"
 
-// mayApply reports whether a rule has a say in a finding. A suspicion that a person's
-// credential is borrowed is wrong about a person in a known share of sessions: it
-// is annotated, and asked about by a person where a rule of the operator names
-// the family and says so. No other rule reaches it, whatever the mode.
+// mayApply reports whether a rule may apply to a finding. The suspicion that a machine uses a
+// person's credential is wrong in a known share of sessions: only a rule that annotates, or
+// one that names the family and asks for approval, applies to it, whatever the mode.
 func (r *Rule) mayApply(f *schema.Finding) bool {
-	return f.Family != schema.FamilyBorrowed || r.Action <= schema.ActionAnnotate || r.Action == schema.ActionGate && r.Family == schema.FamilyBorrowed
+	return f.Family != schema.FamilyBorrowed || r.Action <= schema.ActionAnnotate ||
+		r.Action == schema.ActionGate && r.Family == schema.FamilyBorrowed
 }

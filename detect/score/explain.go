@@ -5,122 +5,140 @@ import (
 
 	"flyball/detect/feature"
 	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
 	"flyball/schema"
 )
 
-// Explain says what speaks for a family: its statistics, the strongest first,
-// as observed in the run, usual for the agent, for its peers and for humans.
-// Rates are shares of eligible calls since the onset; route is the one of the
-// call that raised it.
+// minHumanSamples calls or runs of humans say what is usual for them.
+const minHumanSamples = 20
+
+// Explain returns the statistics that raised a family, the leading one first: each as
+// observed in the run, and as usual for the agent, its peers and humans. Rates are shares
+// of eligible calls since the onset; counts and amounts are those of the run. route is
+// the hash of the route of the call that raised the family.
 func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
 	if r.agent == nil {
 		return nil
 	}
 	var out []schema.Contribution
-	add := func(st Statistic) {
-		if familyOf[st] == f && st.anchored(r.Value(st)) >= decade {
+	add := func(st statistic) {
+		if familyOf[st] == f && st.anchored(r.value(st)) >= decade {
 			out = append(out, r.contribution(st, route))
 		}
 	}
-	first := r.stands[f]
+	first := r.leading[f]
 	add(first)
-	for st := range Statistics {
+	for st := range numStatistics {
 		if st != first {
 			add(st)
 		}
 	}
 	if len(out) > 0 {
-		out[0].Calls = r.EvidenceCalls(f)
+		out[0].Calls = r.evidenceCalls(f)
 	}
 	return out
 }
 
-func (r *RunScore) contribution(st Statistic, route uint64) schema.Contribution {
-	c := schema.Contribution{Feature: st.String(), Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown,
-		Score: schema.OptionalFloat(round(st.anchored(r.Value(st))))}
-	b := r.model.Baseline
-	switch st {
-	case Scatter:
-		c.Observed = schema.OptionalFloat(round(r.scatter.max))
-		return c
-	case RareWrites:
-		c.Observed = schema.OptionalFloat(round(r.rare.max))
-		return c
-	case OnRoute:
-		c.Observed = schema.OptionalFloat(float64(r.busiest))
-		c.Usual = typical(r.model.on(r.agent, route).calls)
-		c.Peers = typical(b.PerRoute.ForAgent("", r.agent.group, r.agent.peers.routes[route]))
-		return c
-	case Identical, Fresh, Distinct, Switches, Irreversible, InRow:
-		finals, value, of := &b.IdenticalCalls, uint64(r.same), r.agent.key
-		switch st {
-		case Fresh:
-			finals, value, of = &b.NewOnRoute, uint64(r.fresh), r.agent.peers.routes[route]
-		case Distinct:
-			finals, value = &b.Distinct, r.feature.Distinct()
-		case Switches:
-			finals, value = &b.Switches, r.feature.Switches()
-		case Irreversible:
-			finals, value = &b.Irreversible, r.feature.Usage.Irreversible
-		case InRow:
-			finals, value = &b.Parallel, r.feature.Usage.Parallel
-		}
-		c.Observed = schema.OptionalFloat(float64(value))
-		levels := finals.Levels(r.agent.group, of)
-		c.Usual, c.Peers, c.Humans = usualCount(levels[2]), usualCount(levels[1]), usualCount(finals.Groups[baseline.Humans])
-		return c
-	case Length, Bytes, Writes, Tokens, Money:
-		amount, value := &b.Lengths, float64(r.Calls())
-		switch st {
-		case Bytes:
-			amount, value = &b.Bytes, r.bytes
-		case Writes:
-			amount, value = &b.Writes, r.writes
-		case Tokens:
-			amount, value = &b.Tokens, float64(r.feature.Usage.Tokens)
-		case Money:
-			amount, value = &b.Money, r.feature.Usage.Money
-		}
-		c.Observed = schema.OptionalFloat(value)
-		c.Peers = typical(amount.ForGroup(r.agent.group, 0))
-		c.Usual = c.Peers
-		if r.agent.key != "" {
-			c.Usual = typical(amount.ForAgent(r.agent.key, r.agent.group, 0))
-		}
-		if amount.Groups[baseline.Humans].N >= enough {
-			c.Humans = typical(amount.ForGroup(baseline.Humans, 0))
-		}
-		return c
-	}
-	k := &r.cusum[st]
-	if k.trials > 0 {
-		c.Observed = schema.OptionalFloat(round(float64(k.hits) / float64(k.trials)))
-	}
-	event := specs[st].event
-	c.Usual = schema.OptionalFloat(round(r.usual(event, r.model.rates(r.agent, route, true))))
-	c.Peers = schema.OptionalFloat(round(r.usual(event, r.model.rates(r.agent, route, false))))
-	if h, ok := b.Groups[baseline.Humans]; ok && h.ForEvent(event).Calls >= enough {
-		humans := r.model.rates(&agent{group: baseline.Humans, peers: r.model.peers(baseline.Humans)}, route, false)
-		c.Humans = schema.OptionalFloat(round(r.usual(event, humans)))
+// countSources are the statistics that are counts of a run: the distribution that each is
+// compared with, and the run's own count.
+var countSources = [numStatistics]func(*RunScore) (*baseline.RunCountDistribution, uint64){
+	statIdentical: func(r *RunScore) (*baseline.RunCountDistribution, uint64) {
+		return &r.learned().IdenticalCalls, uint64(r.maxIdentical)
+	},
+	statNewOnRoute: func(r *RunScore) (*baseline.RunCountDistribution, uint64) {
+		return &r.learned().NewOnRoute, uint64(r.maxNewOnRoute)
+	},
+	statDistinct: func(r *RunScore) (*baseline.RunCountDistribution, uint64) {
+		return &r.learned().Distinct, r.feature.Distinct()
+	},
+	statSwitches: func(r *RunScore) (*baseline.RunCountDistribution, uint64) {
+		return &r.learned().Switches, r.feature.Switches()
+	},
+	statIrreversible: func(r *RunScore) (*baseline.RunCountDistribution, uint64) {
+		return &r.learned().Irreversible, r.feature.Usage.Irreversible
+	},
+	statParallel: func(r *RunScore) (*baseline.RunCountDistribution, uint64) {
+		return &r.learned().Parallel, r.feature.Usage.Parallel
+	},
+}
+
+// amountSources are the statistics that are amounts of a run: what is learned of each, and
+// the run's own amount.
+var amountSources = [numStatistics]func(*RunScore) (*baseline.Amount, float64){
+	statLength: func(r *RunScore) (*baseline.Amount, float64) { return &r.learned().Lengths, float64(r.Calls()) },
+	statBytes:  func(r *RunScore) (*baseline.Amount, float64) { return &r.learned().Bytes, r.bytes },
+	statWrites: func(r *RunScore) (*baseline.Amount, float64) { return &r.learned().Writes, r.writes },
+	statTokens: func(r *RunScore) (*baseline.Amount, float64) {
+		return &r.learned().Tokens, float64(r.feature.Usage.Tokens)
+	},
+	statMoney: func(r *RunScore) (*baseline.Amount, float64) { return &r.learned().Money, r.feature.Usage.Money },
+}
+
+// learned is the baseline that the run was scored by last.
+func (r *RunScore) learned() *baseline.Baseline { return r.model.Baseline }
+
+func (r *RunScore) contribution(st statistic, route uint64) schema.Contribution {
+	c := unknownContribution(st.String(), st.anchored(r.value(st)))
+	switch {
+	case st == statOrder:
+		c.Observed = figure(r.scatter.max)
+	case st == statRareWrites:
+		c.Observed = figure(r.rareWrites.max)
+	case st == statOnRoute:
+		c.Observed = schema.OptionalFloat(r.maxOnRoute)
+		c.Usual = medianAmount(r.model.route(r.agent, route).calls)
+		c.Peers = medianAmount(r.learned().PerRoute.ForAgent("", r.agent.group, r.agent.peers.routes[route]))
+	case countSources[st] != nil:
+		r.explainCount(&c, st, route)
+	case amountSources[st] != nil:
+		r.explainAmount(&c, st)
+	default:
+		r.explainRate(&c, st, route)
 	}
 	return c
 }
 
-// usualCount is the median count of runs.
-func usualCount(r baseline.RunCounts) schema.OptionalFloat {
-	n, ok := r.Median()
-	if !ok {
-		return schema.Unknown
+func (r *RunScore) explainCount(c *schema.Contribution, st statistic, route uint64) {
+	distribution, value := countSources[st](r)
+	within := r.agent.key
+	if st == statNewOnRoute { // it is kept by route
+		within = r.agent.peers.routes[route]
 	}
-	return schema.OptionalFloat(float64(n))
+	c.Observed = schema.OptionalFloat(value)
+	levels := distribution.Levels(r.agent.group, within)
+	c.Usual, c.Peers, c.Humans = medianCount(levels[2]), medianCount(levels[1]), medianCount(distribution.Groups[baseline.Humans])
 }
 
-// enough calls or runs of humans to say what is usual for them.
-const enough = 20
+func (r *RunScore) explainAmount(c *schema.Contribution, st statistic) {
+	amount, value := amountSources[st](r)
+	c.Observed = schema.OptionalFloat(value)
+	c.Peers = medianAmount(amount.ForGroup(r.agent.group, 0))
+	c.Usual = c.Peers
+	if r.agent.key != "" {
+		c.Usual = medianAmount(amount.ForAgent(r.agent.key, r.agent.group, 0))
+	}
+	if amount.Groups[baseline.Humans].N >= minHumanSamples {
+		c.Humans = medianAmount(amount.ForGroup(baseline.Humans, 0))
+	}
+}
 
-// usual is the rate of an event over the strata as the run met them.
-func (r *RunScore) usual(e feature.Event, rate func(feature.Event, feature.Cell) float64) float64 {
-	from, to := e.Range()
+func (r *RunScore) explainRate(c *schema.Contribution, st statistic, route uint64) {
+	k, event := &r.cusum[st], specs[st].event
+	if k.trials > 0 {
+		c.Observed = figure(float64(k.hits) / float64(k.trials))
+	}
+	c.Usual = figure(r.usualRate(event, r.model.rates(r.agent, route, true)))
+	c.Peers = figure(r.usualRate(event, r.model.rates(r.agent, route, false)))
+	if h, ok := r.learned().Groups[baseline.Humans]; ok && h.ForEvent(event).Calls >= minHumanSamples {
+		humans := r.model.rates(&agent{group: baseline.Humans, peers: r.model.peers(baseline.Humans)}, route, false)
+		c.Humans = figure(r.usualRate(event, humans))
+	}
+}
+
+// usualRate is the rate of an event over the cells in the proportions in which the run
+// met them.
+func (r *RunScore) usualRate(e feature.Event, rate func(feature.Event, feature.Cell) float64) float64 {
+	from, to := e.CellRange()
 	sum, calls := 0.0, 0.0
 	for c := from; c < to; c++ {
 		n := float64(r.trials[c])
@@ -133,16 +151,23 @@ func (r *RunScore) usual(e feature.Event, rate func(feature.Event, feature.Cell)
 	return sum / calls
 }
 
-// typical is the median of a log-normal amount.
-func typical(l baseline.LogNormal) schema.OptionalFloat {
-	return schema.OptionalFloat(round(math.Exp(l.Mean)))
+// unknownContribution is a contribution of which only the score is known.
+func unknownContribution(name string, score float64) schema.Contribution {
+	return schema.Contribution{Feature: name, Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown,
+		Score: figure(score)}
 }
 
-// round keeps four significant digits: what a person can use.
-func round(x float64) float64 {
-	if x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
-		return 0
+// figure is a number for people: four significant digits.
+func figure(x float64) schema.OptionalFloat { return schema.OptionalFloat(calibrate.RoundDigits(x)) }
+
+// medianCount is the median count of runs; unknown where there are none.
+func medianCount(r baseline.RunCounts) schema.OptionalFloat {
+	n, ok := r.Median()
+	if !ok {
+		return schema.Unknown
 	}
-	scale := math.Pow(10, 3-math.Floor(math.Log10(math.Abs(x))))
-	return math.Round(x*scale) / scale
+	return schema.OptionalFloat(n)
 }
+
+// medianAmount is the median of a log-normal amount.
+func medianAmount(l baseline.LogNormal) schema.OptionalFloat { return figure(math.Exp(l.Mean)) }

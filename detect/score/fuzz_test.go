@@ -225,7 +225,7 @@ func FuzzBody(f *testing.F) {
 			for i := range calls {
 				s := run.Add(m, who, &calls[i], int64(i), schema.Irreversible)
 				actor.Add(&run, &s)
-				if !(run.Score >= last && run.Score <= mostScore) || !(actor.Score >= 0 && actor.Score <= mostScore) {
+				if !(run.Score >= last && run.Score <= maxScore) || !(actor.Score >= 0 && actor.Score <= maxScore) {
 					t.Fatalf("call %d: score %v after %v, of the actor %v", i+1, run.Score, last, actor.Score)
 				}
 				last = run.Score

@@ -16,14 +16,14 @@ type Model struct {
 
 // peers are a group's view of the model.
 type peers struct {
-	routes map[uint64]string // route hash: its name
-	fresh  map[uint64]freshTails
+	routes     map[uint64]string // route hash: its name
+	newOnRoute map[uint64]newOnRouteTails
 	// manyResources: the peers name ever new ones, and a new one says nothing.
 	manyResources bool
 }
 
-// freshTails are of new calls on a route: in a run, and among an actor's latest calls.
-type freshTails struct{ run, across *tails }
+// newOnRouteTails are of new calls on a route: in a run, and among an actor's latest calls.
+type newOnRouteTails struct{ run, across *countTails }
 
 // agent is one agent's, or one peer group's, view of the model.
 type agent struct {
@@ -31,16 +31,16 @@ type agent struct {
 	peers                                              *peers
 	counts                                             *baseline.Counts // nil: nothing of its own is known
 	length, bytes, writes                              baseline.LogNormal
-	identical, distinct, switches, irreversible, inRow *tails
+	identical, distinct, switches, irreversible, inRow *countTails
 	tokens, money                                      baseline.LogNormal
-	across                                             struct{ identical, deletions, retries *tails }
-	routes                                             map[uint64]*onRoute
-	unseen                                             *onRoute // a route that the peers never used
+	across                                             struct{ identical, deletions, retries *countTails }
+	routes                                             map[uint64]*routeView
+	unseen                                             *routeView // a route that the peers never used
 }
 
-// mostStrangers bounds the agents that the baseline does not know: a caller can
+// maxStrangers bounds the agents that the baseline does not know: a caller can
 // invent names.
-const mostStrangers = 10_000
+const maxStrangers = 10_000
 
 // NewModel prepares a body.
 func NewModel(b *baseline.Baseline) *Model {
@@ -49,13 +49,13 @@ func NewModel(b *baseline.Baseline) *Model {
 
 // Least standard deviations of log amounts.
 const (
-	leastLengthSD = .35
-	leastBytesSD  = .6
+	minLengthSD = .35
+	minBytesSD  = .6
 )
 
 // LengthTail is ln P(a run of the agent has at least so many calls).
 func LengthTail(b *baseline.Baseline, agent, group string, calls int) float64 {
-	return -tail(float64(calls), b.Lengths.ForAgent(agent, group, leastLengthSD))
+	return -logNormalTail(float64(calls), b.Lengths.ForAgent(agent, group, minLengthSD))
 }
 
 func (m *Model) agent(key, group string) *agent {
@@ -72,16 +72,16 @@ func (m *Model) agent(key, group string) *agent {
 	}
 	b := m.Baseline
 	a := &agent{key: key, group: group, peers: m.peers(group),
-		length: b.Lengths.ForAgent(key, group, leastLengthSD), bytes: b.Bytes.ForAgent(key, group, leastBytesSD), writes: b.Writes.ForAgent(key, group, leastLengthSD),
-		identical: newTails(&b.IdenticalCalls, group, key), distinct: newTails(&b.Distinct, group, key), switches: newTails(&b.Switches, group, key),
-		irreversible: newTails(&b.Irreversible, group, key), inRow: newTails(&b.Parallel, group, key),
-		tokens: b.Tokens.ForAgent(key, group, leastBytesSD), money: b.Money.ForAgent(key, group, leastBytesSD),
-		routes: map[uint64]*onRoute{}}
-	a.across.identical, a.across.deletions, a.across.retries = newTails(&b.AcrossRuns.Identical, group, key), newTails(&b.AcrossRuns.Deletions, group, key), newTails(&b.AcrossRuns.Retries, group, key)
+		length: b.Lengths.ForAgent(key, group, minLengthSD), bytes: b.Bytes.ForAgent(key, group, minBytesSD), writes: b.Writes.ForAgent(key, group, minLengthSD),
+		identical: newCountTails(&b.IdenticalCalls, group, key), distinct: newCountTails(&b.Distinct, group, key), switches: newCountTails(&b.Switches, group, key),
+		irreversible: newCountTails(&b.Irreversible, group, key), inRow: newCountTails(&b.Parallel, group, key),
+		tokens: b.Tokens.ForAgent(key, group, minBytesSD), money: b.Money.ForAgent(key, group, minBytesSD),
+		routes: map[uint64]*routeView{}}
+	a.across.identical, a.across.deletions, a.across.retries = newCountTails(&b.AcrossRuns.Identical, group, key), newCountTails(&b.AcrossRuns.Deletions, group, key), newCountTails(&b.AcrossRuns.Retries, group, key)
 	if known {
 		a.counts = &counts
 	}
-	if len(m.agents) > len(b.Agents)+mostStrangers {
+	if len(m.agents) > len(b.Agents)+maxStrangers {
 		clear(m.agents)
 	}
 	m.agents[place] = a
@@ -91,11 +91,11 @@ func (m *Model) agent(key, group string) *agent {
 func (m *Model) peers(group string) *peers {
 	p := m.groups[group]
 	if p == nil {
-		p = &peers{routes: make(map[uint64]string, len(m.Baseline.Routes[group])), fresh: map[uint64]freshTails{}, manyResources: m.Baseline.KnownResources.Saturated(group)}
+		p = &peers{routes: make(map[uint64]string, len(m.Baseline.Routes[group])), newOnRoute: map[uint64]newOnRouteTails{}, manyResources: m.Baseline.KnownResources.Saturated(group)}
 		for name := range m.Baseline.Routes[group] {
 			p.routes[feature.RouteHash(name)] = name
 		}
-		if len(m.groups) > len(m.Baseline.Groups)+mostStrangers {
+		if len(m.groups) > len(m.Baseline.Groups)+maxStrangers {
 			clear(m.groups)
 		}
 		m.groups[group] = p
@@ -103,17 +103,17 @@ func (m *Model) peers(group string) *peers {
 	return p
 }
 
-// fresh are the tails of new calls on a route, of the peers: of an agent alone they
+// newOnRoute are the tails of new calls on a route, of the peers: of an agent alone they
 // would be few.
-func (m *Model) fresh(a *agent, route uint64) freshTails {
+func (m *Model) newOnRoute(a *agent, route uint64) newOnRouteTails {
 	name, known := a.peers.routes[route]
 	if !known {
 		route = 0
 	}
-	t, made := a.peers.fresh[route]
+	t, made := a.peers.newOnRoute[route]
 	if !made {
-		t = freshTails{newTails(&m.Baseline.NewOnRoute, a.group, name), newTails(&m.Baseline.AcrossRuns.NewOnRoute, a.group, name)}
-		a.peers.fresh[route] = t
+		t = newOnRouteTails{newCountTails(&m.Baseline.NewOnRoute, a.group, name), newCountTails(&m.Baseline.AcrossRuns.NewOnRoute, a.group, name)}
+		a.peers.newOnRoute[route] = t
 	}
 	return t
 }

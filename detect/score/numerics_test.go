@@ -49,10 +49,10 @@ func TestTailOfTheNormalFromNextToCertainToNextToImpossible(t *testing.T) {
 
 // One trial's log-likelihood ratio: under the usual rate e to the step is 1 on average.
 func TestStepIsALikelihoodRatio(t *testing.T) {
-	for st := range Cusums {
+	for st := range numCusums {
 		p1 := specs[st].p1
 		for _, p := range []float64{1e-300, .002, .005, .01, .1, .2, .3, .6, .8} {
-			hit, miss := step(p, p1, true), step(p, p1, false)
+			hit, miss := increment(p, p1, true), increment(p, p1, false)
 			if math.IsNaN(hit) || math.IsInf(hit, 0) || math.IsNaN(miss) || math.IsInf(miss, 0) {
 				t.Fatalf("%s at %g: %v and %v", st, p, hit, miss)
 			}
@@ -67,7 +67,7 @@ func TestStepIsALikelihoodRatio(t *testing.T) {
 }
 
 func TestScaleIsContinuousAndGrows(t *testing.T) {
-	for st := range Statistics {
+	for st := range numStatistics {
 		sp := specs[st]
 		for x, want := range map[float64]float64{0: 0, sp.t1: 2 * decade, sp.t01: 3 * decade, 2*sp.t01 - sp.t1: 4 * decade} {
 			if got := st.anchored(x); math.Abs(got-want) > 1e-12 {
@@ -83,7 +83,7 @@ func TestScaleIsContinuousAndGrows(t *testing.T) {
 				continue
 			}
 			got := st.anchored(x)
-			if math.IsNaN(got) || got > mostScore {
+			if math.IsNaN(got) || got > maxScore {
 				t.Errorf("%s at %g: %v", st, x, got)
 			}
 			if x >= last && got < st.anchored(last) && !math.IsInf(last, -1) {
@@ -95,7 +95,7 @@ func TestScaleIsContinuousAndGrows(t *testing.T) {
 }
 
 func TestCountsOfNothingAndOfEverythingHaveTails(t *testing.T) {
-	var none *tails
+	var none *countTails
 	if none.at(7) != 0 {
 		t.Error("a count of which nothing is known")
 	}
@@ -104,7 +104,7 @@ func TestCountsOfNothingAndOfEverythingHaveTails(t *testing.T) {
 	for n := range uint64(40) {
 		f.Add("g", "a", n%7)
 	}
-	of, last := newTails(&f, "g", "a"), 0.0
+	of, last := newCountTails(&f, "g", "a"), 0.0
 	for _, n := range []uint64{0, 1, 2, 6, 7, 255, 256, 1022, 1023, 1024, 1025, 1e6, 1 << 40, math.MaxUint64} {
 		got := of.at(n)
 		if !(got >= last) || math.IsInf(got, 0) {
@@ -112,7 +112,7 @@ func TestCountsOfNothingAndOfEverythingHaveTails(t *testing.T) {
 		}
 		last = got
 	}
-	if step := of.at(mostTails) - of.at(mostTails-1); !(step > 0 && step < .01) {
+	if step := of.at(maxTails) - of.at(maxTails-1); !(step > 0 && step < .01) {
 		t.Errorf("between what is made and what is assumed: %v", step)
 	}
 }
@@ -166,7 +166,7 @@ func TestOrderOfRoutesIsBoundedEitherWay(t *testing.T) {
 				if next < share {
 					want = math.Log(.02 + .98*max(share, 1e-4)/max(next, 1e-6))
 				}
-				got := m.follows(of, m.on(of, route), before, route)
+				got := m.follows(of, m.route(of, route), before, route)
 				if got != want || got < math.Log(.02) || got > math.Log(.02+.98/1e-6) {
 					t.Errorf("%v: %d after %d says %v, want %v", who, route, before, got, want)
 				}
@@ -188,7 +188,7 @@ func TestEvidenceIsAnEValueAndEachRunCountsOnce(t *testing.T) {
 	}
 	fit := calibrate.Fit{Runs: 100, U: 1, Beta: .05, PU: .03, T5: 1, T1: 1, Scores: []float64{0, 1}, At: []float64{1, .03}}
 	m := NewModel(&baseline.Baseline{Calibration: fit})
-	for score, want := range map[float64]float64{0: math.Log(.5), 1: math.Log(.5 / math.Sqrt(.03)), 1e9: mostEvidence, math.NaN(): math.Log(.5)} {
+	for score, want := range map[float64]float64{0: math.Log(.5), 1: math.Log(.5 / math.Sqrt(.03)), 1e9: maxEvidence, math.NaN(): math.Log(.5)} {
 		if got := evidence(m, score); math.Abs(got-want) > 1e-12*math.Abs(want) {
 			t.Errorf("a score of %g says %v, want %v", score, got, want)
 		}
@@ -198,7 +198,7 @@ func TestEvidenceIsAnEValueAndEachRunCountsOnce(t *testing.T) {
 	for _, run := range [][]float64{{-.7, -.7, 1, 3, 3.5}, {-.7}, {-.7, 2}, {-.7, -.7, -.7}} {
 		var r RunScore
 		for _, e := range run {
-			a.weigh(&r, e)
+			a.addEvidence(&r, e)
 		}
 		sum = max(0, sum+run[len(run)-1])
 		if math.Abs(a.evidence-sum) > 1e-12 {
@@ -221,7 +221,7 @@ func TestRunOfAMillionCallsScoresANumber(t *testing.T) {
 		c.Resources = append(c.Resources[:0], c.Args)
 		s := run.Add(m, Reference{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.Irreversible)
 		actor.Add(&run, &s)
-		if !(run.Score >= last && run.Score < mostScore) || !(actor.Score >= 0 && actor.Score <= mostScore) {
+		if !(run.Score >= last && run.Score < maxScore) || !(actor.Score >= 0 && actor.Score <= maxScore) {
 			t.Fatalf("call %d: score %v after %v, of the actor %v", n+1, run.Score, last, actor.Score)
 		}
 		last = run.Score
@@ -236,15 +236,15 @@ func TestInventedNamesFillNoModel(t *testing.T) {
 	ref := load(t)
 	m := NewModel(ref.body())
 	c := ref.Train[0].Calls[0].feature()
-	for i := range 3 * mostStrangers {
+	for i := range 3 * maxStrangers {
 		var run RunScore
 		c.Route = uint64(i)
-		run.Add(m, Reference{Agent: fmt.Sprint("~", i), Group: fmt.Sprint("g", i%(2*mostStrangers))}, &c, 0, schema.ReadOnly)
+		run.Add(m, Reference{Agent: fmt.Sprint("~", i), Group: fmt.Sprint("g", i%(2*maxStrangers))}, &c, 0, schema.ReadOnly)
 		if alert := -math.Log(.01); run.Score >= alert {
 			t.Fatalf("one call of a stranger scores %v", run.Score)
 		}
 	}
-	if most := mostStrangers + len(m.Baseline.Agents) + 1; len(m.agents) > most || len(m.groups) > most {
+	if most := maxStrangers + len(m.Baseline.Agents) + 1; len(m.agents) > most || len(m.groups) > most {
 		t.Errorf("%d agents and %d groups, at most %d", len(m.agents), len(m.groups), most)
 	}
 }

@@ -2,11 +2,11 @@ package score
 
 import "flyball/detect/model/baseline"
 
-// onRoute is an agent's view of one route.
-type onRoute struct {
-	steps   steps
-	calls   baseline.LogNormal // of a run that uses it
-	follows []follow           // what it adds after others
+// routeView is an agent's view of one route.
+type routeView struct {
+	increments increments
+	calls      baseline.LogNormal // of a run that uses it
+	follows    []follow           // what it adds after others
 }
 
 // follow is what a route adds to the CUSUM of the order after another.
@@ -15,8 +15,8 @@ type follow struct {
 	adds   float64
 }
 
-// on is an agent's view of a route. All routes that the peers never used are alike.
-func (m *Model) on(a *agent, route uint64) *onRoute {
+// route is an agent's view of a route. All routes that the peers never used are alike.
+func (m *Model) route(a *agent, route uint64) *routeView {
 	if v := a.routes[route]; v != nil {
 		return v
 	}
@@ -24,7 +24,7 @@ func (m *Model) on(a *agent, route uint64) *onRoute {
 	if !known && a.unseen != nil {
 		return a.unseen
 	}
-	v := &onRoute{steps: makeSteps(m.rates(a, route, true)), calls: m.Baseline.PerRoute.ForAgent(a.key, a.group, name)}
+	v := &routeView{increments: makeIncrements(m.rates(a, route, true)), calls: m.Baseline.PerRoute.ForAgent(a.key, a.group, name)}
 	if known {
 		a.routes[route] = v
 	} else {

@@ -11,7 +11,7 @@ const (
 // follows is what a route after another adds to the CUSUM of the order: the
 // log-likelihood ratio of "the peers' routes in any order" against the usual next
 // one. 2 % of calls may come from anywhere, so that no call is impossible.
-func (m *Model) follows(a *agent, v *onRoute, before, route uint64) float64 {
+func (m *Model) follows(a *agent, v *routeView, before, route uint64) float64 {
 	if before != 0 {
 		if _, known := a.peers.routes[before]; !known {
 			before = unknownHash

@@ -105,16 +105,16 @@ func TestEveryStatisticOfEveryCallAgreesWithReference(t *testing.T) {
 			c := r.Calls[n].feature()
 			run.Add(m, Reference{Agent: r.Agent, Group: r.Group}, &c, int64(n), schema.ReversibilityUnknown)
 			want := ref.Scores[i][n]
-			for st := range Irreversible { // the reference's calls spend nothing
+			for st := range statIrreversible { // the reference's calls spend nothing
 				if ref.Statistics[st] != st.String() {
 					t.Fatalf("statistic %d is %s here and %s there", st, st, ref.Statistics[st])
 				}
-				if got := run.Value(st); !near(got, want[st]) {
+				if got := run.value(st); !near(got, want[st]) {
 					t.Fatalf("run %s call %d: %s is %v, the reference has %v", r.ID, n+1, st, got, want[st])
 				}
 				compared++
 			}
-			if got, want := run.Score, want[Irreversible]; !near(got, want) {
+			if got, want := run.Score, want[statIrreversible]; !near(got, want) {
 				t.Fatalf("run %s call %d: score %v, the reference has %v", r.ID, n+1, got, want)
 			}
 		}
@@ -136,10 +136,10 @@ func TestActorAgreesWithReferenceAcrossRuns(t *testing.T) {
 			actor.Add(&run, &s)
 			actor.evidence = 0 // of calibrated scores, which the reference has not
 			of, now := run.agent, actor.now
-			got := []float64{of.across.identical.at(now.Identical), m.fresh(of, s.Route).across.at(now.NewOnRoute), of.across.deletions.at(now.Deletions), of.across.retries.at(now.Retries)}
+			got := []float64{of.across.identical.at(now.Identical), m.newOnRoute(of, s.Route).across.at(now.NewOnRoute), of.across.deletions.at(now.Deletions), of.across.retries.at(now.Retries)}
 			highest := 0.0
 			for st, x := range got {
-				highest = max(highest, 3*decade*x/acrossSpecs[st].at)
+				highest = max(highest, 3*decade*x/actorSpecs[st].at)
 			}
 			for j, x := range append(got, highest) {
 				if !near(x, ref.Across[n][j]) {
@@ -212,7 +212,7 @@ func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
 				t.Fatalf("run %s differs after call %d", r.ID, n+1)
 			}
 			run = again
-			if want := ref.Scores[i][n][Irreversible]; !near(run.Score, want) {
+			if want := ref.Scores[i][n][statIrreversible]; !near(run.Score, want) {
 				t.Fatalf("run %s call %d: score %v, want %v", r.ID, n+1, run.Score, want)
 			}
 		}

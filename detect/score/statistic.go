@@ -7,35 +7,35 @@ import (
 	"flyball/schema"
 )
 
-// Statistic is a number of a run that only grows.
-type Statistic uint8
+// statistic is a number of a run that only grows.
+type statistic uint8
 
 // The first Cusums statistics are CUSUMs, the others are not.
 const (
-	Loop Statistic = iota
-	LoopLow
-	Retry
-	RetryLow
-	Error
-	Sweep
-	SweepLow
-	Destroy
-	Cusums
-	Identical    Statistic = iota - 1 // −ln P(a run makes one identical call at least as often)
-	Length                            // −ln P(a run has at least as many calls)
-	Bytes                             // −ln P(a run is given at least as much)
-	Writes                            // −ln P(a run writes at least as often)
-	OnRoute                           // the same of the calls on one route, where it is used: the largest
-	Scatter                           // CUSUM of the order of routes: any order against the usual one
-	Fresh                             // −ln P(a run that uses a route makes at least as many new calls of it): the largest
-	Distinct                          // −ln P(a run makes at least as many calls that repeat none)
-	RareWrites                        // sum of −ln P(a run of the peers writes there), over the routes that the run writes on
-	Switches                          // −ln P(a run changes its route at least as often)
-	Irreversible                      // −ln P(a run makes at least as many calls that cannot be undone)
-	InRow                             // −ln P(a run has as many calls in a row that each began before the one before it had ended)
-	Tokens                            // −ln P(a run uses at least as many)
-	Money                             // −ln P(a run moves at least as much)
-	Statistics
+	statRepeats statistic = iota
+	statRepeatsSlow
+	statRetries
+	statRetriesSlow
+	statErrors
+	statSweep
+	statSweepSlow
+	statDeletions
+	numCusums
+	statIdentical    statistic = iota - 1 // −ln P(a run makes one identical call at least as often)
+	statLength                            // −ln P(a run has at least as many calls)
+	statBytes                             // −ln P(a run is given at least as much)
+	statWrites                            // −ln P(a run writes at least as often)
+	statOnRoute                           // the same of the calls on one route, where it is used: the largest
+	statOrder                             // CUSUM of the order of routes: any order against the usual one
+	statNewOnRoute                        // −ln P(a run that uses a route makes at least as many new calls of it): the largest
+	statDistinct                          // −ln P(a run makes at least as many calls that repeat none)
+	statRareWrites                        // sum of −ln P(a run of the peers writes there), over the routes that the run writes on
+	statSwitches                          // −ln P(a run changes its route at least as often)
+	statIrreversible                      // −ln P(a run makes at least as many calls that cannot be undone)
+	statParallel                          // −ln P(a run has as many calls in a row that each began before the one before it had ended)
+	statTokens                            // −ln P(a run uses at least as many)
+	statMoney                             // −ln P(a run moves at least as much)
+	numStatistics
 )
 
 // spec of a statistic: what it counts, against which alternative rate, the
@@ -55,46 +55,46 @@ type spec struct {
 	family string
 }
 
-var specs = [Statistics]spec{
-	Loop:       {name: "repeats", event: feature.Repeats, p1: .98, t1: 6.8, t01: 16.5, family: schema.FamilyLoop},
-	LoopLow:    {name: "repeats_slow", event: feature.Repeats, p1: .3, t1: 18.5, t01: 37, family: schema.FamilyLoop},
-	Retry:      {name: "failing_retries", event: feature.Retries, p1: .9, t1: 7.5, t01: 14.5, family: schema.FamilyRetry},
-	RetryLow:   {name: "failing_retries_slow", event: feature.Retries, p1: .25, t1: 8.6, t01: 30, family: schema.FamilyRetry},
-	Error:      {name: "errors", event: feature.Failures, p1: .8, t1: 26, t01: 33, family: schema.FamilyRetry},
-	Sweep:      {name: "new_resources", event: feature.Sweeps, p1: .97, t1: 12, t01: 18.5, family: schema.FamilySweep},
-	SweepLow:   {name: "new_resources_slow", event: feature.SweepsAny, p1: .3, t1: 12, t01: 21, family: schema.FamilySweep},
-	Destroy:    {name: "deletions", event: feature.Deletions, p1: .5, t1: 6, t01: 6.7, family: schema.FamilyDestroy},
-	Identical:  {name: "identical_calls", t1: 7.1, t01: 7.6, family: schema.FamilyLoop},
-	Length:     {name: "calls", t1: 9, t01: 10, family: schema.FamilyFlood},
-	Bytes:      {name: "bytes_out", t1: 6, t01: 9.7, family: schema.FamilyExfiltration},
-	Writes:     {name: "writes", t1: 22, t01: 27, family: schema.FamilyFlood},
-	OnRoute:    {name: "calls_on_route", t1: 21, t01: 36, family: schema.FamilyFlood},
-	Scatter:    {name: "unusual_order", t1: 35, t01: 50, family: schema.FamilyFanout},
-	Fresh:      {name: "new_calls_on_route", t1: 5.8, t01: 7.3, family: schema.FamilySweep},
-	Distinct:   {name: "distinct_calls", t1: 5.8, t01: 15, family: schema.FamilyFlood},
-	RareWrites: {name: "rare_writes", t10: 5, t1: 32, t01: 75, family: schema.FamilyHijack},
-	Switches:   {name: "changes_of_route", t1: 7.5, t01: 8.1, family: schema.FamilyFanout},
+var specs = [numStatistics]spec{
+	statRepeats:     {name: "repeats", event: feature.Repeats, p1: .98, t1: 6.8, t01: 16.5, family: schema.FamilyLoop},
+	statRepeatsSlow: {name: "repeats_slow", event: feature.Repeats, p1: .3, t1: 18.5, t01: 37, family: schema.FamilyLoop},
+	statRetries:     {name: "failing_retries", event: feature.Retries, p1: .9, t1: 7.5, t01: 14.5, family: schema.FamilyRetry},
+	statRetriesSlow: {name: "failing_retries_slow", event: feature.Retries, p1: .25, t1: 8.6, t01: 30, family: schema.FamilyRetry},
+	statErrors:      {name: "errors", event: feature.Failures, p1: .8, t1: 26, t01: 33, family: schema.FamilyRetry},
+	statSweep:       {name: "new_resources", event: feature.Sweeps, p1: .97, t1: 12, t01: 18.5, family: schema.FamilySweep},
+	statSweepSlow:   {name: "new_resources_slow", event: feature.SweepsAny, p1: .3, t1: 12, t01: 21, family: schema.FamilySweep},
+	statDeletions:   {name: "deletions", event: feature.Deletions, p1: .5, t1: 6, t01: 6.7, family: schema.FamilyDestroy},
+	statIdentical:   {name: "identical_calls", t1: 7.1, t01: 7.6, family: schema.FamilyLoop},
+	statLength:      {name: "calls", t1: 9, t01: 10, family: schema.FamilyFlood},
+	statBytes:       {name: "bytes_out", t1: 6, t01: 9.7, family: schema.FamilyExfiltration},
+	statWrites:      {name: "writes", t1: 22, t01: 27, family: schema.FamilyFlood},
+	statOnRoute:     {name: "calls_on_route", t1: 21, t01: 36, family: schema.FamilyFlood},
+	statOrder:       {name: "unusual_order", t1: 35, t01: 50, family: schema.FamilyFanout},
+	statNewOnRoute:  {name: "new_calls_on_route", t1: 5.8, t01: 7.3, family: schema.FamilySweep},
+	statDistinct:    {name: "distinct_calls", t1: 5.8, t01: 15, family: schema.FamilyFlood},
+	statRareWrites:  {name: "rare_writes", t10: 5, t1: 32, t01: 75, family: schema.FamilyHijack},
+	statSwitches:    {name: "changes_of_route", t1: 7.5, t01: 8.1, family: schema.FamilyFanout},
 	// No public data shows these: their share of the budget is small by choice.
-	Irreversible: {name: "irreversible_calls", t1: 9, t01: 14, family: schema.FamilyFlood},
+	statIrreversible: {name: "irreversible_calls", t1: 9, t01: 14, family: schema.FamilyFlood},
 	// Evidence only: workers in parallel are no runaway.
-	InRow:  {name: "parallel_calls", t1: 40, t01: 80, family: schema.FamilyFlood},
-	Tokens: {name: "tokens", t1: 10, t01: 15, family: schema.FamilyFlood},
-	Money:  {name: "money", t1: 9, t01: 12, family: schema.FamilyFlood},
+	statParallel: {name: "parallel_calls", t1: 40, t01: 80, family: schema.FamilyFlood},
+	statTokens:   {name: "tokens", t1: 10, t01: 15, family: schema.FamilyFlood},
+	statMoney:    {name: "money", t1: 9, t01: 12, family: schema.FamilyFlood},
 }
 
-func (s Statistic) String() string { return specs[s].name }
+func (s statistic) String() string { return specs[s].name }
 
 // Decade of rarity on the common scale: the anchors lie at 2 and 3 of them.
 const decade = math.Ln10
 
-// mostScore bounds the scale, far above what a million calls come to: a score is a
+// maxScore bounds the scale, far above what a million calls come to: a score is a
 // number whatever a baseline claims.
-const mostScore = 1e9
+const maxScore = 1e9
 
 // anchored puts a statistic's value on the common scale.
-func (s Statistic) anchored(x float64) float64 { return min(s.scaled(x), mostScore) }
+func (s statistic) anchored(x float64) float64 { return min(s.scaled(x), maxScore) }
 
-func (s Statistic) scaled(x float64) float64 {
+func (s statistic) scaled(x float64) float64 {
 	sp := &specs[s]
 	switch {
 	case x < sp.t10:
@@ -118,8 +118,8 @@ const NumFamilies = 8
 
 func (f Family) String() string { return Families[f] }
 
-var familyOf = func() (out [Statistics]Family) {
-	for s := range Statistics {
+var familyOf = func() (out [numStatistics]Family) {
+	for s := range numStatistics {
 		for f, name := range Families {
 			if specs[s].family == name {
 				out[s] = Family(f)

@@ -7,30 +7,30 @@ import (
 	"flyball/schema"
 )
 
-// Actor is who acts, as the records alone tell it, with its runs.
+// Actor is who makes calls, by their routing key, with its runs.
 type Actor struct {
 	Key string
-	// Included is the offset of the last flyball.calls record applied, and
-	// SavedThrough the one that its stored entry includes; a replay skips the
-	// actor's calls at or below it. -1 means none.
+	// Included is the offset of the last record of flyball.calls that was applied;
+	// SavedThrough that of the last one in its stored entry: a replay skips the actor's calls
+	// up to it. -1: none.
 	Included, SavedThrough int64
-	// DirtyFrom is the first offset applied since the entry was written, -1 when clean.
+	// DirtyFrom is the first offset applied since the entry was written; -1: none was.
 	DirtyFrom int64
 
 	// Attached is what a later stage keeps of the actor; it lives and is stored with it.
 	Attached Attachment
 
-	observers []uint64        // who logs this actor's calls, in the order of their first
-	proofs    []proof         // of its credentials that nobody vouches for
+	observers []uint64        // hashes of who logs its calls, in the order of their first calls
+	proofs    []proof         // how often the API accepted credentials that no other party established
 	standing  schema.Standing // the pool in which it is counted
 
-	runs   map[bindKey][]*Run // sessions and conversations hold several, the rest one
+	runs   map[bindKey][]*Run // several of a session or conversation, else one
 	traces map[traceKey]*Run
 	open   int
 	total  int
 }
 
-// bindKey is what calls of one run share. The credential is always part of it.
+// bindKey is what the calls of one run have in common. The credential is always part of it.
 type bindKey struct {
 	Rule       schema.RunRule
 	Credential string
@@ -48,7 +48,7 @@ type traceKey struct {
 	credential string
 }
 
-// Owner is the actor whose run it is.
+// Owner is the actor that the run belongs to.
 func (r *Run) Owner() *Actor { return r.actor }
 
 // Empty reports that nothing of the actor is remembered.
@@ -90,14 +90,14 @@ func (a *Actor) attach(trace [16]byte, r *Run) {
 	a.traces[traceKey{trace, r.bind.Credential}] = r
 }
 
-// noteTrace remembers that a trace belongs to a run, the last few of each.
+// noteTrace remembers that a trace belongs to a run; of each run the last few.
 func (a *Actor) noteTrace(c *schema.Call, r *Run) {
 	if c.TraceID == [16]byte{} || slices.Contains(r.traces, c.TraceID) {
 		return
 	}
 	k := traceKey{c.TraceID, r.bind.Credential}
 	if a.traces[k] != nil {
-		return // another run of the actor has it; first come, first kept
+		return // another run of the actor had it first
 	}
 	if len(r.traces) == tracesPerRun {
 		delete(a.traces, traceKey{r.traces[0], r.bind.Credential})
@@ -107,7 +107,7 @@ func (a *Actor) noteTrace(c *schema.Call, r *Run) {
 	a.attach(c.TraceID, r)
 }
 
-// oldestClosed is the closed run that was closed first; ties by id.
+// oldestClosed is the run that was closed first; of several the one with the lowest id.
 func (a *Actor) oldestClosed() *Run {
 	var oldest *Run
 	for _, list := range a.runs {
@@ -125,7 +125,7 @@ func (a *Actor) oldestClosed() *Run {
 }
 
 // TrippedSiblings is how many other runs of the run's actor were tripped at or after a time.
-func (p *Partition) TrippedSiblings(r *Run, since int64) int {
+func (r *Run) TrippedSiblings(since int64) int {
 	n := 0
 	for _, list := range r.actor.runs {
 		for _, other := range list {

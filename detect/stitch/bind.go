@@ -38,8 +38,8 @@ func (p *Partition) bindCall(a *Actor, c *schema.Call, offset int64) (*Run, sche
 	return p.runByIdleGap(a, c, k, offset), schema.RunSession
 }
 
-// subRun is the key of a sub-agent's run and the run that started it: the
-// parent agent's own sub-run if there is one, else the session's run.
+// subRun returns the run that started a sub-agent's run and the sub-agent's key. The parent
+// is the parent agent's own sub-run if there is one, else the session's run.
 func (a *Actor) subRun(c *schema.Call) (*Run, string) {
 	for _, key := range c.ParentRunKeys() {
 		if list := a.runs[bindKey{Rule: schema.RunExplicit, Credential: c.CredentialID, Key: key}]; len(list) > 0 {
@@ -56,14 +56,14 @@ func verifiedPrincipal(c *schema.Call) string {
 	return ""
 }
 
-// conflicts reports that a call is verifiably another principal's than the run.
+// conflicts reports whether a call has another verified principal than the run.
 func (r *Run) conflicts(c *schema.Call) bool {
 	v := verifiedPrincipal(c)
 	return v != "" && r.PrincipalTrust == schema.TrustVerified && r.PrincipalID != v
 }
 
-// runByKey is the run of a key that names one run. Another verified principal
-// under the same key is another run.
+// runByKey finds or opens the run of a key that names one run. Another verified principal
+// under the same key has a run of its own.
 func (p *Partition) runByKey(a *Actor, c *schema.Call, k bindKey, parent *Run, offset int64) *Run {
 	list := a.runs[k]
 	if len(list) > 0 && list[0].conflicts(c) {
@@ -77,8 +77,8 @@ func (p *Partition) runByKey(a *Actor, c *schema.Call, k bindKey, parent *Run, o
 	return p.openRun(a, c, k, id, parent, offset)
 }
 
-// runByIdleGap is the run of a key that silence splits: the one nearest in time
-// among those within a gap of the call.
+// runByIdleGap finds or opens the run of a key whose calls silence divides into runs: the
+// nearest in time among those within a gap of the call.
 func (p *Partition) runByIdleGap(a *Actor, c *schema.Call, k bindKey, offset int64) *Run {
 	gap := p.limits.SessionGap
 	if k.Rule == schema.RunConversation {
@@ -93,10 +93,11 @@ func (p *Partition) runByIdleGap(a *Actor, c *schema.Call, k bindKey, offset int
 	if best != nil {
 		return best
 	}
-	// The id of such a run is the place of the first call processed.
+	// The key of such a run is the position of its first call in the log.
 	first := c.Source.TopicID.String() + "/" + strconv.Itoa(int(c.Source.Partition)) + "/" +
 		strconv.FormatInt(c.Pos.Offset, 10) + "/" + strconv.Itoa(int(c.Pos.Item))
-	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule, Key: k.Key + "@" + first, Principal: k.Principal}
+	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: a.Key, Credential: k.Credential, Rule: k.Rule,
+		Key: k.Key + "@" + first, Principal: k.Principal}
 	return p.openRun(a, c, k, id, nil, offset)
 }
 
@@ -110,18 +111,19 @@ func (r *Run) distance(start int64) int64 {
 	return 0
 }
 
-// openRun starts a run, or the actor's overflow run when there is no room.
+// openRun opens a run, or finds or opens the actor's overflow run where there is no room.
 func (p *Partition) openRun(a *Actor, c *schema.Call, k bindKey, id schema.RunIdentity, parent *Run, offset int64) *Run {
 	s := a.callerStanding(c)
-	overflow := k.Rule != schema.RunOverflow && (a.open >= p.limits.OpenRunsPerActor || !p.openPools.room(s, p.limits.OpenRuns, half(p.limits.OpenRuns)))
+	overflow := k.Rule != schema.RunOverflow &&
+		(a.open >= p.limits.OpenRunsPerActor || !p.openPools.room(s, p.limits.OpenRuns, half(p.limits.OpenRuns)))
 	if overflow {
 		p.countRefusal(s)
-		ok := bindKey{Rule: schema.RunOverflow} // one an actor and standing: credentials can be invented too
+		ok := bindKey{Rule: schema.RunOverflow} // one for each actor and standing: credentials can be invented, too
 		if s > schema.StandingClaimed {
 			ok.Key = s.String()
 		}
 		r := p.runByKey(a, c, ok, nil, offset)
-		r.refused.Add(hash(k.Key, k.Principal))
+		r.refused.Add(schema.HashStrings(k.Key, k.Principal))
 		return r
 	}
 	r := &Run{bind: k.clone(), actor: a, dueSlot: -1, standing: s}

@@ -10,18 +10,19 @@ import (
 // sourceBinding is the rule by which spans that name no caller are an agent's.
 const sourceBinding = "trace_binding"
 
-// BindTrace takes in who owns a trace, told at an offset of flyball.calls. The
-// spans of that trace that name no caller, before it and after, are a sub-run
-// of the owner's run, under the owner's name.
+// BindTrace takes in, at an offset of flyball.calls, which run a trace belongs to. Spans of
+// the trace that name no caller, before and after, are a sub-run of that run, under the name
+// of its agent.
 func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	c := &schema.Call{Tenant: b.Tenant, RoutingKey: wire.TraceActor(b.Trace), TraceID: b.Trace, Start: b.At, DurationNs: -1,
 		AgentID: b.Agent.ID, AgentName: b.Agent.Name, AgentVersion: b.Agent.Version, AgentTrust: b.Agent.Trust, AgentSource: sourceBinding,
 		PrincipalID: b.Behalf, PrincipalTrust: b.BehalfBy, PrincipalSource: sourceBinding, CallerKind: b.Caller, TaskID: b.TaskID}
 	a := p.actors[c.RoutingKey]
 	if a == nil {
-		// What may never be needed takes no room from who calls: half of what is claimed.
-		// Whose trace it is lends it no standing: one owner may have any number of traces.
-		if !p.actorPools.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) || !p.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(half(p.limits.OpenRuns))) {
+		// No span may ever come, so it gets at most half of the room of claimed actors, whatever
+		// the standing of the owner: one owner may have any number of traces.
+		if !p.actorPools.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) ||
+			!p.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(half(p.limits.OpenRuns))) {
 			p.countRefusal(schema.StandingClaimed)
 			return
 		}
@@ -30,7 +31,8 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	if offset <= a.SavedThrough {
 		return
 	}
-	r := p.runByKey(a, &schema.Call{Tenant: b.Tenant, TraceID: b.Trace}, bindKey{Rule: schema.RunTrace, Key: hex.EncodeToString(b.Trace[:])}, nil, offset)
+	k := bindKey{Rule: schema.RunTrace, Key: hex.EncodeToString(b.Trace[:])}
+	r := p.runByKey(a, &schema.Call{Tenant: b.Tenant, TraceID: b.Trace}, k, nil, offset)
 	if r.ParentRunID.IsZero() && r.RunID != b.RunID {
 		r.ParentRunID = b.RunID
 	}
@@ -47,7 +49,7 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 	p.schedule(r, false)
 }
 
-// inherit gives a span that names no caller the one that owns its trace.
+// inherit gives a span that names no caller the agent that its trace belongs to.
 func (r *Run) inherit(c *schema.Call) {
 	if r.AgentSource == sourceBinding && c.AgentTrust < r.AgentTrust {
 		c.AgentID, c.AgentName, c.AgentVersion = r.AgentID, r.AgentName, r.AgentVersion

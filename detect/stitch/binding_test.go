@@ -19,8 +19,9 @@ func nobody(tr [16]byte) option {
 
 func owner(t *testing.T, tr [16]byte) (wire.TraceBinding, schema.RunID) {
 	t.Helper()
-	agent := schema.Call{Tenant: "default", RoutingKey: "o:svc/planner", TraceID: tr, SpanID: [8]byte{1}, AgentID: "svc/planner", AgentTrust: schema.TrustInfrastructure,
-		AgentSpan: true, ObserverKind: schema.ObserverAgentRuntime, RunKey: "run-7", CallerKind: schema.CallerAgent, TaskID: "task-3"}
+	agent := schema.Call{Tenant: "default", RoutingKey: "o:svc/planner", TraceID: tr, SpanID: [8]byte{1}, AgentID: "svc/planner",
+		AgentTrust: schema.TrustInfrastructure,
+		AgentSpan:  true, ObserverKind: schema.ObserverAgentRuntime, RunKey: "run-7", CallerKind: schema.CallerAgent, TaskID: "task-3"}
 	b, ok := wire.BindingOf(&agent)
 	if !ok {
 		t.Fatal("an agent's span tells nothing")
@@ -83,10 +84,11 @@ func TestOwnerOfASilentTraceIsNoRun(t *testing.T) {
 // agents whose name is only asserted, unless the span is the agent's own.
 func TestOnlyWhoWasEstablishedOwnsATrace(t *testing.T) {
 	for name, c := range map[string]schema.Call{
-		"a gateway's line":  {ObserverKind: schema.ObserverGateway, AgentID: "a", AgentTrust: schema.TrustVerified},
-		"an asserted name":  {ObserverKind: schema.ObserverServer, AgentID: "a", AgentTrust: schema.TrustAsserted},
-		"nobody":            {ObserverKind: schema.ObserverServer},
-		"the trace's actor": {ObserverKind: schema.ObserverServer, AgentID: "a", AgentTrust: schema.TrustVerified, RoutingKey: wire.TraceActor([16]byte{1})},
+		"a gateway's line": {ObserverKind: schema.ObserverGateway, AgentID: "a", AgentTrust: schema.TrustVerified},
+		"an asserted name": {ObserverKind: schema.ObserverServer, AgentID: "a", AgentTrust: schema.TrustAsserted},
+		"nobody":           {ObserverKind: schema.ObserverServer},
+		"the trace's actor": {ObserverKind: schema.ObserverServer, AgentID: "a", AgentTrust: schema.TrustVerified,
+			RoutingKey: wire.TraceActor([16]byte{1})},
 	} {
 		c.TraceID, c.SpanID = [16]byte{1}, [8]byte{1}
 		if _, ok := wire.BindingOf(&c); ok {

@@ -2,7 +2,7 @@ package stitch
 
 import "time"
 
-// Limits bound what callers can make a partition remember.
+// Limits bound what callers can make a partition remember. Half means rounded up.
 type Limits struct {
 	OpenRunsPerActor   int // above it an actor's further runs share one overflow run
 	OpenRuns           int // open runs of the partition; of claimed callers at most half, of proven ones at most half

@@ -2,7 +2,6 @@ package stitch
 
 import (
 	"container/heap"
-	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -36,13 +35,13 @@ func NewPartition(part int32, limits Limits) *Partition {
 	return &Partition{part: part, limits: limits, actors: make(map[string]*Actor)}
 }
 
-// SetRunAttachment says how what a later stage attaches to runs is made when they are read back.
+// SetRunAttachment sets what makes the empty state of a later stage when a run is restored.
 func (p *Partition) SetRunAttachment(attach func() Attachment) { p.newRunAttachment = attach }
 
-// SetActorAttachment is the same of what it attaches to actors.
+// SetActorAttachment does the same for actors.
 func (p *Partition) SetActorAttachment(attach func() Attachment) { p.newActorAttachment = attach }
 
-// TakeClosed hands out the runs that silence closed since they were last handed out.
+// TakeClosed appends to into the runs that silence has closed since it was last called.
 func (p *Partition) TakeClosed(into []*Run) []*Run {
 	into = append(into, p.closed...)
 	clear(p.closed)
@@ -50,11 +49,11 @@ func (p *Partition) TakeClosed(into []*Run) []*Run {
 	return into
 }
 
-// OpenRuns, Actors and Refusals are for gauges.
-func (p *Partition) OpenRuns() int    { return p.openRuns }
-func (p *Partition) Actors() int      { return len(p.actors) }
-func (p *Partition) Refusals() uint64 { return p.refusals }
-func (p *Partition) Watermark() int64 { return p.watermark }
+// OpenRuns is how many runs are open, the overflow runs included.
+func (p *Partition) OpenRuns() int { return p.openRuns }
+
+// Actors is how many actors are remembered.
+func (p *Partition) Actors() int { return len(p.actors) }
 
 // Apply binds a call, found at an offset of flyball.calls, to its run and sets
 // the call's Run fields. It returns nil when the actor's restored state already
@@ -72,7 +71,7 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 		a.open++
 		p.countRun(r, 1)
 	}
-	if of, again := a.isDuplicateObservation(r, c); again {
+	if of, duplicate := a.isDuplicateObservation(r, c); duplicate {
 		c.SetAttr(AttrObservationOf, of)
 		c.Duplicate = true
 		r.identify(c)
@@ -99,8 +98,8 @@ func (p *Partition) Apply(c *schema.Call, offset int64) *Run {
 	return r
 }
 
-// actor finds or makes the actor of a call. When its pool has no room for another,
-// it shares one: see sharedKey.
+// actor finds or makes the actor of a call. Where there is no room for another, the call
+// shares one: see sharedKey.
 func (p *Partition) actor(c *schema.Call) *Actor {
 	if a := p.actors[c.RoutingKey]; a != nil {
 		return a
@@ -116,7 +115,7 @@ func (p *Partition) actor(c *schema.Call) *Actor {
 		return p.newActor(key, s)
 	}
 	if proven := a.callerStanding(c); proven == schema.StandingProven && p.actorPools.room(proven, p.limits.Actors, 0) {
-		own := p.newActor(c.RoutingKey, proven) // what was counted while it shared is its own
+		own := p.newActor(c.RoutingKey, proven) // with what was counted while it shared one
 		own.proofs = []proof{*a.findProof(xxhash.Sum64String(c.CredentialID))}
 		return own
 	}
@@ -143,8 +142,8 @@ func (p *Partition) markChanged(r *Run) {
 	}
 }
 
-// Advance moves the watermark, at an offset of flyball.calls, and closes and
-// evicts what it has passed. The watermark never moves back.
+// Advance moves the watermark, at an offset of flyball.calls, and closes or evicts the runs
+// whose time it has passed. The watermark never moves back.
 func (p *Partition) Advance(watermark, offset int64) {
 	if watermark <= p.watermark {
 		return
@@ -162,7 +161,7 @@ func (p *Partition) Advance(watermark, offset int64) {
 			p.countRun(r, -1)
 			r.sightings, r.oldestSighting = nil, 0
 			if r.Calls > 0 {
-				p.markChanged(r) // a trace whose owner was told of, and of which no span came, is no run
+				p.markChanged(r) // a trace that was bound and of which no span came is no run
 			}
 			p.closed = append(p.closed, r)
 			p.markApplied(r.actor, offset)
@@ -199,8 +198,8 @@ func (p *Partition) schedule(r *Run, reopened bool) {
 		r.dueAt = r.nextDue(&p.limits)
 		heap.Fix(&p.due, r.dueSlot)
 	}
-	// A run whose end has moved on stays where it is in the heap: it is looked
-	// at then and put back, which is cheaper than moving it at every call.
+	// A run whose end has moved on stays where it is in the heap: it is put back when its
+	// time has come, which is cheaper than moving it at every call.
 }
 
 func (p *Partition) evict(r *Run) {
@@ -221,8 +220,8 @@ func (p *Partition) evict(r *Run) {
 // Changed is how many runs' snapshots are due.
 func (p *Partition) Changed() int { return len(p.changed) }
 
-// TakeChanged hands out the runs that changed since they were last handed out;
-// their snapshots are due.
+// TakeChanged appends to into the runs that have changed since it was last called: their
+// snapshots are due.
 func (p *Partition) TakeChanged(into []*Run) []*Run {
 	for _, r := range p.changed {
 		r.changed = false
@@ -233,11 +232,10 @@ func (p *Partition) TakeChanged(into []*Run) []*Run {
 	return into
 }
 
-// Dirty are the actors whose entries are due, those dirty longest first.
+// Dirty are the actors that changed since their entries were written, the earliest first.
 func (p *Partition) Dirty() []*Actor { return p.dirty }
 
-// Saved takes the first n dirty actors off the list: their entries, as they
-// stand now, are being written.
+// Saved takes the first n dirty actors off the list: their entries are written.
 func (p *Partition) Saved(n int) {
 	for _, a := range p.dirty[:n] {
 		a.DirtyFrom = -1
@@ -245,25 +243,22 @@ func (p *Partition) Saved(n int) {
 	p.dirty = append(p.dirty[:0], p.dirty[n:]...)
 }
 
-// Forget drops an actor of which nothing is remembered, and says whether it did, and
-// whether it is to be asked again: a proven actor is remembered for a day after its
-// last accepted call, so that a flood of others finds it in its place.
+// Forget drops an actor that has no runs. done says that it did; later that it may be called
+// again: a proven actor is remembered for a day after its last accepted call, so that a flood
+// of other actors does not take its place.
 func (p *Partition) Forget(key string) (done, later bool) {
 	a := p.actors[key]
 	if a == nil || !a.Empty() || a.DirtyFrom >= 0 {
 		return false, false
 	}
 	if a.rememberedIdle(p.watermark) {
-		a.Attached = nil // of it only that it is proven
+		a.Attached = nil // only that it is proven is remembered
 		return false, true
 	}
 	delete(p.actors, key)
 	p.countActor(a, -1)
 	return true, false
 }
-
-// ClosesAt is for tests and explanations: when silence alone closes a run.
-func (r *Run) ClosesAt(l Limits) time.Time { return time.Unix(0, r.lastEnd+int64(r.gap(&l))).UTC() }
 
 type dueHeap []*Run
 

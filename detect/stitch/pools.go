@@ -7,8 +7,8 @@ import (
 	"flyball/schema"
 )
 
-// pools are counts by the standing of who is counted: what anybody can invent is
-// counted apart, so that it takes no room from the others.
+// pools are counts by standing: what anybody can invent is counted by itself, so that it
+// takes no room from the others.
 type pools [schema.StandingEstablished + 1]int
 
 func (p *pools) total() int {
@@ -20,9 +20,9 @@ func (p *pools) total() int {
 //   - proven: up to half of it, as long as all together hold less than the limit;
 //   - claimed: up to a share of it (at most half), under the same condition.
 //
-// So what is claimed or proven never goes beyond the limit, and established callers
-// beyond it only by what is there already when they come: at most twice the limit,
-// until silence has closed the rest. Nothing is evicted to make room.
+// So claimed and proven ones never exceed the limit, and all together exceed it only by what
+// is there when established callers come: at most twice the limit, until silence has closed
+// the rest. Nothing is evicted to make room.
 func (p *pools) room(s schema.Standing, limit, claimed int) bool {
 	switch s {
 	case schema.StandingEstablished:
@@ -35,19 +35,19 @@ func (p *pools) room(s schema.Standing, limit, claimed int) bool {
 
 func half(n int) int { return (n + 1) / 2 }
 
-// claimedActors are those that may have an actor of their own by their word alone;
-// sharedActors is how many actors of an address the others share: together half.
+// claimedActors is how many claimed callers may have an actor of their own; sharedActors is
+// how many actors, one for each address, the others share. Together they are half.
 func (l *Limits) claimedActors() int { return max(half(l.Actors)-l.sharedActors(), 1) }
 func (l *Limits) sharedActors() int  { return l.Actors / 8 }
 
-// overflowActor begins the keys of actors that several callers share: no routing key does.
+// overflowActor begins the keys of actors that several callers share. No routing key begins so.
 const overflowActor = "overflow"
 
 func (a *Actor) shared() bool { return strings.HasPrefix(a.Key, overflowActor) }
 
-// sharedKey is the actor that callers without room for one of their own share: all
-// established ones have one, the others one for each address (of IPv6 for each /64,
-// which is what one subscriber has), as long as there is room for those.
+// sharedKey is the key of the actor that callers share who find no room for one of their own:
+// one for all established ones, and one for each address of the others (in IPv6 for each /64,
+// which one subscriber has), as long as there is room for those.
 func (p *Partition) sharedKey(c *schema.Call, s schema.Standing) string {
 	if s == schema.StandingEstablished {
 		return overflowActor + ":" + s.String()
@@ -74,7 +74,7 @@ func (p *Partition) newActor(key string, s schema.Standing) *Actor {
 	return a
 }
 
-// countActor takes an actor in, or out.
+// countActor adds n to the count of the actor's pool.
 func (p *Partition) countActor(a *Actor, n int) {
 	if a.shared() {
 		p.sharedCount += n
@@ -83,7 +83,7 @@ func (p *Partition) countActor(a *Actor, n int) {
 	p.actorPools[a.standing] += n
 }
 
-// promote moves an actor to the pool of a higher standing, as far as that has room.
+// promote moves an actor to the pool of a higher standing where that has room.
 func (p *Partition) promote(a *Actor, s schema.Standing) {
 	if s <= a.standing || a.shared() || s == schema.StandingProven && p.actorPools[s] >= half(p.limits.Actors) {
 		return
@@ -97,8 +97,8 @@ func (p *Partition) promote(a *Actor, s schema.Standing) {
 	p.countActor(a, 1)
 }
 
-// countRun takes an open run into its pool, or out of it. The overflow runs are
-// bounded by the actors and stand in no pool.
+// countRun adds n to the count of an open run's pool. Overflow runs are in no pool: the
+// actors bound them.
 func (p *Partition) countRun(r *Run, n int) {
 	p.openRuns += n
 	if r.Rule != schema.RunOverflow {
@@ -118,8 +118,7 @@ func (p *Partition) raiseStanding(r *Run, s schema.Standing) {
 	r.standing = s
 }
 
-// ActiveAgents is how many actors have runs in memory and are established or proven:
-// what nobody vouches for does not count.
+// ActiveAgents is how many established or proven actors have runs in memory.
 func (p *Partition) ActiveAgents() int {
 	return p.activePools[schema.StandingEstablished] + p.activePools[schema.StandingProven]
 }

@@ -19,7 +19,8 @@ func from(ip string) option {
 // invented is a caller that nobody vouches for, with a name, a key and an address of its own.
 func invented(i int) option {
 	return func(c *schema.Call) {
-		c.RoutingKey, c.CredentialID, c.CredentialTrust, c.RunKey = fmt.Sprint("c:x", i), fmt.Sprint("x", i), schema.TrustAsserted, fmt.Sprint("r", i)
+		c.RoutingKey, c.RunKey = fmt.Sprint("c:x", i), fmt.Sprint("r", i)
+		c.CredentialID, c.CredentialTrust = fmt.Sprint("x", i), schema.TrustAsserted
 		c.ClientIP = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 	}
 }
@@ -109,18 +110,20 @@ func TestCredentialIsProvenByTheApiAlone(t *testing.T) {
 		opt    option
 		proven bool
 	}{
-		"accepted":              {21, 30 * time.Second, status(200), true},
-		"not found":             {21, 30 * time.Second, status(404), true},
-		"too few":               {19, time.Minute, status(200), false},
-		"too soon":              {500, time.Second, status(200), false},
-		"unauthorized":          {40, time.Minute, status(401), false},
-		"forbidden":             {40, time.Minute, status(403), false},
-		"failed":                {40, time.Minute, status(503), false},
-		"limited":               {40, time.Minute, status(429), false},
-		"no status":             {40, time.Minute, status(0), false},
-		"its own spans":         {40, time.Minute, seenBy(schema.ObserverClient, "sdk"), false},
-		"asked of the check":    {40, time.Minute, seenBy(schema.ObserverGate, ""), false},
-		"a denial of ours":      {40, time.Minute, func(c *schema.Call) { c.Outcome, c.DeniedBy, c.Status = schema.OutcomeDenied, "flyball", 418 }, false},
+		"accepted":           {21, 30 * time.Second, status(200), true},
+		"not found":          {21, 30 * time.Second, status(404), true},
+		"too few":            {19, time.Minute, status(200), false},
+		"too soon":           {500, time.Second, status(200), false},
+		"unauthorized":       {40, time.Minute, status(401), false},
+		"forbidden":          {40, time.Minute, status(403), false},
+		"failed":             {40, time.Minute, status(503), false},
+		"limited":            {40, time.Minute, status(429), false},
+		"no status":          {40, time.Minute, status(0), false},
+		"its own spans":      {40, time.Minute, seenBy(schema.ObserverClient, "sdk"), false},
+		"asked of the check": {40, time.Minute, seenBy(schema.ObserverGate, ""), false},
+		"a denial of ours": {40, time.Minute, func(c *schema.Call) {
+			c.Outcome, c.DeniedBy, c.Status = schema.OutcomeDenied, "flyball", 418
+		}, false},
 		"established all along": {40, time.Minute, func(c *schema.Call) { c.CredentialTrust = schema.TrustInfrastructure }, false},
 	} {
 		b := newBench(t)
@@ -130,7 +133,8 @@ func TestCredentialIsProvenByTheApiAlone(t *testing.T) {
 		if got != v.proven {
 			t.Errorf("%s: reported proven: %v, want %v", name, got, v.proven)
 		}
-		if got && (a.standing != schema.StandingProven || b.run(last.RunID).Standing() != schema.StandingProven || b.p.actorPools != pools{0, 1, 0} || b.p.openPools != pools{0, 1, 0}) {
+		if got && (a.standing != schema.StandingProven || b.run(last.RunID).Standing() != schema.StandingProven ||
+			b.p.actorPools != pools{0, 1, 0} || b.p.openPools != pools{0, 1, 0}) {
 			t.Errorf("%s: actor %v, run %v, %v actors, %v runs", name, a.standing, b.run(last.RunID).Standing(), b.p.actorPools, b.p.openPools)
 		}
 		if a.ProvenToday(last) {
@@ -194,7 +198,8 @@ func TestPoolsSurviveARestart(t *testing.T) {
 			again.p.Adopt(read)
 		}
 		if again.p.openPools != want || again.p.actorPools != want || again.p.ActiveAgents() != want[1]+want[2] {
-			t.Errorf("version %d: runs %v, actors %v, %d active; want %v", version, again.p.openPools, again.p.actorPools, again.p.ActiveAgents(), want)
+			t.Errorf("version %d: runs %v, actors %v, %d active; want %v", version, again.p.openPools, again.p.actorPools, again.p.ActiveAgents(),
+				want)
 		}
 	}
 }
@@ -237,7 +242,8 @@ func TestPoolsCountWhatIsThere(t *testing.T) {
 		}
 	}
 	if open != b.p.openPools || actors != b.p.actorPools || active != b.p.activePools || all != b.p.openRuns {
-		t.Errorf("runs %v counted %v, actors %v counted %v, active %v counted %v, open %d counted %d", open, b.p.openPools, actors, b.p.actorPools, active, b.p.activePools, all, b.p.openRuns)
+		t.Errorf("runs %v counted %v, actors %v counted %v, active %v counted %v, open %d counted %d", open, b.p.openPools, actors,
+			b.p.actorPools, active, b.p.activePools, all, b.p.openRuns)
 	}
 }
 

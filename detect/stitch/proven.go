@@ -11,16 +11,16 @@ import (
 )
 
 // A credential is proven once the API has accepted provenCalls calls with it over
-// provenSpan of event time.
+// provenSpan of event time, in ns.
 const (
 	provenCalls = 20
 	provenSpan  = int64(10 * time.Minute)
-	// provenLasts is how long it stays so without an accepted call.
+	// provenLasts is how long it stays proven without an accepted call.
 	provenLasts = int64(7 * 24 * time.Hour)
 	// provenIdle is how long a proven actor is remembered without runs.
 	provenIdle = int64(24 * time.Hour)
-	// proofsPerActor bounds the credentials of an actor that are counted; one more takes
-	// the place of the one that is not proven and was accepted longest ago, or has none.
+	// proofsPerActor bounds the credentials of an actor that are counted. One more takes the
+	// place of the one that is not proven and was accepted longest ago, if there is one.
 	proofsPerActor = 4
 	day            = int64(24 * time.Hour)
 )
@@ -29,7 +29,7 @@ const (
 type proof struct {
 	credential  uint64 // hash of its id
 	first, last int64  // event time of accepted calls, Unix ns
-	reportedDay uint32 // day since 1970 on which it was last told, plus one
+	reportedDay uint32 // day since 1970 on which it was last reported, plus one; 0: never
 	calls       uint8  // up to provenCalls
 }
 
@@ -46,7 +46,7 @@ func (a *Actor) findProof(credential uint64) *proof {
 	return nil
 }
 
-// callerStanding a call's caller, as the call and what is remembered of its actor tell.
+// callerStanding is the standing of a call's caller, by the call and by the actor's proofs.
 func (a *Actor) callerStanding(c *schema.Call) schema.Standing {
 	s := c.Standing()
 	if s == schema.StandingEstablished || len(a.proofs) == 0 || c.CredentialID == "" {
@@ -58,14 +58,14 @@ func (a *Actor) callerStanding(c *schema.Call) schema.Standing {
 	return s
 }
 
-// StoppedByFlyball reports a call that never reached the API because of a decision of
-// ours: it is no evidence of what the caller does to the API.
+// StoppedByFlyball reports whether a row is not about a call that reached the API: it is the
+// check's own, or Flyball denied the call. It is no evidence of what the caller does.
 func StoppedByFlyball(c *schema.Call) bool {
 	return c.ObserverKind == schema.ObserverGate || c.Outcome == schema.OutcomeDenied && (c.DeniedBy == "flyball" || c.DeniedBy == "ext_authz")
 }
 
-// accepted reports a call of which somebody other than the caller says that the API
-// took its credential. What a limit or a failure answered says nothing of that.
+// accepted reports whether the API took the credential of a call, by an observer other than
+// the caller. What a rate limit or a proxy answered says nothing about that.
 func accepted(c *schema.Call) bool {
 	if c.Duplicate || StoppedByFlyball(c) || c.ObserverKind == schema.ObserverClient || c.ObserverKind == schema.ObserverAgentRuntime {
 		return false
@@ -73,7 +73,7 @@ func accepted(c *schema.Call) bool {
 	return c.Status >= 200 && c.Status < 500 && c.Status != 401 && c.Status != 403 && c.Status != 407 && c.Status != 429
 }
 
-// countAccepted takes in an accepted call of a credential that nobody vouches for.
+// countAccepted counts an accepted call of a credential that no other party established.
 func (a *Actor) countAccepted(c *schema.Call) {
 	if c.CredentialID == "" || c.CredentialTrust >= schema.TrustInfrastructure || !accepted(c) {
 		return
@@ -93,10 +93,10 @@ func (a *Actor) countAccepted(c *schema.Call) {
 	f.calls = min(f.calls+1, provenCalls)
 }
 
-// freeProof is room for another credential; nil: all that are counted are proven.
+// freeProof makes room for another credential; nil: all that are counted are proven.
 func (a *Actor) freeProof(at int64) *proof {
 	if len(a.proofs) < proofsPerActor {
-		grown := make([]proof, len(a.proofs)+1) // one by one: nearly every actor has one
+		grown := make([]proof, len(a.proofs)+1) // nearly every actor has one: it grows one by one
 		copy(grown, a.proofs)
 		a.proofs = grown
 		return &grown[len(grown)-1]
@@ -110,8 +110,8 @@ func (a *Actor) freeProof(at int64) *proof {
 	return oldest
 }
 
-// ProvenToday reports whether a call's credential is proven and was not reported so
-// on the day of the call, which it notes.
+// ProvenToday reports whether a call's credential is proven and was not reported so on the
+// day of the call, and notes that it was.
 func (a *Actor) ProvenToday(c *schema.Call) bool {
 	if len(a.proofs) == 0 || c.CredentialID == "" || c.CredentialTrust >= schema.TrustInfrastructure || !accepted(c) {
 		return false
@@ -124,7 +124,7 @@ func (a *Actor) ProvenToday(c *schema.Call) bool {
 	return true
 }
 
-// rememberedIdle reports whether a proven actor without runs is still to be remembered.
+// rememberedIdle reports whether an actor without runs is remembered because it is proven.
 func (a *Actor) rememberedIdle(watermark int64) bool {
 	return a.standing == schema.StandingProven && slices.ContainsFunc(a.proofs, func(f proof) bool {
 		return f.proven(watermark) && watermark-f.last < provenIdle
@@ -136,7 +136,7 @@ func codeProofs(c *wire.Coder, a *Actor) {
 	n := len(a.proofs)
 	c.Len(&n, 12)
 	if !c.Encoding && n > proofsPerActor || a.standing > schema.StandingEstablished {
-		c.Refuse("a standing or credentials that no actor has")
+		c.Refuse("a standing that does not exist or more credentials than are counted")
 		return
 	}
 	if !c.Encoding && n > 0 {

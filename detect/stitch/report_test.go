@@ -39,7 +39,8 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 				c.Resources = []schema.Resource{{Type: "account", ID: s.path}}
 			})
 			run = b.run(c.RunID)
-			rows = append(rows, query.ReportRow{Run: c.RunID.String(), Method: c.Method, Path: c.Path, Resources: []string{resource}, Asked: asked, Duplicate: c.Duplicate})
+			rows = append(rows, query.ReportRow{Run: c.RunID.String(), Method: c.Method, Path: c.Path, Resources: []string{resource}, Asked: asked,
+				Duplicate: c.Duplicate})
 			if c.Duplicate && !asked {
 				other := s
 				other.by = 1 - s.by

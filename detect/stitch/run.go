@@ -4,13 +4,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-
 	"flyball/schema"
 	"flyball/schema/wire"
 )
 
-// Run is an open or lately closed run.
+// Run is an open run, or one that was closed a short time ago.
 type Run struct {
 	schema.RunSnapshot
 
@@ -18,9 +16,9 @@ type Run struct {
 	bind           bindKey
 	routes         Distinct
 	resources      Distinct
-	refused        Distinct // overflow run only: the keys that found no room
+	refused        Distinct // of an overflow run: the keys that found no room
 	traces         [][16]byte
-	sightings      []sighting // of calls that another observer may have seen, too; a ring when full
+	sightings      []sighting // of calls that another observer may log, too; a ring when full
 	oldestSighting int
 	lastEnd        int64 // latest end of a call: silence is measured from it
 	closedAt       int64 // watermark at which it was closed
@@ -33,12 +31,12 @@ type Run struct {
 
 	// TrippedAt is the event time of the run's last trip, Unix ns; 0 none.
 	TrippedAt int64
-	// Attached is what a later stage keeps of the run; it lives and is stored with it.
+	// Attached is what a later stage keeps of the run. It is stored with it.
 	Attached Attachment
 
-	// Emitted is the Version of the snapshot last handed out.
+	// Emitted is the Version of the snapshot that was written last.
 	Emitted uint64
-	changed bool // stands in Partition.changed
+	changed bool // it is in Partition.changed
 }
 
 // Standing of the run's caller: the highest that one of its calls had.
@@ -52,13 +50,13 @@ func (r *Run) version() uint64 {
 	return v
 }
 
-// OtherPrincipal reports that the run is apart from the one that has its key,
-// since it is verifiably somebody else's.
+// OtherPrincipal reports whether the run is a second one of its key, because another verified
+// principal came under the key.
 func (r *Run) OtherPrincipal() bool {
 	return r.bind.Principal != "" && r.Rule != schema.RunSession && r.Rule != schema.RunConversation
 }
 
-// Snapshot is the run as it stands.
+// Snapshot is the run as it is now.
 func (r *Run) Snapshot() schema.RunSnapshot {
 	s := r.RunSnapshot
 	s.Version = r.version()
@@ -68,7 +66,7 @@ func (r *Run) Snapshot() schema.RunSnapshot {
 	return s
 }
 
-// Attachment is a later stage's state of a run or of an actor.
+// Attachment is what a later stage keeps of a run or an actor.
 type Attachment interface {
 	// Code writes or reads it.
 	Code(c *wire.Coder)
@@ -106,8 +104,8 @@ func (r *Run) add(c *schema.Call) {
 		r.lastEnd = end
 	}
 	if c.ObserverKind == schema.ObserverGate {
-		// What was asked of the gate, not what was done: it counts once the
-		// gateway or the service says so.
+		// It says what was requested, not what was done: the call counts when the gateway or
+		// the service logs it.
 		r.identify(c)
 		return
 	}
@@ -133,17 +131,17 @@ func (r *Run) add(c *schema.Call) {
 	if c.Late {
 		r.LateCalls++
 	}
-	r.routes.Add(hash(c.Method, c.RouteKey))
+	r.routes.Add(schema.HashStrings(c.Method, c.RouteKey))
 	for i := range c.Resources {
 		if id := c.Resources[i].ID; id != "?" && id != "*" {
-			r.resources.Add(hash(c.Resources[i].Type, id))
+			r.resources.Add(schema.HashStrings(c.Resources[i].Type, id))
 		}
 	}
 	r.identify(c)
 }
 
-// identify keeps the most trusted answer to each question of identity; among
-// equals the first.
+// identify keeps the most trusted value of each field of identity; of equally trusted ones
+// the first.
 func (r *Run) identify(c *schema.Call) {
 	if c.AgentID != "" && (r.AgentID == "" || c.AgentTrust > r.AgentTrust) {
 		if r.AgentID != c.AgentID {
@@ -173,8 +171,8 @@ func (r *Run) identify(c *schema.Call) {
 		r.TraceID = c.TraceID
 	}
 	if c.AgentSpan && r.Rule == schema.RunTrace {
-		// The spans of a trace arrive children first: the run is the trace's
-		// from the start and learns here that an agent span is its root.
+		// The spans of a trace arrive children first: the run is the trace's from the start,
+		// and that an agent span is its root is known only now.
 		r.Rule, r.Confidence = schema.RunAgentSpan, confidence[schema.RunAgentSpan]
 	}
 }
@@ -185,16 +183,7 @@ func setIfEmpty(field *string, v string) {
 	}
 }
 
-func hash(a, b string) uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	_, _ = d.WriteString(a)
-	_, _ = d.Write([]byte{0})
-	_, _ = d.WriteString(b)
-	return d.Sum64()
-}
-
-// confidence that a call of the rule is in the right run, 0-100.
+// confidence that a call bound by a rule is in the right run, 0 to 100.
 var confidence = [...]uint8{
 	schema.RunExplicit: 95, schema.RunAgentSpan: 95, schema.RunTrace: 85,
 	schema.RunConversation: 75, schema.RunSession: 50, schema.RunOverflow: 5, schema.RunGate: 95,

@@ -13,20 +13,20 @@ import (
 	"flyball/schema/wire"
 )
 
-// AttrObservationOf marks a call's row as another sight of a call that is
-// counted already; its value is the record_id of that one.
+// AttrObservationOf marks a call's row as a further observation of a call that is counted
+// already. Its value is the record_id of that one.
 const AttrObservationOf = "observation_of"
 
 const (
-	// sightingsPerRun bounds what is remembered of calls whose other sights may come.
+	// sightingsPerRun bounds the calls of which further observations are recognised.
 	sightingsPerRun = 256
-	// observersPerActor bounds how many observers of an actor are told apart.
+	// observersPerActor bounds the observers of an actor that are distinguished.
 	observersPerActor = 8
-	// sameCall is how far the starts of two sights of one call may lie apart.
+	// sameCall is how far the starts of two observations of one call may lie apart.
 	sameCall = int64(60 * time.Second)
 )
 
-// sighting is a call that was counted, by what tells another sight of it.
+// sighting is a call that was counted, by what identifies another observation of it.
 type sighting struct {
 	request, span uint64 // hashes of the request id, and of the trace and the caller's span; 0 none
 	content       uint64 // of method, path as it was sent, tool and status
@@ -38,8 +38,8 @@ type sighting struct {
 	record        string // its record_id
 }
 
-// observer is which of the actor's observers a call is of; -1 when there are
-// too many to be told apart.
+// observer is the number of a call's observer among those of the actor; -1: there are too
+// many to be distinguished.
 func (a *Actor) observer(c *schema.Call) int {
 	var d xxhash.Digest
 	d.Reset()
@@ -58,14 +58,13 @@ func (a *Actor) observer(c *schema.Call) int {
 	return len(a.observers) - 1
 }
 
-// isDuplicateObservation reports whether a call is another observer's sight of one that the
-// run has counted, and where that one is. Request ids and spans are the caller's
-// to choose, so they join two rows only where the rows also say the same: method,
-// path as it was sent (without the query), tool and status, and the host and the
-// arguments where both say them. Two rows of one observer are always two calls.
-// A service that logs a path which its gateway has rewritten is counted beside
-// the gateway: in doubt both count.
-func (a *Actor) isDuplicateObservation(r *Run, c *schema.Call) (of string, again bool) {
+// isDuplicateObservation reports whether a call is another observer's row of one that the run
+// has counted, and the record_id of that one. A caller chooses request ids and spans, so two
+// rows are joined only where they also agree in method, path as it was sent (without the
+// query), tool and status, and in host and arguments where both have them. Two rows of one
+// observer are always two calls. In doubt both count: so does a service that logs a path
+// which its gateway has rewritten.
+func (a *Actor) isDuplicateObservation(r *Run, c *schema.Call) (of string, duplicate bool) {
 	if c.ObserverKind == schema.ObserverGate {
 		return "", false
 	}
@@ -90,7 +89,7 @@ func (a *Actor) isDuplicateObservation(r *Run, c *schema.Call) (of string, again
 	return "", false
 }
 
-// readContent takes in what the call's row says of what was asked and answered.
+// readContent takes in what the call's row says about the request and the answer.
 func (s *sighting) readContent(c *schema.Call) {
 	var d xxhash.Digest
 	d.Reset()
@@ -106,15 +105,15 @@ func (s *sighting) readContent(c *schema.Call) {
 	s.args, s.argsBasis = c.ArgsDigest, c.ArgsDigestBasis
 }
 
-// sameCall reports whether two sightings may be of one call.
+// sameCall reports whether two observations may be of one call.
 func (s *sighting) sameCall(o *sighting) bool {
 	return (s.request != 0 && s.request == o.request || s.span != 0 && s.span == o.span) && s.content == o.content &&
 		(s.host == o.host || s.host == 0 || o.host == 0) &&
 		(s.args == o.args || s.args == 0 || o.args == 0 || s.argsBasis != o.argsBasis)
 }
 
-// remember puts a sighting where one lies that is too old to be met again, else
-// beside them, up to the bound: what is remembered is the last minute's.
+// remember puts a sighting in the place of one that is too old to be matched, else after the
+// others, up to the bound: those of the last minute are kept.
 func (r *Run) remember(s sighting) {
 	if len(r.sightings) > 0 {
 		if oldest := &r.sightings[r.oldestSighting]; len(r.sightings) == sightingsPerRun || s.start-oldest.start > sameCall {
@@ -123,7 +122,7 @@ func (r *Run) remember(s sighting) {
 			return
 		}
 	}
-	// In order of age again, so that the oldest is found by its place.
+	// By age again, so that the oldest is found by its place.
 	if r.oldestSighting != 0 {
 		r.sightings = append(slices.Clone(r.sightings[r.oldestSighting:]), r.sightings[:r.oldestSighting]...)
 		r.oldestSighting = 0
@@ -131,9 +130,10 @@ func (r *Run) remember(s sighting) {
 	r.sightings = append(r.sightings, s)
 }
 
-// recordID is what the view calls has under that name.
+// recordID is the column record_id of the view calls.
 func recordID(c *schema.Call) string {
-	return c.Source.Topic + "/" + strconv.Itoa(int(c.Source.Partition)) + "/" + strconv.FormatInt(c.Pos.Offset, 10) + "/" + strconv.FormatUint(uint64(c.Pos.Item), 10)
+	return c.Source.Topic + "/" + strconv.Itoa(int(c.Source.Partition)) + "/" +
+		strconv.FormatInt(c.Pos.Offset, 10) + "/" + strconv.FormatUint(uint64(c.Pos.Item), 10)
 }
 
 func requestHash(c *schema.Call) uint64 {
@@ -143,8 +143,8 @@ func requestHash(c *schema.Call) uint64 {
 	return xxhash.Sum64String(c.RequestID)
 }
 
-// spanHash is of the span of the caller: what a client calls its own, everybody
-// behind it calls the parent.
+// spanHash is the hash of the trace and of the caller's span: the client's own, which is the
+// parent of every observer behind it.
 func spanHash(c *schema.Call) uint64 {
 	span := c.ParentSpanID
 	if c.ObserverKind == schema.ObserverClient || c.ObserverKind == schema.ObserverAgentRuntime {
@@ -184,10 +184,10 @@ func codeSightings(c *wire.Coder, r *Run) {
 	}
 	wire.Num(c, &r.oldestSighting)
 	if r.oldestSighting < 0 || r.oldestSighting > 0 && r.oldestSighting >= n {
-		c.Refuse("a place beyond the sightings that are remembered")
+		c.Refuse("an index beyond the remembered sightings")
 	}
 	if !c.Encoding && c.Version < 8 {
-		// They do not say which path was called: for a minute both rows count.
+		// They do not hold the path: for a minute both rows count.
 		r.sightings, r.oldestSighting = nil, 0
 	}
 }

@@ -34,7 +34,8 @@ func TestThreeObserversOfOneCallAreOneCall(t *testing.T) {
 	calls := run.Calls
 	for _, o := range []option{seenBy(schema.ObserverSidecar, ""), seenBy(schema.ObserverServer, "orders")} {
 		c := b.call(1100*time.Millisecond, key("r"), request("q1"), o)
-		if !c.Duplicate || len(c.Attrs) != 1 || c.Attrs[0] != (schema.Attr{Key: "observation_of", Value: fmt.Sprintf("gw/0/%d/0", first.Pos.Offset)}) {
+		if !c.Duplicate || len(c.Attrs) != 1 || c.Attrs[0] != (schema.Attr{Key: "observation_of",
+			Value: fmt.Sprintf("gw/0/%d/0", first.Pos.Offset)}) {
 			t.Errorf("%v %+v", c.Duplicate, c.Attrs)
 		}
 	}
@@ -64,7 +65,8 @@ func TestConstantRequestIdDoesNotHide(t *testing.T) {
 	// Nor does one that the gateway alone logs.
 	alone := newBench(t)
 	for i := range 100 {
-		run = alone.run(alone.call(time.Duration(i)*time.Millisecond, key("r"), request("always-the-same"), seenBy(schema.ObserverGateway, "")).RunID)
+		run = alone.run(alone.call(time.Duration(i)*time.Millisecond, key("r"), request("always-the-same"),
+			seenBy(schema.ObserverGateway, "")).RunID)
 	}
 	if run.Calls != 100 {
 		t.Errorf("%d calls, want 100", run.Calls)
@@ -186,7 +188,8 @@ func TestRequestIdReusedThroughTwoGatewaysHidesNothing(t *testing.T) {
 		var run *Run
 		for i := range 40 {
 			gateway := fmt.Sprint("edge-", i%2)
-			c := b.call(time.Duration(i)*10*time.Millisecond, key("r"), path(fmt.Sprint("/v1/accounts/", i)), shared(i/2), seenBy(schema.ObserverGateway, gateway))
+			c := b.call(time.Duration(i)*10*time.Millisecond, key("r"), path(fmt.Sprint("/v1/accounts/", i)), shared(i/2),
+				seenBy(schema.ObserverGateway, gateway))
 			if c.Duplicate {
 				t.Errorf("%s: call %d is taken for another sight of call %d", name, i, i-1)
 			}

@@ -10,27 +10,24 @@ import (
 	"flyball/schema/wire"
 )
 
-// StateVersion is the newest version of an actor's stored entry. Version 2 adds
-// what a later stage attached to each run, version 3 who logs the actor's calls
-// and the calls whose other sights may come, version 4 what a run gave out, wrote
-// and called on each route, version 5 its counts of new calls and switches, what
-// sessions in people's names are suspected by and the exceptions that cover findings,
-// version 6 what a later stage attached to the actor, version 7 what runs did outside
-// their scope and what disagrees about who they are, version 8 the standing of actors
-// and runs, how often the API accepted an actor's credentials, and which path, host and
-// arguments a sighting is of; older entries have none of it.
-const StateVersion = 8
+// StateVersion is the newest version of an actor's stored entry, and the one written. Version
+// 2 added what a later stage attached to each run, version 3 the observers of the actor and
+// the calls of which further observations may come, version 6 what was attached to the actor,
+// version 8 the standing of actors and runs and the credentials that the API accepted. The
+// versions between changed what was attached; since version 9 attachments have versions of
+// their own.
+const StateVersion = 9
 
-// EncodeActor appends an actor's entry to dst: what a restart needs to go on
-// as if nothing had happened. generation is the owner's.
+// EncodeActor appends an actor's entry to dst: what a restart needs to go on from.
+// generation is the owner's.
 func EncodeActor(dst []byte, a *Actor, generation uint64) []byte {
 	c := wire.NewWriter(dst, wire.KindState, StateVersion)
 	codeActor(c, a, &generation, nil, nil)
 	return c.Bytes()
 }
 
-// Restore puts an actor's entry back and reports the generation that wrote it.
-// A later entry of the same actor replaces an earlier one.
+// Restore decodes an actor's entry and returns the generation that wrote it. The actor is not
+// part of the partition until it is adopted.
 func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err error) {
 	c, err := wire.NewReader(value, wire.KindState, StateVersion)
 	if err != nil {
@@ -48,7 +45,7 @@ func (p *Partition) Restore(value []byte) (a *Actor, generation uint64, err erro
 	return a, generation, nil
 }
 
-// Adopt takes restored actors over into the partition.
+// Adopt makes a restored actor part of the partition. It replaces one of the same key.
 func (p *Partition) Adopt(a *Actor) {
 	p.actors[a.Key] = a
 	p.countActor(a, 1)
@@ -173,7 +170,7 @@ func codeRun(c *wire.Coder, r *Run) {
 	if c.Version >= 8 {
 		wire.Small(c, &r.standing)
 		if r.standing > schema.StandingEstablished {
-			c.Refuse("a standing that no run has")
+			c.Refuse("a standing that does not exist")
 		}
 	}
 }
@@ -196,7 +193,7 @@ func codeAttached(c *wire.Coder, a *Attachment, attach func() Attachment, of str
 	}
 	if !c.Encoding {
 		if attach == nil {
-			c.Refuse(of + " with the state of a stage that does not run here")
+			c.Refuse(of + " with the state of a stage that this partition does not have")
 			return
 		}
 		*a = attach()

@@ -26,7 +26,8 @@ func newBench(t *testing.T, change ...func(*Limits)) *bench {
 	for _, f := range change {
 		f(&l)
 	}
-	return &bench{t: t, p: NewPartition(0, l), w: Watermark{Lateness: l.Lateness}, source: schema.Source{Topic: "gw", TopicID: schema.TopicID{1}}}
+	return &bench{t: t, p: NewPartition(0, l), w: Watermark{Lateness: l.Lateness},
+		source: schema.Source{Topic: "gw", TopicID: schema.TopicID{1}}}
 }
 
 type option func(*schema.Call)
@@ -45,7 +46,8 @@ func principal(p string) option {
 func (b *bench) call(at time.Duration, opts ...option) *schema.Call {
 	b.t.Helper()
 	c := &schema.Call{Source: b.source, Pos: schema.Position{Offset: b.offset}, Tenant: "default", RoutingKey: "c:k1", CredentialID: "k1",
-		CredentialTrust: schema.TrustInfrastructure, Start: t0.Add(at).UnixNano(), DurationNs: int64(time.Millisecond), Method: "GET", RouteKey: "/orders/{}"}
+		CredentialTrust: schema.TrustInfrastructure, Start: t0.Add(at).UnixNano(), DurationNs: int64(time.Millisecond), Method: "GET",
+		RouteKey: "/orders/{}"}
 	for _, o := range opts {
 		o(c)
 	}
@@ -167,8 +169,8 @@ func TestInventedRunIdsCannotEvictAnother(t *testing.T) {
 	if n := b.p.OpenRuns(); n > 102 {
 		t.Fatalf("%d open runs", n)
 	}
-	if b.p.Refusals() < 199_000 {
-		t.Fatalf("%d refusals counted", b.p.Refusals())
+	if b.p.refusals < 199_000 {
+		t.Fatalf("%d refusals counted", b.p.refusals)
 	}
 	for _, a := range b.p.actors {
 		for k, l := range a.runs {
@@ -288,7 +290,7 @@ func TestRestoredStateGoesOnAsIfNothingHappened(t *testing.T) {
 	calls(cut, 0, 1700)
 	after := newBench(t)
 	after.offset, after.w = cut.offset, cut.w
-	after.p.SetWatermark(cut.p.Watermark())
+	after.p.SetWatermark(cut.p.watermark)
 	for _, a := range cut.p.actors {
 		restored, gen, err := after.p.Restore(EncodeActor(nil, a, 3))
 		if err != nil || gen != 3 {
@@ -317,7 +319,8 @@ func BenchmarkApply(b *testing.B) {
 	for i := range calls {
 		a := fmt.Sprint("agent-", i*7919%1250)
 		calls[i] = schema.Call{Source: schema.Source{Topic: "gw"}, Tenant: "default", RoutingKey: a, CredentialID: a, RunKey: "run-" + a,
-			TraceID: [16]byte{byte(i), byte(i >> 8), 1}, Method: "GET", RouteKey: "/orders/{}", Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(i * 31)}}}
+			TraceID: [16]byte{byte(i), byte(i >> 8), 1}, Method: "GET", RouteKey: "/orders/{}", Resources: []schema.Resource{{Type: "order",
+				ID: fmt.Sprint(i * 31)}}}
 	}
 	b.ReportAllocs()
 	i := 0
@@ -339,8 +342,10 @@ func BenchmarkApplySeenByTwo(b *testing.B) {
 	for i := range calls {
 		n := i / 2
 		a := fmt.Sprint("agent-", n*7919%1250)
-		calls[i] = schema.Call{Source: schema.Source{Topic: "gw"}, Tenant: "default", RoutingKey: a, CredentialID: a, RunKey: "run-" + a, RequestID: fmt.Sprint("q", n), Host: "api.example",
-			ObserverKind: []schema.ObserverKind{schema.ObserverGateway, schema.ObserverSidecar}[i%2], Method: "GET", Path: fmt.Sprint("/orders/", n), RouteKey: "/orders/{}", Status: 200,
+		calls[i] = schema.Call{Source: schema.Source{Topic: "gw"}, Tenant: "default", RoutingKey: a, CredentialID: a, RunKey: "run-" + a,
+			RequestID: fmt.Sprint("q", n), Host: "api.example",
+			ObserverKind: []schema.ObserverKind{schema.ObserverGateway, schema.ObserverSidecar}[i%2], Method: "GET", Path: fmt.Sprint("/orders/",
+				n), RouteKey: "/orders/{}", Status: 200,
 			Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(n)}}}
 	}
 	b.ReportAllocs()

@@ -9,7 +9,7 @@ import (
 
 // Watermark is how far event time has come in one partition of flyball.calls:
 // the lowest of its sources' highest event times, less the lateness allowed.
-// A source that its ingest says is caught up counts as current. A source that
+// A source whose ingest has caught up counts as current. A source that
 // no ingest has mentioned for a day, by the clock of the marks, is left out,
 // and so is a topic that was deleted and made again under its name.
 type Watermark struct {
@@ -22,18 +22,18 @@ type Watermark struct {
 type SourceTime struct {
 	EventTime int64 // highest event time seen
 	CurrentAt int64 // latest time at which nothing older was waiting
-	HeardAt   int64 // Clock when it was last heard of
+	HeardAt   int64 // Clock when it was last mentioned
 }
 
 func (s SourceTime) time() int64 { return max(s.EventTime, s.CurrentAt) }
 
 const sourceGoneAfter = int64(24 * time.Hour)
 
-// Note takes in what a call or a mark says of a source. A source that is new
-// is kept as given: the caller clones its strings.
+// Note takes in what a call or a mark says about a source. A new source is kept as given: the
+// caller clones its strings.
 func (w *Watermark) Note(s schema.Source, eventTime, currentAt int64) {
 	if strings.HasPrefix(s.Topic, "flyball.") {
-		return // a writer of Flyball's own: what it says happens now, and it may never speak again
+		return // a writer of Flyball's own: it writes what happens now, and may never write again
 	}
 	if w.Sources == nil {
 		w.Sources = make(map[schema.Source]SourceTime)
@@ -49,11 +49,11 @@ func (w *Watermark) Note(s schema.Source, eventTime, currentAt int64) {
 	w.Sources[s] = SourceTime{max(have.EventTime, eventTime), max(have.CurrentAt, currentAt), w.Clock}
 }
 
-// Tick takes in the time at which an ingest wrote its marks.
+// Tick takes in the time, in Unix ns, at which an ingest wrote its marks.
 func (w *Watermark) Tick(at int64) { w.Clock = max(w.Clock, at) }
 
-// Time is the watermark; 0 while no source is known, or while one is of which
-// nothing is known yet: it may hold anything.
+// Time is the watermark in Unix ns; 0 while no source is known, or while nothing is known of
+// one: calls of any time may come from it.
 func (w *Watermark) Time() int64 {
 	lowest, any := int64(0), false
 	for _, s := range w.Sources {

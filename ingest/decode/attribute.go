@@ -8,6 +8,7 @@ import (
 
 	"flyball/ingest/fields"
 	"flyball/schema"
+	"flyball/schema/identity"
 )
 
 func attrText(m pcommon.Map, key string) string {
@@ -44,101 +45,83 @@ func valid(s string) string {
 // attribute takes in an attribute of a span or log record, by its old name or
 // its new one.
 func (d *draft) attribute(key string, v pcommon.Value) {
-	c, ev := &d.call, &d.ev
 	if key == "gen_ai.tool.call.arguments" && v.Type() == pcommon.ValueTypeMap {
 		d.in.Args, d.in.BodyLogged = []byte(v.AsString()), true
 		return
 	}
-	text := attributeText(v)
-	if text == "" {
+	t := attributeText(v)
+	if t == "" {
 		return
 	}
-	switch key {
-	case "url.path":
-		c.Path = text
-	case "url.query":
-		d.in.RawQuery = strings.TrimPrefix(text, "?")
-	case "http.route", "url.template":
-		if d.in.SourceRoute == "" || key == "http.route" {
-			d.in.SourceRoute = text
+	if set, ok := attributeTable[key]; ok {
+		set(d, fields.Plain(t))
+		return
+	}
+	d.longTail(valid(key), fields.Plain(t))
+}
+
+// attributeTable holds the attributes of OpenTelemetry, OpenInference and agent
+// frameworks that no gateway logs under the same name. Their values are not empty.
+var attributeTable = tableOf(
+	names(text(func(d *draft) *string { return &d.call.Path }), "url.path"),
+	names(func(d *draft, v fields.Value) { d.in.RawQuery = strings.TrimPrefix(v.Text(), "?") }, "url.query"),
+	names(text(func(d *draft) *string { return &d.in.SourceRoute }), "http.route"),
+	names(firstText(func(d *draft) *string { return &d.in.SourceRoute }), "url.template"),
+	names(text(func(d *draft) *string { return &d.call.Scheme }), "url.scheme", "http.scheme"),
+	names(host(rankHostServerAddress), "server.address"),
+	names(text(func(d *draft) *string { return &d.call.RPCStatus }),
+		"rpc.response.status_code", "mcp.error.code", "a2a.response.error_code", "error_code"),
+	names(setRPCSystem, "rpc.system", "rpc.system.name"),
+	names(func(d *draft, v fields.Value) { d.call.OpKind, d.call.Operation = schema.OpA2A, v.Text() }, "a2a.method"),
+	names(func(d *draft, v fields.Value) { d.failed = d.failed || v.Text() == "error" }, "a2a.response.outcome"),
+	names(text(func(d *draft) *string { return &d.call.ErrorType }), "error.type"),
+	names(firstText(func(d *draft) *string { return &d.call.ErrorType }), "exception.type", "error"),
+	names(firstText(func(d *draft) *string { return &d.call.ErrorMessage }), "exception.message", "error.message"),
+	names(func(d *draft, v fields.Value) { d.client(rankClientAttribute, v.Text()) }, "client.address", "http.client_ip"),
+	names(func(d *draft, v fields.Value) { d.client(rankClientPeer, v.Text()) },
+		"network.peer.address", "net.sock.peer.addr", "net.peer.ip", "src.addr"),
+	names(text(func(d *draft) *string { return &d.call.UserAgent }), "user_agent.original", "http.user_agent"),
+	names(count(func(d *draft) *uint64 { return &d.call.BytesIn }, false), "http.request.body.size", "http.request_content_length"),
+	names(count(func(d *draft) *uint64 { return &d.call.BytesIn }, true), "http.request.size"),
+	names(count(func(d *draft) *uint64 { return &d.call.BytesOut }, false), "http.response.body.size", "http.response_content_length"),
+	names(count(func(d *draft) *uint64 { return &d.call.BytesOut }, true), "http.response.size"),
+
+	names(text(func(d *draft) *string { return &d.ev.GenAIAgentID }), "gen_ai.agent.id"),
+	names(text(func(d *draft) *string { return &d.ev.GenAIAgentName }), "gen_ai.agent.name"),
+	names(firstText(func(d *draft) *string { return &d.ev.GenAIAgentName }), "agent.name", "gen_ai.workflow.name", "graph.node.name"),
+	names(text(func(d *draft) *string { return &d.ev.AgentVersion }), "gen_ai.agent.version"),
+	names(firstText(func(d *draft) *string { return &d.call.ToolName }), "tool.name"),
+	names(text(func(d *draft) *string { return &d.call.ToolCallID }), "gen_ai.tool.call.id", "tool.id", "tool_call.id"),
+	names(text(func(d *draft) *string { return &d.call.MCPServer }), "mcp.target"),
+	names(firstText(func(d *draft) *string { return &d.call.GenAIProvider }), "llm.provider", "llm.system"),
+	names(firstText(func(d *draft) *string { return &d.call.ModelRequested }), "llm.model_name", "llm.request.model_name"),
+	names(text(func(d *draft) *string { return &d.call.ModelUsed }), "llm.response.model_name"),
+	names(func(d *draft, v fields.Value) { d.call.TokensIn = v.Small() }, "llm.token_count.prompt"),
+	names(func(d *draft, v fields.Value) { d.call.TokensOut = v.Small() }, "llm.token_count.completion"),
+	names(text(func(d *draft) *string { return &d.ev.UserID }), "user.id"),
+	names(firstText(func(d *draft) *string { return &d.ev.UserID }), "user.name", "enduser.id", "langfuse.user.id"),
+	names(conversation(rankConversationFramework),
+		"langsmith.metadata.thread_id", "langfuse.session.id", "langsmith.trace.session_id", "a2a.context.id"),
+	names(claim(func(c *identity.Claims) *string { return &c.ClientID }), "auth.client_id", "oauth.client_id"),
+
+	// Read elsewhere, or of no use.
+	names(ignore, "gen_ai.operation.name", "openinference.span.kind", "langsmith.span.kind", "server.port", "network.protocol.name",
+		"network.protocol.version", "network.transport", "net.host.port", "http.flavor", "http.version", "network.peer.port",
+		"client.port", "net.peer.port", "net.sock.peer.port", "url.original"),
+)
+
+// count sets a number of bytes; with unlessSet only where none is known so far.
+func count(field func(*draft) *uint64, unlessSet bool) setter {
+	return func(d *draft, v fields.Value) {
+		if into := field(d); !unlessSet || *into == 0 {
+			*into = v.Count()
 		}
-	case "url.scheme", "http.scheme":
-		c.Scheme = text
-	case "server.address":
-		choose(&d.ranks.host, 3, &c.Host, text)
-	case "rpc.response.status_code", "mcp.error.code", "a2a.response.error_code", "error_code":
-		c.RPCStatus = text
-	case "rpc.system", "rpc.system.name":
-		if text == "grpc" {
-			c.OpKind = schema.OpGRPC
-		}
-	case "a2a.method":
-		c.OpKind, c.Operation = schema.OpA2A, text
-	case "a2a.response.outcome":
-		d.failed = d.failed || text == "error"
-	case "error.type":
-		c.ErrorType = text
-	case "exception.type", "error":
-		c.ErrorType = first(c.ErrorType, text)
-	case "exception.message", "error.message":
-		c.ErrorMessage = first(c.ErrorMessage, text)
-	case "client.address", "http.client_ip":
-		d.client(8, text)
-	case "network.peer.address", "net.sock.peer.addr", "net.peer.ip", "src.addr":
-		d.client(4, text)
-	case "user_agent.original", "http.user_agent":
-		c.UserAgent = text
-	case "http.request.body.size", "http.request_content_length":
-		c.BytesIn = fields.Plain(text).Count()
-	case "http.request.size":
-		if c.BytesIn == 0 {
-			c.BytesIn = fields.Plain(text).Count()
-		}
-	case "http.response.body.size", "http.response_content_length":
-		c.BytesOut = fields.Plain(text).Count()
-	case "http.response.size":
-		if c.BytesOut == 0 {
-			c.BytesOut = fields.Plain(text).Count()
-		}
-	case "gen_ai.agent.id":
-		ev.GenAIAgentID = text
-	case "gen_ai.agent.name", "agent.name", "gen_ai.workflow.name", "graph.node.name":
-		if ev.GenAIAgentName == "" || key == "gen_ai.agent.name" {
-			ev.GenAIAgentName = text
-		}
-	case "gen_ai.agent.version":
-		ev.AgentVersion = text
-	case "tool.name":
-		c.ToolName = first(c.ToolName, text)
-	case "gen_ai.tool.call.id", "tool.id", "tool_call.id":
-		c.ToolCallID = text
-	case "mcp.target":
-		c.MCPServer = text
-	case "llm.provider", "llm.system":
-		c.GenAIProvider = first(c.GenAIProvider, text)
-	case "llm.model_name", "llm.request.model_name":
-		c.ModelRequested = first(c.ModelRequested, text)
-	case "llm.response.model_name":
-		c.ModelUsed = first(c.ModelUsed, text)
-	case "llm.token_count.prompt":
-		c.TokensIn = fields.Plain(text).Small()
-	case "llm.token_count.completion":
-		c.TokensOut = fields.Plain(text).Small()
-	case "user.name":
-		ev.UserID = first(ev.UserID, text)
-	case "user.id", "enduser.id", "langfuse.user.id":
-		if ev.UserID == "" || key == "user.id" {
-			ev.UserID = text
-		}
-	case "langsmith.metadata.thread_id", "langfuse.session.id", "langsmith.trace.session_id", "a2a.context.id":
-		choose(&d.ranks.conversation, 5, &ev.Conversation, text)
-	case "auth.client_id", "oauth.client_id":
-		d.claim(&d.claims.ClientID, text)
-	case "gen_ai.operation.name", "openinference.span.kind", "langsmith.span.kind", "server.port", "network.protocol.name", "network.protocol.version", "network.transport", "net.host.port",
-		"http.flavor", "http.version", "network.peer.port", "client.port", "net.peer.port", "net.sock.peer.port", "url.original":
-		// Read elsewhere, or says nothing of the call.
-	default:
-		d.longTail(valid(key), fields.Plain(text))
+	}
+}
+
+func setRPCSystem(d *draft, v fields.Value) {
+	if v.Text() == "grpc" {
+		d.call.OpKind = schema.OpGRPC
 	}
 }
 

@@ -19,28 +19,42 @@ import (
 const canary = "c4naryS3cret"
 
 // secretNames are headers and fields that hold one, whatever it looks like.
-var secretNames = []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "apikey", "api-key", "x-auth-token", "x-amz-security-token", "x-csrf-token", "access_token", "id_token",
-	"refresh_token", "client_secret", "x-client-secret", "password", "session-token", "signature", "x-goog-api-key", "x-vault-token", "raw_request", "raw_response", "request_body", "response_body",
-	"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "input.value", "output.value", "llm.input_messages.0.message.content",
-	"jwt_payload", "jwt", "referer", "query_string", "args", "url.query", "x-forwarded-client-cert", "db.query.text", "exception.stacktrace", "metadata"}
+var secretNames = []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "apikey", "api-key", "x-auth-token",
+	"x-amz-security-token", "x-csrf-token", "access_token", "id_token",
+	"refresh_token", "client_secret", "x-client-secret", "password", "session-token", "signature", "x-goog-api-key", "x-vault-token",
+	"raw_request", "raw_response", "request_body", "response_body",
+	"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result",
+	"input.value", "output.value", "llm.input_messages.0.message.content",
+	"jwt_payload", "jwt", "referer", "query_string", "args", "url.query", "x-forwarded-client-cert", "db.query.text", "exception.stacktrace",
+	"metadata"}
 
 // secretForms tell a secret by themselves, wherever they stand.
 var secretForms = []string{
-	"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ" + canary + "In0.c2ln", "sk-live" + canary + "0123456789", "ghp_" + canary + "0123456789", "AKIA0123456789ABCDEF" + canary,
+	"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ" + canary + "In0.c2ln", "sk-live" + canary + "0123456789", "ghp_" + canary + "0123456789",
+	"AKIA0123456789ABCDEF" + canary,
 	"https://kim:" + canary + "@up.example/x", "Bearer " + canary + "0123", "/cb?code=" + canary, "password=" + canary,
 }
 
 // fieldsOf a format: the names of what is kept, each a place for a secret.
 var fieldsOf = map[string][]string{
-	"envoy": {"method", "path", "x-envoy-origin-path", "authority", "user_agent", "request_id", "response_code", "response_flags", "response_code_details", "duration", "upstream_cluster", "route_name", "http.route",
-		"upstream_transport_failure_reason", "connection_termination_details", "x_forwarded_for", "downstream_remote_address", "x_agent_id", "x_agent_run_id", "x_task_id", "x_consumer", "x_principal", "session_id",
-		"x-claude-code-parent-agent-id", "peer", "remote_user", "ssl_client_s_dn", "traceparent", "baggage", "mcp_method", "mcp_name", "mcp.session.id", "gen_ai.request.model", "gen_ai.response.model",
-		"gen_ai.provider.name", "mcp.provider.name", "jsonrpc.request.id", "signature_agent", "x_args_digest", "custom", "grpc_status", "denied_by", "scheme", "host", "start_time", "request_headers", "jwt_sub", "api_key_id", "kubernetes"},
-	"nginx": {"msec", "request", "request_uri", "uri", "request_method", "status", "host", "http_user_agent", "request_id", "remote_addr", "remote_user", "agent", "http_x_agent_id", "http_x_custom", "upstream_addr",
-		"upstream_status", "upstream_response_time", "request_time", "proxy_upstream_name", "http_x_forwarded_for", "ssl_client_fingerprint", "http_baggage", "http_mcp_name", "custom", "referrer", "server_name"},
-	"otlp": {"http.request.method", "url.path", "url.full", "url.query", "http.route", "http.target", "url.scheme", "server.address", "http.host", "user_agent.original", "error.type", "exception.message", "gen_ai.agent.id",
-		"gen_ai.agent.name", "gen_ai.agent.version", "gen_ai.conversation.id", "gen_ai.tool.name", "gen_ai.tool.call.id", "gen_ai.operation.name", "gen_ai.request.model", "mcp.method.name", "mcp.session.id", "user.id",
-		"session.id", "rpc.response.status_code", "http.request.header.x-agent-id", "http.request.header.x-custom", "http.response.header.location", "a2a.method", "a2a.context.id", "custom.attr", "agent.run.id", "client.address", "mcp.target"},
+	"envoy": {"method", "path", "x-envoy-origin-path", "authority", "user_agent", "request_id", "response_code", "response_flags",
+		"response_code_details", "duration", "upstream_cluster", "route_name", "http.route",
+		"upstream_transport_failure_reason", "connection_termination_details", "x_forwarded_for", "downstream_remote_address", "x_agent_id",
+		"x_agent_run_id", "x_task_id", "x_consumer", "x_principal", "session_id",
+		"x-claude-code-parent-agent-id", "peer", "remote_user", "ssl_client_s_dn", "traceparent", "baggage", "mcp_method", "mcp_name",
+		"mcp.session.id", "gen_ai.request.model", "gen_ai.response.model",
+		"gen_ai.provider.name", "mcp.provider.name", "jsonrpc.request.id", "signature_agent", "x_args_digest", "custom", "grpc_status",
+		"denied_by", "scheme", "host", "start_time", "request_headers", "jwt_sub", "api_key_id", "kubernetes"},
+	"nginx": {"msec", "request", "request_uri", "uri", "request_method", "status", "host", "http_user_agent", "request_id", "remote_addr",
+		"remote_user", "agent", "http_x_agent_id", "http_x_custom", "upstream_addr",
+		"upstream_status", "upstream_response_time", "request_time", "proxy_upstream_name", "http_x_forwarded_for", "ssl_client_fingerprint",
+		"http_baggage", "http_mcp_name", "custom", "referrer", "server_name"},
+	"otlp": {"http.request.method", "url.path", "url.full", "url.query", "http.route", "http.target", "url.scheme", "server.address",
+		"http.host", "user_agent.original", "error.type", "exception.message", "gen_ai.agent.id",
+		"gen_ai.agent.name", "gen_ai.agent.version", "gen_ai.conversation.id", "gen_ai.tool.name", "gen_ai.tool.call.id", "gen_ai.operation.name",
+		"gen_ai.request.model", "mcp.method.name", "mcp.session.id", "user.id",
+		"session.id", "rpc.response.status_code", "http.request.header.x-agent-id", "http.request.header.x-custom",
+		"http.response.header.location", "a2a.method", "a2a.context.id", "custom.attr", "agent.run.id", "client.address", "mcp.target"},
 }
 
 // realistic rules do what those of identity and route do with what they get:
@@ -105,13 +119,16 @@ func TestNoSecretIsKept(t *testing.T) {
 			}
 		}
 		for _, name := range secretNames {
-			for _, spelled := range []string{name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), prefix(format) + strings.ReplaceAll(name, "-", "_")} {
+			for _, spelled := range []string{name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), prefix(format) +
+				strings.ReplaceAll(name, "-", "_")} {
 				try(format+" "+spelled, planted(format, spelled, canary+" and more"))
 				try(format+" "+spelled, planted(format, spelled, "scheme "+canary))
 			}
 		}
-		for _, path := range []string{"/a?k=" + canary, "/a?" + canary, "/a?x&user_token=" + canary, "/a;jsessionid=" + canary, "/a#" + canary, "https://" + canary + "@h/a", "/reset/eyJhbGciOiJub25lIn0.eyJ" + canary + "In0.c2ln/x",
-			"/a?session=" + canary + "&id=7", "/a?email=sk-0123456789" + canary, "/a?order_id=eyJhbGciOiJub25lIn0.eyJ" + canary + "In0.c2ln", "/t/access_token=" + canary} {
+		for _, path := range []string{"/a?k=" + canary, "/a?" + canary, "/a?x&user_token=" + canary, "/a;jsessionid=" + canary, "/a#" + canary,
+			"https://" + canary + "@h/a", "/reset/eyJhbGciOiJub25lIn0.eyJ" + canary + "In0.c2ln/x",
+			"/a?session=" + canary + "&id=7", "/a?email=sk-0123456789" + canary, "/a?order_id=eyJhbGciOiJub25lIn0.eyJ" + canary + "In0.c2ln",
+			"/t/access_token=" + canary} {
 			name := map[string]string{"envoy": "path", "nginx": "request_uri", "otlp": "http.target"}[format]
 			try(format+" path "+path, planted(format, name, path))
 		}

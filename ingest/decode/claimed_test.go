@@ -25,7 +25,8 @@ func classifiedBy(t *testing.T, line []byte, rules ...route.Rule) schema.Call {
 func TestHeaderOfMCPDoesNotMakeADeleteARead(t *testing.T) {
 	for _, words := range []string{`"mcp_method":"ping"`, `"mcp_name":"list_x"`, `"mcp_method":"tools/call","mcp_name":"get_x"`, `"request_headers":{"mcp-method":"ping"}`} {
 		c := classifiedBy(t, patch(t, envoyLine, `"method":"DELETE","x-envoy-origin-path":"/v1/accounts/7","path":"/v1/accounts/7",`+words))
-		if c.Effect != schema.EffectDelete || c.Reversibility != schema.Irreversible || c.ToolName != "" || c.MCPMethod != "" || c.OpKind != schema.OpHTTP {
+		if c.Effect != schema.EffectDelete || c.Reversibility != schema.Irreversible || c.ToolName != "" || c.MCPMethod != "" ||
+			c.OpKind != schema.OpHTTP {
 			t.Errorf("%s: %s %s %s, tool %q, %s", words, c.Method, c.Effect, c.Reversibility, c.ToolName, c.OpKind)
 		}
 	}

@@ -39,7 +39,7 @@ type draft struct {
 	claimed          bool
 	token            string // a whole token that was logged
 	secFetch, cookie bool
-	steps            *steps // set when somebody wants to know where fields come from
+	origins          *originRecorder // set when somebody wants to know where fields come from
 
 	// Ranks of what has been taken in: of several sources of a field the best
 	// one stands, in whatever order they come.
@@ -78,7 +78,8 @@ func (d *draft) time(rank uint8, s string, end bool) {
 // keep notes a field that no table knows, unless its name says that it must not
 // be kept. What its value looks like is judged later.
 func (d *draft) keep(name, v string) {
-	if v == "" || name == "" || len(d.attrs) >= 4*schema.MaxAttrs || len(name) > 128 || d.names.Field(name, v) || redact.Suspicious(name) && redact.Text(name) != name {
+	if v == "" || name == "" || len(d.attrs) >= 4*schema.MaxAttrs || len(name) > 128 || d.names.Field(name, v) ||
+		redact.Suspicious(name) && redact.Text(name) != name {
 		return
 	}
 	d.attrs = append(d.attrs, schema.Attr{Key: name, Value: v})

@@ -20,7 +20,7 @@ func (w *work) envelope(b []byte, pairs []fields.Pair, signal string, depth int)
 	was, shipped := len(w.where), w.shipped
 	defer func() { w.where, w.shipped = w.where[:was], shipped }()
 	inner := func(v fields.Value) bool {
-		w.place(pairs, true)
+		w.addOrigin(pairs, true)
 		w.inner(v, b, signal, depth)
 		return true
 	}
@@ -32,7 +32,7 @@ func (w *work) envelope(b []byte, pairs []fields.Pair, signal string, depth int)
 		return inner(fields.Get(pairs, "log_processed"))
 	case isText("log"): // Fluent Bit, Docker
 		if fields.Get(pairs, "_p").Text() == "P" {
-			w.bad(PartialLine, "a line that the container runtime cut, without its rest", b)
+			w.reject(PartialLine, "a line that the container runtime cut, without its rest", b)
 			return true
 		}
 		return inner(fields.Get(pairs, "log"))
@@ -55,12 +55,12 @@ func (w *work) inner(v fields.Value, b []byte, signal string, depth int) {
 	switch {
 	case v.Kind == '"':
 		if t := bytes.TrimRight(fields.Unquote(v.Raw), "\r\n"); len(t) > 0 {
-			w.any(t, signal, depth+1)
+			w.decodeAny(t, signal, depth+1)
 		} else {
-			w.bad(Empty, "an envelope around nothing", b)
+			w.reject(Empty, "an envelope around nothing", b)
 		}
 	case depth+1 > maxNested:
-		w.bad(TooNested, fmt.Sprintf("more than %d envelopes around the record", maxNested), b)
+		w.reject(TooNested, fmt.Sprintf("more than %d envelopes around the record", maxNested), b)
 	case v.Kind == '[':
 		w.list(v.Raw, signal, depth+1)
 	default:
@@ -73,18 +73,18 @@ func (w *work) cloudEvent(b []byte, pairs []fields.Pair, inner func(fields.Value
 	if v := fields.Get(pairs, "data_base64"); v.Kind == '"' {
 		raw, err := base64.StdEncoding.DecodeString(v.Text())
 		if err != nil {
-			w.bad(NotJSON, "data_base64 is no base64", b)
+			w.reject(NotJSON, "data_base64 is no base64", b)
 			return true
 		}
-		w.place(pairs, true)
-		w.any(raw, signal, depth+1)
+		w.addOrigin(pairs, true)
+		w.decodeAny(raw, signal, depth+1)
 		return true
 	}
 	switch v := fields.Get(pairs, "data"); v.Kind {
 	case '{', '"', '[':
 		return inner(v)
 	}
-	w.bad(NoItems, "a CloudEvent without data", b)
+	w.reject(NoItems, "a CloudEvent without data", b)
 	return true
 }
 
@@ -93,23 +93,23 @@ func (w *work) cloudEvent(b []byte, pairs []fields.Pair, inner func(fields.Value
 func (w *work) unzip(b []byte, signal string, depth int) {
 	z, err := gzip.NewReader(bytes.NewReader(b))
 	if err != nil {
-		w.bad(UnknownFormat, "begins as gzip does and is none", b)
+		w.reject(UnknownFormat, "begins as gzip does and is none", b)
 		return
 	}
 	raw, err := io.ReadAll(io.LimitReader(z, int64(w.p.opt.MaxValue)+1))
 	switch {
 	case err != nil:
-		w.bad(UnknownFormat, "gzip that is cut off or broken", b)
+		w.reject(UnknownFormat, "gzip that is cut off or broken", b)
 	case len(raw) > w.p.opt.MaxValue:
-		w.bad(TooLarge, fmt.Sprintf("more than %d bytes when unpacked", w.p.opt.MaxValue), b)
+		w.reject(TooLarge, fmt.Sprintf("more than %d bytes when unpacked", w.p.opt.MaxValue), b)
 	default:
-		w.any(raw, signal, depth+1)
+		w.decodeAny(raw, signal, depth+1)
 	}
 }
 
-// place notes where a shipper says that the line comes from: pod, namespace,
+// addOrigin notes where a shipper says that the line comes from: pod, namespace,
 // container and host; and, of an envelope, when it was shipped.
-func (w *work) place(pairs []fields.Pair, envelope bool) {
+func (w *work) addOrigin(pairs []fields.Pair, envelope bool) {
 	for i := range pairs {
 		switch v := pairs[i].Val; pairs[i].Key {
 		case "kubernetes":

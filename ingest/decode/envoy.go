@@ -10,48 +10,57 @@ import (
 // envoy takes in a field of Envoy's JSON: Istio's names, Envoy Gateway's, the
 // AI gateway's, or an operator's own.
 func (d *draft) envoy(p *fields.Pair) {
-	c, v := &d.call, p.Val
-	switch p.Key {
-	case "start_time":
-		d.time(9, v.Text(), false)
-	case "timestamp", "time", "@timestamp":
-		d.time(1, v.Text(), false)
-	case "duration":
-		d.duration(v.Text(), 1e6)
-	case "response_flags":
-		if d.flags = v.Text(); d.flags != "" {
-			d.keep("response_flags", d.flags)
-		}
-	case "response_code_details":
-		if d.details = v.Text(); d.details != "" && d.details != "via_upstream" {
-			d.keep("response_code_details", d.details)
-		}
-	case "bytes_received":
-		c.BytesIn = v.Count()
-	case "bytes_sent":
-		c.BytesOut = v.Count()
-	case "upstream_service_time", "x_envoy_upstream_service_time":
-		if ns, ok := parseAmount(v.Text(), 1e6); ok {
-			c.UpstreamNs = ns
-		}
-	case "upstream_cluster":
-		d.cluster(v.Text())
-	case "protocol", "upstream_host", "upstream_local_address", "downstream_local_address", "requested_server_name", "upstream_cluster_raw":
-		// Addresses of the mesh itself say nothing of the call.
-	case "connection_termination_details", "upstream_transport_failure_reason":
-		c.ErrorMessage = first(v.Text(), c.ErrorMessage)
-	case "upstream_request_attempt_count":
-		c.Attempts = uint8(min(v.Count(), 255))
-	case "route_name":
-		if t := v.Text(); t != "default" {
-			d.keep("route_name", t)
-		}
-	case "kubernetes", "stream", "_p", "log", "message", "@metadata", "agent", "ecs", "input":
-		// Of the shipper that merged the record with its own.
-	default:
-		if !d.field(p.Key, v) {
-			d.keep(p.Name, v.Text())
-		}
+	if set, ok := envoyTable[p.Key]; ok {
+		set(d, p.Val)
+		return
+	}
+	if !d.field(p.Key, p.Val) {
+		d.keep(p.Name, p.Val.Text())
+	}
+}
+
+// envoyTable holds the fields of Envoy's access log that other gateways do not share.
+var envoyTable = tableOf(
+	names(func(d *draft, v fields.Value) { d.time(rankTimeStart, v.Text(), false) }, "start_time"),
+	names(func(d *draft, v fields.Value) { d.time(rankTimeLine, v.Text(), false) }, "timestamp", "time", "@timestamp"),
+	names(func(d *draft, v fields.Value) { d.duration(v.Text(), 1e6) }, "duration"),
+	names(setResponseFlags, "response_flags"),
+	names(setResponseDetails, "response_code_details"),
+	names(func(d *draft, v fields.Value) { d.call.BytesIn = v.Count() }, "bytes_received"),
+	names(func(d *draft, v fields.Value) { d.call.BytesOut = v.Count() }, "bytes_sent"),
+	names(setUpstreamTime, "upstream_service_time", "x_envoy_upstream_service_time"),
+	names(func(d *draft, v fields.Value) { d.cluster(v.Text()) }, "upstream_cluster"),
+	names(text(func(d *draft) *string { return &d.call.ErrorMessage }), "connection_termination_details", "upstream_transport_failure_reason"),
+	names(func(d *draft, v fields.Value) { d.call.Attempts = uint8(min(v.Count(), 255)) }, "upstream_request_attempt_count"),
+	names(keepRouteName, "route_name"),
+	// Addresses of the mesh itself say nothing of the call.
+	names(ignore, "protocol", "upstream_host", "upstream_local_address", "downstream_local_address", "requested_server_name",
+		"upstream_cluster_raw"),
+	// Of the shipper that merged the record with its own.
+	names(ignore, "kubernetes", "stream", "_p", "log", "message", "@metadata", "agent", "ecs", "input"),
+)
+
+func setResponseFlags(d *draft, v fields.Value) {
+	if d.flags = v.Text(); d.flags != "" {
+		d.keep("response_flags", d.flags)
+	}
+}
+
+func setResponseDetails(d *draft, v fields.Value) {
+	if d.details = v.Text(); d.details != "" && d.details != "via_upstream" {
+		d.keep("response_code_details", d.details)
+	}
+}
+
+func setUpstreamTime(d *draft, v fields.Value) {
+	if ns, ok := parseAmount(v.Text(), 1e6); ok {
+		d.call.UpstreamNs = ns
+	}
+}
+
+func keepRouteName(d *draft, v fields.Value) {
+	if t := v.Text(); t != "default" {
+		d.keep("route_name", t)
 	}
 }
 

@@ -152,7 +152,8 @@ func TestNoSecretIsKeptOfAnyFormat(t *testing.T) {
 // letters with a reason, and none of them is a fault of Flyball's own.
 func TestBadValuesOfAnyFormat(t *testing.T) {
 	long := "/" + strings.Repeat("x", 1_000_000)
-	values := []any{nil, "", "-", true, json.Number("9223372036854775808"), json.Number("-1"), json.Number("1e400"), json.Number("0.0000001"), "NaN", "Infinity", "-5", "007",
+	values := []any{nil, "", "-", true, json.Number("9223372036854775808"), json.Number("-1"), json.Number("1e400"), json.Number("0.0000001"),
+		"NaN", "Infinity", "-5", "007",
 		[]any{}, []any{"a", "b"}, map[string]any{}, map[string]any{"a": []any{nil}}, "\xff\xfe", "\u0000", "12:30", strings.Repeat("9", 400)}
 	p := pipelineWithRules(t)
 	began := time.Now()

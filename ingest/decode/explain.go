@@ -9,49 +9,50 @@ import (
 	"strings"
 )
 
-// Step says where a field of a call came from: the member of the record that
+// FieldOrigin says where a field of a call came from: the member of the record that
 // was being read when it changed.
-type Step struct {
+type FieldOrigin struct {
 	Field string `json:"field"` // of the call, or of the evidence that the rules of identity judge
 	Value string `json:"value"`
 	From  string `json:"from"`
 }
 
-// steps watches a call being read, for whoever wants to know how. Nothing here
+// originRecorder watches a call being read, for whoever wants to know how. Nothing here
 // runs unless that was asked for.
-type steps struct {
+type originRecorder struct {
 	d    *draft
 	from string
 	seen map[string]string
-	out  []Step
+	out  []FieldOrigin
 }
 
-// step notes which member is read from here on, if anybody asked.
-func (d *draft) step(from string) {
-	if d.steps != nil {
-		d.steps.next(from)
+// readingFrom notes which member is read from here on, if anybody asked.
+func (d *draft) readingFrom(from string) {
+	if d.origins != nil {
+		d.origins.begin(from)
 	}
 }
 
-// next says which member is read from here on.
-func (s *steps) next(from string) {
+// begin says which member is read from here on.
+func (s *originRecorder) begin(from string) {
 	now := s.snapshot()
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		if v := now[name]; s.seen[name] != v && v != "" {
-			s.out = append(s.out, Step{name, v, s.from})
+			s.out = append(s.out, FieldOrigin{name, v, s.from})
 		}
 	}
 	s.seen, s.from = now, from
 }
 
 // snapshot is every field that says something, as text.
-func (s *steps) snapshot() map[string]string {
+func (s *originRecorder) snapshot() map[string]string {
 	out := map[string]string{}
 	say := func(prefix string, v any) {
 		rv := reflect.ValueOf(v)
 		for i := range rv.NumField() {
 			f := rv.Type().Field(i)
-			if rv.Field(i).IsZero() || f.Name == "APIKey" || f.Name == "Args" || strings.HasSuffix(f.Name, "Name") && strings.HasSuffix(f.Name, "HeaderName") {
+			if rv.Field(i).IsZero() || f.Name == "APIKey" || f.Name == "Args" || strings.HasSuffix(f.Name, "Name") && strings.HasSuffix(f.Name,
+				"HeaderName") {
 				continue
 			}
 			text := fmt.Sprint(rv.Field(i).Interface())
@@ -93,15 +94,18 @@ func (s *steps) snapshot() map[string]string {
 	return out
 }
 
-// from is the evidence by which a rule of identity established something, by
+// evidenceOfRule is the evidence by which a rule of identity established something, by
 // the name that the rule has in agent_source and its like.
-var from = map[string]string{"gateway": "GatewayAgent", "gen_ai": "GenAIAgentName", "spiffe": "SPIFFE", "cert_fingerprint": "CertFingerprint", "cert_subject": "CertSubject",
-	"token_client": "Claims.ClientID", "token_act": "Claims.Act", "token_subject": "Claims.Subject", "token_entra_agent": "Claims.ClientID", "token_txn": "Claims.Txn", "aws": "AWSKey",
-	"api_key_id": "APIKeyID", "api_key": "APIKey", "remote_user": "RemoteUser", "user_id": "UserID", "gateway_user": "GatewayUser", "mcp_client": "MCPClientName", "signature_agent": "SignatureAgent"}
+var evidenceOfRule = map[string]string{"gateway": "GatewayAgent", "gen_ai": "GenAIAgentName", "spiffe": "SPIFFE",
+	"cert_fingerprint": "CertFingerprint", "cert_subject": "CertSubject",
+	"token_client": "Claims.ClientID", "token_act": "Claims.Act", "token_subject": "Claims.Subject", "token_entra_agent": "Claims.ClientID",
+	"token_txn": "Claims.Txn", "aws": "AWSKey",
+	"api_key_id": "APIKeyID", "api_key": "APIKey", "remote_user": "RemoteUser", "user_id": "UserID", "gateway_user": "GatewayUser",
+	"mcp_client": "MCPClientName", "signature_agent": "SignatureAgent"}
 
-// Origins says of each field of a decoded call where it came from: a member of
+// FieldOrigins says of each field of a decoded call where it came from: a member of
 // the record, or a rule.
-func Origins(c *schema.Call, steps []Step) []Step {
+func FieldOrigins(c *schema.Call, steps []FieldOrigin) []FieldOrigin {
 	by := map[string]string{}
 	for _, s := range steps {
 		by[s.Field] = s.From
@@ -116,7 +120,7 @@ func Origins(c *schema.Call, steps []Step) []Step {
 		return "rule " + source
 	}
 	evidence := func(source, header string) string {
-		if name, ok := from[source]; ok {
+		if name, ok := evidenceOfRule[source]; ok {
 			return name
 		}
 		return header
@@ -138,22 +142,23 @@ func Origins(c *schema.Call, steps []Step) []Step {
 	}
 	o := printable(c)
 	rv := reflect.ValueOf(o)
-	var out []Step
+	var out []FieldOrigin
 	for i := range rv.NumField() {
 		f := rv.Type().Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		v := reflect.Indirect(rv.Field(i))
-		if rv.Field(i).IsZero() || strings.HasSuffix(name, "_source") || strings.HasSuffix(name, "_trust") || strings.HasSuffix(name, "_sources") || strings.HasPrefix(name, "source_") || name == "attrs" || name == "format" {
+		if rv.Field(i).IsZero() || strings.HasSuffix(name, "_source") || strings.HasSuffix(name, "_trust") ||
+			strings.HasSuffix(name, "_sources") || strings.HasPrefix(name, "source_") || name == "attrs" || name == "format" {
 			continue
 		}
 		origin := special[name]
 		if origin == "" {
 			origin = by[f.Name]
 		}
-		out = append(out, Step{name, fmt.Sprint(v.Interface()), first(origin, "derived")})
+		out = append(out, FieldOrigin{name, fmt.Sprint(v.Interface()), first(origin, "derived")})
 	}
 	for _, a := range c.Attrs {
-		out = append(out, Step{"attrs." + a.Key, a.Value, by["attr."+a.Key]})
+		out = append(out, FieldOrigin{"attrs." + a.Key, a.Value, by["attr."+a.Key]})
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"slices"
 	"strings"
 
 	"flyball/ingest/fields"
@@ -12,113 +13,117 @@ import (
 // request header must never come this way under its own name. It reports
 // whether it knew the name.
 func (d *draft) field(name string, v fields.Value) bool {
-	c, ev := &d.call, &d.ev
-	switch name {
-	case "method", "request_method", "http_method", "http.method", "http.request.method":
-		if t := v.Text(); t != "" {
-			c.Method = t
-		}
-	case "x_envoy_origin_path", "x_envoy_original_path", "request_uri":
-		choose(&d.ranks.target, 5, &d.target, v.Text())
-	case "path", "http_path", "http.path", "http.target":
-		choose(&d.ranks.target, 4, &d.target, v.Text())
-	case "url.full", "http.url":
-		choose(&d.ranks.target, 3, &d.target, v.Text())
-	case "uri":
-		choose(&d.ranks.target, 1, &d.target, v.Text())
-	case "args", "query_string":
-		if t := v.Text(); t != "" && d.in.RawQuery == "" {
-			d.in.RawQuery = strings.TrimPrefix(t, "?")
-		}
-	case "http.route": // http_route is what nginx calls a request header
-		d.in.SourceRoute = v.Text()
-	case "authority", "host", "http_host":
-		choose(&d.ranks.host, 5, &c.Host, v.Text())
-	case "server_name", "http.host", "net.host.name":
-		choose(&d.ranks.host, 2, &c.Host, v.Text())
-	case "scheme", "x_forwarded_proto":
-		c.Scheme = v.Text()
-	case "status", "response_code", "http_status", "http.status", "http.response.status_code", "http.status_code":
-		if s := v.Status(); s != 0 {
-			c.Status = s
-		}
-	case "client_ip", "remote_ip":
-		d.client(7, v.Text())
-	case "remote_addr":
-		d.client(6, v.Text())
-	case "downstream_remote_address", "downstream_direct_remote_address":
-		d.peer = first(v.Text(), d.peer)
-	case "trace_id", "traceid", "trace.id":
-		if t, ok := identity.ParseTraceID(v.Text()); ok && better(&d.ranks.trace, 9) {
-			c.TraceID = t
-		}
-	case "span_id", "spanid", "span.id", "x_b3_spanid":
-		if s, ok := identity.ParseSpanID(v.Text()); ok && better(&d.ranks.span, 9) {
-			c.SpanID = s
-		}
-	case "grpc_status", "grpc.status", "rpc.grpc.status_code":
-		d.grpc = v.Text()
-		c.RPCStatus = first(d.grpc, c.RPCStatus)
-
-	case "x_consumer", "consumer", "x_consumer_username", "x_consumer_custom_id":
-		if t := v.Text(); t != "" {
-			ev.GatewayAgent, ev.GatewayCredential = t, t
-		}
-	case "x_principal", "x_principal_id", "principal_id", "x_user_id", "user_id":
-		ev.GatewayUser = first(v.Text(), ev.GatewayUser)
-	case "peer", "downstream_peer_uri_san", "spiffe", "spiffe_id", "src.identity":
-		if t := v.Text(); strings.HasPrefix(t, "spiffe://") {
-			ev.SPIFFE = t
-		}
-	case "x_forwarded_client_cert":
-		if t := identity.ParseXFCC(v.Text()); strings.HasPrefix(t, "spiffe://") {
-			ev.SPIFFE = t
-		}
-	case "ssl_client_s_dn", "downstream_peer_subject":
-		ev.CertSubject = v.Text()
-	case "ssl_client_fingerprint", "downstream_peer_fingerprint_256":
-		ev.CertFingerprint = v.Text()
-	case "remote_user":
-		ev.RemoteUser = v.Text()
-	case "flyball_run": // what the gateway was answered; x_flyball_run would be the client's own header
-		ev.GateRun = first(v.Text(), ev.GateRun)
-	case "flyball_receipt":
-		ev.Receipt = first(v.Text(), ev.Receipt)
-	case "x_api_key_id", "api_key_id", "api_key.id":
-		ev.APIKeyID = v.Text()
-	case "x_args_digest", "args_digest":
-		d.in.LoggedDigest = v.Text()
-	case "sample_weight", "sample_interval":
-		c.SampleWeight = v.Small()
-	case "denied_by", "agent.threat.detection.rule_id":
-		c.DeniedBy = v.Text()
-	case "request_headers", "headers":
-		d.headers(v)
-
-	case "mcp.method.name":
-		c.MCPMethod = first(v.Text(), c.MCPMethod)
-	case "mcp.tool.name", "mcp_tool_name", "gen_ai.tool.name":
-		c.ToolName = first(v.Text(), c.ToolName)
-	case "jsonrpc.request.id", "mcp.request.id", "mcp_request_id":
-		c.RPCID = v.Text()
-	case "mcp.provider.name", "mcp_backend":
-		c.MCPServer = v.Text()
-	case "gen_ai.request.model", "request_model":
-		c.ModelRequested = v.Text()
-	case "gen_ai.response.model", "response_model":
-		c.ModelUsed = v.Text()
-	case "gen_ai.provider.name", "gen_ai.system":
-		c.GenAIProvider = first(v.Text(), c.GenAIProvider)
-	case "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens":
-		c.TokensIn = v.Small()
-	case "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens":
-		c.TokensOut = v.Small()
-	case "gen_ai.tool.call.arguments", "mcp_arguments", "tool_arguments":
-		d.arguments(v)
-	default:
-		return d.claimField(name, v) || d.header(strings.TrimPrefix(strings.TrimPrefix(name, "http_"), "request_header_"), v)
+	if set, ok := fieldTable[name]; ok {
+		set(d, v)
+		return true
 	}
-	return true
+	return d.claimField(name, v) || d.header(strings.TrimPrefix(strings.TrimPrefix(name, "http_"), "request_header_"), v)
+}
+
+// fieldTable holds the fields that gateways and services log under names they
+// share. It is filled by init, because a field may hold a whole object of headers.
+var fieldTable map[string]setter
+
+func init() { fieldTable = tableOf(slices.Concat(requestFields, identityFields, operationFields)...) }
+
+// requestFields: what was called, and how it ended.
+var requestFields = []row{
+	names(text(func(d *draft) *string { return &d.call.Method }), "method", "request_method", "http_method", "http.method",
+		"http.request.method"),
+	names(target(rankTargetOriginal), "x_envoy_origin_path", "x_envoy_original_path", "request_uri"),
+	names(target(rankTargetPath), "path", "http_path", "http.path", "http.target"),
+	names(target(rankTargetURL), "url.full", "http.url"),
+	names(target(rankTargetURI), "uri"),
+	names(setQuery, "args", "query_string"),
+	names(textOrNothing(func(d *draft) *string { return &d.in.SourceRoute }), "http.route"), // http_route is what nginx calls a request header
+	names(host(rankHostAuthority), "authority", "host", "http_host"),
+	names(host(rankHostServer), "server_name", "http.host", "net.host.name"),
+	names(textOrNothing(func(d *draft) *string { return &d.call.Scheme }), "scheme", "x_forwarded_proto"),
+	names(setStatus, "status", "response_code", "http_status", "http.status", "http.response.status_code", "http.status_code"),
+	names(func(d *draft, v fields.Value) { d.client(rankClientLogged, v.Text()) }, "client_ip", "remote_ip"),
+	names(func(d *draft, v fields.Value) { d.client(rankClientRemote, v.Text()) }, "remote_addr"),
+	names(text(func(d *draft) *string { return &d.peer }), "downstream_remote_address", "downstream_direct_remote_address"),
+	names(setTraceID, "trace_id", "traceid", "trace.id"),
+	names(setSpanID, "span_id", "spanid", "span.id", "x_b3_spanid"),
+	names(setGRPCStatus, "grpc_status", "grpc.status", "rpc.grpc.status_code"),
+	names(func(d *draft, v fields.Value) { d.call.SampleWeight = v.Small() }, "sample_weight", "sample_interval"),
+	names(textOrNothing(func(d *draft) *string { return &d.call.DeniedBy }), "denied_by", "agent.threat.detection.rule_id"),
+	names((*draft).headers, "request_headers", "headers"),
+}
+
+// identityFields: who called, as the gateway established it.
+var identityFields = []row{
+	names(setConsumer, "x_consumer", "consumer", "x_consumer_username", "x_consumer_custom_id"),
+	names(text(func(d *draft) *string { return &d.ev.GatewayUser }), "x_principal", "x_principal_id", "principal_id", "x_user_id", "user_id"),
+	names(func(d *draft, v fields.Value) { setSPIFFE(d, v.Text()) }, "peer", "downstream_peer_uri_san", "spiffe", "spiffe_id", "src.identity"),
+	names(func(d *draft, v fields.Value) { setSPIFFE(d, identity.ParseXFCC(v.Text())) }, "x_forwarded_client_cert"),
+	names(textOrNothing(func(d *draft) *string { return &d.ev.CertSubject }), "ssl_client_s_dn", "downstream_peer_subject"),
+	names(textOrNothing(func(d *draft) *string { return &d.ev.CertFingerprint }), "ssl_client_fingerprint", "downstream_peer_fingerprint_256"),
+	names(textOrNothing(func(d *draft) *string { return &d.ev.RemoteUser }), "remote_user"),
+	// What the check answered the gateway; x_flyball_run would be the client's own header.
+	names(text(func(d *draft) *string { return &d.ev.GateRun }), "flyball_run"),
+	names(text(func(d *draft) *string { return &d.ev.Receipt }), "flyball_receipt"),
+	names(textOrNothing(func(d *draft) *string { return &d.ev.APIKeyID }), "x_api_key_id", "api_key_id", "api_key.id"),
+}
+
+// operationFields: tools, models and their arguments.
+var operationFields = []row{
+	names(textOrNothing(func(d *draft) *string { return &d.in.LoggedDigest }), "x_args_digest", "args_digest"),
+	names(text(func(d *draft) *string { return &d.call.MCPMethod }), "mcp.method.name"),
+	names(text(func(d *draft) *string { return &d.call.ToolName }), "mcp.tool.name", "mcp_tool_name", "gen_ai.tool.name"),
+	names(textOrNothing(func(d *draft) *string { return &d.call.RPCID }), "jsonrpc.request.id", "mcp.request.id", "mcp_request_id"),
+	names(textOrNothing(func(d *draft) *string { return &d.call.MCPServer }), "mcp.provider.name", "mcp_backend"),
+	names(textOrNothing(func(d *draft) *string { return &d.call.ModelRequested }), "gen_ai.request.model", "request_model"),
+	names(textOrNothing(func(d *draft) *string { return &d.call.ModelUsed }), "gen_ai.response.model", "response_model"),
+	names(text(func(d *draft) *string { return &d.call.GenAIProvider }), "gen_ai.provider.name", "gen_ai.system"),
+	names(func(d *draft, v fields.Value) { d.call.TokensIn = v.Small() }, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
+	names(func(d *draft, v fields.Value) { d.call.TokensOut = v.Small() }, "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
+	names((*draft).arguments, "gen_ai.tool.call.arguments", "mcp_arguments", "tool_arguments"),
+}
+
+func target(rank uint8) setter {
+	return ranked(func(d *draft) *uint8 { return &d.ranks.target }, rank, func(d *draft) *string { return &d.target })
+}
+
+func setQuery(d *draft, v fields.Value) {
+	if t := v.Text(); t != "" && d.in.RawQuery == "" {
+		d.in.RawQuery = strings.TrimPrefix(t, "?")
+	}
+}
+
+func setStatus(d *draft, v fields.Value) {
+	if s := v.Status(); s != 0 {
+		d.call.Status = s
+	}
+}
+
+func setTraceID(d *draft, v fields.Value) {
+	if t, ok := identity.ParseTraceID(v.Text()); ok && better(&d.ranks.trace, rankTraceLogged) {
+		d.call.TraceID = t
+	}
+}
+
+func setSpanID(d *draft, v fields.Value) {
+	if s, ok := identity.ParseSpanID(v.Text()); ok && better(&d.ranks.span, rankTraceLogged) {
+		d.call.SpanID = s
+	}
+}
+
+func setGRPCStatus(d *draft, v fields.Value) {
+	d.grpc = v.Text()
+	d.call.RPCStatus = first(d.grpc, d.call.RPCStatus)
+}
+
+func setConsumer(d *draft, v fields.Value) {
+	if t := v.Text(); t != "" {
+		d.ev.GatewayAgent, d.ev.GatewayCredential = t, t
+	}
+}
+
+func setSPIFFE(d *draft, id string) {
+	if strings.HasPrefix(id, "spiffe://") {
+		d.ev.SPIFFE = id
+	}
 }
 
 // headers takes in an object of request headers.
@@ -154,40 +159,47 @@ func (d *draft) claimField(name string, v fields.Value) bool {
 	if !ok || rest != "" && rest[0] != '_' && rest[0] != '.' {
 		return false
 	}
-	cl := &d.claims
 	rest = strings.TrimPrefix(strings.TrimPrefix(strings.TrimLeft(rest, "._"), "claim_"), "claims.")
-	switch rest {
-	case "", "payload", "claims":
-		raw := v.Raw
-		if v.Kind == '"' {
-			raw = fields.Unquote(v.Raw)
-		}
-		if len(raw) > 0 && raw[0] == '{' {
-			if got, ok := identity.ParseClaims(raw); ok {
-				d.claims, d.claimed = *got, true
-			}
-		}
-	case "sub":
-		d.claim(&cl.Subject, v.Text())
-	case "azp", "client_id", "appid":
-		d.claim(&cl.ClientID, v.Text())
-	case "iss":
-		d.claim(&cl.Issuer, v.Text())
-	case "act_sub", "act.sub":
-		if t := v.Text(); t != "" {
-			cl.Act, d.claimed = []string{t}, true
-		}
-	case "txn":
-		d.claim(&cl.Txn, v.Text())
-	case "idtyp":
-		d.claim(&cl.IDType, v.Text())
-	case "xms_act_fct":
-		d.claim(&cl.EntraActorFacets, v.Text())
-	case "xms_sub_fct":
-		d.claim(&cl.EntraSubjectFacets, v.Text())
-	case "scope", "iat", "exp", "aud", "jti":
-	default:
-		return false // its name goes no further: redact drops what is called jwt
+	set, ok := claimTable[rest]
+	if ok {
+		set(d, v)
 	}
-	return true
+	return ok // the name of an unknown one goes no further: redact drops what is called jwt
+}
+
+// claimTable holds the claims of a token that are read, by name; the empty name is the whole payload.
+var claimTable = tableOf(
+	names(setClaims, "", "payload", "claims"),
+	names(claim(func(c *identity.Claims) *string { return &c.Subject }), "sub"),
+	names(claim(func(c *identity.Claims) *string { return &c.ClientID }), "azp", "client_id", "appid"),
+	names(claim(func(c *identity.Claims) *string { return &c.Issuer }), "iss"),
+	names(setActor, "act_sub", "act.sub"),
+	names(claim(func(c *identity.Claims) *string { return &c.Txn }), "txn"),
+	names(claim(func(c *identity.Claims) *string { return &c.IDType }), "idtyp"),
+	names(claim(func(c *identity.Claims) *string { return &c.EntraActorFacets }), "xms_act_fct"),
+	names(claim(func(c *identity.Claims) *string { return &c.EntraSubjectFacets }), "xms_sub_fct"),
+	names(ignore, "scope", "iat", "exp", "aud", "jti"),
+)
+
+func claim(field func(*identity.Claims) *string) setter {
+	return func(d *draft, v fields.Value) { d.claim(field(&d.claims), v.Text()) }
+}
+
+func setActor(d *draft, v fields.Value) {
+	if t := v.Text(); t != "" {
+		d.claims.Act, d.claimed = []string{t}, true
+	}
+}
+
+// setClaims reads the payload of a token: an object, or a text that holds one.
+func setClaims(d *draft, v fields.Value) {
+	raw := v.Raw
+	if v.Kind == '"' {
+		raw = fields.Unquote(v.Raw)
+	}
+	if len(raw) > 0 && raw[0] == '{' {
+		if got, ok := identity.ParseClaims(raw); ok {
+			d.claims, d.claimed = *got, true
+		}
+	}
 }

@@ -12,13 +12,16 @@ import (
 	"flyball/schema/route"
 )
 
-// finish completes a call that has been read: target, kind, times, outcome,
+// completion turns a draft that has been read into a call.
+type completion struct{ *draft }
+
+// run completes a call that has been read: target, kind, times, outcome,
 // redaction. What the digest is taken of (d.in) stays as it was logged, query
 // values included, except for what looks like a secret: resources are read from
 // it, too. Nobody keeps it.
-func (d *draft) finish(rec *Record, in *Input, opt *Options, allowed map[string]bool) {
+func (d completion) run(rec *Record, in *Input, opt *Options, allowed map[string]bool) {
 	c := &d.call
-	d.splitTarget()
+	splitTarget(d.draft)
 	if !isUpper(c.Method) {
 		if isMethod(c.Method) {
 			c.Method = strings.ToUpper(c.Method)
@@ -31,14 +34,14 @@ func (d *draft) finish(rec *Record, in *Input, opt *Options, allowed map[string]
 	if d.ev.Receipt != "" {
 		d.ev.Path = c.Path
 	}
-	d.ev.Asked = d.decided()
-	d.claimedWords()
-	d.kind()
-	d.times(rec)
+	d.ev.Asked = d.hasDecision()
+	d.useClaimedTool()
+	d.setOpKind()
+	setTimes(d.draft, rec)
 	if c.Outcome == schema.OutcomeUnknown {
-		c.Outcome = outcome(d)
+		c.Outcome = outcome(d.draft)
 	}
-	d.tokens(opt)
+	d.readToken(opt)
 	if d.claimed {
 		d.ev.Claims = &d.claims
 		if life := d.claims.Expiry - d.claims.IssuedAt; d.claims.IssuedAt > 0 && life > 0 && life < 100*365*24*3600 {
@@ -46,14 +49,14 @@ func (d *draft) finish(rec *Record, in *Input, opt *Options, allowed map[string]
 		}
 	}
 	d.ev.BrowserFetch = d.secFetch && d.cookie
-	d.queryKeys(allowed)
-	d.scrub()
-	d.attributes()
+	setQueryKeys(d.draft, allowed)
+	d.redact()
+	d.setAttributes()
 	d.ev.UserAgent, d.ev.ClientIP = c.UserAgent, c.ClientIP
 }
 
-// decided reports whether the gateway logged the id of the check's decision.
-func (d *draft) decided() bool {
+// hasDecision reports whether the gateway logged the id of the check's decision.
+func (d completion) hasDecision() bool {
 	for i := range d.attrs {
 		if a := &d.attrs[i]; a.Key == "flyball_decision" || a.Key == "header.X-Flyball-Decision" {
 			return true
@@ -71,9 +74,9 @@ func isUpper(s string) bool {
 	return len(s) <= 20
 }
 
-// claimedWords takes the client's word for its tool where the source read none. The
+// useClaimedTool takes the client's word for its tool where the source read none. The
 // rules of routes let it make the call worse only.
-func (d *draft) claimedWords() {
+func (d completion) useClaimedTool() {
 	c := &d.call
 	if c.MCPMethod != "" || c.ToolName != "" || d.mcpMethod == "" && d.mcpName == "" {
 		return
@@ -81,8 +84,8 @@ func (d *draft) claimedWords() {
 	c.MCPMethod, c.ToolName, d.in.Words = d.mcpMethod, d.mcpName, route.WordsClaimed
 }
 
-// kind of operation, unless the source said it.
-func (d *draft) kind() {
+// setOpKind of operation, unless the source said it.
+func (d completion) setOpKind() {
 	c := &d.call
 	if c.OpKind != schema.OpOther {
 		return
@@ -101,10 +104,10 @@ func (d *draft) kind() {
 	}
 }
 
-// tokens reads the claims of a whole token that was logged, if the operator
+// readToken reads the claims of a whole token that was logged, if the operator
 // says that the gateway lets no token through that it has not verified. A call
 // that was refused proves nothing of its token.
-func (d *draft) tokens(opt *Options) {
+func (d completion) readToken(opt *Options) {
 	if d.token == "" || !opt.BelieveTokens || d.claimed || d.call.Outcome == schema.OutcomeDenied {
 		return
 	}
@@ -116,9 +119,9 @@ func (d *draft) tokens(opt *Options) {
 	}
 }
 
-// scrub drops what looks like a secret from every string that is kept, and
+// redact drops what looks like a secret from every string that is kept, and
 // cuts them. An id that holds one is dropped whole: half an id is no id.
-func (d *draft) scrub() {
+func (d completion) redact() {
 	c, ev := &d.call, &d.ev
 	d.in.PathCut = len(c.Path) > schema.MaxPath
 	c.Path = cut(redact.Path(c.Path), schema.MaxPath)
@@ -129,7 +132,7 @@ func (d *draft) scrub() {
 	if redact.Suspicious(fields.View(d.in.Args)) {
 		d.in.Args = []byte(redact.Text(fields.View(d.in.Args)))
 	}
-	for _, s := range d.words() {
+	for _, s := range d.shortStrings() {
 		switch {
 		case *s == "":
 		case redact.Suspicious(*s) && redact.Text(*s) != *s:
@@ -142,7 +145,8 @@ func (d *draft) scrub() {
 	c.Host, c.Scheme = hostOf(c.Host), strings.ToLower(c.Scheme)
 	// A consumer that is a key is one, and is hashed.
 	// An AWS access key id is told by its looks, and is an id.
-	if s := ev.GatewayCredential; !(ev.GatewayCredentialKind == schema.CredentialAWSKey && redact.IsAWSKeyID(s)) && redact.Suspicious(s) && redact.Text(s) != s {
+	if s := ev.GatewayCredential; !(ev.GatewayCredentialKind == schema.CredentialAWSKey && redact.IsAWSKeyID(s)) && redact.Suspicious(s) &&
+		redact.Text(s) != s {
 		ev.APIKey, ev.GatewayCredential = s, ""
 	}
 	if d.claimed {
@@ -161,23 +165,25 @@ func (d *draft) scrub() {
 	}
 }
 
-// words are the strings that are short, or no words.
-func (d *draft) words() [38]*string {
+// shortStrings are the strings that are short, or no words.
+func (d completion) shortStrings() [38]*string {
 	c, ev := &d.call, &d.ev
-	return [...]*string{&c.Method, &c.Scheme, &c.Host, &c.API, &c.Operation, &c.Observer, &c.RequestID, &c.MCPMethod, &c.ToolName, &c.ToolCallID, &c.RPCID,
+	return [...]*string{&c.Method, &c.Scheme, &c.Host, &c.API, &c.Operation, &c.Observer, &c.RequestID, &c.MCPMethod, &c.ToolName,
+		&c.ToolCallID, &c.RPCID,
 		&c.MCPServer, &c.GenAIProvider, &c.ModelRequested, &c.ModelUsed, &c.RPCStatus, &c.ErrorType, &c.DeniedBy,
 		&ev.GatewayAgent, &ev.GatewayUser, &ev.RemoteUser, &ev.SPIFFE, &ev.CertFingerprint, &ev.CertSubject, &ev.APIKeyID,
 		&ev.ServiceName, &ev.ServiceVersion, &ev.GenAIAgentID, &ev.GenAIAgentName, &ev.AgentVersion, &ev.UserID,
 		&ev.AgentHeader, &ev.ParentHeader, &ev.RunHeader, &ev.TaskHeader, &ev.Conversation, &ev.SignatureAgent, &ev.MCPClientName}
 }
 
-// mend makes every string valid UTF-8.
-func (d *draft) mend() {
-	for _, s := range d.words() {
+// fixUTF8 makes every string valid UTF-8.
+func (d completion) fixUTF8() {
+	for _, s := range d.shortStrings() {
 		*s = valid(*s)
 	}
 	c := &d.call
-	for _, s := range [...]*string{&d.target, &d.details, &d.flags, &d.mcpMethod, &d.mcpName, &d.in.MethodOverride, &c.Path, &c.UserAgent, &c.ErrorMessage, &d.in.RawQuery, &d.in.SourceRoute, &d.in.LoggedDigest,
+	for _, s := range [...]*string{&d.target, &d.details, &d.flags, &d.mcpMethod, &d.mcpName, &d.in.MethodOverride, &c.Path, &c.UserAgent,
+		&c.ErrorMessage, &d.in.RawQuery, &d.in.SourceRoute, &d.in.LoggedDigest,
 		&d.ev.GatewayCredential, &d.claims.Subject, &d.claims.ClientID, &d.claims.Issuer, &d.claims.Txn} {
 		*s = valid(*s)
 	}
@@ -190,9 +196,9 @@ func (d *draft) mend() {
 	}
 }
 
-// attributes gives the call its long tail: sorted, each name once (the last one
+// setAttributes gives the call its long tail: sorted, each name once (the last one
 // stands), without secrets.
-func (d *draft) attributes() {
+func (d completion) setAttributes() {
 	a := d.attrs
 	if len(a) == 0 {
 		return
@@ -215,9 +221,9 @@ func (d *draft) attributes() {
 	d.call.Attrs = append(make([]schema.Attr, 0, n), a[:n]...)
 }
 
-// undone judges what the rules of route read from paths, queries and arguments
+// redactDecoded redacts what the rules of route read from paths, queries and arguments
 // by undoing their escapes: only then can some secrets be seen.
-func undone(c *schema.Call) {
+func redactDecoded(c *schema.Call) {
 	c.Route, c.RouteKey, c.Operation = redact.Path(valid(c.Route)), redact.Path(valid(c.RouteKey)), redact.Text(valid(c.Operation))
 	for i := range c.Resources {
 		r := &c.Resources[i]

@@ -77,11 +77,11 @@ func (w *work) pinned() string {
 func (w *work) object(b []byte, pairs []fields.Pair, format, signal string, depth int) {
 	was, shipped := len(w.where), w.shipped
 	defer func() { w.where, w.shipped = w.where[:was], shipped }()
-	w.place(pairs, false)
+	w.addOrigin(pairs, false)
 	switch format {
 	case envoyJSON:
-		w.begin().object(pairs)
-		w.end(func() []byte { return b })
+		readEnvoyObject(w.beginCall(), pairs)
+		w.endCall(func() []byte { return b })
 	case kongJSON:
 		w.kong(b, pairs)
 	default:
@@ -91,15 +91,15 @@ func (w *work) object(b []byte, pairs []fields.Pair, format, signal string, dept
 
 // mapped reads the members of a record by a mapping.
 func (w *work) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, signal string, depth int) {
-	d := w.begin()
+	d := w.beginCall()
 	d.call.Format, d.call.ObserverKind = p.Format, p.Observer
-	switch verdict, inner := p.Run(pairs, &w.mem, d); verdict {
+	switch match, inner := p.Run(pairs, &w.mem, mapped{d}); match {
 	case mapping.Mapped:
-		w.end(func() []byte { return b })
+		w.endCall(func() []byte { return b })
 	case mapping.Wrapped:
 		w.inner(inner, b, signal, depth)
 	case mapping.Unlike:
-		w.bad(NotAnAccessLog, "a record that the mapping "+p.Name+" is not for, by its condition when", b)
+		w.reject(NotAnAccessLog, "a record that the mapping "+p.Name+" is not for, by its condition when", b)
 	case mapping.Ignored:
 	}
 }
@@ -114,15 +114,15 @@ func (w *work) line(line []byte) {
 			w.mapped(p, line, pairs, "", maxNested)
 			return
 		}
-		w.bad(UnknownFormat, "a line that does not match the pattern of "+pinned, line)
+		w.reject(UnknownFormat, "a line that does not match the pattern of "+pinned, line)
 		return
 	}
 	if pinned != "" && pinned != envoyText && pinned != istioText {
-		w.bad(UnknownFormat, "a line of text in a topic that is configured as "+pinned, line)
+		w.reject(UnknownFormat, "a line of text in a topic that is configured as "+pinned, line)
 		return
 	}
-	if d := w.begin(); d.envoyText(text) {
-		w.end(func() []byte { return line })
+	if d := w.beginCall(); readEnvoyText(d, text) {
+		w.endCall(func() []byte { return line })
 		return
 	}
 	if pinned == "" {
@@ -133,7 +133,7 @@ func (w *work) line(line []byte) {
 			}
 		}
 	}
-	w.bad(UnknownFormat, "a line that no format's pattern matches", line)
+	w.reject(UnknownFormat, "a line that no format's pattern matches", line)
 }
 
 // plainText takes a terminal's colours out of a line.

@@ -84,7 +84,8 @@ func sound(t *testing.T, c *schema.Call) {
 	if !json.Valid(AppendJSON(nil, c)) {
 		t.Errorf("its JSON is none: %s", AppendJSON(nil, c))
 	}
-	if len(c.Path) > schema.MaxPath || len(c.UserAgent) > schema.MaxUserAgent || len(c.ErrorMessage) > schema.MaxError || len(c.Attrs) > schema.MaxAttrs || len(c.RequestID) > schema.MaxID || len(c.Method) > 20 {
+	if len(c.Path) > schema.MaxPath || len(c.UserAgent) > schema.MaxUserAgent || len(c.ErrorMessage) > schema.MaxError ||
+		len(c.Attrs) > schema.MaxAttrs || len(c.RequestID) > schema.MaxID || len(c.Method) > 20 {
 		t.Errorf("a string is longer than it may be: %s", AppendJSON(nil, c))
 	}
 	for i, a := range c.Attrs {
@@ -92,7 +93,8 @@ func sound(t *testing.T, c *schema.Call) {
 			t.Errorf("attributes: %q", c.Attrs)
 		}
 	}
-	if c.DurationNs < -1 || c.EndNs() < c.Start || c.UpstreamNs < 0 || c.Format == "" || c.Status != 0 && (c.Status < 100 || c.Status > 999) || c.CallerConfidence > 100 {
+	if c.DurationNs < -1 || c.EndNs() < c.Start || c.UpstreamNs < 0 || c.Format == "" || c.Status != 0 && (c.Status < 100 || c.Status > 999) ||
+		c.CallerConfidence > 100 {
 		t.Errorf("%s", AppendJSON(nil, c))
 	}
 	if c.Start > kafkaTime+maxAhead {
@@ -136,7 +138,8 @@ func fuzz(f *testing.F, in Input) {
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
 		holdsOfEverything(t, p, value)
-		if len(value) > 0 && (in.Format == "envoy_json" || in.Format == "nginx_json" || in.Format == "istio_text") && !bytes.Contains(value, []byte("CONTROL_MESSAGE")) {
+		if len(value) > 0 && (in.Format == "envoy_json" || in.Format == "nginx_json" || in.Format == "istio_text") &&
+			!bytes.Contains(value, []byte("CONTROL_MESSAGE")) {
 			if calls, dead := p.Decode(&Record{Topic: "in", Timestamp: 1, Value: value}, nil); len(calls)+len(dead) == 0 {
 				t.Error("nothing came of it")
 			}

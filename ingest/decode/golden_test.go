@@ -52,7 +52,7 @@ func newPipeline(t testing.TB, opt Options, s *seen) *Pipeline {
 }
 
 // decodeAuto reads one record as an operator who has configured nothing.
-func decodeAuto(t testing.TB, value []byte) ([]schema.Call, []Dead, *seen) {
+func decodeAuto(t testing.TB, value []byte) ([]schema.Call, []Rejected, *seen) {
 	t.Helper()
 	s := &seen{}
 	calls, dead := newPipeline(t, Options{}, s).Decode(&Record{Topic: "in", Partition: 3, Offset: 41, Timestamp: kafkaTime, Value: value}, nil)
@@ -86,7 +86,8 @@ func render(t testing.TB, out *bytes.Buffer, value []byte) {
 			line = map[string]any{"call": json.RawMessage(AppendJSON(nil, &calls[c])), "evidence": set(s.evidence[c]), "input": set(s.inputs[c])}
 			c++
 		case d < len(dead) && dead[d].Item == item:
-			line = map[string]any{"dead": map[string]any{"item": item, "reason": dead[d].Reason, "detail": dead[d].Detail, "bytes": len(dead[d].Value)}}
+			line = map[string]any{"dead": map[string]any{"item": item, "reason": dead[d].Reason, "detail": dead[d].Detail,
+				"bytes": len(dead[d].Value)}}
 			d++
 		default:
 			t.Fatalf("item %d is neither a call nor a dead letter", item)
@@ -272,14 +273,16 @@ func TestEveryFieldSaysWhereItCameFrom(t *testing.T) {
 		t.Fatal(calls)
 	}
 	got := map[string]string{}
-	for _, o := range Origins(&calls[0], steps[0]) {
+	for _, o := range FieldOrigins(&calls[0], steps[0]) {
 		got[o.Field] = o.From
 		if strings.Contains(o.Value, "not-for-anybody") {
 			t.Errorf("%+v", o)
 		}
 	}
-	for field, want := range map[string]string{"path": "request.uri", "status": "response.status", "duration_ns": "latency", "start_time": "start_time", "client_ip": "client_ip", "agent_id": "consumer.username (rule gateway)",
-		"credential_id": "consumer.username (rule gateway)", "run_key": "header X-Agent-Run-Id (rule x-agent-run-id)", "attrs.route_id": "route_id", "effect": "rule words", "tenant": "configuration", "api": "service_id"} {
+	for field, want := range map[string]string{"path": "request.uri", "status": "response.status", "duration_ns": "latency",
+		"start_time": "start_time", "client_ip": "client_ip", "agent_id": "consumer.username (rule gateway)",
+		"credential_id": "consumer.username (rule gateway)", "run_key": "header X-Agent-Run-Id (rule x-agent-run-id)",
+		"attrs.route_id": "route_id", "effect": "rule words", "tenant": "configuration", "api": "service_id"} {
 		if got[field] != want {
 			t.Errorf("%s: %q, want %q", field, got[field], want)
 		}

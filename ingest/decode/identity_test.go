@@ -14,8 +14,10 @@ func evidence(t *testing.T, fields string) identity.Evidence {
 }
 
 func TestRunHeadersOfRealProductsAreKnown(t *testing.T) {
-	for _, name := range [...]string{"x-agent-run-id", "x-run-id", "x-litellm-trace-id", "x-amzn-bedrock-agentcore-runtime-session-id", "x-claude-code-session-id"} {
-		for _, spelled := range [...]string{name, strings.ReplaceAll(name, "-", "_"), strings.ToUpper(name), "http_" + strings.ReplaceAll(name, "-", "_")} {
+	for _, name := range [...]string{"x-agent-run-id", "x-run-id", "x-litellm-trace-id", "x-amzn-bedrock-agentcore-runtime-session-id",
+		"x-claude-code-session-id"} {
+		for _, spelled := range [...]string{name, strings.ReplaceAll(name, "-", "_"), strings.ToUpper(name),
+			"http_" + strings.ReplaceAll(name, "-", "_")} {
 			if ev := evidence(t, `"`+spelled+`":"run-1"`); ev.RunHeader != "run-1" || ev.RunHeaderName != name {
 				t.Errorf("%s: %q by %q", spelled, ev.RunHeader, ev.RunHeaderName)
 			}
@@ -38,7 +40,8 @@ func TestTheMoreSpecificHeaderCounts(t *testing.T) {
 // A request header is what the caller says, whatever its name: it must not pose
 // as what the gateway established.
 func TestACallerCannotPoseAsItsGateway(t *testing.T) {
-	names := []string{"x-consumer", "consumer", "peer", "remote-user", "x-principal", "jwt-sub", "spiffe", "client-ip", "status", "method", "x-args-digest", "denied-by"}
+	names := []string{"x-consumer", "consumer", "peer", "remote-user", "x-principal", "jwt-sub", "spiffe", "client-ip", "status", "method",
+		"x-args-digest", "denied-by"}
 	for _, name := range names {
 		snake := strings.ReplaceAll(name, "-", "_")
 		for how, value := range map[string][]byte{
@@ -51,7 +54,8 @@ func TestACallerCannotPoseAsItsGateway(t *testing.T) {
 			}
 			c, s := oneCall(t, value)
 			ev := s.evidence[0]
-			if ev.GatewayAgent+ev.GatewayCredential+ev.GatewayUser+ev.SPIFFE+ev.RemoteUser != "" || ev.Claims != nil || c.Status != 200 || c.Method != "GET" || s.inputs[0].LoggedDigest != "" || c.DeniedBy != "" {
+			if ev.GatewayAgent+ev.GatewayCredential+ev.GatewayUser+ev.SPIFFE+ev.RemoteUser != "" || ev.Claims != nil || c.Status != 200 ||
+				c.Method != "GET" || s.inputs[0].LoggedDigest != "" || c.DeniedBy != "" {
 				t.Errorf("%s by %s: %+v", name, how, ev)
 			}
 		}

@@ -27,32 +27,26 @@ func isKongAI(v fields.Value) bool {
 // kong reads Kong's object. A request that carried MCP is a call for each of
 // its JSON-RPC requests: what an agent asked for is a tool, not POST /mcp.
 func (w *work) kong(b []byte, pairs []fields.Pair) {
-	d := w.begin()
-	d.kongRequest(&w.keys, pairs)
+	d := w.beginCall()
+	reader := kongReader{d, &w.keys}
+	reader.request(pairs)
 	bytesOf := func() []byte { return b }
-	ai, _, _ := w.keys.Object(fields.Get(pairs, "ai").Raw, 0, nil)
+	ai := reader.members(fields.Get(pairs, "ai"))
 	if ai == nil {
-		w.end(bytesOf)
+		w.endCall(bytesOf)
 		return
 	}
-	d.kongModel(&w.keys, ai)
-	mcp := kongMembers(&w.keys, fields.Get(ai, "mcp"))
-	rpcs := fields.Get(mcp, "rpc")
-	choose(&d.ranks.conversation, 4, &d.ev.Conversation, fields.Get(mcp, "mcp_session_id").Text())
-	denied := kongDenials(&w.keys, fields.Get(mcp, "audit"))
-	var list []fields.Value
-	if rpcs.Kind == '[' {
-		_, _ = fields.Elements(rpcs.Raw, func(v fields.Value) bool {
-			list = append(list, v)
-			return len(list) < w.p.opt.MaxItems
-		})
-	}
+	reader.model(ai)
+	mcp := reader.members(fields.Get(ai, "mcp"))
+	choose(&d.ranks.conversation, rankConversationInherited, &d.ev.Conversation, fields.Get(mcp, "mcp_session_id").Text())
+	denied := reader.denials(fields.Get(mcp, "audit"))
+	list := kongRPCs(fields.Get(mcp, "rpc"), w.p.opt.MaxItems)
 	if len(list) == 0 {
 		for tool := range denied {
 			d.call.MCPMethod, d.call.ToolName, d.call.Outcome, d.call.DeniedBy = "tools/call", tool, schema.OutcomeDenied, "ai-mcp"
 			break
 		}
-		w.end(bytesOf)
+		w.endCall(bytesOf)
 		return
 	}
 	whole := w.d
@@ -60,113 +54,131 @@ func (w *work) kong(b []byte, pairs []fields.Pair) {
 	for _, v := range list {
 		w.d = whole
 		w.d.attrs = append(w.d.attrs[:0], attrs...)
-		w.d.kongRPC(kongMembers(&w.keys, v), denied, len(list) > 1)
-		w.end(bytesOf)
+		reader.rpc(reader.members(v), denied, len(list) > 1)
+		w.endCall(bytesOf)
 	}
 }
 
-func kongMembers(k *fields.Keys, v fields.Value) []fields.Pair {
+// kongRPCs are the JSON-RPC requests of a list, at most that many.
+func kongRPCs(v fields.Value, most int) (list []fields.Value) {
+	if v.Kind != '[' {
+		return nil
+	}
+	_, _ = fields.Elements(v.Raw, func(v fields.Value) bool {
+		list = append(list, v)
+		return len(list) < most
+	})
+	return list
+}
+
+// kongReader takes Kong's object into the draft.
+type kongReader struct {
+	*draft
+	keys *fields.Keys
+}
+
+// members of an object; nil if it is none.
+func (k kongReader) members(v fields.Value) []fields.Pair {
 	if v.Kind != '{' {
 		return nil
 	}
-	members, _, _ := k.Object(v.Raw, 0, nil)
+	members, _, _ := k.keys.Object(v.Raw, 0, nil)
 	return members
 }
 
-// kongRequest takes in the request as it came and as it was answered.
-func (d *draft) kongRequest(k *fields.Keys, pairs []fields.Pair) {
-	c, ev := &d.call, &d.ev
-	c.Format, c.ObserverKind = formatKongJSON, schema.ObserverGateway
-	var request, response, latencies, consumer, entity, service, route, trace []fields.Pair
-	for i := range pairs {
-		p := &pairs[i]
-		d.step(p.Name)
-		switch p.Key {
-		case "started_at":
-			d.time(9, p.Val.Text(), false)
-		case "request":
-			request = kongMembers(k, p.Val)
-		case "response":
-			response = kongMembers(k, p.Val)
-		case "latencies":
-			latencies = kongMembers(k, p.Val)
-		case "consumer":
-			consumer = kongMembers(k, p.Val)
-		case "authenticated_entity":
-			entity = kongMembers(k, p.Val)
-		case "service":
-			service = kongMembers(k, p.Val)
-		case "route":
-			route = kongMembers(k, p.Val)
-		case "trace_id":
-			trace = kongMembers(k, p.Val)
-		case "client_ip":
-			d.client(7, p.Val.Text())
-		case "correlation_id":
-			choose(&d.ranks.request, 8, &c.RequestID, p.Val.Text())
-		case "upstream_status":
-			if _, n, last := parseList(p.Val.Text(), 1); n > 0 {
-				c.UpstreamStatus, c.Attempts = fields.Plain(last).Status(), uint8(min(n, 255))
-			}
-		case "tries", "ai", "upstream_uri", "workspace", "tags":
-		case "workspace_name":
-			d.keep("workspace", p.Val.Text())
-		case "source":
-			d.keep("source", p.Val.Text())
-		default:
-			// custom_fields_by_lua adds names of the operator's choice.
-			if p.Val.Kind != '{' && p.Val.Kind != '[' && !d.field(p.Key, p.Val) {
-				d.keep(p.Name, p.Val.Text())
-			}
-		}
+// kongTable holds the members of Kong's object that are plain values. Objects
+// are read by request; custom_fields_by_lua adds names of the operator's choice.
+var kongTable = tableOf(
+	names(func(d *draft, v fields.Value) { d.time(rankTimeStart, v.Text(), false) }, "started_at"),
+	names(func(d *draft, v fields.Value) { d.client(rankClientLogged, v.Text()) }, "client_ip"),
+	names(requestID(rankRequestCorrelation), "correlation_id"),
+	names(setUpstreamTries, "upstream_status"),
+	names(func(d *draft, v fields.Value) { d.keep("workspace", v.Text()) }, "workspace_name"),
+	names(func(d *draft, v fields.Value) { d.keep("source", v.Text()) }, "source"),
+	names(ignore, "tries", "ai", "upstream_uri", "workspace", "tags",
+		"request", "response", "latencies", "consumer", "authenticated_entity", "service", "route", "trace_id"),
+)
+
+// setUpstreamTries reads the statuses of all tries; the last one was answered.
+func setUpstreamTries(d *draft, v fields.Value) {
+	if _, n, last := parseList(v.Text(), 1); n > 0 {
+		d.call.UpstreamStatus, d.call.Attempts = fields.Plain(last).Status(), uint8(min(n, 255))
 	}
-	d.step("request")
-	c.Method = first(fields.Get(request, "method").Text(), c.Method)
-	choose(&d.ranks.target, 4, &d.target, first(fields.Get(request, "uri").Text(), fields.Get(request, "url").Text()))
-	c.BytesIn = fields.Get(request, "size").Count()
-	choose(&d.ranks.request, 10, &c.RequestID, fields.Get(request, "id").Text())
-	d.arguments(fields.Get(request, "body"))
-	d.headers(fields.Get(request, "headers"))
-	d.step("response")
-	if s := fields.Get(response, "status").Status(); s != 0 {
-		c.Status = s
-	}
-	c.BytesOut = fields.Get(response, "size").Count()
-	d.step("latencies")
-	d.duration(fields.Get(latencies, "request").Text(), 1e6)
-	if ns, ok := parseAmount(fields.Get(latencies, "proxy").Text(), 1e6); ok {
-		c.UpstreamNs = ns
-	}
-	d.step("consumer")
-	ev.GatewayAgent = first(fields.Get(consumer, "custom_id").Text(), fields.Get(consumer, "username").Text())
-	ev.GatewayCredential = first(fields.Get(entity, "id").Text(), fields.Get(consumer, "id").Text(), fields.Get(entity, "consumer_id").Text())
-	d.step("service")
-	c.API = first(fields.Get(service, "name").Text(), fields.Get(service, "host").Text())
-	d.keep("route_name", fields.Get(route, "name").Text())
-	d.kongTrace(trace)
 }
 
-// kongTrace takes in the trace of the tracing plugins, whose forms differ.
-func (d *draft) kongTrace(trace []fields.Pair) {
-	d.step("trace_id")
+// request takes in the request as it came and as it was answered.
+func (k kongReader) request(pairs []fields.Pair) {
+	d := k.draft
+	d.call.Format, d.call.ObserverKind = formatKongJSON, schema.ObserverGateway
+	for i := range pairs {
+		p := &pairs[i]
+		d.readingFrom(p.Name)
+		if set, ok := kongTable[p.Key]; ok {
+			set(d, p.Val)
+		} else if p.Val.Kind != '{' && p.Val.Kind != '[' && !d.field(p.Key, p.Val) {
+			d.keep(p.Name, p.Val.Text())
+		}
+	}
+	k.target(k.members(fields.Get(pairs, "request")))
+	k.answer(k.members(fields.Get(pairs, "response")), k.members(fields.Get(pairs, "latencies")))
+	k.consumer(k.members(fields.Get(pairs, "consumer")), k.members(fields.Get(pairs, "authenticated_entity")))
+	d.readingFrom("service")
+	service := k.members(fields.Get(pairs, "service"))
+	d.call.API = first(fields.Get(service, "name").Text(), fields.Get(service, "host").Text())
+	d.keep("route_name", fields.Get(k.members(fields.Get(pairs, "route")), "name").Text())
+	k.trace(k.members(fields.Get(pairs, "trace_id")))
+}
+
+func (k kongReader) target(request []fields.Pair) {
+	d, c := k.draft, &k.call
+	d.readingFrom("request")
+	c.Method = first(fields.Get(request, "method").Text(), c.Method)
+	choose(&d.ranks.target, rankTargetPath, &d.target, first(fields.Get(request, "uri").Text(), fields.Get(request, "url").Text()))
+	c.BytesIn = fields.Get(request, "size").Count()
+	choose(&d.ranks.request, rankRequestGateway, &c.RequestID, fields.Get(request, "id").Text())
+	d.arguments(fields.Get(request, "body"))
+	d.headers(fields.Get(request, "headers"))
+}
+
+func (k kongReader) answer(response, latencies []fields.Pair) {
+	k.readingFrom("response")
+	setStatus(k.draft, fields.Get(response, "status"))
+	k.call.BytesOut = fields.Get(response, "size").Count()
+	k.readingFrom("latencies")
+	k.duration(fields.Get(latencies, "request").Text(), 1e6)
+	if ns, ok := parseAmount(fields.Get(latencies, "proxy").Text(), 1e6); ok {
+		k.call.UpstreamNs = ns
+	}
+}
+
+func (k kongReader) consumer(consumer, entity []fields.Pair) {
+	k.readingFrom("consumer")
+	ev := &k.ev
+	ev.GatewayAgent = first(fields.Get(consumer, "custom_id").Text(), fields.Get(consumer, "username").Text())
+	ev.GatewayCredential = first(fields.Get(entity, "id").Text(), fields.Get(consumer, "id").Text(), fields.Get(entity, "consumer_id").Text())
+}
+
+// trace takes in the trace of the tracing plugins, whose forms differ.
+func (k kongReader) trace(trace []fields.Pair) {
+	k.readingFrom("trace_id")
 	for _, form := range [...]string{"w3c", "b3", "ot", "jaeger", "aws", "gcp"} {
 		if t := fields.Get(trace, form).Text(); t != "" {
-			d.header("x_b3_traceid", fields.Plain(t))
+			k.header("x_b3_traceid", fields.Plain(t))
 			return
 		}
 	}
 }
 
-// kongModel takes in what the AI proxy says of the model.
-func (d *draft) kongModel(k *fields.Keys, ai []fields.Pair) {
-	d.step("ai")
-	c := &d.call
+// model takes in what the AI proxy says of the model.
+func (k kongReader) model(ai []fields.Pair) {
+	k.readingFrom("ai")
+	c := &k.call
 	for _, p := range ai {
 		if p.Key == "mcp" || p.Val.Kind != '{' {
 			continue
 		}
-		part := kongMembers(k, p.Val)
-		meta, usage := kongMembers(k, fields.Get(part, "meta")), kongMembers(k, fields.Get(part, "usage"))
+		part := k.members(p.Val)
+		meta, usage := k.members(fields.Get(part, "meta")), k.members(fields.Get(part, "usage"))
 		if meta == nil && usage == nil {
 			continue
 		}
@@ -178,14 +190,14 @@ func (d *draft) kongModel(k *fields.Keys, ai []fields.Pair) {
 	}
 }
 
-// kongDenials are the tools that the access list of the MCP plugin refused.
-func kongDenials(k *fields.Keys, audit fields.Value) map[string]bool {
+// denials are the tools that the access list of the MCP plugin refused.
+func (k kongReader) denials(audit fields.Value) map[string]bool {
 	if audit.Kind != '[' {
 		return nil
 	}
 	var denied map[string]bool
 	_, _ = fields.Elements(audit.Raw, func(v fields.Value) bool {
-		a := kongMembers(k, v)
+		a := k.members(v)
 		if fields.Get(a, "action").Text() == "deny" {
 			if denied == nil {
 				denied = map[string]bool{}
@@ -197,27 +209,25 @@ func kongDenials(k *fields.Keys, audit fields.Value) map[string]bool {
 	return denied
 }
 
-// kongRPC makes the call of one JSON-RPC request of those that a request
+// rpc makes the call of one JSON-RPC request of those that a request
 // carried; their own latency and size are known, the request's are the sum.
-func (d *draft) kongRPC(rpc []fields.Pair, denied map[string]bool, several bool) {
-	c := &d.call
+func (k kongReader) rpc(rpc []fields.Pair, denied map[string]bool, several bool) {
+	c := &k.call
 	c.MCPMethod = first(fields.Get(rpc, "method").Text(), "tools/call")
 	c.ToolName, c.RPCID = fields.Get(rpc, "tool_name").Text(), fields.Get(rpc, "id").Text()
 	if several || c.DurationNs < 0 {
 		c.DurationNs = -1
-		d.duration(fields.Get(rpc, "latency").Text(), 1e6)
+		k.duration(fields.Get(rpc, "latency").Text(), 1e6)
 	}
 	if n := fields.Get(rpc, "response_body_size").Count(); n > 0 {
 		c.BytesOut = n
 	}
 	payload := fields.Get(rpc, "payload")
 	if payload.Kind == '{' {
-		var k fields.Keys
-		d.arguments(fields.Get(kongMembers(&k, payload), "request"))
+		k.arguments(fields.Get(kongReader{keys: &fields.Keys{}}.members(payload), "request"))
 	}
 	if e := fields.Get(rpc, "error"); e.Kind == '{' {
-		var k fields.Keys
-		c.RPCStatus = first(fields.Get(kongMembers(&k, e), "code").Text(), "error")
+		c.RPCStatus = first(fields.Get(kongReader{keys: &fields.Keys{}}.members(e), "code").Text(), "error")
 	} else {
 		c.ErrorType = e.Text()
 	}

@@ -24,7 +24,7 @@ func (w *work) lines(b []byte, signal string, depth int) {
 		if fields.Space(line, 0) == len(line) {
 			continue
 		}
-		if w.enough(rest) {
+		if w.isFull(rest) {
 			return
 		}
 		at, flag, text := criLine(line)
@@ -44,11 +44,11 @@ func (w *work) lines(b []byte, signal string, depth int) {
 		}
 		shipped := w.shipped
 		w.shipped = at
-		w.any(text, signal, depth+1)
+		w.decodeAny(text, signal, depth+1)
 		w.shipped = shipped
 	}
 	if len(parts) > 0 {
-		w.bad(PartialLine, "a line that the container runtime cut, without its rest", cutFrom)
+		w.reject(PartialLine, "a line that the container runtime cut, without its rest", cutFrom)
 	}
 }
 
@@ -77,8 +77,8 @@ const (
 	istioParts = 22
 )
 
-// envoyText reads a line of Envoy's default format or of Istio's.
-func (d *draft) envoyText(line string) bool {
+// readEnvoyText reads a line of Envoy's default format or of Istio's.
+func readEnvoyText(d *draft, line string) bool {
 	var parts [istioParts]string
 	n := split(line, parts[:])
 	c := &d.call
@@ -97,26 +97,27 @@ func (d *draft) envoyText(line string) bool {
 	if _, _, ok := parseTime(parts[0], d.zone); !ok || !isStatus || status > 999 {
 		return false
 	}
-	d.time(9, parts[0], false)
+	d.time(rankTimeStart, parts[0], false)
 	d.request(parts[1])
-	d.set("response_code", parts[2])
-	d.set("response_flags", parts[3])
-	for i, name := range [...]string{"bytes_received", "bytes_sent", "duration", "upstream_service_time", "x_forwarded_for", "user_agent", "request_id", "authority"} {
-		d.set(name, tail[i])
+	setEnvoy(d, "response_code", parts[2])
+	setEnvoy(d, "response_flags", parts[3])
+	for i, name := range [...]string{"bytes_received", "bytes_sent", "duration", "upstream_service_time", "x_forwarded_for", "user_agent",
+		"request_id", "authority"} {
+		setEnvoy(d, name, tail[i])
 	}
 	if n == istioParts {
-		d.set("response_code_details", parts[4])
-		d.set("connection_termination_details", parts[5])
-		d.set("upstream_transport_failure_reason", parts[6])
-		d.set("upstream_cluster", parts[16])
-		d.set("downstream_remote_address", parts[19])
-		d.set("route_name", parts[21])
+		setEnvoy(d, "response_code_details", parts[4])
+		setEnvoy(d, "connection_termination_details", parts[5])
+		setEnvoy(d, "upstream_transport_failure_reason", parts[6])
+		setEnvoy(d, "upstream_cluster", parts[16])
+		setEnvoy(d, "downstream_remote_address", parts[19])
+		setEnvoy(d, "route_name", parts[21])
 	}
 	return true
 }
 
-func (d *draft) set(name, text string) {
-	d.step(name)
+func setEnvoy(d *draft, name, text string) {
+	d.readingFrom(name)
 	d.envoy(&fields.Pair{Name: name, Key: name, Val: fields.Plain(text)})
 }
 

@@ -22,7 +22,7 @@ func (w *work) logs(l plog.Logs, inJSON bool) {
 				r := records.At(k)
 				bytesOf := func() []byte { return logBytes(rl, r, inJSON) }
 				if int(w.item) >= w.p.opt.MaxItems {
-					w.enough(bytesOf())
+					w.isFull(bytesOf())
 					return
 				}
 				w.log(rl.Resource().Attributes(), r, bytesOf)
@@ -51,9 +51,9 @@ func logBytes(rl plog.ResourceLogs, r plog.LogRecord, inJSON bool) []byte {
 // log reads one record: its body first, if it is a line or an object that a
 // format matches, then its attributes over it.
 func (w *work) log(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
-	d := w.begin()
+	d := w.beginCall()
 	c := &d.call
-	d.service(res)
+	setService(d, res)
 	switch r.Body().Type() {
 	case pcommon.ValueTypeStr:
 		w.body(valid(r.Body().Str()))
@@ -71,12 +71,12 @@ func (w *work) log(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
 	if s := r.SpanID(); !s.IsEmpty() {
 		c.SpanID = s
 	}
-	d.recordTime(r)
+	setRecordTime(d, r)
 	if c.Method == "" && d.target == "" && c.Path == "" && c.Status == 0 && c.MCPMethod == "" && c.ToolName == "" {
-		w.bad(NotAnAccessLog, "a log record without method, path, status or tool", bytesOf())
+		w.reject(NotAnAccessLog, "a log record without method, path, status or tool", bytesOf())
 		return
 	}
-	w.end(bytesOf)
+	w.endCall(bytesOf)
 }
 
 // body reads a record's body by the decoders of text and JSON.
@@ -89,7 +89,7 @@ func (w *work) body(s string) {
 	}
 	if b[i] != '{' {
 		before := *d
-		if !d.envoyText(strings.TrimRight(s, "\r\n")) {
+		if !readEnvoyText(d, strings.TrimRight(s, "\r\n")) {
 			*d = before
 		}
 		return
@@ -101,11 +101,11 @@ func (w *work) body(s string) {
 	switch format := w.formatOf(pairs); format {
 	case "":
 	case envoyJSON:
-		d.object(pairs)
+		readEnvoyObject(d, pairs)
 	case kongJSON:
-		d.kongRequest(&w.keys, pairs)
+		kongReader{d, &w.keys}.request(pairs)
 	default:
-		_, _ = w.p.formats.all[format].Run(pairs, &w.mem, d)
+		_, _ = w.p.formats.all[format].Run(pairs, &w.mem, mapped{d})
 	}
 }
 
@@ -123,25 +123,25 @@ func (w *work) attributes(m pcommon.Map) {
 		return true
 	})
 	if isNginx(pairs) {
-		_, _ = w.p.formats.all[nginxJSON].Run(pairs, &w.mem, d)
+		_, _ = w.p.formats.all[nginxJSON].Run(pairs, &w.mem, mapped{d})
 		return
 	}
 	for _, p := range w.p.formats.json {
 		if p.Recognises(pairs) {
-			_, _ = p.Run(pairs, &w.mem, d)
+			_, _ = p.Run(pairs, &w.mem, mapped{d})
 			return
 		}
 	}
 	m.Range(func(key string, v pcommon.Value) bool {
 		if strings.IndexByte(key, '.') >= 0 {
-			d.step(key)
+			d.readingFrom(key)
 			d.attribute(key, v)
 		}
 		return true
 	})
 	for i := range pairs {
 		if strings.IndexByte(pairs[i].Name, '.') < 0 {
-			d.step(pairs[i].Name)
+			d.readingFrom(pairs[i].Name)
 			d.envoy(&pairs[i])
 		}
 	}
@@ -156,15 +156,15 @@ func isNginx(pairs []fields.Pair) bool {
 	return false
 }
 
-// recordTime reconciles the time of the record with one that body or attributes
+// setRecordTime reconciles the time of the record with one that body or attributes
 // gave: Envoy puts the start into both, the record's with more digits; a
 // collector that reads files puts the time of reading there.
-func (d *draft) recordTime(r plog.LogRecord) {
+func setRecordTime(d *draft, r plog.LogRecord) {
 	at := r.Timestamp()
 	if d.timed {
 		if !d.end && at <= maxTime {
 			if ahead := int64(at) - d.call.Start; ahead >= 0 && ahead < int64(time.Second) {
-				d.clock(at, schema.BasisStart)
+				setClock(d, at, schema.BasisStart)
 			}
 		}
 		return
@@ -173,7 +173,7 @@ func (d *draft) recordTime(r plog.LogRecord) {
 	if _, envoy := r.Attributes().Get("response_code"); envoy {
 		basis = schema.BasisStart
 	}
-	if d.clock(at, basis); !d.timed {
-		d.clock(r.ObservedTimestamp(), schema.BasisLog)
+	if setClock(d, at, basis); !d.timed {
+		setClock(d, r.ObservedTimestamp(), schema.BasisLog)
 	}
 }

@@ -41,7 +41,8 @@ func TestEnvelopeWithinAnEnvelopeIsOpened(t *testing.T) {
 					t.Errorf("%s in %s in %s: %d calls, %v: %s", what, inner, outer, len(calls), reasons(dead), value)
 					continue
 				}
-				if c := calls[0]; c.Path != "/a/1" || c.Status != 200 || c.DurationNs != 12_000_000 || c.RequestID != "r-1" || c.StartTime().Format("05.000") != "15.417" {
+				if c := calls[0]; c.Path != "/a/1" || c.Status != 200 || c.DurationNs != 12_000_000 || c.RequestID != "r-1" ||
+					c.StartTime().Format("05.000") != "15.417" {
 					t.Errorf("%s in %s in %s: %s", what, inner, outer, AppendJSON(nil, &c))
 				}
 			}
@@ -80,7 +81,8 @@ func TestEveryPlaceOfABadItem(t *testing.T) {
 // kept in either form.
 func TestSecretBehindEscapesIsNotKept(t *testing.T) {
 	p := pipelineWithRules(t)
-	for _, secret := range []string{"sk%5Flive%5F" + canary + "0123456789", "sk_live_" + canary + "0123456789", "gh%70_" + canary + "0123456789", "%65yJhbGciOiJub25lIn0.eyJzdWIiOiJ" + canary + "In0.c2ln", "token%3D" + canary, "AKIA0123456789ABCDEF" + canary} {
+	for _, secret := range []string{"sk%5Flive%5F" + canary + "0123456789", "sk_live_" + canary + "0123456789", "gh%70_" + canary +
+		"0123456789", "%65yJhbGciOiJub25lIn0.eyJzdWIiOiJ" + canary + "In0.c2ln", "token%3D" + canary, "AKIA0123456789ABCDEF" + canary} {
 		for _, path := range []string{"/keys/%s", "/orders/%s/items/3", "/keys/%s.json", "//keys//%s/"} {
 			for format, name := range map[string]string{"envoy": "path", "nginx": "request_uri", "otlp": "http.target"} {
 				value := planted(format, name, fmt.Sprintf(strings.ReplaceAll(path, "%s", "%[1]s"), secret))
@@ -99,7 +101,8 @@ func TestSecretBehindEscapesIsNotKept(t *testing.T) {
 // A path may hold any bytes behind its escapes: what is made of it is text.
 func TestEscapedBytesOfAPathAreText(t *testing.T) {
 	p := pipelineWithRules(t)
-	for _, path := range []string{"/%ff/orders/%fe1", "/a/1.%2Fb", "/a/123.{x}", "/%00/%0a", "/%zz", "/a%3Fb%23c", "/{id}", "/%C3%28", "/p/http://h/orders/1", "/" + strings.Repeat("%ff", 3000)} {
+	for _, path := range []string{"/%ff/orders/%fe1", "/a/1.%2Fb", "/a/123.{x}", "/%00/%0a", "/%zz", "/a%3Fb%23c", "/{id}", "/%C3%28",
+		"/p/http://h/orders/1", "/" + strings.Repeat("%ff", 3000)} {
 		calls, dead := p.Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: patch(t, envoyLine, `"path":`+quote(path))}, nil)
 		if len(calls) != 1 {
 			t.Fatalf("%s: %v", path, reasons(dead))

@@ -22,11 +22,11 @@ func (w *work) otlpProto(b []byte, signal string) {
 	switch signal {
 	case "", traces, logs:
 	default:
-		w.bad(WrongSignal, "the record's signal holds no calls", b)
+		w.reject(WrongSignal, "the record's signal holds no calls", b)
 		return
 	}
 	if reason, detail := exportFits(b, w.p.opt.MaxItems); reason != "" {
-		w.bad(reason, detail, b)
+		w.reject(reason, detail, b)
 		return
 	}
 	t, terr := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(b)
@@ -41,13 +41,13 @@ func (w *work) otlpProto(b []byte, signal string) {
 	case isLogs && signal != traces:
 		w.logs(l, false)
 	case isLogs:
-		w.bad(WrongSignal, "logs where traces are configured", b)
+		w.reject(WrongSignal, "logs where traces are configured", b)
 	case isTraces:
-		w.bad(WrongSignal, "traces where logs are configured", b)
+		w.reject(WrongSignal, "traces where logs are configured", b)
 	case signal == logs && lerr != nil, signal != logs && terr != nil:
-		w.bad(NotProto, "does not parse as an OTLP export: cut off, or something else", b)
+		w.reject(NotProto, "does not parse as an OTLP export: cut off, or something else", b)
 	default:
-		w.bad(NoItems, "an export that holds no spans and no log records", b)
+		w.reject(NoItems, "an export that holds no spans and no log records", b)
 	}
 }
 
@@ -66,7 +66,8 @@ func hasSpans(t ptrace.Traces) bool {
 func isExport(pairs []fields.Pair) bool {
 	for i := range pairs {
 		switch pairs[i].Key {
-		case "resourcespans", "resource_spans", "resourcelogs", "resource_logs", "resourcemetrics", "resource_metrics", "resourceprofiles", "resource_profiles":
+		case "resourcespans", "resource_spans", "resourcelogs", "resource_logs", "resourcemetrics", "resource_metrics", "resourceprofiles",
+			"resource_profiles":
 			return true
 		}
 	}
@@ -78,12 +79,12 @@ func (w *work) otlpDocuments(b []byte, signal string) {
 	whole := b
 	b = bytes.TrimPrefix(b, bom)
 	if b = b[fields.Space(b, 0):]; len(b) == 0 {
-		w.bad(Empty, "only spaces", whole)
+		w.reject(Empty, "only spaces", whole)
 		return
 	}
 	for ; len(b) > 0; b = b[fields.Space(b, 0):] {
 		if b[0] != '{' {
-			w.bad(NotJSON, "an OTLP export in JSON is an object", whole)
+			w.reject(NotJSON, "an OTLP export in JSON is an object", whole)
 			return
 		}
 		line := b
@@ -92,15 +93,15 @@ func (w *work) otlpDocuments(b []byte, signal string) {
 		switch {
 		case err != nil:
 			line = firstLine(b)
-			w.bad(reasonOf(err), err.Error(), line)
+			w.reject(reasonOf(err), err.Error(), line)
 		case i < len(b) && (bytes.IndexByte(b[end:i], '\n') < 0 || b[i] != '{'):
 			line = firstLine(b)
-			w.bad(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
+			w.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
 		default:
 			line = b[:end]
 			w.otlpJSON(line, pairs, signal)
 		}
-		if b = b[len(line):]; len(b) > 0 && w.enough(b) {
+		if b = b[len(line):]; len(b) > 0 && w.isFull(b) {
 			return
 		}
 	}
@@ -120,31 +121,31 @@ func (w *work) otlpJSON(b []byte, pairs []fields.Pair, signal string) {
 	spans, records := has("resourcespans", "resource_spans"), has("resourcelogs", "resource_logs")
 	switch {
 	case !spans && !records && has("resourcemetrics", "resource_metrics", "resourceprofiles", "resource_profiles"):
-		w.bad(WrongSignal, "metrics or profiles: no calls are in them", b)
+		w.reject(WrongSignal, "metrics or profiles: no calls are in them", b)
 		return
 	case !spans && !records:
-		w.bad(NoItems, "neither resourceSpans nor resourceLogs", b)
+		w.reject(NoItems, "neither resourceSpans nor resourceLogs", b)
 		return
 	case signal != "" && signal != traces && signal != logs:
-		w.bad(WrongSignal, "the record's signal holds no calls", b)
+		w.reject(WrongSignal, "the record's signal holds no calls", b)
 		return
 	case signal == traces && !spans:
-		w.bad(WrongSignal, "logs where traces are configured", b)
+		w.reject(WrongSignal, "logs where traces are configured", b)
 		return
 	case signal == logs && !records:
-		w.bad(WrongSignal, "traces where logs are configured", b)
+		w.reject(WrongSignal, "traces where logs are configured", b)
 		return
 	case bytes.Count(b, []byte{'{'}) > maxNodes:
-		w.bad(TooMany, fmt.Sprintf("more than %d objects in one export", maxNodes), b)
+		w.reject(TooMany, fmt.Sprintf("more than %d objects in one export", maxNodes), b)
 		return
 	}
 	if spans {
 		t, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(b)
 		switch {
 		case err != nil:
-			w.bad(NotJSON, "does not parse as OTLP traces", b)
+			w.reject(NotJSON, "does not parse as OTLP traces", b)
 		case t.SpanCount() == 0:
-			w.bad(NoItems, "an export that holds no spans", b)
+			w.reject(NoItems, "an export that holds no spans", b)
 		default:
 			w.traces(t, true)
 		}
@@ -153,9 +154,9 @@ func (w *work) otlpJSON(b []byte, pairs []fields.Pair, signal string) {
 		l, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(b)
 		switch {
 		case err != nil:
-			w.bad(NotJSON, "does not parse as OTLP logs", b)
+			w.reject(NotJSON, "does not parse as OTLP logs", b)
 		case l.LogRecordCount() == 0:
-			w.bad(NoItems, "an export that holds no log records", b)
+			w.reject(NoItems, "an export that holds no log records", b)
 		default:
 			w.logs(l, true)
 		}

@@ -17,7 +17,7 @@ const (
 )
 
 // with decodes a record of a topic that is configured so.
-func with(t testing.TB, in Input, value []byte, headers ...Header) ([]schema.Call, []Dead) {
+func with(t testing.TB, in Input, value []byte, headers ...Header) ([]schema.Call, []Rejected) {
 	t.Helper()
 	p := newPipeline(t, Options{Inputs: map[string]Input{"in": in}}, &seen{})
 	return p.Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: value, Headers: headers}, nil)
@@ -25,7 +25,7 @@ func with(t testing.TB, in Input, value []byte, headers ...Header) ([]schema.Cal
 
 // wantDead asserts that a record is one dead letter with that reason, and that
 // it is kept as it was.
-func wantDead(t *testing.T, calls []schema.Call, dead []Dead, reason Reason, value []byte) {
+func wantDead(t *testing.T, calls []schema.Call, dead []Rejected, reason Reason, value []byte) {
 	t.Helper()
 	if len(calls) != 0 || len(dead) != 1 || dead[0].Reason != reason {
 		t.Fatalf("%d calls, dead letters %v; want one: %s", len(calls), reasons(dead), reason)
@@ -35,14 +35,14 @@ func wantDead(t *testing.T, calls []schema.Call, dead []Dead, reason Reason, val
 	}
 }
 
-func reasons(dead []Dead) (out []string) {
+func reasons(dead []Rejected) (out []string) {
 	for _, d := range dead {
 		out = append(out, fmt.Sprintf("%d:%s (%s)", d.Item, d.Reason, d.Detail))
 	}
 	return out
 }
 
-func wantCalls(t *testing.T, calls []schema.Call, dead []Dead, n int) {
+func wantCalls(t *testing.T, calls []schema.Call, dead []Rejected, n int) {
 	t.Helper()
 	if len(calls) != n || len(dead) != 0 {
 		t.Fatalf("%d calls, dead letters %v; want %d calls", len(calls), reasons(dead), n)
@@ -71,7 +71,8 @@ func TestLogsReadAsTracesAreNotSilentlyEmpty(t *testing.T) {
 }
 
 func TestSignalHeaderDecidesOnASharedTopic(t *testing.T) {
-	calls, dead := with(t, Input{Format: "otlp_proto", Signal: "traces"}, toProto(t, []byte(oneLog)), Header{Key: "otelcol.signal", Value: []byte("logs")})
+	calls, dead := with(t, Input{Format: "otlp_proto", Signal: "traces"}, toProto(t, []byte(oneLog)),
+		Header{Key: "otelcol.signal", Value: []byte("logs")})
 	wantCalls(t, calls, dead, 1)
 	value := toProto(t, []byte(oneSpan))
 	calls, dead = with(t, Input{Format: "otlp_proto"}, value, Header{Key: "otelcol.signal", Value: []byte("metrics")})
@@ -135,7 +136,8 @@ func TestOneExportHoldsManyTracesAndResources(t *testing.T) {
 func TestTruncatedProtobufIsNoTrace(t *testing.T) {
 	whole := toProto(t, []byte(oneSpan))
 	for n := 1; n < len(whole); n++ {
-		for _, in := range [...]Input{{Format: "otlp_proto"}, {Format: "otlp_proto", Signal: "traces"}, {Format: "otlp_proto", Signal: "logs"}, {}} {
+		for _, in := range [...]Input{{Format: "otlp_proto"}, {Format: "otlp_proto", Signal: "traces"}, {Format: "otlp_proto", Signal: "logs"},
+			{}} {
 			calls, dead := with(t, in, whole[:n])
 			if len(calls) != 0 || len(dead) != 1 {
 				t.Fatalf("%d of %d bytes with %+v: %d calls, %v", n, len(whole), in, len(calls), reasons(dead))
@@ -179,16 +181,19 @@ func TestIdsInJSONAreHexAndNothingElse(t *testing.T) {
 		calls, dead, _ := decodeAuto(t, value)
 		wantDead(t, calls, dead, NotJSON, value)
 	}
-	calls, dead, _ := decodeAuto(t, []byte(strings.Replace(oneSpan, "0af7651916cd43dd8448eb211c80319c", "0AF7651916CD43DD8448EB211C80319C", 1)))
+	calls, dead, _ := decodeAuto(t, []byte(strings.Replace(oneSpan, "0af7651916cd43dd8448eb211c80319c", "0AF7651916CD43DD8448EB211C80319C",
+		1)))
 	wantCalls(t, calls, dead, 1)
 }
 
 func TestSpellingsOfNamesNumbersAndEnums(t *testing.T) {
-	value := strings.NewReplacer("resourceSpans", "resource_spans", "scopeSpans", "scope_spans", "traceId", "trace_id", "spanId", "span_id", "startTimeUnixNano", "start_time_unix_nano",
+	value := strings.NewReplacer("resourceSpans", "resource_spans", "scopeSpans", "scope_spans", "traceId", "trace_id", "spanId", "span_id",
+		"startTimeUnixNano", "start_time_unix_nano",
 		"endTimeUnixNano", "end_time_unix_nano", `"1790933415000000000"`, "1790933415000000000", `"kind":2`, `"kind":"SPAN_KIND_SERVER"`, `"200"`, "200", "stringValue", "string_value", "intValue", "int_value").Replace(oneSpan)
 	calls, dead, _ := decodeAuto(t, []byte(value))
 	wantCalls(t, calls, dead, 1)
-	if c := calls[0]; c.Start != 1790933415000000000 || c.DurationNs != 9 || c.Status != 200 || c.Path != "/s/1" || c.ObserverKind != schema.ObserverServer {
+	if c := calls[0]; c.Start != 1790933415000000000 || c.DurationNs != 9 || c.Status != 200 || c.Path != "/s/1" ||
+		c.ObserverKind != schema.ObserverServer {
 		t.Errorf("%+v", c)
 	}
 }
@@ -292,7 +297,8 @@ func TestParentsInARing(t *testing.T) {
 func TestLangSmithSpansAreRead(t *testing.T) {
 	span := strings.Replace(oneSpan, `"attributes":[{"key":"http`, `"attributes":[{"key":"langsmith.span.kind","value":{"stringValue":"tool"}},{"key":"gen_ai.tool.name","value":{"stringValue":"get-weather"}},{"key":"langsmith.metadata.thread_id","value":{"stringValue":"conv-7"}},{"key":"user.name","value":{"stringValue":"kim"}},{"key":"http`, 1)
 	calls, dead, s := decodeAuto(t, []byte(span))
-	if len(calls) != 1 || len(dead) != 0 || calls[0].OpKind != schema.OpTool || calls[0].ToolName != "get-weather" || s.evidence[0].Conversation != "conv-7" || s.evidence[0].UserID != "kim" {
+	if len(calls) != 1 || len(dead) != 0 || calls[0].OpKind != schema.OpTool || calls[0].ToolName != "get-weather" ||
+		s.evidence[0].Conversation != "conv-7" || s.evidence[0].UserID != "kim" {
 		t.Errorf("%+v %v %+v", calls, dead, s.evidence)
 	}
 }

@@ -1,10 +1,11 @@
 package decode
 
 import (
-	"flyball/ingest/fields"
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"flyball/ingest/fields"
 )
 
 // maxNodes is how many messages one export may hold. A message of two bytes
@@ -30,70 +31,23 @@ const (
 	kvList
 )
 
-// within is the message that a field of a message holds. Spans and log records
-// share the table: their numbers do not collide in what matters here.
-func within(m message, field protowire.Number) message {
-	switch m {
-	case exportRoot:
-		if field == 1 {
-			return resourceItems
-		}
-	case resourceItems:
-		switch field {
-		case 1:
-			return resource
-		case 2:
-			return scopeItems
-		}
-	case resource:
-		if field == 1 {
-			return keyValue
-		}
-	case scopeItems:
-		switch field {
-		case 1:
-			return scope
-		case 2:
-			return item
-		}
-	case scope:
-		if field == 3 {
-			return keyValue
-		}
-	case item:
-		switch field {
-		case 5: // a span's name, or a log record's body: text passes for no message
-			return anyValue
-		case 6, 9: // attributes of a log record, of a span
-			return keyValue
-		case 11, 13:
-			return event
-		}
-	case event:
-		if field == 3 || field == 4 {
-			return keyValue
-		}
-	case keyValue:
-		if field == 2 {
-			return anyValue
-		}
-	case anyValue:
-		switch field {
-		case 5:
-			return arrayValue
-		case 6:
-			return kvList
-		}
-	case arrayValue:
-		if field == 1 {
-			return anyValue
-		}
-	case kvList:
-		if field == 1 {
-			return keyValue
-		}
-	}
-	return other
+// parts are the messages that the fields of a message hold, by field number. Spans
+// and log records share the table: their numbers do not collide in what matters here.
+var parts = [...]map[protowire.Number]message{
+	exportRoot:    {1: resourceItems},
+	resourceItems: {1: resource, 2: scopeItems},
+	resource:      {1: keyValue},
+	scopeItems:    {1: scope, 2: item},
+	scope:         {3: keyValue},
+	// 5 is a span's name or a log record's body: text passes for no message;
+	// 6 and 9 are the attributes of a log record and of a span.
+	item:       {5: anyValue, 6: keyValue, 9: keyValue, 11: event, 13: event},
+	event:      {3: keyValue, 4: keyValue},
+	keyValue:   {2: anyValue},
+	anyValue:   {5: arrayValue, 6: kvList},
+	arrayValue: {1: anyValue},
+	kvList:     {1: keyValue},
+	other:      nil,
 }
 
 // exportFits walks an export before it is parsed and counts what it holds.
@@ -140,7 +94,7 @@ func (c *counter) walk(b []byte, m message, depth int) {
 			return
 		}
 		b = b[n:]
-		inner := within(m, field)
+		inner := parts[m][field]
 		if inner == other {
 			continue
 		}

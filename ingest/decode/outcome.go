@@ -13,37 +13,12 @@ func outcome(d *draft) schema.Outcome {
 	if o := byDetails(d.details); o != schema.OutcomeUnknown {
 		return o
 	}
-	upstream := false
-	for flags := d.flags; flags != ""; {
-		var f string
-		f, flags, _ = strings.Cut(flags, ",")
-		switch f {
-		case "DC", "DR":
-			return schema.OutcomeAborted
-		case "UT", "SI", "DT":
-			return schema.OutcomeTimeout
-		case "RL":
-			return schema.OutcomeRateLimited
-		case "UAEX":
-			return schema.OutcomeDenied
-		case "DPE", "IH", "NR":
-		default:
-			upstream = true
-		}
+	o, upstreamFailed := byFlags(d.flags)
+	if o != schema.OutcomeUnknown {
+		return o
 	}
-	switch s := c.Status; {
-	case s == 401 || s == 403 || s == 407:
-		return schema.OutcomeDenied
-	case s == 429:
-		return schema.OutcomeRateLimited
-	case s == 499 || s == 444:
-		return schema.OutcomeAborted
-	case s == 504 || s == 408:
-		return schema.OutcomeTimeout
-	case s >= 500:
-		return schema.OutcomeServerError
-	case s >= 400:
-		return schema.OutcomeClientError
+	if o := byStatus(c.Status); o != schema.OutcomeUnknown {
+		return o
 	}
 	if o := byGRPC(d.grpc); o != schema.OutcomeUnknown {
 		return o
@@ -57,8 +32,50 @@ func outcome(d *draft) schema.Outcome {
 		return byError(c)
 	case c.Status >= 100, d.grpc != "":
 		return schema.OutcomeOK
-	case upstream:
+	case upstreamFailed:
 		return schema.OutcomeServerError
+	}
+	return schema.OutcomeUnknown
+}
+
+// byFlags reads Envoy's response flags. One that says nothing certain of the
+// outcome is a failure of the upstream.
+func byFlags(flags string) (o schema.Outcome, upstreamFailed bool) {
+	for flags != "" {
+		var f string
+		f, flags, _ = strings.Cut(flags, ",")
+		switch f {
+		case "DC", "DR":
+			return schema.OutcomeAborted, false
+		case "UT", "SI", "DT":
+			return schema.OutcomeTimeout, false
+		case "RL":
+			return schema.OutcomeRateLimited, false
+		case "UAEX":
+			return schema.OutcomeDenied, false
+		case "DPE", "IH", "NR":
+		default:
+			upstreamFailed = true
+		}
+	}
+	return schema.OutcomeUnknown, upstreamFailed
+}
+
+// byStatus reads an HTTP status that says that the call failed.
+func byStatus(s uint16) schema.Outcome {
+	switch {
+	case s == 401 || s == 403 || s == 407:
+		return schema.OutcomeDenied
+	case s == 429:
+		return schema.OutcomeRateLimited
+	case s == 499 || s == 444:
+		return schema.OutcomeAborted
+	case s == 504 || s == 408:
+		return schema.OutcomeTimeout
+	case s >= 500:
+		return schema.OutcomeServerError
+	case s >= 400:
+		return schema.OutcomeClientError
 	}
 	return schema.OutcomeUnknown
 }

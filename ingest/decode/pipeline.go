@@ -66,18 +66,18 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 
 // work is the memory of one Decode.
 type work struct {
-	p     *Pipeline
-	rec   *Record
-	in    Input
-	zone  *time.Location
-	d     draft
-	keys  fields.Keys
-	mem   mapping.Memory
-	pairs [maxNested + 2][]fields.Pair
-	out   []schema.Call
-	dead  []Dead
-	item  uint32
-	full  bool
+	p        *Pipeline
+	rec      *Record
+	in       Input
+	zone     *time.Location
+	d        draft
+	keys     fields.Keys
+	mem      mapping.Memory
+	pairs    [maxNested + 2][]fields.Pair
+	out      []schema.Call
+	rejected []Rejected
+	item     uint32
+	full     bool
 	// invalid is set when the record holds text that is not UTF-8: it is mended
 	// in what is kept, not in the record, whose dead items stay as they were.
 	invalid bool
@@ -86,14 +86,14 @@ type work struct {
 	shipped string
 	// explain asks where fields come from; steps are the answers, call by call.
 	explain bool
-	steps   [][]Step
+	origins [][]FieldOrigin
 }
 
 // Decode reads a record: its calls are appended to calls, its bad items are
 // returned. Items are numbered in the order they stand in the record, calls and
 // bad ones alike. Nothing at all comes of a tombstone, of a control message of
 // a shipper, and of an export whose spans are no calls.
-func (p *Pipeline) Decode(rec *Record, calls []schema.Call) ([]schema.Call, []Dead) {
+func (p *Pipeline) Decode(rec *Record, calls []schema.Call) ([]schema.Call, []Rejected) {
 	if rec.Value == nil {
 		return calls, nil
 	}
@@ -105,22 +105,22 @@ func (p *Pipeline) Decode(rec *Record, calls []schema.Call) ([]schema.Call, []De
 
 // Explain decodes a record and says of each call which member of the record
 // gave which field. It is for people who set up a topic, and slow.
-func (p *Pipeline) Explain(rec *Record) ([]schema.Call, [][]Step, []Dead) {
+func (p *Pipeline) Explain(rec *Record) ([]schema.Call, [][]FieldOrigin, []Rejected) {
 	w := &work{d: draft{names: &redact.Names{}}, explain: true}
 	out, dead := w.decode(p, rec, nil)
-	return out, w.steps, dead
+	return out, w.origins, dead
 }
 
-func (w *work) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]schema.Call, []Dead) {
-	w.p, w.rec, w.out, w.dead, w.item, w.full, w.invalid, w.where, w.shipped = p, rec, calls, nil, 0, false, false, w.where[:0], ""
+func (w *work) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]schema.Call, []Rejected) {
+	w.p, w.rec, w.out, w.rejected, w.item, w.full, w.invalid, w.where, w.shipped = p, rec, calls, nil, 0, false, false, w.where[:0], ""
 	in, named := p.opt.Inputs[rec.Topic]
 	key := rec.Topic
 	if !named {
 		in, key = p.opt.Default, ""
 	}
 	w.in, w.zone = in, p.zones[key]
-	w.guarded()
-	out, dead := w.out, w.dead
+	w.decodeRecovering()
+	out, dead := w.out, w.rejected
 	// Nothing that the record held stays behind, least of all a secret.
 	w.d.reset(nil)
 	for i := range w.pairs {
@@ -128,18 +128,18 @@ func (w *work) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]schema.C
 	}
 	clear(w.where)
 	w.mem.Forget()
-	w.out, w.dead, w.rec = nil, nil, nil
+	w.out, w.rejected, w.rec = nil, nil, nil
 	return out, dead
 }
 
-// guarded decodes; a fault of ours must neither stop the partition nor let half
+// decodeRecovering decodes; a fault of ours must neither stop the partition nor let half
 // a record through.
-func (w *work) guarded() {
+func (w *work) decodeRecovering() {
 	from := len(w.out)
 	defer func() {
 		if r := recover(); r != nil {
-			w.out, w.dead, w.item = w.out[:from], nil, 0
-			w.bad(Panicked, fmt.Sprintf("%T while decoding", r), w.rec.Value)
+			w.out, w.rejected, w.item = w.out[:from], nil, 0
+			w.reject(Panicked, fmt.Sprintf("%T while decoding", r), w.rec.Value)
 		}
 	}()
 	w.record()
@@ -149,10 +149,10 @@ func (w *work) record() {
 	value := w.rec.Value
 	switch {
 	case len(value) == 0:
-		w.bad(Empty, "no bytes", value)
+		w.reject(Empty, "no bytes", value)
 		return
 	case len(value) > w.p.opt.MaxValue:
-		w.bad(TooLarge, fmt.Sprintf("%d bytes, at most %d are read", len(value), w.p.opt.MaxValue), value)
+		w.reject(TooLarge, fmt.Sprintf("%d bytes, at most %d are read", len(value), w.p.opt.MaxValue), value)
 		return
 	}
 	signal := w.in.Signal
@@ -169,81 +169,82 @@ func (w *work) record() {
 	switch w.in.Format {
 	case otlpProto:
 		if looksLikeJSON(value) && isText(value) {
-			w.bad(NotProto, "JSON in a topic that is configured as otlp_proto", value)
+			w.reject(NotProto, "JSON in a topic that is configured as otlp_proto", value)
 			return
 		}
 		w.otlpProto(value, signal)
 	case otlpJSON:
 		w.otlpDocuments(value, signal)
 	default:
-		w.any(value, signal, 0)
+		w.decodeAny(value, signal, 0)
 	}
 }
 
-// bad puts an item aside.
-func (w *work) bad(reason Reason, detail string, value []byte) {
-	w.dead = append(w.dead, Dead{Item: w.item, Reason: reason, Detail: detail, Value: value})
+// reject puts an item aside.
+func (w *work) reject(reason Reason, detail string, value []byte) {
+	w.rejected = append(w.rejected, Rejected{Item: w.item, Reason: reason, Detail: detail, Value: value})
 	w.item++
 }
 
-// enough reports whether a record has given as many items as one may; the rest
+// isFull reports whether a record has given as many items as one may; the rest
 // is put aside once, as one item.
-func (w *work) enough(rest []byte) bool {
+func (w *work) isFull(rest []byte) bool {
 	if int(w.item) < w.p.opt.MaxItems {
 		return false
 	}
 	if !w.full {
 		w.full = true
-		w.bad(TooMany, fmt.Sprintf("more than %d items in one record", w.p.opt.MaxItems), rest)
+		w.reject(TooMany, fmt.Sprintf("more than %d items in one record", w.p.opt.MaxItems), rest)
 	}
 	return true
 }
 
-// begin starts a call.
-func (w *work) begin() *draft {
+// beginCall starts a call.
+func (w *work) beginCall() *draft {
 	w.d.reset(w.zone)
 	w.d.call.Tenant = w.p.opt.Tenant
 	if w.explain {
-		w.d.steps = &steps{d: &w.d, from: ""}
+		w.d.origins = &originRecorder{d: &w.d, from: ""}
 	}
 	return &w.d
 }
 
-// end completes the call that was begun and hands it over; bytesOf gives the
+// endCall completes the call that was begun and hands it over; bytesOf gives the
 // item's bytes, should it be no call.
-func (w *work) end(bytesOf func() []byte) {
+func (w *work) endCall(bytesOf func() []byte) {
 	d := &w.d
 	c := &d.call
-	if d.steps != nil {
-		d.steps.next("")
-		w.steps = append(w.steps, d.steps.out)
-		d.steps.out = nil
+	if d.origins != nil {
+		d.origins.begin("")
+		w.origins = append(w.origins, d.origins.out)
+		d.origins.out = nil
 	}
-	if c.Status == 0 && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" && c.SpanID == [8]byte{} {
-		w.bad(NotAnAccessLog, "no method, path or status", bytesOf())
+	if c.Status == 0 && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" &&
+		c.SpanID == [8]byte{} {
+		w.reject(NotAnAccessLog, "no method, path or status", bytesOf())
 		return
 	}
 	if !d.timed && w.shipped != "" {
-		if d.time(0, w.shipped, false); d.timed {
+		if d.time(rankTimeShipper, w.shipped, false); d.timed {
 			c.TSBasis = schema.BasisLog
 		}
 	}
 	if !d.timed && w.rec.Timestamp <= 0 {
-		w.bad(NoTime, "neither the item nor its record has a time", bytesOf())
+		w.reject(NoTime, "neither the item nor its record has a time", bytesOf())
 		return
 	}
 	for _, a := range w.where {
 		d.keep(a.Key, a.Value)
 	}
 	if w.invalid {
-		d.mend()
+		completion{d}.fixUTF8()
 	}
-	d.finish(w.rec, &w.in, &w.p.opt, w.p.allowed)
+	completion{d}.run(w.rec, &w.in, &w.p.opt, w.p.allowed)
 	c.Source = schema.Source{Topic: w.rec.Topic, TopicID: w.rec.TopicID, Partition: w.rec.Partition}
 	c.Pos = schema.Position{Offset: w.rec.Offset, Item: w.item}
 	w.item++
 	w.p.id.Resolve(&d.ev, c)
 	w.p.rt.Classify(c, &d.in)
-	undone(c)
+	redactDecoded(c)
 	w.out = append(w.out, *c)
 }

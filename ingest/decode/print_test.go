@@ -50,7 +50,9 @@ func printedFields(t *testing.T, c *schema.Call) map[string]any {
 
 // A field that is added to a call and forgotten here would be stored and never shown.
 func TestNoFieldOfACallIsForgotten(t *testing.T) {
-	elsewhere := map[string]bool{"RoutingKey": true, "KafkaTime": true, "Segment": true, "CallsPart": true, "CallsOffset": true, "Duplicate": true} // how it travels, not what it is
+	// how it travels, not what it is
+	elsewhere := map[string]bool{"RoutingKey": true, "KafkaTime": true, "Segment": true, "CallsPart": true, "CallsOffset": true,
+		"Duplicate": true}
 	var whole schema.Call
 	fill(reflect.ValueOf(&whole).Elem())
 	whole.ClientIP = address("192.0.2.1")

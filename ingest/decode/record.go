@@ -53,12 +53,13 @@ const (
 
 // Reasons are all there are, for whoever counts by them.
 func Reasons() []Reason {
-	return []Reason{Empty, TooLarge, TooDeep, TooNested, TooMany, NotJSON, TrailingData, NotProto, WrongSignal, NoItems, UnknownFormat, NotAnAccessLog, NoTime, PartialLine, Confluent, Panicked}
+	return []Reason{Empty, TooLarge, TooDeep, TooNested, TooMany, NotJSON, TrailingData, NotProto, WrongSignal, NoItems, UnknownFormat,
+		NotAnAccessLog, NoTime, PartialLine, Confluent, Panicked}
 }
 
-// Dead is an item that could not become a call. Value read again as a record of
+// Rejected is an item that could not become a call. Value read again as a record of
 // the same topic is that one item.
-type Dead struct {
+type Rejected struct {
 	Item   uint32
 	Reason Reason
 	Detail string // never holds bytes of the item

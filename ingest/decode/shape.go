@@ -56,11 +56,11 @@ func shapeOf(pairs []fields.Pair) string {
 	return ""
 }
 
-// object takes in the members of an Envoy object.
-func (d *draft) object(pairs []fields.Pair) {
+// readEnvoyObject takes in the members of an Envoy object.
+func readEnvoyObject(d *draft, pairs []fields.Pair) {
 	d.call.Format, d.call.ObserverKind = formatEnvoyJSON, schema.ObserverGateway
 	for i := range pairs {
-		d.step(pairs[i].Name)
+		d.readingFrom(pairs[i].Name)
 		d.envoy(&pairs[i])
 	}
 }

@@ -15,15 +15,15 @@ var (
 	gzipMagic = []byte{0x1f, 0x8b}
 )
 
-// any finds out what bytes are, unwrapping as it goes.
-func (w *work) any(b []byte, signal string, depth int) {
+// decodeAny finds out what bytes are, unwrapping as it goes.
+func (w *work) decodeAny(b []byte, signal string, depth int) {
 	if depth > maxNested {
-		w.bad(TooNested, fmt.Sprintf("more than %d envelopes around the line", maxNested), b)
+		w.reject(TooNested, fmt.Sprintf("more than %d envelopes around the line", maxNested), b)
 		return
 	}
 	b = bytes.TrimPrefix(b, bom)
 	if len(b) == 0 {
-		w.bad(Empty, "no bytes", b)
+		w.reject(Empty, "no bytes", b)
 		return
 	}
 	switch {
@@ -35,7 +35,7 @@ func (w *work) any(b []byte, signal string, depth int) {
 		return
 	case b[0] == '\n' && !isText(b):
 		// The tag of the first field of an export; a line feed otherwise.
-		if !w.refused(b, "an OTLP export") {
+		if !w.rejectOther(b, "an OTLP export") {
 			w.otlpProto(b, signal)
 		}
 		return
@@ -43,7 +43,7 @@ func (w *work) any(b []byte, signal string, depth int) {
 	w.invalid = w.invalid || !utf8.Valid(b)
 	i := fields.Space(b, 0)
 	if i == len(b) {
-		w.bad(Empty, "only spaces", b)
+		w.reject(Empty, "only spaces", b)
 		return
 	}
 	switch b = b[i:]; {
@@ -54,11 +54,11 @@ func (w *work) any(b []byte, signal string, depth int) {
 	case b[0] == '"':
 		w.quoted(b, signal, depth)
 	case isRawRequest(b):
-		w.bad(NotAnAccessLog, "a raw HTTP request: it says neither when it was nor how it ended", b)
+		w.reject(NotAnAccessLog, "a raw HTTP request: it says neither when it was nor how it ended", b)
 	case isText(b):
 		w.lines(b, signal, depth)
 	default:
-		w.bad(UnknownFormat, "bytes that no format begins with", b)
+		w.reject(UnknownFormat, "bytes that no format begins with", b)
 	}
 }
 
@@ -102,10 +102,10 @@ func isText(b []byte) bool {
 // without the registry.
 func (w *work) framed(b []byte, signal string, depth int) {
 	if len(b) > 5 && looksLikeJSON(b[5:]) {
-		w.any(b[5:], signal, depth)
+		w.decodeAny(b[5:], signal, depth)
 		return
 	}
-	w.bad(Confluent, "begins as the Confluent wire format does, without JSON in it: a schema registry is not supported", b)
+	w.reject(Confluent, "begins as the Confluent wire format does, without JSON in it: a schema registry is not supported", b)
 }
 
 // documents reads a JSON object, or several of them on a line each. What stands
@@ -118,7 +118,7 @@ func (w *work) documents(b []byte, signal string, depth int) {
 		if err != nil {
 			// What is broken ends with its line, if another object begins on the next.
 			line := firstLine(b)
-			w.bad(reasonOf(err), err.Error(), line)
+			w.reject(reasonOf(err), err.Error(), line)
 			if b = b[len(line):]; len(b) == 0 {
 				return
 			}
@@ -126,14 +126,14 @@ func (w *work) documents(b []byte, signal string, depth int) {
 			i := fields.Space(b, end)
 			if i < len(b) && (bytes.IndexByte(b[end:i], '\n') < 0 || b[i] != '{') {
 				line := firstLine(b)
-				w.bad(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
+				w.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
 				b = b[len(line):]
 			} else {
-				w.one(b[:end], pairs, signal, depth)
+				w.decodeObject(b[:end], pairs, signal, depth)
 				b = b[i:]
 			}
 		}
-		if b = b[fields.Space(b, 0):]; len(b) == 0 || w.enough(b) {
+		if b = b[fields.Space(b, 0):]; len(b) == 0 || w.isFull(b) {
 			return
 		}
 	}
@@ -156,16 +156,16 @@ func firstLine(b []byte) []byte {
 func (w *work) list(b []byte, signal string, depth int) {
 	end, err := fields.Skip(b, 0, 0)
 	if err != nil {
-		w.bad(reasonOf(err), err.Error(), b)
+		w.reject(reasonOf(err), err.Error(), b)
 		return
 	}
 	if fields.Space(b, end) != len(b) {
-		w.bad(TrailingData, fmt.Sprintf("%d bytes after the list", len(b)-end), b)
+		w.reject(TrailingData, fmt.Sprintf("%d bytes after the list", len(b)-end), b)
 		return
 	}
 	n := 0
 	_, _ = fields.Elements(b, func(v fields.Value) bool {
-		if n++; w.enough(v.Raw) {
+		if n++; w.isFull(v.Raw) {
 			return false
 		}
 		switch v.Kind {
@@ -174,12 +174,12 @@ func (w *work) list(b []byte, signal string, depth int) {
 		case '"':
 			w.quoted(v.Raw, signal, depth)
 		default:
-			w.bad(UnknownFormat, "a list element that is neither object nor text", v.Raw)
+			w.reject(UnknownFormat, "a list element that is neither object nor text", v.Raw)
 		}
 		return true
 	})
 	if n == 0 {
-		w.bad(NoItems, "an empty list", b)
+		w.reject(NoItems, "an empty list", b)
 	}
 }
 
@@ -188,19 +188,19 @@ func (w *work) quoted(b []byte, signal string, depth int) {
 	v, end, err := fields.Scan(b, 0, 0)
 	switch {
 	case err != nil:
-		w.bad(NotJSON, "a string that does not end", b)
+		w.reject(NotJSON, "a string that does not end", b)
 	case fields.Space(b, end) != len(b):
-		w.bad(TrailingData, fmt.Sprintf("%d bytes after the string", len(b)-end), b)
+		w.reject(TrailingData, fmt.Sprintf("%d bytes after the string", len(b)-end), b)
 	default:
-		w.any(fields.Unquote(v.Raw), signal, depth+1)
+		w.decodeAny(fields.Unquote(v.Raw), signal, depth+1)
 	}
 }
 
-// one reads a single JSON object, whose members are pairs: OTLP, a gateway's
+// decodeObject reads a single JSON object, whose members are pairs: OTLP, a gateway's
 // record, or an envelope around one.
-func (w *work) one(b []byte, pairs []fields.Pair, signal string, depth int) {
+func (w *work) decodeObject(b []byte, pairs []fields.Pair, signal string, depth int) {
 	if isExport(pairs) {
-		if !w.refused(b, "an OTLP export") {
+		if !w.rejectOther(b, "an OTLP export") {
 			w.otlpJSON(b, pairs, signal)
 		}
 		return
@@ -218,22 +218,22 @@ func (w *work) one(b []byte, pairs []fields.Pair, signal string, depth int) {
 	switch {
 	case format == "" && pinned != "" && (own == nil || !own.IsText()):
 		format = pinned
-	case format != "" && format != pinned && w.refused(b, "a record of the format "+format):
+	case format != "" && format != pinned && w.rejectOther(b, "a record of the format "+format):
 		return
 	}
 	if format == "" || format == envoyText || format == istioText {
-		w.bad(UnknownFormat, "a JSON object that no format's fingerprint matches", b)
+		w.reject(UnknownFormat, "a JSON object that no format's fingerprint matches", b)
 		return
 	}
 	w.object(b, pairs, format, signal, depth)
 }
 
-// refused puts aside what was recognised in a topic that is configured to hold
+// rejectOther puts aside what was recognised in a topic that is configured to hold
 // something else: read by the wrong table, a record would be wrong and look right.
-func (w *work) refused(b []byte, what string) bool {
+func (w *work) rejectOther(b []byte, what string) bool {
 	if w.pinned() == "" {
 		return false
 	}
-	w.bad(UnknownFormat, what+" in a topic that is configured as "+w.pinned(), b)
+	w.reject(UnknownFormat, what+" in a topic that is configured as "+w.pinned(), b)
 	return true
 }

@@ -36,11 +36,11 @@ func (w *work) traces(t ptrace.Traces, inJSON bool) {
 		}
 		bytesOf := func() []byte { return spanBytes(rs, s, inJSON) }
 		if int(w.item) >= w.p.opt.MaxItems {
-			w.enough(bytesOf())
+			w.isFull(bytesOf())
 			return false
 		}
-		w.begin().span(rs.Resource().Attributes(), s, agents)
-		w.end(bytesOf)
+		readSpan(w.beginCall(), rs.Resource().Attributes(), s, agents)
+		w.endCall(bytesOf)
 		return true
 	})
 }
@@ -104,8 +104,9 @@ func agentsOf(rs ptrace.ResourceSpans) map[spanKey]agentOf {
 
 // operations are words of gen_ai.operation.name and openinference.span.kind.
 var operations = map[string]schema.OpKind{
-	"invoke_agent": schema.OpAgentInvoke, "invoke_workflow": schema.OpAgentInvoke, "create_agent": schema.OpAgentInvoke, "execute_tool": schema.OpTool,
-	"chat": schema.OpLLM, "generate_content": schema.OpLLM, "text_completion": schema.OpLLM, "embeddings": schema.OpLLM,
+	"invoke_agent": schema.OpAgentInvoke, "invoke_workflow": schema.OpAgentInvoke, "create_agent": schema.OpAgentInvoke,
+	"execute_tool": schema.OpTool,
+	"chat":         schema.OpLLM, "generate_content": schema.OpLLM, "text_completion": schema.OpLLM, "embeddings": schema.OpLLM,
 	"AGENT": schema.OpAgentInvoke, "TOOL": schema.OpTool, "LLM": schema.OpLLM, "EMBEDDING": schema.OpLLM, "RERANKER": schema.OpLLM,
 }
 
@@ -131,24 +132,24 @@ func isCall(s ptrace.Span) bool {
 
 func attr(s ptrace.Span, key string) string { return attrText(s.Attributes(), key) }
 
-func (d *draft) span(res pcommon.Map, s ptrace.Span, agents map[spanKey]agentOf) {
+func readSpan(d *draft, res pcommon.Map, s ptrace.Span, agents map[spanKey]agentOf) {
 	c, ev := &d.call, &d.ev
 	c.Format = formatOTLPSpans
 	c.TraceID, c.SpanID, c.ParentSpanID = s.TraceID(), s.SpanID(), s.ParentSpanID()
-	d.ranks.trace, d.ranks.span = 10, 10
+	d.ranks.trace, d.ranks.span = rankTraceSpan, rankTraceSpan
 	c.SampleWeight = sampledWeight(s.TraceState().AsRaw())
-	d.clock(s.StartTimestamp(), schema.BasisStart)
+	setClock(d, s.StartTimestamp(), schema.BasisStart)
 	if from, to := s.StartTimestamp(), s.EndTimestamp(); d.timed && to >= from && to-from <= maxDuration {
 		c.DurationNs = int64(to - from)
 	}
-	d.service(res)
+	setService(d, res)
 	s.Attributes().Range(func(key string, v pcommon.Value) bool {
-		d.step(key)
+		d.readingFrom(key)
 		d.attribute(key, v)
 		return true
 	})
-	d.spanKind(s)
-	d.inherit(s, agents)
+	setSpanKind(d, s)
+	inheritAgent(d, s, agents)
 	if c.API == "" && c.ObserverKind != schema.ObserverClient && c.ObserverKind != schema.ObserverAgentRuntime {
 		c.API = c.Observer
 	}
@@ -160,8 +161,8 @@ func (d *draft) span(res pcommon.Map, s ptrace.Span, agents map[spanKey]agentOf)
 	}
 }
 
-// spanKind says who observed, and what kind of operation it was.
-func (d *draft) spanKind(s ptrace.Span) {
+// setSpanKind says who observed, and what kind of operation it was.
+func setSpanKind(d *draft, s ptrace.Span) {
 	c, ev := &d.call, &d.ev
 	op := operation(s)
 	if op != "" {
@@ -190,8 +191,8 @@ func (d *draft) spanKind(s ptrace.Span) {
 	}
 }
 
-// inherit looks for the agent among the span's ancestors.
-func (d *draft) inherit(s ptrace.Span, agents map[spanKey]agentOf) {
+// inheritAgent looks for the agent among the span's ancestors.
+func inheritAgent(d *draft, s ptrace.Span, agents map[spanKey]agentOf) {
 	ev := &d.ev
 	at := s.SpanID()
 	for n := 0; n < fields.MaxDepth && at != (pcommon.SpanID{}); n++ { // bounded: parents may form a ring
@@ -202,7 +203,7 @@ func (d *draft) inherit(s ptrace.Span, agents map[spanKey]agentOf) {
 		if ev.GenAIAgentID == "" && ev.GenAIAgentName == "" && (a.id != "" || a.name != "") {
 			ev.GenAIAgentID, ev.GenAIAgentName, ev.AgentVersion = a.id, a.name, a.version
 		}
-		choose(&d.ranks.conversation, 4, &ev.Conversation, a.conversation)
+		choose(&d.ranks.conversation, rankConversationInherited, &ev.Conversation, a.conversation)
 		ev.UserID = first(ev.UserID, a.user)
 		at = a.parent
 	}
@@ -211,16 +212,16 @@ func (d *draft) inherit(s ptrace.Span, agents map[spanKey]agentOf) {
 	}
 }
 
-// clock sets the start from a timestamp of the protocol.
-func (d *draft) clock(at pcommon.Timestamp, basis schema.Basis) {
+// setClock sets the start from a timestamp of the protocol.
+func setClock(d *draft, at pcommon.Timestamp, basis schema.Basis) {
 	if at > 0 && at <= maxTime {
 		d.call.Start, d.call.TSPrecision, d.call.TSBasis = int64(at), schema.PrecisionNano, basis
 		d.timed, d.end = true, false
 	}
 }
 
-// service takes in the resource: who observed, and where it runs.
-func (d *draft) service(res pcommon.Map) {
+// setService takes in the resource: who observed, and where it runs.
+func setService(d *draft, res pcommon.Map) {
 	ev := &d.ev
 	ev.ServiceName, ev.ServiceVersion = attrText(res, "service.name"), attrText(res, "service.version")
 	ev.GenAIAgentID, ev.GenAIAgentName = attrText(res, "gen_ai.agent.id"), attrText(res, "gen_ai.agent.name")

@@ -18,7 +18,7 @@ func (d *draft) request(line string) {
 		return // two words, and no request
 	}
 	d.call.Method = method
-	choose(&d.ranks.target, 2, &d.target, target)
+	choose(&d.ranks.target, rankTargetLine, &d.target, target)
 }
 
 func isMethod(s string) bool {
@@ -35,7 +35,7 @@ func isMethod(s string) bool {
 
 // splitTarget takes a request target apart: an absolute URL or a path, and a
 // query of which only the names are kept.
-func (d *draft) splitTarget() {
+func splitTarget(d *draft) {
 	c, t := &d.call, d.target
 	if i := strings.Index(t, "://"); i > 0 && i < 12 {
 		if c.Scheme == "" {
@@ -48,7 +48,7 @@ func (d *draft) splitTarget() {
 		} else {
 			t = "/"
 		}
-		choose(&d.ranks.host, 1, &c.Host, host)
+		choose(&d.ranks.host, rankHostTarget, &c.Host, host)
 	}
 	if i := strings.IndexByte(t, '#'); i >= 0 {
 		t = t[:i]
@@ -83,9 +83,9 @@ func hostOf(s string) string {
 
 const maxQueryKeys = 32
 
-// queryKeys are the names of the query's parameters, and the values of those
+// setQueryKeys sets the names of the query's parameters, and the values of those
 // that the operator allows.
-func (d *draft) queryKeys(allowed map[string]bool) {
+func setQueryKeys(d *draft, allowed map[string]bool) {
 	n := 0
 	for q := d.in.RawQuery; q != ""; n++ {
 		_, q, _ = strings.Cut(q, "&")

@@ -11,7 +11,8 @@ import (
 
 // layouts of times, besides the usual one. A fraction after the seconds is read
 // whether or not the layout has one.
-var layouts = [...]string{time.RFC3339Nano, "02/Jan/2006:15:04:05 -0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05",
+var layouts = [...]string{time.RFC3339Nano, "02/Jan/2006:15:04:05 -0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00",
+	"2006-01-02 15:04:05",
 	"2006-01-02 15:04:05 -0700", "2006-01-02T15:04:05Z0700", "02/Jan/2006:15:04:05", "2006/01/02 - 15:04:05", "2006/01/02 15:04:05"}
 
 // parseTime reads the forms of time that logs hold: RFC 3339 with or without a
@@ -52,7 +53,8 @@ func parseUTC(s string) (int64, schema.Precision, bool) {
 	hour, ok4 := number(s[11:13])
 	minute, ok5 := number(s[14:16])
 	second, ok6 := number(s[17:19])
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || year < 1900 || year > 2261 || month < 1 || month > 12 || day < 1 || day > 28 || hour > 23 || minute > 59 || second > 59 {
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || year < 1900 || year > 2261 || month < 1 || month > 12 || day < 1 || day > 28 ||
+		hour > 23 || minute > 59 || second > 59 {
 		return 0, 0, false // the library knows the ends of months
 	}
 	frac := s[19 : n-1]
@@ -210,8 +212,8 @@ func parseList(s string, unit int64) (sum int64, n int, last string) {
 	return sum, n, last
 }
 
-// times turns the time that was read into the start of the call.
-func (d *draft) times(rec *Record) {
+// setTimes turns the time that was read into the start of the call.
+func setTimes(d *draft, rec *Record) {
 	c := &d.call
 	switch {
 	case !d.timed:

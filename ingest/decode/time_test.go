@@ -49,8 +49,10 @@ func TestFormsOfTime(t *testing.T) {
 			t.Errorf("%s: %s %s %v, want %s %s", c.in, got, p, ok, c.want, c.p)
 		}
 	}
-	for _, s := range []string{"", "-", "yesterday", "-5", "1e400", "1e", "NaN", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
-		"99999999999999999999", "9223372036854775807", "2026-10-02T25:00:00Z", "2026-10-02T09:30:15,5Z0", "2026-10-02T09:30:15.Z", "1.2.3", "/:T"} {
+	for _, s := range []string{"", "-", "yesterday", "-5", "1e400", "1e", "NaN", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z",
+		"0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
+		"99999999999999999999", "9223372036854775807", "2026-10-02T25:00:00Z", "2026-10-02T09:30:15,5Z0", "2026-10-02T09:30:15.Z", "1.2.3",
+		"/:T"} {
 		if ns, _, ok := parseTime(s, time.UTC); ok {
 			t.Errorf("%q is read as %s", s, time.Unix(0, ns).UTC())
 		}
@@ -74,7 +76,8 @@ func TestListsOfTries(t *testing.T) {
 		n    int
 		last string
 	}{
-		{"0.100, 1.100", 1_200_000_000, 2, "1.100"}, {"0.1 : 0.2", 300_000_000, 2, "0.2"}, {"0.001, - : 0.002", 3_000_000, 2, "0.002"}, {"-", 0, 0, ""}, {"", 0, 0, ""}, {"-1", 0, 0, ""},
+		{"0.100, 1.100", 1_200_000_000, 2, "1.100"}, {"0.1 : 0.2", 300_000_000, 2, "0.2"}, {"0.001, - : 0.002", 3_000_000, 2, "0.002"},
+		{"-", 0, 0, ""}, {"", 0, 0, ""}, {"-1", 0, 0, ""},
 	} {
 		if sum, n, last := parseList(c.in, 1e9); sum != c.sum || n != c.n || last != c.last {
 			t.Errorf("%q: %d %d %q", c.in, sum, n, last)
@@ -107,7 +110,8 @@ func TestAClockAheadOfKafkaIsNotBelieved(t *testing.T) {
 		{"2026-10-02T09:30:00Z", 1<<63 - 1, schema.BasisStart},
 	} {
 		got := at(t, c.start, c.kafka)
-		if got.TSBasis != c.basis || got.TSBasis == schema.BasisKafka && got.Start != c.kafka || got.TSBasis == schema.BasisStart && got.StartTime().Year() != mustYear(t, c.start) {
+		if got.TSBasis != c.basis || got.TSBasis == schema.BasisKafka && got.Start != c.kafka ||
+			got.TSBasis == schema.BasisStart && got.StartTime().Year() != mustYear(t, c.start) {
 			t.Errorf("%s against %d: %s, %s", c.start, c.kafka, got.StartTime(), got.TSBasis)
 		}
 	}

@@ -113,13 +113,15 @@ func TestTolerance(t *testing.T) {
 		value []byte
 		check func(schema.Call) bool
 	}{
-		"BOM":                   {[]byte("\xef\xbb\xbf" + envoyLine), func(c schema.Call) bool { return c.Path == "/a/1" }},
-		"CRLF":                  {[]byte(envoyLine + "\r\n"), func(c schema.Call) bool { return c.Status == 200 }},
-		"line feeds before":     {[]byte("\n\n" + envoyLine), func(c schema.Call) bool { return c.Status == 200 }},
-		"invalid UTF-8":         {patch(t, envoyLine, "\"user_agent\":\"a\xff\xfeb\""), func(c schema.Call) bool { return c.UserAgent == "a\uFFFDb" }},
-		"lone surrogate":        {patch(t, envoyLine, `"user_agent":"a\ud800b"`), func(c schema.Call) bool { return utf8.ValidString(c.UserAgent) && c.UserAgent != "" }},
-		"raw control character": {patch(t, envoyLine, "\"user_agent\":\"a\\\"\x01b\""), func(c schema.Call) bool { return c.UserAgent == "a\"\x01b" }},
-		"unknown escape":        {patch(t, envoyLine, `"user_agent":"a\x22b"`), func(c schema.Call) bool { return c.UserAgent == `a\x22b` }},
+		"BOM":               {[]byte("\xef\xbb\xbf" + envoyLine), func(c schema.Call) bool { return c.Path == "/a/1" }},
+		"CRLF":              {[]byte(envoyLine + "\r\n"), func(c schema.Call) bool { return c.Status == 200 }},
+		"line feeds before": {[]byte("\n\n" + envoyLine), func(c schema.Call) bool { return c.Status == 200 }},
+		"invalid UTF-8": {patch(t, envoyLine, "\"user_agent\":\"a\xff\xfeb\""),
+			func(c schema.Call) bool { return c.UserAgent == "a\uFFFDb" }},
+		"lone surrogate": {patch(t, envoyLine, `"user_agent":"a\ud800b"`), func(c schema.Call) bool { return utf8.ValidString(c.UserAgent) && c.UserAgent != "" }},
+		"raw control character": {patch(t, envoyLine, "\"user_agent\":\"a\\\"\x01b\""),
+			func(c schema.Call) bool { return c.UserAgent == "a\"\x01b" }},
+		"unknown escape": {patch(t, envoyLine, `"user_agent":"a\x22b"`), func(c schema.Call) bool { return c.UserAgent == `a\x22b` }},
 		"a path of 1e6 bytes": {patch(t, envoyLine, `"path":"/`+strings.Repeat("é", 500_000)+`"`), func(c schema.Call) bool {
 			return len(c.Path) <= schema.MaxPath && len(c.Path) > schema.MaxPath-3 && utf8.ValidString(c.Path)
 		}},
@@ -148,7 +150,8 @@ func TestTolerance(t *testing.T) {
 		"lower-case method":       {patch(t, envoyLine, `"method":"patch"`), func(c schema.Call) bool { return c.Method == "PATCH" }},
 		"method of no kind":       {patch(t, envoyLine, `"method":"G\u0000T /x"`), func(c schema.Call) bool { return c.Method == "_OTHER" }},
 		"escaped key":             {patch(t, envoyLine, `"user\u005fagent":"esc"`), func(c schema.Call) bool { return c.UserAgent == "esc" }},
-		"a thousand attributes":   {patch(t, envoyLine, manyFields(400)[1:]), func(c schema.Call) bool { return len(c.Attrs) == schema.MaxAttrs }},
+		"a thousand attributes": {patch(t, envoyLine, manyFields(400)[1:]),
+			func(c schema.Call) bool { return len(c.Attrs) == schema.MaxAttrs }},
 		"a long attribute": {patch(t, envoyLine, `"team":"`+strings.Repeat("€", 1000)+`"`), func(c schema.Call) bool {
 			return len(c.Attrs[0].Value) <= schema.MaxAttrValue && utf8.ValidString(c.Attrs[0].Value)
 		}},
@@ -235,7 +238,8 @@ func TestOneBadItemDoesNotTakeTheOthersWithIt(t *testing.T) {
 
 func TestMoreItemsThanOneRecordMayHold(t *testing.T) {
 	p := newPipeline(t, Options{MaxItems: 10}, &seen{})
-	for name, value := range map[string]string{"lines": strings.Repeat(envoyLine+"\n", 30), "list": "[" + envoyLine + strings.Repeat(","+envoyLine, 29) + "]",
+	for name, value := range map[string]string{"lines": strings.Repeat(envoyLine+"\n", 30), "list": "[" + envoyLine +
+		strings.Repeat(","+envoyLine, 29) + "]",
 		"text": strings.Repeat("nonsense\n", 30), "bad": strings.Repeat("{}\n", 30)} {
 		calls, dead := p.Decode(&Record{Value: []byte(value), Timestamp: 1}, nil)
 		if n := len(dead); len(calls)+n != 11 || dead[n-1].Reason != TooMany || dead[n-1].Item != 10 {
@@ -393,7 +397,8 @@ func TestCallsOfOneRecordAreNotChangedByTheNext(t *testing.T) {
 // aside with a reason where the topic is pinned; no record stops the next.
 func TestAProducerSwitchesItsFormatInMidTopic(t *testing.T) {
 	both := []string{envoyLine, `10.9.1.17 - - [02/Oct/2026:09:30:15 +0000] "GET /x HTTP/1.1" 200 19`, nginxLine, envoyLine}
-	for format, want := range map[string]string{"auto": "4 calls, 0 dead", "envoy_json": "2 calls, 2 dead", "combined": "1 calls, 3 dead", "nginx_json": "1 calls, 3 dead"} {
+	for format, want := range map[string]string{"auto": "4 calls, 0 dead", "envoy_json": "2 calls, 2 dead", "combined": "1 calls, 3 dead",
+		"nginx_json": "1 calls, 3 dead"} {
 		s := &seen{}
 		p := newPipeline(t, Options{Default: Input{Format: format}}, s)
 		calls, dead := 0, 0
@@ -439,7 +444,8 @@ set:
 		t.Fatal(calls, dead)
 	}
 	c := calls[0]
-	if c.AgentTrust > schema.TrustAsserted || c.CredentialTrust > schema.TrustAsserted || c.PrincipalTrust > schema.TrustAsserted || !strings.HasPrefix(c.CredentialID, "k_") || len(c.ActorChain) != 0 {
+	if c.AgentTrust > schema.TrustAsserted || c.CredentialTrust > schema.TrustAsserted || c.PrincipalTrust > schema.TrustAsserted ||
+		!strings.HasPrefix(c.CredentialID, "k_") || len(c.ActorChain) != 0 {
 		t.Errorf("%s", AppendJSON(nil, &c))
 	}
 }

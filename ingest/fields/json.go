@@ -47,7 +47,8 @@ func Scan(b []byte, i, depth int) (Value, int, error) {
 		return Value{c, b[i:end]}, end, err
 	case c >= '0' && c <= '9', c == '-' && i+1 < len(b) && b[i+1] >= '0' && b[i+1] <= '9':
 		end := i + 1
-		for end < len(b) && (b[end] >= '0' && b[end] <= '9' || b[end] == '.' || b[end] == 'e' || b[end] == 'E' || b[end] == '+' || b[end] == '-') {
+		for end < len(b) && (b[end] >= '0' && b[end] <= '9' || b[end] == '.' || b[end] == 'e' || b[end] == 'E' || b[end] == '+' ||
+			b[end] == '-') {
 			end++
 		}
 		return Value{'0', b[i:end]}, end, nil

@@ -8,6 +8,7 @@ import (
 
 	"flyball/ingest/fields"
 	"flyball/schema"
+	"flyball/schema/document"
 )
 
 // Program is a mapping that can run. It is immutable and safe for concurrent use.
@@ -102,8 +103,10 @@ func (s *Spec) compile() (*Program, error) {
 	return p, nil
 }
 
-var observers = map[string]schema.ObserverKind{"gateway": schema.ObserverGateway, "sidecar": schema.ObserverSidecar, "server": schema.ObserverServer,
-	"tool_server": schema.ObserverToolServer, "agent_runtime": schema.ObserverAgentRuntime, "client": schema.ObserverClient, "audit": schema.ObserverAudit}
+var observers = map[string]schema.ObserverKind{"gateway": schema.ObserverGateway, "sidecar": schema.ObserverSidecar,
+	"server":      schema.ObserverServer,
+	"tool_server": schema.ObserverToolServer, "agent_runtime": schema.ObserverAgentRuntime, "client": schema.ObserverClient,
+	"audit": schema.ObserverAudit}
 
 func plainName(s string) bool {
 	for i := 0; i < len(s); i++ {
@@ -157,7 +160,7 @@ func (p *Program) assign(s *Spec) error {
 	for name := range s.Set {
 		f, ok := fieldOf(name)
 		if !ok {
-			return fault("set."+name, "is no field of a call; did you mean %s?", nearest(name, FieldNames()))
+			return fault("set."+name, "is no field of a call; did you mean %s?", document.Nearest(name, FieldNames()))
 		}
 		byField[f] = name
 	}

@@ -81,16 +81,23 @@ const (
 )
 
 var fieldNames = [fieldCount]string{
-	OpKind: "op_kind", StartTime: "start_time", EndTime: "end_time", Duration: "duration", RequestLine: "request_line", Method: "method", Scheme: "scheme",
-	Host: "host", Path: "path", Query: "query", Route: "route", API: "api", Operation: "operation", Observer: "observer", Status: "status", Flags: "response_flags",
-	GRPCStatus: "grpc_status", RPCStatus: "rpc_status", Outcome: "outcome", ErrorType: "error_type", ErrorMessage: "error_message", DeniedBy: "denied_by",
+	OpKind: "op_kind", StartTime: "start_time", EndTime: "end_time", Duration: "duration", RequestLine: "request_line", Method: "method",
+	Scheme: "scheme",
+	Host:   "host", Path: "path", Query: "query", Route: "route", API: "api", Operation: "operation", Observer: "observer", Status: "status",
+	Flags:      "response_flags",
+	GRPCStatus: "grpc_status", RPCStatus: "rpc_status", Outcome: "outcome", ErrorType: "error_type", ErrorMessage: "error_message",
+	DeniedBy:       "denied_by",
 	UpstreamStatus: "upstream_status", UpstreamNs: "upstream_duration", Attempts: "attempts", BytesIn: "bytes_in", BytesOut: "bytes_out",
-	SampleWeight: "sample_weight", ClientIP: "client_ip", UserAgent: "user_agent", RequestID: "request_id", TraceID: "trace_id", SpanID: "span_id",
-	ParentSpanID: "parent_span_id", Credential: "credential_id", RemoteUser: "remote_user", Peer: "peer", Principal: "principal_id", UserID: "user_id", AgentID: "agent_id", AgentName: "agent_name", AgentVersion: "agent_version",
-	ParentAgent: "parent_agent_id", RunKey: "run_key", GateRun: "gate_run", GateReceipt: "gate_receipt", TaskID: "task_id", Conversation: "conversation_id", MCPMethod: "mcp_method", ToolName: "tool_name",
+	SampleWeight: "sample_weight", ClientIP: "client_ip", UserAgent: "user_agent", RequestID: "request_id", TraceID: "trace_id",
+	SpanID:       "span_id",
+	ParentSpanID: "parent_span_id", Credential: "credential_id", RemoteUser: "remote_user", Peer: "peer", Principal: "principal_id",
+	UserID: "user_id", AgentID: "agent_id", AgentName: "agent_name", AgentVersion: "agent_version",
+	ParentAgent: "parent_agent_id", RunKey: "run_key", GateRun: "gate_run", GateReceipt: "gate_receipt", TaskID: "task_id",
+	Conversation: "conversation_id", MCPMethod: "mcp_method", ToolName: "tool_name",
 	ToolCallID: "tool_call_id", RPCID: "rpc_id", MCPServer: "mcp_server", GenAIProvider: "gen_ai_provider", ModelRequested: "model_requested",
-	ModelUsed: "model_used", TokensIn: "tokens_in", TokensOut: "tokens_out", CostUSD: "cost_usd", Arguments: "arguments", ArgsDigest: "args_digest",
-	Amount: "amount", Currency: "currency", Token: "token", Claims: "claims", TokenSubject: "token_subject", TokenClient: "token_client",
+	ModelUsed: "model_used", TokensIn: "tokens_in", TokensOut: "tokens_out", CostUSD: "cost_usd", Arguments: "arguments",
+	ArgsDigest: "args_digest",
+	Amount:     "amount", Currency: "currency", Token: "token", Claims: "claims", TokenSubject: "token_subject", TokenClient: "token_client",
 	TokenActor: "token_actor", TokenIssuer: "token_issuer",
 }
 

@@ -78,7 +78,8 @@ func (e *Expr) functions(f Field) (list string, chain []func(string) string, err
 		add(fn)
 	}
 	if e.JWT != "" && f != Token {
-		return "", nil, fault("jwt", "set the field token to the logged token: its claims are read by the rules of identity, and only where tokens are believed")
+		return "", nil, fault("jwt", "set the field token to the logged token: its claims are read by the rules of identity, and only where "+
+			"tokens are believed")
 	}
 	if len(e.Not) > 0 {
 		not := slices.Clone(e.Not)

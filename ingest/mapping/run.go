@@ -43,15 +43,15 @@ func (m *Memory) Forget() {
 	clear(m.lines[:cap(m.lines)])
 }
 
-// Verdict of a run.
-type Verdict uint8
+// Match of a run.
+type Match uint8
 
 // What came of a record.
 const (
-	Mapped  Verdict = iota
-	Ignored         // nothing is to come of it
-	Unlike          // it is no call of this format
-	Wrapped         // Inner holds the record itself
+	Mapped  Match = iota
+	Ignored       // nothing is to come of it
+	Unlike        // it is no call of this format
+	Wrapped       // Inner holds the record itself
 )
 
 // Recognises reports whether an object has the shape of this format.
@@ -87,7 +87,7 @@ func (p *Program) Names(pairs []fields.Pair) int {
 func (p *Program) IsText() bool { return p.pattern != nil }
 
 // Run maps the members of a record. When it is Wrapped, inner is the record.
-func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Verdict, inner fields.Value) {
+func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Match, inner fields.Value) {
 	n := len(p.slots)
 	if cap(m.vals) < n {
 		m.vals, m.ranks = make([]fields.Value, n), make([]uint8, n)
@@ -124,7 +124,8 @@ func (p *Program) Run(pairs []fields.Pair, m *Memory, s Sink) (v Verdict, inner 
 
 func (t *test) holds(vals []fields.Value) bool {
 	text := vals[t.slot].Text()
-	return (len(t.in) == 0 || slices.Contains(t.in, text)) && (len(t.notIn) == 0 || !slices.Contains(t.notIn, text)) && strings.HasPrefix(text, t.prefix)
+	return (len(t.in) == 0 || slices.Contains(t.in, text)) && (len(t.notIn) == 0 || !slices.Contains(t.notIn, text)) &&
+		strings.HasPrefix(text, t.prefix)
 }
 
 // walk takes in the members of an object that lie at a node.

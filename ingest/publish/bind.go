@@ -8,20 +8,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
-// tracesBound is how many traces a process remembers to have told of; of those
-// before it may tell again, which changes nothing.
-const tracesBound = 1 << 16
+// maxTraces is how many traces a process remembers as bound. An older one may be bound
+// again, which changes nothing.
+const maxTraces = 1 << 16
 
-// Binder tells the partitions of traces who owns them, once a trace. It is safe
-// for concurrent use: the sources of a process share one.
+// Binder tells the partition of a trace which actor owns it, once for each trace. It is
+// safe for concurrent use: the sources of a process share one.
 type Binder struct {
 	partitions int32
 
 	mu       sync.Mutex
-	now, old map[[16]byte]struct{}
+	now, old map[[16]byte]struct{} // traces that are bound; old is given up when now is full
 }
 
 // NewBinder writes into a flyball.calls that has the given number of partitions.
@@ -29,19 +30,20 @@ func NewBinder(partitions int32) *Binder {
 	return &Binder{partitions: partitions, now: map[[16]byte]struct{}{}, old: map[[16]byte]struct{}{}}
 }
 
-// Bind tells what the calls know of their traces, through out. done is called
-// once for each record; their number is returned.
-func (b *Binder) Bind(ctx context.Context, out Producer, calls []schema.Call, done func(error)) (records int) {
+// Bind writes the owners of the traces of calls, through out. done is called once for
+// each record; their number is returned.
+func (b *Binder) Bind(ctx context.Context, out kafka.Producer, calls []schema.Call, done func(error)) (records int) {
 	for i := range calls {
 		binding, ok := wire.BindingOf(&calls[i])
-		if !ok || !b.first(binding.Trace) {
+		if !ok || !b.remember(binding.Trace) {
 			continue
 		}
 		records++
 		part := wire.PartitionOf(wire.TraceActor(binding.Trace), b.partitions)
-		out.Produce(ctx, &kgo.Record{Topic: wire.CallsTopic, Partition: part, Value: wire.EncodeBinding(nil, &binding)}, func(r *kgo.Record, err error) {
+		value := wire.EncodeBinding(nil, &binding)
+		out.Produce(ctx, &kgo.Record{Topic: wire.CallsTopic, Partition: part, Value: value}, func(r *kgo.Record, err error) {
 			if err != nil {
-				err = fmt.Errorf("write a trace's owner to %s/%d: %w", r.Topic, r.Partition, err)
+				err = fmt.Errorf("write the owner of a trace to %s/%d: %w", r.Topic, r.Partition, err)
 			}
 			done(err)
 		})
@@ -49,15 +51,15 @@ func (b *Binder) Bind(ctx context.Context, out Producer, calls []schema.Call, do
 	return records
 }
 
-// first reports whether a trace has not been told of yet.
-func (b *Binder) first(trace [16]byte) bool {
+// remember reports whether a trace is new.
+func (b *Binder) remember(trace [16]byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, ok := b.now[trace]; ok {
 		return false
 	}
 	_, known := b.old[trace]
-	if len(b.now) >= tracesBound/2 {
+	if len(b.now) >= maxTraces/2 {
 		b.old, b.now = b.now, b.old
 		clear(b.now)
 	}

@@ -26,11 +26,14 @@ const (
 )
 
 // Wherever in a name one of these stands, its value is a secret.
-var secretWords = []string{"authorization", "cookie", "token", "secret", "passw", "passphrase", "credential", "jwt", "assertion", "signature", "referer", "referrer", "raw_request", "raw_response", "client_cert",
+var secretWords = []string{"authorization", "cookie", "token", "secret", "passw", "passphrase", "credential", "jwt", "assertion",
+	"signature", "referer", "referrer", "raw_request", "raw_response", "client_cert",
 	"apikey", "api_key", "api-key", "api.key", "private_key", "private-key", "privatekey"}
 
-var bodyWords = []string{"messages", "arguments", "prompt", "completion.", "completion_", "instructions", "stacktrace", "db.statement", "query.text", "query_string", "url.query", "tool.definitions",
-	"invocation_parameters", "documents", "request_body", "response_body", "llm_request", "llm_response", "input.value", "input_value", "output.value", "output_value", "input.mime", "output.mime"}
+var bodyWords = []string{"messages", "arguments", "prompt", "completion.", "completion_", "instructions", "stacktrace", "db.statement",
+	"query.text", "query_string", "url.query", "tool.definitions",
+	"invocation_parameters", "documents", "request_body", "response_body", "llm_request", "llm_response", "input.value", "input_value",
+	"output.value", "output_value", "input.mime", "output.mime"}
 
 // These stand as words of their own, at the end of a name.
 var (
@@ -42,7 +45,8 @@ func judge(name string) verdict {
 	var arena [128]byte
 	n := lower(arena[:0], name)
 	if contains(n, secretWords) || ends(n, secretEnds) {
-		if bytes.HasSuffix(n, []byte("tokens")) || bytes.Contains(n, []byte("tokens.")) || bytes.Contains(n, []byte("tokens_")) || bytes.Contains(n, []byte("token_count")) {
+		if bytes.HasSuffix(n, []byte("tokens")) || bytes.Contains(n, []byte("tokens.")) || bytes.Contains(n, []byte("tokens_")) ||
+			bytes.Contains(n, []byte("token_count")) {
 			return count
 		}
 		return secret

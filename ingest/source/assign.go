@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"strings"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/ingest/publish"
@@ -12,10 +15,13 @@ import (
 	"flyball/schema/wire"
 )
 
-// assign starts lanes. An offset that was committed for another topic of the
-// same name is not one of this topic's.
-func (s *Source) assign(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	if err := s.lookUp(ctx); err != nil {
+// topicOffsets are offsets by topic and partition.
+type topicOffsets = map[string]map[int32]kgo.Offset
+
+// assign starts a reader for each partition that the group assigns. An offset that was
+// committed for a deleted topic of the same name does not count.
+func (s *Source) assign(ctx context.Context, offsets topicOffsets) (topicOffsets, error) {
+	if err := s.lookUpTopicIDs(ctx); err != nil {
 		return nil, err
 	}
 	committed, err := s.adm.FetchOffsets(ctx, s.cfg.Group)
@@ -33,72 +39,88 @@ func (s *Source) assign(ctx context.Context, offsets map[string]map[int32]kgo.Of
 		}
 		for part := range parts {
 			k := key{name, part}
-			if s.lanes[k] != nil {
+			if s.readers[k] != nil {
 				continue
 			}
-			start := int64(-1)
-			if c, ok := committed.Lookup(name, part); ok && c.At >= 0 {
-				start = c.At
-				if c.Metadata != "" && c.Metadata != metadata(id) {
-					s.cfg.Logger.Warn("topic was made again: reading it from its start", "topic", name, "partition", part)
-					parts[part], start = kgo.NewOffset().AtStart(), -1
-				}
+			start, recreated := startOffset(committed, k, id)
+			if recreated {
+				s.cfg.Logger.Warn("topic was created again: reading it from its start", "topic", name, "partition", part)
+				parts[part] = kgo.NewOffset().AtStart()
 			}
 			s.start(k, id, start)
-			fresh.Progress = append(fresh.Progress, wire.Progress{Source: s.lanes[k].source})
+			fresh.Progress = append(fresh.Progress, wire.Progress{Source: s.readers[k].source})
 		}
 	}
-	// Before their first call: a source that is not known cannot hold back the
-	// time of those that are read ahead of it.
+	// Before their first call: a source that is not known cannot hold back the time of
+	// those that are read ahead of it.
 	if len(fresh.Progress) > 0 {
 		s.writeMarks(context.WithoutCancel(ctx), &fresh)
 	}
 	return offsets, nil
 }
 
-func metadata(id schema.TopicID) string { return "topic-id=" + hex.EncodeToString(id[:]) }
+// startOffset is the offset that a partition is read from, -1 for its start. recreated
+// says that the committed offset belongs to a deleted topic of the same name.
+func startOffset(committed kadm.OffsetResponses, k key, id schema.TopicID) (offset int64, recreated bool) {
+	c, ok := committed.Lookup(k.topic, k.part)
+	switch {
+	case !ok || c.At < 0:
+		return -1, false
+	case c.Metadata != "" && c.Metadata != topicIDMetadata(id):
+		return -1, true
+	}
+	return c.At, false
+}
 
+// lookUpTopicIDs notes the ids of the input topics. A topic that does not exist yet is
+// noted when it appears.
+func (s *Source) lookUpTopicIDs(ctx context.Context) error {
+	ids := map[string]schema.TopicID{}
+	details, err := s.adm.ListTopics(ctx, s.cfg.Topics...)
+	if err != nil {
+		return fmt.Errorf("ingest: look up topics %s: %w", strings.Join(s.cfg.Topics, ", "), err)
+	}
+	for _, d := range details {
+		if d.Err == nil {
+			ids[d.Topic] = schema.TopicID(d.ID)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ids = ids
+	return nil
+}
+
+// topicIDMetadata is what a commit says about its topic. It is stored: commits of the
+// version before are compared with it.
+func topicIDMetadata(id schema.TopicID) string { return "topic-id=" + hex.EncodeToString(id[:]) }
+
+// start starts the reader of a partition; s.mu is held.
 func (s *Source) start(k key, id schema.TopicID, next int64) {
-	l := &lane{
+	p := &partitionReader{
 		source: schema.Source{Topic: k.topic, TopicID: id, Partition: k.part}, decoder: s.decoder,
 		publisher: publish.New(s.out, s.cfg.Partitions), binder: s.binder, out: s.out, m: s.m, now: s.cfg.Now, fail: s.fail,
 		in: make(chan []*kgo.Record, 1), done: make(chan struct{}), next: next,
 	}
-	s.lanes[k] = l
-	// What is being written is written: only Kafka can refuse it, and then fail ends the process.
-	go l.run(context.Background())
+	s.readers[k] = p
+	// What has been taken in is written: only Kafka can refuse it, and then fail ends the
+	// process.
+	go p.run(context.Background())
 }
 
-// release ends lanes: all of them when parts is nil. When they may, they finish
-// what they took in and commit it.
+// release ends readers: all of them when parts is nil. With drain they finish what they
+// took in, and it is committed.
 func (s *Source) release(ctx context.Context, parts map[string][]int32, drain bool) {
-	s.mu.Lock()
-	going := map[key]*lane{}
-	if parts == nil {
-		going = s.lanes
-		s.lanes = map[key]*lane{}
-	}
-	for name, list := range parts {
-		for _, p := range list {
-			if l := s.lanes[key{name, p}]; l != nil {
-				going[key{name, p}] = l
-				delete(s.lanes, key{name, p})
-			}
-		}
-	}
-	for k := range going {
-		delete(s.caught, k)
-	}
-	s.mu.Unlock()
-	for _, l := range going {
-		close(l.in)
+	ending := s.remove(parts)
+	for _, p := range ending {
+		close(p.in)
 	}
 	if !drain {
 		return
 	}
-	for _, l := range going {
+	for _, p := range ending {
 		select {
-		case <-l.done:
+		case <-p.done:
 		case <-s.failed:
 		case <-ctx.Done():
 		}
@@ -106,17 +128,36 @@ func (s *Source) release(ctx context.Context, parts map[string][]int32, drain bo
 	if err := s.out.Flush(ctx); err != nil {
 		s.cfg.Logger.Warn("gave up waiting for acknowledgements", "error", err)
 	}
-	if err := s.commit(ctx, going); err != nil {
+	if err := s.commit(ctx, ending); err != nil {
 		s.cfg.Logger.Warn("last commit failed: the next owner reads these records again and drops them", "error", err)
 	}
 }
 
-func (s *Source) current() map[key]*lane {
+// remove takes readers out of the list and returns them.
+func (s *Source) remove(parts map[string][]int32) map[key]*partitionReader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make(map[key]*lane, len(s.lanes))
-	for k, l := range s.lanes {
-		out[k] = l
+	ending := map[key]*partitionReader{}
+	if parts == nil {
+		ending, s.readers = s.readers, ending
 	}
-	return out
+	for name, list := range parts {
+		for _, part := range list {
+			if p := s.readers[key{name, part}]; p != nil {
+				ending[key{name, part}] = p
+			}
+		}
+	}
+	for k := range ending {
+		delete(s.readers, k)
+		delete(s.caughtUp, k)
+	}
+	return ending
+}
+
+// current are the readers of the partitions that are assigned now.
+func (s *Source) current() map[key]*partitionReader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.readers)
 }

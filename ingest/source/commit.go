@@ -2,16 +2,59 @@ package source
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"flyball/schema/kafka"
 )
 
-// commit commits what is durable, with the id of the topic it is of.
-func (s *Source) commit(ctx context.Context, lanes map[key]*lane) error {
+// commitEvery is between two commits.
+const commitEvery = time.Second
+
+// commitLoop commits what is durable and, every Config.MarksEvery, writes marks, until
+// ctx ends.
+func (s *Source) commitLoop(ctx context.Context) {
+	tick := time.NewTicker(commitEvery)
+	defer tick.Stop()
+	var marked time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := s.commit(ctx, s.current())
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case kafka.IsPermanent(err):
+			s.fail(fmt.Errorf("ingest: commit of group %s: %w", s.cfg.Group, err))
+			return
+		default:
+			s.cfg.Logger.Warn("commit failed, trying again", "group", s.cfg.Group, "error", err)
+		}
+		if now := s.cfg.Now(); now.Sub(marked) >= s.cfg.MarksEvery {
+			marked = now
+			if err := s.mark(ctx, now); err != nil && ctx.Err() == nil {
+				if errors.Is(err, errRecreated) {
+					s.fail(err)
+					return
+				}
+				s.cfg.Logger.Warn("marks not written, trying again", "error", err)
+			}
+		}
+	}
+}
+
+// commit commits what is durable, with the id of the topic that it belongs to. Only what
+// the broker took counts as committed.
+func (s *Source) commit(ctx context.Context, readers map[key]*partitionReader) error {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
-	for k, l := range lanes {
-		if at := l.safe(); at > 0 && at != l.committed.Load() {
+	for k, p := range readers {
+		if at := p.durableOffset(); at > 0 && at != p.committed.Load() {
 			if offsets[k.topic] == nil {
 				offsets[k.topic] = map[int32]kgo.EpochOffset{}
 			}
@@ -22,28 +65,29 @@ func (s *Source) commit(ctx context.Context, lanes map[key]*lane) error {
 		return nil
 	}
 	s.cfg.Stage("ingest.durable|committed")
+	err := s.cfg.Kafka.Commit(s.withTopicIDs(ctx), clientName, s.client, offsets)
+	for name, parts := range offsets {
+		for part, o := range parts {
+			if kafka.Committed(err, name, part) {
+				readers[key{name, part}].committed.Store(o.Offset)
+			}
+		}
+	}
+	return err
+}
+
+// withTopicIDs has a commit carry, as metadata, the id of the topic of each offset.
+func (s *Source) withTopicIDs(ctx context.Context) context.Context {
 	s.mu.Lock()
 	ids := s.ids
 	s.mu.Unlock()
-	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
+	return kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
 		for i := range req.Topics {
-			m := metadata(ids[req.Topics[i].Topic])
+			m := topicIDMetadata(ids[req.Topics[i].Topic])
 			for j := range req.Topics[i].Partitions {
 				req.Topics[i].Partitions[j].Metadata = &m
 			}
 		}
 		return nil
 	})
-	var failure error
-	s.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, _ *kmsg.OffsetCommitResponse, err error) {
-		failure = err
-	})
-	if failure == nil {
-		for name, parts := range offsets {
-			for p, o := range parts {
-				lanes[key{name, p}].committed.Store(o.Offset)
-			}
-		}
-	}
-	return failure
 }

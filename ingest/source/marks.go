@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -13,39 +12,12 @@ import (
 	"flyball/schema/wire"
 )
 
-// pace commits once a second and writes marks every MarksEvery.
-func (s *Source) pace(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	var marked time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := s.commit(ctx, s.current()); err != nil && ctx.Err() == nil {
-			s.cfg.Logger.Warn("commit failed, trying again", "group", s.cfg.Group, "error", err)
-		}
-		if now := s.cfg.Now(); now.Sub(marked) >= s.cfg.MarksEvery {
-			marked = now
-			if err := s.mark(ctx, now); err != nil && ctx.Err() == nil {
-				if errors.Is(err, errRecreated) {
-					s.fail(err)
-					return
-				}
-				s.cfg.Logger.Warn("marks not written, trying again", "error", err)
-			}
-		}
-	}
-}
-
-// mark tells every partition of flyball.calls how far the sources have come.
-// Partitions that a source does not write to would not know otherwise, and an
-// idle source would hold everybody's watermark.
+// mark writes to every partition of flyball.calls how far the sources have come.
+// Partitions that a source does not write to would not know otherwise, and an idle source
+// would hold everybody's watermark.
 func (s *Source) mark(ctx context.Context, now time.Time) error {
-	lanes := s.current()
-	if len(lanes) == 0 {
+	readers := s.current()
+	if len(readers) == 0 {
 		return nil
 	}
 	details, err := s.adm.ListTopics(ctx, s.cfg.Topics...)
@@ -61,26 +33,31 @@ func (s *Source) mark(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("list end offsets: %w", err)
 	}
 	m := wire.Marks{At: now.UnixNano()}
-	for k, l := range lanes {
-		if d, ok := details[k.topic]; ok && d.Err == nil && schema.TopicID(d.ID) != l.source.TopicID {
+	for k, p := range readers {
+		if d, ok := details[k.topic]; ok && d.Err == nil && schema.TopicID(d.ID) != p.source.TopicID {
 			return fmt.Errorf("topic %s: %w", k.topic, errRecreated)
 		}
-		next, eventTime, settled := l.state()
-		lag := lagOf(next, starts, ends, k)
-		s.m.lag.WithLabelValues(k.topic, label(k.part)).Set(float64(max(lag, 0)))
-		age := 0.0
-		if lag > 0 && eventTime > 0 {
-			age = now.Sub(time.Unix(0, eventTime)).Seconds()
-		}
-		s.m.lagTime.WithLabelValues(k.topic, label(k.part)).Set(age)
-		p := wire.Progress{Source: l.source, EventTime: eventTime}
-		if since := s.caughtUp(k, lag == 0 && settled, now); !since.IsZero() && now.Sub(since) >= s.cfg.CurrentAfter {
-			p.CurrentAt = now.UnixNano()
-		}
-		m.Progress = append(m.Progress, p)
+		m.Progress = append(m.Progress, s.markPartition(k, p, starts, ends, now))
 	}
 	s.writeMarks(ctx, &m)
 	return nil
+}
+
+// markPartition is the mark of one partition; its lag becomes a metric.
+func (s *Source) markPartition(k key, p *partitionReader, starts, ends kadm.ListedOffsets, now time.Time) wire.Progress {
+	next, eventTime, idle := p.progress()
+	lag := partitionLag(next, starts, ends, k)
+	s.m.lag.WithLabelValues(k.topic, partitionLabel(k.part)).Set(float64(max(lag, 0)))
+	age := 0.0
+	if lag > 0 && eventTime > 0 {
+		age = now.Sub(time.Unix(0, eventTime)).Seconds()
+	}
+	s.m.lagTime.WithLabelValues(k.topic, partitionLabel(k.part)).Set(age)
+	progress := wire.Progress{Source: p.source, EventTime: eventTime}
+	if since := s.caughtUpSince(k, lag == 0 && idle, now); !since.IsZero() && now.Sub(since) >= s.cfg.CurrentAfter {
+		progress.CurrentAt = now.UnixNano()
+	}
+	return progress
 }
 
 // writeMarks writes to every partition of flyball.calls.
@@ -95,8 +72,8 @@ func (s *Source) writeMarks(ctx context.Context, m *wire.Marks) {
 	}
 }
 
-// lagOf is how many records wait, -1 when that is not known.
-func lagOf(next int64, starts, ends kadm.ListedOffsets, k key) int64 {
+// partitionLag is how many records were not taken in yet, -1 when that is not known.
+func partitionLag(next int64, starts, ends kadm.ListedOffsets, k key) int64 {
 	end, ok := ends.Lookup(k.topic, k.part)
 	if !ok || end.Err != nil {
 		return -1
@@ -111,18 +88,19 @@ func lagOf(next int64, starts, ends kadm.ListedOffsets, k key) int64 {
 	return max(end.Offset-next, 0)
 }
 
-// caughtUp keeps since when a lane has been caught up; zero when it is not.
-func (s *Source) caughtUp(k key, caught bool, now time.Time) time.Time {
+// caughtUpSince keeps since when a partition has been read to its end; zero when it has
+// not.
+func (s *Source) caughtUpSince(k key, caughtUp bool, now time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch since, was := s.caught[k]; {
-	case !caught:
-		delete(s.caught, k)
+	since, was := s.caughtUp[k]
+	switch {
+	case !caughtUp:
+		delete(s.caughtUp, k)
 		return time.Time{}
 	case was:
 		return since
-	default:
-		s.caught[k] = now
-		return now
 	}
+	s.caughtUp[k] = now
+	return now
 }

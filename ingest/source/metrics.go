@@ -1,6 +1,10 @@
 package source
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 type metrics struct {
 	records prometheus.Counter
@@ -13,13 +17,21 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
-		records: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_records_total", Help: "Kafka records taken in."}),
-		calls:   prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_calls_total", Help: "Calls decoded."}),
-		empty:   prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_empty_total", Help: "Records that rightly held no call: tombstones, empty exports, control messages."}),
-		dead:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_ingest_dead_letters_total", Help: "Items that could not be read, by reason."}, []string{"reason"}),
-		lag:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_ingest_lag_records", Help: "Records of an input partition not taken in yet."}, []string{"topic", "partition"}),
-		lagTime: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_ingest_lag_seconds", Help: "Age of the newest event taken in while there is lag, else 0."}, []string{"topic", "partition"}),
+		records: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_records_total",
+			Help: "Kafka records read from input topics."}),
+		calls: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_calls_total",
+			Help: "Calls decoded."}),
+		empty: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_ingest_empty_total",
+			Help: "Records that hold no call and are no error: tombstones, empty exports, control messages."}),
+		dead: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_ingest_dead_letters_total",
+			Help: "Items that could not be read, by reason."}, []string{"reason"}),
+		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_ingest_lag_records",
+			Help: "Records of an input partition that were not read yet."}, []string{"topic", "partition"}),
+		lagTime: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_ingest_lag_seconds",
+			Help: "Age of the newest event read while there is lag, else 0."}, []string{"topic", "partition"}),
 	}
 	r.MustRegister(m.records, m.calls, m.empty, m.dead, m.lag, m.lagTime)
 	return m
 }
+
+func partitionLabel(p int32) string { return strconv.Itoa(int(p)) }

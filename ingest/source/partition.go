@@ -12,153 +12,165 @@ import (
 	"flyball/ingest/decode"
 	"flyball/ingest/publish"
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
-// lane reads one partition of one input topic, in order.
-type lane struct {
+// partitionReader handles the records of one partition of one input topic, in order.
+type partitionReader struct {
 	source    schema.Source
 	decoder   Decoder
 	publisher *publish.Publisher
 	binder    *publish.Binder
-	out       Producer
+	out       kafka.Producer
 	m         *metrics
 	now       func() time.Time
-	fail      func(error)
+	fail      func(error) // ends the process's ingest
 
 	in        chan []*kgo.Record
-	done      chan struct{}
-	committed atomic.Int64
+	done      chan struct{} // closed when run has returned
+	committed atomic.Int64  // last offset that the group has committed
 
-	calls []schema.Call
+	calls []schema.Call // reused
 
 	mu        sync.Mutex
-	chunks    []*chunk // sent and not yet acknowledged, oldest first
-	next      int64    // offset after the last record taken in
-	eventTime int64    // highest event time emitted, Unix ns
+	inflight  []*inflightBatch // not durable yet, oldest first
+	next      int64            // offset after the last record taken in
+	eventTime int64            // highest event time published, Unix ns
 }
 
-// chunk is records that were taken in together. It is durable when it is
-// closed (everything was sent) and as much was acknowledged as was sent; an
-// acknowledgement may come before the sender knows how much it sent.
-type chunk struct {
-	first       int64
-	sent, acked int
+// inflightBatch is records that were taken in together. It is durable when it is closed
+// (everything was sent) and as much was acknowledged as was sent; an acknowledgement may
+// come before the sender knows how much it sent.
+type inflightBatch struct {
+	first       int64 // offset of its first record
+	sent, acked int   // records written to Flyball's topics
 	closed      bool
 }
 
-func (c *chunk) durable() bool { return c.closed && c.sent == c.acked }
+func (b *inflightBatch) durable() bool { return b.closed && b.sent == b.acked }
 
-func (l *lane) run(ctx context.Context) {
-	defer close(l.done)
-	for records := range l.in {
-		l.take(ctx, records)
+// run handles what comes in until the channel is closed.
+func (p *partitionReader) run(ctx context.Context) {
+	defer close(p.done)
+	for records := range p.in {
+		p.handle(ctx, records)
 	}
 }
 
-func (l *lane) take(ctx context.Context, records []*kgo.Record) {
-	c := &chunk{first: records[0].Offset}
-	l.mu.Lock()
-	l.chunks = append(l.chunks, c)
-	l.mu.Unlock()
+// handle decodes records and sends what came of them.
+func (p *partitionReader) handle(ctx context.Context, records []*kgo.Record) {
+	b := &inflightBatch{first: records[0].Offset}
+	p.mu.Lock()
+	p.inflight = append(p.inflight, b)
+	p.mu.Unlock()
 
-	l.calls = l.calls[:0]
-	now := l.now().UnixNano()
+	p.calls = p.calls[:0]
+	now := p.now().UnixNano()
 	highest := int64(0)
 	for _, r := range records {
-		in := decode.Record{Topic: l.source.Topic, TopicID: l.source.TopicID, Partition: r.Partition, Offset: r.Offset,
-			Timestamp: recordTime(r, now), Key: r.Key, Value: r.Value}
-		for _, h := range r.Headers {
-			in.Headers = append(in.Headers, decode.Header{Key: h.Key, Value: h.Value})
-		}
-		var dead []decode.Dead
-		from := len(l.calls)
-		l.calls, dead = l.decoder.Decode(&in, l.calls)
-		for i := from; i < len(l.calls); i++ {
-			highest = max(highest, l.calls[i].Start)
-		}
-		for _, d := range dead {
-			l.bury(ctx, c, r, &in, d)
-		}
-		if len(l.calls) == from && len(dead) == 0 {
-			l.m.empty.Inc()
+		from := len(p.calls)
+		p.decode(ctx, b, r, now)
+		for i := from; i < len(p.calls); i++ {
+			highest = max(highest, p.calls[i].Start)
 		}
 	}
-	l.m.records.Add(float64(len(records)))
-	l.m.calls.Add(float64(len(l.calls)))
+	p.m.records.Add(float64(len(records)))
+	p.m.calls.Add(float64(len(p.calls)))
 	blocks := 0
-	if len(l.calls) > 0 {
-		done := func(err error) { l.settle(c, err) }
-		// Owners first: a span that names nobody may stand in the same records.
-		blocks = l.binder.Bind(ctx, l.out, l.calls, done) + l.publisher.Publish(ctx, l.calls, done)
+	if len(p.calls) > 0 {
+		done := func(err error) { p.acknowledge(b, err) }
+		// Owners first: a span that names no actor may be in the same records.
+		blocks = p.binder.Bind(ctx, p.out, p.calls, done) + p.publisher.Publish(ctx, p.calls, done)
 	}
-	l.mu.Lock()
-	c.sent += blocks
-	c.closed = true
-	l.next = records[len(records)-1].Offset + 1
-	l.eventTime = max(l.eventTime, highest)
-	l.trim()
-	l.mu.Unlock()
+	p.mu.Lock()
+	b.sent += blocks
+	b.closed = true
+	p.next = records[len(records)-1].Offset + 1
+	p.eventTime = max(p.eventTime, highest)
+	p.dropDurable()
+	p.mu.Unlock()
 }
 
-// recordTime is the record's own timestamp. One that is missing, or further
-// ahead than clocks can differ, is not believed: a producer at the year 2100
-// must not close everybody's runs.
+// decode appends a record's calls to p.calls and sends its bad items to the dead letters.
+func (p *partitionReader) decode(ctx context.Context, b *inflightBatch, r *kgo.Record, now int64) {
+	in := decode.Record{Topic: p.source.Topic, TopicID: p.source.TopicID, Partition: r.Partition, Offset: r.Offset,
+		Timestamp: recordTime(r, now), Key: r.Key, Value: r.Value}
+	for _, h := range r.Headers {
+		in.Headers = append(in.Headers, decode.Header{Key: h.Key, Value: h.Value})
+	}
+	from := len(p.calls)
+	var dead []decode.Rejected
+	p.calls, dead = p.decoder.Decode(&in, p.calls)
+	for _, d := range dead {
+		p.sendToDeadLetters(ctx, b, r, &in, d)
+	}
+	if len(p.calls) == from && len(dead) == 0 {
+		p.m.empty.Inc()
+	}
+}
+
+// maxClockAhead is how far a producer's clock may be ahead of this process's.
+const maxClockAhead = 10 * time.Minute
+
+// recordTime is the record's own timestamp in Unix ns, or now if it is missing or too far
+// ahead: a producer whose clock stands at the year 2100 must not close everybody's runs.
 func recordTime(r *kgo.Record, now int64) int64 {
 	t := r.Timestamp.UnixNano()
-	if r.Timestamp.UnixMilli() <= 0 || t > now+int64(10*time.Minute) {
+	if r.Timestamp.UnixMilli() <= 0 || t > now+int64(maxClockAhead) {
 		return now
 	}
 	return t
 }
 
-func (l *lane) bury(ctx context.Context, c *chunk, r *kgo.Record, in *decode.Record, d decode.Dead) {
-	l.m.dead.WithLabelValues(string(d.Reason)).Inc()
-	l.mu.Lock()
-	c.sent++
-	l.mu.Unlock()
+func (p *partitionReader) sendToDeadLetters(ctx context.Context, b *inflightBatch, r *kgo.Record, in *decode.Record, d decode.Rejected) {
+	p.m.dead.WithLabelValues(string(d.Reason)).Inc()
+	p.mu.Lock()
+	b.sent++
+	p.mu.Unlock()
 	replayOf := ""
 	for _, h := range r.Headers {
 		if h.Key == wire.HeaderReplayOf {
 			replayOf = string(h.Value)
 		}
 	}
-	deadletter.Send(ctx, l.out, deadletter.Letter{ReplayOf: replayOf, Source: l.source, Offset: r.Offset, Item: d.Item, Reason: string(d.Reason),
-		Detail: d.Detail, Key: r.Key, Value: d.Value, At: in.Timestamp}, func(err error) { l.settle(c, err) })
+	record := deadletter.Record{ReplayOf: replayOf, Source: p.source, Offset: r.Offset, Item: d.Item, Reason: string(d.Reason),
+		Detail: d.Detail, Key: r.Key, Value: d.Value, At: in.Timestamp}
+	deadletter.Write(ctx, p.out, record, func(err error) { p.acknowledge(b, err) })
 }
 
-// settle counts an acknowledgement.
-func (l *lane) settle(c *chunk, err error) {
+// acknowledge counts a record of a batch as written.
+func (p *partitionReader) acknowledge(b *inflightBatch, err error) {
 	if err != nil {
-		l.fail(err)
+		p.fail(err)
 		return
 	}
-	l.mu.Lock()
-	c.acked++
-	l.trim()
-	l.mu.Unlock()
+	p.mu.Lock()
+	b.acked++
+	p.dropDurable()
+	p.mu.Unlock()
 }
 
-// trim drops the chunks at the front that are durable; l.mu is held.
-func (l *lane) trim() {
-	for len(l.chunks) > 0 && l.chunks[0].durable() {
-		l.chunks = l.chunks[1:]
+// dropDurable removes the oldest batches that are durable; p.mu is held.
+func (p *partitionReader) dropDurable() {
+	for len(p.inflight) > 0 && p.inflight[0].durable() {
+		p.inflight = p.inflight[1:]
 	}
 }
 
-// safe is the offset that may be committed: everything below it is durable.
-func (l *lane) safe() int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.chunks) > 0 {
-		return l.chunks[0].first
+// durableOffset is the offset that may be committed: everything before it is durable.
+func (p *partitionReader) durableOffset() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.inflight) > 0 {
+		return p.inflight[0].first
 	}
-	return l.next
+	return p.next
 }
 
-// state is what marks say of the lane.
-func (l *lane) state() (next, eventTime int64, settled bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.next, l.eventTime, len(l.chunks) == 0
+// progress is what marks say of the partition; idle means that nothing is in flight.
+func (p *partitionReader) progress() (next, eventTime int64, idle bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.next, p.eventTime, len(p.inflight) == 0
 }

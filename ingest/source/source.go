@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,30 +16,28 @@ import (
 	"flyball/ingest/decode"
 	"flyball/ingest/publish"
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
 // Decoder reads a record; see package decode. It must be safe for concurrent use.
 type Decoder interface {
-	Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Dead)
-}
-
-// Producer is what is needed of the Kafka client that writes.
-type Producer interface {
-	Produce(ctx context.Context, r *kgo.Record, done func(*kgo.Record, error))
+	// Decode appends the record's calls and returns the items that cannot be read.
+	Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Rejected)
 }
 
 // Config of an ingest role.
 type Config struct {
-	Kafka      []kgo.Opt
+	Kafka      kafka.Config
 	Group      string
 	Topics     []string
 	Partitions int32 // of flyball.calls
-	// MarksEvery is how often partitions of flyball.calls are told how far the
-	// sources have come; CurrentAfter how long one must have been caught up.
+	// MarksEvery is how often the partitions of flyball.calls are told how far the sources
+	// have come; CurrentAfter how long a source must have been read to its end to count as
+	// up to date.
 	MarksEvery, CurrentAfter time.Duration
 	Now                      func() time.Time
-	// Stage, when set, is told of each point between two durable writes.
+	// Stage is called between two durable writes, with their names.
 	Stage      func(stage string)
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -62,21 +59,29 @@ type Source struct {
 	client *kgo.Client
 	adm    *kadm.Client
 
-	mu      sync.Mutex
-	lanes   map[key]*lane
-	ids     map[string]schema.TopicID
-	caught  map[key]time.Time // since when a lane has been caught up
-	joined  bool
-	failure error
-	failed  chan struct{}
+	mu       sync.Mutex
+	consumer *kafka.Consumer
+	readers  map[key]*partitionReader
+	ids      map[string]schema.TopicID
+	caughtUp map[key]time.Time // since when a partition has been read to its end
+	joined   bool
+	failure  error
+	failed   chan struct{} // closed when failure is set
 }
 
+// key names a partition of an input topic.
 type key struct {
 	topic string
 	part  int32
 }
 
-// New is inert.
+// Names of the Kafka clients in logs, errors and metrics.
+const (
+	clientName   = "ingest"
+	producerName = "ingest-produce"
+)
+
+// New does nothing yet; Run does.
 func New(cfg Config, d Decoder) (*Source, error) {
 	if len(cfg.Topics) == 0 {
 		return nil, errors.New("kafka.inputs: no topic to read; name at least one")
@@ -84,29 +89,31 @@ func New(cfg Config, d Decoder) (*Source, error) {
 	if cfg.Partitions < 1 {
 		return nil, fmt.Errorf("kafka.partitions: %d must be at least 1", cfg.Partitions)
 	}
-	return &Source{cfg: cfg, decoder: d, binder: publish.NewBinder(cfg.Partitions), m: newMetrics(cfg.Registerer), lanes: map[key]*lane{}, caught: map[key]time.Time{}, failed: make(chan struct{})}, nil
+	return &Source{cfg: cfg, decoder: d, binder: publish.NewBinder(cfg.Partitions), m: newMetrics(cfg.Registerer),
+		readers: map[key]*partitionReader{}, caughtUp: map[key]time.Time{}, failed: make(chan struct{})}, nil
 }
 
 const drainTimeout = 15 * time.Second
 
-// errRecreated ends a client: a topic was deleted and made again, and a client
-// that knows the old one must not be trusted with the new.
-var errRecreated = errors.New("a topic was made again under its name")
+// errRecreated ends a client: a topic was deleted and created again, and a client that
+// knows the old one must not be trusted with the new.
+var errRecreated = errors.New("the topic was deleted and created again")
 
-// Run reads until ctx ends, then waits for what is on its way and commits it.
+// Run reads until ctx ends, then waits for what is on its way and commits it. It ends
+// with an error when Kafka refuses to be read, written or committed to.
 func (s *Source) Run(ctx context.Context) error {
-	out, err := kgo.NewClient(append(append([]kgo.Opt{}, s.cfg.Kafka...), publish.Opts()...)...)
+	out, err := s.cfg.Kafka.NewClient(producerName, publish.ProducerOptions()...)
 	if err != nil {
-		return fmt.Errorf("ingest: producer: %w", err)
+		return fmt.Errorf("ingest: %w", err)
 	}
 	defer out.Close()
 	s.out, s.adm = out, kadm.NewClient(out)
 	for {
 		err := s.session(ctx)
 		if !errors.Is(err, errRecreated) {
-			return errors.Join(err, s.failureOf())
+			return err
 		}
-		s.cfg.Logger.Warn("reading anew", "why", err)
+		s.cfg.Logger.Warn("restarting consumer", "why", err)
 	}
 }
 
@@ -117,32 +124,26 @@ func (s *Source) session(ctx context.Context) error {
 		s.failure, s.failed = nil, make(chan struct{})
 	}
 	s.mu.Unlock()
-	if err := s.lookUp(ctx); err != nil {
+	if err := s.lookUpTopicIDs(ctx); err != nil {
 		return err
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.cfg.Kafka...),
+	client, err := s.cfg.Kafka.NewClient(clientName,
 		kgo.ConsumerGroup(s.cfg.Group), kgo.ConsumeTopics(s.cfg.Topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxBytes(8<<20), kgo.MetadataMaxAge(20*time.Second), kgo.MetadataMinAge(250*time.Millisecond),
 		kgo.AdjustFetchOffsetsFn(s.assign),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { s.release(ctx, parts, true) }),
-		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { s.release(ctx, parts, false) }),
-	)...)
+		kgo.OnPartitionsLost(func(ctx context.Context, _ *kgo.Client, parts map[string][]int32) { s.release(ctx, parts, false) }))
 	if err != nil {
-		return fmt.Errorf("ingest: consumer: %w", err)
+		return fmt.Errorf("ingest: %w", err)
 	}
 	s.client = client
-	paced := make(chan struct{})
-	pacing, stopPacing := context.WithCancel(ctx)
-	go func() {
-		defer close(paced)
-		s.pace(pacing)
-	}()
-	err = s.poll(ctx)
-	stopPacing()
-	<-paced
-	client.AllowRebalance()
+	consumer := &kafka.Consumer{Config: s.cfg.Kafka, Client: client, Name: clientName, MaxRecords: 20_000, Handle: s.handle}
+	s.mu.Lock()
+	s.consumer = consumer
+	s.mu.Unlock()
+	err = s.consume(ctx, consumer)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	s.release(last, nil, err == nil || errors.Is(err, errRecreated))
@@ -150,56 +151,47 @@ func (s *Source) session(ctx context.Context) error {
 	return err
 }
 
-// lookUp notes the ids of the input topics. A topic that does not exist yet is
-// noted when it appears.
-func (s *Source) lookUp(ctx context.Context) error {
-	ids := map[string]schema.TopicID{}
-	details, err := s.adm.ListTopics(ctx, s.cfg.Topics...)
-	if err != nil {
-		return fmt.Errorf("ingest: look up topics %s: %w", strings.Join(s.cfg.Topics, ", "), err)
-	}
-	for _, d := range details {
-		if d.Err == nil {
-			ids[d.Topic] = schema.TopicID(d.ID)
+// consume reads and commits until ctx ends or something fails for good.
+func (s *Source) consume(ctx context.Context, consumer *kafka.Consumer) error {
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	committed := make(chan struct{})
+	go func() {
+		defer close(committed)
+		s.commitLoop(reading)
+	}()
+	go func() { // a poll must not wait for records once something has failed
+		select {
+		case <-s.failed:
+			stop()
+		case <-reading.Done():
 		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ids = ids
+	}()
+	err := consumer.Run(reading)
+	stop()
+	<-committed
+	return errors.Join(err, s.getFailure())
+}
+
+// handle gives each reader the records of its partition.
+func (s *Source) handle(ctx context.Context, b kafka.Batch) error {
+	b.EachPartition(func(f kgo.FetchTopicPartition) {
+		s.mu.Lock()
+		p := s.readers[key{f.Topic, f.Partition}]
+		s.mu.Unlock()
+		if p == nil || len(f.Records) == 0 {
+			return
+		}
+		select {
+		case p.in <- f.Records:
+		case <-s.failed:
+		case <-ctx.Done():
+		}
+	})
 	return nil
 }
 
-func (s *Source) poll(ctx context.Context) error {
-	for {
-		fetches := s.client.PollRecords(ctx, 20_000)
-		if ctx.Err() != nil {
-			return nil
-		}
-		for _, f := range fetches.Errors() {
-			s.cfg.Logger.Warn("fetch failed, trying again", "topic", f.Topic, "partition", f.Partition, "error", f.Err)
-		}
-		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			s.mu.Lock()
-			l := s.lanes[key{p.Topic, p.Partition}]
-			s.mu.Unlock()
-			if l == nil || len(p.Records) == 0 {
-				return
-			}
-			select {
-			case l.in <- p.Records:
-			case <-s.failed:
-			case <-ctx.Done():
-			}
-		})
-		s.client.AllowRebalance()
-		select {
-		case <-s.failed:
-			return s.failureOf()
-		default:
-		}
-	}
-}
-
+// fail ends the session with an error; the first one counts.
 func (s *Source) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,23 +201,21 @@ func (s *Source) fail(err error) {
 	}
 }
 
-func (s *Source) failureOf() error {
+func (s *Source) getFailure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failure
 }
 
-// Ready is nil once the group has assigned partitions.
+// Ready is nil once the group has assigned partitions, and while they can be read.
 func (s *Source) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.failure != nil {
+	switch {
+	case s.failure != nil:
 		return s.failure
-	}
-	if !s.joined {
+	case !s.joined || s.consumer == nil:
 		return fmt.Errorf("ingest: no partition of %s assigned yet", strings.Join(s.cfg.Topics, ", "))
 	}
-	return nil
+	return s.consumer.Ready()
 }
-
-func label(p int32) string { return strconv.Itoa(int(p)) }

@@ -3,9 +3,11 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,11 +32,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // words decodes "word word …": each word a call, "bad" a dead letter.
 type words struct{}
 
-func (words) Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Dead) {
-	var dead []decode.Dead
+func (words) Decode(r *decode.Record, calls []schema.Call) ([]schema.Call, []decode.Rejected) {
+	var dead []decode.Rejected
 	for i, w := range strings.Fields(string(r.Value)) {
 		if w == "bad" {
-			dead = append(dead, decode.Dead{Item: uint32(i), Reason: decode.NotJSON, Value: []byte(w)})
+			dead = append(dead, decode.Rejected{Item: uint32(i), Reason: decode.NotJSON, Value: []byte(w)})
 			continue
 		}
 		calls = append(calls, schema.Call{Source: schema.Source{Topic: r.Topic, TopicID: r.TopicID, Partition: r.Partition},
@@ -81,11 +83,17 @@ func (w *world) send(part int32, values ...string) {
 	}
 }
 
+func (w *world) config() Config {
+	cfg := DefaultConfig()
+	cfg.Kafka = kafka.Config{Options: w.opts, Metrics: kafka.NewMetrics(nil)}
+	cfg.Topics, cfg.Partitions, cfg.Now = []string{"in"}, 3, time.Now
+	cfg.Logger, cfg.Registerer = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
+	return cfg
+}
+
 func (w *world) start(change ...func(*Config)) (s *Source, stop func() error) {
 	w.t.Helper()
-	cfg := DefaultConfig()
-	cfg.Kafka, cfg.Topics, cfg.Partitions, cfg.Now = w.opts, []string{"in"}, 3, time.Now
-	cfg.Logger, cfg.Registerer = slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
+	cfg := w.config()
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -110,7 +118,8 @@ func (w *world) start(change ...func(*Config)) (s *Source, stop func() error) {
 // every position with how often it was written.
 func (w *world) emitted(n int) map[string]int {
 	w.t.Helper()
-	c, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(wire.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))...)
+	c, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(wire.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(50*time.Millisecond))...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -134,11 +143,11 @@ func (w *world) emitted(n int) map[string]int {
 				if want := wire.PartitionOf(k.RoutingKey, 3); want != r.Partition {
 					w.t.Errorf("%s is in partition %d, its actor's is %d", k.RoutingKey, r.Partition, want)
 				}
-				lane := fmt.Sprint(k.Source, "/", r.Partition)
-				if p, ok := last[lane]; ok && !k.Pos.After(p) && got[fmt.Sprint(k.Source, k.Pos)] == 0 {
-					w.t.Errorf("%s: position %v is new and comes after %v", lane, k.Pos, p)
+				reader := fmt.Sprint(k.Source, "/", r.Partition)
+				if p, ok := last[reader]; ok && !k.Pos.After(p) && got[fmt.Sprint(k.Source, k.Pos)] == 0 {
+					w.t.Errorf("%s: position %v is new and comes after %v", reader, k.Pos, p)
 				}
-				last[lane] = k.Pos
+				last[reader] = k.Pos
 				got[fmt.Sprint(k.Source, k.Pos)]++
 			}
 		})
@@ -174,7 +183,8 @@ func TestOneBadItemStopsNothing(t *testing.T) {
 	if got := w.committed()[0]; got != 4 {
 		t.Fatalf("committed %d, 4 records were read", got)
 	}
-	letters, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(wire.DeadLettersTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+	letters, err := kgo.NewClient(append(w.opts, kgo.ConsumeTopics(wire.DeadLettersTopic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +198,8 @@ func TestOneBadItemStopsNothing(t *testing.T) {
 			for _, x := range r.Headers {
 				h[x.Key] = string(x.Value)
 			}
-			items = append(items, h[wire.HeaderOffset]+"/"+h[wire.HeaderItem]+" "+h[wire.HeaderReason]+" "+string(r.Value)+" "+h["__connect.errors.topic"])
+			items = append(items, fmt.Sprintf("%s/%s %s %s %s", h[wire.HeaderOffset], h[wire.HeaderItem], h[wire.HeaderReason], r.Value,
+				h["__connect.errors.topic"]))
 		})
 	}
 	if got := strings.Join(items, "; "); got != "1/0 not_json bad in; 2/1 not_json bad in" {
@@ -196,10 +207,9 @@ func TestOneBadItemStopsNothing(t *testing.T) {
 	}
 }
 
-// A commit that never gets through costs repeats, which are recognised by their
-// positions, and loses nothing.
-func TestCommitFails(t *testing.T) {
-	w := newWorld(t)
+// refuseCommits answers commits of ingest with an error for some partitions: Kafka
+// reports it there, in an answer that is no error itself.
+func (w *world) refuseCommits(code *kerr.Error, parts ...int32) {
 	w.cluster.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		w.cluster.KeepControl()
 		r := req.(*kmsg.OffsetCommitRequest)
@@ -212,13 +222,95 @@ func TestCommitFails(t *testing.T) {
 			rt.Topic, rt.TopicID = x.Topic, x.TopicID
 			for _, p := range x.Partitions {
 				rp := kmsg.NewOffsetCommitResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, kerr.InvalidCommitOffsetSize.Code
+				if rp.Partition = p.Partition; slices.Contains(parts, p.Partition) {
+					rp.ErrorCode = code.Code
+				}
 				rt.Partitions = append(rt.Partitions, rp)
 			}
 			resp.Topics = append(resp.Topics, rt)
 		}
 		return resp, nil, true
 	})
+}
+
+// A commit that Kafka refuses for missing rights is not taken for a good one: the part
+// ends and says why.
+func TestForbiddenCommitPassesForAGoodOne(t *testing.T) {
+	w := newWorld(t)
+	w.refuseCommits(kerr.GroupAuthorizationFailed, 0)
+	s, _ := w.start()
+	w.send(0, "a", "b")
+	w.emitted(2)
+	for end := time.Now().Add(20 * time.Second); !errors.Is(s.Ready(), kerr.GroupAuthorizationFailed); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("ready: %v", s.Ready())
+		}
+	}
+	if err := s.Ready(); !strings.Contains(err.Error(), wire.IngestGroup) || !strings.Contains(err.Error(), "in/0") {
+		t.Errorf("the error names neither the group nor the partition: %v", err)
+	}
+}
+
+// What is refused for one partition is committed for the other.
+func TestRefusedCommitOfOnePartitionCountsForAll(t *testing.T) {
+	w := newWorld(t)
+	w.refuseCommits(kerr.InvalidCommitOffsetSize, 0)
+	s, _ := w.start()
+	w.send(0, "a")
+	w.send(1, "b")
+	w.emitted(2)
+	committed := func(part int32) int64 {
+		if p := s.current()[key{"in", part}]; p != nil {
+			return p.committed.Load()
+		}
+		return 0
+	}
+	for end := time.Now().Add(20 * time.Second); committed(1) != 1; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the good partition is not committed")
+		}
+	}
+	if got := committed(0); got != 0 {
+		t.Errorf("offset %d counts as committed, and the broker refused it", got)
+	}
+}
+
+// Rights that are missing end the part with a name.
+func TestIngestThatMayNotReadIsSilent(t *testing.T) {
+	w := newWorld(t)
+	w.cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		r := req.(*kmsg.FetchRequest)
+		resp := r.ResponseKind().(*kmsg.FetchResponse)
+		for _, x := range r.Topics {
+			rt := kmsg.NewFetchResponseTopic()
+			rt.Topic, rt.TopicID = x.Topic, x.TopicID
+			for _, p := range x.Partitions {
+				rp := kmsg.NewFetchResponseTopicPartition()
+				rp.Partition, rp.ErrorCode = p.Partition, kerr.TopicAuthorizationFailed.Code
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, true
+	})
+	w.send(0, "a")
+	s, err := New(w.config(), words{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := s.Run(ctx); !errors.Is(err, kerr.TopicAuthorizationFailed) || !strings.HasPrefix(err.Error(), "ingest: read in/") {
+		t.Fatal(err)
+	}
+}
+
+// A commit that never gets through costs repeats, which are recognised by their
+// positions, and loses nothing.
+func TestCommitFails(t *testing.T) {
+	w := newWorld(t)
+	w.refuseCommits(kerr.InvalidCommitOffsetSize, 0, 1)
 	_, stop := w.start()
 	w.send(0, "a", "b c")
 	w.send(1, "d")
@@ -255,7 +347,7 @@ func TestNothingIsCommittedBeforeItIsDurable(t *testing.T) {
 	w.send(0, "a", "b")
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if l := s.current()[key{"in", 0}]; l != nil {
-			if next, _, _ := l.state(); next == 2 {
+			if next, _, _ := l.progress(); next == 2 {
 				break
 			}
 		}

@@ -9,7 +9,8 @@ import (
 	"flyball/schema/wire"
 )
 
-func (s *Store) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+// onAssigned notes partitions that the group has assigned to this member.
+func (s *Store) onAssigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range m[wire.JournalTopic] {
@@ -18,10 +19,11 @@ func (s *Store) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32)
 	}
 }
 
-// revoked must not wait for ClickHouse: the group would. The loop drops what
-// it holds of the partition; a batch that is being inserted may go on, since
-// the next owner skips what it finds and merges with the rest.
-func (s *Store) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+// onRevoked notes partitions that the group has taken away. It does not wait for
+// ClickHouse: the group would wait with it. The loop drops what it holds of the
+// partition; a batch that is being inserted may go on, since the next owner skips what
+// it finds and its rows merge with the rest.
+func (s *Store) onRevoked(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range m[wire.JournalTopic] {
@@ -30,17 +32,17 @@ func (s *Store) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32) 
 	}
 }
 
-// rebalanced brings the loop's state in line with what the group decided. It
-// runs before anything of the new assignment is taken.
-func (s *Store) rebalanced(ctx context.Context) error {
+// applyRebalance brings the loop's state in line with what the group decided. It runs
+// before a record of the new assignment is handled.
+func (s *Store) applyRebalance(ctx context.Context, client *kgo.Client) error {
 	s.mu.Lock()
 	lost, reread := s.lost, s.reread
 	s.lost, s.reread = nil, false
 	s.mu.Unlock()
 	for _, p := range lost {
 		s.cur.drop(p)
-		s.m.lag.DeleteLabelValues(label(p))
-		s.m.eventLag.DeleteLabelValues(label(p))
+		s.m.lag.DeleteLabelValues(partitionLabel(p))
+		s.m.eventLag.DeleteLabelValues(partitionLabel(p))
 	}
 	if len(lost) > 0 {
 		s.health.mu.Lock()
@@ -49,7 +51,7 @@ func (s *Store) rebalanced(ctx context.Context) error {
 		}
 		s.m.refused.Set(float64(len(s.health.refused)))
 		s.health.mu.Unlock()
-		s.client.ResumeFetchPartitions(map[string][]int32{wire.JournalTopic: lost})
+		client.ResumeFetchPartitions(map[string][]int32{wire.JournalTopic: lost})
 	}
 	if !reread {
 		return nil
@@ -57,15 +59,15 @@ func (s *Store) rebalanced(ctx context.Context) error {
 	if err := s.readProgress(ctx); err != nil {
 		return err
 	}
-	// What is in the batch is accepted though ClickHouse has not seen it.
+	// What is in the batch was handled, though ClickHouse has not seen it yet.
 	for k, p := range s.cur.marks {
 		s.stored[k] = max(s.stored[k], p.To)
 	}
 	return nil
 }
 
-// ownedOf are the partitions among offsets that are still this member's.
-func (s *Store) ownedOf(offsets map[int32]kgo.EpochOffset) map[int32]kgo.EpochOffset {
+// filterOwned keeps the offsets of partitions that are still this member's.
+func (s *Store) filterOwned(offsets map[int32]kgo.EpochOffset) map[int32]kgo.EpochOffset {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make(map[int32]kgo.EpochOffset, len(offsets))

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -10,20 +11,20 @@ import (
 	"flyball/schema/wire"
 )
 
-// order is the order in which a batch's tables are inserted: a call is there
-// before what points at it. Tables that are not named here come after.
-var order = []string{"calls_store", "trace_calls", "touches_store", "runs_store", "stitching_store"}
+// insertOrder is the order in which a batch's tables are inserted: a call is there before
+// what refers to it. Tables that are not named here come after.
+var insertOrder = []string{"calls_store", "trace_calls", "touches_store", "runs_store", "stitching_store"}
 
-// piece is one section of one journal record. It does not hold the record: a
-// batch would be twice as large.
-type piece struct {
+// block is one section of one journal record. It does not hold the record: a batch would
+// be twice as large.
+type block struct {
 	partition int32
 	offset    int64
 	rows      int
 	native    []byte
 }
 
-// source is a partition of flyball.calls; a topic that was made again is another.
+// source is a partition of flyball.calls; a topic that was created again is another.
 type source struct {
 	id   schema.TopicID
 	part int32
@@ -31,29 +32,30 @@ type source struct {
 
 // batch is what will be inserted and committed together.
 type batch struct {
-	tables map[string][]piece
+	tables map[string][]block
 	names  []string // tables in the order of first appearance
 	marks  map[source]clickhouse.Progress
 	commit map[int32]kgo.EpochOffset // of the journal, per partition
 	rows   int
 	bytes  int
-	first  time.Time
+	first  time.Time // when its first record came
 }
 
 func newBatch() *batch {
-	return &batch{tables: map[string][]piece{}, marks: map[source]clickhouse.Progress{}, commit: map[int32]kgo.EpochOffset{}}
+	return &batch{tables: map[string][]block{}, marks: map[source]clickhouse.Progress{}, commit: map[int32]kgo.EpochOffset{}}
 }
 
 func (b *batch) empty() bool { return len(b.commit) == 0 }
 
-// covers notes that the batch settles r, whatever was done with it.
-func (b *batch) covers(r *kgo.Record, now time.Time) {
+// markConsumed notes that the batch's commit covers r, whatever was done with r.
+func (b *batch) markConsumed(r *kgo.Record, now time.Time) {
 	if b.empty() {
 		b.first = now
 	}
 	b.commit[r.Partition] = kgo.EpochOffset{Epoch: r.LeaderEpoch, Offset: r.Offset + 1}
 }
 
+// add appends the blocks of a journal record.
 func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 	for _, s := range j.Sections {
 		if s.Rows == 0 || len(s.Native) == 0 {
@@ -62,7 +64,7 @@ func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 		if b.tables[s.Table] == nil {
 			b.names = append(b.names, s.Table)
 		}
-		b.tables[s.Table] = append(b.tables[s.Table], piece{r.Partition, r.Offset, s.Rows, s.Native})
+		b.tables[s.Table] = append(b.tables[s.Table], block{r.Partition, r.Offset, s.Rows, s.Native})
 		b.rows += s.Rows
 		b.bytes += len(s.Native)
 	}
@@ -74,35 +76,31 @@ func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 	b.marks[k] = clickhouse.Progress{CallsTopicID: k.id, CallsPartition: k.part, To: max(m.To, j.To), MaxStart: max(m.MaxStart, j.MaxStart)}
 }
 
-// inOrder is the batch's tables in the order of insertion.
-func (b *batch) inOrder() []string {
+// tablesInOrder are the batch's tables in the order of insertion.
+func (b *batch) tablesInOrder() []string {
 	var out []string
-	for _, n := range order {
+	for _, n := range insertOrder {
 		if b.tables[n] != nil {
 			out = append(out, n)
 		}
 	}
 	for _, n := range b.names {
-		known := false
-		for _, o := range order {
-			known = known || o == n
-		}
-		if !known {
+		if !slices.Contains(insertOrder, n) {
 			out = append(out, n)
 		}
 	}
 	return out
 }
 
-// drop forgets a partition that now belongs to somebody else.
+// drop removes a partition that now belongs to another member of the group.
 func (b *batch) drop(partition int32) {
 	if _, ok := b.commit[partition]; !ok {
 		return
 	}
 	delete(b.commit, partition)
-	for n, ps := range b.tables {
-		kept := ps[:0]
-		for _, p := range ps {
+	for n, blocks := range b.tables {
+		kept := blocks[:0]
+		for _, p := range blocks {
 			if p.partition == partition {
 				b.rows -= p.rows
 				b.bytes -= len(p.native)

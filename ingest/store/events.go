@@ -8,81 +8,104 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"flyball/schema"
 	"flyball/schema/clickhouse"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
-// events stores findings, decisions, breakers, gates and the audit trail. An event that comes again is
-// the same row again, and the views merge it.
-func (s *Store) events(ctx context.Context) error {
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.kafka...),
+// eventsClient is the name of the client that reads events.
+const eventsClient = "store-events"
+
+// storeEvents stores what flyball.events says: findings, decisions, breakers, questions,
+// verdicts, orders about baselines, and the audit trail. An event that comes again is the
+// same row again, and the views merge it.
+func (s *Store) storeEvents(ctx context.Context) error {
+	client, err := s.kafka.NewClient(eventsClient,
 		kgo.ConsumerGroup(wire.StoreEventsGroup), kgo.ConsumeTopics(wire.EventsTopic), kgo.DisableAutoCommit(),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))...)
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond))
 	if err != nil {
-		return fmt.Errorf("store: Kafka client for events: %w", err)
+		return fmt.Errorf("store: %w", err)
 	}
 	defer client.Close()
-	work, stop := drain(ctx, s.o.Drain)
-	defer stop()
-	findings, decisions, breakers := clickhouse.FindingsTable.NewBlock(), clickhouse.DecisionsTable.NewBlock(), clickhouse.BreakersTable.NewBlock()
-	gates, audit, verdicts, orders := clickhouse.GatesTable.NewBlock(), clickhouse.AuditTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(), clickhouse.BaselineOrdersTable.NewBlock()
-	for ctx.Err() == nil {
-		fetches := client.PollRecords(ctx, 2_000)
-		if fetches.IsClientClosed() {
-			return errors.New("store: the Kafka client for events was closed under it")
-		}
-		var newer error
-		fetches.EachRecord(func(r *kgo.Record) {
+	rows := newEventRows()
+	consumer := s.addConsumer(&kafka.Consumer{Config: s.kafka, Client: client, Name: eventsClient, MaxRecords: 2_000, Drain: s.o.Drain})
+	consumer.Handle = func(work context.Context, b kafka.Batch) error {
+		for r := range b.RecordsAll() {
 			e, err := wire.DecodeEvent(r.Value)
 			switch {
 			case errors.Is(err, wire.ErrNewerVersion):
-				newer = fmt.Errorf("store: %s/%d at offset %d: %w", r.Topic, r.Partition, r.Offset, err)
+				return fmt.Errorf("store: %s/%d at offset %d: %w", r.Topic, r.Partition, r.Offset, err)
 			case err != nil:
-				s.log.Error("event passed over", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
-			case e.Finding != nil:
-				findings.Append(e.Finding)
-				if e.Finding.Decision != nil {
-					decisions.Append(e.Finding.Decision)
-				}
-			case e.Breaker != nil:
-				breakers.Append(e.Breaker)
-			case e.Gate != nil:
-				gates.Append(e.Gate)
-			case e.Verdict != nil:
-				verdicts.Append(e.Verdict)
-			case e.Baseline != nil:
-				orders.Append(e.Baseline)
-			case e.Audit != nil:
-				audit.Append(e.Audit)
+				s.log.Error("skipping malformed event", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
+			default:
+				rows.add(&e)
 			}
-		})
-		if newer != nil {
-			return newer
 		}
-		if len(fetches.Records()) == 0 {
-			continue
-		}
-		for _, part := range []struct {
-			table string
-			block interface {
-				Rows() int
-				AppendNative([]byte) []byte
-				Reset()
+		for _, t := range rows.tables() {
+			if err := s.insertRows(work, t); err != nil {
+				return err
 			}
-		}{{"findings_store", findings}, {"decisions_store", decisions}, {"breakers_store", breakers}, {"gates_store", gates}, {"audit_store", audit}, {"verdicts_store", verdicts}, {"baseline_orders_store", orders}} {
-			if part.block.Rows() == 0 {
-				continue
-			}
-			native, rows := part.block.AppendNative(nil), part.block.Rows()
-			part.block.Reset()
-			if err := s.insist(work, "insert into "+part.table, func(ctx context.Context) error { return s.db.InsertNative(ctx, part.table, native) }); err != nil {
-				return ended(ctx, err)
-			}
-			s.m.rows.WithLabelValues(part.table).Add(float64(rows))
 		}
-		if err := client.CommitRecords(work, fetches.Records()...); err != nil && ctx.Err() == nil {
-			s.log.Warn("commit of events failed; their rows merge when they come again", "error", err)
-		}
+		return s.commitRecords(work, eventsClient, client, b.Records())
 	}
-	return nil
+	return ignoreEnd(ctx, consumer.Run(ctx))
+}
+
+// eventRows are the rows of a batch of events, by table.
+type eventRows struct {
+	findings  *clickhouse.Block[schema.Finding]
+	decisions *clickhouse.Block[schema.Decision]
+	breakers  *clickhouse.Block[schema.Breaker]
+	gates     *clickhouse.Block[schema.Gate]
+	audit     *clickhouse.Block[schema.AuditEntry]
+	verdicts  *clickhouse.Block[schema.Verdict]
+	orders    *clickhouse.Block[schema.BaselineOrder]
+}
+
+func newEventRows() *eventRows {
+	return &eventRows{clickhouse.FindingsTable.NewBlock(), clickhouse.DecisionsTable.NewBlock(), clickhouse.BreakersTable.NewBlock(),
+		clickhouse.GatesTable.NewBlock(), clickhouse.AuditTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(),
+		clickhouse.BaselineOrdersTable.NewBlock()}
+}
+
+// add appends the rows of an event.
+func (b *eventRows) add(e *schema.Event) {
+	switch {
+	case e.Finding != nil:
+		b.findings.Append(e.Finding)
+		if e.Finding.Decision != nil {
+			b.decisions.Append(e.Finding.Decision)
+		}
+	case e.Breaker != nil:
+		b.breakers.Append(e.Breaker)
+	case e.Gate != nil:
+		b.gates.Append(e.Gate)
+	case e.Verdict != nil:
+		b.verdicts.Append(e.Verdict)
+	case e.Baseline != nil:
+		b.orders.Append(e.Baseline)
+	case e.Audit != nil:
+		b.audit.Append(e.Audit)
+	}
+}
+
+// tables are the rows of each table, in the order of insertion.
+func (b *eventRows) tables() []clickhouse.Rows {
+	return []clickhouse.Rows{b.findings, b.decisions, b.breakers, b.gates, b.audit, b.verdicts, b.orders}
+}
+
+// insertRows inserts the rows collected for a table, if there are any, and empties them.
+func (s *Store) insertRows(ctx context.Context, rows clickhouse.Rows) error {
+	table, n := rows.Table(), rows.Rows()
+	if n == 0 {
+		return nil
+	}
+	native := rows.AppendNative(nil)
+	rows.Reset()
+	err := s.retry(ctx, "insert into "+table, func(ctx context.Context) error { return s.db.InsertNative(ctx, table, native) })
+	if err == nil {
+		s.m.rows.WithLabelValues(table).Add(float64(n))
+	}
+	return err
 }

@@ -20,24 +20,30 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
-		rows:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_store_rows_total", Help: "Rows inserted into ClickHouse, repeats included."}, []string{"table"}),
-		bytes:   prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_store_bytes_total", Help: "Bytes of column blocks inserted."}),
-		batches: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_store_batches_total", Help: "Batches stored and committed."}),
-		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flyball_store_batch_seconds", Help: "Time from the first insert of a batch to its commit, retries included.",
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_store_rows_total",
+			Help: "Rows inserted into ClickHouse, repeats included."}, []string{"table"}),
+		bytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_store_bytes_total",
+			Help: "Bytes of column blocks inserted."}),
+		batches: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_store_batches_total",
+			Help: "Batches stored and committed."}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "flyball_store_batch_seconds",
+			Help:    "Time from the first insert of a batch to its commit, retries included.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2.5, 10)}),
-		retries: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_store_retries_total", Help: "Requests to ClickHouse that were tried again."}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_store_retries_total",
+			Help: "Requests to ClickHouse or to the dead letters that failed and were repeated."}),
 		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_store_skipped_total",
 			Help: "Journal records not inserted: stored already, malformed, or one block of theirs unreadable."}, []string{"why"}),
-		refused: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_store_refused_partitions", Help: "Journal partitions that wait for a newer binary."}),
+		refused: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_store_refused_partitions",
+			Help: "Journal partitions that wait for a newer binary."}),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_store_lag_records",
 			Help: "Journal records not stored yet, as of the last fetch."}, []string{"partition"}),
 		eventLag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_store_lag_event_seconds",
-			Help: "Now less the latest event time stored, while records wait; 0 when none does."}, []string{"partition"}),
+			Help: "Age of the latest event stored, while records wait; 0 when none does."}, []string{"partition"}),
 	}
 	if r != nil {
 		r.MustRegister(m.rows, m.bytes, m.batches, m.seconds, m.retries, m.skipped, m.refused, m.lag, m.eventLag)
 	}
-	for _, why := range []string{whyStored, whyMalformed, whyBlock} {
+	for _, why := range []string{skippedStored, skippedMalformed, skippedBlock} {
 		m.skipped.WithLabelValues(why)
 	}
 	return m
@@ -45,9 +51,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 
 // Why a record was skipped.
 const (
-	whyStored    = "stored"
-	whyMalformed = "malformed"
-	whyBlock     = "block"
+	skippedStored    = "stored"
+	skippedMalformed = "malformed"
+	skippedBlock     = "block"
 )
 
-func label(p int32) string { return strconv.Itoa(int(p)) }
+func partitionLabel(p int32) string { return strconv.Itoa(int(p)) }

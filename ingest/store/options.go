@@ -14,27 +14,21 @@ type Database interface {
 	Progress(ctx context.Context) ([]clickhouse.Progress, error)
 }
 
-// Aside keeps a journal record, or one block of it, that cannot be stored. It
-// returns once that is durable.
-type Aside interface {
-	PutAside(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error
-}
-
 // Options of the store.
 type Options struct {
-	// A batch is inserted when it has MaxRows rows or MaxBytes bytes, or is
-	// MaxAge old. While the store is behind, Behind times as much.
-	MaxRows  int
-	MaxBytes int
-	MaxAge   time.Duration
-	Behind   int
-	// Backoff between attempts while ClickHouse is away, doubled up to MaxBackoff.
+	// A batch is inserted when it has MaxRows rows or MaxBytes bytes, or is MaxAge old.
+	// While the store is behind, its limits of size are BacklogFactor times as high.
+	MaxRows       int
+	MaxBytes      int
+	MaxAge        time.Duration
+	BacklogFactor int
+	// Backoff is between attempts while ClickHouse is unavailable, doubled up to MaxBackoff.
 	Backoff, MaxBackoff time.Duration
 	// Drain is how long the last batch may take after the end was asked for.
 	Drain time.Duration
-	// Aside is where unreadable journal records go; nil only counts them.
-	Aside Aside
-	// Stage, when set, is told of each point between two durable writes.
+	// DeadLetters is where unreadable journal records go; nil only counts them.
+	DeadLetters DeadLetterSink
+	// Stage is called between two durable writes, with a name of the place.
 	Stage func(stage string)
 	Now   func() time.Time
 }
@@ -42,7 +36,7 @@ type Options struct {
 // DefaultOptions is the documented behaviour.
 func DefaultOptions() Options {
 	return Options{
-		MaxRows: 100_000, MaxBytes: 32 << 20, MaxAge: time.Second, Behind: 3,
+		MaxRows: 100_000, MaxBytes: 32 << 20, MaxAge: time.Second, BacklogFactor: 3,
 		Backoff: 100 * time.Millisecond, MaxBackoff: 5 * time.Second, Drain: 10 * time.Second,
 		Stage: func(string) {}, Now: time.Now,
 	}
@@ -57,8 +51,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("store: MaxBytes is %d, want at least 1", o.MaxBytes)
 	case o.MaxAge <= 0:
 		return fmt.Errorf("store: MaxAge is %s, want more than 0", o.MaxAge)
-	case o.Behind < 1:
-		return fmt.Errorf("store: Behind is %d, want at least 1", o.Behind)
+	case o.BacklogFactor < 1:
+		return fmt.Errorf("store: BacklogFactor is %d, want at least 1", o.BacklogFactor)
 	case o.Backoff <= 0 || o.MaxBackoff < o.Backoff:
 		return fmt.Errorf("store: Backoff %s must be above 0 and at most MaxBackoff %s", o.Backoff, o.MaxBackoff)
 	case o.Now == nil || o.Stage == nil:

@@ -5,18 +5,25 @@ import (
 
 	"flyball/ingest/deadletter"
 	"flyball/schema"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
-// KafkaAside puts what cannot be stored into flyball.dead-letters.
-type KafkaAside struct{ Out deadletter.Producer }
+// DeadLetterSink keeps a journal record, or one block of it, that cannot be stored.
+type DeadLetterSink interface {
+	// Write returns once the record is durable.
+	Write(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error
+}
 
-// PutAside returns once the broker has acknowledged.
-func (a KafkaAside) PutAside(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error {
+// KafkaSink writes to flyball.dead-letters.
+type KafkaSink struct{ Out kafka.Producer }
+
+// Write returns once the broker has acknowledged.
+func (k KafkaSink) Write(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error {
 	done := make(chan error, 1)
-	deadletter.Send(ctx, a.Out, deadletter.Letter{
+	deadletter.Write(ctx, k.Out, deadletter.Record{
 		Source: schema.Source{Topic: wire.JournalTopic, Partition: partition}, Offset: offset,
-		Reason: reason, Detail: clean(detail, maxDetail), Value: value,
+		Reason: reason, Detail: boundText(detail, maxDetail), Value: value,
 	}, func(err error) { done <- err })
 	select {
 	case err := <-done:

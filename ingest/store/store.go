@@ -12,124 +12,125 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
 // Store is the store role.
 type Store struct {
 	o     Options
-	kafka []kgo.Opt
+	kafka kafka.Config
 	db    Database
 	log   *slog.Logger
 	m     *metrics
 	health
 
-	client *kgo.Client
+	// Of the loop that reads the journal, alone.
 	cur    *batch
-	stored map[source]int64 // highest calls offset accepted, per source
+	stored map[source]int64 // highest calls offset handled, per source
 	full   bool             // the last batch was closed by its size
 	ends   map[int32]int64  // end of each journal partition at the last fetch
 
-	mu     sync.Mutex // guards owned and lost against the group's callbacks
+	mu     sync.Mutex // guards what follows against the group's callbacks
 	owned  map[int32]bool
 	lost   []int32 // revoked since the loop looked
 	reread bool    // assigned since the loop looked
 }
 
-// New is inert. kafka are the options that reach the brokers.
-func New(o Options, kafka []kgo.Opt, db Database, log *slog.Logger, r prometheus.Registerer) (*Store, error) {
+// New does nothing yet; Run does. cfg is what the process's Kafka clients share.
+func New(o Options, cfg kafka.Config, db Database, log *slog.Logger, r prometheus.Registerer) (*Store, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	return &Store{o: o, kafka: kafka, db: db, log: log.With("component", "store"), m: newMetrics(r),
-		health: health{refused: map[int32]error{}}, owned: map[int32]bool{}, stored: map[source]int64{}, ends: map[int32]int64{}, cur: newBatch()}, nil
+	return &Store{o: o, kafka: cfg, db: db, log: log.With("component", "store"), m: newMetrics(r),
+		health: health{refused: map[int32]error{}}, owned: map[int32]bool{}, stored: map[source]int64{}, ends: map[int32]int64{},
+		cur: newBatch()}, nil
 }
 
-// Run stores until ctx ends; then it stores and commits what it has read,
-// within Options.Drain. It returns an error when going on cannot help.
+// Run stores until ctx ends; then it stores and commits what it has read, within
+// Options.Drain. It returns an error when going on cannot help.
 func (s *Store) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.journal(ctx) })
-	g.Go(func() error { return s.deadLetters(ctx) })
-	g.Go(func() error { return s.events(ctx) })
+	g.Go(func() error { return s.storeJournal(ctx) })
+	g.Go(func() error { return s.storeDeadLetters(ctx) })
+	g.Go(func() error { return s.storeEvents(ctx) })
 	return g.Wait()
 }
 
-func (s *Store) journal(ctx context.Context) error {
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.kafka...),
+// journalClient is the name of the client that reads the journal.
+const journalClient = "store-journal"
+
+// storeJournal stores flyball.journal.
+func (s *Store) storeJournal(ctx context.Context) error {
+	client, err := s.kafka.NewClient(journalClient,
 		kgo.ConsumerGroup(wire.StoreGroup), kgo.ConsumeTopics(wire.JournalTopic), kgo.DisableAutoCommit(),
 		kgo.FetchMaxBytes(32<<20), kgo.FetchMaxPartitionBytes(8<<20), kgo.FetchMaxWait(500*time.Millisecond),
-		kgo.OnPartitionsAssigned(s.assigned), kgo.OnPartitionsRevoked(s.revoked), kgo.OnPartitionsLost(s.revoked))...)
+		kgo.OnPartitionsAssigned(s.onAssigned), kgo.OnPartitionsRevoked(s.onRevoked), kgo.OnPartitionsLost(s.onRevoked))
 	if err != nil {
-		return fmt.Errorf("store: Kafka client: %w", err)
+		return fmt.Errorf("store: %w", err)
 	}
-	s.client = client
 	defer client.Close()
 
-	work, stop := drain(ctx, s.o.Drain)
+	work, stop := kafka.Outlive(ctx, s.o.Drain)
 	defer stop()
 	if err := s.readProgress(ctx); err != nil {
-		return ended(ctx, err)
+		return ignoreEnd(ctx, err)
 	}
-	for ctx.Err() == nil {
-		if err := s.turn(ctx, work); err != nil {
-			return ended(ctx, err)
-		}
+	consumer := s.addConsumer(&kafka.Consumer{Config: s.kafka, Client: client, Name: journalClient, MaxRecords: 256, Wait: s.untilDue,
+		Handle: func(_ context.Context, b kafka.Batch) error { return s.handleJournal(ctx, work, client, b) }})
+	if err := consumer.Run(ctx); err != nil {
+		return ignoreEnd(ctx, err)
 	}
-	err = s.flush(work)
-	if err != nil && ended(ctx, err) == nil {
+	err = s.flush(work, client)
+	if err != nil && ignoreEnd(ctx, err) == nil {
 		s.log.Warn("the last batch was not stored before the end; it will be read again", "error", err)
 	}
-	return ended(ctx, err)
+	return ignoreEnd(ctx, err)
 }
 
-// turn polls once and flushes when it is time to.
-func (s *Store) turn(ctx, work context.Context) error {
-	poll, cancel := ctx, context.CancelFunc(func() {})
-	if !s.cur.empty() {
-		poll, cancel = context.WithTimeout(ctx, max(0, s.o.MaxAge-s.o.Now().Sub(s.cur.first)))
+// maxIdle is how long a poll waits while there is nothing to flush.
+const maxIdle = 5 * time.Second
+
+// untilDue is how long a poll may wait before the batch has to be flushed.
+func (s *Store) untilDue() time.Duration {
+	if s.cur.empty() {
+		return maxIdle
 	}
-	fetches := s.client.PollRecords(poll, 256)
-	cancel()
-	if fetches.IsClientClosed() {
-		return errors.New("store: the Kafka client was closed under it")
-	}
-	if err := s.rebalanced(ctx); err != nil {
+	return max(0, s.o.MaxAge-s.o.Now().Sub(s.cur.first))
+}
+
+// handleJournal takes in what one poll has read, and flushes when it is time to. work
+// outlives ctx by Options.Drain.
+func (s *Store) handleJournal(ctx, work context.Context, client *kgo.Client, b kafka.Batch) error {
+	if err := s.applyRebalance(ctx, client); err != nil {
 		return err
 	}
-	fetches.EachError(func(t string, p int32, err error) {
-		if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-			s.log.Warn("fetch", "topic", t, "partition", p, "error", err)
+	for r := range b.RecordsAll() {
+		if err := s.addRecord(work, client, r); err != nil {
+			return err
 		}
-	})
-	var failed error
-	fetches.EachRecord(func(r *kgo.Record) {
-		if failed == nil {
-			failed = s.take(work, r)
-		}
-	})
-	if failed != nil {
-		return failed
 	}
-	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+	b.EachPartition(func(p kgo.FetchTopicPartition) {
 		if n := len(p.Records); n > 0 {
 			s.ends[p.Partition] = p.HighWatermark
-			s.m.lag.WithLabelValues(label(p.Partition)).Set(float64(p.HighWatermark - p.Records[n-1].Offset - 1))
+			s.m.lag.WithLabelValues(partitionLabel(p.Partition)).Set(float64(p.HighWatermark - p.Records[n-1].Offset - 1))
 		}
 	})
-	if s.due() {
-		return s.flush(work)
+	if s.isDue() {
+		return s.flush(work, client)
 	}
 	return nil
 }
 
-func (s *Store) due() bool {
+// isDue reports whether the batch is to be flushed. A batch that was closed by its size
+// says that the store is behind: then the next ones are larger.
+func (s *Store) isDue() bool {
 	if s.cur.empty() {
 		return false
 	}
 	rows, bytes := s.o.MaxRows, s.o.MaxBytes
 	if s.full {
-		rows, bytes = rows*s.o.Behind, bytes*s.o.Behind
+		rows, bytes = rows*s.o.BacklogFactor, bytes*s.o.BacklogFactor
 	}
 	if s.cur.rows >= rows || s.cur.bytes >= bytes {
 		s.full = true
@@ -142,30 +143,9 @@ func (s *Store) due() bool {
 	return false
 }
 
-// drain is ctx, but it outlives its end by d: for what must not stop half-way.
-func drain(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var timer *time.Timer
-	var mu sync.Mutex
-	stop := context.AfterFunc(ctx, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		timer = time.AfterFunc(d, cancel)
-	})
-	return work, func() {
-		stop()
-		mu.Lock()
-		if timer != nil {
-			timer.Stop()
-		}
-		mu.Unlock()
-		cancel()
-	}
-}
-
-// ended drops the error that only says the end was asked for: what is not
+// ignoreEnd drops an error that only says that the end was asked for: what is not
 // committed is read again.
-func ended(ctx context.Context, err error) error {
+func ignoreEnd(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 
 	"flyball/schema"
 	"flyball/schema/clickhouse"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -54,41 +55,66 @@ func (m *memory) rows(table string) int {
 	return len(m.tables[table])
 }
 
-func run(t *testing.T, o Options, db Database, values ...string) (stop func() error, out *kgo.Client) {
+// running is a store over a broker of its own.
+type running struct {
+	*Store
+	out  *kgo.Client
+	stop func() error  // ends it and returns what Run did
+	done chan struct{} // closed when Run has returned
+}
+
+// run starts a store that reads a journal of one record for each value.
+func run(t *testing.T, o Options, db Database, values ...string) *running {
 	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.JournalTopic, wire.DeadLettersTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
-	kafka := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
-	if out, err = kgo.NewClient(kafka...); err != nil {
+	opts := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
+	out, err := kgo.NewClient(opts...)
+	if err != nil {
 		t.Fatal(err)
 	}
 	o.MaxAge, o.Backoff, o.MaxBackoff = 10*time.Millisecond, time.Millisecond, 10*time.Millisecond
-	o.Aside = KafkaAside{out}
+	o.DeadLetters = KafkaSink{out}
 	for i, v := range values {
-		j := wire.Journal{CallsTopicID: schema.TopicID{1}, From: int64(i), To: int64(i), Sections: []wire.Section{{Table: "calls_store", Rows: 1, Native: []byte(v)}}}
+		j := wire.Journal{CallsTopicID: schema.TopicID{1}, From: int64(i), To: int64(i),
+			Sections: []wire.Section{{Table: "calls_store", Rows: 1, Native: []byte(v)}}}
 		r := &kgo.Record{Topic: wire.JournalTopic, Value: wire.EncodeJournal(nil, &j)}
 		if err := out.ProduceSync(context.Background(), r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s, err := New(o, kafka, db, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	s, err := New(o, kafka.Config{Options: opts, Metrics: kafka.NewMetrics(nil)}, db, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	stop = sync.OnceValue(func() error {
+	r := &running{Store: s, out: out, done: make(chan struct{})}
+	var result error
+	go func() {
+		defer close(r.done)
+		result = s.Run(ctx)
+	}()
+	r.stop = sync.OnceValue(func() error {
 		cancel()
-		err := <-done
+		<-r.done
 		out.Close()
 		c.Close()
-		return err
+		return result
 	})
-	t.Cleanup(func() { _ = stop() })
-	return stop, out
+	t.Cleanup(func() { _ = r.stop() })
+	return r
+}
+
+// write appends records to the journal.
+func (r *running) write(t *testing.T, values ...[]byte) {
+	t.Helper()
+	for _, v := range values {
+		if err := r.out.ProduceSync(context.Background(), &kgo.Record{Topic: wire.JournalTopic, Value: v}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func await(t *testing.T, what string, ok func() bool) {
@@ -103,9 +129,9 @@ func await(t *testing.T, what string, ok func() bool) {
 // A block that the engine cannot read costs itself, not its neighbours.
 func TestUnreadableBlockTakesItsBatchAlong(t *testing.T) {
 	db := &memory{tables: map[string][]string{}}
-	stop, _ := run(t, DefaultOptions(), db, "a", "poison", "b")
+	r := run(t, DefaultOptions(), db, "a", "poison", "b")
 	await(t, "the rest and the dead letter", func() bool { return db.rows("calls_store") >= 2 && db.rows("dead_letters_store") == 1 })
-	if err := stop(); err != nil {
+	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
 	if letter := db.tables["dead_letters_store"][0]; !strings.Contains(letter, reasonBlock) || strings.Contains(letter, "poison") {
@@ -117,23 +143,27 @@ func TestEndWaitsForClickhouseForEver(t *testing.T) {
 	db := &memory{tables: map[string][]string{}, fail: &clickhouse.Error{Retry: true, Cause: errors.New("away")}}
 	o := DefaultOptions()
 	o.Drain = 20 * time.Millisecond
-	stop, _ := run(t, o, db, "a")
+	r := run(t, o, db, "a")
 	await(t, "attempts", func() bool { db.mu.Lock(); defer db.mu.Unlock(); return db.calls > 2 })
-	if err := stop(); err != nil {
+	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestOptionsNonsenseIsAccepted(t *testing.T) {
 	for name, change := range map[string]func(*Options){
-		"MaxRows": func(o *Options) { o.MaxRows = 0 }, "MaxBytes": func(o *Options) { o.MaxBytes = -1 }, "MaxAge": func(o *Options) { o.MaxAge = 0 },
-		"Behind": func(o *Options) { o.Behind = 0 }, "Backoff": func(o *Options) { o.MaxBackoff = 0 }, "DefaultOptions": func(o *Options) {
-			*o = Options{MaxRows: 1, MaxBytes: 1, MaxAge: 1, Behind: 1, Backoff: 1, MaxBackoff: 1}
+		"MaxRows":       func(o *Options) { o.MaxRows = 0 },
+		"MaxBytes":      func(o *Options) { o.MaxBytes = -1 },
+		"MaxAge":        func(o *Options) { o.MaxAge = 0 },
+		"BacklogFactor": func(o *Options) { o.BacklogFactor = 0 },
+		"Backoff":       func(o *Options) { o.MaxBackoff = 0 },
+		"DefaultOptions": func(o *Options) {
+			*o = Options{MaxRows: 1, MaxBytes: 1, MaxAge: 1, BacklogFactor: 1, Backoff: 1, MaxBackoff: 1}
 		},
 	} {
 		o := DefaultOptions()
 		change(&o)
-		if _, err := New(o, nil, nil, nil, nil); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := New(o, kafka.Config{}, nil, nil, nil); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

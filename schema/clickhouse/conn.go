@@ -72,6 +72,9 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
+// Addrs are the addresses of the HTTP interface, as host:port.
+func (c *Conn) Addrs() []string { return c.o.Addrs }
+
 // Database is the name of Flyball's database.
 func (c *Conn) Database() string { return c.o.Database }
 

@@ -10,7 +10,7 @@ import (
 
 // Version of the schema. It grows with every released change to sql/ or to a
 // list of columns; a database written by a newer one is left alone.
-const Version = 1
+const Version = 2
 
 // ErrNewerSchema means a newer Flyball has migrated the database.
 var ErrNewerSchema = errors.New("the database was migrated by a newer version of Flyball: upgrade this binary before it can go on")

@@ -26,7 +26,7 @@ type CallsEncoder struct {
 func (e *CallsEncoder) Encode(dst []byte, calls []*schema.Call) []byte {
 	e.c.StartWriting(dst, KindCalls, CallsVersion)
 	source := calls[0].Source
-	codeSource(&e.c, &source)
+	CodeSource(&e.c, &source)
 	n := len(calls)
 	e.c.Len(&n, 1)
 	e.row = rowCoder{c: &e.c}
@@ -50,7 +50,7 @@ func (d *CallsDecoder) Decode(value []byte) ([]schema.Call, error) {
 		return nil, err
 	}
 	var source schema.Source
-	codeSource(&d.c, &source)
+	CodeSource(&d.c, &source)
 	n := 0
 	d.c.Len(&n, 40)
 	if cap(d.calls) < n {
@@ -69,14 +69,6 @@ func (d *CallsDecoder) Decode(value []byte) ([]schema.Call, error) {
 		d.c.fail("bytes after the last call")
 	}
 	return d.calls, d.c.Err
-}
-
-func codeSource(c *Coder, s *schema.Source) {
-	c.Text(&s.Topic)
-	c.Array(s.TopicID[:])
-	p := int64(s.Partition)
-	c.Int(&p)
-	s.Partition = int32(p)
 }
 
 // rowCoder walks the fields of a call; what is large is written as the

@@ -61,7 +61,7 @@ func (m *Marks) code(c *Coder) {
 	}
 	for i := range m.Progress {
 		p := &m.Progress[i]
-		codeSource(c, &p.Source)
+		CodeSource(c, &p.Source)
 		c.Int(&p.EventTime)
 		c.Int(&p.CurrentAt)
 	}

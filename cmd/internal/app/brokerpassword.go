@@ -71,7 +71,7 @@ func brokerDir(c config.Config) string { return filepath.Join(c.Data, "broker") 
 
 // brokerOptions are those of the embedded broker.
 func brokerOptions(c config.Config) (broker.Options, error) {
-	o := broker.Options{Listen: c.Kafka.Listen, Dir: brokerDir(c), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions, Readers: readers(c)}
+	o := broker.Options{Listen: c.Kafka.Listen, Dir: brokerDir(c), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions, Readers: topicReaders(c)}
 	var err error
 	if o.Password, err = makeBrokerPassword(c); err != nil {
 		return o, err

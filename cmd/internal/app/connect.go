@@ -2,8 +2,6 @@ package app
 
 import (
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,24 +19,33 @@ import (
 	"flyball/schema"
 	"flyball/schema/clickhouse"
 	"flyball/schema/identity"
-	"flyball/schema/route"
-	"flyball/schema/route/openapi"
+	"flyball/schema/kafka"
 )
 
-// KafkaOpts are the client options that every part starts from.
-func KafkaOpts(c config.Config) ([]kgo.Opt, error) {
-	seeds := c.Kafka.Brokers
-	embedded := len(seeds) == 0
-	if embedded {
-		seeds = []string{c.Kafka.Listen}
+// KafkaConfig is what all Kafka clients of a process share. It logs and counts nothing: the caller sets Log and Metrics.
+func KafkaConfig(c config.Config) (kafka.Config, error) {
+	opts, err := KafkaOpts(c)
+	return kafka.Config{Options: opts}, err
+}
+
+// seedBrokers are the addresses to reach Kafka at.
+func seedBrokers(c config.Config) []string {
+	if len(c.Kafka.Brokers) == 0 {
+		return []string{c.Kafka.Listen}
 	}
-	opts := []kgo.Opt{kgo.SeedBrokers(seeds...), kgo.ClientID("flyball")}
+	return c.Kafka.Brokers
+}
+
+// KafkaOpts are the options by which clients reach Kafka: addresses, TLS, login.
+func KafkaOpts(c config.Config) ([]kgo.Opt, error) {
+	embedded := len(c.Kafka.Brokers) == 0
+	opts := []kgo.Opt{kgo.SeedBrokers(seedBrokers(c)...), kgo.ClientID("flyball")}
 	if embedded {
 		// On one machine compression costs more than the bytes it saves.
 		opts = append(opts, kgo.ProducerBatchCompression(kgo.NoCompression()))
 	}
 	if c.Kafka.TLS != (config.TLS{}) {
-		conf, err := tlsConfig("kafka.tls", c.Kafka.TLS)
+		conf, err := clientTLS("kafka.tls", c.Kafka.TLS)
 		if err != nil {
 			return nil, err
 		}
@@ -93,28 +100,6 @@ func secretFile(key, path string) (string, error) {
 	return secret, nil
 }
 
-func tlsConfig(key string, t config.TLS) (*tls.Config, error) {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("%s.ca: %w", key, err)
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s.ca: no certificate in %s", key, t.CA)
-		}
-	}
-	if t.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("%s.cert, %s.key: %w", key, key, err)
-		}
-		conf.Certificates = []tls.Certificate{pair}
-	}
-	return conf, nil
-}
-
 // OpenDatabase opens ClickHouse as configured; it does not dial.
 func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 	o := clickhouse.Options{Addrs: c.ClickHouse.Addr, Database: c.ClickHouse.Database, User: c.ClickHouse.User}
@@ -129,7 +114,7 @@ func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 		o.Password = schema.Secret(p)
 	}
 	if c.ClickHouse.TLS != (config.TLS{}) {
-		conf, err := tlsConfig("clickhouse.tls", c.ClickHouse.TLS)
+		conf, err := clientTLS("clickhouse.tls", c.ClickHouse.TLS)
 		if err != nil {
 			return nil, err
 		}
@@ -166,54 +151,4 @@ func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
 		return nil, fmt.Errorf("secret_key_file: %s must hold at least 16 bytes in hexadecimal", path)
 	}
 	return key, nil
-}
-
-// NewClassifiers are the rooms that say who called and what kind of call it was.
-func NewClassifiers(c config.Config, key identity.Key) (*identity.Resolver, *route.Current, error) {
-	id, err := identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: entries(c.Agents)})
-	if err != nil {
-		return nil, nil, err
-	}
-	operator, err := operatorRules(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	table, err := route.NewTable(route.Options{Version: "config", Operator: operator, DigestKey: key})
-	if err != nil {
-		return nil, nil, err
-	}
-	return id, route.NewCurrent(table), nil
-}
-
-// operatorRules are the routes of the configuration, and after them those of
-// OpenAPI documents: where both speak of one, the configuration is heard.
-func operatorRules(c config.Config) ([]route.Rule, error) {
-	var byHand, documents []route.Rule
-	for i, r := range c.Routes {
-		if r.OpenAPI != "" {
-			text, err := os.ReadFile(r.OpenAPI)
-			if err != nil {
-				return nil, fmt.Errorf("routes[%d].openapi: %w", i, err)
-			}
-			rules, err := openapi.Rules(text, r.Base)
-			if err != nil {
-				return nil, fmt.Errorf("routes[%d].openapi: %s: %w", i, r.OpenAPI, err)
-			}
-			documents = append(documents, rules...)
-			continue
-		}
-		rule := route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, MCP: r.MCP, Resources: r.Resources, Amount: r.Amount, Currency: r.Currency}
-		if r.Effect != "" {
-			if err := rule.Effect.UnmarshalText([]byte(r.Effect)); err != nil {
-				return nil, fmt.Errorf("routes[%d].effect: %w", i, err)
-			}
-		}
-		if r.Reversibility != "" {
-			if err := rule.Reversibility.UnmarshalText([]byte(r.Reversibility)); err != nil {
-				return nil, fmt.Errorf("routes[%d].reversibility: %w", i, err)
-			}
-		}
-		byHand = append(byHand, rule)
-	}
-	return append(byHand, documents...), nil
 }

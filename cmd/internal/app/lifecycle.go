@@ -124,11 +124,11 @@ func (g *group) stop() {
 	}
 }
 
-var errStopping = errors.New("the process is stopping")
-
 // ready returns nil when every part is ready, else what keeps the first one from it.
-func (g *group) ready() error {
-	for _, s := range g.states() {
+func (g *group) ready() error { return firstNotReady(g.states()) }
+
+func firstNotReady(states []PartState) error {
+	for _, s := range states {
 		if !s.Ready {
 			return fmt.Errorf("%s: %s", s.Part, s.Reason)
 		}
@@ -142,7 +142,7 @@ func (g *group) states() []PartState {
 	running, stopping := slices.Clone(g.running), g.stopping
 	g.mu.Unlock()
 	if stopping {
-		return []PartState{{Part: "stop", Reason: errStopping.Error()}}
+		return []PartState{{Part: "stop", Reason: "the process is stopping"}}
 	}
 	out := []PartState{}
 	for _, r := range running {

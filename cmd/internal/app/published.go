@@ -2,62 +2,91 @@ package app
 
 import (
 	"context"
-	"errors"
-	"log/slog"
+	"sync/atomic"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/config"
 	"flyball/detect/baselinestore"
-	"flyball/schema/identity"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/scope"
+	"flyball/schema"
 	"flyball/schema/route"
 )
 
-// learnEvery is how often a process asks whether the routes have another version.
-const learnEvery = 5 * time.Second
+// learned is what the process uses of the newest published versions. Its functions may be called at any time.
+type learned struct {
+	routes *route.Current              // the operator's routes and the learned ones
+	scopes atomic.Pointer[scope.Guard] // nil: nothing was published, or learned scopes are off
+	life   atomic.Pointer[baseline.Baseline]
+}
 
-// learnedRoutes puts the operator's routes and the learned ones in place: those
-// there are before anything is classified, another version when there is one. A
-// version that cannot be had leaves the last in place.
-func learnedRoutes(c config.Config, kafka []kgo.Opt, key identity.Key, current *route.Current, log *slog.Logger) func(context.Context) error {
-	version, seen := "", int64(-1)
-	look := func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		end, err := baselinestore.End(ctx, kafka)
-		if err != nil || end == seen {
-			return err
-		}
-		seen = end
-		learned, err := baselinestore.LatestRoutes(ctx, kafka, c.Tenant)
-		if errors.Is(err, baselinestore.ErrNotPublished) || err == nil && learned.Version == version {
-			return nil
-		}
+// isLearning reports whether an agent's baseline is still learning. Before the first version every agent's is.
+func (l *learned) isLearning(agent string) bool {
+	body := l.life.Load()
+	if body == nil {
+		return true
+	}
+	state, _ := body.AgentState(agent)
+	return state == schema.BaselineLearning
+}
+
+// loadTimeout bounds how long a start waits for the newest published versions.
+const loadTimeout = 30 * time.Second
+
+// watchVersions puts the newest published versions in place, before any role starts, and follows them. When they cannot
+// be read, the process starts without.
+func (p *process) watchVersions(ctx context.Context) error {
+	c, log := p.config, p.log
+	p.versions = baselinestore.NewWatcher(p.kafka, c.Tenant, log)
+	watched := false
+	if p.has("ingest", "control") {
+		operator, err := operatorRoutes(c)
 		if err != nil {
 			return err
 		}
-		operator, err := operatorRules(c)
-		if err != nil {
+		if p.learned.routes, err = newRoutes(operator, p.key); err != nil {
 			return err
 		}
-		table, err := route.NewTable(route.Options{Version: learned.Version, Operator: append(operator, learned.Rules()...), DigestKey: key})
-		if err != nil {
-			return err
-		}
-		current.Put(table)
-		version = learned.Version
-		log.Info("routes in place", "version", version, "learned", len(learned.Collapsed))
+		p.versions.OnRoutes(p.replaceRoutes)
+		watched = true
+	}
+	if p.has("control") && c.Detect.LearnedScope != config.LearnedScopeOff {
+		p.versions.OnBaseline(func(b *baseline.Baseline) {
+			p.learned.scopes.Store(scope.NewGuard(b.Scopes))
+			log.Info("learned scopes in place", "version", b.Version, "known", b.Scopes != nil)
+		})
+		watched = true
+	}
+	if p.has("control") && c.Control.WithoutManifest == config.WithoutManifestAskWhileLearning {
+		p.versions.OnBaseline(func(b *baseline.Baseline) {
+			p.learned.life.Store(&baseline.Baseline{Version: b.Version, Status: b.Status}) // the rest is large and not used
+		})
+		watched = true
+	}
+	if !watched {
 		return nil
 	}
-	if err := look(context.Background()); err != nil {
-		log.Warn("learned routes cannot be read; the operator's are in place", "error", err)
+	load, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	if err := p.versions.Load(load); err != nil {
+		log.Warn("published baselines and routes cannot be read; until they can, routes are the operator's and no write is held "+
+			"by a learned scope", "error", err)
 	}
-	return func(ctx context.Context) error {
-		return every(ctx, learnEvery, func() {
-			if err := look(ctx); err != nil && ctx.Err() == nil {
-				log.Warn("learned routes cannot be read; the last version stays", "error", err)
-			}
-		})
+	p.parts.start(part{name: "published versions", run: p.versions.Run})
+	return nil
+}
+
+// replaceRoutes puts another version of the learned routes in place. The operator's OpenAPI documents are read again.
+func (p *process) replaceRoutes(l route.Learned) error {
+	operator, err := operatorRoutes(p.config)
+	if err != nil {
+		return err
 	}
+	table, err := route.NewTable(route.Options{Version: l.Version, Operator: append(operator, l.Rules()...), DigestKey: p.key})
+	if err != nil {
+		return err
+	}
+	p.learned.routes.Put(table)
+	p.log.Info("routes in place", "version", l.Version, "learned", len(l.Collapsed))
+	return nil
 }

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"flyball/cmd/internal/config"
 	"flyball/detect/policy"
 	"flyball/schema"
@@ -21,7 +19,7 @@ import (
 type registry struct {
 	agents      atomic.Pointer[map[string]config.Agent]
 	credentials atomic.Pointer[map[string]bool]
-	resolvers   []*identity.Resolver // who else is told of a change
+	resolvers   []*identity.Resolver // updated with every change
 	arming      policy.Arming
 }
 
@@ -47,7 +45,7 @@ func (r *registry) put(list []config.Agent) {
 	r.agents.Store(&by)
 	r.credentials.Store(&credentials)
 	for _, id := range r.resolvers {
-		id.Register(entries(list))
+		id.Register(identityEntries(list))
 	}
 }
 
@@ -78,7 +76,7 @@ func (r *registry) armed(agent, family string) bool {
 	return r.arming.Enforces(agent, (*r.agents.Load())[agent].Tags, family)
 }
 
-func entries(list []config.Agent) []identity.Entry {
+func identityEntries(list []config.Agent) []identity.Entry {
 	var out []identity.Entry
 	for _, a := range list {
 		out = append(out, identity.Entry{Agent: a.ID, Credential: a.Credential, SPIFFE: a.SPIFFE, Consumer: a.Consumer, Owner: a.Owner, Tags: a.Tags})
@@ -151,12 +149,4 @@ func stamp(file string) [2]int64 {
 // AgentLookup says what a configuration's registry knows of an agent, for a command.
 func AgentLookup(c config.Config) func(agent string) (tags []string, criticality string) {
 	return newRegistry(c).about
-}
-
-// countReceipts shows what came of the check's receipts in the rows that were read.
-func countReceipts(id *identity.Resolver, reg prometheus.Registerer) {
-	for _, outcome := range identity.ReceiptOutcomes {
-		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "flyball_receipts_total", ConstLabels: prometheus.Labels{"outcome": outcome},
-			Help: "Rows of logs by what came of the check's receipt in them; missing: the row shows that the check was asked."}, func() float64 { return float64(id.Receipts(outcome)) }))
-	}
 }

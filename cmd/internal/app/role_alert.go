@@ -2,21 +2,35 @@ package app
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"flyball/alerts/notify"
 	"flyball/alerts/pager"
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
 	"flyball/schema"
-	"flyball/schema/identity"
-	"flyball/schema/kafka"
 )
 
-// NewReceiver makes a configured receiver.
+// startAlert starts a pager for each receiver.
+func (p *process) startAlert() error {
+	metrics := pager.NewMetrics(p.metrics)
+	link := func(approval string, until int64) string {
+		return api.ApprovalLink(schema.Secret(p.key), p.config.Control.PublicURL, approval, until)
+	}
+	for i, r := range p.config.Alerts.Receivers {
+		receiver, err := NewReceiver(p.config, i)
+		if err != nil {
+			return err
+		}
+		pages := pager.New(pager.Options{Name: r.Name, Receiver: receiver, Kafka: p.kafka, Now: time.Now, Stage: p.stage,
+			Logger: p.log.With("component", "alert"), Metrics: metrics, Link: link,
+			Wants: func(f *schema.Finding) bool { return p.config.Alerts.Wants(r.Name, f) }})
+		p.parts.start(part{name: "alert." + r.Name, run: pages.Run, ready: pages.Ready})
+	}
+	return nil
+}
+
+// NewReceiver makes the receiver that alerts.receivers[i] describes.
 func NewReceiver(c config.Config, i int) (pager.Receiver, error) {
 	r := c.Alerts.Receivers[i]
 	if r.Alertmanager != nil {
@@ -27,22 +41,4 @@ func NewReceiver(c config.Config, i int) (pager.Receiver, error) {
 		return nil, err
 	}
 	return notify.NewWebhook(r.Name, string(r.Webhook.URL), secret, time.Now)
-}
-
-// tell starts a pager for each receiver.
-func tell(c config.Config, g *group, kafka kafka.Config, key identity.Key, stage func(string), log *slog.Logger, reg *prometheus.Registry) error {
-	m := pager.NewMetrics(reg)
-	for i, r := range c.Alerts.Receivers {
-		receiver, err := NewReceiver(c, i)
-		if err != nil {
-			return err
-		}
-		p := pager.New(pager.Options{Name: r.Name, Receiver: receiver, Kafka: kafka, Now: time.Now, Stage: stage, Logger: log.With("component", "alert"), Metrics: m,
-			Link: func(gate string, until int64) string {
-				return api.ApprovalLink(schema.Secret(key), c.Control.PublicURL, gate, until)
-			},
-			Wants: func(f *schema.Finding) bool { return c.Alerts.Wants(r.Name, f) }})
-		g.start(part{name: "alert." + r.Name, run: p.Run, ready: p.Ready})
-	}
-	return nil
 }

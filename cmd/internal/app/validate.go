@@ -35,7 +35,7 @@ func Validate(c config.Config, roles ...string) error {
 		_, err := mechanism(c.Kafka.SASL)
 		check(err)
 	}
-	_, err := tlsConfig("kafka.tls", c.Kafka.TLS)
+	_, err := clientTLS("kafka.tls", c.Kafka.TLS)
 	check(err)
 	db, err := OpenDatabase(c)
 	if check(err); err == nil {

@@ -5,12 +5,11 @@ import (
 	"runtime/debug"
 )
 
-// Version of the binary, as the linker set it; main hands it over.
+// Version of the binary, as the linker set it; main sets it at start.
 var Version string
 
-// code names the binary that made something: its version, else the commit that it
-// was built of.
-func code() string {
+// codeVersion names the binary in what it writes: its version, else the commit that it was built from.
+func codeVersion() string {
 	out := Version
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {

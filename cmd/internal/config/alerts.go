@@ -1,8 +1,8 @@
 package config
 
 import (
+	"fmt"
 	"net/url"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -10,15 +10,14 @@ import (
 	"flyball/schema"
 )
 
-// Alerts are read by the alert role. Without routes every receiver is told of
-// everything from level alert on.
+// Alerts are read by the role alert. Without routes every receiver gets a page for every finding from level alert on.
 type Alerts struct {
 	Receivers []Receiver   `yaml:"receivers"`
 	Routes    []AlertRoute `yaml:"routes"`
 }
 
-// Receiver is somebody to tell: exactly one of its kinds is set. Its name is part
-// of a consumer group: renamed, it is a new receiver.
+// Receiver is where pages go: exactly one of its kinds is set. The name is part of a consumer group: a renamed receiver
+// is a new one.
 type Receiver struct {
 	Name         string        `yaml:"name"`
 	Webhook      *Webhook      `yaml:"webhook,omitempty"`
@@ -36,78 +35,79 @@ type Alertmanager struct {
 	URL string `yaml:"url"`
 }
 
-// AlertRoute sends what matches to receivers.
+// AlertRoute sends findings that match to receivers.
 type AlertRoute struct {
-	MinLevel  string   `yaml:"min_level"` // alert, trip; empty is alert
+	MinLevel  Level    `yaml:"min_level"` // alert, trip; empty is alert
 	Agents    []string `yaml:"agents"`    // names or patterns as billing/*; empty is all
 	Receivers []string `yaml:"receivers"`
 }
 
-func (a Alerts) validate(bad func(string, ...any)) {
+func (a Alerts) validate(p *problems) {
 	var names []string
 	for i, r := range a.Receivers {
-		if r.Name == "" || strings.Trim(r.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-			bad("alerts.receivers[%d].name: %q must be of a-z, 0-9, - and _", i, r.Name)
-		}
 		if slices.Contains(names, r.Name) {
-			bad("alerts.receivers[%d].name: %q is taken", i, r.Name)
+			p.add("alerts.receivers[%d].name: %q is taken", i, r.Name)
 		}
 		names = append(names, r.Name)
-		switch {
-		case (r.Webhook == nil) == (r.Alertmanager == nil):
-			bad("alerts.receivers[%d] (%s): set exactly one of webhook, alertmanager", i, r.Name)
-		case r.Webhook != nil:
-			if !httpURL(string(r.Webhook.URL)) {
-				bad("alerts.receivers[%d].webhook.url: not an http or https URL", i)
-			}
-			if f, err := os.Open(r.Webhook.SecretFile); err != nil {
-				bad("alerts.receivers[%d].webhook.secret_file: %w; pages are signed: put whsec_ and base64 of 32 random bytes there", i, err)
-			} else {
-				f.Close()
-			}
-		default:
-			if !httpURL(r.Alertmanager.URL) {
-				bad("alerts.receivers[%d].alertmanager.url: %q is not an http or https URL", i, r.Alertmanager.URL)
-			}
-		}
+		r.validate(p, i)
 	}
 	for i, r := range a.Routes {
-		if r.MinLevel != "" && r.MinLevel != schema.LevelAlert.String() && r.MinLevel != schema.LevelTrip.String() {
-			bad("alerts.routes[%d].min_level: %q is none of alert, trip", i, r.MinLevel)
-		}
+		key := fmt.Sprintf("alerts.routes[%d].", i)
+		p.oneOf(key+"min_level", r.MinLevel.text, schema.LevelAlert.String(), schema.LevelTrip.String())
 		if len(r.Receivers) == 0 {
-			bad("alerts.routes[%d].receivers: empty; name who is told", i)
+			p.add("%sreceivers: empty; name who gets the pages", key)
 		}
 		for _, n := range r.Receivers {
 			if !slices.Contains(names, n) {
-				bad("alerts.routes[%d].receivers: %q is none of alerts.receivers", i, n)
+				p.add("%sreceivers: %q is none of alerts.receivers", key, n)
 			}
 		}
-		for _, p := range r.Agents {
-			if _, err := path.Match(p, ""); err != nil {
-				bad("alerts.routes[%d].agents: %q is no pattern: %w", i, p, err)
-			}
+		for _, pattern := range r.Agents {
+			p.pattern(key+"agents", pattern)
 		}
 	}
 }
 
-// Wants says whether the routes send a finding to a receiver.
+func (r Receiver) validate(p *problems, i int) {
+	if r.Name == "" || strings.Trim(r.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		p.add("alerts.receivers[%d].name: %q must be of a-z, 0-9, - and _", i, r.Name)
+	}
+	switch {
+	case (r.Webhook == nil) == (r.Alertmanager == nil):
+		p.add("alerts.receivers[%d] (%s): set exactly one of webhook, alertmanager", i, r.Name)
+	case r.Webhook != nil:
+		if !httpURL(string(r.Webhook.URL)) {
+			p.add("alerts.receivers[%d].webhook.url: not an http or https URL", i)
+		}
+		if err := canOpen(r.Webhook.SecretFile); err != nil {
+			p.add("alerts.receivers[%d].webhook.secret_file: %w; pages are signed: put whsec_ and base64 of 32 random bytes there", i, err)
+		}
+	default:
+		if !httpURL(r.Alertmanager.URL) {
+			p.add("alerts.receivers[%d].alertmanager.url: %q is not an http or https URL", i, r.Alertmanager.URL)
+		}
+	}
+}
+
+// Wants reports whether the routes send a finding to a receiver. A call outside a learned scope sends no page unless
+// the finding is enforced: such findings have a budget of their own.
 func (a Alerts) Wants(receiver string, f *schema.Finding) bool {
 	if f.Family == schema.FamilyScope && (f.Decision == nil || f.Decision.Mode != schema.ModeArmed) {
-		return false // what would have been held wakes nobody: it has a budget of its own
+		return false
 	}
 	if len(a.Routes) == 0 {
 		return f.Level >= schema.LevelAlert
 	}
-	return slices.ContainsFunc(a.Routes, func(r AlertRoute) bool {
-		least := schema.LevelAlert
-		if r.MinLevel == schema.LevelTrip.String() {
-			least = schema.LevelTrip
-		}
-		return f.Level >= least && slices.Contains(r.Receivers, receiver) && (len(r.Agents) == 0 || slices.ContainsFunc(r.Agents, func(p string) bool {
-			ok, _ := path.Match(p, f.AgentID)
-			return ok
-		}))
+	return slices.ContainsFunc(a.Routes, func(r AlertRoute) bool { return r.matches(receiver, f) })
+}
+
+func (r AlertRoute) matches(receiver string, f *schema.Finding) bool {
+	if f.Level < max(r.MinLevel.Value, schema.LevelAlert) || !slices.Contains(r.Receivers, receiver) {
+		return false
+	}
+	return len(r.Agents) == 0 || slices.ContainsFunc(r.Agents, func(pattern string) bool {
+		ok, _ := path.Match(pattern, f.AgentID)
+		return ok
 	})
 }
 

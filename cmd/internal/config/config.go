@@ -4,11 +4,14 @@ import (
 	"os"
 	"time"
 
+	"flyball/detect/enforce/breaker"
+	"flyball/detect/engine"
+	"flyball/detect/learn"
 	"flyball/schema"
 )
 
-// Config is everything that can be set. The YAML keys are the environment's
-// names too: FLYBALL_KAFKA_LISTEN is kafka.listen.
+// Config is everything that can be set. Each key of the file is a variable of the environment as well: kafka.listen is
+// FLYBALL_KAFKA_LISTEN.
 type Config struct {
 	Tenant        string     `yaml:"tenant"`
 	Data          string     `yaml:"data"` // embedded parts keep their files here
@@ -20,15 +23,15 @@ type Config struct {
 	SecretKeyFile string     `yaml:"secret_key_file"` // HMAC key of the deployment; `up` makes one under data
 	Detect        Detect     `yaml:"detect"`
 	Learn         Learn      `yaml:"learn"`
-	Mappings      []string   `yaml:"mappings"` // files that say how the records of other gateways are read
+	Mappings      []string   `yaml:"mappings"` // files that describe the records of other gateways
 	Routes        []Route    `yaml:"routes"`
 	Agents        []Agent    `yaml:"agents"`
 	Alerts        Alerts     `yaml:"alerts"`
 
-	File string `yaml:"-"` // it was read from; empty: there was none
+	File string `yaml:"-"` // the file that was read; empty: there was none
 }
 
-// Kafka says where the log is. Without brokers the embedded one starts.
+// Kafka is the log. Without brokers the embedded one starts.
 type Kafka struct {
 	Brokers    []string `yaml:"brokers"`
 	Listen     string   `yaml:"listen"`
@@ -65,8 +68,8 @@ type Input struct {
 	TrustedHops int `yaml:"trusted_hops"`
 }
 
-// ClickHouse says where calls are stored. Without addresses the embedded
-// engine starts. Addresses are of ClickHouse's HTTP interface.
+// ClickHouse is where calls are stored. Without addresses the embedded engine starts. Addresses are those of the HTTP
+// interface.
 type ClickHouse struct {
 	Addr         []string `yaml:"addr"`
 	Listen       string   `yaml:"listen"`
@@ -81,25 +84,26 @@ type ClickHouse struct {
 type Control struct {
 	Listen string  `yaml:"listen"`
 	Tokens []Token `yaml:"tokens"`
-	// Point names this enforcement point: stable over restarts, one of its kind.
+	// Point names this enforcement point: the same after a restart, and of no other point.
 	Point      string     `yaml:"point"`
 	TripBudget TripBudget `yaml:"trip_budget"`
-	TLS        TLS        `yaml:"tls"`        // cert and key of the listener; ca: clients must show a certificate of it
-	PublicURL  string     `yaml:"public_url"` // what stands before the paths of links in pages; empty: pages hold no links that decide
-	// WithoutManifest says what irreversible calls of agents without a manifest meet: allow, ask,
-	// ask_while_learning (their baseline).
+	// TLS of the listener. With a ca, clients must show a certificate of it.
+	TLS TLS `yaml:"tls"`
+	// PublicURL is put before the paths of links in pages; empty: pages have no links that decide.
+	PublicURL string `yaml:"public_url"`
+	// WithoutManifest is what happens to irreversible calls of agents without a manifest: allow, ask (a person
+	// approves them), ask_while_learning (while the agent's baseline is learning).
 	WithoutManifest   string  `yaml:"without_manifest"`
 	ThrottlePerSecond float64 `yaml:"throttle_per_second"` // calls of a throttled scope that pass at one point
 }
 
-// TripBudget bounds what automatic trips may do to a tenant; beyond it they
-// become pages.
+// TripBudget bounds automatic trips of a tenant; beyond it they become pages.
 type TripBudget struct {
 	PerHour       int `yaml:"per_hour"`
 	AgentsPercent int `yaml:"agents_percent"` // of the active agents, at least one
 }
 
-// Learn makes baselines of closed clean runs.
+// Learn is about baselines, which are made of closed clean runs.
 type Learn struct {
 	Every      Duration `yaml:"every"`
 	Quarantine Duration `yaml:"quarantine"` // how long a run must have been closed
@@ -107,13 +111,13 @@ type Learn struct {
 	MinRuns    int      `yaml:"min_runs"`
 }
 
-// Token lets a tool in.
+// Token authenticates a caller of the operators' API.
 type Token struct {
 	Name    string        `yaml:"name"`
 	Role    string        `yaml:"role"`       // viewer, responder, admin, orchestrator
 	Value   schema.Secret `yaml:"value_file"` // holds the token, or sha256: and its hash
 	Tenants []string      `yaml:"tenants"`    // empty: any
-	Expires string        `yaml:"expires"`    // RFC 3339; empty: never
+	Expires Time          `yaml:"expires"`    // RFC 3339; empty: never
 }
 
 // Check is the listener for gateways.
@@ -122,8 +126,8 @@ type Check struct {
 	GRPC      string `yaml:"grpc"`
 	TLS       TLS    `yaml:"tls"`
 	TokenFile string `yaml:"token_file"`
-	// TrustedHops is the same of the gateways that ask; 0: the client is the address that
-	// the gateway names as its peer.
+	// TrustedHops is the same for the gateways that call the check; 0: the client is the address that the gateway
+	// names as its peer.
 	TrustedHops int `yaml:"trusted_hops"`
 }
 
@@ -132,22 +136,22 @@ type Listener struct {
 	Listen string `yaml:"listen"`
 }
 
-// Detect bounds what a partition remembers and paces what it writes.
+// Detect is about the detector: what it decides by, what it remembers, how often it writes.
 type Detect struct {
 	Mode              string       `yaml:"mode"`  // observe, armed
-	Armed             []string     `yaml:"armed"` // what is armed in mode observe: agents as billing/*, tag:payments, family:runaway.loop
+	Armed             []string     `yaml:"armed"` // enforced in mode observe: billing/* (agents), tag:payments, family:runaway.loop
 	Policy            []PolicyRule `yaml:"policy"`
 	Exceptions        []Exception  `yaml:"exceptions"`
 	TripTTL           Duration     `yaml:"trip_ttl"`
 	FalseTripsPer1000 float64      `yaml:"false_trips_per_1000"`
-	// Of people's sessions that may be taken for a machine's.
+	// FalseSuspicionsPer1000 is how many of 1000 sessions of people may be taken for a machine's.
 	FalseSuspicionsPer1000 float64 `yaml:"false_suspicions_per_1000"`
-	LearnedScope           string  `yaml:"learned_scope"` // off, observe (held only where family:scope is armed by name), enforce (armed like the rest)
+	// LearnedScope is off, observe (enforced only where family:scope is armed by name) or enforce (armed like the rest).
+	LearnedScope string `yaml:"learned_scope"`
 
 	MaxOpenRunsPerActor int `yaml:"max_open_runs_per_actor"`
-	// Of the process, over all partitions. Established callers have room up to the whole,
-	// whatever the others hold; proven ones up to half and claimed ones up to half, as long
-	// as all together hold less than the whole.
+	// MaxOpenRuns and MaxActors are of the process, over all partitions. Established callers may use all of it, whatever
+	// the others use; proven ones at most half and claimed ones at most half, while all together use less than all.
 	MaxOpenRuns     int      `yaml:"max_open_runs"`
 	MaxActors       int      `yaml:"max_actors"`
 	SessionGap      Duration `yaml:"session_gap"`
@@ -157,35 +161,35 @@ type Detect struct {
 	CheckpointEvery Duration `yaml:"checkpoint_every"`
 }
 
-// PolicyRule is a rule of what is done about which finding. The most specific holds.
+// PolicyRule says what is done about which finding. The most specific rule applies.
 type PolicyRule struct {
-	Name          string   `yaml:"name"`
-	Level         string   `yaml:"level"` // alert, trip
-	Agent         string   `yaml:"agent"`
-	Tag           string   `yaml:"tag"`
-	Family        string   `yaml:"family"`
-	Criticality   string   `yaml:"criticality"`   // low, normal, high
-	Reversibility string   `yaml:"reversibility"` // of the worst that was done
-	Action        string   `yaml:"action"`        // annotate, throttle, gate, deny
-	TTL           Duration `yaml:"ttl"`
+	Name          string        `yaml:"name"`
+	Level         Level         `yaml:"level"` // alert, trip
+	Agent         string        `yaml:"agent"`
+	Tag           string        `yaml:"tag"`
+	Family        string        `yaml:"family"`
+	Criticality   string        `yaml:"criticality"`   // low, normal, high
+	Reversibility Reversibility `yaml:"reversibility"` // of the worst that was done
+	Action        Action        `yaml:"action"`        // annotate, throttle, gate, deny
+	TTL           Duration      `yaml:"ttl"`
 }
 
 // Route is an operator's route.
 type Route struct {
-	Method        string   `yaml:"method"`
-	Template      string   `yaml:"template"`
-	Effect        string   `yaml:"effect"`
-	Reversibility string   `yaml:"reversibility"`
-	Resources     []string `yaml:"resources"` // parameters that name resources: "order_id:order"
-	Tool          string   `yaml:"tool"`      // of MCP and the like, instead of a template
-	Amount        string   `yaml:"amount"`    // where the money stands: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
-	Currency      string   `yaml:"currency"`  // where it stands, or the one that it always is: EUR
-	MCP           bool     `yaml:"mcp"`       // an MCP server answers the template
-	OpenAPI       string   `yaml:"openapi"`   // an OpenAPI 3 document, instead of all of these
-	Base          string   `yaml:"base"`      // what stands before its paths; else the path of its first server
+	Method        string        `yaml:"method"`
+	Template      string        `yaml:"template"`
+	Effect        Effect        `yaml:"effect"`
+	Reversibility Reversibility `yaml:"reversibility"`
+	Resources     []string      `yaml:"resources"` // parameters that name resources: "order_id:order"
+	Tool          string        `yaml:"tool"`      // of MCP and the like, instead of a template
+	Amount        string        `yaml:"amount"`    // where the amount of money is: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
+	Currency      string        `yaml:"currency"`  // where the currency is, or a fixed one: EUR
+	MCP           bool          `yaml:"mcp"`       // an MCP server answers the template
+	OpenAPI       string        `yaml:"openapi"`   // file with an OpenAPI 3 document, instead of the keys above
+	Base          string        `yaml:"base"`      // prefix of the document's paths; empty: the path of its first server
 }
 
-// Agent is a line of the registry: which agent a credential belongs to.
+// Agent is an entry of the registry: which agent a credential belongs to.
 type Agent struct {
 	ID         string   `yaml:"id"`
 	Credential string   `yaml:"credential"`
@@ -193,31 +197,55 @@ type Agent struct {
 	Consumer   string   `yaml:"consumer"`
 	Owner      string   `yaml:"owner"`
 	Tags       []string `yaml:"tags"`
-	// Criticality of what it does, for people and for policy: low, normal, high.
+	// Criticality of what the agent does, for people and for policy: low, normal, high.
 	Criticality string `yaml:"criticality"`
 }
 
-// Default is the only source of defaults.
+// defaultPartitions is how many partitions flyball.calls gets unless kafka.partitions says otherwise.
+const defaultPartitions = 8
+
+// Default is the configuration of an empty file. What a part has a default for comes from that part.
 func Default() Config {
 	return Config{
 		Tenant: "default",
 		Data:   "flyball-data",
-		Kafka: Kafka{Listen: "127.0.0.1:9092", Partitions: 8, Inputs: []Input{
+		Kafka: Kafka{Listen: "127.0.0.1:9092", Partitions: defaultPartitions, Inputs: []Input{
 			{Topic: "gateway-logs", Format: "auto"},
 			{Topic: "otlp_spans", Format: "otlp_proto", Signal: "traces"},
 			{Topic: "otlp_logs", Format: "otlp_proto", Signal: "logs"},
 		}},
 		ClickHouse: ClickHouse{Listen: "127.0.0.1:8123", Database: "flyball"},
-		Control:    Control{Listen: "127.0.0.1:7171", Point: hostname(), TripBudget: TripBudget{PerHour: 5, AgentsPercent: 10}, WithoutManifest: "allow", ThrottlePerSecond: 1},
+		Control:    defaultControl(),
 		Check:      Check{Listen: "127.0.0.1:7172", GRPC: "127.0.0.1:7173"},
 		Metrics:    Listener{Listen: "127.0.0.1:7174"},
-		Learn:      Learn{Every: Duration(time.Hour), Quarantine: Duration(24 * time.Hour), Window: Duration(30 * 24 * time.Hour), MinRuns: 50},
-		Detect: Detect{
-			Mode: "observe", FalseTripsPer1000: 1, LearnedScope: "observe", FalseSuspicionsPer1000: 10, TripTTL: Duration(15 * time.Minute),
-			MaxOpenRunsPerActor: 2000, MaxOpenRuns: 400_000, MaxActors: 400_000,
-			SessionGap: Duration(10 * time.Minute), ConversationGap: Duration(30 * time.Minute), RunGap: Duration(30 * time.Minute),
-			Lateness: Duration(5 * time.Minute), CheckpointEvery: Duration(30 * time.Second),
-		},
+		Learn:      defaultLearn(),
+		Detect:     defaultDetect(),
+	}
+}
+
+func defaultControl() Control {
+	budget := breaker.DefaultBudget()
+	return Control{Listen: "127.0.0.1:7171", Point: hostname(),
+		TripBudget:      TripBudget{PerHour: budget.PerHour, AgentsPercent: budget.Percent},
+		WithoutManifest: WithoutManifestAllow, ThrottlePerSecond: 1}
+}
+
+func defaultLearn() Learn {
+	o := learn.DefaultOptions()
+	return Learn{Every: Duration(o.Every), Quarantine: Duration(o.Quarantine), Window: Duration(o.Window), MinRuns: o.MinRuns}
+}
+
+func defaultDetect() Detect {
+	e := engine.DefaultConfig()
+	l := e.Limits // of one of defaultPartitions
+	return Detect{
+		Mode: ModeObserve, LearnedScope: LearnedScopeObserve, TripTTL: Duration(e.Rules.TTL),
+		FalseTripsPer1000: e.FalseTrips * 1000, FalseSuspicionsPer1000: e.FalseSuspicions * 1000,
+		MaxOpenRunsPerActor: l.OpenRunsPerActor,
+		MaxOpenRuns:         l.OpenRuns * defaultPartitions, MaxActors: l.Actors * defaultPartitions,
+		SessionGap: Duration(l.SessionGap), ConversationGap: Duration(l.ConversationGap),
+		RunGap: Duration(l.RunGap), Lateness: Duration(l.Lateness),
+		CheckpointEvery: Duration(e.CheckpointEvery),
 	}
 }
 
@@ -228,18 +256,13 @@ func hostname() string {
 	return "point"
 }
 
-// Duration is a duration written as Go writes it: 15m.
+// Duration is written as Go writes it: 15m.
 type Duration time.Duration
 
-func (d Duration) String() string            { return time.Duration(d).String() }
-func (d Duration) MarshalYAML() (any, error) { return d.String(), nil }
-func (d *Duration) UnmarshalYAML(read func(any) error) error {
-	var s string
-	if err := read(&s); err != nil {
-		return err
-	}
-	return d.UnmarshalText([]byte(s))
-}
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText writes the duration.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // UnmarshalText reads a duration.
 func (d *Duration) UnmarshalText(b []byte) error {

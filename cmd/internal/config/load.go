@@ -1,22 +1,24 @@
 package config
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
-	"flyball/schema/document"
-
 	"github.com/goccy/go-yaml"
+
+	"flyball/schema/document"
 )
 
-// Load reads a file over the defaults, and the environment over both. An empty
-// path is flyball.yaml in the working directory, if there is one.
+// Load reads a file over the defaults, and the environment over both. An empty path is flyball.yaml in the working
+// directory, if there is one. environ is in the form of os.Environ.
 func Load(path string, environ []string) (Config, error) {
 	c := Default()
 	optional := path == ""
@@ -40,48 +42,50 @@ func Load(path string, environ []string) (Config, error) {
 	return c, nil
 }
 
+// Dump is the configuration in force, as YAML, secrets masked.
+func Dump(c Config) ([]byte, error) { return yaml.Marshal(c) }
+
+// parse reads a document into c. Only one that cannot be read is looked at again, for a key that does not exist.
 func parse(path string, text []byte, c *Config) error {
+	err := document.Read(text, c)
+	if err == nil {
+		return nil
+	}
 	var tree any
-	if err := document.Read(text, &tree); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	if document.Read(text, &tree) == nil {
+		if unknown := findUnknownKey(path, "", tree, reflect.TypeFor[Config]()); unknown != nil {
+			return unknown
+		}
 	}
-	if err := refuseUnknown(path, "", tree, reflect.TypeFor[Config]()); err != nil {
-		return err
-	}
-	if err := document.Read(text, c); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+	return fmt.Errorf("%s: %w", path, err)
 }
 
-// refuseUnknown walks what was written beside the type it is for.
-func refuseUnknown(file, at string, tree any, t reflect.Type) error {
+// findUnknownKey compares a document with the type that it is for, and returns an error that names a key that the type
+// does not have, and the nearest that it has. nil: there is none.
+func findUnknownKey(file, at string, tree any, t reflect.Type) error {
 	switch t.Kind() {
 	case reflect.Pointer:
-		return refuseUnknown(file, at, tree, t.Elem())
+		return findUnknownKey(file, at, tree, t.Elem())
 	case reflect.Slice:
 		list, _ := tree.([]any)
 		for i, v := range list {
-			if err := refuseUnknown(file, fmt.Sprintf("%s[%d]", at, i), v, t.Elem()); err != nil {
+			if err := findUnknownKey(file, fmt.Sprintf("%s[%d]", at, i), v, t.Elem()); err != nil {
 				return err
 			}
 		}
 	case reflect.Struct:
-		m, ok := tree.(map[string]any)
-		if !ok {
+		values, ok := tree.(map[string]any)
+		if !ok || isText(t) {
 			return nil
 		}
 		keys := fields(t)
-		for k, v := range m {
+		for _, k := range sortedKeys(values) {
 			f, ok := keys[k]
 			if !ok {
-				names := make([]string, 0, len(keys))
-				for n := range keys {
-					names = append(names, n)
-				}
-				return fmt.Errorf("%s: unknown key %s%s; did you mean %s%s?", file, prefix(at), k, prefix(at), nearest(k, names))
+				return fmt.Errorf("%s: unknown key %s%s; did you mean %s%s?",
+					file, prefix(at), k, prefix(at), document.Nearest(k, sortedKeys(keys)))
 			}
-			if err := refuseUnknown(file, prefix(at)+k, v, f.Type); err != nil {
+			if err := findUnknownKey(file, prefix(at)+k, values[k], f.Type); err != nil {
 				return err
 			}
 		}
@@ -96,6 +100,7 @@ func prefix(at string) string {
 	return at + "."
 }
 
+// fields are those of a struct, by the keys that they have in the file.
 func fields(t reflect.Type) map[string]reflect.StructField {
 	out := map[string]reflect.StructField{}
 	for i := range t.NumField() {
@@ -107,82 +112,60 @@ func fields(t reflect.Type) map[string]reflect.StructField {
 	return out
 }
 
-// nearest is the known name with the smallest edit distance.
-func nearest(name string, known []string) string {
-	slices.Sort(known)
-	best, least := "", 1<<30
-	for _, k := range known {
-		if d := distance(name, k); d < least {
-			best, least = k, d
-		}
-	}
-	return best
+// isText reports whether values of a type read themselves from text.
+func isText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			next := min(row[j]+1, row[j+1]+1, diagonal+cost)
-			diagonal, row[j+1] = row[j+1], next
-		}
-	}
-	return row[len(b)]
-}
-
-// NotConfig are, beside FLYBALL_TEST_… and FLYBALL_ENGINE…, environment variables that start like configuration and are
-// not: where tools and tests find things.
+// NotConfig are environment variables that begin like configuration and are none: they say where tools and tests find
+// things. So do FLYBALL_TEST_… and FLYBALL_ENGINE….
 var NotConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_TIERS_FILE", "FLYBALL_MEASURE", "FLYBALL_TOKEN"}
 
+func isConfigVariable(name string) bool {
+	return strings.HasPrefix(name, "FLYBALL_") && !slices.Contains(NotConfig, name) &&
+		!strings.HasPrefix(name, "FLYBALL_TEST_") && !strings.HasPrefix(name, "FLYBALL_ENGINE")
+}
+
 func fromEnvironment(c *Config, environ []string) error {
-	paths := map[string]reflect.Value{}
-	leaves("FLYBALL", reflect.ValueOf(c).Elem(), paths)
+	settings := map[string]reflect.Value{}
+	variables("FLYBALL", reflect.ValueOf(c).Elem(), settings)
 	for _, e := range environ {
-		name, value, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, "FLYBALL_") || strings.HasPrefix(name, "FLYBALL_TEST_") || strings.HasPrefix(name, "FLYBALL_ENGINE") || slices.Contains(NotConfig, name) {
+		name, text, _ := strings.Cut(e, "=")
+		if !isConfigVariable(name) {
 			continue
 		}
-		v, ok := paths[name]
+		v, ok := settings[name]
 		if !ok {
-			names := make([]string, 0, len(paths))
-			for n := range paths {
-				names = append(names, n)
-			}
-			return fmt.Errorf("environment: unknown %s; did you mean %s?", name, nearest(name, names))
+			return fmt.Errorf("environment: unknown %s; did you mean %s?", name, document.Nearest(name, slices.Collect(maps.Keys(settings))))
 		}
-		if err := setText(v, value); err != nil {
-			return fmt.Errorf("environment: %s=%q: %w", name, value, err)
+		if err := setText(v, text); err != nil {
+			return fmt.Errorf("environment: %s=%q: %w", name, text, err)
 		}
 	}
 	return nil
 }
 
-// leaves are the values that one variable can hold: lists of structs only come
-// from the file.
-func leaves(at string, v reflect.Value, into map[string]reflect.Value) {
-	if v.Kind() == reflect.Struct {
+// variables collects the settings that a variable can hold, by its name. Lists of sections are only read from the file.
+func variables(name string, v reflect.Value, into map[string]reflect.Value) {
+	t := v.Type()
+	switch {
+	case isText(t):
+		into[name] = v
+	case t.Kind() == reflect.Struct:
 		for i := range v.NumField() {
-			leaves(at+"_"+strings.ToUpper(v.Type().Field(i).Tag.Get("yaml")), v.Field(i), into)
+			key, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+			if key != "-" {
+				variables(name+"_"+strings.ToUpper(key), v.Field(i), into)
+			}
 		}
-		return
-	}
-	if v.Kind() != reflect.Slice || v.Type().Elem().Kind() == reflect.String {
-		into[at] = v
+	case t.Kind() != reflect.Slice || t.Elem().Kind() == reflect.String:
+		into[name] = v
 	}
 }
 
 func setText(v reflect.Value, s string) error {
-	if d, ok := v.Addr().Interface().(*Duration); ok {
-		return d.UnmarshalText([]byte(s))
+	if t, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		return t.UnmarshalText([]byte(s))
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -210,6 +193,3 @@ func setText(v reflect.Value, s string) error {
 	}
 	return nil
 }
-
-// Dump is the configuration in force, as YAML, secrets masked.
-func Dump(c Config) ([]byte, error) { return yaml.Marshal(c) }

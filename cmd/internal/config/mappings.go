@@ -8,10 +8,10 @@ import (
 	"flyball/ingest/mapping"
 )
 
-// Formats that an input may have without a mapping of one's own.
+// Formats are the names of those that an input may have without a mapping.
 var Formats = decode.Formats()
 
-// CompileMappings reads the operator's mappings.
+// CompileMappings reads and compiles the files under mappings.
 func (c Config) CompileMappings() ([]*mapping.Program, error) {
 	var out []*mapping.Program
 	for i, file := range c.Mappings {
@@ -33,15 +33,15 @@ func (c Config) CompileMappings() ([]*mapping.Program, error) {
 	return out, nil
 }
 
-// formatNames are all formats that an input may have.
-func (c Config) formatNames(bad func(format string, args ...any)) []string {
+// formatNames are all formats that an input may have, those of mappings included.
+func (c Config) formatNames(p *problems) []string {
 	names := Formats
 	programs, err := c.CompileMappings()
 	if err != nil {
-		bad("%w", err)
+		p.add("%w", err)
 	}
-	for _, p := range programs {
-		names = append(names[:len(names):len(names)], p.Name)
+	for _, program := range programs {
+		names = append(names[:len(names):len(names)], program.Name)
 	}
 	return names
 }

@@ -99,11 +99,11 @@ func (o Options) say(format string, args ...any) { fmt.Fprintf(o.Out, format+"\n
 
 // minute is the play in its acts: history, baseline, live, report.
 func (o Options) minute(ctx context.Context, c config.Config, pager *phone, began time.Time) error {
-	kafka, err := app.KafkaOpts(c)
+	kafka, err := app.KafkaConfig(c)
 	if err != nil {
 		return err
 	}
-	client, err := kgo.NewClient(append(kafka, kgo.DefaultProduceTopic(inputTopic), kgo.ProducerLinger(time.Millisecond))...)
+	client, err := kafka.NewClient("demo", kgo.DefaultProduceTopic(inputTopic), kgo.ProducerLinger(time.Millisecond))
 	if err != nil {
 		return err
 	}

@@ -93,10 +93,10 @@ func same(t *testing.T, view labelled.View, past, live []*recording) {
 	for _, l := range taught {
 		l.ID = ids[l.ID] // which calibrates together is told by ids
 	}
-	own := evaluate.Learn(taught)
-	differ(t, deployed, own.Body())
+	own := evaluate.LearnDetector(taught)
+	differ(t, deployed, own.Baseline)
 
-	alarms := agree(t, f.play(view, live), f.detected(), evaluate.With(deployed))
+	alarms := agree(t, f.play(view, live), f.detected(), evaluate.NewDetector(deployed))
 	t.Logf("%d runs taught, %d judged, %d alert, %d trip", len(past), len(live), alarms[0], alarms[1])
 	if least := len(live) / 8; alarms[0] < least || alarms[1] < least/2 {
 		t.Errorf("too few alarms to say that they are the same: %v", alarms)

@@ -83,7 +83,7 @@ FROM flyball.calls ORDER BY calls_partition, calls_offset, source_offset, item`)
 func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detected, by *evaluate.Detector) (alarms [len(evaluate.Levels)]int) {
 	t.Helper()
 	for _, r := range runs {
-		d, path := deployed[r.ID], by.Path(r)
+		d, path := deployed[r.ID], by.Scores(r)
 		if d == nil || len(d.calls) != len(path) {
 			t.Errorf("%s: detect has another run of this key: %+v", r.ID, d)
 			continue
@@ -96,7 +96,7 @@ func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detecte
 				t.Errorf("%s rises to %.12g in detect at call %d, in process: %v", r.ID, value, i+1, path)
 			}
 		}
-		for level, threshold := range by.Thresholds() {
+		for level, threshold := range by.Thresholds {
 			want, got := slices.IndexFunc(path, func(x float64) bool { return x > threshold })+1, 0 // of the run, from 1; 0 none
 			if at := d.alarms[level]; at != nil {
 				if got = slices.Index(d.calls, at.String()) + 1; got == 0 {

@@ -13,6 +13,7 @@ import (
 	"flyball/detect/baselinestore"
 	"flyball/detect/evaluate"
 	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
 )
 
 // play sends runs as the log of a view has them, and waits for them to be stored.
@@ -65,7 +66,7 @@ func (f *flyball) learnOnce() *baseline.Baseline {
 	f.t.Helper()
 	f.t.Setenv("FLYBALL_LEARN_MIN_RUNS", "50")
 	f.run([]int{0}, "learn", "--once")
-	body, err := baselinestore.LatestBaseline(context.Background(), f.login(), func(string) bool { return true })
+	body, err := baselinestore.LatestBaseline(context.Background(), kafka.Config{Options: f.login()}, func(string) bool { return true })
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -13,34 +14,44 @@ import (
 	"flyball/schema/wire"
 )
 
-// LetterOptions say which dead letters are sent again.
-type LetterOptions struct {
+// DeadLetterOptions say which dead letters are sent again.
+type DeadLetterOptions struct {
 	Kafka  []kgo.Opt
 	Reason string // only these; empty: all
 	Topic  string // only of this input topic; empty: all
-	DryRun bool   // say what would be sent
+	DryRun bool   // send nothing, report what would be sent
 	// Decode reads a record as ingest would now.
-	Decode func(*decode.Record) (calls int, dead []decode.Dead)
-	// Done reports whether the letter of a place came through before.
+	Decode func(*decode.Record) (calls int, dead []decode.Rejected)
+	// Done reports whether the dead letter of a place came through before.
 	Done func(place string) bool
 }
 
-// LetterResult is what became of the letters.
-type LetterResult struct {
-	Letters   int            `json:"letters"`    // there are
-	Sent      []string       `json:"sent"`       // places of those that were sent, or would be
-	Still     map[string]int `json:"still"`      // could not be read now either, by reason
-	Foreign   int            `json:"foreign"`    // in the topic, and not written by Flyball
-	DiedAgain int            `json:"died_again"` // were sent before and died again: never sent twice
-	Before    int            `json:"before"`     // came through before
-	Others    int            `json:"others"`     // are not of the kind that was asked for
+// DeadLetterResult is what became of the dead letters.
+type DeadLetterResult struct {
+	DeadLetters int            `json:"dead_letters"` // there are
+	Sent        []string       `json:"sent"`         // places of those that were sent, or would be
+	Unreadable  map[string]int `json:"still"`        // could not be read now either, by reason
+	Foreign     int            `json:"foreign"`      // in the topic, and not written by Flyball
+	FailedAgain int            `json:"failed_again"` // were sent before and could not be read again: never sent twice
+	Before      int            `json:"before"`       // came through before
+	Others      int            `json:"others"`       // are not of the kind that was asked for
 }
 
-// Letters sends dead letters that can be read now to the topic they came from.
-// It ends: what still cannot be read is not sent, what was sent once and died
-// again is not sent twice, and what came through is known by its place.
-func Letters(ctx context.Context, o LetterOptions) (LetterResult, error) {
-	out := LetterResult{Still: map[string]int{}, Sent: []string{}}
+// MarshalJSON keeps, beside the present names, those of the version before.
+func (r DeadLetterResult) MarshalJSON() ([]byte, error) {
+	type present DeadLetterResult
+	return json.Marshal(struct {
+		present
+		Letters   int `json:"letters"`
+		DiedAgain int `json:"died_again"`
+	}{present(r), r.DeadLetters, r.FailedAgain})
+}
+
+// ResendDeadLetters sends dead letters that can be read now to the topic they came from.
+// It ends: what still cannot be read is not sent, what was sent once and became a dead
+// letter again is not sent twice, and what came through is known by its place.
+func ResendDeadLetters(ctx context.Context, o DeadLetterOptions) (DeadLetterResult, error) {
+	out := DeadLetterResult{Unreadable: map[string]int{}, Sent: []string{}}
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, o.Kafka...), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
 	if err != nil {
 		return out, err
@@ -79,7 +90,7 @@ func Letters(ctx context.Context, o LetterOptions) (LetterResult, error) {
 		fetches.EachRecord(func(r *kgo.Record) {
 			at = r.Offset + 1
 			if r.Offset < end.Offset && failed == nil {
-				failed = o.letter(ctx, client, r, &out)
+				failed = o.resend(ctx, client, r, &out)
 			}
 		})
 		if failed != nil {
@@ -89,23 +100,24 @@ func Letters(ctx context.Context, o LetterOptions) (LetterResult, error) {
 	return out, client.Flush(ctx)
 }
 
-func (o *LetterOptions) letter(ctx context.Context, client *kgo.Client, r *kgo.Record, out *LetterResult) error {
+// resend sends one dead letter, if it is one to send, and counts what became of it.
+func (o *DeadLetterOptions) resend(ctx context.Context, client *kgo.Client, r *kgo.Record, out *DeadLetterResult) error {
 	h := map[string]string{}
 	for _, v := range r.Headers {
 		h[v.Key] = string(v.Value)
 	}
 	place := h[wire.HeaderTopic] + "/" + h[wire.HeaderPartition] + "/" + h[wire.HeaderOffset] + "/" + h[wire.HeaderItem]
-	out.Letters++
+	out.DeadLetters++
 	at, err := strconv.ParseInt(h[wire.HeaderAt], 10, 64)
 	switch {
 	case err != nil || h[wire.HeaderTopic] == "":
-		out.Foreign++ // one record that is none of ours stops no replay
+		out.Foreign++ // a record of somebody else does not end the replay
 		return nil
 	case o.Reason != "" && h[wire.HeaderReason] != o.Reason, o.Topic != "" && h[wire.HeaderTopic] != o.Topic:
 		out.Others++
 		return nil
 	case h[wire.HeaderReplayOf] != "":
-		out.DiedAgain++
+		out.FailedAgain++
 		return nil
 	case o.Done(place):
 		out.Before++
@@ -117,7 +129,7 @@ func (o *LetterOptions) letter(ctx context.Context, client *kgo.Client, r *kgo.R
 		if len(dead) > 0 {
 			reason = string(dead[0].Reason)
 		}
-		out.Still[reason]++
+		out.Unreadable[reason]++
 		return nil
 	}
 	out.Sent = append(out.Sent, place)
@@ -126,7 +138,7 @@ func (o *LetterOptions) letter(ctx context.Context, client *kgo.Client, r *kgo.R
 	}
 	again := &kgo.Record{Topic: h[wire.HeaderTopic], Key: r.Key, Value: r.Value, Timestamp: time.Unix(0, at), Headers: []kgo.RecordHeader{{Key: wire.HeaderReplayOf, Value: []byte(place)}}}
 	if err := client.ProduceSync(ctx, again).FirstErr(); err != nil {
-		return fmt.Errorf("send the letter of %s again: %w", place, err)
+		return fmt.Errorf("send the dead letter of %s again: %w", place, err)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func Backtest(w io.Writer, r *backtest.Report, learnedOf uint64) error {
 	for i, s := range sides {
 		of := [...]string{"present", "candidate"}[i]
 		for _, e := range s.Excepted {
-			fmt.Fprintf(w, "%s: exception %q covers %s of %s at call %d of run %s (%s)\n", of, e.Exception, e.Family, dash(e.AgentID), e.Call, e.RunID, e.Level)
+			fmt.Fprintf(w, "%s: exception %q covers %s of %s at call %d of run %s (%s)\n", of, e.Exception, e.Family, Dash(e.AgentID), e.Call, e.RunID, e.Level)
 		}
 		for _, u := range s.Unused {
 			fmt.Fprintf(w, "%s: %s %q %s\n", of, unusedKinds[u.Kind], u.Name, unusedReasons[u.Why])
@@ -126,7 +126,7 @@ func backtestTrips(w io.Writer, r *backtest.Report, sides []*backtest.Side) erro
 	return Table(w, head, func(row func(...any)) {
 		for _, id := range runs {
 			t := first(by[id])
-			cells := []any{t.At.UTC().Format(time.DateTime), t.Family, dash(t.AgentID), id, fmt.Sprintf("%.1f", t.Score), dash(t.Verdict)}
+			cells := []any{t.At.UTC().Format(time.DateTime), t.Family, Dash(t.AgentID), id, fmt.Sprintf("%.1f", t.Score), Dash(t.Verdict)}
 			if len(sides) == 1 {
 				row(append(cells, t.Call, decided(t), t.Rule+", "+t.Why, prevents(t))...)
 				continue
@@ -174,5 +174,5 @@ func amounts(m map[string]string) string {
 		}
 		out = append(out, m[c]+" "+name)
 	}
-	return dash(strings.Join(out, ", "))
+	return Dash(strings.Join(out, ", "))
 }

@@ -46,14 +46,6 @@ func at(ns int64) string {
 	return time.Unix(0, ns).UTC().Format(time.RFC3339Nano)
 }
 
-func toSecond(stamp string) string {
-	t, err := time.Parse(time.RFC3339Nano, stamp)
-	if err != nil {
-		return dash(stamp)
-	}
-	return t.Format(time.DateTime)
-}
-
 // Versions prints a line a version.
 func Versions(w io.Writer, list []Version) error {
 	return Table(w, "VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS | AGENTS | LEARNING | ACTIVE | STALE | FROZEN | KiB", func(row func(...any)) {
@@ -62,7 +54,7 @@ func Versions(w io.Writer, list []Version) error {
 				row(v.Version, "-", "no", v.Error)
 				continue
 			}
-			row(v.Version, toSecond(v.MadeAt), yes(v.Active), v.Runs, v.Calls, v.Agents, v.Learning, v.Live, v.Stale, v.Frozen, v.Bytes>>10)
+			row(v.Version, Second(v.MadeAt), yes(v.Active), v.Runs, v.Calls, v.Agents, v.Learning, v.Live, v.Stale, v.Frozen, v.Bytes>>10)
 		}
 	})
 }
@@ -113,8 +105,8 @@ type AgentLine struct {
 
 const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with ~ was only asserted by its caller and is kept apart"
 
-// BaselineOf is a version for people.
-func BaselineOf(b *baseline.Baseline) *Body {
+// NewBody is a version for people.
+func NewBody(b *baseline.Baseline) *Body {
 	out := &Body{Version: b.Version, Tenant: b.Tenant, MadeAt: at(b.MadeAt), Since: at(b.Since), Until: at(b.Until), Quarantine: time.Duration(b.Provenance.Quarantine).String(),
 		Parent: b.Provenance.Parent, Code: b.Provenance.Code, Pin: b.Provenance.Pin, Runs: b.Runs, Calls: b.Calls, Left: b.Provenance.Excluded, Agents: []AgentLine{}, Peers: peersFound}
 	for _, name := range b.AgentNames() {
@@ -132,7 +124,7 @@ func lineOf(b *baseline.Baseline, agent string) AgentLine {
 
 // Baseline prints a version.
 func Baseline(w io.Writer, b *Body) error {
-	fmt.Fprintf(w, "version     %s\nmade        %s UTC by %s, after %s\nlearned of  %d runs, %d calls, last called from %s to %s UTC (quarantine %s)\n", b.Version, toSecond(b.MadeAt), dash(b.Code), dash(b.Parent), b.Runs, b.Calls, toSecond(b.Since), toSecond(b.Until), b.Quarantine)
+	fmt.Fprintf(w, "version     %s\nmade        %s UTC by %s, after %s\nlearned of  %d runs, %d calls, last called from %s to %s UTC (quarantine %s)\n", b.Version, Second(b.MadeAt), Dash(b.Code), Dash(b.Parent), b.Runs, b.Calls, Second(b.Since), Second(b.Until), b.Quarantine)
 	if len(b.Left) > 0 {
 		fmt.Fprintf(w, "left out    %s\n", reasons(b.Left))
 	}
@@ -146,7 +138,7 @@ func Baseline(w io.Writer, b *Body) error {
 	fmt.Fprintf(w, "peers       %s\n\n", b.Peers)
 	return Table(w, "AGENT | PEERS | STATE | WHY | RUNS | CALLS | LAST TAUGHT (UTC) | LEFT OUT", func(row func(...any)) {
 		for _, l := range b.Agents {
-			row(dash(l.Agent), dash(l.Group), l.State, l.Why, l.Runs, l.Calls, toSecond(l.TaughtAt), dash(reasons(l.Left)))
+			row(Dash(l.Agent), Dash(l.Group), l.State, l.Why, l.Runs, l.Calls, Second(l.TaughtAt), Dash(reasons(l.Left)))
 		}
 	})
 }
@@ -168,8 +160,9 @@ type Agent struct {
 	Peers     string                       `json:"how_peers_are_found"`
 }
 
-// AgentOf is that for people; known is false of a stranger.
-func AgentOf(b *baseline.Baseline, agent string) (out *Agent, known bool) {
+// NewAgent is what a version holds of one agent, for people; known is false when the
+// version has nothing of its own about it.
+func NewAgent(b *baseline.Baseline, agent string) (out *Agent, known bool) {
 	_, there := b.Status[agent]
 	out = &Agent{AgentLine: lineOf(b, agent), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)), Peers: peersFound}
 	for _, t := range b.Tasks[agent] {
@@ -197,11 +190,11 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 	if o := a.Order; o != nil {
 		until := ""
 		if o.Until > 0 {
-			until = ", until " + toSecond(at(o.Until)) + " UTC"
+			until = ", until " + Second(at(o.Until)) + " UTC"
 		}
-		fmt.Fprintf(w, "ordered     %s by %s at %s UTC%s: %s\n", o.Kind, o.By, toSecond(at(o.At)), until, o.Why)
+		fmt.Fprintf(w, "ordered     %s by %s at %s UTC%s: %s\n", o.Kind, o.By, Second(at(o.At)), until, o.Why)
 	}
-	fmt.Fprintf(w, "taught by   %d runs, %d calls, the last at %s UTC; last seen %s UTC\n", a.Runs, a.Calls, toSecond(a.TaughtAt), toSecond(a.SeenAt))
+	fmt.Fprintf(w, "taught by   %d runs, %d calls, the last at %s UTC; last seen %s UTC\n", a.Runs, a.Calls, Second(a.TaughtAt), Second(a.SeenAt))
 	if a.Carried != "" {
 		fmt.Fprintf(w, "counts of   %s, carried over\n", a.Carried)
 	}
@@ -212,12 +205,12 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 		fmt.Fprintf(w, "left out    %s\n", reasons(a.Left))
 	}
 	for _, v := range a.Versions {
-		fmt.Fprintf(w, "version     %s: %d runs, last seen %s UTC\n", v.Version, v.Runs, toSecond(at(v.SeenAt)))
+		fmt.Fprintf(w, "version     %s: %d runs, last seen %s UTC\n", v.Version, v.Runs, Second(at(v.SeenAt)))
 	}
 	for _, t := range a.Tasks {
 		fmt.Fprintf(w, "task type   %q: %d runs; usual %s\n", t.Type, t.Runs, usualOf(a.TaskUsual[t.Type]))
 	}
-	fmt.Fprintf(w, "peers       group %s: %s\n\n", dash(a.Group), a.Peers)
+	fmt.Fprintf(w, "peers       group %s: %s\n\n", Dash(a.Group), a.Peers)
 	return Table(w, "USUAL | ITS OWN | PEERS | HUMANS", func(row func(...any)) {
 		for _, f := range a.Usual {
 			what := f.What + " in a run (median)"
@@ -270,8 +263,8 @@ type StateChange struct {
 	Is    string `json:"is"`  // empty: it is gone
 }
 
-// DifferenceOf two versions; agent "" is all.
-func DifferenceOf(was, is *baseline.Baseline, agent string, limit int) *Differences {
+// CompareBaselines compares two versions; agent "" is all, and limit bounds the changes.
+func CompareBaselines(was, is *baseline.Baseline, agent string, limit int) *Differences {
 	out := &Differences{From: was.Version, To: is.Version, States: []StateChange{}, Changes: baseline.CompareFigures(was, is, agent)}
 	out.Changes = out.Changes[:min(len(out.Changes), max(limit, 0))]
 	names := append(was.AgentNames(), is.AgentNames()...)
@@ -296,14 +289,14 @@ func stateIn(b *baseline.Baseline, agent string) string {
 // Difference prints them.
 func Difference(w io.Writer, d *Differences) error {
 	for _, s := range d.States {
-		fmt.Fprintf(w, "%s: %s, was %s\n", dash(s.Agent), dash(s.Is), dash(s.Was))
+		fmt.Fprintf(w, "%s: %s, was %s\n", Dash(s.Agent), Dash(s.Is), Dash(s.Was))
 	}
 	if len(d.States) > 0 {
 		fmt.Fprintln(w)
 	}
 	return Table(w, "AGENT | WHAT | WAS | IS | TIMES", func(row func(...any)) {
 		for _, c := range d.Changes {
-			row(dash(c.Agent), c.What, figure(schema.OptionalFloat(c.Was), c.Share), figure(schema.OptionalFloat(c.Is), c.Share), strconv.FormatFloat(c.Factor, 'g', 3, 64))
+			row(Dash(c.Agent), c.What, figure(schema.OptionalFloat(c.Was), c.Share), figure(schema.OptionalFloat(c.Is), c.Share), strconv.FormatFloat(c.Factor, 'g', 3, 64))
 		}
 	})
 }
@@ -311,7 +304,7 @@ func Difference(w io.Writer, d *Differences) error {
 // Rescored prints a run that was scored again.
 func Rescored(w io.Writer, r *evaluate.Rescored) error {
 	as := baseline.DisplayName(r.Key)
-	fmt.Fprintf(w, "run       %s of %s, %d calls\nbaseline  %s\ncompared  as %s (%s)\nstored    %.9g by %s\nagain     %.9g (%s)\n", r.RunID, dash(r.Agent), r.Calls, r.Baseline, dash(as), r.Why, r.Score, dash(r.StoredScore.Baseline), r.Again, r.Family)
+	fmt.Fprintf(w, "run       %s of %s, %d calls\nbaseline  %s\ncompared  as %s (%s)\nstored    %.9g by %s\nagain     %.9g (%s)\n", r.RunID, Dash(r.Agent), r.Calls, r.Baseline, Dash(as), r.Why, r.Score, Dash(r.StoredScore.Baseline), r.Again, r.Family)
 	switch {
 	case r.Same:
 		fmt.Fprintln(w, "the same, within 1e-9")

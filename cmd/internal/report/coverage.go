@@ -24,7 +24,7 @@ func Coverage(w io.Writer, c *query.Coverage) error {
 			if !r.NewestOpen.IsZero() {
 				open = clock(r.NewestOpen)[:19]
 			}
-			row(dash(r.AgentID), r.Gateway, r.Calls, r.Asked, mark(r.NeverAsked), r.Unknown, share, clock(r.NewestAt)[:19], open)
+			row(Dash(r.AgentID), r.Gateway, r.Calls, r.Asked, mark(r.NeverAsked), r.Unknown, share, clock(r.NewestAt)[:19], open)
 		}
 	})
 	if err != nil {
@@ -44,10 +44,10 @@ func Coverage(w io.Writer, c *query.Coverage) error {
 }
 
 // Uncovered prints the agents and gateways whose calls are not asked, the first few.
-func Uncovered(w io.Writer, rows []query.CoverageRow) {
+func Uncovered(w io.Writer, rows []query.CoverageRow) error {
 	const most = 10
 	if len(rows) == 0 {
-		return
+		return nil
 	}
 	fmt.Fprintln(w, "\nNever asked of the check, so nothing can stop it (flyball coverage shows all):")
 	for i, r := range rows {
@@ -55,6 +55,7 @@ func Uncovered(w io.Writer, rows []query.CoverageRow) {
 			fmt.Fprintf(w, "  and %d more\n", len(rows)-most)
 			break
 		}
-		fmt.Fprintf(w, "  %s at %s: %d of %d calls\n", dash(r.AgentID), r.Gateway, r.NeverAsked, r.Calls)
+		Printf(w, "  %s at %s: %d of %d calls\n", Dash(r.AgentID), r.Gateway, r.NeverAsked, r.Calls)
 	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"time"
 
+	"flyball/schema"
 	"flyball/schema/clickhouse/query"
 )
 
@@ -55,9 +56,8 @@ func tallies(m map[string]uint64) []tally {
 	for k, n := range m {
 		out = append(out, tally{k, n})
 	}
-	order := map[string]int{"irreversible": 0, "compensable": 1, "reversible": 2, "unknown": 3, "read_only": 4}
 	sort.Slice(out, func(i, j int) bool {
-		a, b := order[out[i].Word], order[out[j].Word]
+		a, b := schema.DangerRank(out[i].Word), schema.DangerRank(out[j].Word)
 		if a != b {
 			return a < b
 		}

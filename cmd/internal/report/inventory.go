@@ -42,11 +42,11 @@ func Agents(w io.Writer, v Inventory) error {
 	err := Table(w, "AGENT | TRUST | OWNER | ARMED | BASELINE | VERSION | CREDENTIALS | RUNS | CALLS | IRREVERSIBLE | FIRST | LAST", func(row func(...any)) {
 		for _, a := range v.Agents {
 			armed := cmp.Or(a.Enforcement, "unknown")
-			credentials := dash(strings.Join(a.Credentials[:min(len(a.Credentials), 2)], " "))
+			credentials := Dash(strings.Join(a.Credentials[:min(len(a.Credentials), 2)], " "))
 			if a.CredentialN > 2 {
 				credentials += fmt.Sprintf(" +%d", a.CredentialN-2)
 			}
-			row(a.AgentID, a.Trust, dash(a.Owner), armed, dash(a.Baseline), dash(a.Version), credentials, a.Runs, a.Calls, a.Irreversible, clock(a.FirstAt)[:16], clock(a.LastAt)[:16])
+			row(a.AgentID, a.Trust, Dash(a.Owner), armed, Dash(a.Baseline), Dash(a.Version), credentials, a.Runs, a.Calls, a.Irreversible, clock(a.FirstAt)[:16], clock(a.LastAt)[:16])
 		}
 	})
 	if err != nil || len(v.Hygiene) == 0 {
@@ -66,7 +66,7 @@ func Hygiene(w io.Writer, v []query.Hygiene) error {
 	err := Table(w, "WHAT | OF | CALLS | LAST | EVIDENCE", func(row func(...any)) {
 		for _, h := range v {
 			said[h.Kind] = h.Advice
-			row(h.Kind, h.Subject, h.Calls, clock(h.LastAt)[:16], dash(short(h.Evidence)))
+			row(h.Kind, h.Subject, h.Calls, clock(h.LastAt)[:16], Dash(short(h.Evidence)))
 		}
 	})
 	if err != nil {
@@ -156,9 +156,9 @@ func DeadLetters(w io.Writer, rows []query.DeadLetterRow) error {
 		_, err := fmt.Fprintln(w, "Everything could be read.")
 		return err
 	}
-	err := Table(w, "TOPIC | REASON | LETTERS | BYTES | LAST | NEWEST | WHY", func(row func(...any)) {
+	err := Table(w, "TOPIC | REASON | DEAD LETTERS | BYTES | LAST | NEWEST | WHY", func(row func(...any)) {
 		for _, r := range rows {
-			row(dash(r.Topic), r.Reason, r.Letters, r.Bytes, clock(r.LastAt)[:16], r.Sample, r.Detail)
+			row(Dash(r.Topic), r.Reason, r.Letters, r.Bytes, clock(r.LastAt)[:16], r.Sample, r.Detail)
 		}
 	})
 	if err == nil {

@@ -16,7 +16,7 @@ func Stitching(w io.Writer, rows []query.StitchingRow) error {
 			if r.At != nil {
 				since = clock(*r.At)[:16]
 			}
-			row(dash(r.Producer), r.Format, since, r.RunRule, r.Calls, fmt.Sprintf("%.1f%%", 100*r.Share))
+			row(Dash(r.Producer), r.Format, since, r.RunRule, r.Calls, fmt.Sprintf("%.1f%%", 100*r.Share))
 		}
 	})
 	for i, r := range rows {

@@ -8,46 +8,129 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"flyball/schema/clickhouse/query"
 )
 
-func Table(w io.Writer, head string, rows func(row func(cells ...any))) error {
+// Column is one column of a table: its head, and what stands in it for a row.
+type Column[T any] struct {
+	Head string
+	Cell func(*T) any
+}
+
+// Rows prints rows as a table for people, with columns as wide as they need to be.
+func Rows[T any](w io.Writer, rows []T, columns []Column[T]) error {
+	heads := make([]string, len(columns))
+	for i, c := range columns {
+		heads[i] = c.Head
+	}
+	return table(w, heads, func(row func(...any)) {
+		cells := make([]any, len(columns))
+		for i := range rows {
+			for k, c := range columns {
+				cells[k] = c.Cell(&rows[i])
+			}
+			row(cells...)
+		}
+	})
+}
+
+// Table prints a table whose rows are not all made in the same way; heads are those of
+// its columns, with " | " between them.
+func Table(w io.Writer, heads string, rows func(row func(cells ...any))) error {
+	return table(w, strings.Split(heads, " | "), rows)
+}
+
+func table(w io.Writer, heads []string, rows func(row func(cells ...any))) error {
+	return Lines(w, func(row func(cells ...any)) {
+		row(asCells(heads)...)
+		rows(row)
+	})
+}
+
+// Heads are the heads of a table's columns as the cells of a row.
+func Heads(heads string) []any { return asCells(strings.Split(heads, " | ")) }
+
+func asCells(texts []string) []any {
+	out := make([]any, len(texts))
+	for i, s := range texts {
+		out[i] = s
+	}
+	return out
+}
+
+// Lines prints lines whose cells stand below each other, without heads. It is the one
+// place that lays out columns, and makes what is in them visible. A row without cells
+// begins a new block of lines.
+func Lines(w io.Writer, rows func(row func(cells ...any))) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(head, " | ", "\t"))
 	rows(func(cells ...any) {
 		for i, c := range cells {
 			if i > 0 {
 				fmt.Fprint(t, "\t")
 			}
-			fmt.Fprint(t, c)
+			fmt.Fprint(t, visible(c))
 		}
 		fmt.Fprintln(t)
 	})
 	return t.Flush()
 }
 
+// Second is an RFC 3339 time to the second, as tables show it; another text is as Dash
+// has it.
+func Second(stamp string) string { return stampAs(time.DateTime, stamp) }
+
+// Millisecond is the time of day of an RFC 3339 time to the millisecond, for what is
+// about less than a second; another text is as Dash has it.
+func Millisecond(stamp string) string { return stampAs("15:04:05.000", stamp) }
+
+func stampAs(layout, stamp string) string {
+	t, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil {
+		return Dash(stamp)
+	}
+	return t.UTC().Format(layout)
+}
+
 func clock(t query.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
 
-func dash(s string) string {
+// Dash is a text, or "-" in place of an empty one.
+func Dash(s string) string {
 	if s == "" {
 		return "-"
 	}
 	return s
 }
 
-// Runs prints a line a run.
-func Runs(w io.Writer, runs []query.Run) error {
-	return Table(w, "LAST CALL (UTC) | RUN | KEY | AGENT | TRUST | RULE | STATE | CALLS | ERRORS | IRREVERSIBLE | RESOURCES", func(row func(...any)) {
-		for _, r := range runs {
-			row(clock(r.LastAt), r.RunID, dash(r.RunKey), dash(r.AgentID), dash(r.AgentTrust), fmt.Sprintf("%s %d%%", r.RunRule, r.RunConfidence), r.State, r.Calls, r.Errors, r.Irreversible, r.DistinctResources)
-		}
-	})
+// RunColumns are those of a listing of runs.
+var RunColumns = []Column[query.Run]{
+	{"LAST CALL (UTC)", func(r *query.Run) any { return clock(r.LastAt) }},
+	{"RUN", func(r *query.Run) any { return r.RunID }},
+	{"KEY", func(r *query.Run) any { return Dash(r.RunKey) }},
+	{"AGENT", func(r *query.Run) any { return Dash(r.AgentID) }},
+	{"TRUST", func(r *query.Run) any { return Dash(r.AgentTrust) }},
+	{"RULE", func(r *query.Run) any { return fmt.Sprintf("%s %d%%", r.RunRule, r.RunConfidence) }},
+	{"STATE", func(r *query.Run) any { return r.State }},
+	{"CALLS", func(r *query.Run) any { return r.Calls }},
+	{"ERRORS", func(r *query.Run) any { return r.Errors }},
+	{"IRREVERSIBLE", func(r *query.Run) any { return r.Irreversible }},
+	{"RESOURCES", func(r *query.Run) any { return r.DistinctResources }},
+}
+
+// HitColumns are those of a listing of runs in which a term occurs.
+var HitColumns = []Column[query.Hit]{
+	{"LAST (UTC)", func(h *query.Hit) any { return clock(h.LastAt) }},
+	{"RUN", func(h *query.Hit) any { return h.RunID }},
+	{"KEY", func(h *query.Hit) any { return Dash(h.RunKey) }},
+	{"AGENT", func(h *query.Hit) any { return Dash(h.AgentID) }},
+	{"FOUND AS", func(h *query.Hit) any { return h.Field }},
+	{"CALLS", func(h *query.Hit) any { return h.Calls }},
 }
 
 // Run prints one run in full.
 func Run(w io.Writer, r *query.RunReport) error {
-	fmt.Fprintf(w, "run      %s\nkey      %s\nbound by %s (%d%% sure), %s\n", r.RunID, dash(r.RunKey), r.RunRule, r.RunConfidence, r.State)
+	fmt.Fprintf(w, "run      %s\nkey      %s\nbound by %s (%d%% sure), %s\n", r.RunID, Dash(r.RunKey), r.RunRule, r.RunConfidence, r.State)
 	fmt.Fprintf(w, "from     %s to %s UTC, %d calls, %d errors, %d irreversible, %d resources on %d routes\n",
 		clock(r.StartedAt), clock(r.LastAt), r.TotalCalls, r.Errors, r.Irreversible, r.DistinctResources, r.DistinctRoutes)
 	keys := make([]string, 0, len(r.Identity))
@@ -75,7 +158,7 @@ func Run(w io.Writer, r *query.RunReport) error {
 		fmt.Fprintln(w, "\nby spans")
 	}
 	for _, l := range r.Tree {
-		fmt.Fprintf(w, "  %s%-*s %s  %s  %s\n", strings.Repeat("   ", l.Depth), max(46-3*l.Depth, 8), l.What, clock(l.At)[11:], dash(l.Status), l.By)
+		fmt.Fprintf(w, "  %s%-*s %s  %s  %s\n", strings.Repeat("   ", l.Depth), max(46-3*l.Depth, 8), l.What, clock(l.At)[11:], Dash(l.Status), l.By)
 	}
 	for _, u := range r.Unplanned {
 		fmt.Fprintf(w, "  %s\n", u)
@@ -92,7 +175,7 @@ func field(m map[string]any, key string) string {
 
 func list(v any) string {
 	l, _ := v.([]string)
-	return dash(strings.Join(l, " "))
+	return Dash(strings.Join(l, " "))
 }
 
 // Touched prints what a subject touched, most dangerous first.
@@ -109,12 +192,12 @@ func Touched(w io.Writer, t *query.Touched) error {
 		}
 	}
 	for _, o := range t.OtherCallers {
-		fmt.Fprintf(w, "not its own: %d calls (%d irreversible) in its traces by %s, %s, in run %s\n", o.Calls, o.Irreversible, dash(o.Name()), o.Standing, o.RunID)
+		fmt.Fprintf(w, "not its own: %d calls (%d irreversible) in its traces by %s, %s, in run %s\n", o.Calls, o.Irreversible, Dash(o.Name()), o.Standing, o.RunID)
 	}
 	fmt.Fprintln(w)
 	return Table(w, "REVERSIBILITY | EFFECT | RESOURCE | ROUTE | CALLS | OK | FAILED | DENIED | FIRST (UTC) | LAST (UTC) | VIA", func(row func(...any)) {
 		for _, r := range t.Resources {
-			row(r.Reversibility, r.Effect, r.Resource, strings.TrimSpace(r.Method+" "+r.Route), r.Calls, r.OK, mark(r.Failed), mark(r.Denied), clock(r.FirstAt), clock(r.LastAt), dash(strings.Join(r.Via, " ")))
+			row(r.Reversibility, r.Effect, r.Resource, strings.TrimSpace(r.Method+" "+r.Route), r.Calls, r.OK, mark(r.Failed), mark(r.Denied), clock(r.FirstAt), clock(r.LastAt), Dash(strings.Join(r.Via, " ")))
 		}
 	})
 }
@@ -143,7 +226,7 @@ func totals(what string, m map[string]uint64) string {
 	for i, k := range keys {
 		keys[i] = fmt.Sprintf("%s %d", k, m[k])
 	}
-	return what + ": " + dash(strings.Join(keys, ", "))
+	return what + ": " + Dash(strings.Join(keys, ", "))
 }
 
 // TouchedCSV prints a line a resource and route.
@@ -165,13 +248,4 @@ func safeCell(s string) string {
 		return "'" + s
 	}
 	return s
-}
-
-// Hits prints where a term occurs.
-func Hits(w io.Writer, hits []query.Hit) error {
-	return Table(w, "LAST (UTC) | RUN | KEY | AGENT | FOUND AS | CALLS", func(row func(...any)) {
-		for _, h := range hits {
-			row(clock(h.LastAt), h.RunID, dash(h.RunKey), dash(h.AgentID), h.Field, h.Calls)
-		}
-	})
 }

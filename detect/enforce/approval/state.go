@@ -3,7 +3,6 @@ package approval
 import (
 	"cmp"
 	"math"
-	"path"
 	"slices"
 	"time"
 
@@ -11,31 +10,44 @@ import (
 	"flyball/schema"
 )
 
-// Bounds.
 const (
-	// approvalTimeout is how long a question waits.
+	// approvalTimeout is how long a question waits for an answer.
 	approvalTimeout = int64(15 * time.Minute)
-	// refusalTTL is how long a no, given or timed out, is not asked about again.
+	// refusalTTL is how long after a refusal or a timeout nobody is asked again.
 	refusalTTL = int64(15 * time.Minute)
-	// approvalTTL is how long a yes can be used if its giver does not say.
+	// approvalTTL is how long a grant can be used if the command does not say.
 	approvalTTL             = int64(15 * time.Minute)
 	maxApprovalTTL          = int64(24 * time.Hour)
 	maxUses                 = 1000
-	maxPendingPerCredential = 50 // questions of a credential, or of an agent without one
+	maxPendingPerCredential = 50 // or of an agent without a credential
 )
 
-// maxPending is how many questions of a tenant wait, by the standing of who asks:
-// what callers of a claimed identity ask takes no room of the others.
+// maxPending is how many questions of a tenant wait, by the standing of who asks: callers
+// of a claimed identity take no room of the others.
 var maxPending = [...]int{schema.StandingClaimed: 250, schema.StandingProven: 1000, schema.StandingEstablished: 1000}
 
-// pool is where questions are counted: a tenant's, of one standing.
+// State is all questions and grants. It is not for concurrent use. A gate that was returned
+// never changes.
+type State struct {
+	byID    map[string]*schema.Gate
+	at      map[place][]*schema.Gate // the latest last
+	order   []string                 // ids, the oldest first
+	pending map[pool]int
+	byAsker map[asker]int // pending
+	next    int64         // nothing is due before it
+}
+
+// place is what a question is asked once for.
+type place struct{ tenant, holder, route string }
+
+// pool is where questions are counted: those of a tenant and a standing.
 type pool struct {
 	tenant   string
 	standing schema.Standing
 }
 
-// poolOf is the pool of a question. A record that says no standing is from a version
-// that had one pool for all.
+// poolOf returns the pool of a question. A record without a standing is from a version with
+// one pool for all.
 func poolOf(g *schema.Gate) pool {
 	if g.Standing == nil || int(*g.Standing) >= len(maxPending) {
 		return pool{g.Tenant, schema.StandingEstablished}
@@ -43,26 +55,7 @@ func poolOf(g *schema.Gate) pool {
 	return pool{g.Tenant, *g.Standing}
 }
 
-type place struct{ tenant, holder, route string }
-
-// State holds gates. It is not for concurrent use; a gate that was given out
-// never changes.
-type State struct {
-	byID    map[string]*schema.Gate
-	at      map[place][]*schema.Gate // the latest last
-	order   []string                 // ids, oldest first
-	pending map[pool]int
-	ofOne   map[asker]int
-	next    int64 // nothing is due before it
-}
-
-// New is a state before any command.
-func New() *State {
-	return &State{byID: map[string]*schema.Gate{}, at: map[place][]*schema.Gate{}, pending: map[pool]int{}, ofOne: map[asker]int{}}
-}
-
-// asker is who has questions of its own. Somebody who only claims another's name is
-// another asker.
+// asker is whose questions are counted. Who only claims another's name is another asker.
 type asker struct {
 	pool
 	who string
@@ -70,6 +63,11 @@ type asker struct {
 
 func askerOf(g *schema.Gate) asker {
 	return asker{poolOf(g), cmp.Or(g.CredentialID, g.AgentID, g.Holder)}
+}
+
+// New returns the state before any command.
+func New() *State {
+	return &State{byID: map[string]*schema.Gate{}, at: map[place][]*schema.Gate{}, pending: map[pool]int{}, byAsker: map[asker]int{}}
 }
 
 // Apply asks a question, answers it or uses a grant. The result refers to the gate by
@@ -96,41 +94,19 @@ func (s *State) apply(at enforce.LogPosition, c *schema.Command) (enforce.Result
 	if g == nil || g.Tenant != c.Tenant {
 		return enforce.NoSuchGate, nil, nil
 	}
-	next := *g
 	switch c.Kind {
 	case schema.CommandGrant, schema.CommandRefuse:
-		if g.State != schema.GatePending {
-			return enforce.NotPending, g, nil
-		}
-		next.By, next.Reason, next.DecidedAt = c.By, c.Reason, at.Time
-		if c.Kind == schema.CommandRefuse {
-			next.State, next.Expires = schema.GateRefused, at.Time+refusalTTL
-			return enforce.ApprovalRefused, &next, s.change(at, &next)
-		}
-		lasts := c.TTL
-		if lasts <= 0 {
-			lasts = approvalTTL
-		}
-		next.State, next.Expires, next.Uses = schema.GateGranted, at.Time+min(lasts, maxApprovalTTL), min(max(c.Gate.Uses, 1), maxUses)
-		if c.Gate.Resource != "" { // the giver widens or narrows it by a pattern
-			next.Resource, next.ArgsDigest = c.Gate.Resource, ""
-		}
-		return enforce.ApprovalGranted, &next, s.change(at, &next)
+		return s.answer(at, c, g)
 	case schema.CommandUse:
-		if g.State != schema.GateGranted || g.Uses < 1 || at.Time >= g.Expires {
-			return enforce.NotPending, g, nil
-		}
-		if next.Uses--; next.Uses == 0 {
-			next.State = schema.GateUsed
-		}
-		return enforce.GrantUsed, &next, s.change(at, &next)
+		return s.use(at, g)
 	}
 	return enforce.Malformed, nil, nil
 }
 
 func (s *State) ask(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, *schema.Gate, []schema.Event) {
 	g := *c.Gate
-	g.Tenant, g.AskedAt, g.Generation, g.State, g.Expires = c.Tenant, at.Time, at.Generation(), schema.GatePending, at.Time+approvalTimeout
+	g.Tenant, g.AskedAt, g.Generation = c.Tenant, at.Time, at.Generation()
+	g.State, g.Expires = schema.GatePending, at.Time+approvalTimeout
 	g.ID = schema.GateID(g.Tenant, g.Holder, g.Route, int(at.Generation()))
 	if g.Holder == "" || g.Route == "" {
 		return enforce.Malformed, nil, nil
@@ -139,20 +115,63 @@ func (s *State) ask(at enforce.LogPosition, c *schema.Command) (enforce.ResultCo
 		g.State, g.Expires = schema.GateEnded, 0
 		return enforce.Recorded, &g, []schema.Event{schema.GateEvent(&g)}
 	}
-	for _, have := range s.at[place{g.Tenant, g.Holder, g.Route}] {
-		switch have.State {
-		case schema.GatePending, schema.GateRefused, schema.GateTimedOut:
-			return enforce.AlreadyAsked, have, nil
-		case schema.GateGranted:
-			if q := queryOf(&g); g.Binding < schema.BindingAll && bindsOld(have, q) || g.Binding >= schema.BindingAll && binds(have, q) {
-				return enforce.AlreadyAsked, have, nil
-			}
-		}
+	if have := s.answers(&g); have != nil {
+		return enforce.AlreadyAsked, have, nil
 	}
-	if p := poolOf(&g); s.pending[p] >= maxPending[p.standing] || s.ofOne[askerOf(&g)] >= maxPendingPerCredential {
+	if p := poolOf(&g); s.pending[p] >= maxPending[p.standing] || s.byAsker[askerOf(&g)] >= maxPendingPerCredential {
 		return enforce.TooManyQuestions, nil, nil
 	}
 	return enforce.ApprovalAsked, &g, s.change(at, &g)
+}
+
+// answers returns the gate that makes a new question needless: one that waits, a refusal,
+// or a grant of the same call; nil: none.
+func (s *State) answers(g *schema.Gate) *schema.Gate {
+	for _, have := range s.at[place{g.Tenant, g.Holder, g.Route}] {
+		switch have.State {
+		case schema.GatePending, schema.GateRefused, schema.GateTimedOut:
+			return have
+		case schema.GateGranted:
+			if q := queryOf(g); g.Binding >= schema.BindingAll && covers(have, q) || g.Binding < schema.BindingAll && coversOld(have, q) {
+				return have
+			}
+		}
+	}
+	return nil
+}
+
+// answer grants or refuses a question.
+func (s *State) answer(at enforce.LogPosition, c *schema.Command, g *schema.Gate) (enforce.ResultCode, *schema.Gate, []schema.Event) {
+	if g.State != schema.GatePending {
+		return enforce.NotPending, g, nil
+	}
+	next := *g
+	next.By, next.Reason, next.DecidedAt = c.By, c.Reason, at.Time
+	if c.Kind == schema.CommandRefuse {
+		next.State, next.Expires = schema.GateRefused, at.Time+refusalTTL
+		return enforce.ApprovalRefused, &next, s.change(at, &next)
+	}
+	ttl := c.TTL
+	if ttl <= 0 {
+		ttl = approvalTTL
+	}
+	next.State, next.Expires, next.Uses = schema.GateGranted, at.Time+min(ttl, maxApprovalTTL), min(max(c.Gate.Uses, 1), maxUses)
+	if c.Gate.Resource != "" { // who grants may name another resource, or a pattern
+		next.Resource, next.ArgsDigest = c.Gate.Resource, ""
+	}
+	return enforce.ApprovalGranted, &next, s.change(at, &next)
+}
+
+// use takes one use of a grant.
+func (s *State) use(at enforce.LogPosition, g *schema.Gate) (enforce.ResultCode, *schema.Gate, []schema.Event) {
+	if g.State != schema.GateGranted || g.Uses < 1 || at.Time >= g.Expires {
+		return enforce.NotPending, g, nil
+	}
+	next := *g
+	if next.Uses--; next.Uses == 0 {
+		next.State = schema.GateUsed
+	}
+	return enforce.GrantUsed, &next, s.change(at, &next)
 }
 
 // change puts a gate's new state in place.
@@ -175,20 +194,21 @@ func (s *State) change(at enforce.LogPosition, g *schema.Gate) []schema.Event {
 	return []schema.Event{schema.GateEvent(g)}
 }
 
-func (s *State) count(g *schema.Gate, by int) {
+// count adds n to the number of pending questions, if the gate is one.
+func (s *State) count(g *schema.Gate, n int) {
 	if g.State != schema.GatePending {
 		return
 	}
 	p, one := poolOf(g), askerOf(g)
-	if s.pending[p] += by; s.pending[p] <= 0 {
+	if s.pending[p] += n; s.pending[p] <= 0 {
 		delete(s.pending, p)
 	}
-	if s.ofOne[one] += by; s.ofOne[one] <= 0 {
-		delete(s.ofOne, one)
+	if s.byAsker[one] += n; s.byAsker[one] <= 0 {
+		delete(s.byAsker, one)
 	}
 }
 
-// Pass lets the log's clock do what is due by a moment.
+// Advance times questions out, ends grants and forgets answers whose time is over.
 func (s *State) Advance(at enforce.LogPosition) []schema.Event {
 	if at.Time < s.next {
 		return nil
@@ -206,10 +226,11 @@ func (s *State) Advance(at enforce.LogPosition) []schema.Event {
 		next := *g
 		switch g.State {
 		case schema.GatePending:
-			next.State, next.DecidedAt, next.Expires, next.Reason = schema.GateTimedOut, at.Time, at.Time+refusalTTL, "nobody answered in time"
+			next.State, next.DecidedAt, next.Expires = schema.GateTimedOut, at.Time, at.Time+refusalTTL
+			next.Reason = "nobody answered in time"
 		case schema.GateGranted:
 			next.State, next.Reason, next.Expires = schema.GateEnded, "its time is over", at.Time+refusalTTL
-		default: // an answer that has stood long enough
+		default:
 			s.forget(g)
 			continue
 		}
@@ -220,12 +241,13 @@ func (s *State) Advance(at enforce.LogPosition) []schema.Event {
 	return out
 }
 
-// EndRun ends what waits or was granted for an agent's run: its task is over.
+// EndRun ends the questions and grants of an agent's run whose task is over.
 func (s *State) EndRun(at enforce.LogPosition, tenant, agent, runKey string) []schema.Event {
 	var out []schema.Event
 	for _, id := range s.order {
 		g := s.byID[id]
-		if g.Tenant != tenant || g.RunKey != runKey || g.AgentID != agent || g.State != schema.GatePending && g.State != schema.GateGranted {
+		if g.Tenant != tenant || g.RunKey != runKey || g.AgentID != agent ||
+			g.State != schema.GatePending && g.State != schema.GateGranted {
 			continue
 		}
 		next := *g
@@ -245,101 +267,7 @@ func (s *State) forget(g *schema.Gate) {
 	}
 }
 
-// Query is a call that needs a yes.
-type Query struct {
-	Tenant, Holder, Route, Resource string
-	ArgsDigest, QueryDigest         string
-	Amount, Currency                string
-	BodyTruncated                   bool // the gateway showed a part of the body only
-}
-
-func queryOf(g *schema.Gate) *Query {
-	return &Query{Tenant: g.Tenant, Holder: g.Holder, Route: g.Route, Resource: g.Resource, ArgsDigest: g.ArgsDigest, QueryDigest: g.QueryDigest, Amount: g.Amount, Currency: g.Currency}
-}
-
-// Find is the yes that a call may use, or else what stands of its question:
-// pending, or a no. Nil: nobody was asked.
-func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
-	list := s.at[place{q.Tenant, q.Holder, q.Route}]
-	for _, have := range list {
-		if have.State == schema.GateGranted && have.Uses > 0 && now < have.Expires && binds(have, q) {
-			return have, true
-		}
-	}
-	for _, have := range list {
-		if have.State != schema.GateGranted && have.State != schema.GateUsed && have.State != schema.GateEnded {
-			return have, false
-		}
-	}
-	return nil, false
-}
-
-// HasGrant reports whether a yes waits for calls of the holder on the route, though it
-// may be bound to another one.
-func (s *State) HasGrant(q *Query) bool {
-	return slices.ContainsFunc(s.at[place{q.Tenant, q.Holder, q.Route}], func(g *schema.Gate) bool { return g.State == schema.GateGranted && g.Uses > 0 })
-}
-
-// binds reports whether a yes is about a call: all that was known of the call that it
-// was asked for is known of this one, and is the same. One for several resources (its
-// giver named a pattern) still holds the amount, the currency and the query. A yes to a
-// question of a version that did not bind them is about no call: who needs one asks anew.
-func binds(g *schema.Gate, q *Query) bool {
-	if g.Binding < schema.BindingAll || g.Amount != q.Amount || g.Currency != q.Currency || g.QueryDigest != q.QueryDigest {
-		return false
-	}
-	if g.ArgsDigest != "" {
-		return g.ArgsDigest == q.ArgsDigest && g.Resource == q.Resource
-	}
-	return names(g.Resource, q.Resource)
-}
-
-// bindsOld is what binds was before BindingAll. A question that a point of that version
-// wrote is folded by its rule, at every point alike.
-func bindsOld(g *schema.Gate, q *Query) bool {
-	if g.ArgsDigest != "" && q.ArgsDigest != "" && g.ArgsDigest != q.ArgsDigest {
-		return false
-	}
-	return names(g.Resource, q.Resource)
-}
-
-// names reports whether a resource is one, or one that a pattern names.
-func names(pattern, resource string) bool {
-	if pattern == resource {
-		return true
-	}
-	ok, err := path.Match(pattern, resource)
-	return pattern != "" && (ok && err == nil || pattern == "*")
-}
-
-// Get is a gate by its id.
-func (s *State) Get(id string) (*schema.Gate, bool) { g, ok := s.byID[id]; return g, ok }
-
-// List is every gate that is remembered, the latest question first.
-func (s *State) List() []*schema.Gate {
-	out := make([]*schema.Gate, 0, len(s.order))
-	for _, id := range s.order {
-		out = append(out, s.byID[id])
-	}
-	slices.SortFunc(out, func(a, b *schema.Gate) int {
-		return cmp.Or(cmp.Compare(b.AskedAt, a.AskedAt), cmp.Compare(a.ID, b.ID))
-	})
-	return out
-}
-
-// Pending is how many questions wait, and since when the oldest does (0: none).
-func (s *State) Pending() (n int, oldest int64) {
-	for _, g := range s.byID {
-		if g.State == schema.GatePending {
-			if n++; oldest == 0 || g.AskedAt < oldest {
-				oldest = g.AskedAt
-			}
-		}
-	}
-	return n, oldest
-}
-
-// Snapshot is every gate, in the order of asking.
+// Snapshot returns every gate, in the order of asking.
 func (s *State) Snapshot() []*schema.Gate {
 	out := make([]*schema.Gate, len(s.order))
 	for i, id := range s.order {
@@ -348,7 +276,7 @@ func (s *State) Snapshot() []*schema.Gate {
 	return out
 }
 
-// Restore is the state of a snapshot.
+// Restore returns the state of a snapshot.
 func Restore(from []*schema.Gate) *State {
 	s := New()
 	for _, g := range from {
@@ -356,5 +284,5 @@ func Restore(from []*schema.Gate) *State {
 		s.byID[g.ID], s.at[p], s.order = g, append(s.at[p], g), append(s.order, g.ID)
 		s.count(g, 1)
 	}
-	return s // next is 0: the first tick looks at all of them
+	return s // next is 0: the next Advance looks at all of them
 }

@@ -169,8 +169,8 @@ func TestInventedRunsDoNotFillTheQueue(t *testing.T) {
 		l.clock += approvalTimeout + refusalTTL
 		l.Advance(enforce.LogPosition{Offset: 9998, Time: l.clock})
 	}
-	if len(l.byID)+len(l.at)+len(l.order)+len(l.ofOne) != 0 {
-		t.Fatalf("%d %d %d %d left", len(l.byID), len(l.at), len(l.order), len(l.ofOne))
+	if len(l.byID)+len(l.at)+len(l.order)+len(l.byAsker) != 0 {
+		t.Fatalf("%d %d %d %d left", len(l.byID), len(l.at), len(l.order), len(l.byAsker))
 	}
 }
 
@@ -205,7 +205,7 @@ func TestGateStormOfClaimedCallersTakesNobodysQuestions(t *testing.T) {
 		}
 	}
 	restored := Restore(l.Snapshot())
-	if !reflect.DeepEqual(restored.pending, l.pending) || !reflect.DeepEqual(restored.ofOne, l.ofOne) {
+	if !reflect.DeepEqual(restored.pending, l.pending) || !reflect.DeepEqual(restored.byAsker, l.byAsker) {
 		t.Error("a restart counts otherwise")
 	}
 }

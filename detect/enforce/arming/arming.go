@@ -10,14 +10,13 @@ import (
 	"flyball/schema"
 )
 
-// PatternAll is the pattern that stands for all agents and families.
+// PatternAll is the pattern of all agents and families.
 const PatternAll = "*"
 
-// MaxOrders are held for all tenants. A command about one more pattern is refused,
-// and those that are held stay.
-const MaxOrders = 1_000
+// maxOrders are in force for all tenants. A command about one more pattern is rejected.
+const maxOrders = 1_000
 
-// Order is what the newest command about a pattern says.
+// Order is the latest command about a pattern.
 type Order struct {
 	Tenant  string `json:"tenant"`
 	Pattern string `json:"pattern"`
@@ -26,16 +25,16 @@ type Order struct {
 	Role    string `json:"role,omitempty"`
 	Reason  string `json:"reason"`
 	At      int64  `json:"at_ns"` // the log's clock, Unix ns
-	// Generation is the offset of the command in flyball.commands, plus one.
+	// Generation of the command's record.
 	Generation uint64 `json:"generation"`
 }
 
 type key struct{ tenant, pattern string }
 
-// State is what commands said. It is not for concurrent use.
+// State is the orders in force. It is not for concurrent use.
 type State struct{ orders map[key]*Order }
 
-// New is a state before any command.
+// New returns the state before any command.
 func New() *State { return &State{orders: map[key]*Order{}} }
 
 // Apply arms, disarms or clears a pattern. The result refers to it by its text.
@@ -59,7 +58,7 @@ func (s *State) apply(at enforce.LogPosition, c *schema.Command) enforce.ResultC
 	case c.Arming.Clear:
 		delete(s.orders, k)
 		return enforce.ArmingCleared
-	case have == nil && len(s.orders) >= MaxOrders:
+	case have == nil && len(s.orders) >= maxOrders:
 		return enforce.TooManyPatterns
 	}
 	o := Order{Tenant: c.Tenant, Pattern: c.Arming.Pattern, Armed: c.Kind == schema.CommandArm, By: c.By, Role: c.Role,
@@ -71,7 +70,7 @@ func (s *State) apply(at enforce.LogPosition, c *schema.Command) enforce.ResultC
 	return enforce.Disarmed
 }
 
-// Orders are what commands said in a tenant, the latest first.
+// Orders returns the orders in force in a tenant, the latest first.
 func (s *State) Orders(tenant string) []Order {
 	out := []Order{}
 	for _, o := range s.orders {
@@ -83,10 +82,10 @@ func (s *State) Orders(tenant string) []Order {
 	return out
 }
 
-// Empty reports that no command has said anything.
+// Empty reports that no order is in force.
 func (s *State) Empty() bool { return len(s.orders) == 0 }
 
-// Snapshot is everything a restart needs, the oldest first.
+// Snapshot returns everything that a restart needs, the oldest first.
 func (s *State) Snapshot() []Order {
 	out := make([]Order, 0, len(s.orders))
 	for _, o := range s.orders {
@@ -96,7 +95,7 @@ func (s *State) Snapshot() []Order {
 	return out
 }
 
-// Restore is the state of a snapshot.
+// Restore returns the state of a snapshot.
 func Restore(orders []Order) *State {
 	s := New()
 	for _, o := range orders {
@@ -105,103 +104,113 @@ func Restore(orders []Order) *State {
 	return s
 }
 
-// Subject is whose decision may be enforced.
+// Subject is whom a decision is about.
 type Subject struct {
 	Tenant, Agent string
 	Trust         schema.Trust // of the agent's name
-	Tags          []string     // of the agent by the registry
-	// Family of what was found; empty: all that is found about the agent.
+	Tags          []string     // of the agent in the registry
+	// Family of what was found; empty: the question is about the agent in general.
 	Family string
 }
 
-// Enforcement to whether the decisions about a subject are enforced.
+// Enforcement says whether the decisions about a subject are enforced.
 type Enforcement struct {
 	Armed bool
 	Why   string
-	Order *Order // that holds; nil: the configuration's value does
+	Order *Order // that decides; nil: the configuration does
 }
 
-// Named reasons of an answer, by the part of the subject that the order is about.
+// Named reasons of an enforcement, by the part of the subject that the order is about.
 const (
-	WhyFile    = "configuration"
-	WhyAgent   = "command_about_agent"
-	WhyPattern = "command_about_agent_pattern"
-	WhyTag     = "command_about_tag"
-	WhyFamily  = "command_about_family"
-	WhyAll     = "command_about_everything"
+	whyFile    = "configuration"
+	whyAgent   = "command_about_agent"
+	whyPattern = "command_about_agent_pattern"
+	whyTag     = "command_about_tag"
+	whyFamily  = "command_about_family"
+	whyAll     = "command_about_everything"
 )
 
-// reasons by weight.
-var reasons = [...]string{WhyFile, WhyAll, WhyFamily, WhyTag, WhyPattern, WhyAgent}
+// specificity of an order about a subject; 0: the order is not about it.
+type specificity int
 
-// Decide decides between what commands say of a subject and the configuration's value.
-// The order that is most specific holds: about the agent by its exact name, a pattern
-// of agents, a tag, a family, everything. Among equals a disarming one holds.
+const (
+	unrelated specificity = iota
+	aboutAll
+	aboutFamily
+	aboutTag
+	aboutPattern
+	aboutAgent
+)
+
+var reasons = [...]string{unrelated: whyFile, aboutAll: whyAll, aboutFamily: whyFamily, aboutTag: whyTag,
+	aboutPattern: whyPattern, aboutAgent: whyAgent}
+
+// Decide decides by the order that is most specific about a subject: about the agent's
+// exact name, a pattern of agents, a tag, a family, everything. Among equals a disarming
+// one decides. Without an order the configured value holds.
 //
-// Who only claims a name is not disarmed by it: anybody could claim the name of an
-// agent that is disarmed. A family that is armed by its own name alone (Apart) is not
-// armed by what arms an agent, a tag or everything.
+// An order that disarms does not hold for callers who only claim the name: anybody could
+// claim the name of an agent that is disarmed. A family that is armed only explicitly is
+// not armed by an order about an agent, a tag or everything.
 func (s *State) Decide(sub Subject, configured bool) Enforcement {
-	best, weight := (*Order)(nil), 0
+	best, most := (*Order)(nil), unrelated
 	for _, o := range s.orders {
 		if o.Tenant != sub.Tenant {
 			continue
 		}
-		w := weigh(o, &sub)
-		if w > weight || w == weight && w > 0 && before(o, best) {
-			best, weight = o, w
+		n := o.specificity(&sub)
+		if n > most || n == most && n > unrelated && precedes(o, best) {
+			best, most = o, n
 		}
 	}
 	if best == nil {
-		return Enforcement{Armed: configured, Why: WhyFile}
+		return Enforcement{Armed: configured, Why: whyFile}
 	}
-	return Enforcement{Armed: best.Armed, Why: reasons[weight], Order: best}
+	return Enforcement{Armed: best.Armed, Why: reasons[most], Order: best}
 }
 
-// before reports whether an order holds before another that is as specific.
-func before(a, b *Order) bool {
+// precedes reports whether an order decides before another that is as specific.
+func precedes(a, b *Order) bool {
 	if a.Armed != b.Armed {
 		return !a.Armed
 	}
 	return a.Generation > b.Generation
 }
 
-// ExplicitOnly reports whether a family is armed by its own name alone: what was learned of
-// scopes holds work, and is enforced only by who asked for that.
-func ExplicitOnly(family string) bool { return family == schema.FamilyScope }
+// explicitOnly reports whether a family is armed by its own name alone: what is outside a
+// learned scope stops work, and is enforced only for those who asked for it.
+func explicitOnly(family string) bool { return family == schema.FamilyScope }
 
-// weigh is how specifically an order speaks of a subject, 0 not at all; an index of reasons.
-func weigh(o *Order, sub *Subject) int {
+// specificity returns how specific the order is about a subject.
+func (o *Order) specificity(sub *Subject) specificity {
 	if family, ok := strings.CutPrefix(o.Pattern, "family:"); ok {
 		if matches(family, sub.Family) {
-			return 2
+			return aboutFamily
 		}
-		return 0
+		return unrelated
 	}
-	if o.Armed && ExplicitOnly(sub.Family) {
-		return 0
-	}
-	if o.Pattern == PatternAll {
-		return 1
-	}
-	if !o.Armed && sub.Trust < schema.TrustInfrastructure {
-		return 0
+	switch {
+	case o.Armed && explicitOnly(sub.Family):
+		return unrelated
+	case o.Pattern == PatternAll:
+		return aboutAll
+	case !o.Armed && sub.Trust < schema.TrustInfrastructure:
+		return unrelated
 	}
 	if tag, ok := strings.CutPrefix(o.Pattern, "tag:"); ok {
 		if slices.ContainsFunc(sub.Tags, func(t string) bool { return matches(tag, t) }) {
-			return 3
+			return aboutTag
 		}
-		return 0
+		return unrelated
 	}
 	switch {
 	case sub.Agent == "":
-		return 0
 	case o.Pattern == sub.Agent:
-		return 5
+		return aboutAgent
 	case matches(o.Pattern, sub.Agent):
-		return 4
+		return aboutPattern
 	}
-	return 0
+	return unrelated
 }
 
 func matches(pattern, name string) bool {

@@ -41,24 +41,24 @@ func TestMostSpecificOrderHoldsAndDisarmingAmongEquals(t *testing.T) {
 		want     bool
 		why      string
 	}{
-		{"", false, false, WhyFile},
-		{"", true, true, WhyFile},
-		{"+*", false, true, WhyAll},
-		{"-*", true, false, WhyAll},
-		{"+* -family:runaway.*", false, false, WhyFamily},
-		{"-family:runaway.* +tag:payments", false, true, WhyTag},
-		{"+tag:payments -billing/*", true, false, WhyPattern},
-		{"-billing/* +billing/bot", false, true, WhyAgent},
-		{"-billing/bot +billing/* +tag:payments +family:runaway.* +*", true, false, WhyAgent},
-		{"+billing/* -*/bot", false, false, WhyPattern},
-		{"-*/bot +billing/*", false, false, WhyPattern},
-		{"+billing/bot -billing/bot", true, false, WhyAgent},
-		{"-billing/bot +billing/bot", false, true, WhyAgent},
-		{"+billing/bot =billing/bot", false, false, WhyFile},
-		{"+support/* +tag:other +family:fanout", false, false, WhyFile},
+		{"", false, false, whyFile},
+		{"", true, true, whyFile},
+		{"+*", false, true, whyAll},
+		{"-*", true, false, whyAll},
+		{"+* -family:runaway.*", false, false, whyFamily},
+		{"-family:runaway.* +tag:payments", false, true, whyTag},
+		{"+tag:payments -billing/*", true, false, whyPattern},
+		{"-billing/* +billing/bot", false, true, whyAgent},
+		{"-billing/bot +billing/* +tag:payments +family:runaway.* +*", true, false, whyAgent},
+		{"+billing/* -*/bot", false, false, whyPattern},
+		{"-*/bot +billing/*", false, false, whyPattern},
+		{"+billing/bot -billing/bot", true, false, whyAgent},
+		{"-billing/bot +billing/bot", false, true, whyAgent},
+		{"+billing/bot =billing/bot", false, false, whyFile},
+		{"+support/* +tag:other +family:fanout", false, false, whyFile},
 	} {
 		a := after(t, strings.Fields(tc.commands)...).Decide(bot, tc.file)
-		if a.Armed != tc.want || a.Why != tc.why || (a.Order == nil) != (tc.why == WhyFile) {
+		if a.Armed != tc.want || a.Why != tc.why || (a.Order == nil) != (tc.why == whyFile) {
 			t.Errorf("%q, in the file %v: %+v", tc.commands, tc.file, a)
 		}
 	}
@@ -69,7 +69,7 @@ func TestClaimingADisarmedNameIsNoEscape(t *testing.T) {
 	if a := after(t, "-batch/purge", "-batch/*", "-tag:batch").Decide(claims, true); !a.Armed {
 		t.Errorf("who claims the name of a disarmed agent is not enforced: %+v", a)
 	}
-	if a := after(t, "+*", "-batch/purge").Decide(claims, false); !a.Armed || a.Why != WhyAll {
+	if a := after(t, "+*", "-batch/purge").Decide(claims, false); !a.Armed || a.Why != whyAll {
 		t.Errorf("%+v", a)
 	}
 	claims.Trust = schema.TrustInfrastructure
@@ -99,14 +99,14 @@ func TestOtherTenantsOrdersDoNotHold(t *testing.T) {
 
 func TestTooManyPatternsAreRefusedAndTheOthersStay(t *testing.T) {
 	s := New()
-	for i := range MaxOrders + 10 {
+	for i := range maxOrders + 10 {
 		c := schema.Command{Kind: schema.CommandArm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: fmt.Sprint("a", i)}}
-		if o, want := apply(s, 1, uint64(i), &c), enforce.Armed; i < MaxOrders && o != want || i >= MaxOrders && o != enforce.TooManyPatterns {
+		if o, want := apply(s, 1, uint64(i), &c), enforce.Armed; i < maxOrders && o != want || i >= maxOrders && o != enforce.TooManyPatterns {
 			t.Fatalf("%d: %s", i, o)
 		}
 	}
 	c := schema.Command{Kind: schema.CommandDisarm, Tenant: "t", Reason: "r", Arming: &schema.ArmingOrder{Pattern: "a0"}}
-	if o := apply(s, 1, 5000, &c); o != enforce.Disarmed || len(s.Orders("t")) != MaxOrders {
+	if o := apply(s, 1, 5000, &c); o != enforce.Disarmed || len(s.Orders("t")) != maxOrders {
 		t.Errorf("%s, %d", o, len(s.Orders("t")))
 	}
 	if again := Restore(s.Snapshot()); !reflect.DeepEqual(again.Snapshot(), s.Snapshot()) {

@@ -12,8 +12,8 @@ import (
 // maxPatternLength in characters.
 const maxPatternLength = 256
 
-// ValidatePattern is nil for a pattern that an order can be about, else it says what is wrong,
-// without the pattern itself.
+// ValidatePattern returns what is wrong with a pattern, or nil. The error does not repeat the
+// pattern, which may be a secret.
 func ValidatePattern(pattern string) error {
 	kind, rest, ok := strings.Cut(pattern, ":")
 	if !ok || kind != "tag" && kind != "family" {

@@ -6,19 +6,19 @@ import (
 	"flyball/schema"
 )
 
-// Budget bounds automatic trips of a tenant. Beyond it a trip is withheld: a
-// page, and no breaker.
+// Budget bounds the automatic trips of a tenant. A trip beyond it is withheld: people are
+// notified, and no breaker opens.
 type Budget struct {
 	PerHour int // within the last hour of the log's clock
-	// Percent of the tenant's active agents, at least one agent. Trips of callers of a
-	// claimed identity have no such share: anybody can invent agents to be a share of.
+	// Percent of the tenant's active agents that may be tripped within an hour, at least one
+	// agent. It does not bound callers of a claimed identity: anybody can invent agents.
 	Percent int
 }
 
 // DefaultBudget is what a healthy business survives at 3 a.m.
 func DefaultBudget() Budget { return Budget{PerHour: 5, Percent: 10} }
 
-// BudgetFor a tenant: what the log says of it, else the one that the state began with.
+// BudgetFor returns the budget of a tenant: as the log set it, else the one of the state.
 func (s *State) BudgetFor(tenant string) Budget {
 	if b, ok := s.budgets[tenant]; ok {
 		return b
@@ -26,7 +26,7 @@ func (s *State) BudgetFor(tenant string) Budget {
 	return s.Budget
 }
 
-// SetBudget of a tenant, by a command of the log.
+// SetBudget sets the budget of a tenant, as a command of the log says.
 func (s *State) SetBudget(tenant string, b Budget) { s.budgets[tenant] = b }
 
 const hour = int64(time.Hour)
@@ -36,14 +36,15 @@ type trip struct {
 	Agent string `json:"agent"`
 }
 
-// spending is a tenant's trips within the last hour, the oldest first.
+// spending is the trips of a tenant's pool within the last hour, the oldest first.
 type spending struct {
 	list   []trip
 	agents map[string]int // trips of each agent in the list
-	active int            // agents that were active at the last trip
+	active int            // active agents of the tenant at the last trip
 }
 
-func (s *spending) forget(now int64) {
+// removeOld removes trips that are older than an hour.
+func (s *spending) removeOld(now int64) {
 	n := 0
 	for ; n < len(s.list) && s.list[n].At <= now-hour; n++ {
 		who := s.list[n].Agent
@@ -59,39 +60,50 @@ func (s *spending) add(t trip) {
 	s.agents[t.Agent]++
 }
 
-func (s *State) spendingOf(tenant string) *spending {
-	p := s.trips[tenant]
+// count is how many trips are in the last hour.
+func (s *spending) count(now int64) (n int) {
+	if s == nil {
+		return 0
+	}
+	for _, t := range s.list {
+		if t.At > now-hour {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *State) spendingFor(name string) *spending {
+	p := s.trips[name]
 	if p == nil {
 		p = &spending{agents: map[string]int{}}
-		s.trips[tenant] = p
+		s.trips[name] = p
 	}
 	return p
 }
 
-// holdsSuffix is what is appended to a tenant's name for its spending on automatic
-// gates: what only asks has a budget of its own, of the same size, and leaves that of
-// trips. claimedSuffix is appended for trips, or gates, of callers of a claimed
-// identity: as many an hour again, which take nothing from the others.
+// Suffixes of a tenant's name for budgets beside that of its trips. Each is of the same
+// size and takes nothing from the others.
 const (
-	holdsSuffix   = "\x00holds"
-	claimedSuffix = "\x00claimed"
+	gatesSuffix   = "\x00holds"   // breakers with action gate: they only ask for approval
+	claimedSuffix = "\x00claimed" // callers of a claimed identity
 )
 
-func budgetName(tenant string, p pool, holds bool) string {
+func budgetName(tenant string, p pool, gates bool) string {
 	if p == claimed {
 		tenant += claimedSuffix
 	}
-	if holds {
-		tenant += holdsSuffix
+	if gates {
+		tenant += gatesSuffix
 	}
 	return tenant
 }
 
-// afford spends the tenant's budget of automatic trips, or of automatic gates.
-func (s *State) afford(now int64, c *schema.Command) bool {
+// spend takes a trip out of its budget and reports whether there was room for it.
+func (s *State) spend(now int64, c *schema.Command) bool {
 	of := poolOf(c.Holder)
-	p := s.spendingOf(budgetName(c.Tenant, of, c.Decision.Action == schema.ActionGate))
-	p.forget(now)
+	p := s.spendingFor(budgetName(c.Tenant, of, c.Decision.Action == schema.ActionGate))
+	p.removeOld(now)
 	p.active = c.ActiveAgents
 	who := c.Decision.AgentID
 	if who == "" {
@@ -109,58 +121,47 @@ func (s *State) afford(now int64, c *schema.Command) bool {
 	return true
 }
 
-// BudgetUsage is how much of a budget is gone.
+// BudgetUsage is how much of a tenant's budgets is spent.
 type BudgetUsage struct {
-	Trips  int `json:"trips"` // within the last hour
-	Of     int `json:"of"`
+	Trips  int `json:"trips"`  // within the last hour
+	Of     int `json:"of"`     // at most
 	Agents int `json:"agents"` // tripped within the last hour
-	// OfAgents is how many agents may be, by the number that was active at the last trip.
+	// OfAgents is how many agents may be tripped, by the number active at the last trip.
 	OfAgents int `json:"of_agents"`
-	Withheld int `json:"withheld"` // trips beyond the budget, of those that are remembered
-	// Gates are automatic holds that only ask; Claimed and ClaimedGates are the pools of
-	// callers of a claimed identity. Each has a budget of the same size an hour.
+	Withheld int `json:"withheld"` // trips beyond the budget, of those in the history
+	// Gates are breakers with action gate. Claimed and ClaimedGates are those of callers of
+	// a claimed identity.
 	Gates        PoolUsage `json:"gates"`
 	Claimed      PoolUsage `json:"claimed"`
 	ClaimedGates PoolUsage `json:"claimed_gates"`
 }
 
-// PoolUsage is how much of a pool beside the main one is gone.
+// PoolUsage is how much of a budget beside that of trips is spent.
 type PoolUsage struct {
-	Trips    int `json:"trips"` // within the last hour
-	Of       int `json:"of"`
-	Withheld int `json:"withheld,omitempty"` // of those that are remembered; gates count with the trips
+	Trips    int `json:"trips"`              // within the last hour
+	Of       int `json:"of"`                 // at most
+	Withheld int `json:"withheld,omitempty"` // of those in the history, gates with the trips
 }
 
-// BudgetUsage of a tenant's budget as of now.
+// BudgetUsage returns how much of a tenant's budgets is spent at a time.
 func (s *State) BudgetUsage(tenant string, now int64) BudgetUsage {
 	b := s.BudgetFor(tenant)
+	use := func(p pool, gates bool) PoolUsage {
+		return PoolUsage{Of: b.PerHour, Trips: s.trips[budgetName(tenant, p, gates)].count(now)}
+	}
 	out := BudgetUsage{Of: b.PerHour, OfAgents: 1, Withheld: s.withheld(main, tenant, now),
-		Gates:        PoolUsage{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, main, true), now)},
-		Claimed:      PoolUsage{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, false), now)},
-		ClaimedGates: PoolUsage{Of: b.PerHour, Trips: s.tripsOf(budgetName(tenant, claimed, true), now)}}
+		Gates: use(main, true), Claimed: use(claimed, false), ClaimedGates: use(claimed, true)}
 	out.Claimed.Withheld = s.withheld(claimed, tenant, now)
 	if p := s.trips[tenant]; p != nil {
 		agents := map[string]bool{}
 		for _, t := range p.list {
 			if t.At > now-hour {
-				out.Trips++
 				agents[t.Agent] = true
 			}
 		}
-		out.Agents, out.OfAgents = len(agents), max(1, p.active*b.Percent/100)
+		out.Trips, out.Agents, out.OfAgents = p.count(now), len(agents), max(1, p.active*b.Percent/100)
 	}
 	return out
-}
-
-func (s *State) tripsOf(name string, now int64) (n int) {
-	if p := s.trips[name]; p != nil {
-		for _, t := range p.list {
-			if t.At > now-hour {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 func (s *State) withheld(p pool, tenant string, now int64) (n int) {

@@ -8,15 +8,14 @@ import (
 	"flyball/schema"
 )
 
-// maxBypasses are on at a time. One more is refused: it would stop enforcement, and
-// what is enforced stays enforced.
+// maxBypasses are in force at a time. One more is rejected, so that enforcement goes on.
 const maxBypasses = 1_000
 
 // bypassed is who is bypassed: an agent, or with an empty name the whole tenant.
 type bypassed struct{ tenant, agent string }
 
-// applyBypass begins or ends a bypass: of the agent that the scope names, or without a
-// scope of the tenant.
+// applyBypass begins or ends the bypass of an agent, which the scope names, or without a
+// scope that of the tenant.
 func (s *State) applyBypass(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, []schema.Event) {
 	k := bypassed{tenant: c.Tenant}
 	switch {
@@ -45,7 +44,7 @@ func (s *State) applyBypass(at enforce.LogPosition, c *schema.Command) (enforce.
 	return enforce.Applied, []schema.Event{schema.BypassEvent(&b)}
 }
 
-// expireBypasses ends those whose time is over.
+// expireBypasses ends the bypasses whose time is over.
 func (s *State) expireBypasses(at enforce.LogPosition) []schema.Event {
 	var out []schema.Event
 	for k, b := range s.bypass {
@@ -58,24 +57,25 @@ func (s *State) expireBypasses(at enforce.LogPosition) []schema.Event {
 	return out
 }
 
-// Bypass of a tenant, if one is on.
+// Bypass returns the bypass of a tenant, if one is in force.
 func (s *State) Bypass(tenant string, now int64) (schema.Bypass, bool) {
 	b, ok := s.bypass[bypassed{tenant: tenant}]
 	return b, ok && now < b.Until
 }
 
-// BypassForAgent an agent, if one is on: its own, or that of its tenant. Who only claims the
-// agent's name has no part in its own.
+// BypassForAgent returns the bypass of an agent, its own or that of its tenant, if one is
+// in force. Its own is not for callers who only claim the agent's name.
 func (s *State) BypassForAgent(tenant, agent string, trust schema.Trust, now int64) (schema.Bypass, bool) {
 	if b, on := s.Bypass(tenant, now); on || len(s.bypass) == 0 {
 		return b, on
 	}
-	agent = trusted(agent, trust)
+	agent = established(agent, trust)
 	b, ok := s.bypass[bypassed{tenant, agent}]
 	return b, ok && agent != "" && now < b.Until
 }
 
-// Bypasses that are on in a tenant: its own first, then those of agents by name.
+// Bypasses returns the bypasses in force in a tenant: its own first, then those of agents
+// by name.
 func (s *State) Bypasses(tenant string, now int64) []schema.Bypass {
 	out := []schema.Bypass{}
 	for k, b := range s.bypass {

@@ -1,16 +1,16 @@
-// Package breaker is the state machine of breakers: intents in the order of
-// their log go in, breakers and events come out. Every enforcement point folds
-// the same log and so holds the same state.
+// Package breaker is the state machine of breakers: commands go in, in the order of the
+// log, and breakers and events come out. Every enforcement point applies the same log and
+// so has the same breakers. It also holds bypasses and the budget of automatic trips.
 //
-//	closed ──trip──▶ open ──its time──▶ half_open ──clean probes──▶ closed
+//	closed ──trip──▶ open ──TTL over──▶ half_open ──clean probes──▶ closed
 //	                  ▲                     │
 //	                  └──── trip, twice as long
-//	any ──by hand──▶ forced_open ──reset, or the time that was given──▶ closed
+//	any ──by a person──▶ forced_open ──reset, or the given TTL──▶ closed
 //
-// Only a breaker that denies becomes half open: milder ones close when their
-// time is over, since the detector has seen the caller all along.
+// Only a breaker whose action is deny becomes half open. Milder ones close when their TTL
+// is over, because the caller's requests passed and the detector could judge them.
 //
-// It refuses to read a clock (the log's is given to it), to know of repeats of
-// a command (see detect/enforce/ledger), to talk to anything, and to let its memory grow
-// with what callers invent.
+// It refuses to read a clock (the log's time is an argument), to recognise a command that
+// is repeated (see detect/enforce/ledger) and to do I/O. Everything that a caller can make
+// grow is bounded, and what callers of a claimed identity cause has bounds of its own.
 package breaker

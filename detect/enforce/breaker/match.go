@@ -1,49 +1,21 @@
 package breaker
 
 import (
-	"net/netip"
+	"iter"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 )
 
-// Query is a request as the check side knows it.
-type Query struct {
-	Tenant       string
-	AgentID      string
-	AgentVersion string
-	AgentTrust   schema.Trust
-	CredentialID string
-	// Credentials are all that the request shows, CredentialID among them or not.
-	Credentials []string
-	// Claimed are names that nobody has verified: only a person's kill switch meets them.
-	Claimed []schema.Scope
-	// Standing of the caller; at least established if the agent's trust says so.
-	Standing       schema.Standing
-	PrincipalID    string
-	PrincipalTrust schema.Trust
-	ClientIP       netip.Addr
-	RunID          schema.RunID // zero when the request names none
-	// Parents are the runs that a sub-agent's run is part of: what stops them stops it.
-	Parents []schema.RunID
-	// RunFirstSeen is the log's clock when the point first met the run id, 0 unknown.
-	RunFirstSeen int64
-	Route        string // "METHOD /template"
-	// Call is the request as it was classified; nil: breakers on routes hold what Route names.
-	Call *schema.Call
-	// ReadOnly is a call that changes nothing; Risky one that cannot be undone, or a
-	// change of which nobody knows whether it can.
-	ReadOnly, Risky bool
-}
-
-// Risky reports whether a gate asks about a call of such a reversibility: it cannot be
-// undone, or nobody knows whether it can.
+// Risky reports whether a breaker with action gate stops a call of a
+// reversibility: it cannot be undone, or nobody knows whether it can.
 func Risky(r schema.Reversibility) bool {
 	return r == schema.Irreversible || r == schema.ReversibilityUnknown
 }
 
-// Named reasons of a verdict.
+// Named reasons of a match.
 const (
-	WhyNoBreaker     = "no_breaker"
+	whyNoBreaker     = "no_breaker"
 	WhyForced        = "forced_open"
 	WhyHeld          = "breaker_open"
 	WhyRenamed       = "renamed_run"
@@ -52,125 +24,200 @@ const (
 	WhyHalfOpenWrite = "half_open_write"
 	WhyGated         = "gated_by_breaker"
 	WhyThrottled     = "throttled_by_breaker"
-	WhyAnnotated     = "annotated_by_breaker"
+	whyAnnotated     = "annotated_by_breaker"
 )
 
-// Match on a request: the action that it meets.
+// Match is the breaker that decides on a request, and what it does to it.
 type Match struct {
 	Action  schema.Action
 	Why     string
-	Breaker *schema.Breaker // the one that decided; nil without one
-	Matches int             // breakers that the request met
-	// OtherRun: the breaker is on another run of the same holder.
+	Breaker *schema.Breaker // nil: none applies
+	// OtherRun: the breaker is on another run of the same caller; see holderOf.
 	OtherRun bool
 	// Probe: the request may pass if it claims a probe of the breaker.
 	Probe bool
+
+	found int // breakers that apply to the request
 }
 
-// Match looks at every breaker that a request can meet. The kill switch comes
-// first; then the most severe action wins (deny, gate, throttle, annotate), and
-// among equals the most specific scope: run × route, run, other runs of the same
-// holder (who may have come back under another name), credentials, version, agent,
-// principal, address, route, tenant. An asserted name is never looked up. A gate
-// that the call does not need (it reads, or can be undone) is an annotation.
+// Match finds the breaker that decides on a request at a time of the log's clock (Unix
+// ns). A breaker that a person forced open comes first, then the most severe action (deny,
+// gate, throttle, annotate). Among equals the most specific scope decides: run × route,
+// run, other runs of the same caller, credentials, agent version, agent, principal,
+// address, route, tenant. A breaker with action gate only annotates a call that reads or
+// can be undone.
 //
-// An address is a weak name for a caller: what was opened on one automatically holds
-// nobody who has a better one, and nobody whose address is not known.
-func (s *State) Match(q *Query, now int64) Match {
-	v := Match{Why: WhyNoBreaker}
+// A name that the caller only asserts is not looked up. An address identifies a caller
+// weakly: a breaker that was opened on one automatically does not apply to callers with a
+// better identity, nor to those whose address is unknown.
+func (s *State) Match(r *enforce.Request, now int64) Match {
 	if len(s.open) == 0 {
-		return v
+		return Match{Why: whyNoBreaker}
 	}
-	meet := func(b *schema.Breaker, why string) {
-		v.Matches++
-		if v.Breaker != nil && rank(b) <= rank(v.Breaker) {
-			return
-		}
-		v.Breaker, v.Why, v.OtherRun = b, why, why == WhyRenamed
+	f := search{s: s, q: newQuery(r), m: Match{Why: whyNoBreaker}}
+	f.runs()
+	f.credentials()
+	f.parents()
+	f.claimed()
+	f.names()
+	f.address()
+	f.routes()
+	f.look(schema.ScopeTenant, f.q.Tenant)
+	if f.m.Breaker != nil {
+		f.m.setEffect(r.Call.Reversibility, now)
 	}
-	look := func(sc schema.Scope) {
-		if sc.Value == "" {
-			return
-		}
-		if b := s.open[key{q.Tenant, sc}]; b != nil {
-			meet(b, WhyHeld)
-		}
-	}
-	agent, run := trusted(q.AgentID, q.AgentTrust), ""
-	if !q.RunID.IsZero() {
-		run = q.RunID.String()
-		look(schema.Scope{Kind: schema.ScopeRunRoute, Value: run + " " + q.Route})
-		look(schema.Scope{Kind: schema.ScopeRun, Value: run})
-	}
-	if len(s.held) > 0 {
-		if b := s.besides(q, agent, run); b != nil {
-			meet(b, WhyRenamed)
-		}
-	}
-	look(schema.Scope{Kind: schema.ScopeCredential, Value: q.CredentialID})
-	for _, id := range q.Credentials {
-		if id != q.CredentialID {
-			look(schema.Scope{Kind: schema.ScopeCredential, Value: id})
-		}
-	}
-	for _, id := range q.Parents {
-		look(schema.Scope{Kind: schema.ScopeRunRoute, Value: id.String() + " " + q.Route})
-		look(schema.Scope{Kind: schema.ScopeRun, Value: id.String()})
-	}
-	for _, sc := range q.Claimed {
-		if b := s.open[key{q.Tenant, sc}]; b != nil && b.State == schema.BreakerForcedOpen {
-			meet(b, WhyHeld)
-		}
-	}
-	if q.AgentVersion != "" && agent != "" {
-		look(schema.VersionScope(agent, q.AgentVersion))
-	}
-	look(schema.Scope{Kind: schema.ScopeAgent, Value: agent})
-	look(schema.Scope{Kind: schema.ScopePrincipal, Value: trusted(q.PrincipalID, q.PrincipalTrust)})
-	if q.ClientIP.IsValid() {
-		address := canonical(q.ClientIP)
-		b := s.open[key{q.Tenant, schema.Scope{Kind: schema.ScopeAddress, Value: address.String()}}]
-		named := agent != "" || q.Standing >= schema.StandingProven || address.IsUnspecified()
-		if b != nil && (b.State == schema.BreakerForcedOpen || !named) {
-			meet(b, WhyHeld)
-		}
-	}
-	look(schema.Scope{Kind: schema.ScopeRoute, Value: q.Route})
-	if q.Call != nil && s.HoldsRoutes(q.Tenant) {
-		s.ofRoute(q, meet)
-	}
-	look(schema.Scope{Kind: schema.ScopeTenant, Value: q.Tenant})
-	if v.Breaker != nil {
-		v.effect(q, now)
-	}
-	return v
+	return f.m
 }
 
-// effect is what the breaker that decided does to this request.
-func (v *Match) effect(q *Query, now int64) {
-	b := v.Breaker
-	v.Action = b.Action
+// query is a request as breakers are looked up by it.
+type query struct {
+	*enforce.Request
+	*schema.Call
+	agent string // established, else empty
+	run   string // id, else empty
+	route string
+}
+
+func newQuery(r *enforce.Request) query {
+	q := query{Request: r, Call: r.Call, route: r.Call.RouteName(), agent: established(r.Call.AgentID, r.Call.AgentTrust)}
+	if !r.RunID.IsZero() {
+		q.run = r.RunID.String()
+	}
+	return q
+}
+
+// allCredentials are the call's own credential and then the others that the request shows.
+func (q *query) allCredentials() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield(q.CredentialID) {
+			return
+		}
+		for _, id := range q.Credentials {
+			if id != q.CredentialID && !yield(id) {
+				return
+			}
+		}
+	}
+}
+
+// search collects the breakers that apply to one request.
+type search struct {
+	s *State
+	q query
+	m Match
+}
+
+func (f *search) add(b *schema.Breaker, why string) {
+	f.m.found++
+	if f.m.Breaker == nil || rank(b) > rank(f.m.Breaker) {
+		f.m.Breaker, f.m.Why, f.m.OtherRun = b, why, why == WhyRenamed
+	}
+}
+
+func (f *search) look(kind schema.ScopeKind, value string) {
+	if value == "" {
+		return
+	}
+	if b := f.s.open[key{f.q.Tenant, schema.Scope{Kind: kind, Value: value}}]; b != nil {
+		f.add(b, WhyHeld)
+	}
+}
+
+func (f *search) runs() {
+	if f.q.run != "" {
+		f.look(schema.ScopeRunRoute, f.q.run+" "+f.q.route)
+		f.look(schema.ScopeRun, f.q.run)
+	}
+	if len(f.s.held) == 0 {
+		return
+	}
+	if b := f.s.ofOtherRuns(&f.q); b != nil {
+		f.add(b, WhyRenamed)
+	}
+}
+
+func (f *search) credentials() {
+	for id := range f.q.allCredentials() {
+		f.look(schema.ScopeCredential, id)
+	}
+}
+
+func (f *search) parents() {
+	for _, id := range f.q.Parents {
+		f.look(schema.ScopeRunRoute, id.String()+" "+f.q.route)
+		f.look(schema.ScopeRun, id.String())
+	}
+}
+
+// claimed looks up names that nobody has verified: only what a person forced open applies.
+func (f *search) claimed() {
+	for _, sc := range f.q.Claimed {
+		if b := f.s.open[key{f.q.Tenant, sc}]; b != nil && b.State == schema.BreakerForcedOpen {
+			f.add(b, WhyHeld)
+		}
+	}
+}
+
+func (f *search) names() {
+	if f.q.AgentVersion != "" && f.q.agent != "" {
+		version := schema.VersionScope(f.q.agent, f.q.AgentVersion)
+		f.look(version.Kind, version.Value)
+	}
+	f.look(schema.ScopeAgent, f.q.agent)
+	f.look(schema.ScopePrincipal, established(f.q.PrincipalID, f.q.PrincipalTrust))
+}
+
+func (f *search) address() {
+	if !f.q.ClientIP.IsValid() {
+		return
+	}
+	address := canonical(f.q.ClientIP)
+	b := f.s.open[key{f.q.Tenant, schema.Scope{Kind: schema.ScopeAddress, Value: address.String()}}]
+	named := f.q.agent != "" || f.q.Request.Standing >= schema.StandingProven || address.IsUnspecified()
+	if b != nil && (b.State == schema.BreakerForcedOpen || !named) {
+		f.add(b, WhyHeld)
+	}
+}
+
+func (f *search) routes() {
+	f.look(schema.ScopeRoute, f.q.route)
+	for _, r := range f.s.routes[f.q.Tenant] {
+		if r.b.Scope.Value != f.q.route && r.appliesTo(f.q.Call) { // else it was looked up already
+			f.add(r.b, WhyHeld)
+		}
+	}
+}
+
+// setEffect sets what the breaker that decides does to a call of a reversibility.
+func (m *Match) setEffect(r schema.Reversibility, now int64) {
+	b := m.Breaker
+	m.Action = b.Action
 	switch {
 	case b.State == schema.BreakerForcedOpen:
-		v.Action, v.Why = schema.ActionDeny, WhyForced
-	case b.State == schema.BreakerHalfOpen && !q.ReadOnly:
-		v.Action, v.Why = schema.ActionDeny, WhyHalfOpenWrite
-	case b.State == schema.BreakerHalfOpen && ProbeDue(b, now):
-		v.Action, v.Why, v.Probe = schema.ActionDeny, WhyProbe, true
+		m.Action, m.Why = schema.ActionDeny, WhyForced
 	case b.State == schema.BreakerHalfOpen:
-		v.Action, v.Why = schema.ActionDeny, WhyProbeNotDue
-	case b.Action == schema.ActionGate && !q.Risky:
-		v.Action, v.Why = schema.ActionAnnotate, WhyGated
+		m.Action = schema.ActionDeny
+		switch {
+		case r != schema.ReadOnly:
+			m.Why = WhyHalfOpenWrite
+		case probeDue(b, now):
+			m.Why, m.Probe = WhyProbe, true
+		default:
+			m.Why = WhyProbeNotDue
+		}
+	case b.Action == schema.ActionGate && !Risky(r):
+		m.Action, m.Why = schema.ActionAnnotate, WhyGated
 	case b.Action == schema.ActionGate:
-		v.Why = WhyGated
+		m.Why = WhyGated
 	case b.Action == schema.ActionThrottle:
-		v.Why = WhyThrottled
+		m.Why = WhyThrottled
 	case b.Action == schema.ActionAnnotate:
-		v.Why = WhyAnnotated
+		m.Why = whyAnnotated
 	}
 }
 
-func trusted(id string, trust schema.Trust) string {
+// established returns a name that the caller did not only assert itself, else "".
+func established(id string, trust schema.Trust) string {
 	if trust < schema.TrustInfrastructure {
 		return ""
 	}

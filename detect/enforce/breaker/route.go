@@ -8,16 +8,16 @@ import (
 	"flyball/schema/route"
 )
 
-// onRoute is a breaker on a route whose template has placeholders.
+// onRoute is a breaker on a route, ready to be compared with calls.
 type onRoute struct {
-	b      *schema.Breaker
-	p      route.Pattern
-	method string // "*": any
-	key    string // as schema.Call.RouteKey
+	b       *schema.Breaker
+	pattern route.Pattern
+	method  string // "*": any
+	key     string // as schema.Call.RouteKey
 }
 
-// keepRoute remembers a breaker on a route by its pattern.
-func (s *State) keepRoute(b *schema.Breaker) {
+// addRoute adds a breaker on a route to those of its tenant.
+func (s *State) addRoute(b *schema.Breaker) {
 	if b.Scope.Kind != schema.ScopeRoute {
 		return
 	}
@@ -27,7 +27,7 @@ func (s *State) keepRoute(b *schema.Breaker) {
 	}
 }
 
-func (s *State) dropRoute(b *schema.Breaker) {
+func (s *State) removeRoute(b *schema.Breaker) {
 	if b.Scope.Kind != schema.ScopeRoute {
 		return
 	}
@@ -42,24 +42,23 @@ func (s *State) dropRoute(b *schema.Breaker) {
 // HoldsRoutes reports whether a tenant has a breaker on a route.
 func (s *State) HoldsRoutes(tenant string) bool { return len(s.routes[tenant]) > 0 }
 
-// ofRoute calls meet with each breaker on a route that a call is of: the declared one,
-// however its parameters are called there, and of a path that nobody declared the one
-// that it fits, whatever stands where the template has a placeholder. Of reads a plain
-// word is left out, which may name another collection: GET /orders/search.
-func (s *State) ofRoute(q *Query, meet func(*schema.Breaker, string)) {
-	for _, r := range s.routes[q.Tenant] {
-		if r.b.Scope.Value == q.Route {
-			continue // met already
-		}
-		c := q.Call
-		if (r.method == c.Method || r.method == "*") && r.key == c.RouteKey && c.ToolName == "" || c.RouteSource != schema.RouteFromConfig && c.ToolName == "" && (!q.ReadOnly || !plainWord(c.Path)) && r.p.MatchesPath(c.Method, c.Path) {
-			meet(r.b, WhyHeld)
-		}
+// appliesTo reports whether a call is of the breaker's route. The names of a declared
+// route's parameters make no difference. A path that no declared route matches is compared
+// with the template itself; a read is left out if its path ends in a plain word, which may
+// name another collection: GET /orders/search is not GET /orders/{id}.
+func (r *onRoute) appliesTo(c *schema.Call) bool {
+	if c.ToolName != "" {
+		return false
 	}
+	if (r.method == c.Method || r.method == "*") && r.key == c.RouteKey {
+		return true
+	}
+	return c.RouteSource != schema.RouteFromConfig &&
+		(c.Reversibility != schema.ReadOnly || !endsInWord(c.Path)) && r.pattern.MatchesPath(c.Method, c.Path)
 }
 
-// plainWord reports whether a path ends in letters only.
-func plainWord(path string) bool {
+// endsInWord reports whether the last segment of a path has letters, - and _ only.
+func endsInWord(path string) bool {
 	last := path[strings.LastIndexByte(path, '/')+1:]
 	return last != "" && !strings.ContainsFunc(last, func(r rune) bool {
 		return (r|0x20 < 'a' || r|0x20 > 'z') && r != '-' && r != '_'

@@ -7,15 +7,16 @@ import (
 	"flyball/schema"
 )
 
-// Snapshot is a state as it is stored.
+// Snapshot is the stored form of a State.
 type Snapshot struct {
 	Breakers []*schema.Breaker `json:"breakers"`
 	Bypasses []schema.Bypass   `json:"bypasses"` // of tenants
-	// AgentBypasses are apart: a binary that does not know them must not read one as its tenant's.
+	// AgentBypasses are apart: an old binary that does not know them must not take one for
+	// its tenant's.
 	AgentBypasses []schema.Bypass `json:"agent_bypasses,omitempty"`
 
 	Trips   map[string][]trip `json:"trips"`
-	Active  map[string]int    `json:"active,omitempty"` // agents at a tenant's last trip
+	Active  map[string]int    `json:"active,omitempty"` // active agents at a tenant's last trip
 	Strikes []struckScope     `json:"strikes,omitempty"`
 	History []*schema.Breaker `json:"history"`
 }
@@ -27,7 +28,7 @@ type struckScope struct {
 	strike
 }
 
-// Snapshot is everything a restart needs. It shares only what never changes.
+// Snapshot returns everything that a restart needs. It shares only what never changes.
 func (s *State) Snapshot() *Snapshot {
 	out := &Snapshot{Breakers: s.Breakers(), Trips: map[string][]trip{}, Active: map[string]int{}, History: s.historyInOrder()}
 	for tenant, p := range s.trips {
@@ -48,7 +49,8 @@ func (s *State) Snapshot() *Snapshot {
 	return out
 }
 
-// Restore is the state of a snapshot; what follows in the log goes on top.
+// Restore returns the state of a snapshot. The commands after it in the log are still to
+// be applied.
 func Restore(b Budget, from *Snapshot) *State {
 	s := New(b)
 	for _, x := range from.History {
@@ -61,8 +63,8 @@ func Restore(b Budget, from *Snapshot) *State {
 		if x.Expires > 0 {
 			s.due.push(deadline{x.Expires, x.Generation, keyOf(x.Tenant, x.Scope)}, poolOfBreaker(x))
 		}
-		if x.State == schema.BreakerHalfOpen && x.Probes >= Probes {
-			s.due.push(deadline{x.ProbeAt + quiet, x.Generation, keyOf(x.Tenant, x.Scope)}, poolOfBreaker(x))
+		if x.State == schema.BreakerHalfOpen && x.Probes >= maxProbes {
+			s.due.push(deadline{x.ProbeAt + probeObservation, x.Generation, keyOf(x.Tenant, x.Scope)}, poolOfBreaker(x))
 		}
 	}
 	for _, x := range slices.Concat(from.Bypasses, from.AgentBypasses) {
@@ -76,7 +78,7 @@ func Restore(b Budget, from *Snapshot) *State {
 		s.strikes[p][keyOf(x.Tenant, x.Scope)] = x.strike
 	}
 	for tenant, list := range from.Trips {
-		p := s.spendingOf(tenant)
+		p := s.spendingFor(tenant)
 		p.active = from.Active[tenant]
 		for _, t := range list {
 			p.add(t)

@@ -197,7 +197,7 @@ func TestHalfOpenClosesOnlyAfterCleanProbes(t *testing.T) {
 	if v := s.Match(write, s.clock); v.Action != schema.ActionDeny || v.Why != WhyHalfOpenWrite {
 		t.Fatalf("a write passes a half-open breaker: %+v", v)
 	}
-	for n := range Probes {
+	for n := range maxProbes {
 		v := s.Match(read, s.clock)
 		if !v.Probe || v.Action != schema.ActionDeny {
 			t.Fatalf("probe %d is not offered: %+v", n, v)
@@ -216,10 +216,10 @@ func TestHalfOpenClosesOnlyAfterCleanProbes(t *testing.T) {
 		s.clock += sec
 	}
 	last := s.clock - sec
-	if s.Apply(20, last+quiet-1, tick()); len(s.Breakers()) != 1 {
+	if s.Apply(20, last+probeObservation-1, tick()); len(s.Breakers()) != 1 {
 		t.Fatal("closed before the detector could object to the probes")
 	}
-	if e := s.Apply(21, last+quiet, tick()); len(e) != 1 || len(s.Breakers()) != 0 || e[0].Breaker.Origin != "probes" {
+	if e := s.Apply(21, last+probeObservation, tick()); len(e) != 1 || len(s.Breakers()) != 0 || e[0].Breaker.Origin != "probes" {
 		t.Fatalf("clean probes did not close it: %+v", e)
 	}
 }
@@ -229,10 +229,10 @@ func TestHalfOpenWithoutProbesDoesNotClose(t *testing.T) {
 	_, scope := runScope(1)
 	s.Apply(0, sec, tripOf("d", scope, nil))
 	s.Apply(1, 100*sec, tick())
-	if s.Apply(2, 100*sec+dormant-1, tick()); s.Breakers()[0].State != schema.BreakerHalfOpen {
+	if s.Apply(2, 100*sec+halfOpenTTL-1, tick()); s.Breakers()[0].State != schema.BreakerHalfOpen {
 		t.Fatal("closed by time alone")
 	}
-	if s.Apply(3, 100*sec+dormant, tick()); s.OpenCount() != 0 {
+	if s.Apply(3, 100*sec+halfOpenTTL, tick()); s.OpenCount() != 0 {
 		t.Fatal("kept for ever although nobody has asked for a day")
 	}
 }
@@ -304,8 +304,8 @@ func TestMostSevereThenMostSpecificWins(t *testing.T) {
 	} {
 		open(i, step.scope, step.action)
 		v := s.Match(q, s.clock)
-		if v.Action != step.met || v.Breaker.Scope.Kind != step.named || v.Matches != i+1 {
-			t.Fatalf("step %d: %v by %v of %d, want %v by %v of %d", i, v.Action, v.Breaker.Scope.Kind, v.Matches, step.met, step.named, i+1)
+		if v.Action != step.met || v.Breaker.Scope.Kind != step.named || v.found != i+1 {
+			t.Fatalf("step %d: %v by %v of %d, want %v by %v of %d", i, v.Action, v.Breaker.Scope.Kind, v.found, step.met, step.named, i+1)
 		}
 	}
 	other := *q

@@ -17,17 +17,14 @@ import (
 )
 
 const (
-	// MaxExceptions are held for all tenants. One more is refused.
-	MaxExceptions = 1_000
-	// MaxRoutes of one exception.
-	MaxRoutes = 50
-	// MaxDuration is how long one may hold: who still wants it renews it.
-	MaxDuration = 366 * 24 * time.Hour
+	maxExceptions = 1_000 // in force for all tenants
+	maxRoutes     = 50    // of one exception
+	maxDuration   = 366 * 24 * time.Hour
 
 	maxNameLength = 256
 )
 
-// Exception that holds.
+// Exception that is in force.
 type Exception struct {
 	Tenant string `json:"tenant"`
 	schema.ExceptionOrder
@@ -36,7 +33,7 @@ type Exception struct {
 	Reason string `json:"reason"`
 	At     int64  `json:"at_ns"`    // the log's clock, Unix ns
 	Until  int64  `json:"until_ns"` // on the same clock
-	// Trips that it has covered, and the log's clock at the last of them.
+	// Covered trips, and the log's clock at the last of them, Unix ns.
 	Covered   uint64 `json:"covered"`
 	CoveredAt int64  `json:"covered_at_ns,omitempty"`
 
@@ -45,17 +42,18 @@ type Exception struct {
 
 type key struct{ tenant, id string }
 
-// State is what is excepted. It is not for concurrent use.
+// State is the exceptions in force. It is not for concurrent use.
 type State struct {
 	all   map[key]*Exception
-	first int64 // the earliest end; 0: nothing is excepted
+	first int64 // the earliest end; 0: there is no exception
 }
 
-// New is a state before any command.
+// New returns the state before any command.
 func New() *State { return &State{all: map[key]*Exception{}} }
 
-// IDFromCommand is the id of the exception that a command adds: that of the command.
-func IDFromCommand(c *schema.Command) string {
+// idFromCommand returns the id of the exception that a command adds, which follows from its
+// own; empty if it has none.
+func idFromCommand(c *schema.Command) string {
 	if _, id, ok := strings.Cut(c.ID, "_"); ok && id != "" {
 		return "x_" + id
 	}
@@ -68,37 +66,40 @@ func (s *State) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result
 	return enforce.Result{Code: code, Ref: id}, nil
 }
 
-func (s *State) apply(clock int64, c *schema.Command) (enforce.ResultCode, string) {
+func (s *State) apply(now int64, c *schema.Command) (enforce.ResultCode, string) {
 	o := c.Exception
-	if o == nil || c.Reason == "" {
+	switch {
+	case o == nil || c.Reason == "":
 		return enforce.Rejected, ""
-	}
-	if c.Kind == schema.CommandExceptionRemove {
-		k := key{c.Tenant, o.ID}
-		if s.all[k] == nil {
-			return enforce.NoSuchException, o.ID
-		}
-		delete(s.all, k)
-		s.next()
-		return enforce.ExceptionRemoved, o.ID
+	case c.Kind == schema.CommandExceptionRemove:
+		return s.remove(key{c.Tenant, o.ID}), o.ID
 	}
 	routes, err := Validate(o)
-	id := IDFromCommand(c)
+	id := idFromCommand(c)
 	switch {
-	case err != nil || id == "" || c.TTL <= 0 || c.TTL > int64(MaxDuration):
+	case err != nil || id == "" || c.TTL <= 0 || c.TTL > int64(maxDuration):
 		return enforce.Rejected, ""
-	case len(s.all) >= MaxExceptions:
+	case len(s.all) >= maxExceptions:
 		return enforce.TooManyExceptions, ""
 	}
-	e := Exception{Tenant: c.Tenant, ExceptionOrder: *o, By: c.By, Role: c.Role, Reason: c.Reason, At: clock, Until: clock + c.TTL,
+	e := Exception{Tenant: c.Tenant, ExceptionOrder: *o, By: c.By, Role: c.Role, Reason: c.Reason, At: now, Until: now + c.TTL,
 		routes: routes}
 	e.ID = id
 	s.all[key{c.Tenant, id}] = &e
-	s.next()
+	s.setFirst()
 	return enforce.ExceptionAdded, id
 }
 
-// Validate reads the routes of an order, or says what is wrong with it.
+func (s *State) remove(k key) enforce.ResultCode {
+	if s.all[k] == nil {
+		return enforce.NoSuchException
+	}
+	delete(s.all, k)
+	s.setFirst()
+	return enforce.ExceptionRemoved
+}
+
+// Validate returns the routes of an order, ready to be compared, or what is wrong with it.
 func Validate(o *schema.ExceptionOrder) ([]route.Pattern, error) {
 	for _, p := range []struct{ name, pattern string }{{"agent", o.Agent}, {"family", o.Family}} {
 		if strings.TrimSpace(p.pattern) == "" {
@@ -111,8 +112,8 @@ func Validate(o *schema.ExceptionOrder) ([]route.Pattern, error) {
 	if !policy.Exceptable(o.Family) {
 		return nil, errors.New("family: no exception lifts what manifests decide, or is for callers without an established agent")
 	}
-	if len(o.Routes) > MaxRoutes {
-		return nil, fmt.Errorf("routes: %d; at most %d", len(o.Routes), MaxRoutes)
+	if len(o.Routes) > maxRoutes {
+		return nil, fmt.Errorf("routes: %d; at most %d", len(o.Routes), maxRoutes)
 	}
 	var out []route.Pattern
 	for i, text := range o.Routes {
@@ -125,33 +126,43 @@ func Validate(o *schema.ExceptionOrder) ([]route.Pattern, error) {
 	return out, nil
 }
 
-// Find is the exception that covers a trip, the oldest first; nil: none does. Only an
-// established agent is covered, and only by what the sender of the trip knew of it.
-func (s *State) Find(clock int64, tenant string, d *schema.Decision, holder *schema.Holder) *Exception {
-	if len(s.all) == 0 || d == nil || holder == nil || holder.AgentTrust < schema.TrustInfrastructure || holder.AgentID == "" ||
-		holder.AgentID != d.AgentID ||
-		d.Family == "" || !policy.Exceptable(d.Family) {
+// Find returns the exception that covers a trip at a time of the log's clock, the oldest
+// first; nil: none does. Only an established agent is covered, and only if the sender of the
+// trip knew it as established.
+func (s *State) Find(now int64, tenant string, d *schema.Decision, holder *schema.Holder) *Exception {
+	if len(s.all) == 0 || !coverable(d, holder) {
 		return nil
 	}
 	var best *Exception
 	for _, e := range s.all {
-		if e.Tenant == tenant && clock < e.Until && matches(e.Agent, d.AgentID) && matches(e.Family, d.Family) && e.appliesTo(d.Route) &&
-			(best == nil || cmp.Or(cmp.Compare(e.At, best.At), cmp.Compare(e.ID, best.ID)) < 0) {
+		if e.Tenant == tenant && now < e.Until && e.covers(d) && (best == nil || older(e, best)) {
 			best = e
 		}
 	}
 	return best
 }
 
-// RecordUse notes that an exception has covered a trip.
-func (s *State) RecordUse(clock int64, e *Exception) {
-	counted := *e // one that was given out is never changed
+// coverable reports whether any exception could cover a trip.
+func coverable(d *schema.Decision, holder *schema.Holder) bool {
+	return d != nil && d.Family != "" && policy.Exceptable(d.Family) &&
+		holder != nil && holder.AgentTrust >= schema.TrustInfrastructure && holder.AgentID != "" && holder.AgentID == d.AgentID
+}
+
+func (e *Exception) covers(d *schema.Decision) bool {
+	return matches(e.Agent, d.AgentID) && matches(e.Family, d.Family) && e.appliesTo(d.Route)
+}
+
+func older(a, b *Exception) bool { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) < 0 }
+
+// RecordUse records that an exception has covered a trip.
+func (s *State) RecordUse(now int64, e *Exception) {
+	counted := *e // one that was returned is never changed
 	counted.Covered++
-	counted.CoveredAt = clock
+	counted.CoveredAt = now
 	s.all[key{e.Tenant, e.ID}] = &counted
 }
 
-// appliesTo reports whether the exception is about a route.
+// appliesTo reports whether the exception is about a route, by its name.
 func (e *Exception) appliesTo(name string) bool {
 	if len(e.routes) == 0 {
 		return true
@@ -174,20 +185,20 @@ func matches(pattern, name string) bool {
 
 // Advance removes exceptions that have ended. No event follows from that.
 func (s *State) Advance(at enforce.LogPosition) []schema.Event {
-	clock := at.Time
-	if s.first == 0 || clock < s.first {
+	if s.first == 0 || at.Time < s.first {
 		return nil
 	}
 	for k, e := range s.all {
-		if clock >= e.Until {
+		if at.Time >= e.Until {
 			delete(s.all, k)
 		}
 	}
-	s.next()
+	s.setFirst()
 	return nil
 }
 
-func (s *State) next() {
+// setFirst sets the earliest end.
+func (s *State) setFirst() {
 	s.first = 0
 	for _, e := range s.all {
 		if s.first == 0 || e.Until < s.first {
@@ -196,7 +207,7 @@ func (s *State) next() {
 	}
 }
 
-// List is what is excepted in a tenant, the latest first.
+// List returns the exceptions in force in a tenant, the latest first.
 func (s *State) List(tenant string) []Exception {
 	out := []Exception{}
 	for _, e := range s.all {
@@ -208,10 +219,7 @@ func (s *State) List(tenant string) []Exception {
 	return out
 }
 
-// Empty reports that nothing is excepted.
-func (s *State) Empty() bool { return len(s.all) == 0 }
-
-// Snapshot is everything a restart needs, the oldest first.
+// Snapshot returns everything that a restart needs, the oldest first.
 func (s *State) Snapshot() []Exception {
 	out := make([]Exception, 0, len(s.all))
 	for _, e := range s.all {
@@ -221,8 +229,8 @@ func (s *State) Snapshot() []Exception {
 	return out
 }
 
-// Restore is the state of a snapshot. One whose routes this binary cannot read is an
-// error: without them it would cover more.
+// Restore returns the state of a snapshot. An exception whose routes this binary cannot
+// read is an error: without them it would cover more.
 func Restore(list []Exception) (*State, error) {
 	s := New()
 	for _, e := range list {
@@ -233,6 +241,6 @@ func Restore(list []Exception) (*State, error) {
 		e.routes = routes
 		s.all[key{e.Tenant, e.ID}] = &e
 	}
-	s.next()
+	s.setFirst()
 	return s, nil
 }

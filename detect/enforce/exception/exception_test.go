@@ -76,7 +76,7 @@ func TestExceptionEndsByItself(t *testing.T) {
 		t.Fatalf("%+v", l)
 	}
 	s.Advance(enforce.LogPosition{Time: 120 * sec})
-	if !s.Empty() {
+	if len(s.all) != 0 {
 		t.Error("it did not end")
 	}
 }
@@ -85,7 +85,7 @@ func TestOrderThatCannotHoldIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*schema.Command){
 		"no reason":       func(c *schema.Command) { c.Reason = "" },
 		"no end":          func(c *schema.Command) { c.TTL = 0 },
-		"years":           func(c *schema.Command) { c.TTL = int64(MaxDuration) + 1 },
+		"years":           func(c *schema.Command) { c.TTL = int64(maxDuration) + 1 },
 		"no agent":        func(c *schema.Command) { c.Exception.Agent = " " },
 		"policy":          func(c *schema.Command) { c.Exception.Family = "policy.*" },
 		"suspicion":       func(c *schema.Command) { c.Exception.Family = schema.FamilyBorrowed },
@@ -93,7 +93,7 @@ func TestOrderThatCannotHoldIsRefused(t *testing.T) {
 		"no route":        func(c *schema.Command) { c.Exception.Routes = []string{"orders"} },
 		"no id":           func(c *schema.Command) { c.ID = "" },
 		"nothing at all":  func(c *schema.Command) { c.Exception = nil },
-		"too many routes": func(c *schema.Command) { c.Exception.Routes = make([]string, MaxRoutes+1) },
+		"too many routes": func(c *schema.Command) { c.Exception.Routes = make([]string, maxRoutes+1) },
 	} {
 		if o, _ := apply(New(), add("1", change)); o != enforce.Rejected {
 			t.Errorf("%s: %s", name, o)
@@ -103,10 +103,10 @@ func TestOrderThatCannotHoldIsRefused(t *testing.T) {
 
 func TestTooManyExceptionsAreRefused(t *testing.T) {
 	s := New()
-	for i := range MaxExceptions {
+	for i := range maxExceptions {
 		apply(s, add(fmt.Sprint(i), nil))
 	}
-	if o, _ := apply(s, add("more", nil)); o != enforce.TooManyExceptions || len(s.List("t")) != MaxExceptions {
+	if o, _ := apply(s, add("more", nil)); o != enforce.TooManyExceptions || len(s.List("t")) != maxExceptions {
 		t.Error(o)
 	}
 	again, err := Restore(s.Snapshot())

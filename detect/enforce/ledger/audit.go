@@ -8,53 +8,60 @@ import (
 	"flyball/schema"
 )
 
-// Chain is the end of the audit trail.
+// Chain is the end of the audit trail: a chain of hashes.
 type Chain struct {
 	Seq  uint64 `json:"seq"`  // of the last entry, 0 before the first
 	Hash string `json:"hash"` // of the last entry
 }
 
-// add makes the entry of a command. Ticks, probes, leases and what is known of
-// credentials are no intents of anybody and leave none.
+// add adds the entry of a command. Probes, leases and confirmed credentials are not what a
+// person or the detector wants and get none.
 func (c *Chain) add(at enforce.LogPosition, feature int, cmd *schema.Command, r enforce.Result) (schema.AuditEntry, bool) {
 	if cmd.Kind == schema.CommandProbe || cmd.Kind == schema.CommandLease || cmd.Kind == schema.CommandProven {
 		return schema.AuditEntry{}, false
 	}
-	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at.Time, Offset: at.Offset, Kind: cmd.Kind.String(), By: cmd.By, Role: cmd.Role,
-		Subject: subject(cmd, r), Reason: cmd.Reason, Outcome: string(r.Code), Digest: cmd.Digest(feature), Prev: c.Hash}
+	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at.Time, Offset: at.Offset, Kind: cmd.Kind.String(),
+		By: cmd.By, Role: cmd.Role, Subject: subject(cmd, r), Reason: cmd.Reason, Outcome: string(r.Code), Digest: cmd.Digest(feature), Prev: c.Hash}
 	e.Hash = e.ComputeHash()
 	c.Seq, c.Hash = e.Seq, e.Hash
 	return e, true
 }
 
-// ChainEntry is an entry of the trail as its chain holds it.
+// ChainEntry is what the chain says of an entry of the trail.
 type ChainEntry struct {
 	Seq  uint64 `json:"seq"`
 	Hash string `json:"hash"`
 	At   int64  `json:"at_ns"` // the log's clock, Unix ns
 }
 
-// maxRecentEntries entries are remembered, so that a stored trail can be compared with
-// the log's where their ends differ.
+// maxRecentEntries are remembered, so that a stored trail can be compared with that of the
+// log where their ends differ.
 const maxRecentEntries = 1024
 
-func (s *State) note(e ChainEntry) {
-	if len(s.recent) >= 2*maxRecentEntries {
-		s.recent = slices.Clone(s.recent[maxRecentEntries:])
+// recentEntries are the last entries of the trail, the latest last.
+type recentEntries []ChainEntry
+
+func (l *recentEntries) add(e ChainEntry) {
+	if len(*l) >= 2*maxRecentEntries {
+		*l = slices.Clone((*l)[maxRecentEntries:])
 	}
-	s.recent = append(s.recent, e)
+	*l = append(*l, e)
 }
 
-// EntryAt is the entry of a sequence number; ok is false where it is not remembered
-// or not made yet.
-func (s *State) EntryAt(seq uint64) (e ChainEntry, ok bool) {
-	i, ok := slices.BinarySearchFunc(s.recent, seq, func(e ChainEntry, seq uint64) int { return cmp.Compare(e.Seq, seq) })
+func (l recentEntries) find(seq uint64) (e ChainEntry, ok bool) {
+	i, ok := slices.BinarySearchFunc(l, seq, func(e ChainEntry, seq uint64) int { return cmp.Compare(e.Seq, seq) })
 	if !ok {
 		return e, false
 	}
-	return s.recent[i], true
+	return l[i], true
 }
 
+// snapshot returns the entries that a restart needs.
+func (l recentEntries) snapshot() []ChainEntry {
+	return slices.Clone(l[max(0, len(l)-maxRecentEntries):])
+}
+
+// subject is what a command was about.
 func subject(c *schema.Command, r enforce.Result) string {
 	switch {
 	case c.Scope.Kind != schema.ScopeNone:
@@ -79,15 +86,14 @@ func subject(c *schema.Command, r enforce.Result) string {
 	return "tenant:" + c.Tenant
 }
 
-// ChainFault is the first place where a chain does not hold.
+// ChainFault is the first entry at which a chain is broken.
 type ChainFault struct {
 	Seq uint64 `json:"seq"`
 	Why string `json:"why"`
 }
 
-// Verify walks entries in the order of Seq, beginning after a known end (the
-// zero Chain for the beginning), and returns the end it came to and the first
-// entry that is wrong.
+// Verify checks entries in the order of Seq that follow a known end (the zero Chain for the
+// beginning). It returns the end that it reached, and the first entry that is wrong.
 func Verify(from Chain, entries []schema.AuditEntry) (Chain, *ChainFault) {
 	for i := range entries {
 		e := &entries[i]

@@ -1,33 +1,36 @@
 package ledger
 
 import (
+	"strings"
+
 	"flyball/detect/enforce"
-	"flyball/detect/enforce/breaker"
+	"flyball/detect/enforce/arming"
 	"flyball/detect/enforce/manifest"
 	"flyball/detect/model/scope"
 	"flyball/schema"
 )
 
-// Request is what State.Decide decides on: a call, and how far its point can enforce.
+// Request is what State.Decide decides on: a call, and how its point enforces.
 type Request struct {
 	enforce.Request
-	// LogStale: the log has not spoken for a while; the failure mode decides what is not read-only.
+	// LogStale: the point has read nothing from the log for a while. The failure mode
+	// decides on calls that are not read-only.
 	LogStale bool
-	// ShareExceeded: callers of a claimed identity ask for more work than their share; the
+	// ShareExceeded: callers of a claimed identity request more work than their share. The
 	// failure mode decides, and nothing is claimed from the log.
 	ShareExceeded bool
-	// Armed says whether what a family of policy finds is enforced for the agent by the
-	// configuration; commands of arming come before it.
+	// Armed reports whether the configuration enforces a family for an agent; nil: it
+	// enforces nothing. Commands of arming take precedence.
 	Armed func(agent, family string) bool
-	// Tags of an agent by the registry; nil: none.
+	// Tags returns the tags of an agent in the registry; nil: there are none.
 	Tags func(agent string) []string
-	// ApprovalWithoutManifest: irreversible calls of agents without a manifest ask for a yes.
+	// ApprovalWithoutManifest: irreversible calls of agents without a manifest need approval.
 	ApprovalWithoutManifest bool
-	// Scopes are the learned ones; nil: there are none to go by.
+	// Scopes that were learned; nil: none are considered.
 	Scopes *scope.Guard
 }
 
-// Objection is one thing that was weighed.
+// Objection is one thing that speaks against a request.
 type Objection struct {
 	By     string        `json:"by"` // breaker, manifest, task, learned_scope, asserted_manifest, failure_mode
 	Action schema.Action `json:"action"`
@@ -40,153 +43,189 @@ type Objection struct {
 type Decision struct {
 	// Action that is enforced, and the one that would be if everything were armed.
 	Action, Would schema.Action
-	Why           string // of Action
-	WouldWhy      string // of Would, where it is more
-	By            string
-	Breaker       *schema.Breaker // that decided, or that would have
-	OtherRun      bool            // Breaker is on another run of the same holder
+	Why           string          // of Action
+	WouldWhy      string          // of Would, if that is more severe
+	By            string          // whose objection Action is
+	Breaker       *schema.Breaker // that decides, or would decide
+	OtherRun      bool            // Breaker is on another run of the same caller
 	Probe         bool            // the request passes if it claims a probe of Breaker
-	Line          string          // of the manifest that decided
-	Manifest      uint64          // version; 0 there is none
-	ManifestOf    string          // the name or pattern that it is of
+	Line          string          // of the manifest that decides
+	Manifest      uint64          // version; 0: there is none
+	ManifestOf    string          // the name or pattern that the manifest is of
 	Task          *schema.Task
 	Spends        []manifest.Spend // what the call takes out of quotas if it passes
 	Bypassed      bool
 
-	// Scope is where the call lies in what was learned, where that was asked.
+	// Scope is where the call is within what was learned, if that was considered.
 	Scope scope.Assessment
 
 	objections [6]Objection
 	n          int
 }
 
-// Objections is everything that was weighed, in the order of weighing.
+// Objections returns everything that speaks against the request, in the order of checking.
 func (d *Decision) Objections() []Objection { return d.objections[:d.n] }
 
 // Named reasons beside those of breakers and manifests.
 const (
 	WhyClear  = "clear"
-	WhyBypass = "bypass"
-	// WhyShareExceeded belongs to the family of failure modes, as manifest.WhyStale does.
+	whyBypass = "bypass"
+	// WhyShareExceeded belongs to the family of failure modes, as manifest.WhyLogStale does.
 	WhyShareExceeded = "policy.failure:too_much_claimed_work"
+	// whyLearned precedes the reasons of learned scopes, which are armed as one family.
+	whyLearned = "scope.learned:"
 )
 
-// Decide weighs what speaks against a request: breakers, then the manifest of the
-// agent (with its task), or where it has none the scope that was learned of it, then the manifest of a name that was only asserted, then
-// the failure mode while the log is away. The most severe enforced action wins
-// (deny, gate, throttle, annotate); among equals the first in that order. What
-// is only observed never wins, and is told beside the answer. A bypass of the
-// tenant, or of the established agent, makes all of it observed.
+// Decide collects the objections to a request, in this order: breakers; the manifest of the
+// agent with its task, or if it has none the scope that was learned; the manifest of a name
+// that was only asserted; the failure mode while the log is stale. The most severe enforced
+// objection decides (deny, gate, throttle, annotate), among equals the first. What is only
+// observed never decides and is in Decision.Would. A bypass of the tenant, or of the
+// established agent, makes all of it observed.
 func (s *State) Decide(r *Request) Decision {
+	d := decider{s: s, r: r, request: r.Request, Decision: Decision{Why: WhyClear}}
 	c := r.Call
-	d := Decision{Why: WhyClear}
-	_, d.Bypassed = s.Breakers.BypassForAgent(c.Tenant, c.AgentID, c.AgentTrust, s.Position.Time)
-	v := s.Breakers.Match(&breaker.Query{Tenant: c.Tenant, AgentID: c.AgentID, AgentVersion: c.AgentVersion, AgentTrust: c.AgentTrust, CredentialID: c.CredentialID,
-		Parents: r.Parents, Credentials: r.Credentials, Claimed: r.Claimed, Standing: s.Standing(c),
-		PrincipalID: c.PrincipalID, PrincipalTrust: c.PrincipalTrust, ClientIP: c.ClientIP, RunID: r.RunID, RunFirstSeen: r.RunFirstSeen,
-		Route: RouteOf(c), Call: c, ReadOnly: c.Reversibility == schema.ReadOnly, Risky: breaker.Risky(c.Reversibility)}, s.Position.Time)
-	if v.Breaker != nil {
-		d.weigh(Objection{By: "breaker", Action: v.Action, Why: v.Why, Mode: schema.ModeArmed, About: v.Breaker.Scope.String()})
-		if d.By == "breaker" || d.Bypassed {
-			d.Breaker, d.OtherRun, d.Probe = v.Breaker, v.OtherRun, v.Probe
-		}
-	}
 	d.Task = s.Tasks.ForRun(c.Tenant, c.AgentID, c.RunKey)
-	s.policy(r, &d)
-	if r.LogStale || r.ShareExceeded {
-		why := manifest.WhyLogStale
-		if !r.LogStale {
-			why = WhyShareExceeded
-		}
-		m, _ := s.Manifests.ForAgent(c.Tenant, c.AgentID, c.AgentTrust)
-		if action := m.WhenLogStale(c.Reversibility); action > schema.ActionNone {
-			d.weigh(Objection{By: "failure_mode", Action: action, Why: why, Mode: s.mode(r, why), About: c.Reversibility.String()})
-		}
-	}
-	if d.Probe { // a probe passes what the breaker holds, and nothing else
-		for _, other := range d.objections[1:d.n] {
-			if other.Mode == schema.ModeArmed && other.Action >= schema.ActionGate {
-				d.Probe = false
-			}
-		}
-	}
+	d.request.Standing, d.request.Task = s.Standing(c), d.Task
+	_, d.Bypassed = s.Breakers.BypassForAgent(c.Tenant, c.AgentID, c.AgentTrust, s.Position.Time)
+	d.breakers()
+	d.manifests()
+	d.failureMode()
+	d.probe()
 	if d.Bypassed && d.Would > schema.ActionNone {
-		d.Why = WhyBypass
+		d.Why = whyBypass
 	}
-	return d
+	return d.Decision
 }
 
-// RouteOf is how breakers, gates and reports name a call's route: "METHOD /template",
-// or the tool.
-func RouteOf(c *schema.Call) string { return c.RouteName() }
+// decider makes one decision.
+type decider struct {
+	s       *State
+	r       *Request
+	request enforce.Request // with what the state knows around it
+	Decision
+}
 
-func (s *State) policy(r *Request, d *Decision) {
-	c := r.Call
-	ask := manifest.Ask{Call: c, Now: s.Position.Time, Task: d.Task, AssertedType: r.ClaimedTaskType}
-	m, doc := s.Manifests.ForAgent(c.Tenant, c.AgentID, c.AgentTrust)
+func (d *decider) breakers() {
+	m := d.s.Breakers.Match(&d.request, d.s.Position.Time)
+	if m.Breaker == nil {
+		return
+	}
+	d.add(Objection{By: "breaker", Action: m.Action, Why: m.Why, Mode: schema.ModeArmed, About: m.Breaker.Scope.String()})
+	if d.By == "breaker" || d.Bypassed {
+		d.Breaker, d.OtherRun, d.Probe = m.Breaker, m.OtherRun, m.Probe
+	}
+}
+
+func (d *decider) manifests() {
+	c, now := d.r.Call, d.s.Position.Time
+	m, doc := d.s.Manifests.ForAgent(c.Tenant, c.AgentID, c.AgentTrust)
 	switch {
 	case m != nil:
-		a := m.Evaluate(ask)
-		d.Manifest, d.ManifestOf, d.Spends = doc.Version, doc.Agent, a.Spends
-		s.judge(d, r, "manifest", a)
+		e := m.Evaluate(&d.request, now)
+		d.Manifest, d.ManifestOf, d.Spends = doc.Version, doc.Agent, e.Spends
+		d.evaluation("manifest", e)
 	case d.Task != nil:
-		s.judge(d, r, "task", manifest.EvaluateTask(d.Task, c, s.Position.Time))
+		d.evaluation("task", manifest.EvaluateTask(d.Task, c, now))
 	}
-	switch {
-	case m != nil:
-	case r.ApprovalWithoutManifest && c.Reversibility == schema.Irreversible:
-		s.judge(d, r, "manifest", manifest.Evaluation{Action: schema.ActionGate, Why: manifest.WhyNoManifest, Line: "control.without_manifest"})
-	}
-	if m == nil && r.Scopes != nil {
-		s.learned(d, r)
+	if m == nil {
+		if d.r.ApprovalWithoutManifest && c.Reversibility == schema.Irreversible {
+			d.evaluation("manifest", manifest.Evaluation{Action: schema.ActionGate, Why: manifest.WhyNoManifest, Line: "control.without_manifest"})
+		}
+		if d.r.Scopes != nil {
+			d.learnedScope()
+		}
 	}
 	if c.AgentTrust >= schema.TrustInfrastructure || c.AgentID == "" {
 		return
 	}
-	if named := s.Manifests.ForClaimedName(c.Tenant, c.AgentID); named != nil && named != m {
-		a := named.Evaluate(ask) // a name that was only asserted narrows and never widens
-		s.judge(d, r, "asserted_manifest", a)
+	if named := d.s.Manifests.ForClaimedName(c.Tenant, c.AgentID); named != nil && named != m {
+		d.evaluation("asserted_manifest", named.Evaluate(&d.request, now)) // it narrows and never widens
 	}
 }
 
-func (s *State) judge(d *Decision, r *Request, by string, a manifest.Evaluation) {
-	if a.Action == schema.ActionNone {
+func (d *decider) evaluation(by string, e manifest.Evaluation) {
+	if e.Action == schema.ActionNone {
 		return
 	}
-	if d.weigh(Objection{By: by, Action: a.Action, Why: a.Why, Mode: s.mode(r, a.Why), About: a.Line}) {
-		d.Line = a.Line
+	if d.add(Objection{By: by, Action: e.Action, Why: e.Why, Mode: d.mode(ReasonFamily(e.Why)), About: e.Line}) {
+		d.Line = e.Line
 	}
 }
 
-func (s *State) mode(r *Request, why string) schema.Mode {
-	if s.Armed(r, ReasonFamily(why)) {
+func (d *decider) failureMode() {
+	why := manifest.WhyLogStale
+	switch {
+	case d.r.LogStale:
+	case d.r.ShareExceeded:
+		why = WhyShareExceeded
+	default:
+		return
+	}
+	c := d.r.Call
+	m, _ := d.s.Manifests.ForAgent(c.Tenant, c.AgentID, c.AgentTrust)
+	if action := m.WhenLogStale(c.Reversibility); action > schema.ActionNone {
+		d.add(Objection{By: "failure_mode", Action: action, Why: why, Mode: d.mode(ReasonFamily(why)), About: c.Reversibility.String()})
+	}
+}
+
+// probe withdraws the probe if anything but the breaker stops the request: a probe passes
+// what the breaker holds, and nothing else.
+func (d *decider) probe() {
+	if !d.Probe {
+		return
+	}
+	for _, o := range d.objections[1:d.n] {
+		if o.Mode == schema.ModeArmed && o.Action >= schema.ActionGate {
+			d.Probe = false
+		}
+	}
+}
+
+func (d *decider) mode(family string) schema.Mode {
+	if d.s.Armed(d.r, family) {
 		return schema.ModeArmed
 	}
 	return schema.ModeObserve
 }
 
-// ReasonFamily of a named reason: what can be armed by itself, as policy.scope.
-func ReasonFamily(why string) string {
-	for i := range len(why) {
-		if why[i] == ':' {
-			return why[:i]
-		}
-	}
-	return why
-}
-
-// weigh takes a consideration in and reports whether it decides.
-func (d *Decision) weigh(c Objection) bool {
+// add adds an objection and reports whether it decides so far.
+func (d *decider) add(o Objection) bool {
 	if d.n < len(d.objections) {
-		d.objections[d.n] = c
+		d.objections[d.n] = o
 		d.n++
 	}
-	if c.Action > d.Would {
-		d.Would, d.WouldWhy = c.Action, c.Why
+	if o.Action > d.Would {
+		d.Would, d.WouldWhy = o.Action, o.Why
 	}
-	if d.Bypassed || c.Mode != schema.ModeArmed || c.Action <= d.Action {
+	if d.Bypassed || o.Mode != schema.ModeArmed || o.Action <= d.Action {
 		return false
 	}
-	d.Action, d.Why, d.By = c.Action, c.Why, c.By
+	d.Action, d.Why, d.By = o.Action, o.Why, o.By
 	return true
 }
+
+// Armed reports whether a family is enforced for the caller of a request: as commands say
+// of the agent, else as the configuration does.
+func (s *State) Armed(r *Request, family string) bool {
+	c := r.Call
+	configured := r.Armed != nil && r.Armed(c.AgentID, family)
+	if s.Arming.Empty() {
+		return configured
+	}
+	sub := arming.Subject{Tenant: c.Tenant, Agent: c.AgentID, Trust: c.AgentTrust, Family: family}
+	if r.Tags != nil {
+		sub.Tags = r.Tags(c.AgentID)
+	}
+	return s.Arming.Decide(sub, configured).Armed
+}
+
+// ReasonFamily returns the family of a named reason, which is what can be armed: policy.scope
+// of policy.scope:route_outside.
+func ReasonFamily(why string) string {
+	family, _, _ := strings.Cut(why, ":")
+	return family
+}
+
+// RouteOf returns the name of a call's route.
+func RouteOf(c *schema.Call) string { return c.RouteName() }

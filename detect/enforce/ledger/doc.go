@@ -1,11 +1,11 @@
-// Package ledger is the one state machine that every enforcement point folds
-// over flyball.commands: breakers, gates, tasks, manifests, quotas and the audit
-// trail, in the order of the log and on its clock. The same log makes the same
-// state at every point, and a snapshot with the rest of the log makes it too.
+// Package ledger applies the log of commands (flyball.commands) to the state machines of
+// enforcement, in the order of the log and on its clock, and keeps the audit trail. The
+// same log gives the same state at every enforcement point, and so does a snapshot with the
+// rest of the log.
 //
-// It decides requests from that state alone and says why, naming everything that
-// it weighed.
+// It also decides requests from that state alone, and returns every objection that it
+// found. See package enforce for the order in which commands and requests pass the machines.
 //
-// It refuses to read a clock, to do I/O, to apply a command twice, and to forget
-// what it did: every intent leaves an entry in a chain of hashes.
+// It refuses to read a clock, to do I/O and to apply a command twice. Every command of a
+// person or of the detector leaves an entry in a chain of hashes.
 package ledger

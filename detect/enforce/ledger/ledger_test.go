@@ -53,7 +53,7 @@ func TestBypassExpiresByItself(t *testing.T) {
 	s.Apply(0, sec, tripOf("d", runScope(1), func(c *schema.Command) { c.TTL = int64(time.Hour) }))
 	s.Apply(1, 2*sec, &schema.Command{ID: "b", Kind: schema.CommandBypass, Tenant: "t", TTL: 10 * sec, Reason: "false alarms"})
 	r := &Request{Request: enforce.Request{Call: &schema.Call{Tenant: "t"}, RunID: schema.RunID{1}}}
-	if d := s.Decide(r); d.Action != schema.ActionNone || d.Why != WhyBypass || d.Would != schema.ActionDeny {
+	if d := s.Decide(r); d.Action != schema.ActionNone || d.Why != whyBypass || d.Would != schema.ActionDeny {
 		t.Fatalf("bypassed and %+v", d)
 	}
 	s.Apply(2, 12*sec, &schema.Command{Kind: schema.CommandTick})

@@ -9,7 +9,8 @@ import (
 	"flyball/schema"
 )
 
-// ProvenCredential is a credential that the API has accepted often enough; see schema.StandingProven.
+// ProvenCredential is a credential that the API has accepted often enough; see
+// schema.StandingProven.
 type ProvenCredential struct {
 	Tenant       string `json:"tenant"`
 	CredentialID string `json:"credential_id"`
@@ -17,16 +18,59 @@ type ProvenCredential struct {
 }
 
 const (
-	// maxProven credentials of a tenant are known; one more takes the place of the one
-	// that was confirmed longest ago, which counts as claimed until it is confirmed again.
+	// maxProven credentials of a tenant are remembered. One more replaces the one that was
+	// confirmed longest ago, which counts as claimed until it is confirmed again.
 	maxProven    = 100_000
 	maxProvenTTL = int64(90 * 24 * time.Hour)
 )
 
+// credentials is the state machine of proven credentials.
+type credentials struct{ byTenant map[string]*provenCredentials }
+
+func newCredentials() *credentials { return &credentials{byTenant: map[string]*provenCredentials{}} }
+
+// Apply confirms that a credential is proven.
+func (m *credentials) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	if c.Scope.Kind != schema.ScopeCredential || c.Scope.Value == "" || c.TTL <= 0 {
+		return enforce.Result{Code: enforce.Rejected}, nil
+	}
+	m.put(at.Time, ProvenCredential{c.Tenant, c.Scope.Value, at.Time + min(c.TTL, maxProvenTTL)})
+	return enforce.Result{Code: enforce.CredentialConfirmed}, nil
+}
+
+func (m *credentials) put(now int64, x ProvenCredential) {
+	p := m.byTenant[x.Tenant]
+	if p == nil {
+		p = &provenCredentials{until: map[string]int64{}}
+		m.byTenant[x.Tenant] = p
+	}
+	p.expire(now)
+	p.confirm(x)
+}
+
+// proven reports whether the API has accepted a tenant's credential often enough.
+func (m *credentials) proven(tenant, credential string, now int64) bool {
+	p := m.byTenant[tenant]
+	return p != nil && credential != "" && p.until[credential] > now
+}
+
+// snapshot returns every proven credential, by tenant, then in the order of confirmation.
+func (m *credentials) snapshot(now int64) (out []ProvenCredential) {
+	for _, p := range m.byTenant {
+		for _, x := range p.order {
+			if p.until[x.CredentialID] == x.Until && x.Until > now {
+				out = append(out, x)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b ProvenCredential) int { return cmp.Compare(a.Tenant, b.Tenant) })
+	return out
+}
+
 // provenCredentials are those of one tenant.
 type provenCredentials struct {
 	until map[string]int64
-	order []ProvenCredential // by confirmation, the oldest first; one that was confirmed again is there twice
+	order []ProvenCredential // as confirmed, the oldest first; one that was confirmed again is in it twice
 }
 
 func (p *provenCredentials) confirm(x ProvenCredential) {
@@ -36,69 +80,23 @@ func (p *provenCredentials) confirm(x ProvenCredential) {
 	p.until[x.CredentialID] = x.Until
 	p.order = append(p.order, x)
 	for len(p.until) > maxProven {
-		p.dropFirst()
+		p.removeFirst()
 	}
 	if len(p.order) > 2*maxProven {
 		p.order = slices.DeleteFunc(slices.Clone(p.order), func(x ProvenCredential) bool { return p.until[x.CredentialID] != x.Until })
 	}
 }
 
-func (p *provenCredentials) dropFirst() {
+func (p *provenCredentials) removeFirst() {
 	if x := p.order[0]; p.until[x.CredentialID] == x.Until {
 		delete(p.until, x.CredentialID)
 	}
 	p.order = p.order[1:]
 }
 
-// expire forgets what is over, as far as it stands first.
+// expire removes those at the front of the order whose time is over.
 func (p *provenCredentials) expire(now int64) {
 	for len(p.order) > 0 && p.order[0].Until <= now {
-		p.dropFirst()
+		p.removeFirst()
 	}
-}
-
-// confirm takes in that a credential is proven.
-func (s *State) confirm(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
-	if c.Scope.Kind != schema.ScopeCredential || c.Scope.Value == "" || c.TTL <= 0 {
-		return enforce.Result{Code: enforce.Rejected}, nil
-	}
-	s.putProven(ProvenCredential{c.Tenant, c.Scope.Value, at.Time + min(c.TTL, maxProvenTTL)})
-	return enforce.Result{Code: enforce.CredentialConfirmed}, nil
-}
-
-func (s *State) putProven(x ProvenCredential) {
-	p := s.proven[x.Tenant]
-	if p == nil {
-		p = &provenCredentials{until: map[string]int64{}}
-		s.proven[x.Tenant] = p
-	}
-	p.expire(s.Position.Time)
-	p.confirm(x)
-}
-
-// Proven reports whether the API has accepted a tenant's credential often enough.
-func (s *State) Proven(tenant, credential string) bool {
-	p := s.proven[tenant]
-	return p != nil && credential != "" && p.until[credential] > s.Position.Time
-}
-
-// Standing the caller of a call, as far as the log's clock has come.
-func (s *State) Standing(c *schema.Call) schema.Standing {
-	if st := c.Standing(); st != schema.StandingClaimed || !s.Proven(c.Tenant, c.CredentialID) {
-		return st
-	}
-	return schema.StandingProven
-}
-
-// provenSnapshot is every proven credential, by tenant, then by confirmation.
-func (s *State) provenSnapshot() (out []ProvenCredential) {
-	for _, p := range s.proven {
-		for _, x := range p.order {
-			if p.until[x.CredentialID] == x.Until && x.Until > s.Position.Time {
-				out = append(out, x)
-			}
-		}
-	}
-	slices.SortStableFunc(out, func(a, b ProvenCredential) int { return cmp.Compare(a.Tenant, b.Tenant) })
-	return out
 }

@@ -72,11 +72,12 @@ func TestProvenCredentialsAreBounded(t *testing.T) {
 	for i := range int64(5 * maxProven) { // one that is in use is confirmed again and again, some at one time
 		s.Apply(2*maxProven+i, 3*sec+i/3, provenOf("", "used", 1<<50))
 	}
-	p := s.proven["t"]
+	p := s.credentials.byTenant["t"]
 	if len(p.until) > maxProven || len(p.order) > 2*maxProven+1 {
 		t.Errorf("%d credentials, %d entries", len(p.until), len(p.order))
 	}
-	if s.Proven("t", "first") || !s.Proven("t", "used") || !s.Proven("t", fmt.Sprint(maxProven-1)) {
+	proven := func(id string) bool { return s.credentials.proven("t", id, s.Position.Time) }
+	if proven("first") || !proven("used") || !proven(fmt.Sprint(maxProven-1)) {
 		t.Error("the one that was confirmed longest ago is not the one that went")
 	}
 }
@@ -89,7 +90,7 @@ func TestProvenIsRefusedWithoutCredentialOrTime(t *testing.T) {
 			t.Errorf("%d: %s", i, r.Code)
 		}
 	}
-	if want := New(breaker.DefaultBudget()).proven; !reflect.DeepEqual(s.proven, want) {
+	if want := New(breaker.DefaultBudget()).credentials; !reflect.DeepEqual(s.credentials, want) {
 		t.Error("something was taken in")
 	}
 }

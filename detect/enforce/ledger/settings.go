@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 
 	"flyball/detect/enforce"
@@ -11,11 +12,11 @@ import (
 
 const (
 	maxTripsPerHour = 1<<31 - 1
-	// maxSettings bounds the tenants that settings are kept of.
+	// maxSettings bounds the tenants with settings.
 	maxSettings = 10_000
 )
 
-// TenantSettings is what is in force for a tenant, with the command that said it last.
+// TenantSettings is what is in force in a tenant, with the command that last changed it.
 type TenantSettings struct {
 	Tenant        string `json:"tenant"`
 	TripsPerHour  int    `json:"trips_per_hour"`
@@ -23,62 +24,74 @@ type TenantSettings struct {
 	By            string `json:"by,omitempty"`
 	Reason        string `json:"reason,omitempty"`
 	At            int64  `json:"at_ns,omitempty"` // the log's clock, Unix ns
-	// Generation is the offset in flyball.commands of the record, plus one; 0: the log
-	// says nothing of the tenant, and the values are those that hold until it does.
+	// Generation of the command's record; 0: no command was about the tenant, and the
+	// values are the defaults.
 	Generation uint64 `json:"generation"`
 }
 
-// Settings a tenant.
-func (s *State) Settings(tenant string) TenantSettings {
-	if have, ok := s.settings[tenant]; ok {
+// settings is the state machine of settings.
+type settings struct {
+	breakers *breaker.State // whose budgets they set
+	byTenant map[string]TenantSettings
+}
+
+func newSettings(b *breaker.State) *settings {
+	return &settings{breakers: b, byTenant: map[string]TenantSettings{}}
+}
+
+func (m *settings) get(tenant string) TenantSettings {
+	if have, ok := m.byTenant[tenant]; ok {
 		return have
 	}
-	b := s.Breakers.BudgetFor(tenant)
+	b := m.breakers.BudgetFor(tenant)
 	return TenantSettings{Tenant: tenant, TripsPerHour: b.PerHour, AgentsPercent: b.Percent}
 }
 
-// set takes in settings. The audit trail holds who said them, and why.
-func (s *State) set(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
-	n := c.Settings
-	have, said := s.settings[c.Tenant]
+// Apply puts settings in force. Initial ones, which a point writes from its configuration,
+// count only where there are none.
+func (m *settings) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	_, exists := m.byTenant[c.Tenant]
+	detail := checkSettings(c)
 	switch {
-	case n == nil || n.TripsPerHour == nil && n.AgentsPercent == nil:
-		return enforce.Result{Code: enforce.Rejected, Detail: "no settings in the command"}, nil
-	case c.Reason == "":
-		return enforce.Result{Code: enforce.Rejected, Detail: "no reason in the command"}, nil
-	case n.TripsPerHour != nil && (*n.TripsPerHour < 0 || *n.TripsPerHour > maxTripsPerHour):
-		return enforce.Result{Code: enforce.Rejected, Detail: "trips_per_hour is 0 to " + strconv.Itoa(maxTripsPerHour)}, nil
-	case n.AgentsPercent != nil && (*n.AgentsPercent < 0 || *n.AgentsPercent > 100):
-		return enforce.Result{Code: enforce.Rejected, Detail: "agents_percent is 0 to 100"}, nil
-	case n.Initial && said:
+	case detail != "":
+		return enforce.Result{Code: enforce.Rejected, Detail: detail}, nil
+	case c.Settings.Initial && exists:
 		return enforce.Result{Code: enforce.SettingsExist}, nil
-	case !said && len(s.settings) >= maxSettings:
+	case !exists && len(m.byTenant) >= maxSettings:
 		return enforce.Result{Code: enforce.Rejected, Detail: "settings are kept of as many tenants as can be"}, nil
 	}
-	if !said {
-		have = s.Settings(c.Tenant)
+	next := m.get(c.Tenant)
+	if c.Settings.TripsPerHour != nil {
+		next.TripsPerHour = *c.Settings.TripsPerHour
 	}
-	if n.TripsPerHour != nil {
-		have.TripsPerHour = *n.TripsPerHour
+	if c.Settings.AgentsPercent != nil {
+		next.AgentsPercent = *c.Settings.AgentsPercent
 	}
-	if n.AgentsPercent != nil {
-		have.AgentsPercent = *n.AgentsPercent
-	}
-	have.By, have.Reason, have.At, have.Generation = c.By, c.Reason, at.Time, at.Generation()
-	s.put(have)
+	next.By, next.Reason, next.At, next.Generation = c.By, c.Reason, at.Time, at.Generation()
+	m.put(next)
 	return enforce.Result{Code: enforce.InForce, Ref: c.Tenant}, nil
 }
 
-func (s *State) put(v TenantSettings) {
-	s.settings[v.Tenant] = v
-	s.Breakers.SetBudget(v.Tenant, breaker.Budget{PerHour: v.TripsPerHour, Percent: v.AgentsPercent})
+// checkSettings returns what is wrong with a command about settings, or "".
+func checkSettings(c *schema.Command) string {
+	n := c.Settings
+	switch {
+	case n == nil || n.TripsPerHour == nil && n.AgentsPercent == nil:
+		return "no settings in the command"
+	case c.Reason == "":
+		return "no reason in the command"
+	case n.TripsPerHour != nil && (*n.TripsPerHour < 0 || *n.TripsPerHour > maxTripsPerHour):
+		return "trips_per_hour is 0 to " + strconv.Itoa(maxTripsPerHour)
+	case n.AgentsPercent != nil && (*n.AgentsPercent < 0 || *n.AgentsPercent > 100):
+		return "agents_percent is 0 to 100"
+	}
+	return ""
 }
 
-// settingsSnapshot is what is in force, the tenants in any order.
-func (s *State) settingsSnapshot() []TenantSettings {
-	out := make([]TenantSettings, 0, len(s.settings))
-	for v := range maps.Values(s.settings) {
-		out = append(out, v)
-	}
-	return out
+func (m *settings) put(v TenantSettings) {
+	m.byTenant[v.Tenant] = v
+	m.breakers.SetBudget(v.Tenant, breaker.Budget{PerHour: v.TripsPerHour, Percent: v.AgentsPercent})
 }
+
+// snapshot returns all settings, the tenants in any order.
+func (m *settings) snapshot() []TenantSettings { return slices.Collect(maps.Values(m.byTenant)) }

@@ -11,7 +11,7 @@ import (
 	"flyball/schema"
 )
 
-func settings(id string, trips, percent *int, initial bool) *schema.Command {
+func settingsCommand(id string, trips, percent *int, initial bool) *schema.Command {
 	return &schema.Command{ID: id, Kind: schema.CommandSettings, Tenant: "t", By: "ann", Reason: "r",
 		Settings: &schema.Settings{TripsPerHour: trips, AgentsPercent: percent, Initial: initial}}
 }
@@ -25,12 +25,12 @@ func TestSettingsOfTheLogHoldAndInitialOnesOnlyWhereThereAreNone(t *testing.T) {
 		per  int
 		pct  int
 	}{
-		{settings("1", nil, nil, true), enforce.Rejected, 5, 10},
-		{settings("2", nil, &bad, false), enforce.Rejected, 5, 10},
-		{settings("3", &three, &all, true), enforce.InForce, 3, 100},
-		{settings("4", &four, &all, true), enforce.SettingsExist, 3, 100},
-		{settings("5", &four, nil, false), enforce.InForce, 4, 100},
-		{settings("5", &three, nil, false), enforce.InForce, 4, 100}, // a repeat of an id
+		{settingsCommand("1", nil, nil, true), enforce.Rejected, 5, 10},
+		{settingsCommand("2", nil, &bad, false), enforce.Rejected, 5, 10},
+		{settingsCommand("3", &three, &all, true), enforce.InForce, 3, 100},
+		{settingsCommand("4", &four, &all, true), enforce.SettingsExist, 3, 100},
+		{settingsCommand("5", &four, nil, false), enforce.InForce, 4, 100},
+		{settingsCommand("5", &three, nil, false), enforce.InForce, 4, 100}, // a repeat of an id
 	} {
 		s.Apply(int64(i), sec, tc.c)
 		r, _ := s.Result(tc.c.ID)
@@ -51,7 +51,7 @@ func TestSettingsOfTheLogHoldAndInitialOnesOnlyWhereThereAreNone(t *testing.T) {
 // of the version before, which does not say its own.
 func TestRestartKeepsTheSettingsWhateverItsOwnAre(t *testing.T) {
 	s, two, all := New(breaker.DefaultBudget()), 2, 100
-	s.Apply(0, sec, settings("1", &two, &all, false))
+	s.Apply(0, sec, settingsCommand("1", &two, &all, false))
 	for i := range 5 {
 		s.Apply(int64(i+1), sec, tripOf(fmt.Sprint("d", i), runScope(byte(i)), nil))
 	}

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"fmt"
-	"slices"
 
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/approval"
@@ -19,7 +18,7 @@ import (
 // settings, arming, exceptions and no bypasses of agents.
 const SnapshotVersion = 3
 
-// Snapshot is a state as it is stored, with the offset it includes.
+// Snapshot is the stored form of a State, with the offset of the last command in it.
 type Snapshot struct {
 	Offset    int64                        `json:"offset"`
 	Clock     int64                        `json:"clock_ns"`
@@ -42,33 +41,31 @@ type Snapshot struct {
 	Exceptions []exception.Exception `json:"exceptions,omitempty"`
 }
 
-// Snapshot is everything a restart needs. It shares only what never changes, so
+// Snapshot returns everything that a restart needs. It shares only what never changes, so
 // that it can be written while the state goes on.
 func (s *State) Snapshot() *Snapshot {
-	out := &Snapshot{Offset: s.Position.Offset, Clock: s.Position.Time, Breakers: s.Breakers.Snapshot(), Gates: s.Approvals.Snapshot(), Tasks: s.Tasks.Snapshot(),
-		Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(), Audit: s.Audit,
-		Budget: new(s.Breakers.Budget), Settings: s.settingsSnapshot(), Epoch: s.epoch, Proven: s.provenSnapshot(),
-		Recent: slices.Clone(s.recent[max(0, len(s.recent)-maxRecentEntries):]), Arming: s.Arming.Snapshot(), Exceptions: s.Exceptions.Snapshot(),
-		IDs: make([]string, 0, len(s.ids)), Results: make([]enforce.Result, 0, len(s.ids))}
-	for i := range s.ids { // oldest first
-		id := s.ids[(s.nextID+i)%len(s.ids)]
-		out.IDs = append(out.IDs, id)
-		out.Results = append(out.Results, s.results[id])
-	}
+	out := &Snapshot{Offset: s.Position.Offset, Clock: s.Position.Time, Breakers: s.Breakers.Snapshot(),
+		Gates: s.Approvals.Snapshot(), Tasks: s.Tasks.Snapshot(), Quotas: s.Quotas.Snapshot(), Manifests: s.Manifests.Snapshot(),
+		Audit: s.Audit, Budget: new(s.Breakers.Budget), Settings: s.settings.snapshot(), Epoch: s.epoch,
+		Recent: s.recent.snapshot(), Proven: s.credentials.snapshot(s.Position.Time), Arming: s.Arming.Snapshot(),
+		Exceptions: s.Exceptions.Snapshot()}
+	out.IDs, out.Results = s.results.snapshot()
 	return out
 }
 
-// Version is the oldest that can hold the snapshot: a binary of the version before can
-// read it until somebody uses what it does not know.
+// Version returns the oldest version that can hold the snapshot: a binary of the version
+// before can read it as long as nobody uses what it does not know.
 func (s *Snapshot) Version() int {
-	if len(s.Arming) > 0 || len(s.Exceptions) > 0 || len(s.Settings) > 0 || s.Epoch > 0 || s.Breakers != nil && len(s.Breakers.AgentBypasses) > 0 {
+	if len(s.Arming) > 0 || len(s.Exceptions) > 0 || len(s.Settings) > 0 || s.Epoch > 0 ||
+		s.Breakers != nil && len(s.Breakers.AgentBypasses) > 0 {
 		return SnapshotVersion
 	}
 	return 2
 }
 
-// Restore is the state of a snapshot; commands after its offset go on top. One of
-// version 2 does not say which budget it was folded with: it is the given one.
+// Restore returns the state of a snapshot. The commands after its offset are still to be
+// applied. A snapshot of version 2 does not say with which budget it was made: with the
+// given one.
 func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 	manifests, err := manifest.RestoreStore(from.Manifests)
 	if err != nil {
@@ -78,27 +75,27 @@ func Restore(before breaker.Budget, from *Snapshot) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what is excepted cannot be read by this binary: %w", err)
 	}
-	b := before
+	budget := before
 	if from.Budget != nil {
-		b = *from.Budget
+		budget = *from.Budget
 	}
-	s := New(b)
-	s.Arming, s.Exceptions = arming.Restore(from.Arming), exceptions
-	s.Position = enforce.LogPosition{Offset: from.Offset, Time: from.Clock}
-	s.Audit, s.Manifests = from.Audit, manifests
-	s.epoch, s.recent = from.Epoch, from.Recent
+	breakers := breaker.New(budget)
 	if from.Breakers != nil {
-		s.Breakers = breaker.Restore(b, from.Breakers)
+		breakers = breaker.Restore(budget, from.Breakers)
 	}
+	s := newState(breakers)
+	s.Position = enforce.LogPosition{Offset: from.Offset, Time: from.Clock}
+	s.Manifests, s.Exceptions, s.Arming = manifests, exceptions, arming.Restore(from.Arming)
 	s.Approvals, s.Tasks, s.Quotas = approval.Restore(from.Gates), task.Restore(from.Tasks), quota.Restore(s.quotaLimits, from.Quotas)
+	s.Audit, s.recent, s.epoch = from.Audit, from.Recent, from.Epoch
 	for _, x := range from.Proven {
-		s.putProven(x)
+		s.credentials.put(s.Position.Time, x)
 	}
 	for _, v := range from.Settings {
-		s.put(v)
+		s.settings.put(v)
 	}
 	for i, id := range from.IDs[:min(len(from.IDs), len(from.Results))] {
-		s.remember(id, from.Results[i])
+		s.results.add(id, from.Results[i])
 	}
 	return s, nil
 }

@@ -12,9 +12,7 @@ import (
 	"flyball/schema"
 )
 
-const rememberedIDs = 100_000
-
-// State is what a point holds. It is not for concurrent use.
+// State is what an enforcement point holds. It is not for concurrent use.
 type State struct {
 	// Position of the last record applied.
 	Position enforce.LogPosition
@@ -28,71 +26,74 @@ type State struct {
 	Exceptions *exception.State
 	Audit      Chain
 
-	proven map[string]*provenCredentials // by tenant
-
-	epoch    int64 // how often the log has lost records that were folded
-	settings map[string]TenantSettings
-	recent   []ChainEntry // the last entries of the trail, the newest last
-
-	results map[string]enforce.Result // by command id
-	ids     []string                  // ring of the ids in results
-	nextID  int
+	credentials *credentials
+	settings    *settings
+	recent      recentEntries
+	results     results
+	epoch       int64 // how often the log has lost records that were applied
 }
 
-// New is a state before any command.
-func New(b breaker.Budget) *State {
-	s := &State{Position: enforce.LogPosition{Offset: -1},
-		Breakers: breaker.New(b), Approvals: approval.New(), Tasks: task.New(), Manifests: manifest.NewStore(),
-		Arming: arming.New(), Exceptions: exception.New(),
-		settings: map[string]TenantSettings{}, proven: map[string]*provenCredentials{}, results: map[string]enforce.Result{}}
+// New returns the state before any command. The budget holds until the log sets one.
+func New(b breaker.Budget) *State { return newState(breaker.New(b)) }
+
+func newState(b *breaker.State) *State {
+	s := &State{Position: enforce.LogPosition{Offset: -1}, Breakers: b, Approvals: approval.New(), Tasks: task.New(),
+		Manifests: manifest.NewStore(), Arming: arming.New(), Exceptions: exception.New(),
+		credentials: newCredentials(), settings: newSettings(b), results: newResults()}
 	s.Quotas = quota.New(s.quotaLimits)
 	return s
 }
 
-// Apply folds the command at an offset whose record the broker stamped at a
-// time, and returns the events that follow from it. Offsets at or below the last
-// one change nothing, nor does a repeat of an id. A record stamped earlier than
-// one before it does not turn the clock back.
-func (s *State) Apply(offset, at int64, c *schema.Command) []schema.Event {
-	if offset += s.epoch * epochLength; offset <= s.Position.Offset {
+// Apply applies the command at an offset whose record the broker stamped at a time (Unix
+// ns), and returns the events that follow from it. An offset at or below the last one
+// changes nothing, nor does a repeated id. A record with an earlier timestamp than the one
+// before it does not turn the log's clock back.
+func (s *State) Apply(offset, time int64, c *schema.Command) []schema.Event {
+	if !s.move(offset, time) {
 		return nil
 	}
-	s.Position = enforce.LogPosition{Offset: offset, Time: max(s.Position.Time, at)}
-	events := s.advance(s.Position)
+	at := s.Position
+	events := s.advance(at)
 	if c.Kind == schema.CommandTick || c.Kind == schema.CommandNone {
 		return events
 	}
-	if _, seen := s.results[c.ID]; seen && c.ID != "" {
+	if _, repeated := s.results.get(c.ID); repeated {
 		return events
 	}
-	r, more := s.machine(c.Kind).Apply(s.Position, c)
-	r.Generation = s.Position.Generation()
-	s.remember(c.ID, r)
+	r, more := s.machine(c.Kind).Apply(at, c)
+	r.Generation = at.Generation()
+	s.results.add(c.ID, r)
 	events = append(events, more...)
-	if e, ok := s.Audit.add(s.Position, s.feature(), c, r); ok {
-		s.note(ChainEntry{e.Seq, e.Hash, e.At})
+	if e, ok := s.Audit.add(at, s.feature(), c, r); ok {
+		s.recent.add(ChainEntry{e.Seq, e.Hash, e.At})
 		events = append(events, schema.AuditEvent(&e))
 	}
 	return events
 }
 
-// Skip passes over a record that could not be read.
-func (s *State) Skip(offset, at int64) {
-	if offset += s.epoch * epochLength; offset > s.Position.Offset {
-		s.Position = enforce.LogPosition{Offset: offset, Time: max(s.Position.Time, at)}
+// Skip moves past a record that could not be read.
+func (s *State) Skip(offset, time int64) { s.move(offset, time) }
+
+// move moves the position to a record, and reports whether it is a new one.
+func (s *State) move(offset, time int64) bool {
+	offset += s.epoch * epochLength
+	if offset <= s.Position.Offset {
+		return false
 	}
+	s.Position = enforce.LogPosition{Offset: offset, Time: max(s.Position.Time, time)}
+	return true
 }
 
 // epochLength is far more records than a log ever holds.
 const epochLength = int64(1) << 40
 
-// Next is the offset in flyball.commands of the record that is folded next.
+// Next returns the offset in flyball.commands of the record that is applied next.
 func (s *State) Next() int64 { return s.Position.Offset + 1 - s.epoch*epochLength }
 
-// ResumeAfterLoss says that the log ends before a record that was folded: its tail was lost,
-// and the next record has the offset of its end. What was folded stays; the records
-// that follow are new ones, and none of their generations was given before. It
-// returns how many records are missing.
+// ResumeAfterLoss is called when the log ends before a record that was applied: its tail
+// was lost, and the next record gets the offset of its end. What was applied stays; the
+// next records are new ones with generations that were never given before. It returns how
+// many records are missing.
 func (s *State) ResumeAfterLoss(end int64) int64 {
 	missing := s.Next() - end
 	if missing <= 0 {
@@ -103,108 +104,30 @@ func (s *State) ResumeAfterLoss(end int64) int64 {
 	return missing
 }
 
-// feature is the number that every point is known to read: settings are written once
-// all of them announce it, so that the log itself says so.
+// feature is the feature number that all points are known to read. Settings are written
+// only once all points announce it, so the log itself says so.
 func (s *State) feature() int {
-	if len(s.settings) > 0 {
+	if len(s.settings.byTenant) > 0 {
 		return schema.CommandSettings.Feature()
 	}
 	return 1
 }
 
-// advance does what is due at a position: exceptions end before breakers and approvals
-// change.
-func (s *State) advance(at enforce.LogPosition) []schema.Event {
-	var events []schema.Event
-	for _, m := range [...]enforce.Timed{s.Exceptions, s.Breakers, s.Approvals} {
-		events = append(events, m.Advance(at)...)
+// Result returns what became of a command, by its id; ok is false if it was not applied,
+// or too long ago.
+func (s *State) Result(id string) (r enforce.Result, ok bool) { return s.results.get(id) }
+
+// EntryAt returns the entry of the audit trail with a sequence number; ok is false if it
+// was not made yet, or is no longer remembered.
+func (s *State) EntryAt(seq uint64) (e ChainEntry, ok bool) { return s.recent.find(seq) }
+
+// Settings returns what is in force in a tenant.
+func (s *State) Settings(tenant string) TenantSettings { return s.settings.get(tenant) }
+
+// Standing returns the standing of a call's caller, as far as the log says.
+func (s *State) Standing(c *schema.Call) schema.Standing {
+	if st := c.Standing(); st != schema.StandingClaimed || !s.credentials.proven(c.Tenant, c.CredentialID, s.Position.Time) {
+		return st
 	}
-	return events
-}
-
-// machine returns the state machine that owns a kind of command.
-func (s *State) machine(kind schema.CommandKind) enforce.Machine {
-	switch kind {
-	case schema.CommandAsk, schema.CommandGrant, schema.CommandRefuse, schema.CommandUse:
-		return s.Approvals
-	case schema.CommandTask:
-		return s.Tasks
-	case schema.CommandTaskEnd:
-		return apply(s.endTask)
-	case schema.CommandManifest, schema.CommandManifestDrop:
-		return s.Manifests
-	case schema.CommandLease:
-		return s.Quotas
-	case schema.CommandTrip:
-		return apply(s.trip)
-	case schema.CommandArm, schema.CommandDisarm:
-		return s.Arming
-	case schema.CommandException, schema.CommandExceptionRemove:
-		return s.Exceptions
-	case schema.CommandSettings:
-		return apply(s.set)
-	case schema.CommandProven:
-		return apply(s.confirm)
-	case schema.CommandVerdict:
-		return apply(recordVerdict)
-	case schema.CommandBaseline:
-		return apply(orderBaseline)
-	}
-	return s.Breakers
-}
-
-// apply is a Machine that is one function.
-type apply func(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event)
-
-func (f apply) Apply(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
-	return f(at, c)
-}
-
-// endTask ends a task, and with it what its run asked for and was granted.
-func (s *State) endTask(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
-	r, events := s.Tasks.Apply(at, c)
-	if t := s.Tasks.Get(r.Ref); t != nil && r.Code == enforce.TaskEnded {
-		events = append(events, s.Approvals.EndRun(at, t.Tenant, t.AgentID, t.RunKey)...)
-	}
-	return r, events
-}
-
-// recordVerdict makes an event of a person's verdict on a finding. No state changes.
-func recordVerdict(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
-	if c.Verdict == nil || c.Verdict.FindingID == "" || c.Verdict.Label == schema.VerdictUnknown || c.Reason == "" {
-		return enforce.Result{Code: enforce.Rejected}, nil
-	}
-	v := *c.Verdict
-	v.Tenant, v.By, v.Why, v.At, v.Generation = c.Tenant, c.By, c.Reason, at.Time, at.Generation()
-	return enforce.Result{Code: enforce.VerdictRecorded, Ref: v.FindingID}, []schema.Event{schema.VerdictEvent(&v)}
-}
-
-// quotaLimits returns a quota of the manifest in force for a name or pattern: all points
-// agree on it at every position.
-func (s *State) quotaLimits(tenant, agent, name string) (limit, per int64, ok bool) {
-	m := s.Manifests.ForPattern(tenant, agent)
-	if m == nil {
-		return 0, 0, false
-	}
-	return m.Quota(name)
-}
-
-// Result a command that was folded.
-func (s *State) Result(id string) (enforce.Result, bool) {
-	r, ok := s.results[id]
-	return r, ok
-}
-
-func (s *State) remember(id string, r enforce.Result) {
-	if id == "" {
-		return
-	}
-	if len(s.ids) < rememberedIDs {
-		s.ids = append(s.ids, id)
-	} else {
-		delete(s.results, s.ids[s.nextID])
-		s.ids[s.nextID] = id
-		s.nextID = (s.nextID + 1) % rememberedIDs
-	}
-	s.results[id] = r
+	return schema.StandingProven
 }

@@ -34,17 +34,17 @@ func TestTripIsEnforcedAsCommandsSayAndNotAsTheDetectorsFileSaid(t *testing.T) {
 		why    string
 	}{
 		"the file observes":               {nil, found("a", schema.ModeObserve, nil), 0, ""},
-		"armed by command":                {[]*schema.Command{order("1", schema.CommandArm, "ops/purge")}, found("a", schema.ModeObserve, nil), 1, WhyArmed},
-		"armed by tag":                    {[]*schema.Command{order("1", schema.CommandArm, "tag:batch")}, found("a", schema.ModeObserve, nil), 1, WhyArmed},
+		"armed by command":                {[]*schema.Command{order("1", schema.CommandArm, "ops/purge")}, found("a", schema.ModeObserve, nil), 1, whyArmed},
+		"armed by tag":                    {[]*schema.Command{order("1", schema.CommandArm, "tag:batch")}, found("a", schema.ModeObserve, nil), 1, whyArmed},
 		"the file is armed":               {nil, found("a", schema.ModeArmed, nil), 1, ""},
-		"disarmed by command":             {[]*schema.Command{order("1", schema.CommandDisarm, "ops/*")}, found("a", schema.ModeArmed, nil), 0, WhyDisarmed},
+		"disarmed by command":             {[]*schema.Command{order("1", schema.CommandDisarm, "ops/*")}, found("a", schema.ModeArmed, nil), 0, whyDisarmed},
 		"too old stays recorded":          {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeWouldHave, nil), 0, ""},
 		"no scope stays recorded":         {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeObserve, func(c *schema.Command) { c.Decision.Scope = schema.Scope{} }), 0, ""},
 		"a claimed name is not disarmed":  {[]*schema.Command{order("1", schema.CommandDisarm, "ops/purge")}, found("a", schema.ModeArmed, func(c *schema.Command) { c.Holder.AgentTrust = schema.TrustAsserted }), 1, ""},
 		"who acts is not known":           {[]*schema.Command{order("1", schema.CommandDisarm, "ops/purge")}, found("a", schema.ModeArmed, func(c *schema.Command) { c.Holder = nil }), 1, ""},
 		"of a version without families":   {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeObserve, func(c *schema.Command) { c.Decision.Family = "" }), 0, ""},
 		"a learned scope by arming all":   {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeObserve, func(c *schema.Command) { c.Decision.Family = schema.FamilyScope }), 0, ""},
-		"the newest about a pattern":      {[]*schema.Command{order("1", schema.CommandArm, "*"), order("2", schema.CommandDisarm, "*")}, found("a", schema.ModeArmed, nil), 0, WhyDisarmed},
+		"the newest about a pattern":      {[]*schema.Command{order("1", schema.CommandArm, "*"), order("2", schema.CommandDisarm, "*")}, found("a", schema.ModeArmed, nil), 0, whyDisarmed},
 		"armed as it was is as it was":    {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeArmed, nil), 1, ""},
 		"an order without reason is none": {[]*schema.Command{{ID: "1", Kind: schema.CommandArm, Tenant: "t", Arming: &schema.ArmingOrder{Pattern: "*"}}}, found("a", schema.ModeObserve, nil), 0, ""},
 	} {
@@ -96,7 +96,7 @@ func TestExceptedTripOpensNothingAndSpendsNoBudget(t *testing.T) {
 	if r, _ := s.Result("a"); r.Code != enforce.TripExcepted || r.Ref != "x_1" || s.Breakers.OpenCount() != 0 {
 		t.Fatalf("%+v, %d open", r, s.Breakers.OpenCount())
 	}
-	if b := s.Breakers.History()[0]; b.Why != WhyExcepted || b.Mode != schema.ModeObserve {
+	if b := s.Breakers.History()[0]; b.Why != whyExcepted || b.Mode != schema.ModeObserve {
 		t.Errorf("%+v", b)
 	}
 	if l := s.Exceptions.List("t"); l[0].Covered != 1 || l[0].CoveredAt != 2*sec {

@@ -4,17 +4,18 @@ import (
 	"path"
 	"slices"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 	"flyball/schema/route"
 	"flyball/schema/schedule"
 )
 
-// Manifest is a document that was found right.
+// Manifest is a document without errors, ready to decide calls.
 type Manifest struct {
 	Document Document
-	pattern  bool
+	pattern  bool // the agent is a pattern
 	grants   grants
-	types    map[string]grants
+	types    map[string]grants // by type of task
 	autonomy []autonomy
 	quotas   []quota
 	hours    *schedule.Compiled
@@ -22,226 +23,236 @@ type Manifest struct {
 }
 
 type grants struct {
+	key       string // in the document
 	routes    []route.Pattern
 	resources []string
 }
 
 type autonomy struct {
 	Autonomy
-	key    string
+	key    string // in the document
 	routes []route.Pattern
-	below  int64 // thousandths
+	below  int64 // AloneBelow in thousandths
 }
 
 type quota struct {
 	Quota
-	key            string
+	key            string // in the document
 	routes         []route.Pattern
 	limit          int64 // units
-	autonomousOnly bool  // of what is done without a yes only
+	autonomousOnly bool  // counts only calls that need no approval
 }
 
-// Named reasons of an answer. The part before the point is the family that can
-// be armed by itself: policy.scope, policy.task, policy.autonomy, policy.hours,
-// policy.quota.
+// Named reasons of an evaluation. The part before the colon is the family, which can be
+// armed by itself: policy.scope, policy.task, policy.autonomy, policy.hours, policy.quota.
 const (
-	WhyInScope        = "in_scope"
+	whyInScope        = "in_scope"
 	WhyNoManifest     = "no_manifest"
-	WhyReadOutside    = "policy.scope:read_outside"
+	whyReadOutside    = "policy.scope:read_outside"
 	WhyOutside        = "policy.scope:route_outside"
-	WhyResource       = "policy.scope:resource_outside"
-	WhyResourceHidden = "policy.scope:resource_unknown"
-	WhyTaskRoute      = "policy.task:route_outside"
-	WhyTaskTarget     = "policy.task:target_outside"
-	WhyTaskOver       = "policy.task:after_task"
-	WhyNoTask         = "policy.task:none_declared"
-	WhyTypeUnknown    = "policy.task:type_unknown"
-	WhyAlwaysAsks     = "policy.autonomy:always_asks"
-	WhyIrreversible   = "policy.autonomy:irreversible_not_granted"
-	WhyAmount         = "policy.autonomy:amount_above"
-	WhyNoAmount       = "policy.autonomy:amount_unknown"
-	WhyCurrency       = "policy.autonomy:currency_differs"
-	WhyNoCurrency     = "policy.autonomy:currency_unknown"
-	WhyHours          = "policy.hours:outside"
-	WhyQuota          = "policy.quota:spent"
-	WhyAutonomySpent  = "policy.autonomy:spent_alone"
+	whyResource       = "policy.scope:resource_outside"
+	whyResourceHidden = "policy.scope:resource_unknown"
+	whyTaskRoute      = "policy.task:route_outside"
+	whyTaskTarget     = "policy.task:target_outside"
+	whyTaskOver       = "policy.task:after_task"
+	whyNoTask         = "policy.task:none_declared"
+	whyTypeUnknown    = "policy.task:type_unknown"
+	whyAlwaysAsks     = "policy.autonomy:always_asks"
+	whyIrreversible   = "policy.autonomy:irreversible_not_granted"
+	whyAmount         = "policy.autonomy:amount_above"
+	whyNoAmount       = "policy.autonomy:amount_unknown"
+	whyCurrency       = "policy.autonomy:currency_differs"
+	whyNoCurrency     = "policy.autonomy:currency_unknown"
+	whyHours          = "policy.hours:outside"
+	whyQuota          = "policy.quota:spent"
+	whyAutonomySpent  = "policy.autonomy:spent_alone"
 	WhyLogStale       = "policy.failure:log_away"
 )
 
-// Ask is a call and what is known around it.
-type Ask struct {
-	Call *schema.Call
-	Now  int64        // the log's clock, Unix ns
-	Task *schema.Task // that was declared for the call's run, if one was
-	// AssertedType is the type of task that the caller claims. It can only narrow.
-	AssertedType string
-}
-
-// Evaluation is what the manifest says to a call: none, annotate, gate or deny.
+// Evaluation is what a manifest demands of a call.
 type Evaluation struct {
-	Action schema.Action
+	Action schema.Action // none, annotate, gate or deny
 	Why    string
 	Line   string // the key of the document that decided
 	Spends []Spend
 }
 
-// Evaluate answers a call. In this order, and the first that objects is heard: the
-// task is over; a read passes; the scope; the declared task; the claimed type of
-// task; the autonomy; the hours. What passes spends its quotas, and so does what
-// asks, but for what only counts what is done alone.
-func (m *Manifest) Evaluate(in Ask) Evaluation {
-	c := in.Call
-	a := m.evaluate(in)
-	if a.Action >= schema.ActionDeny {
-		return a
+// Evaluate decides a call at a time of the log's clock (Unix ns). The checks, of which the
+// first that objects decides: the task is over (deny); a read passes; granted routes and
+// resources; the declared task; the type of task that the caller claims; autonomy; hours.
+// A call that is not denied spends quotas, but one that needs approval does not spend what
+// counts only calls without approval.
+func (m *Manifest) Evaluate(r *enforce.Request, now int64) Evaluation {
+	e := m.evaluate(r, now)
+	if e.Action >= schema.ActionDeny {
+		return e
 	}
 	for i := range m.quotas {
 		q := &m.quotas[i]
-		if q.autonomousOnly && a.Action == schema.ActionGate || len(q.routes) > 0 && !route.AnyMatches(q.routes, c) {
+		if q.autonomousOnly && e.Action == schema.ActionGate || len(q.routes) > 0 && !route.AnyMatches(q.routes, r.Call) {
 			continue
 		}
-		if s, ok := q.spend(c, in.Now); ok {
-			a.Spends = append(a.Spends, s)
+		if s, ok := q.spend(r.Call, now); ok {
+			e.Spends = append(e.Spends, s)
 		}
 	}
-	return a
+	return e
 }
 
-func (m *Manifest) evaluate(in Ask) Evaluation {
-	c := in.Call
-	if in.Task != nil && in.Task.HasEnded(in.Now) {
-		return Evaluation{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
+func (m *Manifest) evaluate(r *enforce.Request, now int64) Evaluation {
+	c := r.Call
+	if r.Task != nil && r.Task.HasEnded(now) {
+		return Evaluation{Action: schema.ActionDeny, Why: whyTaskOver, Line: "task"}
 	}
 	if c.Reversibility == schema.ReadOnly {
 		if len(m.grants.routes) > 0 && !route.AnyMatches(m.grants.routes, c) {
-			return Evaluation{Action: schema.ActionAnnotate, Why: WhyReadOutside, Line: "scope.routes"}
+			return Evaluation{Action: schema.ActionAnnotate, Why: whyReadOutside, Line: "scope.routes"}
 		}
-		return Evaluation{Why: WhyInScope, Line: "scope"}
+		return Evaluation{Why: whyInScope, Line: "scope"}
 	}
-	if why, line := m.grants.check(c, WhyOutside, WhyResource); why != "" {
-		return Evaluation{Action: schema.ActionGate, Why: why, Line: "scope." + line}
+	if why, line := m.checkWrite(r, now); why != "" {
+		return Evaluation{Action: schema.ActionGate, Why: why, Line: line}
 	}
-	if in.Task != nil {
-		if a, bad := m.checkTask(in.Task, c); bad {
-			return a
-		}
-	} else if m.Document.Task == "required" {
-		return Evaluation{Action: schema.ActionGate, Why: WhyNoTask, Line: "task"}
-	}
-	if t, known := m.types[in.AssertedType]; known && in.AssertedType != "" {
-		if why, line := t.check(c, WhyTaskRoute, WhyTaskTarget); why != "" {
-			return Evaluation{Action: schema.ActionGate, Why: why, Line: "task_types." + in.AssertedType + "." + line}
-		}
-	}
-	if a, bad := m.checkAutonomy(c); bad {
-		return a
-	}
-	if m.hours != nil && !m.hours.Contains(in.Now) {
-		return Evaluation{Action: schema.ActionGate, Why: WhyHours, Line: "hours"}
-	}
-	return Evaluation{Why: WhyInScope, Line: "scope"}
+	return Evaluation{Why: whyInScope, Line: "scope"}
 }
 
-// checkTask judges a write by what the orchestrator declared. A write that names no
-// resource (what it makes has no name yet) is judged by its route alone.
-func (m *Manifest) checkTask(t *schema.Task, c *schema.Call) (Evaluation, bool) {
-	if t.Type != "" && len(m.types) > 0 {
-		s, known := m.types[t.Type]
-		if !known {
-			return Evaluation{Action: schema.ActionGate, Why: WhyTypeUnknown, Line: "task_types"}, true
+// checkWrite returns why a write needs approval and the line that says so, or "".
+func (m *Manifest) checkWrite(r *enforce.Request, now int64) (why, line string) {
+	c := r.Call
+	if why, line = m.grants.check(c, WhyOutside, whyResource); why != "" {
+		return why, line
+	}
+	if why, line = m.checkTask(r.Task, c); why != "" {
+		return why, line
+	}
+	if g, known := m.types[r.ClaimedTaskType]; known && r.ClaimedTaskType != "" {
+		if why, line = g.check(c, whyTaskRoute, whyTaskTarget); why != "" {
+			return why, line
 		}
-		if why, line := s.check(c, WhyTaskRoute, WhyTaskTarget); why != "" {
-			return Evaluation{Action: schema.ActionGate, Why: why, Line: "task_types." + t.Type + "." + line}, true
+	}
+	if why, line = m.checkAutonomy(c); why != "" {
+		return why, line
+	}
+	if m.hours != nil && !m.hours.Contains(now) {
+		return whyHours, "hours"
+	}
+	return "", ""
+}
+
+// checkTask checks a write against the task that the orchestrator declared. A write that
+// names no resource (one that creates it) is checked by its route alone.
+func (m *Manifest) checkTask(t *schema.Task, c *schema.Call) (why, line string) {
+	if t == nil {
+		if m.Document.Task == "required" {
+			return whyNoTask, "task"
+		}
+		return "", ""
+	}
+	if t.Type != "" && len(m.types) > 0 {
+		g, known := m.types[t.Type]
+		if !known {
+			return whyTypeUnknown, "task_types"
+		}
+		if why, line := g.check(c, whyTaskRoute, whyTaskTarget); why != "" {
+			return why, line
 		}
 	}
 	if len(t.Targets) > 0 && len(c.Resources) > 0 {
-		if why, _ := (&grants{resources: t.Targets}).check(c, WhyTaskRoute, WhyTaskTarget); why != "" {
-			return Evaluation{Action: schema.ActionGate, Why: why, Line: "task.targets"}, true
-		}
-	}
-	return Evaluation{}, false
-}
-
-// EvaluateTask is what a declared task says to a call of an agent without a manifest:
-// its end, and its targets.
-func EvaluateTask(t *schema.Task, c *schema.Call, now int64) Evaluation {
-	if t.HasEnded(now) {
-		return Evaluation{Action: schema.ActionDeny, Why: WhyTaskOver, Line: "task"}
-	}
-	if c.Reversibility == schema.ReadOnly {
-		return Evaluation{}
-	}
-	a, _ := (&Manifest{}).checkTask(t, c)
-	return a
-}
-
-// check names why a write is outside, and the list that says so.
-func (s *grants) check(c *schema.Call, whyRoute, whyResource string) (why, line string) {
-	if len(s.routes) > 0 && !route.AnyMatches(s.routes, c) {
-		return whyRoute, "routes"
-	}
-	if len(s.resources) == 0 {
-		return "", ""
-	}
-	for _, r := range c.Resources {
-		if r.ID == "?" { // one of its kind: a pattern for all of them grants it
-			if !slices.Contains(s.resources, r.Type+":*") {
-				return WhyResourceHidden, "resources"
-			}
-			continue
-		}
-		name := r.String()
-		if !slices.ContainsFunc(s.resources, func(p string) bool { ok, _ := path.Match(p, name); return ok }) {
-			return whyResource, "resources"
+		if why, _ := (&grants{resources: t.Targets}).check(c, whyTaskRoute, whyTaskTarget); why != "" {
+			return why, "task.targets"
 		}
 	}
 	return "", ""
 }
 
-// checkAutonomy reports whether a call needs a yes by itself.
-func (m *Manifest) checkAutonomy(c *schema.Call) (Evaluation, bool) {
-	for i := range m.autonomy {
-		a := &m.autonomy[i]
-		if !route.AnyMatches(a.routes, c) {
-			continue
-		}
-		gate := func(why, line string) (Evaluation, bool) {
-			return Evaluation{Action: schema.ActionGate, Why: why, Line: a.key + "." + line}, true
-		}
-		switch amount, currency, ok := money(c); {
-		case a.Ask == "always":
-			return gate(WhyAlwaysAsks, "ask")
-		case a.Ask == "never":
-			return Evaluation{}, false
-		case !ok:
-			return gate(WhyNoAmount, "alone_below")
-		case currency == "":
-			return gate(WhyNoCurrency, "currency")
-		case currency != a.Currency:
-			return gate(WhyCurrency, "currency")
-		case a.below > 0 && amount >= a.below:
-			return gate(WhyAmount, "alone_below")
-		}
-		return Evaluation{}, false
+// EvaluateTask is the evaluation of a call by a declared task alone, for an agent without
+// a manifest: the task's end and its targets.
+func EvaluateTask(t *schema.Task, c *schema.Call, now int64) Evaluation {
+	if t.HasEnded(now) {
+		return Evaluation{Action: schema.ActionDeny, Why: whyTaskOver, Line: "task"}
 	}
-	if needsYes(c.Reversibility) {
-		return Evaluation{Action: schema.ActionGate, Why: WhyIrreversible, Line: "autonomy"}, true
+	if c.Reversibility == schema.ReadOnly {
+		return Evaluation{}
 	}
-	return Evaluation{}, false
+	if why, line := (&Manifest{}).checkTask(t, c); why != "" {
+		return Evaluation{Action: schema.ActionGate, Why: why, Line: line}
+	}
+	return Evaluation{}
 }
 
-// WhenLogStale is what the manifest wants of a call while the log is away.
-func (m *Manifest) WhenLogStale(r schema.Reversibility) schema.Action {
-	mode := DefaultFailureMode(r)
-	if m != nil {
-		switch r {
-		case schema.ReadOnly:
-			mode = m.failure.Reads
-		case schema.Irreversible:
-			mode = m.failure.Irreversible
-		default:
-			mode = m.failure.Writes
+// check returns why a write is outside of what is granted, and the list that says so, or "".
+func (g *grants) check(c *schema.Call, whyRoute, whyResource string) (why, line string) {
+	if len(g.routes) > 0 && !route.AnyMatches(g.routes, c) {
+		return whyRoute, g.key + ".routes"
+	}
+	if len(g.resources) == 0 {
+		return "", ""
+	}
+	for _, r := range c.Resources {
+		if r.ID == "?" { // one of its kind: only a pattern for all of them grants it
+			if !slices.Contains(g.resources, r.Type+":*") {
+				return whyResourceHidden, g.key + ".resources"
+			}
+			continue
 		}
+		name := r.String()
+		if !slices.ContainsFunc(g.resources, func(p string) bool { ok, _ := path.Match(p, name); return ok }) {
+			return whyResource, g.key + ".resources"
+		}
+	}
+	return "", ""
+}
+
+// checkAutonomy returns why a call needs approval by the first line of autonomy about its
+// route, or because it is irreversible and no line is about it; else "".
+func (m *Manifest) checkAutonomy(c *schema.Call) (why, line string) {
+	for i := range m.autonomy {
+		if a := &m.autonomy[i]; route.AnyMatches(a.routes, c) {
+			if why, line = a.check(c); why != "" {
+				line = a.key + "." + line
+			}
+			return why, line
+		}
+	}
+	if c.Reversibility == schema.Irreversible {
+		return whyIrreversible, "autonomy"
+	}
+	return "", ""
+}
+
+func (a *autonomy) check(c *schema.Call) (why, line string) {
+	switch a.Ask {
+	case "always":
+		return whyAlwaysAsks, "ask"
+	case "never":
+		return "", ""
+	}
+	switch amount, currency, ok := AmountInThousandths(c); {
+	case !ok:
+		return whyNoAmount, "alone_below"
+	case currency == "":
+		return whyNoCurrency, "currency"
+	case currency != a.Currency:
+		return whyCurrency, "currency"
+	case a.below > 0 && amount >= a.below:
+		return whyAmount, "alone_below"
+	}
+	return "", ""
+}
+
+// WhenLogStale is the action on calls of a reversibility while the log is stale. Without a
+// manifest (m is nil) the default holds.
+func (m *Manifest) WhenLogStale(r schema.Reversibility) schema.Action {
+	failure := defaultFailureMode
+	if m != nil {
+		failure = m.failure
+	}
+	mode := failure.Writes
+	switch r {
+	case schema.ReadOnly:
+		mode = failure.Reads
+	case schema.Irreversible:
+		mode = failure.Irreversible
 	}
 	if mode == "deny" {
 		return schema.ActionDeny
@@ -249,10 +260,5 @@ func (m *Manifest) WhenLogStale(r schema.Reversibility) schema.Action {
 	return schema.ActionNone
 }
 
-// DefaultFailureMode lets everything pass but what cannot be undone.
-func DefaultFailureMode(r schema.Reversibility) string {
-	if r == schema.Irreversible {
-		return "deny"
-	}
-	return "allow"
-}
+// defaultFailureMode lets calls pass unless they cannot be undone.
+var defaultFailureMode = FailureMode{Reads: "allow", Writes: "allow", Irreversible: "deny"}

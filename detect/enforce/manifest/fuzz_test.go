@@ -3,6 +3,7 @@ package manifest
 import (
 	"testing"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 	"flyball/schema/route"
 )
@@ -21,7 +22,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, c := range []*schema.Call{call("GET", "/v1/orders/{id}", nil), call("DELETE", "/", nil), call("", "", paying("5", "EUR")), call("POST", "/v1/refunds", paying("1e9", ""))} {
 			for _, at := range []int64{0, -1, monday, 1<<63 - 1} {
-				a := m.Evaluate(Ask{Call: c, Now: at, Task: &schema.Task{Type: "refund", Targets: []string{"order:*"}, Expires: at}})
+				a := m.Evaluate(&enforce.Request{Call: c, Task: &schema.Task{Type: "refund", Targets: []string{"order:*"}, Expires: at}}, at)
 				if a.Why == "" || a.Action > schema.ActionDeny {
 					t.Fatalf("%+v", a)
 				}
@@ -45,7 +46,7 @@ func FuzzAmount(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		c := call("POST", "/", nil)
 		c.SetAttr(route.AttrAmount, s)
-		if n, _, ok := money(c); ok && (n < 0 || n > 1e17+1000) {
+		if n, _, ok := AmountInThousandths(c); ok && (n < 0 || n > 1e17+1000) {
 			t.Fatalf("%q: %d", s, n)
 		}
 	})

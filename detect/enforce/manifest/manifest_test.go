@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 	"flyball/schema/route"
 )
@@ -61,47 +62,55 @@ func paying(amount, currency string) func(*schema.Call) {
 	}
 }
 
+// asked is a call and what is known around it.
+type asked struct {
+	Call        *schema.Call
+	Now         int64
+	Task        *schema.Task
+	ClaimedType string
+}
+
 func TestManifestDecides(t *testing.T) {
 	m := must(t, refunds)
 	named := func(kind, id string) func(*schema.Call) {
 		return func(c *schema.Call) { c.Resources = []schema.Resource{{Type: kind, ID: id}} }
 	}
 	for name, tc := range map[string]struct {
-		in     Ask
+		in     asked
 		action schema.Action
 		why    string
 	}{
-		"read in scope":                 {Ask{Call: call("GET", "/v1/orders/{id}", nil)}, 0, WhyInScope},
-		"read outside is a note":        {Ask{Call: call("GET", "/admin", nil)}, schema.ActionAnnotate, WhyReadOutside},
-		"write in scope":                {Ask{Call: call("PATCH", "/v1/orders/{order_id}", named("order", "7"))}, 0, WhyInScope},
-		"write outside":                 {Ask{Call: call("PUT", "/v1/users/{id}", nil)}, schema.ActionGate, WhyOutside},
-		"another resource":              {Ask{Call: call("PATCH", "/v1/orders/{id}", named("user", "7"))}, schema.ActionGate, WhyResource},
-		"a resource nobody can name":    {Ask{Call: call("PATCH", "/v1/orders/{id}", named("invoice", "?"))}, schema.ActionGate, WhyResourceHidden},
-		"one of a kind that is granted": {Ask{Call: call("PATCH", "/v1/orders/{id}", named("order", "?"))}, 0, WhyInScope},
-		"refund below":                  {Ask{Call: call("POST", "/v1/refunds", paying("49.99", "EUR"))}, 0, WhyInScope},
-		"refund at the limit":           {Ask{Call: call("POST", "/v1/refunds", paying("50", "EUR"))}, schema.ActionGate, WhyAmount},
-		"refund just below in pieces":   {Ask{Call: call("POST", "/v1/refunds", paying("49.9999999", "EUR"))}, schema.ActionGate, WhyAmount},
-		"amount without a currency":     {Ask{Call: call("POST", "/v1/refunds", paying("10", ""))}, schema.ActionGate, WhyNoCurrency},
-		"amount unknown":                {Ask{Call: call("POST", "/v1/refunds", paying("", ""))}, schema.ActionGate, WhyNoAmount},
-		"another currency":              {Ask{Call: call("POST", "/v1/refunds", paying("1", "USD"))}, schema.ActionGate, WhyCurrency},
-		"irreversible and not granted":  {Ask{Call: call("DELETE", "/v1/orders/{id}", func(c *schema.Call) { c.Reversibility = schema.Irreversible })}, schema.ActionGate, WhyIrreversible},
-		"a tool above":                  {Ask{Call: call("POST", "/mcp", func(c *schema.Call) { c.ToolName = "refund_payment"; paying("60", "EUR")(c) })}, schema.ActionGate, WhyAmount},
-		"outside hours":                 {Ask{Call: call("PATCH", "/v1/orders/{id}", nil), Now: monday + int64(12*time.Hour)}, schema.ActionGate, WhyHours},
-		"a read at night":               {Ask{Call: call("GET", "/v1/orders", nil), Now: monday + int64(12*time.Hour)}, 0, WhyInScope},
-		"on a Sunday":                   {Ask{Call: call("PATCH", "/v1/orders/{id}", nil), Now: monday - int64(24*time.Hour)}, schema.ActionGate, WhyHours},
-		"declared target":               {Ask{Call: call("POST", "/v1/refunds", paying("5", "EUR")), Task: &schema.Task{Type: "refund", Targets: []string{"order:7"}, Expires: 1 << 62}}, 0, WhyInScope},
-		"another target":                {Ask{Call: call("PATCH", "/v1/orders/{id}", named("order", "8")), Task: &schema.Task{Targets: []string{"order:7"}, Expires: 1 << 62}}, schema.ActionGate, WhyTaskTarget},
-		"another task":                  {Ask{Call: call("PATCH", "/v1/orders/{id}", nil), Task: &schema.Task{Type: "refund", Expires: 1 << 62}}, schema.ActionGate, WhyTaskRoute},
-		"a type that nobody declared":   {Ask{Call: call("PATCH", "/v1/orders/{id}", nil), Task: &schema.Task{Type: "other", Expires: 1 << 62}}, schema.ActionGate, WhyTypeUnknown},
-		"after the task":                {Ask{Call: call("GET", "/v1/orders", nil), Task: &schema.Task{Expires: 1}}, schema.ActionDeny, WhyTaskOver},
-		"agentPicksWiderTask":           {Ask{Call: call("PUT", "/v1/users/{id}", nil), AssertedType: "admin"}, schema.ActionGate, WhyOutside},
-		"agentPicksWiderTask, declared": {Ask{Call: call("PATCH", "/v1/orders/{id}", nil), AssertedType: "admin", Task: &schema.Task{Type: "refund", Expires: 1 << 62}}, schema.ActionGate, WhyTaskRoute},
-		"a claimed type narrows":        {Ask{Call: call("PATCH", "/v1/orders/{id}", nil), AssertedType: "refund"}, schema.ActionGate, WhyTaskRoute},
+		"read in scope":                 {asked{Call: call("GET", "/v1/orders/{id}", nil)}, 0, whyInScope},
+		"read outside is a note":        {asked{Call: call("GET", "/admin", nil)}, schema.ActionAnnotate, whyReadOutside},
+		"write in scope":                {asked{Call: call("PATCH", "/v1/orders/{order_id}", named("order", "7"))}, 0, whyInScope},
+		"write outside":                 {asked{Call: call("PUT", "/v1/users/{id}", nil)}, schema.ActionGate, WhyOutside},
+		"another resource":              {asked{Call: call("PATCH", "/v1/orders/{id}", named("user", "7"))}, schema.ActionGate, whyResource},
+		"a resource nobody can name":    {asked{Call: call("PATCH", "/v1/orders/{id}", named("invoice", "?"))}, schema.ActionGate, whyResourceHidden},
+		"one of a kind that is granted": {asked{Call: call("PATCH", "/v1/orders/{id}", named("order", "?"))}, 0, whyInScope},
+		"refund below":                  {asked{Call: call("POST", "/v1/refunds", paying("49.99", "EUR"))}, 0, whyInScope},
+		"refund at the limit":           {asked{Call: call("POST", "/v1/refunds", paying("50", "EUR"))}, schema.ActionGate, whyAmount},
+		"refund just below in pieces":   {asked{Call: call("POST", "/v1/refunds", paying("49.9999999", "EUR"))}, schema.ActionGate, whyAmount},
+		"amount without a currency":     {asked{Call: call("POST", "/v1/refunds", paying("10", ""))}, schema.ActionGate, whyNoCurrency},
+		"amount unknown":                {asked{Call: call("POST", "/v1/refunds", paying("", ""))}, schema.ActionGate, whyNoAmount},
+		"another currency":              {asked{Call: call("POST", "/v1/refunds", paying("1", "USD"))}, schema.ActionGate, whyCurrency},
+		"irreversible and not granted":  {asked{Call: call("DELETE", "/v1/orders/{id}", func(c *schema.Call) { c.Reversibility = schema.Irreversible })}, schema.ActionGate, whyIrreversible},
+		"a tool above":                  {asked{Call: call("POST", "/mcp", func(c *schema.Call) { c.ToolName = "refund_payment"; paying("60", "EUR")(c) })}, schema.ActionGate, whyAmount},
+		"outside hours":                 {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Now: monday + int64(12*time.Hour)}, schema.ActionGate, whyHours},
+		"a read at night":               {asked{Call: call("GET", "/v1/orders", nil), Now: monday + int64(12*time.Hour)}, 0, whyInScope},
+		"on a Sunday":                   {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Now: monday - int64(24*time.Hour)}, schema.ActionGate, whyHours},
+		"declared target":               {asked{Call: call("POST", "/v1/refunds", paying("5", "EUR")), Task: &schema.Task{Type: "refund", Targets: []string{"order:7"}, Expires: 1 << 62}}, 0, whyInScope},
+		"another target":                {asked{Call: call("PATCH", "/v1/orders/{id}", named("order", "8")), Task: &schema.Task{Targets: []string{"order:7"}, Expires: 1 << 62}}, schema.ActionGate, whyTaskTarget},
+		"another task":                  {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Task: &schema.Task{Type: "refund", Expires: 1 << 62}}, schema.ActionGate, whyTaskRoute},
+		"a type that nobody declared":   {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Task: &schema.Task{Type: "other", Expires: 1 << 62}}, schema.ActionGate, whyTypeUnknown},
+		"after the task":                {asked{Call: call("GET", "/v1/orders", nil), Task: &schema.Task{Expires: 1}}, schema.ActionDeny, whyTaskOver},
+		"agentPicksWiderTask":           {asked{Call: call("PUT", "/v1/users/{id}", nil), ClaimedType: "admin"}, schema.ActionGate, WhyOutside},
+		"agentPicksWiderTask, declared": {asked{Call: call("PATCH", "/v1/orders/{id}", nil), ClaimedType: "admin", Task: &schema.Task{Type: "refund", Expires: 1 << 62}}, schema.ActionGate, whyTaskRoute},
+		"a claimed type narrows":        {asked{Call: call("PATCH", "/v1/orders/{id}", nil), ClaimedType: "refund"}, schema.ActionGate, whyTaskRoute},
 	} {
 		if tc.in.Now == 0 {
 			tc.in.Now = monday
 		}
-		if a := m.Evaluate(tc.in); a.Action != tc.action || a.Why != tc.why {
+		if a := m.Evaluate(&enforce.Request{Call: tc.in.Call, Task: tc.in.Task, ClaimedTaskType: tc.in.ClaimedType}, tc.in.Now); a.Action != tc.action || a.Why != tc.why {
 			t.Errorf("%s: %v because %s (%s), want %v because %s", name, a.Action, a.Why, a.Line, tc.action, tc.why)
 		}
 	}
@@ -110,7 +119,7 @@ func TestManifestDecides(t *testing.T) {
 func TestQuotasOfACall(t *testing.T) {
 	m := must(t, refunds)
 	spends := func(c *schema.Call) (out []string) {
-		for _, s := range m.Evaluate(Ask{Call: c, Now: monday}).Spends {
+		for _, s := range m.Evaluate(&enforce.Request{Call: c}, monday).Spends {
 			out = append(out, s.Quota+" "+s.Of+" "+strings.TrimSuffix(time.Duration(s.Units).String(), "ns"))
 		}
 		return out
@@ -127,7 +136,7 @@ func TestQuotasOfACall(t *testing.T) {
 		t.Error(got)
 	}
 	// An unknown amount fits into no limit by amount.
-	for _, s := range m.Evaluate(Ask{Call: call("POST", "/v1/refunds", paying("", "")), Now: monday}).Spends {
+	for _, s := range m.Evaluate(&enforce.Request{Call: call("POST", "/v1/refunds", paying("", ""))}, monday).Spends {
 		if s.Quota == "money" && s.Units <= s.Limit {
 			t.Error("an amount that nobody knows fits")
 		}
@@ -178,12 +187,12 @@ func TestBadManifestIsRefusedByName(t *testing.T) {
 
 func TestAmountsAreNeverRoundedDown(t *testing.T) {
 	for text, want := range map[string]int64{"0": 0, "50": 50_000, "49.99": 49_990, "49.9991": 50_000, "49.9990000": 49_999, ".5": 500, "7.": 7000} {
-		if got, ok := parseMilli(text); !ok || got != want {
+		if got, ok := parseThousandths(text); !ok || got != want {
 			t.Errorf("%s: %d %v, want %d", text, got, ok, want)
 		}
 	}
 	for _, text := range []string{"", ".", "-1", "1e3", "1,000", "NaN", "999999999999999999999"} {
-		if got, ok := parseMilli(text); ok {
+		if got, ok := parseThousandths(text); ok {
 			t.Errorf("%q was read as %d", text, got)
 		}
 	}
@@ -216,7 +225,7 @@ func BenchmarkDecide(b *testing.B) {
 	c := call("POST", "/v1/refunds", paying("49.99", "EUR"))
 	b.ReportAllocs()
 	for b.Loop() {
-		m.Evaluate(Ask{Call: c, Now: monday})
+		m.Evaluate(&enforce.Request{Call: c}, monday)
 	}
 }
 
@@ -226,7 +235,7 @@ func TestQuotaIsNotSpentByAnAmountWithoutCurrency(t *testing.T) {
 	for currency, want := range map[string]int64{"EUR": 10_000, "": 2_000_001} {
 		c := call("POST", "/v1/refunds", paying("10", currency))
 		c.Reversibility = schema.Compensable
-		if s := m.Evaluate(Ask{Call: c, Now: monday}).Spends; len(s) != 1 || s[0].Units != want {
+		if s := m.Evaluate(&enforce.Request{Call: c}, monday).Spends; len(s) != 1 || s[0].Units != want {
 			t.Errorf("%q: %+v", currency, s)
 		}
 	}

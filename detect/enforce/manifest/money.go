@@ -5,39 +5,31 @@ import (
 	"flyball/schema/route"
 )
 
-// money of a call in thousandths of its currency's unit.
-func money(c *schema.Call) (amount int64, currency string, ok bool) {
-	for i := range c.Attrs {
-		switch c.Attrs[i].Key {
-		case route.AttrAmount:
-			amount, ok = parseMilli(c.Attrs[i].Value)
-		case route.AttrCurrency:
-			currency = c.Attrs[i].Value
-		}
-	}
+// AmountInThousandths returns the amount of a call in thousandths of its currency's unit,
+// rounded up; ok is false if it is absent or no decimal number.
+func AmountInThousandths(c *schema.Call) (amount int64, currency string, ok bool) {
+	text, currency := AmountAsWritten(c)
+	amount, ok = parseThousandths(text)
 	return amount, currency, ok
 }
 
-// AmountInThousandths is the amount of a call in thousandths of its currency's unit, rounded up.
-func AmountInThousandths(c *schema.Call) (amount int64, currency string, ok bool) { return money(c) }
-
-// AmountAsWritten is the amount of a call as it was written, and its currency.
+// AmountAsWritten returns the amount of a call and its currency as they were logged.
 func AmountAsWritten(c *schema.Call) (amount, currency string) {
-	for _, a := range c.Attrs {
-		switch a.Key {
+	for i := range c.Attrs {
+		switch c.Attrs[i].Key {
 		case route.AttrAmount:
-			amount = a.Value
+			amount = c.Attrs[i].Value
 		case route.AttrCurrency:
-			currency = a.Value
+			currency = c.Attrs[i].Value
 		}
 	}
 	return amount, currency
 }
 
-// parseMilli reads a decimal without sign or exponent into thousandths, rounded
-// up: a limit is never passed by a fraction.
-func parseMilli(s string) (int64, bool) {
-	var units, milli int64
+// parseThousandths reads a decimal without sign or exponent. It rounds up, so that no
+// amount above a limit is taken for the limit.
+func parseThousandths(s string) (int64, bool) {
+	var units, thousandths int64
 	point, digits, more := -1, 0, false
 	for i := 0; i < len(s); i++ {
 		switch ch := s[i]; {
@@ -51,7 +43,7 @@ func parseMilli(s string) (int64, bool) {
 			}
 			digits++
 		case point < 3:
-			milli = milli*10 + int64(ch-'0')
+			thousandths = thousandths*10 + int64(ch-'0')
 			point++
 			digits++
 		default:
@@ -62,12 +54,12 @@ func parseMilli(s string) (int64, bool) {
 		return 0, false
 	}
 	for ; point >= 0 && point < 3; point++ {
-		milli *= 10
+		thousandths *= 10
 	}
 	if more {
-		milli++
+		thousandths++
 	}
-	return units*1000 + milli, true
+	return units*1000 + thousandths, true
 }
 
-func milli(v float64) int64 { return int64(v*1000 + .5) }
+func thousandths(v float64) int64 { return int64(v*1000 + .5) }

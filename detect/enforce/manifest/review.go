@@ -14,11 +14,10 @@ type ApprovalHistory struct {
 	Asked, Granted, Refused, TimeOut uint64
 	MaxAmount                        float64 // of what was granted
 	Currency                         string
-	Findings                         uint64 // of the agent since
+	Findings                         uint64 // about the agent since
 }
 
-// Suggestion is a change of a manifest that its history speaks for. A person
-// applies it or does not.
+// Suggestion is a change of a manifest that history supports. A person applies it or not.
 type Suggestion struct {
 	Kind  string `json:"kind"` // widen, narrow
 	Line  string `json:"line"`
@@ -26,47 +25,73 @@ type Suggestion struct {
 	after func(*Document)
 }
 
-// minAnswers that must all have been a yes before less is asked.
+// minAnswers that were all a yes are needed before a suggestion is to ask less.
 const minAnswers = 5
 
-// Review suggests to ask less where every answer was a yes and nothing was found
-// since, and to grant less where nothing was used.
-func (m *Manifest) Review(agent string, used []Usage, gates []ApprovalHistory) []Suggestion {
+// Review suggests to ask less where every answer was a yes and nothing was found since, and
+// to grant less where nothing was used.
+func (m *Manifest) Review(agent string, used []Usage, answers []ApprovalHistory) []Suggestion {
 	out := []Suggestion{}
-	for _, g := range gates {
-		if g.Asked < minAnswers || g.Granted != g.Asked || g.Findings > 0 {
+	for i := range answers {
+		h := &answers[i]
+		if h.Asked < minAnswers || h.Granted != h.Asked || h.Findings > 0 {
 			continue
 		}
-		name := g.Route
-		why := fmt.Sprintf("%d of %d questions were granted, none refused, no finding since", g.Granted, g.Asked)
-		i := slices.IndexFunc(m.Document.Autonomy, func(a Autonomy) bool { return slices.Contains(a.Routes, name) })
-		switch {
-		case i >= 0 && m.Document.Autonomy[i].Ask == "" && g.MaxAmount > m.Document.Autonomy[i].AloneBelow:
-			to := round2(g.MaxAmount * 1.000001)
-			out = append(out, Suggestion{"widen", indexed("autonomy", i) + ".alone_below", why + ", up to " + decimal(g.MaxAmount) + " " + g.Currency, func(d *Document) { d.Autonomy[i].AloneBelow = to }})
-		case i >= 0 && m.Document.Autonomy[i].Ask == "always":
-			out = append(out, Suggestion{"widen", indexed("autonomy", i) + ".ask", why, func(d *Document) { d.Autonomy[i].Ask = "never" }})
-		case i < 0:
-			out = append(out, Suggestion{"widen", "autonomy", why, func(d *Document) { d.Autonomy = append(d.Autonomy, Autonomy{Routes: []string{name}, Ask: "never"}) }})
+		if s, ok := m.widen(h); ok {
+			out = append(out, s)
 		}
 	}
 	for _, unused := range m.Check(agent, used).Unused {
 		key, pattern, _ := strings.Cut(unused, ": ")
-		list := map[string]func(*Document) *[]string{
-			"scope.routes": func(d *Document) *[]string { return &d.Grants.Routes }, "scope.resources": func(d *Document) *[]string { return &d.Grants.Resources }}[strings.TrimRight(key, "[]0123456789")]
-		if list == nil || len(*list(&m.Document)) < 2 {
-			continue // an empty list would grant everything
+		if s, ok := m.narrow(key, pattern); ok {
+			out = append(out, s)
 		}
-		out = append(out, Suggestion{"narrow", key, "nothing used " + pattern, func(d *Document) {
-			l := list(d)
-			*l = slices.DeleteFunc(slices.Clone(*l), func(s string) bool { return s == pattern })
-		}})
 	}
 	return out
 }
 
-// Diff is the change that suggestions make, as a unified diff of the document in
-// its plain form (without comments), and the text afterwards.
+// widen suggests not to ask about a route where every answer was a yes.
+func (m *Manifest) widen(h *ApprovalHistory) (s Suggestion, ok bool) {
+	why := fmt.Sprintf("%d of %d questions were granted, none refused, no finding since", h.Granted, h.Asked)
+	i := slices.IndexFunc(m.Document.Autonomy, func(a Autonomy) bool { return slices.Contains(a.Routes, h.Route) })
+	if i < 0 {
+		never := Autonomy{Routes: []string{h.Route}, Ask: "never"}
+		return Suggestion{"widen", "autonomy", why, func(d *Document) { d.Autonomy = append(d.Autonomy, never) }}, true
+	}
+	switch a, line := &m.Document.Autonomy[i], indexed("autonomy", i); {
+	case a.Ask == "" && h.MaxAmount > a.AloneBelow:
+		limit := round2(h.MaxAmount * 1.000001)
+		why += ", up to " + decimal(h.MaxAmount) + " " + h.Currency
+		return Suggestion{"widen", line + ".alone_below", why, func(d *Document) { d.Autonomy[i].AloneBelow = limit }}, true
+	case a.Ask == "always":
+		return Suggestion{"widen", line + ".ask", why, func(d *Document) { d.Autonomy[i].Ask = "never" }}, true
+	}
+	return Suggestion{}, false
+}
+
+// narrow suggests to remove a pattern that nothing used from the list at a key. The last
+// pattern of a list stays: an empty list would grant everything.
+func (m *Manifest) narrow(key, pattern string) (s Suggestion, ok bool) {
+	var list func(*Document) *[]string
+	switch strings.TrimRight(key, "[]0123456789") {
+	case "scope.routes":
+		list = func(d *Document) *[]string { return &d.Grants.Routes }
+	case "scope.resources":
+		list = func(d *Document) *[]string { return &d.Grants.Resources }
+	default:
+		return Suggestion{}, false
+	}
+	if len(*list(&m.Document)) < 2 {
+		return Suggestion{}, false
+	}
+	return Suggestion{"narrow", key, "nothing used " + pattern, func(d *Document) {
+		l := list(d)
+		*l = slices.DeleteFunc(slices.Clone(*l), func(s string) bool { return s == pattern })
+	}}, true
+}
+
+// Diff returns the change that suggestions make as a unified diff of the document in its
+// plain form (without comments), and the text afterwards.
 func (m *Manifest) Diff(list []Suggestion) (diff string, after []byte, err error) {
 	before, err := m.Document.Text()
 	if err != nil {

@@ -1,8 +1,9 @@
 package manifest
 
 import (
-	"flyball/schema"
 	"time"
+
+	"flyball/schema"
 )
 
 // Spend is what a call takes out of a quota, if it passes.
@@ -12,52 +13,60 @@ type Spend struct {
 	Of     string // who spends: the agent, a run or a principal
 	Units  int64
 	Limit  int64
-	Window int64 // number of the window since 1970
-	Per    int64 // length of the window, ns
-	Over   schema.Action
-	// Why when the quota has nothing left.
-	Why string
+	Window int64         // number of the window since 1970
+	Per    int64         // length of the window, ns
+	Over   schema.Action // if the quota has too little left
+	Why    string        // of Over
 }
 
-// PerHour is how many such calls a quota lets through in an hour: its limit in
-// one window that lies within it, or in the windows that do. -1 is more than a
-// number can say: it costs nothing.
+// PerHour is how many such calls a quota lets pass in an hour: its limit in one window if
+// that is longer, else in all windows of the hour; -1: the call costs nothing.
 func (s *Spend) PerHour() int64 {
 	if s.Units <= 0 {
 		return -1
 	}
 	return s.Limit / s.Units * max(int64(time.Hour)/s.Per, 1)
 }
-func (q *quota) spend(c *schema.Call, now int64) (Spend, bool) {
-	s := Spend{Quota: q.Name, Key: q.key, Limit: q.limit, Per: int64(q.Per), Over: schema.ActionDeny, Why: WhyQuota, Units: 1}
-	s.Window = now / s.Per
+
+// spend returns what a call takes out of the quota at a time; ok is false if nothing.
+func (q *quota) spend(c *schema.Call, now int64) (s Spend, ok bool) {
+	s = Spend{Quota: q.Name, Key: q.key, Limit: q.limit, Window: now / int64(q.Per), Per: int64(q.Per), Over: schema.ActionDeny, Why: whyQuota}
 	if q.Over == "ask" {
 		s.Over = schema.ActionGate
 	}
 	if q.autonomousOnly {
-		s.Why = WhyAutonomySpent
+		s.Why = whyAutonomySpent
 	}
-	switch {
-	case q.Irreversible > 0 && c.Reversibility != schema.Irreversible:
+	if s.Units, ok = q.units(c); !ok {
 		return s, false
-	case q.Bytes > 0:
-		if s.Units = int64(min(c.BytesIn, 1<<40)); s.Units == 0 {
-			return s, false
-		}
-	case q.Amount > 0:
-		amount, currency, ok := money(c)
-		if c.Reversibility == schema.ReadOnly || ok && currency != "" && currency != q.Currency {
-			return s, false // another currency's limit
-		}
-		if s.Units = amount; !ok || currency == "" {
-			s.Units = q.limit + 1 // an amount that nobody knows fits into no limit
-		}
 	}
 	s.Of = spender(q.Of, c)
 	return s, true
 }
 
-// spender is whose quota it is: a name that the caller chose spends that of its credential.
+// units is how much of the quota a call takes; ok is false if the quota is not about it.
+func (q *quota) units(c *schema.Call) (n int64, ok bool) {
+	switch {
+	case q.Irreversible > 0 && c.Reversibility != schema.Irreversible:
+		return 0, false
+	case q.Bytes > 0:
+		n = int64(min(c.BytesIn, 1<<40))
+		return n, n > 0
+	case q.Amount > 0:
+		amount, currency, ok := AmountInThousandths(c)
+		switch {
+		case c.Reversibility == schema.ReadOnly || ok && currency != "" && currency != q.Currency:
+			return 0, false // another currency's limit
+		case !ok || currency == "":
+			return q.limit + 1, true // an unknown amount fits into no limit
+		}
+		return amount, true
+	}
+	return 1, true
+}
+
+// spender is whose quota a call spends. A name or a run key that only the caller vouches
+// for spends the quota of its credential, or of its address.
 func spender(of string, c *schema.Call) string {
 	switch {
 	case of == "run" && c.RunKey != "" && c.AgentTrust >= schema.TrustInfrastructure:

@@ -8,8 +8,8 @@ import (
 	"flyball/schema"
 )
 
-// Store holds the manifests in force. It is not for concurrent use; a manifest
-// that was given out never changes.
+// Store holds the manifests in force. It is not for concurrent use. A manifest that was
+// returned never changes.
 type Store struct {
 	tenants map[string]*tenant
 }
@@ -24,14 +24,14 @@ type entry struct {
 	manifest *Manifest
 }
 
-// maxManifests manifests of a tenant.
+// maxManifests are in force in a tenant.
 const maxManifests = 10_000
 
-// NewStore is empty.
+// NewStore returns an empty store.
 func NewStore() *Store { return &Store{tenants: map[string]*tenant{}} }
 
-// Put puts a manifest in force in place of the present one of the same agent or
-// pattern. One that is wrong changes nothing.
+// Put puts a manifest in force and replaces the one of the same agent or pattern. One that
+// cannot be read changes nothing.
 func (s *Store) Put(tenantName string, doc schema.Manifest) error {
 	m, err := Parse([]byte(doc.Text))
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Store) put(tenantName string, e *entry) {
 	})
 }
 
-// Drop takes a manifest away and reports whether there was one.
+// Drop removes a manifest and reports whether there was one.
 func (s *Store) Drop(tenantName, agent string) bool {
 	t := s.tenants[tenantName]
 	if t == nil {
@@ -77,9 +77,9 @@ func (s *Store) Drop(tenantName, agent string) bool {
 	return len(t.exact)+len(t.patterns) < n
 }
 
-// ForAgent is the manifest of an agent: its own, else that of the longest pattern that
-// matches. An agent whose name was only asserted has that of a pattern which
-// matches every name ("*"), and cannot choose a wider one by another name.
+// ForAgent returns the manifest of an agent: its own, else that of the longest pattern that
+// matches; nil if there is none. An agent whose name was only asserted has the manifest of
+// the pattern "*", so that it cannot choose a wider one by another name.
 func (s *Store) ForAgent(tenantName, agent string, trust schema.Trust) (*Manifest, schema.Manifest) {
 	t := s.tenants[tenantName]
 	if t == nil {
@@ -104,14 +104,14 @@ func (s *Store) ForAgent(tenantName, agent string, trust schema.Trust) (*Manifes
 	return nil, schema.Manifest{}
 }
 
-// ForClaimedName is the manifest that an agent's name would have if it were established:
-// for an asserted name it may narrow, and nothing else.
+// ForClaimedName returns the manifest that an agent's name would have if it were
+// established. For a name that is only asserted it may narrow, and nothing else.
 func (s *Store) ForClaimedName(tenantName, agent string) *Manifest {
 	m, _ := s.ForAgent(tenantName, agent, schema.TrustVerified)
 	return m
 }
 
-// ForPattern is the manifest of a name or pattern as it is written.
+// ForPattern returns the manifest whose name or pattern is written like this; nil: none.
 func (s *Store) ForPattern(tenantName, agent string) *Manifest {
 	t := s.tenants[tenantName]
 	if t == nil {
@@ -128,7 +128,7 @@ func (s *Store) ForPattern(tenantName, agent string) *Manifest {
 	return nil
 }
 
-// Quota is a manifest's quota by name: its limit and the length of its window.
+// Quota returns a quota by its name: its limit in units and the length of its window in ns.
 func (m *Manifest) Quota(name string) (limit, per int64, ok bool) {
 	for i := range m.quotas {
 		if q := &m.quotas[i]; q.Name == name {
@@ -138,7 +138,7 @@ func (m *Manifest) Quota(name string) (limit, per int64, ok bool) {
 	return 0, 0, false
 }
 
-// List is every manifest of a tenant, by agent.
+// List returns every manifest of a tenant, by agent.
 func (s *Store) List(tenantName string) []schema.Manifest {
 	t := s.tenants[tenantName]
 	if t == nil {
@@ -155,7 +155,7 @@ func (s *Store) List(tenantName string) []schema.Manifest {
 	return out
 }
 
-// Snapshot is every manifest, by tenant.
+// Snapshot returns every manifest, by tenant.
 func (s *Store) Snapshot() map[string][]schema.Manifest {
 	out := map[string][]schema.Manifest{}
 	for name := range s.tenants {
@@ -164,8 +164,8 @@ func (s *Store) Snapshot() map[string][]schema.Manifest {
 	return out
 }
 
-// RestoreStore reads a snapshot back; a manifest that this binary cannot read is
-// an error, since leaving it out would let its agent do anything.
+// RestoreStore returns the store of a snapshot. A manifest that this binary cannot read is
+// an error: without it its agent could do anything.
 func RestoreStore(from map[string][]schema.Manifest) (*Store, error) {
 	s := NewStore()
 	for name, list := range from {

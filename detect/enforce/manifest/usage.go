@@ -5,17 +5,18 @@ import (
 	"strings"
 	"time"
 
+	"flyball/detect/enforce"
 	"flyball/schema"
 	"flyball/schema/route"
 )
 
-// Usage is what an agent did on one route, as far as a manifest can speak of it.
+// Usage is what an agent did on one route, as far as manifests are about it.
 type Usage struct {
 	Method, Route, Tool string // Route is the template
 	Reversibility       schema.Reversibility
 	Calls, Runs         uint64
 	LastAt              time.Time
-	PeakHour            uint64
+	PeakHour            uint64 // calls of the busiest hour
 	ResourceTypes       []string
 	WithAmount          uint64 // calls whose amount is known
 	MaxAmount           float64
@@ -24,7 +25,7 @@ type Usage struct {
 	Currency            string // empty: none, or several
 }
 
-// Name is the route as a manifest writes it.
+// Name returns the route as a manifest writes it.
 func (u *Usage) Name() string {
 	if u.Tool != "" {
 		return "tool:" + u.Tool
@@ -32,9 +33,10 @@ func (u *Usage) Name() string {
 	return u.Method + " " + u.Route
 }
 
-// call that stands for the route, with the largest amount that was seen.
+// call returns a call that represents the route, with the largest amount that was seen.
 func (u *Usage) call(agent string) *schema.Call {
-	c := &schema.Call{AgentID: agent, AgentTrust: schema.TrustVerified, Method: u.Method, Route: u.Route, RouteKey: route.Key(u.Route), ToolName: u.Tool, Reversibility: u.Reversibility}
+	c := &schema.Call{AgentID: agent, AgentTrust: schema.TrustVerified, Method: u.Method, Route: u.Route,
+		RouteKey: route.Key(u.Route), ToolName: u.Tool, Reversibility: u.Reversibility}
 	for _, t := range u.ResourceTypes {
 		c.Resources = append(c.Resources, schema.Resource{Type: t, ID: "0"})
 	}
@@ -47,27 +49,27 @@ func (u *Usage) call(agent string) *schema.Call {
 	return c
 }
 
-// EvaluateUsage is what the manifest says to the route in general: to a call of it by
-// an agent, within hours, with no task declared.
+// EvaluateUsage evaluates a call that an agent makes on a route within hours, without a
+// declared task.
 func (m *Manifest) EvaluateUsage(agent string, u *Usage) Evaluation {
 	free := *m
 	free.hours = nil
 	free.Document.Task = ""
-	return free.Evaluate(Ask{Call: u.call(agent), Now: 1})
+	return free.Evaluate(&enforce.Request{Call: u.call(agent)}, 1)
 }
 
-// CheckReport says how a manifest fits what was done.
+// CheckReport compares a manifest with what was done.
 type CheckReport struct {
 	Agent string `json:"agent"`
-	// Violations are routes that were used and are not granted.
+	// Violations are routes that were used and that the manifest does not let pass.
 	Violations []Violation `json:"violations"`
-	// Unused are lines that nothing matched.
+	// Unused are lines that no call matched.
 	Unused []string `json:"unused"`
 	Calls  uint64   `json:"calls"`
 	Fits   uint64   `json:"calls_that_fit"`
 }
 
-// Violation is a route that the manifest would hold or deny.
+// Violation is a route on which the manifest would annotate, ask or deny.
 type Violation struct {
 	Route  string    `json:"route"`
 	Action string    `json:"action"`
@@ -78,7 +80,7 @@ type Violation struct {
 	LastAt time.Time `json:"last_at"`
 }
 
-// Check holds a manifest against what an agent did.
+// Check compares a manifest with what an agent did.
 func (m *Manifest) Check(agent string, used []Usage) CheckReport {
 	r := CheckReport{Agent: agent, Violations: []Violation{}, Unused: []string{}}
 	for i := range used {
@@ -91,7 +93,7 @@ func (m *Manifest) Check(agent string, used []Usage) CheckReport {
 		}
 		r.Violations = append(r.Violations, Violation{u.Name(), a.Action.String(), a.Why, a.Line, u.Calls, u.Runs, u.LastAt})
 	}
-	m.lines(func(key string, p *route.Pattern) {
+	m.eachRoute(func(key string, p *route.Pattern) {
 		for i := range used {
 			if p.Matches(used[i].call(agent)) {
 				return
@@ -119,8 +121,8 @@ func touches(used []Usage, pattern string) bool {
 	return false
 }
 
-// lines are the route patterns of a manifest, by the place where they stand.
-func (m *Manifest) lines(each func(key string, p *route.Pattern)) {
+// eachRoute calls each for every route pattern of the manifest, with its key in the document.
+func (m *Manifest) eachRoute(each func(key string, p *route.Pattern)) {
 	all := func(key string, list []route.Pattern) {
 		for i := range list {
 			each(indexed(key, i), &list[i])
@@ -140,25 +142,27 @@ func (m *Manifest) lines(each func(key string, p *route.Pattern)) {
 	}
 }
 
-// Narrowed is a manifest with one grant less.
+// Narrowed is a manifest with one right less.
 type Narrowed struct {
 	Line     string
 	Manifest *Manifest
 }
 
-// Narrowed are all the manifests that have one route or one "never ask" less.
+// Narrowed returns every manifest that grants one route less, or asks about one route more.
 func (m *Manifest) Narrowed() []Narrowed {
 	var out []Narrowed
 	try := func(line string, change func(*Document)) {
 		d := m.Document
 		change(&d)
-		if next, err := Compile(&d); err == nil {
+		if next, err := compile(&d); err == nil {
 			out = append(out, Narrowed{line, next})
 		}
 	}
 	for i, r := range m.Document.Grants.Routes {
 		if len(m.Document.Grants.Routes) > 1 {
-			try("without "+indexed("scope.routes", i)+": "+r, func(d *Document) { d.Grants.Routes = slices.Delete(slices.Clone(d.Grants.Routes), i, i+1) })
+			try("without "+indexed("scope.routes", i)+": "+r, func(d *Document) {
+				d.Grants.Routes = slices.Delete(slices.Clone(d.Grants.Routes), i, i+1)
+			})
 		}
 	}
 	for i, a := range m.Document.Autonomy {

@@ -1,10 +1,10 @@
-// Package quota shares quotas out among enforcement points: a point spends what
-// it has leased and asks the log for more. What was leased counts as spent, so
-// that points together never pass a quota; the lease of a point that dies is lost
-// until the window ends.
+// Package quota is the state machine of leases: a point spends the units of a quota that it
+// has leased, and requests more in the log. Leased units count as spent, so that all points
+// together never exceed a quota. The units of a point that dies are lost until the window
+// ends.
 //
-// It refuses to lease for a window that the log's clock is not in, and to
-// remember more spenders than can be meant.
+// It refuses to lease for a window that the log's clock is not in. The number of spenders
+// is bounded. What a call costs, and what the limits are, is decided in package manifest.
 package quota
 
 import (
@@ -15,8 +15,8 @@ import (
 	"flyball/schema"
 )
 
-// Bounds on spenders within their windows: of one agent's quotas, and of all. Those of
-// a claimed identity have a quarter as many places beside the others'.
+// Bounds of the spenders within their windows: of one agent's quotas, and of all. Spenders
+// of a claimed identity have bounds of their own, a quarter of these.
 const (
 	maxPerAgent, maxTotal               = 20_000, 200_000
 	maxClaimedPerAgent, maxClaimedTotal = maxPerAgent / 4, maxTotal / 4
@@ -26,27 +26,28 @@ const (
 // must return the same at every point for the same position in the log.
 type Limits func(tenant, agent, quota string) (limit, per int64, ok bool)
 
-// Key is what is counted.
+// Key identifies what is counted: a spender's units of a quota.
 type Key struct {
 	Tenant string `json:"tenant"`
 	Agent  string `json:"agent"`
 	Quota  string `json:"quota"`
-	Of     string `json:"of"`
+	// Spender of the units: an agent, a run, a principal, a credential or an address.
+	Spender string `json:"of"`
 }
 
-// Count is how much of a quota is given out in a window.
+// Count is how much of a quota is leased in a window.
 type Count struct {
 	Key
-	Window int64 `json:"window"`
-	Ends   int64 `json:"ends_ns"`
-	Units  int64 `json:"units"`
+	Window int64 `json:"window"`  // number of the window since 1970
+	Ends   int64 `json:"ends_ns"` // the window's end on the log's clock, Unix ns
+	Units  int64 `json:"units"`   // leased
 	Limit  int64 `json:"limit"`
-	// Claimed: the spender's identity is its own word.
+	// Claimed: only the spender itself vouches for its identity.
 	Claimed bool `json:"claimed,omitempty"`
 }
 
-// pool is where spenders are counted: those of an agent's quotas, or with an empty
-// agent of all.
+// pool is where spenders are counted: those of an agent's quotas, or all if the agent is
+// empty.
 type pool struct {
 	tenant, agent string
 	claimed       bool
@@ -54,7 +55,7 @@ type pool struct {
 
 func (c *Count) pools() [2]pool { return [2]pool{{c.Tenant, c.Agent, c.Claimed}, {claimed: c.Claimed}} }
 
-// State holds what is given out. It is not for concurrent use.
+// State is what is leased. It is not for concurrent use.
 type State struct {
 	limits   Limits
 	counts   map[Key]*Count
@@ -62,7 +63,7 @@ type State struct {
 	swept    int64
 }
 
-// New is a state before any command.
+// New returns the state before any command.
 func New(limits Limits) *State {
 	return &State{limits: limits, counts: map[Key]*Count{}, spenders: map[pool]int{}}
 }
@@ -86,22 +87,15 @@ func (s *State) lease(now int64, c *schema.Command) (code enforce.ResultCode, un
 	if now/per != l.Window {
 		return enforce.NotInWindow, 0
 	}
-	k := Key{c.Tenant, l.Agent, l.Quota, l.Spender}
-	have := s.counts[k]
-	if have == nil {
-		s.sweep(now)
-		have = &Count{Key: k, Window: l.Window, Ends: (l.Window + 1) * per, Claimed: l.Standing != nil && *l.Standing == schema.StandingClaimed}
-		ofAgent, all := maxPerAgent, maxTotal
-		if have.Claimed {
-			ofAgent, all = maxClaimedPerAgent, maxClaimedTotal
-		}
-		if p := have.pools(); s.spenders[p[0]] >= ofAgent || s.spenders[p[1]] >= all {
+	ends := (l.Window + 1) * per
+	have := s.counts[Key{c.Tenant, l.Agent, l.Quota, l.Spender}]
+	switch {
+	case have == nil:
+		if have = s.add(now, c, ends); have == nil {
 			return enforce.TooManySpenders, 0
 		}
-		s.put(have)
-	}
-	if have.Window != l.Window {
-		have.Window, have.Ends, have.Units = l.Window, (l.Window+1)*per, 0
+	case have.Window != l.Window:
+		have.Window, have.Ends, have.Units = l.Window, ends, 0
 	}
 	have.Limit = limit
 	units = min(l.Units, limit-have.Units)
@@ -112,6 +106,23 @@ func (s *State) lease(now int64, c *schema.Command) (code enforce.ResultCode, un
 	return enforce.Leased, units
 }
 
+// add adds the spender of a lease, whose window ends at a time; nil: there is no room.
+func (s *State) add(now int64, c *schema.Command, ends int64) *Count {
+	s.sweep(now)
+	l := c.Lease
+	x := &Count{Key: Key{c.Tenant, l.Agent, l.Quota, l.Spender}, Window: l.Window, Ends: ends,
+		Claimed: l.Standing != nil && *l.Standing == schema.StandingClaimed}
+	perAgent, total := maxPerAgent, maxTotal
+	if x.Claimed {
+		perAgent, total = maxClaimedPerAgent, maxClaimedTotal
+	}
+	if p := x.pools(); s.spenders[p[0]] >= perAgent || s.spenders[p[1]] >= total {
+		return nil
+	}
+	s.put(x)
+	return x
+}
+
 func (s *State) put(c *Count) {
 	s.counts[c.Key] = c
 	for _, p := range c.pools() {
@@ -119,7 +130,7 @@ func (s *State) put(c *Count) {
 	}
 }
 
-// sweep forgets windows that are over, at most once a second of the log's clock.
+// sweep removes windows that are over, at most once a second of the log's clock.
 func (s *State) sweep(now int64) {
 	if now < s.swept+1e9 {
 		return
@@ -137,7 +148,8 @@ func (s *State) sweep(now int64) {
 	}
 }
 
-// List is what is given out in windows that a time is in, by agent, quota and spender.
+// List returns what is leased in windows that are not over at a time, by agent, quota and
+// spender.
 func (s *State) List(now int64) []Count {
 	out := make([]Count, 0, len(s.counts))
 	for _, c := range s.counts {
@@ -146,15 +158,16 @@ func (s *State) List(now int64) []Count {
 		}
 	}
 	slices.SortFunc(out, func(a, b Count) int {
-		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Agent, b.Agent), cmp.Compare(a.Quota, b.Quota), cmp.Compare(a.Of, b.Of))
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Agent, b.Agent), cmp.Compare(a.Quota, b.Quota),
+			cmp.Compare(a.Spender, b.Spender))
 	})
 	return out
 }
 
-// Snapshot is what is given out.
+// Snapshot returns what is leased.
 func (s *State) Snapshot() []Count { return s.List(0) }
 
-// Restore is the state of a snapshot.
+// Restore returns the state of a snapshot.
 func Restore(limits Limits, from []Count) *State {
 	s := New(limits)
 	for _, c := range from {

@@ -59,7 +59,7 @@ func TestTaskOfAnotherTenantCannotBeEnded(t *testing.T) {
 
 func TestMalformedTaskIsRefused(t *testing.T) {
 	s := New()
-	for name, c := range map[string]*schema.Command{"no task": {Kind: schema.CommandTask}, "no run key": declare("", 10), "no end": declare("r", 0), "too long": declare("r", MaxDuration+1), "no pattern": declare("r", 10, "order:[")} {
+	for name, c := range map[string]*schema.Command{"no task": {Kind: schema.CommandTask}, "no run key": declare("", 10), "no end": declare("r", 0), "too long": declare("r", maxDuration+1), "no pattern": declare("r", 10, "order:[")} {
 		if o, _ := apply(s, 0, 1, c); o != enforce.Malformed {
 			t.Errorf("%s: %s", name, o)
 		}

@@ -3,94 +3,225 @@ package baseline
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
-	"reflect"
-	"strings"
+	"slices"
+
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/callrate"
+	"flyball/detect/model/scope"
+	"flyball/detect/model/sharedcredential"
 )
 
-// ErrUnsound means that a body holds what counting cannot have made.
+// ErrUnsound means that a baseline holds what counting cannot have made.
 var ErrUnsound = errors.New("the baseline is unsound")
 
-// most that a count may be: sums and squares of such stay finite.
-const mostCount = 1e100
+// maxCount bounds a count: sums and squares of such stay finite.
+const maxCount = 1e100
 
-// Check refuses a body that would make a score of no meaning: a number that is
-// not finite, a count below zero, more hits than calls, a variance below zero.
-// Scores of a body that passes are numbers.
+// Check refuses a baseline whose scores would have no meaning: a number that is not
+// finite, a count below zero, more hits than calls, a variance below zero, an entry that
+// is null. The error wraps ErrUnsound and names the place by its path in JSON. Scores by
+// a baseline that passes are numbers.
 func (b *Baseline) Check() error {
 	if b.Version == "" {
 		return fmt.Errorf("%w: it has no version", ErrUnsound)
 	}
-	return sound(reflect.ValueOf(b).Elem(), "body")
-}
-
-var (
-	countType   = reflect.TypeFor[Count]()
-	momentsType = reflect.TypeFor[Moments]()
-	reachedType = reflect.TypeFor[RunCounts]()
-)
-
-func sound(v reflect.Value, at string) error {
-	switch v.Type() {
-	case countType:
-		if c := v.Interface().(Count); !(c.Hits >= 0 && c.Hits <= c.Calls*(1+1e-9)+1e-9 && c.Calls <= mostCount) {
-			return fmt.Errorf("%w: %s: %g hits in %g calls", ErrUnsound, at, c.Hits, c.Calls)
-		}
-		return nil
-	case momentsType:
-		// N·Σx² ≥ (Σx)², but for rounding.
-		if m := v.Interface().(Moments); !(m.N >= 0 && m.N <= mostCount && math.Abs(m.Sum) <= mostCount && m.Sum2 >= 0 && m.Sum2 <= mostCount && m.N*m.Sum2-m.Sum*m.Sum >= -1e-6*(1+m.Sum*m.Sum)) {
-			return fmt.Errorf("%w: %s: sums %g and %g of %g", ErrUnsound, at, m.Sum, m.Sum2, m.N)
-		}
-		return nil
-	}
-	if v.Type() == reachedType {
-		for n, runs := range v.Interface().(RunCounts) {
-			if !(runs >= 0 && runs <= mostCount) || n >= mostReached {
-				return fmt.Errorf("%w: %s: %g runs came to %d", ErrUnsound, at, runs, n)
-			}
-		}
-		return nil
-	}
-	switch v.Kind() {
-	case reflect.Float64:
-		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
-			return fmt.Errorf("%w: %s is %g", ErrUnsound, at, f)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			if !f.IsExported() {
-				continue
-			}
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			if err := sound(v.Field(i), at+"."+name); err != nil {
-				return err
-			}
-		}
-	case reflect.Map:
-		for it := v.MapRange(); it.Next(); {
-			if err := sound(it.Value(), at+"["+fmt.Sprint(it.Key().Interface())+"]"); err != nil {
-				return err
-			}
-		}
-	case reflect.Slice, reflect.Array:
-		if k := v.Type().Elem().Kind(); k != reflect.Float64 && k != reflect.Struct {
-			return nil
-		}
-		for i := range v.Len() {
-			if err := sound(v.Index(i), at); err != nil {
-				return err
-			}
-		}
-	case reflect.Pointer:
-		if v.IsNil() {
-			if v.Type().Elem().Kind() == reflect.Struct && strings.HasSuffix(at, "]") {
-				return fmt.Errorf("%w: %s is null", ErrUnsound, at) // a member of a map that scoring looks into
-			}
-			return nil
-		}
-		return sound(v.Elem(), at)
+	if bad := b.check(); bad != nil {
+		return fmt.Errorf("%w: body%s", ErrUnsound, bad)
 	}
 	return nil
 }
+
+// unsound is what is wrong, behind the path to it; nil: nothing is.
+type unsound struct{ path, problem string }
+
+func (u *unsound) Error() string { return u.path + u.problem }
+
+// at adds a step in front of the path.
+func (u *unsound) at(step string) *unsound {
+	if u == nil {
+		return nil
+	}
+	return &unsound{step + u.path, u.problem}
+}
+
+// first is the first of some results that is no nil.
+func first(results ...*unsound) *unsound {
+	for _, u := range results {
+		if u != nil {
+			return u
+		}
+	}
+	return nil
+}
+
+func (b *Baseline) check() *unsound {
+	return first(
+		checkCounts(b.All).at(".all"),
+		checkMap(b.Groups, checkCounts).at(".groups"),
+		checkMap(b.Agents, checkCounts).at(".agents"),
+		checkMap(b.Routes, func(of map[string]Counts) *unsound { return checkMap(of, checkCounts) }).at(".routes"),
+		b.checkAmounts(),
+		b.checkRunCounts(),
+		b.PerRoute.check().at(".on_route"),
+		b.Sequence.check().at(".sequence"),
+		b.KnownResources.check().at(".known"),
+		b.AcrossRuns.check().at(".across"),
+		checkFit(&b.Calibration).at(".calibration"),
+		checkRanks(&b.Ranks).at(".ranks"),
+		checkPeople(b.People).at(".people"),
+		checkCallRates(b.CallRates).at(".pace"),
+		checkScopes(b.Scopes).at(".scopes"),
+		checkMap(b.Status, func(s AgentStatus) *unsound { return checkNumber(s.DriftAllowed).at(".drift_let_through") }).at(".life"),
+	)
+}
+
+func (b *Baseline) checkAmounts() *unsound {
+	return first(b.Lengths.check().at(".lengths"), b.Identical.check().at(".identical"), b.Bytes.check().at(".bytes"), b.Writes.check().at(".writes"),
+		b.Tokens.check().at(".tokens"), b.Money.check().at(".money"))
+}
+
+func (b *Baseline) checkRunCounts() *unsound {
+	return first(b.IdenticalCalls.check().at(".repeated"), b.NewOnRoute.check().at(".fresh"), b.Distinct.check().at(".distinct"),
+		b.Switches.check().at(".switches"), b.Irreversible.check().at(".irreversible"), b.Parallel.check().at(".in_row"))
+}
+
+func (a *AcrossRuns) check() *unsound {
+	return first(a.Identical.check().at(".identical"), a.NewOnRoute.check().at(".fresh"), a.Deletions.check().at(".deletions"), a.Retries.check().at(".retries"),
+		checkFit(&a.Calibration).at(".calibration"))
+}
+
+func (a *Amount) check() *unsound {
+	return first(checkMoments(a.All).at(".all"), checkMap(a.Groups, checkMoments).at(".groups"), checkMap(a.Agents, checkMoments).at(".agents"))
+}
+
+func (d *RunCountDistribution) check() *unsound {
+	within := func(of map[string]RunCounts) *unsound { return checkMap(of, checkReached) }
+	return first(checkReached(d.All).at(".all"), checkMap(d.Groups, checkReached).at(".groups"), checkMap(d.Within, within).at(".within"))
+}
+
+func (o *CallsPerRoute) check() *unsound {
+	group := func(of map[string]Moments) *unsound { return checkMap(of, checkMoments) }
+	return first(checkMoments(o.All).at(".all"), checkMap(o.Groups, group).at(".groups"), checkMap(o.Offsets, checkNumber).at(".offsets"))
+}
+
+func (s *Sequence) check() *unsound {
+	followers := func(f *RouteFollowers) *unsound {
+		if f == nil {
+			return null()
+		}
+		after := func(of map[string]float64) *unsound { return checkMap(of, checkNumber) }
+		return first(checkNumber(f.Calls).at(".calls"), checkMap(f.By, checkNumber).at(".by"), checkMap(f.After, after).at(".after"))
+	}
+	return first(checkMap(s.Groups, followers).at(".groups"), checkMap(s.Agents, followers).at(".agents"))
+}
+
+func (k *KnownResources) check() *unsound {
+	return first(checkMap(k.Groups, notNull).at(".groups"), checkMap(k.Runs, checkNumber).at(".runs"))
+}
+
+func checkFit(f *calibrate.Fit) *unsound {
+	return first(checkNumber(f.Runs).at(".runs"), checkNumbers(f.Scores).at(".scores"), checkNumbers(f.At).at(".at"), checkNumber(f.T5).at(".t5"),
+		checkNumber(f.T1).at(".t1"), checkNumber(f.U).at(".u"), checkNumber(f.Beta).at(".beta"), checkNumber(f.PU).at(".pu"))
+}
+
+func checkRanks(r *calibrate.Ranks) *unsound {
+	rank := func(r calibrate.Rank) *unsound {
+		return first(checkNumber(r.Runs).at(".runs"), checkNumbers(r.Scores).at(".scores"), checkNumbers(r.Above).at(".above"))
+	}
+	return first(rank(r.All).at(".all"), checkMap(r.Groups, rank).at(".groups"), checkMap(r.Agents, rank).at(".agents"))
+}
+
+func checkPeople(p *sharedcredential.TenantPeople) *unsound {
+	if p == nil {
+		return nil
+	}
+	return first(checkNumber(p.Pace.Mean).at(".pace.mean"), checkNumber(p.Pace.SD).at(".pace.sd"), checkNumber(p.Assets).at(".assets"))
+}
+
+func checkCallRates(m *callrate.Model) *unsound {
+	if m == nil {
+		return nil
+	}
+	group := func(g callrate.GroupRate) *unsound {
+		return first(checkNumber(g.Level).at(".level"), checkNumber(g.Doubt).at(".doubt"), checkNumber(g.Spread).at(".spread"),
+			checkNumber(g.Seen).at(".seen"), checkNumbers(g.Factors).at(".factors"))
+	}
+	agent := func(a callrate.AgentRate) *unsound {
+		return first(checkNumber(a.Level).at(".level"), checkNumber(a.Doubt).at(".doubt"), checkNumber(a.Spread).at(".spread"), checkNumber(a.Seen).at(".seen"))
+	}
+	return first(group(m.All).at(".all"), checkMap(m.Groups, group).at(".groups"), checkMap(m.Agents, agent).at(".agents"),
+		checkFit(&m.Calibration).at(".calibration"))
+}
+
+func checkScopes(m *scope.Model) *unsound {
+	if m == nil {
+		return nil
+	}
+	tasks := func(of map[string]*scope.LearnedScope) *unsound { return checkMap(of, notNull) }
+	return first(checkMap(m.Own, tasks).at(".own"), checkMap(m.Peers, tasks).at(".peers"))
+}
+
+// checkMap checks every value, in the order of the keys.
+func checkMap[T any](m map[string]T, check func(T) *unsound) *unsound {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if bad := check(m[key]); bad != nil {
+			return bad.at("[" + key + "]")
+		}
+	}
+	return nil
+}
+
+func checkCounts(counts Counts) *unsound {
+	for _, c := range counts {
+		if !(c.Hits >= 0 && c.Hits <= c.Calls*(1+1e-9)+1e-9 && c.Calls <= maxCount) {
+			return &unsound{problem: fmt.Sprintf(": %g hits in %g calls", c.Hits, c.Calls)}
+		}
+	}
+	return nil
+}
+
+// checkMoments allows for rounding in N·Σx² ≥ (Σx)².
+func checkMoments(m Moments) *unsound {
+	if !(m.N >= 0 && m.N <= maxCount && math.Abs(m.Sum) <= maxCount && m.Sum2 >= 0 && m.Sum2 <= maxCount &&
+		m.N*m.Sum2-m.Sum*m.Sum >= -1e-6*(1+m.Sum*m.Sum)) {
+		return &unsound{problem: fmt.Sprintf(": sums %g and %g of %g", m.Sum, m.Sum2, m.N)}
+	}
+	return nil
+}
+
+func checkReached(counts RunCounts) *unsound {
+	for n, runs := range counts {
+		if !(runs >= 0 && runs <= maxCount) || n >= maxReached {
+			return &unsound{problem: fmt.Sprintf(": %g runs came to %d", runs, n)}
+		}
+	}
+	return nil
+}
+
+func checkNumber(x float64) *unsound {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return &unsound{problem: fmt.Sprintf(" is %g", x)}
+	}
+	return nil
+}
+
+func checkNumbers(list []float64) *unsound {
+	for _, x := range list {
+		if bad := checkNumber(x); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
+
+// notNull refuses a member of a map into which scoring looks.
+func notNull[T any](v *T) *unsound {
+	if v == nil {
+		return null()
+	}
+	return nil
+}
+
+func null() *unsound { return &unsound{problem: " is null"} }

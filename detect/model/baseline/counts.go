@@ -29,7 +29,7 @@ func (c *Counts) Add(s *feature.CallFeatures) {
 // ForEvent an event, over all its cells.
 func (c *Counts) ForEvent(e feature.Event) Count {
 	var sum Count
-	from, to := e.Range()
+	from, to := e.CellRange()
 	for i := from; i < to; i++ {
 		sum.Hits += c[i].Hits
 		sum.Calls += c[i].Calls

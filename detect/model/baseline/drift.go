@@ -2,7 +2,6 @@ package baseline
 
 import (
 	"math"
-	"reflect"
 
 	"flyball/detect/feature"
 )
@@ -12,110 +11,113 @@ import (
 // run is to come as far as some counts.
 const DriftPerDay = 2
 
-// own figures of an agent, as scoring sees them under given peers.
-type own struct {
+// driftSteps halve the interval in which the allowed share is searched.
+const driftSteps = 40
+
+// comparedCounts are where the tails of counts are compared.
+var comparedCounts = [...]int{4, 8, 16, 32, 64}
+
+// ownFigures are an agent's own counts, as scoring shrinks them under given peers.
+type ownFigures struct {
 	counts  Counts
-	amounts []Moments   // of amounts
-	finals  []RunCounts // of byAgent
+	amounts []Moments   // in the order of Baseline.amounts
+	runs    []RunCounts // in the order of Baseline.distributionsByAgent
 }
 
-func ownFigures(b *Baseline, agent, group string) own {
-	out := own{counts: b.Agents[agent]}
+func (b *Baseline) ownFigures(agent, group string) ownFigures {
+	out := ownFigures{counts: b.Agents[agent]}
 	for _, a := range b.amounts() {
 		out.amounts = append(out.amounts, a.of.Agents[agent])
 	}
-	for _, f := range b.byAgent() {
-		out.finals = append(out.finals, f.Within[group][agent])
+	for _, d := range b.distributionsByAgent() {
+		out.runs = append(out.runs, d.of.Within[group][agent])
 	}
 	return out
 }
 
-// between is a part of the way from one to another.
-func between(from, to *own, share float64) own {
-	out := own{amounts: make([]Moments, len(from.amounts)), finals: make([]RunCounts, len(from.finals))}
-	part := func(out, from, to any) {
-		mixed(reflect.ValueOf(out).Elem(), reflect.ValueOf(from).Elem(), reflect.ValueOf(to).Elem(), share)
-	}
-	part(&out.counts, &from.counts, &to.counts)
+// mix is base + share·(all − base), number by number.
+func (base *ownFigures) mix(all *ownFigures, share float64) ownFigures {
+	out := ownFigures{counts: mixCounts(base.counts, all.counts, share), amounts: make([]Moments, len(base.amounts)), runs: make([]RunCounts, len(base.runs))}
 	for i := range out.amounts {
-		part(&out.amounts[i], &from.amounts[i], &to.amounts[i])
+		out.amounts[i] = mixMoments(base.amounts[i], all.amounts[i], share)
 	}
-	for i := range out.finals {
-		part(&out.finals[i], &from.finals[i], &to.finals[i])
+	for i := range out.runs {
+		out.runs[i] = mixRunCounts(base.runs[i], all.runs[i], share)
 	}
 	return out
 }
 
-// moved is the logarithm of the largest factor between two.
-func (b *Baseline) moved(group string, from, to *own) float64 {
-	most := 0.0
+// drift is the natural logarithm of the largest factor by which a figure differs
+// between two, both seen under this baseline's peers.
+func (b *Baseline) drift(group string, from, to *ownFigures) float64 {
+	return max(b.driftOfOdds(group, from, to), b.driftOfAmounts(group, from, to), b.driftOfCounts(group, from, to))
+}
+
+func (b *Baseline) driftOfOdds(group string, from, to *ownFigures) (largest float64) {
 	peers := b.Groups[group]
 	for e := range feature.NumEvents {
 		k := &shrinkages[e]
-		all := b.All.ForEvent(e)
-		of := peers.ForEvent(e).towards((all.Hits+.5)/(all.Calls+20), k.level)
+		groupRate := peers.ForEvent(e).towards(b.All.overallRate(e), k.level)
 		odds := func(c *Counts) float64 {
-			return logit(min(max(c.ForEvent(e).towards(of, k.agent), k.floor), k.ceiling))
+			return logit(min(max(c.ForEvent(e).towards(groupRate, k.agent), k.floor), k.ceiling))
 		}
-		most = max(most, math.Abs(odds(&to.counts)-odds(&from.counts)))
+		largest = max(largest, math.Abs(odds(&to.counts)-odds(&from.counts)))
 	}
+	return largest
+}
+
+func (b *Baseline) driftOfAmounts(group string, from, to *ownFigures) (largest float64) {
 	for i, a := range b.amounts() {
 		m, v := a.of.everybody()
 		m, v = a.of.Groups[group].towards(m, v)
 		m0, v0 := from.amounts[i].towards(m, v)
 		m1, v1 := to.amounts[i].towards(m, v)
-		most = max(most, math.Abs(m1-m0), math.Abs(math.Log(v1/v0))/2)
+		largest = max(largest, math.Abs(m1-m0), math.Abs(math.Log(v1/v0))/2)
 	}
-	for i, f := range b.byAgent() {
-		levels := f.Levels(group, "")
-		tails := func(own RunCounts) []float64 {
-			levels[2] = own
-			return MinusLogTails(levels, nil, countsAt[len(countsAt)-1]+1)
-		}
-		was, is := tails(from.finals[i]), tails(to.finals[i])
-		for _, n := range countsAt {
-			most = max(most, math.Abs(is[n]-was[n]))
-		}
-	}
-	return most
+	return largest
 }
 
-// countsAt are where the tails of counts are compared.
-var countsAt = [...]int{4, 8, 16, 32, 64}
+func (b *Baseline) driftOfCounts(group string, from, to *ownFigures) (largest float64) {
+	for i, d := range b.distributionsByAgent() {
+		levels := d.of.Levels(group, "")
+		tails := func(own RunCounts) []float64 {
+			levels[2] = own
+			return MinusLogTails(levels, nil, comparedCounts[len(comparedCounts)-1]+1)
+		}
+		before, after := tails(from.runs[i]), tails(to.runs[i])
+		for _, n := range comparedCounts {
+			largest = max(largest, math.Abs(after[n]-before[n]))
+		}
+	}
+	return largest
+}
 
-// LimitDrift keeps an agent's own figures within DriftPerDay of what the version before
-// has, for so many days: its counts become those of the version before and as much
-// of the difference as that allows. It returns how much; 1 is all of it.
+// LimitDrift keeps an agent's own figures within DriftPerDay of those of the version
+// before, for so many days: its counts become those of the version before and as much
+// of the difference as the limit allows. agent is its key, group its peers. It returns
+// the share of the difference that is kept; 1 is all of it, and nothing was changed.
 func (b *Baseline) LimitDrift(before *Baseline, agent, group string, days float64) float64 {
 	if !b.Has(agent) || !before.Has(agent) {
 		return 1
 	}
-	from, to := ownFigures(before, agent, group), ownFigures(b, agent, group)
-	most := math.Log(DriftPerDay) * max(days, 0)
-	if b.moved(group, &from, &to) <= most {
+	from, to := before.ownFigures(agent, group), b.ownFigures(agent, group)
+	limit := math.Log(DriftPerDay) * max(days, 0)
+	if b.drift(group, &from, &to) <= limit {
 		return 1
 	}
-	low, high := 0.0, 1.0
-	for range 40 {
-		mid := (low + high) / 2
-		part := between(&from, &to, mid)
-		if b.moved(group, &from, &part) <= most {
-			low = mid
+	share, high := 0.0, 1.0
+	for range driftSteps {
+		middle := (share + high) / 2
+		part := from.mix(&to, middle)
+		if b.drift(group, &from, &part) <= limit {
+			share = middle
 		} else {
-			high = mid
+			high = middle
 		}
 	}
-	was := map[string]reflect.Value{}
-	before.own(func(path string, of reflect.Value) { was[path] = of.MapIndex(reflect.ValueOf(agent)) })
-	b.own(func(path string, of reflect.Value) {
-		is := of.MapIndex(reflect.ValueOf(agent))
-		kind := of.Type().Elem().Kind()
-		if !is.IsValid() || !summed(kind) {
-			return
-		}
-		out := reflect.New(is.Type()).Elem()
-		mixed(out, was[path], is, low)
-		of.SetMapIndex(reflect.ValueOf(agent), out)
-	})
-	return low
+	tables := before.perAgentByName()
+	for _, t := range b.perAgent() {
+		t.average(agent, agent, tables[t.name()], agent, share)
+	}
+	return share
 }

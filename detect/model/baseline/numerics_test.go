@@ -125,7 +125,7 @@ func TestRateOfCountsBeyondWhatAFloatHoldsIsARate(t *testing.T) {
 			}
 		}
 		for e := range feature.NumEvents {
-			cell, _ := e.Range()
+			cell, _ := e.CellRange()
 			k := shrinkages[e]
 			for _, own := range []*Counts{nil, {}, &c} {
 				if p := Rate(e, cell, &c, &c, &c, own); !(p >= k.floor && p <= k.ceiling) {
@@ -254,15 +254,15 @@ func TestRunsBeyondTheLastPlaceAreNotTheEnd(t *testing.T) {
 		f.Add("g", "g/a", 1000)
 	}
 	tails := MinusLogTails(f.Levels("g", "g/a"), nil, 300)
-	if at, after := tails[mostReached-1], tails[mostReached]; at > .2 || after-at > .05 {
-		t.Errorf("−ln P(N ≥ %d) is %.2f, one more costs %.2f", mostReached-1, at, after-at)
+	if at, after := tails[maxReached-1], tails[maxReached]; at > .2 || after-at > .05 {
+		t.Errorf("−ln P(N ≥ %d) is %.2f, one more costs %.2f", maxReached-1, at, after-at)
 	}
 }
 
 func TestFilterTakesNewForKnownAsOftenAsItSays(t *testing.T) {
 	key := func(n uint64) []byte { return binary.LittleEndian.AppendUint64(nil, n*0x9E3779B97F4A7C15) }
 	for _, v := range reference(t).Filters {
-		f := bloom.New(knownBits, knownHashes)
+		f := bloom.New(maxFilterBits, filterHashes)
 		for i := range uint64(v[0]) {
 			f.Add(key(i))
 		}
@@ -283,7 +283,7 @@ func TestFilterTakesNewForKnownAsOftenAsItSays(t *testing.T) {
 	for i := range uint64(6500) {
 		many = append(many, i*0x9E3779B97F4A7C15)
 	}
-	k.Add("g", many)
+	k.add("g", many)
 	for _, r := range many {
 		if k.IsNew("g", r) {
 			t.Fatal("a known resource is new")

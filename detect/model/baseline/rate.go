@@ -28,6 +28,13 @@ func (c Count) towards(parent, weight float64) float64 {
 	return (c.Hits + weight*parent) / (c.Calls + weight)
 }
 
+// overallRate is the rate of an event over all its cells, under a beta prior worth 20
+// calls, of which half a call is a hit.
+func (c *Counts) overallRate(e feature.Event) float64 {
+	total := c.ForEvent(e)
+	return (total.Hits + .5) / (total.Calls + 20)
+}
+
 // Rate is the probability of a cell's event, shrunk from everybody over the
 // stratum, the peers in the stratum, to the peers on this route. The agent's
 // own odds ratio against its peers, itself shrunk, is added as an offset in
@@ -35,8 +42,7 @@ func (c Count) towards(parent, weight float64) float64 {
 // of a few calls can be trusted with.
 func Rate(e feature.Event, cell feature.Cell, all, group, route, agent *Counts) float64 {
 	k := &shrinkages[e]
-	total := all.ForEvent(e)
-	everybody := (total.Hits + .5) / (total.Calls + 20)
+	everybody := all.overallRate(e)
 	stratum := all[cell].towards(everybody, k.level)
 	peers := group[cell].towards(stratum, k.level)
 	p := route[cell].towards(peers, k.level)

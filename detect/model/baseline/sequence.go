@@ -2,12 +2,12 @@ package baseline
 
 // Sequence is which route follows which: of everybody in a group, and of an agent.
 type Sequence struct {
-	Groups map[string]*Followers `json:"groups"`
-	Agents map[string]*Followers `json:"agents"`
+	Groups map[string]*RouteFollowers `json:"groups"`
+	Agents map[string]*RouteFollowers `json:"agents"`
 }
 
-// Followers counts calls by route, and by the route before.
-type Followers struct {
+// RouteFollowers counts calls by route, and by the route before.
+type RouteFollowers struct {
 	Calls float64                       `json:"calls"`
 	By    map[string]float64            `json:"by"`
 	After map[string]map[string]float64 `json:"after"` // "" is the beginning of a run
@@ -21,11 +21,11 @@ const (
 )
 
 func newSequence() Sequence {
-	return Sequence{Groups: map[string]*Followers{}, Agents: map[string]*Followers{}}
+	return Sequence{Groups: map[string]*RouteFollowers{}, Agents: map[string]*RouteFollowers{}}
 }
 
 func (s *Sequence) add(agent, group string, routes []string) {
-	for _, f := range [...]*Followers{followers(s.Groups, group), followers(s.Agents, agent)} {
+	for _, f := range [...]*RouteFollowers{followers(s.Groups, group), followers(s.Agents, agent)} {
 		before := ""
 		for _, route := range routes {
 			f.Calls++
@@ -39,22 +39,22 @@ func (s *Sequence) add(agent, group string, routes []string) {
 	}
 }
 
-func followers(of map[string]*Followers, name string) *Followers {
+func followers(of map[string]*RouteFollowers, name string) *RouteFollowers {
 	f := of[name]
 	if f == nil {
-		f = &Followers{By: map[string]float64{}, After: map[string]map[string]float64{}}
+		f = &RouteFollowers{By: map[string]float64{}, After: map[string]map[string]float64{}}
 		of[name] = f
 	}
 	return f
 }
 
-var nobody = &Followers{}
+var nobody = &RouteFollowers{}
 
 // Next is the probability of a route after another for an agent, backing off from
 // its own pairs to its peers' pairs, its own calls, its peers' calls and at last to
 // any of 80 routes; and the share that the route has of its peers' calls.
 func (s *Sequence) Next(agent, group, before, route string) (next, share float64) {
-	own, peers := s.Agents[AgentOf(agent)], s.Groups[group]
+	own, peers := s.Agents[agentFromKey(agent)], s.Groups[group]
 	if own == nil {
 		own = nobody
 	}
@@ -63,7 +63,7 @@ func (s *Sequence) Next(agent, group, before, route string) (next, share float64
 	}
 	p := (peers.By[route] + backOffUnigram/float64(vocabulary)) / (peers.Calls + backOffUnigram)
 	p = (own.By[route] + backOffUnigram*p) / (own.Calls + backOffUnigram)
-	for _, f := range [...]*Followers{peers, own} {
+	for _, f := range [...]*RouteFollowers{peers, own} {
 		if after, known := f.After[before]; known {
 			p = (after[route] + backOffBigram*p) / (sum(after) + backOffBigram)
 		}

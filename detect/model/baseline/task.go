@@ -5,41 +5,43 @@ import (
 	"slices"
 )
 
-// MostTasks of an agent are kept, those that most runs have, each with Enough of them.
-const MostTasks = 16
+// maxTasks is how many task types of an agent are kept: those of most runs, each with at
+// least MinAgentRuns.
+const maxTasks = 16
 
-// TaskKey is the name under which the counts of a type of task are kept.
-func TaskKey(agent, task string) string { return partKey(agent, ofTask, task) }
+// TaskKey is the key under which the counts of a task type of an agent are kept.
+func TaskKey(agent, task string) string { return partKey(agent, partTask, task) }
 
 func (b *Baseline) keepsTask(agent, task string) bool {
-	return task != "" && slices.ContainsFunc(b.Tasks[agent], func(t TaskStatus) bool { return t.Type == task && t.Runs >= MinAgentRuns }) && b.Has(TaskKey(agent, task))
+	enough := func(t TaskStatus) bool { return t.Type == task && t.Runs >= MinAgentRuns }
+	return task != "" && slices.ContainsFunc(b.Tasks[agent], enough) && b.Has(TaskKey(agent, task))
 }
 
-// finishTasks keeps the types of task of each agent that have enough runs, where it
-// has others beside them.
+// finishTasks keeps the task types of each agent that have enough runs, where the agent
+// has other runs beside them.
 func (b *Baseline) finishTasks() {
-	p := b.tasks
+	c := b.tasks
 	b.tasks = nil
-	if p == nil || len(p.seen) == 0 {
+	if c == nil || len(c.runs) == 0 {
 		return
 	}
-	p.of.Finish()
-	for agent, of := range p.seen {
-		var list []*seen
-		for _, t := range of {
-			if t.runs >= MinAgentRuns && t.runs < p.runs[agent] {
-				list = append(list, t)
+	c.counts.Finish()
+	for agent, parts := range c.runs {
+		var kept []*part
+		for _, p := range parts {
+			if p.runs >= MinAgentRuns && p.runs < c.all[agent] {
+				kept = append(kept, p)
 			}
 		}
-		slices.SortFunc(list, func(x, y *seen) int {
+		slices.SortFunc(kept, func(x, y *part) int {
 			return cmp.Or(cmp.Compare(y.runs, x.runs), cmp.Compare(x.name, y.name))
 		})
-		for _, t := range list[:min(len(list), MostTasks)] {
+		for _, p := range kept[:min(len(kept), maxTasks)] {
 			if b.Tasks == nil {
 				b.Tasks = map[string][]TaskStatus{}
 			}
-			b.Tasks[agent] = append(b.Tasks[agent], TaskStatus{Type: t.name, Runs: t.runs})
-			b.keep(p, agent, t)
+			b.Tasks[agent] = append(b.Tasks[agent], TaskStatus{Type: p.name, Runs: p.runs})
+			b.keepPart(c, agent, p)
 		}
 	}
 }

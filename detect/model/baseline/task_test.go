@@ -87,7 +87,7 @@ func TestInventedTaskTypesFillTheBody(t *testing.T) {
 		many[fmt.Sprintf("t%02d", i)] = [2]int{MinAgentRuns + i, 5}
 	}
 	b := learned(ofTypes(many)...)
-	if list := b.Tasks["g/a"]; len(b.Agents) != 1+MostTasks || len(list) != MostTasks || list[0] != (TaskStatus{"t39", MinAgentRuns + 39}) {
+	if list := b.Tasks["g/a"]; len(b.Agents) != 1+maxTasks || len(list) != maxTasks || list[0] != (TaskStatus{"t39", MinAgentRuns + 39}) {
 		t.Errorf("%d keys, %+v", len(b.Agents), list)
 	}
 }

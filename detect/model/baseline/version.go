@@ -5,24 +5,24 @@ import (
 	"slices"
 )
 
-// MostVersions of an agent are kept: callers can invent them. A new version of an
-// agent opens a baseline of its own beside the agent's, for the present version and
-// the one before. Of a version that is not kept, what is held of the agent's others
-// is all: about a third of what the peers weigh by, so that what changed is measured
-// by what the peers do more than by what the agent used to.
-const MostVersions = 2
+// maxVersions is how many versions of an agent are kept, the latest: the present one and
+// the one before. Callers can invent versions. Under the key of any other version a share
+// of all of the agent's runs is kept, about a third of the weight of the peers: a run of
+// it is compared with its peers more than with what the agent used to do.
+const maxVersions = 2
 
-// VersionKey is the name under which the counts of a version are kept; "" is any
-// version that is not.
-func VersionKey(agent, version string) string { return partKey(agent, ofVersion, version) }
+// VersionKey is the key under which the counts of a version of an agent are kept; version
+// "" stands for any version that is not kept.
+func VersionKey(agent, version string) string { return partKey(agent, partVersion, version) }
 
-// ComparisonKey is the name by which a run of an agent is compared, and why: by the counts of
-// its type of task where they are kept; else by the agent's own counts where no version is stated, where only this one ever
-// taught, or where the body keeps no versions; by those of the version where it is
-// kept; else by the agent's, weighed down.
+// ComparisonKey is the key whose counts a run of an agent is compared with, and the named
+// reason: the counts of its task type where they are kept; else, where the run names a
+// version and the baseline keeps versions of the agent, those of the version or those of
+// any other version; else the agent's own.
 //
-// task is what scope.Established says, and no word of the caller: whoever could choose
-// it could choose the laxest. It chooses among the kept types of the same agent alone.
+// task must come from scope.TrustedTaskType and never from the caller alone, who would
+// choose the task in which most is usual. It selects among the kept types of the same
+// agent. b may be nil: the agent's own key.
 func ComparisonKey(b *Baseline, agent, version, task string) (key, why string) {
 	if b != nil && b.keepsTask(agent, task) {
 		return TaskKey(agent, task), WhyTaught
@@ -34,18 +34,15 @@ func ComparisonKey(b *Baseline, agent, version, task string) (key, why string) {
 	if len(kept) == 0 {
 		return agent, WhyTaught
 	}
-	for i := range kept {
-		if kept[i].Version != version {
-			continue
-		}
-		key, why = VersionKey(agent, version), WhyTaught
+	if i := slices.IndexFunc(kept, func(v VersionStatus) bool { return v.Version == version }); i >= 0 {
+		key := VersionKey(agent, version)
 		switch {
-		case !b.Has(key):
+		case !b.Has(key): // it is the agent's only version
 			return agent, WhyTaught
 		case kept[i].Runs < MinAgentRuns:
-			why = WhyNewVersion
+			return key, WhyNewVersion
 		}
-		return key, why
+		return key, WhyTaught
 	}
 	if key = VersionKey(agent, ""); b.Has(key) {
 		return key, WhyNewVersion
@@ -53,27 +50,27 @@ func ComparisonKey(b *Baseline, agent, version, task string) (key, why string) {
 	return agent, WhyNewVersion
 }
 
-// finishVersions keeps the latest versions of each agent, and the counts for any other.
+// finishVersions keeps the latest versions of each agent, and counts for any other.
 func (b *Baseline) finishVersions() {
-	p := b.versions
+	c := b.versions
 	b.versions = nil
-	if p == nil || len(p.seen) == 0 {
+	if c == nil || len(c.runs) == 0 {
 		return
 	}
-	p.of.Finish()
+	c.counts.Finish()
 	b.Versions = map[string][]VersionStatus{}
-	for agent, of := range p.seen {
-		var list []*seen
-		for _, v := range of {
-			list = append(list, v)
+	for agent, parts := range c.runs {
+		var latest []*part
+		for _, p := range parts {
+			latest = append(latest, p)
 		}
-		slices.SortFunc(list, func(x, y *seen) int {
-			return cmp.Or(cmp.Compare(y.at, x.at), cmp.Compare(y.name, x.name))
+		slices.SortFunc(latest, func(x, y *part) int {
+			return cmp.Or(cmp.Compare(y.lastAt, x.lastAt), cmp.Compare(y.name, x.name))
 		})
-		b.blend(agent, VersionKey(agent, ""), nil, min(1, partRuns/float64(p.runs[agent])))
-		for _, v := range list[:min(len(list), MostVersions)] {
-			b.Versions[agent] = append(b.Versions[agent], VersionStatus{Version: v.name, Runs: v.runs, SeenAt: v.at})
-			b.keep(p, agent, v)
+		b.blend(agent, VersionKey(agent, ""), nil, min(1, partRuns/float64(c.all[agent])))
+		for _, p := range latest[:min(len(latest), maxVersions)] {
+			b.Versions[agent] = append(b.Versions[agent], VersionStatus{Version: p.name, Runs: p.runs, SeenAt: p.lastAt})
+			b.keepPart(c, agent, p)
 		}
 	}
 }

@@ -35,12 +35,12 @@ const (
 const MaxTailScore = 8
 
 const (
-	tailFrom  = .97 // the tail is fitted beyond this quantile
-	leastBeta = .05
+	tailFrom = .97 // the tail is fitted beyond this quantile
+	minBeta  = .05
 	// AtLeastApart keeps the trip threshold above the alert threshold.
-	leastApart = .2
+	minThresholdGap = .2
 	// points kept of the empirical tail
-	mostPoints = 1024
+	maxPoints = 1024
 )
 
 // FitScores fits the scores with their weights. What is no finite number, or weighs
@@ -49,7 +49,7 @@ const (
 func FitScores(scores, weights []float64) Fit {
 	var order []int
 	for i, s := range scores {
-		if counts(s, weights[i]) {
+		if isUsable(s, weights[i]) {
 			order = append(order, i)
 		}
 	}
@@ -71,20 +71,20 @@ func FitScores(scores, weights []float64) Fit {
 		atLeast[i] = sum
 	}
 	f := Fit{Runs: total}
-	f.T5, f.T1 = exceeded(v, w, atLeast, total, NoticeShare), exceeded(v, w, atLeast, total, AlertShare)
+	f.T5, f.T1 = quantile(v, w, atLeast, total, NoticeShare), quantile(v, w, atLeast, total, AlertShare)
 	f.tail(v, w, total)
 	f.keep(v, atLeast, total)
 	return f
 }
 
-// counts reports that a score and its weight are numbers that mean something.
-func counts(score, weight float64) bool {
+// isUsable reports that a score and its weight are numbers that mean something.
+func isUsable(score, weight float64) bool {
 	return weight > 0 && !math.IsInf(weight, 0) && !math.IsNaN(score) && !math.IsInf(score, 0)
 }
 
-// exceeded is the score that a share of the weight lies above, interpolated
+// quantile is the score that a share of the weight lies above, interpolated
 // between the scores around it.
-func exceeded(v, w, atLeast []float64, total, share float64) float64 {
+func quantile(v, w, atLeast []float64, total, share float64) float64 {
 	above := func(i int) float64 { return (atLeast[i] - w[i]) / total }
 	for j := range v {
 		if above(j) > share {
@@ -126,14 +126,14 @@ func (f *Fit) tail(v, w []float64, total float64) {
 		f.PU, f.Beta = max(mass/total, min(1/(total+1), there/total)), 1
 		return
 	}
-	f.PU, f.Beta = mass/total, max(excess/mass, leastBeta)
+	f.PU, f.Beta = mass/total, max(excess/mass, minBeta)
 }
 
 // keep thins the empirical tail: all of the highest scores, and of the rest so many
 // that no more runs lie between two that are kept than the thinning has room for.
 func (f *Fit) keep(v, atLeast []float64, total float64) {
-	from := max(len(v)-mostPoints/2, 0)
-	every := max(from/(mostPoints/2), 1)
+	from := max(len(v)-maxPoints/2, 0)
+	every := max(from/(maxPoints/2), 1)
 	kept := 0 // runs up to and with the last score that was kept
 	for i := 0; i < len(v); {
 		next := i + 1
@@ -179,7 +179,7 @@ func probability(p float64) float64 {
 // are all alike must not make the first one that differs an alarm. No score exceeds
 // that of a share of 0.
 func (f *Fit) Threshold(share float64) float64 {
-	fitted := max(f.U+f.Beta*math.Log(f.PU/share), f.T1+leastApart)
+	fitted := max(f.U+f.Beta*math.Log(f.PU/share), f.T1+minThresholdGap)
 	switch {
 	case f.Runs == 0:
 		return math.MaxFloat64

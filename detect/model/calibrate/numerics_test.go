@@ -133,7 +133,7 @@ func TestThinnedTailKeepsTies(t *testing.T) {
 		}
 	}
 	f := FitScores(scores, weights)
-	if len(f.Scores) > mostPoints {
+	if len(f.Scores) > maxPoints {
 		t.Errorf("%d points", len(f.Scores))
 	}
 	for _, s := range []float64{0, 500, 1001.5, 1002, 40_000, 45_000, 48_500, 49_000} {
@@ -143,7 +143,7 @@ func TestThinnedTailKeepsTies(t *testing.T) {
 				at++
 			}
 		}
-		if p, _ := f.P(s); s <= f.U && math.Abs(p-at/n) > 2./mostPoints {
+		if p, _ := f.P(s); s <= f.U && math.Abs(p-at/n) > 2./maxPoints {
 			t.Errorf("P(S ≥ %g) is %v, of all scores %v", s, p, at/n)
 		}
 	}

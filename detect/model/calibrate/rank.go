@@ -18,13 +18,13 @@ type Rank struct {
 
 // Between two scores that a rank keeps lie at most one in ranksApart of the runs that
 // came further.
-const ranksApart = 4
+const rankSpacing = 4
 
 // Scores and weights of a rank are kept to so many parts of 1, rounded so that no run
 // comes to look rarer.
 const rankParts = 1000
 
-func rankOf(scores, weights []float64) (r Rank) {
+func newRank(scores, weights []float64) (r Rank) {
 	order := make([]int, len(scores))
 	for i := range order {
 		order[i] = i
@@ -39,7 +39,7 @@ func rankOf(scores, weights []float64) (r Rank) {
 			tied += weights[order[next]]
 			next++
 		}
-		if skipped+next-i >= i/ranksApart || next == len(order) {
+		if skipped+next-i >= i/rankSpacing || next == len(order) {
 			r.Scores, r.Above = append(r.Scores, s), append(r.Above, up(above))
 			skipped = 0
 		} else {
@@ -73,8 +73,8 @@ type Ranks struct {
 	Agents map[string]Rank `json:"agents,omitempty"`
 }
 
-// LeastRuns from which a rank says something: of fewer, one run more is too large a share.
-const LeastRuns = 60
+// minRankRuns from which a rank says something: of fewer, one run more is too large a share.
+const minRankRuns = 60
 
 // HeldOutScore is what a run came to under a baseline that had not seen it.
 type HeldOutScore struct {
@@ -100,25 +100,25 @@ func NewRanks(held []HeldOutScore) Ranks {
 	}
 	for i := range held {
 		h := &held[i]
-		if !counts(h.Score, h.Weight) {
+		if !isUsable(h.Score, h.Weight) {
 			continue
 		}
 		all.scores, all.weights = append(all.scores, h.Score), append(all.weights, h.Weight)
 		add(groups, h.Group, h.Score, h.Weight)
-		if counts(h.Score, h.Own) {
+		if isUsable(h.Score, h.Own) {
 			add(agents, h.Agent, h.Score, h.Own)
 		}
 	}
 	of := func(lists map[string]*list) map[string]Rank {
 		out := map[string]Rank{}
 		for name, l := range lists {
-			if r := rankOf(l.scores, l.weights); r.Runs >= LeastRuns {
+			if r := newRank(l.scores, l.weights); r.Runs >= minRankRuns {
 				out[name] = r
 			}
 		}
 		return out
 	}
-	return Ranks{All: rankOf(all.scores, all.weights), Groups: of(groups), Agents: of(agents)}
+	return Ranks{All: newRank(all.scores, all.weights), Groups: of(groups), Agents: of(agents)}
 }
 
 // Whose runs an expected rate is of.
@@ -142,14 +142,14 @@ type ExpectedRate struct {
 // them came as far the fitted tail may say that it is rarer still.
 func (r *Ranks) Expected(f *Fit, agent, group string, score float64) ExpectedRate {
 	of, by := BasisOwn, r.Agents[agent]
-	if by.Runs < LeastRuns {
+	if by.Runs < minRankRuns {
 		of, by = BasisPeers, r.Groups[group]
 	}
-	if by.Runs < LeastRuns {
+	if by.Runs < minRankRuns {
 		of, by = BasisEverybody, r.All
 	}
 	tail, beyond := f.P(score)
-	if by.Runs < LeastRuns {
+	if by.Runs < minRankRuns {
 		if beyond {
 			return ExpectedRate{tail, BasisTail, true}
 		}

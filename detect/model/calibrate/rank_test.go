@@ -71,7 +71,7 @@ func TestThinnedRankNeverMakesARunLookRarer(t *testing.T) {
 			}
 			total += weights[i]
 		}
-		by := rankOf(scores, weights)
+		by := newRank(scores, weights)
 		for range 50 {
 			s := skewed(r)
 			at := 0.0
@@ -93,7 +93,7 @@ func TestThinnedRankNeverMakesARunLookRarer(t *testing.T) {
 	if p, reached := (&Rank{}).P(3); p != 1 || reached {
 		t.Errorf("of no run: %v %v", p, reached)
 	}
-	by := rankOf([]float64{5, 4, 3, 2, 1}, []float64{1, 1, 1, 1, 1})
+	by := newRank([]float64{5, 4, 3, 2, 1}, []float64{1, 1, 1, 1, 1})
 	for s, want := range map[float64]float64{6: 1. / 6, 5: 2. / 6, 4.5: 2. / 6, 3: 4. / 6, 1: 1, -1: 1, math.NaN(): 1} {
 		if p, _ := by.P(s); math.Abs(p-want) > 1e-12 {
 			t.Errorf("P(S ≥ %v) is %v, want %v", s, p, want)
@@ -155,7 +155,7 @@ func TestRankOfAnAgentIsSmall(t *testing.T) {
 		for range n {
 			scores = append(scores, skewed(r))
 		}
-		text, err := json.Marshal(rankOf(scores, fill(n, 1)))
+		text, err := json.Marshal(newRank(scores, fill(n, 1)))
 		if err != nil {
 			t.Fatal(err)
 		}

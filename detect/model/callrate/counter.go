@@ -6,11 +6,11 @@ import (
 	"flyball/schema/wire"
 )
 
-// remembered is how many quarters of an hour an actor's calls are counted in at
+// maxQuarters is how many quarters of an hour an actor's calls are counted in at
 // once. Calls come late and out of order, from several sources, and some clocks are
 // decades off; an actor may act for several agents. Whoever needs more is
 // undercounted, and alarms less.
-const remembered = 4
+const maxQuarters = 4
 
 // Counter counts an actor's calls by agent and quarter of an hour of event time. The
 // zero value has seen nothing.
@@ -44,7 +44,7 @@ func (c *Counter) Add(agent uint64, at int64, irreversible bool) *Count {
 	switch {
 	case i < len(c.counts):
 		k = c.counts[i]
-	case i < remembered:
+	case i < maxQuarters:
 		c.counts = append(c.counts, k)
 	default:
 		i-- // the one that was added to longest ago is forgotten
@@ -71,7 +71,7 @@ func (k *Count) Limit(b *Model, agent, group string, share float64) (n uint64, o
 func (c *Counter) Code(t *wire.Coder) {
 	n := len(c.counts)
 	t.Len(&n, 12)
-	if n > remembered {
+	if n > maxQuarters {
 		t.Refuse("more quarters of an hour than an actor is counted in")
 		return
 	}

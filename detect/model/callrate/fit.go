@@ -14,9 +14,9 @@ func fit(series []Series, weeks, first int, seasonal bool) *Model {
 	if weeks < 2 {
 		return nil
 	}
-	before := counts(series, weeks-1, first, seasonal)
-	calibration := calibrated(before, series, weeks-1, first)
-	body := counts(series, weeks, first, seasonal)
+	before := learn(series, weeks-1, first, seasonal)
+	calibration := calibration(before, series, weeks-1, first)
+	body := learn(series, weeks, first, seasonal)
 	if body == nil {
 		return nil
 	}
@@ -25,9 +25,9 @@ func fit(series []Series, weeks, first int, seasonal bool) *Model {
 	return body
 }
 
-// counts learns from the first weeks of the window.
-func counts(series []Series, weeks, first int, seasonal bool) *Model {
-	agents := agentsOf(series, weeks*HoursPerWeek)
+// learn learns from the first weeks of the window.
+func learn(series []Series, weeks, first int, seasonal bool) *Model {
+	agents := groupByAgent(series, weeks*HoursPerWeek)
 	if len(agents) == 0 {
 		return nil
 	}
@@ -41,7 +41,7 @@ func counts(series []Series, weeks, first int, seasonal bool) *Model {
 			a.measure(shapes[a.group], weeks, first)
 		}
 		if seasonal && round < 2 {
-			everybody, shapes = shapesOf(agents, weeks, first)
+			everybody, shapes = fitShapes(agents, weeks, first)
 		}
 	}
 	b := &Model{Weeks: weeks, Groups: map[string]GroupRate{}, Agents: make(map[string]AgentRate, len(agents))}
@@ -49,9 +49,9 @@ func counts(series []Series, weeks, first int, seasonal bool) *Model {
 	for _, a := range agents {
 		groups[a.group] = append(groups[a.group], a)
 	}
-	b.All = peers(agents, GroupRate{Level: 1, Doubt: 1, Spread: 5, Seen: 8}, everybody)
+	b.All = groupRate(agents, GroupRate{Level: 1, Doubt: 1, Spread: 5, Seen: 8}, everybody)
 	for name, list := range groups {
-		b.Groups[name] = peers(list, b.All, shapes[name])
+		b.Groups[name] = groupRate(list, b.All, shapes[name])
 	}
 	for _, a := range agents {
 		b.Agents[a.key] = a.posterior(b.Groups[a.group])
@@ -59,9 +59,9 @@ func counts(series []Series, weeks, first int, seasonal bool) *Model {
 	return b
 }
 
-// shapesOf everybody and of the groups. An agent counts by arrivals, not by calls: one
+// fitShapes everybody and of the groups. An agent counts by arrivals, not by calls: one
 // that calls in bursts, or a thousand times as often, is one voice.
-func shapesOf(agents []*agent, weeks, first int) (everybody *shape, groups map[string]*shape) {
+func fitShapes(agents []*agent, weeks, first int) (everybody *shape, groups map[string]*shape) {
 	all := make([]tally, weeks*HoursPerWeek)
 	tables := map[string][]tally{}
 	for _, a := range agents {
@@ -84,8 +84,8 @@ func shapesOf(agents []*agent, weeks, first int) (everybody *shape, groups map[s
 	return everybody, groups
 }
 
-// calibrated is how far the days of the newest week come: days of an actor with a call.
-func calibrated(b *Model, series []Series, week, first int) calibrate.Fit {
+// calibration is how far the days of the newest week come: days of an actor with a call.
+func calibration(b *Model, series []Series, week, first int) calibrate.Fit {
 	var scores []float64
 	if b != nil {
 		for i := range series {

@@ -2,20 +2,21 @@ package callrate
 
 import (
 	"cmp"
-	"math"
 	"slices"
+
+	"flyball/detect/model/calibrate"
 )
 
 const (
-	leastLevel  = 1e-6 // calls a quarter of an hour
-	leastSpread = 1.25 // never Poisson
+	minLevel  = 1e-6 // calls a quarter of an hour
+	minSpread = 1.25 // never Poisson
 	// pseudo-counts of the level above: active quarters in an agent's spread, days in
 	// what is seen of it, agents in its peers'.
-	spreadWorth = 20
-	seenWorth   = 5
-	peersWorth  = 5
+	spreadQuarters = 20
+	seenDays       = 5
+	peerAgents     = 5
 	// between which the levels of peers may differ, as a squared coefficient of variation
-	leastDoubt, mostDoubt = .1, 20
+	minDoubt, maxDoubt = .1, 20
 )
 
 // measure takes an agent's level and its spread, under factors.
@@ -24,14 +25,14 @@ func (a *agent) measure(s *shape, weeks, first int) {
 	a.weeks = make([]tally, weeks)
 	a.hours(func(at int, c *HourCounts) { a.weeks[at/HoursPerWeek].add(tally{c.Calls, 4 * f(at)}) })
 	sum := a.steady(a.weeks, true)
-	a.level = max(sum.ratio(), leastLevel)
+	a.level = max(sum.ratio(), minLevel)
 	squares := make([]tally, weeks) // distances from the mean, against the mean
 	a.hours(func(at int, c *HourCounts) {
 		q := a.level * f(at)
 		squares[at/HoursPerWeek].add(tally{c.Squares - 2*q*c.Calls + 4*q*q, 4 * q})
 	})
 	sum = a.steady(squares, false)
-	a.spread = max(sum.ratio(), leastSpread)
+	a.spread = max(sum.ratio(), minSpread)
 }
 
 // steady is the sum of the weeks. Of three or more with calls the highest counts as
@@ -48,7 +49,7 @@ func (a *agent) steady(weeks []tally, low bool) (sum tally) {
 		}
 	}
 	slices.SortStableFunc(busy, func(x, y tally) int { return cmp.Compare(x.ratio(), y.ratio()) })
-	if n := len(busy); n >= leastRepeats {
+	if n := len(busy); n >= minRepeats {
 		busy[n-1].seen = busy[n-2].ratio() * busy[n-1].expected
 		if low {
 			busy[0].seen = busy[1].ratio() * busy[0].expected
@@ -63,34 +64,34 @@ func (a *agent) steady(weeks []tally, low bool) (sum tally) {
 // posterior of an agent under its peers: gamma with their mean and their doubt, and
 // arrivals, not calls, as what was seen.
 func (a *agent) posterior(p GroupRate) AgentRate {
-	spread := (a.active*a.spread + spreadWorth*p.Spread) / (a.active + spreadWorth)
+	spread := (a.active*a.spread + spreadQuarters*p.Spread) / (a.active + spreadQuarters)
 	sum := a.steady(a.weeks, true)
 	shape := 1/p.Doubt + sum.seen/spread
 	return AgentRate{
-		Level: shape / (1/(p.Doubt*p.Level) + sum.expected/spread), Doubt: 1 / shape, Spread: max(spread, leastSpread),
-		Seen: (a.active + seenWorth*p.Seen) / (a.days + seenWorth),
+		Level: shape / (1/(p.Doubt*p.Level) + sum.expected/spread), Doubt: 1 / shape, Spread: max(spread, minSpread),
+		Seen: (a.active + seenDays*p.Seen) / (a.days + seenDays),
 	}
 }
 
-// peers of some agents, shrunk to those above.
-func peers(agents []*agent, above GroupRate, s *shape) GroupRate {
+// groupRate of some agents, shrunk to those above.
+func groupRate(agents []*agent, above GroupRate, s *shape) GroupRate {
 	n, levels, spreads, trust, active, days := 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
 	for _, a := range agents {
 		n++
 		levels += a.level
-		w := a.active / (a.active + spreadWorth)
+		w := a.active / (a.active + spreadQuarters)
 		spreads += w * a.spread
 		trust += w
 		active += a.active
 		days += a.days
 	}
-	p := GroupRate{Level: (levels + peersWorth*above.Level) / (n + peersWorth), Spread: (spreads + peersWorth*above.Spread) / (trust + peersWorth),
-		Seen: (active + seenWorth*above.Seen) / (days + seenWorth), Factors: s.hour[:]}
-	squares := peersWorth * above.Doubt * p.Level * p.Level
+	p := GroupRate{Level: (levels + peerAgents*above.Level) / (n + peerAgents), Spread: (spreads + peerAgents*above.Spread) / (trust + peerAgents),
+		Seen: (active + seenDays*above.Seen) / (days + seenDays), Factors: s.hour[:]}
+	squares := peerAgents * above.Doubt * p.Level * p.Level
 	for _, a := range agents {
 		squares += (a.level - p.Level) * (a.level - p.Level)
 	}
-	p.Doubt = min(max(squares/(n+peersWorth)/(p.Level*p.Level), leastDoubt), mostDoubt)
+	p.Doubt = min(max(squares/(n+peerAgents)/(p.Level*p.Level), minDoubt), maxDoubt)
 	return p
 }
 
@@ -98,24 +99,15 @@ func peers(agents []*agent, above GroupRate, s *shape) GroupRate {
 func (b *Model) round() {
 	p := func(p GroupRate) GroupRate {
 		for i := range p.Factors {
-			p.Factors[i] = Round(p.Factors[i])
+			p.Factors[i] = calibrate.RoundDigits(p.Factors[i])
 		}
-		return GroupRate{Round(p.Level), Round(p.Doubt), Round(p.Spread), Round(p.Seen), p.Factors}
+		return GroupRate{calibrate.RoundDigits(p.Level), calibrate.RoundDigits(p.Doubt), calibrate.RoundDigits(p.Spread), calibrate.RoundDigits(p.Seen), p.Factors}
 	}
 	b.All = p(b.All)
 	for name, g := range b.Groups {
 		b.Groups[name] = p(g)
 	}
 	for name, a := range b.Agents {
-		b.Agents[name] = AgentRate{Round(a.Level), Round(a.Doubt), Round(a.Spread), Round(a.Seen)}
+		b.Agents[name] = AgentRate{calibrate.RoundDigits(a.Level), calibrate.RoundDigits(a.Doubt), calibrate.RoundDigits(a.Spread), calibrate.RoundDigits(a.Seen)}
 	}
-}
-
-// Round keeps four significant digits; what is no number is 0.
-func Round(x float64) float64 {
-	if x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
-		return 0
-	}
-	scale := math.Pow(10, 3-math.Floor(math.Log10(math.Abs(x))))
-	return math.Round(x*scale) / scale
 }

@@ -6,8 +6,8 @@ import "math"
 // the statistics of runs.
 const MinCalls = 30
 
-// leastDays of actors a calibration must rest on.
-const leastDays = 20
+// minDays of actors a calibration must rest on.
+const minDays = 20
 
 // Score of so many calls in a quarter of an hour: how rare they are in natural
 // logarithms, where there are calls at all, for each quarter that the actor is seen
@@ -23,7 +23,7 @@ func (u UsualRate) Score(n uint64) float64 {
 // Limit is the least number of calls in a quarter of an hour that a share of the
 // days of actors may reach; ok is false where too little is known to tell.
 func (b *Model) Limit(agent, group string, hour int, share float64) (n uint64, ok bool) {
-	if b == nil || b.Calibration.Runs < leastDays {
+	if b == nil || b.Calibration.Runs < minDays {
 		return 0, false
 	}
 	threshold := b.Calibration.Threshold(share)

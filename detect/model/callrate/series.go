@@ -39,8 +39,8 @@ type member struct {
 	from, to int
 }
 
-// agentsOf are those of the series, by name, up to an hour of the window.
-func agentsOf(series []Series, until int) []*agent {
+// groupByAgent are those of the series, by name, up to an hour of the window.
+func groupByAgent(series []Series, until int) []*agent {
 	by := map[string]*agent{}
 	var out []*agent
 	for i := range series {

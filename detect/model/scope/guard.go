@@ -62,7 +62,7 @@ func (a *Assessment) Reason() string {
 // task that the caller names is heard only where it narrows: what peers may do in
 // it must lie within what the agent does at all, as far as that is known.
 func (g *Guard) Assess(in Query) Assessment {
-	group := PeersOf(in.Agent, in.Group)
+	group := peerGroup(in.Agent, in.Group)
 	own, peers := g.body.Own[in.Agent], g.body.Peers[group]
 	task := TaskType(in.Declared, in.Logged, func(id string) int {
 		n := 0
@@ -76,12 +76,12 @@ func (g *Guard) Assess(in Query) Assessment {
 	all := own[""]
 	if task != "" {
 		if s := own[task]; s != nil {
-			return g.by(s, SourceOwnTask, task, group, &in)
+			return g.assessBy(s, SourceOwnTask, task, group, &in)
 		}
 		if s := peers[task]; s != nil {
-			a := g.by(s, SourcePeersTask, task, group, &in)
+			a := g.assessBy(s, SourcePeersTask, task, group, &in)
 			if in.Trust < schema.TrustInfrastructure && (in.Declared == nil || in.Declared.Type == "") && all != nil {
-				if b := g.by(all, SourceOwnAny, task, group, &in); b.Placement > a.Placement {
+				if b := g.assessBy(all, SourceOwnAny, task, group, &in); b.Placement > a.Placement {
 					return b
 				}
 			}
@@ -89,7 +89,7 @@ func (g *Guard) Assess(in Query) Assessment {
 		}
 	}
 	if all != nil {
-		return g.by(all, SourceOwnAny, task, group, &in)
+		return g.assessBy(all, SourceOwnAny, task, group, &in)
 	}
 	why := WhyFewRuns
 	if own == nil && peers == nil {
@@ -98,14 +98,14 @@ func (g *Guard) Assess(in Query) Assessment {
 	return Assessment{Placement: Abstain, Why: why, Source: SourceNobody, Task: task}
 }
 
-func (g *Guard) by(s *LearnedScope, from, task, group string, in *Query) Assessment {
+func (g *Guard) assessBy(s *LearnedScope, from, task, group string, in *Query) Assessment {
 	wider := g.body.Recurs[group]
 	rules := g.rules
 	declared := in.Declared != nil && len(in.Declared.Targets) > 0
 	if declared {
 		rules.Targets = false
 	}
-	is, why := s.look(rules, in.Access, 0, func(k uint64) Recurrence { return wider[k] })
+	is, why := s.place(rules, in.Access, 0, func(k uint64) Recurrence { return wider[k] })
 	if declared && is == Inside {
 		why = WhyDeclared
 	}

@@ -234,11 +234,11 @@ func TestInventedTasksRoutesAndTargetsAreBounded(t *testing.T) {
 		}
 	}
 	b := LearnModel(runs)
-	if n := len(b.Own["shop/a"]); n > mostTasks+1 {
+	if n := len(b.Own["shop/a"]); n > maxTasks+1 {
 		t.Errorf("%d tasks of an agent", n)
 	}
 	for task, s := range b.Own["shop/a"] {
-		if len(s.writes) > mostRoutes || len(s.touched) > mostTargets || len(s.recurs) > mostRecurring {
+		if len(s.writes) > maxRoutes || len(s.touched) > maxTargets || len(s.recurs) > maxRecurrences {
 			t.Fatalf("%s: %d routes, %d targets, %d recurring", task, len(s.writes), len(s.touched), len(s.recurs))
 		}
 		if !s.routesCut {

@@ -2,9 +2,9 @@ package scope
 
 import "flyball/schema"
 
-// leastRecurringTask is in how many runs a logged task id must have been seen to
+// minTaskRuns is in how many runs a logged task id must have been seen to
 // be the name of a kind of task, and not of one occasion.
-const leastRecurringTask = 3
+const minTaskRuns = 3
 
 // TaskType is the kind of task that a run carries out: the one that an orchestrator
 // declared, else the id that was logged where that id comes back, else none. runs
@@ -14,7 +14,7 @@ func TaskType(declared *schema.Task, logged string, runs func(id string) int) st
 	switch {
 	case declared != nil && declared.Type != "":
 		return declared.Type
-	case logged != "" && runs(logged) >= leastRecurringTask:
+	case logged != "" && runs(logged) >= minTaskRuns:
 		return logged
 	}
 	return ""

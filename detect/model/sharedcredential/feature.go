@@ -27,16 +27,16 @@ const (
 	// Pace is the typical time between calls, in standard deviations from that of
 	// the tenant's own people.
 	Pace
-	Features
+	NumFeatures
 )
 
-// FeatureNames in the order of the features.
-var FeatureNames = [Features]string{"repeats", "answer_sizes", "request_sizes", "errors", "assets", "pace"}
+// featureNames in the order of the features.
+var featureNames = [NumFeatures]string{"repeats", "answer_sizes", "request_sizes", "errors", "assets", "pace"}
 
-func (f Feature) String() string { return FeatureNames[f] }
+func (f Feature) String() string { return featureNames[f] }
 
 // edges of the bins of a feature; a value on an edge lies above it.
-var edges = [Features][]float64{
+var edges = [NumFeatures][]float64{
 	Repeats:  {1e-9, .1, .3, .5},
 	Answers:  {.25, .5, .8, .99},
 	Requests: {.2, .4, .7, .95},
@@ -47,10 +47,10 @@ var edges = [Features][]float64{
 
 // machine is the direction in which a feature speaks for a machine: it may fall
 // or rise, but not turn.
-var machine = [Features]float64{Repeats: 1, Answers: -1, Requests: -1, Errors: 1, Assets: -1, Pace: -1}
+var machine = [NumFeatures]float64{Repeats: 1, Answers: -1, Requests: -1, Errors: 1, Assets: -1, Pace: -1}
 
-// sameness are three sights of one thing, doing the same again: their mean counts once.
-const sameness = Requests + 1
+// numSamenessFeatures are three sights of one thing, doing the same again: their mean counts once.
+const numSamenessFeatures = Requests + 1
 
 func bin(f Feature, v float64) int {
 	n := 0
@@ -63,7 +63,7 @@ func bin(f Feature, v float64) int {
 }
 
 // Values of a session, NaN where unknown.
-type Values [Features]float64
+type Values [NumFeatures]float64
 
 // Known reports whether a feature is.
 func (v *Values) Known(f Feature) bool { return !math.IsNaN(v[f]) }

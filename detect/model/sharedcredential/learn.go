@@ -20,8 +20,8 @@ const maxSessionsPerIdentity = 3
 // Folds into which identities are split: a session is scored by what others taught.
 const Folds = 5
 
-// FoldOf an identity in its set.
-func FoldOf(r *LabelledSession) int {
+// foldOf an identity in its set.
+func foldOf(r *LabelledSession) int {
 	sum := sha256.Sum256([]byte(r.Set + "/" + r.Identity))
 	return int(sum[0]) % Folds
 }
@@ -68,7 +68,7 @@ func Learn(all []*LabelledSession) *Model {
 // SplitFold takes the identities of a fold out.
 func SplitFold(all []*LabelledSession, fold int) (kept, held []*LabelledSession) {
 	for _, r := range all {
-		if FoldOf(r) == fold {
+		if foldOf(r) == fold {
 			held = append(held, r)
 		} else {
 			kept = append(kept, r)
@@ -91,7 +91,7 @@ func HumanSessions(all []*LabelledSession, set string) (out [][]Input) {
 func count(all []*LabelledSession) *Model {
 	m := &Model{Version: version, Counts: map[string]map[string]Counts{}, Usual: map[string]Usual{}}
 	own := map[string]*TenantPeople{}
-	values := [Features]map[string][2][]float64{}
+	values := [NumFeatures]map[string][2][]float64{}
 	for f := range values {
 		values[f] = map[string][2][]float64{}
 	}
@@ -99,7 +99,7 @@ func count(all []*LabelledSession) *Model {
 		o, known := own[r.Set]
 		if !known {
 			if people := HumanSessions(all, r.Set); len(people) > 0 {
-				o = seen(people)
+				o = observePeople(people)
 			}
 			own[r.Set] = o
 		}
@@ -119,7 +119,7 @@ func count(all []*LabelledSession) *Model {
 			}
 		}
 	}
-	for f := range Features {
+	for f := range NumFeatures {
 		sets := map[string]Counts{}
 		var usual [2][]float64
 		for set, of := range values[f] {
@@ -130,7 +130,7 @@ func count(all []*LabelledSession) *Model {
 			for _, v := range of[1] {
 				c.Machines[bin(f, v)]++
 			}
-			for kind, least := range [2]int{leastHumans, leastMachines} {
+			for kind, least := range [2]int{minHumanSessions, minMachineSessions} {
 				if len(of[kind]) >= least {
 					usual[kind] = append(usual[kind], median(of[kind]))
 				}

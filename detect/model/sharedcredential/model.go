@@ -33,27 +33,27 @@ type Usual struct {
 }
 
 //go:embed model.json
-var shipped []byte
+var embedded []byte
 
 // EmbeddedModel is the model that comes with the program.
 func EmbeddedModel() *Model {
-	m, err := Parse(shipped)
+	m, err := parse(embedded)
 	if err != nil {
 		panic(err) // it is part of the program
 	}
 	return m
 }
 
-// Parse reads a model and refuses one that cannot be scored by.
-func Parse(b []byte) (*Model, error) {
+// parse reads a model and refuses one that cannot be scored by.
+func parse(b []byte) (*Model, error) {
 	var m Model
 	if err := json.Unmarshal(b, &m); err != nil {
 		return nil, fmt.Errorf("model of borrowed credentials: %w", err)
 	}
 	for name, sets := range m.Counts {
-		f := slices.Index(FeatureNames[:], name)
+		f := slices.Index(featureNames[:], name)
 		if f < 0 {
-			return nil, fmt.Errorf("model of borrowed credentials: counts.%s is none of %v; it was made by another version", name, FeatureNames)
+			return nil, fmt.Errorf("model of borrowed credentials: counts.%s is none of %v; it was made by another version", name, featureNames)
 		}
 		for set, c := range sets {
 			for _, n := range [][]int{c.Humans, c.Machines} {
@@ -64,7 +64,7 @@ func Parse(b []byte) (*Model, error) {
 		}
 	}
 	for set, t := range m.Tails {
-		if t == nil || !t.whole() {
+		if t == nil || !t.consistent() {
 			return nil, fmt.Errorf("model of borrowed credentials: tails.%s is not %d counts that sum up to its sessions", set, steps)
 		}
 	}
@@ -76,14 +76,14 @@ func Parse(b []byte) (*Model, error) {
 type Scale struct {
 	model   *Model
 	own     *TenantPeople
-	weights [Features][]float64
+	weights [NumFeatures][]float64
 	tails   []*Tail
 }
 
 // ScaleFor is the scale of a tenant. Own people that are not known, or were calibrated
 // by another model, are as nil.
 func (m *Model) ScaleFor(own *TenantPeople) *Scale {
-	if own != nil && !own.holds(m) {
+	if own != nil && !own.usableWith(m) {
 		own = nil
 	}
 	return m.scale(own)
@@ -91,7 +91,7 @@ func (m *Model) ScaleFor(own *TenantPeople) *Scale {
 
 func (m *Model) scale(own *TenantPeople) *Scale {
 	s := &Scale{model: m, own: own}
-	for f := range Features {
+	for f := range NumFeatures {
 		s.weights[f] = weights(f, m.Counts[f.String()])
 	}
 	if own != nil {
@@ -115,9 +115,9 @@ func (s *Scale) Version() string {
 	return s.model.Version
 }
 
-// says is what a feature's value weighs: a log likelihood ratio, machine over
+// weight is what a feature's value weighs: a log likelihood ratio, machine over
 // human; 0 where it is unknown.
-func (s *Scale) says(f Feature, v float64) (weight float64, known bool) {
+func (s *Scale) weight(f Feature, v float64) (weight float64, known bool) {
 	if s.weights[f] == nil || math.IsNaN(v) {
 		return 0, false
 	}
@@ -129,11 +129,11 @@ func (s *Scale) says(f Feature, v float64) (weight float64, known bool) {
 // features depend on one another. What it means, P says.
 func (s *Scale) Score(v *Values) float64 {
 	sum, same, n := 0.0, 0.0, 0.0
-	for f := range Features {
-		w, known := s.says(f, v[f])
+	for f := range NumFeatures {
+		w, known := s.weight(f, v[f])
 		switch {
 		case !known:
-		case f < sameness:
+		case f < numSamenessFeatures:
 			same += w
 			n++
 		default:
@@ -161,7 +161,9 @@ func (s *Scale) P(score float64) float64 {
 
 // Suspicious reports whether at most a share of people's sessions come as far as
 // a score. One feature alone, whatever it says, never does.
-func (s *Scale) Suspicious(score, share float64) bool { return score > Cap && s.P(score) <= share }
+func (s *Scale) Suspicious(score, share float64) bool {
+	return score > maxFeatureWeight && s.P(score) <= share
+}
 
 // Evidence is what one feature says of a session.
 type Evidence struct {
@@ -175,8 +177,8 @@ type Evidence struct {
 // Explain says what speaks for and against, the strongest first.
 func (s *Scale) Explain(session *Session) (out []Evidence) {
 	v := session.Values(s.own)
-	for f := range Features {
-		w, known := s.says(f, v[f])
+	for f := range NumFeatures {
+		w, known := s.weight(f, v[f])
 		if !known {
 			continue
 		}

@@ -141,7 +141,7 @@ type sizes struct {
 	next     uint8
 }
 
-const rememberedSizes = 32
+const maxSizes = 32
 
 func (s *sizes) add(size uint64) {
 	s.n++
@@ -151,12 +151,12 @@ func (s *sizes) add(size uint64) {
 		}
 	}
 	s.fresh++
-	if len(s.recent) < rememberedSizes {
+	if len(s.recent) < maxSizes {
 		s.recent = append(s.recent, size)
 		return
 	}
 	s.recent[s.next] = size
-	s.next = (s.next + 1) % rememberedSizes
+	s.next = (s.next + 1) % maxSizes
 }
 
 func (s *sizes) different() float64 { return float64(s.fresh) / float64(s.n) }
@@ -168,7 +168,7 @@ func (s *sizes) code(c *wire.Coder) {
 	n := len(s.recent)
 	c.Len(&n, 1)
 	if !c.Encoding {
-		if n > rememberedSizes || s.next >= rememberedSizes {
+		if n > maxSizes || s.next >= maxSizes {
 			c.Refuse("a session's memory that is larger than its bound")
 			return
 		}

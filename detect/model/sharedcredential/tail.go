@@ -13,21 +13,21 @@ type Tail struct {
 }
 
 const (
-	step   = .1
-	lowest = -4 * Cap // the score has four terms
-	steps  = 129      // 8·Cap/step, rounded up
+	step     = .1
+	minScore = -4 * maxFeatureWeight // the score has four terms
+	steps    = 129                   // 8·Cap/step, rounded up
 )
 
-func stepOf(score float64) int {
+func stepIndex(score float64) int {
 	if math.IsNaN(score) {
 		return 0
 	}
 	// The small amount keeps a score on its side of an edge whatever the order of sums.
-	return max(0, min(steps-1, int(math.Floor((score-lowest)/step+1e-9))))
+	return max(0, min(steps-1, int(math.Floor((score-minScore)/step+1e-9))))
 }
 
-// whole reports whether the counts are those of the sessions.
-func (t *Tail) whole() bool {
+// consistent reports whether the counts are those of the sessions.
+func (t *Tail) consistent() bool {
 	return len(t.Counts) == steps && slices.Min(t.Counts) >= 0 && total(t.Counts) == t.Sessions
 }
 
@@ -36,7 +36,7 @@ func (t *Tail) Add(highest float64) {
 	if t.Counts == nil {
 		t.Counts = make([]int, steps)
 	}
-	t.Counts[stepOf(highest)]++
+	t.Counts[stepIndex(highest)]++
 	t.Sessions++
 }
 
@@ -45,7 +45,7 @@ func (t *Tail) Add(highest float64) {
 // a session of a person like those counted, P ≤ a with probability at most a.
 func (t *Tail) P(score float64) float64 {
 	n := 0
-	for i := stepOf(score); i < len(t.Counts); i++ {
+	for i := stepIndex(score); i < len(t.Counts); i++ {
 		n += t.Counts[i]
 	}
 	return float64(1+n) / float64(1+t.Sessions)

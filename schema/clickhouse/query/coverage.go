@@ -39,7 +39,7 @@ const maxCoverageRows = 1000
 const byDecision = `(attrs['flyball_decision'] != '' AND attrs['flyball.receipt'] IN ('', 'missing')
  OR attrs['header.X-Flyball-Decision'] != '' AND attrs['flyball.receipt'] = ''
  OR attrs['flyball_passed'] != ''
- OR outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz'))`
+ OR denied_by_flyball)`
 
 // ReadCoverage answers for a time; what it says of a call rests on
 //   - the decision that its row shows, or that another observer's row of it shows;
@@ -72,7 +72,7 @@ max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
   OR sipHash64(tenant, run_id, method, path) IN (SELECT sipHash64(tenant, run_id, method, path) FROM calls %[3]s AND request_id = '') AS asked,
   sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s)
   AND (request_id = '' OR sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s AND request_id = '')) AS unsure
- FROM calls %[2]s AND attrs['observation_of'] = ''
+ FROM calls %[2]s AND counted
 ) GROUP BY agent_id, gateway ORDER BY never DESC, u DESC, n DESC, agent_id, gateway LIMIT %[4]d`, byDecision, w.String(), noted, maxCoverageRows+1)
 	err := each(ctx, db, "calls that were asked", sql, params, func(r driver.Rows) error {
 		var v CoverageRow

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"flyball/schema"
@@ -37,23 +36,42 @@ type Finding struct {
 	Because string `json:"verdict_why,omitempty"`
 }
 
+// FindingFilter limits findings; zero values do not.
+type FindingFilter struct {
+	Agent        string
+	MinLevel     string    // annotate, alert, trip
+	Since, Until time.Time // of the last change
+	Limit        int
+}
+
 // Findings are the latest ones, the last changed first.
 func Findings(ctx context.Context, db DB, limit int) ([]Finding, error) {
-	return findings(ctx, db, "", limit)
+	return FindingsMatching(ctx, db, FindingFilter{Limit: limit})
+}
+
+// FindingsMatching are the latest ones of a filter, the last changed first.
+func FindingsMatching(ctx context.Context, db DB, f FindingFilter) ([]Finding, error) {
+	var w where
+	w.between("updated_at", "updated_at", f.Since, f.Until)
+	if f.Agent != "" {
+		w.add("agent_id = {agent:String}", named("agent", f.Agent))
+	}
+	if f.MinLevel != "" {
+		w.add("level >= {level:String}", named("level", f.MinLevel))
+	}
+	return findings(ctx, db, w.String(), f.Limit, w.params...)
 }
 
 // FindingsOfTenants are the latest ones of some tenants, the last changed first.
 func FindingsOfTenants(ctx context.Context, db DB, tenants []string, limit int) ([]Finding, error) {
-	var in []string
-	var params []any
-	for i, t := range tenants {
-		name := fmt.Sprint("tenant", i)
-		in, params = append(in, "{"+name+":String}"), append(params, named(name, t))
-	}
-	if len(in) == 0 {
+	if len(tenants) == 0 {
 		return []Finding{}, nil
 	}
-	return findings(ctx, db, "WHERE tenant IN ("+strings.Join(in, ", ")+")", limit, params...)
+	list, err := json.Marshal(tenants)
+	if err != nil {
+		return nil, err
+	}
+	return findings(ctx, db, "WHERE has(JSONExtract({tenants:String}, 'Array(String)'), tenant)", limit, named("tenants", string(list)))
 }
 
 // HasFinding says whether a tenant has a finding.
@@ -76,7 +94,7 @@ func FindingByID(ctx context.Context, db DB, id string) (Finding, error) {
 
 func findings(ctx context.Context, db DB, where string, limit int, params ...any) ([]Finding, error) {
 	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at, updated_at, score, expected_rate,
-delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC LIMIT %d`, where, limit), params...)
+delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC, finding_id LIMIT %d`, where, limit), params...)
 	if err != nil {
 		return nil, err
 	}

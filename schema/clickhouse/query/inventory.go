@@ -39,7 +39,7 @@ func Agents(ctx context.Context, db DB, since, until time.Time) ([]AgentRow, err
 	out := []AgentRow{}
 	err := each(ctx, db, "agents", `SELECT agent_id, toString(max(agent_trust)) AS trust, argMax(agent_source, agent_trust) AS source, argMax(agent_version, (agent_version != '', start_time)) AS version,
 uniqExactIf(agent_version, agent_version != '') AS versions, groupUniqArrayIf(10)(credential_id, credential_id != '') AS credentials, uniqExactIf(credential_id, credential_id != '') AS n,
-min(start_time) AS first, max(start_time) AS last, uniqExact(run_id) AS runs, count() AS calls, countIf(reversibility = 'irreversible') AS irreversible, toString(argMax(caller_kind, caller_confidence)) AS kind
+min(start_time) AS first, max(start_time) AS last, uniqExact(run_id) AS runs, countIf(counted) AS calls, countIf(counted AND reversibility = 'irreversible') AS irreversible, toString(argMax(caller_kind, caller_confidence)) AS kind
 FROM calls `+w.String()+` GROUP BY agent_id HAVING agent_id != '' ORDER BY calls DESC, agent_id LIMIT 10000`, w.params, func(r driver.Rows) error {
 		var v AgentRow
 		err := r.Scan(&v.AgentID, &v.Trust, &v.Source, &v.Version, &v.Versions, &v.Credentials, &v.CredentialN, &v.FirstAt.Time, &v.LastAt.Time, &v.Runs, &v.Calls, &v.Irreversible, &v.CallerKind)
@@ -92,7 +92,7 @@ type RouteRow struct {
 func Routes(ctx context.Context, db DB, since, until time.Time, limit int) ([]RouteRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
-	w.add("observer_kind != 'gate' AND attrs['observation_of'] = ''")
+	w.add("counted")
 	out := []RouteRow{}
 	err := each(ctx, db, "routes", `SELECT method, route, tool_name, any(api), toString(any(route_source)), toString(effect), toString(any(effect_source)), toString(reversibility), toString(any(reversibility_source)) AS rs,
 uniqExact(agent_id), count() AS n, countIf(status >= 400 OR outcome IN ('tool_error', 'timeout', 'server_error')), countIf(outcome = 'denied'), max(start_time),
@@ -128,7 +128,7 @@ type StartRow struct {
 func StartHere(ctx context.Context, db DB, since, until time.Time, limit int) ([]StartRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
-	w.add("observer_kind != 'gate' AND attrs['observation_of'] = ''")
+	w.add("counted")
 	w.add("reversibility = 'irreversible'")
 	w.add("outcome NOT IN ('denied', 'client_error')")
 	out := []StartRow{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -94,7 +95,7 @@ func sharingTraces(ctx context.Context, db DB, run *Run) (linkedRuns, error) {
 	}
 	var callers []caller
 	err := each(ctx, db, "callers in the same traces", `SELECT toString(run_id) AS id, agent_id, credential_id, max(agent_trust) >= 'infrastructure', credential_id != '' AND max(credential_trust) >= 'infrastructure',
-countIf(observer_kind != 'gate' AND attrs['observation_of'] = ''), countIf(observer_kind != 'gate' AND attrs['observation_of'] = '' AND reversibility = 'irreversible')
+countIf(counted), countIf(counted AND reversibility = 'irreversible')
 FROM calls WHERE tenant = {tenant:String} AND run_id IN (`+uuids(ids)+`) AND trace_id IN (`+ownTraces+`) GROUP BY id, agent_id, credential_id ORDER BY id, agent_id, credential_id`, params, func(r driver.Rows) error {
 		var c caller
 		err := r.Scan(&c.RunID, &c.AgentID, &c.CredentialID, &c.agentEstablished, &c.credentialEstablished, &c.Calls, &c.Irreversible)
@@ -145,24 +146,33 @@ func markProven(ctx context.Context, db DB, run *Run, callers []caller) error {
 			ids = append(ids, id)
 		}
 	}
-	if len(ids) == 0 {
-		return nil
+	proven := map[string]bool{}
+	for chunk := range slices.Chunk(ids, maxCredentialsAsked) {
+		if err := readProven(ctx, db, run.Tenant, chunk, proven); err != nil {
+			return err
+		}
 	}
+	for i := range callers {
+		callers[i].proven = proven[callers[i].CredentialID]
+	}
+	return nil
+}
+
+// maxCredentialsAsked bounds one question about credentials: ids have at most
+// schema.MaxID bytes and travel in the address of the request.
+const maxCredentialsAsked = 200
+
+func readProven(ctx context.Context, db DB, tenant string, ids []string, proven map[string]bool) error {
 	list, err := json.Marshal(ids)
 	if err != nil {
 		return err
 	}
-	proven := map[string]bool{}
-	err = each(ctx, db, "proven credentials", `SELECT credential_id FROM runs WHERE tenant = {tenant:String} AND has(JSONExtract({ids:String}, 'Array(String)'), credential_id)
-GROUP BY credential_id HAVING sum(calls) - sum(errors) >= 20 AND max(last_at) - min(started_at) >= INTERVAL 10 MINUTE`,
-		[]any{named("tenant", run.Tenant), named("ids", string(list))}, func(r driver.Rows) error {
+	return each(ctx, db, "proven credentials", `SELECT credential_id FROM runs WHERE tenant = {tenant:String} AND has(JSONExtract({ids:String}, 'Array(String)'), credential_id)
+GROUP BY credential_id HAVING sum(calls) - sum(errors) >= 20 AND max(last_at) >= min(started_at) + INTERVAL 10 MINUTE`,
+		[]any{named("tenant", tenant), named("ids", string(list))}, func(r driver.Rows) error {
 			var id string
 			err := r.Scan(&id)
 			proven[id] = true
 			return err
 		})
-	for i := range callers {
-		callers[i].proven = proven[callers[i].CredentialID]
-	}
-	return err
 }

@@ -51,7 +51,7 @@ type RunFilter struct {
 
 const runColumns = `toString(run_id), run_key, tenant, agent_id, toString(agent_trust), principal_id, credential_id,
 toString(caller_kind), toString(run_rule), run_confidence, toString(parent_run_id), task_id, started_at, last_at, toString(state),
-calls, errors, distinct_routes, distinct_resources, irreversible, bytes_out, score, toString(level), breaker`
+calls, errors, distinct_routes, distinct_resources, irreversible, bytes_out, score, toString(level), b.latest`
 
 func scanRun(r driver.Rows) (Run, error) {
 	var v Run
@@ -89,39 +89,23 @@ func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
 	return selectRuns(ctx, db, &w, fmt.Sprintf("ORDER BY last_at DESC, run_id LIMIT %d", f.Limit))
 }
 
+// selectRuns reads the runs of a condition, tail being ORDER BY and LIMIT, each with
+// the state of the breaker that it led to, or the mode of a trip that was not
+// enforced. It is one statement: its text does not grow with the number of runs.
 func selectRuns(ctx context.Context, db DB, w *where, tail string) ([]Run, error) {
 	out := []Run{}
-	err := each(ctx, db, "runs", "SELECT "+runColumns+" FROM runs "+w.String()+" "+tail, w.params, func(r driver.Rows) error {
+	sql := "SELECT " + runColumns + " FROM (SELECT * FROM runs " + w.String() + " " + tail + ") AS r LEFT JOIN (" + breakersOfRuns + ") AS b USING (run_id) " + tail
+	err := each(ctx, db, "runs", sql, w.params, func(r driver.Rows) error {
 		v, err := scanRun(r)
 		out = append(out, v)
 		return err
 	})
-	if err != nil || len(out) == 0 {
-		return out, err
-	}
-	return out, withBreakers(ctx, db, out)
+	return out, err
 }
 
-// withBreakers says where the breaker stands that a run led to: its state, or the
-// mode of a trip that was not enforced. Empty: it never came to one.
-func withBreakers(ctx context.Context, db DB, runs []Run) error {
-	ids := make([]string, len(runs))
-	for i := range runs {
-		ids[i] = runs[i].RunID
-	}
-	states := map[string]string{}
-	err := each(ctx, db, "breakers of runs", `SELECT toString(run_id), if(argMax(mode, generation) = 'armed', toString(argMax(state, generation)), argMax(mode, generation))
-FROM breakers WHERE run_id IN (`+uuids(ids)+`) GROUP BY run_id`, nil, func(r driver.Rows) error {
-		var id, state string
-		err := r.Scan(&id, &state)
-		states[id] = state
-		return err
-	})
-	for i := range runs {
-		runs[i].Breaker = states[runs[i].RunID]
-	}
-	return err
-}
+// breakersOfRuns is the latest state of the breakers that runs led to.
+const breakersOfRuns = `SELECT run_id, if(argMax(mode, generation) = 'armed', toString(argMax(state, generation)), argMax(mode, generation)) AS latest
+FROM breakers WHERE run_id != toUUID('00000000-0000-0000-0000-000000000000') GROUP BY run_id`
 
 // ErrNotFound is wrapped by the error of a question about something unknown.
 var ErrNotFound = errors.New("not found")
@@ -211,13 +195,17 @@ const (
 	linkedOfAnother = "trace_of_another_caller"
 )
 
+// callColumns are the columns of a call as a report shows it: without those that say
+// whether it counts.
+const callColumns = "* EXCEPT (counted, denied_by_flyball)"
+
 // RunInFull reads a run, its calls in order and the runs that are linked to it.
 func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
 	id := []any{named("id", run.RunID)}
 	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{}, Decisions: []map[string]any{}, LinkedRuns: []LinkedRun{}}
 	var err error
 	if rep.CallList, err = records(ctx, db, "calls of the run", fmt.Sprintf(
-		"SELECT * FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit),
+		"SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit),
 		append(id, named("tenant", run.Tenant))); err != nil {
 		return nil, err
 	}
@@ -267,17 +255,20 @@ UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
 	return rep, rep.draw(ctx, db, limit)
 }
 
+// maxDrawnRuns is how many linked runs are drawn into the tree of a run.
+const maxDrawnRuns = 50
+
 // draw makes the tree, where there is one to make.
 func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
 	calls := rep.CallList
 	var ids []string
 	for _, l := range rep.LinkedRuns {
-		if l.How != linkedOfAnother && len(ids) < 50 {
+		if l.How != linkedOfAnother && len(ids) < maxDrawnRuns {
 			ids = append(ids, l.RunID)
 		}
 	}
 	if len(ids) > 0 {
-		linked, err := records(ctx, db, "calls of linked runs", fmt.Sprintf("SELECT * FROM calls WHERE tenant = {tenant:String} AND run_id IN (%s) ORDER BY start_time LIMIT %d", uuids(ids), limit), []any{named("tenant", rep.Tenant)})
+		linked, err := records(ctx, db, "calls of linked runs", fmt.Sprintf("SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND run_id IN (%s) ORDER BY start_time LIMIT %d", uuids(ids), limit), []any{named("tenant", rep.Tenant)})
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
 )
 
 // Subject is whose touched set is asked for.
@@ -74,19 +76,21 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	case "agent", "credential", "principal":
 		own.add(fmt.Sprintf("(tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}) AND %[1]s_id = {value:String}", s.Kind), named("value", s.Value))
 	case "resource":
-		runs, err := resourceRuns(ctx, db, s.Value, win)
+		sql, params := newestRunsOf(s.Value, win)
+		var runs uint64
+		err := each(ctx, db, "runs that touched the resource", fmt.Sprintf("SELECT count() FROM (%s LIMIT %d)", sql, maxResourceRuns+1), params,
+			func(r driver.Rows) error { return r.Scan(&runs) })
 		if err != nil {
 			return nil, err
 		}
-		if len(runs) > maxResourceRuns {
-			runs = runs[:maxResourceRuns]
+		if runs > maxResourceRuns {
 			t.caveat("only the %d newest runs that touched it were looked into", maxResourceRuns)
 		}
-		if len(runs) == 0 {
+		if runs == 0 {
 			t.nothingFound()
 			return t, nil
 		}
-		own.add("run_id IN (" + uuids(runs) + ")")
+		own.add(fmt.Sprintf("run_id IN (%s LIMIT %d)", sql, maxResourceRuns), params...)
 		own.add("has(resources, {value:String})", named("value", s.Value))
 	default:
 		return nil, fmt.Errorf("subject %q is none of run, agent, credential, principal, resource", s.Kind)
@@ -96,18 +100,18 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	if err != nil {
 		return nil, err
 	}
-	if err := t.own(ctx, db, rows, s); err != nil {
+	if err := t.loadOwn(ctx, db, rows, s); err != nil {
 		return nil, err
 	}
 	if s.Kind == "run" {
-		if err := t.downstream(ctx, db, run); err != nil {
+		if err := t.loadDownstream(ctx, db, run); err != nil {
 			return nil, err
 		}
 	}
-	if err := t.doubts(ctx, db, rows); err != nil {
+	if err := t.loadCaveats(ctx, db, rows); err != nil {
 		return nil, err
 	}
-	t.order()
+	t.sortByDanger()
 	if t.Calls == 0 {
 		t.nothingFound()
 	}
@@ -115,31 +119,22 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	return t, nil
 }
 
-// nothingFound: that nothing is stored of a subject says nothing of what it did.
-func (t *Touched) nothingFound() {
-	t.caveat("nothing_found: no call of %s %q is stored in that time; it may be misspelt, or its calls never arrived", t.Subject.Kind, t.Subject.Value)
-}
-
-func (t *Touched) caveat(format string, args ...any) {
-	t.Caveats = append(t.Caveats, fmt.Sprintf(format, args...))
-}
-
-func resourceRuns(ctx context.Context, db DB, resource string, win Window) ([]string, error) {
+// newestRunsOf selects the runs that touched a resource in a time, the newest first.
+// It takes parameters of its own names, so that it can be part of another statement.
+func newestRunsOf(resource string, win Window) (sql string, params []any) {
 	var w where
-	w.add("resource = {resource:String}", named("resource", resource))
-	w.between("first_at", "last_at", win.Since, win.Until)
-	var out []string
-	err := each(ctx, db, "runs that touched the resource", fmt.Sprintf(
-		"SELECT toString(run_id), max(last_at) AS at FROM touches %s GROUP BY run_id ORDER BY at DESC LIMIT %d", w.String(), maxResourceRuns+1), w.params, func(r driver.Rows) error {
-		var id string
-		var at time.Time
-		err := r.Scan(&id, &at)
-		out = append(out, id)
-		return err
-	})
-	return out, err
+	w.add("resource = {touched:String}", named("touched", resource))
+	if !win.Since.IsZero() {
+		w.add("last_at >= fromUnixTimestamp64Nano({touched_since:Int64}, 'UTC')", named("touched_since", fmt.Sprint(win.Since.UnixNano())))
+	}
+	if !win.Until.IsZero() {
+		w.add("first_at <= fromUnixTimestamp64Nano({touched_until:Int64}, 'UTC')", named("touched_until", fmt.Sprint(win.Until.UnixNano())))
+	}
+	return "SELECT run_id FROM touches " + w.String() + " GROUP BY run_id ORDER BY max(last_at) DESC, run_id", w.params
 }
 
+// uuids is a list of run ids for an IN; callers bound how many there are
+// (maxLinkedRuns, maxDrawnRuns), so that no statement grows with an answer.
 func uuids(ids []string) string {
 	return "toUUID('" + strings.Join(ids, "'), toUUID('") + "')"
 }
@@ -148,8 +143,8 @@ const touchedGroups = `arrayJoin(if(empty(resources), ['%s'], resources)) AS res
 count() AS n, countIf(outcome IN ('ok', 'unknown')) AS good, countIf(outcome = 'denied') AS refused, sum(bytes_out) AS bytes,
 min(start_time) AS first_at, max(start_time) AS last_at, groupUniqArray(20)(toString(run_id)) AS runs`
 
-// own are the calls that the subject made itself.
-func (t *Touched) own(ctx context.Context, db DB, rows source, s Subject) error {
+// loadOwn reads the calls that the subject made itself.
+func (t *Touched) loadOwn(ctx context.Context, db DB, rows source, s Subject) error {
 	err := each(ctx, db, "touched resources", "SELECT "+fmt.Sprintf(touchedGroups, "")+" FROM "+rows.from+
 		" GROUP BY resource, method, route, did, undo", rows.params, func(r driver.Rows) error {
 		v, err := scanTouched(r)
@@ -203,7 +198,7 @@ func scanTouched(r driver.Rows, more ...any) (TouchedResource, error) {
 // part of what it touched, unless who made them has an identity of its own. A call
 // that the run made itself, seen once more by the service that answered it, is not
 // a second one, as long as it names nothing else.
-func (t *Touched) downstream(ctx context.Context, db DB, run *Run) error {
+func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run) error {
 	linked, err := sharingTraces(ctx, db, run)
 	if err != nil {
 		return err
@@ -242,58 +237,12 @@ GROUP BY resource, method, route, did, undo`
 	})
 }
 
-// doubts are the reasons why the report may not be the whole truth.
-func (t *Touched) doubts(ctx context.Context, db DB, rows source) error {
-	if t.Calls == 0 {
-		return nil
-	}
-	var unlogged, sampled, late, unsure, overflow, asked uint64
-	err := each(ctx, db, "doubts", `SELECT countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r, ':?'), resources))),
-countIf(sample_weight > 1), countIf(late), countIf(run_confidence < 60), countIf(run_rule = 'overflow'),
-countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.params, func(r driver.Rows) error {
-		return r.Scan(&unlogged, &sampled, &late, &unsure, &overflow, &asked)
-	})
-	if err != nil {
-		return err
-	}
-	if unlogged > 0 {
-		t.caveat("resource_not_logged: %d calls that change something do not say what they changed (the body was not logged)", unlogged)
-	}
-	if asked > 0 {
-		t.caveat("asked_only: %d calls were let through by the check and no gateway has logged them yet", asked)
-	}
-	if sampled > 0 {
-		t.caveat("sampled_source: %d calls came from a source that logs a sample; more happened than is listed", sampled)
-	}
-	if overflow > 0 {
-		t.caveat("overflow: %d calls were bound to a shared run because their actor opened too many runs", overflow)
-	}
-	if unsure > overflow {
-		t.caveat("low_stitching_confidence: %d calls were bound by time alone (no run id, trace or conversation)", unsure-overflow)
-	}
-	if late > 0 {
-		t.caveat("late_data: %d calls came later than 5 minutes after their time; more may come", late)
-	}
-	var letters uint64
-	// Dead letters carry Kafka's time: a margin covers shipping.
-	since, until := t.Since.Add(-time.Minute), t.Until.Add(10*time.Minute)
-	var dw where
-	dw.between("at", "at", since, until)
-	err = each(ctx, db, "dead letters", "SELECT count() FROM dead_letters "+dw.String(), dw.params, func(r driver.Rows) error { return r.Scan(&letters) })
-	if err == nil && letters > 0 {
-		t.caveat("dead_letters: %d items in the window could not be read; calls may be among them", letters)
-	}
-	return err
-}
-
-var danger = map[string]int{"irreversible": 0, "compensable": 1, "reversible": 2, "unknown": 3, "read_only": 4}
-
-// order puts the most dangerous first.
-func (t *Touched) order() {
+// sortByDanger puts the most dangerous first.
+func (t *Touched) sortByDanger() {
 	sort.SliceStable(t.Resources, func(i, j int) bool {
 		a, b := &t.Resources[i], &t.Resources[j]
-		if danger[a.Reversibility] != danger[b.Reversibility] {
-			return danger[a.Reversibility] < danger[b.Reversibility]
+		if x, y := schema.DangerRank(a.Reversibility), schema.DangerRank(b.Reversibility); x != y {
+			return x < y
 		}
 		if a.Calls != b.Calls {
 			return a.Calls > b.Calls
@@ -303,16 +252,4 @@ func (t *Touched) order() {
 		}
 		return a.Method+a.Route < b.Method+b.Route
 	})
-}
-
-// AddLagCaveat adds the caveat of parts that have not come as far as the report's end.
-func (t *Touched) AddLagCaveat(what string) {
-	t.Caveats = append([]string{"ingest_lag: " + what + "; calls may be missing"}, t.Caveats...)
-	t.Complete = false
-}
-
-// AddLagUnknownCaveat adds the caveat that nobody could be asked how far the parts have come.
-func (t *Touched) AddLagUnknownCaveat(why string) {
-	t.Caveats = append([]string{"lag_unknown: " + why + ", so it is not known whether calls are still on their way"}, t.Caveats...)
-	t.Complete = false
 }

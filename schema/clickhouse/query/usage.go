@@ -57,7 +57,7 @@ func (s Caller) into(w *where) {
 func Usage(ctx context.Context, db DB, s Caller, since, until time.Time) ([]UsageRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
-	w.add("observer_kind != 'gate' AND attrs['observation_of'] = ''")
+	w.add("counted")
 	s.into(&w)
 	out := []UsageRow{}
 	err := each(ctx, db, "usage", `SELECT method, any(shown), route_key, tool_name, toString(effect), toString(reversibility), sum(n), uniqExactMerge(runs), max(last), max(n),
@@ -90,7 +90,7 @@ type UsageTotal struct {
 func UsageTotals(ctx context.Context, db DB, s Caller, since, until time.Time) (t UsageTotal, err error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
-	w.add("observer_kind != 'gate' AND attrs['observation_of'] = ''")
+	w.add("counted")
 	s.into(&w)
 	err = each(ctx, db, "totals", `SELECT sum(n), uniqExactMerge(runs), uniqExact(toDate(hour)), max(n), max(day) FROM (
 	SELECT toStartOfHour(start_time) AS hour, count() AS n, uniqExactState(run_id) AS runs, countIf(reversibility = 'irreversible') AS risky, sum(risky) OVER (PARTITION BY toDate(hour)) AS day

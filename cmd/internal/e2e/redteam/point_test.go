@@ -45,13 +45,19 @@ type testPoint struct {
 }
 
 // routes that attacks use: what they do is declared, as an operator would.
+var (
+	deletes      = config.Parse[schema.Effect]("delete")
+	pays         = config.Parse[schema.Effect]("pay")
+	irreversible = config.Parse[schema.Reversibility]("irreversible")
+)
+
 var routes = []config.Route{
-	{Method: "DELETE", Template: "/v1/accounts/{account_id}", Effect: "delete", Reversibility: "irreversible", Resources: []string{"account_id:account"}},
-	{Method: "POST", Template: "/v1/accounts/{account_id}/close", Effect: "delete", Reversibility: "irreversible", Resources: []string{"account_id:account"}},
-	{Method: "DELETE", Template: "/v1/projects/{project}", Effect: "delete", Reversibility: "irreversible", Resources: []string{"project:project"}},
-	{Method: "POST", Template: "/v1/payouts", Effect: "pay", Reversibility: "irreversible", Amount: "header:X-Amount", Currency: "header:X-Currency"},
-	{Method: "POST", Template: "/v1/transfers", Effect: "pay", Reversibility: "irreversible", Amount: "query:amount", Currency: "query:currency"},
-	{Method: "POST", Template: "/v1/refunds", Effect: "pay", Reversibility: "irreversible", Amount: "arg:amount", Currency: "arg:currency"},
+	{Method: "DELETE", Template: "/v1/accounts/{account_id}", Effect: deletes, Reversibility: irreversible, Resources: []string{"account_id:account"}},
+	{Method: "POST", Template: "/v1/accounts/{account_id}/close", Effect: deletes, Reversibility: irreversible, Resources: []string{"account_id:account"}},
+	{Method: "DELETE", Template: "/v1/projects/{project}", Effect: deletes, Reversibility: irreversible, Resources: []string{"project:project"}},
+	{Method: "POST", Template: "/v1/payouts", Effect: pays, Reversibility: irreversible, Amount: "header:X-Amount", Currency: "header:X-Currency"},
+	{Method: "POST", Template: "/v1/transfers", Effect: pays, Reversibility: irreversible, Amount: "query:amount", Currency: "query:currency"},
+	{Method: "POST", Template: "/v1/refunds", Effect: pays, Reversibility: irreversible, Amount: "arg:amount", Currency: "arg:currency"},
 }
 
 func freePort(t testing.TB) int {

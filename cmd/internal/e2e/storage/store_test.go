@@ -21,6 +21,7 @@ import (
 
 	"flyball/ingest/store"
 	"flyball/schema/clickhouse"
+	clients "flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
@@ -62,7 +63,7 @@ func start(t testing.TB, o store.Options, kafka []kgo.Opt, db store.Database) *r
 	t.Helper()
 	r := &running{reg: prometheus.NewRegistry(), done: make(chan error, 1)}
 	var err error
-	if r.Store, err = store.New(o, kafka, db, slog.New(slog.NewTextHandler(io.Discard, nil)), r.reg); err != nil {
+	if r.Store, err = store.New(o, clients.Config{Options: kafka}, db, slog.New(slog.NewTextHandler(io.Discard, nil)), r.reg); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -300,12 +301,12 @@ func TestNewerJournalVersionIsRefused(t *testing.T) {
 	}
 }
 
-type aside struct {
+type deadLetters struct {
 	mu   sync.Mutex
 	seen []string
 }
 
-func (a *aside) PutAside(_ context.Context, p int32, o int64, reason, _ string, _ []byte) error {
+func (a *deadLetters) Write(_ context.Context, p int32, o int64, reason, _ string, _ []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.seen = append(a.seen, fmt.Sprintf("%d/%d %s", p, o, reason))
@@ -326,15 +327,15 @@ func TestPoisonJournalRecordDoesNotStop(t *testing.T) {
 	w.next++ // the offset that the unreadable record covers
 	produce(t, kafka, good, garbage, empty, &kgo.Record{Topic: wire.JournalTopic, Value: unreadable}, w.record(30))
 	o := quick()
-	put := &aside{}
-	o.Aside = put
+	put := &deadLetters{}
+	o.DeadLetters = put
 	r := start(t, o, kafka, &gate{Conn: c})
 	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreGroup) == 5 })
 	storedOnce(t, c, w)
 	put.mu.Lock()
 	defer put.mu.Unlock()
 	if want := []string{"0/1 journal_malformed", "0/2 journal_malformed", "0/3 journal_block_unreadable"}; !slices.Equal(put.seen, want) {
-		t.Errorf("put aside %v, want %v", put.seen, want)
+		t.Errorf("dead letters %v, want %v", put.seen, want)
 	}
 	if n := counter(t, r.reg, "flyball_store_skipped_total", "malformed"); n != 2 {
 		t.Errorf("%v malformed, want 2", n)

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"flyball/detect/enforce/api"
+	"flyball/schema"
+)
+
+func baselinesFreezeCommand(o *options) *cobra.Command {
+	var body api.FreezeBaselineRequest
+	var all bool
+	var length string
+	cmd := &cobra.Command{Use: "freeze", Args: cobra.NoArgs,
+		Short: "Keep the counts of an agent as they are from the next version on, until --for is over or --off"}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if (body.Agent == "") == !all {
+			return usage(errors.New("name one of --agent and --all"))
+		}
+		if all {
+			body.Agent = schema.EveryAgent
+		}
+		if err := checkReason(body.Reason); err != nil {
+			return err
+		}
+		if body.Off && length != "" {
+			return usage(errors.New("--off ends a freeze now: --for has no meaning beside it"))
+		}
+		var err error
+		if body.Seconds, err = secondsFlag("--for", length); err != nil {
+			return err
+		}
+		body.By = currentUser()
+		return order(o, nil, func(ctx context.Context, c *controlClient, _ []string) (string, error) {
+			what := ": frozen from the next version on"
+			if body.Off {
+				what = ": learns again from the next version on"
+			}
+			return body.Agent + what, c.change(ctx, "/v1/baselines/freeze", body)
+		})(cmd, args)
+	}
+	cmd.Flags().StringVar(&body.Agent, "agent", "", "whose, as flyball baselines show lists it")
+	cmd.Flags().BoolVar(&all, "all", false, "every agent's")
+	cmd.Flags().BoolVar(&body.Off, "off", false, "end it")
+	cmd.Flags().StringVar(&length, "for", "", "how long (default until --off)")
+	reasonFlag(cmd, &body.Reason)
+	return cmd
+}
+
+func baselinesResetCommand(o *options) *cobra.Command {
+	var body api.ResetBaselineRequest
+	cmd := &cobra.Command{Use: "reset", Short: "Forget what was learned of an agent: its runs so far never teach again", Args: cobra.NoArgs}
+	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, _ []string) (string, error) {
+		if body.Agent == "" || body.Reason == "" {
+			return "", usage(errors.New("--agent and --reason are both needed: what is forgotten does not come back"))
+		}
+		body.By = currentUser()
+		return body.Agent + ": learns anew from the next version on, compared with its peers until then",
+			c.change(ctx, "/v1/baselines/reset", body)
+	})
+	cmd.Flags().StringVar(&body.Agent, "agent", "", "whose, as flyball baselines show lists it")
+	reasonFlag(cmd, &body.Reason)
+	return cmd
+}

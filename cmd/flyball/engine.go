@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	engine "flyball/cmd/internal/embedded/clickhouse"
+)
+
+// fetchEngine fetches the embedded engine when it is not there yet.
+func fetchEngine(ctx context.Context, out io.Writer) error {
+	if _, err := engine.Locate(); err == nil {
+		return nil
+	}
+	_, err := engine.Fetch(ctx, engine.DefaultDir(), out)
+	return err
+}
+
+func engineCommand(o *options) *cobra.Command {
+	opt := engine.DefaultOptions()
+	cmd := &cobra.Command{Use: "engine", Short: "Run the embedded ClickHouse engine alone (flyball up starts it as a child)", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := o.load()
+		if err != nil {
+			return err
+		}
+		if opt.Path == "" {
+			opt.Path = filepath.Join(c.Data, "engine")
+		}
+		if !cmd.Flags().Changed("listen") {
+			opt.Listen = c.ClickHouse.Listen
+		}
+		log, err := o.logger()
+		if err != nil {
+			return err
+		}
+		return engine.Serve(cmd.Context(), opt, log.With("component", "engine"))
+	}
+	cmd.Flags().StringVar(&opt.Path, "path", "", "the engine's data folder (default: engine under --data)")
+	cmd.Flags().StringVar(&opt.Listen, "listen", opt.Listen, "address of the HTTP interface (default: clickhouse.listen)")
+	cmd.AddCommand(engineFetchCommand())
+	return cmd
+}
+
+func engineFetchCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "fetch", Short: "Fetch the engine's library, if it is not there", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := fetchEngine(cmd.Context(), cmd.ErrOrStderr()); err != nil {
+			return err
+		}
+		lib, err := engine.Locate()
+		if err == nil {
+			fmt.Fprintln(cmd.OutOrStdout(), lib)
+		}
+		return err
+	}
+	return cmd
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"flyball/cmd/internal/app"
+)
+
+func learnCommand(o *options) *cobra.Command {
+	var once bool
+	cmd := &cobra.Command{Use: "learn", Short: "Run the role that makes baselines of closed clean runs", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if once {
+			return learnOnce(cmd, o)
+		}
+		c, err := o.load()
+		if err != nil {
+			return err
+		}
+		log, err := o.logger()
+		if err != nil {
+			return err
+		}
+		if err := app.Validate(c, "learn"); err != nil {
+			return usage(err)
+		}
+		return app.Run(cmd.Context(), c, []string{"learn"}, log, nil)
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "make and activate one baseline, beside a process that is running")
+	return cmd
+}
+
+// learnOnce makes one baseline and puts it in force.
+func learnOnce(cmd *cobra.Command, o *options) error {
+	c, err := o.load()
+	if err != nil {
+		return err
+	}
+	log, err := o.logger()
+	if err != nil {
+		return err
+	}
+	if err := app.Validate(c); err != nil {
+		return usage(err)
+	}
+	kafka, err := app.KafkaConfig(c)
+	if err != nil {
+		return err
+	}
+	db, err := app.OpenDatabase(c)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	body, err := app.NewLearner(c, kafka, db, log).LearnOnce(cmd.Context())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "baseline %s: %d runs, %d calls, %d agents; 1 %% of clean runs score above %.2f\n",
+		body.Version, body.Runs, body.Calls, len(body.AgentNames()), body.Calibration.T1)
+	return err
+}

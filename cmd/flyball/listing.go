@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
+)
+
+// Forms in which a command can print what it found.
+const (
+	formTable = "table" // for people
+	formJSON  = "json"  // for programs
+	formCSV   = "csv"
+	formHTML  = "html"
+)
+
+// printer prints what a command found in the form that -o names.
+type printer struct {
+	form string
+	out  io.Writer
+}
+
+// printer checks -o against the forms that a command has, of which the first is the
+// default.
+func (o *options) printer(cmd *cobra.Command, forms ...string) (printer, error) {
+	p := printer{o.output, cmd.OutOrStdout()}
+	switch {
+	case o.output == "":
+		p.form = forms[0]
+	case !slices.Contains(forms, o.output):
+		return p, usage(fmt.Errorf("-o: %q is none of %s", o.output, strings.Join(forms, ", ")))
+	}
+	return p, nil
+}
+
+// print prints a value as JSON, or by the function that writes it for people.
+func (p printer) print(v any, table func(io.Writer) error) error {
+	if p.form == formJSON {
+		return report.JSON(p.out, v)
+	}
+	return table(p.out)
+}
+
+// window holds the flags of the time that a command looks at.
+type window struct{ since, until string }
+
+// flags adds --since and --until to a command; since is the default, empty for all that
+// is stored.
+func (w *window) flags(cmd *cobra.Command, since string) {
+	cmd.Flags().StringVar(&w.since, "since", since, "from then on (15m: that long ago; or RFC 3339)")
+	cmd.Flags().StringVar(&w.until, "until", "", "until then; empty is now")
+}
+
+// times are the two ends; a zero time does not limit.
+func (w *window) times(now time.Time) (since, until time.Time, err error) {
+	if since, err = timeFlag("--since", w.since, now); err != nil {
+		return since, until, err
+	}
+	until, err = timeFlag("--until", w.until, now)
+	return since, until, err
+}
+
+// request is one use of a command that reads something. It opens a connection when the
+// command first needs it.
+type request struct {
+	ctx          context.Context
+	args         []string
+	since, until time.Time // of the command's window; zero: not limited
+	now          time.Time
+	stderr       io.Writer // for remarks that are no part of the answer
+
+	options *options
+	loaded  *config.Config
+	db      database
+}
+
+func newRequest(cmd *cobra.Command, o *options, args []string) *request {
+	return &request{ctx: cmd.Context(), args: args, now: time.Now(), stderr: cmd.ErrOrStderr(), options: o}
+}
+
+// close closes what was opened.
+func (r *request) close() {
+	if r.db != nil {
+		r.db.Close()
+	}
+}
+
+// config is the configuration; an error is one of usage.
+func (r *request) config() (config.Config, error) {
+	if r.loaded != nil {
+		return *r.loaded, nil
+	}
+	c, err := r.options.load()
+	if err == nil {
+		r.loaded = &c
+	}
+	return c, err
+}
+
+// database is the connection to ClickHouse. It is closed after the command.
+func (r *request) database() (database, error) {
+	if r.db != nil {
+		return r.db, nil
+	}
+	c, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	db, err := r.options.openDatabase(c)
+	if err == nil {
+		r.db = db
+	}
+	return db, err
+}
+
+// control is the client of the control API.
+func (r *request) control() (*controlClient, error) {
+	c, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	return newControlClient(c)
+}
+
+// answer is a command that reads something of type T and prints it.
+type answer[T any] struct {
+	window *window // nil: it looks at no time
+	query  func(*request) (T, error)
+	table  func(io.Writer, T) error // prints it for people
+	// exit is the error by which a command ends that has printed its answer; nil: none.
+	exit func(T) error
+}
+
+// run is what the command does.
+func (a answer[T]) run(o *options) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		p, err := o.printer(cmd, formTable, formJSON)
+		if err != nil {
+			return err
+		}
+		r := newRequest(cmd, o, args)
+		defer r.close()
+		if a.window != nil {
+			if r.since, r.until, err = a.window.times(r.now); err != nil {
+				return err
+			}
+		}
+		v, err := a.query(r)
+		if err != nil {
+			return err
+		}
+		if err := p.print(v, func(w io.Writer) error { return a.table(w, v) }); err != nil || a.exit == nil {
+			return err
+		}
+		return a.exit(v)
+	}
+}
+
+// listing is a command that lists rows: for people as a table whose first column is
+// what the next command takes, for programs as a JSON array.
+type listing[T any] struct {
+	window  *window
+	query   func(*request) ([]T, error)
+	columns []report.Column[T]
+	empty   string                     // printed in place of a table without rows; empty: the heads alone
+	below   func(io.Writer, []T) error // what is printed below the table; nil: nothing
+}
+
+// run is what the command does.
+func (l listing[T]) run(o *options) func(*cobra.Command, []string) error {
+	return answer[[]T]{window: l.window, query: l.query, table: func(w io.Writer, rows []T) error {
+		var err error
+		if len(rows) == 0 && l.empty != "" {
+			_, err = fmt.Fprintln(w, l.empty)
+		} else {
+			err = report.Rows(w, rows, l.columns)
+		}
+		if err != nil || l.below == nil {
+			return err
+		}
+		return l.below(w, rows)
+	}}.run(o)
+}
+
+// fromControl is the query of a listing that is a document of the control API.
+func fromControl[T any](path string) func(*request) (T, error) {
+	return func(r *request) (T, error) {
+		c, err := r.control()
+		if err != nil {
+			var none T
+			return none, err
+		}
+		return get[T](r.ctx, c, path)
+	}
+}
+
+// fromDatabase is the query of a listing that is one query of the database.
+func fromDatabase[T any](query func(context.Context, database, *request) (T, error)) func(*request) (T, error) {
+	return func(r *request) (T, error) {
+		db, err := r.database()
+		if err != nil {
+			var none T
+			return none, err
+		}
+		return query(r.ctx, db, r)
+	}
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/detect/enforce/manifest"
+	"flyball/schema/clickhouse/query"
+)
+
+// pastWindow reads the database, and the window of a command that looks at the past,
+// which ends now where no other end is named.
+func pastWindow(r *request) (db database, since, until time.Time, err error) {
+	db, err = r.database()
+	since, until = r.since, r.until
+	if until.IsZero() {
+		until = r.now
+	}
+	return db, since, until, err
+}
+
+// manifestUsage is what manifests look at of rows of usage.
+func manifestUsage(rows []query.UsageRow) []manifest.Usage {
+	out := make([]manifest.Usage, len(rows))
+	for i, r := range rows {
+		u := manifest.Usage{Method: r.Method, Route: r.Route, Tool: r.Tool, Calls: r.Calls, Runs: r.Runs, LastAt: r.LastAt.Time,
+			PeakHour: r.PeakHour, ResourceTypes: r.ResourceTypes,
+			WithAmount: r.WithAmount, MaxAmount: r.MaxAmount, P95Amount: r.P95Amount, DayAmount: r.DayAmount}
+		_ = u.Reversibility.UnmarshalText([]byte(r.Reversibility)) // another word is unknown
+		if len(r.Currencies) == 1 {
+			u.Currency = r.Currencies[0]
+		}
+		out[i] = u
+	}
+	return out
+}
+
+func manifestLearnCommand(o *options) *cobra.Command {
+	w := &window{}
+	var agent string
+	cmd := &cobra.Command{Use: "learn --agent A", Args: cobra.NoArgs,
+		Short: "Propose a manifest from an agent's clean runs, with the evidence behind every line"}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if agent == "" {
+			return usage(errors.New("--agent: empty; whose manifest?"))
+		}
+		r := newRequest(cmd, o, args)
+		defer r.close()
+		var err error
+		if r.since, r.until, err = w.times(r.now); err != nil {
+			return err
+		}
+		text, err := proposeManifest(r, agent)
+		if err != nil {
+			return err
+		}
+		_, err = cmd.OutOrStdout().Write(text)
+		return err
+	}
+	cmd.Flags().StringVar(&agent, "agent", "", "whose")
+	w.flags(cmd, "720h")
+	return cmd
+}
+
+// proposeManifest is the manifest that fits the clean runs of an agent.
+func proposeManifest(r *request, agent string) ([]byte, error) {
+	c, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	db, since, until, err := pastWindow(r)
+	if err != nil {
+		return nil, err
+	}
+	who := query.Caller{Agent: agent, Clean: true}
+	rows, err := query.Usage(r.ctx, db, who, since, until)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("%q has no clean calls since %s: there is nothing to learn from", agent, since.UTC().Format(time.RFC3339))
+	}
+	t, err := query.UsageTotals(r.ctx, db, who, since, until)
+	if err != nil {
+		return nil, err
+	}
+	return manifest.Propose(agent, ownerOf(c, agent), manifestUsage(rows), manifest.Totals{Calls: t.Calls, Runs: t.Runs, Days: t.Days,
+		PeakHour: t.PeakHour, PeakIrreversible: t.PeakIrreversible, Since: since, Until: until})
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// scrapeTimeout is how long a process may take to answer for its metrics.
+const scrapeTimeout = 3 * time.Second
+
+// metrics are those of a process, by name.
+type metrics map[string]*dto.MetricFamily
+
+// scrape reads the metrics of the process that listens at an address.
+func scrape(ctx context.Context, addr string) (metrics, error) {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Body.Close()
+	p := expfmt.NewTextParser(model.UTF8Validation)
+	return p.TextToMetricFamilies(r.Body)
+}
+
+// value is that of a counter or a gauge; of a histogram it is the number of samples.
+func value(m *dto.Metric) float64 {
+	switch {
+	case m.Counter != nil:
+		return m.Counter.GetValue()
+	case m.Gauge != nil:
+		return m.Gauge.GetValue()
+	case m.Histogram != nil:
+		return float64(m.Histogram.GetSampleCount())
+	}
+	return m.Untyped.GetValue()
+}
+
+// sum adds up all series of a metric.
+func (m metrics) sum(name string) float64 {
+	var n float64
+	if f := m[name]; f != nil {
+		for _, x := range f.Metric {
+			n += value(x)
+		}
+	}
+	return n
+}
+
+// max is the largest of a metric's series, 0 at least.
+func (m metrics) max(name string) float64 {
+	var n float64
+	if f := m[name]; f != nil {
+		for _, x := range f.Metric {
+			n = max(n, value(x))
+		}
+	}
+	return n
+}
+
+// by adds up the series of a metric by a label.
+func (m metrics) by(name, label string) map[string]float64 {
+	out := map[string]float64{}
+	if f := m[name]; f != nil {
+		for _, x := range f.Metric {
+			for _, l := range x.Label {
+				if l.GetName() == label {
+					out[l.GetValue()] += value(x)
+				}
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/config"
+	"flyball/schema/clickhouse"
+	topics "flyball/schema/kafka"
+)
+
+func migrateCommand(o *options) *cobra.Command {
+	var plan bool
+	cmd := &cobra.Command{Use: "migrate", Short: "Create or update topics and tables; verify existing ones", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := o.load()
+		if err != nil {
+			return err
+		}
+		if err := app.Validate(c); err != nil {
+			return usage(err)
+		}
+		if err := migrateTopics(cmd.Context(), c, plan, cmd.OutOrStdout()); err != nil {
+			return err
+		}
+		return migrateTables(cmd.Context(), c, plan, cmd.OutOrStdout())
+	}
+	cmd.Flags().BoolVar(&plan, "plan", false, "only print what would be done")
+	return cmd
+}
+
+func migrateTopics(ctx context.Context, c config.Config, plan bool, w io.Writer) error {
+	clients, err := app.KafkaConfig(c)
+	if err != nil {
+		return err
+	}
+	client, err := clients.NewClient("migrate")
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ensured, err := topics.EnsureTopics(ctx, kadm.NewClient(client),
+		topics.TopicOptions{Partitions: int32(c.Kafka.Partitions), Replication: -1, Janitor: len(c.Kafka.Brokers) == 0, DryRun: plan})
+	if err != nil {
+		return err
+	}
+	for _, e := range ensured {
+		state := "as documented"
+		switch {
+		case e.Created && plan:
+			state = "would be created"
+		case e.Created:
+			state = "created"
+		}
+		fmt.Fprintf(w, "topic %-22s %3d partitions  %s\n", e.Spec.Name, e.Partitions, state)
+		for _, d := range e.Drift {
+			fmt.Fprintf(w, "      differs: %s\n", d)
+		}
+	}
+	return nil
+}
+
+func migrateTables(ctx context.Context, c config.Config, plan bool, w io.Writer) error {
+	db, err := app.OpenDatabase(c)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	steps, err := clickhouse.Migrate(ctx, db, clickhouse.MigrateOptions{Plan: plan,
+		Target: clickhouse.Target{Database: c.ClickHouse.Database, Cluster: c.ClickHouse.Cluster}})
+	for _, s := range steps {
+		fmt.Fprintf(w, "step %03d %s (%s)\n", s.Number, s.Name, s.Why)
+	}
+	if err == nil && len(steps) == 0 {
+		fmt.Fprintln(w, "schema is up to date: 0 steps")
+	}
+	return err
+}

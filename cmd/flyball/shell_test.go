@@ -1,0 +1,16 @@
+package main
+
+import (
+	"os/exec"
+	"testing"
+)
+
+// The command that a trip prints for its reset broke at a name with an apostrophe.
+func TestPrintedCommandIsOneWordInAShell(t *testing.T) {
+	for _, s := range []string{"plain", "", "a b", "it's", "''", `back\slash`, "$(id)", "`id`", "a\nb", "*", "~", "!x", "a;b"} {
+		out, err := exec.Command("sh", "-c", "printf %s "+shellWord(s)).Output()
+		if err != nil || string(out) != s {
+			t.Errorf("%q became %q: %v", s, out, err)
+		}
+	}
+}

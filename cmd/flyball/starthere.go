@@ -1,0 +1,120 @@
+package main
+
+import (
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/report"
+	"flyball/detect/enforce/api"
+	"flyball/detect/enforce/manifest"
+	"flyball/schema/clickhouse/query"
+)
+
+// recentCoverage is how far back start-here looks for calls that were not asked: a gate
+// that was put in place last week is there.
+const recentCoverage = 24 * time.Hour
+
+// startingPoints are the rows of start-here, and the gateways at which calls were never
+// asked of the check.
+type startingPoints struct {
+	rows []query.StartRow
+	open []query.CoverageRow
+}
+
+func startHereCommand(o *options) *cobra.Command {
+	var w window
+	limit := 20
+	var open []query.CoverageRow
+	a := answer[[]query.StartRow]{window: &w, query: func(r *request) ([]query.StartRow, error) {
+		s, err := readStartingPoints(r, limit)
+		open = s.open
+		return s.rows, err
+	}, table: func(w io.Writer, rows []query.StartRow) error {
+		if err := report.StartHere(w, rows); err != nil {
+			return err
+		}
+		return report.Uncovered(w, open)
+	}}
+	cmd := &cobra.Command{Use: "start-here", Args: cobra.NoArgs, RunE: a.run(o),
+		Short: "The first ten minutes: which agent does most that cannot be undone, with nobody to ask"}
+	w.flags(cmd, "720h")
+	cmd.Flags().IntVar(&limit, "limit", limit, limitHelp)
+	return cmd
+}
+
+func readStartingPoints(r *request, limit int) (s startingPoints, err error) {
+	db, err := r.database()
+	if err != nil {
+		return s, err
+	}
+	if s.rows, err = query.StartHere(r.ctx, db, r.since, r.until, limit); err != nil {
+		return s, err
+	}
+	recent := r.now.Add(-recentCoverage)
+	if recent.Before(r.since) {
+		recent = r.since
+	}
+	covered, err := query.ReadCoverage(r.ctx, db, recent, r.until)
+	if err != nil {
+		return s, err
+	}
+	s.open = covered.NeverAskedRows()
+	c, err := r.config()
+	if err != nil {
+		return s, err
+	}
+	control, err := r.control()
+	if err != nil {
+		return s, err
+	}
+	names := make([]caller, len(s.rows))
+	for i := range s.rows {
+		names[i] = callerByTrust(s.rows[i].AgentID, s.rows[i].Trust)
+	}
+	enforced := control.enforcement(r.ctx, names)
+	manifests, err := control.manifests(r.ctx)
+	if err != nil {
+		manifests = manifest.NewStore() // no point answers: as if there were none
+	}
+	for i := range s.rows {
+		s.rows[i].Owner = ownerOf(c, s.rows[i].AgentID)
+		s.addMissing(&s.rows[i], manifests, enforced)
+	}
+	return s, nil
+}
+
+// ownerOf is the owner that the configuration names of an agent; empty: none.
+func ownerOf(c config.Config, agent string) string {
+	owner := ""
+	for _, e := range c.Agents {
+		if e.ID == agent && e.Owner != "" {
+			owner = e.Owner
+		}
+	}
+	return owner
+}
+
+// addMissing notes what an agent's use of an irreversible route lacks.
+func (s *startingPoints) addMissing(u *query.StartRow, manifests *manifest.Store, enforced map[string]api.ArmedAgent) {
+	named, gated := guards(manifests, u)
+	e, known := enforced[u.AgentID]
+	for _, c := range s.open {
+		if c.AgentID == u.AgentID {
+			u.Unasked = append(u.Unasked, c.Gateway)
+		}
+	}
+	for _, m := range []struct {
+		what    string
+		missing bool
+	}{
+		{"gate", !gated}, {"manifest", !named}, {"owner", u.Owner == ""}, {"declaration", !u.Declared},
+		{"arming (unknown: no point answers)", !known}, {"arming", known && e.State != "armed"}, {"check", len(u.Unasked) > 0},
+	} {
+		if m.missing {
+			u.Missing = append(u.Missing, m.what)
+		}
+	}
+}

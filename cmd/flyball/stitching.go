@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"flyball/cmd/internal/report"
+	"flyball/schema/clickhouse/query"
+)
+
+func stitchingCommand(o *options) *cobra.Command {
+	var w window
+	var by string
+	a := answer[[]query.StitchingRow]{window: &w, table: report.Stitching,
+		query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.StitchingRow, error) {
+			if err := wordFlag("--by", by, "hour", "day"); err != nil {
+				return nil, err
+			}
+			rows, err := query.Stitching(ctx, db, r.since, r.until, by)
+			report.Advise(rows)
+			return rows, err
+		})}
+	cmd := &cobra.Command{Use: "stitching", Args: cobra.NoArgs, RunE: a.run(o),
+		Short: "How calls were bound to runs: share of each rule by producer, and what would make them exact"}
+	w.flags(cmd, "")
+	cmd.Flags().StringVar(&by, "by", "", "hour or day: the shares over time")
+	return cmd
+}

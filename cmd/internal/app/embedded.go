@@ -1,0 +1,68 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"flyball/cmd/internal/config"
+	"flyball/cmd/internal/embedded/broker"
+	engine "flyball/cmd/internal/embedded/clickhouse"
+)
+
+// startBroker starts the embedded Kafka broker.
+func (p *process) startBroker() error {
+	o, err := brokerOptions(p.config)
+	if err != nil {
+		return err
+	}
+	b, err := broker.Start(o, p.log.With("component", "broker"), p.metrics)
+	if err != nil {
+		return err
+	}
+	p.parts.start(part{name: "broker", run: func(ctx context.Context) error {
+		defer b.Close()
+		return b.Run(ctx)
+	}})
+	return nil
+}
+
+// startEngine starts the embedded ClickHouse engine and waits until it answers.
+func (p *process) startEngine(ctx context.Context) error {
+	o, err := engineOptions(p.config)
+	if err != nil {
+		return err
+	}
+	if !p.log.Enabled(ctx, slog.LevelInfo) {
+		o.Args = append(o.Args, "--log-level", "error")
+	}
+	supervisor := engine.NewSupervisor(o, p.log, p.metrics)
+	ready := func() error {
+		if !supervisor.Ready() {
+			return errors.New("the engine is not answering")
+		}
+		return nil
+	}
+	p.parts.start(part{name: "engine", run: supervisor.Run, ready: ready, stopTimeout: 20 * time.Second})
+	if err := p.parts.waitReady(ctx, ready, time.Minute); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	return nil
+}
+
+// engineOptions are those of the embedded engine, its password included.
+func engineOptions(c config.Config) (engine.Options, error) {
+	o := engine.DefaultOptions()
+	o.Path, o.Listen = filepath.Join(c.Data, "engine"), c.ClickHouse.Listen
+	o.Args = []string{"engine", "--path", o.Path, "--listen", o.Listen}
+	o.User = c.ClickHouse.User
+	if c.ClickHouse.PasswordFile == "" {
+		return o, nil
+	}
+	var err error
+	o.Password, err = secretFile("clickhouse.password_file", c.ClickHouse.PasswordFile)
+	return o, err
+}

@@ -1,0 +1,71 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"flyball/cmd/internal/config"
+	"flyball/detect/enforce/point"
+	"flyball/detect/engine"
+	"flyball/detect/policy"
+	"flyball/detect/stitch"
+	"flyball/schema"
+)
+
+// startDetect starts what binds calls to runs, scores them and decides.
+func (p *process) startDetect() error {
+	c, log := p.config, p.log.With("component", "detect")
+	for _, w := range c.Warnings(time.Now()) {
+		log.Warn(w)
+	}
+	beats := point.NewHeartbeats()
+	p.parts.start(part{name: "heartbeats of points", run: func(ctx context.Context) error { return beats.Run(ctx, p.kafka) }})
+
+	o := engine.DefaultConfig()
+	o.Kafka, o.Now, o.Stage = p.kafka, time.Now, p.stage
+	o.Logger, o.Registerer = log, p.metrics
+	o.Limits, o.CheckpointEvery = stitchLimits(c), time.Duration(c.Detect.CheckpointEvery)
+	o.Rules = PolicyRules(c)
+	o.FalseTrips, o.FalseSuspicions = c.Detect.FalseTripsPer1000/1000, c.Detect.FalseSuspicionsPer1000/1000
+	o.Unscoped = c.Detect.LearnedScope == config.LearnedScopeOff
+	o.About = p.registry.about
+	o.ProvenCommands = func() bool { return beats.AllRead(schema.CommandProven, time.Now()) }
+	host, _ := os.Hostname()
+	e, err := engine.New(o, fmt.Sprintf("%s/%d", host, os.Getpid()))
+	if err != nil {
+		return err
+	}
+	p.parts.start(part{name: "detect", run: e.Run, ready: e.Ready, stopTimeout: 30 * time.Second})
+	return nil
+}
+
+// stitchLimits are the configured limits of a process, shared out among its partitions.
+func stitchLimits(c config.Config) stitch.Limits {
+	l := stitch.DefaultLimits()
+	l.OpenRunsPerActor = c.Detect.MaxOpenRunsPerActor
+	l.OpenRuns = max(c.Detect.MaxOpenRuns/c.Kafka.Partitions, 1)
+	l.Actors = max(c.Detect.MaxActors/c.Kafka.Partitions, 1)
+	l.SessionGap, l.ConversationGap = time.Duration(c.Detect.SessionGap), time.Duration(c.Detect.ConversationGap)
+	l.RunGap, l.Lateness = time.Duration(c.Detect.RunGap), time.Duration(c.Detect.Lateness)
+	return l
+}
+
+// PolicyRules are the configured rules of decisions. They mean nothing unless the configuration is valid.
+func PolicyRules(c config.Config) policy.Rules {
+	r := policy.DefaultRules()
+	r.Arming = policy.ParseArming(c.Detect.Mode == config.ModeArmed, c.Detect.Armed)
+	if c.Detect.LearnedScope != config.LearnedScopeEnforce {
+		r.Arming.ExplicitOnly = []string{schema.FamilyScope}
+	}
+	r.TTL = time.Duration(c.Detect.TripTTL)
+	r.Exceptions = c.Detect.PolicyExceptions()
+	for i, g := range c.Detect.Policy {
+		name := cmp.Or(g.Name, fmt.Sprintf("detect.policy[%d]", i))
+		r.Graded = append(r.Graded, policy.Rule{Name: name, Agent: g.Agent, Tag: g.Tag, Family: g.Family, Criticality: g.Criticality,
+			Level: g.Level.Value, Reversibility: g.Reversibility.Value, Action: g.Action.Value, TTL: time.Duration(g.TTL)})
+	}
+	return r
+}

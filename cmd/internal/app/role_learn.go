@@ -1,0 +1,35 @@
+package app
+
+import (
+	"log/slog"
+	"time"
+
+	"flyball/cmd/internal/config"
+	"flyball/detect/learn"
+	"flyball/schema/clickhouse"
+	"flyball/schema/kafka"
+)
+
+// startLearn starts what publishes baselines and learned routes.
+func (p *process) startLearn() error {
+	o := learnOptions(p.config, p.kafka, p.database)
+	o.Logger, o.Registerer = p.log.With("component", "learn"), p.metrics
+	p.parts.start(part{name: "learn", run: learn.New(o).Run})
+	return nil
+}
+
+// NewLearner makes a learner for a command that learns once.
+func NewLearner(c config.Config, cfg kafka.Config, db *clickhouse.Conn, log *slog.Logger) *learn.Learner {
+	o := learnOptions(c, cfg, db)
+	o.Logger = log
+	return learn.New(o)
+}
+
+// learnOptions are the configured ones; Logger and Registerer are left to the caller.
+func learnOptions(c config.Config, cfg kafka.Config, db *clickhouse.Conn) learn.Options {
+	o := learn.DefaultOptions()
+	o.Tenant, o.Kafka, o.DB, o.Rows, o.Code, o.Now = c.Tenant, cfg, db, db, codeVersion(), time.Now
+	o.Every, o.Quarantine = time.Duration(c.Learn.Every), time.Duration(c.Learn.Quarantine)
+	o.Window, o.MinRuns = time.Duration(c.Learn.Window), c.Learn.MinRuns
+	return o
+}

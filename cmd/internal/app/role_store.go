@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"flyball/ingest/store"
+	"flyball/schema/clickhouse"
+	"flyball/schema/kafka"
+)
+
+// startStore starts what inserts the journal into ClickHouse. It migrates the schema first.
+func (p *process) startStore() error {
+	o := store.DefaultOptions()
+	o.Stage = func(s string) {
+		if s == "stored" {
+			p.stage("store.inserted|committed")
+		}
+	}
+	unreadable, err := p.kafka.NewClient("store-produce")
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, unreadable.Close)
+	o.DeadLetters = store.KafkaSink{Out: unreadable}
+	s, err := store.New(o, p.kafka, p.database, p.log, p.metrics)
+	if err != nil {
+		return err
+	}
+	p.parts.start(part{name: "store", ready: s.Ready, stopTimeout: 20 * time.Second, run: func(ctx context.Context) error {
+		if err := p.migrate(ctx); err != nil {
+			return err
+		}
+		return s.Run(ctx)
+	}})
+	return nil
+}
+
+// migrate brings ClickHouse's schema up to date. It tries for as long as ClickHouse is not reachable: no other role
+// waits for it.
+func (p *process) migrate(ctx context.Context) error {
+	target := clickhouse.Target{Database: p.config.ClickHouse.Database, Cluster: p.config.ClickHouse.Cluster}
+	log := p.log.With("component", "store")
+	attempts := kafka.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second, Timeout: time.Minute}
+	return kafka.Retry(ctx, attempts, func(ctx context.Context) error {
+		steps, err := clickhouse.Migrate(ctx, p.database, clickhouse.MigrateOptions{Target: target})
+		switch {
+		case clickhouse.IsPermanent(err):
+			return kafka.Permanent(err)
+		case err == nil && len(steps) > 0:
+			log.Info("schema migrated", "steps", len(steps))
+		}
+		return err
+	}, func(err error, wait time.Duration) {
+		log.Warn("ClickHouse unavailable, trying again", "error", err, "in", wait)
+	})
+}

@@ -1,0 +1,63 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"flyball/cmd/internal/config"
+	"flyball/schema/identity"
+	"flyball/schema/route"
+	"flyball/schema/route/openapi"
+)
+
+// NewClassifiers makes what tells who called and what kind of call it was, by the configuration alone.
+func NewClassifiers(c config.Config, key identity.Key) (*identity.Resolver, *route.Current, error) {
+	id, err := newResolver(c, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	operator, err := operatorRoutes(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	routes, err := newRoutes(operator, key)
+	return id, routes, err
+}
+
+func newResolver(c config.Config, key identity.Key) (*identity.Resolver, error) {
+	return identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: identityEntries(c.Agents)})
+}
+
+// newRoutes are the operator's routes, before learned ones are put in place.
+func newRoutes(operator []route.Rule, key identity.Key) (*route.Current, error) {
+	table, err := route.NewTable(route.Options{Version: "config", Operator: operator, DigestKey: key})
+	if err != nil {
+		return nil, err
+	}
+	return route.NewCurrent(table), nil
+}
+
+// operatorRoutes are the routes of the configuration, and after them those of OpenAPI documents: where both describe
+// one, the configuration's wins.
+func operatorRoutes(c config.Config) ([]route.Rule, error) {
+	var byHand, documents []route.Rule
+	for i, r := range c.Routes {
+		if r.OpenAPI != "" {
+			text, err := os.ReadFile(r.OpenAPI)
+			if err != nil {
+				return nil, fmt.Errorf("routes[%d].openapi: %w", i, err)
+			}
+			rules, err := openapi.Rules(text, r.Base)
+			if err != nil {
+				return nil, fmt.Errorf("routes[%d].openapi: %s: %w", i, r.OpenAPI, err)
+			}
+			documents = append(documents, rules...)
+			continue
+		}
+		byHand = append(byHand, route.Rule{Method: strings.ToUpper(r.Method), Template: r.Template, Tool: r.Tool, MCP: r.MCP,
+			Effect: r.Effect.Value, Reversibility: r.Reversibility.Value,
+			Resources: r.Resources, Amount: r.Amount, Currency: r.Currency})
+	}
+	return append(byHand, documents...), nil
+}

@@ -1,0 +1,62 @@
+package app
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+
+	"flyball/cmd/internal/config"
+)
+
+// clientTLS is for connections to others: nil roots are the system's. key is the section's name in the configuration.
+func clientTLS(key string, t config.TLS) (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	var err error
+	if t.CA != "" {
+		if conf.RootCAs, err = readAuthorities(key, t); err != nil {
+			return nil, err
+		}
+	}
+	if t.Cert != "" {
+		conf.Certificates, err = readCertificate(key, t)
+	}
+	return conf, err
+}
+
+// serverTLS is for a listener; nil when the section is empty. With an authority, clients must show a certificate of it.
+func serverTLS(key string, t config.TLS) (*tls.Config, error) {
+	if t == (config.TLS{}) {
+		return nil, nil
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	var err error
+	if conf.Certificates, err = readCertificate(key, t); err != nil {
+		return nil, err
+	}
+	if t.CA != "" {
+		conf.ClientAuth = tls.RequireAndVerifyClientCert
+		conf.ClientCAs, err = readAuthorities(key, t)
+	}
+	return conf, err
+}
+
+func readCertificate(key string, t config.TLS) ([]tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	if err != nil {
+		return nil, fmt.Errorf("%s.cert, %s.key: %w", key, key, err)
+	}
+	return []tls.Certificate{pair}, nil
+}
+
+func readAuthorities(key string, t config.TLS) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(t.CA)
+	if err != nil {
+		return nil, fmt.Errorf("%s.ca: %w", key, err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s.ca: no certificate in %s", key, t.CA)
+	}
+	return pool, nil
+}

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// problems are what Validate has found. Each names the key, the value and the rule that it breaks.
+type problems struct{ errs []error }
+
+func (p *problems) add(format string, args ...any) {
+	p.errs = append(p.errs, fmt.Errorf(format, args...))
+}
+
+// err joins the problems, sorted by key; nil without any.
+func (p *problems) err() error {
+	slices.SortFunc(p.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(p.errs...)
+}
+
+// oneOf refuses a value that is not among words. An empty one was left out.
+func (p *problems) oneOf(key, value string, words ...string) {
+	if value != "" {
+		p.mustBeOneOf(key, value, words...)
+	}
+}
+
+// mustBeOneOf refuses a value that is not among words, an empty one included.
+func (p *problems) mustBeOneOf(key, value string, words ...string) {
+	if !slices.Contains(words, value) {
+		p.add("%s: %q is none of %s", key, value, strings.Join(words, ", "))
+	}
+}
+
+// pattern refuses what path.Match cannot read.
+func (p *problems) pattern(key, value string) {
+	if _, err := path.Match(value, ""); err != nil {
+		p.add("%s: %q is no pattern: %w", key, value, err)
+	}
+}
+
+// readable refuses a file that cannot be opened. An empty name was left out.
+func (p *problems) readable(key, file string) {
+	if file == "" {
+		return
+	}
+	if err := canOpen(file); err != nil {
+		p.add("%s: %w", key, err)
+	}
+}
+
+func canOpen(file string) error {
+	f, err := os.Open(file)
+	if err == nil {
+		_ = f.Close()
+	}
+	return err
+}
+
+// above0 refuses a duration or a number that is not above 0.
+func above0[T Duration | int](p *problems, key string, v T) {
+	switch v := any(v).(type) {
+	case Duration:
+		if v <= 0 {
+			p.add("%s: %s must be above 0", key, v)
+		}
+	case int:
+		if v < 1 {
+			p.add("%s: %d must be at least 1", key, v)
+		}
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

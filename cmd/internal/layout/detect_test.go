@@ -1,0 +1,47 @@
+package layout
+
+import (
+	"go/ast"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// detection finds, enforcement holds: they meet in commands of the log, and in the few
+// packages that say how agents, calls and scopes are named.
+var (
+	detection = []string{"baselinestore", "detector", "engine", "feature", "learn", "model", "policy", "score", "stitch"}
+	shared    = []string{"feature", "model/baseline", "model/scope"}
+)
+
+// sharedExceptions are the other packages of detection that one of enforcement imports.
+var sharedExceptions = map[string][]string{
+	"enforce/api":       {"policy"}, // exceptions of the configuration and by command are one type
+	"enforce/exception": {"policy"},
+}
+
+func TestDetectionAndEnforcementMeetInFewPackages(t *testing.T) {
+	sources(t, false, func(path string, f *ast.File) {
+		own, ok := strings.CutPrefix(path[:max(strings.LastIndexByte(path, '/'), 0)], "detect/")
+		if !ok {
+			return
+		}
+		room, _, _ := strings.Cut(own, "/")
+		for _, imp := range f.Imports {
+			p, _ := strconv.Unquote(imp.Path.Value)
+			to, ok := strings.CutPrefix(p, "flyball/detect/")
+			if !ok {
+				continue
+			}
+			target, _, _ := strings.Cut(to, "/")
+			switch {
+			case slices.Contains(detection, room) && target == "enforce":
+				t.Errorf("%s imports %s: detection knows nothing of enforcement", path, p)
+			case room == "enforce" && slices.Contains(detection, target) && !slices.Contains(shared, to) &&
+				!slices.Contains(sharedExceptions[own], to):
+				t.Errorf("%s imports %s: of detection, enforcement uses %v only", path, p, shared)
+			}
+		}
+	})
+}

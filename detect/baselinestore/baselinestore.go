@@ -1,0 +1,93 @@
+// Package baselinestore reads the topic that baselines and learned routes are published to: once, up to its end as of
+// now, or continuously with a Watcher.
+//
+// It publishes nothing, and it does not wait for a version that is not there yet.
+package baselinestore
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
+	"flyball/schema/route"
+	"flyball/schema/wire"
+)
+
+// ErrNotPublished means that no such version was published, or that it was withdrawn.
+var ErrNotPublished = errors.New("no such baseline in " + wire.BaselinesTopic)
+
+// LatestBaseline returns the last published version whose name is wanted, or ErrNotPublished.
+func LatestBaseline(ctx context.Context, cfg kafka.Config, wanted func(version string) bool) (*baseline.Baseline, error) {
+	last, err := latest(ctx, cfg, func(key string) bool { return wire.IsBaseline(key) && wanted(key) })
+	if err != nil {
+		return nil, err
+	}
+	return Decode(string(last.Key), last.Value)
+}
+
+// LatestRoutes returns a tenant's learned routes as they were last published, or ErrNotPublished.
+func LatestRoutes(ctx context.Context, cfg kafka.Config, tenant string) (route.Learned, error) {
+	last, err := latest(ctx, cfg, func(key string) bool { return key == wire.RoutesKey(tenant) })
+	if err != nil {
+		return route.Learned{}, err
+	}
+	return decodeRoutes(last.Value)
+}
+
+func decodeRoutes(value []byte) (route.Learned, error) {
+	return wire.DecodeDocument[route.Learned](value, wire.RoutesVersion)
+}
+
+func latest(ctx context.Context, cfg kafka.Config, wanted func(key string) bool) (*kgo.Record, error) {
+	var found newest
+	_, err := readToEnd(ctx, cfg, func(r *kgo.Record) {
+		if wanted(string(r.Key)) {
+			found.add(r)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if found.record() == nil {
+		return nil, ErrNotPublished
+	}
+	return found.record(), nil
+}
+
+// newest keeps the last record and the one before it, in case the last is withdrawn.
+type newest []*kgo.Record
+
+// add takes the next record. One without a value withdraws those of its key.
+func (n *newest) add(r *kgo.Record) {
+	if r.Value == nil {
+		*n = slices.DeleteFunc(*n, func(f *kgo.Record) bool { return string(f.Key) == string(r.Key) })
+		return
+	}
+	*n = append((*n)[max(len(*n)-1, 0):], r)
+}
+
+// record is the newest record, nil where there is none.
+func (n newest) record() *kgo.Record {
+	if len(n) == 0 {
+		return nil
+	}
+	return n[len(n)-1]
+}
+
+// readToEnd hands the topic's records to each and returns the offset of the next record that will be written. A topic
+// that does not exist has no records.
+func readToEnd(ctx context.Context, cfg kafka.Config, each func(*kgo.Record)) (next int64, err error) {
+	ends, err := kafka.ReadToEnd(ctx, cfg, "baselines", wire.BaselinesTopic, nil, func(r *kgo.Record) error {
+		each(r)
+		return nil
+	})
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return 0, nil
+	}
+	return ends[0], err
+}

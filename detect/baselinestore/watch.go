@@ -1,0 +1,186 @@
+package baselinestore
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/model/baseline"
+	"flyball/schema/kafka"
+	"flyball/schema/route"
+	"flyball/schema/wire"
+)
+
+// watchPause is how long a Watcher waits before it reads again after an error.
+const watchPause = 5 * time.Second
+
+// Watcher follows what is published for one tenant, with one client and one goroutine for all subscribers. A version
+// that cannot be read is logged and leaves the one before in place. The zero value is not usable; see NewWatcher.
+type Watcher struct {
+	kafka  kafka.Config
+	tenant string
+	log    *slog.Logger
+	pause  time.Duration
+
+	onBaseline []func(*baseline.Baseline)
+	onRoutes   []func(route.Learned) error
+
+	loaded   bool
+	next     int64  // offset of the next record to read
+	baseline string // version that subscribers have
+	routes   string // version that subscribers have
+}
+
+// NewWatcher makes a Watcher; it does nothing before Load or Run.
+func NewWatcher(cfg kafka.Config, tenant string, log *slog.Logger) *Watcher {
+	return &Watcher{kafka: cfg, tenant: tenant, log: log, pause: watchPause}
+}
+
+// OnBaseline calls f with the newest baseline, and again with each newer one. Calls never overlap. It must not be
+// called after Load or Run.
+func (w *Watcher) OnBaseline(f func(*baseline.Baseline)) { w.onBaseline = append(w.onBaseline, f) }
+
+// OnRoutes calls f with the newest learned routes, as OnBaseline does. An error of f is logged.
+func (w *Watcher) OnRoutes(f func(route.Learned) error) { w.onRoutes = append(w.onRoutes, f) }
+
+// Load reads the topic up to its end and calls the subscribers with the newest versions, those of them that exist. Run
+// goes on from there.
+func (w *Watcher) Load(ctx context.Context) error {
+	var baselines, routes newest
+	next, err := readToEnd(ctx, w.kafka, func(r *kgo.Record) {
+		switch w.kind(string(r.Key)) {
+		case baselineRecord:
+			baselines.add(r)
+		case routesRecord:
+			routes.add(r)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	w.loaded, w.next = true, next
+	w.publishBaseline(baselines.record())
+	w.publishRoutes(routes.record())
+	return nil
+}
+
+// Run follows the topic until ctx ends, and then returns nil. Errors are logged and waited out, missing rights included:
+// whoever subscribes goes on with the last version.
+func (w *Watcher) Run(ctx context.Context) error {
+	for {
+		err := w.follow(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		w.log.Warn("published baselines and routes cannot be read, the last versions stay", "topic", wire.BaselinesTopic, "error", err)
+		if !kafka.Sleep(ctx, w.pause) {
+			return nil
+		}
+	}
+}
+
+func (w *Watcher) follow(ctx context.Context) error {
+	if !w.loaded {
+		if err := w.Load(ctx); err != nil {
+			return err
+		}
+	}
+	client, err := w.kafka.NewClient("baselines-watch",
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.BaselinesTopic: {0: kgo.NewOffset().At(w.next)}}))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	c := kafka.Consumer{Config: w.kafka, Client: client, Name: "baselines-watch", Handle: w.handle}
+	return c.Run(ctx)
+}
+
+// handle calls the subscribers with the newest versions of a batch. When their baseline was withdrawn and the batch has
+// no other, it reads the topic anew to find the one before.
+func (w *Watcher) handle(ctx context.Context, b kafka.Batch) error {
+	var last, routes *kgo.Record
+	withdrawn := false
+	for r := range b.RecordsAll() {
+		w.next = r.Offset + 1
+		switch w.kind(string(r.Key)) {
+		case baselineRecord:
+			switch {
+			case r.Value != nil:
+				last, withdrawn = r, false
+			case last != nil && string(last.Key) == string(r.Key):
+				last, withdrawn = nil, true
+			case string(r.Key) == w.baseline:
+				withdrawn = last == nil
+			}
+		case routesRecord:
+			routes = r
+		}
+	}
+	w.publishRoutes(routes)
+	if !withdrawn {
+		w.publishBaseline(last)
+		return nil
+	}
+	if err := w.Load(ctx); err != nil {
+		w.loaded = false
+		return err
+	}
+	return nil
+}
+
+type recordKind int
+
+const (
+	otherRecord recordKind = iota
+	baselineRecord
+	routesRecord
+)
+
+// kind tells by a record's key whether it is one of the tenant's.
+func (w *Watcher) kind(key string) recordKind {
+	switch {
+	case key == wire.RoutesKey(w.tenant):
+		return routesRecord
+	case wire.IsBaseline(key) && VersionTenant(key) == w.tenant:
+		return baselineRecord
+	}
+	return otherRecord
+}
+
+func (w *Watcher) publishBaseline(r *kgo.Record) {
+	if r == nil || string(r.Key) == w.baseline || len(w.onBaseline) == 0 {
+		return
+	}
+	body, err := Decode(string(r.Key), r.Value)
+	if err != nil {
+		w.log.Warn("a published baseline cannot be read, the one before stays", "error", err)
+		return
+	}
+	w.baseline = string(r.Key)
+	for _, f := range w.onBaseline {
+		f(body)
+	}
+}
+
+func (w *Watcher) publishRoutes(r *kgo.Record) {
+	if r == nil || r.Value == nil || len(w.onRoutes) == 0 {
+		return
+	}
+	learned, err := decodeRoutes(r.Value)
+	if err == nil && learned.Version == w.routes {
+		return
+	}
+	for _, f := range w.onRoutes {
+		if err == nil {
+			err = f(learned)
+		}
+	}
+	if err != nil {
+		w.log.Warn("published routes cannot be used, those before stay", "error", fmt.Errorf("routes %s: %w", learned.Version, err))
+		return
+	}
+	w.routes = learned.Version
+}

@@ -1,0 +1,158 @@
+package detector
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"flyball/detect/feature"
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/callrate"
+	"flyball/detect/score"
+	"flyball/schema"
+	"flyball/schema/wire"
+)
+
+// callRateName is the detector's name in stored state.
+const callRateName = "callrate"
+
+// callRateDetector finds actors that make far more calls in a quarter of an hour than they
+// do in that hour of the week. The run whose call is one too many has the finding. It is a
+// backstop: it alerts and never trips.
+type callRateDetector struct {
+	falseTrips float64 // share of quarters of an hour of clean actors that may be found
+	rates      *callrate.Model
+}
+
+// callRateState is a run's finding.
+type callRateState struct {
+	Progress
+	score   float64
+	quarter int64           // number of the quarter of an hour
+	from    int64           // event time of its first call, Unix ns
+	calls   schema.Exposure // of the actor in it
+}
+
+// callRateActor is what is kept of an actor: its counts, and what was reported last.
+type callRateActor struct {
+	counts callrate.Counter
+	last   rateReport
+}
+
+// rateReport is the quarter of an hour that was reported last, and after how many calls.
+type rateReport struct {
+	quarter int64
+	calls   uint64
+}
+
+// shouldReport reports whether so many calls are to be reported. What goes on from one
+// quarter to the next is reported again when it has doubled.
+func (r *rateReport) shouldReport(k *callrate.Count, limit uint64) bool {
+	if r.calls > 0 && k.Quarter >= r.quarter-1 && k.Quarter <= r.quarter+1 {
+		if k.N >= limit {
+			r.quarter = max(r.quarter, k.Quarter)
+		}
+		return k.N >= max(limit, 2*r.calls)
+	}
+	return k.N >= limit
+}
+
+// Describe implements Detector.
+func (*callRateDetector) Describe() Description {
+	return Description{Name: callRateName, StateVersion: 9,
+		NewRunState: func() State { return &callRateState{} }, NewActorState: func() State { return &callRateActor{} }}
+}
+
+// Activate implements Detector.
+func (d *callRateDetector) Activate(m *score.Model) {
+	d.rates = nil
+	if m != nil {
+		d.rates = m.Baseline.CallRates
+	}
+}
+
+// Judge counts a call of the run's actor. Counting goes on where there is nothing to compare with.
+func (d *callRateDetector) Judge(c *Call) {
+	who := &c.RunState.Reference
+	a := c.ActorState().(*callRateActor)
+	k := a.counts.Add(xxhash.Sum64String(who.Agent), c.Start, c.Reversibility == schema.Irreversible)
+	if k == nil || k.N < callrate.MinCalls || c.Baseline == nil {
+		return
+	}
+	limit, ok := k.Limit(d.rates, who.Agent, who.Group, d.falseTrips)
+	if !ok || !a.last.shouldReport(k, limit) {
+		return
+	}
+	a.last = rateReport{k.Quarter, k.N}
+	s, _ := c.State().(*callRateState)
+	if s == nil {
+		s = &callRateState{}
+		c.Keep(s)
+	}
+	if s.OpenedAt == 0 {
+		s.OpenedAt = c.Start
+	}
+	usual := d.rates.UsualAt(who.Agent, who.Group, callrate.HourOfWeek(k.Quarter))
+	s.Level, s.Closed, s.score = schema.LevelAlert, false, usual.Score(k.N)
+	s.quarter, s.from, s.calls = k.Quarter, k.From, schema.Exposure{Calls: k.N, Irreversible: k.Irreversible}
+	out := d.describe(c, s)
+	if c.DecideByRule(out, s.Decisions) { // an operator's rule that grades alerts
+		s.Decisions++
+	}
+	c.Report(out)
+}
+
+func (d *callRateDetector) describe(c *Call, s *callRateState) *schema.Finding {
+	out := c.NewFinding(schema.FamilyPace, &s.Progress)
+	out.OnsetAt, out.Score, out.DelayCalls, out.Exposure = s.from, s.score, s.calls.Calls, s.calls
+	evidence := unmeasured("calls_in_quarter_hour", schema.OptionalFloat(s.calls.Calls), schema.Unknown)
+	evidence.Score = schema.OptionalFloat(calibrate.RoundDigits(s.score))
+	usually := ""
+	if d.rates != nil { // the baseline of today may have none
+		out.ExpectedRate, out.BeyondData = d.rates.Calibration.P(s.score)
+		u := d.rates.UsualAt(c.RunState.Reference.Agent, c.RunState.Reference.Group, callrate.HourOfWeek(s.quarter))
+		evidence.Usual, evidence.Peers = schema.OptionalFloat(calibrate.RoundDigits(u.Calls)), schema.OptionalFloat(calibrate.RoundDigits(u.Peers))
+		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
+	}
+	out.Evidence = []schema.Contribution{evidence}
+	out.Summary = fmt.Sprintf("%s makes far more calls than at this time of the week: %d in the quarter of an hour from %s UTC%s, now %s",
+		agentName(c.Run), s.calls.Calls, time.Unix(0, callrate.QuarterStart(s.quarter)).UTC().Format("15:04"), usually,
+		strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
+	return out
+}
+
+// Close closes the finding with its run.
+func (d *callRateDetector) Close(c *Call) {
+	if s, _ := c.State().(*callRateState); s != nil && c.Baseline != nil && s.OpenedAt > 0 && !s.Closed {
+		s.Closed = true
+		c.Report(d.describe(c, s))
+	}
+}
+
+// empty implements emptyState.
+func (s *callRateState) empty() bool { return s.OpenedAt == 0 }
+
+// Code implements State.
+func (s *callRateState) Code(c *wire.Coder) {
+	c.Int(&s.OpenedAt)
+	if s.OpenedAt == 0 {
+		return
+	}
+	c.Bool(&s.Closed)
+	s.Level = schema.LevelAlert
+	wire.Num(c, &s.Decisions)
+	c.Float(&s.score)
+	c.Int(&s.quarter)
+	c.Int(&s.from)
+	c.Uint(&s.calls.Calls)
+	c.Uint(&s.calls.Irreversible)
+}
+
+// Code implements State.
+func (a *callRateActor) Code(c *wire.Coder) {
+	a.counts.Code(c)
+	c.Int(&a.last.quarter)
+	c.Uint(&a.last.calls)
+}

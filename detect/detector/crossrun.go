@@ -1,0 +1,128 @@
+package detector
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"flyball/detect/feature"
+	"flyball/detect/model/calibrate"
+	"flyball/detect/score"
+	"flyball/schema"
+	"flyball/schema/wire"
+)
+
+// crossRunName is the detector's name in stored state.
+const crossRunName = "crossrun"
+
+// crossRunDetector finds actors that run away over several runs, none of which shows it
+// alone. The run whose call is one too many has the finding.
+type crossRunDetector struct {
+	threshold float64 // score of an actor from which it is found
+}
+
+// alarmMemory is how long an actor's alarm is remembered: the second within it trips. Each
+// begins the count anew, so that they rest on different calls.
+const alarmMemory = 24 * time.Hour
+
+// crossRunActor is what is kept of an actor, over all its runs.
+type crossRunActor struct {
+	score.ActorScore
+	alarmedAt int64 // event time of the last alarm, Unix ns; 0: none
+}
+
+// crossRunState is a run's finding that its actor runs away over several runs.
+type crossRunState struct {
+	Progress
+	exposure schema.Exposure     // calls of the run when it was found
+	evidence schema.Contribution // of the actor
+	score    float64
+}
+
+// Describe implements Detector.
+func (*crossRunDetector) Describe() Description {
+	return Description{Name: crossRunName, StateVersion: 9,
+		NewRunState: func() State { return &crossRunState{} }, NewActorState: func() State { return &crossRunActor{} }}
+}
+
+// Activate implements Detector.
+func (d *crossRunDetector) Activate(m *score.Model) {
+	if m != nil {
+		d.threshold = m.Baseline.AcrossRuns.Calibration.Threshold(calibrate.ActorShare)
+	}
+}
+
+// Judge takes in a call for its actor.
+func (d *crossRunDetector) Judge(c *Call) {
+	a, run := c.ActorState().(*crossRunActor), c.RunState
+	a.Add(&run.RunScore, &c.Step)
+	if c.Baseline == nil || a.Score <= d.threshold || c.Level(run.Score) >= schema.LevelAlert {
+		return // what a run shows alone is that run's finding
+	}
+	level := schema.LevelAlert
+	if a.alarmedAt > 0 && c.Start-a.alarmedAt < int64(alarmMemory) {
+		level = schema.LevelTrip
+	}
+	a.alarmedAt = c.Start
+	s, _ := c.State().(*crossRunState)
+	if s == nil {
+		s = &crossRunState{}
+		c.Keep(s)
+	}
+	due := c.DecisionDue(&s.Progress, level, schema.FamilySplit, true)
+	if s.Level == schema.LevelNone {
+		s.OpenedAt = c.Start
+	}
+	s.Level, s.Closed = max(s.Level, level), false
+	s.score, s.evidence = a.Score, a.Explain(&run.RunScore, c.Features.Route)
+	s.exposure = schema.Exposure{Calls: run.Calls(), Irreversible: run.Touched.Irreversible}
+	a.Reset()
+	out := s.describe(c)
+	if due {
+		c.DecideTrip(&s.Progress, out)
+	}
+	c.Report(out)
+}
+
+func (s *crossRunState) describe(c *Call) *schema.Finding {
+	out := c.NewFinding(schema.FamilySplit, &s.Progress)
+	out.Score, out.Evidence, out.DelayCalls, out.Exposure = s.score, []schema.Contribution{s.evidence}, s.exposure.Calls, s.exposure
+	if c.Baseline != nil {
+		out.ExpectedRate, out.BeyondData = c.Baseline.Baseline.AcrossRuns.Calibration.P(s.score)
+	}
+	out.Summary = fmt.Sprintf("%s runs away over several runs (%s), none of which shows it alone: now %s", agentName(c.Run),
+		strings.ReplaceAll(s.evidence.Feature, "_", " "), strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation)))
+	return out
+}
+
+// Close closes the finding with its run.
+func (d *crossRunDetector) Close(c *Call) {
+	if s, _ := c.State().(*crossRunState); s != nil && c.Baseline != nil && s.Open() {
+		s.Closed = true
+		c.Report(s.describe(c))
+	}
+}
+
+// Code implements State.
+func (a *crossRunActor) Code(c *wire.Coder) {
+	a.ActorScore.Code(c)
+	c.Int(&a.alarmedAt)
+}
+
+// Code implements State.
+func (s *crossRunState) Code(c *wire.Coder) {
+	s.Progress.Code(c)
+	c.Uint(&s.exposure.Calls)
+	c.Uint(&s.exposure.Irreversible)
+	c.Float(&s.score)
+	e := &s.evidence
+	c.Text(&e.Feature)
+	for _, v := range [...]*schema.OptionalFloat{&e.Observed, &e.Usual, &e.Peers, &e.Humans, &e.Score} {
+		f := float64(*v)
+		c.Float(&f)
+		*v = schema.OptionalFloat(f)
+	}
+	if !c.Encoding {
+		e.Feature = strings.Clone(e.Feature)
+	}
+}

@@ -1,0 +1,52 @@
+package detector
+
+import (
+	"strings"
+
+	"flyball/detect/policy"
+	"flyball/detect/stitch"
+	"flyball/schema"
+	"flyball/schema/wire"
+)
+
+// Progress is how far a finding of a run has come, and what was decided about it.
+type Progress struct {
+	policy.FindingProgress
+	Reported float64 // score of the last version that was published
+	OpenedAt int64   // event time of the call that opened it, Unix ns; 0: never
+	Closed   bool
+}
+
+// Open reports whether the finding has come to a level and is not closed.
+func (p *Progress) Open() bool { return p.Level > schema.LevelNone && !p.Closed }
+
+// Code writes or reads it.
+func (p *Progress) Code(c *wire.Coder) {
+	wire.Small(c, &p.Level)
+	c.Float(&p.Reported)
+	c.Int(&p.OpenedAt)
+	c.Bool(&p.Closed)
+	wire.Num(c, &p.Decisions)
+	c.Int(&p.DecidedAt)
+	if c.Version < 5 {
+		return // there were no exceptions
+	}
+	c.Text(&p.Exception)
+	if !c.Encoding {
+		p.Exception = strings.Clone(p.Exception)
+	}
+}
+
+// agentName is the run's agent, as a summary names it.
+func agentName(r *stitch.Run) string {
+	if r.AgentID == "" {
+		return "an unnamed caller"
+	}
+	return r.AgentID
+}
+
+// unmeasured is evidence of which only what was observed and what is usual is known.
+func unmeasured(feature string, observed, usual schema.OptionalFloat) schema.Contribution {
+	return schema.Contribution{Feature: feature, Observed: observed, Usual: usual, Peers: schema.Unknown, Humans: schema.Unknown,
+		Score: schema.Unknown}
+}

@@ -1,0 +1,133 @@
+package detector
+
+import (
+	"fmt"
+	"strings"
+
+	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
+	"flyball/detect/score"
+	"flyball/schema"
+	"flyball/schema/wire"
+)
+
+// runawayName is the detector's name in stored state.
+const runawayName = "runaway"
+
+// runawayDetector finds runs whose score in a family is rare among clean runs. Each family
+// is a finding of its own.
+type runawayDetector struct{}
+
+// minFindingChange of a family's score, in natural logarithms of rarity, is published.
+const minFindingChange = 2.3
+
+// runawayState is how far the findings of a run's families have come. Hardly any run has one.
+type runawayState struct{ families [score.NumFamilies]Progress }
+
+// empty implements emptyState.
+func (s *runawayState) empty() bool { return s.families == [score.NumFamilies]Progress{} }
+
+// Describe implements Detector.
+func (*runawayDetector) Describe() Description {
+	return Description{Name: runawayName, StateVersion: 9, NewRunState: func() State { return &runawayState{} }}
+}
+
+// Activate implements Detector: the model is that of the run's score.
+func (*runawayDetector) Activate(*score.Model) {}
+
+// Judge opens or updates the run's findings.
+func (*runawayDetector) Judge(c *Call) {
+	if c.Baseline == nil || c.Run.Level < schema.LevelAlert {
+		return
+	}
+	s, _ := c.State().(*runawayState)
+	if s == nil {
+		s = &runawayState{}
+		c.Keep(s)
+	}
+	for f := range score.Family(score.NumFamilies) {
+		s.judge(c, f)
+	}
+}
+
+func (s *runawayState) judge(c *Call, f score.Family) {
+	p, value := &s.families[f], c.RunState.Families[f]
+	level := c.Level(value)
+	due := c.DecisionDue(p, level, f.String(), c.RunState.Rising(f))
+	if level < schema.LevelAlert || !due && value < p.Reported+minFindingChange && !p.Closed {
+		return
+	}
+	if p.Level == schema.LevelNone {
+		p.OpenedAt = c.Start
+	}
+	p.Level, p.Reported, p.Closed = level, value, false
+	out := s.describe(c, f)
+	if due {
+		c.DecideTrip(p, out)
+	}
+	c.Report(out)
+}
+
+func (s *runawayState) describe(c *Call, f score.Family) *schema.Finding {
+	p, run, body := &s.families[f], c.RunState, c.Baseline.Baseline
+	agent := baseline.AgentKey(c.Run.AgentID, c.Run.AgentTrust)
+	expected := body.Ranks.Expected(&body.Calibration, agent, run.Reference.Group, p.Reported)
+	out := c.NewFinding(f.String(), p)
+	onset, onsetAt, exposure := run.Onset(f)
+	out.OnsetAt, out.DelayCalls, out.Exposure = onsetAt, run.Calls()-onset+1, exposure
+	out.Score, out.ExpectedRate, out.ExpectedOf, out.BeyondData = p.Reported, expected.Rate, expected.Basis, expected.Beyond
+	out.Evidence = run.Explain(f, c.Features.Route)
+	out.Summary = summarizeRunaway(out, agentName(c.Run), c.Call)
+	return out
+}
+
+// summarizeRunaway says in one sentence what happened.
+func summarizeRunaway(f *schema.Finding, who string, c *schema.Call) string {
+	route := strings.TrimSpace(feature.RouteName(c.Method, c.Route, c.Operation))
+	n := f.Exposure.Calls
+	switch f.Family {
+	case schema.FamilyLoop:
+		return fmt.Sprintf("%s repeats calls with the same answer: %d calls since it began, now %s", who, n, route)
+	case schema.FamilyRetry:
+		return fmt.Sprintf("%s goes on calling what fails: %d calls since it began, now %s", who, n, route)
+	case schema.FamilySweep:
+		return fmt.Sprintf("%s walks through resources one by one: %d calls since it began, now %s", who, n, route)
+	case schema.FamilyDestroy:
+		return fmt.Sprintf("%s deletes: %d calls since it began, %d of them irreversible, now %s", who, n, f.Exposure.Irreversible, route)
+	case schema.FamilyFanout:
+		return fmt.Sprintf("%s calls one route after another as its peers never do: %d calls since it began, now %s", who, n, route)
+	case schema.FamilyExfiltration:
+		return fmt.Sprintf("%s is given far more data than its runs are: in %d calls so far, now %s", who, n, route)
+	case schema.FamilyHijack:
+		return fmt.Sprintf("%s writes where its peers hardly ever do: %d calls since it began, now %s", who, n, route)
+	}
+	return fmt.Sprintf("%s makes far more calls than its runs do: %d so far, now %s", who, n, route)
+}
+
+// Close closes the findings of all families with their run.
+func (*runawayDetector) Close(c *Call) {
+	s, _ := c.State().(*runawayState)
+	if s == nil || c.Baseline == nil {
+		return
+	}
+	for f := range score.Family(score.NumFamilies) {
+		if p := &s.families[f]; p.Level >= schema.LevelAlert && !p.Closed {
+			p.Closed = true
+			c.Report(s.describe(c, f))
+		}
+	}
+}
+
+// Code implements State.
+func (s *runawayState) Code(c *wire.Coder) {
+	families := s.families[:]
+	switch { // there were fewer
+	case c.Version < 4:
+		families = families[:5]
+	case c.Version < 5:
+		families = families[:7]
+	}
+	for i := range families {
+		families[i].Code(c)
+	}
+}

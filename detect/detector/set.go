@@ -1,0 +1,169 @@
+package detector
+
+import (
+	"slices"
+
+	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/scope"
+	"flyball/detect/score"
+	"flyball/detect/stitch"
+	"flyball/schema"
+)
+
+// Set judges the calls of one partition of flyball.calls, in the order of the log.
+type Set struct {
+	options Options
+	metrics *Metrics
+
+	judging []placed // in the order in which they judge a call
+	closing []placed // in the order in which they close a run
+	slots   []Description
+
+	model  *score.Model // nil: no baseline is active
+	levels calibrate.Levels
+
+	features feature.Input // of the call that was judged last
+	call     Call
+	closed   schema.Call
+	sections sectionCoder
+	unknown  []string // detectors whose state was read and that are not in the set
+}
+
+// placed is a detector with the slot of its state.
+type placed struct {
+	Detector
+	slot int
+}
+
+// NewSet is a set of detectors in the order in which they judge a call, and in the order
+// in which they close a run.
+func NewSet(o Options, m *Metrics, judging, closing []Detector) *Set {
+	s := &Set{options: o, metrics: m}
+	for _, d := range judging {
+		s.judging = append(s.judging, placed{d, len(s.slots)})
+		s.slots = append(s.slots, d.Describe())
+	}
+	for _, d := range closing {
+		s.closing = append(s.closing, placed{d, s.slotOf(d.Describe().Name)})
+	}
+	return s
+}
+
+// Add adds a detector that judges and closes after the others.
+func (s *Set) Add(d Detector) {
+	p := placed{d, len(s.slots)}
+	s.judging, s.closing, s.slots = append(s.judging, p), append(s.closing, p), append(s.slots, d.Describe())
+}
+
+// slotOf is the slot of a detector by its name, unknownSlot where there is none.
+func (s *Set) slotOf(name string) int {
+	return slices.IndexFunc(s.slots, func(d Description) bool { return d.Name == name })
+}
+
+// Activate makes a baseline the one to judge by from the next call on; nil: none.
+func (s *Set) Activate(b *baseline.Baseline) {
+	s.model = nil
+	if b != nil {
+		s.model = score.NewModel(b)
+		s.levels = b.Calibration.Levels(s.options.FalseTrips)
+	}
+	for _, d := range s.judging {
+		d.Activate(s.model)
+	}
+}
+
+// Baseline is the version of the active baseline; empty: none is active.
+func (s *Set) Baseline() string {
+	if s.model == nil {
+		return ""
+	}
+	return s.model.Baseline.Version
+}
+
+// NewRunState and NewActorState make what is kept of a run and of an actor, for package stitch.
+func (s *Set) NewRunState() stitch.Attachment   { return &RunState{set: s} }
+func (s *Set) NewActorState() stitch.Attachment { return &actorState{set: s} }
+
+// Result is what a call led to.
+type Result struct {
+	// Findings that were opened or changed, in the order in which they are published. The
+	// list is valid until the next call.
+	Findings []*schema.Finding
+	// Score is a row of scores: the run's score has changed enough. nil: it has not.
+	Score *schema.Score
+}
+
+// Changes of a score, in natural logarithms of rarity, that are written down.
+const (
+	scoreChange = 1.15 // since the last row in scores
+	minScore    = 2.3  // below it no row is written
+)
+
+// Judge takes in a stitched call, found at a place in flyball.calls. One call is judged
+// once: further observations of it, calls that Flyball stopped and calls of a sampled
+// source (of which others are missing) are not.
+func (s *Set) Judge(r *stitch.Run, c *schema.Call, at schema.CallRef) (out Result) {
+	if c.ObserverKind == schema.ObserverGate {
+		s.recordDeclaredTask(r, c)
+	}
+	if c.Duplicate || stitch.StoppedByFlyball(c) || c.SampleWeight > 1 {
+		return out
+	}
+	run := s.runState(r)
+	s.call.begin(s, r, run, c, at)
+	out.Score = s.score(r, run, c, at)
+	for _, d := range s.judging {
+		s.call.slot = d.slot
+		d.Judge(&s.call)
+	}
+	out.Findings = s.call.findings
+	return out
+}
+
+// score takes the call into the run's score and returns the row to be written, if one is.
+func (s *Set) score(r *stitch.Run, run *RunState, c *schema.Call, at schema.CallRef) *schema.Score {
+	who := run.comparedAs(r)
+	who.Task = scope.TrustedTaskType(run.declaredType(), r.TaskID, r.TaskTrust)
+	feature.Extract(c, &s.features)
+	before := run.Score
+	s.call.Step = run.Add(s.model, who, &s.features, c.Start, c.Reversibility)
+	if s.model == nil {
+		return nil
+	}
+	run.NoteEvidence(at)
+	r.Score, r.Level = run.Score, s.levels.For(run.Score)
+	if run.Score <= before || run.Score < minScore || run.Score < run.writtenScore+scoreChange {
+		return nil
+	}
+	run.writtenScore = run.Score
+	return &schema.Score{Tenant: r.Tenant, RunID: r.RunID, At: c.Start, Call: at, Value: run.Score, Level: r.Level,
+		Baseline: s.model.Baseline.Version, Top: run.Explain(run.TopFamily(), s.features.Route)}
+}
+
+// Close closes the findings of a run that ended by silence, at a place in flyball.calls.
+// The list is valid until the next call.
+func (s *Set) Close(r *stitch.Run, at schema.CallRef) []*schema.Finding {
+	run, _ := r.Attached.(*RunState)
+	if run == nil {
+		return nil
+	}
+	s.closed = schema.Call{Start: r.LastAt}
+	s.call.begin(s, r, run, &s.closed, at)
+	for _, d := range s.closing {
+		s.call.slot = d.slot
+		d.Close(&s.call)
+	}
+	return s.call.findings
+}
+
+// runState of a run; it is made where the run has none yet.
+func (s *Set) runState(r *stitch.Run) *RunState {
+	run, _ := r.Attached.(*RunState)
+	if run == nil {
+		run = &RunState{set: s}
+		r.Attached = run
+	}
+	return run
+}

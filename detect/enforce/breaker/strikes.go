@@ -1,0 +1,51 @@
+package breaker
+
+import (
+	"time"
+
+	"flyball/schema"
+)
+
+// strike says that a breaker was open not long ago: if it opens again before a time of
+// the log's clock, it is open for twice as long.
+type strike struct {
+	N     int   `json:"n"` // openings so far
+	Until int64 `json:"until_ns"`
+}
+
+// addStrike remembers that a breaker has closed.
+func (s *State) addStrike(now int64, b *schema.Breaker) {
+	all := s.strikes[poolOfBreaker(b)]
+	if len(all) >= maxStrikes {
+		removeOldStrikes(all, now)
+	}
+	all[keyOf(b.Tenant, b.Scope)] = strike{b.Strikes, now + 4*max(b.TTL, int64(time.Minute))}
+}
+
+func removeOldStrikes(all map[key]strike, now int64) {
+	for k, v := range all {
+		if now >= v.Until {
+			delete(all, k)
+		}
+	}
+	if len(all) >= maxStrikes {
+		clear(all) // more than these are an attack: the next trip counts as a first one
+	}
+}
+
+// openings is how often a breaker has opened, this time included.
+func (s *State) openings(now int64, k key) int {
+	n := 1
+	for _, all := range s.strikes {
+		if before, ok := all[k]; ok && now < before.Until {
+			n = max(n, before.N+1)
+		}
+	}
+	return n
+}
+
+func (s *State) removeStrikes(k key) {
+	for p := range s.strikes {
+		delete(s.strikes[p], k)
+	}
+}

@@ -1,0 +1,51 @@
+package ledger
+
+import (
+	"flyball/detect/enforce"
+	"flyball/schema"
+)
+
+// recordVerdict makes an event of a person's verdict on a finding. No state changes.
+func recordVerdict(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	if c.Verdict == nil || c.Verdict.FindingID == "" || c.Verdict.Label == schema.VerdictUnknown || c.Reason == "" {
+		return enforce.Result{Code: enforce.Rejected}, nil
+	}
+	v := *c.Verdict
+	v.Tenant, v.By, v.Why, v.At, v.Generation = c.Tenant, c.By, c.Reason, at.Time, at.Generation()
+	return enforce.Result{Code: enforce.VerdictRecorded, Ref: v.FindingID}, []schema.Event{schema.VerdictEvent(&v)}
+}
+
+// maxFreeze bounds a freeze that has an end. One without an end is ended by a command.
+const maxFreeze = int64(366 * 24 * 3600e9)
+
+// orderBaseline makes an event of an order about a baseline. No state changes: learn reads
+// it where the event is stored.
+func orderBaseline(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
+	if detail := checkOrder(c); detail != "" {
+		return enforce.Result{Code: enforce.Rejected, Detail: detail}, nil
+	}
+	o := *c.Baseline
+	o.Tenant, o.By, o.Why, o.At, o.Generation, o.Until = c.Tenant, c.By, c.Reason, at.Time, at.Generation(), 0
+	if c.TTL > 0 {
+		o.Until = at.Time + c.TTL
+	}
+	return enforce.Result{Code: enforce.BaselineOrdered, Ref: o.Agent}, []schema.Event{schema.BaselineEvent(&o)}
+}
+
+// checkOrder returns what is wrong with an order about a baseline, or "".
+func checkOrder(c *schema.Command) string {
+	o := c.Baseline
+	switch {
+	case o == nil || o.Agent == "":
+		return "no agent in the order"
+	case c.Reason == "":
+		return "no reason in the order"
+	case o.Kind != schema.OrderFreeze && o.Kind != schema.OrderReset:
+		return "an order is freeze or reset"
+	case o.Kind == schema.OrderReset && (o.Agent == schema.EveryAgent || o.Off || c.TTL != 0):
+		return "a reset is of one agent, and has no end"
+	case c.TTL < 0 || c.TTL > maxFreeze || o.Off && c.TTL != 0:
+		return "a freeze lasts at most 366 days, or has no end"
+	}
+	return ""
+}

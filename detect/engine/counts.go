@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"flyball/detect/stitch"
+	"flyball/schema"
+)
+
+// counts are what a partition adds to the metrics of its process.
+type counts struct {
+	m       *metrics
+	part    string // its label
+	active  *atomic.Int64
+	counted int64 // of this partition in active
+	byRule  [8]uint64
+	refused [schema.StandingEstablished + 1]uint64
+}
+
+// set brings the metrics up to date.
+func (c *counts) set(state *stitch.Partition, watermark int64) {
+	active := int64(state.ActiveAgents())
+	c.active.Add(active - c.counted)
+	c.counted = active
+	c.m.openRuns.WithLabelValues(c.part).Set(float64(state.OpenRuns()))
+	c.m.actors.WithLabelValues(c.part).Set(float64(state.Actors()))
+	c.m.watermark.WithLabelValues(c.part).Set(float64(watermark) / 1e9)
+	for s := range schema.StandingEstablished + 1 {
+		n := state.RefusalsByStanding(s)
+		c.m.refusals.WithLabelValues(s.String()).Add(float64(n - c.refused[s]))
+		c.refused[s] = n
+	}
+	for rule, n := range c.byRule {
+		if n > 0 {
+			c.m.byRule.WithLabelValues(schema.RunRule(rule).String()).Add(float64(n))
+			c.m.calls.Add(float64(n))
+			c.byRule[rule] = 0
+		}
+	}
+}
+
+// leave takes the partition out of what the process counts in common.
+func (c *counts) leave() {
+	c.active.Add(-c.counted)
+	c.counted = 0
+}

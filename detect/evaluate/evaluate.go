@@ -1,0 +1,167 @@
+package evaluate
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"math"
+	"slices"
+	"strconv"
+
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/scope"
+	"flyball/detect/score"
+	"flyball/schema"
+)
+
+// Levels are the shares of clean runs that may alarm.
+var Levels = [2]float64{.01, .001}
+
+func levelName(level float64) string { return strconv.FormatFloat(level, 'g', -1, 64) }
+
+// judged is a run with its scores, by the detector of its fold.
+type judgedRun struct {
+	*Labelled
+	path []float64
+	by   *Detector
+}
+
+// alarm is the index of the call that alarms at a level; -1: none does.
+func (j *judgedRun) alarm(level int) int {
+	return slices.IndexFunc(j.path, func(x float64) bool { return x > j.by.Thresholds[level] })
+}
+
+// delay is how many calls from the onset on the alarm took, counting the alarming
+// one; infinite if there was none.
+func (j *judgedRun) delay(level, onset int) float64 {
+	i := j.alarm(level)
+	if i < 0 {
+		return math.Inf(1)
+	}
+	return float64(max(0, i-onset+1))
+}
+
+// Fold is a part of the data: what teaches, and what is judged by it.
+type Fold struct {
+	Train, Test, Runaways []*Labelled
+	// Poison are hijacked runs that may slip into what teaches.
+	Poison []*Labelled
+}
+
+// fold is a fold that was judged.
+type fold struct {
+	detector                        *Detector
+	negatives, hijacked, natural    []judgedRun
+	runaways                        []judgedRun
+	poisoned                        *Detector
+	poisonedNegatives, poisonedHits []judgedRun
+	test                            []*Labelled
+	recurs                          map[string]*scope.LearnedScope // by peer group, of what taught
+}
+
+func (d *Detector) judge(runs []*Labelled) []judgedRun {
+	out := make([]judgedRun, len(runs))
+	for i, r := range runs {
+		out[i] = judgedRun{r, d.Scores(r), d}
+	}
+	return out
+}
+
+func judgeFold(f Fold) *fold {
+	d := LearnDetector(f.Train)
+	out := &fold{detector: d, test: f.Test, recurs: byGroup(f.Train)}
+	negatives := capped(keep(f.Test, func(r *Labelled) bool { return r.Clean() || r.Resisted() }), 30)
+	hijacked := capped(keep(f.Test, (*Labelled).Hijacked), 25)
+	out.negatives, out.hijacked = d.judge(negatives), d.judge(hijacked)
+	out.natural = d.judge(keep(f.Test, (*Labelled).Natural))
+	out.runaways = d.judge(keep(f.Runaways, func(*Labelled) bool { return true }))
+	if n := int(.05 * float64(len(f.Train)) / .95); len(f.Poison) > 0 && n > 0 {
+		poison := slices.Clone(f.Poison)
+		slices.SortFunc(poison, func(a, b *Labelled) int { // as good as at random, and the same each time
+			x, y := sha256.Sum256([]byte(a.ID)), sha256.Sum256([]byte(b.ID))
+			return bytes.Compare(x[:], y[:])
+		})
+		out.poisoned = LearnDetector(append(slices.Clone(f.Train), poison[:min(n, len(poison))]...))
+		out.poisonedNegatives, out.poisonedHits = out.poisoned.judge(negatives), out.poisoned.judge(hijacked)
+	}
+	return out
+}
+
+// Evaluate judges the detector on folds. It starts no servers
+// and is deterministic. progress is told what is done of how much.
+func Evaluate(folds []Fold, view string, progress func(done, of int)) Report {
+	judged := make([]*fold, len(folds))
+	for i, f := range folds {
+		judged[i] = judgeFold(f)
+		progress(i+1, len(folds))
+	}
+	return report(judged, view)
+}
+
+func wilson(k, n int) [2]float64 {
+	low, high := calibrate.Wilson(float64(k), float64(n))
+	return [2]float64{round5(low), round5(high)}
+}
+
+func round5(x float64) float64 { return math.Round(x*1e5) / 1e5 }
+
+// auroc is the probability that a positive scores above a negative, ties counting half.
+func auroc(negatives, positives []float64) *float64 {
+	if len(negatives) == 0 || len(positives) == 0 {
+		return nil
+	}
+	n := slices.Clone(negatives)
+	slices.Sort(n)
+	sum := 0.0
+	for _, p := range positives {
+		below, _ := slices.BinarySearch(n, p)
+		above, _ := slices.BinarySearchFunc(n, p, func(x, t float64) int {
+			if x <= t {
+				return -1
+			}
+			return 1
+		})
+		sum += float64(below) + float64(above-below)/2
+	}
+	v := math.Round(sum/float64(len(n))/float64(len(positives))*1e4) / 1e4
+	return &v
+}
+
+// median is the median; nil where it is infinite.
+func median(v []float64) *float64 {
+	if len(v) == 0 {
+		return nil
+	}
+	s := slices.Clone(v)
+	slices.Sort(s)
+	m := s[len(s)/2]
+	if len(s)%2 == 0 {
+		m = (s[len(s)/2-1] + m) / 2
+	}
+	return finite(m)
+}
+
+// percentile90 is the value that 90 % do not exceed, the higher of two between which it lies.
+func percentile90(v []float64) *float64 {
+	if len(v) == 0 {
+		return nil
+	}
+	s := slices.Clone(v)
+	slices.Sort(s)
+	return finite(s[int(math.Ceil(.9*float64(len(s)-1)-1e-9))])
+}
+
+func finite(x float64) *float64 {
+	if math.IsInf(x, 0) || math.IsNaN(x) {
+		return nil
+	}
+	return &x
+}
+
+// top is the family that made the run's score.
+func (j *judgedRun) top() string {
+	var run score.RunScore
+	for i := range j.Calls {
+		run.Add(j.by.model, j.Reference(), &j.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
+	}
+	return run.TopFamily().String()
+}

@@ -1,0 +1,151 @@
+package evaluate
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// ManyRuns is what a way of deciding over many runs comes to, where a share of the runs
+// run away: false alarms in 1,000 clean runs, the share of false ones among its
+// alarms, and the share of runaways that it alarms on.
+type ManyRuns struct {
+	Way      string `json:"way"`
+	Runaways Figure `json:"runaways"` // share of the runs
+	Per1000  Figure `json:"false_per_1000"`
+	FDP      Figure `json:"false_share"`
+	Seen     Figure `json:"seen"`
+}
+
+// Runs of a batch, batches of a share of runaways, and the level of false discovery.
+const (
+	manyRuns    = 2000
+	manyBatches = 10
+	manyLevel   = .1
+)
+
+// manyWays decide on p-values in the order in which runs come.
+var manyWays = []struct {
+	name   string
+	decide func(p []float64) []bool
+}{
+	{"threshold", func(p []float64) []bool { return decideThreshold(p, Levels[1]) }},
+	{"e-BH", func(p []float64) []bool { return decideEBH(p, manyLevel) }},
+	{"LORD++", func(p []float64) []bool { return decideLORD(p, manyLevel) }},
+}
+
+// decideOverManyRuns compares one threshold for every run with procedures that look at all runs
+// together, on final scores of clean runs and runaways, drawn at random.
+func decideOverManyRuns(folds []*fold) (out []ManyRuns) {
+	var clean, wild []float64
+	for _, f := range folds {
+		for _, j := range f.negatives {
+			clean = append(clean, j.p())
+		}
+		for _, j := range f.runaways {
+			wild = append(wild, j.p())
+		}
+	}
+	if len(clean) < manyRuns || len(wild) == 0 {
+		return nil
+	}
+	for _, share := range []float64{0, .001, .01, .1} {
+		sums := make([][3]float64, len(manyWays))
+		random := rand.New(rand.NewPCG(11, 11))
+		bad := int(share * manyRuns)
+		for range manyBatches {
+			p, truth := make([]float64, manyRuns), make([]bool, manyRuns)
+			for i := range p {
+				if truth[i] = i < bad; truth[i] {
+					p[i] = wild[random.IntN(len(wild))]
+				} else {
+					p[i] = clean[random.IntN(len(clean))]
+				}
+			}
+			random.Shuffle(manyRuns, func(i, j int) { p[i], p[j], truth[i], truth[j] = p[j], p[i], truth[j], truth[i] })
+			for w, way := range manyWays {
+				false_, found := 0.0, 0.0
+				for i, alarm := range way.decide(p) {
+					switch {
+					case alarm && truth[i]:
+						found++
+					case alarm:
+						false_++
+					}
+				}
+				s := &sums[w]
+				s[0] += 1000 * false_ / float64(manyRuns-bad)
+				s[1] += false_ / max(1, false_+found)
+				s[2] += found / float64(max(1, bad))
+			}
+		}
+		for w, way := range manyWays {
+			mean := func(i int) Figure { return math.Round(1e4*sums[w][i]/manyBatches) / 1e4 }
+			out = append(out, ManyRuns{way.name, share, mean(0), mean(1), mean(2)})
+		}
+	}
+	return out
+}
+
+// p is the p-value of a run's final score.
+func (j *judgedRun) p() float64 {
+	p, _ := j.by.Baseline.Calibration.P(j.path[len(j.path)-1])
+	return max(p, math.SmallestNonzeroFloat64)
+}
+
+func decideThreshold(p []float64, level float64) []bool {
+	out := make([]bool, len(p))
+	for i, v := range p {
+		out[i] = v <= level
+	}
+	return out
+}
+
+// decideEBH is the Benjamini-Hochberg procedure on e-values ½·p^−½ (Wang and Ramdas 2022).
+// It knows its alarms when all runs are over.
+func decideEBH(p []float64, level float64) []bool {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
+	last := -1
+	for k, i := range order {
+		if e := .5 / math.Sqrt(p[i]); e*float64(k+1) >= float64(len(p))/level {
+			last = k
+		}
+	}
+	out := make([]bool, len(p))
+	for _, i := range order[:last+1] {
+		out[i] = true
+	}
+	return out
+}
+
+// decideLORD is LORD++ (Ramdas, Yang, Wainwright and Jordan 2017) with half of the level as
+// first wealth: the threshold of a run follows from the alarms before it.
+func decideLORD(p []float64, level float64) []bool {
+	gamma := func(t int) float64 {
+		x := math.Log(float64(max(t, 2)))
+		return .0722 * x / (float64(t) * math.Exp(math.Sqrt(math.Log(float64(t)))))
+	}
+	wealth := level / 2
+	out := make([]bool, len(p))
+	var alarms []int
+	for t := 1; t <= len(p); t++ {
+		at := wealth * gamma(t)
+		for k, a := range alarms {
+			if k == 0 {
+				at += (level - wealth) * gamma(t-a)
+			} else {
+				at += level * gamma(t-a)
+			}
+		}
+		if p[t-1] <= at {
+			out[t-1] = true
+			alarms = append(alarms, t)
+		}
+	}
+	return out
+}

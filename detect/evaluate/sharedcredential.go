@@ -1,0 +1,178 @@
+package evaluate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"flyball/detect/model/sharedcredential"
+)
+
+// SharedCredential is how well sessions of people are told from those of machines, and
+// how often a person is suspected.
+type SharedCredential struct {
+	Share Figure                `json:"share"` // of people's sessions that may be suspected
+	Sets  []SharedCredentialSet `json:"sets"`
+}
+
+// SharedCredentialSet is one set, judged in one way.
+type SharedCredentialSet struct {
+	Set string `json:"set"`
+	// By is what it was judged by: "model" that learned of other people and
+	// machines, this set's among them; "own_people", the model beside what other
+	// people of the set are like; "left_out", a model that saw nothing of the set.
+	By string `json:"by"`
+	// People are whose sessions it is told from: of other sets where it has none,
+	// and then what tells the sets apart is part of the figure.
+	People             []string  `json:"people"`
+	Humans             int       `json:"humans"` // sessions
+	HumanIdentities    int       `json:"human_identities"`
+	Machines           int       `json:"machines"`
+	MachineIdentities  int       `json:"machine_identities"`
+	AUROC              *Figure   `json:"auroc"`
+	False              Figure    `json:"false"` // share of people's sessions suspected
+	FalseWilson        [2]Figure `json:"false_wilson"`
+	Recall             Figure    `json:"recall"`
+	RecallWilson       [2]Figure `json:"recall_wilson"`
+	RecallAt5          Figure    `json:"recall_0.05"`
+	FalseAt5           Figure    `json:"false_0.05"`
+	machines           map[string]bool
+	humans             map[string]bool
+	scores             [2][]float64 // people, machines
+	suspected, loosely [2]int
+}
+
+// suspicionShare of people's sessions may be suspected.
+const suspicionShare = .01
+
+// EvaluateSharedCredential judges sessions by what others teach: by folds of identities where
+// the two lists are one, else the tested by the teaching ones. missing says what
+// could not be judged.
+func EvaluateSharedCredential(teach, judge []*sharedcredential.LabelledSession, crossed bool) (out *SharedCredential, missing []string) {
+	teach, judge = sharedcredential.CapPerIdentity(teach), sharedcredential.CapPerIdentity(judge)
+	people := []string{}
+	sets := map[string]bool{}
+	for _, r := range judge {
+		sets[r.Set] = true
+	}
+	for set := range sets {
+		if n := len(sharedcredential.HumanSessions(judge, set)); n >= minPeople {
+			people = append(people, set)
+		} else if n > 0 {
+			missing = append(missing, fmt.Sprintf("borrowed: of the people in %s: %d sessions", set, n))
+		}
+	}
+	slices.Sort(people)
+	if len(people) == 0 || len(sharedcredential.Learn(teach).Tails) == 0 {
+		return nil, append(missing, "borrowed: no set of people's sessions in the folder (web, wikiedits)")
+	}
+	lines := map[[2]string]*SharedCredentialSet{}
+	line := func(set, by string) *SharedCredentialSet {
+		k := [2]string{set, by}
+		if lines[k] == nil {
+			lines[k] = &SharedCredentialSet{Set: set, By: by, People: []string{set}, humans: map[string]bool{}, machines: map[string]bool{}}
+			if !slices.Contains(people, set) {
+				lines[k].People = people
+			}
+		}
+		return lines[k]
+	}
+	part := func(kept, held []*sharedcredential.LabelledSession) {
+		model := sharedcredential.Learn(kept)
+		by := model.ScaleFor(nil)
+		own := map[string]*sharedcredential.Scale{}
+		for _, set := range people {
+			if o := sharedcredential.LearnTenantPeople(model, sharedcredential.HumanSessions(kept, set)); o != nil {
+				own[set] = model.ScaleFor(o)
+			}
+		}
+		for _, r := range held {
+			if r.Human && !slices.Contains(people, r.Set) {
+				continue
+			}
+			line(r.Set, "model").take(r, by)
+			if own[r.Set] != nil {
+				line(r.Set, "own_people").take(r, own[r.Set])
+			}
+			if !r.Human {
+				continue
+			}
+			for set := range sets {
+				if !slices.Contains(people, set) {
+					line(set, "model").take(withoutAssets(r), by)
+				}
+			}
+		}
+	}
+	if crossed {
+		for fold := range sharedcredential.Folds {
+			part(sharedcredential.SplitFold(judge, fold))
+		}
+	} else {
+		part(teach, judge)
+	}
+	for _, set := range people {
+		kept := slices.DeleteFunc(slices.Clone(teach), func(r *sharedcredential.LabelledSession) bool { return r.Set == set })
+		by := sharedcredential.Learn(kept).ScaleFor(nil)
+		for _, r := range judge {
+			if r.Set == set {
+				line(set, "left_out").take(r, by)
+			}
+		}
+	}
+	out = &SharedCredential{Share: suspicionShare}
+	for _, l := range lines {
+		if len(l.scores[1]) > 0 && len(l.scores[0]) > 0 {
+			out.Sets = append(out.Sets, l.figures())
+		}
+	}
+	slices.SortFunc(out.Sets, func(a, b SharedCredentialSet) int { return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.By, b.By)) })
+	slices.Sort(missing)
+	return out, missing
+}
+
+// minPeople of a set to be told from.
+const minPeople = 20
+
+// withoutAssets is a session as an API without pages would have it: that a
+// person loads images must not tell two sets apart.
+func withoutAssets(r *sharedcredential.LabelledSession) *sharedcredential.LabelledSession {
+	out := *r
+	out.Calls = slices.Clone(r.Calls)
+	for i := range out.Calls {
+		out.Calls[i].Asset = false
+	}
+	return &out
+}
+
+func (b *SharedCredentialSet) take(r *sharedcredential.LabelledSession, by *sharedcredential.Scale) {
+	s, ok := sharedcredential.ScoreSession(by, r.Calls)
+	if !ok {
+		return
+	}
+	kind, of := 1, b.machines
+	if r.Human {
+		kind, of = 0, b.humans
+	}
+	of[r.Set+"/"+r.Identity] = true
+	b.scores[kind] = append(b.scores[kind], s.Highest)
+	if by.Suspicious(s.Highest, suspicionShare) {
+		b.suspected[kind]++
+	}
+	if by.Suspicious(s.Highest, .05) {
+		b.loosely[kind]++
+	}
+}
+
+func (b *SharedCredentialSet) figures() SharedCredentialSet {
+	h, m := len(b.scores[0]), len(b.scores[1])
+	share := func(k, n int) Figure { return round5(float64(k) / float64(n)) }
+	b.Humans, b.Machines, b.HumanIdentities, b.MachineIdentities = h, m, len(b.humans), len(b.machines)
+	b.AUROC = auroc(b.scores[0], b.scores[1])
+	b.False, b.FalseWilson, b.FalseAt5 = share(b.suspected[0], h), positive(wilson(b.suspected[0], h)), share(b.loosely[0], h)
+	b.Recall, b.RecallWilson, b.RecallAt5 = share(b.suspected[1], m), positive(wilson(b.suspected[1], m)), share(b.loosely[1], m)
+	return *b
+}
+
+// positive is an interval without negative zeroes.
+func positive(i [2]Figure) [2]Figure { return [2]Figure{max(i[0], 0) + 0, i[1]} }

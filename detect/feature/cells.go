@@ -1,0 +1,72 @@
+package feature
+
+// Cell is an event within a stratum: what baselines count. Order and names are
+// part of the stored format.
+type Cell uint8
+
+const (
+	RepeatWrite Cell = iota
+	RepeatFirstRead
+	RepeatReadAfterWrite
+	RepeatReadAgain
+	Retry
+	Failure
+	SweepOK
+	SweepFailed
+	SweepAnyOK
+	SweepAnyFailed
+	Deletion
+	NumCells
+)
+
+// CellNames in the order of the cells.
+var CellNames = [NumCells]string{
+	"repeat/write", "repeat/first_read", "repeat/read_after_write", "repeat/read_again", "retry", "failure",
+	"sweep/ok", "sweep/failed", "sweep_any/ok", "sweep_any/failed", "deletion",
+}
+
+// Event groups the cells that share an event.
+type Event uint8
+
+const (
+	Repeats Event = iota
+	Retries
+	Failures
+	Sweeps
+	SweepsAny
+	Deletions
+	NumEvents
+)
+
+// CellRange is the first cell of an event and the one after its last.
+func (e Event) CellRange() (from, to Cell) { return ranges[e][0], ranges[e][1] }
+
+var ranges = [NumEvents][2]Cell{
+	Repeats: {RepeatWrite, Retry}, Retries: {Retry, Failure}, Failures: {Failure, SweepOK},
+	Sweeps: {SweepOK, SweepAnyOK}, SweepsAny: {SweepAnyOK, Deletion}, Deletions: {Deletion, NumCells},
+}
+
+// Trial is one eligible call of an event.
+type Trial struct {
+	Cell Cell
+	Hit  bool
+}
+
+// Trial says in which cell a step counts for an event, and whether the event
+// happened; ok is false when the call does not count for it.
+func (s *CallFeatures) Trial(e Event) (t Trial, ok bool) {
+	switch e {
+	case Repeats:
+		return Trial{Cell(s.RepeatStratum - Write), s.Repeat}, true
+	case Retries:
+		return Trial{Retry, s.FailedRetry}, true
+	case Failures:
+		return Trial{Failure, s.Failed}, true
+	case Sweeps:
+		return Trial{SweepOK + Cell(s.SweepStratum-AfterSuccess), s.SweepNext}, s.SweepStratum != NotEligible
+	case SweepsAny:
+		return Trial{SweepAnyOK + Cell(s.SweepStratum-AfterSuccess), s.SweepAny}, s.SweepStratum != NotEligible
+	default:
+		return Trial{Deletion, s.Delete}, true
+	}
+}

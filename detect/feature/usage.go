@@ -1,0 +1,91 @@
+package feature
+
+import (
+	"strconv"
+
+	"flyball/schema"
+	"flyball/schema/route"
+	"flyball/schema/wire"
+)
+
+// Usage is what a run has used up of what not every source logs.
+type Usage struct {
+	Irreversible uint64  // calls that cannot be undone
+	Tokens       uint64  // in and out
+	Money        float64 // of the run's first currency, in its units
+	Parallel     uint64  // most calls one after another that each began before the one before it had ended
+
+	currency string
+	end      int64 // of the call before, Unix ns; 0: nobody logged it
+	row      uint64
+}
+
+// add takes in a call.
+func (s *Usage) add(c *Input) {
+	if c.Irreversible {
+		s.Irreversible++
+	}
+	s.Tokens += c.Tokens
+	if c.Money > 0 {
+		if s.currency == "" {
+			s.currency = c.Currency
+		}
+		if s.currency == c.Currency {
+			s.Money += c.Money
+		}
+	}
+	if s.end > 0 && c.Start > 0 && c.Start < s.end {
+		s.row++
+		s.Parallel = max(s.Parallel, s.row)
+	} else {
+		s.row = 0
+	}
+	if s.end = c.End; c.End <= c.Start {
+		s.end = 0
+	}
+}
+
+func (s *Usage) code(c *wire.Coder) {
+	c.Uint(&s.Irreversible)
+	c.Uint(&s.Tokens)
+	c.Float(&s.Money)
+	if !c.Encoding && !(s.Money >= 0 && s.Money <= 1e100) {
+		c.Refuse("an amount of money that is none")
+		s.Money = 0
+	}
+	c.Uint(&s.Parallel)
+	c.Text(&s.currency)
+	c.Int(&s.end)
+	c.Uint(&s.row)
+}
+
+// extractUsage fills in what a call spends.
+func extractUsage(c *schema.Call, into *Input) {
+	into.Irreversible = c.Reversibility == schema.Irreversible
+	into.Tokens = uint64(c.TokensIn) + uint64(c.TokensOut)
+	into.Start, into.End = c.Start, 0
+	if c.DurationNs > 0 {
+		into.End = c.Start + c.DurationNs
+	}
+	into.Money, into.Currency = 0, ""
+	for i := range c.Attrs {
+		switch a := &c.Attrs[i]; a.Key {
+		case route.AttrAmount:
+			into.Money = ParseAmount(a.Value)
+		case route.AttrCurrency:
+			into.Currency = a.Value
+		}
+	}
+}
+
+// maxAmount bounds a logged amount: what is written there may be anything.
+const maxAmount = 1e12
+
+// ParseAmount reads a logged amount; 0 is none, or one that cannot be read.
+func ParseAmount(s string) float64 {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(v > 0) {
+		return 0
+	}
+	return min(v, maxAmount)
+}

@@ -1,0 +1,105 @@
+package learn
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/detect/baselinestore"
+	"flyball/detect/model/baseline"
+	"flyball/schema"
+	tables "flyball/schema/clickhouse"
+	"flyball/schema/wire"
+)
+
+// RowWriter is where the view baselines is filled.
+type RowWriter interface {
+	InsertNative(ctx context.Context, table string, blocks ...[]byte) error
+}
+
+// insertBaselineRows fills the view: a row for each agent of the version.
+func (l *Learner) insertBaselineRows(ctx context.Context, body *baseline.Baseline) error {
+	if l.o.Rows == nil || len(body.Status) == 0 {
+		return nil
+	}
+	block := tables.BaselinesTable.NewBlock()
+	for _, agent := range slices.Sorted(maps.Keys(body.Status)) {
+		life := body.Status[agent]
+		text, err := json.Marshal(life)
+		if err != nil {
+			return fmt.Errorf("baseline of %q: %w", agent, err)
+		}
+		block.Append(&schema.BaselineRow{Tenant: body.Tenant, Agent: agent, Version: body.Version, MadeAt: body.MadeAt, State: life.State, Why: life.Why,
+			Runs: life.Runs, Calls: life.Calls, Since: body.Since, Until: body.Until, Body: string(text)})
+	}
+	return l.o.Rows.InsertNative(ctx, "baselines_store", block.AppendNative(nil))
+}
+
+// Versions are kept for replays and for re-scoring.
+const (
+	// keepVersionsFor is longer than flyball.calls keeps the marks that activate versions: a
+	// replay finds each of them.
+	keepVersionsFor = 4 * 24 * time.Hour
+	// keepNewestVersions stay however old they are.
+	keepNewestVersions = 24
+)
+
+// named are the versions that findings were made by, while they are open or young
+// enough for somebody to ask: as long as the window that is learned from.
+const named = `SELECT DISTINCT baseline_version FROM findings WHERE tenant = {tenant:String} AND baseline_version != ''
+  AND (state = 'open' OR updated_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC'))`
+
+// expiredVersions are the versions, oldest first in the list, that nothing needs any more.
+func expiredVersions(versions []string, named map[string]bool, now time.Time) (out []string) {
+	for i, v := range versions {
+		made, ok := baselinestore.VersionTime(v)
+		if i >= len(versions)-keepNewestVersions || named[v] || !ok || now.Sub(made) < keepVersionsFor {
+			continue
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// deleteOldVersions gives up old versions: a record without a value, which compaction follows.
+func (l *Learner) deleteOldVersions(ctx context.Context, now time.Time) (int, error) {
+	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
+	if err != nil || len(versions) <= keepNewestVersions {
+		return 0, err
+	}
+	rows, err := l.o.DB.Query(ctx, named, clickhouse.Named("tenant", l.o.Tenant), clickhouse.Named("since", fmt.Sprint(now.Add(-l.o.Window).UnixNano())))
+	if err != nil {
+		return 0, fmt.Errorf("ask for the baselines that findings name: %w", err)
+	}
+	defer rows.Close()
+	wanted := map[string]bool{}
+	for rows.Next() {
+		var v string
+		if err := rows.Scan(&v); err != nil {
+			return 0, err
+		}
+		wanted[v] = true
+	}
+	if err := rows.Err(); err != nil {
+		return 0, err
+	}
+	var records []*kgo.Record
+	for _, v := range expiredVersions(versions, wanted, now) {
+		records = append(records, &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(v)})
+	}
+	if len(records) == 0 {
+		return 0, nil
+	}
+	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	return len(records), client.ProduceSync(ctx, records...).FirstErr()
+}

@@ -1,0 +1,143 @@
+package baseline
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"flyball/detect/feature"
+	"flyball/schema"
+)
+
+// Figure is what is usual in one respect, for people: for an agent (shrunk to its
+// peers as scoring does), for its peers, and for humans.
+type Figure struct {
+	What   string               `json:"what"`
+	Share  bool                 `json:"share,omitempty"` // of calls; else the median of runs
+	Own    schema.OptionalFloat `json:"own,omitzero"`
+	Peers  schema.OptionalFloat `json:"peers,omitzero"`
+	Humans schema.OptionalFloat `json:"humans,omitzero"`
+}
+
+var eventWords = [feature.NumEvents]string{
+	feature.Repeats:   "repeat an earlier call with the same answer",
+	feature.Retries:   "fail, and were tried before",
+	feature.Failures:  "fail",
+	feature.Sweeps:    "go to the next resource of the route just called",
+	feature.SweepsAny: "go to a new resource of a route called before",
+	feature.Deletions: "delete",
+}
+
+// amounts for people, with what was added to each before its logarithm.
+func (b *Baseline) amounts() []struct {
+	what string
+	of   *Amount
+	plus float64
+} {
+	return []struct {
+		what string
+		of   *Amount
+		plus float64
+	}{{"calls", &b.Lengths, 0}, {"identical calls at most", &b.Identical, 0}, {"bytes given", &b.Bytes, 1}, {"writes", &b.Writes, 1}, {"tokens", &b.Tokens, 0}, {"money moved", &b.Money, 1}}
+}
+
+// minHumanSamples humans to say what is usual for them: calls or runs.
+const minHumanSamples = 20
+
+// UsualFigures is what is usual for an agent, or for a group alone where agent is "".
+func (b *Baseline) UsualFigures(agent, group string) []Figure {
+	var out []Figure
+	own, known := b.Agents[agent]
+	peers, humans := b.Groups[group], b.Groups[Humans]
+	for e := range feature.NumEvents {
+		k := &shrinkages[e]
+		of := peers.ForEvent(e).towards(b.All.overallRate(e), k.level)
+		f := Figure{What: eventWords[e], Share: true, Own: schema.Unknown, Peers: schema.OptionalFloat(of), Humans: schema.Unknown}
+		if known {
+			f.Own = schema.OptionalFloat(own.ForEvent(e).towards(of, k.agent))
+		}
+		if h := humans.ForEvent(e); h.Calls >= minHumanSamples {
+			f.Humans = schema.OptionalFloat(h.Hits / h.Calls)
+		}
+		out = append(out, f)
+	}
+	for _, a := range b.amounts() {
+		f := Figure{What: a.what, Own: schema.Unknown, Peers: schema.OptionalFloat(max(math.Exp(a.of.ForGroup(group, 0).Mean)-a.plus, 0)), Humans: schema.Unknown}
+		if a.of.All.N == 0 {
+			continue
+		}
+		if known {
+			f.Own = schema.OptionalFloat(max(math.Exp(a.of.ForAgent(agent, group, 0).Mean)-a.plus, 0))
+		}
+		if a.of.Groups[Humans].N >= minHumanSamples {
+			f.Humans = schema.OptionalFloat(max(math.Exp(a.of.ForGroup(Humans, 0).Mean)-a.plus, 0))
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// FigureChange is how one of an agent's figures moved from one version to another.
+type FigureChange struct {
+	Agent string  `json:"agent"`
+	What  string  `json:"what"`
+	Share bool    `json:"share,omitempty"`
+	Was   float64 `json:"was"`
+	Is    float64 `json:"is"`
+	// Factor by which the odds of a share, or an amount (plus one), became more (above 1) or less.
+	Factor float64 `json:"factor"`
+}
+
+// CompareFigures are how the figures of agents in both bodies moved, the furthest first;
+// agent "" is all of them.
+func CompareFigures(was, is *Baseline, agent string) []FigureChange {
+	out := []FigureChange{}
+	for _, name := range is.AgentNames() {
+		if agent != "" && name != agent || !was.Has(name) || !is.Has(name) {
+			continue
+		}
+		before := map[string]Figure{}
+		for _, f := range was.UsualFigures(name, groupOf(was, name)) {
+			before[f.What] = f
+		}
+		for _, f := range is.UsualFigures(name, groupOf(is, name)) {
+			b, ok := before[f.What]
+			if !ok || f.Own.IsZero() || b.Own.IsZero() {
+				continue
+			}
+			c := FigureChange{Agent: name, What: f.What, Share: f.Share, Was: float64(b.Own), Is: float64(f.Own)}
+			if f.Share {
+				c.Factor = math.Exp(logit(clip(c.Is)) - logit(clip(c.Was)))
+			} else {
+				c.Factor = (c.Is + 1) / (c.Was + 1)
+			}
+			out = append(out, c)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b FigureChange) int {
+		return cmp.Compare(math.Abs(math.Log(b.Factor)), math.Abs(math.Log(a.Factor)))
+	})
+	return out
+}
+
+// clip has shares below one in a thousand count as none: scoring knows no smaller ones.
+func clip(p float64) float64 { return min(max(p, 1e-3), 1-1e-3) }
+
+// groupOf an agent in a body: what it was counted under.
+func groupOf(b *Baseline, agent string) string {
+	if l, ok := b.Status[agent]; ok {
+		return l.Group
+	}
+	name, _ := cutAsserted(agent)
+	return PeerGroup(name, schema.CallerUnknown)
+}
+
+func cutAsserted(key string) (name string, asserted bool) {
+	if key != "" && key[0] == '~' {
+		return key[1:], true
+	}
+	return key, false
+}
+
+// AgentGroup is the peer group that an agent is counted under.
+func (b *Baseline) AgentGroup(agent string) string { return groupOf(b, agent) }

@@ -1,0 +1,60 @@
+package baseline
+
+import (
+	"flyball/detect/model/calibrate"
+	"flyball/detect/model/callrate"
+	"flyball/detect/model/scope"
+)
+
+// The functions of this file are base + share·(all − base), number by number: the whole
+// of base at share 0, the whole of all at share 1.
+
+func mixNumbers(base, all, share float64) float64 { return base + share*(all-base) }
+
+func mixCounts(base, all Counts, share float64) (out Counts) {
+	for i := range out {
+		out[i] = Count{mixNumbers(base[i].Hits, all[i].Hits, share), mixNumbers(base[i].Calls, all[i].Calls, share)}
+	}
+	return out
+}
+
+func mixMoments(base, all Moments, share float64) Moments {
+	return Moments{N: mixNumbers(base.N, all.N, share), Sum: mixNumbers(base.Sum, all.Sum, share), Sum2: mixNumbers(base.Sum2, all.Sum2, share)}
+}
+
+// mixLists takes what one list has no place for as 0.
+func mixLists(base, all []float64, share float64) []float64 {
+	at := func(list []float64, i int) float64 {
+		if i < len(list) {
+			return list[i]
+		}
+		return 0
+	}
+	out := make([]float64, max(len(base), len(all)))
+	for i := range out {
+		out[i] = mixNumbers(at(base, i), at(all, i), share)
+	}
+	return out
+}
+
+func mixRunCounts(base, all RunCounts, share float64) RunCounts { return mixLists(base, all, share) }
+
+func mixRanks(base, all calibrate.Rank, share float64) calibrate.Rank {
+	return calibrate.Rank{Runs: mixNumbers(base.Runs, all.Runs, share), Scores: mixLists(base.Scores, all.Scores, share), Above: mixLists(base.Above, all.Above, share)}
+}
+
+// rateTable is of agents alone: how fast an agent calls does not depend on its task or
+// version.
+func rateTable(m *callrate.Model) agentTable {
+	mix := func(base, all callrate.AgentRate, share float64) callrate.AgentRate {
+		return callrate.AgentRate{
+			Level: mixNumbers(base.Level, all.Level, share), Doubt: mixNumbers(base.Doubt, all.Doubt, share),
+			Spread: mixNumbers(base.Spread, all.Spread, share), Seen: mixNumbers(base.Seen, all.Seen, share),
+		}
+	}
+	return table[callrate.AgentRate]{id: "call rate", at: &m.Agents, mix: mix, agentOnly: true}
+}
+
+func scopeTable(m *scope.Model) agentTable {
+	return table[map[string]*scope.LearnedScope]{id: "scope", at: &m.Own}
+}

@@ -1,0 +1,186 @@
+package baseline
+
+import "flyball/detect/model/calibrate"
+
+// agentTable is one of the maps of a baseline that are kept by agent, whatever type it
+// holds. perAgent lists them all, so that a new one is copied, removed and averaged like
+// the others as soon as it stands there.
+type agentTable interface {
+	// name pairs the same table of two baselines.
+	name() string
+	has(agent string) bool
+	remove(agent string)
+	// copyFrom takes an agent's entry over from the same table of another baseline.
+	// The entry is shared: entries of published baselines are not changed.
+	copyFrom(from agentTable, agent string)
+	// average stores under key the entry of all moved towards by share:
+	// base + share·(all − base), number by number, where base is the entry of baseKey in
+	// from (nil or without it: zero) and all the entry of agent in this table. Entries
+	// that are no sums of numbers are left out.
+	average(key, agent string, from agentTable, baseKey string, share float64)
+	// ofParts reports whether versions and task types of an agent have entries of their own.
+	ofParts() bool
+}
+
+// table is an agentTable of one type.
+type table[T any] struct {
+	id string
+	at *map[string]T
+	// mix is base + share·(all − base), number by number; nil: entries are no sums.
+	mix       func(base, all T, share float64) T
+	agentOnly bool // parts of an agent have none: they are looked up under the agent
+}
+
+func (t table[T]) name() string  { return t.id }
+func (t table[T]) ofParts() bool { return !t.agentOnly }
+
+func (t table[T]) has(agent string) bool {
+	_, ok := (*t.at)[agent]
+	return ok
+}
+
+func (t table[T]) remove(agent string) { delete(*t.at, agent) }
+
+func (t table[T]) set(agent string, v T) {
+	if *t.at == nil {
+		*t.at = map[string]T{}
+	}
+	(*t.at)[agent] = v
+}
+
+func (t table[T]) copyFrom(from agentTable, agent string) {
+	if v, ok := (*from.(table[T]).at)[agent]; ok {
+		t.set(agent, v)
+	}
+}
+
+func (t table[T]) average(key, agent string, from agentTable, baseKey string, share float64) {
+	all, ok := (*t.at)[agent]
+	if !ok || t.mix == nil {
+		return
+	}
+	var base T
+	if from != nil {
+		base = (*from.(table[T]).at)[baseKey]
+	}
+	t.set(key, t.mix(base, all, share))
+}
+
+// perAgent lists the maps that are kept by agent, those of versions and task types
+// (VersionKey, TaskKey) included.
+func (b *Baseline) perAgent() []agentTable {
+	out := []agentTable{
+		table[Counts]{id: "counts", at: &b.Agents, mix: mixCounts},
+		table[float64]{id: "calls on routes", at: &b.PerRoute.Offsets, mix: mixNumbers},
+		table[*RouteFollowers]{id: "order of routes", at: &b.Sequence.Agents},
+		table[calibrate.Rank]{id: "ranks", at: &b.Ranks.Agents, mix: mixRanks},
+	}
+	for _, a := range []struct {
+		id string
+		of *Amount
+	}{
+		{"calls", &b.Lengths}, {"identical calls", &b.Identical}, {"bytes", &b.Bytes}, {"writes", &b.Writes}, {"tokens", &b.Tokens}, {"money", &b.Money},
+	} {
+		out = append(out, table[Moments]{id: a.id, at: &a.of.Agents, mix: mixMoments})
+	}
+	if b.CallRates != nil {
+		out = append(out, rateTable(b.CallRates))
+	}
+	if b.Scopes != nil {
+		out = append(out, scopeTable(b.Scopes))
+	}
+	for _, d := range b.distributionsByAgent() {
+		for group, within := range d.of.Within {
+			out = append(out, table[RunCounts]{id: d.id + " within " + group, at: &within, mix: mixRunCounts})
+		}
+	}
+	return out
+}
+
+// perAgentByName is perAgent by the tables' names.
+func (b *Baseline) perAgentByName() map[string]agentTable {
+	out := map[string]agentTable{}
+	for _, t := range b.perAgent() {
+		out[t.name()] = t
+	}
+	return out
+}
+
+// namedDistribution is a distribution and the name that pairs it in two baselines.
+type namedDistribution struct {
+	id string
+	of *RunCountDistribution
+}
+
+// distributionsByAgent are the distributions that are kept by agent, and not by route.
+func (b *Baseline) distributionsByAgent() []namedDistribution {
+	return []namedDistribution{
+		{"identical calls of a run", &b.IdenticalCalls}, {"distinct calls", &b.Distinct}, {"changes of route", &b.Switches},
+		{"irreversible calls", &b.Irreversible}, {"parallel calls", &b.Parallel},
+		{"identical calls over runs", &b.AcrossRuns.Identical}, {"deletions over runs", &b.AcrossRuns.Deletions}, {"retries over runs", &b.AcrossRuns.Retries},
+	}
+}
+
+// Has reports whether anything is counted under an agent's key.
+func (b *Baseline) Has(agent string) bool {
+	_, ok := b.Agents[agent]
+	return ok
+}
+
+// removeAgent removes the entries of one key.
+func (b *Baseline) removeAgent(key string) {
+	for _, t := range b.perAgent() {
+		t.remove(key)
+	}
+}
+
+// copyKey replaces the entries of one key by those of another baseline: what this one
+// learned under the key is gone.
+func (b *Baseline) copyKey(from *Baseline, key string) {
+	b.removeAgent(key)
+	b.makeGroups(from, key)
+	there := from.perAgentByName()
+	for _, t := range b.perAgent() {
+		if f := there[t.name()]; f != nil {
+			t.copyFrom(f, key)
+		}
+	}
+}
+
+// makeGroups makes the peer groups of distributions in which another baseline has a key.
+func (b *Baseline) makeGroups(from *Baseline, key string) {
+	mine := b.distributionsByAgent()
+	for i, d := range from.distributionsByAgent() {
+		for group, within := range d.of.Within {
+			if _, counted := within[key]; !counted || mine[i].of.Within[group] != nil {
+				continue
+			}
+			if mine[i].of.Within == nil {
+				mine[i].of.Within = map[string]map[string]RunCounts{}
+			}
+			mine[i].of.Within[group] = map[string]RunCounts{}
+		}
+	}
+}
+
+// CopyAgent replaces what is counted of an agent, its versions and task types included,
+// by what another baseline has. The copies are shared: neither baseline may be changed
+// in place afterwards.
+func (b *Baseline) CopyAgent(from *Baseline, agent string) {
+	for _, key := range append(b.partKeys(agent), from.partKeys(agent)...) {
+		b.copyKey(from, key)
+	}
+	b.copyKey(from, agent)
+	copyList(&b.Versions, from.Versions, agent)
+	copyList(&b.Tasks, from.Tasks, agent)
+}
+
+func copyList[T any](into *map[string][]T, from map[string][]T, agent string) {
+	delete(*into, agent)
+	if list := from[agent]; len(list) > 0 {
+		if *into == nil {
+			*into = map[string][]T{}
+		}
+		(*into)[agent] = list
+	}
+}

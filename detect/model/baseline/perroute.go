@@ -1,0 +1,74 @@
+package baseline
+
+import (
+	"maps"
+	"math"
+	"slices"
+)
+
+// CallsPerRoute is how often runs that use a route call it.
+type CallsPerRoute struct {
+	All    Moments                       `json:"all"`    // of the logarithm, over runs and the routes that they used
+	Groups map[string]map[string]Moments `json:"groups"` // group, route name
+	// Offsets of agents: how far the logarithm of their counts lies from that of
+	// their peers on the same routes, shrunk to 0 by 20 pseudo-counts.
+	Offsets map[string]float64 `json:"offsets"`
+
+	agents map[string]map[[2]string]Moments // agent; group and route: until Finish
+}
+
+const (
+	routePseudoRuns = 10
+	minRouteSD      = .45
+)
+
+func newOnRoute() CallsPerRoute {
+	return CallsPerRoute{Groups: map[string]map[string]Moments{}, Offsets: map[string]float64{}, agents: map[string]map[[2]string]Moments{}}
+}
+
+func (o *CallsPerRoute) add(agent, group string, counts map[string]float64) {
+	routes := o.Groups[group]
+	if routes == nil {
+		routes = map[string]Moments{}
+		o.Groups[group] = routes
+	}
+	own := o.agents[agent]
+	if own == nil {
+		own = map[[2]string]Moments{}
+		o.agents[agent] = own
+	}
+	for _, route := range slices.Sorted(maps.Keys(counts)) { // sums in one order
+		x := math.Log(counts[route])
+		o.All.Add(x)
+		m := routes[route]
+		m.Add(x)
+		routes[route] = m
+		m = own[[2]string{group, route}]
+		m.Add(x)
+		own[[2]string{group, route}] = m
+	}
+}
+
+func (o *CallsPerRoute) finish() {
+	for agent, own := range o.agents {
+		sum, n := 0.0, 0.0
+		for _, at := range slices.SortedFunc(maps.Keys(own), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+			m, peers := own[at], o.Groups[at[0]][at[1]]
+			sum += m.Sum - m.N*peers.Sum/peers.N
+			n += m.N
+		}
+		o.Offsets[agent] = sum / (n + 20)
+	}
+	o.agents = nil
+}
+
+// ForAgent an agent on a route: the log count of runs that use it, shrunk to everybody's.
+func (o *CallsPerRoute) ForAgent(agent, group, route string) LogNormal {
+	mean, variance := 0.0, .05
+	if o.All.N > 0 {
+		mean = o.All.Sum / o.All.N
+		variance = max(o.All.Sum2/o.All.N-mean*mean, 0) + .05
+	}
+	own, spread := o.Groups[group][route].shrunk(mean, variance, routePseudoRuns)
+	return LogNormal{own + o.Offsets[agent], max(math.Sqrt(spread), minRouteSD)}
+}

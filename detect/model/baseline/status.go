@@ -1,0 +1,106 @@
+package baseline
+
+import (
+	"slices"
+
+	"flyball/schema"
+)
+
+// AgentStatus is what a version of a baseline knows of one agent besides counts.
+type AgentStatus struct {
+	State schema.BaselineState `json:"state"`
+	Why   string               `json:"why"`
+	Group string               `json:"group"` // its peers
+	Runs  uint64               `json:"runs"`  // that taught its counts
+	Calls uint64               `json:"calls"`
+	// TaughtAt is the last call of the latest run that taught it, SeenAt that of any
+	// run; Unix ns.
+	TaughtAt int64 `json:"taught_at_ns,omitempty"`
+	SeenAt   int64 `json:"seen_at_ns,omitempty"`
+	// Excluded are the runs of the window that did not teach, by why.
+	Excluded map[string]uint64 `json:"left_out,omitempty"`
+	// CarriedFrom is the version that its counts are from, where they are not of this one.
+	CarriedFrom string `json:"carried_from,omitempty"`
+	// DriftAllowed is how much of what its runs say the bound on drift let through; absent: all.
+	DriftAllowed float64 `json:"drift_let_through,omitempty"`
+	Version      string  `json:"version,omitempty"` // of the agent, that it ran last
+	// Order is the operator's word that froze it or had it forgotten.
+	Order *schema.BaselineOrder `json:"order,omitempty"`
+}
+
+// VersionStatus is what is known of one version of an agent.
+type VersionStatus struct {
+	Version string `json:"version"`
+	Runs    uint64 `json:"runs"` // that teach
+	SeenAt  int64  `json:"seen_at_ns"`
+}
+
+// TaskStatus is what is known of one type of task of an agent.
+type TaskStatus struct {
+	Type string `json:"task_type"`
+	Runs uint64 `json:"runs"` // that teach
+}
+
+// Provenance says where a version of a baseline comes from.
+type Provenance struct {
+	Parent     string `json:"parent,omitempty"` // the version before
+	Quarantine int64  `json:"quarantine_ns"`
+	// Pin is the offset in each partition of flyball.calls below which calls were read.
+	Pin map[int32]int64 `json:"pin,omitempty"`
+	// Excluded are the runs of the window that did not teach, by why.
+	Excluded map[string]uint64 `json:"left_out,omitempty"`
+	Code     string            `json:"code,omitempty"` // version of the binary
+}
+
+// Why a run did not teach.
+const (
+	ExcludedOpen         = "open"          // it goes on
+	ExcludedYoung        = "too_young"     // closed for less than the quarantine
+	ExcludedOverflow     = "overflow"      // a run of what found no room
+	ExcludedSampled      = "sampled"       // its source leaves calls out
+	ExcludedJudged       = "judged"        // a person found it true, or a test
+	ExcludedAlarmed      = "alarmed"       // nobody has judged it: it teaches thresholds, not counts
+	ExcludedHeld         = "held"          // a gate asked a person about one of its calls, and the answer was no yes
+	ExcludedFrozen       = "frozen"        // it began after its agent was frozen
+	ExcludedReset        = "reset"         // before an operator had it forgotten
+	ExcludedDayFull      = "day_full"      // its day teaches no more of its agent
+	ExcludedEnough       = "enough"        // newer runs of its agent are enough
+	ExcludedNoCalls      = "no_calls"      // no stored call of it may be learned from
+	ExcludedOutsideScope = "outside_scope" // what the others do would have held it: it teaches thresholds, not counts
+	ExcludedTrimmed      = "trimmed"       // of all runs that nothing was found of, it lies furthest out by the version before: it teaches thresholds, not counts
+)
+
+// AgentState an agent in this version; a stranger learns.
+func (b *Baseline) AgentState(agent string) (schema.BaselineState, string) {
+	if l, ok := b.Status[agent]; ok {
+		return l.State, l.Why
+	}
+	if _, known := b.Agents[agent]; known {
+		return schema.BaselineActive, WhyTaught // of a version that kept no states
+	}
+	return schema.BaselineLearning, WhyFewRuns
+}
+
+// CountStates counts the agents of a version by state, in the order of the words.
+func (b *Baseline) CountStates() [4]int {
+	var n [4]int
+	for _, l := range b.Status {
+		n[min(l.State, schema.BaselineFrozen)]++
+	}
+	return n
+}
+
+// AgentNames of the agents of a version, sorted.
+func (b *Baseline) AgentNames() []string {
+	var out []string
+	for name := range b.Status {
+		out = append(out, name)
+	}
+	for name := range b.Agents {
+		if _, there := b.Status[name]; !there && !isPartKey(name) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

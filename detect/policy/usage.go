@@ -1,0 +1,105 @@
+package policy
+
+import "slices"
+
+// Usage notes which parts of rules applied to the findings of a history.
+type Usage struct {
+	found                  []string // families
+	rules                  *Rules
+	matched, chosen        []bool // of Graded
+	agents, tags, families []bool // of Arming
+	covered, covers        []bool // of Exceptions: it could have covered a finding; it did
+}
+
+// Unused is a part of rules that decided nothing.
+type Unused struct {
+	Kind string `json:"kind"` // policy, armed, exception
+	Name string `json:"name"`
+	// Why is matched_nothing; hidden: it matched, and each time another part applied;
+	// mode_armed: everything is armed without it; not_replayed: it is about families that
+	// are not found in history.
+	Why string `json:"why"`
+}
+
+// Named reasons of Unused.
+const (
+	MatchedNothing = "matched_nothing"
+	Hidden         = "hidden"
+	ModeArmed      = "mode_armed"
+	NotReplayed    = "not_replayed"
+)
+
+// NewUsage notes the usage of rules by findings of some families.
+func NewUsage(r *Rules, families []string) *Usage {
+	n, a := len(r.Graded), &r.Arming
+	return &Usage{found: families, rules: r, matched: make([]bool, n), chosen: make([]bool, n),
+		agents: make([]bool, len(a.Agents)), tags: make([]bool, len(a.Tags)), families: make([]bool, len(a.Families)),
+		covered: make([]bool, len(r.Exceptions)), covers: make([]bool, len(r.Exceptions))}
+}
+
+// Record takes in one decision.
+func (u *Usage) Record(in Input) {
+	r, f := u.rules, in.Finding
+	excepted := r.ExceptionFor(FindingSubject(f), in.Call)
+	for i := range r.Exceptions {
+		e := &r.Exceptions[i]
+		u.covers[i] = u.covers[i] || e == excepted
+		u.covered[i] = u.covered[i] || e.covers(FindingSubject(f), in.Call)
+	}
+	best := chooseRule(r.Graded, &in)
+	for i := range r.Graded {
+		g := &r.Graded[i]
+		u.chosen[i] = u.chosen[i] || g == best && excepted == nil
+		u.matched[i] = u.matched[i] || g.matches(&in)
+	}
+	for i, p := range r.Arming.Agents {
+		u.agents[i] = u.agents[i] || matchesPattern(p, f.AgentID)
+	}
+	for i, p := range r.Arming.Tags {
+		u.tags[i] = u.tags[i] || slices.ContainsFunc(in.Tags, func(t string) bool { return matchesPattern(p, t) })
+	}
+	for i, p := range r.Arming.Families {
+		u.families[i] = u.families[i] || matchesPattern(p, f.Family)
+	}
+}
+
+// Unused are the parts that decided nothing, in the order in which they are written.
+func (u *Usage) Unused() []Unused {
+	out := []Unused{}
+	add := func(kind, name, family string, used, matched bool) {
+		switch {
+		case used:
+		case matched:
+			out = append(out, Unused{kind, name, Hidden})
+		case family != "" && !slices.ContainsFunc(u.found, func(f string) bool { return matchesPattern(family, f) }):
+			out = append(out, Unused{kind, name, NotReplayed})
+		default:
+			out = append(out, Unused{kind, name, MatchedNothing})
+		}
+	}
+	for i := range u.matched {
+		add("policy", u.rules.Graded[i].Name, u.rules.Graded[i].Family, u.chosen[i], u.matched[i])
+	}
+	a := &u.rules.Arming
+	for _, l := range [...]struct {
+		prefix string
+		list   []string
+		met    []bool
+	}{{"", a.Agents, u.agents}, {"tag:", a.Tags, u.tags}, {"family:", a.Families, u.families}} {
+		for i, p := range l.list {
+			if a.All {
+				out = append(out, Unused{"armed", l.prefix + p, ModeArmed})
+				continue
+			}
+			family := ""
+			if l.prefix == "family:" {
+				family = p
+			}
+			add("armed", l.prefix+p, family, l.met[i], false)
+		}
+	}
+	for i := range u.covers {
+		add("exception", u.rules.Exceptions[i].Name, u.rules.Exceptions[i].Family, u.covers[i], u.covered[i])
+	}
+	return out
+}

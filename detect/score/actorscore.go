@@ -1,0 +1,128 @@
+package score
+
+import (
+	"math"
+
+	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
+	"flyball/schema"
+	"flyball/schema/wire"
+)
+
+// ActorScore is what is kept of an actor across its runs: a runaway that is cut into
+// runs too short to show by themselves shows here. The zero value is an actor
+// without calls.
+//
+// Unlike a run's, its score falls again when the actor goes back to its ways.
+type ActorScore struct {
+	recent    feature.ActorMemory
+	evidence  float64 // CUSUM of what its runs' scores say, in nats
+	Score     float64
+	statistic actorStatistic
+	now       feature.ActorCounts // of the last call
+}
+
+// actorStatistic is a statistic of an actor.
+type actorStatistic uint8
+
+const (
+	actorIdentical   actorStatistic = iota // −ln P(as many of its latest calls are one call)
+	actorNewOnRoute                        // −ln P(as many of them are new calls on one route)
+	actorDeletions                         // −ln P(as many of them delete)
+	actorRetries                           // −ln P(as many of them failed again)
+	actorEvidenceSum                       // what the scores of its runs say together
+	numActorStatistics
+)
+
+// actorSpec names a statistic; at is where about one clean run in a thousand
+// stands, three decades of rarity on the common scale.
+type actorSpec struct {
+	name string
+	at   float64
+}
+
+var actorSpecs = [numActorStatistics]actorSpec{
+	actorIdentical:   {"identical_calls_over_runs", 11.5},
+	actorNewOnRoute:  {"new_calls_on_route_over_runs", 6.7},
+	actorDeletions:   {"deletions_over_runs", 10},
+	actorRetries:     {"failing_retries_over_runs", 14.5},
+	actorEvidenceSum: {"evidence_of_runs", 17.5},
+}
+
+func (s actorStatistic) String() string { return actorSpecs[s].name }
+
+// Add takes in a call of the actor after its run did.
+func (a *ActorScore) Add(r *RunScore, s *feature.CallFeatures) {
+	a.now = a.recent.Add(s)
+	if r.model == nil {
+		return
+	}
+	m, of := r.model, r.agent
+	a.addEvidence(r, evidence(m, r.Score))
+	a.Score = 0
+	a.raise(actorIdentical, of.across.identical.at(a.now.Identical))
+	a.raise(actorNewOnRoute, m.newOnRoute(of, s.Route).across.at(a.now.NewOnRoute))
+	a.raise(actorDeletions, of.across.deletions.at(a.now.Deletions))
+	a.raise(actorRetries, of.across.retries.at(a.now.Retries))
+	a.raise(actorEvidenceSum, a.evidence)
+}
+
+func (a *ActorScore) raise(st actorStatistic, x float64) {
+	if v := min(3*decade*x/actorSpecs[st].at, maxScore); v > a.Score {
+		a.Score, a.statistic = v, st
+	}
+}
+
+// evidence that a run's score is against its being a clean one: the logarithm of
+// the e-value ½·p^−½ of its p-value (Vovk and Wang 2021, κ = ½).
+func evidence(m *Model, score float64) float64 {
+	p, _ := m.Baseline.Calibration.P(score)
+	return min(math.Log(.5)-.5*math.Log(max(p, math.SmallestNonzeroFloat64)), maxEvidence)
+}
+
+// maxEvidence of one run, in nats: it takes several runs to say what several do.
+const maxEvidence = 5
+
+// addEvidence adds a run's evidence to that of the runs before it: a CUSUM of log
+// e-values (an e-detector, Shin, Ramdas and Rinaldo 2022). While the run goes on its
+// own share is replaced, so that the sum is that of whole runs at every call.
+func (a *ActorScore) addEvidence(r *RunScore, e float64) {
+	sum := max(0, a.evidence+e-r.actorEvidence)
+	r.actorEvidence += sum - a.evidence
+	a.evidence = sum
+}
+
+// Reset forgets what led to an alarm: the next one rests on calls of its own.
+func (a *ActorScore) Reset() { *a = ActorScore{} }
+
+// Explain returns the statistic that made the score of the actor, as observed among its
+// latest calls and as usual for it and its peers. route is the hash of the route of the
+// last call.
+func (a *ActorScore) Explain(r *RunScore, route uint64) schema.Contribution {
+	c := unknownContribution(a.statistic.String(), a.Score)
+	if a.statistic == actorEvidenceSum {
+		c.Observed = figure(a.evidence)
+		return c
+	}
+	learned := &r.learned().AcrossRuns
+	source := [...]struct {
+		observed uint64
+		usual    *baseline.RunCountDistribution
+	}{
+		actorIdentical: {a.now.Identical, &learned.Identical}, actorNewOnRoute: {a.now.NewOnRoute, &learned.NewOnRoute},
+		actorDeletions: {a.now.Deletions, &learned.Deletions}, actorRetries: {a.now.Retries, &learned.Retries},
+	}[a.statistic]
+	within := r.agent.key
+	if a.statistic == actorNewOnRoute { // it is kept by route
+		within = r.agent.peers.routes[route]
+	}
+	levels := source.usual.Levels(r.agent.group, within)
+	c.Observed, c.Usual, c.Peers = schema.OptionalFloat(source.observed), medianCount(levels[2]), medianCount(levels[1])
+	return c
+}
+
+// Code writes or reads the actor.
+func (a *ActorScore) Code(c *wire.Coder) {
+	a.recent.Code(c)
+	codeNumber(c, &a.evidence)
+}

@@ -1,0 +1,152 @@
+package score
+
+import (
+	"flyball/detect/feature"
+	"flyball/detect/model/baseline"
+	"flyball/schema"
+)
+
+// RunScore is the scoring state of one run. The zero value is a run without calls.
+type RunScore struct {
+	feature       feature.RunMemory
+	cusum         [numCusums]cusum
+	maxIdentical  uint32  // largest count of one identical call
+	maxNewOnRoute uint32  // largest count of new calls on one route
+	rareWrites    cusum   // sum over the routes that the run writes on
+	bytes         float64 // that it was given
+	writes        float64
+	tails         [numStatistics - numCusums]float64 // highest of each statistic that is no CUSUM
+	scatter       cusum
+	maxOnRoute    uint32 // largest count of calls on one route
+	startAt       int64  // event time of the first call, Unix ns
+
+	// Score is the maximum over the families: it only grows.
+	Score    float64
+	Families [NumFamilies]float64   // anchored maximum of each family's statistics
+	leading  [NumFamilies]statistic // which of them it is
+	Touched  schema.Touched
+	trials   [feature.NumCells]uint32 // calls that counted in each cell
+
+	evidence []evidenceCall
+
+	actorEvidence float64 // of its evidence, in that of its actor
+
+	Reference Reference // as whom it is compared; not stored
+	agent     *agent
+	model     *Model
+}
+
+// cusum is a Bernoulli CUSUM and where its present excursion from zero began.
+type cusum struct {
+	w, max       float64
+	onsetAt      int64  // event time of the call at which the excursion began, Unix ns
+	onset        uint32 // its number
+	irreversible uint32 // the run's irreversible calls before it
+	hits, trials uint32 // of the excursion
+}
+
+// Reference a run is compared as.
+type Reference struct {
+	Agent   string // baseline.AgentKey
+	Group   string // baseline.PeerGroup
+	Version string // of the agent, as it states it
+	Task    string // scope.Established
+}
+
+// Calls of the run so far.
+func (r *RunScore) Calls() uint64 { return r.feature.Calls() }
+
+// Add takes in the run's next call and returns what the call was. Without a
+// model (nothing was learned yet) the call is remembered and nothing is scored.
+func (r *RunScore) Add(m *Model, who Reference, c *feature.Input, at int64, reversibility schema.Reversibility) feature.CallFeatures {
+	s := r.feature.Add(c)
+	r.addFeatures(m, who, &s, &r.feature.Usage, at, reversibility)
+	return s
+}
+
+func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures, spent *feature.Usage, at int64, reversibility schema.Reversibility) {
+	if s.Number == 1 {
+		r.startAt = at
+	}
+	if r.Reference != who {
+		r.Reference, r.model, r.agent = who, nil, nil
+	}
+	before := r.Touched.Irreversible
+	r.countReversibility(reversibility)
+	for e := range feature.NumEvents {
+		if t, ok := s.Trial(e); ok {
+			r.trials[t.Cell]++
+		}
+	}
+	r.maxIdentical, r.maxNewOnRoute, r.maxOnRoute = max(r.maxIdentical, s.Identical), max(r.maxNewOnRoute, uint32(s.NewOnRoute)), max(r.maxOnRoute, uint32(s.CallsOnRoute))
+	r.bytes += float64(s.Bytes)
+	if s.Write {
+		r.writes++
+	}
+	if m == nil {
+		return
+	}
+	m.gained = [NumFamilies]float32{}
+	if r.model != m {
+		key, _ := baseline.ComparisonKey(m.Baseline, who.Agent, who.Version, who.Task)
+		r.model, r.agent = m, m.agent(key, who.Group)
+	}
+	route := m.route(r.agent, s.Route)
+	for st := range numCusums {
+		event := specs[st].event
+		t, eligible := s.Trial(event)
+		if !eligible {
+			continue
+		}
+		k := &r.cusum[st]
+		hit := 0
+		if t.Hit {
+			hit = 1
+		}
+		k.add(route.increments.add(st, t), hit, s, at, before)
+		r.raise(st, k.max)
+	}
+	r.addCounts(m, s, at, before)
+	r.raiseTail(statLength, logNormalTail(float64(s.Number), r.agent.length))
+	r.addAmounts(m, route, s, at, before)
+	r.addUsage(spent)
+}
+
+func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, irreversible uint64) {
+	w := min(k.w+step, maxScore)
+	if !(w > 0) { // no number says nothing
+		k.w = 0
+		return
+	}
+	if k.w == 0 {
+		k.onset, k.onsetAt, k.irreversible, k.hits, k.trials = uint32(s.Number), at, uint32(irreversible), 0, 0
+	}
+	k.w = w
+	k.hits += uint32(hit)
+	k.trials++
+	k.max = max(k.max, w)
+}
+
+func (r *RunScore) raise(st statistic, x float64) {
+	v := st.anchored(x)
+	if f := familyOf[st]; v > r.Families[f] {
+		r.model.gained[f] += float32(min(v-r.Families[f], maxScore))
+		r.Families[f], r.leading[f] = v, st
+		r.Score = max(r.Score, v)
+	}
+}
+
+func (r *RunScore) countReversibility(v schema.Reversibility) {
+	switch v {
+	case schema.ReadOnly:
+		r.Touched.ReadOnly++
+	case schema.Reversible:
+		r.Touched.Reversible++
+	case schema.Compensable:
+		r.Touched.Compensable++
+	case schema.Irreversible:
+		r.Touched.Irreversible++
+	default:
+		r.Touched.Unknown++
+	}
+}

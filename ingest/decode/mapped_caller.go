@@ -1,0 +1,60 @@
+package decode
+
+import (
+	"strings"
+
+	"flyball/ingest/mapping"
+	"flyball/schema"
+)
+
+// setCredential takes in the credential that the gateway let in. One that a caller
+// asserts is hashed, and is worth as much as any key that anybody may invent.
+func setCredential(d *draft, t string, with *mapping.With) bool {
+	ev := &d.ev
+	switch {
+	case with.Asserted, with.Kind == "hmac":
+		d.secret(t)
+	case with.Kind == "mtls":
+		setPeerCertificate(d, t)
+	case with.Kind == "user":
+		ev.RemoteUser = t
+	default:
+		ev.GatewayCredential, ev.GatewayCredentialKind = t, credentialKinds[with.Kind]
+	}
+	return true
+}
+
+var credentialKinds = map[string]schema.CredentialKind{
+	"api_key": schema.CredentialAPIKey, "oauth_client": schema.CredentialOAuthClient,
+	"aws_key": schema.CredentialAWSKey, "consumer": schema.CredentialConsumer,
+}
+
+// setPeerCertificate takes in the peer's certificate: its SPIFFE id, its fingerprint or its subject.
+func setPeerCertificate(d *draft, t string) {
+	switch {
+	case strings.HasPrefix(t, "spiffe://"):
+		d.ev.SPIFFE = t
+	case strings.Contains(t, "="):
+		d.ev.CertSubject = t
+	default:
+		d.ev.CertFingerprint = t
+	}
+}
+
+func setPrincipal(d *draft, t string, with *mapping.With) bool {
+	if with.Asserted {
+		d.ev.UserID = t
+	} else {
+		d.ev.GatewayUser = t
+	}
+	return true
+}
+
+func setAgent(d *draft, t string, with *mapping.With) bool {
+	if with.Asserted {
+		d.ev.AgentHeader, d.ev.AgentHeaderName = t, first(d.ev.AgentHeaderName, "x-agent-id")
+	} else {
+		d.ev.GatewayAgent = t
+	}
+	return true
+}

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema/clickhouse"
+	"flyball/schema/wire"
+)
+
+// addRecord puts a journal record into the batch, or skips it with a reason.
+func (s *Store) addRecord(ctx context.Context, client *kgo.Client, r *kgo.Record) error {
+	if s.isRefused(r.Partition) {
+		return nil
+	}
+	j, err := wire.DecodeJournal(r.Value)
+	switch {
+	case errors.Is(err, wire.ErrNewerVersion):
+		s.refuse(client, r, err)
+		return nil
+	case err != nil:
+		s.m.skipped.WithLabelValues(skippedMalformed).Inc()
+		s.log.Warn("malformed journal record sent to the dead letters", "partition", r.Partition, "offset", r.Offset, "error", err)
+		if err := s.writeDeadLetter(ctx, r.Partition, r.Offset, reasonMalformed, err.Error(), r.Value); err != nil {
+			return err
+		}
+		s.cur.markConsumed(r, s.o.Now())
+		return nil
+	}
+	s.cur.markConsumed(r, s.o.Now())
+	k := source{j.CallsTopicID, j.CallsPart}
+	if stored, ok := s.stored[k]; ok && j.To >= 0 && j.To <= stored {
+		s.m.skipped.WithLabelValues(skippedStored).Inc()
+		return nil
+	}
+	// A record that is stored in part is inserted whole: its rows merge with those that
+	// are there.
+	s.cur.add(r, &j)
+	if j.To >= 0 {
+		s.stored[k] = j.To
+	}
+	return nil
+}
+
+// Reasons for which something of the journal is sent to the dead letters.
+const (
+	reasonMalformed = "journal_malformed"
+	reasonBlock     = "journal_block_unreadable"
+)
+
+// writeDeadLetter keeps what cannot be stored, if there is a sink.
+func (s *Store) writeDeadLetter(ctx context.Context, partition int32, offset int64, reason, detail string, value []byte) error {
+	if s.o.DeadLetters == nil {
+		return nil
+	}
+	return s.retry(ctx, "write a dead letter of the journal", func(ctx context.Context) error {
+		return s.o.DeadLetters.Write(ctx, partition, offset, reason, detail, value)
+	})
+}
+
+// refuse stops reading a partition whose next record only a newer binary understands.
+// What came before it is stored; an offset behind it is never committed.
+func (s *Store) refuse(client *kgo.Client, r *kgo.Record, err error) {
+	err = fmt.Errorf("journal record at offset %d of partition %d: %w", r.Offset, r.Partition, err)
+	s.health.mu.Lock()
+	s.health.refused[r.Partition] = err
+	n := len(s.health.refused)
+	s.health.mu.Unlock()
+	s.m.refused.Set(float64(n))
+	client.PauseFetchPartitions(map[string][]int32{wire.JournalTopic: {r.Partition}})
+	s.log.Error("partition waits for a newer binary", "partition", r.Partition, "offset", r.Offset, "error", err)
+}
+
+func (s *Store) isRefused(p int32) bool {
+	s.health.mu.Lock()
+	defer s.health.mu.Unlock()
+	return s.health.refused[p] != nil
+}
+
+// readProgress reads from ClickHouse up to which offsets it has everything.
+func (s *Store) readProgress(ctx context.Context) error {
+	var marks []clickhouse.Progress
+	err := s.retry(ctx, "read the progress in ClickHouse", func(ctx context.Context) (err error) {
+		marks, err = s.db.Progress(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	clear(s.stored)
+	for _, p := range marks {
+		s.stored[source{p.CallsTopicID, p.CallsPartition}] = p.To
+	}
+	s.health.mu.Lock()
+	s.health.started = true
+	s.health.mu.Unlock()
+	return nil
+}

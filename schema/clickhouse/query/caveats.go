@@ -1,0 +1,86 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// caveatCounts are the calls, and the dead letters, because of which a report on what
+// was touched may not be the whole truth.
+type caveatCounts struct {
+	unlogged    uint64 // change something, and do not say what
+	askedOnly   uint64 // let through by the check, logged by nobody yet
+	sampled     uint64 // of a source that logs a sample
+	overflow    uint64 // bound to the shared run of an actor with too many runs
+	unsure      uint64 // bound with little confidence; those of overflow included
+	late        uint64 // came more than 5 minutes after their time
+	deadLetters uint64 // of any source, in the window
+}
+
+// loadCaveats reads the counts and adds their caveats; a report without calls has none.
+func (t *Touched) loadCaveats(ctx context.Context, db DB, rows source) error {
+	if t.Calls == 0 {
+		return nil
+	}
+	var n caveatCounts
+	err := each(ctx, db, "caveats", `SELECT countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r, ':?'), resources))),
+countIf(sample_weight > 1), countIf(late), countIf(run_confidence < 60), countIf(run_rule = 'overflow'),
+countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.params, func(r driver.Rows) error {
+		return r.Scan(&n.unlogged, &n.sampled, &n.late, &n.unsure, &n.overflow, &n.askedOnly)
+	})
+	if err != nil {
+		return err
+	}
+	// Dead letters carry Kafka's time, not the call's: a margin covers the way there.
+	var w where
+	w.between("at", "at", t.Since.Add(-time.Minute), t.Until.Add(10*time.Minute))
+	err = each(ctx, db, "dead letters", "SELECT count() FROM dead_letters "+w.String(), w.params, func(r driver.Rows) error { return r.Scan(&n.deadLetters) })
+	if err == nil {
+		t.Caveats = append(t.Caveats, n.caveats()...)
+	}
+	return err
+}
+
+// caveats are the sentences for the counts that are not zero, each with its key first.
+func (n *caveatCounts) caveats() (out []string) {
+	add := func(count uint64, sentence string) {
+		if count > 0 {
+			out = append(out, fmt.Sprintf(sentence, count))
+		}
+	}
+	add(n.unlogged, "resource_not_logged: %d calls that change something do not say what they changed (the body was not logged)")
+	add(n.askedOnly, "asked_only: %d calls were let through by the check and no gateway has logged them yet")
+	add(n.sampled, "sampled_source: %d calls came from a source that logs a sample; more happened than is listed")
+	add(n.overflow, "overflow: %d calls were bound to a shared run because their actor opened too many runs")
+	if n.unsure > n.overflow {
+		add(n.unsure-n.overflow, "low_stitching_confidence: %d calls were bound by time alone (no run id, trace or conversation)")
+	}
+	add(n.late, "late_data: %d calls came later than 5 minutes after their time; more may come")
+	add(n.deadLetters, "dead_letters: %d items in the window could not be read; calls may be among them")
+	return out
+}
+
+func (t *Touched) caveat(format string, args ...any) {
+	t.Caveats = append(t.Caveats, fmt.Sprintf(format, args...))
+}
+
+// nothingFound adds the caveat of a subject of which nothing is stored: that is no proof
+// that it did nothing.
+func (t *Touched) nothingFound() {
+	t.caveat("nothing_found: no call of %s %q is stored in that time; it may be misspelt, or its calls never arrived", t.Subject.Kind, t.Subject.Value)
+}
+
+// AddLagCaveat adds the caveat of parts that have not come as far as the report's end.
+func (t *Touched) AddLagCaveat(what string) {
+	t.Caveats = append([]string{"ingest_lag: " + what + "; calls may be missing"}, t.Caveats...)
+	t.Complete = false
+}
+
+// AddLagUnknownCaveat adds the caveat that nobody could be asked how far the parts have come.
+func (t *Touched) AddLagUnknownCaveat(why string) {
+	t.Caveats = append([]string{"lag_unknown: " + why + ", so it is not known whether calls are still on their way"}, t.Caveats...)
+	t.Complete = false
+}

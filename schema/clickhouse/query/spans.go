@@ -1,0 +1,36 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Span is a call of a run as a trace shows it.
+type Span struct {
+	ID         string // place of the call's record
+	Operation  string
+	Service    string // the API that was called, else who logged it
+	Start      time.Time
+	DurationNs int64 // 0: unknown
+	Outcome    string
+	Status     uint16
+}
+
+// RunSpans are the calls of a run that count, in the order of time.
+func RunSpans(ctx context.Context, db DB, run *Run, limit int) ([]Span, error) {
+	out := []Span{}
+	sql := fmt.Sprintf(`SELECT concat(toString(source_partition), '/', toString(source_offset), '/', toString(item)),
+if(method = '', operation, concat(method, ' ', route)), if(api = '', observer, api), start_time, greatest(duration_ns, 0), toString(outcome), status
+FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND counted
+ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d`, limit)
+	err := each(ctx, db, "spans of the run", sql, []any{named("tenant", run.Tenant), named("id", run.RunID)}, func(r driver.Rows) error {
+		var v Span
+		err := r.Scan(&v.ID, &v.Operation, &v.Service, &v.Start, &v.DurationNs, &v.Outcome, &v.Status)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}

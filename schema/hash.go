@@ -1,0 +1,27 @@
+package schema
+
+import (
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// HashStrings is the XXH64 of two strings with a zero byte between them. It is stored: it
+// never changes.
+func HashStrings(a, b string) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	_, _ = d.WriteString(a)
+	_, _ = d.Write([]byte{0})
+	_, _ = d.WriteString(b)
+	return d.Sum64()
+}
+
+// HashNumbers is the XXH64 of two numbers, as little-endian bytes. It is stored: it never
+// changes.
+func HashNumbers(a, b uint64) uint64 {
+	var raw [16]byte
+	binary.LittleEndian.PutUint64(raw[:8], a)
+	binary.LittleEndian.PutUint64(raw[8:], b)
+	return xxhash.Sum64(raw[:])
+}
