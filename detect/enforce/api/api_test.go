@@ -36,8 +36,10 @@ func TestDocumentOfTheAPIIsValidAndComplete(t *testing.T) {
 
 func TestTokensLetInWhomTheyShould(t *testing.T) {
 	r := run(t, enforcetest.Broker(t), "a", func(o *enforcetest.Options) {
-		o.Tokens = []enforcetest.Token{{Name: "v", Role: "viewer", Hash: enforcetest.TokenHash("viewer")}, {Name: "r", Role: "responder", Hash: enforcetest.TokenHash("responder")}, {Name: "a", Role: "admin", Hash: enforcetest.TokenHash("admin"), Tenants: []string{"t"}},
-			{Name: "o", Role: "orchestrator", Hash: enforcetest.TokenHash("orchestrator")}, {Name: "x", Role: "admin", Hash: enforcetest.TokenHash("other tenant"), Tenants: []string{"u"}},
+		o.Tokens = []enforcetest.Token{{Name: "v", Role: "viewer", Hash: enforcetest.TokenHash("viewer")}, {Name: "r", Role: "responder",
+			Hash: enforcetest.TokenHash("responder")}, {Name: "a", Role: "admin", Hash: enforcetest.TokenHash("admin"), Tenants: []string{"t"}},
+			{Name: "o", Role: "orchestrator", Hash: enforcetest.TokenHash("orchestrator")}, {Name: "x", Role: "admin",
+				Hash: enforcetest.TokenHash("other tenant"), Tenants: []string{"u"}},
 			{Name: "e", Role: "admin", Hash: enforcetest.TokenHash("expired"), Expires: time.Now().Add(-time.Minute)}}
 	})
 	r.AwaitSettings(t)
@@ -73,7 +75,8 @@ func TestTokensLetInWhomTheyShould(t *testing.T) {
 		{"orchestrator", "POST", "/v1/runs", `{"run_key": "r", "agent": "a", "for_seconds": 60}`, 200},
 		{"admin", "POST", "/v1/bypass", `{"for_seconds": 60, "reason": "x"}`, 200},
 	} {
-		w := enforcetest.Serve(api, tc.method, "http://flyball.example"+tc.path, tc.body, "Authorization", "Bearer "+tc.token, "Content-Type", "application/json")
+		w := enforcetest.Serve(api, tc.method, "http://flyball.example"+tc.path, tc.body, "Authorization", "Bearer "+tc.token, "Content-Type",
+			"application/json")
 		if w.Code != tc.want {
 			t.Errorf("%s: %s %s: %d %s, want %d", tc.token, tc.method, tc.path, w.Code, w.Body, tc.want)
 		}
@@ -130,7 +133,9 @@ func TestWrongBodyIsRefusedByName(t *testing.T) {
 	if w := enforcetest.Serve(api, "DELETE", "http://localhost/v1/breakers", ""); w.Code != 405 || w.Header().Get("Allow") == "" {
 		t.Errorf("DELETE: %d %v", w.Code, w.Header())
 	}
-	if w := enforcetest.Serve(api, "PUT", "http://localhost/v1/manifests", `{"text": "version: 1\nagent: a\nscope: {routes: [nothing]}\n", "reason": "x"}`, "Content-Type", "application/json"); w.Code != 422 || !strings.Contains(w.Body.String(), "scope.routes[0]") {
+	if w := enforcetest.Serve(api, "PUT", "http://localhost/v1/manifests",
+		`{"text": "version: 1\nagent: a\nscope: {routes: [nothing]}\n", "reason": "x"}`, "Content-Type", "application/json"); w.Code != 422 ||
+		!strings.Contains(w.Body.String(), "scope.routes[0]") {
 		t.Errorf("a bad manifest: %d %s", w.Code, w.Body)
 	}
 }
@@ -139,7 +144,8 @@ func TestPageInABrowserCannotOperate(t *testing.T) {
 	c := newAPI(t, nil)
 	api := c
 	body := `{"for_seconds": 3600, "reason": "x"}`
-	if w := enforcetest.Serve(api, "POST", "http://127.0.0.1/v1/bypass", body, "Content-Type", "application/json", "Sec-Fetch-Site", "cross-site", "Origin", "http://evil.example"); w.Code != 403 {
+	if w := enforcetest.Serve(api, "POST", "http://127.0.0.1/v1/bypass", body, "Content-Type", "application/json", "Sec-Fetch-Site",
+		"cross-site", "Origin", "http://evil.example"); w.Code != 403 {
 		t.Errorf("another origin: %d", w.Code)
 	}
 	if w := enforcetest.Serve(api, "GET", "http://rebound.example/v1/breakers", ""); w.Code != 403 {
@@ -173,7 +179,8 @@ func TestQuestionIsDecidedByItsLinkOnce(t *testing.T) {
 	api := r.API
 	for range 3 { // whatever follows links
 		w := enforcetest.Serve(api, "GET", link, "")
-		if w.Code != 200 || !strings.Contains(w.Body.String(), "order:7") || !strings.Contains(w.Body.String(), "<form") || w.Header().Get("Referrer-Policy") != "no-referrer" {
+		if w.Code != 200 || !strings.Contains(w.Body.String(), "order:7") || !strings.Contains(w.Body.String(), "<form") ||
+			w.Header().Get("Referrer-Policy") != "no-referrer" {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
 	}
@@ -181,13 +188,15 @@ func TestQuestionIsDecidedByItsLinkOnce(t *testing.T) {
 		t.Fatal("looking at it decided it")
 	}
 	post := func(link, answer string) *httptest.ResponseRecorder {
-		return enforcetest.Serve(api, "POST", link, url.Values{"answer": {answer}, "reason": {"looked at it"}, "by": {"Ann"}}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+		return enforcetest.Serve(api, "POST", link, url.Values{"answer": {answer}, "reason": {"looked at it"}, "by": {"Ann"}}.Encode(),
+			"Content-Type", "application/x-www-form-urlencoded")
 	}
 	u, _ := url.Parse(link)
 	q := u.Query()
 	q.Set("until", fmt.Sprint(1<<62))
 	u.RawQuery = q.Encode()
-	for name, bad := range map[string]string{"a longer time": u.String(), "another question": strings.Replace(link, g.ID, "g_other", 1), "no signature": strings.Split(link, "&")[0]} {
+	for name, bad := range map[string]string{"a longer time": u.String(), "another question": strings.Replace(link, g.ID, "g_other", 1),
+		"no signature": strings.Split(link, "&")[0]} {
 		if w := post(bad, "grant"); w.Code != 403 {
 			t.Errorf("%s: %d", name, w.Code)
 		}
@@ -218,7 +227,8 @@ func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 	})
 	r.AwaitSettings(t)
 	before := r.Audit()
-	for _, body := range []TripRequest{{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x", By: "ann"}} {
+	for _, body := range []TripRequest{{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x",
+		By: "ann"}} {
 		if code, text := r.Operate(t, "POST", "/v1/breakers/trip", body, "admin"); code != 200 {
 			t.Fatal(code, text)
 		}
@@ -236,7 +246,8 @@ func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 func TestPointsTellWhatABreakerDidAtEachOfThem(t *testing.T) {
 	k := enforcetest.Broker(t)
 	a, b := run(t, k, "a", nil), run(t, k, "b", nil)
-	a.Must(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, UntilReset: true, Force: true, Reason: "x"})
+	a.Must(t, "POST", "/v1/breakers/trip", TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, UntilReset: true,
+		Force: true, Reason: "x"})
 	enforcetest.Within(t, "the other point", func() bool { return b.Ask("billing", "r", "GET", "/", "").Status == 403 })
 	enforcetest.Within(t, "a receipt of both points", func() bool {
 		list := (&breakers{a.server, nil}).receipts()

@@ -40,7 +40,8 @@ func openAPI(operations []operation) ([]byte, error) {
 	d := documentWriter{schemas: openapi3.Schemas{},
 		generator: openapi3gen.NewGenerator(openapi3gen.UseAllExportedFields(), openapi3gen.SchemaCustomizer(customize))}
 	doc := &openapi3.T{OpenAPI: "3.0.3", Info: &openapi3.Info{Title: "Flyball control", Version: "1",
-		Description: "Breakers, gates, tasks and manifests. Roles: viewer, responder, admin, orchestrator. Every change is an entry of the audit trail."},
+		Description: "Breakers, gates, tasks and manifests. Roles: viewer, responder, admin, orchestrator. " +
+			"Every change is an entry of the audit trail."},
 		Paths: openapi3.NewPaths(), Components: &openapi3.Components{
 			Schemas:         openapi3.Schemas{},
 			SecuritySchemes: openapi3.SecuritySchemes{"token": {Value: &openapi3.SecurityScheme{Type: "http", Scheme: "bearer"}}},

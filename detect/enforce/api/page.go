@@ -143,7 +143,8 @@ func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err err
 }
 
 var gatePage = template.Must(template.New("gate").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
 <title>Flyball: a call waits for a yes</title>
 <style>
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
@@ -162,7 +163,8 @@ button { font: inherit; padding: .6rem 1.2rem; margin: 1rem .6rem 0 0 }
 {{with .Amount}}<dt>Amount</dt><dd>{{.}} {{$.Gate.Currency}}</dd>{{end}}
 <dt>Why it was held</dt><dd>{{.Why}}</dd>
 {{with .PrincipalID}}<dt>On behalf of</dt><dd>{{.}}</dd>{{end}}
-<dt>What its run has done so far</dt><dd>{{.SoFar.Calls}} calls passed here, {{.SoFar.Irreversible}} of them irreversible. Everything it touched: <code>flyball touched {{if .RunKey}}{{.RunKey}}{{else}}{{.RunID}}{{end}}</code></dd>
+<dt>What its run has done so far</dt><dd>{{.SoFar.Calls}} calls passed here, {{.SoFar.Irreversible}} of them irreversible.
+Everything it touched: <code>flyball touched {{if .RunKey}}{{.RunKey}}{{else}}{{.RunID}}{{end}}</code></dd>
 <dt>Asked</dt><dd>{{$.Asked}}; without an answer until {{$.Until}} it is a no</dd>
 <dt>State</dt><dd>{{.State}}{{with .By}} by {{.}}{{end}}{{with .Reason}}: {{.}}{{end}}</dd>
 </dl>

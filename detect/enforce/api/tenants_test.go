@@ -23,7 +23,8 @@ func twoTenants(t *testing.T) *inMemory {
 	c := newAPI(t, func(o *enforcetest.Options) {
 		o.Tokens = []enforcetest.Token{
 			{Name: "ours", Role: "admin", Hash: enforcetest.TokenHash("ours"), Tenants: []string{"t"}},
-			{Name: "both", Role: "admin", Hash: enforcetest.TokenHash("both"), Tenants: []string{"t", "other"}}, {Name: "any", Role: "admin", Hash: enforcetest.TokenHash("any")},
+			{Name: "both", Role: "admin", Hash: enforcetest.TokenHash("both"), Tenants: []string{"t", "other"}}, {Name: "any", Role: "admin",
+				Hash: enforcetest.TokenHash("any")},
 		}
 		o.Findings = func(_ context.Context, tenants []string, _ int) (any, error) {
 			type row struct{ Tenant, Finding string }
@@ -44,10 +45,13 @@ func twoTenants(t *testing.T) *inMemory {
 			log = append(log, cmd)
 		}
 		add(schema.Command{Kind: schema.CommandForceOpen, Scope: schema.Scope{Kind: schema.ScopeAgent, Value: of.name}})
-		add(schema.Command{Kind: schema.CommandAsk, Gate: &schema.Gate{Holder: "agent:" + of.name, AgentID: of.name, Route: "DELETE /" + of.name, Why: "test", Mode: schema.ModeArmed}})
+		add(schema.Command{Kind: schema.CommandAsk, Gate: &schema.Gate{Holder: "agent:" + of.name, AgentID: of.name, Route: "DELETE /" +
+			of.name, Why: "test", Mode: schema.ModeArmed}})
 		add(schema.Command{Kind: schema.CommandTask, TTL: 3600e9, Task: &schema.Task{RunKey: of.name, AgentID: of.name}})
-		add(schema.Command{Kind: schema.CommandManifest, Manifest: &schema.Manifest{Agent: of.name, Text: "version: 1\nagent: " + of.name + "\nscope: {routes: [GET /**]}\nquotas: [{name: q, calls: 100, per: 744h, routes: [GET /**]}]\n"}})
-		add(schema.Command{Kind: schema.CommandLease, Lease: &schema.Lease{Agent: of.name, Quota: "q", Spender: of.name, Units: 3, Window: c.o.Now().UnixNano() / int64(744*time.Hour)}})
+		add(schema.Command{Kind: schema.CommandManifest, Manifest: &schema.Manifest{Agent: of.name, Text: "version: 1\nagent: " + of.name +
+			"\nscope: {routes: [GET /**]}\nquotas: [{name: q, calls: 100, per: 744h, routes: [GET /**]}]\n"}})
+		add(schema.Command{Kind: schema.CommandLease, Lease: &schema.Lease{Agent: of.name, Quota: "q", Spender: of.name, Units: 3,
+			Window: c.o.Now().UnixNano() / int64(744*time.Hour)}})
 		add(schema.Command{Kind: schema.CommandBypass, TTL: 3600e9})
 		add(schema.Command{Kind: schema.CommandArm, Arming: &schema.ArmingOrder{Pattern: of.name}})
 		add(schema.Command{Kind: schema.CommandException, TTL: 3600e9, Exception: &schema.ExceptionOrder{Agent: of.name, Family: "runaway.*"}})
@@ -111,7 +115,8 @@ func TestViewerOfOneTenantReadsNothingOfAnother(t *testing.T) {
 
 // namesTenants are the lists that hold something of each of the two tenants.
 var namesTenants = map[string]bool{
-	"/v1/breakers": true, "/v1/breakers/history": true, "/v1/receipts": true, "/v1/grants": true, "/v1/runs": true, "/v1/quotas": true, "/v1/findings": true,
+	"/v1/breakers": true, "/v1/breakers/history": true, "/v1/receipts": true, "/v1/grants": true, "/v1/runs": true, "/v1/quotas": true,
+	"/v1/findings": true,
 }
 
 // ofPoint are those of the tenant that the caller writes for, whatever it may read besides.
@@ -136,7 +141,8 @@ func TestEveryAnswerSaysWhoseItIsOrIsOfTheDeployment(t *testing.T) {
 	if got := (caller{tenants: []string{"t"}}).visible([]forgetful{{hidden}}); len(got.([]forgetful)) != 0 {
 		t.Errorf("rows that do not say whose they are: %v", got)
 	}
-	if got := (caller{tenants: []string{"t"}}).visible(quota.Count{Key: quota.Key{Tenant: "other", Agent: hidden}}); got.(quota.Count).Agent != "" {
+	if got := (caller{tenants: []string{"t"}}).visible(quota.Count{Key: quota.Key{Tenant: "other",
+		Agent: hidden}}); got.(quota.Count).Agent != "" {
 		t.Errorf("a single thing of another tenant: %v", got)
 	}
 }
@@ -144,7 +150,8 @@ func TestEveryAnswerSaysWhoseItIsOrIsOfTheDeployment(t *testing.T) {
 func TestVerdictOnAFindingOfAnotherTenantIsRefused(t *testing.T) {
 	h := twoTenants(t)
 	for _, token := range []string{"ours", "both", "any"} {
-		w := enforcetest.Serve(h, "POST", "/v1/findings/"+hidden+"/verdict", `{"is":"benign","why":"x"}`, "Authorization", "Bearer "+token, "Content-Type", "application/json")
+		w := enforcetest.Serve(h, "POST", "/v1/findings/"+hidden+"/verdict", `{"is":"benign","why":"x"}`, "Authorization", "Bearer "+token,
+			"Content-Type", "application/json")
 		if w.Code != http.StatusNotFound {
 			t.Errorf("token %s: %d %s", token, w.Code, w.Body)
 		}

@@ -35,7 +35,8 @@ func ask(c *checker, headers map[string]string) *httptest.ResponseRecorder {
 	return w
 }
 
-var stopped = schema.Command{ID: "1", Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, By: "ann", Reason: "leaked key"}
+var stopped = schema.Command{ID: "1", Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeCredential,
+	Value: "billing"}, By: "ann", Reason: "leaked key"}
 
 func TestNotLoadedAnswers503SoThatTheGatewaysFailureModeDecides(t *testing.T) {
 	c := newChecker(t, nil)
@@ -51,7 +52,8 @@ func TestNotLoadedAnswers503SoThatTheGatewaysFailureModeDecides(t *testing.T) {
 func TestDenialIsAProblemThatTellsWhatToDo(t *testing.T) {
 	c := newChecker(t, nil)
 	c.replay(stopped)
-	w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "billing", "X-Agent-Run-Id": "r-1"})
+	w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "billing",
+		"X-Agent-Run-Id": "r-1"})
 	var p struct {
 		Type, Title, Detail, Instance string
 		Status                        int
@@ -60,11 +62,14 @@ func TestDenialIsAProblemThatTellsWhatToDo(t *testing.T) {
 			Generation    uint64
 		}
 	}
-	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != 403 || p.Status != 403 || p.Type == "" || p.Title == "" || p.Instance == "" ||
-		!strings.Contains(p.Detail, "Reason: leaked key.") || p.Flyball.Scope != "credential:billing" || p.Flyball.Generation != 1 || w.Header().Get("X-Flyball-Run") == "" {
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != 403 || p.Status != 403 || p.Type == "" || p.Title == "" ||
+		p.Instance == "" ||
+		!strings.Contains(p.Detail, "Reason: leaked key.") || p.Flyball.Scope != "credential:billing" || p.Flyball.Generation != 1 ||
+		w.Header().Get("X-Flyball-Run") == "" {
 		t.Fatalf("%d %v %s %v", w.Code, w.Header(), w.Body, err)
 	}
-	if w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "support"}); w.Code != 200 || w.Body.Len() != 0 {
+	if w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "support"}); w.Code != 200 ||
+		w.Body.Len() != 0 {
 		t.Errorf("somebody else: %d %s", w.Code, w.Body)
 	}
 }
@@ -72,7 +77,8 @@ func TestDenialIsAProblemThatTellsWhatToDo(t *testing.T) {
 func TestGatewayMustShowItsToken(t *testing.T) {
 	c := newChecker(t, func(o *enforcetest.Options) { o.CheckToken = "s3cret" })
 	c.replay()
-	for headers, want := range map[[2]string]int{{"", ""}: 401, {"X-Flyball-Token", "s3cre"}: 401, {"Authorization", "Bearer other"}: 401, {"X-Flyball-Token", "s3cret"}: 200, {"Authorization", "Bearer s3cret"}: 200} {
+	for headers, want := range map[[2]string]int{{"", ""}: 401, {"X-Flyball-Token", "s3cre"}: 401, {"Authorization", "Bearer other"}: 401,
+		{"X-Flyball-Token", "s3cret"}: 200, {"Authorization", "Bearer s3cret"}: 200} {
 		h := map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/"}
 		if headers[0] != "" {
 			h[headers[0]] = headers[1]
@@ -87,7 +93,8 @@ func TestSilentLogIsToldAsStaleAndKeepsTheState(t *testing.T) {
 	c := newChecker(t, nil)
 	c.replay(stopped)
 	c.clock.At = c.clock.At.Add(time.Minute)
-	if w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/", "X-Consumer": "billing"}); w.Code != 403 || w.Header().Get("X-Flyball-Stale") != "1" {
+	if w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/", "X-Consumer": "billing"}); w.Code != 403 ||
+		w.Header().Get("X-Flyball-Stale") != "1" {
 		t.Fatalf("%d %v", w.Code, w.Header())
 	}
 }
@@ -119,8 +126,9 @@ func TestEnvoyIsAnsweredTheSameOverGRPC(t *testing.T) {
 	defer conn.Close()
 	client := auth.NewAuthorizationClient(conn)
 	request := func(consumer, token string) (*auth.CheckResponse, error) {
-		return client.Check(tokened(token), &auth.CheckRequest{Attributes: &auth.AttributeContext{Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{
-			Method: "GET", Path: "/v1/orders/1", Headers: map[string]string{"x-consumer": consumer, "x-agent-run-id": "r-1"}}}}})
+		return client.Check(tokened(token), &auth.CheckRequest{Attributes: &auth.AttributeContext{
+			Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{Method: "GET", Path: "/v1/orders/1",
+				Headers: map[string]string{"x-consumer": consumer, "x-agent-run-id": "r-1"}}}}})
 	}
 	if _, err := request("support", "wrong"); grpcstatus.Code(err) != codes.Unauthenticated {
 		t.Errorf("a wrong token: %v", err)
@@ -134,7 +142,8 @@ func TestEnvoyIsAnsweredTheSameOverGRPC(t *testing.T) {
 		t.Errorf("allowed: %v %v", ok, err)
 	}
 	no, err := request("billing", "s3cret")
-	if err != nil || codes.Code(no.GetStatus().GetCode()) != codes.PermissionDenied || int(no.GetDeniedResponse().GetStatus().GetCode()) != http.StatusForbidden ||
+	if err != nil || codes.Code(no.GetStatus().GetCode()) != codes.PermissionDenied ||
+		int(no.GetDeniedResponse().GetStatus().GetCode()) != http.StatusForbidden ||
 		!json.Valid([]byte(no.GetDeniedResponse().GetBody())) || no.GetDynamicMetadata().GetFields()["decision_id"].GetStringValue() == "" {
 		t.Errorf("denied: %v %v", no, err)
 	}
@@ -150,15 +159,19 @@ func BenchmarkCheck(b *testing.B) {
 		log := []schema.Command{*point.InitialSettings("t", "p", breaker.Budget{PerHour: 1 << 30, Percent: 100})}
 		for i := range size.breakers {
 			run := schema.RunID{byte(i), byte(i >> 8), 1}
-			log = append(log, schema.Command{ID: fmt.Sprint("b", i), Kind: schema.CommandTrip, Tenant: "t", TTL: int64(time.Hour), ActiveAgents: 1 << 20, Decision: &schema.Decision{
-				Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: schema.Scope{Kind: schema.ScopeRun, Value: run.String()}, AgentID: fmt.Sprint("agent", i%100), CredentialID: fmt.Sprint("k", i%100)}})
+			log = append(log, schema.Command{ID: fmt.Sprint("b", i), Kind: schema.CommandTrip, Tenant: "t", TTL: int64(time.Hour),
+				ActiveAgents: 1 << 20, Decision: &schema.Decision{
+					Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: schema.Scope{Kind: schema.ScopeRun, Value: run.String()},
+					AgentID: fmt.Sprint("agent", i%100), CredentialID: fmt.Sprint("k", i%100)}})
 		}
 		for i := range size.manifests {
-			log = append(log, schema.Command{ID: fmt.Sprint("m", i), Kind: schema.CommandManifest, Tenant: "t", Manifest: &schema.Manifest{Text: strings.Replace(enforcetest.Billing, "agent: billing", fmt.Sprint("agent: agent", i), 1)}})
+			log = append(log, schema.Command{ID: fmt.Sprint("m", i), Kind: schema.CommandManifest, Tenant: "t",
+				Manifest: &schema.Manifest{Text: strings.Replace(enforcetest.Billing, "agent: billing", fmt.Sprint("agent: agent", i), 1)}})
 		}
 		c.replay(log...)
 		headers := map[string]string{"x-consumer": "agent7", "x-agent-run-id": "r-1"}
-		for name, q := range map[string]*request{"read": {method: "GET", path: "/v1/orders/77?x=1"}, "held": {method: "DELETE", path: "/v1/orders/77"}} {
+		for name, q := range map[string]*request{"read": {method: "GET", path: "/v1/orders/77?x=1"}, "held": {method: "DELETE",
+			path: "/v1/orders/77"}} {
 			q.headers = func(n string) string { return headers[strings.ToLower(n)] }
 			b.Run(fmt.Sprintf("%s/%d_breakers_%d_manifests", name, size.breakers, size.manifests), func(b *testing.B) {
 				b.ReportAllocs()

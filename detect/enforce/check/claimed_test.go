@@ -32,7 +32,8 @@ func invented(method, path string, i int64) *request {
 }
 
 func requestOf(method, path string, headers map[string]string) *request {
-	return &request{method: method, path: path, headers: func(name string) string { return headers[strings.ToLower(name)] }, client: netip.MustParseAddr("192.0.2.1")}
+	return &request{method: method, path: path, headers: func(name string) string { return headers[strings.ToLower(name)] },
+		client: netip.MustParseAddr("192.0.2.1")}
 }
 
 // An anonymous caller asks as fast as it can under an agent's name, with a new key and
@@ -94,7 +95,8 @@ func TestQuestionsOfEachStandingHaveARateOfTheirOwn(t *testing.T) {
 			m.allow(fmt.Sprint("invented", s, i), standingClaimed, now.Add(time.Duration(s)*time.Second), time.Hour)
 		}
 	}
-	if m.allow("real1", standingEstablished, now.Add(time.Minute), time.Hour) != askedBefore || len(m.pools[standingClaimed].last) > maxPlaces {
+	if m.allow("real1", standingEstablished, now.Add(time.Minute), time.Hour) != askedBefore ||
+		len(m.pools[standingClaimed].last) > maxPlaces {
 		t.Errorf("a question of an established caller was forgotten, or %d are remembered", len(m.pools[standingClaimed].last))
 	}
 	if m.allow("again", standingEstablished, now.Add(-time.Hour), time.Hour) != mayAsk {
@@ -151,8 +153,10 @@ func TestClaimedWorkBeyondItsShare(t *testing.T) {
 	for _, armed := range []bool{true, false} {
 		c := newChecker(t, func(o *enforcetest.Options) { o.Armed = func(string, string) bool { return armed } })
 		held := identityOf(c, "held")
-		c.replay(schema.Command{ID: "d", Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeCredential, Value: held}, By: "ann", Reason: "stop"},
-			schema.Command{ID: "p", Kind: schema.CommandProven, Tenant: "t", TTL: int64(time.Hour), Scope: schema.Scope{Kind: schema.ScopeCredential, Value: identityOf(c, "proven")}})
+		c.replay(schema.Command{ID: "d", Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeCredential,
+			Value: held}, By: "ann", Reason: "stop"},
+			schema.Command{ID: "p", Kind: schema.CommandProven, Tenant: "t", TTL: int64(time.Hour),
+				Scope: schema.Scope{Kind: schema.ScopeCredential, Value: identityOf(c, "proven")}})
 		for range cap(c.work.places) {
 			c.work.enter()
 		}
@@ -295,19 +299,21 @@ func TestTrippedRunComesBackAtTheCheck(t *testing.T) {
 		trip := schema.Command{ID: "d", Kind: kind, Tenant: "t", Scope: scope, TTL: int64(time.Hour), ActiveAgents: 10, By: "ann", Reason: "r",
 			Holder: &schema.Holder{AgentID: "bot", AgentTrust: schema.TrustAsserted, CredentialID: key}}
 		if kind == schema.CommandTrip {
-			trip.Decision = &schema.Decision{ID: "d", Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: scope, AgentID: "bot", CredentialID: key}
+			trip.Decision = &schema.Decision{ID: "d", Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: scope, AgentID: "bot",
+				CredentialID: key}
 		}
 		c.replay(trip)
 		for name, tc := range map[string]struct {
 			headers map[string]string
 			status  int
 		}{
-			"another run id":                 {map[string]string{"x-api-key": "secret", "x-agent-id": "bot", "x-agent-run-id": "2"}, 403},
-			"no run id":                      {map[string]string{"x-api-key": "secret", "x-agent-id": "bot"}, 403},
-			"another name":                   {map[string]string{"x-api-key": "secret", "x-agent-id": "other", "x-agent-run-id": "2"}, 403},
-			"no name":                        {map[string]string{"x-api-key": "secret"}, 403},
-			"a junk key beside the real one": {map[string]string{"x-api-key": "junk", "authorization": "Bearer secret", "x-agent-id": "bot", "x-agent-run-id": "2"}, 403},
-			"somebody else":                  {map[string]string{"x-api-key": "another", "x-agent-id": "bot", "x-agent-run-id": "2"}, 200},
+			"another run id": {map[string]string{"x-api-key": "secret", "x-agent-id": "bot", "x-agent-run-id": "2"}, 403},
+			"no run id":      {map[string]string{"x-api-key": "secret", "x-agent-id": "bot"}, 403},
+			"another name":   {map[string]string{"x-api-key": "secret", "x-agent-id": "other", "x-agent-run-id": "2"}, 403},
+			"no name":        {map[string]string{"x-api-key": "secret"}, 403},
+			"a junk key beside the real one": {map[string]string{"x-api-key": "junk", "authorization": "Bearer secret", "x-agent-id": "bot",
+				"x-agent-run-id": "2"}, 403},
+			"somebody else": {map[string]string{"x-api-key": "another", "x-agent-id": "bot", "x-agent-run-id": "2"}, 200},
 		} {
 			if a := c.check(requestOf("GET", "/v1/orders/1", tc.headers)); a.status != tc.status {
 				t.Errorf("tripped by a %s: %s: %d %s", by, name, a.status, a.why)

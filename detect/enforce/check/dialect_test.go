@@ -29,8 +29,10 @@ func readAs(t *testing.T, r *http.Request) (q request, reason string) {
 
 // What a client can send beside the headers of the gateway must not change what is asked about.
 func TestClientsHeadersCannotTurnADeleteIntoARead(t *testing.T) {
-	client := []string{"X-Original-Method", "GET", "X-Original-URI", "/v1/orders/7", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/v1/orders/7",
-		"X-Original-URL", "/v1/orders/7", "X-Rewrite-URL", "/v1/orders/7", "X-Original-Path", "/v1/orders/7", "X-Envoy-Original-Path", "/v1/orders/7"}
+	client := []string{"X-Original-Method", "GET", "X-Original-URI", "/v1/orders/7", "X-Forwarded-Method", "GET", "X-Forwarded-Uri",
+		"/v1/orders/7",
+		"X-Original-URL", "/v1/orders/7", "X-Rewrite-URL", "/v1/orders/7", "X-Original-Path", "/v1/orders/7", "X-Envoy-Original-Path",
+		"/v1/orders/7"}
 	original := []string{"X-Original-Method", "DELETE", "X-Original-URI", "/v1/accounts/7?a=b"}
 	forwarded := []string{"X-Forwarded-Method", "DELETE", "X-Forwarded-Uri", "/v1/accounts/7?a=b"}
 	for name, x := range map[string]struct {
@@ -63,14 +65,16 @@ func TestGatewayThatDoesNotNameTheRequestIsRefusedByName(t *testing.T) {
 		"an empty path":                at("GET", "/check/kong", "X-Original-Method", "GET", "X-Original-Uri", ""),
 		"the headers of another":       at("GET", "/check/nginx", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/a"),
 		"the client's path beside its": at("GET", "/check/haproxy", "X-Original-Method", "GET", "X-Original-Uri", "/a", "X-Original-Uri", "/b"),
-		"two methods":                  at("GET", "/check/traefik", "X-Forwarded-Method", "GET", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/a"),
-		"two methods in one":           at("GET", "/check/traefik", "X-Forwarded-Method", "GET, DELETE", "X-Forwarded-Uri", "/a"),
-		"two hosts":                    at("GET", "/check/apisix", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/a", "X-Forwarded-Host", "a", "X-Forwarded-Host", "b"),
-		"a path that is none":          at("GET", "/check/nginx", "X-Original-Method", "GET", "X-Original-Uri", "v1/orders"),
-		"a path of its own":            at("GET", "/check/nginx/v1/orders", "X-Original-Method", "GET", "X-Original-Uri", "/v1/orders"),
-		"envoy without a path":         at("GET", "/check/envoy"),
-		"plain, two paths":             at("GET", "/check", "X-Original-Method", "GET", "X-Original-Uri", "/a", "X-Original-Uri", "/b"),
-		"plain, half a pair":           at("GET", "/check", "X-Original-Method", "GET"),
+		"two methods": at("GET", "/check/traefik", "X-Forwarded-Method", "GET", "X-Forwarded-Method", "GET", "X-Forwarded-Uri",
+			"/a"),
+		"two methods in one": at("GET", "/check/traefik", "X-Forwarded-Method", "GET, DELETE", "X-Forwarded-Uri", "/a"),
+		"two hosts": at("GET", "/check/apisix", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/a", "X-Forwarded-Host",
+			"a", "X-Forwarded-Host", "b"),
+		"a path that is none":  at("GET", "/check/nginx", "X-Original-Method", "GET", "X-Original-Uri", "v1/orders"),
+		"a path of its own":    at("GET", "/check/nginx/v1/orders", "X-Original-Method", "GET", "X-Original-Uri", "/v1/orders"),
+		"envoy without a path": at("GET", "/check/envoy"),
+		"plain, two paths":     at("GET", "/check", "X-Original-Method", "GET", "X-Original-Uri", "/a", "X-Original-Uri", "/b"),
+		"plain, half a pair":   at("GET", "/check", "X-Original-Method", "GET"),
 	} {
 		if _, why := readAs(t, r); why != whyMisconfigured {
 			t.Errorf("%s: %q", name, why)
@@ -87,15 +91,17 @@ func TestPlainCheckRefusesWhatContradictsItself(t *testing.T) {
 		reason string
 		want   string
 	}{
-		"nginx":                          {at("GET", "/check", get...), "", "GET /v1/orders/7"},
-		"caddy":                          {at("GET", "/check", del...), "", "DELETE /v1/accounts/7"},
-		"envoy":                          {at("DELETE", "/check/v1/accounts/7?q=1"), "", "DELETE /v1/accounts/7?q=1"},
-		"envoy, the root":                {at("DELETE", "/check/"), "", "DELETE /"},
-		"both pairs alike":               {at("GET", "/check", append(get, "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/v1/orders/7")...), "", "GET /v1/orders/7"},
-		"caddy, forged":                  {at("GET", "/check", append(get, del...)...), whyContradicts, ""},
-		"caddy, half forged":             {at("GET", "/check", append(del, "X-Original-Method", "GET")...), whyContradicts, ""},
-		"envoy, forged":                  {at("DELETE", "/check/v1/accounts/7", get...), whyContradicts, ""},
-		"envoy, forged by the other":     {at("DELETE", "/check/v1/accounts/7", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/v1/orders/7"), whyContradicts, ""},
+		"nginx":           {at("GET", "/check", get...), "", "GET /v1/orders/7"},
+		"caddy":           {at("GET", "/check", del...), "", "DELETE /v1/accounts/7"},
+		"envoy":           {at("DELETE", "/check/v1/accounts/7?q=1"), "", "DELETE /v1/accounts/7?q=1"},
+		"envoy, the root": {at("DELETE", "/check/"), "", "DELETE /"},
+		"both pairs alike": {at("GET", "/check", append(get, "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/v1/orders/7")...),
+			"", "GET /v1/orders/7"},
+		"caddy, forged":      {at("GET", "/check", append(get, del...)...), whyContradicts, ""},
+		"caddy, half forged": {at("GET", "/check", append(del, "X-Original-Method", "GET")...), whyContradicts, ""},
+		"envoy, forged":      {at("DELETE", "/check/v1/accounts/7", get...), whyContradicts, ""},
+		"envoy, forged by the other": {at("DELETE", "/check/v1/accounts/7", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/v1/orders/7"),
+			whyContradicts, ""},
 		"envoy, only the method forged":  {at("DELETE", "/check/v1/orders/7", get...), whyContradicts, ""},
 		"envoy, the root, forged":        {at("DELETE", "/check/", get...), whyContradicts, ""},
 		"a service that is called nginx": {at("GET", "/check/nginxes/1"), "", "GET /nginxes/1"},
@@ -117,7 +123,8 @@ func TestUnreadableRequestIsDeniedByNameAndCounted(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		c.Handler().ServeHTTP(w, r)
-		if w.Code != 403 || w.Header().Get("X-Flyball-Why") != want || w.Header().Get("X-Flyball-Problem") != "unreadable" || w.Header().Get("X-Flyball-Decision") == "" ||
+		if w.Code != 403 || w.Header().Get("X-Flyball-Why") != want || w.Header().Get("X-Flyball-Problem") != "unreadable" ||
+			w.Header().Get("X-Flyball-Decision") == "" ||
 			w.Header().Get("Content-Type") != "application/problem+json" || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: %d %v %s", want, w.Code, w.Header(), w.Body)
 		}
@@ -143,10 +150,12 @@ func TestUnreadableRequestIsDeniedByNameAndCounted(t *testing.T) {
 
 func TestGatewaysHostIsTheOneThatItsDialectNames(t *testing.T) {
 	for want, r := range map[string]*http.Request{
-		"own.example":  at("GET", "http://own.example/check/envoy/a", "X-Forwarded-Host", "evil", "X-Original-Host", "evil"),
-		"orig.example": at("GET", "/check/nginx", "X-Original-Method", "GET", "X-Original-Uri", "/a", "X-Original-Host", "orig.example", "X-Forwarded-Host", "evil"),
-		"fwd.example":  at("GET", "/check/traefik", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/a", "X-Forwarded-Host", "fwd.example", "X-Original-Host", "evil"),
-		"example.com":  at("GET", "/check/haproxy", "X-Original-Method", "GET", "X-Original-Uri", "/a"),
+		"own.example": at("GET", "http://own.example/check/envoy/a", "X-Forwarded-Host", "evil", "X-Original-Host", "evil"),
+		"orig.example": at("GET", "/check/nginx", "X-Original-Method", "GET", "X-Original-Uri", "/a", "X-Original-Host", "orig.example",
+			"X-Forwarded-Host", "evil"),
+		"fwd.example": at("GET", "/check/traefik", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/a", "X-Forwarded-Host", "fwd.example",
+			"X-Original-Host", "evil"),
+		"example.com": at("GET", "/check/haproxy", "X-Original-Method", "GET", "X-Original-Uri", "/a"),
 	} {
 		if q, why := readAs(t, r); why != "" || q.host != want {
 			t.Errorf("%q %q, want %q", why, q.host, want)

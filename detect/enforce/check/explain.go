@@ -66,11 +66,13 @@ func (a *answer) explain() explanation {
 		x.title, x.detail = stepUp(a, fmt.Sprintf("For %s the API owner wants a person's yes to calls that cannot be undone, %s.", what, until))
 	case a.action == schema.ActionThrottle:
 		x.title = "The API owner lets only a few of your calls pass"
-		x.detail = fmt.Sprintf("The API owner has slowed down %s, %s. This call was not made; it may be sent again in %d s. Do not make it in another way; tell the person you work for.",
+		x.detail = fmt.Sprintf("The API owner has slowed down %s, %s. This call was not made; it may be sent again in %d s. "+
+			"Do not make it in another way; tell the person you work for.",
 			what, until, x.retryAfter)
 	case b.State == schema.BreakerHalfOpen:
 		x.title = "Held by the API owner's circuit breaker"
-		x.detail = fmt.Sprintf("The API owner has stopped %s and now tries it out: a read passes from time to time, nothing else does. %s", what, advice)
+		x.detail = fmt.Sprintf("The API owner has stopped %s and now tries it out: a read passes from time to time, nothing else does. %s",
+			what, advice)
 	default:
 		x.title = "Stopped by the API owner's circuit breaker"
 		x.detail = fmt.Sprintf("The API owner has stopped %s, %s. %s", what, until, advice)
@@ -88,7 +90,8 @@ func (a *answer) explain() explanation {
 }
 
 // sharedKinds are the kinds of scope that unrelated callers have in common.
-var sharedKinds = map[schema.ScopeKind]bool{schema.ScopePrincipal: true, schema.ScopeAddress: true, schema.ScopeRoute: true, schema.ScopeTenant: true}
+var sharedKinds = map[schema.ScopeKind]bool{schema.ScopePrincipal: true, schema.ScopeAddress: true, schema.ScopeRoute: true,
+	schema.ScopeTenant: true}
 
 func stepUp(a *answer, why string) (title, detail string) {
 	detail = why + " This call is held. Do not repeat it or reach the same end in another way; tell the person you work for."
@@ -174,17 +177,18 @@ var sentences = map[string]string{
 	ledger.WhyShareExceeded: "Too many callers whom nobody vouches for call at this time.",
 	whyBodyCut:              "The gateway shows only a part of the body, so that nobody can tell whether a person has said yes to this call.",
 	whyMisconfigured:        "The gateway did not say, once and in the headers of its dialect, which request it asks about.",
-	whyContradicts:          "Headers name another method or path than the request itself: a client must not send X-Original-* or X-Forwarded-Method or X-Forwarded-Uri.",
-	whyInternal:             "The check itself went wrong; nothing is known against this call.",
-	whyMalformed:            "It is not valid HTTP, for instance because of a control character in a header.",
-	"too_many_credentials":  "It shows more credentials than are looked up: send one.",
-	"policy.quota":          "The quota of such calls is used up.",
-	"policy.hours":          "Such calls are not allowed at this time.",
-	"policy.scope":          "The call is outside of what the agent's manifest allows.",
-	"policy.task":           "The call is outside of the task that was declared for this run.",
-	"policy.autonomy":       "The call is more than the agent may do on its own.",
-	"policy.failure":        "The API owner cannot check this call at present, and a call that cannot be undone does not pass meanwhile.",
-	"scope.learned":         "The call is outside of what this agent has been seen to do.",
+	whyContradicts: "Headers name another method or path than the request itself: a client must not send X-Original-* or " +
+		"X-Forwarded-Method or X-Forwarded-Uri.",
+	whyInternal:            "The check itself went wrong; nothing is known against this call.",
+	whyMalformed:           "It is not valid HTTP, for instance because of a control character in a header.",
+	"too_many_credentials": "It shows more credentials than are looked up: send one.",
+	"policy.quota":         "The quota of such calls is used up.",
+	"policy.hours":         "Such calls are not allowed at this time.",
+	"policy.scope":         "The call is outside of what the agent's manifest allows.",
+	"policy.task":          "The call is outside of the task that was declared for this run.",
+	"policy.autonomy":      "The call is more than the agent may do on its own.",
+	"policy.failure":       "The API owner cannot check this call at present, and a call that cannot be undone does not pass meanwhile.",
+	"scope.learned":        "The call is outside of what this agent has been seen to do.",
 }
 
 // rewritable are the named reasons of requests that the caller can write in a way that may pass.

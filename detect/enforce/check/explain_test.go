@@ -28,14 +28,17 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 	in := func(seconds int64) int64 { return clock + seconds*1e9 }
 	held := func(b schema.Breaker, action schema.Action, why string) answer {
 		b.Tenant, b.Generation = "t", 7
-		return answer{status: http.StatusForbidden, action: action, why: why, breaker: &b, run: run.String(), weighed: ledger.Decision{By: "breaker"}}
+		return answer{status: http.StatusForbidden, action: action, why: why, breaker: &b, run: run.String(),
+			weighed: ledger.Decision{By: "breaker"}}
 	}
 	tripped := func(kind schema.ScopeKind, value string, led schema.RunID, expires int64) schema.Breaker {
-		return schema.Breaker{Scope: schema.Scope{Kind: kind, Value: value}, State: schema.BreakerOpen, Origin: "detector", FindingID: "f_1", RunID: led, Why: "second_run_of_credential",
+		return schema.Breaker{Scope: schema.Scope{Kind: kind, Value: value}, State: schema.BreakerOpen, Origin: "detector", FindingID: "f_1",
+			RunID: led, Why: "second_run_of_credential",
 			Reason: "support/bot deletes: 4 calls since it began", Expires: expires}
 	}
 	forced := func(kind schema.ScopeKind, value string) schema.Breaker {
-		return schema.Breaker{Scope: schema.Scope{Kind: kind, Value: value}, State: schema.BreakerForcedOpen, Origin: "operator", By: "ann", Reason: "leaked key"}
+		return schema.Breaker{Scope: schema.Scope{Kind: kind, Value: value}, State: schema.BreakerForcedOpen, Origin: "operator", By: "ann",
+			Reason: "leaked key"}
 	}
 	half := func(b schema.Breaker) schema.Breaker { b.State = schema.BreakerHalfOpen; return b }
 	ruled := func(action schema.Action, by, why string) answer {
@@ -56,10 +59,14 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 		a    answer
 	}{
 		{"this run ran away", held(tripped(schema.ScopeRun, run.String(), run, in(90)), schema.ActionDeny, breaker.WhyHeld)},
-		{"this run, on one route", held(tripped(schema.ScopeRunRoute, run.String()+" DELETE /v1/orders/{id}", run, in(3601)), schema.ActionDeny, breaker.WhyHeld)},
-		{"a later run of the same caller", held(tripped(schema.ScopeRun, other.String(), other, in(3600)), schema.ActionDeny, breaker.WhyRenamed)},
-		{"an innocent run of a held credential", held(tripped(schema.ScopeCredential, "key-1", other, in(900)), schema.ActionDeny, breaker.WhyHeld)},
-		{"the run that led to a held credential", held(tripped(schema.ScopeCredential, "key-1", run, in(900)), schema.ActionDeny, breaker.WhyHeld)},
+		{"this run, on one route", held(tripped(schema.ScopeRunRoute, run.String()+" DELETE /v1/orders/{id}", run, in(3601)), schema.ActionDeny,
+			breaker.WhyHeld)},
+		{"a later run of the same caller", held(tripped(schema.ScopeRun, other.String(), other, in(3600)), schema.ActionDeny,
+			breaker.WhyRenamed)},
+		{"an innocent run of a held credential", held(tripped(schema.ScopeCredential, "key-1", other, in(900)), schema.ActionDeny,
+			breaker.WhyHeld)},
+		{"the run that led to a held credential", held(tripped(schema.ScopeCredential, "key-1", run, in(900)), schema.ActionDeny,
+			breaker.WhyHeld)},
 		{"a held credential, and a request that names no run", unnamed},
 		{"an agent", held(tripped(schema.ScopeAgent, "support/bot", other, in(900)), schema.ActionDeny, breaker.WhyHeld)},
 		{"a version", held(tripped(schema.ScopeVersion, "support/bot@2", other, in(900)), schema.ActionDeny, breaker.WhyHeld)},
@@ -73,7 +80,8 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 		{"half open, the probe was lost", held(half(tripped(schema.ScopeCredential, "key-1", other, 0)), schema.ActionDeny, whyProbeLost)},
 		{"slowed down", slowed},
 		{"a breaker that asks", held(tripped(schema.ScopeAgent, "support/bot", other, in(900)), schema.ActionGate, breaker.WhyGated)},
-		{"a person's no behind a breaker that asks", held(tripped(schema.ScopeAgent, "support/bot", other, in(900)), schema.ActionDeny, whyRefused)},
+		{"a person's no behind a breaker that asks", held(tripped(schema.ScopeAgent, "support/bot", other, in(900)), schema.ActionDeny,
+			whyRefused)},
 		{"a question", asked},
 		{"too many questions", ruled(schema.ActionGate, "manifest", whyGateFull)},
 		{"a no", ruled(schema.ActionDeny, "manifest", whyRefused)},
@@ -116,23 +124,29 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 func TestInnocentRunOfAHeldCredentialIsNotToldThatItRanAway(t *testing.T) {
 	led := schema.RunID{9}
 	c := newChecker(t, nil)
-	c.replay(schema.Command{ID: "1", Kind: schema.CommandTrip, Tenant: "t", TTL: 600e9, ActiveAgents: 100, Reason: "billing deletes: 4 calls since it began", Decision: &schema.Decision{
-		Tenant: "t", Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}, RunID: led, FindingID: "f_1", Why: "second_run_of_credential"}})
-	w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "billing", "X-Agent-Run-Id": "innocent"})
+	c.replay(schema.Command{ID: "1", Kind: schema.CommandTrip, Tenant: "t", TTL: 600e9, ActiveAgents: 100,
+		Reason: "billing deletes: 4 calls since it began", Decision: &schema.Decision{
+			Tenant: "t", Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"},
+			RunID: led, FindingID: "f_1", Why: "second_run_of_credential"}})
+	w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "billing",
+		"X-Agent-Run-Id": "innocent"})
 	var p problem.Body
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != http.StatusForbidden {
 		t.Fatalf("%d %s %v", w.Code, w.Body, err)
 	}
-	if strings.Contains(p.Detail, "This run has been stopped") || strings.Contains(p.Detail, "stopped this run") || !strings.Contains(p.Detail, "nothing here says that this run did anything wrong") {
+	if strings.Contains(p.Detail, "This run has been stopped") || strings.Contains(p.Detail, "stopped this run") ||
+		!strings.Contains(p.Detail, "nothing here says that this run did anything wrong") {
 		t.Errorf("detail: %s", p.Detail)
 	}
 	h := w.Header()
-	if h.Get("X-Flyball-Scope") != "credential:billing" || p.Flyball.Scope != "credential:billing" || h.Get("Retry-After") != "600" || p.Flyball.DecisionID != h.Get("X-Flyball-Decision") ||
+	if h.Get("X-Flyball-Scope") != "credential:billing" || p.Flyball.Scope != "credential:billing" || h.Get("Retry-After") != "600" ||
+		p.Flyball.DecisionID != h.Get("X-Flyball-Decision") ||
 		h.Get("X-Flyball-Expires") != c.clock.Now().Add(600e9).Format("2006-01-02T15:04:05Z") {
 		t.Errorf("headers %v", h)
 	}
-	over, err := (&authorization{c: c.Checker}).Check(t.Context(), &auth.CheckRequest{Attributes: &auth.AttributeContext{Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{
-		Method: "GET", Path: "/v1/orders/1", Headers: map[string]string{"x-consumer": "billing", "x-agent-run-id": "innocent"}}}}})
+	over, err := (&authorization{c: c.Checker}).Check(t.Context(),
+		&auth.CheckRequest{Attributes: &auth.AttributeContext{Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{
+			Method: "GET", Path: "/v1/orders/1", Headers: map[string]string{"x-consumer": "billing", "x-agent-run-id": "innocent"}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,13 +163,15 @@ func TestInnocentRunOfAHeldCredentialIsNotToldThatItRanAway(t *testing.T) {
 
 // nginx puts the header's text between the quotes of the JSON body that it makes.
 func TestReasonInAHeaderCannotBreakOutOfTheBodyThatAGatewayMakes(t *testing.T) {
-	for _, s := range []string{"plain", `"} , {"type":"x`, `back\slash`, "line\r\nSet-Cookie: a=b", "\x00\x1b[2K\x7f", "Grüße 日本 😀", "\xff\xfe", "\u202e", strings.Repeat("é", 300), strings.Repeat("😀", 300), strings.Repeat("x", 300)} {
+	for _, s := range []string{"plain", `"} , {"type":"x`, `back\slash`, "line\r\nSet-Cookie: a=b", "\x00\x1b[2K\x7f", "Grüße 日本 😀",
+		"\xff\xfe", "\u202e", strings.Repeat("é", 300), strings.Repeat("😀", 300), strings.Repeat("x", 300)} {
 		got := headerText(s)
 		if len(got) > maxHeaderText || strings.ContainsFunc(got, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '"' }) {
 			t.Errorf("%q became %q", s, got)
 		}
 		var back string
-		if err := json.Unmarshal([]byte(`"`+got+`"`), &back); err != nil || !strings.HasPrefix(strings.ToValidUTF8(s, "\ufffd"), back) && utf8.ValidString(s) {
+		if err := json.Unmarshal([]byte(`"`+got+`"`), &back); err != nil || !strings.HasPrefix(strings.ToValidUTF8(s, "\ufffd"), back) &&
+			utf8.ValidString(s) {
 			t.Errorf("%q reads back as %q, %v", got, back, err)
 		}
 	}
@@ -165,7 +181,10 @@ func FuzzHeaderText(f *testing.F) {
 	f.Add("a\"b\\c\r\n\x00é😀")
 	f.Fuzz(func(t *testing.T, s string) {
 		got := headerText(s)
-		if !json.Valid([]byte(`"`+got+`"`)) || len(got) > maxHeaderText || strings.ContainsFunc(got, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
+		if !json.Valid([]byte(`"`+got+`"`)) || len(got) > maxHeaderText || strings.ContainsFunc(got, func(r rune) bool {
+			return r < 0x20 ||
+				r > 0x7e
+		}) {
 			t.Errorf("%q became %q", s, got)
 		}
 	})

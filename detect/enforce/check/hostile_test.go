@@ -20,11 +20,15 @@ func TestCallAfterItsTaskIsAFinding(t *testing.T) {
 	k := enforcetest.Broker(t)
 	r := run(t, k, "a", nil)
 	r.Must(t, "POST", "/v1/runs", api.DeclareTaskRequest{RunKey: "r1", Agent: "billing", Seconds: 1})
-	enforcetest.Within(t, "the task is over", func() bool { return r.ask("billing", "r1", "GET", "/v1/orders/1", "").why == "policy.task:after_task" })
+	enforcetest.Within(t, "the task is over", func() bool {
+		return r.ask("billing", "r1", "GET", "/v1/orders/1",
+			"").why == "policy.task:after_task"
+	})
 	for range 20 {
 		r.ask("billing", "r1", "GET", "/v1/orders/1", "")
 	}
-	c, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(wire.EventsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	c, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(wire.EventsTopic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,8 @@ func asEnvoy(t *testing.T, c *checker, peer, method, path string, headers ...str
 		joined[strings.ToLower(k)] = strings.Join(v, ",")
 	}
 	out, err := (&authorization{c: c.Checker}).Check(context.Background(), &auth.CheckRequest{Attributes: &auth.AttributeContext{
-		Source:  &auth.AttributeContext_Peer{Address: &core.Address{Address: &core.Address_SocketAddress{SocketAddress: &core.SocketAddress{Address: peer}}}},
+		Source: &auth.AttributeContext_Peer{Address: &core.Address{Address: &core.Address_SocketAddress{
+			SocketAddress: &core.SocketAddress{Address: peer}}}},
 		Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{Method: method, Path: path, Headers: joined}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +46,8 @@ func asEnvoy(t *testing.T, c *checker, peer, method, path string, headers ...str
 }
 
 func killed(kind schema.ScopeKind, value string) schema.Command {
-	return schema.Command{ID: value, Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: kind, Value: value}, By: "ann", Reason: "leaked"}
+	return schema.Command{ID: value, Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: kind, Value: value}, By: "ann",
+		Reason: "leaked"}
 }
 
 // A junk credential beside the real one, or another spelling of the header, made another
@@ -85,7 +87,8 @@ func TestStoppedCredentialIsMetHoweverItIsShown(t *testing.T) {
 			t.Errorf("%s, Envoy: passed", name)
 		}
 	}
-	for name, headers := range map[string][]string{"another": {"Authorization", "Bearer other"}, "the value as a parameter": {"Authorization", "Digest username=real, realm=x"}, "none": nil} {
+	for name, headers := range map[string][]string{"another": {"Authorization", "Bearer other"},
+		"the value as a parameter": {"Authorization", "Digest username=real, realm=x"}, "none": nil} {
 		if w := asNginx(c, "GET", "/v1/orders/1", headers...); w.Code != 200 {
 			t.Errorf("%s: %d", name, w.Code)
 		}
@@ -120,10 +123,13 @@ func TestStoppedCredentialIsMetInTheQuery(t *testing.T) {
 // A second name beside the first is looked up too.
 func TestStoppedConsumerIsMetBesideAnother(t *testing.T) {
 	c := newChecker(t, nil)
-	c.replay(killed(schema.ScopeCredential, "billing"), killed(schema.ScopeAgent, "support"), killed(schema.ScopePrincipal, "kim"), killed(schema.ScopeCredential, "spiffe://mesh/pay"))
+	c.replay(killed(schema.ScopeCredential, "billing"), killed(schema.ScopeAgent, "support"), killed(schema.ScopePrincipal, "kim"),
+		killed(schema.ScopeCredential, "spiffe://mesh/pay"))
 	for _, headers := range [][]string{
-		{"X-Consumer", "billing"}, {"X-Consumer", "other", "X-Consumer", "billing"}, {"X-Consumer", "other", "X-Consumer-Username", "billing"}, {"X-Consumer", "support"},
-		{"X-Consumer", "other", "X-Consumer-Custom-Id", "support"}, {"X-Principal", "kim"}, {"X-Principal", "lee", "X-User-Id", "kim"}, {"X-Principal", "lee, kim"},
+		{"X-Consumer", "billing"}, {"X-Consumer", "other", "X-Consumer", "billing"}, {"X-Consumer", "other", "X-Consumer-Username", "billing"},
+		{"X-Consumer", "support"},
+		{"X-Consumer", "other", "X-Consumer-Custom-Id", "support"}, {"X-Principal", "kim"}, {"X-Principal", "lee", "X-User-Id", "kim"},
+		{"X-Principal", "lee, kim"},
 		{"X-Consumer", "other", "X-Forwarded-Client-Cert", "URI=spiffe://mesh/pay"},
 	} {
 		if w := asNginx(c, "GET", "/", headers...); w.Code != 403 {
@@ -171,11 +177,13 @@ func TestKillSwitchMeetsWhatATokenSaysOfItself(t *testing.T) {
 		command schema.Command
 		want    int
 	}{
-		{killed(schema.ScopeCredential, "app-9"), 403}, {killed(schema.ScopeAgent, "app-9"), 403}, {killed(schema.ScopePrincipal, "kim"), 403}, {killed(schema.ScopeAgent, "robot"), 403},
+		{killed(schema.ScopeCredential, "app-9"), 403}, {killed(schema.ScopeAgent, "app-9"), 403}, {killed(schema.ScopePrincipal, "kim"), 403},
+		{killed(schema.ScopeAgent, "robot"), 403},
 		{killed(schema.ScopePrincipal, "lee"), 200}, {killed(schema.ScopeAgent, "other"), 200},
 		// A machine's own trip goes by what is known, not by what a token says.
-		{schema.Command{ID: "1", Kind: schema.CommandTrip, Tenant: "t", TTL: int64(time.Hour), ActiveAgents: 100, Decision: &schema.Decision{Mode: schema.ModeArmed, Action: schema.ActionDeny,
-			Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "robot"}}}, 200},
+		{schema.Command{ID: "1", Kind: schema.CommandTrip, Tenant: "t", TTL: int64(time.Hour), ActiveAgents: 100,
+			Decision: &schema.Decision{Mode: schema.ModeArmed, Action: schema.ActionDeny,
+				Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "robot"}}}, 200},
 	} {
 		c := newChecker(t, nil)
 		c.replay(x.command)
@@ -189,7 +197,8 @@ func TestKillSwitchMeetsWhatATokenSaysOfItself(t *testing.T) {
 	e := evaluation{q: &request{method: "GET", path: "/", headers: headerLookup(http.Header{"Authorization": {token}})}}
 	_ = c.read(&e)
 	call := &e.call
-	if call.Standing() != schema.StandingClaimed || call.PrincipalID != "" || !strings.HasPrefix(call.AgentID, "cred:k_") || call.CredentialTrust != schema.TrustAsserted {
+	if call.Standing() != schema.StandingClaimed || call.PrincipalID != "" || !strings.HasPrefix(call.AgentID, "cred:k_") ||
+		call.CredentialTrust != schema.TrustAsserted {
 		t.Errorf("%+v", call)
 	}
 }
@@ -245,7 +254,8 @@ func TestSubAgentIsStoppedWithItsOwnRunAndWithItsParents(t *testing.T) {
 	sub := append(headers, "X-Parent-Agent-Id", "boss")
 	c := newChecker(t, nil)
 	c.replay()
-	own, parents := asNginx(c, "GET", "/", sub...).Header().Get("X-Flyball-Run"), asNginx(c, "GET", "/", headers...).Header().Get("X-Flyball-Run")
+	own, parents := asNginx(c, "GET", "/", sub...).Header().Get("X-Flyball-Run"), asNginx(c, "GET", "/",
+		headers...).Header().Get("X-Flyball-Run")
 	if own == parents || own == "" {
 		t.Fatalf("%q %q", own, parents)
 	}

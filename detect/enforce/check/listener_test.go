@@ -59,7 +59,8 @@ func TestRequestThatCannotBeReadIsDeniedAndNoOutage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		} else {
 			body, _ := io.ReadAll(resp.Body)
-			if resp.StatusCode != x.status || resp.Header.Get("X-Flyball-Why") != x.why || x.status == 403 && !strings.Contains(string(body), x.why) {
+			if resp.StatusCode != x.status || resp.Header.Get("X-Flyball-Why") != x.why || x.status == 403 && !strings.Contains(string(body),
+				x.why) {
 				t.Errorf("%s: %d %v %s", name, resp.StatusCode, resp.Header, body)
 			}
 		}
@@ -105,7 +106,8 @@ func TestFaultOfTheCheckIsADenialAndHoldsNothingUp(t *testing.T) {
 // A fault inside the decision gives back the lock and the place among claimed callers.
 func TestFaultOfTheDecisionHoldsNothingUp(t *testing.T) {
 	c := newChecker(t, func(o *enforcetest.Options) { o.Armed = func(string, string) bool { panic("a fault") } })
-	c.replay(schema.Command{ID: "m", Kind: schema.CommandManifest, Tenant: "t", Manifest: &schema.Manifest{Agent: "*", Text: "version: 1\nagent: \"*\"\nscope: {routes: [GET /v1/**]}\n"}})
+	c.replay(schema.Command{ID: "m", Kind: schema.CommandManifest, Tenant: "t", Manifest: &schema.Manifest{Agent: "*",
+		Text: "version: 1\nagent: \"*\"\nscope: {routes: [GET /v1/**]}\n"}})
 	for range 5 {
 		if w := asNginx(c, "DELETE", "/v1/orders/1"); w.Code != 403 || w.Header().Get("X-Flyball-Why") != whyInternal {
 			t.Fatalf("%d %s", w.Code, w.Header().Get("X-Flyball-Why"))

@@ -25,7 +25,8 @@ func TestDirectCallsToTheCheckPortChangeNothing(t *testing.T) {
 		}
 	}
 	if r.Heartbeat().Checks != before || r.Gates() != 0 || r.o.Runs.Len() != 0 || r.leases.count() != 0 || len(r.observer.in) != 0 {
-		t.Fatalf("%d checks, %d questions, %d runs, %d leases, %d observations", r.Heartbeat().Checks-before, r.Gates(), r.o.Runs.Len(), r.leases.count(), len(r.observer.in))
+		t.Fatalf("%d checks, %d questions, %d runs, %d leases, %d observations", r.Heartbeat().Checks-before, r.Gates(), r.o.Runs.Len(),
+			r.leases.count(), len(r.observer.in))
 	}
 }
 
@@ -86,7 +87,8 @@ func TestOutageBurnsAtMostOneLeaseAndTheFailureModeDecidesMeanwhile(t *testing.T
 		return !r.Stale()
 	})
 	// What stands in the log before this one is folded after it.
-	r.Must(t, "POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true, Force: true, Reason: "x"})
+	r.Must(t, "POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true,
+		Force: true, Reason: "x"})
 	if n := r.given() - given; n > 2 {
 		t.Errorf("%d of a quota of 100 were given out in the outage; a lease is 2", n)
 	}
@@ -144,7 +146,8 @@ func TestClockOfOnePointIsSetByAnHour(t *testing.T) {
 				o.Now, o.Logger = now, log.Logger()
 			})
 			r.PutManifest(t, quotaOfOneAgent+"\n")
-			r.Must(t, "POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 600, Force: true, Reason: "x"})
+			r.Must(t, "POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 600,
+				Force: true, Reason: "x"})
 			off.Store(int64(step))
 			enforcetest.Within(t, "the point knows that it has caught up", func() bool { return !r.Stale() })
 			if len(r.Breakers()) != 1 || r.ask("support", "r", "GET", "/", "").status != 403 {

@@ -27,7 +27,8 @@ func TestIrreversibleCallIsHeldGrantedAndPassesOnce(t *testing.T) {
 	a.PutManifest(t, enforcetest.Billing)
 	enforcetest.Within(t, "the manifest is at the other point", func() bool { return b.Manifests() == 1 })
 	held := a.ask("billing", "r1", "DELETE", "/v1/orders/7", "")
-	if held.status != 403 || held.why != "policy.autonomy:irreversible_not_granted" || held.gate == "" || held.body["type"] != "urn:flyball:problem:step-up" {
+	if held.status != 403 || held.why != "policy.autonomy:irreversible_not_granted" || held.gate == "" ||
+		held.body["type"] != "urn:flyball:problem:step-up" {
 		t.Fatalf("%+v", held)
 	}
 	enforcetest.Within(t, "the question is at the other point", func() bool { return b.Gate(held.gate) != nil })
@@ -87,7 +88,8 @@ func TestObserveModeTellsWhatItWouldHaveDone(t *testing.T) {
 		t.Fatal("somebody was asked")
 	}
 	// It stands in flyball.events as an armed one would.
-	c, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(wire.EventsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	c, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(wire.EventsTopic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +98,8 @@ func TestObserveModeTellsWhatItWouldHaveDone(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		for _, rec := range c.PollFetches(ctx).Records() {
-			if e, err := wire.DecodeEvent(rec.Value); err == nil && e.Gate != nil && e.Gate.Mode == schema.ModeObserve && e.Gate.Resource == "order:7" {
+			if e, err := wire.DecodeEvent(rec.Value); err == nil && e.Gate != nil && e.Gate.Mode == schema.ModeObserve &&
+				e.Gate.Resource == "order:7" {
 				return true
 			}
 		}
@@ -145,7 +148,8 @@ func TestEightPointsNeverPassAQuotaTogether(t *testing.T) {
 
 func TestTaskNarrowsAndItsEndEnds(t *testing.T) {
 	r := run(t, enforcetest.Broker(t), "a", func(o *enforcetest.Options) {
-		o.Tokens = []enforcetest.Token{{Name: "orchestrator", Role: "orchestrator", Hash: enforcetest.TokenHash("o")}, {Name: "agent", Role: "viewer", Hash: enforcetest.TokenHash("v")}, {Name: "admin", Role: "admin", Hash: enforcetest.TokenHash("a")}}
+		o.Tokens = []enforcetest.Token{{Name: "orchestrator", Role: "orchestrator", Hash: enforcetest.TokenHash("o")}, {Name: "agent",
+			Role: "viewer", Hash: enforcetest.TokenHash("v")}, {Name: "admin", Role: "admin", Hash: enforcetest.TokenHash("a")}}
 	})
 	if code, text := r.Operate(t, "PUT", "/v1/manifests", api.PutManifestRequest{Text: enforcetest.Billing, Reason: "x"}, "a"); code != 200 {
 		t.Fatal(code, text)
@@ -191,7 +195,8 @@ func TestRestartInTheMiddleOfAProbe(t *testing.T) {
 	a := run(t, k, "a", nil)
 	scope := schema.Scope{Kind: schema.ScopeCredential, Value: "billing"}
 	trip := schema.Command{ID: "d", Kind: schema.CommandTrip, Tenant: "t", Scope: scope, TTL: int64(time.Second), ActiveAgents: 1,
-		Decision: &schema.Decision{ID: "d", Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: scope, AgentID: "billing", CredentialID: "billing"}}
+		Decision: &schema.Decision{ID: "d", Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: scope, AgentID: "billing",
+			CredentialID: "billing"}}
 	if _, err := a.Point.Log().Submit(context.Background(), trip); err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +230,8 @@ func TestLogAwayIrreversibleIsDeniedAndReadsPass(t *testing.T) {
 	r := run(t, k, "a", func(o *enforcetest.Options) {
 		o.Now = func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
 	})
-	r.PutManifest(t, strings.Replace(enforcetest.Billing, "autonomy: [", "autonomy: [{routes: [\"DELETE /v1/orders/{order_id}\"], ask: never}, ", 1))
+	r.PutManifest(t, strings.Replace(enforcetest.Billing, "autonomy: [",
+		"autonomy: [{routes: [\"DELETE /v1/orders/{order_id}\"], ask: never}, ", 1))
 	if v := r.ask("billing", "r", "DELETE", "/v1/orders/1", ""); v.status != 200 {
 		t.Fatalf("%+v", v)
 	}
@@ -254,7 +260,8 @@ func TestPointWithAWrongClockAnswersTheSame(t *testing.T) {
 		points[name] = run(t, k, name, func(o *enforcetest.Options) { o.Now = func() time.Time { return time.Now().Add(off) } })
 	}
 	points["right"].PutManifest(t, enforcetest.Billing)
-	points["right"].Must(t, "POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"}, TTL: 2, Force: true, Reason: "x"})
+	points["right"].Must(t, "POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "support"},
+		TTL: 2, Force: true, Reason: "x"})
 	for name, p := range points {
 		enforcetest.Within(t, name+" has it", func() bool { return len(p.Breakers()) == 1 && p.Manifests() == 1 })
 		if v := p.ask("support", "r", "GET", "/", ""); v.status != 403 {
@@ -294,7 +301,8 @@ func TestManyInventedRunsAreBoundedAndCostTheSame(t *testing.T) {
 func TestForgedHeadersOfFlyballsOwnAreNotBelieved(t *testing.T) {
 	r := run(t, enforcetest.Broker(t), "a", nil)
 	r.PutManifest(t, enforcetest.Billing)
-	v := r.ask("billing", "r", "DELETE", "/v1/orders/7", "", "X-Flyball-Run", "00000000-0000-0000-0000-000000000001", "X-Flyball-Decision", "c_0", "X-Flyball-Gate", "g_x", "X-Flyball-Why", "granted",
+	v := r.ask("billing", "r", "DELETE", "/v1/orders/7", "", "X-Flyball-Run", "00000000-0000-0000-0000-000000000001", "X-Flyball-Decision",
+		"c_0", "X-Flyball-Gate", "g_x", "X-Flyball-Why", "granted",
 		"X-Task-Type", "admin", "X-Agent-Id", "root")
 	if v.status != 403 || v.why != "policy.autonomy:irreversible_not_granted" {
 		t.Fatalf("%+v", v)

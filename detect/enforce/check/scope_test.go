@@ -19,8 +19,10 @@ import (
 func shop() *scope.Guard {
 	var runs []*scope.TrainingRun
 	for i := range 20 {
-		r := &scope.TrainingRun{ID: fmt.Sprint(i), Agent: []string{"billing", "support"}[i%2], Group: []string{"billing", "support"}[i%2], Task: "refund", Names: []string{"GET /v1/orders/{}", "DELETE /v1/orders/{}"}}
-		r.Calls = []scope.Access{scope.NewAccess(r.Names[0], false, []schema.Resource{{Type: "order", ID: "7"}}), scope.NewAccess(r.Names[1], true, []schema.Resource{{Type: "order", ID: "7"}})}
+		r := &scope.TrainingRun{ID: fmt.Sprint(i), Agent: []string{"billing", "support"}[i%2], Group: []string{"billing", "support"}[i%2],
+			Task: "refund", Names: []string{"GET /v1/orders/{}", "DELETE /v1/orders/{}"}}
+		r.Calls = []scope.Access{scope.NewAccess(r.Names[0], false, []schema.Resource{{Type: "order", ID: "7"}}), scope.NewAccess(r.Names[1],
+			true, []schema.Resource{{Type: "order", ID: "7"}})}
 		runs = append(runs, r)
 	}
 	return scope.NewGuard(scope.LearnModel(runs))
@@ -36,10 +38,12 @@ func TestArmedFamilyOfScopeStepsUpAndNothingElseDoes(t *testing.T) {
 	if v := r.ask("billing", "r1", "DELETE", "/v1/orders/7", "", task...); v.status != http.StatusOK || v.would != "" {
 		t.Errorf("within its scope: %+v", v)
 	}
-	if v := r.ask("billing", "r1", "DELETE", "/v1/orders/8", "", task...); v.status != http.StatusForbidden || v.why != "scope.learned:target_outside" || v.gate == "" {
+	if v := r.ask("billing", "r1", "DELETE", "/v1/orders/8", "", task...); v.status != http.StatusForbidden ||
+		v.why != "scope.learned:target_outside" || v.gate == "" {
 		t.Errorf("an order that no run has deleted: %+v", v)
 	}
-	if v := r.ask("billing", "r1", "POST", "/v1/refunds", "{}", task...); v.status != http.StatusForbidden || v.why != "scope.learned:write_outside" {
+	if v := r.ask("billing", "r1", "POST", "/v1/refunds", "{}", task...); v.status != http.StatusForbidden ||
+		v.why != "scope.learned:write_outside" {
 		t.Errorf("a write outside: %+v", v)
 	}
 	if v := r.ask("billing", "r1", "GET", "/v1/refunds", "", task...); v.status != http.StatusOK || v.would != "" {
@@ -51,16 +55,19 @@ func TestArmedFamilyOfScopeStepsUpAndNothingElseDoes(t *testing.T) {
 		}
 	}
 	armed = map[string]bool{"policy.scope": true, "runaway.loop": true}
-	if v := r.ask("billing", "r1", "POST", "/v1/refunds", "{}", task...); v.status != http.StatusOK || v.would != "gate scope.learned:write_outside" {
+	if v := r.ask("billing", "r1", "POST", "/v1/refunds", "{}", task...); v.status != http.StatusOK ||
+		v.would != "gate scope.learned:write_outside" {
 		t.Errorf("armed by another family: %+v", v)
 	}
 	armed[schema.FamilyScope] = true
 	// A name that was only asserted is judged by nothing of the agent whose name it is.
-	if v := r.ask("", "r3", "POST", "/v1/refunds", "{}", "X-Agent-Id", "billing", "X-Task-Id", "refund"); v.status != http.StatusOK || v.would != "" {
+	if v := r.ask("", "r3", "POST", "/v1/refunds", "{}", "X-Agent-Id", "billing", "X-Task-Id", "refund"); v.status != http.StatusOK ||
+		v.would != "" {
 		t.Errorf("an asserted name: %+v", v)
 	}
 	r.PutManifest(t, enforcetest.Billing)
-	if v := r.ask("billing", "r1", "POST", "/v1/refunds", `{"amount": 1}`, task...); v.would == "gate scope.learned:write_outside" || v.why == "scope.learned:write_outside" {
+	if v := r.ask("billing", "r1", "POST", "/v1/refunds", `{"amount": 1}`, task...); v.would == "gate scope.learned:write_outside" ||
+		v.why == "scope.learned:write_outside" {
 		t.Errorf("a manifest stands above what was learned: %+v", v)
 	}
 }
@@ -74,7 +81,8 @@ func TestLearnedScopeAnswersTheSameAsTheLogSide(t *testing.T) {
 	seen := map[scope.Placement]int{}
 	for range 2000 {
 		headers := http.Header{}
-		for name, v := range map[string]string{"X-Consumer": pick("", "billing", "support", "stranger"), "X-Agent-Id": pick("", "billing"), "X-Task-Id": pick("", "refund", "refund", "never"), "X-Agent-Run-Id": "r"} {
+		for name, v := range map[string]string{"X-Consumer": pick("", "billing", "support", "stranger"), "X-Agent-Id": pick("", "billing"),
+			"X-Task-Id": pick("", "refund", "refund", "never"), "X-Agent-Run-Id": "r"} {
 			if v != "" {
 				headers.Set(name, v)
 			}
@@ -88,10 +96,12 @@ func TestLearnedScopeAnswersTheSameAsTheLogSide(t *testing.T) {
 		feature.Extract(&call, &f)
 		scope.FromCall(&call, &f, &s)
 		// As judged in detect, of the run that the call would open.
-		log := g.Assess(scope.Query{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID, call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Access: &s})
+		log := g.Assess(scope.Query{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID,
+			call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Access: &s})
 		// As stored, and read back to learn of.
 		named := scope.NewAccess(feature.RouteName(call.Method, call.RouteKey, call.Operation), f.Write, call.Resources)
-		stored := g.Assess(scope.Query{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID, call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Access: &named})
+		stored := g.Assess(scope.Query{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID,
+			call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Access: &named})
 		v := c.o.State.Acquire()
 		d := v.Decide(&ledger.Request{Request: enforce.Request{Call: &call}, Scopes: g})
 		v.Release()

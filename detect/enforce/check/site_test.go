@@ -33,7 +33,8 @@ func assemble(t testing.TB, o enforcetest.Options) (*point.Point, *Checker, http
 	for _, x := range o.Tokens {
 		tokens = append(tokens, api.Token{Name: x.Name, Role: api.Role(x.Role), Tenants: x.Tenants, Hash: x.Hash, Expires: x.Expires})
 	}
-	operators, err := api.New(api.Options{Tokens: tokens, State: p, Log: p.Log(), Runs: runs, Names: names, Point: o.Name, Tenant: "t", Now: o.Now,
+	operators, err := api.New(api.Options{Tokens: tokens, State: p, Log: p.Log(), Runs: runs, Names: names, Point: o.Name, Tenant: "t",
+		Now:    o.Now,
 		Logger: o.Logger})
 	if err != nil {
 		t.Fatal(err)

@@ -214,7 +214,8 @@ func TestLostTailOfTheCommandsIsSaidAndTripsWorkAtOnce(t *testing.T) {
 	end := b.Audit()
 	b.Stop()
 	c := run(t, cut, "a", nil)
-	if n := c.options.Metric(t, "flyball_control_log_lost_records_total", "tail"); n != 0 || len(c.Breakers()) != len(b.Breakers()) || c.Audit() != end {
+	if n := c.options.Metric(t, "flyball_control_log_lost_records_total", "tail"); n != 0 || len(c.Breakers()) != len(b.Breakers()) ||
+		c.Audit() != end {
 		t.Errorf("%v lost at the next start; %+v and %+v", n, c.Audit(), end)
 	}
 }

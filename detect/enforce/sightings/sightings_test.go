@@ -49,11 +49,14 @@ func TestRunIsKnownWhenItsCallerHasBecomeProven(t *testing.T) {
 
 func TestInventedNamesMakeThePointForgetNoEstablishedOne(t *testing.T) {
 	m := NewNames()
-	m.Add(&schema.Call{AgentID: "billing/bot", AgentTrust: schema.TrustInfrastructure, CredentialID: "consumer-1", CredentialTrust: schema.TrustInfrastructure}, schema.StandingEstablished)
+	m.Add(&schema.Call{AgentID: "billing/bot", AgentTrust: schema.TrustInfrastructure, CredentialID: "consumer-1",
+		CredentialTrust: schema.TrustInfrastructure}, schema.StandingEstablished)
 	for i := range maxNames * 2 {
-		m.Add(&schema.Call{AgentID: fmt.Sprint("x", i), AgentTrust: schema.TrustAsserted, CredentialID: fmt.Sprint("k_", i), CredentialTrust: schema.TrustAsserted}, schema.StandingClaimed)
+		m.Add(&schema.Call{AgentID: fmt.Sprint("x", i), AgentTrust: schema.TrustAsserted, CredentialID: fmt.Sprint("k_", i),
+			CredentialTrust: schema.TrustAsserted}, schema.StandingClaimed)
 	}
-	if !m.Has(schema.Scope{Kind: schema.ScopeAgent, Value: "billing/bot"}) || !m.Has(schema.Scope{Kind: schema.ScopeCredential, Value: "consumer-1"}) {
+	if !m.Has(schema.Scope{Kind: schema.ScopeAgent, Value: "billing/bot"}) || !m.Has(schema.Scope{Kind: schema.ScopeCredential,
+		Value: "consumer-1"}) {
 		t.Error("an established name was forgotten")
 	}
 	if m.Has(schema.Scope{Kind: schema.ScopeAgent, Value: "x1"}) {
