@@ -15,17 +15,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/enforce/api"
+	"flyball/detect/enforce/check"
+	"flyball/detect/enforce/point"
 	"flyball/detect/stitch"
 	"flyball/ingest/decode"
 	"flyball/schema"
 	"flyball/schema/identity"
+	"flyball/schema/kafka"
 	"flyball/schema/route"
 	"flyball/schema/wire"
 )
 
 // bothSides is one enforcement point, and the way of its gateway's log to the runs.
 type bothSides struct {
-	point    *api.Control
+	point    *enforcement
 	resolver *identity.Resolver
 	table    *route.Table
 	pipeline *decode.Pipeline
@@ -56,22 +59,23 @@ func sides(t *testing.T) *bothSides {
 	if b.pipeline, err = decode.New(decode.Options{Tenant: "t", Default: decode.Input{Format: "auto"}}, elsewhere, b.table); err != nil {
 		t.Fatal(err)
 	}
-	b.point, err = api.New(api.Options{Kafka: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}, Name: "p", Tenant: "t", Partitions: 1,
-		Resolver: b.resolver, Routes: b.table,
-		Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	b.point, err = newEnforcement(
+		point.Options{Kafka: kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}}, Name: "p", Tenant: "t", Partitions: 1,
+			Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+		check.Options{Resolver: b.resolver, Routes: b.table}, api.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- b.point.Run(ctx) }()
+	go func() { done <- b.point.run(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	for end := time.Now().Add(20 * time.Second); b.point.Ready() != nil; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); b.point.point.Ready() != nil; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the point is not ready")
 		}
@@ -103,7 +107,7 @@ func (b *bothSides) ask(t *testing.T, gateway, method, path, peer string, header
 		r.Header.Set(k, v)
 	}
 	w := httptest.NewRecorder()
-	b.point.CheckHandler().ServeHTTP(w, r)
+	b.point.checker.Handler().ServeHTTP(w, r)
 	out := map[string]string{}
 	for k := range w.Header() {
 		out[k] = w.Header().Get(k)
