@@ -1,7 +1,7 @@
-// Package incident folds findings and breakers into incidents, one for each run
-// and family of finding, and says when somebody is to be told.
+// Package incident folds findings, breakers and questions into incidents, one for each
+// run and family of finding, and makes the pages that follow from their changes.
 //
-// It refuses to know who is told or how, to look at a clock, and to tell of the
-// same cause twice: page ids follow from the events, so that a replay makes the
-// same pages.
+// It refuses to know who receives a page or how, to look at a clock, and to make two
+// pages of one cause: page ids follow from the events, so that a replay makes the same
+// pages.
 package incident

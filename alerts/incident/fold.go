@@ -12,12 +12,13 @@ import (
 type Fold struct {
 	// Link makes the address at which a question can be decided until a time (Unix
 	// ns); nil, or an empty address, leaves it out.
-	Link    func(gate string, until int64) string
+	Link func(gate string, until int64) string
+
 	wants   func(*schema.Finding) bool
 	open    map[string]*list.Element // by finding
 	order   *list.List               // of *open, the longest unchanged first
 	limit   int
-	Dropped uint64 // incidents forgotten beyond the limit
+	dropped uint64 // incidents forgotten beyond the limit
 }
 
 // open is an incident.
@@ -28,25 +29,25 @@ type open struct {
 	gate     *schema.Gate // the question that it is; nil: it is about a finding
 	link     string
 	mode     schema.Mode
-	told     schema.Level // of the last page; none: nobody was told
-	closed   bool         // the run is over
-	over     bool         // resolved; kept to know what was seen of it
+	paged    schema.Level // level of the last page; none: there was no page
+	closed   bool         // the run has ended
+	resolved bool         // kept to recognise events that come again
 }
 
-// MaxOpen is the default bound of open incidents of a partition.
-const MaxOpen = 20_000
+// maxOpen bounds the open incidents of a partition.
+const maxOpen = 20_000
 
-// NewFold tells of findings that somebody wants to hear of.
+// NewFold makes pages of the findings that wants reports.
 func NewFold(wants func(*schema.Finding) bool) *Fold {
-	return &Fold{wants: wants, open: map[string]*list.Element{}, order: list.New(), limit: MaxOpen}
+	return &Fold{wants: wants, open: map[string]*list.Element{}, order: list.New(), limit: maxOpen}
 }
 
-// TooOld is the age at which a finding was written from which it is history: a
-// back-fill calls nobody.
-const TooOld = time.Hour
+// maxAge is how old a finding may have been when it was written. An older one is
+// history, from a back-fill: it makes no page.
+const maxAge = time.Hour
 
-// Apply takes in the event of a record that was written at a time (Unix ns) and
-// returns the page that follows from it, if one does.
+// Apply applies the event of a record that was written at a time (Unix ns) and returns
+// the page that follows from it, if one does.
 func (f *Fold) Apply(e *schema.Event, written int64) (Page, bool) {
 	switch {
 	case e.Finding != nil:
@@ -59,29 +60,31 @@ func (f *Fold) Apply(e *schema.Event, written int64) (Page, bool) {
 	return Page{}, false
 }
 
-// Open are pages of the incidents somebody was told of, as they stand.
+// Open returns a page of each open incident that there was a page about, in its present
+// state.
 func (f *Fold) Open() []Page {
 	var out []Page
 	for e := f.order.Front(); e != nil; e = e.Next() {
-		if i := e.Value.(*open); i.told > schema.LevelNone {
+		if i := e.Value.(*open); i.paged > schema.LevelNone {
 			out = append(out, i.page(Updated, "still_open", "still_open", i.finding.UpdatedAt))
 		}
 	}
 	return out
 }
 
+// finding applies the state of a finding.
 func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bool) {
 	i := f.get(v.ID)
 	if i != nil && v.Version <= i.finding.Version {
 		return Page{}, false // written again after a restart
 	}
 	if i == nil {
-		if v.State == schema.FindingClosed || written-v.UpdatedAt > int64(TooOld) {
+		if v.State == schema.FindingClosed || written-v.UpdatedAt > int64(maxAge) {
 			return Page{}, false
 		}
 		i = f.put(v)
 	}
-	if i.over { // a late call opened a closed run's finding again
+	if i.resolved { // a late call opened the finding of a closed run again
 		*i = open{breaker: i.breaker, withheld: i.withheld}
 	}
 	i.finding = v
@@ -92,26 +95,27 @@ func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bo
 	if i.closed {
 		return f.resolve(i, "run_closed", cause, v.UpdatedAt)
 	}
-	if v.Exception != "" || v.Level <= i.told || !f.wants(v) {
-		return Page{}, false // what is meant calls nobody, until its exception covers it no more
+	if v.Exception != "" || v.Level <= i.paged || !f.wants(v) {
+		return Page{}, false // a finding covered by an exception makes no page
 	}
 	kind, because := Opened, "finding_opened"
-	if i.told > schema.LevelNone {
+	if i.paged > schema.LevelNone {
 		kind, because = Updated, "level_raised"
 	}
 	p := i.page(kind, because, cause, v.UpdatedAt)
-	i.told = v.Level
+	i.paged = v.Level
 	return p, true
 }
 
+// breaker applies the state of a breaker that a finding tripped.
 func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
 	i := f.get(b.FindingID)
-	if i == nil || i.over {
+	if i == nil || i.resolved {
 		return Page{}, false
 	}
 	was := i.breaker
 	if b.Mode != schema.ModeWithheld {
-		i.mode = b.Mode // commands of arming come before what the detector's configuration said
+		i.mode = b.Mode // arming by command overrides what the detector's configuration said
 	}
 	if b.Mode == schema.ModeWithheld {
 		if i.withheld != nil && b.Generation <= i.withheld.Generation {
@@ -119,41 +123,42 @@ func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
 		}
 		first := i.withheld == nil
 		i.withheld, i.mode = b, schema.ModeWithheld
-		return i.tell(first, "trip_withheld", cause, b.Since)
+		return i.updatePage(first, "trip_withheld", cause, b.Since)
 	}
 	if b.Mode != schema.ModeArmed || was != nil && b.Generation <= was.Generation {
 		return Page{}, false
 	}
 	i.breaker = b
-	holds := b.State != schema.BreakerClosed
-	held := was != nil && was.State != schema.BreakerClosed
+	denies := b.State != schema.BreakerClosed
+	denied := was != nil && was.State != schema.BreakerClosed
 	switch {
-	case holds:
-		return i.tell(!held, "breaker_opened", cause, b.Since)
+	case denies:
+		return i.updatePage(!denied, "breaker_opened", cause, b.Since)
 	case i.closed:
 		return f.resolve(i, "breaker_closed", cause, b.Since)
 	}
-	return i.tell(held, "breaker_closed", cause, b.Since)
+	return i.updatePage(denied, "breaker_closed", cause, b.Since)
 }
 
-func (i *open) tell(changed bool, because, cause string, at int64) (Page, bool) {
-	if !changed || i.told == schema.LevelNone {
+// updatePage makes a page of a change, if there was a page about the incident before.
+func (i *open) updatePage(changed bool, because, cause string, at int64) (Page, bool) {
+	if !changed || i.paged == schema.LevelNone {
 		return Page{}, false
 	}
-	p := i.page(Updated, because, cause, at)
-	return p, true
+	return i.page(Updated, because, cause, at), true
 }
 
-// resolve ends an incident whose run is over, unless its breaker still holds.
+// resolve ends an incident whose run has ended, unless its breaker still denies.
 func (f *Fold) resolve(i *open, because, cause string, at int64) (Page, bool) {
 	if i.breaker != nil && i.breaker.State != schema.BreakerClosed {
 		return Page{}, false
 	}
-	p, told := i.page(Resolved, because, cause, at), i.told > schema.LevelNone
-	i.over, i.told = true, schema.LevelNone
-	return p, told
+	p, paged := i.page(Resolved, because, cause, at), i.paged > schema.LevelNone
+	i.resolved, i.paged = true, schema.LevelNone
+	return p, paged
 }
 
+// get finds an incident, and counts it as changed.
 func (f *Fold) get(id string) *open {
 	e := f.open[id]
 	if e == nil {
@@ -163,11 +168,12 @@ func (f *Fold) get(id string) *open {
 	return e.Value.(*open)
 }
 
+// put adds an incident; beyond the bound the one that is longest unchanged goes.
 func (f *Fold) put(v *schema.Finding) *open {
 	for len(f.open) >= f.limit {
 		oldest := f.order.Front()
 		delete(f.open, f.order.Remove(oldest).(*open).finding.ID)
-		f.Dropped++
+		f.dropped++
 	}
 	i := &open{finding: v}
 	f.open[v.ID] = f.order.PushBack(i)

@@ -17,8 +17,9 @@ func everything(*schema.Finding) bool { return true }
 
 func found(version uint64, level schema.Level, state schema.FindingState, mode ...schema.Mode) *schema.Event {
 	run := schema.RunID{1}
-	f := &schema.Finding{ID: schema.FindingID(run, schema.FamilyLoop), Version: version, Tenant: "t", RunID: run, AgentID: "a/b", Family: schema.FamilyLoop,
-		Level: level, State: state, OpenedAt: second, UpdatedAt: int64(version) * second, Summary: "it loops", Call: schema.CallRef{Offset: int64(version)},
+	f := &schema.Finding{ID: schema.FindingID(run, schema.FamilyLoop), Version: version, Tenant: "t", RunID: run, AgentID: "a/b",
+		Family: schema.FamilyLoop, Level: level, State: state, OpenedAt: second, UpdatedAt: int64(version) * second, Summary: "it loops",
+		Call:     schema.CallRef{Offset: int64(version)},
 		Evidence: []schema.Contribution{{Feature: "1"}, {Feature: "2"}, {Feature: "3"}, {Feature: "4"}}}
 	if len(mode) > 0 {
 		f.Decision = &schema.Decision{Mode: mode[0]}
@@ -29,7 +30,8 @@ func found(version uint64, level schema.Level, state schema.FindingState, mode .
 
 func broke(generation uint64, state schema.BreakerState, mode schema.Mode) *schema.Event {
 	run := schema.RunID{1}
-	e := schema.BreakerEvent(&schema.Breaker{Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeRun, Value: "it's"}, State: state, Mode: mode, Generation: generation,
+	e := schema.BreakerEvent(&schema.Breaker{Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeRun, Value: "it's"},
+		State: state, Mode: mode, Generation: generation,
 		FindingID: schema.FindingID(run, schema.FamilyLoop), Since: int64(generation) * second})
 	return &e
 }
@@ -105,7 +107,8 @@ func TestReplayMakesTheSamePages(t *testing.T) {
 
 func TestWithheldTripIsToldAsOne(t *testing.T) {
 	f := NewFold(everything)
-	got := told(f, found(1, schema.LevelTrip, schema.FindingOpen, schema.ModeArmed), broke(5, schema.BreakerClosed, schema.ModeWithheld), broke(6, schema.BreakerClosed, schema.ModeWithheld),
+	got := told(f, found(1, schema.LevelTrip, schema.FindingOpen, schema.ModeArmed),
+		broke(5, schema.BreakerClosed, schema.ModeWithheld), broke(6, schema.BreakerClosed, schema.ModeWithheld),
 		found(4, schema.LevelTrip, schema.FindingClosed))
 	if want := []string{"opened finding_opened", "updated trip_withheld", "resolved run_closed"}; !slices.Equal(got, want) {
 		t.Fatalf("told %q, want %q", got, want)
@@ -121,15 +124,19 @@ func TestBackfillCallsNobody(t *testing.T) {
 
 func TestNobodyHearsOfWhatNobodyWants(t *testing.T) {
 	f := NewFold(func(v *schema.Finding) bool { return v.Level >= schema.LevelTrip })
-	if got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), broke(2, schema.BreakerOpen, schema.ModeArmed), broke(3, schema.BreakerClosed, schema.ModeArmed), found(9, schema.LevelAlert, schema.FindingClosed)); got != nil {
+	got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), broke(2, schema.BreakerOpen, schema.ModeArmed),
+		broke(3, schema.BreakerClosed, schema.ModeArmed), found(9, schema.LevelAlert, schema.FindingClosed))
+	if got != nil {
 		t.Fatalf("told %q", got)
 	}
 }
 
 func TestClosedRunThatCallsAgainOpensAgain(t *testing.T) {
 	f := NewFold(everything)
-	got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), found(2, schema.LevelAlert, schema.FindingClosed), found(3, schema.LevelAlert, schema.FindingOpen), found(4, schema.LevelAlert, schema.FindingClosed))
-	if want := []string{"opened finding_opened", "resolved run_closed", "opened finding_opened", "resolved run_closed"}; !slices.Equal(got, want) {
+	got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), found(2, schema.LevelAlert, schema.FindingClosed),
+		found(3, schema.LevelAlert, schema.FindingOpen), found(4, schema.LevelAlert, schema.FindingClosed))
+	want := []string{"opened finding_opened", "resolved run_closed", "opened finding_opened", "resolved run_closed"}
+	if !slices.Equal(got, want) {
 		t.Fatalf("told %q, want %q", got, want)
 	}
 }
@@ -143,14 +150,17 @@ func TestNobodyIsCalledAboutWhatIsMeant(t *testing.T) {
 		return e
 	}
 	f := NewFold(everything)
-	if got := told(f, meant(1, schema.LevelAlert, schema.FindingOpen), meant(2, schema.LevelTrip, schema.FindingOpen), meant(3, schema.LevelTrip, schema.FindingClosed)); got != nil {
+	covered := []*schema.Event{meant(1, schema.LevelAlert, schema.FindingOpen), meant(2, schema.LevelTrip, schema.FindingOpen),
+		meant(3, schema.LevelTrip, schema.FindingClosed)}
+	if got := told(f, covered...); got != nil {
 		t.Fatalf("told %q", got)
 	}
 	if open := f.Open(); len(open) != 0 {
 		t.Fatalf("%d incidents are told to be open", len(open))
 	}
 	f = NewFold(everything)
-	got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), meant(2, schema.LevelTrip, schema.FindingOpen), found(3, schema.LevelTrip, schema.FindingOpen, schema.ModeArmed), found(4, schema.LevelTrip, schema.FindingClosed))
+	got := told(f, found(1, schema.LevelAlert, schema.FindingOpen), meant(2, schema.LevelTrip, schema.FindingOpen),
+		found(3, schema.LevelTrip, schema.FindingOpen, schema.ModeArmed), found(4, schema.LevelTrip, schema.FindingClosed))
 	if want := []string{"opened finding_opened", "updated level_raised", "resolved run_closed"}; !slices.Equal(got, want) {
 		t.Fatalf("told %q, want %q", got, want)
 	}
@@ -164,8 +174,8 @@ func TestIncidentsAreBounded(t *testing.T) {
 		e.Finding.ID = fmt.Sprint(i)
 		f.Apply(e, 0)
 	}
-	if len(f.open) != 10 || f.order.Len() != 10 || f.Dropped != 90 || len(f.Open()) != 10 {
-		t.Fatalf("%d open, %d dropped", len(f.open), f.Dropped)
+	if len(f.open) != 10 || f.order.Len() != 10 || f.dropped != 90 || len(f.Open()) != 10 {
+		t.Fatalf("%d open, %d dropped", len(f.open), f.dropped)
 	}
 }
 
@@ -173,7 +183,8 @@ func TestQuestionIsOnePageAndItsAnswerAnother(t *testing.T) {
 	f := NewFold(everything)
 	f.Link = func(id string, until int64) string { return fmt.Sprint("https://x/", id, "/", until) }
 	gate := func(generation uint64, state schema.GateState, mode schema.Mode) (Page, bool) {
-		g := &schema.Gate{ID: "g_1", Tenant: "t", AgentID: "bot", RunID: schema.RunID{1}, Route: "DELETE /x", Resource: "order:7", Why: "policy.autonomy:irreversible_not_granted", Mode: mode,
+		g := &schema.Gate{ID: "g_1", Tenant: "t", AgentID: "bot", RunID: schema.RunID{1}, Route: "DELETE /x", Resource: "order:7",
+			Why: "policy.autonomy:irreversible_not_granted", Mode: mode,
 			State: state, Generation: generation, AskedAt: 5, Expires: 100, DecidedAt: 50}
 		e := schema.GateEvent(g)
 		return f.Apply(&e, 6)
@@ -182,7 +193,8 @@ func TestQuestionIsOnePageAndItsAnswerAnother(t *testing.T) {
 		t.Fatal("somebody was called about what is only observed")
 	}
 	p, ok := gate(2, schema.GatePending, schema.ModeArmed)
-	if !ok || p.Kind != Opened || p.Link != "https://x/g_1/100" || len(p.Commands) != 3 || !strings.Contains(p.Summary, "order:7") || p.ResolveRule != GateRule {
+	if !ok || p.Kind != Opened || p.Link != "https://x/g_1/100" || len(p.Commands) != 3 ||
+		!strings.Contains(p.Summary, "order:7") || p.ResolveRule != gateRule {
 		t.Fatalf("%v %+v", ok, p)
 	}
 	if _, ok := gate(2, schema.GatePending, schema.ModeArmed); ok {

@@ -8,21 +8,22 @@ import (
 	"flyball/schema"
 )
 
-// FamilyGate is the family of pages about calls that wait for a yes: routes
-// choose by it as by the families of findings.
+// FamilyGate is the family of pages about calls that wait for approval: routes choose by
+// it as by the families of findings.
 const FamilyGate = "gate"
 
-// GateRule is when a question is over.
-const GateRule = "resolves when the question is answered or times out, which is a no"
+// gateRule is when a question is resolved; its pages print it.
+const gateRule = "resolves when the question is answered or times out, which counts as refused"
 
-// gate takes in the state of a question: one page when it is asked, one when it is over.
+// gate applies the state of a question: one page when it is asked, one when it is
+// decided or has timed out.
 func (f *Fold) gate(g *schema.Gate, cause string, written int64) (Page, bool) {
 	if g.Mode != schema.ModeArmed {
 		return Page{}, false
 	}
 	i := f.get(g.ID)
 	switch {
-	case i == nil && (g.State != schema.GatePending || written-g.AskedAt > int64(TooOld)):
+	case i == nil && (g.State != schema.GatePending || written-g.AskedAt > int64(maxAge)):
 		return Page{}, false
 	case i == nil:
 		i = f.put(asFinding(g))
@@ -34,31 +35,33 @@ func (f *Fold) gate(g *schema.Gate, cause string, written int64) (Page, bool) {
 			return Page{}, false
 		}
 		p := i.page(Opened, "gate_asked", cause, g.AskedAt)
-		i.told = schema.LevelTrip
+		i.paged = schema.LevelTrip
 		return p, true
-	case i.over || g.Generation <= i.gate.Generation && g.State == i.gate.State:
+	case i.resolved || g.Generation <= i.gate.Generation && g.State == i.gate.State:
 		return Page{}, false
 	}
 	i.gate = g
 	if g.State == schema.GatePending {
 		return Page{}, false
 	}
-	i.link = "" // it decides nothing any more
+	i.link = "" // there is nothing to decide any more
 	return f.resolve(i, "gate_"+g.State.String(), cause, cmp.Or(g.DecidedAt, g.Expires, g.AskedAt))
 }
 
-// asFinding is a question as routes see it.
+// asFinding is a question in the form that routes are chosen by.
 func asFinding(g *schema.Gate) *schema.Finding {
-	return &schema.Finding{ID: g.ID, Tenant: g.Tenant, RunID: g.RunID, RunKey: g.RunKey, AgentID: g.AgentID, CredentialID: g.CredentialID, PrincipalID: g.PrincipalID,
-		Family: FamilyGate, Level: schema.LevelTrip, OpenedAt: g.AskedAt, UpdatedAt: g.AskedAt, Exposure: g.SoFar, Summary: asked(g)}
+	return &schema.Finding{ID: g.ID, Tenant: g.Tenant, RunID: g.RunID, RunKey: g.RunKey, AgentID: g.AgentID,
+		CredentialID: g.CredentialID, PrincipalID: g.PrincipalID, Family: FamilyGate, Level: schema.LevelTrip,
+		OpenedAt: g.AskedAt, UpdatedAt: g.AskedAt, Exposure: g.SoFar, Summary: summarize(g)}
 }
 
-func asked(g *schema.Gate) string {
+// summarize is the question in one line.
+func summarize(g *schema.Gate) string {
 	who := g.AgentID
 	if who == "" {
 		who = "a caller without a name"
 	}
-	s := who + " waits for a yes to " + g.Route
+	s := who + " waits for approval of " + g.Route
 	if g.Resource != "" {
 		s += " (" + g.Resource + ")"
 	}
@@ -68,12 +71,13 @@ func asked(g *schema.Gate) string {
 	return s + ": " + g.Why
 }
 
-// question makes the page of an incident one of a question.
-func (i *open) question(p *Page) {
+// addQuestion adds to a page what is of a question.
+func (i *open) addQuestion(p *Page) {
 	g := i.gate
-	p.ResolveRule, p.Link = GateRule, i.link
+	p.ResolveRule, p.Link = gateRule, i.link
 	if g.State == schema.GatePending {
-		p.Commands = append([]string{"flyball breakers grant " + g.ID + " --reason '…'", "flyball breakers refuse " + g.ID + " --reason '…'"}, p.Commands...)
+		decide := []string{"flyball breakers grant " + g.ID + " --reason '…'", "flyball breakers refuse " + g.ID + " --reason '…'"}
+		p.Commands = append(decide, p.Commands...)
 	}
 	if g.RunID.IsZero() {
 		p.Commands = p.Commands[:len(p.Commands)-1] // there is no run to look at

@@ -12,18 +12,18 @@ import (
 type Kind string
 
 const (
-	Opened   Kind = "opened"
-	Updated  Kind = "updated"
-	Resolved Kind = "resolved"
+	Opened   Kind = "opened"   // there was no page about the incident before
+	Updated  Kind = "updated"  // its level rose, or its breaker changed
+	Resolved Kind = "resolved" // its run has ended and nothing is denied any more
 )
 
 // PageVersion is the version of the page's document.
 const PageVersion = 1
 
-// ResolveRule is when an incident is over; every page prints it.
-const ResolveRule = "resolves when the run has made no call for its gap and no breaker of this finding is open"
+// resolveRule is when an incident is resolved; every page prints it.
+const resolveRule = "resolves when the run has made no call for its gap and no breaker of this finding is open"
 
-// Page is what somebody is told about an incident. Times are RFC 3339 in UTC.
+// Page is a notification about an incident. Times are RFC 3339 in UTC.
 type Page struct {
 	V    int    `json:"v"`
 	ID   string `json:"page_id"` // the same cause is the same id, however often it is sent
@@ -52,14 +52,14 @@ type Page struct {
 
 	Breaker  *Breaker `json:"breaker,omitempty"`
 	Commands []string `json:"commands"` // what to type next
-	// Link decides a question that waits: whoever opens it may answer, once.
+	// Link is where a pending question is decided: whoever opens it may answer, once.
 	Link        string    `json:"link,omitempty"`
 	ResolveRule string    `json:"resolve_rule"`
 	OpenedAt    time.Time `json:"opened_at"`
 	At          time.Time `json:"at"` // of the change
 }
 
-// Breaker is where the incident's breaker stands.
+// Breaker is the state of the incident's breaker.
 type Breaker struct {
 	Scope      schema.Scope        `json:"scope"`
 	State      schema.BreakerState `json:"state"`
@@ -85,36 +85,40 @@ func (p *Page) Title() string {
 	return p.Summary
 }
 
-func stamp(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+// utc is a time in Unix ns.
+func utc(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
-// page describes an incident as it stands.
+// page describes an incident in its present state.
 func (i *open) page(kind Kind, because, cause string, at int64) Page {
 	f := i.finding
-	p := Page{V: PageVersion, ID: schema.PageID(f.ID, cause), Kind: kind, Because: because, Incident: f.ID, Tenant: f.Tenant, Family: f.Family,
-		Level: f.Level, Was: i.told, Mode: i.mode, Summary: f.Summary, RunID: f.RunID, RunKey: f.RunKey, AgentID: f.AgentID, CredentialID: f.CredentialID,
+	p := Page{V: PageVersion, ID: schema.PageID(f.ID, cause), Kind: kind, Because: because, Incident: f.ID, Tenant: f.Tenant,
+		Family: f.Family, Level: f.Level, Was: i.paged, Mode: i.mode, Summary: f.Summary,
+		RunID: f.RunID, RunKey: f.RunKey, AgentID: f.AgentID, CredentialID: f.CredentialID,
 		ExpectedRate: f.ExpectedRate, Contributions: f.Evidence[:min(len(f.Evidence), 3)], Exposure: f.Exposure, Touched: f.Touched,
-		ResolveRule: ResolveRule, OpenedAt: stamp(f.OpenedAt), At: stamp(at)}
+		ResolveRule: resolveRule, OpenedAt: utc(f.OpenedAt), At: utc(at)}
 	p.Commands = []string{"flyball touched " + f.RunID.String()}
 	if i.gate != nil {
-		i.question(&p)
+		i.addQuestion(&p)
 	}
 	if b := i.breaker; b != nil {
 		p.Breaker = &Breaker{Scope: b.Scope, State: b.State, Generation: b.Generation, Reason: b.Reason}
 		if b.Expires != 0 {
-			t := stamp(b.Expires)
+			t := utc(b.Expires)
 			p.Breaker.Expires = &t
 		}
 		if b.State != schema.BreakerClosed {
-			p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers reset %s %s --if-match %d --reason '…'", b.Scope.Kind, quote(b.Scope.Value), b.Generation))
+			p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers reset %s %s --if-match %d --reason '…'",
+				b.Scope.Kind, quote(b.Scope.Value), b.Generation))
 		}
 	}
 	if p.Because == "trip_withheld" && i.withheld != nil {
-		p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers trip %s %s --for 1h --reason '…'", i.withheld.Scope.Kind, quote(i.withheld.Scope.Value)))
+		p.Commands = append(p.Commands, fmt.Sprintf("flyball breakers trip %s %s --for 1h --reason '…'",
+			i.withheld.Scope.Kind, quote(i.withheld.Scope.Value)))
 	}
 	return p
 }
 
-// quote makes a value of a client's safe to paste into a shell.
+// quote makes a value that a client chose safe to paste into a shell.
 func quote(s string) string {
 	for _, r := range s {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:@%+=", r) {

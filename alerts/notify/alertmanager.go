@@ -23,12 +23,12 @@ type Alertmanager struct {
 
 // NewAlertmanager takes the base URL, as amtool does.
 func NewAlertmanager(name, url string, now func() time.Time) *Alertmanager {
-	return &Alertmanager{name: name, url: strings.TrimSuffix(url, "/") + "/api/v2/alerts", now: now, http: client(DefaultTimeout)}
+	return &Alertmanager{name: name, url: strings.TrimSuffix(url, "/") + "/api/v2/alerts", now: now, http: newClient(deliveryTimeout)}
 }
 
-// Lasts is how long an alert fires without being sent again: a Flyball that is
-// away for less does not resolve anything.
-const Lasts = time.Hour
+// alertTTL is how long an alert fires without being sent again: a Flyball that is down for
+// less does not resolve anything.
+const alertTTL = time.Hour
 
 type alert struct {
 	Labels      map[string]string `json:"labels"`
@@ -42,7 +42,7 @@ type alert struct {
 // level ends the alert of the old one in the same request.
 func (a *Alertmanager) Deliver(ctx context.Context, p *incident.Page) error {
 	now := a.now().UTC()
-	until := now.Add(Lasts)
+	until := now.Add(alertTTL)
 	if p.Kind == incident.Resolved {
 		until = now
 	}
@@ -53,13 +53,13 @@ func (a *Alertmanager) Deliver(ctx context.Context, p *incident.Page) error {
 	return a.post(ctx, send)
 }
 
-// Refresh sends open incidents again, as an Alertmanager needs it: it forgets
-// at a restart, and what nobody repeats.
+// Refresh sends open incidents again: an Alertmanager forgets them when it restarts and
+// when they are not repeated.
 func (a *Alertmanager) Refresh(ctx context.Context, open []incident.Page) error {
-	const most = 500
-	until := a.now().UTC().Add(Lasts)
+	const maxAlerts = 500 // in one request
+	until := a.now().UTC().Add(alertTTL)
 	for len(open) > 0 {
-		n := min(len(open), most)
+		n := min(len(open), maxAlerts)
 		send := make([]alert, 0, n)
 		for i := range open[:n] {
 			send = append(send, makeAlert(&open[i], open[i].Was, until))
@@ -86,12 +86,12 @@ func (a *Alertmanager) post(ctx context.Context, alerts []alert) error {
 	if err != nil {
 		return fmt.Errorf("receiver %s: %w", a.name, err)
 	}
-	return answered(a.name, resp)
+	return checkAnswer(a.name, resp)
 }
 
 func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
-	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": p.Family, "tenant": p.Tenant, "run_id": p.RunID.String(),
-		"agent": p.AgentID, "severity": severity(level)}
+	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": p.Family, "tenant": p.Tenant,
+		"run_id": p.RunID.String(), "agent": p.AgentID, "severity": severity(level)}
 	for k, v := range l {
 		if v == "" { // Alertmanager refuses empty labels
 			delete(l, k)
@@ -99,20 +99,23 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	}
 	t := p.Touched
 	out := alert{Labels: l, StartsAt: p.OpenedAt, EndsAt: until, Annotations: map[string]string{
-		"summary": p.Title(), "contributions": contributions(p.Contributions), "resolve_rule": p.ResolveRule, "do_next": strings.Join(p.Commands, "\n"),
+		"summary": p.Title(), "contributions": contributions(p.Contributions), "resolve_rule": p.ResolveRule,
+		"do_next":  strings.Join(p.Commands, "\n"),
 		"exposure": fmt.Sprintf("%d calls since onset, %d of them irreversible", p.Exposure.Calls, p.Exposure.Irreversible),
-		"touched":  fmt.Sprintf("irreversible %d, compensable %d, reversible %d, read only %d, unknown %d", t.Irreversible, t.Compensable, t.Reversible, t.ReadOnly, t.Unknown),
+		"touched": fmt.Sprintf("irreversible %d, compensable %d, reversible %d, read only %d, unknown %d",
+			t.Irreversible, t.Compensable, t.Reversible, t.ReadOnly, t.Unknown),
 	}}
 	if p.Link != "" {
 		out.Annotations["decide_at"] = p.Link
 	}
-	if p.Family == incident.FamilyGate { // nobody has scored it
+	if p.Family == incident.FamilyGate { // a question has no score
 		delete(out.Annotations, "contributions")
 		delete(out.Annotations, "touched")
-		out.Annotations["exposure"] = fmt.Sprintf("%d calls of its run passed before it, %d of them irreversible", p.Exposure.Calls, p.Exposure.Irreversible)
+		out.Annotations["exposure"] = fmt.Sprintf("%d calls of its run passed before it, %d of them irreversible",
+			p.Exposure.Calls, p.Exposure.Irreversible)
 	}
 	if out.StartsAt.After(until) {
-		out.StartsAt = until // a gateway's clock runs ahead: Alertmanager refuses an end before the start
+		out.StartsAt = until // a gateway's clock is ahead: Alertmanager refuses an end before the start
 	}
 	return out
 }
@@ -127,7 +130,7 @@ func severity(l schema.Level) string {
 	return "info"
 }
 
-// contributions as a person reads them: observed against usual and peers.
+// contributions is one line for a person: what was observed, what is usual, what peers do.
 func contributions(of []schema.Contribution) string {
 	var b strings.Builder
 	for i, c := range of {

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Refused says that a receiver will not take this page however often it is sent.
+// Refused says that a receiver will not take this page, however often it is sent.
 type Refused struct {
 	Receiver string
 	Status   int
-	Answer   string // the beginning of what it said
+	Answer   string // the beginning of its answer
 }
 
 func (e *Refused) Error() string {
-	return fmt.Sprintf("receiver %s refuses the page: HTTP %d %s; it is not sent again", e.Receiver, e.Status, e.Answer)
+	return fmt.Sprintf("receiver %s refused the page: HTTP %d %s; it is not sent again", e.Receiver, e.Status, e.Answer)
 }
 
-// Later says that a receiver asks to be left alone for a time.
+// Later says that a receiver asked for a pause, by Retry-After.
 type Later struct {
 	After time.Duration
 	Err   error
@@ -32,15 +32,15 @@ func (e *Later) Unwrap() error { return e.Err }
 // RetryAfter is how long to wait before the next attempt.
 func (e *Later) RetryAfter() time.Duration { return e.After }
 
-// maxPause bounds what a receiver can ask for.
+// maxPause bounds the pause that a receiver can ask for.
 const maxPause = 10 * time.Minute
 
-// answered turns a receiver's HTTP answer into what follows from it:
+// checkAnswer turns a receiver's HTTP answer into an error:
 //
-//	2xx                 acknowledged
-//	408, 425, 429, 5xx  passes: send again, after Retry-After if it says so
+//	2xx                 nil: acknowledged
+//	408, 425, 429, 5xx  to be repeated, after Retry-After if there is one (Later)
 //	3xx, other 4xx      Refused: the page or the configuration is wrong
-func answered(receiver string, resp *http.Response) error {
+func checkAnswer(receiver string, resp *http.Response) error {
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 400))
 	text := strings.TrimSpace(strings.Map(printable, string(body)))
@@ -66,11 +66,11 @@ func printable(r rune) rune {
 	return r
 }
 
-// client is shared by receivers. A redirect is an answer: it could lead a page,
-// and the addresses in it, anywhere.
-func client(timeout time.Duration) *http.Client {
+// newClient makes the HTTP client of a receiver. A redirect is not followed: it could
+// send a page, and the addresses in it, anywhere.
+func newClient(timeout time.Duration) *http.Client {
 	return &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// DefaultTimeout of one delivery.
-const DefaultTimeout = 15 * time.Second
+// deliveryTimeout bounds one delivery.
+const deliveryTimeout = 15 * time.Second

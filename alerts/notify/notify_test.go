@@ -43,14 +43,16 @@ func TestAnswersAndWhatFollows(t *testing.T) {
 		later   time.Duration
 		ok      bool
 	}{
-		{200, "", false, 0, true}, {204, "", false, 0, true}, {500, "", false, 0, false}, {503, "7", false, 7 * time.Second, false}, {429, "99999", false, maxPause, false},
-		{408, "", false, 0, false}, {400, "", true, 0, false}, {401, "", true, 0, false}, {404, "", true, 0, false}, {410, "", true, 0, false}, {302, "", true, 0, false},
+		{200, "", false, 0, true}, {204, "", false, 0, true}, {500, "", false, 0, false}, {503, "7", false, 7 * time.Second, false},
+		{429, "99999", false, maxPause, false}, {408, "", false, 0, false}, {400, "", true, 0, false}, {401, "", true, 0, false},
+		{404, "", true, 0, false}, {410, "", true, 0, false}, {302, "", true, 0, false},
 	} {
 		status, after = tc.status, tc.after
 		err := w.Deliver(context.Background(), &incident.Page{ID: "p_1"})
 		var refused *Refused
 		var later *Later
-		if (err == nil) != tc.ok || errors.As(err, &refused) != tc.refused || errors.As(err, &later) != (tc.later > 0) || later != nil && later.After != tc.later {
+		if (err == nil) != tc.ok || errors.As(err, &refused) != tc.refused || errors.As(err, &later) != (tc.later > 0) ||
+			later != nil && later.RetryAfter() != tc.later {
 			t.Errorf("HTTP %d: %v", tc.status, err)
 		}
 	}
@@ -102,11 +104,13 @@ func TestAlertmanagerIsSentTheChangeOfSeverityAndNoEmptyLabel(t *testing.T) {
 	}))
 	defer s.Close()
 	a := NewAlertmanager("am", s.URL+"/", func() time.Time { return now })
-	p := incident.Page{ID: "p", Kind: incident.Updated, Incident: "f", Level: schema.LevelTrip, Was: schema.LevelAlert, OpenedAt: now.Add(time.Minute), At: now}
+	p := incident.Page{ID: "p", Kind: incident.Updated, Incident: "f", Level: schema.LevelTrip, Was: schema.LevelAlert,
+		OpenedAt: now.Add(time.Minute), At: now}
 	if err := a.Deliver(context.Background(), &p); err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 2 || got[0].Labels["severity"] != "critical" || !got[0].EndsAt.Equal(now.Add(Lasts)) || got[1].Labels["severity"] != "warning" || !got[1].EndsAt.Equal(now) || got[1].StartsAt.After(got[1].EndsAt) {
+	if len(got) != 2 || got[0].Labels["severity"] != "critical" || !got[0].EndsAt.Equal(now.Add(alertTTL)) ||
+		got[1].Labels["severity"] != "warning" || !got[1].EndsAt.Equal(now) || got[1].StartsAt.After(got[1].EndsAt) {
 		t.Fatalf("%+v", got)
 	}
 	if _, ok := got[0].Labels["agent"]; ok {

@@ -15,8 +15,8 @@ import (
 	"flyball/alerts/incident"
 )
 
-// Webhook signs pages and posts them as Standard Webhooks describes: the page's
-// id is the message's, so a receiver drops what it has seen.
+// Webhook signs pages and posts them as Standard Webhooks describes. The page's id is the
+// message's, so a receiver can drop what it has seen.
 type Webhook struct {
 	name string
 	url  string
@@ -32,10 +32,10 @@ func NewWebhook(name, url, secret string, now func() time.Time) (*Webhook, error
 	if err != nil {
 		return nil, fmt.Errorf("receiver %s: the webhook's secret must be whsec_ and base64, as `openssl rand -base64 32` makes it", name)
 	}
-	return &Webhook{name: name, url: url, sign: sign, now: now, http: client(DefaultTimeout)}, nil
+	return &Webhook{name: name, url: url, sign: sign, now: now, http: newClient(deliveryTimeout)}, nil
 }
 
-// Message is the body: what Standard Webhooks asks a payload to hold.
+// Message is the body of a request, with the members that Standard Webhooks recommends.
 type Message struct {
 	Type      string         `json:"type"` // incident.opened, incident.updated, incident.resolved
 	Timestamp time.Time      `json:"timestamp"`
@@ -66,5 +66,5 @@ func (w *Webhook) Deliver(ctx context.Context, p *incident.Page) error {
 	if err != nil {
 		return fmt.Errorf("receiver %s: %w", w.name, err)
 	}
-	return answered(w.name, resp)
+	return checkAnswer(w.name, resp)
 }

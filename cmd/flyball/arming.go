@@ -72,7 +72,14 @@ func armingChangeCommand(o *options, use, short, path string) *cobra.Command {
 }
 
 func (r *armingReport) print(w io.Writer, pattern string) error {
-	err := report.Printf(w, "%s: %s, in %s\nholds until a command changes it, %s\n", r.Outcome, pattern, r.Deployment, rollout{r.Enforced, r.NotYet})
+	err := report.Printf(
+		w,
+		"%s: %s, in %s\nholds until a command changes it, %s\n",
+		r.Outcome,
+		pattern,
+		r.Deployment,
+		rollout{r.Enforced, r.NotYet},
+	)
 	for _, p := range r.Configured {
 		report.Printf(w, "the configuration of %s says: %s\n", p.Point, configuredText(&p))
 	}

@@ -47,7 +47,8 @@ func backtestCommand(o *options) *cobra.Command {
 		return p.print(result, func(w io.Writer) error { return report.Backtest(w, &result, learnedOf) })
 	}
 	w.flags(cmd, "24h")
-	cmd.Flags().StringVar(&candidate, "candidate", "", "a configuration file to compare with the present one; only its detect and agents count")
+	cmd.Flags().
+		StringVar(&candidate, "candidate", "", "a configuration file to compare with the present one; only its detect and agents count")
 	return cmd
 }
 
@@ -99,7 +100,12 @@ func decisionsBy(name string, c config.Config) backtest.Configuration {
 	if name == "" {
 		name = "(defaults)"
 	}
-	return backtest.Configuration{Name: name, Rules: app.PolicyRules(c), TripShare: c.Detect.FalseTripsPer1000 / 1000, AgentInfo: app.AgentLookup(c)}
+	return backtest.Configuration{
+		Name:      name,
+		Rules:     app.PolicyRules(c),
+		TripShare: c.Detect.FalseTripsPer1000 / 1000,
+		AgentInfo: app.AgentLookup(c),
+	}
 }
 
 // candidateConfig is the present configuration with another detect section and registry,

@@ -16,10 +16,16 @@ const maxSecret = 64 << 10
 
 func credentialIDCommand(o *options) *cobra.Command {
 	var stdin bool
-	cmd := &cobra.Command{Use: "credential-id --stdin", Short: "The id that stands for a leaked secret; stores and logs nothing", Args: cobra.NoArgs}
+	cmd := &cobra.Command{
+		Use:   "credential-id --stdin",
+		Short: "The id that stands for a leaked secret; stores and logs nothing",
+		Args:  cobra.NoArgs,
+	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if !stdin {
-			return usage(errors.New("credential-id reads the secret from standard input: add --stdin (an argument would stay in the shell's history)"))
+			return usage(
+				errors.New("credential-id reads the secret from standard input: add --stdin (an argument would stay in the shell's history)"),
+			)
 		}
 		c, err := o.load()
 		if err != nil {

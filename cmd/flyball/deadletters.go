@@ -122,8 +122,17 @@ func printReplayed(w io.Writer, r replay.DeadLetterResult, dryRun bool) error {
 	if dryRun {
 		what = "would be sent"
 	}
-	report.Printf(w, "%d dead letters: %d %s, %d came through before, %d failed again after an earlier replay, %d of another kind, %d not Flyball's\n",
-		r.DeadLetters, len(r.Sent), what, r.Before, r.FailedAgain, r.Others, r.Foreign)
+	report.Printf(
+		w,
+		"%d dead letters: %d %s, %d came through before, %d failed again after an earlier replay, %d of another kind, %d not Flyball's\n",
+		r.DeadLetters,
+		len(r.Sent),
+		what,
+		r.Before,
+		r.FailedAgain,
+		r.Others,
+		r.Foreign,
+	)
 	for _, reason := range slices.Sorted(maps.Keys(r.Unreadable)) {
 		report.Printf(w, "  %d still cannot be read: %s\n", r.Unreadable[reason], reason)
 	}

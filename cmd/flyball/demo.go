@@ -13,7 +13,11 @@ import (
 
 func demoCommand(o *options) *cobra.Command {
 	demoOptions := demo.Options{Now: time.Now}
-	cmd := &cobra.Command{Use: "demo", Short: "The first minute: real agent traffic, a runaway, a trip, a page, the touched report", Args: cobra.NoArgs}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "The first minute: real agent traffic, a runaway, a trip, a page, the touched report",
+		Args:  cobra.NoArgs,
+	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := fetchEngine(cmd.Context(), os.Stdout); err != nil {
 			return err

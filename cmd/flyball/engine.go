@@ -22,7 +22,11 @@ func fetchEngine(ctx context.Context, out io.Writer) error {
 
 func engineCommand(o *options) *cobra.Command {
 	opt := engine.DefaultOptions()
-	cmd := &cobra.Command{Use: "engine", Short: "Run the embedded ClickHouse engine alone (flyball up starts it as a child)", Args: cobra.NoArgs}
+	cmd := &cobra.Command{
+		Use:   "engine",
+		Short: "Run the embedded ClickHouse engine alone (flyball up starts it as a child)",
+		Args:  cobra.NoArgs,
+	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := o.load()
 		if err != nil {

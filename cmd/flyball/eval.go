@@ -28,7 +28,8 @@ func evalCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&f.train, "train", "", "folder whose clean runs teach")
 	cmd.Flags().StringVar(&f.test, "test", "", "folder that is judged")
 	cmd.Flags().StringVar(&f.cv, "cv", "", "one folder instead: four folds by unseen tasks and unseen agents")
-	cmd.Flags().StringVar(&f.view, "view", "full", "full; gateway: without the digest of arguments and the task; or access: without bodies too")
+	cmd.Flags().
+		StringVar(&f.view, "view", "full", "full; gateway: without the digest of arguments and the task; or access: without bodies too")
 	return cmd
 }
 

@@ -20,17 +20,26 @@ import (
 
 func findingsCommand(o *options) *cobra.Command {
 	var limit int
-	l := listing[query.Finding]{columns: findingColumns, query: fromDatabase(func(ctx context.Context, db database, _ *request) ([]query.Finding, error) {
-		return query.Findings(ctx, db, limit)
-	})}
-	cmd := &cobra.Command{Use: "findings [list]", Short: "List findings, latest first", Args: cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"list"}, RunE: l.run(o)}
+	l := listing[query.Finding]{
+		columns: findingColumns,
+		query: fromDatabase(func(ctx context.Context, db database, _ *request) ([]query.Finding, error) {
+			return query.Findings(ctx, db, limit)
+		}),
+	}
+	cmd := &cobra.Command{
+		Use:       "findings [list]",
+		Short:     "List findings, latest first",
+		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"list"},
+		RunE:      l.run(o),
+	}
 	cmd.Flags().IntVar(&limit, "limit", 100, limitHelp)
 	cmd.AddCommand(findingCommand(o), verdictCommand(o), ratesCommand(o), fileExceptionsCommand(o))
 	return cmd
 }
 
 var findingColumns = []report.Column[query.Finding]{
+	{Head: "FINDING", Cell: func(f *query.Finding) any { return f.ID }},
 	{Head: "UPDATED", Cell: func(f *query.Finding) any { return f.UpdatedAt.UTC().Format(time.DateTime) }},
 	{Head: "LEVEL", Cell: func(f *query.Finding) any { return f.Level }},
 	{Head: "STATE", Cell: func(f *query.Finding) any { return f.State }},
@@ -87,15 +96,24 @@ func verdictCommand(o *options) *cobra.Command {
 
 func ratesCommand(o *options) *cobra.Command {
 	var w window
-	l := listing[query.Judged]{window: &w, columns: rateColumns, query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.Judged, error) {
-		alarms, err := query.AchievedRates(ctx, db, r.since, r.until)
-		if err != nil {
-			return nil, err
-		}
-		holds, err := query.HoldRates(ctx, db, r.since, r.until)
-		return append(alarms, holds...), err
-	})}
-	cmd := &cobra.Command{Use: "rates", Short: "What the budget of false trips came to, by the verdicts of people", Args: cobra.NoArgs, RunE: l.run(o)}
+	l := listing[query.Judged]{
+		window:  &w,
+		columns: rateColumns,
+		query: fromDatabase(func(ctx context.Context, db database, r *request) ([]query.Judged, error) {
+			alarms, err := query.AchievedRates(ctx, db, r.since, r.until)
+			if err != nil {
+				return nil, err
+			}
+			holds, err := query.HoldRates(ctx, db, r.since, r.until)
+			return append(alarms, holds...), err
+		}),
+	}
+	cmd := &cobra.Command{
+		Use:   "rates",
+		Short: "What the budget of false trips came to, by the verdicts of people",
+		Args:  cobra.NoArgs,
+		RunE:  l.run(o),
+	}
 	w.flags(cmd, "720h")
 	return cmd
 }

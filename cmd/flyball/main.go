@@ -1,8 +1,10 @@
 // Command flyball watches the API traffic of AI agents from the side of who
 // owns the APIs. See README.md.
 //
-// This package holds flags, signals and exit codes. It refuses to hold
-// anything else: the parts are joined in cmd/internal/app.
+// This package holds the commands: their flags, what they read of the control API and of
+// the database, and exit statuses. Each file is one group of commands. It refuses to join
+// the parts of a role, which cmd/internal/app does, and to lay out what is printed, which
+// cmd/internal/report does.
 package main
 
 import (
@@ -17,6 +19,7 @@ import (
 	"syscall"
 
 	"flyball/cmd/internal/app"
+	"flyball/cmd/internal/report"
 )
 
 // Exit statuses.
@@ -80,16 +83,16 @@ func run(ctx context.Context, args []string) int {
 
 // exitStatus is the exit status of a command's error, which it prints.
 func exitStatus(err error, stderr io.Writer) int {
-	var ee *exitError
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitDone
-	case errors.Is(err, errIncomplete):
+	}
+	if errors.Is(err, errIncomplete) {
 		return exitIncomplete
-	case errors.As(err, &ee):
-		fmt.Fprintln(stderr, "flyball:", err)
+	}
+	fmt.Fprintf(stderr, "flyball: %s\n", report.TextLines(err.Error()))
+	var ee *exitError
+	if errors.As(err, &ee) {
 		return ee.code
 	}
-	fmt.Fprintln(stderr, "flyball:", err)
 	return exitFailed
 }

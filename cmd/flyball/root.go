@@ -82,6 +82,7 @@ func argumentErrorsAreUsage(c *cobra.Command) {
 
 // unknownCommand names a command that there is not, and those that are near it.
 func unknownCommand(cmd *cobra.Command, name string) error {
+	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(name); len(near) > 0 {
 		return fmt.Errorf("%q is no command of %s; near it: %s", name, cmd.CommandPath(), strings.Join(near, ", "))
 	}

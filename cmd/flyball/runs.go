@@ -66,13 +66,16 @@ func resolveRun(r *request, db database, term string) (query.Run, error) {
 
 func runCommand(o *options) *cobra.Command {
 	limit := 1000
-	a := answer[*query.RunReport]{table: report.Run, query: fromDatabase(func(ctx context.Context, db database, r *request) (*query.RunReport, error) {
-		run, err := resolveRun(r, db, r.args[0])
-		if err != nil {
-			return nil, err
-		}
-		return query.RunInFull(ctx, db, run, limit)
-	})}
+	a := answer[*query.RunReport]{
+		table: report.Run,
+		query: fromDatabase(func(ctx context.Context, db database, r *request) (*query.RunReport, error) {
+			run, err := resolveRun(r, db, r.args[0])
+			if err != nil {
+				return nil, err
+			}
+			return query.RunInFull(ctx, db, run, limit)
+		}),
+	}
 	cmd := &cobra.Command{Use: "run ID", Args: cobra.ExactArgs(1), RunE: a.run(o),
 		Short: "Show one run: identity with provenance, its calls in order, what it is linked to"}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many calls")

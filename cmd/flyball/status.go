@@ -53,7 +53,11 @@ func readStatus(r *request) (*status, error) {
 	}
 	m, err := scrape(r.ctx, c.Metrics.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("nothing answers on metrics.listen %s: %w; is flyball running, and with this configuration?", c.Metrics.Listen, err)
+		return nil, fmt.Errorf(
+			"nothing answers on metrics.listen %s: %w; is flyball running, and with this configuration?",
+			c.Metrics.Listen,
+			err,
+		)
 	}
 	s := statusFromMetrics(m)
 	s.Ready, s.Parts = readiness(r.ctx, c.Metrics.Listen)

@@ -67,7 +67,14 @@ func sampleTopic(ctx context.Context, c config.Config, topic string, n int, each
 	}
 	slices.SortFunc(newest, func(a, b *kgo.Record) int { return a.Timestamp.Compare(b.Timestamp) })
 	for _, r := range newest[max(0, len(newest)-n):] {
-		rec := decode.Record{Topic: topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixNano(), Key: r.Key, Value: r.Value}
+		rec := decode.Record{
+			Topic:     topic,
+			Partition: r.Partition,
+			Offset:    r.Offset,
+			Timestamp: r.Timestamp.UnixNano(),
+			Key:       r.Key,
+			Value:     r.Value,
+		}
 		for _, h := range r.Headers {
 			rec.Headers = append(rec.Headers, decode.Header{Key: h.Key, Value: h.Value})
 		}

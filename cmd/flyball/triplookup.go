@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"flyball/cmd/internal/report"
 	"flyball/detect/enforce/api"
 	"flyball/schema"
 	"flyball/schema/clickhouse/query"
@@ -71,7 +72,7 @@ func lookUpRun(ctx context.Context, db database, body *api.TripRequest) (bool, e
 		var list strings.Builder
 		for i := range several.Candidates[:min(len(several.Candidates), maxCandidates)] {
 			r := &several.Candidates[i]
-			fmt.Fprintf(&list, "\n  %s  %s  last call %s", r.RunID, r.AgentID, r.LastAt.UTC().Format(time.RFC3339))
+			fmt.Fprintf(&list, "\n  %s  %s  last call %s", r.RunID, report.Text(r.AgentID), r.LastAt.UTC().Format(time.RFC3339))
 		}
 		return false, fmt.Errorf("the database has %d runs of that key:%s", len(several.Candidates), list.String())
 	}

@@ -52,9 +52,9 @@ func (q *Query) validate() error {
 	return nil
 }
 
-// frames answers one query. One row more than its limit is asked for, so that the
+// answer answers one query. One row more than its limit is asked for, so that the
 // frame can say that there are more.
-func frames(ctx context.Context, db query.DB, q Query, from, to time.Time, interval time.Duration) (*data.Frame, error) {
+func answer(ctx context.Context, db query.DB, q Query, from, to time.Time, interval time.Duration) (*data.Frame, error) {
 	if err := q.validate(); err != nil {
 		return nil, err
 	}
@@ -63,7 +63,8 @@ func frames(ctx context.Context, db query.DB, q Query, from, to time.Time, inter
 		rows, err := query.Runs(ctx, db, query.RunFilter{Agent: q.Agent, Since: from, Until: to, MinLevel: q.MinLevel, Limit: q.Limit + 1})
 		return runsFrame(rows, q.Limit), err
 	case "findings":
-		rows, err := query.FindingsMatching(ctx, db, query.FindingFilter{Agent: q.Agent, Since: from, Until: to, MinLevel: q.MinLevel, Limit: q.Limit + 1})
+		rows, err := query.FindingsMatching(ctx, db, query.FindingFilter{Agent: q.Agent, Since: from, Until: to, MinLevel: q.MinLevel,
+			Limit: q.Limit + 1})
 		return findingsFrame(rows, q.Limit), err
 	case "breakers":
 		rows, err := query.BreakerHistory(ctx, db, query.BreakerFilter{Agent: q.Agent, Since: from, Until: to, Limit: q.Limit + 1})

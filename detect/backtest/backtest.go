@@ -1,9 +1,9 @@
-// Package backtest says what a configuration would have done with what is stored, and
-// what another one would have done instead.
+// Package backtest computes what a configuration would have done with the stored runs, and
+// what another one would have done instead: which runs would have tripped, which calls
+// would have been prevented, and whose work would have been blocked.
 //
-// It refuses to call a trip right or wrong: stored history carries no truth beyond the
-// verdicts of people. It counts what would have been prevented and whose work would
-// have been held, and says how little of it anybody has judged.
+// It does not call a trip right or wrong: stored history holds no truth beyond people's
+// verdicts, and the report says how many runs have none.
 package backtest
 
 import (
@@ -20,9 +20,9 @@ type Options struct {
 	learn.Window
 	Present   Configuration
 	Candidate *Configuration // nil: the present one alone
-	// ThrottlePerSecond is what a throttle lets pass.
+	// ThrottlePerSecond is how many calls a second a throttle lets pass.
 	ThrottlePerSecond float64
-	// Progress is told after every so many calls what is being done.
+	// Progress is called from time to time with what is being done and after how many calls.
 	Progress func(doing string, calls int)
 }
 
@@ -43,7 +43,7 @@ type Report struct {
 	Notes []string `json:"notes"`
 }
 
-// every so many calls progress is told.
+// progressEvery is the number of calls between two reports of progress.
 const progressEvery = 10_000
 
 // Run judges every stored run of a window by a baseline, under one configuration
@@ -93,11 +93,24 @@ func (r *Report) notes() []string {
 		v = r.Candidate.Verdicts
 	}
 	judged, of := v.True+v.Benign+v.Test, v.True+v.Benign+v.Test+v.Unjudged
-	out := []string{fmt.Sprintf("stored history carries little truth: people have judged %d of the %d runs that would have been decided on; what is prevented in the others may be work that was meant", judged, of),
+	out := []string{
+		fmt.Sprintf(
+			"stored history carries little truth: people have judged %d of the %d runs that would have been decided on; what is prevented in "+
+				"the others may be work that was meant",
+			judged,
+			of,
+		),
 		"what is prevented is an upper bound: calls in flight pass, and a stopped caller may go another way; it ends with the decision's time",
-		"the trip budget (control.trip_budget), probes and longer openings are not applied; runs are as they were stitched"}
+		"the trip budget (control.trip_budget), probes and longer openings are not applied; runs are as they were stitched",
+	}
 	if r.Denied > 0 {
-		out = append(out, fmt.Sprintf("Flyball denied %d calls of this window when they came: they never reached the API and are not in the history that is judged", r.Denied))
+		out = append(
+			out,
+			fmt.Sprintf(
+				"Flyball denied %d calls of this window when they came: they never reached the API and are not in the history that is judged",
+				r.Denied,
+			),
+		)
 	}
 	return out
 }

@@ -171,7 +171,13 @@ func (c *Comparison) Judge(call *learn.StoredCall) {
 		c.runs++
 	}
 	c.calls++
-	c.run.Add(c.model, score.Reference{Agent: call.Agent, Group: call.Group, Version: call.Of.AgentVersion, Task: call.TaskType}, &call.Input, call.Stored.Start, call.Reversibility)
+	c.run.Add(
+		c.model,
+		score.Reference{Agent: call.Agent, Group: call.Group, Version: call.Of.AgentVersion, Task: call.TaskType},
+		&call.Input,
+		call.Stored.Start,
+		call.Reversibility,
+	)
 	for _, s := range c.sides {
 		s.judge(&c.run, call)
 	}
@@ -208,8 +214,17 @@ func (c *Comparison) Sides() []Side {
 }
 
 func (s *side) report(runs int) Side {
-	out := Side{Configuration: s.Name, FalseTripsPer1000: s.TripShare * 1000, Threshold: s.levels[schema.LevelTrip-1], Trips: s.trips, Prevented: s.armed, IfArmed: s.would,
-		BlockedWork: s.healthy, Excepted: s.excepted, Unused: s.uses.Unused()}
+	out := Side{
+		Configuration:     s.Name,
+		FalseTripsPer1000: s.TripShare * 1000,
+		Threshold:         s.levels[schema.LevelTrip-1],
+		Trips:             s.trips,
+		Prevented:         s.armed,
+		IfArmed:           s.would,
+		BlockedWork:       s.healthy,
+		Excepted:          s.excepted,
+		Unused:            s.uses.Unused(),
+	}
 	if out.Trips == nil {
 		out.Trips = []*Trip{}
 	}

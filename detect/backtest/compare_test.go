@@ -33,7 +33,16 @@ func (r invented) id() schema.RunID { return schema.RunIdentity{Tenant: "t", Key
 // read hands out runs as learn.All does.
 func read(runs []invented, each func(*learn.StoredCall)) {
 	for _, r := range runs {
-		of := &schema.RunSnapshot{RunID: r.id(), Tenant: "t", Actor: r.credential, Rule: r.rule, AgentID: r.agent, AgentTrust: r.trust, CredentialID: r.credential, StartedAt: began.Add(r.start).UnixNano()}
+		of := &schema.RunSnapshot{
+			RunID:        r.id(),
+			Tenant:       "t",
+			Actor:        r.credential,
+			Rule:         r.rule,
+			AgentID:      r.agent,
+			AgentTrust:   r.trust,
+			CredentialID: r.credential,
+			StartedAt:    began.Add(r.start).UnixNano(),
+		}
 		for i := range r.calls {
 			c := r.calls[i]
 			c.RunID, c.RunRule, c.AgentID, c.AgentTrust, c.CredentialID, c.Tenant = of.RunID, r.rule, r.agent, r.trust, r.credential, "t"
@@ -42,8 +51,16 @@ func read(runs []invented, each func(*learn.StoredCall)) {
 			}
 			c.Start += began.Add(r.start).UnixNano()
 			c.CallsOffset = c.Start // the log is in the order of time
-			out := &learn.StoredCall{Run: of.RunID.String(), Agent: baseline.AgentKey(r.agent, r.trust), Group: baseline.PeerGroup(r.agent, schema.CallerAgent), AgentID: r.agent, At: time.Unix(0, c.Start),
-				Reversibility: c.Reversibility, First: i == 0, DecisionFacts: &learn.DecisionFacts{Stored: c, Of: of, Verdict: r.verdict}}
+			out := &learn.StoredCall{
+				Run:           of.RunID.String(),
+				Agent:         baseline.AgentKey(r.agent, r.trust),
+				Group:         baseline.PeerGroup(r.agent, schema.CallerAgent),
+				AgentID:       r.agent,
+				At:            time.Unix(0, c.Start),
+				Reversibility: c.Reversibility,
+				First:         i == 0,
+				DecisionFacts: &learn.DecisionFacts{Stored: c, Of: of, Verdict: r.verdict},
+			}
 			feature.Extract(&c, &out.Input)
 			each(out)
 		}
@@ -51,8 +68,19 @@ func read(runs []invented, each func(*learn.StoredCall)) {
 }
 
 func get(at time.Duration, id int) schema.Call {
-	return schema.Call{Method: "GET", RouteKey: "/v1/orders/{}", ArgsDigest: uint64(id) + 1, ResultDigest: uint64(id) + 7, ResultDigestBasis: schema.DigestLogged, Outcome: schema.OutcomeOK, BytesOut: 500, Start: int64(at),
-		Effect: schema.EffectRead, Reversibility: schema.ReadOnly, Resources: []schema.Resource{{Type: "order", ID: fmt.Sprint(id)}}}
+	return schema.Call{
+		Method:            "GET",
+		RouteKey:          "/v1/orders/{}",
+		ArgsDigest:        uint64(id) + 1,
+		ResultDigest:      uint64(id) + 7,
+		ResultDigestBasis: schema.DigestLogged,
+		Outcome:           schema.OutcomeOK,
+		BytesOut:          500,
+		Start:             int64(at),
+		Effect:            schema.EffectRead,
+		Reversibility:     schema.ReadOnly,
+		Resources:         []schema.Resource{{Type: "order", ID: fmt.Sprint(id)}},
+	}
 }
 
 func remove(at time.Duration, id int) schema.Call {
@@ -72,7 +100,14 @@ func pay(at time.Duration, amount, currency string) schema.Call {
 }
 
 func clean(key string, agent int, start time.Duration) invented {
-	r := invented{key: key, agent: fmt.Sprintf("fleet/a%d", agent), credential: fmt.Sprintf("k%d", agent), trust: schema.TrustInfrastructure, rule: schema.RunExplicit, start: start}
+	r := invented{
+		key:        key,
+		agent:      fmt.Sprintf("fleet/a%d", agent),
+		credential: fmt.Sprintf("k%d", agent),
+		trust:      schema.TrustInfrastructure,
+		rule:       schema.RunExplicit,
+		start:      start,
+	}
 	for i := range 6 {
 		r.calls = append(r.calls, get(time.Duration(i)*time.Second, 100*agent+i))
 	}
@@ -86,7 +121,14 @@ func loop(key string, agent int, start time.Duration) invented {
 	for i := 1; i < 38; i++ {
 		r.calls = append(r.calls, get(time.Duration(i)*time.Second, 100*agent))
 	}
-	r.calls = append(r.calls, remove(38*time.Second, 1), remove(39*time.Second, 2), pay(40*time.Second, "12.50", "EUR"), pay(41*time.Second, "0.755", "EUR"), pay(42*time.Second, "3", ""))
+	r.calls = append(
+		r.calls,
+		remove(38*time.Second, 1),
+		remove(39*time.Second, 2),
+		pay(40*time.Second, "12.50", "EUR"),
+		pay(41*time.Second, "0.755", "EUR"),
+		pay(42*time.Second, "3", ""),
+	)
 	failed := pay(43*time.Second, "1000", "EUR")
 	failed.Outcome = schema.OutcomeServerError
 	r.calls = append(r.calls, failed)
@@ -116,7 +158,12 @@ func taught(t *testing.T) *baseline.Baseline {
 }
 
 func configuration(name string, change func(*policy.Rules)) Configuration {
-	c := Configuration{Name: name, Rules: policy.DefaultRules(), TripShare: .001, AgentInfo: func(string) ([]string, string) { return nil, "" }}
+	c := Configuration{
+		Name:      name,
+		Rules:     policy.DefaultRules(),
+		TripShare: .001,
+		AgentInfo: func(string) ([]string, string) { return nil, "" },
+	}
 	c.Rules.Arming.All = true
 	if change != nil {
 		change(&c.Rules)
@@ -147,8 +194,11 @@ func TestWhatATripWouldHavePrevented(t *testing.T) {
 		t.Fatalf("%d trips", len(s.Trips))
 	}
 	trip := s.Trips[0]
-	if trip.RunID != bad.id().String() || trip.Family != schema.FamilyLoop || trip.Action != "deny" || trip.Mode != "armed" || trip.Scope != (schema.Scope{Kind: schema.ScopeRun, Value: bad.id().String()}) ||
-		trip.Why != policy.WhyRunNamed || trip.Rule != "trip denies" || trip.Call < 2 || trip.Call > 30 || !trip.At.Equal(began.Add(time.Hour+time.Duration(trip.Call-1)*time.Second)) {
+	if trip.RunID != bad.id().String() || trip.Family != schema.FamilyLoop || trip.Action != "deny" || trip.Mode != "armed" ||
+		trip.Scope != (schema.Scope{Kind: schema.ScopeRun, Value: bad.id().String()}) ||
+		trip.Why != policy.WhyRunNamed || trip.Rule != "trip denies" || trip.Call < 2 ||
+		trip.Call > 30 ||
+		!trip.At.Equal(began.Add(time.Hour+time.Duration(trip.Call-1)*time.Second)) {
 		t.Errorf("trip: %+v", trip)
 	}
 	p := trip.Prevented
@@ -159,7 +209,8 @@ func TestWhatATripWouldHavePrevented(t *testing.T) {
 	if want := map[string]string{"EUR": "13.255", "": "3"}; !reflect.DeepEqual(p.Amounts, want) {
 		t.Errorf("amounts %v, want %v", p.Amounts, want)
 	}
-	if s.Prevented.Calls != p.Calls || s.IfArmed.Calls != p.Calls || s.BlockedWork != (BlockedWork{Runs: 1, Calls: p.Calls, Unjudged: 1}) || s.Verdicts != (Verdicts{Unjudged: 1}) {
+	if s.Prevented.Calls != p.Calls || s.IfArmed.Calls != p.Calls || s.BlockedWork != (BlockedWork{Runs: 1, Calls: p.Calls, Unjudged: 1}) ||
+		s.Verdicts != (Verdicts{Unjudged: 1}) {
 		t.Errorf("in all: %+v %+v %+v", s.Prevented, s.BlockedWork, s.Verdicts)
 	}
 }
@@ -174,7 +225,8 @@ func TestWhatEachActionStops(t *testing.T) {
 	} {
 		s := compared(t, []invented{bad}, configuration("present", act(action)))[0]
 		trip := s.Trips[0]
-		if n := want(trip); s.Prevented.Calls != n || trip.Prevented.Calls != n || trip.Action != action.String() || trip.Rule != "by "+action.String() {
+		if n := want(trip); s.Prevented.Calls != n || trip.Prevented.Calls != n || trip.Action != action.String() ||
+			trip.Rule != "by "+action.String() {
 			t.Errorf("%v: prevented %d of %+v, want %d", action, s.Prevented.Calls, trip, n)
 		}
 		if stops := action >= schema.ActionThrottle; (s.BlockedWork.Runs == 1) != stops {
@@ -194,11 +246,19 @@ func TestWhatEachActionStops(t *testing.T) {
 
 func TestNothingIsPreventedThatIsNotEnforced(t *testing.T) {
 	bad := loop("bad", 7, time.Hour)
-	s := compared(t, []invented{bad}, configuration("present", func(r *policy.Rules) { r.Arming = policy.ParseArming(false, []string{"other/*", "tag:batch"}) }))[0]
-	if trip := s.Trips[0]; trip.Mode != "observe" || trip.Why != policy.WhyObserve || s.Prevented.Calls != 0 || s.BlockedWork.Runs != 0 || s.IfArmed.Calls != 44-trip.Call || trip.Prevented.Calls != s.IfArmed.Calls {
+	s := compared(t, []invented{bad}, configuration("present", func(r *policy.Rules) {
+		r.Arming = policy.ParseArming(false,
+			[]string{"other/*", "tag:batch"})
+	}))[0]
+	if trip := s.Trips[0]; trip.Mode != "observe" || trip.Why != policy.WhyObserve || s.Prevented.Calls != 0 || s.BlockedWork.Runs != 0 ||
+		s.IfArmed.Calls != 44-trip.Call ||
+		trip.Prevented.Calls != s.IfArmed.Calls {
 		t.Errorf("%+v: prevented %+v, healthy %+v", trip, s.Prevented, s.BlockedWork)
 	}
-	want := []policy.Unused{{Kind: "armed", Name: "other/*", Why: policy.MatchedNothing}, {Kind: "armed", Name: "tag:batch", Why: policy.MatchedNothing}}
+	want := []policy.Unused{
+		{Kind: "armed", Name: "other/*", Why: policy.MatchedNothing},
+		{Kind: "armed", Name: "tag:batch", Why: policy.MatchedNothing},
+	}
 	if !slices.Equal(s.Unused, want) {
 		t.Errorf("unused %v, want %v", s.Unused, want)
 	}
@@ -208,7 +268,8 @@ func TestPreventionEndsWithTheDecision(t *testing.T) {
 	bad := loop("bad", 7, time.Hour)
 	bad.calls = bad.calls[:38]
 	bad.calls = append(bad.calls, remove(time.Hour, 1)) // long after it, and no repeat
-	s := compared(t, []invented{bad}, configuration("present", func(r *policy.Rules) { r.TTL = 10 * time.Minute; act(schema.ActionGate)(r) }))[0]
+	s := compared(t, []invented{bad}, configuration("present",
+		func(r *policy.Rules) { r.TTL = 10 * time.Minute; act(schema.ActionGate)(r) }))[0]
 	if len(s.Trips) != 1 || s.Prevented.Calls != 0 {
 		t.Errorf("a call an hour later: %+v %+v", s.Trips, s.Prevented)
 	}
@@ -227,14 +288,15 @@ func TestWorkOfOthersThatWouldHaveBeenHeld(t *testing.T) {
 		scope      schema.ScopeKind
 		calls      uint64
 	}{
-		"a new run of the credential":           {bad, clean("next", 7, time.Hour+5*time.Minute), schema.ScopeRun, 6},
-		"one that began before":                 {bad, clean("before", 7, time.Hour-time.Second), schema.ScopeRun, 0},
-		"another agent's":                       {bad, clean("another", 8, time.Hour+5*time.Minute), schema.ScopeRun, 0},
-		"under another asserted name":           {bad, as(later, "other", "k7", schema.TrustAsserted), schema.ScopeRun, 6},
-		"of the agent with another key":         {bad, as(later, bad.agent, "k70", bad.trust), schema.ScopeRun, 6},
-		"of an agent that shares the key":       {bad, as(later, "fleet/a8", "k7", bad.trust), schema.ScopeRun, 0},
-		"after its time":                        {bad, clean("later", 7, 2*time.Hour), schema.ScopeRun, 0},
-		"one that no request names: the key's":  {sessions(bad), sessions(clean("beside", 7, time.Hour+41*time.Second)), schema.ScopeCredential, 6},
+		"a new run of the credential":     {bad, clean("next", 7, time.Hour+5*time.Minute), schema.ScopeRun, 6},
+		"one that began before":           {bad, clean("before", 7, time.Hour-time.Second), schema.ScopeRun, 0},
+		"another agent's":                 {bad, clean("another", 8, time.Hour+5*time.Minute), schema.ScopeRun, 0},
+		"under another asserted name":     {bad, as(later, "other", "k7", schema.TrustAsserted), schema.ScopeRun, 6},
+		"of the agent with another key":   {bad, as(later, bad.agent, "k70", bad.trust), schema.ScopeRun, 6},
+		"of an agent that shares the key": {bad, as(later, "fleet/a8", "k7", bad.trust), schema.ScopeRun, 0},
+		"after its time":                  {bad, clean("later", 7, 2*time.Hour), schema.ScopeRun, 0},
+		"one that no request names: the key's": {sessions(bad), sessions(clean("beside", 7, time.Hour+41*time.Second)), schema.ScopeCredential,
+			6},
 		"one that no request names: before its": {sessions(bad), sessions(clean("earlier", 7, 0)), schema.ScopeCredential, 0},
 	} {
 		s := compared(t, []invented{tc.other, tc.bad}, configuration("present", nil))[0]
@@ -278,7 +340,8 @@ func TestAddressAndAgentAreHeldWhereThatIsTheScope(t *testing.T) {
 }
 
 func TestSecondRunOfACredentialIsHeldByIt(t *testing.T) {
-	s := compared(t, []invented{loop("second", 7, time.Hour+5*time.Minute), loop("first", 7, time.Hour), loop("much later", 7, 5*time.Hour)}, configuration("present", nil))[0]
+	s := compared(t, []invented{loop("second", 7, time.Hour+5*time.Minute), loop("first", 7, time.Hour), loop("much later", 7, 5*time.Hour)},
+		configuration("present", nil))[0]
 	var got []schema.ScopeKind
 	for _, trip := range s.Trips {
 		got = append(got, trip.Scope.Kind)
@@ -296,7 +359,8 @@ func TestRunsThatPeopleJudged(t *testing.T) {
 		runs = append(runs, r)
 	}
 	s := compared(t, runs, configuration("present", nil))[0]
-	if s.Verdicts != (Verdicts{1, 1, 1, 1}) || s.BlockedWork.Runs != 2 || s.BlockedWork.Benign != 1 || s.BlockedWork.Unjudged != 1 || 2*s.BlockedWork.Calls != s.Prevented.Calls {
+	if s.Verdicts != (Verdicts{1, 1, 1, 1}) || s.BlockedWork.Runs != 2 || s.BlockedWork.Benign != 1 || s.BlockedWork.Unjudged != 1 ||
+		2*s.BlockedWork.Calls != s.Prevented.Calls {
 		t.Fatalf("%+v %+v %+v", s.Verdicts, s.BlockedWork, s.Prevented)
 	}
 	if got := s.Trips[1].Verdict + s.Trips[3].Verdict; got != "benign" {
@@ -307,20 +371,27 @@ func TestRunsThatPeopleJudged(t *testing.T) {
 func TestCandidateIsComparedByRuns(t *testing.T) {
 	runs := []invented{loop("a", 7, time.Hour), loop("b", 8, time.Hour), clean("good", 3, time.Hour)}
 	present := configuration("present", func(r *policy.Rules) {
-		r.Graded = []policy.Rule{{Name: "seven is let be", Agent: "fleet/a7", Action: schema.ActionNone}, {Name: "nobody's", Agent: "fleet/nobody", Action: schema.ActionDeny}}
+		r.Graded = []policy.Rule{
+			{Name: "seven is let be", Agent: "fleet/a7", Action: schema.ActionNone},
+			{Name: "nobody's", Agent: "fleet/nobody", Action: schema.ActionDeny},
+		}
 	})
 	candidate := configuration("candidate", act(schema.ActionGate))
 	sides := compared(t, runs, present, candidate)
 	d := Differ(&sides[0], &sides[1])
-	if !slices.Equal(d.OnlyCandidate, []string{runs[0].id().String()}) || len(d.OnlyPresent) != 0 || len(d.Changed) != 1 || d.Changed[0].RunID != runs[1].id().String() ||
-		d.Changed[0].Present.Action != "deny" || d.Changed[0].Candidate.Action != "gate" || d.Changed[0].Candidate.Rule != "by gate" {
+	if !slices.Equal(d.OnlyCandidate, []string{runs[0].id().String()}) || len(d.OnlyPresent) != 0 || len(d.Changed) != 1 ||
+		d.Changed[0].RunID != runs[1].id().String() ||
+		d.Changed[0].Present.Action != "deny" ||
+		d.Changed[0].Candidate.Action != "gate" ||
+		d.Changed[0].Candidate.Rule != "by gate" {
 		t.Errorf("%+v", d)
 	}
 	back := Differ(&sides[1], &sides[0])
 	if !slices.Equal(back.OnlyPresent, d.OnlyCandidate) {
 		t.Errorf("the other way round: %+v", back)
 	}
-	if want := []policy.Unused{{Kind: "policy", Name: "nobody's", Why: policy.MatchedNothing}}; !slices.Equal(sides[0].Unused, want) || len(sides[1].Unused) != 0 {
+	if want := []policy.Unused{{Kind: "policy", Name: "nobody's", Why: policy.MatchedNothing}}; !slices.Equal(sides[0].Unused, want) ||
+		len(sides[1].Unused) != 0 {
 		t.Errorf("unused %v and %v", sides[0].Unused, sides[1].Unused)
 	}
 	if same := Differ(&sides[0], &sides[0]); len(same.OnlyCandidate)+len(same.OnlyPresent)+len(same.Changed) != 0 {
@@ -345,12 +416,15 @@ func TestExceptionUsedInABacktest(t *testing.T) {
 	if len(s.Trips) != 1 || s.Trips[0].RunID != same.id().String() || len(s.Unused) != 0 {
 		t.Errorf("it covers whoever takes its name: %+v, unused %v", s.Trips, s.Unused)
 	}
-	if len(s.Excepted) == 0 || s.Excepted[0].Exception != "meant" || s.Excepted[0].RunID != bad.id().String() || s.Excepted[0].Level != "trip" {
+	if len(s.Excepted) == 0 || s.Excepted[0].Exception != "meant" || s.Excepted[0].RunID != bad.id().String() ||
+		s.Excepted[0].Level != "trip" {
 		t.Errorf("excepted: %+v", s.Excepted)
 	}
-	for name, c := range map[string]Configuration{"expired": configuration("c", except("fleet/a7", began)), "of another agent": configuration("c", except("fleet/a8", late))} {
+	for name, c := range map[string]Configuration{"expired": configuration("c", except("fleet/a7", began)), "of another " +
+		"agent": configuration("c", except("fleet/a8", late))} {
 		s := compared(t, []invented{bad}, c)[0]
-		if len(s.Trips) != 1 || len(s.Excepted) != 0 || !slices.Equal(s.Unused, []policy.Unused{{Kind: "exception", Name: "meant", Why: policy.MatchedNothing}}) {
+		if len(s.Trips) != 1 || len(s.Excepted) != 0 ||
+			!slices.Equal(s.Unused, []policy.Unused{{Kind: "exception", Name: "meant", Why: policy.MatchedNothing}}) {
 			t.Errorf("%s: %d trips, unused %v", name, len(s.Trips), s.Unused)
 		}
 	}

@@ -52,7 +52,14 @@ type side struct {
 }
 
 func newSide(c Configuration, body *baseline.Baseline, p pace) *side {
-	return &side{Configuration: c, pace: p, held: newHolds(), levels: body.Calibration.Levels(c.TripShare), uses: policy.NewUsage(&c.Rules, score.Families[:]), of: map[string]*Trip{}}
+	return &side{
+		Configuration: c,
+		pace:          p,
+		held:          newHolds(),
+		levels:        body.Calibration.Levels(c.TripShare),
+		uses:          policy.NewUsage(&c.Rules, score.Families[:]),
+		of:            map[string]*Trip{},
+	}
 }
 
 // judge takes in the run as it stands after a call.
@@ -75,8 +82,14 @@ func (s *side) judge(run *score.RunScore, c *learn.StoredCall) {
 func (s *side) decide(run *score.RunScore, f score.Family, level schema.Level, course *policy.FindingProgress, c *learn.StoredCall) {
 	_, _, exposure := run.Onset(f)
 	call := c.Stored
-	in := policy.Input{Run: c.Of, Call: &call, EarlierDecisions: int(course.Decisions), Finding: &schema.Finding{ID: schema.FindingID(c.Of.RunID, f.String()), Tenant: c.Of.Tenant, RunID: c.Of.RunID,
-		AgentID: c.Of.AgentID, AgentTrust: c.Of.AgentTrust, CredentialID: c.Of.CredentialID, Family: f.String(), Level: level, Exposure: exposure}}
+	in := policy.Input{
+		Run:              c.Of,
+		Call:             &call,
+		EarlierDecisions: int(course.Decisions),
+		Finding: &schema.Finding{ID: schema.FindingID(c.Of.RunID, f.String()), Tenant: c.Of.Tenant, RunID: c.Of.RunID,
+			AgentID: c.Of.AgentID, AgentTrust: c.Of.AgentTrust, CredentialID: c.Of.CredentialID, Family: f.String(), Level: level,
+			Exposure: exposure},
+	}
 	in.Tags, in.Criticality = s.AgentInfo(c.Of.AgentID)
 	s.uses.Record(in)
 	d, ok := course.Decide(s.Rules, in)
@@ -84,7 +97,18 @@ func (s *side) decide(run *score.RunScore, f score.Family, level schema.Level, c
 	case ok:
 		s.moments = append(s.moments, &moment{in: in, call: run.Calls(), score: run.Families[f], verdict: c.Verdict})
 	case d.Why == policy.WhyException:
-		s.except(Excepted{RunID: c.Run, AgentID: c.Of.AgentID, Family: f.String(), Level: level.String(), At: c.At.UTC(), Call: run.Calls(), Exception: d.Rule, Verdict: verdict(c.Verdict)})
+		s.except(
+			Excepted{
+				RunID:     c.Run,
+				AgentID:   c.Of.AgentID,
+				Family:    f.String(),
+				Level:     level.String(),
+				At:        c.At.UTC(),
+				Call:      run.Calls(),
+				Exception: d.Rule,
+				Verdict:   verdict(c.Verdict),
+			},
+		)
 	}
 }
 
@@ -135,8 +159,24 @@ func (s *side) trip(m *moment) {
 	d, run := &m.decision, m.in.Run.RunID.String()
 	t := s.of[run]
 	if t == nil {
-		t = &Trip{RunID: run, AgentID: d.AgentID, Family: m.in.Finding.Family, Level: m.in.Finding.Level.String(), At: time.Unix(0, d.At).UTC(), Call: m.call, Score: m.score,
-			Action: d.Action.String(), Scope: d.Scope, Mode: d.Mode.String(), Why: d.Why, Rule: d.Rule, Verdict: verdict(m.verdict), action: d.Action, mode: d.Mode, found: m.verdict}
+		t = &Trip{
+			RunID:   run,
+			AgentID: d.AgentID,
+			Family:  m.in.Finding.Family,
+			Level:   m.in.Finding.Level.String(),
+			At:      time.Unix(0, d.At).UTC(),
+			Call:    m.call,
+			Score:   m.score,
+			Action:  d.Action.String(),
+			Scope:   d.Scope,
+			Mode:    d.Mode.String(),
+			Why:     d.Why,
+			Rule:    d.Rule,
+			Verdict: verdict(m.verdict),
+			action:  d.Action,
+			mode:    d.Mode,
+			found:   m.verdict,
+		}
 		s.of[run] = t
 		s.trips = append(s.trips, t)
 	}

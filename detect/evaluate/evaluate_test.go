@@ -32,7 +32,8 @@ func TestFiguresOfALine(t *testing.T) {
 		in          []float64
 		middle, p90 any
 	}{
-		{[]float64{3, 1, 2}, 2.0, 3.0}, {[]float64{1, 2, 3, inf}, 2.5, nil}, {[]float64{1, inf, inf}, nil, nil}, {nil, nil, nil}, {[]float64{5}, 5.0, 5.0},
+		{[]float64{3, 1, 2}, 2.0, 3.0}, {[]float64{1, 2, 3, inf}, 2.5, nil}, {[]float64{1, inf, inf}, nil, nil}, {nil, nil, nil}, {[]float64{5},
+			5.0, 5.0},
 		{[]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 6.0, 10.0},
 	} {
 		show := func(x *float64) any {
@@ -58,14 +59,26 @@ func TestFiguresOfALine(t *testing.T) {
 func world() Fold {
 	var f Fold
 	call := func(route string, arg, bytes uint64, read bool, resources ...string) LabelledCall {
-		c := LabelledCall{Input: feature.Input{Route: feature.RouteHash(route), Args: arg, Result: bytes, Write: !read}, Route: route, Read: read, Resources: resources}
+		c := LabelledCall{
+			Input:     feature.Input{Route: feature.RouteHash(route), Args: arg, Result: bytes, Write: !read},
+			Route:     route,
+			Read:      read,
+			Resources: resources,
+		}
 		for _, x := range resources {
 			c.Input.Resources = append(c.Input.Resources, feature.ResourceHash("", x))
 		}
 		return c
 	}
 	run := func(set string, i int) *Labelled {
-		r := &Labelled{ID: fmt.Sprintf("%s-%03d", set, i), Set: "agentdojo", Agent: fmt.Sprint("g/a", i%7), Group: "g", Task: fmt.Sprint("t", i%11), FirstBad: -1}
+		r := &Labelled{
+			ID:       fmt.Sprintf("%s-%03d", set, i),
+			Set:      "agentdojo",
+			Agent:    fmt.Sprint("g/a", i%7),
+			Group:    "g",
+			Task:     fmt.Sprint("t", i%11),
+			FirstBad: -1,
+		}
 		for n := range 4 + i%5 {
 			r.Calls = append(r.Calls, call("GET /orders/{id}", uint64(100*i+n), uint64(300+n), true, fmt.Sprint("order:", i, n)))
 		}
@@ -100,7 +113,8 @@ func TestReportOfASmallWorld(t *testing.T) {
 	if r.Clean.Runs != 80 || r.Clean.Achieved["0.001"] > .05 {
 		t.Errorf("%+v", r.Clean)
 	}
-	if len(r.Scenarios) != 2 || r.Scenarios[0].Runs != 80 || r.Scenarios[0].Levels["0.001"].Detected != 1 || *r.Scenarios[0].Levels["0.001"].Median > 20 {
+	if len(r.Scenarios) != 2 || r.Scenarios[0].Runs != 80 || r.Scenarios[0].Levels["0.001"].Detected != 1 ||
+		*r.Scenarios[0].Levels["0.001"].Median > 20 {
 		t.Errorf("%+v", r.Scenarios)
 	}
 	for _, h := range r.Hijack[1:] {

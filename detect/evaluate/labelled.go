@@ -64,7 +64,14 @@ func (r *Labelled) Natural() bool {
 
 // TrainingRun is the run as baselines learn it.
 func (r *Labelled) TrainingRun() *baseline.TrainingRun {
-	out := &baseline.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.LoggedTask, TaskTrust: r.TaskTrust, Start: r.Start.UnixNano()}
+	out := &baseline.TrainingRun{
+		ID:        r.ID,
+		Agent:     r.Agent,
+		Group:     r.Group,
+		Task:      r.LoggedTask,
+		TaskTrust: r.TaskTrust,
+		Start:     r.Start.UnixNano(),
+	}
 	out.Scope = &scope.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group}
 	var steps feature.RunMemory
 	for i := range r.Calls {

@@ -30,11 +30,14 @@ type StoredScore struct {
 	kind  schema.CallerKind
 }
 
-var storedScore = `SELECT agent_id, toString(agent_trust), toString(caller_kind), agent_version, toString(task_id), toString(task_trust), ifNull(score, 0),
+var storedScore = `SELECT agent_id, toString(agent_trust), toString(caller_kind), agent_version, toString(task_id), toString(task_trust),
+  ifNull(score, 0),
   (SELECT argMax(baseline_version, score) FROM findings WHERE tenant = {tenant:String} AND run_id = {run:UUID} AND baseline_version != ''),
   (SELECT argMax(baseline_version, at) FROM scores WHERE tenant = {tenant:String} AND run_id = {run:UUID}),
   (SELECT groupUniqArray(toString(baseline_version)) FROM scores WHERE tenant = {tenant:String} AND run_id = {run:UUID}),
-  (SELECT any(task_type) FROM ` + learn.DeclaredTasksSQL("{run:UUID}") + `)
+  (SELECT any(task_type) FROM ` + learn.DeclaredTasksSQL(
+	"{run:UUID}",
+) + `)
 FROM runs WHERE tenant = {tenant:String} AND run_id = {run:UUID}`
 
 // ReadStoredScore reads it.
@@ -53,7 +56,8 @@ func ReadStoredScore(ctx context.Context, db learn.DB, tenant, run string) (*Sto
 	out := &StoredScore{RunID: run, Tenant: tenant}
 	var trust, kind, last, task, by, declared string
 	var vouched schema.Trust
-	if err := rows.Scan(&out.Agent, &trust, &kind, &out.Version, &task, &by, &out.Score, &out.Baseline, &last, &out.All, &declared); err != nil {
+	if err := rows.Scan(&out.Agent, &trust, &kind, &out.Version, &task, &by, &out.Score, &out.Baseline, &last, &out.All,
+		&declared); err != nil {
 		return nil, fmt.Errorf("read the score of run %s: %w", run, err)
 	}
 	if out.Baseline == "" {

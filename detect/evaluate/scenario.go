@@ -23,7 +23,15 @@ type Delay struct {
 }
 
 // inTime are the calls within which a kind is to be seen, by level.
-var inTime = map[string][2]float64{"loop": {3, 8}, "cycle2": {3, 8}, "cycle5": {3, 8}, "slow_loop": {3, 8}, "sweep": {6, 12}, "retry": {3, 6}, "destroy": {2, 3}}
+var inTime = map[string][2]float64{
+	"loop":      {3, 8},
+	"cycle2":    {3, 8},
+	"cycle5":    {3, 8},
+	"slow_loop": {3, 8},
+	"sweep":     {6, 12},
+	"retry":     {3, 6},
+	"destroy":   {2, 3},
+}
 
 var kinds = []string{"loop", "cycle2", "cycle5", "sweep", "retry", "destroy", "burst_then_normal", "exfil_growth", "fanout", "slow_loop"}
 
@@ -84,7 +92,12 @@ func scenario(runaways []judgedRun, kind, of, speed, set string) (Scenario, bool
 			}
 		}
 		n := float64(max(len(picked), 1))
-		s.Levels[levelName(level)] = Delay{median(delays), percentile90(delays), math.Round(1000*float64(detected)/n) / 1000, math.Round(1000*float64(soon)/n) / 1000}
+		s.Levels[levelName(level)] = Delay{
+			median(delays),
+			percentile90(delays),
+			math.Round(1000*float64(detected)/n) / 1000,
+			math.Round(1000*float64(soon)/n) / 1000,
+		}
 	}
 	return s, len(picked) > 0
 }

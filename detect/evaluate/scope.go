@@ -44,8 +44,18 @@ func judgeByScope(folds []*fold) []Hijack {
 		}
 		share := func(k, n int) Figure { return round5(float64(k) / float64(max(n, 1))) }
 		out = append(out, Hijack{Scope: by.name, Runs: hijacked[0], Negatives: clean[0] + resisted[0],
-			Rule: &RuleFigures{FPR: share(clean[1], clean[0]), FPRIgnored: share(resisted[1], resisted[0]), Recall: share(hijacked[1], hijacked[0]), OnTime: share(hijacked[2], hijacked[0]),
-				Wilson: map[string][2]Figure{"fpr": wilson(clean[1], clean[0]), "fpr_ignored": wilson(resisted[1], resisted[0]), "recall": wilson(hijacked[1], hijacked[0]), "on_time": wilson(hijacked[2], hijacked[0])}}})
+			Rule: &RuleFigures{
+				FPR:        share(clean[1], clean[0]),
+				FPRIgnored: share(resisted[1], resisted[0]),
+				Recall:     share(hijacked[1], hijacked[0]),
+				OnTime:     share(hijacked[2], hijacked[0]),
+				Wilson: map[string][2]Figure{
+					"fpr":         wilson(clean[1], clean[0]),
+					"fpr_ignored": wilson(resisted[1], resisted[0]),
+					"recall":      wilson(hijacked[1], hijacked[0]),
+					"on_time":     wilson(hijacked[2], hijacked[0]),
+				},
+			}})
 	}
 	return out
 }

@@ -59,7 +59,8 @@ func TestSuspicionsAreJudgedByWhatOthersTaught(t *testing.T) {
 func TestFolderWithoutPeopleSaysSo(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	agents := crowd(r, "agents", 0, 40)
-	if out, missing := EvaluateSharedCredential(agents, agents, true); out != nil || len(missing) != 1 || !strings.Contains(missing[0], "no set of people's sessions") {
+	if out, missing := EvaluateSharedCredential(agents, agents, true); out != nil || len(missing) != 1 ||
+		!strings.Contains(missing[0], "no set of people's sessions") {
 		t.Errorf("%+v, %q", out, missing)
 	}
 }

@@ -18,7 +18,15 @@ func seen(calls ...schema.Call) (repeats []bool) {
 }
 
 func get(bytes uint64, status uint16) schema.Call {
-	c := schema.Call{Method: "GET", Route: "/jobs/{id}", RouteKey: "/jobs/{id}", ArgsDigest: 7, BytesOut: bytes, Status: status, ResultDigestBasis: schema.DigestOutcome}
+	c := schema.Call{
+		Method:            "GET",
+		Route:             "/jobs/{id}",
+		RouteKey:          "/jobs/{id}",
+		ArgsDigest:        7,
+		BytesOut:          bytes,
+		Status:            status,
+		ResultDigestBasis: schema.DigestOutcome,
+	}
 	c.Outcome = schema.OutcomeOK
 	if status >= 400 {
 		c.Outcome = schema.OutcomeServerError
@@ -80,7 +88,8 @@ func TestMemoryOfARunIsBounded(t *testing.T) {
 			t.Fatalf("call %d of a cycle of 200 is not seen", i)
 		}
 	}
-	if n := len(run.keys.entries) + len(run.asked.entries) + len(run.routes.entries) + len(run.resources.entries); n > 2*maxKeys+maxRoutes+maxResources {
+	n := len(run.keys.entries) + len(run.asked.entries) + len(run.routes.entries) + len(run.resources.entries)
+	if n > 2*maxKeys+maxRoutes+maxResources {
 		t.Fatalf("%d things remembered", n)
 	}
 }

@@ -47,7 +47,15 @@ func (r *RunMemory) Switches() uint64 { return r.switches }
 // Add takes in the run's next call, in the order of the log, and says what it was.
 func (r *RunMemory) Add(c *Input) CallFeatures {
 	r.n++
-	s := CallFeatures{Route: c.Route, Number: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes, PreviousRoute: r.lastRoute}
+	s := CallFeatures{
+		Route:         c.Route,
+		Number:        r.n,
+		Failed:        c.Failed,
+		Delete:        c.Delete,
+		Write:         c.Write,
+		Bytes:         c.Bytes,
+		PreviousRoute: r.lastRoute,
+	}
 	asked := schema.HashNumbers(c.Route, c.Args)
 	key := schema.HashNumbers(asked, c.Result)
 	s.RequestKey, s.CallKey = asked, key

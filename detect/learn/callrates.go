@@ -29,19 +29,22 @@ const (
 const hoursOfActors = `WITH quarters AS (
   SELECT run_id, intDiv(toUnixTimestamp64Nano(start_time) - {since:Int64}, 900000000000) AS quarter, count() AS n
   FROM calls
-  WHERE tenant = {tenant:String} AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND start_time < fromUnixTimestamp64Nano({until:Int64}, 'UTC')
+  WHERE tenant = {tenant:String} AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+    AND start_time < fromUnixTimestamp64Nano({until:Int64}, 'UTC')
     AND observer_kind != 'gate' AND attrs['observation_of'] = '' AND NOT (outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz'))
   GROUP BY run_id, quarter),
 taught AS (
   SELECT run_id, actor, agent_id AS agent, toString(agent_trust) AS trust, toString(caller_kind) AS kind
   FROM runs
   WHERE tenant = {tenant:String} AND sampled_calls = 0
-    AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))),
+    AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
+      AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))),
 acted AS (
   SELECT t.actor AS actor, t.agent AS agent, t.trust AS trust, t.kind AS kind, q.quarter AS quarter, sum(q.n) AS n
   FROM quarters AS q INNER JOIN taught AS t ON q.run_id = t.run_id
   GROUP BY actor, agent, trust, kind, quarter)
-SELECT actor, agent, trust, kind, toInt32(intDiv(quarter, 4)) AS hour, toInt32(count()) AS seen, toFloat64(sum(n)), toFloat64(sum(n * n)), toFloat64(max(n))
+SELECT actor, agent, trust, kind, toInt32(intDiv(quarter, 4)) AS hour, toInt32(count()) AS seen, toFloat64(sum(n)), toFloat64(sum(n * n)),
+  toFloat64(max(n))
 FROM acted
 GROUP BY actor, agent, trust, kind, hour
 ORDER BY sipHash64(actor), actor, agent, trust, kind, hour

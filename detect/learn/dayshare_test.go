@@ -130,8 +130,17 @@ func TestPoisonerOfOneNightMovesMuch(t *testing.T) {
 	before, after, free := fit(5, true), fit(10_000, true), fit(10_000, false)
 	shared := odds(after)
 	after.LimitDrift(before, agent, group, 1)
-	t.Logf("odds of a repeat: %.4f before; after the night %.4f if nothing held, %.4f by the share of a day, %.4f by the bound on drift; a loop alarms at call %d before, %d and %d after",
-		odds(before), odds(free), shared, odds(after), delay(before), delay(free), delay(after))
+	t.Logf(
+		"odds of a repeat: %.4f before; after the night %.4f if nothing held, %.4f by the share of a day, %.4f by the bound on drift; a loop "+
+			"alarms at call %d before, %d and %d after",
+		odds(before),
+		odds(free),
+		shared,
+		odds(after),
+		delay(before),
+		delay(free),
+		delay(after),
+	)
 	if odds(after) > baseline.DriftPerDay*odds(before)*1.05 { // its peers moved a little, too
 		t.Errorf("in one night the odds of a repeat moved from %.4f to %.4f", odds(before), odds(after))
 	}

@@ -23,24 +23,30 @@ type DecisionFacts struct {
 }
 
 // allRuns are those that were active in the window, whatever was found of them.
-var allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task, toString(task_trust) AS task_by, d.task_type AS declared, ` + alarmed + `,
+var allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task,
+  toString(task_trust) AS task_by, d.task_type AS declared, ` + alarmed + `,
        toString(run_rule) AS rule, credential_id AS credential, actor, toString(agent_version) AS version, started_at AS started,
-       multiIf(run_id IN (` + judged + `'true')), 'true', run_id IN (` + judged + `'benign')), 'benign', run_id IN (` + judged + `'test')), 'test', 'unknown') AS verdict
-FROM runs LEFT JOIN ` + DeclaredTasksSQL("SELECT run_id FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')") + ` AS d USING (run_id)
+       multiIf(run_id IN (` + judged + `'true')), 'true', run_id IN (` + judged + `'benign')), 'benign', run_id IN (` + judged + `'test')),
+         'test', 'unknown') AS verdict
+FROM runs LEFT JOIN ` + DeclaredTasksSQL(
+	"SELECT run_id FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= "+
+		"fromUnixTimestamp64Nano({until:Int64}, 'UTC')",
+) + ` AS d USING (run_id)
 WHERE tenant = {tenant:String} AND run_rule != 'overflow' AND sampled_calls = 0 AND calls > 0
   AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
 ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY agent, trust`
 
-const judged = `SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = `
+const judged = `SELECT run_id FROM findings WHERE tenant = {tenant:String}
+  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = `
 
 // ReadAll reads every run of a window, call by call in the order of each run.
 func ReadAll(ctx context.Context, db DB, w Window, each func(*StoredCall)) error {
-	return calls(ctx, db, allRuns, w, &decidableColumns{}, each)
+	return calls(ctx, db, allRuns, w, &decisionColumns{}, each)
 }
 
-// decidableColumns are read for Decidable.
-type decidableColumns struct {
+// decisionColumns are read for DecisionFacts.
+type decisionColumns struct {
 	rule, credential, actor, version, verdict, taskBy, declared string
 	started                                                     time.Time
 	runKey, keySource, tool, address, hops                      string
@@ -48,19 +54,27 @@ type decidableColumns struct {
 	offset                                                      int64
 }
 
-func (d *decidableColumns) columns() string {
-	return `,
-       p.rule, p.credential, p.actor, p.version, p.verdict, p.task_by, p.declared, p.started, c.run_key, c.run_key_source, c.tool_name, c.client_ip,
-       c.attrs['` + schema.AttrForwardedHops + `'], c.calls_partition, c.calls_offset`
+func (d *decisionColumns) columns() []column {
+	return []column{
+		{"p.rule", &d.rule}, {"p.credential", &d.credential}, {"p.actor", &d.actor}, {"p.version", &d.version}, {"p.verdict", &d.verdict},
+		{"p.task_by", &d.taskBy}, {"p.declared", &d.declared}, {"p.started", &d.started},
+		{"c.run_key", &d.runKey}, {"c.run_key_source", &d.keySource}, {"c.tool_name", &d.tool}, {"c.client_ip", &d.address},
+		{"c.attrs['" + schema.AttrForwardedHops + "']", &d.hops}, {"c.calls_partition", &d.partition}, {"c.calls_offset", &d.offset},
+	}
 }
 
-func (d *decidableColumns) into() []any {
-	return []any{&d.rule, &d.credential, &d.actor, &d.version, &d.verdict, &d.taskBy, &d.declared, &d.started, &d.runKey, &d.keySource, &d.tool, &d.address, &d.hops, &d.partition, &d.offset}
-}
-
-func (d *decidableColumns) take(out *StoredCall, c *schema.Call) error {
+func (d *decisionColumns) take(out *StoredCall, c *schema.Call) error {
 	if out.First {
-		of := &schema.RunSnapshot{Tenant: c.Tenant, CallsPart: d.partition, Actor: d.actor, AgentID: c.AgentID, AgentVersion: d.version, AgentTrust: c.AgentTrust, CredentialID: d.credential, StartedAt: d.started.UnixNano()}
+		of := &schema.RunSnapshot{
+			Tenant:       c.Tenant,
+			CallsPart:    d.partition,
+			Actor:        d.actor,
+			AgentID:      c.AgentID,
+			AgentVersion: d.version,
+			AgentTrust:   c.AgentTrust,
+			CredentialID: d.credential,
+			StartedAt:    d.started.UnixNano(),
+		}
 		out.DecisionFacts = &DecisionFacts{Of: of}
 		if err := of.RunID.UnmarshalText([]byte(out.Run)); err != nil {
 			return err
@@ -92,10 +106,19 @@ func (d *decidableColumns) take(out *StoredCall, c *schema.Call) error {
 // CountDenied counts the calls of a window's time that Flyball denied when they came; All
 // leaves them out.
 func CountDenied(ctx context.Context, db DB, w Window) (n uint64, err error) {
-	rows, err := db.Query(ctx, `SELECT count() FROM calls
-WHERE tenant = {tenant:String} AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND start_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
+	rows, err := db.Query(
+		ctx,
+		`SELECT count() FROM calls
+WHERE tenant = {tenant:String} AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+  AND start_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
   AND observer_kind != 'gate' AND attrs['observation_of'] = '' AND outcome = 'denied' AND denied_by IN ('flyball', 'ext_authz')`,
-		clickhouse.Named("tenant", w.Tenant), clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())))
+		clickhouse.Named(
+			"tenant",
+			w.Tenant,
+		),
+		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())),
+		clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
+	)
 	if err != nil {
 		return 0, fmt.Errorf("ask for denied calls: %w", err)
 	}

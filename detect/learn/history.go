@@ -15,7 +15,8 @@ import (
 // closed: the flag waits for the watermark. Held is a run of which a person was
 // asked and did not say yes.
 const standing = `multiIf(run_rule = 'overflow', 'overflow', sampled_calls > 0, 'sampled', calls = 0, 'no_calls',
-    run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test'))), 'judged',
+    run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
+      AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test'))), 'judged',
     last_at > fromUnixTimestamp64Nano({until:Int64}, 'UTC'), if(state = 'closed', 'too_young', 'open'),
     state != 'closed' AND last_at > fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR, 'open',
     run_id IN (SELECT run_id FROM gates WHERE tenant = {tenant:String} AND mode = 'armed' AND state NOT IN ('granted', 'used')), 'held',
@@ -24,16 +25,21 @@ const standing = `multiIf(run_rule = 'overflow', 'overflow', sampled_calls > 0, 
 // past is one statement, so that one version sees one picture of all runs: what
 // arrives while it learns is seen by the next. Of each agent and day come some runs,
 // chosen by a hash: whoever makes more of them does not choose which.
-const past = `SELECT trust, agent, kind, why, if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(calls), toUnixTimestamp64Nano(max(last_at)), argMax(version, last_at),
-    groupArraySortedIf(%d)((cityHash64(run_id), toString(run_id), toUnixTimestamp64Nano(last_at), calls, version, task, toUInt8(benign), toString(task_trust)), may) AS some,
-    arrayMap(x -> x.1, some), arrayMap(x -> x.2, some), arrayMap(x -> x.3, some), arrayMap(x -> x.4, some), arrayMap(x -> x.5, some), arrayMap(x -> x.6, some), arrayMap(x -> x.7, some), arrayMap(x -> x.8, some)
-FROM (SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, toString(agent_version) AS version, toString(task_id) AS task, task_trust, calls, last_at, ` + benign + `, ` + alarmed + `,
+const past = `SELECT trust, agent, kind, why, if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(calls),
+  toUnixTimestamp64Nano(max(last_at)), argMax(version, last_at),
+    groupArraySortedIf(%d)((cityHash64(run_id), toString(run_id), toUnixTimestamp64Nano(last_at), calls, version, task, toUInt8(benign),
+      toString(task_trust)), may) AS some,
+    arrayMap(x -> x.1, some), arrayMap(x -> x.2, some), arrayMap(x -> x.3, some), arrayMap(x -> x.4, some), arrayMap(x -> x.5, some),
+      arrayMap(x -> x.6, some), arrayMap(x -> x.7, some), arrayMap(x -> x.8, some)
+FROM (SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, toString(agent_version) AS version,
+  toString(task_id) AS task, task_trust, calls, last_at, ` + benign + `, ` + alarmed + `,
     ` + standing + ` AS why, why IN ('', 'alarmed') AS may
   FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC'))
 GROUP BY trust, agent, kind, why, may, day ORDER BY agent, trust, kind, why, day`
 
 // benign is true of a run that a person found so.
-const benign = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS benign`
+const benign = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
+  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS benign`
 
 // AgentHistory is what is stored of an agent's runs in a window.
 type AgentHistory struct {
@@ -84,7 +90,8 @@ func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory
 		var lasts []int64
 		var harmless []uint8
 		var ids, versions, tasks, trusts []string
-		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &last, &version, &some, &hashes, &ids, &lasts, &counts, &versions, &tasks, &harmless, &trusts); err != nil {
+		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &last, &version, &some, &hashes, &ids, &lasts, &counts, &versions,
+			&tasks, &harmless, &trusts); err != nil {
 			return nil, fmt.Errorf("read the runs of a window: %w", err)
 		}
 		var t schema.Trust
@@ -125,7 +132,20 @@ func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory
 			if err := by.UnmarshalText([]byte(trusts[i])); err != nil {
 				return nil, err
 			}
-			d.Sample = append(d.Sample, StoredRun{Hash: hashes[i], ID: ids[i], Group: group, Version: versions[i], Task: tasks[i], TaskTrust: by, At: lasts[i], Calls: counts[i], Benign: harmless[i] == 1})
+			d.Sample = append(
+				d.Sample,
+				StoredRun{
+					Hash:      hashes[i],
+					ID:        ids[i],
+					Group:     group,
+					Version:   versions[i],
+					Task:      tasks[i],
+					TaskTrust: by,
+					At:        lasts[i],
+					Calls:     counts[i],
+					Benign:    harmless[i] == 1,
+				},
+			)
 		}
 	}
 	if err := rows.Err(); err != nil {

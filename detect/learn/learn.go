@@ -61,11 +61,26 @@ const producerName = "learn-produce"
 // New is inert.
 func New(o Options) *Learner {
 	l := &Learner{o: o,
-		publishedAt: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."}),
-		runs:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."}),
-		unsound:     prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_learn_unsound_total", Help: "Baselines that were not published because a number in them had no meaning."}),
-		states:      prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_learn_agents", Help: "Agents in the last baseline, by state."}, []string{"state"}),
-		noPace:      prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_learn_without_pace_total", Help: "Baselines that were published without pace, as asking for it failed."})}
+		publishedAt: prometheus.NewGauge(
+			prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."},
+		),
+		runs: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."}),
+		unsound: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "flyball_learn_unsound_total",
+				Help: "Baselines that were not published because a number in them had no meaning.",
+			},
+		),
+		states: prometheus.NewGaugeVec(
+			prometheus.GaugeOpts{Name: "flyball_learn_agents", Help: "Agents in the last baseline, by state."},
+			[]string{"state"},
+		),
+		noPace: prometheus.NewCounter(
+			prometheus.CounterOpts{
+				Name: "flyball_learn_without_pace_total",
+				Help: "Baselines that were published without pace, as asking for it failed.",
+			},
+		)}
 	if o.Registerer != nil {
 		o.Registerer.MustRegister(l.publishedAt, l.runs, l.unsound, l.states, l.noPace)
 	}
@@ -135,7 +150,8 @@ func (l *Learner) publishRoutes(ctx context.Context) (was, now string, err error
 	defer cancel()
 	if l.learned.Version == "" {
 		// Of the process before this one.
-		if l.learned, err = baselinestore.LatestRoutes(ctx, l.o.Kafka, l.o.Tenant); err != nil && !errors.Is(err, baselinestore.ErrNotPublished) {
+		if l.learned, err = baselinestore.LatestRoutes(ctx, l.o.Kafka, l.o.Tenant); err != nil &&
+			!errors.Is(err, baselinestore.ErrNotPublished) {
 			return "", "", err
 		}
 	}
@@ -181,7 +197,8 @@ func (l *Learner) publish(ctx context.Context, body *baseline.Baseline) error {
 	if err != nil {
 		return fmt.Errorf("baseline %s: %w", body.Version, err)
 	}
-	if err := client.ProduceSync(ctx, &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(body.Version), Value: value}).FirstErr(); err != nil {
+	if err := client.ProduceSync(ctx, &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(body.Version),
+		Value: value}).FirstErr(); err != nil {
 		return fmt.Errorf("publish baseline %s (%d bytes): %w", body.Version, len(value), err)
 	}
 	details, err := kadm.NewClient(client).ListTopics(ctx, wire.CallsTopic)

@@ -12,13 +12,16 @@ import (
 )
 
 // ordersNow are the operators' words about baselines, the last of each kind.
-const ordersNow = `SELECT agent, kind, generation, toUnixTimestamp64Nano(at), toUnixTimestamp64Nano(until), off, by, why FROM baseline_orders WHERE tenant = {tenant:String}`
+const ordersNow = `SELECT agent, kind, generation, toUnixTimestamp64Nano(at), toUnixTimestamp64Nano(until), off, by,
+  why FROM baseline_orders WHERE tenant = {tenant:String}`
 
 // unresolved are incidents: trips that nobody has judged, and that are open or
 // changed a short while ago. They freeze the agent from their beginning on.
 const unresolved = `SELECT agent, toString(trust) AS trust, min(opened) FROM (
-  SELECT f.agent_id AS agent, r.agent_trust AS trust, toUnixTimestamp64Nano(f.opened_at) AS opened FROM findings AS f INNER JOIN runs AS r ON f.run_id = r.run_id AND f.tenant = r.tenant
-  WHERE f.tenant = {tenant:String} AND f.agent_id != '' AND f.level = 'trip' AND f.updated_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+  SELECT f.agent_id AS agent, r.agent_trust AS trust,
+    toUnixTimestamp64Nano(f.opened_at) AS opened FROM findings AS f INNER JOIN runs AS r ON f.run_id = r.run_id AND f.tenant = r.tenant
+  WHERE f.tenant = {tenant:String} AND f.agent_id != '' AND f.level = 'trip' AND f.updated_at > fromUnixTimestamp64Nano({since:Int64},
+    'UTC')
     AND (f.state = 'open' OR f.updated_at > fromUnixTimestamp64Nano({recent:Int64}, 'UTC'))
     AND f.finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'benign', 'test')))
 GROUP BY agent, trust`

@@ -18,16 +18,19 @@ import (
 // Those that a person found true, or tried, do not.
 const peoples = `SELECT run_id
 FROM runs
-WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR) AND run_rule != 'overflow' AND sampled_calls = 0 AND calls >= {least:UInt32}
+WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR)
+  AND run_rule != 'overflow' AND sampled_calls = 0 AND calls >= {least:UInt32}
   AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
   AND (caller_kind = 'human' OR principal_kind = 'human') AND NOT (agent_id != '' AND agent_trust >= 'infrastructure')
-  AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))
+  AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
+    AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))
 ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY principal_id, credential_id, actor
 LIMIT {most:UInt32}`
 
 // theirs are the calls of those sessions, as scoring sees them.
-const theirs = `SELECT toString(run_id), method, route, path, operation, args_digest, result_digest_basis = 'outcome' OR result_digest_basis = 'none', result_digest, bytes_in, bytes_out,
+const theirs = `SELECT toString(run_id), method, route, path, operation, args_digest,
+  result_digest_basis = 'outcome' OR result_digest_basis = 'none', result_digest, bytes_in, bytes_out,
        outcome = 'unknown', outcome > 'ok', toString(effect), resources, start_time, ts_basis = 'kafka'
 FROM calls
 WHERE tenant = {tenant:String} AND run_id IN (` + peoples + `)
@@ -46,9 +49,23 @@ const (
 // ReadPeople learns what a tenant's own people are like; nil where there are too few
 // of their sessions to say how rare anything is among them.
 func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantPeople, error) {
-	rows, err := db.Query(ctx, theirs+w.only+theirsInOrder, clickhouse.Named("tenant", w.Tenant),
-		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())), clickhouse.Named("least", fmt.Sprint(sharedcredential.MinSessionCalls)),
-		clickhouse.Named("per", fmt.Sprint(sessionsOfOne)), clickhouse.Named("most", fmt.Sprint(maxSessions)), clickhouse.Named("calls", fmt.Sprint(callsOfSession)))
+	rows, err := db.Query(
+		ctx,
+		theirs+w.only+theirsInOrder,
+		clickhouse.Named("tenant", w.Tenant),
+		clickhouse.Named(
+			"since",
+			fmt.Sprint(w.Since.UnixNano()),
+		),
+		clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
+		clickhouse.Named("least", fmt.Sprint(sharedcredential.MinSessionCalls)),
+		clickhouse.Named(
+			"per",
+			fmt.Sprint(sessionsOfOne),
+		),
+		clickhouse.Named("most", fmt.Sprint(maxSessions)),
+		clickhouse.Named("calls", fmt.Sprint(callsOfSession)),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("ask for people's sessions: %w", err)
 	}
@@ -63,7 +80,8 @@ func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantP
 		var at time.Time
 		var byBytes, unknown, failed, byKafka bool
 		var c schema.Call
-		if err := rows.Scan(&id, &c.Method, &c.Route, &c.Path, &c.Operation, &c.ArgsDigest, &byBytes, &c.ResultDigest, &c.BytesIn, &c.BytesOut, &unknown, &failed, &effect, &resources, &at, &byKafka); err != nil {
+		if err := rows.Scan(&id, &c.Method, &c.Route, &c.Path, &c.Operation, &c.ArgsDigest, &byBytes, &c.ResultDigest, &c.BytesIn, &c.BytesOut,
+			&unknown, &failed, &effect, &resources, &at, &byKafka); err != nil {
 			return nil, fmt.Errorf("read people's sessions: %w", err)
 		}
 		if err := c.Effect.UnmarshalText([]byte(effect)); err != nil {

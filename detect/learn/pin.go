@@ -65,7 +65,13 @@ func (p Pin) only(calls string) string {
 	for _, part := range slices.Sorted(maps.Keys(p)) {
 		parts, offsets = append(parts, fmt.Sprint(part)), append(offsets, fmt.Sprint(p[part]))
 	}
-	return " AND " + calls + "calls_offset < transform(" + calls + "calls_partition, [" + strings.Join(parts, ",") + "], CAST([" + strings.Join(offsets, ",") + "], 'Array(Int64)'), toInt64(0))"
+	return " AND " + calls + "calls_offset < transform(" + calls + "calls_partition, [" + strings.Join(
+		parts,
+		",",
+	) + "], CAST([" + strings.Join(
+		offsets,
+		",",
+	) + "], 'Array(Int64)'), toInt64(0))"
 }
 
 // runsPerStatement is how many runs one statement reads the calls of.
@@ -90,7 +96,17 @@ func ReadRuns(ctx context.Context, db DB, tenant string, callsPerRun int, pin Pi
 		for i := range chunk {
 			r := &chunk[i]
 			ids[i] = "'" + r.ID + "'"
-			of[r.ID] = &baseline.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task, TaskTrust: r.TaskTrust, Version: r.Version, LastAt: r.At, Alarmed: r.Alarmed, Benign: r.Benign}
+			of[r.ID] = &baseline.TrainingRun{
+				ID:        r.ID,
+				Agent:     r.Agent,
+				Group:     r.Group,
+				Task:      r.Task,
+				TaskTrust: r.TaskTrust,
+				Version:   r.Version,
+				LastAt:    r.At,
+				Alarmed:   r.Alarmed,
+				Benign:    r.Benign,
+			}
 			out = append(out, of[r.ID])
 		}
 		list := strings.Join(ids, ",")

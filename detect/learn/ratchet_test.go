@@ -26,11 +26,24 @@ func (g *traffic) run() *baseline.TrainingRun {
 	g.n++
 	agent := g.r.IntN(40)
 	group := agent % 4
-	run := &baseline.TrainingRun{ID: fmt.Sprint("r", g.n), Agent: fmt.Sprintf("g%d/a%d", group, agent), Group: fmt.Sprint("g", group), Task: fmt.Sprint("t", g.r.IntN(200))}
+	run := &baseline.TrainingRun{
+		ID:    fmt.Sprint("r", g.n),
+		Agent: fmt.Sprintf("g%d/a%d", group, agent),
+		Group: fmt.Sprint("g", group),
+		Task:  fmt.Sprint("t", g.r.IntN(200)),
+	}
 	var f feature.RunMemory
 	call := func(route, arg, result int, failed bool) {
 		name := fmt.Sprintf("GET /v%d/things/%d", group, route)
-		c := feature.Input{Route: feature.RouteHash(name), Args: uint64(arg) + 1, Result: uint64(result) + 1, Failed: failed, Write: route == 5, Bytes: 200 + uint64(result%50)*40, Resources: []uint64{uint64(arg) + 1}}
+		c := feature.Input{
+			Route:     feature.RouteHash(name),
+			Args:      uint64(arg) + 1,
+			Result:    uint64(result) + 1,
+			Failed:    failed,
+			Write:     route == 5,
+			Bytes:     200 + uint64(result%50)*40,
+			Resources: []uint64{uint64(arg) + 1},
+		}
 		if failed {
 			c.Result = feature.FailedResult
 		}
@@ -170,7 +183,14 @@ func TestUnjudgedRunawaysLiftThresholdsToABound(t *testing.T) {
 	}
 	for _, share := range []float64{calibrate.AlertShare, .001} {
 		was, is := delay(before, share), delay(after, share)
-		t.Logf("at %g: threshold %.2f and %.2f, a loop alarms at call %d and %d", share, before.Calibration.Threshold(share), after.Calibration.Threshold(share), was, is)
+		t.Logf(
+			"at %g: threshold %.2f and %.2f, a loop alarms at call %d and %d",
+			share,
+			before.Calibration.Threshold(share),
+			after.Calibration.Threshold(share),
+			was,
+			is,
+		)
 		if is > was+8 {
 			t.Errorf("at %g a loop alarms at call %d; without the flood at %d", share, is, was)
 		}

@@ -21,7 +21,12 @@ GROUP BY method, route ORDER BY n DESC LIMIT 200000`
 // version when it found something. What was found once stays found.
 func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	before := l.learned
-	rows, err := l.o.DB.Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant), clickhouse.Named("since", fmt.Sprint(l.o.Now().Add(-24*time.Hour).UnixNano())))
+	rows, err := l.o.DB.Query(
+		ctx,
+		dayOfRoutes,
+		clickhouse.Named("tenant", l.o.Tenant),
+		clickhouse.Named("since", fmt.Sprint(l.o.Now().Add(-24*time.Hour).UnixNano())),
+	)
 	if err != nil {
 		return before, fmt.Errorf("ask for the routes of a day: %w", err)
 	}
@@ -51,7 +56,8 @@ func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 		return before, err
 	}
 	defer client.Close()
-	if err := client.ProduceSync(ctx, &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(wire.RoutesKey(l.o.Tenant)), Value: value}).FirstErr(); err != nil {
+	if err := client.ProduceSync(ctx, &kgo.Record{Topic: wire.BaselinesTopic, Key: []byte(wire.RoutesKey(l.o.Tenant)),
+		Value: value}).FirstErr(); err != nil {
 		return before, fmt.Errorf("publish routes %s: %w", after.Version, err)
 	}
 	l.learned = after

@@ -9,12 +9,15 @@ import (
 // scopeOf are columns of a run: the type of the task that an orchestrator had declared
 // for it when the check was asked, and whether a person found benign what it did
 // outside its scope.
-const scopeOf = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND family = 'scope' AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS vouched, d.task_type AS declared`
+const scopeOf = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND family = 'scope'
+  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS vouched,
+    d.task_type AS declared`
 
 // DeclaredTasksSQL are the types of the tasks of runs that the check was asked about.
 func DeclaredTasksSQL(runs string) string {
 	return `(SELECT run_id, any(attrs['` + schema.AttrTaskType + `']) AS task_type FROM calls
-  WHERE tenant = {tenant:String} AND run_id IN (` + runs + `) AND observer_kind = 'gate' AND attrs['` + schema.AttrTaskType + `'] != '' GROUP BY run_id)`
+  WHERE tenant = {tenant:String} AND run_id IN (` + runs + `) AND observer_kind = 'gate'
+    AND attrs['` + schema.AttrTaskType + `'] != '' GROUP BY run_id)`
 }
 
 // scopeColumns are read of it.
@@ -23,8 +26,9 @@ type scopeColumns struct {
 	vouched  bool
 }
 
-func (s *scopeColumns) columns() string { return ", p.declared, p.vouched" }
-func (s *scopeColumns) into() []any     { return []any{&s.declared, &s.vouched} }
+func (s *scopeColumns) columns() []column {
+	return []column{{"p.declared", &s.declared}, {"p.vouched", &s.vouched}}
+}
 
 func (s *scopeColumns) take(out *StoredCall, c *schema.Call) error {
 	out.ScopeFacts = &ScopeFacts{s.declared, s.vouched, c.Resources}

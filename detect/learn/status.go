@@ -36,7 +36,13 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 	}
 	chosen := SelectRuns(history, words, l.o.PerAgent)
 	if chosen.Clean < l.o.MinRuns {
-		return nil, fmt.Errorf("%w: %d closed before %s, learn.min_runs is %d", ErrTooFewRuns, chosen.Clean, until.UTC().Format(time.RFC3339), l.o.MinRuns)
+		return nil, fmt.Errorf(
+			"%w: %d closed before %s, learn.min_runs is %d",
+			ErrTooFewRuns,
+			chosen.Clean,
+			until.UTC().Format(time.RFC3339),
+			l.o.MinRuns,
+		)
 	}
 	runs, err := ReadRuns(ctx, l.o.DB, l.o.Tenant, l.o.PerRun, pin, chosen.Runs)
 	if err != nil {
@@ -66,7 +72,8 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 // parent is the version before. One that this binary cannot read is no parent:
 // nothing is carried over from it.
 func (l *Learner) parent(ctx context.Context) (*baseline.Baseline, error) {
-	body, err := baselinestore.LatestBaseline(ctx, l.o.Kafka, func(version string) bool { return baselinestore.VersionTenant(version) == l.o.Tenant })
+	body, err := baselinestore.LatestBaseline(ctx, l.o.Kafka,
+		func(version string) bool { return baselinestore.VersionTenant(version) == l.o.Tenant })
 	switch {
 	case errors.Is(err, baselinestore.ErrNotPublished):
 		return nil, nil
@@ -120,8 +127,15 @@ func assignStatus(body, parent *baseline.Baseline, chosen *Selection, words *Ove
 			delete(body.CallRates.Agents, agent) // it was counted of runs before the reset, too
 		}
 		copyOrLimit(body, parent, agent, life, frozenAt > 0, reset.At)
-		f := baseline.StateFacts{Runs: life.Runs, TaughtAt: life.TaughtAt, SeenAt: life.SeenAt, Frozen: order != nil, Incident: frozenAt > 0 && order == nil,
-			Reset: reset.At > body.Since, Version: life.Version}
+		f := baseline.StateFacts{
+			Runs:     life.Runs,
+			TaughtAt: life.TaughtAt,
+			SeenAt:   life.SeenAt,
+			Frozen:   order != nil,
+			Incident: frozenAt > 0 && order == nil,
+			Reset:    reset.At > body.Since,
+			Version:  life.Version,
+		}
 		f.Versions, f.VersionRuns = countVersions(body, agent, life.Version)
 		life.State, life.Why = baseline.DeriveState(f)
 		if len(life.Excluded) == 0 {
@@ -145,7 +159,8 @@ func copyOrLimit(body, parent *baseline.Baseline, agent string, life *baseline.A
 		return
 	}
 	was, known := parent.Status[agent]
-	stale := known && was.Runs >= baseline.MinAgentRuns && life.Runs < baseline.MinAgentRuns && life.SeenAt-max(life.TaughtAt, was.TaughtAt) > int64(baseline.StaleAfter)
+	stale := known && was.Runs >= baseline.MinAgentRuns && life.Runs < baseline.MinAgentRuns &&
+		life.SeenAt-max(life.TaughtAt, was.TaughtAt) > int64(baseline.StaleAfter)
 	if !frozen && !stale {
 		if known && was.Runs >= baseline.MinAgentRuns { // with less, its peers weigh more, and its own move quickly
 			if let := body.LimitDrift(parent, agent, life.Group, float64(body.MadeAt-parent.MadeAt)/float64(24*time.Hour)); let < 1 {
@@ -187,7 +202,13 @@ func (l *Learner) afterPublish(ctx context.Context, body *baseline.Baseline, now
 	}
 	for _, agent := range slices.Sorted(maps.Keys(body.Status)) {
 		if life := body.Status[agent]; life.Why == baseline.WhyNewVersion {
-			l.o.Logger.Info("an agent runs a new version: it is compared with its peers more than with its past until enough runs taught it", "agent", agent, "version", life.Version)
+			l.o.Logger.Info(
+				"an agent runs a new version: it is compared with its peers more than with its past until enough runs taught it",
+				"agent",
+				agent,
+				"version",
+				life.Version,
+			)
 		}
 	}
 	if err := l.insertBaselineRows(ctx, body); err != nil {

@@ -38,7 +38,13 @@ func walk(r *baseline.TrainingRun, calls, from int) {
 	var f feature.RunMemory
 	const route = "GET /archives/{}"
 	for i := range calls {
-		c := feature.Input{Route: feature.RouteHash(route), Args: uint64(from + i + 1), Result: uint64(from+i+1) * 7, Bytes: 200, Resources: []uint64{uint64(i % 3)}}
+		c := feature.Input{
+			Route:     feature.RouteHash(route),
+			Args:      uint64(from + i + 1),
+			Result:    uint64(from+i+1) * 7,
+			Bytes:     200,
+			Resources: []uint64{uint64(i % 3)},
+		}
 		r.Features, r.Routes = append(r.Features, f.Add(&c)), append(r.Routes, route)
 	}
 	r.Resources = f.Resources()
@@ -72,8 +78,17 @@ func TestLongTaskIsAFloodForItselfAndAFloodIsNoLongTask(t *testing.T) {
 		walk(&f, 60, 5)
 		flood = append(flood, &f)
 	}
-	t.Logf("alarm at a budget of %g: archive %.4f (as its agent %.4f), look_up %.4f (as its agent %.4f), sixty calls in look_up %.3f (as its agent %.3f)", calibrate.AlertShare,
-		rate(long, "archive"), rate(long, ""), rate(short, "look_up"), rate(short, ""), rate(flood, "look_up"), rate(flood, ""))
+	t.Logf(
+		"alarm at a budget of %g: archive %.4f (as its agent %.4f), look_up %.4f (as its agent %.4f), sixty calls in look_up %.3f (as its "+
+			"agent %.3f)",
+		calibrate.AlertShare,
+		rate(long, "archive"),
+		rate(long, ""),
+		rate(short, "look_up"),
+		rate(short, ""),
+		rate(flood, "look_up"),
+		rate(flood, ""),
+	)
 	if r := rate(long, "archive"); r > 2*calibrate.AlertShare {
 		t.Errorf("%.4f of archive's runs alarm", r)
 	}
@@ -116,8 +131,19 @@ func TestTaskTypeJumpsWhereItsAgentMayNot(t *testing.T) {
 	}
 	before := settled(nil, &Overrides{}, hour, 0)
 	free, bound := settled(nil, &Overrides{}, 2*hour, 900), settled(before, &Overrides{}, 2*hour, 900)
-	frozen := settled(before, &Overrides{Freeze: map[string]schema.BaselineOrder{"g/0": {Agent: "g/0", Kind: schema.OrderFreeze, At: 1}}}, 2*hour, 900)
-	t.Logf("log calls: before %.2f, an hour later %.2f, unbound %.2f, frozen %.2f", length(before), length(bound), length(free), length(frozen))
+	frozen := settled(
+		before,
+		&Overrides{Freeze: map[string]schema.BaselineOrder{"g/0": {Agent: "g/0", Kind: schema.OrderFreeze, At: 1}}},
+		2*hour,
+		900,
+	)
+	t.Logf(
+		"log calls: before %.2f, an hour later %.2f, unbound %.2f, frozen %.2f",
+		length(before),
+		length(bound),
+		length(free),
+		length(frozen),
+	)
 	if length(free)-length(before) < 1 || length(bound)-length(before) > .2 {
 		t.Error("an hour moves it like a day")
 	}

@@ -35,7 +35,9 @@ func TestVersionThatSomebodyNeedsIsGivenUp(t *testing.T) {
 	if got := expiredVersions(old, nil, now.Add(30*24*time.Hour)); len(got) != 30-keepNewestVersions || got[0] != old[0] {
 		t.Errorf("of 30 old ones %d go", len(got))
 	}
-	if got := expiredVersions(append([]string{"t/of-another-make"}, old...), nil, now.Add(30*24*time.Hour)); fmt.Sprint(got[0]) == "t/of-another-make" {
+	if got := expiredVersions(append([]string{"t/of-another-make"}, old...), nil, now.Add(30*24*time.Hour)); fmt.Sprint(
+		got[0],
+	) == "t/of-another-make" {
 		t.Error("a version whose name says nothing was given up")
 	}
 }

@@ -27,8 +27,16 @@ func TestVersionsOfAnAgentFillTheBaseline(t *testing.T) {
 				}
 				b.Learn(run)
 			}
-			b.Status[name] = baseline.AgentStatus{Why: baseline.WhyNewVersion, Group: "g", Runs: 20, Calls: 600, TaughtAt: 1795176000e9, SeenAt: 1795176000e9, Version: "2026.5.19",
-				Excluded: map[string]uint64{baseline.ExcludedYoung: 100, baseline.ExcludedAlarmed: 3, baseline.ExcludedDayFull: 70}}
+			b.Status[name] = baseline.AgentStatus{
+				Why:      baseline.WhyNewVersion,
+				Group:    "g",
+				Runs:     20,
+				Calls:    600,
+				TaughtAt: 1795176000e9,
+				SeenAt:   1795176000e9,
+				Version:  "2026.5.19",
+				Excluded: map[string]uint64{baseline.ExcludedYoung: 100, baseline.ExcludedAlarmed: 3, baseline.ExcludedDayFull: 70},
+			}
 		}
 		b.Finish()
 		text, err := json.Marshal(b)

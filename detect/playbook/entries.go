@@ -1,7 +1,3 @@
-// Package playbook says what a family of findings means to whoever is woken by one.
-//
-// It refuses to know of a finding: a card is the same for every agent, and what
-// happened stands in the finding.
 package playbook
 
 import (
@@ -11,9 +7,9 @@ import (
 	"flyball/schema"
 )
 
-// Entry of a family.
+// Entry is what a responder reads about a family of findings.
 type Entry struct {
-	Means   string   `json:"means"`
+	Means   string   `json:"means"` // what a finding of the family says
 	Benign  []string `json:"benign_causes"`
 	Check   []string `json:"check"`
 	Contain []string `json:"contain"`
@@ -26,29 +22,52 @@ const (
 	seeAll  = "flyball touched RUN: what it changed, the irreversible first"
 )
 
-var cards = map[string]Entry{
+var entries = map[string]Entry{
 	schema.FamilyLoop: {
-		Means:   "The run makes the same call with the same answer again and again, at once or in a cycle of calls.",
-		Benign:  []string{"polling a job whose answer does not change yet", "a client that fetches the same page for every item of a list", "a retry library that repeats calls which succeeded"},
-		Check:   []string{seeRun, "whether the result ever changes: polling whose result changes is no loop", "whether other runs of the same agent version do the same since a deployment"},
-		Contain: []string{"flyball breakers trip run RUN --for 15m", "flyball breakers trip version AGENT@VERSION --for 1h if a deployment did it"},
-		Close:   runEnds},
+		Means: "The run makes the same call with the same answer again and again, at once or in a cycle of calls.",
+		Benign: []string{
+			"polling a job whose answer does not change yet",
+			"a client that fetches the same page for every item of a list",
+			"a retry library that repeats calls which succeeded",
+		},
+		Check: []string{
+			seeRun,
+			"whether the result ever changes: polling whose result changes is no loop",
+			"whether other runs of the same agent version do the same since a deployment",
+		},
+		Contain: []string{
+			"flyball breakers trip run RUN --for 15m",
+			"flyball breakers trip version AGENT@VERSION --for 1h if a deployment did it",
+		},
+		Close: runEnds},
 	schema.FamilyRetry: {
-		Means:   "The run goes on calling what fails, with the same arguments.",
-		Benign:  []string{"an outage of the API: then peers fail too", "a token that has expired", "a validation rule that was changed"},
-		Check:   []string{seeRun, "errors of other agents on the same route", "whether the retries back off and succeed in the end: those are no runaway"},
+		Means:  "The run goes on calling what fails, with the same arguments.",
+		Benign: []string{"an outage of the API: then peers fail too", "a token that has expired", "a validation rule that was changed"},
+		Check: []string{
+			seeRun,
+			"errors of other agents on the same route",
+			"whether the retries back off and succeed in the end: those are no runaway",
+		},
 		Contain: []string{"flyball breakers trip run RUN --for 15m", "detect.policy: {family: runaway.retry, action: throttle}"},
 		Close:   runEnds},
 	schema.FamilySweep: {
-		Means:   "The run walks through resources one after another on one route, far longer than its runs do.",
-		Benign:  []string{"a nightly export or reconciliation that is run by the agent", "a task that names many items", "a migration"},
-		Check:   []string{seeAll, "flyball manifest show AGENT: was it declared for this?", "whether the ids are guessed: failures and gaps among them"},
+		Means:  "The run walks through resources one after another on one route, far longer than its runs do.",
+		Benign: []string{"a nightly export or reconciliation that is run by the agent", "a task that names many items", "a migration"},
+		Check: []string{
+			seeAll,
+			"flyball manifest show AGENT: was it declared for this?",
+			"whether the ids are guessed: failures and gaps among them",
+		},
 		Contain: []string{"flyball breakers trip run RUN --for 15m", "a quota on the route in its manifest"},
 		Close:   runEnds},
 	schema.FamilyDestroy: {
-		Means:   "The run deletes, more than its peers do.",
-		Benign:  []string{"a declared clean-up", "tests that remove what they made"},
-		Check:   []string{seeAll, "who asked for it: the principal and the task of the run", "whether what is gone can be restored, and until when"},
+		Means:  "The run deletes, more than its peers do.",
+		Benign: []string{"a declared clean-up", "tests that remove what they made"},
+		Check: []string{
+			seeAll,
+			"who asked for it: the principal and the task of the run",
+			"whether what is gone can be restored, and until when",
+		},
 		Contain: []string{"flyball breakers trip credential CREDENTIAL --for 1h", "a gate: autonomy with ask: always for the route"},
 		Close:   runEnds},
 	schema.FamilyFlood: {
@@ -58,66 +77,152 @@ var cards = map[string]Entry{
 		Contain: []string{"detect.policy: {family: runaway.flood, action: throttle}", "a quota in its manifest"},
 		Close:   runEnds},
 	schema.FamilyExfiltration: {
-		Means:   "The run is given far more data than runs of this agent and its peers are.",
-		Benign:  []string{"an export that somebody asked for", "a route whose answers have grown since a deployment"},
-		Check:   []string{seeAll, "where the answers go: the address and the user agent of the caller", "whether the resources belong to the task"},
+		Means:  "The run is given far more data than runs of this agent and its peers are.",
+		Benign: []string{"an export that somebody asked for", "a route whose answers have grown since a deployment"},
+		Check: []string{
+			seeAll,
+			"where the answers go: the address and the user agent of the caller",
+			"whether the resources belong to the task",
+		},
 		Contain: []string{"flyball breakers trip credential CREDENTIAL --for 1h", "a quota by bytes or calls on the routes that gave most"},
 		Close:   runEnds},
 	schema.FamilyFanout: {
-		Means:   "The run calls one route after another in an order that neither this agent nor its peers use: it tries what there is.",
-		Benign:  []string{"a new feature whose calls nobody has learned yet", "a person who explores with the agent's credential"},
-		Check:   []string{seeRun, "denied and failed calls among them: what was it not allowed to do?", "flyball reach --agent AGENT: what could it still do?"},
+		Means:  "The run calls one route after another in an order that neither this agent nor its peers use: it tries what there is.",
+		Benign: []string{"a new feature whose calls nobody has learned yet", "a person who explores with the agent's credential"},
+		Check: []string{
+			seeRun,
+			"denied and failed calls among them: what was it not allowed to do?",
+			"flyball reach --agent AGENT: what could it still do?",
+		},
 		Contain: []string{"a manifest: writes outside its scope then ask", "flyball breakers trip run RUN --for 15m"},
 		Close:   runEnds},
 	schema.FamilySplit: {
-		Means:   "The agent does over several short runs what would be a runaway in one: the same call, new resources of one route, deletions or failing retries fill its latest 48 calls, or many of its runs in a row lean the same way.",
-		Benign:  []string{"a scheduler that starts the same small task many times", "one agent id that many workers share", "a batch that somebody cut into small tasks on purpose"},
-		Check:   []string{"flyball runs --agent AGENT: what its latest runs have in common", "flyball touched --agent AGENT --since 1h", "whether the run ids are made by the agent itself"},
-		Contain: []string{"flyball breakers trip credential CREDENTIAL --for 15m: a run's breaker does not hold who changes runs", "a quota of: principal in its manifest"},
-		Close:   "It closes when the run in which it was found has made no call for its gap; the count began anew with the alarm."},
+		Means: "The agent does over several short runs what would be a runaway in one: the same call, new resources of one route, deletions " +
+			"or failing retries fill its latest 48 calls, or many of its runs in a row lean the same way.",
+		Benign: []string{
+			"a scheduler that starts the same small task many times",
+			"one agent id that many workers share",
+			"a batch that somebody cut into small tasks on purpose",
+		},
+		Check: []string{
+			"flyball runs --agent AGENT: what its latest runs have in common",
+			"flyball touched --agent AGENT --since 1h",
+			"whether the run ids are made by the agent itself",
+		},
+		Contain: []string{
+			"flyball breakers trip credential CREDENTIAL --for 15m: a run's breaker does not hold who changes runs",
+			"a quota of: principal in its manifest",
+		},
+		Close: "It closes when the run in which it was found has made no call for its gap; the count began anew with the alarm."},
 	schema.FamilyHijack: {
-		Means:   "The run writes on several routes on which its peers hardly ever write, some of it to targets that nobody has named before.",
-		Benign:  []string{"a task of a new kind", "a person who works with the agent's credential", "a feature whose routes nobody has learned yet"},
-		Check:   []string{seeAll, "what the run had read just before: instructions in a page, a mail or a file", "the task that it was given: flyball task list"},
+		Means: "The run writes on several routes on which its peers hardly ever write, some of it to targets that nobody has named before.",
+		Benign: []string{
+			"a task of a new kind",
+			"a person who works with the agent's credential",
+			"a feature whose routes nobody has learned yet",
+		},
+		Check: []string{
+			seeAll,
+			"what the run had read just before: instructions in a page, a mail or a file",
+			"the task that it was given: flyball task list",
+		},
 		Contain: []string{"flyball breakers trip run RUN --for 15m", "a manifest: writes outside its scope then ask before they happen"},
 		Close:   runEnds},
 	schema.FamilyBorrowed: {
-		Means:   "A session in a person's name looks more like a machine's than like people's: an agent or a script may be using the person's credential. It is a suspicion: as many sessions of people as its expected rate says look the same. In its evidence, humans is what is usual for people and peers what is usual for machines.",
-		Benign:  []string{"a person with a tool of their own: a script, a command line, an export", "a browser extension or a page that polls", "somebody who works through a long list at speed", "a screen reader or another assistive program: pages without their images"},
-		Check:   []string{"the person: was it you, and with what?", seeRun, "address and user agent of the session against the person's others", seeAll},
-		Contain: []string{"give the agent a credential of its own: then it has a manifest, a baseline and a breaker", "detect.policy: {family: borrowed_credential, action: gate} asks before what cannot be undone; nothing harder is taken", "flyball breakers trip credential CREDENTIAL --for 1h once you know"},
-		Close:   "It closes when the run has made no call for its gap. flyball findings verdict ID true keeps its run out of what people are compared with."},
+		Means: "A session in a person's name looks more like a machine's than like people's: an agent or a script may be using the person's " +
+			"credential. It is a suspicion: as many sessions of people as its expected rate says look the same. In its evidence, humans is what " +
+			"is usual for people and peers what is usual for machines.",
+		Benign: []string{
+			"a person with a tool of their own: a script, a command line, an export",
+			"a browser extension or a page that polls",
+			"somebody who works through a long list at speed",
+			"a screen reader or another assistive program: pages without their images",
+		},
+		Check: []string{
+			"the person: was it you, and with what?",
+			seeRun,
+			"address and user agent of the session against the person's others",
+			seeAll,
+		},
+		Contain: []string{
+			"give the agent a credential of its own: then it has a manifest, a baseline and a breaker",
+			"detect.policy: {family: borrowed_credential, action: gate} asks before what cannot be undone; nothing harder is taken",
+			"flyball breakers trip credential CREDENTIAL --for 1h once you know",
+		},
+		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID true keeps its run out of what people are " +
+			"compared with."},
 	schema.FamilyPace: {
-		Means:   "The caller, over all its runs, makes far more calls in a quarter of an hour than it does in that hour of the week.",
-		Benign:  []string{"work that was put off: the first day after a holiday, a backlog after an outage", "a job that runs once a month, or for the first time at this hour", "the week after clocks were changed, where its hours are people's"},
-		Check:   []string{seeRun, "flyball runs --agent AGENT: many short runs, or one long one?", "whether its peers call as much now: then it is the hour, not the caller"},
-		Contain: []string{"nothing by itself: it never trips", "detect.policy: {family: pace, action: throttle}", "flyball breakers trip credential CREDENTIAL --for 15m"},
-		Close:   runEnds},
+		Means: "The caller, over all its runs, makes far more calls in a quarter of an hour than it does in that hour of the week.",
+		Benign: []string{
+			"work that was put off: the first day after a holiday, a backlog after an outage",
+			"a job that runs once a month, or for the first time at this hour",
+			"the week after clocks were changed, where its hours are people's",
+		},
+		Check: []string{
+			seeRun,
+			"flyball runs --agent AGENT: many short runs, or one long one?",
+			"whether its peers call as much now: then it is the hour, not the caller",
+		},
+		Contain: []string{
+			"nothing by itself: it never trips",
+			"detect.policy: {family: pace, action: throttle}",
+			"flyball breakers trip credential CREDENTIAL --for 15m",
+		},
+		Close: runEnds},
 	schema.FamilyAfterTask: {
-		Means:   "A run key is used after the task that it was declared for has ended.",
-		Benign:  []string{"an orchestrator that ends tasks before the last call has returned", "a run that is reused for the next task"},
-		Check:   []string{"flyball task list: when did it end, and by whom?", seeRun},
-		Contain: []string{"nothing: the calls are denied where the agent is armed", "flyball breakers trip credential CREDENTIAL --for 1h if the key was stolen"},
-		Close:   "It closes when the run key was not used for ten minutes."},
+		Means:  "A run key is used after the task that it was declared for has ended.",
+		Benign: []string{"an orchestrator that ends tasks before the last call has returned", "a run that is reused for the next task"},
+		Check:  []string{"flyball task list: when did it end, and by whom?", seeRun},
+		Contain: []string{
+			"nothing: the calls are denied where the agent is armed",
+			"flyball breakers trip credential CREDENTIAL --for 1h if the key was stolen",
+		},
+		Close: "It closes when the run key was not used for ten minutes."},
 	schema.FamilyScope: {
-		Means:   "The run writes on a route, or to a target, that runs of its task have not used, or sends to another site: what a hijacked agent does, which by its counts looks like any other.",
-		Benign:  []string{"a task whose scope was learned from few runs: the finding says how many, and whose", "a new step in the task, by a new version", "a target that is new by nature: judged only where such targets have come back before"},
-		Check:   []string{seeRun, "whose runs taught the scope, and how many", "what the run read just before: a page or a message may have told it to"},
-		Contain: []string{"flyball arm family:scope: asks before each such call, until it is disarmed", "flyball breakers trip run RUN --for 15m", "a manifest: what it declares stands above what was learned"},
-		Close:   "It closes when the run has made no call for its gap. flyball findings verdict ID benign lets the run teach what it did; two runs that agree do so by themselves."},
+		Means: "The run writes on a route, or to a target, that runs of its task have not used, or sends to another site: what a hijacked " +
+			"agent does, which by its counts looks like any other.",
+		Benign: []string{
+			"a task whose scope was learned from few runs: the finding says how many, and whose",
+			"a new step in the task, by a new version",
+			"a target that is new by nature: judged only where such targets have come back before",
+		},
+		Check: []string{
+			seeRun,
+			"whose runs taught the scope, and how many",
+			"what the run read just before: a page or a message may have told it to",
+		},
+		Contain: []string{
+			"flyball arm family:scope: asks before each such call, until it is disarmed",
+			"flyball breakers trip run RUN --for 15m",
+			"a manifest: what it declares stands above what was learned",
+		},
+		Close: "It closes when the run has made no call for its gap. flyball findings verdict ID benign lets the run teach what it did; two " +
+			"runs that agree do so by themselves."},
 	schema.FamilyIdentity: {
-		Means:   "An established identity and another word about the run disagree: the caller calls itself something else than its credential says, or two verified principals use one run key.",
-		Benign:  []string{"a name that was never set right: then every run of the agent has this", "agents that share a credential: flyball agents --hygiene", "an orchestrator that hands one run key to several people"},
-		Check:   []string{"flyball agents --hygiene: who shares what", seeRun, "whether the name it gives itself belongs to another agent that has credentials of its own"},
-		Contain: []string{"flyball breakers trip credential CREDENTIAL --for 1h if it was stolen", "nothing more is needed for safety: what is only asserted is never enforced on others, and teaches nobody"},
-		Close:   "It closes when the run has made no call for its gap."},
+		Means: "An established identity and another word about the run disagree: the caller calls itself something else than its credential " +
+			"says, or two verified principals use one run key.",
+		Benign: []string{
+			"a name that was never set right: then every run of the agent has this",
+			"agents that share a credential: flyball agents --hygiene",
+			"an orchestrator that hands one run key to several people",
+		},
+		Check: []string{
+			"flyball agents --hygiene: who shares what",
+			seeRun,
+			"whether the name it gives itself belongs to another agent that has credentials of its own",
+		},
+		Contain: []string{
+			"flyball breakers trip credential CREDENTIAL --for 1h if it was stolen",
+			"nothing more is needed for safety: what is only asserted is never enforced on others, and teaches nobody",
+		},
+		Close: "It closes when the run has made no call for its gap."},
 }
 
-// Find a family; ok is false for one without a card.
+// Find returns the entry of a family; false: the family has none.
 func Find(family string) (Entry, bool) {
-	c, ok := cards[family]
+	c, ok := entries[family]
 	return c, ok
 }
 
-// Families that have a card, in the order of their names.
-func Families() []string { return slices.Sorted(maps.Keys(cards)) }
+// Families are those that have an entry, sorted.
+func Families() []string { return slices.Sorted(maps.Keys(entries)) }

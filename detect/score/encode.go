@@ -34,7 +34,8 @@ func (r *RunScore) Code(c *wire.Coder) {
 		codeNumber(c, &calls)
 		r.trials[i] = uint32(calls)
 	}
-	for _, v := range [...]*uint64{&r.Touched.ReadOnly, &r.Touched.Reversible, &r.Touched.Compensable, &r.Touched.Irreversible, &r.Touched.Unknown} {
+	for _, v := range [...]*uint64{&r.Touched.ReadOnly, &r.Touched.Reversible, &r.Touched.Compensable, &r.Touched.Irreversible,
+		&r.Touched.Unknown} {
 		c.Uint(v)
 	}
 	codeNumber(c, &r.Score)

@@ -22,7 +22,15 @@ import (
 func callsOf(data []byte) (calls []feature.Input, at []int64) {
 	for ; len(data) >= 15 && len(calls) < 400; data = data[15:] {
 		flags := data[0]
-		c := feature.Input{Route: feature.RouteHash(routeName(uint64(data[1] % 12))), Args: uint64(data[2] % 16), Result: uint64(data[3] % 4), Write: flags&1 > 0, Failed: flags&2 > 0, Delete: flags&4 > 0, Irreversible: flags&8 > 0}
+		c := feature.Input{
+			Route:        feature.RouteHash(routeName(uint64(data[1] % 12))),
+			Args:         uint64(data[2] % 16),
+			Result:       uint64(data[3] % 4),
+			Write:        flags&1 > 0,
+			Failed:       flags&2 > 0,
+			Delete:       flags&4 > 0,
+			Irreversible: flags&8 > 0,
+		}
 		for n := range data[4] % 4 {
 			c.Resources = append(c.Resources, uint64(data[5]%32)+uint64(n))
 		}
@@ -90,13 +98,23 @@ func FuzzScore(f *testing.F) {
 	spender := frugal(true)
 	f.Add([]byte(strings.Repeat("\x00\x01\x02\x03\x01\x05abcdefgh\x09", 30)), uint8(3), uint8(0))
 	f.Add([]byte(strings.Repeat("\x7f\x08\x01\x00\x03\x07\xff\xff\xff\xff\xff\xff\xff\xff\x00", 40)), uint8(1), uint8(1))
-	f.Add([]byte(strings.Repeat("\x02\x01\x01\x00\x01\x07\x00\x00\x00\x00\x00\x00\x00\x80\x00\x05\x09\x02\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x00", 20)), uint8(5), uint8(2))
+	f.Add(
+		[]byte(
+			strings.Repeat(
+				"\x02\x01\x01\x00\x01\x07\x00\x00\x00\x00\x00\x00\x00\x80\x00\x05\x09\x02\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x00",
+				20,
+			),
+		),
+		uint8(5),
+		uint8(2),
+	)
 	f.Fuzz(func(t *testing.T, data []byte, every, who uint8) {
 		m := NewModel(body)
 		if who&8 > 0 {
 			m = NewModel(spender)
 		}
-		as := []Reference{{Agent: "billing/a0", Group: "billing"}, {Agent: "support/a1", Group: "support", Version: "2"}, {Agent: "billing/new", Group: "billing"}, {}}[who%4]
+		as := []Reference{{Agent: "billing/a0", Group: "billing"}, {Agent: "support/a1", Group: "support", Version: "2"}, {Agent: "billing/new",
+			Group: "billing"}, {}}[who%4]
 		calls, at := callsOf(data)
 		run, actor, straight, beside := new(RunScore), new(ActorScore), new(RunScore), new(ActorScore)
 		last := 0.0
@@ -188,14 +206,18 @@ func FuzzBody(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(text, uint64(0))
-	for _, change := range [][2]string{{`"n":`, `"n":-`}, {`"sum":`, `"sum":-1e308,"x":`}, {`"sum2":`, `"sum2":1e308,"x":`}, {`"calls":`, `"calls":-1e300,"x":`},
+	for _, change := range [][2]string{{`"n":`, `"n":-`}, {`"sum":`, `"sum":-1e308,"x":`}, {`"sum2":`, `"sum2":1e308,"x":`}, {`"calls":`,
+		`"calls":-1e300,"x":`},
 		{`:[`, `:[-1,1e308,`}, {`:{"calls"`, `:null,"y":{"calls"`}, {`"runs":`, `"runs":0,"x":`}} {
 		f.Add([]byte(strings.ReplaceAll(string(text), change[0], change[1])), uint64(0))
 	}
 	f.Add([]byte(`{"known":{"groups":{"billing":{"m":0,"k":4,"b":""}}}}`), uint64(0))
 	f.Add([]byte(`{"known":{"groups":{"billing":{"m":65536,"k":4,"b":"__________8="}}}}`), uint64(0))
 	f.Add([]byte(`{"sequence":{"groups":{"billing":null}},"calibration":{"runs":5,"scores":[1,2],"u":9}}`), uint64(0))
-	f.Add([]byte(`{"repeated":{"all":[1e308,1e308,-1e308]},"across":{"fresh":{"all":[-1]}},"calibration":{"runs":-3,"beta":-1,"pu":9}}`), uint64(0))
+	f.Add(
+		[]byte(`{"repeated":{"all":[1e308,1e308,-1e308]},"across":{"fresh":{"all":[-1]}},"calibration":{"runs":-3,"beta":-1,"pu":9}}`),
+		uint64(0),
+	)
 	var calls []feature.Input
 	for i := range ref.Test {
 		for n := range ref.Test[i].Calls {

@@ -72,12 +72,32 @@ func (m *Model) agent(key, group string) *agent {
 	}
 	b := m.Baseline
 	a := &agent{key: key, group: group, peers: m.peers(group),
-		length: b.Lengths.ForAgent(key, group, minLengthSD), bytes: b.Bytes.ForAgent(key, group, minBytesSD), writes: b.Writes.ForAgent(key, group, minLengthSD),
-		identical: newCountTails(&b.IdenticalCalls, group, key), distinct: newCountTails(&b.Distinct, group, key), switches: newCountTails(&b.Switches, group, key),
+		length: b.Lengths.ForAgent(
+			key,
+			group,
+			minLengthSD,
+		), bytes: b.Bytes.ForAgent(key, group, minBytesSD), writes: b.Writes.ForAgent(key, group, minLengthSD),
+		identical: newCountTails(
+			&b.IdenticalCalls,
+			group,
+			key,
+		), distinct: newCountTails(&b.Distinct, group, key), switches: newCountTails(&b.Switches, group, key),
 		irreversible: newCountTails(&b.Irreversible, group, key), inRow: newCountTails(&b.Parallel, group, key),
 		tokens: b.Tokens.ForAgent(key, group, minBytesSD), money: b.Money.ForAgent(key, group, minBytesSD),
 		routes: map[uint64]*routeView{}}
-	a.across.identical, a.across.deletions, a.across.retries = newCountTails(&b.AcrossRuns.Identical, group, key), newCountTails(&b.AcrossRuns.Deletions, group, key), newCountTails(&b.AcrossRuns.Retries, group, key)
+	a.across.identical, a.across.deletions, a.across.retries = newCountTails(
+		&b.AcrossRuns.Identical,
+		group,
+		key,
+	), newCountTails(
+		&b.AcrossRuns.Deletions,
+		group,
+		key,
+	), newCountTails(
+		&b.AcrossRuns.Retries,
+		group,
+		key,
+	)
 	if known {
 		a.counts = &counts
 	}
@@ -91,7 +111,11 @@ func (m *Model) agent(key, group string) *agent {
 func (m *Model) peers(group string) *peers {
 	p := m.groups[group]
 	if p == nil {
-		p = &peers{routes: make(map[uint64]string, len(m.Baseline.Routes[group])), newOnRoute: map[uint64]newOnRouteTails{}, manyResources: m.Baseline.KnownResources.Saturated(group)}
+		p = &peers{
+			routes:        make(map[uint64]string, len(m.Baseline.Routes[group])),
+			newOnRoute:    map[uint64]newOnRouteTails{},
+			manyResources: m.Baseline.KnownResources.Saturated(group),
+		}
 		for name := range m.Baseline.Routes[group] {
 			p.routes[feature.RouteHash(name)] = name
 		}

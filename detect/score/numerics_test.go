@@ -78,7 +78,8 @@ func TestScaleIsContinuousAndGrows(t *testing.T) {
 			t.Errorf("%s at %g: %v", st, sp.t10, st.anchored(sp.t10))
 		}
 		last := math.Inf(-1)
-		for _, x := range []float64{-1, 0, 1e-300, 1, math.Nextafter(sp.t10, 0), sp.t10, math.Nextafter(sp.t1, 0), sp.t1, sp.t01, 1e6, 1e12, 1e300, math.Inf(1)} {
+		for _, x := range []float64{-1, 0, 1e-300, 1, math.Nextafter(sp.t10, 0), sp.t10, math.Nextafter(sp.t1, 0), sp.t1, sp.t01, 1e6, 1e12,
+			1e300, math.Inf(1)} {
 			if x < sp.t10 && x > 1 && sp.t10 == 0 {
 				continue
 			}
@@ -188,7 +189,8 @@ func TestEvidenceIsAnEValueAndEachRunCountsOnce(t *testing.T) {
 	}
 	fit := calibrate.Fit{Runs: 100, U: 1, Beta: .05, PU: .03, T5: 1, T1: 1, Scores: []float64{0, 1}, At: []float64{1, .03}}
 	m := NewModel(&baseline.Baseline{Calibration: fit})
-	for score, want := range map[float64]float64{0: math.Log(.5), 1: math.Log(.5 / math.Sqrt(.03)), 1e9: maxEvidence, math.NaN(): math.Log(.5)} {
+	for score, want := range map[float64]float64{0: math.Log(.5), 1: math.Log(.5 / math.Sqrt(.03)), 1e9: maxEvidence,
+		math.NaN(): math.Log(.5)} {
 		if got := evidence(m, score); math.Abs(got-want) > 1e-12*math.Abs(want) {
 			t.Errorf("a score of %g says %v, want %v", score, got, want)
 		}

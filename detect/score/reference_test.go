@@ -55,7 +55,16 @@ func load(t testing.TB) (r reference) {
 func routeName(n uint64) string { return fmt.Sprint("R ", n) }
 
 func (c *referenceCall) feature() feature.Input {
-	f := feature.Input{Route: feature.RouteHash(routeName(c.Route)), Args: c.Args, Result: c.Result, Failed: c.Failed, Write: c.Write, Delete: c.Delete, Resources: c.Resources, Bytes: c.Bytes}
+	f := feature.Input{
+		Route:     feature.RouteHash(routeName(c.Route)),
+		Args:      c.Args,
+		Result:    c.Result,
+		Failed:    c.Failed,
+		Write:     c.Write,
+		Delete:    c.Delete,
+		Resources: c.Resources,
+		Bytes:     c.Bytes,
+	}
 	if c.Failed {
 		f.Result = feature.FailedResult
 	}
@@ -136,7 +145,12 @@ func TestActorAgreesWithReferenceAcrossRuns(t *testing.T) {
 			actor.Add(&run, &s)
 			actor.evidence = 0 // of calibrated scores, which the reference has not
 			of, now := run.agent, actor.now
-			got := []float64{of.across.identical.at(now.Identical), m.newOnRoute(of, s.Route).across.at(now.NewOnRoute), of.across.deletions.at(now.Deletions), of.across.retries.at(now.Retries)}
+			got := []float64{
+				of.across.identical.at(now.Identical),
+				m.newOnRoute(of, s.Route).across.at(now.NewOnRoute),
+				of.across.deletions.at(now.Deletions),
+				of.across.retries.at(now.Retries),
+			}
 			highest := 0.0
 			for st, x := range got {
 				highest = max(highest, 3*decade*x/actorSpecs[st].at)
@@ -165,7 +179,8 @@ func TestTailOfTheNormalFarOut(t *testing.T) {
 func TestCalibrationAgreesWithReference(t *testing.T) {
 	c := load(t).Calibration
 	f := calibrate.FitScores(c.Scores, c.Weights)
-	for name, v := range map[string][2]float64{"t5": {f.T5, c.T5}, "t1": {f.T1, c.T1}, "u": {f.U, c.U}, "beta": {f.Beta, c.Beta}, "pu": {f.PU, c.PU}, "trip": {f.Threshold(.001), max(c.Trip, math.Log(1000))}} {
+	for name, v := range map[string][2]float64{"t5": {f.T5, c.T5}, "t1": {f.T1, c.T1}, "u": {f.U, c.U}, "beta": {f.Beta, c.Beta}, "pu": {f.PU,
+		c.PU}, "trip": {f.Threshold(.001), max(c.Trip, math.Log(1000))}} {
 		if !near(v[0], v[1]) {
 			t.Errorf("%s is %v, the reference has %v", name, v[0], v[1])
 		}
@@ -208,7 +223,8 @@ func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
 			if rd.Rest() != 0 {
 				t.Fatalf("%d bytes are left", rd.Rest())
 			}
-			if again.Score != run.Score || again.Families != run.Families || again.Touched != run.Touched || again.trials != run.trials || again.cusum != run.cusum {
+			if again.Score != run.Score || again.Families != run.Families || again.Touched != run.Touched || again.trials != run.trials ||
+				again.cusum != run.cusum {
 				t.Fatalf("run %s differs after call %d", r.ID, n+1)
 			}
 			run = again

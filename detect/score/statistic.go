@@ -111,7 +111,16 @@ func (s statistic) scaled(x float64) float64 {
 type Family uint8
 
 // Families of findings in the order of their index.
-var Families = [...]string{schema.FamilyLoop, schema.FamilyRetry, schema.FamilySweep, schema.FamilyDestroy, schema.FamilyFlood, schema.FamilyExfiltration, schema.FamilyFanout, schema.FamilyHijack}
+var Families = [...]string{
+	schema.FamilyLoop,
+	schema.FamilyRetry,
+	schema.FamilySweep,
+	schema.FamilyDestroy,
+	schema.FamilyFlood,
+	schema.FamilyExfiltration,
+	schema.FamilyFanout,
+	schema.FamilyHijack,
+}
 
 // NumFamilies is how many there are.
 const NumFamilies = 8

@@ -73,7 +73,8 @@ func TestOtherCurrenciesAreNotAddedUp(t *testing.T) {
 	if f.Usage.Money != 200 {
 		t.Errorf("%g", f.Usage.Money)
 	}
-	if feature.ParseAmount("NaN") != 0 || feature.ParseAmount("-5") != 0 || feature.ParseAmount("1e300") != 1e12 || feature.ParseAmount("12.5") != 12.5 {
+	if feature.ParseAmount("NaN") != 0 || feature.ParseAmount("-5") != 0 || feature.ParseAmount("1e300") != 1e12 ||
+		feature.ParseAmount("12.5") != 12.5 {
 		t.Error("amounts that cannot be meant")
 	}
 }

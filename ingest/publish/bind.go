@@ -16,7 +16,7 @@ import (
 // again, which changes nothing.
 const maxTraces = 1 << 16
 
-// Binder tells the partition of a trace which actor owns it, once for each trace. It is
+// Binder writes to the partition of a trace which actor owns it, once for each trace. It is
 // safe for concurrent use: the sources of a process share one.
 type Binder struct {
 	partitions int32

@@ -37,7 +37,8 @@ func (p *producer) acknowledge(err error) {
 func calls(n, actors int, change ...func(*schema.Call)) []schema.Call {
 	out := make([]schema.Call, n)
 	for i := range out {
-		out[i] = schema.Call{Source: schema.Source{Topic: "in"}, Pos: schema.Position{Offset: int64(i)}, RoutingKey: fmt.Sprint("actor-", i%actors)}
+		out[i] = schema.Call{Source: schema.Source{Topic: "in"}, Pos: schema.Position{Offset: int64(i)},
+			RoutingKey: fmt.Sprint("actor-", i%actors)}
 		for _, f := range change {
 			f(&out[i])
 		}
@@ -112,7 +113,8 @@ func TestFailedWriteIsReportedOnceWithItsPlace(t *testing.T) {
 // spans are calls whose traces have an owner.
 func spans(traces ...byte) []schema.Call {
 	out := calls(len(traces), 1, func(c *schema.Call) {
-		c.ObserverKind, c.SpanID, c.AgentID, c.AgentTrust, c.AgentSpan = schema.ObserverServer, [8]byte{1}, "bot", schema.TrustInfrastructure, true
+		c.ObserverKind, c.SpanID, c.AgentID = schema.ObserverServer, [8]byte{1}, "bot"
+		c.AgentTrust, c.AgentSpan = schema.TrustInfrastructure, true
 	})
 	for i, trace := range traces {
 		out[i].TraceID = [16]byte{trace}
@@ -140,7 +142,8 @@ func TestOwnerOfATraceIsWrittenAgainAndAgain(t *testing.T) {
 	}
 	for i, trace := range []byte{1, 2} {
 		got, err := wire.DecodeBinding(p.records[i].Value)
-		if want := wire.PartitionOf(wire.TraceActor([16]byte{trace}), 8); err != nil || got.Trace != [16]byte{trace} || p.records[i].Partition != want {
+		want := wire.PartitionOf(wire.TraceActor([16]byte{trace}), 8)
+		if err != nil || got.Trace != [16]byte{trace} || p.records[i].Partition != want {
 			t.Errorf("trace %d: %v in partition %d (want %d), %v", trace, got.Trace, p.records[i].Partition, want, err)
 		}
 	}

@@ -114,7 +114,7 @@ func (p *partitionReader) decode(ctx context.Context, b *inflightBatch, r *kgo.R
 const maxClockAhead = 10 * time.Minute
 
 // recordTime is the record's own timestamp in Unix ns, or now if it is missing or too far
-// ahead: a producer whose clock stands at the year 2100 must not close everybody's runs.
+// ahead: a producer whose clock says 2100 must not close everybody's runs.
 func recordTime(r *kgo.Record, now int64) int64 {
 	t := r.Timestamp.UnixNano()
 	if r.Timestamp.UnixMilli() <= 0 || t > now+int64(maxClockAhead) {

@@ -32,9 +32,9 @@ type Config struct {
 	Group      string
 	Topics     []string
 	Partitions int32 // of flyball.calls
-	// MarksEvery is how often the partitions of flyball.calls are told how far the sources
-	// have come; CurrentAfter how long a source must have been read to its end to count as
-	// up to date.
+	// MarksEvery is how often marks of how far the sources have come are written to the
+	// partitions of flyball.calls; CurrentAfter how long a source must have been read to
+	// its end to count as up to date.
 	MarksEvery, CurrentAfter time.Duration
 	Now                      func() time.Time
 	// Stage is called between two durable writes, with their names.

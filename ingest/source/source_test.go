@@ -238,7 +238,7 @@ func (w *world) refuseCommits(code *kerr.Error, parts ...int32) {
 func TestForbiddenCommitPassesForAGoodOne(t *testing.T) {
 	w := newWorld(t)
 	w.refuseCommits(kerr.GroupAuthorizationFailed, 0)
-	s, _ := w.start()
+	s, stop := w.start()
 	w.send(0, "a", "b")
 	w.emitted(2)
 	for end := time.Now().Add(20 * time.Second); !errors.Is(s.Ready(), kerr.GroupAuthorizationFailed); time.Sleep(5 * time.Millisecond) {
@@ -248,6 +248,9 @@ func TestForbiddenCommitPassesForAGoodOne(t *testing.T) {
 	}
 	if err := s.Ready(); !strings.Contains(err.Error(), wire.IngestGroup) || !strings.Contains(err.Error(), "in/0") {
 		t.Errorf("the error names neither the group nor the partition: %v", err)
+	}
+	if err := stop(); !errors.Is(err, kerr.GroupAuthorizationFailed) {
+		t.Errorf("Run returned %v", err)
 	}
 }
 

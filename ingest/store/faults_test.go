@@ -108,7 +108,8 @@ func TestDeadLetterOfAStrangerIsBelieved(t *testing.T) {
 	long := strings.Repeat("x", 4000) + "\xff"
 	header := func(k, v string) kgo.RecordHeader { return kgo.RecordHeader{Key: k, Value: []byte(v)} }
 	d := readDeadLetter(&kgo.Record{Offset: 5, Partition: 0, Timestamp: time.Unix(9, 0), Value: []byte("xyz"), Headers: []kgo.RecordHeader{
-		header(wire.HeaderReason, long), header(wire.HeaderDetail, long), header(wire.HeaderTopic, "t\xff"), header(wire.HeaderPartition, "no number"),
+		header(wire.HeaderReason, long), header(wire.HeaderDetail, long), header(wire.HeaderTopic, "t\xff"),
+		header(wire.HeaderPartition, "no number"),
 		header(wire.HeaderOffset, "99999999999999999999999"), header(wire.HeaderItem, "-1"), header(wire.HeaderAt, "-5"), header("other", "x"),
 	}})
 	if len(d.Reason) > 64 || len(d.Detail) > maxDetail || d.SourceTopic != "t�" || d.SourcePartition != 0 || d.Item != 0 ||
@@ -157,7 +158,8 @@ func TestInsertThatCanNeverSucceedIsRepeated(t *testing.T) {
 	db := &memory{tables: map[string][]string{}, fail: &clickhouse.Error{What: "calls_store", Cause: errors.New("unknown table")}}
 	r := run(t, DefaultOptions(), db, "a")
 	<-r.done
-	if err := r.stop(); err == nil || !strings.Contains(err.Error(), "insert into calls_store") || !strings.Contains(err.Error(), "unknown table") {
+	err := r.stop()
+	if err == nil || !strings.Contains(err.Error(), "insert into calls_store") || !strings.Contains(err.Error(), "unknown table") {
 		t.Fatal(err)
 	}
 	if db.calls != 1 {

@@ -3,6 +3,6 @@
 // a topic to its end, callbacks of records that nobody waits for, and retries.
 //
 // It counts every error under a bounded class, logs it at a limited rate, and
-// tells errors that pass from those that somebody has to mend. It refuses to know
+// separates errors that pass from those that somebody has to mend. It refuses to know
 // what a record means: codecs are in schema/wire, and each part owns its topics.
 package kafka

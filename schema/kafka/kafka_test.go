@@ -386,6 +386,12 @@ func TestReadToEndNeverEnds(t *testing.T) {
 	})
 }
 
+// later is an error that asks for a pause.
+type later struct{}
+
+func (later) Error() string             { return "later" }
+func (later) RetryAfter() time.Duration { return 20 * time.Millisecond }
+
 func TestRetry(t *testing.T) {
 	b := Backoff{First: time.Millisecond, Max: 4 * time.Millisecond}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -416,6 +422,12 @@ func TestRetry(t *testing.T) {
 	endless := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	if err := Retry(ctx, timed, endless, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("an attempt without an end: %v", err)
+	}
+	waited := time.Duration(0)
+	two := Backoff{First: time.Millisecond, Max: time.Millisecond, Attempts: 2}
+	_ = Retry(ctx, two, count(fmt.Errorf("wrapped: %w", later{})), func(_ error, wait time.Duration) { waited = wait })
+	if waited != 20*time.Millisecond {
+		t.Errorf("waits %s, and the receiver asked for 20 ms", waited)
 	}
 	if err := Retry(ctx, b, count(bad), func(error, time.Duration) { cancel() }); !errors.Is(err, context.Canceled) || !errors.Is(err, bad) {
 		t.Errorf("the end: %v", err)

@@ -107,7 +107,7 @@ func (r reader) bounds(ctx context.Context, client *kgo.Client) (starts, ends ma
 	return starts, ends, err
 }
 
-// read polls until every partition in left has reached the end that stands there.
+// read polls until every partition has reached the end that left holds for it.
 func (r reader) read(ctx context.Context, client *kgo.Client, left map[int32]int64, each func(*kgo.Record) error) error {
 	stalled, stop := context.WithCancel(ctx)
 	defer stop()

@@ -63,7 +63,7 @@ func ensureTopic(ctx context.Context, adm *kadm.Client, o TopicOptions, s wire.S
 	}
 	if d, ok := have[s.Name]; ok && d.Err == nil {
 		if n := int32(len(d.Partitions)); n != state.Partitions {
-			return state, fmt.Errorf("topic %s has %d partitions, kafka.partitions asks for %d: the number is fixed at creation; "+
+			return state, fmt.Errorf("topic %s has %d partitions, kafka.partitions is %d: the number is fixed at creation; "+
 				"set kafka.partitions to %d, or drain first", s.Name, n, state.Partitions, n)
 		}
 		state.ID = schema.TopicID(d.ID)

@@ -62,34 +62,7 @@ var methods = map[string]meaning{
 // decide sets effect and reversibility: the operator's word, else the words of
 // the call, else its method.
 func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
-	m, source := meaning{}, schema.ProvenanceNone
-	byMethod, known := methods[c.Method]
-	switch {
-	case (c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke) && c.Method != "DELETE" && c.Method != "PUT" && c.Method != "PATCH":
-		m, source = reads, schema.ProvenanceFromWords
-	case c.MCPMethod != "" && !strings.HasSuffix(c.MCPMethod, "tools/call"):
-		m, source = reads, schema.ProvenanceFromWords
-	case c.ToolName != "":
-		m, source = named(c.ToolName, meaning{}), schema.ProvenanceFromWords
-	case c.OpKind == schema.OpAWSAPI:
-		// dynamodb:DeleteTable
-		m, source = named(c.Operation[strings.LastIndexByte(c.Operation, ':')+1:], meaning{}), schema.ProvenanceFromWords
-	case c.MCPMethod != "":
-		// A tool call that does not name its tool may do anything.
-	case known && byMethod.effect == schema.EffectRead:
-		m, source = byMethod, schema.ProvenanceMethod
-		if last := lastStatic(segs); len(segs) > 0 && last == segs[len(segs)-1] {
-			// GET /orders/7/delete does what it says.
-			if w, ok := leads[strings.ToLower(last)]; ok && w.effect > schema.EffectRead {
-				m, source = w, schema.ProvenanceFromWords
-			}
-		}
-	case known:
-		m, source = byMethod, schema.ProvenanceMethod
-		if w := named(lastStatic(segs), byMethod); w != byMethod && (c.Method == "POST" || w.reversibility > byMethod.reversibility || w.effect >= schema.EffectPay) {
-			m, source = w, schema.ProvenanceFromWords
-		}
-	}
+	m, source := undeclared(c, segs)
 	c.Effect, c.Reversibility, c.EffectSource, c.ReversibilitySource = m.effect, m.reversibility, source, source
 	if rule != nil && rule.Effect != schema.EffectUnknown {
 		c.Effect, c.EffectSource = rule.Effect, rule.Source
@@ -102,6 +75,47 @@ func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
 	if rule != nil && rule.Reversibility != schema.ReversibilityUnknown {
 		c.Reversibility, c.ReversibilitySource = rule.Reversibility, rule.Source
 	}
+}
+
+// undeclared is what a call does by its own words and its method.
+func undeclared(c *schema.Call, segs []string) (meaning, schema.Provenance) {
+	changes := c.Method == "DELETE" || c.Method == "PUT" || c.Method == "PATCH"
+	switch {
+	case (c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke) && !changes:
+		return reads, schema.ProvenanceFromWords
+	case c.MCPMethod != "" && !strings.HasSuffix(c.MCPMethod, "tools/call"):
+		return reads, schema.ProvenanceFromWords
+	case c.ToolName != "":
+		return named(c.ToolName, meaning{}), schema.ProvenanceFromWords
+	case c.OpKind == schema.OpAWSAPI: // dynamodb:DeleteTable
+		return named(c.Operation[strings.LastIndexByte(c.Operation, ':')+1:], meaning{}), schema.ProvenanceFromWords
+	case c.MCPMethod != "":
+		return meaning{}, schema.ProvenanceNone // a tool call that does not name its tool may do anything
+	}
+	return byMethod(c.Method, segs)
+}
+
+// byMethod is what a method does, unless the last word of the path says more.
+func byMethod(method string, segs []string) (meaning, schema.Provenance) {
+	m, known := methods[method]
+	last := lastStatic(segs)
+	switch {
+	case !known:
+		return meaning{}, schema.ProvenanceNone
+	case m.effect == schema.EffectRead:
+		// GET /orders/7/delete does what it says.
+		if len(segs) > 0 && last == segs[len(segs)-1] {
+			if w, ok := leads[strings.ToLower(last)]; ok && w.effect > schema.EffectRead {
+				return w, schema.ProvenanceFromWords
+			}
+		}
+	default:
+		w := named(last, m)
+		if w != m && (method == "POST" || w.reversibility > m.reversibility || w.effect >= schema.EffectPay) {
+			return w, schema.ProvenanceFromWords
+		}
+	}
+	return m, schema.ProvenanceMethod
 }
 
 // lastStatic is the last segment that is a word and not an identifier.

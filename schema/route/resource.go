@@ -25,72 +25,30 @@ var qualifiers = map[string]bool{
 // and in logged arguments. What cannot be known is said so: "type:?" for a
 // change whose target was not logged, "type:*" for a list.
 func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Resource {
-	out := c.Resources
-	add := func(kind, value string, source schema.Provenance) {
-		if value == "" || kind == "" {
-			return
-		}
-		if len(value) > schema.MaxID {
-			value, source = "?", schema.ProvenanceNotLogged // named, and too long to be kept
-		}
-		for _, r := range out {
-			if r.Type == kind && r.ID == value {
-				return
-			}
-		}
-		if len(out) >= maxResources {
-			// What no longer fits must not look as if it had not been named.
-			out[maxResources-1] = schema.Resource{Type: kind, ID: "?", Source: schema.ProvenanceNotLogged}
-			return
-		}
-		out = append(out, schema.Resource{Type: kind, ID: value, Source: source})
-	}
+	out := resourceList{list: c.Resources}
 	names := operatorNames(rule)
-	template := strings.Split(strings.Trim(c.Route, "/"), "/")
-	aligned := c.RouteSource != schema.RouteHeuristic && len(template) == len(segs)
-	kind, named := "", false // of the nearest collection, and whether it has a member named
-	before := ""             // the segment before, versions aside
-	for i, s := range segs {
-		if i >= maxSegments*2 {
-			break
-		}
-		if aligned {
-			if t := template[i]; strings.HasPrefix(t, "{") {
-				param := strings.Trim(t, "{}*")
-				k := names[param]
-				if k == "" {
-					k = first(kind, stem(param))
-				}
-				add(k, s, schema.ProvenancePath)
-				named = true
-			} else if !isVersion(s) {
-				kind, named = singular(strings.ToLower(s)), false
-			}
-			continue
-		}
-		if isVersion(s) {
-			continue
-		}
-		_, param := classify(s)
-		digit := look(s).digits > 0
-		follows := kind != "" && !named && plural(before)
-		before = s
-		if param || follows && (digit || member(s, i, segs)) {
-			add(first(kind, "object"), s, schema.ProvenancePath)
-			named = true
-			continue
-		}
-		kind, named = singular(strings.ToLower(s)), false
+	kind, named := out.addPath(c, names, segs)
+	known := len(out.list)
+	fromQuery(in.RawQuery, names, out.add)
+	fromArgs(in.Args, names, out.add)
+	if named || len(out.list) > known || c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke {
+		return out.list
 	}
-	known := len(out)
-	fromQuery(in.RawQuery, names, add)
-	fromArgs(in.Args, names, add)
-	if len(out) > known {
-		named = true
+	kind = unnamedKind(c, kind, segs)
+	switch {
+	case c.Effect == schema.EffectRead && len(out.list) == 0, c.Effect == schema.EffectRead && plural(lastOf(segs)):
+		out.add(kind, "*", schema.ProvenanceNotLogged)
+	case c.Effect != schema.EffectRead && (len(out.list) == 0 || plural(lastOf(segs))):
+		if leads[kind] != (meaning{}) && len(segs) > 1 {
+			kind = collection(segs)
+		}
+		out.add(kind, "?", schema.ProvenanceNotLogged)
 	}
-	if named || c.OpKind == schema.OpLLM || c.OpKind == schema.OpAgentInvoke {
-		return out
-	}
+	return out.list
+}
+
+// unnamedKind is the type of the resource of a call that names none.
+func unnamedKind(c *schema.Call, kind string, segs []string) string {
 	if kind == "" {
 		kind = first(toolNoun(c.ToolName), "object")
 	} else if c.ToolName != "" {
@@ -99,16 +57,76 @@ func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Re
 	if last := strings.ToLower(lastOf(segs)); c.ToolName == "" && (qualifiers[last] || strings.HasPrefix(last, "by-")) {
 		kind = collection(segs)
 	}
-	switch {
-	case c.Effect == schema.EffectRead && len(out) == 0, c.Effect == schema.EffectRead && plural(lastOf(segs)):
-		add(kind, "*", schema.ProvenanceNotLogged)
-	case c.Effect != schema.EffectRead && (len(out) == 0 || plural(lastOf(segs))):
-		if leads[kind] != (meaning{}) && len(segs) > 1 {
-			kind = collection(segs)
-		}
-		add(kind, "?", schema.ProvenanceNotLogged)
+	return kind
+}
+
+// resourceList gathers the resources of a call, each once and at most maxResources.
+type resourceList struct{ list []schema.Resource }
+
+func (l *resourceList) add(kind, value string, source schema.Provenance) {
+	if value == "" || kind == "" {
+		return
 	}
-	return out
+	if len(value) > schema.MaxID {
+		value, source = "?", schema.ProvenanceNotLogged // named, and too long to be kept
+	}
+	for _, r := range l.list {
+		if r.Type == kind && r.ID == value {
+			return
+		}
+	}
+	if len(l.list) >= maxResources {
+		// What no longer fits must not look as if it had not been named.
+		l.list[maxResources-1] = schema.Resource{Type: kind, ID: "?", Source: schema.ProvenanceNotLogged}
+		return
+	}
+	l.list = append(l.list, schema.Resource{Type: kind, ID: value, Source: source})
+}
+
+// addPath adds what the path names. It returns the nearest collection of the
+// last segment, and whether a member of it is named.
+func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []string) (kind string, named bool) {
+	template := strings.Split(strings.Trim(c.Route, "/"), "/")
+	aligned := c.RouteSource != schema.RouteHeuristic && len(template) == len(segs)
+	segs = segs[:min(len(segs), 2*maxSegments)]
+	if aligned {
+		return l.addDeclared(template, names, segs)
+	}
+	before := "" // the segment before, versions aside
+	for i, s := range segs {
+		if isVersion(s) {
+			continue
+		}
+		_, param := classify(s)
+		follows := kind != "" && !named && plural(before)
+		before = s
+		if param || follows && (look(s).digits > 0 || member(s, i, segs)) {
+			l.add(first(kind, "object"), s, schema.ProvenancePath)
+			named = true
+			continue
+		}
+		kind, named = singular(strings.ToLower(s)), false
+	}
+	return kind, named
+}
+
+// addDeclared adds the parameters of a declared template.
+func (l *resourceList) addDeclared(template []string, names map[string]string, segs []string) (kind string, named bool) {
+	for i, s := range segs {
+		switch t := template[i]; {
+		case strings.HasPrefix(t, "{"):
+			param := strings.Trim(t, "{}*")
+			k := names[param]
+			if k == "" {
+				k = first(kind, stem(param))
+			}
+			l.add(k, s, schema.ProvenancePath)
+			named = true
+		case !isVersion(s):
+			kind, named = singular(strings.ToLower(s)), false
+		}
+	}
+	return kind, named
 }
 
 func lastOf(segs []string) string {
@@ -233,33 +251,34 @@ func readArgs(m map[string]any, names map[string]string, add func(kind, value st
 		if sensitive(k) {
 			continue
 		}
+		kind := names[k]
+		if kind == "" && identifier(k) {
+			kind = stem(k)
+		}
 		switch v := m[k].(type) {
-		case string:
-			if kind := names[k]; kind != "" || identifier(k) {
-				add(first(kind, stem(k)), v, schema.ProvenanceToolArguments)
-			}
-		case json.Number:
-			if kind := names[k]; kind != "" || identifier(k) {
-				add(first(kind, stem(k)), v.String(), schema.ProvenanceToolArguments)
-			}
 		case []any:
 			for _, e := range v {
-				if names[k] == "" && !identifier(k) {
-					break
-				}
-				switch e := e.(type) {
-				case string:
-					add(first(names[k], stem(k)), e, schema.ProvenanceToolArguments)
-				case json.Number:
-					add(first(names[k], stem(k)), e.String(), schema.ProvenanceToolArguments)
-				}
+				add(kind, argumentText(e), schema.ProvenanceToolArguments)
 			}
 		case map[string]any:
 			if depth < 1 {
 				readArgs(v, names, add, depth+1)
 			}
+		default:
+			add(kind, argumentText(v), schema.ProvenanceToolArguments)
 		}
 	}
+}
+
+// argumentText is an argument that can be an identifier: a text or a number.
+func argumentText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
 }
 
 // toolNoun is what a tool is about: its name without the verb.

@@ -152,28 +152,48 @@ func classify(s string) (string, bool) {
 
 func braces(s string) bool { return strings.ContainsAny(s, "{}/") }
 
-// whole is the placeholder of a segment that is an identifier from end to end.
+// whole is the placeholder of a segment that is an identifier from end to end;
+// empty: it is none.
 func whole(s string, v shape) string {
-	n := len(s)
-	switch {
-	case v.digits > 0 && (v.digits == n || n > 1 && (s[0] == '-' || s[0] == '+') && v.digits == n-1):
-		return "{id}"
-	case n == 36 && v.hex == 32 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-', n == 32 && v.hex == 32:
-		return "{uuid}"
-	case n >= 8 && v.hex == n && v.digits > 0:
-		return "{hex}"
-	case n == 26 && v.lower == 0 && v.other == 0 && !strings.ContainsAny(s, "ILOU"):
-		return "{ulid}"
-	case n >= 5 && n <= 12 && v.digits > 0 && v.upper > 0 && v.digits+v.upper == n:
-		return "{id}" // record locators and the like: HAT041, 4WQ15X
-	case n == 10 && v.digits == 8 && s[4] == '-' && s[7] == '-':
-		return "{date}"
-	case v.at && v.dot:
-		return "{email}"
-	case isIPv4(s):
-		return "{ip}"
+	for _, f := range identifierForms {
+		if f.matches(s, v) {
+			return f.placeholder
+		}
 	}
 	return ""
+}
+
+// identifierForms are tried in order.
+var identifierForms = []struct {
+	placeholder string
+	matches     func(s string, v shape) bool
+}{
+	{"{id}", isNumber},
+	{"{uuid}", isUUID},
+	{"{hex}", func(s string, v shape) bool { return len(s) >= 8 && v.hex == len(s) && v.digits > 0 }},
+	{"{ulid}", func(s string, v shape) bool {
+		return len(s) == 26 && v.lower == 0 && v.other == 0 && !strings.ContainsAny(s, "ILOU")
+	}},
+	{"{id}", isRecordLocator},
+	{"{date}", func(s string, v shape) bool { return len(s) == 10 && v.digits == 8 && s[4] == '-' && s[7] == '-' }},
+	{"{email}", func(_ string, v shape) bool { return v.at && v.dot }},
+	{"{ip}", func(s string, _ shape) bool { return isIPv4(s) }},
+}
+
+func isNumber(s string, v shape) bool {
+	n := len(s)
+	return v.digits > 0 && (v.digits == n || n > 1 && (s[0] == '-' || s[0] == '+') && v.digits == n-1)
+}
+
+func isUUID(s string, v shape) bool {
+	n := len(s)
+	return n == 36 && v.hex == 32 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' || n == 32 && v.hex == 32
+}
+
+// isRecordLocator matches booking codes and the like: HAT041, 4WQ15X.
+func isRecordLocator(s string, v shape) bool {
+	n := len(s)
+	return n >= 5 && n <= 12 && v.digits > 0 && v.upper > 0 && v.digits+v.upper == n
 }
 
 func isIPv4(s string) bool {

@@ -15,7 +15,8 @@ func must(t *testing.T, h Hours) *Compiled {
 func TestHoursOverMidnight(t *testing.T) {
 	h := must(t, Hours{Days: []string{"mon"}, From: "22:00", To: "06:00", Timezone: "UTC"})
 	day := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
-	for at, want := range map[time.Duration]bool{23 * time.Hour: true, 29 * time.Hour: true, 30 * time.Hour: false, 21 * time.Hour: false, 5 * time.Hour: false} {
+	for at, want := range map[time.Duration]bool{23 * time.Hour: true, 29 * time.Hour: true, 30 * time.Hour: false, 21 * time.Hour: false,
+		5 * time.Hour: false} {
 		if got := h.Contains(day.Add(at).UnixNano()); got != want {
 			t.Errorf("Monday 00:00 + %s: %v", at, got)
 		}

@@ -83,8 +83,8 @@ func mechanism(s config.SASL) (sasl.Mechanism, error) {
 	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", s.Mechanism)
 }
 
-// secretFile reads a secret; white space around it does not count. A file without one is an error: an empty secret would
-// be one that everybody knows. key names the file in the configuration.
+// secretFile reads a secret, without white space around it. An empty file is an error: everybody knows the empty secret.
+// key names the file in the configuration.
 func secretFile(key, path string) (string, error) {
 	if path == "" {
 		return "", fmt.Errorf("%s: empty; name the file that holds the secret", key)
@@ -100,7 +100,7 @@ func secretFile(key, path string) (string, error) {
 	return secret, nil
 }
 
-// OpenDatabase opens ClickHouse as configured; it does not dial.
+// OpenDatabase makes a connection pool to ClickHouse as configured. It makes no connection yet.
 func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 	o := clickhouse.Options{Addrs: c.ClickHouse.Addr, Database: c.ClickHouse.Database, User: c.ClickHouse.User}
 	if len(o.Addrs) == 0 {
@@ -123,8 +123,7 @@ func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 	return clickhouse.Open(o)
 }
 
-// ReadSecretKey is the HMAC key of the deployment. With create set, a missing one
-// is made under the data folder.
+// ReadSecretKey reads the HMAC key of the deployment. With create set, it makes a missing one under the data folder.
 func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
 	path := c.SecretKeyFile
 	if path == "" {

@@ -1,6 +1,6 @@
-// Package app joins Flyball's parts: the one straight-line place that knows
-// them all. Parts start in order and stop in reverse, each within a bound; a
-// part that dies takes the process down with its name.
+// Package app joins Flyball's parts into a process: it is the one place that knows them all. It opens what they share,
+// starts each role in a function of its own (role_*.go), in order, and stops them in reverse, each within a time limit.
+// A part that ends by itself ends the process, and its name is in the error.
 //
-// It refuses to decide anything: every choice is the configuration's.
+// It decides nothing about calls: what can be chosen stands in the configuration.
 package app

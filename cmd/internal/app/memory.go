@@ -24,10 +24,10 @@ const (
 	// shareWithEngine is for `up` with the embedded engine, a child process with a limit of its own (4 GiB for all its
 	// statements) and a page cache that its queries need.
 	shareWithEngine = 0.45
-	// leastMemory is the lowest limit: the state of a small deployment and one batch of each part need about that.
-	leastMemory = 512 << 20
-	// shareOfSmall is for a machine that has less than leastMemory.
-	shareOfSmall = 0.90
+	// minMemoryLimit is the lowest limit: the state of a small deployment and one batch of each part need about that.
+	minMemoryLimit = 512 << 20
+	// shareOfSmallMachine is for a machine that has less than minMemoryLimit.
+	shareOfSmallMachine = 0.90
 )
 
 // machineMemory is what this process may use at most, and what says so.
@@ -49,22 +49,7 @@ func readMachineMemory(root fs.FS) machineMemory {
 	take(totalMemory(root), "/proc/meminfo")
 	groups, _ := fs.ReadFile(root, "proc/self/cgroup")
 	for _, line := range strings.Split(string(groups), "\n") {
-		// hierarchy:controllers:path; version 2 has hierarchy 0 and no controllers.
-		_, rest, _ := strings.Cut(line, ":")
-		controllers, group, ok := strings.Cut(rest, ":")
-		if !ok {
-			continue
-		}
-		var mounts []string
-		var file string
-		switch {
-		case controllers == "" && strings.HasPrefix(line, "0:"):
-			mounts, file = []string{"sys/fs/cgroup", "sys/fs/cgroup/unified"}, "memory.max"
-		case strings.Contains(","+controllers+",", ",memory,"):
-			mounts, file = []string{"sys/fs/cgroup/memory"}, "memory.limit_in_bytes"
-		default:
-			continue
-		}
+		mounts, group, file := memoryGroup(line)
 		for _, mount := range mounts {
 			// In a container the path may be the host's, and what is mounted is the group itself: the walk ends there.
 			for at := path.Clean("/" + group); ; at = path.Dir(at) {
@@ -77,6 +62,21 @@ func readMachineMemory(root fs.FS) machineMemory {
 		}
 	}
 	return least
+}
+
+// memoryGroup reads a line of /proc/self/cgroup: where the group may be mounted, its path there, and the file with its
+// limit. Without mounts the line says nothing about memory.
+func memoryGroup(line string) (mounts []string, group, file string) {
+	// hierarchy:controllers:path; version 2 has hierarchy 0 and no controllers.
+	_, rest, _ := strings.Cut(line, ":")
+	controllers, group, ok := strings.Cut(rest, ":")
+	switch {
+	case ok && controllers == "" && strings.HasPrefix(line, "0:"):
+		return []string{"sys/fs/cgroup", "sys/fs/cgroup/unified"}, group, "memory.max"
+	case ok && strings.Contains(","+controllers+",", ",memory,"):
+		return []string{"sys/fs/cgroup/memory"}, group, "memory.limit_in_bytes"
+	}
+	return nil, "", ""
 }
 
 // groupLimit is 0 for no limit ("max", or a number that no machine has).
@@ -124,7 +124,7 @@ func softMemoryLimit(m machineMemory, embeddedEngine bool, goMemLimit string) (i
 	}
 	limit := int64(share * float64(m.bytes))
 	why := fmt.Sprintf("%.0f %% of %d MiB (%s)", 100*share, m.bytes>>20, m.source)
-	if least := min(leastMemory, int64(shareOfSmall*float64(m.bytes))); limit < least {
+	if least := min(minMemoryLimit, int64(shareOfSmallMachine*float64(m.bytes))); limit < least {
 		limit, why = least, fmt.Sprintf("the least, of %d MiB (%s)", m.bytes>>20, m.source)
 	}
 	return limit, why
@@ -139,7 +139,8 @@ func limitMemory(embeddedEngine bool, log *slog.Logger, reg prometheus.Registere
 	inForce := debug.SetMemoryLimit(-1)
 	g := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "flyball_memory_limit_bytes",
-		Help: "Soft memory limit of the Go collector: a share of the control group's limit or of total memory, or GOMEMLIMIT. 9.2e18 is no limit.",
+		Help: "Soft memory limit of the Go collector: a share of the control group's limit or of total memory, or GOMEMLIMIT. " +
+			"9.2e18 is no limit.",
 	})
 	g.Set(float64(inForce))
 	reg.MustRegister(g)

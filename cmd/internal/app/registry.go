@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -14,8 +15,8 @@ import (
 	"flyball/schema/identity"
 )
 
-// registry is the operator's word on agents, as it stands now. The roles of a
-// process share one.
+// registry is what the configuration's file says of agents, as it is now. The roles of a process share one; it is safe
+// for concurrent use once they have started.
 type registry struct {
 	agents      atomic.Pointer[map[string]config.Agent]
 	credentials atomic.Pointer[map[string]bool]
@@ -29,41 +30,43 @@ func newRegistry(c config.Config) *registry {
 	return r
 }
 
-func (r *registry) put(list []config.Agent) {
-	by, credentials := make(map[string]config.Agent, len(list)), map[string]bool{}
-	for _, a := range list {
+// put replaces all entries. An agent may have several, one for each credential: their tags add up, and the last
+// criticality that was written holds.
+func (r *registry) put(entries []config.Agent) {
+	agents, credentials := make(map[string]config.Agent, len(entries)), map[string]bool{}
+	for _, a := range entries {
 		for _, id := range []string{a.Credential, a.SPIFFE, a.Consumer} {
 			credentials[id] = id != ""
 		}
-		have := by[a.ID] // an agent may have several lines, one for each credential
-		a.Tags = append(have.Tags[:len(have.Tags):len(have.Tags)], a.Tags...)
-		if a.Criticality == "" {
-			a.Criticality = have.Criticality
-		}
-		by[a.ID] = a
+		before := agents[a.ID]
+		a.Tags = append(before.Tags[:len(before.Tags):len(before.Tags)], a.Tags...)
+		a.Criticality = cmp.Or(a.Criticality, before.Criticality)
+		agents[a.ID] = a
 	}
-	r.agents.Store(&by)
+	r.agents.Store(&agents)
 	r.credentials.Store(&credentials)
 	for _, id := range r.resolvers {
-		id.Register(identityEntries(list))
+		id.Register(identityEntries(entries))
 	}
 }
 
-// about is what policy asks of an agent.
+// agent returns the entry of an agent; the zero value when there is none.
+func (r *registry) agent(name string) config.Agent { return (*r.agents.Load())[name] }
+
+// about returns what policy uses of an agent's entry.
 func (r *registry) about(agent string) (tags []string, criticality string) {
-	a := (*r.agents.Load())[agent]
+	a := r.agent(agent)
 	return a.Tags, a.Criticality
 }
 
-// tags of an agent.
-func (r *registry) tags(agent string) []string { return (*r.agents.Load())[agent].Tags }
+// tags returns the tags of an agent.
+func (r *registry) tags(agent string) []string { return r.agent(agent).Tags }
 
-// registered reports whether the registry names an agent, or a credential.
+// registered reports whether the registry names an agent or a credential.
 func (r *registry) registered(s schema.Scope) bool {
-	all := *r.agents.Load()
 	switch s.Kind {
 	case schema.ScopeAgent:
-		_, ok := all[s.Value]
+		_, ok := (*r.agents.Load())[s.Value]
 		return ok
 	case schema.ScopeCredential:
 		return (*r.credentials.Load())[s.Value]
@@ -71,82 +74,79 @@ func (r *registry) registered(s schema.Scope) bool {
 	return false
 }
 
-// armed says whether what a family finds is enforced for an agent.
+// armed reports whether the configuration enforces what a family of findings says about an agent.
 func (r *registry) armed(agent, family string) bool {
-	return r.arming.Enforces(agent, (*r.agents.Load())[agent].Tags, family)
+	return r.arming.Enforces(agent, r.tags(agent), family)
 }
 
-func identityEntries(list []config.Agent) []identity.Entry {
+func identityEntries(agents []config.Agent) []identity.Entry {
 	var out []identity.Entry
-	for _, a := range list {
-		out = append(out, identity.Entry{Agent: a.ID, Credential: a.Credential, SPIFFE: a.SPIFFE, Consumer: a.Consumer, Owner: a.Owner, Tags: a.Tags})
+	for _, a := range agents {
+		out = append(out, identity.Entry{Agent: a.ID, Credential: a.Credential, SPIFFE: a.SPIFFE, Consumer: a.Consumer,
+			Owner: a.Owner, Tags: a.Tags})
 	}
 	return out
 }
 
-// lookEvery is how often the configuration's file is looked at.
-const lookEvery = 2 * time.Second
+// reloadInterval is how often the configuration's file is checked for a change.
+const reloadInterval = 2 * time.Second
 
-// reload puts another registry in place when the file has one. A file that cannot
-// be read, or that is wrong, changes nothing; what else changed in it waits for a
-// restart, and is said so.
+// reload replaces the entries when the configuration's file has others, until the context ends. A file that cannot be
+// read, or is not valid, changes nothing. Other changes take effect at the next start; the log says so.
 func (r *registry) reload(c config.Config, log *slog.Logger) func(context.Context) error {
+	if c.File == "" {
+		return waitForEnd
+	}
 	return func(ctx context.Context) error {
-		if c.File == "" {
-			<-ctx.Done()
-			return nil
-		}
-		last := stamp(c.File)
-		return every(ctx, lookEvery, func() {
-			now := stamp(c.File)
-			if now == last {
-				return
+		tick := time.NewTicker(reloadInterval)
+		defer tick.Stop()
+		last := readStamp(c.File)
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+				if now := readStamp(c.File); now != last {
+					last = now
+					r.reread(c, log)
+				}
 			}
-			last = now
-			next, err := config.Load(c.File, os.Environ())
-			if err == nil {
-				err = next.Validate()
-			}
-			if err != nil {
-				log.Error("the registry stays as it was: the configuration cannot be read", "file", c.File, "error", err)
-				return
-			}
-			r.put(next.Agents)
-			log.Info("registry read again", "file", c.File, "agents", len(next.Agents))
-			was := c
-			was.Agents, next.Agents = nil, nil
-			was.Data, next.Data = "", ""
-			if !reflect.DeepEqual(was, next) {
-				log.Warn("the configuration has changed beyond agents: restart for the rest", "file", c.File)
-			}
-		})
-	}
-}
-
-// every does something now and then until ctx ends.
-func every(ctx context.Context, pause time.Duration, do func()) error {
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			do()
 		}
 	}
 }
 
-// stamp tells whether a file is another one than before.
-func stamp(file string) [2]int64 {
+// reread reads the file of c, and replaces the entries when it is valid.
+func (r *registry) reread(c config.Config, log *slog.Logger) {
+	next, err := config.Load(c.File, os.Environ())
+	if err == nil {
+		err = next.Validate()
+	}
+	if err != nil {
+		log.Error("the changed configuration cannot be used, the registry stays as it was", "file", c.File, "error", err)
+		return
+	}
+	r.put(next.Agents)
+	log.Info("registry read again", "file", c.File, "agents", len(next.Agents))
+	c.Agents, next.Agents = nil, nil
+	c.Data, next.Data = "", "" // set by a flag as well
+	if !reflect.DeepEqual(c, next) {
+		log.Warn("the configuration has changed beyond agents: the rest takes effect at the next start", "file", c.File)
+	}
+}
+
+// fileStamp tells one state of a file from another.
+type fileStamp struct{ modified, size int64 }
+
+// readStamp reads the stamp of a file; zero when there is none.
+func readStamp(file string) fileStamp {
 	info, err := os.Stat(file)
 	if err != nil {
-		return [2]int64{}
+		return fileStamp{}
 	}
-	return [2]int64{info.ModTime().UnixNano(), info.Size()}
+	return fileStamp{info.ModTime().UnixNano(), info.Size()}
 }
 
-// AgentLookup says what a configuration's registry knows of an agent, for a command.
+// AgentLookup returns a function that says what a configuration's registry knows of an agent, for a command.
 func AgentLookup(c config.Config) func(agent string) (tags []string, criticality string) {
 	return newRegistry(c).about
 }

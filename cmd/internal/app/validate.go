@@ -11,12 +11,12 @@ import (
 	"flyball/schema/identity"
 )
 
-// leastCheckToken is the least length of the token that gateways show, in bytes.
-const leastCheckToken = 16
+// minCheckToken is the shortest token that gateways may authenticate with, in bytes.
+const minCheckToken = 16
 
-// Validate says everything that would stop the roles from starting: what config.Validate finds, and what the files hold
-// that the configuration names. check-config and the start of a role both call it. Without roles it checks what all have
-// in common. It opens files, and connects to nothing.
+// Validate returns everything that would keep the roles from starting: what config.Validate finds, and faults in the
+// files that the configuration names. check-config and the start of a role both call it. Without roles it checks what
+// all have in common. It opens files and makes no connection.
 func Validate(c config.Config, roles ...string) error {
 	if err := c.Validate(roles...); err != nil {
 		return err
@@ -62,7 +62,7 @@ func Validate(c config.Config, roles ...string) error {
 	return errors.Join(errs...)
 }
 
-// validateTokens reads all tokens that callers show. No two are the same: the roles of a caller would be a matter of
+// validateTokens reads the tokens of all callers. No two may be the same: which role a caller has would depend on their
 // order, and the audit trail would name the wrong one.
 func validateTokens(c config.Config) error {
 	var errs []error
@@ -90,14 +90,15 @@ func validateTokens(c config.Config) error {
 	return errors.Join(errs...)
 }
 
-// checkToken is what gateways show; empty if they show none.
+// checkToken is the token that gateways authenticate with; empty without one.
 func checkToken(c config.Config) (schema.Secret, error) {
 	if c.Check.TokenFile == "" {
 		return "", nil
 	}
 	token, err := secretFile("check.token_file", c.Check.TokenFile)
-	if err == nil && len(token) < leastCheckToken {
-		err = fmt.Errorf("check.token_file: %s holds %d characters; a token must have at least %d (flyball token makes one)", c.Check.TokenFile, len(token), leastCheckToken)
+	if err == nil && len(token) < minCheckToken {
+		err = fmt.Errorf("check.token_file: %s holds %d characters; a token must have at least %d (flyball token makes one)",
+			c.Check.TokenFile, len(token), minCheckToken)
 	}
 	return schema.Secret(token), err
 }

@@ -73,7 +73,11 @@ func ResendDeadLetters(ctx context.Context, o DeadLetterOptions) (DeadLetterResu
 	if end.Offset <= start.Offset {
 		return out, nil
 	}
-	reader, err := kgo.NewClient(append(append([]kgo.Opt{}, o.Kafka...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.DeadLettersTopic: {0: kgo.NewOffset().At(start.Offset)}}))...)
+	reader, err := kgo.NewClient(
+		append(
+			append([]kgo.Opt{}, o.Kafka...),
+			kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.DeadLettersTopic: {0: kgo.NewOffset().At(start.Offset)}}),
+		)...)
 	if err != nil {
 		return out, err
 	}
@@ -136,7 +140,13 @@ func (o *DeadLetterOptions) resend(ctx context.Context, client *kgo.Client, r *k
 	if o.DryRun {
 		return nil
 	}
-	again := &kgo.Record{Topic: h[wire.HeaderTopic], Key: r.Key, Value: r.Value, Timestamp: time.Unix(0, at), Headers: []kgo.RecordHeader{{Key: wire.HeaderReplayOf, Value: []byte(place)}}}
+	again := &kgo.Record{
+		Topic:     h[wire.HeaderTopic],
+		Key:       r.Key,
+		Value:     r.Value,
+		Timestamp: time.Unix(0, at),
+		Headers:   []kgo.RecordHeader{{Key: wire.HeaderReplayOf, Value: []byte(place)}},
+	}
 	if err := client.ProduceSync(ctx, again).FirstErr(); err != nil {
 		return fmt.Errorf("send the dead letter of %s again: %w", place, err)
 	}

@@ -14,7 +14,16 @@ import (
 
 // Backtest prints what one or two configurations would have done.
 func Backtest(w io.Writer, r *backtest.Report, learnedOf uint64) error {
-	fmt.Fprintf(w, "%s to %s UTC: %d runs, %d calls; baseline %s of %d runs\n\n", r.Since.Format(time.DateTime), r.Until.Format(time.DateTime), r.Runs, r.Calls, r.Baseline, learnedOf)
+	Printf(
+		w,
+		"%s to %s UTC: %d runs, %d calls; baseline %s of %d runs\n\n",
+		r.Since.Format(time.DateTime),
+		r.Until.Format(time.DateTime),
+		r.Runs,
+		r.Calls,
+		r.Baseline,
+		learnedOf,
+	)
 	sides := []*backtest.Side{&r.Present}
 	head := " | PRESENT"
 	if r.Candidate != nil {
@@ -68,28 +77,48 @@ func Backtest(w io.Writer, r *backtest.Report, learnedOf uint64) error {
 		return err
 	}
 	if d := r.Difference; d != nil {
-		fmt.Fprintf(w, "\nonly the candidate decides on %d runs, only the present configuration on %d, both but otherwise on %d\n", len(d.OnlyCandidate), len(d.OnlyPresent), len(d.Changed))
+		Printf(
+			w,
+			"\nonly the candidate decides on %d runs, only the present configuration on %d, both but otherwise on %d\n",
+			len(d.OnlyCandidate),
+			len(d.OnlyPresent),
+			len(d.Changed),
+		)
 	}
 	for i, s := range sides {
 		of := [...]string{"present", "candidate"}[i]
 		for _, e := range s.Excepted {
-			fmt.Fprintf(w, "%s: exception %q covers %s of %s at call %d of run %s (%s)\n", of, e.Exception, e.Family, Dash(e.AgentID), e.Call, e.RunID, e.Level)
+			Printf(
+				w,
+				"%s: exception %q covers %s of %s at call %d of run %s (%s)\n",
+				of,
+				e.Exception,
+				e.Family,
+				Dash(e.AgentID),
+				e.Call,
+				e.RunID,
+				e.Level,
+			)
 		}
 		for _, u := range s.Unused {
-			fmt.Fprintf(w, "%s: %s %q %s\n", of, unusedKinds[u.Kind], u.Name, unusedReasons[u.Why])
+			Printf(w, "%s: %s %q %s\n", of, unusedKinds[u.Kind], u.Name, unusedReasons[u.Why])
 		}
 	}
 	fmt.Fprintln(w)
 	for _, n := range r.Notes {
-		fmt.Fprintln(w, "note:", n)
+		Printf(w, "note: %s\n", n)
 	}
 	return nil
 }
 
 var unusedKinds = map[string]string{"policy": "rule", "armed": "armed pattern", "exception": "exception"}
 
-var unusedReasons = map[string]string{policy.MatchedNothing: "matched nothing", policy.Hidden: "matched, and each time another one held", policy.ModeArmed: "does nothing: everything is armed",
-	policy.NotReplayed: "is about findings that a backtest does not make"}
+var unusedReasons = map[string]string{
+	policy.MatchedNothing: "matched nothing",
+	policy.Hidden:         "matched, and each time another one held",
+	policy.ModeArmed:      "does nothing: everything is armed",
+	policy.NotReplayed:    "is about findings that a backtest does not make",
+}
 
 // backtestTrips prints the runs that a configuration decides on, each with what either makes of it.
 func backtestTrips(w io.Writer, r *backtest.Report, sides []*backtest.Side) error {

@@ -35,7 +35,11 @@ type Version struct {
 // Fill takes in what a body says of itself.
 func (v *Version) Fill(b *baseline.Baseline) {
 	n := b.CountStates()
-	v.MadeAt, v.Runs, v.Calls, v.Agents, v.Parent, v.Code = at(b.MadeAt), b.Runs, b.Calls, len(b.AgentNames()), b.Provenance.Parent, b.Provenance.Code
+	v.MadeAt, v.Runs, v.Calls, v.Agents, v.Parent, v.Code = at(
+		b.MadeAt,
+	), b.Runs, b.Calls, len(
+		b.AgentNames(),
+	), b.Provenance.Parent, b.Provenance.Code
 	v.Learning, v.Live, v.Stale, v.Frozen = n[0], n[1], n[2], n[3]
 }
 
@@ -48,15 +52,19 @@ func at(ns int64) string {
 
 // Versions prints a line a version.
 func Versions(w io.Writer, list []Version) error {
-	return Table(w, "VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS | AGENTS | LEARNING | ACTIVE | STALE | FROZEN | KiB", func(row func(...any)) {
-		for _, v := range list {
-			if v.Error != "" {
-				row(v.Version, "-", "no", v.Error)
-				continue
+	return Table(
+		w,
+		"VERSION | MADE (UTC) | IN FORCE | RUNS | CALLS | AGENTS | LEARNING | ACTIVE | STALE | FROZEN | KiB",
+		func(row func(...any)) {
+			for _, v := range list {
+				if v.Error != "" {
+					row(v.Version, "-", "no", v.Error)
+					continue
+				}
+				row(v.Version, Second(v.MadeAt), yes(v.Active), v.Runs, v.Calls, v.Agents, v.Learning, v.Live, v.Stale, v.Frozen, v.Bytes>>10)
 			}
-			row(v.Version, Second(v.MadeAt), yes(v.Active), v.Runs, v.Calls, v.Agents, v.Learning, v.Live, v.Stale, v.Frozen, v.Bytes>>10)
-		}
-	})
+		},
+	)
 }
 
 func yes(b bool) string {
@@ -103,12 +111,27 @@ type AgentLine struct {
 	Order    *schema.BaselineOrder    `json:"order,omitempty"`
 }
 
-const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with ~ was only asserted by its caller and is kept apart"
+const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with " +
+	"~ was only asserted by its caller and is kept apart"
 
 // NewBody is a version for people.
 func NewBody(b *baseline.Baseline) *Body {
-	out := &Body{Version: b.Version, Tenant: b.Tenant, MadeAt: at(b.MadeAt), Since: at(b.Since), Until: at(b.Until), Quarantine: time.Duration(b.Provenance.Quarantine).String(),
-		Parent: b.Provenance.Parent, Code: b.Provenance.Code, Pin: b.Provenance.Pin, Runs: b.Runs, Calls: b.Calls, Left: b.Provenance.Excluded, Agents: []AgentLine{}, Peers: peersFound}
+	out := &Body{
+		Version:    b.Version,
+		Tenant:     b.Tenant,
+		MadeAt:     at(b.MadeAt),
+		Since:      at(b.Since),
+		Until:      at(b.Until),
+		Quarantine: time.Duration(b.Provenance.Quarantine).String(),
+		Parent:     b.Provenance.Parent,
+		Code:       b.Provenance.Code,
+		Pin:        b.Provenance.Pin,
+		Runs:       b.Runs,
+		Calls:      b.Calls,
+		Left:       b.Provenance.Excluded,
+		Agents:     []AgentLine{},
+		Peers:      peersFound,
+	}
 	for _, name := range b.AgentNames() {
 		out.Agents = append(out.Agents, lineOf(b, name))
 	}
@@ -118,24 +141,51 @@ func NewBody(b *baseline.Baseline) *Body {
 func lineOf(b *baseline.Baseline, agent string) AgentLine {
 	state, why := b.AgentState(agent)
 	l := b.Status[agent]
-	return AgentLine{Agent: agent, Group: b.AgentGroup(agent), State: state, Why: why, Runs: l.Runs, Calls: l.Calls, TaughtAt: at(l.TaughtAt), SeenAt: at(l.SeenAt), Left: l.Excluded, Carried: l.CarriedFrom, Bounded: l.DriftAllowed,
-		Version: l.Version, Versions: b.Versions[agent], Tasks: b.Tasks[agent], Order: l.Order}
+	return AgentLine{
+		Agent:    agent,
+		Group:    b.AgentGroup(agent),
+		State:    state,
+		Why:      why,
+		Runs:     l.Runs,
+		Calls:    l.Calls,
+		TaughtAt: at(l.TaughtAt),
+		SeenAt:   at(l.SeenAt),
+		Left:     l.Excluded,
+		Carried:  l.CarriedFrom,
+		Bounded:  l.DriftAllowed,
+		Version:  l.Version,
+		Versions: b.Versions[agent],
+		Tasks:    b.Tasks[agent],
+		Order:    l.Order,
+	}
 }
 
 // Baseline prints a version.
 func Baseline(w io.Writer, b *Body) error {
-	fmt.Fprintf(w, "version     %s\nmade        %s UTC by %s, after %s\nlearned of  %d runs, %d calls, last called from %s to %s UTC (quarantine %s)\n", b.Version, Second(b.MadeAt), Dash(b.Code), Dash(b.Parent), b.Runs, b.Calls, Second(b.Since), Second(b.Until), b.Quarantine)
+	Printf(
+		w,
+		"version     %s\nmade        %s UTC by %s, after %s\nlearned of  %d runs, %d calls, last called from %s to %s UTC (quarantine %s)\n",
+		b.Version,
+		Second(b.MadeAt),
+		Dash(b.Code),
+		Dash(b.Parent),
+		b.Runs,
+		b.Calls,
+		Second(b.Since),
+		Second(b.Until),
+		b.Quarantine,
+	)
 	if len(b.Left) > 0 {
-		fmt.Fprintf(w, "left out    %s\n", reasons(b.Left))
+		Printf(w, "left out    %s\n", reasons(b.Left))
 	}
 	if len(b.Pin) > 0 {
 		var parts []string
 		for _, p := range slices.Sorted(maps.Keys(b.Pin)) {
 			parts = append(parts, fmt.Sprintf("%d: %d", p, b.Pin[p]))
 		}
-		fmt.Fprintf(w, "pinned      below these offsets of flyball.calls: %s\n", strings.Join(parts, ", "))
+		Printf(w, "pinned      below these offsets of flyball.calls: %s\n", strings.Join(parts, ", "))
 	}
-	fmt.Fprintf(w, "peers       %s\n\n", b.Peers)
+	Printf(w, "peers       %s\n\n", b.Peers)
 	return Table(w, "AGENT | PEERS | STATE | WHY | RUNS | CALLS | LAST TAUGHT (UTC) | LEFT OUT", func(row func(...any)) {
 		for _, l := range b.Agents {
 			row(Dash(l.Agent), Dash(l.Group), l.State, l.Why, l.Runs, l.Calls, Second(l.TaughtAt), Dash(reasons(l.Left)))
@@ -175,42 +225,53 @@ func NewAgent(b *baseline.Baseline, agent string) (out *Agent, known bool) {
 }
 
 var whyWords = map[string]string{
-	baseline.WhyFewRuns:    fmt.Sprintf("fewer than %d clean runs taught it: its peers' figures weigh more than its own", baseline.MinAgentRuns),
-	baseline.WhyReset:      "an operator had it forgotten; it learns anew, and its peers' figures weigh more until then",
-	baseline.WhyNewVersion: fmt.Sprintf("the version that it runs now taught it fewer than %d runs: these runs are compared with its peers more than with its past", baseline.MinAgentRuns),
-	baseline.WhyTaught:     "its own past is what it is compared with",
-	baseline.WhyUntaught:   fmt.Sprintf("it calls, and nothing has taught it for more than %d days", int(baseline.StaleAfter.Hours()/24)),
-	baseline.WhyIncident:   "an incident is open on it: nothing teaches it until somebody judges the finding, or a day after it ended",
-	baseline.WhyOperator:   "an operator froze it",
+	baseline.WhyFewRuns: fmt.Sprintf(
+		"fewer than %d clean runs taught it: its peers' figures weigh more than its own",
+		baseline.MinAgentRuns,
+	),
+	baseline.WhyReset: "an operator had it forgotten; it learns anew, and its peers' figures weigh more until then",
+	baseline.WhyNewVersion: fmt.Sprintf(
+		"the version that it runs now taught it fewer than %d runs: these runs are compared with its peers more than with its past",
+		baseline.MinAgentRuns,
+	),
+	baseline.WhyTaught:   "its own past is what it is compared with",
+	baseline.WhyUntaught: fmt.Sprintf("it calls, and nothing has taught it for more than %d days", int(baseline.StaleAfter.Hours()/24)),
+	baseline.WhyIncident: "an incident is open on it: nothing teaches it until somebody judges the finding, or a day after it ended",
+	baseline.WhyOperator: "an operator froze it",
 }
 
 // AgentBaseline prints it.
 func AgentBaseline(w io.Writer, a *Agent) error {
-	fmt.Fprintf(w, "agent       %s\nbaseline    %s\nstate       %s (%s): %s\n", a.Agent, a.Baseline, a.State, a.Why, whyWords[a.Why])
+	Printf(w, "agent       %s\nbaseline    %s\nstate       %s (%s): %s\n", a.Agent, a.Baseline, a.State, a.Why, whyWords[a.Why])
 	if o := a.Order; o != nil {
 		until := ""
 		if o.Until > 0 {
 			until = ", until " + Second(at(o.Until)) + " UTC"
 		}
-		fmt.Fprintf(w, "ordered     %s by %s at %s UTC%s: %s\n", o.Kind, o.By, Second(at(o.At)), until, o.Why)
+		Printf(w, "ordered     %s by %s at %s UTC%s: %s\n", o.Kind, o.By, Second(at(o.At)), until, o.Why)
 	}
-	fmt.Fprintf(w, "taught by   %d runs, %d calls, the last at %s UTC; last seen %s UTC\n", a.Runs, a.Calls, Second(a.TaughtAt), Second(a.SeenAt))
+	Printf(w, "taught by   %d runs, %d calls, the last at %s UTC; last seen %s UTC\n", a.Runs, a.Calls, Second(a.TaughtAt), Second(a.SeenAt))
 	if a.Carried != "" {
-		fmt.Fprintf(w, "counts of   %s, carried over\n", a.Carried)
+		Printf(w, "counts of   %s, carried over\n", a.Carried)
 	}
 	if a.Bounded > 0 {
-		fmt.Fprintf(w, "drift       its runs say more than a day may change (by %d times): %.2g %% of the difference is let through\n", baseline.DriftPerDay, 100*a.Bounded)
+		Printf(
+			w,
+			"drift       its runs say more than a day may change (by %d times): %.2g %% of the difference is let through\n",
+			baseline.DriftPerDay,
+			100*a.Bounded,
+		)
 	}
 	if len(a.Left) > 0 {
-		fmt.Fprintf(w, "left out    %s\n", reasons(a.Left))
+		Printf(w, "left out    %s\n", reasons(a.Left))
 	}
 	for _, v := range a.Versions {
-		fmt.Fprintf(w, "version     %s: %d runs, last seen %s UTC\n", v.Version, v.Runs, Second(at(v.SeenAt)))
+		Printf(w, "version     %s: %d runs, last seen %s UTC\n", v.Version, v.Runs, Second(at(v.SeenAt)))
 	}
 	for _, t := range a.Tasks {
-		fmt.Fprintf(w, "task type   %q: %d runs; usual %s\n", t.Type, t.Runs, usualOf(a.TaskUsual[t.Type]))
+		Printf(w, "task type   %q: %d runs; usual %s\n", t.Type, t.Runs, usualOf(a.TaskUsual[t.Type]))
 	}
-	fmt.Fprintf(w, "peers       group %s: %s\n\n", Dash(a.Group), a.Peers)
+	Printf(w, "peers       group %s: %s\n\n", Dash(a.Group), a.Peers)
 	return Table(w, "USUAL | ITS OWN | PEERS | HUMANS", func(row func(...any)) {
 		for _, f := range a.Usual {
 			what := f.What + " in a run (median)"
@@ -289,14 +350,20 @@ func stateIn(b *baseline.Baseline, agent string) string {
 // Difference prints them.
 func Difference(w io.Writer, d *Differences) error {
 	for _, s := range d.States {
-		fmt.Fprintf(w, "%s: %s, was %s\n", Dash(s.Agent), Dash(s.Is), Dash(s.Was))
+		Printf(w, "%s: %s, was %s\n", Dash(s.Agent), Dash(s.Is), Dash(s.Was))
 	}
 	if len(d.States) > 0 {
 		fmt.Fprintln(w)
 	}
 	return Table(w, "AGENT | WHAT | WAS | IS | TIMES", func(row func(...any)) {
 		for _, c := range d.Changes {
-			row(Dash(c.Agent), c.What, figure(schema.OptionalFloat(c.Was), c.Share), figure(schema.OptionalFloat(c.Is), c.Share), strconv.FormatFloat(c.Factor, 'g', 3, 64))
+			row(
+				Dash(c.Agent),
+				c.What,
+				figure(schema.OptionalFloat(c.Was), c.Share),
+				figure(schema.OptionalFloat(c.Is), c.Share),
+				strconv.FormatFloat(c.Factor, 'g', 3, 64),
+			)
 		}
 	})
 }
@@ -304,12 +371,25 @@ func Difference(w io.Writer, d *Differences) error {
 // Rescored prints a run that was scored again.
 func Rescored(w io.Writer, r *evaluate.Rescored) error {
 	as := baseline.DisplayName(r.Key)
-	fmt.Fprintf(w, "run       %s of %s, %d calls\nbaseline  %s\ncompared  as %s (%s)\nstored    %.9g by %s\nagain     %.9g (%s)\n", r.RunID, Dash(r.Agent), r.Calls, r.Baseline, Dash(as), r.Why, r.Score, Dash(r.StoredScore.Baseline), r.Again, r.Family)
+	Printf(
+		w,
+		"run       %s of %s, %d calls\nbaseline  %s\ncompared  as %s (%s)\nstored    %.9g by %s\nagain     %.9g (%s)\n",
+		r.RunID,
+		Dash(r.Agent),
+		r.Calls,
+		r.Baseline,
+		Dash(as),
+		r.Why,
+		r.Score,
+		Dash(r.StoredScore.Baseline),
+		r.Again,
+		r.Family,
+	)
 	switch {
 	case r.Same:
 		fmt.Fprintln(w, "the same, within 1e-9")
 	case r.Caveat != "":
-		fmt.Fprintf(w, "not the same: %s\n", r.Caveat)
+		Printf(w, "not the same: %s\n", r.Caveat)
 	default:
 		fmt.Fprintln(w, "NOT the same")
 	}

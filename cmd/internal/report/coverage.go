@@ -14,31 +14,41 @@ func Coverage(w io.Writer, c *query.Coverage) error {
 		return err
 	}
 	var calls, never, unknown uint64
-	err := Table(w, "AGENT | GATEWAY | CALLS | ASKED | NEVER ASKED | CANNOT BE TOLD | SHARE | NEWEST (UTC) | NEWEST NEVER ASKED", func(row func(...any)) {
-		for _, r := range c.Rows {
-			calls, never, unknown = calls+r.Calls, never+r.NeverAsked, unknown+r.Unknown
-			share, open := "-", "-"
-			if r.Share >= 0 {
-				share = fmt.Sprintf("%.1f%%", 100*r.Share)
+	err := Table(
+		w,
+		"AGENT | GATEWAY | CALLS | ASKED | NEVER ASKED | CANNOT BE TOLD | SHARE | NEWEST (UTC) | NEWEST NEVER ASKED",
+		func(row func(...any)) {
+			for _, r := range c.Rows {
+				calls, never, unknown = calls+r.Calls, never+r.NeverAsked, unknown+r.Unknown
+				share, open := "-", "-"
+				if r.Share >= 0 {
+					share = fmt.Sprintf("%.1f%%", 100*r.Share)
+				}
+				if !r.NewestOpen.IsZero() {
+					open = clock(r.NewestOpen)[:19]
+				}
+				row(Dash(r.AgentID), r.Gateway, r.Calls, r.Asked, mark(r.NeverAsked), r.Unknown, share, clock(r.NewestAt)[:19], open)
 			}
-			if !r.NewestOpen.IsZero() {
-				open = clock(r.NewestOpen)[:19]
-			}
-			row(Dash(r.AgentID), r.Gateway, r.Calls, r.Asked, mark(r.NeverAsked), r.Unknown, share, clock(r.NewestAt)[:19], open)
-		}
-	})
+		},
+	)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
 	switch {
 	case never > 0:
-		fmt.Fprintf(w, "%d of %d logged calls were never asked: a breaker, a gate or a manifest stops none of them. Put the check in the path of these gateways.\n", never, calls)
+		Printf(
+			w,
+			"%d of %d logged calls were never asked: a breaker, a gate or a manifest stops none of them. Put the check in the path of these "+
+				"gateways.\n",
+			never,
+			calls,
+		)
 	case unknown == 0:
-		fmt.Fprintf(w, "All %d logged calls were asked.\n", calls)
+		Printf(w, "All %d logged calls were asked.\n", calls)
 	}
 	for _, v := range c.Caveats {
-		fmt.Fprintln(w, "not known:", v)
+		Printf(w, "not known: %s\n", v)
 	}
 	return nil
 }
@@ -52,7 +62,7 @@ func Uncovered(w io.Writer, rows []query.CoverageRow) error {
 	fmt.Fprintln(w, "\nNever asked of the check, so nothing can stop it (flyball coverage shows all):")
 	for i, r := range rows {
 		if i == most {
-			fmt.Fprintf(w, "  and %d more\n", len(rows)-most)
+			Printf(w, "  and %d more\n", len(rows)-most)
 			break
 		}
 		Printf(w, "  %s at %s: %d of %d calls\n", Dash(r.AgentID), r.Gateway, r.NeverAsked, r.Calls)

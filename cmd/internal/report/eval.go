@@ -111,8 +111,14 @@ func evalSharedCredentials(row func(...any), b *evaluate.SharedCredential) {
 		return percent(share) + " (" + percent(interval[0]) + " to " + percent(interval[1]) + ")"
 	}
 	row()
-	row(fmt.Sprintf("machines in people's names: suspected at %s of people's sessions", percent(b.Share)), "by", "sessions (identities)", "AUROC",
-		"recall", "people suspected")
+	row(
+		fmt.Sprintf("machines in people's names: suspected at %s of people's sessions", percent(b.Share)),
+		"by",
+		"sessions (identities)",
+		"AUROC",
+		"recall",
+		"people suspected",
+	)
 	for _, s := range b.Sets {
 		name := s.Set
 		if len(s.People) != 1 || s.People[0] != s.Set {

@@ -12,11 +12,15 @@ import (
 
 // Finding prints one finding, and the card of its family.
 func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
-	fmt.Fprintf(w, "%s\n%s %s, %s, run %s\n", f.Summary, f.Level, f.Family, f.State, f.RunID)
-	fmt.Fprintf(w, "opened %s, changed %s UTC; %s; exposure %d calls, %d irreversible\n\n",
+	Printf(w, "%s\n%s %s, %s, run %s\n", f.Summary, f.Level, f.Family, f.State, f.RunID)
+	Printf(w, "opened %s, changed %s UTC; %s; exposure %d calls, %d irreversible\n\n",
 		f.OpenedAt.UTC().Format(time.DateTime), f.UpdatedAt.UTC().Format(time.DateTime), expected(f), f.Exposure.Calls, f.Exposure.Irreversible)
 	if f.Exception != "" {
-		fmt.Fprintf(w, "It is meant, by the exception %q: nothing was done about it and nobody was called (flyball findings exceptions)\n\n", f.Exception)
+		Printf(
+			w,
+			"It is meant, by the exception %q: nothing was done about it and nobody was called (flyball findings exceptions)\n\n",
+			f.Exception,
+		)
 	}
 	err := Table(w, "WHAT | OBSERVED | USUAL | PEERS | HUMANS", func(row func(...any)) {
 		for _, e := range f.Evidence {
@@ -26,14 +30,14 @@ func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 	if c == nil || err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%s\n", c.Means)
+	Printf(w, "\n%s\n", c.Means)
 	for _, part := range []struct {
 		title string
 		lines []string
 	}{{"It may be instead", c.Benign}, {"Check", c.Check}, {"Contain", c.Contain}, {"Close", []string{c.Close}}} {
 		fmt.Fprintln(w, part.title)
 		for _, l := range part.lines {
-			fmt.Fprintf(w, "  · %s\n", l)
+			Printf(w, "  · %s\n", l)
 		}
 	}
 	return nil
@@ -41,7 +45,8 @@ func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 
 // expected says how often clean runs come as far, and whose.
 func expected(f *query.Finding) string {
-	whose := map[string]string{"own": "clean runs of the agent", "peers": "clean runs of its peers", "tail": "clean runs, by the fitted tail,"}[f.ExpectedOf]
+	whose := map[string]string{"own": "clean runs of the agent", "peers": "clean runs of its peers", "tail": "clean runs, by the fitted " +
+		"tail,"}[f.ExpectedOf]
 	if whose == "" {
 		whose = "clean runs"
 	}

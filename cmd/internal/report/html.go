@@ -15,15 +15,17 @@ import (
 //go:embed touched.html
 var touchedPage string
 
-var page = template.Must(template.New("touched").Parse(touchedPage))
+// page escapes what it shows as HTML; visible shows, besides, what HTML would not.
+var page = template.Must(template.New("touched").Funcs(template.FuncMap{"visible": Text}).Parse(touchedPage))
 
-// lane is a resource's bar in the timeline, in per cent of the whole.
-type lane struct {
+// bar is a resource's bar in the timeline, in per cent of the whole.
+type bar struct {
 	query.TouchedResource
 	Left, Width string
 	Title       string
 }
 
+// tally is how many calls there are of a word.
 type tally struct {
 	Word  string
 	Calls uint64
@@ -36,21 +38,33 @@ func TouchedHTML(w io.Writer, t *query.Touched, made time.Time) error {
 	if span <= 0 {
 		span = time.Millisecond
 	}
-	lanes := make([]lane, len(t.Resources))
+	bars := make([]bar, len(t.Resources))
 	for i, r := range t.Resources {
 		left := 100 * float64(r.FirstAt.Sub(from)) / float64(span)
 		width := 100 * float64(r.LastAt.Sub(r.FirstAt.Time)) / float64(span)
 		left = min(max(left, 0), 99.2)
 		width = min(max(width, 0.8), 100-left)
-		lanes[i] = lane{r, fmt.Sprintf("%.2f", left), fmt.Sprintf("%.2f", width),
+		bars[i] = bar{r, fmt.Sprintf("%.2f", left), fmt.Sprintf("%.2f", width),
 			fmt.Sprintf("%d calls from %s to %s", r.Calls, clock(r.FirstAt), clock(r.LastAt))}
 	}
 	return page.Execute(w, map[string]any{
-		"T": t, "Lanes": lanes, "Distinct": distinct(t), "From": clock(t.Since), "To": clock(t.Until), "Made": made.UTC().Format(time.RFC3339),
-		"Effects": tallies(t.Totals.ByEffect), "Reversibilities": tallies(t.Totals.ByReversibility), "Span": span.Round(time.Millisecond).String(),
+		"T": t, "Bars": bars, "Others": othersText(t), "Distinct": distinct(t), "From": clock(t.Since), "To": clock(t.Until),
+		"Made": made.UTC().Format(time.RFC3339),
+		"Effects": tallies(
+			t.Totals.ByEffect,
+		), "Reversibilities": tallies(t.Totals.ByReversibility), "Span": span.Round(time.Millisecond).String(),
 	})
 }
 
+func othersText(t *query.Touched) []string {
+	var out []string
+	for i := range t.OtherCallers {
+		out = append(out, otherCaller(&t.OtherCallers[i]))
+	}
+	return out
+}
+
+// tallies are counts by a word: reversibilities by their danger, others by their size.
 func tallies(m map[string]uint64) []tally {
 	out := make([]tally, 0, len(m))
 	for k, n := range m {

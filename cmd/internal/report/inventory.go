@@ -39,16 +39,33 @@ func (v Inventory) MarshalJSON() ([]byte, error) {
 
 // Agents prints both.
 func Agents(w io.Writer, v Inventory) error {
-	err := Table(w, "AGENT | TRUST | OWNER | ARMED | BASELINE | VERSION | CREDENTIALS | RUNS | CALLS | IRREVERSIBLE | FIRST | LAST", func(row func(...any)) {
-		for _, a := range v.Agents {
-			armed := cmp.Or(a.Enforcement, "unknown")
-			credentials := Dash(strings.Join(a.Credentials[:min(len(a.Credentials), 2)], " "))
-			if a.CredentialN > 2 {
-				credentials += fmt.Sprintf(" +%d", a.CredentialN-2)
+	err := Table(
+		w,
+		"AGENT | TRUST | OWNER | ARMED | BASELINE | VERSION | CREDENTIALS | RUNS | CALLS | IRREVERSIBLE | FIRST | LAST",
+		func(row func(...any)) {
+			for _, a := range v.Agents {
+				armed := cmp.Or(a.Enforcement, "unknown")
+				credentials := Dash(strings.Join(a.Credentials[:min(len(a.Credentials), 2)], " "))
+				if a.CredentialN > 2 {
+					credentials += fmt.Sprintf(" +%d", a.CredentialN-2)
+				}
+				row(
+					a.AgentID,
+					a.Trust,
+					Dash(a.Owner),
+					armed,
+					Dash(a.Baseline),
+					Dash(a.Version),
+					credentials,
+					a.Runs,
+					a.Calls,
+					a.Irreversible,
+					clock(a.FirstAt)[:16],
+					clock(a.LastAt)[:16],
+				)
 			}
-			row(a.AgentID, a.Trust, Dash(a.Owner), armed, Dash(a.Baseline), Dash(a.Version), credentials, a.Runs, a.Calls, a.Irreversible, clock(a.FirstAt)[:16], clock(a.LastAt)[:16])
-		}
-	})
+		},
+	)
 	if err != nil || len(v.Hygiene) == 0 {
 		return err
 	}
@@ -74,7 +91,7 @@ func Hygiene(w io.Writer, v []query.Hygiene) error {
 	}
 	fmt.Fprintln(w)
 	for _, kind := range sorted(said) {
-		fmt.Fprintf(w, "%s: %s\n", kind, said[kind])
+		Printf(w, "%s: %s\n", kind, said[kind])
 	}
 	return nil
 }
@@ -98,18 +115,39 @@ func short(list []string) string {
 // Routes prints what is called; "!" marks what looks unsafe and is undeclared.
 func Routes(w io.Writer, rows []query.RouteRow) error {
 	undeclared := 0
-	err := Table(w, "  | ROUTE | EFFECT | REVERSIBILITY | SAID BY | ROUTE BY | AGENTS | CALLS | ERRORS | DENIED | LAST", func(row func(...any)) {
-		for _, r := range rows {
-			mark := " "
-			if r.Undeclared {
-				mark = "!"
-				undeclared++
+	err := Table(
+		w,
+		"  | ROUTE | EFFECT | REVERSIBILITY | SAID BY | ROUTE BY | AGENTS | CALLS | ERRORS | DENIED | LAST",
+		func(row func(...any)) {
+			for _, r := range rows {
+				mark := " "
+				if r.Undeclared {
+					mark = "!"
+					undeclared++
+				}
+				row(
+					mark,
+					routeName(r.Method, r.Route, r.Tool),
+					r.Effect,
+					r.Reversibility,
+					r.ReversibilitySource,
+					r.RouteSource,
+					r.Agents,
+					r.Calls,
+					r.Errors,
+					r.Denied,
+					clock(r.LastAt)[:16],
+				)
 			}
-			row(mark, routeName(r.Method, r.Route, r.Tool), r.Effect, r.Reversibility, r.ReversibilitySource, r.RouteSource, r.Agents, r.Calls, r.Errors, r.Denied, clock(r.LastAt)[:16])
-		}
-	})
+		},
+	)
 	if err == nil && undeclared > 0 {
-		_, err = fmt.Fprintf(w, "\n! %d change something, and only words or a method say what: declare them under routes (template or tool, effect, reversibility), or in an OpenAPI document (x-flyball-effect).\n", undeclared)
+		err = Printf(
+			w,
+			"\n! %d change something, and only words or a method say what: declare them under routes (template or tool, effect, "+
+				"reversibility), or in an OpenAPI document (x-flyball-effect).\n",
+			undeclared,
+		)
 	}
 	return err
 }
@@ -129,7 +167,16 @@ func StartHere(w io.Writer, rows []query.StartRow) error {
 	}
 	err := Table(w, "AGENT | TRUST | DOES | EFFECT | CALLS | RUNS | LAST | WITHOUT", func(row func(...any)) {
 		for _, r := range rows {
-			row(r.AgentID, r.Trust, routeName(r.Method, r.Route, r.Tool), r.Effect, r.Calls, r.Runs, clock(r.LastAt)[:16], strings.Join(r.Missing, ", "))
+			row(
+				r.AgentID,
+				r.Trust,
+				routeName(r.Method, r.Route, r.Tool),
+				r.Effect,
+				r.Calls,
+				r.Runs,
+				clock(r.LastAt)[:16],
+				strings.Join(r.Missing, ", "),
+			)
 		}
 	})
 	if err != nil {
@@ -140,7 +187,7 @@ func StartHere(w io.Writer, rows []query.StartRow) error {
 	if r.Tool != "" {
 		where = fmt.Sprintf("{tool: %s, effect: %s, reversibility: irreversible}", r.Tool, r.Effect)
 	}
-	_, err = fmt.Fprintf(w, `
+	err = Printf(w, `
 Begin with the first line:
   1. say whose it is     agents: [{id: %s, consumer: …, owner: …}]
   2. say what it does    routes: [%s]
@@ -162,7 +209,10 @@ func DeadLetters(w io.Writer, rows []query.DeadLetterRow) error {
 		}
 	})
 	if err == nil {
-		_, err = fmt.Fprintln(w, "\nThe bytes are in flyball.dead-letters. After a fix (a mapping, a format): flyball dead-letters replay --dry-run")
+		_, err = fmt.Fprintln(
+			w,
+			"\nThe bytes are in flyball.dead-letters. After a fix (a mapping, a format): flyball dead-letters replay --dry-run",
+		)
 	}
 	return err
 }

@@ -19,8 +19,10 @@ func TestNumbersThatJSONHasNotBreakNoAnswer(t *testing.T) {
 		List   []any              `json:"list"`
 		hidden float64
 	}
-	v := []row{{Finding: query.Finding{ID: "f_1", Score: nan, ExpectedRate: math.Inf(1), Summary: `score": 1.7976931348623157e+308,`}, Share: &nan,
-		By: map[string]float64{"a": math.Inf(-1), "b": 1}, List: []any{nan, 2.5, "x"}, hidden: nan}}
+	v := []row{
+		{Finding: query.Finding{ID: "f_1", Score: nan, ExpectedRate: math.Inf(1), Summary: `score": 1.7976931348623157e+308,`}, Share: &nan,
+			By: map[string]float64{"a": math.Inf(-1), "b": 1}, List: []any{nan, 2.5, "x"}, hidden: nan},
+	}
 	var b strings.Builder
 	if err := JSON(&b, v); err != nil {
 		t.Fatal(err)
@@ -31,7 +33,9 @@ func TestNumbersThatJSONHasNotBreakNoAnswer(t *testing.T) {
 	}
 	g := got[0]
 	list, by := g["list"].([]any), g["by"].(map[string]any)
-	if g["score"] != nil || g["expected_rate"] != nil || g["share"] != nil || by["a"] != nil || by["b"] != 1.0 || list[0] != nil || list[1] != 2.5 || list[2] != "x" {
+	if g["score"] != nil || g["expected_rate"] != nil || g["share"] != nil || by["a"] != nil || by["b"] != 1.0 || list[0] != nil ||
+		list[1] != 2.5 ||
+		list[2] != "x" {
 		t.Errorf("%s", b.String())
 	}
 	if g["summary"] != v[0].Summary || g["finding_id"] != "f_1" {

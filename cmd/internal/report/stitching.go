@@ -21,7 +21,7 @@ func Stitching(w io.Writer, rows []query.StitchingRow) error {
 	})
 	for i, r := range rows {
 		if err == nil && r.Advice != "" && (i == 0 || rows[i-1].Advice != r.Advice) {
-			_, err = fmt.Fprintf(w, "\n%s\n", r.Advice)
+			err = Printf(w, "\n%s\n", r.Advice)
 		}
 	}
 	return err
@@ -78,6 +78,13 @@ func Advise(rows []query.StitchingRow) {
 		if name == "" {
 			name = "its producer"
 		}
-		r.Advice = fmt.Sprintf("%s (%s): %.0f%% of %d calls were bound by time alone. To make those exact where agents send x-agent-run-id: %s", name, p.format, 100*share, calls[p], how)
+		r.Advice = fmt.Sprintf(
+			"%s (%s): %.0f%% of %d calls were bound by time alone. To make those exact where agents send x-agent-run-id: %s",
+			name,
+			p.format,
+			100*share,
+			calls[p],
+			how,
+		)
 	}
 }

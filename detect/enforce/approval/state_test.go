@@ -33,7 +33,8 @@ func (l *log) do(kind schema.CommandKind, g schema.Gate, change func(*schema.Com
 }
 
 func question(resource string) schema.Gate {
-	return schema.Gate{Binding: schema.BindingAll, Holder: "run:1", Route: "DELETE /orders/{id}", Resource: resource, Mode: schema.ModeArmed, CredentialID: "k", AgentID: "a", RunKey: "r"}
+	return schema.Gate{Binding: schema.BindingAll, Holder: "run:1", Route: "DELETE /orders/{id}", Resource: resource, Mode: schema.ModeArmed,
+		CredentialID: "k", AgentID: "a", RunKey: "r"}
 }
 
 func query(resource string) *Query {
@@ -65,7 +66,9 @@ func TestGrantIsBoundToItsResourceAndUsedOnce(t *testing.T) {
 	if _, usable := l.Find(query("order:2"), l.clock); usable {
 		t.Fatal("a yes to order 1 was used for order 2")
 	}
-	for name, other := range map[string]Query{"run": {Tenant: "t", Holder: "run:2", Route: g.Route, Resource: "order:1"}, "route": {Tenant: "t", Holder: g.Holder, Route: "DELETE /x", Resource: "order:1"}, "tenant": {Tenant: "u", Holder: g.Holder, Route: g.Route, Resource: "order:1"}} {
+	for name, other := range map[string]Query{"run": {Tenant: "t", Holder: "run:2", Route: g.Route, Resource: "order:1"},
+		"route":  {Tenant: "t", Holder: g.Holder, Route: "DELETE /x", Resource: "order:1"},
+		"tenant": {Tenant: "u", Holder: g.Holder, Route: g.Route, Resource: "order:1"}} {
 		if _, usable := l.Find(&other, l.clock); usable {
 			t.Errorf("a yes was used by another %s", name)
 		}
@@ -282,8 +285,10 @@ func TestYesHoldsWhateverWasKnown(t *testing.T) {
 	known := *queryOf(&full)
 	known.Tenant = "t"
 	for what, change := range map[string]func(*Query){
-		"amount": func(q *Query) { q.Amount = "999999" }, "amount unknown": func(q *Query) { q.Amount = "" }, "currency": func(q *Query) { q.Currency = "KWD" }, "currency unknown": func(q *Query) { q.Currency = "" },
-		"query": func(q *Query) { q.QueryDigest = "r" }, "arguments": func(q *Query) { q.ArgsDigest = "b" }, "arguments unknown": func(q *Query) { q.ArgsDigest = "" }, "resource": func(q *Query) { q.Resource = "order:2" },
+		"amount": func(q *Query) { q.Amount = "999999" }, "amount unknown": func(q *Query) { q.Amount = "" },
+		"currency": func(q *Query) { q.Currency = "KWD" }, "currency unknown": func(q *Query) { q.Currency = "" },
+		"query": func(q *Query) { q.QueryDigest = "r" }, "arguments": func(q *Query) { q.ArgsDigest = "b" },
+		"arguments unknown": func(q *Query) { q.ArgsDigest = "" }, "resource": func(q *Query) { q.Resource = "order:2" },
 		"resource unknown": func(q *Query) { q.Resource = "" }, "route": func(q *Query) { q.Route = "DELETE /x" },
 	} {
 		l := &log{State: New()}

@@ -121,7 +121,8 @@ func TestPatternThatIsNoneIsRefused(t *testing.T) {
 			t.Errorf("%q: %s", p, o)
 		}
 	}
-	if o := apply(New(), 1, 1, &schema.Command{Kind: schema.CommandArm, Tenant: "t", Arming: &schema.ArmingOrder{Pattern: "a"}}); o != enforce.Rejected {
+	if o := apply(New(), 1, 1, &schema.Command{Kind: schema.CommandArm, Tenant: "t",
+		Arming: &schema.ArmingOrder{Pattern: "a"}}); o != enforce.Rejected {
 		t.Errorf("without a reason: %s", o)
 	}
 }

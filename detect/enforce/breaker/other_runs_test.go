@@ -135,9 +135,10 @@ func TestRenamedRunWaitsForTheNextStateOfTheBreaker(t *testing.T) {
 func TestManyMildBreakersHideNoSevereOne(t *testing.T) {
 	s := begin(DefaultBudget())
 	for i := range 200 {
-		s.Apply(int64(i), 100*sec, tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: schema.RunID{2, byte(i)}.String()}, func(c *schema.Command) {
-			c.Decision.Action = schema.ActionAnnotate
-		}))
+		s.Apply(int64(i), 100*sec, tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: schema.RunID{2, byte(i)}.String()},
+			func(c *schema.Command) {
+				c.Decision.Action = schema.ActionAnnotate
+			}))
 	}
 	_, scope := runScope(1)
 	s.Apply(1000, 101*sec, tripOf("d", scope, nil))
@@ -158,12 +159,14 @@ func TestTrippedCredentialOfAnEstablishedAgentThatHasAnother(t *testing.T) {
 	if v := s.Match(q, s.clock); v.Action != schema.ActionDeny || !v.OtherRun {
 		t.Errorf("with another key: %v because %s", v.Action, v.Why)
 	}
-	if v := s.Match(&Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k"}, s.clock); v.Why != WhyHeld || v.OtherRun {
+	if v := s.Match(&Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k"}, s.clock); v.Why != WhyHeld ||
+		v.OtherRun {
 		t.Errorf("with the key itself: %s", v.Why)
 	}
 	for name, free := range map[string]*Query{
-		"a run under way before": {RunID: schema.RunID{1}, RunFirstSeen: 99 * sec, AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k2"},
-		"another agent":          {AgentID: "b", AgentTrust: schema.TrustVerified, CredentialID: "k2"},
+		"a run under way before": {RunID: schema.RunID{1}, RunFirstSeen: 99 * sec, AgentID: "a", AgentTrust: schema.TrustVerified,
+			CredentialID: "k2"},
+		"another agent": {AgentID: "b", AgentTrust: schema.TrustVerified, CredentialID: "k2"},
 	} {
 		if free.Tenant = "t"; s.denies(free) {
 			t.Errorf("%s is held", name)
@@ -211,9 +214,10 @@ func TestHolderOfABreaker(t *testing.T) {
 		want holder
 		ok   bool
 	}{
-		"of an established agent":      {open(run, verified), holder{"k", "a", "", agentEstablished}, true},
-		"of an asserted name":          {open(run, asserted), holder{"k", "a", "", agentClaimed}, true},
-		"on a route":                   {open(schema.RunRouteScope(schema.RunID{1}, "GET /x"), asserted), holder{"k", "a", "GET /x", agentClaimed}, true},
+		"of an established agent": {open(run, verified), holder{"k", "a", "", agentEstablished}, true},
+		"of an asserted name":     {open(run, asserted), holder{"k", "a", "", agentClaimed}, true},
+		"on a route": {open(schema.RunRouteScope(schema.RunID{1}, "GET /x"), asserted),
+			holder{"k", "a", "GET /x", agentClaimed}, true},
 		"of the version before":        {open(run, nil), holder{"k0", "old", "", agentUnknown}, true},
 		"without an identity":          {open(run, &schema.Holder{AgentID: "ip:1.2.3.4"}), holder{}, false},
 		"on an agent":                  {open(agent, verified), holder{}, false},
@@ -282,13 +286,15 @@ func TestTrippedAddressHoldsNoIdentifiedCaller(t *testing.T) {
 }
 
 func TestAddressHasOneSpelling(t *testing.T) {
-	for _, tc := range [][2]string{{"::ffff:192.0.2.7", "192.0.2.7"}, {"192.0.2.7", "::ffff:192.0.2.7"}, {"FE80::0:1", "fe80::1%eth0"}, {"fe80::1%eth1", "fe80::1"}} {
+	for _, tc := range [][2]string{{"::ffff:192.0.2.7", "192.0.2.7"}, {"192.0.2.7", "::ffff:192.0.2.7"}, {"FE80::0:1", "fe80::1%eth0"},
+		{"fe80::1%eth1", "fe80::1"}} {
 		s := begin(DefaultBudget())
 		s.Apply(0, sec, byHand("f", schema.Scope{Kind: schema.ScopeAddress, Value: tc[0]}, nil))
 		if !s.denies(&Query{Tenant: "t", ClientIP: netip.MustParseAddr(tc[1])}) {
 			t.Errorf("a kill switch on %s does not hold %s", tc[0], tc[1])
 		}
-		s.Apply(1, sec, &schema.Command{ID: "r", Kind: schema.CommandReset, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeAddress, Value: tc[1]}})
+		s.Apply(1, sec, &schema.Command{ID: "r", Kind: schema.CommandReset, Tenant: "t",
+			Scope: schema.Scope{Kind: schema.ScopeAddress, Value: tc[1]}})
 		if s.OpenCount() != 0 {
 			t.Errorf("a reset of %s does not close what was opened on %s", tc[1], tc[0])
 		}
@@ -308,7 +314,8 @@ func TestTripOfAnUnknownAddressHoldsNobody(t *testing.T) {
 }
 
 func claim(c *schema.Command) {
-	c.Holder = &schema.Holder{AgentID: c.Decision.AgentID, AgentTrust: schema.TrustAsserted, CredentialID: c.Decision.CredentialID, Standing: schema.StandingClaimed}
+	c.Holder = &schema.Holder{AgentID: c.Decision.AgentID, AgentTrust: schema.TrustAsserted, CredentialID: c.Decision.CredentialID,
+		Standing: schema.StandingClaimed}
 }
 
 // Six invented names run away; then an established agent does.
@@ -337,7 +344,8 @@ func TestInventedNamesSpendTheTripBudget(t *testing.T) {
 		if o, _ := s.OutcomeOf("real"); o != enforce.Applied {
 			t.Errorf("%v: the trip of an established agent: %s", action, o)
 		}
-		if spent := s.BudgetUsage("t", sec); action == schema.ActionDeny && (spent.Trips != 1 || spent.Withheld != 0 || spent.Claimed.Trips != 5 || spent.Claimed.Withheld != 15) {
+		if spent := s.BudgetUsage("t", sec); action == schema.ActionDeny &&
+			(spent.Trips != 1 || spent.Withheld != 0 || spent.Claimed.Trips != 5 || spent.Claimed.Withheld != 15) {
 			t.Errorf("spent: %+v", spent)
 		}
 	}
@@ -394,7 +402,8 @@ func TestInventedTripsPushOutNobodysBreakersHistoryAndStrikes(t *testing.T) {
 func TestClaimedTripTakesNoRoomOfOthers(t *testing.T) {
 	s := begin(Budget{PerHour: 1 << 30, Percent: 100})
 	for i := range maxBreakers {
-		s.Apply(int64(i), sec, tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(i)}, heldBot("a", schema.TrustVerified, "k")))
+		s.Apply(int64(i), sec, tripOf(fmt.Sprint(i), schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(i)},
+			heldBot("a", schema.TrustVerified, "k")))
 	}
 	_, scope := runScope(1)
 	s.Apply(1<<20, sec, tripOf("claimed", scope, claim))
@@ -436,7 +445,8 @@ func TestRestoredStateHoldsTheSame(t *testing.T) {
 			}
 			cut.State = Restore(cut.Budget, &snap)
 		}
-		for _, q := range []Query{{CredentialID: "k", AgentID: "a1", AgentTrust: schema.TrustVerified}, {CredentialID: "k2"}, {RunID: schema.RunID{byte(i)}, RunFirstSeen: at - 50*sec, CredentialID: "k"}} {
+		for _, q := range []Query{{CredentialID: "k", AgentID: "a1", AgentTrust: schema.TrustVerified}, {CredentialID: "k2"},
+			{RunID: schema.RunID{byte(i)}, RunFirstSeen: at - 50*sec, CredentialID: "k"}} {
 			q.Tenant = "t"
 			if x, y := marshal(t, whole.Match(&q, at)), marshal(t, cut.Match(&q, at)); !bytes.Equal(x, y) {
 				t.Fatalf("step %d:\n%s\n%s", i, x, y)

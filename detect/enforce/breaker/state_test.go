@@ -101,7 +101,8 @@ func TestPoisonedBaselineTripsFleet(t *testing.T) {
 	open, withheld := 0, 0
 	for i := range 100 {
 		_, scope := runScope(byte(i + 1))
-		for _, e := range s.Apply(int64(i), sec, tripOf(fmt.Sprint(i), scope, func(c *schema.Command) { c.Decision.AgentID, c.ActiveAgents = fmt.Sprint("agent", i), 100 })) {
+		for _, e := range s.Apply(int64(i), sec, tripOf(fmt.Sprint(i), scope,
+			func(c *schema.Command) { c.Decision.AgentID, c.ActiveAgents = fmt.Sprint("agent", i), 100 })) {
 			if e.Breaker.Mode == schema.ModeWithheld {
 				withheld++
 			} else {
@@ -182,7 +183,8 @@ func TestForcedOpenIsNotWeakened(t *testing.T) {
 
 func probeOf(s *log) *schema.Command {
 	b := s.Breakers()[0]
-	return &schema.Command{ID: fmt.Sprint("p", b.Probes, s.clock), Kind: schema.CommandProbe, Tenant: "t", Scope: b.Scope, IfMatch: b.Generation}
+	return &schema.Command{ID: fmt.Sprint("p", b.Probes, s.clock), Kind: schema.CommandProbe, Tenant: "t", Scope: b.Scope,
+		IfMatch: b.Generation}
 }
 
 func TestHalfOpenClosesOnlyAfterCleanProbes(t *testing.T) {
@@ -288,7 +290,8 @@ func TestMostSevereThenMostSpecificWins(t *testing.T) {
 	open := func(n int, scope schema.Scope, action schema.Action) {
 		s.Apply(int64(n), sec, tripOf(fmt.Sprint(n), scope, func(c *schema.Command) { c.Decision.Action = action; c.TTL = hour }))
 	}
-	q := &Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, AgentVersion: "2", CredentialID: "k", RunID: id, Route: "GET /x", Risky: true, RunFirstSeen: 1}
+	q := &Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, AgentVersion: "2", CredentialID: "k", RunID: id, Route: "GET /x",
+		Risky: true, RunFirstSeen: 1}
 	for i, step := range []struct {
 		scope  schema.Scope
 		action schema.Action
@@ -319,9 +322,10 @@ func TestTenThousandBreakersOpenInASecond(t *testing.T) {
 	s := begin(Budget{PerHour: 1 << 30, Percent: 100})
 	for i := range 10_000 {
 		id := schema.RunID{byte(i), byte(i >> 8), 1}
-		s.Apply(int64(i), sec+int64(i)*sec/10_000, tripOf(id.String(), schema.Scope{Kind: schema.ScopeRun, Value: id.String()}, func(c *schema.Command) {
-			c.Decision.CredentialID = fmt.Sprint("k", i%1000)
-		}))
+		s.Apply(int64(i), sec+int64(i)*sec/10_000, tripOf(id.String(), schema.Scope{Kind: schema.ScopeRun, Value: id.String()},
+			func(c *schema.Command) {
+				c.Decision.CredentialID = fmt.Sprint("k", i%1000)
+			}))
 	}
 	if s.OpenCount() != 10_000 {
 		t.Fatalf("%d are open", s.OpenCount())
@@ -349,12 +353,14 @@ func BenchmarkDecide(b *testing.B) {
 			s := begin(Budget{PerHour: 1 << 30, Percent: 100})
 			for i := range n {
 				id := schema.RunID{byte(i), byte(i >> 8), 1}
-				s.Apply(int64(i), sec, tripOf(id.String(), schema.Scope{Kind: schema.ScopeRun, Value: id.String()}, func(c *schema.Command) { c.Decision.CredentialID = fmt.Sprint("k", i%100) }))
+				s.Apply(int64(i), sec, tripOf(id.String(), schema.Scope{Kind: schema.ScopeRun, Value: id.String()},
+					func(c *schema.Command) { c.Decision.CredentialID = fmt.Sprint("k", i%100) }))
 			}
 			q := &Query{Tenant: "t", AgentID: "b", CredentialID: "k9", RunID: schema.RunID{99}, RunFirstSeen: 1, Route: "GET /v1/orders/{id}"}
 			b.ReportAllocs()
+			r := q.request()
 			for b.Loop() {
-				s.Match(q, s.clock)
+				s.State.Match(r, s.clock)
 			}
 		})
 	}
@@ -365,14 +371,16 @@ func TestGatesDoNotSpendTheBudgetOfTrips(t *testing.T) {
 	s := New(Budget{PerHour: 1, Percent: 100})
 	trip := func(n int, action schema.Action) enforce.ResultCode {
 		at := schema.Scope{Kind: schema.ScopeRun, Value: fmt.Sprint(n)}
-		r, _ := s.Apply(enforce.LogPosition{Offset: int64(n) - 1, Time: 1e9}, &schema.Command{ID: fmt.Sprint(n), Kind: schema.CommandTrip, Tenant: "t", Scope: at, ActiveAgents: 100, TTL: 60e9,
-			Decision: &schema.Decision{ID: fmt.Sprint(n), AgentID: "a", Scope: at, Action: action, Mode: schema.ModeArmed}})
+		r, _ := s.Apply(enforce.LogPosition{Offset: int64(n) - 1, Time: 1e9},
+			&schema.Command{ID: fmt.Sprint(n), Kind: schema.CommandTrip, Tenant: "t", Scope: at, ActiveAgents: 100, TTL: 60e9,
+				Decision: &schema.Decision{ID: fmt.Sprint(n), AgentID: "a", Scope: at, Action: action, Mode: schema.ModeArmed}})
 		return r.Code
 	}
 	for n, tc := range []struct {
 		action schema.Action
 		want   enforce.ResultCode
-	}{{schema.ActionGate, enforce.Applied}, {schema.ActionGate, enforce.TripWithheld}, {schema.ActionDeny, enforce.Applied}, {schema.ActionDeny, enforce.TripWithheld}} {
+	}{{schema.ActionGate, enforce.Applied}, {schema.ActionGate, enforce.TripWithheld}, {schema.ActionDeny, enforce.Applied},
+		{schema.ActionDeny, enforce.TripWithheld}} {
 		if got := trip(n+1, tc.action); got != tc.want {
 			t.Errorf("%d, %s: %s, want %s", n, tc.action, got, tc.want)
 		}

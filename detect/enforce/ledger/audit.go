@@ -21,13 +21,14 @@ func (c *Chain) add(at enforce.LogPosition, feature int, cmd *schema.Command, r 
 		return schema.AuditEntry{}, false
 	}
 	e := schema.AuditEntry{Seq: c.Seq + 1, Tenant: cmd.Tenant, At: at.Time, Offset: at.Offset, Kind: cmd.Kind.String(),
-		By: cmd.By, Role: cmd.Role, Subject: subject(cmd, r), Reason: cmd.Reason, Outcome: string(r.Code), Digest: cmd.Digest(feature), Prev: c.Hash}
+		By: cmd.By, Role: cmd.Role, Subject: subject(cmd, r), Reason: cmd.Reason, Outcome: string(r.Code), Digest: cmd.Digest(feature),
+		Prev: c.Hash}
 	e.Hash = e.ComputeHash()
 	c.Seq, c.Hash = e.Seq, e.Hash
 	return e, true
 }
 
-// ChainEntry is what the chain says of an entry of the trail.
+// ChainEntry is the part of an entry that the chain is checked by.
 type ChainEntry struct {
 	Seq  uint64 `json:"seq"`
 	Hash string `json:"hash"`

@@ -17,8 +17,9 @@ func TestOrderWithoutMeaningIsTaken(t *testing.T) {
 		outcome enforce.ResultCode
 		until   int64
 	}{
-		"freeze":                {schema.Command{Reason: "r", Baseline: order("a", "freeze", false)}, enforce.BaselineOrdered, 0},
-		"freeze for a time":     {schema.Command{Reason: "r", TTL: 5 * sec, Baseline: order("a", "freeze", false)}, enforce.BaselineOrdered, 7 * sec},
+		"freeze": {schema.Command{Reason: "r", Baseline: order("a", "freeze", false)}, enforce.BaselineOrdered, 0},
+		"freeze for a time": {schema.Command{Reason: "r", TTL: 5 * sec, Baseline: order("a", "freeze", false)}, enforce.BaselineOrdered,
+			7 * sec},
 		"freeze all":            {schema.Command{Reason: "r", Baseline: order("*", "freeze", false)}, enforce.BaselineOrdered, 0},
 		"end it":                {schema.Command{Reason: "r", Baseline: order("a", "freeze", true)}, enforce.BaselineOrdered, 0},
 		"reset":                 {schema.Command{Reason: "r", Baseline: order("a", "reset", false)}, enforce.BaselineOrdered, 0},

@@ -205,8 +205,8 @@ func (d *decider) add(o Objection) bool {
 	return true
 }
 
-// Armed reports whether a family is enforced for the caller of a request: as commands say
-// of the agent, else as the configuration does.
+// Armed reports whether a family is enforced for the caller of a request: by the commands of
+// arming about the agent, else by the configuration.
 func (s *State) Armed(r *Request, family string) bool {
 	c := r.Call
 	configured := r.Armed != nil && r.Armed(c.AgentID, family)

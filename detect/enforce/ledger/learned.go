@@ -16,7 +16,8 @@ func (d *decider) learnedScope() {
 	var seen scope.Access
 	feature.Extract(c, &f)
 	scope.FromCall(c, &f, &seen)
-	d.Scope = d.r.Scopes.Assess(scope.Query{Agent: baseline.AgentKey(c.AgentID, c.AgentTrust), Group: baseline.PeerGroup(c.AgentID, c.CallerKind),
+	d.Scope = d.r.Scopes.Assess(scope.Query{Agent: baseline.AgentKey(c.AgentID, c.AgentTrust),
+		Group:    baseline.PeerGroup(c.AgentID, c.CallerKind),
 		Declared: d.Task, Logged: c.TaskID, Trust: c.TaskTrust, Access: &seen})
 	if !d.Scope.Placement.NeedsApproval() {
 		return

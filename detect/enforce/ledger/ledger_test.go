@@ -172,7 +172,8 @@ func (m *reference) apply(offset, at int64, c *schema.Command) {
 			delete(m.strikes, c.Scope)
 		}
 	case schema.CommandProbe:
-		if have != nil && have.state == schema.BreakerHalfOpen && c.IfMatch == have.generation && have.probes < 3 && (have.probeAt == 0 || m.clock >= have.probeAt+sec) {
+		if have != nil && have.state == schema.BreakerHalfOpen && c.IfMatch == have.generation && have.probes < 3 &&
+			(have.probeAt == 0 || m.clock >= have.probeAt+sec) {
 			have.probes++
 			have.probeAt = m.clock
 		}
@@ -253,7 +254,8 @@ func TestPointsAreTheReferenceWhateverHappens(t *testing.T) {
 				c = &schema.Command{Kind: schema.CommandTick}
 			case 6:
 				if r.IntN(4) == 0 {
-					c = &schema.Command{ID: fmt.Sprint("f", i), Kind: schema.CommandForceOpen, Tenant: "t", Scope: scope, Reason: "x", TTL: int64(r.IntN(2)) * 100 * sec, Holder: randomHolder(r)}
+					c = &schema.Command{ID: fmt.Sprint("f", i), Kind: schema.CommandForceOpen, Tenant: "t", Scope: scope, Reason: "x",
+						TTL: int64(r.IntN(2)) * 100 * sec, Holder: randomHolder(r)}
 				}
 			case 7:
 				if r.IntN(6) == 0 {
@@ -293,12 +295,14 @@ func TestPointsAreTheReferenceWhateverHappens(t *testing.T) {
 				if r.IntN(2) == 0 {
 					first = 1 + at - int64(r.IntN(300))*sec
 				}
-				call := &schema.Call{Tenant: "t", CredentialID: fmt.Sprint("k", r.IntN(4)), AgentID: fmt.Sprint("a", r.IntN(3)), AgentTrust: schema.Trust(r.IntN(int(schema.TrustVerified) + 1))}
+				call := &schema.Call{Tenant: "t", CredentialID: fmt.Sprint("k", r.IntN(4)), AgentID: fmt.Sprint("a", r.IntN(3)),
+					AgentTrust: schema.Trust(r.IntN(int(schema.TrustVerified) + 1))}
 				shown := []string{call.CredentialID, fmt.Sprint("k", r.IntN(8))}
 				denied := ref.denies(runScope(run), call, shown, first)
 				d := p.Decide(&Request{Request: enforce.Request{Call: call, Credentials: shown, RunID: id, RunFirstSeen: first}})
 				if got := d.Action == schema.ActionDeny; got != denied {
-					t.Fatalf("seed %d, record %d, point %d: run %d of %s (%v) %v first seen %d: denied %v by %s, the reference says %v", seed, i, n, run, call.AgentID, call.AgentTrust, shown, first, got, d.Why, denied)
+					t.Fatalf("seed %d, record %d, point %d: run %d of %s (%v) %v first seen %d: denied %v by %s, the reference says %v", seed, i, n, run,
+						call.AgentID, call.AgentTrust, shown, first, got, d.Why, denied)
 				}
 				steps++
 			}
@@ -317,7 +321,8 @@ func randomHolder(r *rand.Rand) *schema.Holder {
 	if r.IntN(3) == 0 {
 		return nil
 	}
-	h := &schema.Holder{AgentID: fmt.Sprint("a", r.IntN(3)), AgentTrust: schema.TrustAsserted, CredentialID: fmt.Sprint("k", r.IntN(4)), Standing: schema.Standing(r.IntN(2))}
+	h := &schema.Holder{AgentID: fmt.Sprint("a", r.IntN(3)), AgentTrust: schema.TrustAsserted, CredentialID: fmt.Sprint("k", r.IntN(4)),
+		Standing: schema.Standing(r.IntN(2))}
 	if r.IntN(2) == 0 {
 		h.AgentTrust, h.Standing = schema.TrustVerified, schema.StandingEstablished
 	}
@@ -337,8 +342,10 @@ func compare(ref *reference, p *State) string {
 		if want == nil {
 			return fmt.Sprintf("%v is %v, want closed", b.Scope, b.State)
 		}
-		if b.State != want.state || b.Generation != want.generation || b.Probes != want.probes || b.State == schema.BreakerOpen && b.Expires != want.until {
-			return fmt.Sprintf("%v is %v generation %d probes %d until %d, want %v %d %d %d", b.Scope, b.State, b.Generation, b.Probes, b.Expires, want.state, want.generation, want.probes, want.until)
+		if b.State != want.state || b.Generation != want.generation || b.Probes != want.probes || b.State == schema.BreakerOpen &&
+			b.Expires != want.until {
+			return fmt.Sprintf("%v is %v generation %d probes %d until %d, want %v %d %d %d", b.Scope, b.State, b.Generation, b.Probes, b.Expires,
+				want.state, want.generation, want.probes, want.until)
 		}
 	}
 	return ""
@@ -355,7 +362,8 @@ func TestChangedAuditEntryIsNamed(t *testing.T) {
 		}
 	}
 	for i := range int64(20) {
-		take(s.Apply(i, sec*(i+1), &schema.Command{ID: fmt.Sprint(i), Kind: schema.CommandForceOpen, Tenant: "t", By: "ann", Role: "admin", Reason: "r", Scope: runScope(byte(i))}))
+		take(s.Apply(i, sec*(i+1), &schema.Command{ID: fmt.Sprint(i), Kind: schema.CommandForceOpen, Tenant: "t", By: "ann", Role: "admin",
+			Reason: "r", Scope: runScope(byte(i))}))
 	}
 	take(s.Apply(20, 30*sec, &schema.Command{ID: "bad", Kind: schema.CommandReset, Tenant: "t", Scope: runScope(99), By: "eve"}))
 	if end, bad := Verify(Chain{}, trail); bad != nil || end != s.Audit || end.Seq != 21 {
@@ -393,7 +401,8 @@ func TestSnapshotHoldsEverything(t *testing.T) {
 	for i, c := range []*schema.Command{
 		tripOf("d", runScope(1), nil),
 		{ID: "m", Kind: schema.CommandManifest, Tenant: "t", By: "ann", Manifest: &schema.Manifest{Text: manifest}},
-		{ID: "t", Kind: schema.CommandTask, Tenant: "t", TTL: 100 * sec, Task: &schema.Task{RunKey: "r", AgentID: "a", Targets: []string{"order:1"}}},
+		{ID: "t", Kind: schema.CommandTask, Tenant: "t", TTL: 100 * sec,
+			Task: &schema.Task{RunKey: "r", AgentID: "a", Targets: []string{"order:1"}}},
 		{ID: "a", Kind: schema.CommandAsk, Tenant: "t", Gate: &schema.Gate{Holder: "run:x", Route: "DELETE /x", Mode: schema.ModeArmed}},
 		{ID: "l", Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Spender: "a", Units: 4, Window: 0}},
 		{ID: "b", Kind: schema.CommandBypass, Tenant: "t", TTL: sec, Reason: "r"},
@@ -418,7 +427,8 @@ func TestSnapshotHoldsEverything(t *testing.T) {
 	if err != nil || text(back) != text(s) {
 		t.Fatalf("%v\n%s\n%s", err, text(s), text(back))
 	}
-	for name, n := range map[string]int{"breakers": len(snap.Breakers.Breakers), "gates": len(snap.Gates), "tasks": len(snap.Tasks), "quotas": len(snap.Quotas), "manifests": len(snap.Manifests["t"]), "bypasses": len(snap.Breakers.Bypasses)} {
+	for name, n := range map[string]int{"breakers": len(snap.Breakers.Breakers), "gates": len(snap.Gates), "tasks": len(snap.Tasks),
+		"quotas": len(snap.Quotas), "manifests": len(snap.Manifests["t"]), "bypasses": len(snap.Breakers.Bypasses)} {
 		if n != 1 {
 			t.Errorf("%s: %d", name, n)
 		}

@@ -12,7 +12,8 @@ import (
 )
 
 func provenOf(id, credential string, ttl int64) *schema.Command {
-	return &schema.Command{ID: id, Kind: schema.CommandProven, Tenant: "t", By: "detect", TTL: ttl, Scope: schema.Scope{Kind: schema.ScopeCredential, Value: credential}}
+	return &schema.Command{ID: id, Kind: schema.CommandProven, Tenant: "t", By: "detect", TTL: ttl,
+		Scope: schema.Scope{Kind: schema.ScopeCredential, Value: credential}}
 }
 
 func TestProvenCredentialExpiresAndSurvivesARestart(t *testing.T) {
@@ -34,7 +35,8 @@ func TestProvenCredentialExpiresAndSurvivesARestart(t *testing.T) {
 	if got := s.Standing(&schema.Call{Tenant: "u", CredentialID: "k"}); got != schema.StandingClaimed {
 		t.Errorf("of another tenant: %v", got)
 	}
-	if got := s.Standing(&schema.Call{Tenant: "t", CredentialID: "k", CredentialTrust: schema.TrustInfrastructure}); got != schema.StandingEstablished {
+	if got := s.Standing(&schema.Call{Tenant: "t", CredentialID: "k",
+		CredentialTrust: schema.TrustInfrastructure}); got != schema.StandingEstablished {
 		t.Errorf("established: %v", got)
 	}
 	s.Apply(2, 11*sec, &schema.Command{Kind: schema.CommandTick})
@@ -84,7 +86,8 @@ func TestProvenCredentialsAreBounded(t *testing.T) {
 
 func TestProvenIsRefusedWithoutCredentialOrTime(t *testing.T) {
 	s := New(breaker.DefaultBudget())
-	for i, c := range []*schema.Command{provenOf("1", "", sec), provenOf("2", "k", 0), {ID: "3", Kind: schema.CommandProven, Tenant: "t", TTL: sec, Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}}} {
+	for i, c := range []*schema.Command{provenOf("1", "", sec), provenOf("2", "k", 0),
+		{ID: "3", Kind: schema.CommandProven, Tenant: "t", TTL: sec, Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}}} {
 		s.Apply(int64(i), sec, c)
 		if r, _ := s.Result(c.ID); r.Code != enforce.Rejected {
 			t.Errorf("%d: %s", i, r.Code)

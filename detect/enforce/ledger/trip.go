@@ -13,9 +13,9 @@ const (
 	whyDisarmed = "disarmed_by_command"
 )
 
-// trip applies a trip after exceptions and commands of arming. The detector's decision
-// says what the scope and the action are. Whether it is enforced was its configuration's
-// decision; commands take precedence.
+// trip applies a trip after exceptions and commands of arming. Scope and action are those
+// of the detector's decision. The detector's configuration set the mode; commands take
+// precedence over it.
 func (s *State) trip(at enforce.LogPosition, c *schema.Command) (enforce.Result, []schema.Event) {
 	if e := s.Exceptions.Find(at.Time, c.Tenant, c.Decision, c.Holder); e != nil && enforceable(c.Decision) {
 		s.Exceptions.RecordUse(at.Time, e)

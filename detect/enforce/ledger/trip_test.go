@@ -12,13 +12,15 @@ import (
 )
 
 func order(id string, kind schema.CommandKind, pattern string) *schema.Command {
-	return &schema.Command{ID: id, Kind: kind, Tenant: "t", By: "ann", Role: "admin", Reason: "r", Arming: &schema.ArmingOrder{Pattern: pattern}}
+	return &schema.Command{ID: id, Kind: kind, Tenant: "t", By: "ann", Role: "admin", Reason: "r",
+		Arming: &schema.ArmingOrder{Pattern: pattern}}
 }
 
 // found is a trip as the detector of an installation in mode observe sends it.
 func found(id string, mode schema.Mode, change func(*schema.Command)) *schema.Command {
 	return tripOf(id, runScope(id[0]), func(c *schema.Command) {
-		c.Decision.Mode, c.Decision.Family, c.Decision.AgentID, c.Decision.Route = mode, schema.FamilyDestroy, "ops/purge", "DELETE /v1/orders/{id}"
+		c.Decision.Mode, c.Decision.Family, c.Decision.AgentID, c.Decision.Route = mode, schema.FamilyDestroy, "ops/purge",
+			"DELETE /v1/orders/{id}"
 		c.Holder = &schema.Holder{AgentID: "ops/purge", AgentTrust: schema.TrustInfrastructure, CredentialID: "k", Tags: []string{"batch"}}
 		if change != nil {
 			change(c)
@@ -33,20 +35,30 @@ func TestTripIsEnforcedAsCommandsSayAndNotAsTheDetectorsFileSaid(t *testing.T) {
 		open   int
 		why    string
 	}{
-		"the file observes":               {nil, found("a", schema.ModeObserve, nil), 0, ""},
-		"armed by command":                {[]*schema.Command{order("1", schema.CommandArm, "ops/purge")}, found("a", schema.ModeObserve, nil), 1, whyArmed},
-		"armed by tag":                    {[]*schema.Command{order("1", schema.CommandArm, "tag:batch")}, found("a", schema.ModeObserve, nil), 1, whyArmed},
-		"the file is armed":               {nil, found("a", schema.ModeArmed, nil), 1, ""},
-		"disarmed by command":             {[]*schema.Command{order("1", schema.CommandDisarm, "ops/*")}, found("a", schema.ModeArmed, nil), 0, whyDisarmed},
-		"too old stays recorded":          {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeWouldHave, nil), 0, ""},
-		"no scope stays recorded":         {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeObserve, func(c *schema.Command) { c.Decision.Scope = schema.Scope{} }), 0, ""},
-		"a claimed name is not disarmed":  {[]*schema.Command{order("1", schema.CommandDisarm, "ops/purge")}, found("a", schema.ModeArmed, func(c *schema.Command) { c.Holder.AgentTrust = schema.TrustAsserted }), 1, ""},
-		"who acts is not known":           {[]*schema.Command{order("1", schema.CommandDisarm, "ops/purge")}, found("a", schema.ModeArmed, func(c *schema.Command) { c.Holder = nil }), 1, ""},
-		"of a version without families":   {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeObserve, func(c *schema.Command) { c.Decision.Family = "" }), 0, ""},
-		"a learned scope by arming all":   {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeObserve, func(c *schema.Command) { c.Decision.Family = schema.FamilyScope }), 0, ""},
-		"the newest about a pattern":      {[]*schema.Command{order("1", schema.CommandArm, "*"), order("2", schema.CommandDisarm, "*")}, found("a", schema.ModeArmed, nil), 0, whyDisarmed},
-		"armed as it was is as it was":    {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeArmed, nil), 1, ""},
-		"an order without reason is none": {[]*schema.Command{{ID: "1", Kind: schema.CommandArm, Tenant: "t", Arming: &schema.ArmingOrder{Pattern: "*"}}}, found("a", schema.ModeObserve, nil), 0, ""},
+		"the file observes": {nil, found("a", schema.ModeObserve, nil), 0, ""},
+		"armed by command": {[]*schema.Command{order("1", schema.CommandArm, "ops/purge")}, found("a", schema.ModeObserve, nil), 1,
+			whyArmed},
+		"armed by tag": {[]*schema.Command{order("1", schema.CommandArm, "tag:batch")}, found("a", schema.ModeObserve, nil), 1,
+			whyArmed},
+		"the file is armed": {nil, found("a", schema.ModeArmed, nil), 1, ""},
+		"disarmed by command": {[]*schema.Command{order("1", schema.CommandDisarm, "ops/*")}, found("a", schema.ModeArmed, nil), 0,
+			whyDisarmed},
+		"too old stays recorded": {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeWouldHave, nil), 0, ""},
+		"no scope stays recorded": {[]*schema.Command{order("1", schema.CommandArm, "*")},
+			found("a", schema.ModeObserve, func(c *schema.Command) { c.Decision.Scope = schema.Scope{} }), 0, ""},
+		"a claimed name is not disarmed": {[]*schema.Command{order("1", schema.CommandDisarm, "ops/purge")},
+			found("a", schema.ModeArmed, func(c *schema.Command) { c.Holder.AgentTrust = schema.TrustAsserted }), 1, ""},
+		"who acts is not known": {[]*schema.Command{order("1", schema.CommandDisarm, "ops/purge")},
+			found("a", schema.ModeArmed, func(c *schema.Command) { c.Holder = nil }), 1, ""},
+		"of a version without families": {[]*schema.Command{order("1", schema.CommandArm, "*")},
+			found("a", schema.ModeObserve, func(c *schema.Command) { c.Decision.Family = "" }), 0, ""},
+		"a learned scope by arming all": {[]*schema.Command{order("1", schema.CommandArm, "*")},
+			found("a", schema.ModeObserve, func(c *schema.Command) { c.Decision.Family = schema.FamilyScope }), 0, ""},
+		"the newest about a pattern": {[]*schema.Command{order("1", schema.CommandArm, "*"), order("2", schema.CommandDisarm, "*")},
+			found("a", schema.ModeArmed, nil), 0, whyDisarmed},
+		"armed as it was is as it was": {[]*schema.Command{order("1", schema.CommandArm, "*")}, found("a", schema.ModeArmed, nil), 1, ""},
+		"an order without reason is none": {[]*schema.Command{{ID: "1", Kind: schema.CommandArm, Tenant: "t",
+			Arming: &schema.ArmingOrder{Pattern: "*"}}}, found("a", schema.ModeObserve, nil), 0, ""},
 	} {
 		s := New(breaker.DefaultBudget())
 		for i, c := range tc.orders {
@@ -65,8 +77,9 @@ func TestTripIsEnforcedAsCommandsSayAndNotAsTheDetectorsFileSaid(t *testing.T) {
 
 func TestCheckFollowsCommandsBeforeThePointsFile(t *testing.T) {
 	s := New(breaker.DefaultBudget())
-	r := &Request{Request: enforce.Request{Call: &schema.Call{Tenant: "t", AgentID: "ops/purge", AgentTrust: schema.TrustVerified}}, Armed: func(string, string) bool { return false },
-		Tags: func(string) []string { return []string{"batch"} }}
+	r := &Request{Request: enforce.Request{Call: &schema.Call{Tenant: "t", AgentID: "ops/purge", AgentTrust: schema.TrustVerified}},
+		Armed: func(string, string) bool { return false },
+		Tags:  func(string) []string { return []string{"batch"} }}
 	armed := func() bool { return s.Armed(r, "policy.scope") }
 	for i, step := range []struct {
 		c    *schema.Command
@@ -85,7 +98,8 @@ func TestCheckFollowsCommandsBeforeThePointsFile(t *testing.T) {
 }
 
 func exceptionFor(id string) *schema.Command {
-	return &schema.Command{ID: "o_" + id, Kind: schema.CommandException, Tenant: "t", By: "ann", Role: "admin", Reason: "the nightly purge", TTL: 60 * sec,
+	return &schema.Command{ID: "o_" + id, Kind: schema.CommandException, Tenant: "t", By: "ann", Role: "admin", Reason: "the nightly purge",
+		TTL:       60 * sec,
 		Exception: &schema.ExceptionOrder{Agent: "ops/*", Family: "runaway.*", Routes: []string{"DELETE /v1/orders/{id}"}}}
 }
 
@@ -115,7 +129,8 @@ func TestExceptedTripOpensNothingAndSpendsNoBudget(t *testing.T) {
 func TestBypassOfAnAgentIsItsAloneAndEnds(t *testing.T) {
 	agent := schema.Scope{Kind: schema.ScopeAgent, Value: "ops/purge"}
 	s := New(breaker.DefaultBudget())
-	s.Apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeTenant, Value: "t"}, Reason: "all stop"})
+	s.Apply(0, sec, &schema.Command{ID: "f", Kind: schema.CommandForceOpen, Tenant: "t",
+		Scope: schema.Scope{Kind: schema.ScopeTenant, Value: "t"}, Reason: "all stop"})
 	s.Apply(1, sec, &schema.Command{ID: "b", Kind: schema.CommandBypass, Tenant: "t", Scope: agent, TTL: 60 * sec, Reason: "false alarms"})
 	ask := func(id string, trust schema.Trust) schema.Action {
 		d := s.Decide(&Request{Request: enforce.Request{Call: &schema.Call{Tenant: "t", AgentID: id, AgentTrust: trust}}})
@@ -151,7 +166,8 @@ func TestWhatCommandsSaidOutlivesARestart(t *testing.T) {
 	old := s.Snapshot()
 	s.Apply(1, sec, order("1", schema.CommandArm, "billing/*"))
 	s.Apply(2, sec, exceptionFor("1"))
-	s.Apply(3, sec, &schema.Command{ID: "b1", Kind: schema.CommandBypass, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, TTL: int64(time.Hour), Reason: "x"})
+	s.Apply(3, sec, &schema.Command{ID: "b1", Kind: schema.CommandBypass, Tenant: "t",
+		Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, TTL: int64(time.Hour), Reason: "x"})
 	for _, snap := range []*Snapshot{old, s.Snapshot()} {
 		text, err := json.Marshal(snap)
 		if err != nil {
@@ -185,9 +201,12 @@ func TestEveryOrderLeavesAnEntryInTheTrail(t *testing.T) {
 		{order("1", schema.CommandArm, "billing/*"), "arming:billing/*", "armed"},
 		{order("2", schema.CommandDisarm, "billing/*"), "arming:billing/*", "disarmed"},
 		{exceptionFor("9"), "exception:x_9", "added"},
-		{&schema.Command{ID: "r", Kind: schema.CommandExceptionRemove, Tenant: "t", Reason: "r", Exception: &schema.ExceptionOrder{ID: "x_9"}}, "exception:x_9", "removed"},
-		{&schema.Command{ID: "b", Kind: schema.CommandBypass, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, TTL: sec, Reason: "r"}, "agent:a", "applied"},
-		{&schema.Command{ID: "e", Kind: schema.CommandBypassEnd, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, Reason: "r"}, "agent:a", "applied"},
+		{&schema.Command{ID: "r", Kind: schema.CommandExceptionRemove, Tenant: "t", Reason: "r", Exception: &schema.ExceptionOrder{ID: "x_9"}},
+			"exception:x_9", "removed"},
+		{&schema.Command{ID: "b", Kind: schema.CommandBypass, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"}, TTL: sec,
+			Reason: "r"}, "agent:a", "applied"},
+		{&schema.Command{ID: "e", Kind: schema.CommandBypassEnd, Tenant: "t", Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "a"},
+			Reason: "r"}, "agent:a", "applied"},
 	} {
 		events := s.Apply(int64(i), sec, tc.c)
 		e := events[len(events)-1].Audit

@@ -179,7 +179,8 @@ func (c *compiler) quota(key string, q Quota) quota {
 	if q.Over != "deny" && q.Over != "ask" {
 		c.reject("%s.over: %q; deny or ask", key, q.Over)
 	}
-	units := map[string]float64{"calls": float64(q.Calls), "irreversible": float64(q.Irreversible), "bytes": float64(q.Bytes), "amount": q.Amount}
+	units := map[string]float64{"calls": float64(q.Calls), "irreversible": float64(q.Irreversible), "bytes": float64(q.Bytes),
+		"amount": q.Amount}
 	c.amounts(key, units)
 	set := 0
 	for _, v := range units {

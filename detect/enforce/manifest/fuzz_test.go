@@ -20,7 +20,8 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, c := range []*schema.Call{call("GET", "/v1/orders/{id}", nil), call("DELETE", "/", nil), call("", "", paying("5", "EUR")), call("POST", "/v1/refunds", paying("1e9", ""))} {
+		for _, c := range []*schema.Call{call("GET", "/v1/orders/{id}", nil), call("DELETE", "/", nil), call("", "", paying("5", "EUR")),
+			call("POST", "/v1/refunds", paying("1e9", ""))} {
 			for _, at := range []int64{0, -1, monday, 1<<63 - 1} {
 				a := m.Evaluate(&enforce.Request{Call: c, Task: &schema.Task{Type: "refund", Targets: []string{"order:*"}, Expires: at}}, at)
 				if a.Why == "" || a.Action > schema.ActionDeny {

@@ -40,7 +40,8 @@ func must(t testing.TB, text string) *Manifest {
 var monday = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC).UnixNano()
 
 func call(method, template string, change func(*schema.Call)) *schema.Call {
-	c := &schema.Call{Method: method, Route: template, RouteKey: route.Key(template), AgentID: "billing/refunds", AgentTrust: schema.TrustVerified, Reversibility: schema.Reversible}
+	c := &schema.Call{Method: method, Route: template, RouteKey: route.Key(template), AgentID: "billing/refunds",
+		AgentTrust: schema.TrustVerified, Reversibility: schema.Reversible}
 	if method == "GET" {
 		c.Reversibility = schema.ReadOnly
 	}
@@ -80,12 +81,13 @@ func TestManifestDecides(t *testing.T) {
 		action schema.Action
 		why    string
 	}{
-		"read in scope":                 {asked{Call: call("GET", "/v1/orders/{id}", nil)}, 0, whyInScope},
-		"read outside is a note":        {asked{Call: call("GET", "/admin", nil)}, schema.ActionAnnotate, whyReadOutside},
-		"write in scope":                {asked{Call: call("PATCH", "/v1/orders/{order_id}", named("order", "7"))}, 0, whyInScope},
-		"write outside":                 {asked{Call: call("PUT", "/v1/users/{id}", nil)}, schema.ActionGate, WhyOutside},
-		"another resource":              {asked{Call: call("PATCH", "/v1/orders/{id}", named("user", "7"))}, schema.ActionGate, whyResource},
-		"a resource nobody can name":    {asked{Call: call("PATCH", "/v1/orders/{id}", named("invoice", "?"))}, schema.ActionGate, whyResourceHidden},
+		"read in scope":          {asked{Call: call("GET", "/v1/orders/{id}", nil)}, 0, whyInScope},
+		"read outside is a note": {asked{Call: call("GET", "/admin", nil)}, schema.ActionAnnotate, whyReadOutside},
+		"write in scope":         {asked{Call: call("PATCH", "/v1/orders/{order_id}", named("order", "7"))}, 0, whyInScope},
+		"write outside":          {asked{Call: call("PUT", "/v1/users/{id}", nil)}, schema.ActionGate, WhyOutside},
+		"another resource":       {asked{Call: call("PATCH", "/v1/orders/{id}", named("user", "7"))}, schema.ActionGate, whyResource},
+		"a resource nobody can name": {asked{Call: call("PATCH", "/v1/orders/{id}", named("invoice", "?"))}, schema.ActionGate,
+			whyResourceHidden},
 		"one of a kind that is granted": {asked{Call: call("PATCH", "/v1/orders/{id}", named("order", "?"))}, 0, whyInScope},
 		"refund below":                  {asked{Call: call("POST", "/v1/refunds", paying("49.99", "EUR"))}, 0, whyInScope},
 		"refund at the limit":           {asked{Call: call("POST", "/v1/refunds", paying("50", "EUR"))}, schema.ActionGate, whyAmount},
@@ -93,24 +95,36 @@ func TestManifestDecides(t *testing.T) {
 		"amount without a currency":     {asked{Call: call("POST", "/v1/refunds", paying("10", ""))}, schema.ActionGate, whyNoCurrency},
 		"amount unknown":                {asked{Call: call("POST", "/v1/refunds", paying("", ""))}, schema.ActionGate, whyNoAmount},
 		"another currency":              {asked{Call: call("POST", "/v1/refunds", paying("1", "USD"))}, schema.ActionGate, whyCurrency},
-		"irreversible and not granted":  {asked{Call: call("DELETE", "/v1/orders/{id}", func(c *schema.Call) { c.Reversibility = schema.Irreversible })}, schema.ActionGate, whyIrreversible},
-		"a tool above":                  {asked{Call: call("POST", "/mcp", func(c *schema.Call) { c.ToolName = "refund_payment"; paying("60", "EUR")(c) })}, schema.ActionGate, whyAmount},
-		"outside hours":                 {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Now: monday + int64(12*time.Hour)}, schema.ActionGate, whyHours},
-		"a read at night":               {asked{Call: call("GET", "/v1/orders", nil), Now: monday + int64(12*time.Hour)}, 0, whyInScope},
-		"on a Sunday":                   {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Now: monday - int64(24*time.Hour)}, schema.ActionGate, whyHours},
-		"declared target":               {asked{Call: call("POST", "/v1/refunds", paying("5", "EUR")), Task: &schema.Task{Type: "refund", Targets: []string{"order:7"}, Expires: 1 << 62}}, 0, whyInScope},
-		"another target":                {asked{Call: call("PATCH", "/v1/orders/{id}", named("order", "8")), Task: &schema.Task{Targets: []string{"order:7"}, Expires: 1 << 62}}, schema.ActionGate, whyTaskTarget},
-		"another task":                  {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Task: &schema.Task{Type: "refund", Expires: 1 << 62}}, schema.ActionGate, whyTaskRoute},
-		"a type that nobody declared":   {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Task: &schema.Task{Type: "other", Expires: 1 << 62}}, schema.ActionGate, whyTypeUnknown},
-		"after the task":                {asked{Call: call("GET", "/v1/orders", nil), Task: &schema.Task{Expires: 1}}, schema.ActionDeny, whyTaskOver},
-		"agentPicksWiderTask":           {asked{Call: call("PUT", "/v1/users/{id}", nil), ClaimedType: "admin"}, schema.ActionGate, WhyOutside},
-		"agentPicksWiderTask, declared": {asked{Call: call("PATCH", "/v1/orders/{id}", nil), ClaimedType: "admin", Task: &schema.Task{Type: "refund", Expires: 1 << 62}}, schema.ActionGate, whyTaskRoute},
-		"a claimed type narrows":        {asked{Call: call("PATCH", "/v1/orders/{id}", nil), ClaimedType: "refund"}, schema.ActionGate, whyTaskRoute},
+		"irreversible and not granted": {asked{Call: call("DELETE", "/v1/orders/{id}",
+			func(c *schema.Call) { c.Reversibility = schema.Irreversible })}, schema.ActionGate, whyIrreversible},
+		"a tool above": {asked{Call: call("POST", "/mcp",
+			func(c *schema.Call) { c.ToolName = "refund_payment"; paying("60", "EUR")(c) })}, schema.ActionGate, whyAmount},
+		"outside hours": {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Now: monday + int64(12*time.Hour)},
+			schema.ActionGate, whyHours},
+		"a read at night": {asked{Call: call("GET", "/v1/orders", nil), Now: monday + int64(12*time.Hour)}, 0, whyInScope},
+		"on a Sunday": {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Now: monday - int64(24*time.Hour)},
+			schema.ActionGate, whyHours},
+		"declared target": {asked{Call: call("POST", "/v1/refunds", paying("5", "EUR")),
+			Task: &schema.Task{Type: "refund", Targets: []string{"order:7"}, Expires: 1 << 62}}, 0, whyInScope},
+		"another target": {asked{Call: call("PATCH", "/v1/orders/{id}", named("order", "8")),
+			Task: &schema.Task{Targets: []string{"order:7"}, Expires: 1 << 62}}, schema.ActionGate, whyTaskTarget},
+		"another task": {asked{Call: call("PATCH", "/v1/orders/{id}", nil),
+			Task: &schema.Task{Type: "refund", Expires: 1 << 62}}, schema.ActionGate, whyTaskRoute},
+		"a type that nobody declared": {asked{Call: call("PATCH", "/v1/orders/{id}", nil), Task: &schema.Task{Type: "other", Expires: 1 << 62}},
+			schema.ActionGate, whyTypeUnknown},
+		"after the task": {asked{Call: call("GET", "/v1/orders", nil), Task: &schema.Task{Expires: 1}}, schema.ActionDeny,
+			whyTaskOver},
+		"agentPicksWiderTask": {asked{Call: call("PUT", "/v1/users/{id}", nil), ClaimedType: "admin"}, schema.ActionGate, WhyOutside},
+		"agentPicksWiderTask, declared": {asked{Call: call("PATCH", "/v1/orders/{id}", nil), ClaimedType: "admin",
+			Task: &schema.Task{Type: "refund", Expires: 1 << 62}}, schema.ActionGate, whyTaskRoute},
+		"a claimed type narrows": {asked{Call: call("PATCH", "/v1/orders/{id}", nil), ClaimedType: "refund"}, schema.ActionGate,
+			whyTaskRoute},
 	} {
 		if tc.in.Now == 0 {
 			tc.in.Now = monday
 		}
-		if a := m.Evaluate(&enforce.Request{Call: tc.in.Call, Task: tc.in.Task, ClaimedTaskType: tc.in.ClaimedType}, tc.in.Now); a.Action != tc.action || a.Why != tc.why {
+		if a := m.Evaluate(&enforce.Request{Call: tc.in.Call, Task: tc.in.Task, ClaimedTaskType: tc.in.ClaimedType},
+			tc.in.Now); a.Action != tc.action || a.Why != tc.why {
 			t.Errorf("%s: %v because %s (%s), want %v because %s", name, a.Action, a.Why, a.Line, tc.action, tc.why)
 		}
 	}
@@ -126,7 +140,8 @@ func TestQuotasOfACall(t *testing.T) {
 	}
 	c := call("POST", "/v1/refunds", paying("20.5", "EUR"))
 	c.RunKey, c.CredentialID = "r-1", "k"
-	if got := strings.Join(spends(c), ", "); got != "calls billing/refunds 1, money credential:k 20.5µs, autonomy0_per_run r-1 20.5µs, autonomy0_per_day billing/refunds 20.5µs" {
+	want := "calls billing/refunds 1, money credential:k 20.5µs, autonomy0_per_run r-1 20.5µs, autonomy0_per_day billing/refunds 20.5µs"
+	if got := strings.Join(spends(c), ", "); got != want {
 		t.Error(got)
 	}
 	// Above what it does alone it asks, and spends nothing of what is counted of that.
@@ -186,7 +201,8 @@ func TestBadManifestIsRefusedByName(t *testing.T) {
 }
 
 func TestAmountsAreNeverRoundedDown(t *testing.T) {
-	for text, want := range map[string]int64{"0": 0, "50": 50_000, "49.99": 49_990, "49.9991": 50_000, "49.9990000": 49_999, ".5": 500, "7.": 7000} {
+	for text, want := range map[string]int64{"0": 0, "50": 50_000, "49.99": 49_990, "49.9991": 50_000, "49.9990000": 49_999, ".5": 500,
+		"7.": 7000} {
 		if got, ok := parseThousandths(text); !ok || got != want {
 			t.Errorf("%s: %d %v, want %d", text, got, ok, want)
 		}
@@ -200,7 +216,8 @@ func TestAmountsAreNeverRoundedDown(t *testing.T) {
 
 func TestAssertedNameCannotChooseAWiderManifest(t *testing.T) {
 	s := NewStore()
-	for _, text := range []string{"version: 1\nagent: admin\n", "version: 1\nagent: \"*\"\nscope: {routes: [GET /**]}\n", "version: 1\nagent: billing/*\n"} {
+	for _, text := range []string{"version: 1\nagent: admin\n", "version: 1\nagent: \"*\"\nscope: {routes: [GET /**]}\n",
+		"version: 1\nagent: billing/*\n"} {
 		if err := s.Put("t", schema.Manifest{Text: text}); err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +230,8 @@ func TestAssertedNameCannotChooseAWiderManifest(t *testing.T) {
 		agent string
 		trust schema.Trust
 		want  string
-	}{{"admin", schema.TrustVerified, "admin"}, {"admin", schema.TrustAsserted, "*"}, {"billing/x", schema.TrustVerified, "billing/*"}, {"billing/x", schema.TrustAsserted, "*"}, {"other", schema.TrustVerified, "*"}, {"", schema.TrustNone, "*"}} {
+	}{{"admin", schema.TrustVerified, "admin"}, {"admin", schema.TrustAsserted, "*"}, {"billing/x", schema.TrustVerified, "billing/*"},
+		{"billing/x", schema.TrustAsserted, "*"}, {"other", schema.TrustVerified, "*"}, {"", schema.TrustNone, "*"}} {
 		if got := of(tc.agent, tc.trust); got != tc.want {
 			t.Errorf("%s, %v: %q, want %q", tc.agent, tc.trust, got, tc.want)
 		}

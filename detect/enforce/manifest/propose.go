@@ -24,9 +24,9 @@ type Totals struct {
 const maxListedReads = 40
 
 // Propose writes a manifest that grants what an agent did in its clean runs and little
-// more, with the evidence as a comment on every line. An irreversible call needs approval
-// unless amounts are known that say up to where it does not: only a person decides that
-// nobody is asked. It is an error if the proposal does not allow its own evidence.
+// more, with the evidence as a comment on every line. An irreversible call needs approval,
+// except below an amount that the evidence gives: only a person may decide that a route needs
+// no approval at all. It is an error if the proposal does not allow its own evidence.
 func Propose(agent, owner string, used []Usage, t Totals) ([]byte, error) {
 	var p proposal
 	p.head(agent, owner, t)

@@ -57,9 +57,12 @@ func TestSchemaAgreesWithTheReader(t *testing.T) {
 func history() []Usage {
 	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	return []Usage{
-		{Method: "POST", Route: "/v1/refunds", Reversibility: schema.Irreversible, Calls: 40, Runs: 30, LastAt: at, WithAmount: 40, MaxAmount: 80, P95Amount: 41.3, DayAmount: 300, Currency: "EUR", ResourceTypes: []string{"refund"}},
-		{Method: "DELETE", Route: "/v1/orders/{id}", Reversibility: schema.Irreversible, Calls: 3, Runs: 3, LastAt: at, ResourceTypes: []string{"order"}},
-		{Method: "PATCH", Route: "/v1/orders/{id}", Reversibility: schema.Reversible, Calls: 50, Runs: 10, LastAt: at, ResourceTypes: []string{"order"}},
+		{Method: "POST", Route: "/v1/refunds", Reversibility: schema.Irreversible, Calls: 40, Runs: 30, LastAt: at, WithAmount: 40, MaxAmount: 80,
+			P95Amount: 41.3, DayAmount: 300, Currency: "EUR", ResourceTypes: []string{"refund"}},
+		{Method: "DELETE", Route: "/v1/orders/{id}", Reversibility: schema.Irreversible, Calls: 3, Runs: 3, LastAt: at,
+			ResourceTypes: []string{"order"}},
+		{Method: "PATCH", Route: "/v1/orders/{id}", Reversibility: schema.Reversible, Calls: 50, Runs: 10, LastAt: at,
+			ResourceTypes: []string{"order"}},
 		{Tool: "search", Reversibility: schema.ReadOnly, Calls: 70, Runs: 10, LastAt: at},
 		{Method: "GET", Route: "/v1/orders", Reversibility: schema.ReadOnly, Calls: 700, Runs: 10, LastAt: at},
 	}
@@ -70,7 +73,8 @@ func TestProposalGrantsWhatWasDoneAndLittleMore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`owner: ""  # nobody is registered`, "alone_below: 42, per_day: 450, currency: EUR", `routes: ["DELETE /v1/orders/{id}"], ask: always`, "calls: 250, per: 1h", "irreversible: 14, per: 24h", `"order:*"`} {
+	for _, want := range []string{`owner: ""  # nobody is registered`, "alone_below: 42, per_day: 450, currency: EUR",
+		`routes: ["DELETE /v1/orders/{id}"], ask: always`, "calls: 250, per: 1h", "irreversible: 14, per: 24h", `"order:*"`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -84,7 +88,8 @@ func TestProposalGrantsWhatWasDoneAndLittleMore(t *testing.T) {
 	if len(r.Violations) != 2 || r.Fits != 820 {
 		t.Errorf("%+v", r)
 	}
-	if a := m.EvaluateUsage("bot", &Usage{Method: "PUT", Route: "/v1/users/{id}", Reversibility: schema.Reversible}); a.Action != schema.ActionGate {
+	if a := m.EvaluateUsage("bot", &Usage{Method: "PUT", Route: "/v1/users/{id}",
+		Reversibility: schema.Reversible}); a.Action != schema.ActionGate {
 		t.Errorf("what was never done is granted: %+v", a)
 	}
 }
@@ -92,7 +97,8 @@ func TestProposalGrantsWhatWasDoneAndLittleMore(t *testing.T) {
 func TestManyReadsAreGrantedByTheirPrefix(t *testing.T) {
 	var used []Usage
 	for i := range 60 {
-		used = append(used, Usage{Method: "GET", Route: "/v1/things" + string(rune('a'+i%26)) + "/{id}/x" + string(rune('a'+i/26)), Reversibility: schema.ReadOnly, Calls: 1, Runs: 1})
+		used = append(used, Usage{Method: "GET", Route: "/v1/things" + string(rune('a'+i%26)) + "/{id}/x" + string(rune('a'+i/26)),
+			Reversibility: schema.ReadOnly, Calls: 1, Runs: 1})
 	}
 	text, err := Propose("bot", "x", used, Totals{Calls: 60})
 	if err != nil {

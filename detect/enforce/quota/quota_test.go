@@ -21,7 +21,8 @@ func apply(s *State, time int64, c *schema.Command) (enforce.ResultCode, int64) 
 }
 
 func lease(of string, units, window int64) *schema.Command {
-	return &schema.Command{Kind: schema.CommandLease, Tenant: "t", Lease: &schema.Lease{Agent: "a", Quota: "n", Spender: of, Units: units, Window: window}}
+	return &schema.Command{Kind: schema.CommandLease, Tenant: "t",
+		Lease: &schema.Lease{Agent: "a", Quota: "n", Spender: of, Units: units, Window: window}}
 }
 
 // Eight points spend a quota as fast as they can; they crash at random, with
@@ -80,7 +81,8 @@ func TestPointsTogetherNeverPassAQuota(t *testing.T) {
 				held += left[i][w]
 			}
 			if w < clock/per && asked[w] > 2*limit && n+held+lost[w] < limit {
-				t.Fatalf("seed %d: window %d spent %d of %d, %d held and %d lost, although %d were asked for", seed, w, n, limit, held, lost[w], asked[w])
+				t.Fatalf("seed %d: window %d spent %d of %d, %d held and %d lost, although %d were asked for", seed, w, n, limit, held, lost[w],
+					asked[w])
 			}
 		}
 	}

@@ -69,7 +69,8 @@ func Analyze(agent string, m *manifest.Manifest, version uint64, ask, armed bool
 		r.Lines = append(r.Lines, access(agent, m, ask, &routes[i]))
 	}
 	slices.SortStableFunc(r.Lines, func(a, b RouteAccess) int {
-		return cmp.Or(-cmp.Compare(severity(a.Reversibility), severity(b.Reversibility)), cmp.Compare(accessOrder[a.Access], accessOrder[b.Access]),
+		return cmp.Or(-cmp.Compare(severity(a.Reversibility), severity(b.Reversibility)),
+			cmp.Compare(accessOrder[a.Access], accessOrder[b.Access]),
 			-cmp.Compare(a.Used+a.Others, b.Used+b.Others), cmp.Compare(a.Route, b.Route))
 	})
 	if m != nil {
@@ -126,7 +127,7 @@ func (a *RouteAccess) bound(spends []manifest.Spend) {
 // narrowings returns the changes of a manifest that would stop something, those that hold
 // the fewest calls of the subject first.
 func narrowings(agent string, m *manifest.Manifest, routes []Route) []Narrowing {
-	var out []Narrowing
+	out := []Narrowing{}
 	for _, n := range m.Narrowed() {
 		x := Narrowing{Line: n.Line}
 		for i := range routes {

@@ -48,7 +48,8 @@ quotas: [{name: refunds, routes: [POST /v1/refunds], calls: 30, per: 30m}, {name
 	for _, l := range r.Lines {
 		got[l.Route] = l
 	}
-	for route, want := range map[string]string{"POST /v1/refunds": "allowed", "DELETE /v1/orders/{id}": "asks", "POST /v1/payouts": "asks", "PATCH /v1/orders/{id}": "allowed", "GET /v1/orders/{id}": "allowed"} {
+	for route, want := range map[string]string{"POST /v1/refunds": "allowed", "DELETE /v1/orders/{id}": "asks", "POST /v1/payouts": "asks",
+		"PATCH /v1/orders/{id}": "allowed", "GET /v1/orders/{id}": "allowed"} {
 		if got[route].Access != want {
 			t.Errorf("%s: %s because %s, want %s", route, got[route].Access, got[route].Why, want)
 		}

@@ -1,8 +1,8 @@
 // Package task is the state machine of tasks: what an orchestrator declared that a run of
 // an agent is for, which resources it may change, and until when.
 //
-// It refuses to let the agent speak for itself: a task is declared and ended by commands of
-// another role, and a run key is not used for a second task. It does not decide calls: see
+// It refuses tasks by the agent itself: a task is declared and ended by commands of another
+// role, and a run key is not used for a second task. It does not decide calls: see
 // package manifest.
 package task
 

@@ -14,7 +14,8 @@ func apply(s *State, time int64, generation int64, c *schema.Command) (enforce.R
 }
 
 func declare(key string, ttl int64, targets ...string) *schema.Command {
-	return &schema.Command{Kind: schema.CommandTask, Tenant: "t", By: "orchestrator", TTL: ttl, Task: &schema.Task{RunKey: key, AgentID: "a", Type: "refund", Targets: targets}}
+	return &schema.Command{Kind: schema.CommandTask, Tenant: "t", By: "orchestrator", TTL: ttl,
+		Task: &schema.Task{RunKey: key, AgentID: "a", Type: "refund", Targets: targets}}
 }
 
 func TestTaskEndsOnceAndItsRunKeyIsNotUsedAgain(t *testing.T) {
@@ -52,14 +53,16 @@ func TestTaskExpires(t *testing.T) {
 func TestTaskOfAnotherTenantCannotBeEnded(t *testing.T) {
 	s := New()
 	_, task := apply(s, 0, 1, declare("r", 1000))
-	if o, _ := apply(s, 1, 2, &schema.Command{Kind: schema.CommandTaskEnd, Tenant: "other", Task: &schema.Task{ID: task.ID}}); o != enforce.NoSuchTask {
+	if o, _ := apply(s, 1, 2, &schema.Command{Kind: schema.CommandTaskEnd, Tenant: "other",
+		Task: &schema.Task{ID: task.ID}}); o != enforce.NoSuchTask {
 		t.Fatal(o)
 	}
 }
 
 func TestMalformedTaskIsRefused(t *testing.T) {
 	s := New()
-	for name, c := range map[string]*schema.Command{"no task": {Kind: schema.CommandTask}, "no run key": declare("", 10), "no end": declare("r", 0), "too long": declare("r", maxDuration+1), "no pattern": declare("r", 10, "order:[")} {
+	for name, c := range map[string]*schema.Command{"no task": {Kind: schema.CommandTask}, "no run key": declare("", 10),
+		"no end": declare("r", 0), "too long": declare("r", maxDuration+1), "no pattern": declare("r", 10, "order:[")} {
 		if o, _ := apply(s, 0, 1, c); o != enforce.Malformed {
 			t.Errorf("%s: %s", name, o)
 		}

@@ -20,8 +20,8 @@ type AcrossRuns struct {
 	Calibration calibrate.Fit `json:"calibration"`
 }
 
-func newAcross() AcrossRuns {
-	return AcrossRuns{Identical: newFinals(), NewOnRoute: newFinals(), Deletions: newFinals(), Retries: newFinals()}
+func newAcrossRuns() AcrossRuns {
+	return AcrossRuns{Identical: newDistribution(), NewOnRoute: newDistribution(), Deletions: newDistribution(), Retries: newDistribution()}
 }
 
 // RecentMaxima is the most that was reached among an actor's latest calls within a run.

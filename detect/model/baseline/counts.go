@@ -11,7 +11,7 @@ import (
 type Count struct{ Hits, Calls float64 }
 
 // Counts of every cell. In JSON they are one flat list: hits and calls of each
-// cell in the order of feature.CellNames.
+// cell in the order of feature.Cell.
 type Counts [feature.NumCells]Count
 
 // Add counts a step.

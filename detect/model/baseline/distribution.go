@@ -18,7 +18,7 @@ type RunCounts []float64
 
 const maxReached = 256
 
-func newFinals() RunCountDistribution {
+func newDistribution() RunCountDistribution {
 	return RunCountDistribution{Groups: map[string]RunCounts{}, Within: map[string]map[string]RunCounts{}}
 }
 

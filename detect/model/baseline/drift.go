@@ -37,7 +37,11 @@ func (b *Baseline) ownFigures(agent, group string) ownFigures {
 
 // mix is base + share·(all − base), number by number.
 func (base *ownFigures) mix(all *ownFigures, share float64) ownFigures {
-	out := ownFigures{counts: mixCounts(base.counts, all.counts, share), amounts: make([]Moments, len(base.amounts)), runs: make([]RunCounts, len(base.runs))}
+	out := ownFigures{
+		counts:  mixCounts(base.counts, all.counts, share),
+		amounts: make([]Moments, len(base.amounts)),
+		runs:    make([]RunCounts, len(base.runs)),
+	}
 	for i := range out.amounts {
 		out.amounts[i] = mixMoments(base.amounts[i], all.amounts[i], share)
 	}

@@ -38,7 +38,8 @@ func (b *Baseline) amounts() []struct {
 		what string
 		of   *Amount
 		plus float64
-	}{{"calls", &b.Lengths, 0}, {"identical calls at most", &b.Identical, 0}, {"bytes given", &b.Bytes, 1}, {"writes", &b.Writes, 1}, {"tokens", &b.Tokens, 0}, {"money moved", &b.Money, 1}}
+	}{{"calls", &b.Lengths, 0}, {"identical calls at most", &b.Identical, 0}, {"bytes given", &b.Bytes, 1}, {"writes", &b.Writes, 1},
+		{"tokens", &b.Tokens, 0}, {"money moved", &b.Money, 1}}
 }
 
 // minHumanSamples humans to say what is usual for them: calls or runs.
@@ -62,7 +63,12 @@ func (b *Baseline) UsualFigures(agent, group string) []Figure {
 		out = append(out, f)
 	}
 	for _, a := range b.amounts() {
-		f := Figure{What: a.what, Own: schema.Unknown, Peers: schema.OptionalFloat(max(math.Exp(a.of.ForGroup(group, 0).Mean)-a.plus, 0)), Humans: schema.Unknown}
+		f := Figure{
+			What:   a.what,
+			Own:    schema.Unknown,
+			Peers:  schema.OptionalFloat(max(math.Exp(a.of.ForGroup(group, 0).Mean)-a.plus, 0)),
+			Humans: schema.Unknown,
+		}
 		if a.of.All.N == 0 {
 			continue
 		}
@@ -97,10 +103,10 @@ func CompareFigures(was, is *Baseline, agent string) []FigureChange {
 			continue
 		}
 		before := map[string]Figure{}
-		for _, f := range was.UsualFigures(name, groupOf(was, name)) {
+		for _, f := range was.UsualFigures(name, was.AgentGroup(name)) {
 			before[f.What] = f
 		}
-		for _, f := range is.UsualFigures(name, groupOf(is, name)) {
+		for _, f := range is.UsualFigures(name, is.AgentGroup(name)) {
 			b, ok := before[f.What]
 			if !ok || f.Own.IsZero() || b.Own.IsZero() {
 				continue
@@ -122,22 +128,3 @@ func CompareFigures(was, is *Baseline, agent string) []FigureChange {
 
 // clip has shares below one in a thousand count as none: scoring knows no smaller ones.
 func clip(p float64) float64 { return min(max(p, 1e-3), 1-1e-3) }
-
-// groupOf an agent in a body: what it was counted under.
-func groupOf(b *Baseline, agent string) string {
-	if l, ok := b.Status[agent]; ok {
-		return l.Group
-	}
-	name, _ := cutAsserted(agent)
-	return PeerGroup(name, schema.CallerUnknown)
-}
-
-func cutAsserted(key string) (name string, asserted bool) {
-	if key != "" && key[0] == '~' {
-		return key[1:], true
-	}
-	return key, false
-}
-
-// AgentGroup is the peer group that an agent is counted under.
-func (b *Baseline) AgentGroup(agent string) string { return groupOf(b, agent) }

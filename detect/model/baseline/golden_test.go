@@ -27,8 +27,15 @@ func goldenRun(agent, version, task string, n int) *TrainingRun {
 	var memory feature.RunMemory
 	for i := range 4 + n%7 {
 		route := fmt.Sprintf("%s /v1/things/%d", [...]string{"GET", "POST"}[i%2], (i+n)%4)
-		c := feature.Input{Route: feature.RouteHash(route), Args: uint64(i / (1 + n%3)), Result: 1, Bytes: 100 * uint64(i+1), Write: i%2 == 1, Failed: (i+n)%6 == 0,
-			Resources: []uint64{feature.ResourceHash("thing", fmt.Sprint(n, i))}}
+		c := feature.Input{
+			Route:     feature.RouteHash(route),
+			Args:      uint64(i / (1 + n%3)),
+			Result:    1,
+			Bytes:     100 * uint64(i+1),
+			Write:     i%2 == 1,
+			Failed:    (i+n)%6 == 0,
+			Resources: []uint64{feature.ResourceHash("thing", fmt.Sprint(n, i))},
+		}
 		r.Features, r.Routes = append(r.Features, memory.Add(&c)), append(r.Routes, route)
 	}
 	r.Resources = memory.Resources()
@@ -39,7 +46,13 @@ func goldenRun(agent, version, task string, n int) *TrainingRun {
 func goldenBaseline(version string, shift int) *Baseline {
 	var runs []*TrainingRun
 	for n := range 30 {
-		runs = append(runs, goldenRun("g/a", "1", "refund", n+shift), goldenRun("g/a", "2", "", n+2*shift), goldenRun("g/b", "", "", n), goldenRun("h/c", "", "", n+shift))
+		runs = append(
+			runs,
+			goldenRun("g/a", "1", "refund", n+shift),
+			goldenRun("g/a", "2", "", n+2*shift),
+			goldenRun("g/b", "", "", n),
+			goldenRun("h/c", "", "", n+shift),
+		)
 	}
 	FillRecentMaxima(runs)
 	b := New("t")
@@ -49,17 +62,44 @@ func goldenBaseline(version string, shift int) *Baseline {
 	}
 	b.Finish()
 	rank := func(n int) calibrate.Rank {
-		return calibrate.Rank{Runs: float64(60 + n), Scores: []float64{9 + float64(n), 4, 1}[:2+n%2], Above: []float64{0, 3, 10 + float64(n)}[:2+n%2]}
+		return calibrate.Rank{
+			Runs:   float64(60 + n),
+			Scores: []float64{9 + float64(n), 4, 1}[:2+n%2],
+			Above:  []float64{0, 3, 10 + float64(n)}[:2+n%2],
+		}
 	}
-	b.Ranks = calibrate.Ranks{All: rank(0), Groups: map[string]calibrate.Rank{"g": rank(1)}, Agents: map[string]calibrate.Rank{"g/a": rank(2 + shift), "g/b": rank(3)}}
+	b.Ranks = calibrate.Ranks{
+		All:    rank(0),
+		Groups: map[string]calibrate.Rank{"g": rank(1)},
+		Agents: map[string]calibrate.Rank{"g/a": rank(2 + shift), "g/b": rank(3)},
+	}
 	b.Calibration = calibrate.FitScores([]float64{1, 2, 3, 4, 5, 6}, []float64{1, 1, 1, 1, 1, 1})
 	b.AcrossRuns.Calibration = calibrate.FitScores([]float64{1, 2, 3, 4, 5, 6}, []float64{1, 1, 1, 1, 1, 1})
-	b.CallRates = &callrate.Model{Weeks: 3, All: callrate.GroupRate{Level: 1, Doubt: 2, Spread: 3, Seen: 4}, Groups: map[string]callrate.GroupRate{"g": {Level: 5, Doubt: 1, Spread: 2, Seen: 7, Factors: []float64{1, .5}}},
-		Agents: map[string]callrate.AgentRate{"g/a": {Level: 2 + float64(shift), Doubt: .5, Spread: 1.5, Seen: 8}, "g/b": {Level: 3, Doubt: .25, Spread: 2, Seen: 6}}}
+	b.CallRates = &callrate.Model{
+		Weeks:  3,
+		All:    callrate.GroupRate{Level: 1, Doubt: 2, Spread: 3, Seen: 4},
+		Groups: map[string]callrate.GroupRate{"g": {Level: 5, Doubt: 1, Spread: 2, Seen: 7, Factors: []float64{1, .5}}},
+		Agents: map[string]callrate.AgentRate{
+			"g/a": {Level: 2 + float64(shift), Doubt: .5, Spread: 1.5, Seen: 8},
+			"g/b": {Level: 3, Doubt: .25, Spread: 2, Seen: 6},
+		},
+	}
 	b.Scopes = goldenScopes(shift)
 	b.People = &sharedcredential.TenantPeople{Model: "m", Sessions: 5, Assets: .5}
-	b.Status = map[string]AgentStatus{"g/a": {State: schema.BaselineActive, Why: WhyTaught, Group: "g", Runs: 60, Calls: 400, TaughtAt: 5e18, SeenAt: 6e18, Excluded: map[string]uint64{ExcludedFrozen: 2}, DriftAllowed: .5},
-		"g/b": {State: schema.BaselineFrozen, Why: WhyOperator, Group: "g", Order: &schema.BaselineOrder{Tenant: "t", Agent: "g/b", At: 3}}}
+	b.Status = map[string]AgentStatus{
+		"g/a": {
+			State:        schema.BaselineActive,
+			Why:          WhyTaught,
+			Group:        "g",
+			Runs:         60,
+			Calls:        400,
+			TaughtAt:     5e18,
+			SeenAt:       6e18,
+			Excluded:     map[string]uint64{ExcludedFrozen: 2},
+			DriftAllowed: .5,
+		},
+		"g/b": {State: schema.BaselineFrozen, Why: WhyOperator, Group: "g", Order: &schema.BaselineOrder{Tenant: "t", Agent: "g/b", At: 3}},
+	}
 	b.Provenance = Provenance{Parent: "t/0", Quarantine: 5, Pin: map[int32]int64{0: 9}, Code: "c"}
 	return b
 }
@@ -67,8 +107,17 @@ func goldenBaseline(version string, shift int) *Baseline {
 func goldenScopes(shift int) *scope.Model {
 	var runs []*scope.TrainingRun
 	for i := range 24 {
-		r := &scope.TrainingRun{ID: fmt.Sprint(i), Agent: fmt.Sprint("g/", string(rune('a'+i%2))), Group: "g", Task: "refund", Names: []string{"GET /orders/{}", "POST /refunds"}}
-		r.Calls = []scope.Access{scope.NewAccess(r.Names[0], false, nil), scope.NewAccess(r.Names[1], true, []schema.Resource{{Type: "account", ID: fmt.Sprint("main", shift)}})}
+		r := &scope.TrainingRun{
+			ID:    fmt.Sprint(i),
+			Agent: fmt.Sprint("g/", string(rune('a'+i%2))),
+			Group: "g",
+			Task:  "refund",
+			Names: []string{"GET /orders/{}", "POST /refunds"},
+		}
+		r.Calls = []scope.Access{
+			scope.NewAccess(r.Names[0], false, nil),
+			scope.NewAccess(r.Names[1], true, []schema.Resource{{Type: "account", ID: fmt.Sprint("main", shift)}}),
+		}
 		runs = append(runs, r)
 	}
 	return scope.LearnModel(runs)

@@ -19,7 +19,11 @@ func mixCounts(base, all Counts, share float64) (out Counts) {
 }
 
 func mixMoments(base, all Moments, share float64) Moments {
-	return Moments{N: mixNumbers(base.N, all.N, share), Sum: mixNumbers(base.Sum, all.Sum, share), Sum2: mixNumbers(base.Sum2, all.Sum2, share)}
+	return Moments{
+		N:    mixNumbers(base.N, all.N, share),
+		Sum:  mixNumbers(base.Sum, all.Sum, share),
+		Sum2: mixNumbers(base.Sum2, all.Sum2, share),
+	}
 }
 
 // mixLists takes what one list has no place for as 0.
@@ -40,7 +44,11 @@ func mixLists(base, all []float64, share float64) []float64 {
 func mixRunCounts(base, all RunCounts, share float64) RunCounts { return mixLists(base, all, share) }
 
 func mixRanks(base, all calibrate.Rank, share float64) calibrate.Rank {
-	return calibrate.Rank{Runs: mixNumbers(base.Runs, all.Runs, share), Scores: mixLists(base.Scores, all.Scores, share), Above: mixLists(base.Above, all.Above, share)}
+	return calibrate.Rank{
+		Runs:   mixNumbers(base.Runs, all.Runs, share),
+		Scores: mixLists(base.Scores, all.Scores, share),
+		Above:  mixLists(base.Above, all.Above, share),
+	}
 }
 
 // rateTable is of agents alone: how fast an agent calls does not depend on its task or

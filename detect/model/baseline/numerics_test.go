@@ -200,7 +200,17 @@ func TestNextRouteAgreesAndIsADistribution(t *testing.T) {
 	for _, v := range n.Order {
 		next, share := s.Next(v.Agent, v.Group, v.Before, v.Route)
 		if !close(next, v.Next, 1e-13) || !close(share, v.Share, 1e-13) {
-			t.Errorf("%s of %s, %q after %q: %v and %v, the reference has %v and %v", v.Agent, v.Group, v.Route, v.Before, next, share, v.Next, v.Share)
+			t.Errorf(
+				"%s of %s, %q after %q: %v and %v, the reference has %v and %v",
+				v.Agent,
+				v.Group,
+				v.Route,
+				v.Before,
+				next,
+				share,
+				v.Next,
+				v.Share,
+			)
 		}
 	}
 	for _, before := range []string{"", "x", "?"} {
@@ -249,7 +259,7 @@ func TestSurvivalAgreesUpToWhatIsCensored(t *testing.T) {
 // Every run of an agent came further than is counted: that is what is known of it,
 // and it is not that none went on.
 func TestRunsBeyondTheLastPlaceAreNotTheEnd(t *testing.T) {
-	f := newFinals()
+	f := newDistribution()
 	for range 200 {
 		f.Add("g", "g/a", 1000)
 	}
@@ -278,7 +288,7 @@ func TestFilterTakesNewForKnownAsOftenAsItSays(t *testing.T) {
 			t.Errorf("%g known: %.5f of new ones are taken for known, the reference has %.5f ± %.5f", v[0], hits/tries, v[1], tolerance)
 		}
 	}
-	k := newKnown()
+	k := newKnownResources()
 	var many []uint64
 	for i := range uint64(6500) {
 		many = append(many, i*0x9E3779B97F4A7C15)

@@ -79,7 +79,8 @@ func (b *Baseline) perAgent() []agentTable {
 		id string
 		of *Amount
 	}{
-		{"calls", &b.Lengths}, {"identical calls", &b.Identical}, {"bytes", &b.Bytes}, {"writes", &b.Writes}, {"tokens", &b.Tokens}, {"money", &b.Money},
+		{"calls", &b.Lengths}, {"identical calls", &b.Identical}, {"bytes", &b.Bytes}, {"writes", &b.Writes}, {"tokens", &b.Tokens}, {"money",
+			&b.Money},
 	} {
 		out = append(out, table[Moments]{id: a.id, at: &a.of.Agents, mix: mixMoments})
 	}
@@ -117,7 +118,10 @@ func (b *Baseline) distributionsByAgent() []namedDistribution {
 	return []namedDistribution{
 		{"identical calls of a run", &b.IdenticalCalls}, {"distinct calls", &b.Distinct}, {"changes of route", &b.Switches},
 		{"irreversible calls", &b.Irreversible}, {"parallel calls", &b.Parallel},
-		{"identical calls over runs", &b.AcrossRuns.Identical}, {"deletions over runs", &b.AcrossRuns.Deletions}, {"retries over runs", &b.AcrossRuns.Retries},
+		{
+			"identical calls over runs",
+			&b.AcrossRuns.Identical,
+		}, {"deletions over runs", &b.AcrossRuns.Deletions}, {"retries over runs", &b.AcrossRuns.Retries},
 	}
 }
 

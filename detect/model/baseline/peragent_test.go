@@ -16,7 +16,14 @@ import (
 
 // run of an agent: so many calls of one route, of which some repeat.
 func run(agent, version string, at int64, calls, repeats int) *TrainingRun {
-	r := &TrainingRun{ID: fmt.Sprint(agent, version, at), Agent: agent, Group: PeerGroup(agent, 0), Version: version, LastAt: at, Usage: feature.Usage{Irreversible: 1, Tokens: 900, Money: 5, Parallel: 2}}
+	r := &TrainingRun{
+		ID:      fmt.Sprint(agent, version, at),
+		Agent:   agent,
+		Group:   PeerGroup(agent, 0),
+		Version: version,
+		LastAt:  at,
+		Usage:   feature.Usage{Irreversible: 1, Tokens: 900, Money: 5, Parallel: 2},
+	}
 	var f feature.RunMemory
 	for i := range calls {
 		route := fmt.Sprint("GET /v1/things/", i%3)
@@ -208,7 +215,8 @@ func TestFiguresJumpFurtherThanADayAllows(t *testing.T) {
 		b := learned(loud...)
 		let := b.LimitDrift(before, "g/a", "g", days)
 		from, to := before.ownFigures("g/a", "g"), b.ownFigures("g/a", "g")
-		if most, moved := math.Log(DriftPerDay)*days, b.drift("g", &from, &to); moved > most+1e-9 || moved < most*.99 || let <= 0 && days > 0 || let >= 1 {
+		if most, moved := math.Log(DriftPerDay)*days, b.drift("g", &from, &to); moved > most+1e-9 || moved < most*.99 || let <= 0 && days > 0 ||
+			let >= 1 {
 			t.Errorf("in %g days by a factor of %g, share %g", days, math.Exp(moved), let)
 		}
 		if err := b.Check(); err != nil {

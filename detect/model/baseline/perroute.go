@@ -22,7 +22,7 @@ const (
 	minRouteSD      = .45
 )
 
-func newOnRoute() CallsPerRoute {
+func newCallsPerRoute() CallsPerRoute {
 	return CallsPerRoute{Groups: map[string]map[string]Moments{}, Offsets: map[string]float64{}, agents: map[string]map[[2]string]Moments{}}
 }
 

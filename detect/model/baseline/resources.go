@@ -52,8 +52,20 @@ func (k *KnownResources) UnmarshalJSON(b []byte) error {
 			return err
 		}
 		bits, err := base64.URLEncoding.DecodeString(shape.Bits)
-		if m := shape.M; err != nil || m < minFilterBits || m > maxFilterBits || m&(m-1) != 0 || shape.K != filterHashes || len(bits) != 8+int(m)/8 || binary.BigEndian.Uint64(bits) != uint64(m) {
-			return fmt.Errorf("known resources of group %q: a filter of %d bits and %d hashes in %d bytes, want a power of two from %d to %d, %d hashes and as many bits", group, m, shape.K, len(bits), minFilterBits, maxFilterBits, filterHashes)
+		if m := shape.M; err != nil || m < minFilterBits || m > maxFilterBits || m&(m-1) != 0 || shape.K != filterHashes ||
+			len(bits) != 8+int(m)/8 ||
+			binary.BigEndian.Uint64(bits) != uint64(m) {
+			return fmt.Errorf(
+				"known resources of group %q: a filter of %d bits and %d hashes in %d bytes, want a power of two from %d to %d, %d hashes and as "+
+					"many bits",
+				group,
+				m,
+				shape.K,
+				len(bits),
+				minFilterBits,
+				maxFilterBits,
+				filterHashes,
+			)
 		}
 		f := new(bloom.BloomFilter)
 		if err := json.Unmarshal(text, f); err != nil {
@@ -64,7 +76,7 @@ func (k *KnownResources) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-func newKnown() KnownResources {
+func newKnownResources() KnownResources {
 	return KnownResources{Groups: map[string]*bloom.BloomFilter{}, Runs: map[string]float64{}, seen: map[string]map[uint64]struct{}{}}
 }
 

@@ -9,7 +9,7 @@ import (
 // A filter of no bits divides by zero when it is asked, and one that claims more bits
 // than it has reserves them: neither may come out of a topic.
 func TestFilterThatNobodyCanHaveMadeIsRefused(t *testing.T) {
-	k := newKnown()
+	k := newKnownResources()
 	k.add("g", []uint64{1, 2, 3})
 	k.finish()
 	text, err := json.Marshal(k)
@@ -21,8 +21,10 @@ func TestFilterThatNobodyCanHaveMadeIsRefused(t *testing.T) {
 		t.Fatalf("what was written: %v, %v", err, again.Runs)
 	}
 	for _, bad := range []string{
-		`{"groups":{"g":null}}`, `{"groups":{"g":{}}}`, `{"groups":{"g":{"m":0,"k":4,"b":""}}}`, `{"groups":{"g":{"m":512,"k":4,"b":"f________38="}}}`,
-		strings.Replace(string(text), `"m":512`, `"m":0`, 1), strings.Replace(string(text), `"k":4`, `"k":4000000000`, 1), strings.Replace(string(text), `"b":"AAAA`, `"b":"____`, 1),
+		`{"groups":{"g":null}}`, `{"groups":{"g":{}}}`, `{"groups":{"g":{"m":0,"k":4,"b":""}}}`,
+		`{"groups":{"g":{"m":512,"k":4,"b":"f________38="}}}`,
+		strings.Replace(string(text), `"m":512`, `"m":0`, 1), strings.Replace(string(text), `"k":4`, `"k":4000000000`, 1),
+		strings.Replace(string(text), `"b":"AAAA`, `"b":"____`, 1),
 	} {
 		var k KnownResources
 		if err := json.Unmarshal([]byte(bad), &k); err == nil {

@@ -52,22 +52,22 @@ type Provenance struct {
 	Code     string            `json:"code,omitempty"` // version of the binary
 }
 
-// Why a run did not teach.
+// Why a run did not teach. Of some, the score still teaches thresholds, and no counts.
 const (
-	ExcludedOpen         = "open"          // it goes on
+	ExcludedOpen         = "open"          // it is not closed
 	ExcludedYoung        = "too_young"     // closed for less than the quarantine
-	ExcludedOverflow     = "overflow"      // a run of what found no room
+	ExcludedOverflow     = "overflow"      // the run of calls above the limit of open runs
 	ExcludedSampled      = "sampled"       // its source leaves calls out
 	ExcludedJudged       = "judged"        // a person found it true, or a test
-	ExcludedAlarmed      = "alarmed"       // nobody has judged it: it teaches thresholds, not counts
-	ExcludedHeld         = "held"          // a gate asked a person about one of its calls, and the answer was no yes
+	ExcludedAlarmed      = "alarmed"       // nobody has judged its alarm; teaches thresholds
+	ExcludedHeld         = "held"          // approval was asked for one of its calls and not given
 	ExcludedFrozen       = "frozen"        // it began after its agent was frozen
-	ExcludedReset        = "reset"         // before an operator had it forgotten
-	ExcludedDayFull      = "day_full"      // its day teaches no more of its agent
-	ExcludedEnough       = "enough"        // newer runs of its agent are enough
+	ExcludedReset        = "reset"         // from before an operator reset the agent's baseline
+	ExcludedDayFull      = "day_full"      // enough runs of its day teach
+	ExcludedEnough       = "enough"        // enough newer runs of its agent teach
 	ExcludedNoCalls      = "no_calls"      // no stored call of it may be learned from
-	ExcludedOutsideScope = "outside_scope" // what the others do would have held it: it teaches thresholds, not counts
-	ExcludedTrimmed      = "trimmed"       // of all runs that nothing was found of, it lies furthest out by the version before: it teaches thresholds, not counts
+	ExcludedOutsideScope = "outside_scope" // by what other runs do, its calls would have needed approval; teaches thresholds
+	ExcludedTrimmed      = "trimmed"       // among the highest scores by the version before; teaches thresholds
 )
 
 // AgentState an agent in this version; a stranger learns.

@@ -37,7 +37,8 @@ func TestFitAgreesFromOneRunTo1e15(t *testing.T) {
 	for i, v := range reference(t).Fits {
 		name := fmt.Sprintf("list %d, %d scores", i, len(v.Scores))
 		f := FitScores(v.Scores, v.Weights)
-		for what, x := range map[string][2]float64{"t5": {f.T5, v.T5}, "t1": {f.T1, v.T1}, "u": {f.U, v.U}, "beta": {f.Beta, v.Beta}, "pu": {f.PU, v.PU}} {
+		for what, x := range map[string][2]float64{"t5": {f.T5, v.T5}, "t1": {f.T1, v.T1}, "u": {f.U, v.U}, "beta": {f.Beta, v.Beta},
+			"pu": {f.PU, v.PU}} {
 			if !near(x[0], x[1]) {
 				t.Errorf("%s: %s is %v, the reference has %v", name, what, x[0], x[1])
 			}
@@ -151,8 +152,10 @@ func TestThinnedTailKeepsTies(t *testing.T) {
 
 // A body is read from a topic: what it claims may be anything that JSON can say.
 func TestFitThatNobodyCanHaveMadeIsNoNaN(t *testing.T) {
-	for _, text := range []string{`{}`, `{"runs":-1}`, `{"runs":10,"scores":[1,2,3],"at":[0.5],"u":9}`, `{"runs":10,"scores":[1],"at":[-7],"u":9,"beta":0,"pu":-1}`,
-		`{"runs":1e308,"u":-1e308,"beta":-1e-308,"pu":1e308}`, `{"runs":5,"u":1,"beta":0,"pu":0}`, `{"runs":5,"t5":-1e308,"t1":-1e308,"u":-1e308,"beta":1e308,"pu":5e-324}`} {
+	for _, text := range []string{`{}`, `{"runs":-1}`, `{"runs":10,"scores":[1,2,3],"at":[0.5],"u":9}`,
+		`{"runs":10,"scores":[1],"at":[-7],"u":9,"beta":0,"pu":-1}`,
+		`{"runs":1e308,"u":-1e308,"beta":-1e-308,"pu":1e308}`, `{"runs":5,"u":1,"beta":0,"pu":0}`,
+		`{"runs":5,"t5":-1e308,"t1":-1e308,"u":-1e308,"beta":1e308,"pu":5e-324}`} {
 		var f Fit
 		if err := json.Unmarshal([]byte(text), &f); err != nil {
 			t.Fatal(err)

@@ -163,7 +163,9 @@ func TestRankOfAnAgentIsSmall(t *testing.T) {
 			t.Errorf("%d bytes of %d runs, at most %d", len(text), n, most)
 		}
 	}
-	if held := NewRanks([]HeldOutScore{{"a", "g", math.NaN(), 1, 1}, {"a", "g", 1, 0, 1}, {"a", "g", math.Inf(1), 1, 1}}); held.All.Runs != 0 || len(held.Agents) != 0 {
+	if held := NewRanks([]HeldOutScore{{"a", "g", math.NaN(), 1, 1}, {"a", "g", 1, 0, 1}, {"a", "g", math.Inf(1), 1,
+		1}}); held.All.Runs != 0 ||
+		len(held.Agents) != 0 {
 		t.Errorf("of no numbers: %s", fmt.Sprint(held))
 	}
 }
@@ -177,7 +179,8 @@ func fill(n int, v float64) []float64 {
 }
 
 func TestRankThatNobodyCanHaveMadeIsNoNaN(t *testing.T) {
-	for _, text := range []string{`{"runs":-1,"scores":[3,2],"above":[0]}`, `{"runs":100,"scores":[3],"above":[]}`, `{"runs":1e308,"scores":[3,2],"above":[1e308,-1e308]}`, `{"runs":60,"scores":[1,2,3],"above":[-9,-9,-9]}`} {
+	for _, text := range []string{`{"runs":-1,"scores":[3,2],"above":[0]}`, `{"runs":100,"scores":[3],"above":[]}`,
+		`{"runs":1e308,"scores":[3,2],"above":[1e308,-1e308]}`, `{"runs":60,"scores":[1,2,3],"above":[-9,-9,-9]}`} {
 		var by Rank
 		if err := json.Unmarshal([]byte(text), &by); err != nil {
 			t.Fatal(err)

@@ -85,8 +85,12 @@ func groupRate(agents []*agent, above GroupRate, s *shape) GroupRate {
 		active += a.active
 		days += a.days
 	}
-	p := GroupRate{Level: (levels + peerAgents*above.Level) / (n + peerAgents), Spread: (spreads + peerAgents*above.Spread) / (trust + peerAgents),
-		Seen: (active + seenDays*above.Seen) / (days + seenDays), Factors: s.hour[:]}
+	p := GroupRate{
+		Level:   (levels + peerAgents*above.Level) / (n + peerAgents),
+		Spread:  (spreads + peerAgents*above.Spread) / (trust + peerAgents),
+		Seen:    (active + seenDays*above.Seen) / (days + seenDays),
+		Factors: s.hour[:],
+	}
 	squares := peerAgents * above.Doubt * p.Level * p.Level
 	for _, a := range agents {
 		squares += (a.level - p.Level) * (a.level - p.Level)
@@ -101,13 +105,24 @@ func (b *Model) round() {
 		for i := range p.Factors {
 			p.Factors[i] = calibrate.RoundDigits(p.Factors[i])
 		}
-		return GroupRate{calibrate.RoundDigits(p.Level), calibrate.RoundDigits(p.Doubt), calibrate.RoundDigits(p.Spread), calibrate.RoundDigits(p.Seen), p.Factors}
+		return GroupRate{
+			calibrate.RoundDigits(p.Level),
+			calibrate.RoundDigits(p.Doubt),
+			calibrate.RoundDigits(p.Spread),
+			calibrate.RoundDigits(p.Seen),
+			p.Factors,
+		}
 	}
 	b.All = p(b.All)
 	for name, g := range b.Groups {
 		b.Groups[name] = p(g)
 	}
 	for name, a := range b.Agents {
-		b.Agents[name] = AgentRate{calibrate.RoundDigits(a.Level), calibrate.RoundDigits(a.Doubt), calibrate.RoundDigits(a.Spread), calibrate.RoundDigits(a.Seen)}
+		b.Agents[name] = AgentRate{
+			calibrate.RoundDigits(a.Level),
+			calibrate.RoundDigits(a.Doubt),
+			calibrate.RoundDigits(a.Spread),
+			calibrate.RoundDigits(a.Seen),
+		}
 	}
 }

@@ -55,7 +55,12 @@ func (b *Model) UsualAt(agent, group string, hour int) UsualRate {
 		a = AgentRate{Level: peers.Level, Doubt: peers.Doubt, Spread: peers.Spread, Seen: peers.Seen}
 	}
 	f := peers.factor(hour)
-	return UsualRate{NegativeBinomial: negativeBinomial(max(a.Level*peers.busiest(hour), minLevel), a.Spread, a.Doubt+driftVariance), Calls: a.Level * f, Peers: peers.Level * f, Seen: a.Seen}
+	return UsualRate{
+		NegativeBinomial: negativeBinomial(max(a.Level*peers.busiest(hour), minLevel), a.Spread, a.Doubt+driftVariance),
+		Calls:            a.Level * f,
+		Peers:            peers.Level * f,
+		Seen:             a.Seen,
+	}
 }
 
 func (p *GroupRate) factor(hour int) float64 {

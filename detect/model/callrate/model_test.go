@@ -151,7 +151,10 @@ func TestOneIncidentTeachesNothing(t *testing.T) {
 
 // Where little is known a factor is 1, and an agent is its peers.
 func TestActorWithOneQuarter(t *testing.T) {
-	list := append(fleetOf(6, 4, dayShift), Series{Agent: "once", Group: "alone", Cells: []HourCounts{{Hour: 300, ActiveQuarters: 1, Calls: 2, Squares: 4, Max: 2}}})
+	list := append(
+		fleetOf(6, 4, dayShift),
+		Series{Agent: "once", Group: "alone", Cells: []HourCounts{{Hour: 300, ActiveQuarters: 1, Calls: 2, Squares: 4, Max: 2}}},
+	)
 	b := Fit(list, 4, 0)
 	for h, f := range b.Groups["alone"].Factors {
 		if want := b.All.Factors[h]; math.Abs(f-want) > .02*want {
@@ -206,7 +209,14 @@ func TestLessThanTwoWeeksSayNothing(t *testing.T) {
 // Counts that no traffic makes: numbers that are none would spread into every score.
 func TestNoCountMakesANumberThatIsNone(t *testing.T) {
 	wild := []Series{
-		{Agent: "huge", Group: "x", Cells: []HourCounts{{Hour: 0, ActiveQuarters: 4, Calls: 4e12, Squares: 4e24, Max: 1e12}, {Hour: 671, ActiveQuarters: 1, Calls: 1, Squares: 1, Max: 1}}},
+		{
+			Agent: "huge",
+			Group: "x",
+			Cells: []HourCounts{
+				{Hour: 0, ActiveQuarters: 4, Calls: 4e12, Squares: 4e24, Max: 1e12},
+				{Hour: 671, ActiveQuarters: 1, Calls: 1, Squares: 1, Max: 1},
+			},
+		},
 		{Agent: "equal", Group: "x", Cells: busy("", 4, func(int, int) float64 { return 7 }).Cells},
 		{Agent: "one", Group: "y", Cells: []HourCounts{{Hour: 671, ActiveQuarters: 1, Calls: 1, Squares: 1, Max: 1}}},
 		{Agent: "none", Group: "z"},

@@ -34,7 +34,15 @@ func (t *Target) scopeKey() uint64 {
 }
 
 // webKinds are the kinds of resources whose ids are addresses on the web.
-var webKinds = map[string]bool{"url": true, "uri": true, "link": true, "webhook": true, "callback_url": true, "redirect_uri": true, "website": true}
+var webKinds = map[string]bool{
+	"url":          true,
+	"uri":          true,
+	"link":         true,
+	"webhook":      true,
+	"callback_url": true,
+	"redirect_uri": true,
+	"website":      true,
+}
 
 // FromCall fills into from a call and what the detector sees of it, reusing its memory.
 // What the log could not name (?, *) is no target.

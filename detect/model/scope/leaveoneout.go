@@ -42,7 +42,8 @@ type LeaveOneOut struct {
 
 // NewLeaveOneOut makes runs judge each other.
 func NewLeaveOneOut(rules Rules, runs []*TrainingRun) *LeaveOneOut {
-	own, peers, any, wide := map[[2]string][]*TrainingRun{}, map[[2]string][]*TrainingRun{}, map[string][]*TrainingRun{}, map[string][]*TrainingRun{}
+	own, peers, any, wide := map[[2]string][]*TrainingRun{}, map[[2]string][]*TrainingRun{}, map[string][]*TrainingRun{},
+		map[string][]*TrainingRun{}
 	for _, r := range runs {
 		any[r.Agent] = append(any[r.Agent], r)
 		group := peerGroup(r.Agent, r.Group)

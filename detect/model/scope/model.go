@@ -34,7 +34,11 @@ const (
 // LearnModel makes a body of runs. What one of them alone has done is in no scope.
 func LearnModel(runs []*TrainingRun) *Model {
 	j := NewLeaveOneOut(DefaultRules(), runs)
-	b := &Model{Own: map[string]map[string]*LearnedScope{}, Peers: map[string]map[string]*LearnedScope{}, Recurs: map[string]map[uint64]Recurrence{}}
+	b := &Model{
+		Own:    map[string]map[string]*LearnedScope{},
+		Peers:  map[string]map[string]*LearnedScope{},
+		Recurs: map[string]map[uint64]Recurrence{},
+	}
 	vouched, groups, agents := map[string]*confirmedUses{}, map[string]string{}, map[[2]string]map[string]bool{}
 	for _, r := range runs {
 		group := peerGroup(r.Agent, r.Group)
@@ -205,7 +209,18 @@ func (s *LearnedScope) MarshalJSON() ([]byte, error) {
 	for _, t := range slices.Sorted(maps.Keys(s.touched)) {
 		raw = binary.BigEndian.AppendUint64(raw, t)
 	}
-	return json.Marshal(stored{s.Runs, names(s.writes), names(s.reads), s.reads == nil, s.routesCut, base64.StdEncoding.EncodeToString(raw), s.targetsCut, s.recurs})
+	return json.Marshal(
+		stored{
+			s.Runs,
+			names(s.writes),
+			names(s.reads),
+			s.reads == nil,
+			s.routesCut,
+			base64.StdEncoding.EncodeToString(raw),
+			s.targetsCut,
+			s.recurs,
+		},
+	)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.

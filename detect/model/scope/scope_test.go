@@ -73,7 +73,14 @@ func (g *Guard) ask(agent, task, text string, change ...func(*Query)) Assessment
 }
 
 func TestWhoseScopeItGoesBy(t *testing.T) {
-	g := guard(t, of(12, "shop/own", "refund", refunds), of(6, "shop/b", "refund", refunds), of(60, "shop/busy", "", refunds), of(9, "shop/few", "stock", refunds), of(1, "shop/own", "once", refunds))
+	g := guard(
+		t,
+		of(12, "shop/own", "refund", refunds),
+		of(6, "shop/b", "refund", refunds),
+		of(60, "shop/busy", "", refunds),
+		of(9, "shop/few", "stock", refunds),
+		of(1, "shop/own", "once", refunds),
+	)
 	for name, tc := range map[string]struct {
 		agent, task, call string
 		is                Placement
@@ -116,7 +123,13 @@ func TestAgentThatAssertsAWiderTaskGetsNoWiderScope(t *testing.T) {
 
 func TestAssertedNameNeitherTeachesNorUsesTheEstablishedOnes(t *testing.T) {
 	wide := func(int) []string { return []string{"DELETE /users/{} team:all"} }
-	g := guard(t, of(12, "shop/a", "refund", refunds), of(12, "shop/b", "refund", refunds), of(30, "~shop/a", "refund", wide), of(30, "~shop/c", "refund", wide))
+	g := guard(
+		t,
+		of(12, "shop/a", "refund", refunds),
+		of(12, "shop/b", "refund", refunds),
+		of(30, "~shop/a", "refund", wide),
+		of(30, "~shop/c", "refund", wide),
+	)
 	if a := g.ask("shop/new", "refund", "DELETE /users/{} team:all"); a.Placement != WriteOutside {
 		t.Errorf("asserted names taught their peers: %s by %s, %d runs", a.Placement, a.Source, a.Runs)
 	}
@@ -141,7 +154,8 @@ func TestTargetsThatNeverRecurHoldNothing(t *testing.T) {
 		}
 		return []string{"POST /refunds account:main"}
 	}
-	if a := guard(t, of(12, "shop/a", "t", rare)).ask("shop/a", "t", "PUT /limits limit:night"); a.Placement != Inside || a.Why != WhyTargetsUnseen {
+	if a := guard(t, of(12, "shop/a", "t", rare)).ask("shop/a", "t", "PUT /limits limit:night"); a.Placement != Inside ||
+		a.Why != WhyTargetsUnseen {
 		t.Errorf("targets that four runs have named: %s, %q", a.Placement, a.Why)
 	}
 	more := of(8, "shop/b", "other", func(int) []string { return []string{"PUT /limits limit:day"} })
@@ -153,7 +167,8 @@ func TestTargetsThatNeverRecurHoldNothing(t *testing.T) {
 func TestReadThatLeavesForAnotherSiteIsHeld(t *testing.T) {
 	page := func(int) []string { return []string{"GET /pages url:https://www.shop.example/help?page=1"} }
 	g := guard(t, of(12, "shop/a", "t", page))
-	for to, want := range map[string]Placement{"url:http://shop.example/other": Inside, "url:shop.example": Inside, "url:https://evil.example/?q=secret": TargetOutside,
+	for to, want := range map[string]Placement{"url:http://shop.example/other": Inside, "url:shop.example": Inside,
+		"url:https://evil.example/?q=secret":    TargetOutside,
 		"url:https://evil.example/shop.example": TargetOutside, "url:https://shop.example@evil.example/": TargetOutside, "order:5": Inside} {
 		if a := g.ask("shop/a", "t", "GET /pages "+to); a.Placement != want {
 			t.Errorf("%s: %s", to, a.Placement)
@@ -169,7 +184,8 @@ func TestDeclaredTargetsStandInPlaceOfLearnedOnes(t *testing.T) {
 	if a.Placement != Inside || a.Why != WhyDeclared {
 		t.Errorf("%s, %q", a.Placement, a.Why)
 	}
-	if a := g.ask("shop/a", "refund", "POST /users", func(in *Query) { in.Declared = &schema.Task{Targets: []string{"user:*"}} }); a.Placement != WriteOutside {
+	if a := g.ask("shop/a", "refund", "POST /users",
+		func(in *Query) { in.Declared = &schema.Task{Targets: []string{"user:*"}} }); a.Placement != WriteOutside {
 		t.Errorf("declared targets widened the routes: %s", a.Placement)
 	}
 }
@@ -213,7 +229,8 @@ func TestTaskTypeIsOnlyWhatComesBack(t *testing.T) {
 		declared *schema.Task
 		logged   string
 		want     string
-	}{{nil, "refund", "refund"}, {nil, "once", ""}, {nil, "", ""}, {&schema.Task{Type: "stock"}, "refund", "stock"}, {&schema.Task{}, "refund", "refund"}} {
+	}{{nil, "refund", "refund"}, {nil, "once", ""}, {nil, "", ""}, {&schema.Task{Type: "stock"}, "refund", "stock"}, {&schema.Task{},
+		"refund", "refund"}} {
 		if got := TaskType(tc.declared, tc.logged, n); got != tc.want {
 			t.Errorf("%+v, %q: %q, want %q", tc.declared, tc.logged, got, tc.want)
 		}
@@ -264,7 +281,8 @@ func TestScopesComeBackAsTheyWerePublished(t *testing.T) {
 	if !reflect.DeepEqual(first, second) {
 		t.Errorf("%s\n%s", first, second)
 	}
-	for name, text := range map[string]string{"half a hash": `{"runs":1,"writes":[],"targets":"AAAA"}`, "no base64": `{"runs":1,"writes":[],"targets":"#"}`} {
+	for name, text := range map[string]string{"half a hash": `{"runs":1,"writes":[],"targets":"AAAA"}`, "no " +
+		"base64": `{"runs":1,"writes":[],"targets":"#"}`} {
 		if err := json.Unmarshal([]byte(text), &LearnedScope{}); err == nil {
 			t.Errorf("%s was read", name)
 		}
@@ -281,7 +299,11 @@ func TestScopeOfAnAgentIsSmall(t *testing.T) {
 			runs = append(runs, of(12, fmt.Sprint("g/agent-", a), "refund", func(i int) []string {
 				var calls []string
 				for n := range 12 {
-					calls = append(calls, fmt.Sprintf("POST /v1/things/{}/part%d thing:%d", n, n), fmt.Sprintf("PUT /v1/orders/{}/part%d order:%d", n, 100*i+n))
+					calls = append(
+						calls,
+						fmt.Sprintf("POST /v1/things/{}/part%d thing:%d", n, n),
+						fmt.Sprintf("PUT /v1/orders/{}/part%d order:%d", n, 100*i+n),
+					)
 				}
 				return calls
 			})...)

@@ -141,7 +141,10 @@ func TestRoboticSessionIsSuspectedAndALivelyOneIsNot(t *testing.T) {
 	var machine, person []Input
 	for i := range 40 {
 		machine = append(machine, robotic(i))
-		person = append(person, Input{Answered: true, Write: i%4 == 0, Asset: i%2 == 0, Sent: uint64(50 + 7*i), Given: uint64(300 + 31*i), At: robotic(i).At})
+		person = append(
+			person,
+			Input{Answered: true, Write: i%4 == 0, Asset: i%2 == 0, Sent: uint64(50 + 7*i), Given: uint64(300 + 31*i), At: robotic(i).At},
+		)
 	}
 	if s, _ := ScoreSession(by, machine); !by.Suspicious(s.Highest, .01) {
 		t.Errorf("the machine scores %g, P %g", s.Highest, by.P(s.Highest))
@@ -153,7 +156,8 @@ func TestRoboticSessionIsSuspectedAndALivelyOneIsNot(t *testing.T) {
 
 func TestTimesThatSayNothingAreNoPace(t *testing.T) {
 	own := &TenantPeople{Pace: Moments{N: 100, Mean: 2, SD: 1}}
-	for name, at := range map[string]func(i int) int64{"unknown": func(int) int64 { return 0 }, "backwards": func(i int) int64 { return 1e18 - int64(i)*1e12 }} {
+	for name, at := range map[string]func(i int) int64{"unknown": func(int) int64 { return 0 },
+		"backwards": func(i int) int64 { return 1e18 - int64(i)*1e12 }} {
 		var s Session
 		for i := range 20 {
 			s.Add(Input{At: at(i)})
@@ -176,10 +180,20 @@ func TestTimesThatSayNothingAreNoPace(t *testing.T) {
 
 // Clocks of 1970 and 2100, a million calls, sizes without end: bounded and finite.
 func TestNothingAClientInventsBreaksASession(t *testing.T) {
-	by := EmbeddedModel().scale(&TenantPeople{Pace: Moments{N: 100, Mean: 2, SD: minPaceSD}, Assets: 1, Tail: Tail{Counts: make([]int, steps)}})
+	by := EmbeddedModel().scale(&TenantPeople{Pace: Moments{N: 100, Mean: 2, SD: minPaceSD}, Assets: 1, Tail: Tail{Counts: make([]int,
+		steps)}})
 	var s Session
 	for i := range 1_000_000 {
-		s.Add(Input{Given: uint64(i) * 7919, Sent: math.MaxUint64 - uint64(i), Write: true, At: []int64{1, math.MaxInt64, math.MinInt64, 4102444800e9}[i%4], Answered: i%2 == 0, Failed: i%5 == 0})
+		s.Add(
+			Input{
+				Given:    uint64(i) * 7919,
+				Sent:     math.MaxUint64 - uint64(i),
+				Write:    true,
+				At:       []int64{1, math.MaxInt64, math.MinInt64, 4102444800e9}[i%4],
+				Answered: i%2 == 0,
+				Failed:   i%5 == 0,
+			},
+		)
 		if i%100_000 == 10 {
 			if score, _ := s.Judge(by); math.IsNaN(score) || math.Abs(score) > 4*maxFeatureWeight {
 				t.Fatalf("call %d: score %g", i, score)
@@ -231,8 +245,11 @@ func person(r *rand.Rand) (calls []Input) {
 	at := 1795176000e9 + r.Int64N(1e15)
 	for range MinSessionCalls + r.IntN(20) {
 		at += int64(1e9 * pace * r.ExpFloat64())
-		calls = append(calls, Input{Repeat: r.Float64() < .1, Answered: true, Failed: r.Float64() < fails, Write: r.Float64() < .3, Asset: pages && r.Float64() < .5,
-			Sent: uint64(1 + r.IntN(sizes)), Given: uint64(1 + r.IntN(sizes)), At: at})
+		calls = append(
+			calls,
+			Input{Repeat: r.Float64() < .1, Answered: true, Failed: r.Float64() < fails, Write: r.Float64() < .3, Asset: pages && r.Float64() < .5,
+				Sent: uint64(1 + r.IntN(sizes)), Given: uint64(1 + r.IntN(sizes)), At: at},
+		)
 	}
 	return calls
 }
@@ -282,7 +299,8 @@ func TestTooFewPeopleOrAnotherModelsCountAsNone(t *testing.T) {
 	}
 	good := LearnTenantPeople(m, append(own, person(r)))
 	for name, change := range map[string]func(*TenantPeople){
-		"another model": func(o *TenantPeople) { o.Model = "borrowed/0" }, "counts cut": func(o *TenantPeople) { o.Tail.Counts = o.Tail.Counts[1:] },
+		"another model": func(o *TenantPeople) { o.Model = "borrowed/0" }, "counts " +
+			"cut": func(o *TenantPeople) { o.Tail.Counts = o.Tail.Counts[1:] },
 		"no spread": func(o *TenantPeople) { o.Pace.SD = 0 }, "sums differ": func(o *TenantPeople) { o.Tail.Sessions++ },
 	} {
 		bad := *good
@@ -304,7 +322,10 @@ func TestLearningIsDeterministic(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	var all []*LabelledSession
 	for i := range 900 {
-		all = append(all, &LabelledSession{ID: fmt.Sprint(i), Set: fmt.Sprint("s", i%2), Identity: fmt.Sprint(i / 2), Human: i%3 != 0, Calls: person(r)})
+		all = append(
+			all,
+			&LabelledSession{ID: fmt.Sprint(i), Set: fmt.Sprint("s", i%2), Identity: fmt.Sprint(i / 2), Human: i%3 != 0, Calls: person(r)},
+		)
 	}
 	a, _ := json.Marshal(Learn(all))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -314,7 +335,8 @@ func TestLearningIsDeterministic(t *testing.T) {
 }
 
 func TestAssetsAreToldFromResources(t *testing.T) {
-	for path, want := range map[string]bool{"/style2.css": true, "/a/b.PNG?v=3": true, "/api/rum": true, "/orders/7": false, "/": false, "": false, "/v1.js/things": false, "/files/report.pdf": false} {
+	for path, want := range map[string]bool{"/style2.css": true, "/a/b.PNG?v=3": true, "/api/rum": true, "/orders/7": false, "/": false,
+		"": false, "/v1.js/things": false, "/files/report.pdf": false} {
 		if asset(path) != want {
 			t.Errorf("%q: %v", path, !want)
 		}

@@ -39,7 +39,8 @@ const MinTenantSessions = 99
 // its numbers mean something.
 func (o *TenantPeople) usableWith(m *Model) bool {
 	p := o.Pace
-	return o.Model == m.Version && o.Sessions >= MinTenantSessions && o.Tail.consistent() && (p.N == 0 || p.SD >= minPaceSD && !math.IsInf(p.Mean+p.SD, 0) && !math.IsNaN(p.Mean+p.SD))
+	return o.Model == m.Version && o.Sessions >= MinTenantSessions && o.Tail.consistent() &&
+		(p.N == 0 || p.SD >= minPaceSD && !math.IsInf(p.Mean+p.SD, 0) && !math.IsNaN(p.Mean+p.SD))
 }
 
 func (o *TenantPeople) loads() bool { return o.Assets >= .5 }

@@ -63,9 +63,24 @@ func CallerSessions(dir string, gateway bool) ([]CallerSession, error) {
 
 // asCall is a call as a log of such callers has it.
 func asCall(c *dataset.Record, agent, args string, basis schema.DigestBasis) schema.Call {
-	call := schema.Call{AgentID: agent, AgentTrust: schema.TrustInfrastructure, CallerKind: schema.CallerAgent, Start: c.TS * 1e6, Method: c.Method, Path: c.Path, Status: uint16(max(c.Status, 0)),
-		Route: c.Template, RouteKey: c.Template, RouteSource: schema.RouteFromSource, BytesOut: uint64(max(c.Response, 0)), BytesIn: uint64(max(c.Request, 0)),
-		ArgsDigest: xxhash.Sum64String(args), ArgsDigestBasis: basis, ResultDigestBasis: schema.DigestOutcome, Outcome: schema.OutcomeOK}
+	call := schema.Call{
+		AgentID:           agent,
+		AgentTrust:        schema.TrustInfrastructure,
+		CallerKind:        schema.CallerAgent,
+		Start:             c.TS * 1e6,
+		Method:            c.Method,
+		Path:              c.Path,
+		Status:            uint16(max(c.Status, 0)),
+		Route:             c.Template,
+		RouteKey:          c.Template,
+		RouteSource:       schema.RouteFromSource,
+		BytesOut:          uint64(max(c.Response, 0)),
+		BytesIn:           uint64(max(c.Request, 0)),
+		ArgsDigest:        xxhash.Sum64String(args),
+		ArgsDigestBasis:   basis,
+		ResultDigestBasis: schema.DigestOutcome,
+		Outcome:           schema.OutcomeOK,
+	}
 	if c.Status >= 400 {
 		call.Outcome = schema.OutcomeClientError
 	}

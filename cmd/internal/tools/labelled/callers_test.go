@@ -35,8 +35,10 @@ func TestWhatAMakingGivesAwayIsLeftOut(t *testing.T) {
 		timed    bool
 		outcome  schema.Outcome
 		distinct bool // in the gateway's view
-	}{"web": {false, schema.OutcomeOK, true}, "wikiedits": {true, schema.OutcomeUnknown, false}, "cloudtrail": {true, schema.OutcomeOK, false}} {
-		head := `{"dataset":"` + set + `","run_id":"r","agent_id":"a","caller_kind":"human","ts":1431857103000,"ts_synthetic":false,"method":"GET","path":"/x","path_template":"/x","status":200,"args_digest":`
+	}{"web": {false, schema.OutcomeOK, true}, "wikiedits": {true, schema.OutcomeUnknown, false}, "cloudtrail": {true, schema.OutcomeOK,
+		false}} {
+		head := `{"dataset":"` + set + `","run_id":"r","agent_id":"a","caller_kind":"human","ts":1431857103000,"ts_synthetic":false,` +
+			`"method":"GET","path":"/x","path_template":"/x","status":200,"args_digest":`
 		dir := folder(t, set, head+`"1"}`+"\n"+head+`"2"}`+"\n")
 		runs, err := CallerSessions(filepath.Join(dir, set), true)
 		if err != nil || len(runs) != 1 || len(runs[0].Calls) != 2 {
@@ -47,7 +49,11 @@ func TestWhatAMakingGivesAwayIsLeftOut(t *testing.T) {
 			t.Errorf("%s: start %d, outcome %v, digests %d and %d", set, a.Start, a.Outcome, a.ArgsDigest, b.ArgsDigest)
 		}
 	}
-	made := folder(t, "agentdojo", `{"dataset":"agentdojo","run_id":"r","agent_id":"a","caller_kind":"agent","ts":1,"ts_synthetic":true,"method":"GET","path":"/x"}`+"\n")
+	made := folder(
+		t,
+		"agentdojo",
+		`{"dataset":"agentdojo","run_id":"r","agent_id":"a","caller_kind":"agent","ts":1,"ts_synthetic":true,"method":"GET","path":"/x"}`+"\n",
+	)
 	if runs, err := CallerSessions(filepath.Join(made, "agentdojo"), false); err != nil || runs[0].Calls[0].Start != 0 {
 		t.Errorf("%v: a made-up time was taken", err)
 	}

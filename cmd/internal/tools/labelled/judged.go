@@ -11,7 +11,8 @@ import (
 func (r *Example) ForEvaluation() *evaluate.Labelled {
 	l := &r.Label
 	out := &evaluate.Labelled{ID: r.ID, Set: r.Set, Agent: r.Agent, Task: r.Task,
-		Attacked: l.Attacked, Succeeded: l.AttackSucceeded != nil && *l.AttackSucceeded && l.AttackGoal != nil, Ignored: l.Attacked && l.AttackSucceeded != nil && !*l.AttackSucceeded,
+		Attacked: l.Attacked, Succeeded: l.AttackSucceeded != nil && *l.AttackSucceeded && l.AttackGoal != nil,
+		Ignored:     l.Attacked && l.AttackSucceeded != nil && !*l.AttackSucceeded,
 		NaturalLoop: l.NaturalLoop, FirstBad: -1, Kind: l.Kind, Speed: l.Speed, Base: l.BaseRun, Onset: l.Onset}
 	if l.Failure != nil {
 		out.Failure = *l.Failure
@@ -25,7 +26,12 @@ func (r *Example) ForEvaluation() *evaluate.Labelled {
 			out.Agent, out.Group = baseline.AgentKey(c.AgentID, c.AgentTrust), baseline.PeerGroup(c.AgentID, c.CallerKind)
 			out.Start, out.LoggedTask, out.TaskTrust = c.StartTime(), c.TaskID, c.TaskTrust
 		}
-		call := evaluate.LabelledCall{Route: feature.RouteName(c.Method, c.RouteKey, c.Operation), Named: c.Resources, Resources: r.Named[i], Read: c.Method == "GET" || c.Method == "HEAD" || c.Method == "OPTIONS"}
+		call := evaluate.LabelledCall{
+			Route:     feature.RouteName(c.Method, c.RouteKey, c.Operation),
+			Named:     c.Resources,
+			Resources: r.Named[i],
+			Read:      c.Method == "GET" || c.Method == "HEAD" || c.Method == "OPTIONS",
+		}
 		feature.Extract(c, &call.Input)
 		out.Calls = append(out.Calls, call)
 	}

@@ -14,10 +14,39 @@ import (
 func labelledFolder(t *testing.T) string {
 	t.Helper()
 	line := func(seq, ts, method, caller string) string {
-		return `{"dataset":"tau","run_id":"r","agent_id":"shop/a","task_id":"t","caller_kind":"` + caller + `","seq":` + seq + `,"ts":143185710` + ts + `,"method":"` + method +
-			`","path":"/shop/orders/7","path_template":"/shop/orders/{order_id}","resources":["order:7","item:9"],"args_digest":"d` + seq + `","status":200}` + "\n"
+		return `{"dataset":"tau","run_id":"r","agent_id":"shop/a","task_id":"t","caller_kind":"` + caller + `",` +
+			`"seq":` + seq + `,"ts":143185710` + ts + `,"method":"` + method +
+			`","path":"/shop/orders/7","path_template":"/shop/orders/{order_id}","resources":["order:7","item:9"],"args_digest":"d` + seq + `",` +
+			`"status":200}` + "\n"
 	}
-	dir := filepath.Join(folder(t, "tau", line("0", "1000", "GET", "agent")+line("1", "2000", "GET", "human_simulated")+line("2", "4000", "PUT", "agent")+line("3", "3000", "GET", "agent")), "tau")
+	dir := filepath.Join(
+		folder(
+			t,
+			"tau",
+			line(
+				"0",
+				"1000",
+				"GET",
+				"agent",
+			)+line(
+				"1",
+				"2000",
+				"GET",
+				"human_simulated",
+			)+line(
+				"2",
+				"4000",
+				"PUT",
+				"agent",
+			)+line(
+				"3",
+				"3000",
+				"GET",
+				"agent",
+			),
+		),
+		"tau",
+	)
 	f, err := os.Create(filepath.Join(dir, "runs.jsonl.gz"))
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +54,8 @@ func labelledFolder(t *testing.T) string {
 	defer f.Close()
 	z := gzip.NewWriter(f)
 	defer z.Close()
-	if _, err := z.Write([]byte(`{"run_id":"r","dataset":"tau","agent_id":"shop/a","task_id":"t","label":{"first_malicious_seq":2,"onset_seq":3}}` + "\n")); err != nil {
+	if _, err := z.Write([]byte(`{"run_id":"r","dataset":"tau","agent_id":"shop/a","task_id":"t","label":{"first_malicious_seq":2,` +
+		`"onset_seq":3}}` + "\n")); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -40,7 +70,9 @@ func TestLabelsFollowTheirCalls(t *testing.T) {
 	if r.Calls[1].Method != "GET" || r.Calls[2].Method != "PUT" || *r.Label.FirstMalicious != 2 || r.Label.Onset != 1 {
 		t.Errorf("calls %+v, label %+v", r.Calls, r.Label)
 	}
-	if l := r.ForEvaluation(); l.FirstBad != 2 || l.Onset != 1 || !l.Calls[2].Write || l.Start != r.Calls[0].StartTime() || l.Agent != "shop/a" || l.Group != "shop" {
+	if l := r.ForEvaluation(); l.FirstBad != 2 || l.Onset != 1 || !l.Calls[2].Write || l.Start != r.Calls[0].StartTime() ||
+		l.Agent != "shop/a" ||
+		l.Group != "shop" {
 		t.Errorf("%+v", l)
 	}
 }

@@ -149,8 +149,17 @@ func measure(runs [][]time.Duration, r rule, lanes int, pause time.Duration, see
 	together := map[[2]any]int{} // calls by (bound, true) run
 	bound, truth := map[schema.RunID]int{}, map[int]int{}
 	for i, k := range calls {
-		c := schema.Call{Tenant: "t", RoutingKey: "c:key", CredentialID: "key", CredentialTrust: schema.TrustInfrastructure, Method: "GET", RouteKey: "/x",
-			Start: began.Add(k.at).UnixNano(), DurationNs: int64(50 * time.Millisecond), Pos: schema.Position{Offset: int64(i)}}
+		c := schema.Call{
+			Tenant:          "t",
+			RoutingKey:      "c:key",
+			CredentialID:    "key",
+			CredentialTrust: schema.TrustInfrastructure,
+			Method:          "GET",
+			RouteKey:        "/x",
+			Start:           began.Add(k.at).UnixNano(),
+			DurationNs:      int64(50 * time.Millisecond),
+			Pos:             schema.Position{Offset: int64(i)},
+		}
 		r.leave(&c, k.run, k.lane)
 		p.Apply(&c, int64(i))
 		p.Advance(c.Start-int64(stitch.DefaultLimits().Lateness), int64(i))

@@ -16,17 +16,17 @@ import (
 	"flyball/alerts/notify"
 )
 
-// phone is a pager: a webhook receiver that takes only what is signed.
-type phone struct {
+// pager is a webhook receiver that accepts only signed pages.
+type pager struct {
 	*httptest.Server
 	secret string
 	pages  chan incident.Page
 }
 
-func newPhone() (*phone, error) {
+func newPager() (*pager, error) {
 	var key [32]byte
 	_, _ = rand.Read(key[:])
-	p := &phone{secret: "whsec_" + base64.StdEncoding.EncodeToString(key[:]), pages: make(chan incident.Page, 100)}
+	p := &pager{secret: "whsec_" + base64.StdEncoding.EncodeToString(key[:]), pages: make(chan incident.Page, 100)}
 	verify, err := webhooks.NewWebhook(p.secret)
 	if err != nil {
 		return nil, err
@@ -57,15 +57,21 @@ func show(out io.Writer, p *incident.Page) {
 			word string
 			v    float64
 			is   bool
-		}{{"observed", float64(c.Observed), !c.Observed.IsZero()}, {"usual", float64(c.Usual), !c.Usual.IsZero()}, {"peers", float64(c.Peers), !c.Peers.IsZero()}} {
+		}{
+			{"observed", float64(c.Observed), !c.Observed.IsZero()},
+			{"usual", float64(c.Usual), !c.Usual.IsZero()},
+			{"peers", float64(c.Peers), !c.Peers.IsZero()},
+		} {
 			if n.is {
 				fmt.Fprintf(&b, "  %s %.4g", n.word, n.v)
 			}
 		}
 		fmt.Fprintf(out, "  │   %-22s%s\n", c.Feature, b.String())
 	}
-	fmt.Fprintf(out, "  │ exposure: %d calls since onset, %d irreversible · clean runs that come this far: %.2g\n", p.Exposure.Calls, p.Exposure.Irreversible, p.ExpectedRate)
-	fmt.Fprintf(out, "  │ touched: %d irreversible, %d compensable, %d reversible, %d read only\n", p.Touched.Irreversible, p.Touched.Compensable, p.Touched.Reversible, p.Touched.ReadOnly)
+	fmt.Fprintf(out, "  │ exposure: %d calls since onset, %d irreversible · clean runs that come this far: %.2g\n",
+		p.Exposure.Calls, p.Exposure.Irreversible, p.ExpectedRate)
+	fmt.Fprintf(out, "  │ touched: %d irreversible, %d compensable, %d reversible, %d read only\n",
+		p.Touched.Irreversible, p.Touched.Compensable, p.Touched.Reversible, p.Touched.ReadOnly)
 	for _, c := range p.Commands {
 		fmt.Fprintf(out, "  │ $ %s\n", c)
 	}
