@@ -216,7 +216,7 @@ func TestWaitersForTheShareAreBounded(t *testing.T) {
 // A caller that only claims an agent's name asked in the agent's place, and could use its yes.
 func TestClaimedNameIsAnotherHolder(t *testing.T) {
 	call := &schema.Call{Tenant: "t", AgentID: "billing", AgentTrust: schema.TrustVerified, ClientIP: netip.MustParseAddr("192.0.2.1")}
-	c, e := reader{}, &evaluation{q: &request{headers: func(string) string { return "" }}, decided: call}
+	c, e := reader{}, &evaluation{q: &request{headers: func(string) string { return "" }}, req: &ledger.Request{}, decided: call}
 	real := c.gateQuery(e).Holder
 	call.AgentTrust = schema.TrustAsserted
 	if claimed := c.gateQuery(e).Holder; claimed == real {
