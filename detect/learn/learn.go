@@ -64,11 +64,11 @@ func New(o Options) *Learner {
 		publishedAt: prometheus.NewGauge(
 			prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."},
 		),
-		runs: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."}),
+		runs: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that taught the last baseline."}),
 		unsound: prometheus.NewCounter(
 			prometheus.CounterOpts{
 				Name: "flyball_learn_unsound_total",
-				Help: "Baselines that were not published because a number in them had no meaning.",
+				Help: "Baselines that were not published because a number in them was not finite or below zero.",
 			},
 		),
 		states: prometheus.NewGaugeVec(
@@ -78,7 +78,7 @@ func New(o Options) *Learner {
 		noPace: prometheus.NewCounter(
 			prometheus.CounterOpts{
 				Name: "flyball_learn_without_pace_total",
-				Help: "Baselines that were published without pace, as asking for it failed.",
+				Help: "Baselines that were published without call rates, because reading the calls of every hour failed.",
 			},
 		)}
 	if o.Registerer != nil {
@@ -106,7 +106,7 @@ func (l *Learner) Run(ctx context.Context) error {
 	for {
 		wait := l.o.Every
 		if was, now, err := l.publishRoutes(ctx); err != nil && ctx.Err() == nil {
-			l.o.Logger.Info("routes not looked at; the table stays", "error", err)
+			l.o.Logger.Info("learning routes failed, the last table stays active", "error", err)
 		} else if was != now {
 			l.o.Logger.Info("routes published", "version", now, "collapsed", len(l.learned.Collapsed))
 		}
@@ -116,7 +116,7 @@ func (l *Learner) Run(ctx context.Context) error {
 		} else if ctx.Err() == nil {
 			wait = min(pause, l.o.Every)
 			pause = wait * 2
-			l.o.Logger.Info("no new baseline; the last one stays", "error", err, "again_in", wait)
+			l.o.Logger.Info("no new baseline, the last one stays active", "error", err, "again_in", wait)
 		}
 		select {
 		case <-ctx.Done():
