@@ -39,7 +39,7 @@ type Report struct {
 	Present    Side        `json:"present"`
 	Candidate  *Side       `json:"candidate,omitempty"`
 	Difference *Difference `json:"difference,omitempty"`
-	// Notes say what the figures do not.
+	// Notes are the limits of the figures.
 	Notes []string `json:"notes"`
 }
 
@@ -86,7 +86,7 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (
 	return out, nil
 }
 
-// notes are what whoever reads the figures must know of them.
+// notes are the limits of the figures, for whoever reads them.
 func (r *Report) notes() []string {
 	v := r.Present.Verdicts
 	if r.Candidate != nil {

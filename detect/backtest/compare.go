@@ -193,7 +193,7 @@ func (c *Comparison) Settle() bool {
 	return holds
 }
 
-// Account says of a call whether it would have passed.
+// Account counts a call that would have been prevented.
 func (c *Comparison) Account(call *learn.StoredCall) {
 	if call.First {
 		c.n = 0
@@ -250,7 +250,8 @@ func (s *side) report(runs int) Side {
 	return out
 }
 
-// Differ says which runs only one of two would have decided on, and which both, but otherwise.
+// Differ lists the runs that only one of two configurations would have decided on, and
+// those on which both would have, differently.
 func Differ(present, candidate *Side) *Difference {
 	out := &Difference{OnlyPresent: []string{}, OnlyCandidate: []string{}, Changed: []Change{}}
 	of := map[string]*Trip{}

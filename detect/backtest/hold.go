@@ -88,7 +88,7 @@ func newHolds() holds {
 	return holds{map[schema.Scope]*timeline{}, map[schema.Scope]*timeline{}}
 }
 
-// add takes in a decision. What only annotates holds nobody.
+// add opens the breakers of a decision. One that only annotates opens none.
 func (h *holds) add(d *schema.Decision, m *moment, t *Trip) {
 	if d.Action < schema.ActionThrottle || d.Scope.Kind == schema.ScopeNone {
 		return

@@ -18,7 +18,7 @@ type Configuration struct {
 	Name      string // the file that it was read from
 	Rules     policy.Rules
 	TripShare float64 // share of clean runs that may trip
-	// AgentInfo says what the registry knows of an agent.
+	// AgentInfo returns an agent's tags and criticality from the registry.
 	AgentInfo func(agent string) (tags []string, criticality string)
 }
 
@@ -62,7 +62,7 @@ func newSide(c Configuration, body *baseline.Baseline, p pace) *side {
 	}
 }
 
-// judge takes in the run as it stands after a call.
+// judge notes the findings of a run after a call.
 func (s *side) judge(run *score.RunScore, c *learn.StoredCall) {
 	if c.First {
 		s.courses = [score.NumFamilies]policy.FindingProgress{}

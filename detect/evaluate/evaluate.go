@@ -87,7 +87,7 @@ func judgeFold(f Fold) *fold {
 }
 
 // Evaluate judges the detector on folds. It starts no servers
-// and is deterministic. progress is told what is done of how much.
+// and is deterministic. progress is called with the folds done and their number.
 func Evaluate(folds []Fold, view string, progress func(done, of int)) Report {
 	judged := make([]*fold, len(folds))
 	for i, f := range folds {

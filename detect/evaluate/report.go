@@ -33,7 +33,7 @@ type Report struct {
 // Figure is a number of a report.
 type Figure = float64
 
-// Clean says how true the nominal shares are.
+// Clean compares the shares of clean runs that alarm with the nominal ones.
 type Clean struct {
 	Runs     int                  `json:"runs"`
 	Achieved map[string]Figure    `json:"achieved"`
@@ -82,7 +82,7 @@ type Poison struct {
 	Achieved map[string]Figure `json:"achieved"`
 }
 
-// Trivial detectors stand beside ours.
+// Trivial is a trivial detector, for comparison.
 type Trivial struct {
 	Achieved map[string]Figure `json:"achieved"`
 	Recall   map[string]Figure `json:"recall"`

@@ -50,8 +50,8 @@ GROUP BY actor, agent, trust, kind, hour
 ORDER BY sipHash64(actor), actor, agent, trust, kind, hour
 LIMIT {hours:UInt32}`
 
-// ReadCallRates learns how many calls actors make from the whole weeks of a window. Of less than
-// two it says nothing: nil.
+// ReadCallRates learns how many calls actors make from the whole weeks of a window. It is nil
+// where less than two are known.
 func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error) {
 	until := w.Until.Truncate(time.Hour)
 	weeks := min(int(until.Sub(w.Since)/week), maxWeeks)

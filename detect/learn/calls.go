@@ -16,12 +16,12 @@ import (
 	"flyball/schema/route"
 )
 
-// DB is what history is asked of.
+// DB runs queries in ClickHouse.
 type DB interface {
 	Query(ctx context.Context, query string, args ...any) (driver.Rows, error)
 }
 
-// Window says which runs are learned from.
+// Window selects the runs to learn from.
 type Window struct {
 	Tenant       string
 	Since, Until time.Time // the last call lies between them

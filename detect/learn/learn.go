@@ -37,12 +37,12 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// DefaultOptions are the documented behaviour.
+// DefaultOptions are the documented defaults.
 func DefaultOptions() Options {
 	return Options{Every: time.Hour, Quarantine: 24 * time.Hour, Window: 30 * 24 * time.Hour, MinRuns: 50, PerAgent: 200, PerRun: 500}
 }
 
-// Learner publishes a baseline now and then.
+// Learner publishes a new baseline and learned routes at intervals.
 type Learner struct {
 	o           Options
 	publishedAt prometheus.Gauge
@@ -58,7 +58,7 @@ type Learner struct {
 // producerName is the Kafka client that publishes, in logs and metrics.
 const producerName = "learn-produce"
 
-// New is inert.
+// New makes a learner; it does nothing until Run or LearnOnce.
 func New(o Options) *Learner {
 	l := &Learner{o: o,
 		publishedAt: prometheus.NewGauge(
@@ -98,7 +98,7 @@ const firstRetryPause = 10 * time.Second
 // logged and tried again sooner: the last baseline stays.
 func (l *Learner) Run(ctx context.Context) error {
 	pause := firstRetryPause
-	select { // what the process before this one made is as good
+	select { // a baseline of the process before this one counts
 	case <-ctx.Done():
 		return nil
 	case <-time.After(l.untilDue(ctx)):
@@ -144,7 +144,8 @@ func (l *Learner) untilDue(ctx context.Context) time.Duration {
 // routesTimeout bounds what a slow ClickHouse may hold up: baselines come after it.
 const routesTimeout = 2 * time.Minute
 
-// publishRoutes runs the guard of cardinality, and says from which version to which.
+// publishRoutes limits the number of routes and publishes the result. It returns the
+// version before and the version now.
 func (l *Learner) publishRoutes(ctx context.Context) (was, now string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, routesTimeout)
 	defer cancel()
@@ -160,7 +161,8 @@ func (l *Learner) publishRoutes(ctx context.Context) (was, now string, err error
 	return was, after.Version, err
 }
 
-// LearnOnce learns, publishes and activates one version.
+// LearnOnce learns, publishes and activates one baseline, and returns it. It returns
+// ErrTooFewRuns where too few runs may teach.
 func (l *Learner) LearnOnce(ctx context.Context) (*baseline.Baseline, error) {
 	now := l.o.Now()
 	body, err := l.learn(ctx, now)
@@ -183,7 +185,7 @@ func (l *Learner) LearnOnce(ctx context.Context) (*baseline.Baseline, error) {
 // maxBaselineBytes bounds a baseline as text.
 const maxBaselineBytes = 200 << 20
 
-// publish makes the body durable before any partition is told of it.
+// publish stores the baseline and then activates it in every partition of flyball.calls.
 func (l *Learner) publish(ctx context.Context, body *baseline.Baseline) error {
 	// The topic's bound is of what a record weighs compressed: about a twelfth.
 	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()),

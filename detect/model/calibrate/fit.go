@@ -165,7 +165,7 @@ func (f *Fit) P(score float64) (p float64, beyond bool) {
 	return probability(f.At[i]), false
 }
 
-// probability is p; what is none says nothing, which is 1.
+// probability is p, or 1 where p is no probability.
 func probability(p float64) float64 {
 	if p >= 0 && p <= 1 {
 		return p

@@ -10,7 +10,7 @@ func (f *Fit) Levels(tripShare float64) Levels {
 	return Levels{f.Threshold(NoticeShare), f.Threshold(AlertShare), f.Threshold(tripShare)}
 }
 
-// For is the level that a score has come to.
+// For is the level that a score has reached.
 func (l *Levels) For(score float64) schema.Level {
 	level := schema.LevelNone
 	for i, t := range l {

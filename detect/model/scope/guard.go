@@ -25,7 +25,7 @@ const (
 	SourceNobody    = "nobody"
 )
 
-// Query is a call and who makes it.
+// Query is a call and its caller.
 type Query struct {
 	Agent string // under the name that it is learned by
 	Group string

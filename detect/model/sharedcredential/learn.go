@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// LabelledSession is a session of which it is known who made it.
+// LabelledSession is a recorded session known to be a person's or a machine's.
 type LabelledSession struct {
 	ID, Set, Identity string
 	Human             bool

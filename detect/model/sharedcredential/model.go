@@ -165,7 +165,7 @@ func (s *Scale) Suspicious(score, share float64) bool {
 	return score > maxFeatureWeight && s.P(score) <= share
 }
 
-// Evidence is what one feature says of a session.
+// Evidence is one feature of a session and its weight.
 type Evidence struct {
 	Feature  Feature
 	Observed float64
@@ -174,7 +174,7 @@ type Evidence struct {
 	Weight   float64 // above 0 for a machine
 }
 
-// Explain says what speaks for and against, the strongest first.
+// Explain returns the evidence for and against a machine, the strongest first.
 func (s *Scale) Explain(session *Session) (out []Evidence) {
 	v := session.Values(s.own)
 	for f := range NumFeatures {

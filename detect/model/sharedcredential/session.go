@@ -31,7 +31,7 @@ type Session struct {
 // Calls of the session so far.
 func (s *Session) Calls() uint32 { return s.calls }
 
-// Add takes in the session's next call.
+// Add counts the session's next call.
 func (s *Session) Add(c Input) {
 	s.calls++
 	if c.Repeat {
@@ -89,7 +89,7 @@ func (s *Session) Values(own *TenantPeople) (v Values) {
 	if s.answered >= MinSessionCalls {
 		v[Errors] = float64(s.failed) / float64(s.answered)
 	}
-	// Where nobody loads anything, that this session does not says nothing.
+	// Where no session loads assets, their absence is no evidence.
 	if s.assets > 0 || own != nil && own.loads() {
 		v[Assets] = float64(s.assets) / n
 	}

@@ -31,7 +31,7 @@ func (t *Tail) consistent() bool {
 	return len(t.Counts) == steps && slices.Min(t.Counts) >= 0 && total(t.Counts) == t.Sessions
 }
 
-// Add takes in the highest score of a session.
+// Add counts the highest score of a session.
 func (t *Tail) Add(highest float64) {
 	if t.Counts == nil {
 		t.Counts = make([]int, steps)
