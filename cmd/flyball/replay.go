@@ -22,7 +22,7 @@ func replayCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if opt.Kafka, err = app.KafkaOpts(c); err != nil {
+		if opt.Kafka, err = app.KafkaConfig(c); err != nil {
 			return err
 		}
 		if opt.Speed, err = speedFlag(speed); err != nil {

@@ -24,7 +24,7 @@ import (
 
 // KafkaConfig is what all Kafka clients of a process share. It logs and counts nothing: the caller sets Log and Metrics.
 func KafkaConfig(c config.Config) (kafka.Config, error) {
-	opts, err := KafkaOpts(c)
+	opts, err := kafkaOptions(c)
 	return kafka.Config{Options: opts}, err
 }
 
@@ -36,8 +36,8 @@ func seedBrokers(c config.Config) []string {
 	return c.Kafka.Brokers
 }
 
-// KafkaOpts are the options by which clients reach Kafka: addresses, TLS, login.
-func KafkaOpts(c config.Config) ([]kgo.Opt, error) {
+// kafkaOptions are the options by which clients reach Kafka: addresses, TLS, login.
+func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
 	embedded := len(c.Kafka.Brokers) == 0
 	opts := []kgo.Opt{kgo.SeedBrokers(seedBrokers(c)...), kgo.ClientID("flyball")}
 	if embedded {

@@ -7,16 +7,16 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/ingest/decode"
+	"flyball/schema/kafka"
 	"flyball/schema/wire"
 )
 
 // DeadLetterOptions say which dead letters are sent again.
 type DeadLetterOptions struct {
-	Kafka  []kgo.Opt
+	Kafka  kafka.Config
 	Reason string // only these; empty: all
 	Topic  string // only of this input topic; empty: all
 	DryRun bool   // send nothing, report what would be sent
@@ -52,54 +52,16 @@ func (r DeadLetterResult) MarshalJSON() ([]byte, error) {
 // letter again is not sent twice, and what came through is known by its place.
 func ResendDeadLetters(ctx context.Context, o DeadLetterOptions) (DeadLetterResult, error) {
 	out := DeadLetterResult{Unreadable: map[string]int{}, Sent: []string{}}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, o.Kafka...), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
+	client, err := o.Kafka.NewClient("dead-letters", kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
 	if err != nil {
 		return out, err
 	}
 	defer client.Close()
-	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, wire.DeadLettersTopic)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return out, fmt.Errorf("look up %s: %w", wire.DeadLettersTopic, err)
-	}
-	end, _ := ends.Lookup(wire.DeadLettersTopic, 0)
-	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, wire.DeadLettersTopic)
+	_, err = kafka.ReadToEnd(ctx, o.Kafka, "dead-letters", wire.DeadLettersTopic, nil, func(r *kgo.Record) error {
+		return o.resend(ctx, client, r, &out)
+	})
 	if err != nil {
 		return out, err
-	}
-	start, _ := starts.Lookup(wire.DeadLettersTopic, 0)
-	if end.Offset <= start.Offset {
-		return out, nil
-	}
-	reader, err := kgo.NewClient(
-		append(
-			append([]kgo.Opt{}, o.Kafka...),
-			kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{wire.DeadLettersTopic: {0: kgo.NewOffset().At(start.Offset)}}),
-		)...)
-	if err != nil {
-		return out, err
-	}
-	defer reader.Close()
-	for at := start.Offset; at < end.Offset; {
-		fetches := reader.PollFetches(ctx)
-		if ctx.Err() != nil {
-			return out, ctx.Err()
-		}
-		for _, f := range fetches.Errors() {
-			return out, fmt.Errorf("read %s: %w", wire.DeadLettersTopic, f.Err)
-		}
-		var failed error
-		fetches.EachRecord(func(r *kgo.Record) {
-			at = r.Offset + 1
-			if r.Offset < end.Offset && failed == nil {
-				failed = o.resend(ctx, client, r, &out)
-			}
-		})
-		if failed != nil {
-			return out, failed
-		}
 	}
 	return out, client.Flush(ctx)
 }

@@ -21,11 +21,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/cmd/internal/dataset"
+	"flyball/schema/kafka"
 )
 
 // Options of a replay.
 type Options struct {
-	Kafka      []kgo.Opt
+	Kafka      kafka.Config
 	Where      string // how the broker is configured, for errors
 	Topic      string
 	As         string  // format to render a data set in
@@ -67,8 +68,8 @@ func Run(ctx context.Context, o Options, paths []string, clock func() time.Time)
 		}
 		raw = append(raw, p)
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, o.Kafka...), kgo.DefaultProduceTopic(o.Topic), kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(50_000), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
+	client, err := o.Kafka.NewClient("replay", kgo.DefaultProduceTopic(o.Topic), kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(50_000), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
 	if err != nil {
 		return Result{}, err
 	}

@@ -106,8 +106,9 @@ type Checker struct {
 	m *metrics
 
 	work      *workShare
-	leases    *leases
-	questions *questionLimits
+	reader    reader
+	claims    *claims
+	quotas    *quotas
 	throttles *throttles
 	late      *lateUses
 	observer  *observer
@@ -132,12 +133,16 @@ func New(o Options) (*Checker, error) {
 		o.ThrottlePerSecond = 1
 	}
 	m := newMetrics(o.Registerer)
-	return &Checker{o: o, m: m, work: newWorkShare(), leases: newLeases(o.Name, o.Log, m), questions: newQuestionLimits(),
-		throttles: newThrottles(o.ThrottlePerSecond), late: newLateUses(), observer: newObserver(o.Name, o.Partitions, m)}, nil
+	c := &Checker{o: o, m: m, work: newWorkShare(), throttles: newThrottles(o.ThrottlePerSecond), late: newLateUses(),
+		observer: newObserver(o.Name, o.Partitions, m)}
+	c.reader = reader{&c.o, m}
+	c.claims = &claims{&c.o, m, newQuestionLimits()}
+	c.quotas = &quotas{&c.o, m, newLeases(o.Name, o.Log, m)}
+	return c, nil
 }
 
 // CommandApplied takes in the result of a command that the point has folded.
-func (c *Checker) CommandApplied(id string, r enforce.Result) { c.leases.settle(id, r) }
+func (c *Checker) CommandApplied(id string, r enforce.Result) { c.quotas.leases.settle(id, r) }
 
 // Tick closes findings about run keys that nobody uses any more, at the log's time.
 func (c *Checker) Tick(clock int64) {

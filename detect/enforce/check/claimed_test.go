@@ -113,21 +113,21 @@ func TestInventedSpendersTakeNoLeaseOfOthers(t *testing.T) {
 		return &manifest.Spend{Quota: "n", Of: of, Units: 1, Limit: 10, Per: int64(time.Hour), Window: 1}
 	}
 	for i := range maxLeases {
-		c.leases.held[standingClaimed][leaseKey{"t", "*", "n", fmt.Sprint("invented", i)}] = &lease{window: 1, ends: 2 * int64(time.Hour)}
+		c.quotas.leases.held[standingClaimed][leaseKey{"t", "*", "n", fmt.Sprint("invented", i)}] = &lease{window: 1, ends: 2 * int64(time.Hour)}
 	}
-	if got := c.leases.spend(standingClaimed, "t", "*", spend("one more")); got != spendCrowd {
+	if got := c.quotas.leases.spend(standingClaimed, "t", "*", spend("one more")); got != spendCrowd {
 		t.Errorf("one more claimed spender: %d", got)
 	}
-	c.leases.held[standingEstablished][leaseKey{"t", "*", "n", "real"}] = &lease{window: 1, left: 1}
-	if got := c.leases.spend(standingEstablished, "t", "*", spend("real")); got != spendDone {
+	c.quotas.leases.held[standingEstablished][leaseKey{"t", "*", "n", "real"}] = &lease{window: 1, left: 1}
+	if got := c.quotas.leases.spend(standingEstablished, "t", "*", spend("real")); got != spendDone {
 		t.Errorf("an established spender: %d", got)
 	}
 	for i := range point.MaxClaims(standingClaimed) {
-		c.leases.pending[fmt.Sprint(i)] = &leaseRequest{standing: standingClaimed}
-		c.leases.n[standingClaimed]++
+		c.quotas.leases.pending[fmt.Sprint(i)] = &leaseRequest{standing: standingClaimed}
+		c.quotas.leases.n[standingClaimed]++
 	}
-	clear(c.leases.held[standingClaimed])
-	if got := c.leases.spend(standingClaimed, "t", "*", spend("invented")); got != spendCrowd {
+	clear(c.quotas.leases.held[standingClaimed])
+	if got := c.quotas.leases.spend(standingClaimed, "t", "*", spend("invented")); got != spendCrowd {
 		t.Errorf("more leases of claimed callers than may be asked for: %d", got)
 	}
 }
@@ -197,7 +197,7 @@ func TestClaimedWorkBeyondItsShare(t *testing.T) {
 // identityOf is the credential id of an API key at a point.
 func identityOf(c *checker, key string) string {
 	e := evaluation{q: requestOf("GET", "/", map[string]string{"x-api-key": key})}
-	_ = c.read(&e)
+	_ = c.reader.read(&e)
 	return e.call.CredentialID
 }
 
@@ -216,7 +216,7 @@ func TestWaitersForTheShareAreBounded(t *testing.T) {
 // A caller that only claims an agent's name asked in the agent's place, and could use its yes.
 func TestClaimedNameIsAnotherHolder(t *testing.T) {
 	call := &schema.Call{Tenant: "t", AgentID: "billing", AgentTrust: schema.TrustVerified, ClientIP: netip.MustParseAddr("192.0.2.1")}
-	c, e := &Checker{}, &evaluation{q: &request{headers: func(string) string { return "" }}, decided: call}
+	c, e := reader{}, &evaluation{q: &request{headers: func(string) string { return "" }}, decided: call}
 	real := c.gateQuery(e).Holder
 	call.AgentTrust = schema.TrustAsserted
 	if claimed := c.gateQuery(e).Holder; claimed == real {

@@ -13,8 +13,8 @@ import (
 // evaluation is the work on one request.
 type evaluation struct {
 	q       *request
-	call    schema.Call
-	req     ledger.Request
+	call    *schema.Call
+	req     *ledger.Request
 	a       answer
 	clock   int64           // the log's
 	allowed schema.Exposure // what was let through of the run before
@@ -51,10 +51,10 @@ func (c *Checker) check(q *request) answer {
 // begin reads the request, and signs the receipt of its answer. The error is a named
 // reason to refuse the request.
 func (c *Checker) begin(e *evaluation) error {
-	problem := c.read(e)
+	problem := c.reader.read(e)
 	id := rand.Uint64()
 	e.a = answer{status: http.StatusOK, decision: decisionID(id)}
-	c.sign(e, id)
+	c.reader.sign(e, id)
 	return problem
 }
 
@@ -62,7 +62,7 @@ func (c *Checker) begin(e *evaluation) error {
 // It is false while the state is not loaded.
 func (c *Checker) identify(e *evaluation) bool {
 	var loaded bool
-	loaded, e.clock, e.a.standing = c.lookUp(&e.call)
+	loaded, e.clock, e.a.standing = lookUp(c.o.State, e.call)
 	if !loaded {
 		return false
 	}
@@ -71,13 +71,13 @@ func (c *Checker) identify(e *evaluation) bool {
 		c.m.full.WithLabelValues(e.a.standing.String(), "work").Inc()
 		return true
 	}
-	e.req.RunFirstSeen, e.allowed = c.o.Runs.FirstSeen(e.req.RunID, e.a.standing, e.clock, &e.call)
-	c.o.Names.Add(&e.call, e.a.standing)
+	e.req.RunFirstSeen, e.allowed = c.o.Runs.FirstSeen(e.req.RunID, e.a.standing, e.clock, e.call)
+	c.o.Names.Add(e.call, e.a.standing)
 	return true
 }
 
-func (c *Checker) lookUp(call *schema.Call) (loaded bool, clock int64, standing schema.Standing) {
-	v := c.o.State.Acquire()
+func lookUp(state State, call *schema.Call) (loaded bool, clock int64, standing schema.Standing) {
+	v := state.Acquire()
 	defer v.Release()
 	return v.Loaded(), v.Position.Time, v.Standing(call)
 }
@@ -91,14 +91,14 @@ func (c *Checker) weigh(e *evaluation) ledger.Decision {
 	v := c.o.State.Acquire()
 	defer v.Release()
 	e.req.LogStale = v.Stale()
-	d := v.Decide(&e.req)
+	d := v.Decide(e.req)
 	e.decided = e.req.Call
 	if len(e.q.others) > 0 || !e.q.readable {
-		e.decided = c.weighOthers(v, e, &d)
+		e.decided = weighOthers(v, e, &d)
 		e.req.Call = e.decided
 	}
 	if d.Action == schema.ActionGate || d.Would == schema.ActionGate || len(d.Spends) > 0 {
-		e.query = c.gateQuery(e)
+		e.query = c.reader.gateQuery(e)
 	}
 	if d.Action == schema.ActionGate {
 		e.grant, e.usable = v.Approvals.Find(&e.query, e.clock)
@@ -116,27 +116,27 @@ func (c *Checker) enforce(e *evaluation, d *ledger.Decision) {
 		a.run = e.req.RunID.String()
 	}
 	if d.Probe && d.Action == schema.ActionDeny {
-		c.probe(a)
+		c.claims.probe(a)
 	}
 	if d.Action == schema.ActionThrottle && c.throttles.allow(d.Breaker, c.o.Now()) {
 		a.action = schema.ActionAnnotate
 	}
 	if a.action < schema.ActionThrottle || e.usable {
-		c.spendAll(e)
+		c.quotas.spendAll(e)
 	}
 	if a.action == schema.ActionGate {
-		c.gate(e)
+		c.claims.gate(e)
 	} else if d.Action < schema.ActionGate && d.Would == schema.ActionGate && !a.overShare {
-		c.recordQuestion(e, d.WouldWhy)
+		c.claims.recordQuestion(e, d.WouldWhy)
 	}
 }
 
 // finish counts the answer, and records what was asked.
 func (c *Checker) finish(e *evaluation, d *ledger.Decision) {
 	a := &e.a
-	route.Worsen(&e.call, e.q.others, e.q.readable)
+	route.Worsen(e.call, e.q.others, e.q.readable)
 	if d.Task != nil && d.Task.HasEnded(e.clock) {
-		if f := c.late.note(&e.call, d.Task, e.req.RunID, e.clock); f != nil {
+		if f := c.late.note(e.call, d.Task, e.req.RunID, e.clock); f != nil {
 			c.o.Log.PublishFinding(f)
 		}
 	}

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -33,50 +34,37 @@ const advice = "Do not repeat the call or make it in another way; tell the perso
 
 // explain says what is held and whether the caller's run led to it. It depends on the answer alone.
 func (a *answer) explain() explanation {
-	if a.status == 503 {
+	if a.status == http.StatusServiceUnavailable {
 		return explanation{}
 	}
-	x := explanation{retryAfter: a.retryAfter()}
-	b := a.decider()
-	if b == nil {
-		x.reason = reasonSentence(a.why)
-		x.title, x.detail = "The API owner does not allow this call", x.reason+" "+advice
-		if rewritable[a.why] {
-			x.title, x.detail = "This call can be read in several ways", x.reason
-		}
-		if a.action == schema.ActionGate {
-			x.title, x.detail = stepUp(a, x.reason)
-		}
-		return x
+	if b := a.decider(); b != nil {
+		return a.explainBreaker(b)
 	}
-	x.scope, x.reason = b.Scope.String(), b.Reason
+	x := explanation{retryAfter: a.retryAfter(), reason: reasonSentence(a.why)}
+	switch {
+	case a.action == schema.ActionGate:
+		x.title, x.detail = stepUp(a, x.reason)
+	case rewritable[a.why]:
+		x.title, x.detail = "This call can be read in several ways", x.reason
+	default:
+		x.title, x.detail = "The API owner does not allow this call", x.reason+" "+advice
+	}
+	return x
+}
+
+// explainBreaker is explain for an answer that a breaker decided.
+func (a *answer) explainBreaker(b *schema.Breaker) explanation {
+	x := explanation{retryAfter: a.retryAfter(), scope: b.Scope.String(), reason: b.Reason}
+	until := "until a person ends that"
 	if b.Expires > 0 {
 		x.expires = time.Unix(0, b.Expires).UTC().Format(time.RFC3339)
+		until = "until " + x.expires
 	}
 	what, innocent := a.held()
 	if innocent && b.Origin == "detector" && sharedKinds[b.Scope.Kind] {
 		x.reason = "" // what was found of one caller is not for the others who share this with it
 	}
-	until := "until a person ends that"
-	if x.expires != "" {
-		until = "until " + x.expires
-	}
-	switch {
-	case a.action == schema.ActionGate:
-		x.title, x.detail = stepUp(a, fmt.Sprintf("For %s the API owner wants a person's yes to calls that cannot be undone, %s.", what, until))
-	case a.action == schema.ActionThrottle:
-		x.title = "The API owner lets only a few of your calls pass"
-		x.detail = fmt.Sprintf("The API owner has slowed down %s, %s. This call was not made; it may be sent again in %d s. "+
-			"Do not make it in another way; tell the person you work for.",
-			what, until, x.retryAfter)
-	case b.State == schema.BreakerHalfOpen:
-		x.title = "Held by the API owner's circuit breaker"
-		x.detail = fmt.Sprintf("The API owner has stopped %s and now tries it out: a read passes from time to time, nothing else does. %s",
-			what, advice)
-	default:
-		x.title = "Stopped by the API owner's circuit breaker"
-		x.detail = fmt.Sprintf("The API owner has stopped %s, %s. %s", what, until, advice)
-	}
+	x.title, x.detail = a.describeHold(b, what, until)
 	if x.reason != "" {
 		x.detail += " Reason: " + strings.TrimRight(x.reason, ".") + "."
 	}
@@ -87,6 +75,23 @@ func (a *answer) explain() explanation {
 		x.detail += " This run is held because it belongs to that; nothing here says that this run did anything wrong."
 	}
 	return x
+}
+
+// describeHold says what a breaker does to what it holds, and until when.
+func (a *answer) describeHold(b *schema.Breaker, what, until string) (title, detail string) {
+	switch {
+	case a.action == schema.ActionGate:
+		return stepUp(a, fmt.Sprintf("For %s the API owner wants a person's yes to calls that cannot be undone, %s.", what, until))
+	case a.action == schema.ActionThrottle:
+		return "The API owner lets only a few of your calls pass",
+			fmt.Sprintf("The API owner has slowed down %s, %s. This call was not made; it may be sent again in %d s. "+
+				"Do not make it in another way; tell the person you work for.", what, until, a.retryAfter())
+	case b.State == schema.BreakerHalfOpen:
+		return "Held by the API owner's circuit breaker",
+			fmt.Sprintf("The API owner has stopped %s and now tries it out: a read passes from time to time, nothing else does. %s",
+				what, advice)
+	}
+	return "Stopped by the API owner's circuit breaker", fmt.Sprintf("The API owner has stopped %s, %s. %s", what, until, advice)
 }
 
 // sharedKinds are the kinds of scope that unrelated callers have in common.

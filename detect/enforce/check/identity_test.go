@@ -195,8 +195,8 @@ func TestKillSwitchMeetsWhatATokenSaysOfItself(t *testing.T) {
 	c := newChecker(t, nil)
 	c.replay()
 	e := evaluation{q: &request{method: "GET", path: "/", headers: headerLookup(http.Header{"Authorization": {token}})}}
-	_ = c.read(&e)
-	call := &e.call
+	_ = c.reader.read(&e)
+	call := e.call
 	if call.Standing() != schema.StandingClaimed || call.PrincipalID != "" || !strings.HasPrefix(call.AgentID, "cred:k_") ||
 		call.CredentialTrust != schema.TrustAsserted {
 		t.Errorf("%+v", call)

@@ -108,7 +108,7 @@ func (o *observer) run(ctx context.Context, write func(r *kgo.Record, n int)) {
 
 // observe records what was asked, with the answer.
 func (c *Checker) observe(e *evaluation) {
-	call, a := &e.call, &e.a
+	call, a := e.call, &e.a
 	if t := a.weighed.Task; t != nil {
 		if t.Type != "" {
 			call.SetAttr(schema.AttrTaskType, t.Type)

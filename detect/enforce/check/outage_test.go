@@ -24,9 +24,9 @@ func TestDirectCallsToTheCheckPortChangeNothing(t *testing.T) {
 			t.Fatalf("%+v", v)
 		}
 	}
-	if r.Heartbeat().Checks != before || r.Gates() != 0 || r.o.Runs.Len() != 0 || r.leases.count() != 0 || len(r.observer.in) != 0 {
+	if r.Heartbeat().Checks != before || r.Gates() != 0 || r.o.Runs.Len() != 0 || r.quotas.leases.count() != 0 || len(r.observer.in) != 0 {
 		t.Fatalf("%d checks, %d questions, %d runs, %d leases, %d observations", r.Heartbeat().Checks-before, r.Gates(), r.o.Runs.Len(),
-			r.leases.count(), len(r.observer.in))
+			r.quotas.leases.count(), len(r.observer.in))
 	}
 }
 
@@ -124,9 +124,9 @@ func TestBrokerThatAnswersInTwoSecondsLosesNothingOfAQuota(t *testing.T) {
 	}
 	l.Delay(0)
 	enforcetest.Within(t, "what is on its way is folded", func() bool {
-		r.leases.mu.Lock()
-		defer r.leases.mu.Unlock()
-		return len(r.leases.pending) == 0
+		r.quotas.leases.mu.Lock()
+		defer r.quotas.leases.mu.Unlock()
+		return len(r.quotas.leases.pending) == 0
 	})
 	if n := r.given(); n > int64(passed)+2 {
 		t.Errorf("%d units were given out for %d calls", n, passed)
@@ -156,11 +156,11 @@ func TestClockOfOnePointIsSetByAnHour(t *testing.T) {
 			if v := r.ask("billing", "r", "PATCH", "/v1/orders/1", ""); v.status != 200 || v.why != "clear" {
 				t.Errorf("%+v", v)
 			}
-			if r.questions.allow("x", schema.StandingEstablished, now(), time.Second) != mayAsk {
+			if r.claims.limits.allow("x", schema.StandingEstablished, now(), time.Second) != mayAsk {
 				t.Error("a question is not asked")
 			}
 			off.Store(0)
-			if step > 0 && r.questions.allow("x", schema.StandingEstablished, now(), time.Second) != mayAsk {
+			if step > 0 && r.claims.limits.allow("x", schema.StandingEstablished, now(), time.Second) != mayAsk {
 				t.Error("a question waits for an hour because the clock was set back")
 			}
 			enforcetest.Within(t, "again", func() bool { return !r.Stale() })

@@ -127,11 +127,11 @@ func TestEightPointsNeverPassAQuotaTogether(t *testing.T) {
 						passed.Add(1)
 					}
 					if j == 0 && n == 10 && i%3 == 0 {
-						points[i].leases.mu.Lock()
-						for of := range points[i].leases.held {
-							clear(points[i].leases.held[of])
+						points[i].quotas.leases.mu.Lock()
+						for of := range points[i].quotas.leases.held {
+							clear(points[i].quotas.leases.held[of])
 						} // as if it had died: what it held is lost
-						points[i].leases.mu.Unlock()
+						points[i].quotas.leases.mu.Unlock()
 					}
 				}
 			})

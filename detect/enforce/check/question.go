@@ -10,6 +10,7 @@ import (
 
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/approval"
+	"flyball/detect/enforce/breaker"
 	"flyball/detect/enforce/ledger"
 	"flyball/detect/enforce/manifest"
 	"flyball/detect/enforce/point"
@@ -17,7 +18,7 @@ import (
 )
 
 // gateQuery is what a grant of a call must match: everything that is known of the call.
-func (c *Checker) gateQuery(e *evaluation) approval.Query {
+func (r reader) gateQuery(e *evaluation) approval.Query {
 	call, run := e.decided, e.req.RunID
 	q := approval.Query{Tenant: call.Tenant, Route: call.RouteName(), Holder: "agent:" + call.AgentID, Resource: lastResource(call)}
 	if call.AgentTrust < schema.TrustInfrastructure { // a caller that only claims the name is another holder
@@ -36,10 +37,10 @@ func (c *Checker) gateQuery(e *evaluation) approval.Query {
 		q.ArgsDigest += "-cut"
 	}
 	if e.q.override != "" {
-		q.ArgsDigest += "-" + strconv.FormatUint(c.o.Routes.Digest(e.q.override), 16)
+		q.ArgsDigest += "-" + strconv.FormatUint(r.o.Routes.Digest(e.q.override), 16)
 	}
 	if rest := queryWithout(e.q.query, call.Resources); rest != "" {
-		q.QueryDigest = strconv.FormatUint(c.o.Routes.Digest(rest), 16)
+		q.QueryDigest = strconv.FormatUint(r.o.Routes.Digest(rest), 16)
 	}
 	return q
 }
@@ -60,8 +61,15 @@ func queryWithout(query string, named []schema.Resource) string {
 	return strings.Trim(out.String(), "&")
 }
 
+// claims are what answers claim through the log: probes, uses of grants, and questions.
+type claims struct {
+	o      *Options
+	m      *metrics
+	limits *questionLimits
+}
+
 // gate holds a call until a person has granted it.
-func (c *Checker) gate(e *evaluation) {
+func (c *claims) gate(e *evaluation) {
 	a := &e.a
 	switch {
 	case a.overShare && (e.usable || e.grant == nil):
@@ -82,7 +90,7 @@ func (c *Checker) gate(e *evaluation) {
 }
 
 // useGrant claims one use of a grant.
-func (c *Checker) useGrant(e *evaluation) {
+func (c *claims) useGrant(e *evaluation) {
 	a := &e.a
 	a.gate = e.grant.ID
 	r, err := c.claim(a.standing, &schema.Command{ID: point.NewCommandID("u_"), Kind: schema.CommandUse, Tenant: e.decided.Tenant,
@@ -98,14 +106,14 @@ func (c *Checker) useGrant(e *evaluation) {
 }
 
 // ask writes the question to the log.
-func (c *Checker) ask(e *evaluation) {
+func (c *claims) ask(e *evaluation) {
 	a := &e.a
 	why := a.why
 	if e.query.BodyTruncated && c.hasGrant(&e.query) {
 		why, a.why = whyBodyCut, whyBodyCut
 	}
 	place := e.query.Tenant + "\x00" + e.query.Holder + "\x00" + e.query.Route
-	switch c.questions.allow(place, a.standing, c.o.Now(), time.Second) {
+	switch c.limits.allow(place, a.standing, c.o.Now(), time.Second) {
 	case askedBefore:
 		return
 	case tooManyQuestions:
@@ -127,7 +135,7 @@ func (c *Checker) ask(e *evaluation) {
 	}
 }
 
-func (c *Checker) hasGrant(q *approval.Query) bool {
+func (c *claims) hasGrant(q *approval.Query) bool {
 	v := c.o.State.Acquire()
 	defer v.Release()
 	return v.Approvals.HasGrant(q)
@@ -145,7 +153,7 @@ func whyUnanswered(standing schema.Standing, err error) string {
 }
 
 // question is the command that asks a person about the call.
-func (c *Checker) question(e *evaluation, why string, mode schema.Mode) *schema.Command {
+func (c *claims) question(e *evaluation, why string, mode schema.Mode) *schema.Command {
 	call, q, standing := e.decided, &e.query, e.a.standing
 	return &schema.Command{ID: point.NewCommandID("a_"), Kind: schema.CommandAsk, Tenant: call.Tenant, By: c.o.Name, Reason: why,
 		Gate: &schema.Gate{Holder: q.Holder, RunID: e.req.RunID, RunKey: call.RunKey, AgentID: call.AgentID,
@@ -159,18 +167,18 @@ func (c *Checker) question(e *evaluation, why string, mode schema.Mode) *schema.
 const recordEvery = 15 * time.Minute
 
 // recordQuestion records, without waiting, that a call would have been held.
-func (c *Checker) recordQuestion(e *evaluation, why string) {
+func (c *claims) recordQuestion(e *evaluation, why string) {
 	if !c.o.Log.IsOpen() {
 		return
 	}
 	place := "would\x00" + e.query.Tenant + "\x00" + e.query.Holder + "\x00" + e.query.Route
-	if c.questions.allow(place, e.a.standing, c.o.Now(), recordEvery) == mayAsk {
+	if c.limits.allow(place, e.a.standing, c.o.Now(), recordEvery) == mayAsk {
 		c.o.Log.Send(c.question(e, why, schema.ModeObserve), nil)
 	}
 }
 
 // claim is Log.Claim, counted.
-func (c *Checker) claim(standing schema.Standing, command *schema.Command) (enforce.Result, error) {
+func (c *claims) claim(standing schema.Standing, command *schema.Command) (enforce.Result, error) {
 	r, err := c.o.Log.Claim(standing, command)
 	outcome := string(r.Code)
 	switch {
@@ -186,4 +194,23 @@ func (c *Checker) claim(standing schema.Standing, command *schema.Command) (enfo
 	}
 	c.m.claims.WithLabelValues(command.Kind.String(), outcome).Inc()
 	return r, err
+}
+
+// probe claims the right to pass a half-open breaker.
+func (c *claims) probe(a *answer) {
+	b := a.breaker
+	if a.overShare {
+		a.why = ledger.WhyShareExceeded
+		return
+	}
+	r, err := c.claim(a.standing, &schema.Command{ID: point.NewCommandID("p_"), Kind: schema.CommandProbe, Tenant: b.Tenant,
+		Scope: b.Scope, IfMatch: b.Generation, By: c.o.Name})
+	switch {
+	case err != nil:
+		a.why = whyUnanswered(a.standing, err)
+	case r.Code == enforce.Applied:
+		a.action, a.why = schema.ActionAnnotate, breaker.WhyProbe
+	default:
+		a.why = whyProbeLost
+	}
 }

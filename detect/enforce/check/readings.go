@@ -32,12 +32,12 @@ type differences struct {
 // decided in another way, or two readings ask different questions, an unsafe call is
 // refused: a grant of the one reading would be a grant of the other. Spends are those of
 // all readings, each at its most.
-func (c *Checker) weighOthers(v point.View, e *evaluation, d *ledger.Decision) *schema.Call {
+func weighOthers(v point.View, e *evaluation, d *ledger.Decision) *schema.Call {
 	first, worst := *d, e.req.Call
 	diff := differences{unsafe: !isReadOnly(e.req.Call)}
 	for i := range e.q.others {
 		o := &e.q.others[i]
-		other := e.req
+		other := *e.req
 		other.Call = &o.Call
 		od := v.Decide(&other)
 		diff.add(e.req.Call, o, &first, &od)
@@ -48,7 +48,7 @@ func (c *Checker) weighOthers(v point.View, e *evaluation, d *ledger.Decision) *
 	}
 	why, enforced := diff.refuse(e.q.readable, d)
 	if why == whyUnreadable {
-		enforced = d.Action >= schema.ActionThrottle || v.Breakers.HoldsRoutes(e.call.Tenant) || c.armedForAnyFamily(e.call.AgentID)
+		enforced = d.Action >= schema.ActionThrottle || v.Breakers.HoldsRoutes(e.call.Tenant) || armedForAnyFamily(e.req.Armed, e.call.AgentID)
 	}
 	if why != "" {
 		refuseReading(d, why, enforced)
@@ -151,9 +151,9 @@ next:
 }
 
 // armedForAnyFamily reports whether anything that policy finds is enforced for an agent.
-func (c *Checker) armedForAnyFamily(agent string) bool {
+func armedForAnyFamily(armed func(agent, family string) bool, agent string) bool {
 	for _, family := range [...]string{"policy.scope", "policy.task", "policy.autonomy", "policy.hours", "policy.quota", schema.FamilyScope} {
-		if c.o.Armed(agent, family) {
+		if armed(agent, family) {
 			return true
 		}
 	}

@@ -89,8 +89,8 @@ func TestLearnedScopeAnswersTheSameAsTheLogSide(t *testing.T) {
 		}
 		q := &request{method: pick("GET", "DELETE", "POST"), path: pick("/v1/orders/7", "/v1/orders/8", "/v1/refunds"), headers: headers.Get}
 		e := evaluation{q: q}
-		_ = c.read(&e)
-		call := e.call
+		_ = c.reader.read(&e)
+		call := *e.call
 		var f feature.Input
 		var s scope.Access
 		feature.Extract(&call, &f)

@@ -70,7 +70,7 @@ func (p *Point) run(parent context.Context) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel(nil) // what runs beside the fold ends with it
-	background.Go(func() { p.tick(ctx) })
+	background.Go(func() { ticker{p}.run(ctx) })
 	p.writeSettings()
 	consumer := kafka.Consumer{Config: p.o.Kafka, Client: client, Name: clientFold, Handle: f.handle,
 		Permanent: permanentFetchError, OnError: p.faults.countRead}
@@ -110,9 +110,9 @@ func (f *fold) handle(_ context.Context, batch kafka.Batch) error {
 }
 
 // partition of an event in flyball.events: behind the finding that it follows from.
-func (p *Point) partition(e *schema.Event) int32 {
+func (f *fold) partition(e *schema.Event) int32 {
 	if b := e.Breaker; b != nil {
-		return min(b.Call.Partition, p.o.Partitions-1)
+		return min(b.Call.Partition, f.o.Partitions-1)
 	}
 	return 0
 }

@@ -59,7 +59,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 // updateGauges sets the gauges of the folded state, and logs when the state becomes stale
 // or is so no longer: a client that connects in vain reports no error. It returns whether
 // the state is stale; before is what it returned last.
-func (p *Point) updateGauges(before bool) bool {
+func (p ticker) updateGauges(before bool) bool {
 	v := p.Acquire()
 	n, oldest := v.Approvals.Pending()
 	clock := v.Position.Time

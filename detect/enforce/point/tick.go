@@ -47,9 +47,12 @@ func (t *ticks) begin() {
 	t.session.Store(&session)
 }
 
-// tick keeps the log's clock going, announces how far the point is, and stores snapshots,
+// ticker does what a point does once a second.
+type ticker struct{ *Point }
+
+// run keeps the log's clock going, announces how far the point is, and stores snapshots,
 // until ctx ends.
-func (p *Point) tick(ctx context.Context) {
+func (p ticker) run(ctx context.Context) {
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
 	p.ticks.begin()
@@ -77,7 +80,7 @@ func (p *Point) tick(ctx context.Context) {
 }
 
 // writeTick writes a tick to the log, and the heartbeat.
-func (p *Point) writeTick(ctx context.Context, beat *schema.PointState) {
+func (p ticker) writeTick(ctx context.Context, beat *schema.PointState) {
 	n := p.ticks.sent.Add(1)
 	command := &schema.Command{ID: *p.ticks.session.Load() + strconv.FormatInt(n, 10), Kind: schema.CommandTick, By: p.o.Name}
 	p.log.send(command, "tick", func(error) { p.ticks.done.Add(1) })
@@ -88,7 +91,7 @@ func (p *Point) writeTick(ctx context.Context, beat *schema.PointState) {
 
 // storeSnapshot writes the state to flyball.breakers; false if it cannot be encoded. The
 // lock is held only to collect the state, not to encode it.
-func (p *Point) storeSnapshot(ctx context.Context) bool {
+func (p ticker) storeSnapshot(ctx context.Context) bool {
 	v := p.Acquire()
 	snap := v.Snapshot()
 	v.Release()
