@@ -123,9 +123,9 @@ func (s *side) except(e Excepted) {
 	s.excepted = append(s.excepted, e)
 }
 
-// settle decides in the order of the log, with what other runs of the same actor had
+// decideAll decides in the order of the log, with what other runs of the same actor had
 // come to by then.
-func (s *side) settle() {
+func (s *side) decideAll() {
 	slices.SortStableFunc(s.moments, func(a, b *moment) int {
 		x, y := a.in.Call, b.in.Call
 		return cmp.Or(cmp.Compare(x.CallsPart, y.CallsPart), cmp.Compare(x.CallsOffset, y.CallsOffset), cmp.Compare(x.Start, y.Start))
@@ -188,10 +188,10 @@ func (s *side) trip(m *moment) {
 	s.held.add(d, m, t)
 }
 
-// account takes in a call again: it is the n-th of its run (from 1), and would not
+// countPrevented takes in a call again: it is the n-th of its run (from 1), and would not
 // have passed where a decision holds it.
-func (s *side) account(c *learn.StoredCall, n uint64) {
-	armed, would := s.held.meet(c, n)
+func (s *side) countPrevented(c *learn.StoredCall, n uint64) {
+	armed, would := s.held.deciding(c, n)
 	stopped := would != nil && would.stops(c, s.pace)
 	if stopped {
 		s.would.add(c)

@@ -214,7 +214,7 @@ func clean(negatives []judgedRun) Clean {
 // loops reports a loop that nobody labelled: eight repeats, or ten calls of one route.
 func (r *Labelled) loops() bool {
 	repeats, routes := 0, map[uint64]int{}
-	for _, s := range r.TrainingRun().Features {
+	for _, s := range r.trainingRun().Features {
 		if s.Repeat {
 			repeats++
 		}

@@ -93,7 +93,7 @@ func assignStatus(body, parent *baseline.Baseline, chosen *Selection, orders *Ov
 	addFrozenAgents(parent, chosen, orders)
 	body.Status = make(map[string]baseline.AgentStatus, len(chosen.Status))
 	for agent, status := range chosen.Status {
-		frozenAt, order := orders.FrozenAt(agent)
+		frozenAt, order := orders.frozenAt(agent)
 		resetAt := orders.Reset[agent].At
 		if resetAt > body.Since && body.CallRates != nil {
 			delete(body.CallRates.Agents, agent) // runs before the reset are counted in it

@@ -49,14 +49,6 @@ type Assessment struct {
 	Runs      uint32 // that taught
 }
 
-// Reason is the answer as a named reason: "write_outside:peers_runs_of_task".
-func (a *Assessment) Reason() string {
-	if a.Placement == Abstain {
-		return a.Placement.String() + ":" + a.Why
-	}
-	return a.Placement.String() + ":" + a.Source
-}
-
 // Assess says where a call lies: by the agent's own runs of the task, where they are
 // enough; else by its peers' runs of it; else by its own runs whatever the task. A
 // task that the caller names is heard only where it narrows: what peers may do in

@@ -138,7 +138,7 @@ func (s *LearnedScope) abstains(r Rules, c *Access, t *Target, wider func(uint64
 	switch {
 	case n.Runs < minRecurrenceRuns:
 		return WhyTargetsUnseen
-	case n.Share() < r.Recur:
+	case n.share() < r.Recur:
 		return WhyTargetsNew
 	}
 	return ""

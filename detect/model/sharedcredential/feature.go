@@ -1,7 +1,6 @@
 package sharedcredential
 
 import (
-	"math"
 	"strings"
 
 	"flyball/detect/feature"
@@ -64,9 +63,6 @@ func bin(f Feature, v float64) int {
 
 // Values of a session, NaN where unknown.
 type Values [NumFeatures]float64
-
-// Known reports whether a feature is.
-func (v *Values) Known(f Feature) bool { return !math.IsNaN(v[f]) }
 
 // Input is what a session counts of one call.
 type Input struct {

@@ -28,9 +28,6 @@ type Session struct {
 	judged  bool
 }
 
-// Calls of the session so far.
-func (s *Session) Calls() uint32 { return s.calls }
-
 // Add counts the session's next call.
 func (s *Session) Add(c Input) {
 	s.calls++
@@ -69,9 +66,9 @@ func (s *Session) pace(at int64) {
 	s.last = max(s.last, second)
 }
 
-// Values of the session as it stands, seen beside the tenant's own people where
+// values of the session as it stands, seen beside the tenant's own people where
 // they are known.
-func (s *Session) Values(own *TenantPeople) (v Values) {
+func (s *Session) values(own *TenantPeople) (v Values) {
 	for f := range v {
 		v[f] = math.NaN()
 	}
@@ -113,8 +110,8 @@ func (s *Session) Judge(by *Scale) (score float64, ok bool) {
 	if s.calls < MinSessionCalls {
 		return 0, false
 	}
-	v := s.Values(by.own)
-	score = by.Score(&v)
+	v := s.values(by.own)
+	score = by.score(&v)
 	if !s.judged || score > s.Highest {
 		s.Highest, s.judged = score, true
 	}
