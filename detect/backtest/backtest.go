@@ -39,7 +39,7 @@ type Report struct {
 	Present    Side        `json:"present"`
 	Candidate  *Side       `json:"candidate,omitempty"`
 	Difference *Difference `json:"difference,omitempty"`
-	// Notes say what the figures do not.
+	// Notes are the limits of the figures.
 	Notes []string `json:"notes"`
 }
 
@@ -54,7 +54,7 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (
 	if o.Candidate != nil {
 		of = append(of, *o.Candidate)
 	}
-	c := NewComparison(body, o.ThrottlePerSecond, of...)
+	c := newComparison(body, o.ThrottlePerSecond, of...)
 	read := func(doing string, each func(*learn.StoredCall)) error {
 		n := 0
 		return learn.ReadAll(ctx, db, o.Window, func(call *learn.StoredCall) {
@@ -65,18 +65,18 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (
 		})
 	}
 	out := Report{Baseline: body.Version, Since: o.Since.UTC(), Until: o.Until.UTC()}
-	if err := read("judging", c.Judge); err != nil {
+	if err := read("judging", c.judge); err != nil {
 		return out, err
 	}
-	if c.Settle() {
-		if err := read("counting what would have been stopped", c.Account); err != nil {
+	if c.decide() {
+		if err := read("counting what would have been stopped", c.countPrevented); err != nil {
 			return out, err
 		}
 	}
-	sides := c.Sides()
+	sides := c.reports()
 	out.Runs, out.Calls, out.Present = c.runs, c.calls, sides[0]
 	if o.Candidate != nil {
-		out.Candidate, out.Difference = &sides[1], Differ(&sides[0], &sides[1])
+		out.Candidate, out.Difference = &sides[1], compareSides(&sides[0], &sides[1])
 	}
 	var err error
 	if out.Denied, err = learn.CountDenied(ctx, db, o.Window); err != nil {
@@ -86,7 +86,7 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (
 	return out, nil
 }
 
-// notes are what whoever reads the figures must know of them.
+// notes are the limits of the figures, for whoever reads them.
 func (r *Report) notes() []string {
 	v := r.Present.Verdicts
 	if r.Candidate != nil {

@@ -16,12 +16,12 @@ import (
 	"flyball/schema/route"
 )
 
-// DB is what history is asked of.
+// DB runs queries in ClickHouse.
 type DB interface {
 	Query(ctx context.Context, query string, args ...any) (driver.Rows, error)
 }
 
-// Window says which runs are learned from.
+// Window selects the runs to learn from.
 type Window struct {
 	Tenant       string
 	Since, Until time.Time // the last call lies between them
@@ -33,8 +33,7 @@ type Window struct {
 // alarmed is true of a run that was alarmed on and that no person found benign. A
 // hold is no alarm: runs that were outside their scope are told by the scopes that
 // are learned now, and a name that was never set right is no reason to learn nothing.
-const alarmed = `(level >= 'alert' AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
-  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
+const alarmed = `(level >= 'alert' AND run_id NOT IN (` + judgedAs + `= 'benign'))
    OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND family NOT IN ('scope',
      'identity_conflict') AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String}
        AND verdict = 'benign'))) AS alarmed`

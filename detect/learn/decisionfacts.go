@@ -26,7 +26,8 @@ type DecisionFacts struct {
 var allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task,
   toString(task_trust) AS task_by, d.task_type AS declared, ` + alarmed + `,
        toString(run_rule) AS rule, credential_id AS credential, actor, toString(agent_version) AS version, started_at AS started,
-       multiIf(run_id IN (` + judged + `'true')), 'true', run_id IN (` + judged + `'benign')), 'benign', run_id IN (` + judged + `'test')),
+       multiIf(run_id IN (` + judgedAs + `= 'true')), 'true', run_id IN (` + judgedAs + `= 'benign')), 'benign',
+         run_id IN (` + judgedAs + `= 'test')),
          'test', 'unknown') AS verdict
 FROM runs LEFT JOIN ` + DeclaredTasksSQL(
 	"SELECT run_id FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= "+
@@ -37,8 +38,9 @@ WHERE tenant = {tenant:String} AND run_rule != 'overflow' AND sampled_calls = 0 
 ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY agent, trust`
 
-const judged = `SELECT run_id FROM findings WHERE tenant = {tenant:String}
-  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = `
+// judgedAs are the runs of which a finding has a verdict that the rest of the condition names.
+const judgedAs = `SELECT run_id FROM findings WHERE tenant = {tenant:String}
+  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict `
 
 // ReadAll reads every run of a window, call by call in the order of each run.
 func ReadAll(ctx context.Context, db DB, w Window, each func(*StoredCall)) error {
