@@ -51,7 +51,7 @@ func formatsOf(own []*mapping.Program) (formats, error) {
 
 // formatOf tells the format of an object by its members; empty is none.
 func (w *work) formatOf(pairs []fields.Pair) string {
-	if f := shapeOf(pairs); f != "" {
+	if f := detectShape(pairs); f != "" {
 		return f
 	}
 	if isKong(pairs) {

@@ -110,55 +110,74 @@ func (w *work) otlpDocuments(b []byte, signal string) {
 // otlpJSON reads one export in JSON, whose structure has been checked: pdata
 // would read logs as no traces and stop at the end of the first document.
 func (w *work) otlpJSON(b []byte, pairs []fields.Pair, signal string) {
-	has := func(names ...string) bool {
-		for _, n := range names {
-			if k := fields.Get(pairs, n).Kind; k == '[' || k == 'n' {
-				return true
-			}
-		}
-		return false
+	spans := holdsSignal(pairs, "resourcespans", "resource_spans")
+	records := holdsSignal(pairs, "resourcelogs", "resource_logs")
+	if reason, detail := checkSignal(pairs, signal, spans, records); reason != "" {
+		w.reject(reason, detail, b)
+		return
 	}
-	spans, records := has("resourcespans", "resource_spans"), has("resourcelogs", "resource_logs")
-	switch {
-	case !spans && !records && has("resourcemetrics", "resource_metrics", "resourceprofiles", "resource_profiles"):
-		w.reject(WrongSignal, "metrics or profiles: no calls are in them", b)
-		return
-	case !spans && !records:
-		w.reject(NoItems, "neither resourceSpans nor resourceLogs", b)
-		return
-	case signal != "" && signal != traces && signal != logs:
-		w.reject(WrongSignal, "the record's signal holds no calls", b)
-		return
-	case signal == traces && !spans:
-		w.reject(WrongSignal, "logs where traces are configured", b)
-		return
-	case signal == logs && !records:
-		w.reject(WrongSignal, "traces where logs are configured", b)
-		return
-	case bytes.Count(b, []byte{'{'}) > maxNodes:
+	if bytes.Count(b, []byte{'{'}) > maxNodes {
 		w.reject(TooMany, fmt.Sprintf("more than %d objects in one export", maxNodes), b)
 		return
 	}
 	if spans {
-		t, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(b)
-		switch {
-		case err != nil:
-			w.reject(NotJSON, "does not parse as OTLP traces", b)
-		case t.SpanCount() == 0:
-			w.reject(NoItems, "an export that holds no spans", b)
-		default:
-			w.traces(t, true)
-		}
+		w.tracesJSON(b)
 	}
 	if records {
-		l, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(b)
-		switch {
-		case err != nil:
-			w.reject(NotJSON, "does not parse as OTLP logs", b)
-		case l.LogRecordCount() == 0:
-			w.reject(NoItems, "an export that holds no log records", b)
-		default:
-			w.logs(l, true)
+		w.logsJSON(b)
+	}
+}
+
+// holdsSignal reports whether an export has a list by one of these names; null is an
+// empty list.
+func holdsSignal(pairs []fields.Pair, names ...string) bool {
+	for _, name := range names {
+		if k := fields.Get(pairs, name).Kind; k == '[' || k == 'n' {
+			return true
 		}
+	}
+	return false
+}
+
+// checkSignal compares what an export holds with the signal that its topic is configured
+// for; no reason: it is to be read.
+func checkSignal(pairs []fields.Pair, signal string, spans, records bool) (reason Reason, detail string) {
+	switch {
+	case !spans && !records &&
+		holdsSignal(pairs, "resourcemetrics", "resource_metrics", "resourceprofiles", "resource_profiles"):
+		return WrongSignal, "metrics or profiles: no calls are in them"
+	case !spans && !records:
+		return NoItems, "neither resourceSpans nor resourceLogs"
+	case signal != "" && signal != traces && signal != logs:
+		return WrongSignal, "the record's signal holds no calls"
+	case signal == traces && !spans:
+		return WrongSignal, "logs where traces are configured"
+	case signal == logs && !records:
+		return WrongSignal, "traces where logs are configured"
+	}
+	return "", ""
+}
+
+func (w *work) tracesJSON(b []byte) {
+	t, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(b)
+	switch {
+	case err != nil:
+		w.reject(NotJSON, "does not parse as OTLP traces", b)
+	case t.SpanCount() == 0:
+		w.reject(NoItems, "an export that holds no spans", b)
+	default:
+		w.traces(t, true)
+	}
+}
+
+func (w *work) logsJSON(b []byte) {
+	l, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(b)
+	switch {
+	case err != nil:
+		w.reject(NotJSON, "does not parse as OTLP logs", b)
+	case l.LogRecordCount() == 0:
+		w.reject(NoItems, "an export that holds no log records", b)
+	default:
+		w.logs(l, true)
 	}
 }

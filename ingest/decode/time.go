@@ -47,15 +47,14 @@ func parseUTC(s string) (int64, schema.Precision, bool) {
 	if n < 20 || n > 30 || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[n-1] != 'Z' {
 		return 0, 0, false
 	}
-	year, ok1 := number(s[:4])
-	month, ok2 := number(s[5:7])
-	day, ok3 := number(s[8:10])
-	hour, ok4 := number(s[11:13])
-	minute, ok5 := number(s[14:16])
-	second, ok6 := number(s[17:19])
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || year < 1900 || year > 2261 || month < 1 || month > 12 || day < 1 || day > 28 ||
-		hour > 23 || minute > 59 || second > 59 {
-		return 0, 0, false // the library knows the ends of months
+	year, ok := number(s[:4])
+	month, ok1 := twoDigits(s, 5)
+	day, ok2 := twoDigits(s, 8)
+	hour, ok3 := twoDigits(s, 11)
+	minute, ok4 := twoDigits(s, 14)
+	second, ok5 := twoDigits(s, 17)
+	if !(ok && ok1 && ok2 && ok3 && ok4 && ok5) || !plainDate(year, month, day) || hour > 23 || minute > 59 || second > 59 {
+		return 0, 0, false
 	}
 	frac := s[19 : n-1]
 	if frac != "" {
@@ -67,8 +66,20 @@ func parseUTC(s string) (int64, schema.Precision, bool) {
 		}
 		frac = frac[1:]
 	}
-	t := time.Date(int(year), time.Month(month), int(day), int(hour), int(minute), int(second), 0, time.UTC).Unix()
+	t := time.Date(int(year), time.Month(month), day, hour, minute, second, 0, time.UTC).Unix()
 	return t*1e9 + scaled(frac, 1e9), digits(len(frac)), true
+}
+
+// twoDigits is the number of two digits at s[i:].
+func twoDigits(s string, i int) (int, bool) {
+	tens, ones := s[i]-'0', s[i+1]-'0'
+	return int(tens)*10 + int(ones), tens <= 9 && ones <= 9
+}
+
+// plainDate reports whether a date exists in every month and fits into nanoseconds since
+// 1970; the days after the 28th are left to the library.
+func plainDate(year int64, month, day int) bool {
+	return year >= 1900 && year <= 2261 && month >= 1 && month <= 12 && day >= 1 && day <= 28
 }
 
 func number(s string) (int64, bool) {
