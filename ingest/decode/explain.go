@@ -1,12 +1,13 @@
 package decode
 
 import (
-	"flyball/schema"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+
+	"flyball/schema"
 )
 
 // FieldOrigin says where a field of a call came from: the member of the record that

@@ -2,11 +2,12 @@ package decode
 
 import (
 	"bytes"
-	"flyball/ingest/fields"
 	"fmt"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"flyball/ingest/fields"
 )
 
 // The signals that hold calls.
@@ -15,39 +16,39 @@ const (
 	logs   = "logs"
 )
 
-// otlpProto reads an export request. pdata reads a request of the other signal
+// protobuf reads an export request. pdata reads a request of the other signal
 // as empty when it holds only resources: no items is an error, never nothing.
 // Without a signal both are tried, and what has to be true of spans decides.
-func (w *work) otlpProto(b []byte, signal string) {
+func (dec otlpReader) protobuf(b []byte, signal string) {
 	switch signal {
 	case "", traces, logs:
 	default:
-		w.reject(WrongSignal, "the record's signal holds no calls", b)
+		dec.reject(WrongSignal, "the record's signal holds no calls", b)
 		return
 	}
-	if reason, detail := exportFits(b, w.p.opt.MaxItems); reason != "" {
-		w.reject(reason, detail, b)
+	if reason, detail := exportFits(b, dec.p.opt.MaxItems); reason != "" {
+		dec.reject(reason, detail, b)
 		return
 	}
 	t, terr := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(b)
 	isTraces := terr == nil && hasSpans(t)
 	if isTraces && signal != logs {
-		w.traces(t, false)
+		dec.traces(t, false)
 		return
 	}
 	l, lerr := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(b)
 	isLogs := lerr == nil && l.LogRecordCount() > 0
 	switch {
 	case isLogs && signal != traces:
-		w.logs(l, false)
+		dec.logs(l, false)
 	case isLogs:
-		w.reject(WrongSignal, "logs where traces are configured", b)
+		dec.reject(WrongSignal, "logs where traces are configured", b)
 	case isTraces:
-		w.reject(WrongSignal, "traces where logs are configured", b)
+		dec.reject(WrongSignal, "traces where logs are configured", b)
 	case signal == logs && lerr != nil, signal != logs && terr != nil:
-		w.reject(NotProto, "does not parse as an OTLP export: cut off, or something else", b)
+		dec.reject(NotProto, "does not parse as an OTLP export: cut off, or something else", b)
 	default:
-		w.reject(NoItems, "an export that holds no spans and no log records", b)
+		dec.reject(NoItems, "an export that holds no spans and no log records", b)
 	}
 }
 
@@ -74,57 +75,57 @@ func isExport(pairs []fields.Pair) bool {
 	return false
 }
 
-// otlpDocuments reads exports in JSON, one, or several on a line each.
-func (w *work) otlpDocuments(b []byte, signal string) {
+// documents reads exports in JSON, one, or several on a line each.
+func (dec otlpReader) documents(b []byte, signal string) {
 	whole := b
 	b = bytes.TrimPrefix(b, bom)
 	if b = b[fields.Space(b, 0):]; len(b) == 0 {
-		w.reject(Empty, "only spaces", whole)
+		dec.reject(Empty, "only spaces", whole)
 		return
 	}
 	for ; len(b) > 0; b = b[fields.Space(b, 0):] {
 		if b[0] != '{' {
-			w.reject(NotJSON, "an OTLP export in JSON is an object", whole)
+			dec.reject(NotJSON, "an OTLP export in JSON is an object", whole)
 			return
 		}
 		line := b
-		pairs, end, err := w.keys.Object(b, 0, nil)
+		pairs, end, err := dec.keys.Object(b, 0, nil)
 		i := fields.Space(b, end)
 		switch {
 		case err != nil:
 			line = firstLine(b)
-			w.reject(reasonOf(err), err.Error(), line)
+			dec.reject(reasonOf(err), err.Error(), line)
 		case i < len(b) && (bytes.IndexByte(b[end:i], '\n') < 0 || b[i] != '{'):
 			line = firstLine(b)
-			w.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
+			dec.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
 		default:
 			line = b[:end]
-			w.otlpJSON(line, pairs, signal)
+			dec.exportJSON(line, pairs, signal)
 		}
-		if b = b[len(line):]; len(b) > 0 && w.isFull(b) {
+		if b = b[len(line):]; len(b) > 0 && dec.isFull(b) {
 			return
 		}
 	}
 }
 
-// otlpJSON reads one export in JSON, whose structure has been checked: pdata
+// exportJSON reads one export in JSON, whose structure has been checked: pdata
 // would read logs as no traces and stop at the end of the first document.
-func (w *work) otlpJSON(b []byte, pairs []fields.Pair, signal string) {
+func (dec otlpReader) exportJSON(b []byte, pairs []fields.Pair, signal string) {
 	spans := holdsSignal(pairs, "resourcespans", "resource_spans")
 	records := holdsSignal(pairs, "resourcelogs", "resource_logs")
 	if reason, detail := checkSignal(pairs, signal, spans, records); reason != "" {
-		w.reject(reason, detail, b)
+		dec.reject(reason, detail, b)
 		return
 	}
 	if bytes.Count(b, []byte{'{'}) > maxNodes {
-		w.reject(TooMany, fmt.Sprintf("more than %d objects in one export", maxNodes), b)
+		dec.reject(TooMany, fmt.Sprintf("more than %d objects in one export", maxNodes), b)
 		return
 	}
 	if spans {
-		w.tracesJSON(b)
+		dec.tracesJSON(b)
 	}
 	if records {
-		w.logsJSON(b)
+		dec.logsJSON(b)
 	}
 }
 
@@ -158,26 +159,26 @@ func checkSignal(pairs []fields.Pair, signal string, spans, records bool) (reaso
 	return "", ""
 }
 
-func (w *work) tracesJSON(b []byte) {
+func (dec otlpReader) tracesJSON(b []byte) {
 	t, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(b)
 	switch {
 	case err != nil:
-		w.reject(NotJSON, "does not parse as OTLP traces", b)
+		dec.reject(NotJSON, "does not parse as OTLP traces", b)
 	case t.SpanCount() == 0:
-		w.reject(NoItems, "an export that holds no spans", b)
+		dec.reject(NoItems, "an export that holds no spans", b)
 	default:
-		w.traces(t, true)
+		dec.traces(t, true)
 	}
 }
 
-func (w *work) logsJSON(b []byte) {
+func (dec otlpReader) logsJSON(b []byte) {
 	l, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(b)
 	switch {
 	case err != nil:
-		w.reject(NotJSON, "does not parse as OTLP logs", b)
+		dec.reject(NotJSON, "does not parse as OTLP logs", b)
 	case l.LogRecordCount() == 0:
-		w.reject(NoItems, "an export that holds no log records", b)
+		dec.reject(NoItems, "an export that holds no log records", b)
 	default:
-		w.logs(l, true)
+		dec.logs(l, true)
 	}
 }

@@ -56,18 +56,21 @@ func parseUTC(s string) (int64, schema.Precision, bool) {
 	if !(ok && ok1 && ok2 && ok3 && ok4 && ok5) || !plainDate(year, month, day) || hour > 23 || minute > 59 || second > 59 {
 		return 0, 0, false
 	}
-	frac := s[19 : n-1]
-	if frac != "" {
-		if frac[0] != '.' {
-			return 0, 0, false
-		}
-		if _, ok := number(frac[1:]); !ok {
-			return 0, 0, false
-		}
-		frac = frac[1:]
+	frac, ok := cutPoint(s[19 : n-1])
+	if !ok {
+		return 0, 0, false
 	}
 	t := time.Date(int(year), time.Month(month), day, hour, minute, second, 0, time.UTC).Unix()
 	return t*1e9 + scaled(frac, 1e9), digits(len(frac)), true
+}
+
+// cutPoint is a fraction without its point; "" is none.
+func cutPoint(s string) (digits string, ok bool) {
+	if s == "" {
+		return "", true
+	}
+	_, ok = number(s[1:])
+	return s[1:], ok && s[0] == '.'
 }
 
 // twoDigits is the number of two digits at s[i:].
