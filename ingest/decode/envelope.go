@@ -15,7 +15,7 @@ import (
 // object was an envelope; what it held has been read then.
 func (dec envelopeReader) read(b []byte, pairs []fields.Pair, signal string, depth int) bool {
 	if fields.Get(pairs, "messagetype").Text() == "CONTROL_MESSAGE" && fields.Get(pairs, "logevents").Kind == '[' {
-		return true // CloudWatch looks whether anybody is there
+		return true // a check by CloudWatch that the target answers
 	}
 	was, shipped := len(dec.where), dec.shipped
 	defer func() { dec.where, dec.shipped = dec.where[:was], shipped }()

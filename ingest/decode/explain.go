@@ -18,8 +18,8 @@ type FieldOrigin struct {
 	From  string `json:"from"`
 }
 
-// originRecorder watches a call being read, for whoever wants to know how. Nothing here
-// runs unless that was asked for.
+// originRecorder watches a call being read, to record where its fields come from. It is
+// used by Explain only.
 type originRecorder struct {
 	d    *draft
 	from string
@@ -27,7 +27,7 @@ type originRecorder struct {
 	out  []FieldOrigin
 }
 
-// readingFrom notes which member is read from here on, if anybody asked.
+// readingFrom notes which member is read from here on, if origins are recorded.
 func (d *draft) readingFrom(from string) {
 	if d.origins != nil {
 		d.origins.begin(from)

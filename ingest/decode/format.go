@@ -49,7 +49,7 @@ func formatsOf(own []*mapping.Program) (formats, error) {
 	return f, nil
 }
 
-// detectFormat tells the format of an object by its members; empty is none.
+// detectFormat finds the format of an object by its members; empty is none.
 func (dec jsonReader) detectFormat(pairs []fields.Pair) string {
 	if f := detectShape(pairs); f != "" {
 		return f
@@ -65,7 +65,7 @@ func (dec jsonReader) detectFormat(pairs []fields.Pair) string {
 	return ""
 }
 
-// pinned is the format that the topic is said to hold; empty is auto.
+// pinned is the format that the topic is configured as; empty is auto.
 func (dec *decoder) pinned() string {
 	if dec.in.Format == auto {
 		return ""

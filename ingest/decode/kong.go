@@ -106,7 +106,7 @@ func setUpstreamTries(d *draft, v fields.Value) {
 	}
 }
 
-// request takes in the request as it came and as it was answered.
+// request reads the request as it came and as it was answered.
 func (k kongReader) request(pairs []fields.Pair) {
 	d := k.draft
 	d.call.Format, d.call.ObserverKind = formatKongJSON, schema.ObserverGateway
@@ -158,7 +158,7 @@ func (k kongReader) consumer(consumer, entity []fields.Pair) {
 	ev.GatewayCredential = first(fields.Get(entity, "id").Text(), fields.Get(consumer, "id").Text(), fields.Get(entity, "consumer_id").Text())
 }
 
-// trace takes in the trace of the tracing plugins, whose forms differ.
+// trace reads the trace of the tracing plugins, whose forms differ.
 func (k kongReader) trace(trace []fields.Pair) {
 	k.readingFrom("trace_id")
 	for _, form := range [...]string{"w3c", "b3", "ot", "jaeger", "aws", "gcp"} {
@@ -169,7 +169,7 @@ func (k kongReader) trace(trace []fields.Pair) {
 	}
 }
 
-// model takes in what the AI proxy says of the model.
+// model reads what the AI proxy says of the model.
 func (k kongReader) model(ai []fields.Pair) {
 	k.readingFrom("ai")
 	c := &k.call

@@ -12,7 +12,7 @@ import (
 )
 
 // logs reads log records that are shaped like access logs. A log record is
-// somebody's word: one that is no call is put aside, not passed over.
+// somebody's word: one that is no call is rejected, not left out.
 func (dec otlpReader) logs(l plog.Logs, inJSON bool) {
 	for i := range l.ResourceLogs().Len() {
 		rl := l.ResourceLogs().At(i)
@@ -109,7 +109,7 @@ func (dec otlpReader) body(s string) {
 	}
 }
 
-// attributes takes in the attributes of a log record. Where they are the members
+// attributes reads the attributes of a log record. Where they are the members
 // of some gateway's record, its format reads them. Otherwise names with a dot are
 // those of the conventions, others are what an access log's format calls them.
 func (dec otlpReader) attributes(m pcommon.Map) {

@@ -69,7 +69,7 @@ func looksLikeJSON(b []byte) bool {
 	return i < len(b) && (b[i] == '{' || b[i] == '[' || b[i] == '"')
 }
 
-// textBracket tells a line that begins with [2026-… or [GIN] from a JSON list.
+// textBracket distinguishes a line that begins with [2026-… or [GIN] from a JSON list.
 func textBracket(b []byte) bool {
 	if len(b) < 6 {
 		return false
@@ -81,7 +81,7 @@ func textBracket(b []byte) bool {
 	return ok && b[5] == '-'
 }
 
-// isRawRequest tells a request as it goes over the wire, which some loggers
+// isRawRequest recognises a request as it goes over the wire, which some loggers
 // write (APISIX's meta_format origin), from lines.
 func isRawRequest(b []byte) bool {
 	line, _, ok := bytes.Cut(b, []byte("\r\n"))

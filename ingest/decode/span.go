@@ -220,7 +220,7 @@ func setClock(d *draft, at pcommon.Timestamp, basis schema.Basis) {
 	}
 }
 
-// setService takes in the resource: who observed, and where it runs.
+// setService reads the resource: who observed, and where it runs.
 func setService(d *draft, res pcommon.Map) {
 	ev := &d.ev
 	ev.ServiceName, ev.ServiceVersion = attrText(res, "service.name"), attrText(res, "service.version")

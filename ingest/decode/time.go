@@ -16,7 +16,7 @@ var layouts = [...]string{time.RFC3339Nano, "02/Jan/2006:15:04:05 -0700", "2006-
 	"2006-01-02 15:04:05 -0700", "2006-01-02T15:04:05Z0700", "02/Jan/2006:15:04:05", "2006/01/02 - 15:04:05", "2006/01/02 15:04:05"}
 
 // parseTime reads the forms of time that logs hold: RFC 3339 with or without a
-// zone, the common log format's, and numbers whose unit their size tells.
+// zone, the common log format's, and numbers whose unit follows from their size.
 // Fractions are read as text and cut, never rounded through a float.
 func parseTime(s string, zone *time.Location) (ns int64, p schema.Precision, ok bool) {
 	if s == "" || len(s) > 64 {
@@ -96,7 +96,7 @@ func number(s string) (int64, bool) {
 	return n, s != ""
 }
 
-// fraction tells the precision from the digits after the seconds.
+// fraction is the precision by the digits after the seconds.
 func fraction(s string) schema.Precision {
 	i := strings.LastIndexAny(s, ".,")
 	if i < 0 {

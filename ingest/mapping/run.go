@@ -10,7 +10,7 @@ import (
 	"flyball/ingest/redact"
 )
 
-// Sink takes in what a mapping found.
+// Sink reads what a mapping found.
 type Sink interface {
 	// Set hands over the value of a field; false asks for the next way to it. From
 	// is the path it came by.
@@ -131,7 +131,7 @@ func (t *test) holds(vals []fields.Value) bool {
 		strings.HasPrefix(text, t.prefix)
 }
 
-// walk takes in the members of an object that lie at a node.
+// walk reads the members of an object that lie at a node.
 func (p *Program) walk(at *node, pairs []fields.Pair, m *Memory, s Sink, depth int) {
 	for i := range pairs {
 		pair := &pairs[i]

@@ -33,7 +33,7 @@ const (
 	markPEM
 )
 
-// Text is s without the secrets that can be told by their form. The usual
+// Text is s without the secrets that are recognised by their form. The usual
 // string costs one pass over its bytes and is returned as it stands.
 func Text(s string) string {
 	m := marks(s)
@@ -308,7 +308,7 @@ func isToken(c byte) bool { return isWord(c) || c == '_' || c == '-' }
 
 func isWord(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// IsAWSKeyID tells the id of an access key, which is no secret, from anything
+// IsAWSKeyID distinguishes the id of an access key, which is no secret, from anything
 // that only begins as one does.
 func IsAWSKeyID(s string) bool {
 	if len(s) < 16 || len(s) > 24 || !strings.HasPrefix(s, "AKIA") && !strings.HasPrefix(s, "ASIA") {

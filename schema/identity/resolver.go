@@ -155,7 +155,7 @@ func (r *Resolver) credential(ev *Evidence, c *schema.Call) {
 	case set(ev.AWSKey, schema.CredentialAWSKey, "aws", schema.TrustInfrastructure):
 	case set(ev.APIKeyID, schema.CredentialAPIKey, "api_key_id", schema.TrustInfrastructure):
 	case ev.APIKey != "":
-		// Anybody can invent keys; that one was seen says nothing of whether it is valid.
+		// Anybody can invent keys; a key that was seen need not be valid.
 		set(r.CredentialID("api_key", ev.APIKey), schema.CredentialAPIKey, "api_key", schema.TrustAsserted)
 	case set(ev.RemoteUser, schema.CredentialUser, "remote_user", schema.TrustInfrastructure):
 	}
@@ -337,7 +337,7 @@ func header(name string) string {
 	return strings.ReplaceAll(name, "_", "-")
 }
 
-// routingKey is the actor as the record alone tells it. The registry is not
+// routingKey is the actor by the record alone. The registry is not
 // asked: a reload would move actors to other partitions in mid-run (see
 // schema/adr/0002-routing-key-without-registry.md).
 func routingKey(ev *Evidence, c *schema.Call) string {

@@ -13,7 +13,7 @@ const (
 	AttrReadings = "path_readings"
 	// AttrMethodOverride is the methods besides its own that the request names.
 	AttrMethodOverride = "method_override"
-	// What a client's headers said of MCP on a route that is not known to be of MCP.
+	// What a client's headers claim of MCP on a route that is not known to be of MCP.
 	attrClaimedMethod = "header.mcp-method"
 	attrClaimedTool   = "header.mcp-name"
 )

@@ -159,14 +159,14 @@ func (s *Supervisor) keepRunning(ctx context.Context, child *Child) error {
 
 // once runs one child to its end.
 func (s *Supervisor) once(ctx context.Context, child *Child) (wasReady bool, err error) {
-	said := new(tail)
+	output := new(tail)
 	cmd := child.Command()
 	cmd.Env = append(cmd.Env, EnvLib+"="+s.opt.Lib)
 	if s.opt.Password != "" {
 		cmd.Env = append(cmd.Env, envUser+"="+s.opt.User, envPassword+"="+s.opt.Password)
 	}
 	cmd.Env = append(cmd.Env, s.opt.Env...)
-	cmd.Stderr = io.MultiWriter(os.Stderr, said)
+	cmd.Stderr = io.MultiWriter(os.Stderr, output)
 	p, err := spawn(cmd)
 	child.Started()
 	if err != nil {
@@ -202,7 +202,7 @@ func (s *Supervisor) once(ctx context.Context, child *Child) (wasReady bool, err
 			}
 		case err := <-p.exited:
 			settle()
-			return wasReady, exitError(err, said)
+			return wasReady, exitError(err, output)
 		case <-ctx.Done():
 			settle()
 			return wasReady, s.end(p)
@@ -256,11 +256,11 @@ func (s *Supervisor) probe(ctx context.Context, addr string) error {
 	}
 }
 
-func exitError(err error, said *tail) error {
+func exitError(err error, output *tail) error {
 	if err == nil {
 		err = errors.New("it ended by itself")
 	}
-	if text := said.String(); text != "" {
+	if text := output.String(); text != "" {
 		return fmt.Errorf("%w; it said: %s", err, text)
 	}
 	return err
