@@ -8,7 +8,7 @@ import (
 	"flyball/schema/identity"
 )
 
-// field takes in what the logging gateway or service says by itself, under the
+// field reads what the logging gateway or service itself states, under the
 // names that gateways share: a name here may establish an identity, so a
 // request header must never come this way under its own name. It reports
 // whether it knew the name.
@@ -126,7 +126,7 @@ func setSPIFFE(d *draft, id string) {
 	}
 }
 
-// headers takes in an object of request headers.
+// headers reads an object of request headers.
 func (d *draft) headers(v fields.Value) {
 	if v.Kind != '{' {
 		return
@@ -152,7 +152,7 @@ func (d *draft) arguments(v fields.Value) {
 	}
 }
 
-// claimField takes in claims that the gateway logged after it had verified the
+// claimField reads claims that the gateway logged after it had verified the
 // token: one by one, or the payload.
 func (d *draft) claimField(name string, v fields.Value) bool {
 	rest, ok := strings.CutPrefix(name, "jwt")

@@ -8,7 +8,7 @@ import (
 	"flyball/schema/identity"
 )
 
-// header takes in what the caller itself said: a request header, by whatever
+// header reads what the caller claims of itself: a request header, by whatever
 // way it was logged. Nothing here may establish more than an assertion. It
 // reports whether it knew the name (lower case, underscores).
 func (d *draft) header(name string, v fields.Value) bool {
@@ -139,7 +139,7 @@ func addMethodOverride(d *draft, v fields.Value) {
 	}
 }
 
-// baggage takes in a member of a W3C baggage header; any header of the field's own is used before it.
+// baggage reads a member of a W3C baggage header; any header of the field's own is used before it.
 func (d *draft) baggage(key, v string) {
 	ev := &d.ev
 	set := func(have *uint8, rank uint8, into, name *string) {

@@ -24,7 +24,7 @@ type agentOf struct {
 
 // traces reads spans. Spans that are no calls are no items: they are neither
 // lost nor bad, their requests are other spans.
-func (w *work) traces(t ptrace.Traces, inJSON bool) {
+func (dec otlpReader) traces(t ptrace.Traces, inJSON bool) {
 	var agents map[spanKey]agentOf
 	var of ptrace.ResourceSpans
 	eachSpan(t, func(rs ptrace.ResourceSpans, s ptrace.Span) bool {
@@ -35,12 +35,12 @@ func (w *work) traces(t ptrace.Traces, inJSON bool) {
 			of, agents = rs, agentsOf(rs)
 		}
 		bytesOf := func() []byte { return spanBytes(rs, s, inJSON) }
-		if int(w.item) >= w.p.opt.MaxItems {
-			w.isFull(bytesOf())
+		if int(dec.item) >= dec.p.opt.MaxItems {
+			dec.isFull(bytesOf())
 			return false
 		}
-		readSpan(w.beginCall(), rs.Resource().Attributes(), s, agents)
-		w.endCall(bytesOf)
+		readSpan(dec.beginCall(), rs.Resource().Attributes(), s, agents)
+		dec.endCall(bytesOf)
 		return true
 	})
 }
@@ -220,7 +220,7 @@ func setClock(d *draft, at pcommon.Timestamp, basis schema.Basis) {
 	}
 }
 
-// setService takes in the resource: who observed, and where it runs.
+// setService reads the resource: who observed, and where it runs.
 func setService(d *draft, res pcommon.Map) {
 	ev := &d.ev
 	ev.ServiceName, ev.ServiceVersion = attrText(res, "service.name"), attrText(res, "service.version")

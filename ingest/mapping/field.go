@@ -123,9 +123,9 @@ type With struct {
 	Kind  string // of credentials: consumer, api_key, oauth_client, mtls, aws_key, user; of a secret: hmac
 	// Sum: the text is a list of durations to be summed.
 	Sum bool
-	// Epoch is the unit of a time that is a number, in nanoseconds; 0: its size tells.
+	// Epoch is the unit of a time that is a number, in nanoseconds; 0: the unit follows from its size.
 	Epoch int64
-	// Asserted: the text is of a request header, so the caller said it.
+	// Asserted: the text is of a request header: a claim of the caller.
 	Asserted bool
 }
 

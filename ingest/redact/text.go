@@ -33,7 +33,7 @@ const (
 	markPEM
 )
 
-// Text is s without the secrets that can be told by their form. The usual
+// Text is s without the secrets that are recognised by their form. The usual
 // string costs one pass over its bytes and is returned as it stands.
 func Text(s string) string {
 	m := marks(s)
@@ -144,56 +144,81 @@ func unescape(s string) string {
 // no where Text would.
 func Suspicious(s string) bool { return marks(s) != 0 }
 
+// marks says what a string may hold. It looks closer only at the bytes in markBytes.
 func marks(s string) (m uint8) {
 	for i := 0; i < len(s); i++ {
-		if !hot[s[i]] {
-			continue
-		}
-		switch s[i] {
-		case 'J':
-			if i >= 2 && s[i-1] == 'y' && s[i-2] == 'e' {
-				m |= markToken
-			}
-		case 'I':
-			if i >= 1 && (s[i-1] == 'A' || s[i-1] == 'K' || s[i-1] == 'S') {
-				m |= markVendor
-			}
-		case '-', '_':
-			if i >= 2 && vendorMark(s[i-2], s[i-1]) || i >= 4 && s[i-4:i-1] == "xox" || i >= 3 && s[i-3:i-1] == "gh" {
-				m |= markVendor
-			}
-			if i >= 4 && s[i-4:i] == "----" {
-				m |= markPEM
-			}
-		case '?':
-			if strings.IndexByte(s[i:], '=') > 0 {
-				m |= markQuery
-			}
-		case '@':
-			if strings.Contains(s[:i], "://") {
-				m |= markUser
-			}
-		case ' ', '\t', '\n', '\r', '\f', '\v', '+':
-			if i >= 4 && schemeEnd(s[i-2:i]) {
-				m |= markScheme
-			}
-		case '%':
-			if i >= 4 && schemeEnd(s[i-2:i]) {
-				m |= markScheme
-			}
-			if i+2 < len(s) && s[i+1] == '3' && s[i+2]|0x20 == 'd' && nameEnd(s[:i]) {
-				m |= markNamed
-			}
-		case '=', ':':
-			if nameEnd(s[:i]) {
-				m |= markNamed
-			}
+		if markBytes[s[i]] {
+			m |= marksAt(s, i)
 		}
 	}
 	return m
 }
 
-var hot = func() (t [256]bool) {
+// marksAt says what the byte at i, one of markBytes, is a sign of.
+func marksAt(s string, i int) uint8 {
+	switch s[i] {
+	case '-', '_':
+		return dashMarks(s, i)
+	case '=', ':':
+		if nameEnd(s[:i]) {
+			return markNamed
+		}
+	case ' ', '\t', '\n', '\r', '\f', '\v', '+':
+		if i >= 4 && schemeEnd(s[i-2:i]) {
+			return markScheme
+		}
+	case '%':
+		return escapeMarks(s, i)
+	case '?':
+		if strings.IndexByte(s[i:], '=') > 0 {
+			return markQuery
+		}
+	case '@':
+		if strings.Contains(s[:i], "://") {
+			return markUser
+		}
+	case 'I', 'J':
+		return letterMarks(s, i)
+	}
+	return 0
+}
+
+// letterMarks are the marks of a capital at i: the begin of a JSON web token, or of a
+// key of Google or AWS.
+func letterMarks(s string, i int) uint8 {
+	switch {
+	case s[i] == 'J' && i >= 2 && s[i-1] == 'y' && s[i-2] == 'e':
+		return markToken
+	case s[i] == 'I' && i >= 1 && (s[i-1] == 'A' || s[i-1] == 'K' || s[i-1] == 'S'):
+		return markVendor
+	}
+	return 0
+}
+
+// dashMarks are the marks of a '-' or '_' at i: a vendor's prefix, the begin of PEM.
+func dashMarks(s string, i int) (m uint8) {
+	if i >= 2 && vendorMark(s[i-2], s[i-1]) || i >= 4 && s[i-4:i-1] == "xox" || i >= 3 && s[i-3:i-1] == "gh" {
+		m = markVendor
+	}
+	if i >= 4 && s[i-4:i] == "----" {
+		m |= markPEM
+	}
+	return m
+}
+
+// escapeMarks are the marks of a '%' at i: an escaped space or an escaped equals sign.
+func escapeMarks(s string, i int) (m uint8) {
+	if i >= 4 && schemeEnd(s[i-2:i]) {
+		m = markScheme
+	}
+	if i+2 < len(s) && s[i+1] == '3' && s[i+2]|0x20 == 'd' && nameEnd(s[:i]) {
+		m |= markNamed
+	}
+	return m
+}
+
+// markBytes are the bytes that may be a sign of a secret.
+var markBytes = func() (t [256]bool) {
 	for _, c := range []byte("JI-_?@ \t\n\r\f\v+%=:") {
 		t[c] = true
 	}
@@ -283,7 +308,7 @@ func isToken(c byte) bool { return isWord(c) || c == '_' || c == '-' }
 
 func isWord(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// IsAWSKeyID tells the id of an access key, which is no secret, from anything
+// IsAWSKeyID distinguishes the id of an access key, which is no secret, from anything
 // that only begins as one does.
 func IsAWSKeyID(s string) bool {
 	if len(s) < 16 || len(s) > 24 || !strings.HasPrefix(s, "AKIA") && !strings.HasPrefix(s, "ASIA") {

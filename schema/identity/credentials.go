@@ -81,7 +81,7 @@ func CredentialOf(v string) string {
 
 func trimmed(s string) string { return strings.Trim(s, " \t,") }
 
-// parameter tells name=value of the credential before it (Digest, AWS4) from a token
+// parameter distinguishes name=value of the credential before it (Digest, AWS4) from a token
 // with padding.
 func parameter(v string) bool {
 	i := strings.IndexByte(v, '=')

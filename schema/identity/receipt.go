@@ -5,13 +5,9 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"flyball/schema"
 )
@@ -90,8 +86,8 @@ type memory struct {
 	outer [sha256.BlockSize + sha256.Size]byte
 }
 
-// mostKept is the capacity above which a computation's memory is not used again.
-const mostKept = 16 << 10
+// maxReused is the capacity above which a computation's memory is not used again.
+const maxReused = 16 << 10
 
 // NewSigner derives the key of receipts from the deployment's key.
 func NewSigner(key Key) *Signer {
@@ -116,7 +112,7 @@ func (s *Signer) begin() *memory {
 }
 
 func (s *Signer) end(m *memory) {
-	if cap(m.inner) <= mostKept {
+	if cap(m.inner) <= maxReused {
 		s.pool.Put(m)
 	}
 }
@@ -179,256 +175,4 @@ func (s *Signer) Open(token, tenant, method, path string, at int64) (Receipt, er
 		return Receipt{}, ErrReceiptExpired
 	}
 	return r, nil
-}
-
-// receiptSources are the rules of identity that a receipt can name by a number. The
-// order is part of the format: append only. 0 is any other.
-var receiptSources = []string{
-	"receipt", "gateway", "spiffe", "cert_fingerprint", "cert_subject", "api_key", "api_key_id", "aws", "registry", "gen_ai", "mcp_client",
-	"signature_agent", "user_agent", "credential", "address", "token_act", "token_entra_agent", "token_client", "remote_user", "token_txn",
-	"baggage", "x-agent-id", "agent-id", "x-agent-name", "x-litellm-agent-id", "x-claude-code-agent-id",
-	"x-agent-run-id", "agent-run-id", "x-run-id", "run-id", "x-litellm-trace-id", "x-amzn-bedrock-agentcore-runtime-session-id",
-	"x-claude-code-session-id",
-}
-
-var receiptSourceNumbers = func() map[string]byte {
-	out := map[string]byte{}
-	for i, s := range receiptSources {
-		out[s] = byte(i)
-	}
-	return out
-}()
-
-// Forms of the agent and of the routing key that follow from other fields.
-const (
-	formVerbatim   = iota
-	formCredential // the credential's id; as a routing key after "c:"
-	formAgent      // routing key: "g:" and the agent
-	formGateway    // routing key: "g:" and the credential
-	formClaimed    // routing key: "s:" and the agent, then "|" and the rest
-	formAsserted   // routing key: "s:" and the name that was only asserted, then "|" and the rest
-	formOf         // agent: "cred:" and the credential
-)
-
-const (
-	bindSession = iota
-	bindKeyed
-	bindTrace
-	bindConversation
-)
-
-func (r *Receipt) encode(b []byte) []byte {
-	b = append(b, receiptVersion)
-	b = binary.BigEndian.AppendUint32(b, uint32(r.At))
-	b = append(b, r.Decision[:]...)
-	agentForm, agent := byte(formVerbatim), r.AgentID
-	switch {
-	case r.CredentialID != "" && agent == r.CredentialID:
-		agentForm, agent = formCredential, ""
-	case r.CredentialID != "" && agent == "cred:"+r.CredentialID:
-		agentForm, agent = formOf, ""
-	}
-	routeForm, route := byte(formVerbatim), r.RoutingKey
-	claimed := func(name string) (rest string, ok bool) {
-		rest, ok = strings.CutPrefix(route, "s:")
-		if ok = ok && name != ""; ok {
-			if rest, ok = strings.CutPrefix(rest, name); ok {
-				rest, ok = strings.CutPrefix(rest, "|")
-			}
-		}
-		return rest, ok
-	}
-	switch kind, id := route[:min(2, len(route))], route[min(2, len(route)):]; {
-	case kind == "c:" && id == r.CredentialID:
-		routeForm, route = formCredential, ""
-	case kind == "g:" && id == r.AgentID:
-		routeForm, route = formAgent, ""
-	case kind == "g:" && id == r.CredentialID:
-		routeForm, route = formGateway, ""
-	default:
-		if rest, ok := claimed(r.AgentID); ok {
-			routeForm, route = formClaimed, rest
-		} else if rest, ok := claimed(r.AgentAsserted); ok {
-			routeForm, route = formAsserted, rest
-		}
-	}
-	bind := byte(bindSession)
-	switch {
-	case r.RunKey != "":
-		bind = bindKeyed
-	case r.TraceID != [16]byte{}:
-		bind = bindTrace
-	case r.Conversation != "":
-		bind = bindConversation
-	}
-	b = append(b, agentForm<<4|routeForm, bind, byte(r.CredentialKind), byte(r.CredentialTrust)<<4|byte(r.AgentTrust),
-		receiptSourceNumbers[r.CredentialSource], receiptSourceNumbers[r.AgentSource])
-	b = appendText(appendText(appendText(appendText(b, r.CredentialID), agent), r.AgentAsserted), route)
-	switch bind {
-	case bindKeyed:
-		b = append(b, receiptSourceNumbers[r.RunKeySource])
-		b = appendText(appendText(b, r.RunKey), r.ParentAgent)
-	case bindTrace:
-		b = append(b, r.TraceID[:]...)
-	case bindConversation:
-		b = appendText(b, r.Conversation)
-	}
-	return b
-}
-
-func appendText(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
-}
-
-// receiptReader reads a payload; bad is set at the first thing that cannot be.
-type receiptReader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *receiptReader) bytes(n int) []byte {
-	if r.bad || n > len(r.b) {
-		r.bad = true
-		return make([]byte, min(n, 16))
-	}
-	out := r.b[:n]
-	r.b = r.b[n:]
-	return out
-}
-
-func (r *receiptReader) text() string {
-	n, size := binary.Uvarint(r.b)
-	if size <= 0 || n > uint64(len(r.b)-size) || n > 2*schema.MaxID {
-		r.bad = true
-		return ""
-	}
-	r.b = r.b[size:]
-	s := string(r.bytes(int(n)))
-	r.bad = r.bad || !utf8.ValidString(s)
-	return s
-}
-
-func (r *receiptReader) source() string {
-	n := int(r.bytes(1)[0])
-	if n >= len(receiptSources) {
-		n = 0
-	}
-	return receiptSources[n]
-}
-
-// decode reads a payload whose MAC is right.
-func (r *Receipt) decode(payload []byte) bool {
-	in := receiptReader{b: payload}
-	in.bytes(1)
-	r.At = int64(binary.BigEndian.Uint32(in.bytes(4)))
-	copy(r.Decision[:], in.bytes(8))
-	head := in.bytes(4)
-	agentForm, routeForm, bind := head[0]>>4, head[0]&0xf, head[1]
-	r.CredentialKind, r.CredentialTrust, r.AgentTrust = schema.CredentialKind(head[2]), schema.Trust(head[3]>>4), schema.Trust(head[3]&0xf)
-	r.CredentialSource, r.AgentSource = in.source(), in.source()
-	r.CredentialID, r.AgentID, r.AgentAsserted, r.RoutingKey = in.text(), in.text(), in.text(), in.text()
-	switch agentForm {
-	case formVerbatim:
-	case formCredential:
-		r.AgentID = r.CredentialID
-	case formOf:
-		r.AgentID = "cred:" + r.CredentialID
-	default:
-		return false
-	}
-	switch routeForm {
-	case formVerbatim:
-	case formCredential:
-		r.RoutingKey = "c:" + r.CredentialID
-	case formAgent:
-		r.RoutingKey = "g:" + r.AgentID
-	case formGateway:
-		r.RoutingKey = "g:" + r.CredentialID
-	case formClaimed:
-		r.RoutingKey = "s:" + r.AgentID + "|" + r.RoutingKey
-	case formAsserted:
-		r.RoutingKey = "s:" + r.AgentAsserted + "|" + r.RoutingKey
-	default:
-		return false
-	}
-	switch bind {
-	case bindSession:
-	case bindKeyed:
-		r.RunKeySource = in.source()
-		r.RunKey, r.ParentAgent = in.text(), in.text()
-	case bindTrace:
-		copy(r.TraceID[:], in.bytes(16))
-	case bindConversation:
-		r.Conversation = in.text()
-	default:
-		return false
-	}
-	if r.CredentialID == "" {
-		r.CredentialSource = ""
-	}
-	if r.AgentID == "" {
-		r.AgentSource = ""
-	}
-	known := int(r.CredentialKind) < len(schema.CredentialKindWords) && int(r.CredentialTrust) < len(schema.TrustWords) &&
-		int(r.AgentTrust) < len(schema.TrustWords)
-	return known && !in.bad && len(in.b) == 0 && r.RoutingKey != ""
-}
-
-// canonicalMethod is the method as logs are read: upper case, or _OTHER.
-func canonicalMethod(s string) string {
-	if s == "" || len(s) > 20 {
-		return otherMethod
-	}
-	lower := false
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c >= 'a' && c <= 'z':
-			lower = true
-		case c < 'A' || c > 'Z':
-			return otherMethod
-		}
-	}
-	if lower {
-		return strings.ToUpper(s)
-	}
-	return s
-}
-
-const otherMethod = "_OTHER"
-
-// canonicalPath is what is left of a request's target when all ways to write it down
-// are made one: without scheme, authority, query and fragment, escapes undone once,
-// repeated slashes made one, and valid UTF-8. It is for comparing what a gateway asks
-// about with what it logs of the same request, not for deciding what a path means.
-func canonicalPath(s string) string {
-	if i := strings.Index(s, "://"); i > 0 && i < 12 && s[0] != '/' {
-		if s = s[i+3:]; !strings.ContainsAny(s, "/?#") {
-			s = "/"
-		} else {
-			s = s[strings.IndexAny(s, "/?#"):]
-		}
-	}
-	plain := true
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '?' || c == '#':
-			s = s[:i]
-		case c == '%' || c >= utf8.RuneSelf || c < ' ' || c == '/' && i > 0 && s[i-1] == '/':
-			plain = false
-		}
-	}
-	if s == "" {
-		return "/"
-	}
-	if plain {
-		return s
-	}
-	if u, err := url.PathUnescape(s); err == nil {
-		s = u
-	}
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	for strings.Contains(s, "//") {
-		s = strings.ReplaceAll(s, "//", "/")
-	}
-	return s
 }

@@ -277,44 +277,53 @@ func literal(decoded string) string {
 // otherMethods are the methods besides its own that a request names by a header, a
 // query parameter or a member of its body. More than maxOverrides of them cannot be read.
 func otherMethods(own string, in *Input) (out []string, readable bool) {
-	readable = true
-	add := func(list string) {
-		for m := range strings.SplitSeq(list, ",") {
-			m = strings.ToUpper(strings.TrimSpace(m))
-			if m == "" || m == own || slices.Contains(out, m) {
-				continue
-			}
-			if len(out) >= maxOverrides {
-				readable = false
-				return
-			}
-			if len(m) > 20 || strings.ContainsFunc(m, func(r rune) bool { return r < 'A' || r > 'Z' }) {
-				m = "_OTHER"
-			}
-			out = append(out, m)
-		}
-	}
-	add(in.MethodOverride)
+	list := methodList{own: own, readable: true}
+	list.add(in.MethodOverride)
 	for _, v := range values(in.RawQuery, methodParameter) {
-		add(v)
+		list.add(v)
 	}
 	if len(in.Form) > 0 {
 		if strings.Contains(string(in.Form), `name="`+methodParameter+`"`) { // of a multipart form; its value is not read
-			add("DELETE")
+			list.add("DELETE")
 		}
 		for _, v := range values(string(in.Form), methodParameter) {
-			add(v)
+			list.add(v)
 		}
 	}
 	if bytes.Contains(in.Args, []byte(methodParameter)) {
 		if raw, n := jsonMember(in.Args, methodParameter); n > 0 {
 			var text string
 			if json.Unmarshal(raw, &text) == nil {
-				add(text)
+				list.add(text)
 			}
 		}
 	}
-	return out, readable
+	return list.methods, list.readable
+}
+
+// methodList gathers methods, each once.
+type methodList struct {
+	own      string // the request's own, which is left out
+	methods  []string
+	readable bool // false: there were more than maxOverrides
+}
+
+// add adds the methods of a text, separated by commas.
+func (l *methodList) add(text string) {
+	for m := range strings.SplitSeq(text, ",") {
+		m = strings.ToUpper(strings.TrimSpace(m))
+		if m == "" || m == l.own || slices.Contains(l.methods, m) {
+			continue
+		}
+		if len(l.methods) >= maxOverrides {
+			l.readable = false
+			return
+		}
+		if len(m) > 20 || strings.ContainsFunc(m, func(r rune) bool { return r < 'A' || r > 'Z' }) {
+			m = "_OTHER"
+		}
+		l.methods = append(l.methods, m)
+	}
 }
 
 // values are those that a query or a form has of a parameter, whatever its case and

@@ -22,7 +22,7 @@ var qualifiers = map[string]bool{
 }
 
 // resources are what a call names: path parameters, identifiers in the query
-// and in logged arguments. What cannot be known is said so: "type:?" for a
+// and in logged arguments. What is not known is marked: "type:?" for a
 // change whose target was not logged, "type:*" for a list.
 func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Resource {
 	out := resourceList{list: c.Resources}

@@ -99,7 +99,7 @@ func (o Options) rules() []kmsg.CreateACLsRequestCreation {
 }
 
 // kept are the files in which kfake keeps users and access rules. What is in them wins over what it is started with: a
-// password of before, and whatever anybody made before there were rules.
+// password of before, and all rules that were made before.
 var kept = []string{"sasl.json", "acls.json"}
 
 // forget removes the users and rules that are on disk; those of the options hold.

@@ -40,7 +40,7 @@ func authenticate(r *http.Request, user, password string) error {
 	return nil
 }
 
-// fromThisMachine refuses what only a web page of somebody else's can send.
+// fromThisMachine refuses what only a web page of another site can send.
 // Without a password any page that a user of this machine opens could reach the
 // engine: directly, or by a name of its own that it points at 127.0.0.1.
 func fromThisMachine(r *http.Request) error {

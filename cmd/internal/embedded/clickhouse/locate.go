@@ -55,8 +55,8 @@ func searchDirs() []string {
 	return dirs
 }
 
-// DefaultDir is where Fetch puts the library unless told otherwise: beside a
-// checkout's bin folder when the tree is ours to write, else the user's cache.
+// DefaultDir is where Fetch puts the library unless another folder is given: beside a
+// checkout's bin folder when that folder can be written, else the user's cache.
 func DefaultDir() string {
 	if d := os.Getenv(EnvDir); d != "" {
 		return d
