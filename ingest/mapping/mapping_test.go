@@ -11,14 +11,15 @@ const sound = "version: 1\nname: mine\nset:\n  start_time: at\n  status: code\n"
 // value and the rule.
 func TestAWrongMappingIsRefusedByName(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown field":        {"version: 1\nname: mine\nset:\n  statsu: code\n", `set.statsu: is no field of a call; did you mean status?`},
-		"unknown key":          {sound + "unrwap: [x]\n", `unknown field "unrwap"`},
-		"unknown function":     {sound + "  method: {from: m, upper: true}\n", `unknown field "upper"`},
-		"bad unit":             {sound + "  duration: {from: d, unit: sec}\n", `set.duration: unit: "sec" is none of s, ms, us, ns, go, pb`},
-		"no unit":              {sound + "  duration: d\n", "set.duration: unit: is missing"},
-		"unit of a status":     {sound + "  bytes_in: {from: d, unit: ms}\n", "only a duration has one"},
-		"bad time":             {"version: 1\nname: mine\nset:\n  start_time: {from: at, time: unix}\n", `time: "unix" is none of`},
-		"bad basis":            {"version: 1\nname: mine\nset:\n  start_time: {from: at, basis: middle}\n", `basis: "middle" is none of start, end, log`},
+		"unknown field":    {"version: 1\nname: mine\nset:\n  statsu: code\n", `set.statsu: is no field of a call; did you mean status?`},
+		"unknown key":      {sound + "unrwap: [x]\n", `unknown field "unrwap"`},
+		"unknown function": {sound + "  method: {from: m, upper: true}\n", `unknown field "upper"`},
+		"bad unit":         {sound + "  duration: {from: d, unit: sec}\n", `set.duration: unit: "sec" is none of s, ms, us, ns, go, pb`},
+		"no unit":          {sound + "  duration: d\n", "set.duration: unit: is missing"},
+		"unit of a status": {sound + "  bytes_in: {from: d, unit: ms}\n", "only a duration has one"},
+		"bad time":         {"version: 1\nname: mine\nset:\n  start_time: {from: at, time: unix}\n", `time: "unix" is none of`},
+		"bad basis": {"version: 1\nname: mine\nset:\n  start_time: {from: at, basis: middle}\n",
+			`basis: "middle" is none of start, end, log`},
 		"bad outcome":          {sound + "  outcome: {from: o, map: {x: fine}}\n", `map.x: "fine" is no outcome`},
 		"two ways at once":     {sound + "  method: {from: m, value: GET}\n", "needs exactly one of from, template and value"},
 		"no way at all":        {sound + "  method: {lower: true}\n", "needs exactly one of from, template and value"},

@@ -99,7 +99,8 @@ type Expr struct {
 	Not     []string  `yaml:"not"`               // texts that say nothing
 	Map     StringMap `yaml:"map"`               // text to text; "*" is any other
 
-	Time  []string `yaml:"time"`  // forms: rfc3339, clf, epoch_s, epoch_ms, epoch_us, epoch_ns, haproxy, gin, sql; empty: any form that is recognised
+	// forms: rfc3339, clf, epoch_s, epoch_ms, epoch_us, epoch_ns, haproxy, gin, sql; empty: any form that is recognised
+	Time  []string `yaml:"time"`
 	Unit  string   `yaml:"unit"`  // of a duration: s, ms, us, ns; go ("3ms"), pb ("0.038s")
 	Basis string   `yaml:"basis"` // of a time: start, end, log
 	Kind  string   `yaml:"kind"`  // of a credential

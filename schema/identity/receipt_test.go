@@ -20,9 +20,11 @@ var signedAt = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 func signer() *Signer { return NewSigner(Key(strings.Repeat("k", 32))) }
 
 func sample() Receipt {
-	return Receipt{At: signedAt.Unix(), Decision: [8]byte{1, 2, 3}, CredentialID: "k_abcdefghijklmnop", CredentialKind: schema.CredentialAPIKey, CredentialSource: "api_key",
-		CredentialTrust: schema.TrustAsserted, AgentID: "team/bot", AgentSource: "x-agent-id", AgentTrust: schema.TrustAsserted, RunKey: "r-1", RunKeySource: "x-agent-run-id",
-		RoutingKey: "c:k_abcdefghijklmnop"}
+	return Receipt{At: signedAt.Unix(), Decision: [8]byte{1, 2, 3}, CredentialID: "k_abcdefghijklmnop",
+		CredentialKind: schema.CredentialAPIKey, CredentialSource: "api_key",
+		CredentialTrust: schema.TrustAsserted, AgentID: "team/bot", AgentSource: "x-agent-id", AgentTrust: schema.TrustAsserted, RunKey: "r-1",
+		RunKeySource: "x-agent-run-id",
+		RoutingKey:   "c:k_abcdefghijklmnop"}
 }
 
 func TestReceiptSaysWhatTheCheckSaw(t *testing.T) {
@@ -48,7 +50,8 @@ func TestReceiptSaysWhatTheCheckSaw(t *testing.T) {
 		},
 		"a name that was overruled": func(r *Receipt) { r.AgentAsserted, r.RoutingKey = "mallory", "s:mallory|192.0.2.7" },
 		"nobody": func(r *Receipt) {
-			*r = Receipt{At: r.At, AgentID: "ip:192.0.2.7/ua:curl", AgentSource: "address", AgentTrust: schema.TrustInferred, RoutingKey: "i:192.0.2.7|curl"}
+			*r = Receipt{At: r.At, AgentID: "ip:192.0.2.7/ua:curl", AgentSource: "address", AgentTrust: schema.TrustInferred,
+				RoutingKey: "i:192.0.2.7|curl"}
 		},
 		"a source without a number": func(r *Receipt) { r.AgentSource, r.RunKeySource = "receipt", "receipt" },
 	} {
@@ -73,8 +76,10 @@ func TestCallerCannotMakeItsReceiptTooLong(t *testing.T) {
 	}
 	long := func(c string) string { return strings.Repeat(c, schema.MaxID) }
 	for _, n := range []int{60, 64, 65, 100, schema.MaxID, schema.MaxID + 1} {
-		headers := map[string]string{"x-agent-id": long("a")[:min(n, schema.MaxID)], "x-agent-run-id": long("r")[:min(n, schema.MaxID)], "x-parent-agent-id": long("p")[:min(n, schema.MaxID)],
-			"x-conversation-id": long("é")[:n/2*2%schema.MaxID], "user-agent": long("u"), "authorization": "Bearer " + long("s"), "x-consumer": strings.Repeat("c", 128)}
+		headers := map[string]string{"x-agent-id": long("a")[:min(n, schema.MaxID)], "x-agent-run-id": long("r")[:min(n, schema.MaxID)],
+			"x-parent-agent-id": long("p")[:min(n, schema.MaxID)],
+			"x-conversation-id": long("é")[:n/2*2%schema.MaxID], "user-agent": long("u"), "authorization": "Bearer " + long("s"),
+			"x-consumer": strings.Repeat("c", 128)}
 		for name := range headers {
 			for _, without := range []string{name, ""} {
 				h := func(n string) string {
@@ -167,7 +172,8 @@ func TestReceiptHoldsForAllSpellingsOfItsPath(t *testing.T) {
 	s := signer()
 	r := sample()
 	for _, x := range [][2]string{
-		{"/v1/orders/7?a=b", "/v1/orders/7"}, {"/v1/orders/7#x", "/v1/orders/7"}, {"http://api.example/v1/orders?x", "/v1/orders"}, {"http://api.example", "/"}, {"/a%2Fb", "/a%2fb"},
+		{"/v1/orders/7?a=b", "/v1/orders/7"}, {"/v1/orders/7#x", "/v1/orders/7"}, {"http://api.example/v1/orders?x", "/v1/orders"},
+		{"http://api.example", "/"}, {"/a%2Fb", "/a%2fb"},
 		{"/a%20b", "/a b"}, {"//v1///orders", "/v1/orders"}, {"/\xff", "/\uFFFD"}, {"", "/"}, {"/%zz", "/%zz"}, {"/caf%C3%A9", "/café"},
 	} {
 		token, _ := s.Sign(&r, "t", "get", x[0])
@@ -224,14 +230,17 @@ func TestReceiptOutranksTheHeadersOfItsRow(t *testing.T) {
 	_, _ = r.ResolveRequest(func(n string) string { return h[n] }, "", netip.MustParseAddr("192.0.2.7"), &check)
 	token, _ := r.Sign(&check, [8]byte{9}, "GET", "/v1/orders")
 	row := schema.Call{Method: "GET", Start: signedAt.UnixNano(), TraceID: [16]byte{7}}
-	r.Resolve(&Evidence{Receipt: token, Path: "/v1/orders", AgentHeader: "other", RunHeader: "another", RunHeaderName: "x_agent_run_id", APIKey: "else", Conversation: "c", ParentHeader: "p"}, &row)
-	if row.AgentID != "a" || row.AgentTrust != schema.TrustAsserted || row.RunKey != "r" || row.RoutingKey != check.RoutingKey || row.CredentialID != check.CredentialID || row.ParentAgent != "" ||
+	r.Resolve(&Evidence{Receipt: token, Path: "/v1/orders", AgentHeader: "other", RunHeader: "another", RunHeaderName: "x_agent_run_id",
+		APIKey: "else", Conversation: "c", ParentHeader: "p"}, &row)
+	if row.AgentID != "a" || row.AgentTrust != schema.TrustAsserted || row.RunKey != "r" || row.RoutingKey != check.RoutingKey ||
+		row.CredentialID != check.CredentialID || row.ParentAgent != "" ||
 		row.Standing() != schema.StandingClaimed || row.CredentialTrust != schema.TrustAsserted || len(row.Attrs) != 0 {
 		t.Errorf("%+v", row)
 	}
 	row = schema.Call{Method: "GET", Start: signedAt.UnixNano()}
 	r.Resolve(&Evidence{Receipt: token, Path: "/v1/orders", Claims: &Claims{Subject: "kim", ClientID: "app", Act: []string{"robot"}}}, &row)
-	if row.AgentID != "robot" || row.AgentTrust != schema.TrustVerified || row.CredentialID != check.CredentialID || row.RoutingKey != check.RoutingKey {
+	if row.AgentID != "robot" || row.AgentTrust != schema.TrustVerified || row.CredentialID != check.CredentialID ||
+		row.RoutingKey != check.RoutingKey {
 		t.Errorf("what the row establishes better is lost: %+v", row)
 	}
 }

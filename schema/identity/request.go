@@ -15,9 +15,10 @@ type Headers func(name string) string
 
 // Names of headers, the best first. The log side ranks them alike.
 var (
-	agentHeaders        = []string{"x-agent-id", "agent-id", "x-agent-name", "x-litellm-agent-id", "x-claude-code-agent-id"}
-	parentHeaders       = []string{"x-claude-code-parent-agent-id", "x-parent-agent-id"}
-	runHeaders          = []string{"x-agent-run-id", "agent-run-id", "x-run-id", "run-id", "x-litellm-trace-id", "x-amzn-bedrock-agentcore-runtime-session-id", "x-claude-code-session-id"}
+	agentHeaders  = []string{"x-agent-id", "agent-id", "x-agent-name", "x-litellm-agent-id", "x-claude-code-agent-id"}
+	parentHeaders = []string{"x-claude-code-parent-agent-id", "x-parent-agent-id"}
+	runHeaders    = []string{"x-agent-run-id", "agent-run-id", "x-run-id", "run-id", "x-litellm-trace-id",
+		"x-amzn-bedrock-agentcore-runtime-session-id", "x-claude-code-session-id"}
 	taskHeaders         = []string{"x-task-id", "task-id", "x-agent-task-id"}
 	conversationHeaders = []string{"x-conversation-id", "x-session-id", "mcp-session-id"}
 	consumerHeaders     = []string{"x-consumer", "x-consumer-username", "x-consumer-custom-id"}
@@ -45,7 +46,8 @@ func fromRequest(h Headers, secrets []string, client netip.Addr, c *schema.Call)
 	ev.AgentHeader, ev.AgentHeaderName = firstOf(h, agentHeaders)
 	ev.ParentHeader, _ = firstOf(h, parentHeaders)
 	ev.RunHeader, ev.RunHeaderName = firstOf(h, runHeaders)
-	ev.AgentHeader, ev.ParentHeader, ev.RunHeader = bounded(ev.AgentHeader, maxClaimed), bounded(ev.ParentHeader, maxParent), bounded(ev.RunHeader, maxClaimed)
+	ev.AgentHeader, ev.ParentHeader, ev.RunHeader = bounded(ev.AgentHeader, maxClaimed), bounded(ev.ParentHeader, maxParent),
+		bounded(ev.RunHeader, maxClaimed)
 	ev.TaskHeader, ev.TaskHeaderName = firstOf(h, taskHeaders)
 	ev.Conversation, _ = firstOf(h, conversationHeaders)
 	ev.Conversation = bounded(ev.Conversation, maxClaimed)

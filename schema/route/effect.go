@@ -29,24 +29,35 @@ var byWord = map[string]meaning{
 	"purchase": pays, "checkout": pays, "buy": pays, "donate": pays, "reimburse": pays, "wire": pays, "tip": pays,
 	"send": sends, "email": sends, "mail": sends, "message": sends, "sms": sends, "notify": sends, "notification": sends, "publish": sends,
 	"broadcast": sends, "tweet": sends, "reply": sends, "forward": sends, "comment": sends,
-	"grant": grants, "permission": grants, "role": grants, "invite": grants, "invitation": grants, "share": grants, "acl": grants, "policy": grants,
+	"grant": grants, "permission": grants, "role": grants, "invite": grants, "invitation": grants, "share": grants, "acl": grants,
+	"policy": grants,
 	"member": grants, "apikey": grants, "token": grants, "password": grants, "authorize": grants, "impersonate": grants,
-	"delete": deletes, "remove": deletes, "purge": deletes, "drop": deletes, "destroy": deletes, "wipe": deletes, "truncate": deletes, "erase": deletes, "terminate": deletes,
-	"cancel": updates, "update": updates, "modify": updates, "edit": updates, "set": updates, "change": updates, "exchange": updates, "return": updates,
-	"toggle": updates, "reset": updates, "reboot": updates, "suspend": updates, "resume": updates, "enable": updates, "disable": updates, "append": updates,
-	"create": creates, "add": creates, "insert": creates, "book": creates, "reserve": creates, "upload": creates, "register": creates, "schedule": creates,
-	"get": reads, "list": reads, "read": reads, "search": reads, "find": reads, "query": reads, "fetch": reads, "lookup": reads, "describe": reads, "count": reads,
-	"check": reads, "show": reads, "view": reads, "calculate": reads, "think": reads, "validate": reads, "preview": reads, "estimate": reads, "verify": reads,
-	"completion": reads, "embedding": reads, "rerank": reads, "moderation": reads, "token_count": reads, "initialize": reads, "ping": reads, "export": reads, "introspect": reads,
+	"delete": deletes, "remove": deletes, "purge": deletes, "drop": deletes, "destroy": deletes, "wipe": deletes, "truncate": deletes,
+	"erase": deletes, "terminate": deletes,
+	"cancel": updates, "update": updates, "modify": updates, "edit": updates, "set": updates, "change": updates, "exchange": updates,
+	"return": updates,
+	"toggle": updates, "reset": updates, "reboot": updates, "suspend": updates, "resume": updates, "enable": updates, "disable": updates,
+	"append": updates,
+	"create": creates, "add": creates, "insert": creates, "book": creates, "reserve": creates, "upload": creates, "register": creates,
+	"schedule": creates,
+	"get":      reads, "list": reads, "read": reads, "search": reads, "find": reads, "query": reads, "fetch": reads, "lookup": reads,
+	"describe": reads, "count": reads,
+	"check": reads, "show": reads, "view": reads, "calculate": reads, "think": reads, "validate": reads, "preview": reads, "estimate": reads,
+	"verify":     reads,
+	"completion": reads, "embedding": reads, "rerank": reads, "moderation": reads, "token_count": reads, "initialize": reads, "ping": reads,
+	"export": reads, "introspect": reads,
 }
 
 // leads are words that mean what they say wherever a method would say less: a
 // verb that begins a name (get_payment reads, cancel_order does not pay).
 var leads = func() map[string]meaning {
 	out := map[string]meaning{}
-	for _, w := range []string{"get", "list", "read", "search", "find", "query", "fetch", "lookup", "describe", "count", "check", "show", "view", "calculate", "think",
-		"validate", "preview", "estimate", "verify", "delete", "remove", "purge", "drop", "destroy", "wipe", "truncate", "erase", "cancel", "update", "modify", "edit", "set", "change",
-		"toggle", "reset", "reboot", "suspend", "resume", "enable", "disable", "append", "create", "add", "insert", "book", "reserve", "upload", "register", "schedule",
+	for _, w := range []string{"get", "list", "read", "search", "find", "query", "fetch", "lookup", "describe", "count", "check", "show",
+		"view", "calculate", "think",
+		"validate", "preview", "estimate", "verify", "delete", "remove", "purge", "drop", "destroy", "wipe", "truncate", "erase", "cancel",
+		"update", "modify", "edit", "set", "change",
+		"toggle", "reset", "reboot", "suspend", "resume", "enable", "disable", "append", "create", "add", "insert", "book", "reserve", "upload",
+		"register", "schedule",
 		"send", "pay", "transfer", "grant", "invite", "share", "publish", "notify", "refund", "charge", "exchange", "return"} {
 		out[w] = byWord[w]
 	}
@@ -185,11 +196,13 @@ func wordsOf(name string, into []string) []string {
 // singular of an English plural, as collections are named.
 func singular(s string) string {
 	switch {
-	case len(s) < 4 || strings.HasSuffix(s, "ss") || strings.HasSuffix(s, "us") || strings.HasSuffix(s, "is") || s == "series" || s == "news" || s == "sms":
+	case len(s) < 4 || strings.HasSuffix(s, "ss") || strings.HasSuffix(s, "us") || strings.HasSuffix(s, "is") || s == "series" ||
+		s == "news" || s == "sms":
 		return s
 	case strings.HasSuffix(s, "ies"):
 		return s[:len(s)-3] + "y"
-	case strings.HasSuffix(s, "sses"), strings.HasSuffix(s, "uses"), strings.HasSuffix(s, "xes"), strings.HasSuffix(s, "ches"), strings.HasSuffix(s, "shes"):
+	case strings.HasSuffix(s, "sses"), strings.HasSuffix(s, "uses"), strings.HasSuffix(s, "xes"), strings.HasSuffix(s, "ches"),
+		strings.HasSuffix(s, "shes"):
 		return s[:len(s)-2]
 	case strings.HasSuffix(s, "s"):
 		return s[:len(s)-1]

@@ -16,9 +16,12 @@ const maxResources = 16
 
 // qualifiers follow a collection without being one of its members.
 var qualifiers = map[string]bool{
-	"search": true, "query": true, "list": true, "all": true, "count": true, "me": true, "self": true, "current": true, "today": true, "status": true, "new": true,
-	"latest": true, "direct": true, "onestop": true, "summary": true, "batch": true, "bulk": true, "export": true, "import": true, "default": true, "health": true, "stats": true,
-	"send": true, "append": true, "cancel": true, "delete": true, "update": true, "create": true, "info": true, "details": true, "history": true, "preview": true, "completions": true,
+	"search": true, "query": true, "list": true, "all": true, "count": true, "me": true, "self": true, "current": true, "today": true,
+	"status": true, "new": true,
+	"latest": true, "direct": true, "onestop": true, "summary": true, "batch": true, "bulk": true, "export": true, "import": true,
+	"default": true, "health": true, "stats": true,
+	"send": true, "append": true, "cancel": true, "delete": true, "update": true, "create": true, "info": true, "details": true,
+	"history": true, "preview": true, "completions": true,
 }
 
 // resources are what a call names: path parameters, identifiers in the query
@@ -195,7 +198,8 @@ func stem(key string) string {
 	return l
 }
 
-var identifying = map[string]bool{"id": true, "uuid": true, "email": true, "phone": true, "recipient": true, "account": true, "iban": true, "username": true, "user": true, "channel": true, "file": true, "path": true, "url": true}
+var identifying = map[string]bool{"id": true, "uuid": true, "email": true, "phone": true, "recipient": true, "account": true, "iban": true,
+	"username": true, "user": true, "channel": true, "file": true, "path": true, "url": true}
 
 func identifier(key string) bool {
 	l := strings.ToLower(key)

@@ -262,7 +262,8 @@ func (n *node) findFold(segs []string, method string) *Rule {
 
 // severity orders reversibilities by the harm that is to be expected; what nobody
 // knows is worse than what can be mended.
-var severity = [...]uint8{schema.ReadOnly: 0, schema.Reversible: 1, schema.Compensable: 2, schema.ReversibilityUnknown: 3, schema.Irreversible: 4}
+var severity = [...]uint8{schema.ReadOnly: 0, schema.Reversible: 1, schema.Compensable: 2, schema.ReversibilityUnknown: 3,
+	schema.Irreversible: 4}
 
 // Worse reports whether a call does more harm than another.
 func Worse(c, than *schema.Call) bool {

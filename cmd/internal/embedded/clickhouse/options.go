@@ -102,7 +102,8 @@ func (o Options) Validate() error {
 	for _, v := range []struct {
 		name string
 		n    int64
-	}{{"query slots", int64(o.QuerySlots)}, {"insert slots", int64(o.InsertSlots)}, {"queue limit", int64(o.QueueLimit)}, {"query threads", int64(o.QueryThreads)}} {
+	}{{"query slots", int64(o.QuerySlots)}, {"insert slots", int64(o.InsertSlots)}, {"queue limit", int64(o.QueueLimit)},
+		{"query threads", int64(o.QueryThreads)}} {
 		if v.n < 1 {
 			return fmt.Errorf("engine %s is %d, must be 1 or more", v.name, v.n)
 		}
