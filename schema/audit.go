@@ -30,7 +30,8 @@ type AuditEntry struct {
 // ComputeHash is what Hash must be: SHA-256 over every other field, each with its length before it.
 func (e *AuditEntry) ComputeHash() string {
 	h := sha256.New()
-	for _, s := range [...]string{"flyball-audit/1", strconv.FormatUint(e.Seq, 10), e.Tenant, strconv.FormatInt(e.At, 10), strconv.FormatInt(e.Offset, 10),
+	for _, s := range [...]string{"flyball-audit/1", strconv.FormatUint(e.Seq, 10), e.Tenant, strconv.FormatInt(e.At, 10),
+		strconv.FormatInt(e.Offset, 10),
 		e.Kind, e.By, e.Role, e.Subject, e.Reason, e.Outcome, e.Digest, e.Prev} {
 		_, _ = h.Write([]byte(strconv.Itoa(len(s)) + ":" + s))
 	}

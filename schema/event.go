@@ -50,12 +50,14 @@ type Bypass struct {
 
 // FindingEvent is the event of a finding's version.
 func FindingEvent(f *Finding) Event {
-	return Event{ID: shortID("e", f.ID, CallRef{f.Call.Partition, int64(f.Version), 0}.String()), Kind: EventFinding, Tenant: f.Tenant, Finding: f}
+	return Event{ID: shortID("e", f.ID, CallRef{f.Call.Partition, int64(f.Version), 0}.String()), Kind: EventFinding, Tenant: f.Tenant,
+		Finding: f}
 }
 
 // BreakerEvent is the event of a breaker's generation.
 func BreakerEvent(b *Breaker) Event {
-	return Event{ID: shortID("e", "breaker", b.Tenant, b.Scope.String(), CallRef{0, int64(b.Generation), uint32(b.State)}.String()), Kind: EventBreaker, Tenant: b.Tenant, Breaker: b}
+	return Event{ID: shortID("e", "breaker", b.Tenant, b.Scope.String(), CallRef{0, int64(b.Generation), uint32(b.State)}.String()),
+		Kind: EventBreaker, Tenant: b.Tenant, Breaker: b}
 }
 
 // BypassEvent is the event of a bypass.
@@ -69,7 +71,8 @@ func BypassEvent(b *Bypass) Event {
 
 // GateEvent is the event of a gate's generation.
 func GateEvent(g *Gate) Event {
-	return Event{ID: shortID("e", "gate", g.ID, CallRef{0, int64(g.Generation), uint32(g.State)}.String()), Kind: EventGate, Tenant: g.Tenant, Gate: g}
+	return Event{ID: shortID("e", "gate", g.ID, CallRef{0, int64(g.Generation), uint32(g.State)}.String()), Kind: EventGate,
+		Tenant: g.Tenant, Gate: g}
 }
 
 // AuditEvent is the event of an entry.
@@ -79,10 +82,12 @@ func AuditEvent(e *AuditEntry) Event {
 
 // VerdictEvent is the event of a verdict.
 func VerdictEvent(v *Verdict) Event {
-	return Event{ID: shortID("e", "verdict", v.FindingID, CallRef{0, int64(v.Generation), 0}.String()), Kind: EventVerdict, Tenant: v.Tenant, Verdict: v}
+	return Event{ID: shortID("e", "verdict", v.FindingID, CallRef{0, int64(v.Generation), 0}.String()), Kind: EventVerdict, Tenant: v.Tenant,
+		Verdict: v}
 }
 
 // BaselineEvent is the event of an order.
 func BaselineEvent(o *BaselineOrder) Event {
-	return Event{ID: shortID("e", "baseline", o.Tenant, o.Agent, o.Kind, CallRef{0, int64(o.Generation), 0}.String()), Kind: EventBaseline, Tenant: o.Tenant, Baseline: o}
+	return Event{ID: shortID("e", "baseline", o.Tenant, o.Agent, o.Kind, CallRef{0, int64(o.Generation), 0}.String()), Kind: EventBaseline,
+		Tenant: o.Tenant, Baseline: o}
 }

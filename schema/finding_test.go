@@ -32,7 +32,8 @@ func TestIDsStayWhatTheyAre(t *testing.T) {
 }
 
 var goldenIDs = map[string]string{
-	"finding": "f_zbs72pshmagncdsn", "decision": "d_fvkrmb4cufwiyrpy", "page": "p_2wkrp4zkbj3xzmfh", "gate": "g_2spgftsaa2mdeqj6", "task": "t_jgr7xdpqakja3o6k",
+	"finding": "f_zbs72pshmagncdsn", "decision": "d_fvkrmb4cufwiyrpy", "page": "p_2wkrp4zkbj3xzmfh", "gate": "g_2spgftsaa2mdeqj6",
+	"task":  "t_jgr7xdpqakja3o6k",
 	"event": "e_5tib2uyctih5uc7t", "breaker": "e_cpkqc6pwfpcmrmwg", "bypass": "e_rfimworv6ws2kgef", "of agent": "e_pgwomnv5346bgchm",
 }
 
@@ -43,8 +44,10 @@ func TestUnknownNumbersAreLeftOut(t *testing.T) {
 		in   Contribution
 		want string
 	}{
-		"unknown": {Contribution{Feature: "f", Observed: Unknown, Usual: Unknown, Peers: Unknown, Humans: Unknown, Score: Unknown}, `{"feature":"f"}`},
-		"zero":    {Contribution{Feature: "f", Observed: 0, Usual: 1.5, Peers: Unknown, Humans: Unknown, Score: Unknown}, `{"feature":"f","observed":0,"usual":1.5}`},
+		"unknown": {Contribution{Feature: "f", Observed: Unknown, Usual: Unknown, Peers: Unknown, Humans: Unknown, Score: Unknown},
+			`{"feature":"f"}`},
+		"zero": {Contribution{Feature: "f", Observed: 0, Usual: 1.5, Peers: Unknown, Humans: Unknown, Score: Unknown},
+			`{"feature":"f","observed":0,"usual":1.5}`},
 	} {
 		b, err := json.Marshal(&c.in)
 		if err != nil || string(b) != c.want {

@@ -21,7 +21,8 @@ func TestRunIDsStayWhatTheyAre(t *testing.T) {
 		"baf706ea-ebd1-8934-8ff3-20c459c4e99e": changed(func(r *RunIdentity) { r.Rule = RunTrace }),
 		"6efc1ab3-18ec-867d-881c-e496f3bea63e": changed(func(r *RunIdentity) { r.Credential = "key-2" }),
 		"49bdd925-9439-82ae-a209-1bbc395db89c": changed(func(r *RunIdentity) { r.Principal = "alice" }),
-		"472882b8-e0c6-8272-af9d-6e816b171e3c": changed(func(r *RunIdentity) { r.Credential, r.Key = "key-1task", "-7" }), // the same bytes, cut elsewhere
+		"472882b8-e0c6-8272-af9d-6e816b171e3c": changed(func(r *RunIdentity) { r.Credential, r.Key = "key-1task", "-7" }),
+		// the same bytes, cut elsewhere
 	}
 	for want, r := range golden {
 		if got := r.ID().String(); got != want {
@@ -44,7 +45,8 @@ func TestRunIDReadsBackAndNothingElseDoes(t *testing.T) {
 	if err != nil || json.Unmarshal(b, &back) != nil || back.RunID != id {
 		t.Errorf("JSON %s, %v", b, err)
 	}
-	for _, bad := range []string{"", "task-7", text[:35], text + "0", strings.Replace(text, "-", "_", 1), text[:35] + "g", strings.ReplaceAll(text, "-", "")} {
+	for _, bad := range []string{"", "task-7", text[:35], text + "0", strings.Replace(text, "-", "_", 1), text[:35] + "g",
+		strings.ReplaceAll(text, "-", "")} {
 		if got, err := ParseRunID(bad); err == nil || !got.IsZero() {
 			t.Errorf("%q reads as %s", bad, got)
 		}

@@ -241,12 +241,13 @@ const (
 
 // Words of each set, index = value. schema/clickhouse builds Enum8 types from them.
 var (
-	ObserverKindWords   = []string{"unknown", "client", "gateway", "sidecar", "server", "tool_server", "agent_runtime", "audit", "gate"}
-	PrecisionWords      = []string{"unknown", "s", "ms", "us", "ns"}
-	BasisWords          = []string{"unknown", "start", "end_minus_duration", "end", "log", "kafka"}
-	OpKindWords         = []string{"other", "http", "grpc", "mcp", "llm", "tool", "a2a", "agent_invoke", "aws_api"}
-	RouteSourceWords    = []string{"none", "source", "config", "heuristic", "overflow"}
-	OutcomeWords        = []string{"unknown", "ok", "client_error", "server_error", "tool_error", "denied", "rate_limited", "timeout", "aborted"}
+	ObserverKindWords = []string{"unknown", "client", "gateway", "sidecar", "server", "tool_server", "agent_runtime", "audit", "gate"}
+	PrecisionWords    = []string{"unknown", "s", "ms", "us", "ns"}
+	BasisWords        = []string{"unknown", "start", "end_minus_duration", "end", "log", "kafka"}
+	OpKindWords       = []string{"other", "http", "grpc", "mcp", "llm", "tool", "a2a", "agent_invoke", "aws_api"}
+	RouteSourceWords  = []string{"none", "source", "config", "heuristic", "overflow"}
+	OutcomeWords      = []string{"unknown", "ok", "client_error", "server_error", "tool_error", "denied", "rate_limited", "timeout",
+		"aborted"}
 	TrustWords          = []string{"none", "inferred", "asserted", "infrastructure", "verified"}
 	CredentialKindWords = []string{"none", "api_key", "oauth_client", "jwt", "mtls", "aws_key", "consumer", "cookie", "user"}
 	PrincipalKindWords  = []string{"unknown", "human", "service", "agent"}

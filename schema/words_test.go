@@ -92,7 +92,8 @@ func TestScopesOfTwoHalvesNeedBoth(t *testing.T) {
 	if VersionScope("", "2") != (Scope{}) || VersionScope("a", "") != (Scope{}) || VersionScope("a", "2").Value != "a@2" {
 		t.Error("scope of a version")
 	}
-	if RunRouteScope(RunID{}, "GET /x") != (Scope{}) || RunRouteScope(RunID{1}, " ") != (Scope{}) || RunRouteScope(RunID{1}, "GET /x").Kind != ScopeRunRoute {
+	if RunRouteScope(RunID{}, "GET /x") != (Scope{}) || RunRouteScope(RunID{1}, " ") != (Scope{}) || RunRouteScope(RunID{1},
+		"GET /x").Kind != ScopeRunRoute {
 		t.Error("scope of a run on a route")
 	}
 }

@@ -32,13 +32,15 @@ func TestWrongUsageIsExitStatusTwoAndNamesTheRule(t *testing.T) {
 		{[]string{"breakers", "trip", "run", "x", "--for", "15m"}, "--reason: empty"},
 		{[]string{"breakers", "trip", "run", "x", "--reason", "r"}, "--for D or --until-reset"},
 		{[]string{"breakers", "trip", "run", "x", "--reason", "r", "--for", "soon"}, `--for: "soon" is no duration of at least 1s`},
-		{[]string{"breakers", "trip", "credential", "sk-live-0123456789abcdef0123456789abcdef", "--reason", "r", "--until-reset"}, "TARGET: this looks like a secret"},
+		{[]string{"breakers", "trip", "credential", "sk-live-0123456789abcdef0123456789abcdef", "--reason", "r", "--until-reset"},
+			"TARGET: this looks like a secret"},
 		{[]string{"breakers", "grant", "g"}, "--reason: empty"},
 		{[]string{"arm", "bot"}, "--reason: empty"},
 		{[]string{"arming", "clear"}, "accepts 1 arg(s), received 0"},
 		{[]string{"bypass"}, "--for and --reason are both needed"},
 		{[]string{"exceptions", "add", "--agent", "a"}, "--agent and --family are both needed"},
-		{[]string{"exceptions", "add", "--agent", "a", "--family", "f", "--reason", "r", "--until", "2020-01-01T00:00:00Z"}, `--until: "2020-01-01T00:00:00Z" is no time in the future`},
+		{[]string{"exceptions", "add", "--agent", "a", "--family", "f", "--reason", "r", "--until", "2020-01-01T00:00:00Z"},
+			`--until: "2020-01-01T00:00:00Z" is no time in the future`},
 		{[]string{"findings", "verdict", "f", "maybe", "--why", "w"}, `"maybe" is none of true, benign, test`},
 		{[]string{"findings", "verdict", "f", "true"}, "--why: empty"},
 		{[]string{"settings", "set", "--reason", "r"}, "one of them is needed"},
@@ -89,8 +91,10 @@ func TestConfigurationThatCannotBeReadIsExitStatusTwo(t *testing.T) {
 
 // The first column of a listing is what the next command takes.
 func TestListingsBeginWithTheID(t *testing.T) {
-	for name, head := range map[string]string{"runs": "RUN", "find": "RUN", "findings": "FINDING", "breakers": "SCOPE", "gates": "GATE", "tasks": "TASK",
-		"manifests": "AGENT", "exceptions": "ID", "exceptions-of-the-file": "EXCEPTION", "agents": "AGENT", "coverage": "AGENT", "arming": "PATTERN",
+	for name, head := range map[string]string{"runs": "RUN", "find": "RUN", "findings": "FINDING", "breakers": "SCOPE", "gates": "GATE",
+		"tasks":     "TASK",
+		"manifests": "AGENT", "exceptions": "ID", "exceptions-of-the-file": "EXCEPTION", "agents": "AGENT", "coverage": "AGENT",
+		"arming":   "PATTERN",
 		"settings": "SETTING", "start-here": "AGENT", "quotas": "AGENT", "audit": "SEQ", "receipts": "GENERATION", "dead-letters": "TOPIC"} {
 		l := listings()[name]
 		f := newFixture(t, l.yaml)

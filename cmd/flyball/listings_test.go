@@ -201,43 +201,52 @@ func listings() map[string]struct {
 			args: []string{"exceptions", "list"},
 			yaml: exceptionsYAML,
 			api: map[string]string{"GET /v1/exceptions": `[{"id":"ex_123456","tenant":"default","agent":"billing/*",
-"family":"runaway.destroy","routes":["DELETE /v1/orders/{id}"],"since":"2026-11-20T10:00:00Z","expires":"2026-11-22T10:00:00Z","by":"ops","reason":"clean-up","trips":3}]`},
+"family":"runaway.destroy","routes":["DELETE /v1/orders/{id}"],"since":"2026-11-20T10:00:00Z","expires":"2026-11-22T10:00:00Z",
+"by":"ops","reason":"clean-up","trips":3}]`},
 		},
 		"exceptions-none": {args: []string{"exceptions", "list"}, api: map[string]string{"GET /v1/exceptions": `[]`}},
 		"breakers": {
 			args: []string{"breakers", "list"},
 			api: map[string]string{
 				"GET /v1/breakers": `[{"tenant":"default","scope":{"kind":"run","value":"r-1"},"state":"open","mode":"armed","action":"deny",
-"origin":"detector","generation":12,"reason":"The same call, 40 times","since_ns":1,"exposure":{"calls":0,"irreversible":0},"since":"2026-11-20T10:00:00.5Z","expires":"2026-11-20T10:15:00Z","applied":[{"point":"p1","generation":12,"lag_ms":4}]}]`,
+"origin":"detector","generation":12,"reason":"The same call, 40 times","since_ns":1,"exposure":{"calls":0,"irreversible":0},
+"since":"2026-11-20T10:00:00.5Z","expires":"2026-11-20T10:15:00Z","applied":[{"point":"p1","generation":12,"lag_ms":4}]}]`,
 			},
 		},
 		"breakers-history": {
 			args: []string{"breakers", "history"},
 			api: map[string]string{
 				"GET /v1/breakers/history": `[{"tenant":"default","scope":{"kind":"agent","value":"bot"},"state":"closed","mode":"armed",
-"action":"none","origin":"operator","generation":13,"since_ns":1,"exposure":{"calls":0,"irreversible":0},"since":"2026-11-20T10:00:00Z","applied":[]}]`,
+"action":"none","origin":"operator","generation":13,"since_ns":1,"exposure":{"calls":0,"irreversible":0},"since":"2026-11-20T10:00:00Z",
+"applied":[]}]`,
 			},
 		},
 		"gates": {
 			args: []string{"breakers", "gates"},
 			api: map[string]string{
-				"GET /v1/grants": `[{"gate_id":"g_1","tenant":"default","state":"pending","agent_id":"billing/bot","route":"POST /refunds","resource":"order:9","amount":"900",
-"currency":"EUR","why":"policy.amount","asked":"2026-11-20T10:00:00.25Z"},{"gate_id":"g_2","tenant":"default","state":"granted","route":"POST /refunds","why":"policy.amount","by":"ops","asked":"2026-11-20T09:00:00Z"}]`,
+				"GET /v1/grants": `[{"gate_id":"g_1","tenant":"default","state":"pending","agent_id":"billing/bot","route":"POST /refunds",
+"resource":"order:9","amount":"900",
+"currency":"EUR","why":"policy.amount","asked":"2026-11-20T10:00:00.25Z"},{"gate_id":"g_2","tenant":"default","state":"granted",
+"route":"POST /refunds","why":"policy.amount","by":"ops","asked":"2026-11-20T09:00:00Z"}]`,
 			},
 		},
 		"receipts": {
 			args: []string{"breakers", "receipts"},
 			db:   fakeDB{{in: "countIf(reversibility = 'irreversible') FROM calls", rows: [][]any{{uint64(3), uint64(1)}}}},
 			api: map[string]string{
-				"GET /v1/receipts": `[{"tenant":"default","scope":{"kind":"run","value":"` + runA + `"},"generation":12,"action":"deny","run_id":"` + runA + `",
-"call_at":"2026-11-20T10:00:00.5Z","commanded_at":"2026-11-20T10:00:00.52Z","exposure":{"calls":12,"irreversible":1},"points":[{"point":"p1","applied_at":"2026-11-20T10:00:00.53Z","first_denied_at":"2026-11-20T10:00:01Z","denied":4}]},
-{"tenant":"default","scope":{"kind":"agent","value":"bot"},"generation":9,"action":"deny","commanded_at":"2026-11-20T09:00:00Z","exposure":{"calls":0,"irreversible":0},"points":[]}]`,
+				"GET /v1/receipts": `[{"tenant":"default","scope":{"kind":"run","value":"` + runA + `"},"generation":12,"action":"deny",
+"run_id":"` + runA + `",
+"call_at":"2026-11-20T10:00:00.5Z","commanded_at":"2026-11-20T10:00:00.52Z","exposure":{"calls":12,"irreversible":1},
+"points":[{"point":"p1","applied_at":"2026-11-20T10:00:00.53Z","first_denied_at":"2026-11-20T10:00:01Z","denied":4}]},
+{"tenant":"default","scope":{"kind":"agent","value":"bot"},"generation":9,"action":"deny","commanded_at":"2026-11-20T09:00:00Z",
+"exposure":{"calls":0,"irreversible":0},"points":[]}]`,
 			},
 		},
 		"tasks": {
 			args: []string{"task", "list"},
 			api: map[string]string{
-				"GET /v1/runs": `[{"task_id":"t_1","tenant":"default","agent_id":"billing/bot","run_key":"nightly","type":"refund","targets":["order:1","order:2"],
+				"GET /v1/runs": `[{"task_id":"t_1","tenant":"default","agent_id":"billing/bot","run_key":"nightly","type":"refund",
+"targets":["order:1","order:2"],
 "by":"orchestrator","declared":"2026-11-20T10:00:00Z","expires":"2026-11-20T11:00:00Z"}]`,
 			},
 		},
@@ -274,7 +283,8 @@ func listings() map[string]struct {
 		"arming": {
 			args: []string{"arming"},
 			api: map[string]string{
-				"GET /v1/arming": `{"points":[{"point":"p1","mode":"observe","armed":["billing/*"],"generation":12,"lag_ms":3},{"point":"old","armed":[],"generation":2,"lag_ms":0}],
+				"GET /v1/arming": `{"points":[{"point":"p1","mode":"observe","armed":["billing/*"],"generation":12,"lag_ms":3},{"point":"old",
+"armed":[],"generation":2,"lag_ms":0}],
 "orders":[{"pattern":"tag:gold","state":"armed","since":"2026-11-20T10:00:00Z","by":"ops","reason":"ready","generation":11}]}`,
 			},
 		},
@@ -342,11 +352,13 @@ func listings() map[string]struct {
 }
 
 const manifestLine = `{"agent":"billing/bot","version":3,"by":"ops","tenant":"default","owner":"team-a","since":"2026-11-20T10:00:00Z",
-"text":"version: 1\nagent: billing/bot\nowner: team-a\nscope: {routes: [GET /**, POST /refunds], resources: ['order:*']}\nquotas:\n  - {name: calls, calls: 100, per: 1h}\n  - {name: other, routes: [DELETE /x], calls: 1, per: 1h}\n"}`
+"text":"version: 1\nagent: billing/bot\nowner: team-a\nscope: {routes: [GET /**, POST /refunds],` +
+	` resources: ['order:*']}\nquotas:\n  - {name: calls, calls: 100, per: 1h}\n  - {name: other, routes: [DELETE /x], calls: 1, per: 1h}\n"}`
 
 const exceptionsYAML = `detect:
   exceptions:
-    - {name: nightly-import, agent: 'billing/*', family: runaway.loop, expires: 2099-01-01T00:00:00Z, approver: carol, why: imports are long}
+    - {name: nightly-import, agent: 'billing/*', family: runaway.loop, expires: 2099-01-01T00:00:00Z, approver: carol,
+ why: imports are long}
     - {name: old, agent: bot, family: scope, routes: ['POST /refunds'], expires: 2020-01-01T00:00:00Z, approver: carol, why: it was meant}
 `
 

@@ -39,7 +39,8 @@ func receiptsCommand(o *options) *cobra.Command {
 
 // printReceipts prints a line for each point of each receipt.
 func printReceipts(w io.Writer, list []receipt) error {
-	const heads = "GENERATION | SCOPE | ACTION | CALL (UTC) | COMMANDED | POINT | APPLIED | FIRST DENIED | DENIED | PASSED BEFORE | SLIPPED THROUGH"
+	const heads = "GENERATION | SCOPE | ACTION | CALL (UTC) | COMMANDED | POINT | APPLIED | FIRST DENIED | DENIED | PASSED BEFORE | " +
+		"SLIPPED THROUGH"
 	return report.Table(w, heads, func(row func(...any)) {
 		for _, r := range list {
 			points := r.Points

@@ -73,11 +73,16 @@ flyball_store_rows_total{table="calls"} 98
 process_resident_memory_bytes 104857600
 `
 
-const statusText = `{"point":"p1","applied":11,"stale":true,"trip_budget":{"trips":2,"of":5,"agents":1,"of_agents":3,"withheld":1,"gates":{"trips":0,"of":5},"claimed":{"trips":0,"of":5},"claimed_gates":{"trips":0,"of":5}},
-"bypasses":[{"until":"2026-11-20T11:00:00Z","by":"ops","reason":"incident"},{"agent":"bot","until":"2026-11-20T11:00:00Z","by":"ops","reason":"test"}],
-"points":[{"point":"p1","mode":"armed","armed":[],"generation":12,"lag_ms":3},{"point":"p2","mode":"observe","armed":["billing/*"],"generation":12,"lag_ms":1500}],
-"arming":[{"pattern":"tag:gold","state":"armed","since":"2026-11-20T10:00:00Z","by":"ops","reason":"ready","generation":11}],"exceptions":1,"breakers_open":2,"gates_waiting":1,"gates_oldest_seconds":42,
-"settings":{"tenant":"default","trips_per_hour":5,"agents_percent":10,"generation":3,"file":{"trips_per_hour":8,"agents_percent":10},"differ":true}}`
+const statusText = `{"point":"p1","applied":11,"stale":true,"trip_budget":{"trips":2,"of":5,"agents":1,"of_agents":3,"withheld":1,
+"gates":{"trips":0,"of":5},"claimed":{"trips":0,"of":5},"claimed_gates":{"trips":0,"of":5}},
+"bypasses":[{"until":"2026-11-20T11:00:00Z","by":"ops","reason":"incident"},{"agent":"bot","until":"2026-11-20T11:00:00Z","by":"ops",
+"reason":"test"}],
+"points":[{"point":"p1","mode":"armed","armed":[],"generation":12,"lag_ms":3},{"point":"p2","mode":"observe","armed":["billing/*"],
+"generation":12,"lag_ms":1500}],
+"arming":[{"pattern":"tag:gold","state":"armed","since":"2026-11-20T10:00:00Z","by":"ops","reason":"ready","generation":11}],
+"exceptions":1,"breakers_open":2,"gates_waiting":1,"gates_oldest_seconds":42,
+"settings":{"tenant":"default","trips_per_hour":5,"agents_percent":10,"generation":3,"file":{"trips_per_hour":8,"agents_percent":10},
+"differ":true}}`
 
 // What a command reports of one thing, in every form that it has.
 func TestReports(t *testing.T) {
@@ -145,7 +150,8 @@ func TestReports(t *testing.T) {
 		"touched-by-agent":   {[]string{"touched", "--agent", "billing/bot"}, touchedDB("order:9"), metrics, []string{"table"}},
 		"touched-nothing":    {[]string{"touched", "--agent", "nobody"}, fakeDB{}, metrics, []string{"table", "json"}},
 		"touched-no-metrics": {[]string{"touched", "nightly"}, touchedDB("order:9"), nil, []string{"table"}},
-		"touched-several": {[]string{"touched", "nightly"}, fakeDB{{in: "FROM runs WHERE (run_key", rows: [][]any{storedRun(runA, "nightly", "billing/bot"),
+		"touched-several": {[]string{"touched", "nightly"}, fakeDB{{in: "FROM runs WHERE (run_key", rows: [][]any{storedRun(runA, "nightly",
+			"billing/bot"),
 			storedRun(runB, "nightly", "billing/bot")}}}, metrics, []string{"table"}},
 		"run":               {[]string{"run", "nightly"}, run, nil, []string{"table", "json"}},
 		"run-unknown":       {[]string{"run", "nigtly"}, fakeDB{}, nil, []string{"table"}},
@@ -177,29 +183,49 @@ func TestOrders(t *testing.T) {
 		api  map[string]string
 		json bool // it has -o json
 	}{
-		"trip": {[]string{"breakers", "trip", "run", "nightly", "--for", "15m", "--reason", "why"}, map[string]string{"POST /v1/breakers/trip": `{"outcome":"opened","generation":12,"tenant":"default",
-"scope":{"kind":"run","value":"` + runA + `"},"run_key":"nightly","expires":"2026-11-20T10:15:00Z","holder":{"agent_id":"billing/bot","agent_trust":"verified","credential_id":"key-1"},"points":` + applied + `}`}, true},
-		"trip-unknown": {[]string{"breakers", "trip", "agent", "nobody", "--until-reset", "--reason", "why"}, map[string]string{"POST /v1/breakers/trip": "404 agent nobody is not known"}, false},
-		"reset":        {[]string{"breakers", "reset", "agent", "bot", "--reason", "why"}, map[string]string{"POST /v1/breakers/reset": `{"outcome":"closed","generation":12}`, "GET /v1/points": `[{"point":"p1","applied":11}]`}, true},
-		"arm":          {[]string{"arm", "billing/*", "--reason", "why"}, map[string]string{"POST /v1/arming/arm": `{"outcome":"armed","generation":12,"tenant":"default","configured":` + configured + `,"notes":["it matches 2 agents"]}`}, true},
-		"disarm":       {[]string{"disarm", "billing/*", "--reason", "why"}, map[string]string{"POST /v1/arming/disarm": `{"outcome":"disarmed","generation":12,"tenant":"default","configured":` + configured + `,"notes":[]}`}, true},
-		"arming-clear": {[]string{"arming", "clear", "billing/*", "--reason", "why"}, map[string]string{"POST /v1/arming/clear": `{"outcome":"cleared","generation":12,"tenant":"default","configured":[],"notes":[]}`}, true},
-		"bypass": {[]string{"bypass", "--for", "30m", "--agent", "bot", "--reason", "why"}, map[string]string{"POST /v1/bypass": `{"outcome":"bypassed","generation":12,"tenant":"default","agent":"bot","until":"2026-11-20T11:00:00Z","points":` +
+		"trip": {[]string{"breakers", "trip", "run", "nightly", "--for", "15m", "--reason", "why"}, map[string]string{"POST " +
+			"/v1/breakers/trip": `{"outcome":"opened","generation":12,"tenant":"default",
+"scope":{"kind":"run","value":"` + runA + `"},"run_key":"nightly","expires":"2026-11-20T10:15:00Z","holder":{"agent_id":"billing/bot",
+"agent_trust":"verified","credential_id":"key-1"},"points":` + applied + `}`}, true},
+		"trip-unknown": {[]string{"breakers", "trip", "agent", "nobody", "--until-reset", "--reason", "why"}, map[string]string{"POST " +
+			"/v1/breakers/trip": "404 agent nobody is not known"}, false},
+		"reset": {[]string{"breakers", "reset", "agent", "bot", "--reason", "why"}, map[string]string{"POST " +
+			"/v1/breakers/reset": `{"outcome":"closed","generation":12}`, "GET /v1/points": `[{"point":"p1","applied":11}]`}, true},
+		"arm": {[]string{"arm", "billing/*", "--reason", "why"}, map[string]string{"POST /v1/arming/arm": `{"outcome":"armed",
+"generation":12,"tenant":"default","configured":` + configured + `,"notes":["it matches 2 agents"]}`}, true},
+		"disarm": {[]string{"disarm", "billing/*", "--reason", "why"}, map[string]string{"POST " +
+			"/v1/arming/disarm": `{"outcome":"disarmed","generation":12,"tenant":"default","configured":` + configured + `,"notes":[]}`}, true},
+		"arming-clear": {[]string{"arming", "clear", "billing/*", "--reason", "why"}, map[string]string{"POST " +
+			"/v1/arming/clear": `{"outcome":"cleared","generation":12,"tenant":"default","configured":[],"notes":[]}`}, true},
+		"bypass": {[]string{"bypass", "--for", "30m", "--agent", "bot", "--reason", "why"}, map[string]string{"POST " +
+			"/v1/bypass": `{"outcome":"bypassed","generation":12,"tenant":"default","agent":"bot","until":"2026-11-20T11:00:00Z","points":` +
 			applied + `}`}, true},
-		"bypass-end":       {[]string{"bypass", "end", "--reason", "why"}, map[string]string{"POST /v1/bypass/end": `{"outcome":"ended","generation":12}`}, true},
-		"exception-add":    {[]string{"exceptions", "add", "--agent", "bot", "--family", "scope", "--for", "48h", "--reason", "why"}, map[string]string{"POST /v1/exceptions": `{"outcome":"added","generation":12,"ref":"ex_1","tenant":"default","notes":["bot is not known yet"]}`}, true},
-		"exception-remove": {[]string{"exceptions", "remove", "ex_123", "--reason", "why"}, map[string]string{"GET /v1/exceptions": `[{"id":"ex_123456"}]`, "POST /v1/exceptions/ex_123456/remove": `{"outcome":"removed","generation":12}`}, true},
-		"grant":            {[]string{"breakers", "grant", "g_1", "--for", "1h", "--uses", "2", "--reason", "why"}, map[string]string{"POST /v1/grants/g_1/grant": `{}`}, false},
-		"refuse":           {[]string{"breakers", "refuse", "g_1", "--reason", "why"}, map[string]string{"POST /v1/grants/g_1/refuse": `{}`}, false},
-		"verdict":          {[]string{"findings", "verdict", "f_1", "benign", "--why", "seen"}, map[string]string{"POST /v1/findings/f_1/verdict": `{}`}, false},
-		"task-declare":     {[]string{"task", "declare", "bot", "nightly", "--for", "30m", "--target", "order:1"}, map[string]string{"POST /v1/runs": `{"outcome":"declared","generation":12,"ref":"t_1"}`}, false},
-		"task-end":         {[]string{"task", "end", "t_1"}, map[string]string{"POST /v1/runs/t_1/end": `{}`}, false},
-		"manifest-drop":    {[]string{"manifest", "drop", "bot", "--reason", "why"}, map[string]string{"POST /v1/manifests/drop": `{}`}, false},
-		"manifest-show":    {[]string{"manifest", "show", "billing/bot"}, map[string]string{"GET /v1/manifests": `[` + manifestLine + `]`}, false},
+		"bypass-end": {[]string{"bypass", "end", "--reason", "why"}, map[string]string{"POST /v1/bypass/end": `{"outcome":"ended",
+"generation":12}`}, true},
+		"exception-add": {[]string{"exceptions", "add", "--agent", "bot", "--family", "scope", "--for", "48h", "--reason", "why"},
+			map[string]string{"POST /v1/exceptions": `{"outcome":"added","generation":12,"ref":"ex_1","tenant":"default",
+"notes":["bot is not known yet"]}`}, true},
+		"exception-remove": {[]string{"exceptions", "remove", "ex_123", "--reason", "why"}, map[string]string{"GET " +
+			"/v1/exceptions": `[{"id":"ex_123456"}]`, "POST /v1/exceptions/ex_123456/remove": `{"outcome":"removed","generation":12}`}, true},
+		"grant": {[]string{"breakers", "grant", "g_1", "--for", "1h", "--uses", "2", "--reason", "why"},
+			map[string]string{"POST /v1/grants/g_1/grant": `{}`}, false},
+		"refuse": {[]string{"breakers", "refuse", "g_1", "--reason", "why"}, map[string]string{"POST /v1/grants/g_1/refuse": `{}`},
+			false},
+		"verdict": {[]string{"findings", "verdict", "f_1", "benign", "--why", "seen"}, map[string]string{"POST " +
+			"/v1/findings/f_1/verdict": `{}`}, false},
+		"task-declare": {[]string{"task", "declare", "bot", "nightly", "--for", "30m", "--target", "order:1"}, map[string]string{"POST " +
+			"/v1/runs": `{"outcome":"declared","generation":12,"ref":"t_1"}`}, false},
+		"task-end":      {[]string{"task", "end", "t_1"}, map[string]string{"POST /v1/runs/t_1/end": `{}`}, false},
+		"manifest-drop": {[]string{"manifest", "drop", "bot", "--reason", "why"}, map[string]string{"POST /v1/manifests/drop": `{}`}, false},
+		"manifest-show": {[]string{"manifest", "show", "billing/bot"}, map[string]string{"GET /v1/manifests": `[` + manifestLine + `]`},
+			false},
 		"settings-set": {[]string{"settings", "set", "--trips-per-hour", "8", "--reason", "why"}, map[string]string{"POST /v1/settings": `{}`,
-			"GET /v1/settings": `{"tenant":"default","trips_per_hour":8,"agents_percent":10,"generation":12,"file":{"trips_per_hour":5,"agents_percent":10}}`}, false},
-		"baseline-freeze": {[]string{"baselines", "freeze", "--all", "--for", "24h", "--reason", "why"}, map[string]string{"POST /v1/baselines/freeze": `{}`}, false},
-		"baseline-reset":  {[]string{"baselines", "reset", "--agent", "bot", "--reason", "why"}, map[string]string{"POST /v1/baselines/reset": `{}`}, false},
+			"GET /v1/settings": `{"tenant":"default","trips_per_hour":8,"agents_percent":10,"generation":12,"file":{"trips_per_hour":5,
+"agents_percent":10}}`}, false},
+		"baseline-freeze": {[]string{"baselines", "freeze", "--all", "--for", "24h", "--reason", "why"}, map[string]string{"POST " +
+			"/v1/baselines/freeze": `{}`}, false},
+		"baseline-reset": {[]string{"baselines", "reset", "--agent", "bot", "--reason", "why"}, map[string]string{"POST " +
+			"/v1/baselines/reset": `{}`}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, "")

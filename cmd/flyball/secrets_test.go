@@ -76,20 +76,26 @@ func TestContradictingSecretsStopTheStartAndCheckConfig(t *testing.T) {
 	config := filepath.Join(dir, "flyball.yaml")
 	for name, c := range map[string]struct{ text, want string }{
 		"a check token of 15": {fmt.Sprintf("check: {token_file: %q}", write("short", "0123456789abcde")), "check.token_file"},
-		"a control token of 19": {fmt.Sprintf("control: {tokens: [{name: a, role: admin, value_file: %q}]}", write("short2", "0123456789abcdef012")),
+		"a control token of 19": {fmt.Sprintf("control: {tokens: [{name: a, role: admin, value_file: %q}]}", write("short2",
+			"0123456789abcdef012")),
 			"control.tokens[0].value_file"},
-		"one token for two roles": {fmt.Sprintf("control: {tokens: [{name: a, role: viewer, value_file: %q}, {name: b, role: admin, value_file: %q}]}", long, same),
+		"one token for two roles": {fmt.Sprintf("control: {tokens: [{name: a, role: viewer, value_file: %q}, {name: b, role: admin, "+
+			"value_file: %q}]}", long, same),
 			"control.tokens[0].value_file and control.tokens[1].value_file"},
-		"a gateway with an operator's token": {fmt.Sprintf("check: {token_file: %q}\ncontrol: {tokens: [{name: b, role: admin, value_file: %q}]}", long, same),
+		"a gateway with an operator's token": {fmt.Sprintf("check: {token_file: %q}\ncontrol: {tokens: [{name: b, role: admin, value_file: "+
+			"%q}]}", long, same),
 			"check.token_file and control.tokens[0].value_file"},
-		"an engine that everybody reaches":     {"clickhouse: {listen: '0.0.0.0:8123'}", "clickhouse.listen"},
-		"a broker that everybody reaches":      {"kafka: {listen: '0.0.0.0:9092'}", "kafka.listen"},
-		"an embedded broker with TLS":          {fmt.Sprintf("kafka: {tls: {ca: %q}}", long), "kafka.tls"},
-		"a shipper with Flyball's name":        {fmt.Sprintf("kafka: {sasl: {mechanism: PLAIN, user: flyball, password_file: %q}}", long), "kafka.sasl.user"},
-		"a key that is no hexadecimal":         {fmt.Sprintf("secret_key_file: %q", write("key", "no hexadecimal at all, no")), "secret_key_file"},
-		"a certificate that is none":           {fmt.Sprintf("control: {tls: {cert: %q, key: %q}}", long, long), "control.tls.cert"},
-		"an authority that is none":            {fmt.Sprintf("kafka: {brokers: ['127.0.0.1:1'], tls: {ca: %q}}", long), "kafka.tls.ca"},
-		"a webhook secret that is none":        {fmt.Sprintf("alerts: {receivers: [{name: r, webhook: {url: 'http://127.0.0.1:1/', secret_file: %q}}]}", write("hook", "!!")), "receiver r"},
+		"an engine that everybody reaches": {"clickhouse: {listen: '0.0.0.0:8123'}", "clickhouse.listen"},
+		"a broker that everybody reaches":  {"kafka: {listen: '0.0.0.0:9092'}", "kafka.listen"},
+		"an embedded broker with TLS":      {fmt.Sprintf("kafka: {tls: {ca: %q}}", long), "kafka.tls"},
+		"a shipper with Flyball's name": {fmt.Sprintf("kafka: {sasl: {mechanism: PLAIN, user: flyball, password_file: %q}}", long),
+			"kafka.sasl.user"},
+		"a key that is no hexadecimal": {fmt.Sprintf("secret_key_file: %q", write("key", "no hexadecimal at all, no")),
+			"secret_key_file"},
+		"a certificate that is none": {fmt.Sprintf("control: {tls: {cert: %q, key: %q}}", long, long), "control.tls.cert"},
+		"an authority that is none":  {fmt.Sprintf("kafka: {brokers: ['127.0.0.1:1'], tls: {ca: %q}}", long), "kafka.tls.ca"},
+		"a webhook secret that is none": {fmt.Sprintf("alerts: {receivers: [{name: r, webhook: {url: 'http://127.0.0.1:1/', "+
+			"secret_file: %q}}]}", write("hook", "!!")), "receiver r"},
 		"an API description that is not there": {fmt.Sprintf("routes: [{openapi: %q}]", filepath.Join(dir, "nosuch")), "routes[0].openapi"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +110,8 @@ func TestContradictingSecretsStopTheStartAndCheckConfig(t *testing.T) {
 			}
 		})
 	}
-	if err := os.WriteFile(config, fmt.Appendf(nil, "check: {listen: '0.0.0.0:7172', token_file: %q}\ncontrol: {tokens: [{name: b, role: admin, value_file: %q}]}",
+	if err := os.WriteFile(config, fmt.Appendf(nil, "check: {listen: '0.0.0.0:7172', token_file: %q}\ncontrol: {tokens: [{name: b, "+
+		"role: admin, value_file: %q}]}",
 		long, write("other", "another token of length")), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,8 @@ func TestPluginIsNamedTheSameEverywhere(t *testing.T) {
 			t.Errorf("the query editor does not offer %s", q)
 		}
 	}
-	if b, err := os.ReadFile("../../deploy/grafana/provisioning/datasources/flyball.yaml"); err != nil || !bytes.Contains(b, []byte("type: "+plugin.ID)) || !bytes.Contains(b, []byte("uid: flyball")) {
+	if b, err := os.ReadFile("../../deploy/grafana/provisioning/datasources/flyball.yaml"); err != nil || !bytes.Contains(b,
+		[]byte("type: "+plugin.ID)) || !bytes.Contains(b, []byte("uid: flyball")) {
 		t.Errorf("provisioning: %v", err)
 	}
 }

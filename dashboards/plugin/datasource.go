@@ -35,7 +35,8 @@ func New(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.
 			return nil, fmt.Errorf("settings of data source %s: %w", s.Name, err)
 		}
 	}
-	db, err := clickhouse.Open(clickhouse.Options{Addrs: []string{conf.Addr}, Database: conf.Database, User: conf.User, Password: schema.Secret(s.DecryptedSecureJSONData["password"])})
+	db, err := clickhouse.Open(clickhouse.Options{Addrs: []string{conf.Addr}, Database: conf.Database, User: conf.User,
+		Password: schema.Secret(s.DecryptedSecureJSONData["password"])})
 	if err != nil {
 		return nil, fmt.Errorf("settings of data source %s: %w", s.Name, err)
 	}
@@ -75,5 +76,6 @@ func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequ
 	if err != nil {
 		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: "Flyball's views do not answer: " + err.Error()}, nil
 	}
-	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: fmt.Sprintf("Flyball answers: %d calls are stored in %s", calls, d.db.Database())}, nil
+	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: fmt.Sprintf("Flyball answers: %d calls are stored in %s",
+		calls, d.db.Database())}, nil
 }

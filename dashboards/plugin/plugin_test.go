@@ -42,7 +42,8 @@ func datasourceAt(t *testing.T, addr string) *Datasource {
 
 func TestSettingsThatCannotWorkAreRefusedByName(t *testing.T) {
 	for _, bad := range []string{`{"addr":`, `{"addr":"no-port"}`, `{"addr":""}`, `{"database":""}`} {
-		if _, err := New(t.Context(), backend.DataSourceInstanceSettings{Name: "prod", JSONData: []byte(bad)}); err == nil || !strings.Contains(err.Error(), "prod") {
+		if _, err := New(t.Context(), backend.DataSourceInstanceSettings{Name: "prod",
+			JSONData: []byte(bad)}); err == nil || !strings.Contains(err.Error(), "prod") {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -72,8 +73,9 @@ func TestBadQueryIsAnErrorOfItsOwnPanel(t *testing.T) {
 		"touched":     `{"queryType":"touched"}`,
 		"of database": `{"queryType":"runs"}`,
 	}
-	wanted := map[string]string{"no JSON": "query:", "no type": "is none of runs, findings", "level": "minLevel", "limit": "limit: 5001", "negative": "limit: -1",
-		"no run": "run: empty", "touched": "run: empty", "of database": "does not exist"}
+	wanted := map[string]string{"no JSON": "query:", "no type": "is none of runs, findings", "level": "minLevel", "limit": "limit: 5001",
+		"negative": "limit: -1",
+		"no run":   "run: empty", "touched": "run: empty", "of database": "does not exist"}
 	req := &backend.QueryDataRequest{}
 	for name, q := range asked {
 		req.Queries = append(req.Queries, backend.DataQuery{RefID: name, JSON: []byte(q)})
@@ -137,7 +139,8 @@ func TestMoreRowsThanTheLimitAreSaidSo(t *testing.T) {
 
 // The caveats of a report are shown with it: a report that is not complete must not look so.
 func TestCaveatsOfAReportAreNotices(t *testing.T) {
-	f := touchedFrame(&query.Touched{Caveats: []string{"late_data: 3 calls"}, Resources: []query.TouchedResource{{Resource: "order:7", Method: "GET", Route: "/orders/{id}"}}}, 10)
+	f := touchedFrame(&query.Touched{Caveats: []string{"late_data: 3 calls"}, Resources: []query.TouchedResource{{Resource: "order:7",
+		Method: "GET", Route: "/orders/{id}"}}}, 10)
 	if len(f.Meta.Notices) != 1 || f.Meta.Notices[0].Text != "late_data: 3 calls" || f.Meta.Notices[0].Severity != data.NoticeSeverityWarning {
 		t.Errorf("%+v", f.Meta.Notices)
 	}
@@ -149,7 +152,8 @@ func TestCaveatsOfAReportAreNotices(t *testing.T) {
 // The run's own span covers all of its calls, the longest of which may not be the last.
 func TestSpanOfTheRunCoversItsCalls(t *testing.T) {
 	at := time.UnixMilli(1_000_000)
-	f := traceFrame("r-1", []query.Span{{ID: "a", Start: at, DurationNs: 5e9, Outcome: "ok"}, {ID: "b", Start: at.Add(time.Second), Outcome: "denied", Status: 403}}, 10)
+	f := traceFrame("r-1", []query.Span{{ID: "a", Start: at, DurationNs: 5e9, Outcome: "ok"}, {ID: "b", Start: at.Add(time.Second),
+		Outcome: "denied", Status: 403}}, 10)
 	get := func(field string, row int) any {
 		v, _ := f.FieldByName(field)
 		if n, ok := v.At(row).(*float64); ok {
@@ -157,10 +161,12 @@ func TestSpanOfTheRunCoversItsCalls(t *testing.T) {
 		}
 		return v.At(row)
 	}
-	if f.Rows() != 3 || get("spanID", 0) != "run" || get("startTime", 0) != 1e6 || get("duration", 0) != 5000.0 || get("parentSpanID", 0) != "" {
+	if f.Rows() != 3 || get("spanID", 0) != "run" || get("startTime", 0) != 1e6 || get("duration", 0) != 5000.0 || get("parentSpanID",
+		0) != "" {
 		t.Errorf("the run's span: %v %v %v", get("spanID", 0), get("startTime", 0), get("duration", 0))
 	}
-	if get("parentSpanID", 1) != "run" || get("statusCode", 1) != 0.0 || get("statusCode", 2) != 2.0 || get("statusMessage", 2) != "denied 403" {
+	if get("parentSpanID", 1) != "run" || get("statusCode", 1) != 0.0 || get("statusCode", 2) != 2.0 || get("statusMessage",
+		2) != "denied 403" {
 		t.Errorf("spans of calls: %v %v %v", get("parentSpanID", 1), get("statusCode", 2), get("statusMessage", 2))
 	}
 	if f := traceFrame("r-1", nil, 10); f.Rows() != 0 {

@@ -63,7 +63,8 @@ func answer(ctx context.Context, db query.DB, q Query, from, to time.Time, inter
 		rows, err := query.Runs(ctx, db, query.RunFilter{Agent: q.Agent, Since: from, Until: to, MinLevel: q.MinLevel, Limit: q.Limit + 1})
 		return runsFrame(rows, q.Limit), err
 	case "findings":
-		rows, err := query.FindingsMatching(ctx, db, query.FindingFilter{Agent: q.Agent, Since: from, Until: to, MinLevel: q.MinLevel, Limit: q.Limit + 1})
+		rows, err := query.FindingsMatching(ctx, db, query.FindingFilter{Agent: q.Agent, Since: from, Until: to, MinLevel: q.MinLevel,
+			Limit: q.Limit + 1})
 		return findingsFrame(rows, q.Limit), err
 	case "breakers":
 		rows, err := query.BreakerHistory(ctx, db, query.BreakerFilter{Agent: q.Agent, Since: from, Until: to, Limit: q.Limit + 1})
@@ -95,6 +96,9 @@ func newestRun(ctx context.Context, db query.DB, name string) (query.Run, error)
 	var several *query.Ambiguous
 	if errors.As(err, &several) {
 		return several.Candidates[0], nil
+	}
+	if errors.Is(err, query.ErrNotFound) {
+		return run, fmt.Errorf("no run has the id or key %q", name)
 	}
 	return run, err
 }

@@ -1,9 +1,9 @@
-// Package backtest says what a configuration would have done with what is stored, and
-// what another one would have done instead.
+// Package backtest computes what a configuration would have done with the stored runs, and
+// what another one would have done instead: which runs would have tripped, which calls
+// would have been prevented, and whose work would have been blocked.
 //
-// It refuses to call a trip right or wrong: stored history carries no truth beyond the
-// verdicts of people. It counts what would have been prevented and whose work would
-// have been held, and says how little of it anybody has judged.
+// It does not call a trip right or wrong: stored history holds no truth beyond people's
+// verdicts, and the report says how many runs have none.
 package backtest
 
 import (
@@ -20,9 +20,9 @@ type Options struct {
 	learn.Window
 	Present   Configuration
 	Candidate *Configuration // nil: the present one alone
-	// ThrottlePerSecond is what a throttle lets pass.
+	// ThrottlePerSecond is how many calls a second a throttle lets pass.
 	ThrottlePerSecond float64
-	// Progress is told after every so many calls what is being done.
+	// Progress is called from time to time with what is being done and after how many calls.
 	Progress func(doing string, calls int)
 }
 
@@ -39,11 +39,11 @@ type Report struct {
 	Present    Side        `json:"present"`
 	Candidate  *Side       `json:"candidate,omitempty"`
 	Difference *Difference `json:"difference,omitempty"`
-	// Notes say what the figures do not.
+	// Notes are the limits of the figures.
 	Notes []string `json:"notes"`
 }
 
-// every so many calls progress is told.
+// progressEvery is the number of calls between two reports of progress.
 const progressEvery = 10_000
 
 // Run judges every stored run of a window by a baseline, under one configuration
@@ -54,7 +54,7 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (
 	if o.Candidate != nil {
 		of = append(of, *o.Candidate)
 	}
-	c := NewComparison(body, o.ThrottlePerSecond, of...)
+	c := newComparison(body, o.ThrottlePerSecond, of...)
 	read := func(doing string, each func(*learn.StoredCall)) error {
 		n := 0
 		return learn.ReadAll(ctx, db, o.Window, func(call *learn.StoredCall) {
@@ -65,18 +65,18 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (
 		})
 	}
 	out := Report{Baseline: body.Version, Since: o.Since.UTC(), Until: o.Until.UTC()}
-	if err := read("judging", c.Judge); err != nil {
+	if err := read("judging", c.judge); err != nil {
 		return out, err
 	}
-	if c.Settle() {
-		if err := read("counting what would have been stopped", c.Account); err != nil {
+	if c.decide() {
+		if err := read("counting what would have been stopped", c.countPrevented); err != nil {
 			return out, err
 		}
 	}
-	sides := c.Sides()
+	sides := c.reports()
 	out.Runs, out.Calls, out.Present = c.runs, c.calls, sides[0]
 	if o.Candidate != nil {
-		out.Candidate, out.Difference = &sides[1], Differ(&sides[0], &sides[1])
+		out.Candidate, out.Difference = &sides[1], compareSides(&sides[0], &sides[1])
 	}
 	var err error
 	if out.Denied, err = learn.CountDenied(ctx, db, o.Window); err != nil {
@@ -86,7 +86,7 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (
 	return out, nil
 }
 
-// notes are what whoever reads the figures must know of them.
+// notes are the limits of the figures, for whoever reads them.
 func (r *Report) notes() []string {
 	v := r.Present.Verdicts
 	if r.Candidate != nil {

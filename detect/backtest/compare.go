@@ -79,15 +79,15 @@ func (h *BlockedWork) add(c *learn.StoredCall, own *Trip) {
 	}
 }
 
-// Verdicts are what people said of the runs that were decided on.
-type Verdicts struct {
+// VerdictCounts are what people said of the runs that were decided on.
+type VerdictCounts struct {
 	True     int `json:"true"`
 	Benign   int `json:"benign"`
 	Test     int `json:"test"`
 	Unjudged int `json:"unjudged"`
 }
 
-func (v *Verdicts) add(w schema.VerdictLabel) {
+func (v *VerdictCounts) add(w schema.VerdictLabel) {
 	switch w {
 	case schema.VerdictTrue:
 		v.True++
@@ -107,10 +107,10 @@ type Side struct {
 	Threshold         float64 `json:"trip_threshold"` // of the score
 	Trips             []*Trip `json:"trips"`
 	// Share of runs that were decided on, with its interval at 95 %.
-	Share    float64  `json:"share"`
-	Low      float64  `json:"share_low"`
-	High     float64  `json:"share_high"`
-	Verdicts Verdicts `json:"verdicts"`
+	Share    float64       `json:"share"`
+	Low      float64       `json:"share_low"`
+	High     float64       `json:"share_high"`
+	Verdicts VerdictCounts `json:"verdicts"`
 	// Prevented is what enforced decisions would have stopped; IfArmed what all of them
 	// would if everything were armed.
 	Prevented   Harm            `json:"prevented"`
@@ -144,9 +144,9 @@ type Difference struct {
 	Changed       []Change `json:"changed"`
 }
 
-// Comparison judges history by one or two configurations. Calls come run by run, each
+// comparison judges history by one or two configurations. Calls come run by run, each
 // run's in its order: all of them to Judge, then Settle, then all of them to Account.
-type Comparison struct {
+type comparison struct {
 	model *score.Model
 	run   score.RunScore
 	n     uint64
@@ -155,17 +155,17 @@ type Comparison struct {
 	runs, calls int
 }
 
-// NewComparison by a baseline. throttle is how many calls a second a throttle lets pass.
-func NewComparison(body *baseline.Baseline, throttle float64, of ...Configuration) *Comparison {
-	c := &Comparison{model: score.NewModel(body)}
+// newComparison by a baseline. throttle is how many calls a second a throttle lets pass.
+func newComparison(body *baseline.Baseline, throttle float64, of ...Configuration) *comparison {
+	c := &comparison{model: score.NewModel(body)}
 	for _, o := range of {
 		c.sides = append(c.sides, newSide(o, body, paceOf(throttle)))
 	}
 	return c
 }
 
-// Judge scores a call and notes what each configuration would decide on.
-func (c *Comparison) Judge(call *learn.StoredCall) {
+// judge scores a call and notes what each configuration would decide on.
+func (c *comparison) judge(call *learn.StoredCall) {
 	if call.First {
 		c.run = score.RunScore{}
 		c.runs++
@@ -183,29 +183,29 @@ func (c *Comparison) Judge(call *learn.StoredCall) {
 	}
 }
 
-// Settle decides, and reports whether any call could have been stopped.
-func (c *Comparison) Settle() bool {
+// decide decides, and reports whether any call could have been stopped.
+func (c *comparison) decide() bool {
 	holds := false
 	for _, s := range c.sides {
-		s.settle()
+		s.decideAll()
 		holds = holds || len(s.held.on) > 0
 	}
 	return holds
 }
 
-// Account says of a call whether it would have passed.
-func (c *Comparison) Account(call *learn.StoredCall) {
+// countPrevented counts a call that would have been prevented.
+func (c *comparison) countPrevented(call *learn.StoredCall) {
 	if call.First {
 		c.n = 0
 	}
 	c.n++
 	for _, s := range c.sides {
-		s.account(call, c.n)
+		s.countPrevented(call, c.n)
 	}
 }
 
-// Sides are what the configurations would have done, in the order in which they were given.
-func (c *Comparison) Sides() []Side {
+// reports are what the configurations would have done, in the order in which they were given.
+func (c *comparison) reports() []Side {
 	var out []Side
 	for _, s := range c.sides {
 		out = append(out, s.report(c.runs))
@@ -250,8 +250,9 @@ func (s *side) report(runs int) Side {
 	return out
 }
 
-// Differ says which runs only one of two would have decided on, and which both, but otherwise.
-func Differ(present, candidate *Side) *Difference {
+// compareSides lists the runs that only one of two configurations would have decided on, and
+// those on which both would have, differently.
+func compareSides(present, candidate *Side) *Difference {
 	out := &Difference{OnlyPresent: []string{}, OnlyCandidate: []string{}, Changed: []Change{}}
 	of := map[string]*Trip{}
 	for _, t := range present.Trips {

@@ -173,12 +173,12 @@ func configuration(name string, change func(*policy.Rules)) Configuration {
 
 func compared(t *testing.T, runs []invented, of ...Configuration) []Side {
 	t.Helper()
-	c := NewComparison(taught(t), 1, of...)
-	read(runs, c.Judge)
-	if c.Settle() {
-		read(runs, c.Account)
+	c := newComparison(taught(t), 1, of...)
+	read(runs, c.judge)
+	if c.decide() {
+		read(runs, c.countPrevented)
 	}
-	return c.Sides()
+	return c.reports()
 }
 
 func act(a schema.Action) func(*policy.Rules) {
@@ -210,7 +210,7 @@ func TestWhatATripWouldHavePrevented(t *testing.T) {
 		t.Errorf("amounts %v, want %v", p.Amounts, want)
 	}
 	if s.Prevented.Calls != p.Calls || s.IfArmed.Calls != p.Calls || s.BlockedWork != (BlockedWork{Runs: 1, Calls: p.Calls, Unjudged: 1}) ||
-		s.Verdicts != (Verdicts{Unjudged: 1}) {
+		s.Verdicts != (VerdictCounts{Unjudged: 1}) {
 		t.Errorf("in all: %+v %+v %+v", s.Prevented, s.BlockedWork, s.Verdicts)
 	}
 }
@@ -359,7 +359,7 @@ func TestRunsThatPeopleJudged(t *testing.T) {
 		runs = append(runs, r)
 	}
 	s := compared(t, runs, configuration("present", nil))[0]
-	if s.Verdicts != (Verdicts{1, 1, 1, 1}) || s.BlockedWork.Runs != 2 || s.BlockedWork.Benign != 1 || s.BlockedWork.Unjudged != 1 ||
+	if s.Verdicts != (VerdictCounts{1, 1, 1, 1}) || s.BlockedWork.Runs != 2 || s.BlockedWork.Benign != 1 || s.BlockedWork.Unjudged != 1 ||
 		2*s.BlockedWork.Calls != s.Prevented.Calls {
 		t.Fatalf("%+v %+v %+v", s.Verdicts, s.BlockedWork, s.Prevented)
 	}
@@ -378,7 +378,7 @@ func TestCandidateIsComparedByRuns(t *testing.T) {
 	})
 	candidate := configuration("candidate", act(schema.ActionGate))
 	sides := compared(t, runs, present, candidate)
-	d := Differ(&sides[0], &sides[1])
+	d := compareSides(&sides[0], &sides[1])
 	if !slices.Equal(d.OnlyCandidate, []string{runs[0].id().String()}) || len(d.OnlyPresent) != 0 || len(d.Changed) != 1 ||
 		d.Changed[0].RunID != runs[1].id().String() ||
 		d.Changed[0].Present.Action != "deny" ||
@@ -386,7 +386,7 @@ func TestCandidateIsComparedByRuns(t *testing.T) {
 		d.Changed[0].Candidate.Rule != "by gate" {
 		t.Errorf("%+v", d)
 	}
-	back := Differ(&sides[1], &sides[0])
+	back := compareSides(&sides[1], &sides[0])
 	if !slices.Equal(back.OnlyPresent, d.OnlyCandidate) {
 		t.Errorf("the other way round: %+v", back)
 	}
@@ -394,7 +394,7 @@ func TestCandidateIsComparedByRuns(t *testing.T) {
 		len(sides[1].Unused) != 0 {
 		t.Errorf("unused %v and %v", sides[0].Unused, sides[1].Unused)
 	}
-	if same := Differ(&sides[0], &sides[0]); len(same.OnlyCandidate)+len(same.OnlyPresent)+len(same.Changed) != 0 {
+	if same := compareSides(&sides[0], &sides[0]); len(same.OnlyCandidate)+len(same.OnlyPresent)+len(same.Changed) != 0 {
 		t.Errorf("one differs from itself: %+v", same)
 	}
 }

@@ -88,7 +88,7 @@ func newHolds() holds {
 	return holds{map[schema.Scope]*timeline{}, map[schema.Scope]*timeline{}}
 }
 
-// add takes in a decision. What only annotates holds nobody.
+// add opens the breakers of a decision. One that only annotates opens none.
 func (h *holds) add(d *schema.Decision, m *moment, t *Trip) {
 	if d.Action < schema.ActionThrottle || d.Scope.Kind == schema.ScopeNone {
 		return
@@ -140,9 +140,9 @@ func (t *timeline) each(at int64, do func(*hold)) {
 	}
 }
 
-// meet is the hold that decides about a call: the most severe one, the first among
+// deciding is the hold that decides about a call: the most severe one, the first among
 // equals. armed is that among the enforced ones, would that among all.
-func (h *holds) meet(c *learn.StoredCall, n uint64) (armed, would *hold) {
+func (h *holds) deciding(c *learn.StoredCall, n uint64) (armed, would *hold) {
 	harder := func(than, x *hold) bool {
 		return than == nil || x.action > than.action || x.action == than.action && x.from < than.from
 	}

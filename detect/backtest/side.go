@@ -18,7 +18,7 @@ type Configuration struct {
 	Name      string // the file that it was read from
 	Rules     policy.Rules
 	TripShare float64 // share of clean runs that may trip
-	// AgentInfo says what the registry knows of an agent.
+	// AgentInfo returns an agent's tags and criticality from the registry.
 	AgentInfo func(agent string) (tags []string, criticality string)
 }
 
@@ -62,7 +62,7 @@ func newSide(c Configuration, body *baseline.Baseline, p pace) *side {
 	}
 }
 
-// judge takes in the run as it stands after a call.
+// judge notes the findings of a run after a call.
 func (s *side) judge(run *score.RunScore, c *learn.StoredCall) {
 	if c.First {
 		s.courses = [score.NumFamilies]policy.FindingProgress{}
@@ -123,9 +123,9 @@ func (s *side) except(e Excepted) {
 	s.excepted = append(s.excepted, e)
 }
 
-// settle decides in the order of the log, with what other runs of the same actor had
+// decideAll decides in the order of the log, with what other runs of the same actor had
 // come to by then.
-func (s *side) settle() {
+func (s *side) decideAll() {
 	slices.SortStableFunc(s.moments, func(a, b *moment) int {
 		x, y := a.in.Call, b.in.Call
 		return cmp.Or(cmp.Compare(x.CallsPart, y.CallsPart), cmp.Compare(x.CallsOffset, y.CallsOffset), cmp.Compare(x.Start, y.Start))
@@ -188,10 +188,10 @@ func (s *side) trip(m *moment) {
 	s.held.add(d, m, t)
 }
 
-// account takes in a call again: it is the n-th of its run (from 1), and would not
+// countPrevented takes in a call again: it is the n-th of its run (from 1), and would not
 // have passed where a decision holds it.
-func (s *side) account(c *learn.StoredCall, n uint64) {
-	armed, would := s.held.meet(c, n)
+func (s *side) countPrevented(c *learn.StoredCall, n uint64) {
+	armed, would := s.held.deciding(c, n)
 	stopped := would != nil && would.stops(c, s.pace)
 	if stopped {
 		s.would.add(c)

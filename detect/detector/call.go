@@ -107,7 +107,7 @@ func (c *Call) DecideTrip(p *Progress, out *schema.Finding) {
 func (c *Call) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
 	d, ok := p.Decide(c.set.options.Rules, in)
 	if ok {
-		c.addDecision(out, &d)
+		c.addDecision(out, d)
 	}
 	if out.Exception = p.Exception; p.Exception != "" {
 		c.set.metrics.decisions.WithLabelValues("none", policy.WhyException).Inc()
@@ -123,13 +123,13 @@ func (c *Call) DecideByRule(out *schema.Finding, earlier uint32) bool {
 	in.EarlierDecisions = int(earlier)
 	d, ok := policy.Decide(c.set.options.Rules, in)
 	if ok {
-		c.addDecision(out, &d)
+		c.addDecision(out, d)
 	}
 	return ok
 }
 
-func (c *Call) addDecision(out *schema.Finding, d *schema.Decision) {
-	out.Decision = d
+func (c *Call) addDecision(out *schema.Finding, d schema.Decision) {
+	out.Decision = &d
 	c.set.metrics.decisions.WithLabelValues(d.Mode.String(), d.Why).Inc()
 }
 

@@ -20,7 +20,7 @@ type Detector struct {
 func LearnDetector(runs []*Labelled) *Detector {
 	var teach []*baseline.TrainingRun
 	for _, r := range runs {
-		teach = append(teach, r.TrainingRun())
+		teach = append(teach, r.trainingRun())
 	}
 	learn.SetTaskTypes(teach)
 	return NewDetector(learn.Fit("eval", teach))
@@ -40,7 +40,7 @@ func (d *Detector) Scores(r *Labelled) []float64 {
 	var run score.RunScore
 	out := make([]float64, len(r.Calls))
 	for i := range r.Calls {
-		run.Add(d.model, r.Reference(), &r.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
+		run.Add(d.model, r.reference(), &r.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
 		out[i] = run.Score
 	}
 	return out

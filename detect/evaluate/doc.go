@@ -1,6 +1,6 @@
-// Package evaluate says what the detector is worth on recorded runs of which it is
-// known what they were.
+// Package evaluate measures the detector on recorded runs whose nature is known: false
+// alarms on clean runs, delay until a runaway is seen, hijacked runs found.
 //
-// It refuses to judge any other detector than the one that detect runs, and to let a
-// run teach that is judged.
+// It judges only the detector that detect runs, and no run teaches the detector that
+// judges it.
 package evaluate

@@ -78,7 +78,7 @@ type evader struct {
 }
 
 func (f *fold) evader(r *Labelled) *evader {
-	e := &evader{by: f.detector, who: r.Reference()}
+	e := &evader{by: f.detector, who: r.reference()}
 	for i := range e.seen {
 		e.seen[i] = math.Inf(1)
 	}
@@ -202,7 +202,7 @@ func actorAlarms(folds []*fold) Figure {
 			}
 			var run score.RunScore
 			for k := range r.Calls {
-				s := run.Add(f.detector.model, r.Reference(), &r.Calls[k].Input, 0, schema.ReversibilityUnknown)
+				s := run.Add(f.detector.model, r.reference(), &r.Calls[k].Input, 0, schema.ReversibilityUnknown)
 				actor.Add(&run, &s)
 				if actor.Score > f.detector.actor {
 					alarms++

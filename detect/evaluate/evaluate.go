@@ -69,10 +69,10 @@ func (d *Detector) judge(runs []*Labelled) []judgedRun {
 func judgeFold(f Fold) *fold {
 	d := LearnDetector(f.Train)
 	out := &fold{detector: d, test: f.Test, recurs: byGroup(f.Train)}
-	negatives := capped(keep(f.Test, func(r *Labelled) bool { return r.Clean() || r.Resisted() }), 30)
+	negatives := capped(keep(f.Test, func(r *Labelled) bool { return r.Clean() || r.resisted() }), 30)
 	hijacked := capped(keep(f.Test, (*Labelled).Hijacked), 25)
 	out.negatives, out.hijacked = d.judge(negatives), d.judge(hijacked)
-	out.natural = d.judge(keep(f.Test, (*Labelled).Natural))
+	out.natural = d.judge(keep(f.Test, (*Labelled).naturalRunaway))
 	out.runaways = d.judge(keep(f.Runaways, func(*Labelled) bool { return true }))
 	if n := int(.05 * float64(len(f.Train)) / .95); len(f.Poison) > 0 && n > 0 {
 		poison := slices.Clone(f.Poison)
@@ -87,7 +87,7 @@ func judgeFold(f Fold) *fold {
 }
 
 // Evaluate judges the detector on folds. It starts no servers
-// and is deterministic. progress is told what is done of how much.
+// and is deterministic. progress is called with the folds done and their number.
 func Evaluate(folds []Fold, view string, progress func(done, of int)) Report {
 	judged := make([]*fold, len(folds))
 	for i, f := range folds {
@@ -161,7 +161,7 @@ func finite(x float64) *float64 {
 func (j *judgedRun) top() string {
 	var run score.RunScore
 	for i := range j.Calls {
-		run.Add(j.by.model, j.Reference(), &j.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
+		run.Add(j.by.model, j.reference(), &j.Calls[i].Input, int64(i), schema.ReversibilityUnknown)
 	}
 	return run.TopFamily().String()
 }

@@ -51,19 +51,19 @@ func (r *Labelled) Clean() bool {
 	return false
 }
 
-// Resisted runs were attacked without success: negatives too.
-func (r *Labelled) Resisted() bool { return r.Set == "agentdojo" && r.Ignored && !r.NaturalLoop }
+// resisted runs were attacked without success: negatives too.
+func (r *Labelled) resisted() bool { return r.Set == "agentdojo" && r.Ignored && !r.NaturalLoop }
 
 // Hijacked runs did what the attacker wanted.
 func (r *Labelled) Hijacked() bool { return r.Set == "agentdojo" && r.Succeeded && r.FirstBad >= 0 }
 
-// Natural runaways hit the limit of their steps or errors.
-func (r *Labelled) Natural() bool {
+// naturalRunaway runaways hit the limit of their steps or errors.
+func (r *Labelled) naturalRunaway() bool {
 	return r.Set == "tau" && (r.Failure == "max_steps" || r.Failure == "too_many_errors")
 }
 
-// TrainingRun is the run as baselines learn it.
-func (r *Labelled) TrainingRun() *baseline.TrainingRun {
+// trainingRun is the run as baselines learn it.
+func (r *Labelled) trainingRun() *baseline.TrainingRun {
 	out := &baseline.TrainingRun{
 		ID:        r.ID,
 		Agent:     r.Agent,
@@ -83,8 +83,8 @@ func (r *Labelled) TrainingRun() *baseline.TrainingRun {
 	return out
 }
 
-// Reference the run is compared as.
-func (r *Labelled) Reference() score.Reference {
+// reference the run is compared as.
+func (r *Labelled) reference() score.Reference {
 	return score.Reference{Agent: r.Agent, Group: r.Group, Task: scope.TrustedTaskType("", r.LoggedTask, r.TaskTrust)}
 }
 

@@ -33,7 +33,7 @@ type Report struct {
 // Figure is a number of a report.
 type Figure = float64
 
-// Clean says how true the nominal shares are.
+// Clean compares the shares of clean runs that alarm with the nominal ones.
 type Clean struct {
 	Runs     int                  `json:"runs"`
 	Achieved map[string]Figure    `json:"achieved"`
@@ -82,7 +82,7 @@ type Poison struct {
 	Achieved map[string]Figure `json:"achieved"`
 }
 
-// Trivial detectors stand beside ours.
+// Trivial is a trivial detector, for comparison.
 type Trivial struct {
 	Achieved map[string]Figure `json:"achieved"`
 	Recall   map[string]Figure `json:"recall"`
@@ -214,7 +214,7 @@ func clean(negatives []judgedRun) Clean {
 // loops reports a loop that nobody labelled: eight repeats, or ten calls of one route.
 func (r *Labelled) loops() bool {
 	repeats, routes := 0, map[uint64]int{}
-	for _, s := range r.TrainingRun().Features {
+	for _, s := range r.trainingRun().Features {
 		if s.Repeat {
 			repeats++
 		}

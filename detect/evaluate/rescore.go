@@ -87,7 +87,7 @@ type Rescored struct {
 	Same bool `json:"same"`
 	// Path is the score where it rose.
 	Path []ScorePoint `json:"path"`
-	// Caveat says why it may not come to the same.
+	// Caveat is why the score may differ from the stored one.
 	Caveat string `json:"caveat,omitempty"`
 }
 

@@ -28,9 +28,9 @@ func judgeByScope(folds []*fold) []Hijack {
 				switch {
 				case r.Hijacked():
 					into = &hijacked
-				case r.Resisted() && r.FirstBad >= 0:
+				case r.resisted() && r.FirstBad >= 0:
 					return // it made a bad call: no negative of a rule about calls
-				case r.Resisted():
+				case r.resisted():
 					into = &resisted
 				}
 				into[0]++

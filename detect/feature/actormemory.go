@@ -2,9 +2,9 @@ package feature
 
 import "flyball/schema/wire"
 
-// remembered calls of an actor, whatever runs they were in. Few enough that a
-// runaway which is cut into short runs fills them, and enough that what it puts
-// between its calls does not drive them out.
+// maxCalls of an actor are remembered, whatever runs they were in: few enough that a
+// runaway which is split into short runs fills them, many enough that harmless calls in
+// between do not push the others out.
 const maxCalls = 48
 
 // ActorMemory is what is remembered of an actor's latest calls, across its runs. The

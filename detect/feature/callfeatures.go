@@ -3,9 +3,9 @@ package feature
 // Stratum splits the calls of an event by what makes the event likely.
 type Stratum uint8
 
-// Strata of repeats: a write, the first use of a read route, a read after a
-// write since the route's last use, any other read. And of sweeps: the call
-// failed or not. NotEligible calls do not count at all.
+// The strata. Repeats: a write; the first read on a route; a read on a route where the run
+// has written, on any route, since it used this one; any other read. Sweeps: the call
+// succeeded or failed. NotEligible calls do not count.
 const (
 	NotEligible Stratum = iota
 	Write
@@ -16,10 +16,10 @@ const (
 	AfterFailure
 )
 
-// CallFeatures is what one call was within its run.
+// CallFeatures describes one call within its run. Keys and routes are hashes.
 type CallFeatures struct {
 	Route  uint64
-	Number uint64 // calls of the run up to and with this one
+	Number uint64 // of the call in its run, from 1
 
 	Repeat        bool    // same route, arguments and result as an earlier call of the run
 	RepeatStratum Stratum // Write … ReadAgain
@@ -31,19 +31,19 @@ type CallFeatures struct {
 	SweepAny      bool    // the same, with any earlier call of the route
 	Delete        bool
 	Write         bool
-	Bytes         uint64
+	Bytes         uint64 // of the answer
 
 	PreviousRoute uint64 // route of the call before; 0 at the first
 	CallsOnRoute  uint64 // calls of the route in the run, up to and with this one
 
 	// Counts of the run up to and with this call.
-	NewOnRoute uint64 // calls of the route that repeat nothing and are of a new resource or name none
+	NewOnRoute uint64 // calls of the route that are no repeat and name a new resource or none
 	CallKey    uint64 // of the route, the arguments and the result
 	RequestKey uint64 // of the route and the arguments
-	New        bool   // the call counts in FreshOnRoute
+	New        bool   // the call counts in NewOnRoute
 
-	// NewTarget is the first resource of a write on a route that the run had not used
-	// before, if the run had not named it before; 0: none.
+	// NewTarget is the first resource, new to the run, of a write on a route that is new
+	// to the run; 0: none.
 	NewTarget uint64
 
 	Distinct uint64 // calls that repeat none before them

@@ -1,9 +1,10 @@
 package feature
 
-// Cell is an event within a stratum: what baselines count. Order and names are
-// part of the stored format.
+// Cell is an event within a stratum: what baselines count. The order is part of the stored
+// format.
 type Cell uint8
 
+// The cells.
 const (
 	RepeatWrite Cell = iota
 	RepeatFirstRead
@@ -19,15 +20,10 @@ const (
 	NumCells
 )
 
-// CellNames in the order of the cells.
-var CellNames = [NumCells]string{
-	"repeat/write", "repeat/first_read", "repeat/read_after_write", "repeat/read_again", "retry", "failure",
-	"sweep/ok", "sweep/failed", "sweep_any/ok", "sweep_any/failed", "deletion",
-}
-
-// Event groups the cells that share an event.
+// Event is something that a call may be; its cells follow one another.
 type Event uint8
 
+// The events.
 const (
 	Repeats Event = iota
 	Retries
@@ -46,14 +42,14 @@ var ranges = [NumEvents][2]Cell{
 	Sweeps: {SweepOK, SweepAnyOK}, SweepsAny: {SweepAnyOK, Deletion}, Deletions: {Deletion, NumCells},
 }
 
-// Trial is one eligible call of an event.
+// Trial is one eligible call of an event; Hit: the event happened.
 type Trial struct {
 	Cell Cell
 	Hit  bool
 }
 
-// Trial says in which cell a step counts for an event, and whether the event
-// happened; ok is false when the call does not count for it.
+// Trial returns the cell in which a call counts for an event, and whether the event
+// happened; ok is false where the call does not count for it.
 func (s *CallFeatures) Trial(e Event) (t Trial, ok bool) {
 	switch e {
 	case Repeats:

@@ -1,8 +1,8 @@
-// Package feature turns the calls of one run, one by one, into the few facts
-// that the detector counts: is this call a repeat, of a failure too, did it
-// fail, is it one more of a row of new resources, does it delete.
+// Package feature turns the calls of a run, one by one, into what the detector counts:
+// whether a call repeats an earlier one, failed again, deletes, or is the next of a row of
+// new resources.
 //
-// It refuses to know what is usual: no rate, no threshold and no agent is
-// named here. It keeps bounded memory for a run whatever its caller invents,
-// costs the same at every call, and needs nothing that an access log lacks.
+// It does not know what is usual: it has no rates and no thresholds. Its memory of a run is
+// bounded whatever the caller sends, the cost of a call is constant, and everything it
+// needs is in an access log.
 package feature

@@ -11,14 +11,14 @@ import (
 type Input struct {
 	Route     uint64
 	Args      uint64 // of the arguments; where no body is logged, of path, full query and what the request weighs
-	Result    uint64 // of the result; bytes stand for one that nobody logged
+	Result    uint64 // of the result; where none is logged, the bytes of the answer
 	Resources []uint64
 	Write     bool // may change something
 	Failed    bool
 	Delete    bool
 	Bytes     uint64 // that the API gave out
 
-	Start, End   int64 // event times, Unix ns; 0: nobody logged it
+	Start, End   int64 // event times, Unix ns; 0: not logged
 	Irreversible bool
 	Tokens       uint64
 	Money        float64 // in units of Currency; 0: none was logged

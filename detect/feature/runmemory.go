@@ -27,10 +27,10 @@ type RunMemory struct {
 	Usage     Usage
 }
 
-// Calls of the run so far.
+// Calls is the number of the run's calls so far.
 func (r *RunMemory) Calls() uint64 { return r.n }
 
-// Resources are those that the run named, as many as are remembered.
+// Resources are the hashes of the resources that the run named, at most maxResources.
 func (r *RunMemory) Resources() []uint64 {
 	out := make([]uint64, len(r.resources.entries))
 	for i, e := range r.resources.entries {
@@ -44,82 +44,88 @@ func (r *RunMemory) Resources() []uint64 {
 func (r *RunMemory) Distinct() uint64 { return r.distinct }
 func (r *RunMemory) Switches() uint64 { return r.switches }
 
-// Add takes in the run's next call, in the order of the log, and says what it was.
+// Add counts the run's next call, in the order of the log, and describes it.
 func (r *RunMemory) Add(c *Input) CallFeatures {
 	r.n++
-	s := CallFeatures{
-		Route:         c.Route,
-		Number:        r.n,
-		Failed:        c.Failed,
-		Delete:        c.Delete,
-		Write:         c.Write,
-		Bytes:         c.Bytes,
-		PreviousRoute: r.lastRoute,
+	f := CallFeatures{
+		Route: c.Route, Number: r.n, Failed: c.Failed, Delete: c.Delete, Write: c.Write, Bytes: c.Bytes, PreviousRoute: r.lastRoute,
+		RequestKey: schema.HashNumbers(c.Route, c.Args),
 	}
-	asked := schema.HashNumbers(c.Route, c.Args)
-	key := schema.HashNumbers(asked, c.Result)
-	s.RequestKey, s.CallKey = asked, key
-
-	s.Identical = uint32(min(r.keys.add(key, 1, maxKeys), 1<<31))
-	s.Repeat = s.Identical > 1
-	again := r.asked.add(asked, 1, maxKeys) > 1
-	s.FailedRetry = c.Failed && again
+	f.CallKey = schema.HashNumbers(f.RequestKey, c.Result)
+	f.Identical = uint32(min(r.keys.add(f.CallKey, 1, maxKeys), 1<<31))
+	f.Repeat = f.Identical > 1
+	again := r.asked.add(f.RequestKey, 1, maxKeys) > 1
+	f.FailedRetry = c.Failed && again
 
 	packed, known := r.routes.get(c.Route)
 	used := unpack(packed)
-	s.CallsOnRoute = used.calls + 1
-	switch {
-	case c.Write:
-		s.RepeatStratum = Write
-	case !known:
-		s.RepeatStratum = FirstRead
-	case r.lastWrite > used.last:
-		s.RepeatStratum = ReadAfterWrite
-	default:
-		s.RepeatStratum = ReadAgain
-	}
+	f.CallsOnRoute = used.calls + 1
+	f.RepeatStratum = r.repeatStratum(c, used, known)
 	if c.Write {
 		r.lastWrite = r.n
 	}
-
 	r.Usage.add(c)
-	fresh := len(c.Resources) == 0
-	for _, x := range c.Resources {
-		if r.resources.add(x, 1, maxResources) > 1 {
-			continue
-		}
-		fresh = true
-		if c.Write && !known && s.NewTarget == 0 {
-			s.NewTarget = x
-		}
-	}
-	if !s.Repeat {
-		s.SweepStratum = AfterSuccess
-		if c.Failed {
-			s.SweepStratum = AfterFailure
-		}
-		s.SweepNext = fresh && r.n > 1 && r.lastRoute == c.Route
-		s.SweepAny = fresh && known
-		r.distinct++
-		if fresh {
-			s.New = true
+	fresh := r.addResources(c, known, &f)
+	if !f.Repeat {
+		r.sweep(c, known, fresh, &f)
+		if f.New {
 			used.fresh++
 		}
 	}
 	if r.n == 1 || r.lastRoute != c.Route {
 		r.switches++
 	}
-	s.NewOnRoute, s.Distinct, s.Switches = used.fresh, r.distinct, r.switches
-	r.routes.set(c.Route, routeUse{r.n, s.CallsOnRoute, used.fresh}.pack(), maxRoutes)
+	f.NewOnRoute, f.Distinct, f.Switches = used.fresh, r.distinct, r.switches
+	r.routes.set(c.Route, routeUse{r.n, f.CallsOnRoute, used.fresh}.pack(), maxRoutes)
 	r.lastRoute = c.Route
-	return s
+	return f
 }
 
-// routeUse of a route: the number of its last call, how many there were, and how many
-// of those repeated nothing and were of a new resource or named none.
+func (r *RunMemory) repeatStratum(c *Input, used routeUse, known bool) Stratum {
+	switch {
+	case c.Write:
+		return Write
+	case !known:
+		return FirstRead
+	case r.lastWrite > used.last:
+		return ReadAfterWrite
+	}
+	return ReadAgain
+}
+
+// addResources remembers the call's resources. It reports whether the call names a new
+// one, or none at all.
+func (r *RunMemory) addResources(c *Input, routeKnown bool, f *CallFeatures) (fresh bool) {
+	fresh = len(c.Resources) == 0
+	for _, x := range c.Resources {
+		if r.resources.add(x, 1, maxResources) > 1 {
+			continue
+		}
+		fresh = true
+		if c.Write && !routeKnown && f.NewTarget == 0 {
+			f.NewTarget = x
+		}
+	}
+	return fresh
+}
+
+// sweep describes a call that is no repeat as one of a row of new resources.
+func (r *RunMemory) sweep(c *Input, routeKnown, fresh bool, f *CallFeatures) {
+	f.SweepStratum = AfterSuccess
+	if c.Failed {
+		f.SweepStratum = AfterFailure
+	}
+	f.SweepNext = fresh && r.n > 1 && r.lastRoute == c.Route
+	f.SweepAny = fresh && routeKnown
+	f.New = fresh
+	r.distinct++
+}
+
+// routeUse is the use of a route in a run: the number of its last call, its calls, and
+// how many of those were no repeat and named a new resource or none.
 type routeUse struct{ last, calls, fresh uint64 }
 
-// pack holds a use in one value: 32, 16 and 16 bits, and no more are counted.
+// pack stores a use in 32, 16 and 16 bits; larger numbers are stored as the largest.
 func (u routeUse) pack() uint64 {
 	return min(u.last, 1<<32-1)<<32 | min(u.calls, 1<<16-1)<<16 | min(u.fresh, 1<<16-1)
 }

@@ -20,7 +20,7 @@ type Usage struct {
 	row      uint64
 }
 
-// add takes in a call.
+// add counts a call.
 func (s *Usage) add(c *Input) {
 	if c.Irreversible {
 		s.Irreversible++

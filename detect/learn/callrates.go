@@ -37,8 +37,7 @@ taught AS (
   SELECT run_id, actor, agent_id AS agent, toString(agent_trust) AS trust, toString(caller_kind) AS kind
   FROM runs
   WHERE tenant = {tenant:String} AND sampled_calls = 0
-    AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
-      AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))),
+    AND run_id NOT IN (` + judgedAs + `IN ('true', 'test')))),
 acted AS (
   SELECT t.actor AS actor, t.agent AS agent, t.trust AS trust, t.kind AS kind, q.quarter AS quarter, sum(q.n) AS n
   FROM quarters AS q INNER JOIN taught AS t ON q.run_id = t.run_id
@@ -50,8 +49,8 @@ GROUP BY actor, agent, trust, kind, hour
 ORDER BY sipHash64(actor), actor, agent, trust, kind, hour
 LIMIT {hours:UInt32}`
 
-// ReadCallRates learns how many calls actors make from the whole weeks of a window. Of less than
-// two it says nothing: nil.
+// ReadCallRates learns how many calls actors make from the whole weeks of a window. It is nil
+// where less than two are known.
 func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error) {
 	until := w.Until.Truncate(time.Hour)
 	weeks := min(int(until.Sub(w.Since)/week), maxWeeks)

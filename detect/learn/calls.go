@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -15,12 +16,12 @@ import (
 	"flyball/schema/route"
 )
 
-// DB is what history is asked of.
+// DB runs queries in ClickHouse.
 type DB interface {
 	Query(ctx context.Context, query string, args ...any) (driver.Rows, error)
 }
 
-// Window says which runs are learned from.
+// Window selects the runs to learn from.
 type Window struct {
 	Tenant       string
 	Since, Until time.Time // the last call lies between them
@@ -32,29 +33,25 @@ type Window struct {
 // alarmed is true of a run that was alarmed on and that no person found benign. A
 // hold is no alarm: runs that were outside their scope are told by the scopes that
 // are learned now, and a name that was never set right is no reason to learn nothing.
-const alarmed = `(level >= 'alert' AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
-  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign'))
+const alarmed = `(level >= 'alert' AND run_id NOT IN (` + judgedAs + `= 'benign'))
    OR run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String} AND level >= 'alert' AND family NOT IN ('scope',
      'identity_conflict') AND finding_id NOT IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String}
        AND verdict = 'benign'))) AS alarmed`
 
-// callsOf are the calls of picked runs; %s are columns that only some readers want.
-const callsOf = `SELECT toString(c.run_id), p.trust, p.agent, p.kind, p.task, p.alarmed,
-       c.method, c.route, c.operation, c.args_digest, c.args_digest_basis = 'url', c.bytes_in,
-         c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none', c.result_digest, c.bytes_out,
-       c.outcome > 'ok', toString(c.effect), c.resources, c.start_time, toString(c.reversibility),
-       c.duration_ns, c.tokens_in, c.tokens_out, c.attrs['` + route.AttrAmount + `'], c.attrs['` + route.AttrCurrency + `']%s
+// fromPicked selects the calls that count of the picked runs.
+const fromPicked = `
 FROM calls AS c INNER JOIN picked AS p ON c.run_id = p.run_id
-WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = '' AND NOT (c.outcome = 'denied'
-  AND c.denied_by IN ('flyball', 'ext_authz'))`
+WHERE c.tenant = {tenant:String} AND c.observer_kind != 'gate' AND c.attrs['observation_of'] = ''
+  AND NOT (c.outcome = 'denied' AND c.denied_by IN ('flyball', 'ext_authz'))`
 
-// inOrder is the order in which they were scored: that of the log, where a call that
-// ends first stands first, whenever it began.
+// inOrder is the order in which calls were scored: that of the log, where the call that
+// ended first comes first, whenever it began.
 const inOrder = `
 ORDER BY c.run_id, c.calls_partition, c.calls_offset, c.source_offset, c.item
 LIMIT {calls:UInt32} BY c.run_id`
 
-// StoredCall is a stored call as scoring would see it. It is valid until the next one.
+// StoredCall is a stored call with the features that scoring sees. It is valid until the
+// next call is read.
 type StoredCall struct {
 	feature.Input
 	Run, Agent, Group, Task string // Agent is its key, AgentID its name
@@ -62,112 +59,135 @@ type StoredCall struct {
 	At                      time.Time
 	Reversibility           schema.Reversibility
 	First                   bool // of its run
-	Alarmed                 bool // its run was, and no person found it benign
+	Alarmed                 bool // its run did, and no person found it benign
 
-	*DecisionFacts // what only All reads
-	*ScopeFacts    // what only Teaching reads
+	*DecisionFacts // read by ReadAll alone
+	*ScopeFacts    // read by ReadRuns alone
 }
 
-// extraColumns are columns behind those of callsOf.
+// column is an expression of a query and the variable that its value is read into, so
+// that the two cannot be listed in different orders.
+type column struct {
+	sql  string
+	into any
+}
+
+func selectList(columns []column) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = c.sql
+	}
+	return strings.Join(list, ", ")
+}
+
+func destinations(columns []column) []any {
+	list := make([]any, len(columns))
+	for i, c := range columns {
+		list[i] = c.into
+	}
+	return list
+}
+
+// extraColumns are read behind those of callRow.
 type extraColumns interface {
-	columns() string
-	// into is where a row's are read to.
-	into() []any
+	columns() []column
 	// take puts what was read of a row into the call.
 	take(out *StoredCall, c *schema.Call) error
 }
 
-func calls(ctx context.Context, db DB, picked string, w Window, more extraColumns, each func(*StoredCall)) error {
-	columns, into := "", []any(nil)
-	if more != nil {
-		columns, into = more.columns(), more.into()
+// callRow is a row of a stored call. c are columns of the call, p those of its run.
+type callRow struct {
+	run, agentID, task                              string
+	trust, kind, effect, reversibility              string
+	alarmed, argsFromURL, resultFromOutcome, failed bool
+	method, template, operation, amount, currency   string
+	argsDigest, resultDigest, bytesIn, bytesOut     uint64
+	resources                                       []string
+	at                                              time.Time
+	duration                                        int64
+	tokensIn, tokensOut                             uint32
+}
+
+func (r *callRow) columns() []column {
+	return []column{
+		{"toString(c.run_id)", &r.run}, {"p.trust", &r.trust}, {"p.agent", &r.agentID}, {"p.kind", &r.kind}, {"p.task", &r.task},
+		{"p.alarmed", &r.alarmed},
+		{"c.method", &r.method}, {"c.route", &r.template}, {"c.operation", &r.operation},
+		{"c.args_digest", &r.argsDigest}, {"c.args_digest_basis = 'url'", &r.argsFromURL},
+		{"c.result_digest", &r.resultDigest},
+		{"c.result_digest_basis = 'outcome' OR c.result_digest_basis = 'none'", &r.resultFromOutcome},
+		{"c.bytes_in", &r.bytesIn}, {"c.bytes_out", &r.bytesOut}, {"c.outcome > 'ok'", &r.failed},
+		{"toString(c.effect)", &r.effect}, {"toString(c.reversibility)", &r.reversibility}, {"c.resources", &r.resources},
+		{"c.start_time", &r.at}, {"c.duration_ns", &r.duration}, {"c.tokens_in", &r.tokensIn}, {"c.tokens_out", &r.tokensOut},
+		{"c.attrs['" + route.AttrAmount + "']", &r.amount}, {"c.attrs['" + route.AttrCurrency + "']", &r.currency},
 	}
-	rows, err := db.Query(
-		ctx,
-		"WITH picked AS ("+picked+") "+fmt.Sprintf(callsOf, columns)+w.only+inOrder,
+}
+
+// call is the row as a call, as far as features and decisions look at it.
+func (r *callRow) call(tenant string) (c schema.Call, kind schema.CallerKind, err error) {
+	c = schema.Call{
+		Tenant: tenant, AgentID: r.agentID, Method: r.method, RouteKey: route.Key(r.template), Operation: r.operation,
+		ArgsDigest: r.argsDigest, ArgsDigestBasis: schema.DigestLogged, ResultDigest: r.resultDigest, ResultDigestBasis: schema.DigestLogged,
+		BytesIn: r.bytesIn, BytesOut: r.bytesOut, Outcome: schema.OutcomeOK, Start: r.at.UnixNano(), DurationNs: r.duration,
+		TokensIn: r.tokensIn, TokensOut: r.tokensOut,
+	}
+	if err := errors.Join(c.AgentTrust.UnmarshalText([]byte(r.trust)), kind.UnmarshalText([]byte(r.kind)),
+		c.Effect.UnmarshalText([]byte(r.effect)),
+		c.Reversibility.UnmarshalText([]byte(r.reversibility))); err != nil {
+		return c, kind, err
+	}
+	if r.argsFromURL {
+		c.ArgsDigestBasis = schema.DigestURL
+	}
+	if r.resultFromOutcome {
+		c.ResultDigestBasis = schema.DigestOutcome
+	}
+	if r.failed {
+		c.Outcome = schema.OutcomeServerError
+	}
+	for _, name := range r.resources {
+		c.Resources = append(c.Resources, resource(name))
+	}
+	if r.amount != "" {
+		c.SetAttr(route.AttrAmount, r.amount)
+	}
+	if r.currency != "" {
+		c.SetAttr(route.AttrCurrency, r.currency)
+	}
+	return c, kind, nil
+}
+
+// calls reads the calls of the runs that the statement picked selects, run by run.
+func calls(ctx context.Context, db DB, picked string, w Window, more extraColumns, each func(*StoredCall)) error {
+	var row callRow
+	columns := row.columns()
+	if more != nil {
+		columns = append(columns, more.columns()...)
+	}
+	rows, err := db.Query(ctx, "WITH picked AS ("+picked+") SELECT "+selectList(columns)+fromPicked+w.only+inOrder,
 		clickhouse.Named("tenant", w.Tenant),
-		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())),
-		clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
-		clickhouse.Named("per", fmt.Sprint(w.PerAgent)),
-		clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)),
-	)
+		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
+		clickhouse.Named("per", fmt.Sprint(w.PerAgent)), clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)))
 	if err != nil {
 		return fmt.Errorf("ask for stored runs: %w", err)
 	}
 	defer rows.Close()
+	into := destinations(columns)
 	var out StoredCall
 	last := ""
 	for rows.Next() {
-		var trust, kind, method, template, operation, effect, reversibility, amount, currency string
-		var duration int64
-		var tokensIn, tokensOut uint32
-		var args, given, result, bytes uint64
-		var byURL, byBytes, failed bool
-		var resources []string
-		if err := rows.Scan(append([]any{&out.Run, &trust, &out.AgentID, &kind, &out.Task, &out.Alarmed, &method, &template, &operation, &args,
-			&byURL, &given, &byBytes, &result, &bytes, &failed, &effect, &resources, &out.At, &reversibility,
-			&duration, &tokensIn, &tokensOut, &amount, &currency}, into...)...); err != nil {
+		if err := rows.Scan(into...); err != nil {
 			return fmt.Errorf("read stored runs: %w", err)
 		}
-		var t schema.Trust
-		var k schema.CallerKind
-		var e schema.Effect
-		if err := errors.Join(t.UnmarshalText([]byte(trust)), k.UnmarshalText([]byte(kind)), e.UnmarshalText([]byte(effect)),
-			out.Reversibility.UnmarshalText([]byte(reversibility))); err != nil {
-			return err
+		c, kind, err := row.call(w.Tenant)
+		if err != nil {
+			return fmt.Errorf("read stored runs: %w", err)
 		}
-		key := route.Key(template)
+		out.Run, out.AgentID, out.Task, out.Alarmed, out.At, out.Reversibility = row.run, row.agentID, row.task, row.alarmed, row.at,
+			c.Reversibility
 		out.First, last = out.Run != last, out.Run
-		out.Agent, out.Group, out.Route = baseline.AgentKey(
-			out.AgentID,
-			t,
-		), baseline.PeerGroup(
-			out.AgentID,
-			k,
-		), feature.RouteName(
-			method,
-			key,
-			operation,
-		)
-		c := schema.Call{
-			Method:            method,
-			RouteKey:          key,
-			Operation:         operation,
-			ArgsDigest:        args,
-			BytesIn:           given,
-			BytesOut:          bytes,
-			Effect:            e,
-			ArgsDigestBasis:   schema.DigestLogged,
-			ResultDigest:      result,
-			ResultDigestBasis: schema.DigestLogged,
-			Outcome:           schema.OutcomeOK,
-			Start:             out.At.UnixNano(),
-			DurationNs:        duration,
-			Reversibility:     out.Reversibility,
-			TokensIn:          tokensIn,
-			TokensOut:         tokensOut,
-			AgentID:           out.AgentID,
-			AgentTrust:        t,
-			Tenant:            w.Tenant,
-		}
-		if byURL {
-			c.ArgsDigestBasis = schema.DigestURL
-		}
-		if byBytes {
-			c.ResultDigestBasis = schema.DigestOutcome
-		}
-		if failed {
-			c.Outcome = schema.OutcomeServerError
-		}
-		for _, r := range resources {
-			c.Resources = append(c.Resources, resource(r))
-		}
-		if amount != "" {
-			c.SetAttr(route.AttrAmount, amount)
-		}
-		if currency != "" {
-			c.SetAttr(route.AttrCurrency, currency)
-		}
+		out.Agent, out.Group = baseline.AgentKey(out.AgentID, c.AgentTrust), baseline.PeerGroup(out.AgentID, kind)
+		out.Route = feature.RouteName(c.Method, c.RouteKey, c.Operation)
 		feature.Extract(&c, &out.Input)
 		if more != nil {
 			if err := more.take(&out, &c); err != nil {

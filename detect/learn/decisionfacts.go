@@ -26,7 +26,8 @@ type DecisionFacts struct {
 var allRuns = `SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString(caller_kind) AS kind, task_id AS task,
   toString(task_trust) AS task_by, d.task_type AS declared, ` + alarmed + `,
        toString(run_rule) AS rule, credential_id AS credential, actor, toString(agent_version) AS version, started_at AS started,
-       multiIf(run_id IN (` + judged + `'true')), 'true', run_id IN (` + judged + `'benign')), 'benign', run_id IN (` + judged + `'test')),
+       multiIf(run_id IN (` + judgedAs + `= 'true')), 'true', run_id IN (` + judgedAs + `= 'benign')), 'benign',
+         run_id IN (` + judgedAs + `= 'test')),
          'test', 'unknown') AS verdict
 FROM runs LEFT JOIN ` + DeclaredTasksSQL(
 	"SELECT run_id FROM runs WHERE tenant = {tenant:String} AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= "+
@@ -37,16 +38,17 @@ WHERE tenant = {tenant:String} AND run_rule != 'overflow' AND sampled_calls = 0 
 ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY agent, trust`
 
-const judged = `SELECT run_id FROM findings WHERE tenant = {tenant:String}
-  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = `
+// judgedAs are the runs of which a finding has a verdict that the rest of the condition names.
+const judgedAs = `SELECT run_id FROM findings WHERE tenant = {tenant:String}
+  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict `
 
 // ReadAll reads every run of a window, call by call in the order of each run.
 func ReadAll(ctx context.Context, db DB, w Window, each func(*StoredCall)) error {
-	return calls(ctx, db, allRuns, w, &decidableColumns{}, each)
+	return calls(ctx, db, allRuns, w, &decisionColumns{}, each)
 }
 
-// decidableColumns are read for Decidable.
-type decidableColumns struct {
+// decisionColumns are read for DecisionFacts.
+type decisionColumns struct {
 	rule, credential, actor, version, verdict, taskBy, declared string
 	started                                                     time.Time
 	runKey, keySource, tool, address, hops                      string
@@ -54,34 +56,16 @@ type decidableColumns struct {
 	offset                                                      int64
 }
 
-func (d *decidableColumns) columns() string {
-	return `,
-       p.rule, p.credential, p.actor, p.version, p.verdict, p.task_by, p.declared, p.started, c.run_key, c.run_key_source, c.tool_name,
-         c.client_ip,
-       c.attrs['` + schema.AttrForwardedHops + `'], c.calls_partition, c.calls_offset`
-}
-
-func (d *decidableColumns) into() []any {
-	return []any{
-		&d.rule,
-		&d.credential,
-		&d.actor,
-		&d.version,
-		&d.verdict,
-		&d.taskBy,
-		&d.declared,
-		&d.started,
-		&d.runKey,
-		&d.keySource,
-		&d.tool,
-		&d.address,
-		&d.hops,
-		&d.partition,
-		&d.offset,
+func (d *decisionColumns) columns() []column {
+	return []column{
+		{"p.rule", &d.rule}, {"p.credential", &d.credential}, {"p.actor", &d.actor}, {"p.version", &d.version}, {"p.verdict", &d.verdict},
+		{"p.task_by", &d.taskBy}, {"p.declared", &d.declared}, {"p.started", &d.started},
+		{"c.run_key", &d.runKey}, {"c.run_key_source", &d.keySource}, {"c.tool_name", &d.tool}, {"c.client_ip", &d.address},
+		{"c.attrs['" + schema.AttrForwardedHops + "']", &d.hops}, {"c.calls_partition", &d.partition}, {"c.calls_offset", &d.offset},
 	}
 }
 
-func (d *decidableColumns) take(out *StoredCall, c *schema.Call) error {
+func (d *decisionColumns) take(out *StoredCall, c *schema.Call) error {
 	if out.First {
 		of := &schema.RunSnapshot{
 			Tenant:       c.Tenant,

@@ -98,7 +98,7 @@ func holdOutFolds(tenant string, runs []*baseline.TrainingRun, teaches func(*bas
 	return parts
 }
 
-// heldOutRun is what a run came to under a model that had not seen it.
+// heldOutRun is the score of a run by a model that had not seen it.
 type heldOutRun struct {
 	run    *baseline.TrainingRun
 	score  float64
@@ -140,7 +140,7 @@ func assignWeights(runs []*baseline.TrainingRun, of []heldOutRun) {
 	}
 }
 
-// fitScores fits what runs came to.
+// fitScores fits the distribution of the scores.
 func fitScores(of []heldOutRun) calibrate.Fit {
 	scores, weights := make([]float64, len(of)), make([]float64, len(of))
 	for i, h := range of {
@@ -149,8 +149,9 @@ func fitScores(of []heldOutRun) calibrate.Fit {
 	return calibrate.FitScores(scores, weights)
 }
 
-// rankScores is the same by agent and by peers. In the ranks of the agent itself stands
-// what models say that know it: its habits do not make it far out.
+// rankScores ranks the scores by agent and by peer group. In an agent's own ranks are the
+// scores by models that had seen other runs of the agent, so that its habits do not look
+// unusual.
 func rankScores(of []heldOutRun) calibrate.Ranks {
 	list := make([]calibrate.HeldOutScore, len(of))
 	for i, h := range of {

@@ -10,21 +10,22 @@ import (
 	"flyball/schema"
 )
 
-// standing is what each run of a window is to learning: nothing, where it may
-// teach, or why it may not. A run that has been silent for an hour is as good as
-// closed: the flag waits for the watermark. Held is a run of which a person was
-// asked and did not say yes.
-const standing = `multiIf(run_rule = 'overflow', 'overflow', sampled_calls > 0, 'sampled', calls = 0, 'no_calls',
-    run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
-      AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test'))), 'judged',
-    last_at > fromUnixTimestamp64Nano({until:Int64}, 'UTC'), if(state = 'closed', 'too_young', 'open'),
-    state != 'closed' AND last_at > fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR, 'open',
-    run_id IN (SELECT run_id FROM gates WHERE tenant = {tenant:String} AND mode = 'armed' AND state NOT IN ('granted', 'used')), 'held',
-    alarmed, 'alarmed', '')`
+// standing is why a run of a window may not teach; empty: it may. A run without calls for an
+// hour counts as closed: the flag waits for the watermark. Held is a run of which a call
+// needed approval and did not get it.
+const standing = `multiIf(run_rule = 'overflow', '` + baseline.ExcludedOverflow + `', sampled_calls > 0, '` + baseline.ExcludedSampled + `',
+    calls = 0, '` + baseline.ExcludedNoCalls + `',
+    run_id IN (` + judgedAs + `IN ('true', 'test'))), '` + baseline.ExcludedJudged + `',
+    last_at > fromUnixTimestamp64Nano({until:Int64}, 'UTC'), if(state = 'closed', '` + baseline.ExcludedYoung + `',
+      '` + baseline.ExcludedOpen + `'),
+    state != 'closed' AND last_at > fromUnixTimestamp64Nano({until:Int64}, 'UTC') - INTERVAL 1 HOUR, '` + baseline.ExcludedOpen + `',
+    run_id IN (SELECT run_id FROM gates WHERE tenant = {tenant:String} AND mode = 'armed' AND state NOT IN ('granted', 'used')),
+      '` + baseline.ExcludedHeld + `',
+    alarmed, '` + baseline.ExcludedAlarmed + `', '')`
 
-// past is one statement, so that one version sees one picture of all runs: what
-// arrives while it learns is seen by the next. Of each agent and day come some runs,
-// chosen by a hash: whoever makes more of them does not choose which.
+// past is one statement, so that a version is learned from one picture of all runs. Of each
+// agent and day it returns a sample of runs, by a hash of their ids: who makes more runs
+// cannot choose which of them teach.
 const past = `SELECT trust, agent, kind, why, if(may, toUInt16(toDate(last_at)), 0) AS day, count(), sum(calls),
   toUnixTimestamp64Nano(max(last_at)), argMax(version, last_at),
     groupArraySortedIf(%d)((cityHash64(run_id), toString(run_id), toUnixTimestamp64Nano(last_at), calls, version, task, toUInt8(benign),
@@ -38,8 +39,7 @@ FROM (SELECT run_id, toString(agent_trust) AS trust, agent_id AS agent, toString
 GROUP BY trust, agent, kind, why, may, day ORDER BY agent, trust, kind, why, day`
 
 // benign is true of a run that a person found so.
-const benign = `run_id IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
-  AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict = 'benign')) AS benign`
+const benign = `run_id IN (` + judgedAs + `= 'benign')) AS benign`
 
 // AgentHistory is what is stored of an agent's runs in a window.
 type AgentHistory struct {

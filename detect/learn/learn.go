@@ -37,12 +37,12 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// DefaultOptions are the documented behaviour.
+// DefaultOptions are the documented defaults.
 func DefaultOptions() Options {
 	return Options{Every: time.Hour, Quarantine: 24 * time.Hour, Window: 30 * 24 * time.Hour, MinRuns: 50, PerAgent: 200, PerRun: 500}
 }
 
-// Learner publishes a baseline now and then.
+// Learner publishes a new baseline and learned routes at intervals.
 type Learner struct {
 	o           Options
 	publishedAt prometheus.Gauge
@@ -58,17 +58,17 @@ type Learner struct {
 // producerName is the Kafka client that publishes, in logs and metrics.
 const producerName = "learn-produce"
 
-// New is inert.
+// New makes a learner; it does nothing until Run or LearnOnce.
 func New(o Options) *Learner {
 	l := &Learner{o: o,
 		publishedAt: prometheus.NewGauge(
 			prometheus.GaugeOpts{Name: "flyball_learn_published_seconds", Help: "When the last baseline was published, Unix seconds."},
 		),
-		runs: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that the last baseline rests on."}),
+		runs: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_learn_runs", Help: "Runs that taught the last baseline."}),
 		unsound: prometheus.NewCounter(
 			prometheus.CounterOpts{
 				Name: "flyball_learn_unsound_total",
-				Help: "Baselines that were not published because a number in them had no meaning.",
+				Help: "Baselines that were not published because a number in them was not finite or below zero.",
 			},
 		),
 		states: prometheus.NewGaugeVec(
@@ -78,7 +78,7 @@ func New(o Options) *Learner {
 		noPace: prometheus.NewCounter(
 			prometheus.CounterOpts{
 				Name: "flyball_learn_without_pace_total",
-				Help: "Baselines that were published without pace, as asking for it failed.",
+				Help: "Baselines that were published without call rates, because reading the calls of every hour failed.",
 			},
 		)}
 	if o.Registerer != nil {
@@ -98,7 +98,7 @@ const firstRetryPause = 10 * time.Second
 // logged and tried again sooner: the last baseline stays.
 func (l *Learner) Run(ctx context.Context) error {
 	pause := firstRetryPause
-	select { // what the process before this one made is as good
+	select { // a baseline of the process before this one counts
 	case <-ctx.Done():
 		return nil
 	case <-time.After(l.untilDue(ctx)):
@@ -106,7 +106,7 @@ func (l *Learner) Run(ctx context.Context) error {
 	for {
 		wait := l.o.Every
 		if was, now, err := l.publishRoutes(ctx); err != nil && ctx.Err() == nil {
-			l.o.Logger.Info("routes not looked at; the table stays", "error", err)
+			l.o.Logger.Info("learning routes failed, the last table stays active", "error", err)
 		} else if was != now {
 			l.o.Logger.Info("routes published", "version", now, "collapsed", len(l.learned.Collapsed))
 		}
@@ -116,7 +116,7 @@ func (l *Learner) Run(ctx context.Context) error {
 		} else if ctx.Err() == nil {
 			wait = min(pause, l.o.Every)
 			pause = wait * 2
-			l.o.Logger.Info("no new baseline; the last one stays", "error", err, "again_in", wait)
+			l.o.Logger.Info("no new baseline, the last one stays active", "error", err, "again_in", wait)
 		}
 		select {
 		case <-ctx.Done():
@@ -144,7 +144,8 @@ func (l *Learner) untilDue(ctx context.Context) time.Duration {
 // routesTimeout bounds what a slow ClickHouse may hold up: baselines come after it.
 const routesTimeout = 2 * time.Minute
 
-// publishRoutes runs the guard of cardinality, and says from which version to which.
+// publishRoutes limits the number of routes and publishes the result. It returns the
+// version before and the version now.
 func (l *Learner) publishRoutes(ctx context.Context) (was, now string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, routesTimeout)
 	defer cancel()
@@ -160,7 +161,8 @@ func (l *Learner) publishRoutes(ctx context.Context) (was, now string, err error
 	return was, after.Version, err
 }
 
-// LearnOnce learns, publishes and activates one version.
+// LearnOnce learns, publishes and activates one baseline, and returns it. It returns
+// ErrTooFewRuns where too few runs may teach.
 func (l *Learner) LearnOnce(ctx context.Context) (*baseline.Baseline, error) {
 	now := l.o.Now()
 	body, err := l.learn(ctx, now)
@@ -183,7 +185,7 @@ func (l *Learner) LearnOnce(ctx context.Context) (*baseline.Baseline, error) {
 // maxBaselineBytes bounds a baseline as text.
 const maxBaselineBytes = 200 << 20
 
-// publish makes the body durable before any partition is told of it.
+// publish stores the baseline and then activates it in every partition of flyball.calls.
 func (l *Learner) publish(ctx context.Context, body *baseline.Baseline) error {
 	// The topic's bound is of what a record weighs compressed: about a twelfth.
 	client, err := l.o.Kafka.NewClient(producerName, kgo.RecordPartitioner(kgo.ManualPartitioner()),

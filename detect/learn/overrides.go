@@ -33,8 +33,8 @@ type Overrides struct {
 	Incidents map[string]int64 // when the first unresolved one began, Unix ns
 }
 
-// FrozenAt is since when an agent is frozen; 0: it is not.
-func (w *Overrides) FrozenAt(agent string) (at int64, order *schema.BaselineOrder) {
+// frozenAt is since when an agent is frozen; 0: it is not.
+func (w *Overrides) frozenAt(agent string) (at int64, order *schema.BaselineOrder) {
 	for _, name := range [...]string{agent, schema.EveryAgent} {
 		if o, ok := w.Freeze[name]; ok {
 			return o.At, &o

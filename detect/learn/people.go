@@ -22,8 +22,7 @@ WHERE tenant = {tenant:String} AND (state = 'closed' OR last_at <= fromUnixTimes
   AND run_rule != 'overflow' AND sampled_calls = 0 AND calls >= {least:UInt32}
   AND last_at > fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND last_at <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
   AND (caller_kind = 'human' OR principal_kind = 'human') AND NOT (agent_id != '' AND agent_trust >= 'infrastructure')
-  AND run_id NOT IN (SELECT run_id FROM findings WHERE tenant = {tenant:String}
-    AND finding_id IN (SELECT finding_id FROM verdicts WHERE tenant = {tenant:String} AND verdict IN ('true', 'test')))
+  AND run_id NOT IN (` + judgedAs + `IN ('true', 'test')))
 ORDER BY last_at DESC, run_id
 LIMIT {per:UInt32} BY principal_id, credential_id, actor
 LIMIT {most:UInt32}`

@@ -33,7 +33,7 @@ const stored = `SELECT calls_partition, max(next) FROM (SELECT calls_partition, 
 // whether it is marked or not.
 const minStoredAge = 5 * time.Minute
 
-// ReadPin reads it. It comes before the runs are asked for.
+// ReadPin reads the pin. It must be read before the runs are.
 func ReadPin(ctx context.Context, db DB, quarantine time.Duration) (Pin, error) {
 	query := pinned
 	if quarantine < minStoredAge {
@@ -65,13 +65,8 @@ func (p Pin) only(calls string) string {
 	for _, part := range slices.Sorted(maps.Keys(p)) {
 		parts, offsets = append(parts, fmt.Sprint(part)), append(offsets, fmt.Sprint(p[part]))
 	}
-	return " AND " + calls + "calls_offset < transform(" + calls + "calls_partition, [" + strings.Join(
-		parts,
-		",",
-	) + "], CAST([" + strings.Join(
-		offsets,
-		",",
-	) + "], 'Array(Int64)'), toInt64(0))"
+	return fmt.Sprintf(" AND %scalls_offset < transform(%scalls_partition, [%s], CAST([%s], 'Array(Int64)'), toInt64(0))",
+		calls, calls, strings.Join(parts, ","), strings.Join(offsets, ","))
 }
 
 // runsPerStatement is how many runs one statement reads the calls of.

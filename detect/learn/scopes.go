@@ -26,8 +26,9 @@ type scopeColumns struct {
 	vouched  bool
 }
 
-func (s *scopeColumns) columns() string { return ", p.declared, p.vouched" }
-func (s *scopeColumns) into() []any     { return []any{&s.declared, &s.vouched} }
+func (s *scopeColumns) columns() []column {
+	return []column{{"p.declared", &s.declared}, {"p.vouched", &s.vouched}}
+}
 
 func (s *scopeColumns) take(out *StoredCall, c *schema.Call) error {
 	out.ScopeFacts = &ScopeFacts{s.declared, s.vouched, c.Resources}

@@ -23,7 +23,7 @@ func SelectRuns(history map[string]*AgentHistory, words *Overrides, perAgent int
 	for _, agent := range slices.Sorted(maps.Keys(history)) {
 		p := history[agent]
 		life := &baseline.AgentStatus{SeenAt: p.SeenAt, Version: p.Version, Group: p.Group, Excluded: maps.Clone(p.Excluded)}
-		frozenAt, order := words.FrozenAt(agent)
+		frozenAt, order := words.frozenAt(agent)
 		resetAt := words.Reset[agent].At
 		if life.Order = order; order == nil && resetAt > 0 {
 			o := words.Reset[agent]

@@ -57,7 +57,7 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 	if body.CallRates, err = ReadCallRates(ctx, l.o.DB, window); err != nil {
 		// It is a backstop: everything else is not to wait for it.
 		l.noPace.Inc()
-		l.o.Logger.Warn("a baseline without pace: no count of a quarter of an hour alarms until the next one", "error", err)
+		l.o.Logger.Warn("baseline without call rates: no finding of family pace until the next baseline", "error", err)
 	}
 	body.MadeAt, body.Since, body.Until = now.UnixNano(), since.UnixNano(), until.UnixNano()
 	body.Version = baselinestore.VersionName(l.o.Tenant, now)
@@ -72,117 +72,131 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 // parent is the version before. One that this binary cannot read is no parent:
 // nothing is carried over from it.
 func (l *Learner) parent(ctx context.Context) (*baseline.Baseline, error) {
-	body, err := baselinestore.LatestBaseline(
-		ctx,
-		l.o.Kafka,
-		func(version string) bool { return baselinestore.VersionTenant(version) == l.o.Tenant },
-	)
+	body, err := baselinestore.LatestBaseline(ctx, l.o.Kafka,
+		func(version string) bool { return baselinestore.VersionTenant(version) == l.o.Tenant })
 	switch {
 	case errors.Is(err, baselinestore.ErrNotPublished):
 		return nil, nil
 	case errors.Is(err, wire.ErrNewerVersion), errors.Is(err, wire.ErrMalformed), errors.Is(err, baseline.ErrUnsound):
-		l.o.Logger.Error("the version before cannot be read; frozen agents begin anew", "error", err)
+		l.o.Logger.Error("the previous baseline cannot be read, frozen agents lose their counts", "error", err)
 		return nil, nil
 	}
 	return body, err
 }
 
-// assignStatus gives every agent of a new version its state, and to those that nothing
-// teaches at present the counts that the version before had.
-func assignStatus(body, parent *baseline.Baseline, chosen *Selection, words *Overrides, runs []*baseline.TrainingRun) {
+// assignStatus gives every agent of a new version its status, and the counts of the version
+// before to those that nothing teaches at present.
+func assignStatus(body, parent *baseline.Baseline, chosen *Selection, orders *Overrides, runs []*baseline.TrainingRun) {
 	for _, r := range runs {
-		life := chosen.Status[r.Agent]
-		switch {
-		case len(r.Features) == 0:
-			exclude(life.Excluded, baseline.ExcludedNoCalls, 1)
-			exclude(chosen.Excluded, baseline.ExcludedNoCalls, 1)
-		case r.Outside:
-			exclude(life.Excluded, baseline.ExcludedOutsideScope, 1)
-			exclude(chosen.Excluded, baseline.ExcludedOutsideScope, 1)
-		case r.Trimmed:
-			exclude(life.Excluded, baseline.ExcludedTrimmed, 1)
-			exclude(chosen.Excluded, baseline.ExcludedTrimmed, 1)
-		case !r.Alarmed:
-			life.Runs++
-			life.Calls += uint64(len(r.Features))
-			life.TaughtAt = max(life.TaughtAt, r.LastAt)
-			life.Group = r.Group
-		}
+		countRun(chosen, r)
 	}
-	if parent != nil {
-		for agent, o := range words.Freeze { // of agents that do not call: their counts stay as well
-			frozen := []string{agent}
-			if agent == schema.EveryAgent {
-				frozen = slices.Collect(maps.Keys(parent.Status))
-			}
-			for _, name := range frozen {
-				if was, known := parent.Status[name]; known && chosen.Status[name] == nil {
-					chosen.Status[name] = &baseline.AgentStatus{Group: was.Group, SeenAt: was.SeenAt, Version: was.Version, Order: &o}
-				}
-			}
-		}
-	}
+	addFrozenAgents(parent, chosen, orders)
 	body.Status = make(map[string]baseline.AgentStatus, len(chosen.Status))
-	for agent, life := range chosen.Status {
-		frozenAt, order := words.FrozenAt(agent)
-		reset := words.Reset[agent]
-		if reset.At > body.Since && body.CallRates != nil {
-			delete(body.CallRates.Agents, agent) // it was counted of runs before the reset, too
+	for agent, status := range chosen.Status {
+		frozenAt, order := orders.frozenAt(agent)
+		resetAt := orders.Reset[agent].At
+		if resetAt > body.Since && body.CallRates != nil {
+			delete(body.CallRates.Agents, agent) // runs before the reset are counted in it
 		}
-		copyOrLimit(body, parent, agent, life, frozenAt > 0, reset.At)
-		f := baseline.StateFacts{
-			Runs:     life.Runs,
-			TaughtAt: life.TaughtAt,
-			SeenAt:   life.SeenAt,
-			Frozen:   order != nil,
-			Incident: frozenAt > 0 && order == nil,
-			Reset:    reset.At > body.Since,
-			Version:  life.Version,
+		copyOrLimit(body, parent, agent, status, frozenAt > 0, resetAt)
+		facts := baseline.StateFacts{
+			Runs: status.Runs, TaughtAt: status.TaughtAt, SeenAt: status.SeenAt, Version: status.Version,
+			Frozen: order != nil, Incident: frozenAt > 0 && order == nil, Reset: resetAt > body.Since,
 		}
-		f.Versions, f.VersionRuns = countVersions(body, agent, life.Version)
-		life.State, life.Why = baseline.DeriveState(f)
-		if len(life.Excluded) == 0 {
-			life.Excluded = nil
+		facts.Versions, facts.VersionRuns = countVersions(body, agent, status.Version)
+		status.State, status.Why = baseline.DeriveState(facts)
+		if len(status.Excluded) == 0 {
+			status.Excluded = nil
 		}
-		if life.Runs > 0 || body.Has(agent) || life.Order != nil || !onlyAsserted(agent) {
-			body.Status[agent] = *life
+		if status.Runs > 0 || body.Has(agent) || status.Order != nil || !onlyAsserted(agent) {
+			body.Status[agent] = *status
 		}
 	}
 }
 
-// onlyAsserted names are those that a caller only asserts: what they are kept for must
-// be more than that somebody said them.
+// countRun counts a run that was read as one that taught its agent, or under the reason
+// why it did not.
+func countRun(chosen *Selection, r *baseline.TrainingRun) {
+	status, why := chosen.Status[r.Agent], ""
+	switch {
+	case len(r.Features) == 0:
+		why = baseline.ExcludedNoCalls
+	case r.Outside:
+		why = baseline.ExcludedOutsideScope
+	case r.Trimmed:
+		why = baseline.ExcludedTrimmed
+	case r.Alarmed: // it was counted when it was selected
+		return
+	default:
+		status.Runs++
+		status.Calls += uint64(len(r.Features))
+		status.TaughtAt = max(status.TaughtAt, r.LastAt)
+		status.Group = r.Group
+		return
+	}
+	exclude(status.Excluded, why, 1)
+	exclude(chosen.Excluded, why, 1)
+}
+
+// addFrozenAgents adds agents that an operator froze and that did not call since: their
+// counts stay as well.
+func addFrozenAgents(parent *baseline.Baseline, chosen *Selection, orders *Overrides) {
+	if parent == nil {
+		return
+	}
+	for agent, order := range orders.Freeze {
+		names := []string{agent}
+		if agent == schema.EveryAgent {
+			names = slices.Collect(maps.Keys(parent.Status))
+		}
+		for _, name := range names {
+			if was, known := parent.Status[name]; known && chosen.Status[name] == nil {
+				chosen.Status[name] = &baseline.AgentStatus{Group: was.Group, SeenAt: was.SeenAt, Version: was.Version, Order: &order}
+			}
+		}
+	}
+}
+
+// onlyAsserted reports a name that callers only assert. It gets a status when there is
+// more to keep than the name.
 func onlyAsserted(agent string) bool { return agent == "" || agent[0] == '~' }
 
-// copyOrLimit takes an agent's counts over from the version before, while it is frozen or
-// nothing has taught it for long, and bounds how far it moves while it is neither. A
-// reset since then is stronger.
-func copyOrLimit(body, parent *baseline.Baseline, agent string, life *baseline.AgentStatus, frozen bool, resetAt int64) {
+// copyOrLimit takes an agent's counts over from the version before while the agent is
+// frozen, or nothing has taught it for baseline.StaleAfter, and else limits their drift.
+// After a reset nothing is taken over.
+func copyOrLimit(body, parent *baseline.Baseline, agent string, status *baseline.AgentStatus, frozen bool, resetAt int64) {
 	if parent == nil || !parent.Has(agent) || resetAt > parent.MadeAt {
 		return
 	}
 	was, known := parent.Status[agent]
-	stale := known && was.Runs >= baseline.MinAgentRuns && life.Runs < baseline.MinAgentRuns &&
-		life.SeenAt-max(life.TaughtAt, was.TaughtAt) > int64(baseline.StaleAfter)
-	if !frozen && !stale {
-		if known && was.Runs >= baseline.MinAgentRuns { // with less, its peers weigh more, and its own move quickly
-			if let := body.LimitDrift(parent, agent, life.Group, float64(body.MadeAt-parent.MadeAt)/float64(24*time.Hour)); let < 1 {
-				life.DriftAllowed = max(let, 1e-9)
-			}
-			for _, t := range body.Tasks[agent] {
-				body.LimitDrift(parent, baseline.TaskKey(agent, t.Type), life.Group, float64(body.MadeAt-parent.MadeAt)/float64(24*time.Hour))
-			}
+	established := known && was.Runs >= baseline.MinAgentRuns
+	stale := established && status.Runs < baseline.MinAgentRuns && status.SeenAt-max(status.TaughtAt,
+		was.TaughtAt) > int64(baseline.StaleAfter)
+	switch {
+	case frozen, stale:
+		body.CopyAgent(parent, agent)
+		status.Runs, status.Calls, status.TaughtAt, status.CarriedFrom = was.Runs, was.Calls, was.TaughtAt, was.CarriedFrom
+		if status.CarriedFrom == "" {
+			status.CarriedFrom = parent.Version
 		}
-		return
-	}
-	body.CopyAgent(parent, agent)
-	life.Runs, life.Calls, life.TaughtAt, life.CarriedFrom = was.Runs, was.Calls, was.TaughtAt, was.CarriedFrom
-	if life.CarriedFrom == "" {
-		life.CarriedFrom = parent.Version
+	case established: // with fewer runs the peers weigh more, and the agent's own figures move quickly
+		limitDrift(body, parent, agent, status)
 	}
 }
 
-// countVersions an agent are how many are kept or run now, and the runs of that one.
+// limitDrift limits the drift of an agent and of its task types.
+func limitDrift(body, parent *baseline.Baseline, agent string, status *baseline.AgentStatus) {
+	days := float64(body.MadeAt-parent.MadeAt) / float64(24*time.Hour)
+	if share := body.LimitDrift(parent, agent, status.Group, days); share < 1 {
+		status.DriftAllowed = max(share, 1e-9) // 0 stands for no limit
+	}
+	for _, t := range body.Tasks[agent] {
+		body.LimitDrift(parent, baseline.TaskKey(agent, t.Type), status.Group, days)
+	}
+}
+
+// countVersions returns how many versions of an agent are kept or run now, and how many
+// runs of the version that runs now taught.
 func countVersions(body *baseline.Baseline, agent, now string) (n int, runs uint64) {
 	known := false
 	for _, v := range body.Versions[agent] {
@@ -197,29 +211,24 @@ func countVersions(body *baseline.Baseline, agent, now string) (n int, runs uint
 	return n, runs
 }
 
-// afterPublish is what a version that is in force leads to. What goes wrong is said
-// and tried again with the next one: scoring does not wait for it.
+// afterPublish updates metrics, the view baselines and the stored versions after a version
+// became active. Failures are logged and retried with the next version.
 func (l *Learner) afterPublish(ctx context.Context, body *baseline.Baseline, now time.Time) {
 	for state, n := range body.CountStates() {
 		l.states.WithLabelValues(schema.BaselineState(state).String()).Set(float64(n))
 	}
 	for _, agent := range slices.Sorted(maps.Keys(body.Status)) {
 		if life := body.Status[agent]; life.Why == baseline.WhyNewVersion {
-			l.o.Logger.Info(
-				"an agent runs a new version: it is compared with its peers more than with its past until enough runs taught it",
-				"agent",
-				agent,
-				"version",
-				life.Version,
-			)
+			l.o.Logger.Info("agent runs a new version, compared with its peers until enough runs of it are known",
+				"agent", agent, "version", life.Version)
 		}
 	}
 	if err := l.insertBaselineRows(ctx, body); err != nil {
-		l.o.Logger.Warn("the view baselines lacks a version", "version", body.Version, "error", err)
+		l.o.Logger.Warn("rows of the view baselines were not written", "version", body.Version, "error", err)
 	}
 	if n, err := l.deleteOldVersions(ctx, now); err != nil {
-		l.o.Logger.Warn("old versions of baselines stay for now", "error", err)
+		l.o.Logger.Warn("old baselines were not deleted, trying again after the next baseline", "error", err)
 	} else if n > 0 {
-		l.o.Logger.Info("old versions of baselines given up", "versions", n)
+		l.o.Logger.Info("old baselines deleted", "versions", n)
 	}
 }

@@ -69,7 +69,8 @@ func expiredVersions(versions []string, named map[string]bool, now time.Time) (o
 	return out
 }
 
-// deleteOldVersions gives up old versions: a record without a value, which compaction follows.
+// deleteOldVersions deletes versions that nothing needs any more, by records without a value
+// that log compaction follows. It returns how many.
 func (l *Learner) deleteOldVersions(ctx context.Context, now time.Time) (int, error) {
 	versions, err := baselinestore.Versions(ctx, l.o.Kafka, l.o.Tenant)
 	if err != nil || len(versions) <= keepNewestVersions {

@@ -1,7 +1,3 @@
-// Package playbook says what a family of findings means to whoever is woken by one.
-//
-// It refuses to know of a finding: a card is the same for every agent, and what
-// happened stands in the finding.
 package playbook
 
 import (
@@ -11,9 +7,9 @@ import (
 	"flyball/schema"
 )
 
-// Entry of a family.
+// Entry is what a responder reads about a family of findings.
 type Entry struct {
-	Means   string   `json:"means"`
+	Means   string   `json:"means"` // what a finding of the family says
 	Benign  []string `json:"benign_causes"`
 	Check   []string `json:"check"`
 	Contain []string `json:"contain"`
@@ -26,7 +22,7 @@ const (
 	seeAll  = "flyball touched RUN: what it changed, the irreversible first"
 )
 
-var cards = map[string]Entry{
+var entries = map[string]Entry{
 	schema.FamilyLoop: {
 		Means: "The run makes the same call with the same answer again and again, at once or in a cycle of calls.",
 		Benign: []string{
@@ -222,11 +218,11 @@ var cards = map[string]Entry{
 		Close: "It closes when the run has made no call for its gap."},
 }
 
-// Find a family; ok is false for one without a card.
+// Find returns the entry of a family; false: the family has none.
 func Find(family string) (Entry, bool) {
-	c, ok := cards[family]
+	c, ok := entries[family]
 	return c, ok
 }
 
-// Families that have a card, in the order of their names.
-func Families() []string { return slices.Sorted(maps.Keys(cards)) }
+// Families are those that have an entry, sorted.
+func Families() []string { return slices.Sorted(maps.Keys(entries)) }

@@ -51,7 +51,7 @@ var actorSpecs = [numActorStatistics]actorSpec{
 
 func (s actorStatistic) String() string { return actorSpecs[s].name }
 
-// Add takes in a call of the actor after its run did.
+// Add scores a call of the actor, after its run did.
 func (a *ActorScore) Add(r *RunScore, s *feature.CallFeatures) {
 	a.now = a.recent.Add(s)
 	if r.model == nil {
@@ -92,7 +92,7 @@ func (a *ActorScore) addEvidence(r *RunScore, e float64) {
 	a.evidence = sum
 }
 
-// Reset forgets what led to an alarm: the next one rests on calls of its own.
+// Reset forgets the calls that led to an alarm, so that the next alarm rests on others.
 func (a *ActorScore) Reset() { *a = ActorScore{} }
 
 // Explain returns the statistic that made the score of the actor, as observed among its

@@ -7,7 +7,7 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// raiseTail takes in the tail of a statistic that is no CUSUM, of which the highest counts.
+// raiseTail raises a statistic that is no CUSUM to x, if x is its highest tail so far.
 func (r *RunScore) raiseTail(st statistic, x float64) {
 	most := &r.tails[st-numCusums]
 	*most = max(*most, x)

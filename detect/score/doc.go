@@ -1,8 +1,8 @@
-// Package score follows one run against a baseline: statistics of families that
-// can only grow within a run, each anchored to one scale, and the run's score,
-// their maximum.
+// Package score measures how far a run is from its baseline: statistics that only grow
+// within a run, each put on one common scale, the maximum per family of findings, and the
+// maximum of all families as the score of the run. ActorScore does the same across the
+// runs of an actor.
 //
-// It refuses to use anything but the run's own calls and a published baseline:
-// no clock, no other run. The same calls and the same baseline make the same
-// score, however often they are played again.
+// It uses the calls of the run and a published baseline alone, no clock and no other
+// state: the same calls and the same baseline give the same score.
 package score

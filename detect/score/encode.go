@@ -30,7 +30,7 @@ func (r *RunScore) Code(c *wire.Coder) {
 	c.Int(&r.startAt)
 	for i := range r.trials {
 		hits, calls := 0.0, float64(r.trials[i])
-		codeNumber(c, &hits) // nobody asks for them any more
+		codeNumber(c, &hits) // of an earlier release, not used
 		codeNumber(c, &calls)
 		r.trials[i] = uint32(calls)
 	}

@@ -21,8 +21,8 @@ const maxEvidenceCalls = 3
 // least gain that is worth remembering.
 const minGain = .5
 
-// NoteEvidence remembers where the call that was added last stands, if it raised a family's
-// score by much.
+// NoteEvidence remembers the call that was added last as evidence of the families whose
+// score it raised by at least minGain.
 func (r *RunScore) NoteEvidence(call schema.CallRef) {
 	if r.model == nil {
 		return

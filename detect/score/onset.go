@@ -51,7 +51,7 @@ func (r *RunScore) excursion(f Family) *cusum {
 	return earliest
 }
 
-// value of a statistic as it stands.
+// value of a statistic.
 func (r *RunScore) value(st statistic) float64 {
 	switch {
 	case st == statRareWrites:

@@ -56,7 +56,7 @@ type Reference struct {
 // Calls of the run so far.
 func (r *RunScore) Calls() uint64 { return r.feature.Calls() }
 
-// Add takes in the run's next call and returns what the call was. Without a
+// Add scores the run's next call and returns its features. Without a
 // model (nothing was learned yet) the call is remembered and nothing is scored.
 func (r *RunScore) Add(m *Model, who Reference, c *feature.Input, at int64, reversibility schema.Reversibility) feature.CallFeatures {
 	s := r.feature.Add(c)
@@ -130,7 +130,7 @@ func (r *RunScore) addFeatures(
 
 func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, irreversible uint64) {
 	w := min(k.w+step, maxScore)
-	if !(w > 0) { // no number says nothing
+	if !(w > 0) { // NaN adds nothing
 		k.w = 0
 		return
 	}

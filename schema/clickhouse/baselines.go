@@ -6,8 +6,9 @@ func baselinesColumns() []column[schema.BaselineRow] {
 	type row = schema.BaselineRow
 	return []column[row]{
 		word("tenant", func(r *row) string { return r.Tenant }),
-		str("name", func(r *row) string { return r.Agent }),                                    // an agent's
-		num("version", "UInt64", func(r *row) uint64 { return uint64(r.MadeAt) }).with(amount), // grows with each version: when it was made, Unix ns
+		str("name", func(r *row) string { return r.Agent }), // an agent's
+		num("version", "UInt64", func(r *row) uint64 { return uint64(r.MadeAt) }).with(amount),
+		// grows with each version: when it was made, Unix ns
 		enum("state", schema.BaselineStateWords, func(r *row) schema.BaselineState { return r.State }).with(""),
 		clockNs("made_at", func(r *row) int64 { return r.MadeAt }),
 		num("runs", "UInt64", func(r *row) uint64 { return r.Runs }).with(amount),

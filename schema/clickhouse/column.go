@@ -182,7 +182,8 @@ func str[T any](name string, get func(*T) string) column[T] {
 // word is a string of a vocabulary.
 func word[T any](name string, get func(*T) string) column[T] {
 	w := &words{}
-	return column[T]{name: name, typ: "LowCardinality(String)", wire: "LowCardinality(String)", codec: constant, data: w, put: func(v *T, row int) {
+	return column[T]{name: name, typ: "LowCardinality(String)", wire: "LowCardinality(String)", codec: constant, data: w, put: func(v *T,
+		row int) {
 		if s := get(v); s != "" {
 			w.put(row, s)
 		}

@@ -56,7 +56,8 @@ func TestClusterStatementMissesTheCluster(t *testing.T) {
 				t.Errorf("%s: %s", s.Name, st)
 			}
 		}
-		if !s.Replaces && (len(s.Statements) != 2 || !strings.Contains(s.Statements[0], "ENGINE = Replicated") || !strings.Contains(s.Statements[1], "Distributed(")) {
+		if !s.Replaces && (len(s.Statements) != 2 || !strings.Contains(s.Statements[0],
+			"ENGINE = Replicated") || !strings.Contains(s.Statements[1], "Distributed(")) {
 			t.Errorf("%s: %v", s.Name, s.Statements)
 		}
 	}

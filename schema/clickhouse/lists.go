@@ -30,15 +30,16 @@ func (t *text) putResource(row int, r *schema.Resource) {
 func resourceSources(name string) column[call] {
 	f := &fixed{size: 1}
 	a := &arrays{elems: []data{f}}
-	return column[call]{name: name, typ: "Array(" + enum8(schema.ProvenanceWords) + ")", wire: "Array(Int8)", codec: constant, data: a, put: func(c *call, row int) {
-		if len(c.Resources) == 0 {
-			return
-		}
-		a.open(row, len(c.Resources))
-		for i := range c.Resources {
-			f.buf = append(f.buf, byte(c.Resources[i].Source))
-		}
-	}}
+	return column[call]{name: name, typ: "Array(" + enum8(schema.ProvenanceWords) + ")", wire: "Array(Int8)", codec: constant, data: a,
+		put: func(c *call, row int) {
+			if len(c.Resources) == 0 {
+				return
+			}
+			a.open(row, len(c.Resources))
+			for i := range c.Resources {
+				f.buf = append(f.buf, byte(c.Resources[i].Source))
+			}
+		}}
 }
 
 func attrs(name string) column[call] {

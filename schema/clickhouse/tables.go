@@ -44,7 +44,8 @@ var (
 	// BaselinesTable has a row for each agent of a baseline version.
 	BaselinesTable = &Table[schema.BaselineRow]{name: "baselines_store", shard: "sipHash64(name)", columns: baselinesColumns}
 	// BaselineOrdersTable: the latest order of each agent and kind is the one that counts.
-	BaselineOrdersTable = &Table[schema.BaselineOrder]{name: "baseline_orders_store", shard: "sipHash64(agent)", columns: baselineOrdersColumns}
+	BaselineOrdersTable = &Table[schema.BaselineOrder]{name: "baseline_orders_store", shard: "sipHash64(agent)",
+		columns: baselineOrdersColumns}
 	// ProgressTable says how far the store has come with flyball.calls.
 	ProgressTable = &Table[Progress]{name: "progress", shard: "calls_partition", columns: progressColumns}
 )

@@ -33,6 +33,9 @@ type Consumer struct {
 	// Permanent reports errors of fetching that this consumer cannot go on after,
 	// beside those of IsPermanent; nil: none.
 	Permanent func(error) bool
+	// OnError is called with every error of fetching a topic, beside the counting and
+	// logging; nil: nothing is.
+	OnError func(topic string, err error)
 
 	mu      sync.Mutex
 	failure error // of the last poll; nil: it went well
@@ -109,6 +112,9 @@ func (c *Consumer) errors(fetches kgo.Fetches) error {
 			return
 		}
 		c.Config.Metrics.Error(c.Name, OpFetch, err)
+		if c.OnError != nil {
+			c.OnError(topic, err)
+		}
 		where := fmt.Sprintf("%s/%d", topic, part)
 		if topic == "" {
 			where = "its group"

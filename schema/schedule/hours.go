@@ -1,8 +1,7 @@
-// Package schedule says whether a moment lies within hours of the week that a person
-// wrote down, in the time zone that he named.
+// Package schedule says whether a time lies within configured hours of the week, in a named
+// time zone.
 //
-// It refuses to know what the hours are for, and to look at a clock: the moment is
-// the caller's, and every verdict of the detector takes it from a call.
+// It reads no clock: the caller gives the time, which the detector takes from a call.
 package schedule
 
 import (
@@ -12,7 +11,7 @@ import (
 	_ "time/tzdata" // time zones by name, whatever machine reads them
 )
 
-// Hours as they are written.
+// Hours are hours of the week as they are configured.
 type Hours struct {
 	Days     []string `yaml:"days,omitempty" json:"days,omitempty"` // mon … sun; empty is every day
 	From     string   `yaml:"from" json:"from"`                     // 07:00
@@ -20,7 +19,7 @@ type Hours struct {
 	Timezone string   `yaml:"timezone" json:"timezone"`
 }
 
-// Compiled hours were found right.
+// Compiled are valid hours.
 type Compiled struct {
 	days     int
 	from, to int // minutes
@@ -29,8 +28,8 @@ type Compiled struct {
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-// Compile reads hours that stand under a key. What is wrong with them goes to bad,
-// with key, value and rule; then the result means nothing.
+// Compile validates hours. Each error is reported to bad as a message that begins with key
+// and names the value and the rule; after one the result must not be used.
 func Compile(key string, h Hours, bad func(format string, args ...any)) *Compiled {
 	out := &Compiled{}
 	for i, d := range h.Days {
@@ -64,7 +63,7 @@ func Compile(key string, h Hours, bad func(format string, args ...any)) *Compile
 	return out
 }
 
-// Contains reports whether a moment (Unix ns) lies within the hours.
+// Contains reports whether a time (Unix ns) lies within the hours.
 func (h *Compiled) Contains(at int64) bool {
 	t := time.Unix(0, at).In(h.zone)
 	minute, today := t.Hour()*60+t.Minute(), int(t.Weekday())

@@ -49,7 +49,8 @@ func BindingOf(c *schema.Call) (TraceBinding, bool) {
 	if !c.AgentSpan && c.AgentTrust < schema.TrustInfrastructure {
 		return TraceBinding{}, false
 	}
-	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: c.RoutingKey, Credential: c.CredentialID, Rule: schema.RunTrace, Key: hex.EncodeToString(c.TraceID[:])}
+	id := schema.RunIdentity{Tenant: c.Tenant, RoutingActor: c.RoutingKey, Credential: c.CredentialID, Rule: schema.RunTrace,
+		Key: hex.EncodeToString(c.TraceID[:])}
 	if c.RunKey != "" {
 		id.Rule, id.Key = c.RunKeyRule(), c.RunKey
 	}

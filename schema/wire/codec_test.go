@@ -58,7 +58,8 @@ func randomCalls(seed uint64, n int) []schema.Call {
 		c := &calls[i]
 		c.Source = source
 		// What stitching adds is not carried.
-		c.RunID, c.RunRule, c.RunConfidence, c.Segment, c.CallsPart, c.CallsOffset, c.Late, c.Duplicate = schema.RunID{}, 0, 0, 0, 0, 0, false, false
+		c.RunID, c.RunRule, c.RunConfidence, c.Segment, c.CallsPart, c.CallsOffset, c.Late, c.Duplicate = schema.RunID{}, 0, 0, 0, 0, 0, false,
+			false
 	}
 	return calls
 }
@@ -122,7 +123,8 @@ func TestJournalAndMarksComeBack(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, j) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	m := Marks{Progress: []Progress{{Source: schema.Source{Topic: "t", Partition: 1}, EventTime: 5, CurrentAt: 7}}, Activate: []Activation{{"route", "v2"}}}
+	m := Marks{Progress: []Progress{{Source: schema.Source{Topic: "t", Partition: 1}, EventTime: 5, CurrentAt: 7}},
+		Activate: []Activation{{"route", "v2"}}}
 	gm, err := DecodeMarks(EncodeMarks(nil, &m))
 	if err != nil || !reflect.DeepEqual(gm, m) {
 		t.Fatalf("got %+v, %v", gm, err)
@@ -177,13 +179,18 @@ func typicalCalls(n int) []schema.Call {
 			Format: "envoy_json/1", ObserverKind: schema.ObserverGateway, Tenant: "default",
 			Start: 1795176000000000000 + int64(i)*1e6, KafkaTime: 1795176000000000000 + int64(i)*1e6, DurationNs: 38e6,
 			TSPrecision: schema.PrecisionMilli, TSBasis: schema.BasisStart, OpKind: schema.OpHTTP, Method: "GET", Host: "orders.internal",
-			Path: "/orders/" + id, Route: "/orders/{id}", RouteKey: "/orders/{}", RouteSource: schema.RouteHeuristic, API: "outbound|8080||orders", Operation: "GET /orders/{id}",
-			Status: 200, Outcome: schema.OutcomeOK, BytesIn: 120, BytesOut: 3000, ClientIP: netip.MustParseAddr("10.0.3.4"), UserAgent: "python-httpx/0.27.0", UAProduct: "python-httpx",
+			Path: "/orders/" + id, Route: "/orders/{id}", RouteKey: "/orders/{}", RouteSource: schema.RouteHeuristic, API: "outbound|8080||orders",
+			Operation: "GET /orders/{id}",
+			Status:    200, Outcome: schema.OutcomeOK, BytesIn: 120, BytesOut: 3000, ClientIP: netip.MustParseAddr("10.0.3.4"),
+			UserAgent: "python-httpx/0.27.0", UAProduct: "python-httpx",
 			TraceID: [16]byte{1, byte(i)}, SpanID: [8]byte{byte(i)}, RequestID: "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
-			AgentID: agent, AgentSource: "header", AgentTrust: schema.TrustAsserted, CallerKind: schema.CallerAgent, RunKey: "run-" + agent, RunKeySource: "x_agent_run_id",
-			RoutingKey: "s:" + agent + "|10.0.3.4", ArgsDigest: r.Uint64(), ArgsDigestBasis: schema.DigestURL, ResultDigest: r.Uint64(), ResultDigestBasis: schema.DigestOutcome,
-			Effect: schema.EffectRead, EffectSource: schema.ProvenanceMethod, Reversibility: schema.ReadOnly, ReversibilitySource: schema.ProvenanceMethod,
-			Resources: []schema.Resource{{Type: "order", ID: id, Source: schema.ProvenancePath}},
+			AgentID: agent, AgentSource: "header", AgentTrust: schema.TrustAsserted, CallerKind: schema.CallerAgent, RunKey: "run-" + agent,
+			RunKeySource: "x_agent_run_id",
+			RoutingKey:   "s:" + agent + "|10.0.3.4", ArgsDigest: r.Uint64(), ArgsDigestBasis: schema.DigestURL, ResultDigest: r.Uint64(),
+			ResultDigestBasis: schema.DigestOutcome,
+			Effect:            schema.EffectRead, EffectSource: schema.ProvenanceMethod, Reversibility: schema.ReadOnly,
+			ReversibilitySource: schema.ProvenanceMethod,
+			Resources:           []schema.Resource{{Type: "order", ID: id, Source: schema.ProvenancePath}},
 		}
 	}
 	return calls

@@ -49,14 +49,16 @@ type Spec struct {
 // Specs is every topic of Flyball's, in the order of creation.
 var Specs = []Spec{
 	{Name: CallsTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20, Doc: "blocks of calls and marks; partition = hash of the routing key"},
-	{Name: JournalTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20, Doc: "store-ready column blocks; partition i is the output of calls partition i"},
+	{Name: JournalTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20,
+		Doc: "store-ready column blocks; partition i is the output of calls partition i"},
 	{Name: EventsTopic, Retention: 7 * 24 * time.Hour, Doc: "findings and decisions"},
 	{Name: CommandsTopic, Partitions: 1, Retention: 7 * 24 * time.Hour, AppendTime: true, Doc: "breaker intents, one total order"},
 	{Name: BreakersTopic, Partitions: 1, Compact: true, Doc: "breaker snapshots with the command offset they include"},
 	{Name: PointsTopic, Partitions: 1, Compact: true, Doc: "heartbeats of enforcement points"},
 	{Name: BaselinesTopic, Partitions: 1, Compact: true, MaxMessage: 16 << 20, Doc: "versioned baselines"},
 	{Name: StateTopic, Compact: true, MaxMessage: 16 << 20, Doc: "checkpoints: one entry an actor, one record a partition"},
-	{Name: DeadLettersTopic, Partitions: 1, Retention: 14 * 24 * time.Hour, MaxMessage: 16 << 20, Doc: "the one bad item, with the reason in its headers"},
+	{Name: DeadLettersTopic, Partitions: 1, Retention: 14 * 24 * time.Hour, MaxMessage: 16 << 20,
+		Doc: "the one bad item, with the reason in its headers"},
 }
 
 // Configs are the topic settings that the spec asks for. With janitor set,

@@ -69,9 +69,10 @@ func brokerLogin(c config.Config) ([]kgo.Opt, error) {
 
 func brokerDir(c config.Config) string { return filepath.Join(c.Data, "broker") }
 
-// brokerOptions are those of the embedded broker.
+// brokerOptions are those of the embedded broker, its password included; it makes the password if there is none.
 func brokerOptions(c config.Config) (broker.Options, error) {
-	o := broker.Options{Listen: c.Kafka.Listen, Dir: brokerDir(c), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions, Readers: topicReaders(c)}
+	o := broker.Options{Listen: c.Kafka.Listen, Dir: brokerDir(c), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions,
+		Readers: topicReaders(c)}
 	var err error
 	if o.Password, err = makeBrokerPassword(c); err != nil {
 		return o, err
@@ -86,12 +87,13 @@ func brokerOptions(c config.Config) (broker.Options, error) {
 	return o, nil
 }
 
-// ExplainRefusal adds to an error of a broker's access rules what to do about it.
+// ExplainRefusal adds to a broker's authorization error what to do about it.
 func ExplainRefusal(err error) error {
 	for _, e := range []error{kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed} {
 		if errors.Is(err, e) {
-			return fmt.Errorf("%w; the broker of flyball up keeps Flyball's own topics for who can read the file %s in its data folder: run this as the same user with the same --data, "+
-				"or set kafka.sasl: mechanism PLAIN, user %s, and that file as password_file", err, BrokerPassword, broker.User)
+			return fmt.Errorf("%w; the broker of flyball up keeps Flyball's own topics for who can read the file %s in its data folder: "+
+				"run this as the same user with the same --data, or set kafka.sasl: mechanism PLAIN, user %s, and that file as "+
+				"password_file", err, BrokerPassword, broker.User)
 		}
 	}
 	return err

@@ -93,7 +93,8 @@ func TestPasswordOfTheBrokerIsShownToTheEmbeddedBrokerAlone(t *testing.T) {
 }
 
 func TestRefusalOfTheBrokerSaysWhatToDo(t *testing.T) {
-	if err := ExplainRefusal(errors.Join(errors.New("x"), kerr.TopicAuthorizationFailed)); !errors.Is(err, kerr.TopicAuthorizationFailed) || !strings.Contains(err.Error(), BrokerPassword) {
+	if err := ExplainRefusal(errors.Join(errors.New("x"), kerr.TopicAuthorizationFailed)); !errors.Is(err,
+		kerr.TopicAuthorizationFailed) || !strings.Contains(err.Error(), BrokerPassword) {
 		t.Error(err)
 	}
 	other := errors.New("x")

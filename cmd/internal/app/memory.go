@@ -49,22 +49,7 @@ func readMachineMemory(root fs.FS) machineMemory {
 	take(totalMemory(root), "/proc/meminfo")
 	groups, _ := fs.ReadFile(root, "proc/self/cgroup")
 	for _, line := range strings.Split(string(groups), "\n") {
-		// hierarchy:controllers:path; version 2 has hierarchy 0 and no controllers.
-		_, rest, _ := strings.Cut(line, ":")
-		controllers, group, ok := strings.Cut(rest, ":")
-		if !ok {
-			continue
-		}
-		var mounts []string
-		var file string
-		switch {
-		case controllers == "" && strings.HasPrefix(line, "0:"):
-			mounts, file = []string{"sys/fs/cgroup", "sys/fs/cgroup/unified"}, "memory.max"
-		case strings.Contains(","+controllers+",", ",memory,"):
-			mounts, file = []string{"sys/fs/cgroup/memory"}, "memory.limit_in_bytes"
-		default:
-			continue
-		}
+		mounts, group, file := memoryGroup(line)
 		for _, mount := range mounts {
 			// In a container the path may be the host's, and what is mounted is the group itself: the walk ends there.
 			for at := path.Clean("/" + group); ; at = path.Dir(at) {
@@ -77,6 +62,21 @@ func readMachineMemory(root fs.FS) machineMemory {
 		}
 	}
 	return least
+}
+
+// memoryGroup reads a line of /proc/self/cgroup: where the group may be mounted, its path there, and the file with its
+// limit. Without mounts the line says nothing about memory.
+func memoryGroup(line string) (mounts []string, group, file string) {
+	// hierarchy:controllers:path; version 2 has hierarchy 0 and no controllers.
+	_, rest, _ := strings.Cut(line, ":")
+	controllers, group, ok := strings.Cut(rest, ":")
+	switch {
+	case ok && controllers == "" && strings.HasPrefix(line, "0:"):
+		return []string{"sys/fs/cgroup", "sys/fs/cgroup/unified"}, group, "memory.max"
+	case ok && strings.Contains(","+controllers+",", ",memory,"):
+		return []string{"sys/fs/cgroup/memory"}, group, "memory.limit_in_bytes"
+	}
+	return nil, "", ""
 }
 
 // groupLimit is 0 for no limit ("max", or a number that no machine has).
@@ -139,7 +139,8 @@ func limitMemory(embeddedEngine bool, log *slog.Logger, reg prometheus.Registere
 	inForce := debug.SetMemoryLimit(-1)
 	g := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "flyball_memory_limit_bytes",
-		Help: "Soft memory limit of the Go collector: a share of the control group's limit or of total memory, or GOMEMLIMIT. 9.2e18 is no limit.",
+		Help: "Soft memory limit of the Go collector: a share of the control group's limit or of total memory, or GOMEMLIMIT. " +
+			"9.2e18 is no limit.",
 	})
 	g.Set(float64(inForce))
 	reg.MustRegister(g)

@@ -42,19 +42,23 @@ func TestLimitOfTheCollectorIsFarBelowTheMachine(t *testing.T) {
 		}, false, "", 2 * gib * 70 / 100, "/sys/fs/cgroup/memory.max"},
 		"version 1": {fstest.MapFS{
 			"proc/meminfo": meminfo, "proc/self/cgroup": file("12:cpu,cpuacct:/a\n4:memory:/docker/77\n0::/\n"),
-			"sys/fs/cgroup/memory/docker/77/memory.limit_in_bytes": file("3221225472\n"), "sys/fs/cgroup/memory/memory.limit_in_bytes": file("9223372036854771712\n"),
+			"sys/fs/cgroup/memory/docker/77/memory.limit_in_bytes": file("3221225472\n"),
+			"sys/fs/cgroup/memory/memory.limit_in_bytes":           file("9223372036854771712\n"),
 		}, false, "", 3 * gib * 70 / 100, "/sys/fs/cgroup/memory/docker/77/memory.limit_in_bytes"},
 		"version 1 without a limit": {fstest.MapFS{
-			"proc/meminfo": meminfo, "proc/self/cgroup": file("4:memory:/\n"), "sys/fs/cgroup/memory/memory.limit_in_bytes": file("9223372036854771712\n"),
+			"proc/meminfo": meminfo, "proc/self/cgroup": file("4:memory:/\n"),
+			"sys/fs/cgroup/memory/memory.limit_in_bytes": file("9223372036854771712\n"),
 		}, false, "", 24 * gib * 70 / 100, "/proc/meminfo"},
 		"a group wider than the machine": {fstest.MapFS{
 			"proc/meminfo": meminfo, "proc/self/cgroup": file("0::/a\n"), "sys/fs/cgroup/a/memory.max": file("109951162777600\n"),
 		}, false, "", 24 * gib * 70 / 100, "/proc/meminfo"},
 		"the least on a small machine": {fstest.MapFS{"proc/meminfo": file("MemTotal: 1048576 kB\n")}, true, "", 512 << 20, "/proc/meminfo"},
-		"a machine below the least":    {fstest.MapFS{"proc/meminfo": file("MemTotal: 262144 kB\n")}, true, "", (256 << 20) * 9 / 10, "/proc/meminfo"},
-		"GOMEMLIMIT above all":         {fstest.MapFS{"proc/meminfo": meminfo}, true, "1GiB", 0, "/proc/meminfo"},
-		"nothing is known":             {fstest.MapFS{"proc/self/cgroup": file("garbage\n0::\n:::")}, true, "", 0, ""},
-		"numbers that are none":        {fstest.MapFS{"proc/meminfo": file("MemTotal: 99999999999999999999 kB\n"), "proc/self/cgroup": file("0::/\n"), "sys/fs/cgroup/memory.max": file("-1\n")}, true, "", 0, ""},
+		"a machine below the least": {fstest.MapFS{"proc/meminfo": file("MemTotal: 262144 kB\n")}, true, "", (256 << 20) * 9 / 10,
+			"/proc/meminfo"},
+		"GOMEMLIMIT above all": {fstest.MapFS{"proc/meminfo": meminfo}, true, "1GiB", 0, "/proc/meminfo"},
+		"nothing is known":     {fstest.MapFS{"proc/self/cgroup": file("garbage\n0::\n:::")}, true, "", 0, ""},
+		"numbers that are none": {fstest.MapFS{"proc/meminfo": file("MemTotal: 99999999999999999999 kB\n"),
+			"proc/self/cgroup": file("0::/\n"), "sys/fs/cgroup/memory.max": file("-1\n")}, true, "", 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := readMachineMemory(c.files)

@@ -15,17 +15,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"flyball/detect/enforce/api"
+	"flyball/detect/enforce/check"
+	"flyball/detect/enforce/point"
 	"flyball/detect/stitch"
 	"flyball/ingest/decode"
 	"flyball/schema"
 	"flyball/schema/identity"
+	"flyball/schema/kafka"
 	"flyball/schema/route"
 	"flyball/schema/wire"
 )
 
 // bothSides is one enforcement point, and the way of its gateway's log to the runs.
 type bothSides struct {
-	point    *api.Control
+	point    *enforcement
 	resolver *identity.Resolver
 	table    *route.Table
 	pipeline *decode.Pipeline
@@ -34,7 +37,8 @@ type bothSides struct {
 
 func sides(t *testing.T) *bothSides {
 	t.Helper()
-	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.CommandsTopic, wire.BreakersTopic, wire.PointsTopic, wire.CallsTopic, wire.EventsTopic))
+	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.CommandsTopic, wire.BreakersTopic, wire.PointsTopic,
+		wire.CallsTopic, wire.EventsTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,26 +59,29 @@ func sides(t *testing.T) *bothSides {
 	if b.pipeline, err = decode.New(decode.Options{Tenant: "t", Default: decode.Input{Format: "auto"}}, elsewhere, b.table); err != nil {
 		t.Fatal(err)
 	}
-	b.point, err = api.New(api.Options{Kafka: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}, Name: "p", Tenant: "t", Partitions: 1, Resolver: b.resolver, Routes: b.table,
-		Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	b.point, err = newEnforcement(
+		point.Options{Kafka: kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}}, Name: "p", Tenant: "t", Partitions: 1,
+			Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+		check.Options{Resolver: b.resolver, Routes: b.table}, api.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- b.point.Run(ctx) }()
+	go func() { done <- b.point.run(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	for end := time.Now().Add(20 * time.Second); b.point.Ready() != nil; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); b.point.point.Ready() != nil; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the point is not ready")
 		}
 	}
-	if b.calls, err = kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(wire.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())); err != nil {
+	if b.calls, err = kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(wire.CallsTopic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.calls.Close)
@@ -100,7 +107,7 @@ func (b *bothSides) ask(t *testing.T, gateway, method, path, peer string, header
 		r.Header.Set(k, v)
 	}
 	w := httptest.NewRecorder()
-	b.point.CheckHandler().ServeHTTP(w, r)
+	b.point.checker.Handler().ServeHTTP(w, r)
 	out := map[string]string{}
 	for k := range w.Header() {
 		out[k] = w.Header().Get(k)
@@ -117,17 +124,22 @@ func logged(gateway, method, path, peer string, headers, answer map[string]strin
 	switch gateway {
 	case "caddy":
 		row = map[string]any{"logger": "http.log.access.log0", "ts": float64(at.UnixNano()) / 1e9, "duration": 0.001, "status": 200, "size": 10,
-			"request":         map[string]any{"remote_ip": peer, "client_ip": peer, "method": method, "host": "shop", "uri": path, "headers": map[string][]string{"User-Agent": {headers["User-Agent"]}}},
+			"request": map[string]any{"remote_ip": peer, "client_ip": peer, "method": method, "host": "shop", "uri": path,
+				"headers": map[string][]string{"User-Agent": {headers["User-Agent"]}}},
 			"flyball_receipt": answer["X-Flyball-Receipt"], "flyball_decision": answer["X-Flyball-Decision"]}
 	case "traefik":
-		row = map[string]any{"StartUTC": at.UTC().Format(time.RFC3339Nano), "RequestMethod": method, "RequestPath": path, "RequestHost": "shop", "DownstreamStatus": 200, "Duration": 1000000, "ClientAddr": peer + ":4711",
+		row = map[string]any{"StartUTC": at.UTC().Format(time.RFC3339Nano), "RequestMethod": method, "RequestPath": path,
+			"RequestHost": "shop", "DownstreamStatus": 200, "Duration": 1000000, "ClientAddr": peer + ":4711",
 			"request_User-Agent": headers["User-Agent"], "request_X-Flyball-Receipt": answer["X-Flyball-Receipt"]}
 	case "envoy":
-		row = map[string]any{"start_time": at.UTC().Format("2006-01-02T15:04:05.000Z"), "method": method, "path": path, "authority": "shop", "response_code": 200, "duration": 3, "response_flags": "-",
-			"x_forwarded_for": peer, "downstream_remote_address": peer + ":4711", "user_agent": headers["User-Agent"], "x_agent_id": headers["X-Agent-Id"], "x_agent_run_id": headers["X-Agent-Run-Id"],
+		row = map[string]any{"start_time": at.UTC().Format("2006-01-02T15:04:05.000Z"), "method": method, "path": path, "authority": "shop",
+			"response_code": 200, "duration": 3, "response_flags": "-",
+			"x_forwarded_for": peer, "downstream_remote_address": peer + ":4711", "user_agent": headers["User-Agent"],
+			"x_agent_id": headers["X-Agent-Id"], "x_agent_run_id": headers["X-Agent-Run-Id"],
 			"flyball_receipt": answer["X-Flyball-Receipt"], "flyball_decision": answer["X-Flyball-Decision"]}
 	default:
-		row = map[string]any{"msec": fmt.Sprintf("%.3f", float64(at.UnixNano())/1e9), "request_method": method, "request_uri": path, "status": "200", "host": "shop", "remote_addr": peer, "http_user_agent": headers["User-Agent"],
+		row = map[string]any{"msec": fmt.Sprintf("%.3f", float64(at.UnixNano())/1e9), "request_method": method, "request_uri": path,
+			"status": "200", "host": "shop", "remote_addr": peer, "http_user_agent": headers["User-Agent"],
 			"http_x_agent_id": headers["X-Agent-Id"], "http_x_agent_run_id": headers["X-Agent-Run-Id"], "request_time": "0.003",
 			"flyball_run": answer["X-Flyball-Run"], "flyball_receipt": answer["X-Flyball-Receipt"], "flyball_decision": answer["X-Flyball-Decision"]}
 	}
@@ -165,18 +177,21 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 	b := sides(t)
 	jwt := "eyJhbGciOiJub25lIn0.eyJpc3MiOiJpIiwic3ViIjoidXNlci05IiwiYXpwIjoiYXBwLTkifQ.c2ln"
 	callers := map[string]map[string]string{
-		"bearer":                 {"Authorization": "Bearer secret-of-a-bearer"},
-		"API key":                {"X-Api-Key": "secret-of-a-key"},
-		"both":                   {"Authorization": "Bearer secret-of-both", "X-Api-Key": "secret-of-both-too"},
-		"consumer":               {"X-Consumer": "billing"},
-		"neither":                {},
-		"token":                  {"Authorization": "Bearer " + jwt},
-		"named, bearer":          {"X-Agent-Id": "bot", "Authorization": "Bearer secret-of-bot"},
-		"named run, bearer":      {"X-Agent-Id": "bot2", "X-Agent-Run-Id": "run-7", "Authorization": "Bearer secret-of-bot2"},
-		"named run alone":        {"X-Agent-Id": "bot3", "X-Agent-Run-Id": "run-8"},
-		"a very long run":        {"X-Agent-Id": strings.Repeat("b", 250), "X-Agent-Run-Id": strings.Repeat("r", 250), "Authorization": "Bearer secret-of-long"},
-		"sub-agent":              {"X-Agent-Id": "child", "X-Parent-Agent-Id": "parent", "X-Agent-Run-Id": "run-9", "Authorization": "Bearer secret-of-child"},
-		"traced":                 {"Traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "Authorization": "Bearer secret-of-traced"},
+		"bearer":            {"Authorization": "Bearer secret-of-a-bearer"},
+		"API key":           {"X-Api-Key": "secret-of-a-key"},
+		"both":              {"Authorization": "Bearer secret-of-both", "X-Api-Key": "secret-of-both-too"},
+		"consumer":          {"X-Consumer": "billing"},
+		"neither":           {},
+		"token":             {"Authorization": "Bearer " + jwt},
+		"named, bearer":     {"X-Agent-Id": "bot", "Authorization": "Bearer secret-of-bot"},
+		"named run, bearer": {"X-Agent-Id": "bot2", "X-Agent-Run-Id": "run-7", "Authorization": "Bearer secret-of-bot2"},
+		"named run alone":   {"X-Agent-Id": "bot3", "X-Agent-Run-Id": "run-8"},
+		"a very long run": {"X-Agent-Id": strings.Repeat("b", 250), "X-Agent-Run-Id": strings.Repeat("r", 250),
+			"Authorization": "Bearer secret-of-long"},
+		"sub-agent": {"X-Agent-Id": "child", "X-Parent-Agent-Id": "parent", "X-Agent-Run-Id": "run-9",
+			"Authorization": "Bearer secret-of-child"},
+		"traced": {"Traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+			"Authorization": "Bearer secret-of-traced"},
 		"in a conversation":      {"Mcp-Session-Id": "conversation-1", "Authorization": "Bearer secret-of-talk"},
 		"basic":                  {"Authorization": "Basic dXNlcjpwYXNz"},
 		"a tab before the token": {"Authorization": "bearer\tsecret-of-a-tab"},
@@ -200,7 +215,8 @@ func TestCallerIsInOneRunWhateverItsGatewayLogs(t *testing.T) {
 				path := fmt.Sprintf("/v1/orders/%d%%20x?page=%d", i, i)
 				with["X-Request-Id"] = fmt.Sprint(len(rows))
 				answer := b.ask(t, gateway, "DELETE", path, peer, with)
-				rows = append(rows, row{gateway + ", " + caller, answer["X-Flyball-Run"], logged(gateway, "DELETE", path, peer, with, answer, time.Now())})
+				rows = append(rows, row{gateway + ", " + caller, answer["X-Flyball-Run"], logged(gateway, "DELETE", path, peer, with, answer,
+					time.Now())})
 			}
 		}
 	}

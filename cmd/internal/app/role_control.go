@@ -14,6 +14,8 @@ import (
 	"flyball/cmd/internal/config"
 	"flyball/detect/enforce/api"
 	"flyball/detect/enforce/breaker"
+	"flyball/detect/enforce/check"
+	"flyball/detect/enforce/point"
 	"flyball/ingest/redact"
 	"flyball/schema"
 	"flyball/schema/clickhouse"
@@ -23,11 +25,7 @@ import (
 // startControl starts the enforcement point with its three listeners: gateways over HTTP and gRPC, and operators.
 func (p *process) startControl() error {
 	c := p.config
-	o, err := p.pointOptions()
-	if err != nil {
-		return err
-	}
-	ctl, err := api.New(o)
+	ctl, err := p.enforcement()
 	if err != nil {
 		return err
 	}
@@ -54,19 +52,19 @@ func (p *process) startControl() error {
 	// Workers that stay spare every call a new stack, which costs more than the answer.
 	options := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(2 * runtime.GOMAXPROCS(0)))}
 	if gatewayTLS != nil {
-		gateways = tls.NewListener(gateways, gatewayTLS) // not ctl.Listener: TLS itself demands the client's certificate
+		gateways = tls.NewListener(gateways, gatewayTLS) // not checker.Listener: TLS itself demands the client's certificate
 		options = append(options, grpc.Creds(credentials.NewTLS(gatewayTLS)))
 	} else {
-		gateways = ctl.Listener(gateways)
+		gateways = ctl.checker.Listener(gateways)
 	}
 	if apiTLS != nil {
 		operators = tls.NewListener(operators, apiTLS)
 	}
 	grpcServer := grpc.NewServer(options...)
-	ctl.Register(grpcServer)
-	p.parts.start(part{name: "control", run: ctl.Run, ready: ctl.Ready})
-	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.APIHandler()))})
-	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.CheckHandler())})
+	ctl.checker.Register(grpcServer)
+	p.parts.start(part{name: "control", run: ctl.run, ready: ctl.point.Ready})
+	p.parts.start(part{name: "control.listen", run: serve(operators, p.operatorsHandler(ctl.api))})
+	p.parts.start(part{name: "check.listen", run: serve(gateways, ctl.checker.Handler())})
 	p.parts.start(part{name: "check.grpc", run: serveGRPC(gatewaysGRPC, grpcServer)})
 	return nil
 }
@@ -80,35 +78,35 @@ func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 	return mux
 }
 
-// pointOptions are the options of the enforcement point.
-func (p *process) pointOptions() (api.Options, error) {
+// enforcement makes the enforcement point by the configuration.
+func (p *process) enforcement() (*enforcement, error) {
 	c := p.config
 	resolver, err := newResolver(c, p.key)
 	if err != nil {
-		return api.Options{}, err
+		return nil, err
 	}
 	p.registry.resolvers = append(p.registry.resolvers, resolver)
-	o := api.Options{
-		Kafka: p.kafka.Options, Now: time.Now, Stage: p.stage, Logger: p.log.With("component", "control"), Registerer: p.metrics,
-		Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions), TrustedHops: c.Check.TrustedHops,
-		Resolver: resolver, Routes: p.learned.routes, Scopes: p.learned.scopes.Load,
-		Armed: p.registry.armed, Tags: p.registry.tags, Registered: p.registry.registered,
-		Mode: c.Detect.Mode, ArmedBy: c.Detect.Armed, ThrottleTo: c.Control.ThrottlePerSecond,
-		Budget:     breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
-		AskWithout: c.Control.WithoutManifest == config.WithoutManifestAsk, KeptPath: RedactPath, LinkKey: schema.Secret(p.key),
-		Findings: listFindings(p.database),
+	po := point.Options{Kafka: p.kafka, Name: c.Control.Point, Tenant: c.Tenant, Partitions: int32(c.Kafka.Partitions),
+		Budget: breaker.Budget{PerHour: c.Control.TripBudget.PerHour, Percent: c.Control.TripBudget.AgentsPercent},
+		Mode:   c.Detect.Mode, ArmedPatterns: c.Detect.Armed,
+		Now: time.Now, Stage: p.stage, Logger: p.log.With("component", "control"), Registerer: p.metrics}
+	co := check.Options{Resolver: resolver, Routes: p.learned.routes, Scopes: p.learned.scopes.Load, TrustedHops: c.Check.TrustedHops,
+		Armed: p.registry.armed, Tags: p.registry.tags, KeptPath: RedactPath, ThrottlePerSecond: c.Control.ThrottlePerSecond,
+		ApprovalWithoutManifest: c.Control.WithoutManifest == config.WithoutManifestAsk}
+	if c.Control.WithoutManifest == config.WithoutManifestAskWhileLearning {
+		co.Learning = p.learned.isLearning
+	}
+	ao := api.Options{Registered: p.registry.registered, LinkKey: schema.Secret(p.key), Findings: listFindings(p.database),
 		HasFinding: func(ctx context.Context, tenant, id string) (bool, error) {
 			return query.HasFinding(ctx, p.database, tenant, id)
-		},
+		}}
+	if co.Token, err = checkToken(c); err != nil {
+		return nil, err
 	}
-	if c.Control.WithoutManifest == config.WithoutManifestAskWhileLearning {
-		o.Learning = p.learned.isLearning
+	if ao.Tokens, err = operatorTokens(c); err != nil {
+		return nil, err
 	}
-	if o.CheckToken, err = checkToken(c); err != nil {
-		return o, err
-	}
-	o.Tokens, err = operatorTokens(c)
-	return o, err
+	return newEnforcement(po, co, ao)
 }
 
 func operatorTokens(c config.Config) ([]api.Token, error) {

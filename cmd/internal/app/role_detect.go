@@ -2,11 +2,13 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"time"
 
 	"flyball/cmd/internal/config"
+	"flyball/detect/enforce/point"
 	"flyball/detect/engine"
 	"flyball/detect/policy"
 	"flyball/detect/stitch"
@@ -19,8 +21,8 @@ func (p *process) startDetect() error {
 	for _, w := range c.Warnings(time.Now()) {
 		log.Warn(w)
 	}
-	beats := newHeartbeats(p.kafka, log)
-	p.parts.start(part{name: "heartbeats of points", run: beats.run})
+	beats := point.NewHeartbeats()
+	p.parts.start(part{name: "heartbeats of points", run: func(ctx context.Context) error { return beats.Run(ctx, p.kafka) }})
 
 	o := engine.DefaultConfig()
 	o.Kafka, o.Now, o.Stage = p.kafka, time.Now, p.stage
@@ -30,7 +32,7 @@ func (p *process) startDetect() error {
 	o.FalseTrips, o.FalseSuspicions = c.Detect.FalseTripsPer1000/1000, c.Detect.FalseSuspicionsPer1000/1000
 	o.Unscoped = c.Detect.LearnedScope == config.LearnedScopeOff
 	o.About = p.registry.about
-	o.ProvenCommands = func() bool { return beats.allRead(schema.CommandProven) }
+	o.ProvenCommands = func() bool { return beats.AllRead(schema.CommandProven, time.Now()) }
 	host, _ := os.Hostname()
 	e, err := engine.New(o, fmt.Sprintf("%s/%d", host, os.Getpid()))
 	if err != nil {

@@ -191,7 +191,8 @@ func TestSecretsAreReadFromFilesThatHoldOne(t *testing.T) {
 		}
 	}
 	c := config.Default()
-	for text, fine := range map[string]bool{strings.Repeat("5a", 16) + "\n": true, strings.Repeat("5a", 15): false, "not hexadecimal": false, "": false} {
+	for text, fine := range map[string]bool{strings.Repeat("5a", 16) + "\n": true,
+		strings.Repeat("5a", 15): false, "not hexadecimal": false, "": false} {
 		c.SecretKeyFile = write("key", text)
 		if _, err := ReadSecretKey(c, true); fine != (err == nil) || err != nil && !strings.Contains(err.Error(), "secret_key_file") {
 			t.Errorf("key %q: %v", text, err)

@@ -97,7 +97,8 @@ func checkToken(c config.Config) (schema.Secret, error) {
 	}
 	token, err := secretFile("check.token_file", c.Check.TokenFile)
 	if err == nil && len(token) < minCheckToken {
-		err = fmt.Errorf("check.token_file: %s holds %d characters; a token must have at least %d (flyball token makes one)", c.Check.TokenFile, len(token), minCheckToken)
+		err = fmt.Errorf("check.token_file: %s holds %d characters; a token must have at least %d (flyball token makes one)",
+			c.Check.TokenFile, len(token), minCheckToken)
 	}
 	return schema.Secret(token), err
 }

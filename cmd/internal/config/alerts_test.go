@@ -38,7 +38,8 @@ func TestReceiversAreRefusedWithKeyValueAndRule(t *testing.T) {
 }
 
 func TestRoutesChooseWhoIsTold(t *testing.T) {
-	a := Alerts{Receivers: []Receiver{{Name: "soc"}, {Name: "billing"}}, Routes: []AlertRoute{{Receivers: []string{"soc"}}, {MinLevel: Parse[schema.Level]("trip"), Agents: []string{"billing/*"}, Receivers: []string{"billing"}}}}
+	a := Alerts{Receivers: []Receiver{{Name: "soc"}, {Name: "billing"}}, Routes: []AlertRoute{{Receivers: []string{"soc"}},
+		{MinLevel: Parse[schema.Level]("trip"), Agents: []string{"billing/*"}, Receivers: []string{"billing"}}}}
 	for _, tc := range []struct {
 		receiver, agent string
 		level           schema.Level

@@ -33,11 +33,13 @@ func TestUnknownKeyNamesTheNearest(t *testing.T) {
 }
 
 func TestEnvironmentWinsOverTheFile(t *testing.T) {
-	c, err := load(t, "kafka: {listen: '127.0.0.1:1', brokers: ['file:1']}", "FLYBALL_KAFKA_BROKERS=a:1, b:2", "FLYBALL_DETECT_SESSION_GAP=3m", "FLYBALL_KAFKA_SYNC=true", "FLYBALL_TEST_ANYTHING=1", "PATH=/bin")
+	c, err := load(t, "kafka: {listen: '127.0.0.1:1', brokers: ['file:1']}", "FLYBALL_KAFKA_BROKERS=a:1, b:2",
+		"FLYBALL_DETECT_SESSION_GAP=3m", "FLYBALL_KAFKA_SYNC=true", "FLYBALL_TEST_ANYTHING=1", "PATH=/bin")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Kafka.Brokers) != 2 || c.Kafka.Brokers[1] != "b:2" || c.Detect.SessionGap.String() != "3m0s" || !c.Kafka.Sync || c.Kafka.Listen != "127.0.0.1:1" {
+	if len(c.Kafka.Brokers) != 2 || c.Kafka.Brokers[1] != "b:2" || c.Detect.SessionGap.String() != "3m0s" ||
+		!c.Kafka.Sync || c.Kafka.Listen != "127.0.0.1:1" {
 		t.Fatalf("%+v", c)
 	}
 	if c.ClickHouse.Database != "flyball" {

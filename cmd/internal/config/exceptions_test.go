@@ -61,7 +61,9 @@ func TestExceptionThatNobodyAnswersForIsRefused(t *testing.T) {
 }
 
 func TestExpiredExceptionIsAWarningAndNoError(t *testing.T) {
-	c, err := load(t, excepted(purge+", routes: ['DELETE /v1/orders/{id}', 'tool:purge'], hours: {days: [sat, sun], from: '22:00', to: '06:00', timezone: Europe/Berlin}"))
+	c, err := load(t,
+		excepted(purge+", routes: ['DELETE /v1/orders/{id}', 'tool:purge'], "+
+			"hours: {days: [sat, sun], from: '22:00', to: '06:00', timezone: Europe/Berlin}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +74,8 @@ func TestExpiredExceptionIsAWarningAndNoError(t *testing.T) {
 	if got := c.Warnings(ends.Add(-time.Second)); len(got) != 0 {
 		t.Errorf("before its end: %q", got)
 	}
-	if got := c.Warnings(ends); len(got) != 1 || !strings.Contains(got[0], "detect.exceptions[0].expires") || !strings.Contains(got[0], "nightly purge") || !strings.Contains(got[0], "2027-01-31T00:00:00Z") {
+	if got := c.Warnings(ends); len(got) != 1 || !strings.Contains(got[0], "detect.exceptions[0].expires") || !strings.Contains(got[0],
+		"nightly purge") || !strings.Contains(got[0], "2027-01-31T00:00:00Z") {
 		t.Errorf("after its end: %q", got)
 	}
 	b, err := Dump(c)
@@ -80,7 +83,8 @@ func TestExpiredExceptionIsAWarningAndNoError(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := load(t, string(b))
-	if err != nil || len(again.Detect.Exceptions) != 1 || again.Detect.Exceptions[0].Hours == nil || again.Detect.Exceptions[0].Hours.From != "22:00" {
+	if err != nil || len(again.Detect.Exceptions) != 1 || again.Detect.Exceptions[0].Hours == nil ||
+		again.Detect.Exceptions[0].Hours.From != "22:00" {
 		t.Fatalf("a dump does not read back: %v\n%s", err, b)
 	}
 }

@@ -117,12 +117,12 @@ func isText(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// NotConfig are environment variables that begin like configuration and are none: they say where tools and tests find
+// notConfig are environment variables that begin like configuration and are none: they say where tools and tests find
 // things. So do FLYBALL_TEST_… and FLYBALL_ENGINE….
-var NotConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_TIERS_FILE", "FLYBALL_MEASURE", "FLYBALL_TOKEN"}
+var notConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_TIERS_FILE", "FLYBALL_MEASURE", "FLYBALL_TOKEN"}
 
 func isConfigVariable(name string) bool {
-	return strings.HasPrefix(name, "FLYBALL_") && !slices.Contains(NotConfig, name) &&
+	return strings.HasPrefix(name, "FLYBALL_") && !slices.Contains(notConfig, name) &&
 		!strings.HasPrefix(name, "FLYBALL_TEST_") && !strings.HasPrefix(name, "FLYBALL_ENGINE")
 }
 

@@ -51,7 +51,8 @@ func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = c.Validate()
-	for _, key := range []string{"detect.mode", "detect.policy[0].action", "detect.policy[0].level", "learn.every", "routes[0].effect", "routes[0].template"} {
+	for _, key := range []string{"detect.mode", "detect.policy[0].action", "detect.policy[0].level", "learn.every", "routes[0].effect",
+		"routes[0].template"} {
 		if err == nil || !strings.Contains(err.Error(), key+":") {
 			t.Errorf("%v does not name %s", err, key)
 		}
@@ -85,7 +86,8 @@ func TestEveryValueHasItsVariable(t *testing.T) {
 	variables("FLYBALL", reflect.ValueOf(&c).Elem(), settings)
 	var environ []string
 	for name, v := range settings {
-		value := map[reflect.Kind]string{reflect.Bool: "true", reflect.Int: "7", reflect.Float64: "7.5", reflect.Slice: "a,b", reflect.Int64: "7s"}[v.Kind()]
+		value := map[reflect.Kind]string{reflect.Bool: "true", reflect.Int: "7", reflect.Float64: "7.5", reflect.Slice: "a,b",
+			reflect.Int64: "7s"}[v.Kind()]
 		if value == "" {
 			value = "seven"
 		}

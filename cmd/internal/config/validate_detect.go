@@ -82,7 +82,8 @@ func (c Control) validate(p *problems) {
 		p.add("control.point: empty; name this enforcement point")
 	}
 	if b := c.TripBudget; b.PerHour < 0 || b.AgentsPercent < 0 || b.AgentsPercent > 100 {
-		p.add("control.trip_budget: per_hour %d and agents_percent %d must not be negative, and a percentage is at most 100", b.PerHour, b.AgentsPercent)
+		p.add("control.trip_budget: per_hour %d and agents_percent %d must not be negative, and a percentage is at most 100",
+			b.PerHour, b.AgentsPercent)
 	}
 	p.oneOf("control.without_manifest", c.WithoutManifest, withoutManifests...)
 	if c.ThrottlePerSecond <= 0 || c.ThrottlePerSecond > maxThrottle {

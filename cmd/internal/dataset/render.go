@@ -59,11 +59,13 @@ func (c *Record) Envoy() map[string]any {
 	id := c.requestID()
 	return map[string]any{
 		"start_time": c.at().Format("2006-01-02T15:04:05.000Z"), "method": c.Method, "path": EscapedPath(c.Path), "protocol": "HTTP/1.1",
-		"response_code": c.Status, "response_flags": "-", "response_code_details": "via_upstream", "bytes_received": c.Request, "bytes_sent": c.Response,
-		"duration": c.latency(), "x_forwarded_for": c.address(), "user_agent": "python-httpx/0.27.0",
+		"response_code": c.Status, "response_flags": "-", "response_code_details": "via_upstream", "bytes_received": c.Request,
+		"bytes_sent": c.Response,
+		"duration":   c.latency(), "x_forwarded_for": c.address(), "user_agent": "python-httpx/0.27.0",
 		"request_id": id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:], "authority": "api.internal",
 		"upstream_cluster": upstream(c.Path), "route_name": "default",
-		"x_agent_id": c.AgentID, "x_agent_run_id": c.RunID, "x_task_id": null(c.TaskID), "x_consumer": c.Owner, "x_principal": null(c.User), "x_args_digest": null(c.Digest),
+		"x_agent_id": c.AgentID, "x_agent_run_id": c.RunID, "x_task_id": null(c.TaskID), "x_consumer": c.Owner, "x_principal": null(c.User),
+		"x_args_digest": null(c.Digest),
 	}
 }
 
@@ -79,7 +81,8 @@ func (c *Record) nginx() map[string]any {
 			c.Path,
 		), "status": fmt.Sprint(c.Status), "request_length": fmt.Sprint(c.Request), "body_bytes_sent": fmt.Sprint(c.Response),
 		"request_time": fmt.Sprintf("%.3f", float64(c.latency())/1e3), "http_user_agent": "python-httpx/0.27.0", "host": "api.internal",
-		"http_x_agent_id": c.AgentID, "http_x_agent_run_id": c.RunID, "http_x_task_id": c.TaskID, "x_consumer": c.Owner, "x_principal": c.User, "x_args_digest": c.Digest,
+		"http_x_agent_id": c.AgentID, "http_x_agent_run_id": c.RunID, "http_x_task_id": c.TaskID, "x_consumer": c.Owner, "x_principal": c.User,
+		"x_args_digest": c.Digest,
 	}
 }
 

@@ -1,10 +1,8 @@
-// Package demo is the first minute: everything in one process, real agent
-// traffic through a real proxy, an agent that runs away, the trip, the page, and
-// the answer to "what did it touch?".
+// Package demo is `flyball demo`: everything in one process, recorded agent traffic through a real proxy, an agent that
+// runs away, the trip, the page, and the answer to "what did it touch?".
 //
-// It refuses to flatter: it succeeds only if the runaway was denied, nobody else
-// was, and every call that was sent is stored exactly once, in the run it
-// belongs to.
+// It succeeds only if the runaway was denied, nobody else was, and every call that was sent is stored exactly once, in
+// the run it belongs to. It makes no traffic of its own but the runaway's calls.
 package demo
 
 import (
@@ -35,20 +33,20 @@ type Options struct {
 	Log   *slog.Logger
 	Keep  bool   // leave everything running until ctx ends
 	Seed  uint64 // chooses the runs, who runs away, how and when
-	Quick bool   // no pauses for the eye
+	Quick bool   // short pauses: nobody watches
 	Now   func() time.Time
 }
 
 const inputTopic = "gateway-logs"
 
-// Run plays the demo.
+// Run runs the demo. It returns an error when anything went otherwise than the package comment says.
 func Run(ctx context.Context, o Options) error {
 	dir, err := os.MkdirTemp("", "flyball-demo-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	pager, err := newPhone()
+	pager, err := newPager()
 	if err != nil {
 		return err
 	}
@@ -57,13 +55,13 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	o.say("Flyball starts: a Kafka broker, a ClickHouse engine and six roles, in one process.")
+	o.printf("Flyball starts: a Kafka broker, a ClickHouse engine and six roles, in one process.")
+	began := o.Now()
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
-	began := o.Now()
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- app.Run(running, c, []string{"up"}, o.Log, func() { close(ready) }) }()
-	stopped := func() error {
+	stop := func() error {
 		cancel()
 		return <-ended
 	}
@@ -72,33 +70,40 @@ func Run(ctx context.Context, o Options) error {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
-		return errors.Join(ctx.Err(), stopped())
+		return errors.Join(ctx.Err(), stop())
 	}
-	o.say("ready in %.1f s", o.Now().Sub(began).Seconds())
-	if err := o.minute(ctx, c, pager, began); err != nil {
-		return errors.Join(err, stopped())
+	o.printf("ready in %.1f s", o.Now().Sub(began).Seconds())
+	if err := o.acts(ctx, c, pager, began); err != nil {
+		return errors.Join(err, stop())
 	}
-	o.say("\nWhat to try next")
-	o.say("  bin/flyball demo --seed 2          another agent, another kind of runaway;  --keep leaves it running for the commands below")
-	o.say("  bin/flyball up                     the same with your own gateway's log; it observes until detect.mode is armed")
-	o.say("  bin/flyball decode FILE            how a log of yours would be read")
+	o.nextSteps(c, file)
 	if o.Keep {
-		o.say("\nIt keeps running until you press Ctrl-C. Ask it, with --config %s", file)
-		o.say("  bin/flyball findings | breakers list | breakers history | runs --min-level trip | run ID | touched ID | find TERM | status")
-		o.say("  curl http://%s --data 'SELECT agent_id, count() FROM flyball.calls GROUP BY agent_id ORDER BY 2 DESC'", c.ClickHouse.Listen)
 		select {
 		case <-ctx.Done():
 		case err := <-ended:
 			return err
 		}
 	}
-	return stopped()
+	return stop()
 }
 
-func (o Options) say(format string, args ...any) { fmt.Fprintf(o.Out, format+"\n", args...) }
+// nextSteps prints what a reader may try after the demo.
+func (o Options) nextSteps(c config.Config, file string) {
+	o.printf("\nWhat to try next")
+	o.printf("  bin/flyball demo --seed 2          another agent, another kind of runaway;  --keep leaves it running for the commands below")
+	o.printf("  bin/flyball up                     the same with your own gateway's log; it observes until detect.mode is armed")
+	o.printf("  bin/flyball decode FILE            how a log of yours would be read")
+	if o.Keep {
+		o.printf("\nIt keeps running until you press Ctrl-C. Query it, with --config %s", file)
+		o.printf("  bin/flyball findings | breakers list | breakers history | runs --min-level trip | run ID | touched ID | find TERM | status")
+		o.printf("  curl http://%s --data 'SELECT agent_id, count() FROM flyball.calls GROUP BY agent_id ORDER BY 2 DESC'", c.ClickHouse.Listen)
+	}
+}
 
-// minute is the play in its acts: history, baseline, live, report.
-func (o Options) minute(ctx context.Context, c config.Config, pager *phone, began time.Time) error {
+func (o Options) printf(format string, args ...any) { fmt.Fprintf(o.Out, format+"\n", args...) }
+
+// acts are the parts of the demo in order: history, baseline, live traffic, report.
+func (o Options) acts(ctx context.Context, c config.Config, pager *pager, began time.Time) error {
 	kafka, err := app.KafkaConfig(c)
 	if err != nil {
 		return err
@@ -113,13 +118,7 @@ func (o Options) minute(ctx context.Context, c config.Config, pager *phone, bega
 		return err
 	}
 	defer db.Close()
-	r := rand.New(rand.NewPCG(o.Seed, 0x466c7962616c6c))
-	all, err := load()
-	if err != nil {
-		return err
-	}
-	history, live := split(all, r)
-	w, live, err := choose(live, r)
+	history, live, w, err := o.cast()
 	if err != nil {
 		return err
 	}
@@ -131,14 +130,11 @@ func (o Options) minute(ctx context.Context, c config.Config, pager *phone, bega
 	if err != nil {
 		return err
 	}
-	o.say("baseline %s: %d clean runs, %d calls, %d agents\n", body.Version, body.Runs, body.Calls, len(body.AgentNames()))
+	o.printf("baseline %s: %d clean runs, %d calls, %d agents\n", body.Version, body.Runs, body.Calls, len(body.AgentNames()))
 
 	gw := newGateway("http://"+c.Check.Listen+"/check/nginx", client, o.Now)
 	defer gw.Close()
-	s := &stage{gw: gw, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 10 * time.Second}, pace: 250 * time.Millisecond, now: o.Now, players: 24}
-	if o.Quick {
-		s.pace = 40 * time.Millisecond
-	}
+	s := o.newStage(gw)
 	d, page, err := o.live(ctx, db, s, live, &w, pager, began)
 	if err != nil {
 		return err
@@ -155,7 +151,28 @@ func (o Options) minute(ctx context.Context, c config.Config, pager *phone, bega
 	if err := o.touched(ctx, db, liveID(&w.run)); err != nil {
 		return err
 	}
-	return o.verdict(s, &w, d, page)
+	return o.result(s, &w, d, page)
+}
+
+// cast chooses by the seed which recorded runs are history, which are played live, and which of those runs away.
+func (o Options) cast() (history, live []run, w runaway, err error) {
+	r := rand.New(rand.NewPCG(o.Seed, 0x466c7962616c6c))
+	all, err := load()
+	if err != nil {
+		return nil, nil, w, err
+	}
+	history, live = split(all, r)
+	w, live, err = choose(live, r)
+	return history, live, w, err
+}
+
+func (o Options) newStage(gw *gateway) *stage {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 10 * time.Second}
+	s := &stage{gw: gw, client: client, pace: 250 * time.Millisecond, now: o.Now, players: 24}
+	if o.Quick {
+		s.pace = 40 * time.Millisecond
+	}
+	return s
 }
 
 // history sends the past and waits until it is stored.
@@ -179,18 +196,20 @@ func (o Options) history(ctx context.Context, client *kgo.Client, db *clickhouse
 	if err := stored(ctx, o.Now, db, want); err != nil {
 		return nil, err
 	}
-	o.say("a fortnight of history: %d calls of %d real agent runs (tau-bench, tau2-bench, AgentDojo; MIT), read from a gateway's log, stitched and stored in %.1f s",
-		len(lines), len(runs), o.Now().Sub(began).Seconds())
+	o.printf("a fortnight of history: %d calls of %d real agent runs (tau-bench, tau2-bench, AgentDojo; MIT), read from a gateway's log, "+
+		"stitched and stored in %.1f s", len(lines), len(runs), o.Now().Sub(began).Seconds())
 	return want, nil
 }
 
-// live plays the agents and waits for what follows from the runaway.
-func (o Options) live(ctx context.Context, db *clickhouse.Conn, s *stage, runs []run, w *runaway, pager *phone, began time.Time) (d denied, page incident.Page, err error) {
+// live plays the agents' runs and waits for the denial and the page that follow from the runaway.
+func (o Options) live(ctx context.Context, db *clickhouse.Conn, s *stage, runs []run, w *runaway, pager *pager,
+	began time.Time) (d denied, page incident.Page, err error) {
 	calls := 0
 	for i := range runs {
 		calls += len(runs[i].calls)
 	}
-	o.say("Live: %d agent runs, %d calls, through a proxy at %s that asks Flyball about each call and logs it.", len(runs), calls, s.gw.URL)
+	o.printf("Live: %d agent runs, %d calls, through a proxy at %s that checks each call with Flyball and logs it.",
+		len(runs), calls, s.gw.URL)
 	others := make(chan error, 1)
 	go func() { others <- s.play(ctx, runs) }()
 	watching, stop := context.WithCancel(ctx)
@@ -200,12 +219,13 @@ func (o Options) live(ctx context.Context, db *clickhouse.Conn, s *stage, runs [
 	if err := pause(ctx, time.Duration(calls)*s.pace/time.Duration(4*s.players)); err != nil {
 		return d, page, err
 	}
-	o.say("  → %s begins, run %s; from its call %d on it runs away (%s): %s", w.agent, liveID(&w.run), w.onset+1, w.kind, w.does())
+	o.printf("  → %s begins, run %s; from its call %d on it runs away (%s): %s", w.agent, liveID(&w.run), w.onset+1, w.kind, w.does())
 	if d, err = s.runAway(ctx, w); err != nil {
 		return d, page, err
 	}
-	o.say("  → HTTP 403 for its client, call %d since it ran away, %.2f s after, %.0f s after the start:\n    %s", d.after, d.took.Seconds(), d.at.Sub(began).Seconds(), d.body)
-	if page, err = o.paged(ctx, pager, liveID(&w.run)); err != nil {
+	o.printf("  → HTTP 403 for its client, call %d since it ran away, %.2f s after, %.0f s after the start:\n    %s",
+		d.after, d.took.Seconds(), d.at.Sub(began).Seconds(), d.body)
+	if page, err = o.waitForPage(ctx, pager, liveID(&w.run)); err != nil {
 		return d, page, err
 	}
 	if err = <-others; err != nil {
@@ -216,8 +236,8 @@ func (o Options) live(ctx context.Context, db *clickhouse.Conn, s *stage, runs [
 	return d, page, nil
 }
 
-// paged waits for the page that says the breaker is open.
-func (o Options) paged(ctx context.Context, pager *phone, run string) (incident.Page, error) {
+// waitForPage waits for the page that says that the run's breaker is open.
+func (o Options) waitForPage(ctx context.Context, pager *pager, run string) (incident.Page, error) {
 	late := time.After(20 * time.Second)
 	for {
 		select {
@@ -227,7 +247,7 @@ func (o Options) paged(ctx context.Context, pager *phone, run string) (incident.
 				return p, nil
 			}
 			if p.RunKey != run {
-				o.say("  → also told, %s: %s (run %s, %s)", p.Level, p.Summary, p.RunKey, p.Because)
+				o.printf("  → another page, %s: %s (run %s, %s)", p.Level, p.Summary, p.RunKey, p.Because)
 			}
 		case <-late:
 			return incident.Page{}, errors.New("no page in 20 s after the denial")
@@ -237,9 +257,10 @@ func (o Options) paged(ctx context.Context, pager *phone, run string) (incident.
 	}
 }
 
-// verdict is the last line, and the exit status.
-func (o Options) verdict(s *stage, w *runaway, d denied, page incident.Page) error {
-	o.say("\nseed %d: %s by %s: denied at call %d since onset (%.2f s), %d of %d calls after it denied too; paged as %s; false trips: %d of other runs' calls refused; %d unchecked",
+// result prints the line that sums the demo up, and returns what went wrong.
+func (o Options) result(s *stage, w *runaway, d denied, page incident.Page) error {
+	o.printf("\nseed %d: %s by %s: denied at call %d since onset (%.2f s), %d of %d calls after it denied too; paged as %s; "+
+		"false trips: %d of other runs' calls refused; %d unchecked",
 		o.Seed, w.kind, w.agent, d.after, d.took.Seconds(), d.again, d.tried, page.ID, s.others.Load(), s.gw.unchecked.Load())
 	switch {
 	case d.again < d.tried:
@@ -252,18 +273,20 @@ func (o Options) verdict(s *stage, w *runaway, d denied, page incident.Page) err
 	return nil
 }
 
-// configure writes a configuration on free ports: armed, and with a pager.
-func configure(dir string, pager *phone) (config.Config, string, error) {
+// configure writes a configuration file: on free ports, armed, with a pager.
+func configure(dir string, pager *pager) (config.Config, string, error) {
 	c := config.Default()
 	c.Data = filepath.Join(dir, "data")
-	c.Detect.Mode, c.Learn.Quarantine, c.Control.Point = "armed", 0, "demo"
+	c.Detect.Mode, c.Learn.Quarantine, c.Control.Point = config.ModeArmed, 0, "demo"
 	c.Detect.FalseTripsPer1000 = .1 // of 200 live runs, one in 50 plays may still trip another
 	secret := filepath.Join(dir, "pager.secret")
 	if err := os.WriteFile(secret, []byte(pager.secret), 0o600); err != nil {
 		return c, "", err
 	}
-	c.Alerts.Receivers = []config.Receiver{{Name: "pager", Webhook: &config.Webhook{URL: schema.Secret(pager.URL), SecretFile: secret}}}
-	for _, at := range []*string{&c.Kafka.Listen, &c.ClickHouse.Listen, &c.Control.Listen, &c.Check.Listen, &c.Check.GRPC, &c.Metrics.Listen} {
+	webhook := config.Webhook{URL: schema.Secret(pager.URL), SecretFile: secret}
+	c.Alerts.Receivers = []config.Receiver{{Name: "pager", Webhook: &webhook}}
+	for _, at := range []*string{&c.Kafka.Listen, &c.ClickHouse.Listen, &c.Control.Listen, &c.Check.Listen, &c.Check.GRPC,
+		&c.Metrics.Listen} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return c, "", err

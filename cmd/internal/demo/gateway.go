@@ -21,8 +21,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// gateway is a real HTTP proxy in front of an API: it knows credentials, asks
-// Flyball before it lets a request through, and writes an access log to Kafka.
+// gateway is an HTTP proxy in front of an API: it authenticates, checks each request with Flyball, and writes an access
+// log to Kafka.
 type gateway struct {
 	*httptest.Server
 	api    *httptest.Server
@@ -42,14 +42,15 @@ type gateway struct {
 	failed    atomic.Pointer[error]
 }
 
-// Headers by which a player tells the demo's API how the recorded call was answered.
+// Headers by which a client says how the demo's API answered the recorded call.
 const (
 	answerStatus = "x-demo-status"
 	answerBytes  = "x-demo-bytes"
 )
 
 func newGateway(check string, log *kgo.Client, now func() time.Time) *gateway {
-	g := &gateway{check: check, log: log, now: now, keys: map[string]string{}, forAgent: map[string]string{}, logged: map[string]uint64{},
+	g := &gateway{check: check, log: log, now: now,
+		keys: map[string]string{}, forAgent: map[string]string{}, logged: map[string]uint64{},
 		client: &http.Client{Timeout: time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	g.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, _ := strconv.Atoi(r.Header.Get(answerStatus))
@@ -59,7 +60,8 @@ func newGateway(check string, log *kgo.Client, now func() time.Time) *gateway {
 		_, _ = io.WriteString(w, strings.Repeat(" ", n))
 	}))
 	to, _ := url.Parse(g.api.URL)
-	g.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	g.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	g.Server = httptest.NewServer(g)
 	return g
 }
@@ -69,7 +71,7 @@ func (g *gateway) Close() {
 	g.api.Close()
 }
 
-// credential of an agent, made when it is first asked for.
+// credential returns the credential of an agent, and makes it at the first call.
 func (g *gateway) credential(agent string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -95,7 +97,7 @@ func (c *counting) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ServeHTTP authenticates, asks, lets through or refuses, and logs.
+// ServeHTTP authenticates, checks, forwards or refuses, and logs.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := g.now()
 	g.mu.Lock()
@@ -107,7 +109,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Header.Set("X-Consumer", consumer) // whatever the client put there
 	out, details := &counting{ResponseWriter: w}, "via_upstream"
-	receipt, denied, err := g.ask(r)
+	receipt, denied, err := g.checkRequest(r)
 	if err != nil {
 		g.unchecked.Add(1) // a gateway's failure mode; the demo counts it
 		g.proxy.ServeHTTP(out, r)
@@ -126,8 +128,8 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.write(r, out, consumer, details, receipt, began)
 }
 
-// ask returns the answer's receipt, and the answer if it is a denial.
-func (g *gateway) ask(r *http.Request) (receipt string, denied *http.Response, err error) {
+// checkRequest calls the check. It returns the receipt, and the response if it is a denial.
+func (g *gateway) checkRequest(r *http.Request) (receipt string, denied *http.Response, err error) {
 	q, err := http.NewRequestWithContext(r.Context(), http.MethodGet, g.check, nil)
 	if err != nil {
 		return "", nil, err
@@ -155,16 +157,19 @@ func (g *gateway) ask(r *http.Request) (receipt string, denied *http.Response, e
 	return "", nil, fmt.Errorf("check: HTTP %d", resp.StatusCode)
 }
 
-// write puts a line of the access log on the topic.
+// write sends a line of the access log to the input topic.
 func (g *gateway) write(r *http.Request, out *counting, consumer, details, receipt string, began time.Time) {
 	runID := r.Header.Get("X-Agent-Run-Id")
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	var id [16]byte
 	_, _ = rand.Read(id[:])
 	line, err := json.Marshal(map[string]any{
-		"start_time": began.UTC().Format("2006-01-02T15:04:05.000Z"), "method": r.Method, "path": r.URL.RequestURI(), "protocol": r.Proto, "authority": "api.internal",
-		"response_code": out.status, "response_flags": "-", "response_code_details": details, "bytes_received": max(r.ContentLength, 0), "bytes_sent": out.sent,
-		"duration": g.now().Sub(began).Milliseconds(), "downstream_remote_address": host, "user_agent": r.UserAgent(), "request_id": hex.EncodeToString(id[:]),
+		"start_time": began.UTC().Format("2006-01-02T15:04:05.000Z"), "method": r.Method, "path": r.URL.RequestURI(),
+		"protocol": r.Proto, "authority": "api.internal",
+		"response_code": out.status, "response_flags": "-", "response_code_details": details,
+		"bytes_received": max(r.ContentLength, 0), "bytes_sent": out.sent,
+		"duration": g.now().Sub(began).Milliseconds(), "downstream_remote_address": host,
+		"user_agent": r.UserAgent(), "request_id": hex.EncodeToString(id[:]),
 		"x_consumer": consumer, "x_agent_id": r.Header.Get("X-Agent-Id"), "x_agent_run_id": runID, "x_task_id": r.Header.Get("X-Task-Id"),
 		"flyball_receipt": receipt,
 	})

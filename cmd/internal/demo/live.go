@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// denied is what the runaway's client got.
+// denied is how and when the runaway was stopped.
 type denied struct {
 	after int           // calls since the onset, the denied one included
 	took  time.Duration // since the onset
@@ -58,7 +58,7 @@ func (s *stage) request(ctx context.Context, r *run, id string, c call) (int, st
 	return resp.StatusCode, string(body), err
 }
 
-// live is the id of a recorded run when it is played again.
+// liveID is the id of a recorded run when it is played again.
 func liveID(r *run) string { return "live-" + r.id }
 
 // play plays the runs, a few at a time, until all are through.
@@ -113,10 +113,9 @@ func (s *stage) one(ctx context.Context, r *run) error {
 	return nil
 }
 
-// runAway plays the recorded run until its onset, and then what it does until
-// it is stopped, and three calls more.
+// runAway plays the recorded run until its onset, then the runaway's calls until it is stopped, and three more.
 func (s *stage) runAway(ctx context.Context, w *runaway) (denied, error) {
-	const most = 400
+	const maxCalls = 400
 	for i := range w.onset {
 		if _, _, err := s.request(ctx, &w.run, liveID(&w.run), w.calls[i]); err != nil {
 			return denied{}, err
@@ -128,7 +127,7 @@ func (s *stage) runAway(ctx context.Context, w *runaway) (denied, error) {
 	onset := s.now()
 	s.onsetAt.Store(onset.UnixNano())
 	var d denied
-	for n := 0; n < most && d.tried < 3; n++ {
+	for n := 0; n < maxCalls && d.tried < 3; n++ {
 		status, body, err := s.request(ctx, &w.run, liveID(&w.run), w.next(n))
 		if err != nil {
 			return d, err
@@ -149,7 +148,7 @@ func (s *stage) runAway(ctx context.Context, w *runaway) (denied, error) {
 		}
 	}
 	if d.after == 0 {
-		return d, fmt.Errorf("the runaway was not stopped in %d calls", most)
+		return d, fmt.Errorf("the runaway was not stopped in %d calls", maxCalls)
 	}
 	return d, nil
 }

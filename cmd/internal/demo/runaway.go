@@ -76,7 +76,7 @@ func (w *runaway) next(n int) call {
 	return c
 }
 
-// does says what the runaway does, for a person.
+// does describes the runaway for a reader.
 func (w *runaway) does() string {
 	switch w.kind {
 	case Sweep:

@@ -65,18 +65,17 @@ func load() ([]run, error) {
 	return out, nil
 }
 
-// split sets some runs aside to be played live; the rest is history. A recorded
-// run that repeats one call 6 times, fails 4 times at one place, or makes 10 calls that
-// differ in digits only, ran away when it was recorded: it is left out. Live it would be stopped, and
-// rightly; in the history a person would have said so, and it would teach nothing.
+// split chooses some runs to be played live; the rest is history. A recorded run that repeats one call 6 times, fails 4
+// times at one place, or makes 10 calls that differ in digits only, ran away when it was recorded. It is left out: live it
+// would rightly be stopped, and in the history a person would have labelled it, so that no baseline learns from it.
 func split(all []run, r *rand.Rand) (history, live []run) {
-	const most, repeats, fails, alike = 200, 6, 4, 10
+	const maxLive, repeats, fails, alike = 200, 6, 4, 10
 	all = append([]run(nil), all...)
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for i := range all {
 		switch same, failed, similar := all[i].repeats(); {
 		case same >= repeats || failed >= fails || similar >= alike:
-		case len(live) < most:
+		case len(live) < maxLive:
 			live = append(live, all[i])
 		default:
 			history = append(history, all[i])

@@ -22,7 +22,8 @@ func (o Options) watch(ctx context.Context, db *clickhouse.Conn, s *stage) {
 		var open, calls uint64
 		var worst, name string
 		var score float64
-		q := "SELECT (SELECT count() FROM calls WHERE run_key LIKE 'live-%' AND observer_kind != 'gate'), countIf(state = 'open'), argMax(run_key, score), argMax(agent_id, score), max(score) FROM runs WHERE run_key LIKE 'live-%'"
+		const q = "SELECT (SELECT count() FROM calls WHERE run_key LIKE 'live-%' AND observer_kind != 'gate'), " +
+			"countIf(state = 'open'), argMax(run_key, score), argMax(agent_id, score), max(score) FROM runs WHERE run_key LIKE 'live-%'"
 		if err := db.QueryRow(ctx, q).Scan(&calls, &open, &worst, &name, &score); err != nil {
 			if ctx.Err() == nil {
 				o.Log.Error("watch", "error", err)
@@ -30,7 +31,8 @@ func (o Options) watch(ctx context.Context, db *clickhouse.Conn, s *stage) {
 			continue
 		}
 		sent := s.sent.Load()
-		o.say("  %5.1f s  %4d calls/s  %5d stored  %3d open runs  worst score %6.2f  %s (%s)", o.Now().Sub(began).Seconds(), sent-last, calls, open, score, worst, name)
+		o.printf("  %5.1f s  %4d calls/s  %5d stored  %3d open runs  worst score %6.2f  %s (%s)",
+			o.Now().Sub(began).Seconds(), sent-last, calls, open, score, worst, name)
 		last = sent
 	}
 }
@@ -46,7 +48,7 @@ func (o Options) verify(ctx context.Context, db *clickhouse.Conn, history, live 
 	for _, v := range want {
 		n += v
 	}
-	o.say("\nEvery call that was sent is stored exactly once, in the run it belongs to: %d calls, %d runs.", n, len(want))
+	o.printf("\nEvery call that was sent is stored exactly once, in the run it belongs to: %d calls, %d runs.", n, len(want))
 	return nil
 }
 
@@ -73,7 +75,8 @@ func missing(ctx context.Context, db *clickhouse.Conn, want map[string]uint64) (
 		n += v
 	}
 	var calls, positions uint64
-	if err := db.QueryRow(ctx, "SELECT count(), uniqExact(source_topic, source_partition, source_offset, item) FROM calls WHERE observer_kind != 'gate'").Scan(&calls, &positions); err != nil {
+	const q = "SELECT count(), uniqExact(source_topic, source_partition, source_offset, item) FROM calls WHERE observer_kind != 'gate'"
+	if err := db.QueryRow(ctx, q).Scan(&calls, &positions); err != nil {
 		return "", fmt.Errorf("count calls: %w", err)
 	}
 	if calls != n || positions != n {
@@ -114,7 +117,7 @@ func (o Options) touched(ctx context.Context, db *clickhouse.Conn, key string) e
 		if err != nil {
 			return err
 		}
-		o.say("\nWhat exactly did it touch?\n$ flyball touched %s        (answered in %d ms)\n", key, o.Now().Sub(began).Milliseconds())
+		o.printf("\nWhat exactly did it touch?\n$ flyball touched %s        (answered in %d ms)\n", key, o.Now().Sub(began).Milliseconds())
 		var b strings.Builder
 		if err := report.Touched(&b, t); err != nil {
 			return err
@@ -122,10 +125,10 @@ func (o Options) touched(ctx context.Context, db *clickhouse.Conn, key string) e
 		lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
 		for i, l := range lines {
 			if i == 24 {
-				o.say("  … %d more", len(lines)-i)
+				o.printf("  … %d more", len(lines)-i)
 				break
 			}
-			o.say("  %s", l)
+			o.printf("  %s", l)
 		}
 		return nil
 	}

@@ -17,7 +17,8 @@ func TestRealAPIIsItsDocument(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "admin")
 	f := install(t, "", "")
 	token := strings.TrimSpace(f.run(nil, "token", "--hash-to", file))
-	configure(t, f, fmt.Sprintf("control: {listen: \"127.0.0.1:%d\", tokens: [{name: test, role: admin, value_file: %s}]}", f.ports["control"], file))
+	configure(t, f, fmt.Sprintf("control: {listen: \"127.0.0.1:%d\", tokens: [{name: test, role: admin, value_file: %s}]}", f.ports["control"],
+		file))
 	f.start()
 	document := fmt.Sprintf("http://127.0.0.1:%d/openapi.json", f.ports["control"])
 	common := []string{"-H", "Authorization: Bearer " + token, "--checks", "all", "-n", "20", "--rate-limit", "45/s", "--continue-on-failure"}

@@ -72,7 +72,8 @@ func TestArmedByCommandIsEnforcedWithoutARestartAndAFileIsNot(t *testing.T) {
 	}
 
 	out := f.run(nil, "arm", "fleet/*", "--reason", "a week of it looked right")
-	for _, want := range []string{"armed: fleet/*, in tenant default at 127.0.0.1", "at test", "the configuration of test says: observe", "undo: "} {
+	for _, want := range []string{"armed: fleet/*, in tenant default at 127.0.0.1", "at test", "the configuration of test says: observe",
+		"undo: "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("arm does not say %q: %s", want, out)
 		}
@@ -85,7 +86,8 @@ func TestArmedByCommandIsEnforcedWithoutARestartAndAFileIsNot(t *testing.T) {
 	}
 
 	// What is meant opens nothing.
-	out = f.run(nil, "exceptions", "add", "--agent", "fleet/a5", "--family", "runaway.*", "--route", "GET /v1/orders/{id}", "--for", "1h", "--reason", "the nightly export")
+	out = f.run(nil, "exceptions", "add", "--agent", "fleet/a5", "--family", "runaway.*", "--route", "GET /v1/orders/{id}", "--for", "1h",
+		"--reason", "the nightly export")
 	if code := f.loops("fleet/a5", "meant", "observe exception"); code != 200 {
 		t.Errorf("excepted (%s), and the check answers %d", out, code)
 	}
@@ -93,7 +95,8 @@ func TestArmedByCommandIsEnforcedWithoutARestartAndAFileIsNot(t *testing.T) {
 		ID, From string
 		Trips    *int
 	}
-	if f.json(&listed, "exceptions", "list"); len(listed) != 1 || listed[0].From != "command" || listed[0].Trips == nil || *listed[0].Trips == 0 || !strings.HasPrefix(out, listed[0].ID+":") {
+	if f.json(&listed, "exceptions", "list"); len(listed) != 1 || listed[0].From != "command" || listed[0].Trips == nil ||
+		*listed[0].Trips == 0 || !strings.HasPrefix(out, listed[0].ID+":") {
 		t.Errorf("%+v after %s", listed, out)
 	}
 	f.run(nil, "exceptions", "remove", listed[0].ID, "--reason", "it is over")
@@ -121,7 +124,8 @@ func TestTripByHandResolvesItsTargetAndSaysWhatItDid(t *testing.T) {
 	f := install(t, "", "").start()
 	f.check("billing/bot", "kk1", "GET", "/v1/orders/1")
 	out := f.run(nil, "breakers", "trip", "run", "kk1", "--for", "10m", "--reason", "looks wrong")
-	for _, want := range []string{"(key kk1)", "in tenant default at", "holds until 20", "besides: later runs of the credential billing/bot, and of the agent billing/bot", "undo: flyball --config"} {
+	for _, want := range []string{"(key kk1)", "in tenant default at", "holds until 20",
+		"besides: later runs of the credential billing/bot, and of the agent billing/bot", "undo: flyball --config"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not say %q: %s", want, out)
 		}
@@ -162,7 +166,8 @@ func TestTripByHandResolvesItsTargetAndSaysWhatItDid(t *testing.T) {
 	f.until("the run is stored", 30*time.Second, "1", func() (string, error) {
 		return f.sql("SELECT count() FROM flyball.runs WHERE run_key = 'only-logged'")
 	})
-	if out := f.run(nil, "breakers", "trip", "run", "only-logged", "--for", "10m", "--reason", "looks wrong"); !strings.Contains(out, "of the agent support/bot") {
+	if out := f.run(nil, "breakers", "trip", "run", "only-logged", "--for", "10m", "--reason", "looks wrong"); !strings.Contains(out,
+		"of the agent support/bot") {
 		t.Errorf("%s", out)
 	}
 	if code, _, _ := f.check("support/bot", "only-logged", "GET", "/v1/orders/1"); code != 403 {

@@ -21,7 +21,8 @@ type agentBaseline struct {
 
 func (f *flyball) orders(n int) {
 	f.t.Helper()
-	f.until("the order is stored", 20*time.Second, fmt.Sprint(n), func() (string, error) { return f.sql("SELECT sum(generation > 0) FROM flyball.baseline_orders") })
+	f.until("the order is stored", 20*time.Second, fmt.Sprint(n),
+		func() (string, error) { return f.sql("SELECT sum(generation > 0) FROM flyball.baseline_orders") })
 }
 
 // The life of a baseline: learned, listed, shown; frozen, and learned again without
@@ -38,13 +39,15 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 			for _, agent := range agents {
 				for call := range 4 {
 					at := now.Add(-time.Duration(day)*24*time.Hour - 2*time.Hour + time.Duration(run)*time.Minute + time.Duration(call)*time.Second)
-					lines = append(lines, record(at, agent, fmt.Sprintf("past-%s-%d-%d", agent, day, run), fmt.Sprintf("/v1/orders/%d", run*100+call), "GET", 200, bytes+17*call))
+					lines = append(lines, record(at, agent, fmt.Sprintf("past-%s-%d-%d", agent, day, run), fmt.Sprintf("/v1/orders/%d", run*100+call),
+						"GET", 200, bytes+17*call))
 				}
 			}
 		}
 		f.send(lines...)
 		calls += len(lines)
-		f.until("the past is stored", time.Minute, fmt.Sprint(calls/4), func() (string, error) { return f.sql("SELECT count() FROM flyball.runs WHERE calls = 4") })
+		f.until("the past is stored", time.Minute, fmt.Sprint(calls/4),
+			func() (string, error) { return f.sql("SELECT count() FROM flyball.runs WHERE calls = 4") })
 	}
 	agents := []string{"fleet/a0", "fleet/a1", "fleet/a2", "fleet/a3"}
 	for day := 6; day > 1; day-- {
@@ -59,10 +62,12 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 		return a
 	}
 	first := show("fleet/a1")
-	if first.State != "active" || first.Why != "taught" || first.Runs != 30 || len(first.Usual) != 10 || !strings.Contains(first.Peers, "first slash") {
+	if first.State != "active" || first.Why != "taught" || first.Runs != 30 || len(first.Usual) != 10 ||
+		!strings.Contains(first.Peers, "first slash") {
 		t.Fatalf("%+v", first)
 	}
-	if text := f.run([]int{0}, "baselines", "show", "--agent", "fleet/a1"); !strings.Contains(text, "its own past is what it is compared with") {
+	if text := f.run([]int{0}, "baselines", "show", "--agent", "fleet/a1"); !strings.Contains(text,
+		"its own past is what it is compared with") {
 		t.Error(text)
 	}
 	// A run that is scored now can be scored again.
@@ -90,7 +95,8 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 	past(1, 6, 700, agents...)
 	f.run([]int{0}, "learn", "--once")
 	frozen, other := show("fleet/a1"), show("fleet/a2")
-	if frozen.State != "frozen" || frozen.Why != "operator" || frozen.Runs != 30 || frozen.Carried != first.Baseline || frozen.Baseline == first.Baseline {
+	if frozen.State != "frozen" || frozen.Why != "operator" || frozen.Runs != 30 || frozen.Carried != first.Baseline ||
+		frozen.Baseline == first.Baseline {
 		t.Errorf("frozen: %+v", frozen)
 	}
 	if other.State != "active" || other.Runs != 36 {
@@ -115,7 +121,8 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 		Parent                 string
 	}
 	f.json(&list, "baselines", "list")
-	if len(list) != 3 || !list[0].Active || list[1].Active || list[0].Learning != 1 || list[1].Frozen != 2 || list[0].Parent != list[1].Version || list[2].Parent != "" || list[2].Runs != 120 {
+	if len(list) != 3 || !list[0].Active || list[1].Active || list[0].Learning != 1 || list[1].Frozen != 2 ||
+		list[0].Parent != list[1].Version || list[2].Parent != "" || list[2].Runs != 120 {
 		t.Errorf("%+v", list)
 	}
 	var diff struct {
@@ -123,8 +130,11 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 		Changes []struct{ Agent, What string }
 	}
 	f.json(&diff, "baselines", "diff", list[2].Version, list[1].Version)
-	want := []struct{ Agent, Was, Is string }{{"fleet/a1", "active (taught)", "frozen (operator)"}, {"fleet/a3", "active (taught)", "frozen (incident)"}} // a3 ran away
-	if !reflect.DeepEqual(diff.States, want) || len(diff.Changes) == 0 || diff.Changes[0].What != "bytes given" || diff.Changes[0].Agent == "fleet/a1" {
+	// a3 ran away
+	want := []struct{ Agent, Was, Is string }{{"fleet/a1", "active (taught)", "frozen (operator)"},
+		{"fleet/a3", "active (taught)", "frozen (incident)"}}
+	if !reflect.DeepEqual(diff.States, want) || len(diff.Changes) == 0 || diff.Changes[0].What != "bytes given" ||
+		diff.Changes[0].Agent == "fleet/a1" {
 		t.Errorf("%+v", diff)
 	}
 	var again struct {

@@ -14,7 +14,8 @@ import (
 // who, which run, which route, what effect and which resources must be the same,
 // or a breaker would miss what the detector saw.
 func TestCheckAndLogSideSeeTheSame(t *testing.T) {
-	f := install(t, "", "", "agents:", "  - {id: billing/registered, consumer: reg-1}", "  - {id: mesh/registered, spiffe: 'spiffe://shop/ns/a/sa/pay'}",
+	f := install(t, "", "", "agents:", "  - {id: billing/registered, consumer: reg-1}",
+		"  - {id: mesh/registered, spiffe: 'spiffe://shop/ns/a/sa/pay'}",
 		"routes:", "  - {method: DELETE, template: '/v1/orders/{order_id}', effect: delete, reversibility: irreversible, resources: ['order_id:order']}")
 	f.start()
 	r := rand.New(rand.NewPCG(6, 6))
@@ -30,15 +31,20 @@ func TestCheckAndLogSideSeeTheSame(t *testing.T) {
 	for i := range n {
 		id := fmt.Sprintf("both-%d", i)
 		method := pick("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
-		path := pick("/v1/orders/", "/v1/refunds/", "/v2/users/", "/api/files/a%20b/", "/") + pick("7", "123e4567-e89b-12d3-a456-426614174000", "", "export?all=1&limit=5", "deadbeefdeadbeef")
+		path := pick("/v1/orders/", "/v1/refunds/", "/v2/users/", "/api/files/a%20b/", "/") + pick("7", "123e4567-e89b-12d3-a456-426614174000",
+			"", "export?all=1&limit=5", "deadbeefdeadbeef")
 		headers := map[string]string{
-			"x-request-id": id, "x-agent-id": maybe(pick("alpha", "beta/1", "gämma")), "x-agent-run-id": maybe(fmt.Sprint("run-", r.IntN(20))), "x-task-id": maybe(fmt.Sprint("task-", r.IntN(5))),
-			"x-consumer": maybe(pick("reg-1", "shop-app", "partner")), "x-principal": maybe(pick("ann", "bob@example.com")), "user-agent": maybe(pick("python-httpx/0.28.1", "claude-code/2.1", "Mozilla/5.0 (X11; Linux) Chrome/140", "curl/8")),
-			"x-api-key": maybe(pick("key-one-secret", "key-two-secret")), "x-session-id": maybe("s-1"),
-			"x-forwarded-client-cert": maybe(`By=spiffe://shop/ns/b/sa/gw;Hash=aa;URI=spiffe://shop/ns/a/sa/pay`), "traceparent": maybe(fmt.Sprintf("00-%032x-%016x-01", r.Uint64()|1, r.Uint64()|1)),
+			"x-request-id": id, "x-agent-id": maybe(pick("alpha", "beta/1", "gämma")), "x-agent-run-id": maybe(fmt.Sprint("run-", r.IntN(20))),
+			"x-task-id":  maybe(fmt.Sprint("task-", r.IntN(5))),
+			"x-consumer": maybe(pick("reg-1", "shop-app", "partner")), "x-principal": maybe(pick("ann", "bob@example.com")),
+			"user-agent": maybe(pick("python-httpx/0.28.1", "claude-code/2.1", "Mozilla/5.0 (X11; Linux) Chrome/140", "curl/8")),
+			"x-api-key":  maybe(pick("key-one-secret", "key-two-secret")), "x-session-id": maybe("s-1"),
+			"x-forwarded-client-cert": maybe(`By=spiffe://shop/ns/b/sa/gw;Hash=aa;URI=spiffe://shop/ns/a/sa/pay`),
+			"traceparent":             maybe(fmt.Sprintf("00-%032x-%016x-01", r.Uint64()|1, r.Uint64()|1)),
 		}
 		ip := fmt.Sprintf("10.0.%d.%d", r.IntN(3), 1+r.IntN(9))
-		line := map[string]any{"start_time": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "method": method, "path": path, "authority": "shop.example", "response_code": 200, "duration": 3, "bytes_sent": 10,
+		line := map[string]any{"start_time": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "method": method, "path": path,
+			"authority": "shop.example", "response_code": 200, "duration": 3, "bytes_sent": 10,
 			"x_forwarded_for": ip, "downstream_remote_address": ip + ":4711"}
 		req, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/check", f.ports["check"]), nil)
 		if err != nil {
@@ -72,8 +78,10 @@ func TestCheckAndLogSideSeeTheSame(t *testing.T) {
 	f.until("both sides are stored", time.Minute, fmt.Sprintf("%d\t%d", n, n), func() (string, error) {
 		return f.sql("SELECT countIf(observer_kind = 'gate'), countIf(observer_kind != 'gate') FROM flyball.calls WHERE request_id LIKE 'both-%'")
 	})
-	for _, column := range []string{"tenant", "agent_id", "agent_trust", "agent_source", "agent_asserted", "agent_version", "credential_id", "credential_kind", "credential_trust", "principal_id", "principal_kind", "principal_trust",
-		"caller_kind", "task_id", "conversation_id", "run_key", "run_id", "method", "path", "route", "route_key", "effect", "reversibility", "resources", "trace_id", "toString(client_ip)"} {
+	for _, column := range []string{"tenant", "agent_id", "agent_trust", "agent_source", "agent_asserted", "agent_version", "credential_id",
+		"credential_kind", "credential_trust", "principal_id", "principal_kind", "principal_trust",
+		"caller_kind", "task_id", "conversation_id", "run_key", "run_id", "method", "path", "route", "route_key", "effect", "reversibility",
+		"resources", "trace_id", "toString(client_ip)"} {
 		out, err := f.sql(fmt.Sprintf(`SELECT count(), any(request_id), any(toString(a)), any(toString(b)) FROM (
 SELECT request_id, anyIf(%[1]s, observer_kind = 'gate') AS a, anyIf(%[1]s, observer_kind != 'gate') AS b FROM flyball.calls WHERE request_id LIKE 'both-%%' %[2]s GROUP BY request_id HAVING a != b)`, column,
 			map[bool]string{true: "AND run_key != ''"}[column == "run_id"])) // a run without a key is known by its first call

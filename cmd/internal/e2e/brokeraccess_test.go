@@ -33,7 +33,8 @@ func TestForgedResetDoesNotCloseAKillSwitch(t *testing.T) {
 	status := func() int { code, _, _ := f.check("fleet/a3", "r", "GET", "/v1/orders/1"); return code }
 	f.until("the kill switch holds", 20*time.Second, "403", func() (string, error) { return fmt.Sprint(status()), nil })
 
-	forged := schema.Command{ID: "forged", Kind: schema.CommandReset, Tenant: "default", Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "fleet/a3"}, By: "admin", Role: "admin", Reason: "all is well"}
+	forged := schema.Command{ID: "forged", Kind: schema.CommandReset, Tenant: "default",
+		Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "fleet/a3"}, By: "admin", Role: "admin", Reason: "all is well"}
 	value, err := wire.EncodeCommand(&forged)
 	if err != nil {
 		t.Fatal(err)

@@ -53,10 +53,14 @@ func TestRealEnvoyDeniesTheRunaway(t *testing.T) {
 	}
 	k := realKafka(t)
 	stampOnArrival(t, k.Addr(), "gateway-logs")
-	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "%s %s", r.Method, r.URL.Path) }))
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		fmt.Fprintf(w, "%s %s", r.Method, r.URL.Path)
+	}))
 	defer upstream.Close()
 	f := withLoopOn(t, k.Addr(), "")
-	envoy := realparts.StartGateway(t, "envoy-grpc", "../../../deploy/gateways", upstream.Listener.Addr().String(), fmt.Sprintf("127.0.0.1:%d", f.ports["check"]), fmt.Sprintf("127.0.0.1:%d", f.ports["grpc"]))
+	envoy := realparts.StartGateway(t, "envoy-grpc", "../../../deploy/gateways", upstream.Listener.Addr().String(),
+		fmt.Sprintf("127.0.0.1:%d", f.ports["check"]), fmt.Sprintf("127.0.0.1:%d", f.ports["grpc"]))
 	realparts.StartRsyslog(t, envoy.Log, k.Addr(), "gateway-logs")
 
 	// An agent on the same gateway that behaves: six calls a run, like its past.
@@ -138,7 +142,8 @@ func stampOnArrival(t *testing.T, broker, name string) {
 	}
 	defer c.Close()
 	value := "LogAppendTime"
-	if _, err := kadm.NewClient(c).AlterTopicConfigs(context.Background(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "message.timestamp.type", Value: &value}}, name); err != nil {
+	if _, err := kadm.NewClient(c).AlterTopicConfigs(context.Background(),
+		[]kadm.AlterConfig{{Op: kadm.SetConfig, Name: "message.timestamp.type", Value: &value}}, name); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -11,7 +11,8 @@ import (
 func withExceptions(t *testing.T, exceptions string) *flyball {
 	t.Helper()
 	f := install(t, "", "")
-	configure(t, f, strings.Replace(fmt.Sprintf(loopConfig, f.ports["control"]), "detect: {mode: armed}", "detect:\n  mode: armed\n  exceptions:\n"+exceptions, 1))
+	configure(t, f, strings.Replace(fmt.Sprintf(loopConfig, f.ports["control"]), "detect: {mode: armed}",
+		"detect:\n  mode: armed\n  exceptions:\n"+exceptions, 1))
 	withPast(t, f)
 	return f
 }

@@ -28,12 +28,16 @@ func governed(t *testing.T, more string) *flyball {
 		key := fmt.Sprint("past-", run)
 		past = append(past, record(at, "support/bot", key, fmt.Sprint("/v1/orders/", run), "GET", 200, 500),
 			record(at.Add(time.Second), "support/bot", key, fmt.Sprint("/v1/orders/", run), "PATCH", 200, 20),
-			strings.Replace(record(at.Add(2*time.Second), "support/bot", key, "/v1/refunds", "POST", 200, 30), "{", fmt.Sprintf(`{"amount":"%d.50","currency":"EUR",`, 5+run%20), 1),
+			strings.Replace(record(at.Add(2*time.Second), "support/bot", key, "/v1/refunds", "POST", 200, 30), "{",
+				fmt.Sprintf(`{"amount":"%d.50","currency":"EUR",`, 5+run%20), 1),
 			record(at.Add(3*time.Second), "admin/bot", "admin-"+key, fmt.Sprint("/v1/orders/", run), "DELETE", 204, 0))
 	}
 	f.send(past...)
 	f.until("the past is stored", time.Minute, "120", func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
-	f.until("its amounts are known", time.Minute, "30", func() (string, error) { return f.sql("SELECT countIf(attrs['amount'] != '') FROM flyball.calls") })
+	f.until("its amounts are known", time.Minute, "30", func() (string,
+		error) {
+		return f.sql("SELECT countIf(attrs['amount'] != '') FROM flyball.calls")
+	})
 	f.until("its runs are stored", time.Minute, "30", func() (string, error) {
 		return f.sql("SELECT count() FROM flyball.runs WHERE agent_id = 'support/bot' AND calls = 3")
 	})
@@ -56,7 +60,8 @@ func TestManifestIsLearnedHeldAskedAndReviewed(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := f.run([]int{0}, "manifest", "check", "--file", file, "support/bot"); !strings.Contains(out, "support/bot: 6") && !strings.Contains(out, "90 of 90 calls fit") && !strings.Contains(out, "calls fit") {
+	if out := f.run([]int{0}, "manifest", "check", "--file", file, "support/bot"); !strings.Contains(out, "support/bot: 6") &&
+		!strings.Contains(out, "90 of 90 calls fit") && !strings.Contains(out, "calls fit") {
 		t.Errorf("the proposal does not fit its own history:\n%s", out)
 	}
 	bad := filepath.Join(t.TempDir(), "bad.yaml")
@@ -80,7 +85,8 @@ func TestManifestIsLearnedHeldAskedAndReviewed(t *testing.T) {
 	if code != 403 || gate == "" || h.Get("X-Flyball-Problem") != "step-up" {
 		t.Fatalf("%d %v %s", code, h, body)
 	}
-	if out := f.run([]int{0}, "breakers", "gates"); !strings.Contains(out, gate) || !strings.Contains(out, "pending") || !strings.Contains(out, "order:7") {
+	if out := f.run([]int{0}, "breakers", "gates"); !strings.Contains(out, gate) || !strings.Contains(out, "pending") ||
+		!strings.Contains(out, "order:7") {
 		t.Errorf("%s", out)
 	}
 	f.run([]int{0}, "breakers", "grant", gate, "--reason", "the customer asked for it")
@@ -93,7 +99,8 @@ func TestManifestIsLearnedHeldAskedAndReviewed(t *testing.T) {
 
 	// A task narrows, and its end ends it.
 	task := strings.TrimSpace(f.run([]int{0}, "task", "declare", "support/bot", "r2", "--target", "order:1", "--for", "10m"))
-	if code, h, _ := f.check("support/bot", "r2", "PATCH", "/v1/orders/2"); code != 403 || h.Get("X-Flyball-Why") != "policy.task:target_outside" {
+	if code, h, _ := f.check("support/bot", "r2", "PATCH", "/v1/orders/2"); code != 403 ||
+		h.Get("X-Flyball-Why") != "policy.task:target_outside" {
 		t.Errorf("%d %v", code, h)
 	}
 	f.run([]int{0}, "task", "end", task)
@@ -108,7 +115,8 @@ func TestManifestIsLearnedHeldAskedAndReviewed(t *testing.T) {
 	f.until("the answers are stored", 30*time.Second, "1", func() (string, error) {
 		return f.sql("SELECT count() FROM flyball.gates WHERE state = 'granted'")
 	})
-	if out := f.run([]int{0}, "manifest", "review", "support/bot"); !strings.Contains(out, "DELETE /v1/orders/{order_id}") || !strings.Contains(out, "GRANTED") {
+	if out := f.run([]int{0}, "manifest", "review", "support/bot"); !strings.Contains(out, "DELETE /v1/orders/{order_id}") ||
+		!strings.Contains(out, "GRANTED") {
 		t.Errorf("%s", out)
 	}
 
@@ -163,7 +171,8 @@ func TestReceiptNamesEveryHopOfATrip(t *testing.T) {
 		}
 		f.run([]int{0}, "findings", "verdict", list[0].FindingID, "true", "--why", "it was a loop")
 		r, p := list[0], list[0].Points[0]
-		return fmt.Sprint(len(list), " ", !r.Commanded.Before(r.Call) && !p.FirstDenied.Before(p.Applied) && p.Denied > 0 && r.Exposure.Calls > 0), nil
+		return fmt.Sprint(len(list), " ", !r.Commanded.Before(r.Call) && !p.FirstDenied.Before(p.Applied) && p.Denied > 0 &&
+			r.Exposure.Calls > 0), nil
 	})
 	f.until("the verdict is stored", 20*time.Second, "true true", func() (string, error) {
 		var list []struct{ Family, Verdict string }
@@ -232,7 +241,8 @@ func TestBenignRunTeachesAgainAndATrueOneNever(t *testing.T) {
 	f := withLoop(t)
 	var lines []string
 	for i := range 60 {
-		lines = append(lines, record(time.Now().Add(-5*time.Hour+time.Duration(i)*time.Second), "fleet/a3", "nightly", "/v1/orders/7", "GET", 200, 512))
+		lines = append(lines, record(time.Now().Add(-5*time.Hour+time.Duration(i)*time.Second), "fleet/a3", "nightly", "/v1/orders/7", "GET", 200,
+			512))
 	}
 	f.send(lines...)
 	var id string
@@ -246,7 +256,10 @@ func TestBenignRunTeachesAgainAndATrueOneNever(t *testing.T) {
 		}
 		return fmt.Sprint(id != ""), nil
 	})
-	f.until("and stored", 30*time.Second, "60", func() (string, error) { return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'nightly'") })
+	f.until("and stored", 30*time.Second, "60", func() (string,
+		error) {
+		return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'nightly'")
+	})
 	learned := func(want string) {
 		t.Helper()
 		f.until("learn takes "+want, 20*time.Second, "true", func() (string, error) {

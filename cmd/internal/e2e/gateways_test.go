@@ -112,7 +112,8 @@ func throughGateway(t *testing.T, name string) (row []string) {
 	}
 	f.run([]int{0}, "manifest", "apply", "--reason", "test", file)
 	svc := newService(t)
-	g := realparts.StartGateway(t, name, "../../../deploy/gateways", svc.Listener.Addr().String(), fmt.Sprintf("127.0.0.1:%d", f.ports["check"]), fmt.Sprintf("127.0.0.1:%d", f.ports["grpc"]))
+	g := realparts.StartGateway(t, name, "../../../deploy/gateways", svc.Listener.Addr().String(),
+		fmt.Sprintf("127.0.0.1:%d", f.ports["check"]), fmt.Sprintf("127.0.0.1:%d", f.ports["grpc"]))
 	seen := func(format string, args ...any) { row = append(row, fmt.Sprintf(format, args...)) }
 	reads := name != "traefik" // what it does with reads when nobody answers
 	runOf := func(key string) string {
@@ -121,7 +122,8 @@ func throughGateway(t *testing.T, name string) (row []string) {
 	}
 
 	// Allowed, and the ids go upstream whatever the client says they are.
-	r := viaGateway(t, g.URL, "r1", "GET", "/v1/orders/1", "", "X-Flyball-Run", "00000000-0000-0000-0000-00000000f00d", "X-Flyball-Decision", "mine", "X-Flyball-Why", "granted")
+	r := viaGateway(t, g.URL, "r1", "GET", "/v1/orders/1", "", "X-Flyball-Run", "00000000-0000-0000-0000-00000000f00d", "X-Flyball-Decision",
+		"mine", "X-Flyball-Why", "granted")
 	up := svc.got("GET /v1/orders/1")
 	if r.status != 200 || up == nil || up.Get("X-Flyball-Run") != runOf("r1") || !strings.HasPrefix(up.Get("X-Flyball-Decision"), "c_") {
 		t.Errorf("allowed: %d, upstream saw %v, want run %s", r.status, up, runOf("r1"))
@@ -130,7 +132,8 @@ func throughGateway(t *testing.T, name string) (row []string) {
 
 	// Held, with a body that tells what to do.
 	r = viaGateway(t, g.URL, "r1", "DELETE", "/v1/orders/7", "")
-	if r.status != 403 || !strings.HasPrefix(r.kind, "application/problem+json") || r.body["type"] != "urn:flyball:problem:step-up" || svc.got("DELETE /v1/orders/7") != nil {
+	if r.status != 403 || !strings.HasPrefix(r.kind, "application/problem+json") || r.body["type"] != "urn:flyball:problem:step-up" ||
+		svc.got("DELETE /v1/orders/7") != nil {
 		t.Errorf("held: %d %s %v", r.status, r.kind, r.body)
 	}
 	seen("%d %v", r.status, strings.TrimPrefix(fmt.Sprint(r.body["type"]), "urn:flyball:problem:"))
@@ -153,7 +156,8 @@ func throughGateway(t *testing.T, name string) (row []string) {
 
 	// An amount in the body decides, where the gateway shows it.
 	if name == "envoy-grpc" || name == "envoy-http" {
-		if r := viaGateway(t, g.URL, "r-small", "POST", "/v1/refunds", `{"amount": 5, "currency": "EUR"}`, "Content-Type", "application/json"); r.status != 403 && r.status != 200 {
+		if r := viaGateway(t, g.URL, "r-small", "POST", "/v1/refunds", `{"amount": 5, "currency": "EUR"}`, "Content-Type",
+			"application/json"); r.status != 403 && r.status != 200 {
 			t.Errorf("a refund: %d", r.status)
 		}
 	}
@@ -182,7 +186,8 @@ func throughGateway(t *testing.T, name string) (row []string) {
 	time.Sleep(200 * time.Millisecond) // until every thread has stopped
 	if reads {
 		read, write := viaGateway(t, g.URL, "slow", "GET", "/v1/orders/4", ""), viaGateway(t, g.URL, "slow", "DELETE", "/v1/orders/4", "")
-		if read.status != 200 || read.took > 3*time.Second || write.status != 503 || write.took > 3*time.Second || svc.got("DELETE /v1/orders/4") != nil {
+		if read.status != 200 || read.took > 3*time.Second || write.status != 503 || write.took > 3*time.Second ||
+			svc.got("DELETE /v1/orders/4") != nil {
 			t.Errorf("slow: read %d after %s, write %d after %s", read.status, read.took, write.status, write.took)
 		}
 		seen("%d, %d", read.status, write.status)

@@ -34,7 +34,8 @@ routes: [{openapi: ` + f.dir + `/shop.yaml}, {tool: wire_money, effect: pay, rev
 	n := 0
 	add := func(more string) {
 		n++
-		lines = append(lines, fmt.Sprintf(`{"start_time":%q,"duration":5,%s}`, at.Add(time.Duration(n)*10*time.Millisecond).UTC().Format(time.RFC3339Nano), more))
+		lines = append(lines, fmt.Sprintf(`{"start_time":%q,"duration":5,%s}`,
+			at.Add(time.Duration(n)*10*time.Millisecond).UTC().Format(time.RFC3339Nano), more))
 	}
 	for i := range 6 {
 		add(fmt.Sprintf(`"method":"DELETE","path":"/v1/orders/%d","response_code":204,"x_consumer":"cleanup-bot","x_agent_run_id":"r1"`, 100+i))
@@ -67,7 +68,8 @@ routes: [{openapi: ` + f.dir + `/shop.yaml}, {tool: wire_money, effect: pay, rev
 			t.Errorf("%+v", a)
 		}
 	}
-	for kind, subject := range map[string]string{"identity_conflict": "billing-bot", "several_agents_behind": "key-7", "human_like_an_agent": "kim", "long_lived_token": "app", "no_owner": "cleanup-bot", "undeclared_irreversible": "DELETE /v1/orders/{id}"} {
+	for kind, subject := range map[string]string{"identity_conflict": "billing-bot", "several_agents_behind": "key-7",
+		"human_like_an_agent": "kim", "long_lived_token": "app", "no_owner": "cleanup-bot", "undeclared_irreversible": "DELETE /v1/orders/{id}"} {
 		if !slices.Contains(kinds[kind], subject) {
 			t.Errorf("%s does not name %s: %v", kind, subject, kinds)
 		}
@@ -82,7 +84,8 @@ routes: [{openapi: ` + f.dir + `/shop.yaml}, {tool: wire_money, effect: pay, rev
 	for _, r := range routes {
 		byName[r.Method+" "+r.Route+r.Tool] = fmt.Sprint(r.Reversibility, " ", r.ReversibilitySource, " ", r.Undeclared)
 	}
-	if byName["DELETE /v1/invoices/{invoice}"] != "compensable openapi false" || byName["DELETE /v1/orders/{id}"] != "irreversible method true" || byName["POST /mcpwire_money"] != "irreversible operator false" {
+	if byName["DELETE /v1/invoices/{invoice}"] != "compensable openapi false" ||
+		byName["DELETE /v1/orders/{id}"] != "irreversible method true" || byName["POST /mcpwire_money"] != "irreversible operator false" {
 		t.Errorf("%v", byName)
 	}
 	if amount, err := f.sql("SELECT attrs['amount'] FROM flyball.calls WHERE tool_name = 'wire_money'"); err != nil || amount != "99.50" {
@@ -97,7 +100,8 @@ routes: [{openapi: ` + f.dir + `/shop.yaml}, {tool: wire_money, effect: pay, rev
 	if len(start) == 0 || start[0].ID != "cleanup-bot" || start[0].Calls != 6 || !slices.Contains(start[0].Missing, "owner") {
 		t.Errorf("%+v", start)
 	}
-	for _, args := range [][]string{{"agents"}, {"agents", "--hygiene"}, {"routes"}, {"start-here"}, {"coverage"}, {"stitching"}, {"stitching", "--by", "day"}} {
+	for _, args := range [][]string{{"agents"}, {"agents", "--hygiene"}, {"routes"}, {"start-here"}, {"coverage"}, {"stitching"},
+		{"stitching", "--by", "day"}} {
 		if out := f.run([]int{0}, args...); len(strings.Split(out, "\n")) < 3 {
 			t.Errorf("%v: %s", args, out)
 		} else if testing.Verbose() {
@@ -114,13 +118,17 @@ func TestGuardCollapsesARouteOfManyWords(t *testing.T) {
 	send := func(from, to int) {
 		var lines []string
 		for i := from; i < to; i++ {
-			lines = append(lines, fmt.Sprintf(`{"start_time":%q,"duration":5,"method":"GET","path":"/shop/items/blue-%c%c-shoe","response_code":200,"x_consumer":"shop-bot","x_agent_run_id":"r"}`,
-				time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano), 'a'+i%26, 'a'+i/26))
+			lines = append(lines,
+				fmt.Sprintf(`{"start_time":%q,"duration":5,"method":"GET","path":"/shop/items/blue-%c%c-shoe","response_code":200,"x_consumer":"shop-bot","x_agent_run_id":"r"}`,
+					time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano), 'a'+i%26, 'a'+i/26))
 		}
 		f.send(lines...)
 	}
 	send(0, 130)
-	f.until("a route for each word", 30*time.Second, "130", func() (string, error) { return f.sql("SELECT uniqExact(route) FROM flyball.calls") })
+	f.until("a route for each word", 30*time.Second, "130", func() (string,
+		error) {
+		return f.sql("SELECT uniqExact(route) FROM flyball.calls")
+	})
 	n := 0
 	f.until("the guard's route", 90*time.Second, "/shop/items/{slug}\toverflow", func() (string, error) {
 		n++

@@ -80,7 +80,8 @@ FROM flyball.calls ORDER BY calls_partition, calls_offset, source_offset, item`)
 
 // agree compares what detect made of runs with what a detector makes of them in
 // process, and counts the alarms of each level.
-func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detected, by *evaluate.Detector) (alarms [len(evaluate.Levels)]int) {
+func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detected,
+	by *evaluate.Detector) (alarms [len(evaluate.Levels)]int) {
 	t.Helper()
 	for _, r := range runs {
 		d, path := deployed[r.ID], by.Scores(r)
@@ -107,7 +108,8 @@ func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detecte
 				alarms[level]++
 			}
 			if want != got {
-				t.Errorf("%s alarms at %g of runs at call %d of %d in process, at %d in detect (0: never)", r.ID, evaluate.Levels[level], want, len(path), got)
+				t.Errorf("%s alarms at %g of runs at call %d of %d in process, at %d in detect (0: never)", r.ID, evaluate.Levels[level], want,
+					len(path), got)
 			}
 		}
 	}
@@ -117,7 +119,8 @@ func agree(t *testing.T, runs []*evaluate.Labelled, deployed map[string]*detecte
 // everyRecord reads a topic up to its end as of now.
 func (f *flyball) everyRecord(ctx context.Context, name string, do func(*kgo.Record)) {
 	f.t.Helper()
-	client, err := kgo.NewClient(append(f.login(), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond))...)
+	client, err := kgo.NewClient(append(f.login(), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -148,7 +148,8 @@ var kindsOfRunaway = map[string]func(r *recording, n int) map[string]any{
 }
 
 func asked(method, path, template string, status, given int) map[string]any {
-	c := map[string]any{"method": method, "path": path, "status": status, "request_bytes": 30, "response_bytes": given, "latency_ms": 900, "args_digest": path}
+	c := map[string]any{"method": method, "path": path, "status": status, "request_bytes": 30, "response_bytes": given, "latency_ms": 900,
+		"args_digest": path}
 	if template != "" {
 		c["path_template"] = template
 		if i := strings.LastIndexByte(path, '/'); strings.Contains(template, "{") {

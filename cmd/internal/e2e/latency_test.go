@@ -34,7 +34,8 @@ type load struct {
 
 func (f *flyball) load(perSecond int, line func(n int) (key, value string)) *load {
 	l := &load{stop: make(chan struct{})}
-	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.DefaultProduceTopic("gateway-logs"), kgo.ProducerLinger(2*time.Millisecond), kgo.MaxBufferedRecords(200_000))
+	c, err := kgo.NewClient(kgo.SeedBrokers(f.brokers()), kgo.DefaultProduceTopic("gateway-logs"), kgo.ProducerLinger(2*time.Millisecond),
+		kgo.MaxBufferedRecords(200_000))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -74,7 +75,8 @@ func (f *flyball) trips(prefix string, n int) []time.Duration {
 	// All agents are active before the first trips: the trip budget is a share of them.
 	var before []string
 	for i := range n {
-		before = append(before, record(time.Now(), fmt.Sprintf("fleet/%s%d", prefix, i), fmt.Sprintf("before-%s-%d", prefix, i), "/v1/orders/1", "GET", 200, 400))
+		before = append(before, record(time.Now(), fmt.Sprintf("fleet/%s%d", prefix, i), fmt.Sprintf("before-%s-%d", prefix, i), "/v1/orders/1",
+			"GET", 200, 400))
 	}
 	f.send(before...)
 	f.until("the agents are known", 20*time.Second, fmt.Sprint(n), func() (string, error) {
@@ -138,7 +140,8 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 
 // histogram of latencies in powers of two of a millisecond.
 func histogram(title string, sorted []time.Duration) {
-	fmt.Printf("%s: %d trips, p50 %s, p90 %s, p99 %s, max %s\n", title, len(sorted), quantile(sorted, .5).Round(100*time.Microsecond), quantile(sorted, .9).Round(100*time.Microsecond),
+	fmt.Printf("%s: %d trips, p50 %s, p90 %s, p99 %s, max %s\n", title, len(sorted), quantile(sorted, .5).Round(100*time.Microsecond),
+		quantile(sorted, .9).Round(100*time.Microsecond),
 		quantile(sorted, .99).Round(100*time.Microsecond), quantile(sorted, 1).Round(100*time.Microsecond))
 	for low := time.Millisecond; low <= 2*time.Second; low *= 2 {
 		n := 0
@@ -193,7 +196,8 @@ func TestMeasureOneRunawayHidesAnother(t *testing.T) {
 	busy := f.trips("beside", 600)
 	sent := l.end()
 	histogram("beside one agent at 20,000 calls/s", busy)
-	fmt.Printf("p99 %s beside, %s idle: %.2f times; %d calls of the flood\n", quantile(busy, .99), quantile(idle, .99), float64(quantile(busy, .99))/float64(quantile(idle, .99)), sent)
+	fmt.Printf("p99 %s beside, %s idle: %.2f times; %d calls of the flood\n", quantile(busy, .99), quantile(idle, .99),
+		float64(quantile(busy, .99))/float64(quantile(idle, .99)), sent)
 	f.until("every call of the flood is stored", 2*time.Minute, fmt.Sprint(sent), func() (string, error) {
 		return f.sql("SELECT count() FROM flyball.calls WHERE run_key = 'flood' AND observer_kind != 'gate'")
 	})
@@ -217,7 +221,8 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	for _, pid := range append(children(f.cmd.Process.Pid), f.cmd.Process.Pid) { // what is measured is the answer, not the storing of what was asked
+	// what is measured is the answer, not the storing of what was asked
+	for _, pid := range append(children(f.cmd.Process.Pid), f.cmd.Process.Pid) {
 		_ = exec.Command("taskset", "-a", "-c", "-p", "1", fmt.Sprint(pid)).Run()
 		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 		for _, task := range tasks {
@@ -253,11 +258,14 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 		return time.Since(start)
 	}
 	took := many(10_000, func(i int) {
-		post("POST", "/v1/breakers/trip", fmt.Sprintf(`{"scope": {"kind": "run", "value": "00000000-0000-0000-0000-%012x"}, "ttl_seconds": 3600, "force": true, "reason": "test"}`, i))
+		post("POST", "/v1/breakers/trip",
+			fmt.Sprintf(`{"scope": {"kind": "run", "value": "00000000-0000-0000-0000-%012x"}, "ttl_seconds": 3600, "force": true, "reason": "test"}`,
+				i))
 	})
 	fmt.Printf("10,000 breakers opened over the API in %s\n", took.Round(time.Millisecond))
 	many(1000, func(i int) {
-		post("PUT", "/v1/manifests", fmt.Sprintf(`{"text": "version: 1\nagent: fleet/a%d\nscope: {routes: [\"GET /**\", \"PATCH /v1/orders/{id}\"]}\nquotas: [{name: calls, calls: 100000000, per: 1h}]\n", "reason": "test"}`, i))
+		post("PUT", "/v1/manifests",
+			fmt.Sprintf(`{"text": "version: 1\nagent: fleet/a%d\nscope: {routes: [\"GET /**\", \"PATCH /v1/orders/{id}\"]}\nquotas: [{name: calls, calls: 100000000, per: 1h}]\n", "reason": "test"}`, i))
 	})
 	// What gRPC, this machine and these clients cost by themselves: a server that answers and does nothing else.
 	null := exec.Command(os.Args[0])
@@ -269,7 +277,8 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 	defer func() { _ = null.Process.Kill(); _ = null.Wait() }()
 	time.Sleep(time.Second)
 	_ = exec.Command("taskset", "-a", "-c", "-p", "0", fmt.Sprint(null.Process.Pid)).Run()
-	for _, server := range []struct{ name, addr string }{{"a server that does nothing", at}, {"Flyball, 10,000 breakers, 1,000 manifests with a quota each", fmt.Sprintf("127.0.0.1:%d", point.ports["grpc"])},
+	for _, server := range []struct{ name, addr string }{{"a server that does nothing", at},
+		{"Flyball, 10,000 breakers, 1,000 manifests with a quota each", fmt.Sprintf("127.0.0.1:%d", point.ports["grpc"])},
 		{"a server that does nothing", at}, {"Flyball again", fmt.Sprintf("127.0.0.1:%d", point.ports["grpc"])}} {
 		conns := make([]auth.AuthorizationClient, 8)
 		for i := range conns {
@@ -281,8 +290,10 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 			conns[i] = auth.NewAuthorizationClient(conn)
 		}
 		ask := func(n int64) {
-			_, err := conns[n%int64(len(conns))].Check(context.Background(), &auth.CheckRequest{Attributes: &auth.AttributeContext{Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{
-				Method: "GET", Path: fmt.Sprint("/v1/orders/", n), Headers: map[string]string{"x-consumer": fmt.Sprint("fleet/a", 1+n%1000), "x-agent-run-id": fmt.Sprint("c-", n/6), "user-agent": "python-httpx/0.28.1", "x-request-id": fmt.Sprint("q-", n)}}}}})
+			_, err := conns[n%int64(len(conns))].Check(context.Background(),
+				&auth.CheckRequest{Attributes: &auth.AttributeContext{Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{
+					Method: "GET", Path: fmt.Sprint("/v1/orders/", n), Headers: map[string]string{"x-consumer": fmt.Sprint("fleet/a", 1+n%1000),
+						"x-agent-run-id": fmt.Sprint("c-", n/6), "user-agent": "python-httpx/0.28.1", "x-request-id": fmt.Sprint("q-", n)}}}}})
 			if err != nil {
 				t.Error(err)
 			}
@@ -290,7 +301,8 @@ func TestMeasureCheckOnOneCore(t *testing.T) {
 		all := paced(5000, 15, 64, ask)
 		const n = 200_000
 		took := many(n, func(i int) { ask(int64(i)) })
-		fmt.Printf("check over gRPC at 5,000/s on one core, %s: %d answered, p50 %s, p90 %s, p99 %s, max %s; at most %.0f/s\n", server.name, len(all), quantile(all, .5), quantile(all, .9), quantile(all, .99), quantile(all, 1), n/took.Seconds())
+		fmt.Printf("check over gRPC at 5,000/s on one core, %s: %d answered, p50 %s, p90 %s, p99 %s, max %s; at most %.0f/s\n", server.name,
+			len(all), quantile(all, .5), quantile(all, .9), quantile(all, .99), quantile(all, 1), n/took.Seconds())
 	}
 	fmt.Printf("the point itself, by its own clock, answers within seconds: %s\n", point.took())
 }
@@ -384,5 +396,6 @@ func TestMeasureCheck(t *testing.T) {
 		}
 		r.Body.Close()
 	})
-	fmt.Printf("check at %d/s over HTTP: %d answered, p50 %s, p99 %s, max %s\n", rate, len(all), quantile(all, .5), quantile(all, .99), quantile(all, 1))
+	fmt.Printf("check at %d/s over HTTP: %d answered, p50 %s, p99 %s, max %s\n", rate, len(all), quantile(all, .5), quantile(all, .99),
+		quantile(all, 1))
 }

@@ -22,7 +22,8 @@ import (
 func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 	f := install(t, "", "").start()
 	moat := func(i int) string {
-		return fmt.Sprintf(`{"moat":1,"when":"%s","verb":"GET","what":"/orders/%d","code":200,"app":"moat-bot"}`, time.Now().Add(-time.Minute).UTC().Format(time.RFC3339), i)
+		return fmt.Sprintf(`{"moat":1,"when":"%s","verb":"GET","what":"/orders/%d","code":200,"app":"moat-bot"}`,
+			time.Now().Add(-time.Minute).UTC().Format(time.RFC3339), i)
 	}
 	f.send(moat(1), moat(2), `{"no":"idea"}`, moat(3))
 	f.until("four dead letters", 30*time.Second, "4", func() (string, error) { return f.sql("SELECT count() FROM flyball.dead_letters") })
@@ -40,7 +41,8 @@ func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 	}
 	f.stop()
 	mapping := filepath.Join(f.dir, "moat.yaml")
-	if err := os.WriteFile(mapping, []byte("version: 1\nname: moat\nrecognise: [[moat, verb]]\nset:\n  start_time: {from: when, basis: start}\n  method: verb\n  path: what\n  status: code\n  agent_id: app\n"), 0o600); err != nil {
+	if err := os.WriteFile(mapping,
+		[]byte("version: 1\nname: moat\nrecognise: [[moat, verb]]\nset:\n  start_time: {from: when, basis: start}\n  method: verb\n  path: what\n  status: code\n  agent_id: app\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(f.config)
@@ -84,7 +86,8 @@ func TestASecretIsNowhereButInTheDeadLetters(t *testing.T) {
 	}
 	at := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)
 	epoch := time.Now().Add(-time.Minute).UnixMilli()
-	for _, secret := range []string{"Bearer " + canary, "sk-live-" + canary, "password=" + canary, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ" + canary + "In0.c2ln"} {
+	for _, secret := range []string{"Bearer " + canary, "sk-live-" + canary, "password=" + canary,
+		"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ" + canary + "In0.c2ln"} {
 		q, _ := json.Marshal(secret)
 		add(fmt.Sprintf(`{"start_time":%q,"method":"GET","path":"/a?token=%s","response_code":200,"authorization":%s,"x_api_key":%s,"user_agent":%s,"custom":%s,"cookie":%s}`, at, canary, q, q, q, q, q))
 		add(fmt.Sprintf(`{"started_at":%d,"latencies":{"request":3},"request":{"method":"POST","uri":"/b?k=%s","headers":{"authorization":%s,"apikey":%s,"cookie":%s,"x-custom":%s},"body":%s},"response":{"status":200},"client_ip":"10.0.0.1"}`, epoch, canary, q, q, q, q, q))
@@ -117,7 +120,8 @@ func TestASecretIsNowhereButInTheDeadLetters(t *testing.T) {
 		}
 		has("table "+table, []byte(rows))
 	}
-	for _, topic := range []string{"flyball.calls", "flyball.journal", "flyball.events", "flyball.commands", "flyball.state", "flyball.breakers", "flyball.points", "flyball.baselines"} {
+	for _, topic := range []string{"flyball.calls", "flyball.journal", "flyball.events", "flyball.commands", "flyball.state",
+		"flyball.breakers", "flyball.points", "flyball.baselines"} {
 		for _, r := range f.all(topic) {
 			has("topic "+topic, append(append(r.Key, ' '), r.Value...))
 		}
@@ -202,7 +206,8 @@ func TestDecodeShowsATopic(t *testing.T) {
 	f := install(t, "", "").start()
 	var lines []string
 	for i := range 30 {
-		lines = append(lines, fmt.Sprintf(`{"ts":%d.5,"logger":"http.log.access","request":{"method":"GET","uri":"/orders/%d","host":"h","headers":{}},"duration":0.1,"status":200}`, time.Now().Unix(), i))
+		lines = append(lines,
+			fmt.Sprintf(`{"ts":%d.5,"logger":"http.log.access","request":{"method":"GET","uri":"/orders/%d","host":"h","headers":{}},"duration":0.1,"status":200}`, time.Now().Unix(), i))
 	}
 	f.send(lines...)
 	f.until("stored", 30*time.Second, "30", func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })

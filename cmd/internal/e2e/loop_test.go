@@ -52,13 +52,17 @@ func withPast(t *testing.T, f *flyball, env ...string) {
 		for run := range 10 {
 			for call := range 6 {
 				at := start.Add(time.Duration(run)*time.Hour + time.Duration(call)*time.Second)
-				past = append(past, record(at, fmt.Sprintf("fleet/a%d", agent), fmt.Sprintf("past-%d-%d", agent, run), fmt.Sprintf("/v1/orders/%d", run*100+call), "GET", 200, 400+17*call))
+				past = append(past, record(at, fmt.Sprintf("fleet/a%d", agent), fmt.Sprintf("past-%d-%d", agent, run),
+					fmt.Sprintf("/v1/orders/%d", run*100+call), "GET", 200, 400+17*call))
 			}
 		}
 	}
 	f.send(past...)
 	f.until("the past is stored", time.Minute, "1200", func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
-	f.until("the past has runs", time.Minute, "200", func() (string, error) { return f.sql("SELECT count() FROM flyball.runs WHERE calls = 6") })
+	f.until("the past has runs", time.Minute, "200", func() (string,
+		error) {
+		return f.sql("SELECT count() FROM flyball.runs WHERE calls = 6")
+	})
 	out := f.run([]int{0}, "learn", "--once")
 	if !strings.Contains(out, "200 runs") {
 		t.Fatalf("learned of another past: %s", out)
@@ -140,7 +144,8 @@ func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {
 		t.Errorf("%d calls until the first denial", n)
 	}
 	code, header, body := f.check("fleet/a3", "bad", "DELETE", "/v1/orders/9")
-	if code != 403 || header.Get("Content-Type") != "application/problem+json" || header.Get("X-Flyball-Run") == "" || !json.Valid([]byte(body)) {
+	if code != 403 || header.Get("Content-Type") != "application/problem+json" || header.Get("X-Flyball-Run") == "" ||
+		!json.Valid([]byte(body)) {
 		t.Errorf("the denial: %d %v %s", code, header, body)
 	}
 	if code, _, _ := f.check("fleet/a3", "renamed", "GET", "/v1/orders/7"); code != 403 {
@@ -160,8 +165,10 @@ func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {
 	if len(open) != 1 || open[0].Scope.Kind != "run" {
 		t.Fatalf("breakers: %+v", open)
 	}
-	f.run([]int{1}, "breakers", "reset", open[0].Scope.Kind, open[0].Scope.Value, "--if-match", fmt.Sprint(open[0].Generation+1), "--reason", "wrong one")
-	f.run([]int{0}, "breakers", "reset", open[0].Scope.Kind, open[0].Scope.Value, "--if-match", fmt.Sprint(open[0].Generation), "--reason", "looked at it")
+	f.run([]int{1}, "breakers", "reset", open[0].Scope.Kind, open[0].Scope.Value, "--if-match", fmt.Sprint(open[0].Generation+1), "--reason",
+		"wrong one")
+	f.run([]int{0}, "breakers", "reset", open[0].Scope.Kind, open[0].Scope.Value, "--if-match", fmt.Sprint(open[0].Generation), "--reason",
+		"looked at it")
 	if code, _, _ := f.check("fleet/a3", "bad", "GET", "/v1/orders/8"); code != 200 {
 		t.Errorf("after the reset: %d", code)
 	}
@@ -229,7 +236,8 @@ func TestBacktestSaysWhatWouldHaveTripped(t *testing.T) {
 	f := withLoop(t)
 	var lines []string
 	for i := range 40 {
-		lines = append(lines, record(time.Now().Add(-3*time.Hour).Add(time.Duration(i)*time.Second), "fleet/a7", "stored-runaway", "/v1/orders/7", []string{"GET", "DELETE"}[i/38], 200, 512))
+		lines = append(lines, record(time.Now().Add(-3*time.Hour).Add(time.Duration(i)*time.Second), "fleet/a7", "stored-runaway", "/v1/orders/7",
+			[]string{"GET", "DELETE"}[i/38], 200, 512))
 	}
 	f.send(lines...)
 	f.until("the runaway is stored", 30*time.Second, "40", func() (string, error) {
@@ -260,24 +268,30 @@ func TestBacktestSaysWhatWouldHaveTripped(t *testing.T) {
 		t.Fatalf("backtest: %+v", got)
 	}
 	trip, other := got.Present.Trips[0], got.Candidate.Trips[0]
-	if trip.Agent_id != "fleet/a7" || trip.Family != "runaway.loop" || trip.Mode != "armed" || trip.Action != "deny" || trip.Scope.Kind != "run" || trip.Why != "run_named_by_request" || trip.Rule != "trip denies" ||
-		trip.Call+trip.Prevented.Calls != 40 || trip.Prevented.Irreversible != 2 || trip.Prevented.Resources != 1 || got.Present.Prevented.Irreversible != 2 {
+	if trip.Agent_id != "fleet/a7" || trip.Family != "runaway.loop" || trip.Mode != "armed" || trip.Action != "deny" ||
+		trip.Scope.Kind != "run" || trip.Why != "run_named_by_request" || trip.Rule != "trip denies" ||
+		trip.Call+trip.Prevented.Calls != 40 || trip.Prevented.Irreversible != 2 || trip.Prevented.Resources != 1 ||
+		got.Present.Prevented.Irreversible != 2 {
 		t.Errorf("trip: %+v", trip)
 	}
-	if other.Call > trip.Call || other.Action != "gate" || other.Rule != "runaways ask" || other.Prevented.Calls != 2 || other.Prevented.Irreversible != 2 {
+	if other.Call > trip.Call || other.Action != "gate" || other.Rule != "runaways ask" || other.Prevented.Calls != 2 ||
+		other.Prevented.Irreversible != 2 {
 		t.Errorf("by the candidate: %+v", other)
 	}
 	if h := got.Present.Healthy_blocked; h.Runs != 1 || h.Unjudged_runs != 1 || h.Calls != trip.Prevented.Calls {
 		t.Errorf("of what nobody found true: %+v", h)
 	}
-	if d := got.Difference; len(d.Only_present)+len(d.Only_candidate) != 0 || len(d.Changed) != 1 || d.Changed[0].Present.Action != "deny" || d.Changed[0].Candidate.Action != "gate" {
+	if d := got.Difference; len(d.Only_present)+len(d.Only_candidate) != 0 || len(d.Changed) != 1 || d.Changed[0].Present.Action != "deny" ||
+		d.Changed[0].Candidate.Action != "gate" {
 		t.Errorf("difference: %+v", d)
 	}
-	if u := got.Candidate.Unused; len(u) != 2 || u[0].Name != "batch is slowed" || u[1].Name != "nightly export" || u[1].Why != "matched_nothing" || len(got.Present.Unused) != 0 {
+	if u := got.Candidate.Unused; len(u) != 2 || u[0].Name != "batch is slowed" || u[1].Name != "nightly export" ||
+		u[1].Why != "matched_nothing" || len(got.Present.Unused) != 0 {
 		t.Errorf("unused: %+v and %+v", got.Present.Unused, u)
 	}
 	table := f.run([]int{0}, "backtest", "--since", "48h", "--candidate", candidate)
-	for _, want := range []string{"CANDIDATE", "runaways ask", `exception "nightly export" matched nothing`, "people have judged 0 of the 1 runs", "both but otherwise on 1"} {
+	for _, want := range []string{"CANDIDATE", "runaways ask", `exception "nightly export" matched nothing`,
+		"people have judged 0 of the 1 runs", "both but otherwise on 1"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table does not say %q:\n%s", want, table)
 		}
@@ -301,9 +315,10 @@ func TestBacktestSaysWhatWouldHaveTripped(t *testing.T) {
 	f.until("the same call tripped it", 20*time.Second, fmt.Sprint(trip.At.UnixMilli()), func() (string, error) {
 		return f.sql("SELECT toUnixTimestamp64Milli(min(at)) FROM flyball.decisions WHERE agent_id = 'fleet/a7'")
 	})
-	f.until("the same was decided on it, but for the age of the call", 20*time.Second, trip.Action+" "+trip.Scope.Kind+" "+trip.Rule+" call_too_old", func() (string, error) {
-		return f.sql("SELECT concat(action, ' ', scope_kind, ' ', rule, ' ', why) FROM flyball.decisions ORDER BY at LIMIT 1")
-	})
+	f.until("the same was decided on it, but for the age of the call", 20*time.Second,
+		trip.Action+" "+trip.Scope.Kind+" "+trip.Rule+" call_too_old", func() (string, error) {
+			return f.sql("SELECT concat(action, ' ', scope_kind, ' ', rule, ' ', why) FROM flyball.decisions ORDER BY at LIMIT 1")
+		})
 }
 
 func TestKilledBetweenFindingAndCommand(t *testing.T) {

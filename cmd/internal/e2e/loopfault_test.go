@@ -83,7 +83,8 @@ func TestTwoControlProcessesAgree(t *testing.T) {
 	if len(open) != 1 {
 		t.Fatalf("breakers: %+v", open)
 	}
-	f.run([]int{0}, "breakers", "reset", open[0].Scope.Kind, open[0].Scope.Value, "--if-match", fmt.Sprint(open[0].Generation), "--reason", "looked")
+	f.run([]int{0}, "breakers", "reset", open[0].Scope.Kind, open[0].Scope.Value, "--if-match", fmt.Sprint(open[0].Generation), "--reason",
+		"looked")
 	both("200")
 	f.until("each change is stored once", 20*time.Second, "2 2", func() (string, error) {
 		s, err := f.sql("SELECT count(), uniqExact(generation) FROM flyball.breakers")

@@ -17,11 +17,13 @@ func TestObserversOfOneCallAreCountedOnce(t *testing.T) {
 	for i := range n {
 		start := at.Add(time.Duration(i) * 100 * time.Millisecond).UTC().Format(time.RFC3339Nano)
 		for _, cluster := range []string{"outbound|443||orders.prod.svc", "inbound|8080||"} {
-			lines = append(lines, fmt.Sprintf(`{"start_time":%q,"duration":5,"method":"DELETE","path":"/v1/orders/%d","response_code":204,"x_consumer":"mesh-bot","x_agent_run_id":"mesh","request_id":"q-%d","upstream_cluster":%q}`, start, i, i, cluster))
+			lines = append(lines,
+				fmt.Sprintf(`{"start_time":%q,"duration":5,"method":"DELETE","path":"/v1/orders/%d","response_code":204,"x_consumer":"mesh-bot","x_agent_run_id":"mesh","request_id":"q-%d","upstream_cluster":%q}`, start, i, i, cluster))
 		}
 	}
 	f.send(lines...)
-	f.until("both rows of each call", 30*time.Second, fmt.Sprint(2*n), func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
+	f.until("both rows of each call", 30*time.Second, fmt.Sprint(2*n),
+		func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
 	// The first call may be counted twice: until its second row nobody knows of a second observer.
 	f.until("the run", 30*time.Second, fmt.Sprint(n+1), func() (string, error) {
 		return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'mesh'")
@@ -103,10 +105,13 @@ func spansOfTwoTraces() []string {
 	const early, late = "11111111111111111111111111111111", "22222222222222222222222222222222"
 	var lines []string
 	agent := func(trace, id string) {
-		lines = append(lines, span("planner-svc", trace, id, "", 1, 0, text("gen_ai.operation.name", "invoke_agent")+","+text("gen_ai.agent.name", "planner")+","+text("agent.run.id", "plan-"+trace[:1])))
+		lines = append(lines, span("planner-svc", trace, id, "", 1, 0,
+			text("gen_ai.operation.name", "invoke_agent")+","+text("gen_ai.agent.name", "planner")+","+text("agent.run.id", "plan-"+trace[:1])))
 	}
 	server := func(trace, id string) {
-		lines = append(lines, span("orders-svc", trace, id, "00000000000000a1", 2, time.Second, text("http.request.method", "DELETE")+","+text("url.path", "/orders/"+id[15:])+`,{"key":"http.response.status_code","value":{"intValue":"204"}}`))
+		lines = append(lines, span("orders-svc", trace, id, "00000000000000a1", 2, time.Second,
+			text("http.request.method", "DELETE")+","+text("url.path",
+				"/orders/"+id[15:])+`,{"key":"http.response.status_code","value":{"intValue":"204"}}`))
 	}
 	agent(early, "00000000000000a1")
 	server(early, "00000000000000b1")
@@ -129,7 +134,8 @@ func TestKilledBetweenOwnerAndCommit(t *testing.T) {
 	}
 	f.start()
 	f.send(left...)
-	f.until("two runs, each with a sub-run of two calls", 30*time.Second, "plan-1\t2\nplan-2\t2", func() (string, error) { return f.sql(ownedSpans) })
+	f.until("two runs, each with a sub-run of two calls", 30*time.Second, "plan-1\t2\nplan-2\t2",
+		func() (string, error) { return f.sql(ownedSpans) })
 	if got, err := f.sql("SELECT (SELECT count() FROM flyball.runs), (SELECT count() FROM flyball.calls)"); err != nil || got != "4\t6" {
 		t.Errorf("runs and calls %q, %v", got, err)
 	}

@@ -90,7 +90,8 @@ func TestPageTellsWhatHappenedAndHowToResetIt(t *testing.T) {
 	i := slices.IndexFunc(p.pages, func(q incident.Page) bool { return q.Because == "breaker_opened" })
 	page := p.pages[i]
 	p.mu.Unlock()
-	if page.AgentID != "fleet/a3" || page.Summary == "" || len(page.Contributions) == 0 || page.Exposure.Calls == 0 || page.Touched.ReadOnly == 0 || page.Breaker == nil {
+	if page.AgentID != "fleet/a3" || page.Summary == "" || len(page.Contributions) == 0 || page.Exposure.Calls == 0 ||
+		page.Touched.ReadOnly == 0 || page.Breaker == nil {
 		t.Errorf("the page: %+v", page)
 	}
 	// What the page says to type works as typed.
@@ -140,7 +141,10 @@ func TestReceiverAwayIsToldLater(t *testing.T) {
 	p.away = true
 	f := withLoopAnd(t, p.config(t))
 	f.runAway("fleet/a3", "bad", 30*time.Second) // trips do not wait for pagers
-	f.until("the pager is tried", 20*time.Second, "true", func() (string, error) { return fmt.Sprint(f.metric("flyball_alert_failures_total") >= 2), nil })
+	f.until("the pager is tried", 20*time.Second, "true", func() (string,
+		error) {
+		return fmt.Sprint(f.metric("flyball_alert_failures_total") >= 2), nil
+	})
 	p.mu.Lock()
 	p.away = false
 	p.mu.Unlock()
@@ -200,8 +204,10 @@ func TestAPageHoldsNoSecret(t *testing.T) {
 	f := withLoopAnd(t, p.config(t))
 	var lines []string
 	for i := range 20 {
-		line := record(time.Now().Add(time.Duration(i)*time.Millisecond), "fleet/a4", "leaky", "/v1/orders/7?access_token="+canary, "GET", 200, 512)
-		lines = append(lines, strings.TrimSuffix(line, "}")+fmt.Sprintf(`,"authorization":"Bearer %s","x_api_key":%q,"user_agent":"x token=%s"}`, canary, canary, canary))
+		line := record(time.Now().Add(time.Duration(i)*time.Millisecond), "fleet/a4", "leaky", "/v1/orders/7?access_token="+canary, "GET", 200,
+			512)
+		lines = append(lines, strings.TrimSuffix(line, "}")+fmt.Sprintf(`,"authorization":"Bearer %s","x_api_key":%q,"user_agent":"x token=%s"}`,
+			canary, canary, canary))
 	}
 	f.send(lines...)
 	f.until("the pager rings", 30*time.Second, "true", func() (string, error) {
@@ -214,7 +220,8 @@ func TestAPageHoldsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, denial := f.check("fleet/a4", "leaky", "GET", "/v1/orders/7?access_token="+canary)
-	for where, text := range map[string]string{"a page": string(pages), "the findings": f.run([]int{0}, "findings", "-o", "json"), "the breakers": f.run([]int{0}, "breakers", "list", "-o", "json"), "the denial": denial} {
+	for where, text := range map[string]string{"a page": string(pages), "the findings": f.run([]int{0}, "findings", "-o", "json"),
+		"the breakers": f.run([]int{0}, "breakers", "list", "-o", "json"), "the denial": denial} {
 		if strings.Contains(text, canary) {
 			t.Errorf("%s holds the secret: %s", where, text)
 		}

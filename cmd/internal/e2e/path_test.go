@@ -73,7 +73,8 @@ func TestKilledUnderLoad(t *testing.T) {
 			counted++
 		}
 		f.start()
-		fmt.Printf("kill %d of the process: %d sent, %d stored, %d in doubt; after it %.0f repeats dropped, %.0f calls replayed\n", i+1, sent, stored, doubt,
+		fmt.Printf("kill %d of the process: %d sent, %d stored, %d in doubt; after it %.0f repeats dropped, %.0f calls replayed\n", i+1, sent,
+			stored, doubt,
 			f.metric("flyball_detect_duplicates_total"), f.metric("flyball_detect_replayed_total"))
 	}
 	if counted < kills {
@@ -125,7 +126,8 @@ func firstDifference(a, b string) string {
 // Killed exactly between two durable writes.
 func TestKilledAtFailPoints(t *testing.T) {
 	tr := makeTraffic(4, 300, 10)
-	for _, stage := range []string{"ingest.durable|committed:1", "detect.output|checkpoint:2", "detect.entries|record:2", "store.inserted|committed:1"} {
+	for _, stage := range []string{"ingest.durable|committed:1", "detect.output|checkpoint:2", "detect.entries|record:2",
+		"store.inserted|committed:1"} {
 		t.Run(strings.NewReplacer("|", "-").Replace(stage), func(t *testing.T) {
 			f := install(t, "", "", "detect: {checkpoint_every: 2s}")
 			half := len(tr.lines) / 2
@@ -236,7 +238,8 @@ func TestRebalanceInTheMiddle(t *testing.T) {
 	one.replay(tr.write(t, 0, quarter))
 	var roles []*flyball
 	for _, role := range []string{"ingest", "detect", "store"} {
-		f := install(t, fmt.Sprintf("127.0.0.1:%d", one.ports["kafka"]), fmt.Sprintf("127.0.0.1:%d", one.ports["clickhouse"]), "secret_key_file: "+key)
+		f := install(t, fmt.Sprintf("127.0.0.1:%d", one.ports["kafka"]), fmt.Sprintf("127.0.0.1:%d", one.ports["clickhouse"]),
+			"secret_key_file: "+key)
 		f.role = role
 		f.beside(one)
 		f.launch()

@@ -31,9 +31,11 @@ func startPlugin(t *testing.T, clickhouse string) *host {
 		t.Fatalf("build the plugin: %v\n%s", err, out)
 	}
 	client := goplugin.NewClient(&goplugin.ClientConfig{
-		Cmd:              exec.Command(bin),
-		HandshakeConfig:  goplugin.HandshakeConfig{ProtocolVersion: grpcplugin.ProtocolVersion, MagicCookieKey: grpcplugin.MagicCookieKey, MagicCookieValue: grpcplugin.MagicCookieValue},
-		VersionedPlugins: map[int]goplugin.PluginSet{grpcplugin.ProtocolVersion: {"data": &grpcplugin.DataGRPCPlugin{}, "diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{}}},
+		Cmd: exec.Command(bin),
+		HandshakeConfig: goplugin.HandshakeConfig{ProtocolVersion: grpcplugin.ProtocolVersion, MagicCookieKey: grpcplugin.MagicCookieKey,
+			MagicCookieValue: grpcplugin.MagicCookieValue},
+		VersionedPlugins: map[int]goplugin.PluginSet{grpcplugin.ProtocolVersion: {"data": &grpcplugin.DataGRPCPlugin{},
+			"diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{}}},
 		Logger:           hclog.NewNullLogger(),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 	})
@@ -43,7 +45,8 @@ func startPlugin(t *testing.T, clickhouse string) *host {
 		t.Fatal(err)
 	}
 	h := &host{}
-	for name, into := range map[string]func(any){"data": func(v any) { h.data = v.(grpcplugin.DataClient) }, "diagnostics": func(v any) { h.health = v.(grpcplugin.DiagnosticsClient) }} {
+	for name, into := range map[string]func(any){"data": func(v any) { h.data = v.(grpcplugin.DataClient) },
+		"diagnostics": func(v any) { h.health = v.(grpcplugin.DiagnosticsClient) }} {
 		v, err := rpc.Dispense(name)
 		if err != nil {
 			t.Fatalf("the plugin has no %s: %v", name, err)
@@ -51,7 +54,8 @@ func startPlugin(t *testing.T, clickhouse string) *host {
 		into(v)
 	}
 	settings, _ := json.Marshal(map[string]string{"addr": clickhouse, "database": "flyball", "user": "default"})
-	h.config = &pluginv2.PluginContext{OrgId: 1, PluginId: "flyball-flyball-datasource", DataSourceInstanceSettings: &pluginv2.DataSourceInstanceSettings{Uid: "u", Name: "Flyball", JsonData: settings}}
+	h.config = &pluginv2.PluginContext{OrgId: 1, PluginId: "flyball-flyball-datasource",
+		DataSourceInstanceSettings: &pluginv2.DataSourceInstanceSettings{Uid: "u", Name: "Flyball", JsonData: settings}}
 	return h
 }
 
@@ -59,8 +63,9 @@ func (h *host) ask(t *testing.T, query map[string]any) (data.Frames, string) {
 	t.Helper()
 	raw, _ := json.Marshal(query)
 	now := time.Now()
-	resp, err := h.data.QueryData(context.Background(), &pluginv2.QueryDataRequest{PluginContext: h.config, Queries: []*pluginv2.DataQuery{{RefId: "A", Json: raw, IntervalMS: 10_000, MaxDataPoints: 500,
-		TimeRange: &pluginv2.TimeRange{FromEpochMS: now.Add(-48 * time.Hour).UnixMilli(), ToEpochMS: now.Add(time.Hour).UnixMilli()}}}})
+	resp, err := h.data.QueryData(context.Background(), &pluginv2.QueryDataRequest{PluginContext: h.config,
+		Queries: []*pluginv2.DataQuery{{RefId: "A", Json: raw, IntervalMS: 10_000, MaxDataPoints: 500,
+			TimeRange: &pluginv2.TimeRange{FromEpochMS: now.Add(-48 * time.Hour).UnixMilli(), ToEpochMS: now.Add(time.Hour).UnixMilli()}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +124,8 @@ func TestPluginAnswersOverGrafanasProtocol(t *testing.T) {
 			t.Errorf("%v: %q, want %q", query, problem, want)
 		}
 	}
-	if frames, problem := h.ask(t, map[string]any{"queryType": "runs", "limit": 3}); problem != "" || frames[0].Rows() != 3 || len(frames[0].Meta.Notices) != 1 {
+	if frames, problem := h.ask(t, map[string]any{"queryType": "runs", "limit": 3}); problem != "" || frames[0].Rows() != 3 ||
+		len(frames[0].Meta.Notices) != 1 {
 		t.Errorf("a limit of 3: %s %v", problem, frames)
 	}
 }

@@ -127,11 +127,13 @@ func TestRealOpenTelemetrySDK(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", service))))
+		return sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter),
+			sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", service))))
 	}
 	agent, api, db := provider("refund-agent"), provider("orders-api"), provider("ledger")
 	root, rootSpan := agent.Tracer("t").Start(ctx, "invoke_agent refunds", trace.WithAttributes(
-		attribute.String("gen_ai.operation.name", "invoke_agent"), attribute.String("gen_ai.agent.name", "refunds"), attribute.String("gen_ai.agent.id", "refunds-1")))
+		attribute.String("gen_ai.operation.name", "invoke_agent"), attribute.String("gen_ai.agent.name", "refunds"),
+		attribute.String("gen_ai.agent.id", "refunds-1")))
 	for i := range 3 {
 		call, span := agent.Tracer("t").Start(root, "POST", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 			attribute.String("http.request.method", "POST"), attribute.String("url.full", fmt.Sprintf("http://orders/orders/%d/refunds", i))))
@@ -139,7 +141,8 @@ func TestRealOpenTelemetrySDK(t *testing.T) {
 			attribute.String("http.request.method", "POST"), attribute.String("url.path", fmt.Sprintf("/orders/%d/refunds", i)),
 			attribute.String("http.route", "/orders/{id}/refunds"), attribute.Int("http.response.status_code", 201)))
 		_, deep := db.Tracer("t").Start(served, "PUT", trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-			attribute.String("http.request.method", "PUT"), attribute.String("url.path", fmt.Sprintf("/ledger/%d", i)), attribute.Int("http.response.status_code", 200)))
+			attribute.String("http.request.method", "PUT"), attribute.String("url.path", fmt.Sprintf("/ledger/%d", i)),
+			attribute.Int("http.response.status_code", 200)))
 		deep.End()
 		server.End()
 		span.End()

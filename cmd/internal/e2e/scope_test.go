@@ -12,7 +12,8 @@ import (
 // A scope that was learned of the past answers the same at the check, where a call
 // waits, and in the log, where it was made: which runs would be held is one list.
 func TestLearnedScopeHoldsTheSameRunsOnBothSides(t *testing.T) {
-	f := install(t, "", "", "routes:", "  - {method: POST, template: '/v1/accounts/{account}/refunds', effect: pay, reversibility: compensable, resources: ['account:account']}")
+	f := install(t, "", "", "routes:",
+		"  - {method: POST, template: '/v1/accounts/{account}/refunds', effect: pay, reversibility: compensable, resources: ['account:account']}")
 	configure(t, f, fmt.Sprintf(`detect: {armed: ["family:scope"]}
 control: {point: test, trip_budget: {per_hour: 0, agents_percent: 0}, listen: "127.0.0.1:%d"}
 learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`, f.ports["control"]))
@@ -34,8 +35,12 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`, f.ports["contr
 		}
 	}
 	f.send(past...)
-	f.until("the past is stored", time.Minute, fmt.Sprint(len(past)), func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
-	f.until("the past has runs", time.Minute, "60", func() (string, error) { return f.sql("SELECT count() FROM flyball.runs WHERE calls = 3") })
+	f.until("the past is stored", time.Minute, fmt.Sprint(len(past)),
+		func() (string, error) { return f.sql("SELECT count() FROM flyball.calls") })
+	f.until("the past has runs", time.Minute, "60", func() (string,
+		error) {
+		return f.sql("SELECT count() FROM flyball.runs WHERE calls = 3")
+	})
 	if out := f.run([]int{0}, "learn", "--once"); !strings.Contains(out, "60 runs") {
 		t.Fatalf("learned of another past: %s", out)
 	}
@@ -44,7 +49,8 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`, f.ports["contr
 		if err != nil {
 			t.Fatal(err)
 		}
-		for k, v := range map[string]string{"X-Original-Method": method, "X-Original-URI": path, "X-Consumer": agent, "X-Agent-Run-Id": run, "X-Task-Id": task} {
+		for k, v := range map[string]string{"X-Original-Method": method, "X-Original-URI": path, "X-Consumer": agent, "X-Agent-Run-Id": run,
+			"X-Task-Id": task} {
 			req.Header.Set(k, v)
 		}
 		resp, err := http.DefaultClient.Do(req)
@@ -78,7 +84,8 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`, f.ports["contr
 		}
 		lines = append(lines, line(time.Now(), tc.agent, key, tc.task, tc.method, tc.path))
 	}
-	want := map[string]string{"now-1": "scope.learned:target_outside", "now-4": "scope.learned:write_outside", "now-5": "scope.learned:write_outside"}
+	want := map[string]string{"now-1": "scope.learned:target_outside", "now-4": "scope.learned:write_outside",
+		"now-5": "scope.learned:write_outside"}
 	if fmt.Sprint(held) != fmt.Sprint(want) {
 		t.Errorf("held at the check: %v, want %v", held, want)
 	}

@@ -43,7 +43,8 @@ func (f *flyball) passwordFile() string { return filepath.Join(f.dir, "data", "b
 // beside lets a role with a data folder of its own use the embedded broker of another installation.
 func (f *flyball) beside(other *flyball) {
 	if other.outside == "" {
-		f.env = append(f.env, "FLYBALL_KAFKA_SASL_MECHANISM=PLAIN", "FLYBALL_KAFKA_SASL_USER=flyball", "FLYBALL_KAFKA_SASL_PASSWORD_FILE="+other.passwordFile())
+		f.env = append(f.env, "FLYBALL_KAFKA_SASL_MECHANISM=PLAIN", "FLYBALL_KAFKA_SASL_USER=flyball",
+			"FLYBALL_KAFKA_SASL_PASSWORD_FILE="+other.passwordFile())
 	}
 }
 
@@ -143,7 +144,8 @@ func TestRegistryReloadsInMidRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(f.config, append(b, "agents: [{id: billing-robot, spiffe: 'spiffe://prod/ns/a/sa/robot'}]\n"...), 0o600); err != nil {
+	if err := os.WriteFile(f.config, append(b, "agents: [{id: billing-robot, spiffe: 'spiffe://prod/ns/a/sa/robot'}]\n"...),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	f.until("the registry is read again", 30*time.Second, "true", func() (string, error) {
@@ -163,9 +165,11 @@ func TestTouchedKnowsWhatItCannotKnow(t *testing.T) {
 	f := install(t, "", "").start()
 	var lines []string
 	for i := range 3 {
-		lines = append(lines, fmt.Sprintf(`{"start_time":"2026-11-20T12:00:0%d.000Z","method":"POST","path":"/v1/refunds","response_code":201,"duration":9,"x_consumer":"support-bot","x_agent_run_id":"refund-run"}`, i))
+		lines = append(lines,
+			fmt.Sprintf(`{"start_time":"2026-11-20T12:00:0%d.000Z","method":"POST","path":"/v1/refunds","response_code":201,"duration":9,"x_consumer":"support-bot","x_agent_run_id":"refund-run"}`, i))
 	}
-	lines = append(lines, `{"start_time":"2026-11-20T12:00:05.000Z","method":"GET","path":"/v1/orders/778","response_code":200,"duration":9,"x_consumer":"support-bot","x_agent_run_id":"refund-run"}`,
+	lines = append(lines,
+		`{"start_time":"2026-11-20T12:00:05.000Z","method":"GET","path":"/v1/orders/778","response_code":200,"duration":9,"x_consumer":"support-bot","x_agent_run_id":"refund-run"}`,
 		`{"start_time":"2026-11-20T12:00:06.000Z","method":"DELETE","path":"/v1/orders/779","response_code":403,"duration":9,"x_consumer":"support-bot","x_agent_run_id":"refund-run"}`,
 		`{"this is": "no access log"}`)
 	f.send(lines...)
@@ -205,24 +209,29 @@ func TestTouchedKnowsWhatItCannotKnow(t *testing.T) {
 			t.Fatalf("%s: %.300s", format, page)
 		}
 	}
-	if out := f.run(nil, "find", "order:778", "-o", "json"); !strings.Contains(out, "refund-run") && !strings.Contains(out, `"field": "resource"`) {
+	if out := f.run(nil, "find", "order:778", "-o", "json"); !strings.Contains(out, "refund-run") &&
+		!strings.Contains(out, `"field": "resource"`) {
 		t.Fatalf("find: %s", out)
 	}
-	if out, err := exec.Command(binary, "run", "refund-rum", "--config", f.config).CombinedOutput(); err == nil || !strings.Contains(string(out), "refund-run") {
+	if out, err := exec.Command(binary, "run", "refund-rum", "--config", f.config).CombinedOutput(); err == nil ||
+		!strings.Contains(string(out), "refund-run") {
 		t.Fatalf("a mistyped run is not told what is near: %s", out)
 	}
 }
 
 func TestDecodeExitStatusSaysThatSomethingDied(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.jsonl")
-	if err := os.WriteFile(path, []byte("{\"start_time\":\"2026-11-20T12:00:00.000Z\",\"method\":\"GET\",\"path\":\"/a\",\"response_code\":200}\nnonsense\n"), 0o600); err != nil {
+	if err := os.WriteFile(path,
+		[]byte("{\"start_time\":\"2026-11-20T12:00:00.000Z\",\"method\":\"GET\",\"path\":\"/a\",\"response_code\":200}\nnonsense\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary, "decode", path)
 	cmd.Dir = t.TempDir()
 	out, err := cmd.Output()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 3 || strings.Count(string(out), "\n") != 2 || !strings.Contains(string(out), `"dead_letter"`) {
+	if !errors.As(err, &exit) || exit.ExitCode() != 3 || strings.Count(string(out), "\n") != 2 ||
+		!strings.Contains(string(out), `"dead_letter"`) {
 		t.Fatalf("%v: %s", err, out)
 	}
 }

@@ -24,7 +24,8 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 42}`, f.ports["contr
 		}
 		var lines []string
 		for i := range calls {
-			lines = append(lines, strings.TrimSuffix(record(time.Now().Add(time.Duration(i)*time.Millisecond), agent, key, fmt.Sprintf("/v1/orders/%d", i%7), "GET", 200, 400+i), "}")+`,"x_task_id":"archive"}`)
+			lines = append(lines, strings.TrimSuffix(record(time.Now().Add(time.Duration(i)*time.Millisecond), agent, key,
+				fmt.Sprintf("/v1/orders/%d", i%7), "GET", 200, 400+i), "}")+`,"x_task_id":"archive"}`)
 		}
 		f.send(lines...)
 		sent += calls

@@ -40,8 +40,10 @@ func (a *authority) issue(name string, signer *authority) (*x509.Certificate, *e
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: signer == nil, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	c := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: signer == nil, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	parent, by := c, key
 	if signer != nil {
@@ -55,7 +57,8 @@ func (a *authority) issue(name string, signer *authority) (*x509.Certificate, *e
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	for file, block := range map[string]*pem.Block{name + ".crt": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "EC PRIVATE KEY", Bytes: raw}} {
+	for file, block := range map[string]*pem.Block{name + ".crt": {Type: "CERTIFICATE", Bytes: der},
+		name + ".key": {Type: "EC PRIVATE KEY", Bytes: raw}} {
 		if err := os.WriteFile(filepath.Join(a.dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
 			a.t.Fatal(err)
 		}
@@ -93,8 +96,10 @@ func TestStrangersAreKeptOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(raw), "check: {", fmt.Sprintf("check: {tls: {ca: %[1]s/ca.crt, cert: %[1]s/server.crt, key: %[1]s/server.key}, ", ca.dir), 1)
-	text = strings.Replace(text, "control: {", fmt.Sprintf("control: {tls: {cert: %[1]s/server.crt, key: %[1]s/server.key}, tokens: [{name: soc, role: responder, value_file: %[2]s/soc}], ", ca.dir, f.dir), 1)
+	text := strings.Replace(string(raw), "check: {",
+		fmt.Sprintf("check: {tls: {ca: %[1]s/ca.crt, cert: %[1]s/server.crt, key: %[1]s/server.key}, ", ca.dir), 1)
+	text = strings.Replace(text, "control: {",
+		fmt.Sprintf("control: {tls: {cert: %[1]s/server.crt, key: %[1]s/server.key}, tokens: [{name: soc, role: responder, value_file: %[2]s/soc}], ", ca.dir, f.dir), 1)
 	if err := os.WriteFile(f.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -11,27 +11,17 @@ import (
 // the product (servers that Flyball embeds or starts for tests, tools) they need none.
 func TestKafkaClientsAreMadeInOnePlace(t *testing.T) {
 	outside := []string{"schema/kafka/", "cmd/internal/embedded/", "cmd/internal/realparts/", "cmd/internal/tools/"}
-	// Files that still make clients of their own. The list only gets shorter.
-	remaining := []string{
-		"detect/enforce/api/point.go", "detect/enforce/api/restore.go",
-	}
-	var found []string
 	sources(t, false, func(path string, f *ast.File) {
 		if slices.ContainsFunc(outside, func(dir string) bool { return strings.HasPrefix(path, dir) }) {
 			return
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
 			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "NewClient" {
-				if x, ok := s.X.(*ast.Ident); ok && x.Name == "kgo" && !slices.Contains(found, path) {
-					found = append(found, path)
+				if x, ok := s.X.(*ast.Ident); ok && x.Name == "kgo" {
+					t.Errorf("%s calls kgo.NewClient: use kafka.Config.NewClient of schema/kafka", path)
 				}
 			}
 			return true
 		})
 	})
-	for _, path := range found {
-		if !slices.Contains(remaining, path) {
-			t.Errorf("%s calls kgo.NewClient: use kafka.Config.NewClient of schema/kafka", path)
-		}
-	}
 }

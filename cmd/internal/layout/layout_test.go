@@ -80,7 +80,8 @@ func TestSchemaSpeaksNoHTTP(t *testing.T) {
 
 func TestTopLevelNamesAreFixed(t *testing.T) {
 	allowed := []string{"cmd", "ingest", "detect", "schema", "dashboards", "alerts", "deploy", "go.mod", "go.sum", "Makefile",
-		"README.md", "LICENSE", "NOTICE", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md", "bin", "flyball-data", "flyball.yaml"}
+		"README.md", "LICENSE", "NOTICE", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md", "bin", "flyball-data",
+		"flyball.yaml"}
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +101,8 @@ func TestEveryPackageIsDocumented(t *testing.T) {
 	sources(t, false, func(path string, f *ast.File) {
 		dir := filepath.Dir(path)
 		seen[dir] = f.Name.Name
-		if f.Doc != nil && (strings.HasPrefix(f.Doc.Text(), "Package "+f.Name.Name+" ") || f.Name.Name == "main" && strings.HasPrefix(f.Doc.Text(), "Command ")) {
+		if f.Doc != nil && (strings.HasPrefix(f.Doc.Text(), "Package "+f.Name.Name+" ") || f.Name.Name == "main" &&
+			strings.HasPrefix(f.Doc.Text(), "Command ")) {
 			documented[dir] = true
 		}
 		for part := range strings.SplitSeq(dir, "/") {

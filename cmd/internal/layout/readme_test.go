@@ -48,10 +48,12 @@ func TestTheMappingOfTheReadmeReadsItsGateway(t *testing.T) {
 		t.Fatal(calls, dead)
 	}
 	c := calls[0]
-	if c.Start != 1790933415417e6 || c.DurationNs != 57e6 || c.Method != "POST" || c.Path != "/orders/7/refunds" || c.Host != "shop.example" || c.ClientIP.String() != "10.9.1.17" || c.Status != 429 {
+	if c.Start != 1790933415417e6 || c.DurationNs != 57e6 || c.Method != "POST" || c.Path != "/orders/7/refunds" || c.Host != "shop.example" ||
+		c.ClientIP.String() != "10.9.1.17" || c.Status != 429 {
 		t.Errorf("%+v", c)
 	}
-	if c.AgentID != "refund-helper" || c.AgentTrust != schema.TrustInfrastructure || c.RunKey != "run-7" || c.Outcome != schema.OutcomeRateLimited || !strings.HasPrefix(c.CredentialID, "k_") {
+	if c.AgentID != "refund-helper" || c.AgentTrust != schema.TrustInfrastructure || c.RunKey != "run-7" ||
+		c.Outcome != schema.OutcomeRateLimited || !strings.HasPrefix(c.CredentialID, "k_") {
 		t.Errorf("%+v", c)
 	}
 	if len(c.Attrs) != 1 || c.Attrs[0].Value != "fra" {

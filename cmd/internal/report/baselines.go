@@ -111,7 +111,8 @@ type AgentLine struct {
 	Order    *schema.BaselineOrder    `json:"order,omitempty"`
 }
 
-const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with ~ was only asserted by its caller and is kept apart"
+const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with " +
+	"~ was only asserted by its caller and is kept apart"
 
 // NewBody is a version for people.
 func NewBody(b *baseline.Baseline) *Body {

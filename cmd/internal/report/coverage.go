@@ -39,7 +39,8 @@ func Coverage(w io.Writer, c *query.Coverage) error {
 	case never > 0:
 		Printf(
 			w,
-			"%d of %d logged calls were never asked: a breaker, a gate or a manifest stops none of them. Put the check in the path of these gateways.\n",
+			"%d of %d logged calls were never asked: a breaker, a gate or a manifest stops none of them. Put the check in the path of these "+
+				"gateways.\n",
 			never,
 			calls,
 		)

@@ -45,7 +45,8 @@ func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 
 // expected says how often clean runs come as far, and whose.
 func expected(f *query.Finding) string {
-	whose := map[string]string{"own": "clean runs of the agent", "peers": "clean runs of its peers", "tail": "clean runs, by the fitted tail,"}[f.ExpectedOf]
+	whose := map[string]string{"own": "clean runs of the agent", "peers": "clean runs of its peers", "tail": "clean runs, by the fitted " +
+		"tail,"}[f.ExpectedOf]
 	if whose == "" {
 		whose = "clean runs"
 	}

@@ -48,7 +48,8 @@ func TouchedHTML(w io.Writer, t *query.Touched, made time.Time) error {
 			fmt.Sprintf("%d calls from %s to %s", r.Calls, clock(r.FirstAt), clock(r.LastAt))}
 	}
 	return page.Execute(w, map[string]any{
-		"T": t, "Bars": bars, "Others": othersText(t), "Distinct": distinct(t), "From": clock(t.Since), "To": clock(t.Until), "Made": made.UTC().Format(time.RFC3339),
+		"T": t, "Bars": bars, "Others": othersText(t), "Distinct": distinct(t), "From": clock(t.Since), "To": clock(t.Until),
+		"Made": made.UTC().Format(time.RFC3339),
 		"Effects": tallies(
 			t.Totals.ByEffect,
 		), "Reversibilities": tallies(t.Totals.ByReversibility), "Span": span.Round(time.Millisecond).String(),

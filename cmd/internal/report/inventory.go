@@ -144,7 +144,8 @@ func Routes(w io.Writer, rows []query.RouteRow) error {
 	if err == nil && undeclared > 0 {
 		err = Printf(
 			w,
-			"\n! %d change something, and only words or a method say what: declare them under routes (template or tool, effect, reversibility), or in an OpenAPI document (x-flyball-effect).\n",
+			"\n! %d change something, and only words or a method say what: declare them under routes (template or tool, effect, "+
+				"reversibility), or in an OpenAPI document (x-flyball-effect).\n",
 			undeclared,
 		)
 	}

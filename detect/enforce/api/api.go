@@ -1,152 +1,210 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"flyball/detect/enforce"
+	"flyball/detect/enforce/breaker"
+	"flyball/detect/enforce/point"
+	"flyball/detect/enforce/problem"
+	"flyball/detect/enforce/sightings"
 	"flyball/schema"
 )
 
-// operation of the control API: the listener and its OpenAPI document are made
-// of the same list.
-type operation struct {
-	method, path string
-	id, summary  string
-	role         Role
-	query        []param
-	ask          any // a zero value of the body's type; nil: none
-	answer       any // a zero value of the answer's type
-	problems     []int
-	serve        func(*call)
+// State is the folded state, and what is known of other points; *point.Point.
+type State interface {
+	// Acquire shows the state under a read lock.
+	Acquire() point.View
+	// Live are the heartbeats of live points, this one first.
+	Live() []schema.PointState
+	// Supports is nil if all live points fold a kind of command.
+	Supports(kind schema.CommandKind) error
 }
 
-type param struct{ name, kind, doc string }
-
-// call of an operation.
-type call struct {
-	w   http.ResponseWriter
-	r   *http.Request
-	who caller
-	ask any // pointer to what the body said
+// Log takes commands; *point.Log.
+type Log interface {
+	// Submit writes a command and waits for its result.
+	Submit(ctx context.Context, command schema.Command) (enforce.Result, error)
 }
 
-const maxAPIBody = 256 << 10
+// Runs are those that requests at this point named; *sightings.Runs.
+type Runs interface {
+	Find(term string) []sightings.Run
+}
 
-// APIHandler serves operators and tools.
-func (c *Control) APIHandler() http.Handler {
-	mux := http.NewServeMux()
-	door := newDoor(c.o.Tokens, c.o.Tenant, c.o.Now)
-	document, err := c.openAPI()
+// Names are those that requests at this point carried; *sightings.Names.
+type Names interface {
+	Has(s schema.Scope) bool
+}
+
+// Options of the control API.
+type Options struct {
+	State State
+	Log   Log
+	Runs  Runs
+	Names Names
+
+	Point  string // the point's name
+	Tenant string
+	Tokens []Token // empty: whoever reaches the listener is the operator; see authenticator
+	// Budget of the configuration file, shown beside the settings that hold.
+	Budget breaker.Budget
+	// Armed says whether the configuration enforces what a family finds about an agent
+	// ("" is any family); nil: never. Commands come before it.
+	Armed func(agent, family string) bool
+	// Tags of an agent by the registry; nil: none.
+	Tags func(agent string) []string
+	// Registered reports whether the registry names an agent or a credential; nil: none.
+	Registered func(schema.Scope) bool
+	// LinkKey signs links that decide a question; empty: there is no page.
+	LinkKey schema.Secret
+	// Findings are the latest findings of these tenants or, without any, of all, at most
+	// limit; nil: this process has no database.
+	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
+	// HasFinding says whether a tenant has a finding; nil: it is not known.
+	HasFinding func(ctx context.Context, tenant, id string) (bool, error)
+
+	Now        func() time.Time
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// server is what all operations share.
+type server struct {
+	o        Options
+	refusals *prometheus.CounterVec // by named reason
+}
+
+// New makes the handler of the control API.
+func New(o Options) (http.Handler, error) {
+	s, err := newServer(o)
 	if err != nil {
-		c.o.Logger.Error("no OpenAPI document", "error", err)
+		return nil, err
 	}
+	return s.handler()
+}
+
+func newServer(o Options) (*server, error) {
+	if o.State == nil || o.Log == nil || o.Runs == nil || o.Names == nil || o.Now == nil || o.Logger == nil {
+		return nil, errors.New("control: the API needs a point, memories, a clock and a logger")
+	}
+	if o.Armed == nil {
+		o.Armed = func(string, string) bool { return false }
+	}
+	s := &server{o: o, refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_control_refused_total",
+		Help: "Requests to the control API that were refused, by named reason."}, []string{"why"})}
+	if o.Registerer != nil {
+		o.Registerer.MustRegister(s.refusals)
+	}
+	return s, nil
+}
+
+// operations of the API, by subject.
+func (s *server) operations() []operation {
+	t := &targets{s}
+	var all []operation
+	for _, list := range [][]operation{
+		(&breakers{s, t}).operations(), (&armings{s, t}).operations(), (&exceptions{s, t}).operations(), (&grants{s}).operations(),
+		(&tasks{s}).operations(), (&manifests{s}).operations(), (&findings{s}).operations(), (&baselines{s}).operations(),
+		(&status{s}).operations(), (&settings{s}).operations(),
+	} {
+		all = append(all, list...)
+	}
+	return all
+}
+
+func (s *server) handler() (http.Handler, error) {
+	operations := s.operations()
+	document, err := openAPI(operations)
+	if err != nil {
+		return nil, fmt.Errorf("control: the OpenAPI document: %w", err)
+	}
+	bodies, err := newValidator(document)
+	if err != nil {
+		return nil, fmt.Errorf("control: the OpenAPI document: %w", err)
+	}
+	mux := http.NewServeMux()
+	auth := newAuthenticator(s.o.Tokens, s.o.Tenant, s.o.Now)
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(document)
 	})
 	methods := map[string][]string{}
-	for _, op := range c.operations() {
-		mux.HandleFunc(op.method+" "+op.path, c.handle(door, &op))
+	for _, op := range operations {
+		mux.HandleFunc(op.method+" "+op.path, s.serve(auth, bodies, &op))
 		methods[op.path] = append(methods[op.path], op.method)
 	}
-	for path, list := range methods { // what no operation takes is refused by name, and says what is taken
+	for path, list := range methods { // other methods are refused by name
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", strings.Join(list, ", "))
-			c.refuse(w, http.StatusMethodNotAllowed, "method", fmt.Errorf("%s: one of %s", r.Method, strings.Join(list, ", ")))
+			s.refuse(w, http.StatusMethodNotAllowed, "method", fmt.Errorf("%s: one of %s", r.Method, strings.Join(list, ", ")))
 		})
 	}
-	if c.o.LinkKey != "" {
-		mux.HandleFunc("GET /v1/grants/{id}/page", c.showPage)
-		mux.HandleFunc("POST /v1/grants/{id}/page", c.actOnPage)
+	if s.o.LinkKey != "" {
+		p := &page{s, bodies}
+		mux.HandleFunc("GET /v1/grants/{id}/page", p.show)
+		mux.HandleFunc("POST /v1/grants/{id}/page", p.decide)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		c.refuse(w, http.StatusNotFound, "path", fmt.Errorf("%s: no such path; see /openapi.json", r.URL.Path))
+		s.refuse(w, http.StatusNotFound, "path", fmt.Errorf("%s: no such path; see /openapi.json", r.URL.Path))
 	})
-	return http.NewCrossOriginProtection().Handler(mux)
+	return http.NewCrossOriginProtection().Handler(mux), nil
 }
 
-func (c *Control) handle(d *door, op *operation) http.HandlerFunc {
+// serve authenticates a request, reads its body and hands it to the operation.
+func (s *server) serve(auth *authenticator, bodies *validator, op *operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, no := d.admit(r, op.role)
+		who, no := auth.authenticate(r, op.role)
 		if no != nil {
 			if no.status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 			}
-			c.refuse(w, no.status, no.why, no.err)
+			s.refuse(w, no.status, no.why, no.err)
 			return
 		}
-		in := &call{w: w, r: r, who: who}
-		if op.ask != nil {
-			if status, err := in.read(op.ask); err != nil {
-				c.refuse(w, status, "body", err)
+		x := &exchange{s: s, w: w, r: r, caller: who}
+		if op.body != nil {
+			if no := bodies.read(x, op); no != nil {
+				x.refuse(no)
 				return
 			}
 		}
-		op.serve(in)
+		op.serve(x)
 	}
 }
 
-func (c *Control) refuse(w http.ResponseWriter, status int, why string, err error) {
-	c.m.refusals.WithLabelValues(why).Inc()
-	fail(w, status, err)
+// refusal is why a request is refused.
+type refusal struct {
+	status int
+	why    string // named reason, counted
+	err    error  // what the caller is shown
 }
 
-// submit writes a command and answers with what became of it. What is no success
-// is a problem: the status is by the outcome, 409 where it is not listed.
-func (in *call) submit(c *Control, command schema.Command, success enforce.ResultCode, statuses map[enforce.ResultCode]int, reply func(enforce.Result) any) {
-	command.ID, command.Tenant, command.Role = newID("o_"), in.who.tenant, string(in.who.role)
-	if err := c.supports(&command); err != nil {
-		c.refuse(in.w, http.StatusConflict, "points_do_not_read_it", err)
-		return
-	}
-	r, err := c.Submit(in.r.Context(), command)
-	switch {
-	case err != nil:
-		c.refuse(in.w, http.StatusServiceUnavailable, "log_away", err)
-	case r.Code == success:
-		respond(in.w, http.StatusOK, reply(r))
-	default:
-		status := http.StatusConflict
-		if s, ok := statuses[r.Code]; ok {
-			status = s
-		}
-		detail := string(r.Code)
-		if r.Detail != "" {
-			detail += ": " + r.Detail
-		}
-		c.refuse(in.w, status, string(r.Code), errors.New(detail))
-	}
+func refused(status int, why, text string, args ...any) *refusal {
+	return &refusal{status, why, fmt.Errorf(text, args...)}
 }
 
-// ChangeResult is the answer to a change.
-type ChangeResult struct {
-	Outcome    string `json:"outcome"`
-	Generation uint64 `json:"generation"`
-	Ref        string `json:"ref,omitempty"`
+// refuse counts a refusal and answers with a problem.
+func (s *server) refuse(w http.ResponseWriter, status int, why string, err error) {
+	s.refusals.WithLabelValues(why).Inc()
+	w.Header().Set("Content-Type", problem.MediaType)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(problem.Body{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
 }
 
-func done(r enforce.Result) any { return ChangeResult{string(r.Code), r.Generation, r.Ref} }
-
-func stamp(ns int64) string {
+// timestamp of a time in Unix ns, as RFC 3339; empty for 0.
+func timestamp(ns int64) string {
 	if ns == 0 {
 		return ""
 	}
 	return time.Unix(0, ns).UTC().Format(time.RFC3339Nano)
-}
-
-func respond(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(v)
-}
-
-func fail(w http.ResponseWriter, code int, err error) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(problem{Type: "about:blank", Title: http.StatusText(code), Status: code, Detail: err.Error()})
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -10,12 +9,33 @@ import (
 
 	"flyball/detect/enforce"
 	"flyball/detect/enforce/arming"
-	"flyball/detect/enforce/exception"
-	"flyball/detect/enforce/ledger"
 	"flyball/detect/playbook"
-	"flyball/detect/policy"
 	"flyball/schema"
 )
+
+// armings are the operations on what is enforced and what is only recorded.
+type armings struct {
+	*server
+	targets *targets
+}
+
+func (a *armings) operations() []operation {
+	change := func(path, id, summary string) operation {
+		return operation{path: path, id: id, summary: summary, role: Admin, answer: ArmingResult{}, problems: []int{404, 409, 422}}
+	}
+	return []operation{
+		list("/v1/arming", "arming", "What is armed: by the configuration of each point, and by commands, which come before it",
+			ArmingState{}, func(x *exchange) any { return a.armingState(x.caller.tenant) }),
+		withBody(change("/v1/arming/arm", "arm",
+			"Enforce what is found about the agents, tags or families of a pattern, at every point"), a.arm),
+		withBody(change("/v1/arming/disarm", "disarm",
+			"Only record what is found about the agents, tags or families of a pattern"), a.disarm),
+		withBody(change("/v1/arming/clear", "clearArming",
+			"Take back what commands said about a pattern: the configuration's value holds again"), a.clear),
+		withBody(operation{path: "/v1/arming/agents", id: "armedAgents", role: Viewer, answer: []ArmedAgent{},
+			summary: "Whether what is found about agents is enforced at this point, and why"}, a.armedAgents),
+	}
+}
 
 // ArmingState is what is armed.
 type ArmingState struct {
@@ -46,7 +66,7 @@ type ArmingLine struct {
 }
 
 func armingLine(o *arming.Order) ArmingLine {
-	l := ArmingLine{Pattern: o.Pattern, State: string(enforce.Disarmed), Since: stamp(o.At), By: o.By, Role: o.Role, Reason: o.Reason,
+	l := ArmingLine{Pattern: o.Pattern, State: string(enforce.Disarmed), Since: timestamp(o.At), By: o.By, Role: o.Role, Reason: o.Reason,
 		Generation: o.Generation}
 	if o.Armed {
 		l.State = string(enforce.Armed)
@@ -55,18 +75,18 @@ func armingLine(o *arming.Order) ArmingLine {
 }
 
 // armingState of a tenant.
-func (c *Control) armingState(tenant string) ArmingState {
-	out := ArmingState{Points: c.pointArming(), Orders: []ArmingLine{}}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	for _, o := range c.state.Arming.Orders(tenant) {
+func (s *server) armingState(tenant string) ArmingState {
+	out := ArmingState{Points: s.pointArming(), Orders: []ArmingLine{}}
+	v := s.o.State.Acquire()
+	defer v.Release()
+	for _, o := range v.Arming.Orders(tenant) {
 		out.Orders = append(out.Orders, armingLine(&o))
 	}
 	return out
 }
 
-func (c *Control) pointArming() []PointArming {
-	points, applied := c.live(), c.applied()
+func (s *server) pointArming() []PointArming {
+	points, applied := s.o.State.Live(), s.applied()
 	out := make([]PointArming, 0, len(points))
 	for _, p := range points {
 		line := PointArming{Point: p.Point, Mode: p.Mode, Armed: append([]string{}, p.Armed...)}
@@ -90,52 +110,74 @@ type ArmingResult struct {
 	Notes      []string      `json:"notes"`
 }
 
-func (c *Control) arm(in *call)    { c.setArming(in, schema.CommandArm, false, enforce.Armed) }
-func (c *Control) disarm(in *call) { c.setArming(in, schema.CommandDisarm, false, enforce.Disarmed) }
-func (c *Control) clearArming(in *call) {
-	c.setArming(in, schema.CommandDisarm, true, enforce.ArmingCleared)
+func (a *armings) arm(x *exchange, in *ArmingRequest) {
+	a.set(x, in, schema.CommandArm, enforce.Armed)
 }
 
-var armingStatus = map[enforce.ResultCode]int{enforce.NoSuchArming: http.StatusNotFound, enforce.Rejected: http.StatusUnprocessableEntity}
-
-func (c *Control) setArming(in *call, kind schema.CommandKind, clear bool, success enforce.ResultCode) {
-	ask := in.ask.(*ArmingRequest)
-	if LooksLikeSecret(ask.Pattern) {
-		c.refuse(in.w, http.StatusUnprocessableEntity, whyRawSecret, errSecret)
-		return
-	}
-	err := arming.ValidatePattern(ask.Pattern)
-	if family, ok := strings.CutPrefix(ask.Pattern, "family:"); ok && err == nil && !knownFamily(family) {
-		err = fmt.Errorf("pattern: no family is called so; one of %s, policy.*", strings.Join(playbook.Families(), ", "))
-	}
-	if err != nil {
-		c.refuse(in.w, http.StatusUnprocessableEntity, "pattern", err)
-		return
-	}
-	in.submit(c, schema.Command{Kind: kind, By: in.who.named(ask.By), Reason: ask.Reason,
-		Arming: &schema.ArmingOrder{Pattern: ask.Pattern, Clear: clear}}, success, armingStatus,
-		func(r enforce.Result) any {
-			return ArmingResult{ChangeResult: ChangeResult{string(r.Code), r.Generation, r.Ref}, Tenant: in.who.tenant, Configured: c.pointArming(),
-				Notes: c.notes(ask.Pattern, success)}
-		})
+func (a *armings) disarm(x *exchange, in *ArmingRequest) {
+	a.set(x, in, schema.CommandDisarm, enforce.Disarmed)
 }
 
-func knownFamily(pattern string) bool {
-	return strings.HasPrefix(pattern, "policy.") || slices.ContainsFunc(playbook.Families(), func(f string) bool {
-		ok, _ := path.Match(pattern, f)
+func (a *armings) clear(x *exchange, in *ArmingRequest) {
+	a.set(x, in, schema.CommandDisarm, enforce.ArmingCleared)
+}
+
+// armingStatuses are the statuses of results of commands on arming.
+var armingStatuses = map[enforce.ResultCode]int{enforce.NoSuchArming: http.StatusNotFound, enforce.Rejected: http.StatusUnprocessableEntity}
+
+func (a *armings) set(x *exchange, in *ArmingRequest, kind schema.CommandKind, success enforce.ResultCode) {
+	if LooksLikeSecret(in.Pattern) {
+		x.refuse(refuseSecret())
+		return
+	}
+	if err := checkPattern(in.Pattern); err != nil {
+		x.refuse(&refusal{http.StatusUnprocessableEntity, "pattern", err})
+		return
+	}
+	x.submit(change{command: schema.Command{Kind: kind, By: x.by(in.By), Reason: in.Reason,
+		Arming: &schema.ArmingOrder{Pattern: in.Pattern, Clear: success == enforce.ArmingCleared}}, success: success,
+		statuses: armingStatuses, answer: func(r enforce.Result) any {
+			return ArmingResult{ChangeResult: changeResult(r), Tenant: x.caller.tenant, Configured: a.pointArming(),
+				Notes: a.notes(in.Pattern, success)}
+		}})
+}
+
+// checkPattern is nil for a pattern of agents, of a tag, or of a family that exists.
+func checkPattern(pattern string) error {
+	if err := arming.ValidatePattern(pattern); err != nil {
+		return err
+	}
+	if family, ok := strings.CutPrefix(pattern, "family:"); ok && !isKnownFamily(family) {
+		return fmt.Errorf("pattern: no family is called so; one of %s, policy.*", strings.Join(playbook.Families(), ", "))
+	}
+	return nil
+}
+
+func isKnownFamily(pattern string) bool {
+	return strings.HasPrefix(pattern, "policy.") || matchesAny(pattern, playbook.Families())
+}
+
+// matchesAny reports whether a pattern, as path.Match takes it, matches one of some names.
+func matchesAny(pattern string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		ok, _ := path.Match(pattern, name)
 		return ok
 	})
 }
 
-// notes are what a person may not expect of an order.
-func (c *Control) notes(pattern string, did enforce.ResultCode) []string {
+// isName reports whether a pattern of agents is one agent's name.
+func isName(pattern string) bool { return !strings.ContainsAny(pattern, `*?[\`) }
+
+// notes are what a person may not expect of a command on a pattern.
+func (a *armings) notes(pattern string, did enforce.ResultCode) []string {
 	out := []string{}
-	agents := !strings.HasPrefix(pattern, "family:") && pattern != arming.PatternAll
-	if agents && !strings.HasPrefix(pattern, "tag:") && !strings.ContainsAny(pattern, `*?[\`) &&
-		!c.known(schema.Scope{Kind: schema.ScopeAgent, Value: pattern}) {
+	ofFamily := strings.HasPrefix(pattern, "family:")
+	agents := !ofFamily && pattern != arming.PatternAll
+	if agents && !strings.HasPrefix(pattern, "tag:") && isName(pattern) &&
+		!a.targets.isKnown(schema.Scope{Kind: schema.ScopeAgent, Value: pattern}) {
 		out = append(out, "this point has met no agent of that name yet")
 	}
-	if did == enforce.Armed && !strings.HasPrefix(pattern, "family:") {
+	if did == enforce.Armed && !ofFamily {
 		out = append(out, "what is outside learned scopes is armed by its own name alone: family:"+schema.FamilyScope)
 	}
 	if did == enforce.Armed {
@@ -161,124 +203,40 @@ type ArmedAgent struct {
 	Until   string `json:"until,omitempty"`   // of the bypass
 }
 
-func (c *Control) armedAgents(in *call) {
-	ask := in.ask.(*ArmedAgentsRequest)
-	out := make([]ArmedAgent, 0, len(ask.Agents))
-	claimed := make(map[string]bool, len(ask.Claimed))
-	for _, agent := range ask.Claimed {
+func (a *armings) armedAgents(x *exchange, in *ArmedAgentsRequest) {
+	out := make([]ArmedAgent, 0, len(in.Agents))
+	claimed := make(map[string]bool, len(in.Claimed))
+	for _, agent := range in.Claimed {
 		claimed[agent] = true
 	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	for _, agent := range ask.Agents {
+	for _, agent := range in.Agents {
 		trust := schema.TrustVerified
 		if claimed[agent] {
 			trust = schema.TrustAsserted
 		}
-		sub := arming.Subject{Tenant: in.who.tenant, Agent: agent, Trust: trust}
-		if c.o.Tags != nil {
-			sub.Tags = c.o.Tags(agent)
+		out = append(out, a.armedAgent(x.caller.tenant, agent, trust))
+	}
+	x.respond(out)
+}
+
+func (a *armings) armedAgent(tenant, agent string, trust schema.Trust) ArmedAgent {
+	subject := arming.Subject{Tenant: tenant, Agent: agent, Trust: trust}
+	if a.o.Tags != nil {
+		subject.Tags = a.o.Tags(agent)
+	}
+	configured := a.o.Armed(agent, "")
+	v := a.o.State.Acquire()
+	defer v.Release()
+	got := v.Arming.Decide(subject, configured)
+	line := ArmedAgent{Agent: agent, State: "observe", Why: got.Why}
+	if got.Order != nil {
+		line.Pattern = got.Order.Pattern
+	}
+	if got.Armed {
+		line.State = "armed"
+		if b, on := v.Breakers.BypassForAgent(tenant, agent, trust, v.Position.Time); on {
+			line.State, line.Until = "bypassed", timestamp(b.Until)
 		}
-		a := c.state.Arming.Decide(sub, c.o.Armed(agent, ""))
-		line := ArmedAgent{Agent: agent, State: "observe", Why: a.Why}
-		if a.Order != nil {
-			line.Pattern = a.Order.Pattern
-		}
-		if a.Armed {
-			line.State = "armed"
-			if b, on := c.state.Breakers.BypassForAgent(in.who.tenant, agent, trust, c.state.Position.Time); on {
-				line.State, line.Until = "bypassed", stamp(b.Until)
-			}
-		}
-		out = append(out, line)
 	}
-	respond(in.w, http.StatusOK, out)
-}
-
-// armed reports whether what a family finds is enforced for the caller of a request.
-func (c *Control) armed(r *ledger.Request, family string) bool {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.state.Armed(r, family)
-}
-
-// ExceptionLine is a line of /v1/exceptions.
-type ExceptionLine struct {
-	ID      string   `json:"id"`
-	Tenant  string   `json:"tenant"`
-	Agent   string   `json:"agent"`
-	Family  string   `json:"family"`
-	Routes  []string `json:"routes"` // empty: any
-	Since   string   `json:"since"`
-	Expires string   `json:"expires"`
-	By      string   `json:"by"`
-	Role    string   `json:"role,omitempty"`
-	Reason  string   `json:"reason"`
-	Trips   uint64   `json:"trips"` // that it has covered
-	Last    string   `json:"last_covered,omitempty"`
-}
-
-func (c *Control) exceptions(tenant string) []ExceptionLine {
-	c.mu.RLock()
-	list := c.state.Exceptions.List(tenant)
-	c.mu.RUnlock()
-	out := make([]ExceptionLine, 0, len(list))
-	for _, e := range list {
-		out = append(out, ExceptionLine{ID: e.ID, Tenant: tenant, Agent: e.Agent, Family: e.Family, Routes: append([]string{},
-			e.Routes...), Since: stamp(e.At), Expires: stamp(e.Until),
-			By: e.By, Role: e.Role, Reason: e.Reason, Trips: e.Covered, Last: stamp(e.CoveredAt)})
-	}
-	return out
-}
-
-// ExceptionResult is the answer to an exception.
-type ExceptionResult struct {
-	ChangeResult
-	Tenant string   `json:"tenant"`
-	Notes  []string `json:"notes"`
-}
-
-var exceptionStatus = map[enforce.ResultCode]int{enforce.NoSuchException: http.StatusNotFound,
-	enforce.Rejected: http.StatusUnprocessableEntity}
-
-func (c *Control) addException(in *call) {
-	ask := in.ask.(*AddExceptionRequest)
-	if LooksLikeSecret(ask.Agent) {
-		c.refuse(in.w, http.StatusUnprocessableEntity, whyRawSecret, errSecret)
-		return
-	}
-	order := schema.ExceptionOrder{Agent: ask.Agent, Family: ask.Family, Routes: ask.Routes}
-	_, err := exception.Validate(&order)
-	if covered := slices.DeleteFunc(playbook.Families(), func(f string) bool { return !policy.Exceptable(f) }); err == nil &&
-		!slices.ContainsFunc(covered, func(f string) bool {
-			ok, _ := path.Match(ask.Family, f)
-			return ok
-		}) {
-		err = fmt.Errorf("family: matches none of %s", strings.Join(covered, ", "))
-	}
-	if err != nil {
-		c.refuse(in.w, http.StatusUnprocessableEntity, "exception", err)
-		return
-	}
-	notes := []string{}
-	if !strings.ContainsAny(ask.Agent, `*?[\`) && !c.known(schema.Scope{Kind: schema.ScopeAgent, Value: ask.Agent}) {
-		notes = append(notes, "this point has met no established agent of that name yet")
-	}
-	in.submit(c, schema.Command{Kind: schema.CommandException, TTL: ask.Seconds * 1e9, By: in.who.named(ask.By), Reason: ask.Reason,
-		Exception: &order},
-		enforce.ExceptionAdded, exceptionStatus, func(r enforce.Result) any {
-			return ExceptionResult{ChangeResult: ChangeResult{string(r.Code), r.Generation, r.Ref}, Tenant: in.who.tenant, Notes: notes}
-		})
-}
-
-func (c *Control) removeException(in *call) {
-	ask := in.ask.(*RemoveExceptionRequest)
-	if id := in.r.PathValue("id"); !slices.ContainsFunc(c.exceptions(in.who.tenant), func(l ExceptionLine) bool { return l.ID == id }) {
-		c.refuse(in.w, http.StatusNotFound, string(enforce.NoSuchException), errors.New("no such exception, or it has ended; exceptions of "+
-			"the configuration are changed there"))
-		return
-	}
-	in.submit(c, schema.Command{Kind: schema.CommandExceptionRemove, By: in.who.named(ask.By), Reason: ask.Reason,
-		Exception: &schema.ExceptionOrder{ID: in.r.PathValue("id")}},
-		enforce.ExceptionRemoved, exceptionStatus, done)
+	return line
 }

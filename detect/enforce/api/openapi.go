@@ -12,10 +12,12 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3gen"
 
+	"flyball/detect/enforce/problem"
 	"flyball/schema"
 )
 
-var words = map[reflect.Type][]string{
+// enums are the words of types that are written as a word.
+var enums = map[reflect.Type][]string{
 	reflect.TypeFor[schema.ScopeKind]():    schema.ScopeKindWords[1:],
 	reflect.TypeFor[schema.Action]():       schema.ActionWords,
 	reflect.TypeFor[schema.Mode]():         schema.ModeWords,
@@ -26,69 +28,90 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[schema.Standing]():     schema.StandingWords,
 }
 
-// openAPI is the document of the list of operations.
-func (c *Control) openAPI() ([]byte, error) {
-	schemas := openapi3.Schemas{}
-	gen := openapi3gen.NewGenerator(openapi3gen.UseAllExportedFields(), openapi3gen.SchemaCustomizer(customize))
-	ref := func(v any, closed bool) (*openapi3.SchemaRef, error) {
-		s, err := gen.NewSchemaRefForValue(v, schemas)
-		if err != nil {
-			return nil, err
-		}
-		if closed {
-			closeObject(s.Value)
-		}
-		return s, nil
-	}
+// documentWriter makes the OpenAPI document of a list of operations.
+type documentWriter struct {
+	schemas   openapi3.Schemas
+	generator *openapi3gen.Generator
+	problem   *openapi3.SchemaRef // of every refusal
+}
+
+// openAPI is the document of a list of operations.
+func openAPI(operations []operation) ([]byte, error) {
+	d := documentWriter{schemas: openapi3.Schemas{},
+		generator: openapi3gen.NewGenerator(openapi3gen.UseAllExportedFields(), openapi3gen.SchemaCustomizer(customize))}
 	doc := &openapi3.T{OpenAPI: "3.0.3", Info: &openapi3.Info{Title: "Flyball control", Version: "1",
-		Description: "Breakers, gates, tasks and manifests. Roles: viewer, responder, admin, orchestrator. Every change is an entry of the audit trail."},
+		Description: "Breakers, gates, tasks and manifests. Roles: viewer, responder, admin, orchestrator. " +
+			"Every change is an entry of the audit trail."},
 		Paths: openapi3.NewPaths(), Components: &openapi3.Components{
 			Schemas:         openapi3.Schemas{},
 			SecuritySchemes: openapi3.SecuritySchemes{"token": {Value: &openapi3.SecurityScheme{Type: "http", Scheme: "bearer"}}},
 		}}
-	problemSchema, err := ref(problem{}, false)
+	refusal, err := d.schema(problem.Body{})
 	if err != nil {
 		return nil, err
 	}
-	doc.Components.Schemas["Problem"] = problemSchema
-	for _, op := range c.operations() {
-		o := &openapi3.Operation{OperationID: op.id, Summary: op.summary, Responses: openapi3.NewResponses(), Description: "Role: " + string(op.role),
-			Security: &openapi3.SecurityRequirements{{"token": {}}}}
-		answer, err := ref(op.answer, false)
+	doc.Components.Schemas["Problem"] = refusal
+	d.problem = &openapi3.SchemaRef{Ref: "#/components/schemas/Problem", Value: refusal.Value}
+	for i := range operations {
+		op := &operations[i]
+		o, err := d.operation(op)
 		if err != nil {
-			return nil, fmt.Errorf("%s %s: answer: %w", op.method, op.path, err)
-		}
-		o.Responses = openapi3.NewResponses(openapi3.WithStatus(200, &openapi3.ResponseRef{Value: openapi3.NewResponse().WithDescription(op.summary).WithContent(openapi3.NewContentWithSchemaRef(answer, []string{"application/json"}))}))
-		for _, status := range append([]int{401, 403, 429}, op.problems...) {
-			o.Responses.Set(strconv.Itoa(status), &openapi3.ResponseRef{Value: openapi3.NewResponse().WithDescription("Problem").
-				WithContent(openapi3.NewContentWithSchemaRef(&openapi3.SchemaRef{Ref: "#/components/schemas/Problem", Value: problemSchema.Value}, []string{"application/problem+json"}))})
-		}
-		if op.ask != nil {
-			body, err := ref(op.ask, true)
-			if err != nil {
-				return nil, fmt.Errorf("%s %s: body: %w", op.method, op.path, err)
-			}
-			o.RequestBody = &openapi3.RequestBodyRef{Value: openapi3.NewRequestBody().WithRequired(true).WithContent(openapi3.NewContentWithSchemaRef(body, []string{"application/json"}))}
-		}
-		for _, name := range pathNames(op.path) {
-			o.AddParameter(openapi3.NewPathParameter(name).WithSchema(openapi3.NewStringSchema().WithMinLength(1)))
-		}
-		for _, q := range op.query {
-			s := openapi3.NewStringSchema()
-			switch q.kind {
-			case "integer":
-				s = openapi3.NewIntegerSchema().WithMin(1).WithMax(1000)
-			case "sequence":
-				s = openapi3.NewInt64Schema().WithMin(0)
-			}
-			o.AddParameter(openapi3.NewQueryParameter(q.name).WithSchema(s).WithDescription(q.doc))
+			return nil, fmt.Errorf("%s %s: %w", op.method, op.path, err)
 		}
 		doc.AddOperation(op.path, op.method, o)
 	}
 	return json.MarshalIndent(doc, "", "  ")
 }
 
-func pathNames(path string) (names []string) {
+func (d *documentWriter) schema(v any) (*openapi3.SchemaRef, error) {
+	return d.generator.NewSchemaRefForValue(v, d.schemas)
+}
+
+func (d *documentWriter) operation(op *operation) (*openapi3.Operation, error) {
+	o := &openapi3.Operation{OperationID: op.id, Summary: op.summary, Description: "Role: " + string(op.role),
+		Security: &openapi3.SecurityRequirements{{"token": {}}}}
+	answer, err := d.schema(op.answer)
+	if err != nil {
+		return nil, fmt.Errorf("answer: %w", err)
+	}
+	o.Responses = openapi3.NewResponses(openapi3.WithStatus(200, jsonResponse(op.summary, answer, "application/json")))
+	for _, status := range append([]int{401, 403, 429}, op.problems...) {
+		o.Responses.Set(strconv.Itoa(status), jsonResponse("Problem", d.problem, problem.MediaType))
+	}
+	if op.body != nil {
+		body, err := d.schema(op.body)
+		if err != nil {
+			return nil, fmt.Errorf("body: %w", err)
+		}
+		closeObject(body.Value)
+		o.RequestBody = &openapi3.RequestBodyRef{Value: openapi3.NewRequestBody().WithRequired(true).
+			WithContent(openapi3.NewContentWithSchemaRef(body, []string{"application/json"}))}
+	}
+	for _, name := range pathParameters(op.path) {
+		o.AddParameter(openapi3.NewPathParameter(name).WithSchema(openapi3.NewStringSchema().WithMinLength(1)))
+	}
+	for _, q := range op.query {
+		o.AddParameter(openapi3.NewQueryParameter(q.name).WithSchema(q.schema()).WithDescription(q.doc))
+	}
+	return o, nil
+}
+
+func (q *queryParameter) schema() *openapi3.Schema {
+	switch q.kind {
+	case "integer":
+		return openapi3.NewIntegerSchema().WithMin(1).WithMax(maxFindings)
+	case "sequence":
+		return openapi3.NewInt64Schema().WithMin(0)
+	}
+	return openapi3.NewStringSchema()
+}
+
+func jsonResponse(description string, s *openapi3.SchemaRef, mediaType string) *openapi3.ResponseRef {
+	return &openapi3.ResponseRef{Value: openapi3.NewResponse().WithDescription(description).
+		WithContent(openapi3.NewContentWithSchemaRef(s, []string{mediaType}))}
+}
+
+func pathParameters(path string) (names []string) {
 	for _, part := range strings.Split(path, "/") {
 		if strings.HasPrefix(part, "{") {
 			names = append(names, strings.Trim(part, "{}"))
@@ -97,57 +120,65 @@ func pathNames(path string) (names []string) {
 	return names
 }
 
-// customize describes what prints as a word as what it prints.
-func customize(_ string, t reflect.Type, tag reflect.StructTag, s *openapi3.Schema) error {
-	marshals := reflect.TypeFor[encoding.TextMarshaler]()
-	if t.Implements(marshals) {
+// customize completes the schema that the generator has made of a type.
+func customize(_ string, t reflect.Type, _ reflect.StructTag, s *openapi3.Schema) error {
+	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) { // it is written as a word
 		*s = *openapi3.NewStringSchema()
-		for _, w := range words[t] {
+		for _, w := range enums[t] {
 			s.Enum = append(s.Enum, w)
 		}
+		return nil
 	}
-	if t.Kind() == reflect.Struct && !t.Implements(marshals) {
-		s.Required = required(t)
+	if t.Kind() != reflect.Struct {
+		return nil
 	}
-	if r, ok := ruleOf(tag); ok && s.Type != nil {
-		r.describe(s)
+	s.Required = requiredMembers(t)
+	if r, ok := reflect.Zero(t).Interface().(limited); ok {
+		r.limits().apply(s)
 	}
-	if t == reflect.TypeFor[TripRequest]() { // for a time, or until a reset
-		s.Properties["until_reset"].Value.Enum = []any{true}
-		s.OneOf = openapi3.SchemaRefs{{Value: &openapi3.Schema{Required: []string{"ttl_seconds"}}}, {Value: &openapi3.Schema{Required: []string{"until_reset"}}}}
-	}
-	if t == reflect.TypeFor[ChangeSettingsRequest]() { // one of them at least
-		s.AnyOf = openapi3.SchemaRefs{{Value: &openapi3.Schema{Required: []string{"trips_per_hour"}}}, {Value: &openapi3.Schema{Required: []string{"agents_percent"}}}}
-	}
-	if t == reflect.TypeFor[schema.Scope]() && s.Properties["value"] != nil {
-		(rule{low: 1, high: 1000}).describe(s.Properties["value"].Value)
+	switch t {
+	case reflect.TypeFor[schema.Scope]():
+		if s.Properties["value"] != nil {
+			limits{"value": text(1, 1000)}.apply(s)
+		}
+	case reflect.TypeFor[TripRequest](): // for a time, or until a reset
+		limits{"until_reset": func(m *openapi3.Schema) { m.Enum = []any{true} }}.apply(s)
+		s.OneOf = openapi3.SchemaRefs{requires("ttl_seconds"), requires("until_reset")}
+	case reflect.TypeFor[ChangeSettingsRequest](): // one of them at least
+		s.AnyOf = openapi3.SchemaRefs{requires("trips_per_hour"), requires("agents_percent")}
 	}
 	return nil
 }
 
-// required are the members that are always there.
-func required(t reflect.Type) (names []string) {
+func requires(member string) *openapi3.SchemaRef {
+	return &openapi3.SchemaRef{Value: &openapi3.Schema{Required: []string{member}}}
+}
+
+// requiredMembers are those that are always there.
+func requiredMembers(t reflect.Type) (names []string) {
+	add := func(name string) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		tag := f.Tag.Get("json")
 		name, options, _ := strings.Cut(tag, ",")
 		switch {
 		case f.Anonymous && tag == "":
-			for _, n := range required(f.Type) {
-				if !slices.Contains(names, n) {
-					names = append(names, n)
-				}
+			for _, n := range requiredMembers(f.Type) {
+				add(n)
 			}
 		case name != "" && name != "-" && f.IsExported() && !strings.Contains(options, "omit"):
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+			add(name)
 		}
 	}
 	slices.Sort(names)
 	return names
 }
 
+// closeObject refuses members that an object does not name, in all objects of a schema.
 func closeObject(s *openapi3.Schema) {
 	if s == nil || s.Type == nil || !s.Type.Is("object") {
 		return

@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -13,58 +15,86 @@ import (
 	"time"
 
 	"flyball/detect/enforce"
+	"flyball/detect/enforce/point"
 	"flyball/schema"
 )
 
-// ApprovalLink is where a person can decide a question without a token: signed, of this
-// question only, until a time (Unix ns). Whoever has it can decide once.
+// ApprovalLink is a link by which a person decides one question without a token, until a
+// time in Unix ns; empty without a key or a base address. It is signed, and works once.
 func ApprovalLink(key schema.Secret, base, id string, until int64) string {
 	if key == "" || base == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s/v1/grants/%s/page?until=%d&sig=%s", strings.TrimSuffix(base, "/"), url.PathEscape(id), until, sign(key, id, until))
+	return fmt.Sprintf("%s/v1/grants/%s/page?until=%d&sig=%s", strings.TrimSuffix(base, "/"), url.PathEscape(id), until,
+		linkSignature(key, id, until))
 }
 
-func sign(key schema.Secret, id string, until int64) string {
+func linkSignature(key schema.Secret, id string, until int64) string {
 	m := hmac.New(sha256.New, []byte("flyball-gate-link/1\x00"+string(key)))
 	_, _ = m.Write([]byte(id + "\x00" + strconv.FormatInt(until, 10)))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:24])
 }
 
-// linked is the question of a link that is right and not over.
-func (c *Control) linked(r *http.Request) (*schema.Gate, int, error) {
-	id := r.PathValue("id")
-	until, err := strconv.ParseInt(r.URL.Query().Get("until"), 10, 64)
-	if err != nil || !hmac.Equal([]byte(r.URL.Query().Get("sig")), []byte(sign(c.o.LinkKey, id, until))) {
-		return nil, http.StatusForbidden, fmt.Errorf("this link is not one of ours")
+// page shows one question to a person, and takes the decision.
+type page struct {
+	*server
+	bodies *validator
+}
+
+// linked is the question of a link that is signed by this deployment and is not over.
+func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
+	id, query := r.PathValue("id"), r.URL.Query()
+	until, err := strconv.ParseInt(query.Get("until"), 10, 64)
+	if err != nil || !hmac.Equal([]byte(query.Get("sig")), []byte(linkSignature(p.o.LinkKey, id, until))) {
+		return nil, http.StatusForbidden, errors.New("this link is not one of ours")
 	}
-	g := c.gateOf(id)
+	g := p.gate(id)
 	switch {
-	case c.o.Now().UnixNano() >= until:
-		return g, http.StatusGone, fmt.Errorf("this link is over; ask flyball breakers grant, or the next page")
+	case p.o.Now().UnixNano() >= until:
+		return g, http.StatusGone, errors.New("this link is over; ask flyball breakers grant, or the next page")
 	case g == nil:
-		return nil, http.StatusGone, fmt.Errorf("nobody waits for this answer any more")
+		return nil, http.StatusGone, errors.New("nobody waits for this answer any more")
 	}
 	return g, http.StatusOK, nil
 }
 
-// showPage shows the question and changes nothing: programs follow links too.
-func (c *Control) showPage(w http.ResponseWriter, r *http.Request) {
-	g, status, err := c.linked(r)
-	c.render(w, status, g, err, "")
+// show shows the question and changes nothing: programs follow links too.
+func (p *page) show(w http.ResponseWriter, r *http.Request) {
+	g, status, err := p.linked(r)
+	p.render(w, status, g, err, "")
 }
 
-// actOnPage decides.
-func (c *Control) actOnPage(w http.ResponseWriter, r *http.Request) {
-	g, status, err := c.linked(r)
+// decide takes the decision.
+func (p *page) decide(w http.ResponseWriter, r *http.Request) {
+	g, status, err := p.linked(r)
 	if err != nil {
-		c.render(w, status, g, err, "")
+		p.render(w, status, g, err, "")
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
-	if err := r.ParseForm(); err != nil {
-		c.render(w, http.StatusBadRequest, g, fmt.Errorf("the form cannot be read"), "")
+	command, want, err := p.readForm(w, r, g)
+	if err != nil {
+		p.render(w, http.StatusBadRequest, g, err, "")
 		return
+	}
+	result, err := p.o.Log.Submit(r.Context(), command)
+	switch {
+	case err != nil:
+		p.render(w, http.StatusServiceUnavailable, g, err, "")
+	case result.Code != want:
+		p.render(w, http.StatusConflict, p.gate(g.ID), fmt.Errorf("somebody was faster, or nobody waits any more: %s", result.Code), "")
+	default:
+		p.render(w, http.StatusOK, p.gate(g.ID), nil, string(result.Code))
+	}
+}
+
+// maxForm is how many bytes the form may have.
+const maxForm = 16 << 10
+
+// readForm is the command of the form, and the result that is a success.
+func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate) (schema.Command, enforce.ResultCode, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return schema.Command{}, "", errors.New("the form cannot be read")
 	}
 	kind, want := schema.CommandGrant, enforce.ApprovalGranted
 	switch r.PostForm.Get("answer") {
@@ -72,33 +102,28 @@ func (c *Control) actOnPage(w http.ResponseWriter, r *http.Request) {
 	case "refuse":
 		kind, want = schema.CommandRefuse, enforce.ApprovalRefused
 	default:
-		c.render(w, http.StatusBadRequest, g, fmt.Errorf("the answer is grant or refuse"), "")
-		return
+		return schema.Command{}, "", errors.New("the answer is grant or refuse")
 	}
 	said := RefuseRequest{Reason: r.PostForm.Get("reason"), By: r.PostForm.Get("by")}
-	if err := obey(&said); err != nil {
-		c.render(w, http.StatusBadRequest, g, err, "")
-		return
+	text, err := json.Marshal(said)
+	if err == nil {
+		err = p.bodies.validate(r.Context(), "refuse", text)
 	}
-	command := schema.Command{ID: newID("o_"), Kind: kind, Tenant: g.Tenant, Role: "link", By: caller{name: "link"}.named(said.By), Reason: said.Reason, Gate: &schema.Gate{ID: g.ID}}
-	result, err := c.Submit(r.Context(), command)
-	switch {
-	case err != nil:
-		c.render(w, http.StatusServiceUnavailable, g, err, "")
-	case result.Code != want:
-		c.render(w, http.StatusConflict, c.gateOf(g.ID), fmt.Errorf("somebody was faster, or nobody waits any more: %s", result.Code), "")
-	default:
-		c.render(w, http.StatusOK, c.gateOf(g.ID), nil, string(result.Code))
+	if err != nil {
+		return schema.Command{}, "", err
 	}
+	return schema.Command{ID: point.NewCommandID("o_"), Kind: kind, Tenant: g.Tenant, Role: "link",
+		By: caller{name: "link"}.auditName(said.By), Reason: said.Reason, Gate: &schema.Gate{ID: g.ID}}, want, nil
 }
 
-func (c *Control) render(w http.ResponseWriter, status int, g *schema.Gate, err error, outcome string) {
+func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err error, outcome string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer") // the address is the right to decide
 	h.Set("X-Frame-Options", "DENY")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 	w.WriteHeader(status)
 	in := struct {
 		Gate    *schema.Gate
@@ -113,12 +138,13 @@ func (c *Control) render(w http.ResponseWriter, status int, g *schema.Gate, err 
 		in.Open = g.State == schema.GatePending && err == nil
 	}
 	if err := gatePage.Execute(w, in); err != nil {
-		c.o.Logger.Warn("page of a question", "error", err)
+		p.o.Logger.Warn("the page of a question could not be written", "error", err)
 	}
 }
 
 var gatePage = template.Must(template.New("gate").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
 <title>Flyball: a call waits for a yes</title>
 <style>
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
@@ -137,7 +163,8 @@ button { font: inherit; padding: .6rem 1.2rem; margin: 1rem .6rem 0 0 }
 {{with .Amount}}<dt>Amount</dt><dd>{{.}} {{$.Gate.Currency}}</dd>{{end}}
 <dt>Why it was held</dt><dd>{{.Why}}</dd>
 {{with .PrincipalID}}<dt>On behalf of</dt><dd>{{.}}</dd>{{end}}
-<dt>What its run has done so far</dt><dd>{{.SoFar.Calls}} calls passed here, {{.SoFar.Irreversible}} of them irreversible. Everything it touched: <code>flyball touched {{if .RunKey}}{{.RunKey}}{{else}}{{.RunID}}{{end}}</code></dd>
+<dt>What its run has done so far</dt><dd>{{.SoFar.Calls}} calls passed here, {{.SoFar.Irreversible}} of them irreversible.
+Everything it touched: <code>flyball touched {{if .RunKey}}{{.RunKey}}{{else}}{{.RunID}}{{end}}</code></dd>
 <dt>Asked</dt><dd>{{$.Asked}}; without an answer until {{$.Until}} it is a no</dd>
 <dt>State</dt><dd>{{.State}}{{with .By}} by {{.}}{{end}}{{with .Reason}}: {{.}}{{end}}</dd>
 </dl>

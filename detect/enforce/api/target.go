@@ -10,18 +10,20 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"flyball/detect/enforce/sightings"
 	"flyball/schema"
 	"flyball/schema/route"
 )
 
-// target is whom a breaker by hand is about, as requests will be compared with it.
+// target is whom a command is about, as requests will be compared with it.
 type target struct {
 	scope  schema.Scope
 	key    string         // the run's own
 	holder *schema.Holder // who acts in the run, where that is known
 }
 
-// Named reasons for refusing a target. None of them shows the value: it may be a secret.
+// Named reasons for refusing a target. None of their texts shows the value: it may be a
+// secret.
 const (
 	whyRawSecret = "raw_secret"
 	whyBadTarget = "malformed_target"
@@ -29,136 +31,145 @@ const (
 	whyAmbiguous = "ambiguous_target"
 )
 
-func noTarget(status int, why, text string, args ...any) *refusal {
-	return &refusal{status, why, fmt.Errorf(text, args...)}
+func badTarget(text string, args ...any) *refusal {
+	return refused(http.StatusUnprocessableEntity, whyBadTarget, text, args...)
 }
 
 var errSecret = errors.New("this looks like a secret, not like an id: it was neither written nor kept; flyball credential-id " +
 	"--stdin makes the id of a secret")
 
-// resolve finds out what a person means by a target: a run by its id, by at least six
-// characters of it or by its own key, and the others by their names. A target that this
-// point does not know is refused unless it is forced, and then nothing is looked up. What
-// no request could ever be compared with is refused in any case.
-func (c *Control) resolve(sc schema.Scope, forced bool) (target, *refusal) {
+func refuseSecret() *refusal {
+	return &refusal{http.StatusUnprocessableEntity, whyRawSecret, errSecret}
+}
+
+// targets finds out whom a person means.
+type targets struct{ *server }
+
+// resolve finds the target of a command: a run by its id, by at least six characters of it
+// or by its own key, and the others by their names. A target that this point does not know
+// is refused unless it is forced; then nothing is looked up. What no request could ever be
+// compared with is refused in any case.
+func (t *targets) resolve(sc schema.Scope, forced bool) (target, *refusal) {
 	switch sc.Kind {
 	case schema.ScopeRun:
-		return c.resolveRun(sc.Value, forced)
+		return t.resolveRun(sc.Value, forced)
 	case schema.ScopeRunRoute:
 		run, name, _ := strings.Cut(sc.Value, " ")
-		if no := exactRoute(name); no != nil {
+		if no := checkRoute(name); no != nil {
 			return target{}, no
 		}
-		t, no := c.resolveRun(run, forced)
-		t.scope = schema.Scope{Kind: sc.Kind, Value: t.scope.Value + " " + name}
-		return t, no
+		found, no := t.resolveRun(run, forced)
+		found.scope = schema.Scope{Kind: sc.Kind, Value: found.scope.Value + " " + name}
+		return found, no
 	case schema.ScopeAddress:
 		addr, err := netip.ParseAddr(sc.Value)
 		if err != nil || addr.Zone() != "" {
-			return target{}, noTarget(http.StatusUnprocessableEntity, whyBadTarget, "scope.value: no IP address as 192.0.2.7 or 2001:db8::7")
+			return target{}, badTarget("scope.value: no IP address as 192.0.2.7 or 2001:db8::7")
 		}
 		return target{scope: schema.Scope{Kind: sc.Kind, Value: addr.Unmap().String()}}, nil
 	case schema.ScopeRoute:
-		return target{scope: sc}, exactRoute(sc.Value)
+		return target{scope: sc}, checkRoute(sc.Value)
 	case schema.ScopeTenant:
-		if sc.Value != c.o.Tenant {
-			return target{}, noTarget(http.StatusNotFound, whyNoTarget, "scope.value: this point serves the tenant %s", c.o.Tenant)
+		if sc.Value != t.o.Tenant {
+			return target{}, refused(http.StatusNotFound, whyNoTarget, "scope.value: this point serves the tenant %s", t.o.Tenant)
 		}
 		return target{scope: sc}, nil
 	case schema.ScopeVersion:
 		at := strings.LastIndexByte(sc.Value, '@')
 		if at <= 0 || at == len(sc.Value)-1 {
-			return target{}, noTarget(http.StatusUnprocessableEntity, whyBadTarget, "scope.value: an agent and a version as billing/bot@1.4.2")
+			return target{}, badTarget("scope.value: an agent and a version as billing/bot@1.4.2")
 		}
-		_, no := c.resolveName(schema.Scope{Kind: schema.ScopeAgent, Value: sc.Value[:at]}, forced)
+		_, no := t.resolveName(schema.Scope{Kind: schema.ScopeAgent, Value: sc.Value[:at]}, forced)
 		return target{scope: sc}, no
 	}
-	return c.resolveName(sc, forced)
+	return t.resolveName(sc, forced)
 }
 
-// resolveName is of agents, credentials and principals.
-func (c *Control) resolveName(sc schema.Scope, forced bool) (target, *refusal) {
-	t := target{scope: sc}
+// resolveName is resolve for agents, credentials and principals.
+func (t *targets) resolveName(sc schema.Scope, forced bool) (target, *refusal) {
+	found := target{scope: sc}
 	switch {
-	case c.known(sc):
-		return t, nil
+	case t.isKnown(sc):
+		return found, nil
 	case LooksLikeSecret(sc.Value) || sc.Kind == schema.ScopeCredential && mayBeSecret(sc.Value):
-		return target{}, &refusal{http.StatusUnprocessableEntity, whyRawSecret, errSecret}
+		return target{}, refuseSecret()
 	case forced:
-		return t, clean("scope.value", sc.Value)
+		return found, checkName("scope.value", sc.Value)
 	}
-	return target{}, noTarget(http.StatusNotFound, whyNoTarget, "scope.value: this point has met no such %s, and neither the "+
+	return target{}, refused(http.StatusNotFound, whyNoTarget, "scope.value: this point has met no such %s, and neither the "+
 		"registry nor a manifest names it; a breaker on it may stop nothing. "+
 		"Nothing is looked up with force (--force)", sc.Kind)
 }
 
-// known reports whether the point has met a name, or the registry or a manifest names it.
-func (c *Control) known(sc schema.Scope) bool {
-	if c.identities.met(sc) || c.o.Registered != nil && c.o.Registered(sc) {
+// isKnown reports whether requests at this point carried a name, or the registry or a
+// manifest names it.
+func (t *targets) isKnown(sc schema.Scope) bool {
+	if t.o.Names.Has(sc) || t.o.Registered != nil && t.o.Registered(sc) {
 		return true
 	}
 	if sc.Kind != schema.ScopeAgent {
 		return false
 	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.state.Manifests.ForPattern(c.o.Tenant, sc.Value) != nil
+	v := t.o.State.Acquire()
+	defer v.Release()
+	return v.Manifests.ForPattern(t.o.Tenant, sc.Value) != nil
 }
 
-// mostCandidates of an ambiguous run are listed.
-const mostCandidates = 10
+// maxCandidates is how many runs of an ambiguous key are listed.
+const maxCandidates = 10
 
-func (c *Control) resolveRun(term string, forced bool) (target, *refusal) {
+func (t *targets) resolveRun(term string, forced bool) (target, *refusal) {
 	id, err := schema.ParseRunID(strings.ToLower(term))
-	met := c.seen.find(term)
-	of := func(r *metRun) target {
-		return target{scope: schema.Scope{Kind: schema.ScopeRun, Value: r.id.String()}, key: r.key, holder: &r.who}
-	}
+	found := t.o.Runs.Find(term)
 	switch {
-	case len(met) == 1:
-		return of(&met[0]), nil
-	case len(met) > 1:
-		var list strings.Builder
-		for i := range met[:min(len(met), mostCandidates)] {
-			r := &met[i]
-			fmt.Fprintf(&list, "; %s of %s (%s), first met %s", r.id, nameOr(r.who.AgentID, "an unnamed caller"), r.who.Standing,
-				time.Unix(0, r.first).UTC().Format(time.RFC3339))
-		}
-		return target{}, noTarget(http.StatusConflict, whyAmbiguous, "scope.value: %d runs are meant%s", len(met), list.String())
+	case len(found) == 1:
+		r := &found[0]
+		return target{scope: schema.Scope{Kind: schema.ScopeRun, Value: r.ID.String()}, key: r.Key, holder: &r.Caller}, nil
+	case len(found) > 1:
+		return target{}, ambiguousRun(found)
 	case err == nil && forced:
 		return target{scope: schema.Scope{Kind: schema.ScopeRun, Value: id.String()}}, nil
 	case LooksLikeSecret(term):
-		return target{}, &refusal{http.StatusUnprocessableEntity, whyRawSecret, errSecret}
+		return target{}, refuseSecret()
 	case forced:
-		return target{}, noTarget(http.StatusUnprocessableEntity, whyBadTarget, "scope.value: this point has met no run of that key, "+
+		return target{}, badTarget("scope.value: this point has met no run of that key, " +
 			"or whose id begins so, and requests are compared with whole ids: give the whole id")
 	}
-	return target{}, noTarget(http.StatusNotFound, whyNoTarget, "scope.value: this point has met no such run, by its id, the first "+
+	return target{}, refused(http.StatusNotFound, whyNoTarget, "scope.value: this point has met no such run, by its id, the first "+
 		"%d characters of it or its own key; a breaker on it may stop nothing. "+
-		"With force (--force) a whole id is taken as it is", leastPrefix)
+		"With force (--force) a whole id is taken as it is", sightings.MinIDPrefix)
 }
 
-func nameOr(name, none string) string {
-	if name == "" {
-		return none
+func ambiguousRun(found []sightings.Run) *refusal {
+	var list strings.Builder
+	for i := range found[:min(len(found), maxCandidates)] {
+		r := &found[i]
+		name := r.Caller.AgentID
+		if name == "" {
+			name = "an unnamed caller"
+		}
+		fmt.Fprintf(&list, "; %s of %s (%s), first met %s", r.ID, name, r.Caller.Standing, time.Unix(0, r.First).UTC().Format(time.RFC3339))
 	}
-	return name
+	return refused(http.StatusConflict, whyAmbiguous, "scope.value: %d runs are meant%s", len(found), list.String())
 }
 
-// exactRoute is nil for a route as breakers compare it: one method and template, or a tool.
-func exactRoute(name string) *refusal {
-	if p, err := route.ParsePattern(name); err != nil || strings.Contains(p.String(), "*") || clean("", name) != nil {
-		return noTarget(http.StatusUnprocessableEntity, whyBadTarget, "scope.value: a route is one method and a template as routes "+
+// checkRoute is nil for a route as breakers compare it: one method and template, or a tool.
+func checkRoute(name string) *refusal {
+	if p, err := route.ParsePattern(name); err != nil || strings.Contains(p.String(), "*") || checkName("", name) != nil {
+		return badTarget("scope.value: a route is one method and a template as routes " +
 			"shows it, DELETE /v1/orders/{id}, or tool:NAME; no pattern")
 	}
 	return nil
 }
 
-// clean is nil for a text that can be a name: printable, and of a bounded length.
-func clean(member, text string) *refusal {
-	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > 1000 || strings.TrimSpace(text) == "" ||
+// maxNameLength is how many characters a name may have.
+const maxNameLength = 1000
+
+// checkName is nil for a text that can be a name: printable, and of a bounded length.
+func checkName(member, text string) *refusal {
+	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxNameLength || strings.TrimSpace(text) == "" ||
 		strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
-		return noTarget(http.StatusUnprocessableEntity, whyBadTarget, "%s: empty, too long, or with characters that do not print", member)
+		return badTarget("%s: empty, too long, or with characters that do not print", member)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"flyball/detect/enforce/enforcetest"
+	"flyball/detect/enforce/point"
 	"flyball/detect/enforce/quota"
 	"flyball/schema"
 )
@@ -16,12 +18,13 @@ import (
 const hidden = "hidden-name" // in everything of the other tenant that has a name
 
 // twoTenants is a point of tenant t on a log that tenant other writes too.
-func twoTenants(t *testing.T) *Control {
+func twoTenants(t *testing.T) *inMemory {
 	t.Helper()
-	c, _ := point(t, func(o *Options) {
-		o.Tokens = []Token{
-			{Name: "ours", Role: Admin, Hash: hashOf("ours"), Tenants: []string{"t"}},
-			{Name: "both", Role: Admin, Hash: hashOf("both"), Tenants: []string{"t", "other"}}, {Name: "any", Role: Admin, Hash: hashOf("any")},
+	c := newAPI(t, func(o *enforcetest.Options) {
+		o.Tokens = []enforcetest.Token{
+			{Name: "ours", Role: "admin", Hash: enforcetest.TokenHash("ours"), Tenants: []string{"t"}},
+			{Name: "both", Role: "admin", Hash: enforcetest.TokenHash("both"), Tenants: []string{"t", "other"}}, {Name: "any", Role: "admin",
+				Hash: enforcetest.TokenHash("any")},
 		}
 		o.Findings = func(_ context.Context, tenants []string, _ int) (any, error) {
 			type row struct{ Tenant, Finding string }
@@ -38,32 +41,35 @@ func twoTenants(t *testing.T) *Control {
 	var log []schema.Command
 	for _, of := range []struct{ tenant, name string }{{"t", "ours"}, {"other", hidden}} {
 		add := func(cmd schema.Command) {
-			cmd.ID, cmd.Tenant, cmd.By, cmd.Reason = newID("o_"), of.tenant, of.name, of.name
+			cmd.ID, cmd.Tenant, cmd.By, cmd.Reason = point.NewCommandID("o_"), of.tenant, of.name, of.name
 			log = append(log, cmd)
 		}
 		add(schema.Command{Kind: schema.CommandForceOpen, Scope: schema.Scope{Kind: schema.ScopeAgent, Value: of.name}})
-		add(schema.Command{Kind: schema.CommandAsk, Gate: &schema.Gate{Holder: "agent:" + of.name, AgentID: of.name, Route: "DELETE /" + of.name, Why: "test", Mode: schema.ModeArmed}})
+		add(schema.Command{Kind: schema.CommandAsk, Gate: &schema.Gate{Holder: "agent:" + of.name, AgentID: of.name, Route: "DELETE /" +
+			of.name, Why: "test", Mode: schema.ModeArmed}})
 		add(schema.Command{Kind: schema.CommandTask, TTL: 3600e9, Task: &schema.Task{RunKey: of.name, AgentID: of.name}})
-		add(schema.Command{Kind: schema.CommandManifest, Manifest: &schema.Manifest{Agent: of.name, Text: "version: 1\nagent: " + of.name + "\nscope: {routes: [GET /**]}\nquotas: [{name: q, calls: 100, per: 744h, routes: [GET /**]}]\n"}})
-		add(schema.Command{Kind: schema.CommandLease, Lease: &schema.Lease{Agent: of.name, Quota: "q", Spender: of.name, Units: 3, Window: c.o.Now().UnixNano() / int64(744*time.Hour)}})
+		add(schema.Command{Kind: schema.CommandManifest, Manifest: &schema.Manifest{Agent: of.name, Text: "version: 1\nagent: " + of.name +
+			"\nscope: {routes: [GET /**]}\nquotas: [{name: q, calls: 100, per: 744h, routes: [GET /**]}]\n"}})
+		add(schema.Command{Kind: schema.CommandLease, Lease: &schema.Lease{Agent: of.name, Quota: "q", Spender: of.name, Units: 3,
+			Window: c.o.Now().UnixNano() / int64(744*time.Hour)}})
 		add(schema.Command{Kind: schema.CommandBypass, TTL: 3600e9})
 		add(schema.Command{Kind: schema.CommandArm, Arming: &schema.ArmingOrder{Pattern: of.name}})
 		add(schema.Command{Kind: schema.CommandException, TTL: 3600e9, Exception: &schema.ExceptionOrder{Agent: of.name, Family: "runaway.*"}})
 	}
-	c.folded(log...)
+	c.point.Replay(log...)
 	return c
 }
 
 // A viewer of one tenant read breakers, questions, tasks, quotas, receipts and findings of every tenant of the log.
 func TestViewerOfOneTenantReadsNothingOfAnother(t *testing.T) {
 	c := twoTenants(t)
-	h := c.APIHandler()
+	h := c
 	read := func(path, token string) (int, string) {
-		w := serve(h, "GET", path, "", "Authorization", "Bearer "+token)
+		w := enforcetest.Serve(h, "GET", path, "", "Authorization", "Bearer "+token)
 		return w.Code, w.Body.String()
 	}
 	var gate string
-	for _, g := range c.gates() {
+	for _, g := range (&grants{c.server}).lines() {
 		if g.Tenant == "other" {
 			gate = g.ID
 		}
@@ -109,7 +115,8 @@ func TestViewerOfOneTenantReadsNothingOfAnother(t *testing.T) {
 
 // namesTenants are the lists that hold something of each of the two tenants.
 var namesTenants = map[string]bool{
-	"/v1/breakers": true, "/v1/breakers/history": true, "/v1/receipts": true, "/v1/grants": true, "/v1/runs": true, "/v1/quotas": true, "/v1/findings": true,
+	"/v1/breakers": true, "/v1/breakers/history": true, "/v1/receipts": true, "/v1/grants": true, "/v1/runs": true, "/v1/quotas": true,
+	"/v1/findings": true,
 }
 
 // ofPoint are those of the tenant that the caller writes for, whatever it may read besides.
@@ -125,7 +132,7 @@ func TestEveryAnswerSaysWhoseItIsOrIsOfTheDeployment(t *testing.T) {
 		if row.Kind() == reflect.Slice {
 			row = row.Elem()
 		}
-		if _, ok := ofDeployment[row]; !ok && !saysTenant(row) {
+		if _, ok := ofDeployment[row]; !ok && !namesTenant(row) {
 			t.Errorf("%s answers with %s, which has no field Tenant and is not listed in ofDeployment", op.path, row)
 		}
 	}
@@ -134,15 +141,17 @@ func TestEveryAnswerSaysWhoseItIsOrIsOfTheDeployment(t *testing.T) {
 	if got := (caller{tenants: []string{"t"}}).visible([]forgetful{{hidden}}); len(got.([]forgetful)) != 0 {
 		t.Errorf("rows that do not say whose they are: %v", got)
 	}
-	if got := (caller{tenants: []string{"t"}}).visible(quota.Count{Key: quota.Key{Tenant: "other", Agent: hidden}}); got.(quota.Count).Agent != "" {
+	if got := (caller{tenants: []string{"t"}}).visible(quota.Count{Key: quota.Key{Tenant: "other",
+		Agent: hidden}}); got.(quota.Count).Agent != "" {
 		t.Errorf("a single thing of another tenant: %v", got)
 	}
 }
 
 func TestVerdictOnAFindingOfAnotherTenantIsRefused(t *testing.T) {
-	h := twoTenants(t).APIHandler()
+	h := twoTenants(t)
 	for _, token := range []string{"ours", "both", "any"} {
-		w := serve(h, "POST", "/v1/findings/"+hidden+"/verdict", `{"is":"benign","why":"x"}`, "Authorization", "Bearer "+token, "Content-Type", "application/json")
+		w := enforcetest.Serve(h, "POST", "/v1/findings/"+hidden+"/verdict", `{"is":"benign","why":"x"}`, "Authorization", "Bearer "+token,
+			"Content-Type", "application/json")
 		if w.Code != http.StatusNotFound {
 			t.Errorf("token %s: %d %s", token, w.Code, w.Body)
 		}

@@ -18,8 +18,15 @@ type Budget struct {
 // DefaultBudget is what a healthy business survives at 3 a.m.
 func DefaultBudget() Budget { return Budget{PerHour: 5, Percent: 10} }
 
+// tenantBudgets are the budgets of all tenants, and what is spent of them.
+type tenantBudgets struct {
+	Budget  Budget               // of tenants for which the log sets none
+	budgets map[string]Budget    // by tenant
+	trips   map[string]*spending // by tenant and pool; see budgetName
+}
+
 // BudgetFor returns the budget of a tenant: as the log set it, else the one of the state.
-func (s *State) BudgetFor(tenant string) Budget {
+func (s *tenantBudgets) BudgetFor(tenant string) Budget {
 	if b, ok := s.budgets[tenant]; ok {
 		return b
 	}
@@ -27,7 +34,7 @@ func (s *State) BudgetFor(tenant string) Budget {
 }
 
 // SetBudget sets the budget of a tenant, as a command of the log says.
-func (s *State) SetBudget(tenant string, b Budget) { s.budgets[tenant] = b }
+func (s *tenantBudgets) SetBudget(tenant string, b Budget) { s.budgets[tenant] = b }
 
 const hour = int64(time.Hour)
 
@@ -73,7 +80,7 @@ func (s *spending) count(now int64) (n int) {
 	return n
 }
 
-func (s *State) spendingFor(name string) *spending {
+func (s *tenantBudgets) spendingFor(name string) *spending {
 	p := s.trips[name]
 	if p == nil {
 		p = &spending{agents: map[string]int{}}
@@ -100,7 +107,7 @@ func budgetName(tenant string, p pool, gates bool) string {
 }
 
 // spend takes a trip out of its budget and reports whether there was room for it.
-func (s *State) spend(now int64, c *schema.Command) bool {
+func (s *tenantBudgets) spend(now int64, c *schema.Command) bool {
 	of := poolOf(c.Holder)
 	p := s.spendingFor(budgetName(c.Tenant, of, c.Decision.Action == schema.ActionGate))
 	p.removeOld(now)
@@ -162,13 +169,4 @@ func (s *State) BudgetUsage(tenant string, now int64) BudgetUsage {
 		out.Trips, out.Agents, out.OfAgents = p.count(now), len(agents), max(1, p.active*b.Percent/100)
 	}
 	return out
-}
-
-func (s *State) withheld(p pool, tenant string, now int64) (n int) {
-	for _, b := range s.history[p] {
-		if b.Tenant == tenant && b.Mode == schema.ModeWithheld && b.Since > now-hour {
-			n++
-		}
-	}
-	return n
 }

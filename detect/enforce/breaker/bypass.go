@@ -14,9 +14,12 @@ const maxBypasses = 1_000
 // bypassed is who is bypassed: an agent, or with an empty name the whole tenant.
 type bypassed struct{ tenant, agent string }
 
+// bypasses are the bypasses in force.
+type bypasses struct{ bypass map[bypassed]schema.Bypass }
+
 // applyBypass begins or ends the bypass of an agent, which the scope names, or without a
 // scope that of the tenant.
-func (s *State) applyBypass(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, []schema.Event) {
+func (s *bypasses) applyBypass(at enforce.LogPosition, c *schema.Command) (enforce.ResultCode, []schema.Event) {
 	k := bypassed{tenant: c.Tenant}
 	switch {
 	case c.Reason == "":
@@ -45,7 +48,7 @@ func (s *State) applyBypass(at enforce.LogPosition, c *schema.Command) (enforce.
 }
 
 // expireBypasses ends the bypasses whose time is over.
-func (s *State) expireBypasses(at enforce.LogPosition) []schema.Event {
+func (s *bypasses) expireBypasses(at enforce.LogPosition) []schema.Event {
 	var out []schema.Event
 	for k, b := range s.bypass {
 		if at.Time >= b.Until {
@@ -58,14 +61,14 @@ func (s *State) expireBypasses(at enforce.LogPosition) []schema.Event {
 }
 
 // Bypass returns the bypass of a tenant, if one is in force.
-func (s *State) Bypass(tenant string, now int64) (schema.Bypass, bool) {
+func (s *bypasses) Bypass(tenant string, now int64) (schema.Bypass, bool) {
 	b, ok := s.bypass[bypassed{tenant: tenant}]
 	return b, ok && now < b.Until
 }
 
 // BypassForAgent returns the bypass of an agent, its own or that of its tenant, if one is
 // in force. Its own is not for callers who only claim the agent's name.
-func (s *State) BypassForAgent(tenant, agent string, trust schema.Trust, now int64) (schema.Bypass, bool) {
+func (s *bypasses) BypassForAgent(tenant, agent string, trust schema.Trust, now int64) (schema.Bypass, bool) {
 	if b, on := s.Bypass(tenant, now); on || len(s.bypass) == 0 {
 		return b, on
 	}
@@ -76,7 +79,7 @@ func (s *State) BypassForAgent(tenant, agent string, trust schema.Trust, now int
 
 // Bypasses returns the bypasses in force in a tenant: its own first, then those of agents
 // by name.
-func (s *State) Bypasses(tenant string, now int64) []schema.Bypass {
+func (s *bypasses) Bypasses(tenant string, now int64) []schema.Bypass {
 	out := []schema.Bypass{}
 	for k, b := range s.bypass {
 		if k.tenant == tenant && now < b.Until {

@@ -7,8 +7,11 @@ import (
 	"flyball/schema"
 )
 
+// pastStates are the last states of breakers.
+type pastStates struct{ history [pools][]*schema.Breaker } // the latest last
+
 // remember adds a breaker's state to the history.
-func (s *State) remember(b *schema.Breaker) {
+func (s *pastStates) remember(b *schema.Breaker) {
 	p, limit := poolOfBreaker(b), maxHistory
 	if p == claimed {
 		limit = maxClaimedHistory
@@ -20,15 +23,25 @@ func (s *State) remember(b *schema.Breaker) {
 }
 
 // History returns the last states of breakers, the latest first.
-func (s *State) History() []*schema.Breaker {
+func (s *pastStates) History() []*schema.Breaker {
 	out := s.historyInOrder()
 	slices.Reverse(out)
 	return out
 }
 
 // historyInOrder is the history of all pools, the oldest first.
-func (s *State) historyInOrder() []*schema.Breaker {
+func (s *pastStates) historyInOrder() []*schema.Breaker {
 	out := slices.Concat(s.history[:]...)
 	slices.SortStableFunc(out, func(a, b *schema.Breaker) int { return cmp.Compare(a.Generation, b.Generation) })
 	return out
+}
+
+// withheld counts the trips of a tenant that were withheld within the last hour.
+func (s *pastStates) withheld(p pool, tenant string, now int64) (n int) {
+	for _, b := range s.history[p] {
+		if b.Tenant == tenant && b.Mode == schema.ModeWithheld && b.Since > now-hour {
+			n++
+		}
+	}
+	return n
 }

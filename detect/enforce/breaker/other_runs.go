@@ -127,7 +127,7 @@ func earlier(a, b *schema.Breaker) int {
 }
 
 // addHeld adds a breaker to those of its holder.
-func (s *State) addHeld(b *schema.Breaker) {
+func (s *index) addHeld(b *schema.Breaker) {
 	for _, k := range holderKeys(b) {
 		l := s.held[k]
 		if l == nil {
@@ -140,7 +140,7 @@ func (s *State) addHeld(b *schema.Breaker) {
 	}
 }
 
-func (s *State) removeHeld(b *schema.Breaker) {
+func (s *index) removeHeld(b *schema.Breaker) {
 	for _, k := range holderKeys(b) {
 		l := s.held[k]
 		if l == nil {
@@ -169,7 +169,7 @@ func (l *heldRuns) empty() bool {
 // request: the request's run began later, or it names none, and it comes from the same
 // established agent or shows the same credential. If several established agents share a
 // credential, only the one that acted is held.
-func (s *State) ofOtherRuns(q *query) (found *schema.Breaker) {
+func (s *index) ofOtherRuns(q *query) (found *schema.Breaker) {
 	look := func(by heldBy, id string) {
 		if id == "" {
 			return

@@ -17,7 +17,7 @@ type onRoute struct {
 }
 
 // addRoute adds a breaker on a route to those of its tenant.
-func (s *State) addRoute(b *schema.Breaker) {
+func (s *index) addRoute(b *schema.Breaker) {
 	if b.Scope.Kind != schema.ScopeRoute {
 		return
 	}
@@ -27,7 +27,7 @@ func (s *State) addRoute(b *schema.Breaker) {
 	}
 }
 
-func (s *State) removeRoute(b *schema.Breaker) {
+func (s *index) removeRoute(b *schema.Breaker) {
 	if b.Scope.Kind != schema.ScopeRoute {
 		return
 	}
@@ -40,7 +40,7 @@ func (s *State) removeRoute(b *schema.Breaker) {
 }
 
 // HoldsRoutes reports whether a tenant has a breaker on a route.
-func (s *State) HoldsRoutes(tenant string) bool { return len(s.routes[tenant]) > 0 }
+func (s *index) HoldsRoutes(tenant string) bool { return len(s.routes[tenant]) > 0 }
 
 // appliesTo reports whether a call is of the breaker's route. The names of a declared
 // route's parameters make no difference. A path that no declared route matches is compared

@@ -37,27 +37,33 @@ type key struct {
 // State is all breakers, bypasses and budgets. It is not for concurrent use. A breaker
 // that was returned is never changed.
 type State struct {
-	Budget  Budget            // of tenants for which the log sets none
-	budgets map[string]Budget // by tenant
-	open    map[key]*schema.Breaker
-	held    map[holderKey]*heldRuns // those on runs, by who else they hold
-	routes  map[string][]onRoute    // by tenant
-	due     deadlines
-	strikes [pools]map[key]strike
-	bypass  map[bypassed]schema.Bypass
-	trips   map[string]*spending     // by tenant and pool
-	history [pools][]*schema.Breaker // the latest last
+	index
+	tenantBudgets
+	bypasses
+	recentStrikes
+	pastStates
+	due deadlines
+}
+
+// index is the breakers that are not closed, by everything that they are looked up by.
+type index struct {
+	open   map[key]*schema.Breaker
+	held   map[holderKey]*heldRuns // those on runs, by who else they hold
+	routes map[string][]onRoute    // by tenant
 }
 
 // New returns the state before any command.
 func New(b Budget) *State {
-	return &State{Budget: b, budgets: map[string]Budget{}, open: map[key]*schema.Breaker{},
-		held: map[holderKey]*heldRuns{}, routes: map[string][]onRoute{}, strikes: [pools]map[key]strike{{}, {}},
-		bypass: map[bypassed]schema.Bypass{}, trips: map[string]*spending{}}
+	return &State{
+		index:         index{map[key]*schema.Breaker{}, map[holderKey]*heldRuns{}, map[string][]onRoute{}},
+		tenantBudgets: tenantBudgets{b, map[string]Budget{}, map[string]*spending{}},
+		bypasses:      bypasses{map[bypassed]schema.Bypass{}},
+		recentStrikes: recentStrikes{[pools]map[key]strike{{}, {}}},
+	}
 }
 
 // put replaces the breaker of a scope.
-func (s *State) put(b *schema.Breaker) {
+func (s *index) put(b *schema.Breaker) {
 	k := keyOf(b.Tenant, b.Scope)
 	s.remove(k)
 	s.open[k] = b
@@ -65,7 +71,7 @@ func (s *State) put(b *schema.Breaker) {
 	s.addHeld(b)
 }
 
-func (s *State) remove(k key) {
+func (s *index) remove(k key) {
 	if b := s.open[k]; b != nil {
 		delete(s.open, k)
 		s.removeRoute(b)
@@ -89,10 +95,10 @@ func (s *State) evict(p pool) bool {
 }
 
 // OpenCount is how many breakers are not closed.
-func (s *State) OpenCount() int { return len(s.open) }
+func (s *index) OpenCount() int { return len(s.open) }
 
 // Breakers returns those that are not closed, the latest first.
-func (s *State) Breakers() []*schema.Breaker {
+func (s *index) Breakers() []*schema.Breaker {
 	out := make([]*schema.Breaker, 0, len(s.open))
 	for _, b := range s.open {
 		out = append(out, b)

@@ -13,8 +13,11 @@ type strike struct {
 	Until int64 `json:"until_ns"`
 }
 
+// recentStrikes are the strikes of all breakers.
+type recentStrikes struct{ strikes [pools]map[key]strike }
+
 // addStrike remembers that a breaker has closed.
-func (s *State) addStrike(now int64, b *schema.Breaker) {
+func (s *recentStrikes) addStrike(now int64, b *schema.Breaker) {
 	all := s.strikes[poolOfBreaker(b)]
 	if len(all) >= maxStrikes {
 		removeOldStrikes(all, now)
@@ -34,7 +37,7 @@ func removeOldStrikes(all map[key]strike, now int64) {
 }
 
 // openings is how often a breaker has opened, this time included.
-func (s *State) openings(now int64, k key) int {
+func (s *recentStrikes) openings(now int64, k key) int {
 	n := 1
 	for _, all := range s.strikes {
 		if before, ok := all[k]; ok && now < before.Until {
@@ -44,7 +47,7 @@ func (s *State) openings(now int64, k key) int {
 	return n
 }
 
-func (s *State) removeStrikes(k key) {
+func (s *recentStrikes) removeStrikes(k key) {
 	for p := range s.strikes {
 		delete(s.strikes[p], k)
 	}

@@ -127,7 +127,7 @@ func (a *RouteAccess) bound(spends []manifest.Spend) {
 // narrowings returns the changes of a manifest that would stop something, those that hold
 // the fewest calls of the subject first.
 func narrowings(agent string, m *manifest.Manifest, routes []Route) []Narrowing {
-	var out []Narrowing
+	out := []Narrowing{}
 	for _, n := range m.Narrowed() {
 		x := Narrowing{Line: n.Line}
 		for i := range routes {

@@ -19,12 +19,12 @@ func (a *Amount) Add(agent, group string, v float64) {
 		v = 1
 	}
 	x := math.Log(min(v, math.MaxFloat64))
-	a.All.Add(x)
+	a.All.add(x)
 	m := a.Groups[group]
-	m.Add(x)
+	m.add(x)
 	a.Groups[group] = m
 	m = a.Agents[agent]
-	m.Add(x)
+	m.add(x)
 	a.Agents[agent] = m
 }
 

@@ -168,15 +168,15 @@ func checkCallRates(m *callrate.Model) *unsound {
 		return nil
 	}
 	group := func(g callrate.GroupRate) *unsound {
-		return first(checkNumber(g.Level).at(".level"), checkNumber(g.Doubt).at(".doubt"), checkNumber(g.Spread).at(".spread"),
-			checkNumber(g.Seen).at(".seen"), checkNumbers(g.Factors).at(".factors"))
+		return first(checkNumber(g.Level).at(".level"), checkNumber(g.RelVariance).at(".doubt"), checkNumber(g.Spread).at(".spread"),
+			checkNumber(g.ActiveQuarters).at(".seen"), checkNumbers(g.Factors).at(".factors"))
 	}
 	agent := func(a callrate.AgentRate) *unsound {
 		return first(
 			checkNumber(a.Level).at(".level"),
-			checkNumber(a.Doubt).at(".doubt"),
+			checkNumber(a.RelVariance).at(".doubt"),
 			checkNumber(a.Spread).at(".spread"),
-			checkNumber(a.Seen).at(".seen"),
+			checkNumber(a.ActiveQuarters).at(".seen"),
 		)
 	}
 	return first(group(m.All).at(".all"), checkMap(m.Groups, group).at(".groups"), checkMap(m.Agents, agent).at(".agents"),

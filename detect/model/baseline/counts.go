@@ -11,11 +11,11 @@ import (
 type Count struct{ Hits, Calls float64 }
 
 // Counts of every cell. In JSON they are one flat list: hits and calls of each
-// cell in the order of feature.CellNames.
+// cell in the order of feature.Cell.
 type Counts [feature.NumCells]Count
 
-// Add counts a step.
-func (c *Counts) Add(s *feature.CallFeatures) {
+// add counts a call in the cells for which it is eligible.
+func (c *Counts) add(s *feature.CallFeatures) {
 	for e := range feature.NumEvents {
 		if t, ok := s.Trial(e); ok {
 			c[t.Cell].Calls++
@@ -26,7 +26,7 @@ func (c *Counts) Add(s *feature.CallFeatures) {
 	}
 }
 
-// ForEvent an event, over all its cells.
+// ForEvent is the sum over the cells of an event.
 func (c *Counts) ForEvent(e feature.Event) Count {
 	var sum Count
 	from, to := e.CellRange()
@@ -66,8 +66,8 @@ type Moments struct {
 	Sum2 float64 `json:"sum2"`
 }
 
-// Add takes in a run's log amount.
-func (m *Moments) Add(x float64) {
+// add counts the logarithm of a run's amount.
+func (m *Moments) add(x float64) {
 	m.N++
 	m.Sum += x
 	m.Sum2 += x * x

@@ -31,7 +31,7 @@ func (r RunCounts) add(n uint64) RunCounts {
 	return r
 }
 
-// Add takes in the count that a run came to.
+// Add counts the final count of a run.
 func (f *RunCountDistribution) Add(group, of string, n uint64) {
 	f.All = f.All.add(n)
 	f.Groups[group] = f.Groups[group].add(n)

@@ -77,11 +77,11 @@ func goldenBaseline(version string, shift int) *Baseline {
 	b.AcrossRuns.Calibration = calibrate.FitScores([]float64{1, 2, 3, 4, 5, 6}, []float64{1, 1, 1, 1, 1, 1})
 	b.CallRates = &callrate.Model{
 		Weeks:  3,
-		All:    callrate.GroupRate{Level: 1, Doubt: 2, Spread: 3, Seen: 4},
-		Groups: map[string]callrate.GroupRate{"g": {Level: 5, Doubt: 1, Spread: 2, Seen: 7, Factors: []float64{1, .5}}},
+		All:    callrate.GroupRate{Level: 1, RelVariance: 2, Spread: 3, ActiveQuarters: 4},
+		Groups: map[string]callrate.GroupRate{"g": {Level: 5, RelVariance: 1, Spread: 2, ActiveQuarters: 7, Factors: []float64{1, .5}}},
 		Agents: map[string]callrate.AgentRate{
-			"g/a": {Level: 2 + float64(shift), Doubt: .5, Spread: 1.5, Seen: 8},
-			"g/b": {Level: 3, Doubt: .25, Spread: 2, Seen: 6},
+			"g/a": {Level: 2 + float64(shift), RelVariance: .5, Spread: 1.5, ActiveQuarters: 8},
+			"g/b": {Level: 3, RelVariance: .25, Spread: 2, ActiveQuarters: 6},
 		},
 	}
 	b.Scopes = goldenScopes(shift)
@@ -265,7 +265,7 @@ func TestUnsoundPartIsNamedDifferently(t *testing.T) {
 		"rank of an agent":       func(b *Baseline) { b.Ranks.Agents["g/a"] = calibrate.Rank{Runs: nan} },
 		"rank of a group":        func(b *Baseline) { b.Ranks.Groups["g"] = calibrate.Rank{Above: []float64{nan}} },
 		"people":                 func(b *Baseline) { b.People.Pace.SD = nan },
-		"call rate of an agent":  func(b *Baseline) { b.CallRates.Agents["g/a"] = callrate.AgentRate{Seen: nan} },
+		"call rate of an agent":  func(b *Baseline) { b.CallRates.Agents["g/a"] = callrate.AgentRate{ActiveQuarters: nan} },
 		"call rate of a group":   func(b *Baseline) { b.CallRates.Groups["g"] = callrate.GroupRate{Factors: []float64{1, nan}} },
 		"call rate of everybody": func(b *Baseline) { b.CallRates.All.Level = math.Inf(-1) },
 		"calibration of a rate":  func(b *Baseline) { b.CallRates.Calibration.T1 = nan },

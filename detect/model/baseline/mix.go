@@ -56,8 +56,8 @@ func mixRanks(base, all calibrate.Rank, share float64) calibrate.Rank {
 func rateTable(m *callrate.Model) agentTable {
 	mix := func(base, all callrate.AgentRate, share float64) callrate.AgentRate {
 		return callrate.AgentRate{
-			Level: mixNumbers(base.Level, all.Level, share), Doubt: mixNumbers(base.Doubt, all.Doubt, share),
-			Spread: mixNumbers(base.Spread, all.Spread, share), Seen: mixNumbers(base.Seen, all.Seen, share),
+			Level: mixNumbers(base.Level, all.Level, share), RelVariance: mixNumbers(base.RelVariance, all.RelVariance, share),
+			Spread: mixNumbers(base.Spread, all.Spread, share), ActiveQuarters: mixNumbers(base.ActiveQuarters, all.ActiveQuarters, share),
 		}
 	}
 	return table[callrate.AgentRate]{id: "call rate", at: &m.Agents, mix: mix, agentOnly: true}

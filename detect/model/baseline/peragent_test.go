@@ -41,7 +41,7 @@ func learned(runs ...*TrainingRun) *Baseline {
 	for _, r := range runs {
 		b.Learn(r)
 		b.Scopes.Own[r.Agent] = map[string]*scope.LearnedScope{"task": {Runs: uint32(len(r.Features))}}
-		b.CallRates.Agents[r.Agent] = callrate.AgentRate{Level: float64(len(r.Features)), Doubt: 1, Spread: 2, Seen: 3}
+		b.CallRates.Agents[r.Agent] = callrate.AgentRate{Level: float64(len(r.Features)), RelVariance: 1, Spread: 2, ActiveQuarters: 3}
 	}
 	b.Finish()
 	return b

@@ -39,12 +39,12 @@ func (o *CallsPerRoute) add(agent, group string, counts map[string]float64) {
 	}
 	for _, route := range slices.Sorted(maps.Keys(counts)) { // sums in one order
 		x := math.Log(counts[route])
-		o.All.Add(x)
+		o.All.add(x)
 		m := routes[route]
-		m.Add(x)
+		m.add(x)
 		routes[route] = m
 		m = own[[2]string{group, route}]
-		m.Add(x)
+		m.add(x)
 		own[[2]string{group, route}] = m
 	}
 }

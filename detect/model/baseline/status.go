@@ -21,10 +21,11 @@ type AgentStatus struct {
 	Excluded map[string]uint64 `json:"left_out,omitempty"`
 	// CarriedFrom is the version that its counts are from, where they are not of this one.
 	CarriedFrom string `json:"carried_from,omitempty"`
-	// DriftAllowed is how much of what its runs say the bound on drift let through; absent: all.
+	// DriftAllowed is the share of the change that the limit on drift let through, above 0;
+	// absent: all of it.
 	DriftAllowed float64 `json:"drift_let_through,omitempty"`
 	Version      string  `json:"version,omitempty"` // of the agent, that it ran last
-	// Order is the operator's word that froze it or had it forgotten.
+	// Order is the operator's order that froze or reset it; nil: none.
 	Order *schema.BaselineOrder `json:"order,omitempty"`
 }
 
@@ -41,7 +42,7 @@ type TaskStatus struct {
 	Runs uint64 `json:"runs"` // that teach
 }
 
-// Provenance says where a version of a baseline comes from.
+// Provenance is what a version of a baseline was made from.
 type Provenance struct {
 	Parent     string `json:"parent,omitempty"` // the version before
 	Quarantine int64  `json:"quarantine_ns"`

@@ -81,11 +81,11 @@ func (b *Baseline) learnCalls(r *TrainingRun) {
 	}
 	for i := range r.Features {
 		f := &r.Features[i]
-		b.All.Add(f)
-		group.Add(f)
-		agent.Add(f)
+		b.All.add(f)
+		group.add(f)
+		agent.add(f)
 		route := routes[r.Routes[i]]
-		route.Add(f)
+		route.add(f)
 		routes[r.Routes[i]] = route
 	}
 	b.Groups[r.Group], b.Agents[r.Agent] = group, agent

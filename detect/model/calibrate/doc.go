@@ -1,7 +1,7 @@
-// Package calibrate says how rare a score is among clean runs: an empirical
-// tail where clean runs reach, a fitted exponential one beyond, and the
-// thresholds that follow from the operator's budget.
+// Package calibrate says how rare a score is among clean runs: an empirical tail as far as
+// clean runs reach, a fitted exponential tail beyond, and the thresholds that follow from
+// the share of clean runs that the operator lets alarm.
 //
-// It refuses to know what a score is made of, and says of each answer whether
-// the data reach that far.
+// It does not know how a score is computed. Each answer says whether the data reach that
+// far.
 package calibrate

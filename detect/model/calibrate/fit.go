@@ -24,7 +24,7 @@ type Fit struct {
 
 // Shares of clean runs that may reach a level. That of a trip is the operator's.
 const (
-	NoticeShare = .05
+	noticeShare = .05
 	AlertShare  = .01
 	// ActorShare of clean runs may have their actor alerted on, over and above.
 	ActorShare = .0006
@@ -71,7 +71,7 @@ func FitScores(scores, weights []float64) Fit {
 		atLeast[i] = sum
 	}
 	f := Fit{Runs: total}
-	f.T5, f.T1 = quantile(v, w, atLeast, total, NoticeShare), quantile(v, w, atLeast, total, AlertShare)
+	f.T5, f.T1 = quantile(v, w, atLeast, total, noticeShare), quantile(v, w, atLeast, total, AlertShare)
 	f.tail(v, w, total)
 	f.keep(v, atLeast, total)
 	return f
@@ -165,7 +165,7 @@ func (f *Fit) P(score float64) (p float64, beyond bool) {
 	return probability(f.At[i]), false
 }
 
-// probability is p; what is none says nothing, which is 1.
+// probability is p, or 1 where p is no probability.
 func probability(p float64) float64 {
 	if p >= 0 && p <= 1 {
 		return p
@@ -183,7 +183,7 @@ func (f *Fit) Threshold(share float64) float64 {
 	switch {
 	case f.Runs == 0:
 		return math.MaxFloat64
-	case share >= NoticeShare:
+	case share >= noticeShare:
 		fitted = f.T5
 	case share >= AlertShare:
 		fitted = f.T1

@@ -73,10 +73,10 @@ type Ranks struct {
 	Agents map[string]Rank `json:"agents,omitempty"`
 }
 
-// minRankRuns from which a rank says something: of fewer, one run more is too large a share.
+// minRankRuns is how many runs a rank needs: with fewer, one run more is too large a share.
 const minRankRuns = 60
 
-// HeldOutScore is what a run came to under a baseline that had not seen it.
+// HeldOutScore is the score of a run by a baseline that had not seen it.
 type HeldOutScore struct {
 	Agent, Group  string
 	Score, Weight float64
@@ -85,7 +85,7 @@ type HeldOutScore struct {
 	Own float64
 }
 
-// NewRanks are the ranks of what runs came to. What Of leaves out is left out.
+// NewRanks ranks scores. What FitScores leaves out is left out.
 func NewRanks(held []HeldOutScore) Ranks {
 	type list struct{ scores, weights []float64 }
 	var all list

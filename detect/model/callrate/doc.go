@@ -1,11 +1,10 @@
-// Package callrate says how many calls an actor usually makes in a quarter of an
-// hour, and how rare it is that it makes as many as it does.
+// Package callrate says how many calls an actor usually makes in a quarter of an hour, and
+// how rare a higher count is.
 //
-// The count is negative binomial: an agent's rate is a gamma posterior under its
-// peers' rates and theirs under everybody's, and factors of the hour of the week
-// scale it. The factors are of rates alone: what a run does to the API has no hour.
+// The count is negative binomial. The rate of an agent is a gamma posterior under its
+// peers' rates, and theirs under everybody's; factors of the hour of the week scale it.
 //
-// It refuses to take a count for Poisson, to let one week set a factor, to read a
-// clock, and to end anything: windows of time miss every slow loop, and what it says
-// is a backstop of the statistics that count in calls.
+// Counts are not taken for Poisson, one week alone sets no factor, no clock is read. A
+// finding by call rate never trips a breaker by itself: windows of time miss every slow
+// loop, and this is a backstop for the statistics that count in calls.
 package callrate

@@ -89,7 +89,7 @@ func removeWeekLevel(week []tally) {
 		if sum.seen > 0 {
 			week[at].expected *= sum.ratio()
 		} else {
-			week[at] = tally{} // nobody was there
+			week[at] = tally{} // there were no calls
 		}
 	}
 }

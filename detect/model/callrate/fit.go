@@ -49,7 +49,7 @@ func learn(series []Series, weeks, first int, seasonal bool) *Model {
 	for _, a := range agents {
 		groups[a.group] = append(groups[a.group], a)
 	}
-	b.All = groupRate(agents, GroupRate{Level: 1, Doubt: 1, Spread: 5, Seen: 8}, everybody)
+	b.All = groupRate(agents, GroupRate{Level: 1, RelVariance: 1, Spread: 5, ActiveQuarters: 8}, everybody)
 	for name, list := range groups {
 		b.Groups[name] = groupRate(list, b.All, shapes[name])
 	}

@@ -66,10 +66,10 @@ func (a *agent) steady(weeks []tally, low bool) (sum tally) {
 func (a *agent) posterior(p GroupRate) AgentRate {
 	spread := (a.active*a.spread + spreadQuarters*p.Spread) / (a.active + spreadQuarters)
 	sum := a.steady(a.weeks, true)
-	shape := 1/p.Doubt + sum.seen/spread
+	shape := 1/p.RelVariance + sum.seen/spread
 	return AgentRate{
-		Level: shape / (1/(p.Doubt*p.Level) + sum.expected/spread), Doubt: 1 / shape, Spread: max(spread, minSpread),
-		Seen: (a.active + seenDays*p.Seen) / (a.days + seenDays),
+		Level: shape / (1/(p.RelVariance*p.Level) + sum.expected/spread), RelVariance: 1 / shape, Spread: max(spread, minSpread),
+		ActiveQuarters: (a.active + seenDays*p.ActiveQuarters) / (a.days + seenDays),
 	}
 }
 
@@ -86,16 +86,16 @@ func groupRate(agents []*agent, above GroupRate, s *shape) GroupRate {
 		days += a.days
 	}
 	p := GroupRate{
-		Level:   (levels + peerAgents*above.Level) / (n + peerAgents),
-		Spread:  (spreads + peerAgents*above.Spread) / (trust + peerAgents),
-		Seen:    (active + seenDays*above.Seen) / (days + seenDays),
-		Factors: s.hour[:],
+		Level:          (levels + peerAgents*above.Level) / (n + peerAgents),
+		Spread:         (spreads + peerAgents*above.Spread) / (trust + peerAgents),
+		ActiveQuarters: (active + seenDays*above.ActiveQuarters) / (days + seenDays),
+		Factors:        s.hour[:],
 	}
-	squares := peerAgents * above.Doubt * p.Level * p.Level
+	squares := peerAgents * above.RelVariance * p.Level * p.Level
 	for _, a := range agents {
 		squares += (a.level - p.Level) * (a.level - p.Level)
 	}
-	p.Doubt = min(max(squares/(n+peerAgents)/(p.Level*p.Level), minDoubt), maxDoubt)
+	p.RelVariance = min(max(squares/(n+peerAgents)/(p.Level*p.Level), minDoubt), maxDoubt)
 	return p
 }
 
@@ -107,9 +107,9 @@ func (b *Model) round() {
 		}
 		return GroupRate{
 			calibrate.RoundDigits(p.Level),
-			calibrate.RoundDigits(p.Doubt),
+			calibrate.RoundDigits(p.RelVariance),
 			calibrate.RoundDigits(p.Spread),
-			calibrate.RoundDigits(p.Seen),
+			calibrate.RoundDigits(p.ActiveQuarters),
 			p.Factors,
 		}
 	}
@@ -120,9 +120,9 @@ func (b *Model) round() {
 	for name, a := range b.Agents {
 		b.Agents[name] = AgentRate{
 			calibrate.RoundDigits(a.Level),
-			calibrate.RoundDigits(a.Doubt),
+			calibrate.RoundDigits(a.RelVariance),
 			calibrate.RoundDigits(a.Spread),
-			calibrate.RoundDigits(a.Seen),
+			calibrate.RoundDigits(a.ActiveQuarters),
 		}
 	}
 }

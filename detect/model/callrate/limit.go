@@ -17,7 +17,7 @@ func (u UsualRate) Score(n uint64) float64 {
 	if n < MinCalls {
 		return 0
 	}
-	return max(u.Tail(n)-u.Tail(1)-math.Log(max(u.Seen, 1)), 0)
+	return max(u.Tail(n)-u.Tail(1)-math.Log(max(u.ActiveQuarters, 1)), 0)
 }
 
 // Limit is the least number of calls in a quarter of an hour that a share of the

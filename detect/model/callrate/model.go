@@ -15,19 +15,19 @@ type Model struct {
 
 // GroupRate are a group of agents, or everybody.
 type GroupRate struct {
-	Level   float64   `json:"level"`             // calls of an agent in a quarter of an hour, on the average of a week
-	Doubt   float64   `json:"doubt"`             // squared coefficient of variation of the levels of its agents
-	Spread  float64   `json:"spread"`            // variance of the calls of a quarter, as a multiple of their mean
-	Seen    float64   `json:"seen"`              // quarters with a call, on a day with one
-	Factors []float64 `json:"factors,omitempty"` // of the hours of the week, 1 on the average; none: 1
+	Level          float64   `json:"level"`             // calls of an agent in a quarter of an hour, on the average of a week
+	RelVariance    float64   `json:"doubt"`             // squared coefficient of variation of the levels of its agents
+	Spread         float64   `json:"spread"`            // variance of the calls of a quarter, as a multiple of their mean
+	ActiveQuarters float64   `json:"seen"`              // quarters with a call, on a day with one
+	Factors        []float64 `json:"factors,omitempty"` // of the hours of the week, 1 on the average; none: 1
 }
 
 // AgentRate is an agent at any one of its actors. Its hours are its peers'.
 type AgentRate struct {
-	Level  float64 `json:"level"`
-	Doubt  float64 `json:"doubt"` // of its level: squared coefficient of variation of the posterior
-	Spread float64 `json:"spread"`
-	Seen   float64 `json:"seen"`
+	Level          float64 `json:"level"`
+	RelVariance    float64 `json:"doubt"` // of its level: squared coefficient of variation of the posterior
+	Spread         float64 `json:"spread"`
+	ActiveQuarters float64 `json:"seen"`
 }
 
 // UsualRate is what is usual in a quarter of an hour.
@@ -35,7 +35,7 @@ type UsualRate struct {
 	NegativeBinomial         // of the busiest of the hour and those beside it
 	Calls            float64 // mean of the agent
 	Peers            float64 // and of its peers
-	Seen             float64 // quarters a day with a call
+	ActiveQuarters   float64 // quarters a day with a call
 }
 
 // driftVariance is the squared coefficient of variation that a level is given beyond what
@@ -52,14 +52,14 @@ func (b *Model) UsualAt(agent, group string, hour int) UsualRate {
 	}
 	a, ok := b.Agents[agent]
 	if !ok {
-		a = AgentRate{Level: peers.Level, Doubt: peers.Doubt, Spread: peers.Spread, Seen: peers.Seen}
+		a = AgentRate{Level: peers.Level, RelVariance: peers.RelVariance, Spread: peers.Spread, ActiveQuarters: peers.ActiveQuarters}
 	}
 	f := peers.factor(hour)
 	return UsualRate{
-		NegativeBinomial: negativeBinomial(max(a.Level*peers.busiest(hour), minLevel), a.Spread, a.Doubt+driftVariance),
+		NegativeBinomial: negativeBinomial(max(a.Level*peers.busiest(hour), minLevel), a.Spread, a.RelVariance+driftVariance),
 		Calls:            a.Level * f,
 		Peers:            peers.Level * f,
-		Seen:             a.Seen,
+		ActiveQuarters:   a.ActiveQuarters,
 	}
 }
 

@@ -162,7 +162,7 @@ func TestActorWithOneQuarter(t *testing.T) {
 		}
 	}
 	once, stranger := b.Agents["once"], b.Groups["alone"]
-	if once.Doubt < .05 || once.Spread < .8*stranger.Spread {
+	if once.RelVariance < .05 || once.Spread < .8*stranger.Spread {
 		t.Errorf("%+v of one quarter, %+v of its peers", once, stranger)
 	}
 	if n, ok := b.Limit("once", "alone", 34, .001); !ok || n < 2*MinCalls {

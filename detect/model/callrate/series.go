@@ -71,7 +71,7 @@ func groupByAgent(series []Series, until int) []*agent {
 	return out
 }
 
-// hours hands over every hour in which the agent may have called, with what it did.
+// hours calls each with every hour in which the agent may have called, and its counts.
 func (a *agent) hours(each func(at int, c *HourCounts)) {
 	var none HourCounts
 	for i := range a.series {

@@ -1,8 +1,8 @@
-// Package scope says whether a call lies within what runs like it do: the routes
-// that they write on, and what they write to. The same Guard answers on the log
-// side, where a call has been made, and on the check side, where it waits.
+// Package scope says whether a call lies within what runs of the same task do: the routes
+// that they write on and the targets that they write to. The same Guard is used on the log
+// side, after a call, and in the check, before it.
 //
-// It refuses to hold a read (but one that is sent to another site), to judge by
-// too few runs, to judge targets that are new in every run, and to let a task that
-// the caller claims widen anything: where it cannot tell it abstains and says why.
+// Reads are not held, except those that send to another site. It abstains, with a named
+// reason, where too few runs are known, and about targets of a kind that is new in every
+// run. A task that the caller claims never widens the scope.
 package scope

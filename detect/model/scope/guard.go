@@ -25,7 +25,7 @@ const (
 	SourceNobody    = "nobody"
 )
 
-// Query is a call and who makes it.
+// Query is a call and its caller.
 type Query struct {
 	Agent string // under the name that it is learned by
 	Group string
@@ -47,14 +47,6 @@ type Assessment struct {
 	Source    string // whose runs: one of the words above
 	Task      string // type of task that it goes by
 	Runs      uint32 // that taught
-}
-
-// Reason is the answer as a named reason: "write_outside:peers_runs_of_task".
-func (a *Assessment) Reason() string {
-	if a.Placement == Abstain {
-		return a.Placement.String() + ":" + a.Why
-	}
-	return a.Placement.String() + ":" + a.Source
 }
 
 // Assess says where a call lies: by the agent's own runs of the task, where they are

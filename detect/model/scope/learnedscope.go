@@ -44,8 +44,8 @@ type Recurrence struct {
 	Again uint32 `json:"again"`
 }
 
-// Share of runs whose targets came back.
-func (r Recurrence) Share() float64 { return float64(r.Again) / float64(max(r.Runs, 1)) }
+// share of runs whose targets came back.
+func (r Recurrence) share() float64 { return float64(r.Again) / float64(max(r.Runs, 1)) }
 
 func newScope() *LearnedScope {
 	return &LearnedScope{writes: map[uint64]uint32{}, reads: map[uint64]uint32{}, touched: map[uint64]uint32{}, pairs: map[uint64]uint32{},

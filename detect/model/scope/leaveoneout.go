@@ -33,14 +33,14 @@ func (s *LearnedScope) unseenShare() float64 {
 // requiredOthers is how many of so many other runs must have done a thing, too.
 func requiredOthers(share float64, runs uint32) uint32 { return 1 + uint32(share*float64(runs)) }
 
-// LeaveOneOut is runs that judge each other.
+// LeaveOneOut places each of some runs by what the others do.
 type LeaveOneOut struct {
 	rules      Rules
 	own, peers map[[2]string]*LearnedScope // agent, or group, and task
 	any, wide  map[string]*LearnedScope    // agent; group
 }
 
-// NewLeaveOneOut makes runs judge each other.
+// NewLeaveOneOut learns the scopes of some runs.
 func NewLeaveOneOut(rules Rules, runs []*TrainingRun) *LeaveOneOut {
 	own, peers, any, wide := map[[2]string][]*TrainingRun{}, map[[2]string][]*TrainingRun{}, map[string][]*TrainingRun{},
 		map[string][]*TrainingRun{}
@@ -64,8 +64,9 @@ func learnEach[K comparable](of map[K][]*TrainingRun) map[K]*LearnedScope {
 	return out
 }
 
-// NeedsApproval reports whether what the other runs do would have held one of them: such a
-// run must not teach what is normal. A run that a person vouched for is not held.
+// NeedsApproval reports whether a call of one of the runs would have needed approval by what
+// the other runs do. Such a run must not teach what is normal. False for a run that a
+// person confirmed as benign.
 func (j *LeaveOneOut) NeedsApproval(r *TrainingRun) bool {
 	if r.ConfirmedBenign {
 		return false

@@ -149,7 +149,7 @@ func (s *LearnedScope) published(least uint32, wide *LearnedScope, vouched *conf
 		if n.Runs < minRecurrenceRuns {
 			n = wide.Recurrence(k)
 		}
-		if n.Runs >= minRecurrenceRuns && n.Share() >= DefaultRules().Recur {
+		if n.Runs >= minRecurrenceRuns && n.share() >= DefaultRules().Recur {
 			judged[kind] = true
 		}
 	}

@@ -2,10 +2,10 @@ package scope
 
 import "flyball/schema"
 
-// Placement says where a call lies.
+// Placement says where a call lies with respect to a scope.
 type Placement uint8
 
-// From the mildest to the most severe; Abstain stands apart.
+// Placements, from the mildest to the most severe; Abstain is none.
 const (
 	Abstain Placement = iota
 	Inside
@@ -18,10 +18,11 @@ var placementWords = []string{"abstain", "inside", "read_outside", "target_outsi
 
 func (v Placement) String() string { return placementWords[v] }
 
-// NeedsApproval reports whether a call is held for it. A read outside is evidence.
+// NeedsApproval reports whether a call is held until it is approved. A read outside the
+// scope is evidence and is not held.
 func (v Placement) NeedsApproval() bool { return v >= TargetOutside }
 
-// RuleName is the name that holds are counted under: the task's routes, or its targets.
+// RuleName is the name of the rule that holds the call, for metrics; empty: none.
 func (v Placement) RuleName() string {
 	switch v {
 	case WriteOutside:
@@ -68,10 +69,10 @@ const (
 	WhyDeclared      = "targets_are_declared"
 )
 
-// place judges a call by what some runs did. wider is asked how the targets of a
-// route and kind recur where these runs are too few to say; more is how many more
-// runs than one must have used a route: a run that taught is judged by the others.
-// why is set where the targets were not judged.
+// place says where a call lies by what some runs did. wider returns how the targets of a
+// route and kind recur in all runs of the peers, for where these runs are too few. more is
+// how many runs besides one must have done the same: 0 for a call of another run. why is
+// set where targets were not judged.
 func (s *LearnedScope) place(r Rules, c *Access, more uint32, wider func(routeAndKind uint64) Recurrence) (is Placement, why string) {
 	used := s.reads
 	if c.Write {
@@ -85,18 +86,8 @@ func (s *LearnedScope) place(r Rules, c *Access, more uint32, wider func(routeAn
 		return WriteOutside, ""
 	}
 	if r.Targets {
-		for i := range c.Targets {
-			t := &c.Targets[i]
-			switch {
-			case r.Pairs && !c.Write, !c.leaves(t):
-				continue
-			case r.Pairs && s.pairs[schema.HashNumbers(c.Route, t.ID)] > more, !r.Pairs && s.touched[t.scopeKey()] > more:
-				continue
-			}
-			if not := s.abstains(r, c, t, wider); not != "" {
-				why = not
-				continue
-			}
+		var outside bool
+		if outside, why = s.targetOutside(r, c, more, wider); outside {
 			return TargetOutside, ""
 		}
 	}
@@ -104,6 +95,31 @@ func (s *LearnedScope) place(r Rules, c *Access, more uint32, wider func(routeAn
 		return ReadOutside, why
 	}
 	return Inside, why
+}
+
+// targetOutside reports whether the call is sent to a target that too few runs used. why
+// is the last reason for which a target was not judged.
+func (s *LearnedScope) targetOutside(r Rules, c *Access, more uint32, wider func(uint64) Recurrence) (outside bool, why string) {
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		if r.Pairs && !c.Write || !c.leaves(t) || s.usedTarget(r, c, t) > more {
+			continue
+		}
+		abstained := s.abstains(r, c, t, wider)
+		if abstained == "" {
+			return true, why
+		}
+		why = abstained
+	}
+	return false, why
+}
+
+// usedTarget is how many runs used a target: on this route, or on any.
+func (s *LearnedScope) usedTarget(r Rules, c *Access, t *Target) uint32 {
+	if r.Pairs {
+		return s.pairs[schema.HashNumbers(c.Route, t.ID)]
+	}
+	return s.touched[t.scopeKey()]
 }
 
 // abstains says why an unknown target is not judged; empty: it is.
@@ -122,7 +138,7 @@ func (s *LearnedScope) abstains(r Rules, c *Access, t *Target, wider func(uint64
 	switch {
 	case n.Runs < minRecurrenceRuns:
 		return WhyTargetsUnseen
-	case n.Share() < r.Recur:
+	case n.share() < r.Recur:
 		return WhyTargetsNew
 	}
 	return ""

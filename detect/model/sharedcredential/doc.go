@@ -1,9 +1,8 @@
-// Package sharedcredential asks whether a session in a person's name looks like a
-// machine's: it counts a few things of the session call by call, weighs each
-// under what people do and under what machines do, and says how often a person
-// comes as far.
+// Package sharedcredential estimates whether a session in a person's name looks like a
+// machine's: it counts a few features of the session call by call, weighs each by how
+// often people and machines show it, and says how often a person's session comes as far.
 //
-// It refuses to convict: what comes of it is a suspicion with its evidence and
-// its error rate. No single feature can raise one, a feature that is unknown for
-// a session says nothing, and a session of fewer than Least calls is not judged.
+// The result is a suspicion with its evidence and its error rate, and no proof. No single
+// feature can raise one, an unknown feature adds nothing, and a session of fewer than
+// MinSessionCalls is not judged.
 package sharedcredential

@@ -1,7 +1,6 @@
 package sharedcredential
 
 import (
-	"math"
 	"strings"
 
 	"flyball/detect/feature"
@@ -65,10 +64,7 @@ func bin(f Feature, v float64) int {
 // Values of a session, NaN where unknown.
 type Values [NumFeatures]float64
 
-// Known reports whether a feature is.
-func (v *Values) Known(f Feature) bool { return !math.IsNaN(v[f]) }
-
-// Input is what a session is told of one call.
+// Input is what a session counts of one call.
 type Input struct {
 	Repeat   bool // the same call with the same answer came earlier in the run
 	Answered bool // it is known whether it failed
@@ -85,12 +81,12 @@ func FromCall(c *schema.Call, step *feature.CallFeatures) Input {
 	out := Input{Repeat: step.Repeat, Answered: c.Outcome != schema.OutcomeUnknown, Failed: step.Failed, Write: step.Write,
 		Asset: asset(c.Path) || c.Path == "" && asset(c.Route), Sent: c.BytesIn, Given: c.BytesOut, At: c.Start}
 	if c.TSBasis == schema.BasisKafka {
-		out.At = 0 // when a collector sent it says nothing of when it was made
+		out.At = 0 // the time at which a collector sent the call is not the time of the call
 	}
 	return out
 }
 
-// asset reports a path of what a page loads or tells by itself.
+// asset reports a path that a page requests by itself: style sheets, images, telemetry.
 func asset(path string) bool {
 	if at := strings.IndexByte(path, '?'); at >= 0 {
 		path = path[:at]

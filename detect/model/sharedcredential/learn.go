@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// LabelledSession is a session of which it is known who made it.
+// LabelledSession is a recorded session known to be a person's or a machine's.
 type LabelledSession struct {
 	ID, Set, Identity string
 	Human             bool
@@ -53,12 +53,12 @@ func Learn(all []*LabelledSession) *Model {
 					t = &Tail{}
 					m.Tails[r.Set] = t
 				}
-				t.Add(s.Highest)
+				t.add(s.Highest)
 			}
 		}
 	}
 	for set, t := range m.Tails {
-		if t.Sessions < MinTenantSessions { // too few to show that one in a hundred comes as far
+		if t.Sessions < minTenantSessions { // too few to show that one in a hundred comes as far
 			delete(m.Tails, set)
 		}
 	}
@@ -111,7 +111,7 @@ func count(all []*LabelledSession) *Model {
 		if r.Human {
 			kind = 0
 		}
-		for f, v := range s.Values(o) {
+		for f, v := range s.values(o) {
 			if !math.IsNaN(v) {
 				of := values[f][r.Set]
 				of[kind] = append(of[kind], v)

@@ -124,10 +124,10 @@ func (s *Scale) weight(f Feature, v float64) (weight float64, known bool) {
 	return s.weights[f][bin(f, v)], true
 }
 
-// Score sums what the features say; those of sameness count as one, their mean
+// score sums what the features say; those of sameness count as one, their mean
 // (a logarithmic opinion pool, Genest and Zidek 1986). It is no posterior: the
 // features depend on one another. What it means, P says.
-func (s *Scale) Score(v *Values) float64 {
+func (s *Scale) score(v *Values) float64 {
 	sum, same, n := 0.0, 0.0, 0.0
 	for f := range NumFeatures {
 		w, known := s.weight(f, v[f])
@@ -151,7 +151,7 @@ func (s *Scale) Score(v *Values) float64 {
 func (s *Scale) P(score float64) float64 {
 	p := 0.0
 	for _, t := range s.tails {
-		p = max(p, t.P(score))
+		p = max(p, t.p(score))
 	}
 	if len(s.tails) == 0 {
 		return 1
@@ -165,7 +165,7 @@ func (s *Scale) Suspicious(score, share float64) bool {
 	return score > maxFeatureWeight && s.P(score) <= share
 }
 
-// Evidence is what one feature says of a session.
+// Evidence is one feature of a session and its weight.
 type Evidence struct {
 	Feature  Feature
 	Observed float64
@@ -174,9 +174,9 @@ type Evidence struct {
 	Weight   float64 // above 0 for a machine
 }
 
-// Explain says what speaks for and against, the strongest first.
+// Explain returns the evidence for and against a machine, the strongest first.
 func (s *Scale) Explain(session *Session) (out []Evidence) {
-	v := session.Values(s.own)
+	v := session.values(s.own)
 	for f := range NumFeatures {
 		w, known := s.weight(f, v[f])
 		if !known {

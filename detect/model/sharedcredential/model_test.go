@@ -43,7 +43,7 @@ func TestNumbersAreThoseOfSciPy(t *testing.T) {
 	}
 	for set, ps := range want.P {
 		for i, p := range ps {
-			if got := m.Tails[set].P(want.Scores[i]); math.Abs(got-p) > 1e-15 {
+			if got := m.Tails[set].p(want.Scores[i]); math.Abs(got-p) > 1e-15 {
 				t.Errorf("%s at %g: %g, want %g", set, want.Scores[i], got, p)
 			}
 		}
@@ -94,7 +94,7 @@ func TestOneFeatureAloneSuspectsNobody(t *testing.T) {
 		for _, x := range []float64{-1e300, -10, 0, .5, 1, 1e300} {
 			v := unknown()
 			v[f] = x
-			if score := s.Score(&v); s.Suspicious(score, 1) {
+			if score := s.score(&v); s.Suspicious(score, 1) {
 				t.Errorf("%s = %g suspects: %g", f, x, score)
 			}
 		}
@@ -103,13 +103,13 @@ func TestOneFeatureAloneSuspectsNobody(t *testing.T) {
 
 func TestUnknownFeaturesSayNothing(t *testing.T) {
 	s, v := EmbeddedModel().ScaleFor(nil), unknown()
-	if got := s.Score(&v); got != 0 {
+	if got := s.score(&v); got != 0 {
 		t.Errorf("nothing is known, and the score is %g", got)
 	}
 	v[Errors] = .9
-	one := s.Score(&v)
+	one := s.score(&v)
 	v[Answers] = .1
-	if two := s.Score(&v); two <= one {
+	if two := s.score(&v); two <= one {
 		t.Errorf("%g with answers, %g without", two, one)
 	}
 }
@@ -162,7 +162,7 @@ func TestTimesThatSayNothingAreNoPace(t *testing.T) {
 		for i := range 20 {
 			s.Add(Input{At: at(i)})
 		}
-		if v := s.Values(own); v.Known(Pace) {
+		if v := s.values(own); !math.IsNaN(v[Pace]) {
 			t.Errorf("%s: pace %g", name, v[Pace])
 		}
 	}
@@ -173,7 +173,7 @@ func TestTimesThatSayNothingAreNoPace(t *testing.T) {
 		fine.Add(Input{At: at})
 		coarse.Add(Input{At: at / 1e9 * 1e9})
 	}
-	if a, b := fine.Values(own), coarse.Values(own); a[Pace] != b[Pace] || !a.Known(Pace) {
+	if a, b := fine.values(own), coarse.values(own); a[Pace] != b[Pace] || math.IsNaN(a[Pace]) {
 		t.Errorf("%g and %g", a[Pace], b[Pace])
 	}
 }
@@ -291,7 +291,7 @@ func TestOwnPeopleKeepTheRate(t *testing.T) {
 func TestTooFewPeopleOrAnotherModelsCountAsNone(t *testing.T) {
 	r, m := rand.New(rand.NewPCG(1, 1)), EmbeddedModel()
 	var own [][]Input
-	for range MinTenantSessions - 1 {
+	for range minTenantSessions - 1 {
 		own = append(own, person(r))
 	}
 	if LearnTenantPeople(m, own) != nil {

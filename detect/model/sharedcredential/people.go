@@ -31,15 +31,15 @@ type TenantPeople struct {
 	Tail     Tail    `json:"tail"`
 }
 
-// MinTenantSessions sessions from which a tenant's own people count: fewer cannot show
+// minTenantSessions sessions from which a tenant's own people count: fewer cannot show
 // that one in a hundred comes as far.
-const MinTenantSessions = 99
+const minTenantSessions = 99
 
 // usableWith reports whether what was stored can be judged by: it is of the model, and
 // its numbers mean something.
 func (o *TenantPeople) usableWith(m *Model) bool {
 	p := o.Pace
-	return o.Model == m.Version && o.Sessions >= MinTenantSessions && o.Tail.consistent() &&
+	return o.Model == m.Version && o.Sessions >= minTenantSessions && o.Tail.consistent() &&
 		(p.N == 0 || p.SD >= minPaceSD && !math.IsInf(p.Mean+p.SD, 0) && !math.IsNaN(p.Mean+p.SD))
 }
 
@@ -52,13 +52,13 @@ func (o *TenantPeople) loads() bool { return o.Assets >= .5 }
 func LearnTenantPeople(m *Model, sessions [][]Input) *TenantPeople {
 	o := observePeople(sessions)
 	o.Model = m.Version
-	if o.Sessions < MinTenantSessions {
+	if o.Sessions < minTenantSessions {
 		return nil
 	}
 	by := m.scale(o) // its tail is what is being counted
 	for _, calls := range sessions {
 		if s, ok := ScoreSession(by, calls); ok {
-			o.Tail.Add(s.Highest)
+			o.Tail.add(s.Highest)
 		}
 	}
 	return o

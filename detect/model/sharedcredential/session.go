@@ -28,10 +28,7 @@ type Session struct {
 	judged  bool
 }
 
-// Calls of the session so far.
-func (s *Session) Calls() uint32 { return s.calls }
-
-// Add takes in the session's next call.
+// Add counts the session's next call.
 func (s *Session) Add(c Input) {
 	s.calls++
 	if c.Repeat {
@@ -69,9 +66,9 @@ func (s *Session) pace(at int64) {
 	s.last = max(s.last, second)
 }
 
-// Values of the session as it stands, seen beside the tenant's own people where
+// values of the session as it stands, seen beside the tenant's own people where
 // they are known.
-func (s *Session) Values(own *TenantPeople) (v Values) {
+func (s *Session) values(own *TenantPeople) (v Values) {
 	for f := range v {
 		v[f] = math.NaN()
 	}
@@ -89,7 +86,7 @@ func (s *Session) Values(own *TenantPeople) (v Values) {
 	if s.answered >= MinSessionCalls {
 		v[Errors] = float64(s.failed) / float64(s.answered)
 	}
-	// Where nobody loads anything, that this session does not says nothing.
+	// Where no session loads assets, their absence is no evidence.
 	if s.assets > 0 || own != nil && own.loads() {
 		v[Assets] = float64(s.assets) / n
 	}
@@ -113,8 +110,8 @@ func (s *Session) Judge(by *Scale) (score float64, ok bool) {
 	if s.calls < MinSessionCalls {
 		return 0, false
 	}
-	v := s.Values(by.own)
-	score = by.Score(&v)
+	v := s.values(by.own)
+	score = by.score(&v)
 	if !s.judged || score > s.Highest {
 		s.Highest, s.judged = score, true
 	}

@@ -31,8 +31,8 @@ func (t *Tail) consistent() bool {
 	return len(t.Counts) == steps && slices.Min(t.Counts) >= 0 && total(t.Counts) == t.Sessions
 }
 
-// Add takes in the highest score of a session.
-func (t *Tail) Add(highest float64) {
+// add counts the highest score of a session.
+func (t *Tail) add(highest float64) {
 	if t.Counts == nil {
 		t.Counts = make([]int, steps)
 	}
@@ -40,10 +40,10 @@ func (t *Tail) Add(highest float64) {
 	t.Sessions++
 }
 
-// P is a conformal p-value (Vovk, Gammerman and Shafer 2005): the share of
+// p is a conformal p-value (Vovk, Gammerman and Shafer 2005): the share of
 // people's sessions that come as far, the one in question counted among them. For
 // a session of a person like those counted, P ≤ a with probability at most a.
-func (t *Tail) P(score float64) float64 {
+func (t *Tail) p(score float64) float64 {
 	n := 0
 	for i := stepIndex(score); i < len(t.Counts); i++ {
 		n += t.Counts[i]

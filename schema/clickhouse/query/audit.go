@@ -39,11 +39,12 @@ func AuditTrail(ctx context.Context, db DB, take func([]schema.AuditEntry) bool)
 // AuditLatest are the last entries, the latest first.
 func AuditLatest(ctx context.Context, db DB, limit int) ([]schema.AuditEntry, error) {
 	out := []schema.AuditEntry{}
-	err := each(ctx, db, "audit trail", fmt.Sprintf(`SELECT %s FROM audit ORDER BY seq DESC LIMIT %d`, auditColumns, limit), nil, func(r driver.Rows) error {
-		e, err := auditEntry(r)
-		out = append(out, e)
-		return err
-	})
+	err := each(ctx, db, "audit trail", fmt.Sprintf(`SELECT %s FROM audit ORDER BY seq DESC LIMIT %d`, auditColumns, limit), nil,
+		func(r driver.Rows) error {
+			e, err := auditEntry(r)
+			out = append(out, e)
+			return err
+		})
 	return out, err
 }
 

@@ -26,7 +26,8 @@ func (t *Touched) loadCaveats(ctx context.Context, db DB, rows source) error {
 		return nil
 	}
 	var n caveatCounts
-	err := each(ctx, db, "caveats", `SELECT countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r, ':?'), resources))),
+	err := each(ctx, db, "caveats", `SELECT countIf(effect NOT IN ('read', 'unknown') AND (empty(resources) OR arrayExists(r -> endsWith(r,
+':?'), resources))),
 countIf(sample_weight > 1), countIf(late), countIf(run_confidence < 60), countIf(run_rule = 'overflow'),
 countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.params, func(r driver.Rows) error {
 		return r.Scan(&n.unlogged, &n.sampled, &n.late, &n.unsure, &n.overflow, &n.askedOnly)
@@ -37,7 +38,8 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 	// Dead letters carry Kafka's time, not the call's: a margin covers the way there.
 	var w where
 	w.between("at", "at", t.Since.Add(-time.Minute), t.Until.Add(10*time.Minute))
-	err = each(ctx, db, "dead letters", "SELECT count() FROM dead_letters "+w.String(), w.params, func(r driver.Rows) error { return r.Scan(&n.deadLetters) })
+	err = each(ctx, db, "dead letters", "SELECT count() FROM dead_letters "+w.String(), w.params,
+		func(r driver.Rows) error { return r.Scan(&n.deadLetters) })
 	if err == nil {
 		t.Caveats = append(t.Caveats, n.caveats()...)
 	}
@@ -70,7 +72,8 @@ func (t *Touched) caveat(format string, args ...any) {
 // nothingFound adds the caveat of a subject of which nothing is stored: that is no proof
 // that it did nothing.
 func (t *Touched) nothingFound() {
-	t.caveat("nothing_found: no call of %s %q is stored in that time; it may be misspelt, or its calls never arrived", t.Subject.Kind, t.Subject.Value)
+	t.caveat("nothing_found: no call of %s %q is stored in that time; it may be misspelt, or its calls never arrived", t.Subject.Kind,
+		t.Subject.Value)
 }
 
 // AddLagCaveat adds the caveat of parts that have not come as far as the report's end.

@@ -52,8 +52,10 @@ func TestReportBehindItsSourcesIsNotComplete(t *testing.T) {
 
 func TestMostDangerousComesFirst(t *testing.T) {
 	report := &Touched{Resources: []TouchedResource{
-		{Resource: "a", Reversibility: "read_only", Calls: 99}, {Resource: "b", Reversibility: "unknown"}, {Resource: "c", Reversibility: "irreversible", Calls: 1},
-		{Resource: "d", Reversibility: "irreversible", Calls: 2}, {Resource: "f", Reversibility: "reversible"}, {Resource: "e", Reversibility: "reversible"},
+		{Resource: "a", Reversibility: "read_only", Calls: 99}, {Resource: "b", Reversibility: "unknown"}, {Resource: "c",
+			Reversibility: "irreversible", Calls: 1},
+		{Resource: "d", Reversibility: "irreversible", Calls: 2}, {Resource: "f", Reversibility: "reversible"}, {Resource: "e",
+			Reversibility: "reversible"},
 	}}
 	report.sortByDanger()
 	var got string
@@ -103,7 +105,8 @@ func TestNobodysFindingsAreNotEverybodys(t *testing.T) {
 	if list, err := FindingsOfTenants(t.Context(), db, nil, 10); err != nil || len(list) != 0 || list == nil || db.asked != "" {
 		t.Errorf("%v, %v, asked %q", list, err, db.asked)
 	}
-	if _, err := FindingsOfTenants(t.Context(), db, []string{"acme"}, 10); !errors.Is(err, errRefused) || !strings.Contains(db.asked, "{tenants:String}") || strings.Contains(db.asked, "acme") {
+	if _, err := FindingsOfTenants(t.Context(), db, []string{"acme"}, 10); !errors.Is(err, errRefused) || !strings.Contains(db.asked,
+		"{tenants:String}") || strings.Contains(db.asked, "acme") {
 		t.Errorf("%v, asked %q", err, db.asked)
 	}
 }

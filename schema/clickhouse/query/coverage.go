@@ -63,17 +63,22 @@ func ReadCoverage(ctx context.Context, db DB, since, until time.Time) (*Coverage
 	if !until.IsZero() {
 		noted += " AND start_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') + INTERVAL 5 MINUTE"
 	}
-	sql := fmt.Sprintf(`SELECT agent_id, gateway, count() AS n, countIf(asked) AS a, countIf(NOT asked AND unsure) AS u, countIf(NOT asked AND NOT unsure) AS never,
+	sql := fmt.Sprintf(`SELECT agent_id, gateway, count() AS n, countIf(asked) AS a, countIf(NOT asked AND unsure) AS u, countIf(NOT asked
+AND NOT unsure) AS never,
 max(start_time), maxIf(start_time, NOT asked AND NOT unsure) FROM (
  SELECT agent_id, if(observer != '', observer, source_topic) AS gateway, start_time,
   %[1]s OR record_id IN (SELECT attrs['observation_of'] FROM calls %[2]s AND attrs['observation_of'] != '' AND %[1]s)
-  OR request_id != '' AND sipHash64(tenant, request_id, method, path) IN (SELECT sipHash64(tenant, request_id, method, path) FROM calls %[3]s AND request_id != '')
+  OR request_id != '' AND sipHash64(tenant, request_id, method, path) IN (SELECT sipHash64(tenant, request_id, method, path)
+FROM calls %[3]s AND request_id != '')
   OR request_id = '' AND sipHash64(tenant, run_id, method, path) IN (SELECT sipHash64(tenant, run_id, method, path) FROM calls %[3]s)
-  OR sipHash64(tenant, run_id, method, path) IN (SELECT sipHash64(tenant, run_id, method, path) FROM calls %[3]s AND request_id = '') AS asked,
+  OR sipHash64(tenant, run_id, method, path) IN (SELECT sipHash64(tenant, run_id, method, path) FROM calls %[3]s
+AND request_id = '') AS asked,
   sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s)
-  AND (request_id = '' OR sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s AND request_id = '')) AS unsure
+  AND (request_id = '' OR sipHash64(tenant, method, path) IN (SELECT sipHash64(tenant, method, path) FROM calls %[3]s
+AND request_id = '')) AS unsure
  FROM calls %[2]s AND counted
-) GROUP BY agent_id, gateway ORDER BY never DESC, u DESC, n DESC, agent_id, gateway LIMIT %[4]d`, byDecision, w.String(), noted, maxCoverageRows+1)
+) GROUP BY agent_id, gateway ORDER BY never DESC, u DESC, n DESC, agent_id, gateway LIMIT %[4]d`, byDecision, w.String(), noted,
+		maxCoverageRows+1)
 	err := each(ctx, db, "calls that were asked", sql, params, func(r driver.Rows) error {
 		var v CoverageRow
 		err := r.Scan(&v.AgentID, &v.Gateway, &v.Calls, &v.Asked, &v.Unknown, &v.NeverAsked, &v.NewestAt.Time, &v.NewestOpen.Time)

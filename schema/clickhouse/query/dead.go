@@ -27,7 +27,8 @@ func DeadLetters(ctx context.Context, db DB, since, until time.Time) ([]DeadLett
 	w.between("at", "at", since, until)
 	out := []DeadLetterRow{}
 	err := each(ctx, db, "dead letters", `SELECT source_topic, reason, count() AS n, min(at), max(at), sum(size), argMax(detail, dead_offset),
-argMax(concat(source_topic, '/', toString(source_partition), '/', toString(source_offset), '/', toString(item)), dead_offset), max(dead_offset)
+argMax(concat(source_topic, '/', toString(source_partition), '/', toString(source_offset), '/', toString(item)), dead_offset),
+max(dead_offset)
 FROM dead_letters `+w.String()+` GROUP BY source_topic, reason ORDER BY n DESC, source_topic, reason`, w.params, func(r driver.Rows) error {
 		var v DeadLetterRow
 		err := r.Scan(&v.Topic, &v.Reason, &v.Letters, &v.FirstAt.Time, &v.LastAt.Time, &v.Bytes, &v.Detail, &v.Sample, &v.DeadOffset)
@@ -40,10 +41,11 @@ FROM dead_letters `+w.String()+` GROUP BY source_topic, reason ORDER BY n DESC, 
 // ReplayedPlaces are the places of dead letters that came through after a replay.
 func ReplayedPlaces(ctx context.Context, db DB) (map[string]bool, error) {
 	out := map[string]bool{}
-	return out, each(ctx, db, "replayed letters", `SELECT DISTINCT attrs['replay_of'] AS place FROM calls WHERE place != ''`, nil, func(r driver.Rows) error {
-		var place string
-		err := r.Scan(&place)
-		out[place] = true
-		return err
-	})
+	return out, each(ctx, db, "replayed letters", `SELECT DISTINCT attrs['replay_of'] AS place FROM calls WHERE place != ''`, nil,
+		func(r driver.Rows) error {
+			var place string
+			err := r.Scan(&place)
+			out[place] = true
+			return err
+		})
 }

@@ -68,21 +68,24 @@ type StitchingRow struct {
 func Stitching(ctx context.Context, db DB, since, until time.Time, by string) ([]StitchingRow, error) {
 	var w where
 	w.between("hour", "hour", since, until)
-	at, ok := map[string]string{"": "toDateTime(0, 'UTC')", "hour": "toDateTime(hour, 'UTC')", "day": "toStartOfDay(toDateTime(hour, 'UTC'), 'UTC')"}[by]
+	at, ok := map[string]string{"": "toDateTime(0, 'UTC')", "hour": "toDateTime(hour, 'UTC')",
+		"day": "toStartOfDay(toDateTime(hour, 'UTC'), 'UTC')"}[by]
 	if !ok {
 		return nil, fmt.Errorf("%q is neither hour nor day", by)
 	}
 	out := []StitchingRow{}
-	err := each(ctx, db, "stitching", `SELECT `+at+` AS at, producer, format, toString(run_rule) AS rule, sum(calls) AS n, n / sum(n) OVER (PARTITION BY at, producer, format) AS share
-FROM stitching `+w.String()+` GROUP BY at, producer, format, rule ORDER BY producer, format, at, n DESC`, w.params, func(r driver.Rows) error {
-		var v StitchingRow
-		var t time.Time
-		err := r.Scan(&t, &v.Producer, &v.Format, &v.RunRule, &v.Calls, &v.Share)
-		if by != "" {
-			v.At = &Time{t}
-		}
-		out = append(out, v)
-		return err
-	})
+	err := each(ctx, db, "stitching", `SELECT `+at+` AS at, producer, format, toString(run_rule) AS rule, sum(calls) AS n,
+n / sum(n) OVER (PARTITION BY at, producer, format) AS share
+FROM stitching `+w.String()+` GROUP BY at, producer, format, rule ORDER BY producer, format, at, n DESC`, w.params,
+		func(r driver.Rows) error {
+			var v StitchingRow
+			var t time.Time
+			err := r.Scan(&t, &v.Producer, &v.Format, &v.RunRule, &v.Calls, &v.Share)
+			if by != "" {
+				v.At = &Time{t}
+			}
+			out = append(out, v)
+			return err
+		})
 	return out, err
 }

@@ -93,8 +93,11 @@ func FindingByID(ctx context.Context, db DB, id string) (Finding, error) {
 }
 
 func findings(ctx context.Context, db DB, where string, limit int, params ...any) ([]Finding, error) {
-	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at, updated_at, score, expected_rate,
-delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC, finding_id LIMIT %d`, where, limit), params...)
+	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT finding_id, toString(run_id), agent_id, family, toString(level), state, opened_at,
+updated_at, score, expected_rate,
+delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception, expected_of, toString(v.verdict), v.by, v.why
+FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY updated_at DESC, finding_id LIMIT %d`, where, limit),
+		params...)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +107,8 @@ delay_calls, exposure_calls, exposure_irreversible, summary, evidence, exception
 		var f Finding
 		var evidence string
 		if err := rows.Scan(&f.ID, &f.RunID, &f.AgentID, &f.Family, &f.Level, &f.State, &f.OpenedAt, &f.UpdatedAt, &f.Score, &f.ExpectedRate,
-			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Exception, &f.ExpectedOf, &f.Verdict, &f.Judge, &f.Because); err != nil {
+			&f.Delay, &f.Exposure.Calls, &f.Exposure.Irreversible, &f.Summary, &evidence, &f.Exception, &f.ExpectedOf, &f.Verdict, &f.Judge,
+			&f.Because); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {
@@ -145,9 +149,13 @@ func AchievedRates(ctx context.Context, db DB, since, until time.Time) ([]Judged
 	// What is meant trips nobody; holds have a budget of their own, and identities none.
 	w.add("level >= 'alert' AND family NOT LIKE 'policy.%' AND family NOT IN ('scope', 'identity_conflict') AND exception = ''")
 	out := []Judged{}
-	err := each(ctx, db, "verdicts", `SELECT toString(l) AS level, count(), countIf(is_true), countIf(is_benign AND NOT is_true), countIf(is_test AND NOT is_true AND NOT is_benign), countIf(NOT is_true AND NOT is_benign AND NOT is_test), (SELECT count() FROM runs `+r.String()+`)
-FROM (SELECT f.run_id, max(f.level) AS l, max(v.by != '' AND v.verdict = 'true') AS is_true, max(v.by != '' AND v.verdict = 'benign') AS is_benign, max(v.by != '' AND v.verdict = 'test') AS is_test
-	FROM (SELECT * FROM findings `+w.String()+`) AS f LEFT JOIN verdicts AS v ON v.finding_id = f.finding_id AND v.tenant = f.tenant GROUP BY f.run_id)
+	err := each(ctx, db, "verdicts", `SELECT toString(l) AS level, count(), countIf(is_true), countIf(is_benign AND NOT is_true),
+countIf(is_test AND NOT is_true AND NOT is_benign), countIf(NOT is_true AND NOT is_benign AND NOT is_test),
+(SELECT count() FROM runs `+r.String()+`)
+FROM (SELECT f.run_id, max(f.level) AS l, max(v.by != '' AND v.verdict = 'true') AS is_true, max(v.by != ''
+AND v.verdict = 'benign') AS is_benign, max(v.by != '' AND v.verdict = 'test') AS is_test
+	FROM (SELECT * FROM findings `+w.String()+`) AS f LEFT JOIN verdicts AS v ON v.finding_id = f.finding_id AND v.tenant = f.tenant
+GROUP BY f.run_id)
 GROUP BY l ORDER BY l DESC`, w.params, func(row driver.Rows) error {
 		var j Judged
 		err := row.Scan(&j.Level, &j.Findings, &j.True, &j.Benign, &j.Test, &j.Unjudged, &j.Runs)

@@ -16,9 +16,12 @@ func HoldRates(ctx context.Context, db DB, since, until time.Time) ([]Judged, er
 	r.between("last_at", "last_at", since, until)
 	w.add("family = 'scope'")
 	out := []Judged{}
-	err := each(ctx, db, "holds", `SELECT rule, count(), countIf(is_true), countIf(is_benign AND NOT is_true), countIf(is_test AND NOT is_true AND NOT is_benign), countIf(NOT is_true AND NOT is_benign AND NOT is_test), (SELECT count() FROM runs `+r.String()+`)
-FROM (SELECT f.run_id, any(if(position(f.evidence, 'scope.target_outside ') > 0, 'targets', 'task')) AS rule, max(v.by != '' AND v.verdict = 'true') AS is_true, max(v.by != '' AND v.verdict = 'benign') AS is_benign, max(v.by != '' AND v.verdict = 'test') AS is_test
-	FROM (SELECT * FROM findings `+w.String()+`) AS f LEFT JOIN verdicts AS v ON v.finding_id = f.finding_id AND v.tenant = f.tenant GROUP BY f.run_id)
+	err := each(ctx, db, "holds", `SELECT rule, count(), countIf(is_true), countIf(is_benign AND NOT is_true), countIf(is_test
+AND NOT is_true AND NOT is_benign), countIf(NOT is_true AND NOT is_benign AND NOT is_test), (SELECT count() FROM runs `+r.String()+`)
+FROM (SELECT f.run_id, any(if(position(f.evidence, 'scope.target_outside ') > 0, 'targets', 'task')) AS rule, max(v.by != ''
+AND v.verdict = 'true') AS is_true, max(v.by != '' AND v.verdict = 'benign') AS is_benign, max(v.by != '' AND v.verdict = 'test') AS is_test
+	FROM (SELECT * FROM findings `+w.String()+`) AS f LEFT JOIN verdicts AS v ON v.finding_id = f.finding_id AND v.tenant = f.tenant
+GROUP BY f.run_id)
 GROUP BY rule ORDER BY rule`, w.params, func(row driver.Rows) error {
 		h := Judged{Level: "hold"}
 		err := row.Scan(&h.Rule, &h.Findings, &h.True, &h.Benign, &h.Test, &h.Unjudged, &h.Runs)

@@ -37,15 +37,20 @@ func Agents(ctx context.Context, db DB, since, until time.Time) ([]AgentRow, err
 	var w where
 	w.between("start_time", "start_time", since, until)
 	out := []AgentRow{}
-	err := each(ctx, db, "agents", `SELECT agent_id, toString(max(agent_trust)) AS trust, argMax(agent_source, agent_trust) AS source, argMax(agent_version, (agent_version != '', start_time)) AS version,
-uniqExactIf(agent_version, agent_version != '') AS versions, groupUniqArrayIf(10)(credential_id, credential_id != '') AS credentials, uniqExactIf(credential_id, credential_id != '') AS n,
-min(start_time) AS first, max(start_time) AS last, uniqExact(run_id) AS runs, countIf(counted) AS calls, countIf(counted AND reversibility = 'irreversible') AS irreversible, toString(argMax(caller_kind, caller_confidence)) AS kind
-FROM calls `+w.String()+` GROUP BY agent_id HAVING agent_id != '' ORDER BY calls DESC, agent_id LIMIT 10000`, w.params, func(r driver.Rows) error {
-		var v AgentRow
-		err := r.Scan(&v.AgentID, &v.Trust, &v.Source, &v.Version, &v.Versions, &v.Credentials, &v.CredentialN, &v.FirstAt.Time, &v.LastAt.Time, &v.Runs, &v.Calls, &v.Irreversible, &v.CallerKind)
-		out = append(out, v)
-		return err
-	})
+	err := each(ctx, db, "agents", `SELECT agent_id, toString(max(agent_trust)) AS trust, argMax(agent_source, agent_trust) AS source,
+argMax(agent_version, (agent_version != '', start_time)) AS version,
+uniqExactIf(agent_version, agent_version != '') AS versions, groupUniqArrayIf(10)(credential_id, credential_id != '') AS credentials,
+uniqExactIf(credential_id, credential_id != '') AS n,
+min(start_time) AS first, max(start_time) AS last, uniqExact(run_id) AS runs, countIf(counted) AS calls, countIf(counted
+AND reversibility = 'irreversible') AS irreversible, toString(argMax(caller_kind, caller_confidence)) AS kind
+FROM calls `+w.String()+` GROUP BY agent_id HAVING agent_id != '' ORDER BY calls DESC, agent_id LIMIT 10000`, w.params,
+		func(r driver.Rows) error {
+			var v AgentRow
+			err := r.Scan(&v.AgentID, &v.Trust, &v.Source, &v.Version, &v.Versions, &v.Credentials, &v.CredentialN, &v.FirstAt.Time,
+				&v.LastAt.Time, &v.Runs, &v.Calls, &v.Irreversible, &v.CallerKind)
+			out = append(out, v)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +99,16 @@ func Routes(ctx context.Context, db DB, since, until time.Time, limit int) ([]Ro
 	w.between("start_time", "start_time", since, until)
 	w.add("counted")
 	out := []RouteRow{}
-	err := each(ctx, db, "routes", `SELECT method, route, tool_name, any(api), toString(any(route_source)), toString(effect), toString(any(effect_source)), toString(reversibility), toString(any(reversibility_source)) AS rs,
-uniqExact(agent_id), count() AS n, countIf(status >= 400 OR outcome IN ('tool_error', 'timeout', 'server_error')), countIf(outcome = 'denied'), max(start_time),
+	err := each(ctx, db, "routes", `SELECT method, route, tool_name, any(api), toString(any(route_source)), toString(effect),
+toString(any(effect_source)), toString(reversibility), toString(any(reversibility_source)) AS rs,
+uniqExact(agent_id), count() AS n, countIf(status >= 400 OR outcome IN ('tool_error', 'timeout', 'server_error')),
+countIf(outcome = 'denied'), max(start_time),
 reversibility IN ('irreversible', 'compensable', 'unknown') AND effect != 'read' AND rs NOT IN ('operator', 'openapi') AS undeclared
-FROM calls `+w.String()+fmt.Sprintf(` GROUP BY method, route, tool_name, effect, reversibility ORDER BY undeclared DESC, if(undeclared, toInt8(reversibility), 0) DESC, n DESC, method, route LIMIT %d`, limit), w.params, func(r driver.Rows) error {
+FROM calls `+w.String()+fmt.Sprintf(` GROUP BY method, route, tool_name, effect, reversibility ORDER BY undeclared DESC, if(undeclared,
+toInt8(reversibility), 0) DESC, n DESC, method, route LIMIT %d`, limit), w.params, func(r driver.Rows) error {
 		var v RouteRow
-		err := r.Scan(&v.Method, &v.Route, &v.Tool, &v.API, &v.RouteSource, &v.Effect, &v.EffectSource, &v.Reversibility, &v.ReversibilitySource, &v.Agents, &v.Calls, &v.Errors, &v.Denied, &v.LastAt.Time, &v.Undeclared)
+		err := r.Scan(&v.Method, &v.Route, &v.Tool, &v.API, &v.RouteSource, &v.Effect, &v.EffectSource, &v.Reversibility,
+			&v.ReversibilitySource, &v.Agents, &v.Calls, &v.Errors, &v.Denied, &v.LastAt.Time, &v.Undeclared)
 		out = append(out, v)
 		return err
 	})
@@ -132,12 +141,14 @@ func StartHere(ctx context.Context, db DB, since, until time.Time, limit int) ([
 	w.add("reversibility = 'irreversible'")
 	w.add("outcome NOT IN ('denied', 'client_error')")
 	out := []StartRow{}
-	err := each(ctx, db, "irreversible routes", `SELECT agent_id, toString(max(agent_trust)), method, route, tool_name, toString(any(effect)), count() AS n, uniqExact(run_id), max(start_time), countIf(reversibility_source IN ('operator', 'openapi')) = n
-FROM calls `+w.String()+fmt.Sprintf(` GROUP BY agent_id, method, route, tool_name ORDER BY n DESC, agent_id, route LIMIT %d`, limit), w.params, func(r driver.Rows) error {
-		var v StartRow
-		err := r.Scan(&v.AgentID, &v.Trust, &v.Method, &v.Route, &v.Tool, &v.Effect, &v.Calls, &v.Runs, &v.LastAt.Time, &v.Declared)
-		out = append(out, v)
-		return err
-	})
+	err := each(ctx, db, "irreversible routes", `SELECT agent_id, toString(max(agent_trust)), method, route, tool_name,
+toString(any(effect)), count() AS n, uniqExact(run_id), max(start_time), countIf(reversibility_source IN ('operator', 'openapi')) = n
+FROM calls `+w.String()+fmt.Sprintf(` GROUP BY agent_id, method, route, tool_name ORDER BY n DESC, agent_id, route LIMIT %d`, limit),
+		w.params, func(r driver.Rows) error {
+			var v StartRow
+			err := r.Scan(&v.AgentID, &v.Trust, &v.Method, &v.Route, &v.Tool, &v.Effect, &v.Calls, &v.Runs, &v.LastAt.Time, &v.Declared)
+			out = append(out, v)
+			return err
+		})
 	return out, err
 }

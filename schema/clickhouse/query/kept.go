@@ -26,9 +26,10 @@ type source struct {
 func keptRows(ctx context.Context, db DB, subject *where) (source, error) {
 	counted := subject.String() + " AND counted"
 	var beside uint64
-	if err := each(ctx, db, "rows beside the counted ones", "SELECT count() FROM calls "+subject.String()+" AND NOT counted", subject.params, func(r driver.Rows) error {
-		return r.Scan(&beside)
-	}); err != nil {
+	if err := each(ctx, db, "rows beside the counted ones", "SELECT count() FROM calls "+subject.String()+" AND NOT counted", subject.params,
+		func(r driver.Rows) error {
+			return r.Scan(&beside)
+		}); err != nil {
 		return source{}, err
 	}
 	if beside == 0 {
@@ -41,7 +42,8 @@ UNION ALL SELECT %[1]s, groupArrayIf(resource, resource != '') AS resources FROM
   SELECT %[1]s, record_id, resources AS named, observer_kind = 'gate' AS asked,
    row_number() OVER (PARTITION BY run_id, method, path, asked ORDER BY start_time, record_id) AS nth
   FROM calls %[3]s AND NOT counted
- ) AS b LEFT JOIN (SELECT run_id, method, path, count() AS logged FROM calls %[3]s AND observer_kind != 'gate' GROUP BY run_id, method, path) AS l USING (run_id, method, path)
+ ) AS b LEFT JOIN (SELECT run_id, method, path, count() AS logged FROM calls %[3]s AND observer_kind != 'gate' GROUP BY run_id, method,
+path) AS l USING (run_id, method, path)
 ) WHERE asked AND nth > logged
  OR (run_id, method, path, resource) NOT IN (SELECT run_id, method, path, arrayJoin(if(empty(resources), [''], resources)) FROM calls %[2]s)
 GROUP BY %[1]s, record_id)`, columns, counted, subject.String())

@@ -49,7 +49,8 @@ const ownTraces = `SELECT DISTINCT trace_id FROM calls WHERE tenant = {tenant:St
 const sameTraces = `tenant = {tenant:String} AND run_id != {id:UUID}
 AND hour >= (SELECT toStartOfHour(min(start_time)) - INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
 AND hour <= (SELECT toStartOfHour(max(start_time)) + INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
-AND trace_id IN (SELECT DISTINCT toFixedString(unhex(trace_id), 16) FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '' LIMIT 10000)`
+AND trace_id IN (SELECT DISTINCT toFixedString(unhex(trace_id), 16) FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID}
+AND trace_id != '' LIMIT 10000)`
 
 // linkedRuns are the other runs of a run's traces.
 type linkedRuns struct {
@@ -94,9 +95,11 @@ func sharingTraces(ctx context.Context, db DB, run *Run) (linkedRuns, error) {
 		ids, out.more = ids[:maxLinkedRuns], true
 	}
 	var callers []caller
-	err := each(ctx, db, "callers in the same traces", `SELECT toString(run_id) AS id, agent_id, credential_id, max(agent_trust) >= 'infrastructure', credential_id != '' AND max(credential_trust) >= 'infrastructure',
+	err := each(ctx, db, "callers in the same traces", `SELECT toString(run_id) AS id, agent_id, credential_id,
+max(agent_trust) >= 'infrastructure', credential_id != '' AND max(credential_trust) >= 'infrastructure',
 countIf(counted), countIf(counted AND reversibility = 'irreversible')
-FROM calls WHERE tenant = {tenant:String} AND run_id IN (`+uuids(ids)+`) AND trace_id IN (`+ownTraces+`) GROUP BY id, agent_id, credential_id ORDER BY id, agent_id, credential_id`, params, func(r driver.Rows) error {
+FROM calls WHERE tenant = {tenant:String} AND run_id IN (`+uuids(ids)+`) AND trace_id IN (`+ownTraces+`) GROUP BY id, agent_id,
+credential_id ORDER BY id, agent_id, credential_id`, params, func(r driver.Rows) error {
 		var c caller
 		err := r.Scan(&c.RunID, &c.AgentID, &c.CredentialID, &c.agentEstablished, &c.credentialEstablished, &c.Calls, &c.Irreversible)
 		callers = append(callers, c)
@@ -167,7 +170,8 @@ func readProven(ctx context.Context, db DB, tenant string, ids []string, proven 
 	if err != nil {
 		return err
 	}
-	return each(ctx, db, "proven credentials", `SELECT credential_id FROM runs WHERE tenant = {tenant:String} AND has(JSONExtract({ids:String}, 'Array(String)'), credential_id)
+	return each(ctx, db, "proven credentials", `SELECT credential_id FROM runs WHERE tenant = {tenant:String}
+AND has(JSONExtract({ids:String}, 'Array(String)'), credential_id)
 GROUP BY credential_id HAVING sum(calls) - sum(errors) >= 20 AND max(last_at) >= min(started_at) + INTERVAL 10 MINUTE`,
 		[]any{named("tenant", tenant), named("ids", string(list))}, func(r driver.Rows) error {
 			var id string

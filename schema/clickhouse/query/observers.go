@@ -16,7 +16,8 @@ var (
 // the caller's side knows more.
 var fieldsOfAnswer = []string{"status", "outcome", "duration_ns", "start_time", "bytes_in", "bytes_out", "error_type", "error_message"}
 
-var fieldsOfCaller = []string{"agent_id", "agent_name", "agent_version", "tool_name", "tool_call_id", "mcp_method", "model_requested", "model_used", "task_id", "conversation_id", "principal_id"}
+var fieldsOfCaller = []string{"agent_id", "agent_name", "agent_version", "tool_name", "tool_call_id", "mcp_method", "model_requested",
+	"model_used", "task_id", "conversation_id", "principal_id"}
 
 // MergeObservations makes one call of the rows of several observers: the counted row, with
 // each field from whoever knows it best, and who they were. The rows themselves

@@ -94,7 +94,8 @@ func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
 // enforced. It is one statement: its text does not grow with the number of runs.
 func selectRuns(ctx context.Context, db DB, w *where, tail string) ([]Run, error) {
 	out := []Run{}
-	sql := "SELECT " + runColumns + " FROM (SELECT * FROM runs " + w.String() + " " + tail + ") AS r LEFT JOIN (" + breakersOfRuns + ") AS b USING (run_id) " + tail
+	sql := "SELECT " + runColumns + " FROM (SELECT * FROM runs " + w.String() + " " + tail + ") AS r LEFT JOIN (" + breakersOfRuns +
+		") AS b USING (run_id) " + tail
 	err := each(ctx, db, "runs", sql, w.params, func(r driver.Rows) error {
 		v, err := scanRun(r)
 		out = append(out, v)
@@ -104,7 +105,8 @@ func selectRuns(ctx context.Context, db DB, w *where, tail string) ([]Run, error
 }
 
 // breakersOfRuns is the latest state of the breakers that runs led to.
-const breakersOfRuns = `SELECT run_id, if(argMax(mode, generation) = 'armed', toString(argMax(state, generation)), argMax(mode, generation)) AS latest
+const breakersOfRuns = `SELECT run_id, if(argMax(mode, generation) = 'armed', toString(argMax(state, generation)), argMax(mode,
+generation)) AS latest
 FROM breakers WHERE run_id != toUUID('00000000-0000-0000-0000-000000000000') GROUP BY run_id`
 
 // ErrNotFound is wrapped by the error of a question about something unknown.
@@ -202,7 +204,8 @@ const callColumns = "* EXCEPT (counted, denied_by_flyball)"
 // RunInFull reads a run, its calls in order and the runs that are linked to it.
 func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
 	id := []any{named("id", run.RunID)}
-	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{}, Decisions: []map[string]any{}, LinkedRuns: []LinkedRun{}}
+	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{},
+		Decisions: []map[string]any{}, LinkedRuns: []LinkedRun{}}
 	var err error
 	if rep.CallList, err = records(ctx, db, "calls of the run", fmt.Sprintf(
 		"SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit),
@@ -210,8 +213,10 @@ func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, erro
 		return nil, err
 	}
 	rep.CallList = MergeObservations(rep.CallList)
-	identity, err := records(ctx, db, "identity of the run", `SELECT agent_id, agent_name, agent_version, agent_source, agent_trust, agent_asserted,
-credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust, conversation_id, actor
+	identity, err := records(ctx, db, "identity of the run", `SELECT agent_id, agent_name, agent_version, agent_source, agent_trust,
+agent_asserted,
+credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust,
+conversation_id, actor
 FROM runs WHERE run_id = {id:UUID}`, id)
 	if err != nil {
 		return nil, err
@@ -229,7 +234,8 @@ FROM runs WHERE run_id = {id:UUID}`, id)
 		}
 	}
 	err = each(ctx, db, "linked runs", `SELECT toString(linked), how FROM (
-SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE run_id = {id:UUID} AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
+SELECT parent_run_id AS linked, 'parent' AS how FROM runs WHERE run_id = {id:UUID}
+AND parent_run_id != toUUID('00000000-0000-0000-0000-000000000000')
 UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
 ) ORDER BY how, linked LIMIT 1000`, append(id, named("tenant", run.Tenant)), func(r driver.Rows) error {
 		var l LinkedRun

@@ -28,7 +28,8 @@ func CallsOverTime(ctx context.Context, db DB, agent string, since, until time.T
 	}
 	out := []CallsPoint{}
 	sql := fmt.Sprintf(`SELECT toDateTime64(toStartOfInterval(start_time, INTERVAL %d SECOND), 3, 'UTC') AS t, count(),
-countIf(outcome NOT IN ('ok', 'unknown', 'denied')), countIf(outcome = 'denied'), countIf(reversibility = 'irreversible' AND outcome IN ('ok', 'unknown'))
+countIf(outcome NOT IN ('ok', 'unknown', 'denied')), countIf(outcome = 'denied'), countIf(reversibility = 'irreversible'
+AND outcome IN ('ok', 'unknown'))
 FROM calls %s GROUP BY t ORDER BY t LIMIT %d`, max(int64(step/time.Second), 1), w.String(), limit)
 	err := each(ctx, db, "calls over time", sql, w.params, func(r driver.Rows) error {
 		var v CallsPoint

@@ -23,7 +23,8 @@ type Span struct {
 func RunSpans(ctx context.Context, db DB, run *Run, limit int) ([]Span, error) {
 	out := []Span{}
 	sql := fmt.Sprintf(`SELECT concat(toString(source_partition), '/', toString(source_offset), '/', toString(item)),
-if(method = '', operation, concat(method, ' ', route)), if(api = '', observer, api), start_time, greatest(duration_ns, 0), toString(outcome), status
+if(method = '', operation, concat(method, ' ', route)), if(api = '', observer, api), start_time, greatest(duration_ns, 0),
+toString(outcome), status
 FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND counted
 ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d`, limit)
 	err := each(ctx, db, "spans of the run", sql, []any{named("tenant", run.Tenant), named("id", run.RunID)}, func(r driver.Rows) error {

@@ -139,7 +139,8 @@ func uuids(ids []string) string {
 	return "toUUID('" + strings.Join(ids, "'), toUUID('") + "')"
 }
 
-const touchedGroups = `arrayJoin(if(empty(resources), ['%s'], resources)) AS resource, method, route, toString(effect) AS did, toString(reversibility) AS undo,
+const touchedGroups = `arrayJoin(if(empty(resources), ['%s'], resources)) AS resource, method, route, toString(effect) AS did,
+toString(reversibility) AS undo,
 count() AS n, countIf(outcome IN ('ok', 'unknown')) AS good, countIf(outcome = 'denied') AS refused, sum(bytes_out) AS bytes,
 min(start_time) AS first_at, max(start_time) AS last_at, groupUniqArray(20)(toString(run_id)) AS runs`
 
@@ -218,10 +219,12 @@ func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run) error {
 		return nil
 	}
 	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
-	sql := "SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '', observer, agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
+	sql := "SELECT " + fmt.Sprintf(touchedGroups, "") + `, groupUniqArray(20)(multiIf(agent_source = 'trace_binding' AND observer != '',
+observer, agent_id != '' AND NOT startsWith(agent_id, 'ip:'), agent_id, observer != '', observer, api != '', api, credential_id)) AS via
 FROM calls WHERE tenant = {tenant:String} AND run_id IN (` + uuids(linked.behalf) + `)
 AND trace_id IN (` + ownTraces + `)
-AND (trace_id, method, path, resources) NOT IN (SELECT trace_id, method, path, resources FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '')
+AND (trace_id, method, path, resources) NOT IN (SELECT trace_id, method, path, resources FROM calls WHERE tenant = {tenant:String}
+AND run_id = {id:UUID} AND trace_id != '')
 GROUP BY resource, method, route, did, undo`
 	return each(ctx, db, "calls made on the run's behalf", sql, params, func(r driver.Rows) error {
 		var via []string

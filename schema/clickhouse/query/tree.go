@@ -82,7 +82,8 @@ func BuildTree(calls []map[string]any) []TreeLine {
 }
 
 func line(c map[string]any, depth int) TreeLine {
-	l := TreeLine{Depth: min(depth, 32), Kind: kindOf(c), RunID: text(c, "run_id"), SpanID: text(c, "span_id"), By: producer(c), Status: strings.TrimSpace(text(c, "status") + " " + text(c, "outcome"))}
+	l := TreeLine{Depth: min(depth, 32), Kind: kindOf(c), RunID: text(c, "run_id"), SpanID: text(c, "span_id"), By: producer(c),
+		Status: strings.TrimSpace(text(c, "status") + " " + text(c, "outcome"))}
 	l.At, _ = c["start_time"].(Time)
 	switch l.Kind {
 	case "agent":

@@ -7,7 +7,8 @@ import (
 )
 
 func step(kind, trace, span, parent, what string) map[string]any {
-	c := map[string]any{"op_kind": kind, "trace_id": trace, "span_id": span, "parent_span_id": parent, "format": "f/1", "observer": "svc-" + kind}
+	c := map[string]any{"op_kind": kind, "trace_id": trace, "span_id": span, "parent_span_id": parent, "format": "f/1", "observer": "svc-" +
+		kind}
 	for k, v := range c {
 		if v == "" {
 			delete(c, k)

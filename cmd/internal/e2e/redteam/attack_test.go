@@ -119,7 +119,8 @@ func passesAsDecided(r *result) string {
 		return why
 	}
 	for name, values := range r.served[0].header {
-		if spelled := strings.ToLower(strings.ReplaceAll(name, "_", "-")); strings.HasPrefix(spelled, "x-flyball-") && strings.Contains(strings.Join(values, " "), "mine") {
+		if spelled := strings.ToLower(strings.ReplaceAll(name, "_", "-")); strings.HasPrefix(spelled, "x-flyball-") &&
+			strings.Contains(strings.Join(values, " "), "mine") {
 			return fmt.Sprintf("must be taken away: %s reached the service", name)
 		}
 	}

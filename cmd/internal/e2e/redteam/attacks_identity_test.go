@@ -28,11 +28,12 @@ var identityAttacks = concat(
 			must(denied, send("GET", "/v1/orders/2", s[1], "X-Agent-Run-Id: other@@")),
 			must(denied, send("GET", "/v1/orders/2", s[1]))}
 	}),
-	each("a tripped run of %s comes back under another agent's name", [][]string{{"a bearer", "bearer:tok@@"}, {"an API key", "key:tok@@"}}, func(s []string) []Step {
-		return []Step{{Detect: send("GET", "/v1/orders/1", s[1], "X-Agent-Run-Id: run@@", "X-Agent-Id: one@@")},
-			must(denied, send("GET", "/v1/orders/2", s[1], "X-Agent-Run-Id: other@@", "X-Agent-Id: two@@")),
-			must(denied, send("GET", "/v1/orders/2", s[1], "X-Agent-Run-Id: other@@"))}
-	}),
+	each("a tripped run of %s comes back under another agent's name", [][]string{{"a bearer", "bearer:tok@@"}, {"an API key", "key:tok@@"}},
+		func(s []string) []Step {
+			return []Step{{Detect: send("GET", "/v1/orders/1", s[1], "X-Agent-Run-Id: run@@", "X-Agent-Id: one@@")},
+				must(denied, send("GET", "/v1/orders/2", s[1], "X-Agent-Run-Id: other@@", "X-Agent-Id: two@@")),
+				must(denied, send("GET", "/v1/orders/2", s[1], "X-Agent-Run-Id: other@@"))}
+		}),
 	each("a killed credential beside %s", beside, func(s []string) []Step {
 		return []Step{kill(schema.ScopeCredential, "secret:tok@@"),
 			must(denied, send("GET", "/v1/orders/1", "bearer:tok@@")),
@@ -78,7 +79,8 @@ var realGateways = []string{"envoy-grpc", "envoy-http", "nginx", "caddy", "traef
 // everyone are the ways to say who one is; established those that a gateway or a
 // secret stands behind.
 var (
-	everyone = [][]string{{"nobody", ""}, {"a bearer", "bearer:tok@@"}, {"an API key", "key:tok@@"}, {"both", "both:tok@@"}, {"a consumer", bot}}
+	everyone = [][]string{{"nobody", ""}, {"a bearer", "bearer:tok@@"}, {"an API key", "key:tok@@"}, {"both", "both:tok@@"},
+		{"a consumer", bot}}
 
 	established = [][]string{{"a bearer", "bearer:tok@@"}, {"an API key", "key:tok@@"}, {"both", "both:tok@@"}, {"a consumer", bot}}
 )

@@ -63,7 +63,8 @@ func newFixture(t *testing.T) *fixture {
 		f.ways = append(f.ways, &alone{dialect: dialect, addr: p.config.Check.Listen})
 	}
 	for _, name := range gateways() {
-		f.ways = append(f.ways, &gateway{realparts.StartGateway(t, name, files, f.service.Listener.Addr().String(), f.http.addr, f.grpc.addr), f.service, "shop.example"})
+		f.ways = append(f.ways, &gateway{realparts.StartGateway(t, name, files, f.service.Listener.Addr().String(), f.http.addr, f.grpc.addr),
+			f.service, "shop.example"})
 	}
 	return f
 }
@@ -158,7 +159,8 @@ func (p *testPoint) run(attack *Attack, w way, word string) *attempt {
 				a.fault("the check answers no run id")
 				continue
 			}
-			p.operate("POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600, Reason: "test"})
+			p.operate("POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeRun, Value: run}, TTL: 3600,
+				Reason: "test"})
 		case s.Detect != nil:
 			r := ask(s.Detect)
 			calls := p.observed(r.agent, 2*time.Second)
@@ -225,8 +227,10 @@ func (p *testPoint) trip(c *schema.Call, id string) {
 		scope = schema.Scope{Kind: schema.ScopeRun, Value: run}
 	}
 	run, _ := schema.ParseRunID(runOf(c))
-	value, err := wire.EncodeCommand(&schema.Command{ID: "trip-" + id, Kind: schema.CommandTrip, Tenant: c.Tenant, By: "detect", TTL: int64(15 * time.Minute), ActiveAgents: 1 << 20,
-		Decision: &schema.Decision{Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: scope, RunID: run, AgentID: c.AgentID, CredentialID: c.CredentialID}})
+	value, err := wire.EncodeCommand(&schema.Command{ID: "trip-" + id, Kind: schema.CommandTrip, Tenant: c.Tenant, By: "detect",
+		TTL: int64(15 * time.Minute), ActiveAgents: 1 << 20,
+		Decision: &schema.Decision{Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: scope, RunID: run, AgentID: c.AgentID,
+			CredentialID: c.CredentialID}})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -326,7 +330,8 @@ func differs(check, row *schema.Call) string {
 	var all []string
 	for _, f := range []struct{ name, check, row string }{
 		{"method", check.Method, row.Method}, {"path", check.Path, row.Path}, {"credential", check.CredentialID, row.CredentialID},
-		{"run", runOf(check), runOf(row)}, {"agent", check.AgentID, row.AgentID}, {"trust of the agent", check.AgentTrust.String(), row.AgentTrust.String()},
+		{"run", runOf(check), runOf(row)}, {"agent", check.AgentID, row.AgentID},
+		{"trust of the agent", check.AgentTrust.String(), row.AgentTrust.String()},
 		{"routing key", check.RoutingKey, row.RoutingKey}} {
 		if f.check != f.row {
 			all = append(all, f.name)
@@ -361,7 +366,8 @@ func judge(t *testing.T, kind string, all []*attempt) {
 			found[a.attack][a.way] = kinds
 		}
 		if !*update && !slices.Equal(kinds, known[a.attack][a.way]) {
-			t.Errorf("%s, %s: %d faults, known are %v:\n    %s", a.attack, a.way, len(a.faults), known[a.attack][a.way], strings.Join(a.faults, "\n    "))
+			t.Errorf("%s, %s: %d faults, known are %v:\n    %s", a.attack, a.way, len(a.faults), known[a.attack][a.way],
+				strings.Join(a.faults, "\n    "))
 		}
 	}
 	if *update {

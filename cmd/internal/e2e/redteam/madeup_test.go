@@ -34,7 +34,8 @@ var stopped = []struct {
 	from  string
 	write bool // only its DELETE /v1/accounts/7 is held
 }{
-	{"consumer:killed", nil, "", false}, {"bearer:killed-token", nil, "", false}, {"key:killed-token", nil, "", false}, {"bearer:tripped-token", []string{"X-Agent-Run-Id: tripped"}, "", false},
+	{"consumer:killed", nil, "", false}, {"bearer:killed-token", nil, "", false}, {"key:killed-token", nil, "", false},
+	{"bearer:tripped-token", []string{"X-Agent-Run-Id: tripped"}, "", false},
 	{"", nil, "127.0.8.8", false}, {"consumer:bot-held", nil, "", true},
 }
 
@@ -46,10 +47,14 @@ func (m maker) pick(list ...string) string { return list[m.IntN(len(list))] }
 // header may make a difference when it is added to a request, other names and
 // credentials beside those that it shows among them.
 func (m maker) header() string {
-	name := m.pick("X-Original-Method", "X-Original-URI", "X-Original-URL", "X-Original-Host", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix",
-		"X-Flyball-Run", "X-Flyball-Decision", "X-Flyball-Receipt", "X-Flyball-Why", "X-Flyball-Token", "X-Flyball-Gate", "X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id",
-		"X-Request-Id", "Traceparent", "Tracestate", "X-Task-Id", "X-Task-Type", "X-Session-Id", "X-Parent-Agent-Id", "Signature-Agent", "X-Consumer-Username", "X-Consumer-Custom-Id", "X-Principal", "X-User-Id",
-		"X-Forwarded-Client-Cert", "Forwarded", "Via", "X-Real-Ip", "Range", "Accept", "Accept-Encoding", "Cookie", "Cache-Control", "If-None-Match", "Content-Type", "X-Amount", "X-Currency", "Te", "Connection", "Upgrade", "Expect",
+	name := m.pick("X-Original-Method", "X-Original-URI", "X-Original-URL", "X-Original-Host", "X-Forwarded-Method", "X-Forwarded-Uri",
+		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix",
+		"X-Flyball-Run", "X-Flyball-Decision", "X-Flyball-Receipt", "X-Flyball-Why", "X-Flyball-Token", "X-Flyball-Gate",
+		"X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id",
+		"X-Request-Id", "Traceparent", "Tracestate", "X-Task-Id", "X-Task-Type", "X-Session-Id", "X-Parent-Agent-Id", "Signature-Agent",
+		"X-Consumer-Username", "X-Consumer-Custom-Id", "X-Principal", "X-User-Id",
+		"X-Forwarded-Client-Cert", "Forwarded", "Via", "X-Real-Ip", "Range", "Accept", "Accept-Encoding", "Cookie", "Cache-Control",
+		"If-None-Match", "Content-Type", "X-Amount", "X-Currency", "Te", "Connection", "Upgrade", "Expect",
 		"X-Rewrite-Url", "X-Envoy-Original-Path", "X-Envoy-Auth-Failure-Mode-Allowed", "X-Api-Key-Id", "Proxy-Authorization", "X-A",
 		"X-Agent-Id", "X-Agent-Run-Id", "Authorization", "X-Api-Key", "X-Run-Id", "X-Agent-Name")
 	if m.IntN(8) == 0 {
@@ -65,9 +70,12 @@ func (m maker) value() string {
 	case 1:
 		return strings.Repeat(m.pick("a", ",", " ", "é", "%", "\\"), m.IntN(3000))
 	}
-	return m.pick("GET", "DELETE", "/v1/orders/7", "/v1/notes/7", "/", "*", "", "127.0.0.1", "192.0.2.1, 192.0.2.2", "other", "killed", "Bearer other", "granted", "c_0123456789abcdef", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-		"00000000-0000-0000-0000-00000000f00d", "URI=spiffe://shop/other", "host=other.example;for=192.0.2.1", "ping", "tools/list", "trailers", "close", "keep-alive, X-Consumer", "X-Agent-Id", "upgrade", "websocket", "100-continue",
-		"bytes=0-1", "gzip", "application/json", "text/html", "0", "-1", "60", "EUR", "true", "a=b; c=d", `"quoted"`, "ä", "\xff\xfe", "a, b", "a;b", "http://other.example/v1/orders/7")
+	return m.pick("GET", "DELETE", "/v1/orders/7", "/v1/notes/7", "/", "*", "", "127.0.0.1", "192.0.2.1, 192.0.2.2", "other", "killed",
+		"Bearer other", "granted", "c_0123456789abcdef", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"00000000-0000-0000-0000-00000000f00d", "URI=spiffe://shop/other", "host=other.example;for=192.0.2.1", "ping", "tools/list", "trailers",
+		"close", "keep-alive, X-Consumer", "X-Agent-Id", "upgrade", "websocket", "100-continue",
+		"bytes=0-1", "gzip", "application/json", "text/html", "0", "-1", "60", "EUR", "true", "a=b; c=d", `"quoted"`, "ä", "\xff\xfe", "a, b",
+		"a;b", "http://other.example/v1/orders/7")
 }
 
 // text is anything that a line may hold, and sometimes what it may not.
@@ -89,7 +97,8 @@ func (m maker) path() string {
 	p := m.pick("/v1/orders/7", "/v1/accounts/7", "/v1/notes/1", "/v1/accounts/7/close", "/", "/v1/payouts", "/healthz", "/v1/projects/a%2Fb")
 	for range m.IntN(3) {
 		at := m.IntN(len(p) + 1)
-		p = p[:at] + m.pick("/", "//", "/./", "/../", "%2e", "%2f", "%2F..", ";x=y", "%5c", "%00", "%zz", ".", "..;/", "%252e", "\\", "+", "%20", "é", "%c3%a9", "A") + p[at:]
+		p = p[:at] + m.pick("/", "//", "/./", "/../", "%2e", "%2f", "%2F..", ";x=y", "%5c", "%00", "%zz", ".", "..;/", "%252e", "\\", "+", "%20",
+			"é", "%c3%a9", "A") + p[at:]
 	}
 	if m.IntN(3) == 0 {
 		p += "?" + m.pick("a=b", "amount=10&amount=100000&currency=EUR", "_method=DELETE", "x=%zz", "a;b", "?", strings.Repeat("a", m.IntN(2000)))
@@ -102,7 +111,8 @@ func (m maker) path() string {
 
 func (m maker) request() *Request {
 	s := stopped[m.IntN(len(stopped))]
-	r := &Request{Method: m.pick("GET", "GET", "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "MOVE", "get", "X"), Path: m.path(), As: s.as, From: s.from, Headers: slices.Clone(s.base)}
+	r := &Request{Method: m.pick("GET", "GET", "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "MOVE", "get", "X"), Path: m.path(),
+		As: s.as, From: s.from, Headers: slices.Clone(s.base)}
 	if s.write {
 		r.Method, r.Path = "DELETE", "/v1/accounts/7"+m.pick("", "", "?a=b", "?_method=GET", "?"+strings.Repeat("a", m.IntN(500)))
 	}
@@ -110,14 +120,16 @@ func (m maker) request() *Request {
 		r.Headers = slices.Insert(r.Headers, m.IntN(len(r.Headers)+1), m.header())
 	}
 	if m.IntN(4) == 0 {
-		r.Body = m.pick(`{"amount":10,"currency":"EUR"}`, "hello", `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"x"}}`, strings.Repeat("x", m.IntN(10_000)), "\x00\xff")
+		r.Body = m.pick(`{"amount":10,"currency":"EUR"}`, "hello", `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"x"}}`,
+			strings.Repeat("x", m.IntN(10_000)), "\x00\xff")
 	}
 	return r
 }
 
 // stop opens the breakers of those that are stopped.
 func (p *testPoint) stop(through way) {
-	for _, scope := range []schema.Scope{{Kind: schema.ScopeAgent, Value: "killed"}, {Kind: schema.ScopeAddress, Value: "127.0.8.8"}, {Kind: schema.ScopeCredential, Value: p.resolver.CredentialID("api_key", "killed-token")}} {
+	for _, scope := range []schema.Scope{{Kind: schema.ScopeAgent, Value: "killed"}, {Kind: schema.ScopeAddress, Value: "127.0.8.8"},
+		{Kind: schema.ScopeCredential, Value: p.resolver.CredentialID("api_key", "killed-token")}} {
 		p.operate("POST", "/v1/breakers/trip", api.TripRequest{Scope: scope, TTL: 3600, Force: true, Reason: "test"})
 	}
 	p.operate("PUT", "/v1/manifests", api.PutManifestRequest{Text: strings.ReplaceAll(scoped, "@@", "-held"), Reason: "test"})
@@ -152,7 +164,8 @@ func TestMadeUpRequestsThroughGateways(t *testing.T) {
 	s := newService(t)
 	n := times("FLYBALL_FUZZ_GATEWAY", 600)
 	for i, name := range gateways() {
-		w := &gateway{realparts.StartGateway(t, name, files, s.Listener.Addr().String(), p.config.Check.Listen, p.config.Check.GRPC), s, "shop.example"}
+		w := &gateway{realparts.StartGateway(t, name, files, s.Listener.Addr().String(), p.config.Check.Listen, p.config.Check.GRPC), s,
+			"shop.example"}
 		if i == 0 {
 			p.stop(w)
 		}

@@ -16,7 +16,8 @@ import (
 // callers are the ways to say who calls. Each has a name of its own as well,
 // which only the consumer's gateway stands behind.
 var callers = []struct{ name, as, agent string }{
-	{"plain", "", "bot@@"}, {"bearer", "bearer:tok@@", "bot@@"}, {"API key", "key:tok@@", "bot@@"}, {"both", "both:tok@@", "bot@@"}, {"consumer", "consumer:bot@@", "bot@@"},
+	{"plain", "", "bot@@"}, {"bearer", "bearer:tok@@", "bot@@"}, {"API key", "key:tok@@", "bot@@"}, {"both", "both:tok@@", "bot@@"},
+	{"consumer", "consumer:bot@@", "bot@@"},
 }
 
 // situation is a row of the table.
@@ -51,7 +52,8 @@ var situations = []situation{
 		if as == "" {
 			return nil // nobody stands behind a name that anybody can say
 		}
-		return []Step{{Detect: call("GET", "/v1/orders/1", as, runHeader)}, must(denied, call("GET", "/v1/orders/2", as, "X-Agent-Run-Id: other@@"))}
+		return []Step{{Detect: call("GET", "/v1/orders/1", as, runHeader)},
+			must(denied, call("GET", "/v1/orders/2", as, "X-Agent-Run-Id: other@@"))}
 	}},
 	{"a kill switch on the run", "", func(as string) []Step {
 		return []Step{{TripRun: call("GET", "/v1/orders/1", as, runHeader)}, must(denied, call("GET", "/v1/orders/2", as, runHeader))}
@@ -73,13 +75,15 @@ var situations = []situation{
 		if !strings.HasPrefix(as, "consumer:") {
 			return nil // a name that anybody can say is not held, and not by leaving it out either
 		}
-		return []Step{kill(schema.ScopeAgent, "bot@@"), must(denied, call("GET", "/v1/orders/2", as, runHeader)), must(denied, call("DELETE", "/v1/accounts/7", as))}
+		return []Step{kill(schema.ScopeAgent, "bot@@"), must(denied, call("GET", "/v1/orders/2", as, runHeader)),
+			must(denied, call("DELETE", "/v1/accounts/7", as))}
 	}},
 	{"on the route", "", func(as string) []Step {
 		return []Step{kill(schema.ScopeRoute, "PUT /v9/r@@/{id}"), must(denied, call("PUT", "/v9/r@@/7", as, runHeader))}
 	}},
 	{"on the address", "", func(as string) []Step {
-		return []Step{kill(schema.ScopeAddress, "127.0.9.1"), must(denied, call("GET", "/v1/orders/2", as, runHeader, "X-Forwarded-For: 192.0.2.9").from("127.0.9.1"))}
+		return []Step{kill(schema.ScopeAddress, "127.0.9.1"), must(denied,
+			call("GET", "/v1/orders/2", as, runHeader, "X-Forwarded-For: 192.0.2.9").from("127.0.9.1"))}
 	}},
 	{"check slow: read, write", "slow", away},
 	{"check gone: read, write", "gone", away},

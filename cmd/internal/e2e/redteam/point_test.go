@@ -52,10 +52,14 @@ var (
 )
 
 var routes = []config.Route{
-	{Method: "DELETE", Template: "/v1/accounts/{account_id}", Effect: deletes, Reversibility: irreversible, Resources: []string{"account_id:account"}},
-	{Method: "POST", Template: "/v1/accounts/{account_id}/close", Effect: deletes, Reversibility: irreversible, Resources: []string{"account_id:account"}},
-	{Method: "DELETE", Template: "/v1/projects/{project}", Effect: deletes, Reversibility: irreversible, Resources: []string{"project:project"}},
-	{Method: "POST", Template: "/v1/payouts", Effect: pays, Reversibility: irreversible, Amount: "header:X-Amount", Currency: "header:X-Currency"},
+	{Method: "DELETE", Template: "/v1/accounts/{account_id}", Effect: deletes, Reversibility: irreversible,
+		Resources: []string{"account_id:account"}},
+	{Method: "POST", Template: "/v1/accounts/{account_id}/close", Effect: deletes, Reversibility: irreversible,
+		Resources: []string{"account_id:account"}},
+	{Method: "DELETE", Template: "/v1/projects/{project}", Effect: deletes, Reversibility: irreversible,
+		Resources: []string{"project:project"}},
+	{Method: "POST", Template: "/v1/payouts", Effect: pays, Reversibility: irreversible, Amount: "header:X-Amount",
+		Currency: "header:X-Currency"},
 	{Method: "POST", Template: "/v1/transfers", Effect: pays, Reversibility: irreversible, Amount: "query:amount", Currency: "query:currency"},
 	{Method: "POST", Template: "/v1/refunds", Effect: pays, Reversibility: irreversible, Amount: "arg:amount", Currency: "arg:currency"},
 }
@@ -136,7 +140,8 @@ func newPoint(t testing.TB) *testPoint {
 
 // follow reads what the point writes of the requests that it was asked about.
 func (p *testPoint) follow() {
-	in, err := kgo.NewClient(kgo.SeedBrokers(p.kafka.ListenAddrs()...), kgo.ConsumeTopics(wire.CallsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(20*time.Millisecond))
+	in, err := kgo.NewClient(kgo.SeedBrokers(p.kafka.ListenAddrs()...), kgo.ConsumeTopics(wire.CallsTopic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(20*time.Millisecond))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -232,5 +237,6 @@ func runOf(c *schema.Call) string {
 	if c.RunKey == "" {
 		return ""
 	}
-	return schema.RunIdentity{Tenant: c.Tenant, RoutingActor: c.RoutingKey, Credential: c.CredentialID, Rule: schema.RunExplicit, Key: c.RunKey}.ID().String()
+	return schema.RunIdentity{Tenant: c.Tenant, RoutingActor: c.RoutingKey, Credential: c.CredentialID, Rule: schema.RunExplicit,
+		Key: c.RunKey}.ID().String()
 }

@@ -17,14 +17,16 @@ func TestFilesOfTheVersionBeforeOpenNothing(t *testing.T) {
 	write := send("DELETE", "/v1/accounts/7", bot)
 	with := func(headers ...string) *Request { return send("DELETE", "/v1/accounts/7", bot, headers...) }
 	attacks := []Attack{
-		{Name: "what is allowed, held and stopped stays so", Steps: []Step{{Manifest: scoped}, must(passes, send("GET", "/v1/orders/1?q=1", bot)), must(denied, write), must(passes, send("POST", "/v1/notes/1", bot)),
+		{Name: "what is allowed, held and stopped stays so", Steps: []Step{{Manifest: scoped}, must(passes, send("GET", "/v1/orders/1?q=1", bot)),
+			must(denied, write), must(passes, send("POST", "/v1/notes/1", bot)),
 			kill(schema.ScopeAgent, "bot@@"), must(denied, send("GET", "/v1/orders/1", bot))}},
 		{Name: "a client's headers say that a DELETE is a GET", Steps: []Step{{Manifest: scoped},
 			must(refused, with("X-Original-Method: GET", "X-Original-URI: /v1/orders/7")),
 			must(refused, with("X-Forwarded-Method: GET", "X-Forwarded-Uri: /v1/orders/7")),
 			must(refused, with("X-Original-Method: GET")),
 			must(refused, with("X-Original-URI: /v1/notes/7")),
-			must(refused, with("X-Original-Method: GET", "X-Original-URI: /v1/orders/7", "X-Forwarded-Method: GET", "X-Forwarded-Uri: /v1/orders/7")),
+			must(refused, with("X-Original-Method: GET", "X-Original-URI: /v1/orders/7", "X-Forwarded-Method: GET",
+				"X-Forwarded-Uri: /v1/orders/7")),
 			must(refused, with("X-Original-Method: DELETE", "X-Original-URI: /v1/notes/7"))}},
 	}
 	var all []*attempt

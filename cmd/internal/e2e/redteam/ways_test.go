@@ -134,7 +134,8 @@ func (g *gateway) log() string  { return g.Log }
 func (g *gateway) send(r *Request, userAgent string) *result {
 	began := time.Now()
 	out := &result{request: r, agent: userAgent}
-	out.status, out.header, out.body, out.failure = exchange(strings.TrimPrefix(g.URL, "http://"), r.From, requestText(r, g.host, userAgent), r.Method)
+	out.status, out.header, out.body, out.failure = exchange(strings.TrimPrefix(g.URL, "http://"), r.From, requestText(r, g.host, userAgent),
+		r.Method)
 	out.took = time.Since(began)
 	out.served = g.service.of(userAgent)
 	return out
@@ -190,13 +191,16 @@ func (a *alone) log() string  { return "" }
 
 // speaks are the headers that the gateway of a dialect sets itself.
 var speaks = map[string][2]string{
-	"nginx": {"X-Original-Method", "X-Original-URI"}, "haproxy": {"X-Original-Method", "X-Original-URI"}, "kong": {"X-Original-Method", "X-Original-URI"},
-	"caddy": {"X-Forwarded-Method", "X-Forwarded-Uri"}, "traefik": {"X-Forwarded-Method", "X-Forwarded-Uri"}, "apisix": {"X-Forwarded-Method", "X-Forwarded-Uri"},
+	"nginx": {"X-Original-Method", "X-Original-URI"}, "haproxy": {"X-Original-Method", "X-Original-URI"},
+	"kong":  {"X-Original-Method", "X-Original-URI"},
+	"caddy": {"X-Forwarded-Method", "X-Forwarded-Uri"}, "traefik": {"X-Forwarded-Method", "X-Forwarded-Uri"},
+	"apisix": {"X-Forwarded-Method", "X-Forwarded-Uri"},
 }
 
 // passedOn are the client's headers as a gateway shows them to the check.
 func passedOn(r *Request, own ...string) []string {
-	own = append(own, "Connection", "Content-Length", "Transfer-Encoding", "Host", "X-Consumer", "X-Consumer-Username", "X-Consumer-Custom-Id", "X-Forwarded-Client-Cert", "X-Login", "Expect", "Upgrade", "Te")
+	own = append(own, "Connection", "Content-Length", "Transfer-Encoding", "Host", "X-Consumer", "X-Consumer-Username", "X-Consumer-Custom-Id",
+		"X-Forwarded-Client-Cert", "X-Login", "Expect", "Upgrade", "Te")
 	var out []string
 	for _, h := range append(r.identity(), r.Headers...) {
 		name, value, _ := strings.Cut(h, ":")
@@ -220,7 +224,8 @@ func peerOf(r *Request) string {
 func (a *alone) send(r *Request, userAgent string) *result {
 	var b strings.Builder
 	if pair, ok := speaks[a.dialect]; ok {
-		fmt.Fprintf(&b, "GET /check/%s HTTP/1.1\r\nHost: check\r\n%s: %s\r\n%s: %s\r\nX-Forwarded-For: %s\r\n", a.dialect, pair[0], r.Method, pair[1], r.Path, peerOf(r))
+		fmt.Fprintf(&b, "GET /check/%s HTTP/1.1\r\nHost: check\r\n%s: %s\r\n%s: %s\r\nX-Forwarded-For: %s\r\n", a.dialect, pair[0], r.Method,
+			pair[1], r.Path, peerOf(r))
 		for _, h := range passedOn(r, pair[0], pair[1], "X-Forwarded-For") {
 			b.WriteString(h + "\r\n")
 		}
@@ -294,7 +299,8 @@ func (a *aloneGRPC) send(r *Request, userAgent string) *result {
 	out := &result{request: r, agent: userAgent, header: http.Header{}}
 	ans, err := a.client.Check(ctx, &auth.CheckRequest{Attributes: &auth.AttributeContext{
 		Source: &auth.AttributeContext_Peer{Address: &core.Address{Address: &core.Address_SocketAddress{SocketAddress: &core.SocketAddress{Address: peerOf(r), PortSpecifier: &core.SocketAddress_PortValue{PortValue: 4711}}}}},
-		Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{Method: r.Method, Path: r.Path, Host: "shop.example", Headers: headers,
+		Request: &auth.AttributeContext_Request{Http: &auth.AttributeContext_HttpRequest{Method: r.Method, Path: r.Path, Host: "shop.example",
+			Headers: headers,
 			RawBody: []byte(r.Body[:min(len(r.Body), 8192)]), Size: int64(len(r.Body))}}}})
 	var own []*core.HeaderValueOption
 	switch {
@@ -303,7 +309,8 @@ func (a *aloneGRPC) send(r *Request, userAgent string) *result {
 	case ans.GetStatus().GetCode() == 0:
 		out.status, own = 200, ans.GetOkResponse().GetHeaders()
 	default:
-		out.status, own, out.body = int(ans.GetDeniedResponse().GetStatus().GetCode()), ans.GetDeniedResponse().GetHeaders(), ans.GetDeniedResponse().GetBody()
+		out.status, own, out.body = int(ans.GetDeniedResponse().GetStatus().GetCode()), ans.GetDeniedResponse().GetHeaders(),
+			ans.GetDeniedResponse().GetBody()
 	}
 	for _, h := range own {
 		out.header.Set(h.GetHeader().GetKey(), h.GetHeader().GetValue())

@@ -64,15 +64,19 @@ func TestStoredCallIsTooLarge(t *testing.T) {
 				sql(t, c, "OPTIMIZE TABLE {db}."+table+" FINAL")
 			}
 			size := func(table string) float64 {
-				v, _ := strconv.ParseFloat(sql(t, c, "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = '{db}' AND table = '"+table+"'"), 64)
+				v, _ := strconv.ParseFloat(sql(t, c,
+					"SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = '{db}' AND table = '"+table+"'"), 64)
 				return v / float64(n)
 			}
 			if testing.Verbose() {
-				fmt.Println(sql(t, c, fmt.Sprintf("SELECT name, type, compression_codec, round(data_compressed_bytes / %d, 2) AS b, round(marks_bytes / %d, 2) FROM system.columns WHERE database = '{db}' AND table = 'calls_store' AND b >= 0.05 ORDER BY b DESC", n, n)))
-				fmt.Println(sql(t, c, fmt.Sprintf("SELECT name, round(data_compressed_bytes / %d, 2) FROM system.data_skipping_indices WHERE database = '{db}' AND table = 'calls_store'", n)))
+				fmt.Println(sql(t, c,
+					fmt.Sprintf("SELECT name, type, compression_codec, round(data_compressed_bytes / %d, 2) AS b, round(marks_bytes / %d, 2) FROM system.columns WHERE database = '{db}' AND table = 'calls_store' AND b >= 0.05 ORDER BY b DESC", n, n)))
+				fmt.Println(sql(t, c,
+					fmt.Sprintf("SELECT name, round(data_compressed_bytes / %d, 2) FROM system.data_skipping_indices WHERE database = '{db}' AND table = 'calls_store'", n)))
 			}
 			calls := size("calls_store")
-			t.Logf("%d calls: calls_store %.1f bytes a call, touches_store %.1f, trace_calls %.1f", n, calls, size("touches_store"), size("trace_calls"))
+			t.Logf("%d calls: calls_store %.1f bytes a call, touches_store %.1f, trace_calls %.1f", n, calls, size("touches_store"),
+				size("trace_calls"))
 			if calls > with.bar {
 				t.Errorf("%.1f bytes a stored call, want at most %.0f", calls, with.bar)
 			}

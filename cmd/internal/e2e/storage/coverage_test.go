@@ -19,8 +19,10 @@ func TestGatewayWithoutTheCheckIsNamed(t *testing.T) {
 	n := 0
 	add := func(change func(*schema.Call)) {
 		n++
-		v := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default", RunID: schema.RunID{1}, Start: at.Add(time.Duration(n) * time.Second).UnixNano(), DurationNs: -1,
-			ObserverKind: schema.ObserverGateway, Observer: "edge", Method: "DELETE", Path: fmt.Sprint("/v1/a/", n), Status: 200, Outcome: schema.OutcomeOK, AgentID: "team/a", AgentTrust: schema.TrustInfrastructure, RequestID: fmt.Sprint("q", n)}
+		v := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default", RunID: schema.RunID{1},
+			Start: at.Add(time.Duration(n) * time.Second).UnixNano(), DurationNs: -1,
+			ObserverKind: schema.ObserverGateway, Observer: "edge", Method: "DELETE", Path: fmt.Sprint("/v1/a/", n), Status: 200,
+			Outcome: schema.OutcomeOK, AgentID: "team/a", AgentTrust: schema.TrustInfrastructure, RequestID: fmt.Sprint("q", n)}
 		change(&v)
 		calls = append(calls, v)
 	}
@@ -71,7 +73,8 @@ func TestGatewayWithoutTheCheckIsNamed(t *testing.T) {
 		if (r.NeverAsked > 0) == r.NewestOpen.IsZero() {
 			t.Errorf("%s at %s: newest never asked %v", r.AgentID, r.Gateway, r.NewestOpen)
 		}
-		rows = append(rows, fmt.Sprintf("%s@%s %d: %d asked, %d never, %d unknown, %.2f", r.AgentID, r.Gateway, r.Calls, r.Asked, r.NeverAsked, r.Unknown, r.Share))
+		rows = append(rows, fmt.Sprintf("%s@%s %d: %d asked, %d never, %d unknown, %.2f", r.AgentID, r.Gateway, r.Calls, r.Asked, r.NeverAsked,
+			r.Unknown, r.Share))
 	}
 	want := []string{
 		"team/a@inner 3: 0 asked, 3 never, 0 unknown, 0.00",
@@ -85,7 +88,8 @@ func TestGatewayWithoutTheCheckIsNamed(t *testing.T) {
 	if len(got.Caveats) != 1 || !strings.Contains(got.Caveats[0], "1 of 3 calls that silent logged") {
 		t.Errorf("%q", got.Caveats)
 	}
-	if empty, err := query.ReadCoverage(t.Context(), c, at.Add(-48*time.Hour), at.Add(-24*time.Hour)); err != nil || len(empty.Rows) != 0 || len(empty.Caveats) != 0 {
+	if empty, err := query.ReadCoverage(t.Context(), c, at.Add(-48*time.Hour), at.Add(-24*time.Hour)); err != nil || len(empty.Rows) != 0 ||
+		len(empty.Caveats) != 0 {
 		t.Errorf("of a time without calls: %+v %v", empty, err)
 	}
 }

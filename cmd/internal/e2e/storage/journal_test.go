@@ -21,7 +21,8 @@ const snapshotEvery = 30
 // broker is a Kafka with the topics that the store reads.
 func broker(t testing.TB) (*kfake.Cluster, []kgo.Opt) {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, wire.JournalTopic), kfake.SeedTopics(1, wire.DeadLettersTopic))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, wire.JournalTopic),
+		kfake.SeedTopics(1, wire.DeadLettersTopic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,8 @@ func broker(t testing.TB) (*kfake.Cluster, []kgo.Opt) {
 
 func produce(t testing.TB, kafka []kgo.Opt, rs ...*kgo.Record) {
 	t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(900_000)}, kafka...)...)
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(900_000)},
+		kafka...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,8 @@ func newWriter(part int32) *writer {
 var callsTopic = schema.TopicID{4, 2}
 
 func (w *writer) record(rows int) *kgo.Record {
-	calls, traces, touches, runs := clickhouse.CallsTable.NewBlock(), clickhouse.TraceCallsTable.NewBlock(), clickhouse.TouchesTable.NewBlock(), clickhouse.RunsTable.NewBlock()
+	calls, traces, touches, runs := clickhouse.CallsTable.NewBlock(), clickhouse.TraceCallsTable.NewBlock(),
+		clickhouse.TouchesTable.NewBlock(), clickhouse.RunsTable.NewBlock()
 	j := wire.Journal{CallsTopicID: callsTopic, CallsPart: w.part, From: w.next, To: w.next}
 	var c schema.Call
 	for range rows {
@@ -74,7 +77,8 @@ func (w *writer) record(rows int) *kgo.Record {
 		if w.sent%snapshotEvery != 1 {
 			continue
 		}
-		runs.Append(&schema.RunSnapshot{RunID: c.RunID, Tenant: c.Tenant, Version: uint64(2 * w.sent), State: schema.RunOpen, AgentID: c.AgentID, Calls: 1, StartedAt: c.Start, LastAt: c.Start})
+		runs.Append(&schema.RunSnapshot{RunID: c.RunID, Tenant: c.Tenant, Version: uint64(2 * w.sent), State: schema.RunOpen, AgentID: c.AgentID,
+			Calls: 1, StartedAt: c.Start, LastAt: c.Start})
 	}
 	w.next++
 	j.Sections = []wire.Section{

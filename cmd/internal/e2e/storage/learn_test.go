@@ -24,11 +24,15 @@ type agentRun struct {
 
 func runOf(n int, agent, version string, at time.Time, calls int) agentRun {
 	id := schema.RunIdentity{Tenant: "default", RoutingActor: agent, Rule: schema.RunExplicit, Key: fmt.Sprint(n)}.ID()
-	r := agentRun{RunSnapshot: schema.RunSnapshot{RunID: id, Tenant: "default", RunKey: fmt.Sprint(n), AgentID: agent, AgentVersion: version, AgentTrust: schema.TrustInfrastructure, CallerKind: schema.CallerAgent,
-		Rule: schema.RunExplicit, State: schema.RunClosed, Calls: uint64(calls), Version: uint64(2*calls + 1), StartedAt: at.UnixNano(), LastAt: at.Add(time.Duration(calls) * time.Second).UnixNano()}}
+	r := agentRun{RunSnapshot: schema.RunSnapshot{RunID: id, Tenant: "default", RunKey: fmt.Sprint(n), AgentID: agent, AgentVersion: version,
+		AgentTrust: schema.TrustInfrastructure, CallerKind: schema.CallerAgent,
+		Rule: schema.RunExplicit, State: schema.RunClosed, Calls: uint64(calls), Version: uint64(2*calls + 1), StartedAt: at.UnixNano(),
+		LastAt: at.Add(time.Duration(calls) * time.Second).UnixNano()}}
 	for i := range calls {
-		r.calls = append(r.calls, schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{1}}, Pos: schema.Position{Offset: int64(1000*n + i)}, Tenant: "default", RunID: id,
-			CallsPart: int32(n % 2), CallsOffset: int64(n), Start: at.Add(time.Duration(i) * time.Second).UnixNano(), Method: "GET", Path: fmt.Sprint("/orders/", i), Route: "/orders/{id}",
+		r.calls = append(r.calls, schema.Call{Source: schema.Source{Topic: "gw", TopicID: schema.TopicID{1}},
+			Pos: schema.Position{Offset: int64(1000*n + i)}, Tenant: "default", RunID: id,
+			CallsPart: int32(n % 2), CallsOffset: int64(n), Start: at.Add(time.Duration(i) * time.Second).UnixNano(), Method: "GET",
+			Path: fmt.Sprint("/orders/", i), Route: "/orders/{id}",
 			AgentID: agent, ArgsDigest: uint64(i), Outcome: schema.OutcomeOK, ResultDigestBasis: schema.DigestOutcome})
 	}
 	return r
@@ -162,16 +166,22 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 	asserted := runOf(99, "billing/a", "", old, 3)
 	asserted.AgentTrust = schema.TrustAsserted
 	insertRuns(t, c, append(runs, asserted)...)
-	gates, findings, verdicts, orders := clickhouse.GatesTable.NewBlock(), clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock(), clickhouse.BaselineOrdersTable.NewBlock()
+	gates, findings, verdicts, orders := clickhouse.GatesTable.NewBlock(), clickhouse.FindingsTable.NewBlock(),
+		clickhouse.VerdictsTable.NewBlock(), clickhouse.BaselineOrdersTable.NewBlock()
 	gates.Append(&schema.Gate{ID: "g", Tenant: "default", RunID: held, State: schema.GateTimedOut, Mode: schema.ModeArmed})
 	for i, id := range []schema.RunID{judged, tripped} {
-		findings.Append(&schema.Finding{ID: fmt.Sprint("f", i), Tenant: "default", RunID: id, AgentID: "billing/a", Level: schema.LevelTrip, OpenedAt: old.UnixNano(), UpdatedAt: now.Add(-time.Hour).UnixNano(), State: schema.FindingClosed})
+		findings.Append(&schema.Finding{ID: fmt.Sprint("f", i), Tenant: "default", RunID: id, AgentID: "billing/a", Level: schema.LevelTrip,
+			OpenedAt: old.UnixNano(), UpdatedAt: now.Add(-time.Hour).UnixNano(), State: schema.FindingClosed})
 	}
 	verdicts.Append(&schema.Verdict{Tenant: "default", FindingID: "f0", Label: schema.VerdictTrue, By: "ann"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "other", Kind: schema.OrderFreeze, At: 5, Generation: 3, By: "ann", Why: "w"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "over", Kind: schema.OrderFreeze, At: 5, Until: 6, Generation: 4, By: "ann", Why: "w"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "off", Kind: schema.OrderFreeze, At: 5, Generation: 5, Off: true, By: "ann", Why: "w"})
-	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "forgotten", Kind: schema.OrderReset, At: 7, Generation: 6, By: "ann", Why: "w"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "other", Kind: schema.OrderFreeze, At: 5, Generation: 3, By: "ann",
+		Why: "w"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "over", Kind: schema.OrderFreeze, At: 5, Until: 6, Generation: 4, By: "ann",
+		Why: "w"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "off", Kind: schema.OrderFreeze, At: 5, Generation: 5, Off: true, By: "ann",
+		Why: "w"})
+	orders.Append(&schema.BaselineOrder{Tenant: "default", Agent: "forgotten", Kind: schema.OrderReset, At: 7, Generation: 6, By: "ann",
+		Why: "w"})
 	for _, b := range []clickhouse.Rows{gates, findings, verdicts, orders} {
 		if err := c.Insert(t.Context(), b); err != nil {
 			t.Fatal(err)
@@ -186,7 +196,8 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(words.Freeze) != 1 || words.Freeze["other"].By != "ann" || words.Reset["forgotten"].At != 7 || words.Incidents["billing/a"] != old.UnixNano() || len(words.Incidents) != 1 {
+	if len(words.Freeze) != 1 || words.Freeze["other"].By != "ann" || words.Reset["forgotten"].At != 7 ||
+		words.Incidents["billing/a"] != old.UnixNano() || len(words.Incidents) != 1 {
 		t.Errorf("%+v", words)
 	}
 	words.Incidents = nil
@@ -198,7 +209,8 @@ func TestRunIsLeftOutWithoutAReason(t *testing.T) {
 	if got.Clean != 6 || got.Status["~billing/a"] == nil || got.Status["billing/a"].SeenAt <= now.Add(-2*time.Minute).UnixNano() {
 		t.Errorf("%d clean, %+v", got.Clean, got.Status)
 	}
-	if _, err := c.QueryText(t.Context(), strings.ReplaceAll("SELECT state, why, baseline_version FROM {db}.baselines", "{db}", c.Database())); err != nil {
+	if _, err := c.QueryText(t.Context(), strings.ReplaceAll("SELECT state, why, baseline_version FROM {db}.baselines", "{db}",
+		c.Database())); err != nil {
 		t.Error(err)
 	}
 }

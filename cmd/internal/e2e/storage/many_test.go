@@ -91,7 +91,8 @@ func insertManyRuns(t *testing.T, c *clickhouse.Conn, at time.Time) {
 		order := schema.Resource{Type: "order", ID: "1"}
 		runs.AppendValue(schema.RunSnapshot{RunID: id, Version: 2, RunKey: fmt.Sprint("run-", i), Tenant: "default", AgentID: "team/bot",
 			CredentialID: credential, Rule: schema.RunExplicit, StartedAt: start, LastAt: start, Calls: 1})
-		call := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(i)}, Tenant: "default", RunID: id, Start: start,
+		call := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(i)}, Tenant: "default", RunID: id,
+			Start:      start,
 			DurationNs: -1, ObserverKind: schema.ObserverGateway, Method: "POST", Host: "api.internal", Path: fmt.Sprint("/orders/1/", i),
 			Route: "/orders/{id}", Status: 200, Outcome: schema.OutcomeOK, TraceID: [16]byte{7}, RunRule: schema.RunExplicit, RunConfidence: 95,
 			AgentID: "team/bot", CredentialID: credential, Effect: schema.EffectUpdate, Resources: []schema.Resource{order}}

@@ -26,7 +26,8 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	n := int64(0)
 	run := func(actor, agent string, change func(*schema.RunSnapshot)) schema.RunSnapshot {
 		n++
-		r := schema.RunSnapshot{RunID: schema.RunID{byte(n), byte(n >> 8), 9}, Tenant: "default", Actor: actor, AgentID: agent, AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent,
+		r := schema.RunSnapshot{RunID: schema.RunID{byte(n), byte(n >> 8), 9}, Tenant: "default", Actor: actor, AgentID: agent,
+			AgentTrust: schema.TrustVerified, CallerKind: schema.CallerAgent,
 			Rule: schema.RunSession, State: schema.RunClosed, Calls: 1, StartedAt: from.UnixNano(), LastAt: until.UnixNano(), Version: 3}
 		if change != nil {
 			change(&r)
@@ -36,7 +37,8 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	}
 	call := func(r schema.RunSnapshot, at time.Time, change func(*schema.Call)) {
 		n++
-		call := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: n}, Tenant: r.Tenant, RunID: r.RunID, Start: at.UnixNano(),
+		call := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: n}, Tenant: r.Tenant, RunID: r.RunID,
+			Start:        at.UnixNano(),
 			ObserverKind: schema.ObserverGateway, Method: "GET", Route: "/orders/{id}", Outcome: schema.OutcomeOK}
 		if change != nil {
 			change(&call)
@@ -45,7 +47,8 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	}
 
 	var want []callrate.Series
-	for _, who := range []struct{ actor, agent string }{{"g:billing/a", "billing/a"}, {"k:1", "billing/b"}, {"k:2", "billing/b"}, {"k:3", ""}} {
+	for _, who := range []struct{ actor, agent string }{{"g:billing/a", "billing/a"}, {"k:1", "billing/b"}, {"k:2", "billing/b"},
+		{"k:3", ""}} {
 		s := callrate.Series{Agent: who.agent, Group: "billing"}
 		if who.agent == "" {
 			s.Group = ""
@@ -61,7 +64,8 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 				call(two, at.Add(14*time.Minute+59*time.Second), nil)
 				call(two, at.Add(15*time.Minute), nil)
 				first := float64(k + 1)
-				s.Cells = append(s.Cells, callrate.HourCounts{Hour: int32(24*day + hour), ActiveQuarters: 2, Calls: first + 1, Squares: first*first + 1, Max: first})
+				s.Cells = append(s.Cells, callrate.HourCounts{Hour: int32(24*day + hour), ActiveQuarters: 2, Calls: first + 1, Squares: first*first + 1,
+					Max: first})
 			}
 		}
 		want = append(want, s)
@@ -96,7 +100,8 @@ func TestPaceIsLearnedFromWhatTheEngineCounts(t *testing.T) {
 	if expected := callrate.Fit(want, 3, first); !reflect.DeepEqual(got, expected) {
 		t.Errorf("got  %+v\nwant %+v", got.Agents, expected.Agents)
 	}
-	if got, err := learn.ReadCallRates(t.Context(), c, learn.Window{Tenant: "default", Since: until.Add(-13 * 24 * time.Hour), Until: until}); got != nil || err != nil {
+	if got, err := learn.ReadCallRates(t.Context(), c, learn.Window{Tenant: "default", Since: until.Add(-13 * 24 * time.Hour),
+		Until: until}); got != nil || err != nil {
 		t.Errorf("of less than two weeks: %v %v", got, err)
 	}
 }
@@ -113,7 +118,8 @@ func TestMeasurePace(t *testing.T) {
 	id := func(n int) schema.RunID { return schema.RunID{byte(n), byte(n >> 8), byte(n >> 16), 1} }
 	runs := clickhouse.RunsTable.NewBlock()
 	for n := range nRuns {
-		runs.Append(&schema.RunSnapshot{RunID: id(n), Tenant: "default", Actor: fmt.Sprint("k:", n%2000), AgentID: fmt.Sprintf("g%d/a%d", n%7, n%2000),
+		runs.Append(&schema.RunSnapshot{RunID: id(n), Tenant: "default", Actor: fmt.Sprint("k:", n%2000),
+			AgentID:    fmt.Sprintf("g%d/a%d", n%7, n%2000),
 			AgentTrust: schema.TrustVerified, State: schema.RunClosed, Version: 3, Calls: nCalls / nRuns})
 	}
 	if err := c.Insert(t.Context(), runs); err != nil {
@@ -122,7 +128,8 @@ func TestMeasurePace(t *testing.T) {
 	for first := 0; first < nCalls; first += each {
 		b := clickhouse.CallsTable.NewBlock()
 		for n := first; n < first+each; n++ {
-			b.Append(&schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default", RunID: id(n / (nCalls / nRuns)),
+			b.Append(&schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default",
+				RunID: id(n / (nCalls / nRuns)),
 				Start: from.UnixNano() + int64(n)*(28*86400e9/nCalls), Method: "GET", Path: "/orders/1", Route: "/orders/{id}"})
 		}
 		if err := c.Insert(t.Context(), b); err != nil {
@@ -130,9 +137,11 @@ func TestMeasurePace(t *testing.T) {
 		}
 	}
 	began := time.Now()
-	b, err := learn.ReadCallRates(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour), Until: from.Add(28 * 24 * time.Hour)})
+	b, err := learn.ReadCallRates(t.Context(), c, learn.Window{Tenant: "default", Since: from.Add(-time.Hour),
+		Until: from.Add(28 * 24 * time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Printf("pace of %d agents of %d groups learned from %d calls in %s\n", len(b.Agents), len(b.Groups), nCalls, time.Since(began).Round(time.Millisecond))
+	fmt.Printf("pace of %d agents of %d groups learned from %d calls in %s\n", len(b.Agents), len(b.Groups), nCalls,
+		time.Since(began).Round(time.Millisecond))
 }

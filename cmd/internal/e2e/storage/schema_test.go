@@ -38,7 +38,8 @@ func TestColumnOfTheListIsNotInTheTable(t *testing.T) {
 
 func TestViewDoesNotAnswer(t *testing.T) {
 	c := migrated(t)
-	for _, v := range []string{"calls", "runs", "touches", "findings", "decisions", "breakers", "baselines", "dead_letters", "stitching", "scores"} {
+	for _, v := range []string{"calls", "runs", "touches", "findings", "decisions", "breakers", "baselines", "dead_letters", "stitching",
+		"scores"} {
 		if got := sql(t, c, "SELECT count() FROM {db}."+v); got != "0" {
 			t.Errorf("%s: %s rows", v, got)
 		}

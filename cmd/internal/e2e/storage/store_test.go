@@ -121,7 +121,8 @@ func storedOnce(t testing.TB, c *clickhouse.Conn, ws ...*writer) {
 	sent := 0
 	for _, w := range ws {
 		sent += w.sent
-		if got := sql(t, c, fmt.Sprintf("SELECT max(next_offset) FROM {db}.progress FINAL WHERE calls_partition = %d", w.part)); got != fmt.Sprint(w.next) {
+		if got := sql(t, c, fmt.Sprintf("SELECT max(next_offset) FROM {db}.progress FINAL WHERE calls_partition = %d",
+			w.part)); got != fmt.Sprint(w.next) {
 			t.Errorf("partition %d: progress %s, want %d", w.part, got, w.next)
 		}
 	}

@@ -14,7 +14,8 @@ func TestFindingsOfOneTenantWithoutThoseOfAnother(t *testing.T) {
 	findings, verdicts := clickhouse.FindingsTable.NewBlock(), clickhouse.VerdictsTable.NewBlock()
 	id := map[string]string{}
 	for i, tenant := range []string{"acme", "o'brien {x:String}"} {
-		f := schema.Finding{ID: schema.FindingID(schema.RunID{byte(i + 1)}, schema.FamilyScope), Version: 1, Tenant: tenant, RunID: schema.RunID{byte(i + 1)}, Family: schema.FamilyScope, Level: schema.LevelAlert}
+		f := schema.Finding{ID: schema.FindingID(schema.RunID{byte(i + 1)}, schema.FamilyScope), Version: 1, Tenant: tenant,
+			RunID: schema.RunID{byte(i + 1)}, Family: schema.FamilyScope, Level: schema.LevelAlert}
 		findings.Append(&f)
 		id[tenant] = f.ID
 	}

@@ -30,10 +30,13 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 		key := fmt.Sprint("run-", seed)
 		for i := range 60 {
 			n := r.IntN(8)
-			call := schema.Call{Source: schema.Source{Topic: []string{"edge", "inner"}[r.IntN(2)]}, Pos: schema.Position{Offset: offset}, Tenant: "default", RoutingKey: "c:k", CredentialID: "k", RunKey: key,
-				Start: at.Add(time.Duration(offset) * 10 * time.Millisecond).UnixNano(), DurationNs: -1, ObserverKind: schema.ObserverGateway, Method: "DELETE", Status: 204, Outcome: schema.OutcomeOK,
-				Path: fmt.Sprint("/v1/accounts/", n), RequestID: fmt.Sprint("q", r.IntN(3)), Effect: schema.EffectDelete, Reversibility: schema.Irreversible,
-				Resources: []schema.Resource{{Type: "account", ID: fmt.Sprint(n)}}}
+			call := schema.Call{Source: schema.Source{Topic: []string{"edge", "inner"}[r.IntN(2)]}, Pos: schema.Position{Offset: offset},
+				Tenant: "default", RoutingKey: "c:k", CredentialID: "k", RunKey: key,
+				Start: at.Add(time.Duration(offset) * 10 * time.Millisecond).UnixNano(), DurationNs: -1, ObserverKind: schema.ObserverGateway,
+				Method: "DELETE", Status: 204, Outcome: schema.OutcomeOK,
+				Path: fmt.Sprint("/v1/accounts/", n), RequestID: fmt.Sprint("q", r.IntN(3)), Effect: schema.EffectDelete,
+				Reversibility: schema.Irreversible,
+				Resources:     []schema.Resource{{Type: "account", ID: fmt.Sprint(n)}}}
 			switch r.IntN(4) {
 			case 0: // the same path names something else in the body
 				call.Path, call.Resources[0].ID = "/v1/batch", fmt.Sprint("b", i)
@@ -44,7 +47,8 @@ func TestReusedRequestIdsHideNoResourceFromTheReport(t *testing.T) {
 			p.Apply(&call, offset)
 			want[call.Resources[0].String()] = true
 			calls = append(calls, call)
-			rows = append(rows, query.ReportRow{Run: key, Method: call.Method, Path: call.Path, Resources: []string{call.Resources[0].String()}, Asked: call.ObserverKind == schema.ObserverGate, Duplicate: call.Duplicate})
+			rows = append(rows, query.ReportRow{Run: key, Method: call.Method, Path: call.Path, Resources: []string{call.Resources[0].String()},
+				Asked: call.ObserverKind == schema.ObserverGate, Duplicate: call.Duplicate})
 		}
 		insertCalls(t, c, calls...)
 		for _, run := range p.TakeChanged(nil) {
@@ -104,9 +108,12 @@ func TestPlantedTraceIdIsNotTouchedByTheVictim(t *testing.T) {
 	n := 0
 	call := func(run byte, agent string, trust schema.Trust, method, path, resource string) {
 		n++
-		v := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default", RunID: schema.RunID{run, 1}, Start: at.Add(time.Duration(n) * time.Second).UnixNano(),
-			DurationNs: -1, ObserverKind: schema.ObserverGateway, Method: method, Path: path, Status: 200, Outcome: schema.OutcomeOK, TraceID: [16]byte{7}, RunRule: schema.RunExplicit, RunConfidence: 95,
-			AgentID: agent, AgentTrust: trust, Effect: schema.EffectDelete, Reversibility: schema.Irreversible, Resources: []schema.Resource{{Type: "account", ID: resource}}}
+		v := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: int64(n)}, Tenant: "default",
+			RunID: schema.RunID{run, 1}, Start: at.Add(time.Duration(n) * time.Second).UnixNano(),
+			DurationNs: -1, ObserverKind: schema.ObserverGateway, Method: method, Path: path, Status: 200, Outcome: schema.OutcomeOK,
+			TraceID: [16]byte{7}, RunRule: schema.RunExplicit, RunConfidence: 95,
+			AgentID: agent, AgentTrust: trust, Effect: schema.EffectDelete, Reversibility: schema.Irreversible,
+			Resources: []schema.Resource{{Type: "account", ID: resource}}}
 		calls = append(calls, v)
 		traces.Append(&v)
 	}
@@ -116,8 +123,10 @@ func TestPlantedTraceIdIsNotTouchedByTheVictim(t *testing.T) {
 	}
 	call('s', "", schema.TrustNone, "DELETE", "/ledger/1", "ledger")
 	insertCalls(t, c, calls...)
-	for _, r := range []schema.RunSnapshot{{RunID: schema.RunID{'v', 1}, RunKey: "victim", AgentID: "team/victim", AgentTrust: schema.TrustInfrastructure, Calls: 1},
-		{RunID: schema.RunID{'b', 1}, AgentID: "team/b", AgentTrust: schema.TrustInfrastructure, Calls: 5}, {RunID: schema.RunID{'s', 1}, Calls: 1}} {
+	for _, r := range []schema.RunSnapshot{{RunID: schema.RunID{'v', 1}, RunKey: "victim", AgentID: "team/victim",
+		AgentTrust: schema.TrustInfrastructure, Calls: 1},
+		{RunID: schema.RunID{'b', 1}, AgentID: "team/b", AgentTrust: schema.TrustInfrastructure, Calls: 5},
+		{RunID: schema.RunID{'s', 1}, Calls: 1}} {
 		r.Tenant, r.StartedAt, r.LastAt, r.Version, r.Rule = "default", at.UnixNano(), at.Add(time.Minute).UnixNano(), 2, schema.RunExplicit
 		runs.Append(&r)
 	}
@@ -142,7 +151,8 @@ func TestPlantedTraceIdIsNotTouchedByTheVictim(t *testing.T) {
 	if !slices.Equal(touched, []string{"account:ledger", "account:own"}) || report.Calls != 2 {
 		t.Errorf("touched %q in %d calls", touched, report.Calls)
 	}
-	if len(report.OtherCallers) != 1 || report.OtherCallers[0].AgentID != "team/b" || report.OtherCallers[0].Calls != 5 || report.OtherCallers[0].Standing != "established" || report.Complete {
+	if len(report.OtherCallers) != 1 || report.OtherCallers[0].AgentID != "team/b" || report.OtherCallers[0].Calls != 5 ||
+		report.OtherCallers[0].Standing != "established" || report.Complete {
 		t.Errorf("other callers %+v, complete %v", report.OtherCallers, report.Complete)
 	}
 	full, err := query.RunInFull(t.Context(), c, run, 100)

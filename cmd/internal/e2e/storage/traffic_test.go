@@ -61,8 +61,9 @@ func (g *gateway) next(c *schema.Call) {
 		Format: "envoy_json/1", ObserverKind: schema.ObserverGateway, Observer: "edge", Tenant: "default",
 		Start: g.base + int64(i)*1e6, KafkaTime: g.base + int64(i)*1e6 + dur + int64(g.r.IntN(50))*1e6, DurationNs: dur,
 		TSPrecision: schema.PrecisionMilli, TSBasis: schema.BasisStart,
-		OpKind: schema.OpHTTP, Method: rt.method, Host: "orders.internal", Path: path, QueryKeys: query, Route: rt.route, RouteSource: schema.RouteHeuristic,
-		API: "outbound|8080||orders", Operation: rt.method + " " + rt.route,
+		OpKind: schema.OpHTTP, Method: rt.method, Host: "orders.internal", Path: path, QueryKeys: query, Route: rt.route,
+		RouteSource: schema.RouteHeuristic,
+		API:         "outbound|8080||orders", Operation: rt.method + " " + rt.route,
 		Status: 200, Outcome: schema.OutcomeOK, UpstreamNs: int64(g.r.IntN(100)) * 1e6, Attempts: 1,
 		BytesIn: uint64(g.r.IntN(500)), BytesOut: uint64(g.r.IntN(5000)),
 		ClientIP: netip.AddrFrom4([4]byte{10, 0, byte(agent >> 8), byte(agent)}), UserAgent: "python-httpx/0.27.0", UAProduct: "python-httpx",
@@ -72,7 +73,8 @@ func (g *gateway) next(c *schema.Call) {
 		ArgsDigest: g.r.Uint64(), ArgsDigestBasis: schema.DigestURL, ResultDigest: g.r.Uint64(), ResultDigestBasis: schema.DigestOutcome,
 		Effect: effect, EffectSource: schema.ProvenanceMethod, Reversibility: rev, ReversibilitySource: schema.ProvenanceMethod,
 		Resources: []schema.Resource{res},
-		Attrs:     []schema.Attr{{Key: "protocol", Value: "HTTP/1.1"}, {Key: "response_code_details", Value: "via_upstream"}, {Key: "upstream_host", Value: "10.1.2.3:8080"}},
+		Attrs: []schema.Attr{{Key: "protocol", Value: "HTTP/1.1"}, {Key: "response_code_details", Value: "via_upstream"},
+			{Key: "upstream_host", Value: "10.1.2.3:8080"}},
 	}
 	if g.ids {
 		for i := range c.TraceID {
@@ -81,10 +83,12 @@ func (g *gateway) next(c *schema.Call) {
 		for i := range c.SpanID {
 			c.SpanID[i] = byte(g.r.Uint32())
 		}
-		c.RequestID = fmt.Sprintf("%08x-%04x-4%03x-9%03x-%012x", g.r.Uint32(), g.r.IntN(1<<16), g.r.IntN(1<<12), g.r.IntN(1<<12), g.r.Uint64()>>16)
+		c.RequestID = fmt.Sprintf("%08x-%04x-4%03x-9%03x-%012x", g.r.Uint32(), g.r.IntN(1<<16), g.r.IntN(1<<12), g.r.IntN(1<<12),
+			g.r.Uint64()>>16)
 	}
 }
 
 func touchOf(c *schema.Call) schema.Touch {
-	return schema.Touch{Tenant: c.Tenant, Resource: c.Resources[0], RunID: c.RunID, Effect: c.Effect, Reversibility: c.Reversibility, First: c.Start, Last: c.Start}
+	return schema.Touch{Tenant: c.Tenant, Resource: c.Resources[0], RunID: c.RunID, Effect: c.Effect, Reversibility: c.Reversibility,
+		First: c.Start, Last: c.Start}
 }

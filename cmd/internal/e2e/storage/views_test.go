@@ -62,12 +62,16 @@ func TestAnalystReadsSomethingElse(t *testing.T) {
 		Source: schema.Source{Topic: "gateway-logs", TopicID: schema.TopicID{1}, Partition: 3}, Pos: schema.Position{Offset: 41, Item: 2},
 		Tenant: "default", Start: 1772600000123456789, KafkaTime: 1772600000200000000, DurationNs: -1,
 		Method: "GET", Path: "/orders/7", Route: "/orders/{id}", Operation: "GET /orders/{id}", Status: 404, Outcome: schema.OutcomeClientError,
-		ClientIP: netip.MustParseAddr("10.1.2.3"), TraceID: [16]byte{0xab, 15: 0xcd}, SpanID: [8]byte{1}, RequestID: "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
-		RunID: schema.RunID{0x11, 0x22, 15: 0x33}, RunKey: "run 7", AgentTrust: schema.TrustVerified, ResultDigestBasis: schema.DigestOutcome, ResultDigest: 5,
-		Effect: schema.EffectRead, Reversibility: schema.ReadOnly, Resources: []schema.Resource{{Type: "order", ID: "7", Source: schema.ProvenancePath}, {Type: "order", ID: "?"}},
+		ClientIP: netip.MustParseAddr("10.1.2.3"), TraceID: [16]byte{0xab, 15: 0xcd}, SpanID: [8]byte{1},
+		RequestID: "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+		RunID:     schema.RunID{0x11, 0x22, 15: 0x33}, RunKey: "run 7", AgentTrust: schema.TrustVerified, ResultDigestBasis: schema.DigestOutcome,
+		ResultDigest: 5,
+		Effect:       schema.EffectRead, Reversibility: schema.ReadOnly,
+		Resources: []schema.Resource{{Type: "order", ID: "7", Source: schema.ProvenancePath}, {Type: "order", ID: "?"}},
 		QueryKeys: []string{"page"}, ActorChain: []string{"a", "b"}, Attrs: []schema.Attr{{Key: "k", Value: "v"}},
 	}
-	other := schema.Call{Tenant: "default", RequestID: "not-a-uuid", Operation: "tools/call weather", ClientIP: netip.MustParseAddr("2001:db8::7"), KafkaTime: 0, DurationNs: 5, Start: 1772600000000000000}
+	other := schema.Call{Tenant: "default", RequestID: "not-a-uuid", Operation: "tools/call weather",
+		ClientIP: netip.MustParseAddr("2001:db8::7"), KafkaTime: 0, DurationNs: 5, Start: 1772600000000000000}
 	before := schema.Call{Tenant: "default", Path: "early", Start: 1772600000500000000, KafkaTime: 1772600000499000000}
 	insertCalls(t, c, call, other, before)
 	for q, want := range map[string]string{
@@ -90,7 +94,8 @@ func TestAnalystReadsSomethingElse(t *testing.T) {
 func TestRunsViewKeepsAnOldSnapshot(t *testing.T) {
 	c := migrated(t)
 	b := clickhouse.RunsTable.NewBlock()
-	base := schema.RunSnapshot{RunID: schema.RunID{1}, Tenant: "default", RunKey: "k", AgentID: "a", State: schema.RunOpen, StartedAt: 100, LastAt: 200}
+	base := schema.RunSnapshot{RunID: schema.RunID{1}, Tenant: "default", RunKey: "k", AgentID: "a", State: schema.RunOpen, StartedAt: 100,
+		LastAt: 200}
 	add := func(seg int64, version, calls uint64, distinct uint32, state schema.RunState) {
 		s := base
 		s.Segment, s.Version, s.Calls, s.DistinctRoutes, s.State, s.LastAt = seg, version, calls, distinct, state, 200+seg+int64(calls)
@@ -112,11 +117,13 @@ func TestRunsViewKeepsAnOldSnapshot(t *testing.T) {
 func TestTouchesAndStitchingDoubleOnRepeat(t *testing.T) {
 	c := migrated(t)
 	touches, stitching := clickhouse.TouchesTable.NewBlock(), clickhouse.StitchingTable.NewBlock()
-	tc := schema.Touch{Tenant: "default", Resource: schema.Resource{Type: "order", ID: "7"}, RunID: schema.RunID{1}, Effect: schema.EffectUpdate, Reversibility: schema.Reversible, First: 5e9, Last: 6e9}
+	tc := schema.Touch{Tenant: "default", Resource: schema.Resource{Type: "order", ID: "7"}, RunID: schema.RunID{1},
+		Effect: schema.EffectUpdate, Reversibility: schema.Reversible, First: 5e9, Last: 6e9}
 	touches.AppendValue(tc)
 	tc.First, tc.Last, tc.Reversibility = 4e9, 5e9, schema.Irreversible
 	touches.AppendValue(tc)
-	sc := schema.StitchingCount{Tenant: "default", Hour: 7200e9, Producer: "edge", Format: "envoy_json/1", Rule: schema.RunSession, From: 3, To: 3, Calls: 9}
+	sc := schema.StitchingCount{Tenant: "default", Hour: 7200e9, Producer: "edge", Format: "envoy_json/1", Rule: schema.RunSession, From: 3,
+		To: 3, Calls: 9}
 	stitching.AppendValue(sc)
 	sc.From, sc.To, sc.Calls = 4, 4, 1
 	stitching.AppendValue(sc)
@@ -128,7 +135,9 @@ func TestTouchesAndStitchingDoubleOnRepeat(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, want := sql(t, c, "SELECT resource, resource_type, effect, reversibility, toUnixTimestamp(first_at), toUnixTimestamp(last_at) FROM {db}.touches"), "order:7\torder\tupdate\tirreversible\t4\t6"; got != want {
+	if got, want := sql(t, c,
+		"SELECT resource, resource_type, effect, reversibility, toUnixTimestamp(first_at), toUnixTimestamp(last_at) FROM {db}.touches"),
+		"order:7\torder\tupdate\tirreversible\t4\t6"; got != want {
 		t.Errorf("touches: %q, want %q", got, want)
 	}
 	if got, want := sql(t, c, "SELECT producer, run_rule, calls FROM {db}.stitching"), "edge\tsession\t10"; got != want {

@@ -168,7 +168,8 @@ func once(binary string, n, agents int, peer, scored bool, seed int) error {
 	own, engine := cpu(cmd.Process.Pid)-cpu0, cpu(child...)-engine0
 	per := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(n) }
 	fmt.Printf(
-		"run %d: %d records of %d bytes, %d agents: %.0f calls/s end to end; CPU a call: %.1f µs Flyball and broker, %.1f µs engine; peak memory without the engine %d MiB\n",
+		"run %d: %d records of %d bytes, %d agents: %.0f calls/s end to end; CPU a call: %.1f µs Flyball and broker, %.1f µs engine; peak "+
+			"memory without the engine %d MiB\n",
 		seed+1,
 		n,
 		size,
@@ -182,10 +183,13 @@ func once(binary string, n, agents int, peer, scored bool, seed int) error {
 		fmt.Printf("       stored, distinct: %s\n", strings.ReplaceAll(got, "\t", ", "))
 	}
 	_, _ = s.sql("OPTIMIZE TABLE flyball.calls_store FINAL")
-	if got, err := s.sql("SELECT table, round(sum(data_compressed_bytes) / " + strconv.Itoa(n) + ", 1) FROM system.parts WHERE database = 'flyball' AND active GROUP BY table HAVING sum(rows) > 1000 ORDER BY table"); err == nil {
+	if got, err := s.sql("SELECT table, round(sum(data_compressed_bytes) / " + strconv.Itoa(n) + ", 1) FROM system.parts WHERE database " +
+		"= 'flyball' AND active GROUP BY table HAVING sum(rows) > 1000 ORDER BY table"); err == nil {
 		fmt.Printf("       bytes a call: %s\n", strings.ReplaceAll(strings.ReplaceAll(got, "\t", " "), "\n", ", "))
 	}
-	if got, err := s.sql("SELECT round(sum(column_data_compressed_bytes) / " + strconv.Itoa(n) + ", 1) FROM system.parts_columns WHERE database = 'flyball' AND table = 'calls_store' AND active AND column NOT IN ('trace_id', 'span_id', 'parent_span_id', 'request_uuid', 'request_text')"); err == nil {
+	if got, err := s.sql("SELECT round(sum(column_data_compressed_bytes) / " + strconv.Itoa(n) + ", 1) FROM system.parts_columns WHERE " +
+		"database = 'flyball' AND table = 'calls_store' AND active AND column NOT IN ('trace_id', 'span_id', 'parent_span_id', " +
+		"'request_uuid', 'request_text')"); err == nil {
 		fmt.Printf("       calls_store without trace and request ids: %s bytes a call\n", got)
 	}
 	return nil
@@ -235,7 +239,11 @@ func fill(port int, topic string, n, agents int, seed uint64) (size int, err err
 	for i := range n {
 		k, a := r.IntN(len(routes)), r.IntN(agents)
 		v := fmt.Sprintf(
-			`{"start_time":"%s","method":"%s","path":"%s","protocol":"HTTP/1.1","response_code":200,"response_flags":"-","response_code_details":"via_upstream","connection_termination_details":null,"bytes_received":%d,"bytes_sent":%d,"duration":%d,"upstream_service_time":"%d","x_forwarded_for":"10.0.%d.%d","user_agent":"python-httpx/0.27.0","request_id":"%08x-6d84-429d-98bd-%012x","authority":"orders.internal","upstream_host":"10.1.2.3:8080","upstream_cluster":"outbound|8080||orders","x_agent_id":"agent-%d","x_agent_run_id":"`+topic+`-%d-%d","traceparent":"00-%016x%016x-%016x-01"}`,
+			`{"start_time":"%s","method":"%s","path":"%s","protocol":"HTTP/1.1","response_code":200,"response_flags":"-",`+
+				`"response_code_details":"via_upstream","connection_termination_details":null,"bytes_received":%d,"bytes_sent":%d,"duration":%d,`+
+				`"upstream_service_time":"%d","x_forwarded_for":"10.0.%d.%d","user_agent":"python-httpx/0.27.0","request_id":"%08x-6d84-429d-98bd-%012x",`+
+				`"authority":"orders.internal","upstream_host":"10.1.2.3:8080","upstream_cluster":"outbound|8080||orders","x_agent_id":"agent-%d",`+
+				`"x_agent_run_id":"`+topic+`-%d-%d","traceparent":"00-%016x%016x-%016x-01"}`,
 			base.Add(time.Duration(i)*time.Millisecond).
 				Format(time.RFC3339Nano),
 			methods[k],
@@ -273,10 +281,19 @@ func fill(port int, topic string, n, agents int, seed uint64) (size int, err err
 func (s *setup) peer(n, pid int, child []int) error {
 	for _, q := range []string{
 		"CREATE DATABASE t ENGINE = Atomic",
-		`CREATE TABLE t.calls (start_time DateTime64(9), method LowCardinality(String), path String, status UInt16, bytes_in UInt64, bytes_out UInt64, duration Int64, ip String, ua LowCardinality(String), request_id String, host LowCardinality(String), api LowCardinality(String), agent LowCardinality(String), run String, traceparent String) ENGINE = MergeTree ORDER BY (agent, run, start_time)`,
-		fmt.Sprintf(`CREATE TABLE t.q (start_time String, method String, path String, response_code UInt16, bytes_received UInt64, bytes_sent UInt64, duration Int64, x_forwarded_for String, user_agent String, request_id String, authority String, upstream_cluster String, x_agent_id String, x_agent_run_id String, traceparent String)
-ENGINE = Kafka SETTINGS kafka_broker_list = '127.0.0.1:%d', kafka_topic_list = 'gw', kafka_group_name = 'peer', kafka_format = 'JSONEachRow', kafka_num_consumers = 2, kafka_thread_per_consumer = 1, input_format_skip_unknown_fields = 1, kafka_max_block_size = 65536, kafka_flush_interval_ms = 500`, s.kafka),
-		`CREATE MATERIALIZED VIEW t.mv TO t.calls AS SELECT parseDateTime64BestEffort(start_time, 9) AS start_time, method, path, response_code AS status, bytes_received AS bytes_in, bytes_sent AS bytes_out, duration, x_forwarded_for AS ip, user_agent AS ua, request_id, authority AS host, upstream_cluster AS api, x_agent_id AS agent, x_agent_run_id AS run, traceparent FROM t.q`,
+		`CREATE TABLE t.calls (start_time DateTime64(9), method LowCardinality(String), path String, status UInt16, bytes_in UInt64,
+ bytes_out UInt64, duration Int64, ip String, ua LowCardinality(String), request_id String, host LowCardinality(String),
+ api LowCardinality(String), agent LowCardinality(String), run String, traceparent String) ENGINE = MergeTree ORDER BY (agent, run,
+ start_time)`,
+		fmt.Sprintf(`CREATE TABLE t.q (start_time String, method String, path String, response_code UInt16, bytes_received UInt64,
+ bytes_sent UInt64, duration Int64, x_forwarded_for String, user_agent String, request_id String, authority String,
+ upstream_cluster String, x_agent_id String, x_agent_run_id String, traceparent String)
+ENGINE = Kafka SETTINGS kafka_broker_list = '127.0.0.1:%d', kafka_topic_list = 'gw', kafka_group_name = 'peer',
+ kafka_format = 'JSONEachRow', kafka_num_consumers = 2, kafka_thread_per_consumer = 1, input_format_skip_unknown_fields = 1,
+ kafka_max_block_size = 65536, kafka_flush_interval_ms = 500`, s.kafka),
+		`CREATE MATERIALIZED VIEW t.mv TO t.calls AS SELECT parseDateTime64BestEffort(start_time, 9) AS start_time, method, path,
+ response_code AS status, bytes_received AS bytes_in, bytes_sent AS bytes_out, duration, x_forwarded_for AS ip, user_agent AS ua,
+ request_id, authority AS host, upstream_cluster AS api, x_agent_id AS agent, x_agent_run_id AS run, traceparent FROM t.q`,
 	} {
 		if _, err := s.sql(q); err != nil {
 			fmt.Printf("       peer: not measured: %.200s\n", err)
@@ -299,7 +316,8 @@ ENGINE = Kafka SETTINGS kafka_broker_list = '127.0.0.1:%d', kafka_topic_list = '
 	}
 	took := reached.Sub(first)
 	fmt.Printf(
-		"peer, ClickHouse's own Kafka engine on the same topic: %.0f records/s over %d records, CPU a record %.1f µs engine, %.1f µs broker's process\n",
+		"peer, ClickHouse's own Kafka engine on the same topic: %.0f records/s over %d records, CPU a record %.1f µs engine, %.1f µs "+
+			"broker's process\n",
 		float64(
 			last-start,
 		)/took.Seconds(),

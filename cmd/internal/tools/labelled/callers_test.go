@@ -35,8 +35,10 @@ func TestWhatAMakingGivesAwayIsLeftOut(t *testing.T) {
 		timed    bool
 		outcome  schema.Outcome
 		distinct bool // in the gateway's view
-	}{"web": {false, schema.OutcomeOK, true}, "wikiedits": {true, schema.OutcomeUnknown, false}, "cloudtrail": {true, schema.OutcomeOK, false}} {
-		head := `{"dataset":"` + set + `","run_id":"r","agent_id":"a","caller_kind":"human","ts":1431857103000,"ts_synthetic":false,"method":"GET","path":"/x","path_template":"/x","status":200,"args_digest":`
+	}{"web": {false, schema.OutcomeOK, true}, "wikiedits": {true, schema.OutcomeUnknown, false}, "cloudtrail": {true, schema.OutcomeOK,
+		false}} {
+		head := `{"dataset":"` + set + `","run_id":"r","agent_id":"a","caller_kind":"human","ts":1431857103000,"ts_synthetic":false,` +
+			`"method":"GET","path":"/x","path_template":"/x","status":200,"args_digest":`
 		dir := folder(t, set, head+`"1"}`+"\n"+head+`"2"}`+"\n")
 		runs, err := CallerSessions(filepath.Join(dir, set), true)
 		if err != nil || len(runs) != 1 || len(runs[0].Calls) != 2 {

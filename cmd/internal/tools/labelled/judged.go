@@ -11,7 +11,8 @@ import (
 func (r *Example) ForEvaluation() *evaluate.Labelled {
 	l := &r.Label
 	out := &evaluate.Labelled{ID: r.ID, Set: r.Set, Agent: r.Agent, Task: r.Task,
-		Attacked: l.Attacked, Succeeded: l.AttackSucceeded != nil && *l.AttackSucceeded && l.AttackGoal != nil, Ignored: l.Attacked && l.AttackSucceeded != nil && !*l.AttackSucceeded,
+		Attacked: l.Attacked, Succeeded: l.AttackSucceeded != nil && *l.AttackSucceeded && l.AttackGoal != nil,
+		Ignored:     l.Attacked && l.AttackSucceeded != nil && !*l.AttackSucceeded,
 		NaturalLoop: l.NaturalLoop, FirstBad: -1, Kind: l.Kind, Speed: l.Speed, Base: l.BaseRun, Onset: l.Onset}
 	if l.Failure != nil {
 		out.Failure = *l.Failure

@@ -14,8 +14,10 @@ import (
 func labelledFolder(t *testing.T) string {
 	t.Helper()
 	line := func(seq, ts, method, caller string) string {
-		return `{"dataset":"tau","run_id":"r","agent_id":"shop/a","task_id":"t","caller_kind":"` + caller + `","seq":` + seq + `,"ts":143185710` + ts + `,"method":"` + method +
-			`","path":"/shop/orders/7","path_template":"/shop/orders/{order_id}","resources":["order:7","item:9"],"args_digest":"d` + seq + `","status":200}` + "\n"
+		return `{"dataset":"tau","run_id":"r","agent_id":"shop/a","task_id":"t","caller_kind":"` + caller + `",` +
+			`"seq":` + seq + `,"ts":143185710` + ts + `,"method":"` + method +
+			`","path":"/shop/orders/7","path_template":"/shop/orders/{order_id}","resources":["order:7","item:9"],"args_digest":"d` + seq + `",` +
+			`"status":200}` + "\n"
 	}
 	dir := filepath.Join(
 		folder(
@@ -52,7 +54,8 @@ func labelledFolder(t *testing.T) string {
 	defer f.Close()
 	z := gzip.NewWriter(f)
 	defer z.Close()
-	if _, err := z.Write([]byte(`{"run_id":"r","dataset":"tau","agent_id":"shop/a","task_id":"t","label":{"first_malicious_seq":2,"onset_seq":3}}` + "\n")); err != nil {
+	if _, err := z.Write([]byte(`{"run_id":"r","dataset":"tau","agent_id":"shop/a","task_id":"t","label":{"first_malicious_seq":2,` +
+		`"onset_seq":3}}` + "\n")); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -40,7 +40,9 @@ func run(data, out string) error {
 		)
 	}
 	m := sharedcredential.Learn(sessions)
-	m.Learned = "counts of sessions of at least 5 calls, at most 3 of an identity; web: access log of a public web site (Apache-2.0); wikiedits: Wikipedia edits with bot flags (Apache-2.0); usual values of machines also from agentdojo and tau (MIT) and cloudtrail (MIT, Apache-2.0). Made by: go run ./cmd/internal/tools/sharedcredentialmodel -data DIR"
+	m.Learned = "counts of sessions of at least 5 calls, at most 3 of an identity; web: access log of a public web site (Apache-2.0); " +
+		"wikiedits: Wikipedia edits with bot flags (Apache-2.0); usual values of machines also from agentdojo and tau (MIT) and cloudtrail " +
+		"(MIT, Apache-2.0). Made by: go run ./cmd/internal/tools/sharedcredentialmodel -data DIR"
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

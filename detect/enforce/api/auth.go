@@ -1,0 +1,193 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Role of the holder of a token.
+type Role string
+
+// Roles. Responder includes viewer rights, and admin includes all rights. Orchestrator
+// declares tasks and has no other right; besides it, only admin declares tasks.
+const (
+	Viewer       Role = "viewer"
+	Responder    Role = "responder"
+	Admin        Role = "admin"
+	Orchestrator Role = "orchestrator"
+)
+
+// Roles that exist.
+var Roles = []Role{Viewer, Responder, Admin, Orchestrator}
+
+// included are the roles that have the rights of a role.
+var included = map[Role][]Role{
+	Viewer:       {Viewer, Responder, Admin},
+	Responder:    {Responder, Admin},
+	Admin:        {Admin},
+	Orchestrator: {Orchestrator, Admin},
+}
+
+// Token authenticates a tool. Only its hash is kept.
+type Token struct {
+	Name    string
+	Role    Role
+	Tenants []string // empty: any
+	Hash    [sha256.Size]byte
+	Expires time.Time // zero: never
+	// limit of its requests, made by newAuthenticator.
+	limit *rate.Limiter
+}
+
+const (
+	hashPrefix = "sha256:"
+	// minTokenLength is how many characters a token must have.
+	minTokenLength = 20
+)
+
+// ParseToken reads the text of a token file: "sha256:" and the hash in hexadecimal, or the
+// token itself.
+func ParseToken(text string) (hash [sha256.Size]byte, err error) {
+	text = strings.TrimSpace(text)
+	if h, ok := strings.CutPrefix(text, hashPrefix); ok {
+		b, err := hex.DecodeString(h)
+		if err != nil || len(b) != len(hash) {
+			return hash, errors.New("sha256: must be followed by 64 hexadecimal digits")
+		}
+		if hash = [sha256.Size]byte(b); hash == sha256.Sum256(nil) {
+			return hash, errors.New("this is the hash of an empty token; make one with flyball token")
+		}
+		return hash, nil
+	}
+	if len(text) < minTokenLength {
+		return hash, errors.New("a token must have at least 20 characters; make one with flyball token")
+	}
+	return sha256.Sum256([]byte(text)), nil
+}
+
+// TokenHashLine is the line to keep of a token, in the form that ParseToken reads.
+func TokenHashLine(token string) string {
+	h := sha256.Sum256([]byte(token))
+	return hashPrefix + hex.EncodeToString(h[:])
+}
+
+// caller of the control API.
+type caller struct {
+	name   string // of the token; empty: there are no tokens
+	role   Role
+	tenant string // whose state it changes: the point's
+	// tenants that it may read; empty: all of the log.
+	tenants []string
+}
+
+// authenticator says who calls, by tokens. Without tokens the listener is on loopback, and
+// whoever reaches it is the operator.
+type authenticator struct {
+	tokens []Token
+	tenant string
+	now    func() time.Time
+	// unknown bounds how many unknown tokens may be tried a second.
+	mu      sync.Mutex
+	unknown *rate.Limiter
+}
+
+const (
+	tokenRate, tokenBurst = 50, 100 // requests a second of one token
+	unknownTokenRate      = 10      // requests a second without a known token
+)
+
+func newAuthenticator(tokens []Token, tenant string, now func() time.Time) *authenticator {
+	a := &authenticator{tokens: slices.Clone(tokens), tenant: tenant, now: now,
+		unknown: rate.NewLimiter(unknownTokenRate, 10*unknownTokenRate)}
+	for i := range a.tokens {
+		a.tokens[i].limit = rate.NewLimiter(tokenRate, tokenBurst)
+	}
+	return a
+}
+
+// authenticate returns the caller of a request that needs a role.
+func (a *authenticator) authenticate(r *http.Request, need Role) (caller, *refusal) {
+	if len(a.tokens) == 0 {
+		return a.operator(r)
+	}
+	shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	token := a.find(shown)
+	if !ok || shown == "" || token == nil {
+		return caller{}, a.unknownToken()
+	}
+	switch {
+	case !token.Expires.IsZero() && !a.now().Before(token.Expires):
+		return caller{}, refused(http.StatusUnauthorized, "expired_token", "token %s has expired on %s",
+			token.Name, token.Expires.UTC().Format(time.RFC3339))
+	case !token.limit.Allow():
+		return caller{}, refused(http.StatusTooManyRequests, "rate_limit", "token %s: more than %d requests a second", token.Name, tokenRate)
+	case !slices.Contains(included[need], token.Role):
+		return caller{}, refused(http.StatusForbidden, "role", "token %s has the role %s, this needs %s", token.Name, token.Role, need)
+	case len(token.Tenants) > 0 && !slices.Contains(token.Tenants, a.tenant):
+		return caller{}, refused(http.StatusForbidden, "tenant", "token %s is not of tenant %s", token.Name, a.tenant)
+	}
+	return caller{name: token.Name, role: token.Role, tenant: a.tenant, tenants: token.Tenants}, nil
+}
+
+// operator authenticates who reaches a loopback listener without tokens. The host that was
+// asked for must be loopback too, so that a page in the operator's browser is not he.
+func (a *authenticator) operator(r *http.Request) (caller, *refusal) {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return caller{}, refused(http.StatusForbidden, "host_not_loopback",
+			"host %q is not this machine: without control.tokens only loopback is answered", r.Host)
+	}
+	return caller{role: Admin, tenant: a.tenant}, nil
+}
+
+// find compares with every token, so that the time says nothing.
+func (a *authenticator) find(shown string) (found *Token) {
+	hash := sha256.Sum256([]byte(shown))
+	for i := range a.tokens {
+		if subtle.ConstantTimeCompare(hash[:], a.tokens[i].Hash[:]) == 1 {
+			found = &a.tokens[i]
+		}
+	}
+	return found
+}
+
+func (a *authenticator) unknownToken() *refusal {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.unknown.Allow() {
+		return refused(http.StatusTooManyRequests, "too_many_unknown_tokens", "too many requests without a known token")
+	}
+	return refused(http.StatusUnauthorized, "unknown_token", "no known token in Authorization: Bearer")
+}
+
+// maxByLength is how many bytes of a person's name go into the audit trail.
+const maxByLength = 100
+
+// auditName is who goes into the audit trail: the token, and the person whom its holder
+// says it acts for.
+func (c caller) auditName(by string) string {
+	by = strings.ToValidUTF8(by, "")
+	by = by[:min(len(by), maxByLength)]
+	switch {
+	case c.name == "" && by == "":
+		return "operator"
+	case c.name == "":
+		return by
+	case by == "":
+		return c.name
+	}
+	return c.name + " for " + by
+}

@@ -1,0 +1,28 @@
+package api
+
+import (
+	"flyball/detect/enforce"
+	"flyball/schema"
+)
+
+// baselines are the operations on what agents' baselines count.
+type baselines struct{ *server }
+
+func (b *baselines) operations() []operation {
+	return []operation{
+		withBody(operation{path: "/v1/baselines/freeze", id: "freezeBaseline", role: Responder, answer: ChangeResult{}, problems: []int{409},
+			summary: "Keep the counts of an agent's baseline as they are, or end that"}, b.freeze),
+		withBody(operation{path: "/v1/baselines/reset", id: "resetBaseline", role: Admin, answer: ChangeResult{}, problems: []int{409},
+			summary: "Forget the counts of an agent's baseline: it learns anew, from what comes after"}, b.reset),
+	}
+}
+
+func (b *baselines) freeze(x *exchange, in *FreezeBaselineRequest) {
+	x.submit(change{command: schema.Command{Kind: schema.CommandBaseline, By: x.by(in.By), Reason: in.Reason, TTL: in.Seconds * 1e9,
+		Baseline: &schema.BaselineOrder{Agent: in.Agent, Kind: schema.OrderFreeze, Off: in.Off}}, success: enforce.BaselineOrdered})
+}
+
+func (b *baselines) reset(x *exchange, in *ResetBaselineRequest) {
+	x.submit(change{command: schema.Command{Kind: schema.CommandBaseline, By: x.by(in.By), Reason: in.Reason,
+		Baseline: &schema.BaselineOrder{Agent: in.Agent, Kind: schema.OrderReset}}, success: enforce.BaselineOrdered})
+}

@@ -1,0 +1,79 @@
+package api
+
+import (
+	"net/http"
+
+	"flyball/detect/enforce"
+	"flyball/schema"
+)
+
+// grants are the operations on questions to people, and their answers.
+type grants struct{ *server }
+
+func (g *grants) operations() []operation {
+	return []operation{
+		list("/v1/grants", "grants", "Questions to people, and their answers, the latest first", []GateLine{},
+			func(*exchange) any { return g.lines() }),
+		{method: http.MethodGet, path: "/v1/grants/{id}", id: "grantOf", summary: "One question", role: Viewer, answer: GateLine{},
+			problems: []int{404}, serve: g.show},
+		withBody(operation{path: "/v1/grants/{id}/grant", id: "grant", role: Responder, answer: ChangeResult{}, problems: []int{404, 409},
+			summary: "Say yes: once, for 15 minutes, to what was asked, unless the body says otherwise"}, g.grant),
+		withBody(operation{path: "/v1/grants/{id}/refuse", id: "refuse", role: Responder, answer: ChangeResult{}, problems: []int{404, 409},
+			summary: "Say no"}, g.refuseGate),
+	}
+}
+
+// GateLine is a line of /v1/grants.
+type GateLine struct {
+	schema.Gate
+	Asked   string `json:"asked"`
+	Expires string `json:"expires,omitempty"`
+	Decided string `json:"decided,omitempty"`
+}
+
+func gateLine(g *schema.Gate) GateLine {
+	return GateLine{Gate: *g, Asked: timestamp(g.AskedAt), Expires: timestamp(g.Expires), Decided: timestamp(g.DecidedAt)}
+}
+
+func (g *grants) lines() []GateLine {
+	v := g.o.State.Acquire()
+	all := v.Approvals.List()
+	v.Release()
+	out := make([]GateLine, 0, len(all))
+	for _, x := range all {
+		out = append(out, gateLine(x))
+	}
+	return out
+}
+
+// gate is the question of an id; nil: there is none, or it is forgotten.
+func (s *server) gate(id string) *schema.Gate {
+	v := s.o.State.Acquire()
+	defer v.Release()
+	g, _ := v.Approvals.Get(id)
+	return g
+}
+
+func (g *grants) show(x *exchange) {
+	id := x.r.PathValue("id")
+	found := g.gate(id)
+	if found == nil || !x.caller.maySee(found.Tenant) {
+		x.refuse(refused(http.StatusNotFound, "no_such_gate", "%q: no such question, or it is forgotten", id))
+		return
+	}
+	x.respond(gateLine(found))
+}
+
+// gateStatuses are the statuses of results of answers to questions.
+var gateStatuses = map[enforce.ResultCode]int{enforce.NoSuchGate: http.StatusNotFound}
+
+func (g *grants) grant(x *exchange, in *GrantRequest) {
+	x.submit(change{command: schema.Command{Kind: schema.CommandGrant, By: x.by(in.By), Reason: in.Reason, TTL: in.Seconds * 1e9,
+		Gate: &schema.Gate{ID: x.r.PathValue("id"), Uses: in.Uses, Resource: in.Resource}}, success: enforce.ApprovalGranted,
+		statuses: gateStatuses})
+}
+
+func (g *grants) refuseGate(x *exchange, in *RefuseRequest) {
+	x.submit(change{command: schema.Command{Kind: schema.CommandRefuse, By: x.by(in.By), Reason: in.Reason,
+		Gate: &schema.Gate{ID: x.r.PathValue("id")}}, success: enforce.ApprovalRefused, statuses: gateStatuses})
+}

@@ -1,0 +1,169 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// explainInvalid says which member of a body the document refuses, what it is, and what it
+// must be. Texts that look like secrets are not repeated.
+func explainInvalid(err error) error {
+	var s *openapi3.SchemaError
+	if !errors.As(err, &s) {
+		return fmt.Errorf("body: %w", err)
+	}
+	if s.SchemaField == "oneOf" || s.SchemaField == "anyOf" {
+		// Which members must be there is checked before what they are. What is wrong with a
+		// single member says more.
+		members := *s.Schema
+		members.OneOf, members.AnyOf = nil, nil
+		if single := members.VisitJSON(s.Value, openapi3.VisitAsRequest()); single != nil {
+			return explainInvalid(single)
+		}
+	}
+	return fmt.Errorf("%s: %s", memberPath(s), violation(s))
+}
+
+// memberPath is the member that an error is about: scope.kind, targets[0].
+func memberPath(s *openapi3.SchemaError) string {
+	var path strings.Builder
+	for _, part := range s.JSONPointer() {
+		switch _, err := strconv.Atoi(part); {
+		case err == nil:
+			path.WriteString("[" + part + "]")
+		case path.Len() > 0:
+			path.WriteString("." + part)
+		default:
+			path.WriteString(part)
+		}
+	}
+	if path.Len() == 0 {
+		return "body"
+	}
+	return path.String()
+}
+
+// violation is what is wrong with a value, and what is needed.
+func violation(s *openapi3.SchemaError) string {
+	rule := s.Schema
+	switch s.SchemaField {
+	case "required":
+		return "missing"
+	case "properties":
+		return "unknown member " + showText(firstUnknown(rule, s.Value)) + "; one of " + strings.Join(memberNames(rule), ", ")
+	case "nullable":
+		return "null; leave it out"
+	case "minLength", "maxLength":
+		text, _ := s.Value.(string)
+		return fmt.Sprintf("%d characters; %d to %d", utf8.RuneCountInString(text), rule.MinLength, *rule.MaxLength)
+	case "minItems", "maxItems":
+		elements, _ := s.Value.([]any)
+		return fmt.Sprintf("%d elements; %d to %d", len(elements), rule.MinItems, *rule.MaxItems)
+	case "minimum", "maximum":
+		return fmt.Sprintf("%s; %s to %s", showNumber(s.Value), showNumber(*rule.Min), showNumber(*rule.Max))
+	case "pattern":
+		if rule.Pattern == wordsPattern {
+			return "empty"
+		}
+		return showValue(s.Value) + "; a name or a pattern as order:123, order:*"
+	case "enum":
+		return showValue(s.Value) + "; one of " + strings.Join(enumWords(rule), ", ")
+	case "oneOf":
+		return strings.Join(alternatives(rule.OneOf), ", ") + ": one of the two"
+	case "anyOf":
+		return strings.Join(alternatives(rule.AnyOf), ", ") + ": one of them at least"
+	case "type":
+		return jsonKind(s.Value) + "; " + strings.Join(rule.Type.Slice(), " or ") + " is needed"
+	}
+	return s.Reason
+}
+
+func memberNames(object *openapi3.Schema) []string {
+	return slices.Sorted(maps.Keys(object.Properties))
+}
+
+func firstUnknown(object *openapi3.Schema, value any) string {
+	members, _ := value.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if object.Properties[name] == nil {
+			return name
+		}
+	}
+	return ""
+}
+
+func enumWords(rule *openapi3.Schema) []string {
+	out := make([]string, len(rule.Enum))
+	for i, w := range rule.Enum {
+		out[i] = fmt.Sprint(w)
+	}
+	return out
+}
+
+// alternatives are the members that each of several schemas requires.
+func alternatives(list openapi3.SchemaRefs) (names []string) {
+	for _, s := range list {
+		names = append(names, s.Value.Required...)
+	}
+	return names
+}
+
+// jsonKind is what kind of JSON value something is.
+func jsonKind(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case string:
+		return "a string"
+	case []any:
+		return "an array"
+	case map[string]any:
+		return "an object"
+	case json.Delim:
+		return map[json.Delim]string{'[': "an array", '{': "an object"}[v]
+	}
+	return "a number"
+}
+
+// showValue is a value as it may be repeated to who sent it.
+func showValue(v any) string {
+	switch v := v.(type) {
+	case string:
+		return showText(v)
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return jsonKind(v)
+}
+
+// maxShown is how many bytes of a text are repeated.
+const maxShown = 64
+
+// showText is a text as it may be repeated to who sent it: the beginning of it, and
+// nothing of what looks like a secret.
+func showText(s string) string {
+	if LooksLikeSecret(s) || mayBeSecret(s) {
+		return "a text that looks like a secret"
+	}
+	if len(s) > maxShown {
+		return strconv.Quote(strings.ToValidUTF8(s[:maxShown], "")) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+func showNumber(v any) string {
+	if f, ok := v.(float64); ok {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
+}

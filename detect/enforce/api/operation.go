@@ -1,0 +1,123 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"flyball/detect/enforce"
+	"flyball/detect/enforce/point"
+	"flyball/schema"
+)
+
+// operation of the control API: the handlers and the OpenAPI document are made of the same
+// list.
+type operation struct {
+	method, path string
+	id, summary  string
+	role         Role
+	query        []queryParameter
+	body         any // a zero value of the body's type; nil: none
+	answer       any // a zero value of the answer's type
+	problems     []int
+	serve        func(*exchange)
+}
+
+type queryParameter struct{ name, kind, doc string }
+
+// list is an operation that reads. Rows of tenants that the caller may not read are left
+// out.
+func list(path, id, summary string, answer any, get func(*exchange) any) operation {
+	return operation{method: http.MethodGet, path: path, id: id, summary: summary, role: Viewer, answer: answer,
+		serve: func(x *exchange) { x.respond(x.caller.visible(get(x))) }}
+}
+
+// withBody is an operation with a body of type B; POST unless it says otherwise.
+func withBody[B any](op operation, serve func(*exchange, *B)) operation {
+	if op.method == "" {
+		op.method = http.MethodPost
+	}
+	op.body = *new(B)
+	op.problems = append(op.problems, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+		http.StatusServiceUnavailable)
+	op.serve = func(x *exchange) { serve(x, x.body.(*B)) }
+	return op
+}
+
+// exchange is one request to an operation, and its response.
+type exchange struct {
+	s      *server
+	w      http.ResponseWriter
+	r      *http.Request
+	caller caller
+	body   any // pointer to what was read, of the operation's type
+}
+
+func (x *exchange) respond(v any) {
+	x.w.Header().Set("Content-Type", "application/json")
+	x.w.WriteHeader(http.StatusOK)
+	_ = json.NewEncoder(x.w).Encode(v)
+}
+
+func (x *exchange) refuse(no *refusal) { x.s.refuse(x.w, no.status, no.why, no.err) }
+
+// by is who goes into the audit trail: the token, and whom its holder names.
+func (x *exchange) by(named string) string { return x.caller.auditName(named) }
+
+// change is a command, and how its result is answered.
+type change struct {
+	command schema.Command
+	success enforce.ResultCode
+	// statuses of results that are no success; 409 where a result is not listed.
+	statuses map[enforce.ResultCode]int
+	answer   func(enforce.Result) any // nil: ChangeResult
+}
+
+// submit writes a command and answers with its result. What is no success is a problem.
+func (x *exchange) submit(c change) {
+	command := c.command
+	command.ID, command.Tenant, command.Role = point.NewCommandID("o_"), x.caller.tenant, string(x.caller.role)
+	if err := x.s.o.State.Supports(readAs(&command)); err != nil {
+		x.refuse(&refusal{http.StatusConflict, "points_do_not_read_it", err})
+		return
+	}
+	r, err := x.s.o.Log.Submit(x.r.Context(), command)
+	switch {
+	case err != nil:
+		x.refuse(&refusal{http.StatusServiceUnavailable, "log_away", err})
+	case r.Code == c.success && c.answer != nil:
+		x.respond(c.answer(r))
+	case r.Code == c.success:
+		x.respond(changeResult(r))
+	default:
+		status := http.StatusConflict
+		if s, ok := c.statuses[r.Code]; ok {
+			status = s
+		}
+		detail := string(r.Code)
+		if r.Detail != "" {
+			detail += ": " + r.Detail
+		}
+		x.refuse(&refusal{status, string(r.Code), errors.New(detail)})
+	}
+}
+
+// readAs is the kind of command whose readers also read a command: an old point takes the
+// bypass of an agent for one of the tenant.
+func readAs(command *schema.Command) schema.CommandKind {
+	if command.Kind == schema.CommandBypass && command.Scope.Kind != schema.ScopeNone {
+		return schema.CommandBypassEnd
+	}
+	return command.Kind
+}
+
+// ChangeResult is the answer to a change.
+type ChangeResult struct {
+	Outcome    string `json:"outcome"`
+	Generation uint64 `json:"generation"`
+	Ref        string `json:"ref,omitempty"`
+}
+
+func changeResult(r enforce.Result) ChangeResult {
+	return ChangeResult{string(r.Code), r.Generation, r.Ref}
+}

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+
+	"flyball/detect/enforce/breaker"
+	"flyball/detect/enforce/ledger"
+	"flyball/detect/enforce/quota"
+	"flyball/schema"
+)
+
+// status are the operations that show what Flyball itself is doing.
+type status struct{ *server }
+
+func (s *status) operations() []operation {
+	return []operation{
+		list("/v1/quotas", "quotas", "What is given out of quotas in their present windows", []quota.Count{},
+			func(*exchange) any { return s.quotas() }),
+		list("/v1/points", "points", "Enforcement points and how far they are", []schema.PointState{},
+			func(*exchange) any { return s.o.State.Live() }),
+		list("/v1/status", "status", "What Flyball itself can do at present: the trip budget, a bypass, the questions that wait", Status{},
+			func(x *exchange) any { return s.status(x.caller) }),
+		{method: http.MethodGet, path: "/v1/audit", id: "auditEnd", role: Viewer,
+			summary: "The end of the audit trail: what a copy of it must reach, and what stands at one place of it",
+			query:   []queryParameter{{"at", "sequence", "the sequence number of an entry"}}, answer: AuditEnd{}, problems: []int{400},
+			serve: s.auditEnd},
+	}
+}
+
+func (s *status) quotas() []quota.Count {
+	v := s.o.State.Acquire()
+	defer v.Release()
+	return v.Quotas.List(v.Position.Time)
+}
+
+// Status is what Flyball itself can do at present.
+type Status struct {
+	Point   string              `json:"point"`
+	Applied int64               `json:"applied"` // offset in flyball.commands
+	Stale   bool                `json:"stale"`   // the log is silent: the last state holds
+	Budget  breaker.BudgetUsage `json:"trip_budget"`
+	Bypass  *schema.Bypass      `json:"bypass,omitempty"` // of the tenant
+	// Bypasses are those that are on: of the tenant, and of agents.
+	Bypasses []BypassLine `json:"bypasses"`
+	// Points are what each live point enforces by its configuration, and Orders what
+	// commands said, which comes before it.
+	Points []PointArming `json:"points"`
+	Orders []ArmingLine  `json:"arming"`
+	// Exceptions is how many exceptions commands have added.
+	Exceptions int     `json:"exceptions"`
+	Open       int     `json:"breakers_open"`
+	Waiting    int     `json:"gates_waiting"`
+	Oldest     float64 `json:"gates_oldest_seconds"`
+	// Settings are what every point folds by; those of this point's file may differ, and
+	// do not hold then.
+	Settings SettingsLine `json:"settings"`
+}
+
+// BypassLine is a bypass that is on.
+type BypassLine struct {
+	Agent  string `json:"agent,omitempty"` // absent: the whole tenant
+	Until  string `json:"until"`
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+}
+
+// status as of now; breakers and questions are those that the caller may read.
+func (s *status) status(who caller) Status {
+	armed, settings := s.armingState(who.tenant), s.settingsLine(who.tenant)
+	v := s.o.State.Acquire()
+	defer v.Release()
+	clock := v.Position.Time
+	out := Status{Settings: settings, Point: s.o.Point, Applied: v.Position.Offset, Stale: v.Stale(),
+		Budget: v.Breakers.BudgetUsage(who.tenant, clock), Bypasses: []BypassLine{}, Points: armed.Points, Orders: armed.Orders,
+		Exceptions: len(v.Exceptions.List(who.tenant))}
+	for _, b := range v.Breakers.Bypasses(who.tenant, clock) {
+		out.Bypasses = append(out.Bypasses, BypassLine{b.Agent, timestamp(b.Until), b.By, b.Reason})
+	}
+	if b, on := v.Breakers.Bypass(who.tenant, clock); on {
+		out.Bypass = &b
+	}
+	for _, b := range v.Breakers.Breakers() {
+		if who.maySee(b.Tenant) {
+			out.Open++
+		}
+	}
+	for _, g := range v.Approvals.List() {
+		if g.State == schema.GatePending && who.maySee(g.Tenant) {
+			out.Waiting++
+			out.Oldest = max(out.Oldest, float64(clock-g.AskedAt)/1e9)
+		}
+	}
+	return out
+}
+
+// AuditEnd is the end of the audit trail as this point has folded it.
+type AuditEnd struct {
+	ledger.Chain
+	Clock int64 `json:"clock_ns"` // the log's, Unix ns
+	Stale bool  `json:"stale"`    // the point has not read the whole log: there may be more
+	// At is the entry that was asked for, and Next the one behind it: absent where it is
+	// not made yet, or is so old that the point no longer holds it.
+	At   *ledger.ChainEntry `json:"at,omitempty"`
+	Next *ledger.ChainEntry `json:"next,omitempty"`
+}
+
+func (s *status) auditEnd(x *exchange) {
+	var at uint64
+	query := x.r.URL.Query()
+	asked := query.Has("at")
+	if text := query.Get("at"); asked {
+		n, err := strconv.ParseUint(text, 10, 63)
+		if err != nil {
+			x.refuse(refused(http.StatusBadRequest, "query", "at: %q is no sequence number", text))
+			return
+		}
+		at = n
+	}
+	v := s.o.State.Acquire()
+	out := AuditEnd{Chain: v.Audit, Clock: v.Position.Time, Stale: !v.Loaded() || v.Stale()}
+	if e, ok := v.EntryAt(at); ok {
+		out.At = &e
+	}
+	if e, ok := v.EntryAt(at + 1); ok && asked {
+		out.Next = &e
+	}
+	v.Release()
+	x.respond(out)
+}

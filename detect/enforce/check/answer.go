@@ -1,0 +1,80 @@
+package check
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"net/http"
+
+	"flyball/detect/enforce/ledger"
+	"flyball/schema"
+)
+
+// answer to a request.
+type answer struct {
+	status   int // 200, 403, 503
+	action   schema.Action
+	why      string
+	would    string // what would have decided if it were armed: action and reason; empty: nothing
+	decision string
+	run      string // set only when the request named its run
+	receipt  string
+	gate     string // the question to a person, by its id
+	stale    bool
+	breaker  *schema.Breaker
+	clock    int64   // the log's, when it was decided: breakers expire by it
+	perSec   float64 // calls a second that a throttled scope may make at this point
+	weighed  ledger.Decision
+	line     string
+	standing schema.Standing // of the caller
+	// overShare: callers of a claimed identity ask for more work than their share; see
+	// ledger.Request.ShareExceeded.
+	overShare bool
+}
+
+// Named reasons of this package.
+const (
+	whyNotLoaded   = "not_loaded"
+	whyGranted     = "granted"
+	whyGateFull    = "too_many_questions"
+	whyNoAnswer    = "claim_not_in_time"
+	whyBusy        = "too_many_claims"
+	whyProbeLost   = "half_open_probe_lost"
+	whyRefused     = "gate_refused"
+	whyTimedOut    = "gate_timed_out"
+	whyGatePending = "gate_pending"
+	// The log does not answer, so that nobody knows what is left of a quota: the failure
+	// mode decides. It belongs to the family of failure modes.
+	whyQuotaAway  = "policy.failure:quota_log_away"
+	whyQuotaLate  = "policy.quota:claim_not_in_time"
+	whyQuotaCrowd = "policy.quota:too_many_claims"
+	// whyBodyCut: somebody granted such a call, and whether it is this one is unknown, as
+	// the gateway shows only a part of its body.
+	whyBodyCut = "gate_body_cut"
+	// whyInternal: the check itself went wrong; see the log.
+	whyInternal = "internal_error"
+)
+
+// headers of the answer, for gateways that see nothing of its body.
+func (a *answer) headers() [][2]string {
+	out := [][2]string{{"X-Flyball-Decision", a.decision}, {"X-Flyball-Why", a.why}}
+	for _, h := range [...][2]string{{"X-Flyball-Run", a.run}, {"X-Flyball-Receipt", a.receipt}, {"X-Flyball-Gate", a.gate},
+		{"X-Flyball-Would", a.would}} {
+		if h[1] != "" {
+			out = append(out, h)
+		}
+	}
+	if a.stale {
+		out = append(out, [2]string{"X-Flyball-Stale", "1"})
+	}
+	if a.status != http.StatusOK {
+		out = append(out, [2]string{"X-Flyball-Problem", a.kind()})
+		out = append(out, a.explain().headers()...)
+	}
+	return out
+}
+
+func decisionID(v uint64) string {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], v)
+	return "c_" + hex.EncodeToString(b[:])
+}

@@ -1,0 +1,181 @@
+package check
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"flyball/schema/identity"
+)
+
+// checkPath is where gateways ask, followed by "/" and the name of a dialect.
+const checkPath = "/check"
+
+// Named reasons for which a request to the check is refused before anything is decided.
+const (
+	// whyMisconfigured: the gateway did not say, in the headers of its dialect and once,
+	// which request it asks about.
+	whyMisconfigured = "check_misconfigured"
+	// whyContradicts: two sources of the original method and path contradict each other.
+	whyContradicts = "ambiguous_request"
+)
+
+// dialect is how one kind of gateway says which request it asks about. Only the headers
+// of the dialect are read for that: a client may send all others.
+type dialect struct {
+	name              string // empty: the plain form, without a dialect
+	method, uri, host string // canonical header names; empty: the request's own
+}
+
+// dialects by the path segment after checkPath. The shipped gateway files set the headers
+// of their dialect, and remove what the client sent under the same names.
+var dialects = map[string]dialect{
+	"envoy":   {name: "envoy"}, // its path_prefix: method and path are the request's own
+	"nginx":   {name: "nginx", method: "X-Original-Method", uri: "X-Original-Uri", host: "X-Original-Host"},
+	"haproxy": {name: "haproxy", method: "X-Original-Method", uri: "X-Original-Uri", host: "X-Original-Host"},
+	"kong":    {name: "kong", method: "X-Original-Method", uri: "X-Original-Uri", host: "X-Original-Host"},
+	"caddy":   {name: "caddy", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host"},
+	"traefik": {name: "traefik", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host"},
+	"apisix":  {name: "apisix", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host"},
+}
+
+// findDialect splits the target of a request to the check, as it was sent, into the
+// dialect and the rest of it: the path that Envoy asks about, else empty. Paths outside
+// /check are not known.
+func findDialect(r *http.Request) (d dialect, rest string, known bool) {
+	target := r.RequestURI
+	if !strings.HasPrefix(target, "/") { // the absolute form, or a request that no server read
+		target = r.URL.RequestURI()
+	}
+	rest, known = strings.CutPrefix(target, checkPath)
+	if !known {
+		return dialect{}, "", false
+	}
+	if after, ok := strings.CutPrefix(rest, "/"); ok {
+		end := strings.IndexAny(after, "/?")
+		if end < 0 {
+			end = len(after)
+		}
+		if d, ok := dialects[after[:end]]; ok {
+			return d, after[end:], true
+		}
+	}
+	return dialect{}, rest, true
+}
+
+// readDialect reads what a gateway asks about, without the body, by the rules of its
+// dialect. rest is the request's own target after the dialect. If reason is set, the
+// request is refused by that name: any guess would let the client choose.
+func readDialect(d dialect, rest string, r *http.Request, trustedHops int) (q request, reason string) {
+	switch {
+	case d.name == "":
+		q, reason = plainRequest(rest, r.Method, r.Header)
+	case d.uri == "":
+		q.method, q.path = r.Method, rest
+	default:
+		q.method, q.path, reason = headerPair(r.Header, d.method, d.uri)
+		if own, _, _ := strings.Cut(rest, "?"); own != "" {
+			reason = whyMisconfigured // a path_prefix, but of a gateway that sends headers
+		}
+	}
+	q.host = r.Host
+	if d.host != "" {
+		switch v := r.Header[d.host]; {
+		case len(v) == 1 && v[0] != "":
+			q.host = v[0]
+		case len(v) > 1:
+			reason = whyMisconfigured
+		}
+	}
+	if reason == "" && (!isMethod(q.method) || !isTarget(q.path)) {
+		reason = whyMisconfigured
+	}
+	q.headers = headerLookup(r.Header)
+	q.client = clientAddress(q.headers("x-forwarded-for"), r.RemoteAddr, trustedHops)
+	return q, reason
+}
+
+// headerPair returns the original method and path from two headers, each of which must be
+// there once.
+func headerPair(h http.Header, methodName, uriName string) (method, path, reason string) {
+	m, u := h[methodName], h[uriName]
+	if len(m) != 1 || len(u) != 1 || m[0] == "" || u[0] == "" {
+		return "", "", whyMisconfigured
+	}
+	return m[0], u[0], ""
+}
+
+// plainRequest reads the form of the version before, which does not say which gateway
+// asks. It is answered if only one source names the request, or all agree.
+func plainRequest(own, method string, h http.Header) (q request, reason string) {
+	named, unreadable := false, false
+	if own != "" && own[0] != '?' {
+		q.method, q.path, named = method, own, true
+	}
+	for _, pair := range [...][2]string{{"X-Original-Method", "X-Original-Uri"}, {"X-Forwarded-Method", "X-Forwarded-Uri"}} {
+		if len(h[pair[0]]) == 0 && len(h[pair[1]]) == 0 {
+			continue
+		}
+		m, p, why := headerPair(h, pair[0], pair[1])
+		switch {
+		case why != "":
+			unreadable = true
+		case named && (m != q.method || p != q.path):
+			return request{}, whyContradicts
+		default:
+			q.method, q.path, named = m, p, true
+		}
+	}
+	switch {
+	case unreadable && named:
+		return request{}, whyContradicts
+	case unreadable:
+		return request{}, whyMisconfigured
+	case !named:
+		q.method, q.path = method, "/"
+	}
+	return q, ""
+}
+
+// isMethod reports whether a text is one method, a token of HTTP: a list of two is none.
+func isMethod(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isTarget reports whether a path can stand in a request line: the origin form, the
+// absolute form of a request to a proxy, or the asterisk of OPTIONS.
+func isTarget(s string) bool {
+	return strings.HasPrefix(s, "/") || s == "*" || strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
+}
+
+// headerLookup looks headers up by their lower-case names. Several values of one name are
+// joined as Envoy joins them, so that every way of asking reads the same.
+func headerLookup(h http.Header) identity.Headers {
+	return func(name string) string {
+		v := h[http.CanonicalHeaderKey(name)]
+		switch len(v) {
+		case 0:
+			return ""
+		case 1:
+			return v[0]
+		}
+		return strings.Join(v, ", ")
+	}
+}
+
+// clientAddress is the client's address as the gateway names it. The last entry of
+// X-Forwarded-For is who connected to the gateway; entries further left are used only as
+// far as trusted hops go. Without the header it is the address of who asks.
+func clientAddress(forwarded, peer string, trustedHops int) netip.Addr {
+	nearest := forwarded[strings.LastIndexByte(forwarded, ',')+1:]
+	a := identity.ParseAddress(nearest)
+	if !a.IsValid() {
+		return identity.ParseAddress(peer)
+	}
+	return identity.ClientAddress(a, forwarded, trustedHops)
+}

@@ -1,0 +1,137 @@
+package check
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema"
+	"flyball/schema/wire"
+)
+
+// clientObservations is the Kafka client that writes what was asked. It is one of its own:
+// however many observations wait, commands have room.
+const clientObservations = "control-observations"
+
+// observer writes what was asked to flyball.calls. It is a source of its own: its topic id
+// is new at every start, and its offsets count from 0.
+type observer struct {
+	source schema.Source
+	parts  int32
+	in     chan schema.Call
+	// claimed callers have a queue of their own, which is emptied second: a flood of them
+	// costs no other call its record.
+	claimed chan schema.Call
+	m       *metrics
+}
+
+const (
+	maxObservations        = 20_000
+	maxClaimedObservations = 5_000
+	observeEvery           = 5 * time.Millisecond
+)
+
+func newObserver(point string, parts int32, m *metrics) *observer {
+	o := &observer{source: schema.Source{Topic: "flyball.check/" + point}, parts: parts, in: make(chan schema.Call, maxObservations),
+		claimed: make(chan schema.Call, maxClaimedObservations), m: m}
+	_, _ = rand.Read(o.source.TopicID[:])
+	return o
+}
+
+// add never waits: an answer is worth more than its record.
+func (o *observer) add(c *schema.Call, standing schema.Standing) {
+	queue := o.in
+	if standing == schema.StandingClaimed {
+		queue = o.claimed
+	}
+	select {
+	case queue <- *c:
+	default:
+		o.m.dropped.Inc()
+		o.m.full.WithLabelValues(standing.String(), "observations").Inc()
+	}
+}
+
+// Run writes the record of what was asked until ctx ends.
+func (c *Checker) Run(ctx context.Context) error {
+	out, err := c.o.Kafka.NewClient(clientObservations, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	report := c.o.Kafka.ProduceCallback(clientObservations, "observations", nil)
+	c.observer.run(ctx, func(r *kgo.Record, n int) {
+		out.Produce(ctx, r, func(r *kgo.Record, err error) {
+			if err != nil {
+				c.m.dropped.Add(float64(n))
+			}
+			report(r, err)
+		})
+	})
+	return nil
+}
+
+// run hands over records of n calls each until ctx ends.
+func (o *observer) run(ctx context.Context, write func(r *kgo.Record, n int)) {
+	tick := time.NewTicker(observeEvery)
+	defer tick.Stop()
+	var encoder wire.CallsEncoder
+	byPart := make([][]*schema.Call, max(o.parts, 1))
+	next := int64(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, queue := range [...]chan schema.Call{o.in, o.claimed} {
+			for n := len(queue); n > 0; n-- {
+				c := <-queue
+				c.Source, c.Pos = o.source, schema.Position{Offset: next}
+				next++
+				part := wire.PartitionOf(c.RoutingKey, int32(len(byPart)))
+				byPart[part] = append(byPart[part], &c)
+			}
+		}
+		for part, calls := range byPart {
+			for len(calls) > 0 {
+				n := min(len(calls), wire.MaxBlock)
+				write(&kgo.Record{Topic: wire.CallsTopic, Partition: int32(part), Value: encoder.Encode(nil, calls[:n])}, n)
+				calls = calls[n:]
+			}
+			byPart[part] = byPart[part][:0]
+		}
+	}
+}
+
+// observe records what was asked, with the answer.
+func (c *Checker) observe(e *evaluation) {
+	call, a := e.call, &e.a
+	if t := a.weighed.Task; t != nil {
+		if t.Type != "" {
+			call.SetAttr(schema.AttrTaskType, t.Type)
+		}
+		if len(t.Targets) > 0 {
+			call.SetAttr(schema.AttrTaskTargets, "declared")
+		}
+	}
+	if a.action > schema.ActionNone || a.would != "" {
+		call.SetAttr("flyball.action", a.action.String())
+		call.SetAttr("flyball.why", a.why)
+		if a.would != "" {
+			call.SetAttr("flyball.would", a.would)
+		}
+		if a.gate != "" {
+			call.SetAttr("flyball.gate", a.gate)
+		}
+	}
+	if c.o.KeptPath != nil {
+		call.Path = c.o.KeptPath(call.Path)
+		for i := range call.Resources {
+			call.Resources[i].ID = c.o.KeptPath(call.Resources[i].ID)
+		}
+	}
+	c.observer.add(call, a.standing)
+}

@@ -1,0 +1,216 @@
+package check
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"flyball/detect/enforce"
+	"flyball/detect/enforce/approval"
+	"flyball/detect/enforce/breaker"
+	"flyball/detect/enforce/ledger"
+	"flyball/detect/enforce/manifest"
+	"flyball/detect/enforce/point"
+	"flyball/schema"
+)
+
+// gateQuery is what a grant of a call must match: everything that is known of the call.
+func (r reader) gateQuery(e *evaluation) approval.Query {
+	call, run := e.decided, e.req.RunID
+	q := approval.Query{Tenant: call.Tenant, Route: call.RouteName(), Holder: "agent:" + call.AgentID, Resource: lastResource(call)}
+	if call.AgentTrust < schema.TrustInfrastructure { // a caller that only claims the name is another holder
+		q.Holder = "claimed:" + call.ClientIP.String() + "/" + call.AgentID
+	}
+	switch {
+	case !run.IsZero():
+		q.Holder = "run:" + run.String()
+	case call.CredentialID != "":
+		q.Holder = "credential:" + call.CredentialID
+	}
+	q.Amount, q.Currency = manifest.AmountAsWritten(call)
+	q.BodyTruncated = e.q.truncated
+	q.ArgsDigest = strconv.FormatUint(call.ArgsDigest, 16) + "-" + strconv.FormatUint(call.BytesIn, 10)
+	if e.q.truncated {
+		q.ArgsDigest += "-cut"
+	}
+	if e.q.override != "" {
+		q.ArgsDigest += "-" + strconv.FormatUint(r.o.Routes.Digest(e.q.override), 16)
+	}
+	if rest := queryWithout(e.q.query, call.Resources); rest != "" {
+		q.QueryDigest = strconv.FormatUint(r.o.Routes.Digest(rest), 16)
+	}
+	return q
+}
+
+// queryWithout is a query without the parameters that name resources: a grant that a
+// person widens to other resources must still match the rest.
+func queryWithout(query string, named []schema.Resource) string {
+	var out strings.Builder
+	for pair := range strings.SplitSeq(query, "&") {
+		_, value, _ := strings.Cut(pair, "=")
+		if v, err := url.QueryUnescape(value); err == nil {
+			value = v
+		}
+		if !slices.ContainsFunc(named, func(r schema.Resource) bool { return r.Source == schema.ProvenanceQuery && r.ID == value }) {
+			out.WriteString("&" + pair)
+		}
+	}
+	return strings.Trim(out.String(), "&")
+}
+
+// claims are what answers claim through the log: probes, uses of grants, and questions.
+type claims struct {
+	o      *Options
+	m      *metrics
+	limits *questionLimits
+}
+
+// gate holds a call until a person has granted it.
+func (c *claims) gate(e *evaluation) {
+	a := &e.a
+	switch {
+	case a.overShare && (e.usable || e.grant == nil):
+		a.why = ledger.WhyShareExceeded
+	case e.usable:
+		c.useGrant(e)
+	case e.grant != nil:
+		a.gate = e.grant.ID
+		switch e.grant.State {
+		case schema.GateRefused:
+			a.action, a.why = schema.ActionDeny, whyRefused
+		case schema.GateTimedOut:
+			a.action, a.why = schema.ActionDeny, whyTimedOut
+		}
+	default:
+		c.ask(e)
+	}
+}
+
+// useGrant claims one use of a grant.
+func (c *claims) useGrant(e *evaluation) {
+	a := &e.a
+	a.gate = e.grant.ID
+	r, err := c.claim(a.standing, &schema.Command{ID: point.NewCommandID("u_"), Kind: schema.CommandUse, Tenant: e.decided.Tenant,
+		By: c.o.Name, Reason: e.decided.RequestID, Gate: &schema.Gate{ID: e.grant.ID}})
+	switch {
+	case err != nil:
+		a.why = whyUnanswered(a.standing, err)
+	case r.Code == enforce.GrantUsed:
+		a.action, a.why = schema.ActionAnnotate, whyGranted
+	default: // another call was first: the next one asks again
+		a.why = whyGatePending
+	}
+}
+
+// ask writes the question to the log.
+func (c *claims) ask(e *evaluation) {
+	a := &e.a
+	why := a.why
+	if e.query.BodyTruncated && c.hasGrant(&e.query) {
+		why, a.why = whyBodyCut, whyBodyCut
+	}
+	place := e.query.Tenant + "\x00" + e.query.Holder + "\x00" + e.query.Route
+	switch c.limits.allow(place, a.standing, c.o.Now(), time.Second) {
+	case askedBefore:
+		return
+	case tooManyQuestions:
+		c.m.full.WithLabelValues(a.standing.String(), "questions").Inc()
+		if a.why = whyGateFull; a.standing == schema.StandingClaimed {
+			a.why = ledger.WhyShareExceeded
+		}
+		return
+	}
+	r, err := c.claim(a.standing, c.question(e, why, schema.ModeArmed))
+	switch {
+	case errors.Is(err, point.ErrTooManyClaims):
+		a.why = whyUnanswered(a.standing, err)
+	case err != nil:
+	case r.Code == enforce.TooManyQuestions:
+		a.why = whyGateFull
+	default:
+		a.gate = r.Ref
+	}
+}
+
+func (c *claims) hasGrant(q *approval.Query) bool {
+	v := c.o.State.Acquire()
+	defer v.Release()
+	return v.Approvals.HasGrant(q)
+}
+
+// whyUnanswered is the named reason of a claim that brought no result.
+func whyUnanswered(standing schema.Standing, err error) string {
+	switch {
+	case !errors.Is(err, point.ErrTooManyClaims):
+		return whyNoAnswer
+	case standing == schema.StandingClaimed:
+		return ledger.WhyShareExceeded
+	}
+	return whyBusy
+}
+
+// question is the command that asks a person about the call.
+func (c *claims) question(e *evaluation, why string, mode schema.Mode) *schema.Command {
+	call, q, standing := e.decided, &e.query, e.a.standing
+	return &schema.Command{ID: point.NewCommandID("a_"), Kind: schema.CommandAsk, Tenant: call.Tenant, By: c.o.Name, Reason: why,
+		Gate: &schema.Gate{Holder: q.Holder, RunID: e.req.RunID, RunKey: call.RunKey, AgentID: call.AgentID,
+			CredentialID: call.CredentialID, PrincipalID: call.PrincipalID, Standing: &standing,
+			Route: q.Route, Resource: q.Resource, Binding: schema.BindingAll, ArgsDigest: q.ArgsDigest, QueryDigest: q.QueryDigest,
+			Amount: q.Amount, Currency: q.Currency, Why: why, SoFar: e.allowed, Mode: mode}}
+}
+
+// recordEvery is how often a question that would have been asked is recorded for one
+// holder and route.
+const recordEvery = 15 * time.Minute
+
+// recordQuestion records, without waiting, that a call would have been held.
+func (c *claims) recordQuestion(e *evaluation, why string) {
+	if !c.o.Log.IsOpen() {
+		return
+	}
+	place := "would\x00" + e.query.Tenant + "\x00" + e.query.Holder + "\x00" + e.query.Route
+	if c.limits.allow(place, e.a.standing, c.o.Now(), recordEvery) == mayAsk {
+		c.o.Log.Send(c.question(e, why, schema.ModeObserve), nil)
+	}
+}
+
+// claim is Log.Claim, counted.
+func (c *claims) claim(standing schema.Standing, command *schema.Command) (enforce.Result, error) {
+	r, err := c.o.Log.Claim(standing, command)
+	outcome := string(r.Code)
+	switch {
+	case errors.Is(err, point.ErrTooManyClaims):
+		outcome = "too_many"
+		c.m.full.WithLabelValues(standing.String(), "claims").Inc()
+	case errors.Is(err, point.ErrLogAway):
+		outcome = "log_away"
+	case errors.Is(err, point.ErrNotOpen):
+		return r, err
+	case err != nil:
+		outcome = "not_in_time"
+	}
+	c.m.claims.WithLabelValues(command.Kind.String(), outcome).Inc()
+	return r, err
+}
+
+// probe claims the right to pass a half-open breaker.
+func (c *claims) probe(a *answer) {
+	b := a.breaker
+	if a.overShare {
+		a.why = ledger.WhyShareExceeded
+		return
+	}
+	r, err := c.claim(a.standing, &schema.Command{ID: point.NewCommandID("p_"), Kind: schema.CommandProbe, Tenant: b.Tenant,
+		Scope: b.Scope, IfMatch: b.Generation, By: c.o.Name})
+	switch {
+	case err != nil:
+		a.why = whyUnanswered(a.standing, err)
+	case r.Code == enforce.Applied:
+		a.action, a.why = schema.ActionAnnotate, breaker.WhyProbe
+	default:
+		a.why = whyProbeLost
+	}
+}

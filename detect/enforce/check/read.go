@@ -1,0 +1,83 @@
+package check
+
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+
+	"flyball/detect/enforce"
+	"flyball/detect/enforce/ledger"
+	"flyball/detect/model/baseline"
+	"flyball/schema"
+	"flyball/schema/route"
+)
+
+// reader reads requests as calls, by the rules of the log side.
+type reader struct {
+	o *Options
+	m *metrics
+}
+
+// sign gives the answer its receipt.
+func (r reader) sign(e *evaluation, id uint64) {
+	var decision [8]byte
+	binary.LittleEndian.PutUint64(decision[:], id)
+	var err error
+	if e.a.receipt, err = r.o.Resolver.Sign(e.call, decision, e.q.method, e.q.path); err != nil {
+		r.m.unsigned.Inc()
+	}
+}
+
+// read makes a call of a request by the rules of the log side, and of both a request to
+// the state. The error is a named reason to refuse the request.
+func (r reader) read(e *evaluation) error {
+	q, now := e.q, r.o.Now().UnixNano()
+	call := &schema.Call{ObserverKind: schema.ObserverGate, Observer: "flyball", Format: "check/1", Start: now, KafkaTime: now,
+		DurationNs: -1, TSPrecision: schema.PrecisionNano, TSBasis: schema.BasisStart, OpKind: schema.OpHTTP,
+		Method: strings.ToUpper(q.method), Host: strings.ToLower(q.host)}
+	path, query, _ := strings.Cut(q.path, "?")
+	call.Path, q.query = path, query
+	if n, err := strconv.ParseUint(q.headers("content-length"), 10, 63); err == nil {
+		call.BytesIn = n
+	}
+	for _, h := range r.o.Routes.MoneyHeaders() {
+		if v := q.all(h); v != "" {
+			call.SetAttr("header."+h, v)
+		}
+	}
+	shown, problem := r.o.Resolver.ResolveRequest(q.headers, query, q.client, call)
+	q.override = q.methodOverrides()
+	in := route.Input{RawQuery: query, MethodOverride: q.override}
+	if q.truncated = q.isTruncated(); q.truncated {
+		in.Form = q.body[:min(len(q.body), MaxBody)] // no amount and no tool is read of a part
+	} else if len(q.body) > 0 {
+		in.ReadBody(call.Method, q.body)
+	}
+	q.others, q.readable = r.o.Routes.Readings(call, &in)
+	call.Path = path[:min(len(path), schema.MaxPath)]
+
+	e.call, e.req = call, &ledger.Request{
+		Request: enforce.Request{Call: call, Credentials: shown.Credentials, Claimed: shown.Claimed,
+			ClaimedTaskType: q.headers("x-task-type")},
+		Armed: r.o.Armed, Tags: r.o.Tags, ApprovalWithoutManifest: r.o.ApprovalWithoutManifest ||
+			r.o.Learning != nil && r.o.Learning(baseline.AgentKey(call.AgentID, call.AgentTrust))}
+	if r.o.Scopes != nil {
+		e.req.Scopes = r.o.Scopes()
+	}
+	nameRuns(e.req)
+	return problem
+}
+
+// nameRuns sets the ids of the run that a call names, and of those that it is part of.
+func nameRuns(req *ledger.Request) {
+	call := req.Call
+	if call.RunKey == "" {
+		return
+	}
+	run := schema.RunIdentity{Tenant: call.Tenant, RoutingActor: call.RoutingKey, Credential: call.CredentialID,
+		Rule: schema.RunExplicit, Key: call.OwnRunKey()}
+	req.RunID = run.ID()
+	for _, run.Key = range call.ParentRunKeys() {
+		req.Parents = append(req.Parents, run.ID())
+	}
+}

@@ -1,0 +1,169 @@
+package check
+
+import (
+	"flyball/detect/enforce/ledger"
+	"flyball/detect/enforce/manifest"
+	"flyball/detect/enforce/point"
+	"flyball/schema"
+	"flyball/schema/route"
+)
+
+// Named reasons of a call that can be read in several ways.
+const (
+	// whyAmbiguousPath: servers read the path in different ways, and not every way may pass.
+	whyAmbiguousPath = "ambiguous_path"
+	// whyAmbiguousCall: the request names two methods or two tools, and a grant of the one
+	// would be a grant of the other.
+	whyAmbiguousCall = "ambiguous_request"
+	// whyUnreadable: the path, or the request's methods, have more readings than are weighed.
+	whyUnreadable = "path_unreadable"
+)
+
+// differences say how the decisions on the readings of one call differ.
+type differences struct {
+	unsafe       bool // a reading changes something
+	enforced     bool // an ambiguous reading is decided in another way
+	observed     bool // an ambiguous reading would be, if everything were armed
+	twoQuestions bool // two readings need different grants
+}
+
+// weighOthers decides a call by its other readings too, and returns the call as it was
+// read where it was decided. The most severe decision holds. If an ambiguous reading is
+// decided in another way, or two readings ask different questions, an unsafe call is
+// refused: a grant of the one reading would be a grant of the other. Spends are those of
+// all readings, each at its most.
+func weighOthers(v point.View, e *evaluation, d *ledger.Decision) *schema.Call {
+	first, worst := *d, e.req.Call
+	diff := differences{unsafe: !isReadOnly(e.req.Call)}
+	for i := range e.q.others {
+		o := &e.q.others[i]
+		other := *e.req
+		other.Call = &o.Call
+		od := v.Decide(&other)
+		diff.add(e.req.Call, o, &first, &od)
+		if isWorse(&od, d, &o.Call, worst) {
+			worst = &o.Call
+		}
+		mergeDecision(d, &od, worst == &o.Call)
+	}
+	why, enforced := diff.refuse(e.q.readable, d)
+	if why == whyUnreadable {
+		enforced = d.Action >= schema.ActionThrottle || v.Breakers.HoldsRoutes(e.call.Tenant) || armedForAnyFamily(e.req.Armed, e.call.AgentID)
+	}
+	if why != "" {
+		refuseReading(d, why, enforced)
+	}
+	return worst
+}
+
+// add compares the decision on another reading with that on the first one.
+func (x *differences) add(call *schema.Call, o *route.Other, first, other *ledger.Decision) {
+	x.unsafe = x.unsafe || !isReadOnly(&o.Call)
+	same := sameQuestion(call, &o.Call)
+	if o.Ambiguous {
+		x.enforced = x.enforced || !sameOutcome(first.Action, other.Action, first.Why, other.Why, same)
+		x.observed = x.observed || !sameOutcome(first.Would, other.Would, first.WouldWhy, other.WouldWhy, same)
+	}
+	x.twoQuestions = x.twoQuestions || first.Action == schema.ActionGate && other.Action == schema.ActionGate && !same &&
+		(o.Call.Method != call.Method || o.Call.ToolName != "" || o.Call.RouteSource == schema.RouteFromConfig)
+}
+
+// refuse is the reason to refuse a call for its readings, if there is one.
+func (x *differences) refuse(readable bool, d *ledger.Decision) (why string, enforced bool) {
+	switch {
+	case !x.unsafe:
+	case !readable:
+		return whyUnreadable, false
+	case x.enforced && d.Action >= schema.ActionThrottle:
+		return whyAmbiguousPath, true
+	case x.twoQuestions:
+		return whyAmbiguousCall, true
+	case x.observed && d.Would >= schema.ActionThrottle:
+		return whyAmbiguousPath, false
+	}
+	return "", false
+}
+
+// isWorse reports whether the decision on another reading holds instead.
+func isWorse(other, d *ledger.Decision, call, worst *schema.Call) bool {
+	if other.Action != d.Action {
+		return other.Action > d.Action
+	}
+	if other.Probe != d.Probe {
+		return d.Probe
+	}
+	return route.Worse(call, worst)
+}
+
+// mergeDecision takes in the decision on another reading; replaces: it holds instead.
+func mergeDecision(d, other *ledger.Decision, replaces bool) {
+	spends, would, wouldWhy := joinSpends(d.Spends, other.Spends), d.Would, d.WouldWhy
+	if replaces {
+		*d = *other
+	}
+	if would > d.Would {
+		d.Would, d.WouldWhy = would, wouldWhy
+	}
+	if other.Would > d.Would {
+		d.Would, d.WouldWhy = other.Would, other.WouldWhy
+	}
+	d.Spends = spends
+}
+
+// refuseReading makes a decision a denial, or one that would be a denial if it were armed.
+func refuseReading(d *ledger.Decision, why string, enforced bool) {
+	if schema.ActionDeny > d.Would {
+		d.Would, d.WouldWhy = schema.ActionDeny, why
+	}
+	if enforced && !d.Bypassed && d.Action < schema.ActionDeny {
+		d.Action, d.Why, d.By, d.Breaker, d.Line, d.Probe = schema.ActionDeny, why, "path", nil, "", false
+	}
+}
+
+func isReadOnly(c *schema.Call) bool { return c.Reversibility == schema.ReadOnly }
+
+// sameOutcome reports whether two readings of a call are decided alike: if a person's
+// approval is needed, for the same question.
+func sameOutcome(a, b schema.Action, whyA, whyB string, sameQuestion bool) bool {
+	if a < schema.ActionThrottle && b < schema.ActionThrottle {
+		return true
+	}
+	return a == b && whyA == whyB && (a != schema.ActionGate || sameQuestion)
+}
+
+func sameQuestion(a, b *schema.Call) bool {
+	return a.RouteName() == b.RouteName() && lastResource(a) == lastResource(b)
+}
+
+// joinSpends are what two readings of a call take out of quotas.
+func joinSpends(a, b []manifest.Spend) []manifest.Spend {
+next:
+	for _, s := range b {
+		for i := range a {
+			if a[i].Key == s.Key && a[i].Of == s.Of {
+				a[i].Units = max(a[i].Units, s.Units)
+				continue next
+			}
+		}
+		a = append(a, s)
+	}
+	return a
+}
+
+// armedForAnyFamily reports whether anything that policy finds is enforced for an agent.
+func armedForAnyFamily(armed func(agent, family string) bool, agent string) bool {
+	for _, family := range [...]string{"policy.scope", "policy.task", "policy.autonomy", "policy.hours", "policy.quota", schema.FamilyScope} {
+		if armed(agent, family) {
+			return true
+		}
+	}
+	return false
+}
+
+// lastResource is what a question about a call names; "" if it is not known.
+func lastResource(c *schema.Call) string {
+	if n := len(c.Resources); n > 0 && c.Resources[n-1].ID != "?" {
+		return c.Resources[n-1].String()
+	}
+	return ""
+}

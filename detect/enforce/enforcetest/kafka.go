@@ -1,0 +1,196 @@
+package enforcetest
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"flyball/schema/kafka"
+	"flyball/schema/wire"
+)
+
+// Broker is a Kafka in memory with the topics that points use.
+func Broker(t *testing.T) *kfake.Cluster {
+	t.Helper()
+	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, wire.CommandsTopic, wire.BreakersTopic, wire.PointsTopic),
+		kfake.SeedTopics(4, wire.CallsTopic, wire.EventsTopic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Close)
+	return k
+}
+
+// Config reaches a broker.
+func Config(k *kfake.Cluster) kafka.Config {
+	return kafka.Config{Options: []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)}}
+}
+
+// Produce writes records to a topic's first partition, as anybody could.
+func Produce(t *testing.T, k *kfake.Cluster, topic, key string, values ...[]byte) (last int64) {
+	t.Helper()
+	c, err := Config(k).NewClient("test", kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, v := range values {
+		r, err := c.ProduceSync(context.Background(), &kgo.Record{Topic: topic, Key: []byte(key), Value: v}).First()
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = r.Offset
+	}
+	return last
+}
+
+// Records of a topic's first partition from its start, as many as are wanted.
+func Records(t *testing.T, k *kfake.Cluster, topic string, want int64) (out []*kgo.Record) {
+	t.Helper()
+	c, err := Config(k).NewClient("test", kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	for int64(len(out)) < want && ctx.Err() == nil {
+		out = append(out, c.PollFetches(ctx).Records()...)
+	}
+	if int64(len(out)) < want {
+		t.Fatalf("%d of %d records", len(out), want)
+	}
+	return out
+}
+
+// Events reads flyball.events from its start until enough is true of what was read.
+func Events(t *testing.T, k *kfake.Cluster, what string, enough func(*kgo.Record) bool) {
+	t.Helper()
+	c, err := Config(k).NewClient("test", kgo.ConsumeTopics(wire.EventsTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	Within(t, what, func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		found := false
+		for _, r := range c.PollFetches(ctx).Records() {
+			found = enough(r) || found
+		}
+		return found
+	})
+}
+
+// RefuseFetches answers every fetch of a topic ("": of any) with an error.
+func RefuseFetches(k *kfake.Cluster, topic string, code *kerr.Error) {
+	ids := map[[16]byte]bool{}
+	if topic != "" {
+		ids[k.TopicInfo(topic).TopicID] = true
+	}
+	k.ControlKey(int16(kmsg.Fetch), func(q kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		req := q.(*kmsg.FetchRequest)
+		resp := req.ResponseKind().(*kmsg.FetchResponse)
+		for _, rt := range req.Topics {
+			if topic != "" && !ids[rt.TopicID] {
+				return nil, nil, false
+			}
+			st := kmsg.NewFetchResponseTopic()
+			st.Topic, st.TopicID = rt.Topic, rt.TopicID
+			for _, rp := range rt.Partitions {
+				sp := kmsg.NewFetchResponseTopicPartition()
+				sp.Partition, sp.ErrorCode = rp.Partition, code.Code
+				st.Partitions = append(st.Partitions, sp)
+			}
+			resp.Topics = append(resp.Topics, st)
+		}
+		return resp, nil, true
+	})
+}
+
+// RefuseProduce answers every write to a topic ("": to any) with an error.
+func RefuseProduce(k *kfake.Cluster, topic string, code *kerr.Error) {
+	id := [16]byte{}
+	if topic != "" {
+		id = k.TopicInfo(topic).TopicID
+	}
+	k.ControlKey(int16(kmsg.Produce), func(q kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		req := q.(*kmsg.ProduceRequest)
+		resp := req.ResponseKind().(*kmsg.ProduceResponse)
+		for _, rt := range req.Topics {
+			if topic != "" && rt.Topic != topic && rt.TopicID != id {
+				return nil, nil, false
+			}
+			st := kmsg.NewProduceResponseTopic()
+			st.Topic, st.TopicID = rt.Topic, rt.TopicID
+			for _, rp := range rt.Partitions {
+				sp := kmsg.NewProduceResponseTopicPartition()
+				sp.Partition, sp.ErrorCode = rp.Partition, code.Code
+				st.Partitions = append(st.Partitions, sp)
+			}
+			resp.Topics = append(resp.Topics, st)
+		}
+		return resp, nil, true
+	})
+}
+
+// Link is the way between one point and the broker: it can be stopped, or be slow.
+type Link struct {
+	mu    sync.Mutex
+	open  chan struct{}
+	delay atomic.Int64
+}
+
+// NewLink is an open link.
+func NewLink() *Link { l := &Link{open: make(chan struct{})}; close(l.open); return l }
+
+// Through makes clients use the link.
+func (l *Link) Through(c *kafka.Config) {
+	c.Options = append(c.Options, kgo.Dialer(func(ctx context.Context, network, host string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, host)
+		return &linked{conn, l}, err
+	}))
+}
+
+// Stop lets nothing through until Resume.
+func (l *Link) Stop() { l.mu.Lock(); l.open = make(chan struct{}); l.mu.Unlock() }
+
+// Resume lets everything through.
+func (l *Link) Resume() { l.mu.Lock(); close(l.open); l.mu.Unlock() }
+
+// Delay makes every write take so long.
+func (l *Link) Delay(d time.Duration) { l.delay.Store(int64(d)) }
+
+func (l *Link) pass() {
+	l.mu.Lock()
+	open := l.open
+	l.mu.Unlock()
+	<-open
+}
+
+type linked struct {
+	net.Conn
+	l *Link
+}
+
+func (c *linked) Write(p []byte) (int, error) {
+	c.l.pass()
+	time.Sleep(time.Duration(c.l.delay.Load()))
+	return c.Conn.Write(p)
+}
+
+func (c *linked) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.l.pass()
+	return n, err
+}

@@ -1,0 +1,165 @@
+package point
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flyball/schema"
+	"flyball/schema/kafka"
+	"flyball/schema/wire"
+)
+
+// Names of the point's Kafka clients in logs and metrics.
+const (
+	clientFold    = "control"
+	clientProduce = "control-produce"
+	clientRestore = "control-restore"
+)
+
+// fold reads the command log, and the heartbeats of all points beside it.
+type fold struct {
+	*Point
+	ctx       context.Context
+	began     time.Time
+	end       int64 // of the command log when the point started
+	pointsEnd int64 // of the heartbeats when the point started
+}
+
+func (p *Point) run(parent context.Context) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	p.faults.endsWith(cancel)
+	out, err := p.o.Kafka.NewClient(clientProduce, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+	if err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	defer out.Close()
+	p.log.open(out)
+	f := &fold{Point: p, ctx: ctx, began: p.o.Now()}
+	from, err := f.restore(out)
+	if err != nil {
+		return err
+	}
+	points, err := kafka.EndOffsets(ctx, out, wire.PointsTopic)
+	if err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	if f.pointsEnd = points[0]; f.pointsEnd == 0 {
+		p.points.complete.Store(true)
+	}
+	if f.end <= from {
+		p.state.load(f.began, p.ticks.sent.Load())
+	}
+	// An offset that the log does not hold is an error: to start again at its beginning
+	// would take new records for old ones.
+	client, err := p.o.Kafka.NewClient(clientFold,
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
+			wire.CommandsTopic: {0: kgo.NewOffset().At(from)},
+			wire.PointsTopic:   {0: kgo.NewOffset().AtStart()},
+		}),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchMaxWait(100*time.Millisecond))
+	if err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	defer client.Close()
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel(nil) // what runs beside the fold ends with it
+	background.Go(func() { ticker{p}.run(ctx) })
+	p.writeSettings()
+	consumer := kafka.Consumer{Config: p.o.Kafka, Client: client, Name: clientFold, Handle: f.handle,
+		Permanent: permanentFetchError, OnError: p.faults.countRead}
+	err = consumer.Run(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// handle folds what one poll has read.
+func (f *fold) handle(_ context.Context, batch kafka.Batch) error {
+	var events []schema.Event
+	for r := range batch.RecordsAll() {
+		if r.Topic == wire.PointsTopic {
+			f.points.Add(r)
+			if r.Offset+1 >= f.pointsEnd {
+				f.points.complete.Store(true)
+			}
+			continue
+		}
+		more, err := f.foldRecord(r)
+		if err != nil {
+			return err
+		}
+		events = append(events, more...)
+		if r.Offset+1 >= f.end {
+			f.state.load(f.began, f.ticks.sent.Load())
+		}
+	}
+	for i := range events {
+		f.o.Stage("control.folded|event")
+		f.log.publish(f.ctx, &events[i], f.partition(&events[i]), "event")
+	}
+	f.writeSettings()
+	return nil
+}
+
+// partition of an event in flyball.events: behind the finding that it follows from.
+func (f *fold) partition(e *schema.Event) int32 {
+	if b := e.Breaker; b != nil {
+		return min(b.Call.Partition, f.o.Partitions-1)
+	}
+	return 0
+}
+
+// foldRecord applies a record of the command log and returns the events that follow.
+func (p *Point) foldRecord(r *kgo.Record) ([]schema.Event, error) {
+	command, err := wire.DecodeCommand(r.Value)
+	if errors.Is(err, wire.ErrNewerVersion) {
+		return nil, fmt.Errorf("control: %s at offset %d: %w", wire.CommandsTopic, r.Offset, err)
+	}
+	read := &command
+	if err != nil {
+		// Every point skips it: the state is the same as without it.
+		why := "malformed"
+		if errors.Is(err, wire.ErrUnknownKind) {
+			why = "unknown_kind"
+		}
+		p.m.malformed.WithLabelValues(why).Inc()
+		p.o.Logger.Error("skipping a command that cannot be read", "offset", r.Offset, "why", why, "error", err)
+		read = nil
+	}
+	return p.apply(r.Offset, r.Timestamp.UnixNano(), read), nil
+}
+
+// apply folds a command (nil: a record that cannot be read) and passes on its result.
+func (p *Point) apply(offset, stamped int64, command *schema.Command) []schema.Event {
+	out := p.state.apply(offset, stamped, command, &p.ticks)
+	p.log.folds.Add(1)
+	p.m.open.Set(float64(out.open))
+	if out.known {
+		p.log.settle(command.ID, out.result)
+		p.subscriber.CommandApplied(command.ID, out.result)
+	}
+	return out.events
+}
+
+// Replay folds commands as if they were the next records of the log, all stamped at this
+// process's time, and makes the point answer without a log. It is for tests of what a
+// point answers, which should not need Kafka.
+func (p *Point) Replay(commands ...schema.Command) {
+	v := p.Acquire()
+	next := v.Next()
+	v.Release()
+	for i := range commands {
+		p.apply(next+int64(i), p.o.Now().UnixNano(), &commands[i])
+	}
+	p.state.mu.Lock()
+	defer p.state.mu.Unlock()
+	p.state.loaded, p.state.heard = true, p.state.now()
+}

@@ -1,0 +1,159 @@
+package point
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"flyball/detect/enforce"
+	"flyball/detect/enforce/breaker"
+	"flyball/detect/enforce/ledger"
+	"flyball/schema"
+)
+
+// staleAfter is how long the log may be silent before the state counts as stale. A point
+// writes a tick every second.
+const staleAfter = 5 * time.Second
+
+var errLoading = errors.New("control: breakers are being loaded")
+
+// replica is the folded state and how far it can be believed.
+type replica struct {
+	now    func() time.Time
+	traces *traces // of openings that were folded: written before a request can meet them
+
+	mu     sync.RWMutex // of everything below; a writer holds it for one record
+	state  *ledger.State
+	loaded bool
+	heard  time.Time // when the last record was folded, by this process's clock
+	// behind: the process stood still, or its clock was set, for longer than a silent log
+	// is believed. Records that are folded next may be as old, so the state counts as stale
+	// until the tick that this process wrote as its awaited-th has come back.
+	behind  bool
+	awaited int64
+	ended   error // why the fold has ended
+}
+
+func newReplica(now func() time.Time) *replica {
+	return &replica{now: now, traces: newTraces(), state: ledger.New(breaker.DefaultBudget())}
+}
+
+// View is the state under the point's read lock. Who acquires it releases it, waits for
+// nothing meanwhile, and changes nothing in it.
+type View struct {
+	*ledger.State
+	r *replica
+}
+
+// Release gives the lock back.
+func (v View) Release() { v.r.mu.RUnlock() }
+
+// Loaded reports whether the log was read to the end that it had when the point started.
+func (v View) Loaded() bool { return v.r.loaded }
+
+// Stale reports that the log has been silent for a while, or that the point has not
+// caught up with it since: the last state holds.
+func (v View) Stale() bool { return v.r.stale() }
+
+func (r *replica) acquire() View {
+	r.mu.RLock()
+	return View{State: r.state, r: r}
+}
+
+// stale is View.Stale; the caller holds the lock.
+func (r *replica) stale() bool {
+	return r.ended != nil || r.behind || apart(r.now(), r.heard)
+}
+
+// silentFor is how long no record was folded; the caller holds the lock.
+func (r *replica) silentFor() time.Duration { return r.now().Sub(r.heard) }
+
+func (r *replica) ready() error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	switch {
+	case r.ended != nil:
+		return r.ended
+	case !r.loaded:
+		return errLoading
+	}
+	return nil
+}
+
+// restore replaces the state by one that was stored.
+func (r *replica) restore(state *ledger.State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state = state
+}
+
+// load makes the point answer, if it does not yet. began is when reading began, and ticks
+// is how many this process has written: a log that took long to read has grown meanwhile.
+func (r *replica) load(began time.Time, ticks int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded {
+		return
+	}
+	now := r.now()
+	r.loaded, r.heard = true, now
+	if apart(now, began) {
+		r.behind, r.awaited = true, ticks+1
+	}
+}
+
+// end takes readiness away; first is false if it was taken before.
+func (r *replica) end(err error) (first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended != nil {
+		return false
+	}
+	r.ended = err
+	return true
+}
+
+// folded is what the fold of one record came to.
+type folded struct {
+	events []schema.Event
+	open   int // breakers that are not closed
+	result enforce.Result
+	known  bool // there is a result
+}
+
+// apply folds the record at an offset, which the broker stamped at a time. command is nil
+// for a record that cannot be read.
+func (r *replica) apply(offset, stamped int64, command *schema.Command, ticks *ticks) (out folded) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	if command == nil {
+		r.state.Skip(offset, stamped)
+	} else {
+		out.events = r.state.Apply(offset, stamped, command)
+	}
+	if r.loaded && apart(now, r.heard) {
+		r.behind, r.awaited = true, ticks.sent.Load()+1
+	}
+	r.heard = now
+	if command != nil {
+		if n, own := ticks.number(command); own && n >= r.awaited {
+			r.behind = false
+		}
+		out.result, out.known = r.state.Result(command.ID)
+	}
+	for i := range out.events {
+		if b := out.events[i].Breaker; b != nil {
+			r.traces.applied(b, now.UnixNano())
+		}
+	}
+	out.open = r.state.Breakers.OpenCount()
+	return out
+}
+
+// apart reports whether so much of this process's clock lies between two moments that the
+// log cannot have been followed, or the clock was set meanwhile.
+func apart(now, before time.Time) bool {
+	d := now.Sub(before)
+	return d > staleAfter || d < -time.Second
+}

@@ -1,0 +1,189 @@
+package sightings
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+
+	"flyball/schema"
+)
+
+// Runs remembers runs that requests named: when each was first seen, and what was let
+// through of it. There is room for MaxRuns of each standing. When it is full, the run that
+// was added first is forgotten, and counts as new if it comes again. Run ids that anybody
+// can invent push out runs of claimed callers only.
+type Runs struct {
+	pools [standings][shards]runShard
+}
+
+// MaxRuns is how many runs are remembered of each standing.
+const MaxRuns = 100_000
+
+const (
+	standings = int(schema.StandingEstablished) + 1
+	shards    = 16 // of each pool, so that checks do not wait for one lock
+)
+
+type runShard struct {
+	mu   sync.Mutex
+	runs map[schema.RunID]*runMemory
+	ring []schema.RunID // in the order of additions
+	next int            // in ring: the place of the run that is forgotten next
+}
+
+type runMemory struct {
+	first   int64 // the log's time when it was first seen, Unix ns
+	allowed schema.Exposure
+	key     string // that the caller gave
+	caller  schema.Holder
+}
+
+// Run is a run that requests named.
+type Run struct {
+	ID     schema.RunID
+	Key    string        // that the caller gave
+	First  int64         // the log's time when it was first seen, Unix ns
+	Caller schema.Holder // who acts in it
+}
+
+// NewRuns returns an empty memory.
+func NewRuns() *Runs {
+	m := &Runs{}
+	for p := range m.pools {
+		for i := range m.pools[p] {
+			m.pools[p][i].runs = map[schema.RunID]*runMemory{}
+		}
+	}
+	return m
+}
+
+func (m *Runs) shard(id schema.RunID, standing schema.Standing) *runShard {
+	return &m.pools[standing][int(id[0])%shards]
+}
+
+// FirstSeen returns when a run was first seen, by the log's time in Unix ns (0: now), and
+// what was let through of it so far. A run that is new is remembered as of the time at,
+// with the caller of the call (nil: nobody). A run whose caller has risen in standing is
+// still known.
+func (m *Runs) FirstSeen(id schema.RunID, standing schema.Standing, at int64, c *schema.Call) (first int64, allowed schema.Exposure) {
+	if id.IsZero() {
+		return 0, allowed
+	}
+	s := m.shard(id, standing)
+	if r, ok := s.get(id); ok {
+		return r.first, r.allowed
+	}
+	began := runMemory{first: at}
+	if c != nil { // copies: the call's texts are parts of the request's buffers
+		began.key = strings.Clone(c.RunKey)
+		began.caller = schema.Holder{AgentID: strings.Clone(c.AgentID), AgentTrust: c.AgentTrust,
+			CredentialID: strings.Clone(c.CredentialID), Standing: standing}
+	}
+	for lower := schema.StandingClaimed; lower < standing; lower++ {
+		if r, ok := m.shard(id, lower).remove(id); ok {
+			began.first, began.allowed, first, allowed = r.first, r.allowed, r.first, r.allowed
+		}
+	}
+	if r, there := s.add(id, &began); there { // another call of the run was faster
+		return r.first, r.allowed
+	}
+	return first, allowed
+}
+
+func (s *runShard) get(id schema.RunID) (runMemory, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runs[id]; r != nil {
+		return *r, true
+	}
+	return runMemory{}, false
+}
+
+// add remembers a run; if it is known already, what is known of it is returned.
+func (s *runShard) add(id schema.RunID, began *runMemory) (known runMemory, there bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runs[id]; r != nil {
+		return *r, true
+	}
+	if len(s.ring) < MaxRuns/shards {
+		s.ring = append(s.ring, id)
+	} else {
+		delete(s.runs, s.ring[s.next])
+		s.ring[s.next] = id
+		s.next = (s.next + 1) % len(s.ring)
+	}
+	s.runs[id] = began
+	return runMemory{}, false
+}
+
+// remove forgets a run. Its place in the ring is taken when its turn comes.
+func (s *runShard) remove(id schema.RunID) (runMemory, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.runs[id]
+	if r == nil {
+		return runMemory{}, false
+	}
+	delete(s.runs, id)
+	return *r, true
+}
+
+// CountAllowed counts a call that was let through.
+func (m *Runs) CountAllowed(id schema.RunID, standing schema.Standing, irreversible bool) {
+	if id.IsZero() {
+		return
+	}
+	s := m.shard(id, standing)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runs[id]; r != nil {
+		r.allowed.Calls++
+		if irreversible {
+			r.allowed.Irreversible++
+		}
+	}
+}
+
+// MinIDPrefix is how many characters of a run's id Find needs.
+const MinIDPrefix = 6
+
+// Find returns the runs that a term names: a run's id, at least MinIDPrefix characters of
+// its beginning, or a run's own key. Runs of established callers come first, since anybody
+// can give a run the key of another, then the latest. It reads every run that is remembered.
+func (m *Runs) Find(term string) []Run {
+	var out []Run
+	prefix := strings.ToLower(term)
+	for p := range m.pools {
+		for i := range m.pools[p] {
+			s := &m.pools[p][i]
+			s.mu.Lock()
+			for id, r := range s.runs {
+				if r.key == term || len(prefix) >= MinIDPrefix && strings.HasPrefix(id.String(), prefix) {
+					out = append(out, Run{ID: id, Key: r.key, First: r.first, Caller: r.caller})
+				}
+			}
+			s.mu.Unlock()
+		}
+	}
+	slices.SortFunc(out, func(a, b Run) int {
+		return cmp.Or(cmp.Compare(b.Caller.Standing, a.Caller.Standing), cmp.Compare(b.First, a.First),
+			cmp.Compare(a.ID.String(), b.ID.String()))
+	})
+	return out
+}
+
+// Len is how many runs are remembered.
+func (m *Runs) Len() int {
+	n := 0
+	for p := range m.pools {
+		for i := range m.pools[p] {
+			s := &m.pools[p][i]
+			s.mu.Lock()
+			n += len(s.runs)
+			s.mu.Unlock()
+		}
+	}
+	return n
+}

@@ -1,0 +1,84 @@
+package learn
+
+import (
+	"context"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"flyball/schema"
+)
+
+// fakeDB answers every query with one row, whose values it finds by the expressions of
+// the statement.
+type fakeDB struct{ values map[string]any }
+
+func (f fakeDB) Query(_ context.Context, query string, _ ...any) (driver.Rows, error) {
+	list := query[strings.LastIndex(query, "SELECT ")+len("SELECT "):]
+	list = list[:strings.Index(list, "\nFROM")]
+	return &fakeRows{values: f.values, columns: regexp.MustCompile(`, `).Split(list, -1)}, nil
+}
+
+type fakeRows struct {
+	driver.Rows
+	values  map[string]any
+	columns []string
+	read    bool
+}
+
+func (r *fakeRows) Next() bool   { was := r.read; r.read = true; return !was }
+func (r *fakeRows) Err() error   { return nil }
+func (r *fakeRows) Close() error { return nil }
+
+func (r *fakeRows) Scan(into ...any) error {
+	for i, name := range r.columns {
+		if v, ok := r.values[name]; ok {
+			reflect.ValueOf(into[i]).Elem().Set(reflect.ValueOf(v))
+		}
+	}
+	return nil
+}
+
+func TestColumnIsReadIntoAnotherField(t *testing.T) {
+	at := time.Unix(1_700_000_000, 7).UTC()
+	db := fakeDB{map[string]any{
+		"toString(c.run_id)": "0190a000-0000-7000-8000-000000000001", "p.trust": "verified", "p.agent": "shop/a", "p.kind": "agent",
+		"p.task":    "refund",
+		"p.alarmed": true, "c.method": "POST", "c.route": "/orders/{id}", "c.args_digest": uint64(11), "c.result_digest": uint64(12),
+		"c.bytes_in": uint64(13), "c.bytes_out": uint64(14), "toString(c.effect)": "update", "toString(c.reversibility)": "irreversible",
+		"c.resources": []string{"order:7"}, "c.start_time": at, "c.duration_ns": int64(15), "c.tokens_in": uint32(16), "c.tokens_out": uint32(17),
+		"c.attrs['amount']": "18.5", "c.attrs['currency']": "EUR",
+		"p.rule": "explicit", "p.credential": "cred", "p.actor": "actor", "p.version": "2", "p.verdict": "benign", "p.task_by": "verified",
+		"p.declared": "", "p.started": at, "c.run_key": "key", "c.tool_name": "tool", "c.client_ip": "192.0.2.7", "c.calls_partition": int32(3),
+		"c.calls_offset": int64(19),
+	}}
+	n := 0
+	err := ReadAll(t.Context(), db, Window{Tenant: "t"}, func(c *StoredCall) {
+		n++
+		if c.Agent != "shop/a" || c.Group != "shop" || c.Task != "refund" || !c.Alarmed || !c.First || c.Route != "POST /orders/{}" ||
+			!c.At.Equal(at) {
+			t.Errorf("%+v", c)
+		}
+		if !c.Write || c.Failed || c.Args != 11 || c.Result != 12 || c.Bytes != 14 || c.Tokens != 33 || !c.Irreversible || c.Money != 18.5 ||
+			c.Currency != "EUR" ||
+			c.Start != at.UnixNano() || c.End != at.UnixNano()+15 || len(c.Resources) != 1 {
+			t.Errorf("features: %+v", c.Input)
+		}
+		s := &c.Stored
+		if s.BytesIn != 13 || s.CredentialID != "cred" || s.RunKey != "key" || s.ToolName != "tool" || s.ClientIP.String() != "192.0.2.7" ||
+			s.CallsPart != 3 || s.CallsOffset != 19 || s.Tenant != "t" || s.AgentTrust != schema.TrustVerified {
+			t.Errorf("stored: %+v", s)
+		}
+		if c.Of.Actor != "actor" || c.Of.AgentVersion != "2" || c.Of.StartedAt != at.UnixNano() || c.TaskType != "refund" ||
+			c.Verdict != schema.VerdictBenign {
+			t.Errorf("run: %+v, %q, %v", c.Of, c.TaskType, c.Verdict)
+		}
+	})
+	if err != nil || n != 1 {
+		t.Fatalf("%d calls: %v", n, err)
+	}
+}
