@@ -86,9 +86,6 @@ func ends(name []byte, words []string) bool {
 	return false
 }
 
-// Name reports whether the value of a field with this name must not be kept.
-func Name(name string) bool { v := judge(name); return v == secret || v == body }
-
 // Field reports whether a field must not be kept: by its name, unless its value
 // is a number that counts something.
 func Field(name, value string) bool { return refuses(judge(name), value) }

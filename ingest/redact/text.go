@@ -8,13 +8,16 @@ import (
 
 var (
 	// vendorKey are the forms of keys that vendors print.
-	vendorKey = regexp.MustCompile(`\b[sprk]k[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{30,}|\bA[KS]IA[0-9A-Za-z]{16,}`)
+	vendorKey = regexp.MustCompile(`\b[sprk]k[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|` +
+		`\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{30,}|\bA[KS]IA[0-9A-Za-z]{16,}`)
 	// scheme is an Authorization header's value.
 	scheme = regexp.MustCompile(`(?i)\b(bearer|basic|dpop|negotiate)(\s|%20|\+)+[A-Za-z0-9._~+/=%-]{6,}`)
 	// named is a secret that its name goes before.
-	named = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|\bsig|authorization|cookie|session[-_]?id|credential)["']?\s?(?:=|:|%3d)\s?["']?)([^\s&"',;]+)`)
+	named = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|` +
+		`\bsig|authorization|cookie|session[-_]?id|credential)["']?\s?(?:=|:|%3d)\s?["']?)([^\s&"',;]+)`)
 	// parameter is the same within a path, where a colon separates nothing.
-	parameter = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|\bsig|session[-_]?id|credential)(?:=|%3d))([^/;&]+)`)
+	parameter = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|` +
+		`\bsig|session[-_]?id|credential)(?:=|%3d))([^/;&]+)`)
 	// userinfo is what stands before the host of a URL.
 	userinfo = regexp.MustCompile(`://[^/\s@?#]+@`)
 	// query is one within a text: its values are not kept, wherever they stand.

@@ -82,8 +82,8 @@ func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gat
 			t.Fatal(err)
 		}
 		config = append(config, filepath.Join(dir, file))
-		if err := os.WriteFile(config[len(config)-1], []byte(strings.ReplaceAll(fill.Replace(authenticated(string(text))), "ASKS-WHO",
-			login.URL)), 0o644); err != nil {
+		filled := strings.ReplaceAll(fill.Replace(authenticated(string(text))), "ASKS-WHO", login.URL)
+		if err := os.WriteFile(config[len(config)-1], []byte(filled), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -90,7 +90,8 @@ func StartKafka(t testing.TB) *Kafka {
 	return k
 }
 
-const quietLog = "status=error\nrootLogger.level=warn\nrootLogger.appenderRef.c.ref=c\nappender.c.type=Console\nappender.c.name=c\nappender.c.layout.type=PatternLayout\nappender.c.layout.pattern=[%d] %p %m (%c)%n\n"
+const quietLog = "status=error\nrootLogger.level=warn\nrootLogger.appenderRef.c.ref=c\n" +
+	"appender.c.type=Console\nappender.c.name=c\nappender.c.layout.type=PatternLayout\nappender.c.layout.pattern=[%d] %p %m (%c)%n\n"
 
 func (k *Kafka) properties() string {
 	return fmt.Sprintf(`process.roles=broker,controller

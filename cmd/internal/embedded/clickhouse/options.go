@@ -97,7 +97,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("clickhouse.listen %q is no host:port: %w", o.Listen, err)
 	}
 	if !o.loopback() && o.Password == "" {
-		return fmt.Errorf("clickhouse.listen %s is reachable from other machines: set clickhouse.user and clickhouse.password_file, or listen on 127.0.0.1", o.Listen)
+		return fmt.Errorf("clickhouse.listen %s is reachable from other machines: "+
+			"set clickhouse.user and clickhouse.password_file, or listen on 127.0.0.1", o.Listen)
 	}
 	for _, v := range []struct {
 		name string
