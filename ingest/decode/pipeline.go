@@ -32,7 +32,7 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 	if opt.MaxItems == 0 {
 		opt.MaxItems = 20_000
 	}
-	all, err := formatsOf(opt.Mappings)
+	all, err := collectFormats(opt.Mappings)
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Redacted stands where something was.
-const Redacted = "[redacted]"
+// redacted stands where something was.
+const redacted = "[redacted]"
 
 // verdict on a name.
 type verdict uint8

@@ -34,13 +34,8 @@ func firstOf(h Headers, names []string) (value, name string) {
 	return "", ""
 }
 
-// FromRequest reads the evidence of a live request, as decoders read it from
+// fromRequest reads the evidence of a live request, as decoders read it from
 // the log of one, and the ids that tie the two together.
-func FromRequest(h Headers, client netip.Addr, c *schema.Call) Evidence {
-	secrets, _ := CredentialsOf(h)
-	return fromRequest(h, secrets, client, c)
-}
-
 func fromRequest(h Headers, secrets []string, client netip.Addr, c *schema.Call) Evidence {
 	ev := Evidence{ClientIP: client, UserAgent: h("user-agent"), SignatureAgent: h("signature-agent")}
 	ev.AgentHeader, ev.AgentHeaderName = firstOf(h, agentHeaders)
@@ -75,12 +70,12 @@ const (
 
 // bounded is an id of a request, cut where it is longer than a receipt can hold: the
 // first bytes, and a hash of all of it. What is no id at all stays what it is.
-func bounded(s string, most int) string {
-	if len(s) <= most || len(s) > schema.MaxID {
+func bounded(s string, maxBytes int) string {
+	if len(s) <= maxBytes || len(s) > schema.MaxID {
 		return s
 	}
 	sum := sha256.Sum256([]byte(s))
-	keep := most - 17
+	keep := maxBytes - 17
 	for keep > 0 && !utf8.RuneStart(s[keep]) {
 		keep--
 	}

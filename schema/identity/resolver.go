@@ -42,7 +42,7 @@ type Resolver struct {
 	tenant   string
 	key      Key
 	registry atomic.Pointer[map[string]string] // "kind:value" to agent
-	receipts *Signer
+	receipts *receiptSigner
 	opened   receiptCounts
 
 	mu     sync.RWMutex
@@ -61,7 +61,7 @@ func NewResolver(o Options) (*Resolver, error) {
 	if o.Tenant == "" {
 		return nil, errors.New("tenant: empty")
 	}
-	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: NewSigner(o.Key), hashed: map[string]string{}, agents: map[string]product{},
+	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: newReceiptSigner(o.Key), hashed: map[string]string{}, agents: map[string]product{},
 		tokens: map[string][]schema.Scope{}}
 	r.Register(o.Registry)
 	return r, nil

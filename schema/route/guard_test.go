@@ -54,11 +54,11 @@ func TestTooManyWordsAtOnePlaceAreValues(t *testing.T) {
 func TestLearnedPositionsAreBounded(t *testing.T) {
 	var seen []Seen
 	for i := range 3000 {
-		for j := range MaxLiterals + 1 {
+		for j := range maxLiterals + 1 {
 			seen = append(seen, Seen{"GET", fmt.Sprintf("/area%d/w%d", i, j), 1})
 		}
 	}
-	if learned, _ := Collapse(Learned{}, seen); len(learned.Collapsed) > MaxLearned {
+	if learned, _ := Collapse(Learned{}, seen); len(learned.Collapsed) > maxLearned {
 		t.Errorf("%d", len(learned.Collapsed))
 	}
 }

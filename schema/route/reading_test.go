@@ -46,12 +46,12 @@ func TestPathTricksAreReadAsServersReadThem(t *testing.T) {
 		"slash in forbidden UTF-8":       {"/v1/notes/..%c0%afaccounts/7/close", "", true},
 		"a whole address":                {"http://h/v1/x/../accounts/7/close", closing, false},
 	} {
-		list, readable := Readings(x.path)
+		list, readable := readPath(x.path)
 		if !readable || len(list) == 0 {
 			t.Errorf("%s: %s is not readable: %v", name, x.path, list)
 			continue
 		}
-		at := slices.IndexFunc(list, func(r Reading) bool { return r.Path == closing })
+		at := slices.IndexFunc(list, func(r pathReading) bool { return r.Path == closing })
 		if at < 0 || list[at].Ambiguous != x.ambiguous || x.first != "" && list[0].Path != x.first || list[0].Ambiguous {
 			t.Errorf("%s: %s: %v", name, x.path, list)
 		}
@@ -62,17 +62,17 @@ func TestPathTricksAreReadAsServersReadThem(t *testing.T) {
 func TestOrdinaryPathsHaveOneReading(t *testing.T) {
 	for _, path := range []string{"/", "/v1/orders/7", "/files/a.b.json", "/users/kim@example.org", "/a:b/c,d", "/a..b/c", "/é/ü", "//a//b/",
 		"/Repos/X", "/a/*", "/~kim/(x)'!$&+="} {
-		if list, readable := Readings(path); list != nil || !readable {
+		if list, readable := readPath(path); list != nil || !readable {
 			t.Errorf("%s: %v", path, list)
 		}
-		if n := testing.AllocsPerRun(10, func() { Readings(path) }); n != 0 {
+		if n := testing.AllocsPerRun(10, func() { readPath(path) }); n != 0 {
 			t.Errorf("%s: %v allocations", path, n)
 		}
 	}
 	for _, path := range []string{"/search/hello%20world/x", "/caf%C3%A9/menu", "/users/kim%40example.org", "/a%2Cb/c%3Ad", "/orders;v=2/7",
 		"/100%25/x", "/...", "/a/.hidden/b", "/%zz/x", "/a/b%"} {
-		list, readable := Readings(path)
-		if !readable || slices.ContainsFunc(list, func(r Reading) bool { return r.Ambiguous }) {
+		list, readable := readPath(path)
+		if !readable || slices.ContainsFunc(list, func(r pathReading) bool { return r.Ambiguous }) {
 			t.Errorf("%s: %v", path, list)
 		}
 	}
@@ -81,8 +81,8 @@ func TestOrdinaryPathsHaveOneReading(t *testing.T) {
 func TestPathsWithoutEndAreNotReadable(t *testing.T) {
 	for _, path := range []string{"/" + strings.Repeat("a", MaxReadable), "/%2525252525252fx",
 		`/a%255c..\..;x/%252e%252e/..;/b%2f../c%5cd/./e`} {
-		list, readable := Readings(path)
-		if len(list) > MaxReadings || len(list) == 0 {
+		list, readable := readPath(path)
+		if len(list) > maxReadings || len(list) == 0 {
 			t.Errorf("%.60s: %d readings", path, len(list))
 		}
 		if readable && len(path) > 100 {
@@ -97,8 +97,8 @@ func FuzzReadings(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		list, readable := Readings(path)
-		if len(list) > MaxReadings {
+		list, readable := readPath(path)
+		if len(list) > maxReadings {
 			t.Fatalf("%d readings", len(list))
 		}
 		if list == nil {
@@ -119,10 +119,10 @@ func FuzzReadings(f *testing.F) {
 			}
 		}
 		// The first reading is its own first reading, and reads the same as a path does.
-		if again, _ := Readings(first); again != nil && again[0].Path != first && len(first) <= MaxReadable {
+		if again, _ := readPath(first); again != nil && again[0].Path != first && len(first) <= MaxReadable {
 			t.Fatalf("%q: %q, then %q", path, first, again[0].Path)
 		}
-		if twice, _ := Readings(path); twice[0] != list[0] || len(twice) != len(list) {
+		if twice, _ := readPath(path); twice[0] != list[0] || len(twice) != len(list) {
 			t.Fatal("not the same twice")
 		}
 		for _, seg := range split(first, nil) {
@@ -331,7 +331,7 @@ func BenchmarkReadings(b *testing.B) {
 		b.Run(fmt.Sprint(len(path)), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				Readings(path)
+				readPath(path)
 			}
 		})
 	}

@@ -21,7 +21,7 @@ func bootstrap(port int, log, upstream string) object {
 				"@type": envoyTypes + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": "in",
 				"access_log": []object{{"name": "file",
 					"typed_config": object{"@type": envoyTypes + "envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": log,
-						"log_format": object{"json_format": AccessLogFormat}}}},
+						"log_format": object{"json_format": accessLogFormat}}}},
 				"route_config": object{"name": "r", "virtual_hosts": []object{{"name": "v", "domains": []string{"*"}, "routes": routes}}},
 				"http_filters": filters,
 			}}}}}}},
@@ -40,8 +40,8 @@ func address(hostPort string) object {
 	return object{"socket_address": object{"address": host, "port_value": port}}
 }
 
-// AccessLogFormat is the json_format that the README recommends.
-var AccessLogFormat = map[string]string{
+// accessLogFormat is the json_format that the README recommends.
+var accessLogFormat = map[string]string{
 	"start_time": "%START_TIME%", "method": "%REQ(:METHOD)%", "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", "protocol": "%PROTOCOL%",
 	"response_code": "%RESPONSE_CODE%", "response_flags": "%RESPONSE_FLAGS%", "response_code_details": "%RESPONSE_CODE_DETAILS%",
 	"bytes_received": "%BYTES_RECEIVED%", "bytes_sent": "%BYTES_SENT%", "duration": "%DURATION%",

@@ -30,8 +30,8 @@ type Gateway struct {
 	Log  string // its access log
 }
 
-// Gateways are those that can be started, by the files that configure them.
-var Gateways = map[string][]string{
+// gateways are those that can be started, by the files that configure them.
+var gateways = map[string][]string{
 	"envoy-grpc": {"envoy-grpc.yaml"},
 	"envoy-http": {"envoy-http.yaml"},
 	"nginx":      {"nginx.conf"},
@@ -76,7 +76,7 @@ func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gat
 	}))
 	t.Cleanup(login.Close)
 	var config []string
-	for _, file := range Gateways[name] {
+	for _, file := range gateways[name] {
 		text, err := os.ReadFile(filepath.Join(folder, file))
 		if err != nil {
 			t.Fatal(err)
