@@ -62,7 +62,7 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 
 // attributeTable holds the attributes of OpenTelemetry, OpenInference and agent
 // frameworks that no gateway logs under the same name. Their values are not empty.
-var attributeTable = tableOf(
+var attributeTable = newTable(
 	names(text(func(d *draft) *string { return &d.call.Path }), "url.path"),
 	names(func(d *draft, v fields.Value) { d.in.RawQuery = strings.TrimPrefix(v.Text(), "?") }, "url.query"),
 	names(text(func(d *draft) *string { return &d.in.SourceRoute }), "http.route"),

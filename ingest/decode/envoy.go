@@ -20,7 +20,7 @@ func (d *draft) envoy(p *fields.Pair) {
 }
 
 // envoyTable holds the fields of Envoy's access log that other gateways do not share.
-var envoyTable = tableOf(
+var envoyTable = newTable(
 	names(func(d *draft, v fields.Value) { d.time(rankTimeStart, v.Text(), false) }, "start_time"),
 	names(func(d *draft, v fields.Value) { d.time(rankTimeLine, v.Text(), false) }, "timestamp", "time", "@timestamp"),
 	names(func(d *draft, v fields.Value) { d.duration(v.Text(), 1e6) }, "duration"),

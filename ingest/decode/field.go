@@ -24,7 +24,7 @@ func (d *draft) field(name string, v fields.Value) bool {
 // share. It is filled by init, because a field may hold a whole object of headers.
 var fieldTable map[string]setter
 
-func init() { fieldTable = tableOf(slices.Concat(requestFields, identityFields, operationFields)...) }
+func init() { fieldTable = newTable(slices.Concat(requestFields, identityFields, operationFields)...) }
 
 // requestFields: what was called, and how it ended.
 var requestFields = []row{
@@ -168,7 +168,7 @@ func (d *draft) claimField(name string, v fields.Value) bool {
 }
 
 // claimTable holds the claims of a token that are read, by name; the empty name is the whole payload.
-var claimTable = tableOf(
+var claimTable = newTable(
 	names(setClaims, "", "payload", "claims"),
 	names(claim(func(c *identity.Claims) *string { return &c.Subject }), "sub"),
 	names(claim(func(c *identity.Claims) *string { return &c.ClientID }), "azp", "client_id", "appid"),

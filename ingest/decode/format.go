@@ -33,7 +33,7 @@ type formats struct {
 	text []*mapping.Program
 }
 
-func formatsOf(own []*mapping.Program) (formats, error) {
+func collectFormats(own []*mapping.Program) (formats, error) {
 	f := formats{all: map[string]*mapping.Program{}}
 	for _, p := range slices.Concat(own, mapping.Presets()) {
 		if _, ok := f.all[p.Name]; ok || slices.Contains(Formats()[:7], p.Name) {

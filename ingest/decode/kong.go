@@ -60,13 +60,13 @@ func (dec jsonReader) kong(b []byte, pairs []fields.Pair) {
 }
 
 // kongRPCs are the JSON-RPC requests of a list, at most that many.
-func kongRPCs(v fields.Value, most int) (list []fields.Value) {
+func kongRPCs(v fields.Value, limit int) (list []fields.Value) {
 	if v.Kind != '[' {
 		return nil
 	}
 	_, _ = fields.Elements(v.Raw, func(v fields.Value) bool {
 		list = append(list, v)
-		return len(list) < most
+		return len(list) < limit
 	})
 	return list
 }
@@ -88,7 +88,7 @@ func (k kongReader) members(v fields.Value) []fields.Pair {
 
 // kongTable holds the members of Kong's object that are plain values. Objects
 // are read by request; custom_fields_by_lua adds names of the operator's choice.
-var kongTable = tableOf(
+var kongTable = newTable(
 	names(func(d *draft, v fields.Value) { d.time(rankTimeStart, v.Text(), false) }, "started_at"),
 	names(func(d *draft, v fields.Value) { d.client(rankClientLogged, v.Text()) }, "client_ip"),
 	names(requestID(rankRequestCorrelation), "correlation_id"),

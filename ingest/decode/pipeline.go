@@ -32,7 +32,7 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 	if opt.MaxItems == 0 {
 		opt.MaxItems = 20_000
 	}
-	all, err := formatsOf(opt.Mappings)
+	all, err := collectFormats(opt.Mappings)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,8 @@ func (p *Pipeline) Explain(rec *Record) ([]schema.Call, [][]FieldOrigin, []Rejec
 }
 
 func (dec *decoder) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]schema.Call, []Rejected) {
-	dec.p, dec.rec, dec.out, dec.rejected, dec.item, dec.full, dec.invalid, dec.where, dec.shipped = p, rec, calls, nil, 0, false, false, dec.where[:0], ""
+	dec.p, dec.rec, dec.out, dec.rejected, dec.item, dec.full, dec.invalid, dec.where, dec.shipped = p, rec, calls, nil, 0, false, false,
+		dec.where[:0], ""
 	in, named := p.opt.Inputs[rec.Topic]
 	key := rec.Topic
 	if !named {

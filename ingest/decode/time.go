@@ -240,16 +240,16 @@ func setTimes(d *draft, rec *Record) {
 	default:
 		c.TSBasis = schema.BasisStart
 	}
-	judgeSkew(c, rec.Timestamp)
+	checkSkew(c, rec.Timestamp)
 }
 
 // maxAhead is how far a source's clock may be ahead of Kafka's.
 const maxAhead = int64(10 * time.Minute)
 
-// judgeSkew believes a time unless it is more than ten minutes ahead of the
+// checkSkew accepts a time unless it is more than ten minutes ahead of the
 // record's own Kafka timestamp: then that timestamp stands. The past is never
-// rewritten, and no clock is read, so that a replay judges as the first time.
-func judgeSkew(c *schema.Call, kafka int64) {
+// rewritten, and no clock is read, so that a replay decides as the first time.
+func checkSkew(c *schema.Call, kafka int64) {
 	c.KafkaTime = kafka
 	if kafka > 0 && c.Start > maxAhead && c.Start-maxAhead > kafka {
 		c.Start, c.TSBasis, c.TSPrecision = kafka, schema.BasisKafka, schema.PrecisionMilli

@@ -97,9 +97,10 @@ type Expr struct {
 	Func    string    `yaml:"fn"`                // xray, traceparent_trace, traceparent_span, baggage:KEY, uri_host
 	JWT     string    `yaml:"jwt"`               // a claim of a token that was logged: read only where tokens are believed
 	Not     []string  `yaml:"not"`               // texts that say nothing
-	Map     StringMap `yaml:"map"`               // text to text; "*" is any other
+	Map     stringMap `yaml:"map"`               // text to text; "*" is any other
 
-	Time  []string `yaml:"time"`  // forms: rfc3339, clf, epoch_s, epoch_ms, epoch_us, epoch_ns, haproxy, gin, sql; empty: any form that is recognised
+	// forms: rfc3339, clf, epoch_s, epoch_ms, epoch_us, epoch_ns, haproxy, gin, sql; empty: any form that is recognised
+	Time  []string `yaml:"time"`
 	Unit  string   `yaml:"unit"`  // of a duration: s, ms, us, ns; go ("3ms"), pb ("0.038s")
 	Basis string   `yaml:"basis"` // of a time: start, end, log
 	Kind  string   `yaml:"kind"`  // of a credential
@@ -109,16 +110,16 @@ type Expr struct {
 	Asserted bool `yaml:"asserted"`
 }
 
-// StringMap reads a YAML map whose values may be numbers.
-type StringMap map[string]string
+// stringMap reads a YAML map whose values may be numbers.
+type stringMap map[string]string
 
 // UnmarshalYAML reads keys and values as text.
-func (m *StringMap) UnmarshalYAML(read func(any) error) error {
+func (m *stringMap) UnmarshalYAML(read func(any) error) error {
 	var raw map[string]any
 	if err := read(&raw); err != nil {
 		return err
 	}
-	*m = StringMap{}
+	*m = stringMap{}
 	for k, v := range raw {
 		(*m)[k] = fmt.Sprint(v)
 	}
@@ -160,9 +161,9 @@ func firstLine(s string) string {
 	return s
 }
 
-// Parse reads a mapping file; unknown keys are refused. Base finds the mapping
+// parse reads a mapping file; unknown keys are refused. Base finds the mapping
 // that another one is like. Errors name file, key, value and rule.
-func Parse(file string, text []byte, base func(name string) (*Spec, bool)) (*Program, *Spec, error) {
+func parse(file string, text []byte, base func(name string) (*Spec, bool)) (*Program, *Spec, error) {
 	s := &Spec{}
 	if err := document.Read(text, s); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", file, err)

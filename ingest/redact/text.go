@@ -8,13 +8,16 @@ import (
 
 var (
 	// vendorKey are the forms of keys that vendors print.
-	vendorKey = regexp.MustCompile(`\b[sprk]k[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{30,}|\bA[KS]IA[0-9A-Za-z]{16,}`)
+	vendorKey = regexp.MustCompile(`\b[sprk]k[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|` +
+		`\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{30,}|\bA[KS]IA[0-9A-Za-z]{16,}`)
 	// scheme is an Authorization header's value.
 	scheme = regexp.MustCompile(`(?i)\b(bearer|basic|dpop|negotiate)(\s|%20|\+)+[A-Za-z0-9._~+/=%-]{6,}`)
 	// named is a secret that its name goes before.
-	named = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|\bsig|authorization|cookie|session[-_]?id|credential)["']?\s?(?:=|:|%3d)\s?["']?)([^\s&"',;]+)`)
+	named = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|` +
+		`\bsig|authorization|cookie|session[-_]?id|credential)["']?\s?(?:=|:|%3d)\s?["']?)([^\s&"',;]+)`)
 	// parameter is the same within a path, where a colon separates nothing.
-	parameter = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|\bsig|session[-_]?id|credential)(?:=|%3d))([^/;&]+)`)
+	parameter = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|` +
+		`\bsig|session[-_]?id|credential)(?:=|%3d))([^/;&]+)`)
 	// userinfo is what stands before the host of a URL.
 	userinfo = regexp.MustCompile(`://[^/\s@?#]+@`)
 	// query is one within a text: its values are not kept, wherever they stand.
@@ -44,22 +47,22 @@ func Text(s string) string {
 		s = tokens(s)
 	}
 	if m&markPEM != 0 {
-		s = pemBlock.ReplaceAllString(s, Redacted)
+		s = pemBlock.ReplaceAllString(s, redacted)
 	}
 	if m&markQuery != 0 {
-		s = query.ReplaceAllString(s, "?"+Redacted)
+		s = query.ReplaceAllString(s, "?"+redacted)
 	}
 	if m&markUser != 0 {
-		s = userinfo.ReplaceAllString(s, "://"+Redacted+"@")
+		s = userinfo.ReplaceAllString(s, "://"+redacted+"@")
 	}
 	if m&markScheme != 0 {
-		s = scheme.ReplaceAllString(s, Redacted)
+		s = scheme.ReplaceAllString(s, redacted)
 	}
 	if m&markVendor != 0 {
-		s = vendorKey.ReplaceAllString(s, Redacted)
+		s = vendorKey.ReplaceAllString(s, redacted)
 	}
 	if m&markNamed != 0 {
-		s = named.ReplaceAllString(s, "${1}"+Redacted)
+		s = named.ReplaceAllString(s, "${1}"+redacted)
 	}
 	return s
 }
@@ -83,7 +86,7 @@ func Path(s string) string {
 		s = escaped(s)
 	}
 	if strings.Contains(s, "://") { // a path that holds a URL
-		s = userinfo.ReplaceAllString(s, "://"+Redacted+"@")
+		s = userinfo.ReplaceAllString(s, "://"+redacted+"@")
 	}
 	if marks(s) == 0 {
 		return s
@@ -93,8 +96,8 @@ func Path(s string) string {
 
 // forms is a path without the secrets whose form shows.
 func forms(s string) string {
-	s = vendorKey.ReplaceAllString(scheme.ReplaceAllString(tokens(s), Redacted), Redacted)
-	return parameter.ReplaceAllString(s, "${1}"+Redacted)
+	s = vendorKey.ReplaceAllString(scheme.ReplaceAllString(tokens(s), redacted), redacted)
+	return parameter.ReplaceAllString(s, "${1}"+redacted)
 }
 
 // escaped drops the segments of a path that hold a secret once their escapes
@@ -109,7 +112,7 @@ func escaped(s string) string {
 			}
 			plain = undone
 			if marks(plain) != 0 && (forms(plain) != plain || userinfo.MatchString(plain) || query.MatchString(plain)) {
-				segs[i] = Redacted
+				segs[i] = redacted
 				break
 			}
 		}
@@ -276,7 +279,7 @@ func tokens(s string) string {
 		// Without dots it is a token's part, if it does not stand within a word.
 		if end-at >= 16 && (dots >= 2 || at == 0 || !isWord(s[at-1])) {
 			out.WriteString(s[from:at])
-			out.WriteString(Redacted)
+			out.WriteString(redacted)
 			from = end
 		}
 		i = max(end, at+3)

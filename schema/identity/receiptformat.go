@@ -44,7 +44,7 @@ const (
 	bindConversation
 )
 
-func (r *Receipt) encode(b []byte) []byte {
+func (r *receipt) encode(b []byte) []byte {
 	b = append(b, receiptVersion)
 	b = binary.BigEndian.AppendUint32(b, uint32(r.At))
 	b = append(b, r.Decision[:]...)
@@ -67,7 +67,7 @@ func (r *Receipt) encode(b []byte) []byte {
 }
 
 // shortAgent is the form of the agent, and the text that the form does not give.
-func (r *Receipt) shortAgent() (form byte, text string) {
+func (r *receipt) shortAgent() (form byte, text string) {
 	switch {
 	case r.CredentialID != "" && r.AgentID == r.CredentialID:
 		return formCredential, ""
@@ -78,7 +78,7 @@ func (r *Receipt) shortAgent() (form byte, text string) {
 }
 
 // expandAgent undoes shortAgent; false: no such form.
-func (r *Receipt) expandAgent(form byte) bool {
+func (r *receipt) expandAgent(form byte) bool {
 	switch form {
 	case formVerbatim:
 	case formCredential:
@@ -92,7 +92,7 @@ func (r *Receipt) expandAgent(form byte) bool {
 }
 
 // shortRoutingKey is the form of the routing key, and the text that the form does not give.
-func (r *Receipt) shortRoutingKey() (form byte, text string) {
+func (r *receipt) shortRoutingKey() (form byte, text string) {
 	key := r.RoutingKey
 	switch kind, id := key[:min(2, len(key))], key[min(2, len(key)):]; {
 	case kind == "c:" && id == r.CredentialID:
@@ -126,7 +126,7 @@ func afterClaimedName(key, name string) (rest string, ok bool) {
 }
 
 // expandRoutingKey undoes shortRoutingKey; false: no such form.
-func (r *Receipt) expandRoutingKey(form byte) bool {
+func (r *receipt) expandRoutingKey(form byte) bool {
 	switch form {
 	case formVerbatim:
 	case formCredential:
@@ -146,7 +146,7 @@ func (r *Receipt) expandRoutingKey(form byte) bool {
 }
 
 // binding is what binds the request to its run.
-func (r *Receipt) binding() byte {
+func (r *receipt) binding() byte {
 	switch {
 	case r.RunKey != "":
 		return bindKeyed
@@ -199,7 +199,7 @@ func (r *receiptReader) source() string {
 }
 
 // decode reads a payload whose MAC is right.
-func (r *Receipt) decode(payload []byte) bool {
+func (r *receipt) decode(payload []byte) bool {
 	in := receiptReader{b: payload}
 	in.bytes(1)
 	r.At = int64(binary.BigEndian.Uint32(in.bytes(4)))
@@ -223,7 +223,7 @@ func (r *Receipt) decode(payload []byte) bool {
 	return known && !in.bad && len(in.b) == 0 && r.RoutingKey != ""
 }
 
-func (r *Receipt) decodeBinding(in *receiptReader, bind byte) bool {
+func (r *receipt) decodeBinding(in *receiptReader, bind byte) bool {
 	switch bind {
 	case bindSession:
 	case bindKeyed:

@@ -42,7 +42,7 @@ type Resolver struct {
 	tenant   string
 	key      Key
 	registry atomic.Pointer[map[string]string] // "kind:value" to agent
-	receipts *Signer
+	receipts *receiptSigner
 	opened   receiptCounts
 
 	mu     sync.RWMutex
@@ -61,7 +61,8 @@ func NewResolver(o Options) (*Resolver, error) {
 	if o.Tenant == "" {
 		return nil, errors.New("tenant: empty")
 	}
-	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: NewSigner(o.Key), hashed: map[string]string{}, agents: map[string]product{}, tokens: map[string][]schema.Scope{}}
+	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: newReceiptSigner(o.Key), hashed: map[string]string{}, agents: map[string]product{},
+		tokens: map[string][]schema.Scope{}}
 	r.Register(o.Registry)
 	return r, nil
 }
@@ -300,7 +301,8 @@ func (r *Resolver) registered(ev *Evidence, c *schema.Call) string {
 	if len(registry) == 0 {
 		return ""
 	}
-	for _, k := range [...]string{"credential:" + c.CredentialID, "spiffe:" + ev.SPIFFE, "consumer:" + ev.GatewayAgent, "consumer:" + ev.GatewayCredential} {
+	for _, k := range [...]string{"credential:" + c.CredentialID, "spiffe:" + ev.SPIFFE, "consumer:" + ev.GatewayAgent,
+		"consumer:" + ev.GatewayCredential} {
 		if a := registry[k]; a != "" && !strings.HasSuffix(k, ":") {
 			return a
 		}

@@ -11,8 +11,8 @@ import (
 
 // Bounds of what is read of one request.
 const (
-	// MaxReadings is how many readings one path may have.
-	MaxReadings = 6
+	// maxReadings is how many readings one path may have.
+	maxReadings = 6
 	// MaxReadable is how long a path is read, in bytes.
 	MaxReadable = 8 << 10
 	// maxDecodings is how often escapes of escapes are decoded.
@@ -31,26 +31,26 @@ var MethodHeaders = []string{"x-http-method-override", "x-method-override", "x-h
 // methodParameter does the same in a query, a form or a JSON body.
 const methodParameter = "_method"
 
-// Reading is one way in which a server may read a path.
-type Reading struct {
+// pathReading is one way in which a server may read a path.
+type pathReading struct {
 	Path string
 	// Ambiguous marks a reading that an ordinary client has no reason to ask for:
 	// encoded separators, escapes of escapes, backslashes, parameters of dot segments.
 	Ambiguous bool
 }
 
-// Readings are the ways in which servers may read a path. The first is that of RFC
+// readPath are the ways in which servers may read a path. The first is that of RFC
 // 3986: escapes of unreserved characters are decoded, dot segments and empty
 // segments are removed; it is the one that is shown. The others are what servers
 // are known to make of the same bytes. Nil: the path as it stands is its only
-// reading. A path that is too long, or that has more than MaxReadings readings, is
+// reading. A path that is too long, or that has more than maxReadings readings, is
 // not readable: the first reading stands alone, and is not to be trusted.
-func Readings(path string) (list []Reading, readable bool) {
+func readPath(path string) (list []pathReading, readable bool) {
 	if plainPath(path) {
 		return nil, true
 	}
 	if len(path) > MaxReadable {
-		return []Reading{{Path: resolve(canonical(withoutOrigin(path[:MaxReadable])))}}, false
+		return []pathReading{{Path: resolve(canonical(withoutOrigin(path[:MaxReadable])))}}, false
 	}
 	path = withoutOrigin(path)
 	readable = true
@@ -60,11 +60,11 @@ func Readings(path string) (list []Reading, readable bool) {
 				return
 			}
 		}
-		if len(list) >= MaxReadings {
+		if len(list) >= maxReadings {
 			readable = false
 			return
 		}
-		list = append(list, Reading{p, ambiguous})
+		list = append(list, pathReading{p, ambiguous})
 	}
 	shown := canonical(path)
 	add(resolve(shown), false)

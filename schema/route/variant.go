@@ -33,17 +33,17 @@ func (t *Table) Classify(c *schema.Call, in *Input) {
 }
 
 // Readings classifies a call by its first reading, and returns it as classified by
-// the others: those of its path (see the function Readings), by each method that it names
+// the others: those of its path (see readPath), by each method that it names
 // (MethodHeaders and the parameter _method), by the declared route that differs in
 // case or lacks a format's ending, and by what its body or its headers call a tool.
 // Not readable: there are more than can be weighed.
 func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bool) {
 	readable = !in.PathCut
 	path := c.Path
-	var list []Reading
+	var list []pathReading
 	if !plainPath(path) {
 		var ok bool
-		list, ok = Readings(path)
+		list, ok = readPath(path)
 		readable, path = readable && ok, list[0].Path
 	}
 	var arena [16]string
@@ -77,7 +77,7 @@ func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bo
 
 // method adds the readings of the call by one method: of its first path, unless that is
 // the call itself, of other spellings, and of the other paths.
-func (w *weighing) method(m string, override bool, path string, segs []string, list []Reading) {
+func (w *weighing) method(m string, override bool, path string, segs []string, list []pathReading) {
 	rule := w.t.root.find(segs, m)
 	if override {
 		w.add(m, segs, rule, false)
@@ -262,7 +262,8 @@ func (n *node) findFold(segs []string, method string) *Rule {
 
 // severity orders reversibilities by the harm that is to be expected; what nobody
 // knows is worse than what can be mended.
-var severity = [...]uint8{schema.ReadOnly: 0, schema.Reversible: 1, schema.Compensable: 2, schema.ReversibilityUnknown: 3, schema.Irreversible: 4}
+var severity = [...]uint8{schema.ReadOnly: 0, schema.Reversible: 1, schema.Compensable: 2, schema.ReversibilityUnknown: 3,
+	schema.Irreversible: 4}
 
 // Worse reports whether a call does more harm than another.
 func Worse(c, than *schema.Call) bool {

@@ -35,7 +35,8 @@ func authenticate(r *http.Request, user, password string) error {
 	okName := subtle.ConstantTimeCompare([]byte(cmp.Or(name, "default")), []byte(cmp.Or(user, "default")))
 	okPass := subtle.ConstantTimeCompare([]byte(pass), []byte(password))
 	if okName&okPass != 1 {
-		return exceptionf(codeWrongPassword, "AUTHENTICATION_FAILED", "Authentication failed: password is incorrect, or there is no user with such name")
+		return exceptionf(codeWrongPassword, "AUTHENTICATION_FAILED",
+			"Authentication failed: password is incorrect, or there is no user with such name")
 	}
 	return nil
 }

@@ -77,7 +77,8 @@ func requestFrom(ctx context.Context, url string, have int64) (resp *http.Respon
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 	}
 	if resp, err = http.DefaultClient.Do(req); err != nil {
-		return nil, true, &FetchError{What: "no network to " + EnvURL, Do: "check the address and the network, then run again: it resumes", Err: err}
+		return nil, true, &FetchError{What: "no network to " + EnvURL, Do: "check the address and the network, then run again: it resumes",
+			Err: err}
 	}
 	return resp, false, nil
 }

@@ -38,7 +38,8 @@ func Locate() (string, error) {
 		}
 		tried = append(tried, dir)
 	}
-	return "", fmt.Errorf("%w (looked for %s in %q): run `make engine` or `flyball up` to fetch it, set %s, or set clickhouse.addr", ErrNoLibrary, p.version, tried, EnvLib)
+	return "", fmt.Errorf("%w (looked for %s in %q): run `make engine` or `flyball up` to fetch it, set %s, or set clickhouse.addr",
+		ErrNoLibrary, p.version, tried, EnvLib)
 }
 
 func searchDirs() []string {
