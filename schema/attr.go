@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// AttrForwardedHops says how many addresses x-forwarded-for held, where it was
-// more than one and no peer was logged: the client's address may then be the client's
-// own word.
+// AttrForwardedHops is the number of addresses in x-forwarded-for. It is set when there
+// was more than one and no peer address was logged: the client may then have chosen
+// its own address.
 const AttrForwardedHops = "forwarded_hops"
 
 // Attributes of what the check side observed, about the task that an orchestrator
@@ -17,7 +17,7 @@ const (
 	AttrTaskTargets = "flyball.task_targets"
 )
 
-// Attr is the value of an attribute; "" where there is none.
+// Attr returns the value of an attribute, or "" if the call does not have it.
 func (c *Call) Attr(key string) string {
 	for i := range c.Attrs {
 		if c.Attrs[i].Key == key {
@@ -27,8 +27,8 @@ func (c *Call) Attr(key string) string {
 	return ""
 }
 
-// SetAttr puts an attribute at its place among the call's, or replaces it. What is
-// beyond MaxAttrs is left out.
+// SetAttr adds an attribute in the order of keys, or replaces its value. A call that
+// already has MaxAttrs attributes gets no further one.
 func (c *Call) SetAttr(key, value string) {
 	i, there := slices.BinarySearchFunc(c.Attrs, key, func(a Attr, k string) int { return strings.Compare(a.Key, k) })
 	switch {

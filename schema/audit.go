@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// AuditEntry is one intent and what became of it. Entries are a chain: each
-// holds the hash of the one before, so that none can be changed, left out or
-// put in between without breaking every later one.
+// AuditEntry is one command and its result. Entries form a hash chain: each holds the
+// hash of the previous one, so that changing, removing or inserting an entry
+// invalidates all later hashes.
 type AuditEntry struct {
 	Seq     uint64 `json:"seq"` // 1 is the first
 	Tenant  string `json:"tenant"`
@@ -38,8 +38,8 @@ func (e *AuditEntry) ComputeHash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Digest of a command, of the members that points of a feature number read: those of
-// two releases that fold the same log must come to the same trail.
+// Digest is the hash of a command, over the members that points of a feature number
+// read: two releases that fold the same log must produce the same audit trail.
 func (c *Command) Digest(feature int) string {
 	known := *c
 	if feature < 2 {
@@ -53,7 +53,7 @@ func (c *Command) Digest(feature int) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// forgetSince2 takes away the members that points of feature number 1 neither know nor keep.
+// forgetSince2 clears the members that points of feature number 1 neither read nor store.
 func (c *Command) forgetSince2() {
 	c.Holder = nil
 	if c.Gate != nil {

@@ -1,16 +1,17 @@
 package schema
 
-// BaselineState is what an agent's baseline is good for.
+// BaselineState is the state of an agent's baseline; it decides how far the agent is
+// compared with its own past.
 type BaselineState uint8
 
 const (
-	// BaselineLearning: too little taught it; its peers' rates weigh more than its own.
+	// BaselineLearning: learned from too few runs; the peers' rates weigh more than its own.
 	BaselineLearning BaselineState = iota
-	// BaselineActive: its own past is what it is compared with.
+	// BaselineActive: the agent is compared with its own past.
 	BaselineActive
-	// BaselineStale: it calls, and nothing has taught it for long.
+	// BaselineStale: the agent makes calls, but for a long time none was learned from.
 	BaselineStale
-	// BaselineFrozen: nothing teaches it; its counts are those of the version before.
+	// BaselineFrozen: it learns nothing; its counts are those of the previous version.
 	BaselineFrozen
 )
 
@@ -21,35 +22,35 @@ func (v BaselineState) String() string                { return word(BaselineStat
 func (v BaselineState) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *BaselineState) UnmarshalText(b []byte) error { return parse(BaselineStateWords, b, v) }
 
-// What an operator may order of a baseline.
+// The changes of a baseline that an operator can order.
 const (
 	// OrderFreeze keeps counts as they are; with Until in the past it ends a freeze.
 	OrderFreeze = "freeze"
-	// OrderReset forgets counts: what was before it never teaches again.
+	// OrderReset deletes counts: calls from before it are never learned from again.
 	OrderReset = "reset"
 )
 
 // EveryAgent is the Agent of an order that is about all of them.
 const EveryAgent = "*"
 
-// BaselineOrder is an operator's word about an agent's baseline. Of each agent and
-// kind the last one holds.
+// BaselineOrder is a change of an agent's baseline that an operator ordered. For each
+// agent and kind the last order applies.
 type BaselineOrder struct {
 	Tenant string `json:"tenant"`
 	// Agent as baselines name it: with ~ before a name that was only asserted; * is every agent.
 	Agent string `json:"agent"`
 	Kind  string `json:"do"`    // freeze, reset
 	At    int64  `json:"at_ns"` // the log's clock, Unix ns
-	// Until a freeze lasts, Unix ns; 0: until somebody ends it.
+	// Until is the end of a freeze, Unix ns; 0: no end until a command ends it.
 	Until int64  `json:"until_ns,omitempty"`
 	Off   bool   `json:"off,omitempty"` // the freeze ends here
 	By    string `json:"by"`
 	Why   string `json:"why"`
-	// Generation is the offset in flyball.commands of the record that said it, plus one.
+	// Generation is the offset in flyball.commands of the record with the order, plus one.
 	Generation uint64 `json:"generation"`
 }
 
-// BaselineRow is a line of the view baselines: one agent's part in one version.
+// BaselineRow is a row of the view baselines: one agent's part of one version.
 type BaselineRow struct {
 	Tenant  string
 	Agent   string // as baselines name it

@@ -17,10 +17,11 @@ const (
 
 // Call is one observation of one request or tool call by one observer.
 //
-// The zero value of a field means "the record did not say", except where a
-// field documents another sentinel. Strings are valid UTF-8, trimmed, capped.
+// The zero value of a field means that the record does not have it, except where the
+// field documents another sentinel. Strings are valid UTF-8, trimmed, and cut to the
+// caps above.
 type Call struct {
-	// Source and Pos say where the call came from; together they are its identity.
+	// Source and Pos are the place that the call was read from; together they identify it.
 	Source Source
 	Pos    Position
 
@@ -72,7 +73,7 @@ type Call struct {
 	Attempts       uint8
 	BytesIn        uint64
 	BytesOut       uint64
-	// SampleWeight is how many calls this one stands for; 0 and 1 mean itself.
+	// SampleWeight is how many calls this one represents; 0 and 1 mean only itself.
 	SampleWeight uint32
 
 	ClientIP  netip.Addr
@@ -90,7 +91,7 @@ type Call struct {
 	ParentAgent  string
 	AgentSource  string // the rule that established AgentID
 	AgentTrust   Trust
-	// AgentAsserted is what the caller called itself when a stronger rule said otherwise.
+	// AgentAsserted is the name that the caller claimed, if a stronger rule established another.
 	AgentAsserted string
 
 	CredentialID     string
@@ -116,8 +117,8 @@ type Call struct {
 	// AgentSpan marks a span that is an agent's own root or step (invoke_agent …).
 	AgentSpan bool
 
-	// RoutingKey is the actor as the record alone tells it; it chooses the
-	// partition of flyball.calls and so the owner of the run.
+	// RoutingKey is the actor as far as the record alone identifies it; it determines
+	// the partition of flyball.calls and so the process that owns the run.
 	RoutingKey string
 
 	ArgsDigest        uint64
@@ -140,13 +141,13 @@ type Call struct {
 	Segment       int64 // calls offset of the run's first call since it was last evicted
 	CallsPart     int32 // partition and offset of the flyball.calls record that carried it
 	CallsOffset   int64
-	Late          bool // came after the watermark had passed it
-	// Duplicate: another observer's sight of a call that is counted already.
+	Late          bool // arrived after the watermark had passed its start
+	// Duplicate marks another observer's record of a call that is already counted.
 	Duplicate bool
 }
 
-// Resource is a thing a call names: order 123. An ID of "?" stands for a
-// resource the record could not name, "*" for a whole collection.
+// Resource is a thing that a call names: order 123. The ID "?" means that the record
+// could not name the resource, "*" a whole collection.
 type Resource struct {
 	Type   string
 	ID     string
@@ -155,7 +156,7 @@ type Resource struct {
 
 func (r Resource) String() string { return r.Type + ":" + r.ID }
 
-// Attr is one attribute of the long tail.
+// Attr is an attribute of a call that has no field of its own.
 type Attr struct{ Key, Value string }
 
 // StartTime is Start as a time in UTC.
@@ -169,11 +170,11 @@ func (c *Call) EndNs() int64 {
 	return c.Start
 }
 
-// Failed reports whether the call did not do what it was asked to.
+// Failed reports whether the call has a known outcome other than ok.
 func (c *Call) Failed() bool { return c.Outcome > OutcomeOK }
 
-// Standing of the caller as the call alone tells it: a proven credential is known
-// only to who has counted its accepted calls.
+// Standing is the caller's standing as far as the call alone shows it, so never
+// StandingProven: that takes a count of the calls that the API accepted.
 func (c *Call) Standing() Standing {
 	if c.AgentID != "" && c.AgentTrust >= TrustInfrastructure || c.CredentialID != "" && c.CredentialTrust >= TrustInfrastructure {
 		return StandingEstablished

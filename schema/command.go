@@ -1,6 +1,6 @@
 package schema
 
-// CommandKind is what an intent asks for.
+// CommandKind is the change that a command requests.
 type CommandKind uint8
 
 const (
@@ -11,15 +11,15 @@ const (
 	CommandForceOpen
 	// CommandReset closes a breaker.
 	CommandReset
-	// CommandBypass puts a tenant to observe for a time.
+	// CommandBypass sets a tenant to observe for a limited time.
 	CommandBypass
-	// CommandTick moves the log's clock and says how many agents are active.
+	// CommandTick advances the log's clock and carries the number of active agents.
 	CommandTick
 	// CommandProbe claims the right to let one read through a half-open breaker.
 	CommandProbe
-	// CommandAsk opens a gate: a call waits for a person's yes.
+	// CommandAsk opens a gate: a call waits for a person's approval.
 	CommandAsk
-	// CommandGrant is the yes, CommandRefuse the no.
+	// CommandGrant approves the call and CommandRefuse rejects it.
 	CommandGrant
 	CommandRefuse
 	// CommandUse claims one use of a grant.
@@ -27,31 +27,31 @@ const (
 	// CommandTask declares a task and CommandTaskEnd ends it.
 	CommandTask
 	CommandTaskEnd
-	// CommandManifest puts a manifest in force and CommandManifestDrop takes it away.
+	// CommandManifest puts a manifest in force and CommandManifestDrop removes it.
 	CommandManifest
 	CommandManifestDrop
-	// CommandLease asks for a share of a quota.
+	// CommandLease requests a share of a quota.
 	CommandLease
-	// CommandVerdict says what a finding was.
+	// CommandVerdict records a person's verdict on a finding.
 	CommandVerdict
 	// CommandBaseline freezes or resets an agent's baseline.
 	CommandBaseline
 	// CommandSettings sets parameters of enforcement: the trip budget and other limits.
 	CommandSettings
-	// CommandArm enforces what is found about the agents, tags or families of a pattern;
-	// CommandDisarm only records it.
+	// CommandArm enforces decisions about the agents, tags or families of a pattern;
+	// CommandDisarm sets them to be recorded only.
 	CommandArm
 	CommandDisarm
 	// CommandBypassEnd ends a bypass before its time.
 	CommandBypassEnd
-	// CommandException says that findings of a kind are meant; CommandExceptionRemove takes that back.
+	// CommandException marks a kind of findings as intended; CommandExceptionRemove removes the mark.
 	CommandException
 	CommandExceptionRemove
-	// CommandProven says that the API has accepted a credential often enough to count as proven.
+	// CommandProven records that the API has accepted a credential often enough for it to count as proven.
 	CommandProven
 )
 
-// CommandKindWords are the words of CommandKind.
+// CommandKindWords are the texts of CommandKind, by its number.
 var CommandKindWords = []string{"none", "trip", "force_open", "reset", "bypass", "tick", "probe", "ask", "grant", "refuse", "use",
 	"task", "task_end", "manifest", "manifest_drop", "lease", "verdict", "baseline",
 	"settings", "arm", "disarm", "bypass_end", "exception", "exception_remove", "proven"}
@@ -73,25 +73,25 @@ func (v CommandKind) Feature() int {
 	return 2
 }
 
-// Command is one record of flyball.commands: an intent. What becomes of it is
-// decided by the state machine that every point folds, in the order of the log
-// and on the log's clock (the time at which the broker appended the record).
+// Command is one record of flyball.commands: a requested change. The fold at every
+// point decides whether it takes effect, in the order of the log and by the log's
+// clock (the time at which the broker appended the record).
 type Command struct {
 	ID     string      `json:"id"` // a repeat of an id changes nothing
 	Kind   CommandKind `json:"kind"`
 	Tenant string      `json:"tenant,omitempty"`
 	Scope  Scope       `json:"scope,omitzero"`
-	By     string      `json:"by,omitempty"`   // who asked: detect, a point, or an operator's name
-	Role   string      `json:"role,omitempty"` // of the token that an operator showed
+	By     string      `json:"by,omitempty"`   // the sender: detect, a point, or an operator's name
+	Role   string      `json:"role,omitempty"` // of the operator's token
 	Reason string      `json:"reason,omitempty"`
 	TTL    int64       `json:"ttl_ns,omitempty"`
-	// IfMatch is the generation that a reset or a probe is about; 0 is any.
+	// IfMatch is the generation of the breaker that a reset or a probe applies to; 0 is any.
 	IfMatch uint64 `json:"if_match,omitempty"`
 
 	// Of a trip.
 	Decision *Decision `json:"decision,omitempty"`
 	Exposure Exposure  `json:"exposure,omitzero"`
-	// ActiveAgents of the tenant that the sender has seen in the last hour.
+	// ActiveAgents is how many agents of the tenant the sender has seen in the last hour.
 	ActiveAgents int `json:"active_agents,omitempty"`
 
 	Gate     *Gate          `json:"gate,omitempty"`     // of ask, grant, refuse, use
@@ -110,7 +110,7 @@ type Command struct {
 	Holder *Holder `json:"holder,omitempty"`
 }
 
-// Holder is who acts in a run: a breaker on the run also holds later runs of the
+// Holder identifies who acts in a run: a breaker on the run also holds later runs of the
 // same established agent, and of the same credential.
 type Holder struct {
 	AgentID      string   `json:"agent_id,omitempty"`
@@ -121,42 +121,42 @@ type Holder struct {
 	Tags []string `json:"tags,omitempty"`
 }
 
-// Settings are parameters of a tenant's fold: what changes state must stand in the
-// log, so that every point comes to the same state and a restart comes to it again.
-// A member that is absent is left as it is.
+// Settings are parameters of a tenant's fold. They are in the log, like everything that
+// changes state, so that every point computes the same state, also after a restart.
+// An absent member leaves its setting unchanged.
 type Settings struct {
 	// TripsPerHour bounds the automatic trips of the tenant within an hour.
 	TripsPerHour *int `json:"trips_per_hour,omitempty"`
 	// AgentsPercent bounds the share of the tenant's active agents that automatic
 	// trips may hold; one agent may always be held.
 	AgentsPercent *int `json:"agents_percent,omitempty"`
-	// Initial settings come from the configuration file of a point: they are taken
-	// only while the tenant has none.
+	// Initial settings are from the configuration file of a point: they apply only if
+	// the tenant has no settings yet.
 	Initial bool `json:"initial,omitempty"`
 }
 
-// ArmingOrder says whose decisions a command arms or disarms.
+// ArmingOrder selects the decisions that a command arms or disarms.
 type ArmingOrder struct {
-	// Pattern as detect.armed takes it: a name or a pattern of agents as billing/*,
+	// Pattern has the syntax of detect.armed: a name or a pattern of agents as billing/*,
 	// tag:payments, family:runaway.*, or * for everything.
 	Pattern string `json:"pattern"`
-	// Clear takes back what commands said about the pattern: the configuration's
-	// value holds again.
+	// Clear removes the effect of earlier commands about the pattern: the value of the
+	// configuration applies again.
 	Clear bool `json:"clear,omitempty"`
 }
 
-// ExceptionOrder says that what a family finds about an agent is meant. It holds for
+// ExceptionOrder marks what a family finds about an agent as intended, for the time of
 // the command's TTL.
 type ExceptionOrder struct {
 	ID string `json:"id,omitempty"` // of exception_remove
-	// Agent and Family are patterns as path.Match takes them: billing/*, runaway.*.
+	// Agent and Family are patterns of path.Match: billing/*, runaway.*.
 	Agent  string `json:"agent,omitempty"`
 	Family string `json:"family,omitempty"`
-	// Routes on which it is meant, as "DELETE /v1/orders/{id}" or "tool:NAME"; empty: any.
+	// Routes on which it is intended, as "DELETE /v1/orders/{id}" or "tool:NAME"; empty: any.
 	Routes []string `json:"routes,omitempty"`
 }
 
-// Manifest is the document in which an owner says what an agent is for.
+// Manifest is the document in which an owner declares what an agent is for and may do.
 type Manifest struct {
 	Agent string `json:"agent"` // a name, or a pattern as billing/*
 	Text  string `json:"text,omitempty"`
@@ -166,13 +166,13 @@ type Manifest struct {
 	At      int64  `json:"at_ns,omitempty"`
 }
 
-// Lease is a share of a quota that one point may spend without asking again,
+// Lease is a share of a quota that one point may spend without a further command,
 // within one window of the log's clock.
 type Lease struct {
 	Agent   string `json:"agent"` // name or pattern of the manifest that states the quota
 	Quota   string `json:"quota"` // its name there
 	Spender string `json:"of"`    // who spends: the agent, a run or a principal
-	// Standing of who spends; nil in records of a version that did not say.
+	// Standing of who spends; nil in records of versions without this member.
 	Standing *Standing `json:"standing,omitempty"`
 	// Units: calls, or thousandths of a currency's unit.
 	Units int64 `json:"units"`

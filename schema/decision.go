@@ -2,7 +2,7 @@ package schema
 
 import "strconv"
 
-// Decision is what policy made of a finding. Enforcers read decisions only.
+// Decision is the action that policy chose for a finding. Enforcers read decisions only.
 type Decision struct {
 	ID        string `json:"decision_id"`
 	Tenant    string `json:"tenant"`
@@ -30,7 +30,7 @@ type Decision struct {
 // DecisionID is the identity of the n-th decision on a finding.
 func DecisionID(finding string, n int) string { return shortID("d", finding, strconv.Itoa(n)) }
 
-// Breaker is what the state machine holds of one scope.
+// Breaker is the state of one scope's breaker in the fold of flyball.commands.
 type Breaker struct {
 	Tenant string       `json:"tenant"`
 	Scope  Scope        `json:"scope"`
@@ -69,7 +69,7 @@ type Breaker struct {
 	Call CallRef `json:"call,omitzero"`
 }
 
-// Holds reports whether the breaker does anything to requests.
+// Holds reports whether the breaker changes the answer to any request.
 func (b *Breaker) Holds() bool { return b.State != BreakerClosed }
 
 // PointState is the heartbeat of an enforcement point.
@@ -83,14 +83,14 @@ type PointState struct {
 	Checks uint64 `json:"checks"`
 	Denied uint64 `json:"denied"`
 	// Reads is the highest CommandKind.Feature that the point folds; 0, of a point
-	// that does not say so, is 1.
+	// that does not report it, is 1.
 	Reads int `json:"reads,omitempty"`
-	// Mode and Armed are what the point's configuration says of enforcement: observe or
-	// armed, and the patterns that are armed in mode observe. Empty: a point of an older
-	// version, which does not say it.
+	// Mode and Armed are the point's configuration of enforcement: observe or armed, and
+	// the patterns that are armed in mode observe. Empty: a point of an older version,
+	// which does not report them.
 	Mode  string   `json:"mode,omitempty"`
 	Armed []string `json:"armed,omitempty"`
-	// Traces of the latest breakers that this point took in.
+	// Traces of the latest breakers that this point applied.
 	Traces []PointTrace `json:"traces,omitempty"`
 }
 
@@ -98,7 +98,7 @@ type PointState struct {
 type PointTrace struct {
 	Generation uint64 `json:"generation"`
 	Applied    int64  `json:"applied_ns"`
-	// FirstDenied is the first call that met it; 0: none did.
+	// FirstDenied is the time of the first call that it denied; 0: none yet.
 	FirstDenied int64  `json:"first_denied_ns,omitempty"`
 	Denied      uint64 `json:"denied"`
 }

@@ -1,7 +1,7 @@
-// Package schema is the language that every part of Flyball shares: a call, a
-// run, an actor, and the closed sets of words that describe them.
+// Package schema defines the types that every part of Flyball shares: calls, runs,
+// actors, findings, commands, and the enumerations that describe them.
 //
-// It holds words and their codecs. It refuses to hold policy, scoring, HTTP or
-// any input or output: a package that wants to decide or to talk to something
-// imports schema, never the other way round.
+// It holds types and their codecs. It holds no policy and no scoring, and does no
+// HTTP, input or output: packages that decide or communicate import schema, and
+// schema imports none of them.
 package schema

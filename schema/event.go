@@ -1,22 +1,22 @@
 package schema
 
-// EventKind is what an event tells of.
+// EventKind is the subject of an event.
 type EventKind string
 
 const (
 	// EventFinding is a finding that was opened, changed or closed, with the
-	// decision that policy made of it.
+	// decision of policy about it.
 	EventFinding EventKind = "finding"
 	// EventBreaker is a breaker that changed its state, or a trip that the
 	// budget withheld (mode trip_withheld, state closed).
 	EventBreaker EventKind = "breaker"
 	// EventBypass is a tenant put to observe, or back.
 	EventBypass EventKind = "bypass"
-	// EventGate is a question to a person, or what has become of it.
+	// EventGate is a question to a person, or a change of its state.
 	EventGate EventKind = "gate"
-	// EventVerdict is what a person says that a finding was.
+	// EventVerdict is a person's verdict on a finding.
 	EventVerdict EventKind = "verdict"
-	// EventBaseline is what an operator ordered of an agent's baseline.
+	// EventBaseline is an operator's order about an agent's baseline.
 	EventBaseline EventKind = "baseline"
 	// EventAudit is an entry of the audit trail.
 	EventAudit EventKind = "audit"

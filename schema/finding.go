@@ -10,8 +10,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Level is how far a run's score has come: 5 %, 1 % and the operator's share of
-// clean runs come this far.
+// Level is the highest threshold that a run's score has reached. 5 %, 1 % and a share
+// set by the operator of all clean runs reach annotate, alert and trip.
 type Level uint8
 
 const (
@@ -44,18 +44,18 @@ func (v *FindingState) UnmarshalText(b []byte) error {
 	return parse(findingStateWords, b, v)
 }
 
-// Families of findings. Each has a card: what it means and what to do.
+// Families of findings. The playbook has a card for each: what it means and what to do.
 const (
 	FamilyLoop    = "runaway.loop"
 	FamilyRetry   = "runaway.retry"
 	FamilySweep   = "runaway.sweep"
 	FamilyDestroy = "runaway.destroy"
 	FamilyFlood   = "runaway.flood"
-	// FamilyExfiltration is a run that is given far more than runs are.
+	// FamilyExfiltration is a run that receives far more data than other runs.
 	FamilyExfiltration = "exfiltration"
-	// FamilyFanout is a run whose calls follow one another as nobody's do.
+	// FamilyFanout is a run with a sequence of calls that no other run shows.
 	FamilyFanout = "fanout"
-	// FamilySplit is an actor that runs away in runs each of which looks usual.
+	// FamilySplit is an actor whose runaway is split over many runs, each of which looks usual.
 	FamilySplit = "runaway.split"
 	// FamilyHijack is a run that writes where its peers hardly ever do.
 	FamilyHijack = "hijack"
@@ -69,7 +69,7 @@ const (
 	// FamilyScope is a run that writes on routes, or to targets, that runs like it do
 	// not: each such call is held, or would be. It is counted apart from alarms.
 	FamilyScope = "scope"
-	// FamilyIdentity is a run about which an established identity and another word
+	// FamilyIdentity is a run in which the established identity and another claim
 	// disagree.
 	FamilyIdentity = "identity_conflict"
 )
@@ -100,8 +100,8 @@ var Unknown = OptionalFloat(math.NaN())
 // IsZero is called for `omitzero`: it is true of what JSON leaves out, and not of 0.
 func (f OptionalFloat) IsZero() bool { return math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) }
 
-// Contribution is what one feature says of a run: what was observed, and what
-// is usual for this agent, its peers and humans on the same routes.
+// Contribution is the part of one feature in a run's score: what was observed, and
+// what is usual for this agent, its peers and humans on the same routes.
 type Contribution struct {
 	Feature  string        `json:"feature"`
 	Observed OptionalFloat `json:"observed,omitzero"`
@@ -124,7 +124,7 @@ func (c *Contribution) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Exposure is what passed between the onset of a finding and now.
+// Exposure counts the calls that passed between the onset of a finding and now.
 type Exposure struct {
 	Calls        uint64 `json:"calls"`
 	Irreversible uint64 `json:"irreversible"`
@@ -162,13 +162,13 @@ type Finding struct {
 	OnsetAt   int64        `json:"onset_at_ns"`   // event time of the call at which it began, Unix ns
 	Call      CallRef      `json:"call"`          // the call that changed it
 
-	// Score is the run's score; ExpectedRate the share of clean runs that come
-	// this far (a calibrated tail probability), and ExpectedOf whose: own, the agent's;
-	// peers; everybody; tail, the fitted one, where none of them came as far.
+	// Score is the run's score. ExpectedRate is the share of clean runs that reach it (a
+	// calibrated tail probability). ExpectedOf is whose runs these are: own (the agent's),
+	// peers, everybody, or tail (the fitted tail, if none of them reached the score).
 	Score        float64 `json:"score"`
 	ExpectedRate float64 `json:"expected_rate"`
 	ExpectedOf   string  `json:"expected_of,omitempty"`
-	// BeyondData says that the rate lies beyond what clean runs could show and comes
+	// BeyondData is true if no clean run reached the score: the rate is then estimated
 	// from the fitted tail.
 	BeyondData bool           `json:"beyond_data,omitempty"`
 	Baseline   string         `json:"baseline"` // version
@@ -190,7 +190,7 @@ func FindingID(run RunID, family string) string {
 	return shortID("f", string(run[:]), family)
 }
 
-// PageID is the identity of what is told of a finding because of an event.
+// PageID is the identity of the notification about a finding that an event causes.
 func PageID(finding, cause string) string { return shortID("p", finding, cause) }
 
 // shortID is a prefix and 80 bits of XXH64 in base 32: an identity, not a secret.

@@ -2,35 +2,35 @@ package schema
 
 import "strconv"
 
-// GateState is what has become of a question to a person.
+// GateState is the state of a question to a person.
 type GateState uint8
 
 const (
 	GatePending GateState = iota
-	// GateGranted waits to be used.
+	// GateGranted is an approval with uses left.
 	GateGranted
 	GateRefused
-	// GateTimedOut was not answered in time, which is a no.
+	// GateTimedOut was not answered in time, which counts as refused.
 	GateTimedOut
-	// GateUsed is a yes with no use left.
+	// GateUsed is an approval with no use left.
 	GateUsed
-	// GateEnded is a yes whose time, or whose task, is over.
+	// GateEnded is an approval that has expired, or whose task has ended.
 	GateEnded
 )
 
-// GateStateWords are the words of GateState.
+// GateStateWords are the texts of GateState, by its number.
 var GateStateWords = []string{"pending", "granted", "refused", "timed_out", "used", "ended"}
 
 func (v GateState) String() string                { return word(GateStateWords, uint8(v)) }
 func (v GateState) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *GateState) UnmarshalText(b []byte) error { return parse(GateStateWords, b, v) }
 
-// Gate is a human checkpoint: a call that waits for a person's yes, and the
-// answer. It is bound to who asked, to one route and to one resource.
+// Gate is a question to a person about a call, and the answer. It is bound to the
+// caller, to one route and to one resource.
 type Gate struct {
 	ID     string `json:"gate_id"`
 	Tenant string `json:"tenant"`
-	// Holder is who asked: "run:…" where the request names its run, else
+	// Holder is the caller: "run:…" where the request names its run, else
 	// "credential:…", else "agent:…".
 	Holder       string `json:"holder"`
 	RunID        RunID  `json:"run_id,omitzero"`
@@ -38,24 +38,24 @@ type Gate struct {
 	AgentID      string `json:"agent_id,omitempty"`
 	CredentialID string `json:"credential_id,omitempty"`
 	PrincipalID  string `json:"principal_id,omitempty"`
-	// Standing of the caller that asked; nil in records of a version that did not say.
+	// Standing of the caller; nil in records of versions without this member.
 	Standing *Standing `json:"standing,omitempty"`
 	Route    string    `json:"route"`              // "METHOD /template"
 	Resource string    `json:"resource,omitempty"` // "order:123"; empty where the call names none
-	// Binding is the version of what a yes is bound to. 0: the resource, and ArgsDigest
-	// where the body was seen. BindingAll: whatever was known of the call.
+	// Binding is the version of what a grant is bound to. 0: the resource, and ArgsDigest
+	// if the body was seen. BindingAll: everything that was known of the call.
 	Binding uint8 `json:"binding,omitempty"`
-	// ArgsDigest is of all that was asked for: method, path, query, and the body as far
-	// as the gateway showed it. It is empty where a yes is for several resources.
+	// ArgsDigest is over the whole request: method, path, query, and the body as far as
+	// the gateway sent it. It is empty if a grant is for several resources.
 	ArgsDigest string `json:"args_digest,omitempty"`
-	// QueryDigest is of the query without what names resources, hexadecimal.
+	// QueryDigest is over the query without the parameters that name resources, hexadecimal.
 	QueryDigest string `json:"query_digest,omitempty"`
 	Amount      string `json:"amount,omitempty"`
 	Currency    string `json:"currency,omitempty"`
-	Why         string `json:"why"` // the named reason for asking
-	// SoFar is what the point has let through of the run.
+	Why         string `json:"why"` // the named reason for the question
+	// SoFar counts the calls of the run that the point has let through.
 	SoFar Exposure `json:"so_far"`
-	Mode  Mode     `json:"mode"` // observe: nobody was held
+	Mode  Mode     `json:"mode"` // observe: the call was not held
 
 	State GateState `json:"state"`
 	// Generation is the offset in flyball.commands of the record that made this state, plus one.
@@ -68,16 +68,16 @@ type Gate struct {
 	Uses       int    `json:"uses,omitempty"` // left
 }
 
-// BindingAll binds a yes to the route, the resource, the amount, the currency, the
-// query, the arguments and the body that it was asked for.
+// BindingAll binds a grant to the route, resource, amount, currency, query, arguments
+// and body of the call in question.
 const BindingAll = 2
 
-// GateID is the identity of the n-th question that a holder asks about a route.
+// GateID is the identity of the n-th question about a route for one holder.
 func GateID(tenant, holder, route string, n int) string {
 	return shortID("g", tenant, holder, route, strconv.Itoa(n))
 }
 
-// Task is what an orchestrator declared a run to be for.
+// Task is the purpose that an orchestrator declared for a run.
 type Task struct {
 	ID      string `json:"task_id"`
 	Tenant  string `json:"tenant"`
@@ -85,7 +85,7 @@ type Task struct {
 	AgentID string `json:"agent_id"`
 	Type    string `json:"task_type,omitempty"`
 	// Targets are the resources that the task may write, as patterns: "order:123", "order:*".
-	// Without any, the manifest's scope stands alone.
+	// Without any, only the manifest limits the run.
 	Targets    []string `json:"targets,omitempty"`
 	Declared   int64    `json:"declared_ns"` // the log's clock, Unix ns
 	Expires    int64    `json:"expires_ns"`

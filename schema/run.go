@@ -7,8 +7,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// RunID is the identity of a run. It prints as a UUID so that it can be read
-// aloud, pasted into SQL and stored in 16 bytes.
+// RunID is the identity of a run. It prints as a UUID so that it can be pasted into
+// SQL and stored in 16 bytes.
 type RunID [16]byte
 
 // IsZero reports whether no run has been assigned.
@@ -66,8 +66,8 @@ func (c *Call) RunKeyRule() RunRule {
 	return RunExplicit
 }
 
-// OwnRunKey is what a call with a run key has its own run by: a sub-agent's run is apart
-// from the one that its parent agent began under the same key.
+// OwnRunKey is the key of the run that a call with a run key belongs to: a sub-agent's
+// run is separate from the run that its parent agent began under the same key.
 func (c *Call) OwnRunKey() string {
 	switch {
 	case c.ParentAgent == "":
@@ -95,8 +95,8 @@ type RunIdentity struct {
 	Credential   string
 	Rule         RunRule
 	Key          string
-	// Principal is set only for a run that was split off because another
-	// verified principal came under the same key.
+	// Principal is set only for a run that was split off because calls of another
+	// verified principal carried the same key.
 	Principal string
 }
 
@@ -123,7 +123,7 @@ func (r RunIdentity) ID() RunID {
 	return id
 }
 
-// RunSnapshot is a run as it stands after some number of its calls. Snapshots
+// RunSnapshot is the state of a run after some number of its calls. Snapshots
 // of one (run, segment) replace each other by Version; the runs view keeps the
 // newest and sums segments.
 type RunSnapshot struct {

@@ -2,7 +2,7 @@ package schema
 
 import "strings"
 
-// ScopeKind is what a breaker is set on.
+// ScopeKind is the kind of thing that a breaker holds.
 type ScopeKind uint8
 
 const (
@@ -29,13 +29,13 @@ const (
 	ActionAnnotate
 	// ActionThrottle lets a few calls a second pass.
 	ActionThrottle
-	// ActionGate lets reads and reversible writes pass and asks a person about the rest.
+	// ActionGate lets reads and reversible writes pass; other calls need a person's approval.
 	ActionGate
 	// ActionDeny lets nothing pass.
 	ActionDeny
 )
 
-// Mode says whether a decision is enforced.
+// Mode is whether, and why not, a decision is enforced.
 type Mode uint8
 
 const (
@@ -55,7 +55,7 @@ type BreakerState uint8
 const (
 	BreakerClosed BreakerState = iota
 	BreakerOpen
-	// BreakerHalfOpen lets single reads pass, to see whether the caller has come to its senses.
+	// BreakerHalfOpen lets single reads pass, to test whether the caller is back to normal.
 	BreakerHalfOpen
 	// BreakerForcedOpen is the manual kill switch: only a reset or its own time ends it.
 	BreakerForcedOpen

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 )
 
-// hiddenSecret is what a Secret shows of itself.
+// hiddenSecret is what a Secret prints instead of its value.
 const hiddenSecret = "<secret>"
 
 // Secret is a password, token, key or URL with a credential in it. It shows
@@ -24,7 +24,7 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(hiddenSecret) }
 // MarshalText hides the value from JSON and YAML.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hiddenSecret), nil }
 
-// UnmarshalText takes the value as it is.
+// UnmarshalText sets the value to the text, unchanged.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = Secret(text)
 	return nil

@@ -1,26 +1,26 @@
 package schema
 
-// VerdictLabel is what a person says a finding was.
+// VerdictLabel is how a person judged a finding.
 type VerdictLabel uint8
 
 const (
 	VerdictUnknown VerdictLabel = iota
-	// VerdictTrue: it was what the finding says. Its run never teaches a baseline.
+	// VerdictTrue: the finding was right. Baselines never learn from its run.
 	VerdictTrue
-	// VerdictBenign: it was right that the run did so. It teaches like any clean run.
+	// VerdictBenign: the run was legitimate. Baselines learn from it as from any clean run.
 	VerdictBenign
-	// VerdictTest: somebody tried whether it is found. It counts for nothing.
+	// VerdictTest: the run was a test of detection. It is counted nowhere.
 	VerdictTest
 )
 
-// VerdictWords are the words of VerdictWord.
+// VerdictWords are the texts of VerdictLabel.
 var VerdictWords = []string{"unknown", "true", "benign", "test"}
 
 func (v VerdictLabel) String() string                { return word(VerdictWords, uint8(v)) }
 func (v VerdictLabel) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *VerdictLabel) UnmarshalText(b []byte) error { return parse(VerdictWords, b, v) }
 
-// Verdict on a finding. The last one holds.
+// Verdict is a person's judgement of a finding. The last one applies.
 type Verdict struct {
 	Tenant    string       `json:"tenant"`
 	FindingID string       `json:"finding_id"`
@@ -28,6 +28,6 @@ type Verdict struct {
 	By        string       `json:"by"`
 	Why       string       `json:"why"`
 	At        int64        `json:"at_ns"` // the log's clock, Unix ns
-	// Generation is the offset in flyball.commands of the record that said it, plus one.
+	// Generation is the offset in flyball.commands of the record with the verdict, plus one.
 	Generation uint64 `json:"generation"`
 }

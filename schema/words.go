@@ -2,12 +2,12 @@ package schema
 
 import "fmt"
 
-// Every closed set of words below has the zero value "unknown" (or the word
-// that means "nothing is claimed"), prints as its word, and reads back from it.
-// The numbers are stored in ClickHouse as Enum8 and in topic blocks as one
-// byte: they never change and are never reused.
+// Every enumeration below has the zero value "unknown" (or the value that means
+// "nothing is claimed"). String returns its text, and UnmarshalText, where there is
+// one, reads the text. The numbers are stored in ClickHouse as Enum8 and in topic
+// blocks as one byte: they never change and are never reused.
 
-// ObserverKind says where in the path a call was seen.
+// ObserverKind is the place in a request's path at which a call was seen.
 type ObserverKind uint8
 
 const (
@@ -19,33 +19,34 @@ const (
 	ObserverToolServer
 	ObserverAgentRuntime
 	ObserverAudit
-	// ObserverGate is Flyball's own check endpoint: what was asked, not what was done.
+	// ObserverGate is Flyball's own check endpoint: it sees requests, not their execution.
 	ObserverGate
 )
 
-// Standing says how much stands behind a caller's identity. What anybody can
-// invent is counted apart, so that it takes nothing from the others.
+// Standing is how well a caller's identity is proven. Claimed identities, which a
+// client can invent, are counted separately so that they do not use up the limits of
+// the others.
 type Standing uint8
 
 const (
-	// StandingClaimed is the caller's own word, or an address.
+	// StandingClaimed is what the caller itself claims, or an address.
 	StandingClaimed Standing = iota
 	// StandingProven is a credential that the API itself has accepted: neither 401
 	// nor 403, at least 20 times over at least 10 minutes.
 	StandingProven
-	// StandingEstablished is an identity that a gateway, mutual TLS, a verified token
-	// or the operator's registry vouches for.
+	// StandingEstablished is an identity confirmed by a gateway, mutual TLS, a verified
+	// token or the operator's registry.
 	StandingEstablished
 )
 
-// StandingWords are the words of Standing.
+// StandingWords are the texts of Standing, by its number.
 var StandingWords = []string{"claimed", "proven", "established"}
 
 func (v Standing) String() string                { return word(StandingWords, uint8(v)) }
 func (v Standing) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *Standing) UnmarshalText(b []byte) error { return parse(StandingWords, b, v) }
 
-// Precision of a start time; it orders ties.
+// Precision is the resolution of a start time; it orders calls with equal times.
 type Precision uint8
 
 const (
@@ -56,7 +57,7 @@ const (
 	PrecisionNano
 )
 
-// Basis says what a start time was computed from.
+// Basis is what a start time was computed from.
 type Basis uint8
 
 const (
@@ -83,7 +84,7 @@ const (
 	OpAWSAPI
 )
 
-// RouteSource says which of route's rules named the route.
+// RouteSource is the rule of package route that named the route.
 type RouteSource uint8
 
 const (
@@ -94,7 +95,7 @@ const (
 	RouteOverflow
 )
 
-// Outcome of a call as its caller met it.
+// Outcome is how a call ended for its caller.
 type Outcome uint8
 
 const (
@@ -109,8 +110,7 @@ const (
 	OutcomeAborted
 )
 
-// Trust says how far an identity field may be believed. The order is the order
-// of trust: a later word is stronger.
+// Trust is how far an identity field can be relied on, in ascending order.
 type Trust uint8
 
 const (
@@ -121,7 +121,7 @@ const (
 	TrustVerified
 )
 
-// CredentialKind says what sort of credential a credential id stands for.
+// CredentialKind is the kind of credential that a credential id identifies.
 type CredentialKind uint8
 
 const (
@@ -136,7 +136,7 @@ const (
 	CredentialUser
 )
 
-// PrincipalKind says what sort of principal a call was made for.
+// PrincipalKind is the kind of principal that a call was made for.
 type PrincipalKind uint8
 
 const (
@@ -146,7 +146,7 @@ const (
 	PrincipalAgent
 )
 
-// CallerKind says who acts.
+// CallerKind is the kind of caller that makes a call.
 type CallerKind uint8
 
 const (
@@ -172,7 +172,7 @@ const (
 	EffectGrant
 )
 
-// Reversibility of an effect, least dangerous first.
+// Reversibility is whether an effect can be undone, least dangerous first after unknown.
 type Reversibility uint8
 
 const (
@@ -183,7 +183,7 @@ const (
 	Irreversible
 )
 
-// Provenance says who decided an effect, a reversibility or a resource.
+// Provenance is where the value of an effect, a reversibility or a resource comes from.
 type Provenance uint8
 
 const (
@@ -200,7 +200,7 @@ const (
 	ProvenanceNotLogged
 )
 
-// DigestBasis says what an arguments or result digest covers.
+// DigestBasis is what an arguments or result digest covers.
 type DigestBasis uint8
 
 const (
@@ -230,7 +230,7 @@ const (
 	RunGate
 )
 
-// RunState of a run: closed is a flag, a late call opens it again.
+// RunState is whether a run is open or closed. A late call reopens a closed run.
 type RunState uint8
 
 const (
@@ -239,7 +239,7 @@ const (
 	RunClosed
 )
 
-// Words of each set, index = value. schema/clickhouse builds Enum8 types from them.
+// Texts of each enumeration, by its number. schema/clickhouse builds Enum8 types from them.
 var (
 	ObserverKindWords = []string{"unknown", "client", "gateway", "sidecar", "server", "tool_server", "agent_runtime", "audit", "gate"}
 	PrecisionWords    = []string{"unknown", "s", "ms", "us", "ns"}
@@ -309,9 +309,9 @@ func (v RunRule) MarshalText() ([]byte, error)        { return []byte(v.String()
 func (v RunState) MarshalText() ([]byte, error)       { return []byte(v.String()), nil }
 func (v CallerKind) MarshalText() ([]byte, error)     { return []byte(v.String()), nil }
 
-// dangerRanks order the words of Reversibility in reports.
+// dangerRanks order the texts of Reversibility in reports.
 var dangerRanks = map[string]int{"irreversible": 0, "compensable": 1, "reversible": 2, "unknown": 3, "read_only": 4}
 
-// DangerRank is the place of a word of Reversibility where the most dangerous comes
-// first (0). What is unknown comes before what only reads. Any other word is 0.
+// DangerRank is the position of a text of Reversibility when sorted by danger, 0 being
+// the most dangerous; unknown is before read_only. Any other text has rank 0.
 func DangerRank(reversibility string) int { return dangerRanks[reversibility] }

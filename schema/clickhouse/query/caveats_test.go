@@ -22,7 +22,8 @@ func keys(caveats []string) string {
 
 func TestEachReasonForDoubtIsACaveat(t *testing.T) {
 	all := caveatCounts{unlogged: 1, askedOnly: 2, sampled: 3, overflow: 4, unsure: 9, late: 6, deadLetters: 7}
-	if got, want := keys(all.caveats()), "resource_not_logged asked_only sampled_source overflow low_stitching_confidence late_data dead_letters"; got != want {
+	const want = "resource_not_logged asked_only sampled_source overflow low_stitching_confidence late_data dead_letters"
+	if got := keys(all.caveats()); got != want {
 		t.Errorf("caveats %q, want %q", got, want)
 	}
 	if got := strings.Join(all.caveats(), "\n"); !strings.Contains(got, "low_stitching_confidence: 5 calls") {

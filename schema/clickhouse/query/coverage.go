@@ -96,7 +96,8 @@ AND request_id = '')) AS unsure
 	}
 	if len(out.Rows) > maxCoverageRows {
 		out.Rows = out.Rows[:maxCoverageRows]
-		out.Caveats = append(out.Caveats, fmt.Sprintf("more than %d pairs of agent and gateway: those with most calls that were never asked are shown", maxCoverageRows))
+		out.Caveats = append(out.Caveats, fmt.Sprintf(
+			"more than %d pairs of agent and gateway: those with most calls that were never asked are shown", maxCoverageRows))
 	}
 	out.addCaveats()
 	return out, nil
@@ -116,7 +117,9 @@ func (c *Coverage) addCaveats() {
 		}
 	}
 	for _, g := range order {
-		c.Caveats = append(c.Caveats, fmt.Sprintf("cannot_be_told: %d of %d calls that %s logged have neither a decision id nor a request id that the check was given; let it log flyball_decision, or request_id and send it to the check as X-Request-Id", unknown[g], all[g], g))
+		c.Caveats = append(c.Caveats, fmt.Sprintf("cannot_be_told: %d of %d calls that %s logged have neither a decision id "+
+			"nor a request id that the check was given; let it log flyball_decision, or request_id and send it to the check as X-Request-Id",
+			unknown[g], all[g], g))
 	}
 }
 

@@ -16,7 +16,8 @@ type ExceptionUse struct {
 // ExceptionUses are how often exceptions were used, by their names.
 func ExceptionUses(ctx context.Context, db DB) (map[string]ExceptionUse, error) {
 	out := map[string]ExceptionUse{}
-	return out, each(ctx, db, "exceptions", "SELECT exception, count(), max(updated_at) FROM findings WHERE exception != '' GROUP BY exception", nil, func(row driver.Rows) error {
+	return out, each(ctx, db, "exceptions", "SELECT exception, count(), max(updated_at) FROM findings "+
+		"WHERE exception != '' GROUP BY exception", nil, func(row driver.Rows) error {
 		var name string
 		var u ExceptionUse
 		err := row.Scan(&name, &u.Findings, &u.LastAt)

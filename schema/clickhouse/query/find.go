@@ -37,18 +37,21 @@ func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 		if field == "toString(run_id)" {
 			name = "run_id"
 		}
-		sql := fmt.Sprintf("SELECT toString(run_id), run_key, agent_id, calls, started_at, last_at FROM runs WHERE %s = {term:String} ORDER BY last_at DESC LIMIT %d", field, limit)
+		sql := fmt.Sprintf("SELECT toString(run_id), run_key, agent_id, calls, started_at, last_at FROM runs "+
+			"WHERE %s = {term:String} ORDER BY last_at DESC LIMIT %d", field, limit)
 		if err := each(ctx, db, "runs by "+name, sql, params, take(name)); err != nil {
 			return nil, err
 		}
 	}
 	for _, field := range []string{"request_id", "trace_id", "client_ip", "host", "tool_name", "agent_asserted"} {
-		sql := fmt.Sprintf("SELECT toString(run_id) AS id, any(run_key), any(agent_id), count(), min(start_time), max(start_time) AS at FROM calls WHERE %s = {term:String} GROUP BY id ORDER BY at DESC LIMIT %d", field, limit)
+		sql := fmt.Sprintf("SELECT toString(run_id) AS id, any(run_key), any(agent_id), count(), min(start_time), max(start_time) AS at "+
+			"FROM calls WHERE %s = {term:String} GROUP BY id ORDER BY at DESC LIMIT %d", field, limit)
 		if err := each(ctx, db, "calls by "+field, sql, params, take(field)); err != nil {
 			return nil, err
 		}
 	}
-	sql := fmt.Sprintf("SELECT toString(run_id) AS id, '', '', toUInt64(0), min(first_at), max(last_at) AS at FROM touches WHERE resource = {term:String} GROUP BY id ORDER BY at DESC LIMIT %d", limit)
+	sql := fmt.Sprintf("SELECT toString(run_id) AS id, '', '', toUInt64(0), min(first_at), max(last_at) AS at FROM touches "+
+		"WHERE resource = {term:String} GROUP BY id ORDER BY at DESC LIMIT %d", limit)
 	return out, each(ctx, db, "touches", sql, params, take("resource"))
 }
 

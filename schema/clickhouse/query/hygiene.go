@@ -22,13 +22,13 @@ type Hygiene struct {
 
 // The kinds of hygiene findings.
 const (
-	SharedCredential       = "shared_credential"       // one credential, several established agents
-	SeveralBehind          = "several_agents_behind"   // one credential, several names that callers give themselves
-	IdentityConflict       = "identity_conflict"       // the caller's name is another than the established one
-	BusyHuman              = "human_like_an_agent"     // a human principal at a machine's pace
-	LongLived              = "long_lived_token"        // a token that lives longer than a day
+	sharedCredential       = "shared_credential"       // one credential, several established agents
+	severalBehind          = "several_agents_behind"   // one credential, several names that callers give themselves
+	identityConflict       = "identity_conflict"       // the caller's name is another than the established one
+	busyHuman              = "human_like_an_agent"     // a human principal at a machine's pace
+	longLived              = "long_lived_token"        // a token that lives longer than a day
 	NoOwner                = "no_owner"                // an established agent that the registry gives no owner
-	UndeclaredIrreversible = "undeclared_irreversible" // an irreversible route that nobody declared
+	undeclaredIrreversible = "undeclared_irreversible" // an irreversible route that nobody declared
 	NoManifest             = "no_manifest"             // an irreversible route that no manifest names
 )
 
@@ -48,31 +48,32 @@ func HygieneFindings(ctx context.Context, db DB, since, until time.Time) ([]Hygi
 	}
 	out := []Hygiene{}
 	for _, q := range []struct{ kind, sql, say string }{
-		{SharedCredential, `SELECT credential_id, countIf(counted) AS n, max(start_time), groupUniqArray(10)(agent_id) AS names FROM calls
+		{sharedCredential, `SELECT credential_id, countIf(counted) AS n, max(start_time), groupUniqArray(10)(agent_id) AS names FROM calls
 WHERE ` + conditions +
 			`credential_id != '' AND agent_trust IN ('verified', 'infrastructure') AND agent_source != 'credential'
 GROUP BY credential_id HAVING uniqExact(agent_id) > 1 ORDER BY n DESC LIMIT 100`,
 			"agents share one credential: a trip of the credential stops all of them; give each its own"},
-		{SeveralBehind, `SELECT credential_id, countIf(counted) AS n, max(start_time), groupUniqArray(10)(said) AS names
+		{severalBehind, `SELECT credential_id, countIf(counted) AS n, max(start_time), groupUniqArray(10)(said) AS names
 FROM (SELECT credential_id, start_time, counted, if(agent_asserted != '', agent_asserted, agent_id) AS said FROM calls WHERE ` +
 			conditions +
 			`credential_id != '' AND (agent_asserted != '' OR agent_trust = 'asserted')) GROUP BY credential_id HAVING uniqExact(said) > 1
 ORDER BY n DESC LIMIT 100`,
 			"callers with one credential give themselves several names; they are one agent until each has a credential"},
-		{IdentityConflict, `SELECT agent_id, countIf(counted) AS n, max(start_time), groupUniqArray(10)(agent_asserted) AS names FROM calls
+		{identityConflict, `SELECT agent_id, countIf(counted) AS n, max(start_time), groupUniqArray(10)(agent_asserted) AS names FROM calls
 WHERE ` + conditions +
 			`agent_asserted != '' AND agent_asserted != agent_id GROUP BY agent_id ORDER BY n DESC LIMIT 100`,
-			"calls itself something else than what its credential establishes: another agent's credential in use, or a name that was never set right"},
-		{BusyHuman, `SELECT principal_id, sum(per) AS n, max(last), groupUniqArray(10)(agent_id) AS names FROM (SELECT principal_id, agent_id,
+			"calls itself something else than what its credential establishes: " +
+				"another agent's credential in use, or a name that was never set right"},
+		{busyHuman, `SELECT principal_id, sum(per) AS n, max(last), groupUniqArray(10)(agent_id) AS names FROM (SELECT principal_id, agent_id,
 toStartOfMinute(start_time) AS minute, countIf(counted) AS per, max(start_time) AS last FROM calls WHERE ` + conditions +
 			fmt.Sprintf(`principal_kind = 'human' AND principal_id != '' GROUP BY principal_id, agent_id, minute HAVING per > %d)
 GROUP BY principal_id ORDER BY n DESC LIMIT 100`, pacePerMinute),
 			fmt.Sprintf("a human's token makes more than %d calls in a minute: a program borrows it", pacePerMinute)},
-		{LongLived, `SELECT if(credential_id = '', agent_id, credential_id) AS who, countIf(counted) AS n, max(start_time),
+		{longLived, `SELECT if(credential_id = '', agent_id, credential_id) AS who, countIf(counted) AS n, max(start_time),
 groupUniqArray(10)(agent_id) AS names FROM calls WHERE ` + conditions +
 			fmt.Sprintf(`toUInt64OrZero(attrs['auth_lifetime_s']) > %d GROUP BY who ORDER BY n DESC LIMIT 100`, tokenLife),
 			"a token that lives longer than a day: what leaks stays open that long"},
-		{UndeclaredIrreversible, `SELECT concat(if(tool_name = '', concat(method, ' ', route), tool_name)) AS what, countIf(counted) AS n,
+		{undeclaredIrreversible, `SELECT concat(if(tool_name = '', concat(method, ' ', route), tool_name)) AS what, countIf(counted) AS n,
 max(start_time), groupUniqArray(10)(agent_id) AS names FROM calls WHERE ` + conditions +
 			`reversibility = 'irreversible' AND reversibility_source NOT IN ('operator', 'openapi') AND counted GROUP BY what
 ORDER BY n DESC LIMIT 100`,

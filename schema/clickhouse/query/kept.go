@@ -35,7 +35,8 @@ func keptRows(ctx context.Context, db DB, subject *where) (source, error) {
 	if beside == 0 {
 		return source{"calls " + counted, subject.params}, nil
 	}
-	const columns = "run_id, method, path, route, effect, reversibility, outcome, bytes_out, start_time, observer_kind, sample_weight, late, run_confidence, run_rule"
+	const columns = "run_id, method, path, route, effect, reversibility, outcome, bytes_out, start_time, " +
+		"observer_kind, sample_weight, late, run_confidence, run_rule"
 	sql := fmt.Sprintf(`(SELECT %[1]s, resources FROM calls %[2]s
 UNION ALL SELECT %[1]s, groupArrayIf(resource, resource != '') AS resources FROM (
  SELECT *, arrayJoin(if(empty(named), [''], named)) AS resource FROM (

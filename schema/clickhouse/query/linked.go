@@ -83,7 +83,9 @@ func sharingTraces(ctx context.Context, db DB, run *Run) (linkedRuns, error) {
 	var out linkedRuns
 	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
 	var ids []string
-	if err := each(ctx, db, "runs of the same traces", fmt.Sprintf("SELECT DISTINCT toString(run_id) AS linked FROM trace_calls WHERE "+sameTraces+" ORDER BY linked LIMIT %d", maxLinkedRuns+1), params, func(r driver.Rows) error {
+	if err := each(ctx, db, "runs of the same traces", fmt.Sprintf(
+		"SELECT DISTINCT toString(run_id) AS linked FROM trace_calls WHERE "+sameTraces+" ORDER BY linked LIMIT %d",
+		maxLinkedRuns+1), params, func(r driver.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		ids = append(ids, id)

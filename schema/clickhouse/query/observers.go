@@ -19,11 +19,11 @@ var fieldsOfAnswer = []string{"status", "outcome", "duration_ns", "start_time", 
 var fieldsOfCaller = []string{"agent_id", "agent_name", "agent_version", "tool_name", "tool_call_id", "mcp_method", "model_requested",
 	"model_used", "task_id", "conversation_id", "principal_id"}
 
-// MergeObservations makes one call of the rows of several observers: the counted row, with
+// mergeObservations makes one call of the rows of several observers: the counted row, with
 // each field from whoever knows it best, and who they were. The rows themselves
 // stay in the table. Rows whose counted row is not here, or is of another path, or
 // does not name what they name, stay as they are.
-func MergeObservations(rows []map[string]any) []map[string]any {
+func mergeObservations(rows []map[string]any) []map[string]any {
 	counted := map[string]map[string]any{}
 	for _, r := range rows {
 		if observationOf(r) == "" {

@@ -14,12 +14,13 @@ func TestFoldTakesTheBestObserversWord(t *testing.T) {
 		{"record_id": "gw/0/2/0", "observer_kind": "gateway", "status": uint16(200)},
 		{"record_id": "gw/0/3/0", "observer_kind": "server", "attrs": map[string]string{"observation_of": "gw/0/0/0"}},
 	}
-	out := MergeObservations(rows)
+	out := mergeObservations(rows)
 	if len(out) != 3 {
 		t.Fatalf("%d calls: %v", len(out), out)
 	}
 	c := out[0]
-	if c["status"] != uint16(500) || c["duration_ns"] != int64(40) || c["agent_id"] != "planner" || c["tool_name"] != "refund" || len(c["observers"].([]string)) != 3 {
+	if c["status"] != uint16(500) || c["duration_ns"] != int64(40) || c["agent_id"] != "planner" ||
+		c["tool_name"] != "refund" || len(c["observers"].([]string)) != 3 {
 		t.Errorf("%v", c)
 	}
 	if out[1]["record_id"] != "gw/0/2/0" || out[2]["record_id"] != "gw/0/3/0" {

@@ -208,11 +208,12 @@ func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, erro
 		Decisions: []map[string]any{}, LinkedRuns: []LinkedRun{}}
 	var err error
 	if rep.CallList, err = records(ctx, db, "calls of the run", fmt.Sprintf(
-		"SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit),
+		"SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} "+
+			"ORDER BY start_time, source_topic, source_partition, source_offset, item LIMIT %d", limit),
 		append(id, named("tenant", run.Tenant))); err != nil {
 		return nil, err
 	}
-	rep.CallList = MergeObservations(rep.CallList)
+	rep.CallList = mergeObservations(rep.CallList)
 	identity, err := records(ctx, db, "identity of the run", `SELECT agent_id, agent_name, agent_version, agent_source, agent_trust,
 agent_asserted,
 credential_id, credential_kind, principal_id, principal_kind, principal_source, principal_trust, caller_kind, task_id, task_trust,
@@ -274,7 +275,9 @@ func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
 		}
 	}
 	if len(ids) > 0 {
-		linked, err := records(ctx, db, "calls of linked runs", fmt.Sprintf("SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND run_id IN (%s) ORDER BY start_time LIMIT %d", uuids(ids), limit), []any{named("tenant", rep.Tenant)})
+		linked, err := records(ctx, db, "calls of linked runs", fmt.Sprintf(
+			"SELECT "+callColumns+" FROM calls WHERE tenant = {tenant:String} AND run_id IN (%s) ORDER BY start_time LIMIT %d",
+			uuids(ids), limit), []any{named("tenant", rep.Tenant)})
 		if err != nil {
 			return err
 		}
@@ -286,14 +289,14 @@ func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
 		})
 	}
 	if slices.ContainsFunc(calls, func(c map[string]any) bool { return kindOf(c) != "call" && text(c, "span_id") != "" }) {
-		rep.Tree = BuildTree(calls)
-		rep.Unplanned = UnplannedProducers(rep.Tree)
+		rep.Tree = buildTree(calls)
+		rep.Unplanned = unplannedProducers(rep.Tree)
 		return nil
 	}
 	var flat []TreeLine
 	for _, c := range calls {
 		flat = append(flat, line(c, 0))
 	}
-	rep.Unplanned = UnplannedProducers(flat)
+	rep.Unplanned = unplannedProducers(flat)
 	return nil
 }

@@ -74,7 +74,8 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	case "run":
 		own.add("tenant = {tenant:String} AND run_id = {id:UUID}", named("tenant", run.Tenant), named("id", run.RunID))
 	case "agent", "credential", "principal":
-		own.add(fmt.Sprintf("(tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}) AND %[1]s_id = {value:String}", s.Kind), named("value", s.Value))
+		own.add(fmt.Sprintf("(tenant, run_id) IN (SELECT tenant, run_id FROM runs WHERE %[1]s_id = {value:String}) "+
+			"AND %[1]s_id = {value:String}", s.Kind), named("value", s.Value))
 	case "resource":
 		sql, params := newestRunsOf(s.Value, win)
 		var runs uint64
@@ -157,7 +158,8 @@ func (t *Touched) loadOwn(ctx context.Context, db DB, rows source, s Subject) er
 	if err != nil {
 		return err
 	}
-	return each(ctx, db, "totals", "SELECT toString(effect) AS did, toString(reversibility) AS undo, count() AS n, min(start_time), max(start_time) FROM "+rows.from+" GROUP BY did, undo", rows.params, func(r driver.Rows) error {
+	return each(ctx, db, "totals", "SELECT toString(effect) AS did, toString(reversibility) AS undo, count() AS n, "+
+		"min(start_time), max(start_time) FROM "+rows.from+" GROUP BY did, undo", rows.params, func(r driver.Rows) error {
 		var effect, undo string
 		var n uint64
 		var first, last time.Time
@@ -212,7 +214,8 @@ func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run) error {
 		for _, o := range linked.others {
 			n += o.Calls
 		}
-		t.caveat("other_callers: %d calls of %d runs carry a trace id of this run under an identity of their own (%s); they are not counted here, see other_callers and flyball touched of those runs",
+		t.caveat("other_callers: %d calls of %d runs carry a trace id of this run under an identity of their own (%s); "+
+			"they are not counted here, see other_callers and flyball touched of those runs",
 			n, len(linked.others), strings.Join(namesOf(linked.others, 3), ", "))
 	}
 	if len(linked.behalf) == 0 {

@@ -39,11 +39,11 @@ func text(c map[string]any, key string) string {
 	return ""
 }
 
-// BuildTree orders calls by their spans: a call lies beneath the one whose span it
+// buildTree orders calls by their spans: a call lies beneath the one whose span it
 // names as parent. Calls without a span, or beneath none that is here, lie at
 // the top, in the order of time. Calls that name each other in a circle, which
 // no tracer does and anybody could send, are told once.
-func BuildTree(calls []map[string]any) []TreeLine {
+func buildTree(calls []map[string]any) []TreeLine {
 	bySpan := map[string]int{}
 	for i, c := range calls {
 		if s := text(c, "span_id"); s != "" && kindOf(c) != "call" || s != "" && bySpan[text(c, "trace_id")+s] == 0 {
@@ -111,9 +111,9 @@ func producer(c map[string]any) string {
 	return strings.TrimSpace(first(text(c, "observer"), text(c, "observer_kind")) + " (" + text(c, "format") + ")")
 }
 
-// UnplannedProducers names the producers whose calls say nothing of the agent's plan:
+// unplannedProducers names the producers whose calls say nothing of the agent's plan:
 // no span of theirs lies beneath an agent's, a model's or a tool's.
-func UnplannedProducers(tree []TreeLine) []string {
+func unplannedProducers(tree []TreeLine) []string {
 	planned, calls := map[string]bool{}, map[string]int{}
 	var above []bool // whether a step of the agent's own is on the way to each depth
 	for _, l := range tree {

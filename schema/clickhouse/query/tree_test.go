@@ -34,12 +34,12 @@ func TestTreeFollowsTheSpans(t *testing.T) {
 		step("tool", "t1", "c", "a", "delete_order"),
 		step("http", "t2", "", "zz", "/elsewhere"),
 	}
-	tree := BuildTree(calls)
+	tree := buildTree(calls)
 	if got := drawn(tree); got != "agent planner | >model gpt-4o | >tool delete_order | >>/orders/7 | /elsewhere" {
 		t.Error(got)
 	}
 	calls[4]["observer"] = "gateway"
-	if got := UnplannedProducers(BuildTree(calls)); len(got) != 1 || !strings.HasPrefix(got[0], "gateway (f/1): 1 calls") {
+	if got := unplannedProducers(buildTree(calls)); len(got) != 1 || !strings.HasPrefix(got[0], "gateway (f/1): 1 calls") {
 		t.Error(got)
 	}
 }
@@ -51,7 +51,7 @@ func TestTreeOfACircleEnds(t *testing.T) {
 		calls = append(calls, step("tool", "t", fmt.Sprint(i), fmt.Sprint((i+1)%50), "x"))
 	}
 	calls = append(calls, step("tool", "t", "self", "self", "y"))
-	if got := len(BuildTree(calls)); got != 51 {
+	if got := len(buildTree(calls)); got != 51 {
 		t.Errorf("%d lines", got)
 	}
 }

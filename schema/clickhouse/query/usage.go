@@ -48,7 +48,8 @@ func (s Caller) into(w *where) {
 		w.add("toString(run_id) = {run:String}", clickhouse.Named("run", s.Run))
 	}
 	if s.Clean {
-		w.add("outcome NOT IN ('denied') AND run_id NOT IN (SELECT run_id FROM findings WHERE level >= 'alert') AND run_id IN (SELECT run_id FROM runs WHERE level < 'alert')")
+		w.add("outcome NOT IN ('denied') AND run_id NOT IN (SELECT run_id FROM findings WHERE level >= 'alert') " +
+			"AND run_id IN (SELECT run_id FROM runs WHERE level < 'alert')")
 	}
 }
 
@@ -133,7 +134,8 @@ FROM (SELECT agent_id, route, gate_id, any(why) AS why, any(mode) AS mode, max(s
 LEFT JOIN (SELECT agent_id, count() AS n FROM findings WHERE level >= 'alert' GROUP BY agent_id) AS f ON f.agent_id = q.agent_id
 GROUP BY q.agent_id, q.route ORDER BY asked + observed DESC, q.agent_id, q.route LIMIT 1000`, w.params, func(r driver.Rows) error {
 		var v GateRow
-		err := r.Scan(&v.AgentID, &v.Route, &v.Why, &v.Asked, &v.Granted, &v.Refused, &v.TimedOut, &v.Observed, &v.ToYes, &v.MaxAmount, &v.Currency, &v.Findings, &v.LastAt.Time)
+		err := r.Scan(&v.AgentID, &v.Route, &v.Why, &v.Asked, &v.Granted, &v.Refused, &v.TimedOut, &v.Observed,
+			&v.ToYes, &v.MaxAmount, &v.Currency, &v.Findings, &v.LastAt.Time)
 		out = append(out, v)
 		return err
 	})
