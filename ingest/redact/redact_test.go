@@ -115,7 +115,9 @@ func FuzzSuspicious(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		full := named.ReplaceAllString(vendorKey.ReplaceAllString(scheme.ReplaceAllString(userinfo.ReplaceAllString(query.ReplaceAllString(pemBlock.ReplaceAllString(tokens(s), redacted), "?"+redacted), "://"+redacted+"@"), redacted), redacted), "${1}"+redacted)
+		full := query.ReplaceAllString(pemBlock.ReplaceAllString(tokens(s), redacted), "?"+redacted)
+		full = scheme.ReplaceAllString(userinfo.ReplaceAllString(full, "://"+redacted+"@"), redacted)
+		full = named.ReplaceAllString(vendorKey.ReplaceAllString(full, redacted), "${1}"+redacted)
 		if got := Text(s); got != full {
 			t.Errorf("%q is %q, and %q when everything is looked for", s, got, full)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // id is a value fit to be an identifier: trimmed, valid UTF-8, without control
-// characters, at maxBytes MaxID bytes; else empty. The usual value costs one pass.
+// characters, at most MaxID bytes; else empty. The usual value costs one pass.
 func id(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" || s == "-" || len(s) > schema.MaxID || s == "null" {

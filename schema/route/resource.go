@@ -15,8 +15,8 @@ import (
 const maxResources = 16
 
 // qualifiers follow a collection without being one of its members.
-var qualifiers = wordSet("search query list all count me self current today status new latest direct onestop summary batch bulk export import " +
-	"default health stats send append cancel delete update create info details history preview completions")
+var qualifiers = wordSet("search query list all count me self current today status new latest direct onestop summary batch " +
+	"bulk export import default health stats send append cancel delete update create info details history preview completions")
 
 // resources are what a call names: path parameters, identifiers in the query
 // and in logged arguments. What is not known is marked: "type:?" for a

@@ -264,7 +264,8 @@ func TestUsersAndRulesOfAnOldFolderDoNotHold(t *testing.T) {
 	adm := own(t, b, "flyball.commands")
 	ctx := context.Background()
 	if _, err := adm.CreateACLs(ctx,
-		kadm.NewACLs().Allow("User:*").AllowHosts("*").Clusters().Topics("*").Operations(kadm.OpAll).ResourcePatternType(kadm.ACLPatternLiteral)); err != nil {
+		kadm.NewACLs().Allow("User:*").AllowHosts("*").Clusters().Topics("*").
+			Operations(kadm.OpAll).ResourcePatternType(kadm.ACLPatternLiteral)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := adm.AlterUserSCRAMs(ctx, nil, []kadm.UpsertSCRAM{{User: User, Mechanism: kadm.ScramSha256, Iterations: 4096,
