@@ -92,7 +92,7 @@ func callsFrame(rows []query.CallsPoint, limit int) *data.Frame {
 }
 
 // traceFrame shows each call as a span beneath one span for the run, in the fields
-// that Grafana's trace view wants. Times are milliseconds.
+// that Grafana's trace view needs. Times are milliseconds.
 func traceFrame(run string, spans []query.Span, limit int) *data.Frame {
 	type row = query.Span
 	failed := func(s *row) bool { return s.Outcome != "ok" && s.Outcome != "unknown" }
