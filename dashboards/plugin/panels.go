@@ -24,7 +24,7 @@ func runsFrame(rows []query.Run, limit int) *data.Frame {
 		number("irreversible", func(r *row) uint64 { return r.Irreversible }),
 		optional("score", func(r *row) *float64 { return r.Score }).describedAs("−ln of rarity: 4.6 is 1 in 100 clean runs, 6.9 is 1 in 1,000"),
 		text("level", func(r *row) string { return r.Level }),
-		text("identity", func(r *row) string { return r.AgentTrust }).describedAs("who says who the agent is"),
+		text("identity", func(r *row) string { return r.AgentTrust }).describedAs("how the identity of the agent was established"),
 		text("bound by", func(r *row) string { return r.RunRule }),
 	)
 }

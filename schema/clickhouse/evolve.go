@@ -32,7 +32,8 @@ func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, 
 			case widens(have, s.Type):
 				change, why = "MODIFY COLUMN "+definition(s), "words missing"
 			default:
-				return nil, fmt.Errorf("table %s.%s: column %s is %s, this binary writes %s: the change needs a step of its own in schema/clickhouse/sql",
+				return nil, fmt.Errorf("table %s.%s: column %s is %s, this binary writes %s: "+
+					"the change needs a step of its own in schema/clickhouse/sql",
 					t.Database, tb.Name, s.Name, have, s.Type)
 			}
 			n := slices.IndexFunc(all, func(s Migration) bool { return s.Name == tb.Name })

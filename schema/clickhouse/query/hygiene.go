@@ -32,7 +32,7 @@ const (
 	NoManifest             = "no_manifest"             // an irreversible route that no manifest names
 )
 
-// pacePerMinute is a rate of calls that no human reaches by hand.
+// pacePerMinute is a number of calls in one minute that no human reaches by hand.
 const pacePerMinute = 120
 
 // tokenLife is a day, in seconds.
