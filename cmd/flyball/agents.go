@@ -24,7 +24,7 @@ func agentsCommand(o *options) *cobra.Command {
 	}}.run(o)
 	only := answer[[]query.Hygiene]{window: &w, table: report.Hygiene, query: readHygiene}.run(o)
 	cmd := &cobra.Command{Use: "agents", Args: cobra.NoArgs,
-		Short: "Who calls: owner, credentials, versions, baseline, armed; and what is wrong with identities"}
+		Short: "List the agents that called: owner, credentials, versions, baseline, enforcement; and problems with identities"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if hygiene {
 			return only(cmd, args)
@@ -32,12 +32,12 @@ func agentsCommand(o *options) *cobra.Command {
 		return all(cmd, args)
 	}
 	w.flags(cmd, "720h")
-	cmd.Flags().BoolVar(&hygiene, "hygiene", false, "only what is wrong")
+	cmd.Flags().BoolVar(&hygiene, "hygiene", false, "list only problems with identities")
 	return cmd
 }
 
-// readAgents are the agents that called, with what the configuration says of them, and
-// what the running points enforce.
+// readAgents reads the agents that called, with their entries in the configuration and
+// their enforcement at the running points.
 func readAgents(r *request) ([]query.AgentRow, error) {
 	db, err := r.database()
 	if err != nil {
@@ -75,10 +75,10 @@ func readAgents(r *request) ([]query.AgentRow, error) {
 	return agents, nil
 }
 
-// maxUnguarded is for how many agents and irreversible routes manifests are looked for.
+// maxUnguarded bounds the pairs of agent and irreversible route that are checked for a manifest.
 const maxUnguarded = 1000
 
-// readHygiene is what is wrong with the identities of those who called: what the stored
+// readHygiene reads the problems with the identities of callers: those that the stored
 // calls show, agents without an owner, and irreversible routes that no manifest names.
 func readHygiene(r *request) ([]query.Hygiene, error) {
 	db, err := r.database()
@@ -121,7 +121,7 @@ func readHygiene(r *request) ([]query.Hygiene, error) {
 }
 
 // guards reports whether a manifest names an agent's use of an irreversible route, and
-// whether a gate or a limit is before it.
+// whether a gate or a limit applies to it.
 func guards(manifests *manifest.Store, u *query.StartRow) (named, gated bool) {
 	m, _ := manifests.ForAgent("", u.AgentID, schema.TrustVerified)
 	if m == nil {
@@ -129,7 +129,7 @@ func guards(manifests *manifest.Store, u *query.StartRow) (named, gated bool) {
 	}
 	a := m.EvaluateUsage(u.AgentID, &manifest.Usage{Method: u.Method, Route: u.Route, Tool: u.Tool, Reversibility: schema.Irreversible})
 	if a.Why == manifest.WhyOutside {
-		return false, true // it asks, but nobody said that the agent is for this
+		return false, true // a gate applies, but the manifest does not name this use
 	}
 	return true, a.Action >= schema.ActionGate || len(a.Spends) > 0
 }

@@ -17,7 +17,7 @@ import (
 // alertCommand runs the role; `alert test` sends one page by hand.
 func alertCommand(o *options) *cobra.Command {
 	cmd := roleCommand(o, "alert", "Run the role that notifies receivers of findings and trips")
-	test := &cobra.Command{Use: "test RECEIVER", Short: "Send a test page to a receiver, and its resolution", Args: cobra.ExactArgs(1)}
+	test := &cobra.Command{Use: "test RECEIVER", Short: "Send a test page to a receiver, and then its resolution", Args: cobra.ExactArgs(1)}
 	test.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := o.load()
 		if err != nil {
@@ -49,7 +49,7 @@ func alertCommand(o *options) *cobra.Command {
 // testPageTimeout is how long a receiver may take for both test pages.
 const testPageTimeout = 30 * time.Second
 
-// testPages are the page of a finding that is none, and its resolution.
+// testPages are a test page, which belongs to no finding, and its resolution.
 func testPages(tenant string, now time.Time) []incident.Page {
 	id := "f_test_" + now.Format("20060102T150405.000000")
 	p := incident.Page{V: incident.PageVersion, Incident: id, Tenant: tenant, Family: "test", Level: schema.LevelAlert,

@@ -13,18 +13,19 @@ import (
 )
 
 func armCommand(o *options) *cobra.Command {
-	return armingChangeCommand(o, "arm PATTERN", "Enforce what is found about the agents, tags or families of a pattern, at every point, "+
-		"without a restart", "/v1/arming/arm")
+	return armingChangeCommand(o, "arm PATTERN", "Enforce the findings about the agents, tags or families that a pattern matches, "+
+		"at every point, without a restart", "/v1/arming/arm")
 }
 
 func disarmCommand(o *options) *cobra.Command {
-	return armingChangeCommand(o, "disarm PATTERN", "Only record what is found about the agents, tags or families of a pattern",
+	return armingChangeCommand(o, "disarm PATTERN",
+		"Record the findings about the agents, tags or families that a pattern matches, without enforcement",
 		"/v1/arming/disarm")
 }
 
-const patternHelp = "PATTERN is the name of an agent or a pattern as 'billing/*', tag:NAME, family:NAME, or '*' for everything. " +
-	"An exact name comes before a\n" +
-	"pattern of agents, then tags, families and '*'; among equals disarm holds. What a command says comes before the configuration."
+const patternHelp = "PATTERN is the name of an agent, a pattern such as 'billing/*', tag:NAME, family:NAME, or '*' for everything.\n" +
+	"An exact name has priority over a pattern of agents, then come tags, families and '*'; at equal priority disarm wins.\n" +
+	"Commands have priority over the configuration."
 
 // armingReport is what arm, disarm and `arming clear` print with -o json.
 type armingReport struct {
@@ -95,9 +96,9 @@ func (r *armingReport) print(w io.Writer, pattern string) error {
 func armingCommand(o *options) *cobra.Command {
 	a := answer[api.ArmingState]{query: fromControl[api.ArmingState]("/v1/arming"), table: printArming}
 	cmd := &cobra.Command{Use: "arming", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "What is armed at the running points: by commands, and by the configuration that they started with"}
-	cmd.AddCommand(armingChangeCommand(o, "clear PATTERN", "Take back what commands said about a pattern: the configuration's value "+
-		"holds again", "/v1/arming/clear"))
+		Short: "Show what is armed at the running points: by commands, and by the configuration that they started with"}
+	cmd.AddCommand(armingChangeCommand(o, "clear PATTERN", "Remove what commands set for a pattern: the configuration's value "+
+		"applies again", "/v1/arming/clear"))
 	return cmd
 }
 
@@ -127,7 +128,7 @@ func printArming(w io.Writer, s api.ArmingState) error {
 	return report.Rows(w, s.Points, pointArmingColumns)
 }
 
-// configuredText is what a point's configuration says of enforcement, in words.
+// configuredText describes the enforcement that a point's configuration sets.
 func configuredText(p *api.PointArming) string {
 	switch {
 	case p.Mode == "":

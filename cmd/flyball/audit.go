@@ -20,16 +20,16 @@ import (
 type auditReport struct {
 	Entries uint64             `json:"entries"`
 	Broken  *ledger.ChainFault `json:"first_bad_entry,omitempty"`
-	// End is how far the trail came; Live what the enforcement point holds, absent
-	// when none answers.
+	// End is the last entry of the stored trail; Live is the last entry that the
+	// enforcement point has, absent when no point answers.
 	End  ledger.Chain  `json:"end"`
 	Live *ledger.Chain `json:"live,omitempty"`
-	// Summary says in a sentence what came of it.
+	// Summary is the result as a sentence.
 	Summary  string `json:"say"`
 	complete bool   // everything could be compared
 }
 
-// trailEnds are the last entries of a trail that was walked.
+// trailEnds are the last entries of a trail that was verified.
 type trailEnds []ledger.Chain
 
 const maxTrailEnds = 4096
@@ -53,11 +53,11 @@ func (t trailEnds) hash(seq uint64) (string, bool) {
 // maxStoreDelay is how long a store that has read everything may take to show an entry.
 const maxStoreDelay = 10 * time.Second
 
-// compareTrail compares a stored trail that holds together with what an enforcement
-// point has folded of the log: entry by entry where both end, and at the earlier of
-// the two ends where they differ. caughtUp says that the store has read everything
-// that was written. It returns what is wrong, whether the comparison is complete, and
-// a sentence that says so.
+// compareTrail compares a stored trail whose chain is intact with the trail that an
+// enforcement point has folded from the log. Where one of them is shorter, they are
+// compared at the end of the shorter one. caughtUp means that the store has read
+// everything that was written. It returns the fault (nil: none), whether the
+// comparison is complete, and the result as a sentence.
 func compareTrail(end ledger.Chain, ends trailEnds, live *api.AuditEnd, caughtUp bool) (
 	broken *ledger.ChainFault, complete bool, summary string) {
 	wrong := func(seq uint64, why string) (*ledger.ChainFault, bool, string) {
@@ -70,7 +70,7 @@ func compareTrail(end ledger.Chain, ends trailEnds, live *api.AuditEnd, caughtUp
 		case known && live.Seq > 0 && hash != live.Hash:
 			return wrong(live.Seq, anew)
 		case live.Stale:
-			return nil, false, fmt.Sprintf("%d entries hold together; the point that answers has folded %d of them, and does not hear the log",
+			return nil, false, fmt.Sprintf("%d entries hold together; the point that answers has folded %d of them, and does not receive the log",
 				end.Seq, live.Seq)
 		}
 		return wrong(live.Seq+1, "is in the table and not in the log: no command made it")
@@ -92,16 +92,16 @@ func compareTrail(end ledger.Chain, ends trailEnds, live *api.AuditEnd, caughtUp
 		end.Seq, live.Seq, missing)
 }
 
-// How often a point is looked at that has folded less than the stored trail has, and
-// how long it is waited between.
+// A point that has folded fewer entries than are stored is read again this often, with
+// this pause between.
 const (
 	liveTrailTries = 10
 	liveTrailWait  = 300 * time.Millisecond
 )
 
-// liveTrail reads from an enforcement point the end of its trail, beside the end that
-// the stored trail has. A point that has folded less is given a while: the table may
-// have been written by another one that is further.
+// liveTrail reads the end of an enforcement point's trail, and its entry at the end of
+// the stored trail. A point that has folded fewer entries is read again for a while: the
+// table may have been written by another point that has folded more.
 func liveTrail(ctx context.Context, c *controlClient, end ledger.Chain) (live api.AuditEnd, err error) {
 	for range liveTrailTries {
 		live, err = get[api.AuditEnd](ctx, c, fmt.Sprint("/v1/audit?at=", end.Seq))
@@ -117,24 +117,23 @@ func liveTrail(ctx context.Context, c *controlClient, end ledger.Chain) (live ap
 	return live, err
 }
 
-// storeCaughtUp reports whether the process of the configuration says that its store
-// has nothing left to read.
+// storeCaughtUp reports whether the configured process reports no lag of its store.
 func storeCaughtUp(ctx context.Context, c config.Config) bool {
 	m, err := scrape(ctx, c.Metrics.Listen)
 	return err == nil && m["flyball_store_lag_records"] != nil && m.sum("flyball_store_lag_records") == 0
 }
 
 func auditCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "The chain of everything that was commanded"}
+	cmd := &cobra.Command{Use: "audit", Short: "List and verify the audit trail of commands"}
 	verify := answer[*auditReport]{query: verifyAudit, exit: (*auditReport).exit, table: func(w io.Writer, r *auditReport) error {
 		return report.Printf(w, "%s\n", r.Summary)
 	}}
 	cmd.AddCommand(&cobra.Command{Use: "verify", Args: cobra.NoArgs, RunE: verify.run(o),
-		Short: "Walk the stored trail; name the first entry that was changed, left out or put in"}, auditListCommand(o))
+		Short: "Verify the stored trail; print the first entry that was changed, removed or inserted"}, auditListCommand(o))
 	return cmd
 }
 
-// verifyAudit walks the stored trail and compares it with what an enforcement point holds.
+// verifyAudit verifies the stored trail and compares it with an enforcement point's.
 func verifyAudit(r *request) (*auditReport, error) {
 	db, err := r.database()
 	if err != nil {
@@ -173,7 +172,7 @@ func verifyAudit(r *request) (*auditReport, error) {
 	return out, nil
 }
 
-// exit is the error by which the command ends.
+// exit is the error that the command returns.
 func (r *auditReport) exit() error {
 	switch {
 	case r.Broken != nil:
@@ -190,7 +189,7 @@ func auditListCommand(o *options) *cobra.Command {
 		query: fromDatabase(func(ctx context.Context, db database, _ *request) ([]schema.AuditEntry, error) {
 			return query.AuditLatest(ctx, db, limit)
 		})}
-	cmd := &cobra.Command{Use: "list", Short: "The latest entries", Args: cobra.NoArgs, RunE: l.run(o)}
+	cmd := &cobra.Command{Use: "list", Short: "List the latest entries", Args: cobra.NoArgs, RunE: l.run(o)}
 	cmd.Flags().IntVar(&limit, "limit", 50, limitHelp)
 	return cmd
 }

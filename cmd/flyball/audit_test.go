@@ -10,8 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// A log of commands, what a point holds of it, and the trail that the database has of
-// it after somebody was there who can compute every hash.
+// A log of commands, the trail that a point has folded from it, and the trail in the
+// database after it was changed by an attacker who can compute every hash.
 func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 	const second = int64(1e9)
 	state := ledger.New(breaker.DefaultBudget())
@@ -25,7 +25,7 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 			}
 		}
 	}
-	// rewrite computes every hash anew after a change, as somebody does who owns the database.
+	// rewrite computes every hash again after a change, like an attacker who owns the database.
 	rewrite := func(list []schema.AuditEntry, change func([]schema.AuditEntry) []schema.AuditEntry) []schema.AuditEntry {
 		list = change(append([]schema.AuditEntry{}, list...))
 		prev := ""
@@ -52,7 +52,7 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change   func([]schema.AuditEntry) []schema.AuditEntry
 		behind   bool  // the store has more to read
-		stale    bool  // the point does not hear the log
+		stale    bool  // the point does not receive the log
 		later    int64 // how far the log's clock has gone on since
 		broken   uint64
 		complete bool
@@ -63,7 +63,7 @@ func TestRewrittenTrailIsNamedWhateverItsEnd(t *testing.T) {
 		"changed, and one appended":          {change: both(lie, forged), broken: 20, says: "written anew"},
 		"changed, and the last left out":     {change: both(lie, cut(1)), broken: 19, says: "written anew"},
 		"one appended":                       {change: forged, broken: 21, says: "no command made it"},
-		"one appended to a point in silence": {change: forged, stale: true, says: "does not hear the log"},
+		"one appended to a point in silence": {change: forged, stale: true, says: "does not receive the log"},
 		"the last left out":                  {change: cut(1), complete: false, says: "not stored yet"},
 		"the last left out a minute ago":     {change: cut(1), later: 60 * second, broken: 20, says: "is missing"},
 		"the last three left out":            {change: cut(3), broken: 18, says: "is missing"},

@@ -22,8 +22,8 @@ func backtestCommand(o *options) *cobra.Command {
 	var w window
 	var candidate string
 	cmd := &cobra.Command{Use: "backtest", Args: cobra.NoArgs,
-		Short: "What the present configuration and a candidate would have tripped in stored history, what it would have prevented, " +
-			"and whose work it would have held"}
+		Short: "Compare on stored calls what the present configuration and a candidate would trip, what that would prevent, " +
+			"and which benign runs it would hold"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p, err := o.printer(cmd, formTable, formJSON)
 		if err != nil {
@@ -52,8 +52,8 @@ func backtestCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-// runBacktest judges the window by the newest baseline, and says of how many runs that
-// was learned.
+// runBacktest scores the window with the newest baseline. It also returns from how many
+// runs that baseline was learned.
 func runBacktest(r *request, candidate string) (result backtest.Report, learnedOf uint64, err error) {
 	c, err := r.config()
 	if err != nil {
@@ -95,7 +95,7 @@ func runBacktest(r *request, candidate string) (result backtest.Report, learnedO
 	return result, body.Runs, err
 }
 
-// decisionsBy is what a configuration says of decisions.
+// decisionsBy returns the settings of a configuration that decisions depend on.
 func decisionsBy(name string, c config.Config) backtest.Configuration {
 	if name == "" {
 		name = "(defaults)"
@@ -108,8 +108,8 @@ func decisionsBy(name string, c config.Config) backtest.Configuration {
 	}
 }
 
-// candidateConfig is the present configuration with another detect section and registry,
-// and what of them a backtest cannot show.
+// candidateConfig returns the present configuration with the candidate's detect section
+// and registry, and notes on the differences that a backtest cannot show.
 func candidateConfig(file string, present config.Config) (config.Config, []string, error) {
 	next := present
 	read, err := config.Load(file, os.Environ())
@@ -140,12 +140,12 @@ func candidateConfig(file string, present config.Config) (config.Config, []strin
 	return next, notes, nil
 }
 
-// stitchingSettings are those of a detect section by which calls are bound to runs.
+// stitchingSettings returns the settings of a detect section for binding calls to runs.
 func stitchingSettings(d config.Detect) [7]any {
 	return [...]any{d.SessionGap, d.ConversationGap, d.RunGap, d.Lateness, d.MaxOpenRunsPerActor, d.MaxOpenRuns, d.MaxActors}
 }
 
-// identityKeys say which agent each credential belongs to.
+// identityKeys maps credentials to agents.
 func identityKeys(list []config.Agent) map[[3]string]string {
 	out := map[[3]string]string{}
 	for _, a := range list {

@@ -15,10 +15,10 @@ func baselinesFreezeCommand(o *options) *cobra.Command {
 	var all bool
 	var length string
 	cmd := &cobra.Command{Use: "freeze", Args: cobra.NoArgs,
-		Short: "Keep the counts of an agent as they are from the next version on, until --for is over or --off"}
+		Short: "Freeze an agent's counts from the next version on, until --for is over or until --off"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if (body.Agent == "") == !all {
-			return usage(errors.New("name one of --agent and --all"))
+			return usage(errors.New("one of --agent and --all is needed"))
 		}
 		if all {
 			body.Agent = schema.EveryAgent
@@ -27,7 +27,7 @@ func baselinesFreezeCommand(o *options) *cobra.Command {
 			return err
 		}
 		if body.Off && length != "" {
-			return usage(errors.New("--off ends a freeze now: --for has no meaning beside it"))
+			return usage(errors.New("--off ends a freeze now: it cannot be combined with --for"))
 		}
 		var err error
 		if body.Seconds, err = secondsFlag("--for", length); err != nil {
@@ -43,19 +43,20 @@ func baselinesFreezeCommand(o *options) *cobra.Command {
 		})(cmd, args)
 	}
 	cmd.Flags().StringVar(&body.Agent, "agent", "", "whose, as flyball baselines show lists it")
-	cmd.Flags().BoolVar(&all, "all", false, "every agent's")
-	cmd.Flags().BoolVar(&body.Off, "off", false, "end it")
-	cmd.Flags().StringVar(&length, "for", "", "how long (default until --off)")
+	cmd.Flags().BoolVar(&all, "all", false, "all agents")
+	cmd.Flags().BoolVar(&body.Off, "off", false, "end the freeze")
+	cmd.Flags().StringVar(&length, "for", "", "duration (default: until --off)")
 	reasonFlag(cmd, &body.Reason)
 	return cmd
 }
 
 func baselinesResetCommand(o *options) *cobra.Command {
 	var body api.ResetBaselineRequest
-	cmd := &cobra.Command{Use: "reset", Short: "Forget what was learned of an agent: its runs so far never teach again", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "reset",
+		Short: "Remove what was learned about an agent: its runs so far are never learned from again", Args: cobra.NoArgs}
 	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, _ []string) (string, error) {
 		if body.Agent == "" || body.Reason == "" {
-			return "", usage(errors.New("--agent and --reason are both needed: what is forgotten does not come back"))
+			return "", usage(errors.New("--agent and --reason are both needed: a reset cannot be undone"))
 		}
 		body.By = currentUser()
 		return body.Agent + ": learns anew from the next version on, compared with its peers until then",

@@ -19,13 +19,13 @@ import (
 )
 
 func baselinesCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "baselines", Short: "What is normal for each agent: versions, states, what moved; freeze and reset"}
+	cmd := &cobra.Command{Use: "baselines", Short: "Show, compare, freeze and reset the baselines of agents"}
 	cmd.AddCommand(baselinesListCommand(o), baselinesShowCommand(o), baselinesDiffCommand(o), baselinesFreezeCommand(o),
 		baselinesResetCommand(o), baselinesRescoreCommand(o))
 	return cmd
 }
 
-// baselineTopic is how to reach the topic that versions of baselines are published to.
+// baselineTopic is the connection to the topic that baseline versions are published to.
 type baselineTopic struct {
 	config config.Config
 	kafka  kafka.Config
@@ -53,7 +53,7 @@ func baselinesListCommand(o *options) *cobra.Command {
 		}
 		return list, err
 	}}
-	return &cobra.Command{Use: "list", Short: "Versions that are kept, latest first", Args: cobra.NoArgs, RunE: a.run(o)}
+	return &cobra.Command{Use: "list", Short: "List the versions that are kept, latest first", Args: cobra.NoArgs, RunE: a.run(o)}
 }
 
 // list are the versions that are kept, latest first. The first of them that this binary
@@ -92,7 +92,7 @@ func (t baselineTopic) read(ctx context.Context, name string) (*baseline.Baselin
 	case errors.Is(err, baselinestore.ErrNotPublished) && name == "":
 		return nil, fmt.Errorf("%w: run flyball learn --once first", err)
 	case errors.Is(err, baselinestore.ErrNotPublished):
-		return nil, fmt.Errorf("%w: %q; flyball baselines list says which are kept", err, name)
+		return nil, fmt.Errorf("%w: %q; flyball baselines list lists those that are kept", err, name)
 	}
 	return body, err
 }
@@ -126,14 +126,14 @@ func baselinesShowCommand(o *options) *cobra.Command {
 		return v, nil
 	}}.run(o)
 	cmd := &cobra.Command{Use: "show [VERSION]", Args: cobra.MaximumNArgs(1),
-		Short: "One version, or what it holds of one agent: its own usual figures beside its peers' and humans'"}
+		Short: "Show a version, or one agent's usual figures in it, beside those of its peers and of humans"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if agent == "" {
 			return whole(cmd, args)
 		}
 		return one(cmd, args)
 	}
-	cmd.Flags().StringVar(&agent, "agent", "", "one agent, as the version names it")
+	cmd.Flags().StringVar(&agent, "agent", "", "show only this agent, by its name in the version")
 	return cmd
 }
 
@@ -155,9 +155,10 @@ func baselinesDiffCommand(o *options) *cobra.Command {
 		}
 		return report.CompareBaselines(was, is, agent, limit), nil
 	}}
-	cmd := &cobra.Command{Use: "diff V1 V2", Short: "What moved most from one version to another", Args: cobra.ExactArgs(2), RunE: a.run(o)}
-	cmd.Flags().StringVar(&agent, "agent", "", "only this agent")
-	cmd.Flags().IntVar(&limit, "limit", 20, "at most this many changes")
+	cmd := &cobra.Command{Use: "diff V1 V2",
+		Short: "Show the largest changes from one version to another", Args: cobra.ExactArgs(2), RunE: a.run(o)}
+	cmd.Flags().StringVar(&agent, "agent", "", "show only this agent")
+	cmd.Flags().IntVar(&limit, "limit", 20, "print at most this many changes")
 	return cmd
 }
 
@@ -172,8 +173,8 @@ func baselinesRescoreCommand(o *options) *cobra.Command {
 			return nil
 		}}
 	cmd := &cobra.Command{Use: "rescore RUN", Args: cobra.ExactArgs(1), RunE: a.run(o),
-		Short: "Score a stored run again, by the version that its finding names, and say whether it comes to the same"}
-	cmd.Flags().StringVar(&version, "version", "", "by this version instead")
+		Short: "Score a stored run again with the version that its finding names, and report whether the result is the same"}
+	cmd.Flags().StringVar(&version, "version", "", "score with this version instead")
 	return cmd
 }
 

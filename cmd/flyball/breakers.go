@@ -20,8 +20,8 @@ func breakersCommand(o *options) *cobra.Command {
 		l := listing[api.BreakerLine]{query: fromControl[[]api.BreakerLine](path), columns: breakerColumns}
 		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: l.run(o)}
 	}
-	cmd.AddCommand(list("list", "Breakers that are not closed", "/v1/breakers"),
-		list("history", "What breakers did, newest first", "/v1/breakers/history"), tripCommand(o), resetCommand(o),
+	cmd.AddCommand(list("list", "List the breakers that are not closed", "/v1/breakers"),
+		list("history", "List the changes of breakers, latest first", "/v1/breakers/history"), tripCommand(o), resetCommand(o),
 		gatesCommand(o), grantCommand(o), refuseCommand(o), receiptsCommand(o))
 	return cmd
 }
@@ -69,7 +69,7 @@ type tripFlags struct {
 func tripCommand(o *options) *cobra.Command {
 	var f tripFlags
 	kinds := strings.Join(schema.ScopeKindWords[1:], ", ")
-	cmd := &cobra.Command{Use: "trip KIND TARGET", Short: "Open a breaker by hand, on a " + kinds, Args: cobra.ExactArgs(2),
+	cmd := &cobra.Command{Use: "trip KIND TARGET", Short: "Open a breaker by hand, on one of: " + kinds, Args: cobra.ExactArgs(2),
 		Long: "Open a breaker by hand.\n\nKIND is one of " + kinds +
 			". A run is given by its id, by at least six characters of it, or by its own key;\n" +
 			"a version as AGENT@VERSION, a route as 'DELETE /v1/orders/{id}', a run on a route as 'RUN DELETE /v1/orders/{id}'."}
@@ -97,13 +97,13 @@ func tripCommand(o *options) *cobra.Command {
 		return p.print(r, func(w io.Writer) error { return printTrip(w, &r) })
 	}
 	reasonFlag(cmd, &f.reason)
-	cmd.Flags().StringVar(&f.length, "for", "", "close by itself after this long, as 15m")
-	cmd.Flags().BoolVar(&f.untilReset, "until-reset", false, "stay open until somebody resets it")
-	cmd.Flags().BoolVar(&f.force, "force", false, "take a target that is not known; nothing is looked up")
+	cmd.Flags().StringVar(&f.length, "for", "", "close automatically after this duration, such as 15m")
+	cmd.Flags().BoolVar(&f.untilReset, "until-reset", false, "stay open until a person resets it")
+	cmd.Flags().BoolVar(&f.force, "force", false, "accept a target that is not known; it is not looked up")
 	return cmd
 }
 
-// body checks the flags, and is the request that they make.
+// body checks the flags and returns the request that they describe.
 func (f *tripFlags) body(args []string) (*api.TripRequest, error) {
 	sc, err := scopeArgs(args)
 	if err != nil {
@@ -113,7 +113,7 @@ func (f *tripFlags) body(args []string) (*api.TripRequest, error) {
 		return nil, err
 	}
 	if (f.length == "") == !f.untilReset {
-		return nil, usage(errors.New("--for D or --until-reset: say until when it holds"))
+		return nil, usage(errors.New("--for D or --until-reset is needed: it sets how long the breaker stays open"))
 	}
 	n, err := secondsFlag("--for", f.length)
 	if err != nil {
@@ -139,7 +139,7 @@ func printTrip(w io.Writer, r *tripReport) error {
 	return report.Printf(w, "undo: %s\n", r.Undo)
 }
 
-// heldBesides names who else a breaker on a run holds.
+// heldBesides names the other scope that a breaker on a run also holds.
 func heldBesides(h *schema.Holder) string {
 	if h == nil || h.AgentID == "" && h.CredentialID == "" {
 		return "nobody: who acts in the run is not known"
@@ -191,11 +191,11 @@ func resetCommand(o *options) *cobra.Command {
 		})
 	}
 	reasonFlag(cmd, &reason)
-	cmd.Flags().Int64Var(&ifMatch, "if-match", 0, "only this generation")
+	cmd.Flags().Int64Var(&ifMatch, "if-match", 0, "reset only if the breaker has this generation")
 	return cmd
 }
 
-// isNotFound reports whether the control API knows nothing of what was named.
+// isNotFound reports whether the control API does not know the target.
 func isNotFound(err error) (*apiError, bool) {
 	var e *apiError
 	return e, errors.As(err, &e) && e.code == http.StatusNotFound

@@ -25,14 +25,14 @@ func bypassCommand(o *options) *cobra.Command {
 	var length, reason, agent string
 	var force bool
 	cmd := &cobra.Command{Use: "bypass", Args: cobra.NoArgs,
-		Short: "Put the tenant, or one agent, to observe at every point, for a time: nothing is denied"}
+		Short: "Set the tenant, or one agent, to observe at every point, for a limited time: nothing is denied"}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		p, err := o.printer(cmd, formTable, formJSON)
 		if err != nil {
 			return err
 		}
 		if length == "" || strings.TrimSpace(reason) == "" {
-			return usage(errors.New("--for and --reason are both needed: a bypass ends by itself and says why"))
+			return usage(errors.New("--for and --reason are both needed: a bypass has an end and a reason"))
 		}
 		n, err := secondsFlag("--for", length)
 		if err != nil {
@@ -51,9 +51,9 @@ func bypassCommand(o *options) *cobra.Command {
 		r := bypassReport{done, c.deployment(done.Tenant), held.applied, held.pending, bypassEnd(o, agent)}
 		return p.print(r, func(w io.Writer) error { return r.print(w, agent) })
 	}
-	cmd.Flags().StringVar(&length, "for", "", "how long, as in 30m; at most 24h")
-	cmd.Flags().StringVar(&agent, "agent", "", "only this established agent")
-	cmd.Flags().BoolVar(&force, "force", false, "take an agent that is not known")
+	cmd.Flags().StringVar(&length, "for", "", "duration, such as 30m; at most 24h")
+	cmd.Flags().StringVar(&agent, "agent", "", "bypass only this established agent")
+	cmd.Flags().BoolVar(&force, "force", false, "accept an agent that is not known")
 	reasonFlag(cmd, &reason)
 	cmd.AddCommand(endBypassCommand(o))
 	return cmd
@@ -99,7 +99,7 @@ func endBypassCommand(o *options) *cobra.Command {
 		}
 		return p.print(done, func(w io.Writer) error { return report.Printf(w, "the bypass has ended\n") })
 	}
-	cmd.Flags().StringVar(&agent, "agent", "", "that of this agent; else that of the tenant")
+	cmd.Flags().StringVar(&agent, "agent", "", "end the bypass of this agent (default: that of the tenant)")
 	reasonFlag(cmd, &reason)
 	return cmd
 }

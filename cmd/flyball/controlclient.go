@@ -27,7 +27,7 @@ const controlTimeout = 10 * time.Second
 // maxControlAnswer bounds what is read of an answer, in bytes.
 const maxControlAnswer = 32 << 20
 
-// controlClient sends requests to the control API of an enforcement api.
+// controlClient sends requests to the control API of an enforcement point.
 type controlClient struct {
 	http   *http.Client
 	base   string // scheme and address
@@ -35,9 +35,9 @@ type controlClient struct {
 	listen string // control.listen
 }
 
-// newControlClient is a client for the process of a configuration. FLYBALL_TOKEN holds
-// the token, where one is needed. Beside the system's authorities it trusts the
-// certificate that the configuration gives the listener.
+// newControlClient returns a client for the process of a configuration. It reads the
+// token from FLYBALL_TOKEN. It trusts the system's certificate authorities and the
+// certificate that the configuration sets for the listener.
 func newControlClient(c config.Config) (*controlClient, error) {
 	client := &controlClient{http: &http.Client{Timeout: controlTimeout}, base: "http://" + c.Control.Listen,
 		token: os.Getenv("FLYBALL_TOKEN"), listen: c.Control.Listen}
@@ -72,8 +72,8 @@ func (o *options) control() (*controlClient, error) {
 	return newControlClient(c)
 }
 
-// send sends a request with a body in JSON, nil for none, and returns the body of the
-// answer. An answer that is no success is an *apiError.
+// send sends a request with a JSON body (nil: none) and returns the body of the
+// response. A response with an error status is an *apiError.
 func (c *controlClient) send(ctx context.Context, method, path string, body any) ([]byte, error) {
 	var text []byte
 	if body != nil {
@@ -109,7 +109,7 @@ func (c *controlClient) send(ctx context.Context, method, path string, body any)
 	return out, nil
 }
 
-// apiError is an answer of the control API that is no success.
+// apiError is a response of the control API with an error status.
 type apiError struct {
 	method, path, status, detail string
 	code                         int
@@ -119,7 +119,7 @@ func (e *apiError) Error() string {
 	return fmt.Sprintf("%s %s: %s: %s", e.method, e.path, e.status, e.detail)
 }
 
-// requestJSON sends a request and reads the JSON of its answer.
+// requestJSON sends a request and decodes the JSON of its response.
 func requestJSON[T any](ctx context.Context, c *controlClient, method, path string, body any) (T, error) {
 	var out T
 	raw, err := c.send(ctx, method, path, body)
@@ -134,23 +134,23 @@ func get[T any](ctx context.Context, c *controlClient, path string) (T, error) {
 	return requestJSON[T](ctx, c, http.MethodGet, path, nil)
 }
 
-// post changes something through the control API and reads what was done.
+// post sends a change to the control API and decodes the result.
 func post[T any](ctx context.Context, c *controlClient, path string, body any) (T, error) {
 	return requestJSON[T](ctx, c, http.MethodPost, path, body)
 }
 
-// change changes something through the control API whose answer nobody needs.
+// change sends a change to the control API and ignores the body of the response.
 func (c *controlClient) change(ctx context.Context, path string, body any) error {
 	_, err := c.send(ctx, http.MethodPost, path, body)
 	return err
 }
 
-// deployment names what a change was made in.
+// deployment names the tenant and the address that a change was made at.
 func (c *controlClient) deployment(tenant string) string {
 	return fmt.Sprintf("tenant %s at %s", tenant, c.listen)
 }
 
-// manifests are those in force.
+// manifests returns the manifests in force.
 func (c *controlClient) manifests(ctx context.Context) (*manifest.Store, error) {
 	list, err := get[[]api.ManifestLine](ctx, c, "/v1/manifests")
 	if err != nil {
@@ -171,7 +171,7 @@ type caller struct {
 	claimed bool
 }
 
-// callerByTrust is an agent by the word for its trust.
+// callerByTrust returns a caller; its name is claimed unless its trust establishes it.
 func callerByTrust(name, trust string) caller {
 	return caller{name, trust != schema.TrustVerified.String() && trust != schema.TrustInfrastructure.String()}
 }
@@ -179,8 +179,8 @@ func callerByTrust(name, trust string) caller {
 // maxArmedAgents is how many agents one request for their arming names.
 const maxArmedAgents = 300
 
-// enforcement reads from the running points whether what is found about agents is
-// enforced, by agent. Where no point answers, nothing is known of any.
+// enforcement reads from the running points, for each agent, whether findings about it
+// are enforced. It returns an empty map if no point answers.
 func (c *controlClient) enforcement(ctx context.Context, agents []caller) map[string]api.ArmedAgent {
 	out := map[string]api.ArmedAgent{}
 	for part := range slices.Chunk(agents, maxArmedAgents) {
@@ -208,7 +208,7 @@ func (c *controlClient) enforcement(ctx context.Context, agents []caller) map[st
 	return out
 }
 
-// currentUser is the name that orders are recorded under, unless a token names another.
+// currentUser is the user name that commands are recorded under when no token sets one.
 func currentUser() string {
 	if u, err := user.Current(); err == nil {
 		return u.Username

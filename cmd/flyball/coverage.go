@@ -21,17 +21,18 @@ func coverageCommand(o *options) *cobra.Command {
 			return nil
 		}}
 	cmd := &cobra.Command{Use: "coverage", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "Of the logged calls, which were asked of the check, by agent and gateway",
-		Long: `Of the logged calls, which were asked of the check, by agent and gateway.
+		Short: "Show how many logged calls went through the check, by agent and gateway",
+		Long: `Show how many logged calls went through the check, by agent and gateway.
 
-A logged call was asked if its row, or another observer's row of it, carries the
-check's decision, or if the check noted the same request id, method and path; where
-the log has no request ids, the same run, method and path. Calls of which neither
-can be said are counted as "cannot be told", and what their gateway would have to
-log is printed.
+A logged call went through the check if its row, or another observer's row of it,
+has the check's decision, or if the check recorded the same request id, method and
+path; where the log has no request ids, the same run, method and path. A call for
+which this is unknown is counted as "cannot be told", and the command prints what
+its gateway would have to log.
 
-Exit status: 0 the answer is whole, whether calls were never asked or not, and also
-when no call was logged in that time (it says so); 3 of some calls it cannot be told.`}
+Exit status: 0 if the result is known for every call, also when some calls never
+went through the check and when no call was logged in that period (a message says
+so); 3 if it is unknown for some calls.`}
 	w.flags(cmd, "24h")
 	return cmd
 }

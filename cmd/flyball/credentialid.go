@@ -18,7 +18,7 @@ func credentialIDCommand(o *options) *cobra.Command {
 	var stdin bool
 	cmd := &cobra.Command{
 		Use:   "credential-id --stdin",
-		Short: "The id that stands for a leaked secret; stores and logs nothing",
+		Short: "Print the id of a leaked secret; the secret is not stored or logged",
 		Args:  cobra.NoArgs,
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

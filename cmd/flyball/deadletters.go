@@ -24,7 +24,7 @@ func deadLettersCommand(o *options) *cobra.Command {
 			return query.DeadLetters(ctx, db, r.since, r.until)
 		})}
 	cmd := &cobra.Command{Use: "dead-letters", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "What could not be read: by reason and topic, with the newest of each"}
+		Short: "List the records that could not be read, by reason and topic, with the newest of each"}
 	w.flags(cmd, "")
 	cmd.AddCommand(replayDeadLettersCommand(o))
 	return cmd
@@ -35,10 +35,10 @@ func replayDeadLettersCommand(o *options) *cobra.Command {
 	a := answer[replay.DeadLetterResult]{query: func(r *request) (replay.DeadLetterResult, error) { return replayDeadLetters(r, opt) },
 		table: func(w io.Writer, result replay.DeadLetterResult) error { return printReplayed(w, result, opt.DryRun) }}
 	cmd := &cobra.Command{Use: "replay", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "Send those that can be read now to the topic they came from, each once"}
+		Short: "Send the records that can be read now to their input topic, each once"}
 	f := cmd.Flags()
-	f.StringVar(&opt.Reason, "reason", "", "only of this reason")
-	f.StringVar(&opt.Topic, "topic", "", "only of this input topic")
+	f.StringVar(&opt.Reason, "reason", "", "send only the records of this reason")
+	f.StringVar(&opt.Topic, "topic", "", "send only the records of this input topic")
 	f.BoolVar(&opt.DryRun, "dry-run", false, "send nothing, print what would be sent")
 	return cmd
 }
@@ -81,14 +81,15 @@ func replayDeadLetters(r *request, opt replay.DeadLetterOptions) (replay.DeadLet
 	return result, awaitStored(r.ctx, db, result.Sent)
 }
 
-// How long a replay waits until what it sent is stored, and how often it looks.
+// How long a replay waits until the records that it sent are stored, and the interval
+// between queries.
 const (
 	storedTimeout = 30 * time.Second
 	storedPoll    = 300 * time.Millisecond
 )
 
-// awaitStored waits until the calls of the dead letters of some places are stored:
-// another replay right after this one would else send them again.
+// awaitStored waits until the calls of the dead letters at these positions are stored.
+// Without it, a second replay right after this one would send them again.
 func awaitStored(ctx context.Context, db database, places []string) error {
 	end := time.Now().Add(storedTimeout)
 	for {

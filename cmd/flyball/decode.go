@@ -44,9 +44,9 @@ func decodeCommand(o *options) *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVar(&f.format, "as", "auto", "format: "+strings.Join(config.Formats, ", ")+", or a mapping's name")
 	fl.StringVar(&f.mapping, "mapping", "", "read by this mapping, a YAML file")
-	fl.BoolVar(&f.explain, "explain", false, "say of each field where it came from")
+	fl.BoolVar(&f.explain, "explain", false, "print the source of each field")
 	fl.StringVar(&f.topic, "topic", "", "read the newest records of a topic")
-	fl.IntVarP(&f.records, "records", "n", f.records, "of a topic, at most this many")
+	fl.IntVarP(&f.records, "records", "n", f.records, "read at most this many records of a topic")
 	fl.StringVar(&f.preset, "preset", "", "print the mapping of a format that Flyball knows, to copy and change")
 	return cmd
 }
@@ -104,8 +104,8 @@ func runDecode(cmd *cobra.Command, o *options, f decodeFlags, args []string) err
 	return nil
 }
 
-// setInput makes what is decoded the one input of a configuration, and returns its
-// format: the one that --as names, or that of --mapping.
+// setInput sets the only input of a configuration, and returns its format: that of --as
+// or of --mapping.
 func setInput(c *config.Config, f decodeFlags, from string, named bool) (format string, err error) {
 	if f.mapping != "" {
 		c.Mappings = append(c.Mappings, f.mapping)
@@ -122,8 +122,8 @@ func setInput(c *config.Config, f decodeFlags, from string, named bool) (format 
 	return format, c.Validate()
 }
 
-// decodePipeline is the decoder of a configuration. Without the deployment's key,
-// digests and hashed ids are of a key that is made for this command alone.
+// decodePipeline returns the decoder of a configuration. Without the deployment's key,
+// digests and hashed ids use a random key that only this command has.
 func decodePipeline(c config.Config) (*decode.Pipeline, error) {
 	key, err := app.ReadSecretKey(c, false)
 	if err != nil {
@@ -133,7 +133,7 @@ func decodePipeline(c config.Config) (*decode.Pipeline, error) {
 	return newPipeline(c, key)
 }
 
-// newPipeline is the decoder that ingest runs by a configuration and a deployment's key.
+// newPipeline returns the decoder that ingest runs with a configuration and a deployment's key.
 func newPipeline(c config.Config, key identity.Key) (*decode.Pipeline, error) {
 	id, table, err := app.NewClassifiers(c, key)
 	if err != nil {
@@ -142,7 +142,7 @@ func newPipeline(c config.Config, key identity.Key) (*decode.Pipeline, error) {
 	return app.NewPipeline(c, id, table)
 }
 
-// decoder decodes records and prints what came of them.
+// decoder decodes records and prints the calls and the errors.
 type decoder struct {
 	pipeline *decode.Pipeline
 	out      io.Writer
@@ -230,7 +230,7 @@ func printExplained(w io.Writer, form, name string, record int64, c *schema.Call
 	})
 }
 
-// eachRecord cuts a file into records: a line each, base64 in .b64 files.
+// eachRecord splits a file into records, one a line; in .b64 files each line is base64.
 func eachRecord(in io.Reader, b64 bool, each func([]byte) error) error {
 	r := bufio.NewReaderSize(in, 1<<20)
 	for {

@@ -15,7 +15,7 @@ func demoCommand(o *options) *cobra.Command {
 	demoOptions := demo.Options{Now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "The first minute: real agent traffic, a runaway, a trip, a page, the touched report",
+		Short: "Run a demonstration: agent traffic, a runaway, a trip, a page, the touched report",
 		Args:  cobra.NoArgs,
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -33,7 +33,7 @@ func demoCommand(o *options) *cobra.Command {
 		return demo.Run(cmd.Context(), demoOptions)
 	}
 	cmd.Flags().BoolVar(&demoOptions.Keep, "keep", false, "leave it running until Ctrl-C")
-	cmd.Flags().Uint64Var(&demoOptions.Seed, "seed", 1, "chooses the runs, who runs away, how and when")
-	cmd.Flags().BoolVar(&demoOptions.Quick, "quick", false, "no pauses for the eye")
+	cmd.Flags().Uint64Var(&demoOptions.Seed, "seed", 1, "seed that chooses the runs, the runaway agent, its kind and its time")
+	cmd.Flags().BoolVar(&demoOptions.Quick, "quick", false, "no pauses between the steps")
 	return cmd
 }

@@ -11,7 +11,7 @@ import (
 	engine "flyball/cmd/internal/embedded/clickhouse"
 )
 
-// fetchEngine fetches the embedded engine when it is not there yet.
+// fetchEngine downloads the embedded engine if it is missing.
 func fetchEngine(ctx context.Context, out io.Writer) error {
 	if _, err := engine.Locate(); err == nil {
 		return nil
@@ -51,7 +51,7 @@ func engineCommand(o *options) *cobra.Command {
 }
 
 func engineFetchCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "fetch", Short: "Fetch the engine's library, if it is not there", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "fetch", Short: "Download the engine's library if it is missing", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := fetchEngine(cmd.Context(), cmd.ErrOrStderr()); err != nil {
 			return err

@@ -24,10 +24,10 @@ func evalCommand(o *options) *cobra.Command {
 	a := answer[*evaluate.Report]{query: func(*request) (*evaluate.Report, error) { return runEval(f) },
 		table: report.Eval}
 	cmd := &cobra.Command{Use: "eval --train DIR --test DIR", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "How good the detector is, on labelled data: the one that `detect` runs, call by call; starts no servers"}
-	cmd.Flags().StringVar(&f.train, "train", "", "folder whose clean runs teach")
-	cmd.Flags().StringVar(&f.test, "test", "", "folder that is judged")
-	cmd.Flags().StringVar(&f.cv, "cv", "", "one folder instead: four folds by unseen tasks and unseen agents")
+		Short: "Measure the detector that `detect` runs on labelled data, call by call; starts no servers"}
+	cmd.Flags().StringVar(&f.train, "train", "", "folder of the runs to learn from (clean runs only)")
+	cmd.Flags().StringVar(&f.test, "test", "", "folder of the runs to score")
+	cmd.Flags().StringVar(&f.cv, "cv", "", "use one folder instead, in four folds by unseen tasks and unseen agents")
 	cmd.Flags().
 		StringVar(&f.view, "view", "full", "full; gateway: without the digest of arguments and the task; or access: without bodies too")
 	return cmd
@@ -65,7 +65,8 @@ func runEval(f evalFlags) (*evaluate.Report, error) {
 	return &result, nil
 }
 
-// evalFolds is what teaches and what is judged: one fold of two folders, or several of one.
+// evalFolds returns the runs to learn from and to score: one fold of two folders, or
+// several folds of one folder.
 func evalFolds(f evalFlags, view labelled.View) ([]evaluate.Fold, error) {
 	if f.cv != "" {
 		all, err := readSets(f.cv, view)
@@ -85,7 +86,7 @@ func evalFolds(f evalFlags, view labelled.View) ([]evaluate.Fold, error) {
 	return []evaluate.Fold{{Train: cleanRuns(teach.real), Test: judge.real, Runaways: judge.runaways, Poison: hijackedRuns(teach.real)}}, nil
 }
 
-// labelledSets are the sets of a data folder, as the detector sees them.
+// labelledSets reads the data sets of a folder, with the fields that a view lets the detector see.
 type labelledSets struct{ real, runaways []*evaluate.Labelled }
 
 func readSets(dir string, view labelled.View) (out labelledSets, err error) {
@@ -128,7 +129,7 @@ func hijackedRuns(runs []*evaluate.Labelled) (out []*evaluate.Labelled) {
 	return out
 }
 
-// crossValidation makes four folds: what is judged is of a task or an agent that did not teach.
+// crossValidation makes four folds: the scored runs are of a task or an agent that was not learned from.
 func crossValidation(s labelledSets) (folds []evaluate.Fold) {
 	const n = 4 // folds
 	part := func(name string) int {

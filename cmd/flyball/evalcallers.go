@@ -5,8 +5,8 @@ import (
 	"flyball/detect/evaluate"
 )
 
-// addSuspicions adds to a report how well sessions in people's names are told from
-// machines', where the folders say who made them.
+// addSuspicions adds to a report how well the detector separates sessions of people from
+// sessions of machines in people's names, if the folders are labelled with it.
 func addSuspicions(r *evaluate.Report, train, test, view string) error {
 	teach, _, err := labelled.SharedCredentialSessions(train, view != "full")
 	if err != nil {

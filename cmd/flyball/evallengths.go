@@ -12,7 +12,7 @@ import (
 // lengthSet is the folder of a set of run lengths.
 const lengthSet = "mcpmark"
 
-// addRunLengths adds to a report how true the tail of run lengths is on a set of them.
+// addRunLengths adds to a report the calibration of the run length's tail on a set of run lengths.
 func addRunLengths(r *evaluate.Report, test string) error {
 	runs, err := labelled.RunLengths(filepath.Join(test, lengthSet))
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"flyball/detect/enforce/api"
 )
 
-// exceptionRow is a line of `flyball exceptions list`: an exception of the log, or of
-// the configuration's file.
+// exceptionRow is a line of `flyball exceptions list`: an exception that a command
+// added, or one of the configuration file.
 type exceptionRow struct {
 	ID      string   `json:"id"`   // the name, in the file
 	From    string   `json:"from"` // command, file
@@ -51,9 +51,10 @@ var exceptionColumns = []report.Column[exceptionRow]{
 }
 
 func exceptionsCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "exceptions", Short: "Findings that are meant: a trip that one covers opens no breaker"}
+	cmd := &cobra.Command{Use: "exceptions", Short: "List, add and remove exceptions: a trip that an exception covers opens no breaker"}
 	l := listing[exceptionRow]{columns: exceptionColumns, query: readExceptions, empty: "No finding is excepted, by command or in the file."}
-	cmd.AddCommand(&cobra.Command{Use: "list", Short: "Exceptions by command, and those of the configuration's file", Args: cobra.NoArgs,
+	cmd.AddCommand(&cobra.Command{Use: "list",
+		Short: "List the exceptions that commands added, and those of the configuration file", Args: cobra.NoArgs,
 		RunE: l.run(o)}, addExceptionCommand(o), removeExceptionCommand(o))
 	return cmd
 }
@@ -91,7 +92,7 @@ type exceptionFlags struct {
 
 func addExceptionCommand(o *options) *cobra.Command {
 	var f exceptionFlags
-	cmd := &cobra.Command{Use: "add", Short: "Say that what a family finds about an established agent is meant, for a time",
+	cmd := &cobra.Command{Use: "add", Short: "Add an exception for a family of findings about an established agent, for a limited time",
 		Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		p, err := o.printer(cmd, formTable, formJSON)
@@ -114,25 +115,25 @@ func addExceptionCommand(o *options) *cobra.Command {
 		return p.print(added, func(w io.Writer) error { return added.print(w, body) })
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.agent, "agent", "", "a name, or a pattern as 'billing/*'")
-	fl.StringVar(&f.family, "family", "", "of findings: runaway.destroy, 'runaway.*'")
-	fl.StringArrayVar(&f.routes, "route", nil, "on which it is meant, as 'DELETE /v1/orders/{id}' or tool:NAME; again for more (default: any)")
-	fl.StringVar(&f.length, "for", "", "how long it holds, as 48h")
-	fl.StringVar(&f.until, "until", "", "until when it holds (RFC 3339)")
+	fl.StringVar(&f.agent, "agent", "", "agent: a name or a pattern such as 'billing/*'")
+	fl.StringVar(&f.family, "family", "", "family of findings, such as runaway.destroy or 'runaway.*'")
+	fl.StringArrayVar(&f.routes, "route", nil, "route, such as 'DELETE /v1/orders/{id}', or tool:NAME; may be repeated (default: any)")
+	fl.StringVar(&f.length, "for", "", "duration, such as 48h")
+	fl.StringVar(&f.until, "until", "", "end of the exception (RFC 3339)")
 	reasonFlag(cmd, &f.reason)
 	return cmd
 }
 
-// body checks the flags, and is the request that they make.
+// body checks the flags and returns the request that they describe.
 func (f *exceptionFlags) body(now time.Time) (*api.AddExceptionRequest, error) {
 	if strings.TrimSpace(f.agent) == "" || strings.TrimSpace(f.family) == "" {
-		return nil, usage(errors.New("--agent and --family are both needed: whom it is about, and what he is meant to do"))
+		return nil, usage(errors.New("--agent and --family are both needed: the agent and the family of findings that the exception covers"))
 	}
 	if err := checkReason(f.reason); err != nil {
 		return nil, err
 	}
 	if (f.length == "") == (f.until == "") {
-		return nil, usage(errors.New("--for D or --until T: an exception ends, and is renewed by whoever still wants it"))
+		return nil, usage(errors.New("--for D or --until T is needed: an exception has an end and can be renewed"))
 	}
 	n, err := secondsFlag("--for", f.length)
 	if err != nil {
@@ -170,7 +171,7 @@ func (e *exceptionAdded) print(w io.Writer, body *api.AddExceptionRequest) error
 
 func removeExceptionCommand(o *options) *cobra.Command {
 	var reason string
-	cmd := &cobra.Command{Use: "remove ID", Short: "Take an exception back", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "remove ID", Short: "Remove an exception", Args: cobra.ExactArgs(1)}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p, err := o.printer(cmd, formTable, formJSON)
 		if err != nil {
@@ -198,11 +199,11 @@ func removeExceptionCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-// minIDPrefix is how many characters of an id name the thing, where they fit one alone.
+// minIDPrefix is the minimum length of an id's prefix that can be given instead of the id.
 const minIDPrefix = 6
 
-// resolveException is the id of the exception that an id, or the beginning of one, names.
-// What names none is returned as it is: the point refuses it by name.
+// resolveException returns the id of the exception that has an id or a prefix of an id.
+// A term that fits none is returned unchanged: the point refuses it.
 func resolveException(ctx context.Context, c *controlClient, term string) (string, error) {
 	list, err := get[[]api.ExceptionLine](ctx, c, "/v1/exceptions")
 	if err != nil {

@@ -13,7 +13,7 @@ func TestWrongUsageIsExitStatusTwoAndNamesTheRule(t *testing.T) {
 		want string // in the message
 	}{
 		{[]string{"nosuch"}, `"nosuch" is no command of flyball`},
-		{[]string{"breakers", "lst"}, `"lst" is no command of flyball breakers; near it: list`},
+		{[]string{"breakers", "lst"}, `"lst" is no command of flyball breakers; similar: list`},
 		{[]string{"findings", "nosuch"}, `invalid argument "nosuch"`},
 		{[]string{"runs", "--nosuch"}, "unknown flag: --nosuch"},
 		{[]string{"runs", "extra"}, "unknown command"},
@@ -25,8 +25,8 @@ func TestWrongUsageIsExitStatusTwoAndNamesTheRule(t *testing.T) {
 		{[]string{"runs", "--state", "half"}, `--state: "half" is none of open, closed`},
 		{[]string{"runs", "--min-level", "big"}, `--min-level: "big" is none of annotate, alert, trip`},
 		{[]string{"stitching", "--by", "week"}, `--by: "week" is none of hour, day`},
-		{[]string{"touched"}, "name one of RUN, --agent"},
-		{[]string{"touched", "r", "--agent", "a"}, "name one of RUN, --agent"},
+		{[]string{"touched"}, "one of RUN, --agent"},
+		{[]string{"touched", "r", "--agent", "a"}, "one of RUN, --agent"},
 		{[]string{"breakers", "trip", "planet", "x", "--reason", "r"}, `KIND: "planet" is none of`},
 		{[]string{"breakers", "trip", "run"}, "accepts 2 arg(s), received 1"},
 		{[]string{"breakers", "trip", "run", "x", "--for", "15m"}, "--reason: empty"},
@@ -50,7 +50,7 @@ func TestWrongUsageIsExitStatusTwoAndNamesTheRule(t *testing.T) {
 		{[]string{"manifest", "apply", "x.yaml"}, "--reason: empty"},
 		{[]string{"manifest", "learn"}, "--agent: empty"},
 		{[]string{"reach"}, "one of --agent, --credential and --run"},
-		{[]string{"baselines", "freeze", "--reason", "r"}, "name one of --agent and --all"},
+		{[]string{"baselines", "freeze", "--reason", "r"}, "one of --agent and --all"},
 		{[]string{"baselines", "freeze", "--all"}, "--reason: empty"},
 		{[]string{"baselines", "reset", "--agent", "a"}, "--agent and --reason are both needed"},
 		{[]string{"backtest", "--since", "1h", "--until", "2h"}, "is not before --until"},

@@ -91,8 +91,8 @@ func (r *fakeRows) Scan(into ...any) error {
 	return nil
 }
 
-// fixture is a deployment that is not there: its control API, its metrics and its
-// database answer what a test says.
+// fixture is a fake deployment: its control API, its metrics and its database return
+// what a test sets.
 type fixture struct {
 	t      *testing.T
 	config string

@@ -26,7 +26,7 @@ type fileException struct {
 	Why      string          `json:"why"`
 	State    string          `json:"state"` // in_force, out_of_hours, expired
 	// Findings that it covers, and the last call that changed one of them; absent
-	// where the database does not answer.
+	// if the database does not answer.
 	Findings *uint64     `json:"findings,omitempty"`
 	LastUsed *query.Time `json:"last_used_at,omitempty"`
 }
@@ -59,7 +59,7 @@ func fileExceptionsCommand(o *options) *cobra.Command {
 		return list, nil
 	}}
 	return &cobra.Command{Use: "exceptions", Args: cobra.NoArgs, RunE: l.run(o),
-		Short: "Which findings are meant, by whose word and until when (detect.exceptions)"}
+		Short: "List the exceptions of the configuration file: what, who allowed it, until when (detect.exceptions)"}
 }
 
 func fileExceptions(d config.Detect, now time.Time) []fileException {

@@ -73,20 +73,20 @@ func findingCommand(o *options) *cobra.Command {
 		return out, nil
 	}), table: func(w io.Writer, r *findingReport) error { return report.Finding(w, &r.Finding, r.Card) }}
 	return &cobra.Command{Use: "show ID", Args: cobra.ExactArgs(1), RunE: a.run(o),
-		Short: "One finding: what speaks for it, what it may be instead, what to check, how to contain and close it"}
+		Short: "Show one finding: the evidence, other explanations, what to check, how to contain and close it"}
 }
 
 func verdictCommand(o *options) *cobra.Command {
 	var why string
 	cmd := &cobra.Command{Use: "verdict ID true|benign|test", Args: cobra.ExactArgs(2),
-		Short: "Say what a finding was: a benign run teaches again, a true one never does"}
+		Short: "Record a verdict on a finding: a benign run is learned from again, a true one never"}
 	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, args []string) (string, error) {
 		body := api.LabelFindingRequest{Why: why, By: currentUser()}
 		if err := body.Is.UnmarshalText([]byte(args[1])); err != nil || body.Is == schema.VerdictUnknown {
 			return "", usage(fmt.Errorf("%q is none of %s", args[1], strings.Join(schema.VerdictWords[1:], ", ")))
 		}
 		if why == "" {
-			return "", usage(errors.New("--why: empty; who reads it later was not there"))
+			return "", usage(errors.New("--why: empty; give the reason for the verdict"))
 		}
 		return fmt.Sprintf("%s: %s", args[0], body.Is), c.change(ctx, "/v1/findings/"+url.PathEscape(args[0])+"/verdict", body)
 	})
@@ -110,7 +110,7 @@ func ratesCommand(o *options) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "rates",
-		Short: "What the budget of false trips came to, by the verdicts of people",
+		Short: "Show the rate of false trips against its budget, by the verdicts of people",
 		Args:  cobra.NoArgs,
 		RunE:  l.run(o),
 	}

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	reasonHelp = "why; it goes into the audit trail"
-	limitHelp  = "at most this many"
+	reasonHelp = "reason; it is recorded in the audit trail"
+	limitHelp  = "print at most this many"
 )
 
 // errNoReason refuses an order without a reason.
-var errNoReason = errors.New("--reason: empty; say why, it goes into the audit trail")
+var errNoReason = errors.New("--reason: empty; give a reason, it is recorded in the audit trail")
 
 // reasonFlag adds --reason to a command that changes something.
 func reasonFlag(cmd *cobra.Command, reason *string) {

@@ -11,7 +11,7 @@ import (
 	"flyball/schema"
 )
 
-// formatCount counts what records were read as.
+// formatCount counts records by the format that they were read as.
 type formatCount struct {
 	formats map[string]int
 	reasons map[decode.Reason]int // of what could not be read
@@ -54,11 +54,11 @@ func (g *formatCount) print(w io.Writer, topic, as string) {
 	case strings.HasPrefix(format, "otlp"):
 		format = "otlp_proto (or otlp_json)"
 	case len(names) > 1:
-		fmt.Fprintf(w, "The records are of several formats: give each a topic of its own, or leave this one at auto.\n")
+		fmt.Fprintf(w, "The records are of several formats: use one topic for each format, or leave this one at auto.\n")
 		return
 	}
 	if topic == "" {
 		topic = "YOUR-TOPIC"
 	}
-	fmt.Fprintf(w, "To make that stay: kafka.inputs: [{topic: %s, format: %s}]\n", topic, format)
+	fmt.Fprintf(w, "To set this format permanently: kafka.inputs: [{topic: %s, format: %s}]\n", topic, format)
 }

@@ -22,7 +22,7 @@ func gatesCommand(o *options) *cobra.Command {
 		{Head: "WHY", Cell: func(g *api.GateLine) any { return g.Why }},
 		{Head: "BY", Cell: func(g *api.GateLine) any { return report.Dash(g.By) }},
 	}}
-	return &cobra.Command{Use: "gates", Short: "Calls that wait for a person's yes, and what was answered, latest first",
+	return &cobra.Command{Use: "gates", Short: "List the calls that wait for approval, and the approvals and refusals, latest first",
 		Args: cobra.NoArgs, RunE: l.run(o)}
 }
 
@@ -36,22 +36,24 @@ func gateAmount(g *api.GateLine) any {
 func grantCommand(o *options) *cobra.Command {
 	var body api.GrantRequest
 	var length string
-	cmd := gateAnswerCommand(o, "grant", "Say yes to a call that waits: once, for 15 minutes, to what was asked", "granted",
+	cmd := gateAnswerCommand(o, "grant",
+		"Approve a call that waits: by default once, within 15 minutes, for the resource of the request", "granted",
 		&body.Reason, func() (any, error) {
 			var err error
 			body.Seconds, err = secondsFlag("--for", length)
 			body.By = currentUser()
 			return body, err
 		})
-	cmd.Flags().StringVar(&length, "for", "", "how long the yes can be used (default 15m, at most 24h)")
-	cmd.Flags().IntVar(&body.Uses, "uses", 0, "how often (default once)")
-	cmd.Flags().StringVar(&body.Resource, "resource", "", "to what: a name or a pattern as order:* (default what was asked about)")
+	cmd.Flags().StringVar(&length, "for", "", "how long the grant can be used (default 15m, at most 24h)")
+	cmd.Flags().IntVar(&body.Uses, "uses", 0, "how often the grant can be used (default once)")
+	cmd.Flags().StringVar(&body.Resource, "resource", "",
+		"resource: a name or a pattern such as order:* (default: the resource of the request)")
 	return cmd
 }
 
 func refuseCommand(o *options) *cobra.Command {
 	var body api.RefuseRequest
-	return gateAnswerCommand(o, "refuse", "Say no to a call that waits", "refused", &body.Reason, func() (any, error) {
+	return gateAnswerCommand(o, "refuse", "Refuse a call that waits", "refused", &body.Reason, func() (any, error) {
 		body.By = currentUser()
 		return body, nil
 	})

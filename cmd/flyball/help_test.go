@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A word of help that changes, or a flag that goes, is seen by whoever reviews the change.
+// A changed help text or a removed flag shows in the diff of the golden file.
 func TestHelpOfEveryCommand(t *testing.T) {
 	var out strings.Builder
 	root := newRoot()

@@ -14,7 +14,7 @@ import (
 	"flyball/cmd/internal/report"
 )
 
-// Forms in which a command can print what it found.
+// Forms in which a command can print its result.
 const (
 	formTable = "table" // for people
 	formJSON  = "json"  // for programs
@@ -22,7 +22,7 @@ const (
 	formHTML  = "html"
 )
 
-// printer prints what a command found in the form that -o names.
+// printer prints a command's result in the form that -o names.
 type printer struct {
 	form string
 	out  io.Writer
@@ -49,14 +49,14 @@ func (p printer) print(v any, table func(io.Writer) error) error {
 	return table(p.out)
 }
 
-// window holds the flags of the time that a command looks at.
+// window has the flags of the period that a command reads.
 type window struct{ since, until string }
 
-// flags adds --since and --until to a command; since is the default, empty for all that
-// is stored.
+// flags adds --since and --until to a command; since is the default of --since, empty
+// for everything that is stored.
 func (w *window) flags(cmd *cobra.Command, since string) {
-	cmd.Flags().StringVar(&w.since, "since", since, "from then on (15m: that long ago; or RFC 3339)")
-	cmd.Flags().StringVar(&w.until, "until", "", "until then; empty is now")
+	cmd.Flags().StringVar(&w.since, "since", since, "start of the period: a duration before now, such as 15m, or a time in RFC 3339")
+	cmd.Flags().StringVar(&w.until, "until", "", "end of the period (default: now)")
 }
 
 // times are the two ends; a zero time does not limit.
@@ -68,14 +68,14 @@ func (w *window) times(now time.Time) (since, until time.Time, err error) {
 	return since, until, err
 }
 
-// request is one use of a command that reads something. It opens a connection when the
+// request is one execution of a command that reads. It opens a connection when the
 // command first needs it.
 type request struct {
 	ctx          context.Context
 	args         []string
 	since, until time.Time // of the command's window; zero: not limited
 	now          time.Time
-	stderr       io.Writer // for remarks that are no part of the answer
+	stderr       io.Writer // for notes that are not part of the result
 
 	options *options
 	loaded  *config.Config
@@ -86,7 +86,7 @@ func newRequest(cmd *cobra.Command, o *options, args []string) *request {
 	return &request{ctx: cmd.Context(), args: args, now: time.Now(), stderr: cmd.ErrOrStderr(), options: o}
 }
 
-// close closes what was opened.
+// close closes the connections that were opened.
 func (r *request) close() {
 	if r.db != nil {
 		r.db.Close()
@@ -130,12 +130,12 @@ func (r *request) control() (*controlClient, error) {
 	return newControlClient(c)
 }
 
-// answer is a command that reads something of type T and prints it.
+// answer is a command that reads a T and prints it.
 type answer[T any] struct {
-	window *window // nil: it looks at no time
+	window *window // nil: the command has no period
 	query  func(*request) (T, error)
 	table  func(io.Writer, T) error // prints it for people
-	// exit is the error by which a command ends that has printed its answer; nil: none.
+	// exit is the error that a command returns after it has printed its result; nil: none.
 	exit func(T) error
 }
 

@@ -362,8 +362,7 @@ const exceptionsYAML = `detect:
     - {name: old, agent: bot, family: scope, routes: ['POST /refunds'], expires: 2020-01-01T00:00:00Z, approver: carol, why: it was meant}
 `
 
-// What a listing prints is seen by people and by programs: it changes where somebody
-// means it to.
+// People and programs read the output of listings: a change shows in the golden files.
 func TestListings(t *testing.T) {
 	for name, l := range listings() {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,7 @@
 // Command flyball watches the API traffic of AI agents from the side of who
 // owns the APIs. See README.md.
 //
-// This package holds the commands: their flags, what they read of the control API and of
+// This package has the commands: their flags, what they read from the control API and from
 // the database, and exit statuses. Each file is one group of commands. It refuses to join
 // the parts of a role, which cmd/internal/app does, and to lay out what is printed, which
 // cmd/internal/report does.
@@ -44,15 +44,15 @@ func usage(err error) error { return &exitError{exitUsage, err} }
 var errIncomplete = &exitError{exitIncomplete, errors.New("incomplete")}
 
 // gcPercent lets the heap grow to four times what is live before it is
-// collected: each collection takes half a core of two for some 20 ms, in which a
-// denial waits. GOGC in the environment, and GOMEMLIMIT, have the last word.
+// collected: each collection uses half a core of two for some 20 ms, and a denial
+// waits during it. GOGC and GOMEMLIMIT in the environment override it.
 const gcPercent = 300
 
 // minProcs is how many goroutines run at a time on a small machine, more than
-// it has cores: then the system shares the cores every few milliseconds, where
-// the runtime lets one that computes go on for ten. Beside an agent at 20,000
+// it has cores: then the operating system switches threads every few milliseconds,
+// while the runtime lets a goroutine that computes run for ten. With an agent at 20,000
 // calls a second on two cores, the p99 to a denial was 19 to 25 ms with two and
-// 8 to 15 ms with four. GOMAXPROCS in the environment has the last word.
+// 8 to 15 ms with four. GOMAXPROCS in the environment overrides it.
 const minProcs = 4
 
 func main() {
@@ -64,7 +64,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() {
-		// The first signal drains; a second one quits.
+		// The first signal stops the roles after they have finished; a second one ends the process at once.
 		<-ctx.Done()
 		stop()
 		again := make(chan os.Signal, 1)

@@ -15,14 +15,15 @@ import (
 )
 
 func manifestCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "manifest", Short: "What agents are for: propose, check, put in force, review"}
+	cmd := &cobra.Command{Use: "manifest", Short: "Propose, check, apply and review manifests: what agents are allowed to do"}
 	list := listing[api.ManifestLine]{query: fromControl[[]api.ManifestLine]("/v1/manifests"), columns: manifestColumns}
 	quotas := listing[quotaLine]{query: fromControl[[]quotaLine]("/v1/quotas"), columns: quotaColumns}
 	cmd.AddCommand(
-		&cobra.Command{Use: "list", Short: "Manifests in force", Args: cobra.NoArgs, RunE: list.run(o)},
+		&cobra.Command{Use: "list", Short: "List the manifests in force", Args: cobra.NoArgs, RunE: list.run(o)},
 		manifestShowCommand(o), manifestApplyCommand(o), manifestDropCommand(o), manifestLearnCommand(o), manifestCheckCommand(o),
 		manifestReviewCommand(o),
-		&cobra.Command{Use: "quotas", Short: "What is spent of quotas in their present windows", Args: cobra.NoArgs, RunE: quotas.run(o)},
+		&cobra.Command{Use: "quotas",
+			Short: "Show how much of each quota is used in its present window", Args: cobra.NoArgs, RunE: quotas.run(o)},
 		&cobra.Command{Use: "schema", Short: "Print the JSON Schema of manifests, for editors", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				_, err := cmd.OutOrStdout().Write(manifest.Schema)
@@ -57,7 +58,7 @@ var quotaColumns = []report.Column[quotaLine]{
 }
 
 func manifestShowCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "show AGENT", Short: "Print the manifest that holds for an agent", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "show AGENT", Short: "Print the manifest that applies to an agent", Args: cobra.ExactArgs(1)}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := o.control()
 		if err != nil {
@@ -81,7 +82,7 @@ func manifestShowCommand(o *options) *cobra.Command {
 func manifestApplyCommand(o *options) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{Use: "apply FILE…", Args: cobra.MinimumNArgs(1),
-		Short: "Put manifests in force; one that is wrong is refused whole and the present one stays"}
+		Short: "Put manifests in force; a manifest with an error is refused and the present one stays in force"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkReason(reason); err != nil {
 			return err
@@ -126,7 +127,7 @@ func readManifests(files []string) ([]string, error) {
 
 func manifestDropCommand(o *options) *cobra.Command {
 	var reason string
-	cmd := &cobra.Command{Use: "drop AGENT", Short: "Take a manifest away", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "drop AGENT", Short: "Remove a manifest", Args: cobra.ExactArgs(1)}
 	cmd.RunE = order(o, &reason, func(ctx context.Context, c *controlClient, args []string) (string, error) {
 		body := api.DropManifestRequest{Agent: args[0], Reason: reason, By: currentUser()}
 		return args[0] + ": dropped", c.change(ctx, "/v1/manifests/drop", body)

@@ -25,8 +25,8 @@ func manifestCheckCommand(o *options) *cobra.Command {
 		return checkManifests(r, manifests)
 	}}
 	cmd := &cobra.Command{Use: "check [AGENT…]", RunE: a.run(o),
-		Short: "Hold manifests against what agents did: what they would hold or deny, and what nothing used"}
-	cmd.Flags().StringVar(&file, "file", "", "this manifest instead of those in force")
+		Short: "Compare manifests with what agents did: what they would hold or deny, and which rules were not used"}
+	cmd.Flags().StringVar(&file, "file", "", "check this manifest instead of those in force")
 	w.flags(cmd, "720h")
 	return cmd
 }
@@ -84,7 +84,7 @@ func checkManifests(r *request, manifests *manifest.Store) ([]manifest.CheckRepo
 	return reports, nil
 }
 
-// violationWords say what a manifest would do about calls that it does not fit.
+// violationWords describe the effect of a manifest on calls that it does not allow.
 var violationWords = map[string]string{"gate": "would ask", "deny": "would be denied", "annotate": "noted"}
 
 func printManifestChecks(w io.Writer, reports []manifest.CheckReport) error {

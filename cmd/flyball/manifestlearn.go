@@ -11,8 +11,8 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// pastWindow reads the database, and the window of a command that looks at the past,
-// which ends now where no other end is named.
+// pastWindow returns the database and the period of a command that reads the past; the
+// period ends now if --until is not set.
 func pastWindow(r *request) (db database, since, until time.Time, err error) {
 	db, err = r.database()
 	since, until = r.since, r.until
@@ -22,7 +22,7 @@ func pastWindow(r *request) (db database, since, until time.Time, err error) {
 	return db, since, until, err
 }
 
-// manifestUsage is what manifests look at of rows of usage.
+// manifestUsage converts rows of usage to the fields that manifests are evaluated on.
 func manifestUsage(rows []query.UsageRow) []manifest.Usage {
 	out := make([]manifest.Usage, len(rows))
 	for i, r := range rows {
@@ -42,10 +42,10 @@ func manifestLearnCommand(o *options) *cobra.Command {
 	w := &window{}
 	var agent string
 	cmd := &cobra.Command{Use: "learn --agent A", Args: cobra.NoArgs,
-		Short: "Propose a manifest from an agent's clean runs, with the evidence behind every line"}
+		Short: "Propose a manifest from an agent's clean runs, with the evidence for every line"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if agent == "" {
-			return usage(errors.New("--agent: empty; whose manifest?"))
+			return usage(errors.New("--agent: empty; name the agent of the manifest"))
 		}
 		r := newRequest(cmd, o, args)
 		defer r.close()
@@ -60,12 +60,12 @@ func manifestLearnCommand(o *options) *cobra.Command {
 		_, err = cmd.OutOrStdout().Write(text)
 		return err
 	}
-	cmd.Flags().StringVar(&agent, "agent", "", "whose")
+	cmd.Flags().StringVar(&agent, "agent", "", "agent to propose a manifest for")
 	w.flags(cmd, "720h")
 	return cmd
 }
 
-// proposeManifest is the manifest that fits the clean runs of an agent.
+// proposeManifest returns the manifest that allows the clean runs of an agent.
 func proposeManifest(r *request, agent string) ([]byte, error) {
 	c, err := r.config()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// reviewReport is what history says of a manifest.
+// reviewReport compares a manifest with the approvals and refusals of the past.
 type reviewReport struct {
 	Agent       string                `json:"agent"`
 	Gates       []query.GateRow       `json:"gates"`
@@ -27,7 +27,7 @@ func manifestReviewCommand(o *options) *cobra.Command {
 	w := &window{}
 	a := answer[[]reviewReport]{window: w, table: printReviews, query: readReviews}
 	cmd := &cobra.Command{Use: "review [AGENT]", Args: cobra.MaximumNArgs(1), RunE: a.run(o),
-		Short: "What was asked and answered by agent and route, and the change it speaks for, as a diff that a person applies"}
+		Short: "Show approvals and refusals by agent and route, and the change that they suggest, as a diff that a person applies"}
 	w.flags(cmd, "720h")
 	return cmd
 }
@@ -76,7 +76,7 @@ func readReviews(r *request) ([]reviewReport, error) {
 	return reports, nil
 }
 
-// answeredGates is what manifests look at of rows of gates.
+// answeredGates converts rows of gates to the fields that a review needs.
 func answeredGates(gates []query.GateRow) []manifest.ApprovalHistory {
 	var out []manifest.ApprovalHistory
 	for _, g := range gates {
@@ -86,8 +86,8 @@ func answeredGates(gates []query.GateRow) []manifest.ApprovalHistory {
 	return out
 }
 
-// manifestNaming is the manifest of exactly this agent: a suggestion about one agent is
-// none about all that a pattern matches.
+// manifestNaming returns the manifest of exactly this agent: a suggestion about one agent
+// does not apply to all agents that a pattern matches.
 func manifestNaming(list []api.ManifestLine, agent string) *manifest.Manifest {
 	for _, l := range list {
 		if l.Agent == agent && !strings.ContainsAny(agent, "*?[") {
@@ -108,7 +108,7 @@ func printReviews(w io.Writer, reports []reviewReport) error {
 		}
 	}
 	if len(reports) == 0 {
-		fmt.Fprintln(w, "nothing was asked, and there is no manifest")
+		fmt.Fprintln(w, "no call waited for approval, and there is no manifest")
 	}
 	return nil
 }

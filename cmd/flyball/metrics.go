@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// scrapeTimeout is how long a process may take to answer for its metrics.
+// scrapeTimeout is the longest time that a request for metrics may take.
 const scrapeTimeout = 3 * time.Second
 
 // metrics are those of a process, by name.

@@ -8,8 +8,8 @@ import (
 	"flyball/cmd/internal/report"
 )
 
-// order is what a command does that changes one thing through the control API, and
-// prints a line when that is done. reason is its --reason, nil where it has none.
+// order returns the function of a command that makes one change through the control API
+// and then prints a line. reason is the value of --reason, nil if the command has none.
 func order(o *options, reason *string, do func(ctx context.Context, c *controlClient, args []string) (line string, err error)) func(
 	*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {

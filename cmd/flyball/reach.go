@@ -22,15 +22,15 @@ func reachCommand(o *options) *cobra.Command {
 		return readReach(r, who)
 	}}
 	cmd := &cobra.Command{Use: "reach --agent A | --credential C | --run R", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "What a caller could still do: the worst that a stolen token can do, and what one narrowing would take away"}
+		Short: "Show what a caller could still do, the worst use of a stolen token, and what one restriction would prevent"}
 	cmd.Flags().StringVar(&who.Agent, "agent", "", "an agent")
-	cmd.Flags().StringVar(&who.Credential, "credential", "", "the id of a credential (flyball credential-id makes it of a secret)")
+	cmd.Flags().StringVar(&who.Credential, "credential", "", "the id of a credential (flyball credential-id prints it for a secret)")
 	cmd.Flags().StringVar(&who.Run, "run", "", "a run")
 	w.flags(cmd, "720h")
 	return cmd
 }
 
-// readReach is what each agent that a caller acts as could still do.
+// readReach computes what each agent that a caller acts as could still do.
 func readReach(r *request, who query.Caller) ([]reach.Report, error) {
 	named := 0
 	for _, s := range []string{who.Agent, who.Credential, who.Run} {
@@ -39,7 +39,7 @@ func readReach(r *request, who query.Caller) ([]reach.Report, error) {
 		}
 	}
 	if named != 1 {
-		return nil, usage(errors.New("one of --agent, --credential and --run"))
+		return nil, usage(errors.New("one of --agent, --credential and --run is needed"))
 	}
 	c, err := r.config()
 	if err != nil {
@@ -66,8 +66,8 @@ func readReach(r *request, who query.Caller) ([]reach.Report, error) {
 	return reports, nil
 }
 
-// reachable are the agents that a caller acts as, and the routes that anybody has
-// called, with how often the caller did.
+// reachable returns the agents that a caller acts as, and all routes that were called,
+// with how often the caller called each.
 func reachable(r *request, who query.Caller) (agents []string, routes []reach.Route, err error) {
 	db, since, until, err := pastWindow(r)
 	if err != nil {
@@ -95,8 +95,8 @@ func reachable(r *request, who query.Caller) (agents []string, routes []reach.Ro
 	return agents, routes, nil
 }
 
-// agentsBehind are the agents that a credential or a run acts as. A run is completed to
-// its id.
+// agentsBehind returns the agents that a credential or a run acts as. The prefix of a
+// run's id is completed.
 func agentsBehind(r *request, db database, who *query.Caller, since, until time.Time) ([]string, error) {
 	if who.Agent != "" {
 		return []string{who.Agent}, nil
@@ -110,7 +110,7 @@ func agentsBehind(r *request, db database, who *query.Caller, since, until time.
 	}
 	agents, err := query.AgentsOfCaller(r.ctx, db, *who, since, until)
 	if err == nil && len(agents) == 0 {
-		err = fmt.Errorf("nobody called with %s since %s", who.Credential+who.Run, since.UTC().Format(time.RFC3339))
+		err = fmt.Errorf("there are no calls with %s since %s", who.Credential+who.Run, since.UTC().Format(time.RFC3339))
 	}
 	return agents, err
 }

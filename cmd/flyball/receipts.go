@@ -14,7 +14,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// receipt is what one opening of a breaker did, with what the stored calls say of it.
+// receipt is one opening of a breaker, with the stored calls that passed before it took effect.
 type receipt struct {
 	api.Receipt
 	// Slipped are the run's calls that passed after the one that it was stopped for;
@@ -29,12 +29,12 @@ func receiptsCommand(o *options) *cobra.Command {
 			return nil, err
 		}
 		if err := addSlipped(r, list); err != nil && r.options.output != formJSON {
-			report.Printf(r.stderr, "what slipped through is not known: %v\n", err)
+			report.Printf(r.stderr, "the calls that still passed are not known: %v\n", err)
 		}
 		return list, nil
 	}, table: printReceipts}
 	return &cobra.Command{Use: "receipts", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "What each opening did: found, commanded, applied and first denied per point, and what slipped through"}
+		Short: "List each opening of a breaker: times of finding, command, application and first denial per point, and calls that still passed"}
 }
 
 // printReceipts prints a line for each point of each receipt.
@@ -63,10 +63,10 @@ func exposureText(e schema.Exposure) string {
 	return fmt.Sprintf("%d (%d irreversible)", e.Calls, e.Irreversible)
 }
 
-// maxReceipts is for how many receipts the database is asked what slipped through.
+// maxReceipts bounds the receipts for which the calls that still passed are queried.
 const maxReceipts = 100
 
-// addSlipped adds to the first receipts what passed after the call that led to them.
+// addSlipped adds to the first receipts the calls that passed after the call that led to them.
 func addSlipped(r *request, list []receipt) error {
 	db, err := r.database()
 	if err != nil {

@@ -49,12 +49,12 @@ func replayCommand(o *options) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&opt.Topic, "topic", "", "topic to send to (default: the first input)")
 	f.StringVar(&opt.As, "as", dataset.Formats[0], "format to render a data set in: "+strings.Join(dataset.Formats, ", "))
-	f.StringVar(&speed, "speed", "max", "times as fast as it happened, or max")
+	f.StringVar(&speed, "speed", "max", "factor of the recorded speed, or max")
 	f.BoolVar(&opt.Now, "now", false, "shift times so that the last call is now")
 	return cmd
 }
 
-// speedFlag is how many times as fast as it happened traffic is sent; 0 of "max".
+// speedFlag returns the factor of the recorded speed at which traffic is sent; 0 for "max".
 func speedFlag(text string) (float64, error) {
 	if text == "max" {
 		return 0, nil

@@ -174,7 +174,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// What a command changed, for whom and how to take it back; and what it sent.
+// What a command changed, for whom and how to undo it; and what it sent.
 func TestOrders(t *testing.T) {
 	applied := `[{"point":"p1","generation":12,"lag_ms":3}]`
 	configured := `[{"point":"p1","mode":"observe","armed":["billing/*"],"generation":12,"lag_ms":3}]`

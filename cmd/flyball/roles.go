@@ -14,7 +14,7 @@ func roleCommands(o *options) []*cobra.Command {
 		{"up", "Run everything in one process, with an embedded broker and engine unless configured otherwise"},
 		{"ingest", "Run the role that reads gateway logs and writes calls"},
 		{"detect", "Run the role that binds calls to runs and scores them"},
-		{"control", "Run an enforcement point: answers gateways, takes operators' commands"},
+		{"control", "Run an enforcement point: it answers gateways and accepts operators' commands"},
 		{"store", "Run the role that stores the journal in ClickHouse"},
 	} {
 		out = append(out, roleCommand(o, r.name, r.short))

@@ -10,8 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// How long a change waits for the points' heartbeats, which come every second, and how
-// often it looks for them.
+// How long a change waits for the points' heartbeats, which are sent every second, and the
+// interval between requests.
 const (
 	rolloutTimeout = 3 * time.Second
 	rolloutPoll    = 100 * time.Millisecond
@@ -21,7 +21,7 @@ const (
 type rollout struct{ applied, pending []string }
 
 // awaitRollout waits for a short while until every live point has applied a generation
-// of the log. points is how far each is now.
+// of the log. points is the generation that each has applied now.
 func (c *controlClient) awaitRollout(ctx context.Context, generation uint64, points []api.Applied) rollout {
 	end := time.Now().Add(rolloutTimeout)
 	for {
@@ -42,7 +42,7 @@ func (c *controlClient) awaitRollout(ctx context.Context, generation uint64, poi
 	}
 }
 
-// rolloutAt parts points by whether they have applied a generation of the log.
+// rolloutAt splits points into those that have applied a generation of the log and the others.
 func rolloutAt(generation uint64, points []api.Applied) rollout {
 	r := rollout{applied: []string{}, pending: []string{}}
 	for _, p := range points {
@@ -57,7 +57,7 @@ func rolloutAt(generation uint64, points []api.Applied) rollout {
 	return r
 }
 
-// appliedPoints is how far each live point has applied the log.
+// appliedPoints reads the generation of the log that each live point has applied.
 func (c *controlClient) appliedPoints(ctx context.Context) ([]api.Applied, error) {
 	states, err := get[[]schema.PointState](ctx, c, "/v1/points")
 	if err != nil {
@@ -70,7 +70,7 @@ func (c *controlClient) appliedPoints(ctx context.Context) ([]api.Applied, error
 	return out, nil
 }
 
-// String says at which points a change holds.
+// String lists the points at which a change is in force.
 func (r rollout) String() string {
 	out := "at " + strings.Join(r.applied, ", ")
 	if len(r.applied) == 0 {

@@ -31,7 +31,7 @@ func newRootWith(o *options) *cobra.Command {
 	app.Version = version
 	root := &cobra.Command{
 		Use:           "flyball",
-		Short:         "Watches the API traffic of AI agents from the side of who owns the APIs",
+		Short:         "Watch the API traffic of AI agents, for the owner of the APIs",
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	f := root.PersistentFlags()
@@ -54,8 +54,8 @@ func newRootWith(o *options) *cobra.Command {
 	return root
 }
 
-// argumentErrorsAreUsage makes a wrong number of arguments, and a command that there is
-// not, errors of usage, in a command and all below it.
+// argumentErrorsAreUsage makes a wrong number of arguments and an unknown command errors
+// of usage, in a command and all its subcommands.
 func argumentErrorsAreUsage(c *cobra.Command) {
 	check := c.Args
 	if check == nil && c.RunE == nil && c.HasSubCommands() {
@@ -80,11 +80,11 @@ func argumentErrorsAreUsage(c *cobra.Command) {
 	}
 }
 
-// unknownCommand names a command that there is not, and those that are near it.
+// unknownCommand is the error for an unknown command, with similar commands.
 func unknownCommand(cmd *cobra.Command, name string) error {
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(name); len(near) > 0 {
-		return fmt.Errorf("%q is no command of %s; near it: %s", name, cmd.CommandPath(), strings.Join(near, ", "))
+		return fmt.Errorf("%q is no command of %s; similar: %s", name, cmd.CommandPath(), strings.Join(near, ", "))
 	}
 	return fmt.Errorf("%q is no command of %s: %s --help lists them", name, cmd.CommandPath(), cmd.CommandPath())
 }
@@ -117,8 +117,7 @@ func (o *options) logger() (*slog.Logger, error) {
 	return nil, usage(fmt.Errorf("--log-format: %q is none of text, json", o.logFormat))
 }
 
-// progressWriter is where progress is written: standard error where it is a terminal,
-// or nowhere.
+// progressWriter writes progress to standard error if that is a terminal, else nowhere.
 func progressWriter() io.Writer {
 	if i, err := os.Stderr.Stat(); err == nil && i.Mode()&os.ModeCharDevice != 0 {
 		return os.Stderr
@@ -143,7 +142,7 @@ func versionCommand() *cobra.Command {
 }
 
 func checkConfigCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "check-config", Short: "Say whether the configuration is good", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "check-config", Short: "Check the configuration and print its errors", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := o.load()
 		if err != nil {
@@ -162,7 +161,7 @@ func checkConfigCommand(o *options) *cobra.Command {
 }
 
 func dumpConfigCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "dump-config", Short: "Print the configuration in force, secrets masked", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "dump-config", Short: "Print the configuration in force, with secrets masked", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := o.load()
 		if err != nil {

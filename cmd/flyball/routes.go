@@ -17,7 +17,7 @@ func routesCommand(o *options) *cobra.Command {
 			return query.Routes(ctx, db, r.since, r.until, limit)
 		})}
 	cmd := &cobra.Command{Use: "routes", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "What is called, what it does and who says so; what looks unsafe and is undeclared comes first"}
+		Short: "List the routes that are called, their effect and its source; undeclared routes that look unsafe are first"}
 	w.flags(cmd, "720h")
 	cmd.Flags().IntVar(&limit, "limit", limit, limitHelp)
 	return cmd

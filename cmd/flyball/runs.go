@@ -12,7 +12,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// maxNear is how many runs are named that are near a term which names none.
+// maxNear is how many similar runs are listed for a term that fits none.
 const maxNear = 5
 
 func runsCommand(o *options) *cobra.Command {
@@ -35,15 +35,15 @@ func runsCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "runs", Short: "List runs, latest first", Args: cobra.NoArgs, RunE: l.run(o)}
 	w.flags(cmd, "")
 	fl := cmd.Flags()
-	fl.StringVar(&f.Agent, "agent", "", "only this agent's")
+	fl.StringVar(&f.Agent, "agent", "", "list only the runs of this agent")
 	fl.StringVar(&f.State, "state", "", "open or closed")
 	fl.StringVar(&f.MinLevel, "min-level", "", "annotate, alert or trip")
 	fl.IntVar(&f.Limit, "limit", 100, limitHelp)
 	return cmd
 }
 
-// resolveRun finds the run that a term names. Where it names none or several, those that
-// are near it are printed to standard error.
+// resolveRun finds the run that a term names. If it names none or several, the similar
+// ones are printed to standard error.
 func resolveRun(r *request, db database, term string) (query.Run, error) {
 	run, err := query.ResolveRun(r.ctx, db, term)
 	var several *query.Ambiguous
@@ -58,7 +58,7 @@ func resolveRun(r *request, db database, term string) (query.Run, error) {
 			fmt.Fprintln(r.stderr, " Near it:")
 			_ = report.Rows(r.stderr, near, report.RunColumns)
 		} else {
-			fmt.Fprintln(r.stderr, " No run is stored yet: flyball status says whether anything arrives.")
+			fmt.Fprintln(r.stderr, " No run is stored yet: flyball status shows whether calls arrive.")
 		}
 	}
 	return run, err
@@ -77,7 +77,7 @@ func runCommand(o *options) *cobra.Command {
 		}),
 	}
 	cmd := &cobra.Command{Use: "run ID", Args: cobra.ExactArgs(1), RunE: a.run(o),
-		Short: "Show one run: identity with provenance, its calls in order, what it is linked to"}
+		Short: "Show one run: its identity and the source of it, its calls in order, its links to other runs"}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many calls")
 	return cmd
 }
@@ -98,12 +98,12 @@ func findCommand(o *options) *cobra.Command {
 		return report.Rows(w, hits, report.HitColumns)
 	}}
 	cmd := &cobra.Command{Use: "find TERM", Args: cobra.ExactArgs(1), RunE: a.run(o),
-		Short: "Which runs have this request id, trace, address, resource, host, credential id …"}
+		Short: "Find runs by request id, trace, address, resource, host, credential id …"}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most this many runs a field")
 	return cmd
 }
 
-// printNotFound says that nothing stored has a term, and which runs are near it.
+// printNotFound prints that no stored run has a term, and lists similar runs.
 func printNotFound(w io.Writer, term string, near []query.Run) error {
 	err := report.Printf(w, "%q is no run id or key, request id, trace, address, host, agent, credential, principal, task, "+
 		"conversation or resource that is stored.\n", term)

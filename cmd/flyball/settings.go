@@ -13,10 +13,11 @@ import (
 )
 
 func settingsCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "settings", Short: "What every enforcement point folds by: the bounds of automatic trips"}
+	cmd := &cobra.Command{Use: "settings",
+		Short: "List and change the settings that all enforcement points share: the bounds of automatic trips"}
 	list := answer[api.SettingsLine]{query: fromControl[api.SettingsLine]("/v1/settings"), table: printSettings}
 	cmd.AddCommand(&cobra.Command{Use: "list", Args: cobra.NoArgs, RunE: list.run(o),
-		Short: "What holds, who said so, and what the file of the point that answers says"}, settingsSet(o))
+		Short: "List the settings in force, who set them, and those in the configuration file of the point that answers"}, settingsSet(o))
 	return cmd
 }
 
@@ -27,7 +28,7 @@ func printSettings(w io.Writer, s api.SettingsLine) error {
 		row("agents_percent", s.AgentsPercent, s.File.AgentsPercent, since, by, reason)
 	})
 	if err == nil && s.Differ {
-		_, err = fmt.Fprintln(w, "The file differs and does not hold; flyball settings set changes what does.")
+		_, err = fmt.Fprintln(w, "The file differs and is not in force; flyball settings set changes the settings in force.")
 	}
 	return err
 }
@@ -35,7 +36,7 @@ func printSettings(w io.Writer, s api.SettingsLine) error {
 func settingsSet(o *options) *cobra.Command {
 	var trips, percent int
 	var reason string
-	cmd := &cobra.Command{Use: "set", Short: "Change what holds, at every point, from one command on; for admins", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "set", Short: "Change the settings at every point; for admins", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body := api.ChangeSettingsRequest{Reason: reason, By: currentUser()}
 		if cmd.Flags().Changed("trips-per-hour") {
@@ -56,8 +57,8 @@ func settingsSet(o *options) *cobra.Command {
 				s.Tenant, s.TripsPerHour, s.AgentsPercent, s.Generation), err
 		})(cmd, args)
 	}
-	cmd.Flags().IntVar(&trips, "trips-per-hour", 0, "automatic trips within an hour of the log's clock; 0: none")
-	cmd.Flags().IntVar(&percent, "agents-percent", 0, "of the tenant's active agents, one at least")
+	cmd.Flags().IntVar(&trips, "trips-per-hour", 0, "automatic trips within an hour of the log's clock; 0 allows none")
+	cmd.Flags().IntVar(&percent, "agents-percent", 0, "percentage of the tenant's active agents that may be tripped, at least one agent")
 	reasonFlag(cmd, &reason)
 	return cmd
 }

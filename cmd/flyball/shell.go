@@ -2,7 +2,7 @@ package main
 
 import "strings"
 
-// programName is how this program is called for the same deployment.
+// programName is the command line that calls this program with the same configuration.
 func (o *options) programName() string {
 	if o.config == "" {
 		return "flyball"

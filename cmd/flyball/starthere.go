@@ -13,12 +13,12 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// recentCoverage is how far back start-here looks for calls that were not asked: a gate
-// that was put in place last week is there.
+// recentCoverage is the period in which start-here looks for calls that did not go through
+// the check. It is short, so that calls from before a gate was added do not count.
 const recentCoverage = 24 * time.Hour
 
-// startingPoints are the rows of start-here, and the gateways at which calls were never
-// asked of the check.
+// startingPoints are the rows of start-here, and the gateways whose calls never went
+// through the check.
 type startingPoints struct {
 	rows []query.StartRow
 	open []query.CoverageRow
@@ -39,7 +39,7 @@ func startHereCommand(o *options) *cobra.Command {
 		return report.Uncovered(w, open)
 	}}
 	cmd := &cobra.Command{Use: "start-here", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "The first ten minutes: which agent does most that cannot be undone, with nobody to ask"}
+		Short: "List the agents with the most irreversible calls that nobody approves: where to begin"}
 	w.flags(cmd, "720h")
 	cmd.Flags().IntVar(&limit, "limit", limit, limitHelp)
 	return cmd
@@ -86,7 +86,7 @@ func readStartingPoints(r *request, limit int) (s startingPoints, err error) {
 	return s, nil
 }
 
-// ownerOf is the owner that the configuration names of an agent; empty: none.
+// ownerOf returns the owner of an agent in the configuration; empty: none.
 func ownerOf(c config.Config, agent string) string {
 	owner := ""
 	for _, e := range c.Agents {

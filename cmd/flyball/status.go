@@ -35,15 +35,15 @@ type status struct {
 	LagSeconds  map[string]float64 `json:"lag_seconds"`
 	Restarts    float64            `json:"engine_restarts"`
 	MemoryMiB   float64            `json:"memory_mib"`
-	// Control is what Flyball itself can do at present; absent when no point answers.
+	// Control is the present state of enforcement; absent if no point answers.
 	Control *api.Status `json:"control,omitempty"`
-	// ControlError is why no point answers: then it is not known what is enforced.
+	// ControlError is why no point answers: then the state of enforcement is unknown.
 	ControlError string `json:"control_error,omitempty"`
 }
 
 func statusCommand(o *options) *cobra.Command {
 	a := answer[*status]{query: readStatus, table: printStatus}
-	return &cobra.Command{Use: "status", Short: "How it is, on one screen", Args: cobra.NoArgs, RunE: a.run(o)}
+	return &cobra.Command{Use: "status", Short: "Show the state of Flyball on one screen", Args: cobra.NoArgs, RunE: a.run(o)}
 }
 
 func readStatus(r *request) (*status, error) {
@@ -70,7 +70,7 @@ func readStatus(r *request) (*status, error) {
 	return s, nil
 }
 
-// rolesWithLag are the roles that read what another one wrote.
+// rolesWithLag are the roles that read what another role writes.
 var rolesWithLag = []string{"ingest", "detect", "store"}
 
 func statusFromMetrics(m metrics) *status {
@@ -91,7 +91,7 @@ func statusFromMetrics(m metrics) *status {
 	return s
 }
 
-// readiness is what the process that listens at an address says of its parts.
+// readiness reads the state of the parts of the process that listens at an address.
 func readiness(ctx context.Context, addr string) (ready bool, parts []app.PartState) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
 	if err != nil {
@@ -134,7 +134,7 @@ func printStatus(w io.Writer, s *status) error {
 	})
 }
 
-// controlRows prints what Flyball itself can do at present.
+// controlRows prints the present state of enforcement.
 func controlRows(row func(...any), c *api.Status) {
 	b := c.Budget
 	row("breakers open", c.Open)

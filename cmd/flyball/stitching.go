@@ -22,8 +22,8 @@ func stitchingCommand(o *options) *cobra.Command {
 			return rows, err
 		})}
 	cmd := &cobra.Command{Use: "stitching", Args: cobra.NoArgs, RunE: a.run(o),
-		Short: "How calls were bound to runs: share of each rule by producer, and what would make them exact"}
+		Short: "Show how calls were bound to runs: share of each rule by producer, and what would make the binding exact"}
 	w.flags(cmd, "")
-	cmd.Flags().StringVar(&by, "by", "", "hour or day: the shares over time")
+	cmd.Flags().StringVar(&by, "by", "", "show the shares over time, by hour or day")
 	return cmd
 }

@@ -12,7 +12,8 @@ import (
 )
 
 func taskCommand(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "task", Short: "Declare what a run is for, before it begins; an orchestrator's command"}
+	cmd := &cobra.Command{Use: "task",
+		Short: "Declare, end and list tasks: an orchestrator declares what a run may write before the run begins"}
 	end := &cobra.Command{Use: "end TASK", Short: "End a task: its scope and its grants end with it", Args: cobra.ExactArgs(1)}
 	end.RunE = order(o, nil, func(ctx context.Context, c *controlClient, args []string) (string, error) {
 		return args[0] + " ended", c.change(ctx, "/v1/runs/"+url.PathEscape(args[0])+"/end", api.EndTaskRequest{By: currentUser()})
@@ -28,18 +29,19 @@ func taskCommand(o *options) *cobra.Command {
 		{Head: "ENDED", Cell: func(t *api.TaskLine) any { return report.Second(t.Ended) }},
 		{Head: "BY", Cell: func(t *api.TaskLine) any { return t.By }},
 	}}
-	cmd.AddCommand(taskDeclare(o), end, &cobra.Command{Use: "list", Short: "Tasks, latest first", Args: cobra.NoArgs, RunE: l.run(o)})
+	cmd.AddCommand(taskDeclare(o), end, &cobra.Command{Use: "list", Short: "List tasks, latest first", Args: cobra.NoArgs, RunE: l.run(o)})
 	return cmd
 }
 
 func taskDeclare(o *options) *cobra.Command {
 	var body api.DeclareTaskRequest
 	var length string
-	cmd := &cobra.Command{Use: "declare AGENT RUN_KEY", Short: "Declare a task: what its run may write, until when", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "declare AGENT RUN_KEY",
+		Short: "Declare a task: what its run may write, and until when", Args: cobra.ExactArgs(2)}
 	cmd.RunE = order(o, nil, func(ctx context.Context, c *controlClient, args []string) (string, error) {
 		body.Agent, body.RunKey, body.By = args[0], args[1], currentUser()
 		if length == "" {
-			return "", usage(errors.New("--for: empty; a task ends by itself, as in 30m"))
+			return "", usage(errors.New("--for: empty; give the duration of the task, such as 30m"))
 		}
 		var err error
 		if body.Seconds, err = secondsFlag("--for", length); err != nil {
@@ -51,7 +53,7 @@ func taskDeclare(o *options) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&body.TaskType, "type", "", "one of task_types in the agent's manifest")
 	f.StringSliceVar(&body.Targets, "target", nil, "what it may write: order:123, order:* (repeat, or separate by commas)")
-	f.StringVar(&length, "for", "", "how long")
+	f.StringVar(&length, "for", "", "duration")
 	f.StringVar(&body.Reason, "reason", "", reasonHelp)
 	return cmd
 }

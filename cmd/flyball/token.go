@@ -13,7 +13,8 @@ import (
 
 func tokenCommand() *cobra.Command {
 	var file string
-	cmd := &cobra.Command{Use: "token", Short: "Make a token for the control API: printed once; what is kept is its hash", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "token",
+		Short: "Create a token for the control API; it is printed once, and only its hash is kept", Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		raw := make([]byte, 32)
 		if _, err := rand.Read(raw); err != nil {

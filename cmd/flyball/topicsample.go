@@ -14,7 +14,7 @@ import (
 	"flyball/ingest/decode"
 )
 
-// sampleTopic hands over the newest records of a topic, n at most, without joining a
+// sampleTopic passes on the newest records of a topic, at most n, without joining a
 // consumer group: no committed offset changes.
 func sampleTopic(ctx context.Context, c config.Config, topic string, n int, each func(*decode.Record) error) error {
 	clients, err := app.KafkaConfig(c)

@@ -22,7 +22,8 @@ type touchedFlags struct {
 
 func touchedCommand(o *options) *cobra.Command {
 	var f touchedFlags
-	cmd := &cobra.Command{Use: "touched [RUN]", Short: "What exactly did it touch?", Args: cobra.MaximumNArgs(1)}
+	cmd := &cobra.Command{Use: "touched [RUN]",
+		Short: "List the resources that a run, agent, credential or principal touched", Args: cobra.MaximumNArgs(1)}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return runTouched(cmd, o, &f, args) }
 	fl := cmd.Flags()
 	fl.StringVar(&f.agent, "agent", "", "what an agent touched")
@@ -33,7 +34,7 @@ func touchedCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-// subject is the one thing that the command names.
+// subject returns the one subject that the command line names.
 func (f *touchedFlags) subject(args []string) (query.Subject, error) {
 	var named []query.Subject
 	for _, s := range []query.Subject{{Kind: "run", Value: strings.Join(args, "")}, {Kind: "agent", Value: f.agent},
@@ -43,7 +44,7 @@ func (f *touchedFlags) subject(args []string) (query.Subject, error) {
 		}
 	}
 	if len(named) != 1 {
-		return query.Subject{}, usage(errors.New("touched: name one of RUN, --agent, --credential, --principal, --resource"))
+		return query.Subject{}, usage(errors.New("touched: one of RUN, --agent, --credential, --principal, --resource is needed"))
 	}
 	return named[0], nil
 }
@@ -78,7 +79,7 @@ func runTouched(cmd *cobra.Command, o *options, f *touchedFlags, args []string) 
 		return err
 	}
 	if t.Calls == 0 {
-		report.Printf(r.stderr, "looked for calls of %s %q and found none; flyball find %q looks everywhere\n",
+		report.Printf(r.stderr, "there are no calls of %s %q; flyball find %q searches in all fields\n",
 			t.Subject.Kind, t.Subject.Value, t.Subject.Value)
 	}
 	if !t.Complete {
@@ -99,8 +100,8 @@ func printTouched(p printer, t *query.Touched, now time.Time) error {
 	return report.Touched(p.out, t)
 }
 
-// readTouched is what a subject touched, with the caveat of parts that have not come as
-// far as the report's end.
+// readTouched reads what a subject touched, with a caveat if a part has not read as far
+// as the report's end.
 func readTouched(r *request, db database, c config.Config, s query.Subject) (*query.Touched, error) {
 	var run *query.Run
 	if s.Kind == "run" {
@@ -123,7 +124,7 @@ func readTouched(r *request, db database, c config.Config, s query.Subject) (*qu
 	return t, nil
 }
 
-// partsBehind says which parts still have records to read, by the process's own
+// partsBehind names the parts that still have records to read, from the process's
 // metrics; empty: none.
 func partsBehind(ctx context.Context, c config.Config) (string, error) {
 	m, err := scrape(ctx, c.Metrics.Listen)

@@ -19,8 +19,8 @@ const lookupTimeout = 5 * time.Second
 // maxCandidates is how many runs of one key an error lists.
 const maxCandidates = 10
 
-// tripOrLookUp opens a breaker. A target that no point has met is looked up in the
-// database, unless the order is to take it as it is.
+// tripOrLookUp opens a breaker. A target that no point knows is looked up in the
+// database, unless the command is forced.
 func tripOrLookUp(ctx context.Context, o *options, c *controlClient, body *api.TripRequest) (api.TripResult, error) {
 	done, err := post[api.TripResult](ctx, c, "/v1/breakers/trip", body)
 	unknown, is := isNotFound(err)
@@ -37,9 +37,9 @@ func tripOrLookUp(ctx context.Context, o *options, c *controlClient, body *api.T
 	return done, err
 }
 
-// lookUpTarget looks up the target of a trip in the database, and completes the order
-// with what is stored of it. It reports whether anything is, and an error where several
-// runs fit. A database that does not answer knows of nothing.
+// lookUpTarget looks up the target of a trip in the database, and completes the command
+// with what is stored. It reports whether the target was found; several runs that fit
+// are an error. If the database does not answer, nothing is found.
 func lookUpTarget(ctx context.Context, o *options, body *api.TripRequest) (bool, error) {
 	_, db, err := o.database()
 	if err != nil {

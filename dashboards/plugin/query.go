@@ -97,5 +97,8 @@ func newestRun(ctx context.Context, db query.DB, name string) (query.Run, error)
 	if errors.As(err, &several) {
 		return several.Candidates[0], nil
 	}
+	if errors.Is(err, query.ErrNotFound) {
+		return run, fmt.Errorf("no run has the id or key %q", name)
+	}
 	return run, err
 }

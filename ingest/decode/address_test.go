@@ -17,15 +17,17 @@ func TestForgedForwardedAddressIsNotTheRowsClient(t *testing.T) {
 		many string
 	}{
 		"Envoy, the peer is logged and appended": {`{` + at + `"downstream_remote_address":"203.0.113.9:5555","x_forwarded_for":"1.2.3.4,203.0.113.9"}`, 0, "203.0.113.9", ""},
-		"Envoy, not appended":                    {`{` + at + `"downstream_remote_address":"203.0.113.9:5555","x_forwarded_for":"1.2.3.4"}`, 0, "203.0.113.9", ""},
-		"Envoy behind a trusted proxy":           {`{` + at + `"downstream_remote_address":"10.0.0.2:5555","x_forwarded_for":"1.2.3.4,203.0.113.9,10.0.0.2"}`, 1, "203.0.113.9", ""},
-		"nginx":                                  {`{"msec":"1790933415.1","request_method":"GET","request_uri":"/a","status":"200","remote_addr":"203.0.113.9","http_x_forwarded_for":"1.2.3.4, 5.6.7.8"}`, 0, "203.0.113.9", ""},
-		"nginx behind a trusted proxy":           {`{"msec":"1790933415.1","request_method":"GET","request_uri":"/a","status":"200","remote_addr":"10.0.0.2","http_x_forwarded_for":"1.2.3.4, 203.0.113.9"}`, 1, "203.0.113.9", ""},
-		"no peer is logged":                      {`{` + at + `"x_forwarded_for":"1.2.3.4,203.0.113.9"}`, 0, "203.0.113.9", "2"},
-		"Kong":                                   {`{"started_at":1790933415000,"client_ip":"203.0.113.9","request":{"method":"GET","uri":"/a","headers":{"x-forwarded-for":"1.2.3.4"}},"response":{"status":200},"latencies":{"request":4}}`, 0, "203.0.113.9", ""},
-		"a line that begins with the header":     {`203.0.113.133, 10.2.19.0 - - [24/Jan/2018:04:57:43 +0000] "GET /s HTTP/1.1" 200 12 "http://a" "curl/8"`, 0, "10.2.19.0", "2"},
-		"such a line, one hop":                   {`203.0.113.133, 10.2.19.0 - - [24/Jan/2018:04:57:43 +0000] "GET /s HTTP/1.1" 200 12 "http://a" "curl/8"`, 1, "203.0.113.133", ""},
-		"a plain line":                           {`10.2.19.0 - - [24/Jan/2018:04:57:43 +0000] "GET /s HTTP/1.1" 200 12 "http://a" "curl/8"`, 0, "10.2.19.0", ""},
+		"Envoy, not appended": {`{` + at + `"downstream_remote_address":"203.0.113.9:5555","x_forwarded_for":"1.2.3.4"}`, 0,
+			"203.0.113.9", ""},
+		"Envoy behind a trusted proxy":       {`{` + at + `"downstream_remote_address":"10.0.0.2:5555","x_forwarded_for":"1.2.3.4,203.0.113.9,10.0.0.2"}`, 1, "203.0.113.9", ""},
+		"nginx":                              {`{"msec":"1790933415.1","request_method":"GET","request_uri":"/a","status":"200","remote_addr":"203.0.113.9","http_x_forwarded_for":"1.2.3.4, 5.6.7.8"}`, 0, "203.0.113.9", ""},
+		"nginx behind a trusted proxy":       {`{"msec":"1790933415.1","request_method":"GET","request_uri":"/a","status":"200","remote_addr":"10.0.0.2","http_x_forwarded_for":"1.2.3.4, 203.0.113.9"}`, 1, "203.0.113.9", ""},
+		"no peer is logged":                  {`{` + at + `"x_forwarded_for":"1.2.3.4,203.0.113.9"}`, 0, "203.0.113.9", "2"},
+		"Kong":                               {`{"started_at":1790933415000,"client_ip":"203.0.113.9","request":{"method":"GET","uri":"/a","headers":{"x-forwarded-for":"1.2.3.4"}},"response":{"status":200},"latencies":{"request":4}}`, 0, "203.0.113.9", ""},
+		"a line that begins with the header": {`203.0.113.133, 10.2.19.0 - - [24/Jan/2018:04:57:43 +0000] "GET /s HTTP/1.1" 200 12 "http://a" "curl/8"`, 0, "10.2.19.0", "2"},
+		"such a line, one hop":               {`203.0.113.133, 10.2.19.0 - - [24/Jan/2018:04:57:43 +0000] "GET /s HTTP/1.1" 200 12 "http://a" "curl/8"`, 1, "203.0.113.133", ""},
+		"a plain line": {`10.2.19.0 - - [24/Jan/2018:04:57:43 +0000] "GET /s HTTP/1.1" 200 12 "http://a" "curl/8"`, 0,
+			"10.2.19.0", ""},
 	} {
 		p, err := New(Options{Tenant: "t", Default: Input{Format: "auto", TrustedHops: x.hops}}, &seen{}, &seen{})
 		if err != nil {

@@ -42,7 +42,7 @@ func valid(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// attribute takes in an attribute of a span or log record, by its old name or
+// attribute reads an attribute of a span or log record, by its old name or
 // its new one.
 func (d *draft) attribute(key string, v pcommon.Value) {
 	if key == "gen_ai.tool.call.arguments" && v.Type() == pcommon.ValueTypeMap {
@@ -62,7 +62,7 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 
 // attributeTable holds the attributes of OpenTelemetry, OpenInference and agent
 // frameworks that no gateway logs under the same name. Their values are not empty.
-var attributeTable = tableOf(
+var attributeTable = newTable(
 	names(text(func(d *draft) *string { return &d.call.Path }), "url.path"),
 	names(func(d *draft, v fields.Value) { d.in.RawQuery = strings.TrimPrefix(v.Text(), "?") }, "url.query"),
 	names(text(func(d *draft) *string { return &d.in.SourceRoute }), "http.route"),
@@ -125,8 +125,8 @@ func setRPCSystem(d *draft, v fields.Value) {
 	}
 }
 
-// longTail takes in what the gateways' tables may know, and keeps the rest.
-// A request header is what the caller said, whatever its name.
+// longTail reads what the gateways' tables may know, and keeps the rest.
+// A request header is the caller's claim, whatever its name.
 func (d *draft) longTail(key string, v fields.Value) {
 	if name, ok := strings.CutPrefix(key, "http.request.header."); ok {
 		if !d.header(fields.Canonical([]byte(name)), v) {

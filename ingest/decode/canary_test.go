@@ -137,7 +137,8 @@ func TestNoSecretIsKept(t *testing.T) {
 		try("envoy text", []byte(`[2026-10-02T09:30:15.417Z] "GET `+path+` HTTP/1.1" 200 - 0 0 1 1 "-" "Bearer `+canary+`01" "password=`+canary+`" "u:`+canary+`@h" "-"`))
 		try("istio text", []byte(`[2026-10-02T09:30:15.417Z] "GET `+path+` HTTP/1.1" 200 - token=`+canary+` - "token: `+canary+`" 0 135 3 1 "-" "c" "r" "h" "-" in|1||secret=`+canary+` a b c - sig=`+canary))
 	}
-	for _, broken := range []string{`{"authorization":"` + canary, canary, `["` + canary + `"]`, `{"` + canary + `":1}`, "\x0a" + canary, "\x00\x00\x00\x00\x01" + canary, `"` + canary + `"`} {
+	for _, broken := range []string{`{"authorization":"` + canary, canary, `["` + canary + `"]`, `{"` + canary + `":1}`, "\x0a" + canary,
+		"\x00\x00\x00\x00\x01" + canary, `"` + canary + `"`} {
 		try("broken", []byte(broken))
 	}
 	if strings.Contains(logged.String(), canary) {
@@ -159,7 +160,9 @@ func planted(format, name, secret string) []byte {
 	case "nginx":
 		return []byte(strings.TrimSuffix(nginxLine, "}") + "," + q(name) + ":" + q(secret) + "}")
 	}
-	return []byte(strings.Replace(oneSpan, `"attributes":[{"key":"http`, fmt.Sprintf(`"status":{"code":2,"message":%s},"attributes":[{"key":%s,"value":{"stringValue":%s}},{"key":"http`, q("failed: token="+canary), q(name), q(secret)), 1))
+	return []byte(strings.Replace(oneSpan, `"attributes":[{"key":"http`,
+		fmt.Sprintf(`"status":{"code":2,"message":%s},"attributes":[{"key":%s,"value":{"stringValue":%s}},{"key":"http`,
+			q("failed: token="+canary), q(name), q(secret)), 1))
 }
 
 // holds looks for the canary in everything that a value holds, and says where.

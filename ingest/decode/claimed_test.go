@@ -23,19 +23,23 @@ func classifiedBy(t *testing.T, line []byte, rules ...route.Rule) schema.Call {
 
 // 30 × DELETE /v1/accounts/N with Mcp-Method: ping were 30 reads in the report.
 func TestHeaderOfMCPDoesNotMakeADeleteARead(t *testing.T) {
-	for _, words := range []string{`"mcp_method":"ping"`, `"mcp_name":"list_x"`, `"mcp_method":"tools/call","mcp_name":"get_x"`, `"request_headers":{"mcp-method":"ping"}`} {
+	for _, words := range []string{`"mcp_method":"ping"`, `"mcp_name":"list_x"`, `"mcp_method":"tools/call","mcp_name":"get_x"`,
+		`"request_headers":{"mcp-method":"ping"}`} {
 		c := classifiedBy(t, patch(t, envoyLine, `"method":"DELETE","x-envoy-origin-path":"/v1/accounts/7","path":"/v1/accounts/7",`+words))
 		if c.Effect != schema.EffectDelete || c.Reversibility != schema.Irreversible || c.ToolName != "" || c.MCPMethod != "" ||
 			c.OpKind != schema.OpHTTP {
 			t.Errorf("%s: %s %s %s, tool %q, %s", words, c.Method, c.Effect, c.Reversibility, c.ToolName, c.OpKind)
 		}
 	}
-	span := []byte(strings.Replace(oneSpan, `"attributes":[{"key":"http`, `"attributes":[{"key":"http.request.header.mcp-name","value":{"arrayValue":{"values":[{"stringValue":"delete_all"}]}}},{"key":"http`, 1))
+	span := []byte(strings.Replace(oneSpan, `"attributes":[{"key":"http`,
+		`"attributes":[{"key":"http.request.header.mcp-name","value":{"arrayValue":{"values":[{"stringValue":"delete_all"}]}}},{"key":"http`, 1))
 	if c := classifiedBy(t, span); c.ToolName != "" || c.ObserverKind == schema.ObserverToolServer {
 		t.Errorf("a span's header: %q %s", c.ToolName, c.ObserverKind)
 	}
 	// Where an MCP server is declared, the header is its tool.
-	c := classifiedBy(t, patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"/tools","path":"/tools","mcp_method":"tools/call","mcp_name":"get_x"`), route.Rule{Template: "/tools", MCP: true})
+	c := classifiedBy(t, patch(t, envoyLine,
+		`"method":"POST","x-envoy-origin-path":"/tools","path":"/tools","mcp_method":"tools/call","mcp_name":"get_x"`),
+		route.Rule{Template: "/tools", MCP: true})
 	if c.ToolName != "get_x" || c.Reversibility != schema.ReadOnly {
 		t.Errorf("declared: %q %s", c.ToolName, c.Reversibility)
 	}
@@ -43,7 +47,8 @@ func TestHeaderOfMCPDoesNotMakeADeleteARead(t *testing.T) {
 
 // A tool that the gateway read from the body is not replaced by the client's header.
 func TestHeaderDoesNotReplaceWhatTheGatewayParsed(t *testing.T) {
-	for _, order := range []string{`"mcp.method.name":"tools/call","mcp.tool.name":"delete_x","mcp_method":"ping","mcp_name":"list_x"`, `"mcp_method":"ping","mcp_name":"list_x","mcp.method.name":"tools/call","mcp.tool.name":"delete_x"`} {
+	for _, order := range []string{`"mcp.method.name":"tools/call","mcp.tool.name":"delete_x","mcp_method":"ping","mcp_name":"list_x"`,
+		`"mcp_method":"ping","mcp_name":"list_x","mcp.method.name":"tools/call","mcp.tool.name":"delete_x"`} {
 		c := classifiedBy(t, patch(t, envoyLine, `"method":"POST",`+order))
 		if c.ToolName != "delete_x" || c.Reversibility != schema.Irreversible {
 			t.Errorf("%q %s", c.ToolName, c.Reversibility)
@@ -53,7 +58,8 @@ func TestHeaderDoesNotReplaceWhatTheGatewayParsed(t *testing.T) {
 
 func TestMethodOverrideOfALoggedHeaderCounts(t *testing.T) {
 	for _, name := range route.MethodHeaders {
-		for _, line := range [][]byte{patch(t, envoyLine, `"method":"POST","x-envoy-origin-path":"/v1/items/7","path":"/v1/items/7","`+fields.Canonical([]byte(name))+`":"DELETE"`),
+		for _, line := range [][]byte{patch(t, envoyLine,
+			`"method":"POST","x-envoy-origin-path":"/v1/items/7","path":"/v1/items/7","`+fields.Canonical([]byte(name))+`":"DELETE"`),
 			patch(t, envoyLine, `"method":"GET","x-envoy-origin-path":"/v1/items/7","path":"/v1/items/7","request_headers":{"`+name+`":"delete"}`)} {
 			if c := classifiedBy(t, line); c.Reversibility != schema.Irreversible || c.Attr(route.AttrMethodOverride) != "DELETE" {
 				t.Errorf("%s: %s %q", name, c.Reversibility, c.Attr(route.AttrMethodOverride))

@@ -39,9 +39,9 @@ type draft struct {
 	claimed          bool
 	token            string // a whole token that was logged
 	secFetch, cookie bool
-	origins          *originRecorder // set when somebody wants to know where fields come from
+	origins          *originRecorder // set by Explain
 
-	// Ranks of what has been taken in: of several sources of a field the best
+	// Ranks of what has been read: of several sources of a field the best
 	// one stands, in whatever order they come.
 	ranks struct{ target, host, client, request, trace, span, time, agent, run, task, conversation, bytesIn, bytesOut uint8 }
 }
@@ -61,7 +61,7 @@ func better(have *uint8, rank uint8) bool {
 	return true
 }
 
-// choose sets a field from a source of that rank, unless it says nothing.
+// choose sets a field from a source of that rank, unless it is empty.
 func choose(have *uint8, rank uint8, into *string, v string) {
 	if v != "" && better(have, rank) {
 		*into = v
@@ -76,7 +76,7 @@ func (d *draft) time(rank uint8, s string, end bool) {
 }
 
 // keep notes a field that no table knows, unless its name says that it must not
-// be kept. What its value looks like is judged later.
+// be kept. Its value is redacted later.
 func (d *draft) keep(name, v string) {
 	if v == "" || name == "" || len(d.attrs) >= 4*schema.MaxAttrs || len(name) > 128 || d.names.Field(name, v) ||
 		redact.Suspicious(name) && redact.Text(name) != name {
@@ -85,14 +85,14 @@ func (d *draft) keep(name, v string) {
 	d.attrs = append(d.attrs, schema.Attr{Key: name, Value: v})
 }
 
-// claim takes in one claim of a token that the gateway took apart.
+// claim notes one claim of a token that the gateway took apart.
 func (d *draft) claim(into *string, v string) {
 	if v != "" {
 		*into, d.claimed = v, true
 	}
 }
 
-// secret takes in a credential: it is hashed by the rules of identity, or its
+// secret notes a credential: it is hashed by the rules of identity, or its
 // claims are read, and it is kept nowhere.
 func (d *draft) secret(s string) {
 	if redact.Absent(s) {
@@ -105,14 +105,14 @@ func (d *draft) secret(s string) {
 }
 
 // cut shortens at a rune boundary.
-func cut(s string, most int) string {
-	if len(s) <= most {
+func cut(s string, maxBytes int) string {
+	if len(s) <= maxBytes {
 		return s
 	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
+	for maxBytes > 0 && !utf8.RuneStart(s[maxBytes]) {
+		maxBytes--
 	}
-	return s[:most]
+	return s[:maxBytes]
 }
 
 // address reads an IP address with or without a port.
@@ -123,7 +123,7 @@ func address(s string) netip.Addr {
 	return identity.ParseAddress(s)
 }
 
-// client takes in an address that the source names as the client's. A list of them is
+// client notes an address that the source names as the client's. A list of them is
 // a chain of proxies wherever it stands.
 func (d *draft) client(rank uint8, s string) bool {
 	if strings.IndexByte(s, ',') >= 0 {

@@ -11,28 +11,28 @@ import (
 	"flyball/schema"
 )
 
-// envelope unwraps what shippers put around a line. It reports whether the
+// read unwraps what shippers put around a line. It reports whether the
 // object was an envelope; what it held has been read then.
-func (w *work) envelope(b []byte, pairs []fields.Pair, signal string, depth int) bool {
+func (dec envelopeReader) read(b []byte, pairs []fields.Pair, signal string, depth int) bool {
 	if fields.Get(pairs, "messagetype").Text() == "CONTROL_MESSAGE" && fields.Get(pairs, "logevents").Kind == '[' {
-		return true // CloudWatch looks whether anybody is there
+		return true // a check by CloudWatch that the target answers
 	}
-	was, shipped := len(w.where), w.shipped
-	defer func() { w.where, w.shipped = w.where[:was], shipped }()
+	was, shipped := len(dec.where), dec.shipped
+	defer func() { dec.where, dec.shipped = dec.where[:was], shipped }()
 	inner := func(v fields.Value) bool {
-		w.addOrigin(pairs, true)
-		w.inner(v, b, signal, depth)
+		dec.addOrigin(pairs, true)
+		dec.inner(v, b, signal, depth)
 		return true
 	}
 	isText := func(key string) bool { return fields.Get(pairs, key).Kind == '"' }
 	switch {
 	case isText("specversion") && isText("type"):
-		return w.cloudEvent(b, pairs, inner, signal, depth)
+		return dec.cloudEvent(b, pairs, inner, signal, depth)
 	case fields.Get(pairs, "log_processed").Kind == '{': // Fluent Bit, merged
 		return inner(fields.Get(pairs, "log_processed"))
 	case isText("log"): // Fluent Bit, Docker
 		if fields.Get(pairs, "_p").Text() == "P" {
-			w.reject(PartialLine, "a line that the container runtime cut, without its rest", b)
+			dec.reject(PartialLine, "a line that the container runtime cut, without its rest", b)
 			return true
 		}
 		return inner(fields.Get(pairs, "log"))
@@ -51,104 +51,104 @@ func (w *work) envelope(b []byte, pairs []fields.Pair, signal string, depth int)
 }
 
 // inner reads what an envelope held: b is the envelope, should that be nothing.
-func (w *work) inner(v fields.Value, b []byte, signal string, depth int) {
+func (dec envelopeReader) inner(v fields.Value, b []byte, signal string, depth int) {
 	switch {
 	case v.Kind == '"':
 		if t := bytes.TrimRight(fields.Unquote(v.Raw), "\r\n"); len(t) > 0 {
-			w.decodeAny(t, signal, depth+1)
+			dec.decodeAny(t, signal, depth+1)
 		} else {
-			w.reject(Empty, "an envelope around nothing", b)
+			dec.reject(Empty, "an envelope around nothing", b)
 		}
 	case depth+1 > maxNested:
-		w.reject(TooNested, fmt.Sprintf("more than %d envelopes around the record", maxNested), b)
+		dec.reject(TooNested, fmt.Sprintf("more than %d envelopes around the record", maxNested), b)
 	case v.Kind == '[':
-		w.list(v.Raw, signal, depth+1)
+		dec.json().list(v.Raw, signal, depth+1)
 	default:
-		w.documents(v.Raw, signal, depth+1)
+		dec.json().documents(v.Raw, signal, depth+1)
 	}
 }
 
 // cloudEvent reads a structured CloudEvent.
-func (w *work) cloudEvent(b []byte, pairs []fields.Pair, inner func(fields.Value) bool, signal string, depth int) bool {
+func (dec envelopeReader) cloudEvent(b []byte, pairs []fields.Pair, inner func(fields.Value) bool, signal string, depth int) bool {
 	if v := fields.Get(pairs, "data_base64"); v.Kind == '"' {
 		raw, err := base64.StdEncoding.DecodeString(v.Text())
 		if err != nil {
-			w.reject(NotJSON, "data_base64 is no base64", b)
+			dec.reject(NotJSON, "data_base64 is no base64", b)
 			return true
 		}
-		w.addOrigin(pairs, true)
-		w.decodeAny(raw, signal, depth+1)
+		dec.addOrigin(pairs, true)
+		dec.decodeAny(raw, signal, depth+1)
 		return true
 	}
 	switch v := fields.Get(pairs, "data"); v.Kind {
 	case '{', '"', '[':
 		return inner(v)
 	}
-	w.reject(NoItems, "a CloudEvent without data", b)
+	dec.reject(NoItems, "a CloudEvent without data", b)
 	return true
 }
 
 // unzip reads what was packed before it was sent, up to the size that a record
 // may have.
-func (w *work) unzip(b []byte, signal string, depth int) {
+func (dec *decoder) unzip(b []byte, signal string, depth int) {
 	z, err := gzip.NewReader(bytes.NewReader(b))
 	if err != nil {
-		w.reject(UnknownFormat, "begins as gzip does and is none", b)
+		dec.reject(UnknownFormat, "begins as gzip does and is none", b)
 		return
 	}
-	raw, err := io.ReadAll(io.LimitReader(z, int64(w.p.opt.MaxValue)+1))
+	raw, err := io.ReadAll(io.LimitReader(z, int64(dec.p.opt.MaxValue)+1))
 	switch {
 	case err != nil:
-		w.reject(UnknownFormat, "gzip that is cut off or broken", b)
-	case len(raw) > w.p.opt.MaxValue:
-		w.reject(TooLarge, fmt.Sprintf("more than %d bytes when unpacked", w.p.opt.MaxValue), b)
+		dec.reject(UnknownFormat, "gzip that is cut off or broken", b)
+	case len(raw) > dec.p.opt.MaxValue:
+		dec.reject(TooLarge, fmt.Sprintf("more than %d bytes when unpacked", dec.p.opt.MaxValue), b)
 	default:
-		w.decodeAny(raw, signal, depth+1)
+		dec.decodeAny(raw, signal, depth+1)
 	}
 }
 
 // addOrigin notes where a shipper says that the line comes from: pod, namespace,
 // container and host; and, of an envelope, when it was shipped.
-func (w *work) addOrigin(pairs []fields.Pair, envelope bool) {
+func (dec envelopeReader) addOrigin(pairs []fields.Pair, envelope bool) {
 	for i := range pairs {
 		switch v := pairs[i].Val; pairs[i].Key {
 		case "kubernetes":
-			w.kubernetes(v)
+			dec.kubernetes(v)
 		case "host", "hostname":
 			if v.Kind == '{' {
-				members, _, _ := w.keys.Object(v.Raw, 0, nil)
-				w.put("host.name", first(fields.Get(members, "name").Text(), fields.Get(members, "hostname").Text()))
+				members, _, _ := dec.keys.Object(v.Raw, 0, nil)
+				dec.put("host.name", first(fields.Get(members, "name").Text(), fields.Get(members, "hostname").Text()))
 			} else if envelope {
-				w.put("host.name", v.Text())
+				dec.put("host.name", v.Text())
 			}
 		case "@timestamp", "timestamp", "time":
 			if t := v.Text(); envelope && t != "" {
-				w.shipped = t
+				dec.shipped = t
 			}
 		}
 	}
 }
 
-func (w *work) kubernetes(v fields.Value) {
+func (dec envelopeReader) kubernetes(v fields.Value) {
 	if v.Kind != '{' {
 		return
 	}
-	members, _, _ := w.keys.Object(v.Raw, 0, nil)
+	members, _, _ := dec.keys.Object(v.Raw, 0, nil)
 	name := func(key string) string {
 		v := fields.Get(members, key)
 		if v.Kind == '{' {
-			inside, _, _ := w.keys.Object(v.Raw, 0, nil)
+			inside, _, _ := dec.keys.Object(v.Raw, 0, nil)
 			return fields.Get(inside, "name").Text()
 		}
 		return v.Text()
 	}
-	w.put("k8s.pod.name", first(name("pod_name"), name("pod")))
-	w.put("k8s.namespace.name", first(name("namespace_name"), name("pod_namespace"), name("namespace")))
-	w.put("k8s.container.name", first(name("container_name"), name("container")))
+	dec.put("k8s.pod.name", first(name("pod_name"), name("pod")))
+	dec.put("k8s.namespace.name", first(name("namespace_name"), name("pod_namespace"), name("namespace")))
+	dec.put("k8s.container.name", first(name("container_name"), name("container")))
 }
 
-func (w *work) put(key, v string) {
+func (dec *decoder) put(key, v string) {
 	if v != "" {
-		w.where = append(w.where, schema.Attr{Key: key, Value: v})
+		dec.where = append(dec.where, schema.Attr{Key: key, Value: v})
 	}
 }

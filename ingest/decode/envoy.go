@@ -7,7 +7,7 @@ import (
 	"flyball/schema"
 )
 
-// envoy takes in a field of Envoy's JSON: Istio's names, Envoy Gateway's, the
+// envoy reads a field of Envoy's JSON: Istio's names, Envoy Gateway's, the
 // AI gateway's, or an operator's own.
 func (d *draft) envoy(p *fields.Pair) {
 	if set, ok := envoyTable[p.Key]; ok {
@@ -20,7 +20,7 @@ func (d *draft) envoy(p *fields.Pair) {
 }
 
 // envoyTable holds the fields of Envoy's access log that other gateways do not share.
-var envoyTable = tableOf(
+var envoyTable = newTable(
 	names(func(d *draft, v fields.Value) { d.time(rankTimeStart, v.Text(), false) }, "start_time"),
 	names(func(d *draft, v fields.Value) { d.time(rankTimeLine, v.Text(), false) }, "timestamp", "time", "@timestamp"),
 	names(func(d *draft, v fields.Value) { d.duration(v.Text(), 1e6) }, "duration"),
@@ -77,7 +77,7 @@ func (d *draft) cluster(s string) {
 	c.API = s
 }
 
-// duration takes in a duration in units of that many nanoseconds. What is
+// duration reads a duration in units of that many nanoseconds. What is
 // negative or longer than a year is a mark for "not reached", or a mistake.
 func (d *draft) duration(s string, unit int64) {
 	if ns, ok := parseAmount(s, unit); ok && ns <= maxDuration {

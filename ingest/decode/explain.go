@@ -1,12 +1,13 @@
 package decode
 
 import (
-	"flyball/schema"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+
+	"flyball/schema"
 )
 
 // FieldOrigin says where a field of a call came from: the member of the record that
@@ -17,8 +18,8 @@ type FieldOrigin struct {
 	From  string `json:"from"`
 }
 
-// originRecorder watches a call being read, for whoever wants to know how. Nothing here
-// runs unless that was asked for.
+// originRecorder watches a call being read, to record where its fields come from. It is
+// used by Explain only.
 type originRecorder struct {
 	d    *draft
 	from string
@@ -26,7 +27,7 @@ type originRecorder struct {
 	out  []FieldOrigin
 }
 
-// readingFrom notes which member is read from here on, if anybody asked.
+// readingFrom notes which member is read from here on, if origins are recorded.
 func (d *draft) readingFrom(from string) {
 	if d.origins != nil {
 		d.origins.begin(from)
@@ -44,29 +45,14 @@ func (s *originRecorder) begin(from string) {
 	s.seen, s.from = now, from
 }
 
-// snapshot is every field that says something, as text.
+// snapshot is every field that holds something, as text.
 func (s *originRecorder) snapshot() map[string]string {
 	out := map[string]string{}
-	say := func(prefix string, v any) {
-		rv := reflect.ValueOf(v)
-		for i := range rv.NumField() {
-			f := rv.Type().Field(i)
-			if rv.Field(i).IsZero() || f.Name == "APIKey" || f.Name == "Args" || strings.HasSuffix(f.Name, "Name") && strings.HasSuffix(f.Name,
-				"HeaderName") {
-				continue
-			}
-			text := fmt.Sprint(rv.Field(i).Interface())
-			if b, ok := rv.Field(i).Interface().([]byte); ok {
-				text = string(b)
-			}
-			out[prefix+f.Name] = text
-		}
-	}
 	d := s.d
 	c := d.call
-	say("", c)
-	say("evidence.", d.ev)
-	say("evidence.Claims.", d.claims)
+	snapshotFields(out, "", c)
+	snapshotFields(out, "evidence.", d.ev)
+	snapshotFields(out, "evidence.Claims.", d.claims)
 	delete(out, "evidence.Claims")
 	if d.call.DurationNs < 0 {
 		delete(out, "DurationNs")
@@ -94,6 +80,23 @@ func (s *originRecorder) snapshot() map[string]string {
 	return out
 }
 
+// snapshotFields adds the fields of a struct to out, without the empty ones, secrets,
+// bodies, and the names of the headers that evidence came by.
+func snapshotFields(out map[string]string, prefix string, v any) {
+	rv := reflect.ValueOf(v)
+	for i := range rv.NumField() {
+		name := rv.Type().Field(i).Name
+		if rv.Field(i).IsZero() || name == "APIKey" || name == "Args" || strings.HasSuffix(name, "HeaderName") {
+			continue
+		}
+		text := fmt.Sprint(rv.Field(i).Interface())
+		if b, ok := rv.Field(i).Interface().([]byte); ok {
+			text = string(b)
+		}
+		out[prefix+name] = text
+	}
+}
+
 // evidenceOfRule is the evidence by which a rule of identity established something, by
 // the name that the rule has in agent_source and its like.
 var evidenceOfRule = map[string]string{"gateway": "GatewayAgent", "gen_ai": "GenAIAgentName", "spiffe": "SPIFFE",
@@ -104,42 +107,13 @@ var evidenceOfRule = map[string]string{"gateway": "GatewayAgent", "gen_ai": "Gen
 	"mcp_client": "MCPClientName", "signature_agent": "SignatureAgent"}
 
 // FieldOrigins says of each field of a decoded call where it came from: a member of
-// the record, or a rule.
-func FieldOrigins(c *schema.Call, steps []FieldOrigin) []FieldOrigin {
+// the record, or a rule. changes are what Explain recorded while the call was read.
+func FieldOrigins(c *schema.Call, changes []FieldOrigin) []FieldOrigin {
 	by := map[string]string{}
-	for _, s := range steps {
+	for _, s := range changes {
 		by[s.Field] = s.From
 	}
-	rule := func(source, evidence string) string {
-		if source == "" {
-			return ""
-		}
-		if at := by["evidence."+evidence]; at != "" {
-			return fmt.Sprintf("%s (rule %s)", at, source)
-		}
-		return "rule " + source
-	}
-	evidence := func(source, header string) string {
-		if name, ok := evidenceOfRule[source]; ok {
-			return name
-		}
-		return header
-	}
-	credential := evidence(c.CredentialSource, "")
-	if c.CredentialSource == "gateway" {
-		credential = "GatewayCredential"
-	}
-	special := map[string]string{
-		"agent_id":      rule(c.AgentSource, evidence(c.AgentSource, "AgentHeader")),
-		"credential_id": rule(c.CredentialSource, credential),
-		"principal_id":  rule(c.PrincipalSource, evidence(c.PrincipalSource, "")),
-		"task_id":       rule(c.TaskSource, evidence(c.TaskSource, "TaskHeader")),
-		"run_key":       rule(c.RunKeySource, evidence(c.RunKeySource, "RunHeader")),
-		"route":         "rule " + c.RouteSource.String(), "route_key": "rule " + c.RouteSource.String(),
-		"effect": "rule " + c.EffectSource.String(), "reversibility": "rule " + c.ReversibilitySource.String(),
-		"conversation_id": by["evidence.Conversation"], "parent_agent_id": by["evidence.ParentHeader"],
-		"start_time": first(by["Start"], "the record's Kafka timestamp"), "upstream_ns": by["UpstreamNs"], "tenant": "configuration",
-	}
+	special := ruleOrigins(c, by)
 	o := printable(c)
 	rv := reflect.ValueOf(o)
 	var out []FieldOrigin
@@ -161,4 +135,39 @@ func FieldOrigins(c *schema.Call, steps []FieldOrigin) []FieldOrigin {
 		out = append(out, FieldOrigin{"attrs." + a.Key, a.Value, by["attr."+a.Key]})
 	}
 	return out
+}
+
+// ruleOrigins is where the fields came from that a rule of identity or of routes
+// established; by gives the member of the record that changed a field.
+func ruleOrigins(c *schema.Call, by map[string]string) map[string]string {
+	rule := func(source, evidence string) string {
+		if source == "" {
+			return ""
+		}
+		if at := by["evidence."+evidence]; at != "" {
+			return fmt.Sprintf("%s (rule %s)", at, source)
+		}
+		return "rule " + source
+	}
+	evidence := func(source, header string) string {
+		if name, ok := evidenceOfRule[source]; ok {
+			return name
+		}
+		return header
+	}
+	credential := evidence(c.CredentialSource, "")
+	if c.CredentialSource == "gateway" {
+		credential = "GatewayCredential"
+	}
+	return map[string]string{
+		"agent_id":      rule(c.AgentSource, evidence(c.AgentSource, "AgentHeader")),
+		"credential_id": rule(c.CredentialSource, credential),
+		"principal_id":  rule(c.PrincipalSource, evidence(c.PrincipalSource, "")),
+		"task_id":       rule(c.TaskSource, evidence(c.TaskSource, "TaskHeader")),
+		"run_key":       rule(c.RunKeySource, evidence(c.RunKeySource, "RunHeader")),
+		"route":         "rule " + c.RouteSource.String(), "route_key": "rule " + c.RouteSource.String(),
+		"effect": "rule " + c.EffectSource.String(), "reversibility": "rule " + c.ReversibilitySource.String(),
+		"conversation_id": by["evidence.Conversation"], "parent_agent_id": by["evidence.ParentHeader"],
+		"start_time": first(by["Start"], "the record's Kafka timestamp"), "upstream_ns": by["UpstreamNs"], "tenant": "configuration",
+	}
 }

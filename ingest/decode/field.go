@@ -8,7 +8,7 @@ import (
 	"flyball/schema/identity"
 )
 
-// field takes in what the logging gateway or service says by itself, under the
+// field reads what the logging gateway or service itself states, under the
 // names that gateways share: a name here may establish an identity, so a
 // request header must never come this way under its own name. It reports
 // whether it knew the name.
@@ -24,7 +24,7 @@ func (d *draft) field(name string, v fields.Value) bool {
 // share. It is filled by init, because a field may hold a whole object of headers.
 var fieldTable map[string]setter
 
-func init() { fieldTable = tableOf(slices.Concat(requestFields, identityFields, operationFields)...) }
+func init() { fieldTable = newTable(slices.Concat(requestFields, identityFields, operationFields)...) }
 
 // requestFields: what was called, and how it ended.
 var requestFields = []row{
@@ -126,7 +126,7 @@ func setSPIFFE(d *draft, id string) {
 	}
 }
 
-// headers takes in an object of request headers.
+// headers reads an object of request headers.
 func (d *draft) headers(v fields.Value) {
 	if v.Kind != '{' {
 		return
@@ -152,7 +152,7 @@ func (d *draft) arguments(v fields.Value) {
 	}
 }
 
-// claimField takes in claims that the gateway logged after it had verified the
+// claimField reads claims that the gateway logged after it had verified the
 // token: one by one, or the payload.
 func (d *draft) claimField(name string, v fields.Value) bool {
 	rest, ok := strings.CutPrefix(name, "jwt")
@@ -168,7 +168,7 @@ func (d *draft) claimField(name string, v fields.Value) bool {
 }
 
 // claimTable holds the claims of a token that are read, by name; the empty name is the whole payload.
-var claimTable = tableOf(
+var claimTable = newTable(
 	names(setClaims, "", "payload", "claims"),
 	names(claim(func(c *identity.Claims) *string { return &c.Subject }), "sub"),
 	names(claim(func(c *identity.Claims) *string { return &c.ClientID }), "azp", "client_id", "appid"),

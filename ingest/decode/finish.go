@@ -84,7 +84,7 @@ func (d completion) useClaimedTool() {
 	c.MCPMethod, c.ToolName, d.in.Words = d.mcpMethod, d.mcpName, route.WordsClaimed
 }
 
-// setOpKind of operation, unless the source said it.
+// setOpKind sets the kind of operation, unless the source names it.
 func (d completion) setOpKind() {
 	c := &d.call
 	if c.OpKind != schema.OpOther {
@@ -141,10 +141,10 @@ func (d completion) redact() {
 			*s = cut(*s, schema.MaxID)
 		}
 	}
-	// Only now: what a secret looks like is told by its capitals, too.
+	// Only now: some secrets are recognised by their capitals.
 	c.Host, c.Scheme = hostOf(c.Host), strings.ToLower(c.Scheme)
 	// A consumer that is a key is one, and is hashed.
-	// An AWS access key id is told by its looks, and is an id.
+	// An AWS access key id is recognised by its form, and is an id.
 	if s := ev.GatewayCredential; !(ev.GatewayCredentialKind == schema.CredentialAWSKey && redact.IsAWSKeyID(s)) && redact.Suspicious(s) &&
 		redact.Text(s) != s {
 		ev.APIKey, ev.GatewayCredential = s, ""
@@ -155,7 +155,7 @@ func (d completion) redact() {
 				*s = ""
 			}
 		}
-		// An actor that is none ends the chain: who stood behind it cannot be told.
+		// An actor that is none ends the chain: who stood behind it is not known.
 		for i, s := range d.claims.Act {
 			if redact.Text(s) != s {
 				d.claims.Act = d.claims.Act[:i]

@@ -33,7 +33,7 @@ type formats struct {
 	text []*mapping.Program
 }
 
-func formatsOf(own []*mapping.Program) (formats, error) {
+func collectFormats(own []*mapping.Program) (formats, error) {
 	f := formats{all: map[string]*mapping.Program{}}
 	for _, p := range slices.Concat(own, mapping.Presets()) {
 		if _, ok := f.all[p.Name]; ok || slices.Contains(Formats()[:7], p.Name) {
@@ -49,15 +49,15 @@ func formatsOf(own []*mapping.Program) (formats, error) {
 	return f, nil
 }
 
-// formatOf tells the format of an object by its members; empty is none.
-func (w *work) formatOf(pairs []fields.Pair) string {
-	if f := shapeOf(pairs); f != "" {
+// detectFormat finds the format of an object by its members; empty is none.
+func (dec jsonReader) detectFormat(pairs []fields.Pair) string {
+	if f := detectShape(pairs); f != "" {
 		return f
 	}
 	if isKong(pairs) {
 		return kongJSON
 	}
-	for _, p := range w.p.formats.json {
+	for _, p := range dec.p.formats.json {
 		if p.Recognises(pairs) {
 			return p.Name
 		}
@@ -65,75 +65,75 @@ func (w *work) formatOf(pairs []fields.Pair) string {
 	return ""
 }
 
-// pinned is the format that the topic is said to hold; empty is auto.
-func (w *work) pinned() string {
-	if w.in.Format == auto {
+// pinned is the format that the topic is configured as; empty is auto.
+func (dec *decoder) pinned() string {
+	if dec.in.Format == auto {
 		return ""
 	}
-	return w.in.Format
+	return dec.in.Format
 }
 
-// object reads one JSON object of a format: as one call, or as several.
-func (w *work) object(b []byte, pairs []fields.Pair, format, signal string, depth int) {
-	was, shipped := len(w.where), w.shipped
-	defer func() { w.where, w.shipped = w.where[:was], shipped }()
-	w.addOrigin(pairs, false)
+// format reads one JSON object of a format: as one call, or as several.
+func (dec jsonReader) format(b []byte, pairs []fields.Pair, format, signal string, depth int) {
+	was, shipped := len(dec.where), dec.shipped
+	defer func() { dec.where, dec.shipped = dec.where[:was], shipped }()
+	dec.envelopes().addOrigin(pairs, false)
 	switch format {
 	case envoyJSON:
-		readEnvoyObject(w.beginCall(), pairs)
-		w.endCall(func() []byte { return b })
+		readEnvoyObject(dec.beginCall(), pairs)
+		dec.endCall(func() []byte { return b })
 	case kongJSON:
-		w.kong(b, pairs)
+		dec.kong(b, pairs)
 	default:
-		w.mapped(w.p.formats.all[format], b, pairs, signal, depth)
+		dec.mapped(dec.p.formats.all[format], b, pairs, signal, depth)
 	}
 }
 
 // mapped reads the members of a record by a mapping.
-func (w *work) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, signal string, depth int) {
-	d := w.beginCall()
+func (dec jsonReader) mapped(p *mapping.Program, b []byte, pairs []fields.Pair, signal string, depth int) {
+	d := dec.beginCall()
 	d.call.Format, d.call.ObserverKind = p.Format, p.Observer
-	switch match, inner := p.Run(pairs, &w.mem, mapped{d}); match {
+	switch match, inner := p.Run(pairs, &dec.mem, mapped{d}); match {
 	case mapping.Mapped:
-		w.endCall(func() []byte { return b })
+		dec.endCall(func() []byte { return b })
 	case mapping.Wrapped:
-		w.inner(inner, b, signal, depth)
+		dec.envelopes().inner(inner, b, signal, depth)
 	case mapping.Unlike:
-		w.reject(NotAnAccessLog, "a record that the mapping "+p.Name+" is not for, by its condition when", b)
+		dec.reject(NotAnAccessLog, "a record that the mapping "+p.Name+" is not for, by its condition when", b)
 	case mapping.Ignored:
 	}
 }
 
 // line reads a line of text: by the format of the topic, or by the first whose
 // pattern matches.
-func (w *work) line(line []byte) {
+func (dec lineReader) line(line []byte) {
 	text := plainText(fields.View(line))
-	pinned := w.pinned()
-	if p := w.p.formats.all[pinned]; p != nil && p.IsText() {
-		if pairs, ok := p.Match(text, &w.mem); ok {
-			w.mapped(p, line, pairs, "", maxNested)
+	pinned := dec.pinned()
+	if p := dec.p.formats.all[pinned]; p != nil && p.IsText() {
+		if pairs, ok := p.Match(text, &dec.mem); ok {
+			dec.json().mapped(p, line, pairs, "", maxNested)
 			return
 		}
-		w.reject(UnknownFormat, "a line that does not match the pattern of "+pinned, line)
+		dec.reject(UnknownFormat, "a line that does not match the pattern of "+pinned, line)
 		return
 	}
 	if pinned != "" && pinned != envoyText && pinned != istioText {
-		w.reject(UnknownFormat, "a line of text in a topic that is configured as "+pinned, line)
+		dec.reject(UnknownFormat, "a line of text in a topic that is configured as "+pinned, line)
 		return
 	}
-	if d := w.beginCall(); readEnvoyText(d, text) {
-		w.endCall(func() []byte { return line })
+	if d := dec.beginCall(); readEnvoyText(d, text) {
+		dec.endCall(func() []byte { return line })
 		return
 	}
 	if pinned == "" {
-		for _, p := range w.p.formats.text {
-			if pairs, ok := p.Match(text, &w.mem); ok {
-				w.mapped(p, line, pairs, "", maxNested)
+		for _, p := range dec.p.formats.text {
+			if pairs, ok := p.Match(text, &dec.mem); ok {
+				dec.json().mapped(p, line, pairs, "", maxNested)
 				return
 			}
 		}
 	}
-	w.reject(UnknownFormat, "a line that no format's pattern matches", line)
+	dec.reject(UnknownFormat, "a line that no format's pattern matches", line)
 }
 
 // plainText takes a terminal's colours out of a line.

@@ -268,7 +268,8 @@ func TestEveryPresetHasRecords(t *testing.T) {
 // Every field says which member gave it, and none another's.
 func TestEveryFieldSaysWhereItCameFrom(t *testing.T) {
 	p := pipelineWithRules(t)
-	calls, steps, _ := p.Explain(&Record{Topic: "in", Timestamp: kafkaTime, Value: []byte(`{"service_id":"shop","route_id":"r-9","request":{"uri":"/refunds?x=1","method":"POST","size":12,"headers":{"X-Agent-Run-Id":"run-7","Authorization":"Bearer not-for-anybody-0123"}},"response":{"status":201,"size":9},"latency":61.2,"client_ip":"10.9.1.17","consumer":{"username":"emea"},"start_time":1790933415417}`)})
+	calls, steps, _ := p.Explain(&Record{Topic: "in", Timestamp: kafkaTime,
+		Value: []byte(`{"service_id":"shop","route_id":"r-9","request":{"uri":"/refunds?x=1","method":"POST","size":12,"headers":{"X-Agent-Run-Id":"run-7","Authorization":"Bearer not-for-anybody-0123"}},"response":{"status":201,"size":9},"latency":61.2,"client_ip":"10.9.1.17","consumer":{"username":"emea"},"start_time":1790933415417}`)})
 	if len(calls) != 1 {
 		t.Fatal(calls)
 	}
@@ -293,7 +294,8 @@ func TestEveryFieldSaysWhereItCameFrom(t *testing.T) {
 func TestRouteIsWhatTheGatewayLogged(t *testing.T) {
 	p := pipelineWithRules(t)
 	for field, want := range map[string]string{"http.route": "/orders/{order}", "http_route": "/orders/{id}"} {
-		calls, dead := p.Decode(&Record{Topic: "in", Timestamp: kafkaTime, Value: []byte(`{"start_time":"2026-10-02T09:30:15.417Z","method":"GET","path":"/orders/7","response_code":200,"response_flags":"-","` + field + `":"/orders/:order"}`)}, nil)
+		calls, dead := p.Decode(&Record{Topic: "in", Timestamp: kafkaTime,
+			Value: []byte(`{"start_time":"2026-10-02T09:30:15.417Z","method":"GET","path":"/orders/7","response_code":200,"response_flags":"-","` + field + `":"/orders/:order"}`)}, nil)
 		if len(calls) != 1 || calls[0].Route != want || calls[0].Resources[0].String() != "order:7" {
 			t.Errorf("%s: %+v %v", field, calls, dead)
 		}

@@ -8,7 +8,7 @@ import (
 	"flyball/schema/identity"
 )
 
-// header takes in what the caller itself said: a request header, by whatever
+// header reads what the caller claims of itself: a request header, by whatever
 // way it was logged. Nothing here may establish more than an assertion. It
 // reports whether it knew the name (lower case, underscores).
 func (d *draft) header(name string, v fields.Value) bool {
@@ -20,7 +20,7 @@ func (d *draft) header(name string, v fields.Value) bool {
 }
 
 // headerTable holds the request headers that are read, by name (lower case, underscores).
-var headerTable = tableOf(
+var headerTable = newTable(
 	names(agentHeader(rankAgentXID, "x-agent-id"), "x_agent_id"),
 	names(agentHeader(rankAgentID, "agent-id"), "agent_id", "agent.id"),
 	names(agentHeader(rankAgentName, "x-agent-name"), "x_agent_name"),
@@ -61,7 +61,7 @@ var headerTable = tableOf(
 	names(setMCPName, "mcp_name"),
 	names(addMethodOverride, "x_http_method_override", "x_method_override", "x_http_method"),
 
-	names(func(d *draft, v fields.Value) { d.secret(identity.CredentialOf(v.Text())) }, "authorization", "proxy_authorization"),
+	names(func(d *draft, v fields.Value) { d.secret(identity.ParseCredential(v.Text())) }, "authorization", "proxy_authorization"),
 	names(func(d *draft, v fields.Value) { d.secret(v.Text()) }, "x_api_key", "apikey", "api_key", "x_apikey"),
 	names(func(d *draft, v fields.Value) { d.cookie = d.cookie || v.Text() != "" }, "cookie"),
 	names(func(d *draft, v fields.Value) { d.secFetch = d.secFetch || v.Text() != "" },
@@ -139,7 +139,7 @@ func addMethodOverride(d *draft, v fields.Value) {
 	}
 }
 
-// baggage takes in a member of a W3C baggage header; any header of the field's own is used before it.
+// baggage reads a member of a W3C baggage header; any header of the field's own is used before it.
 func (d *draft) baggage(key, v string) {
 	ev := &d.ev
 	set := func(have *uint8, rank uint8, into, name *string) {

@@ -45,7 +45,8 @@ func TestACallerCannotPoseAsItsGateway(t *testing.T) {
 	for _, name := range names {
 		snake := strings.ReplaceAll(name, "-", "_")
 		for how, value := range map[string][]byte{
-			"otlp":  []byte(strings.Replace(oneSpan, `"attributes":[{"key":"http`, `"attributes":[{"key":"http.request.header.`+name+`","value":{"arrayValue":{"values":[{"stringValue":"spiffe://forged"}]}}},{"key":"http`, 1)),
+			"otlp": []byte(strings.Replace(oneSpan, `"attributes":[{"key":"http`,
+				`"attributes":[{"key":"http.request.header.`+name+`","value":{"arrayValue":{"values":[{"stringValue":"spiffe://forged"}]}}},{"key":"http`, 1)),
 			"envoy": patch(t, envoyLine, `"request_headers":{"`+name+`":"spiffe://forged"}`),
 			"nginx": patch(t, nginxLine, `"http_`+snake+`":"spiffe://forged"`),
 		} {
@@ -106,7 +107,8 @@ func TestBlackedOutSecretsAreNobodysKey(t *testing.T) {
 // Of a query the names are kept, and the values of those that the operator allows.
 func TestQueryValuesAreKeptOnlyWhenAllowed(t *testing.T) {
 	p := newPipeline(t, Options{KeepQueryValues: []string{"dry_run", "cb"}}, &seen{})
-	calls, _ := p.Decode(&Record{Timestamp: kafkaTime, Value: patch(t, envoyLine, `"path":"/a?dry_run=1&user=kim&cb=`+unsigned+`&verbose&7f3a9c"`)}, nil)
+	calls, _ := p.Decode(&Record{Timestamp: kafkaTime, Value: patch(t, envoyLine,
+		`"path":"/a?dry_run=1&user=kim&cb=`+unsigned+`&verbose&7f3a9c"`)}, nil)
 	c := calls[0]
 	if got := strings.Join(c.QueryKeys, " "); got != "dry_run user cb verbose" {
 		t.Errorf("names: %s", got)

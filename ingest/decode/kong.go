@@ -26,47 +26,47 @@ func isKongAI(v fields.Value) bool {
 
 // kong reads Kong's object. A request that carried MCP is a call for each of
 // its JSON-RPC requests: what an agent asked for is a tool, not POST /mcp.
-func (w *work) kong(b []byte, pairs []fields.Pair) {
-	d := w.beginCall()
-	reader := kongReader{d, &w.keys}
+func (dec jsonReader) kong(b []byte, pairs []fields.Pair) {
+	d := dec.beginCall()
+	reader := kongReader{d, &dec.keys}
 	reader.request(pairs)
 	bytesOf := func() []byte { return b }
 	ai := reader.members(fields.Get(pairs, "ai"))
 	if ai == nil {
-		w.endCall(bytesOf)
+		dec.endCall(bytesOf)
 		return
 	}
 	reader.model(ai)
 	mcp := reader.members(fields.Get(ai, "mcp"))
 	choose(&d.ranks.conversation, rankConversationInherited, &d.ev.Conversation, fields.Get(mcp, "mcp_session_id").Text())
 	denied := reader.denials(fields.Get(mcp, "audit"))
-	list := kongRPCs(fields.Get(mcp, "rpc"), w.p.opt.MaxItems)
+	list := kongRPCs(fields.Get(mcp, "rpc"), dec.p.opt.MaxItems)
 	if len(list) == 0 {
 		for tool := range denied {
 			d.call.MCPMethod, d.call.ToolName, d.call.Outcome, d.call.DeniedBy = "tools/call", tool, schema.OutcomeDenied, "ai-mcp"
 			break
 		}
-		w.endCall(bytesOf)
+		dec.endCall(bytesOf)
 		return
 	}
-	whole := w.d
-	attrs := append([]schema.Attr(nil), w.d.attrs...)
+	whole := dec.d
+	attrs := append([]schema.Attr(nil), dec.d.attrs...)
 	for _, v := range list {
-		w.d = whole
-		w.d.attrs = append(w.d.attrs[:0], attrs...)
+		dec.d = whole
+		dec.d.attrs = append(dec.d.attrs[:0], attrs...)
 		reader.rpc(reader.members(v), denied, len(list) > 1)
-		w.endCall(bytesOf)
+		dec.endCall(bytesOf)
 	}
 }
 
 // kongRPCs are the JSON-RPC requests of a list, at most that many.
-func kongRPCs(v fields.Value, most int) (list []fields.Value) {
+func kongRPCs(v fields.Value, limit int) (list []fields.Value) {
 	if v.Kind != '[' {
 		return nil
 	}
 	_, _ = fields.Elements(v.Raw, func(v fields.Value) bool {
 		list = append(list, v)
-		return len(list) < most
+		return len(list) < limit
 	})
 	return list
 }
@@ -88,7 +88,7 @@ func (k kongReader) members(v fields.Value) []fields.Pair {
 
 // kongTable holds the members of Kong's object that are plain values. Objects
 // are read by request; custom_fields_by_lua adds names of the operator's choice.
-var kongTable = tableOf(
+var kongTable = newTable(
 	names(func(d *draft, v fields.Value) { d.time(rankTimeStart, v.Text(), false) }, "started_at"),
 	names(func(d *draft, v fields.Value) { d.client(rankClientLogged, v.Text()) }, "client_ip"),
 	names(requestID(rankRequestCorrelation), "correlation_id"),
@@ -106,7 +106,7 @@ func setUpstreamTries(d *draft, v fields.Value) {
 	}
 }
 
-// request takes in the request as it came and as it was answered.
+// request reads the request as it came and as it was answered.
 func (k kongReader) request(pairs []fields.Pair) {
 	d := k.draft
 	d.call.Format, d.call.ObserverKind = formatKongJSON, schema.ObserverGateway
@@ -158,7 +158,7 @@ func (k kongReader) consumer(consumer, entity []fields.Pair) {
 	ev.GatewayCredential = first(fields.Get(entity, "id").Text(), fields.Get(consumer, "id").Text(), fields.Get(entity, "consumer_id").Text())
 }
 
-// trace takes in the trace of the tracing plugins, whose forms differ.
+// trace reads the trace of the tracing plugins, whose forms differ.
 func (k kongReader) trace(trace []fields.Pair) {
 	k.readingFrom("trace_id")
 	for _, form := range [...]string{"w3c", "b3", "ot", "jaeger", "aws", "gcp"} {
@@ -169,7 +169,7 @@ func (k kongReader) trace(trace []fields.Pair) {
 	}
 }
 
-// model takes in what the AI proxy says of the model.
+// model reads what the AI proxy says of the model.
 func (k kongReader) model(ai []fields.Pair) {
 	k.readingFrom("ai")
 	c := &k.call

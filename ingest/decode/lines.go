@@ -10,7 +10,7 @@ import (
 
 // lines reads text, a call a line. Lines that a container runtime cut (flag P)
 // are put together again, up to their rest (flag F).
-func (w *work) lines(b []byte, signal string, depth int) {
+func (dec lineReader) lines(b []byte, signal string, depth int) {
 	var parts, cutFrom []byte // of a line that was cut, and where it begins
 	for len(b) > 0 {
 		rest := b
@@ -24,7 +24,7 @@ func (w *work) lines(b []byte, signal string, depth int) {
 		if fields.Space(line, 0) == len(line) {
 			continue
 		}
-		if w.isFull(rest) {
+		if dec.isFull(rest) {
 			return
 		}
 		at, flag, text := criLine(line)
@@ -39,16 +39,16 @@ func (w *work) lines(b []byte, signal string, depth int) {
 			text, parts = parts, nil
 		}
 		if flag == 0 {
-			w.line(line)
+			dec.line(line)
 			continue
 		}
-		shipped := w.shipped
-		w.shipped = at
-		w.decodeAny(text, signal, depth+1)
-		w.shipped = shipped
+		shipped := dec.shipped
+		dec.shipped = at
+		dec.decodeAny(text, signal, depth+1)
+		dec.shipped = shipped
 	}
 	if len(parts) > 0 {
-		w.reject(PartialLine, "a line that the container runtime cut, without its rest", cutFrom)
+		dec.reject(PartialLine, "a line that the container runtime cut, without its rest", cutFrom)
 	}
 }
 

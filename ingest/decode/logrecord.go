@@ -12,8 +12,8 @@ import (
 )
 
 // logs reads log records that are shaped like access logs. A log record is
-// somebody's word: one that is no call is put aside, not passed over.
-func (w *work) logs(l plog.Logs, inJSON bool) {
+// somebody's word: one that is no call is rejected, not left out.
+func (dec otlpReader) logs(l plog.Logs, inJSON bool) {
 	for i := range l.ResourceLogs().Len() {
 		rl := l.ResourceLogs().At(i)
 		for j := range rl.ScopeLogs().Len() {
@@ -21,11 +21,11 @@ func (w *work) logs(l plog.Logs, inJSON bool) {
 			for k := range records.Len() {
 				r := records.At(k)
 				bytesOf := func() []byte { return logBytes(rl, r, inJSON) }
-				if int(w.item) >= w.p.opt.MaxItems {
-					w.isFull(bytesOf())
+				if int(dec.item) >= dec.p.opt.MaxItems {
+					dec.isFull(bytesOf())
 					return
 				}
-				w.log(rl.Resource().Attributes(), r, bytesOf)
+				dec.logRecord(rl.Resource().Attributes(), r, bytesOf)
 			}
 		}
 	}
@@ -48,19 +48,19 @@ func logBytes(rl plog.ResourceLogs, r plog.LogRecord, inJSON bool) []byte {
 	return out
 }
 
-// log reads one record: its body first, if it is a line or an object that a
+// logRecord reads one record: its body first, if it is a line or an object that a
 // format matches, then its attributes over it.
-func (w *work) log(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
-	d := w.beginCall()
+func (dec otlpReader) logRecord(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
+	d := dec.beginCall()
 	c := &d.call
 	setService(d, res)
 	switch r.Body().Type() {
 	case pcommon.ValueTypeStr:
-		w.body(valid(r.Body().Str()))
+		dec.body(valid(r.Body().Str()))
 	case pcommon.ValueTypeMap:
-		w.attributes(r.Body().Map())
+		dec.attributes(r.Body().Map())
 	}
-	w.attributes(r.Attributes())
+	dec.attributes(r.Attributes())
 	c.Format = formatOTLPLogs
 	if c.ObserverKind == schema.ObserverUnknown {
 		c.ObserverKind = schema.ObserverGateway
@@ -73,15 +73,15 @@ func (w *work) log(res pcommon.Map, r plog.LogRecord, bytesOf func() []byte) {
 	}
 	setRecordTime(d, r)
 	if c.Method == "" && d.target == "" && c.Path == "" && c.Status == 0 && c.MCPMethod == "" && c.ToolName == "" {
-		w.reject(NotAnAccessLog, "a log record without method, path, status or tool", bytesOf())
+		dec.reject(NotAnAccessLog, "a log record without method, path, status or tool", bytesOf())
 		return
 	}
-	w.endCall(bytesOf)
+	dec.endCall(bytesOf)
 }
 
 // body reads a record's body by the decoders of text and JSON.
-func (w *work) body(s string) {
-	d := &w.d
+func (dec otlpReader) body(s string) {
+	d := &dec.d
 	b := []byte(s)
 	i := fields.Space(b, 0)
 	if i == len(b) {
@@ -94,26 +94,26 @@ func (w *work) body(s string) {
 		}
 		return
 	}
-	pairs, end, err := w.keys.Object(b, i, nil)
+	pairs, end, err := dec.keys.Object(b, i, nil)
 	if err != nil || fields.Space(b, end) != len(b) {
 		return
 	}
-	switch format := w.formatOf(pairs); format {
+	switch format := dec.json().detectFormat(pairs); format {
 	case "":
 	case envoyJSON:
 		readEnvoyObject(d, pairs)
 	case kongJSON:
-		kongReader{d, &w.keys}.request(pairs)
+		kongReader{d, &dec.keys}.request(pairs)
 	default:
-		_, _ = w.p.formats.all[format].Run(pairs, &w.mem, mapped{d})
+		_, _ = dec.p.formats.all[format].Run(pairs, &dec.mem, mapped{d})
 	}
 }
 
-// attributes takes in the attributes of a log record. Where they are the members
+// attributes reads the attributes of a log record. Where they are the members
 // of some gateway's record, its format reads them. Otherwise names with a dot are
 // those of the conventions, others are what an access log's format calls them.
-func (w *work) attributes(m pcommon.Map) {
-	d := &w.d
+func (dec otlpReader) attributes(m pcommon.Map) {
+	d := &dec.d
 	pairs := make([]fields.Pair, 0, m.Len())
 	m.Range(func(key string, v pcommon.Value) bool {
 		if t := attributeText(v); t != "" {
@@ -123,12 +123,12 @@ func (w *work) attributes(m pcommon.Map) {
 		return true
 	})
 	if isNginx(pairs) {
-		_, _ = w.p.formats.all[nginxJSON].Run(pairs, &w.mem, mapped{d})
+		_, _ = dec.p.formats.all[nginxJSON].Run(pairs, &dec.mem, mapped{d})
 		return
 	}
-	for _, p := range w.p.formats.json {
+	for _, p := range dec.p.formats.json {
 		if p.Recognises(pairs) {
-			_, _ = p.Run(pairs, &w.mem, mapped{d})
+			_, _ = p.Run(pairs, &dec.mem, mapped{d})
 			return
 		}
 	}

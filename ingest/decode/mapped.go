@@ -12,14 +12,14 @@ import (
 	"flyball/schema/identity"
 )
 
-// mapped takes in what a mapping finds; see mapping.Sink. What the caller said,
+// mapped reads what a mapping finds; see mapping.Sink. What the caller said,
 // whatever a mapping calls it, may establish no more than an assertion.
 type mapped struct{ *draft }
 
-// mappedSetter takes in one value; false asks the mapping for its next source.
+// mappedSetter reads one value; false asks the mapping for its next source.
 type mappedSetter func(d *draft, v fields.Value, with *mapping.With) bool
 
-// Set takes in a field that a mapping found.
+// Set reads a field that a mapping found.
 func (m mapped) Set(f mapping.Field, v fields.Value, with *mapping.With, from string) bool {
 	m.readingFrom(from)
 	if with.Asserted && onlyGateway[f] {
@@ -32,7 +32,7 @@ func (m mapped) Set(f mapping.Field, v fields.Value, with *mapping.With, from st
 var onlyGateway = map[mapping.Field]bool{mapping.Claims: true, mapping.RemoteUser: true, mapping.Peer: true,
 	mapping.TokenSubject: true, mapping.TokenClient: true, mapping.TokenActor: true, mapping.TokenIssuer: true}
 
-// Header takes in a request header.
+// Header reads a request header.
 func (m mapped) Header(p fields.Pair) {
 	m.readingFrom("header " + p.Name)
 	if !m.header(p.Key, p.Val) {
@@ -40,7 +40,7 @@ func (m mapped) Header(p fields.Pair) {
 	}
 }
 
-// Known takes in a member under the names that gateways share.
+// Known reads a member under the names that gateways share.
 func (m mapped) Known(p fields.Pair) bool {
 	m.readingFrom(p.Name)
 	return m.field(p.Key, p.Val)
@@ -182,7 +182,7 @@ func mappedBy(set setter) mappedSetter {
 	}
 }
 
-// mappedCount takes in a number; what is none asks for the next source.
+// mappedCount reads a number; what is none asks for the next source.
 func mappedCount(set setter) mappedSetter {
 	return func(d *draft, v fields.Value, _ *mapping.With) bool {
 		_, ok := v.Int()

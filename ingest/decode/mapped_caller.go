@@ -7,8 +7,8 @@ import (
 	"flyball/schema"
 )
 
-// setCredential takes in the credential that the gateway let in. One that a caller
-// asserts is hashed, and is worth as much as any key that anybody may invent.
+// setCredential reads the credential that the gateway let in. One that a caller
+// asserts is hashed, and is trusted no more than any key that a caller may invent.
 func setCredential(d *draft, t string, with *mapping.With) bool {
 	ev := &d.ev
 	switch {
@@ -29,7 +29,7 @@ var credentialKinds = map[string]schema.CredentialKind{
 	"aws_key": schema.CredentialAWSKey, "consumer": schema.CredentialConsumer,
 }
 
-// setPeerCertificate takes in the peer's certificate: its SPIFFE id, its fingerprint or its subject.
+// setPeerCertificate reads the peer's certificate: its SPIFFE id, its fingerprint or its subject.
 func setPeerCertificate(d *draft, t string) {
 	switch {
 	case strings.HasPrefix(t, "spiffe://"):

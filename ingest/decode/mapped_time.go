@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// setEndTime takes in the end of a call whose start is known.
+// setEndTime reads the end of a call whose start is known.
 func setEndTime(d *draft, v fields.Value, _ *mapping.With) bool {
 	ns, _, ok := parseTime(v.Text(), d.zone)
 	if !ok || !d.timed || d.end || ns < d.call.Start || ns-d.call.Start > maxDuration {
@@ -35,7 +35,7 @@ func setUpstreamDuration(d *draft, v fields.Value, with *mapping.With) bool {
 	return ns >= 0
 }
 
-// setStart takes in the time of the call, in the unit and with the basis that the mapping names.
+// setStart reads the time of the call, in the unit and with the basis that the mapping names.
 func (d *draft) setStart(s string, with *mapping.With) bool {
 	var ns int64
 	var p schema.Precision

@@ -34,7 +34,8 @@ var wraps = map[string]func(string) string{
 func TestEnvelopeWithinAnEnvelopeIsOpened(t *testing.T) {
 	for outer, wrap := range wraps {
 		for inner, first := range wraps {
-			for what, line := range map[string]string{"json": envoyLine, "text": `[2026-10-02T09:30:15.417Z] "GET /a/1 HTTP/1.1" 200 - 0 5 12 1 "-" "x" "r-1" "h" "10.0.0.1:80"`} {
+			for what, line := range map[string]string{"json": envoyLine,
+				"text": `[2026-10-02T09:30:15.417Z] "GET /a/1 HTTP/1.1" 200 - 0 5 12 1 "-" "x" "r-1" "h" "10.0.0.1:80"`} {
 				value := []byte(wrap(first(line)))
 				calls, dead, _ := decodeAuto(t, value)
 				if len(calls) != 1 || len(dead) != 0 {

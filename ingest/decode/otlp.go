@@ -2,11 +2,12 @@ package decode
 
 import (
 	"bytes"
-	"flyball/ingest/fields"
 	"fmt"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"flyball/ingest/fields"
 )
 
 // The signals that hold calls.
@@ -15,39 +16,39 @@ const (
 	logs   = "logs"
 )
 
-// otlpProto reads an export request. pdata reads a request of the other signal
+// protobuf reads an export request. pdata reads a request of the other signal
 // as empty when it holds only resources: no items is an error, never nothing.
 // Without a signal both are tried, and what has to be true of spans decides.
-func (w *work) otlpProto(b []byte, signal string) {
+func (dec otlpReader) protobuf(b []byte, signal string) {
 	switch signal {
 	case "", traces, logs:
 	default:
-		w.reject(WrongSignal, "the record's signal holds no calls", b)
+		dec.reject(WrongSignal, "the record's signal holds no calls", b)
 		return
 	}
-	if reason, detail := exportFits(b, w.p.opt.MaxItems); reason != "" {
-		w.reject(reason, detail, b)
+	if reason, detail := exportFits(b, dec.p.opt.MaxItems); reason != "" {
+		dec.reject(reason, detail, b)
 		return
 	}
 	t, terr := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(b)
 	isTraces := terr == nil && hasSpans(t)
 	if isTraces && signal != logs {
-		w.traces(t, false)
+		dec.traces(t, false)
 		return
 	}
 	l, lerr := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(b)
 	isLogs := lerr == nil && l.LogRecordCount() > 0
 	switch {
 	case isLogs && signal != traces:
-		w.logs(l, false)
+		dec.logs(l, false)
 	case isLogs:
-		w.reject(WrongSignal, "logs where traces are configured", b)
+		dec.reject(WrongSignal, "logs where traces are configured", b)
 	case isTraces:
-		w.reject(WrongSignal, "traces where logs are configured", b)
+		dec.reject(WrongSignal, "traces where logs are configured", b)
 	case signal == logs && lerr != nil, signal != logs && terr != nil:
-		w.reject(NotProto, "does not parse as an OTLP export: cut off, or something else", b)
+		dec.reject(NotProto, "does not parse as an OTLP export: cut off, or something else", b)
 	default:
-		w.reject(NoItems, "an export that holds no spans and no log records", b)
+		dec.reject(NoItems, "an export that holds no spans and no log records", b)
 	}
 }
 
@@ -74,91 +75,110 @@ func isExport(pairs []fields.Pair) bool {
 	return false
 }
 
-// otlpDocuments reads exports in JSON, one, or several on a line each.
-func (w *work) otlpDocuments(b []byte, signal string) {
+// documents reads exports in JSON, one, or several on a line each.
+func (dec otlpReader) documents(b []byte, signal string) {
 	whole := b
 	b = bytes.TrimPrefix(b, bom)
 	if b = b[fields.Space(b, 0):]; len(b) == 0 {
-		w.reject(Empty, "only spaces", whole)
+		dec.reject(Empty, "only spaces", whole)
 		return
 	}
 	for ; len(b) > 0; b = b[fields.Space(b, 0):] {
 		if b[0] != '{' {
-			w.reject(NotJSON, "an OTLP export in JSON is an object", whole)
+			dec.reject(NotJSON, "an OTLP export in JSON is an object", whole)
 			return
 		}
 		line := b
-		pairs, end, err := w.keys.Object(b, 0, nil)
+		pairs, end, err := dec.keys.Object(b, 0, nil)
 		i := fields.Space(b, end)
 		switch {
 		case err != nil:
 			line = firstLine(b)
-			w.reject(reasonOf(err), err.Error(), line)
+			dec.reject(reasonOf(err), err.Error(), line)
 		case i < len(b) && (bytes.IndexByte(b[end:i], '\n') < 0 || b[i] != '{'):
 			line = firstLine(b)
-			w.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
+			dec.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
 		default:
 			line = b[:end]
-			w.otlpJSON(line, pairs, signal)
+			dec.exportJSON(line, pairs, signal)
 		}
-		if b = b[len(line):]; len(b) > 0 && w.isFull(b) {
+		if b = b[len(line):]; len(b) > 0 && dec.isFull(b) {
 			return
 		}
 	}
 }
 
-// otlpJSON reads one export in JSON, whose structure has been checked: pdata
+// exportJSON reads one export in JSON, whose structure has been checked: pdata
 // would read logs as no traces and stop at the end of the first document.
-func (w *work) otlpJSON(b []byte, pairs []fields.Pair, signal string) {
-	has := func(names ...string) bool {
-		for _, n := range names {
-			if k := fields.Get(pairs, n).Kind; k == '[' || k == 'n' {
-				return true
-			}
-		}
-		return false
+func (dec otlpReader) exportJSON(b []byte, pairs []fields.Pair, signal string) {
+	spans := holdsSignal(pairs, "resourcespans", "resource_spans")
+	records := holdsSignal(pairs, "resourcelogs", "resource_logs")
+	if reason, detail := checkSignal(pairs, signal, spans, records); reason != "" {
+		dec.reject(reason, detail, b)
+		return
 	}
-	spans, records := has("resourcespans", "resource_spans"), has("resourcelogs", "resource_logs")
-	switch {
-	case !spans && !records && has("resourcemetrics", "resource_metrics", "resourceprofiles", "resource_profiles"):
-		w.reject(WrongSignal, "metrics or profiles: no calls are in them", b)
-		return
-	case !spans && !records:
-		w.reject(NoItems, "neither resourceSpans nor resourceLogs", b)
-		return
-	case signal != "" && signal != traces && signal != logs:
-		w.reject(WrongSignal, "the record's signal holds no calls", b)
-		return
-	case signal == traces && !spans:
-		w.reject(WrongSignal, "logs where traces are configured", b)
-		return
-	case signal == logs && !records:
-		w.reject(WrongSignal, "traces where logs are configured", b)
-		return
-	case bytes.Count(b, []byte{'{'}) > maxNodes:
-		w.reject(TooMany, fmt.Sprintf("more than %d objects in one export", maxNodes), b)
+	if bytes.Count(b, []byte{'{'}) > maxNodes {
+		dec.reject(TooMany, fmt.Sprintf("more than %d objects in one export", maxNodes), b)
 		return
 	}
 	if spans {
-		t, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(b)
-		switch {
-		case err != nil:
-			w.reject(NotJSON, "does not parse as OTLP traces", b)
-		case t.SpanCount() == 0:
-			w.reject(NoItems, "an export that holds no spans", b)
-		default:
-			w.traces(t, true)
-		}
+		dec.tracesJSON(b)
 	}
 	if records {
-		l, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(b)
-		switch {
-		case err != nil:
-			w.reject(NotJSON, "does not parse as OTLP logs", b)
-		case l.LogRecordCount() == 0:
-			w.reject(NoItems, "an export that holds no log records", b)
-		default:
-			w.logs(l, true)
+		dec.logsJSON(b)
+	}
+}
+
+// holdsSignal reports whether an export has a list by one of these names; null is an
+// empty list.
+func holdsSignal(pairs []fields.Pair, names ...string) bool {
+	for _, name := range names {
+		if k := fields.Get(pairs, name).Kind; k == '[' || k == 'n' {
+			return true
 		}
+	}
+	return false
+}
+
+// checkSignal compares what an export holds with the signal that its topic is configured
+// for; no reason: it is to be read.
+func checkSignal(pairs []fields.Pair, signal string, spans, records bool) (reason Reason, detail string) {
+	switch {
+	case !spans && !records &&
+		holdsSignal(pairs, "resourcemetrics", "resource_metrics", "resourceprofiles", "resource_profiles"):
+		return WrongSignal, "metrics or profiles: no calls are in them"
+	case !spans && !records:
+		return NoItems, "neither resourceSpans nor resourceLogs"
+	case signal != "" && signal != traces && signal != logs:
+		return WrongSignal, "the record's signal holds no calls"
+	case signal == traces && !spans:
+		return WrongSignal, "logs where traces are configured"
+	case signal == logs && !records:
+		return WrongSignal, "traces where logs are configured"
+	}
+	return "", ""
+}
+
+func (dec otlpReader) tracesJSON(b []byte) {
+	t, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(b)
+	switch {
+	case err != nil:
+		dec.reject(NotJSON, "does not parse as OTLP traces", b)
+	case t.SpanCount() == 0:
+		dec.reject(NoItems, "an export that holds no spans", b)
+	default:
+		dec.traces(t, true)
+	}
+}
+
+func (dec otlpReader) logsJSON(b []byte) {
+	l, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(b)
+	switch {
+	case err != nil:
+		dec.reject(NotJSON, "does not parse as OTLP logs", b)
+	case l.LogRecordCount() == 0:
+		dec.reject(NoItems, "an export that holds no log records", b)
+	default:
+		dec.logs(l, true)
 	}
 }

@@ -189,7 +189,8 @@ func TestIdsInJSONAreHexAndNothingElse(t *testing.T) {
 func TestSpellingsOfNamesNumbersAndEnums(t *testing.T) {
 	value := strings.NewReplacer("resourceSpans", "resource_spans", "scopeSpans", "scope_spans", "traceId", "trace_id", "spanId", "span_id",
 		"startTimeUnixNano", "start_time_unix_nano",
-		"endTimeUnixNano", "end_time_unix_nano", `"1790933415000000000"`, "1790933415000000000", `"kind":2`, `"kind":"SPAN_KIND_SERVER"`, `"200"`, "200", "stringValue", "string_value", "intValue", "int_value").Replace(oneSpan)
+		"endTimeUnixNano", "end_time_unix_nano", `"1790933415000000000"`, "1790933415000000000", `"kind":2`, `"kind":"SPAN_KIND_SERVER"`, `"200"`,
+		"200", "stringValue", "string_value", "intValue", "int_value").Replace(oneSpan)
 	calls, dead, _ := decodeAuto(t, []byte(value))
 	wantCalls(t, calls, dead, 1)
 	if c := calls[0]; c.Start != 1790933415000000000 || c.DurationNs != 9 || c.Status != 200 || c.Path != "/s/1" ||
@@ -220,7 +221,8 @@ func TestSpansThatAreNoCallsAreLeftOut(t *testing.T) {
 // resource it belongs to.
 func TestADeadItemOfAnExportIsAnExport(t *testing.T) {
 	value := strings.Replace(oneLog, `"attributes":[`, `"body":{"stringValue":"disk full"},"attributes":[`, 1)
-	value = value[:strings.Index(value, `{"key":"method"`)] + `]}]}],"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"gw"}}]}}]}`
+	value = value[:strings.Index(value,
+		`{"key":"method"`)] + `]}]}],"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"gw"}}]}}]}`
 	for _, v := range [][]byte{[]byte(value), toProto(t, []byte(value))} {
 		_, dead, _ := decodeAuto(t, v)
 		if len(dead) != 1 || dead[0].Reason != NotAnAccessLog {
@@ -277,7 +279,8 @@ func TestAnotherServiceDoesNotInheritTheAgent(t *testing.T) {
 // Agents are mostly named without an id, and by older names too.
 func TestAgentIsNamedWithoutAnId(t *testing.T) {
 	for _, key := range [...]string{"gen_ai.agent.name", "gen_ai.workflow.name", "agent.name"} {
-		value := strings.Replace(oneSpan, `"attributes":[{"key":"http`, `"attributes":[{"key":"`+key+`","value":{"stringValue":"planner"}},{"key":"http`, 1)
+		value := strings.Replace(oneSpan, `"attributes":[{"key":"http`,
+			`"attributes":[{"key":"`+key+`","value":{"stringValue":"planner"}},{"key":"http`, 1)
 		_, _, s := decodeAuto(t, []byte(value))
 		if len(s.evidence) != 1 || s.evidence[0].GenAIAgentName != "planner" || s.evidence[0].ServiceName != "stock" {
 			t.Errorf("%s: %+v", key, s.evidence)
@@ -288,14 +291,16 @@ func TestAgentIsNamedWithoutAnId(t *testing.T) {
 // Spans whose parents form a ring end nobody's partition.
 func TestParentsInARing(t *testing.T) {
 	ring := strings.Replace(oneSpan, `"spanId":"b7ad6b7169203301"`, `"spanId":"b7ad6b7169203301","parentSpanId":"b7ad6b7169203301"`, 1)
-	ring = strings.Replace(ring, `"key":"http.request.method"`, `"key":"session.id","value":{"stringValue":"s"}},{"key":"gen_ai.agent.id","value":{"stringValue":"a"}},{"key":"http.request.method"`, 1)
+	ring = strings.Replace(ring, `"key":"http.request.method"`,
+		`"key":"session.id","value":{"stringValue":"s"}},{"key":"gen_ai.agent.id","value":{"stringValue":"a"}},{"key":"http.request.method"`, 1)
 	calls, dead, _ := decodeAuto(t, []byte(ring))
 	wantCalls(t, calls, dead, 1)
 }
 
 // LangSmith's exporter names kinds of spans, sessions and users its own way.
 func TestLangSmithSpansAreRead(t *testing.T) {
-	span := strings.Replace(oneSpan, `"attributes":[{"key":"http`, `"attributes":[{"key":"langsmith.span.kind","value":{"stringValue":"tool"}},{"key":"gen_ai.tool.name","value":{"stringValue":"get-weather"}},{"key":"langsmith.metadata.thread_id","value":{"stringValue":"conv-7"}},{"key":"user.name","value":{"stringValue":"kim"}},{"key":"http`, 1)
+	span := strings.Replace(oneSpan, `"attributes":[{"key":"http`,
+		`"attributes":[{"key":"langsmith.span.kind","value":{"stringValue":"tool"}},{"key":"gen_ai.tool.name","value":{"stringValue":"get-weather"}},{"key":"langsmith.metadata.thread_id","value":{"stringValue":"conv-7"}},{"key":"user.name","value":{"stringValue":"kim"}},{"key":"http`, 1)
 	calls, dead, s := decodeAuto(t, []byte(span))
 	if len(calls) != 1 || len(dead) != 0 || calls[0].OpKind != schema.OpTool || calls[0].ToolName != "get-weather" ||
 		s.evidence[0].Conversation != "conv-7" || s.evidence[0].UserID != "kim" {

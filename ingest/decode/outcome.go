@@ -38,7 +38,7 @@ func outcome(d *draft) schema.Outcome {
 	return schema.OutcomeUnknown
 }
 
-// byFlags reads Envoy's response flags. One that says nothing certain of the
+// byFlags reads Envoy's response flags. One that is no certain sign of the
 // outcome is a failure of the upstream.
 func byFlags(flags string) (o schema.Outcome, upstreamFailed bool) {
 	for flags != "" {

@@ -60,7 +60,8 @@ func TestStatus200IsNotSuccess(t *testing.T) {
 		{"agent.threat.detection.rule_id", "r-1", schema.OutcomeDenied},
 		{"a2a.response.outcome", "ok", schema.OutcomeOK},
 	} {
-		value := strings.Replace(oneSpan, `"attributes":[{"key":"http`, fmt.Sprintf(`"attributes":[{"key":%q,"value":{"stringValue":%q}},{"key":"http`, c.key, c.value), 1)
+		value := strings.Replace(oneSpan, `"attributes":[{"key":"http`,
+			fmt.Sprintf(`"attributes":[{"key":%q,"value":{"stringValue":%q}},{"key":"http`, c.key, c.value), 1)
 		got, _ := oneCall(t, []byte(value))
 		if got.Status != 200 || got.Outcome != c.want {
 			t.Errorf("%s=%s: %d %s, want %s", c.key, c.value, got.Status, got.Outcome, c.want)

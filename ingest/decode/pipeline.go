@@ -32,7 +32,7 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 	if opt.MaxItems == 0 {
 		opt.MaxItems = 20_000
 	}
-	all, err := formatsOf(opt.Mappings)
+	all, err := collectFormats(opt.Mappings)
 	if err != nil {
 		return nil, err
 	}
@@ -60,12 +60,13 @@ func New(opt Options, id Identifier, rt Classifier) (*Pipeline, error) {
 		}
 		p.zones[t] = zone
 	}
-	p.pool.New = func() any { return &work{d: draft{names: &redact.Names{}}} }
+	p.pool.New = func() any { return &decoder{d: draft{names: &redact.Names{}}} }
 	return p, nil
 }
 
-// work is the memory of one Decode.
-type work struct {
+// decoder is the state of one Decode: what has been read, and memory that is used
+// again. The readers of the forms that a record may have share it.
+type decoder struct {
 	p        *Pipeline
 	rec      *Record
 	in       Input
@@ -79,172 +80,193 @@ type work struct {
 	item     uint32
 	full     bool
 	// invalid is set when the record holds text that is not UTF-8: it is mended
-	// in what is kept, not in the record, whose dead items stay as they were.
+	// in what is kept, not in the record, whose rejected items stay as they were.
 	invalid bool
 	where   []schema.Attr // what the envelopes say of where the line comes from
 	// shipped is the time an envelope gives, for lines that have none.
 	shipped string
-	// explain asks where fields come from; steps are the answers, call by call.
+	// explain: origins is to hold where fields come from, call by call.
 	explain bool
 	origins [][]FieldOrigin
 }
 
-// Decode reads a record: its calls are appended to calls, its bad items are
+// The readers: of OTLP exports, of JSON documents, of lines of text, and of what
+// shippers put around them.
+type (
+	otlpReader     struct{ *decoder }
+	jsonReader     struct{ *decoder }
+	lineReader     struct{ *decoder }
+	envelopeReader struct{ *decoder }
+)
+
+func (dec *decoder) otlp() otlpReader          { return otlpReader{dec} }
+func (dec *decoder) json() jsonReader          { return jsonReader{dec} }
+func (dec *decoder) text() lineReader          { return lineReader{dec} }
+func (dec *decoder) envelopes() envelopeReader { return envelopeReader{dec} }
+
+// Decode reads a record: its calls are appended to calls, its rejected items are
 // returned. Items are numbered in the order they stand in the record, calls and
-// bad ones alike. Nothing at all comes of a tombstone, of a control message of
+// rejected ones alike. Nothing at all comes of a tombstone, of a control message of
 // a shipper, and of an export whose spans are no calls.
 func (p *Pipeline) Decode(rec *Record, calls []schema.Call) ([]schema.Call, []Rejected) {
 	if rec.Value == nil {
 		return calls, nil
 	}
-	w := p.pool.Get().(*work)
-	out, dead := w.decode(p, rec, calls)
-	p.pool.Put(w)
+	dec := p.pool.Get().(*decoder)
+	out, dead := dec.decode(p, rec, calls)
+	p.pool.Put(dec)
 	return out, dead
 }
 
 // Explain decodes a record and says of each call which member of the record
 // gave which field. It is for people who set up a topic, and slow.
 func (p *Pipeline) Explain(rec *Record) ([]schema.Call, [][]FieldOrigin, []Rejected) {
-	w := &work{d: draft{names: &redact.Names{}}, explain: true}
-	out, dead := w.decode(p, rec, nil)
-	return out, w.origins, dead
+	dec := &decoder{d: draft{names: &redact.Names{}}, explain: true}
+	out, dead := dec.decode(p, rec, nil)
+	return out, dec.origins, dead
 }
 
-func (w *work) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]schema.Call, []Rejected) {
-	w.p, w.rec, w.out, w.rejected, w.item, w.full, w.invalid, w.where, w.shipped = p, rec, calls, nil, 0, false, false, w.where[:0], ""
+func (dec *decoder) decode(p *Pipeline, rec *Record, calls []schema.Call) ([]schema.Call, []Rejected) {
+	dec.p, dec.rec, dec.out, dec.rejected, dec.item, dec.full, dec.invalid, dec.where, dec.shipped = p, rec, calls, nil, 0, false, false,
+		dec.where[:0], ""
 	in, named := p.opt.Inputs[rec.Topic]
 	key := rec.Topic
 	if !named {
 		in, key = p.opt.Default, ""
 	}
-	w.in, w.zone = in, p.zones[key]
-	w.decodeRecovering()
-	out, dead := w.out, w.rejected
+	dec.in, dec.zone = in, p.zones[key]
+	dec.decodeRecovering()
+	out, dead := dec.out, dec.rejected
 	// Nothing that the record held stays behind, least of all a secret.
-	w.d.reset(nil)
-	for i := range w.pairs {
-		clear(w.pairs[i])
+	dec.d.reset(nil)
+	for i := range dec.pairs {
+		clear(dec.pairs[i])
 	}
-	clear(w.where)
-	w.mem.Forget()
-	w.out, w.rejected, w.rec = nil, nil, nil
+	clear(dec.where)
+	dec.mem.Forget()
+	dec.out, dec.rejected, dec.rec = nil, nil, nil
 	return out, dead
 }
 
-// decodeRecovering decodes; a fault of ours must neither stop the partition nor let half
-// a record through.
-func (w *work) decodeRecovering() {
-	from := len(w.out)
+// decodeRecovering decodes; a panic must neither stop the partition nor let a part of the
+// record through.
+func (dec *decoder) decodeRecovering() {
+	from := len(dec.out)
 	defer func() {
 		if r := recover(); r != nil {
-			w.out, w.rejected, w.item = w.out[:from], nil, 0
-			w.reject(Panicked, fmt.Sprintf("%T while decoding", r), w.rec.Value)
+			dec.out, dec.rejected, dec.item = dec.out[:from], nil, 0
+			dec.reject(Panicked, fmt.Sprintf("%T while decoding", r), dec.rec.Value)
 		}
 	}()
-	w.record()
+	dec.record()
 }
 
-func (w *work) record() {
-	value := w.rec.Value
+func (dec *decoder) record() {
+	value := dec.rec.Value
 	switch {
 	case len(value) == 0:
-		w.reject(Empty, "no bytes", value)
+		dec.reject(Empty, "no bytes", value)
 		return
-	case len(value) > w.p.opt.MaxValue:
-		w.reject(TooLarge, fmt.Sprintf("%d bytes, at most %d are read", len(value), w.p.opt.MaxValue), value)
+	case len(value) > dec.p.opt.MaxValue:
+		dec.reject(TooLarge, fmt.Sprintf("%d bytes, at most %d are read", len(value), dec.p.opt.MaxValue), value)
 		return
 	}
-	signal := w.in.Signal
-	for _, h := range w.rec.Headers {
+	signal := dec.in.Signal
+	for _, h := range dec.rec.Headers {
 		switch h.Key {
 		case "otelcol.signal":
 			signal = string(h.Value)
 		case wire.HeaderReplayOf:
 			if v := string(h.Value); len(v) <= schema.MaxID {
-				w.put("replay_of", v)
+				dec.put("replay_of", v)
 			}
 		}
 	}
-	switch w.in.Format {
+	switch dec.in.Format {
 	case otlpProto:
 		if looksLikeJSON(value) && isText(value) {
-			w.reject(NotProto, "JSON in a topic that is configured as otlp_proto", value)
+			dec.reject(NotProto, "JSON in a topic that is configured as otlp_proto", value)
 			return
 		}
-		w.otlpProto(value, signal)
+		dec.otlp().protobuf(value, signal)
 	case otlpJSON:
-		w.otlpDocuments(value, signal)
+		dec.otlp().documents(value, signal)
 	default:
-		w.decodeAny(value, signal, 0)
+		dec.decodeAny(value, signal, 0)
 	}
 }
 
-// reject puts an item aside.
-func (w *work) reject(reason Reason, detail string, value []byte) {
-	w.rejected = append(w.rejected, Rejected{Item: w.item, Reason: reason, Detail: detail, Value: value})
-	w.item++
+// reject adds an item that cannot be read to what the record is answered with.
+func (dec *decoder) reject(reason Reason, detail string, value []byte) {
+	dec.rejected = append(dec.rejected, Rejected{Item: dec.item, Reason: reason, Detail: detail, Value: value})
+	dec.item++
 }
 
 // isFull reports whether a record has given as many items as one may; the rest
-// is put aside once, as one item.
-func (w *work) isFull(rest []byte) bool {
-	if int(w.item) < w.p.opt.MaxItems {
+// is rejected once, as one item.
+func (dec *decoder) isFull(rest []byte) bool {
+	if int(dec.item) < dec.p.opt.MaxItems {
 		return false
 	}
-	if !w.full {
-		w.full = true
-		w.reject(TooMany, fmt.Sprintf("more than %d items in one record", w.p.opt.MaxItems), rest)
+	if !dec.full {
+		dec.full = true
+		dec.reject(TooMany, fmt.Sprintf("more than %d items in one record", dec.p.opt.MaxItems), rest)
 	}
 	return true
 }
 
 // beginCall starts a call.
-func (w *work) beginCall() *draft {
-	w.d.reset(w.zone)
-	w.d.call.Tenant = w.p.opt.Tenant
-	if w.explain {
-		w.d.origins = &originRecorder{d: &w.d, from: ""}
+func (dec *decoder) beginCall() *draft {
+	dec.d.reset(dec.zone)
+	dec.d.call.Tenant = dec.p.opt.Tenant
+	if dec.explain {
+		dec.d.origins = &originRecorder{d: &dec.d, from: ""}
 	}
-	return &w.d
+	return &dec.d
+}
+
+// isEmpty reports whether nothing was read that makes a call.
+func (d *draft) isEmpty() bool {
+	c := &d.call
+	return c.Status == 0 && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" &&
+		c.SpanID == [8]byte{}
 }
 
 // endCall completes the call that was begun and hands it over; bytesOf gives the
 // item's bytes, should it be no call.
-func (w *work) endCall(bytesOf func() []byte) {
-	d := &w.d
+func (dec *decoder) endCall(bytesOf func() []byte) {
+	d := &dec.d
 	c := &d.call
 	if d.origins != nil {
 		d.origins.begin("")
-		w.origins = append(w.origins, d.origins.out)
+		dec.origins = append(dec.origins, d.origins.out)
 		d.origins.out = nil
 	}
-	if c.Status == 0 && c.Method == "" && d.target == "" && c.Path == "" && c.OpKind == schema.OpOther && c.ToolName == "" &&
-		c.SpanID == [8]byte{} {
-		w.reject(NotAnAccessLog, "no method, path or status", bytesOf())
+	if d.isEmpty() {
+		dec.reject(NotAnAccessLog, "no method, path or status", bytesOf())
 		return
 	}
-	if !d.timed && w.shipped != "" {
-		if d.time(rankTimeShipper, w.shipped, false); d.timed {
+	if !d.timed && dec.shipped != "" {
+		if d.time(rankTimeShipper, dec.shipped, false); d.timed {
 			c.TSBasis = schema.BasisLog
 		}
 	}
-	if !d.timed && w.rec.Timestamp <= 0 {
-		w.reject(NoTime, "neither the item nor its record has a time", bytesOf())
+	if !d.timed && dec.rec.Timestamp <= 0 {
+		dec.reject(NoTime, "neither the item nor its record has a time", bytesOf())
 		return
 	}
-	for _, a := range w.where {
+	for _, a := range dec.where {
 		d.keep(a.Key, a.Value)
 	}
-	if w.invalid {
+	if dec.invalid {
 		completion{d}.fixUTF8()
 	}
-	completion{d}.run(w.rec, &w.in, &w.p.opt, w.p.allowed)
-	c.Source = schema.Source{Topic: w.rec.Topic, TopicID: w.rec.TopicID, Partition: w.rec.Partition}
-	c.Pos = schema.Position{Offset: w.rec.Offset, Item: w.item}
-	w.item++
-	w.p.id.Resolve(&d.ev, c)
-	w.p.rt.Classify(c, &d.in)
+	completion{d}.run(dec.rec, &dec.in, &dec.p.opt, dec.p.allowed)
+	c.Source = schema.Source{Topic: dec.rec.Topic, TopicID: dec.rec.TopicID, Partition: dec.rec.Partition}
+	c.Pos = schema.Position{Offset: dec.rec.Offset, Item: dec.item}
+	dec.item++
+	dec.p.id.Resolve(&d.ev, c)
+	dec.p.rt.Classify(c, &d.in)
 	redactDecoded(c)
-	w.out = append(w.out, *c)
+	dec.out = append(dec.out, *c)
 }

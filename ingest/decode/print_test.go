@@ -91,7 +91,8 @@ func TestHowACallIsPrinted(t *testing.T) {
 		Resources: []schema.Resource{{Type: "order", ID: "7", Source: schema.ProvenancePath}}, Attrs: []schema.Attr{{Key: "a", Value: "<b>"}}}
 	c.TraceID[15] = 1
 	got := string(AppendJSON([]byte("before "), &c))
-	for _, want := range [...]string{`before {"start_time":"2026-10-02T09:30:15.000000120Z"`, `"duration_ns":5`, `"args_digest":"000000000000000a"`, `"trace_id":"00000000000000000000000000000001"`,
+	for _, want := range [...]string{`before {"start_time":"2026-10-02T09:30:15.000000120Z"`, `"duration_ns":5`,
+		`"args_digest":"000000000000000a"`, `"trace_id":"00000000000000000000000000000001"`,
 		`"resources":["order:7"]`, `"resource_sources":["path"]`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is not in %s", want, got)

@@ -44,7 +44,7 @@ const (
 	WrongSignal    Reason = "wrong_signal"      // traces where logs are configured, or the other way round; metrics
 	NoItems        Reason = "no_items"          // parses, and holds nothing
 	UnknownFormat  Reason = "unknown_format"    // no fingerprint matches
-	NotAnAccessLog Reason = "not_an_access_log" // a log record that says nothing of a call
+	NotAnAccessLog Reason = "not_an_access_log" // a log record that describes no call
 	NoTime         Reason = "no_time"           // neither the item nor its record has a time
 	PartialLine    Reason = "partial_line"      // a line that a container runtime cut, without its rest
 	Confluent      Reason = "confluent_framed"  // needs a schema registry
@@ -101,7 +101,7 @@ type Options struct {
 	KeepQueryValues []string
 	// BelieveTokens reads identity from whole tokens that a gateway logged. Say
 	// yes only if it refuses tokens that it has not verified: else a caller
-	// could claim to be anybody.
+	// could claim any identity.
 	BelieveTokens bool
 }
 

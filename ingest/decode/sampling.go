@@ -9,7 +9,7 @@ import (
 // sampledWeight is how many spans one stands for, by the threshold that
 // OpenTelemetry's consistent sampling puts into the trace state: ot=th:HEX, up to
 // 14 hexadecimal digits of 56 bits of which trailing zeroes are left out. A span
-// is kept with the probability 1 - th/2^56. 0 when the state says nothing, or
+// is kept with the probability 1 - th/2^56. 0 when the state does not say it, or
 // that every span is kept.
 // https://opentelemetry.io/docs/specs/otel/trace/tracestate-handling/
 func sampledWeight(state string) uint32 {

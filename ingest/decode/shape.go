@@ -14,49 +14,78 @@ const (
 	formatKongJSON  = "kong_json/1"
 )
 
-// nginxJSON is the preset whose records are told by more than a set of names:
-// an operator chooses them.
+// nginxJSON is the preset whose records have no fixed set of names: an operator of nginx
+// chooses them.
 const nginxJSON = "nginx_json"
 
-// shapeOf recognises a object of Envoy or nginx by its names, which is a
-// format's name; empty is none.
-func shapeOf(pairs []fields.Pair) string {
-	var has struct{ start, code, flags, method, path, nginx, wall, request, status, elapsed bool }
+// shape is what the members of an object are a sign of, one bit each.
+type shape uint16
+
+const (
+	hasStart shape = 1 << iota
+	hasCode
+	hasFlags
+	hasMethod
+	hasPath
+	hasNginxTime
+	hasTime
+	hasRequest
+	hasStatus
+	hasElapsed
+)
+
+func (s shape) all(bits shape) bool { return s&bits == bits }
+func (s shape) any(bits shape) bool { return s&bits != 0 }
+
+// shapeMember is the sign that a member of this name is; 0: none.
+func shapeMember(name string) shape {
+	switch name {
+	case "start_time":
+		return hasStart
+	case "response_code":
+		return hasCode
+	case "response_flags", "response_code_details":
+		return hasFlags
+	case "method":
+		return hasMethod
+	case "path", "x_envoy_origin_path", "authority":
+		return hasPath
+	case "msec", "time_iso8601", "time_local":
+		return hasNginxTime
+	case "time", "@timestamp", "timestamp":
+		return hasTime
+	case "request_time":
+		return hasElapsed
+	case "request", "request_uri", "request_method":
+		return hasRequest
+	case "status", "response":
+		return hasStatus
+	}
+	return 0
+}
+
+// detectShape recognises an object of Envoy or nginx by the names of its members. It
+// returns the name of the format; empty: neither.
+func detectShape(pairs []fields.Pair) string {
+	var s shape
 	for i := range pairs {
-		p := &pairs[i]
-		switch p.Key {
-		case "start_time":
-			has.start = true
-		case "response_code":
-			has.code = true
-		case "response_flags", "response_code_details":
-			has.flags = true
-		case "method":
-			has.method = true
-		case "path", "x_envoy_origin_path", "authority":
-			has.path = true
-		case "msec", "time_iso8601", "time_local":
-			has.nginx = true
-		case "time", "@timestamp", "timestamp":
-			has.wall = true
-		case "request", "request_uri", "request_method":
-			has.request = p.Val.Kind != '{'
-		case "status", "response":
-			has.status = p.Val.Kind != '{'
-		case "request_time":
-			has.elapsed = true
+		bit := shapeMember(pairs[i].Key)
+		if bit&(hasRequest|hasStatus) != 0 && pairs[i].Val.Kind == '{' {
+			s &^= bit // nginx writes texts and numbers
+			continue
 		}
+		s |= bit
 	}
 	switch {
-	case has.start && (has.code || has.flags || has.method && has.path), has.code && has.flags:
-		return "envoy_json"
-	case (has.nginx || has.elapsed || has.wall) && has.request && has.status:
+	case s.any(hasStart) && (s.any(hasCode|hasFlags) || s.all(hasMethod|hasPath)), s.all(hasCode | hasFlags):
+		return envoyJSON
+	case s.any(hasNginxTime|hasElapsed|hasTime) && s.all(hasRequest|hasStatus):
 		return nginxJSON
 	}
 	return ""
 }
 
-// readEnvoyObject takes in the members of an Envoy object.
+// readEnvoyObject reads the members of an Envoy object.
 func readEnvoyObject(d *draft, pairs []fields.Pair) {
 	d.call.Format, d.call.ObserverKind = formatEnvoyJSON, schema.ObserverGateway
 	for i := range pairs {

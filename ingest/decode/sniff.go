@@ -2,9 +2,11 @@ package decode
 
 import (
 	"bytes"
-	"flyball/ingest/fields"
 	"fmt"
 	"unicode/utf8"
+
+	"flyball/ingest/fields"
+	"flyball/ingest/mapping"
 )
 
 // maxNested is how many envelopes may be around a line.
@@ -16,49 +18,49 @@ var (
 )
 
 // decodeAny finds out what bytes are, unwrapping as it goes.
-func (w *work) decodeAny(b []byte, signal string, depth int) {
+func (dec *decoder) decodeAny(b []byte, signal string, depth int) {
 	if depth > maxNested {
-		w.reject(TooNested, fmt.Sprintf("more than %d envelopes around the line", maxNested), b)
+		dec.reject(TooNested, fmt.Sprintf("more than %d envelopes around the line", maxNested), b)
 		return
 	}
 	b = bytes.TrimPrefix(b, bom)
 	if len(b) == 0 {
-		w.reject(Empty, "no bytes", b)
+		dec.reject(Empty, "no bytes", b)
 		return
 	}
 	switch {
 	case bytes.HasPrefix(b, gzipMagic):
-		w.unzip(b, signal, depth)
+		dec.unzip(b, signal, depth)
 		return
 	case b[0] == 0:
-		w.framed(b, signal, depth)
+		dec.framed(b, signal, depth)
 		return
 	case b[0] == '\n' && !isText(b):
 		// The tag of the first field of an export; a line feed otherwise.
-		if !w.rejectOther(b, "an OTLP export") {
-			w.otlpProto(b, signal)
+		if !dec.rejectOther(b, "an OTLP export") {
+			dec.otlp().protobuf(b, signal)
 		}
 		return
 	}
-	w.invalid = w.invalid || !utf8.Valid(b)
+	dec.invalid = dec.invalid || !utf8.Valid(b)
 	i := fields.Space(b, 0)
 	if i == len(b) {
-		w.reject(Empty, "only spaces", b)
+		dec.reject(Empty, "only spaces", b)
 		return
 	}
 	switch b = b[i:]; {
 	case b[0] == '{':
-		w.documents(b, signal, depth)
+		dec.json().documents(b, signal, depth)
 	case b[0] == '[' && !textBracket(b):
-		w.list(b, signal, depth)
+		dec.json().list(b, signal, depth)
 	case b[0] == '"':
-		w.quoted(b, signal, depth)
+		dec.json().quoted(b, signal, depth)
 	case isRawRequest(b):
-		w.reject(NotAnAccessLog, "a raw HTTP request: it says neither when it was nor how it ended", b)
+		dec.reject(NotAnAccessLog, "a raw HTTP request: it says neither when it was nor how it ended", b)
 	case isText(b):
-		w.lines(b, signal, depth)
+		dec.text().lines(b, signal, depth)
 	default:
-		w.reject(UnknownFormat, "bytes that no format begins with", b)
+		dec.reject(UnknownFormat, "bytes that no format begins with", b)
 	}
 }
 
@@ -67,7 +69,7 @@ func looksLikeJSON(b []byte) bool {
 	return i < len(b) && (b[i] == '{' || b[i] == '[' || b[i] == '"')
 }
 
-// textBracket tells a line that begins with [2026-… or [GIN] from a JSON list.
+// textBracket distinguishes a line that begins with [2026-… or [GIN] from a JSON list.
 func textBracket(b []byte) bool {
 	if len(b) < 6 {
 		return false
@@ -79,7 +81,7 @@ func textBracket(b []byte) bool {
 	return ok && b[5] == '-'
 }
 
-// isRawRequest tells a request as it goes over the wire, which some loggers
+// isRawRequest recognises a request as it goes over the wire, which some loggers
 // write (APISIX's meta_format origin), from lines.
 func isRawRequest(b []byte) bool {
 	line, _, ok := bytes.Cut(b, []byte("\r\n"))
@@ -100,25 +102,25 @@ func isText(b []byte) bool {
 // framed takes off the Confluent wire format (a zero byte and the id of a
 // schema) where JSON is behind it. What is behind it else cannot be read
 // without the registry.
-func (w *work) framed(b []byte, signal string, depth int) {
+func (dec *decoder) framed(b []byte, signal string, depth int) {
 	if len(b) > 5 && looksLikeJSON(b[5:]) {
-		w.decodeAny(b[5:], signal, depth)
+		dec.decodeAny(b[5:], signal, depth)
 		return
 	}
-	w.reject(Confluent, "begins as the Confluent wire format does, without JSON in it: a schema registry is not supported", b)
+	dec.reject(Confluent, "begins as the Confluent wire format does, without JSON in it: a schema registry is not supported", b)
 }
 
 // documents reads a JSON object, or several of them on a line each. What stands
-// behind an object on its line makes the object doubtful, too: both are put aside.
-func (w *work) documents(b []byte, signal string, depth int) {
+// behind an object on its line makes the object doubtful, too: both are rejected.
+func (dec jsonReader) documents(b []byte, signal string, depth int) {
 	level := min(depth, maxNested)
 	for {
-		pairs, end, err := w.keys.Object(b, 0, w.pairs[level][:0])
-		w.pairs[level] = pairs
+		pairs, end, err := dec.keys.Object(b, 0, dec.pairs[level][:0])
+		dec.pairs[level] = pairs
 		if err != nil {
 			// What is broken ends with its line, if another object begins on the next.
 			line := firstLine(b)
-			w.reject(reasonOf(err), err.Error(), line)
+			dec.reject(reasonOf(err), err.Error(), line)
 			if b = b[len(line):]; len(b) == 0 {
 				return
 			}
@@ -126,14 +128,14 @@ func (w *work) documents(b []byte, signal string, depth int) {
 			i := fields.Space(b, end)
 			if i < len(b) && (bytes.IndexByte(b[end:i], '\n') < 0 || b[i] != '{') {
 				line := firstLine(b)
-				w.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
+				dec.reject(TrailingData, fmt.Sprintf("%d bytes after the document", len(line)-end), line)
 				b = b[len(line):]
 			} else {
-				w.decodeObject(b[:end], pairs, signal, depth)
+				dec.object(b[:end], pairs, signal, depth)
 				b = b[i:]
 			}
 		}
-		if b = b[fields.Space(b, 0):]; len(b) == 0 || w.isFull(b) {
+		if b = b[fields.Space(b, 0):]; len(b) == 0 || dec.isFull(b) {
 			return
 		}
 	}
@@ -153,87 +155,93 @@ func firstLine(b []byte) []byte {
 }
 
 // list reads the elements of a JSON list, each an item.
-func (w *work) list(b []byte, signal string, depth int) {
+func (dec jsonReader) list(b []byte, signal string, depth int) {
 	end, err := fields.Skip(b, 0, 0)
 	if err != nil {
-		w.reject(reasonOf(err), err.Error(), b)
+		dec.reject(reasonOf(err), err.Error(), b)
 		return
 	}
 	if fields.Space(b, end) != len(b) {
-		w.reject(TrailingData, fmt.Sprintf("%d bytes after the list", len(b)-end), b)
+		dec.reject(TrailingData, fmt.Sprintf("%d bytes after the list", len(b)-end), b)
 		return
 	}
 	n := 0
 	_, _ = fields.Elements(b, func(v fields.Value) bool {
-		if n++; w.isFull(v.Raw) {
+		if n++; dec.isFull(v.Raw) {
 			return false
 		}
 		switch v.Kind {
 		case '{':
-			w.documents(v.Raw, signal, depth)
+			dec.documents(v.Raw, signal, depth)
 		case '"':
-			w.quoted(v.Raw, signal, depth)
+			dec.quoted(v.Raw, signal, depth)
 		default:
-			w.reject(UnknownFormat, "a list element that is neither object nor text", v.Raw)
+			dec.reject(UnknownFormat, "a list element that is neither object nor text", v.Raw)
 		}
 		return true
 	})
 	if n == 0 {
-		w.reject(NoItems, "an empty list", b)
+		dec.reject(NoItems, "an empty list", b)
 	}
 }
 
 // quoted reads a JSON string that holds a record: once unquoted, sniff again.
-func (w *work) quoted(b []byte, signal string, depth int) {
+func (dec jsonReader) quoted(b []byte, signal string, depth int) {
 	v, end, err := fields.Scan(b, 0, 0)
 	switch {
 	case err != nil:
-		w.reject(NotJSON, "a string that does not end", b)
+		dec.reject(NotJSON, "a string that does not end", b)
 	case fields.Space(b, end) != len(b):
-		w.reject(TrailingData, fmt.Sprintf("%d bytes after the string", len(b)-end), b)
+		dec.reject(TrailingData, fmt.Sprintf("%d bytes after the string", len(b)-end), b)
 	default:
-		w.decodeAny(fields.Unquote(v.Raw), signal, depth+1)
+		dec.decodeAny(fields.Unquote(v.Raw), signal, depth+1)
 	}
 }
 
-// decodeObject reads a single JSON object, whose members are pairs: OTLP, a gateway's
+// object reads a single JSON object, whose members are pairs: OTLP, a gateway's
 // record, or an envelope around one.
-func (w *work) decodeObject(b []byte, pairs []fields.Pair, signal string, depth int) {
+func (dec jsonReader) object(b []byte, pairs []fields.Pair, signal string, depth int) {
 	if isExport(pairs) {
-		if !w.rejectOther(b, "an OTLP export") {
-			w.otlpJSON(b, pairs, signal)
+		if !dec.rejectOther(b, "an OTLP export") {
+			dec.otlp().exportJSON(b, pairs, signal)
 		}
 		return
 	}
-	pinned := w.pinned()
-	own := w.p.formats.all[pinned]
-	if own != nil && (own.Recognises(pairs) || !own.HasShape() && own.Names(pairs) >= 2) {
-		w.object(b, pairs, pinned, signal, depth)
+	pinned := dec.pinned()
+	own := dec.p.formats.all[pinned]
+	if own != nil && fits(own, pairs) {
+		dec.format(b, pairs, pinned, signal, depth)
 		return
 	}
-	format := w.formatOf(pairs)
-	if format == "" && w.envelope(b, pairs, signal, depth) {
+	format := dec.detectFormat(pairs)
+	if format == "" && dec.envelopes().read(b, pairs, signal, depth) {
 		return
 	}
 	switch {
 	case format == "" && pinned != "" && (own == nil || !own.IsText()):
 		format = pinned
-	case format != "" && format != pinned && w.rejectOther(b, "a record of the format "+format):
+	case format != "" && format != pinned && dec.rejectOther(b, "a record of the format "+format):
 		return
 	}
 	if format == "" || format == envoyText || format == istioText {
-		w.reject(UnknownFormat, "a JSON object that no format's fingerprint matches", b)
+		dec.reject(UnknownFormat, "a JSON object that no format's fingerprint matches", b)
 		return
 	}
-	w.object(b, pairs, format, signal, depth)
+	dec.format(b, pairs, format, signal, depth)
 }
 
-// rejectOther puts aside what was recognised in a topic that is configured to hold
+// fits reports whether an object may be a record of the mapping that its topic is
+// configured as.
+func fits(own *mapping.Program, pairs []fields.Pair) bool {
+	return own.Recognises(pairs) || !own.HasShape() && own.Names(pairs) >= 2
+}
+
+// rejectOther rejects what was recognised in a topic that is configured to hold
 // something else: read by the wrong table, a record would be wrong and look right.
-func (w *work) rejectOther(b []byte, what string) bool {
-	if w.pinned() == "" {
+func (dec *decoder) rejectOther(b []byte, what string) bool {
+	if dec.pinned() == "" {
 		return false
 	}
-	w.reject(UnknownFormat, what+" in a topic that is configured as "+w.pinned(), b)
+	dec.reject(UnknownFormat, what+" in a topic that is configured as "+dec.pinned(), b)
 	return true
 }

@@ -16,31 +16,31 @@ type spanKey struct {
 	span  pcommon.SpanID
 }
 
-// agentOf is what a span says of the agent it belongs to.
-type agentOf struct {
+// spanAgent is what a span says of the agent it belongs to.
+type spanAgent struct {
 	id, name, version, conversation, user string
 	parent                                pcommon.SpanID
 }
 
 // traces reads spans. Spans that are no calls are no items: they are neither
 // lost nor bad, their requests are other spans.
-func (w *work) traces(t ptrace.Traces, inJSON bool) {
-	var agents map[spanKey]agentOf
+func (dec otlpReader) traces(t ptrace.Traces, inJSON bool) {
+	var agents map[spanKey]spanAgent
 	var of ptrace.ResourceSpans
 	eachSpan(t, func(rs ptrace.ResourceSpans, s ptrace.Span) bool {
 		if !isCall(s) {
 			return true
 		}
 		if rs != of {
-			of, agents = rs, agentsOf(rs)
+			of, agents = rs, collectAgents(rs)
 		}
 		bytesOf := func() []byte { return spanBytes(rs, s, inJSON) }
-		if int(w.item) >= w.p.opt.MaxItems {
-			w.isFull(bytesOf())
+		if int(dec.item) >= dec.p.opt.MaxItems {
+			dec.isFull(bytesOf())
 			return false
 		}
-		readSpan(w.beginCall(), rs.Resource().Attributes(), s, agents)
-		w.endCall(bytesOf)
+		readSpan(dec.beginCall(), rs.Resource().Attributes(), s, agents)
+		dec.endCall(bytesOf)
 		return true
 	})
 }
@@ -76,17 +76,17 @@ func spanBytes(rs ptrace.ResourceSpans, s ptrace.Span, inJSON bool) []byte {
 	return out
 }
 
-// agentsOf maps the spans of one service, if any of them names an agent: what
+// collectAgents maps the spans of one service, if any of them names an agent: what
 // an agent's span says of itself holds for its descendants in that service. For
 // those of another service it does not: they stay that service's calls.
-func agentsOf(rs ptrace.ResourceSpans) map[spanKey]agentOf {
+func collectAgents(rs ptrace.ResourceSpans) map[spanKey]spanAgent {
 	found := false
-	out := map[spanKey]agentOf{}
+	out := map[spanKey]spanAgent{}
 	for j := range rs.ScopeSpans().Len() {
 		spans := rs.ScopeSpans().At(j).Spans()
 		for k := range spans.Len() {
 			s := spans.At(k)
-			a := agentOf{parent: s.ParentSpanID()}
+			a := spanAgent{parent: s.ParentSpanID()}
 			a.id, a.name = attr(s, "gen_ai.agent.id"), first(attr(s, "gen_ai.agent.name"), attr(s, "agent.name"))
 			if a.id != "" || a.name != "" {
 				found = true
@@ -132,7 +132,7 @@ func isCall(s ptrace.Span) bool {
 
 func attr(s ptrace.Span, key string) string { return attrText(s.Attributes(), key) }
 
-func readSpan(d *draft, res pcommon.Map, s ptrace.Span, agents map[spanKey]agentOf) {
+func readSpan(d *draft, res pcommon.Map, s ptrace.Span, agents map[spanKey]spanAgent) {
 	c, ev := &d.call, &d.ev
 	c.Format = formatOTLPSpans
 	c.TraceID, c.SpanID, c.ParentSpanID = s.TraceID(), s.SpanID(), s.ParentSpanID()
@@ -192,7 +192,7 @@ func setSpanKind(d *draft, s ptrace.Span) {
 }
 
 // inheritAgent looks for the agent among the span's ancestors.
-func inheritAgent(d *draft, s ptrace.Span, agents map[spanKey]agentOf) {
+func inheritAgent(d *draft, s ptrace.Span, agents map[spanKey]spanAgent) {
 	ev := &d.ev
 	at := s.SpanID()
 	for n := 0; n < fields.MaxDepth && at != (pcommon.SpanID{}); n++ { // bounded: parents may form a ring
@@ -220,7 +220,7 @@ func setClock(d *draft, at pcommon.Timestamp, basis schema.Basis) {
 	}
 }
 
-// setService takes in the resource: who observed, and where it runs.
+// setService reads the resource: who observed, and where it runs.
 func setService(d *draft, res pcommon.Map) {
 	ev := &d.ev
 	ev.ServiceName, ev.ServiceVersion = attrText(res, "service.name"), attrText(res, "service.version")

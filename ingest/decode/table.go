@@ -16,8 +16,8 @@ func names(set setter, names ...string) row { return row{set, names} }
 // ignore is for fields that say nothing of the call, or that are read elsewhere.
 func ignore(*draft, fields.Value) {}
 
-// tableOf is the rows by name. A name that stands twice is a mistake of ours.
-func tableOf(rows ...row) map[string]setter {
+// newTable is the rows by name. A name that stands twice is a mistake in the table.
+func newTable(rows ...row) map[string]setter {
 	t := map[string]setter{}
 	for _, r := range rows {
 		for _, name := range r.names {

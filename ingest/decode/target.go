@@ -110,7 +110,7 @@ func setQueryKeys(d *draft, allowed map[string]bool) {
 	d.call.QueryKeys = names
 }
 
-// isName tells a flag (?verbose) from a token that stands by itself.
+// isName distinguishes a flag (?verbose) from a token that stands by itself.
 func isName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i] | 0x20; (c < 'a' || c > 'z') && s[i] != '_' && s[i] != '-' && s[i] != '.' {

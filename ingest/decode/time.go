@@ -16,7 +16,7 @@ var layouts = [...]string{time.RFC3339Nano, "02/Jan/2006:15:04:05 -0700", "2006-
 	"2006-01-02 15:04:05 -0700", "2006-01-02T15:04:05Z0700", "02/Jan/2006:15:04:05", "2006/01/02 - 15:04:05", "2006/01/02 15:04:05"}
 
 // parseTime reads the forms of time that logs hold: RFC 3339 with or without a
-// zone, the common log format's, and numbers whose unit their size tells.
+// zone, the common log format's, and numbers whose unit follows from their size.
 // Fractions are read as text and cut, never rounded through a float.
 func parseTime(s string, zone *time.Location) (ns int64, p schema.Precision, ok bool) {
 	if s == "" || len(s) > 64 {
@@ -47,28 +47,42 @@ func parseUTC(s string) (int64, schema.Precision, bool) {
 	if n < 20 || n > 30 || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[n-1] != 'Z' {
 		return 0, 0, false
 	}
-	year, ok1 := number(s[:4])
-	month, ok2 := number(s[5:7])
-	day, ok3 := number(s[8:10])
-	hour, ok4 := number(s[11:13])
-	minute, ok5 := number(s[14:16])
-	second, ok6 := number(s[17:19])
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || year < 1900 || year > 2261 || month < 1 || month > 12 || day < 1 || day > 28 ||
-		hour > 23 || minute > 59 || second > 59 {
-		return 0, 0, false // the library knows the ends of months
+	year, ok := number(s[:4])
+	month, ok1 := twoDigits(s, 5)
+	day, ok2 := twoDigits(s, 8)
+	hour, ok3 := twoDigits(s, 11)
+	minute, ok4 := twoDigits(s, 14)
+	second, ok5 := twoDigits(s, 17)
+	if !(ok && ok1 && ok2 && ok3 && ok4 && ok5) || !plainDate(year, month, day) || hour > 23 || minute > 59 || second > 59 {
+		return 0, 0, false
 	}
-	frac := s[19 : n-1]
-	if frac != "" {
-		if frac[0] != '.' {
-			return 0, 0, false
-		}
-		if _, ok := number(frac[1:]); !ok {
-			return 0, 0, false
-		}
-		frac = frac[1:]
+	frac, ok := cutPoint(s[19 : n-1])
+	if !ok {
+		return 0, 0, false
 	}
-	t := time.Date(int(year), time.Month(month), int(day), int(hour), int(minute), int(second), 0, time.UTC).Unix()
+	t := time.Date(int(year), time.Month(month), day, hour, minute, second, 0, time.UTC).Unix()
 	return t*1e9 + scaled(frac, 1e9), digits(len(frac)), true
+}
+
+// cutPoint is a fraction without its point; "" is none.
+func cutPoint(s string) (digits string, ok bool) {
+	if s == "" {
+		return "", true
+	}
+	_, ok = number(s[1:])
+	return s[1:], ok && s[0] == '.'
+}
+
+// twoDigits is the number of two digits at s[i:].
+func twoDigits(s string, i int) (int, bool) {
+	tens, ones := s[i]-'0', s[i+1]-'0'
+	return int(tens)*10 + int(ones), tens <= 9 && ones <= 9
+}
+
+// plainDate reports whether a date exists in every month and fits into nanoseconds since
+// 1970; the days after the 28th are left to the library.
+func plainDate(year int64, month, day int) bool {
+	return year >= 1900 && year <= 2261 && month >= 1 && month <= 12 && day >= 1 && day <= 28
 }
 
 func number(s string) (int64, bool) {
@@ -82,7 +96,7 @@ func number(s string) (int64, bool) {
 	return n, s != ""
 }
 
-// fraction tells the precision from the digits after the seconds.
+// fraction is the precision by the digits after the seconds.
 func fraction(s string) schema.Precision {
 	i := strings.LastIndexAny(s, ".,")
 	if i < 0 {
@@ -226,16 +240,16 @@ func setTimes(d *draft, rec *Record) {
 	default:
 		c.TSBasis = schema.BasisStart
 	}
-	judgeSkew(c, rec.Timestamp)
+	checkSkew(c, rec.Timestamp)
 }
 
 // maxAhead is how far a source's clock may be ahead of Kafka's.
 const maxAhead = int64(10 * time.Minute)
 
-// judgeSkew believes a time unless it is more than ten minutes ahead of the
+// checkSkew accepts a time unless it is more than ten minutes ahead of the
 // record's own Kafka timestamp: then that timestamp stands. The past is never
-// rewritten, and no clock is read, so that a replay judges as the first time.
-func judgeSkew(c *schema.Call, kafka int64) {
+// rewritten, and no clock is read, so that a replay decides as the first time.
+func checkSkew(c *schema.Call, kafka int64) {
 	c.KafkaTime = kafka
 	if kafka > 0 && c.Start > maxAhead && c.Start-maxAhead > kafka {
 		c.Start, c.TSBasis, c.TSPrecision = kafka, schema.BasisKafka, schema.PrecisionMilli

@@ -88,7 +88,8 @@ func TestListsOfTries(t *testing.T) {
 func at(t *testing.T, start string, kafka int64) schema.Call {
 	t.Helper()
 	p := newPipeline(t, Options{}, &seen{})
-	calls, dead := p.Decode(&Record{Timestamp: kafka, Value: []byte(`{"start_time":"` + start + `","method":"GET","path":"/","response_code":200}`)}, nil)
+	calls, dead := p.Decode(&Record{Timestamp: kafka,
+		Value: []byte(`{"start_time":"` + start + `","method":"GET","path":"/","response_code":200}`)}, nil)
 	wantCalls(t, calls, dead, 1)
 	return calls[0]
 }
@@ -143,7 +144,8 @@ func TestEndIsNotStart(t *testing.T) {
 		t.Errorf("nginx without a duration: %d %s", n.Start, n.TSBasis)
 	}
 	// The better clock counts, in whatever order they stand.
-	for _, s := range [...]string{`"msec":"1790933415.500","time_iso8601":"2026-10-02T08:50:15+00:00"`, `"time_iso8601":"2026-10-02T08:50:15+00:00","msec":"1790933415.500"`} {
+	for _, s := range [...]string{`"msec":"1790933415.500","time_iso8601":"2026-10-02T08:50:15+00:00"`,
+		`"time_iso8601":"2026-10-02T08:50:15+00:00","msec":"1790933415.500"`} {
 		n, _ = oneCall(t, []byte(`{`+s+`,"request_uri":"/","request_method":"GET","status":"200"}`))
 		if n.Start != 1790933415_500_000_000 {
 			t.Errorf("%s: %s", s, n.StartTime())
@@ -164,7 +166,8 @@ func TestShippersTimeIsNotTheCalls(t *testing.T) {
 }
 
 func TestZoneOfTimesWithoutOne(t *testing.T) {
-	calls, dead := with(t, Input{Format: "nginx_json", Timezone: "America/New_York"}, []byte(`{"time":"2026-07-01 12:00:00","request":"GET / HTTP/1.1","status":200}`))
+	calls, dead := with(t, Input{Format: "nginx_json", Timezone: "America/New_York"},
+		[]byte(`{"time":"2026-07-01 12:00:00","request":"GET / HTTP/1.1","status":200}`))
 	wantCalls(t, calls, dead, 1)
 	if calls[0].StartTime().Hour() != 16 {
 		t.Error(calls[0].StartTime())

@@ -118,45 +118,60 @@ func TestTolerance(t *testing.T) {
 		"line feeds before": {[]byte("\n\n" + envoyLine), func(c schema.Call) bool { return c.Status == 200 }},
 		"invalid UTF-8": {patch(t, envoyLine, "\"user_agent\":\"a\xff\xfeb\""),
 			func(c schema.Call) bool { return c.UserAgent == "a\uFFFDb" }},
-		"lone surrogate": {patch(t, envoyLine, `"user_agent":"a\ud800b"`), func(c schema.Call) bool { return utf8.ValidString(c.UserAgent) && c.UserAgent != "" }},
+		"lone surrogate": {patch(t, envoyLine, `"user_agent":"a\ud800b"`),
+			func(c schema.Call) bool { return utf8.ValidString(c.UserAgent) && c.UserAgent != "" }},
 		"raw control character": {patch(t, envoyLine, "\"user_agent\":\"a\\\"\x01b\""),
 			func(c schema.Call) bool { return c.UserAgent == "a\"\x01b" }},
 		"unknown escape": {patch(t, envoyLine, `"user_agent":"a\x22b"`), func(c schema.Call) bool { return c.UserAgent == `a\x22b` }},
 		"a path of 1e6 bytes": {patch(t, envoyLine, `"path":"/`+strings.Repeat("é", 500_000)+`"`), func(c schema.Call) bool {
 			return len(c.Path) <= schema.MaxPath && len(c.Path) > schema.MaxPath-3 && utf8.ValidString(c.Path)
 		}},
-		"duplicate keys":      {patch(t, envoyLine, `"path":"/b","method":"PUT","path":"/c"`), func(c schema.Call) bool { return c.Path == "/c" && c.Method == "PUT" }},
+		"duplicate keys": {patch(t, envoyLine, `"path":"/b","method":"PUT","path":"/c"`),
+			func(c schema.Call) bool { return c.Path == "/c" && c.Method == "PUT" }},
 		"duplicate key, null": {patch(t, envoyLine, `"user_agent":null`), func(c schema.Call) bool { return c.UserAgent == "" }},
 		"duplicate attribute": {patch(t, envoyLine, `"team":"a","x":1,"team":"b"`), func(c schema.Call) bool {
 			return len(c.Attrs) == 2 && c.Attrs[0] == schema.Attr{Key: "team", Value: "b"}
 		}},
 		"two spellings, one null": {patch(t, envoyLine, `"user-agent":null`), func(c schema.Call) bool { return c.UserAgent == "x" }},
-		"NaN":                     {patch(t, envoyLine, `"duration":NaN,"bytes_sent":-Infinity,"bytes_received":Infinity`), func(c schema.Call) bool { return c.DurationNs == -1 && c.BytesOut == 0 && c.BytesIn == 0 }},
-		"NaN as text":             {patch(t, envoyLine, `"duration":"NaN","bytes_sent":"inf","response_code":"NaN"`), func(c schema.Call) bool { return c.DurationNs == -1 && c.BytesOut == 0 && c.Status == 0 }},
-		"2^63":                    {patch(t, envoyLine, `"bytes_sent":9223372036854775808,"duration":9223372036854775807`), func(c schema.Call) bool { return c.BytesOut == 0 && c.DurationNs == -1 }},
-		"2^63-1":                  {patch(t, envoyLine, `"bytes_sent":"9223372036854775807"`), func(c schema.Call) bool { return c.BytesOut == 1<<63-1 }},
-		"negative duration":       {patch(t, envoyLine, `"duration":-1,"bytes_sent":-5`), func(c schema.Call) bool { return c.DurationNs == -1 && c.BytesOut == 0 && c.EndNs() == c.Start }},
-		"duration of an age":      {patch(t, envoyLine, `"duration":99999999999999`), func(c schema.Call) bool { return c.DurationNs == -1 }},
-		"duration of nothing":     {patch(t, envoyLine, `"duration":0`), func(c schema.Call) bool { return c.DurationNs == 0 }},
-		"fraction of a unit":      {patch(t, envoyLine, `"duration":0.5`), func(c schema.Call) bool { return c.DurationNs == 500_000 }},
-		"exponent":                {patch(t, envoyLine, `"duration":1.25e3`), func(c schema.Call) bool { return c.DurationNs == 1_250_000_000 }},
-		"numbers as text":         {patch(t, envoyLine, `"response_code":"404","bytes_sent":"12","duration":"7"`), func(c schema.Call) bool { return c.Status == 404 && c.BytesOut == 12 && c.DurationNs == 7_000_000 }},
-		"status of no kind":       {patch(t, envoyLine, `"response_code":70000`), func(c schema.Call) bool { return c.Status == 200 || c.Status == 0 }},
-		"nulls":                   {patch(t, envoyLine, `"user_agent":null,"request_id":null,"upstream_cluster":null,"x_agent_id":null,"team":null`), func(c schema.Call) bool { return c.RequestID == "" && len(c.Attrs) == 0 }},
-		"sentinels":               {patch(t, envoyLine, `"user_agent":"-","request_id":"","authority":"unknown","team":"<no value>"`), func(c schema.Call) bool { return c.UserAgent == "" && c.Host == "" && len(c.Attrs) == 0 }},
-		"spaces around":           {patch(t, envoyLine, `"user_agent":"  a b  "`), func(c schema.Call) bool { return c.UserAgent == "a b" }},
-		"header as a list":        {patch(t, envoyLine, `"user_agent":["a","b"],"request_id":["q"]`), func(c schema.Call) bool { return c.UserAgent == "a" && c.RequestID == "q" }},
-		"empty list":              {patch(t, envoyLine, `"user_agent":[],"request_id":[[1]]`), func(c schema.Call) bool { return c.UserAgent == "" && c.RequestID == "" }},
-		"lower-case method":       {patch(t, envoyLine, `"method":"patch"`), func(c schema.Call) bool { return c.Method == "PATCH" }},
-		"method of no kind":       {patch(t, envoyLine, `"method":"G\u0000T /x"`), func(c schema.Call) bool { return c.Method == "_OTHER" }},
-		"escaped key":             {patch(t, envoyLine, `"user\u005fagent":"esc"`), func(c schema.Call) bool { return c.UserAgent == "esc" }},
+		"NaN": {patch(t, envoyLine, `"duration":NaN,"bytes_sent":-Infinity,"bytes_received":Infinity`),
+			func(c schema.Call) bool { return c.DurationNs == -1 && c.BytesOut == 0 && c.BytesIn == 0 }},
+		"NaN as text": {patch(t, envoyLine, `"duration":"NaN","bytes_sent":"inf","response_code":"NaN"`),
+			func(c schema.Call) bool { return c.DurationNs == -1 && c.BytesOut == 0 && c.Status == 0 }},
+		"2^63": {patch(t, envoyLine, `"bytes_sent":9223372036854775808,"duration":9223372036854775807`),
+			func(c schema.Call) bool { return c.BytesOut == 0 && c.DurationNs == -1 }},
+		"2^63-1": {patch(t, envoyLine, `"bytes_sent":"9223372036854775807"`),
+			func(c schema.Call) bool { return c.BytesOut == 1<<63-1 }},
+		"negative duration": {patch(t, envoyLine, `"duration":-1,"bytes_sent":-5`),
+			func(c schema.Call) bool { return c.DurationNs == -1 && c.BytesOut == 0 && c.EndNs() == c.Start }},
+		"duration of an age":  {patch(t, envoyLine, `"duration":99999999999999`), func(c schema.Call) bool { return c.DurationNs == -1 }},
+		"duration of nothing": {patch(t, envoyLine, `"duration":0`), func(c schema.Call) bool { return c.DurationNs == 0 }},
+		"fraction of a unit":  {patch(t, envoyLine, `"duration":0.5`), func(c schema.Call) bool { return c.DurationNs == 500_000 }},
+		"exponent":            {patch(t, envoyLine, `"duration":1.25e3`), func(c schema.Call) bool { return c.DurationNs == 1_250_000_000 }},
+		"numbers as text": {patch(t, envoyLine, `"response_code":"404","bytes_sent":"12","duration":"7"`),
+			func(c schema.Call) bool { return c.Status == 404 && c.BytesOut == 12 && c.DurationNs == 7_000_000 }},
+		"status of no kind": {patch(t, envoyLine, `"response_code":70000`),
+			func(c schema.Call) bool { return c.Status == 200 || c.Status == 0 }},
+		"nulls": {patch(t, envoyLine,
+			`"user_agent":null,"request_id":null,"upstream_cluster":null,"x_agent_id":null,"team":null`),
+			func(c schema.Call) bool { return c.RequestID == "" && len(c.Attrs) == 0 }},
+		"sentinels": {patch(t, envoyLine, `"user_agent":"-","request_id":"","authority":"unknown","team":"<no value>"`),
+			func(c schema.Call) bool { return c.UserAgent == "" && c.Host == "" && len(c.Attrs) == 0 }},
+		"spaces around": {patch(t, envoyLine, `"user_agent":"  a b  "`), func(c schema.Call) bool { return c.UserAgent == "a b" }},
+		"header as a list": {patch(t, envoyLine, `"user_agent":["a","b"],"request_id":["q"]`),
+			func(c schema.Call) bool { return c.UserAgent == "a" && c.RequestID == "q" }},
+		"empty list": {patch(t, envoyLine, `"user_agent":[],"request_id":[[1]]`),
+			func(c schema.Call) bool { return c.UserAgent == "" && c.RequestID == "" }},
+		"lower-case method": {patch(t, envoyLine, `"method":"patch"`), func(c schema.Call) bool { return c.Method == "PATCH" }},
+		"method of no kind": {patch(t, envoyLine, `"method":"G\u0000T /x"`), func(c schema.Call) bool { return c.Method == "_OTHER" }},
+		"escaped key":       {patch(t, envoyLine, `"user\u005fagent":"esc"`), func(c schema.Call) bool { return c.UserAgent == "esc" }},
 		"a thousand attributes": {patch(t, envoyLine, manyFields(400)[1:]),
 			func(c schema.Call) bool { return len(c.Attrs) == schema.MaxAttrs }},
 		"a long attribute": {patch(t, envoyLine, `"team":"`+strings.Repeat("€", 1000)+`"`), func(c schema.Call) bool {
 			return len(c.Attrs[0].Value) <= schema.MaxAttrValue && utf8.ValidString(c.Attrs[0].Value)
 		}},
-		"a query of many names": {patch(t, envoyLine, `"path":"/q?`+strings.Repeat("a=1&", 1000)+`"`), func(c schema.Call) bool { return len(c.QueryKeys) == maxQueryKeys && c.Path == "/q" }},
-		"packed":                {zipped(t, []byte(envoyLine)), func(c schema.Call) bool { return c.Path == "/a/1" }},
+		"a query of many names": {patch(t, envoyLine, `"path":"/q?`+strings.Repeat("a=1&", 1000)+`"`),
+			func(c schema.Call) bool { return len(c.QueryKeys) == maxQueryKeys && c.Path == "/q" }},
+		"packed": {zipped(t, []byte(envoyLine)), func(c schema.Call) bool { return c.Path == "/a/1" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, _ := oneCall(t, c.value)
@@ -439,7 +454,8 @@ set:
 	if err != nil {
 		t.Fatal(err)
 	}
-	calls, dead := p.Decode(&Record{Timestamp: kafkaTime, Value: []byte(`{"at":1790933415417,"code":200,"headers":{"x-key-id":"admin","x-user":"root","x-peer":"spiffe://a/b","x-sub":"root","x-client":"admin","x-act":"admin","x-claims":"{\"sub\":\"root\",\"act\":{\"sub\":\"admin\"}}","x-agent":"admin","x-principal":"root"}}`)}, nil)
+	calls, dead := p.Decode(&Record{Timestamp: kafkaTime,
+		Value: []byte(`{"at":1790933415417,"code":200,"headers":{"x-key-id":"admin","x-user":"root","x-peer":"spiffe://a/b","x-sub":"root","x-client":"admin","x-act":"admin","x-claims":"{\"sub\":\"root\",\"act\":{\"sub\":\"admin\"}}","x-agent":"admin","x-principal":"root"}}`)}, nil)
 	if len(calls) != 1 || len(dead) != 0 {
 		t.Fatal(calls, dead)
 	}

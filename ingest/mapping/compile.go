@@ -52,9 +52,9 @@ type rule struct {
 	constant string
 	list     string
 	secret   bool // the field takes a secret, and hashes it
-	funcs    []func(string) string
+	funcs    []textFunc
 	with     With
-	said     With // the same of what the caller said
+	asserted With // the same for what the caller claims
 }
 
 // part of a template: text, or the text of a slot.
@@ -103,10 +103,15 @@ func (s *Spec) compile() (*Program, error) {
 	return p, nil
 }
 
-var observers = map[string]schema.ObserverKind{"gateway": schema.ObserverGateway, "sidecar": schema.ObserverSidecar,
-	"server":      schema.ObserverServer,
-	"tool_server": schema.ObserverToolServer, "agent_runtime": schema.ObserverAgentRuntime, "client": schema.ObserverClient,
-	"audit": schema.ObserverAudit}
+var observers = map[string]schema.ObserverKind{
+	"gateway":       schema.ObserverGateway,
+	"sidecar":       schema.ObserverSidecar,
+	"server":        schema.ObserverServer,
+	"tool_server":   schema.ObserverToolServer,
+	"agent_runtime": schema.ObserverAgentRuntime,
+	"client":        schema.ObserverClient,
+	"audit":         schema.ObserverAudit,
+}
 
 func plainName(s string) bool {
 	for i := 0; i < len(s); i++ {
@@ -128,15 +133,15 @@ func (p *Program) slotOf(path string, headers []string) (int, error) {
 		return 0, errors.New("more than 255 paths")
 	}
 	i := len(p.slots)
-	p.slots = append(p.slots, slot{path: path, asserted: saidByCaller(path, headers)})
+	p.slots = append(p.slots, slot{path: path, asserted: isCallerClaim(path, headers)})
 	return i, p.root.reach(path, func(end *node, rank uint8) {
 		end.slots = append(end.slots, place{i, rank})
 	})
 }
 
-// saidByCaller tells a path into request headers: whatever a mapping calls it,
-// it is what the caller said.
-func saidByCaller(path string, headers []string) bool {
+// isCallerClaim reports whether a path leads into request headers: whatever a mapping
+// calls it, the caller chose it.
+func isCallerClaim(path string, headers []string) bool {
 	low := fields.Canonical([]byte(path))
 	for _, h := range headers {
 		h = fields.Canonical([]byte(h))
@@ -212,32 +217,49 @@ func (p *Program) rule(f Field, e *Expr, headers []string) (*rule, error) {
 			return nil, err
 		}
 	}
-	if err := r.read(f, e); err != nil {
+	if err := r.options(f, e); err != nil {
 		return nil, err
 	}
 	var err error
 	r.list, r.funcs, err = e.functions(f)
 	r.with.Sum, r.with.Asserted = r.list == "sum", e.Asserted
 	r.secret = e.HMAC || f == Token
-	r.said = r.with
-	r.said.Asserted = true
+	r.asserted = r.with
+	r.asserted.Asserted = true
 	return r, err
 }
 
-// read takes in how the field's text is to be read.
-func (r *rule) read(f Field, e *Expr) error {
-	if e.Unit != "" {
-		unit, ok := units[e.Unit]
-		if !ok {
-			return fault("unit", "%q is none of s, ms, us, ns, go, pb", e.Unit)
+// options compiles how the text of a field is read: its unit, its form of time, its kind.
+func (r *rule) options(f Field, e *Expr) error {
+	for _, compile := range []func(Field, *Expr) error{r.unitOption, r.timeOptions, r.kindOptions} {
+		if err := compile(f, e); err != nil {
+			return err
 		}
-		if f != Duration && f != UpstreamNs {
-			return fault("unit", "%q: only a duration has one", e.Unit)
-		}
-		r.with.Unit = unit
-	} else if f == Duration || f == UpstreamNs {
-		return fault("unit", "is missing: s, ms, us, ns, go (\"3ms\") or pb (\"0.038s\"); it is never guessed")
 	}
+	return nil
+}
+
+func isDuration(f Field) bool { return f == Duration || f == UpstreamNs }
+
+func (r *rule) unitOption(f Field, e *Expr) error {
+	if e.Unit == "" {
+		if isDuration(f) {
+			return fault("unit", "is missing: s, ms, us, ns, go (\"3ms\") or pb (\"0.038s\"); it is never guessed")
+		}
+		return nil
+	}
+	unit, ok := units[e.Unit]
+	if !ok {
+		return fault("unit", "%q is none of s, ms, us, ns, go, pb", e.Unit)
+	}
+	if !isDuration(f) {
+		return fault("unit", "%q: only a duration has one", e.Unit)
+	}
+	r.with.Unit = unit
+	return nil
+}
+
+func (r *rule) timeOptions(f Field, e *Expr) error {
 	for _, t := range e.Time {
 		if !slices.Contains(timeForms, t) {
 			return fault("time", "%q is none of %s", t, strings.Join(timeForms, ", "))
@@ -252,13 +274,18 @@ func (r *rule) read(f Field, e *Expr) error {
 	if e.Basis != "" && !slices.Contains(bases, e.Basis) {
 		return fault("basis", "%q is none of %s", e.Basis, strings.Join(bases, ", "))
 	}
+	r.with.Basis = e.Basis
+	return nil
+}
+
+func (r *rule) kindOptions(f Field, e *Expr) error {
 	if e.Kind != "" && (f != Credential || !slices.Contains(kinds, e.Kind)) {
 		return fault("kind", "%q: of credential_id only, one of %s", e.Kind, strings.Join(kinds[:len(kinds)-1], ", "))
 	}
 	if e.HMAC && f != Credential {
 		return fault("hmac", "of credential_id only: nothing else may be a secret")
 	}
-	r.with.Basis, r.with.Kind = e.Basis, e.Kind
+	r.with.Kind = e.Kind
 	if e.HMAC {
 		r.with.Kind = "hmac"
 	}

@@ -12,95 +12,144 @@ import (
 
 var timeForms = []string{"rfc3339", "clf", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "haproxy", "gin", "sql"}
 
-// functions compiles the chain of an expression, in its documented order. A
-// function that has nothing to say returns "".
-func (e *Expr) functions(f Field) (list string, chain []func(string) string, err error) {
-	add := func(fn func(string) string) { chain = append(chain, fn) }
-	if e.List != "" {
-		if list = e.List; !slices.Contains([]string{"first", "last", "sum", "count"}, list) {
-			return "", nil, fault("list", "%q is none of first, last, sum, count", list)
-		}
-		if list == "sum" && f != Duration && f != UpstreamNs {
-			return "", nil, fault("list", "only durations can be summed")
-		}
+// textFunc is a function of an expression. It returns "" where it finds nothing.
+type textFunc = func(string) string
+
+// functions compiles the functions of an expression, in the order in which they run.
+func (e *Expr) functions(f Field) (list string, chain []textFunc, err error) {
+	if err := e.checkList(f); err != nil {
+		return "", nil, err
 	}
-	if e.Split != nil {
-		sep, index, ok := splitArgs(e.Split)
-		if !ok {
-			return "", nil, fault("split", "%v: a separator and an index, as [\" \", 0] or [\"/\", -1]", e.Split)
-		}
-		add(func(s string) string { return splitAt(s, sep, index) })
-	}
-	if e.Regex != "" {
-		re, err := regexp.Compile(e.Regex)
-		if err != nil {
-			return "", nil, fault("regex", "%w", err)
-		}
-		add(func(s string) string {
-			m := re.FindStringSubmatch(s)
-			if m == nil {
-				return ""
-			}
-			return m[min(1, len(m)-1)]
-		})
-	}
-	if e.Replace != nil {
-		if len(e.Replace) != 2 {
-			return "", nil, fault("replace", "%v: a pattern and a text", e.Replace)
-		}
-		re, err := regexp.Compile(e.Replace[0])
-		if err != nil {
-			return "", nil, fault("replace", "%w", err)
-		}
-		with := e.Replace[1]
-		add(func(s string) string { return re.ReplaceAllString(s, with) })
-	}
-	if e.Trim != "" {
-		cutset := e.Trim
-		add(func(s string) string { return strings.Trim(s, cutset) })
-	}
-	if e.Lower {
-		add(strings.ToLower)
-	}
-	if e.Word {
-		add(func(s string) string {
-			if _, rest, ok := strings.Cut(s, " "); ok {
-				return rest
-			}
-			return s
-		})
-	}
-	if e.Func != "" {
-		fn, err := named(e.Func)
+	for _, compile := range []func(Field) (textFunc, error){
+		e.splitFunc, e.regexFunc, e.replaceFunc, e.trimFunc, e.lowerFunc, e.wordFunc, e.namedFunc, e.jwtFunc, e.notFunc, e.mapFunc,
+	} {
+		fn, err := compile(f)
 		if err != nil {
 			return "", nil, err
 		}
-		add(fn)
-	}
-	if e.JWT != "" && f != Token {
-		return "", nil, fault("jwt", "set the field token to the logged token: its claims are read by the rules of identity, and only where "+
-			"tokens are believed")
-	}
-	if len(e.Not) > 0 {
-		not := slices.Clone(e.Not)
-		add(func(s string) string {
-			if slices.Contains(not, s) {
-				return ""
-			}
-			return s
-		})
-	}
-	if e.Map != nil {
-		table, err := e.table(f)
-		if err != nil {
-			return "", nil, err
+		if fn != nil {
+			chain = append(chain, fn)
 		}
-		add(table)
 	}
-	return list, chain, nil
+	return e.List, chain, nil
 }
 
-func (e *Expr) table(f Field) (func(string) string, error) {
+func (e *Expr) checkList(f Field) error {
+	switch {
+	case e.List == "":
+	case !slices.Contains([]string{"first", "last", "sum", "count"}, e.List):
+		return fault("list", "%q is none of first, last, sum, count", e.List)
+	case e.List == "sum" && !isDuration(f):
+		return fault("list", "only durations can be summed")
+	}
+	return nil
+}
+
+func (e *Expr) splitFunc(Field) (textFunc, error) {
+	if e.Split == nil {
+		return nil, nil
+	}
+	sep, index, ok := splitArgs(e.Split)
+	if !ok {
+		return nil, fault("split", "%v: a separator and an index, as [\" \", 0] or [\"/\", -1]", e.Split)
+	}
+	return func(s string) string { return splitAt(s, sep, index) }, nil
+}
+
+// regexFunc is the first group of a pattern, or all of what it matches if it has none.
+func (e *Expr) regexFunc(Field) (textFunc, error) {
+	if e.Regex == "" {
+		return nil, nil
+	}
+	re, err := regexp.Compile(e.Regex)
+	if err != nil {
+		return nil, fault("regex", "%w", err)
+	}
+	return func(s string) string {
+		m := re.FindStringSubmatch(s)
+		if m == nil {
+			return ""
+		}
+		return m[min(1, len(m)-1)]
+	}, nil
+}
+
+func (e *Expr) replaceFunc(Field) (textFunc, error) {
+	if e.Replace == nil {
+		return nil, nil
+	}
+	if len(e.Replace) != 2 {
+		return nil, fault("replace", "%v: a pattern and a text", e.Replace)
+	}
+	re, err := regexp.Compile(e.Replace[0])
+	if err != nil {
+		return nil, fault("replace", "%w", err)
+	}
+	with := e.Replace[1]
+	return func(s string) string { return re.ReplaceAllString(s, with) }, nil
+}
+
+func (e *Expr) trimFunc(Field) (textFunc, error) {
+	if e.Trim == "" {
+		return nil, nil
+	}
+	cutset := e.Trim
+	return func(s string) string { return strings.Trim(s, cutset) }, nil
+}
+
+func (e *Expr) lowerFunc(Field) (textFunc, error) {
+	if !e.Lower {
+		return nil, nil
+	}
+	return strings.ToLower, nil
+}
+
+// wordFunc drops a leading word; of a single word it keeps that.
+func (e *Expr) wordFunc(Field) (textFunc, error) {
+	if !e.Word {
+		return nil, nil
+	}
+	return func(s string) string {
+		if _, rest, ok := strings.Cut(s, " "); ok {
+			return rest
+		}
+		return s
+	}, nil
+}
+
+func (e *Expr) namedFunc(Field) (textFunc, error) {
+	if e.Func == "" {
+		return nil, nil
+	}
+	return named(e.Func)
+}
+
+func (e *Expr) jwtFunc(f Field) (textFunc, error) {
+	if e.JWT != "" && f != Token {
+		return nil, fault("jwt", "set the field token to the logged token: its claims are read by the rules of identity, and only where "+
+			"tokens are believed")
+	}
+	return nil, nil
+}
+
+func (e *Expr) notFunc(Field) (textFunc, error) {
+	if len(e.Not) == 0 {
+		return nil, nil
+	}
+	not := slices.Clone(e.Not)
+	return func(s string) string {
+		if slices.Contains(not, s) {
+			return ""
+		}
+		return s
+	}, nil
+}
+
+// mapFunc looks a value up in the map of the expression; "*" stands for all others.
+func (e *Expr) mapFunc(f Field) (textFunc, error) {
+	if e.Map == nil {
+		return nil, nil
+	}
 	for k, v := range e.Map {
 		switch {
 		case f == Outcome && !slices.Contains(outcomes, v):
@@ -148,8 +197,8 @@ func splitAt(s, sep string, index int) string {
 	return parts[index]
 }
 
-// named are the functions that have a name of their own.
-func named(name string) (func(string) string, error) {
+// named is the function of that name, or of baggage:KEY the member KEY of a W3C baggage.
+func named(name string) (textFunc, error) {
 	if key, ok := strings.CutPrefix(name, "baggage:"); ok && key != "" {
 		return func(s string) (out string) {
 			identity.ParseBaggage(s, func(k, v string) {
@@ -160,36 +209,36 @@ func named(name string) (func(string) string, error) {
 			return out
 		}, nil
 	}
-	switch name {
-	case "xray":
-		return func(s string) string { // 1-8-24, with or without Root=
-			if _, ok := identity.ParseTraceID(s); ok {
-				return s
-			}
-			return ""
-		}, nil
-	case "traceparent_trace":
-		return func(s string) string {
-			if t, _, ok := identity.ParseTraceparent(s); ok {
-				return fmt.Sprintf("%x", t)
-			}
-			return ""
-		}, nil
-	case "traceparent_span":
-		return func(s string) string {
-			if _, p, ok := identity.ParseTraceparent(s); ok {
-				return fmt.Sprintf("%x", p)
-			}
-			return ""
-		}, nil
-	case "uri_host":
-		return func(s string) string {
-			if _, rest, ok := strings.Cut(s, "://"); ok {
-				s = rest
-			}
-			s, _, _ = strings.Cut(s, "/")
-			return s
-		}, nil
+	if fn := namedFunctions[name]; fn != nil {
+		return fn, nil
 	}
 	return nil, fault("fn", "%q is none of xray, traceparent_trace, traceparent_span, baggage:KEY, uri_host", name)
+}
+
+var namedFunctions = map[string]textFunc{
+	"xray": func(s string) string { // 1-8-24, with or without Root=
+		if _, ok := identity.ParseTraceID(s); ok {
+			return s
+		}
+		return ""
+	},
+	"traceparent_trace": func(s string) string {
+		if t, _, ok := identity.ParseTraceparent(s); ok {
+			return fmt.Sprintf("%x", t)
+		}
+		return ""
+	},
+	"traceparent_span": func(s string) string {
+		if _, p, ok := identity.ParseTraceparent(s); ok {
+			return fmt.Sprintf("%x", p)
+		}
+		return ""
+	},
+	"uri_host": func(s string) string {
+		if _, rest, ok := strings.Cut(s, "://"); ok {
+			s = rest
+		}
+		s, _, _ = strings.Cut(s, "/")
+		return s
+	},
 }

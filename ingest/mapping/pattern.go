@@ -58,53 +58,15 @@ func steps(t *syntax.Regexp, next *syntax.Regexp) step {
 	case syntax.OpEmptyMatch:
 		return func(_ string, i int, _ []int) int { return i }
 	case syntax.OpBeginText:
-		return func(_ string, i int, _ []int) int {
-			if i == 0 {
-				return 0
-			}
-			return -1
-		}
+		return at(func(string) int { return 0 })
 	case syntax.OpEndText:
-		return func(s string, i int, _ []int) int {
-			if i == len(s) {
-				return i
-			}
-			return -1
-		}
+		return at(func(s string) int { return len(s) })
 	case syntax.OpLiteral:
-		if t.Flags&syntax.FoldCase != 0 {
-			return nil
-		}
-		text := string(t.Rune)
-		return func(s string, i int, _ []int) int {
-			if strings.HasPrefix(s[i:], text) {
-				return i + len(text)
-			}
-			return -1
-		}
+		return literal(t)
 	case syntax.OpCharClass, syntax.OpAnyCharNotNL, syntax.OpAnyChar:
-		in := classOf(t)
-		if in == nil {
-			return nil
-		}
-		return func(s string, i int, _ []int) int {
-			if i < len(s) && in[s[i]] {
-				return i + width(s, i)
-			}
-			return -1
-		}
+		return oneOf(t)
 	case syntax.OpCapture:
-		sub, at := steps(t.Sub[0], next), 2*t.Cap
-		if sub == nil {
-			return nil
-		}
-		return func(s string, i int, caps []int) int {
-			end := sub(s, i, caps)
-			if end >= 0 {
-				caps[at], caps[at+1] = i, end
-			}
-			return end
-		}
+		return capture(t, next)
 	case syntax.OpConcat:
 		return concat(t.Sub, next)
 	case syntax.OpAlternate:
@@ -115,6 +77,57 @@ func steps(t *syntax.Regexp, next *syntax.Regexp) step {
 		return repeat(t, next)
 	}
 	return nil
+}
+
+// at matches nothing, at one place of the text.
+func at(place func(s string) int) step {
+	return func(s string, i int, _ []int) int {
+		if i == place(s) {
+			return i
+		}
+		return -1
+	}
+}
+
+func literal(t *syntax.Regexp) step {
+	if t.Flags&syntax.FoldCase != 0 {
+		return nil
+	}
+	text := string(t.Rune)
+	return func(s string, i int, _ []int) int {
+		if strings.HasPrefix(s[i:], text) {
+			return i + len(text)
+		}
+		return -1
+	}
+}
+
+// oneOf matches one character of a class.
+func oneOf(t *syntax.Regexp) step {
+	in := compileClass(t)
+	if in == nil {
+		return nil
+	}
+	return func(s string, i int, _ []int) int {
+		if i < len(s) && in[s[i]] {
+			return i + width(s, i)
+		}
+		return -1
+	}
+}
+
+func capture(t *syntax.Regexp, next *syntax.Regexp) step {
+	sub, at := steps(t.Sub[0], next), 2*t.Cap
+	if sub == nil {
+		return nil
+	}
+	return func(s string, i int, caps []int) int {
+		end := sub(s, i, caps)
+		if end >= 0 {
+			caps[at], caps[at+1] = i, end
+		}
+		return end
+	}
 }
 
 func btoi(b bool) int {
@@ -133,9 +146,9 @@ func width(s string, i int) int {
 	return n
 }
 
-// classOf is a class by first byte; nil when characters beyond ASCII are not
+// compileClass is a class by first byte; nil when characters beyond ASCII are not
 // all in it or all out of it.
-func classOf(t *syntax.Regexp) *[256]bool {
+func compileClass(t *syntax.Regexp) *[256]bool {
 	in := &[256]bool{}
 	above := false
 	switch t.Op {
@@ -238,76 +251,4 @@ func captures(t *syntax.Regexp) (first, last int) {
 		first, last = min(first, f), max(last, l)
 	}
 	return first, last
-}
-
-// repeat runs as far as it can; a lazy one as far as it must until a literal follows.
-func repeat(t *syntax.Regexp, next *syntax.Regexp) step {
-	sub := t.Sub[0]
-	if _, last := captures(sub); last >= 0 {
-		return nil
-	}
-	least := btoi(t.Op == syntax.OpPlus)
-	in := classOf(sub)
-	if t.Flags&syntax.NonGreedy != 0 {
-		for next != nil && (next.Op == syntax.OpConcat || next.Op == syntax.OpCapture) {
-			next = next.Sub[0]
-		}
-		if in == nil || next == nil || next.Op != syntax.OpLiteral || next.Flags&syntax.FoldCase != 0 {
-			return nil
-		}
-		return lazily(in, least, string(next.Rune))
-	}
-	if in != nil {
-		return func(s string, i int, _ []int) int {
-			from := i
-			for i < len(s) && in[s[i]] {
-				i++
-			}
-			if i-from < least {
-				return -1
-			}
-			return i
-		}
-	}
-	one := steps(sub, nil)
-	if one == nil {
-		return nil
-	}
-	run := &[256]bool{} // of an alternation that begins with a class
-	if sub.Op == syntax.OpAlternate {
-		if c := classOf(sub.Sub[0]); c != nil {
-			run = c
-		}
-	}
-	return func(s string, i int, caps []int) int {
-		n := 0
-		for {
-			for i < len(s) && run[s[i]] {
-				i, n = i+1, n+1
-			}
-			end := one(s, i, caps)
-			if end < 0 || end == i {
-				break
-			}
-			i, n = end, n+1
-		}
-		if n < least {
-			return -1
-		}
-		return i
-	}
-}
-
-func lazily(in *[256]bool, least int, until string) step {
-	return func(s string, i int, _ []int) int {
-		for n := 0; ; n++ {
-			if n >= least && strings.HasPrefix(s[i:], until) {
-				return i
-			}
-			if i >= len(s) || !in[s[i]] {
-				return -1
-			}
-			i += width(s, i)
-		}
-	}
 }

@@ -39,7 +39,7 @@ var load = sync.OnceValue(func() map[string]preset {
 			if strings.Contains(string(text), "\nlike: ") != derived {
 				continue
 			}
-			p, s, err := Parse(f.Name(), text, base)
+			p, s, err := parse(f.Name(), text, base)
 			if err != nil {
 				panic(fmt.Sprintf("a preset of Flyball's own: %v", err))
 			}
@@ -88,7 +88,7 @@ func Text(name string) ([]byte, error) {
 
 // Compile reads an operator's mapping; it may be like a preset.
 func Compile(file string, text []byte) (*Program, error) {
-	p, _, err := Parse(file, text, func(name string) (*Spec, bool) {
+	p, _, err := parse(file, text, func(name string) (*Spec, bool) {
 		b, ok := load()[name]
 		return b.spec, ok
 	})

@@ -10,7 +10,7 @@ import (
 	"flyball/ingest/redact"
 )
 
-// Sink takes in what a mapping found.
+// Sink reads what a mapping found.
 type Sink interface {
 	// Set hands over the value of a field; false asks for the next way to it. From
 	// is the path it came by.
@@ -22,6 +22,9 @@ type Sink interface {
 	// Keep hands over what is kept besides.
 	Keep(name string, v fields.Value)
 }
+
+// maxElements is how many elements of a list are read.
+const maxElements = 64
 
 // Memory is what a run needs; one for each goroutine.
 type Memory struct {
@@ -128,12 +131,12 @@ func (t *test) holds(vals []fields.Value) bool {
 		strings.HasPrefix(text, t.prefix)
 }
 
-// walk takes in the members of an object that lie at a node.
+// walk reads the members of an object that lie at a node.
 func (p *Program) walk(at *node, pairs []fields.Pair, m *Memory, s Sink, depth int) {
 	for i := range pairs {
 		pair := &pairs[i]
 		if k := at.kids[pair.Key]; k != nil {
-			p.take(k, pair.Val, m, s, depth)
+			p.store(k, pair.Val, m, s, depth)
 			continue
 		}
 		if depth > 0 {
@@ -158,7 +161,8 @@ func (p *Program) prefixed(pair *fields.Pair, s Sink) bool {
 	return false
 }
 
-func (p *Program) take(n *node, v fields.Value, m *Memory, s Sink, depth int) {
+// store keeps the value at a node for the slots that want it, and walks on into it.
+func (p *Program) store(n *node, v fields.Value, m *Memory, s Sink, depth int) {
 	for _, at := range n.slots {
 		if m.vals[at.slot].Kind == 0 || at.rank >= m.ranks[at.slot] && v.Kind != 'n' {
 			m.vals[at.slot], m.ranks[at.slot] = v, at.rank
@@ -168,24 +172,28 @@ func (p *Program) take(n *node, v fields.Value, m *Memory, s Sink, depth int) {
 		s.Keep(n.attr, v)
 	}
 	if n.items != nil && v.Kind == '[' {
-		i := 0
-		_, _ = fields.Elements(v.Raw, func(e fields.Value) bool {
-			if k := n.items[i]; k != nil {
-				p.take(k, e, m, s, depth)
-			}
-			i++
-			return i < 64
-		})
+		p.storeItems(n, v, m, s, depth)
 	}
-	if n.kids == nil && !n.headers {
-		return
+	if n.kids != nil || n.headers {
+		p.storeMembers(n, v, m, s, depth)
 	}
-	if v.Kind == '"' { // an object as text
-		if raw := bytes.TrimSpace(fields.Unquote(v.Raw)); len(raw) > 0 && raw[0] == '{' {
-			if _, end, err := fields.Scan(raw, 0, 0); err == nil && end == len(raw) {
-				v = fields.Value{Kind: '{', Raw: raw}
-			}
+}
+
+func (p *Program) storeItems(n *node, list fields.Value, m *Memory, s Sink, depth int) {
+	i := 0
+	_, _ = fields.Elements(list.Raw, func(e fields.Value) bool {
+		if k := n.items[i]; k != nil {
+			p.store(k, e, m, s, depth)
 		}
+		i++
+		return i < maxElements
+	})
+}
+
+// storeMembers walks into an object, or into a text that is one.
+func (p *Program) storeMembers(n *node, v fields.Value, m *Memory, s Sink, depth int) {
+	if v.Kind == '"' {
+		v = objectInText(v)
 	}
 	if v.Kind != '{' || depth+1 >= len(m.pairs) {
 		return
@@ -203,23 +211,25 @@ func (p *Program) take(n *node, v fields.Value, m *Memory, s Sink, depth int) {
 	p.walk(n, inside, m, s, depth+1)
 }
 
-// apply tries one way to a field, and reports whether it said something.
+// objectInText is the object that a text consists of, else the text.
+func objectInText(text fields.Value) fields.Value {
+	raw := bytes.TrimSpace(fields.Unquote(text.Raw))
+	if len(raw) == 0 || raw[0] != '{' {
+		return text
+	}
+	if _, end, err := fields.Scan(raw, 0, 0); err != nil || end != len(raw) {
+		return text
+	}
+	return fields.Value{Kind: '{', Raw: raw}
+}
+
+// apply tries one way to a field, and reports whether it gave a value.
 func (p *Program) apply(f Field, r *rule, m *Memory, s Sink) bool {
 	switch {
 	case r.constant != "":
 		return s.Set(f, fields.Plain(r.constant), &r.with, "")
 	case r.template != nil:
-		text, ok := r.fill(m)
-		if text = r.through(text); !ok || text == "" {
-			return false
-		}
-		with := &r.with
-		for _, t := range r.template {
-			if t.slot >= 0 && p.slots[t.slot].asserted {
-				with = &r.said
-			}
-		}
-		return s.Set(f, fields.Plain(text), with, "template")
+		return p.applyTemplate(f, r, m, s)
 	}
 	for _, i := range r.from {
 		v := m.vals[i]
@@ -227,11 +237,7 @@ func (p *Program) apply(f Field, r *rule, m *Memory, s Sink) bool {
 			continue
 		}
 		if r.list != "" || r.funcs != nil {
-			text := listed(v, r.list)
-			if !r.secret && redact.Suspicious(text) {
-				text = redact.Text(text) // before a function takes a part of it that no longer looks like one
-			}
-			text = r.through(text)
+			text := r.convert(v)
 			if text == "" {
 				continue
 			}
@@ -239,13 +245,37 @@ func (p *Program) apply(f Field, r *rule, m *Memory, s Sink) bool {
 		}
 		with := &r.with
 		if p.slots[i].asserted {
-			with = &r.said
+			with = &r.asserted
 		}
 		if s.Set(f, v, with, p.slots[i].path) {
 			return true
 		}
 	}
 	return false
+}
+
+func (p *Program) applyTemplate(f Field, r *rule, m *Memory, s Sink) bool {
+	text, ok := r.fill(m)
+	if text = r.through(text); !ok || text == "" {
+		return false
+	}
+	with := &r.with
+	for _, t := range r.template {
+		if t.slot >= 0 && p.slots[t.slot].asserted {
+			with = &r.asserted
+		}
+	}
+	return s.Set(f, fields.Plain(text), with, "template")
+}
+
+// convert is a value after the functions of the rule. It is redacted before: a function
+// may take a part of a secret that no longer looks like one.
+func (r *rule) convert(v fields.Value) string {
+	text := readList(v, r.list)
+	if !r.secret && redact.Suspicious(text) {
+		text = redact.Text(text)
+	}
+	return r.through(text)
 }
 
 func (r *rule) through(text string) string {
@@ -274,14 +304,14 @@ func (r *rule) fill(m *Memory) (string, bool) {
 	return string(m.buffer), true
 }
 
-// listed reads a list: of JSON, or written with commas, colons or spaces
+// readList reads a list: of JSON, or written with commas, colons or spaces
 // between. A sum stays a list: its parts have a unit.
-func listed(v fields.Value, how string) string {
+func readList(v fields.Value, how string) string {
 	if v.Kind == '[' && how != "" && how != "first" {
 		var parts []string
 		_, _ = fields.Elements(v.Raw, func(e fields.Value) bool {
 			parts = append(parts, e.Text())
-			return len(parts) < 64
+			return len(parts) < maxElements
 		})
 		v = fields.Plain(strings.Join(parts, ","))
 	}

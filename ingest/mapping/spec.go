@@ -17,7 +17,7 @@ type Spec struct {
 	Title   string `yaml:"title"`   // for people
 	// Observer that writes these records: gateway, sidecar, server, agent_runtime, audit; empty is gateway.
 	Observer string `yaml:"observer"`
-	// Recognise: any of these sets of members, all present, tells the format of a
+	// Recognise: any of these sets of members, all present, recognises the format of a
 	// JSON object. "name=text" and "name^=prefix" ask for a value.
 	Recognise [][]string `yaml:"recognise"`
 	// Line is the pattern (RE2) of a line of text; its named groups are the members.
@@ -84,7 +84,7 @@ func isList(read func(any) error) bool {
 // in which they stand here.
 type Expr struct {
 	From     []string `yaml:"from"`     // paths; the first that says something counts
-	Template string   `yaml:"template"` // "{apiId}/{stage}"; says nothing when a part does not
+	Template string   `yaml:"template"` // "{apiId}/{stage}"; empty when a part is
 	Value    string   `yaml:"value"`    // a constant
 
 	List    string    `yaml:"list"`    // first, last, sum, count of a list, also one written "a, b : c"
@@ -97,28 +97,29 @@ type Expr struct {
 	Func    string    `yaml:"fn"`                // xray, traceparent_trace, traceparent_span, baggage:KEY, uri_host
 	JWT     string    `yaml:"jwt"`               // a claim of a token that was logged: read only where tokens are believed
 	Not     []string  `yaml:"not"`               // texts that say nothing
-	Map     StringMap `yaml:"map"`               // text to text; "*" is any other
+	Map     stringMap `yaml:"map"`               // text to text; "*" is any other
 
-	Time  []string `yaml:"time"`  // forms: rfc3339, clf, epoch_s, epoch_ms, epoch_us, epoch_ns, haproxy, gin, sql; empty: told by its looks
+	// forms: rfc3339, clf, epoch_s, epoch_ms, epoch_us, epoch_ns, haproxy, gin, sql; empty: any form that is recognised
+	Time  []string `yaml:"time"`
 	Unit  string   `yaml:"unit"`  // of a duration: s, ms, us, ns; go ("3ms"), pb ("0.038s")
 	Basis string   `yaml:"basis"` // of a time: start, end, log
 	Kind  string   `yaml:"kind"`  // of a credential
 	HMAC  bool     `yaml:"hmac"`  // the text is the secret itself: its keyed hash is the id
-	// Asserted: the caller said it, under whatever name it was logged. What lies
+	// Asserted: the caller claims it, under whatever name it was logged. What lies
 	// in request headers is asserted anyway.
 	Asserted bool `yaml:"asserted"`
 }
 
-// StringMap reads a YAML map whose values may be numbers.
-type StringMap map[string]string
+// stringMap reads a YAML map whose values may be numbers.
+type stringMap map[string]string
 
 // UnmarshalYAML reads keys and values as text.
-func (m *StringMap) UnmarshalYAML(read func(any) error) error {
+func (m *stringMap) UnmarshalYAML(read func(any) error) error {
 	var raw map[string]any
 	if err := read(&raw); err != nil {
 		return err
 	}
-	*m = StringMap{}
+	*m = stringMap{}
 	for k, v := range raw {
 		(*m)[k] = fmt.Sprint(v)
 	}
@@ -160,9 +161,9 @@ func firstLine(s string) string {
 	return s
 }
 
-// Parse reads a mapping file; unknown keys are refused. Base finds the mapping
+// parse reads a mapping file; unknown keys are refused. Base finds the mapping
 // that another one is like. Errors name file, key, value and rule.
-func Parse(file string, text []byte, base func(name string) (*Spec, bool)) (*Program, *Spec, error) {
+func parse(file string, text []byte, base func(name string) (*Spec, bool)) (*Program, *Spec, error) {
 	s := &Spec{}
 	if err := document.Read(text, s); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", file, err)
@@ -182,7 +183,7 @@ func Parse(file string, text []byte, base func(name string) (*Spec, bool)) (*Pro
 }
 
 // inherit takes over what a mapping does not say itself, but for how a record
-// is told and taken apart.
+// is recognised and read.
 func (s *Spec) inherit(b *Spec) {
 	if s.Set == nil {
 		s.Set = map[string]Line{}

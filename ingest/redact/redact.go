@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Redacted stands where something was.
-const Redacted = "[redacted]"
+// redacted stands where something was.
+const redacted = "[redacted]"
 
 // verdict on a name.
 type verdict uint8
@@ -85,9 +85,6 @@ func ends(name []byte, words []string) bool {
 	}
 	return false
 }
-
-// Name reports whether the value of a field with this name must not be kept.
-func Name(name string) bool { v := judge(name); return v == secret || v == body }
 
 // Field reports whether a field must not be kept: by its name, unless its value
 // is a number that counts something.

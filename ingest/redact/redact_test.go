@@ -31,7 +31,8 @@ func TestSecretsOfAKnownFormDoNotStay(t *testing.T) {
 
 func TestNamedSecretsDoNotStay(t *testing.T) {
 	for _, s := range []string{
-		"password=hunter2", "login failed: password: hunter2", `{"password":"hunter2"}`, `{"api_key": "hunter2"}`, "?access_token=hunter2&a=b", "X-Api-Key: hunter2", "x_secret='hunter2'",
+		"password=hunter2", "login failed: password: hunter2", `{"password":"hunter2"}`, `{"api_key": "hunter2"}`, "?access_token=hunter2&a=b",
+		"X-Api-Key: hunter2", "x_secret='hunter2'",
 		"https://kim:hunter2@db/x", "https://hunter2@db/x", "Authorization: Bearer hunter2hunter2", "bearer  hunter2hunter2",
 		"Bearer%20hunter2hunter2", "Basic aHVudGVyMjpodW50ZXIy=hunter2",
 		"sig=hunter2", "X-Amz-Signature=hunter2", "session_id=hunter2", "sessionid=hunter2", "Cookie: hunter2", "token%3Dhunter2",
@@ -114,7 +115,7 @@ func FuzzSuspicious(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		full := named.ReplaceAllString(vendorKey.ReplaceAllString(scheme.ReplaceAllString(userinfo.ReplaceAllString(query.ReplaceAllString(pemBlock.ReplaceAllString(tokens(s), Redacted), "?"+Redacted), "://"+Redacted+"@"), Redacted), Redacted), "${1}"+Redacted)
+		full := named.ReplaceAllString(vendorKey.ReplaceAllString(scheme.ReplaceAllString(userinfo.ReplaceAllString(query.ReplaceAllString(pemBlock.ReplaceAllString(tokens(s), redacted), "?"+redacted), "://"+redacted+"@"), redacted), redacted), "${1}"+redacted)
 		if got := Text(s); got != full {
 			t.Errorf("%q is %q, and %q when everything is looked for", s, got, full)
 		}

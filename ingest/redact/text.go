@@ -8,13 +8,16 @@ import (
 
 var (
 	// vendorKey are the forms of keys that vendors print.
-	vendorKey = regexp.MustCompile(`\b[sprk]k[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{30,}|\bA[KS]IA[0-9A-Za-z]{16,}`)
+	vendorKey = regexp.MustCompile(`\b[sprk]k[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|` +
+		`\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bAIza[\w-]{30,}|\bA[KS]IA[0-9A-Za-z]{16,}`)
 	// scheme is an Authorization header's value.
 	scheme = regexp.MustCompile(`(?i)\b(bearer|basic|dpop|negotiate)(\s|%20|\+)+[A-Za-z0-9._~+/=%-]{6,}`)
 	// named is a secret that its name goes before.
-	named = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|\bsig|authorization|cookie|session[-_]?id|credential)["']?\s?(?:=|:|%3d)\s?["']?)([^\s&"',;]+)`)
+	named = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|` +
+		`\bsig|authorization|cookie|session[-_]?id|credential)["']?\s?(?:=|:|%3d)\s?["']?)([^\s&"',;]+)`)
 	// parameter is the same within a path, where a colon separates nothing.
-	parameter = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|\bsig|session[-_]?id|credential)(?:=|%3d))([^/;&]+)`)
+	parameter = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signature|` +
+		`\bsig|session[-_]?id|credential)(?:=|%3d))([^/;&]+)`)
 	// userinfo is what stands before the host of a URL.
 	userinfo = regexp.MustCompile(`://[^/\s@?#]+@`)
 	// query is one within a text: its values are not kept, wherever they stand.
@@ -33,7 +36,7 @@ const (
 	markPEM
 )
 
-// Text is s without the secrets that can be told by their form. The usual
+// Text is s without the secrets that are recognised by their form. The usual
 // string costs one pass over its bytes and is returned as it stands.
 func Text(s string) string {
 	m := marks(s)
@@ -44,22 +47,22 @@ func Text(s string) string {
 		s = tokens(s)
 	}
 	if m&markPEM != 0 {
-		s = pemBlock.ReplaceAllString(s, Redacted)
+		s = pemBlock.ReplaceAllString(s, redacted)
 	}
 	if m&markQuery != 0 {
-		s = query.ReplaceAllString(s, "?"+Redacted)
+		s = query.ReplaceAllString(s, "?"+redacted)
 	}
 	if m&markUser != 0 {
-		s = userinfo.ReplaceAllString(s, "://"+Redacted+"@")
+		s = userinfo.ReplaceAllString(s, "://"+redacted+"@")
 	}
 	if m&markScheme != 0 {
-		s = scheme.ReplaceAllString(s, Redacted)
+		s = scheme.ReplaceAllString(s, redacted)
 	}
 	if m&markVendor != 0 {
-		s = vendorKey.ReplaceAllString(s, Redacted)
+		s = vendorKey.ReplaceAllString(s, redacted)
 	}
 	if m&markNamed != 0 {
-		s = named.ReplaceAllString(s, "${1}"+Redacted)
+		s = named.ReplaceAllString(s, "${1}"+redacted)
 	}
 	return s
 }
@@ -83,7 +86,7 @@ func Path(s string) string {
 		s = escaped(s)
 	}
 	if strings.Contains(s, "://") { // a path that holds a URL
-		s = userinfo.ReplaceAllString(s, "://"+Redacted+"@")
+		s = userinfo.ReplaceAllString(s, "://"+redacted+"@")
 	}
 	if marks(s) == 0 {
 		return s
@@ -93,8 +96,8 @@ func Path(s string) string {
 
 // forms is a path without the secrets whose form shows.
 func forms(s string) string {
-	s = vendorKey.ReplaceAllString(scheme.ReplaceAllString(tokens(s), Redacted), Redacted)
-	return parameter.ReplaceAllString(s, "${1}"+Redacted)
+	s = vendorKey.ReplaceAllString(scheme.ReplaceAllString(tokens(s), redacted), redacted)
+	return parameter.ReplaceAllString(s, "${1}"+redacted)
 }
 
 // escaped drops the segments of a path that hold a secret once their escapes
@@ -109,7 +112,7 @@ func escaped(s string) string {
 			}
 			plain = undone
 			if marks(plain) != 0 && (forms(plain) != plain || userinfo.MatchString(plain) || query.MatchString(plain)) {
-				segs[i] = Redacted
+				segs[i] = redacted
 				break
 			}
 		}
@@ -144,56 +147,81 @@ func unescape(s string) string {
 // no where Text would.
 func Suspicious(s string) bool { return marks(s) != 0 }
 
+// marks says what a string may hold. It looks closer only at the bytes in markBytes.
 func marks(s string) (m uint8) {
 	for i := 0; i < len(s); i++ {
-		if !hot[s[i]] {
-			continue
-		}
-		switch s[i] {
-		case 'J':
-			if i >= 2 && s[i-1] == 'y' && s[i-2] == 'e' {
-				m |= markToken
-			}
-		case 'I':
-			if i >= 1 && (s[i-1] == 'A' || s[i-1] == 'K' || s[i-1] == 'S') {
-				m |= markVendor
-			}
-		case '-', '_':
-			if i >= 2 && vendorMark(s[i-2], s[i-1]) || i >= 4 && s[i-4:i-1] == "xox" || i >= 3 && s[i-3:i-1] == "gh" {
-				m |= markVendor
-			}
-			if i >= 4 && s[i-4:i] == "----" {
-				m |= markPEM
-			}
-		case '?':
-			if strings.IndexByte(s[i:], '=') > 0 {
-				m |= markQuery
-			}
-		case '@':
-			if strings.Contains(s[:i], "://") {
-				m |= markUser
-			}
-		case ' ', '\t', '\n', '\r', '\f', '\v', '+':
-			if i >= 4 && schemeEnd(s[i-2:i]) {
-				m |= markScheme
-			}
-		case '%':
-			if i >= 4 && schemeEnd(s[i-2:i]) {
-				m |= markScheme
-			}
-			if i+2 < len(s) && s[i+1] == '3' && s[i+2]|0x20 == 'd' && nameEnd(s[:i]) {
-				m |= markNamed
-			}
-		case '=', ':':
-			if nameEnd(s[:i]) {
-				m |= markNamed
-			}
+		if markBytes[s[i]] {
+			m |= marksAt(s, i)
 		}
 	}
 	return m
 }
 
-var hot = func() (t [256]bool) {
+// marksAt says what the byte at i, one of markBytes, is a sign of.
+func marksAt(s string, i int) uint8 {
+	switch s[i] {
+	case '-', '_':
+		return dashMarks(s, i)
+	case '=', ':':
+		if nameEnd(s[:i]) {
+			return markNamed
+		}
+	case ' ', '\t', '\n', '\r', '\f', '\v', '+':
+		if i >= 4 && schemeEnd(s[i-2:i]) {
+			return markScheme
+		}
+	case '%':
+		return escapeMarks(s, i)
+	case '?':
+		if strings.IndexByte(s[i:], '=') > 0 {
+			return markQuery
+		}
+	case '@':
+		if strings.Contains(s[:i], "://") {
+			return markUser
+		}
+	case 'I', 'J':
+		return letterMarks(s, i)
+	}
+	return 0
+}
+
+// letterMarks are the marks of a capital at i: the begin of a JSON web token, or of a
+// key of Google or AWS.
+func letterMarks(s string, i int) uint8 {
+	switch {
+	case s[i] == 'J' && i >= 2 && s[i-1] == 'y' && s[i-2] == 'e':
+		return markToken
+	case s[i] == 'I' && i >= 1 && (s[i-1] == 'A' || s[i-1] == 'K' || s[i-1] == 'S'):
+		return markVendor
+	}
+	return 0
+}
+
+// dashMarks are the marks of a '-' or '_' at i: a vendor's prefix, the begin of PEM.
+func dashMarks(s string, i int) (m uint8) {
+	if i >= 2 && vendorMark(s[i-2], s[i-1]) || i >= 4 && s[i-4:i-1] == "xox" || i >= 3 && s[i-3:i-1] == "gh" {
+		m = markVendor
+	}
+	if i >= 4 && s[i-4:i] == "----" {
+		m |= markPEM
+	}
+	return m
+}
+
+// escapeMarks are the marks of a '%' at i: an escaped space or an escaped equals sign.
+func escapeMarks(s string, i int) (m uint8) {
+	if i >= 4 && schemeEnd(s[i-2:i]) {
+		m = markScheme
+	}
+	if i+2 < len(s) && s[i+1] == '3' && s[i+2]|0x20 == 'd' && nameEnd(s[:i]) {
+		m |= markNamed
+	}
+	return m
+}
+
+// markBytes are the bytes that may be a sign of a secret.
+var markBytes = func() (t [256]bool) {
 	for _, c := range []byte("JI-_?@ \t\n\r\f\v+%=:") {
 		t[c] = true
 	}
@@ -251,7 +279,7 @@ func tokens(s string) string {
 		// Without dots it is a token's part, if it does not stand within a word.
 		if end-at >= 16 && (dots >= 2 || at == 0 || !isWord(s[at-1])) {
 			out.WriteString(s[from:at])
-			out.WriteString(Redacted)
+			out.WriteString(redacted)
 			from = end
 		}
 		i = max(end, at+3)
@@ -283,7 +311,7 @@ func isToken(c byte) bool { return isWord(c) || c == '_' || c == '-' }
 
 func isWord(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// IsAWSKeyID tells the id of an access key, which is no secret, from anything
+// IsAWSKeyID distinguishes the id of an access key, which is no secret, from anything
 // that only begins as one does.
 func IsAWSKeyID(s string) bool {
 	if len(s) < 16 || len(s) > 24 || !strings.HasPrefix(s, "AKIA") && !strings.HasPrefix(s, "ASIA") {

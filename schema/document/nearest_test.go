@@ -4,7 +4,8 @@ import "testing"
 
 func TestNearestNameIsTheOneWithTheFewestEdits(t *testing.T) {
 	names := []string{"tenant", "topic", "tonic", "signal"}
-	for name, want := range map[string]string{"tenat": "tenant", "signal": "signal", "topik": "topic", "toic": "tonic", "": "tonic", "xsignalx": "signal"} {
+	for name, want := range map[string]string{"tenat": "tenant", "signal": "signal", "topik": "topic", "toic": "tonic", "": "tonic",
+		"xsignalx": "signal"} {
 		if got := Nearest(name, names); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}

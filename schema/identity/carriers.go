@@ -129,10 +129,20 @@ func ParseClaims(payload []byte) (*Claims, bool) {
 		return nil, false
 	}
 	cnf := object(raw["cnf"])
-	c := &Claims{Issuer: text(raw["iss"]), Subject: text(raw["sub"]), ClientID: first(text(raw["client_id"]), text(raw["azp"]), text(raw["appid"])),
-		Txn: text(raw["txn"]), IDType: text(raw["idtyp"]), Scope: words(raw["scope"]), Expiry: seconds(raw["exp"]), IssuedAt: seconds(raw["iat"]),
-		EntraActorFacets: words(raw["xms_act_fct"]), EntraSubjectFacets: words(raw["xms_sub_fct"]), EntraParentApp: text(raw["xms_par_app_azp"]),
-		Confirm: first(text(cnf["jkt"]), text(cnf["x5t#S256"]))}
+	c := &Claims{
+		Issuer:             text(raw["iss"]),
+		Subject:            text(raw["sub"]),
+		ClientID:           first(text(raw["client_id"]), text(raw["azp"]), text(raw["appid"])),
+		Txn:                text(raw["txn"]),
+		IDType:             text(raw["idtyp"]),
+		Scope:              words(raw["scope"]),
+		Expiry:             seconds(raw["exp"]),
+		IssuedAt:           seconds(raw["iat"]),
+		EntraActorFacets:   words(raw["xms_act_fct"]),
+		EntraSubjectFacets: words(raw["xms_sub_fct"]),
+		EntraParentApp:     text(raw["xms_par_app_azp"]),
+		Confirm:            first(text(cnf["jkt"]), text(cnf["x5t#S256"])),
+	}
 	// Outermost first: it is the current actor, the nested ones were earlier.
 	for act := object(raw["act"]); len(c.Act) < 8; act = object(act["act"]) {
 		sub := text(act["sub"])

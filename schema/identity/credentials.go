@@ -12,8 +12,8 @@ import (
 	"flyball/schema"
 )
 
-// MaxCredentials bounds how many credentials one request may show in its headers.
-const MaxCredentials = 8
+// maxCredentials bounds how many credentials one request may show in its headers.
+const maxCredentials = 8
 
 // ErrTooManyCredentials is of a request that shows more than MaxCredentials: looking
 // only some of them up would let the caller choose which.
@@ -26,16 +26,16 @@ var (
 	tokenHeaders = []string{"authorization", "proxy-authorization"}
 )
 
-// CredentialsOf is every secret that a request shows, each once, whatever way its headers
+// findCredentials is every secret that a request shows, each once, whatever way its headers
 // are written down: several values, values joined by commas, tabs, trailing commas, a
 // scheme in another case. The first one identifies the caller; who is stopped by one of
 // them is stopped whichever stands first. A header of several values counts as one
 // credential besides, since a key may hold a comma.
-func CredentialsOf(h Headers) (secrets []string, err error) {
+func findCredentials(h Headers) (secrets []string, err error) {
 	add := func(s string) {
 		switch s = trimmed(s); {
 		case s == "" || s == "-" || slices.Contains(secrets, s):
-		case len(secrets) == MaxCredentials:
+		case len(secrets) == maxCredentials:
 			err = ErrTooManyCredentials
 		default:
 			secrets = append(secrets, s)
@@ -56,22 +56,22 @@ func CredentialsOf(h Headers) (secrets []string, err error) {
 		if v == "" {
 			continue
 		}
-		add(CredentialOf(v))
+		add(ParseCredential(v))
 		if strings.IndexByte(v, ',') < 0 {
 			continue
 		}
 		for part := range strings.SplitSeq(v, ",") {
 			if part = trimmed(part); err == nil && !parameter(part) {
-				add(CredentialOf(part))
+				add(ParseCredential(part))
 			}
 		}
 	}
 	return secrets, err
 }
 
-// CredentialOf is the credential in one value of Authorization: what follows the scheme,
+// ParseCredential is the credential in one value of Authorization: what follows the scheme,
 // or all of it where there is none.
-func CredentialOf(v string) string {
+func ParseCredential(v string) string {
 	v = trimmed(v)
 	if i := strings.IndexAny(v, " \t"); i > 0 && strings.IndexByte(v[:i], '=') < 0 {
 		return trimmed(v[i:])
@@ -81,7 +81,7 @@ func CredentialOf(v string) string {
 
 func trimmed(s string) string { return strings.Trim(s, " \t,") }
 
-// parameter tells name=value of the credential before it (Digest, AWS4) from a token
+// parameter distinguishes name=value of the credential before it (Digest, AWS4) from a token
 // with padding.
 func parameter(v string) bool {
 	i := strings.IndexByte(v, '=')
@@ -132,7 +132,7 @@ func queryCredentials(secrets []string, query string) ([]string, error) {
 		}
 		switch value = trimmed(value); {
 		case value == "" || slices.Contains(secrets, value):
-		case len(secrets) == MaxCredentials:
+		case len(secrets) == maxCredentials:
 			return secrets, ErrTooManyCredentials
 		default:
 			secrets = append(secrets, value)
@@ -145,7 +145,7 @@ func queryCredentials(secrets []string, query string) ([]string, error) {
 // of it, and says what else it shows. query is raw. The error is ErrTooManyCredentials;
 // the identity is set then, too.
 func (r *Resolver) ResolveRequest(h Headers, query string, client netip.Addr, c *schema.Call) (Shown, error) {
-	secrets, err := CredentialsOf(h)
+	secrets, err := findCredentials(h)
 	ev := fromRequest(h, secrets, client, c)
 	secrets, more := queryCredentials(secrets, query)
 	err = cmp.Or(err, more)
@@ -183,7 +183,7 @@ func values(v string) iter.Seq[string] {
 		}
 		n := 0
 		for part := range strings.SplitSeq(v, ",") {
-			if n++; n > MaxCredentials || !yield(part) {
+			if n++; n > maxCredentials || !yield(part) {
 				return
 			}
 		}
@@ -198,7 +198,7 @@ func (r *Resolver) tokenNames(token string) []schema.Scope {
 	if ok {
 		return names
 	}
-	names = namesOf(token)
+	names = tokenScopes(token)
 	r.mu.Lock()
 	if len(r.tokens) >= cacheSize {
 		clear(r.tokens)
@@ -208,7 +208,7 @@ func (r *Resolver) tokenNames(token string) []schema.Scope {
 	return names
 }
 
-func namesOf(token string) []schema.Scope {
+func tokenScopes(token string) []schema.Scope {
 	payload, ok := jwtPayload(token)
 	if !ok {
 		return nil

@@ -5,6 +5,5 @@
 //
 // It refuses to remember: two records with the same evidence get the same
 // answer, whatever came between. It never lets a secret out: keys become keyed
-// hashes. It believes nothing that a caller says of itself over what a gateway
-// says of it.
+// hashes. What a gateway says of a caller wins over what the caller claims of itself.
 package identity

@@ -52,7 +52,7 @@ type Evidence struct {
 	// Asked: the record shows that the gateway had the check's answer.
 	Asked bool
 
-	// What the caller said itself: headers and baggage, name as found (lower case).
+	// What the caller claims itself: headers and baggage, name as found (lower case).
 	AgentHeader, AgentHeaderName string
 	ParentHeader                 string
 	RunHeader, RunHeaderName     string

@@ -41,7 +41,8 @@ func TestClaimsOfOtherSpellingsAreNotThoseOfTheToken(t *testing.T) {
 
 // One claim of an odd type must not cost the agent's identity.
 func TestOddClaimDoesNotCostTheOthers(t *testing.T) {
-	for _, odd := range []string{`"scope":["a","b"]`, `"exp":"1790933415"`, `"exp":1e300`, `"exp":-1`, `"cnf":"x"`, `"txn":7`, `"aud":[1]`, `"xms_act_fct":11`, `"iss":null`} {
+	for _, odd := range []string{`"scope":["a","b"]`, `"exp":"1790933415"`, `"exp":1e300`, `"exp":-1`, `"cnf":"x"`, `"txn":7`, `"aud":[1]`,
+		`"xms_act_fct":11`, `"iss":null`} {
 		cl, ok := ParseClaims([]byte(`{"sub":"kim","act":{"sub":"agent"},` + odd + `}`))
 		if !ok || cl.Subject != "kim" || fmt.Sprint(cl.Act) != "[agent]" || cl.Expiry < 0 {
 			t.Errorf("%s: %+v %v", odd, cl, ok)
@@ -63,7 +64,8 @@ func TestChainOfActorsIsBoundedAndHoldsNoHoles(t *testing.T) {
 	if cl, ok := ParseClaims([]byte(deep)); !ok || len(cl.Act) > 8 {
 		t.Errorf("%v %v", cl, ok)
 	}
-	if c := resolve(t, Evidence{Claims: &Claims{Subject: "kim", Act: []string{"now", "a\nb", "before"}}}); fmt.Sprint(c.ActorChain) != "[now before]" {
+	if c := resolve(t, Evidence{Claims: &Claims{Subject: "kim",
+		Act: []string{"now", "a\nb", "before"}}}); fmt.Sprint(c.ActorChain) != "[now before]" {
 		t.Errorf("%q", c.ActorChain)
 	}
 }
@@ -98,7 +100,8 @@ func TestLongUserAgentIsCutAndNotLost(t *testing.T) {
 
 func TestTraceparentOfALaterVersionHasItsSeparator(t *testing.T) {
 	const base = "-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	for in, want := range map[string]bool{"cc" + base: true, "cc" + base + "-what": true, "cc" + base + "what": false, "00" + base + "-": false, "zz" + base: false, " 00" + base + " ": true, "FF" + base: false} {
+	for in, want := range map[string]bool{"cc" + base: true, "cc" + base + "-what": true, "cc" + base + "what": false,
+		"00" + base + "-": false, "zz" + base: false, " 00" + base + " ": true, "FF" + base: false} {
 		if _, _, ok := ParseTraceparent(in); ok != want {
 			t.Errorf("%q: %v", in, ok)
 		}
@@ -122,19 +125,24 @@ func TestWhoTheAgentIs(t *testing.T) {
 		agent, source string
 		trust         schema.Trust
 	}{
-		"act beats the gateway's name":         {Evidence{Claims: delegated, GatewayAgent: "gw"}, "robot", "token_act", schema.TrustVerified},
-		"telemetry beats the gateway":          {Evidence{GenAIAgentID: "g", GatewayAgent: "gw"}, "g", "gen_ai", schema.TrustInfrastructure},
-		"a name is the service's":              {Evidence{GenAIAgentName: "planner", ServiceName: "shop"}, "shop/planner", "gen_ai", schema.TrustInfrastructure},
-		"a header beats an MCP client's name":  {Evidence{AgentHeader: "h", AgentHeaderName: "x_agent_id", MCPClientName: "m"}, "h", "x-agent-id", schema.TrustAsserted},
-		"an MCP client's name is asserted":     {Evidence{MCPClientName: "m"}, "m", "mcp_client", schema.TrustAsserted},
-		"a signature's host is asserted":       {Evidence{SignatureAgent: `agent2="https://Bot.Example"`}, "bot.example", "signature_agent", schema.TrustAsserted},
-		"a service is its client":              {Evidence{Claims: service}, "svc", "token_client", schema.TrustVerified},
-		"an app for a human is not the agent":  {Evidence{Claims: &Claims{Subject: "kim", ClientID: "app"}}, "cred:app", "credential", schema.TrustInferred},
-		"a user agent is a guess":              {Evidence{UserAgent: "claude-cli/2.0 (external, cli)"}, "", "user_agent", schema.TrustInferred},
-		"a credential stands for somebody":     {Evidence{APIKeyID: "k-1"}, "cred:k-1", "credential", schema.TrustInferred},
-		"an address is the last resort":        {Evidence{ClientIP: ip}, "ip:10.0.0.9/ua:unknown", "address", schema.TrustInferred},
-		"an act of control characters is none": {Evidence{Claims: &Claims{Subject: "kim", ClientID: "app", Act: []string{"a\x01"}}, GatewayAgent: "gw"}, "gw", "gateway", schema.TrustInfrastructure},
-		"nobody is nobody":                     {Evidence{}, "", "", schema.TrustNone},
+		"act beats the gateway's name": {Evidence{Claims: delegated, GatewayAgent: "gw"}, "robot", "token_act", schema.TrustVerified},
+		"telemetry beats the gateway":  {Evidence{GenAIAgentID: "g", GatewayAgent: "gw"}, "g", "gen_ai", schema.TrustInfrastructure},
+		"a name is the service's": {Evidence{GenAIAgentName: "planner", ServiceName: "shop"}, "shop/planner", "gen_ai",
+			schema.TrustInfrastructure},
+		"a header beats an MCP client's name": {Evidence{AgentHeader: "h", AgentHeaderName: "x_agent_id", MCPClientName: "m"}, "h", "x-agent-id",
+			schema.TrustAsserted},
+		"an MCP client's name is asserted": {Evidence{MCPClientName: "m"}, "m", "mcp_client", schema.TrustAsserted},
+		"a signature's host is asserted": {Evidence{SignatureAgent: `agent2="https://Bot.Example"`}, "bot.example", "signature_agent",
+			schema.TrustAsserted},
+		"a service is its client": {Evidence{Claims: service}, "svc", "token_client", schema.TrustVerified},
+		"an app for a human is not the agent": {Evidence{Claims: &Claims{Subject: "kim", ClientID: "app"}}, "cred:app", "credential",
+			schema.TrustInferred},
+		"a user agent is a guess":          {Evidence{UserAgent: "claude-cli/2.0 (external, cli)"}, "", "user_agent", schema.TrustInferred},
+		"a credential stands for somebody": {Evidence{APIKeyID: "k-1"}, "cred:k-1", "credential", schema.TrustInferred},
+		"an address is the last resort":    {Evidence{ClientIP: ip}, "ip:10.0.0.9/ua:unknown", "address", schema.TrustInferred},
+		"an act of control characters is none": {Evidence{Claims: &Claims{Subject: "kim", ClientID: "app", Act: []string{"a\x01"}},
+			GatewayAgent: "gw"}, "gw", "gateway", schema.TrustInfrastructure},
+		"nobody is nobody": {Evidence{}, "", "", schema.TrustNone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := resolve(t, x.ev)

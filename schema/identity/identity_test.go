@@ -37,7 +37,8 @@ func TestNestedActIsNotTheActor(t *testing.T) {
 		t.Fatal("claims")
 	}
 	c := resolve(t, Evidence{Claims: cl})
-	if c.AgentID != "agent-now" || c.AgentTrust != schema.TrustVerified || c.PrincipalID != "kim@example.org" || c.PrincipalTrust != schema.TrustVerified ||
+	if c.AgentID != "agent-now" || c.AgentTrust != schema.TrustVerified || c.PrincipalID != "kim@example.org" ||
+		c.PrincipalTrust != schema.TrustVerified ||
 		c.PrincipalKind != schema.PrincipalHuman || fmt.Sprint(c.ActorChain) != "[agent-now agent-before]" {
 		t.Fatalf("%+v", c)
 	}
@@ -52,7 +53,8 @@ func TestMayActIsNotIdentity(t *testing.T) {
 
 func TestEntraAgentIsTheClient(t *testing.T) {
 	cl, _ := ParseClaims([]byte(`{"sub":"s","appid":"agent-app","idtyp":"app","xms_act_fct":"9 11 3"}`))
-	if c := resolve(t, Evidence{Claims: cl}); c.AgentID != "agent-app" || c.AgentSource != "token_entra_agent" || c.AgentTrust != schema.TrustVerified {
+	if c := resolve(t, Evidence{Claims: cl}); c.AgentID != "agent-app" || c.AgentSource != "token_entra_agent" ||
+		c.AgentTrust != schema.TrustVerified {
 		t.Fatalf("%+v", c)
 	}
 }
@@ -188,7 +190,8 @@ func FuzzCarriers(f *testing.F) {
 		}
 		var c schema.Call
 		r.Resolve(&ev, &c)
-		for _, v := range append([]string{c.AgentID, c.RunKey, c.CredentialID, c.PrincipalID, c.RoutingKey, c.TaskID, c.UAProduct, c.UserAgent}, c.ActorChain...) {
+		for _, v := range append([]string{c.AgentID, c.RunKey, c.CredentialID, c.PrincipalID, c.RoutingKey, c.TaskID, c.UAProduct, c.UserAgent},
+			c.ActorChain...) {
 			if len(v) > 2*schema.MaxID+64 && len(v) > schema.MaxUserAgent || !utf8.ValidString(v) {
 				t.Fatalf("%d bytes: %q", len(v), v)
 			}
@@ -206,7 +209,8 @@ func BenchmarkResolve(b *testing.B) {
 	ip := netip.MustParseAddr("10.1.2.3")
 	b.ReportAllocs()
 	for b.Loop() {
-		ev := Evidence{AgentHeader: "agent-77", AgentHeaderName: "x_agent_id", RunHeader: "run-77-0", RunHeaderName: "x_agent_run_id", UserAgent: "python-httpx/0.27.0", ClientIP: ip}
+		ev := Evidence{AgentHeader: "agent-77", AgentHeaderName: "x_agent_id", RunHeader: "run-77-0", RunHeaderName: "x_agent_run_id",
+			UserAgent: "python-httpx/0.27.0", ClientIP: ip}
 		var c schema.Call
 		r.Resolve(&ev, &c)
 	}

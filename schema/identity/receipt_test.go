@@ -17,45 +17,48 @@ import (
 
 var signedAt = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 
-func signer() *Signer { return NewSigner(Key(strings.Repeat("k", 32))) }
+func signer() *receiptSigner { return newReceiptSigner(Key(strings.Repeat("k", 32))) }
 
-func sample() Receipt {
-	return Receipt{At: signedAt.Unix(), Decision: [8]byte{1, 2, 3}, CredentialID: "k_abcdefghijklmnop", CredentialKind: schema.CredentialAPIKey, CredentialSource: "api_key",
-		CredentialTrust: schema.TrustAsserted, AgentID: "team/bot", AgentSource: "x-agent-id", AgentTrust: schema.TrustAsserted, RunKey: "r-1", RunKeySource: "x-agent-run-id",
-		RoutingKey: "c:k_abcdefghijklmnop"}
+func sample() receipt {
+	return receipt{At: signedAt.Unix(), Decision: [8]byte{1, 2, 3}, CredentialID: "k_abcdefghijklmnop",
+		CredentialKind: schema.CredentialAPIKey, CredentialSource: "api_key",
+		CredentialTrust: schema.TrustAsserted, AgentID: "team/bot", AgentSource: "x-agent-id", AgentTrust: schema.TrustAsserted, RunKey: "r-1",
+		RunKeySource: "x-agent-run-id",
+		RoutingKey:   "c:k_abcdefghijklmnop"}
 }
 
 func TestReceiptSaysWhatTheCheckSaw(t *testing.T) {
 	s := signer()
-	for name, change := range map[string]func(*Receipt){
-		"a key, a name and a run": func(*Receipt) {},
-		"a sub-agent":             func(r *Receipt) { r.ParentAgent = "parent" },
-		"a consumer": func(r *Receipt) {
+	for name, change := range map[string]func(*receipt){
+		"a key, a name and a run": func(*receipt) {},
+		"a sub-agent":             func(r *receipt) { r.ParentAgent = "parent" },
+		"a consumer": func(r *receipt) {
 			r.CredentialID, r.AgentID, r.AgentSource, r.RoutingKey = "billing", "billing", "gateway", "g:billing"
 			r.CredentialKind, r.CredentialTrust, r.AgentTrust = schema.CredentialConsumer, schema.TrustInfrastructure, schema.TrustInfrastructure
 		},
-		"a consumer in the registry": func(r *Receipt) {
+		"a consumer in the registry": func(r *receipt) {
 			r.CredentialID, r.AgentID, r.AgentSource, r.RoutingKey, r.AgentAsserted = "c-7", "team/billing", "registry", "g:c-7", "somebody"
 		},
-		"a bearer token alone": func(r *Receipt) {
+		"a bearer token alone": func(r *receipt) {
 			r.AgentID, r.AgentSource, r.RunKey, r.RunKeySource = "cred:"+r.CredentialID, "credential", "", ""
 		},
-		"a trace":        func(r *Receipt) { r.RunKey, r.RunKeySource, r.TraceID = "", "", [16]byte{1, 2} },
-		"a conversation": func(r *Receipt) { r.RunKey, r.RunKeySource, r.Conversation = "", "", "conv" },
-		"a name alone": func(r *Receipt) {
+		"a trace":        func(r *receipt) { r.RunKey, r.RunKeySource, r.TraceID = "", "", [16]byte{1, 2} },
+		"a conversation": func(r *receipt) { r.RunKey, r.RunKeySource, r.Conversation = "", "", "conv" },
+		"a name alone": func(r *receipt) {
 			r.CredentialID, r.CredentialSource, r.CredentialKind, r.CredentialTrust = "", "", 0, 0
 			r.RoutingKey = "s:team/bot|192.0.2.7"
 		},
-		"a name that was overruled": func(r *Receipt) { r.AgentAsserted, r.RoutingKey = "mallory", "s:mallory|192.0.2.7" },
-		"nobody": func(r *Receipt) {
-			*r = Receipt{At: r.At, AgentID: "ip:192.0.2.7/ua:curl", AgentSource: "address", AgentTrust: schema.TrustInferred, RoutingKey: "i:192.0.2.7|curl"}
+		"a name that was overruled": func(r *receipt) { r.AgentAsserted, r.RoutingKey = "mallory", "s:mallory|192.0.2.7" },
+		"nobody": func(r *receipt) {
+			*r = receipt{At: r.At, AgentID: "ip:192.0.2.7/ua:curl", AgentSource: "address", AgentTrust: schema.TrustInferred,
+				RoutingKey: "i:192.0.2.7|curl"}
 		},
-		"a source without a number": func(r *Receipt) { r.AgentSource, r.RunKeySource = "receipt", "receipt" },
+		"a source without a number": func(r *receipt) { r.AgentSource, r.RunKeySource = "receipt", "receipt" },
 	} {
 		in := sample()
 		change(&in)
 		token, err := s.Sign(&in, "t", "DELETE", "/v1/orders/7?x=1")
-		if err != nil || len(token) > MaxReceipt {
+		if err != nil || len(token) > maxReceipt {
 			t.Fatalf("%s: %d bytes %v", name, len(token), err)
 		}
 		if out, err := s.Open(token, "t", "DELETE", "/v1/orders/7", signedAt.UnixNano()); err != nil || out != in {
@@ -73,8 +76,10 @@ func TestCallerCannotMakeItsReceiptTooLong(t *testing.T) {
 	}
 	long := func(c string) string { return strings.Repeat(c, schema.MaxID) }
 	for _, n := range []int{60, 64, 65, 100, schema.MaxID, schema.MaxID + 1} {
-		headers := map[string]string{"x-agent-id": long("a")[:min(n, schema.MaxID)], "x-agent-run-id": long("r")[:min(n, schema.MaxID)], "x-parent-agent-id": long("p")[:min(n, schema.MaxID)],
-			"x-conversation-id": long("é")[:n/2*2%schema.MaxID], "user-agent": long("u"), "authorization": "Bearer " + long("s"), "x-consumer": strings.Repeat("c", 128)}
+		headers := map[string]string{"x-agent-id": long("a")[:min(n, schema.MaxID)], "x-agent-run-id": long("r")[:min(n, schema.MaxID)],
+			"x-parent-agent-id": long("p")[:min(n, schema.MaxID)],
+			"x-conversation-id": long("é")[:n/2*2%schema.MaxID], "user-agent": long("u"), "authorization": "Bearer " + long("s"),
+			"x-consumer": strings.Repeat("c", 128)}
 		for name := range headers {
 			for _, without := range []string{name, ""} {
 				h := func(n string) string {
@@ -119,29 +124,29 @@ func TestReceiptOfAnotherRequestIsRefusedByName(t *testing.T) {
 		want                        error
 	}{
 		"the same":                {token, "t", "GET", "/v1/orders/7", at, nil},
-		"another path":            {token, "t", "GET", "/v1/orders/8", at, ErrReceiptMAC},
-		"another method":          {token, "t", "DELETE", "/v1/orders/7", at, ErrReceiptMAC},
-		"another tenant":          {token, "u", "GET", "/v1/orders/7", at, ErrReceiptMAC},
-		"later":                   {token, "t", "GET", "/v1/orders/7", at + int64(16*time.Minute), ErrReceiptExpired},
-		"earlier":                 {token, "t", "GET", "/v1/orders/7", at - int64(16*time.Minute), ErrReceiptExpired},
+		"another path":            {token, "t", "GET", "/v1/orders/8", at, errReceiptMAC},
+		"another method":          {token, "t", "DELETE", "/v1/orders/7", at, errReceiptMAC},
+		"another tenant":          {token, "u", "GET", "/v1/orders/7", at, errReceiptMAC},
+		"later":                   {token, "t", "GET", "/v1/orders/7", at + int64(16*time.Minute), errReceiptExpired},
+		"earlier":                 {token, "t", "GET", "/v1/orders/7", at - int64(16*time.Minute), errReceiptExpired},
 		"nearly too late":         {token, "t", "GET", "/v1/orders/7", at + int64(15*time.Minute), nil},
-		"a changed credential":    {changed(24), "t", "GET", "/v1/orders/7", at, ErrReceiptMAC},
-		"a changed time":          {changed(2), "t", "GET", "/v1/orders/7", at, ErrReceiptMAC},
-		"a changed MAC":           {changed(len(raw) - 1), "t", "GET", "/v1/orders/7", at, ErrReceiptMAC},
-		"of a later version":      {base64.RawURLEncoding.EncodeToString(newer), "t", "GET", "/v1/orders/7", at, ErrReceiptNewer},
-		"cut":                     {token[:40], "t", "GET", "/v1/orders/7", at, ErrReceiptMAC},
-		"two":                     {token + "," + token, "t", "GET", "/v1/orders/7", at, ErrReceiptMalformed},
-		"endless":                 {strings.Repeat("A", 1<<20), "t", "GET", "/v1/orders/7", at, ErrReceiptMalformed},
-		"empty":                   {"", "t", "GET", "/v1/orders/7", at, ErrReceiptMalformed},
-		"a word":                  {"AQ", "t", "GET", "/v1/orders/7", at, ErrReceiptMalformed},
-		"another spelling of it":  {token[:len(token)-1] + "=", "t", "GET", "/v1/orders/7", at, ErrReceiptMalformed},
-		"parts moved to the path": {token, "t", "GET", "/v1/orders/7\x00", at, ErrReceiptMAC},
+		"a changed credential":    {changed(24), "t", "GET", "/v1/orders/7", at, errReceiptMAC},
+		"a changed time":          {changed(2), "t", "GET", "/v1/orders/7", at, errReceiptMAC},
+		"a changed MAC":           {changed(len(raw) - 1), "t", "GET", "/v1/orders/7", at, errReceiptMAC},
+		"of a later version":      {base64.RawURLEncoding.EncodeToString(newer), "t", "GET", "/v1/orders/7", at, errReceiptNewer},
+		"cut":                     {token[:40], "t", "GET", "/v1/orders/7", at, errReceiptMAC},
+		"two":                     {token + "," + token, "t", "GET", "/v1/orders/7", at, errReceiptMalformed},
+		"endless":                 {strings.Repeat("A", 1<<20), "t", "GET", "/v1/orders/7", at, errReceiptMalformed},
+		"empty":                   {"", "t", "GET", "/v1/orders/7", at, errReceiptMalformed},
+		"a word":                  {"AQ", "t", "GET", "/v1/orders/7", at, errReceiptMalformed},
+		"another spelling of it":  {token[:len(token)-1] + "=", "t", "GET", "/v1/orders/7", at, errReceiptMalformed},
+		"parts moved to the path": {token, "t", "GET", "/v1/orders/7\x00", at, errReceiptMAC},
 	} {
 		if _, err := s.Open(x.token, x.tenant, x.method, x.path, x.at); !errors.Is(err, x.want) {
 			t.Errorf("%s: %v, want %v", name, err, x.want)
 		}
 	}
-	if _, err := NewSigner(Key(strings.Repeat("x", 32))).Open(token, "t", "GET", "/v1/orders/7", at); !errors.Is(err, ErrReceiptMAC) {
+	if _, err := newReceiptSigner(Key(strings.Repeat("x", 32))).Open(token, "t", "GET", "/v1/orders/7", at); !errors.Is(err, errReceiptMAC) {
 		t.Errorf("another deployment: %v", err)
 	}
 	// A newer signer's payload under the right MAC, but with a body that this one cannot read.
@@ -157,7 +162,7 @@ func TestReceiptOfAnotherRequestIsRefusedByName(t *testing.T) {
 		t.Error("the MAC is no HMAC-SHA256")
 	}
 	forged := base64.RawURLEncoding.EncodeToString(append(body, mac[:]...))
-	if _, err := s.Open(forged, "t", "GET", "/", 0); !errors.Is(err, ErrReceiptMalformed) {
+	if _, err := s.Open(forged, "t", "GET", "/", 0); !errors.Is(err, errReceiptMalformed) {
 		t.Errorf("an unreadable body: %v", err)
 	}
 }
@@ -167,7 +172,8 @@ func TestReceiptHoldsForAllSpellingsOfItsPath(t *testing.T) {
 	s := signer()
 	r := sample()
 	for _, x := range [][2]string{
-		{"/v1/orders/7?a=b", "/v1/orders/7"}, {"/v1/orders/7#x", "/v1/orders/7"}, {"http://api.example/v1/orders?x", "/v1/orders"}, {"http://api.example", "/"}, {"/a%2Fb", "/a%2fb"},
+		{"/v1/orders/7?a=b", "/v1/orders/7"}, {"/v1/orders/7#x", "/v1/orders/7"}, {"http://api.example/v1/orders?x", "/v1/orders"},
+		{"http://api.example", "/"}, {"/a%2Fb", "/a%2fb"},
 		{"/a%20b", "/a b"}, {"//v1///orders", "/v1/orders"}, {"/\xff", "/\uFFFD"}, {"", "/"}, {"/%zz", "/%zz"}, {"/caf%C3%A9", "/café"},
 	} {
 		token, _ := s.Sign(&r, "t", "get", x[0])
@@ -224,14 +230,17 @@ func TestReceiptOutranksTheHeadersOfItsRow(t *testing.T) {
 	_, _ = r.ResolveRequest(func(n string) string { return h[n] }, "", netip.MustParseAddr("192.0.2.7"), &check)
 	token, _ := r.Sign(&check, [8]byte{9}, "GET", "/v1/orders")
 	row := schema.Call{Method: "GET", Start: signedAt.UnixNano(), TraceID: [16]byte{7}}
-	r.Resolve(&Evidence{Receipt: token, Path: "/v1/orders", AgentHeader: "other", RunHeader: "another", RunHeaderName: "x_agent_run_id", APIKey: "else", Conversation: "c", ParentHeader: "p"}, &row)
-	if row.AgentID != "a" || row.AgentTrust != schema.TrustAsserted || row.RunKey != "r" || row.RoutingKey != check.RoutingKey || row.CredentialID != check.CredentialID || row.ParentAgent != "" ||
+	r.Resolve(&Evidence{Receipt: token, Path: "/v1/orders", AgentHeader: "other", RunHeader: "another", RunHeaderName: "x_agent_run_id",
+		APIKey: "else", Conversation: "c", ParentHeader: "p"}, &row)
+	if row.AgentID != "a" || row.AgentTrust != schema.TrustAsserted || row.RunKey != "r" || row.RoutingKey != check.RoutingKey ||
+		row.CredentialID != check.CredentialID || row.ParentAgent != "" ||
 		row.Standing() != schema.StandingClaimed || row.CredentialTrust != schema.TrustAsserted || len(row.Attrs) != 0 {
 		t.Errorf("%+v", row)
 	}
 	row = schema.Call{Method: "GET", Start: signedAt.UnixNano()}
 	r.Resolve(&Evidence{Receipt: token, Path: "/v1/orders", Claims: &Claims{Subject: "kim", ClientID: "app", Act: []string{"robot"}}}, &row)
-	if row.AgentID != "robot" || row.AgentTrust != schema.TrustVerified || row.CredentialID != check.CredentialID || row.RoutingKey != check.RoutingKey {
+	if row.AgentID != "robot" || row.AgentTrust != schema.TrustVerified || row.CredentialID != check.CredentialID ||
+		row.RoutingKey != check.RoutingKey {
 		t.Errorf("what the row establishes better is lost: %+v", row)
 	}
 }
@@ -249,10 +258,10 @@ func FuzzReceiptOpen(f *testing.F) {
 		}
 		// The body too, as a signer with the right key might have made it.
 		body := append([]byte{receiptVersion}, in...)
-		var out Receipt
+		var out receipt
 		if len(body) <= maxPayload && out.decode(body) {
 			again, err := s.Sign(&out, "t", method, path)
-			if errors.Is(err, ErrReceiptTooLong) {
+			if errors.Is(err, errReceiptTooLong) {
 				return
 			}
 			if read, err := s.Open(again, "t", method, path, out.At*1e9); err != nil || read != out {

@@ -14,7 +14,7 @@ const AttrReceipt = "flyball.receipt"
 
 // ReceiptOutcomes are what Resolver.Receipts counts by.
 var ReceiptOutcomes = []string{"valid", "missing",
-	ErrReceiptMalformed.Error(), ErrReceiptNewer.Error(), ErrReceiptMAC.Error(), ErrReceiptExpired.Error()}
+	errReceiptMalformed.Error(), errReceiptNewer.Error(), errReceiptMAC.Error(), errReceiptExpired.Error()}
 
 type receiptCounts [6]atomic.Uint64
 
@@ -39,7 +39,7 @@ func (r *Resolver) Receipts(outcome string) uint64 {
 // Sign makes the receipt of a call that the check was asked about, whose identity has
 // been resolved. Method and path are as the gateway named them; path may hold the query.
 func (r *Resolver) Sign(c *schema.Call, decision [8]byte, method, path string) (string, error) {
-	return r.receipts.Sign(&Receipt{At: c.Start / 1e9, Decision: decision,
+	return r.receipts.Sign(&receipt{At: c.Start / 1e9, Decision: decision,
 		CredentialID: c.CredentialID, CredentialKind: c.CredentialKind, CredentialSource: c.CredentialSource, CredentialTrust: c.CredentialTrust,
 		AgentID: c.AgentID, AgentSource: c.AgentSource, AgentTrust: c.AgentTrust, AgentAsserted: c.AgentAsserted,
 		RunKey: c.RunKey, RunKeySource: c.RunKeySource, ParentAgent: c.ParentAgent, TraceID: c.TraceID, Conversation: c.ConversationID,
@@ -69,7 +69,7 @@ func (r *Resolver) receipt(ev *Evidence, c *schema.Call) {
 // apply gives a row the identity that the check saw. An agent that the row itself
 // establishes better stays (a token's claims that the check could not verify); the
 // credential and the routing key do not, since they say which run it is.
-func (r *Receipt) apply(c *schema.Call) {
+func (r *receipt) apply(c *schema.Call) {
 	c.CredentialID, c.CredentialKind = r.CredentialID, r.CredentialKind
 	c.CredentialSource, c.CredentialTrust = r.CredentialSource, r.CredentialTrust
 	if c.AgentTrust < schema.TrustInfrastructure || c.AgentTrust <= r.AgentTrust {

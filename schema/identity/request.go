@@ -15,9 +15,10 @@ type Headers func(name string) string
 
 // Names of headers, the best first. The log side ranks them alike.
 var (
-	agentHeaders        = []string{"x-agent-id", "agent-id", "x-agent-name", "x-litellm-agent-id", "x-claude-code-agent-id"}
-	parentHeaders       = []string{"x-claude-code-parent-agent-id", "x-parent-agent-id"}
-	runHeaders          = []string{"x-agent-run-id", "agent-run-id", "x-run-id", "run-id", "x-litellm-trace-id", "x-amzn-bedrock-agentcore-runtime-session-id", "x-claude-code-session-id"}
+	agentHeaders  = []string{"x-agent-id", "agent-id", "x-agent-name", "x-litellm-agent-id", "x-claude-code-agent-id"}
+	parentHeaders = []string{"x-claude-code-parent-agent-id", "x-parent-agent-id"}
+	runHeaders    = []string{"x-agent-run-id", "agent-run-id", "x-run-id", "run-id", "x-litellm-trace-id",
+		"x-amzn-bedrock-agentcore-runtime-session-id", "x-claude-code-session-id"}
 	taskHeaders         = []string{"x-task-id", "task-id", "x-agent-task-id"}
 	conversationHeaders = []string{"x-conversation-id", "x-session-id", "mcp-session-id"}
 	consumerHeaders     = []string{"x-consumer", "x-consumer-username", "x-consumer-custom-id"}
@@ -33,19 +34,15 @@ func firstOf(h Headers, names []string) (value, name string) {
 	return "", ""
 }
 
-// FromRequest reads the evidence of a live request, as decoders read it from
+// fromRequest reads the evidence of a live request, as decoders read it from
 // the log of one, and the ids that tie the two together.
-func FromRequest(h Headers, client netip.Addr, c *schema.Call) Evidence {
-	secrets, _ := CredentialsOf(h)
-	return fromRequest(h, secrets, client, c)
-}
-
 func fromRequest(h Headers, secrets []string, client netip.Addr, c *schema.Call) Evidence {
 	ev := Evidence{ClientIP: client, UserAgent: h("user-agent"), SignatureAgent: h("signature-agent")}
 	ev.AgentHeader, ev.AgentHeaderName = firstOf(h, agentHeaders)
 	ev.ParentHeader, _ = firstOf(h, parentHeaders)
 	ev.RunHeader, ev.RunHeaderName = firstOf(h, runHeaders)
-	ev.AgentHeader, ev.ParentHeader, ev.RunHeader = bounded(ev.AgentHeader, maxClaimed), bounded(ev.ParentHeader, maxParent), bounded(ev.RunHeader, maxClaimed)
+	ev.AgentHeader, ev.ParentHeader, ev.RunHeader = bounded(ev.AgentHeader, maxClaimed), bounded(ev.ParentHeader, maxParent),
+		bounded(ev.RunHeader, maxClaimed)
 	ev.TaskHeader, ev.TaskHeaderName = firstOf(h, taskHeaders)
 	ev.Conversation, _ = firstOf(h, conversationHeaders)
 	ev.Conversation = bounded(ev.Conversation, maxClaimed)
@@ -73,12 +70,12 @@ const (
 
 // bounded is an id of a request, cut where it is longer than a receipt can hold: the
 // first bytes, and a hash of all of it. What is no id at all stays what it is.
-func bounded(s string, most int) string {
-	if len(s) <= most || len(s) > schema.MaxID {
+func bounded(s string, maxBytes int) string {
+	if len(s) <= maxBytes || len(s) > schema.MaxID {
 		return s
 	}
 	sum := sha256.Sum256([]byte(s))
-	keep := most - 17
+	keep := maxBytes - 17
 	for keep > 0 && !utf8.RuneStart(s[keep]) {
 		keep--
 	}

@@ -42,7 +42,7 @@ type Resolver struct {
 	tenant   string
 	key      Key
 	registry atomic.Pointer[map[string]string] // "kind:value" to agent
-	receipts *Signer
+	receipts *receiptSigner
 	opened   receiptCounts
 
 	mu     sync.RWMutex
@@ -61,7 +61,8 @@ func NewResolver(o Options) (*Resolver, error) {
 	if o.Tenant == "" {
 		return nil, errors.New("tenant: empty")
 	}
-	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: NewSigner(o.Key), hashed: map[string]string{}, agents: map[string]product{}, tokens: map[string][]schema.Scope{}}
+	r := &Resolver{tenant: o.Tenant, key: o.Key, receipts: newReceiptSigner(o.Key), hashed: map[string]string{}, agents: map[string]product{},
+		tokens: map[string][]schema.Scope{}}
 	r.Register(o.Registry)
 	return r, nil
 }
@@ -155,82 +156,81 @@ func (r *Resolver) credential(ev *Evidence, c *schema.Call) {
 	case set(ev.AWSKey, schema.CredentialAWSKey, "aws", schema.TrustInfrastructure):
 	case set(ev.APIKeyID, schema.CredentialAPIKey, "api_key_id", schema.TrustInfrastructure):
 	case ev.APIKey != "":
-		// Anybody can invent keys; that one was seen says nothing of whether it is valid.
+		// Anybody can invent keys; a key that was seen need not be valid.
 		set(r.CredentialID("api_key", ev.APIKey), schema.CredentialAPIKey, "api_key", schema.TrustAsserted)
 	case set(ev.RemoteUser, schema.CredentialUser, "remote_user", schema.TrustInfrastructure):
 	}
 }
 
+// principal is on whose behalf a call is made, with the rule that established it.
+type principal struct {
+	id     string
+	kind   schema.PrincipalKind
+	source string
+	trust  schema.Trust
+}
+
 func (r *Resolver) principal(ev *Evidence, c *schema.Call) {
-	set := func(v string, kind schema.PrincipalKind, source string, trust schema.Trust) {
-		c.PrincipalID, c.PrincipalKind, c.PrincipalSource, c.PrincipalTrust = id(v), kind, source, trust
+	if p := findPrincipal(ev); p.source != "" {
+		c.PrincipalID, c.PrincipalKind, c.PrincipalSource, c.PrincipalTrust = id(p.id), p.kind, p.source, p.trust
 	}
-	cl := ev.Claims
-	kind := schema.PrincipalUnknown
-	if cl != nil && (len(cl.Act) > 0 || cl.IDType == "user") {
-		kind = schema.PrincipalHuman
+	if ev.Claims == nil {
+		return
 	}
-	switch {
-	case cl != nil && cl.Subject != "" && (len(cl.Act) > 0 || cl.ClientID != "" && cl.Subject != cl.ClientID && cl.IDType != "app"):
-		set(cl.Subject, kind, "token_subject", schema.TrustVerified)
-	case cl != nil && cl.Subject != "" && cl.Subject == cl.ClientID:
-		set(cl.Subject, schema.PrincipalService, "token_subject", schema.TrustVerified)
-	case cl != nil && cl.Subject != "" && cl.ClientID == "" && cl.IDType != "app":
-		// A token's subject without its client: somebody's, whoever's.
-		set(cl.Subject, kind, "token_subject", schema.TrustVerified)
-	case ev.UserID != "":
-		set(ev.UserID, schema.PrincipalUnknown, "user_id", schema.TrustAsserted)
-	case ev.GatewayUser != "":
-		set(ev.GatewayUser, schema.PrincipalUnknown, "gateway_user", schema.TrustInfrastructure)
-	case ev.RemoteUser != "":
-		set(ev.RemoteUser, schema.PrincipalUnknown, "remote_user", schema.TrustInfrastructure)
-	}
-	if cl != nil {
-		for _, a := range cl.Act {
-			if a = id(a); a != "" {
-				c.ActorChain = append(c.ActorChain, a)
-			}
+	for _, a := range ev.Claims.Act {
+		if a = id(a); a != "" {
+			c.ActorChain = append(c.ActorChain, a)
 		}
 	}
+}
+
+// findPrincipal applies the rules in their order; no source: none applies.
+func findPrincipal(ev *Evidence) principal {
+	if p := tokenPrincipal(ev.Claims); p.source != "" {
+		return p
+	}
+	switch {
+	case ev.UserID != "":
+		return principal{ev.UserID, schema.PrincipalUnknown, "user_id", schema.TrustAsserted}
+	case ev.GatewayUser != "":
+		return principal{ev.GatewayUser, schema.PrincipalUnknown, "gateway_user", schema.TrustInfrastructure}
+	case ev.RemoteUser != "":
+		return principal{ev.RemoteUser, schema.PrincipalUnknown, "remote_user", schema.TrustInfrastructure}
+	}
+	return principal{}
+}
+
+// tokenPrincipal is the subject of a token, unless the token says that it is the client
+// application itself under another name.
+func tokenPrincipal(cl *Claims) principal {
+	if cl == nil || cl.Subject == "" {
+		return principal{}
+	}
+	kind := schema.PrincipalUnknown
+	if len(cl.Act) > 0 || cl.IDType == "user" {
+		kind = schema.PrincipalHuman
+	}
+	subject := principal{cl.Subject, kind, "token_subject", schema.TrustVerified}
+	switch {
+	case len(cl.Act) > 0:
+		return subject
+	case cl.Subject == cl.ClientID:
+		subject.kind = schema.PrincipalService
+		return subject
+	case cl.IDType != "app":
+		return subject
+	}
+	return principal{}
 }
 
 // entraAgentFacet marks an agent identity in Entra's xms_act_fct.
 const entraAgentFacet = "11"
 
 func (r *Resolver) agent(ev *Evidence, c *schema.Call, ua product) {
-	set := func(v, source string, trust schema.Trust) bool {
-		if v = id(v); v == "" {
-			return false
-		}
-		c.AgentID, c.AgentSource, c.AgentTrust = v, source, trust
-		return true
+	if !r.establishedAgent(ev, c) && !claimedAgent(ev, c) {
+		inferredAgent(ev, c, ua)
 	}
 	asserted := first(id(ev.AgentHeader), id(ev.MCPClientName))
-	genAI := id(ev.GenAIAgentID)
-	if genAI == "" && ev.GenAIAgentName != "" {
-		genAI = id(ev.GenAIAgentName)
-		if ev.ServiceName != "" {
-			genAI = id(ev.ServiceName) + "/" + genAI
-		}
-	}
-	cl := ev.Claims
-	registered := r.registered(ev, c)
-	switch {
-	case cl != nil && len(cl.Act) > 0 && set(cl.Act[0], "token_act", schema.TrustVerified):
-	case cl != nil && hasWord(cl.EntraActorFacets, entraAgentFacet) && set(cl.ClientID, "token_entra_agent", schema.TrustVerified):
-	case set(registered, "registry", schema.TrustVerified):
-	case set(genAI, "gen_ai", schema.TrustInfrastructure):
-	case set(ev.GatewayAgent, "gateway", schema.TrustInfrastructure):
-	case set(ev.AgentHeader, header(ev.AgentHeaderName), schema.TrustAsserted):
-	case set(ev.MCPClientName, "mcp_client", schema.TrustAsserted):
-	case set(signatureHost(ev.SignatureAgent), "signature_agent", schema.TrustAsserted):
-	case cl != nil && cl.ClientID != "" && (cl.Subject == cl.ClientID || cl.IDType == "app") && set(cl.ClientID, "token_client", schema.TrustVerified):
-	case ua.agent && set(ua.name, "user_agent", schema.TrustInferred):
-	case c.CredentialID != "":
-		set("cred:"+c.CredentialID, "credential", schema.TrustInferred)
-	case c.ClientIP.IsValid():
-		set("ip:"+c.ClientIP.String()+"/ua:"+first(ua.name, "unknown"), "address", schema.TrustInferred)
-	}
 	if asserted != "" && asserted != c.AgentID && c.AgentTrust > schema.TrustAsserted {
 		c.AgentAsserted = asserted
 	}
@@ -238,12 +238,71 @@ func (r *Resolver) agent(ev *Evidence, c *schema.Call, ua product) {
 	c.AgentVersion = first(c.AgentVersion, id(ev.AgentVersion))
 }
 
+// setAgent sets the agent of a call; false: v is no id.
+func setAgent(c *schema.Call, v, source string, trust schema.Trust) bool {
+	if v = id(v); v == "" {
+		return false
+	}
+	c.AgentID, c.AgentSource, c.AgentTrust = v, source, trust
+	return true
+}
+
+// establishedAgent sets the agent that somebody other than the caller established: the
+// issuer of its token, the operator, its runtime or the gateway.
+func (r *Resolver) establishedAgent(ev *Evidence, c *schema.Call) bool {
+	if cl := ev.Claims; cl != nil {
+		if len(cl.Act) > 0 && setAgent(c, cl.Act[0], "token_act", schema.TrustVerified) {
+			return true
+		}
+		if hasWord(cl.EntraActorFacets, entraAgentFacet) && setAgent(c, cl.ClientID, "token_entra_agent", schema.TrustVerified) {
+			return true
+		}
+	}
+	return setAgent(c, r.registered(ev, c), "registry", schema.TrustVerified) ||
+		setAgent(c, genAIAgent(ev), "gen_ai", schema.TrustInfrastructure) ||
+		setAgent(c, ev.GatewayAgent, "gateway", schema.TrustInfrastructure)
+}
+
+// genAIAgent is the agent that a span names: its id, else its name within its service.
+func genAIAgent(ev *Evidence) string {
+	if agent := id(ev.GenAIAgentID); agent != "" || ev.GenAIAgentName == "" {
+		return agent
+	}
+	if ev.ServiceName == "" {
+		return id(ev.GenAIAgentName)
+	}
+	return id(ev.ServiceName) + "/" + id(ev.GenAIAgentName)
+}
+
+// claimedAgent sets the agent that the caller says it is.
+func claimedAgent(ev *Evidence, c *schema.Call) bool {
+	return setAgent(c, ev.AgentHeader, header(ev.AgentHeaderName), schema.TrustAsserted) ||
+		setAgent(c, ev.MCPClientName, "mcp_client", schema.TrustAsserted) ||
+		setAgent(c, signatureHost(ev.SignatureAgent), "signature_agent", schema.TrustAsserted)
+}
+
+// inferredAgent sets the agent where nothing names it: by the client of its token, its
+// User-Agent, its credential or its address.
+func inferredAgent(ev *Evidence, c *schema.Call, ua product) {
+	cl := ev.Claims
+	switch {
+	case cl != nil && cl.ClientID != "" && (cl.Subject == cl.ClientID || cl.IDType == "app") &&
+		setAgent(c, cl.ClientID, "token_client", schema.TrustVerified):
+	case ua.agent && setAgent(c, ua.name, "user_agent", schema.TrustInferred):
+	case c.CredentialID != "":
+		setAgent(c, "cred:"+c.CredentialID, "credential", schema.TrustInferred)
+	case c.ClientIP.IsValid():
+		setAgent(c, "ip:"+c.ClientIP.String()+"/ua:"+first(ua.name, "unknown"), "address", schema.TrustInferred)
+	}
+}
+
 func (r *Resolver) registered(ev *Evidence, c *schema.Call) string {
 	registry := *r.registry.Load()
 	if len(registry) == 0 {
 		return ""
 	}
-	for _, k := range [...]string{"credential:" + c.CredentialID, "spiffe:" + ev.SPIFFE, "consumer:" + ev.GatewayAgent, "consumer:" + ev.GatewayCredential} {
+	for _, k := range [...]string{"credential:" + c.CredentialID, "spiffe:" + ev.SPIFFE, "consumer:" + ev.GatewayAgent,
+		"consumer:" + ev.GatewayCredential} {
 		if a := registry[k]; a != "" && !strings.HasSuffix(k, ":") {
 			return a
 		}
@@ -280,7 +339,7 @@ func header(name string) string {
 	return strings.ReplaceAll(name, "_", "-")
 }
 
-// routingKey is the actor as the record alone tells it. The registry is not
+// routingKey is the actor by the record alone. The registry is not
 // asked: a reload would move actors to other partitions in mid-run (see
 // schema/adr/0002-routing-key-without-registry.md).
 func routingKey(ev *Evidence, c *schema.Call) string {
@@ -309,25 +368,7 @@ func address(c *schema.Call) string {
 }
 
 func callerKind(ev *Evidence, c *schema.Call, ua product) {
-	score := 0
-	switch {
-	case c.AgentTrust >= schema.TrustInfrastructure && c.AgentSource != "token_client":
-		score += 60
-	case ev.GenAIOperation:
-		score += 60
-	}
-	if ev.AgentHeader != "" || ev.SignatureAgent != "" || ev.MCPClientName != "" {
-		score += 40
-	}
-	if ua.agent {
-		score += 30
-	}
-	if ua.library {
-		score += 10
-	}
-	if ev.BrowserFetch && ua.browser {
-		score -= 40
-	}
+	score := agentScore(ev, c, ua)
 	switch {
 	case ua.monitor:
 		c.CallerKind, c.CallerConfidence = schema.CallerMonitor, 80
@@ -343,4 +384,25 @@ func callerKind(ev *Evidence, c *schema.Call, ua product) {
 		// Some sign of an agent or a program, not enough to call it one.
 		c.CallerKind, c.CallerConfidence = schema.CallerUnknown, uint8(score)
 	}
+}
+
+// agentScore adds up the signs that a caller is an agent; below 0 it is a person's browser.
+func agentScore(ev *Evidence, c *schema.Call, ua product) int {
+	score := 0
+	if ev.GenAIOperation || c.AgentTrust >= schema.TrustInfrastructure && c.AgentSource != "token_client" {
+		score += 60
+	}
+	if ev.AgentHeader != "" || ev.SignatureAgent != "" || ev.MCPClientName != "" {
+		score += 40
+	}
+	if ua.agent {
+		score += 30
+	}
+	if ua.library {
+		score += 10
+	}
+	if ev.BrowserFetch && ua.browser {
+		score -= 40
+	}
+	return score
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // id is a value fit to be an identifier: trimmed, valid UTF-8, without control
-// characters, at most MaxID bytes; else empty. The usual value costs one pass.
+// characters, at maxBytes MaxID bytes; else empty. The usual value costs one pass.
 func id(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" || s == "-" || len(s) > schema.MaxID || s == "null" {
@@ -35,14 +35,14 @@ func id(s string) string {
 }
 
 // clean is free text, cut at a rune boundary.
-func clean(s string, most int) string {
+func clean(s string, maxBytes int) string {
 	s = strings.TrimSpace(s)
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) > most {
-		for most > 0 && !utf8.RuneStart(s[most]) {
-			most--
+	if len(s) > maxBytes {
+		for maxBytes > 0 && !utf8.RuneStart(s[maxBytes]) {
+			maxBytes--
 		}
-		s = s[:most]
+		s = s[:maxBytes]
 	}
 	return s
 }

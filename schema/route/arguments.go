@@ -15,7 +15,7 @@ type RPC struct {
 // maxRPC is how many calls of a batch are read.
 const maxRPC = 8
 
-// ReadBody takes in a request's whole body. Of a POST it says besides which calls of
+// ReadBody reads a request's whole body. Of a POST it says besides which calls of
 // MCP the body may be read as; whether a server reads it so depends on the route.
 // A body that is not JSON is kept as a form.
 func (in *Input) ReadBody(method string, body []byte) {

@@ -24,30 +24,37 @@ var (
 
 // byWord is what a word in the last part of a route, in a tool's name or in an
 // operation says. Money that left and messages that were read do not come back.
-var byWord = map[string]meaning{
-	"pay": pays, "payment": pays, "payout": pays, "refund": pays, "charge": pays, "transfer": pays, "withdraw": pays, "withdrawal": pays,
-	"purchase": pays, "checkout": pays, "buy": pays, "donate": pays, "reimburse": pays, "wire": pays, "tip": pays,
-	"send": sends, "email": sends, "mail": sends, "message": sends, "sms": sends, "notify": sends, "notification": sends, "publish": sends,
-	"broadcast": sends, "tweet": sends, "reply": sends, "forward": sends, "comment": sends,
-	"grant": grants, "permission": grants, "role": grants, "invite": grants, "invitation": grants, "share": grants, "acl": grants, "policy": grants,
-	"member": grants, "apikey": grants, "token": grants, "password": grants, "authorize": grants, "impersonate": grants,
-	"delete": deletes, "remove": deletes, "purge": deletes, "drop": deletes, "destroy": deletes, "wipe": deletes, "truncate": deletes, "erase": deletes, "terminate": deletes,
-	"cancel": updates, "update": updates, "modify": updates, "edit": updates, "set": updates, "change": updates, "exchange": updates, "return": updates,
-	"toggle": updates, "reset": updates, "reboot": updates, "suspend": updates, "resume": updates, "enable": updates, "disable": updates, "append": updates,
-	"create": creates, "add": creates, "insert": creates, "book": creates, "reserve": creates, "upload": creates, "register": creates, "schedule": creates,
-	"get": reads, "list": reads, "read": reads, "search": reads, "find": reads, "query": reads, "fetch": reads, "lookup": reads, "describe": reads, "count": reads,
-	"check": reads, "show": reads, "view": reads, "calculate": reads, "think": reads, "validate": reads, "preview": reads, "estimate": reads, "verify": reads,
-	"completion": reads, "embedding": reads, "rerank": reads, "moderation": reads, "token_count": reads, "initialize": reads, "ping": reads, "export": reads, "introspect": reads,
+var byWord = meanings(map[meaning]string{
+	pays:    "pay payment payout refund charge transfer withdraw withdrawal purchase checkout buy donate reimburse wire tip",
+	sends:   "send email mail message sms notify notification publish broadcast tweet reply forward comment",
+	grants:  "grant permission role invite invitation share acl policy member apikey token password authorize impersonate",
+	deletes: "delete remove purge drop destroy wipe truncate erase terminate",
+	updates: "cancel update modify edit set change exchange return toggle reset reboot suspend resume enable disable append",
+	creates: "create add insert book reserve upload register schedule",
+	reads: "get list read search find query fetch lookup describe count check show view calculate think validate preview estimate " +
+		"verify completion embedding rerank moderation token_count initialize ping export introspect",
+})
+
+// meanings is the meaning of each word of a list.
+func meanings(lists map[meaning]string) map[string]meaning {
+	out := map[string]meaning{}
+	for m, words := range lists {
+		for w := range strings.FieldsSeq(words) {
+			out[w] = m
+		}
+	}
+	return out
 }
 
 // leads are words that mean what they say wherever a method would say less: a
 // verb that begins a name (get_payment reads, cancel_order does not pay).
 var leads = func() map[string]meaning {
 	out := map[string]meaning{}
-	for _, w := range []string{"get", "list", "read", "search", "find", "query", "fetch", "lookup", "describe", "count", "check", "show", "view", "calculate", "think",
-		"validate", "preview", "estimate", "verify", "delete", "remove", "purge", "drop", "destroy", "wipe", "truncate", "erase", "cancel", "update", "modify", "edit", "set", "change",
-		"toggle", "reset", "reboot", "suspend", "resume", "enable", "disable", "append", "create", "add", "insert", "book", "reserve", "upload", "register", "schedule",
-		"send", "pay", "transfer", "grant", "invite", "share", "publish", "notify", "refund", "charge", "exchange", "return"} {
+	const words = "get list read search find query fetch lookup describe count check show view calculate think validate preview estimate " +
+		"verify delete remove purge drop destroy wipe truncate erase cancel update modify edit set change toggle reset reboot " +
+		"suspend resume enable disable append create add insert book reserve upload register schedule send pay transfer grant " +
+		"invite share publish notify refund charge exchange return"
+	for w := range strings.FieldsSeq(words) {
 		out[w] = byWord[w]
 	}
 	return out
@@ -185,11 +192,13 @@ func wordsOf(name string, into []string) []string {
 // singular of an English plural, as collections are named.
 func singular(s string) string {
 	switch {
-	case len(s) < 4 || strings.HasSuffix(s, "ss") || strings.HasSuffix(s, "us") || strings.HasSuffix(s, "is") || s == "series" || s == "news" || s == "sms":
+	case len(s) < 4 || strings.HasSuffix(s, "ss") || strings.HasSuffix(s, "us") || strings.HasSuffix(s, "is") || s == "series" ||
+		s == "news" || s == "sms":
 		return s
 	case strings.HasSuffix(s, "ies"):
 		return s[:len(s)-3] + "y"
-	case strings.HasSuffix(s, "sses"), strings.HasSuffix(s, "uses"), strings.HasSuffix(s, "xes"), strings.HasSuffix(s, "ches"), strings.HasSuffix(s, "shes"):
+	case strings.HasSuffix(s, "sses"), strings.HasSuffix(s, "uses"), strings.HasSuffix(s, "xes"), strings.HasSuffix(s, "ches"),
+		strings.HasSuffix(s, "shes"):
 		return s[:len(s)-2]
 	case strings.HasSuffix(s, "s"):
 		return s[:len(s)-1]

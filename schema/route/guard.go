@@ -30,11 +30,11 @@ type Seen struct {
 }
 
 const (
-	// MaxLiterals is how many words may stand at one position of a path before
+	// maxLiterals is how many words may stand at one position of a path before
 	// they are taken for values.
-	MaxLiterals = 100
-	// MaxLearned is how many positions a table may learn.
-	MaxLearned = 2000
+	maxLiterals = 100
+	// maxLearned is how many positions a table may learn.
+	maxLearned = 2000
 	slug       = "{slug}"
 )
 
@@ -62,7 +62,7 @@ func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 			if words[p] == nil {
 				words[p] = map[string]bool{}
 			}
-			if len(words[p]) <= MaxLiterals {
+			if len(words[p]) <= maxLiterals {
 				words[p][seg] = true
 			}
 		}
@@ -70,7 +70,7 @@ func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 	after.Collapsed = slices.Clone(before.Collapsed)
 	for p, literals := range words {
 		s := Slot{p.method, p.masked}
-		if len(literals) > MaxLiterals && !slices.Contains(after.Collapsed, s) {
+		if len(literals) > maxLiterals && !slices.Contains(after.Collapsed, s) {
 			after.Collapsed = append(after.Collapsed, s)
 			more = true
 		}
@@ -78,7 +78,7 @@ func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 	slices.SortFunc(after.Collapsed, func(a, b Slot) int {
 		return cmp.Or(strings.Compare(a.Template, b.Template), strings.Compare(a.Method, b.Method))
 	})
-	after.Collapsed = after.Collapsed[:min(len(after.Collapsed), MaxLearned)]
+	after.Collapsed = after.Collapsed[:min(len(after.Collapsed), maxLearned)]
 	return after, more
 }
 

@@ -27,13 +27,15 @@ func TestTooManyWordsAtOnePlaceAreValues(t *testing.T) {
 	if again, more := Collapse(learned, seen[:10]); more || len(again.Collapsed) != 1 {
 		t.Errorf("it flaps: %+v", again)
 	}
-	table, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"), Operator: append([]Rule{{Method: "GET", Template: "/shop/items/sale", Effect: schema.EffectRead}}, learned.Rules()...)})
+	table, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"),
+		Operator: append([]Rule{{Method: "GET", Template: "/shop/items/sale", Effect: schema.EffectRead}}, learned.Rules()...)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := schema.Call{Method: "GET", Path: "/shop/items/blue-zz-shoe"}
 	table.Classify(&c, &Input{})
-	if c.Route != "/shop/items/{slug}" || c.RouteSource != schema.RouteOverflow || len(c.Resources) != 1 || c.Resources[0].String() != "item:blue-zz-shoe" || c.EffectSource != schema.ProvenanceMethod {
+	if c.Route != "/shop/items/{slug}" || c.RouteSource != schema.RouteOverflow || len(c.Resources) != 1 ||
+		c.Resources[0].String() != "item:blue-zz-shoe" || c.EffectSource != schema.ProvenanceMethod {
 		t.Errorf("%+v", c)
 	}
 	// What the operator named stays what it is.
@@ -52,11 +54,11 @@ func TestTooManyWordsAtOnePlaceAreValues(t *testing.T) {
 func TestLearnedPositionsAreBounded(t *testing.T) {
 	var seen []Seen
 	for i := range 3000 {
-		for j := range MaxLiterals + 1 {
+		for j := range maxLiterals + 1 {
 			seen = append(seen, Seen{"GET", fmt.Sprintf("/area%d/w%d", i, j), 1})
 		}
 	}
-	if learned, _ := Collapse(Learned{}, seen); len(learned.Collapsed) > MaxLearned {
+	if learned, _ := Collapse(Learned{}, seen); len(learned.Collapsed) > maxLearned {
 		t.Errorf("%d", len(learned.Collapsed))
 	}
 }

@@ -37,7 +37,8 @@ func TestMoreResourcesThanFitLeaveAHole(t *testing.T) {
 		t.Errorf("what just fits: %v", c.Resources)
 	}
 	c := classified("POST", "/bulk", "", ids(maxResources+5))(t)
-	if len(c.Resources) != maxResources || c.Resources[maxResources-1].String() != "order:?" || c.Resources[maxResources-1].Source != schema.ProvenanceNotLogged {
+	if len(c.Resources) != maxResources || c.Resources[maxResources-1].String() != "order:?" ||
+		c.Resources[maxResources-1].Source != schema.ProvenanceNotLogged {
 		t.Errorf("what does not: %v", c.Resources)
 	}
 }
@@ -61,7 +62,8 @@ func TestURLWithinAPathDoesNotBorrowARoute(t *testing.T) {
 }
 
 func TestSecretsOfAQueryAreNoResources(t *testing.T) {
-	c := classified("GET", "/a", "access_token=hush&session_id=hush&api_key=hush&code=hush&order_id=5", `{"auth_token_id":"hush","password":"hush"}`)(t)
+	c := classified("GET", "/a", "access_token=hush&session_id=hush&api_key=hush&code=hush&order_id=5",
+		`{"auth_token_id":"hush","password":"hush"}`)(t)
 	for _, r := range c.Resources {
 		if r.ID == "hush" {
 			t.Errorf("%v", r)
@@ -70,7 +72,8 @@ func TestSecretsOfAQueryAreNoResources(t *testing.T) {
 }
 
 func TestPatternWithinAPlaceholderIsOnePlaceholder(t *testing.T) {
-	for in, want := range map[string]string{"/a/{id:[0-9]{4}}": "/a/{}", "/a/{id}/b/{n:x{1,2}y{3}}": "/a/{}/b/{}", "/a/{open": "/a/{open", "/a/{x}{y}": "/a/{}{}", "/plain": "/plain"} {
+	for in, want := range map[string]string{"/a/{id:[0-9]{4}}": "/a/{}", "/a/{id}/b/{n:x{1,2}y{3}}": "/a/{}/b/{}", "/a/{open": "/a/{open",
+		"/a/{x}{y}": "/a/{}{}", "/plain": "/plain"} {
 		if got := Key(in); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
@@ -78,7 +81,8 @@ func TestPatternWithinAPlaceholderIsOnePlaceholder(t *testing.T) {
 }
 
 func TestFrameworksSpellPlaceholdersAlike(t *testing.T) {
-	for _, in := range []string{"/shops/:shop/items/:item", "/shops/<shop>/items/<int:item>", "/shops/[shop]/items/[item]", "/shops/(?P<shop>x+)/items/(?P<item>y+)", "/shops/{shop}/items/{item}"} {
+	for _, in := range []string{"/shops/:shop/items/:item", "/shops/<shop>/items/<int:item>", "/shops/[shop]/items/[item]",
+		"/shops/(?P<shop>x+)/items/(?P<item>y+)", "/shops/{shop}/items/{item}"} {
 		if got := Normalise(in); got != "/shops/{shop}/items/{item}" {
 			t.Errorf("%s: %s", in, got)
 		}
@@ -105,10 +109,13 @@ func TestOperatorRules(t *testing.T) {
 		{"a rule of no method is for any", "DELETE", "/x/1", schema.EffectRead, schema.ReadOnly, schema.ProvenanceOperator, "/x/{id}"},
 		{"a word beats a parameter", "POST", "/x/fixed", schema.EffectGrant, schema.Compensable, schema.ProvenanceOperator, "/x/fixed"},
 		{"the rest is any depth", "GET", "/rest/a/b/c", schema.EffectSend, schema.Irreversible, schema.ProvenanceOperator, "/rest/{*}"},
-		{"another method is not the rule's", "POST", "/only/things", schema.EffectCreate, schema.Reversible, schema.ProvenanceMethod, "/only/things"},
-		{"reversibility alone leaves the effect", "GET", "/only/things", schema.EffectRead, schema.Irreversible, schema.ProvenanceMethod, "/only/things"},
+		{"another method is not the rule's", "POST", "/only/things", schema.EffectCreate, schema.Reversible, schema.ProvenanceMethod,
+			"/only/things"},
+		{"reversibility alone leaves the effect", "GET", "/only/things", schema.EffectRead, schema.Irreversible, schema.ProvenanceMethod,
+			"/only/things"},
 		{"escapes do not dodge a rule", "POST", "/x/%66ixed", schema.EffectGrant, schema.Compensable, schema.ProvenanceOperator, "/x/fixed"},
-		{"double slashes do not dodge a rule", "POST", "//x///fixed/", schema.EffectGrant, schema.Compensable, schema.ProvenanceOperator, "/x/fixed"},
+		{"double slashes do not dodge a rule", "POST", "//x///fixed/", schema.EffectGrant, schema.Compensable, schema.ProvenanceOperator,
+			"/x/fixed"},
 	} {
 		t.Run(x.what, func(t *testing.T) {
 			c := classified(x.method, x.path, "", "", rules...)(t)
@@ -123,7 +130,8 @@ func TestOperatorRules(t *testing.T) {
 }
 
 func TestRuleThatCannotMatchIsRefused(t *testing.T) {
-	if _, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"), Operator: []Rule{{Template: "orders"}}}); err == nil || !strings.Contains(err.Error(), "routes[0].template") {
+	if _, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"), Operator: []Rule{{Template: "orders"}}}); err == nil ||
+		!strings.Contains(err.Error(), "routes[0].template") {
 		t.Error(err)
 	}
 	if _, err := NewTable(Options{DigestKey: []byte("short")}); err == nil {

@@ -45,7 +45,7 @@ func parseCurrency(s string) (locator, error) {
 	return l, err
 }
 
-// money notes what a call moves, where the operator said how to tell. What the call
+// money notes what a call moves, where the operator declares where it stands. What the call
 // says twice is not known: nobody can tell which of the two a service takes.
 func money(c *schema.Call, in *Input, r *Rule, segs []string) {
 	if amount := r.amount.find(c, in, r, segs); isDecimal(amount) {
@@ -120,7 +120,7 @@ func argument(args []byte, path string) string {
 	return string(args)
 }
 
-// isDecimal tells an amount: digits, with a point perhaps.
+// isDecimal recognises an amount: digits, with a point perhaps.
 func isDecimal(s string) bool {
 	point, digits := 0, 0
 	for i := 0; i < len(s); i++ {

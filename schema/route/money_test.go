@@ -27,11 +27,13 @@ func TestAmountsAreFoundWhereTheOperatorSays(t *testing.T) {
 		"field:amount_cent": {attr: schema.Attr{Key: "amount_cent", Value: "350"}, want: "350"},
 		"field:words":       {attr: schema.Attr{Key: "words", Value: "many"}},
 	} {
-		table, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"), Operator: []Rule{{Template: "/pay/{amount}", Amount: where}, {Tool: "pay", Amount: where}}})
+		table, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"),
+			Operator: []Rule{{Template: "/pay/{amount}", Amount: where}, {Tool: "pay", Amount: where}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, call := range []schema.Call{{Method: "POST", Path: first(c.path, "/pay/x")}, {ToolName: "pay", MCPMethod: "tools/call", Path: c.path}} {
+		for _, call := range []schema.Call{{Method: "POST", Path: first(c.path, "/pay/x")},
+			{ToolName: "pay", MCPMethod: "tools/call", Path: c.path}} {
 			if call.ToolName != "" && c.path != "" {
 				continue
 			}
@@ -50,7 +52,8 @@ func TestAmountsAreFoundWhereTheOperatorSays(t *testing.T) {
 			}
 		}
 	}
-	if _, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"), Operator: []Rule{{Template: "/x", Amount: "body.amount"}}}); err == nil {
+	if _, err := NewTable(Options{DigestKey: []byte("0123456789abcdef"),
+		Operator: []Rule{{Template: "/x", Amount: "body.amount"}}}); err == nil {
 		t.Error("a place that is none was taken")
 	}
 }
@@ -58,7 +61,8 @@ func TestAmountsAreFoundWhereTheOperatorSays(t *testing.T) {
 // What AWS calls an operation says what it does.
 func TestAWSOperationsSayWhatTheyDo(t *testing.T) {
 	table, _ := NewTable(Options{DigestKey: []byte("0123456789abcdef")})
-	for op, want := range map[string]schema.Effect{"dynamodb:DeleteTable": schema.EffectDelete, "s3:GetObject": schema.EffectRead, "ses:SendEmail": schema.EffectSend, "iam:CreateAccessKey": schema.EffectCreate, "ec2:TerminateInstances": schema.EffectDelete} {
+	for op, want := range map[string]schema.Effect{"dynamodb:DeleteTable": schema.EffectDelete, "s3:GetObject": schema.EffectRead,
+		"ses:SendEmail": schema.EffectSend, "iam:CreateAccessKey": schema.EffectCreate, "ec2:TerminateInstances": schema.EffectDelete} {
 		c := schema.Call{OpKind: schema.OpAWSAPI, Operation: op}
 		table.Classify(&c, &Input{})
 		if c.Effect != want {
@@ -70,8 +74,10 @@ func TestAWSOperationsSayWhatTheyDo(t *testing.T) {
 // Whatever the order of members and the spelling of keys: an amount is noted only if
 // everybody who reads the call reads the same one.
 func FuzzAmountIsTheOnlyOne(f *testing.F) {
-	for _, s := range [][2]string{{"amount=10&amount=100000", `{"amount":10}`}, {"amount=10", `{"amount":100000,"amount":10}`}, {"amount=10;amount=1", `{"a":{"amount":1},"amount":2}`}, {"%61mount=1&amount=2", `{"\u0061mount":1}`},
-		{"amount[]=1", `[{"amount":1}]`}, {"Amount=5", `{"amount":1}{"amount":2}`}, {"amount=1e1", `{"amount":1e1}`}, {"amount=NaN", `{"amount":"Infinity"}`}, {"amount", "\xef\xbb\xbf{\"amount\":1}"}} {
+	for _, s := range [][2]string{{"amount=10&amount=100000", `{"amount":10}`}, {"amount=10", `{"amount":100000,"amount":10}`},
+		{"amount=10;amount=1", `{"a":{"amount":1},"amount":2}`}, {"%61mount=1&amount=2", `{"\u0061mount":1}`},
+		{"amount[]=1", `[{"amount":1}]`}, {"Amount=5", `{"amount":1}{"amount":2}`}, {"amount=1e1", `{"amount":1e1}`},
+		{"amount=NaN", `{"amount":"Infinity"}`}, {"amount", "\xef\xbb\xbf{\"amount\":1}"}} {
 		f.Add(s[0], s[1])
 	}
 	tables := map[string]*Table{}
@@ -108,11 +114,13 @@ func FuzzAmountIsTheOnlyOne(f *testing.F) {
 			if err := in2.Decode(&last); err != nil {
 				t.Fatalf("%q: %q is noted of no JSON: %v", body, got, err)
 			}
-			if n := strings.Count(strings.ToLower(body), `"amount"`); n > 1 && len(last) == 1 && !strings.ContainsAny(body, "[{"[:1]) && strings.Count(body, "{") == 1 && strings.Count(body, `\`) == 0 && strings.Count(body, `"`) == 2*n {
+			if n := strings.Count(strings.ToLower(body), `"amount"`); n > 1 && len(last) == 1 && !strings.ContainsAny(body, "[{"[:1]) &&
+				strings.Count(body, "{") == 1 && strings.Count(body, `\`) == 0 && strings.Count(body, `"`) == 2*n {
 				t.Fatalf("%q: %q is noted of %d", body, got, n)
 			}
 			var typed struct{ Amount json.RawMessage } // reads any case, the last one
-			if json.Unmarshal([]byte(body), &typed) == nil && strings.Trim(string(typed.Amount), `"`) != got && !strings.Contains(string(typed.Amount), `\`) {
+			if json.Unmarshal([]byte(body), &typed) == nil && strings.Trim(string(typed.Amount), `"`) != got &&
+				!strings.Contains(string(typed.Amount), `\`) {
 				t.Fatalf("%q: %q is noted, Go's services read %s", body, got, typed.Amount)
 			}
 		}

@@ -89,7 +89,7 @@ func (p *Pattern) MatchesPath(method, path string) bool {
 		return false
 	}
 	if !plainPath(path) {
-		list, _ := Readings(path)
+		list, _ := readPath(path)
 		path = list[0].Path
 	}
 	var arena [16]string

@@ -11,8 +11,8 @@ import (
 
 // Bounds of what is read of one request.
 const (
-	// MaxReadings is how many readings one path may have.
-	MaxReadings = 6
+	// maxReadings is how many readings one path may have.
+	maxReadings = 6
 	// MaxReadable is how long a path is read, in bytes.
 	MaxReadable = 8 << 10
 	// maxDecodings is how often escapes of escapes are decoded.
@@ -31,26 +31,26 @@ var MethodHeaders = []string{"x-http-method-override", "x-method-override", "x-h
 // methodParameter does the same in a query, a form or a JSON body.
 const methodParameter = "_method"
 
-// Reading is one way in which a server may read a path.
-type Reading struct {
+// pathReading is one way in which a server may read a path.
+type pathReading struct {
 	Path string
 	// Ambiguous marks a reading that an ordinary client has no reason to ask for:
 	// encoded separators, escapes of escapes, backslashes, parameters of dot segments.
 	Ambiguous bool
 }
 
-// Readings are the ways in which servers may read a path. The first is that of RFC
+// readPath are the ways in which servers may read a path. The first is that of RFC
 // 3986: escapes of unreserved characters are decoded, dot segments and empty
 // segments are removed; it is the one that is shown. The others are what servers
 // are known to make of the same bytes. Nil: the path as it stands is its only
-// reading. A path that is too long, or that has more than MaxReadings readings, is
+// reading. A path that is too long, or that has more than maxReadings readings, is
 // not readable: the first reading stands alone, and is not to be trusted.
-func Readings(path string) (list []Reading, readable bool) {
+func readPath(path string) (list []pathReading, readable bool) {
 	if plainPath(path) {
 		return nil, true
 	}
 	if len(path) > MaxReadable {
-		return []Reading{{Path: resolve(canonical(withoutOrigin(path[:MaxReadable])))}}, false
+		return []pathReading{{Path: resolve(canonical(withoutOrigin(path[:MaxReadable])))}}, false
 	}
 	path = withoutOrigin(path)
 	readable = true
@@ -60,11 +60,11 @@ func Readings(path string) (list []Reading, readable bool) {
 				return
 			}
 		}
-		if len(list) >= MaxReadings {
+		if len(list) >= maxReadings {
 			readable = false
 			return
 		}
-		list = append(list, Reading{p, ambiguous})
+		list = append(list, pathReading{p, ambiguous})
 	}
 	shown := canonical(path)
 	add(resolve(shown), false)
@@ -277,44 +277,53 @@ func literal(decoded string) string {
 // otherMethods are the methods besides its own that a request names by a header, a
 // query parameter or a member of its body. More than maxOverrides of them cannot be read.
 func otherMethods(own string, in *Input) (out []string, readable bool) {
-	readable = true
-	add := func(list string) {
-		for m := range strings.SplitSeq(list, ",") {
-			m = strings.ToUpper(strings.TrimSpace(m))
-			if m == "" || m == own || slices.Contains(out, m) {
-				continue
-			}
-			if len(out) >= maxOverrides {
-				readable = false
-				return
-			}
-			if len(m) > 20 || strings.ContainsFunc(m, func(r rune) bool { return r < 'A' || r > 'Z' }) {
-				m = "_OTHER"
-			}
-			out = append(out, m)
-		}
-	}
-	add(in.MethodOverride)
+	list := methodList{own: own, readable: true}
+	list.add(in.MethodOverride)
 	for _, v := range values(in.RawQuery, methodParameter) {
-		add(v)
+		list.add(v)
 	}
 	if len(in.Form) > 0 {
 		if strings.Contains(string(in.Form), `name="`+methodParameter+`"`) { // of a multipart form; its value is not read
-			add("DELETE")
+			list.add("DELETE")
 		}
 		for _, v := range values(string(in.Form), methodParameter) {
-			add(v)
+			list.add(v)
 		}
 	}
 	if bytes.Contains(in.Args, []byte(methodParameter)) {
 		if raw, n := jsonMember(in.Args, methodParameter); n > 0 {
 			var text string
 			if json.Unmarshal(raw, &text) == nil {
-				add(text)
+				list.add(text)
 			}
 		}
 	}
-	return out, readable
+	return list.methods, list.readable
+}
+
+// methodList gathers methods, each once.
+type methodList struct {
+	own      string // the request's own, which is left out
+	methods  []string
+	readable bool // false: there were more than maxOverrides
+}
+
+// add adds the methods of a text, separated by commas.
+func (l *methodList) add(text string) {
+	for m := range strings.SplitSeq(text, ",") {
+		m = strings.ToUpper(strings.TrimSpace(m))
+		if m == "" || m == l.own || slices.Contains(l.methods, m) {
+			continue
+		}
+		if len(l.methods) >= maxOverrides {
+			l.readable = false
+			return
+		}
+		if len(m) > 20 || strings.ContainsFunc(m, func(r rune) bool { return r < 'A' || r > 'Z' }) {
+			m = "_OTHER"
+		}
+		l.methods = append(l.methods, m)
+	}
 }
 
 // values are those that a query or a form has of a parameter, whatever its case and

@@ -46,12 +46,12 @@ func TestPathTricksAreReadAsServersReadThem(t *testing.T) {
 		"slash in forbidden UTF-8":       {"/v1/notes/..%c0%afaccounts/7/close", "", true},
 		"a whole address":                {"http://h/v1/x/../accounts/7/close", closing, false},
 	} {
-		list, readable := Readings(x.path)
+		list, readable := readPath(x.path)
 		if !readable || len(list) == 0 {
 			t.Errorf("%s: %s is not readable: %v", name, x.path, list)
 			continue
 		}
-		at := slices.IndexFunc(list, func(r Reading) bool { return r.Path == closing })
+		at := slices.IndexFunc(list, func(r pathReading) bool { return r.Path == closing })
 		if at < 0 || list[at].Ambiguous != x.ambiguous || x.first != "" && list[0].Path != x.first || list[0].Ambiguous {
 			t.Errorf("%s: %s: %v", name, x.path, list)
 		}
@@ -60,26 +60,29 @@ func TestPathTricksAreReadAsServersReadThem(t *testing.T) {
 
 // What clients send every day has one reading, and costs nothing.
 func TestOrdinaryPathsHaveOneReading(t *testing.T) {
-	for _, path := range []string{"/", "/v1/orders/7", "/files/a.b.json", "/users/kim@example.org", "/a:b/c,d", "/a..b/c", "/é/ü", "//a//b/", "/Repos/X", "/a/*", "/~kim/(x)'!$&+="} {
-		if list, readable := Readings(path); list != nil || !readable {
+	for _, path := range []string{"/", "/v1/orders/7", "/files/a.b.json", "/users/kim@example.org", "/a:b/c,d", "/a..b/c", "/é/ü", "//a//b/",
+		"/Repos/X", "/a/*", "/~kim/(x)'!$&+="} {
+		if list, readable := readPath(path); list != nil || !readable {
 			t.Errorf("%s: %v", path, list)
 		}
-		if n := testing.AllocsPerRun(10, func() { Readings(path) }); n != 0 {
+		if n := testing.AllocsPerRun(10, func() { readPath(path) }); n != 0 {
 			t.Errorf("%s: %v allocations", path, n)
 		}
 	}
-	for _, path := range []string{"/search/hello%20world/x", "/caf%C3%A9/menu", "/users/kim%40example.org", "/a%2Cb/c%3Ad", "/orders;v=2/7", "/100%25/x", "/...", "/a/.hidden/b", "/%zz/x", "/a/b%"} {
-		list, readable := Readings(path)
-		if !readable || slices.ContainsFunc(list, func(r Reading) bool { return r.Ambiguous }) {
+	for _, path := range []string{"/search/hello%20world/x", "/caf%C3%A9/menu", "/users/kim%40example.org", "/a%2Cb/c%3Ad", "/orders;v=2/7",
+		"/100%25/x", "/...", "/a/.hidden/b", "/%zz/x", "/a/b%"} {
+		list, readable := readPath(path)
+		if !readable || slices.ContainsFunc(list, func(r pathReading) bool { return r.Ambiguous }) {
 			t.Errorf("%s: %v", path, list)
 		}
 	}
 }
 
 func TestPathsWithoutEndAreNotReadable(t *testing.T) {
-	for _, path := range []string{"/" + strings.Repeat("a", MaxReadable), "/%2525252525252fx", `/a%255c..\..;x/%252e%252e/..;/b%2f../c%5cd/./e`} {
-		list, readable := Readings(path)
-		if len(list) > MaxReadings || len(list) == 0 {
+	for _, path := range []string{"/" + strings.Repeat("a", MaxReadable), "/%2525252525252fx",
+		`/a%255c..\..;x/%252e%252e/..;/b%2f../c%5cd/./e`} {
+		list, readable := readPath(path)
+		if len(list) > maxReadings || len(list) == 0 {
 			t.Errorf("%.60s: %d readings", path, len(list))
 		}
 		if readable && len(path) > 100 {
@@ -89,12 +92,13 @@ func TestPathsWithoutEndAreNotReadable(t *testing.T) {
 }
 
 func FuzzReadings(f *testing.F) {
-	for _, s := range []string{"/a/../b", "/a%2f..%2fb", "/a/..;/b", `/a\..\b`, "/%252e%252e/x", "/%4%31", "/%2%35", "//h/x", "http://h/../x", "/a%00b", "/a%c0%afb", "/a/%", "/;", "/a;b/../c", "/\xff/..", "a/b", "/%5c%2f%3b%3f"} {
+	for _, s := range []string{"/a/../b", "/a%2f..%2fb", "/a/..;/b", `/a\..\b`, "/%252e%252e/x", "/%4%31", "/%2%35", "//h/x", "http://h/../x",
+		"/a%00b", "/a%c0%afb", "/a/%", "/;", "/a;b/../c", "/\xff/..", "a/b", "/%5c%2f%3b%3f"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		list, readable := Readings(path)
-		if len(list) > MaxReadings {
+		list, readable := readPath(path)
+		if len(list) > maxReadings {
 			t.Fatalf("%d readings", len(list))
 		}
 		if list == nil {
@@ -115,10 +119,10 @@ func FuzzReadings(f *testing.F) {
 			}
 		}
 		// The first reading is its own first reading, and reads the same as a path does.
-		if again, _ := Readings(first); again != nil && again[0].Path != first && len(first) <= MaxReadable {
+		if again, _ := readPath(first); again != nil && again[0].Path != first && len(first) <= MaxReadable {
 			t.Fatalf("%q: %q, then %q", path, first, again[0].Path)
 		}
-		if twice, _ := Readings(path); twice[0] != list[0] || len(twice) != len(list) {
+		if twice, _ := readPath(path); twice[0] != list[0] || len(twice) != len(list) {
 			t.Fatal("not the same twice")
 		}
 		for _, seg := range split(first, nil) {
@@ -133,8 +137,10 @@ var closeRule = Rule{Method: "POST", Template: "/v1/accounts/{id}/close", Effect
 
 // Whatever way the path is written in, the log says the worst that it may have done.
 func TestHiddenPathIsNoMilderInTheLog(t *testing.T) {
-	for _, path := range []string{"/v1/accounts/7/close", "/v1/notes/../accounts/7/close", "/v1/notes/..%2faccounts/7/close", "/v1/notes/..;/accounts/7/close", "/v1/notes/%252e%252e/accounts/7/close",
-		`/v1/notes\..\accounts\7\close`, "/v1/accounts/7%2fclose", "/v1/accounts/7/close%2F", "/v1/accounts/7/close%20", "/V1/Accounts/7/CLOSE", "/v1/accounts/7/close.json", "/v1/accounts/7/close;x", "//v1//accounts/7/close/"} {
+	for _, path := range []string{"/v1/accounts/7/close", "/v1/notes/../accounts/7/close", "/v1/notes/..%2faccounts/7/close",
+		"/v1/notes/..;/accounts/7/close", "/v1/notes/%252e%252e/accounts/7/close",
+		`/v1/notes\..\accounts\7\close`, "/v1/accounts/7%2fclose", "/v1/accounts/7/close%2F", "/v1/accounts/7/close%20", "/V1/Accounts/7/CLOSE",
+		"/v1/accounts/7/close.json", "/v1/accounts/7/close;x", "//v1//accounts/7/close/"} {
 		c := classified("POST", path, "", "", closeRule)(t)
 		if c.Reversibility != schema.Irreversible || !slices.ContainsFunc(c.Resources, func(r schema.Resource) bool {
 			return r.String() == "account:7" || strings.Contains(path, "CLOSE") && r.ID == "7"
@@ -146,7 +152,8 @@ func TestHiddenPathIsNoMilderInTheLog(t *testing.T) {
 
 // GitLab's project paths, npm's scoped packages: one segment, by the operator's word.
 func TestEncodedSlashOfADeclaredRouteIsNotAmbiguous(t *testing.T) {
-	tb := table(t, Rule{Method: "DELETE", Template: "/projects/{id}/hooks/{hook}", Reversibility: schema.Irreversible}, Rule{Method: "PUT", Template: "/{package}"})
+	tb := table(t, Rule{Method: "DELETE", Template: "/projects/{id}/hooks/{hook}", Reversibility: schema.Irreversible},
+		Rule{Method: "PUT", Template: "/{package}"})
 	for method, path := range map[string]string{"DELETE": "/projects/group%2Fsub%2fproject/hooks/7", "PUT": "/@scope%2fname"} {
 		c := schema.Call{Method: method, Path: path, OpKind: schema.OpHTTP}
 		others, readable := tb.Readings(&c, &Input{})
@@ -162,7 +169,8 @@ func TestEncodedSlashOfADeclaredRouteIsNotAmbiguous(t *testing.T) {
 	// If the slash leads to another declared route, that one is weighed too.
 	two := table(t, closeRule, Rule{Method: "POST", Template: "/v1/accounts/{id}", Effect: schema.EffectUpdate})
 	c = schema.Call{Method: "POST", Path: "/v1/accounts/7%2fclose", OpKind: schema.OpHTTP}
-	if others, _ := two.Readings(&c, &Input{}); len(others) != 1 || others[0].Ambiguous || others[0].Call.Reversibility != schema.Irreversible {
+	if others, _ := two.Readings(&c, &Input{}); len(others) != 1 || others[0].Ambiguous ||
+		others[0].Call.Reversibility != schema.Irreversible {
 		t.Errorf("%+v", others)
 	}
 }
@@ -172,14 +180,15 @@ func TestMethodThatAHeaderOrAParameterNamesIsWeighed(t *testing.T) {
 		method string
 		in     Input
 	}{
-		"header on POST":           {"POST", Input{MethodOverride: "DELETE"}},
-		"header on GET":            {"GET", Input{MethodOverride: "delete"}},
-		"two headers":              {"POST", Input{MethodOverride: "GET, DELETE"}},
-		"query":                    {"POST", Input{RawQuery: "a=b&_method=delete"}},
-		"encoded query":            {"GET", Input{RawQuery: "%5fmeth%6fd=%44ELETE"}},
-		"query twice":              {"POST", Input{RawQuery: "_method=GET&_method=DELETE"}},
-		"form":                     {"POST", Input{Form: []byte("x=1&_method=DELETE")}},
-		"multipart form":           {"POST", Input{Form: []byte("--b\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--b--")}},
+		"header on POST": {"POST", Input{MethodOverride: "DELETE"}},
+		"header on GET":  {"GET", Input{MethodOverride: "delete"}},
+		"two headers":    {"POST", Input{MethodOverride: "GET, DELETE"}},
+		"query":          {"POST", Input{RawQuery: "a=b&_method=delete"}},
+		"encoded query":  {"GET", Input{RawQuery: "%5fmeth%6fd=%44ELETE"}},
+		"query twice":    {"POST", Input{RawQuery: "_method=GET&_method=DELETE"}},
+		"form":           {"POST", Input{Form: []byte("x=1&_method=DELETE")}},
+		"multipart form": {"POST",
+			Input{Form: []byte("--b\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--b--")}},
 		"member of the body":       {"POST", Input{Args: []byte(`{"_method":"DELETE"}`)}},
 		"a method that none knows": {"GET", Input{MethodOverride: "DELETE;x"}},
 	} {
@@ -207,10 +216,12 @@ func TestMethodThatAHeaderOrAParameterNamesIsWeighed(t *testing.T) {
 func TestHeaderOfMCPDoesNotMakeACallMilder(t *testing.T) {
 	lists := Rule{Tool: "list_x", Effect: schema.EffectRead, Reversibility: schema.ReadOnly}
 	for _, words := range [][2]string{{"ping", ""}, {"", "list_x"}, {"tools/call", "list_x"}, {"tools/list", "get_x"}} {
-		for method, want := range map[string]schema.Reversibility{"DELETE": schema.Irreversible, "PUT": schema.Compensable, "POST": schema.Reversible} {
+		for method, want := range map[string]schema.Reversibility{"DELETE": schema.Irreversible, "PUT": schema.Compensable,
+			"POST": schema.Reversible} {
 			c := schema.Call{Method: method, Path: "/v1/accounts/7", MCPMethod: words[0], ToolName: words[1], OpKind: schema.OpMCP}
 			table(t, lists).Classify(&c, &Input{Words: WordsClaimed})
-			if severity[c.Reversibility] < severity[want] || c.ToolName != "" || c.Operation != method+" /v1/accounts/{id}" || c.OpKind != schema.OpHTTP {
+			if severity[c.Reversibility] < severity[want] || c.ToolName != "" || c.Operation != method+" /v1/accounts/{id}" ||
+				c.OpKind != schema.OpHTTP {
 				t.Errorf("%s %v: %s %s %q", method, words, c.Reversibility, c.Effect, c.Operation)
 			}
 			if words[1] != "" && c.Attr(attrClaimedTool) != words[1] {
@@ -259,12 +270,15 @@ func TestBodyOfMCPDoesNotMakeACallMilder(t *testing.T) {
 		{"a list on an undeclared POST", "POST", "/v1/notes", list, schema.Reversible, nil},
 		{"a delete on an undeclared POST", "POST", "/v1/search", drop, schema.Irreversible, nil},
 		{"a list on a declared route", "POST", "/v1/accounts/7/close", list, schema.Irreversible, []Rule{closeRule}},
-		{"a list on a declared route that ends in mcp", "POST", "/close/mcp", list, schema.Irreversible, []Rule{{Template: "/close/{id}", Reversibility: schema.Irreversible}}},
+		{"a list on a declared route that ends in mcp", "POST", "/close/mcp", list, schema.Irreversible,
+			[]Rule{{Template: "/close/{id}", Reversibility: schema.Irreversible}}},
 		{"a list where MCP is served", "POST", "/mcp", list, schema.ReadOnly, nil},
 		{"a list where the operator says so", "POST", "/tools", list, schema.ReadOnly, []Rule{{Template: "/tools", MCP: true}}},
 		{"a batch that hides a delete", "POST", "/mcp", "[" + ping + "," + drop + "]", schema.Irreversible, nil},
-		{"a method twice", "POST", "/mcp", `{"jsonrpc":"2.0","method":"tools/call","method":"ping","params":{"name":"list_x"}}`, schema.ReversibilityUnknown, nil},
-		{"a name twice", "POST", "/mcp", `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"delete_x","Name":"list_x"}}`, schema.ReversibilityUnknown, nil},
+		{"a method twice", "POST", "/mcp", `{"jsonrpc":"2.0","method":"tools/call","method":"ping","params":{"name":"list_x"}}`,
+			schema.ReversibilityUnknown, nil},
+		{"a name twice", "POST", "/mcp", `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"delete_x","Name":"list_x"}}`,
+			schema.ReversibilityUnknown, nil},
 	} {
 		c, others := read(x.method, x.path, x.body, x.rules...)
 		if got := worstOf(c, others); got != x.want {
@@ -303,7 +317,8 @@ func TestPatternTakesAnySegmentForAParameter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]bool{"/v2/items/7": true, "/v2/./items/7": true, "/v2/items/abc": true, "/v2/items/7.json": true, "/v2/items/0x7": true, "/v2/items/%2f7": true, "/v2/items/7%20": true,
+	for path, want := range map[string]bool{"/v2/items/7": true, "/v2/./items/7": true, "/v2/items/abc": true, "/v2/items/7.json": true,
+		"/v2/items/0x7": true, "/v2/items/%2f7": true, "/v2/items/7%20": true,
 		"/V2/Items/7": true, "/v2/items/x/../7": true, "/v2/items": false, "/v2/items/7/lines": false, "/v3/items/7": false} {
 		if p.MatchesPath("DELETE", path) != want || p.MatchesPath("GET", path) {
 			t.Errorf("%s: not %v", path, want)
@@ -316,7 +331,7 @@ func BenchmarkReadings(b *testing.B) {
 		b.Run(fmt.Sprint(len(path)), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				Readings(path)
+				readPath(path)
 			}
 		})
 	}

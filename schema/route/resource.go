@@ -15,14 +15,11 @@ import (
 const maxResources = 16
 
 // qualifiers follow a collection without being one of its members.
-var qualifiers = map[string]bool{
-	"search": true, "query": true, "list": true, "all": true, "count": true, "me": true, "self": true, "current": true, "today": true, "status": true, "new": true,
-	"latest": true, "direct": true, "onestop": true, "summary": true, "batch": true, "bulk": true, "export": true, "import": true, "default": true, "health": true, "stats": true,
-	"send": true, "append": true, "cancel": true, "delete": true, "update": true, "create": true, "info": true, "details": true, "history": true, "preview": true, "completions": true,
-}
+var qualifiers = wordSet("search query list all count me self current today status new latest direct onestop summary batch bulk export import " +
+	"default health stats send append cancel delete update create info details history preview completions")
 
 // resources are what a call names: path parameters, identifiers in the query
-// and in logged arguments. What cannot be known is said so: "type:?" for a
+// and in logged arguments. What is not known is marked: "type:?" for a
 // change whose target was not logged, "type:*" for a list.
 func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Resource {
 	out := resourceList{list: c.Resources}
@@ -195,7 +192,7 @@ func stem(key string) string {
 	return l
 }
 
-var identifying = map[string]bool{"id": true, "uuid": true, "email": true, "phone": true, "recipient": true, "account": true, "iban": true, "username": true, "user": true, "channel": true, "file": true, "path": true, "url": true}
+var identifying = wordSet("id uuid email phone recipient account iban username user channel file path url")
 
 func identifier(key string) bool {
 	l := strings.ToLower(key)
@@ -289,4 +286,13 @@ func toolNoun(tool string) string {
 		words = words[1:]
 	}
 	return strings.Join(words, "_")
+}
+
+// wordSet is the set of the words of a text.
+func wordSet(text string) map[string]bool {
+	out := map[string]bool{}
+	for w := range strings.FieldsSeq(text) {
+		out[w] = true
+	}
+	return out
 }

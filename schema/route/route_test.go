@@ -89,11 +89,13 @@ func TestResourceThatWasNotLoggedIsSaidSo(t *testing.T) {
 }
 
 func TestOperatorsWordStands(t *testing.T) {
-	tb := table(t, Rule{Method: "POST", Template: "/ledger/:account/entries", Effect: schema.EffectPay, Resources: []string{"account:bank_account"}},
+	tb := table(t, Rule{Method: "POST", Template: "/ledger/:account/entries", Effect: schema.EffectPay,
+		Resources: []string{"account:bank_account"}},
 		Rule{Template: "/ledger/{account}/{*}", Reversibility: schema.ReadOnly})
 	c := schema.Call{Method: "POST", Path: "/ledger/main/entries", OpKind: schema.OpHTTP}
 	tb.Classify(&c, &Input{})
-	if c.Route != "/ledger/{account}/entries" || c.RouteSource != schema.RouteFromConfig || c.Effect != schema.EffectPay || c.Reversibility != schema.Irreversible ||
+	if c.Route != "/ledger/{account}/entries" || c.RouteSource != schema.RouteFromConfig || c.Effect != schema.EffectPay ||
+		c.Reversibility != schema.Irreversible ||
 		c.EffectSource != schema.ProvenanceOperator || len(c.Resources) == 0 || c.Resources[0].String() != "bank_account:main" {
 		t.Fatalf("%+v", c)
 	}
@@ -132,7 +134,8 @@ func TestDigestsOfTwoDeploymentsDiffer(t *testing.T) {
 }
 
 func FuzzTemplate(f *testing.F) {
-	for _, s := range []string{"/orders/1", "", "//", "/a%2fb/%zz", "/{x}/..", "https://h/p?q#f", "/\xff\xfe", "/a/123.{x", "/a/1.%2Fb", "/p/http://h/orders/1", "/%ff", "/cus_{id}", "/a/%7B%7D"} {
+	for _, s := range []string{"/orders/1", "", "//", "/a%2fb/%zz", "/{x}/..", "https://h/p?q#f", "/\xff\xfe", "/a/123.{x", "/a/1.%2Fb",
+		"/p/http://h/orders/1", "/%ff", "/cus_{id}", "/a/%7B%7D"} {
 		f.Add(s)
 	}
 	tb := table(f)

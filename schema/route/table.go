@@ -64,7 +64,7 @@ type Rule struct {
 	Source           schema.Provenance // of what it says; none is the operator
 
 	amount, currency locator
-	learned          bool // by the guard of cardinality: it says nothing of the effect
+	learned          bool // by the guard of cardinality: its effect is not declared
 }
 
 // Options of a table.

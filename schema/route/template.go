@@ -114,10 +114,8 @@ func look(s string) shape {
 // classify is the template of a segment and whether it holds a placeholder.
 func classify(s string) (string, bool) {
 	v := look(s)
-	if v.digits == 0 && !v.at && len(s) <= 64 && !braces(s) {
-		if len(s) < 20 {
-			return s, false // the usual word
-		}
+	if v.digits == 0 && !v.at && len(s) < 20 && !braces(s) {
+		return s, false // the usual word
 	}
 	if t := whole(s, v); t != "" {
 		return t, true
@@ -131,15 +129,8 @@ func classify(s string) (string, bool) {
 	if token(s, v) {
 		return "{token}", true
 	}
-	if i := strings.LastIndexByte(s, '.'); i > 0 && len(s)-i <= 6 && len(s)-i > 1 && !braces(s[i:]) {
-		stem := s[:i]
-		sv := look(stem)
-		if t := whole(stem, sv); t != "" {
-			return t + s[i:], true
-		}
-		if t := tailed(stem); t != "" {
-			return t + s[i:], true
-		}
+	if t := withEnding(s); t != "" {
+		return t, true
 	}
 	switch {
 	case len(s) > 64:
@@ -148,6 +139,24 @@ func classify(s string) (string, bool) {
 		return "{token}", true // a literal brace would read as a placeholder
 	}
 	return s, false
+}
+
+// withEnding is the template of an identifier with the ending of a file's name, which is
+// kept: {uuid}.json; empty: it is none.
+func withEnding(s string) string {
+	i := strings.LastIndexByte(s, '.')
+	if i <= 0 || len(s)-i > 6 || len(s)-i <= 1 || braces(s[i:]) {
+		return ""
+	}
+	stem := s[:i]
+	t := whole(stem, look(stem))
+	if t == "" {
+		t = tailed(stem)
+	}
+	if t == "" {
+		return ""
+	}
+	return t + s[i:]
 }
 
 func braces(s string) bool { return strings.ContainsAny(s, "{}/") }

@@ -13,7 +13,7 @@ const (
 	AttrReadings = "path_readings"
 	// AttrMethodOverride is the methods besides its own that the request names.
 	AttrMethodOverride = "method_override"
-	// What a client's headers said of MCP on a route that is not known to be of MCP.
+	// What a client's headers claim of MCP on a route that is not known to be of MCP.
 	attrClaimedMethod = "header.mcp-method"
 	attrClaimedTool   = "header.mcp-name"
 )
@@ -33,17 +33,17 @@ func (t *Table) Classify(c *schema.Call, in *Input) {
 }
 
 // Readings classifies a call by its first reading, and returns it as classified by
-// the others: those of its path (see the function Readings), by each method that it names
+// the others: those of its path (see readPath), by each method that it names
 // (MethodHeaders and the parameter _method), by the declared route that differs in
 // case or lacks a format's ending, and by what its body or its headers call a tool.
 // Not readable: there are more than can be weighed.
 func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bool) {
 	readable = !in.PathCut
 	path := c.Path
-	var list []Reading
+	var list []pathReading
 	if !plainPath(path) {
 		var ok bool
-		list, ok = Readings(path)
+		list, ok = readPath(path)
 		readable, path = readable && ok, list[0].Path
 	}
 	var arena [16]string
@@ -63,33 +63,41 @@ func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bo
 	w := weighing{t: t, in: in, base: *c, readable: readable}
 	w.base.Resources = slices.Clip(w.base.Resources)
 	w.first(c, segs, rule)
-	for i, m := range append([]string{c.Method}, methods...) {
-		rule = t.root.find(segs, m)
+	w.base.Path = c.Path
+	w.method(c.Method, false, path, segs, list)
+	for _, m := range methods {
 		w.base.Path = c.Path
-		if i > 0 {
-			w.add(m, segs, rule, false)
-		}
-		w.spellings(m, segs, rule)
-		for _, r := range list[min(len(list), 1):] {
-			var own [16]string
-			as := split(r.Path, own[:0])
-			other := t.root.find(as, m)
-			w.base.Path = r.Path
-			if r.Ambiguous && declared(rule) && r.Path == strings.ReplaceAll(path, "%2F", "/") {
-				// An encoded slash within a declared parameter is a part of its value.
-				if declared(other) && other != rule {
-					w.add(m, as, other, false)
-				}
-				continue
-			}
-			w.add(m, as, other, r.Ambiguous)
-			w.spellings(m, as, other)
-		}
+		w.method(m, true, path, segs, list)
 	}
 	if len(methods) > 0 {
 		c.SetAttr(AttrMethodOverride, strings.Join(methods, ","))
 	}
 	return w.others, w.readable
+}
+
+// method adds the readings of the call by one method: of its first path, unless that is
+// the call itself, of other spellings, and of the other paths.
+func (w *weighing) method(m string, override bool, path string, segs []string, list []pathReading) {
+	rule := w.t.root.find(segs, m)
+	if override {
+		w.add(m, segs, rule, false)
+	}
+	w.spellings(m, segs, rule)
+	for _, r := range list[min(len(list), 1):] {
+		var arena [16]string
+		as := split(r.Path, arena[:0])
+		other := w.t.root.find(as, m)
+		w.base.Path = r.Path
+		if r.Ambiguous && declared(rule) && r.Path == strings.ReplaceAll(path, "%2F", "/") {
+			// An encoded slash within a declared parameter is a part of its value.
+			if declared(other) && other != rule {
+				w.add(m, as, other, false)
+			}
+			continue
+		}
+		w.add(m, as, other, r.Ambiguous)
+		w.spellings(m, as, other)
+	}
 }
 
 func declared(r *Rule) bool { return r != nil && !r.learned }
@@ -103,15 +111,13 @@ type weighing struct {
 	readable bool
 }
 
-// first classifies the call by its first reading, and by what its words say.
+// first classifies the call by its first reading, and by the MCP calls of its body or
+// its headers.
 func (w *weighing) first(c *schema.Call, segs []string, rule *Rule) {
-	in := w.in
 	mcp := rule != nil && rule.MCP
-	switch {
+	switch in := w.in; {
 	case len(in.RPC) > maxRPC:
 		w.readable = false
-		w.t.classify(c, in, segs, rule)
-		return
 	case len(in.RPC) > 0 && (mcp || !declared(rule) && len(segs) > 0 && segs[len(segs)-1] == "mcp"):
 		// By the operator's word, or by the path that servers of MCP have by convention.
 		w.words(&w.base, in.RPC[0])
@@ -127,20 +133,26 @@ func (w *weighing) first(c *schema.Call, segs []string, rule *Rule) {
 		w.rpc(in.RPC, segs, rule)
 		return
 	case in.Words == WordsClaimed && !mcp && (c.MCPMethod != "" || c.ToolName != ""):
-		claimed := w.base
-		w.take(&claimed, in, segs, rule, false)
-		w.base.MCPMethod, w.base.ToolName = "", ""
-		if w.base.OpKind == schema.OpMCP || w.base.OpKind == schema.OpTool {
-			w.base.OpKind = schema.OpHTTP
-		}
-		for key, v := range map[string]string{attrClaimedMethod: claimed.MCPMethod, attrClaimedTool: claimed.ToolName} {
-			if v != "" {
-				w.base.SetAttr(key, v)
-			}
-		}
+		w.claimed(segs, rule)
 		*c = w.base
 	}
-	w.t.classify(c, in, segs, rule)
+	w.t.classify(c, w.in, segs, rule)
+}
+
+// claimed adds the reading by what a client's headers say of MCP, and takes that from
+// the call itself: it is kept in attributes.
+func (w *weighing) claimed(segs []string, rule *Rule) {
+	claimed := w.base
+	w.classify(&claimed, w.in, segs, rule, false)
+	w.base.MCPMethod, w.base.ToolName = "", ""
+	if w.base.OpKind == schema.OpMCP || w.base.OpKind == schema.OpTool {
+		w.base.OpKind = schema.OpHTTP
+	}
+	for key, v := range map[string]string{attrClaimedMethod: claimed.MCPMethod, attrClaimedTool: claimed.ToolName} {
+		if v != "" {
+			w.base.SetAttr(key, v)
+		}
+	}
 }
 
 // rpc adds a reading for each call of MCP.
@@ -149,7 +161,7 @@ func (w *weighing) rpc(list []RPC, segs []string, rule *Rule) {
 		c, in := w.base, *w.in
 		w.words(&c, r)
 		in.Args = r.Args
-		w.take(&c, &in, segs, rule, false)
+		w.classify(&c, &in, segs, rule, false)
 	}
 }
 
@@ -173,10 +185,11 @@ func (w *weighing) spellings(method string, segs []string, rule *Rule) {
 func (w *weighing) add(method string, segs []string, rule *Rule, ambiguous bool) {
 	c := w.base
 	c.Method = method
-	w.take(&c, w.in, segs, rule, ambiguous)
+	w.classify(&c, w.in, segs, rule, ambiguous)
 }
 
-func (w *weighing) take(c *schema.Call, in *Input, segs []string, rule *Rule, ambiguous bool) {
+// classify classifies c and adds it to the readings, if there is room.
+func (w *weighing) classify(c *schema.Call, in *Input, segs []string, rule *Rule, ambiguous bool) {
 	if len(w.others) >= maxCombined {
 		w.readable = false
 		return
@@ -249,7 +262,8 @@ func (n *node) findFold(segs []string, method string) *Rule {
 
 // severity orders reversibilities by the harm that is to be expected; what nobody
 // knows is worse than what can be mended.
-var severity = [...]uint8{schema.ReadOnly: 0, schema.Reversible: 1, schema.Compensable: 2, schema.ReversibilityUnknown: 3, schema.Irreversible: 4}
+var severity = [...]uint8{schema.ReadOnly: 0, schema.Reversible: 1, schema.Compensable: 2, schema.ReversibilityUnknown: 3,
+	schema.Irreversible: 4}
 
 // Worse reports whether a call does more harm than another.
 func Worse(c, than *schema.Call) bool {
@@ -265,23 +279,29 @@ func Worsen(c *schema.Call, others []Other, readable bool) {
 		if Worse(o, c) {
 			c.Effect, c.EffectSource, c.Reversibility, c.ReversibilitySource = o.Effect, o.EffectSource, o.Reversibility, o.ReversibilitySource
 		}
-		if !others[i].Ambiguous {
-			continue
-		}
-		ambiguous = true
-		for _, r := range o.Resources {
-			if r.ID != "?" && r.ID != "*" && len(c.Resources) < maxResources && !slices.ContainsFunc(c.Resources, func(have schema.Resource) bool { return have.Type == r.Type && have.ID == r.ID }) {
-				c.Resources = append(slices.Clip(c.Resources), r)
-			}
+		if others[i].Ambiguous {
+			ambiguous = true
+			addResources(c, o.Resources)
 		}
 	}
 	switch {
 	case !readable:
 		c.SetAttr(AttrReadings, "unreadable")
 		if c.Reversibility != schema.ReadOnly && severity[c.Reversibility] < severity[schema.ReversibilityUnknown] {
-			c.Effect, c.EffectSource, c.Reversibility, c.ReversibilitySource = schema.EffectUnknown, schema.ProvenanceNone, schema.ReversibilityUnknown, schema.ProvenanceNone
+			c.Effect, c.EffectSource = schema.EffectUnknown, schema.ProvenanceNone
+			c.Reversibility, c.ReversibilitySource = schema.ReversibilityUnknown, schema.ProvenanceNone
 		}
 	case ambiguous:
 		c.SetAttr(AttrReadings, "ambiguous")
+	}
+}
+
+// addResources gives a call the named resources that it does not have yet.
+func addResources(c *schema.Call, list []schema.Resource) {
+	for _, r := range list {
+		known := slices.ContainsFunc(c.Resources, func(have schema.Resource) bool { return have.Type == r.Type && have.ID == r.ID })
+		if !known && r.ID != "?" && r.ID != "*" && len(c.Resources) < maxResources {
+			c.Resources = append(slices.Clip(c.Resources), r)
+		}
 	}
 }

@@ -30,8 +30,8 @@ type Gateway struct {
 	Log  string // its access log
 }
 
-// Gateways are those that can be started, by the files that configure them.
-var Gateways = map[string][]string{
+// gateways are those that can be started, by the files that configure them.
+var gateways = map[string][]string{
 	"envoy-grpc": {"envoy-grpc.yaml"},
 	"envoy-http": {"envoy-http.yaml"},
 	"nginx":      {"nginx.conf"},
@@ -44,10 +44,12 @@ var Gateways = map[string][]string{
 // the caller, and the gateway forwards the name as X-Consumer. Each is an example that
 // is in the file as a comment.
 var logins = [][2]string{
-	{`# - {append: {header: {key: x-consumer, value: "%DOWNSTREAM_PEER_URI_SAN%"}`, `- {append: {header: {key: x-consumer, value: "%REQ(X-LOGIN)%"}`},
+	{`# - {append: {header: {key: x-consumer, value: "%DOWNSTREAM_PEER_URI_SAN%"}`,
+		`- {append: {header: {key: x-consumer, value: "%REQ(X-LOGIN)%"}`},
 	{"# set $consumer $ssl_client_s_dn;", "set $consumer $http_x_login;"},
 	{"# request_header X-Consumer {http.request.tls.client.subject}", "request_header X-Consumer {http.request.header.X-Login}"},
-	{"# http-request set-header X-Consumer %[ssl_c_s_dn]", "http-request set-header X-Consumer %[req.fhdr(x-login)] if { req.fhdr(x-login) -m found }"},
+	{"# http-request set-header X-Consumer %[ssl_c_s_dn]",
+		"http-request set-header X-Consumer %[req.fhdr(x-login)] if { req.fhdr(x-login) -m found }"},
 	{`# login: {forwardAuth: {address: "http://127.0.0.1:7000/login"`, `login: {forwardAuth: {address: "ASKS-WHO"`},
 	{", own, flyball, after]", ", own, login, flyball, after]"},
 }
@@ -61,9 +63,11 @@ func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gat
 	port := freePort(t)
 	g := &Gateway{Name: name, URL: fmt.Sprintf("http://127.0.0.1:%d", port), Log: filepath.Join(dir, "access.jsonl")}
 	portOf := func(addr string) string { _, p, _ := net.SplitHostPort(addr); return p }
-	fill := strings.NewReplacer("127.0.0.1:10000", fmt.Sprintf("127.0.0.1:%d", port), "http://:10000", fmt.Sprintf("http://:%d", port), "port_value: 10000", fmt.Sprintf("port_value: %d", port),
+	fill := strings.NewReplacer("127.0.0.1:10000", fmt.Sprintf("127.0.0.1:%d", port), "http://:10000", fmt.Sprintf("http://:%d", port),
+		"port_value: 10000", fmt.Sprintf("port_value: %d", port),
 		"127.0.0.1:8080", upstream, "port_value: 8080", "port_value: "+portOf(upstream),
-		"127.0.0.1:7172", check, `"127.0.0.1", 7172`, fmt.Sprintf("%q, %s", "127.0.0.1", portOf(check)), "port_value: 7172", "port_value: "+portOf(check), "127.0.0.1:7173", grpc, "port_value: 7173", "port_value: "+portOf(grpc),
+		"127.0.0.1:7172", check, `"127.0.0.1", 7172`, fmt.Sprintf("%q, %s", "127.0.0.1", portOf(check)), "port_value: 7172",
+		"port_value: "+portOf(check), "127.0.0.1:7173", grpc, "port_value: 7173", "port_value: "+portOf(grpc),
 		"/var/log/gateway", dir, "/run/gateway", dir)
 	login := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name := r.Header.Get("X-Login"); name != "" {
@@ -72,13 +76,14 @@ func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gat
 	}))
 	t.Cleanup(login.Close)
 	var config []string
-	for _, file := range Gateways[name] {
+	for _, file := range gateways[name] {
 		text, err := os.ReadFile(filepath.Join(folder, file))
 		if err != nil {
 			t.Fatal(err)
 		}
 		config = append(config, filepath.Join(dir, file))
-		if err := os.WriteFile(config[len(config)-1], []byte(strings.ReplaceAll(fill.Replace(authenticated(string(text))), "ASKS-WHO", login.URL)), 0o644); err != nil {
+		filled := strings.ReplaceAll(fill.Replace(authenticated(string(text))), "ASKS-WHO", login.URL)
+		if err := os.WriteFile(config[len(config)-1], []byte(filled), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -116,7 +121,8 @@ func gatewayCommand(name, config, dir string) ([]string, error) {
 	switch name {
 	case "envoy-grpc", "envoy-http":
 		bin, err := FetchEnvoy()
-		return []string{bin, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--file-flush-interval-msec", "100", "--file-flush-min-size-kb", "1", "--log-level", "error"}, err
+		return []string{bin, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--file-flush-interval-msec", "100",
+			"--file-flush-min-size-kb", "1", "--log-level", "error"}, err
 	case "nginx":
 		return []string{"nginx", "-e", filepath.Join(dir, "error.log"), "-c", config, "-g", "daemon off;"}, need("nginx")
 	case "caddy":

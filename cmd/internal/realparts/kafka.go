@@ -47,7 +47,8 @@ func FetchKafka() (libs string, err error) {
 	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(kafkaPOM), 0o600); err != nil {
 		return "", err
 	}
-	cmd := exec.Command("mvn", "-B", "-q", "-ntp", "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=libs")
+	cmd := exec.Command("mvn", "-B", "-q", "-ntp", "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
+		"-DincludeScope=runtime", "-DoutputDirectory=libs")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("fetch Kafka %s: %w: %s", KafkaVersion, err, out)
@@ -89,7 +90,8 @@ func StartKafka(t testing.TB) *Kafka {
 	return k
 }
 
-const quietLog = "status=error\nrootLogger.level=warn\nrootLogger.appenderRef.c.ref=c\nappender.c.type=Console\nappender.c.name=c\nappender.c.layout.type=PatternLayout\nappender.c.layout.pattern=[%d] %p %m (%c)%n\n"
+const quietLog = "status=error\nrootLogger.level=warn\nrootLogger.appenderRef.c.ref=c\n" +
+	"appender.c.type=Console\nappender.c.name=c\nappender.c.layout.type=PatternLayout\nappender.c.layout.pattern=[%d] %p %m (%c)%n\n"
 
 func (k *Kafka) properties() string {
 	return fmt.Sprintf(`process.roles=broker,controller
@@ -125,7 +127,8 @@ func (k *Kafka) Addr() string { return fmt.Sprintf("127.0.0.1:%d", k.port) }
 func (k *Kafka) Start() {
 	k.t.Helper()
 	k.proc = launch(k.t, filepath.Join(k.dir, "kafka.log"), "java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-		"-Dlog4j2.configurationFile="+filepath.Join(k.dir, "log4j2.properties"), "-cp", k.libs+"/*", "kafka.Kafka", filepath.Join(k.dir, "kafka.properties"))
+		"-Dlog4j2.configurationFile="+filepath.Join(k.dir, "log4j2.properties"), "-cp", k.libs+"/*", "kafka.Kafka",
+		filepath.Join(k.dir, "kafka.properties"))
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
 		k.t.Fatal(err)
@@ -162,7 +165,8 @@ func (k *Kafka) CreateTopic(name string, partitions int32) {
 		k.t.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := kadm.NewClient(client).CreateTopic(context.Background(), partitions, 1, nil, name); err != nil && !strings.Contains(err.Error(), "already exists") {
+	if _, err := kadm.NewClient(client).CreateTopic(context.Background(), partitions, 1, nil, name); err != nil &&
+		!strings.Contains(err.Error(), "already exists") {
 		k.t.Fatal(err)
 	}
 }

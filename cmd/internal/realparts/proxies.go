@@ -41,17 +41,22 @@ func StartProxies(t testing.TB, upstream, nginxLog string) []*Proxy {
 		args         []string
 		logs         map[string]string
 	}{
-		{"nginx", nginxConfig, []string{"nginx", "-e", "DIR/error.log", "-c", "CONFIG", "-g", "daemon off;"}, map[string]string{"combined": "combined.log", "combined:main": "main.log", "nginx_json": "access.jsonl", "nginx_json:deploy": "deploy.jsonl", "ingress_nginx": "ingress.log"}},
+		{"nginx", nginxConfig, []string{"nginx", "-e", "DIR/error.log", "-c", "CONFIG", "-g", "daemon off;"},
+			map[string]string{"combined": "combined.log", "combined:main": "main.log", "nginx_json": "access.jsonl",
+				"nginx_json:deploy": "deploy.jsonl", "ingress_nginx": "ingress.log"}},
 		{"haproxy", haproxyConfig, []string{"haproxy", "-db", "-f", "CONFIG"}, map[string]string{"haproxy": "output.log"}},
-		{"caddy", caddyConfig, []string{"caddy", "run", "--adapter", "caddyfile", "--config", "CONFIG"}, map[string]string{"caddy": "access.jsonl"}},
-		{"apache", apacheConfig, []string{"apache2", "-D", "FOREGROUND", "-f", "CONFIG"}, map[string]string{"combined": "combined.log", "combined:vhost": "vhost.log", "combined:common": "common.log"}},
+		{"caddy", caddyConfig, []string{"caddy", "run", "--adapter", "caddyfile", "--config", "CONFIG"},
+			map[string]string{"caddy": "access.jsonl"}},
+		{"apache", apacheConfig, []string{"apache2", "-D", "FOREGROUND", "-f", "CONFIG"},
+			map[string]string{"combined": "combined.log", "combined:vhost": "vhost.log", "combined:common": "common.log"}},
 	} {
 		home := filepath.Join(dir, p.name)
 		if err := os.Mkdir(home, 0o755); err != nil {
 			t.Fatal(err)
 		}
 		port := freePort(t)
-		fill := strings.NewReplacer("NGINXLOG", strings.ReplaceAll(nginxLog, "LOG", filepath.Join(home, "deploy.jsonl")), "DIR", home, "PORT", fmt.Sprint(port), "UPSTREAM", upstream, "CONFIG", filepath.Join(home, "config"))
+		fill := strings.NewReplacer("NGINXLOG", strings.ReplaceAll(nginxLog, "LOG", filepath.Join(home, "deploy.jsonl")), "DIR", home, "PORT",
+			fmt.Sprint(port), "UPSTREAM", upstream, "CONFIG", filepath.Join(home, "config"))
 		if err := os.WriteFile(filepath.Join(home, "config"), []byte(fill.Replace(p.config)), 0o644); err != nil {
 			t.Fatal(err)
 		}

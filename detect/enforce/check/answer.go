@@ -14,19 +14,19 @@ type answer struct {
 	status   int // 200, 403, 503
 	action   schema.Action
 	why      string
-	would    string // what would have decided if it were armed: action and reason; empty: nothing
+	would    string // what would have decided if armed: action and reason; empty: nothing
 	decision string
 	run      string // set only when the request named its run
 	receipt  string
 	gate     string // the question to a person, by its id
 	stale    bool
 	breaker  *schema.Breaker
-	clock    int64   // the log's, when it was decided: breakers expire by it
+	clock    int64   // the log's at the decision: breakers expire by it
 	perSec   float64 // calls a second that a throttled scope may make at this point
 	weighed  ledger.Decision
 	line     string
 	standing schema.Standing // of the caller
-	// overShare: callers of a claimed identity ask for more work than their share; see
+	// overShare: callers with a claimed identity use more than their share of the work; see
 	// ledger.Request.ShareExceeded.
 	overShare bool
 }
@@ -42,19 +42,19 @@ const (
 	whyRefused     = "gate_refused"
 	whyTimedOut    = "gate_timed_out"
 	whyGatePending = "gate_pending"
-	// The log does not answer, so that nobody knows what is left of a quota: the failure
-	// mode decides. It belongs to the family of failure modes.
+	// The log is unreachable, so that the rest of a quota is unknown: the failure mode
+	// decides. The reason belongs to the family of failure modes.
 	whyQuotaAway  = "policy.failure:quota_log_away"
 	whyQuotaLate  = "policy.quota:claim_not_in_time"
 	whyQuotaCrowd = "policy.quota:too_many_claims"
-	// whyBodyCut: somebody granted such a call, and whether it is this one is unknown, as
-	// the gateway shows only a part of its body.
+	// whyBodyCut: such a call was granted, but the gateway sends only a part of the body, so
+	// that it is unknown whether the grant is for this call.
 	whyBodyCut = "gate_body_cut"
-	// whyInternal: the check itself went wrong; see the log.
+	// whyInternal: a fault of the check itself; see the process's log.
 	whyInternal = "internal_error"
 )
 
-// headers of the answer, for gateways that see nothing of its body.
+// headers of the answer, for gateways that cannot read its body.
 func (a *answer) headers() [][2]string {
 	out := [][2]string{{"X-Flyball-Decision", a.decision}, {"X-Flyball-Why", a.why}}
 	for _, h := range [...][2]string{{"X-Flyball-Run", a.run}, {"X-Flyball-Receipt", a.receipt}, {"X-Flyball-Gate", a.gate},

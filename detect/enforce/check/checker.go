@@ -21,28 +21,28 @@ import (
 	"flyball/schema/route"
 )
 
-// Classifier says what kind of call is asked about, by the same rules as the log side;
-// see schema/route.
+// Classifier classifies the call of a request by the same rules as the log side; see
+// schema/route.
 type Classifier interface {
 	// Readings classifies a call by its first reading, and returns the others.
 	Readings(c *schema.Call, in *route.Input) (others []route.Other, readable bool)
 	// Digest is a keyed digest of a text.
 	Digest(text string) uint64
-	// MoneyHeaders are the request headers in which operators said that amounts stand.
+	// MoneyHeaders are the request headers that are configured to contain amounts.
 	MoneyHeaders() []string
 }
 
 // State is the folded state; *point.Point.
 type State interface {
-	// Acquire shows the state under a read lock.
+	// Acquire returns the state with its read lock held.
 	Acquire() point.View
-	// RecordDenial notes that the breaker of a generation denied a request at a time.
+	// RecordDenial records that the breaker of a generation denied a request at a time.
 	RecordDenial(generation uint64, at int64)
 }
 
-// Log takes commands and findings; *point.Log.
+// Log writes commands and findings; *point.Log.
 type Log interface {
-	// IsOpen reports whether something would be written.
+	// IsOpen reports whether commands and findings can be written.
 	IsOpen() bool
 	// Claim writes a command and waits for its result, at most point.ClaimTimeout.
 	Claim(standing schema.Standing, command *schema.Command) (enforce.Result, error)
@@ -50,11 +50,11 @@ type Log interface {
 	Send(command *schema.Command, written func(error))
 	// PublishFinding writes a finding to flyball.events.
 	PublishFinding(f *schema.Finding)
-	// Answers reports whether it is worth waiting for the log, and whether it is away.
+	// Answers reports whether to wait for results of the log, and whether it is unreachable.
 	Answers() (answers, away bool)
 	// Folds is how many records were folded, for GiveUp.
 	Folds() int64
-	// GiveUp notes that no answer came to something written at a number of folds.
+	// GiveUp records that no result arrived for a command that was written at a number of folds.
 	GiveUp(folds int64)
 }
 
@@ -62,37 +62,37 @@ type Log interface {
 type Options struct {
 	State State
 	Log   Log
-	// Runs and Names take in what requests show.
+	// Runs and Names record the runs and names of requests.
 	Runs  *sightings.Runs
 	Names *sightings.Names
 
-	Kafka      kafka.Config // for the record of what was asked
+	Kafka      kafka.Config // for the records of checked requests
 	Name       string       // of the point
 	Partitions int32        // of flyball.calls
 	Resolver   *identity.Resolver
 	Routes     Classifier
 	Token      schema.Secret // gateways must show it; "": see isGateway
-	// TrustedHops is how many proxies before the gateways are trusted to name the address
-	// that they were asked from; see identity.ClientAddress.
+	// TrustedHops is how many proxies in front of the gateways are trusted to name the
+	// address of their client; see identity.ClientAddress.
 	TrustedHops int
-	// Armed says whether what a family of policy finds (policy.scope …) is enforced for an
-	// agent by this point's configuration; nil: never. Commands come before it.
+	// Armed reports whether this point's configuration enforces a family of policy
+	// (policy.scope …) for an agent; nil: never. Commands have priority over it.
 	Armed func(agent, family string) bool
 	// Tags of an agent by the registry; nil: none.
 	Tags func(agent string) []string
-	// Scopes are the learned scopes of agents without a manifest; nil, or a result of nil:
-	// there are none.
+	// Scopes returns the learned scopes of agents without a manifest; nil, or a result of
+	// nil: there are none.
 	Scopes func() *scope.Guard
 	// ApprovalWithoutManifest: irreversible calls of agents without a manifest need approval.
 	ApprovalWithoutManifest bool
-	// Learning, when set, has them need one while the agent's baseline is learning. The
-	// agent is given as baseline.AgentKey.
+	// Learning, when set, reports whether the baseline of an agent (a baseline.AgentKey) is
+	// learning: irreversible calls of such agents without a manifest need approval.
 	Learning func(agent string) bool
 	// ThrottlePerSecond is how many calls a second a throttled scope may make at this
 	// point; 0: one.
 	ThrottlePerSecond float64
-	// KeptPath is what the record of what was asked keeps of a path: no secrets. nil keeps
-	// it whole. Decisions read the path whole.
+	// KeptPath removes secrets from a path for the record of a checked request; nil keeps the
+	// whole path. Decisions read the whole path.
 	KeptPath func(path string) string
 
 	Now        func() time.Time
@@ -100,7 +100,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// Checker answers gateways. It is safe for concurrent use.
+// Checker decides on the requests of gateways. It is safe for concurrent use.
 type Checker struct {
 	o Options
 	m *metrics
@@ -120,7 +120,7 @@ type Checker struct {
 	misconfiguredNotice oncePerMinute
 }
 
-// New makes a checker that answers at once; Run writes the record of what it was asked.
+// New returns a checker that can answer at once; Run writes the records of checked requests.
 func New(o Options) (*Checker, error) {
 	if o.State == nil || o.Log == nil || o.Runs == nil || o.Names == nil || o.Resolver == nil || o.Routes == nil || o.Now == nil ||
 		o.Logger == nil {
@@ -141,10 +141,10 @@ func New(o Options) (*Checker, error) {
 	return c, nil
 }
 
-// CommandApplied takes in the result of a command that the point has folded.
+// CommandApplied receives the result of a command that the point has folded.
 func (c *Checker) CommandApplied(id string, r enforce.Result) { c.quotas.leases.settle(id, r) }
 
-// Tick closes findings about run keys that nobody uses any more, at the log's time.
+// Tick closes the findings about run keys that are not used any more, at the log's time.
 func (c *Checker) Tick(clock int64) {
 	for _, f := range c.late.close(clock) {
 		c.o.Log.PublishFinding(f)
@@ -154,8 +154,8 @@ func (c *Checker) Tick(clock int64) {
 // Counts are the requests that were answered and denied since the start.
 func (c *Checker) Counts() (checked, denied uint64) { return c.checked.Load(), c.denied.Load() }
 
-// guarded returns what reading and checking a request came to. A fault inside is a denial:
-// a gateway takes silence for an outage, and a caller must not be able to cause one.
+// guarded reads and checks a request. A panic inside is a denial: a gateway treats a
+// missing answer as an outage, and a caller must not be able to cause one.
 func (c *Checker) guarded(do func() answer) (a answer) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -165,28 +165,28 @@ func (c *Checker) guarded(do func() answer) (a answer) {
 	return do()
 }
 
-// failed is the answer where the check itself went wrong.
+// failed returns the answer after a fault of the check itself.
 func (c *Checker) failed(fault any) answer {
 	a := c.refusal(whyInternal)
 	c.m.panics.Inc()
 	if c.panicNotice.due(c.o.Now()) {
-		c.o.Logger.Error("a check went wrong; the request was denied", "decision", a.decision, "error", fault, "stack", string(debug.Stack()))
+		c.o.Logger.Error("a check failed; the request was denied", "decision", a.decision, "error", fault, "stack", string(debug.Stack()))
 	}
 	return a
 }
 
-// unreadable is the answer to a request that cannot be read: always a denial, since a
-// gateway takes any other failure for an outage, and lets reads pass during one.
+// unreadable returns the answer to a request that cannot be read. It is always a denial: a
+// gateway treats any other failure as an outage, and lets reads pass during one.
 func (c *Checker) unreadable(why string) answer {
 	a := c.refusal(why)
 	if why == whyMisconfigured && c.misconfiguredNotice.due(c.o.Now()) {
-		c.o.Logger.Warn("a gateway does not say which request it asks about; use /check/<gateway> and the shipped gateway file",
+		c.o.Logger.Warn("a gateway does not name the request that it asks about; use /check/<gateway> and the shipped gateway file",
 			"reason", why)
 	}
 	return a
 }
 
-// refusal is a denial of a request about which nothing else is known.
+// refusal returns a denial of a request of which nothing else is known.
 func (c *Checker) refusal(why string) answer {
 	a := answer{status: http.StatusForbidden, action: schema.ActionDeny, why: why, decision: decisionID(rand.Uint64())}
 	c.denied.Add(1)
@@ -202,7 +202,7 @@ func (c *Checker) count(a *answer) {
 	}
 }
 
-// oncePerMinute lets one log line a minute through.
+// oncePerMinute allows one log line a minute.
 type oncePerMinute struct{ next atomic.Int64 }
 
 func (e *oncePerMinute) due(now time.Time) bool {

@@ -18,14 +18,14 @@ type evaluation struct {
 	a       answer
 	clock   int64           // the log's
 	allowed schema.Exposure // what was let through of the run before
-	// decided is the call as the reading has it that decided.
+	// decided is the call by the reading that decided.
 	decided *schema.Call
 	query   approval.Query // what a grant of the call must match
 	grant   *schema.Gate   // the question about such a call, if there is one
 	usable  bool           // it was granted, and lets the call pass
 }
 
-// check answers a request from memory. It waits only where it must claim something.
+// check answers a request from memory. It waits only for claims.
 func (c *Checker) check(q *request) answer {
 	began := c.o.Now()
 	defer func() { c.m.took.Observe(c.o.Now().Sub(began).Seconds()) }()
@@ -48,8 +48,8 @@ func (c *Checker) check(q *request) answer {
 	return e.a
 }
 
-// begin reads the request, and signs the receipt of its answer. The error is a named
-// reason to refuse the request.
+// begin reads the request and signs the receipt of its answer. The error is the named
+// reason for a refusal.
 func (c *Checker) begin(e *evaluation) error {
 	problem := c.reader.read(e)
 	id := rand.Uint64()
@@ -58,8 +58,8 @@ func (c *Checker) begin(e *evaluation) error {
 	return problem
 }
 
-// identify looks the caller up, and gives a claimed caller its place in the share of work.
-// It is false while the state is not loaded.
+// identify looks up the caller, and reserves a place in the share of work for a claimed
+// caller. It is false while the state is not loaded.
 func (c *Checker) identify(e *evaluation) bool {
 	var loaded bool
 	loaded, e.clock, e.a.standing = lookUp(c.o.State, e.call)
@@ -82,8 +82,8 @@ func lookUp(state State, call *schema.Call) (loaded bool, clock int64, standing 
 	return v.Loaded(), v.Position.Time, v.Standing(call)
 }
 
-// weigh decides on the request by all of its readings, and looks for a grant of it. A
-// claimed caller gives back its place in the share of work.
+// weigh decides on the request by all its readings, and looks for a grant of it. It
+// releases a claimed caller's place in the share of work.
 func (c *Checker) weigh(e *evaluation) ledger.Decision {
 	if e.a.standing == schema.StandingClaimed && !e.a.overShare {
 		defer c.work.leave()
@@ -107,7 +107,7 @@ func (c *Checker) weigh(e *evaluation) ledger.Decision {
 }
 
 // enforce turns the decision into the answer: it claims probes and grants, spends quotas,
-// throttles and asks.
+// throttles and requests approval.
 func (c *Checker) enforce(e *evaluation, d *ledger.Decision) {
 	a := &e.a
 	a.clock, a.perSec = e.clock, c.o.ThrottlePerSecond
@@ -131,7 +131,7 @@ func (c *Checker) enforce(e *evaluation, d *ledger.Decision) {
 	}
 }
 
-// finish counts the answer, and records what was asked.
+// finish counts the answer and records the request.
 func (c *Checker) finish(e *evaluation, d *ledger.Decision) {
 	a := &e.a
 	route.Worsen(e.call, e.q.others, e.q.readable)

@@ -8,27 +8,27 @@ import (
 	"flyball/schema/identity"
 )
 
-// checkPath is where gateways ask, followed by "/" and the name of a dialect.
+// checkPath is the path of the check, followed by "/" and the name of a dialect.
 const checkPath = "/check"
 
 // Named reasons for which a request to the check is refused before anything is decided.
 const (
-	// whyMisconfigured: the gateway did not say, in the headers of its dialect and once,
-	// which request it asks about.
+	// whyMisconfigured: the headers of the gateway's dialect that name the original request
+	// are missing or there more than once.
 	whyMisconfigured = "check_misconfigured"
 	// whyContradicts: two sources of the original method and path contradict each other.
 	whyContradicts = "ambiguous_request"
 )
 
-// dialect is how one kind of gateway says which request it asks about. Only the headers
-// of the dialect are read for that: a client may send all others.
+// dialect is how one kind of gateway names the original request. Only the headers of the
+// dialect are read for that: a client may send all others.
 type dialect struct {
 	name              string // empty: the plain form, without a dialect
 	method, uri, host string // canonical header names; empty: the request's own
 }
 
 // dialects by the path segment after checkPath. The shipped gateway files set the headers
-// of their dialect, and remove what the client sent under the same names.
+// of their dialect, and remove those that the client sent with the same names.
 var dialects = map[string]dialect{
 	"envoy":   {name: "envoy"}, // its path_prefix: method and path are the request's own
 	"nginx":   {name: "nginx", method: "X-Original-Method", uri: "X-Original-Uri", host: "X-Original-Host"},
@@ -40,8 +40,8 @@ var dialects = map[string]dialect{
 }
 
 // findDialect splits the target of a request to the check, as it was sent, into the
-// dialect and the rest of it: the path that Envoy asks about, else empty. Paths outside
-// /check are not known.
+// dialect and the rest: the original path if Envoy asks, else empty. Paths outside /check
+// are unknown.
 func findDialect(r *http.Request) (d dialect, rest string, known bool) {
 	target := r.RequestURI
 	if !strings.HasPrefix(target, "/") { // the absolute form, or a request that no server read
@@ -63,9 +63,9 @@ func findDialect(r *http.Request) (d dialect, rest string, known bool) {
 	return dialect{}, rest, true
 }
 
-// readDialect reads what a gateway asks about, without the body, by the rules of its
+// readDialect reads the original request, without its body, by the rules of the gateway's
 // dialect. rest is the request's own target after the dialect. If reason is set, the
-// request is refused by that name: any guess would let the client choose.
+// request is refused with it: any guess would let the client choose.
 func readDialect(d dialect, rest string, r *http.Request, trustedHops int) (q request, reason string) {
 	switch {
 	case d.name == "":
@@ -95,8 +95,8 @@ func readDialect(d dialect, rest string, r *http.Request, trustedHops int) (q re
 	return q, reason
 }
 
-// headerPair returns the original method and path from two headers, each of which must be
-// there once.
+// headerPair returns the original method and path from two headers, each of which must
+// occur once.
 func headerPair(h http.Header, methodName, uriName string) (method, path, reason string) {
 	m, u := h[methodName], h[uriName]
 	if len(m) != 1 || len(u) != 1 || m[0] == "" || u[0] == "" {
@@ -105,8 +105,8 @@ func headerPair(h http.Header, methodName, uriName string) (method, path, reason
 	return m[0], u[0], ""
 }
 
-// plainRequest reads the form of the version before, which does not say which gateway
-// asks. It is answered if only one source names the request, or all agree.
+// plainRequest reads the form of the previous version, which does not name the kind of
+// gateway. It is accepted if only one source names the original request, or all agree.
 func plainRequest(own, method string, h http.Header) (q request, reason string) {
 	named, unreadable := false, false
 	if own != "" && own[0] != '?' {
@@ -137,7 +137,7 @@ func plainRequest(own, method string, h http.Header) (q request, reason string) 
 	return q, ""
 }
 
-// isMethod reports whether a text is one method, a token of HTTP: a list of two is none.
+// isMethod reports whether a text is one HTTP method: a list of two is not one.
 func isMethod(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
@@ -147,8 +147,8 @@ func isMethod(s string) bool {
 	return s != ""
 }
 
-// isTarget reports whether a path can stand in a request line: the origin form, the
-// absolute form of a request to a proxy, or the asterisk of OPTIONS.
+// isTarget reports whether a path is a valid request target: the origin form, the absolute
+// form of a request to a proxy, or the asterisk of OPTIONS.
 func isTarget(s string) bool {
 	return strings.HasPrefix(s, "/") || s == "*" || strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
 }
@@ -168,9 +168,9 @@ func headerLookup(h http.Header) identity.Headers {
 	}
 }
 
-// clientAddress is the client's address as the gateway names it. The last entry of
-// X-Forwarded-For is who connected to the gateway; entries further left are used only as
-// far as trusted hops go. Without the header it is the address of who asks.
+// clientAddress returns the client's address as the gateway names it. The last entry of
+// X-Forwarded-For is the peer that connected to the gateway; entries to the left of it are
+// used only within the trusted hops. Without the header it is the peer's address.
 func clientAddress(forwarded, peer string, trustedHops int) netip.Addr {
 	nearest := forwarded[strings.LastIndexByte(forwarded, ',')+1:]
 	a := identity.ParseAddress(nearest)

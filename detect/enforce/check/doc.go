@@ -1,14 +1,14 @@
-// Package check answers gateways: may this call pass? A gateway asks over HTTP, in the
-// dialect of its kind, or over Envoy's ext_authz (gRPC). The answer follows from the state
-// that the enforcement point has folded, is given from memory, and carries ids, a reason
+// Package check decides for gateways whether a call may pass. A gateway asks over HTTP, in
+// the dialect of its kind, or over Envoy's ext_authz (gRPC). The answer is computed in
+// memory from the state that the enforcement point has folded, and contains ids, a reason
 // and a signed receipt.
 //
 // The checker waits for the log only where an answer must be claimed (a probe of a
-// half-open breaker, a grant, a share of a quota), at most point.ClaimTimeout, and no
-// result in time is a denial. It believes nothing that a client says in headers that are
-// Flyball's own. What goes wrong inside it is a denial too: a gateway takes silence for an
-// outage. Callers that only claim who they are have a share of the work, of the questions
-// and of every memory to themselves, so that they take nothing from the others.
+// half-open breaker, a grant, a lease of a quota), at most point.ClaimTimeout, and no
+// result in time is a denial. It does not trust Flyball's own headers if a client sent
+// them. A fault inside it is a denial too: a gateway treats a missing answer as an outage.
+// Callers with a claimed identity have a separate share of the work, of the questions and
+// of every memory, so that they cannot use up the room of the others.
 //
-// It changes no state of its own accord: every change is a command in the log.
+// It does not change the state itself: every change is a command in the log.
 package check

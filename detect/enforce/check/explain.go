@@ -14,13 +14,13 @@ import (
 	"flyball/schema"
 )
 
-// explanation is why a call was not made, in words for the caller.
+// explanation is the text for the caller why a call was not made.
 type explanation struct {
 	title, detail string
 	scope         string // of the breaker that decided; empty without one
 	expires       string // RFC 3339; empty: it does not expire by itself
 	reason        string // the text of the breaker's reason, or a sentence for the named reason
-	retryAfter    int    // seconds; 0: to send the call again does not help
+	retryAfter    int    // seconds; 0: a repeated call does not pass
 }
 
 const (
@@ -32,7 +32,7 @@ const (
 
 const advice = "Do not repeat the call or make it in another way; tell the person you work for."
 
-// explain says what is held and whether the caller's run led to it. It depends on the answer alone.
+// explain describes what is held and whether the caller's run led to it. It depends on the answer alone.
 func (a *answer) explain() explanation {
 	if a.status == http.StatusServiceUnavailable {
 		return explanation{}
@@ -62,7 +62,7 @@ func (a *answer) explainBreaker(b *schema.Breaker) explanation {
 	}
 	what, innocent := a.held()
 	if innocent && b.Origin == "detector" && sharedKinds[b.Scope.Kind] {
-		x.reason = "" // what was found of one caller is not for the others who share this with it
+		x.reason = "" // a finding about one caller is not shown to others that share the scope
 	}
 	x.title, x.detail = a.describeHold(b, what, until)
 	if x.reason != "" {
@@ -77,18 +77,18 @@ func (a *answer) explainBreaker(b *schema.Breaker) explanation {
 	return x
 }
 
-// describeHold says what a breaker does to what it holds, and until when.
+// describeHold describes the effect of a breaker on its scope, and its end.
 func (a *answer) describeHold(b *schema.Breaker, what, until string) (title, detail string) {
 	switch {
 	case a.action == schema.ActionGate:
-		return stepUp(a, fmt.Sprintf("For %s the API owner wants a person's yes to calls that cannot be undone, %s.", what, until))
+		return stepUp(a, fmt.Sprintf("For %s the API owner requires a person's approval of calls that cannot be undone, %s.", what, until))
 	case a.action == schema.ActionThrottle:
 		return "The API owner lets only a few of your calls pass",
 			fmt.Sprintf("The API owner has slowed down %s, %s. This call was not made; it may be sent again in %d s. "+
 				"Do not make it in another way; tell the person you work for.", what, until, a.retryAfter())
 	case b.State == schema.BreakerHalfOpen:
 		return "Held by the API owner's circuit breaker",
-			fmt.Sprintf("The API owner has stopped %s and now tries it out: a read passes from time to time, nothing else does. %s",
+			fmt.Sprintf("The API owner has stopped %s and now tests whether it can go on: a read passes from time to time, nothing else does. %s",
 				what, advice)
 	}
 	return "Stopped by the API owner's circuit breaker", fmt.Sprintf("The API owner has stopped %s, %s. %s", what, until, advice)
@@ -103,11 +103,11 @@ func stepUp(a *answer, why string) (title, detail string) {
 	if a.gate != "" {
 		detail += " The question is " + a.gate + "."
 	}
-	return "The API owner wants a person's yes to this call", detail
+	return "The API owner requires a person's approval of this call", detail
 }
 
-// decider is the breaker that decided; nil if something else did, as a manifest that is stricter, or the person whom the
-// breaker had the call sent to.
+// decider returns the breaker that decided; nil if something else did, such as a stricter manifest, or the person who was
+// asked for approval.
 func (a *answer) decider() *schema.Breaker {
 	if a.weighed.By != "breaker" || a.why == whyRefused || a.why == whyTimedOut {
 		return nil
@@ -115,7 +115,7 @@ func (a *answer) decider() *schema.Breaker {
 	return a.breaker
 }
 
-// held is what the breaker stops. innocent: nothing shows that the run that asks led to it.
+// held describes what the breaker stops. innocent: nothing shows that the caller's run led to it.
 func (a *answer) held() (what string, innocent bool) {
 	b := a.breaker
 	led := a.run != "" && !b.RunID.IsZero() && b.RunID.String() == a.run
@@ -150,8 +150,8 @@ func (a *answer) held() (what string, innocent bool) {
 	return what, !led
 }
 
-// retryAfter is after how many seconds the same call can pass. It is 0 for what only a person ends, and for what ends
-// so late that to wait is no plan.
+// retryAfter is after how many seconds the same call can pass. It is 0 if only a person can end the hold, or if the end
+// is later than maxRetryAfter.
 func (a *answer) retryAfter() int {
 	b := a.decider()
 	switch a.why {
@@ -174,19 +174,19 @@ func (a *answer) retryAfter() int {
 
 // sentences for named reasons; of a family, by the part before the colon.
 var sentences = map[string]string{
-	whyRefused:              "A person has said no to this call.",
-	whyTimedOut:             "Nobody answered the question about this call in time, which counts as a no.",
+	whyRefused:              "A person has refused this call.",
+	whyTimedOut:             "No person approved this call in time, which counts as a refusal.",
 	whyNoAnswer:             "The record that would let this call pass was not confirmed in time.",
-	whyGatePending:          "A person has not answered the question about this call yet.",
-	whyGateFull:             "More questions wait for a person than can be asked.",
-	ledger.WhyShareExceeded: "Too many callers whom nobody vouches for call at this time.",
-	whyBodyCut:              "The gateway shows only a part of the body, so that nobody can tell whether a person has said yes to this call.",
-	whyMisconfigured:        "The gateway did not say, once and in the headers of its dialect, which request it asks about.",
+	whyGatePending:          "This call waits for a person's approval.",
+	whyGateFull:             "Too many calls wait for a person's approval.",
+	ledger.WhyShareExceeded: "Too many callers without an established identity call at this time.",
+	whyBodyCut:              "The gateway sends only a part of the body, so that it is unknown whether a person has approved this call.",
+	whyMisconfigured:        "The headers of the gateway's dialect that name the original request are missing or there more than once.",
 	whyContradicts: "Headers name another method or path than the request itself: a client must not send X-Original-* or " +
 		"X-Forwarded-Method or X-Forwarded-Uri.",
-	whyInternal:            "The check itself went wrong; nothing is known against this call.",
+	whyInternal:            "The check itself failed; this is not a finding about the call.",
 	whyMalformed:           "It is not valid HTTP, for instance because of a control character in a header.",
-	"too_many_credentials": "It shows more credentials than are looked up: send one.",
+	"too_many_credentials": "The request has more credentials than are looked up: send one.",
 	"policy.quota":         "The quota of such calls is used up.",
 	"policy.hours":         "Such calls are not allowed at this time.",
 	"policy.scope":         "The call is outside of what the agent's manifest allows.",
@@ -196,7 +196,7 @@ var sentences = map[string]string{
 	"scope.learned":        "The call is outside of what this agent has been seen to do.",
 }
 
-// rewritable are the named reasons of requests that the caller can write in a way that may pass.
+// rewritable are the named reasons of requests that may pass if the caller writes them in another way.
 var rewritable = map[string]bool{whyAmbiguousPath: true, whyAmbiguousCall: true, whyUnreadable: true}
 
 // reasonSentence is a sentence for a named reason.
@@ -214,7 +214,7 @@ func reasonSentence(why string) string {
 	return "The API owner's rules do not allow this call."
 }
 
-// headers are for gateways that see nothing of the body, and make one of them.
+// headers are for gateways that cannot read the body, and build one from the headers.
 func (x explanation) headers() [][2]string {
 	var out [][2]string
 	add := func(name, value string) {
@@ -231,8 +231,8 @@ func (x explanation) headers() [][2]string {
 	return out
 }
 
-// headerText is at most maxHeaderText bytes of printable ASCII that may stand between the quotes of a JSON text as it
-// is: a gateway's file puts it there. Quotes, backslashes, and what is not printable ASCII are written as \uXXXX.
+// headerText returns at most maxHeaderText bytes of printable ASCII that a gateway's file can put between the quotes of a
+// JSON string unchanged. Quotes, backslashes, and what is not printable ASCII are written as \uXXXX.
 func headerText(s string) string {
 	var b strings.Builder
 	for _, r := range s {

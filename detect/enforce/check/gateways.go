@@ -11,10 +11,10 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// isGateway reports whether whoever asks is a gateway: it shows the configured token, or,
-// where none is configured, its connection is trusted. Configurations that open the check
-// to other machines without a token or certificates are refused at the start; this holds
-// even if one was not.
+// isGateway reports whether a request is from a gateway: it has the configured token or, if
+// none is configured, its connection is trusted. A configuration that opens the check to
+// other machines without a token or certificates is refused at the start; this check is a
+// second protection.
 func (c *Checker) isGateway(token, authorization string, trusted bool) bool {
 	if c.o.Token == "" {
 		return trusted

@@ -19,7 +19,7 @@ import (
 	"flyball/schema/identity"
 )
 
-// Register puts Envoy's authorization service (ext_authz v3) on a gRPC server.
+// Register registers Envoy's authorization service (ext_authz v3) with a gRPC server.
 func (c *Checker) Register(s *grpc.Server) { auth.RegisterAuthorizationServer(s, &authorization{c: c}) }
 
 type authorization struct {
@@ -27,12 +27,12 @@ type authorization struct {
 	c *Checker
 }
 
-// Check answers Envoy. Whatever the answer, ids go into dynamic metadata, which the access
-// log shows on allow and on deny, and which no client can set.
+// Check answers Envoy. With every answer, ids are set as dynamic metadata, which the access
+// log contains on allow and on deny, and which no client can set.
 func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth.CheckResponse, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	if !a.c.isGateway(firstValue(md, "x-flyball-token"), firstValue(md, "authorization"), isTrustedRPC(ctx)) {
-		return nil, grpcstatus.Error(codes.Unauthenticated, "the gateway did not show its token")
+		return nil, grpcstatus.Error(codes.Unauthenticated, "the gateway's token is missing or wrong")
 	}
 	ans := a.c.guarded(func() answer { return a.c.answerRPC(in) })
 	var own []*core.HeaderValueOption
@@ -46,7 +46,7 @@ func (a *authorization) Check(ctx context.Context, in *auth.CheckRequest) (*auth
 		out.HttpResponse = &auth.CheckResponse_OkResponse{OkResponse: &auth.OkHttpResponse{Headers: own}}
 		return out, nil
 	case http.StatusServiceUnavailable:
-		// An error, and no denial: Envoy's failure mode decides.
+		// An error instead of a denial: Envoy's failure mode decides.
 		return nil, grpcstatus.Error(codes.Unavailable, "breakers are being loaded")
 	}
 	out.Status = &status.Status{Code: int32(codes.PermissionDenied)}
@@ -77,8 +77,9 @@ func (a *answer) metadata() *structpb.Struct {
 	return &structpb.Struct{Fields: fields}
 }
 
-// shownBody is what Envoy was configured to show of the body (with_request_body), at most
-// one byte more than is used: that byte says that the body is too long.
+// shownBody returns the part of the body that Envoy is configured to send
+// (with_request_body), at most one byte more than is used: that byte shows that the body
+// is too long.
 func shownBody(r *auth.AttributeContext_HttpRequest) []byte {
 	if raw := r.GetRawBody(); len(raw) > 0 {
 		return raw[:min(len(raw), MaxBody+1)]

@@ -69,7 +69,7 @@ func respond(w http.ResponseWriter, a answer) {
 func (c *Checker) notePlainUse() {
 	c.m.plain.Inc()
 	if c.plainNotice.due(c.o.Now()) {
-		c.o.Logger.Warn("a gateway asks at /check without its dialect, where clients may be able to change what is asked about; " +
+		c.o.Logger.Warn("a gateway asks at /check without its dialect, where clients may be able to change the original request; " +
 			"the next release refuses it: use the shipped gateway file, which asks at /check/<gateway>")
 	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // lateUses are run keys that are used after their task has ended. Each is a finding, which
-// is published at the first call, whenever the number of calls has doubled, and when
-// nobody has called for a while.
+// is published at the first call, whenever the number of calls has doubled, and after a
+// time without calls.
 type lateUses struct {
 	mu     sync.Mutex
 	byTask map[string]*schema.Finding
@@ -26,8 +26,8 @@ const (
 
 func newLateUses() *lateUses { return &lateUses{byTask: map[string]*schema.Finding{}} }
 
-// note takes in a call after its task, at the log's time. It returns the finding when it
-// must be published, else nil.
+// note counts a call after the end of its task, at the log's time. It returns the finding
+// if it must be published, else nil.
 func (l *lateUses) note(call *schema.Call, task *schema.Task, run schema.RunID, clock int64) *schema.Finding {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,8 +56,8 @@ func (l *lateUses) note(call *schema.Call, task *schema.Task, run schema.RunID, 
 	return &published
 }
 
-// close closes and returns the findings of keys that nobody has used for a while, at the
-// log's time.
+// close closes and returns the findings of keys that were not used for lateUseQuiet, at
+// the log's time.
 func (l *lateUses) close(clock int64) (closed []*schema.Finding) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// leaseLog is what leases need of the log; see Log.
+// leaseLog is the part of the log that leases use; see Log.
 type leaseLog interface {
 	Send(command *schema.Command, written func(error))
 	Answers() (answers, away bool)
@@ -18,12 +18,12 @@ type leaseLog interface {
 	GiveUp(folds int64)
 }
 
-// leases are what this point holds of quotas. What it holds it spends without asking the
-// log; when that runs out, one call asks the log for more and the others of the same quota
-// wait for the result.
+// leases are the units of quotas that are reserved for this point. It spends them without
+// the log; when a lease is used up, one call requests another one in the log and the other
+// calls of the same quota wait for the result.
 //
-// Callers of each standing have leases of their own: what claimed callers fill up takes no
-// place of the others.
+// Callers of each standing have separate leases: claimed callers cannot use up the room
+// of the others.
 type leases struct {
 	point string // that writes the commands
 	log   leaseLog
@@ -41,8 +41,8 @@ type lease struct {
 	window  int64
 	ends    int64 // of the window, the log's time
 	left    int64
-	spent   bool          // the log had nothing left in this window
-	pending *leaseRequest // what the log was asked for and has not answered; nil: nothing
+	spent   bool          // nothing is left of the quota in this window
+	pending *leaseRequest // the request without a result yet; nil: none
 }
 
 // leaseRequest is a lease that is in the log, or will be. There is one at a time for each
@@ -53,15 +53,15 @@ type leaseRequest struct {
 	lease    *lease
 	window   int64
 	want     int64
-	folds    int64         // records that this point had folded when it asked
-	done     chan struct{} // closed when the result is there
+	folds    int64         // records that this point had folded at the time of the request
+	done     chan struct{} // closed when the result has arrived
 }
 
 const (
 	// maxLeases is how many leases callers of one standing may have.
 	maxLeases = 50_000
-	// leaseShare of a quota is asked for at a time: small enough that a point that dies
-	// takes little with it, large enough that one call in fifty waits.
+	// leaseShare of a quota is requested at a time: small enough that little is lost with a
+	// point that stops, large enough that only one call in fifty waits.
 	leaseShare = 50
 )
 
@@ -73,19 +73,19 @@ func newLeases(name string, log leaseLog, m *metrics) *leases {
 	return l
 }
 
-// spending is what became of a call's units.
+// spending is the result of spending a call's units.
 type spending uint8
 
 const (
 	spendDone  spending = iota
 	spendOver           // the quota is spent
-	spendLate           // the log answers, and not in time
-	spendAway           // the log is away: the failure mode decides
+	spendLate           // the log is reachable, but the result was not in time
+	spendAway           // the log is unreachable: the failure mode decides
 	spendCrowd          // too many others of the standing wait for the log, or spend
 )
 
-// spend takes the units of a call by a caller of a standing out of a quota of the manifest
-// of an agent or pattern.
+// spend subtracts the units of a call, made by a caller of a standing, from a quota of the
+// manifest of an agent or pattern.
 func (l *leases) spend(standing schema.Standing, tenant, of string, s *manifest.Spend) spending {
 	if s.Units > s.Limit {
 		return spendOver
@@ -117,7 +117,7 @@ func (l *leases) spend(standing schema.Standing, tenant, of string, s *manifest.
 	}
 }
 
-// find is the lease of a key in the spend's window; nil: there is no room for one more.
+// find returns the lease of a key in the spend's window; nil: there is no room for one more.
 func (l *leases) find(standing schema.Standing, k leaseKey, s *manifest.Spend) *lease {
 	held := l.held[standing]
 	h := held[k]
@@ -138,8 +138,8 @@ func (l *leases) find(standing schema.Standing, k leaseKey, s *manifest.Spend) *
 	return h
 }
 
-// take takes units out of what is held. It is not decided if the log must be asked for
-// more, or was.
+// take subtracts units from the lease. The result is undecided if more must be requested
+// in the log, or already was.
 func (l *leases) take(standing schema.Standing, h *lease, s *manifest.Spend) (got spending, decided bool) {
 	if h.left >= s.Units {
 		h.left -= s.Units
@@ -160,8 +160,8 @@ func (l *leases) take(standing schema.Standing, h *lease, s *manifest.Spend) (go
 	return 0, false
 }
 
-// wait waits for the result of what was asked for a lease; false: not in time. Called and
-// left with the lock held.
+// wait waits for the result of the pending request of a lease; false: not in time. The
+// lock is held at the call and at the return.
 func (l *leases) wait(h *lease, timeout <-chan time.Time) bool {
 	pending := h.pending
 	l.mu.Unlock()
@@ -179,7 +179,7 @@ func (l *leases) wait(h *lease, timeout <-chan time.Time) bool {
 	return !late
 }
 
-// request asks the log for more. Called and left with the lock held.
+// request writes the command for another lease. The lock is held at the call and at the return.
 func (l *leases) request(standing schema.Standing, k leaseKey, h *lease, s *manifest.Spend) {
 	id := point.NewCommandID("l_")
 	r := &leaseRequest{standing: standing, lease: h, window: h.window, want: max(s.Units-h.left, s.Limit/leaseShare, 1),
@@ -197,7 +197,7 @@ func (l *leases) request(standing schema.Standing, k leaseKey, h *lease, s *mani
 		})
 }
 
-// settle takes in the result of a lease, also when nobody waits for it any more.
+// settle applies the result of a lease request, also when no call waits for it any more.
 func (l *leases) settle(id string, r enforce.Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -220,7 +220,7 @@ func (l *leases) settle(id string, r enforce.Result) {
 	case enforce.QuotaSpent, enforce.TooManySpenders:
 		h.spent = true
 	default:
-		h.spent = true // a denial of this call; a later one asks again
+		h.spent = true // this call is denied; a later one requests again
 		time.AfterFunc(point.ClaimTimeout, func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()

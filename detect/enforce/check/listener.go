@@ -10,9 +10,10 @@ import (
 // because of a control character in a header that the gateway passed on.
 const whyMalformed = "malformed_request"
 
-// Listener makes a listener's connections answer with a denial what net/http itself
-// refuses. Its own answers (400, 417, 431, 501, 505) would be an outage to a gateway such
-// as nginx, which lets reads pass during one: any client could cause that with one header.
+// Listener wraps a listener so that requests that net/http itself refuses are answered with
+// a denial. net/http's own responses (400, 417, 431, 501, 505) would be an outage to a
+// gateway such as nginx, which lets reads pass during one: any client could cause that with
+// one header.
 func (c *Checker) Listener(l net.Listener) net.Listener { return &denyingListener{Listener: l, c: c} }
 
 type denyingListener struct {

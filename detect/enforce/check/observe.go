@@ -11,18 +11,18 @@ import (
 	"flyball/schema/wire"
 )
 
-// clientObservations is the Kafka client that writes what was asked. It is one of its own:
-// however many observations wait, commands have room.
+// clientObservations is the Kafka client that writes checked requests. It is separate from
+// the client for commands, so that waiting observations do not delay commands.
 const clientObservations = "control-observations"
 
-// observer writes what was asked to flyball.calls. It is a source of its own: its topic id
+// observer writes checked requests to flyball.calls. It is a separate source: its topic id
 // is new at every start, and its offsets count from 0.
 type observer struct {
 	source schema.Source
 	parts  int32
 	in     chan schema.Call
-	// claimed callers have a queue of their own, which is emptied second: a flood of them
-	// costs no other call its record.
+	// Claimed callers have a separate queue, which is emptied second: a flood of them does
+	// not displace the records of other calls.
 	claimed chan schema.Call
 	m       *metrics
 }
@@ -40,7 +40,7 @@ func newObserver(point string, parts int32, m *metrics) *observer {
 	return o
 }
 
-// add never waits: an answer is worth more than its record.
+// add never waits: the answer has priority over its record.
 func (o *observer) add(c *schema.Call, standing schema.Standing) {
 	queue := o.in
 	if standing == schema.StandingClaimed {
@@ -54,7 +54,7 @@ func (o *observer) add(c *schema.Call, standing schema.Standing) {
 	}
 }
 
-// Run writes the record of what was asked until ctx ends.
+// Run writes the records of checked requests until ctx ends.
 func (c *Checker) Run(ctx context.Context) error {
 	out, err := c.o.Kafka.NewClient(clientObservations, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	if err != nil {
@@ -73,7 +73,7 @@ func (c *Checker) Run(ctx context.Context) error {
 	return nil
 }
 
-// run hands over records of n calls each until ctx ends.
+// run sends records of n calls each until ctx ends.
 func (o *observer) run(ctx context.Context, write func(r *kgo.Record, n int)) {
 	tick := time.NewTicker(observeEvery)
 	defer tick.Stop()
@@ -106,7 +106,7 @@ func (o *observer) run(ctx context.Context, write func(r *kgo.Record, n int)) {
 	}
 }
 
-// observe records what was asked, with the answer.
+// observe records the request with its answer.
 func (c *Checker) observe(e *evaluation) {
 	call, a := e.call, &e.a
 	if t := a.weighed.Task; t != nil {

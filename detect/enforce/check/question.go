@@ -17,7 +17,7 @@ import (
 	"flyball/schema"
 )
 
-// gateQuery is what a grant of a call must match: everything that is known of the call.
+// gateQuery returns what a grant of a call must match: everything that is known of the call.
 func (r reader) gateQuery(e *evaluation) approval.Query {
 	call, run := e.decided, e.req.RunID
 	q := approval.Query{Tenant: call.Tenant, Route: call.RouteName(), Holder: "agent:" + call.AgentID, Resource: lastResource(call)}
@@ -61,7 +61,7 @@ func queryWithout(query string, named []schema.Resource) string {
 	return strings.Trim(out.String(), "&")
 }
 
-// claims are what answers claim through the log: probes, uses of grants, and questions.
+// claims are made through the log before an answer: probes, uses of grants, and questions.
 type claims struct {
 	o      *Options
 	m      *metrics
@@ -100,12 +100,12 @@ func (c *claims) useGrant(e *evaluation) {
 		a.why = whyUnanswered(a.standing, err)
 	case r.Code == enforce.GrantUsed:
 		a.action, a.why = schema.ActionAnnotate, whyGranted
-	default: // another call was first: the next one asks again
+	default: // another call was first: the next one creates a new question
 		a.why = whyGatePending
 	}
 }
 
-// ask writes the question to the log.
+// ask writes the question about the call to the log.
 func (c *claims) ask(e *evaluation) {
 	a := &e.a
 	why := a.why
@@ -141,7 +141,7 @@ func (c *claims) hasGrant(q *approval.Query) bool {
 	return v.Approvals.HasGrant(q)
 }
 
-// whyUnanswered is the named reason of a claim that brought no result.
+// whyUnanswered is the named reason of a claim without a result.
 func whyUnanswered(standing schema.Standing, err error) string {
 	switch {
 	case !errors.Is(err, point.ErrTooManyClaims):
@@ -152,7 +152,7 @@ func whyUnanswered(standing schema.Standing, err error) string {
 	return whyBusy
 }
 
-// question is the command that asks a person about the call.
+// question returns the command that asks a person for approval of the call.
 func (c *claims) question(e *evaluation, why string, mode schema.Mode) *schema.Command {
 	call, q, standing := e.decided, &e.query, e.a.standing
 	return &schema.Command{ID: point.NewCommandID("a_"), Kind: schema.CommandAsk, Tenant: call.Tenant, By: c.o.Name, Reason: why,
@@ -162,8 +162,8 @@ func (c *claims) question(e *evaluation, why string, mode schema.Mode) *schema.C
 			Amount: q.Amount, Currency: q.Currency, Why: why, SoFar: e.allowed, Mode: mode}}
 }
 
-// recordEvery is how often a question that would have been asked is recorded for one
-// holder and route.
+// recordEvery is the shortest interval between records of questions in mode observe, for
+// one holder and route.
 const recordEvery = 15 * time.Minute
 
 // recordQuestion records, without waiting, that a call would have been held.
@@ -177,7 +177,7 @@ func (c *claims) recordQuestion(e *evaluation, why string) {
 	}
 }
 
-// claim is Log.Claim, counted.
+// claim calls Log.Claim and counts the result.
 func (c *claims) claim(standing schema.Standing, command *schema.Command) (enforce.Result, error) {
 	r, err := c.o.Log.Claim(standing, command)
 	outcome := string(r.Code)

@@ -8,30 +8,30 @@ import (
 	"flyball/schema"
 )
 
-// questionLimits keep this point from writing the same question twice, and from writing
-// more questions than the log should carry, whatever callers invent. Callers of each
-// standing have a memory and a rate of their own.
+// questionLimits prevent this point from writing the same question twice, and from writing
+// more questions than the log should contain, whatever requests callers make. Callers of
+// each standing have a separate memory and rate.
 type questionLimits struct{ pools [point.Standings]questionPool }
 
 type questionPool struct {
 	mu      sync.Mutex
-	last    map[string]time.Time // when the question of a place was written
+	last    map[string]time.Time // when the question of a holder and route was written
 	started time.Time            // of the second that is counted
 	n       int
 }
 
-// maxPlaces is how many places are remembered of each standing.
+// maxPlaces bounds the pairs of holder and route that are remembered for each standing.
 const maxPlaces = 10_000
 
-// maxQuestionsPerSecond is how many questions a point writes.
+// maxQuestionsPerSecond bounds the questions that a point writes for each standing.
 var maxQuestionsPerSecond = [point.Standings]int{schema.StandingClaimed: 10, schema.StandingProven: 50, schema.StandingEstablished: 50}
 
-// questionLimit says whether a question may be written now.
+// questionLimit is whether a question may be written now, and why not.
 type questionLimit int
 
 const (
 	mayAsk           questionLimit = iota
-	askedBefore                    // the same question was written a moment ago
+	askedBefore                    // the same question was written shortly before
 	tooManyQuestions               // too many were written this second
 )
 
@@ -49,7 +49,7 @@ func (m *questionLimits) allow(place string, standing schema.Standing, now time.
 	p := &m.pools[standing]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// A clock that was set back does not make either of the two wait.
+	// A clock that was set back delays neither of the two.
 	if last, ok := p.last[place]; ok && now.Sub(last) < again && !now.Before(last) {
 		return askedBefore
 	}

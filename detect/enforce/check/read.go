@@ -28,8 +28,8 @@ func (r reader) sign(e *evaluation, id uint64) {
 	}
 }
 
-// read makes a call of a request by the rules of the log side, and of both a request to
-// the state. The error is a named reason to refuse the request.
+// read converts a request to a call by the rules of the log side, and both to a
+// ledger.Request. The error is the named reason for a refusal.
 func (r reader) read(e *evaluation) error {
 	q, now := e.q, r.o.Now().UnixNano()
 	call := &schema.Call{ObserverKind: schema.ObserverGate, Observer: "flyball", Format: "check/1", Start: now, KafkaTime: now,
@@ -49,7 +49,7 @@ func (r reader) read(e *evaluation) error {
 	q.override = q.methodOverrides()
 	in := route.Input{RawQuery: query, MethodOverride: q.override}
 	if q.truncated = q.isTruncated(); q.truncated {
-		in.Form = q.body[:min(len(q.body), MaxBody)] // no amount and no tool is read of a part
+		in.Form = q.body[:min(len(q.body), MaxBody)] // no amount and no tool is read from a truncated body
 	} else if len(q.body) > 0 {
 		in.ReadBody(call.Method, q.body)
 	}

@@ -10,16 +10,16 @@ import (
 
 // Named reasons of a call that can be read in several ways.
 const (
-	// whyAmbiguousPath: servers read the path in different ways, and not every way may pass.
+	// whyAmbiguousPath: servers read the path in different ways, and not every reading may pass.
 	whyAmbiguousPath = "ambiguous_path"
-	// whyAmbiguousCall: the request names two methods or two tools, and a grant of the one
-	// would be a grant of the other.
+	// whyAmbiguousCall: the request names two methods or two tools, and a grant of one would
+	// also allow the other.
 	whyAmbiguousCall = "ambiguous_request"
-	// whyUnreadable: the path, or the request's methods, have more readings than are weighed.
+	// whyUnreadable: the path, or the request's methods, have more readings than are evaluated.
 	whyUnreadable = "path_unreadable"
 )
 
-// differences say how the decisions on the readings of one call differ.
+// differences between the decisions on the readings of one call.
 type differences struct {
 	unsafe       bool // a reading changes something
 	enforced     bool // an ambiguous reading is decided in another way
@@ -27,11 +27,10 @@ type differences struct {
 	twoQuestions bool // two readings need different grants
 }
 
-// weighOthers decides a call by its other readings too, and returns the call as it was
-// read where it was decided. The most severe decision holds. If an ambiguous reading is
-// decided in another way, or two readings ask different questions, an unsafe call is
-// refused: a grant of the one reading would be a grant of the other. Spends are those of
-// all readings, each at its most.
+// weighOthers decides a call by its other readings too, and returns the call by the reading
+// that decided. The most severe decision is used. If an ambiguous reading is decided in
+// another way, or two readings need different grants, an unsafe call is refused: a grant of
+// one reading would also allow the other. Spends are the maximum over all readings.
 func weighOthers(v point.View, e *evaluation, d *ledger.Decision) *schema.Call {
 	first, worst := *d, e.req.Call
 	diff := differences{unsafe: !isReadOnly(e.req.Call)}
@@ -68,7 +67,7 @@ func (x *differences) add(call *schema.Call, o *route.Other, first, other *ledge
 		(o.Call.Method != call.Method || o.Call.ToolName != "" || o.Call.RouteSource == schema.RouteFromConfig)
 }
 
-// refuse is the reason to refuse a call for its readings, if there is one.
+// refuse returns the reason to refuse a call for its readings; empty: none.
 func (x *differences) refuse(readable bool, d *ledger.Decision) (why string, enforced bool) {
 	switch {
 	case !x.unsafe:
@@ -84,7 +83,7 @@ func (x *differences) refuse(readable bool, d *ledger.Decision) (why string, enf
 	return "", false
 }
 
-// isWorse reports whether the decision on another reading holds instead.
+// isWorse reports whether the decision on another reading replaces the present one.
 func isWorse(other, d *ledger.Decision, call, worst *schema.Call) bool {
 	if other.Action != d.Action {
 		return other.Action > d.Action
@@ -95,7 +94,7 @@ func isWorse(other, d *ledger.Decision, call, worst *schema.Call) bool {
 	return route.Worse(call, worst)
 }
 
-// mergeDecision takes in the decision on another reading; replaces: it holds instead.
+// mergeDecision merges the decision on another reading; replaces: it is used instead.
 func mergeDecision(d, other *ledger.Decision, replaces bool) {
 	spends, would, wouldWhy := joinSpends(d.Spends, other.Spends), d.Would, d.WouldWhy
 	if replaces {
@@ -122,8 +121,8 @@ func refuseReading(d *ledger.Decision, why string, enforced bool) {
 
 func isReadOnly(c *schema.Call) bool { return c.Reversibility == schema.ReadOnly }
 
-// sameOutcome reports whether two readings of a call are decided alike: if a person's
-// approval is needed, for the same question.
+// sameOutcome reports whether two readings of a call have the same decision and, if a
+// person's approval is needed, the same question.
 func sameOutcome(a, b schema.Action, whyA, whyB string, sameQuestion bool) bool {
 	if a < schema.ActionThrottle && b < schema.ActionThrottle {
 		return true
@@ -135,7 +134,7 @@ func sameQuestion(a, b *schema.Call) bool {
 	return a.RouteName() == b.RouteName() && lastResource(a) == lastResource(b)
 }
 
-// joinSpends are what two readings of a call take out of quotas.
+// joinSpends returns the maximum of what two readings of a call spend of quotas.
 func joinSpends(a, b []manifest.Spend) []manifest.Spend {
 next:
 	for _, s := range b {
@@ -150,7 +149,7 @@ next:
 	return a
 }
 
-// armedForAnyFamily reports whether anything that policy finds is enforced for an agent.
+// armedForAnyFamily reports whether any family of policy is enforced for an agent.
 func armedForAnyFamily(armed func(agent, family string) bool, agent string) bool {
 	for _, family := range [...]string{"policy.scope", "policy.task", "policy.autonomy", "policy.hours", "policy.quota", schema.FamilyScope} {
 		if armed(agent, family) {
@@ -160,7 +159,7 @@ func armedForAnyFamily(armed func(agent, family string) bool, agent string) bool
 	return false
 }
 
-// lastResource is what a question about a call names; "" if it is not known.
+// lastResource returns the resource that a question about a call names; "": unknown.
 func lastResource(c *schema.Call) string {
 	if n := len(c.Resources); n > 0 && c.Resources[n-1].ID != "?" {
 		return c.Resources[n-1].String()

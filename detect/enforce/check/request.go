@@ -12,25 +12,25 @@ import (
 // MaxBody is how many bytes of a body are read for amounts and arguments.
 const MaxBody = 8 << 10
 
-// request is what a gateway asks about, whatever way it asks.
+// request is the original request that a gateway asks about, independent of its dialect.
 type request struct {
 	method, path string // path with the query
 	host         string
 	headers      identity.Headers
 	client       netip.Addr
-	body         []byte // what the gateway showed of it, at most one byte more than MaxBody
+	body         []byte // the part that the gateway sent, at most one byte more than MaxBody
 	// joined are all values of a header, comma-joined; nil: headers does that.
 	joined identity.Headers
 
-	// What Checker.read makes of it besides the call.
+	// Set by Checker.read besides the call.
 	query     string
 	override  string        // the other methods that its headers name, comma-joined
-	others    []route.Other // the call as a server may also read it
+	others    []route.Other // other readings of the call by servers
 	readable  bool
-	truncated bool // the body has more bytes than were shown
+	truncated bool // the body has more bytes than were sent
 }
 
-// methodOverrides are the other methods that a request's headers name, comma-joined.
+// methodOverrides returns the other methods that a request's headers name, comma-joined.
 func (q *request) methodOverrides() string {
 	var out string
 	for _, name := range route.MethodHeaders {
@@ -49,7 +49,7 @@ func (q *request) all(name string) string {
 	return q.headers(name)
 }
 
-// isTruncated reports whether the gateway showed less of the body than there is.
+// isTruncated reports whether the gateway sent only a part of the body.
 func (q *request) isTruncated() bool {
 	if len(q.body) > MaxBody || strings.EqualFold(strings.TrimSpace(q.all("x-envoy-auth-partial-body")), "true") {
 		return true

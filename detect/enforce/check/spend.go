@@ -6,15 +6,15 @@ import (
 	"flyball/schema"
 )
 
-// quotas are what calls cost.
+// quotas spend the cost of calls.
 type quotas struct {
 	o      *Options
 	m      *metrics
 	leases *leases
 }
 
-// spendAll takes what a call costs out of its quotas. What a quota refuses is denied, or
-// needs approval.
+// spendAll subtracts the cost of a call from its quotas. A call that a quota refuses is
+// denied, or needs approval.
 func (u *quotas) spendAll(e *evaluation) {
 	a := &e.a
 	d := &a.weighed
@@ -44,7 +44,7 @@ func (u *quotas) spendAll(e *evaluation) {
 	}
 }
 
-// spend takes units out of one quota. why is empty if they were there, else the named
+// spend subtracts units from one quota. why is empty if enough were left, else the named
 // reason for the action over.
 func (u *quotas) spend(e *evaluation, s *manifest.Spend) (over schema.Action, why string) {
 	if e.a.overShare {
@@ -67,7 +67,7 @@ func (u *quotas) spend(e *evaluation, s *manifest.Spend) (over schema.Action, wh
 	return s.Over, s.Why
 }
 
-// isArmed reports whether what a family finds is enforced for the caller of a request.
+// isArmed reports whether the findings of a family are enforced for the caller of a request.
 func (u *quotas) isArmed(r *ledger.Request, family string) bool {
 	v := u.o.State.Acquire()
 	defer v.Release()
@@ -80,7 +80,8 @@ func (u *quotas) findGrant(e *evaluation) {
 	e.grant, e.usable = v.Approvals.Find(&e.query, e.clock)
 }
 
-// failureMode is what the agent's failure mode wants of a call while the log is away.
+// failureMode returns the action of the agent's failure mode for a call while the log is
+// unreachable.
 func (u *quotas) failureMode(call *schema.Call) schema.Action {
 	v := u.o.State.Acquire()
 	defer v.Release()

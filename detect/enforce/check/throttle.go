@@ -10,8 +10,8 @@ import (
 )
 
 // throttles limit the calls of throttled breakers at this point, by generation: a breaker
-// that opens again has a new limit. Those of breakers on claimed callers are apart, so
-// that they push out none of the others.
+// that opens again has a new limit. Those of breakers on claimed callers are in a separate
+// pool, so that they cannot displace the others.
 type throttles struct {
 	limit rate.Limit // calls a second
 
@@ -26,7 +26,7 @@ func newThrottles(perSecond float64) *throttles {
 	return &throttles{limit: rate.Limit(perSecond), pools: [2]map[uint64]*rate.Limiter{{}, {}}}
 }
 
-// allow takes one call of the breaker's limit; false: there is none left.
+// allow counts one call against the breaker's limit; false: none is left.
 func (t *throttles) allow(b *schema.Breaker, now time.Time) bool {
 	pool := t.pools[0]
 	if b.Holder != nil && b.Holder.Standing == schema.StandingClaimed {

@@ -39,7 +39,8 @@ func TestRoutesOfADocument(t *testing.T) {
 	}
 	c := schema.Call{Method: "POST", Path: "/api/v2/orders/77/refunds"}
 	table.Classify(&c, &route.Input{Args: []byte(`{"payment":{"amount":12.50,"currency":"eur"}}`)})
-	if c.Route != "/api/v2/orders/{orderId}/refunds" || c.Effect != schema.EffectPay || c.EffectSource != schema.ProvenanceOpenAPI || c.Reversibility != schema.Irreversible || c.Resources[0].String() != "order:77" {
+	if c.Route != "/api/v2/orders/{orderId}/refunds" || c.Effect != schema.EffectPay || c.EffectSource != schema.ProvenanceOpenAPI ||
+		c.Reversibility != schema.Irreversible || c.Resources[0].String() != "order:77" {
 		t.Errorf("%+v", c)
 	}
 	if len(c.Attrs) != 2 || c.Attrs[0] != (schema.Attr{Key: "amount", Value: "12.50"}) || c.Attrs[1].Value != "EUR" {

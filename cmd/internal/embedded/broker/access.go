@@ -54,7 +54,8 @@ func (o Options) checkAccess(host string) error {
 	}
 	ip := net.ParseIP(host)
 	if loopback := host == "localhost" || ip != nil && ip.IsLoopback(); !loopback && o.Shipper == nil {
-		return fmt.Errorf("kafka.listen: %s is not loopback, and kafka.sasl is empty: who ships records from elsewhere must authenticate", o.Listen)
+		return fmt.Errorf("kafka.listen: %s is not loopback, and kafka.sasl is empty: who ships records from elsewhere must authenticate",
+			o.Listen)
 	}
 	if s := o.Shipper; s != nil && (s.User == "" || s.Password == "" || s.User == User) {
 		return fmt.Errorf("kafka.sasl: the embedded broker wants a user other than %s, and a password", User)
@@ -78,10 +79,12 @@ func (o Options) rules() []kmsg.CreateACLsRequestCreation {
 		principal = "User:" + o.Shipper.User
 	}
 	var out []kmsg.CreateACLsRequestCreation
-	add := func(permission kmsg.ACLPermissionType, kind kmsg.ACLResourceType, pattern kmsg.ACLResourcePatternType, name string, ops ...kmsg.ACLOperation) {
+	add := func(permission kmsg.ACLPermissionType, kind kmsg.ACLResourceType, pattern kmsg.ACLResourcePatternType, name string,
+		ops ...kmsg.ACLOperation) {
 		for _, op := range ops {
 			out = append(out, kmsg.CreateACLsRequestCreation{
-				Principal: principal, Host: "*", ResourceType: kind, ResourceName: name, ResourcePatternType: pattern, Operation: op, PermissionType: permission,
+				Principal: principal, Host: "*", ResourceType: kind, ResourceName: name, ResourcePatternType: pattern, Operation: op,
+				PermissionType: permission,
 			})
 		}
 	}
@@ -91,7 +94,8 @@ func (o Options) rules() []kmsg.CreateACLsRequestCreation {
 		}
 	}
 	literal := kmsg.ACLResourcePatternTypeLiteral
-	add(kmsg.ACLPermissionTypeAllow, kmsg.ACLResourceTypeTopic, literal, "*", kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationCreate, kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs)
+	add(kmsg.ACLPermissionTypeAllow, kmsg.ACLResourceTypeTopic, literal, "*", kmsg.ACLOperationRead, kmsg.ACLOperationWrite,
+		kmsg.ACLOperationCreate, kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs)
 	add(kmsg.ACLPermissionTypeAllow, kmsg.ACLResourceTypeGroup, literal, "*", kmsg.ACLOperationRead, kmsg.ACLOperationDescribe)
 	add(kmsg.ACLPermissionTypeAllow, kmsg.ACLResourceTypeTransactionalId, literal, "*", kmsg.ACLOperationWrite, kmsg.ACLOperationDescribe)
 	add(kmsg.ACLPermissionTypeAllow, kmsg.ACLResourceTypeCluster, literal, "kafka-cluster", kmsg.ACLOperationIdempotentWrite)
@@ -99,7 +103,7 @@ func (o Options) rules() []kmsg.CreateACLsRequestCreation {
 }
 
 // kept are the files in which kfake keeps users and access rules. What is in them wins over what it is started with: a
-// password of before, and whatever anybody made before there were rules.
+// password of before, and all rules that were made before.
 var kept = []string{"sasl.json", "acls.json"}
 
 // forget removes the users and rules that are on disk; those of the options hold.

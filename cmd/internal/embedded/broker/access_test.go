@@ -24,7 +24,8 @@ import (
 // anybody is a client of another process on this machine.
 func anybody(t *testing.T, b *Broker, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.Addr()), kgo.RequestRetries(0), kgo.RecordRetries(0), kgo.UnknownTopicRetries(0), kgo.AllowAutoTopicCreation(),
+	c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.Addr()), kgo.RequestRetries(0), kgo.RecordRetries(0),
+		kgo.UnknownTopicRetries(0), kgo.AllowAutoTopicCreation(),
 		kgo.RetryTimeout(2 * time.Second)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +49,8 @@ func own(t *testing.T, b *Broker, topic string) *kadm.Client {
 }
 
 func refused(err error) bool {
-	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.GroupAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) ||
+	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.GroupAuthorizationFailed) ||
+		errors.Is(err, kerr.ClusterAuthorizationFailed) ||
 		errors.Is(err, kerr.TransactionalIDAuthorizationFailed)
 }
 
@@ -58,9 +60,11 @@ func TestForgedCommandWithoutTheCredentialIsRefused(t *testing.T) {
 	defer b.Close()
 	own(t, b, "flyball.commands")
 	for name, opts := range map[string][]kgo.Opt{
-		"idempotent": nil, "plain produce": {kgo.DisableIdempotentWrite()}, "acks 1": {kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.LeaderAck())},
+		"idempotent": nil, "plain produce": {kgo.DisableIdempotentWrite()},
+		"acks 1": {kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.LeaderAck())},
 	} {
-		err := anybody(t, b, opts...).ProduceSync(context.Background(), &kgo.Record{Topic: "flyball.commands", Partition: 0, Value: []byte("reset")}).FirstErr()
+		err := anybody(t, b, opts...).ProduceSync(context.Background(),
+			&kgo.Record{Topic: "flyball.commands", Partition: 0, Value: []byte("reset")}).FirstErr()
 		if !refused(err) {
 			t.Errorf("%s: written: %v", name, err)
 		}
@@ -102,7 +106,8 @@ func TestOwnTopicsCannotBeReadWithoutTheCredential(t *testing.T) {
 	b := open(t, t.TempDir())
 	defer b.Close()
 	own(t, b, "flyball.calls")
-	c := anybody(t, b, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"flyball.calls": {0: kgo.NewOffset().AtStart(), 1: kgo.NewOffset().AtStart()}}), kgo.KeepRetryableFetchErrors())
+	c := anybody(t, b, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"flyball.calls": {0: kgo.NewOffset().AtStart(),
+		1: kgo.NewOffset().AtStart()}}), kgo.KeepRetryableFetchErrors())
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	for ctx.Err() == nil {
@@ -154,21 +159,24 @@ func TestOwnTopicsAndGroupsCannotBeChangedWithoutTheCredential(t *testing.T) {
 		"retention of an own topic":       func() error { return retention(other, "flyball.calls") },
 		"more partitions of an own topic": func() error { return partitions(other) },
 		"a user": func() error {
-			r, err := other.AlterUserSCRAMs(ctx, nil, []kadm.UpsertSCRAM{{User: User, Mechanism: kadm.ScramSha256, Iterations: 4096, Password: "mine"}})
+			r, err := other.AlterUserSCRAMs(ctx, nil, []kadm.UpsertSCRAM{{User: User, Mechanism: kadm.ScramSha256, Iterations: 4096,
+				Password: "mine"}})
 			if err == nil {
 				err = r.Error()
 			}
 			return err
 		},
 		"an access rule": func() error {
-			r, err := other.CreateACLs(ctx, kadm.NewACLs().Allow("User:ANONYMOUS").AllowHosts("*").Clusters().Operations(kadm.OpAll).ResourcePatternType(kadm.ACLPatternLiteral))
+			r, err := other.CreateACLs(ctx,
+				kadm.NewACLs().Allow("User:ANONYMOUS").AllowHosts("*").Clusters().Operations(kadm.OpAll).ResourcePatternType(kadm.ACLPatternLiteral))
 			if err == nil {
 				err = r[0].Err
 			}
 			return err
 		},
 		"remove the access rules": func() error {
-			r, err := other.DeleteACLs(ctx, kadm.NewACLs().AnyResource().Allow().AllowHosts().Deny().DenyHosts().Operations().ResourcePatternType(kadm.ACLPatternAny))
+			r, err := other.DeleteACLs(ctx,
+				kadm.NewACLs().AnyResource().Allow().AllowHosts().Deny().DenyHosts().Operations().ResourcePatternType(kadm.ACLPatternAny))
 			if err == nil {
 				err = r[0].Err
 			}
@@ -182,7 +190,8 @@ func TestOwnTopicsAndGroupsCannotBeChangedWithoutTheCredential(t *testing.T) {
 	if g := b.cluster.GroupInfo("flyball-detect"); g == nil || g.Commits["flyball.calls"][0].Offset != 1 {
 		t.Errorf("the group is %+v", g)
 	}
-	if b.cluster.TopicInfo("flyball.more") != nil || b.cluster.TopicInfo("flyball.calls") == nil || b.cluster.TopicInfo("gateway-logs") == nil {
+	if b.cluster.TopicInfo("flyball.more") != nil || b.cluster.TopicInfo("flyball.calls") == nil ||
+		b.cluster.TopicInfo("gateway-logs") == nil {
 		t.Error("topics were changed")
 	}
 	// A producer that names a topic of Flyball's does not make it.
@@ -203,7 +212,8 @@ func deleteRecords(adm *kadm.Client, topic string) error {
 }
 
 func retention(adm *kadm.Client, topic string) error {
-	r, err := adm.AlterTopicConfigs(context.Background(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: kadm.StringPtr("1")}}, topic)
+	r, err := adm.AlterTopicConfigs(context.Background(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms",
+		Value: kadm.StringPtr("1")}}, topic)
 	if err != nil {
 		return err
 	}
@@ -222,7 +232,8 @@ func partitions(adm *kadm.Client) error {
 func TestAnonymousShipperWritesAndReadsInputs(t *testing.T) {
 	b := open(t, t.TempDir())
 	defer b.Close()
-	for name, opts := range map[string][]kgo.Opt{"idempotent": nil, "as older shippers do": {kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.LeaderAck())}} {
+	for name, opts := range map[string][]kgo.Opt{"idempotent": nil,
+		"as older shippers do": {kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.LeaderAck())}} {
 		shipper := anybody(t, b, append(opts, kgo.UnknownTopicRetries(5), kgo.RequestRetries(5))...)
 		for range 20 {
 			if err := shipper.ProduceSync(context.Background(), &kgo.Record{Topic: "gateway-logs", Value: []byte(name)}).FirstErr(); err != nil {
@@ -230,7 +241,8 @@ func TestAnonymousShipperWritesAndReadsInputs(t *testing.T) {
 			}
 		}
 	}
-	c := anybody(t, b, kgo.ConsumeTopics("gateway-logs"), kgo.ConsumerGroup("somebody"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.RequestRetries(5))
+	c := anybody(t, b, kgo.ConsumeTopics("gateway-logs"), kgo.ConsumerGroup("somebody"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.RequestRetries(5))
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for n := 0; n < 40; {
@@ -251,10 +263,12 @@ func TestUsersAndRulesOfAnOldFolderDoNotHold(t *testing.T) {
 	b := open(t, dir)
 	adm := own(t, b, "flyball.commands")
 	ctx := context.Background()
-	if _, err := adm.CreateACLs(ctx, kadm.NewACLs().Allow("User:*").AllowHosts("*").Clusters().Topics("*").Operations(kadm.OpAll).ResourcePatternType(kadm.ACLPatternLiteral)); err != nil {
+	if _, err := adm.CreateACLs(ctx,
+		kadm.NewACLs().Allow("User:*").AllowHosts("*").Clusters().Topics("*").Operations(kadm.OpAll).ResourcePatternType(kadm.ACLPatternLiteral)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := adm.AlterUserSCRAMs(ctx, nil, []kadm.UpsertSCRAM{{User: User, Mechanism: kadm.ScramSha256, Iterations: 4096, Password: "planted"}}); err != nil {
+	if _, err := adm.AlterUserSCRAMs(ctx, nil, []kadm.UpsertSCRAM{{User: User, Mechanism: kadm.ScramSha256, Iterations: 4096,
+		Password: "planted"}}); err != nil {
 		t.Fatal(err)
 	}
 	b.Close()
@@ -315,14 +329,17 @@ func TestOffLoopbackNobodyIsAnonymous(t *testing.T) {
 		topic string
 		ok    bool
 	}{
-		"anonymous":                         {nil, "gateway-logs", false},
-		"unknown user without a password":   {[]kgo.Opt{kgo.SASL(plain.Auth{User: "x"}.AsMechanism())}, "gateway-logs", false},
-		"shipper without its password":      {[]kgo.Opt{kgo.SASL(plain.Auth{User: "shipper"}.AsMechanism())}, "gateway-logs", false},
-		"shipper":                           {[]kgo.Opt{kgo.SASL(plain.Auth{User: "shipper", Pass: "a long password"}.AsMechanism())}, "gateway-logs", true},
-		"shipper into a topic of Flyball's": {[]kgo.Opt{kgo.SASL(plain.Auth{User: "shipper", Pass: "a long password"}.AsMechanism())}, "flyball.calls", false},
+		"anonymous":                       {nil, "gateway-logs", false},
+		"unknown user without a password": {[]kgo.Opt{kgo.SASL(plain.Auth{User: "x"}.AsMechanism())}, "gateway-logs", false},
+		"shipper without its password":    {[]kgo.Opt{kgo.SASL(plain.Auth{User: "shipper"}.AsMechanism())}, "gateway-logs", false},
+		"shipper": {[]kgo.Opt{kgo.SASL(plain.Auth{User: "shipper", Pass: "a long password"}.AsMechanism())},
+			"gateway-logs", true},
+		"shipper into a topic of Flyball's": {[]kgo.Opt{kgo.SASL(plain.Auth{User: "shipper", Pass: "a long password"}.AsMechanism())},
+			"flyball.calls", false},
 	} {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-		err := anybody(t, b, append(c.opts, kgo.UnknownTopicRetries(5))...).ProduceSync(ctx, &kgo.Record{Topic: c.topic, Value: []byte("x")}).FirstErr()
+		err := anybody(t, b, append(c.opts, kgo.UnknownTopicRetries(5))...).ProduceSync(ctx,
+			&kgo.Record{Topic: c.topic, Value: []byte("x")}).FirstErr()
 		cancel()
 		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)

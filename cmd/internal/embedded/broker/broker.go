@@ -58,59 +58,28 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	if opt.JanitorEvery == 0 {
 		opt.JanitorEvery = 15 * time.Second
 	}
-	host, portText, err := net.SplitHostPort(opt.Listen)
+	host, port, err := listenAddress(opt.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("kafka.listen: %q is not host:port: %w", opt.Listen, err)
-	}
-	port, err := strconv.Atoi(portText)
-	if err != nil {
-		return nil, fmt.Errorf("kafka.listen: port of %q: %w", opt.Listen, err)
+		return nil, err
 	}
 	if err := opt.checkAccess(host); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(opt.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("embedded broker: %w", err)
-	}
-	// kfake's files are readable for everybody: the folder is not.
-	if err := os.Chmod(opt.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("embedded broker: %w", err)
-	}
-	lock, err := lockDir(opt.Dir)
+	lock, err := openDir(opt.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := forget(opt.Dir); err != nil {
-		_ = lock.Close()
-		return nil, fmt.Errorf("embedded broker: %w", err)
-	}
-	var door *door
-	b := &Broker{opt: opt, log: log, lock: lock, m: newMetrics(reg)}
-	opts := []kfake.Opt{
-		kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(opt.Dir), kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(opt.Partitions),
-		kfake.BrokerConfigs(map[string]string{
-			"log.segment.bytes": strconv.Itoa(segmentBytes), "message.max.bytes": strconv.Itoa(16 << 20), "log.cleaner.backoff.ms": compactEveryMs, "log.retention.ms": "-1",
-			"offsets.retention.minutes": strconv.Itoa(60 * 24 * 365),
-		}),
-		kfake.ListenFn(func(network, address string) (net.Listener, error) {
-			_, p, err := net.SplitHostPort(address)
-			if err != nil {
-				return nil, err
-			}
-			l, err := net.Listen(network, net.JoinHostPort(host, p))
-			if err != nil {
-				return nil, fmt.Errorf("kafka.listen %s: %w; stop what listens there or choose another address", opt.Listen, err)
-			}
-			door = newDoor(l)
-			return door, nil
-		}),
-	}
-	opts = append(opts, opt.access()...)
-	if opt.Sync {
-		opts = append(opts, kfake.SyncWrites())
-	}
 	began := time.Now()
-	b.cluster, err = kfake.NewCluster(opts...)
+	b := &Broker{opt: opt, log: log, lock: lock, m: newMetrics(reg)}
+	var door *door
+	b.cluster, err = kfake.NewCluster(opt.cluster(port, func(network, address string) (net.Listener, error) {
+		l, err := listen(network, host, address, opt.Listen)
+		if err != nil {
+			return nil, err
+		}
+		door = newDoor(l)
+		return door, nil
+	})...)
 	if err != nil {
 		_ = lock.Close()
 		return nil, fmt.Errorf("embedded broker in %s: %w", opt.Dir, err)
@@ -121,14 +90,84 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 		return nil, fmt.Errorf("embedded broker: access rules: %w", err)
 	}
 	door.open()
-	took := time.Since(began)
-	b.m.opened.Set(took.Seconds())
-	if opt.Sync {
-		log.Info("embedded broker serves", "listen", opt.Listen, "dir", opt.Dir, "opened_in", took.Round(time.Millisecond))
-	} else {
-		log.Warn("embedded broker serves: it is for one machine and survives kill -9, not power loss (kafka.sync is off)", "listen", opt.Listen, "dir", opt.Dir, "opened_in", took.Round(time.Millisecond))
-	}
+	b.logStarted(time.Since(began))
 	return b, nil
+}
+
+// listenAddress are the host and the port of kafka.listen.
+func listenAddress(listen string) (host string, port int, err error) {
+	host, portText, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", 0, fmt.Errorf("kafka.listen: %q is not host:port: %w", listen, err)
+	}
+	if port, err = strconv.Atoi(portText); err != nil {
+		return "", 0, fmt.Errorf("kafka.listen: port of %q: %w", listen, err)
+	}
+	return host, port, nil
+}
+
+// openDir makes the directory private, locks it, and removes what must not be served.
+func openDir(dir string) (lock *os.File, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	// kfake's files are readable for everybody: the folder is not.
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	if lock, err = lockDir(dir); err != nil {
+		return nil, err
+	}
+	if err := forget(dir); err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	return lock, nil
+}
+
+// listen opens the port that kfake chose on the configured host.
+func listen(network, host, address, configured string) (net.Listener, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen(network, net.JoinHostPort(host, port))
+	if err != nil {
+		return nil, fmt.Errorf("kafka.listen %s: %w; stop what listens there or choose another address", configured, err)
+	}
+	return l, nil
+}
+
+// cluster are the options of kfake.
+func (o *Options) cluster(port int, listen func(network, address string) (net.Listener, error)) []kfake.Opt {
+	opts := []kfake.Opt{
+		kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(o.Dir),
+		kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(o.Partitions),
+		kfake.BrokerConfigs(map[string]string{
+			"log.segment.bytes":         strconv.Itoa(segmentBytes),
+			"message.max.bytes":         strconv.Itoa(16 << 20),
+			"log.cleaner.backoff.ms":    compactEveryMs,
+			"log.retention.ms":          "-1",
+			"offsets.retention.minutes": strconv.Itoa(60 * 24 * 365),
+		}),
+		kfake.ListenFn(listen),
+	}
+	opts = append(opts, o.access()...)
+	if o.Sync {
+		opts = append(opts, kfake.SyncWrites())
+	}
+	return opts
+}
+
+// logStarted logs and measures how long it took to open the directory.
+func (b *Broker) logStarted(took time.Duration) {
+	b.m.opened.Set(took.Seconds())
+	args := []any{"listen", b.opt.Listen, "dir", b.opt.Dir, "opened_in", took.Round(time.Millisecond)}
+	if b.opt.Sync {
+		b.log.Info("embedded broker serves", args...)
+		return
+	}
+	b.log.Warn("embedded broker serves: it is for one machine and survives kill -9, not power loss (kafka.sync is off)", args...)
 }
 
 // lockName is of the file that a serving process holds locked.

@@ -61,7 +61,8 @@ func afterKill(t *testing.T, dir string) string {
 func produce(t *testing.T, c *kgo.Client, n int) {
 	t.Helper()
 	for range n {
-		if err := c.ProduceSync(context.Background(), &kgo.Record{Topic: "flyball.calls", Partition: 0, Value: []byte("x")}).FirstErr(); err != nil {
+		if err := c.ProduceSync(context.Background(), &kgo.Record{Topic: "flyball.calls", Partition: 0,
+			Value: []byte("x")}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -178,7 +179,8 @@ func TestSecondProcessOnTheSameDirectory(t *testing.T) {
 	defer b.Close()
 	lockWait = 200 * time.Millisecond
 	defer func() { lockWait = 10 * time.Second }()
-	_, err := Start(Options{Listen: "127.0.0.1:0", Dir: dir, Partitions: 1, Password: password}, slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry())
+	_, err := Start(Options{Listen: "127.0.0.1:0", Dir: dir, Partitions: 1, Password: password},
+		slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry())
 	if err == nil || !strings.Contains(err.Error(), dir) {
 		t.Fatalf("error %v does not name the directory", err)
 	}
@@ -190,7 +192,8 @@ func TestPortInUseNamesItsKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = Start(Options{Listen: l.Addr().String(), Dir: t.TempDir(), Partitions: 1, Password: password}, slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry())
+	_, err = Start(Options{Listen: l.Addr().String(), Dir: t.TempDir(), Partitions: 1, Password: password},
+		slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry())
 	if err == nil || !strings.Contains(err.Error(), "kafka.listen") {
 		t.Fatalf("error %v does not name kafka.listen", err)
 	}

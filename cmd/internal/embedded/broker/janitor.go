@@ -67,9 +67,12 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
-		opened:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_broker_open_seconds", Help: "Time the embedded broker took to open its directory."}),
-		deleted: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_broker_deleted_records_total", Help: "Records deleted after every reader had committed them."}),
-		unread:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_broker_unread_records", Help: "Records that some reader has not committed, by topic of Flyball's and its inputs."}, []string{"topic"}),
+		opened: prometheus.NewGauge(prometheus.GaugeOpts{Name: "flyball_broker_open_seconds",
+			Help: "Time the embedded broker took to open its directory."}),
+		deleted: prometheus.NewCounter(prometheus.CounterOpts{Name: "flyball_broker_deleted_records_total",
+			Help: "Records deleted after every reader had committed them."}),
+		unread: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_broker_unread_records",
+			Help: "Records that some reader has not committed, by topic of Flyball's and its inputs."}, []string{"topic"}),
 	}
 	r.MustRegister(m.opened, m.deleted, m.unread)
 	return m

@@ -25,7 +25,8 @@ func TestMeasureReopening(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir)
 	c := client(t, b, kgo.MaxBufferedRecords(10_000), kgo.ProducerBatchMaxBytes(8<<20))
-	if _, err := kadm.NewClient(c).CreateTopic(context.Background(), 8, -1, map[string]*string{"max.message.bytes": kadm.StringPtr("16777216")}, "gw"); err != nil {
+	if _, err := kadm.NewClient(c).CreateTopic(context.Background(), 8, -1,
+		map[string]*string{"max.message.bytes": kadm.StringPtr("16777216")}, "gw"); err != nil {
 		t.Fatal(err)
 	}
 	const size, total = 16 << 10, 5 << 30
@@ -60,7 +61,8 @@ func TestMeasureLatencyDuringCompaction(t *testing.T) {
 	defer b.Close()
 	c := client(t, b, kgo.MaxBufferedRecords(10_000), kgo.ProducerLinger(0))
 	adm := kadm.NewClient(c)
-	if _, err := adm.CreateTopic(context.Background(), 8, -1, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}, "state"); err != nil {
+	if _, err := adm.CreateTopic(context.Background(), 8, -1, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")},
+		"state"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := adm.CreateTopic(context.Background(), 8, -1, nil, "calls"); err != nil {
@@ -103,5 +105,6 @@ func TestMeasureLatencyDuringCompaction(t *testing.T) {
 		return d[min(len(d)*p/100, len(d)-1)].Round(10 * time.Microsecond)
 	}
 	fmt.Printf("produce to acknowledgement: idle p50 %s p99 %s; during a compaction of 400 MiB (%s, %d samples) p50 %s p99 %s max %s\n",
-		at(quiet, 50), at(quiet, 99), took.Round(time.Millisecond), len(busy), at(busy, 50), at(busy, 99), busy[len(busy)-1].Round(time.Millisecond))
+		at(quiet, 50), at(quiet, 99), took.Round(time.Millisecond), len(busy), at(busy, 50), at(busy, 99),
+		busy[len(busy)-1].Round(time.Millisecond))
 }

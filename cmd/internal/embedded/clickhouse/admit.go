@@ -35,12 +35,13 @@ func authenticate(r *http.Request, user, password string) error {
 	okName := subtle.ConstantTimeCompare([]byte(cmp.Or(name, "default")), []byte(cmp.Or(user, "default")))
 	okPass := subtle.ConstantTimeCompare([]byte(pass), []byte(password))
 	if okName&okPass != 1 {
-		return exceptionf(codeWrongPassword, "AUTHENTICATION_FAILED", "Authentication failed: password is incorrect, or there is no user with such name")
+		return exceptionf(codeWrongPassword, "AUTHENTICATION_FAILED",
+			"Authentication failed: password is incorrect, or there is no user with such name")
 	}
 	return nil
 }
 
-// fromThisMachine refuses what only a web page of somebody else's can send.
+// fromThisMachine refuses what only a web page of another site can send.
 // Without a password any page that a user of this machine opens could reach the
 // engine: directly, or by a name of its own that it points at 127.0.0.1.
 func fromThisMachine(r *http.Request) error {

@@ -135,7 +135,8 @@ func contentType(format string) string {
 		return "application/x-ndjson; charset=UTF-8"
 	case strings.HasPrefix(f, "json"):
 		return "application/json; charset=UTF-8"
-	case strings.HasPrefix(f, "rowbinary"), f == "native", f == "parquet", f == "arrow", f == "arrowstream", f == "orc", f == "avro", f == "msgpack":
+	case strings.HasPrefix(f, "rowbinary"), f == "native", f == "parquet", f == "arrow", f == "arrowstream", f == "orc", f == "avro",
+		f == "msgpack":
 		return "application/octet-stream"
 	}
 	return "text/plain; charset=UTF-8"

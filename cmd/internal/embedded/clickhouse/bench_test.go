@@ -73,7 +73,8 @@ func BenchmarkInsertByClickhouseGo(b *testing.B) {
 func nativeBody(b *testing.B) []byte {
 	block := proto.NewBlock()
 	block.ServerContext = &column.ServerContext{Timezone: time.UTC}
-	for _, col := range []struct{ name, typ string }{{"ts", "DateTime64(3)"}, {"run", "UUID"}, {"agent", "LowCardinality(String)"}, {"route", "LowCardinality(String)"},
+	for _, col := range []struct{ name, typ string }{{"ts", "DateTime64(3)"}, {"run", "UUID"}, {"agent", "LowCardinality(String)"},
+		{"route", "LowCardinality(String)"},
 		{"resource", "String"}, {"status", "UInt16"}, {"bytes", "UInt64"}, {"attrs", "Map(LowCardinality(String), String)"}} {
 		if err := block.AddColumn(col.name, column.Type(col.typ)); err != nil {
 			b.Fatal(err)

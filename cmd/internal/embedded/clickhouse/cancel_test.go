@@ -118,7 +118,8 @@ func TestInsertWhoseBodyBreaksOffStoresNothing(t *testing.T) {
 	body := &breaking{rest: 3}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/?query="+url.QueryEscape("INSERT INTO "+db+".b FORMAT TSV"), body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/?query="+url.QueryEscape("INSERT INTO "+db+".b FORMAT TSV"),
+		body)
 	if err != nil {
 		t.Fatal(err)
 	}

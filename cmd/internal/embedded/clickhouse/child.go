@@ -12,15 +12,15 @@ import (
 )
 
 // Child is what a process needs to run engines as its children: the listener,
-// which it keeps over restarts, and the pipe that tells a child that the parent
+// which it keeps over restarts, and the pipe that shows a child that the parent
 // is gone. It starts nothing by itself.
 type Child struct {
-	exe    string
-	args   []string
-	ln     *os.File
-	addr   string
-	theirs *os.File // the pipe's reading end, for the child about to start
-	ours   *os.File // the writing end; nobody writes, its end is the message
+	exe       string
+	args      []string
+	ln        *os.File
+	addr      string
+	childEnd  *os.File // the pipe's reading end, for the child about to start
+	parentEnd *os.File // the writing end; nobody writes, its end is the message
 }
 
 // NewChild opens the address. The port is chosen here, once.
@@ -49,7 +49,7 @@ func (c *Child) Command() *exec.Cmd {
 		cmd.Err = fmt.Errorf("pipe to the engine: %w", err)
 		return cmd
 	}
-	c.theirs, c.ours = r, w
+	c.childEnd, c.parentEnd = r, w
 	cmd.ExtraFiles = []*os.File{r, c.ln} // fdParent, fdListener
 	// The library reads the time zone when it is loaded; rows must not depend
 	// on the machine's.
@@ -59,22 +59,22 @@ func (c *Child) Command() *exec.Cmd {
 
 // Started gives up the child's end of the pipe.
 func (c *Child) Started() {
-	if c.theirs != nil {
-		c.theirs.Close()
-		c.theirs = nil
+	if c.childEnd != nil {
+		c.childEnd.Close()
+		c.childEnd = nil
 	}
 }
 
 // letGo ends the pipe: a child that still runs takes it for the parent's end.
 func (c *Child) letGo() {
 	c.Started()
-	if c.ours != nil {
-		c.ours.Close()
-		c.ours = nil
+	if c.parentEnd != nil {
+		c.parentEnd.Close()
+		c.parentEnd = nil
 	}
 }
 
-// Close gives up the address and tells a running child to end.
+// Close gives up the address and lets a running child end.
 func (c *Child) Close() error {
 	c.letGo()
 	return c.ln.Close()

@@ -241,7 +241,8 @@ func TestSameDeduplicationTokenStoresOnce(t *testing.T) {
 	addr := enginetest.Start(t)
 	db := enginetest.Database(t, addr)
 	c := open(t, addr, db)
-	if err := c.Exec(t.Context(), "CREATE TABLE d (a UInt64) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 100"); err != nil {
+	if err := c.Exec(t.Context(),
+		"CREATE TABLE d (a UInt64) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 100"); err != nil {
 		t.Fatal(err)
 	}
 	for _, token := range []string{"one", "one", "two"} {

@@ -38,6 +38,7 @@ func download(ctx context.Context, url, part string, total int64, pr *progress) 
 // downloadPause is a variable for the tests only.
 var downloadPause = time.Second
 
+// downloadOnce is one attempt; again: another may succeed.
 func downloadOnce(ctx context.Context, url, part string, total int64, pr *progress) (again bool, err error) {
 	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -54,44 +55,68 @@ func downloadOnce(ctx context.Context, url, part string, total int64, pr *progre
 	if have > total {
 		have = 0
 	}
+	resp, again, err := requestFrom(ctx, url, have)
+	if err != nil {
+		return again, err
+	}
+	defer resp.Body.Close()
+	have, again, err = resumeAt(resp, f, have)
+	if err != nil {
+		return again, err
+	}
+	return writeRest(f, pr.reader(resp.Body, have), have, total)
+}
+
+// requestFrom asks for the file from an offset on.
+func requestFrom(ctx context.Context, url string, have int64) (resp *http.Response, again bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return false, &FetchError{What: EnvURL + " is no URL", Do: "give the tarball's address", Err: err}
+		return nil, false, &FetchError{What: EnvURL + " is no URL", Do: "give the tarball's address", Err: err}
 	}
 	if have > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return true, &FetchError{What: "no network to " + EnvURL, Do: "check the address and the network, then run again: it resumes", Err: err}
+	if resp, err = http.DefaultClient.Do(req); err != nil {
+		return nil, true, &FetchError{What: "no network to " + EnvURL, Do: "check the address and the network, then run again: it resumes",
+			Err: err}
 	}
-	defer resp.Body.Close()
+	return resp, false, nil
+}
+
+// resumeAt sets the file to the offset that the response begins at, and returns it.
+func resumeAt(resp *http.Response, f *os.File, have int64) (at int64, again bool, err error) {
 	switch {
 	case resp.StatusCode == http.StatusPartialContent && have > 0:
 	case resp.StatusCode == http.StatusOK:
 		have = 0
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
 		if err := f.Truncate(0); err != nil {
-			return false, diskError(err)
+			return 0, false, diskError(err)
 		}
-		return true, &FetchError{What: "the server refuses to resume", Do: "run again"}
+		return 0, true, &FetchError{What: "the server refuses to resume", Do: "run again"}
 	default:
-		return resp.StatusCode >= 500, &FetchError{What: fmt.Sprintf("%s answered %s", EnvURL, resp.Status), Do: "check the address"}
+		return 0, resp.StatusCode >= 500, &FetchError{What: fmt.Sprintf("%s answered %s", EnvURL, resp.Status), Do: "check the address"}
 	}
 	if err := f.Truncate(have); err != nil {
-		return false, diskError(err)
+		return 0, false, diskError(err)
 	}
 	if _, err := f.Seek(have, io.SeekStart); err != nil {
-		return false, diskError(err)
+		return 0, false, diskError(err)
 	}
-	n, err := io.Copy(f, io.LimitReader(pr.reader(resp.Body, have), total-have+1))
+	return have, false, nil
+}
+
+// writeRest writes what comes after the first have bytes, and checks that it ends at total.
+func writeRest(f *os.File, body io.Reader, have, total int64) (again bool, err error) {
+	n, err := io.Copy(f, io.LimitReader(body, total-have+1))
 	switch {
 	case err != nil && isDisk(err):
 		return false, diskError(err)
 	case err != nil:
 		return true, &FetchError{What: "the download broke off", Do: "run again: it resumes", Err: err}
 	case have+n < total:
-		return true, &FetchError{What: fmt.Sprintf("the download ended after %d of %d bytes", have+n, total), Do: "run again: it resumes", Err: io.ErrUnexpectedEOF}
+		what := fmt.Sprintf("the download ended after %d of %d bytes", have+n, total)
+		return true, &FetchError{What: what, Do: "run again: it resumes", Err: io.ErrUnexpectedEOF}
 	case have+n > total:
 		_ = f.Truncate(0)
 		return false, errChecksum(errors.New("more bytes than the package has"))

@@ -21,7 +21,7 @@ func (e *exception) Error() string { return e.text }
 var exceptionCode = regexp.MustCompile(`^Code: (\d+)\. `)
 
 // newException reads the code from the engine's text. Statement-level failures
-// come wrapped once more in themselves: the wrapper says nothing.
+// come wrapped once more in themselves: the wrapper adds nothing.
 func newException(text string) *exception {
 	e := &exception{code: codeUnknown, text: strings.TrimSpace(text)}
 	if m := exceptionCode.FindStringSubmatch(e.text); m != nil {

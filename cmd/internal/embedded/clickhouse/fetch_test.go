@@ -250,7 +250,8 @@ func TestMirrorWithoutTheFileIsNamed(t *testing.T) {
 	p, _, _ := fakePackage(t)
 	mirror(t, func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(404); return true }, nil)
 	_, err := fetchPin(t.Context(), p, t.TempDir(), new(bytes.Buffer))
-	if err == nil || !strings.Contains(err.Error(), "404") || !strings.Contains(err.Error(), EnvLib) || !strings.Contains(err.Error(), "clickhouse.addr") {
+	if err == nil || !strings.Contains(err.Error(), "404") || !strings.Contains(err.Error(), EnvLib) ||
+		!strings.Contains(err.Error(), "clickhouse.addr") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -263,7 +264,8 @@ func TestCancelledFetchEndsAndKeepsItsPart(t *testing.T) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
 		_, _ = w.Write(data[:70_000])
 		_ = http.NewResponseController(w).Flush()
-		for st, err := os.Stat(filepath.Join(dir, "fetch", "package.tgz.part")); err != nil || st.Size() < 70_000; st, err = os.Stat(filepath.Join(dir, "fetch", "package.tgz.part")) {
+		for st, err := os.Stat(filepath.Join(dir, "fetch", "package.tgz.part")); err != nil || st.Size() < 70_000; st,
+			err = os.Stat(filepath.Join(dir, "fetch", "package.tgz.part")) {
 			time.Sleep(time.Millisecond)
 		}
 		cancel()

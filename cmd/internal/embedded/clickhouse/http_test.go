@@ -93,7 +93,8 @@ func TestEveryTextFormatGoesInAndOut(t *testing.T) {
 				if got := send(t, addr, r); got.status != 200 {
 					t.Fatalf("insert: %d %s", got.status, got.body)
 				}
-				got := send(t, addr, request{method: http.MethodGet, params: url.Values{"database": {db}, "query": {"SELECT a, b FROM f ORDER BY a FORMAT " + c.format}}})
+				got := send(t, addr, request{method: http.MethodGet, params: url.Values{"database": {db},
+					"query": {"SELECT a, b FROM f ORDER BY a FORMAT " + c.format}}})
 				if got.body != c.data {
 					t.Errorf("sent %q, got back %q", c.data, got.body)
 				}
@@ -111,15 +112,18 @@ func TestNativeGoesInAsItComesOut(t *testing.T) {
 	sql(t, addr, db, "CREATE TABLE a (n UInt64, s LowCardinality(String), m Map(String, String)) ENGINE = MergeTree ORDER BY n")
 	sql(t, addr, db, "CREATE TABLE b AS a")
 	sql(t, addr, db, "INSERT INTO a SELECT number, toString(number % 10), map('k', toString(number)) FROM numbers(300000)")
-	out := send(t, addr, request{params: url.Values{"database": {db}, "default_format": {"Native"}}, body: strings.NewReader("SELECT * FROM a")})
+	out := send(t, addr, request{params: url.Values{"database": {db}, "default_format": {"Native"}},
+		body: strings.NewReader("SELECT * FROM a")})
 	if out.status != 200 {
 		t.Fatal(out.body)
 	}
-	in := send(t, addr, request{params: url.Values{"database": {db}, "query": {"INSERT INTO b FORMAT Native"}}, body: strings.NewReader(out.body)})
+	in := send(t, addr, request{params: url.Values{"database": {db}, "query": {"INSERT INTO b FORMAT Native"}},
+		body: strings.NewReader(out.body)})
 	if in.status != 200 {
 		t.Fatal(in.body)
 	}
-	if a, b := sql(t, addr, db, "SELECT count(), sum(cityHash64(*)) FROM a"), sql(t, addr, db, "SELECT count(), sum(cityHash64(*)) FROM b"); a != b {
+	if a, b := sql(t, addr, db, "SELECT count(), sum(cityHash64(*)) FROM a"),
+		sql(t, addr, db, "SELECT count(), sum(cityHash64(*)) FROM b"); a != b {
 		t.Errorf("a is %s, b is %s", a, b)
 	}
 	var sum struct {
@@ -175,7 +179,8 @@ func TestGetCannotChangeAnything(t *testing.T) {
 func TestSettingsOfOneRequestDoNotReachTheNext(t *testing.T) {
 	addr := enginetest.Start(t)
 	for range 20 {
-		got := send(t, addr, request{params: url.Values{"max_threads": {"7"}, "readonly": {"1"}}, body: strings.NewReader("SELECT getSetting('max_threads')")})
+		got := send(t, addr, request{params: url.Values{"max_threads": {"7"}, "readonly": {"1"}},
+			body: strings.NewReader("SELECT getSetting('max_threads')")})
 		if got.body != "7\n" {
 			t.Fatalf("setting has no effect: %q", got.body)
 		}
@@ -187,7 +192,8 @@ func TestSettingsOfOneRequestDoNotReachTheNext(t *testing.T) {
 
 func TestParametersFromTheURL(t *testing.T) {
 	addr := enginetest.Start(t)
-	got := send(t, addr, request{params: url.Values{"param_a": {"x\\ty"}, "param_n": {"7"}}, body: strings.NewReader("SELECT length({a:String}), {n:UInt8} + 1")})
+	got := send(t, addr, request{params: url.Values{"param_a": {"x\\ty"}, "param_n": {"7"}},
+		body: strings.NewReader("SELECT length({a:String}), {n:UInt8} + 1")})
 	if got.body != "3\t8\n" {
 		t.Errorf("%d %q", got.status, got.body)
 	}
@@ -220,11 +226,13 @@ func TestCompressedBodies(t *testing.T) {
 		fmt.Fprintln(w, i)
 	}
 	w.Close()
-	got := send(t, addr, request{params: url.Values{"database": {db}, "query": {"INSERT INTO z FORMAT TSV"}}, header: map[string]string{"Content-Encoding": "gzip"}, body: &z})
+	got := send(t, addr, request{params: url.Values{"database": {db}, "query": {"INSERT INTO z FORMAT TSV"}},
+		header: map[string]string{"Content-Encoding": "gzip"}, body: &z})
 	if got.status != 200 {
 		t.Fatal(got.body)
 	}
-	got = send(t, addr, request{params: url.Values{"database": {db}, "enable_http_compression": {"1"}}, header: map[string]string{"Accept-Encoding": "gzip"}, body: strings.NewReader("SELECT sum(a) FROM z")})
+	got = send(t, addr, request{params: url.Values{"database": {db}, "enable_http_compression": {"1"}},
+		header: map[string]string{"Accept-Encoding": "gzip"}, body: strings.NewReader("SELECT sum(a) FROM z")})
 	r, err := gzip.NewReader(strings.NewReader(got.body))
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +240,8 @@ func TestCompressedBodies(t *testing.T) {
 	if b, err := io.ReadAll(r); err != nil || string(b) != "499500\n" {
 		t.Errorf("%q, err %v", b, err)
 	}
-	got = send(t, addr, request{params: url.Values{"query": {"SELECT 1"}}, header: map[string]string{"Content-Encoding": "snappy"}, body: strings.NewReader("x")})
+	got = send(t, addr, request{params: url.Values{"query": {"SELECT 1"}}, header: map[string]string{"Content-Encoding": "snappy"},
+		body: strings.NewReader("x")})
 	if got.status != 501 {
 		t.Errorf("unknown encoding: %d %s", got.status, got.body)
 	}
@@ -244,7 +253,8 @@ func TestDataThatLooksLikeSQLIsData(t *testing.T) {
 	sql(t, addr, db, "CREATE TABLE format (a String) ENGINE = MergeTree ORDER BY a")
 	sql(t, addr, db, "INSERT INTO format FORMAT TSV\n; DROP TABLE format FORMAT CSV\n  values (1)\n")
 	sql(t, addr, db, "INSERT INTO format -- FORMAT CSV\n /* VALUES */ (a) VALUES ('SELECT 1 FORMAT x'), (';')")
-	if got := sql(t, addr, db, "SELECT groupArray(a) FROM (SELECT a FROM format ORDER BY a)"); got != `['  values (1)',';','; DROP TABLE format FORMAT CSV','SELECT 1 FORMAT x']` {
+	if got := sql(t, addr, db,
+		"SELECT groupArray(a) FROM (SELECT a FROM format ORDER BY a)"); got != `['  values (1)',';','; DROP TABLE format FORMAT CSV','SELECT 1 FORMAT x']` {
 		t.Errorf("got %s", got)
 	}
 }
@@ -318,7 +328,8 @@ func TestWaitEndOfQueryGivesALateErrorItsStatus(t *testing.T) {
 func TestLateErrorBreaksTheConnectionAfterSayingWhy(t *testing.T) {
 	addr := enginetest.Start(t)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Post("http://"+addr+"/", "text/plain", strings.NewReader("SELECT number, throwIf(number = 900000) FROM numbers(1000000)"))
+	resp, err := client.Post("http://"+addr+"/", "text/plain",
+		strings.NewReader("SELECT number, throwIf(number = 900000) FROM numbers(1000000)"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,10 @@ type library struct {
 	connect func(argc int32, argv unsafe.Pointer) unsafe.Pointer
 	close   func(cell unsafe.Pointer)
 
-	query       func(conn, q unsafe.Pointer, ql uintptr, f unsafe.Pointer, fl uintptr, names, nameLens, values, valueLens unsafe.Pointer, n uintptr) unsafe.Pointer
-	streamQuery func(conn, q unsafe.Pointer, ql uintptr, f unsafe.Pointer, fl uintptr, names, nameLens, values, valueLens unsafe.Pointer, n uintptr) unsafe.Pointer
+	query func(conn, q unsafe.Pointer, ql uintptr, f unsafe.Pointer, fl uintptr, names, nameLens, values, valueLens unsafe.Pointer,
+		n uintptr) unsafe.Pointer
+	streamQuery func(conn, q unsafe.Pointer, ql uintptr, f unsafe.Pointer, fl uintptr, names, nameLens, values, valueLens unsafe.Pointer,
+		n uintptr) unsafe.Pointer
 	streamFetch func(conn, stream unsafe.Pointer) unsafe.Pointer
 	streamStop  func(conn, stream unsafe.Pointer)
 
@@ -37,7 +39,8 @@ type library struct {
 	resultStoredBytes func(r unsafe.Pointer) uint64
 	resultFree        func(r unsafe.Pointer)
 
-	insertOpen   func(conn, q unsafe.Pointer, ql uintptr, f unsafe.Pointer, fl uintptr, names, nameLens, values, valueLens unsafe.Pointer, n uintptr) unsafe.Pointer
+	insertOpen func(conn, q unsafe.Pointer, ql uintptr, f unsafe.Pointer, fl uintptr, names, nameLens, values, valueLens unsafe.Pointer,
+		n uintptr) unsafe.Pointer
 	insertAppend func(s, data unsafe.Pointer, n uintptr) int32
 	insertDone   func(s unsafe.Pointer) unsafe.Pointer
 	insertCancel func(s unsafe.Pointer)
@@ -70,7 +73,8 @@ func loadLibrary(path string) (*library, error) {
 	for name, fn := range l.symbols() {
 		sym, err := purego.Dlsym(h, name)
 		if err != nil {
-			return nil, fmt.Errorf("engine library %s has no %s, it is another version than this program was made for: unset %s or fetch again: %w", path, name, EnvLib, err)
+			return nil, fmt.Errorf("engine library %s has no %s, it is another version than this program was made for: unset %s or fetch again: %w",
+				path, name, EnvLib, err)
 		}
 		purego.RegisterFunc(fn, sym)
 	}
@@ -165,5 +169,6 @@ func newCParams(ps []param) *cParams {
 }
 
 func (c *cParams) args() (names, nameLens, values, valueLens unsafe.Pointer, n uintptr) {
-	return unsafe.Pointer(&c.names[0]), unsafe.Pointer(&c.nameLens[0]), unsafe.Pointer(&c.values[0]), unsafe.Pointer(&c.valueLens[0]), uintptr(len(c.names) - 1)
+	return unsafe.Pointer(&c.names[0]), unsafe.Pointer(&c.nameLens[0]), unsafe.Pointer(&c.values[0]), unsafe.Pointer(&c.valueLens[0]),
+		uintptr(len(c.names) - 1)
 }

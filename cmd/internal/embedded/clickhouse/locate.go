@@ -38,7 +38,8 @@ func Locate() (string, error) {
 		}
 		tried = append(tried, dir)
 	}
-	return "", fmt.Errorf("%w (looked for %s in %q): run `make engine` or `flyball up` to fetch it, set %s, or set clickhouse.addr", ErrNoLibrary, p.version, tried, EnvLib)
+	return "", fmt.Errorf("%w (looked for %s in %q): run `make engine` or `flyball up` to fetch it, set %s, or set clickhouse.addr",
+		ErrNoLibrary, p.version, tried, EnvLib)
 }
 
 func searchDirs() []string {
@@ -55,8 +56,8 @@ func searchDirs() []string {
 	return dirs
 }
 
-// DefaultDir is where Fetch puts the library unless told otherwise: beside a
-// checkout's bin folder when the tree is ours to write, else the user's cache.
+// DefaultDir is where Fetch puts the library unless another folder is given: beside a
+// checkout's bin folder when that folder can be written, else the user's cache.
 func DefaultDir() string {
 	if d := os.Getenv(EnvDir); d != "" {
 		return d

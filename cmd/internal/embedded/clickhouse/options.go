@@ -97,12 +97,14 @@ func (o Options) Validate() error {
 		return fmt.Errorf("clickhouse.listen %q is no host:port: %w", o.Listen, err)
 	}
 	if !o.loopback() && o.Password == "" {
-		return fmt.Errorf("clickhouse.listen %s is reachable from other machines: set clickhouse.user and clickhouse.password_file, or listen on 127.0.0.1", o.Listen)
+		return fmt.Errorf("clickhouse.listen %s is reachable from other machines: "+
+			"set clickhouse.user and clickhouse.password_file, or listen on 127.0.0.1", o.Listen)
 	}
 	for _, v := range []struct {
 		name string
 		n    int64
-	}{{"query slots", int64(o.QuerySlots)}, {"insert slots", int64(o.InsertSlots)}, {"queue limit", int64(o.QueueLimit)}, {"query threads", int64(o.QueryThreads)}} {
+	}{{"query slots", int64(o.QuerySlots)}, {"insert slots", int64(o.InsertSlots)}, {"queue limit", int64(o.QueueLimit)},
+		{"query threads", int64(o.QueryThreads)}} {
 		if v.n < 1 {
 			return fmt.Errorf("engine %s is %d, must be 1 or more", v.name, v.n)
 		}

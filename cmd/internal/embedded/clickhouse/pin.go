@@ -41,7 +41,8 @@ func pinned() (pin, error) { return pinFor(runtime.GOOS, runtime.GOARCH) }
 func pinFor(goos, goarch string) (pin, error) {
 	p, ok := pins[goos+"/"+goarch]
 	if !ok {
-		return pin{}, fmt.Errorf("no engine for %s/%s: set clickhouse.addr to a ClickHouse server, or %s to a libchdb of your own", goos, goarch, EnvLib)
+		return pin{}, fmt.Errorf("no engine for %s/%s: set clickhouse.addr to a ClickHouse server, or %s to a libchdb of your own", goos, goarch,
+			EnvLib)
 	}
 	return p, nil
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// progress tells how far a step is: a bar on a terminal, else a line every ten
+// progress reports how far a step is: a bar on a terminal, else a line every ten
 // per cent, so that a log stays readable.
 type progress struct {
 	out   io.Writer

@@ -61,7 +61,8 @@ func (s *server) whole(ses *session, q *request, sql, format string, a *answer) 
 	})
 	var e *exception
 	if errors.As(err, &e) && e.code == codeTooManyBytes && !q.sets("max_result_bytes") {
-		e.text += fmt.Sprintf(" The embedded engine renders format %s in memory: ask for one that is streamed (Native, TSV, CSV, JSONEachRow, RowBinary), or for less.", format)
+		e.text += fmt.Sprintf(" The embedded engine renders format %s in memory: "+
+			"ask for one that is streamed (Native, TSV, CSV, JSONEachRow, RowBinary), or for less.", format)
 	}
 	return st, err
 }

@@ -46,7 +46,8 @@ func parseRequest(r *http.Request) (*request, error) {
 		return nil, exceptionf(codeBadArguments, "BAD_ARGUMENTS", "URL parameters cannot be read: %v", err)
 	}
 	if v.Get("session_id") != "" {
-		return nil, exceptionf(codeNotImplemented, "NOT_IMPLEMENTED", "HTTP sessions (session_id) are not kept by the embedded engine: put settings into each request")
+		return nil, exceptionf(codeNotImplemented, "NOT_IMPLEMENTED",
+			"HTTP sessions (session_id) are not kept by the embedded engine: put settings into each request")
 	}
 	q := &request{
 		id:         cmp.Or(v.Get("query_id"), r.Header.Get("X-ClickHouse-Query-Id"), newID()),

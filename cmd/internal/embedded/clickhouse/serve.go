@@ -150,7 +150,8 @@ func lockData(ctx context.Context, opt Options) (unlock func(), err error) {
 	unlock, err = lockFile(ctx, name)
 	if errors.Is(err, errLocked) {
 		pid, _ := os.ReadFile(name)
-		return nil, fmt.Errorf("%w: %s is held by process %s: stop it, or choose another --data", ErrDataInUse, opt.Path, strings.TrimSpace(string(pid)))
+		return nil, fmt.Errorf("%w: %s is held by process %s: stop it, or choose another --data", ErrDataInUse, opt.Path,
+			strings.TrimSpace(string(pid)))
 	}
 	if err != nil {
 		return nil, err

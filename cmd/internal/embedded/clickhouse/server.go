@@ -116,7 +116,8 @@ func formQuery(m *multipart.Reader, q *request) error {
 			continue
 		}
 		if name != "query" {
-			return exceptionf(codeNotImplemented, "NOT_IMPLEMENTED", "external tables (form field %q) are not supported by the embedded engine", name)
+			return exceptionf(codeNotImplemented, "NOT_IMPLEMENTED", "external tables (form field %q) are not supported by the embedded engine",
+				name)
 		}
 		q.query += string(val)
 	}
@@ -145,7 +146,8 @@ func (s *server) statement(ctx context.Context, q *request, body io.Reader, a *a
 		return exceptionf(codeSyntaxError, "SYNTAX_ERROR", "statement is longer than %d bytes", maxQueryText)
 	}
 	if isInsert && in.input {
-		return exceptionf(codeNotImplemented, "NOT_IMPLEMENTED", "INSERT … SELECT FROM input() is not supported by the embedded engine: insert into a table and select from it")
+		return exceptionf(codeNotImplemented, "NOT_IMPLEMENTED",
+			"INSERT … SELECT FROM input() is not supported by the embedded engine: insert into a table and select from it")
 	}
 	return s.query(ctx, q, sql, a)
 }

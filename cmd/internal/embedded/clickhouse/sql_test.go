@@ -18,7 +18,8 @@ func TestInsertsAreTakenApartAtTheRightByte(t *testing.T) {
 	f("INSERT INTO format VALUES (1)", "INSERT INTO format ", "Values", " (1)")
 	f("INSERT INTO db.values FORMAT TSV\n1", "INSERT INTO db.values ", "TSV", "1")
 	f("INSERT INTO TABLE FUNCTION null('a String') FORMAT CSV\nx", "INSERT INTO TABLE FUNCTION null('a String') ", "CSV", "x")
-	f("/* FORMAT x */ INSERT INTO t -- FORMAT y\n SETTINGS a = 'FORMAT z' FORMAT CSV\n1", "/* FORMAT x */ INSERT INTO t -- FORMAT y\n SETTINGS a = 'FORMAT z' ", "CSV", "1")
+	f("/* FORMAT x */ INSERT INTO t -- FORMAT y\n SETTINGS a = 'FORMAT z' FORMAT CSV\n1",
+		"/* FORMAT x */ INSERT INTO t -- FORMAT y\n SETTINGS a = 'FORMAT z' ", "CSV", "1")
 	f("INSERT INTO t (a)", "INSERT INTO t (a)", "Values", "")
 }
 

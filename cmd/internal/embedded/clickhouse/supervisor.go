@@ -37,10 +37,10 @@ const (
 	// healthyAfter is how long an engine must have run for the next back-off to
 	// begin small again.
 	healthyAfter = time.Minute
-	// hopelessAfter failed starts before the first good one, Run gives up:
-	// something is wrong that no retry mends.
-	hopelessAfter = 4
-	startLimit    = 2 * time.Minute
+	// maxFailedStarts is after how many failed starts, with no good one before them, Run
+	// returns an error: no retry would help.
+	maxFailedStarts = 4
+	startLimit      = 2 * time.Minute
 )
 
 // NewSupervisor prepares a supervisor; Run does everything.
@@ -87,18 +87,8 @@ func (s *Supervisor) listen(ctx context.Context, exe string) (*Child, error) {
 // directory that another engine keeps, an address in use, or a child that ends
 // again and again before it was ever ready.
 func (s *Supervisor) Run(ctx context.Context) error {
-	if err := s.opt.Validate(); err != nil {
+	if err := s.prepare(); err != nil {
 		return err
-	}
-	path, err := filepath.Abs(s.opt.Path)
-	if err != nil {
-		return err
-	}
-	s.opt.Path = path
-	if s.opt.Lib == "" {
-		if s.opt.Lib, err = Locate(); err != nil {
-			return err
-		}
 	}
 	exe, err := os.Executable()
 	if err != nil {
@@ -119,6 +109,27 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.addr = child.Addr()
 	s.mu.Unlock()
+	return s.keepRunning(ctx, child)
+}
+
+// prepare checks the options and finds the library.
+func (s *Supervisor) prepare() error {
+	if err := s.opt.Validate(); err != nil {
+		return err
+	}
+	path, err := filepath.Abs(s.opt.Path)
+	if err != nil {
+		return err
+	}
+	s.opt.Path = path
+	if s.opt.Lib == "" {
+		s.opt.Lib, err = Locate()
+	}
+	return err
+}
+
+// keepRunning runs one child after the other, with a growing pause between them.
+func (s *Supervisor) keepRunning(ctx context.Context, child *Child) error {
 	pause, failed, everReady := backoffMin, 0, false
 	for {
 		begun := time.Now()
@@ -129,7 +140,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		everReady = everReady || wasReady
 		if wasReady {
 			failed = 0
-		} else if failed++; failed >= hopelessAfter && !everReady {
+		} else if failed++; failed >= maxFailedStarts && !everReady {
 			return fmt.Errorf("the embedded ClickHouse engine ended %d times before it was ready: %w", failed, err)
 		}
 		if wasReady && time.Since(begun) >= healthyAfter {
@@ -148,14 +159,14 @@ func (s *Supervisor) Run(ctx context.Context) error {
 
 // once runs one child to its end.
 func (s *Supervisor) once(ctx context.Context, child *Child) (wasReady bool, err error) {
-	said := new(tail)
+	output := new(tail)
 	cmd := child.Command()
 	cmd.Env = append(cmd.Env, EnvLib+"="+s.opt.Lib)
 	if s.opt.Password != "" {
 		cmd.Env = append(cmd.Env, envUser+"="+s.opt.User, envPassword+"="+s.opt.Password)
 	}
 	cmd.Env = append(cmd.Env, s.opt.Env...)
-	cmd.Stderr = io.MultiWriter(os.Stderr, said)
+	cmd.Stderr = io.MultiWriter(os.Stderr, output)
 	p, err := spawn(cmd)
 	child.Started()
 	if err != nil {
@@ -191,7 +202,7 @@ func (s *Supervisor) once(ctx context.Context, child *Child) (wasReady bool, err
 			}
 		case err := <-p.exited:
 			settle()
-			return wasReady, exitError(err, said)
+			return wasReady, exitError(err, output)
 		case <-ctx.Done():
 			settle()
 			return wasReady, s.end(p)
@@ -245,11 +256,11 @@ func (s *Supervisor) probe(ctx context.Context, addr string) error {
 	}
 }
 
-func exitError(err error, said *tail) error {
+func exitError(err error, output *tail) error {
 	if err == nil {
 		err = errors.New("it ended by itself")
 	}
-	if text := said.String(); text != "" {
+	if text := output.String(); text != "" {
 		return fmt.Errorf("%w; it said: %s", err, text)
 	}
 	return err

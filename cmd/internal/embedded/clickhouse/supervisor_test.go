@@ -333,8 +333,10 @@ func TestPasswordIsAskedWhenThereIsOne(t *testing.T) {
 		user, pass string
 		status     int
 		code       string
-	}{{"", "", 401, "194"}, {"reader", "", 401, "194"}, {"reader", "wrong", 403, "516"}, {"other", "s3cret word", 403, "516"}, {"reader", "s3cret word", 200, ""}} {
-		got := send(t, s.Addr(), request{header: map[string]string{"X-ClickHouse-User": c.user, "X-ClickHouse-Key": c.pass}, body: strings.NewReader("SELECT 1")})
+	}{{"", "", 401, "194"}, {"reader", "", 401, "194"}, {"reader", "wrong", 403, "516"}, {"other", "s3cret word", 403, "516"},
+		{"reader", "s3cret word", 200, ""}} {
+		got := send(t, s.Addr(), request{header: map[string]string{"X-ClickHouse-User": c.user, "X-ClickHouse-Key": c.pass},
+			body: strings.NewReader("SELECT 1")})
 		if got.status != c.status || got.header.Get("X-ClickHouse-Exception-Code") != c.code || strings.Contains(got.body, "s3cret") {
 			t.Errorf("%q %q: %d %s", c.user, c.pass, got.status, got.body)
 		}

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// tail keeps the end of what a child said, for the error that reports its end.
+// tail keeps the end of what a child wrote, for the error that reports its end.
 type tail struct {
 	mu  sync.Mutex
 	buf []byte

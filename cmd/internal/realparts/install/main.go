@@ -14,7 +14,9 @@ func main() {
 	for _, p := range []struct {
 		name  string
 		fetch func() (string, error)
-	}{{"Apache Kafka " + realparts.KafkaVersion, realparts.FetchKafka}, {"Envoy " + realparts.EnvoyVersion, realparts.FetchEnvoy}, {"Caddy " + realparts.CaddyVersion, realparts.FetchCaddy}, {"Schemathesis " + realparts.SchemathesisVersion, realparts.FetchSchemathesis}} {
+	}{{"Apache Kafka " + realparts.KafkaVersion, realparts.FetchKafka}, {"Envoy " + realparts.EnvoyVersion, realparts.FetchEnvoy},
+		{"Caddy " + realparts.CaddyVersion, realparts.FetchCaddy},
+		{"Schemathesis " + realparts.SchemathesisVersion, realparts.FetchSchemathesis}} {
 		at, err := p.fetch()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

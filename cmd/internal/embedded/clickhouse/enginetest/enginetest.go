@@ -84,7 +84,7 @@ func Start(t testing.TB) (addr string) {
 	return shared.addr
 }
 
-// Outside says whether Start names a server of somebody else's. A test skips by
+// Outside says whether Start names a server that was started elsewhere. A test skips by
 // it what is the embedded engine's own.
 func Outside() bool { return os.Getenv(envOutside) != "" }
 

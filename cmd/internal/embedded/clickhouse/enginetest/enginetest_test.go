@@ -30,7 +30,8 @@ func TestDatabasesOfTwoTestsAreApart(t *testing.T) {
 
 func TestOwnEngineKeepsItsRowsAndAddressOverAKill(t *testing.T) {
 	o := enginetest.StartOwn(t)
-	for _, q := range []string{"CREATE DATABASE d ENGINE = Atomic", "CREATE TABLE d.t (x UInt8) ENGINE = MergeTree ORDER BY x", "INSERT INTO d.t VALUES (1)"} {
+	for _, q := range []string{"CREATE DATABASE d ENGINE = Atomic", "CREATE TABLE d.t (x UInt8) ENGINE = MergeTree ORDER BY x",
+		"INSERT INTO d.t VALUES (1)"} {
 		if err := enginetest.Exec(o.Addr, q); err != nil {
 			t.Fatal(err)
 		}
