@@ -1,7 +1,7 @@
 // Package overview generates the dashboard that an analyst opens first.
 //
-// It refuses to be edited as JSON: dashboards/json/overview.json is its output,
-// and a test compares the two.
+// dashboards/json/overview.json is its output and is not edited by hand: a test compares
+// the two.
 package overview
 
 import (
@@ -14,7 +14,7 @@ type object = map[string]any
 
 var source = object{"type": plugin.ID, "uid": "flyball"}
 
-// panel is one of the grid of 24 columns.
+// panel is a panel with its place in a grid of 24 columns.
 type panel struct {
 	title, about, kind string
 	x, y, w, h         int
@@ -53,7 +53,7 @@ func JSON() ([]byte, error) {
 
 var table = object{"cellHeight": "sm", "showHeader": true}
 
-// Colours say how bad a word is, the same in every table.
+// The colours of values by their severity, the same in every table.
 var words = []object{{"type": "value", "options": object{
 	"trip": object{"color": "red", "index": 0}, "alert": object{"color": "orange", "index": 1}, "annotate": object{"color": "yellow",
 		"index": 2},

@@ -27,7 +27,7 @@ type settings struct {
 // Datasource answers one configured data source.
 type Datasource struct{ db *clickhouse.Conn }
 
-// New makes the instance of a data source's settings. It does not dial.
+// New makes an instance from a data source's settings. It does not dial.
 func New(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
 	conf := settings{Addr: "127.0.0.1:8123", Database: "flyball", User: "default"}
 	if len(s.JSONData) > 0 {
@@ -46,7 +46,7 @@ func New(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.
 // Dispose closes the connections when the settings change.
 func (d *Datasource) Dispose() { _ = d.db.Close() }
 
-// QueryData answers panels. One bad query does not spoil the others.
+// QueryData answers the queries of panels. A failed query does not affect the others.
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	out := backend.NewQueryDataResponse()
 	for _, q := range req.Queries {
@@ -70,7 +70,7 @@ func (d *Datasource) answer(ctx context.Context, q *backend.DataQuery) backend.D
 	return backend.DataResponse{Frames: data.Frames{f}}
 }
 
-// CheckHealth says whether Flyball's views answer, and what is in them.
+// CheckHealth reports whether Flyball's views can be read, and how many calls they have.
 func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
 	calls, err := query.CountCalls(ctx, d.db)
 	if err != nil {

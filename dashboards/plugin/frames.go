@@ -7,7 +7,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
-// field is a field of a frame and what fills it from a row.
+// field is a field of a frame and the function that reads its value from a row.
 type field[T any] struct {
 	name        string
 	description string
@@ -42,7 +42,7 @@ func (f field[T]) describedAs(description string) field[T] {
 }
 
 // frame makes a frame of rows, at most limit of them; with more rows than that a
-// notice says so.
+// notice shows that rows are left out.
 func frame[T any](name string, visual data.VisType, rows []T, limit int, fields ...field[T]) *data.Frame {
 	out := data.NewFrame(name)
 	out.Meta = &data.FrameMeta{PreferredVisualization: visual}

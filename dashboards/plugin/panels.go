@@ -24,7 +24,7 @@ func runsFrame(rows []query.Run, limit int) *data.Frame {
 		number("irreversible", func(r *row) uint64 { return r.Irreversible }),
 		optional("score", func(r *row) *float64 { return r.Score }).describedAs("−ln of rarity: 4.6 is 1 in 100 clean runs, 6.9 is 1 in 1,000"),
 		text("level", func(r *row) string { return r.Level }),
-		text("identity", func(r *row) string { return r.AgentTrust }).describedAs("who says who the agent is"),
+		text("identity", func(r *row) string { return r.AgentTrust }).describedAs("how the identity of the agent was established"),
 		text("bound by", func(r *row) string { return r.RunRule }),
 	)
 }
@@ -92,7 +92,7 @@ func callsFrame(rows []query.CallsPoint, limit int) *data.Frame {
 }
 
 // traceFrame shows each call as a span beneath one span for the run, in the fields
-// that Grafana's trace view wants. Times are milliseconds.
+// that Grafana's trace view needs. Times are milliseconds.
 func traceFrame(run string, spans []query.Span, limit int) *data.Frame {
 	type row = query.Span
 	failed := func(s *row) bool { return s.Outcome != "ok" && s.Outcome != "unknown" }

@@ -13,7 +13,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Query is what a panel asks. Everything but Type is optional.
+// Query is the query of a panel. All members but Type are optional.
 type Query struct {
 	Type     string `json:"queryType"` // one of Types
 	Run      string `json:"run"`       // of trace and touched: a run id, or the run's own key
@@ -52,8 +52,8 @@ func (q *Query) validate() error {
 	return nil
 }
 
-// answer answers one query. One row more than its limit is asked for, so that the
-// frame can say that there are more.
+// answer answers one query. It reads one row more than the limit, so that the frame can
+// show that there are more.
 func answer(ctx context.Context, db query.DB, q Query, from, to time.Time, interval time.Duration) (*data.Frame, error) {
 	if err := q.validate(); err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func answer(ctx context.Context, db query.DB, q Query, from, to time.Time, inter
 	return nil, fmt.Errorf("queryType: %q is none of %s", q.Type, strings.Join(Types, ", "))
 }
 
-// newestRun is the run with an id or a key; of several runs with one key the newest.
+// newestRun returns the run with an id or a key; of several runs with one key the newest.
 func newestRun(ctx context.Context, db query.DB, name string) (query.Run, error) {
 	run, err := query.ResolveRun(ctx, db, name)
 	var several *query.Ambiguous

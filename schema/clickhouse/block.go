@@ -15,8 +15,8 @@ type Block[T any] struct {
 // Table is the name of the table that the rows are of.
 func (b *Block[T]) Table() string { return b.table.name }
 
-// Append adds a row. Nothing of v is kept. Rows that the table does not take, such as
-// calls without a trace in trace_calls, are left out.
+// Append adds a row and keeps no reference to v. Values that have no row in the table,
+// such as calls without a trace in trace_calls, are left out.
 func (b *Block[T]) Append(v *T) {
 	if b.table.takes != nil && !b.table.takes(v) {
 		return
@@ -27,7 +27,7 @@ func (b *Block[T]) Append(v *T) {
 	b.rows++
 }
 
-// AppendValue is Append of a value that the caller does not hold in memory of its own.
+// AppendValue is Append for a value that the caller does not have a pointer to.
 func (b *Block[T]) AppendValue(v T) {
 	b.value = v
 	b.Append(&b.value)
@@ -35,10 +35,10 @@ func (b *Block[T]) AppendValue(v T) {
 	b.value = zero
 }
 
-// Rows is how many rows were appended since the last Reset.
+// Rows returns how many rows were appended since the last Reset.
 func (b *Block[T]) Rows() int { return b.rows }
 
-// Bytes is the approximate length of the encoded block.
+// Bytes returns the approximate length of the encoded block.
 func (b *Block[T]) Bytes() int {
 	n := 16
 	for i := range b.cols {

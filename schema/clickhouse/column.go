@@ -9,8 +9,8 @@ import (
 	"unsafe"
 )
 
-// column is one column of a table whose rows are T's: what the DDL says and
-// how a value gets into a block.
+// column is one column of a table with rows of type T: its definition in the DDL and
+// how its values are written into a block.
 type column[T any] struct {
 	name  string
 	typ   string // in the DDL
@@ -20,7 +20,7 @@ type column[T any] struct {
 	put   func(v *T, row int)
 }
 
-// ColumnSpec is what the DDL says of a column.
+// ColumnSpec is the definition of a column in the DDL.
 type ColumnSpec struct {
 	Name, Type string
 	Codec      string // empty: the table's default
@@ -28,7 +28,7 @@ type ColumnSpec struct {
 
 func (c *column[T]) spec() ColumnSpec { return ColumnSpec{c.name, c.typ, c.codec} }
 
-// as gives the column another type in the DDL than in blocks.
+// as sets the type in the DDL, if it differs from the type in blocks.
 func (c column[T]) as(typ string) column[T] {
 	c.typ = typ
 	return c
@@ -109,8 +109,8 @@ func flag[T any](name string, get func(*T) bool) column[T] {
 	})
 }
 
-// enum is a closed set of words. Blocks carry the number: the words would make
-// up most of a small block.
+// enum is an enumeration. Blocks carry the numbers: the texts would be most of a
+// small block.
 func enum[T any, E ~uint8](name string, words []string, get func(*T) E) column[T] {
 	c := num(name, enum8(words), get)
 	c.wire = "Int8"
@@ -169,7 +169,7 @@ func raw8[T any](name, typ string, get func(*T) [8]byte) column[T] {
 	}}
 }
 
-// str is a string that rarely repeats.
+// str is a string whose values rarely repeat.
 func str[T any](name string, get func(*T) string) column[T] {
 	t := &text{}
 	return column[T]{name: name, typ: "String", wire: "String", codec: constant, data: t, put: func(v *T, row int) {
@@ -179,7 +179,7 @@ func str[T any](name string, get func(*T) string) column[T] {
 	}}
 }
 
-// word is a string of a vocabulary.
+// word is a string of a small vocabulary (LowCardinality).
 func word[T any](name string, get func(*T) string) column[T] {
 	w := &words{}
 	return column[T]{name: name, typ: "LowCardinality(String)", wire: "LowCardinality(String)", codec: constant, data: w, put: func(v *T,
@@ -190,14 +190,14 @@ func word[T any](name string, get func(*T) string) column[T] {
 	}}
 }
 
-// name is a string that repeats along a run but is no vocabulary: callers
-// choose it. A dictionary on the wire, a plain string in the table.
+// name is a string that repeats within a run but is chosen by callers, so that it has no
+// small vocabulary: a dictionary in blocks, a plain string in the table.
 func name[T any](name string, get func(*T) string) column[T] {
 	return word(name, get).as("String").with(phrase)
 }
 
-// address is an IP address as text: it repeats along a run, so a string costs
-// no more than 16 bytes would, and reads and filters as analysts write it.
+// address is an IP address as text: it repeats within a run, so that a string costs no
+// more than 16 bytes would, and analysts read and filter it as they write it.
 func address[T any](name string, get func(*T) netip.Addr) column[T] {
 	w := &words{}
 	var text []byte
@@ -209,7 +209,7 @@ func address[T any](name string, get func(*T) netip.Addr) column[T] {
 	}}
 }
 
-// wordList is an array of strings of a vocabulary.
+// wordList is an array of strings of a small vocabulary.
 func wordList[T any](name string, get func(*T) []string) column[T] {
 	w := &words{}
 	a := &arrays{elems: []data{w}}
@@ -226,5 +226,5 @@ func wordList[T any](name string, get func(*T) []string) column[T] {
 	}}
 }
 
-// view reads bytes as a string without a copy; the caller does not keep it.
+// view returns bytes as a string without a copy; the caller must not keep it.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -17,7 +17,7 @@ import (
 	"flyball/schema"
 )
 
-// Options say where ClickHouse is.
+// Options are the addresses and credentials of ClickHouse.
 type Options struct {
 	Addrs    []string // host:port of the HTTP interface
 	Database string
@@ -26,9 +26,9 @@ type Options struct {
 	TLS      *tls.Config // nil: plain HTTP
 }
 
-// Conn speaks ClickHouse's HTTP interface: clickhouse-go for questions, plain
-// requests for statements and for blocks that are inserted as they are. It is
-// safe for concurrent use.
+// Conn uses ClickHouse's HTTP interface: through clickhouse-go for queries, and by plain
+// requests for statements and for the insertion of encoded blocks. It is safe for
+// concurrent use.
 type Conn struct {
 	driver.Conn
 	o    Options
@@ -66,7 +66,7 @@ func Open(o Options) (*Conn, error) {
 	}}}, nil
 }
 
-// Close gives the connections back.
+// Close closes the connections.
 func (c *Conn) Close() error {
 	c.http.CloseIdleConnections()
 	return c.Conn.Close()
@@ -86,12 +86,12 @@ func (c *Conn) RunStatement(ctx context.Context, sql string) error {
 }
 
 // QueryText executes a query and returns its rows as tab-separated lines. It is for
-// the few questions that must work before the database exists.
+// the few queries that must work before the database exists.
 func (c *Conn) QueryText(ctx context.Context, sql string) (string, error) {
 	return c.post(ctx, "", url.Values{"default_format": {"TabSeparatedRaw"}}, stringBody(sql))
 }
 
-// maxAnswer bounds what is kept of an answer to a plain request.
+// maxAnswer bounds, in bytes, how much of the answer to a plain request is kept.
 const maxAnswer = 4 << 20
 
 func (c *Conn) post(ctx context.Context, what string, q url.Values, b body) (string, error) {
@@ -112,7 +112,7 @@ func (c *Conn) post(ctx context.Context, what string, q url.Values, b body) (str
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {
-		c.next.Add(1) // the next attempt asks another replica
+		c.next.Add(1) // the next attempt uses another replica
 		return "", &Error{Addr: addr, What: what, Retry: ctx.Err() == nil, Cause: err}
 	}
 	defer resp.Body.Close()

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 )
 
-// data is the values of one column of a block being built, in the wire form
+// data holds the values of one column of a block being built, in the wire form
 // of the Native format. Default values at the end of a column are not
 // materialised until something else follows them: most columns of most blocks
 // are never touched, cost one comparison a row and are left out of the block
@@ -22,7 +22,7 @@ type data interface {
 	reset()
 }
 
-// fixed is a column of values of one size.
+// fixed is a column whose values all have the same size.
 type fixed struct {
 	size int
 	buf  []byte

@@ -17,22 +17,22 @@ import (
 var sqlFiles embed.FS
 
 // Migration is one numbered statement group of the schema. Every statement is
-// idempotent, so a step that was interrupted is simply taken again.
+// idempotent, so an interrupted step is executed again.
 type Migration struct {
 	Number     int
 	Name       string // of the object
 	Statements []string
-	// Sum identifies the step as this binary knows it.
+	// Sum is the hash of the step's content in this binary.
 	Sum string
-	// Why it is to be taken: "new", "missing", "changed", "column missing" or
+	// Why it must be executed: "new", "missing", "changed", "column missing" or
 	// "words missing".
 	Why string
-	// Replaces says that the step may be taken again with another content:
-	// views are replaced, tables only ever get a further step.
+	// Replaces is true if the step may be executed again with another content: views are
+	// replaced, tables always get a further step.
 	Replaces bool
 }
 
-// Target is where the schema goes.
+// Target is the database in which the schema is created.
 type Target struct {
 	Database string
 	// Cluster, when set, makes every statement ON CLUSTER, the tables
@@ -88,10 +88,10 @@ func renderStep(t Target, file, body string) (Migration, error) {
 	return s, nil
 }
 
-// rendering is what the templates call.
+// rendering has the methods that the templates call.
 type rendering struct{ Target }
 
-// Name is an object as queries see it.
+// Name returns the name of an object for queries.
 func (r rendering) Name(object string) string { return quote(r.Database) + "." + quote(object) }
 
 // View is the name a view is created under.

@@ -28,7 +28,7 @@ func floorMilli(ns int64) int64 {
 	return ms
 }
 
-// operationNamed leaves out "METHOD /route", which the view puts together.
+// operationNamed leaves out "METHOD /route", which the view computes.
 func operationNamed(c *call) string {
 	o, m := c.Operation, len(c.Method)
 	if len(o) == m+1+len(c.Route) && o[m] == ' ' && o[:m] == c.Method && o[m+1:] == c.Route {

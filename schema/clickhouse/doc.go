@@ -1,12 +1,12 @@
-// Package clickhouse is how Flyball's records lie in ClickHouse: the columns
+// Package clickhouse defines how Flyball's records are stored in ClickHouse: the columns
 // of every table, the writers that turn records into blocks of the Native
 // format, the DDL and its migrations, and a connection.
 //
 // One list of columns a table is both the DDL's columns and the writer, so the
-// two cannot drift. Tables end in _store; analysts read the deduplicated views
-// beside them (calls, runs, touches …).
+// two cannot differ. Names of tables end in _store; analysts read the deduplicated views
+// of them (calls, runs, touches …).
 //
-// It refuses to hold policy, to decide when to write, or to batch: the journal
-// is written by detect and inserted by ingest/store. It writes no query that
-// only one command needs.
+// It holds no policy, does not decide when to write, and does not batch: the journal
+// is written by detect and inserted by ingest/store. Queries of commands are in
+// schema/clickhouse/query.
 package clickhouse

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// Error is a request that ClickHouse refused or never answered.
+// Error is the failure of a request that ClickHouse rejected or did not answer.
 type Error struct {
 	Addr  string
 	What  string // "insert into calls_store"
 	Code  int    // ClickHouse's, 0 when there was no answer
 	Retry bool   // the same request may succeed later
-	// Data says that the block is what was refused, not the request: another
-	// block may pass.
+	// Data is true if the block was rejected for its content: another block may be
+	// accepted.
 	Data  bool
 	Cause error
 }
@@ -36,15 +36,15 @@ func IsPermanent(err error) bool {
 	return errors.As(err, &e) && !e.Retry
 }
 
-// IsBadData reports whether the block was refused for what it holds.
+// IsBadData reports whether the block was rejected for its content.
 func IsBadData(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Data
 }
 
-// permanent are the codes that no repetition cures: the schema, the request or
-// the rights are wrong. Any other code is tried again: overload, too many
-// parts, memory, a replica that is read-only for now.
+// permanent are the codes of errors that remain when the request is repeated: the
+// schema, the request or the access rights are wrong. Requests with any other code are
+// retried: overload, too many parts, memory, a replica that is read-only for a time.
 var permanent = map[int]string{
 	8: "THERE_IS_NO_COLUMN", 10: "NOT_FOUND_COLUMN_IN_BLOCK", 16: "NO_SUCH_COLUMN_IN_TABLE", 36: "BAD_ARGUMENTS",
 	43: "ILLEGAL_TYPE_OF_ARGUMENT", 44: "ILLEGAL_COLUMN", 46: "UNKNOWN_FUNCTION", 47: "UNKNOWN_IDENTIFIER", 48: "NOT_IMPLEMENTED",

@@ -7,10 +7,10 @@ import (
 )
 
 // withColumns adds steps for tables that lack columns of their list or whose
-// Enum8 knows fewer words: both are changes of metadata only. They come before
-// the other steps, since views read the columns. Any other difference of type
-// is refused: it needs a step of its own. Columns that only the live table has
-// belong to a newer binary and are left alone.
+// Enum8 lacks values: both are changes of metadata only. They are executed before
+// the other steps, since views read the columns. Any other difference of type is an
+// error: it needs a step of its own. Columns that only the live table has belong to a
+// newer binary and are not changed.
 func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, error) {
 	var alter []Migration
 	for _, tb := range Tables() {
@@ -32,7 +32,8 @@ func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, 
 			case widens(have, s.Type):
 				change, why = "MODIFY COLUMN "+definition(s), "words missing"
 			default:
-				return nil, fmt.Errorf("table %s.%s: column %s is %s, this binary writes %s: the change needs a step of its own in schema/clickhouse/sql",
+				return nil, fmt.Errorf("table %s.%s: column %s is %s, this binary writes %s: "+
+					"the change needs a step of its own in schema/clickhouse/sql",
 					t.Database, tb.Name, s.Name, have, s.Type)
 			}
 			n := slices.IndexFunc(all, func(s Migration) bool { return s.Name == tb.Name })
@@ -48,8 +49,8 @@ func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, 
 	return append(alter, todo...), nil
 }
 
-// withView adds the views of a whole table that do not show it as it will be: a view
-// keeps the columns, and their types, that there were when it was made.
+// withView adds the views of a table that must be created again after the table
+// changes: a view keeps the columns, and their types, from the time of its creation.
 func (l *liveSchema) withView(todo, all []Migration, tb TableSpec, reads string) []Migration {
 	for _, s := range all {
 		live := l.columns[s.Name]
@@ -78,7 +79,7 @@ func withoutCodec(change string, s ColumnSpec) string {
 	return strings.Replace(change, " CODEC("+s.Codec+")", "", 1)
 }
 
-// widens reports whether an enum only gains words at its end.
+// widens reports whether a change only adds values at the end of an enum.
 func widens(have, want string) bool {
 	h := strings.TrimRight(have, ")")
 	return strings.Contains(h, "Enum8(") && strings.HasPrefix(want, h+", '")

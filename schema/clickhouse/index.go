@@ -6,7 +6,7 @@ import (
 	"flyball/schema"
 )
 
-// hasTrace reports whether a call has a place in trace_calls.
+// hasTrace reports whether a call has a row in trace_calls.
 func hasTrace(c *schema.Call) bool { return c.TraceID != [16]byte{} }
 
 func traceCallsColumns() []column[call] {

@@ -36,7 +36,7 @@ func (c *Conn) InsertNative(ctx context.Context, table string, blocks ...[]byte)
 	}
 	_, err := c.post(ctx, "insert into "+table, url.Values{
 		"query": {"INSERT INTO " + quote(c.o.Database) + "." + quote(table) + " FORMAT Native"},
-		// A backlog or a back-fill spans as many months as it spans.
+		// A backlog or a back-fill may span any number of months.
 		"max_partitions_per_insert_block": {"0"},
 		"async_insert":                    {"0"},
 		// Repeats are rare and the views merge them; looking for them in every
@@ -48,7 +48,7 @@ func (c *Conn) InsertNative(ctx context.Context, table string, blocks ...[]byte)
 	return err
 }
 
-// body is a request body in parts that are not copied together.
+// body is a request body in several parts, which are not copied into one.
 type body struct {
 	parts  [][]byte
 	length int64

@@ -9,22 +9,22 @@ import (
 )
 
 // Version of the schema. It grows with every released change to sql/ or to a
-// list of columns; a database written by a newer one is left alone.
+// list of columns; a database with a higher version is not changed.
 const Version = 2
 
 // ErrNewerSchema means a newer Flyball has migrated the database.
 var ErrNewerSchema = errors.New("the database was migrated by a newer version of Flyball: upgrade this binary before it can go on")
 
-// MigrateOptions say where to and whether to act.
+// MigrateOptions are the target of a migration and whether to execute it.
 type MigrateOptions struct {
 	Target
-	Plan bool // only say what would be done
+	Plan bool // only return the steps
 }
 
-// Migrate brings the live schema to this binary's and returns the steps that
-// it took or, with Plan, would take. It compares with what is there and every
-// statement is idempotent, so it may be interrupted anywhere and run again; a
-// second run takes no step.
+// Migrate changes the live schema to that of this binary and returns the steps that it
+// executed or, with Plan, would execute. It compares with the live schema, and every
+// statement is idempotent, so it may be interrupted anywhere and run again; a second run
+// executes no step. The error wraps ErrNewerSchema if the database is newer.
 func Migrate(ctx context.Context, c *Conn, o MigrateOptions) ([]Migration, error) {
 	if o.Database == "" {
 		o.Database = c.Database()
@@ -91,7 +91,7 @@ ORDER BY (number, applied_at)`
 	return out
 }
 
-// liveSchema is what the database holds.
+// liveSchema is the schema that the database has now.
 type liveSchema struct {
 	version int
 	sums    map[string]string            // of the last step taken for an object
@@ -140,7 +140,7 @@ func ask(ctx context.Context, c *Conn, sql string) ([][]string, error) {
 	return out, nil
 }
 
-// missing are the steps between the live schema and this binary's.
+// missing returns the steps from the live schema to that of this binary.
 func (l *liveSchema) missing(all []Migration, t Target) ([]Migration, error) {
 	var todo []Migration
 	for _, s := range all {

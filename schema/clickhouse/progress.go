@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Progress reads back how far the store has come.
+// Progress reads up to which offsets the store has inserted flyball.calls.
 func (c *Conn) Progress(ctx context.Context) ([]Progress, error) {
 	rows, err := ask(ctx, c, "SELECT toString(calls_topic_id), calls_partition, max(next_offset), toUnixTimestamp64Nano(max(max_start)) FROM "+
 		rendering{Target{Database: c.o.Database}}.Name("progress")+" GROUP BY calls_topic_id, calls_partition")

@@ -2,8 +2,8 @@ package clickhouse
 
 import "flyball/schema"
 
-// DeadLetter is what is known of an item that could not become a call. Its
-// bytes stay in Kafka: they were never redacted.
+// DeadLetter describes an item that could not be decoded into a call. Its bytes are
+// kept in Kafka only, because they are not redacted.
 type DeadLetter struct {
 	At        int64 // Kafka time of the dead letter, Unix ns
 	Partition int32 // place in flyball.dead-letters
@@ -34,7 +34,7 @@ func deadLettersColumns() []column[DeadLetter] {
 	}
 }
 
-// Progress is how far the store has come with one partition of flyball.calls.
+// Progress is up to where the store has inserted one partition of flyball.calls.
 type Progress struct {
 	CallsTopicID   schema.TopicID
 	CallsPartition int32

@@ -6,7 +6,7 @@ import (
 	"flyball/schema"
 )
 
-// Table is a table whose rows are made of T's.
+// Table is a table whose rows are made from values of type T.
 type Table[T any] struct {
 	name    string
 	shard   string // expression by which rows spread over the shards of a cluster
@@ -14,21 +14,20 @@ type Table[T any] struct {
 	takes   func(*T) bool // which values become a row; nil: all
 }
 
-// The tables, by what a row is. Rows that replace or merge with each other have the
-// same shard.
+// The tables. Rows that replace or merge with each other are on the same shard.
 var (
 	CallsTable = &Table[schema.Call]{name: "calls_store", shard: "sipHash64(run_id)", columns: callsColumns}
 	RunsTable  = &Table[schema.RunSnapshot]{name: "runs_store", shard: "sipHash64(run_id)", columns: runsColumns}
 	// TouchesTable is the index from resources to runs.
 	TouchesTable = &Table[schema.Touch]{name: "touches_store", shard: "sipHash64(resource)", columns: touchesColumns}
-	// TraceCallsTable says which runs have calls of a trace, and in which hours.
+	// TraceCallsTable is the index from traces to the runs with calls of a trace, by hour.
 	TraceCallsTable = &Table[schema.Call]{name: "trace_calls", shard: "sipHash64(trace_id)", columns: traceCallsColumns, takes: hasTrace}
 	// StitchingTable counts calls by the rule that bound them. Counts of the same key and
 	// offsets replace each other, so a repeat after a crash must cover the same offsets
-	// (those of one record of flyball.calls), else it is counted twice.
+	// (those of one record of flyball.calls); otherwise calls are counted twice.
 	StitchingTable   = &Table[schema.StitchingCount]{name: "stitching_store", shard: "sipHash64(producer)", columns: stitchingColumns}
 	DeadLettersTable = &Table[DeadLetter]{name: "dead_letters_store", shard: "sipHash64(dead_offset)", columns: deadLettersColumns}
-	// ScoresTable has a run's score where it rose.
+	// ScoresTable has a row for each rise of a run's score.
 	ScoresTable = &Table[schema.Score]{name: "scores_store", shard: "sipHash64(run_id)", columns: scoresColumns}
 	// FindingsTable has a row for each version of a finding.
 	FindingsTable  = &Table[schema.Finding]{name: "findings_store", shard: "sipHash64(finding_id)", columns: findingsColumns}
@@ -37,20 +36,20 @@ var (
 	BreakersTable = &Table[schema.Breaker]{name: "breakers_store", shard: "sipHash64(scope_value)", columns: breakersColumns}
 	// GatesTable has a row for each state of an approval question.
 	GatesTable = &Table[schema.Gate]{name: "gates_store", shard: "sipHash64(gate_id)", columns: gatesColumns}
-	// VerdictsTable: the latest verdict on a finding is the one that counts.
+	// VerdictsTable has verdicts; the latest on a finding applies.
 	VerdictsTable = &Table[schema.Verdict]{name: "verdicts_store", shard: "sipHash64(finding_id)", columns: verdictsColumns}
 	// AuditTable is the hash-chained audit trail.
 	AuditTable = &Table[schema.AuditEntry]{name: "audit_store", shard: "seq", columns: auditColumns}
 	// BaselinesTable has a row for each agent of a baseline version.
 	BaselinesTable = &Table[schema.BaselineRow]{name: "baselines_store", shard: "sipHash64(name)", columns: baselinesColumns}
-	// BaselineOrdersTable: the latest order of each agent and kind is the one that counts.
+	// BaselineOrdersTable has orders; the latest of each agent and kind applies.
 	BaselineOrdersTable = &Table[schema.BaselineOrder]{name: "baseline_orders_store", shard: "sipHash64(agent)",
 		columns: baselineOrdersColumns}
-	// ProgressTable says how far the store has come with flyball.calls.
+	// ProgressTable has, for each partition of flyball.calls, the offset up to which all is stored.
 	ProgressTable = &Table[Progress]{name: "progress", shard: "calls_partition", columns: progressColumns}
 )
 
-// TableSpec is what the DDL says of a table.
+// TableSpec is the definition of a table in the DDL.
 type TableSpec struct {
 	Name    string
 	Columns []ColumnSpec // in order

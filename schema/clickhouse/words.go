@@ -8,8 +8,8 @@ import (
 )
 
 // words is a column of strings that repeat, sent as a dictionary and keys
-// (LowCardinality on the wire). It allocates nothing once it has grown: the
-// dictionary is kept in wire form and found through an open-addressed table.
+// (LowCardinality on the wire). It reuses its memory: the dictionary is kept in wire
+// form and looked up through an open-addressed hash table.
 type words struct {
 	keys  []uint32
 	dict  []byte   // wire form: length, bytes, length, bytes

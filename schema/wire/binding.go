@@ -9,13 +9,13 @@ import (
 // BindingVersion is the newest version of a TraceBinding.
 const BindingVersion = 1
 
-// TraceBinding tells the partition of a trace who owns it. Spans of a service
-// that name no caller lie in that partition; the agent and its run are known in
-// another one. It is a record of its own in flyball.calls, so that a replay
-// learns of the owner at the same call.
+// TraceBinding informs the partition of a trace which agent and run own the trace. Spans
+// of a service that name no caller are in that partition; the agent and its run are
+// known in another one. It is a record of its own in flyball.calls, so that a replay
+// learns the owner at the same call.
 type TraceBinding struct {
 	Trace    [16]byte
-	At       int64 // event time of the span that told it, Unix ns
+	At       int64 // event time of the span that it is from, Unix ns
 	Tenant   string
 	RunID    schema.RunID // of the owner
 	TaskID   string
@@ -31,12 +31,12 @@ type Owner struct {
 	Trust             schema.Trust
 }
 
-// TraceActor is the routing key of calls that name nothing but a trace.
+// TraceActor is the routing key of calls that name only a trace.
 func TraceActor(trace [16]byte) string { return "t:" + hex.EncodeToString(trace[:]) }
 
-// BindingOf is the binding that a call tells: an agent's own span, or a span of
-// a caller that was established. Gateways' log lines tell none: a caller may
-// send whatever trace it likes.
+// BindingOf returns the binding that follows from a call: from an agent's own span, or
+// from a span of an established caller. Log lines of gateways give no binding: a caller
+// may send any trace id.
 func BindingOf(c *schema.Call) (TraceBinding, bool) {
 	if c.TraceID == [16]byte{} || c.SpanID == [8]byte{} || c.AgentID == "" || c.RoutingKey == TraceActor(c.TraceID) {
 		return TraceBinding{}, false

@@ -37,7 +37,7 @@ func (e *CallsEncoder) Encode(dst []byte, calls []*schema.Call) []byte {
 }
 
 // CallsDecoder reads blocks, reusing its memory: the calls of a block are
-// valid until the next Decode, their strings until nobody holds one.
+// valid until the next Decode, their strings for as long as they are referenced.
 type CallsDecoder struct {
 	c     Coder
 	calls []schema.Call
@@ -71,8 +71,8 @@ func (d *CallsDecoder) Decode(value []byte) ([]schema.Call, error) {
 	return d.calls, d.c.Err
 }
 
-// rowCoder walks the fields of a call; what is large is written as the
-// difference to the row before.
+// rowCoder codes the fields of a call; large numbers are written as the difference to
+// the previous row.
 type rowCoder struct {
 	c       *Coder
 	offset  int64

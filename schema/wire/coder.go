@@ -25,11 +25,11 @@ var (
 	ErrMalformed = errors.New("malformed value")
 )
 
-// Coder walks a list of fields in one direction: it writes them when Encoding,
-// else it reads them. One list of fields is both codecs, so they cannot drift.
+// Coder writes a list of fields when Encoding, else it reads them. One list of fields is
+// both encoder and decoder, so the two cannot differ.
 //
-// Strings that are read alias the value, copied once; whoever keeps one beyond
-// the value's life clones it.
+// Strings that are read refer to one copy of the whole value: clone a string to keep it
+// without the rest of the value.
 type Coder struct {
 	Encoding bool
 	Version  uint8
@@ -102,7 +102,7 @@ func (c *Coder) fail(what string) {
 	c.buf = nil
 }
 
-// Refuse ends the reading: the value is no value of its kind.
+// Refuse ends the reading with ErrMalformed: the value is not valid for its kind.
 func (c *Coder) Refuse(what string) { c.fail(what) }
 
 // Uint is an unsigned integer as a varint.
@@ -232,7 +232,7 @@ func (c *Coder) SparseArray(v []byte) {
 	}
 }
 
-// Text is a string written where it stands.
+// Text is a string that is written in full each time.
 func (c *Coder) Text(s *string) {
 	n := uint64(len(*s))
 	c.Uint(&n)
@@ -282,9 +282,9 @@ func (c *Coder) Len(n *int, min int) {
 	*n = int(u)
 }
 
-// Word is a string that repeats within the value: its text is written at its
-// first use, a number afterwards. Field numbers a caller's field, so that the
-// usual case (the same as in the row before) costs one comparison.
+// Word is a string that repeats within the value: its text is written at its first
+// use, a number afterwards. field is the number of the field, so that the usual case
+// (the same string as in the previous row) costs one comparison.
 func (c *Coder) Word(field int, s *string) {
 	if c.Encoding {
 		c.writeWord(field, *s)

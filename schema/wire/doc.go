@@ -1,8 +1,8 @@
-// Package wire is what Flyball's own Kafka topics are and what their values
-// look like: the topic table, the keys, and the versioned codecs of call
-// blocks, marks and journal records.
+// Package wire defines Flyball's own Kafka topics and the format of their values: the
+// table of topics, the keys, and the versioned codecs of call blocks, marks and journal
+// records.
 //
-// It refuses to consume or to decide: readers and writers live with the parts
-// that own them. Every value starts with a kind byte and a format version; a
-// newer version than this binary knows is ErrNewerVersion, never a guess.
+// It does not consume topics and makes no decisions: readers and writers are in the
+// parts that own them. Every value starts with a kind byte and a format version; a
+// version that is newer than this binary supports is ErrNewerVersion.
 package wire

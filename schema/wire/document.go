@@ -30,7 +30,8 @@ func EncodeDocument[T any](version int, v *T) ([]byte, error) {
 	return json.Marshal(versioned[T]{version, v})
 }
 
-// DecodeDocument reads a value of at most the newest version known.
+// DecodeDocument reads a value whose version is at most newest; the error of a higher
+// one wraps ErrNewerVersion.
 func DecodeDocument[T any](value []byte, newest int) (T, error) {
 	var zero T
 	var head struct {
@@ -60,13 +61,13 @@ func DecodeEvent(b []byte) (schema.Event, error) {
 	return DecodeDocument[schema.Event](b, EventVersion)
 }
 
-// EncodeCommand writes the oldest version that can say it, so that a binary of
-// the version before goes on during an upgrade until somebody uses what it lacks.
+// EncodeCommand writes the oldest version that can express the command, so that during
+// an upgrade older binaries continue until a feature is used that they lack.
 func EncodeCommand(c *schema.Command) ([]byte, error) {
 	version := CommandVersion
 	switch {
 	case c.Kind == schema.CommandBypass && c.Scope.Kind != schema.ScopeNone:
-		// To a binary of the version before it would be a bypass of the tenant.
+		// A binary of the previous version would read it as a bypass of the whole tenant.
 	case c.Kind <= schema.CommandTick:
 		version = 1
 	case c.Kind.Feature() <= 1:
@@ -75,12 +76,12 @@ func EncodeCommand(c *schema.Command) ([]byte, error) {
 	return EncodeDocument(version, c)
 }
 
-// ErrUnknownKind says that a command of a version that is known has a kind that no
-// such version has: nobody who keeps to the format wrote it.
+// ErrUnknownKind means that a command has a known version and a kind that this version
+// does not have: its writer does not follow the format.
 var ErrUnknownKind = fmt.Errorf("%w: unknown kind of command", ErrMalformed)
 
-// DecodeCommand reads a command. A kind is known only from the version on that
-// brought it, so that points of every release refuse the same records. The error is
+// DecodeCommand reads a command. A kind is valid only from the version that introduced
+// it, so that points of every release reject the same records. The error wraps
 // ErrNewerVersion, ErrUnknownKind or ErrMalformed.
 func DecodeCommand(b []byte) (schema.Command, error) {
 	c, err := DecodeDocument[schema.Command](b, CommandVersion)
@@ -105,11 +106,11 @@ func DecodeCommand(b []byte) (schema.Command, error) {
 	return c, nil
 }
 
-// RoutesKey is the key of a tenant's learned routes in the topic of baselines:
-// the last record of it holds.
+// RoutesKey is the key of a tenant's learned routes in the topic of baselines; the last
+// record with this key applies.
 func RoutesKey(tenant string) string { return routesPrefix + tenant }
 
 const routesPrefix = "routes:"
 
-// IsBaseline tells the key of a baseline from that of learned routes.
+// IsBaseline reports whether a key is that of a baseline, not of learned routes.
 func IsBaseline(key string) bool { return !strings.HasPrefix(key, routesPrefix) }

@@ -5,9 +5,9 @@ import "flyball/schema"
 // MarksVersion is the newest version of a record of marks.
 const MarksVersion = 1
 
-// Marks is a record in flyball.calls that carries no calls. It says how far
-// sources have come, so that partitions of flyball.calls that a source does not
-// write to still learn its time, and which versions become active from here on.
+// Marks is a record in flyball.calls that carries no calls. It holds the progress of
+// sources, so that partitions of flyball.calls that a source does not write to also
+// learn its time, and the versions that become active from this record on.
 type Marks struct {
 	// At is the clock of the ingest that wrote the record, Unix ns.
 	At       int64

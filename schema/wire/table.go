@@ -61,9 +61,9 @@ var Specs = []Spec{
 		Doc: "the one bad item, with the reason in its headers"},
 }
 
-// Configs are the topic settings that the spec asks for. With janitor set,
-// topics between the parts have no retention: a janitor deletes what was read
-// and nothing else, however long a reader is away.
+// Configs returns the topic settings of the spec. With janitor set, topics between the
+// parts have no retention: a janitor deletes only records that all readers have read,
+// however long a reader is stopped.
 func (s Spec) Configs(janitor bool) map[string]*string {
 	str := func(v string) *string { return &v }
 	c := map[string]*string{"cleanup.policy": str("delete")}

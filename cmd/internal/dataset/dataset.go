@@ -1,7 +1,7 @@
 // Package dataset reads recorded agent traffic, a folder with calls.jsonl.gz and
 // runs.jsonl.gz, and writes its calls as a gateway would have logged them.
 //
-// It refuses to read labels: a log has none.
+// It does not read labels: a log has none.
 package dataset
 
 import (

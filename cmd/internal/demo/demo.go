@@ -33,13 +33,13 @@ type Options struct {
 	Log   *slog.Logger
 	Keep  bool   // leave everything running until ctx ends
 	Seed  uint64 // chooses the runs, who runs away, how and when
-	Quick bool   // short pauses: nobody watches
+	Quick bool   // short pauses, for tests
 	Now   func() time.Time
 }
 
 const inputTopic = "gateway-logs"
 
-// Run runs the demo. It returns an error when anything went otherwise than the package comment says.
+// Run runs the demo. It returns an error if a condition of the package comment does not hold.
 func Run(ctx context.Context, o Options) error {
 	dir, err := os.MkdirTemp("", "flyball-demo-")
 	if err != nil {
@@ -236,7 +236,7 @@ func (o Options) live(ctx context.Context, db *clickhouse.Conn, s *stage, runs [
 	return d, page, nil
 }
 
-// waitForPage waits for the page that says that the run's breaker is open.
+// waitForPage waits for the page about the opening of the run's breaker.
 func (o Options) waitForPage(ctx context.Context, pager *pager, run string) (incident.Page, error) {
 	late := time.After(20 * time.Second)
 	for {
@@ -257,7 +257,7 @@ func (o Options) waitForPage(ctx context.Context, pager *pager, run string) (inc
 	}
 }
 
-// result prints the line that sums the demo up, and returns what went wrong.
+// result prints the summary of the demo, and returns an error if a condition does not hold.
 func (o Options) result(s *stage, w *runaway, d denied, page incident.Page) error {
 	o.printf("\nseed %d: %s by %s: denied at call %d since onset (%.2f s), %d of %d calls after it denied too; paged as %s; "+
 		"false trips: %d of other runs' calls refused; %d unchecked",

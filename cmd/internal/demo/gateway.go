@@ -42,7 +42,7 @@ type gateway struct {
 	failed    atomic.Pointer[error]
 }
 
-// Headers by which a client says how the demo's API answered the recorded call.
+// Headers by which a client sets how the demo's API answers, as it did the recorded call.
 const (
 	answerStatus = "x-demo-status"
 	answerBytes  = "x-demo-bytes"
@@ -97,7 +97,7 @@ func (c *counting) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ServeHTTP authenticates, checks, forwards or refuses, and logs.
+// ServeHTTP authenticates, checks, forwards or denies, and logs.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := g.now()
 	g.mu.Lock()
@@ -107,7 +107,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "unknown credential", http.StatusUnauthorized)
 		return
 	}
-	r.Header.Set("X-Consumer", consumer) // whatever the client put there
+	r.Header.Set("X-Consumer", consumer) // overwrites a value from the client
 	out, details := &counting{ResponseWriter: w}, "via_upstream"
 	receipt, denied, err := g.checkRequest(r)
 	if err != nil {

@@ -25,8 +25,8 @@ type runaway struct {
 
 var numbered = regexp.MustCompile(`^(.*/[A-Za-z#_-]*?)([0-9]{2,9})$`)
 
-// choose picks kind, run and onset. The run's agent plays nothing else: a trip
-// also holds whatever the same credential starts afterwards.
+// choose picks kind, run and onset. The run's agent has no other live run: a trip
+// also holds every run that the same credential starts afterwards.
 func choose(live []run, r *rand.Rand) (runaway, []run, error) {
 	kind := []string{Sweep, Loop, Retry}[r.IntN(3)]
 	for _, i := range r.Perm(len(live)) {

@@ -15,7 +15,7 @@ import (
 // Alertmanager is Prometheus', from Debian.
 type Alertmanager struct{ URL string }
 
-// StartAlertmanager starts one whose alerts wait for nobody; it ends with the test.
+// StartAlertmanager starts an Alertmanager that sends no notifications; it ends with the test.
 func StartAlertmanager(t testing.TB) *Alertmanager {
 	t.Helper()
 	if err := need("prometheus-alertmanager"); err != nil {

@@ -2,8 +2,7 @@
 // tests: Apache Kafka, Envoy, rsyslog. What a machine lacks is named and the
 // test skipped, or failed where the tier is mandatory.
 //
-// It refuses to stand in for anything: there are no mocks here, and nothing of
-// it is part of the product.
+// It has no mocks, and nothing of it is part of the product.
 package realparts
 
 import (
@@ -31,7 +30,7 @@ func Cache() string {
 	return filepath.Join(d, "flyball", "realparts")
 }
 
-// missing skips the test, loudly, or fails it where the tier is mandatory.
+// missing skips the test and records the reason, or fails it if the tier is mandatory.
 func missing(t testing.TB, tier string, why error) {
 	t.Helper()
 	tiers.Missing(t, tier, why)

@@ -53,8 +53,8 @@ type Envoy struct {
 	Log string // path of its access log
 }
 
-// StartEnvoy starts a gateway to upstream (host:port) that asks nobody and logs
-// what it does; it ends with the test. StartGateway starts one that asks Flyball.
+// StartEnvoy starts a gateway to upstream (host:port) that logs its requests and calls
+// no check; it ends with the test. StartGateway starts one that calls Flyball's check.
 func StartEnvoy(t testing.TB, upstream string) *Envoy {
 	t.Helper()
 	bin, err := FetchEnvoy()

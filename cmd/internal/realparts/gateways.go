@@ -22,7 +22,7 @@ const (
 	TraefikVersion = "v3.6.12"
 )
 
-// Gateway is a real gateway that asks Flyball before it lets a request through,
+// Gateway is a real gateway that calls Flyball's check before it forwards a request,
 // configured by a file of deploy/gateways.
 type Gateway struct {
 	Name string
@@ -40,9 +40,9 @@ var gateways = map[string][]string{
 	"haproxy":    {"haproxy.cfg", "haproxy-flyball.lua"},
 }
 
-// logins are what a file is changed in so that the gateway authenticates: who
-// calls is what X-Login says, and the gateway says so as X-Consumer. Each is an
-// example that stands in the file as a comment.
+// logins are the changes to a file by which the gateway authenticates: X-Login names
+// the caller, and the gateway forwards the name as X-Consumer. Each is an example that
+// is in the file as a comment.
 var logins = [][2]string{
 	{`# - {append: {header: {key: x-consumer, value: "%DOWNSTREAM_PEER_URI_SAN%"}`,
 		`- {append: {header: {key: x-consumer, value: "%REQ(X-LOGIN)%"}`},
@@ -101,7 +101,7 @@ func StartGateway(t testing.TB, name, folder, upstream, check, grpc string) *Gat
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if r, err := http.Get(g.URL + "/healthz"); err == nil {
 			r.Body.Close()
-			if r.StatusCode != http.StatusNotFound { // Traefik's answer before it knows its routes
+			if r.StatusCode != http.StatusNotFound { // Traefik's answer before its routes are loaded
 				return g
 			}
 		}
@@ -170,7 +170,7 @@ exclude github.com/tencentcloud/tencentcloud-sdk-go v3.0.83+incompatible
 `
 
 // FetchTraefik builds Traefik of its module, once: about eight minutes on two
-// cores, and so only where FLYBALL_TEST_TRAEFIK asks for it.
+// cores, and so only if FLYBALL_TEST_TRAEFIK is set.
 func FetchTraefik() (string, error) {
 	dir := filepath.Join(Cache(), "traefik-"+strings.TrimPrefix(TraefikVersion, "v"))
 	bin := filepath.Join(dir, "traefik")

@@ -13,8 +13,8 @@ import (
 // SchemathesisVersion is the Schemathesis that tests run, as PyPI carries it.
 const SchemathesisVersion = "4.32.5"
 
-// FetchSchemathesis gets Schemathesis from PyPI, once, and says where its
-// packages are.
+// FetchSchemathesis installs Schemathesis from PyPI, once, and returns the folder of its
+// packages.
 func FetchSchemathesis() (string, error) {
 	if err := need("python3"); err != nil {
 		return "", err
@@ -30,8 +30,8 @@ func FetchSchemathesis() (string, error) {
 	return dir, nil
 }
 
-// Schemathesis holds an API against its OpenAPI document and fails the test with
-// what does not agree.
+// Schemathesis compares an API with its OpenAPI document and fails the test if they
+// differ.
 func Schemathesis(t testing.TB, document string, args ...string) {
 	t.Helper()
 	dir, err := FetchSchemathesis()

@@ -14,7 +14,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// DeadLetterOptions say which dead letters are sent again.
+// DeadLetterOptions select the dead letters that are sent again.
 type DeadLetterOptions struct {
 	Kafka  kafka.Config
 	Reason string // only these; empty: all
@@ -22,19 +22,19 @@ type DeadLetterOptions struct {
 	DryRun bool   // send nothing, report what would be sent
 	// Decode reads a record as ingest would now.
 	Decode func(*decode.Record) (calls int, dead []decode.Rejected)
-	// Done reports whether the dead letter of a place came through before.
+	// Done reports whether the dead letter of a place became calls after an earlier replay.
 	Done func(place string) bool
 }
 
-// DeadLetterResult is what became of the dead letters.
+// DeadLetterResult counts the dead letters by what the replay did with them.
 type DeadLetterResult struct {
 	DeadLetters int            `json:"dead_letters"` // there are
 	Sent        []string       `json:"sent"`         // places of those that were sent, or would be
 	Unreadable  map[string]int `json:"still"`        // could not be read now either, by reason
 	Foreign     int            `json:"foreign"`      // in the topic, and not written by Flyball
-	FailedAgain int            `json:"failed_again"` // were sent before and could not be read again: never sent twice
-	Before      int            `json:"before"`       // came through before
-	Others      int            `json:"others"`       // are not of the kind that was asked for
+	FailedAgain int            `json:"failed_again"` // were sent before and could not be read then either: not sent a second time
+	Before      int            `json:"before"`       // became calls after an earlier replay
+	Others      int            `json:"others"`       // are not selected by the options
 }
 
 // MarshalJSON keeps, beside the present names, those of the version before.
@@ -77,7 +77,7 @@ func (o *DeadLetterOptions) resend(ctx context.Context, client *kgo.Client, r *k
 	at, err := strconv.ParseInt(h[wire.HeaderAt], 10, 64)
 	switch {
 	case err != nil || h[wire.HeaderTopic] == "":
-		out.Foreign++ // a record of somebody else does not end the replay
+		out.Foreign++ // a record of another program does not end the replay
 		return nil
 	case o.Reason != "" && h[wire.HeaderReason] != o.Reason, o.Topic != "" && h[wire.HeaderTopic] != o.Topic:
 		out.Others++

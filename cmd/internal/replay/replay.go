@@ -1,8 +1,8 @@
 // Package replay sends recorded traffic to a topic: raw log lines as they are,
 // or a data set rendered as a gateway would have logged it.
 //
-// It refuses to send labels, to reorder time, and to call itself done before
-// every record is acknowledged.
+// It sends no labels, keeps the order of time, and ends only when every record is
+// acknowledged.
 package replay
 
 import (
@@ -115,7 +115,7 @@ func recorded(dir, format string, shift bool, now time.Time) ([]message, error) 
 	return out, nil
 }
 
-// reach fails soon, and says what to look at, when there is no broker.
+// reach fails within 15 s if there is no broker, with an error that names what to check.
 func reach(ctx context.Context, client *kgo.Client, o Options) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()

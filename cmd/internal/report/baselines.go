@@ -14,7 +14,7 @@ import (
 	"flyball/schema"
 )
 
-// Version is a line of baselines list.
+// Version is a row of `flyball baselines list`.
 type Version struct {
 	Version  string `json:"version"`
 	MadeAt   string `json:"made_at,omitempty"`
@@ -32,7 +32,7 @@ type Version struct {
 	Error    string `json:"error,omitempty"` // why this binary cannot use it
 }
 
-// Fill takes in what a body says of itself.
+// Fill sets the members that the body of the version holds.
 func (v *Version) Fill(b *baseline.Baseline) {
 	n := b.CountStates()
 	v.MadeAt, v.Runs, v.Calls, v.Agents, v.Parent, v.Code = at(
@@ -50,7 +50,7 @@ func at(ns int64) string {
 	return time.Unix(0, ns).UTC().Format(time.RFC3339Nano)
 }
 
-// Versions prints a line a version.
+// Versions prints one line for each version.
 func Versions(w io.Writer, list []Version) error {
 	return Table(
 		w,
@@ -114,7 +114,7 @@ type AgentLine struct {
 const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with " +
 	"~ was only asserted by its caller and is kept apart"
 
-// NewBody is a version for people.
+// NewBody makes a version ready to print.
 func NewBody(b *baseline.Baseline) *Body {
 	out := &Body{
 		Version:    b.Version,
@@ -201,7 +201,7 @@ func reasons(left map[string]uint64) string {
 	return strings.Join(out, ", ")
 }
 
-// Agent is what a version holds of one agent.
+// Agent is one agent's part of a version.
 type Agent struct {
 	AgentLine
 	Baseline  string                       `json:"baseline"`
@@ -210,8 +210,8 @@ type Agent struct {
 	Peers     string                       `json:"how_peers_are_found"`
 }
 
-// NewAgent is what a version holds of one agent, for people; known is false when the
-// version has nothing of its own about it.
+// NewAgent makes one agent's part of a version ready to print; known is false if the
+// version has no part for this agent.
 func NewAgent(b *baseline.Baseline, agent string) (out *Agent, known bool) {
 	_, there := b.Status[agent]
 	out = &Agent{AgentLine: lineOf(b, agent), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)), Peers: peersFound}
@@ -240,7 +240,7 @@ var whyWords = map[string]string{
 	baseline.WhyOperator: "an operator froze it",
 }
 
-// AgentBaseline prints it.
+// AgentBaseline prints one agent's part of a version.
 func AgentBaseline(w io.Writer, a *Agent) error {
 	Printf(w, "agent       %s\nbaseline    %s\nstate       %s (%s): %s\n", a.Agent, a.Baseline, a.State, a.Why, whyWords[a.Why])
 	if o := a.Order; o != nil {
@@ -257,7 +257,7 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 	if a.Bounded > 0 {
 		Printf(
 			w,
-			"drift       its runs say more than a day may change (by %d times): %.2g %% of the difference is let through\n",
+			"drift       its runs differ by more than a day may change (%d times): %.2g %% of the difference is applied\n",
 			baseline.DriftPerDay,
 			100*a.Bounded,
 		)
@@ -283,7 +283,7 @@ func AgentBaseline(w io.Writer, a *Agent) error {
 	})
 }
 
-// usualOf is all that is usual in one line.
+// usualOf returns the usual figures as one line.
 func usualOf(of []baseline.Figure) string {
 	var out []string
 	for _, f := range of {
@@ -309,19 +309,19 @@ func figure(k schema.OptionalFloat, share bool) string {
 	return strconv.FormatFloat(float64(k), 'g', 4, 64)
 }
 
-// Differences from one version to another.
+// Differences are the changes from one version to another.
 type Differences struct {
 	From    string                  `json:"from"`
 	To      string                  `json:"to"`
 	States  []StateChange           `json:"states"`
-	Changes []baseline.FigureChange `json:"changes"` // of agents in both, the furthest first
+	Changes []baseline.FigureChange `json:"changes"` // of agents in both, the largest first
 }
 
-// StateChange is an agent whose state is another, or that came or went.
+// StateChange is an agent whose state changed, or that is in one version only.
 type StateChange struct {
 	Agent string `json:"agent"`
-	Was   string `json:"was"` // empty: it was not there
-	Is    string `json:"is"`  // empty: it is gone
+	Was   string `json:"was"` // empty: not in the older version
+	Is    string `json:"is"`  // empty: not in the newer version
 }
 
 // CompareBaselines compares two versions; agent "" is all, and limit bounds the changes.
@@ -347,7 +347,7 @@ func stateIn(b *baseline.Baseline, agent string) string {
 	return state.String() + " (" + why + ")"
 }
 
-// Difference prints them.
+// Difference prints the changes.
 func Difference(w io.Writer, d *Differences) error {
 	for _, s := range d.States {
 		Printf(w, "%s: %s, was %s\n", Dash(s.Agent), Dash(s.Is), Dash(s.Was))

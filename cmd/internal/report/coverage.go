@@ -7,7 +7,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Coverage prints which logged calls were asked of the check.
+// Coverage prints how many of the logged calls were sent to the check.
 func Coverage(w io.Writer, c *query.Coverage) error {
 	if len(c.Rows) == 0 {
 		_, err := fmt.Fprintln(w, "No call was logged in that time: flyball status says whether anything arrives.")
@@ -53,7 +53,7 @@ func Coverage(w io.Writer, c *query.Coverage) error {
 	return nil
 }
 
-// Uncovered prints the agents and gateways whose calls are not asked, the first few.
+// Uncovered prints the first agents and gateways with calls that are not sent to the check.
 func Uncovered(w io.Writer, rows []query.CoverageRow) error {
 	const most = 10
 	if len(rows) == 0 {

@@ -44,12 +44,12 @@ func TouchedCSV(w io.Writer, t *query.Touched) error {
 	return c.Error()
 }
 
-// formulaStarts are the characters by which a spreadsheet takes a cell for a formula;
+// formulaStarts are the characters that make a spreadsheet read a cell as a formula;
 // the last four are the wide forms of the first.
 const formulaStarts = "=+-@\t\r\n＝＋－＠"
 
-// safeCell keeps a spreadsheet from running what an agent chose to call a resource: what
-// looks like a formula, also behind white space, becomes a text.
+// safeCell prevents a spreadsheet from executing the name that an agent chose for a
+// resource: what looks like a formula, also after white space, becomes a text.
 func safeCell(s string) string {
 	if strings.ContainsAny(firstRune(s), formulaStarts) || strings.ContainsAny(firstRune(strings.TrimSpace(s)), formulaStarts) {
 		return "'" + s

@@ -1,4 +1,4 @@
-// Package report prints answers for people and programs: tables, JSON, CSV and
-// one self-contained HTML page. It refuses to ask anything itself or to leave
-// out what a report could not know.
+// Package report prints the results of commands for people and programs: as tables,
+// JSON, CSV and one self-contained HTML page. It runs no queries, and always prints the
+// caveats of a report.
 package report

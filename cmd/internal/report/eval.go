@@ -101,8 +101,8 @@ func evalEvasions(row func(...any), r *evaluate.Report) {
 	}
 }
 
-// evalSharedCredentials prints how well machines that use people's credentials are told
-// from people.
+// evalSharedCredentials prints how well machines that use people's credentials are
+// distinguished from people.
 func evalSharedCredentials(row func(...any), b *evaluate.SharedCredential) {
 	if b == nil {
 		return

@@ -18,7 +18,7 @@ func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 	if f.Exception != "" {
 		Printf(
 			w,
-			"It is meant, by the exception %q: nothing was done about it and nobody was called (flyball findings exceptions)\n\n",
+			"It is intended, by the exception %q: it was only recorded, and no page was sent (flyball findings exceptions)\n\n",
 			f.Exception,
 		)
 	}
@@ -43,7 +43,7 @@ func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 	return nil
 }
 
-// expected says how often clean runs come as far, and whose.
+// expected is a text with the share of clean runs that reach the score, and whose runs these are.
 func expected(f *query.Finding) string {
 	whose := map[string]string{"own": "clean runs of the agent", "peers": "clean runs of its peers", "tail": "clean runs, by the fitted " +
 		"tail,"}[f.ExpectedOf]

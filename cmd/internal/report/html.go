@@ -25,7 +25,7 @@ type bar struct {
 	Title       string
 }
 
-// tally is how many calls there are of a word.
+// tally counts the calls with one value, such as an effect.
 type tally struct {
 	Word  string
 	Calls uint64
@@ -64,7 +64,7 @@ func othersText(t *query.Touched) []string {
 	return out
 }
 
-// tallies are counts by a word: reversibilities by their danger, others by their size.
+// tallies returns counts by value: reversibilities sorted by danger, others by count.
 func tallies(m map[string]uint64) []tally {
 	out := make([]tally, 0, len(m))
 	for k, n := range m {

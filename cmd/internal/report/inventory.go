@@ -11,14 +11,14 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Inventory is who calls, and what is wrong with who they say they are. As JSON
-// it is the agents, each with the findings that speak of it.
+// Inventory is the agents with calls, and the problems with their identities. Its JSON
+// form is the list of agents, each with the problems about it.
 type Inventory struct {
 	Agents  []query.AgentRow
 	Hygiene []query.Hygiene
 }
 
-// MarshalJSON gives each agent its findings.
+// MarshalJSON puts each problem under the agent that it is about.
 func (v Inventory) MarshalJSON() ([]byte, error) {
 	type agent struct {
 		query.AgentRow
@@ -37,7 +37,7 @@ func (v Inventory) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// Agents prints both.
+// Agents prints the agents, then the problems.
 func Agents(w io.Writer, v Inventory) error {
 	err := Table(
 		w,
@@ -73,7 +73,7 @@ func Agents(w io.Writer, v Inventory) error {
 	return Hygiene(w, v.Hygiene)
 }
 
-// Hygiene prints what an operator should put right, and why.
+// Hygiene prints the problems that an operator should correct, and why.
 func Hygiene(w io.Writer, v []query.Hygiene) error {
 	if len(v) == 0 {
 		_, err := fmt.Fprintln(w, "Nothing is wrong with who calls.")
@@ -112,7 +112,7 @@ func short(list []string) string {
 	return strings.Join(list, ", ")
 }
 
-// Routes prints what is called; "!" marks what looks unsafe and is undeclared.
+// Routes prints the routes with calls; "!" marks those that seem unsafe and are undeclared.
 func Routes(w io.Writer, rows []query.RouteRow) error {
 	undeclared := 0
 	err := Table(
@@ -159,7 +159,7 @@ func routeName(method, route, tool string) string {
 	return strings.TrimSpace(method + " " + route)
 }
 
-// StartHere prints where to begin.
+// StartHere prints the uses of irreversible routes to protect first.
 func StartHere(w io.Writer, rows []query.StartRow) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "No agent did anything that cannot be undone in that time.")
@@ -197,7 +197,7 @@ Begin with the first line:
 	return err
 }
 
-// DeadLetters prints what could not be read, with the newest of each.
+// DeadLetters prints the records that could not be read, with the newest of each kind.
 func DeadLetters(w io.Writer, rows []query.DeadLetterRow) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "Everything could be read.")

@@ -35,14 +35,14 @@ func marshal(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// standIn is put in the place of a number that JSON does not have until the text is
-// written: nothing that is measured comes to it.
+// standIn replaces a number that JSON does not have until the text is written: no
+// measured value is as large.
 const standIn = math.MaxFloat64
 
 // standInAlone is the stand-in as the value of a line of indented JSON.
 var standInAlone = regexp.MustCompile(`(?m)^(\s*(?:"(?:[^"\\]|\\.)*": )?)1\.7976931348623157e\+308(,?)$`)
 
-// withStandIns is a copy of a value in which each NaN and ∞ is the stand-in.
+// withStandIns returns a copy of a value in which each NaN and ∞ is the stand-in.
 func withStandIns(v reflect.Value) reflect.Value {
 	switch v.Kind() {
 	case reflect.Float64:

@@ -10,7 +10,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// RunColumns are those of a listing of runs.
+// RunColumns are the columns of a listing of runs.
 var RunColumns = []Column[query.Run]{
 	{"RUN", func(r *query.Run) any { return r.RunID }},
 	{"LAST CALL (UTC)", func(r *query.Run) any { return clock(r.LastAt) }},
@@ -25,7 +25,7 @@ var RunColumns = []Column[query.Run]{
 	{"RESOURCES", func(r *query.Run) any { return r.DistinctResources }},
 }
 
-// HitColumns are those of a listing of runs in which a term occurs.
+// HitColumns are the columns of a listing of runs in which a term occurs.
 var HitColumns = []Column[query.Hit]{
 	{"RUN", func(h *query.Hit) any { return h.RunID }},
 	{"LAST (UTC)", func(h *query.Hit) any { return clock(h.LastAt) }},
@@ -55,7 +55,7 @@ func Run(w io.Writer, r *query.RunReport) error {
 	return err
 }
 
-// callColumns are those of the calls of a run, whose fields are by their names.
+// callColumns are the columns of a run's calls, whose fields are found by name.
 var callColumns = []Column[map[string]any]{
 	{"AT (UTC)", func(c *map[string]any) any {
 		at, _ := (*c)["start_time"].(query.Time)
@@ -78,7 +78,7 @@ func fieldColumn(head, key string) Column[map[string]any] {
 	}}
 }
 
-// printTree prints the calls of a run beneath each other by their spans.
+// printTree prints the calls of a run as the tree of their spans.
 func printTree(w io.Writer, r *query.RunReport) {
 	if len(r.Tree) > 0 {
 		fmt.Fprintln(w, "\nby spans")

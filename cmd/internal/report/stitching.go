@@ -27,11 +27,11 @@ func Stitching(w io.Writer, rows []query.StitchingRow) error {
 	return err
 }
 
-// guessed are the rules that bind calls by time alone, or by a conversation cut
-// at a silence; the others are exact.
+// guessed are the rules that bind calls by time alone, or by a conversation split
+// at a pause; the others are exact.
 var guessed = map[string]bool{"session": true, "conversation": true, "overflow": true}
 
-// howToLog says how a format's gateway is made to log what the agents send.
+// howToLog is, by format, how to configure the gateway to log what the agents send.
 var howToLog = []struct{ format, how string }{
 	{"envoy", `add to json_format: agent_run_id: "%REQ(X-AGENT-RUN-ID)%", traceparent: "%REQ(TRACEPARENT)%"`},
 	{"istio", `add to the mesh's accessLogFormat: agent_run_id: "%REQ(X-AGENT-RUN-ID)%"`},
@@ -49,8 +49,8 @@ var howToLog = []struct{ format, how string }{
 	{"otlp", `set the attribute agent.run.id (or baggage and a BaggageSpanProcessor), and one trace a run with an invoke_agent root`},
 }
 
-// Advise says of each producer whose calls are bound by time what would make
-// them exact. Shares of 5 % and less are left alone.
+// Advise adds, to each producer whose calls are bound by time, what would make the
+// binding exact. Shares of 5 % and less get no advice.
 func Advise(rows []query.StitchingRow) {
 	type producer struct{ name, format string }
 	calls, unsure := map[producer]uint64{}, map[producer]uint64{}

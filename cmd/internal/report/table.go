@@ -10,7 +10,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Column is one column of a table: its head, and what stands in it for a row.
+// Column is one column of a table: its head, and the function that returns its cell for a row.
 type Column[T any] struct {
 	Head string
 	Cell func(*T) any
@@ -57,8 +57,8 @@ func asCells(texts []string) []any {
 	return out
 }
 
-// Lines prints lines whose cells stand below each other, without heads. It is the one
-// place that lays out columns, and makes what is in them visible. A row without cells
+// Lines prints lines whose cells are aligned in columns, without heads. All columns are
+// laid out here, and control characters in cells are escaped here. A row without cells
 // begins a new block of lines.
 func Lines(w io.Writer, rows func(row func(cells ...any))) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
@@ -92,7 +92,7 @@ func stampAs(layout, stamp string) string {
 
 func clock(t query.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
 
-// Dash is a text, or "-" in place of an empty one.
+// Dash returns a text, or "-" if it is empty.
 func Dash(s string) string {
 	if s == "" {
 		return "-"

@@ -12,8 +12,8 @@ import (
 
 // Text is a text as a terminal may show it: each control character, line break,
 // character that changes the direction of writing or has no width, and each byte that
-// is no UTF-8 stands as a visible escape (\n, \x1b, \u202e). Agents choose much of what
-// is in a log.
+// is not UTF-8 is replaced by a visible escape (\n, \x1b, \u202e). Agents choose much of
+// what is in a log.
 func Text(s string) string {
 	if printable(s) {
 		return s
@@ -35,7 +35,7 @@ func Text(s string) string {
 	return b.String()
 }
 
-// TextLines is a text of several lines, each as Text has it.
+// TextLines escapes a text of several lines, each as Text does.
 func TextLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {
@@ -48,8 +48,8 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
-// Printf writes to a terminal by a format, in which each argument that is a text, a list
-// of texts or an error is as Text has it.
+// Printf writes to a terminal by a format. Each argument that is a text, a list of texts
+// or an error is escaped as Text does.
 func Printf(w io.Writer, format string, args ...any) error {
 	shown := make([]any, len(args))
 	for i, a := range args {
@@ -59,7 +59,7 @@ func Printf(w io.Writer, format string, args ...any) error {
 	return err
 }
 
-// visible is a value to print whose texts are as Text has them.
+// visible returns a value to print whose texts are escaped as Text does.
 func visible(v any) any {
 	switch v := v.(type) {
 	case string:

@@ -31,8 +31,8 @@ func Touched(w io.Writer, t *query.Touched) error {
 	return Rows(w, t.Resources, touchedColumns)
 }
 
-// otherCaller is a sentence about who made calls in a run's traces under an identity of
-// its own.
+// otherCaller is a sentence about a caller that made calls in a run's traces under an
+// identity of its own.
 func otherCaller(o *query.OtherCaller) string {
 	return fmt.Sprintf(
 		"%d calls (%d irreversible) in its traces by %s, %s, in run %s",
@@ -66,7 +66,7 @@ func mark(n uint64) string {
 	return strconv.FormatUint(n, 10) + "!"
 }
 
-// distinct is how many resources are touched: one may be by several routes.
+// distinct counts the resources; one resource may be touched through several routes.
 func distinct(t *query.Touched) int {
 	seen := map[string]bool{}
 	for _, r := range t.Resources {
@@ -75,7 +75,7 @@ func distinct(t *query.Touched) int {
 	return len(seen)
 }
 
-// totals is a line of counts by a word, the largest first.
+// totals is a line of counts by value, the largest first.
 func totals(what string, m map[string]uint64) string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

@@ -2,7 +2,7 @@
 // library, Apache Kafka, a gateway) which a machine may lack. The go command prints `ok` for a package whose tests were
 // all skipped; `make test` ends with the table of this package instead.
 //
-// It refuses to skip a tier that FLYBALL_REQUIRE_TIERS names, and to call a tier run of which no test was reached.
+// A tier that FLYBALL_REQUIRE_TIERS names is never skipped, and a tier of which no test was started is not reported as run.
 package tiers
 
 import (
@@ -35,7 +35,7 @@ var Known = []struct{ Name, Command string }{
 	{"recorded-traffic", "needs the folder shared/data beside the checkout"},
 }
 
-// Required says whether the environment makes a tier mandatory.
+// Required reports whether the environment makes a tier mandatory.
 func Required(tier string) bool {
 	for _, r := range strings.Split(os.Getenv(EnvRequire), ",") {
 		if r = strings.TrimSpace(r); r == tier || r == "all" {
@@ -84,7 +84,7 @@ func record(tier, state, why string) {
 	}
 }
 
-// Table writes what the records say of every tier: run, skipped, failed, or not reached (no test of it was started),
+// Table writes the recorded state of every tier: run, skipped, failed, or not reached (no test of it was started),
 // with the reason and the command that brings the part. A tier that was skipped in one place is not called run.
 func Table(w io.Writer, records string) {
 	type state struct{ word, why string }

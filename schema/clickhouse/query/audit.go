@@ -14,8 +14,9 @@ const auditColumns = `seq, tenant, toUnixTimestamp64Nano(at), commands_offset, k
 // auditBatch entries are held at a time.
 const auditBatch = 10_000
 
-// AuditTrail hands the whole trail over in the order of its sequence, in batches,
-// until take says no. What merged away is one entry; what differs is there twice.
+// AuditTrail passes the whole trail to take, in batches and in the order of sequence
+// numbers, until take returns false. Equal entries appear once; two different entries
+// with one number appear both.
 func AuditTrail(ctx context.Context, db DB, take func([]schema.AuditEntry) bool) error {
 	var batch []schema.AuditEntry
 	stopped := false
@@ -36,7 +37,7 @@ func AuditTrail(ctx context.Context, db DB, take func([]schema.AuditEntry) bool)
 	return err
 }
 
-// AuditLatest are the last entries, the latest first.
+// AuditLatest returns the last entries, the latest first.
 func AuditLatest(ctx context.Context, db DB, limit int) ([]schema.AuditEntry, error) {
 	out := []schema.AuditEntry{}
 	err := each(ctx, db, "audit trail", fmt.Sprintf(`SELECT %s FROM audit ORDER BY seq DESC LIMIT %d`, auditColumns, limit), nil,

@@ -8,14 +8,14 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// BreakerChange is a state that a breaker came to.
+// BreakerChange is a breaker's change to another state.
 type BreakerChange struct {
 	At           time.Time // by the log's clock
 	State        string
 	Mode         string
 	Scope        string // kind and value: "run 0f1e…"
 	AgentID      string
-	RunID        string // all zero: it is about no run
+	RunID        string // all zero: the breaker is not on a run
 	Reason       string
 	By           string
 	Generation   uint64
@@ -29,7 +29,7 @@ type BreakerFilter struct {
 	Limit        int
 }
 
-// BreakerHistory is what breakers came to, the latest first.
+// BreakerHistory returns the changes of breakers, the latest first.
 func BreakerHistory(ctx context.Context, db DB, f BreakerFilter) ([]BreakerChange, error) {
 	var w where
 	w.between("at", "at", f.Since, f.Until)

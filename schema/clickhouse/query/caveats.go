@@ -8,19 +8,19 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// caveatCounts are the calls, and the dead letters, because of which a report on what
-// was touched may not be the whole truth.
+// caveatCounts are the numbers of calls, and of dead letters, because of which a report
+// on a touched set may be incomplete or wrong.
 type caveatCounts struct {
-	unlogged    uint64 // change something, and do not say what
-	askedOnly   uint64 // let through by the check, logged by nobody yet
+	unlogged    uint64 // change something, and name no resource
+	askedOnly   uint64 // let through by the check, and not logged yet
 	sampled     uint64 // of a source that logs a sample
 	overflow    uint64 // bound to the shared run of an actor with too many runs
 	unsure      uint64 // bound with little confidence; those of overflow included
-	late        uint64 // came more than 5 minutes after their time
+	late        uint64 // arrived more than 5 minutes after their start
 	deadLetters uint64 // of any source, in the window
 }
 
-// loadCaveats reads the counts and adds their caveats; a report without calls has none.
+// loadCaveats reads the counts and adds their caveats; a report without calls gets none.
 func (t *Touched) loadCaveats(ctx context.Context, db DB, rows source) error {
 	if t.Calls == 0 {
 		return nil
@@ -35,7 +35,7 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 	if err != nil {
 		return err
 	}
-	// Dead letters carry Kafka's time, not the call's: a margin covers the way there.
+	// Dead letters have Kafka's time, not the call's: a margin covers the time in between.
 	var w where
 	w.between("at", "at", t.Since.Add(-time.Minute), t.Until.Add(10*time.Minute))
 	err = each(ctx, db, "dead letters", "SELECT count() FROM dead_letters "+w.String(), w.params,
@@ -46,7 +46,7 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 	return err
 }
 
-// caveats are the sentences for the counts that are not zero, each with its key first.
+// caveats returns a sentence for each count that is not zero, which begins with its key.
 func (n *caveatCounts) caveats() (out []string) {
 	add := func(count uint64, sentence string) {
 		if count > 0 {
@@ -69,20 +69,21 @@ func (t *Touched) caveat(format string, args ...any) {
 	t.Caveats = append(t.Caveats, fmt.Sprintf(format, args...))
 }
 
-// nothingFound adds the caveat of a subject of which nothing is stored: that is no proof
-// that it did nothing.
+// nothingFound adds the caveat about a subject without stored calls: this does not prove
+// that it made none.
 func (t *Touched) nothingFound() {
 	t.caveat("nothing_found: no call of %s %q is stored in that time; it may be misspelt, or its calls never arrived", t.Subject.Kind,
 		t.Subject.Value)
 }
 
-// AddLagCaveat adds the caveat of parts that have not come as far as the report's end.
+// AddLagCaveat adds the caveat about parts that have not yet processed all calls up to
+// the report's end.
 func (t *Touched) AddLagCaveat(what string) {
 	t.Caveats = append([]string{"ingest_lag: " + what + "; calls may be missing"}, t.Caveats...)
 	t.Complete = false
 }
 
-// AddLagUnknownCaveat adds the caveat that nobody could be asked how far the parts have come.
+// AddLagUnknownCaveat adds the caveat that the progress of the parts could not be read.
 func (t *Touched) AddLagUnknownCaveat(why string) {
 	t.Caveats = append([]string{"lag_unknown: " + why + ", so it is not known whether calls are still on their way"}, t.Caveats...)
 	t.Complete = false

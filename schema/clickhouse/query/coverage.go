@@ -8,12 +8,12 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Coverage says of the logged calls of a time which were asked of the check.
+// Coverage is, for the logged calls of a time window, how many were sent to the check.
 type Coverage struct {
 	Since Time          `json:"since"`
 	Until Time          `json:"until"`
 	Rows  []CoverageRow `json:"rows"`
-	// Caveats say what is not known.
+	// Caveats are what is not known, one sentence each.
 	Caveats []string `json:"caveats"`
 }
 
@@ -24,8 +24,8 @@ type CoverageRow struct {
 	Calls      uint64  `json:"calls"`
 	Asked      uint64  `json:"asked"`
 	NeverAsked uint64  `json:"never_asked"`
-	Unknown    uint64  `json:"unknown"` // cannot be told: the log has neither decision ids nor request ids
-	Share      float64 `json:"share"`   // asked, of those of which it can be told; -1: of none
+	Unknown    uint64  `json:"unknown"` // not known: the log has neither decision ids nor request ids
+	Share      float64 `json:"share"`   // Asked / (Calls - Unknown); -1: all calls are unknown
 	NewestAt   Time    `json:"newest_at"`
 	NewestOpen Time    `json:"newest_never_asked_at"` // null: all were asked
 }
@@ -33,29 +33,30 @@ type CoverageRow struct {
 // maxCoverageRows bounds the answer.
 const maxCoverageRows = 1000
 
-// byDecision is true of a row that shows a decision of the check: its id (unless a
-// receipt beside it is no good), a denial of ours, or that it passed while nobody answered.
-// A header alone could be the client's: it counts only where its receipt was good.
+// byDecision is true of a row that shows a decision of the check: its id (unless the
+// receipt logged with it is invalid), a denial by Flyball, or that the call passed while
+// the check was not reachable. A header alone may have been set by the client: it counts
+// only with a valid receipt.
 const byDecision = `(attrs['flyball_decision'] != '' AND attrs['flyball.receipt'] IN ('', 'missing')
  OR attrs['header.X-Flyball-Decision'] != '' AND attrs['flyball.receipt'] = ''
  OR attrs['flyball_passed'] != ''
  OR denied_by_flyball)`
 
-// ReadCoverage answers for a time; what it says of a call rests on
-//   - the decision that its row shows, or that another observer's row of it shows;
-//   - what the check noted that it was asked: the same request id, method and path, or,
-//     where one of the two has no request id, the same run, method and path.
+// ReadCoverage reads the coverage of a time window. A call counts as asked because of
+//   - the decision in its row, or in another observer's row of the same call;
+//   - a request that the check recorded: with the same request id, method and path, or,
+//     if one of the two has no request id, with the same run, method and path.
 //
-// A call is unknown if the check was asked about its method and path in that time and
-// no request id says whether it was this call. Who logs its own calls (clients, agents)
-// is left out: no gate is in front of that log.
+// A call is unknown if the check saw its method and path in that window and no request
+// id shows whether it was this call. Logs that callers write themselves (clients,
+// agents) are left out: no check is in the path of these.
 func ReadCoverage(ctx context.Context, db DB, since, until time.Time) (*Coverage, error) {
 	out := &Coverage{Since: Time{since}, Until: Time{until}, Rows: []CoverageRow{}, Caveats: []string{}}
 	var w where
 	w.between("start_time", "start_time", since, until)
 	w.add("observer_kind NOT IN ('gate', 'client', 'agent_runtime', 'audit')")
 	params := w.params
-	// The check notes a call before its gateway logs it, on another clock.
+	// The check records a call before its gateway logs it, by another clock.
 	noted := "WHERE observer_kind = 'gate'"
 	if !since.IsZero() {
 		noted += " AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') - INTERVAL 5 MINUTE"
@@ -103,7 +104,7 @@ AND request_id = '')) AS unsure
 	return out, nil
 }
 
-// addCaveats names the gateways of whose calls it is not known whether they were asked.
+// addCaveats adds a caveat for each gateway that has calls of unknown coverage.
 func (c *Coverage) addCaveats() {
 	unknown, all := map[string]uint64{}, map[string]uint64{}
 	var order []string
@@ -123,7 +124,7 @@ func (c *Coverage) addCaveats() {
 	}
 }
 
-// NeverAskedRows are the rows with calls that were never asked.
+// NeverAskedRows returns the rows with calls that were never sent to the check.
 func (c *Coverage) NeverAskedRows() (rows []CoverageRow) {
 	for _, r := range c.Rows {
 		if r.NeverAsked > 0 {

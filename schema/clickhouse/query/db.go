@@ -11,7 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// DB is what questions need of a connection.
+// DB is the part of a connection that queries need.
 type DB interface {
 	Query(ctx context.Context, query string, args ...any) (driver.Rows, error)
 }
@@ -27,7 +27,7 @@ func (w *where) add(condition string, params ...any) {
 	w.params = append(w.params, params...)
 }
 
-// between keeps what overlaps [since, until]; zero times do not limit.
+// between selects rows that overlap [since, until]; a zero time does not limit.
 func (w *where) between(first, last string, since, until time.Time) {
 	if !since.IsZero() {
 		w.add(last+" >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')", clickhouse.Named("since", fmt.Sprint(since.UnixNano())))
@@ -46,11 +46,11 @@ func (w *where) String() string {
 
 func named(name, value string) any { return clickhouse.Named(name, value) }
 
-// each runs a query and hands over its rows one by one.
+// each runs a query and calls row with each of its rows; what is the name of the rows in errors.
 func each(ctx context.Context, db DB, what, sql string, params []any, row func(driver.Rows) error) error {
 	rows, err := db.Query(ctx, sql, params...)
 	if err != nil {
-		return fmt.Errorf("ask for %s: %w", what, err)
+		return fmt.Errorf("read %s: %w", what, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -59,13 +59,13 @@ func each(ctx context.Context, db DB, what, sql string, params []any, row func(d
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("ask for %s: %w", what, err)
+		return fmt.Errorf("read %s: %w", what, err)
 	}
 	return nil
 }
 
-// records reads rows as maps without what is unknown: zero values, empty
-// strings and lists, and a duration of -1.
+// records reads rows as maps, without unknown values: zeros, empty strings and lists,
+// and a duration of -1.
 func records(ctx context.Context, db DB, what, sql string, params []any) ([]map[string]any, error) {
 	var out []map[string]any
 	err := each(ctx, db, what, sql, params, func(r driver.Rows) error {
@@ -104,7 +104,7 @@ func known(name string, v reflect.Value) bool {
 		return false
 	}
 	if name == "item" || strings.HasSuffix(name, "_partition") || strings.HasSuffix(name, "_offset") {
-		return true // zero is a place
+		return true // 0 is a valid offset
 	}
 	if name == "duration_ns" && v.CanInt() {
 		return v.Int() >= 0

@@ -7,7 +7,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// DeadLetterRow is how often a topic's records could not be read for a reason.
+// DeadLetterRow counts the records of a topic that could not be read, for one reason.
 type DeadLetterRow struct {
 	Topic   string `json:"topic"`
 	Reason  string `json:"reason"`
@@ -21,7 +21,7 @@ type DeadLetterRow struct {
 	DeadOffset int64  `json:"dead_offset"`
 }
 
-// DeadLetters counts what could not be read, the most frequent first.
+// DeadLetters counts the records that could not be read, the most frequent first.
 func DeadLetters(ctx context.Context, db DB, since, until time.Time) ([]DeadLetterRow, error) {
 	var w where
 	w.between("at", "at", since, until)
@@ -38,7 +38,7 @@ FROM dead_letters `+w.String()+` GROUP BY source_topic, reason ORDER BY n DESC, 
 	return out, err
 }
 
-// ReplayedPlaces are the places of dead letters that came through after a replay.
+// ReplayedPlaces returns the places of dead letters that became calls after a replay.
 func ReplayedPlaces(ctx context.Context, db DB) (map[string]bool, error) {
 	out := map[string]bool{}
 	return out, each(ctx, db, "replayed letters", `SELECT DISTINCT attrs['replay_of'] AS place FROM calls WHERE place != ''`, nil,

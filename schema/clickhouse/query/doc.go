@@ -1,7 +1,7 @@
-// Package query asks ClickHouse what Flyball's people ask: which runs, one run
-// in full, what was touched, where a term occurs, how calls were bound.
+// Package query reads Flyball's data from ClickHouse: lists of runs, one run in full,
+// touched sets, the runs in which a term occurs, how calls were bound to runs.
 //
-// It answers with typed rows whose JSON is the documented surface; absent means
-// unknown. It refuses to format for people and to guess: what it could not know
-// stands in a report's caveats.
+// It returns typed rows, whose JSON form is the documented output of the commands; an
+// absent member means unknown. It formats nothing for people and does not guess: what is
+// not known is in a report's caveats.
 package query

@@ -7,13 +7,13 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// ExceptionUse is what an exception covers now, of the findings that are stored.
+// ExceptionUse is how many of the stored findings an exception covers.
 type ExceptionUse struct {
 	Findings uint64
 	LastAt   time.Time // event time of the last call that changed one of them
 }
 
-// ExceptionUses are how often exceptions were used, by their names.
+// ExceptionUses returns the use of each exception, by its name.
 func ExceptionUses(ctx context.Context, db DB) (map[string]ExceptionUse, error) {
 	out := map[string]ExceptionUse{}
 	return out, each(ctx, db, "exceptions", "SELECT exception, count(), max(updated_at) FROM findings "+

@@ -19,7 +19,7 @@ type Hit struct {
 	LastAt  Time   `json:"last_at"`
 }
 
-// Find says which runs have a term: as run id or key, request id, trace,
+// Find returns the runs in which a term occurs: as run id or key, request id, trace,
 // address, host, credential id, agent, principal, task or resource.
 func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 	out := []Hit{}
@@ -57,7 +57,7 @@ func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 
 // StitchingRow is how many calls of a producer a rule bound.
 type StitchingRow struct {
-	At       *Time   `json:"at,omitempty"` // hour or day, where it was asked for
+	At       *Time   `json:"at,omitempty"` // hour or day, if rows are by hour or day
 	Producer string  `json:"producer"`
 	Format   string  `json:"format"`
 	RunRule  string  `json:"run_rule"`
@@ -66,8 +66,8 @@ type StitchingRow struct {
 	Advice   string  `json:"advice,omitempty"` // what would make these exact
 }
 
-// Stitching says how calls were bound to runs, by producer and rule; by is hour,
-// day, or empty for the whole time.
+// Stitching counts calls by the producer and the rule that bound them to their runs; by
+// is hour, day, or empty for one row over the whole time.
 func Stitching(ctx context.Context, db DB, since, until time.Time, by string) ([]StitchingRow, error) {
 	var w where
 	w.between("hour", "hour", since, until)

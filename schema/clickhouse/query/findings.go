@@ -11,7 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Finding is a line of findings, as commands and the control API tell it.
+// Finding is a row of findings, as commands and the control API return it.
 type Finding struct {
 	ID           string                `json:"finding_id"`
 	RunID        string                `json:"run_id"`
@@ -23,14 +23,14 @@ type Finding struct {
 	UpdatedAt    time.Time             `json:"updated_at"`
 	Score        float64               `json:"score"`
 	ExpectedRate float64               `json:"expected_rate"`
-	ExpectedOf   string                `json:"expected_of,omitempty"` // own, peers, everybody, tail; absent: by families that have no such
+	ExpectedOf   string                `json:"expected_of,omitempty"` // own, peers, everybody, tail; absent: of families without a rate
 	Delay        uint32                `json:"delay_calls"`
 	Exposure     schema.Exposure       `json:"exposure"`
 	Summary      string                `json:"summary"`
 	Evidence     []schema.Contribution `json:"evidence"`
-	// Exception of the operator that covers it: recorded, and nothing was done about it.
+	// Exception is the operator's exception that covers it: it was only recorded.
 	Exception string `json:"exception,omitempty"`
-	// Verdict of a person: true, benign, test; absent: nobody has judged it.
+	// Verdict of a person: true, benign, test; absent: not judged yet.
 	Verdict string `json:"verdict,omitempty"`
 	Judge   string `json:"verdict_by,omitempty"`
 	Because string `json:"verdict_why,omitempty"`
@@ -44,12 +44,12 @@ type FindingFilter struct {
 	Limit        int
 }
 
-// Findings are the latest ones, the last changed first.
+// Findings returns the latest findings, the last changed first.
 func Findings(ctx context.Context, db DB, limit int) ([]Finding, error) {
 	return FindingsMatching(ctx, db, FindingFilter{Limit: limit})
 }
 
-// FindingsMatching are the latest ones of a filter, the last changed first.
+// FindingsMatching returns the latest findings that a filter selects, the last changed first.
 func FindingsMatching(ctx context.Context, db DB, f FindingFilter) ([]Finding, error) {
 	var w where
 	w.between("updated_at", "updated_at", f.Since, f.Until)
@@ -62,7 +62,8 @@ func FindingsMatching(ctx context.Context, db DB, f FindingFilter) ([]Finding, e
 	return findings(ctx, db, w.String(), f.Limit, w.params...)
 }
 
-// FindingsOfTenants are the latest ones of some tenants, the last changed first.
+// FindingsOfTenants returns the latest findings of the given tenants, the last changed
+// first; without tenants it returns none.
 func FindingsOfTenants(ctx context.Context, db DB, tenants []string, limit int) ([]Finding, error) {
 	if len(tenants) == 0 {
 		return []Finding{}, nil
@@ -74,13 +75,13 @@ func FindingsOfTenants(ctx context.Context, db DB, tenants []string, limit int) 
 	return findings(ctx, db, "WHERE has(JSONExtract({tenants:String}, 'Array(String)'), tenant)", limit, named("tenants", string(list)))
 }
 
-// HasFinding says whether a tenant has a finding.
+// HasFinding reports whether a tenant has a finding with an id.
 func HasFinding(ctx context.Context, db DB, tenant, id string) (bool, error) {
 	list, err := findings(ctx, db, "WHERE tenant = {tenant:String} AND finding_id = {id:String}", 1, named("tenant", tenant), named("id", id))
 	return len(list) > 0, err
 }
 
-// FindingByID is one finding by its id.
+// FindingByID returns one finding; the error wraps ErrNotFound if there is none.
 func FindingByID(ctx context.Context, db DB, id string) (Finding, error) {
 	list, err := findings(ctx, db, "WHERE finding_id = {id:String}", 1, named("id", id))
 	if err == nil && len(list) == 0 {
@@ -114,7 +115,7 @@ FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY upd
 		if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {
 			return nil, fmt.Errorf("evidence of %s: %w", f.ID, err)
 		}
-		if f.Judge == "" { // nobody: the join has filled in the first word
+		if f.Judge == "" { // no verdict: the join has filled in the first value of the enum
 			f.Verdict = ""
 		}
 		out = append(out, f)
@@ -122,7 +123,7 @@ FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY upd
 	return out, rows.Err()
 }
 
-// Judged is how many findings of a level people have judged, and as what.
+// Judged counts the findings of a level by people's verdicts.
 type Judged struct {
 	Level    string `json:"level"`          // alert, trip; hold: a learned scope held it, or would have
 	Rule     string `json:"rule,omitempty"` // of a hold: task, targets
@@ -131,9 +132,8 @@ type Judged struct {
 	Benign   uint64 `json:"benign"`
 	Test     uint64 `json:"test"`
 	Unjudged uint64 `json:"unjudged"`
-	// Runs are all that ended in the window. FalsePer1000 is the share of them that
-	// came to the level and were benign, of what is judged; High counts what nobody
-	// has judged as benign too.
+	// Runs is how many runs ended in the window. FalsePer1000 is how many in 1,000 of them
+	// reached the level and were judged benign; High also counts those that are not judged.
 	Runs         uint64  `json:"runs"`
 	FalsePer1000 float64 `json:"false_per_1000"`
 	High         float64 `json:"false_per_1000_if_unjudged_are"`
@@ -141,12 +141,13 @@ type Judged struct {
 	HeldPer1000 float64 `json:"held_per_1000,omitempty"`
 }
 
-// AchievedRates are what the operator's budget came to, by level, one run counting once.
+// AchievedRates returns the measured rates of findings, to compare with the operator's
+// budget, by level; each run counts once.
 func AchievedRates(ctx context.Context, db DB, since, until time.Time) ([]Judged, error) {
 	var w, r where
 	w.between("updated_at", "updated_at", since, until)
 	r.between("last_at", "last_at", since, until)
-	// What is meant trips nobody; holds have a budget of their own, and identities none.
+	// Findings under an exception cause no trip; holds have their own budget, and identity conflicts none.
 	w.add("level >= 'alert' AND family NOT LIKE 'policy.%' AND family NOT IN ('scope', 'identity_conflict') AND exception = ''")
 	out := []Judged{}
 	err := each(ctx, db, "verdicts", `SELECT toString(l) AS level, count(), countIf(is_true), countIf(is_benign AND NOT is_true),

@@ -7,9 +7,9 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// HoldRates are the runs that learned scopes held, or would have, by the rule that
-// was the first to do so: task is a write route outside, targets a target outside.
-// They have a budget of their own and are no alarms.
+// HoldRates counts the runs that learned scopes held, or would have held, by the first
+// rule that did so: task is a write on a route outside the scope, targets on a target
+// outside it. Holds have their own budget and are not counted as alarms.
 func HoldRates(ctx context.Context, db DB, since, until time.Time) ([]Judged, error) {
 	var w, r where
 	w.between("updated_at", "updated_at", since, until)

@@ -9,8 +9,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Hygiene is something about identities that an operator should put right: each
-// makes baselines blur, or a denial hit somebody else.
+// Hygiene is a problem with identities that an operator should correct: it makes
+// baselines inexact, or makes a denial hold other callers as well.
 type Hygiene struct {
 	Kind     string   `json:"kind"`
 	Subject  string   `json:"subject"`
@@ -23,22 +23,22 @@ type Hygiene struct {
 // The kinds of hygiene findings.
 const (
 	sharedCredential       = "shared_credential"       // one credential, several established agents
-	severalBehind          = "several_agents_behind"   // one credential, several names that callers give themselves
+	severalBehind          = "several_agents_behind"   // one credential, several names that callers claim
 	identityConflict       = "identity_conflict"       // the caller's name is another than the established one
 	busyHuman              = "human_like_an_agent"     // a human principal at a machine's pace
 	longLived              = "long_lived_token"        // a token that lives longer than a day
 	NoOwner                = "no_owner"                // an established agent that the registry gives no owner
-	undeclaredIrreversible = "undeclared_irreversible" // an irreversible route that nobody declared
+	undeclaredIrreversible = "undeclared_irreversible" // an irreversible route without a declaration
 	NoManifest             = "no_manifest"             // an irreversible route that no manifest names
 )
 
-// pacePerMinute is what no human does by hand: more than two calls a second for a minute.
+// pacePerMinute is a number of calls in one minute that no human reaches by hand.
 const pacePerMinute = 120
 
 // tokenLife is a day, in seconds.
 const tokenLife = 24 * 3600
 
-// HygieneFindings looks at who called since then.
+// HygieneFindings returns the problems with the identities of calls between since and until.
 func HygieneFindings(ctx context.Context, db DB, since, until time.Time) ([]Hygiene, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)

@@ -11,15 +11,15 @@ import (
 // AgentRow is what is known of an agent.
 type AgentRow struct {
 	AgentID       string   `json:"agent_id"`
-	Trust         string   `json:"agent_trust"` // the best by which it was established
+	Trust         string   `json:"agent_trust"` // the highest of its calls
 	Source        string   `json:"agent_source"`
 	Owner         string   `json:"owner,omitempty"` // of the operator's registry
 	Tags          []string `json:"tags,omitempty"`
 	Criticality   string   `json:"criticality,omitempty"`
-	Armed         *bool    `json:"armed,omitempty"`       // all that is found about it is enforced; absent: no point answered
+	Armed         *bool    `json:"armed,omitempty"`       // all decisions about it are enforced; absent: no point answered
 	Enforcement   string   `json:"enforcement,omitempty"` // armed, observe or bypassed, by the running points
 	Baseline      string   `json:"baseline,omitempty"`    // state, where there is one
-	Version       string   `json:"version,omitempty"`     // the latest it said
+	Version       string   `json:"version,omitempty"`     // the latest in its calls
 	Versions      uint64   `json:"versions,omitempty"`
 	Credentials   []string `json:"credentials"` // at most ten
 	CredentialN   uint64   `json:"credential_count"`
@@ -32,7 +32,7 @@ type AgentRow struct {
 	CallerKind    string   `json:"caller_kind"`
 }
 
-// Agents are those that called since then, the busiest first.
+// Agents returns the agents with calls in the window, those with most calls first.
 func Agents(ctx context.Context, db DB, since, until time.Time) ([]AgentRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
@@ -72,7 +72,7 @@ func baselineStates(ctx context.Context, db DB, agents []AgentRow) error {
 	return err
 }
 
-// RouteRow is a route with its traffic, and who says what it does.
+// RouteRow is a route with its traffic, its effect, and where the effect is declared.
 type RouteRow struct {
 	Method              string `json:"method,omitempty"`
 	Route               string `json:"route,omitempty"`
@@ -88,12 +88,13 @@ type RouteRow struct {
 	Errors              uint64 `json:"errors"`
 	Denied              uint64 `json:"denied"`
 	LastAt              Time   `json:"last_at"`
-	// Undeclared: it looks as if it did harm, and neither operator nor document says so.
+	// Undeclared: it seems to be unsafe, and neither the operator nor an OpenAPI document
+	// declares what it does.
 	Undeclared bool `json:"undeclared"`
 }
 
-// Routes are those that were called since then: the undeclared ones that look
-// unsafe first, then by traffic.
+// Routes returns the routes with calls in the window: undeclared ones that seem unsafe
+// first, then by traffic.
 func Routes(ctx context.Context, db DB, since, until time.Time, limit int) ([]RouteRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
@@ -115,7 +116,7 @@ toInt8(reversibility), 0) DESC, n DESC, method, route LIMIT %d`, limit), w.param
 	return out, err
 }
 
-// StartRow is an agent's use of an irreversible route that nothing guards.
+// StartRow is an agent's use of an irreversible route, with the protections it lacks.
 type StartRow struct {
 	AgentID  string   `json:"agent_id"`
 	Trust    string   `json:"agent_trust"`
@@ -127,9 +128,9 @@ type StartRow struct {
 	Runs     uint64   `json:"runs"`
 	LastAt   Time     `json:"last_at"`
 	Owner    string   `json:"owner,omitempty"`
-	Declared bool     `json:"declared"` // the operator or a document said what the route does
+	Declared bool     `json:"declared"` // the operator or an OpenAPI document declares the route
 	Missing  []string `json:"missing"`  // of: gate, manifest, owner, declaration, arming, check
-	// Unasked are the gateways at which calls of the agent were not asked of the check in the last 24 hours.
+	// Unasked are the gateways that did not send calls of the agent to the check in the last 24 hours.
 	Unasked []string `json:"unasked_gateways,omitempty"`
 }
 

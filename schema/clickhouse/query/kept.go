@@ -8,21 +8,21 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// source is what stands after FROM, with its parameters.
+// source is the text after FROM, with its parameters.
 type source struct {
 	from   string
 	params []any
 }
 
-// keptRows are the rows by which a report on calls names and counts what was done:
-//   - each row that counts: neither asked of the check only, nor another observer's
-//     sight of a call that is counted already;
-//   - of the others, what names a resource that no such row of the same run, method
-//     and path names: request ids are the caller's to choose, so they decide how often
-//     a call counts, never whether it is seen;
-//   - what was asked of the check more often than any log shows it.
+// keptRows selects the rows from which a report on calls is made:
+//   - each row that counts: it was seen by more than the check, and is not another
+//     observer's row of a call that is already counted;
+//   - of the other rows, those with a resource that no counted row of the same run,
+//     method and path names: callers choose request ids, so a request id may change how
+//     often a call counts, but never whether its resource is shown;
+//   - rows of the check beyond the number of logged rows of the same run, method and path.
 //
-// Kept is the same selection over rows in memory.
+// KeptResources makes the same selection over rows in memory.
 func keptRows(ctx context.Context, db DB, subject *where) (source, error) {
 	counted := subject.String() + " AND counted"
 	var beside uint64
@@ -51,16 +51,16 @@ GROUP BY %[1]s, record_id)`, columns, counted, subject.String())
 	return source{sql, subject.params}, nil
 }
 
-// ReportRow is what the selection of kept rows looks at.
+// ReportRow holds the fields of a call by which KeptResources selects.
 type ReportRow struct {
 	Run, Method, Path string
 	Resources         []string
-	Asked             bool // of the check only
-	Duplicate         bool // another observer's sight of a call that is counted
+	Asked             bool // seen by the check only
+	Duplicate         bool // another observer's row of a call that is counted
 }
 
-// KeptResources says of each row, in the order of time, which resources it stands for in a
-// report; nil: it is left out. A row that names no resource stands for "".
+// KeptResources returns, for each row in the order of time, the resources for which a
+// report uses it; nil: the row is left out. A row without resources has the resource "".
 func KeptResources(rows []ReportRow) [][]string {
 	type call struct{ run, method, path string }
 	of := func(r *ReportRow) call { return call{r.Run, r.Method, r.Path} }

@@ -9,10 +9,10 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// maxLinkedRuns is how many runs of the same traces are looked into.
+// maxLinkedRuns is how many runs of the same traces are read.
 const maxLinkedRuns = 1000
 
-// OtherCaller is who made calls in a run's traces under an identity of its own.
+// OtherCaller made calls in a run's traces under an identity of its own.
 type OtherCaller struct {
 	RunID        string `json:"run_id"`
 	AgentID      string `json:"agent_id,omitempty"`
@@ -54,20 +54,20 @@ AND trace_id != '' LIMIT 10000)`
 
 // linkedRuns are the other runs of a run's traces.
 type linkedRuns struct {
-	behalf []string      // calls in them were made on the run's behalf, as far as is known
-	others []OtherCaller // who else used its trace ids
-	more   bool          // there are more than were looked into
+	behalf []string      // runs whose calls were made on the run's behalf, as far as is known
+	others []OtherCaller // callers with their own identity that used its trace ids
+	more   bool          // there are more linked runs than were read
 }
 
-// caller is who made calls of a linked run.
+// caller made calls of a linked run.
 type caller struct {
 	OtherCaller
 	agentEstablished, credentialEstablished, proven bool
 }
 
 // other reports whether a caller in a run's traces has an identity of its own: an
-// agent or a credential, established or proven, that is not the run's. Trace ids are
-// the caller's to choose, so what it does is then its own, not the run's.
+// agent or a credential, established or proven, that is not the run's. Callers choose
+// trace ids, so its calls are then not attributed to the run.
 func (c *caller) other(run *Run) bool {
 	switch {
 	case c.agentEstablished:
@@ -117,8 +117,8 @@ credential_id ORDER BY id, agent_id, credential_id`, params, func(r driver.Rows)
 	return out, nil
 }
 
-// divide sorts linked runs by whose they are. A run of which one caller has an
-// identity of its own is that caller's.
+// divide separates linked runs into those on the run's behalf and those of other
+// callers. A run in which one caller has an identity of its own belongs to that caller.
 func (l *linkedRuns) divide(run *Run, callers []caller) {
 	others := map[string]bool{}
 	for i := range callers {
@@ -163,7 +163,7 @@ func markProven(ctx context.Context, db DB, run *Run, callers []caller) error {
 	return nil
 }
 
-// maxCredentialsAsked bounds one question about credentials: ids have at most
+// maxCredentialsAsked bounds the credentials in one query: ids have at most
 // schema.MaxID bytes and travel in the address of the request.
 const maxCredentialsAsked = 200
 

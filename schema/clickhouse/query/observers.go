@@ -5,24 +5,24 @@ import (
 	"slices"
 )
 
-// ranks of observers: whose word on status and time counts most, and whose on
-// who called and by what tool.
+// The kinds of observers, most reliable first: onAnswer for status and times, onCaller
+// for the caller and the tool.
 var (
 	onAnswer = []string{"server", "tool_server", "gateway", "sidecar", "client", "agent_runtime", "audit"}
 	onCaller = []string{"agent_runtime", "client", "server", "tool_server", "gateway", "sidecar", "audit"}
 )
 
-// fieldsOf an answer are the best observer's of how a call ended; of the others
-// the caller's side knows more.
+// fieldsOfAnswer are taken from the best observer by onAnswer, fieldsOfCaller from the
+// best by onCaller.
 var fieldsOfAnswer = []string{"status", "outcome", "duration_ns", "start_time", "bytes_in", "bytes_out", "error_type", "error_message"}
 
 var fieldsOfCaller = []string{"agent_id", "agent_name", "agent_version", "tool_name", "tool_call_id", "mcp_method", "model_requested",
 	"model_used", "task_id", "conversation_id", "principal_id"}
 
-// mergeObservations makes one call of the rows of several observers: the counted row, with
-// each field from whoever knows it best, and who they were. The rows themselves
-// stay in the table. Rows whose counted row is not here, or is of another path, or
-// does not name what they name, stay as they are.
+// mergeObservations combines the rows that several observers have of one call: into the
+// counted row, with each field from the most reliable observer, and with the list of
+// observers. A row is left separate if its counted row is not among the rows, has
+// another path, or lacks a resource that the row names.
 func mergeObservations(rows []map[string]any) []map[string]any {
 	counted := map[string]map[string]any{}
 	for _, r := range rows {
@@ -46,7 +46,7 @@ func mergeObservations(rows []map[string]any) []map[string]any {
 	return out
 }
 
-// within reports whether a row says nothing of what was called that the counted one does not.
+// within reports whether a row has no other path, and no further resource, than the counted row.
 func within(r, counted map[string]any) bool {
 	if text(r, "path") != text(counted, "path") && r["path"] != nil && counted["path"] != nil {
 		return false

@@ -12,7 +12,7 @@ import (
 	"flyball/schema"
 )
 
-// Run is a line of `flyball runs`.
+// Run is a row of `flyball runs`.
 type Run struct {
 	RunID             string   `json:"run_id"`
 	RunKey            string   `json:"run_key,omitempty"`
@@ -109,10 +109,10 @@ const breakersOfRuns = `SELECT run_id, if(argMax(mode, generation) = 'armed', to
 generation)) AS latest
 FROM breakers WHERE run_id != toUUID('00000000-0000-0000-0000-000000000000') GROUP BY run_id`
 
-// ErrNotFound is wrapped by the error of a question about something unknown.
+// ErrNotFound is wrapped by the error of a query for something that is not stored.
 var ErrNotFound = errors.New("not found")
 
-// Ambiguous says that a key names several runs.
+// Ambiguous is the error of a key that several runs have.
 type Ambiguous struct {
 	Key        string
 	Candidates []Run
@@ -159,7 +159,8 @@ func IsStoredName(ctx context.Context, db DB, field, name string) (bool, error) 
 	return found, err
 }
 
-// RunsWithSimilarKey are the runs whose keys look most like a term, for who mistyped one.
+// RunsWithSimilarKey returns the runs whose keys are most similar to a term, as
+// suggestions for a mistyped key.
 func RunsWithSimilarKey(ctx context.Context, db DB, term string, limit int) ([]Run, error) {
 	var w where
 	w.add("run_key != ''")
@@ -177,14 +178,14 @@ type RunReport struct {
 	Decisions  []map[string]any `json:"decisions"`
 	LinkedRuns []LinkedRun      `json:"linked_runs"`
 	// Tree are the calls of the run, and those made on its behalf in linked runs, by their spans; only
-	// where some are an agent's own. Unplanned says whose calls lie beneath none.
+	// where some are an agent's own. Unplanned has a sentence for each producer whose calls are below none of these.
 	Tree      []TreeLine `json:"tree,omitempty"`
 	Unplanned []string   `json:"unplanned,omitempty"`
 	// TotalCalls is how many calls the run has; CallList may be cut.
 	TotalCalls uint64 `json:"total_calls"`
 }
 
-// LinkedRun is another run that this one hangs together with.
+// LinkedRun is another run that is related to this one.
 type LinkedRun struct {
 	RunID string `json:"run_id"`
 	How   string `json:"how"` // parent, child, trace, trace_of_another_caller
@@ -197,7 +198,7 @@ const (
 	linkedOfAnother = "trace_of_another_caller"
 )
 
-// callColumns are the columns of a call as a report shows it: without those that say
+// callColumns are the columns of a call that a report shows: all but those about
 // whether it counts.
 const callColumns = "* EXCEPT (counted, denied_by_flyball)"
 
@@ -265,7 +266,7 @@ UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
 // maxDrawnRuns is how many linked runs are drawn into the tree of a run.
 const maxDrawnRuns = 50
 
-// draw makes the tree, where there is one to make.
+// draw builds the tree of calls, if some of them are an agent's own spans.
 func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
 	calls := rep.CallList
 	var ids []string

@@ -10,8 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// CallsAfterTrip are the calls of a run that passed after a time: after the one that it
-// was stopped for.
+// CallsAfterTrip returns the calls of a run that passed after the call that caused its
+// trip.
 func CallsAfterTrip(ctx context.Context, db DB, run string, after time.Time) (e schema.Exposure, err error) {
 	var w where
 	w.between("start_time", "start_time", after.Add(1), time.Time{})

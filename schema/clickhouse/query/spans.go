@@ -12,14 +12,14 @@ import (
 type Span struct {
 	ID         string // place of the call's record
 	Operation  string
-	Service    string // the API that was called, else who logged it
+	Service    string // the API that was called, else the observer
 	Start      time.Time
 	DurationNs int64 // 0: unknown
 	Outcome    string
 	Status     uint16
 }
 
-// RunSpans are the calls of a run that count, in the order of time.
+// RunSpans returns the counted calls of a run, in the order of time.
 func RunSpans(ctx context.Context, db DB, run *Run, limit int) ([]Span, error) {
 	out := []Span{}
 	sql := fmt.Sprintf(`SELECT concat(toString(source_partition), '/', toString(source_offset), '/', toString(item)),

@@ -12,13 +12,13 @@ import (
 	"flyball/schema"
 )
 
-// Subject is whose touched set is asked for.
+// Subject is what a touched set is about.
 type Subject struct {
 	Kind  string `json:"kind"` // run, agent, credential, principal, resource
 	Value string `json:"value"`
 }
 
-// Touched answers what exactly a subject touched.
+// Touched is the touched set of a subject.
 type Touched struct {
 	Subject   Subject           `json:"subject"`
 	Run       *Run              `json:"run,omitempty"`
@@ -34,7 +34,7 @@ type Touched struct {
 	OtherCallers []OtherCaller `json:"other_callers,omitempty"`
 }
 
-// TouchedResource is what was done to one resource by one route.
+// TouchedResource counts the calls of one route that named one resource.
 type TouchedResource struct {
 	Resource      string   `json:"resource"`
 	Type          string   `json:"type"`
@@ -53,19 +53,19 @@ type TouchedResource struct {
 	Via           []string `json:"via"`
 }
 
-// Totals are calls by what they did and by whether it can be undone.
+// Totals count calls by effect and by reversibility.
 type Totals struct {
 	ByEffect        map[string]uint64 `json:"by_effect"`
 	ByReversibility map[string]uint64 `json:"by_reversibility"`
 }
 
-// Window limits a question about an agent, a credential, a principal or a resource.
+// Window limits the touched set of an agent, a credential, a principal or a resource.
 type Window struct{ Since, Until time.Time }
 
-// maxResourceRuns is how many runs a question about a resource looks into.
+// maxResourceRuns is how many runs the touched set of a resource is read from.
 const maxResourceRuns = 1000
 
-// TouchedBy answers for a subject. For a run, Value is a run id.
+// TouchedBy reads the touched set of a subject. For a run, Value is a run id.
 func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*Touched, error) {
 	t := &Touched{Subject: s, Run: run, Since: Time{win.Since}, Until: Time{win.Until}, Caveats: []string{}, Resources: []TouchedResource{},
 		Totals: Totals{ByEffect: map[string]uint64{}, ByReversibility: map[string]uint64{}}}
@@ -197,10 +197,10 @@ func scanTouched(r driver.Rows, more ...any) (TouchedResource, error) {
 	return v, err
 }
 
-// downstream are calls that other services made in the run's traces: they are
-// part of what it touched, unless who made them has an identity of its own. A call
-// that the run made itself, seen once more by the service that answered it, is not
-// a second one, as long as it names nothing else.
+// downstream reads the calls that other services made in the run's traces: they belong
+// to its touched set, unless their caller has an identity of its own. A call of the run
+// itself that the answering service also logged counts once, as long as the second row
+// names no other resource.
 func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run) error {
 	linked, err := sharingTraces(ctx, db, run)
 	if err != nil {
@@ -243,7 +243,7 @@ GROUP BY resource, method, route, did, undo`
 	})
 }
 
-// sortByDanger puts the most dangerous first.
+// sortByDanger sorts resources, the most dangerous first.
 func (t *Touched) sortByDanger() {
 	sort.SliceStable(t.Resources, func(i, j int) bool {
 		a, b := &t.Resources[i], &t.Resources[j]

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// TreeLine is a step of a run in the tree of its spans: what the agent planned,
-// what model it asked, what tool it used, what the tool called.
+// TreeLine is a span of a run in the tree of its spans: an agent's step, a call of a
+// model, the use of a tool, or a call.
 type TreeLine struct {
 	Depth  int    `json:"depth"`
 	Kind   string `json:"kind"` // agent, model, tool, call
@@ -19,7 +19,7 @@ type TreeLine struct {
 	By     string `json:"by"` // the producer that logged it
 }
 
-// kindOf a call's step.
+// kindOf returns the TreeLine.Kind of a call.
 func kindOf(c map[string]any) string {
 	switch op := fmt.Sprint(c["op_kind"]); op {
 	case "agent_invoke":
@@ -39,10 +39,10 @@ func text(c map[string]any, key string) string {
 	return ""
 }
 
-// buildTree orders calls by their spans: a call lies beneath the one whose span it
-// names as parent. Calls without a span, or beneath none that is here, lie at
-// the top, in the order of time. Calls that name each other in a circle, which
-// no tracer does and anybody could send, are told once.
+// buildTree orders calls by their spans: a call is placed below the call whose span it
+// names as parent. Calls without a span, or whose parent is not among the calls, are at
+// the top, in the order of time. Calls that name each other in a circle, which no tracer
+// produces but a client can send, are listed once.
 func buildTree(calls []map[string]any) []TreeLine {
 	bySpan := map[string]int{}
 	for i, c := range calls {
@@ -75,7 +75,7 @@ func buildTree(calls []map[string]any) []TreeLine {
 	for _, i := range top {
 		walk(i, 0)
 	}
-	for i := range calls { // what is left stands in circles
+	for i := range calls { // the remaining calls are in circles
 		walk(i, 0)
 	}
 	return out
@@ -111,8 +111,8 @@ func producer(c map[string]any) string {
 	return strings.TrimSpace(first(text(c, "observer"), text(c, "observer_kind")) + " (" + text(c, "format") + ")")
 }
 
-// unplannedProducers names the producers whose calls say nothing of the agent's plan:
-// no span of theirs lies beneath an agent's, a model's or a tool's.
+// unplannedProducers returns a sentence for each producer whose calls are not linked to
+// the agent's own spans: none of them is below a span of an agent, a model or a tool.
 func unplannedProducers(tree []TreeLine) []string {
 	planned, calls := map[string]bool{}, map[string]int{}
 	var above []bool // whether a step of the agent's own is on the way to each depth

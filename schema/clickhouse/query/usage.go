@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// UsageRow is what somebody did on one route.
+// UsageRow counts a subject's calls on one route.
 type UsageRow struct {
 	Method        string   `json:"method,omitempty"`
 	Route         string   `json:"route,omitempty"`
@@ -22,7 +22,7 @@ type UsageRow struct {
 	LastAt        Time     `json:"last_at"`
 	PeakHour      uint64   `json:"peak_hour"` // calls in the busiest hour
 	ResourceTypes []string `json:"resource_types,omitempty"`
-	Hidden        uint64   `json:"resource_unknown,omitempty"` // calls whose resource could not be named
+	Hidden        uint64   `json:"resource_unknown,omitempty"` // calls without a known resource
 	WithAmount    uint64   `json:"with_amount,omitempty"`
 	MaxAmount     float64  `json:"max_amount,omitempty"`
 	P95Amount     float64  `json:"p95_amount,omitempty"`
@@ -30,10 +30,10 @@ type UsageRow struct {
 	Currencies    []string `json:"currencies,omitempty"`
 }
 
-// Caller is whose calls are looked at: one of them is set.
+// Caller selects the calls of an agent, a credential or a run: one member is set.
 type Caller struct {
 	Agent, Credential, Run string
-	// Clean leaves out runs that came to an alert, and what was denied.
+	// Clean leaves out runs that reached an alert, and denied calls.
 	Clean bool
 }
 
@@ -53,8 +53,8 @@ func (s Caller) into(w *where) {
 	}
 }
 
-// Usage is what a subject did, by route: what is most dangerous first. An empty
-// subject is everybody.
+// Usage returns a caller's calls by route, the most dangerous first. An empty caller
+// selects all calls.
 func Usage(ctx context.Context, db DB, s Caller, since, until time.Time) ([]UsageRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
@@ -81,7 +81,7 @@ ORDER BY toInt8(reversibility) DESC, sum(n) DESC, method, route_key LIMIT 5000`,
 	return out, err
 }
 
-// UsageTotal is what a caller did altogether.
+// UsageTotal sums a caller's calls over all routes.
 type UsageTotal struct {
 	Calls, Runs, Days          uint64
 	PeakHour, PeakIrreversible uint64 // calls in the busiest hour, irreversible ones in the busiest day
@@ -101,7 +101,7 @@ func UsageTotals(ctx context.Context, db DB, s Caller, since, until time.Time) (
 	return t, err
 }
 
-// GateRow is what became of questions about an agent's route.
+// GateRow counts the questions about one route of an agent, by their answers.
 type GateRow struct {
 	AgentID   string  `json:"agent_id"`
 	Route     string  `json:"route"`
@@ -118,7 +118,7 @@ type GateRow struct {
 	LastAt    Time    `json:"last_at"`
 }
 
-// Gates are the questions by agent and route, those asked most first.
+// Gates counts questions by agent and route, those with most questions first.
 func Gates(ctx context.Context, db DB, agent string, since, until time.Time) ([]GateRow, error) {
 	var w where
 	w.between("asked_at", "asked_at", since, until)
@@ -142,7 +142,7 @@ GROUP BY q.agent_id, q.route ORDER BY asked + observed DESC, q.agent_id, q.route
 	return out, err
 }
 
-// AgentsOfCaller are the agents that a credential or a run spoke for.
+// AgentsOfCaller returns the agents in the calls of a credential or a run, at most 100.
 func AgentsOfCaller(ctx context.Context, db DB, s Caller, since, until time.Time) ([]string, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)

@@ -1,5 +1,5 @@
 // Command install fetches the real parts that tests run against, through their
-// ordinary clients, into the cache. It refuses to install system packages.
+// ordinary clients, into the cache. It does not install system packages.
 package main
 
 import (

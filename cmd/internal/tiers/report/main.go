@@ -1,4 +1,4 @@
-// Command report prints which tiers of the tests ran, at the end of `make test`. It refuses to change the outcome:
+// Command report prints which tiers of the tests ran, at the end of `make test`. It does not change the outcome:
 // a mandatory tier that is missing has failed its test already.
 package main
 

@@ -1,7 +1,7 @@
 // Command bench measures the whole path on this machine: Envoy JSON waiting on
 // the embedded broker, through ingest, detect and store in one process, into
 // the embedded engine; then ClickHouse's own Kafka engine on the same topic,
-// beside it. It refuses to judge: it prints ratios and figures, no verdict.
+// for comparison. It prints figures and ratios, and does not judge them.
 package main
 
 import (
@@ -123,7 +123,7 @@ func once(binary string, n, agents int, peer, scored bool, seed int) error {
 		defer l.Close()
 		l.Close()
 	}
-	// Fill the topic while nobody reads it.
+	// Fill the topic before any reader starts.
 	if err := s.write("{topic: other, format: auto}"); err != nil {
 		return err
 	}
@@ -277,7 +277,7 @@ func fill(port int, topic string, n, agents int, seed uint64) (size int, err err
 }
 
 // peer is ClickHouse's own Kafka table engine: it parses JSON into 15 typed
-// columns, at least once, and knows no identity and no runs.
+// columns, at least once, without identities and runs.
 func (s *setup) peer(n, pid int, child []int) error {
 	for _, q := range []string{
 		"CREATE DATABASE t ENGINE = Atomic",

@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// CallerSets are the data sets that say of each call what made it.
+// CallerSets are the data sets in which each call is labelled with the kind of its caller.
 var CallerSets = []string{"web", "wikiedits", "cloudtrail", "agentdojo", "tau"}
 
 // CallerSession is what one kind of caller did in a run of a data set.
@@ -20,11 +20,11 @@ type CallerSession struct {
 	Calls             []schema.Call
 }
 
-// CallerSessions reads a data set by what made the calls. Times that say nothing are
-// left out: made-up ones, and those of web, which all lie in the fifth minute of
-// their hour. So are the outcomes of wikiedits, a feed of edits that succeeded,
-// and every user agent: it is what callers of web and cloudtrail are labelled by.
-// The gateway's view withholds the digest of the arguments, but for web, where it
+// CallerSessions reads a data set by the kind of caller. Times without information are
+// left out: invented ones, and those of web, which are all in the fifth minute of
+// their hour. So are the outcomes of wikiedits, a feed of successful edits, and every
+// user agent: the callers of web and cloudtrail were labelled by it.
+// The gateway's view leaves out the digest of the arguments, except of web, where it
 // is that of the query. A folder without the set has no runs.
 func CallerSessions(dir string, gateway bool) ([]CallerSession, error) {
 	if _, err := os.Stat(dir); os.IsNotExist(err) {

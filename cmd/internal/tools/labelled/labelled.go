@@ -1,8 +1,8 @@
-// Package labelled reads labelled agent traffic, to judge the detector by it and to
-// learn the model of shared credentials: recorded runs with what is known of them, as
-// ingest would have read their calls from a gateway's log.
+// Package labelled reads labelled agent traffic, to evaluate the detector and to learn
+// the model of shared credentials: recorded runs with their labels, their calls as
+// ingest would have read them from a gateway's log.
 //
-// It refuses to judge anything itself: that is detect/evaluate.
+// It does not evaluate anything itself: detect/evaluate does.
 package labelled
 
 import (
@@ -39,7 +39,7 @@ type Example struct {
 	View  View
 	Label Label // FirstMalicious and Onset are places in Calls
 	Calls []schema.Call
-	Lines [][]byte   // of Calls: what the log says
+	Lines [][]byte   // of Calls: the lines of the log
 	Named [][]string // of Calls: the resources that the set documents, "type:id"
 }
 
@@ -89,8 +89,8 @@ func Examples(dir string, view View) ([]Example, error) {
 	return out, nil
 }
 
-// read takes in the run's calls in the order of time, which is that of a log:
-// calls of one turn may have been made in another.
+// read adds the run's calls in the order of time, as in a log; the data set may list the
+// calls of one turn in another order.
 func (r *Example) read(reader *logReader, calls []*dataset.Record) error {
 	slices.SortStableFunc(calls, func(a, b *dataset.Record) int { return int(a.TS - b.TS) })
 	for _, c := range calls {

@@ -13,17 +13,17 @@ import (
 	"flyball/schema/route"
 )
 
-// View is what of a data set a log shows. Routes are in it wherever the set
-// documents them, as a gateway logs the route that it matched: the calls that sets
-// make up have paths that say something else. So are, but for the gateway's view, the
-// identifiers of requests that have no body: they stand in the URL, which sets cut.
+// View is which part of a data set a log shows. It includes routes if the set
+// documents them, as a gateway logs the route that it matched: the paths of invented
+// calls differ from them. Except in the gateway's view, it also includes the identifiers
+// of requests without a body: they are in the URL, which sets cut.
 type View uint8
 
 const (
 	// Full shows the digest of the arguments, the identifiers in bodies, and the task.
 	Full View = iota
-	// Gateway withholds the digest and the task, as what access logs rarely carry; the
-	// path stands for the arguments, and the identifiers are those of the set.
+	// Gateway leaves out the digest and the task, which access logs rarely have; the
+	// path is used as the arguments, and the identifiers are those of the set.
 	Gateway
 	// Access is what an access log of today shows: queries, no bodies and no task.
 	Access
@@ -63,8 +63,8 @@ func named(c *dataset.Record) url.Values {
 	return out
 }
 
-// logReader reads lines as ingest does, with a configuration that says nothing of
-// routes and agents.
+// logReader reads lines as ingest does, with a configuration without routes and
+// agents.
 type logReader struct{ pipeline *decode.Pipeline }
 
 func newLogReader() (*logReader, error) {

@@ -1,7 +1,7 @@
 // Command sharedcredentialmodel counts the sessions of a folder of labelled data and
 // writes detect/model/sharedcredential/model.json. The same data make the same bytes.
 //
-// It refuses to keep anything of a session: what it writes are counts.
+// It writes counts only, and no data of a session.
 package main
 
 import (

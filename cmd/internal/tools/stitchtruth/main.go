@@ -5,8 +5,8 @@
 // Pairwise precision is the share of pairs of calls that were put into one run
 // and are of one; recall the share of pairs of one run that were put into one.
 //
-// It refuses to say anything of agents that are paced in another way than its
-// lanes: between two runs of a lane lies an exponential pause.
+// The result holds only for agents with the timing of its lanes: the pause between two
+// runs of a lane is exponentially distributed.
 package main
 
 import (
@@ -59,7 +59,7 @@ func main() {
 	t.Flush()
 }
 
-// pauseMean lies between two runs of a lane, on the average.
+// pauseMean is the mean pause between two runs of a lane.
 const pauseMean = 30 * time.Minute
 
 // known are the start times of the calls of each run, relative to its first.
