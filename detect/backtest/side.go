@@ -154,7 +154,7 @@ func (s *side) decideAll() {
 	s.held.sort()
 }
 
-// trip notes a decision; the first of a run is the one that is told.
+// trip records a decision; the report contains the first one of each run.
 func (s *side) trip(m *moment) {
 	d, run := &m.decision, m.in.Run.RunID.String()
 	t := s.of[run]

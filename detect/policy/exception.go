@@ -9,7 +9,7 @@ import (
 	"flyball/schema/schedule"
 )
 
-// Exception says that what a family finds about an agent is intended, such as a nightly
+// Exception covers findings of a family about an agent that are intended, such as a nightly
 // purge. It prevents decisions on findings and nothing else: manifests, approvals and the
 // kill switch do not know of it.
 type Exception struct {
@@ -24,7 +24,7 @@ type Exception struct {
 	Approver, Why string
 }
 
-// ActiveAt reports whether the exception covers anything at an event time, whoever calls.
+// ActiveAt reports whether the exception is in force at an event time, for any caller.
 func (e *Exception) ActiveAt(at int64) bool {
 	return at < e.Expires && (e.Hours == nil || e.Hours.Contains(at))
 }

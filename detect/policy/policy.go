@@ -59,8 +59,8 @@ const (
 	WhyException          = "exception" // the rule is the exception's name
 )
 
-// Decide decides on a finding that has come to a level. ok is false where a note in the
-// finding is all that is done: by the rules, or because an exception covers it; then Why is
+// Decide decides on a finding that has reached a level. ok is false if only a note in the
+// finding is made: by the rules, or because an exception covers it; then Why is
 // WhyException and Rule its name. The scope is the narrowest that an enforcement point can
 // recognise in the next request.
 func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
@@ -93,10 +93,10 @@ func Decide(r Rules, in Input) (d schema.Decision, ok bool) {
 	return d, true
 }
 
-// enforcementScope chooses whom a decision holds, and says why. It never uses a name that
-// the caller asserted: that would let a caller trip somebody else. It uses an address only
-// of a caller that nobody vouches for; the breaker, which sees all callers, spares
-// established ones behind the same address.
+// enforcementScope chooses whom a decision holds, and returns the reason. It never uses a
+// name that the caller claimed: a caller could then trip another one. It uses an address
+// only for a claimed caller; the breaker, which sees all callers, does not hold established
+// ones behind the same address.
 func enforcementScope(in Input) (schema.Scope, string) {
 	run, c := in.Run, in.Call
 	if s, ok := runScope(in); ok {
@@ -127,7 +127,7 @@ func runScope(in Input) (schema.Scope, bool) {
 	return schema.Scope{}, false
 }
 
-// credentialReason says why a decision holds the credential and not the run.
+// credentialReason returns why a decision holds the credential and not the run.
 func credentialReason(in Input) string {
 	switch {
 	case in.Finding.Family == schema.FamilySplit:

@@ -3,7 +3,7 @@ package policy
 import "flyball/schema"
 
 // FindingProgress is what has been decided about one finding of a run so far. The zero
-// value is a finding that has not come to any level.
+// value is a finding that has not reached any level.
 type FindingProgress struct {
 	Level     schema.Level // the highest that was decided on or published
 	Decisions uint32       // made so far
@@ -12,7 +12,7 @@ type FindingProgress struct {
 	Exception string
 }
 
-// DecisionDue reports whether a finding is to be decided on at a call: when it has come to a
+// DecisionDue reports whether a finding is to be decided on at a call: when it has reached a
 // higher level, and, while the run goes on as it did (rising), when the TTL of a trip is over
 // or when the exception that covered it does so no longer.
 func (c *FindingProgress) DecisionDue(r *Rules, level schema.Level, f Subject, call *schema.Call, rising bool) bool {

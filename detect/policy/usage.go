@@ -37,7 +37,7 @@ func NewUsage(r *Rules, families []string) *Usage {
 		covered: make([]bool, len(r.Exceptions)), covers: make([]bool, len(r.Exceptions))}
 }
 
-// Record takes in one decision.
+// Record counts one decision.
 func (u *Usage) Record(in Input) {
 	r, f := u.rules, in.Finding
 	excepted := r.ExceptionFor(FindingSubject(f), in.Call)

@@ -10,7 +10,7 @@ import (
 // sourceBinding is the rule by which spans that name no caller are an agent's.
 const sourceBinding = "trace_binding"
 
-// BindTrace takes in, at an offset of flyball.calls, which run a trace belongs to. Spans of
+// BindTrace records, at an offset of flyball.calls, which run a trace belongs to. Spans of
 // the trace that name no caller, before and after, are a sub-run of that run, under the name
 // of its agent.
 func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
@@ -19,8 +19,8 @@ func (p *Partition) BindTrace(b *wire.TraceBinding, offset int64) {
 		PrincipalID: b.Behalf, PrincipalTrust: b.BehalfBy, PrincipalSource: sourceBinding, CallerKind: b.Caller, TaskID: b.TaskID}
 	a := p.actors[c.RoutingKey]
 	if a == nil {
-		// No span may ever come, so it gets at most half of the room of claimed actors, whatever
-		// the standing of the owner: one owner may have any number of traces.
+		// Perhaps no span ever arrives, so it gets at most half of the room of claimed actors,
+		// for an owner of any standing: one owner may have any number of traces.
 		if !p.actorPools.room(schema.StandingClaimed, p.limits.Actors, half(p.limits.claimedActors())) ||
 			!p.openPools.room(schema.StandingClaimed, p.limits.OpenRuns, half(half(p.limits.OpenRuns))) {
 			p.countRefusal(schema.StandingClaimed)

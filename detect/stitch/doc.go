@@ -1,5 +1,5 @@
-// Package stitch binds calls to runs: one agent doing one task is one run, whoever logged its
-// calls and in whatever order they arrive.
+// Package stitch binds calls to runs: one agent doing one task is one run, independent of
+// which observers logged its calls and of the order in which they arrive.
 //
 // It is a pure state machine over the calls of one partition of flyball.calls: the same calls
 // in the same order make the same runs. It reads no clock and does no input or output.

@@ -235,7 +235,7 @@ func (p *Partition) TakeChanged(into []*Run) []*Run {
 // Dirty are the actors that changed since their entries were written, the earliest first.
 func (p *Partition) Dirty() []*Actor { return p.dirty }
 
-// Saved takes the first n dirty actors off the list: their entries are written.
+// Saved removes the first n dirty actors from the list: their entries are written.
 func (p *Partition) Saved(n int) {
 	for _, a := range p.dirty[:n] {
 		a.DirtyFrom = -1

@@ -16,7 +16,7 @@ func (p *pools) total() int {
 }
 
 // room reports whether there is room for one more of a standing, of a limit:
-//   - established: up to the limit, counted alone, whatever the others hold;
+//   - established: up to the limit, counted alone, independent of the others;
 //   - proven: up to half of it, as long as all together hold less than the limit;
 //   - claimed: up to a share of it (at most half), under the same condition.
 //

@@ -104,7 +104,7 @@ func (r *Run) add(c *schema.Call) {
 		r.lastEnd = end
 	}
 	if c.ObserverKind == schema.ObserverGate {
-		// It says what was requested, not what was done: the call counts when the gateway or
+		// It shows what was requested, not what was done: the call counts when the gateway or
 		// the service logs it.
 		r.identify(c)
 		return

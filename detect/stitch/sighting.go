@@ -89,7 +89,7 @@ func (a *Actor) isDuplicateObservation(r *Run, c *schema.Call) (of string, dupli
 	return "", false
 }
 
-// readContent takes in what the call's row says about the request and the answer.
+// readContent reads the fields of the call's row about the request and the answer.
 func (s *sighting) readContent(c *schema.Call) {
 	var d xxhash.Digest
 	d.Reset()

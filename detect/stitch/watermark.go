@@ -29,7 +29,7 @@ func (s SourceTime) time() int64 { return max(s.EventTime, s.CurrentAt) }
 
 const sourceGoneAfter = int64(24 * time.Hour)
 
-// Note takes in what a call or a mark says about a source. A new source is kept as given: the
+// Note records the position of a source from a call or a mark. A new source is kept as given: the
 // caller clones its strings.
 func (w *Watermark) Note(s schema.Source, eventTime, currentAt int64) {
 	if strings.HasPrefix(s.Topic, "flyball.") {
@@ -49,7 +49,7 @@ func (w *Watermark) Note(s schema.Source, eventTime, currentAt int64) {
 	w.Sources[s] = SourceTime{max(have.EventTime, eventTime), max(have.CurrentAt, currentAt), w.Clock}
 }
 
-// Tick takes in the time, in Unix ns, at which an ingest wrote its marks.
+// Tick records the time, in Unix ns, at which an ingest wrote its marks.
 func (w *Watermark) Tick(at int64) { w.Clock = max(w.Clock, at) }
 
 // Time is the watermark in Unix ns; 0 while no source is known, or while nothing is known of

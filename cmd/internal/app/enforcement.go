@@ -43,7 +43,7 @@ func newEnforcement(po point.Options, co check.Options, ao api.Options) (*enforc
 	return &enforcement{point: p, checker: checker, api: operators}, nil
 }
 
-// run folds the log and records what is asked until ctx ends, or one of the two cannot go on.
+// run folds the log and records checked requests until ctx ends, or one of the two fails.
 func (e *enforcement) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -30,7 +30,7 @@ const (
 	shareOfSmallMachine = 0.90
 )
 
-// machineMemory is what this process may use at most, and what says so.
+// machineMemory is the memory that this process may use, and the source of that limit.
 type machineMemory struct {
 	bytes  int64  // 0: unknown
 	source string // a path of the file system: the limit of a control group, or /proc/meminfo
@@ -109,8 +109,8 @@ func totalMemory(root fs.FS) int64 {
 	return 0
 }
 
-// softMemoryLimit is the collector's limit in bytes, with a sentence that says where it comes from. 0 leaves the limit
-// as it is: goMemLimit (the environment's GOMEMLIMIT) is set, or nothing is known of the machine.
+// softMemoryLimit returns the collector's limit in bytes, with a sentence that names its source. 0 leaves the limit
+// unchanged: goMemLimit (the environment's GOMEMLIMIT) is set, or the machine's memory is unknown.
 func softMemoryLimit(m machineMemory, embeddedEngine bool, goMemLimit string) (int64, string) {
 	if goMemLimit != "" {
 		return 0, "GOMEMLIMIT=" + goMemLimit

@@ -15,7 +15,7 @@ import (
 	"flyball/schema/identity"
 )
 
-// registry is what the configuration's file says of agents, as it is now. The roles of a process share one; it is safe
+// registry is the present agents section of the configuration file. The roles of a process share one; it is safe
 // for concurrent use once they have started.
 type registry struct {
 	agents      atomic.Pointer[map[string]config.Agent]
@@ -74,7 +74,7 @@ func (r *registry) registered(s schema.Scope) bool {
 	return false
 }
 
-// armed reports whether the configuration enforces what a family of findings says about an agent.
+// armed reports whether the configuration enforces a family of findings about an agent.
 func (r *registry) armed(agent, family string) bool {
 	return r.arming.Enforces(agent, r.tags(agent), family)
 }
@@ -92,7 +92,7 @@ func identityEntries(agents []config.Agent) []identity.Entry {
 const reloadInterval = 2 * time.Second
 
 // reload replaces the entries when the configuration's file has others, until the context ends. A file that cannot be
-// read, or is not valid, changes nothing. Other changes take effect at the next start; the log says so.
+// read, or is not valid, changes nothing. Other changes take effect at the next start; they are logged.
 func (r *registry) reload(c config.Config, log *slog.Logger) func(context.Context) error {
 	if c.File == "" {
 		return waitForEnd
@@ -134,7 +134,7 @@ func (r *registry) reread(c config.Config, log *slog.Logger) {
 	}
 }
 
-// fileStamp tells one state of a file from another.
+// fileStamp distinguishes the states of a file.
 type fileStamp struct{ modified, size int64 }
 
 // readStamp reads the stamp of a file; zero when there is none.
@@ -146,7 +146,7 @@ func readStamp(file string) fileStamp {
 	return fileStamp{info.ModTime().UnixNano(), info.Size()}
 }
 
-// AgentLookup returns a function that says what a configuration's registry knows of an agent, for a command.
+// AgentLookup returns a function that looks up an agent's tags and criticality in a configuration, for a command.
 func AgentLookup(c config.Config) func(agent string) (tags []string, criticality string) {
 	return newRegistry(c).about
 }

@@ -11,7 +11,7 @@ import (
 	"flyball/schema/route/openapi"
 )
 
-// NewClassifiers makes what tells who called and what kind of call it was, by the configuration alone.
+// NewClassifiers returns the resolver of callers' identities and the classifier of routes, from the configuration alone.
 func NewClassifiers(c config.Config, key identity.Key) (*identity.Resolver, *route.Current, error) {
 	id, err := newResolver(c, key)
 	if err != nil {

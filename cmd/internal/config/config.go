@@ -150,8 +150,8 @@ type Detect struct {
 	LearnedScope string `yaml:"learned_scope"`
 
 	MaxOpenRunsPerActor int `yaml:"max_open_runs_per_actor"`
-	// MaxOpenRuns and MaxActors are of the process, over all partitions. Established callers may use all of it, whatever
-	// the others use; proven ones at most half and claimed ones at most half, while all together use less than all.
+	// MaxOpenRuns and MaxActors are of the process, over all partitions. Established callers may use all of it, independent
+	// of the others; proven ones at most half and claimed ones at most half, while all together use less than all.
 	MaxOpenRuns     int      `yaml:"max_open_runs"`
 	MaxActors       int      `yaml:"max_actors"`
 	SessionGap      Duration `yaml:"session_gap"`
@@ -161,7 +161,7 @@ type Detect struct {
 	CheckpointEvery Duration `yaml:"checkpoint_every"`
 }
 
-// PolicyRule says what is done about which finding. The most specific rule applies.
+// PolicyRule sets the action for findings. The most specific rule applies.
 type PolicyRule struct {
 	Name          string        `yaml:"name"`
 	Level         Level         `yaml:"level"` // alert, trip
@@ -201,7 +201,7 @@ type Agent struct {
 	Criticality string `yaml:"criticality"`
 }
 
-// defaultPartitions is how many partitions flyball.calls gets unless kafka.partitions says otherwise.
+// defaultPartitions is how many partitions flyball.calls has unless kafka.partitions is set.
 const defaultPartitions = 8
 
 // Default is the configuration of an empty file. What a part has a default for comes from that part.

@@ -22,15 +22,15 @@ import (
 
 // State is the folded state, and what is known of other points; *point.Point.
 type State interface {
-	// Acquire shows the state under a read lock.
+	// Acquire returns the state with its read lock held.
 	Acquire() point.View
-	// Live are the heartbeats of live points, this one first.
+	// Live returns the heartbeats of the live points, this one first.
 	Live() []schema.PointState
 	// Supports is nil if all live points fold a kind of command.
 	Supports(kind schema.CommandKind) error
 }
 
-// Log takes commands; *point.Log.
+// Log writes commands; *point.Log.
 type Log interface {
 	// Submit writes a command and waits for its result.
 	Submit(ctx context.Context, command schema.Command) (enforce.Result, error)
@@ -55,22 +55,22 @@ type Options struct {
 
 	Point  string // the point's name
 	Tenant string
-	Tokens []Token // empty: whoever reaches the listener is the operator; see authenticator
+	Tokens []Token // empty: any client of the loopback listener is the operator; see authenticator
 	// Budget of the configuration file, shown beside the settings that hold.
 	Budget breaker.Budget
-	// Armed says whether the configuration enforces what a family finds about an agent
-	// ("" is any family); nil: never. Commands come before it.
+	// Armed reports whether the configuration enforces the findings of a family ("": any)
+	// about an agent; nil: never. Commands have priority over it.
 	Armed func(agent, family string) bool
 	// Tags of an agent by the registry; nil: none.
 	Tags func(agent string) []string
 	// Registered reports whether the registry names an agent or a credential; nil: none.
 	Registered func(schema.Scope) bool
-	// LinkKey signs links that decide a question; empty: there is no page.
+	// LinkKey signs the links by which a person decides a question; empty: there is no page.
 	LinkKey schema.Secret
 	// Findings are the latest findings of these tenants or, without any, of all, at most
 	// limit; nil: this process has no database.
 	Findings func(ctx context.Context, tenants []string, limit int) (any, error)
-	// HasFinding says whether a tenant has a finding; nil: it is not known.
+	// HasFinding reports whether a tenant has a finding; nil: unknown.
 	HasFinding func(ctx context.Context, tenant, id string) (bool, error)
 
 	Now        func() time.Time
@@ -84,7 +84,7 @@ type server struct {
 	refusals *prometheus.CounterVec // by named reason
 }
 
-// New makes the handler of the control API.
+// New returns the handler of the control API.
 func New(o Options) (http.Handler, error) {
 	s, err := newServer(o)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *server) handler() (http.Handler, error) {
 	return http.NewCrossOriginProtection().Handler(mux), nil
 }
 
-// serve authenticates a request, reads its body and hands it to the operation.
+// serve authenticates a request, reads its body and calls the operation.
 func (s *server) serve(auth *authenticator, bodies *validator, op *operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		who, no := auth.authenticate(r, op.role)

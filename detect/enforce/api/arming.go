@@ -13,7 +13,7 @@ import (
 	"flyball/schema"
 )
 
-// armings are the operations on what is enforced and what is only recorded.
+// armings are the operations that change which findings are enforced and which only recorded.
 type armings struct {
 	*server
 	targets *targets
@@ -33,20 +33,20 @@ func (a *armings) operations() []operation {
 		withBody(change("/v1/arming/clear", "clearArming",
 			"Take back what commands said about a pattern: the configuration's value holds again"), a.clear),
 		withBody(operation{path: "/v1/arming/agents", id: "armedAgents", role: Viewer, answer: []ArmedAgent{},
-			summary: "Whether what is found about agents is enforced at this point, and why"}, a.armedAgents),
+			summary: "Whether findings about agents are enforced at this point, and why"}, a.armedAgents),
 	}
 }
 
 // ArmingState is what is armed.
 type ArmingState struct {
-	Points []PointArming `json:"points"` // what the configuration of each live point says
-	Orders []ArmingLine  `json:"orders"` // what commands said, which comes before it
+	Points []PointArming `json:"points"` // the configuration of each live point
+	Orders []ArmingLine  `json:"orders"` // commands, which have priority over it
 }
 
-// PointArming is what a point's configuration says of enforcement.
+// PointArming is the enforcement that a point's configuration sets.
 type PointArming struct {
 	Point string `json:"point"`
-	// Mode is observe or armed; absent: a point of an older version, which does not say it.
+	// Mode is observe or armed; absent: a point of an older version, which does not report it.
 	Mode string `json:"mode,omitempty"`
 	// Armed are the patterns that are armed in mode observe.
 	Armed      []string `json:"armed"`
@@ -54,7 +54,7 @@ type PointArming struct {
 	LagMS      int64    `json:"lag_ms"`
 }
 
-// ArmingLine is what the newest command about a pattern says.
+// ArmingLine is the newest command about a pattern.
 type ArmingLine struct {
 	Pattern    string `json:"pattern"`
 	State      string `json:"state"` // armed, disarmed
@@ -105,7 +105,7 @@ func (s *server) pointArming() []PointArming {
 type ArmingResult struct {
 	ChangeResult
 	Tenant string `json:"tenant"`
-	// Configured is what the configuration of each point says beside it.
+	// Configured is the configuration of each point, beside the command.
 	Configured []PointArming `json:"configured"`
 	Notes      []string      `json:"notes"`
 }
@@ -148,7 +148,7 @@ func checkPattern(pattern string) error {
 		return err
 	}
 	if family, ok := strings.CutPrefix(pattern, "family:"); ok && !isKnownFamily(family) {
-		return fmt.Errorf("pattern: no family is called so; one of %s, policy.*", strings.Join(playbook.Families(), ", "))
+		return fmt.Errorf("pattern: no family has this name; one of %s, policy.*", strings.Join(playbook.Families(), ", "))
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func matchesAny(pattern string, names []string) bool {
 // isName reports whether a pattern of agents is one agent's name.
 func isName(pattern string) bool { return !strings.ContainsAny(pattern, `*?[\`) }
 
-// notes are what a person may not expect of a command on a pattern.
+// notes returns effects of a command on a pattern that a person may not expect.
 func (a *armings) notes(pattern string, did enforce.ResultCode) []string {
 	out := []string{}
 	ofFamily := strings.HasPrefix(pattern, "family:")
@@ -192,7 +192,7 @@ func (a *armings) notes(pattern string, did enforce.ResultCode) []string {
 	return out
 }
 
-// ArmedAgent says whether what is found about an agent is enforced.
+// ArmedAgent is whether findings about an agent are enforced.
 type ArmedAgent struct {
 	Agent string `json:"agent"`
 	// State is armed, observe, or bypassed: armed, and not enforced for the time being.

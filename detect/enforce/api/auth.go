@@ -27,7 +27,7 @@ const (
 	Orchestrator Role = "orchestrator"
 )
 
-// Roles that exist.
+// Roles are all roles.
 var Roles = []Role{Viewer, Responder, Admin, Orchestrator}
 
 // included are the roles that have the rights of a role.
@@ -90,8 +90,8 @@ type caller struct {
 	tenants []string
 }
 
-// authenticator says who calls, by tokens. Without tokens the listener is on loopback, and
-// whoever reaches it is the operator.
+// authenticator identifies callers by tokens. Without tokens the listener is on loopback,
+// and any client that can connect is the operator.
 type authenticator struct {
 	tokens []Token
 	tenant string
@@ -139,8 +139,8 @@ func (a *authenticator) authenticate(r *http.Request, need Role) (caller, *refus
 	return caller{name: token.Name, role: token.Role, tenant: a.tenant, tenants: token.Tenants}, nil
 }
 
-// operator authenticates who reaches a loopback listener without tokens. The host that was
-// asked for must be loopback too, so that a page in the operator's browser is not he.
+// operator authenticates a client of a loopback listener without tokens. The host of the
+// request must be loopback too, so that a web page in the operator's browser is refused.
 func (a *authenticator) operator(r *http.Request) (caller, *refusal) {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -153,7 +153,7 @@ func (a *authenticator) operator(r *http.Request) (caller, *refusal) {
 	return caller{role: Admin, tenant: a.tenant}, nil
 }
 
-// find compares with every token, so that the time says nothing.
+// find compares with every token, so that the duration reveals nothing about them.
 func (a *authenticator) find(shown string) (found *Token) {
 	hash := sha256.Sum256([]byte(shown))
 	for i := range a.tokens {
@@ -173,11 +173,11 @@ func (a *authenticator) unknownToken() *refusal {
 	return refused(http.StatusUnauthorized, "unknown_token", "no known token in Authorization: Bearer")
 }
 
-// maxByLength is how many bytes of a person's name go into the audit trail.
+// maxByLength is how many bytes of a person's name are recorded in the audit trail.
 const maxByLength = 100
 
-// auditName is who goes into the audit trail: the token, and the person whom its holder
-// says it acts for.
+// auditName is the name recorded in the audit trail: the token, and the person whom the
+// request names as its author.
 func (c caller) auditName(by string) string {
 	by = strings.ToValidUTF8(by, "")
 	by = by[:min(len(by), maxByLength)]

@@ -11,9 +11,9 @@ type baselines struct{ *server }
 func (b *baselines) operations() []operation {
 	return []operation{
 		withBody(operation{path: "/v1/baselines/freeze", id: "freezeBaseline", role: Responder, answer: ChangeResult{}, problems: []int{409},
-			summary: "Keep the counts of an agent's baseline as they are, or end that"}, b.freeze),
+			summary: "Freeze the counts of an agent's baseline, or end the freeze"}, b.freeze),
 		withBody(operation{path: "/v1/baselines/reset", id: "resetBaseline", role: Admin, answer: ChangeResult{}, problems: []int{409},
-			summary: "Forget the counts of an agent's baseline: it learns anew, from what comes after"}, b.reset),
+			summary: "Reset the counts of an agent's baseline: it is learned again from later runs"}, b.reset),
 	}
 }
 

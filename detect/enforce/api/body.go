@@ -24,7 +24,7 @@ const (
 	maxDepth = 16
 )
 
-// validator checks bodies by the OpenAPI document, and by what the document cannot say.
+// validator checks bodies by the OpenAPI document, and by rules that the document cannot express.
 type validator struct {
 	bodies map[string]*openapi3.RequestBody // by operation id
 }
@@ -96,8 +96,8 @@ func (v *validator) validate(ctx context.Context, operationID string, text []byt
 	return checkBlank(body.Content.Get("application/json").Schema.Value, value)
 }
 
-// checkJSON checks what a schema says nothing of: a body is one JSON object in UTF-8, is
-// not nested too deep, and has no member twice, which readers take in different ways.
+// checkJSON checks what a schema cannot express: a body is one JSON object in UTF-8, is not
+// nested too deep, and has no member twice, which readers interpret in different ways.
 func checkJSON(text []byte) error {
 	if !utf8.Valid(text) {
 		return errors.New("not UTF-8")
@@ -173,8 +173,8 @@ func jsonError(err error) error {
 	return err
 }
 
-// checkBlank refuses texts that consist of white space of any script where the document
-// wants a character that is none: the library knows only that of ASCII.
+// checkBlank refuses texts that consist only of Unicode white space where the document
+// requires another character: the library knows only the white space of ASCII.
 func checkBlank(object *openapi3.Schema, value map[string]any) error {
 	for name, member := range object.Properties {
 		switch v := value[name].(type) {

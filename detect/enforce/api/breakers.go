@@ -25,12 +25,12 @@ func (b *breakers) operations() []operation {
 		list("/v1/receipts", "receipts", "What openings of breakers did at every point, the latest first", []Receipt{},
 			func(*exchange) any { return b.receipts() }),
 		withBody(operation{path: "/v1/breakers/trip", id: "trip", role: Responder, answer: TripResult{}, problems: []int{404, 409, 422},
-			summary: "Open a breaker by hand, for a time or until a reset; says where it is applied and who is held besides"}, b.trip),
+			summary: "Open a breaker by hand, for a time or until a reset; answers where it is applied and who else is held"}, b.trip),
 		withBody(operation{path: "/v1/breakers/reset", id: "reset", role: Responder, answer: ChangeResult{},
 			problems: []int{404, 409, 412, 422},
-			summary:  "Close a breaker, with If-Match only the generation that was looked at"}, b.reset),
+			summary:  "Close a breaker, with If-Match only if it has this generation"}, b.reset),
 		withBody(operation{path: "/v1/bypass", id: "bypass", role: Admin, answer: BypassResult{}, problems: []int{404, 409, 422},
-			summary: "Put the tenant, or one established agent, to observe at every point, for a time"}, b.bypass),
+			summary: "Set the tenant, or one established agent, to observe at every point, for a limited time"}, b.bypass),
 		withBody(operation{path: "/v1/bypass/end", id: "endBypass", role: Admin, answer: ChangeResult{}, problems: []int{404, 409, 422},
 			summary: "End a bypass before its time"}, b.endBypass),
 	}
@@ -44,14 +44,14 @@ type BreakerLine struct {
 	Applied []Applied `json:"applied"`
 }
 
-// Applied says how far a point has applied the log.
+// Applied is the generation of the log that a point has applied.
 type Applied struct {
 	Point      string `json:"point"`
 	Generation uint64 `json:"generation"`
 	LagMS      int64  `json:"lag_ms"`
 }
 
-// applied is how far each live point is.
+// applied returns the generation that each live point has applied.
 func (s *server) applied() []Applied {
 	points := s.o.State.Live()
 	v := s.o.State.Acquire()
@@ -86,7 +86,7 @@ func (b *breakers) lines(history bool) []BreakerLine {
 	return out
 }
 
-// Receipt is what one opening of a breaker did.
+// Receipt describes one opening of a breaker and its effect.
 type Receipt struct {
 	Tenant     string          `json:"tenant"`
 	Scope      schema.Scope    `json:"scope"`
@@ -101,7 +101,7 @@ type Receipt struct {
 	Points     []ReceiptPoint  `json:"points"`
 }
 
-// ReceiptPoint is what it did at one point.
+// ReceiptPoint is the effect of an opening at one point.
 type ReceiptPoint struct {
 	Point       string `json:"point"`
 	Applied     string `json:"applied_at"`
@@ -153,7 +153,7 @@ var breakerStatuses = map[enforce.ResultCode]int{enforce.IfMatchFailed: http.Sta
 	enforce.NoBreaker: http.StatusNotFound, enforce.NoBypass: http.StatusNotFound}
 
 func (b *breakers) trip(x *exchange, in *TripRequest) {
-	if (in.TTL == 0) == !in.UntilReset { // the document says it too
+	if (in.TTL == 0) == !in.UntilReset { // the document requires it too
 		x.refuse(&refusal{http.StatusBadRequest, "body", errors.New("ttl_seconds, until_reset: one of the two")})
 		return
 	}
@@ -176,8 +176,8 @@ func (b *breakers) trip(x *exchange, in *TripRequest) {
 		answer: func(r enforce.Result) any { return b.tripResult(x.caller.tenant, &t, r) }})
 }
 
-// givenHolder is who acts in a run that this point does not know, as the request says it;
-// nil: it says nothing.
+// givenHolder returns the holder that the request names for a run that this point does not
+// know; nil: it names none.
 func (b *breakers) givenHolder(in *TripRequest) (*schema.Holder, *refusal) {
 	if in.Agent == "" && in.Credential == "" {
 		return nil, nil
@@ -219,7 +219,7 @@ func (b *breakers) reset(x *exchange, in *ResetRequest) {
 		}
 		command.IfMatch = g
 	}
-	if !b.hasBreaker(x.caller.tenant, in.Scope) { // it may be there by another name of the same
+	if !b.hasBreaker(x.caller.tenant, in.Scope) { // it may exist under another name of the same target
 		t, no := b.targets.resolve(in.Scope, true)
 		if no != nil {
 			x.refuse(no)

@@ -13,7 +13,7 @@ import (
 	"flyball/schema"
 )
 
-// exceptions are the operations on findings that are expected.
+// exceptions are the operations on exceptions, which cover expected findings.
 type exceptions struct {
 	*server
 	targets *targets
@@ -24,9 +24,9 @@ func (e *exceptions) operations() []operation {
 		list("/v1/exceptions", "exceptions", "Findings that commands say are meant, the latest first", []ExceptionLine{},
 			func(x *exchange) any { return e.lines(x.caller.tenant) }),
 		withBody(operation{path: "/v1/exceptions", id: "addException", role: Admin, answer: ExceptionResult{}, problems: []int{409, 422},
-			summary: "Say that what a family finds about an established agent is meant, for a time"}, e.add),
+			summary: "Add an exception for a family of findings about an established agent, for a limited time"}, e.add),
 		withBody(operation{path: "/v1/exceptions/{id}/remove", id: "removeException", role: Admin, answer: ChangeResult{},
-			problems: []int{404, 409}, summary: "Take an exception back"}, e.remove),
+			problems: []int{404, 409}, summary: "Remove an exception"}, e.remove),
 	}
 }
 

@@ -19,7 +19,7 @@ const (
 func (f *findings) operations() []operation {
 	out := []operation{
 		withBody(operation{path: "/v1/findings/{id}/verdict", id: "verdict", role: Responder, answer: ChangeResult{},
-			problems: []int{404, 409}, summary: "Say what a finding was: true, benign or test"}, f.label),
+			problems: []int{404, 409}, summary: "Record a verdict on a finding: true, benign or test"}, f.label),
 	}
 	if f.o.Findings != nil {
 		out = append(out, operation{method: http.MethodGet, path: "/v1/findings", id: "findings", role: Viewer,
@@ -39,9 +39,9 @@ func (f *findings) label(x *exchange, in *LabelFindingRequest) {
 		Verdict: &schema.Verdict{FindingID: id, Label: in.Is}}, success: enforce.VerdictRecorded})
 }
 
-// checkOwner refuses a finding that is not of the tenant that the caller writes for. A
-// caller that is bound to no tenant may label one that is not stored yet, or while the
-// database is away.
+// checkOwner refuses a finding that does not belong to the tenant that the caller writes
+// for. A caller that is bound to no tenant may label a finding that is not stored yet, or
+// while the database is unreachable.
 func (f *findings) checkOwner(x *exchange, id string) *refusal {
 	if f.o.HasFinding == nil {
 		return nil

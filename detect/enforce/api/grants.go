@@ -17,9 +17,9 @@ func (g *grants) operations() []operation {
 		{method: http.MethodGet, path: "/v1/grants/{id}", id: "grantOf", summary: "One question", role: Viewer, answer: GateLine{},
 			problems: []int{404}, serve: g.show},
 		withBody(operation{path: "/v1/grants/{id}/grant", id: "grant", role: Responder, answer: ChangeResult{}, problems: []int{404, 409},
-			summary: "Say yes: once, for 15 minutes, to what was asked, unless the body says otherwise"}, g.grant),
+			summary: "Approve a call: by default once, within 15 minutes, for the resource of the request"}, g.grant),
 		withBody(operation{path: "/v1/grants/{id}/refuse", id: "refuse", role: Responder, answer: ChangeResult{}, problems: []int{404, 409},
-			summary: "Say no"}, g.refuseGate),
+			summary: "Refuse a call"}, g.refuseGate),
 	}
 }
 
@@ -46,7 +46,7 @@ func (g *grants) lines() []GateLine {
 	return out
 }
 
-// gate is the question of an id; nil: there is none, or it is forgotten.
+// gate returns the question of an id; nil: there is none, or it is no longer kept.
 func (s *server) gate(id string) *schema.Gate {
 	v := s.o.State.Acquire()
 	defer v.Release()

@@ -13,8 +13,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// explainInvalid says which member of a body the document refuses, what it is, and what it
-// must be. Texts that look like secrets are not repeated.
+// explainInvalid returns an error that names the member of a body that the document
+// refuses, its value, and what is required. Texts that look like secrets are not repeated.
 func explainInvalid(err error) error {
 	var s *openapi3.SchemaError
 	if !errors.As(err, &s) {

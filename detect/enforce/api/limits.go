@@ -2,7 +2,7 @@ package api
 
 import "github.com/getkin/kin-openapi/openapi3"
 
-// limited is a request type that limits its members. The OpenAPI document states the
+// limited is a request type that limits its members. The OpenAPI document contains the
 // limits, and bodies are validated by the document.
 type limited interface{ limits() limits }
 

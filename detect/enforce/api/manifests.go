@@ -16,9 +16,9 @@ func (m *manifests) operations() []operation {
 		list("/v1/manifests", "manifests", "Manifests in force", []ManifestLine{}, func(*exchange) any { return m.lines() }),
 		withBody(operation{method: http.MethodPut, path: "/v1/manifests", id: "putManifest", role: Admin, answer: ChangeResult{},
 			problems: []int{409, 422},
-			summary:  "Put a manifest in force; one that is wrong is refused whole and the present one stays"}, m.put),
+			summary:  "Put a manifest in force; a manifest with an error is refused and the present one stays in force"}, m.put),
 		withBody(operation{path: "/v1/manifests/drop", id: "dropManifest", role: Admin, answer: ChangeResult{}, problems: []int{404, 409},
-			summary: "Take a manifest away"}, m.drop),
+			summary: "Remove a manifest"}, m.drop),
 	}
 }
 

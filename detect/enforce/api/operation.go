@@ -32,7 +32,7 @@ func list(path, id, summary string, answer any, get func(*exchange) any) operati
 		serve: func(x *exchange) { x.respond(x.caller.visible(get(x))) }}
 }
 
-// withBody is an operation with a body of type B; POST unless it says otherwise.
+// withBody returns an operation with a body of type B; POST unless its method is set.
 func withBody[B any](op operation, serve func(*exchange, *B)) operation {
 	if op.method == "" {
 		op.method = http.MethodPost
@@ -61,7 +61,7 @@ func (x *exchange) respond(v any) {
 
 func (x *exchange) refuse(no *refusal) { x.s.refuse(x.w, no.status, no.why, no.err) }
 
-// by is who goes into the audit trail: the token, and whom its holder names.
+// by is the name recorded in the audit trail: the token, and the person whom the request names.
 func (x *exchange) by(named string) string { return x.caller.auditName(named) }
 
 // change is a command, and how its result is answered.

@@ -35,7 +35,7 @@ func linkSignature(key schema.Secret, id string, until int64) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:24])
 }
 
-// page shows one question to a person, and takes the decision.
+// page shows one question to a person, and receives the decision.
 type page struct {
 	*server
 	bodies *validator
@@ -46,14 +46,14 @@ func (p *page) linked(r *http.Request) (*schema.Gate, int, error) {
 	id, query := r.PathValue("id"), r.URL.Query()
 	until, err := strconv.ParseInt(query.Get("until"), 10, 64)
 	if err != nil || !hmac.Equal([]byte(query.Get("sig")), []byte(linkSignature(p.o.LinkKey, id, until))) {
-		return nil, http.StatusForbidden, errors.New("this link is not one of ours")
+		return nil, http.StatusForbidden, errors.New("this link is not valid")
 	}
 	g := p.gate(id)
 	switch {
 	case p.o.Now().UnixNano() >= until:
-		return g, http.StatusGone, errors.New("this link is over; ask flyball breakers grant, or the next page")
+		return g, http.StatusGone, errors.New("this link has expired; use flyball breakers grant, or the link of a later page")
 	case g == nil:
-		return nil, http.StatusGone, errors.New("nobody waits for this answer any more")
+		return nil, http.StatusGone, errors.New("this question is already decided or has expired")
 	}
 	return g, http.StatusOK, nil
 }
@@ -64,7 +64,7 @@ func (p *page) show(w http.ResponseWriter, r *http.Request) {
 	p.render(w, status, g, err, "")
 }
 
-// decide takes the decision.
+// decide receives the decision.
 func (p *page) decide(w http.ResponseWriter, r *http.Request) {
 	g, status, err := p.linked(r)
 	if err != nil {
@@ -81,7 +81,7 @@ func (p *page) decide(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		p.render(w, http.StatusServiceUnavailable, g, err, "")
 	case result.Code != want:
-		p.render(w, http.StatusConflict, p.gate(g.ID), fmt.Errorf("somebody was faster, or nobody waits any more: %s", result.Code), "")
+		p.render(w, http.StatusConflict, p.gate(g.ID), fmt.Errorf("this question is already decided or has expired: %s", result.Code), "")
 	default:
 		p.render(w, http.StatusOK, p.gate(g.ID), nil, string(result.Code))
 	}

@@ -4,17 +4,17 @@ import "flyball/schema"
 
 // TripRequest opens a breaker by hand: for a time, or until a reset.
 type TripRequest struct {
-	// Scope is whom it is about. A run is given by its id, by at least six characters of
+	// Scope is whom the breaker holds. A run is given by its id, by at least six characters of
 	// it, or by its own key, where the point has met it.
 	Scope  schema.Scope `json:"scope"`
 	Reason string       `json:"reason"`
 	// Seconds after which it closes by itself, or UntilReset: one of the two.
 	TTL        int64 `json:"ttl_seconds,omitempty"`
 	UntilReset bool  `json:"until_reset,omitempty"`
-	// Force takes a target that this point does not know as it is; nothing is looked up.
+	// Force accepts a target that this point does not know; it is not looked up.
 	Force bool `json:"force,omitempty"`
-	// Agent, AgentTrust and Credential say who acts in the run, where the point does not
-	// know it: later runs of theirs are held too.
+	// Agent, AgentTrust and Credential name the holder of a run that the point does not
+	// know: its later runs are held too.
 	Agent      string       `json:"agent,omitempty"`
 	AgentTrust schema.Trust `json:"agent_trust,omitempty"`
 	Credential string       `json:"credential,omitempty"`
@@ -32,7 +32,7 @@ func (TripRequest) limits() limits {
 type ResetRequest struct {
 	Scope  schema.Scope `json:"scope"`
 	Reason string       `json:"reason"`
-	// IfMatch is the generation that was looked at; absent: any.
+	// IfMatch is the generation that the breaker must have; absent: any.
 	IfMatch int64  `json:"if_match,omitempty"`
 	By      string `json:"by,omitempty"`
 }
@@ -41,11 +41,11 @@ func (ResetRequest) limits() limits {
 	return limits{"reason": words(1, 1000), "if_match": number(1, 9_007_199_254_740_991), "by": text(0, 100)}
 }
 
-// BypassRequest puts the tenant to observe, or one established agent of it.
+// BypassRequest sets the tenant, or one established agent of it, to observe.
 type BypassRequest struct {
 	Seconds int64  `json:"for_seconds"`
 	Agent   string `json:"agent,omitempty"`
-	// Force takes an agent that this point does not know.
+	// Force accepts an agent that this point does not know.
 	Force  bool   `json:"force,omitempty"`
 	Reason string `json:"reason"`
 	By     string `json:"by,omitempty"`
@@ -66,7 +66,7 @@ func (EndBypassRequest) limits() limits {
 	return limits{"agent": words(1, 256), "reason": words(1, 1000), "by": text(0, 100)}
 }
 
-// ArmingRequest arms or disarms what a pattern stands for, or takes that back.
+// ArmingRequest arms or disarms what a pattern matches, or clears the commands about it.
 type ArmingRequest struct {
 	Pattern string `json:"pattern"`
 	Reason  string `json:"reason"`
@@ -77,7 +77,7 @@ func (ArmingRequest) limits() limits {
 	return limits{"pattern": words(1, 256), "reason": words(1, 1000), "by": text(0, 100)}
 }
 
-// ArmedAgentsRequest asks whether what is found about agents is enforced.
+// ArmedAgentsRequest queries whether findings about agents are enforced.
 type ArmedAgentsRequest struct {
 	Agents []string `json:"agents"`
 	// Claimed are those of them whose name is only claimed: nothing disarms these by name.
@@ -88,7 +88,7 @@ func (ArmedAgentsRequest) limits() limits {
 	return limits{"agents": wordList(1, 300), "claimed": wordList(1, 300)}
 }
 
-// AddExceptionRequest says that what a family finds about an agent is meant.
+// AddExceptionRequest adds an exception for a family of findings about an agent.
 type AddExceptionRequest struct {
 	Agent  string `json:"agent"`  // a name, or a pattern as billing/*
 	Family string `json:"family"` // runaway.destroy, runaway.*
@@ -116,7 +116,7 @@ func (RemoveExceptionRequest) limits() limits {
 	return limits{"reason": words(1, 1000), "by": text(0, 100)}
 }
 
-// GrantRequest is a yes: once, for 15 minutes, to what was asked, unless it says otherwise.
+// GrantRequest approves a call: by default once, within 15 minutes, for the resource of the request.
 type GrantRequest struct {
 	Reason   string `json:"reason"`
 	Seconds  int64  `json:"for_seconds,omitempty"`
@@ -132,7 +132,7 @@ func (GrantRequest) limits() limits {
 	}
 }
 
-// RefuseRequest is a no.
+// RefuseRequest refuses a call that waits for approval.
 type RefuseRequest struct {
 	Reason string `json:"reason"`
 	By     string `json:"by,omitempty"`
@@ -142,7 +142,7 @@ func (RefuseRequest) limits() limits {
 	return limits{"reason": words(1, 1000), "by": text(0, 100)}
 }
 
-// DeclareTaskRequest says what a run is for.
+// DeclareTaskRequest declares what a run may write, and until when.
 type DeclareTaskRequest struct {
 	RunKey   string   `json:"run_key"`
 	Agent    string   `json:"agent"`
@@ -170,7 +170,7 @@ func (EndTaskRequest) limits() limits {
 	return limits{"reason": text(0, 1000), "by": text(0, 100)}
 }
 
-// LabelFindingRequest says what a finding was.
+// LabelFindingRequest records a verdict on a finding.
 type LabelFindingRequest struct {
 	Is  schema.VerdictLabel `json:"is"`
 	Why string              `json:"why"`
@@ -181,11 +181,11 @@ func (LabelFindingRequest) limits() limits {
 	return limits{"why": words(1, 1000), "by": text(0, 100)}
 }
 
-// FreezeBaselineRequest keeps the counts of an agent's baseline as they are, or ends that.
+// FreezeBaselineRequest freezes the counts of an agent's baseline, or ends the freeze.
 type FreezeBaselineRequest struct {
 	Agent  string `json:"agent"` // as baselines name it; * is every agent
 	Reason string `json:"reason"`
-	// Seconds after which it ends by itself; absent: somebody ends it.
+	// Seconds after which it ends by itself; absent: only a command ends it.
 	Seconds int64  `json:"for_seconds,omitempty"`
 	Off     bool   `json:"off,omitempty"`
 	By      string `json:"by,omitempty"`
@@ -195,7 +195,7 @@ func (FreezeBaselineRequest) limits() limits {
 	return limits{"agent": words(1, 256), "reason": words(1, 1000), "for_seconds": number(1, 31_622_400), "by": text(0, 100)}
 }
 
-// ResetBaselineRequest forgets the counts of an agent's baseline.
+// ResetBaselineRequest resets the counts of an agent's baseline.
 type ResetBaselineRequest struct {
 	Agent  string `json:"agent"`
 	Reason string `json:"reason"`
@@ -217,7 +217,7 @@ func (PutManifestRequest) limits() limits {
 	return limits{"text": words(1, 65_536), "reason": words(1, 1000), "by": text(0, 100)}
 }
 
-// DropManifestRequest takes a manifest away.
+// DropManifestRequest removes a manifest.
 type DropManifestRequest struct {
 	Agent  string `json:"agent"`
 	Reason string `json:"reason"`
@@ -228,7 +228,7 @@ func (DropManifestRequest) limits() limits {
 	return limits{"agent": words(1, 256), "reason": words(1, 1000), "by": text(0, 100)}
 }
 
-// ChangeSettingsRequest changes what every point folds by. What is absent stays.
+// ChangeSettingsRequest changes the settings that all points share. Absent members stay.
 type ChangeSettingsRequest struct {
 	TripsPerHour  *int   `json:"trips_per_hour,omitempty"`
 	AgentsPercent *int   `json:"agents_percent,omitempty"`

@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// secrets are the forms in which providers give out tokens and keys.
+// secrets are the forms of tokens and keys that providers issue.
 var secrets = regexp.MustCompile(`(?i)^(bearer|basic|token|apikey)\s|^-----begin|` +
 	`^(sk|rk|pk)[_-].{6}|^gh[pousr]_|^github_pat_|^glpat-|` +
 	`^xox[a-z]-|^xapp-|^npm_|^pypi-|^dop_v1_|^hv[sb]\.|^whsec_|^ya29\.|^sg\.[\w-]{16}|^aiza[\w-]{20}|` +

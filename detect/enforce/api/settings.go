@@ -8,7 +8,7 @@ import (
 	"flyball/schema"
 )
 
-// settings are the operations on what every point folds by.
+// settings are the operations on the settings that all points share.
 type settings struct{ *server }
 
 func (s *settings) operations() []operation {
@@ -16,19 +16,19 @@ func (s *settings) operations() []operation {
 		list("/v1/settings", "settings", "What every point folds by, and what this point's file says", SettingsLine{},
 			func(x *exchange) any { return s.settingsLine(x.caller.tenant) }),
 		withBody(operation{path: "/v1/settings", id: "setSettings", role: Admin, answer: ChangeResult{}, problems: []int{409},
-			summary: "Change what every point folds by: the bounds of automatic trips"}, s.change),
+			summary: "Change the settings that all points share: the bounds of automatic trips"}, s.change),
 	}
 }
 
-// SettingsLine is the answer of /v1/settings: what holds, and what this point's file says.
+// SettingsLine is the answer of /v1/settings: the settings in force, and those of this point's file.
 type SettingsLine struct {
 	ledger.TenantSettings
 	Since  string       `json:"since,omitempty"`
 	File   FileSettings `json:"file"`
-	Differ bool         `json:"differ"` // the file says something else, and does not hold
+	Differ bool         `json:"differ"` // the file differs, and is not in force
 }
 
-// FileSettings is what the configuration file of the point that answers says.
+// FileSettings are the settings in the configuration file of the point that answers.
 type FileSettings struct {
 	TripsPerHour  int `json:"trips_per_hour"`
 	AgentsPercent int `json:"agents_percent"`

@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// status are the operations that show what Flyball itself is doing.
+// status are the operations that show the state of Flyball itself.
 type status struct{ *server }
 
 func (s *status) operations() []operation {
@@ -22,7 +22,7 @@ func (s *status) operations() []operation {
 		list("/v1/status", "status", "What Flyball itself can do at present: the trip budget, a bypass, the questions that wait", Status{},
 			func(x *exchange) any { return s.status(x.caller) }),
 		{method: http.MethodGet, path: "/v1/audit", id: "auditEnd", role: Viewer,
-			summary: "The end of the audit trail: what a copy of it must reach, and what stands at one place of it",
+			summary: "The end of the audit trail, which a copy of it must reach, and the entry at one position",
 			query:   []queryParameter{{"at", "sequence", "the sequence number of an entry"}}, answer: AuditEnd{}, problems: []int{400},
 			serve: s.auditEnd},
 	}
@@ -34,7 +34,7 @@ func (s *status) quotas() []quota.Count {
 	return v.Quotas.List(v.Position.Time)
 }
 
-// Status is what Flyball itself can do at present.
+// Status is the present state of enforcement.
 type Status struct {
 	Point   string              `json:"point"`
 	Applied int64               `json:"applied"` // offset in flyball.commands
@@ -43,8 +43,8 @@ type Status struct {
 	Bypass  *schema.Bypass      `json:"bypass,omitempty"` // of the tenant
 	// Bypasses are those that are on: of the tenant, and of agents.
 	Bypasses []BypassLine `json:"bypasses"`
-	// Points are what each live point enforces by its configuration, and Orders what
-	// commands said, which comes before it.
+	// Points are what each live point enforces by its configuration. Orders are the
+	// commands, which have priority over it.
 	Points []PointArming `json:"points"`
 	Orders []ArmingLine  `json:"arming"`
 	// Exceptions is how many exceptions commands have added.
@@ -52,8 +52,8 @@ type Status struct {
 	Open       int     `json:"breakers_open"`
 	Waiting    int     `json:"gates_waiting"`
 	Oldest     float64 `json:"gates_oldest_seconds"`
-	// Settings are what every point folds by; those of this point's file may differ, and
-	// do not hold then.
+	// Settings are those that all points share; those of this point's file may differ, and
+	// are then not in force.
 	Settings SettingsLine `json:"settings"`
 }
 
@@ -99,8 +99,8 @@ type AuditEnd struct {
 	ledger.Chain
 	Clock int64 `json:"clock_ns"` // the log's, Unix ns
 	Stale bool  `json:"stale"`    // the point has not read the whole log: there may be more
-	// At is the entry that was asked for, and Next the one behind it: absent where it is
-	// not made yet, or is so old that the point no longer holds it.
+	// At is the requested entry, and Next the one after it: absent if it does not exist
+	// yet, or is so old that the point no longer has it.
 	At   *ledger.ChainEntry `json:"at,omitempty"`
 	Next *ledger.ChainEntry `json:"next,omitempty"`
 }

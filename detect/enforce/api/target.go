@@ -15,7 +15,7 @@ import (
 	"flyball/schema/route"
 )
 
-// target is whom a command is about, as requests will be compared with it.
+// target is the scope of a command, in the form that requests are compared with.
 type target struct {
 	scope  schema.Scope
 	key    string         // the run's own
@@ -42,7 +42,7 @@ func refuseSecret() *refusal {
 	return &refusal{http.StatusUnprocessableEntity, whyRawSecret, errSecret}
 }
 
-// targets finds out whom a person means.
+// targets resolves the target that a person names.
 type targets struct{ *server }
 
 // resolve finds the target of a command: a run by its id, by at least six characters of it

@@ -15,7 +15,7 @@ func (t *tasks) operations() []operation {
 		list("/v1/runs", "tasks", "Tasks that orchestrators declared, the latest first", []TaskLine{},
 			func(*exchange) any { return t.lines() }),
 		withBody(operation{path: "/v1/runs", id: "declareTask", role: Orchestrator, answer: ChangeResult{}, problems: []int{409, 429},
-			summary: "Declare what a run of an agent is for, before it begins"}, t.declare),
+			summary: "Declare what a run of an agent may write, before it begins"}, t.declare),
 		withBody(operation{path: "/v1/runs/{id}/end", id: "endTask", role: Orchestrator, answer: ChangeResult{}, problems: []int{404, 409},
 			summary: "End a task: its scope and its grants end with it"}, t.end),
 	}

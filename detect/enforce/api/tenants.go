@@ -10,7 +10,7 @@ import (
 // One log may hold several tenants, and every point folds all of it. A caller reads its
 // own tenants only: lists are filtered by visible, single things by maySee.
 
-// ofDeployment are the answers that hold nothing of one tenant, and why.
+// ofDeployment are the answers that contain nothing of a single tenant, and why.
 var ofDeployment = map[reflect.Type]string{
 	reflect.TypeFor[schema.PointState](): "points and the offsets they have applied, with numbers of breakers' generations",
 	reflect.TypeFor[AuditEnd]():          "numbers, hashes and times of entries: what a copy of the trail must reach",
@@ -19,7 +19,7 @@ var ofDeployment = map[reflect.Type]string{
 	reflect.TypeFor[Status]():            "the point, and the tenant that the caller writes for; what it counts is counted for the caller",
 }
 
-// maySee says whether the caller may read what is of a tenant.
+// maySee reports whether the caller may read what belongs to a tenant.
 func (c caller) maySee(tenant string) bool {
 	return len(c.tenants) == 0 || slices.Contains(c.tenants, tenant)
 }

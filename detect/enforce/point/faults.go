@@ -13,8 +13,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// faults takes in what goes wrong between this point and the log. Each error is counted;
-// schema/kafka logs it at a limited rate. One that stays ends the fold.
+// faults counts the errors between this point and the log; schema/kafka logs them at a
+// limited rate. An error that persists ends the fold.
 type faults struct {
 	m     *metrics
 	kafka kafka.Config
@@ -25,7 +25,7 @@ type faults struct {
 	cancel context.CancelCauseFunc // ends the fold
 }
 
-// endsWith says how to end the fold.
+// endsWith sets the function that ends the fold.
 func (f *faults) endsWith(cancel context.CancelCauseFunc) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

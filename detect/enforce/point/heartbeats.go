@@ -38,7 +38,7 @@ type heartbeat struct {
 // NewHeartbeats returns an empty memory.
 func NewHeartbeats() *Heartbeats { return &Heartbeats{by: map[string]heartbeat{}} }
 
-// Add takes in a record of flyball.points. One that cannot be read is skipped.
+// Add adds a record of flyball.points. A record that cannot be read is skipped.
 func (h *Heartbeats) Add(r *kgo.Record) {
 	state, err := wire.DecodeDocument[schema.PointState](r.Value, wire.PointVersion)
 	if err != nil || state.Point == "" {

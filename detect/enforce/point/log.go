@@ -122,7 +122,7 @@ func (l *Log) write(ctx context.Context, command *schema.Command, of claimant) (
 	}
 }
 
-// settle hands the result of a command to whoever waits for it.
+// settle passes the result of a command to the goroutine that waits for it.
 func (l *Log) settle(id string, r enforce.Result) { l.waiting.settle(id, r) }
 
 // Send writes a command and does not wait for it. written, unless nil, is called once,

@@ -132,5 +132,5 @@ func (p *Point) Run(ctx context.Context) error {
 	return err
 }
 
-// NewCommandID is a random id for a command. The prefix says what wrote it.
+// NewCommandID returns a random id for a command. The prefix names its writer.
 func NewCommandID(prefix string) string { return prefix + strconv.FormatUint(rand.Uint64(), 36) }

@@ -12,7 +12,7 @@ import (
 	"flyball/schema"
 )
 
-// Supports says whether a kind of command may be written. The error names the live points
+// Supports checks whether a kind of command may be written. The error names the live points
 // that are not known to fold it: such a command would end them. A point that was stopped
 // is waited for until its heartbeat is ten minutes old.
 func (p *Point) Supports(kind schema.CommandKind) error {
@@ -42,12 +42,12 @@ func (p *Point) Supports(kind schema.CommandKind) error {
 // settingsWriter remembers what was written and logged about the settings of the file.
 type settingsWriter struct {
 	mu      sync.Mutex
-	written bool  // the settings of the file, and nobody has folded them yet
+	written bool  // the settings of the file are written, and no point has folded them yet
 	sent    int64 // how many ticks had been written then
 	differ  bool  // it was logged that the log's settings differ
 }
 
-// settingsRetry is after how many ticks settings that nobody has folded are written again.
+// settingsRetry is after how many ticks settings that no point has folded are written again.
 const settingsRetry = 10
 
 // writeSettings writes the settings of the file while the log has none of the tenant, and
@@ -79,7 +79,7 @@ func (p *Point) writeSettings() {
 }
 
 // InitialSettings is the command that puts the settings of a configuration file in force.
-// Its id follows from what it says, so points with the same file write one command.
+// Its id is derived from its content, so points with the same file write one command.
 func InitialSettings(tenant, point string, b breaker.Budget) *schema.Command {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %d", tenant, b.PerHour, b.Percent))
 	return &schema.Command{ID: "settings_" + hex.EncodeToString(sum[:8]), Kind: schema.CommandSettings, Tenant: tenant, By: point,
