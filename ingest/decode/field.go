@@ -24,7 +24,15 @@ func (d *draft) field(name string, v fields.Value) bool {
 // share. It is filled by init, because a field may hold a whole object of headers.
 var fieldTable map[string]setter
 
-func init() { fieldTable = newTable(slices.Concat(requestFields, identityFields, operationFields)...) }
+func init() {
+	fieldTable = newTable(slices.Concat(requestFields, identityFields, operationFields)...)
+	// Envoy's table holds the shared fields too: one look-up for each member.
+	for name, set := range fieldTable {
+		if envoyTable[name] == nil {
+			envoyTable[name] = set
+		}
+	}
+}
 
 // requestFields: what was called, and how it ended.
 var requestFields = []row{
