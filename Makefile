@@ -91,6 +91,7 @@ lint:
 	go vet ./...
 	go vet -tags failpoints ./cmd/internal/app
 	go tool staticcheck ./...
+	go test -count=1 ./cmd/internal/layout -run Lines
 
 vuln:
 	@go tool govulncheck ./... || { code=$$?; if [ $$code -eq 3 ]; then exit 3; fi; echo "SKIPPED govulncheck: its database cannot be reached from here (exit $$code)"; }

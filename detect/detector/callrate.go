@@ -113,7 +113,8 @@ func (d *callRateDetector) describe(c *Call, s *callRateState) *schema.Finding {
 	if d.rates != nil { // the baseline of today may have none
 		out.ExpectedRate, out.BeyondData = d.rates.Calibration.P(s.score)
 		u := d.rates.UsualAt(c.RunState.Reference.Agent, c.RunState.Reference.Group, callrate.HourOfWeek(s.quarter))
-		evidence.Usual, evidence.Peers = schema.OptionalFloat(calibrate.RoundDigits(u.Calls)), schema.OptionalFloat(calibrate.RoundDigits(u.Peers))
+		evidence.Usual, evidence.Peers = schema.OptionalFloat(calibrate.RoundDigits(u.Calls)),
+			schema.OptionalFloat(calibrate.RoundDigits(u.Peers))
 		usually = fmt.Sprintf(", usually %.3g at that hour", u.Calls)
 	}
 	out.Evidence = []schema.Contribution{evidence}

@@ -53,7 +53,7 @@ func (d *draft) attribute(key string, v pcommon.Value) {
 	if t == "" {
 		return
 	}
-	if set, ok := attributeTable[key]; ok {
+	if set := attributeTable.get(key); set != nil {
 		set(d, fields.Plain(t))
 		return
 	}

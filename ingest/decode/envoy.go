@@ -10,7 +10,7 @@ import (
 // envoy reads a field of Envoy's JSON: Istio's names, Envoy Gateway's, the
 // AI gateway's, or an operator's own.
 func (d *draft) envoy(p *fields.Pair) {
-	if set, ok := envoyTable[p.Key]; ok {
+	if set := envoyTable.get(p.Key); set != nil {
 		set(d, p.Val)
 		return
 	}

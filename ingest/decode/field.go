@@ -13,7 +13,7 @@ import (
 // request header must never come this way under its own name. It reports
 // whether it knew the name.
 func (d *draft) field(name string, v fields.Value) bool {
-	if set, ok := fieldTable[name]; ok {
+	if set := fieldTable.get(name); set != nil {
 		set(d, v)
 		return true
 	}
@@ -22,14 +22,16 @@ func (d *draft) field(name string, v fields.Value) bool {
 
 // fieldTable holds the fields that gateways and services log under names they
 // share. It is filled by init, because a field may hold a whole object of headers.
-var fieldTable map[string]setter
+var fieldTable *table
 
 func init() {
 	fieldTable = newTable(slices.Concat(requestFields, identityFields, operationFields)...)
 	// Envoy's table holds the shared fields too: one look-up for each member.
-	for name, set := range fieldTable {
-		if envoyTable[name] == nil {
-			envoyTable[name] = set
+	for _, bucket := range fieldTable.buckets {
+		for _, e := range bucket {
+			if envoyTable.get(e.name) == nil {
+				envoyTable.add(e.name, e.set)
+			}
 		}
 	}
 }
@@ -168,11 +170,11 @@ func (d *draft) claimField(name string, v fields.Value) bool {
 		return false
 	}
 	rest = strings.TrimPrefix(strings.TrimPrefix(strings.TrimLeft(rest, "._"), "claim_"), "claims.")
-	set, ok := claimTable[rest]
-	if ok {
+	set := claimTable.get(rest)
+	if set != nil {
 		set(d, v)
 	}
-	return ok // the name of an unknown one goes no further: redact drops what is called jwt
+	return set != nil // the name of an unknown one goes no further: redact drops what is called jwt
 }
 
 // claimTable holds the claims of a token that are read, by name; the empty name is the whole payload.

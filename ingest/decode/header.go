@@ -12,11 +12,11 @@ import (
 // way it was logged. Nothing here may establish more than an assertion. It
 // reports whether it knew the name (lower case, underscores).
 func (d *draft) header(name string, v fields.Value) bool {
-	set, ok := headerTable[name]
-	if ok {
+	set := headerTable.get(name)
+	if set != nil {
 		set(d, v)
 	}
-	return ok
+	return set != nil
 }
 
 // headerTable holds the request headers that are read, by name (lower case, underscores).

@@ -113,7 +113,7 @@ func (k kongReader) request(pairs []fields.Pair) {
 	for i := range pairs {
 		p := &pairs[i]
 		d.readingFrom(p.Name)
-		if set, ok := kongTable[p.Key]; ok {
+		if set := kongTable.get(p.Key); set != nil {
 			set(d, p.Val)
 		} else if p.Val.Kind != '{' && p.Val.Kind != '[' && !d.field(p.Key, p.Val) {
 			d.keep(p.Name, p.Val.Text())

@@ -36,7 +36,8 @@ func (f *flyball) loops(agent, run, outcome string) int {
 		f.send(record(time.Now().Add(time.Duration(i)*time.Millisecond), agent, run, "/v1/orders/7", "GET", 200, 512))
 	}
 	f.until(run+" was decided on", 30*time.Second, outcome, func() (string, error) {
-		return f.sql("SELECT concat(toString(argMin(mode, generation)), ' ', argMin(why, generation)) FROM flyball.breakers WHERE agent_id = '" + agent + "' AND state != 'half_open'")
+		return f.sql("SELECT concat(toString(argMin(mode, generation)), ' ', argMin(why, generation)) " +
+			"FROM flyball.breakers WHERE agent_id = '" + agent + "' AND state != 'half_open'")
 	})
 	code, _, _ := f.check(agent, run, "GET", "/v1/orders/7")
 	return code

@@ -106,7 +106,8 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 	f.run([]int{0}, "baselines", "freeze", "--agent", "fleet/a1", "--off", "--reason", "it was nothing")
 	f.run([]int{0}, "baselines", "reset", "--agent", "fleet/a1", "--reason", "it is another program now")
 	f.until("both orders are stored", 20*time.Second, "1 1", func() (string, error) {
-		return f.sql("SELECT concat(toString(countIf(kind = 'reset')), ' ', toString(countIf(kind = 'freeze' AND off))) FROM flyball.baseline_orders")
+		return f.sql("SELECT concat(toString(countIf(kind = 'reset')), ' ', toString(countIf(kind = 'freeze' AND off))) FROM " +
+			"flyball.baseline_orders")
 	})
 	f.run([]int{0}, "learn", "--once")
 	forgotten, kept := show("fleet/a1"), show("fleet/a2")
@@ -146,11 +147,13 @@ func TestBaselineLosesAnOperatorsWord(t *testing.T) {
 	if !again.Same || again.Score < 5 {
 		t.Errorf("%+v: %s", again, f.run([]int{0, 3}, "baselines", "rescore", "again"))
 	}
-	if got, err := f.sql("SELECT groupArray(concat(toString(state), ' ', why)) FROM (SELECT state, why FROM flyball.baselines WHERE name = 'fleet/a1' ORDER BY version)"); err != nil || got != "['active taught','frozen operator','learning reset']" {
+	if got, err := f.sql("SELECT groupArray(concat(toString(state), ' ', why)) FROM (SELECT state, why FROM flyball.baselines WHERE name " +
+		"= 'fleet/a1' ORDER BY version)"); err != nil || got != "['active taught','frozen operator','learning reset']" {
 		t.Errorf("the view: %s, %v", got, err)
 	}
 	f.run([]int{0}, "audit", "verify")
-	if got, err := f.sql("SELECT count() FROM flyball.audit WHERE kind = 'baseline' AND subject = 'baseline:fleet/a1' AND outcome = 'ordered'"); err != nil || got != "3" {
+	if got, err := f.sql("SELECT count() FROM flyball.audit WHERE kind = 'baseline' AND subject = 'baseline:fleet/a1' AND outcome = " +
+		"'ordered'"); err != nil || got != "3" {
 		t.Errorf("the trail has %s orders, %v", got, err)
 	}
 }

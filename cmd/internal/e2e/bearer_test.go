@@ -83,9 +83,12 @@ func TestRealEnvoyDeniesTheRunawayWithABearerToken(t *testing.T) {
 	}
 	// One request, one run: the check's record and the line of the log. No token is stored.
 	f.until("each caller has one run for what it did before it was denied", 60*time.Second, "1 1", func() (string, error) {
-		s, err := f.sql("SELECT uniqExactIf(run_id, run_key = 'run-1'), uniqExactIf(run_id, run_key = '' AND observer_kind != 'gate' AND credential_id IN " +
-			"(SELECT credential_id FROM flyball.calls WHERE run_key = '' AND path LIKE '/v1/accounts/%' AND path != '/v1/accounts/8000' AND path != '/v1/accounts/7000') " +
-			"AND path != '/v1/accounts/7000' AND path != '/v1/accounts/8000' AND agent_id != 'bot') FROM flyball.calls WHERE path LIKE '/v1/accounts/%'")
+		s, err := f.sql("SELECT uniqExactIf(run_id, run_key = 'run-1'), uniqExactIf(run_id, run_key = '' AND observer_kind != 'gate' AND " +
+			"credential_id IN " +
+			"(SELECT credential_id FROM flyball.calls WHERE run_key = '' AND path LIKE '/v1/accounts/%' AND path != '/v1/accounts/8000' AND " +
+			"path != '/v1/accounts/7000') " +
+			"AND path != '/v1/accounts/7000' AND path != '/v1/accounts/8000' AND agent_id != 'bot') FROM flyball.calls WHERE path LIKE '/v1/" +
+			"accounts/%'")
 		return strings.ReplaceAll(strings.TrimSpace(s), "\t", " "), err
 	})
 	if out := f.run([]int{0}, "breakers", "history", "-o", "json"); strings.Contains(out, "tok-7f3a") {

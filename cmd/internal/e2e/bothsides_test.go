@@ -16,7 +16,8 @@ import (
 func TestCheckAndLogSideSeeTheSame(t *testing.T) {
 	f := install(t, "", "", "agents:", "  - {id: billing/registered, consumer: reg-1}",
 		"  - {id: mesh/registered, spiffe: 'spiffe://shop/ns/a/sa/pay'}",
-		"routes:", "  - {method: DELETE, template: '/v1/orders/{order_id}', effect: delete, reversibility: irreversible, resources: ['order_id:order']}")
+		"routes:", "  - {method: DELETE, template: '/v1/orders/{order_id}', effect: delete, reversibility: irreversible, resources: "+
+			"['order_id:order']}")
 	f.start()
 	r := rand.New(rand.NewPCG(6, 6))
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }

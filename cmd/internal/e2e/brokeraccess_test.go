@@ -26,7 +26,8 @@ func TestForgedResetDoesNotCloseAKillSwitch(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := install(t, "", "")
-	configure(t, f, fmt.Sprintf("detect: {mode: armed}\ncontrol:\n  listen: \"127.0.0.1:%d\"\n  tokens: [{name: admin, role: admin, value_file: %q}]", f.ports["control"], file))
+	configure(t, f, fmt.Sprintf("detect: {mode: armed}\ncontrol:\n  listen: \"127.0.0.1:%d\"\n  tokens: [{name: admin, role: admin, "+
+		"value_file: %q}]", f.ports["control"], file))
 	f.start()
 	t.Setenv("FLYBALL_TOKEN", token)
 	f.run([]int{0}, "breakers", "trip", "agent", "fleet/a3", "--until-reset", "--force", "--reason", "seen on the news")

@@ -176,7 +176,8 @@ func (h *hops) measure(f *flyball, run string, denied time.Time) {
 	})
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	h.logged, h.decided, h.denied, h.total = ms(logged.Sub(call)), ms(decided.Sub(logged)), ms(denied.Sub(decided)), ms(denied.Sub(call))
-	n, err := f.sql(fmt.Sprintf("SELECT countIf(start_time > fromUnixTimestamp64Milli(%d)) FROM flyball.calls WHERE run_key = '%s' AND observer_kind != 'gate' AND status = 200", call.UnixMilli(), run))
+	n, err := f.sql(fmt.Sprintf("SELECT countIf(start_time > fromUnixTimestamp64Milli(%d)) FROM flyball.calls WHERE run_key = '%s' AND "+
+		"observer_kind != 'gate' AND status = 200", call.UnixMilli(), run))
 	if err == nil {
 		h.slipped = mustInt(n)
 	}

@@ -28,7 +28,8 @@ func TestWhatIsMeantIsRecordedAndDeniesNobody(t *testing.T) {
 	}
 	f.send(lines...)
 	f.until("the finding shows its exception", 30*time.Second, "trip nightly export 0", func() (string, error) {
-		s, err := f.sql("SELECT toString(max(level)), max(exception), (SELECT count() FROM flyball.decisions WHERE agent_id = 'fleet/a3') FROM flyball.findings WHERE agent_id = 'fleet/a3' AND family = 'runaway.loop'")
+		s, err := f.sql("SELECT toString(max(level)), max(exception), (SELECT count() FROM flyball.decisions WHERE agent_id = 'fleet/a3') " +
+			"FROM flyball.findings WHERE agent_id = 'fleet/a3' AND family = 'runaway.loop'")
 		return strings.ReplaceAll(s, "\t", " "), err
 	})
 	for range 5 {

@@ -96,7 +96,8 @@ func install(t *testing.T, kafka, clickhouse string, extra ...string) *flyball {
 	if clickhouse != "" {
 		fmt.Fprintf(&b, "  addr: [%s]\n", clickhouse)
 	}
-	fmt.Fprintf(&b, "control: {listen: \"127.0.0.1:%d\"}\ncheck: {listen: \"127.0.0.1:%d\", grpc: \"127.0.0.1:%d\"}\nmetrics: {listen: \"127.0.0.1:%d\"}\n",
+	fmt.Fprintf(&b, "control: {listen: \"127.0.0.1:%d\"}\ncheck: {listen: \"127.0.0.1:%d\", grpc: \"127.0.0.1:%d\"}\nmetrics: {listen: "+
+		"\"127.0.0.1:%d\"}\n",
 		f.ports["control"], f.ports["check"], f.ports["grpc"], f.ports["metrics"])
 	// A baseline learned in the middle would give some runs a score: what compares runs has none.
 	b.WriteString("learn: {min_runs: 1000000}\n")

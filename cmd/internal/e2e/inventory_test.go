@@ -12,7 +12,8 @@ import (
 // A new operator's first ten minutes: who calls, what is wrong with who they
 // say they are, what they do, and where to begin.
 func TestInventoryTellsANewOperatorWhereToBegin(t *testing.T) {
-	const doc = "openapi: 3.0.3\ninfo: {title: Shop, version: '1'}\npaths:\n  /v1/invoices/{invoice}:\n    delete:\n      x-flyball-reversibility: compensable\n      responses: {'204': {description: gone}}\n"
+	const doc = "openapi: 3.0.3\ninfo: {title: Shop, version: '1'}\npaths:\n  /v1/invoices/{invoice}:\n    delete:\n      " +
+		"x-flyball-reversibility: compensable\n      responses: {'204': {description: gone}}\n"
 	f := install(t, "", "")
 	if err := os.WriteFile(f.dir+"/shop.yaml", []byte(doc), 0o600); err != nil {
 		t.Fatal(err)

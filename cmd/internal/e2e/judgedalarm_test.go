@@ -54,7 +54,8 @@ FROM flyball.calls ORDER BY calls_partition, calls_offset, source_offset, item`)
 	for _, c := range calls {
 		byID[c.ID].calls = append(byID[c.ID].calls, c.Place)
 	}
-	f.rows(&rises, "SELECT run_id, concat(toString(calls_partition), '/', toString(calls_offset), '/', toString(item)) AS place, value FROM flyball.scores")
+	f.rows(&rises, "SELECT run_id, concat(toString(calls_partition), '/', toString(calls_offset), '/', toString(item)) AS place, value "+
+		"FROM flyball.scores")
 	for _, s := range rises {
 		byID[s.ID].rises[s.Place] = s.Value
 	}

@@ -42,7 +42,8 @@ func TestDeadLettersComeThroughOnceAfterAFix(t *testing.T) {
 	f.stop()
 	mapping := filepath.Join(f.dir, "moat.yaml")
 	if err := os.WriteFile(mapping,
-		[]byte("version: 1\nname: moat\nrecognise: [[moat, verb]]\nset:\n  start_time: {from: when, basis: start}\n  method: verb\n  path: what\n  status: code\n  agent_id: app\n"), 0o600); err != nil {
+		[]byte("version: 1\nname: moat\nrecognise: [[moat, verb]]\nset:\n  start_time: {from: when, basis: start}\n  method: verb\n  path: "+
+			"what\n  status: code\n  agent_id: app\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(f.config)

@@ -186,7 +186,8 @@ func TestRunawayIsDeniedAndNobodyElse(t *testing.T) {
 		return fmt.Sprint(code), nil
 	})
 	f.until("finding, decision and breakers are stored", 20*time.Second, "1 1 1", func() (string, error) {
-		s, err := f.sql("SELECT (SELECT countIf(level = 'trip') > 0 FROM flyball.findings), (SELECT countIf(mode = 'armed') > 0 FROM flyball.decisions), (SELECT count() >= 3 FROM flyball.breakers)")
+		s, err := f.sql("SELECT (SELECT countIf(level = 'trip') > 0 FROM flyball.findings), (SELECT countIf(mode = 'armed') > 0 FROM " +
+			"flyball.decisions), (SELECT count() >= 3 FROM flyball.breakers)")
 		return strings.ReplaceAll(s, "\t", " "), err
 	})
 	f.until("what was asked is stored beside what was done", 20*time.Second, "1", func() (string, error) {
@@ -345,11 +346,13 @@ func TestKilledBetweenFindingAndCommand(t *testing.T) {
 				return fmt.Sprint(code), nil
 			})
 			f.until("one decision, one breaker", 20*time.Second, "1 1", func() (string, error) {
-				s, err := f.sql("SELECT uniqExact(decision_id), (SELECT uniqExact(generation) FROM flyball.breakers WHERE state = 'open' AND mode = 'armed') FROM flyball.decisions WHERE run_id IN (SELECT run_id FROM flyball.runs WHERE run_key = 'bad') AND scope_kind = 'run'")
+				s, err := f.sql("SELECT uniqExact(decision_id), (SELECT uniqExact(generation) FROM flyball.breakers WHERE state = 'open' AND mode " +
+					"= 'armed') FROM flyball.decisions WHERE run_id IN (SELECT run_id FROM flyball.runs WHERE run_key = 'bad') AND scope_kind = 'run'")
 				return strings.ReplaceAll(s, "\t", " "), err
 			})
 			f.until("each call stored once", 20*time.Second, "20", func() (string, error) {
-				return f.sql("SELECT if(count() = uniqExact((source_partition, source_offset)), uniqExact(request_id), 0) FROM flyball.calls WHERE run_key = 'bad' AND observer_kind != 'gate'")
+				return f.sql("SELECT if(count() = uniqExact((source_partition, source_offset)), uniqExact(request_id), 0) FROM flyball.calls WHERE " +
+					"run_key = 'bad' AND observer_kind != 'gate'")
 			})
 		})
 	}

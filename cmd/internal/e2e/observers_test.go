@@ -28,7 +28,8 @@ func TestObserversOfOneCallAreCountedOnce(t *testing.T) {
 	f.until("the run", 30*time.Second, fmt.Sprint(n+1), func() (string, error) {
 		return f.sql("SELECT calls FROM flyball.runs WHERE run_key = 'mesh'")
 	})
-	if got, err := f.sql("SELECT countIf(attrs['observation_of'] != ''), countIf(attrs['observation_of'] IN (SELECT record_id FROM flyball.calls)) FROM flyball.calls"); err != nil || got != fmt.Sprintf("%d\t%d", n-1, n-1) {
+	if got, err := f.sql("SELECT countIf(attrs['observation_of'] != ''), countIf(attrs['observation_of'] IN (SELECT record_id FROM " +
+		"flyball.calls)) FROM flyball.calls"); err != nil || got != fmt.Sprintf("%d\t%d", n-1, n-1) {
 		t.Error(got, err)
 	}
 	var run struct {
@@ -122,7 +123,8 @@ func spansOfTwoTraces() []string {
 	return lines
 }
 
-const ownedSpans = "SELECT owner.run_key, sub.calls FROM flyball.runs AS sub INNER JOIN flyball.runs AS owner ON sub.parent_run_id = owner.run_id WHERE sub.agent_id = 'planner-svc/planner' AND sub.calls = 2 ORDER BY 1"
+const ownedSpans = "SELECT owner.run_key, sub.calls FROM flyball.runs AS sub INNER JOIN flyball.runs AS owner ON sub.parent_run_id = " +
+	"owner.run_id WHERE sub.agent_id = 'planner-svc/planner' AND sub.calls = 2 ORDER BY 1"
 
 // Killed after the owners of traces and the calls are durable, and before the
 // input is committed: both are written again, and nothing counts twice.

@@ -87,7 +87,8 @@ func TestRealEnvoyShippedByRsyslog(t *testing.T) {
 	f.until("calls through Envoy", 60*time.Second, strconv.Itoa(runs*calls), func() (string, error) {
 		return f.sql("SELECT count() FROM flyball.calls WHERE run_key LIKE 'real-run-%'")
 	})
-	got, err := f.sql("SELECT uniqExact(run_id), any(agent_id), any(format), uniqExact(request_id), countIf(status = 200) FROM flyball.calls WHERE run_key LIKE 'real-run-%'")
+	got, err := f.sql("SELECT uniqExact(run_id), any(agent_id), any(format), uniqExact(request_id), countIf(status = 200) FROM " +
+		"flyball.calls WHERE run_key LIKE 'real-run-%'")
 	if want := fmt.Sprintf("%d\tinvoice-agent\tenvoy_json/1\t%d\t%d", runs, runs*calls, runs*calls); err != nil || got != want {
 		t.Fatalf("got %q, %v; want %q", got, err, want)
 	}

@@ -91,7 +91,8 @@ learn: {quarantine: 0s, window: 240h, every: 10h, min_runs: 50}`, f.ports["contr
 	}
 	f.send(lines...)
 	f.until("the log says the same", 30*time.Second, "now-1,now-4,now-5", func() (string, error) {
-		return f.sql("SELECT arrayStringConcat(arraySort(groupUniqArray(r.run_key)), ',') FROM flyball.findings AS f INNER JOIN flyball.runs AS r ON f.run_id = r.run_id WHERE f.family = 'scope'")
+		return f.sql("SELECT arrayStringConcat(arraySort(groupUniqArray(r.run_key)), ',') FROM flyball.findings AS f INNER JOIN flyball.runs " +
+			"AS r ON f.run_id = r.run_id WHERE f.family = 'scope'")
 	})
 	var rates []struct {
 		Level, Rule string

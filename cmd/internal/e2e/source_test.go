@@ -121,7 +121,8 @@ func TestTopicRecreated(t *testing.T) {
 	}
 	f.replay(tr.write(t, half, len(tr.lines)))
 	f.until("calls of both topics", 90*time.Second, fmt.Sprintf("%d\t%[1]d\t2", tr.calls), func() (string, error) {
-		return f.sql("SELECT count(), uniqExact(source_topic_id, source_partition, source_offset, item), uniqExact(source_topic_id) FROM flyball.calls")
+		return f.sql("SELECT count(), uniqExact(source_topic_id, source_partition, source_offset, item), uniqExact(source_topic_id) FROM " +
+			"flyball.calls")
 	})
 	f.checkRuns(tr)
 }

@@ -99,7 +99,8 @@ func TestStrangersAreKeptOut(t *testing.T) {
 	text := strings.Replace(string(raw), "check: {",
 		fmt.Sprintf("check: {tls: {ca: %[1]s/ca.crt, cert: %[1]s/server.crt, key: %[1]s/server.key}, ", ca.dir), 1)
 	text = strings.Replace(text, "control: {",
-		fmt.Sprintf("control: {tls: {cert: %[1]s/server.crt, key: %[1]s/server.key}, tokens: [{name: soc, role: responder, value_file: %[2]s/soc}], ", ca.dir, f.dir), 1)
+		fmt.Sprintf("control: {tls: {cert: %[1]s/server.crt, key: %[1]s/server.key}, tokens: [{name: soc, role: responder, value_file: %[2]s/"+
+			"soc}], ", ca.dir, f.dir), 1)
 	if err := os.WriteFile(f.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

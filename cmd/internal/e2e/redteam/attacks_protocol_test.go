@@ -30,7 +30,8 @@ var protocolAttacks = concat(
 		{"a length and chunks", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
 		{"chunks", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"}, {"an unknown coding", "Transfer-Encoding: xchunked\r\n\r\n"},
 		{"a second request after it",
-			"\r\nGET /v1/orders/8 HTTP/1.1\r\nHost: shop.example\r\nX-Login: bot@@\r\nX-Consumer: bot@@\r\nUser-Agent: UA\r\nConnection: close\r\n\r\n"},
+			"\r\nGET /v1/orders/8 HTTP/1.1\r\nHost: shop.example\r\nX-Login: bot@@\r\nX-Consumer: bot@@\r\nUser-Agent: UA\r\nConnection: " +
+				"close\r\n\r\n"},
 	}, func(s []string) []Step {
 		return []Step{kill(schema.ScopeAgent, "bot@@"), must(refused,
 			raw("GET", "GET /v1/orders/7 HTTP/1.1\r\nHost: shop.example\r\nX-Login: bot@@\r\nX-Consumer: bot@@\r\nUser-Agent: UA\r\n"+s[1]))}

@@ -70,9 +70,11 @@ func TestStoredCallIsTooLarge(t *testing.T) {
 			}
 			if testing.Verbose() {
 				fmt.Println(sql(t, c,
-					fmt.Sprintf("SELECT name, type, compression_codec, round(data_compressed_bytes / %d, 2) AS b, round(marks_bytes / %d, 2) FROM system.columns WHERE database = '{db}' AND table = 'calls_store' AND b >= 0.05 ORDER BY b DESC", n, n)))
+					fmt.Sprintf("SELECT name, type, compression_codec, round(data_compressed_bytes / %d, 2) AS b, round(marks_bytes / %d, 2) FROM "+
+						"system.columns WHERE database = '{db}' AND table = 'calls_store' AND b >= 0.05 ORDER BY b DESC", n, n)))
 				fmt.Println(sql(t, c,
-					fmt.Sprintf("SELECT name, round(data_compressed_bytes / %d, 2) FROM system.data_skipping_indices WHERE database = '{db}' AND table = 'calls_store'", n)))
+					fmt.Sprintf("SELECT name, round(data_compressed_bytes / %d, 2) FROM system.data_skipping_indices WHERE database = '{db}' AND "+
+						"table = 'calls_store'", n)))
 			}
 			calls := size("calls_store")
 			t.Logf("%d calls: calls_store %.1f bytes a call, touches_store %.1f, trace_calls %.1f", n, calls, size("touches_store"),

@@ -93,7 +93,8 @@ func insertCallSeenByThree(t *testing.T, c *clickhouse.Conn, at time.Time) query
 	seen := func(kind schema.ObserverKind, topic string, attrs ...schema.Attr) schema.Call {
 		return schema.Call{Source: schema.Source{Topic: topic}, Tenant: "default", RunID: schema.RunID{1}, RunRule: schema.RunExplicit,
 			RunConfidence: 95,
-			Start:         at.UnixNano(), DurationNs: -1, ObserverKind: kind, Observer: topic, Method: "DELETE", Path: "/orders/7", Route: "/orders/{id}",
+			Start:         at.UnixNano(), DurationNs: -1, ObserverKind: kind, Observer: topic, Method: "DELETE", Path: "/orders/7",
+			Route:  "/orders/{id}",
 			Status: 204, Outcome: schema.OutcomeOK, RequestID: "q-1", AgentID: "team/bot", AgentTrust: schema.TrustInfrastructure,
 			Effect: schema.EffectDelete, Reversibility: schema.Irreversible, ReversibilitySource: schema.ProvenanceMethod,
 			Resources: []schema.Resource{{Type: "order", ID: "7"}}, Attrs: attrs}

@@ -110,7 +110,8 @@ func TestDroppedPiecesStayDropped(t *testing.T) {
 	sql(t, c, "ALTER TABLE {db}.runs_store DROP COLUMN overflow_keys")
 	sql(t, c, "ALTER TABLE {db}.findings_store MODIFY COLUMN level Enum8('none' = 0, 'annotate' = 1)")
 	got := strings.Join(migrate(t, c, false), "; ")
-	want := "002 runs_store.overflow_keys: column missing; 008 findings_store.level: words missing; 004 trace_calls: missing; 102 runs: missing"
+	want := "002 runs_store.overflow_keys: column missing; 008 findings_store.level: words missing; 004 trace_calls: missing; 102 runs: " +
+		"missing"
 	if got != want {
 		t.Fatalf("got  %s\nwant %s", got, want)
 	}

@@ -414,7 +414,8 @@ func TestDeadLetterBytesReachClickhouse(t *testing.T) {
 	produce(t, kafka, r, &kgo.Record{Topic: wire.DeadLettersTopic, Value: []byte("no headers")})
 	start(t, quick(), kafka, &gate{Conn: c})
 	until(t, "commits", func() bool { return committed(t, kafka, wire.StoreDeadGroup) == 2 })
-	got := sql(t, c, "SELECT reason, detail, source_topic, source_partition, source_offset, item, size FROM {db}.dead_letters ORDER BY dead_offset LIMIT 1")
+	got := sql(t, c, "SELECT reason, detail, source_topic, source_partition, source_offset, item, size FROM {db}.dead_letters ORDER BY "+
+		"dead_offset LIMIT 1")
 	if want := "json_truncated\tbyte 7�\tgateway-logs\t3\t41\t2\t20"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
