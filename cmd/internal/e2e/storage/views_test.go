@@ -74,20 +74,30 @@ func TestAnalystReadsSomethingElse(t *testing.T) {
 		ClientIP: netip.MustParseAddr("2001:db8::7"), KafkaTime: 0, DurationNs: 5, Start: 1772600000000000000}
 	before := schema.Call{Tenant: "default", Path: "early", Start: 1772600000500000000, KafkaTime: 1772600000499000000}
 	insertCalls(t, c, call, other, before)
-	for q, want := range map[string]string{
-		"SELECT run_id, start_time, record_id, duration_ns, kafka_time FROM {db}.calls WHERE path = '/orders/7'": "11220000-0000-0000-0000-000000000033\t2026-03-04 04:53:20.123456789\tgateway-logs/3/41/2\t-1\t2026-03-04 04:53:20.200",
-		"SELECT method, route, route_key, operation, status, outcome " +
-			"FROM {db}.calls WHERE run_id = '11220000-0000-0000-0000-000000000033'": "GET\t/orders/{id}\t/orders/{}\tGET /orders/{id}\t404\tclient_error",
-		"SELECT client_ip, trace_id, span_id, parent_span_id, request_id " +
-			"FROM {db}.calls WHERE trace_id = 'ab0000000000000000000000000000cd'": "10.1.2.3\tab0000000000000000000000000000cd\t0100000000000000\t\t1b4e28ba-2fa1-11d2-883f-0016d3cca427",
-		"SELECT resources, resource_sources, effect, reversibility, agent_trust FROM {db}.calls WHERE has(resources, 'order:7')": "['order:7','order:?']\t['path','none']\tread\tread_only\tverified",
-		"SELECT query_keys, actor_chain, attrs, sample_weight FROM {db}.calls WHERE run_key = 'run 7'":                           "['page']\t['a','b']\t{'k':'v'}\t1",
-		"SELECT result_digest != 0 AND result_digest != 5 FROM {db}.calls WHERE run_key = 'run 7'":                               "1",
-		"SELECT operation, client_ip, request_id, trace_id, kafka_time IS NULL, resources " +
-			"FROM {db}.calls WHERE client_ip = '2001:db8::7'": "tools/call weather\t2001:db8::7\tnot-a-uuid\t\t1\t[]",
-		"SELECT kafka_time, client_ip FROM {db}.calls WHERE path = 'early'":                                                  "2026-03-04 04:53:20.499\t",
-		"SELECT count() FROM {db}.calls WHERE client_ip = '10.1.2.3' OR request_id = '1b4e28ba-2fa1-11d2-883f-0016d3cca427'": "1",
+	for _, row := range [][2]string{
+		{"SELECT run_id, start_time, record_id, duration_ns, kafka_time FROM {db}.calls WHERE path = '/orders/7'",
+			"11220000-0000-0000-0000-000000000033\t2026-03-04 04:53:20.123456789\tgateway-logs/3/41/2\t-1\t2026-03-04 04:53:20.200"},
+		{"SELECT method, route, route_key, operation, status, outcome " +
+			"FROM {db}.calls WHERE run_id = '11220000-0000-0000-0000-000000000033'",
+			"GET\t/orders/{id}\t/orders/{}\tGET /orders/{id}\t404\tclient_error"},
+		{"SELECT client_ip, trace_id, span_id, parent_span_id, request_id " +
+			"FROM {db}.calls WHERE trace_id = 'ab0000000000000000000000000000cd'",
+			"10.1.2.3\tab0000000000000000000000000000cd\t0100000000000000\t\t1b4e28ba-2fa1-11d2-883f-0016d3cca427"},
+		{"SELECT resources, resource_sources, effect, reversibility, agent_trust FROM {db}.calls WHERE has(resources, 'order:7')",
+			"['order:7','order:?']\t['path','none']\tread\tread_only\tverified"},
+		{"SELECT query_keys, actor_chain, attrs, sample_weight FROM {db}.calls WHERE run_key = 'run 7'",
+			"['page']\t['a','b']\t{'k':'v'}\t1"},
+		{"SELECT result_digest != 0 AND result_digest != 5 FROM {db}.calls WHERE run_key = 'run 7'",
+			"1"},
+		{"SELECT operation, client_ip, request_id, trace_id, kafka_time IS NULL, resources " +
+			"FROM {db}.calls WHERE client_ip = '2001:db8::7'",
+			"tools/call weather\t2001:db8::7\tnot-a-uuid\t\t1\t[]"},
+		{"SELECT kafka_time, client_ip FROM {db}.calls WHERE path = 'early'",
+			"2026-03-04 04:53:20.499\t"},
+		{"SELECT count() FROM {db}.calls WHERE client_ip = '10.1.2.3' OR request_id = '1b4e28ba-2fa1-11d2-883f-0016d3cca427'",
+			"1"},
 	} {
+		q, want := row[0], row[1]
 		if got := sql(t, c, q); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", q, got, want)
 		}
