@@ -104,13 +104,9 @@ func (r *Report) notes() []string {
 		"the trip budget (control.trip_budget), probes and longer openings are not applied; runs are as they were stitched",
 	}
 	if r.Denied > 0 {
-		out = append(
-			out,
-			fmt.Sprintf(
-				"Flyball denied %d calls of this window when they came: they never reached the API and are not in the history that is judged",
-				r.Denied,
-			),
-		)
+		out = append(out,
+			fmt.Sprintf("Flyball denied %d calls of this window when they came: they never reached the API and are not in the history that is judged",
+				r.Denied))
 	}
 	return out
 }

@@ -171,13 +171,8 @@ func (c *comparison) judge(call *learn.StoredCall) {
 		c.runs++
 	}
 	c.calls++
-	c.run.Add(
-		c.model,
-		score.Reference{Agent: call.Agent, Group: call.Group, Version: call.Of.AgentVersion, Task: call.TaskType},
-		&call.Input,
-		call.Stored.Start,
-		call.Reversibility,
-	)
+	c.run.Add(c.model, score.Reference{Agent: call.Agent, Group: call.Group, Version: call.Of.AgentVersion, Task: call.TaskType},
+		&call.Input, call.Stored.Start, call.Reversibility)
 	for _, s := range c.sides {
 		s.judge(&c.run, call)
 	}

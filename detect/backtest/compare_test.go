@@ -121,14 +121,8 @@ func loop(key string, agent int, start time.Duration) invented {
 	for i := 1; i < 38; i++ {
 		r.calls = append(r.calls, get(time.Duration(i)*time.Second, 100*agent))
 	}
-	r.calls = append(
-		r.calls,
-		remove(38*time.Second, 1),
-		remove(39*time.Second, 2),
-		pay(40*time.Second, "12.50", "EUR"),
-		pay(41*time.Second, "0.755", "EUR"),
-		pay(42*time.Second, "3", ""),
-	)
+	r.calls = append(r.calls, remove(38*time.Second, 1), remove(39*time.Second, 2), pay(40*time.Second, "12.50", "EUR"),
+		pay(41*time.Second, "0.755", "EUR"), pay(42*time.Second, "3", ""))
 	failed := pay(43*time.Second, "1000", "EUR")
 	failed.Outcome = schema.OutcomeServerError
 	r.calls = append(r.calls, failed)

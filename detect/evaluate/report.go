@@ -175,9 +175,7 @@ func clean(negatives []judgedRun) Clean {
 		), wilson(
 			k,
 			len(negatives),
-		), len(
-			cells,
-		)
+		), len(cells)
 	}
 	for set, s := range bySet {
 		c.Sets[set] = [2]Figure{round5(float64(s[0]) / float64(s[2])), round5(float64(s[1]) / float64(s[2]))}

@@ -71,10 +71,8 @@ func New(o Options) *Learner {
 				Help: "Baselines that were not published because a number in them was not finite or below zero.",
 			},
 		),
-		states: prometheus.NewGaugeVec(
-			prometheus.GaugeOpts{Name: "flyball_learn_agents", Help: "Agents in the last baseline, by state."},
-			[]string{"state"},
-		),
+		states: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flyball_learn_agents", Help: "Agents in the last baseline, by state."},
+			[]string{"state"}),
 		noPace: prometheus.NewCounter(
 			prometheus.CounterOpts{
 				Name: "flyball_learn_without_pace_total",

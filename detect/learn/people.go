@@ -48,23 +48,10 @@ const (
 // ReadPeople learns what a tenant's own people are like; nil where there are too few
 // of their sessions to say how rare anything is among them.
 func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantPeople, error) {
-	rows, err := db.Query(
-		ctx,
-		theirs+w.only+theirsInOrder,
-		clickhouse.Named("tenant", w.Tenant),
-		clickhouse.Named(
-			"since",
-			fmt.Sprint(w.Since.UnixNano()),
-		),
-		clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
-		clickhouse.Named("least", fmt.Sprint(sharedcredential.MinSessionCalls)),
-		clickhouse.Named(
-			"per",
-			fmt.Sprint(sessionsOfOne),
-		),
-		clickhouse.Named("most", fmt.Sprint(maxSessions)),
-		clickhouse.Named("calls", fmt.Sprint(callsOfSession)),
-	)
+	rows, err := db.Query(ctx, theirs+w.only+theirsInOrder, clickhouse.Named("tenant", w.Tenant),
+		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
+		clickhouse.Named("least", fmt.Sprint(sharedcredential.MinSessionCalls)), clickhouse.Named("per", fmt.Sprint(sessionsOfOne)),
+		clickhouse.Named("most", fmt.Sprint(maxSessions)), clickhouse.Named("calls", fmt.Sprint(callsOfSession)))
 	if err != nil {
 		return nil, fmt.Errorf("ask for people's sessions: %w", err)
 	}

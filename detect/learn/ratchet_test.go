@@ -183,14 +183,8 @@ func TestUnjudgedRunawaysLiftThresholdsToABound(t *testing.T) {
 	}
 	for _, share := range []float64{calibrate.AlertShare, .001} {
 		was, is := delay(before, share), delay(after, share)
-		t.Logf(
-			"at %g: threshold %.2f and %.2f, a loop alarms at call %d and %d",
-			share,
-			before.Calibration.Threshold(share),
-			after.Calibration.Threshold(share),
-			was,
-			is,
-		)
+		t.Logf("at %g: threshold %.2f and %.2f, a loop alarms at call %d and %d", share, before.Calibration.Threshold(share),
+			after.Calibration.Threshold(share), was, is)
 		if is > was+8 {
 			t.Errorf("at %g a loop alarms at call %d; without the flood at %d", share, is, was)
 		}

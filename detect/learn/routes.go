@@ -21,12 +21,8 @@ GROUP BY method, route ORDER BY n DESC LIMIT 200000`
 // version when it found something. What was found once stays found.
 func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	before := l.learned
-	rows, err := l.o.DB.Query(
-		ctx,
-		dayOfRoutes,
-		clickhouse.Named("tenant", l.o.Tenant),
-		clickhouse.Named("since", fmt.Sprint(l.o.Now().Add(-24*time.Hour).UnixNano())),
-	)
+	rows, err := l.o.DB.Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant),
+		clickhouse.Named("since", fmt.Sprint(l.o.Now().Add(-24*time.Hour).UnixNano())))
 	if err != nil {
 		return before, fmt.Errorf("ask for the routes of a day: %w", err)
 	}

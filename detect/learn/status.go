@@ -36,13 +36,8 @@ func (l *Learner) learn(ctx context.Context, now time.Time) (*baseline.Baseline,
 	}
 	chosen := SelectRuns(history, words, l.o.PerAgent)
 	if chosen.Clean < l.o.MinRuns {
-		return nil, fmt.Errorf(
-			"%w: %d closed before %s, learn.min_runs is %d",
-			ErrTooFewRuns,
-			chosen.Clean,
-			until.UTC().Format(time.RFC3339),
-			l.o.MinRuns,
-		)
+		return nil, fmt.Errorf("%w: %d closed before %s, learn.min_runs is %d", ErrTooFewRuns, chosen.Clean, until.UTC().Format(time.RFC3339),
+			l.o.MinRuns)
 	}
 	runs, err := ReadRuns(ctx, l.o.DB, l.o.Tenant, l.o.PerRun, pin, chosen.Runs)
 	if err != nil {

@@ -131,19 +131,10 @@ func TestTaskTypeJumpsWhereItsAgentMayNot(t *testing.T) {
 	}
 	before := settled(nil, &Overrides{}, hour, 0)
 	free, bound := settled(nil, &Overrides{}, 2*hour, 900), settled(before, &Overrides{}, 2*hour, 900)
-	frozen := settled(
-		before,
-		&Overrides{Freeze: map[string]schema.BaselineOrder{"g/0": {Agent: "g/0", Kind: schema.OrderFreeze, At: 1}}},
-		2*hour,
-		900,
-	)
-	t.Logf(
-		"log calls: before %.2f, an hour later %.2f, unbound %.2f, frozen %.2f",
-		length(before),
-		length(bound),
-		length(free),
-		length(frozen),
-	)
+	frozen := settled(before, &Overrides{Freeze: map[string]schema.BaselineOrder{"g/0": {Agent: "g/0", Kind: schema.OrderFreeze, At: 1}}},
+		2*hour, 900)
+	t.Logf("log calls: before %.2f, an hour later %.2f, unbound %.2f, frozen %.2f", length(before), length(bound), length(free),
+		length(frozen))
 	if length(free)-length(before) < 1 || length(bound)-length(before) > .2 {
 		t.Error("an hour moves it like a day")
 	}

@@ -35,10 +35,9 @@ func (l *Learner) insertBaselineRows(ctx context.Context, body *baseline.Baselin
 		if err != nil {
 			return fmt.Errorf("baseline of %q: %w", agent, err)
 		}
-		block.Append(
-			&schema.BaselineRow{Tenant: body.Tenant, Agent: agent, Version: body.Version, MadeAt: body.MadeAt, State: life.State, Why: life.Why,
-				Runs: life.Runs, Calls: life.Calls, Since: body.Since, Until: body.Until, Body: string(text)},
-		)
+		block.Append(&schema.BaselineRow{Tenant: body.Tenant, Agent: agent, Version: body.Version, MadeAt: body.MadeAt, State: life.State,
+			Why:  life.Why,
+			Runs: life.Runs, Calls: life.Calls, Since: body.Since, Until: body.Until, Body: string(text)})
 	}
 	return l.o.Rows.InsertNative(ctx, "baselines_store", block.AppendNative(nil))
 }
@@ -76,12 +75,8 @@ func (l *Learner) deleteOldVersions(ctx context.Context, now time.Time) (int, er
 	if err != nil || len(versions) <= keepNewestVersions {
 		return 0, err
 	}
-	rows, err := l.o.DB.Query(
-		ctx,
-		named,
-		clickhouse.Named("tenant", l.o.Tenant),
-		clickhouse.Named("since", fmt.Sprint(now.Add(-l.o.Window).UnixNano())),
-	)
+	rows, err := l.o.DB.Query(ctx, named, clickhouse.Named("tenant", l.o.Tenant),
+		clickhouse.Named("since", fmt.Sprint(now.Add(-l.o.Window).UnixNano())))
 	if err != nil {
 		return 0, fmt.Errorf("ask for the baselines that findings name: %w", err)
 	}

@@ -85,19 +85,9 @@ func (m *Model) agent(key, group string) *agent {
 		irreversible: newCountTails(&b.Irreversible, group, key), inRow: newCountTails(&b.Parallel, group, key),
 		tokens: b.Tokens.ForAgent(key, group, minBytesSD), money: b.Money.ForAgent(key, group, minBytesSD),
 		routes: map[uint64]*routeView{}}
-	a.across.identical, a.across.deletions, a.across.retries = newCountTails(
-		&b.AcrossRuns.Identical,
-		group,
-		key,
-	), newCountTails(
-		&b.AcrossRuns.Deletions,
-		group,
-		key,
-	), newCountTails(
-		&b.AcrossRuns.Retries,
-		group,
-		key,
-	)
+	a.across.identical, a.across.deletions, a.across.retries = newCountTails(&b.AcrossRuns.Identical, group, key),
+		newCountTails(&b.AcrossRuns.Deletions,
+			group, key), newCountTails(&b.AcrossRuns.Retries, group, key)
 	if known {
 		a.counts = &counts
 	}

@@ -24,12 +24,10 @@ func (r *RunScore) Onset(f Family) (call uint64, at int64, exposed schema.Exposu
 	if k == nil {
 		return 1, r.startAt, schema.Exposure{Calls: n, Irreversible: r.Touched.Irreversible}
 	}
-	return uint64(
-			k.onset,
-		), k.onsetAt, schema.Exposure{
-			Calls:        n - uint64(k.onset) + 1,
-			Irreversible: r.Touched.Irreversible - uint64(k.irreversible),
-		}
+	return uint64(k.onset), k.onsetAt, schema.Exposure{
+		Calls:        n - uint64(k.onset) + 1,
+		Irreversible: r.Touched.Irreversible - uint64(k.irreversible),
+	}
 }
 
 // excursion is the excursion that a family stands on; nil: the run as a whole.

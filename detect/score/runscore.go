@@ -64,14 +64,8 @@ func (r *RunScore) Add(m *Model, who Reference, c *feature.Input, at int64, reve
 	return s
 }
 
-func (r *RunScore) addFeatures(
-	m *Model,
-	who Reference,
-	s *feature.CallFeatures,
-	spent *feature.Usage,
-	at int64,
-	reversibility schema.Reversibility,
-) {
+func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures, spent *feature.Usage, at int64,
+	reversibility schema.Reversibility) {
 	if s.Number == 1 {
 		r.startAt = at
 	}
@@ -85,16 +79,10 @@ func (r *RunScore) addFeatures(
 			r.trials[t.Cell]++
 		}
 	}
-	r.maxIdentical, r.maxNewOnRoute, r.maxOnRoute = max(
-		r.maxIdentical,
-		s.Identical,
-	), max(
+	r.maxIdentical, r.maxNewOnRoute, r.maxOnRoute = max(r.maxIdentical, s.Identical), max(
 		r.maxNewOnRoute,
 		uint32(s.NewOnRoute),
-	), max(
-		r.maxOnRoute,
-		uint32(s.CallsOnRoute),
-	)
+	), max(r.maxOnRoute, uint32(s.CallsOnRoute))
 	r.bytes += float64(s.Bytes)
 	if s.Write {
 		r.writes++

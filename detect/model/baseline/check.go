@@ -57,35 +57,18 @@ func first(results ...*unsound) *unsound {
 }
 
 func (b *Baseline) check() *unsound {
-	return first(
-		checkCounts(b.All).at(".all"),
-		checkMap(b.Groups, checkCounts).at(".groups"),
+	return first(checkCounts(b.All).at(".all"), checkMap(b.Groups, checkCounts).at(".groups"),
 		checkMap(b.Agents, checkCounts).at(".agents"),
-		checkMap(b.Routes, func(of map[string]Counts) *unsound { return checkMap(of, checkCounts) }).at(".routes"),
-		b.checkAmounts(),
-		b.checkRunCounts(),
-		b.PerRoute.check().at(".on_route"),
-		b.Sequence.check().at(".sequence"),
-		b.KnownResources.check().at(".known"),
-		b.AcrossRuns.check().at(".across"),
-		checkFit(&b.Calibration).at(".calibration"),
-		checkRanks(&b.Ranks).at(".ranks"),
-		checkPeople(b.People).at(".people"),
-		checkCallRates(b.CallRates).at(".pace"),
-		checkScopes(b.Scopes).at(".scopes"),
-		checkMap(b.Status, func(s AgentStatus) *unsound { return checkNumber(s.DriftAllowed).at(".drift_let_through") }).at(".life"),
-	)
+		checkMap(b.Routes, func(of map[string]Counts) *unsound { return checkMap(of, checkCounts) }).at(".routes"), b.checkAmounts(),
+		b.checkRunCounts(), b.PerRoute.check().at(".on_route"), b.Sequence.check().at(".sequence"), b.KnownResources.check().at(".known"),
+		b.AcrossRuns.check().at(".across"), checkFit(&b.Calibration).at(".calibration"), checkRanks(&b.Ranks).at(".ranks"),
+		checkPeople(b.People).at(".people"), checkCallRates(b.CallRates).at(".pace"), checkScopes(b.Scopes).at(".scopes"),
+		checkMap(b.Status, func(s AgentStatus) *unsound { return checkNumber(s.DriftAllowed).at(".drift_let_through") }).at(".life"))
 }
 
 func (b *Baseline) checkAmounts() *unsound {
-	return first(
-		b.Lengths.check().at(".lengths"),
-		b.Identical.check().at(".identical"),
-		b.Bytes.check().at(".bytes"),
-		b.Writes.check().at(".writes"),
-		b.Tokens.check().at(".tokens"),
-		b.Money.check().at(".money"),
-	)
+	return first(b.Lengths.check().at(".lengths"), b.Identical.check().at(".identical"), b.Bytes.check().at(".bytes"),
+		b.Writes.check().at(".writes"), b.Tokens.check().at(".tokens"), b.Money.check().at(".money"))
 }
 
 func (b *Baseline) checkRunCounts() *unsound {
@@ -94,21 +77,13 @@ func (b *Baseline) checkRunCounts() *unsound {
 }
 
 func (a *AcrossRuns) check() *unsound {
-	return first(
-		a.Identical.check().at(".identical"),
-		a.NewOnRoute.check().at(".fresh"),
-		a.Deletions.check().at(".deletions"),
-		a.Retries.check().at(".retries"),
-		checkFit(&a.Calibration).at(".calibration"),
-	)
+	return first(a.Identical.check().at(".identical"), a.NewOnRoute.check().at(".fresh"), a.Deletions.check().at(".deletions"),
+		a.Retries.check().at(".retries"), checkFit(&a.Calibration).at(".calibration"))
 }
 
 func (a *Amount) check() *unsound {
-	return first(
-		checkMoments(a.All).at(".all"),
-		checkMap(a.Groups, checkMoments).at(".groups"),
-		checkMap(a.Agents, checkMoments).at(".agents"),
-	)
+	return first(checkMoments(a.All).at(".all"), checkMap(a.Groups, checkMoments).at(".groups"),
+		checkMap(a.Agents, checkMoments).at(".agents"))
 }
 
 func (d *RunCountDistribution) check() *unsound {
@@ -137,16 +112,9 @@ func (k *KnownResources) check() *unsound {
 }
 
 func checkFit(f *calibrate.Fit) *unsound {
-	return first(
-		checkNumber(f.Runs).at(".runs"),
-		checkNumbers(f.Scores).at(".scores"),
-		checkNumbers(f.At).at(".at"),
-		checkNumber(f.T5).at(".t5"),
-		checkNumber(f.T1).at(".t1"),
-		checkNumber(f.U).at(".u"),
-		checkNumber(f.Beta).at(".beta"),
-		checkNumber(f.PU).at(".pu"),
-	)
+	return first(checkNumber(f.Runs).at(".runs"), checkNumbers(f.Scores).at(".scores"), checkNumbers(f.At).at(".at"),
+		checkNumber(f.T5).at(".t5"), checkNumber(f.T1).at(".t1"), checkNumber(f.U).at(".u"), checkNumber(f.Beta).at(".beta"),
+		checkNumber(f.PU).at(".pu"))
 }
 
 func checkRanks(r *calibrate.Ranks) *unsound {
@@ -172,12 +140,8 @@ func checkCallRates(m *callrate.Model) *unsound {
 			checkNumber(g.ActiveQuarters).at(".seen"), checkNumbers(g.Factors).at(".factors"))
 	}
 	agent := func(a callrate.AgentRate) *unsound {
-		return first(
-			checkNumber(a.Level).at(".level"),
-			checkNumber(a.RelVariance).at(".doubt"),
-			checkNumber(a.Spread).at(".spread"),
-			checkNumber(a.ActiveQuarters).at(".seen"),
-		)
+		return first(checkNumber(a.Level).at(".level"), checkNumber(a.RelVariance).at(".doubt"), checkNumber(a.Spread).at(".spread"),
+			checkNumber(a.ActiveQuarters).at(".seen"))
 	}
 	return first(group(m.All).at(".all"), checkMap(m.Groups, group).at(".groups"), checkMap(m.Agents, agent).at(".agents"),
 		checkFit(&m.Calibration).at(".calibration"))

@@ -46,13 +46,8 @@ func goldenRun(agent, version, task string, n int) *TrainingRun {
 func goldenBaseline(version string, shift int) *Baseline {
 	var runs []*TrainingRun
 	for n := range 30 {
-		runs = append(
-			runs,
-			goldenRun("g/a", "1", "refund", n+shift),
-			goldenRun("g/a", "2", "", n+2*shift),
-			goldenRun("g/b", "", "", n),
-			goldenRun("h/c", "", "", n+shift),
-		)
+		runs = append(runs, goldenRun("g/a", "1", "refund", n+shift), goldenRun("g/a", "2", "", n+2*shift), goldenRun("g/b", "", "", n),
+			goldenRun("h/c", "", "", n+shift))
 	}
 	FillRecentMaxima(runs)
 	b := New("t")

@@ -200,17 +200,8 @@ func TestNextRouteAgreesAndIsADistribution(t *testing.T) {
 	for _, v := range n.Order {
 		next, share := s.Next(v.Agent, v.Group, v.Before, v.Route)
 		if !close(next, v.Next, 1e-13) || !close(share, v.Share, 1e-13) {
-			t.Errorf(
-				"%s of %s, %q after %q: %v and %v, the reference has %v and %v",
-				v.Agent,
-				v.Group,
-				v.Route,
-				v.Before,
-				next,
-				share,
-				v.Next,
-				v.Share,
-			)
+			t.Errorf("%s of %s, %q after %q: %v and %v, the reference has %v and %v", v.Agent, v.Group, v.Route, v.Before, next, share, v.Next,
+				v.Share)
 		}
 	}
 	for _, before := range []string{"", "x", "?"} {

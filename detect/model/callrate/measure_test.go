@@ -87,10 +87,8 @@ func TestMeasureSimulated(t *testing.T) {
 					for n >= 0 && v[n] == never {
 						n--
 					}
-					line += fmt.Sprintf(
-						" %-26s",
-						fmt.Sprintf("%s (%s), seen %.0f %%", minutes(v[len(v)/2]), minutes(v[len(v)*9/10]), 100*float64(n+1)/float64(len(v))),
-					)
+					line += fmt.Sprintf(" %-26s",
+						fmt.Sprintf("%s (%s), seen %.0f %%", minutes(v[len(v)/2]), minutes(v[len(v)*9/10]), 100*float64(n+1)/float64(len(v))))
 				}
 				fmt.Println(line)
 			}

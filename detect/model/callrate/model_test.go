@@ -151,10 +151,8 @@ func TestOneIncidentTeachesNothing(t *testing.T) {
 
 // Where little is known a factor is 1, and an agent is its peers.
 func TestActorWithOneQuarter(t *testing.T) {
-	list := append(
-		fleetOf(6, 4, dayShift),
-		Series{Agent: "once", Group: "alone", Cells: []HourCounts{{Hour: 300, ActiveQuarters: 1, Calls: 2, Squares: 4, Max: 2}}},
-	)
+	list := append(fleetOf(6, 4, dayShift),
+		Series{Agent: "once", Group: "alone", Cells: []HourCounts{{Hour: 300, ActiveQuarters: 1, Calls: 2, Squares: 4, Max: 2}}})
 	b := Fit(list, 4, 0)
 	for h, f := range b.Groups["alone"].Factors {
 		if want := b.All.Factors[h]; math.Abs(f-want) > .02*want {

@@ -124,13 +124,8 @@ func alarmsOf(t *testing.T, what string, total outcome) {
 		p *= expected / float64(most)
 		tail -= p
 	}
-	t.Logf(
-		"simulated: %s: %d alarms on %d days of agents, %.1f of nominal",
-		what,
-		total.alarms,
-		total.days,
-		float64(total.alarms)/float64(total.days)/share,
-	)
+	t.Logf("simulated: %s: %d alarms on %d days of agents, %.1f of nominal", what, total.alarms, total.days,
+		float64(total.alarms)/float64(total.days)/share)
 	if total.alarms > most {
 		t.Errorf("%s: %d alarms on %d days, more than %d: %v", what, total.alarms, total.days, most, total.by)
 	}
@@ -192,12 +187,8 @@ func TestSimulatedClockChangeIsNoStorm(t *testing.T) {
 		total.add(watch(g, g.fleet(), 42, 49, share, true))
 	}
 	rate := float64(total.alarms) / float64(total.days)
-	t.Logf(
-		"simulated: in the week after clocks were changed %d alarms on %d days of agents, %.2f of nominal",
-		total.alarms,
-		total.days,
-		rate/share,
-	)
+	t.Logf("simulated: in the week after clocks were changed %d alarms on %d days of agents, %.2f of nominal", total.alarms, total.days,
+		rate/share)
 	if rate > 1.7*share {
 		t.Errorf("%.4f of days alarm, %g were asked for", rate, share)
 	}
@@ -262,13 +253,8 @@ func TestSimulatedNightFloodIsSeenSoonerByTheHour(t *testing.T) {
 			noonFlat = append(noonFlat, flooded(without, g, c, g.local(44, c.zone, 11+at), 20, .001))
 		}
 	}
-	t.Logf(
-		"simulated: 20 calls a minute more are seen after %d minutes at night and %d at noon; without factors %d and %d",
-		median(night),
-		median(noon),
-		median(flat),
-		median(noonFlat),
-	)
+	t.Logf("simulated: 20 calls a minute more are seen after %d minutes at night and %d at noon; without factors %d and %d", median(night),
+		median(noon), median(flat), median(noonFlat))
 	if median(night) > median(flat)*2/3 {
 		t.Errorf("at night the median is %d minutes with factors and %d without", median(night), median(flat))
 	}

@@ -73,14 +73,8 @@ func (g *Guard) ask(agent, task, text string, change ...func(*Query)) Assessment
 }
 
 func TestWhoseScopeItGoesBy(t *testing.T) {
-	g := guard(
-		t,
-		of(12, "shop/own", "refund", refunds),
-		of(6, "shop/b", "refund", refunds),
-		of(60, "shop/busy", "", refunds),
-		of(9, "shop/few", "stock", refunds),
-		of(1, "shop/own", "once", refunds),
-	)
+	g := guard(t, of(12, "shop/own", "refund", refunds), of(6, "shop/b", "refund", refunds), of(60, "shop/busy", "", refunds),
+		of(9, "shop/few", "stock", refunds), of(1, "shop/own", "once", refunds))
 	for name, tc := range map[string]struct {
 		agent, task, call string
 		is                Placement
@@ -123,13 +117,8 @@ func TestAgentThatAssertsAWiderTaskGetsNoWiderScope(t *testing.T) {
 
 func TestAssertedNameNeitherTeachesNorUsesTheEstablishedOnes(t *testing.T) {
 	wide := func(int) []string { return []string{"DELETE /users/{} team:all"} }
-	g := guard(
-		t,
-		of(12, "shop/a", "refund", refunds),
-		of(12, "shop/b", "refund", refunds),
-		of(30, "~shop/a", "refund", wide),
-		of(30, "~shop/c", "refund", wide),
-	)
+	g := guard(t, of(12, "shop/a", "refund", refunds), of(12, "shop/b", "refund", refunds), of(30, "~shop/a", "refund", wide),
+		of(30, "~shop/c", "refund", wide))
 	if a := g.ask("shop/new", "refund", "DELETE /users/{} team:all"); a.Placement != WriteOutside {
 		t.Errorf("asserted names taught their peers: %s by %s, %d runs", a.Placement, a.Source, a.Runs)
 	}
@@ -299,11 +288,8 @@ func TestScopeOfAnAgentIsSmall(t *testing.T) {
 			runs = append(runs, of(12, fmt.Sprint("g/agent-", a), "refund", func(i int) []string {
 				var calls []string
 				for n := range 12 {
-					calls = append(
-						calls,
-						fmt.Sprintf("POST /v1/things/{}/part%d thing:%d", n, n),
-						fmt.Sprintf("PUT /v1/orders/{}/part%d order:%d", n, 100*i+n),
-					)
+					calls = append(calls, fmt.Sprintf("POST /v1/things/{}/part%d thing:%d", n, n),
+						fmt.Sprintf("PUT /v1/orders/{}/part%d order:%d", n, 100*i+n))
 				}
 				return calls
 			})...)

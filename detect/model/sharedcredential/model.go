@@ -190,9 +190,7 @@ func (s *Scale) Explain(session *Session) (out []Evidence) {
 			e.Machines = *u.Machines
 		}
 		if f == Pace { // in seconds, as people think of it
-			e.Observed, e.Humans, e.Machines = session.gap(), math.Exp(
-				s.own.Pace.Mean+e.Humans*s.own.Pace.SD,
-			), math.Exp(
+			e.Observed, e.Humans, e.Machines = session.gap(), math.Exp(s.own.Pace.Mean+e.Humans*s.own.Pace.SD), math.Exp(
 				s.own.Pace.Mean+e.Machines*s.own.Pace.SD,
 			)
 		}

@@ -141,10 +141,8 @@ func TestRoboticSessionIsSuspectedAndALivelyOneIsNot(t *testing.T) {
 	var machine, person []Input
 	for i := range 40 {
 		machine = append(machine, robotic(i))
-		person = append(
-			person,
-			Input{Answered: true, Write: i%4 == 0, Asset: i%2 == 0, Sent: uint64(50 + 7*i), Given: uint64(300 + 31*i), At: robotic(i).At},
-		)
+		person = append(person,
+			Input{Answered: true, Write: i%4 == 0, Asset: i%2 == 0, Sent: uint64(50 + 7*i), Given: uint64(300 + 31*i), At: robotic(i).At})
 	}
 	if s, _ := ScoreSession(by, machine); !by.Suspicious(s.Highest, .01) {
 		t.Errorf("the machine scores %g, P %g", s.Highest, by.P(s.Highest))
@@ -245,11 +243,9 @@ func person(r *rand.Rand) (calls []Input) {
 	at := 1795176000e9 + r.Int64N(1e15)
 	for range MinSessionCalls + r.IntN(20) {
 		at += int64(1e9 * pace * r.ExpFloat64())
-		calls = append(
-			calls,
+		calls = append(calls,
 			Input{Repeat: r.Float64() < .1, Answered: true, Failed: r.Float64() < fails, Write: r.Float64() < .3, Asset: pages && r.Float64() < .5,
-				Sent: uint64(1 + r.IntN(sizes)), Given: uint64(1 + r.IntN(sizes)), At: at},
-		)
+				Sent: uint64(1 + r.IntN(sizes)), Given: uint64(1 + r.IntN(sizes)), At: at})
 	}
 	return calls
 }
@@ -322,10 +318,8 @@ func TestLearningIsDeterministic(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	var all []*LabelledSession
 	for i := range 900 {
-		all = append(
-			all,
-			&LabelledSession{ID: fmt.Sprint(i), Set: fmt.Sprint("s", i%2), Identity: fmt.Sprint(i / 2), Human: i%3 != 0, Calls: person(r)},
-		)
+		all = append(all,
+			&LabelledSession{ID: fmt.Sprint(i), Set: fmt.Sprint("s", i%2), Identity: fmt.Sprint(i / 2), Human: i%3 != 0, Calls: person(r)})
 	}
 	a, _ := json.Marshal(Learn(all))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
