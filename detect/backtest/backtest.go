@@ -105,7 +105,8 @@ func (r *Report) notes() []string {
 	}
 	if r.Denied > 0 {
 		out = append(out,
-			fmt.Sprintf("Flyball denied %d calls of this window when they came: they never reached the API and are not in the history that is judged",
+			fmt.Sprintf("Flyball denied %d calls of this window when they came: they never reached the API "+
+				"and are not in the history that is judged",
 				r.Denied))
 	}
 	return out

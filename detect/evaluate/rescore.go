@@ -44,12 +44,12 @@ FROM runs WHERE tenant = {tenant:String} AND run_id = {run:UUID}`
 func ReadStoredScore(ctx context.Context, db learn.DB, tenant, run string) (*StoredScore, error) {
 	rows, err := db.Query(ctx, storedScore, clickhouse.Named("tenant", tenant), clickhouse.Named("run", run))
 	if err != nil {
-		return nil, fmt.Errorf("ask for the score of run %s: %w", run, err)
+		return nil, fmt.Errorf("read the score of run %s: %w", run, err)
 	}
 	defer rows.Close()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
-			return nil, fmt.Errorf("ask for the score of run %s: %w", run, err)
+			return nil, fmt.Errorf("read the score of run %s: %w", run, err)
 		}
 		return nil, fmt.Errorf("run %s is not stored", run)
 	}

@@ -61,7 +61,7 @@ func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error
 	rows, err := db.Query(ctx, hoursOfActors, clickhouse.Named("tenant", w.Tenant), clickhouse.Named("since", fmt.Sprint(since.UnixNano())),
 		clickhouse.Named("until", fmt.Sprint(until.UnixNano())), clickhouse.Named("hours", fmt.Sprint(maxHours)))
 	if err != nil {
-		return nil, fmt.Errorf("ask for the calls of every hour: %w", err)
+		return nil, fmt.Errorf("read the calls of every hour: %w", err)
 	}
 	defer rows.Close()
 	var all []callrate.Series
@@ -86,7 +86,7 @@ func ReadCallRates(ctx context.Context, db DB, w Window) (*callrate.Model, error
 		s.Cells = append(s.Cells, c)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("ask for the calls of every hour: %w", err)
+		return nil, fmt.Errorf("read the calls of every hour: %w", err)
 	}
 	body := callrate.Fit(all, weeks, callrate.HourOfWeek(callrate.QuarterAt(since.UnixNano())))
 	if body != nil {

@@ -169,7 +169,7 @@ func calls(ctx context.Context, db DB, picked string, w Window, more extraColumn
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
 		clickhouse.Named("per", fmt.Sprint(w.PerAgent)), clickhouse.Named("calls", fmt.Sprint(w.CallsPerRun)))
 	if err != nil {
-		return fmt.Errorf("ask for stored runs: %w", err)
+		return fmt.Errorf("read stored runs: %w", err)
 	}
 	defer rows.Close()
 	into := destinations(columns)
@@ -197,7 +197,7 @@ func calls(ctx context.Context, db DB, picked string, w Window, more extraColumn
 		each(&out)
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("ask for stored runs: %w", err)
+		return fmt.Errorf("read stored runs: %w", err)
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ WHERE tenant = {tenant:String} AND start_time > fromUnixTimestamp64Nano({since:I
 		clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())),
 	)
 	if err != nil {
-		return 0, fmt.Errorf("ask for denied calls: %w", err)
+		return 0, fmt.Errorf("read denied calls: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {

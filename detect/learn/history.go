@@ -76,7 +76,7 @@ func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory
 	rows, err := db.Query(ctx, fmt.Sprintf(past, MaxRunsPerDay), clickhouse.Named("tenant", w.Tenant),
 		clickhouse.Named("since", fmt.Sprint(w.Since.UnixNano())), clickhouse.Named("until", fmt.Sprint(w.Until.UnixNano())))
 	if err != nil {
-		return nil, fmt.Errorf("ask for the runs of a window: %w", err)
+		return nil, fmt.Errorf("read the runs of a window: %w", err)
 	}
 	defer rows.Close()
 	out := map[string]*AgentHistory{}
@@ -149,7 +149,7 @@ func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("ask for the runs of a window: %w", err)
+		return nil, fmt.Errorf("read the runs of a window: %w", err)
 	}
 	return out, nil
 }

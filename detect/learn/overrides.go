@@ -48,7 +48,7 @@ func ReadOverrides(ctx context.Context, db DB, tenant string, since, now time.Ti
 	out := &Overrides{Freeze: map[string]schema.BaselineOrder{}, Reset: map[string]schema.BaselineOrder{}, Incidents: map[string]int64{}}
 	rows, err := db.Query(ctx, ordersNow, clickhouse.Named("tenant", tenant))
 	if err != nil {
-		return nil, fmt.Errorf("ask for orders about baselines: %w", err)
+		return nil, fmt.Errorf("read orders about baselines: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -64,7 +64,7 @@ func ReadOverrides(ctx context.Context, db DB, tenant string, since, now time.Ti
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("ask for orders about baselines: %w", err)
+		return nil, fmt.Errorf("read orders about baselines: %w", err)
 	}
 	return out, out.incidents(ctx, db, tenant, since, now)
 }
@@ -73,7 +73,7 @@ func (w *Overrides) incidents(ctx context.Context, db DB, tenant string, since, 
 	rows, err := db.Query(ctx, unresolved, clickhouse.Named("tenant", tenant), clickhouse.Named("since", fmt.Sprint(since.UnixNano())),
 		clickhouse.Named("recent", fmt.Sprint(now.Add(-baseline.IncidentFreeze).UnixNano())))
 	if err != nil {
-		return fmt.Errorf("ask for open incidents: %w", err)
+		return fmt.Errorf("read open incidents: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {

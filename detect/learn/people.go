@@ -53,7 +53,7 @@ func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantP
 		clickhouse.Named("least", fmt.Sprint(sharedcredential.MinSessionCalls)), clickhouse.Named("per", fmt.Sprint(sessionsOfOne)),
 		clickhouse.Named("most", fmt.Sprint(maxSessions)), clickhouse.Named("calls", fmt.Sprint(callsOfSession)))
 	if err != nil {
-		return nil, fmt.Errorf("ask for people's sessions: %w", err)
+		return nil, fmt.Errorf("read people's sessions: %w", err)
 	}
 	defer rows.Close()
 	var sessions [][]sharedcredential.Input
@@ -98,7 +98,7 @@ func ReadPeople(ctx context.Context, db DB, w Window) (*sharedcredential.TenantP
 		*of = append(*of, sharedcredential.FromCall(&c, &step))
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("ask for people's sessions: %w", err)
+		return nil, fmt.Errorf("read people's sessions: %w", err)
 	}
 	return sharedcredential.LearnTenantPeople(sharedcredential.EmbeddedModel(), sessions), nil
 }

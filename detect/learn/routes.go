@@ -24,7 +24,7 @@ func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	rows, err := l.o.DB.Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant),
 		clickhouse.Named("since", fmt.Sprint(l.o.Now().Add(-24*time.Hour).UnixNano())))
 	if err != nil {
-		return before, fmt.Errorf("ask for the routes of a day: %w", err)
+		return before, fmt.Errorf("read the routes of a day: %w", err)
 	}
 	defer rows.Close()
 	var seen []route.Seen

@@ -78,7 +78,7 @@ func (l *Learner) deleteOldVersions(ctx context.Context, now time.Time) (int, er
 	rows, err := l.o.DB.Query(ctx, named, clickhouse.Named("tenant", l.o.Tenant),
 		clickhouse.Named("since", fmt.Sprint(now.Add(-l.o.Window).UnixNano())))
 	if err != nil {
-		return 0, fmt.Errorf("ask for the baselines that findings name: %w", err)
+		return 0, fmt.Errorf("read the baselines that findings name: %w", err)
 	}
 	defer rows.Close()
 	wanted := map[string]bool{}
