@@ -9,7 +9,7 @@ import (
 
 // Entry is the text about a family of findings for a responder.
 type Entry struct {
-Means   string   `json:"means"` // what a finding of the family means
+	Means   string   `json:"means"` // what a finding of the family means
 	Benign  []string `json:"benign_causes"`
 	Check   []string `json:"check"`
 	Contain []string `json:"contain"`

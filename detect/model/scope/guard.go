@@ -40,11 +40,11 @@ type Query struct {
 
 // Assessment is the result of Guard.Assess for a call.
 type Assessment struct {
-Placement Placement
-Why       string // reason of an abstention, or why targets were not judged
-Source    string // SourceOwnTask … SourceNobody
-Task      string // task type of the scope
-Runs      uint32 // number of runs that the scope was learned from
+	Placement Placement
+	Why       string // reason of an abstention, or why targets were not judged
+	Source    string // SourceOwnTask … SourceNobody
+	Task      string // task type of the scope
+	Runs      uint32 // number of runs that the scope was learned from
 }
 
 // Assess places a call by the scope of the agent's own runs of the task, if it is known; else by its peers' runs of the

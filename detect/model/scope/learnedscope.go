@@ -8,11 +8,11 @@ import (
 
 // TrainingRun is a run to learn scopes from.
 type TrainingRun struct {
-ID    string
-Agent string // key of the agent in the baseline
-Group string // peer group
-Task  string // task type; empty: unknown
-// Declared is the task type that an orchestrator declared; Task is derived from it.
+	ID    string
+	Agent string // key of the agent in the baseline
+	Group string // peer group
+	Task  string // task type; empty: unknown
+	// Declared is the task type that an orchestrator declared; Task is derived from it.
 	Declared string
 	Calls    []Access
 	Names    []string // route names of Calls; may be nil when the scope is not published
@@ -24,23 +24,23 @@ Task  string // task type; empty: unknown
 
 // LearnedScope counts in how many runs routes and targets were used.
 type LearnedScope struct {
-Runs    uint32                // number of runs that it was learned from
-writes  map[uint64]uint32     // write routes
-reads   map[uint64]uint32     // read routes; nil: too many to keep
-touched map[uint64]uint32     // targets, on any route
-pairs   map[uint64]uint32     // write route and target
-recurs  map[uint64]Recurrence // by route and kind
-kinds   map[uint64]uint64     // kind by target
-sent    map[uint64]uint64     // kind by route and kind, the keys of recurs
-names   map[uint64]string     // route name by route
+	Runs    uint32                // number of runs that it was learned from
+	writes  map[uint64]uint32     // write routes
+	reads   map[uint64]uint32     // read routes; nil: too many to keep
+	touched map[uint64]uint32     // targets, on any route
+	pairs   map[uint64]uint32     // write route and target
+	recurs  map[uint64]Recurrence // by route and kind
+	kinds   map[uint64]uint64     // kind by target
+	sent    map[uint64]uint64     // kind by route and kind, the keys of recurs
+	names   map[uint64]string     // route name by route
 
-routesCut, targetsCut bool // there were more than are kept
+	routesCut, targetsCut bool // there were more than are kept
 }
 
 // Recurrence counts how often runs use the same targets of one kind on one route.
 type Recurrence struct {
-Runs  uint32 `json:"runs"`  // runs that named any target
-Again uint32 `json:"again"` // runs that named a target which another run named too
+	Runs  uint32 `json:"runs"`  // runs that named any target
+	Again uint32 `json:"again"` // runs that named a target which another run named too
 }
 
 // share returns the share of runs with a target that another run named too.
@@ -63,8 +63,8 @@ func LearnScope(runs []*TrainingRun) *LearnedScope {
 
 // runUses holds the routes and targets that a run used, each once, sorted.
 type runUses struct {
-writes, reads, touched, pairs []uint64
-sent                          map[uint64][]uint64 // scope keys of targets by route and kind
+	writes, reads, touched, pairs []uint64
+	sent                          map[uint64][]uint64 // scope keys of targets by route and kind
 }
 
 // uses returns the routes and targets that the run used. It computes them once.

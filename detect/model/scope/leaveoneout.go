@@ -2,10 +2,10 @@ package scope
 
 // Limits for the use of a scope.
 const (
-// minTaskTeachers is the minimum number of runs of a task for a scope of the task, as measured (detect/adr/0005).
-minTaskTeachers = 10
-// minAgentTeachers is the minimum number of runs of an agent for a scope of all its tasks: with
-// fewer, calls of its next task look new.
+	// minTaskTeachers is the minimum number of runs of a task for a scope of the task, as measured (detect/adr/0005).
+	minTaskTeachers = 10
+	// minAgentTeachers is the minimum number of runs of an agent for a scope of all its tasks: with
+	// fewer, calls of its next task look new.
 	minAgentTeachers = 50
 	// maxUnseenShare is the maximum share of runs that are expected to use an unknown write
 	// route, for a scope of all tasks.

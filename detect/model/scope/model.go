@@ -23,7 +23,7 @@ type Model struct {
 
 // Limits of a published model, because a caller can invent tasks, routes and targets.
 const (
-maxTasks       = 16 // of an agent, those with the most runs
+	maxTasks       = 16 // of an agent, those with the most runs
 	maxPeersTasks  = 256
 	maxRoutes      = 256
 	maxTargets     = 1024

@@ -35,13 +35,13 @@ func (v Placement) RuleName() string {
 
 // Rules configures what a scope holds.
 type Rules struct {
-// Targets: judge the targets of a call in addition to its route.
-Targets bool
-// Pairs: a target is known only on the route on which it was written to, sites are
-// distinguished by their full address, and only writes are judged.
-Pairs bool
-// Recur is the minimum share of runs with recurring targets for targets of the
-// route and kind to be judged; 0 judges all targets.
+	// Targets: judge the targets of a call in addition to its route.
+	Targets bool
+	// Pairs: a target is known only on the route on which it was written to, sites are
+	// distinguished by their full address, and only writes are judged.
+	Pairs bool
+	// Recur is the minimum share of runs with recurring targets for targets of the
+	// route and kind to be judged; 0 judges all targets.
 	Recur float64
 }
 
