@@ -1,9 +1,9 @@
 // Package backtest computes what a configuration would have done with the stored runs, and
 // what another one would have done instead: which runs would have tripped, which calls
-// would have been prevented, and whose work would have been blocked.
+// would have been prevented, and which work would have been blocked.
 //
-// It does not call a trip right or wrong: stored history holds no truth beyond people's
-// verdicts, and the report says how many runs have none.
+// It does not decide whether a trip is right or wrong: the only labels in the stored history are people's
+// verdicts, and the report contains the number of runs without one.
 package backtest
 
 import (
@@ -15,26 +15,27 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// Options of a backtest.
+// Options configures a backtest.
 type Options struct {
 	learn.Window
 	Present   Configuration
-	Candidate *Configuration // nil: the present one alone
-	// ThrottlePerSecond is how many calls a second a throttle lets pass.
+	Candidate *Configuration // nil: only the present one
+	// ThrottlePerSecond is how many calls a second a throttle allows.
 	ThrottlePerSecond float64
-	// Progress is called from time to time with what is being done and after how many calls.
+	// Progress is called every progressEvery calls with the name of the current pass and the number of calls so far. It may
+	// be nil.
 	Progress func(doing string, calls int)
 }
 
-// Report of a backtest.
+// Report is the result of a backtest.
 type Report struct {
 	Baseline string    `json:"baseline"`
 	Since    time.Time `json:"since"`
 	Until    time.Time `json:"until"`
 	Runs     int       `json:"runs"`
 	Calls    int       `json:"calls"`
-	// Denied are calls of the window that Flyball denied when they came: they are no
-	// part of the history that is judged.
+	// Denied is the number of calls of the window that Flyball denied. These calls are not
+	// scored.
 	Denied     uint64      `json:"denied_then"`
 	Present    Side        `json:"present"`
 	Candidate  *Side       `json:"candidate,omitempty"`
@@ -46,9 +47,9 @@ type Report struct {
 // progressEvery is the number of calls between two reports of progress.
 const progressEvery = 10_000
 
-// Run judges every stored run of a window by a baseline, under one configuration
-// or two. It reads the history twice where a decision would have stopped anything: once
-// to decide, and once to say what would have been stopped.
+// Run scores the stored runs of a window by a baseline and decides on them under one configuration
+// or two. It reads the history once to decide, and a second time, if a decision could have stopped calls,
+// to count the stopped calls.
 func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (Report, error) {
 	of := []Configuration{o.Present}
 	if o.Candidate != nil {
@@ -86,7 +87,7 @@ func Run(ctx context.Context, db learn.DB, body *baseline.Baseline, o Options) (
 	return out, nil
 }
 
-// notes are the limits of the figures, for whoever reads them.
+// notes returns the limits of the figures, for readers of the report.
 func (r *Report) notes() []string {
 	v := r.Present.Verdicts
 	if r.Candidate != nil {

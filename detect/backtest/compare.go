@@ -11,25 +11,25 @@ import (
 	"flyball/schema"
 )
 
-// Trip is a run that a configuration would have decided on: its first decision.
+// Trip is the first decision that a configuration would have made on a run.
 type Trip struct {
 	RunID   string       `json:"run_id"`
 	AgentID string       `json:"agent_id,omitempty"`
 	Family  string       `json:"family"`
 	Level   string       `json:"level"` // alert, trip
 	At      time.Time    `json:"at"`    // event time of the call
-	Call    uint64       `json:"call"`  // of the run, from 1
+	Call    uint64       `json:"call"`  // number of the call in the run, from 1
 	Score   float64      `json:"score"`
 	Action  string       `json:"action"`
 	Scope   schema.Scope `json:"scope"`
 	Mode    string       `json:"mode"` // armed, observe
 	Why     string       `json:"why"`  // the named reason for scope and mode
 	Rule    string       `json:"rule"`
-	Verdict string       `json:"verdict,omitempty"` // of people: true, benign, test; absent: nobody has judged it
-	// Decisions on the run in all, and the most severe action among them.
+	Verdict string       `json:"verdict,omitempty"` // a person's label: true, benign, test; absent: none
+	// Decisions is the number of decisions on the run, and Hardest the most severe action among them.
 	Decisions int    `json:"decisions"`
 	Hardest   string `json:"hardest_action"`
-	// Prevented is what its decisions would have stopped if they were enforced.
+	// Prevented is the harm that its decisions would have stopped if they were enforced.
 	Prevented Harm `json:"prevented"`
 
 	action, hardest schema.Action
@@ -50,15 +50,15 @@ type Excepted struct {
 	Verdict   string    `json:"verdict,omitempty"`
 }
 
-// BlockedWork is work that enforced decisions would have stopped and that nobody found
-// true (or a test). Most of it nobody has judged at all.
+// BlockedWork is work that enforced decisions would have stopped, without the runs that a person labelled
+// true or test. Most of it has no label.
 type BlockedWork struct {
-	Runs     int    `json:"runs"` // that were decided on
+	Runs     int    `json:"runs"` // runs with a decision
 	Calls    uint64 `json:"calls"`
-	Benign   int    `json:"benign_runs"` // of the runs: a person found them so
-	Unjudged int    `json:"unjudged_runs"`
-	// Others are runs that nothing was found about: they shared a credential, an agent
-	// or an address with one that was stopped.
+	Benign   int    `json:"benign_runs"`   // runs of Runs that a person found benign
+	Unjudged int    `json:"unjudged_runs"` // runs of Runs without a label
+	// Others is the number of other runs with stopped calls: they shared a credential, an agent
+	// or an address with a run that was stopped.
 	Others     int    `json:"other_runs"`
 	OtherCalls uint64 `json:"other_calls"`
 
@@ -79,7 +79,7 @@ func (h *BlockedWork) add(c *learn.StoredCall, own *Trip) {
 	}
 }
 
-// VerdictCounts are what people said of the runs that were decided on.
+// VerdictCounts counts the runs with a decision by people's labels.
 type VerdictCounts struct {
 	True     int `json:"true"`
 	Benign   int `json:"benign"`
@@ -100,19 +100,19 @@ func (v *VerdictCounts) add(w schema.VerdictLabel) {
 	}
 }
 
-// Side is what one configuration would have done.
+// Side holds what one configuration would have done.
 type Side struct {
 	Configuration     string  `json:"configuration"`
 	FalseTripsPer1000 float64 `json:"false_trips_per_1000"`
 	Threshold         float64 `json:"trip_threshold"` // of the score
 	Trips             []*Trip `json:"trips"`
-	// Share of runs that were decided on, with its interval at 95 %.
+	// Share is the share of runs with a decision, Low and High its 95 % interval.
 	Share    float64       `json:"share"`
 	Low      float64       `json:"share_low"`
 	High     float64       `json:"share_high"`
 	Verdicts VerdictCounts `json:"verdicts"`
-	// Prevented is what enforced decisions would have stopped; IfArmed what all of them
-	// would if everything were armed.
+	// Prevented is the harm that enforced decisions would have stopped; IfArmed the harm that all decisions
+	// would have stopped if everything were armed.
 	Prevented   Harm            `json:"prevented"`
 	IfArmed     Harm            `json:"prevented_if_armed"`
 	BlockedWork BlockedWork     `json:"healthy_blocked"`
@@ -120,7 +120,7 @@ type Side struct {
 	Unused      []policy.Unused `json:"unused"`
 }
 
-// Change is a run that both configurations decide on, each in its way.
+// Change is a run on which both configurations decide differently.
 type Change struct {
 	RunID     string      `json:"run_id"`
 	AgentID   string      `json:"agent_id,omitempty"`
@@ -128,24 +128,24 @@ type Change struct {
 	Candidate TripSummary `json:"candidate"`
 }
 
-// TripSummary is a trip in short.
+// TripSummary holds the parts of a Trip that are compared.
 type TripSummary struct {
 	Call   uint64 `json:"call"`
-	Action string `json:"action"` // the most severe
+	Action string `json:"action"` // the most severe action
 	Mode   string `json:"mode"`
-	Scope  string `json:"scope"` // its kind
+	Scope  string `json:"scope"` // kind of the scope
 	Rule   string `json:"rule"`
 }
 
-// Difference between two configurations, by runs.
+// Difference lists the runs on which two configurations decide differently.
 type Difference struct {
 	OnlyPresent   []string `json:"only_present"`
 	OnlyCandidate []string `json:"only_candidate"`
 	Changed       []Change `json:"changed"`
 }
 
-// comparison judges history by one or two configurations. Calls come run by run, each
-// run's in its order: all of them to Judge, then Settle, then all of them to Account.
+// comparison applies one or two configurations to the history. judge must be called with all calls, run by run and in
+// the order of each run; then decide; then countPrevented with all calls in the same order.
 type comparison struct {
 	model *score.Model
 	run   score.RunScore
@@ -155,7 +155,7 @@ type comparison struct {
 	runs, calls int
 }
 
-// newComparison by a baseline. throttle is how many calls a second a throttle lets pass.
+// newComparison makes a comparison by a baseline. throttle is how many calls a second a throttle allows.
 func newComparison(body *baseline.Baseline, throttle float64, of ...Configuration) *comparison {
 	c := &comparison{model: score.NewModel(body)}
 	for _, o := range of {
@@ -164,7 +164,7 @@ func newComparison(body *baseline.Baseline, throttle float64, of ...Configuratio
 	return c
 }
 
-// judge scores a call and notes what each configuration would decide on.
+// judge scores a call and stores the findings on which each configuration would decide.
 func (c *comparison) judge(call *learn.StoredCall) {
 	if call.First {
 		c.run = score.RunScore{}
@@ -178,7 +178,7 @@ func (c *comparison) judge(call *learn.StoredCall) {
 	}
 }
 
-// decide decides, and reports whether any call could have been stopped.
+// decide makes the decisions of all configurations, and reports whether any of them could have stopped a call.
 func (c *comparison) decide() bool {
 	holds := false
 	for _, s := range c.sides {
@@ -188,7 +188,7 @@ func (c *comparison) decide() bool {
 	return holds
 }
 
-// countPrevented counts a call that would have been prevented.
+// countPrevented counts a call if it would have been prevented.
 func (c *comparison) countPrevented(call *learn.StoredCall) {
 	if call.First {
 		c.n = 0
@@ -199,7 +199,7 @@ func (c *comparison) countPrevented(call *learn.StoredCall) {
 	}
 }
 
-// reports are what the configurations would have done, in the order in which they were given.
+// reports returns what the configurations would have done, in the order in which they were given.
 func (c *comparison) reports() []Side {
 	var out []Side
 	for _, s := range c.sides {
@@ -245,8 +245,8 @@ func (s *side) report(runs int) Side {
 	return out
 }
 
-// compareSides lists the runs that only one of two configurations would have decided on, and
-// those on which both would have, differently.
+// compareSides lists the runs on which only one of two configurations would have decided, and
+// those on which both would have decided differently.
 func compareSides(present, candidate *Side) *Difference {
 	out := &Difference{OnlyPresent: []string{}, OnlyCandidate: []string{}, Changed: []Change{}}
 	of := map[string]*Trip{}

@@ -10,18 +10,18 @@ import (
 	"flyball/schema"
 )
 
-// Harm is what calls did that would not have passed: as they were attempted, but for
-// the amounts, which count where the call did not fail. It is an upper bound: calls in
-// flight pass, and a stopped caller may come back another way.
+// Harm sums up the calls that would have been stopped. Failed calls count too, but not with their
+// amounts. It is an upper bound: calls in
+// flight pass, and a stopped caller may use another way.
 type Harm struct {
 	Calls        uint64            `json:"calls"`
 	Irreversible uint64            `json:"irreversible"`
-	Resources    int               `json:"resources"` // distinct ones, of those that are known
+	Resources    int               `json:"resources"` // number of distinct known resources
 	BytesOut     uint64            `json:"bytes_out"`
-	Amounts      map[string]string `json:"amounts,omitempty"` // by currency; "" where none was logged
+	Amounts      map[string]string `json:"amounts,omitempty"` // by currency; "" when no currency was logged
 
 	seen  map[uint64]struct{}
-	moved map[string]int64 // thousandths
+	moved map[string]int64 // by currency, in thousandths
 }
 
 func (h *Harm) add(c *learn.StoredCall) {
@@ -46,7 +46,7 @@ func (h *Harm) add(c *learn.StoredCall) {
 	}
 }
 
-// plus stays at the largest number instead of passing it.
+// plus adds two numbers and returns the maximum on overflow.
 func plus(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64
@@ -54,7 +54,7 @@ func plus(a, b int64) int64 {
 	return a + b
 }
 
-// decimal prints thousandths: 12.5, 3.
+// decimal formats thousandths as a decimal number, such as 12.5 or 3.
 func decimal(thousandths int64) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%d.%03d", thousandths/1000, thousandths%1000), "0"), ".")
 }

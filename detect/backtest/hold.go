@@ -9,33 +9,33 @@ import (
 	"flyball/schema"
 )
 
-// hold is a breaker that a decision would have opened, for the decision's time. What
-// comes after that time (probes, openings that last longer each time) is left out: it
-// depends on what a caller does who was stopped, and history does not say that.
+// hold is a breaker that a decision would have opened, for the decision's time. Later states
+// (probes, longer openings) are not modelled, because they
+// depend on what a stopped caller does, which the history does not contain.
 type hold struct {
 	trip     *Trip
-	run      schema.RunID // that led to it, by its n-th call
-	call     uint64
-	from, to int64 // event time, Unix ns
+	run      schema.RunID // run of the decision
+	call     uint64       // number of the decision's call in the run, from 1
+	from, to int64        // event time, Unix ns
 	action   schema.Action
-	agent    string // established, whose run it is; empty: none
+	agent    string // established agent of the run; empty: none
 	armed    bool
-	passed   map[int64]int // of a throttle: calls that passed, by interval
+	passed   map[int64]int // for a throttle: number of calls by interval
 }
 
-// pace is what a throttle lets pass at one point.
+// pace is the limit of a throttle: a number of calls in each interval.
 type pace struct {
 	every int64 // ns
 	calls int
 }
 
-// paceOf is the pace of so many calls a second.
+// paceOf returns the pace of a number of calls a second.
 func paceOf(perSecond float64) pace {
 	calls := max(1, int(perSecond))
 	return pace{int64(float64(calls) / max(perSecond, 1e-3) * 1e9), calls}
 }
 
-// stops reports whether the hold would have stopped a call that it covers.
+// stops reports whether the hold would have stopped a call that it covers. It counts the call for a throttle.
 func (h *hold) stops(c *learn.StoredCall, p pace) bool {
 	switch h.action {
 	case schema.ActionDeny:
@@ -53,7 +53,7 @@ func (h *hold) stops(c *learn.StoredCall, p pace) bool {
 	return false
 }
 
-// covers reports whether a call, the n-th of its run, came within the hold's time.
+// covers reports whether a call, the n-th of its run, is within the hold's time.
 func (h *hold) covers(c *learn.StoredCall, n uint64) bool {
 	at := c.Stored.Start
 	if c.Of.RunID == h.run {
@@ -62,7 +62,7 @@ func (h *hold) covers(c *learn.StoredCall, n uint64) bool {
 	return at > h.from && at < h.to
 }
 
-// established is the name of an agent that somebody vouches for, and empty of others.
+// established returns the name of an agent if it is established, else empty.
 func established(agent string, trust schema.Trust) string {
 	if trust < schema.TrustInfrastructure {
 		return ""
@@ -70,15 +70,15 @@ func established(agent string, trust schema.Trust) string {
 	return agent
 }
 
-// holds of one configuration, by what they are set on.
+// holds contains the holds of one configuration by their scope.
 type holds struct {
 	on map[schema.Scope]*timeline
-	// besides is by whom they also hold in new runs: a credential or an established
-	// agent, as breakers do; see breaker.HeldBesides.
+	// besides contains holds by the credential or the established agent whose new runs they also
+	// hold, as breakers do.
 	besides map[schema.Scope]*timeline
 }
 
-// timeline is holds in the order of their beginning; longest is of the longest.
+// timeline is a list of holds sorted by start. longest is the duration of the longest, ns.
 type timeline struct {
 	list    []*hold
 	longest int64
@@ -88,7 +88,7 @@ func newHolds() holds {
 	return holds{map[schema.Scope]*timeline{}, map[schema.Scope]*timeline{}}
 }
 
-// add opens the breakers of a decision. One that only annotates opens none.
+// add adds the hold of a decision. A decision that only annotates has none.
 func (h *holds) add(d *schema.Decision, m *moment, t *Trip) {
 	if d.Action < schema.ActionThrottle || d.Scope.Kind == schema.ScopeNone {
 		return
@@ -96,7 +96,7 @@ func (h *holds) add(d *schema.Decision, m *moment, t *Trip) {
 	x := &hold{trip: t, run: d.RunID, call: m.call, from: d.At, to: d.At + d.TTL, action: d.Action, armed: d.Mode == schema.ModeArmed,
 		agent: established(d.AgentID, m.in.Run.AgentTrust)}
 	sc := d.Scope
-	if sc.Kind == schema.ScopeRun { // whichever of its two ids the scope names
+	if sc.Kind == schema.ScopeRun { // the scope can contain one of two ids of the run
 		sc.Value = d.RunID.String()
 		if d.CredentialID != "" {
 			put(h.besides, schema.Scope{Kind: schema.ScopeCredential, Value: d.CredentialID}, x)
@@ -129,7 +129,7 @@ func (h *holds) sort() {
 	}
 }
 
-// each calls do with the holds that may cover a time.
+// each calls do with the holds that can cover a time.
 func (t *timeline) each(at int64, do func(*hold)) {
 	if t == nil {
 		return
@@ -140,8 +140,8 @@ func (t *timeline) each(at int64, do func(*hold)) {
 	}
 }
 
-// deciding is the hold that decides about a call: the most severe one, the first among
-// equals. armed is that among the enforced ones, would that among all.
+// deciding returns the hold that decides about a call: the most severe one, and the earliest among
+// equals. armed is this hold among the enforced ones, would among all.
 func (h *holds) deciding(c *learn.StoredCall, n uint64) (armed, would *hold) {
 	harder := func(than, x *hold) bool {
 		return than == nil || x.action > than.action || x.action == than.action && x.from < than.from
@@ -167,7 +167,7 @@ func (h *holds) deciding(c *learn.StoredCall, n uint64) (armed, would *hold) {
 	look(schema.ScopeCredential, of.CredentialID)
 	agent := established(of.AgentID, of.AgentTrust)
 	look(schema.ScopeAgent, agent)
-	if c.Stored.ClientIP.IsValid() && agent == "" { // who has a better name is not held by an address
+	if c.Stored.ClientIP.IsValid() && agent == "" { // an established agent is not held by its address
 		look(schema.ScopeAddress, c.Stored.ClientIP.Unmap().String())
 	}
 	besides := func(kind schema.ScopeKind, value string) {
@@ -175,7 +175,7 @@ func (h *holds) deciding(c *learn.StoredCall, n uint64) (armed, would *hold) {
 			return
 		}
 		h.besides[schema.Scope{Kind: kind, Value: value}].each(at, func(x *hold) {
-			another := agent != "" && x.agent != "" && agent != x.agent // that shares the credential
+			another := agent != "" && x.agent != "" && agent != x.agent // another agent with the same credential
 			if x.run != of.RunID && of.StartedAt >= x.from && !another {
 				take(x)
 			}

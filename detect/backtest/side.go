@@ -13,7 +13,7 @@ import (
 	"flyball/schema"
 )
 
-// Configuration is what decides, of those that are compared.
+// Configuration is one of the compared configurations.
 type Configuration struct {
 	Name      string // the file that it was read from
 	Rules     policy.Rules
@@ -22,23 +22,23 @@ type Configuration struct {
 	AgentInfo func(agent string) (tags []string, criticality string)
 }
 
-// moment is a call at which a finding was decided on.
+// moment is a call at which a decision on a finding is due.
 type moment struct {
 	in       policy.Input
-	call     uint64 // of the run, from 1
+	call     uint64 // number of the call in the run, from 1
 	score    float64
 	verdict  schema.VerdictLabel
 	decision schema.Decision
 }
 
-// side is what one configuration makes of history. It sees a run's calls one after
-// another, and decides when all of them were seen: how wide a scope is depends on
-// what the actor's other runs had come to.
+// side applies one configuration to the history. It reads the calls run by
+// run, and decides after all calls were read, because the scope of a decision depends on
+// earlier trips of the actor's other runs.
 type side struct {
 	Configuration
 	levels  calibrate.Levels
 	uses    *policy.Usage
-	courses [score.NumFamilies]policy.FindingProgress // of the run that is being read
+	courses [score.NumFamilies]policy.FindingProgress // of the current run
 
 	moments  []*moment
 	excepted []Excepted
@@ -47,7 +47,7 @@ type side struct {
 	held     holds
 	pace     pace
 
-	armed, would Harm // that armed decisions would have prevented, and all of them
+	armed, would Harm // prevented by armed decisions, and by all decisions
 	healthy      BlockedWork
 }
 
@@ -62,7 +62,7 @@ func newSide(c Configuration, body *baseline.Baseline, p pace) *side {
 	}
 }
 
-// judge notes the findings of a run after a call.
+// judge stores the findings of a run on which a decision is due after a call.
 func (s *side) judge(run *score.RunScore, c *learn.StoredCall) {
 	if c.First {
 		s.courses = [score.NumFamilies]policy.FindingProgress{}
@@ -112,7 +112,7 @@ func (s *side) decide(run *score.RunScore, f score.Family, level schema.Level, c
 	}
 }
 
-// except notes what is covered: a finding once, at the level that it came to.
+// except stores a finding that an exception covers: each finding once, with its latest level.
 func (s *side) except(e Excepted) {
 	for i := len(s.excepted) - 1; i >= 0 && s.excepted[i].RunID == e.RunID; i-- {
 		if was := &s.excepted[i]; was.Family == e.Family && was.Exception == e.Exception {
@@ -123,8 +123,8 @@ func (s *side) except(e Excepted) {
 	s.excepted = append(s.excepted, e)
 }
 
-// decideAll decides in the order of the log, with what other runs of the same actor had
-// come to by then.
+// decideAll makes the decisions in the order of the log, with the number of other runs of the same actor that had
+// tripped before.
 func (s *side) decideAll() {
 	slices.SortStableFunc(s.moments, func(a, b *moment) int {
 		x, y := a.in.Call, b.in.Call
@@ -188,8 +188,7 @@ func (s *side) trip(m *moment) {
 	s.held.add(d, m, t)
 }
 
-// countPrevented takes in a call again: it is the n-th of its run (from 1), and would not
-// have passed where a decision holds it.
+// countPrevented counts a call if a decision would have stopped it. n is the number of the call in its run, from 1.
 func (s *side) countPrevented(c *learn.StoredCall, n uint64) {
 	armed, would := s.held.deciding(c, n)
 	stopped := would != nil && would.stops(c, s.pace)

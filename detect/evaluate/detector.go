@@ -8,15 +8,15 @@ import (
 	"flyball/schema"
 )
 
-// Detector scores labelled runs as detect scores stored ones, by one baseline.
+// Detector scores labelled runs by one baseline, in the same way as the role detect.
 type Detector struct {
 	Baseline   *baseline.Baseline
 	model      *score.Model
 	Thresholds [len(Levels)]float64 // scores above which a run alarms, by Levels
-	actor      float64              // the same of an actor
+	actor      float64              // score above which an actor alarms
 }
 
-// LearnDetector learns a detector from runs, as learn does from stored ones.
+// LearnDetector learns a detector from runs, in the same way as package learn from stored runs.
 func LearnDetector(runs []*Labelled) *Detector {
 	var teach []*baseline.TrainingRun
 	for _, r := range runs {
@@ -26,7 +26,7 @@ func LearnDetector(runs []*Labelled) *Detector {
 	return NewDetector(learn.Fit("eval", teach))
 }
 
-// NewDetector is the detector of a baseline.
+// NewDetector returns a detector with the baseline.
 func NewDetector(b *baseline.Baseline) *Detector {
 	d := &Detector{Baseline: b, model: score.NewModel(b), actor: b.AcrossRuns.Calibration.Threshold(calibrate.ActorShare)}
 	for i, level := range Levels {
@@ -35,7 +35,7 @@ func NewDetector(b *baseline.Baseline) *Detector {
 	return d
 }
 
-// Scores is the score of a run after each of its calls.
+// Scores returns the score of a run after each of its calls.
 func (d *Detector) Scores(r *Labelled) []float64 {
 	var run score.RunScore
 	out := make([]float64, len(r.Calls))

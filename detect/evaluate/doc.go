@@ -1,6 +1,6 @@
-// Package evaluate measures the detector on recorded runs whose nature is known: false
-// alarms on clean runs, delay until a runaway is seen, hijacked runs found.
+// Package evaluate measures the detector on labelled recorded runs: the rate of false
+// alarms on clean runs, the delay until a runaway is detected, and the share of hijacked runs that are found.
 //
-// It judges only the detector that detect runs, and no run teaches the detector that
-// judges it.
+// It does not implement a detector: it measures the one of the role detect. It does not score a run by a detector that
+// was learned from that run.
 package evaluate

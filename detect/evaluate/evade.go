@@ -10,10 +10,10 @@ import (
 	"flyball/schema"
 )
 
-// Evasion is how late a runaway is seen that hides, in its bad calls: in harmless
+// Evasion holds the delay, in bad calls, until a runaway is detected that hides its bad calls: among harmless
 // reads (pad3), in runs of five calls (split5), or in runs that end one call before
-// they would alarm (under_rate). Levels are those of single runs, Actor that of
-// whoever makes them.
+// they would alarm (under_rate). Levels holds the delays of single runs, Actor the delay of
+// the actor.
 type Evasion struct {
 	Kind   string           `json:"kind"`
 	Way    string           `json:"way"`
@@ -25,12 +25,12 @@ type Evasion struct {
 const (
 	padding    = 3
 	pieces     = 5
-	maxEvading = 40 // runaways of a kind, and bad calls of each
+	maxEvading = 40 // maximum number of runaways of a kind, and of bad calls of each
 )
 
 var evading = []string{"loop", "cycle5", "sweep", "retry", "destroy", "exfil_growth"}
 
-// evasions of a fold's runaways: bad calls until the alarm, by kind and way.
+// evasions adds the detections of a fold's evading runaways to into, by kind and way.
 func (f *fold) evasions(into map[[2]string][]detections) {
 	random := rand.New(rand.NewPCG(7, 7))
 	reads := map[string][]LabelledCall{}
@@ -63,11 +63,11 @@ func (f *fold) evasions(into map[[2]string][]detections) {
 	}
 }
 
-// detections is the bad call at which an evader is seen: at the levels of single runs,
-// and at that of its actor last.
+// detections holds the number of the bad call at which an evader is detected: by the levels of single runs,
+// and last by the level of its actor. Infinite means never.
 type detections [len(Levels) + 1]float64
 
-// evader plays bad calls, and ends runs as it likes.
+// evader scores the calls of an evading actor.
 type evader struct {
 	by    *Detector
 	who   score.Reference
@@ -101,7 +101,7 @@ func (e *evader) call(c *LabelledCall, bad bool) {
 	}
 }
 
-// pad hides bad calls among harmless ones, in the run that they come from.
+// pad puts harmless calls between the bad calls of a run.
 func (f *fold) pad(r *Labelled, bad []LabelledCall, harmless func() *LabelledCall) detections {
 	e := f.evader(r)
 	for i := range r.Calls[:min(r.Onset, len(r.Calls))] {
@@ -116,7 +116,7 @@ func (f *fold) pad(r *Labelled, bad []LabelledCall, harmless func() *LabelledCal
 	return e.seen
 }
 
-// split makes runs of a few bad calls each.
+// split divides the bad calls into short runs.
 func (f *fold) split(r *Labelled, bad []LabelledCall) detections {
 	e := f.evader(r)
 	for i := range bad {
@@ -128,11 +128,11 @@ func (f *fold) split(r *Labelled, bad []LabelledCall) detections {
 	return e.seen
 }
 
-// under makes runs that end before the call at which they would alarm: nobody who
-// hides can know more.
+// under divides the bad calls into runs that end before the call at which they would alarm. No attacker can have
+// better information.
 func (f *fold) under(r *Labelled, bad []LabelledCall) detections {
 	e := f.evader(r)
-	n := 0 // bad calls that a run can make without an alarm
+	n := 0 // number of bad calls of a run without an alarm
 	var alone score.RunScore
 	for i := range bad {
 		alone.Add(f.detector.model, e.who, &bad[i].Input, 0, schema.ReversibilityUnknown)
@@ -183,8 +183,8 @@ func evasions(folds []*fold) (list []Evasion) {
 	return list
 }
 
-// actorAlarms is how many actors alarm in 1,000 clean and resisted runs. An alarm
-// begins the actor anew, as in the engine.
+// actorAlarms returns the number of alarms of actors in 1,000 clean and resisted runs. An alarm
+// resets the actor, as in the engine.
 func actorAlarms(folds []*fold) Figure {
 	alarms, n := 0, 0
 	for _, f := range folds {

@@ -18,20 +18,20 @@ var Levels = [2]float64{.01, .001}
 
 func levelName(level float64) string { return strconv.FormatFloat(level, 'g', -1, 64) }
 
-// judged is a run with its scores, by the detector of its fold.
+// judgedRun is a run with its scores by the detector of its fold.
 type judgedRun struct {
 	*Labelled
 	path []float64
 	by   *Detector
 }
 
-// alarm is the index of the call that alarms at a level; -1: none does.
+// alarm returns the index of the first call whose score is above a level, or −1.
 func (j *judgedRun) alarm(level int) int {
 	return slices.IndexFunc(j.path, func(x float64) bool { return x > j.by.Thresholds[level] })
 }
 
-// delay is how many calls from the onset on the alarm took, counting the alarming
-// one; infinite if there was none.
+// delay returns the number of calls from the onset to the alarm, including the alarming
+// call. It is infinite when there is no alarm.
 func (j *judgedRun) delay(level, onset int) float64 {
 	i := j.alarm(level)
 	if i < 0 {
@@ -40,14 +40,14 @@ func (j *judgedRun) delay(level, onset int) float64 {
 	return float64(max(0, i-onset+1))
 }
 
-// Fold is a part of the data: what teaches, and what is judged by it.
+// Fold is a part of the data: the runs to learn from, and the runs that are scored.
 type Fold struct {
 	Train, Test, Runaways []*Labelled
-	// Poison are hijacked runs that may slip into what teaches.
+	// Poison holds hijacked runs that are added to the training runs to measure poisoning.
 	Poison []*Labelled
 }
 
-// fold is a fold that was judged.
+// fold holds the scored runs of a Fold.
 type fold struct {
 	detector                        *Detector
 	negatives, hijacked, natural    []judgedRun
@@ -55,7 +55,7 @@ type fold struct {
 	poisoned                        *Detector
 	poisonedNegatives, poisonedHits []judgedRun
 	test                            []*Labelled
-	recurs                          map[string]*scope.LearnedScope // by peer group, of what taught
+	recurs                          map[string]*scope.LearnedScope // scope of the training runs, by peer group
 }
 
 func (d *Detector) judge(runs []*Labelled) []judgedRun {
@@ -76,7 +76,7 @@ func judgeFold(f Fold) *fold {
 	out.runaways = d.judge(keep(f.Runaways, func(*Labelled) bool { return true }))
 	if n := int(.05 * float64(len(f.Train)) / .95); len(f.Poison) > 0 && n > 0 {
 		poison := slices.Clone(f.Poison)
-		slices.SortFunc(poison, func(a, b *Labelled) int { // as good as at random, and the same each time
+		slices.SortFunc(poison, func(a, b *Labelled) int { // a reproducible random order
 			x, y := sha256.Sum256([]byte(a.ID)), sha256.Sum256([]byte(b.ID))
 			return bytes.Compare(x[:], y[:])
 		})
@@ -86,8 +86,8 @@ func judgeFold(f Fold) *fold {
 	return out
 }
 
-// Evaluate judges the detector on folds. It starts no servers
-// and is deterministic. progress is called with the folds done and their number.
+// Evaluate measures the detector on folds. It is deterministic. It calls progress with the number of folds that are done
+// and the number of all folds.
 func Evaluate(folds []Fold, view string, progress func(done, of int)) Report {
 	judged := make([]*fold, len(folds))
 	for i, f := range folds {
@@ -104,7 +104,8 @@ func wilson(k, n int) [2]float64 {
 
 func round5(x float64) float64 { return math.Round(x*1e5) / 1e5 }
 
-// auroc is the probability that a positive scores above a negative, ties counting half.
+// auroc returns the probability that a positive has a higher score than a negative; ties count half. It returns nil when
+// there are no positives or no negatives.
 func auroc(negatives, positives []float64) *float64 {
 	if len(negatives) == 0 || len(positives) == 0 {
 		return nil
@@ -126,7 +127,7 @@ func auroc(negatives, positives []float64) *float64 {
 	return &v
 }
 
-// median is the median; nil where it is infinite.
+// median returns the median, or nil when it is infinite or there are no values.
 func median(v []float64) *float64 {
 	if len(v) == 0 {
 		return nil
@@ -140,7 +141,7 @@ func median(v []float64) *float64 {
 	return finite(m)
 }
 
-// percentile90 is the value that 90 % do not exceed, the higher of two between which it lies.
+// percentile90 returns the 90th percentile, rounded up to the next value of v, or nil when it is infinite.
 func percentile90(v []float64) *float64 {
 	if len(v) == 0 {
 		return nil
@@ -157,7 +158,7 @@ func finite(x float64) *float64 {
 	return &x
 }
 
-// top is the family that made the run's score.
+// top returns the family with the highest score of the run.
 func (j *judgedRun) top() string {
 	var run score.RunScore
 	for i := range j.Calls {

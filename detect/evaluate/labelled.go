@@ -12,35 +12,36 @@ import (
 	"flyball/schema"
 )
 
-// Labelled is a recorded run of which it is known what it was.
+// Labelled is a recorded run with labels.
 type Labelled struct {
-	ID, Set, Agent, Group, Task string // Agent is its key
-	LoggedTask                  string // the task, if the log names it
+	ID, Set, Agent, Group, Task string // Agent is the agent's key
+	LoggedTask                  string // the task, if the log has it
 	TaskTrust                   schema.Trust
 	Start                       time.Time // of the first call
 	Attacked, Succeeded         bool
-	Ignored                     bool // attacked, and it did not succeed
+	Ignored                     bool // attacked without success
 	NaturalLoop                 bool
 	Failure                     string
-	// FirstBad is the index of the first call that does the attacker's bidding; -1: none.
+	// FirstBad is the index of the first call that serves the attacker; −1: none.
 	FirstBad int
-	// Of a run that was made to run away: how, at which pace, from which call on, out of which run.
+	// Kind, Speed, Base and Onset describe a synthetic runaway: its kind, its pace, the run from which it was made, and
+	// the index of its first bad call.
 	Kind, Speed, Base string
 	Onset             int
 
 	Calls []LabelledCall
 }
 
-// LabelledCall is a call as the detector sees it, and what rules of scope look at.
+// LabelledCall is a call with the facts that the detector and the rules of scope use.
 type LabelledCall struct {
 	feature.Input
 	Route     string
-	Named     []schema.Resource // that the log names
-	Resources []string          // that the request names, "type:id"
+	Named     []schema.Resource // named in the log
+	Resources []string          // named in the request, "type:id"
 	Read      bool              // GET, HEAD or OPTIONS
 }
 
-// Clean runs teach, and are negatives.
+// Clean reports whether the run is clean. Clean runs are learned from and are negatives.
 func (r *Labelled) Clean() bool {
 	switch r.Set {
 	case "tau":
@@ -51,18 +52,18 @@ func (r *Labelled) Clean() bool {
 	return false
 }
 
-// resisted runs were attacked without success: negatives too.
+// resisted reports whether the run was attacked without success. Such runs are negatives.
 func (r *Labelled) resisted() bool { return r.Set == "agentdojo" && r.Ignored && !r.NaturalLoop }
 
-// Hijacked runs did what the attacker wanted.
+// Hijacked reports whether the run did what the attacker wanted.
 func (r *Labelled) Hijacked() bool { return r.Set == "agentdojo" && r.Succeeded && r.FirstBad >= 0 }
 
-// naturalRunaway runaways hit the limit of their steps or errors.
+// naturalRunaway reports whether the run was stopped by the limit of steps or of errors.
 func (r *Labelled) naturalRunaway() bool {
 	return r.Set == "tau" && (r.Failure == "max_steps" || r.Failure == "too_many_errors")
 }
 
-// trainingRun is the run as baselines learn it.
+// trainingRun returns the run in the form from which baselines are learned.
 func (r *Labelled) trainingRun() *baseline.TrainingRun {
 	out := &baseline.TrainingRun{
 		ID:        r.ID,
@@ -83,12 +84,12 @@ func (r *Labelled) trainingRun() *baseline.TrainingRun {
 	return out
 }
 
-// reference the run is compared as.
+// reference returns the reference with which the run is compared.
 func (r *Labelled) reference() score.Reference {
 	return score.Reference{Agent: r.Agent, Group: r.Group, Task: scope.TrustedTaskType("", r.LoggedTask, r.TaskTrust)}
 }
 
-// capped keeps at most so many runs of an agent, by ascending id.
+// capped returns at most `most` runs of each agent, those with the lowest ids.
 func capped(runs []*Labelled, most int) []*Labelled {
 	sorted := slices.Clone(runs)
 	slices.SortFunc(sorted, func(a, b *Labelled) int { return cmp.Compare(a.ID, b.ID) })

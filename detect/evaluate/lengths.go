@@ -9,14 +9,14 @@ import (
 	"flyball/detect/score"
 )
 
-// Length is how many calls a run made, of a set that holds no more than that.
+// Length is the number of calls of a run, from a data set that has only this number.
 type Length struct {
 	Agent, Group, Task string
 	Calls              int
 }
 
-// Lengths says how true the tail of run lengths is: the share of runs whose tail is
-// at most each nominal one.
+// Lengths measures how exact the tail of run lengths is: the share of runs whose tail probability is
+// at most each nominal level.
 type Lengths struct {
 	Runs     int               `json:"runs"`
 	Achieved map[string]Figure `json:"achieved"`
@@ -24,7 +24,7 @@ type Lengths struct {
 
 var lengthLevels = [...]float64{.01, .001, .0001}
 
-// EvaluateLengths judges each half of the tasks by what the other half teaches.
+// EvaluateLengths scores the runs of each half of the tasks by the lengths of the other half.
 func EvaluateLengths(runs []Length) *Lengths {
 	if len(runs) == 0 {
 		return nil

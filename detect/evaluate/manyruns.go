@@ -7,25 +7,25 @@ import (
 	"slices"
 )
 
-// ManyRuns is what a way of deciding over many runs comes to, where a share of the runs
-// run away: false alarms in 1,000 clean runs, the share of false ones among its
-// alarms, and the share of runaways that it alarms on.
+// ManyRuns holds the results of a decision procedure over many runs, of which a share
+// are runaways: false alarms in 1,000 clean runs, the share of false alarms in all
+// alarms, and the share of runaways that it detects.
 type ManyRuns struct {
 	Way      string `json:"way"`
-	Runaways Figure `json:"runaways"` // share of the runs
+	Runaways Figure `json:"runaways"` // share of runaways in the runs
 	Per1000  Figure `json:"false_per_1000"`
 	FDP      Figure `json:"false_share"`
 	Seen     Figure `json:"seen"`
 }
 
-// Runs of a batch, batches of a share of runaways, and the level of false discovery.
+// Runs in a batch, batches for each share of runaways, and the level of the false discovery rate.
 const (
 	manyRuns    = 2000
 	manyBatches = 10
 	manyLevel   = .1
 )
 
-// manyWays decide on p-values in the order in which runs come.
+// manyWays are the procedures. They decide on p-values in the order of the runs.
 var manyWays = []struct {
 	name   string
 	decide func(p []float64) []bool
@@ -35,8 +35,8 @@ var manyWays = []struct {
 	{"LORD++", func(p []float64) []bool { return decideLORD(p, manyLevel) }},
 }
 
-// decideOverManyRuns compares one threshold for every run with procedures that look at all runs
-// together, on final scores of clean runs and runaways, drawn at random.
+// decideOverManyRuns compares a fixed threshold with procedures that use all runs
+// together, on randomly drawn final scores of clean runs and runaways.
 func decideOverManyRuns(folds []*fold) (out []ManyRuns) {
 	var clean, wild []float64
 	for _, f := range folds {
@@ -88,7 +88,7 @@ func decideOverManyRuns(folds []*fold) (out []ManyRuns) {
 	return out
 }
 
-// p is the p-value of a run's final score.
+// p returns the p-value of a run's final score.
 func (j *judgedRun) p() float64 {
 	p, _ := j.by.Baseline.Calibration.P(j.path[len(j.path)-1])
 	return max(p, math.SmallestNonzeroFloat64)
@@ -102,8 +102,8 @@ func decideThreshold(p []float64, level float64) []bool {
 	return out
 }
 
-// decideEBH is the Benjamini-Hochberg procedure on e-values ½·p^−½ (Wang and Ramdas 2022).
-// It knows its alarms when all runs are over.
+// decideEBH applies the Benjamini-Hochberg procedure to e-values ½·p^−½ (Wang and Ramdas 2022).
+// It can decide only after all runs have ended.
 func decideEBH(p []float64, level float64) []bool {
 	order := make([]int, len(p))
 	for i := range order {
@@ -123,8 +123,8 @@ func decideEBH(p []float64, level float64) []bool {
 	return out
 }
 
-// decideLORD is LORD++ (Ramdas, Yang, Wainwright and Jordan 2017) with half of the level as
-// first wealth: the threshold of a run follows from the alarms before it.
+// decideLORD applies LORD++ (Ramdas, Yang, Wainwright and Jordan 2017) with half of the level as the
+// initial wealth. The threshold of a run depends on the alarms before it.
 func decideLORD(p []float64, level float64) []bool {
 	gamma := func(t int) float64 {
 		x := math.Log(float64(max(t, 2)))

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Report is what `flyball eval` prints.
+// Report is the output of `flyball eval`.
 type Report struct {
 	Train   string  `json:"train"`
 	Test    string  `json:"test"`
@@ -17,7 +17,7 @@ type Report struct {
 	Clean            Clean               `json:"clean"`
 	Thresholds       []map[string]Figure `json:"thresholds"`
 	Scenarios        []Scenario          `json:"scenarios"`
-	BySet            []Scenario          `json:"scenarios_by_set,omitempty"` // at all paces, by the set of the runs that they were made of
+	BySet            []Scenario          `json:"scenarios_by_set,omitempty"` // at all paces, by the data set of the base runs
 	Natural          Natural             `json:"natural"`
 	Hijack           []Hijack            `json:"hijack"`
 	Poisoning        map[string]Poison   `json:"poisoning,omitempty"`
@@ -27,19 +27,19 @@ type Report struct {
 	Many             []ManyRuns          `json:"many,omitempty"`
 	Null             Trivial             `json:"null"`
 	Random           Trivial             `json:"random"`
-	Missing          []string            `json:"missing"` // what was not measured, and why
+	Missing          []string            `json:"missing"` // measurements that were left out, and why
 }
 
 // Figure is a number of a report.
 type Figure = float64
 
-// Clean compares the shares of clean runs that alarm with the nominal ones.
+// Clean holds the shares of clean runs that alarm, for comparison with the nominal shares.
 type Clean struct {
 	Runs     int                  `json:"runs"`
 	Achieved map[string]Figure    `json:"achieved"`
 	Wilson   map[string][2]Figure `json:"wilson"`
-	Cells    map[string]int       `json:"cells"` // (agent, task) in which something alarmed
-	// Actors that alarmed within clean runs, in 1,000 runs, each agent's in their order.
+	Cells    map[string]int       `json:"cells"` // number of pairs of agent and task with an alarm
+	// Actor is the number of alarms of actors in 1,000 clean runs, with each agent's runs in their order.
 	Actor    Figure               `json:"actor_false_alarms_per_1000"`
 	Longest  Figure               `json:"longest_1pct_at_0.001"`
 	NoLoops  *Figure              `json:"longest_without_loops,omitempty"`
@@ -47,13 +47,13 @@ type Clean struct {
 	Sets     map[string][2]Figure `json:"achieved_by_set,omitempty"`
 }
 
-// Natural runaways that were seen.
+// Natural holds the number of natural runaways, and of those that were detected, by level.
 type Natural struct {
 	Runs     int            `json:"runs"`
 	Detected map[string]int `json:"detected"`
 }
 
-// Hijack is how many hijacked runs are seen, by scores or by a rule of scope.
+// Hijack holds the shares of hijacked runs that are detected, by scores or by a rule of scope.
 type Hijack struct {
 	Scope     string               `json:"scope"` // none, task, targets, guard
 	Runs      int                  `json:"runs"`
@@ -65,24 +65,24 @@ type Hijack struct {
 	Rule      *RuleFigures         `json:"rule,omitempty"`
 }
 
-// RuleFigures is a rule of scope: what it holds.
+// RuleFigures holds the results of a rule of scope.
 type RuleFigures struct {
 	FPR        Figure `json:"fpr"`
 	FPRIgnored Figure `json:"fpr_ignored"`
 	Recall     Figure `json:"recall"`
 	OnTime     Figure `json:"on_time"`
-	// Intervals of each at 95 %, by the same names.
+	// Wilson holds the 95 % interval of each, by its JSON name.
 	Wilson map[string][2]Figure `json:"wilson"`
 }
 
-// Poison is what runs of attackers in the training set cost.
+// Poison holds the results with hijacked runs among the training runs, and the loss of AUROC.
 type Poison struct {
 	AUROC    *Figure           `json:"auroc"`
 	Lost     *Figure           `json:"auroc_lost"`
 	Achieved map[string]Figure `json:"achieved"`
 }
 
-// Trivial is a trivial detector, for comparison.
+// Trivial holds the results of a trivial detector, for comparison.
 type Trivial struct {
 	Achieved map[string]Figure `json:"achieved"`
 	Recall   map[string]Figure `json:"recall"`
@@ -209,7 +209,7 @@ func clean(negatives []judgedRun) Clean {
 	return c
 }
 
-// loops reports a loop that nobody labelled: eight repeats, or ten calls of one route.
+// loops reports whether the run has an unlabelled loop: eight repeats, or ten calls on one route.
 func (r *Labelled) loops() bool {
 	repeats, routes := 0, map[uint64]int{}
 	for _, s := range r.trainingRun().Features {

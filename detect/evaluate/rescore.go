@@ -15,16 +15,16 @@ import (
 	"flyball/schema"
 )
 
-// StoredScore is how a run was scored when it happened.
+// StoredScore is the score of a run at the time when it was detected.
 type StoredScore struct {
 	RunID    string   `json:"run_id"`
 	Tenant   string   `json:"tenant"`
 	Agent    string   `json:"agent_id"`
 	Version  string   `json:"agent_version,omitempty"`
-	Task     string   `json:"task_type,omitempty"` // that it may be compared by
+	Task     string   `json:"task_type,omitempty"` // by which the run may be compared
 	Score    float64  `json:"stored_score"`
-	Baseline string   `json:"stored_baseline,omitempty"` // of its highest finding, else of its last score
-	All      []string `json:"stored_baselines"`          // that its scores name
+	Baseline string   `json:"stored_baseline,omitempty"` // version of its highest finding, else of its last score
+	All      []string `json:"stored_baselines"`          // versions of all of its scores
 
 	trust schema.Trust
 	kind  schema.CallerKind
@@ -40,7 +40,7 @@ var storedScore = `SELECT agent_id, toString(agent_trust), toString(caller_kind)
 ) + `)
 FROM runs WHERE tenant = {tenant:String} AND run_id = {run:UUID}`
 
-// ReadStoredScore reads it.
+// ReadStoredScore reads the stored score of a run. It returns an error when the run is not stored.
 func ReadStoredScore(ctx context.Context, db learn.DB, tenant, run string) (*StoredScore, error) {
 	rows, err := db.Query(ctx, storedScore, clickhouse.Named("tenant", tenant), clickhouse.Named("run", run))
 	if err != nil {
@@ -74,31 +74,31 @@ func ReadStoredScore(ctx context.Context, db learn.DB, tenant, run string) (*Sto
 	return out, out.kind.UnmarshalText([]byte(kind))
 }
 
-// Rescored is a run scored again.
+// Rescored is the result of scoring a stored run again.
 type Rescored struct {
 	StoredScore
-	Baseline string  `json:"baseline"` // scored by
+	Baseline string  `json:"baseline"` // version that was used
 	Key      string  `json:"compared_as"`
 	Why      string  `json:"compared_why"`
 	Calls    uint64  `json:"calls"`
 	Again    float64 `json:"score"`
 	Family   string  `json:"family"`
-	// Same: the stored score, within 1e-9 of its size.
+	// Same reports whether the score equals the stored one, within a relative difference of 1e-9.
 	Same bool `json:"same"`
-	// Path is the score where it rose.
+	// Path holds the score after each call that raised it.
 	Path []ScorePoint `json:"path"`
-	// Caveat is why the score may differ from the stored one.
+	// Caveat is the reason why the score can differ from the stored one.
 	Caveat string `json:"caveat,omitempty"`
 }
 
 // ScorePoint is the score after a call.
 type ScorePoint struct {
-	Call   uint64  `json:"call"` // of the run, from 1
+	Call   uint64  `json:"call"` // number of the call in the run, from 1
 	Score  float64 `json:"score"`
 	Family string  `json:"family"`
 }
 
-// within is how near two scores must be to be the same, relative to their size.
+// within is the relative difference up to which two scores are the same.
 const within = 1e-9
 
 // Rescore scores a stored run by a version of the baseline.

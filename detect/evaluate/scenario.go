@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Scenario is how late a kind of runaway is seen.
+// Scenario holds the delays until a kind of runaway is detected, by level.
 type Scenario struct {
 	Set    string           `json:"set,omitempty"`
 	Kind   string           `json:"kind"`
@@ -14,7 +14,7 @@ type Scenario struct {
 	Levels map[string]Delay `json:"levels"`
 }
 
-// Delay in calls from the onset to the alarm; null is never.
+// Delay holds delays in calls from the onset to the alarm; null means never.
 type Delay struct {
 	Median   *Figure `json:"median_delay"`
 	P90      *Figure `json:"p90_delay"`
@@ -22,7 +22,7 @@ type Delay struct {
 	InTime   Figure  `json:"in_time"`
 }
 
-// inTime are the calls within which a kind is to be seen, by level.
+// inTime holds the number of calls within which a kind should be detected, by level.
 var inTime = map[string][2]float64{
 	"loop":      {3, 8},
 	"cycle2":    {3, 8},
@@ -35,7 +35,7 @@ var inTime = map[string][2]float64{
 
 var kinds = []string{"loop", "cycle2", "cycle5", "sweep", "retry", "destroy", "burst_then_normal", "exfil_growth", "fanout", "slow_loop"}
 
-// scenarios of each kind and pace, and of each kind by set.
+// scenarios computes the scenarios of each kind and pace (all), and of each kind and data set (bySet).
 func scenarios(runaways []judgedRun) (all, bySet []Scenario) {
 	for _, kind := range kinds {
 		speeds := []string{"own", "fast", "slow", "all"}
@@ -57,7 +57,7 @@ func scenarios(runaways []judgedRun) (all, bySet []Scenario) {
 	return all, bySet
 }
 
-// baseSet is the set of the run that a runaway was made of, by the name of that.
+// baseSet returns the data set of the run from which a runaway was made, by the name of that run.
 func baseSet(r *Labelled) string {
 	if strings.HasPrefix(r.Base, "tau") {
 		return "tau"

@@ -9,12 +9,12 @@ import (
 	"flyball/schema"
 )
 
-// teachers of a task's scope are the first clean runs of other agents.
+// teachers is the number of clean runs of other agents from which the scope of a task is learned.
 const teachers = 10
 
-// judgeByScope judges the rules "a write on a route that the task does not use" and "a
-// write of a route and target that it does not use", and those that are
-// deployed. The runs that teach are not judged.
+// judgeByScope measures three rules: a write on a route that the task does not use, also a
+// write to a target that the task does not use on the route, and the default rules of the guard. The runs
+// that scopes are learned from are not scored.
 func judgeByScope(folds []*fold) []Hijack {
 	var out []Hijack
 	for _, by := range []struct {
@@ -29,7 +29,7 @@ func judgeByScope(folds []*fold) []Hijack {
 				case r.Hijacked():
 					into = &hijacked
 				case r.resisted() && r.FirstBad >= 0:
-					return // it made a bad call: no negative of a rule about calls
+					return // the run made a bad call, so it is not a negative for a rule about calls
 				case r.resisted():
 					into = &resisted
 				}
@@ -80,7 +80,7 @@ func (f *fold) scope(rule scope.Rules, judge func(r *Labelled, at int)) {
 	}
 }
 
-// outside is the first call that a rule holds; -1: none.
+// outside returns the index of the first call that a rule holds, or −1.
 func (f *fold) outside(rule scope.Rules, r *Labelled, taught []*Labelled) int {
 	var teach []*scope.TrainingRun
 	for _, q := range taught {
@@ -91,7 +91,7 @@ func (f *fold) outside(rule scope.Rules, r *Labelled, taught []*Labelled) int {
 	return scope.LearnScope(teach).FirstHeld(rule, r.scopeRun().Calls, f.recurs[r.Group].Recurrence)
 }
 
-// scopeRun is the run as scopes are learned and judged of.
+// scopeRun returns the run in the form that package scope uses.
 func (r *Labelled) scopeRun() *scope.TrainingRun {
 	out := &scope.TrainingRun{ID: r.ID, Agent: r.Agent, Group: r.Group, Task: r.Task}
 	for i := range r.Calls {
@@ -106,7 +106,7 @@ func (r *Labelled) scopeRun() *scope.TrainingRun {
 	return out
 }
 
-// byGroup is what the runs that taught know together, by peer group.
+// byGroup learns the scope of the training runs of each peer group.
 func byGroup(train []*Labelled) map[string]*scope.LearnedScope {
 	runs, out := map[string][]*scope.TrainingRun{}, map[string]*scope.LearnedScope{}
 	for _, r := range train {

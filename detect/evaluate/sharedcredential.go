@@ -8,22 +8,22 @@ import (
 	"flyball/detect/model/sharedcredential"
 )
 
-// SharedCredential is how well sessions of people are told from those of machines, and
+// SharedCredential holds how well sessions of people and of machines are distinguished, and
 // how often a person is suspected.
 type SharedCredential struct {
-	Share Figure                `json:"share"` // of people's sessions that may be suspected
+	Share Figure                `json:"share"` // nominal share of people's sessions that may be suspected
 	Sets  []SharedCredentialSet `json:"sets"`
 }
 
-// SharedCredentialSet is one set, judged in one way.
+// SharedCredentialSet holds the results for one data set with one kind of model.
 type SharedCredentialSet struct {
 	Set string `json:"set"`
-	// By is what it was judged by: "model" that learned of other people and
-	// machines, this set's among them; "own_people", the model beside what other
-	// people of the set are like; "left_out", a model that saw nothing of the set.
+	// By is the kind of model: "model" was learned from other people and
+	// machines, including those of this set; "own_people" is the same model with TenantPeople of
+	// other people of the set; "left_out" was learned without this set.
 	By string `json:"by"`
-	// People are whose sessions it is told from: of other sets where it has none,
-	// and then what tells the sets apart is part of the figure.
+	// People holds the sets whose people are the negatives: this set, or other sets when it has no people;
+	// then differences between the sets affect the results.
 	People             []string  `json:"people"`
 	Humans             int       `json:"humans"` // sessions
 	HumanIdentities    int       `json:"human_identities"`
@@ -42,12 +42,11 @@ type SharedCredentialSet struct {
 	suspected, loosely [2]int
 }
 
-// suspicionShare of people's sessions may be suspected.
+// suspicionShare is the nominal share of people's sessions that may be suspected.
 const suspicionShare = .01
 
-// EvaluateSharedCredential judges sessions by what others teach: by folds of identities where
-// the two lists are one, else the tested by the teaching ones. missing says what
-// could not be judged.
+// EvaluateSharedCredential scores sessions by models of other sessions: with crossed, by folds of identities of
+// judge, else by a model of teach. missing lists what could not be measured.
 func EvaluateSharedCredential(teach, judge []*sharedcredential.LabelledSession, crossed bool) (out *SharedCredential, missing []string) {
 	teach, judge = sharedcredential.CapPerIdentity(teach), sharedcredential.CapPerIdentity(judge)
 	people := []string{}
@@ -131,11 +130,11 @@ func EvaluateSharedCredential(teach, judge []*sharedcredential.LabelledSession, 
 	return out, missing
 }
 
-// minPeople of a set to be told from.
+// minPeople is the minimum number of people's sessions in a set.
 const minPeople = 20
 
-// withoutAssets is a session as an API without pages would have it: that a
-// person loads images must not tell two sets apart.
+// withoutAssets returns a session without assets, like one with an API without pages, so that
+// loading images does not distinguish two sets.
 func withoutAssets(r *sharedcredential.LabelledSession) *sharedcredential.LabelledSession {
 	out := *r
 	out.Calls = slices.Clone(r.Calls)
@@ -174,5 +173,5 @@ func (b *SharedCredentialSet) figures() SharedCredentialSet {
 	return *b
 }
 
-// positive is an interval without negative zeroes.
+// positive replaces a negative lower limit and a negative zero by 0.
 func positive(i [2]Figure) [2]Figure { return [2]Figure{max(i[0], 0) + 0, i[1]} }

@@ -9,14 +9,13 @@ import (
 	"flyball/schema/wire"
 )
 
-// ActorScore is what is kept of an actor across its runs: a runaway that is cut into
-// runs too short to show by themselves shows here. The zero value is an actor
-// without calls.
+// ActorScore is the scoring state of an actor across its runs. It detects a runaway that is split into
+// runs which are too short to alarm. The zero value has no calls.
 //
-// Unlike a run's, its score falls again when the actor goes back to its ways.
+// Unlike the score of a run, its score falls again when the actor returns to usual behaviour.
 type ActorScore struct {
 	recent    feature.ActorMemory
-	evidence  float64 // CUSUM of what its runs' scores say, in nats
+	evidence  float64 // CUSUM of the evidence of its runs' scores, in nats
 	Score     float64
 	statistic actorStatistic
 	now       feature.ActorCounts // of the last call
@@ -26,16 +25,16 @@ type ActorScore struct {
 type actorStatistic uint8
 
 const (
-	actorIdentical   actorStatistic = iota // −ln P(as many of its latest calls are one call)
-	actorNewOnRoute                        // −ln P(as many of them are new calls on one route)
-	actorDeletions                         // −ln P(as many of them delete)
-	actorRetries                           // −ln P(as many of them failed again)
-	actorEvidenceSum                       // what the scores of its runs say together
+	actorIdentical   actorStatistic = iota // −ln P(at least as many of its latest calls are identical)
+	actorNewOnRoute                        // −ln P(at least as many of them are new calls on one route)
+	actorDeletions                         // −ln P(at least as many of them delete)
+	actorRetries                           // −ln P(at least as many of them are failing retries)
+	actorEvidenceSum                       // CUSUM of the evidence of its runs' scores
 	numActorStatistics
 )
 
-// actorSpec names a statistic; at is where about one clean run in a thousand
-// stands, three decades of rarity on the common scale.
+// actorSpec describes a statistic. at is the value that about one clean run in a thousand
+// reaches: three decades of rarity on the common scale.
 type actorSpec struct {
 	name string
 	at   float64
@@ -51,7 +50,7 @@ var actorSpecs = [numActorStatistics]actorSpec{
 
 func (s actorStatistic) String() string { return actorSpecs[s].name }
 
-// Add scores a call of the actor, after its run did.
+// Add scores a call of the actor. RunScore.Add must be called with the call before.
 func (a *ActorScore) Add(r *RunScore, s *feature.CallFeatures) {
 	a.now = a.recent.Add(s)
 	if r.model == nil {
@@ -73,30 +72,30 @@ func (a *ActorScore) raise(st actorStatistic, x float64) {
 	}
 }
 
-// evidence that a run's score is against its being a clean one: the logarithm of
-// the e-value ½·p^−½ of its p-value (Vovk and Wang 2021, κ = ½).
+// evidence returns the evidence of a score against the hypothesis that the run is clean: the logarithm of
+// the e-value ½·p^−½ of its p-value (Vovk and Wang 2021, κ = ½), in nats.
 func evidence(m *Model, score float64) float64 {
 	p, _ := m.Baseline.Calibration.P(score)
 	return min(math.Log(.5)-.5*math.Log(max(p, math.SmallestNonzeroFloat64)), maxEvidence)
 }
 
-// maxEvidence of one run, in nats: it takes several runs to say what several do.
+// maxEvidence limits the evidence of one run, in nats, so that one run alone does not alarm.
 const maxEvidence = 5
 
-// addEvidence adds a run's evidence to that of the runs before it: a CUSUM of log
-// e-values (an e-detector, Shin, Ramdas and Rinaldo 2022). While the run goes on its
-// own share is replaced, so that the sum is that of whole runs at every call.
+// addEvidence adds a run's evidence to that of the earlier runs: a CUSUM of log
+// e-values (an e-detector, Shin, Ramdas and Rinaldo 2022). With each call of the run, its
+// share is replaced, so that each run is in the sum once.
 func (a *ActorScore) addEvidence(r *RunScore, e float64) {
 	sum := max(0, a.evidence+e-r.actorEvidence)
 	r.actorEvidence += sum - a.evidence
 	a.evidence = sum
 }
 
-// Reset forgets the calls that led to an alarm, so that the next alarm rests on others.
+// Reset clears the state after an alarm, so that the next alarm is caused by other calls.
 func (a *ActorScore) Reset() { *a = ActorScore{} }
 
-// Explain returns the statistic that made the score of the actor, as observed among its
-// latest calls and as usual for it and its peers. route is the hash of the route of the
+// Explain returns the statistic with the highest score: its value over the actor's
+// latest calls, and the usual values of the actor and its peers. route is the hash of the route of the
 // last call.
 func (a *ActorScore) Explain(r *RunScore, route uint64) schema.Contribution {
 	c := unknownContribution(a.statistic.String(), a.Score)
@@ -113,7 +112,7 @@ func (a *ActorScore) Explain(r *RunScore, route uint64) schema.Contribution {
 		actorDeletions: {a.now.Deletions, &learned.Deletions}, actorRetries: {a.now.Retries, &learned.Retries},
 	}[a.statistic]
 	within := r.agent.key
-	if a.statistic == actorNewOnRoute { // it is kept by route
+	if a.statistic == actorNewOnRoute { // stored by route
 		within = r.agent.peers.routes[route]
 	}
 	levels := source.usual.Levels(r.agent.group, within)
@@ -121,7 +120,7 @@ func (a *ActorScore) Explain(r *RunScore, route uint64) schema.Contribution {
 	return c
 }
 
-// Code writes or reads the actor.
+// Code encodes or decodes the state.
 func (a *ActorScore) Code(c *wire.Coder) {
 	a.recent.Code(c)
 	codeNumber(c, &a.evidence)

@@ -7,14 +7,14 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// raiseTail raises a statistic that is no CUSUM to x, if x is its highest tail so far.
+// raiseTail raises a statistic that is not a CUSUM to x, if x is its highest value so far.
 func (r *RunScore) raiseTail(st statistic, x float64) {
 	most := &r.tails[st-numCusums]
 	*most = max(*most, x)
 	r.raise(st, *most)
 }
 
-// addCounts are the tails of how far the run has come.
+// addCounts raises the statistics that are counts of the run.
 func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreversible uint64) {
 	r.raiseTail(statIdentical, r.agent.identical.at(uint64(s.Identical)))
 	r.raiseTail(statNewOnRoute, m.newOnRoute(r.agent, s.Route).run.at(s.NewOnRoute))
@@ -26,11 +26,11 @@ func (r *RunScore) addCounts(m *Model, s *feature.CallFeatures, at int64, irreve
 	}
 }
 
-// minLoggedRuns runs must have shown an amount before it is judged.
+// minLoggedRuns is the minimum number of runs with a logged amount before the amount is scored.
 const minLoggedRuns = 20
 
-// addUsage are the tails of what not every source logs. What the baseline has not seen
-// often enough is not judged.
+// addUsage raises the statistics of quantities that not every source logs. Tokens and money are scored only when enough
+// runs of the baseline have them.
 func (r *RunScore) addUsage(s *feature.Usage) {
 	a := r.agent
 	if s.Irreversible > 0 {
@@ -47,13 +47,13 @@ func (r *RunScore) addUsage(s *feature.Usage) {
 	}
 }
 
-// logNormalTail is −ln P(X ≥ x).
+// logNormalTail returns −ln P(X ≥ x).
 func logNormalTail(x float64, of baseline.LogNormal) float64 {
 	return minusLogTail((math.Log(x) - of.Mean) / of.SD)
 }
 
-// addAmounts are the tails of what the run adds up. A baseline that knows nothing of
-// an amount says nothing of it.
+// addAmounts raises the statistics of sums over the run, and of the order of routes. It does nothing when the baseline
+// has no amounts.
 func (r *RunScore) addAmounts(m *Model, route *routeView, s *feature.CallFeatures, at int64, irreversible uint64) {
 	if m.Baseline.Bytes.All.N == 0 {
 		return
@@ -61,7 +61,7 @@ func (r *RunScore) addAmounts(m *Model, route *routeView, s *feature.CallFeature
 	r.raiseTail(statBytes, logNormalTail(r.bytes+1, r.agent.bytes))
 	r.raiseTail(statWrites, logNormalTail(r.writes+1, r.agent.writes))
 	if s.CallsOnRoute > 1 {
-		// A count is a step: its tail begins half a call before it.
+		// Continuity correction for a count: its tail begins half a call below it.
 		r.raiseTail(statOnRoute, logNormalTail(float64(s.CallsOnRoute)-.5, route.calls))
 	}
 	r.scatter.add(m.follows(r.agent, route, s.PreviousRoute, s.Route), 1, s, at, irreversible)

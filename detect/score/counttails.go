@@ -2,13 +2,13 @@ package score
 
 import "flyball/detect/model/baseline"
 
-// countTails are −ln P(N ≥ n) of a count, made as far as runs come.
+// countTails caches −ln P(N ≥ n) of a count, for the n that were needed so far.
 type countTails struct {
 	levels [3]baseline.RunCounts
 	made   []float64
 }
 
-// maxTails are made; what lies beyond follows the assumed tail.
+// maxTails is the maximum number of cached values. Beyond it the assumed tail is used.
 const maxTails = 1024
 
 func newCountTails(f *baseline.RunCountDistribution, group, of string) *countTails {
@@ -18,7 +18,7 @@ func newCountTails(f *baseline.RunCountDistribution, group, of string) *countTai
 	return &countTails{levels: f.Levels(group, of)}
 }
 
-// at is −ln P(N ≥ n). Of a count that the baseline knows nothing of it is 0.
+// at returns −ln P(N ≥ n). It is 0 for a count without runs in the baseline; then t is nil.
 func (t *countTails) at(n uint64) float64 {
 	switch {
 	case t == nil:

@@ -7,12 +7,12 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// increments are what each trial adds to each CUSUM, for one agent on one route: from
-// stepsFrom of the statistic on, [cell within the event][0 miss, 1 hit]. A pair of
-// zeroes is a CUSUM that cannot tell the alternative from the usual rate.
+// increments holds what each trial adds to each CUSUM, for one agent on one route. The index is
+// firstIncrement of the statistic plus the cell within the event, then 0 for a miss and 1 for a hit. A pair of
+// zeroes means that the usual rate is at least the alternative rate.
 type increments [incrementCells][2]float64
 
-// incrementCells are the cells of all CUSUMs' events one after another.
+// incrementCells is the number of cells of the events of all CUSUMs.
 const incrementCells = 16
 
 var firstIncrement = func() (out [numCusums]feature.Cell) {
@@ -24,7 +24,7 @@ var firstIncrement = func() (out [numCusums]feature.Cell) {
 	return out
 }()
 
-// add is what a trial adds to a statistic.
+// add returns what a trial adds to a statistic.
 func (s *increments) add(st statistic, t feature.Trial) float64 {
 	from, _ := specs[st].event.CellRange()
 	hit := 0
@@ -46,9 +46,9 @@ func makeIncrements(rate func(feature.Event, feature.Cell) float64) (out increme
 	return out
 }
 
-// increment is the log-likelihood ratio of one trial, Bernoulli(p1) against
-// Bernoulli(p) (Page 1954, Reynolds and Stoumbos 1999). An alternative that the
-// usual rate has overtaken moves above it.
+// increment returns the log-likelihood ratio of one trial, Bernoulli(p1) against
+// Bernoulli(p) (Page 1954, Reynolds and Stoumbos 1999). The alternative p1 is raised to at least 1.5·p, at most .99,
+// for a hit and for alternatives below ½.
 func increment(p, p1 float64, hit bool) float64 {
 	if hit || p1 < .5 {
 		p1 = max(p1, min(.99, 1.5*p))
@@ -62,7 +62,7 @@ func increment(p, p1 float64, hit bool) float64 {
 	return math.Log((1 - p1) / (1 - p))
 }
 
-// rates of an agent on a route, its own or its peers'.
+// rates returns a function for the rates of an agent on a route; with own false, for the rates of its peers.
 func (m *Model) rates(a *agent, route uint64, own bool) func(feature.Event, feature.Cell) float64 {
 	group := m.Baseline.Groups[a.group]
 	onRoute := m.Baseline.Routes[a.group][a.peers.routes[route]]

@@ -14,7 +14,7 @@ func (k *cusum) code(c *wire.Coder) {
 	wire.Num(c, &k.trials)
 }
 
-// Code writes or reads the run. What follows from the rest is not written.
+// Code encodes or decodes the run. Fields that can be computed from the others are not encoded.
 func (r *RunScore) Code(c *wire.Coder) {
 	r.feature.Code(c)
 	for i := range r.cusum {
@@ -30,7 +30,7 @@ func (r *RunScore) Code(c *wire.Coder) {
 	c.Int(&r.startAt)
 	for i := range r.trials {
 		hits, calls := 0.0, float64(r.trials[i])
-		codeNumber(c, &hits) // of an earlier release, not used
+		codeNumber(c, &hits) // part of the format of an earlier release, not used
 		codeNumber(c, &calls)
 		r.trials[i] = uint32(calls)
 	}
@@ -68,7 +68,7 @@ func (r *RunScore) Code(c *wire.Coder) {
 	}
 }
 
-// codeSame writes or reads a count that was a floating number before version 5.
+// codeSame encodes or decodes maxIdentical, which was a floating-point number before version 5.
 func (r *RunScore) codeSame(c *wire.Coder) {
 	if c.Version >= 5 {
 		wire.Num(c, &r.maxIdentical)

@@ -11,17 +11,17 @@ import (
 // evidenceCall is a call that raised a family's score.
 type evidenceCall struct {
 	family Family
-	gain   float64 // by how much, on the common scale
+	gain   float64 // increase of the score, on the common scale
 	call   schema.CallRef
 }
 
-// maxEvidenceCalls are how many calls of a family are remembered: those that raised it most.
+// maxEvidenceCalls is how many calls of a family are kept: those with the largest gain.
 const maxEvidenceCalls = 3
 
-// least gain that is worth remembering.
+// minGain is the smallest gain of a call that is kept.
 const minGain = .5
 
-// NoteEvidence remembers the call that was added last as evidence of the families whose
+// NoteEvidence keeps the call that was added last as evidence of the families whose
 // score it raised by at least minGain.
 func (r *RunScore) NoteEvidence(call schema.CallRef) {
 	if r.model == nil {
@@ -49,7 +49,7 @@ func (r *RunScore) NoteEvidence(call schema.CallRef) {
 	}
 }
 
-// evidenceCalls of a family, in the order of the log.
+// evidenceCalls returns the kept calls of a family, in the order of the log.
 func (r *RunScore) evidenceCalls(f Family) []string {
 	var calls []schema.CallRef
 	for _, c := range r.evidence {

@@ -9,11 +9,11 @@ import (
 	"flyball/schema"
 )
 
-// minHumanSamples calls or runs of humans say what is usual for them.
+// minHumanSamples is the minimum number of calls or runs of humans for a usual value of humans.
 const minHumanSamples = 20
 
-// Explain returns the statistics that raised a family, the leading one first: each as
-// observed in the run, and as usual for the agent, its peers and humans. Rates are shares
+// Explain returns the statistics that raised a family, the leading one first: each with its value
+// in the run, and the usual values of the agent, its peers and humans. Rates are shares
 // of eligible calls since the onset; counts and amounts are those of the run. route is
 // the hash of the route of the call that raised the family.
 func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
@@ -39,8 +39,8 @@ func (r *RunScore) Explain(f Family, route uint64) []schema.Contribution {
 	return out
 }
 
-// countSources are the statistics that are counts of a run: the distribution that each is
-// compared with, and the run's own count.
+// countSources returns, for the statistics that are counts of a run, the distribution that the count is
+// compared with, and the run's count.
 var countSources = [numStatistics]func(*RunScore) (*baseline.RunCountDistribution, uint64){
 	statIdentical: func(r *RunScore) (*baseline.RunCountDistribution, uint64) {
 		return &r.learned().IdenticalCalls, uint64(r.maxIdentical)
@@ -62,8 +62,8 @@ var countSources = [numStatistics]func(*RunScore) (*baseline.RunCountDistributio
 	},
 }
 
-// amountSources are the statistics that are amounts of a run: what is learned of each, and
-// the run's own amount.
+// amountSources returns, for the statistics that are amounts of a run, the learned amount and
+// the run's amount.
 var amountSources = [numStatistics]func(*RunScore) (*baseline.Amount, float64){
 	statLength: func(r *RunScore) (*baseline.Amount, float64) { return &r.learned().Lengths, float64(r.Calls()) },
 	statBytes:  func(r *RunScore) (*baseline.Amount, float64) { return &r.learned().Bytes, r.bytes },
@@ -74,7 +74,7 @@ var amountSources = [numStatistics]func(*RunScore) (*baseline.Amount, float64){
 	statMoney: func(r *RunScore) (*baseline.Amount, float64) { return &r.learned().Money, r.feature.Usage.Money },
 }
 
-// learned is the baseline that the run was scored by last.
+// learned returns the baseline that scored the run last.
 func (r *RunScore) learned() *baseline.Baseline { return r.model.Baseline }
 
 func (r *RunScore) contribution(st statistic, route uint64) schema.Contribution {
@@ -101,7 +101,7 @@ func (r *RunScore) contribution(st statistic, route uint64) schema.Contribution 
 func (r *RunScore) explainCount(c *schema.Contribution, st statistic, route uint64) {
 	distribution, value := countSources[st](r)
 	within := r.agent.key
-	if st == statNewOnRoute { // it is kept by route
+	if st == statNewOnRoute { // stored by route
 		within = r.agent.peers.routes[route]
 	}
 	c.Observed = schema.OptionalFloat(value)
@@ -135,8 +135,7 @@ func (r *RunScore) explainRate(c *schema.Contribution, st statistic, route uint6
 	}
 }
 
-// usualRate is the rate of an event over the cells in the proportions in which the run
-// met them.
+// usualRate returns the mean rate of an event over its cells, weighted by the number of the run's calls in each cell.
 func (r *RunScore) usualRate(e feature.Event, rate func(feature.Event, feature.Cell) float64) float64 {
 	from, to := e.CellRange()
 	sum, calls := 0.0, 0.0
@@ -151,16 +150,16 @@ func (r *RunScore) usualRate(e feature.Event, rate func(feature.Event, feature.C
 	return sum / calls
 }
 
-// unknownContribution is a contribution of which only the score is known.
+// unknownContribution returns a contribution with a score and without values.
 func unknownContribution(name string, score float64) schema.Contribution {
 	return schema.Contribution{Feature: name, Observed: schema.Unknown, Usual: schema.Unknown, Peers: schema.Unknown, Humans: schema.Unknown,
 		Score: figure(score)}
 }
 
-// figure is a number for people: four significant digits.
+// figure rounds a number to four significant digits.
 func figure(x float64) schema.OptionalFloat { return schema.OptionalFloat(calibrate.RoundDigits(x)) }
 
-// medianCount is the median count of runs; unknown where there are none.
+// medianCount returns the median count of runs, or unknown when there are none.
 func medianCount(r baseline.RunCounts) schema.OptionalFloat {
 	n, ok := r.Median()
 	if !ok {
@@ -169,5 +168,5 @@ func medianCount(r baseline.RunCounts) schema.OptionalFloat {
 	return schema.OptionalFloat(n)
 }
 
-// medianAmount is the median of a log-normal amount.
+// medianAmount returns the median of a log-normal amount.
 func medianAmount(l baseline.LogNormal) schema.OptionalFloat { return figure(math.Exp(l.Mean)) }

@@ -5,55 +5,55 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// Model is a published baseline made ready for scoring. It is immutable but
-// for its caches, and so for one goroutine: each partition makes its own.
+// Model prepares a published baseline for scoring. It has caches and is not safe for concurrent
+// use: each partition makes its own.
 type Model struct {
 	Baseline *baseline.Baseline
 	agents   map[string]*agent
 	groups   map[string]*peers
-	gained   [NumFamilies]float32 // what the call that was added last gave each family of its run
+	gained   [NumFamilies]float32 // increase of each family's score by the call that was added last
 }
 
-// peers are a group's view of the model.
+// peers holds the prepared data of a peer group.
 type peers struct {
-	routes     map[uint64]string // route hash: its name
+	routes     map[uint64]string // route name by hash
 	newOnRoute map[uint64]newOnRouteTails
-	// manyResources: the peers name ever new ones, and a new one says nothing.
+	// manyResources: the peers always name new resources, so that a new one is not evidence.
 	manyResources bool
 }
 
-// newOnRouteTails are of new calls on a route: in a run, and among an actor's latest calls.
+// newOnRouteTails holds the tails of new calls on a route: within a run, and among an actor's latest calls.
 type newOnRouteTails struct{ run, across *countTails }
 
-// agent is one agent's, or one peer group's, view of the model.
+// agent holds the prepared data of one agent, or of all unknown agents of a peer group; then key is empty.
 type agent struct {
 	key, group                                         string
 	peers                                              *peers
-	counts                                             *baseline.Counts // nil: nothing of its own is known
+	counts                                             *baseline.Counts // nil: the agent is unknown
 	length, bytes, writes                              baseline.LogNormal
 	identical, distinct, switches, irreversible, inRow *countTails
 	tokens, money                                      baseline.LogNormal
 	across                                             struct{ identical, deletions, retries *countTails }
 	routes                                             map[uint64]*routeView
-	unseen                                             *routeView // a route that the peers never used
+	unseen                                             *routeView // for routes that the peers never used
 }
 
-// maxStrangers bounds the agents that the baseline does not know: a caller can
+// maxStrangers limits the cached agents that the baseline does not know, because a caller can
 // invent names.
 const maxStrangers = 10_000
 
-// NewModel prepares a body.
+// NewModel prepares a baseline for scoring.
 func NewModel(b *baseline.Baseline) *Model {
 	return &Model{Baseline: b, agents: map[string]*agent{}, groups: map[string]*peers{}}
 }
 
-// Least standard deviations of log amounts.
+// Minimum standard deviations of the logarithms of amounts.
 const (
 	minLengthSD = .35
 	minBytesSD  = .6
 )
 
-// LengthTail is ln P(a run of the agent has at least so many calls).
+// LengthTail returns ln P(a run of the agent has at least so many calls).
 func LengthTail(b *baseline.Baseline, agent, group string, calls int) float64 {
 	return -logNormalTail(float64(calls), b.Lengths.ForAgent(agent, group, minLengthSD))
 }
@@ -64,7 +64,7 @@ func (m *Model) agent(key, group string) *agent {
 	}
 	counts, known := m.Baseline.Agents[key]
 	place := key
-	if !known { // all strangers of a group are alike
+	if !known { // all unknown agents of a group share one entry
 		key, place = "", "\x00"+group
 		if a := m.agents[place]; a != nil {
 			return a
@@ -117,8 +117,8 @@ func (m *Model) peers(group string) *peers {
 	return p
 }
 
-// newOnRoute are the tails of new calls on a route, of the peers: of an agent alone they
-// would be few.
+// newOnRoute returns the tails of new calls on a route. They are those of the peers, because one agent has too few
+// runs on a route.
 func (m *Model) newOnRoute(a *agent, route uint64) newOnRouteTails {
 	name, known := a.peers.routes[route]
 	if !known {

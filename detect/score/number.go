@@ -6,11 +6,11 @@ import (
 	"flyball/schema/wire"
 )
 
-// maxNumber is far above whatever a run comes to: bytes of a million calls are 1e25.
+// maxNumber is far above the values of any run: the bytes of a million calls are at most 1e25.
 const maxNumber = 1e100
 
-// codeNumber writes or reads what is a number: one that is none would be every score from
-// there on.
+// codeNumber encodes or decodes a number. Decoding rejects NaN and numbers above maxNumber, because they would make all
+// later scores meaningless.
 func codeNumber(c *wire.Coder, v *float64) {
 	c.Float(v)
 	if !c.Encoding && !(math.Abs(*v) <= maxNumber) {

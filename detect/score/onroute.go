@@ -2,20 +2,20 @@ package score
 
 import "flyball/detect/model/baseline"
 
-// routeView is an agent's view of one route.
+// routeView holds the prepared data of an agent on one route.
 type routeView struct {
 	increments increments
-	calls      baseline.LogNormal // of a run that uses it
-	follows    []follow           // what it adds after others
+	calls      baseline.LogNormal // number of calls on the route, of a run that uses it
+	follows    []follow           // what the route adds to the CUSUM of the order
 }
 
-// follow is what a route adds to the CUSUM of the order after another.
+// follow is what a route adds to the CUSUM of the order after the route before.
 type follow struct {
 	before uint64
 	adds   float64
 }
 
-// route is an agent's view of a route. All routes that the peers never used are alike.
+// route returns an agent's data on a route. All routes that the peers never used share one entry.
 func (m *Model) route(a *agent, route uint64) *routeView {
 	if v := a.routes[route]; v != nil {
 		return v

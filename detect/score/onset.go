@@ -4,7 +4,7 @@ import (
 	"flyball/schema"
 )
 
-// TopFamily is the family that makes the score.
+// TopFamily returns the family with the highest score.
 func (r *RunScore) TopFamily() Family {
 	best := Family(0)
 	for f := range Family(NumFamilies) {
@@ -15,9 +15,9 @@ func (r *RunScore) TopFamily() Family {
 	return best
 }
 
-// Onset is where what a family stands on began: call number, event time and
-// the irreversible calls since then. A count of the whole run began where the
-// family's events began to come one after another, or else with the run.
+// Onset returns where the behaviour behind a family's score began: call number, event time, and
+// the calls and irreversible calls since then. When the leading statistic counts over the whole run, the onset is
+// the earliest current excursion of the family's CUSUMs, or else the start of the run.
 func (r *RunScore) Onset(f Family) (call uint64, at int64, exposed schema.Exposure) {
 	k := r.excursion(f)
 	n := r.Calls()
@@ -30,7 +30,7 @@ func (r *RunScore) Onset(f Family) (call uint64, at int64, exposed schema.Exposu
 	}
 }
 
-// excursion is the excursion that a family stands on; nil: the run as a whole.
+// excursion returns the CUSUM with the onset of a family; nil: the onset is the start of the run.
 func (r *RunScore) excursion(f Family) *cusum {
 	switch st := r.leading[f]; {
 	case st < numCusums:
@@ -49,7 +49,7 @@ func (r *RunScore) excursion(f Family) *cusum {
 	return earliest
 }
 
-// value of a statistic.
+// value returns the current maximum of a statistic.
 func (r *RunScore) value(st statistic) float64 {
 	switch {
 	case st == statRareWrites:
@@ -62,8 +62,8 @@ func (r *RunScore) value(st statistic) float64 {
 	return r.cusum[st].max
 }
 
-// Rising reports whether the family's statistic stands at its maximum: the run
-// goes on as it did, and has not recovered since.
+// Rising reports whether the family's leading statistic is at its maximum: the run
+// continues its behaviour and has not recovered. It is always true for a leading statistic that counts over the run.
 func (r *RunScore) Rising(f Family) bool {
 	st := r.leading[f]
 	if st == statOrder {

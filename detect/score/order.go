@@ -2,15 +2,15 @@ package score
 
 import "math"
 
-// Names of no route: one that the peers never used, and its hash.
+// Name and hash that stand for all routes that the peers never used.
 const (
 	unknownRoute = "\x00"
 	unknownHash  = ^uint64(0)
 )
 
-// follows is what a route after another adds to the CUSUM of the order: the
-// log-likelihood ratio of "the peers' routes in any order" against the usual next
-// one. 2 % of calls may come from anywhere, so that no call is impossible.
+// follows returns what a route after the route before adds to the CUSUM of the order: the
+// log-likelihood ratio of "the peers' routes in any order" against the usual order.
+// 2 % of calls may follow any route, so that no call is impossible.
 func (m *Model) follows(a *agent, v *routeView, before, route uint64) float64 {
 	if before != 0 {
 		if _, known := a.peers.routes[before]; !known {
@@ -31,7 +31,7 @@ func (m *Model) follows(a *agent, v *routeView, before, route uint64) float64 {
 	if next < share {
 		adds = math.Log(.02 + .98*max(share, 1e-4)/max(next, 1e-6))
 	}
-	if n := len(v.follows); n == cap(v.follows) { // one for each route at most
+	if n := len(v.follows); n == cap(v.follows) { // at most one entry for each route
 		v.follows = append(make([]follow, 0, n+2+n/4), v.follows...)
 	}
 	v.follows = append(v.follows, follow{before, adds})
@@ -45,12 +45,12 @@ func (p *peers) name(route uint64) string {
 	return unknownRoute
 }
 
-// newTarget is how much more a rare write weighs that is of a resource which neither
+// newTarget is the factor for a rare write to a resource that neither
 // the run nor its peers have named before.
 const newTarget = 1.5
 
-// rareness of a write on a route that the run had not used before: −ln P(a run of
-// the peers uses it).
+// rareness returns −ln P(a run of the peers uses the route), for a write on a route that the run has not used before. It
+// is multiplied by newTarget for a resource that is new to the peers.
 func (m *Model) rareness(a *agent, route, target uint64) float64 {
 	used, runs := 0.0, m.Baseline.Lengths.Groups[a.group].N
 	if name, known := a.peers.routes[route]; known {

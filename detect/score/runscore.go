@@ -6,58 +6,58 @@ import (
 	"flyball/schema"
 )
 
-// RunScore is the scoring state of one run. The zero value is a run without calls.
+// RunScore is the scoring state of one run. The zero value has no calls.
 type RunScore struct {
 	feature       feature.RunMemory
 	cusum         [numCusums]cusum
 	maxIdentical  uint32  // largest count of one identical call
 	maxNewOnRoute uint32  // largest count of new calls on one route
 	rareWrites    cusum   // sum over the routes that the run writes on
-	bytes         float64 // that it was given
+	bytes         float64 // of the answers
 	writes        float64
-	tails         [numStatistics - numCusums]float64 // highest of each statistic that is no CUSUM
+	tails         [numStatistics - numCusums]float64 // maximum of each statistic that is not a CUSUM
 	scatter       cusum
 	maxOnRoute    uint32 // largest count of calls on one route
 	startAt       int64  // event time of the first call, Unix ns
 
-	// Score is the maximum over the families: it only grows.
+	// Score is the maximum over the families. It never falls.
 	Score    float64
-	Families [NumFamilies]float64   // anchored maximum of each family's statistics
-	leading  [NumFamilies]statistic // which of them it is
+	Families [NumFamilies]float64   // maximum of each family's statistics, on the common scale
+	leading  [NumFamilies]statistic // statistic with that maximum
 	Touched  schema.Touched
 	trials   [feature.NumCells]uint32 // calls that counted in each cell
 
 	evidence []evidenceCall
 
-	actorEvidence float64 // of its evidence, in that of its actor
+	actorEvidence float64 // the run's share of the actor's evidence
 
-	Reference Reference // as whom it is compared; not stored
+	Reference Reference // with whom it is compared; not stored
 	agent     *agent
 	model     *Model
 }
 
-// cusum is a Bernoulli CUSUM and where its present excursion from zero began.
+// cusum is a Bernoulli CUSUM with the start of its current excursion from zero.
 type cusum struct {
 	w, max       float64
 	onsetAt      int64  // event time of the call at which the excursion began, Unix ns
-	onset        uint32 // its number
-	irreversible uint32 // the run's irreversible calls before it
+	onset        uint32 // number of that call
+	irreversible uint32 // the run's irreversible calls before that call
 	hits, trials uint32 // of the excursion
 }
 
-// Reference a run is compared as.
+// Reference selects the counts with which a run is compared.
 type Reference struct {
 	Agent   string // baseline.AgentKey
 	Group   string // baseline.PeerGroup
-	Version string // of the agent, as it states it
-	Task    string // scope.Established
+	Version string // of the agent, as the agent states it
+	Task    string // scope.TrustedTaskType
 }
 
-// Calls of the run so far.
+// Calls returns the number of calls of the run so far.
 func (r *RunScore) Calls() uint64 { return r.feature.Calls() }
 
-// Add scores the run's next call and returns its features. Without a
-// model (nothing was learned yet) the call is remembered and nothing is scored.
+// Add scores the run's next call and returns its features. at is its event time, Unix ns. With m nil (there is no
+// baseline yet) the call is counted and not scored.
 func (r *RunScore) Add(m *Model, who Reference, c *feature.Input, at int64, reversibility schema.Reversibility) feature.CallFeatures {
 	s := r.feature.Add(c)
 	r.addFeatures(m, who, &s, &r.feature.Usage, at, reversibility)
@@ -118,7 +118,7 @@ func (r *RunScore) addFeatures(m *Model, who Reference, s *feature.CallFeatures,
 
 func (k *cusum) add(step float64, hit int, s *feature.CallFeatures, at int64, irreversible uint64) {
 	w := min(k.w+step, maxScore)
-	if !(w > 0) { // NaN adds nothing
+	if !(w > 0) { // also when w is NaN
 		k.w = 0
 		return
 	}

@@ -7,10 +7,10 @@ import (
 	"flyball/schema"
 )
 
-// statistic is a number of a run that only grows.
+// statistic identifies a number of a run that only grows.
 type statistic uint8
 
-// The first Cusums statistics are CUSUMs, the others are not.
+// The first numCusums statistics are CUSUMs, the others are not.
 const (
 	statRepeats statistic = iota
 	statRepeatsSlow
@@ -23,32 +23,31 @@ const (
 	numCusums
 	statIdentical    statistic = iota - 1 // −ln P(a run makes one identical call at least as often)
 	statLength                            // −ln P(a run has at least as many calls)
-	statBytes                             // −ln P(a run is given at least as much)
+	statBytes                             // −ln P(the answers of a run have at least as many bytes)
 	statWrites                            // −ln P(a run writes at least as often)
-	statOnRoute                           // the same of the calls on one route, where it is used: the largest
+	statOnRoute                           // −ln P(a run that uses a route calls it at least as often): maximum over routes
 	statOrder                             // CUSUM of the order of routes: any order against the usual one
-	statNewOnRoute                        // −ln P(a run that uses a route makes at least as many new calls of it): the largest
-	statDistinct                          // −ln P(a run makes at least as many calls that repeat none)
-	statRareWrites                        // sum of −ln P(a run of the peers writes there), over the routes that the run writes on
+	statNewOnRoute                        // −ln P(a run that uses a route makes at least as many new calls on it): maximum over routes
+	statDistinct                          // −ln P(a run makes at least as many calls that are not repeats)
+	statRareWrites                        // sum of −ln P(a run of the peers uses the route), over the routes that the run writes on
 	statSwitches                          // −ln P(a run changes its route at least as often)
 	statIrreversible                      // −ln P(a run makes at least as many calls that cannot be undone)
-	statParallel                          // −ln P(a run has as many calls in a row that each began before the one before it had ended)
-	statTokens                            // −ln P(a run uses at least as many)
-	statMoney                             // −ln P(a run moves at least as much)
+	statParallel                          // −ln P(a run has at least as long a series of calls that begin before the previous one ended)
+	statTokens                            // −ln P(a run uses at least as many tokens)
+	statMoney                             // −ln P(a run moves at least as much money)
 	numStatistics
 )
 
-// spec of a statistic: what it counts, against which alternative rate, the
-// anchors of its scale, and the family of finding that it argues for. The
-// anchors split the budget of false alarms among the statistics: the first
-// stands where about 1 % of clean runs would stand if they were the whole of it,
-// the second at 0.1 %. How they were found: adr/0001.
+// spec describes a statistic: the event that it counts, the alternative rate p1, the
+// anchors of its scale, and the family of findings for which it is evidence. The
+// anchors divide the budget of false alarms among the statistics: t1 corresponds to
+// 1 % of clean runs in the whole budget, and t01 to 0.1 %. adr/0001 describes how they were found.
 type spec struct {
 	name  string
 	event feature.Event
 	p1    float64
-	// t10, where it is set, bends the scale below: about 10 % of clean runs stand
-	// there. It orders what is far from an alarm and spends nothing of the budget.
+	// t10, if set, is the value that about 10 % of clean runs reach, and changes the slope of the scale below t1. It only
+	// affects the order of low scores and does not use the budget.
 	t10    float64
 	t1     float64
 	t01    float64
@@ -74,9 +73,9 @@ var specs = [numStatistics]spec{
 	statDistinct:    {name: "distinct_calls", t1: 5.8, t01: 15, family: schema.FamilyFlood},
 	statRareWrites:  {name: "rare_writes", t10: 5, t1: 32, t01: 75, family: schema.FamilyHijack},
 	statSwitches:    {name: "changes_of_route", t1: 7.5, t01: 8.1, family: schema.FamilyFanout},
-	// No public data shows these: their share of the budget is small by choice.
+	// No public data has these quantities: the anchors give them a small share of the budget.
 	statIrreversible: {name: "irreversible_calls", t1: 9, t01: 14, family: schema.FamilyFlood},
-	// Evidence only: workers in parallel are no runaway.
+	// Only evidence: parallel workers alone are not a runaway.
 	statParallel: {name: "parallel_calls", t1: 40, t01: 80, family: schema.FamilyFlood},
 	statTokens:   {name: "tokens", t1: 10, t01: 15, family: schema.FamilyFlood},
 	statMoney:    {name: "money", t1: 9, t01: 12, family: schema.FamilyFlood},
@@ -84,14 +83,14 @@ var specs = [numStatistics]spec{
 
 func (s statistic) String() string { return specs[s].name }
 
-// Decade of rarity on the common scale: the anchors lie at 2 and 3 of them.
+// decade is a factor of ten in rarity on the common scale: the anchors t1 and t01 are at 2 and 3 decades.
 const decade = math.Ln10
 
-// maxScore bounds the scale, far above what a million calls come to: a score is a
-// number whatever a baseline claims.
+// maxScore is the maximum of the scale, far above the values of a million calls, so that a score is finite with any
+// baseline.
 const maxScore = 1e9
 
-// anchored puts a statistic's value on the common scale.
+// anchored converts a statistic's value to the common scale.
 func (s statistic) anchored(x float64) float64 { return min(s.scaled(x), maxScore) }
 
 func (s statistic) scaled(x float64) float64 {
@@ -107,10 +106,10 @@ func (s statistic) scaled(x float64) float64 {
 	return 2*decade + decade*(x-sp.t1)/(sp.t01-sp.t1)
 }
 
-// Family is an index of Families.
+// Family is an index into Families.
 type Family uint8
 
-// Families of findings in the order of their index.
+// Families holds the names of the families of findings.
 var Families = [...]string{
 	schema.FamilyLoop,
 	schema.FamilyRetry,
@@ -122,7 +121,7 @@ var Families = [...]string{
 	schema.FamilyHijack,
 }
 
-// NumFamilies is how many there are.
+// NumFamilies is the length of Families.
 const NumFamilies = 8
 
 func (f Family) String() string { return Families[f] }

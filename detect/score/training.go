@@ -6,8 +6,8 @@ import (
 	"flyball/schema"
 )
 
-// usageAfter is what a learned run had spent after a step: it is known at its end, and
-// since it only grows, so is the most that came of it.
+// usageAfter returns the usage of a training run after a call. Only the usage at the end of the run is known: for
+// earlier calls it is zero. The final score is the same, because usage only grows.
 func usageAfter(b *baseline.TrainingRun, step int) *feature.Usage {
 	if step < len(b.Features)-1 {
 		return &feature.Usage{}
@@ -15,12 +15,12 @@ func usageAfter(b *baseline.TrainingRun, step int) *feature.Usage {
 	return &b.Usage
 }
 
-// referenceFromRun is whom a run that is learned from is compared as.
+// referenceFromRun returns the reference of a training run.
 func referenceFromRun(b *baseline.TrainingRun) Reference {
 	return Reference{b.Agent, b.Group, b.Version, b.TaskType}
 }
 
-// FinalScore is the score of a whole run, from its steps.
+// FinalScore returns the score of a whole run, from its features.
 func FinalScore(m *Model, b *baseline.TrainingRun) float64 {
 	var r RunScore
 	who := referenceFromRun(b)
@@ -30,13 +30,13 @@ func FinalScore(m *Model, b *baseline.TrainingRun) float64 {
 	return r.Score
 }
 
-// episode is the score above which runs of an actor one after another are one
-// episode of it.
+// episode is the score above which consecutive runs of an actor count as one
+// episode.
 const episode = 2 * decade
 
-// ActorPeaks are the highest scores of actors within runs, which stand in the order of
-// their agents and, of each agent, of time. Of an episode only its highest counts:
-// an alarm begins the actor anew, and what follows is no other alarm (declustering,
+// ActorPeaks returns for each run the highest score of its actor within the run. The runs must be sorted by
+// agent and time. Of an episode only the highest score is kept and the others are lowered to the limit:
+// an alarm resets the actor, and the rest of an episode is not another alarm (declustering,
 // Coles 2001, 5.3).
 func ActorPeaks(m *Model, runs []*baseline.TrainingRun) []float64 {
 	peaks := make([]float64, len(runs))
