@@ -81,7 +81,7 @@ func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bo
 		}
 		i = f.put(v)
 	}
-	if i.resolved { // a late call opened the finding of a closed run again
+	if i.resolved { // a late call has reopened the finding of a closed run
 		*i = open{breaker: i.breaker, withheld: i.withheld}
 	}
 	i.finding = v
@@ -104,7 +104,7 @@ func (f *Fold) finding(v *schema.Finding, cause string, written int64) (Page, bo
 	return p, true
 }
 
-// breaker applies the state of a breaker that a finding tripped.
+// breaker applies the state of a breaker that was opened because of a finding.
 func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
 	i := f.get(b.FindingID)
 	if i == nil || i.resolved {
@@ -112,7 +112,7 @@ func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
 	}
 	was := i.breaker
 	if b.Mode != schema.ModeWithheld {
-		i.mode = b.Mode // arming by command overrides what the detector's configuration said
+		i.mode = b.Mode // an arming command overrides the configuration of the detector
 	}
 	if b.Mode == schema.ModeWithheld {
 		if i.withheld != nil && b.Generation <= i.withheld.Generation {
@@ -137,7 +137,7 @@ func (f *Fold) breaker(b *schema.Breaker, cause string) (Page, bool) {
 	return i.updatePage(denied, "breaker_closed", cause, b.Since)
 }
 
-// updatePage makes a page of a change, if there was a page about the incident before.
+// updatePage returns a page about a change, if there was a page about the incident before.
 func (i *open) updatePage(changed bool, because, cause string, at int64) (Page, bool) {
 	if !changed || i.paged == schema.LevelNone {
 		return Page{}, false
@@ -145,7 +145,7 @@ func (i *open) updatePage(changed bool, because, cause string, at int64) (Page, 
 	return i.page(Updated, because, cause, at), true
 }
 
-// resolve ends an incident whose run has ended, unless its breaker still denies.
+// resolve ends an incident whose run has ended, unless its breaker still denies calls.
 func (f *Fold) resolve(i *open, because, cause string, at int64) (Page, bool) {
 	if i.breaker != nil && i.breaker.State != schema.BreakerClosed {
 		return Page{}, false
@@ -155,7 +155,7 @@ func (f *Fold) resolve(i *open, because, cause string, at int64) (Page, bool) {
 	return p, paged
 }
 
-// get finds an incident, and counts it as changed.
+// get returns an incident and marks it as the last changed one. It returns nil if there is none.
 func (f *Fold) get(id string) *open {
 	e := f.open[id]
 	if e == nil {
@@ -165,7 +165,7 @@ func (f *Fold) get(id string) *open {
 	return e.Value.(*open)
 }
 
-// put adds an incident; beyond the bound the one that is longest unchanged goes.
+// put adds an incident. If there are too many, it removes the one that has been unchanged for the longest time.
 func (f *Fold) put(v *schema.Finding) *open {
 	for len(f.open) >= f.limit {
 		oldest := f.order.Front()

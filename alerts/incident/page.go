@@ -8,7 +8,7 @@ import (
 	"flyball/schema"
 )
 
-// Kind of a page.
+// Kind is the kind of a page.
 type Kind string
 
 const (

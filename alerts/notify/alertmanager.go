@@ -90,7 +90,7 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 	l := map[string]string{"alertname": "FlyballIncident", "incident": p.Incident, "family": p.Family, "tenant": p.Tenant,
 		"run_id": p.RunID.String(), "agent": p.AgentID, "severity": severity(level)}
 	for k, v := range l {
-		if v == "" { // Alertmanager refuses empty labels
+		if v == "" { // Alertmanager rejects empty labels
 			delete(l, k)
 		}
 	}
@@ -112,7 +112,7 @@ func makeAlert(p *incident.Page, level schema.Level, until time.Time) alert {
 			p.Exposure.Calls, p.Exposure.Irreversible)
 	}
 	if out.StartsAt.After(until) {
-		out.StartsAt = until // a gateway's clock is ahead: Alertmanager refuses an end before the start
+		out.StartsAt = until // a gateway's clock is ahead: Alertmanager rejects an end before the start
 	}
 	return out
 }

@@ -52,7 +52,7 @@ type Pager struct {
 
 	mu         sync.Mutex // guards the fields down to failure
 	consumer   *kafka.Consumer
-	partitions map[int32]*partition // those that the group has assigned to this member
+	partitions map[int32]*partition // partitions that are assigned to this member
 	joined     bool                 // partitions were assigned at least once
 	failure    error                // the error that ended Run
 
@@ -164,7 +164,7 @@ func (p *Pager) handle(ctx context.Context, client *kgo.Client, b kafka.Batch) e
 // handlePartition handles the records of one partition in order.
 func (p *Pager) handlePartition(ctx context.Context, client *kgo.Client, part *partition, f *kgo.FetchPartition) error {
 	lag := p.o.Metrics.lag.WithLabelValues(p.o.Name, partitionLabel(part.number))
-	var folded *kgo.Record // the last one that made no page
+	var folded *kgo.Record // the last record without a page
 	for _, r := range f.Records {
 		again, err := p.handleRecord(ctx, client, part, r, &folded)
 		if err != nil || !again {

@@ -10,7 +10,7 @@ import (
 	"flyball/ingest/fields"
 )
 
-// The signals that hold calls.
+// The signals that contain calls.
 const (
 	traces = "traces"
 	logs   = "logs"

@@ -36,11 +36,11 @@ const (
 	Empty          Reason = "empty"             // no bytes
 	TooLarge       Reason = "too_large"         // above max value, packed or unpacked
 	TooDeep        Reason = "too_deep"          // nested deeper than 64
-	TooNested      Reason = "too_nested"        // envelopes in envelopes in envelopes
+	TooNested      Reason = "too_nested"        // more envelopes around the record than are unwrapped
 	TooMany        Reason = "too_many_items"    // more items or fields than are read
 	NotJSON        Reason = "not_json"          // does not parse as JSON
 	TrailingData   Reason = "trailing_data"     // bytes after the document
-	NotProto       Reason = "not_proto"         // protobuf does not parse, or is cut off
+	NotProto       Reason = "not_proto"         // protobuf that does not parse or is incomplete
 	WrongSignal    Reason = "wrong_signal"      // traces where logs are configured, or the other way round; metrics
 	NoItems        Reason = "no_items"          // parses but contains no items
 	UnknownFormat  Reason = "unknown_format"    // no format matches
@@ -85,7 +85,7 @@ type Input struct {
 	TrustedHops int
 }
 
-// Options of a pipeline.
+// Options are the settings of a Pipeline.
 type Options struct {
 	Inputs  map[string]Input // by topic
 	Default Input            // of topics that are not in Inputs

@@ -13,7 +13,7 @@ type row struct {
 
 func names(set setter, names ...string) row { return row{set, names} }
 
-// ignore is the setter of fields that do not describe the call or that are read elsewhere.
+// ignore sets nothing. It is for fields that do not describe the call or that are read elsewhere.
 func ignore(*draft, fields.Value) {}
 
 // table finds the setter of a field by its name. A record has about thirty fields, so a look-up must take only a few nanoseconds: names

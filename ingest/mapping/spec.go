@@ -95,7 +95,7 @@ type Expr struct {
 	Func    string    `yaml:"fn"`                // xray, traceparent_trace, traceparent_span, baggage:KEY, uri_host
 	JWT     string    `yaml:"jwt"`               // a claim of a logged token; used only if tokens are believed
 	Not     []string  `yaml:"not"`               // texts that mean that there is no value
-	Map     stringMap `yaml:"map"`               // text to text; "*" is any other
+	Map     stringMap `yaml:"map"`               // replaces a text by another; "*" is the entry for all other texts
 
 	// formats: rfc3339, clf, epoch_s, epoch_ms, epoch_us, epoch_ns, haproxy, gin, sql; empty: any known format
 	Time  []string `yaml:"time"`

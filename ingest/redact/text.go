@@ -85,7 +85,7 @@ func Path(s string) string {
 	if strings.IndexByte(s, '%') >= 0 {
 		s = escaped(s)
 	}
-	if strings.Contains(s, "://") { // a path that holds a URL
+	if strings.Contains(s, "://") { // a path that contains a URL
 		s = userinfo.ReplaceAllString(s, "://"+redacted+"@")
 	}
 	if marks(s) == 0 {
@@ -142,7 +142,7 @@ func unescape(s string) string {
 	return string(out)
 }
 
-// Suspicious is a cheap check whether Text might change s. If it returns false, Text returns s unchanged.
+// Suspicious reports whether Text might change s. It is cheap. If it returns false, Text returns s unchanged.
 func Suspicious(s string) bool { return marks(s) != 0 }
 
 // marks returns the kinds of secret that s may contain. It looks closer only at the bytes in markBytes.

@@ -68,7 +68,7 @@ func (b *batch) add(r *kgo.Record, j *wire.Journal) {
 		b.bytes += len(s.Native)
 	}
 	if j.To < 0 {
-		return // run snapshots cover no calls
+		return // a run snapshot covers no calls
 	}
 	k := source{j.CallsTopicID, j.CallsPart}
 	m := b.marks[k]
@@ -109,7 +109,7 @@ func (b *batch) drop(partition int32) {
 		}
 		b.tables[n] = kept
 	}
-	// Journal partition i is the output of calls partition i.
+	// Journal partition i contains the output of partition i of flyball.calls.
 	for k := range b.marks {
 		if k.part == partition {
 			delete(b.marks, k)

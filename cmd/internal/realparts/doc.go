@@ -53,7 +53,7 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// process is a started part.
+// process is a running part.
 type process struct {
 	cmd  *exec.Cmd
 	done chan error

@@ -16,7 +16,7 @@ import (
 	"flyball/cmd/internal/tiers"
 )
 
-// Versions of the gateways that tests build, as the Go module proxy carries them.
+// CaddyVersion and TraefikVersion are the versions that tests build from the Go module proxy.
 const (
 	CaddyVersion   = "v2.11.9"
 	TraefikVersion = "v3.6.12"
@@ -166,8 +166,7 @@ replace (
 exclude github.com/tencentcloud/tencentcloud-sdk-go v3.0.83+incompatible
 `
 
-// FetchTraefik builds Traefik of its module, once: about eight minutes on two
-// cores, and so only if FLYBALL_TEST_TRAEFIK is set.
+// FetchTraefik builds Traefik from its module, once, in about eight minutes on two cores, and returns the path of the binary.
 func FetchTraefik() (string, error) {
 	dir := filepath.Join(Cache(), "traefik-"+strings.TrimPrefix(TraefikVersion, "v"))
 	bin := filepath.Join(dir, "traefik")

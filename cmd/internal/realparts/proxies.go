@@ -22,7 +22,7 @@ type Proxy struct {
 }
 
 // StartProxies starts Debian's nginx, HAProxy, Caddy and Apache in front of an upstream (host:port), each with its usual log formats.
-// nginxLog is inserted into nginx's http block; LOG in it stands for the path of the log file.
+// nginxLog is inserted into nginx's http block; LOG in it is replaced by the path of the log file.
 func StartProxies(t testing.TB, upstream, nginxLog string) []*Proxy {
 	t.Helper()
 	if err := need("nginx", "haproxy", "caddy", "apache2"); err != nil {

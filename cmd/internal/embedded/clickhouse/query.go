@@ -66,7 +66,7 @@ func (s *server) whole(ses *session, q *request, sql, format string, a *answer) 
 	return st, err
 }
 
-// errNoStream reports that the engine cannot stream this statement (it streams only SELECT) and has not run it.
+// errNoStream is the error for a statement that the engine cannot stream (it streams only SELECT). The engine has not run it.
 var errNoStream = errors.New("statement cannot be streamed")
 
 func (s *server) streamed(ses *session, q *request, sql, format string, a *answer) (stats, error) {

@@ -23,7 +23,7 @@ import (
 const (
 	envOutside = "FLYBALL_TEST_CLICKHOUSE"
 	envServe   = "FLYBALL_ENGINETEST_PATH" // set in the child: serve this directory
-	envKeep    = "FLYBALL_ENGINETEST_KEEP" // and leave it there
+	envKeep    = "FLYBALL_ENGINETEST_KEEP" // set in the child: keep this directory
 
 	// Tier is the name of the tests that need the engine's library.
 	Tier = "engine"
