@@ -53,7 +53,7 @@ type Pager struct {
 	mu         sync.Mutex // guards the fields down to failure
 	consumer   *kafka.Consumer
 	partitions map[int32]*partition // partitions that are assigned to this member
-	joined     bool                 // partitions were assigned at least once
+	joined     bool                 // the group has assigned partitions (possibly none) at least once
 	failure    error                // the error that ended Run
 
 	refreshAt time.Time // used only by the loop

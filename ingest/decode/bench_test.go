@@ -148,7 +148,8 @@ func benchmarkAs(b *testing.B, format string, value []byte, own ...*mapping.Prog
 	}
 }
 
-// BenchmarkEveryFormat reads one call of each format with the format configured, including identity and route rules: all the work of ingest on a record.
+// BenchmarkEveryFormat reads one call of each format with that format configured, including identity and route rules: all
+// the work of ingest on a record.
 func BenchmarkEveryFormat(b *testing.B) {
 	rules := pipelineWithRules(b)
 	for _, file := range fixtures(b) {

@@ -167,6 +167,7 @@ exclude github.com/tencentcloud/tencentcloud-sdk-go v3.0.83+incompatible
 `
 
 // FetchTraefik builds Traefik from its module, once, in about eight minutes on two cores, and returns the path of the binary.
+// Because of that time, tests use Traefik only if FLYBALL_TEST_TRAEFIK is set.
 func FetchTraefik() (string, error) {
 	dir := filepath.Join(Cache(), "traefik-"+strings.TrimPrefix(TraefikVersion, "v"))
 	bin := filepath.Join(dir, "traefik")
