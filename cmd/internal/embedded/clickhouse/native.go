@@ -46,7 +46,7 @@ func reviseNative(r io.Reader, w io.Writer, revision uint64) error {
 // streamReader reads a stream's pieces in place, without a copy of its own.
 type streamReader struct {
 	s   *stream
-	cur chunk
+	cur compressedChunk
 	off int
 	end bool
 }
@@ -104,5 +104,5 @@ func (r *streamReader) close() {
 	if r.cur.free != nil {
 		r.cur.free()
 	}
-	r.cur, r.off = chunk{}, 0
+	r.cur, r.off = compressedChunk{}, 0
 }
