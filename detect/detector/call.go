@@ -10,9 +10,9 @@ import (
 	"flyball/schema"
 )
 
-// Call is a call of a run that is being judged, or the end of a run that is being closed,
+// Judgment is a call of a run that is being judged, or the end of a run that is being closed,
 // with what the stages before found out about it. It is valid while it is handed over.
-type Call struct {
+type Judgment struct {
 	*schema.Call // of the end of a run: only Start is set
 	Run          *stitch.Run
 	At           schema.CallRef
@@ -35,24 +35,24 @@ type Before struct {
 	Touched schema.Touched
 }
 
-func (c *Call) begin(s *Set, r *stitch.Run, run *RunState, call *schema.Call, at schema.CallRef) {
+func (c *Judgment) begin(s *Set, r *stitch.Run, run *RunState, call *schema.Call, at schema.CallRef) {
 	clear(c.findings)
-	*c = Call{Call: call, Run: r, At: at, RunState: run, Features: &s.features, Baseline: s.model, set: s, findings: c.findings[:0],
+	*c = Judgment{Call: call, Run: r, At: at, RunState: run, Features: &s.features, Baseline: s.model, set: s, findings: c.findings[:0],
 		Before: Before{run.agent, run.trust, run.Touched}}
 }
 
 // Level that a score of the run comes to by the active baseline.
-func (c *Call) Level(score float64) schema.Level { return c.set.levels.For(score) }
+func (c *Judgment) Level(score float64) schema.Level { return c.set.levels.For(score) }
 
 // State is what the detector keeps of the run; nil: nothing.
-func (c *Call) State() State { return findState(c.RunState.states, c.slot) }
+func (c *Judgment) State() State { return findState(c.RunState.states, c.slot) }
 
 // Keep makes s what the detector keeps of the run, which had nothing.
-func (c *Call) Keep(s State) { c.RunState.states = addState(c.RunState.states, c.slot, s) }
+func (c *Judgment) Keep(s State) { c.RunState.states = addState(c.RunState.states, c.slot, s) }
 
 // ActorState is what the detector keeps of the run's actor, over all its runs. It is made
 // where there is nothing yet.
-func (c *Call) ActorState() State {
+func (c *Judgment) ActorState() State {
 	owner := c.Run.Owner()
 	a, _ := owner.Attached.(*actorState)
 	if a == nil {
@@ -68,11 +68,11 @@ func (c *Call) ActorState() State {
 }
 
 // Report hands a version of a finding over to be published.
-func (c *Call) Report(f *schema.Finding) { c.findings = append(c.findings, f) }
+func (c *Judgment) Report(f *schema.Finding) { c.findings = append(c.findings, f) }
 
 // NewFinding makes a version of a finding of the run, with what is the same in all families.
 // The score, the evidence and the summary are up to the detector.
-func (c *Call) NewFinding(family string, p *Progress) *schema.Finding {
+func (c *Judgment) NewFinding(family string, p *Progress) *schema.Finding {
 	r := c.Run
 	out := &schema.Finding{ID: schema.FindingID(r.RunID, family), Version: c.At.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID, Family: family,
@@ -86,17 +86,17 @@ func (c *Call) NewFinding(family string, p *Progress) *schema.Finding {
 
 // DecisionDue reports whether a finding of a family that has come to a level is to be
 // decided on. rising: the run goes on as it did.
-func (c *Call) DecisionDue(p *Progress, level schema.Level, family string, rising bool) bool {
+func (c *Judgment) DecisionDue(p *Progress, level schema.Level, family string, rising bool) bool {
 	subject := policy.Subject{Agent: c.Run.AgentID, Trust: c.Run.AgentTrust, Family: family}
 	return p.DecisionDue(&c.set.options.Rules, level, subject, c.Call, rising)
 }
 
 // Decide decides on a finding and notes the decision in it, or the exception that covers it.
-func (c *Call) Decide(p *Progress, out *schema.Finding) { c.decide(p, out, c.input(out)) }
+func (c *Judgment) Decide(p *Progress, out *schema.Finding) { c.decide(p, out, c.input(out)) }
 
 // DecideTrip is Decide for findings that can trip: it counts the trips of the actor's other
 // runs, and notes a trip of this one.
-func (c *Call) DecideTrip(p *Progress, out *schema.Finding) {
+func (c *Judgment) DecideTrip(p *Progress, out *schema.Finding) {
 	in := c.input(out)
 	in.TrippedBefore = c.Run.TrippedSiblings(c.Start - int64(c.set.options.Rules.TTL))
 	if c.decide(p, out, in) && out.Level == schema.LevelTrip {
@@ -104,7 +104,7 @@ func (c *Call) DecideTrip(p *Progress, out *schema.Finding) {
 	}
 }
 
-func (c *Call) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
+func (c *Judgment) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
 	d, ok := p.Decide(c.set.options.Rules, in)
 	if ok {
 		c.addDecision(out, d)
@@ -118,7 +118,7 @@ func (c *Call) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
 // DecideByRule decides by the rules alone, without a Progress: for findings that alert and on
 // which an operator's rule may act at every version. earlier is how many decisions were made
 // on it. It reports whether one was made.
-func (c *Call) DecideByRule(out *schema.Finding, earlier uint32) bool {
+func (c *Judgment) DecideByRule(out *schema.Finding, earlier uint32) bool {
 	in := c.input(out)
 	in.EarlierDecisions = int(earlier)
 	d, ok := policy.Decide(c.set.options.Rules, in)
@@ -128,13 +128,13 @@ func (c *Call) DecideByRule(out *schema.Finding, earlier uint32) bool {
 	return ok
 }
 
-func (c *Call) addDecision(out *schema.Finding, d schema.Decision) {
+func (c *Judgment) addDecision(out *schema.Finding, d schema.Decision) {
 	out.Decision = &d
 	c.set.metrics.decisions.WithLabelValues(d.Mode.String(), d.Why).Inc()
 }
 
 // input is what a decision on a finding is made of.
-func (c *Call) input(out *schema.Finding) policy.Input {
+func (c *Judgment) input(out *schema.Finding) policy.Input {
 	o := &c.set.options
 	in := policy.Input{Finding: out, Run: &c.Run.RunSnapshot, Call: c.Call, Age: o.Now().Sub(time.Unix(0, c.Start))}
 	in.Tags, in.Criticality = o.About(c.Run.AgentID)

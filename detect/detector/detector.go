@@ -11,9 +11,9 @@ type Detector interface {
 	// Activate makes a model the one to judge by from the next call on; nil: none is active.
 	Activate(m *score.Model)
 	// Judge takes in a call after its run's score did, and reports what it finds.
-	Judge(c *Call)
+	Judge(c *Judgment)
 	// Close reports the findings of a run that ended by silence, as closed.
-	Close(c *Call)
+	Close(c *Judgment)
 }
 
 // FirstStateVersion is the lowest version that a detector's state can have. Entries of

@@ -101,7 +101,7 @@ func TestTheScannerEndsAtItsBounds(t *testing.T) {
 	}
 	var keys Keys
 	for i := range 3 * maxKeys {
-		keys.Of(fmt.Appendf(nil, "Name-%d", i))
+		keys.Canonical(fmt.Appendf(nil, "Name-%d", i))
 	}
 	if len(keys.known) > maxKeys {
 		t.Errorf("%d names are remembered, at most %d should be", len(keys.known), maxKeys)

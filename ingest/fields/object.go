@@ -19,8 +19,8 @@ type Keys struct{ known map[string]string }
 
 const maxKeys = 1024
 
-// Of returns the canonical form of a name.
-func (k *Keys) Of(name []byte) string {
+// Canonical returns the canonical form of a name.
+func (k *Keys) Canonical(name []byte) string {
 	for _, c := range name {
 		if changes[c] {
 			return k.changed(name)
@@ -100,7 +100,7 @@ func (k *Keys) Object(b []byte, i int, into []Pair) ([]Pair, int, error) {
 		if err != nil {
 			return into, len(b), err
 		}
-		key := k.Of(name)
+		key := k.Canonical(name)
 		if n := len(key); n > 0 {
 			h := uint8(n)*31 ^ key[0]*7 ^ key[n-1]*113 ^ key[n/2]*29
 			if word, bit := &seen[h>>6], uint64(1)<<(h&63); *word&bit == 0 || !replaced(into, name, key, v) {

@@ -64,7 +64,7 @@ func logfmt(s string, keys *fields.Keys, into []fields.Pair) []fields.Pair {
 			v, s = rest[:end], rest[end:]
 		}
 		if len(into) < maxPairs {
-			into = append(into, fields.Pair{Name: key, Key: keys.Of([]byte(key)), Val: fields.Plain(v)})
+			into = append(into, fields.Pair{Name: key, Key: keys.Canonical([]byte(key)), Val: fields.Plain(v)})
 		}
 	}
 	return into

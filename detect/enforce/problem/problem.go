@@ -7,8 +7,8 @@ import "flyball/detect/enforce/ledger"
 // MediaType of a problem.
 const MediaType = "application/problem+json"
 
-// Body of an answer that is no success.
-type Body struct {
+// Document of an answer that is no success.
+type Document struct {
 	Type     string   `json:"type"`
 	Title    string   `json:"title"`
 	Status   int      `json:"status"`

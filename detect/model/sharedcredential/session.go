@@ -49,12 +49,12 @@ func (s *Session) Add(c Input) {
 	if c.Sent > 0 && c.Write {
 		s.requests.add(c.Sent)
 	}
-	s.pace(c.At)
+	s.addInterval(c.At)
 }
 
-// pace goes by whole seconds: half of all logs have no finer ones, and a pace
+// addInterval goes by whole seconds: half of all logs have no finer ones, and a pace
 // must not depend on who wrote the log. A call that comes late is no gap.
-func (s *Session) pace(at int64) {
+func (s *Session) addInterval(at int64) {
 	if at == 0 {
 		return
 	}

@@ -117,7 +117,7 @@ func forget(dir string) error {
 }
 
 // restrict creates the access rules. It connects through a pipe, because other clients are not accepted yet.
-func restrict(d *door, o Options) error {
+func restrict(d *gatedListener, o Options) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers("embedded:1"), kgo.Dialer(d.dial), kgo.SASL(Mechanism(o.Password)), kgo.RequestRetries(0))
 	if err != nil {
 		return err
@@ -139,9 +139,9 @@ func restrict(d *door, o Options) error {
 	return nil
 }
 
-// door is the broker's listener. Until it is opened, it accepts only connections of this process: other clients wait in the queue of the
-// operating system and are not rejected.
-type door struct {
+// gatedListener is the broker's listener. Until it is opened, it accepts only connections of this process: other clients
+// wait in the queue of the operating system and are not rejected.
+type gatedListener struct {
 	net.Listener
 	inside chan net.Conn
 	opened chan struct{}
@@ -149,14 +149,14 @@ type door struct {
 	once   sync.Once
 }
 
-func newDoor(l net.Listener) *door {
-	return &door{Listener: l, inside: make(chan net.Conn), opened: make(chan struct{}), closed: make(chan struct{})}
+func newGatedListener(l net.Listener) *gatedListener {
+	return &gatedListener{Listener: l, inside: make(chan net.Conn), opened: make(chan struct{}), closed: make(chan struct{})}
 }
 
-func (d *door) open() { close(d.opened) }
+func (d *gatedListener) open() { close(d.opened) }
 
 // Accept returns the next connection. Before open, it returns only connections of dial.
-func (d *door) Accept() (net.Conn, error) {
+func (d *gatedListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-d.inside:
 		return c, nil
@@ -168,13 +168,13 @@ func (d *door) Accept() (net.Conn, error) {
 }
 
 // Close ends Accept and closes the listener.
-func (d *door) Close() error {
+func (d *gatedListener) Close() error {
 	d.once.Do(func() { close(d.closed) })
 	return d.Listener.Close()
 }
 
 // dial connects through a pipe and ignores the address.
-func (d *door) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (d *gatedListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	here, there := net.Pipe()
 	select {
 	case d.inside <- there:

@@ -366,7 +366,7 @@ func TestDoorLetsNobodyInBeforeTheRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDoor(l)
+	d := newGatedListener(l)
 	outside, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

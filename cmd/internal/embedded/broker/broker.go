@@ -71,13 +71,13 @@ func Start(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Broker, e
 	}
 	began := time.Now()
 	b := &Broker{opt: opt, log: log, lock: lock, m: newMetrics(reg)}
-	var door *door
+	var door *gatedListener
 	b.cluster, err = kfake.NewCluster(opt.cluster(port, func(network, address string) (net.Listener, error) {
 		l, err := listen(network, host, address, opt.Listen)
 		if err != nil {
 			return nil, err
 		}
-		door = newDoor(l)
+		door = newGatedListener(l)
 		return door, nil
 	})...)
 	if err != nil {

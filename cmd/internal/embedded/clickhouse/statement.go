@@ -80,27 +80,27 @@ func (c *conn) openStream(sql, format string, params []param) (*stream, error) {
 	return &stream{c: c, r: r}, nil
 }
 
-// chunk is a piece of output in the engine's memory. It is valid until free is called.
-type chunk struct {
+// compressedChunk is a piece of output in the engine's memory. It is valid until free is called.
+type compressedChunk struct {
 	data []byte
 	free func()
 }
 
 // next returns the next piece, which is empty at the end.
-func (s *stream) next() (chunk, error) {
+func (s *stream) next() (compressedChunk, error) {
 	lib := s.c.lib
 	r := lib.streamFetch(s.c.h, s.r)
 	if e := lib.resultError(r); e != "" {
 		lib.resultFree(r)
-		return chunk{}, newException(e)
+		return compressedChunk{}, newException(e)
 	}
 	s.stats = add(s.stats, s.c.stats(r))
 	n := lib.resultLength(r)
 	if n == 0 {
 		lib.resultFree(r)
-		return chunk{}, nil
+		return compressedChunk{}, nil
 	}
-	return chunk{unsafe.Slice((*byte)(lib.resultBuffer(r)), n), func() { lib.resultFree(r) }}, nil
+	return compressedChunk{unsafe.Slice((*byte)(lib.resultBuffer(r)), n), func() { lib.resultFree(r) }}, nil
 }
 
 // cancel ends a stream before its end.

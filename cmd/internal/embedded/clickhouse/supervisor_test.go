@@ -207,7 +207,7 @@ func TestKilledEngineComesBackWithEveryAcknowledgedRow(t *testing.T) {
 	}
 	t.Logf("%d acknowledged, %d in doubt of which %d stored", acked.Load(), next.Load()-acked.Load(), rows-kept)
 	want := `
-# HELP flyball_engine_restarts_total Ends of the embedded ClickHouse engine that nobody asked for; each is followed by a start.
+# HELP flyball_engine_restarts_total Ends of the embedded ClickHouse engine that were not requested; each is followed by a start.
 # TYPE flyball_engine_restarts_total counter
 flyball_engine_restarts_total 3
 `
