@@ -10,8 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// Judgment is a call of a run that is being judged, or the end of a run that is being closed,
-// with what the stages before found out about it. It is valid while it is handed over.
+// Judgment is a call of a run that is being judged, or the end of a run that is being closed, with the
+// results of earlier stages. It is valid only during Judge or Close.
 type Judgment struct {
 	*schema.Call // of the end of a run: only Start is set
 	Run          *stitch.Run
@@ -28,7 +28,7 @@ type Judgment struct {
 	findings []*schema.Finding
 }
 
-// Before is what was known of the run before the call.
+// Before holds what was known of the run before the call.
 type Before struct {
 	Agent   string
 	Trust   schema.Trust // of the agent's name
@@ -41,17 +41,17 @@ func (c *Judgment) begin(s *Set, r *stitch.Run, run *RunState, call *schema.Call
 		Before: Before{run.agent, run.trust, run.Touched}}
 }
 
-// Level that a score of the run comes to by the active baseline.
+// Level returns the level of a score by the active baseline.
 func (c *Judgment) Level(score float64) schema.Level { return c.set.levels.For(score) }
 
-// State is what the detector keeps of the run; nil: nothing.
+// State returns the detector's state of the run, or nil.
 func (c *Judgment) State() State { return findState(c.RunState.states, c.slot) }
 
-// Keep makes s what the detector keeps of the run, which had nothing.
+// Keep stores s as the detector's state of the run, which had none.
 func (c *Judgment) Keep(s State) { c.RunState.states = addState(c.RunState.states, c.slot, s) }
 
-// ActorState is what the detector keeps of the run's actor, over all its runs. It is made
-// where there is nothing yet.
+// ActorState returns the detector's state of the run's actor, for all its runs. It is made if there
+// is none yet.
 func (c *Judgment) ActorState() State {
 	owner := c.Run.Owner()
 	a, _ := owner.Attached.(*actorState)
@@ -67,11 +67,11 @@ func (c *Judgment) ActorState() State {
 	return s
 }
 
-// Report hands a version of a finding over to be published.
+// Report adds a version of a finding to those that are published.
 func (c *Judgment) Report(f *schema.Finding) { c.findings = append(c.findings, f) }
 
-// NewFinding makes a version of a finding of the run, with what is the same in all families.
-// The score, the evidence and the summary are up to the detector.
+// NewFinding returns a version of a finding of the run, with the fields that all families share.
+// The detector sets the score, the evidence and the summary.
 func (c *Judgment) NewFinding(family string, p *Progress) *schema.Finding {
 	r := c.Run
 	out := &schema.Finding{ID: schema.FindingID(r.RunID, family), Version: c.At.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
@@ -84,18 +84,19 @@ func (c *Judgment) NewFinding(family string, p *Progress) *schema.Finding {
 	return out
 }
 
-// DecisionDue reports whether a finding of a family that has come to a level is to be
-// decided on. rising: the run goes on as it did.
+// DecisionDue reports whether a decision is due on a finding of a family that has reached a level.
+// rising: the run's score still rises.
 func (c *Judgment) DecisionDue(p *Progress, level schema.Level, family string, rising bool) bool {
 	subject := policy.Subject{Agent: c.Run.AgentID, Trust: c.Run.AgentTrust, Family: family}
 	return p.DecisionDue(&c.set.options.Rules, level, subject, c.Call, rising)
 }
 
-// Decide decides on a finding and notes the decision in it, or the exception that covers it.
+// Decide makes a decision on a finding and stores in it the decision, or the exception that covers
+// it.
 func (c *Judgment) Decide(p *Progress, out *schema.Finding) { c.decide(p, out, c.input(out)) }
 
-// DecideTrip is Decide for findings that can trip: it counts the trips of the actor's other
-// runs, and notes a trip of this one.
+// DecideTrip is Decide for findings that can trip: it counts the trips of the actor's other runs,
+// and records a trip of this run.
 func (c *Judgment) DecideTrip(p *Progress, out *schema.Finding) {
 	in := c.input(out)
 	in.TrippedBefore = c.Run.TrippedSiblings(c.Start - int64(c.set.options.Rules.TTL))
@@ -115,9 +116,9 @@ func (c *Judgment) decide(p *Progress, out *schema.Finding, in policy.Input) boo
 	return ok
 }
 
-// DecideByRule decides by the rules alone, without a Progress: for findings that alert and on
-// which an operator's rule may act at every version. earlier is how many decisions were made
-// on it. It reports whether one was made.
+// DecideByRule makes a decision from the rules alone, without a Progress: for alerts to which an
+// operator's rule may apply at every version. earlier is the number of earlier decisions on the
+// finding. It reports whether a decision was made.
 func (c *Judgment) DecideByRule(out *schema.Finding, earlier uint32) bool {
 	in := c.input(out)
 	in.EarlierDecisions = int(earlier)
@@ -133,7 +134,7 @@ func (c *Judgment) addDecision(out *schema.Finding, d schema.Decision) {
 	c.set.metrics.decisions.WithLabelValues(d.Mode.String(), d.Why).Inc()
 }
 
-// input is what a decision on a finding is made of.
+// input returns the input of a decision on a finding.
 func (c *Judgment) input(out *schema.Finding) policy.Input {
 	o := &c.set.options
 	in := policy.Input{Finding: out, Run: &c.Run.RunSnapshot, Call: c.Call, Age: o.Now().Sub(time.Unix(0, c.Start))}

@@ -13,19 +13,20 @@ import (
 // identityName is the detector's name in stored state.
 const identityName = "identity"
 
-// identityDetector finds runs about whose identity two sources disagree. It reports once a run.
+// identityDetector finds runs for which two sources report different identities. It reports once
+// for each run.
 type identityDetector struct{}
 
-// Features of its evidence.
+// Features in the evidence of identity findings.
 const (
 	otherName      = "identity.asserted_name"
 	otherPrincipal = "identity.another_principal_on_run_key"
 )
 
-// identityState is the disagreement that a run's finding is about.
+// identityState holds the conflict that a run's finding is about.
 type identityState struct {
 	Progress
-	evidence string // the feature and the other name, with a space between
+	evidence string // the feature and the other name, separated by a space
 	first    schema.CallRef
 }
 
@@ -35,7 +36,7 @@ func (identityDetector) Describe() Description {
 
 func (identityDetector) Activate(*score.Model) {}
 
-// Judge opens the run's finding at the first call that disagrees.
+// Judge opens the run's finding at the first call with a conflict.
 func (identityDetector) Judge(c *Judgment) {
 	if c.State() != nil {
 		return
@@ -47,16 +48,16 @@ func (identityDetector) Judge(c *Judgment) {
 	s := &identityState{evidence: feature + " " + strings.Clone(other), first: c.At}
 	s.OpenedAt, s.Level = c.Start, schema.LevelAlert
 	if feature == otherName {
-		s.Level = schema.LevelAnnotate // sub-agents and libraries name themselves all day long: it sends no page
+		s.Level = schema.LevelAnnotate // sub-agents and libraries send their own names often: no page is sent
 	}
 	c.Keep(s)
 	out := s.describe(c)
-	out.Touched = c.Before.Touched // the call that opens it is not counted yet
+	out.Touched = c.Before.Touched // the call that opens the finding is not counted yet
 	c.Report(out)
 }
 
-// identityConflict is the feature by which a call disagrees with what is known of the run,
-// and the other name; empty: it does not. A sub-agent has a name of its own under its
+// identityConflict returns the feature in which a call differs from what is known of the run, and
+// the other name; empty: there is no conflict. A sub-agent may have a different name under its
 // parent's credential.
 func identityConflict(r *stitch.Run, before *Before, c *schema.Call) (feature, other string) {
 	established := r.AgentTrust >= schema.TrustInfrastructure
