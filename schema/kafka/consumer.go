@@ -55,8 +55,8 @@ func (b Batch) AllowRebalance() { b.client.AllowRebalance() }
 const (
 	// pollEvery bounds the duration of a poll, so that the result of Ready is recent.
 	pollEvery = 5 * time.Second
-	// fetchPause is how long Run waits after a poll that brought errors only, doubled up
-	// to maxFetchPause: a refused fetch comes back at once.
+	// fetchPause is the pause after a poll that returned only errors; each further one
+	// doubles it, up to maxFetchPause. A rejected fetch returns at once.
 	fetchPause    = 50 * time.Millisecond
 	maxFetchPause = 5 * time.Second
 )
