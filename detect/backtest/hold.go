@@ -23,20 +23,20 @@ type hold struct {
 	passed   map[int64]int // for a throttle: number of calls by interval
 }
 
-// pace is the limit of a throttle: a number of calls in each interval.
-type pace struct {
+// throttleRate is the limit of a throttle: a number of calls in each interval.
+type throttleRate struct {
 	every int64 // ns
 	calls int
 }
 
-// paceOf returns the pace of a number of calls a second.
-func paceOf(perSecond float64) pace {
+// paceOf returns the rate for a number of calls a second.
+func paceOf(perSecond float64) throttleRate {
 	calls := max(1, int(perSecond))
-	return pace{int64(float64(calls) / max(perSecond, 1e-3) * 1e9), calls}
+	return throttleRate{int64(float64(calls) / max(perSecond, 1e-3) * 1e9), calls}
 }
 
-// stops reports whether the hold would have stopped a call that it covers. It counts the call for a throttle.
-func (h *hold) stops(c *learn.StoredCall, p pace) bool {
+// stops reports whether the hold would have stopped a call that it includes. It counts the call for a throttle.
+func (h *hold) stops(c *learn.StoredCall, p throttleRate) bool {
 	switch h.action {
 	case schema.ActionDeny:
 		return true
@@ -53,8 +53,8 @@ func (h *hold) stops(c *learn.StoredCall, p pace) bool {
 	return false
 }
 
-// covers reports whether a call, the n-th of its run, is within the hold's time.
-func (h *hold) covers(c *learn.StoredCall, n uint64) bool {
+// includes reports whether a call, the n-th of its run, is within the hold's time.
+func (h *hold) includes(c *learn.StoredCall, n uint64) bool {
 	at := c.Stored.Start
 	if c.Of.RunID == h.run {
 		return n > h.call && at >= h.from && at < h.to
@@ -129,7 +129,7 @@ func (h *holds) sort() {
 	}
 }
 
-// each calls do with the holds that can cover a time.
+// each calls do with the holds that can include a time.
 func (t *timeline) each(at int64, do func(*hold)) {
 	if t == nil {
 		return
@@ -147,7 +147,7 @@ func (h *holds) deciding(c *learn.StoredCall, n uint64) (armed, would *hold) {
 		return than == nil || x.action > than.action || x.action == than.action && x.from < than.from
 	}
 	take := func(x *hold) {
-		if !x.covers(c, n) {
+		if !x.includes(c, n) {
 			return
 		}
 		if harder(would, x) {

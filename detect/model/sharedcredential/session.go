@@ -48,12 +48,12 @@ func (s *Session) Add(c Input) {
 	if c.Sent > 0 && c.Write {
 		s.requests.add(c.Sent)
 	}
-	s.pace(c.At)
+	s.addInterval(c.At)
 }
 
-// pace counts the gap before a call at an event time, in whole seconds: half of all logs have no finer time, and the
+// addInterval counts the gap before a call at an event time, in whole seconds: half of all logs have no finer time, and the
 // pace must not depend on the precision of the log. A call that is older than the latest one adds no gap.
-func (s *Session) pace(at int64) {
+func (s *Session) addInterval(at int64) {
 	if at == 0 {
 		return
 	}
