@@ -18,7 +18,7 @@ import (
 
 var began = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 
-// invented is a run of history.
+// invented is a synthetic run of the history.
 type invented struct {
 	key, agent, credential string
 	trust                  schema.Trust
@@ -30,7 +30,7 @@ type invented struct {
 
 func (r invented) id() schema.RunID { return schema.RunIdentity{Tenant: "t", Key: r.key}.ID() }
 
-// read hands out runs as learn.All does.
+// read calls a function with the calls of runs, as learn.ReadAll does.
 func read(runs []invented, each func(*learn.StoredCall)) {
 	for _, r := range runs {
 		of := &schema.RunSnapshot{
@@ -50,7 +50,7 @@ func read(runs []invented, each func(*learn.StoredCall)) {
 				c.RunKey, c.RunKeySource = r.key, "header"
 			}
 			c.Start += began.Add(r.start).UnixNano()
-			c.CallsOffset = c.Start // the log is in the order of time
+			c.CallsOffset = c.Start // the log is sorted by time
 			out := &learn.StoredCall{
 				Run:           of.RunID.String(),
 				Agent:         baseline.AgentKey(r.agent, r.trust),
@@ -114,7 +114,7 @@ func clean(key string, agent int, start time.Duration) invented {
 	return r
 }
 
-// loop asks the same 38 times, a second apart, and then deletes and pays.
+// loop makes a run that repeats a call 38 times, at intervals of a second, and then deletes and pays.
 func loop(key string, agent int, start time.Duration) invented {
 	r := clean(key, agent, start)
 	r.calls = r.calls[:1]
@@ -129,7 +129,7 @@ func loop(key string, agent int, start time.Duration) invented {
 	return r
 }
 
-// taught is the baseline of a fleet that reads orders.
+// taught returns the baseline of agents that read orders.
 func taught(t *testing.T) *baseline.Baseline {
 	t.Helper()
 	var runs []*baseline.TrainingRun
@@ -199,7 +199,7 @@ func TestWhatATripWouldHavePrevented(t *testing.T) {
 	if p.Calls != 44-trip.Call || p.Irreversible != 6 || p.Resources != 4 || p.BytesOut != 500*(38-trip.Call)+12 {
 		t.Errorf("prevented from call %d on: %+v", trip.Call, p)
 	}
-	// The payment that failed moved nothing.
+	// The failed payment does not count as moved.
 	if want := map[string]string{"EUR": "13.255", "": "3"}; !reflect.DeepEqual(p.Amounts, want) {
 		t.Errorf("amounts %v, want %v", p.Amounts, want)
 	}
@@ -214,7 +214,7 @@ func TestWhatEachActionStops(t *testing.T) {
 	for action, want := range map[schema.Action]func(trip *Trip) uint64{
 		schema.ActionDeny:     func(trip *Trip) uint64 { return 44 - trip.Call },
 		schema.ActionGate:     func(*Trip) uint64 { return 6 },
-		schema.ActionThrottle: func(*Trip) uint64 { return 0 }, // it makes one call a second, and one may pass
+		schema.ActionThrottle: func(*Trip) uint64 { return 0 }, // the run makes one call a second, which the throttle allows
 		schema.ActionAnnotate: func(*Trip) uint64 { return 0 },
 	} {
 		s := compared(t, []invented{bad}, configuration("present", act(action)))[0]
@@ -261,7 +261,7 @@ func TestNothingIsPreventedThatIsNotEnforced(t *testing.T) {
 func TestPreventionEndsWithTheDecision(t *testing.T) {
 	bad := loop("bad", 7, time.Hour)
 	bad.calls = bad.calls[:38]
-	bad.calls = append(bad.calls, remove(time.Hour, 1)) // long after it, and no repeat
+	bad.calls = append(bad.calls, remove(time.Hour, 1)) // long after the loop, and not a repeat
 	s := compared(t, []invented{bad}, configuration("present",
 		func(r *policy.Rules) { r.TTL = 10 * time.Minute; act(schema.ActionGate)(r) }))[0]
 	if len(s.Trips) != 1 || s.Prevented.Calls != 0 {
@@ -395,7 +395,7 @@ func TestCandidateIsComparedByRuns(t *testing.T) {
 
 func TestExceptionUsedInABacktest(t *testing.T) {
 	bad, same := loop("a", 7, time.Hour), loop("b", 7, time.Hour)
-	same.trust = schema.TrustAsserted // it only says that it is the same agent
+	same.trust = schema.TrustAsserted // the caller only claims the name of the agent
 	except := func(agent string, ends time.Time) func(*policy.Rules) {
 		return func(r *policy.Rules) {
 			r.Exceptions = []policy.Exception{{Name: "meant", Agent: agent, Family: "*", Expires: ends.UnixNano(), Approver: "ana", Why: "x"}}

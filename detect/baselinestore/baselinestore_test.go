@@ -29,7 +29,7 @@ func TestWithdrawnVersionIsNotTheLatest(t *testing.T) {
 	}
 }
 
-// Before the first start there is no topic: nothing is published, which is no fault.
+// Before the first start the topic does not exist: the result is ErrNotPublished and not another error.
 func TestTopicThatDoesNotExistHoldsNothing(t *testing.T) {
 	b := newTopic(t)
 	if _, err := LatestBaseline(t.Context(), b.cfg, func(string) bool { return true }); !errors.Is(err, ErrNotPublished) {

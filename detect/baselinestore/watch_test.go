@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// topic is flyball.baselines in a broker of the test's own.
+// topic is flyball.baselines in a broker for the test.
 type topic struct {
 	t       *testing.T
 	cluster *kfake.Cluster
@@ -79,7 +79,7 @@ func (b *topic) publishRoutes(tenant, version string) {
 	b.send(wire.RoutesKey(tenant), value)
 }
 
-// subscriber notes the versions that it is called with.
+// subscriber records the versions that it is called with.
 type subscriber struct {
 	mu       sync.Mutex
 	versions []string
@@ -156,7 +156,7 @@ func TestNewestVersionIsThereBeforeTheFirstCall(t *testing.T) {
 	}
 }
 
-// Each look made a client of its own: connections, logins and metadata every five seconds, for each subscriber.
+// Each read made a new client: connections, logins and metadata requests every five seconds, for each subscriber.
 func TestFollowingMakesNoConnectionForEachVersion(t *testing.T) {
 	b := newTopic(t, wire.BaselinesTopic)
 	b.publish("acme/1")
@@ -182,7 +182,7 @@ func TestFollowingMakesNoConnectionForEachVersion(t *testing.T) {
 			t.Fatalf("routes %s, want %s", got, v)
 		}
 	}
-	// A client opens connections of one kind after another as it comes to need them.
+	// A client opens connections of each kind when it needs them for the first time.
 	if after := connections(t, b.metrics); before == 0 || after-before >= float64(len(more)) {
 		t.Errorf("%g connections, %g before %d more versions", after, before, len(more))
 	}
@@ -219,14 +219,14 @@ func TestWithdrawnVersionGivesWayToTheOneBefore(t *testing.T) {
 			t.Fatalf("%s, want %s", got, want)
 		}
 	}
-	b.withdraw("acme/0") // not the one in place
+	b.withdraw("acme/0") // not the current version
 	b.publish("acme/3")
 	if got := baselines.next(t); got != "acme/3" {
 		t.Fatal(got)
 	}
 }
 
-// Withdrawn in the batch in which it was published: subscribers do not see it.
+// A version that is withdrawn in the batch in which it was published is not given to subscribers.
 func TestVersionThatIsWithdrawnAtOnceIsNotUsed(t *testing.T) {
 	b := newTopic(t, wire.BaselinesTopic)
 	b.publish("acme/1")
@@ -277,7 +277,7 @@ func TestVersionThatCannotBeReadLeavesTheOneBefore(t *testing.T) {
 			t.Errorf("the log does not name %q:\n%s", want, log.String())
 		}
 	}
-	if err := w.Load(t.Context()); err != nil { // what a subscriber refused is offered again
+	if err := w.Load(t.Context()); err != nil { // routes that a subscriber rejected are given to it again
 		t.Fatal(err)
 	}
 	if got := routes.all(); len(got) != 2 || w.routes != "acme/1" {
@@ -285,7 +285,7 @@ func TestVersionThatCannotBeReadLeavesTheOneBefore(t *testing.T) {
 	}
 }
 
-// An enforcement point goes on with what it has when its rights on the topic are missing, and reads again once they are back.
+// An enforcement point keeps its versions while its rights on the topic are missing, and reads again when it has them.
 func TestMissingRightsDoNotEndTheWatcher(t *testing.T) {
 	b := newTopic(t, wire.BaselinesTopic)
 	b.publish("acme/1")

@@ -46,7 +46,7 @@ func TestFiguresOfALine(t *testing.T) {
 			t.Errorf("%v: %v and %v, want %v and %v", tc.in, m, p, tc.middle, tc.p90)
 		}
 	}
-	// Against the pairs one by one: 4 of 6 above, one tie.
+	// Counted by pairs: 4 of 6 are above, one is a tie.
 	if a := auroc([]float64{1, 2, 3}, []float64{2, 4}); *a != .75 {
 		t.Errorf("AUROC %g", *a)
 	}
@@ -55,7 +55,7 @@ func TestFiguresOfALine(t *testing.T) {
 	}
 }
 
-// world is a small one: agents that read orders, some of them run away, some are hijacked.
+// world makes runs of a few agents that read orders; some are runaways, some are hijacked.
 func world() Fold {
 	var f Fold
 	call := func(route string, arg, bytes uint64, read bool, resources ...string) LabelledCall {

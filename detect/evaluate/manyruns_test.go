@@ -20,7 +20,7 @@ func TestProceduresOverManyRunsDecideAsPublished(t *testing.T) {
 	if got := decideLORD([]float64{first * 1.001, 1}, .1); got[0] {
 		t.Error("LORD++ takes a p-value above its first threshold")
 	}
-	// After an alarm at once: .05·γ(2) + .05·γ(1).
+	// Directly after an alarm: .05·γ(2) + .05·γ(1).
 	second := first + .05*.0722*math.Ln2/(2*math.Exp(math.Sqrt(math.Ln2)))
 	if got := decideLORD([]float64{first / 2, second * .999}, .1); !got[1] {
 		t.Error("LORD++ does not earn by its alarm")

@@ -9,7 +9,7 @@ import (
 	"flyball/detect/model/sharedcredential"
 )
 
-// crowd makes sessions: people answer by sizes of all kinds, machines by one.
+// crowd makes sessions: those of people have answers of many sizes, those of machines of one size.
 func crowd(r *rand.Rand, set string, people, machines int) (out []*sharedcredential.LabelledSession) {
 	for i := range people + machines {
 		s := &sharedcredential.LabelledSession{ID: fmt.Sprint(set, i), Set: set, Identity: fmt.Sprint(set, i/2), Human: i < people}

@@ -6,7 +6,7 @@ import (
 	"flyball/schema"
 )
 
-// seen plays calls and says of each whether it repeats one before it.
+// seen adds calls to a run and returns for each whether it is a repeat.
 func seen(calls ...schema.Call) (repeats []bool) {
 	var run RunMemory
 	for i := range calls {
@@ -49,7 +49,7 @@ func TestErrorPagesOfOtherSizesAreTheSameFailure(t *testing.T) {
 	}
 }
 
-// DELETE /messages/7 sends and DELETE /roles/7 grants by the words of their routes.
+// By the words of their routes, DELETE /messages/7 has the effect send and DELETE /roles/7 the effect grant.
 func TestDeletionIsOneWhateverItsRouteIsAbout(t *testing.T) {
 	for method, want := range map[string]bool{"DELETE": true, "POST": false} {
 		var c Input
@@ -74,8 +74,8 @@ func TestCycleOfFiveIsSeen(t *testing.T) {
 	}
 }
 
-// A client can invent keys without end: what is remembered has a bound, and a
-// cycle within it is still seen.
+// A client can invent any number of keys: the memory is limited, and a
+// cycle within the limit is still detected.
 func TestMemoryOfARunIsBounded(t *testing.T) {
 	var run RunMemory
 	for i := range 100_000 {

@@ -13,7 +13,7 @@ import (
 	"flyball/schema"
 )
 
-// fakeDB answers every query with one row, whose values it finds by the expressions of
+// fakeDB returns one row for every query. It selects the values by the expressions of
 // the statement.
 type fakeDB struct{ values map[string]any }
 

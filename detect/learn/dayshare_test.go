@@ -12,7 +12,7 @@ import (
 	"flyball/schema"
 )
 
-// sent is what an agent did in days: so many runs in each.
+// sent returns the days of an agent with the given numbers of runs.
 func sent(perDay ...int) map[uint16]*Day {
 	out := map[uint16]*Day{}
 	r := rand.New(rand.NewPCG(5, 6))
@@ -68,9 +68,8 @@ func TestOneDayTeachesMoreThanItsShare(t *testing.T) {
 	}
 }
 
-// Whoever sends ten thousand runs in one night, each just below what alarms, so
-// that his agent may loop tomorrow, moves little: the loop alarms as many calls
-// later as a usual day's runs could have made it.
+// An attacker sends ten thousand runs in one night, each just below the threshold, so that a loop does not alarm the next
+// day. The effect is limited: the loop alarms only as many calls later as after the runs of a usual day.
 func TestPoisonerOfOneNightMovesMuch(t *testing.T) {
 	const agent, group = "g0/a0", "g0"
 	g := &traffic{r: rand.New(rand.NewPCG(7, 8))}
@@ -80,7 +79,7 @@ func TestPoisonerOfOneNightMovesMuch(t *testing.T) {
 			r.Agent = "g0/a4"
 		}
 	}
-	polls := func() *baseline.TrainingRun { // repeats one call as often as does not alarm
+	polls := func() *baseline.TrainingRun { // repeats one call as often as possible without an alarm
 		r := g.run()
 		r.Agent, r.Group = agent, group
 		var f feature.RunMemory
@@ -95,7 +94,7 @@ func TestPoisonerOfOneNightMovesMuch(t *testing.T) {
 	fit := func(night int, bounded bool) *baseline.Baseline {
 		days := sent(month(5, night)...)
 		picked, _, _ := sampleDays(days, 200)
-		if !bounded { // the newest of them, as many as an agent may have
+		if !bounded { // the newest runs, up to the limit of an agent
 			picked = nil
 			for i := range min(night, 200) {
 				picked = append(picked, StoredRun{At: 29*86400e9 + int64(i)})
@@ -141,7 +140,7 @@ func TestPoisonerOfOneNightMovesMuch(t *testing.T) {
 		delay(free),
 		delay(after),
 	)
-	if odds(after) > baseline.DriftPerDay*odds(before)*1.05 { // its peers moved a little, too
+	if odds(after) > baseline.DriftPerDay*odds(before)*1.05 { // its peers changed slightly too
 		t.Errorf("in one night the odds of a repeat moved from %.4f to %.4f", odds(before), odds(after))
 	}
 	if delay(after) > delay(before)+1 {

@@ -161,7 +161,7 @@ func (l *Learner) publishRoutes(ctx context.Context) (was, now string, err error
 }
 
 // LearnOnce learns, publishes and activates one baseline, and returns it. It returns
-// ErrTooFewRuns where too few runs may teach.
+// ErrTooFewRuns when there are too few clean runs.
 func (l *Learner) LearnOnce(ctx context.Context) (*baseline.Baseline, error) {
 	now := l.o.Now()
 	body, err := l.learn(ctx, now)

@@ -8,13 +8,13 @@ import (
 	"flyball/detect/model/calibrate"
 )
 
-// Leaving the runs that lie furthest out to calibration alone must not tighten
-// what follows: 50 refits, each trimmed by the one before, on clean traffic.
+// Using outliers only for the calibration must not lower the thresholds from refit to refit: 50 refits on clean traffic,
+// each with the outliers of the version before.
 func TestTrimmedRefitsKeepTheRate(t *testing.T) {
 	const window, fresh = 3000, 1500
 	g := &traffic{r: rand.New(rand.NewPCG(1, 2))}
 	history := g.runs(window)
-	judged := (&traffic{r: rand.New(rand.NewPCG(7, 8))}).runs(4000) // the same in each cycle: what differs is the thresholds
+	judged := (&traffic{r: rand.New(rand.NewPCG(7, 8))}).runs(4000) // the same runs in each cycle: only the thresholds differ
 	var before *baseline.Baseline
 	for i := range 50 {
 		markOutliers(before, history)

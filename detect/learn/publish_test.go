@@ -20,7 +20,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// Ten thousand agents are more text than a record of the topic may weigh.
+// The baseline of ten thousand agents has more text than the maximum size of a record.
 func TestBaselineOfTenThousandAgentsIsPublishedAndRead(t *testing.T) {
 	b := baseline.New("t")
 	b.Version = "t/1"

@@ -10,10 +10,10 @@ import (
 	"flyball/detect/score"
 )
 
-// poller is an agent that waits for the same answer in three runs of ten.
+// poller is an agent that polls in three runs of ten.
 const poller = "g3/a3"
 
-// polls adds to a run of the poller calls that are all one, in three runs of ten.
+// polls adds identical calls to a run of the poller, in three runs of ten.
 func polls(g *traffic, r *baseline.TrainingRun) *baseline.TrainingRun {
 	if r.Agent != poller || g.r.Float64() > .3 {
 		return r
@@ -34,9 +34,9 @@ func polls(g *traffic, r *baseline.TrainingRun) *baseline.TrainingRun {
 	return &out
 }
 
-// What a finding says of an agent's own clean runs is so for the next ones: also of an
-// agent whose runs would be far out if they were anybody else's. The traffic is
-// simulated, and scored by the model that the finding would come from.
+// The expected rate in a finding, which is learned from an agent's clean runs, is correct for its next runs, also for
+// an agent whose runs would be outliers for other agents. The traffic is
+// simulated, and scored by the learned model.
 func TestOwnRateIsThatOfTheNextRuns(t *testing.T) {
 	const tenants = 6
 	shares := [...]float64{.02, .05, .1}
@@ -78,7 +78,7 @@ func TestOwnRateIsThatOfTheNextRuns(t *testing.T) {
 		for i, a := range shares {
 			got := s.hits[i] / s.runs
 			t.Logf("%s: a rate of at most %g in %.4f of %g runs", name, a, got, s.runs)
-			// Each rank is of a sample of some 125 runs, and off by its error, too.
+			// Each rank is of a sample of some 125 runs, so its own sampling error is added.
 			ranks := 40. * tenants
 			if name != "all" {
 				ranks = tenants

@@ -13,13 +13,13 @@ import (
 	"flyball/schema"
 )
 
-// traffic makes clean runs of forty agents in four groups. It is no model of the
-// detector's: run lengths are a mixture, some runs poll, some meet a bad hour in
-// which much fails and is tried again, and some page through a listing.
+// traffic makes clean runs of forty agents in four groups. It does not follow the assumptions of the
+// detector: run lengths are a mixture, some runs poll, some have a bad hour in
+// which many calls fail and are tried again, and some page through a listing.
 type traffic struct {
 	r    *rand.Rand
 	n    int
-	wild float64 // a factor on how far polls and pages go; 0 counts as 1
+	wild float64 // factor for the number of polls and pages; 0 means 1
 }
 
 func (g *traffic) run() *baseline.TrainingRun {
@@ -86,7 +86,7 @@ func (g *traffic) runs(n int) []*baseline.TrainingRun {
 	return out
 }
 
-// achieved is the share of runs that alarm, and marks them.
+// achieved returns the share of runs that alarm, and sets Alarmed of the runs.
 func achieved(body *baseline.Baseline, runs []*baseline.TrainingRun) float64 {
 	model, threshold, n := score.NewModel(body), body.Calibration.Threshold(calibrate.AlertShare), 0
 	for _, r := range runs {
@@ -97,9 +97,9 @@ func achieved(body *baseline.Baseline, runs []*baseline.TrainingRun) float64 {
 	return float64(n) / float64(len(runs))
 }
 
-// Learning from what did not alarm cuts the tail at each refit: what is left
-// alarms on ever more. The traffic is simulated and clean; the rate of each cycle
-// is counted on the same 4,000 runs, which nothing learns from.
+// Learning only from runs that did not alarm cuts the tail at each refit, so that more and more runs
+// alarm. The traffic is simulated and clean; the rate of each cycle
+// is measured on the same 4,000 runs, which are not learned from.
 func TestFiftyRefitsKeepTheRate(t *testing.T) {
 	const window, fresh = 3000, 1500
 	cycle := func(wild float64, keepAlarmed bool, cycles int) (rates []float64) {
@@ -129,8 +129,8 @@ func TestFiftyRefitsKeepTheRate(t *testing.T) {
 			t.Errorf("cycle %d: %.4f of clean runs alarm, of a budget of %g", i, rate, calibrate.AlertShare)
 		}
 	}
-	// Traffic whose clean runs come three times as far as unjudged scores are cut at
-	// drifts a little, to 1.5 %, and stays: the mean of the last ten cycles.
+	// With clean runs whose scores are three times the limit of alarmed scores, the rate
+	// drifts to 1.5 % and stays there (mean of the last ten cycles).
 	last := 0.0
 	for _, rate := range cycle(4, true, 50)[40:] {
 		last += rate / 10
@@ -143,9 +143,8 @@ func TestFiftyRefitsKeepTheRate(t *testing.T) {
 	}
 }
 
-// What nobody judges may still be what it looks like: a flood of runaways among
-// what is learned from lifts the thresholds no further than to what one score is
-// cut at, and the runaways after it alarm a few calls later.
+// Unlabelled alarmed runs can be real runaways: many of them in the calibration raise the thresholds at most to the limit
+// of alarmed scores, and later runaways alarm a few calls later.
 func TestUnjudgedRunawaysLiftThresholdsToABound(t *testing.T) {
 	g := &traffic{r: rand.New(rand.NewPCG(3, 4))}
 	history := g.runs(3000)
@@ -164,7 +163,7 @@ func TestUnjudgedRunawaysLiftThresholdsToABound(t *testing.T) {
 		}
 		return run
 	}
-	for range 600 { // one in six
+	for range 600 { // one run in six
 		r := loop()
 		r.Alarmed = true
 		history = append(history, r)

@@ -9,8 +9,8 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// A baseline is kept in memory by every point and sent through Kafka: what one
-// agent adds to it is bounded by the routes that it uses.
+// Every point keeps a baseline in memory, and it is sent through Kafka: the size of one
+// agent in it is limited by the number of routes that the agent uses.
 func TestBaselineOfAnAgentIsSmall(t *testing.T) {
 	size := func(agents int) int {
 		b := baseline.New("t")

@@ -13,7 +13,7 @@ import (
 
 const day = int64(24 * time.Hour)
 
-// taughtRun is a run of one agent that ended on a day.
+// taughtRun returns a run of one agent that ended on a day.
 func taughtRun(agent string, number int, lastAt int64, mark func(*baseline.TrainingRun)) *baseline.TrainingRun {
 	r := &baseline.TrainingRun{ID: fmt.Sprint(agent, number), Agent: agent, Group: "g", LastAt: lastAt}
 	var memory feature.RunMemory
@@ -34,7 +34,7 @@ func runsOf(agent string, n int, lastAt int64) (out []*baseline.TrainingRun) {
 	return out
 }
 
-// version is a baseline of runs at a time, with the status of its agents.
+// version returns a baseline of runs that was made at a time, with the status of its agents.
 func version(name string, madeAt int64, parent *baseline.Baseline, orders *Overrides, runs []*baseline.TrainingRun,
 	seen map[string]int64) *baseline.Baseline {
 	b := learnBaseline("t", runs)

@@ -14,8 +14,8 @@ import (
 	"flyball/schema"
 )
 
-// typed are runs of agents of which one in ten works through three archives in some
-// sixty calls, as its orchestrator declared, and the others look a few things up.
+// typed makes runs of two task types: one in ten is a long run of some sixty calls with the declared task
+// "archive", the others are short runs with the declared task "look_up".
 func typed(seed uint64, n int) (out []*baseline.TrainingRun) {
 	g := &traffic{r: rand.New(rand.NewPCG(seed, 5))}
 	for i := range n {
@@ -71,7 +71,7 @@ func TestLongTaskIsAFloodForItselfAndAFloodIsNoLongTask(t *testing.T) {
 			short = append(short, r)
 		}
 	}
-	var flood []*baseline.TrainingRun // of what looks a few things up
+	var flood []*baseline.TrainingRun // long runs with the task type of short ones
 	for _, r := range short[:200] {
 		f := *r
 		f.Features, f.Routes = nil, nil
@@ -103,7 +103,7 @@ func TestLongTaskIsAFloodForItselfAndAFloodIsNoLongTask(t *testing.T) {
 	}
 }
 
-// A type of task is bounded in what a day may move as its agent is, and frozen with it.
+// The drift limit of an agent and its freeze apply to its task types too.
 func TestTaskTypeJumpsWhereItsAgentMayNot(t *testing.T) {
 	life := func() *Selection {
 		c := &Selection{Status: map[string]*baseline.AgentStatus{}, Excluded: map[string]uint64{}}

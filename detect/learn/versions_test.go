@@ -8,11 +8,11 @@ import (
 	"flyball/detect/baselinestore"
 )
 
-// A version goes when nothing needs it, and not a version earlier.
+// A version is deleted when it is not needed any more, and not before.
 func TestVersionThatSomebodyNeedsIsGivenUp(t *testing.T) {
 	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 	var versions []string
-	for i := 200; i > 0; i-- { // one an hour
+	for i := 200; i > 0; i-- { // one version an hour
 		versions = append(versions, baselinestore.VersionName("t", now.Add(-time.Duration(i)*time.Hour)))
 	}
 	dropped := expiredVersions(versions, map[string]bool{versions[3]: true, versions[190]: true}, now)
@@ -30,7 +30,7 @@ func TestVersionThatSomebodyNeedsIsGivenUp(t *testing.T) {
 			t.Errorf("version of %s ago: given up %v", now.Sub(made), gone[v])
 		}
 	}
-	// A learner that stood still for a month keeps its newest.
+	// A learner that was stopped for a month keeps its newest versions.
 	old := versions[:30]
 	if got := expiredVersions(old, nil, now.Add(30*24*time.Hour)); len(got) != 30-keepNewestVersions || got[0] != old[0] {
 		t.Errorf("of 30 old ones %d go", len(got))

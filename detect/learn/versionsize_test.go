@@ -9,8 +9,8 @@ import (
 	"flyball/detect/model/baseline"
 )
 
-// An agent that states versions, a new one with every run, and whose life is known
-// in full, stays within the same bound.
+// An agent that states a new version with every run, and has all fields of its status set,
+// stays within the same limit.
 func TestVersionsOfAnAgentFillTheBaseline(t *testing.T) {
 	size := func(agents int) int {
 		b := baseline.New("t")

@@ -17,8 +17,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// callsOf reads fifteen bytes a call: few routes, arguments and resources, so that
-// calls meet, and any size, time and amount.
+// callsOf decodes calls of fifteen bytes each: few routes, arguments and resources, so that
+// calls are often equal, and any size, time and amount.
 func callsOf(data []byte) (calls []feature.Input, at []int64) {
 	for ; len(data) >= 15 && len(calls) < 400; data = data[15:] {
 		flags := data[0]
@@ -42,7 +42,7 @@ func callsOf(data []byte) (calls []feature.Input, at []int64) {
 		if flags&32 > 0 {
 			c.Money, c.Currency = feature.ParseAmount("1e300"), "EUR"
 		}
-		c.Start = int64(wild) // hours out of order, 1970, 2262, before the epoch
+		c.Start = int64(wild) // any time: out of order, 1970, 2262, before the epoch
 		if c.End = c.Start + int64(data[14])*1e9; flags&64 > 0 {
 			c.End = math.MaxInt64
 		}
@@ -51,7 +51,7 @@ func callsOf(data []byte) (calls []feature.Input, at []int64) {
 	return calls, at
 }
 
-// finite reports whether a state holds numbers alone.
+// finite reports whether all numbers of a state are finite.
 func finite(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Float64:
@@ -90,8 +90,8 @@ func coded(t *testing.T, run *RunScore, actor *ActorScore) (*RunScore, *ActorSco
 	return run, actor
 }
 
-// Whatever is called: scores are numbers that never fall, and a run that is written
-// and read again at any call goes on as if it had not been.
+// For any calls, scores are finite and never fall, and encoding and decoding
+// a run after any call does not change its further scores.
 func FuzzScore(f *testing.F) {
 	ref := load(f)
 	body := ref.body()
@@ -138,7 +138,7 @@ func FuzzScore(f *testing.F) {
 	})
 }
 
-// damaged is a body in which a few numbers, lists or members are what no count makes them.
+// damaged changes a few numbers, lists or members of a baseline to values that counting cannot produce.
 func damaged(t *testing.T, b *baseline.Baseline, seed uint64) []byte {
 	t.Helper()
 	text, err := json.Marshal(b)
@@ -184,8 +184,8 @@ func damaged(t *testing.T, b *baseline.Baseline, seed uint64) []byte {
 	return text
 }
 
-// Whatever a body claims: it is refused or scored by, without a panic, and scores
-// are numbers. Of one that passes its check everything that is kept of a run is.
+// Any baseline is rejected or used for scores without a panic, and scores
+// are finite. With a baseline that passes Check, the whole state of a run is finite.
 func FuzzBody(f *testing.F) {
 	ref := load(f)
 	small := baseline.New("t")
@@ -193,7 +193,7 @@ func FuzzBody(f *testing.F) {
 		small.Learn(ref.Train[i].learned())
 	}
 	small.Finish()
-	small.KnownResources.Groups = nil // eight KiB of zeroes say nothing to a fuzzer
+	small.KnownResources.Groups = nil // 8 KiB of zeroes do not help the fuzzer
 	text, err := json.Marshal(small)
 	if err != nil {
 		f.Fatal(err)
@@ -261,8 +261,8 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// Whatever is read as a run's state: it is refused, or the run goes on from it with
-// numbers.
+// Any input as a run's state is rejected, or the run continues from it with
+// finite scores.
 func FuzzRunState(f *testing.F) {
 	ref := load(f)
 	body := ref.body()

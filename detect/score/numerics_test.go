@@ -18,7 +18,7 @@ import (
 //go:embed testdata/tails.json
 var tailsJSON []byte
 
-// SciPy itself gives up digits where the tail is nearly everything, and a survival
+// SciPy itself loses digits where the tail is close to 1, and a survival
 // function that subtracts from 1 is 0 from 8.3 on.
 func TestTailOfTheNormalFromNextToCertainToNextToImpossible(t *testing.T) {
 	var values [][2]float64
@@ -28,7 +28,7 @@ func TestTailOfTheNormalFromNextToCertainToNextToImpossible(t *testing.T) {
 	for _, v := range values {
 		tolerance := 1e-12
 		if v[0] >= 30 {
-			tolerance = 1e-13 // of a number of hundreds: the series is short
+			tolerance = 1e-13 // relative, for results in the hundreds: the series is short
 		}
 		if got := minusLogTail(v[0]); math.Abs(got-v[1]) > tolerance*v[1] {
 			t.Errorf("−ln P(Z > %v) is %v, the reference has %v", v[0], got, v[1])
@@ -47,7 +47,7 @@ func TestTailOfTheNormalFromNextToCertainToNextToImpossible(t *testing.T) {
 	}
 }
 
-// One trial's log-likelihood ratio: under the usual rate e to the step is 1 on average.
+// The log-likelihood ratio of one trial: under the usual rate, the mean of e^increment is 1.
 func TestStepIsALikelihoodRatio(t *testing.T) {
 	for st := range numCusums {
 		p1 := specs[st].p1
@@ -138,8 +138,8 @@ func TestRarenessIsOfTheShareOfRuns(t *testing.T) {
 	}
 }
 
-// 2 % of calls may come from anywhere: no call says more than so much for the usual
-// order, and what nobody ever did is bounded on the other side.
+// 2 % of calls may follow any route: this limits the evidence of a call for the usual
+// order, and a pair of routes that was never seen has a limited weight too.
 func TestOrderOfRoutesIsBoundedEitherWay(t *testing.T) {
 	b := baseline.New("t")
 	for i := range 300 {
@@ -176,8 +176,8 @@ func TestOrderOfRoutesIsBoundedEitherWay(t *testing.T) {
 	}
 }
 
-// ½·p^−½ is 1 on average over a uniform p; the sum over an actor's runs takes each
-// run once, however many calls it had.
+// The mean of ½·p^−½ over a uniform p is 1; the sum over an actor's runs contains each
+// run once, independent of its number of calls.
 func TestEvidenceIsAnEValueAndEachRunCountsOnce(t *testing.T) {
 	const n = 1_000_000
 	mean := 0.0
@@ -209,7 +209,7 @@ func TestEvidenceIsAnEValueAndEachRunCountsOnce(t *testing.T) {
 	}
 }
 
-// A run that never ends, of an actor whose calls are all alike.
+// A very long run of an actor whose calls are similar.
 func TestRunOfAMillionCallsScoresANumber(t *testing.T) {
 	ref := load(t)
 	m := NewModel(ref.body())
@@ -219,7 +219,7 @@ func TestRunOfAMillionCallsScoresANumber(t *testing.T) {
 	c.Bytes = math.MaxUint64
 	last := 0.0
 	for n := range 1_000_000 {
-		c.Args = uint64(n) * uint64(n%2) // every other call repeats the first
+		c.Args = uint64(n) * uint64(n%2) // every second call repeats the first
 		c.Resources = append(c.Resources[:0], c.Args)
 		s := run.Add(m, Reference{Agent: "billing/a0", Group: "billing"}, &c, int64(n), schema.Irreversible)
 		actor.Add(&run, &s)
@@ -233,7 +233,7 @@ func TestRunOfAMillionCallsScoresANumber(t *testing.T) {
 	}
 }
 
-// Names are the caller's to invent: a model remembers a bounded crowd of them.
+// Callers can invent names: a model caches a limited number of them.
 func TestInventedNamesFillNoModel(t *testing.T) {
 	ref := load(t)
 	m := NewModel(ref.body())

@@ -14,7 +14,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// Made by testdata/reference.py with numpy and scipy, which share nothing with this package.
+// Made by testdata/reference.py with numpy and scipy, independently of this package.
 //
 //go:embed testdata/reference.json
 var referenceJSON []byte
@@ -34,8 +34,8 @@ type referenceRun struct {
 type reference struct {
 	Train, Test []referenceRun
 	Statistics  []string
-	Scores      [][][]float64 // run, call, the statistics and the score
-	Across      [][]float64   // call of all test runs one after another, the four counts and the score
+	Scores      [][][]float64 // by run and call: the statistics and the score
+	Across      [][]float64   // by call of all test runs: the four counts and the score
 	Tail        [][2]float64
 	Calibration struct {
 		Scores, Weights, At, P    []float64
@@ -97,11 +97,11 @@ func (r *reference) body() *baseline.Baseline {
 	return b
 }
 
-// near allows a relative error of 1e-9: sums in another order.
+// near reports whether two numbers are equal within a relative error of 1e-9, because the order of sums differs.
 func near(a, b float64) bool { return a == b || math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b), 1) }
 
-// Features, rates, amounts, CUSUMs and anchors at once: every statistic of every
-// call of seven runs, four of which run away.
+// Tests features, rates, amounts, CUSUMs and anchors together: every statistic of every
+// call of seven runs, of which four are runaways.
 func TestEveryStatisticOfEveryCallAgreesWithReference(t *testing.T) {
 	ref := load(t)
 	body := ref.body()
@@ -114,7 +114,7 @@ func TestEveryStatisticOfEveryCallAgreesWithReference(t *testing.T) {
 			c := r.Calls[n].feature()
 			run.Add(m, Reference{Agent: r.Agent, Group: r.Group}, &c, int64(n), schema.ReversibilityUnknown)
 			want := ref.Scores[i][n]
-			for st := range statIrreversible { // the reference's calls spend nothing
+			for st := range statIrreversible { // the calls of the reference have no usage
 				if ref.Statistics[st] != st.String() {
 					t.Fatalf("statistic %d is %s here and %s there", st, st, ref.Statistics[st])
 				}
@@ -131,7 +131,7 @@ func TestEveryStatisticOfEveryCallAgreesWithReference(t *testing.T) {
 	t.Logf("%d values", compared)
 }
 
-// The latest calls of an actor, across runs of which several run away.
+// Tests the counts over the latest calls of an actor, across runs of which several are runaways.
 func TestActorAgreesWithReferenceAcrossRuns(t *testing.T) {
 	ref := load(t)
 	m := NewModel(ref.body())
@@ -143,7 +143,7 @@ func TestActorAgreesWithReferenceAcrossRuns(t *testing.T) {
 			c := ref.Test[i].Calls[k].feature()
 			s := run.Add(m, Reference{Agent: "billing/a0", Group: "billing"}, &c, int64(k), schema.ReversibilityUnknown)
 			actor.Add(&run, &s)
-			actor.evidence = 0 // of calibrated scores, which the reference has not
+			actor.evidence = 0 // needs calibrated scores, which the reference does not have
 			of, now := run.agent, actor.now
 			got := []float64{
 				of.across.identical.at(now.Identical),
@@ -201,7 +201,7 @@ func TestIntervalIsWilsons(t *testing.T) {
 	}
 }
 
-// A run that is written and read again at any call goes on as if it had not been.
+// Encoding and decoding a run after any call does not change its further scores.
 func TestRunGoesOnAfterCheckpointAtAnyCall(t *testing.T) {
 	ref := load(t)
 	body := ref.body()
@@ -269,7 +269,7 @@ func BenchmarkScoreCall(b *testing.B) {
 	}
 }
 
-// scoreCalls scores calls of actors in turn, each in runs of forty, for the run and for
+// scoreCalls scores calls of actors in turn, each in runs of forty calls, for the run and for
 // the actor.
 func scoreCalls(b *testing.B, actors int) {
 	ref := load(b)
@@ -300,7 +300,7 @@ func scoreCalls(b *testing.B, actors int) {
 	}
 }
 
-// What a call costs in a run that has had a million.
+// Measures the cost of a call in a run of a million calls.
 func BenchmarkScoreCallOfLongRun(b *testing.B) {
 	ref := load(b)
 	m := NewModel(ref.body())

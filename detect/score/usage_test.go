@@ -9,8 +9,8 @@ import (
 	"flyball/schema"
 )
 
-// frugal is a baseline of runs that use some 1,000 tokens, move some 50 and cannot
-// undo one call; logged says whether anybody wrote that down.
+// frugal makes a baseline of runs that use about 1,000 tokens, move about 50 and have one irreversible
+// call. logged sets whether these quantities are logged.
 func frugal(logged bool) *baseline.Baseline {
 	b := baseline.New("t")
 	for i := range 60 {
@@ -79,7 +79,7 @@ func TestOtherCurrenciesAreNotAddedUp(t *testing.T) {
 	}
 }
 
-// A run that works in parallel repeats nothing by that, and its rows are counted.
+// Parallel calls are not counted as repeats, and the length of their series is counted.
 func TestParallelCallsAreARow(t *testing.T) {
 	var f feature.RunMemory
 	for i := range 6 {
@@ -99,7 +99,7 @@ func TestParallelCallsAreARow(t *testing.T) {
 	}
 }
 
-// A run that never worked in parallel and now does is not held for it.
+// A run that makes parallel calls for the first time does not alarm because of them.
 func TestWorkersInParallelAreNoRunaway(t *testing.T) {
 	m, run := NewModel(frugal(true)), new(RunScore)
 	for i := range 40 {

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// goldenRun is a run that depends on its number alone.
+// goldenRun makes a run that depends only on its number.
 func goldenRun(agent, version, task string, n int) *TrainingRun {
 	r := &TrainingRun{ID: fmt.Sprint(agent, version, task, n), Agent: agent, Group: PeerGroup(agent, 0), Version: version, TaskType: task,
 		Start: int64(n) * 1e9, LastAt: int64(n)*1e9 + 5e8,
@@ -42,7 +42,7 @@ func goldenRun(agent, version, task string, n int) *TrainingRun {
 	return r
 }
 
-// goldenBaseline has something in every part that is kept by agent.
+// goldenBaseline makes a baseline with values in every part that is kept by agent.
 func goldenBaseline(version string, shift int) *Baseline {
 	var runs []*TrainingRun
 	for n := range 30 {
@@ -118,7 +118,7 @@ func goldenScopes(shift int) *scope.Model {
 	return scope.LearnModel(runs)
 }
 
-// golden compares a value as JSON with a file: texts exactly, numbers but for rounding,
+// golden compares a value as JSON with a file: texts exactly, numbers with a tolerance for rounding,
 // which differs between processors.
 func golden(t *testing.T, name string, got any) {
 	t.Helper()
@@ -181,8 +181,8 @@ func sameJSON(t *testing.T, at string, got, want any) {
 	}
 }
 
-// What every operation makes of a baseline does not depend on how its fields are
-// called, in Go or in JSON: it is as it was when these files were written.
+// The result of every operation on a baseline is the same as when the files were written. It does not depend on the
+// names of fields in Go or in JSON.
 func TestOperationOnABaselineChangedItsResult(t *testing.T) {
 	golden(t, "learned", goldenBaseline("t/1", 0))
 
@@ -190,7 +190,7 @@ func TestOperationOnABaselineChangedItsResult(t *testing.T) {
 	copied.CopyAgent(goldenBaseline("t/1", 0), "g/a")
 	golden(t, "copied", copied)
 
-	partly := goldenBaseline("t/2", 3) // nothing of the optional parts is there to copy into or from
+	partly := goldenBaseline("t/2", 3) // without the optional parts
 	partly.CallRates, partly.Ranks.Agents = nil, nil
 	from := goldenBaseline("t/1", 0)
 	from.Scopes, from.Parallel.Within = nil, nil
@@ -211,7 +211,7 @@ func TestOperationOnABaselineChangedItsResult(t *testing.T) {
 	golden(t, "limited_shares", shares)
 }
 
-// A baseline that an earlier version wrote is read and written again to the same.
+// Decoding and encoding a baseline of an earlier release gives the same JSON.
 func TestStoredBaselineIsReadDifferently(t *testing.T) {
 	for _, name := range []string{"learned", "copied", "copied_in_part", "forgotten", "limited"} {
 		raw, err := os.ReadFile(filepath.Join("testdata", "golden", name+".json"))
@@ -231,7 +231,7 @@ func TestStoredBaselineIsReadDifferently(t *testing.T) {
 	}
 }
 
-// Whatever number of a baseline has no meaning is named, with its place.
+// The error for a meaningless number in a baseline contains the number and its path.
 func TestUnsoundPartIsNamedDifferently(t *testing.T) {
 	nan := math.NaN()
 	texts := map[string]string{}

@@ -10,8 +10,8 @@ import (
 	"flyball/detect/model/callrate"
 )
 
-// eachNumber calls do with every exported number below v and a function that sets it, for
-// maps by way of a copy of the entry that is stored again.
+// eachNumber calls do with every exported number in v and a function that sets it. For
+// map entries the function changes a copy and stores it again.
 func eachNumber(v reflect.Value, at string, do func(at string, set func(float64))) {
 	switch v.Kind() {
 	case reflect.Float64:
@@ -45,7 +45,7 @@ func eachNumber(v reflect.Value, at string, do func(at string, set func(float64)
 	}
 }
 
-// A number that Check does not look at may be none, and every score after it is none.
+// Check must check every number: one NaN makes all later scores NaN.
 func TestNumberIsNotChecked(t *testing.T) {
 	b := goldenBaseline("t/1", 0)
 	n := 0
@@ -84,7 +84,7 @@ func TestNumberIsNotAveraged(t *testing.T) {
 	}
 }
 
-// averages checks that every number is a quarter of 4 at a share of a quarter.
+// averages checks that the mix of 0 and 4 with the share ¼ is 1 for every number.
 func averages[T any](mix func(base, all T, share float64) T) error {
 	var base, all T
 	fill(reflect.ValueOf(&all))

@@ -78,12 +78,12 @@ func reference(t *testing.T) (n numerics) {
 	return n
 }
 
-// near allows a relative error, below 1 an absolute one.
+// near reports whether two numbers are equal within a relative error, or an absolute one for numbers below 1.
 func near(got, want, tolerance float64) bool {
 	return got == want || math.Abs(got-want) <= tolerance*max(1, math.Abs(want))
 }
 
-// close allows a relative error however small the value is.
+// close reports whether two numbers are equal within a relative error, also for very small numbers.
 func close(got, want, tolerance float64) bool {
 	return got == want || math.Abs(got-want) <= tolerance*math.Abs(want)
 }
@@ -96,8 +96,8 @@ func TestPosteriorMeanAgreesFromNothingTo1e300Calls(t *testing.T) {
 	}
 }
 
-// A rate of hits in every call of 10^15 and none of none: odds of what is nearly
-// certain lose digits, and the clip hides how many.
+// Rates of 10^15 hits in 10^15 calls and of no calls: odds of a nearly
+// certain event lose digits, and the limits of the rate hide the loss.
 func TestRateAgreesWhateverTheCounts(t *testing.T) {
 	n := reference(t)
 	worst := 0.0
@@ -153,7 +153,7 @@ func TestAmountAgreesFromNoRunToRunsOf1e300(t *testing.T) {
 	for _, v := range n.Sums {
 		m := Moments{N: v[0], Sum: v[0] * v[1], Sum2: v[0] * v[1] * v[1]}
 		mean, variance := m.shrunk(v[2], v[3], v[4])
-		// Sums of 10^17 are known to within some ten, over 10^15 runs.
+		// Sums of 10^17 over 10^15 runs have a rounding error of about ten.
 		if !near(mean, v[5], 1e-14) || math.Abs(variance-v[6]) > 1e-12*max(1, v[6]) {
 			t.Errorf("sums %v: mean %v and variance %v, the reference has %v and %v", v[:5], mean, variance, v[5], v[6])
 		}
@@ -225,7 +225,7 @@ func TestSurvivalAgreesUpToWhatIsCensored(t *testing.T) {
 	for _, v := range n.Survivals {
 		levels := [3]RunCounts{n.Finals[v.Levels[0]], n.Finals[v.Levels[1]], n.Finals[v.Levels[2]]}
 		whole := MinusLogTails(levels, nil, 300)
-		var pieces []float64 // made bit by bit, as scoring does
+		var pieces []float64 // extended in steps, as in scoring
 		for _, to := range []int{1, 2, 5, 40, 255, 256, 257, 300} {
 			pieces = MinusLogTails(levels, pieces, to)
 		}
@@ -247,8 +247,8 @@ func TestSurvivalAgreesUpToWhatIsCensored(t *testing.T) {
 	}
 }
 
-// Every run of an agent came further than is counted: that is what is known of it,
-// and it is not that none went on.
+// Every run of an agent has a count beyond the last index: these runs are censored, and the tail must not assume that
+// they ended there.
 func TestRunsBeyondTheLastPlaceAreNotTheEnd(t *testing.T) {
 	f := newDistribution()
 	for range 200 {
@@ -274,7 +274,7 @@ func TestFilterTakesNewForKnownAsOftenAsItSays(t *testing.T) {
 				hits++
 			}
 		}
-		// Five standard errors, and a twentieth for hashes that are not quite independent.
+		// Five standard errors, and 5 % because the hashes are not fully independent.
 		if tolerance := 5*math.Sqrt(v[1]/tries) + .05*v[1]; math.Abs(hits/tries-v[1]) > tolerance {
 			t.Errorf("%g known: %.5f of new ones are taken for known, the reference has %.5f ± %.5f", v[0], hits/tries, v[1], tolerance)
 		}

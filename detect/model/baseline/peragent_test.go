@@ -14,7 +14,7 @@ import (
 	"flyball/detect/model/scope"
 )
 
-// run of an agent: so many calls of one route, of which some repeat.
+// run makes a run of an agent: a number of calls of one route, of which some repeat.
 func run(agent, version string, at int64, calls, repeats int) *TrainingRun {
 	r := &TrainingRun{
 		ID:      fmt.Sprint(agent, version, at),
@@ -56,8 +56,8 @@ func text(t *testing.T, b *Baseline) string {
 	return string(raw)
 }
 
-// Whatever is counted by an agent's name is forgotten and carried with it: a new
-// count that keeps another shape fails here.
+// All counts by agent are removed and copied with the agent. A new
+// count that is missing in perAgent fails this test.
 func TestAgentIsForgottenInPart(t *testing.T) {
 	b := learned(run("g/only", "", 1, 9, 3), run("g/other", "", 1, 5, 1))
 	if n := strings.Count(text(t, b), `"g/only"`); n < 7 {
@@ -66,7 +66,7 @@ func TestAgentIsForgottenInPart(t *testing.T) {
 	before := text(t, b)
 	c := learned(run("g/only", "", 1, 9, 3), run("g/other", "", 1, 5, 1), run("g/only", "", 2, 40, 30))
 	c.copyKey(b, "g/only")
-	for _, part := range []string{"agents", "offsets", "own", "g"} { // g is the group, within which finals are kept
+	for _, part := range []string{"agents", "offsets", "own", "g"} { // g is the group, in which distributions are kept
 		if got, want := heldOf(t, text(t, c), part), heldOf(t, before, part); got != want {
 			t.Errorf("%s of a carried agent:\n%s\nwant\n%s", part, got, want)
 		}
@@ -77,7 +77,7 @@ func TestAgentIsForgottenInPart(t *testing.T) {
 	}
 }
 
-// heldOf is what a body's JSON holds of g/only under members of a name.
+// heldOf returns the values of g/only in the JSON of a baseline, under members with a name.
 func heldOf(t *testing.T, text, member string) string {
 	t.Helper()
 	var doc any
@@ -126,9 +126,9 @@ func TestVersionIsComparedWithItself(t *testing.T) {
 		{"g/a", "", "g/a", WhyTaught},
 		{"g/a", "3", VersionKey("g/a", "3"), WhyNewVersion},
 		{"g/a", "2", VersionKey("g/a", "2"), WhyTaught},
-		{"g/a", "1", VersionKey("g/a", ""), WhyNewVersion}, // two versions back
+		{"g/a", "1", VersionKey("g/a", ""), WhyNewVersion}, // older than the kept versions
 		{"g/a", "4", VersionKey("g/a", ""), WhyNewVersion},
-		{"g/b", "1", "g/b", WhyTaught}, // states none
+		{"g/b", "1", "g/b", WhyTaught}, // states no version
 		{"g/none", "1", "g/none", WhyTaught},
 	} {
 		if key, why := ComparisonKey(b, tc.agent, tc.version, ""); key != tc.key || why != tc.why {
@@ -138,7 +138,7 @@ func TestVersionIsComparedWithItself(t *testing.T) {
 	if key, _ := ComparisonKey(nil, "a", "1", "t"); key != "a" {
 		t.Errorf("without a baseline: %q", key)
 	}
-	// Its own runs, and ten of its agent's others: counts in closed form.
+	// The runs of the part, and a share of its agent's other runs with the weight of ten: counts in closed form.
 	two := callsOf(b.Agents[VersionKey("g/a", "2")])
 	if want := 30*20 + 10./105*(100*10+5*30); math.Abs(two-want) > 1e-9 {
 		t.Errorf("version 2 rests on %g calls, want %g", two, want)
@@ -156,7 +156,7 @@ func TestVersionIsComparedWithItself(t *testing.T) {
 	if names := fmt.Sprint(b.AgentNames()); names != "[g/a g/b]" {
 		t.Errorf("agents: %s", names)
 	}
-	// Only one version ever: nothing is kept twice.
+	// An agent with only one version: its counts are not stored twice.
 	if one := learned(run("g/a", "1", 1, 10, 0)); one.Has(VersionKey("g/a", "1")) || len(one.Versions["g/a"]) != 1 {
 		t.Error("the only version is kept beside its agent")
 	}
@@ -202,8 +202,7 @@ func TestUnsoundBodyIsScoredBy(t *testing.T) {
 	}
 }
 
-// Figures may not move by more than the factor, whatever the counts; what does not
-// move that far is not touched.
+// For any counts, figures do not change by more than the factor. Smaller changes are not limited.
 func TestFiguresJumpFurtherThanADayAllows(t *testing.T) {
 	var quiet, loud []*TrainingRun
 	for i := range int64(30) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A filter of no bits divides by zero when it is asked, and one that claims more bits
-// than it has reserves them: neither may come out of a topic.
+// A filter without bits causes a division by zero when it is used, and one that claims more bits
+// than it has causes a large allocation: decoding must return an error for both.
 func TestFilterThatNobodyCanHaveMadeIsRefused(t *testing.T) {
 	k := newKnownResources()
 	k.add("g", []uint64{1, 2, 3})

@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// typed is a run of a type of task.
+// typed makes a run of a task type.
 func typed(agent, task string, at int64, calls, repeats int) *TrainingRun {
 	r := run(agent, "", at, calls, repeats)
 	r.TaskType = task
 	return r
 }
 
-// each type of g/a, so many runs of so many calls.
+// The task types of g/a, each with its number of runs and of calls.
 func ofTypes(runs map[string][2]int) (out []*TrainingRun) {
 	for task, n := range runs {
 		for i := range n[0] {
@@ -34,17 +34,17 @@ func TestTaskTypeIsComparedWithItself(t *testing.T) {
 		{"g/a", "archive", TaskKey("g/a", "archive")},
 		{"g/a", "refund", TaskKey("g/a", "refund")},
 		{"g/a", "rare", "g/a"},     // too few runs
-		{"g/a", "invented", "g/a"}, // taught by none
-		{"g/a", "only", "g/a"},     // of another agent
+		{"g/a", "invented", "g/a"}, // without runs
+		{"g/a", "only", "g/a"},     // task type of another agent
 		{"g/a", "", "g/a"},
 		{"~g/a", "archive", "~g/a"},
-		{"g/b", "only", "g/b"}, // it does nothing else: nothing is kept twice
+		{"g/b", "only", "g/b"}, // the agent's only task type: its counts are not stored twice
 	} {
 		if key, _ := ComparisonKey(b, tc.agent, "", tc.task); key != tc.key {
 			t.Errorf("%q of %s is compared as %q, want %q", tc.task, tc.agent, key, tc.key)
 		}
 	}
-	// Its own runs, and ten of its agent's others: counts in closed form.
+	// The runs of the part, and a share of its agent's other runs with the weight of ten: counts in closed form.
 	if calls, want := callsOf(b.Agents[TaskKey("g/a", "archive")]), 25*60+partRuns*6.; math.Abs(calls-want) > 1e-9 {
 		t.Errorf("archive rests on %g calls, want %g", calls, want)
 	}

@@ -30,7 +30,7 @@ func reference(t *testing.T) (n numerics) {
 	return n
 }
 
-// near allows a relative error of 1e-9.
+// near reports whether two numbers are equal within a relative error of 1e-9.
 func near(got, want float64) bool { return got == want || math.Abs(got-want) <= 1e-9*math.Abs(want) }
 
 func TestFitAgreesFromOneRunTo1e15(t *testing.T) {
@@ -82,8 +82,8 @@ func TestScoresThatAreNoNumbersAreLeftOut(t *testing.T) {
 	}
 }
 
-// Whatever the scores and the weights, a higher score is not more usual, and a rarer
-// level lies not lower; nothing is NaN.
+// For any scores and weights, a higher score does not have a higher P, a smaller share does not have a lower
+// threshold, and no result is NaN.
 func TestTailFallsWhateverTheScores(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for round := range 2000 {
@@ -123,7 +123,7 @@ func TestTailFallsWhateverTheScores(t *testing.T) {
 	}
 }
 
-// Of many runs only some scores are kept: what a tie of them weighs must not be lost.
+// Of many runs only some scores are kept: the weight of equal scores must not be lost.
 func TestThinnedTailKeepsTies(t *testing.T) {
 	const n = 50_000
 	scores, weights := make([]float64, n), make([]float64, n)
@@ -150,7 +150,7 @@ func TestThinnedTailKeepsTies(t *testing.T) {
 	}
 }
 
-// A body is read from a topic: what it claims may be anything that JSON can say.
+// A baseline is read from a topic: it can contain any JSON value.
 func TestFitThatNobodyCanHaveMadeIsNoNaN(t *testing.T) {
 	for _, text := range []string{`{}`, `{"runs":-1}`, `{"runs":10,"scores":[1,2,3],"at":[0.5],"u":9}`,
 		`{"runs":10,"scores":[1],"at":[-7],"u":9,"beta":0,"pu":-1}`,

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// skewed scores, some of them alike, as those of runs are.
+// skewed makes scores with a skewed distribution and ties, like the scores of runs.
 func skewed(r *rand.Rand) float64 {
 	if r.Float64() < .2 {
 		return 1
@@ -24,8 +24,8 @@ func ranked(agent string, scores ...float64) []HeldOutScore {
 	return out
 }
 
-// The next run of an agent is like those before it: P ≤ a in no more than a of them,
-// whatever the scores look like. Simulated; four standard errors are allowed.
+// When the next run of an agent is like the earlier ones, P ≤ a has at most the probability a,
+// for any distribution of scores. Simulated; four standard errors are allowed.
 func TestRankOfTheNextRunKeepsItsShare(t *testing.T) {
 	const rounds = 40_000
 	for _, n := range []int{60, 99, 200} {
@@ -138,11 +138,11 @@ func TestRateIsOfTheAgentsOwnRunsWhereEnoughAreKnown(t *testing.T) {
 	if got := ranks.Expected(&f, "g/steady", "g", 1e6); got.Basis != BasisTail || !got.Beyond || got.Rate >= 1./101 {
 		t.Errorf("where nobody came: %+v", got)
 	}
-	// None of its own came as far, and many of the others did: one run more is what can be said.
+	// None of the agent's runs reached the score, and many of the others did: the rate is that of one additional run.
 	if got := ranks.Expected(&f, "g/steady", "g", 3); got.Basis != BasisOwn || math.Abs(got.Rate-1./101) > 1e-12 || got.Beyond {
 		t.Errorf("where the others are: %+v", got)
 	}
-	var none Ranks // a body of before
+	var none Ranks // of a baseline of an earlier release
 	if got := none.Expected(&f, "g/wild", "g", 9.95); got.Basis != BasisEverybody && got.Basis != BasisTail || got.Rate <= 0 {
 		t.Errorf("a body without ranks: %+v", got)
 	}

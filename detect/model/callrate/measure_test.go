@@ -9,9 +9,9 @@ import (
 	"flyball/detect/model/calibrate"
 )
 
-// How often simulated fleets alarm and how soon floods are seen, with and without the
-// hour of the week. Measured when FLYBALL_MEASURE is set: it prints what
-// cmd/internal/tools/bench/season.txt holds.
+// Measures how often simulated fleets alarm and how soon floods are detected, with and without the
+// factors of the hour of the week. It runs only when FLYBALL_MEASURE is set, and prints the contents of
+// cmd/internal/tools/bench/season.txt.
 func TestMeasureSimulated(t *testing.T) {
 	if os.Getenv("FLYBALL_MEASURE") == "" {
 		t.Skip("a measurement: set FLYBALL_MEASURE=1")
@@ -20,7 +20,7 @@ func TestMeasureSimulated(t *testing.T) {
 	scenarios := []struct {
 		name     string
 		change   func(*traffic)
-		from, to int // days watched
+		from, to int // range of watched days
 	}{
 		{"weeks like one another", func(*traffic) {}, 42, 56},
 		{"rates grow by 5 % a week", func(g *traffic) { g.drift = .05 }, 42, 56},

@@ -30,8 +30,8 @@ func TestHoursOfTheWeekBeginOnMondayInUTC(t *testing.T) {
 	}
 }
 
-// Hours and hours late, decades off, from several sources at once: what is counted is
-// the quarter, and nothing grows.
+// Calls that are hours late, or with clocks that are decades wrong, from several sources at once: each quarter is
+// counted correctly, and the memory does not grow.
 func TestClocksDecadesOffDoNotStopTheCount(t *testing.T) {
 	var c Counter
 	now := time.Date(2026, 11, 26, 10, 1, 0, 0, time.UTC).UnixNano()
@@ -42,9 +42,9 @@ func TestClocksDecadesOffDoNotStopTheCount(t *testing.T) {
 		last = c.Add(1, now+at, false)
 		switch i % 10 {
 		case 3:
-			c.Add(1, now+at-int64(3*time.Hour), false) // late
+			c.Add(1, now+at-int64(3*time.Hour), false) // a late call
 		case 5:
-			c.Add(1, old+at, false) // since the machine was switched on
+			c.Add(1, old+at, false) // a clock that counts from the start of the machine
 		case 7:
 			c.Add(1, far+at, true)
 		}
@@ -60,7 +60,7 @@ func TestClocksDecadesOffDoNotStopTheCount(t *testing.T) {
 	}
 }
 
-// An actor may call itself another agent at every call.
+// An actor can claim another agent's name with every call.
 func TestInventedAgentsAreForgotten(t *testing.T) {
 	var c Counter
 	for i := range uint64(1_000_000) {
@@ -98,7 +98,7 @@ func TestCounterGoesOnAfterACheckpoint(t *testing.T) {
 	}
 }
 
-// busy is a plain series: so many calls in every quarter of some hours of a day.
+// busy makes a series with a constant number of calls in every quarter of some hours of a day.
 func busy(agent string, weeks int, calls func(week, hour int) float64) Series {
 	s := Series{Agent: agent, Group: "g"}
 	for at := range weeks * HoursPerWeek {
@@ -124,8 +124,8 @@ func fleetOf(n, weeks int, calls func(week, hour int) float64) []Series {
 	return out
 }
 
-// One agent floods for three hours of one week: its hour is what it was, it is no
-// freer than before, and neither are its peers.
+// One agent floods for three hours of one week: the factors and the limits of the agent and its peers change only
+// slightly.
 func TestOneIncidentTeachesNothing(t *testing.T) {
 	clean, hit := fleetOf(10, 4, dayShift), fleetOf(10, 4, dayShift)
 	hit[3] = busy("g/3", 4, func(week, hour int) float64 {
@@ -149,7 +149,7 @@ func TestOneIncidentTeachesNothing(t *testing.T) {
 	}
 }
 
-// Where little is known a factor is 1, and an agent is its peers.
+// With little data a factor is close to 1, and the level of an agent close to that of its peers.
 func TestActorWithOneQuarter(t *testing.T) {
 	list := append(fleetOf(6, 4, dayShift),
 		Series{Agent: "once", Group: "alone", Cells: []HourCounts{{Hour: 300, ActiveQuarters: 1, Calls: 2, Squares: 4, Max: 2}}})
@@ -177,7 +177,7 @@ func TestActorWithOneQuarter(t *testing.T) {
 	}
 }
 
-// Busy in one week of four: what is usual is not the three without a call.
+// An agent with calls in one week of four: the usual level is not that of the three weeks without calls.
 func TestAgentThatIsBusyOneWeekInFourIsNotForgotten(t *testing.T) {
 	list := append(fleetOf(6, 4, dayShift), busy("g/monthly", 4, func(week, hour int) float64 {
 		if week == 1 {
@@ -204,7 +204,7 @@ func TestLessThanTwoWeeksSayNothing(t *testing.T) {
 	}
 }
 
-// Counts that no traffic makes: numbers that are none would spread into every score.
+// Impossible counts: a NaN would spread into every score.
 func TestNoCountMakesANumberThatIsNone(t *testing.T) {
 	wild := []Series{
 		{
@@ -222,7 +222,7 @@ func TestNoCountMakesANumberThatIsNone(t *testing.T) {
 	b := Fit(wild, 4, 100)
 	text, err := json.Marshal(b)
 	if err != nil {
-		t.Fatal(err) // JSON has no such numbers
+		t.Fatal(err) // JSON cannot encode NaN and infinities
 	}
 	var again Model
 	if err := json.Unmarshal(text, &again); err != nil {
@@ -244,7 +244,7 @@ func TestNoCountMakesANumberThatIsNone(t *testing.T) {
 	}
 }
 
-// A limit is the least count that goes too far, and a smaller share allows no less.
+// A limit is the smallest count above the threshold, and a smaller share does not give a lower limit.
 func TestLimitIsWhereTheScoreCrosses(t *testing.T) {
 	b := Fit(fleetOf(10, 4, func(week, hour int) float64 { return dayShift(week, hour) * float64(1+(week*hour)%3) }), 4, 0)
 	for _, h := range []int{3, 34, 150} {
@@ -260,7 +260,7 @@ func TestLimitIsWhereTheScoreCrosses(t *testing.T) {
 	}
 }
 
-// Every point keeps it in memory: 168 factors for each group of peers, four numbers
+// Every point keeps the model in memory: 168 factors for each peer group, four numbers
 // for each agent.
 func TestBodyIsSmall(t *testing.T) {
 	size := func(agents, groups int) int {
@@ -288,7 +288,7 @@ func BenchmarkCount(b *testing.B) {
 	var c Counter
 	b.ReportAllocs()
 	for i := int64(0); b.Loop(); i++ {
-		k := c.Add(7, 1795176000e9+i*3e8, false) // 3,000 in a quarter
+		k := c.Add(7, 1795176000e9+i*3e8, false) // 3,000 calls in a quarter
 		if k.N >= MinCalls {
 			k.Limit(body, "g/3", "g", .001)
 		}

@@ -31,8 +31,8 @@ func TestTailAgreesWithSciPy(t *testing.T) {
 	t.Logf("%d values, the furthest %.0f, %.1g off at most", len(rows), far, worst)
 }
 
-// A flood is a number that no model foresaw: its rarity is still a number, and
-// another call never makes it less.
+// The tail is finite for a flood of any size, and grows with each
+// call.
 func TestTailIsFiniteAndGrowsFarBeyondTheSmallestFloat(t *testing.T) {
 	for _, mean := range []float64{1e-300, 1e-12, 1e-3, 1, 40, 1e5, 1e9} {
 		for _, size := range []float64{1e-300, 1e-9, .1, 3, 1e4, 1e8} {

@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// All figures here are of simulated traffic: see traffic.
+// All figures in this file are measured on simulated traffic: see traffic.
 
-// outcome of watching callers by what was learned until two days before.
+// outcome counts the alarms of watched callers, by models of the weeks up to one day before.
 type outcome struct {
-	days   int // of a caller with a call
+	days   int // days of a caller with a call
 	alarms int
 	by     map[string]int
 	bodies []*Model // by day
@@ -26,8 +26,8 @@ func (o *outcome) add(p outcome) {
 
 const taughtWeeks = 4
 
-// watch learns every day from the four weeks that ended a day before and counts what
-// alarms on that day: quarters of an hour in a row are one alarm.
+// watch learns every day from the four weeks that ended a day before, and counts the
+// alarms on that day. Consecutive quarters of an hour are one alarm.
 func watch(g *traffic, callers []*caller, from, to int, share float64, seasonal bool) outcome {
 	out := outcome{by: map[string]int{}}
 	for day := from; day < to; day++ {
@@ -59,17 +59,17 @@ func watch(g *traffic, callers []*caller, from, to int, share float64, seasonal 
 	return out
 }
 
-// learn is what is known on a day.
+// learn returns the model of a day.
 func (g *traffic) learn(callers []*caller, day int, seasonal bool) *Model {
 	start := (day - 1 - 7*taughtWeeks) * 24
 	return fit(series(callers, start, (day-1)*24), taughtWeeks, (g.first+start)%HoursPerWeek, seasonal)
 }
 
-// never is how long a flood that does not alarm is said to go on, in minutes.
+// never is the duration in minutes that counts for a flood without an alarm.
 const never = 90
 
-// flooded is how many minutes a flood of so many calls a minute, beginning at a
-// minute, goes on before it alarms.
+// flooded returns after how many minutes a flood alarms. rate is its calls a minute, minute its
+// beginning.
 func flooded(b *Model, g *traffic, c *caller, minute int, rate, share float64) int {
 	n := 0.0
 	for m := minute / 15 * 15; m < minute; m++ {
@@ -87,15 +87,15 @@ func flooded(b *Model, g *traffic, c *caller, minute int, rate, share float64) i
 	return never
 }
 
-// local is the minute at which it is an hour of a day for people of a time zone.
+// local returns the minute at which it is a given hour of a day in a time zone.
 func (g *traffic) local(day, zone int, hour float64) int {
 	return day*minutesADay + (int(hour*60)-zone*60-g.first*60%minutesADay+2*minutesADay)%minutesADay
 }
 
 func median(v []int) int { slices.Sort(v); return v[len(v)/2] }
 
-// The share of alarmed days is the one asked for, within what chance and traffic of
-// another family leave: the rate of a day at 1 %, of ten fleets for two weeks.
+// The share of days with an alarm is close to the nominal share of 1 %, for several fleets and two weeks. The tolerance
+// covers chance, and traffic that does not follow the model.
 func TestSimulatedFleetAlarmsAsOftenAsAsked(t *testing.T) {
 	const share = .01
 	total := outcome{by: map[string]int{}}
@@ -111,13 +111,13 @@ func TestSimulatedFleetAlarmsAsOftenAsAsked(t *testing.T) {
 	}
 }
 
-// alarmsOf watches a fleet in which something is odd, at 0.1 %, and allows what twice
-// the budget lets happen once in a thousand times.
+// alarmsOf checks the alarms of a fleet with an anomaly, at a share of 0.1 %. It allows the number that twice
+// the budget exceeds with a probability of 0.1 %.
 func alarmsOf(t *testing.T, what string, total outcome) {
 	t.Helper()
 	const share = .001
 	expected := 2 * share * float64(total.days)
-	// the Poisson tail, by its sum
+	// The Poisson tail, computed as a sum.
 	most, p, tail := 0, math.Exp(-expected), 1-math.Exp(-expected)
 	for tail > .001 {
 		most++
@@ -137,7 +137,7 @@ func TestSimulatedHolidayWeekSetsNoFactor(t *testing.T) {
 		with, without := newTraffic(seed, 8), newTraffic(seed, 8)
 		with.holidays = []int{4}
 		away := with.fleet()
-		// The week after, and the one after that: everybody is back.
+		// The two weeks after the holiday, when all people work again.
 		total.add(watch(with, away, 36, 49, .001, true))
 		a, b := with.learn(away, 44, true), without.learn(without.fleet(), 44, true)
 		for h := range HoursPerWeek {
@@ -177,7 +177,7 @@ func TestSimulatedDriftIsFollowed(t *testing.T) {
 	alarmsOf(t, "a rate that grows by a twentieth a week", total)
 }
 
-// Factors in UTC are an hour off after people changed their clocks.
+// Factors in UTC are wrong by an hour after the change to daylight saving time.
 func TestSimulatedClockChangeIsNoStorm(t *testing.T) {
 	const share = .01
 	total := outcome{by: map[string]int{}}
@@ -238,7 +238,7 @@ func TestSimulatedNewAgentIsJudgedByItsPeers(t *testing.T) {
 	}
 }
 
-// What the factors are for: a flood at night stands out, and none at noon is lost for it.
+// The purpose of the factors: a flood at night is detected earlier, and a flood at noon not later.
 func TestSimulatedNightFloodIsSeenSoonerByTheHour(t *testing.T) {
 	var night, flat, noon, noonFlat []int
 	for seed := range uint64(4) {

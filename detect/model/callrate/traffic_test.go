@@ -8,19 +8,19 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// traffic makes calls minute by minute. Nothing in it is gamma-Poisson by the hour of
-// the week: people come to work and leave, runs are bursts of log-normal size, calls
-// excite calls, jobs fire by the clock, feeds go on and off for Pareto times, rates
-// wander from day to day and drift from week to week. All of it is simulated.
+// traffic simulates calls minute by minute. It is not gamma-Poisson by the hour of
+// the week, as the model assumes: people come to work and leave, runs are bursts of log-normal size, calls
+// cause further calls, jobs start at fixed times, feeds are on and off for Pareto-distributed times, and rates
+// change from day to day and from week to week.
 type traffic struct {
 	seed  uint64
-	r     *rand.Rand // of the caller that is being made
+	r     *rand.Rand // of the current caller
 	weeks int
 	first int // hour of the week of the first minute
 
-	drift    float64 // growth of a week
-	holidays []int   // weeks in which people are away
-	summer   int     // week from which people's clocks are an hour ahead; 0 never
+	drift    float64 // growth per week
+	holidays []int   // weeks in which people do not work
+	summer   int     // first week of daylight saving time; 0: none
 }
 
 const (
@@ -33,9 +33,9 @@ type caller struct {
 	agent, group string
 	minutes      []uint16
 	quarters     []uint32
-	people       bool // its hours are people's
+	people       bool // it follows working hours
 	zone         int  // hours ahead of UTC
-	ignored      bool // teaches, and is not watched
+	ignored      bool // is learned from, and is not watched
 }
 
 func (g *traffic) new(group, kind string, n int) *caller {
@@ -50,12 +50,12 @@ func (c *caller) add(at float64, n int) {
 	}
 }
 
-// growth of a caller's rate by a minute.
+// growth returns the factor of the rate at a minute.
 func (g *traffic) growth(minute int) float64 {
 	return math.Pow(1+g.drift, float64(minute)/minutesAWeek)
 }
 
-// people at work: 0 to 1 at a minute, by straight lines between the hours of a day.
+// people returns the share of people at work at a minute, 0 to 1, interpolated linearly between the hours of a day.
 func (g *traffic) people(minute, zone int) float64 {
 	week := minute / minutesAWeek
 	if g.summer > 0 && week >= g.summer {
@@ -86,8 +86,8 @@ func (g *traffic) people(minute, zone int) float64 {
 	return v
 }
 
-// desk is an agent that people start: runs of log-normal size, calls seconds apart, days
-// that resemble the day before.
+// desk adds an agent that people start: runs of log-normal size, calls at intervals of seconds, days
+// that are similar to the day before.
 func (g *traffic) desk(n, zone int) *caller {
 	c := g.new("desk", "agent", n)
 	c.people, c.zone = true, zone
@@ -110,8 +110,8 @@ func (g *traffic) desk(n, zone int) *caller {
 	return c
 }
 
-// excited is an agent whose calls make calls: each has 0.7 children on the average
-// (Hawkes 1971), a minute or so later.
+// excited adds an agent whose calls cause further calls: each causes 0.7 calls on average
+// (Hawkes 1971), about a minute later.
 func (g *traffic) excited(n int) *caller {
 	c := g.new("search", "agent", n)
 	base := .05 * math.Exp(g.r.NormFloat64()*.7)
@@ -137,8 +137,8 @@ func (g *traffic) excited(n int) *caller {
 	return c
 }
 
-// job fires by the clock: every night at 03:00 UTC, a longer one on Sundays, and once
-// in twelve nights all over again.
+// job adds an agent that runs every night at 03:00 UTC, with twice as many calls in one of twelve nights, and with a
+// longer run on Sundays at 22:00.
 func (g *traffic) job(n int) *caller {
 	c := g.new("ops", "job", n)
 	calls := 60 + g.r.IntN(200)
@@ -161,8 +161,8 @@ func (g *traffic) job(n int) *caller {
 	return c
 }
 
-// poller asks every five minutes; what it polls is away now and then for two hours,
-// and it then catches up.
+// poller adds an agent that polls every five minutes. Its API is sometimes unavailable for two hours,
+// and then it catches up.
 func (g *traffic) poller(n int) *caller {
 	c := g.new("ops", "poller", n)
 	away, missed := 0, 0
@@ -184,7 +184,7 @@ func (g *traffic) poller(n int) *caller {
 	return c
 }
 
-// feed goes on and off for Pareto times of infinite variance.
+// feed adds an agent that is on and off for Pareto-distributed times of infinite variance.
 func (g *traffic) feed(n int) *caller {
 	c := g.new("feed", "agent", n)
 	pareto := func(least, shape, most float64) int {
@@ -200,7 +200,7 @@ func (g *traffic) feed(n int) *caller {
 	return c
 }
 
-// service calls day and night, forty times a minute; its rate wanders.
+// service adds an agent that calls forty times a minute, day and night, with a slowly changing rate.
 func (g *traffic) service(n int) *caller {
 	c := g.new("feed", "service", n)
 	level, wander := math.Log(10+30*g.r.Float64()), 0.0
@@ -212,7 +212,7 @@ func (g *traffic) service(n int) *caller {
 	return c
 }
 
-// fleet of forty-six agents; one of the desk agents works in another part of the world.
+// fleet makes forty-six agents. One of the desk agents works in another time zone.
 func (g *traffic) fleet() []*caller {
 	var out []*caller
 	for i := range 20 {
@@ -237,7 +237,7 @@ func (g *traffic) fleet() []*caller {
 	return count(out...)
 }
 
-// count adds up the quarters of callers.
+// count sums up the quarters of the callers.
 func count(callers ...*caller) []*caller {
 	for _, c := range callers {
 		c.quarters = make([]uint32, len(c.minutes)/15)
@@ -252,7 +252,7 @@ func newTraffic(seed uint64, weeks int) *traffic {
 	return &traffic{seed: seed, weeks: weeks, first: 13}
 }
 
-// series of the hours [from, to), as the query over stored calls gives them.
+// series returns the series of the hours [from, to), in the form of the query over stored calls.
 func series(callers []*caller, from, to int) []Series {
 	var out []Series
 	for _, c := range callers {

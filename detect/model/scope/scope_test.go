@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// call of a route: "POST /refunds order:7".
+// call parses a call such as "POST /refunds order:7".
 func call(text string) (Access, string) {
 	words := strings.Fields(text)
 	name := words[0] + " " + words[1]
@@ -32,7 +32,7 @@ func run(agent, task string, calls ...string) *TrainingRun {
 	return r
 }
 
-// of makes n runs, each of its own calls.
+// of makes n runs with the calls that the function returns for each.
 func of(n int, agent, task string, calls func(i int) []string) (out []*TrainingRun) {
 	for i := range n {
 		r := run(agent, task, calls(i)...)
@@ -44,7 +44,7 @@ func of(n int, agent, task string, calls func(i int) []string) (out []*TrainingR
 
 func refunds(int) []string { return []string{"GET /orders/{} order:1", "POST /refunds account:main"} }
 
-// through a body as it is published.
+// guard makes a guard from a model that was encoded and decoded, as it is published.
 func guard(t *testing.T, runs ...[]*TrainingRun) *Guard {
 	t.Helper()
 	var all []*TrainingRun
@@ -203,8 +203,8 @@ func TestHijackedRunDoesNotWidenTheScope(t *testing.T) {
 	if a := g.ask("shop/a", "refund", "POST /mail address:thief"); a.Placement.NeedsApproval() {
 		t.Errorf("what a person vouched for: %s", a.Placement)
 	}
-	// Runs that agree are a new way of doing it: two that do widen the scope, and one
-	// in ten of them teaches.
+	// Two runs that use the same new route add it to the scope, and runs are learned from
+	// when one in ten uses it.
 	newer := of(4, "shop/a", "refund", func(int) []string { return []string{"POST /credits account:main"} })
 	if j := NewLeaveOneOut(DefaultRules(), append(of(20, "shop/a", "refund", refunds), newer...)); j.NeedsApproval(newer[0]) {
 		t.Error("a new way that four runs share teaches nothing")

@@ -15,7 +15,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// Against SciPy (testdata/weights.py).
+// Compares with SciPy (testdata/weights.py).
 func TestNumbersAreThoseOfSciPy(t *testing.T) {
 	raw, err := os.ReadFile("testdata/weights.json")
 	if err != nil {
@@ -86,7 +86,7 @@ func TestModelThatCannotBeScoredByIsRefused(t *testing.T) {
 	}
 }
 
-// However far one feature goes, and however few people were counted.
+// For any value of one feature, and for any number of counted people.
 func TestOneFeatureAloneSuspectsNobody(t *testing.T) {
 	s := EmbeddedModel().ScaleFor(nil)
 	s.tails = []*Tail{{Sessions: 1 << 40, Counts: make([]int, steps)}}
@@ -131,7 +131,7 @@ func TestShortSessionIsNotJudged(t *testing.T) {
 	}
 }
 
-// robotic sends the same, is answered by the same, and fails every third time.
+// robotic sends the same request, gets the same answer, and fails every third time.
 func robotic(i int) Input {
 	return Input{Answered: true, Failed: i%3 == 0, Write: true, Sent: 100, Given: 200, At: 1795176000e9 + int64(i)*1e9}
 }
@@ -164,7 +164,7 @@ func TestTimesThatSayNothingAreNoPace(t *testing.T) {
 			t.Errorf("%s: pace %g", name, v[Pace])
 		}
 	}
-	// Of a log that has whole seconds and of one that has nanoseconds.
+	// One log has whole seconds, the other has nanoseconds.
 	var coarse, fine Session
 	for i := range 20 {
 		at := 1795176000e9 + int64(i)*1_700_000_000 + 123_456_789
@@ -176,7 +176,7 @@ func TestTimesThatSayNothingAreNoPace(t *testing.T) {
 	}
 }
 
-// Clocks of 1970 and 2100, a million calls, sizes without end: bounded and finite.
+// Clocks of 1970 and 2100, a million calls, very large sizes: the state stays bounded and finite.
 func TestNothingAClientInventsBreaksASession(t *testing.T) {
 	by := EmbeddedModel().scale(&TenantPeople{Pace: Moments{N: 100, Mean: 2, SD: minPaceSD}, Assets: 1, Tail: Tail{Counts: make([]int,
 		steps)}})
@@ -237,7 +237,7 @@ func TestSessionGoesOnWhereItWasStored(t *testing.T) {
 	}
 }
 
-// person is a session of somebody whose habits are their own; it is no model of the features.
+// person makes a session of a person with individual habits. It does not follow the assumptions of the features.
 func person(r *rand.Rand) (calls []Input) {
 	pace, pages, sizes, fails := math.Exp(1+r.NormFloat64()), r.Float64() < .8, 2+r.IntN(60), .2*r.Float64()*r.Float64()
 	at := 1795176000e9 + r.Int64N(1e15)
@@ -250,7 +250,7 @@ func person(r *rand.Rand) (calls []Input) {
 	return calls
 }
 
-// Of the people of 200 tenants, at most as many are suspected as was said.
+// At most the nominal share of the people of 200 tenants is suspected.
 func TestOwnPeopleKeepTheRate(t *testing.T) {
 	const tenants, tested = 200, 100
 	r := rand.New(rand.NewPCG(3, 5))
@@ -275,7 +275,7 @@ func TestOwnPeopleKeepTheRate(t *testing.T) {
 		}
 	}
 	for share, k := range suspected {
-		// 4.5 standard errors, and tenants count as sessions do: it is one draw each.
+		// 4.5 standard errors.
 		got, most := float64(k)/(tenants*tested), share+4.5*math.Sqrt(share*(1-share)/tenants/10)
 		if got > most {
 			t.Errorf("at %g: %g of people are suspected", share, got)
@@ -313,7 +313,7 @@ func TestTooFewPeopleOrAnotherModelsCountAsNone(t *testing.T) {
 	}
 }
 
-// The same data in any order make the same bytes.
+// The same data in any order give the same bytes.
 func TestLearningIsDeterministic(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	var all []*LabelledSession
