@@ -10,9 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// Harm sums up the calls that would have been stopped. Failed calls count too, but not with their
-// amounts. It is an upper bound: calls in
-// flight pass, and a stopped caller may use another way.
+// Harm sums up the calls that would have been stopped. Failed calls count too, but not with their amounts. It is an
+// upper bound: calls in flight pass, and a stopped caller may use another way.
 type Harm struct {
 	Calls        uint64            `json:"calls"`
 	Irreversible uint64            `json:"irreversible"`

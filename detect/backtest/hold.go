@@ -9,9 +9,8 @@ import (
 	"flyball/schema"
 )
 
-// hold is a breaker that a decision would have opened, for the decision's time. Later states
-// (probes, longer openings) are not modelled, because they
-// depend on what a stopped caller does, which the history does not contain.
+// hold is a breaker that a decision would have opened, for the decision's time. Later states (probes, longer
+// openings) are not modelled, because they depend on what a stopped caller does, which the history does not contain.
 type hold struct {
 	trip     *Trip
 	run      schema.RunID // run of the decision

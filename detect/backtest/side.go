@@ -31,9 +31,8 @@ type moment struct {
 	decision schema.Decision
 }
 
-// side applies one configuration to the history. It reads the calls run by
-// run, and decides after all calls were read, because the scope of a decision depends on
-// earlier trips of the actor's other runs.
+// side applies one configuration to the history. It reads the calls run by run, and decides after all calls were
+// read, because the scope of a decision depends on earlier trips of the actor's other runs.
 type side struct {
 	Configuration
 	levels  calibrate.Levels

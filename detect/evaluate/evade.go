@@ -10,10 +10,9 @@ import (
 	"flyball/schema"
 )
 
-// Evasion holds the delay, in bad calls, until a runaway is detected that hides its bad calls: among harmless
-// reads (pad3), in runs of five calls (split5), or in runs that end one call before
-// they would alarm (under_rate). Levels holds the delays of single runs, Actor the delay of
-// the actor.
+// Evasion holds the delay, in bad calls, until a runaway is detected that hides its bad calls: among harmless reads
+// (pad3), in runs of five calls (split5), or in runs that end one call before they would alarm (under_rate). Levels
+// holds the delays of single runs, Actor the delay of the actor.
 type Evasion struct {
 	Kind   string           `json:"kind"`
 	Way    string           `json:"way"`

@@ -38,16 +38,16 @@ var manyWays = []struct {
 // decideOverManyRuns compares a fixed threshold with procedures that use all runs
 // together, on randomly drawn final scores of clean runs and runaways.
 func decideOverManyRuns(folds []*fold) (out []ManyRuns) {
-	var clean, wild []float64
+	var clean, runaways []float64
 	for _, f := range folds {
 		for _, j := range f.negatives {
 			clean = append(clean, j.p())
 		}
 		for _, j := range f.runaways {
-			wild = append(wild, j.p())
+			runaways = append(runaways, j.p())
 		}
 	}
-	if len(clean) < manyRuns || len(wild) == 0 {
+	if len(clean) < manyRuns || len(runaways) == 0 {
 		return nil
 	}
 	for _, share := range []float64{0, .001, .01, .1} {
@@ -58,25 +58,25 @@ func decideOverManyRuns(folds []*fold) (out []ManyRuns) {
 			p, truth := make([]float64, manyRuns), make([]bool, manyRuns)
 			for i := range p {
 				if truth[i] = i < bad; truth[i] {
-					p[i] = wild[random.IntN(len(wild))]
+					p[i] = runaways[random.IntN(len(runaways))]
 				} else {
 					p[i] = clean[random.IntN(len(clean))]
 				}
 			}
 			random.Shuffle(manyRuns, func(i, j int) { p[i], p[j], truth[i], truth[j] = p[j], p[i], truth[j], truth[i] })
 			for w, way := range manyWays {
-				false_, found := 0.0, 0.0
+				falseAlarms, found := 0.0, 0.0
 				for i, alarm := range way.decide(p) {
 					switch {
 					case alarm && truth[i]:
 						found++
 					case alarm:
-						false_++
+						falseAlarms++
 					}
 				}
 				s := &sums[w]
-				s[0] += 1000 * false_ / float64(manyRuns-bad)
-				s[1] += false_ / max(1, false_+found)
+				s[0] += 1000 * falseAlarms / float64(manyRuns-bad)
+				s[1] += falseAlarms / max(1, falseAlarms+found)
 				s[2] += found / float64(max(1, bad))
 			}
 		}

@@ -188,22 +188,22 @@ func clean(negatives []judgedRun) Clean {
 	long := slices.Clone(negatives)
 	slices.SortStableFunc(long, func(a, b judgedRun) int { return -cmp.Compare(len(a.Calls), len(b.Calls)) })
 	long = long[:min(max(1, len(long)/100), len(long))]
-	alarmed, still, stillAlarmed := 0, 0, 0
+	alarmed, withoutLoops, withoutLoopsAlarmed := 0, 0, 0
 	for _, j := range long {
 		hit := j.alarm(1) >= 0
 		if hit {
 			alarmed++
 		}
 		if !j.loops() {
-			still++
+			withoutLoops++
 			if hit {
-				stillAlarmed++
+				withoutLoopsAlarmed++
 			}
 		}
 	}
 	c.Longest = round5(float64(alarmed) / float64(max(len(long), 1)))
-	if still > 0 {
-		v := round5(float64(stillAlarmed) / float64(still))
+	if withoutLoops > 0 {
+		v := round5(float64(withoutLoopsAlarmed) / float64(withoutLoops))
 		c.NoLoops = &v
 	}
 	return c

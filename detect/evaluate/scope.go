@@ -12,9 +12,9 @@ import (
 // teachers is the number of clean runs of other agents from which the scope of a task is learned.
 const teachers = 10
 
-// judgeByScope measures three rules: a write on a route that the task does not use, also a
-// write to a target that the task does not use on the route, and the default rules of the guard. The runs
-// that scopes are learned from are not scored.
+// judgeByScope measures three rules: a write on a route that the task does not use, also a write to a target that the
+// task does not use on the route, and the default rules of the guard. The runs that scopes are learned from are not
+// scored.
 func judgeByScope(folds []*fold) []Hijack {
 	var out []Hijack
 	for _, by := range []struct {

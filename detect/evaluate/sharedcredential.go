@@ -18,9 +18,9 @@ type SharedCredential struct {
 // SharedCredentialSet holds the results for one data set with one kind of model.
 type SharedCredentialSet struct {
 	Set string `json:"set"`
-	// By is the kind of model: "model" was learned from other people and
-	// machines, including those of this set; "own_people" is the same model with TenantPeople of
-	// other people of the set; "left_out" was learned without this set.
+	// By is the kind of model: "model" was learned from other people and machines, including those of this set;
+	// "own_people" is the same model with TenantPeople of other people of the set; "left_out" was learned without this
+	// set.
 	By string `json:"by"`
 	// People holds the sets whose people are the negatives: this set, or other sets when it has no people;
 	// then differences between the sets affect the results.

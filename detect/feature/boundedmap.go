@@ -2,9 +2,8 @@ package feature
 
 import "flyball/schema/wire"
 
-// boundedMap maps hashes to counts. When it is full, a new entry replaces the oldest. Most
-// runs are short: few entries are searched one by one, and only a map with
-// indexFrom entries gets an index.
+// boundedMap maps hashes to counts. When it is full, a new entry replaces the oldest. Most runs are short: few
+// entries are searched one by one, and only a map with indexFrom entries gets an index.
 type boundedMap struct {
 	entries []entry
 	index   *mapIndex // from indexFrom entries on

@@ -2,7 +2,6 @@
 // calibrates the thresholds on runs that were not counted, publishes the result
 // under a version, and activates it by a marker in every partition of flyball.calls.
 //
-// It does not learn from open runs, from runs closed for less than the quarantine, from
-// runs that alarmed, or from runs with missing calls. It does not publish a baseline that was learned from
-// fewer runs than learn.min_runs.
+// It does not learn from open runs, from runs closed for less than the quarantine, from runs that alarmed, or from
+// runs with missing calls. It does not publish a baseline that was learned from fewer runs than learn.min_runs.
 package learn

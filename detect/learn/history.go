@@ -87,10 +87,10 @@ func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory
 		var some any
 		var hashes, counts []uint64
 		var lasts []int64
-		var harmless []uint8
+		var benigns []uint8
 		var ids, versions, tasks, trusts []string
 		if err := rows.Scan(&trust, &agent, &kind, &why, &day, &n, &calls, &last, &version, &some, &hashes, &ids, &lasts, &counts, &versions,
-			&tasks, &harmless, &trusts); err != nil {
+			&tasks, &benigns, &trusts); err != nil {
 			return nil, fmt.Errorf("read the runs of a window: %w", err)
 		}
 		var t schema.Trust
@@ -142,7 +142,7 @@ func ReadHistory(ctx context.Context, db DB, w Window) (map[string]*AgentHistory
 					TaskTrust: by,
 					At:        lasts[i],
 					Calls:     counts[i],
-					Benign:    harmless[i] == 1,
+					Benign:    benigns[i] == 1,
 				},
 			)
 		}

@@ -35,8 +35,7 @@ func polls(g *traffic, r *baseline.TrainingRun) *baseline.TrainingRun {
 }
 
 // The expected rate in a finding, which is learned from an agent's clean runs, is correct for its next runs, also for
-// an agent whose runs would be outliers for other agents. The traffic is
-// simulated, and scored by the learned model.
+// an agent whose runs would be outliers for other agents. The traffic is simulated, and scored by the learned model.
 func TestOwnRateIsThatOfTheNextRuns(t *testing.T) {
 	const tenants = 6
 	shares := [...]float64{.02, .05, .1}

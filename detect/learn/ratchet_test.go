@@ -97,9 +97,9 @@ func achieved(body *baseline.Baseline, runs []*baseline.TrainingRun) float64 {
 	return float64(n) / float64(len(runs))
 }
 
-// Learning only from runs that did not alarm cuts the tail at each refit, so that more and more runs
-// alarm. The traffic is simulated and clean; the rate of each cycle
-// is measured on the same 4,000 runs, which are not learned from.
+// Learning only from runs that did not alarm cuts the tail at each refit, so that more and more runs alarm. The
+// traffic is simulated and clean; the rate of each cycle is measured on the same 4,000 runs, which are not learned
+// from.
 func TestFiftyRefitsKeepTheRate(t *testing.T) {
 	const window, fresh = 3000, 1500
 	cycle := func(wild float64, keepAlarmed bool, cycles int) (rates []float64) {

@@ -94,9 +94,8 @@ func (a *ActorScore) addEvidence(r *RunScore, e float64) {
 // Reset clears the state after an alarm, so that the next alarm is caused by other calls.
 func (a *ActorScore) Reset() { *a = ActorScore{} }
 
-// Explain returns the statistic with the highest score: its value over the actor's
-// latest calls, and the usual values of the actor and its peers. route is the hash of the route of the
-// last call.
+// Explain returns the statistic with the highest score: its value over the actor's latest calls, and the usual values
+// of the actor and its peers. route is the hash of the route of the last call.
 func (a *ActorScore) Explain(r *RunScore, route uint64) schema.Contribution {
 	c := unknownContribution(a.statistic.String(), a.Score)
 	if a.statistic == actorEvidenceSum {

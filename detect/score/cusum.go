@@ -46,9 +46,9 @@ func makeIncrements(rate func(feature.Event, feature.Cell) float64) (out increme
 	return out
 }
 
-// increment returns the log-likelihood ratio of one trial, Bernoulli(p1) against
-// Bernoulli(p) (Page 1954, Reynolds and Stoumbos 1999). The alternative p1 is raised to at least 1.5·p, at most .99,
-// for a hit and for alternatives below ½.
+// increment returns the log-likelihood ratio of one trial, Bernoulli(p1) against Bernoulli(p) (Page 1954, Reynolds
+// and Stoumbos 1999). The alternative p1 is raised to at least 1.5·p, at most .99, for a hit and for alternatives
+// below ½.
 func increment(p, p1 float64, hit bool) float64 {
 	if hit || p1 < .5 {
 		p1 = max(p1, min(.99, 1.5*p))

@@ -184,8 +184,8 @@ func damaged(t *testing.T, b *baseline.Baseline, seed uint64) []byte {
 	return text
 }
 
-// Any baseline is rejected or used for scores without a panic, and scores
-// are finite. With a baseline that passes Check, the whole state of a run is finite.
+// Any baseline is rejected or used for scores without a panic, and scores are finite. With a baseline that passes
+// Check, the whole state of a run is finite.
 func FuzzBody(f *testing.F) {
 	ref := load(f)
 	small := baseline.New("t")

@@ -2,11 +2,10 @@ package score
 
 import "math"
 
-// minusLogTail returns −ln P(Z > z) of the standard normal distribution for any z, and 0 for NaN.
-// Beyond 30 the complementary error function is close to the smallest number;
-// there its asymptotic series (Abramowitz and Stegun 7.1.23) is exact to
-// 1e-13. gonum's Normal.Survival subtracts from 1: it has an error of 2e-3 at 8.2 and returns
-// 0 from 8.4 on.
+// minusLogTail returns −ln P(Z > z) of the standard normal distribution for any z, and 0 for NaN. Beyond 30 the
+// complementary error function is close to the smallest number; there its asymptotic series (Abramowitz and Stegun
+// 7.1.23) is exact to 1e-13. gonum's Normal.Survival subtracts from 1: it has an error of 2e-3 at 8.2 and returns 0
+// from 8.4 on.
 func minusLogTail(z float64) float64 {
 	switch {
 	case math.IsNaN(z):

@@ -62,8 +62,8 @@ func (r *RunScore) value(st statistic) float64 {
 	return r.cusum[st].max
 }
 
-// Rising reports whether the family's leading statistic is at its maximum: the run
-// continues its behaviour and has not recovered. It is always true for a leading statistic that counts over the run.
+// Rising reports whether the family's leading statistic is at its maximum: the run continues its behaviour and has
+// not recovered. It is always true for a leading statistic that counts over the run.
 func (r *RunScore) Rising(f Family) bool {
 	st := r.leading[f]
 	if st == statOrder {

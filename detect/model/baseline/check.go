@@ -19,10 +19,9 @@ var ErrUnsound = errors.New("the baseline is unsound")
 // maxCount is the maximum of a count, so that sums and squares of counts stay finite.
 const maxCount = 1e100
 
-// Check returns an error for a baseline whose scores would have no meaning: with a number that is not
-// finite, a count below zero, more hits than calls, a variance below zero, or an entry that
-// is null. The error wraps ErrUnsound and contains the JSON path of the value. A baseline that passes gives scores that
-// are numbers.
+// Check returns an error for a baseline whose scores would have no meaning: with a number that is not finite, a count
+// below zero, more hits than calls, a variance below zero, or an entry that is null. The error wraps ErrUnsound and
+// contains the JSON path of the value. A baseline that passes gives scores that are numbers.
 func (b *Baseline) Check() error {
 	if b.Version == "" {
 		return fmt.Errorf("%w: it has no version", ErrUnsound)

@@ -57,24 +57,22 @@ const (
 	assumedExponent = 6
 )
 
-// MinusLogTails appends −ln P(N ≥ n) for n = len(tails) … to−1 to tails, which is
-// empty or an earlier result. The tail is the product of conditional probabilities
-// (Kaplan and Meier 1958): the share of the runs with at least n−1 that have at least n, under a beta prior with the
-// weight of levelPseudoRuns runs at the share of the wider level. The
-// prior of the widest level is a power law, so that a count without runs is rare and
-// not impossible. The runs of a narrow level are also in the wide
-// ones; therefore no conditional probability is lower than half a run in the number of runs of the widest level.
-// Runs at the last index are censored: they do not change the tail beyond it.
+// MinusLogTails appends −ln P(N ≥ n) for n = len(tails) … to−1 to tails, which is empty or an earlier result. The
+// tail is the product of conditional probabilities (Kaplan and Meier 1958): the share of the runs with at least n−1
+// that have at least n, under a beta prior with the weight of levelPseudoRuns runs at the share of the wider level.
+// The prior of the widest level is a power law, so that a count without runs is rare and not impossible. The runs of
+// a narrow level are also in the wide ones; therefore no conditional probability is lower than half a run in the
+// number of runs of the widest level. Runs at the last index are censored: they do not change the tail beyond it.
 func MinusLogTails(levels [3]RunCounts, tails []float64, to int) []float64 {
 	if len(tails) == 0 {
 		tails = append(tails, 0)
 	}
-	// came[l][n] is the number of runs of level l with at least n, summed from the largest n down, which is more precise
+	// reached[l][n] is the number of runs of level l with at least n, summed from the largest n down, which is more precise
 	// for small sums than a subtraction from the total.
-	var came [3][maxReached + 1]float64
+	var reached [3][maxReached + 1]float64
 	for l, r := range levels {
 		for n := min(len(r), maxReached) - 1; n >= 0; n-- {
-			came[l][n] = came[l][n+1] + r[n]
+			reached[l][n] = reached[l][n+1] + r[n]
 		}
 	}
 	for n := len(tails); n < to; n++ {
@@ -83,7 +81,7 @@ func MinusLogTails(levels [3]RunCounts, tails []float64, to int) []float64 {
 		for l := range levels {
 			risk, on := 0.0, 0.0
 			if n < maxReached {
-				risk, on = came[l][n-1], came[l][n]
+				risk, on = reached[l][n-1], reached[l][n]
 			}
 			if l == 0 {
 				least = share(.5, risk+1)

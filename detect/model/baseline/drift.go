@@ -96,10 +96,9 @@ func (b *Baseline) driftOfCounts(group string, from, to *ownFigures) (largest fl
 	return largest
 }
 
-// LimitDrift limits the change of an agent's own figures from the previous version to DriftPerDay for a number of days.
-// The counts become those of the previous version plus a share of the
-// difference, as large as the limit allows. agent is the agent's key, group its peer group. It returns
-// the share; 1 means that nothing was changed.
+// LimitDrift limits the change of an agent's own figures from the previous version to DriftPerDay for a number of
+// days. The counts become those of the previous version plus a share of the difference, as large as the limit allows.
+// agent is the agent's key, group its peer group. It returns the share; 1 means that nothing was changed.
 func (b *Baseline) LimitDrift(before *Baseline, agent, group string, days float64) float64 {
 	if !b.Has(agent) || !before.Has(agent) {
 		return 1

@@ -140,9 +140,9 @@ func (b *Baseline) removeAgent(key string) {
 func (b *Baseline) copyKey(from *Baseline, key string) {
 	b.removeAgent(key)
 	b.makeGroups(from, key)
-	there := from.perAgentByName()
+	tables := from.perAgentByName()
 	for _, t := range b.perAgent() {
-		if f := there[t.name()]; f != nil {
+		if f := tables[t.name()]; f != nil {
 			t.copyFrom(f, key)
 		}
 	}
@@ -150,16 +150,16 @@ func (b *Baseline) copyKey(from *Baseline, key string) {
 
 // makeGroups adds to the distributions the peer groups in which another baseline has entries of a key.
 func (b *Baseline) makeGroups(from *Baseline, key string) {
-	mine := b.distributionsByAgent()
+	own := b.distributionsByAgent()
 	for i, d := range from.distributionsByAgent() {
 		for group, within := range d.of.Within {
-			if _, counted := within[key]; !counted || mine[i].of.Within[group] != nil {
+			if _, counted := within[key]; !counted || own[i].of.Within[group] != nil {
 				continue
 			}
-			if mine[i].of.Within == nil {
-				mine[i].of.Within = map[string]map[string]RunCounts{}
+			if own[i].of.Within == nil {
+				own[i].of.Within = map[string]map[string]RunCounts{}
 			}
-			mine[i].of.Within[group] = map[string]RunCounts{}
+			own[i].of.Within[group] = map[string]RunCounts{}
 		}
 	}
 }

@@ -35,11 +35,10 @@ func (c *Counts) overallRate(e feature.Event) float64 {
 	return (total.Hits + .5) / (total.Calls + 20)
 }
 
-// Rate returns the probability of a cell's event on a route. It is shrunk in levels: from all runs
-// to the stratum, to the peers in the stratum, to the peers on this route. The shrunk odds ratio of the agent
-// to its peers is added as an offset in
-// logits; with agent nil the result is the peers' rate. The result is limited to the floor and the ceiling of the
-// event.
+// Rate returns the probability of a cell's event on a route. It is shrunk in levels: from all runs to the stratum, to
+// the peers in the stratum, to the peers on this route. The shrunk odds ratio of the agent to its peers is added as
+// an offset in logits; with agent nil the result is the peers' rate. The result is limited to the floor and the
+// ceiling of the event.
 func Rate(e feature.Event, cell feature.Cell, all, group, route, agent *Counts) float64 {
 	k := &shrinkages[e]
 	everybody := all.overallRate(e)

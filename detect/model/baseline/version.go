@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// maxVersions is how many of the latest versions of an agent are kept: the present one and
-// the previous one. The number is limited because callers can invent versions. The key of all other versions has a share
-// of all of the agent's runs with a weight of at most partRuns runs, so that a run of such a version
-// is compared more with its peers than with the agent's earlier runs.
+// maxVersions is how many of the latest versions of an agent are kept: the present one and the previous one. The
+// number is limited because callers can invent versions. The key of all other versions has a share of all of the
+// agent's runs with a weight of at most partRuns runs, so that a run of such a version is compared more with its
+// peers than with the agent's earlier runs.
 const maxVersions = 2
 
 // VersionKey returns the key of the counts of a version of an agent. Version

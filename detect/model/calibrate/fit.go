@@ -145,8 +145,8 @@ func (f *Fit) keep(v, atLeast []float64, total float64) {
 	}
 }
 
-// P returns the share of clean runs that reach a score. beyond reports that
-// the share comes from the fitted tail and is smaller than 1/(Runs+1), the smallest share that the data can show.
+// P returns the share of clean runs that reach a score. beyond reports that the share comes from the fitted tail and
+// is smaller than 1/(Runs+1), the smallest share that the data can show.
 func (f *Fit) P(score float64) (p float64, beyond bool) {
 	if f.Runs == 0 || math.IsNaN(score) {
 		return 1, false

@@ -8,10 +8,9 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// traffic simulates calls minute by minute. It is not gamma-Poisson by the hour of
-// the week, as the model assumes: people come to work and leave, runs are bursts of log-normal size, calls
-// cause further calls, jobs start at fixed times, feeds are on and off for Pareto-distributed times, and rates
-// change from day to day and from week to week.
+// traffic simulates calls minute by minute. It is not gamma-Poisson by the hour of the week, as the model assumes:
+// people come to work and leave, runs are bursts of log-normal size, calls cause further calls, jobs start at fixed
+// times, feeds are on and off for Pareto-distributed times, and rates change from day to day and from week to week.
 type traffic struct {
 	seed  uint64
 	r     *rand.Rand // of the current caller

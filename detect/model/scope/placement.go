@@ -69,10 +69,9 @@ const (
 	WhyDeclared      = "targets_are_declared"
 )
 
-// place returns the placement of a call in the scope. wider returns how the targets of a
-// route and kind recur in all runs of the peers; it is used when the scope's runs are too few. A route or target is
-// in the scope when more than `more` runs used it; 0 is for a call of a run that is not in the scope. why is
-// set when targets were not judged.
+// place returns the placement of a call in the scope. wider returns how the targets of a route and kind recur in all
+// runs of the peers; it is used when the scope's runs are too few. A route or target is in the scope when more than
+// `more` runs used it; 0 is for a call of a run that is not in the scope. why is set when targets were not judged.
 func (s *LearnedScope) place(r Rules, c *Access, more uint32, wider func(routeAndKind uint64) Recurrence) (is Placement, why string) {
 	used := s.reads
 	if c.Write {
