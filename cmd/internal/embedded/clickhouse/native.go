@@ -44,7 +44,7 @@ func reviseNative(r io.Reader, w io.Writer, revision uint64) error {
 // streamReader reads the pieces of a stream without copying them.
 type streamReader struct {
 	s   *stream
-	cur compressedChunk
+	cur outputChunk
 	off int
 	end bool
 }
@@ -102,5 +102,5 @@ func (r *streamReader) close() {
 	if r.cur.free != nil {
 		r.cur.free()
 	}
-	r.cur, r.off = compressedChunk{}, 0
+	r.cur, r.off = outputChunk{}, 0
 }

@@ -80,27 +80,27 @@ func (c *conn) openStream(sql, format string, params []param) (*stream, error) {
 	return &stream{c: c, r: r}, nil
 }
 
-// compressedChunk is a piece of output in the engine's memory. It is valid until free is called.
-type compressedChunk struct {
+// outputChunk is a piece of output in the engine's memory. It is valid until free is called.
+type outputChunk struct {
 	data []byte
 	free func()
 }
 
 // next returns the next piece, which is empty at the end.
-func (s *stream) next() (compressedChunk, error) {
+func (s *stream) next() (outputChunk, error) {
 	lib := s.c.lib
 	r := lib.streamFetch(s.c.h, s.r)
 	if e := lib.resultError(r); e != "" {
 		lib.resultFree(r)
-		return compressedChunk{}, newException(e)
+		return outputChunk{}, newException(e)
 	}
 	s.stats = add(s.stats, s.c.stats(r))
 	n := lib.resultLength(r)
 	if n == 0 {
 		lib.resultFree(r)
-		return compressedChunk{}, nil
+		return outputChunk{}, nil
 	}
-	return compressedChunk{unsafe.Slice((*byte)(lib.resultBuffer(r)), n), func() { lib.resultFree(r) }}, nil
+	return outputChunk{unsafe.Slice((*byte)(lib.resultBuffer(r)), n), func() { lib.resultFree(r) }}, nil
 }
 
 // cancel ends a stream before its end.
