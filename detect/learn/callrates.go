@@ -17,8 +17,8 @@ const (
 	week = callrate.HoursPerWeek * time.Hour
 	// maxWeeks is how many of the last weeks are read. Older ones are left out, because agents change.
 	maxWeeks = 8
-	// maxHours is how many hours with calls are read. Actors are read in the order of a hash; the calls of actors beyond
-	// the limit are compared with their peers.
+	// maxHours is how many hours with calls are read. Actors are read in the order of a hash of their names. Actors beyond
+	// the limit are compared with the rates of their peers.
 	maxHours = 4_000_000
 )
 

@@ -17,8 +17,9 @@ const dayOfRoutes = `SELECT method, route, count() AS n FROM calls
 WHERE tenant = {tenant:String} AND route_source = 'heuristic' AND route != '' AND start_time > fromUnixTimestamp64Nano({since:Int64}, 'UTC')
 GROUP BY method, route ORDER BY n DESC LIMIT 200000`
 
-// collapseRoutes looks for routes with too many values in the calls of the last day, and publishes a new version when it
-// finds new ones. Routes that were found before are kept. It returns the version that is now active.
+// collapseRoutes looks in the routes of the last day for positions with too many different values, and publishes a new
+// version of the learned routes when it finds more. What was found before is kept. It returns the version that is now
+// active.
 func (l *Learner) collapseRoutes(ctx context.Context) (route.Learned, error) {
 	before := l.learned
 	rows, err := l.o.DB.Query(ctx, dayOfRoutes, clickhouse.Named("tenant", l.o.Tenant),
