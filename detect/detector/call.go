@@ -85,7 +85,7 @@ func (c *Call) NewFinding(family string, p *Progress) *schema.Finding {
 }
 
 // DecisionDue reports whether a decision is due on a finding of a family that has reached a level.
-// rising: the run's score still rises.
+// rising: the run has not recovered.
 func (c *Call) DecisionDue(p *Progress, level schema.Level, family string, rising bool) bool {
 	subject := policy.Subject{Agent: c.Run.AgentID, Trust: c.Run.AgentTrust, Family: family}
 	return p.DecisionDue(&c.set.options.Rules, level, subject, c.Call, rising)

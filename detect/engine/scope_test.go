@@ -17,7 +17,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// taught makes a baseline the active one: two agents refund orders of one account.
+// taught activates a baseline: two agents refund orders of one account.
 func (l *log) taught() {
 	l.t.Helper()
 	var runs []*scope.TrainingRun
@@ -62,7 +62,7 @@ func (l *log) calls(from int64, change func(*schema.Call), calls ...[3]string) {
 	l.write(enc.Encode(nil, list))
 }
 
-// findings of a family that came out, until n calls are through.
+// findings returns the findings of a family, after n calls are applied.
 func (l *log) findings(family string, n int) (out []*schema.Finding) {
 	l.t.Helper()
 	l.rows(n)

@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "write the expected document of testdata anew")
 
-// A client that was generated from the document breaks when the document changes unseen.
+// A client that was generated from the document breaks when the document changes without notice.
 func TestDocumentChangesUnseen(t *testing.T) {
 	c := newAPI(t, func(o *enforcetest.Options) {
 		o.Findings = func(context.Context, []string, int) (any, error) { return nil, nil }
@@ -34,7 +34,7 @@ func TestDocumentChangesUnseen(t *testing.T) {
 	}
 }
 
-// What the library that validates by the document does not refuse by itself.
+// These bodies are not refused by the library that validates against the document.
 func TestBodyThatReadersTakeInDifferentWaysIsRefused(t *testing.T) {
 	c := newAPI(t, nil)
 	deep := strings.Repeat("[", 40) + strings.Repeat("]", 40)
@@ -70,7 +70,7 @@ func TestBodyThatReadersTakeInDifferentWaysIsRefused(t *testing.T) {
 	}
 }
 
-// A secret in a place where a word or a resource is needed must not come back in the refusal.
+// A secret in place of a word or a resource must not be repeated in the refusal.
 func TestSecretInAnInvalidBodyIsNotEchoed(t *testing.T) {
 	c := newAPI(t, nil)
 	for _, secret := range []string{"ghp_16C7e42F292c6912E7", "sk-proj-4f9a8b7c6d5e", "4fda9ce1f0b84d21b7c0aa4e8d2f6e11"} {

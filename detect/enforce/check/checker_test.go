@@ -99,7 +99,7 @@ func TestSilentLogIsToldAsStaleAndKeepsTheState(t *testing.T) {
 	}
 }
 
-// The client's own x-forwarded-for cannot name another address: the last one is the gateway's.
+// The client's own X-Forwarded-For cannot set another address: the last entry is from the gateway.
 func TestClientCannotChooseItsAddress(t *testing.T) {
 	if a := clientAddress("10.0.0.1, 192.0.2.7", "127.0.0.1:9", 0); a.String() != "192.0.2.7" {
 		t.Fatal(a)
@@ -149,7 +149,7 @@ func TestEnvoyIsAnsweredTheSameOverGRPC(t *testing.T) {
 	}
 }
 
-// BenchmarkCheck is what one answer costs: alone, and with what a large tenant holds.
+// BenchmarkCheck measures one answer: with an empty state, and with the state of a large tenant.
 func BenchmarkCheck(b *testing.B) {
 	for _, size := range []struct{ breakers, manifests int }{{1, 0}, {10_000, 1_000}} {
 		c := newChecker(b, func(o *enforcetest.Options) {

@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the expected problems of testdata anew")
 
-// Every kind of problem as a caller sees it, body and headers.
+// The test compares every kind of problem as the caller sees it, body and headers.
 func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 	run, other := schema.RunID{1}, schema.RunID{2}
 	const clock = int64(1_788_000_000_000_000_000)
@@ -120,7 +120,8 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 	}
 }
 
-// A run that did nothing was told that it ran away: its credential was held for what another run did.
+// The problem's text was wrong for an innocent run: it claimed that the run ran away, but another
+// run had caused the hold of its credential.
 func TestInnocentRunOfAHeldCredentialIsNotToldThatItRanAway(t *testing.T) {
 	led := schema.RunID{9}
 	c := newChecker(t, nil)
@@ -161,7 +162,7 @@ func TestInnocentRunOfAHeldCredentialIsNotToldThatItRanAway(t *testing.T) {
 	}
 }
 
-// nginx puts the header's text between the quotes of the JSON body that it makes.
+// nginx puts the header's text between the quotes of the JSON body that it builds.
 func TestReasonInAHeaderCannotBreakOutOfTheBodyThatAGatewayMakes(t *testing.T) {
 	for _, s := range []string{"plain", `"} , {"type":"x`, `back\slash`, "line\r\nSet-Cookie: a=b", "\x00\x1b[2K\x7f", "Grüße 日本 😀",
 		"\xff\xfe", "\u202e", strings.Repeat("é", 300), strings.Repeat("😀", 300), strings.Repeat("x", 300)} {
