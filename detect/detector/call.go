@@ -95,8 +95,8 @@ func (c *Call) DecisionDue(p *Progress, level schema.Level, family string, risin
 // it.
 func (c *Call) Decide(p *Progress, out *schema.Finding) { c.decide(p, out, c.input(out)) }
 
-// DecideTrip is Decide for findings that can trip: it counts the trips of the actor's other runs,
-// and records a trip of this run.
+// DecideTrip makes a decision like Decide, for findings that can trip: it counts the trips of the
+// actor's other runs, and records a trip of this run.
 func (c *Call) DecideTrip(p *Progress, out *schema.Finding) {
 	in := c.input(out)
 	in.TrippedBefore = c.Run.TrippedSiblings(c.Start - int64(c.set.options.Rules.TTL))

@@ -9,7 +9,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// nobody makes a call a server span without a caller: its routing key is its trace.
+// nobody changes a call to a server span without a caller: its routing key is its trace.
 func nobody(tr [16]byte) option {
 	return func(c *schema.Call) {
 		c.TraceID, c.CredentialID, c.CredentialTrust, c.ObserverKind = tr, "", 0, schema.ObserverServer

@@ -16,7 +16,7 @@ func from(ip string) option {
 	return func(c *schema.Call) { c.ClientIP = netip.MustParseAddr(ip) }
 }
 
-// invented makes a call one of a claimed caller with its own name, key and address.
+// invented changes a call to one of a claimed caller with its own name, key and address.
 func invented(i int) option {
 	return func(c *schema.Call) {
 		c.RoutingKey, c.RunKey = fmt.Sprint("c:x", i), fmt.Sprint("r", i)

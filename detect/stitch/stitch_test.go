@@ -335,7 +335,8 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-// The benchmark applies calls that a gateway and a sidecar behind it log, with one request id.
+// BenchmarkApplySeenByTwo applies calls that a gateway and a sidecar behind it log, with one
+// request id.
 func BenchmarkApplySeenByTwo(b *testing.B) {
 	p := NewPartition(0, DefaultLimits())
 	calls := make([]schema.Call, 4096)

@@ -63,9 +63,9 @@ func TestBodyThatReadersTakeInDifferentWaysIsRefused(t *testing.T) {
 			path = "/v1/breakers/trip"
 		}
 		w := enforcetest.Serve(c, "POST", "http://localhost"+path, tc.body, "Content-Type", "application/json")
-		said := strings.ReplaceAll(w.Body.String(), `\"`, `"`)
-		if w.Code != 400 || !strings.Contains(said, tc.says) || strings.Contains(said, "ghp_") {
-			t.Errorf("%s: %d %s, want %q", name, w.Code, said, tc.says)
+		text := strings.ReplaceAll(w.Body.String(), `\"`, `"`)
+		if w.Code != 400 || !strings.Contains(text, tc.says) || strings.Contains(text, "ghp_") {
+			t.Errorf("%s: %d %s, want %q", name, w.Code, text, tc.says)
 		}
 	}
 }

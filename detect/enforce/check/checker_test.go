@@ -141,11 +141,11 @@ func TestEnvoyIsAnsweredTheSameOverGRPC(t *testing.T) {
 	if err != nil || ok.GetStatus().GetCode() != 0 || ok.GetDynamicMetadata().GetFields()["run_id"].GetStringValue() == "" {
 		t.Errorf("allowed: %v %v", ok, err)
 	}
-	no, err := request("billing", "s3cret")
-	if err != nil || codes.Code(no.GetStatus().GetCode()) != codes.PermissionDenied ||
-		int(no.GetDeniedResponse().GetStatus().GetCode()) != http.StatusForbidden ||
-		!json.Valid([]byte(no.GetDeniedResponse().GetBody())) || no.GetDynamicMetadata().GetFields()["decision_id"].GetStringValue() == "" {
-		t.Errorf("denied: %v %v", no, err)
+	denied, err := request("billing", "s3cret")
+	if err != nil || codes.Code(denied.GetStatus().GetCode()) != codes.PermissionDenied ||
+		int(denied.GetDeniedResponse().GetStatus().GetCode()) != http.StatusForbidden ||
+		!json.Valid([]byte(denied.GetDeniedResponse().GetBody())) || denied.GetDynamicMetadata().GetFields()["decision_id"].GetStringValue() == "" {
+		t.Errorf("denied: %v %v", denied, err)
 	}
 }
 

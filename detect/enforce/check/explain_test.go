@@ -31,9 +31,9 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 		return answer{status: http.StatusForbidden, action: action, why: why, breaker: &b, run: run.String(),
 			weighed: ledger.Decision{By: "breaker"}}
 	}
-	tripped := func(kind schema.ScopeKind, value string, led schema.RunID, expires int64) schema.Breaker {
+	tripped := func(kind schema.ScopeKind, value string, cause schema.RunID, expires int64) schema.Breaker {
 		return schema.Breaker{Scope: schema.Scope{Kind: kind, Value: value}, State: schema.BreakerOpen, Origin: "detector", FindingID: "f_1",
-			RunID: led, Why: "second_run_of_credential",
+			RunID: cause, Why: "second_run_of_credential",
 			Reason: "support/bot deletes: 4 calls since it began", Expires: expires}
 	}
 	forced := func(kind schema.ScopeKind, value string) schema.Breaker {
@@ -123,12 +123,12 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 // The problem's text was wrong for an innocent run: it claimed that the run ran away, but another
 // run had caused the hold of its credential.
 func TestInnocentRunOfAHeldCredentialIsNotToldThatItRanAway(t *testing.T) {
-	led := schema.RunID{9}
+	cause := schema.RunID{9}
 	c := newChecker(t, nil)
 	c.replay(schema.Command{ID: "1", Kind: schema.CommandTrip, Tenant: "t", TTL: 600e9, ActiveAgents: 100,
 		Reason: "billing deletes: 4 calls since it began", Decision: &schema.Decision{
 			Tenant: "t", Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"},
-			RunID: led, FindingID: "f_1", Why: "second_run_of_credential"}})
+			RunID: cause, FindingID: "f_1", Why: "second_run_of_credential"}})
 	w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "billing",
 		"X-Agent-Run-Id": "innocent"})
 	var p problem.Body

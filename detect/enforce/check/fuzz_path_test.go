@@ -52,8 +52,8 @@ var servers = map[string]func(string) string{
 
 var closes = regexp.MustCompile(`(?i)^/v1/accounts/[^/]+/close/?$`)
 
-// For every path: if some server would close an account for it, the call is not allowed, neither
-// with the scope of the caller nor with a kill switch on the route.
+// FuzzHiddenPathIsHeld: for every path, if some server would close an account for it, the call is
+// not allowed, neither with the scope of the caller nor with a kill switch on the route.
 func FuzzHiddenPathIsHeld(f *testing.F) {
 	scoped := asks(f, true, []route.Rule{closing}, manifestOf(notary))
 	killed := asks(f, false, nil, killRoute("POST /v1/accounts/{id}/close"))
