@@ -144,7 +144,8 @@ func TestEnvoyIsAnsweredTheSameOverGRPC(t *testing.T) {
 	denied, err := request("billing", "s3cret")
 	if err != nil || codes.Code(denied.GetStatus().GetCode()) != codes.PermissionDenied ||
 		int(denied.GetDeniedResponse().GetStatus().GetCode()) != http.StatusForbidden ||
-		!json.Valid([]byte(denied.GetDeniedResponse().GetBody())) || denied.GetDynamicMetadata().GetFields()["decision_id"].GetStringValue() == "" {
+		!json.Valid([]byte(denied.GetDeniedResponse().GetBody())) ||
+		denied.GetDynamicMetadata().GetFields()["decision_id"].GetStringValue() == "" {
 		t.Errorf("denied: %v %v", denied, err)
 	}
 }
