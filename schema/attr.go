@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// AttrForwardedHops is the number of addresses in x-forwarded-for. It is set when there
-// was more than one and no peer address was logged: the client may then have chosen
-// its own address.
+// AttrForwardedHops is the number of addresses in x-forwarded-for. It is set when there is
+// more than one and no peer address was logged: the client can then choose its own address.
 const AttrForwardedHops = "forwarded_hops"
 
-// Attributes of what the check side observed, about the task that an orchestrator
-// had declared for the run: its type, and that it has targets.
+// Attributes that the check sets from the task that an orchestrator declared for the run: its
+// type, and whether it has targets.
 const (
 	AttrTaskType    = "flyball.task_type"
 	AttrTaskTargets = "flyball.task_targets"

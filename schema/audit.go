@@ -18,7 +18,7 @@ type AuditEntry struct {
 	Kind    string `json:"kind"`
 	By      string `json:"by"`
 	Role    string `json:"role"`
-	Subject string `json:"subject"` // the scope, gate, task or manifest that it is about
+	Subject string `json:"subject"` // scope, gate, task or manifest that the command applies to
 	Reason  string `json:"reason"`
 	Outcome string `json:"outcome"`
 	// Digest of the whole command: SHA-256 of its JSON, hexadecimal.
@@ -27,7 +27,8 @@ type AuditEntry struct {
 	Hash   string `json:"hash"`
 }
 
-// ComputeHash is what Hash must be: SHA-256 over every other field, each with its length before it.
+// ComputeHash returns the required value of Hash: SHA-256 over all other fields, each preceded
+// by its length.
 func (e *AuditEntry) ComputeHash() string {
 	h := sha256.New()
 	for _, s := range [...]string{"flyball-audit/1", strconv.FormatUint(e.Seq, 10), e.Tenant, strconv.FormatInt(e.At, 10),
@@ -38,8 +39,8 @@ func (e *AuditEntry) ComputeHash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Digest is the hash of a command, over the members that points of a feature number
-// read: two releases that fold the same log must produce the same audit trail.
+// Digest returns the hash of a command over the members that points of a feature number read.
+// Two releases that fold the same log must produce the same audit trail.
 func (c *Command) Digest(feature int) string {
 	known := *c
 	if feature < 2 {

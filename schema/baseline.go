@@ -1,17 +1,18 @@
 package schema
 
-// BaselineState is the state of an agent's baseline; it decides how far the agent is
+// BaselineState is the state of an agent's baseline. It determines how much the agent is
 // compared with its own past.
 type BaselineState uint8
 
 const (
-	// BaselineLearning: learned from too few runs; the peers' rates weigh more than its own.
+	// BaselineLearning: it contains too few runs; the rates of peers have more weight than its
+	// own.
 	BaselineLearning BaselineState = iota
 	// BaselineActive: the agent is compared with its own past.
 	BaselineActive
-	// BaselineStale: the agent makes calls, but for a long time none was learned from.
+	// BaselineStale: the agent makes calls, but none of them has been learned for a long time.
 	BaselineStale
-	// BaselineFrozen: it learns nothing; its counts are those of the previous version.
+	// BaselineFrozen: it learns no new runs; its counts are those of the previous version.
 	BaselineFrozen
 )
 
@@ -24,26 +25,26 @@ func (v *BaselineState) UnmarshalText(b []byte) error { return parse(BaselineSta
 
 // The changes of a baseline that an operator can order.
 const (
-	// OrderFreeze keeps counts as they are; with Until in the past it ends a freeze.
+	// OrderFreeze stops learning; with Until in the past it ends a freeze.
 	OrderFreeze = "freeze"
-	// OrderReset deletes counts: calls from before it are never learned from again.
+	// OrderReset deletes the counts. Calls before the order are not learned again.
 	OrderReset = "reset"
 )
 
-// EveryAgent is the Agent of an order that is about all of them.
+// EveryAgent is the Agent of an order for all agents.
 const EveryAgent = "*"
 
-// BaselineOrder is a change of an agent's baseline that an operator ordered. For each
-// agent and kind the last order applies.
+// BaselineOrder is an operator's change of an agent's baseline. For each agent and kind the
+// last order applies.
 type BaselineOrder struct {
 	Tenant string `json:"tenant"`
-	// Agent as baselines name it: with ~ before a name that was only asserted; * is every agent.
+	// Agent is the name in baselines: an asserted name begins with ~; * means every agent.
 	Agent string `json:"agent"`
 	Kind  string `json:"do"`    // freeze, reset
 	At    int64  `json:"at_ns"` // the log's clock, Unix ns
 	// Until is the end of a freeze, Unix ns; 0: no end until a command ends it.
 	Until int64  `json:"until_ns,omitempty"`
-	Off   bool   `json:"off,omitempty"` // the freeze ends here
+	Off   bool   `json:"off,omitempty"` // the order ends the freeze
 	By    string `json:"by"`
 	Why   string `json:"why"`
 	// Generation is the offset in flyball.commands of the record with the order, plus one.
@@ -53,7 +54,7 @@ type BaselineOrder struct {
 // BaselineRow is a row of the view baselines: one agent's part of one version.
 type BaselineRow struct {
 	Tenant  string
-	Agent   string // as baselines name it
+	Agent   string // name in baselines
 	Version string // of the body
 	MadeAt  int64  // Unix ns
 	State   BaselineState
@@ -62,5 +63,5 @@ type BaselineRow struct {
 	Calls   uint64
 	Since   int64 // the window, Unix ns
 	Until   int64
-	Body    string // JSON: what the version holds of the agent besides counts
+	Body    string // JSON: the version's data about the agent without counts
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Caps on the strings of a call, in bytes. Decoders cut at a rune boundary.
+// Maximum lengths of the strings of a call, in bytes, and the maximum number of attributes.
+// Decoders cut at a rune boundary.
 const (
 	MaxPath      = 2048
 	MaxUserAgent = 512
@@ -17,11 +18,10 @@ const (
 
 // Call is one observation of one request or tool call by one observer.
 //
-// The zero value of a field means that the record does not have it, except where the
-// field documents another sentinel. Strings are valid UTF-8, trimmed, and cut to the
-// caps above.
+// The zero value of a field means that the record does not have it, unless the field documents
+// another value. Strings are valid UTF-8, trimmed, and cut to the maximum lengths above.
 type Call struct {
-	// Source and Pos are the place that the call was read from; together they identify it.
+	// Source and Pos are the place from which the call was read; together they identify it.
 	Source Source
 	Pos    Position
 
@@ -32,7 +32,7 @@ type Call struct {
 
 	Start       int64 // START of the call, Unix nanoseconds
 	KafkaTime   int64 // timestamp of the Kafka record, Unix nanoseconds; 0 unknown
-	DurationNs  int64 // -1 unknown
+	DurationNs  int64 // -1: unknown
 	TSPrecision Precision
 	TSBasis     Basis
 
@@ -69,11 +69,11 @@ type Call struct {
 	DeniedBy     string
 
 	UpstreamStatus uint16
-	UpstreamNs     int64 // sum over tries; 0 unknown
+	UpstreamNs     int64 // sum over attempts; 0: unknown
 	Attempts       uint8
 	BytesIn        uint64
 	BytesOut       uint64
-	// SampleWeight is how many calls this one represents; 0 and 1 mean only itself.
+	// SampleWeight is the number of calls that this one represents; 0 and 1 mean only itself.
 	SampleWeight uint32
 
 	ClientIP  netip.Addr
@@ -112,13 +112,14 @@ type Call struct {
 	TaskSource     string
 	TaskTrust      Trust
 	ConversationID string
-	RunKey         string // the id that the source gave, if it gave one
-	RunKeySource   string // header or attribute it came from
-	// AgentSpan marks a span that is an agent's own root or step (invoke_agent …).
+	RunKey         string // run id in the record, if it has one
+	RunKeySource   string // header or attribute that contained RunKey
+	// AgentSpan marks a span that describes an agent itself: its root or a step (invoke_agent
+	// …).
 	AgentSpan bool
 
-	// RoutingKey is the actor as far as the record alone identifies it; it determines
-	// the partition of flyball.calls and so the process that owns the run.
+	// RoutingKey is the actor as identified by the record alone. It determines the partition
+	// of flyball.calls and the process that owns the run.
 	RoutingKey string
 
 	ArgsDigest        uint64
@@ -134,20 +135,20 @@ type Call struct {
 
 	Attrs []Attr // sorted by key, after redaction
 
-	// What stitching adds.
+	// The following fields are set by stitching.
 	RunID         RunID
 	RunRule       RunRule
 	RunConfidence uint8 // 0-100
 	Segment       int64 // calls offset of the run's first call since it was last evicted
-	CallsPart     int32 // partition and offset of the flyball.calls record that carried it
+	CallsPart     int32 // partition and offset of the record in flyball.calls
 	CallsOffset   int64
-	Late          bool // arrived after the watermark had passed its start
+	Late          bool // arrived after the watermark had passed the start of the call
 	// Duplicate marks another observer's record of a call that is already counted.
 	Duplicate bool
 }
 
-// Resource is a thing that a call names: order 123. The ID "?" means that the record
-// could not name the resource, "*" a whole collection.
+// Resource is an object that a call names: order 123. The ID "?" means that the record does
+// not identify the resource, "*" means a whole collection.
 type Resource struct {
 	Type   string
 	ID     string
@@ -156,13 +157,14 @@ type Resource struct {
 
 func (r Resource) String() string { return r.Type + ":" + r.ID }
 
-// Attr is an attribute of a call that has no field of its own.
+// Attr is an attribute of a call without a field.
 type Attr struct{ Key, Value string }
 
-// StartTime is Start as a time in UTC.
+// StartTime returns Start as a time in UTC.
 func (c *Call) StartTime() time.Time { return time.Unix(0, c.Start).UTC() }
 
-// EndNs is the end of the call in Unix nanoseconds, its start when the duration is unknown.
+// EndNs returns the end of the call in Unix nanoseconds, or its start when the duration is
+// unknown.
 func (c *Call) EndNs() int64 {
 	if c.DurationNs > 0 {
 		return c.Start + c.DurationNs
@@ -173,8 +175,8 @@ func (c *Call) EndNs() int64 {
 // Failed reports whether the call has a known outcome other than ok.
 func (c *Call) Failed() bool { return c.Outcome > OutcomeOK }
 
-// Standing is the caller's standing as far as the call alone shows it, so never
-// StandingProven: that takes a count of the calls that the API accepted.
+// Standing returns the caller's standing by this call alone. It never returns StandingProven,
+// which requires a count of the calls that the API accepted.
 func (c *Call) Standing() Standing {
 	if c.AgentID != "" && c.AgentTrust >= TrustInfrastructure || c.CredentialID != "" && c.CredentialTrust >= TrustInfrastructure {
 		return StandingEstablished
@@ -182,8 +184,8 @@ func (c *Call) Standing() Standing {
 	return StandingClaimed
 }
 
-// RouteName is how breakers, gates and reports name a call's route: "METHOD /template",
-// or the tool.
+// RouteName returns the name of a call's route in breakers, gates and reports: "METHOD
+// /template", or the tool.
 func (c *Call) RouteName() string {
 	if c.ToolName != "" {
 		return "tool:" + c.ToolName

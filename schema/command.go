@@ -15,7 +15,7 @@ const (
 	CommandBypass
 	// CommandTick advances the log's clock and carries the number of active agents.
 	CommandTick
-	// CommandProbe claims the right to let one read through a half-open breaker.
+	// CommandProbe claims the right to allow one read through a half-open breaker.
 	CommandProbe
 	// CommandAsk opens a gate: a call waits for a person's approval.
 	CommandAsk
@@ -38,8 +38,8 @@ const (
 	CommandBaseline
 	// CommandSettings sets parameters of enforcement: the trip budget and other limits.
 	CommandSettings
-	// CommandArm enforces decisions about the agents, tags or families of a pattern;
-	// CommandDisarm sets them to be recorded only.
+	// CommandArm enforces the decisions for the agents, tags or families of a pattern; after
+	// CommandDisarm they are only recorded.
 	CommandArm
 	CommandDisarm
 	// CommandBypassEnd ends a bypass before its time.
@@ -60,12 +60,12 @@ func (v CommandKind) String() string                { return word(CommandKindWor
 func (v CommandKind) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *CommandKind) UnmarshalText(b []byte) error { return parse(CommandKindWords, b, v) }
 
-// CommandsFeature is the highest number of Feature that this binary folds.
+// CommandsFeature is the highest Feature number that this binary folds.
 const CommandsFeature = 2
 
-// Feature numbers the kinds of command by the release that first folded them: a
-// kind may be written once every live point announces its number or a higher one
-// (PointState.Reads).
+// Feature returns the feature number of a kind; each release that adds kinds has a higher
+// number. A kind may be written only after every live point announces this number or a higher
+// one (PointState.Reads).
 func (v CommandKind) Feature() int {
 	if v <= CommandBaseline {
 		return 1
@@ -77,21 +77,22 @@ func (v CommandKind) Feature() int {
 // point decides whether it takes effect, in the order of the log and by the log's
 // clock (the time at which the broker appended the record).
 type Command struct {
-	ID     string      `json:"id"` // a repeat of an id changes nothing
+	ID     string      `json:"id"` // a second command with the same id has no effect
 	Kind   CommandKind `json:"kind"`
 	Tenant string      `json:"tenant,omitempty"`
 	Scope  Scope       `json:"scope,omitzero"`
 	By     string      `json:"by,omitempty"`   // the sender: detect, a point, or an operator's name
-	Role   string      `json:"role,omitempty"` // of the operator's token
+	Role   string      `json:"role,omitempty"` // role of the operator's token
 	Reason string      `json:"reason,omitempty"`
 	TTL    int64       `json:"ttl_ns,omitempty"`
 	// IfMatch is the generation of the breaker that a reset or a probe applies to; 0 is any.
 	IfMatch uint64 `json:"if_match,omitempty"`
 
-	// Of a trip.
+	// The following members belong to a trip.
 	Decision *Decision `json:"decision,omitempty"`
 	Exposure Exposure  `json:"exposure,omitzero"`
-	// ActiveAgents is how many agents of the tenant the sender has seen in the last hour.
+	// ActiveAgents is the number of the tenant's agents that the sender has seen in the last
+	// hour.
 	ActiveAgents int `json:"active_agents,omitempty"`
 
 	Gate     *Gate          `json:"gate,omitempty"`     // of ask, grant, refuse, use
@@ -100,24 +101,25 @@ type Command struct {
 	Lease    *Lease         `json:"lease,omitempty"`
 	Verdict  *Verdict       `json:"verdict,omitempty"`
 	Baseline *BaselineOrder `json:"baseline,omitempty"`
-	// Arming of arm and disarm; Exception of exception and exception_remove.
+	// Arming belongs to arm and disarm, Exception to exception and exception_remove.
 	Arming    *ArmingOrder    `json:"arming,omitempty"`
 	Exception *ExceptionOrder `json:"exception,omitempty"`
 
 	Settings *Settings `json:"settings,omitempty"`
 
-	// Holder of the run that a trip, or an operator's breaker on a run, is about.
+	// Holder is the caller of the run that a trip, or an operator's breaker on a run, applies
+	// to.
 	Holder *Holder `json:"holder,omitempty"`
 }
 
-// Holder identifies who acts in a run: a breaker on the run also holds later runs of the
-// same established agent, and of the same credential.
+// Holder identifies the caller of a run. A breaker on the run also denies later runs of the
+// same established agent or the same credential.
 type Holder struct {
 	AgentID      string   `json:"agent_id,omitempty"`
 	AgentTrust   Trust    `json:"agent_trust,omitempty"`
 	CredentialID string   `json:"credential_id,omitempty"`
 	Standing     Standing `json:"standing,omitempty"`
-	// Tags of the agent by the registry, as the sender of the command knew them.
+	// Tags are the agent's tags in the registry of the sender.
 	Tags []string `json:"tags,omitempty"`
 }
 
@@ -127,11 +129,11 @@ type Holder struct {
 type Settings struct {
 	// TripsPerHour bounds the automatic trips of the tenant within an hour.
 	TripsPerHour *int `json:"trips_per_hour,omitempty"`
-	// AgentsPercent bounds the share of the tenant's active agents that automatic
-	// trips may hold; one agent may always be held.
+	// AgentsPercent is the maximum share of the tenant's active agents that automatic trips
+	// may deny at a time; one agent is always permitted.
 	AgentsPercent *int `json:"agents_percent,omitempty"`
-	// Initial settings are from the configuration file of a point: they apply only if
-	// the tenant has no settings yet.
+	// Initial settings come from the configuration file of a point. They apply only if the
+	// tenant has no settings yet.
 	Initial bool `json:"initial,omitempty"`
 }
 
@@ -140,27 +142,29 @@ type ArmingOrder struct {
 	// Pattern has the syntax of detect.armed: a name or a pattern of agents as billing/*,
 	// tag:payments, family:runaway.*, or * for everything.
 	Pattern string `json:"pattern"`
-	// Clear removes the effect of earlier commands about the pattern: the value of the
-	// configuration applies again.
+	// Clear removes the effect of earlier commands for the pattern: the configuration applies
+	// again.
 	Clear bool `json:"clear,omitempty"`
 }
 
-// ExceptionOrder marks what a family finds about an agent as intended, for the time of
-// the command's TTL.
+// ExceptionOrder marks the findings of a family for an agent as intended, for the TTL of the
+// command.
 type ExceptionOrder struct {
 	ID string `json:"id,omitempty"` // of exception_remove
 	// Agent and Family are patterns of path.Match: billing/*, runaway.*.
 	Agent  string `json:"agent,omitempty"`
 	Family string `json:"family,omitempty"`
-	// Routes on which it is intended, as "DELETE /v1/orders/{id}" or "tool:NAME"; empty: any.
+	// Routes limits the exception to some routes, as "DELETE /v1/orders/{id}" or "tool:NAME";
+	// empty: all routes.
 	Routes []string `json:"routes,omitempty"`
 }
 
-// Manifest is the document in which an owner declares what an agent is for and may do.
+// Manifest is the document in which an owner declares the purpose and the permissions of an
+// agent.
 type Manifest struct {
 	Agent string `json:"agent"` // a name, or a pattern as billing/*
 	Text  string `json:"text,omitempty"`
-	// Version is the offset in flyball.commands of the record that put it in force, plus one.
+	// Version is the offset in flyball.commands of the record that set it, plus one.
 	Version uint64 `json:"version,omitempty"`
 	By      string `json:"by,omitempty"`
 	At      int64  `json:"at_ns,omitempty"`
@@ -170,9 +174,9 @@ type Manifest struct {
 // within one window of the log's clock.
 type Lease struct {
 	Agent   string `json:"agent"` // name or pattern of the manifest that states the quota
-	Quota   string `json:"quota"` // its name there
-	Spender string `json:"of"`    // who spends: the agent, a run or a principal
-	// Standing of who spends; nil in records of versions without this member.
+	Quota   string `json:"quota"` // name of the quota in the manifest
+	Spender string `json:"of"`    // spender: the agent, a run or a principal
+	// Standing of the spender; nil in records of versions without this member.
 	Standing *Standing `json:"standing,omitempty"`
 	// Units: calls, or thousandths of a currency's unit.
 	Units int64 `json:"units"`

@@ -10,8 +10,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Level is the highest threshold that a run's score has reached. 5 %, 1 % and a share
-// set by the operator of all clean runs reach annotate, alert and trip.
+// Level is the highest threshold that a run's score has reached. Annotate is reached by 5 % of
+// all clean runs, alert by 1 %, trip by a share that the operator sets.
 type Level uint8
 
 const (
@@ -21,7 +21,7 @@ const (
 	LevelTrip
 )
 
-// FindingState of a finding.
+// FindingState is open or closed.
 type FindingState uint8
 
 const (
@@ -44,38 +44,41 @@ func (v *FindingState) UnmarshalText(b []byte) error {
 	return parse(findingStateWords, b, v)
 }
 
-// Families of findings. The playbook has a card for each: what it means and what to do.
+// Families of findings. The playbook has a card with meaning and actions for each.
 const (
 	FamilyLoop    = "runaway.loop"
 	FamilyRetry   = "runaway.retry"
 	FamilySweep   = "runaway.sweep"
 	FamilyDestroy = "runaway.destroy"
 	FamilyFlood   = "runaway.flood"
-	// FamilyExfiltration is a run that receives far more data than other runs.
+	// FamilyExfiltration is a run that receives much more data than other runs.
 	FamilyExfiltration = "exfiltration"
-	// FamilyFanout is a run with a sequence of calls that no other run shows.
+	// FamilyFanout is a run with a sequence of calls that no other run has.
 	FamilyFanout = "fanout"
-	// FamilySplit is an actor whose runaway is split over many runs, each of which looks usual.
+	// FamilySplit is an actor that spreads a runaway over many runs; each single run looks
+	// usual.
 	FamilySplit = "runaway.split"
-	// FamilyHijack is a run that writes where its peers hardly ever do.
+	// FamilyHijack is a run that writes on routes where its peers rarely write.
 	FamilyHijack = "hijack"
-	// FamilyBorrowed is a session in a person's name that looks like a machine's: a
-	// suspicion, which never trips.
+	// FamilyBorrowed is a session under a person's name that looks like a machine. It is a
+	// suspicion and never causes a trip.
 	FamilyBorrowed = "borrowed_credential"
-	// FamilyPace is an actor that makes far more calls in a quarter of an hour than it does in that hour of the week.
+	// FamilyPace is an actor that makes many more calls in 15 minutes than is usual for it in
+	// that hour of the week.
 	FamilyPace = "pace"
 	// FamilyAfterTask is a run key that is used after its task has ended.
 	FamilyAfterTask = "policy.after_task"
-	// FamilyScope is a run that writes on routes, or to targets, that runs like it do
-	// not: each such call is held, or would be. It is counted apart from alarms.
+	// FamilyScope is a run that writes on routes, or to targets, where similar runs do not
+	// write. Each such call is held, or would be held in observe. It is counted separately
+	// from alarms.
 	FamilyScope = "scope"
 	// FamilyIdentity is a run in which the established identity and another claim
 	// disagree.
 	FamilyIdentity = "identity_conflict"
 )
 
-// CallRef is the place of a call: its record in flyball.calls and its index in
-// the record's block.
+// CallRef is the position of a call: its record in flyball.calls and its index in the record's
+// block.
 type CallRef struct {
 	Partition int32  `json:"partition"`
 	Offset    int64  `json:"offset"`
@@ -86,22 +89,23 @@ func (r CallRef) String() string {
 	return strconv.Itoa(int(r.Partition)) + "/" + strconv.FormatInt(r.Offset, 10) + "/" + strconv.Itoa(int(r.Item))
 }
 
-// Version of something that changes at calls of one partition: it grows with
-// the log and is the same for the same call at every replay.
+// Version returns a number for state that changes at calls of one partition: it grows with the
+// log and is the same for the same call in every replay.
 func (r CallRef) Version() uint64 { return uint64(r.Offset)<<9 | uint64(min(r.Item, 0x1ff)) }
 
-// OptionalFloat is a number that may be unknown (NaN). JSON leaves such a field out,
-// and an infinite one, which JSON does not have.
+// OptionalFloat is a number that may be unknown (NaN). JSON omits an unknown field, and also
+// an infinite one, which JSON cannot represent.
 type OptionalFloat float64
 
 // Unknown is the OptionalFloat without a value.
 var Unknown = OptionalFloat(math.NaN())
 
-// IsZero is called for `omitzero`: it is true of what JSON leaves out, and not of 0.
+// IsZero reports whether JSON omits f (`omitzero`): it is true for NaN and infinities, and
+// false for 0.
 func (f OptionalFloat) IsZero() bool { return math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) }
 
-// Contribution is the part of one feature in a run's score: what was observed, and
-// what is usual for this agent, its peers and humans on the same routes.
+// Contribution is the contribution of one feature to a run's score: the observed value, and
+// the usual values of this agent, its peers and humans on the same routes.
 type Contribution struct {
 	Feature  string        `json:"feature"`
 	Observed OptionalFloat `json:"observed,omitzero"`
@@ -110,7 +114,7 @@ type Contribution struct {
 	Humans   OptionalFloat `json:"humans,omitzero"`
 	// Score is the feature's own statistic on the common scale.
 	Score OptionalFloat `json:"score,omitzero"`
-	Calls []string      `json:"calls,omitempty"` // places of the calls that carry it, newest last
+	Calls []string      `json:"calls,omitempty"` // positions of the calls that caused it, newest last
 }
 
 // UnmarshalJSON reads an absent number as unknown.
@@ -130,7 +134,7 @@ type Exposure struct {
 	Irreversible uint64 `json:"irreversible"`
 }
 
-// Touched is how many calls of a run did what, by reversibility.
+// Touched counts the calls of a run by reversibility.
 type Touched struct {
 	ReadOnly     uint64 `json:"read_only"`
 	Reversible   uint64 `json:"reversible"`
@@ -139,9 +143,8 @@ type Touched struct {
 	Unknown      uint64 `json:"unknown,omitempty"`
 }
 
-// Finding is a detection with its evidence and its life cycle: one for each run
-// and family. It is the same finding, with a higher Version, each time it
-// changes; a replay of the same log makes the same versions.
+// Finding is a detection with its evidence and its life cycle: one for each run and family. A
+// change raises its Version; a replay of the same log produces the same versions.
 type Finding struct {
 	ID      string `json:"finding_id"`
 	Version uint64 `json:"version"`
@@ -160,11 +163,12 @@ type Finding struct {
 	OpenedAt  int64        `json:"opened_at_ns"`  // event time of the call that opened it, Unix ns
 	UpdatedAt int64        `json:"updated_at_ns"` // event time of the call that changed it, Unix ns
 	OnsetAt   int64        `json:"onset_at_ns"`   // event time of the call at which it began, Unix ns
-	Call      CallRef      `json:"call"`          // the call that changed it
+	Call      CallRef      `json:"call"`          // call that changed it
 
 	// Score is the run's score. ExpectedRate is the share of clean runs that reach it (a
-	// calibrated tail probability). ExpectedOf is whose runs these are: own (the agent's),
-	// peers, everybody, or tail (the fitted tail, if none of them reached the score).
+	// calibrated tail probability). ExpectedOf names the runs from which the rate is computed:
+	// own (the agent's), peers, everybody, or tail (the fitted tail, if none of them reached
+	// the score).
 	Score        float64 `json:"score"`
 	ExpectedRate float64 `json:"expected_rate"`
 	ExpectedOf   string  `json:"expected_of,omitempty"`
@@ -172,7 +176,7 @@ type Finding struct {
 	// from the fitted tail.
 	BeyondData bool           `json:"beyond_data,omitempty"`
 	Baseline   string         `json:"baseline"` // version
-	Summary    string         `json:"summary"`  // one sentence: what happened
+	Summary    string         `json:"summary"`  // one sentence that describes the finding
 	Evidence   []Contribution `json:"evidence"`
 	DelayCalls uint64         `json:"delay_calls"` // calls from onset to this version
 	Exposure   Exposure       `json:"exposure"`
@@ -180,20 +184,20 @@ type Finding struct {
 	// Decision is the decision that policy made at this version, if any.
 	Decision *Decision `json:"decision,omitempty"`
 	Reason   string    `json:"reason,omitempty"` // why it was closed
-	// Exception of the operator that covers it: it is recorded, and nothing is done
-	// about it. Empty: none does.
+	// Exception is the operator's exception that covers the finding; the finding is then only
+	// recorded. Empty: no exception.
 	Exception string `json:"exception,omitempty"`
 }
 
-// FindingID is the identity of a run's finding of a family.
+// FindingID returns the id of a run's finding of a family.
 func FindingID(run RunID, family string) string {
 	return shortID("f", string(run[:]), family)
 }
 
-// PageID is the identity of the notification about a finding that an event causes.
+// PageID returns the id of the notification about a finding that an event causes.
 func PageID(finding, cause string) string { return shortID("p", finding, cause) }
 
-// shortID is a prefix and 80 bits of XXH64 in base 32: an identity, not a secret.
+// shortID returns a prefix and 80 bits of XXH64 in base 32. It is an identity, not a secret.
 func shortID(prefix string, parts ...string) string {
 	var raw [16]byte
 	for half := range 2 {

@@ -2,7 +2,7 @@ package schema
 
 import "strconv"
 
-// GateState is the state of a question to a person.
+// GateState is the state of a gate.
 type GateState uint8
 
 const (
@@ -10,9 +10,9 @@ const (
 	// GateGranted is an approval with uses left.
 	GateGranted
 	GateRefused
-	// GateTimedOut was not answered in time, which counts as refused.
+	// GateTimedOut is a gate without an answer in time. It counts as refused.
 	GateTimedOut
-	// GateUsed is an approval with no use left.
+	// GateUsed is an approval without uses left.
 	GateUsed
 	// GateEnded is an approval that has expired, or whose task has ended.
 	GateEnded
@@ -25,13 +25,13 @@ func (v GateState) String() string                { return word(GateStateWords, 
 func (v GateState) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *GateState) UnmarshalText(b []byte) error { return parse(GateStateWords, b, v) }
 
-// Gate is a question to a person about a call, and the answer. It is bound to the
-// caller, to one route and to one resource.
+// Gate is a question to a person about a call, and the answer. It is bound to the caller, to
+// one route and to one resource.
 type Gate struct {
 	ID     string `json:"gate_id"`
 	Tenant string `json:"tenant"`
-	// Holder is the caller: "run:…" where the request names its run, else
-	// "credential:…", else "agent:…".
+	// Holder is the caller: "run:…" if the request names its run, otherwise "credential:…" or
+	// "agent:…".
 	Holder       string `json:"holder"`
 	RunID        RunID  `json:"run_id,omitzero"`
 	RunKey       string `json:"run_key,omitempty"`
@@ -41,19 +41,19 @@ type Gate struct {
 	// Standing of the caller; nil in records of versions without this member.
 	Standing *Standing `json:"standing,omitempty"`
 	Route    string    `json:"route"`              // "METHOD /template"
-	Resource string    `json:"resource,omitempty"` // "order:123"; empty where the call names none
-	// Binding is the version of what a grant is bound to. 0: the resource, and ArgsDigest
-	// if the body was seen. BindingAll: everything that was known of the call.
+	Resource string    `json:"resource,omitempty"` // "order:123"; empty if the call names none
+	// Binding is the version of the values that a grant is bound to. 0: the resource, and
+	// ArgsDigest if the body was seen. BindingAll: all known values of the call.
 	Binding uint8 `json:"binding,omitempty"`
-	// ArgsDigest is over the whole request: method, path, query, and the body as far as
-	// the gateway sent it. It is empty if a grant is for several resources.
+	// ArgsDigest covers the whole request: method, path, query, and the part of the body that
+	// the gateway sent. It is empty if a grant is for several resources.
 	ArgsDigest string `json:"args_digest,omitempty"`
-	// QueryDigest is over the query without the parameters that name resources, hexadecimal.
+	// QueryDigest covers the query without the parameters that name resources, hexadecimal.
 	QueryDigest string `json:"query_digest,omitempty"`
 	Amount      string `json:"amount,omitempty"`
 	Currency    string `json:"currency,omitempty"`
 	Why         string `json:"why"` // the named reason for the question
-	// SoFar counts the calls of the run that the point has let through.
+	// SoFar counts the calls of the run that the point has allowed.
 	SoFar Exposure `json:"so_far"`
 	Mode  Mode     `json:"mode"` // observe: the call was not held
 
@@ -61,18 +61,18 @@ type Gate struct {
 	// Generation is the offset in flyball.commands of the record that made this state, plus one.
 	Generation uint64 `json:"generation"`
 	AskedAt    int64  `json:"asked_at_ns"` // the log's clock, Unix ns
-	Expires    int64  `json:"expires_ns"`  // of the question while pending, of the answer afterwards
+	Expires    int64  `json:"expires_ns"`  // end of the question while pending, then end of the answer
 	DecidedAt  int64  `json:"decided_at_ns,omitempty"`
 	By         string `json:"by,omitempty"`
 	Reason     string `json:"reason,omitempty"`
-	Uses       int    `json:"uses,omitempty"` // left
+	Uses       int    `json:"uses,omitempty"` // uses left
 }
 
 // BindingAll binds a grant to the route, resource, amount, currency, query, arguments
 // and body of the call in question.
 const BindingAll = 2
 
-// GateID is the identity of the n-th question about a route for one holder.
+// GateID returns the id of the n-th question about a route for one holder.
 func GateID(tenant, holder, route string, n int) string {
 	return shortID("g", tenant, holder, route, strconv.Itoa(n))
 }
@@ -94,8 +94,8 @@ type Task struct {
 	Generation uint64   `json:"generation"`
 }
 
-// TaskID is the identity of the task that an agent's run carries out.
+// TaskID returns the id of the task of an agent's run.
 func TaskID(tenant, agent, runKey string) string { return shortID("t", tenant, agent, runKey) }
 
-// HasEnded reports whether the task has ended by a time of the log's clock.
+// HasEnded reports whether the task has ended at a time of the log's clock.
 func (t *Task) HasEnded(now int64) bool { return t.Ended != 0 || now >= t.Expires }

@@ -6,8 +6,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// HashStrings is the XXH64 of two strings with a zero byte between them. It is stored: it
-// never changes.
+// HashStrings returns the XXH64 of two strings with a zero byte between them. The result is
+// stored: the function must never change.
 func HashStrings(a, b string) uint64 {
 	var d xxhash.Digest
 	d.Reset()
@@ -17,8 +17,8 @@ func HashStrings(a, b string) uint64 {
 	return d.Sum64()
 }
 
-// HashNumbers is the XXH64 of two numbers, as little-endian bytes. It is stored: it never
-// changes.
+// HashNumbers returns the XXH64 of two numbers, as little-endian bytes. The result is stored:
+// the function must never change.
 func HashNumbers(a, b uint64) uint64 {
 	var raw [16]byte
 	binary.LittleEndian.PutUint64(raw[:8], a)

@@ -7,8 +7,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// RunID is the identity of a run. It prints as a UUID so that it can be pasted into
-// SQL and stored in 16 bytes.
+// RunID is the id of a run. It prints as a UUID, so that it can be used in SQL and stored in
+// 16 bytes.
 type RunID [16]byte
 
 // IsZero reports whether no run has been assigned.
@@ -50,15 +50,14 @@ func ParseRunID(s string) (RunID, error) {
 	return id, nil
 }
 
-// GateKeySource is the RunKeySource of a key that is the run id which the check
-// endpoint answered with.
+// GateKeySource is the RunKeySource of a run key that is the run id in an answer of the check.
 const GateKeySource = "flyball_gate"
 
-// NoTraceKeySource is the RunKeySource of a call without a run key that the check was
-// asked about without a trace: the trace that its row has does not bind it.
+// NoTraceKeySource is the RunKeySource of a call for which the check saw neither a run key nor
+// a trace. A trace in its row does not bind the call to a run.
 const NoTraceKeySource = "flyball_receipt"
 
-// RunKeyRule is the rule by which a call's run key names its run.
+// RunKeyRule returns the rule by which a call's run key determines its run.
 func (c *Call) RunKeyRule() RunRule {
 	if c.RunKeySource == GateKeySource {
 		return RunGate
@@ -66,8 +65,8 @@ func (c *Call) RunKeyRule() RunRule {
 	return RunExplicit
 }
 
-// OwnRunKey is the key of the run that a call with a run key belongs to: a sub-agent's
-// run is separate from the run that its parent agent began under the same key.
+// OwnRunKey returns the key of the run of a call with a run key. The run of a sub-agent is
+// separate from the run of its parent agent under the same key.
 func (c *Call) OwnRunKey() string {
 	switch {
 	case c.ParentAgent == "":
@@ -78,8 +77,8 @@ func (c *Call) OwnRunKey() string {
 	return c.RunKey + "\x00" + c.AgentID
 }
 
-// ParentRunKeys are the keys of the runs that a sub-agent's run can be part of: its
-// parent's own, and the one that has the run key alone.
+// ParentRunKeys returns the keys of the possible parents of a sub-agent's run: the run of the
+// parent agent, and the run with the run key alone.
 func (c *Call) ParentRunKeys() []string {
 	if c.ParentAgent == "" {
 		return nil
@@ -87,21 +86,21 @@ func (c *Call) ParentRunKeys() []string {
 	return []string{c.RunKey + "\x00" + c.ParentAgent, c.RunKey}
 }
 
-// RunIdentity is what a run id is the hash of. The credential is part of it, so
-// an id that a caller chooses never joins the calls of two credentials.
+// RunIdentity contains the values from which a run id is computed. The credential is one of
+// them, so that an id chosen by a caller never joins the calls of two credentials.
 type RunIdentity struct {
 	Tenant       string
 	RoutingActor string
 	Credential   string
 	Rule         RunRule
 	Key          string
-	// Principal is set only for a run that was split off because calls of another
-	// verified principal carried the same key.
+	// Principal is set only for a run that was separated because calls of another verified
+	// principal had the same key.
 	Principal string
 }
 
-// ID is a 128-bit XXH64 pair with the version and variant bits of a custom
-// (version 8, RFC 9562) UUID. It is an identity, not a secret.
+// ID returns two 64-bit XXH64 hashes with the version and variant bits of a custom (version 8,
+// RFC 9562) UUID. It is an identity, not a secret.
 func (r RunIdentity) ID() RunID {
 	var id RunID
 	for half, seed := range [2]byte{'f', 'b'} {
@@ -171,15 +170,15 @@ type RunSnapshot struct {
 	DistinctRoutes    uint32
 	DistinctResources uint32
 	LateCalls         uint64
-	OverflowKeys      uint64 // overflow runs: distinct keys refused, at least
+	OverflowKeys      uint64 // overflow runs: minimum number of distinct keys that got no run
 	SampledCalls      uint64
 
-	Score float64 // 0: nothing scored
+	Score float64 // 0: no score
 	Level Level
 }
 
-// Touch is one line of the index from resources to runs. Touches of one
-// (tenant, resource, run, effect) merge by the earliest First and latest Last.
+// Touch is one row of the index from resources to runs. Touches of one (tenant, resource, run,
+// effect) are merged to the earliest First and the latest Last.
 type Touch struct {
 	Tenant        string
 	Resource      Resource
@@ -189,7 +188,7 @@ type Touch struct {
 	First, Last   int64
 }
 
-// StitchingCount is how many calls of one producer a rule bound in one hour.
+// StitchingCount is the number of calls of one producer that a rule bound in one hour.
 type StitchingCount struct {
 	Tenant    string
 	Hour      int64 // Unix ns, start of the hour of event time
@@ -197,7 +196,7 @@ type StitchingCount struct {
 	Format    string
 	Rule      RunRule
 	CallsPart int32
-	// From and To are the calls offsets covered; they make a repeat recognisable.
+	// From and To are the covered offsets of flyball.calls; they identify a repeat.
 	From, To int64
 	Calls    uint64
 }

@@ -2,7 +2,7 @@ package schema
 
 import "strings"
 
-// ScopeKind is the kind of thing that a breaker holds.
+// ScopeKind is the kind of caller or target that a breaker applies to.
 type ScopeKind uint8
 
 const (
@@ -14,7 +14,7 @@ const (
 	ScopePrincipal
 	ScopeAddress
 	ScopeRoute
-	// ScopeVersion is an agent in one version: "billing/bot@1.4.2".
+	// ScopeVersion is one version of an agent: "billing/bot@1.4.2".
 	ScopeVersion
 	// ScopeRunRoute is a run on one route: "<run id> DELETE /orders/{id}".
 	ScopeRunRoute
@@ -25,27 +25,27 @@ type Action uint8
 
 const (
 	ActionNone Action = iota
-	// ActionAnnotate marks the answer and lets the call pass.
+	// ActionAnnotate marks the answer and allows the call.
 	ActionAnnotate
-	// ActionThrottle lets a few calls a second pass.
+	// ActionThrottle allows a few calls per second.
 	ActionThrottle
-	// ActionGate lets reads and reversible writes pass; other calls need a person's approval.
+	// ActionGate allows reads and reversible writes; other calls need a person's approval.
 	ActionGate
-	// ActionDeny lets nothing pass.
+	// ActionDeny denies all calls.
 	ActionDeny
 )
 
-// Mode is whether, and why not, a decision is enforced.
+// Mode is whether a decision is enforced, and if not, the reason.
 type Mode uint8
 
 const (
-	// ModeObserve evaluates and does not enforce.
+	// ModeObserve: the decision is recorded and not enforced.
 	ModeObserve Mode = iota
-	// ModeArmed enforces.
+	// ModeArmed: the decision is enforced.
 	ModeArmed
-	// ModeWouldHave is a decision on a call too old to act on.
+	// ModeWouldHave: the call is too old for an action.
 	ModeWouldHave
-	// ModeWithheld is a trip beyond the trip budget: a page, and no breaker.
+	// ModeWithheld: the trip exceeds the trip budget; it causes a page and no breaker.
 	ModeWithheld
 )
 
@@ -55,9 +55,9 @@ type BreakerState uint8
 const (
 	BreakerClosed BreakerState = iota
 	BreakerOpen
-	// BreakerHalfOpen lets single reads pass, to test whether the caller is back to normal.
+	// BreakerHalfOpen allows single reads, to test whether the caller behaves normally again.
 	BreakerHalfOpen
-	// BreakerForcedOpen is the manual kill switch: only a reset or its own time ends it.
+	// BreakerForcedOpen is the manual kill switch: only a reset or its TTL ends it.
 	BreakerForcedOpen
 )
 
@@ -82,7 +82,7 @@ func (v BreakerState) String() string                { return word(BreakerStateW
 func (v BreakerState) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *BreakerState) UnmarshalText(b []byte) error { return parse(BreakerStateWords, b, v) }
 
-// Scope is whom a decision or a breaker is about, within a tenant.
+// Scope is the caller or target that a decision or a breaker applies to, within a tenant.
 type Scope struct {
 	Kind  ScopeKind `json:"kind"`
 	Value string    `json:"value"`
@@ -90,7 +90,7 @@ type Scope struct {
 
 func (s Scope) String() string { return s.Kind.String() + ":" + s.Value }
 
-// VersionScope is an agent in one version; empty without both.
+// VersionScope returns the scope of one version of an agent; empty without agent or version.
 func VersionScope(agent, version string) Scope {
 	if agent == "" || version == "" {
 		return Scope{}
@@ -98,7 +98,8 @@ func VersionScope(agent, version string) Scope {
 	return Scope{ScopeVersion, agent + "@" + version}
 }
 
-// RunRouteScope is a run on a route, "METHOD /template"; empty without both.
+// RunRouteScope returns the scope of a run on a route, "METHOD /template"; empty without run
+// or route.
 func RunRouteScope(run RunID, route string) Scope {
 	if run.IsZero() || strings.TrimSpace(route) == "" {
 		return Scope{}

@@ -6,16 +6,16 @@ import (
 	"log/slog"
 )
 
-// hiddenSecret is what a Secret prints instead of its value.
+// hiddenSecret is the text that a Secret prints instead of its value.
 const hiddenSecret = "<secret>"
 
-// Secret is a password, token, key or URL with a credential in it. It shows
-// <secret> in every format: fmt, slog, JSON, YAML. string(s) is the value.
+// Secret is a password, token, key or URL with a credential. It prints as <secret> in every
+// format: fmt, slog, JSON, YAML. string(s) is the value.
 type Secret string
 
 func (Secret) String() string { return hiddenSecret }
 
-// Format hides the value from every verb of fmt, wrong ones included.
+// Format hides the value from every verb of fmt, including invalid verbs.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hiddenSecret) }
 
 // LogValue hides the value from slog.

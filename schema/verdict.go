@@ -1,6 +1,6 @@
 package schema
 
-// VerdictLabel is how a person judged a finding.
+// VerdictLabel is a person's judgement of a finding.
 type VerdictLabel uint8
 
 const (
@@ -9,7 +9,7 @@ const (
 	VerdictTrue
 	// VerdictBenign: the run was legitimate. Baselines learn from it as from any clean run.
 	VerdictBenign
-	// VerdictTest: the run was a test of detection. It is counted nowhere.
+	// VerdictTest: the run was a test of detection. Counts do not include it.
 	VerdictTest
 )
 

@@ -2,9 +2,9 @@ package schema
 
 import "fmt"
 
-// Every enumeration below has the zero value "unknown" (or the value that means
-// "nothing is claimed"). String returns its text, and UnmarshalText, where there is
-// one, reads the text. The numbers are stored in ClickHouse as Enum8 and in topic
+// Every enumeration below has the zero value "unknown", or a value that means
+// "nothing is claimed". String returns its text, and UnmarshalText, if it exists,
+// reads the text. The numbers are stored in ClickHouse as Enum8 and in topic
 // blocks as one byte: they never change and are never reused.
 
 // ObserverKind is the place in a request's path at which a call was seen.
@@ -29,7 +29,7 @@ const (
 type Standing uint8
 
 const (
-	// StandingClaimed is what the caller itself claims, or an address.
+	// StandingClaimed is an identity that only the caller claims, or an address.
 	StandingClaimed Standing = iota
 	// StandingProven is a credential that the API itself has accepted: neither 401
 	// nor 403, at least 20 times over at least 10 minutes.
@@ -46,7 +46,7 @@ func (v Standing) String() string                { return word(StandingWords, ui
 func (v Standing) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
 func (v *Standing) UnmarshalText(b []byte) error { return parse(StandingWords, b, v) }
 
-// Precision is the resolution of a start time; it orders calls with equal times.
+// Precision is the resolution of a start time. It is used to order calls with equal times.
 type Precision uint8
 
 const (
@@ -57,7 +57,7 @@ const (
 	PrecisionNano
 )
 
-// Basis is what a start time was computed from.
+// Basis is the value from which a start time was computed.
 type Basis uint8
 
 const (
@@ -69,7 +69,7 @@ const (
 	BasisKafka
 )
 
-// OpKind is the kind of operation a call is.
+// OpKind is the kind of operation of a call.
 type OpKind uint8
 
 const (
@@ -84,7 +84,7 @@ const (
 	OpAWSAPI
 )
 
-// RouteSource is the rule of package route that named the route.
+// RouteSource is the rule of package route that determined the route.
 type RouteSource uint8
 
 const (
@@ -95,7 +95,7 @@ const (
 	RouteOverflow
 )
 
-// Outcome is how a call ended for its caller.
+// Outcome is how a call ended.
 type Outcome uint8
 
 const (
@@ -158,7 +158,7 @@ const (
 	CallerMonitor
 )
 
-// Effect is what a call does to the resources it names.
+// Effect is the effect of a call on the resources it names.
 type Effect uint8
 
 const (
@@ -183,7 +183,7 @@ const (
 	Irreversible
 )
 
-// Provenance is where the value of an effect, a reversibility or a resource comes from.
+// Provenance is the origin of an effect, a reversibility or a resource.
 type Provenance uint8
 
 const (
@@ -196,11 +196,11 @@ const (
 	ProvenanceQuery
 	ProvenanceToolArguments
 	ProvenanceMapped
-	// ProvenanceNotLogged marks a resource that the record could not have named.
+	// ProvenanceNotLogged marks a resource that the record does not contain.
 	ProvenanceNotLogged
 )
 
-// DigestBasis is what an arguments or result digest covers.
+// DigestBasis is the data that a digest of arguments or of a result covers.
 type DigestBasis uint8
 
 const (
@@ -226,11 +226,11 @@ const (
 	RunConversation
 	RunSession
 	RunOverflow
-	// RunGate is the run that the check endpoint answered with, as the gateway logged it.
+	// RunGate is the run in an answer of the check, as the gateway logged it.
 	RunGate
 )
 
-// RunState is whether a run is open or closed. A late call reopens a closed run.
+// RunState is the state of a run: open or closed. A late call reopens a closed run.
 type RunState uint8
 
 const (
@@ -309,9 +309,9 @@ func (v RunRule) MarshalText() ([]byte, error)        { return []byte(v.String()
 func (v RunState) MarshalText() ([]byte, error)       { return []byte(v.String()), nil }
 func (v CallerKind) MarshalText() ([]byte, error)     { return []byte(v.String()), nil }
 
-// dangerRanks order the texts of Reversibility in reports.
+// dangerRanks are the ranks of DangerRank.
 var dangerRanks = map[string]int{"irreversible": 0, "compensable": 1, "reversible": 2, "unknown": 3, "read_only": 4}
 
-// DangerRank is the position of a text of Reversibility when sorted by danger, 0 being
-// the most dangerous; unknown is before read_only. Any other text has rank 0.
+// DangerRank returns the rank of a text of Reversibility when sorted by danger: 0 is the most
+// dangerous, and unknown comes before read_only. Any other text has rank 0.
 func DangerRank(reversibility string) int { return dangerRanks[reversibility] }

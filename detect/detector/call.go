@@ -10,9 +10,9 @@ import (
 	"flyball/schema"
 )
 
-// Call is a call of a run that is being judged, or the end of a run that is being closed, with the
+// Judgment is a call of a run that is being judged, or the end of a run that is being closed, with the
 // results of earlier stages. It is valid only during Judge or Close.
-type Call struct {
+type Judgment struct {
 	*schema.Call // of the end of a run: only Start is set
 	Run          *stitch.Run
 	At           schema.CallRef
@@ -35,24 +35,24 @@ type Before struct {
 	Touched schema.Touched
 }
 
-func (c *Call) begin(s *Set, r *stitch.Run, run *RunState, call *schema.Call, at schema.CallRef) {
+func (c *Judgment) begin(s *Set, r *stitch.Run, run *RunState, call *schema.Call, at schema.CallRef) {
 	clear(c.findings)
-	*c = Call{Call: call, Run: r, At: at, RunState: run, Features: &s.features, Baseline: s.model, set: s, findings: c.findings[:0],
+	*c = Judgment{Call: call, Run: r, At: at, RunState: run, Features: &s.features, Baseline: s.model, set: s, findings: c.findings[:0],
 		Before: Before{run.agent, run.trust, run.Touched}}
 }
 
 // Level returns the level of a score by the active baseline.
-func (c *Call) Level(score float64) schema.Level { return c.set.levels.For(score) }
+func (c *Judgment) Level(score float64) schema.Level { return c.set.levels.For(score) }
 
 // State returns the detector's state of the run, or nil.
-func (c *Call) State() State { return findState(c.RunState.states, c.slot) }
+func (c *Judgment) State() State { return findState(c.RunState.states, c.slot) }
 
 // Keep stores s as the detector's state of the run, which had none.
-func (c *Call) Keep(s State) { c.RunState.states = addState(c.RunState.states, c.slot, s) }
+func (c *Judgment) Keep(s State) { c.RunState.states = addState(c.RunState.states, c.slot, s) }
 
 // ActorState returns the detector's state of the run's actor, for all its runs. It is made if there
 // is none yet.
-func (c *Call) ActorState() State {
+func (c *Judgment) ActorState() State {
 	owner := c.Run.Owner()
 	a, _ := owner.Attached.(*actorState)
 	if a == nil {
@@ -68,11 +68,11 @@ func (c *Call) ActorState() State {
 }
 
 // Report adds a version of a finding to those that are published.
-func (c *Call) Report(f *schema.Finding) { c.findings = append(c.findings, f) }
+func (c *Judgment) Report(f *schema.Finding) { c.findings = append(c.findings, f) }
 
 // NewFinding returns a version of a finding of the run, with the fields that all families share.
 // The detector sets the score, the evidence and the summary.
-func (c *Call) NewFinding(family string, p *Progress) *schema.Finding {
+func (c *Judgment) NewFinding(family string, p *Progress) *schema.Finding {
 	r := c.Run
 	out := &schema.Finding{ID: schema.FindingID(r.RunID, family), Version: c.At.Version(), Tenant: r.Tenant, RunID: r.RunID, RunKey: r.RunKey,
 		AgentID: r.AgentID, AgentTrust: r.AgentTrust, CredentialID: r.CredentialID, PrincipalID: r.PrincipalID, Family: family,
@@ -86,18 +86,18 @@ func (c *Call) NewFinding(family string, p *Progress) *schema.Finding {
 
 // DecisionDue reports whether a decision is due on a finding of a family that has reached a level.
 // rising: the run has not recovered.
-func (c *Call) DecisionDue(p *Progress, level schema.Level, family string, rising bool) bool {
+func (c *Judgment) DecisionDue(p *Progress, level schema.Level, family string, rising bool) bool {
 	subject := policy.Subject{Agent: c.Run.AgentID, Trust: c.Run.AgentTrust, Family: family}
 	return p.DecisionDue(&c.set.options.Rules, level, subject, c.Call, rising)
 }
 
 // Decide makes a decision on a finding and stores in it the decision, or the exception that covers
 // it.
-func (c *Call) Decide(p *Progress, out *schema.Finding) { c.decide(p, out, c.input(out)) }
+func (c *Judgment) Decide(p *Progress, out *schema.Finding) { c.decide(p, out, c.input(out)) }
 
 // DecideTrip makes a decision like Decide, for findings that can trip: it counts the trips of the
 // actor's other runs, and records a trip of this run.
-func (c *Call) DecideTrip(p *Progress, out *schema.Finding) {
+func (c *Judgment) DecideTrip(p *Progress, out *schema.Finding) {
 	in := c.input(out)
 	in.TrippedBefore = c.Run.TrippedSiblings(c.Start - int64(c.set.options.Rules.TTL))
 	if c.decide(p, out, in) && out.Level == schema.LevelTrip {
@@ -105,7 +105,7 @@ func (c *Call) DecideTrip(p *Progress, out *schema.Finding) {
 	}
 }
 
-func (c *Call) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
+func (c *Judgment) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
 	d, ok := p.Decide(c.set.options.Rules, in)
 	if ok {
 		c.addDecision(out, d)
@@ -119,7 +119,7 @@ func (c *Call) decide(p *Progress, out *schema.Finding, in policy.Input) bool {
 // DecideByRule makes a decision from the rules alone, without a Progress: for alerts to which an
 // operator's rule may apply at every version. earlier is the number of earlier decisions on the
 // finding. It reports whether a decision was made.
-func (c *Call) DecideByRule(out *schema.Finding, earlier uint32) bool {
+func (c *Judgment) DecideByRule(out *schema.Finding, earlier uint32) bool {
 	in := c.input(out)
 	in.EarlierDecisions = int(earlier)
 	d, ok := policy.Decide(c.set.options.Rules, in)
@@ -129,13 +129,13 @@ func (c *Call) DecideByRule(out *schema.Finding, earlier uint32) bool {
 	return ok
 }
 
-func (c *Call) addDecision(out *schema.Finding, d schema.Decision) {
+func (c *Judgment) addDecision(out *schema.Finding, d schema.Decision) {
 	out.Decision = &d
 	c.set.metrics.decisions.WithLabelValues(d.Mode.String(), d.Why).Inc()
 }
 
 // input returns the input of a decision on a finding.
-func (c *Call) input(out *schema.Finding) policy.Input {
+func (c *Judgment) input(out *schema.Finding) policy.Input {
 	o := &c.set.options
 	in := policy.Input{Finding: out, Run: &c.Run.RunSnapshot, Call: c.Call, Age: o.Now().Sub(time.Unix(0, c.Start))}
 	in.Tags, in.Criticality = o.About(c.Run.AgentID)

@@ -76,7 +76,7 @@ func (d *callRateDetector) Activate(m *score.Model) {
 
 // Judge counts a call of the run's actor. It also counts while there is no baseline to compare
 // with.
-func (d *callRateDetector) Judge(c *Call) {
+func (d *callRateDetector) Judge(c *Judgment) {
 	who := &c.RunState.Reference
 	a := c.ActorState().(*callRateActor)
 	k := a.counts.Add(xxhash.Sum64String(who.Agent), c.Start, c.Reversibility == schema.Irreversible)
@@ -106,7 +106,7 @@ func (d *callRateDetector) Judge(c *Call) {
 	c.Report(out)
 }
 
-func (d *callRateDetector) describe(c *Call, s *callRateState) *schema.Finding {
+func (d *callRateDetector) describe(c *Judgment, s *callRateState) *schema.Finding {
 	out := c.NewFinding(schema.FamilyPace, &s.Progress)
 	out.OnsetAt, out.Score, out.DelayCalls, out.Exposure = s.from, s.score, s.calls.Calls, s.calls
 	evidence := unmeasured("calls_in_quarter_hour", schema.OptionalFloat(s.calls.Calls), schema.Unknown)
@@ -127,7 +127,7 @@ func (d *callRateDetector) describe(c *Call, s *callRateState) *schema.Finding {
 }
 
 // Close closes the finding with its run.
-func (d *callRateDetector) Close(c *Call) {
+func (d *callRateDetector) Close(c *Judgment) {
 	if s, _ := c.State().(*callRateState); s != nil && c.Baseline != nil && s.OpenedAt > 0 && !s.Closed {
 		s.Closed = true
 		c.Report(d.describe(c, s))

@@ -53,7 +53,7 @@ func (d *crossRunDetector) Activate(m *score.Model) {
 }
 
 // Judge adds a call to its actor's score.
-func (d *crossRunDetector) Judge(c *Call) {
+func (d *crossRunDetector) Judge(c *Judgment) {
 	a, run := c.ActorState().(*crossRunActor), c.RunState
 	a.Add(&run.RunScore, &c.Step)
 	if c.Baseline == nil || a.Score <= d.threshold || c.Level(run.Score) >= schema.LevelAlert {
@@ -84,7 +84,7 @@ func (d *crossRunDetector) Judge(c *Call) {
 	c.Report(out)
 }
 
-func (s *crossRunState) describe(c *Call) *schema.Finding {
+func (s *crossRunState) describe(c *Judgment) *schema.Finding {
 	out := c.NewFinding(schema.FamilySplit, &s.Progress)
 	out.Score, out.Evidence, out.DelayCalls, out.Exposure = s.score, []schema.Contribution{s.evidence}, s.exposure.Calls, s.exposure
 	if c.Baseline != nil {
@@ -96,7 +96,7 @@ func (s *crossRunState) describe(c *Call) *schema.Finding {
 }
 
 // Close closes the finding with its run.
-func (d *crossRunDetector) Close(c *Call) {
+func (d *crossRunDetector) Close(c *Judgment) {
 	if s, _ := c.State().(*crossRunState); s != nil && c.Baseline != nil && s.Open() {
 		s.Closed = true
 		c.Report(s.describe(c))

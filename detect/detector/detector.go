@@ -11,9 +11,9 @@ type Detector interface {
 	// Activate sets the model that is used from the next call on; nil: none is active.
 	Activate(m *score.Model)
 	// Judge processes a call after the run's score was updated with it, and reports findings.
-	Judge(c *Call)
+	Judge(c *Judgment)
 	// Close reports the findings of a run that silence has closed, as closed.
-	Close(c *Call)
+	Close(c *Judgment)
 }
 
 // FirstStateVersion is the lowest version that a detector's state can have. Entries of

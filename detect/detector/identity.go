@@ -37,7 +37,7 @@ func (identityDetector) Describe() Description {
 func (identityDetector) Activate(*score.Model) {}
 
 // Judge opens the run's finding at the first call with a conflict.
-func (identityDetector) Judge(c *Call) {
+func (identityDetector) Judge(c *Judgment) {
 	if c.State() != nil {
 		return
 	}
@@ -76,7 +76,7 @@ func identityConflict(r *stitch.Run, before *Before, c *schema.Call) (feature, o
 	return "", ""
 }
 
-func (s *identityState) describe(c *Call) *schema.Finding {
+func (s *identityState) describe(c *Judgment) *schema.Finding {
 	out := c.NewFinding(schema.FamilyIdentity, &s.Progress)
 	evidence := unmeasured(s.evidence, 1, 0)
 	evidence.Calls = []string{s.first.String()}
@@ -90,7 +90,7 @@ func (s *identityState) describe(c *Call) *schema.Finding {
 }
 
 // Close closes the finding with its run.
-func (identityDetector) Close(c *Call) {
+func (identityDetector) Close(c *Judgment) {
 	if s, _ := c.State().(*identityState); s != nil && !s.Closed {
 		s.Closed = true
 		c.Report(s.describe(c))

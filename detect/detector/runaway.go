@@ -37,7 +37,7 @@ func (*runawayDetector) Describe() Description {
 func (*runawayDetector) Activate(*score.Model) {}
 
 // Judge opens or updates the run's findings.
-func (*runawayDetector) Judge(c *Call) {
+func (*runawayDetector) Judge(c *Judgment) {
 	if c.Baseline == nil || c.Run.Level < schema.LevelAlert {
 		return
 	}
@@ -51,7 +51,7 @@ func (*runawayDetector) Judge(c *Call) {
 	}
 }
 
-func (s *runawayState) judge(c *Call, f score.Family) {
+func (s *runawayState) judge(c *Judgment, f score.Family) {
 	p, value := &s.families[f], c.RunState.Families[f]
 	level := c.Level(value)
 	due := c.DecisionDue(p, level, f.String(), c.RunState.Rising(f))
@@ -69,7 +69,7 @@ func (s *runawayState) judge(c *Call, f score.Family) {
 	c.Report(out)
 }
 
-func (s *runawayState) describe(c *Call, f score.Family) *schema.Finding {
+func (s *runawayState) describe(c *Judgment, f score.Family) *schema.Finding {
 	p, run, body := &s.families[f], c.RunState, c.Baseline.Baseline
 	agent := baseline.AgentKey(c.Run.AgentID, c.Run.AgentTrust)
 	expected := body.Ranks.Expected(&body.Calibration, agent, run.Reference.Group, p.Reported)
@@ -106,7 +106,7 @@ func summarizeRunaway(f *schema.Finding, who string, c *schema.Call) string {
 }
 
 // Close closes the findings of all families with their run.
-func (*runawayDetector) Close(c *Call) {
+func (*runawayDetector) Close(c *Judgment) {
 	s, _ := c.State().(*runawayState)
 	if s == nil || c.Baseline == nil {
 		return

@@ -59,7 +59,7 @@ func (d *scopeDetector) Activate(m *score.Model) {
 }
 
 // Judge compares a call with the learned scope of its caller.
-func (d *scopeDetector) Judge(c *Call) {
+func (d *scopeDetector) Judge(c *Judgment) {
 	if d.guard == nil {
 		return
 	}
@@ -96,7 +96,7 @@ func (d *scopeDetector) Judge(c *Call) {
 }
 
 // scopeStateOf returns the detector's state of the run. It is made if there is none.
-func scopeStateOf(c *Call) *scopeState {
+func scopeStateOf(c *Judgment) *scopeState {
 	s, _ := c.State().(*scopeState)
 	if s == nil {
 		s = &scopeState{}
@@ -106,7 +106,7 @@ func scopeStateOf(c *Call) *scopeState {
 }
 
 // add counts a call outside the scope.
-func (s *scopeState) add(c *Call, a scope.Assessment) {
+func (s *scopeState) add(c *Judgment, a scope.Assessment) {
 	if s.outside() == 0 {
 		s.first, s.firstAt, s.answer = c.At, c.Start, a
 		s.route = strings.TrimSpace(feature.RouteName(c.Method, c.RouteKey, c.Operation))
@@ -121,7 +121,7 @@ func (s *scopeState) add(c *Call, a scope.Assessment) {
 	}
 }
 
-func (s *scopeState) describe(c *Call) *schema.Finding {
+func (s *scopeState) describe(c *Judgment) *schema.Finding {
 	out := c.NewFinding(schema.FamilyScope, &s.Progress)
 	out.OnsetAt, out.DelayCalls = s.firstAt, 1
 	out.Exposure = schema.Exposure{Calls: s.outside(), Irreversible: s.irreversible}
@@ -142,7 +142,7 @@ func (s *scopeState) describe(c *Call) *schema.Finding {
 }
 
 // Close closes the finding with its run.
-func (d *scopeDetector) Close(c *Call) {
+func (d *scopeDetector) Close(c *Judgment) {
 	if s, _ := c.State().(*scopeState); s != nil && s.Open() {
 		s.Closed = true
 		c.Report(s.describe(c))

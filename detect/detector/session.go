@@ -63,7 +63,7 @@ const minSuspicionChange = .7
 
 // Judge adds a call of a run in a person's name to its session, and opens the run's finding when
 // few people's sessions have such a score.
-func (d *sessionDetector) Judge(c *Call) {
+func (d *sessionDetector) Judge(c *Judgment) {
 	if !inPersonsName(c.Run) {
 		return
 	}
@@ -92,7 +92,7 @@ func (d *sessionDetector) Judge(c *Call) {
 	c.Report(out)
 }
 
-func (d *sessionDetector) describe(c *Call, s *sessionState) *schema.Finding {
+func (d *sessionDetector) describe(c *Judgment, s *sessionState) *schema.Finding {
 	run := c.RunState
 	out := c.NewFinding(schema.FamilyBorrowed, &s.Progress)
 	out.OnsetAt, out.Baseline = c.Run.StartedAt, d.scale.Version()
@@ -118,7 +118,7 @@ func rounded(x float64) schema.OptionalFloat { return schema.OptionalFloat(round
 func roundThousandth(x float64) float64 { return math.Round(x*1e3) / 1e3 }
 
 // Close closes the finding with its run.
-func (d *sessionDetector) Close(c *Call) {
+func (d *sessionDetector) Close(c *Judgment) {
 	if s, _ := c.State().(*sessionState); s != nil && s.OpenedAt > 0 && !s.Closed {
 		s.Closed = true
 		c.Report(d.describe(c, s))

@@ -17,15 +17,15 @@ type Set struct {
 	options Options
 	metrics *Metrics
 
-	judging []placed // in the order in which they judge a call
-	closing []placed // in the order in which they close a run
-	slots   []Description
+	inJudgingOrder []placed // in the order in which they judge a call
+	closing        []placed // in the order in which they close a run
+	slots          []Description
 
 	model  *score.Model // nil: no baseline is active
 	levels calibrate.Levels
 
 	features feature.Input // of the call that was judged last
-	call     Call
+	call     Judgment
 	closed   schema.Call
 	sections sectionCoder
 	unknown  []string // detectors whose state was read and that are not in the set
@@ -42,7 +42,7 @@ type placed struct {
 func NewSet(o Options, m *Metrics, judging, closing []Detector) *Set {
 	s := &Set{options: o, metrics: m}
 	for _, d := range judging {
-		s.judging = append(s.judging, placed{d, len(s.slots)})
+		s.inJudgingOrder = append(s.inJudgingOrder, placed{d, len(s.slots)})
 		s.slots = append(s.slots, d.Describe())
 	}
 	for _, d := range closing {
@@ -54,7 +54,7 @@ func NewSet(o Options, m *Metrics, judging, closing []Detector) *Set {
 // Add adds a detector that judges and closes after the others.
 func (s *Set) Add(d Detector) {
 	p := placed{d, len(s.slots)}
-	s.judging, s.closing, s.slots = append(s.judging, p), append(s.closing, p), append(s.slots, d.Describe())
+	s.inJudgingOrder, s.closing, s.slots = append(s.inJudgingOrder, p), append(s.closing, p), append(s.slots, d.Describe())
 }
 
 // slotOf returns the slot of a detector by its name, or unknownSlot.
@@ -69,7 +69,7 @@ func (s *Set) Activate(b *baseline.Baseline) {
 		s.model = score.NewModel(b)
 		s.levels = b.Calibration.Levels(s.options.FalseTrips)
 	}
-	for _, d := range s.judging {
+	for _, d := range s.inJudgingOrder {
 		d.Activate(s.model)
 	}
 }
@@ -115,7 +115,7 @@ func (s *Set) Judge(r *stitch.Run, c *schema.Call, at schema.CallRef) (out Resul
 	run := s.runState(r)
 	s.call.begin(s, r, run, c, at)
 	out.Score = s.score(r, run, c, at)
-	for _, d := range s.judging {
+	for _, d := range s.inJudgingOrder {
 		s.call.slot = d.slot
 		d.Judge(&s.call)
 	}

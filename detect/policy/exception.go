@@ -29,9 +29,9 @@ func (e *Exception) ActiveAt(at int64) bool {
 	return at < e.Expires && (e.Hours == nil || e.Hours.Contains(at))
 }
 
-// covers reports whether the exception covers a finding at a call. It covers only an agent whose
+// matches reports whether the exception covers a finding at a call. It covers only an agent whose
 // name the infrastructure established: any caller could use a name that the caller itself asserts.
-func (e *Exception) covers(f Subject, c *schema.Call) bool {
+func (e *Exception) matches(f Subject, c *schema.Call) bool {
 	return f.Trust >= schema.TrustInfrastructure && matchesPattern(e.Family, f.Family) && matchesPattern(e.Agent, f.Agent) &&
 		e.ActiveAt(c.Start) && (len(e.Routes) == 0 || route.AnyMatches(e.Routes, c))
 }
@@ -53,7 +53,7 @@ func (r *Rules) ExceptionFor(f Subject, c *schema.Call) *Exception {
 		return nil
 	}
 	for i := range r.Exceptions {
-		if e := &r.Exceptions[i]; e.covers(f, c) {
+		if e := &r.Exceptions[i]; e.matches(f, c) {
 			return e
 		}
 	}

@@ -44,7 +44,7 @@ func (u *Usage) Record(in Input) {
 	for i := range r.Exceptions {
 		e := &r.Exceptions[i]
 		u.covers[i] = u.covers[i] || e == excepted
-		u.covered[i] = u.covered[i] || e.covers(FindingSubject(f), in.Call)
+		u.covered[i] = u.covered[i] || e.matches(FindingSubject(f), in.Call)
 	}
 	best := chooseRule(r.Graded, &in)
 	for i := range r.Graded {

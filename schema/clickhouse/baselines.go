@@ -6,18 +6,18 @@ func baselinesColumns() []column[schema.BaselineRow] {
 	type row = schema.BaselineRow
 	return []column[row]{
 		word("tenant", func(r *row) string { return r.Tenant }),
-		str("name", func(r *row) string { return r.Agent }), // an agent's
+		str("name", func(r *row) string { return r.Agent }), // name of the agent
 		num("version", "UInt64", func(r *row) uint64 { return uint64(r.MadeAt) }).with(amount),
-		// grows with each version: when it was made, Unix ns
+		// time at which the version was made, Unix ns
 		enum("state", schema.BaselineStateWords, func(r *row) schema.BaselineState { return r.State }).with(""),
 		clockNs("made_at", func(r *row) int64 { return r.MadeAt }),
 		num("runs", "UInt64", func(r *row) uint64 { return r.Runs }).with(amount),
 		num("calls", "UInt64", func(r *row) uint64 { return r.Calls }).with(amount),
 		clockNs("since", func(r *row) int64 { return r.Since }),
 		clockNs("until", func(r *row) int64 { return r.Until }),
-		str("body", func(r *row) string { return r.Body }).with("ZSTD(3)"), // JSON, as the commands print it
+		str("body", func(r *row) string { return r.Body }).with("ZSTD(3)"), // JSON in the form of the commands
 		word("why", func(r *row) string { return r.Why }),
-		str("baseline_version", func(r *row) string { return r.Version }), // as findings and scores name it
+		str("baseline_version", func(r *row) string { return r.Version }), // version in findings and scores
 	}
 }
 

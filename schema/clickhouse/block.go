@@ -2,21 +2,21 @@ package clickhouse
 
 import "encoding/binary"
 
-// Block gathers rows of one table in the Native format (revision 0), column by
-// column. It is reused block after block and is not for concurrent use. Make one
-// with NewBlock of its table.
+// Block collects rows of one table in the Native format (revision 0), column by column. A
+// block can be reused after Reset; it is not safe for concurrent use. Table.NewBlock makes
+// one.
 type Block[T any] struct {
 	table *Table[T]
 	cols  []column[T]
 	rows  int
-	value T // the argument of AppendValue, here so that it stays off the heap
+	value T // argument of AppendValue; a field avoids an allocation
 }
 
-// Table is the name of the table that the rows are of.
+// Table returns the name of the table.
 func (b *Block[T]) Table() string { return b.table.name }
 
-// Append adds a row and keeps no reference to v. Values that have no row in the table,
-// such as calls without a trace in trace_calls, are left out.
+// Append adds a row and keeps no reference to v. A value that has no row in the table, such as
+// a call without a trace in trace_calls, is left out.
 func (b *Block[T]) Append(v *T) {
 	if b.table.takes != nil && !b.table.takes(v) {
 		return
@@ -35,7 +35,7 @@ func (b *Block[T]) AppendValue(v T) {
 	b.value = zero
 }
 
-// Rows returns how many rows were appended since the last Reset.
+// Rows returns the number of rows appended since the last Reset.
 func (b *Block[T]) Rows() int { return b.rows }
 
 // Bytes returns the approximate length of the encoded block.
@@ -47,9 +47,8 @@ func (b *Block[T]) Bytes() int {
 	return n
 }
 
-// AppendNative appends the encoded block to dst; blocks of one table may follow one
-// another in one INSERT. Columns that hold nothing but defaults are left out.
-// Without rows it appends nothing.
+// AppendNative appends the encoded block to dst; one INSERT can contain several blocks of a
+// table. Columns with only default values are left out. Without rows it appends nothing.
 func (b *Block[T]) AppendNative(dst []byte) []byte {
 	if b.rows == 0 {
 		return dst
@@ -75,11 +74,11 @@ func (b *Block[T]) AppendNative(dst []byte) []byte {
 	return dst
 }
 
-// isWritten reports whether a column is part of the encoded block. The first one
-// always is: a block without columns would have no rows.
+// isWritten reports whether a column is part of the encoded block. The first column always is,
+// because a block without columns has no rows.
 func (b *Block[T]) isWritten(i int) bool { return i == 0 || !b.cols[i].data.empty() }
 
-// Reset empties the block and keeps its memory.
+// Reset removes the rows of the block and keeps its memory.
 func (b *Block[T]) Reset() {
 	for i := range b.cols {
 		b.cols[i].data.reset()

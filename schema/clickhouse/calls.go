@@ -8,12 +8,12 @@ import (
 
 type call = schema.Call
 
-// callsColumns is the one list of calls_store's columns. What can be derived
-// (record and call keys, route_key, the operation of a plain HTTP call, the
-// result digest of an outcome) is derived by the calls view.
+// callsColumns returns the columns of calls_store. The calls view computes the values that can
+// be derived: record and call keys, route_key, the operation of a plain HTTP call, the result
+// digest of an outcome.
 func callsColumns() []column[call] {
 	return []column[call]{
-		// The sorting key: identity of the call within its run.
+		// Sorting key: identity of the call within its run.
 		word("tenant", func(c *call) string { return c.Tenant }),
 		uuid("run_id", func(c *call) [16]byte { return c.RunID }),
 		clockNs("start_time", func(c *call) int64 { return c.Start }),
@@ -34,7 +34,7 @@ func callsColumns() []column[call] {
 		flag("agent_span", func(c *call) bool { return c.AgentSpan }),
 		flag("late", func(c *call) bool { return c.Late }),
 
-		// Who saw it, and when.
+		// Observer and time.
 		word("format", func(c *call) string { return c.Format }),
 		enum("observer_kind", schema.ObserverKindWords, func(c *call) schema.ObserverKind { return c.ObserverKind }),
 		word("observer", func(c *call) string { return c.Observer }),
@@ -43,7 +43,7 @@ func callsColumns() []column[call] {
 		enum("ts_precision", schema.PrecisionWords, func(c *call) schema.Precision { return c.TSPrecision }),
 		enum("ts_basis", schema.BasisWords, func(c *call) schema.Basis { return c.TSBasis }),
 
-		// What was called.
+		// Operation.
 		enum("op_kind", schema.OpKindWords, func(c *call) schema.OpKind { return c.OpKind }),
 		word("method", func(c *call) string { return c.Method }),
 		word("scheme", func(c *call) string { return c.Scheme }),
@@ -66,7 +66,7 @@ func callsColumns() []column[call] {
 		num("tokens_out", "UInt32", func(c *call) uint32 { return c.TokensOut }).with(amount),
 		float("cost_usd", func(c *call) float64 { return c.CostUSD }).with(constant),
 
-		// How it went.
+		// Outcome.
 		num("status", "UInt16", func(c *call) uint16 { return c.Status }).with(amount),
 		word("rpc_status", func(c *call) string { return c.RPCStatus }),
 		enum("outcome", schema.OutcomeWords, func(c *call) schema.Outcome { return c.Outcome }),
@@ -80,7 +80,7 @@ func callsColumns() []column[call] {
 		num("bytes_out", "UInt64", func(c *call) uint64 { return c.BytesOut }).with(amount),
 		num("sample_weight", "UInt32", func(c *call) uint32 { return c.SampleWeight }).with(amount),
 
-		// Where it came from.
+		// Origin of the request.
 		address("client_ip", func(c *call) netip.Addr { return c.ClientIP }),
 		name("user_agent", func(c *call) string { return c.UserAgent }),
 		word("ua_product", func(c *call) string { return c.UAProduct }),
@@ -90,7 +90,7 @@ func callsColumns() []column[call] {
 		uuid("request_uuid", requestUUID).with(random),
 		str("request_text", requestText),
 
-		// Who acted, and for whom.
+		// Agent, credential, principal and task.
 		name("agent_id", func(c *call) string { return c.AgentID }),
 		name("agent_name", func(c *call) string { return c.AgentName }),
 		word("agent_version", func(c *call) string { return c.AgentVersion }),
@@ -114,7 +114,7 @@ func callsColumns() []column[call] {
 		enum("task_trust", schema.TrustWords, func(c *call) schema.Trust { return c.TaskTrust }),
 		name("conversation_id", func(c *call) string { return c.ConversationID }),
 
-		// What it did.
+		// Digests, effect and resources.
 		num("args_digest", "UInt64", func(c *call) uint64 { return c.ArgsDigest }).with(random),
 		enum("args_digest_basis", schema.DigestBasisWords, func(c *call) schema.DigestBasis { return c.ArgsDigestBasis }),
 		num("result_digest_logged", "UInt64", resultDigest).with(random),

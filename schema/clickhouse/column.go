@@ -9,13 +9,13 @@ import (
 	"unsafe"
 )
 
-// column is one column of a table with rows of type T: its definition in the DDL and
-// how its values are written into a block.
+// column is one column of a table with rows of type T: its definition in the DDL, and the
+// encoder of its values in a block.
 type column[T any] struct {
 	name  string
 	typ   string // in the DDL
-	codec string // "" is the table's default
-	wire  string // type in a block; the engine converts
+	codec string // empty: the table's default
+	wire  string // type in a block; the engine converts it
 	data  data
 	put   func(v *T, row int)
 }
@@ -34,21 +34,21 @@ func (c column[T]) as(typ string) column[T] {
 	return c
 }
 
-// with gives the column a codec.
+// with sets the codec of the column.
 func (c column[T]) with(codec string) column[T] {
 	c.codec = codec
 	return c
 }
 
-// Codecs, by the shape of what they hold; schema/adr/0001 has the figures.
+// Codecs, by the form of the values; schema/adr/0001 has the figures.
 const (
 	clock    = "GCD, Delta, ZSTD(1)" // times, ascending within a run, rarely to the nanosecond
 	offset   = "Delta, ZSTD(1)"      // ascending within a run
 	span     = "GCD, T64, ZSTD(1)"   // durations in ns, rarely to the nanosecond
 	amount   = "T64, ZSTD(1)"        // small numbers without order
-	random   = "ZSTD(1)"             // incompressible when set, nothing when not
-	constant = "ZSTD(1)"             // repeats along a run
-	phrase   = "ZSTD(3)"             // long repeats, which level 1 does not find
+	random   = "ZSTD(1)"             // values that cannot be compressed, or default values
+	constant = "ZSTD(1)"             // values that repeat within a run
+	phrase   = "ZSTD(3)"             // long repeats, which level 1 does not compress
 )
 
 type number interface {
@@ -80,7 +80,7 @@ func float[T any](name string, get func(*T) float64) column[T] {
 	return num(name, "Float64", func(v *T) uint64 { return math.Float64bits(get(v)) })
 }
 
-// floats is an array of numbers; what is unknown is NaN.
+// floats is an array of numbers; an unknown number is NaN.
 func floats[T any](name string, get func(*T, func(float64))) column[T] {
 	f := &fixed{size: 8}
 	a := &arrays{elems: []data{f}}
@@ -109,7 +109,7 @@ func flag[T any](name string, get func(*T) bool) column[T] {
 	})
 }
 
-// enum is an enumeration. Blocks carry the numbers: the texts would be most of a
+// enum is an enumeration. Blocks contain the numbers: texts would be most of the bytes of a
 // small block.
 func enum[T any, E ~uint8](name string, words []string, get func(*T) E) column[T] {
 	c := num(name, enum8(words), get)
@@ -135,7 +135,7 @@ func clockNs[T any](name string, get func(*T) int64) column[T] {
 	return num(name, nanoTime, get).with(clock)
 }
 
-// uuid prints as a UUID; ClickHouse keeps each half as a little-endian number.
+// uuid is a UUID; ClickHouse stores each half as a little-endian number.
 func uuid[T any](name string, get func(*T) [16]byte) column[T] {
 	f := &fixed{size: 16}
 	return column[T]{name: name, typ: "UUID", wire: "UUID", codec: constant, data: f, put: func(v *T, row int) {
@@ -190,14 +190,14 @@ func word[T any](name string, get func(*T) string) column[T] {
 	}}
 }
 
-// name is a string that repeats within a run but is chosen by callers, so that it has no
-// small vocabulary: a dictionary in blocks, a plain string in the table.
+// name is a string that repeats within a run but is chosen by callers, so that its vocabulary
+// is not small: a dictionary in blocks, a plain string in the table.
 func name[T any](name string, get func(*T) string) column[T] {
 	return word(name, get).as("String").with(phrase)
 }
 
-// address is an IP address as text: it repeats within a run, so that a string costs no
-// more than 16 bytes would, and analysts read and filter it as they write it.
+// address is an IP address as text. It repeats within a run, so that the text needs no more
+// space than 16 bytes, and analysts can read and filter it directly.
 func address[T any](name string, get func(*T) netip.Addr) column[T] {
 	w := &words{}
 	var text []byte
@@ -226,5 +226,5 @@ func wordList[T any](name string, get func(*T) []string) column[T] {
 	}}
 }
 
-// view returns bytes as a string without a copy; the caller must not keep it.
+// view returns bytes as a string without a copy. The caller must not keep the string.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -26,8 +26,8 @@ type Options struct {
 	TLS      *tls.Config // nil: plain HTTP
 }
 
-// Conn uses ClickHouse's HTTP interface: through clickhouse-go for queries, and by plain
-// requests for statements and for the insertion of encoded blocks. It is safe for
+// Conn is a connection to ClickHouse's HTTP interface. It uses clickhouse-go for queries, and
+// plain requests for statements and for the insertion of encoded blocks. It is safe for
 // concurrent use.
 type Conn struct {
 	driver.Conn
@@ -36,7 +36,7 @@ type Conn struct {
 	next atomic.Uint32
 }
 
-// Open makes a connection. It does not dial.
+// Open makes a connection. It does not connect to the server yet.
 func Open(o Options) (*Conn, error) {
 	if len(o.Addrs) == 0 {
 		return nil, fmt.Errorf("clickhouse.addr is empty: name at least one host:port of ClickHouse's HTTP interface")
@@ -72,14 +72,14 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// Addrs are the addresses of the HTTP interface, as host:port.
+// Addrs returns the addresses of the HTTP interface, as host:port.
 func (c *Conn) Addrs() []string { return c.o.Addrs }
 
-// Database is the name of Flyball's database.
+// Database returns the name of Flyball's database.
 func (c *Conn) Database() string { return c.o.Database }
 
-// RunStatement executes a statement without rows, outside of any database: it can
-// create the one that Database names.
+// RunStatement executes a statement without rows. It does not select a database, so that the
+// statement can create the one that Database returns.
 func (c *Conn) RunStatement(ctx context.Context, sql string) error {
 	_, err := c.post(ctx, "", nil, stringBody(sql))
 	return err
@@ -91,7 +91,7 @@ func (c *Conn) QueryText(ctx context.Context, sql string) (string, error) {
 	return c.post(ctx, "", url.Values{"default_format": {"TabSeparatedRaw"}}, stringBody(sql))
 }
 
-// maxAnswer bounds, in bytes, how much of the answer to a plain request is kept.
+// maxAnswer is the maximum number of bytes that are read from the response to a plain request.
 const maxAnswer = 4 << 20
 
 func (c *Conn) post(ctx context.Context, what string, q url.Values, b body) (string, error) {

@@ -4,18 +4,17 @@ import (
 	"encoding/binary"
 )
 
-// data holds the values of one column of a block being built, in the wire form
-// of the Native format. Default values at the end of a column are not
-// materialised until something else follows them: most columns of most blocks
-// are never touched, cost one comparison a row and are left out of the block
-// (the engine fills in the default).
+// data holds the values of one column of a block under construction, in the wire form of the
+// Native format. Default values at the end of a column are not stored until another value
+// follows them. Most columns of most blocks have only default values: they cost one comparison
+// a row and are left out of the block (the engine inserts the default).
 //
-// Values are copied on arrival: the strings of a call alias a block that is
+// Values are copied when they are added, because the strings of a call alias a block that is
 // reused.
 type data interface {
 	// encode appends the column, padded to the given number of rows.
 	encode(dst []byte, rows int) []byte
-	// prefix appends what the type writes ahead of its values.
+	// prefix appends the bytes that the type has before its values.
 	prefix(dst []byte) []byte
 	empty() bool
 	bytes() int
@@ -62,10 +61,10 @@ func (t *text) empty() bool              { return t.rows == 0 }
 func (t *text) bytes() int               { return len(t.buf) }
 func (t *text) reset()                   { t.rows, t.buf = 0, t.buf[:0] }
 
-// arrays is a column of arrays: the end of each row's, and the elements.
+// arrays is a column of arrays: the end of each row's array, and the elements.
 type arrays struct {
 	ends  []uint64
-	elems []data // one, or keys and values of a map
+	elems []data // one column, or keys and values of a map
 	count int
 }
 

@@ -16,31 +16,31 @@ import (
 //go:embed sql/*.sql
 var sqlFiles embed.FS
 
-// Migration is one numbered statement group of the schema. Every statement is
-// idempotent, so an interrupted step is executed again.
+// Migration is one numbered step of the schema with its statements. Every statement is
+// idempotent, so that an interrupted step can be executed again.
 type Migration struct {
 	Number     int
-	Name       string // of the object
+	Name       string // name of the object
 	Statements []string
 	// Sum is the hash of the step's content in this binary.
 	Sum string
-	// Why it must be executed: "new", "missing", "changed", "column missing" or
+	// Why is the reason for the execution: "new", "missing", "changed", "column missing" or
 	// "words missing".
 	Why string
-	// Replaces is true if the step may be executed again with another content: views are
-	// replaced, tables always get a further step.
+	// Replaces is true if the step may be executed again with other content: a view is
+	// replaced; a table always gets a further step.
 	Replaces bool
 }
 
 // Target is the database in which the schema is created.
 type Target struct {
 	Database string
-	// Cluster, when set, makes every statement ON CLUSTER, the tables
-	// Replicated and sharded, with a Distributed table under the usual name.
+	// Cluster, if set, adds ON CLUSTER to every statement and makes the tables Replicated and
+	// sharded, with a Distributed table under the usual name.
 	Cluster string
 }
 
-// steps renders the schema for a target, in order.
+// steps returns the steps of the schema for a target, in order.
 func steps(t Target) ([]Migration, error) {
 	entries, err := sqlFiles.ReadDir("sql")
 	if err != nil {
@@ -91,13 +91,14 @@ func renderStep(t Target, file, body string) (Migration, error) {
 // rendering has the methods that the templates call.
 type rendering struct{ Target }
 
-// Name returns the name of an object for queries.
+// Name returns the name of an object in queries.
 func (r rendering) Name(object string) string { return quote(r.Database) + "." + quote(object) }
 
-// View is the name a view is created under.
+// View returns the name under which a view is created.
 func (r rendering) View(object string) string { return r.Name(object) + r.onCluster() }
 
-// Table is the name a table is created under: in a cluster the shard's part.
+// Table returns the name under which a table is created: in a cluster, that of the part on
+// each shard.
 func (r rendering) Table(object string) string { return r.Name(r.local(object)) + r.onCluster() }
 
 func (r rendering) local(object string) string {
@@ -114,8 +115,8 @@ func (r rendering) onCluster() string {
 	return " ON CLUSTER " + quote(r.Cluster)
 }
 
-// Engine is a MergeTree engine, replicated in a cluster. The path holds the
-// table's UUID, so that a table that is dropped and made again is another one.
+// Engine returns a MergeTree engine, replicated in a cluster. The path contains the UUID of
+// the table, so that a table that is dropped and created again has another path.
 func (r rendering) Engine(engine string, args ...string) string {
 	if r.Cluster != "" {
 		engine = "Replicated" + engine
@@ -127,7 +128,7 @@ func (r rendering) Engine(engine string, args ...string) string {
 	return engine + "(" + strings.Join(args, ", ") + ")"
 }
 
-// Columns are the columns of a table, from the list that its writer uses.
+// Columns returns the columns of a table, from the list that its writer uses.
 func (r rendering) Columns(object string) (string, error) {
 	t, err := tableNamed(object)
 	if err != nil {

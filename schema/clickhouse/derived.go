@@ -6,9 +6,9 @@ import (
 	"flyball/schema"
 )
 
-// kafkaDelay is the record's Kafka time less the start, in milliseconds: a
-// byte where the time itself would be four. Zero is unknown, so delays from
-// zero up are one more.
+// kafkaDelay returns the Kafka time of the record minus the start of the call, in
+// milliseconds: one byte for most calls, where the time itself would need four. Zero is
+// unknown; a delay of zero or more is stored as delay + 1.
 func kafkaDelay(c *call) int64 {
 	if c.KafkaTime == 0 {
 		return 0
@@ -28,7 +28,8 @@ func floorMilli(ns int64) int64 {
 	return ms
 }
 
-// operationNamed leaves out "METHOD /route", which the view computes.
+// operationNamed returns the operation of a call, or "" for "METHOD /route", which the view
+// computes.
 func operationNamed(c *call) string {
 	o, m := c.Operation, len(c.Method)
 	if len(o) == m+1+len(c.Route) && o[m] == ' ' && o[:m] == c.Method && o[m+1:] == c.Route {
@@ -37,8 +38,8 @@ func operationNamed(c *call) string {
 	return o
 }
 
-// requestUUID is a request id that is a UUID in its usual form: 16 bytes
-// instead of 36. requestText is every other one.
+// requestUUID returns a request id that is a UUID in its usual form, in 16 bytes instead of
+// 36; requestText returns all other ids.
 func requestUUID(c *call) [16]byte {
 	u, _ := parseUUID(c.RequestID)
 	return u
@@ -63,7 +64,7 @@ func parseUUID(s string) (u [16]byte, ok bool) {
 	copy(b[20:], s[24:])
 	for _, ch := range b {
 		if ch >= 'A' && ch <= 'F' {
-			return u, false // would come back in lower case
+			return u, false // the view would return it in lower case
 		}
 	}
 	if _, err := hex.Decode(u[:], b[:]); err != nil {

@@ -12,7 +12,7 @@ import (
 type Error struct {
 	Addr  string
 	What  string // "insert into calls_store"
-	Code  int    // ClickHouse's, 0 when there was no answer
+	Code  int    // error code of ClickHouse; 0 without an answer
 	Retry bool   // the same request may succeed later
 	// Data is true if the block was rejected for its content: another block may be
 	// accepted.
@@ -30,7 +30,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// IsPermanent reports whether repeating the request cannot help.
+// IsPermanent reports whether a retry of the request cannot succeed.
 func IsPermanent(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && !e.Retry
@@ -42,9 +42,9 @@ func IsBadData(err error) bool {
 	return errors.As(err, &e) && e.Data
 }
 
-// permanent are the codes of errors that remain when the request is repeated: the
-// schema, the request or the access rights are wrong. Requests with any other code are
-// retried: overload, too many parts, memory, a replica that is read-only for a time.
+// permanent are the codes of errors that remain when the request is repeated: the schema, the
+// request or the access rights are wrong. Requests with any other code are retried: overload,
+// too many parts, memory, a replica that is temporarily read-only.
 var permanent = map[int]string{
 	8: "THERE_IS_NO_COLUMN", 10: "NOT_FOUND_COLUMN_IN_BLOCK", 16: "NO_SUCH_COLUMN_IN_TABLE", 36: "BAD_ARGUMENTS",
 	43: "ILLEGAL_TYPE_OF_ARGUMENT", 44: "ILLEGAL_COLUMN", 46: "UNKNOWN_FUNCTION", 47: "UNKNOWN_IDENTIFIER", 48: "NOT_IMPLEMENTED",
@@ -53,7 +53,7 @@ var permanent = map[int]string{
 	497: "ACCESS_DENIED", 516: "AUTHENTICATION_FAILED",
 }
 
-// badData are the codes of a block that cannot be read.
+// badData are the codes for a block that cannot be read.
 var badData = map[int]string{
 	6: "CANNOT_PARSE_TEXT", 9: "SIZES_OF_COLUMNS_DOESNT_MATCH", 26: "CANNOT_PARSE_QUOTED_STRING", 27: "CANNOT_PARSE_INPUT_ASSERTION_FAILED",
 	32: "ATTEMPT_TO_READ_AFTER_EOF", 33: "CANNOT_READ_ALL_DATA", 41: "CANNOT_PARSE_DATETIME", 49: "LOGICAL_ERROR", 50: "UNKNOWN_TYPE",
@@ -76,7 +76,7 @@ func refusal(r *http.Response, answer []byte) *Error {
 	switch {
 	case code != 0:
 		e.Retry = !perm && !e.Data
-	default: // a proxy answered, or no ClickHouse at all
+	default: // the answer is from a proxy or another server
 		e.Retry = r.StatusCode >= 500 || r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusRequestTimeout
 	}
 	return e

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// withColumns adds steps for tables that lack columns of their list or whose
-// Enum8 lacks values: both are changes of metadata only. They are executed before
-// the other steps, since views read the columns. Any other difference of type is an
-// error: it needs a step of its own. Columns that only the live table has belong to a
-// newer binary and are not changed.
+// withColumns adds steps for tables without some columns of their list, or with an Enum8
+// without some values. Both change only metadata. They are executed before the other steps,
+// because views read the columns. Any other difference of type is an error: it needs a
+// separate step. Columns that only the live table has belong to a newer binary and are not
+// changed.
 func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, error) {
 	var alter []Migration
 	for _, tb := range Tables() {
@@ -49,8 +49,8 @@ func (l *liveSchema) withColumns(todo, all []Migration, t Target) ([]Migration, 
 	return append(alter, todo...), nil
 }
 
-// withView adds the views of a table that must be created again after the table
-// changes: a view keeps the columns, and their types, from the time of its creation.
+// withView adds the views of a table that must be created again after a change of the table,
+// because a view keeps the columns and types from the time of its creation.
 func (l *liveSchema) withView(todo, all []Migration, tb TableSpec, reads string) []Migration {
 	for _, s := range all {
 		live := l.columns[s.Name]
@@ -74,7 +74,7 @@ func definition(s ColumnSpec) string {
 	return d
 }
 
-// withoutCodec is the change for a Distributed table, which stores nothing.
+// withoutCodec returns the change for a Distributed table, which stores no data.
 func withoutCodec(change string, s ColumnSpec) string {
 	return strings.Replace(change, " CODEC("+s.Codec+")", "", 1)
 }

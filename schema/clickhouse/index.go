@@ -18,7 +18,7 @@ func traceCallsColumns() []column[call] {
 	}
 }
 
-// hourOf is the start of the hour, in the range of DateTime.
+// hourOf returns the start of the hour as a DateTime, limited to the range of DateTime.
 func hourOf(ns int64) uint32 {
 	s := ns / int64(time.Second)
 	s -= s % 3600

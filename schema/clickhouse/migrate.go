@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Version of the schema. It grows with every released change to sql/ or to a
-// list of columns; a database with a higher version is not changed.
+// Version is the version of the schema. It grows with every released change of sql/ or of a
+// list of columns. A database with a higher version is not changed.
 const Version = 2
 
-// ErrNewerSchema means a newer Flyball has migrated the database.
+// ErrNewerSchema means that a newer version of Flyball has migrated the database.
 var ErrNewerSchema = errors.New("the database was migrated by a newer version of Flyball: upgrade this binary before it can go on")
 
 // MigrateOptions are the target of a migration and whether to execute it.
@@ -22,9 +22,9 @@ type MigrateOptions struct {
 }
 
 // Migrate changes the live schema to that of this binary and returns the steps that it
-// executed or, with Plan, would execute. It compares with the live schema, and every
-// statement is idempotent, so it may be interrupted anywhere and run again; a second run
-// executes no step. The error wraps ErrNewerSchema if the database is newer.
+// executed or, with Plan, would execute. It compares with the live schema, and every statement
+// is idempotent: an interrupted migration can be run again, and a second run executes no step.
+// The error wraps ErrNewerSchema if the database is newer.
 func Migrate(ctx context.Context, c *Conn, o MigrateOptions) ([]Migration, error) {
 	if o.Database == "" {
 		o.Database = c.Database()
@@ -67,7 +67,8 @@ func apply(ctx context.Context, c *Conn, t Target, s Migration) error {
 		rendering{t}.Name("migrations"), Version, s.Number, literal(s.Name), literal(s.Sum), literal(s.Why)))
 }
 
-// foundation is what must exist before the first step can be recorded.
+// foundation returns the statements for the objects that must exist before the first step can
+// be recorded.
 func foundation(t Target) []string {
 	r := rendering{t}
 	database := "CREATE DATABASE IF NOT EXISTS " + quote(t.Database) + r.onCluster()
@@ -91,10 +92,10 @@ ORDER BY (number, applied_at)`
 	return out
 }
 
-// liveSchema is the schema that the database has now.
+// liveSchema is the schema that the database has at present.
 type liveSchema struct {
 	version int
-	sums    map[string]string            // of the last step taken for an object
+	sums    map[string]string            // hash of the last executed step of an object
 	columns map[string]map[string]string // table or view → column → type
 }
 

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Progress reads up to which offsets the store has inserted flyball.calls.
+// Progress returns, for each partition of flyball.calls, the offset up to which the store has
+// inserted calls.
 func (c *Conn) Progress(ctx context.Context) ([]Progress, error) {
 	rows, err := ask(ctx, c, "SELECT toString(calls_topic_id), calls_partition, max(next_offset), toUnixTimestamp64Nano(max(max_start)) FROM "+
 		rendering{Target{Database: c.o.Database}}.Name("progress")+" GROUP BY calls_topic_id, calls_partition")

@@ -21,7 +21,7 @@ func scoresColumns() []column[schema.Score] {
 		clockNs("at", func(s *row) int64 { return s.At }),
 		num("calls_partition", "Int32", func(s *row) int32 { return s.Call.Partition }).with(constant),
 		num("calls_offset", "Int64", func(s *row) int64 { return s.Call.Offset }).with(offset),
-		num("item", "UInt32", func(s *row) uint32 { return s.Call.Item }).with(amount), // of the calls record
+		num("item", "UInt32", func(s *row) uint32 { return s.Call.Item }).with(amount), // index in the record of flyball.calls
 		float("value", func(s *row) float64 { return s.Value }).with(constant),
 		enum("level", schema.LevelWords, func(s *row) schema.Level { return s.Level }).with(""),
 		word("baseline_version", func(s *row) string { return s.Baseline }),
@@ -58,13 +58,13 @@ func findingsColumns() []column[schema.Finding] {
 		num("exposure_calls", "UInt64", func(f *row) uint64 { return f.Exposure.Calls }).with(amount),
 		num("exposure_irreversible", "UInt64", func(f *row) uint64 { return f.Exposure.Irreversible }).with(amount),
 		word("verdict", func(*row) string { return "" }),
-		// JSON, as the commands print it.
+		// JSON in the form of the commands.
 		str("evidence", func(f *row) string { return document(f.Evidence) }),
 		clockNs("onset_at", func(f *row) int64 { return f.OnsetAt }),
 		str("summary", func(f *row) string { return f.Summary }),
 		str("closed_because", func(f *row) string { return f.Reason }),
 		word("baseline_version", func(f *row) string { return f.Baseline }),
-		word("exception", func(f *row) string { return f.Exception }), // that covers it
+		word("exception", func(f *row) string { return f.Exception }), // exception that covers the finding
 		word("expected_of", func(f *row) string { return f.ExpectedOf }),
 	}
 }

@@ -2,18 +2,18 @@ package clickhouse
 
 import "flyball/schema"
 
-// DeadLetter describes an item that could not be decoded into a call. Its bytes are
-// kept in Kafka only, because they are not redacted.
+// DeadLetter describes an item that could not be decoded into a call. Its bytes are stored
+// only in Kafka, because they are not redacted.
 type DeadLetter struct {
 	At        int64 // Kafka time of the dead letter, Unix ns
-	Partition int32 // place in flyball.dead-letters
+	Partition int32 // position in flyball.dead-letters
 	Offset    int64
 
 	Reason, Detail  string
 	SourceTopic     string
 	SourcePartition int32
 	SourceOffset    int64
-	SourceAt        int64 // Kafka time of the record the item came in, Unix ns; 0 unknown
+	SourceAt        int64 // Kafka time of the record with the item, Unix ns; 0: unknown
 	Item            uint32
 	Size            uint64
 }
@@ -34,20 +34,20 @@ func deadLettersColumns() []column[DeadLetter] {
 	}
 }
 
-// Progress is up to where the store has inserted one partition of flyball.calls.
+// Progress is the offset up to which the store has inserted one partition of flyball.calls.
 type Progress struct {
 	CallsTopicID   schema.TopicID
 	CallsPartition int32
 	To             int64 // calls offset up to which everything is stored
 	MaxStart       int64 // latest event time stored, Unix ns
-	At             int64 // when, Unix ns
+	At             int64 // time of this entry, Unix ns
 }
 
 func progressColumns() []column[Progress] {
 	return []column[Progress]{
 		uuid("calls_topic_id", func(p *Progress) [16]byte { return p.CallsTopicID }),
 		num("calls_partition", "Int32", func(p *Progress) int32 { return p.CallsPartition }),
-		// One more than the offset: a mark at offset 0 is not the absence of a mark.
+		// Offset plus one, so that offset 0 differs from the default value.
 		num("next_offset", "UInt64", func(p *Progress) uint64 { return uint64(p.To + 1) }),
 		clockNs("max_start", func(p *Progress) int64 { return p.MaxStart }),
 		clockNs("at", func(p *Progress) int64 { return p.At }),

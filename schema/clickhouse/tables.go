@@ -6,15 +6,15 @@ import (
 	"flyball/schema"
 )
 
-// Table is a table whose rows are made from values of type T.
+// Table is a table with rows that are made from values of type T.
 type Table[T any] struct {
 	name    string
-	shard   string // expression by which rows spread over the shards of a cluster
+	shard   string // expression that distributes rows over the shards of a cluster
 	columns func() []column[T]
-	takes   func(*T) bool // which values become a row; nil: all
+	takes   func(*T) bool // reports whether a value becomes a row; nil: all values
 }
 
-// The tables. Rows that replace or merge with each other are on the same shard.
+// The tables. Rows that replace each other or are merged are on the same shard.
 var (
 	CallsTable = &Table[schema.Call]{name: "calls_store", shard: "sipHash64(run_id)", columns: callsColumns}
 	RunsTable  = &Table[schema.RunSnapshot]{name: "runs_store", shard: "sipHash64(run_id)", columns: runsColumns}
@@ -23,18 +23,18 @@ var (
 	// TraceCallsTable is the index from traces to the runs with calls of a trace, by hour.
 	TraceCallsTable = &Table[schema.Call]{name: "trace_calls", shard: "sipHash64(trace_id)", columns: traceCallsColumns, takes: hasTrace}
 	// StitchingTable counts calls by the rule that bound them. Counts of the same key and
-	// offsets replace each other, so a repeat after a crash must cover the same offsets
-	// (those of one record of flyball.calls); otherwise calls are counted twice.
+	// offsets replace each other, so a repeat after a crash must cover the same offsets (those
+	// of one record of flyball.calls); otherwise calls are counted twice.
 	StitchingTable   = &Table[schema.StitchingCount]{name: "stitching_store", shard: "sipHash64(producer)", columns: stitchingColumns}
 	DeadLettersTable = &Table[DeadLetter]{name: "dead_letters_store", shard: "sipHash64(dead_offset)", columns: deadLettersColumns}
-	// ScoresTable has a row for each rise of a run's score.
+	// ScoresTable has a row for each increase of a run's score.
 	ScoresTable = &Table[schema.Score]{name: "scores_store", shard: "sipHash64(run_id)", columns: scoresColumns}
 	// FindingsTable has a row for each version of a finding.
 	FindingsTable  = &Table[schema.Finding]{name: "findings_store", shard: "sipHash64(finding_id)", columns: findingsColumns}
 	DecisionsTable = &Table[schema.Decision]{name: "decisions_store", shard: "sipHash64(decision_id)", columns: decisionsColumns}
-	// BreakersTable has every state that a breaker was in.
+	// BreakersTable has a row for each state of a breaker.
 	BreakersTable = &Table[schema.Breaker]{name: "breakers_store", shard: "sipHash64(scope_value)", columns: breakersColumns}
-	// GatesTable has a row for each state of an approval question.
+	// GatesTable has a row for each state of a gate.
 	GatesTable = &Table[schema.Gate]{name: "gates_store", shard: "sipHash64(gate_id)", columns: gatesColumns}
 	// VerdictsTable has verdicts; the latest on a finding applies.
 	VerdictsTable = &Table[schema.Verdict]{name: "verdicts_store", shard: "sipHash64(finding_id)", columns: verdictsColumns}
@@ -56,7 +56,7 @@ type TableSpec struct {
 	shard   string
 }
 
-// Tables are the specifications of all tables.
+// Tables returns the specifications of all tables.
 func Tables() []TableSpec {
 	return []TableSpec{
 		CallsTable.spec(), RunsTable.spec(), TouchesTable.spec(), TraceCallsTable.spec(), StitchingTable.spec(), DeadLettersTable.spec(),
@@ -65,10 +65,10 @@ func Tables() []TableSpec {
 	}
 }
 
-// Name is the name of the table in the database.
+// Name returns the name of the table in the database.
 func (t *Table[T]) Name() string { return t.name }
 
-// NewBlock makes an empty block of the table's rows.
+// NewBlock returns an empty block for rows of the table.
 func (t *Table[T]) NewBlock() *Block[T] { return &Block[T]{table: t, cols: t.columns()} }
 
 func (t *Table[T]) spec() TableSpec {

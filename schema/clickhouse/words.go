@@ -7,19 +7,19 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// words is a column of strings that repeat, sent as a dictionary and keys
-// (LowCardinality on the wire). It reuses its memory: the dictionary is kept in wire
-// form and looked up through an open-addressed hash table.
+// words is a column of strings that repeat, encoded as a dictionary and keys (LowCardinality
+// on the wire). It reuses its memory: the dictionary is in wire form and is searched with an
+// open-addressed hash table.
 type words struct {
 	keys  []uint32
 	dict  []byte   // wire form: length, bytes, length, bytes
-	at    []uint32 // where each word's bytes start in dict
+	at    []uint32 // start of each word's bytes in dict
 	end   []uint32
-	table []uint32 // key + 1, 0 free
-	blank uint32   // key + 1 of ""; 0 while there is none
+	table []uint32 // key + 1; 0: free
+	blank uint32   // key + 1 of ""; 0: not in dict
 
-	// The word of the last row. It may point into a dict that has been grown
-	// since, which holds the same bytes.
+	// Word of the last row. It may point into an older array of dict, which
+	// holds the same bytes.
 	last    string
 	lastKey uint32
 }

@@ -1,7 +1,7 @@
-// Package document reads the YAML that people write: configuration, mappings,
-// manifests.
+// Package document reads YAML that people write: configuration, mappings, manifests.
 //
-// It refuses to know their keys: what a value means is checked by whom it is for.
+// It does not know the keys and does not check the values: the package that uses a document
+// does.
 package document
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Read fills into with a document and refuses keys that it does not have. An error
-// names line and key. It is an error, too, where the library gives up: a tag that
-// it does not know before a list makes it panic (goccy/go-yaml#735, 1.19.2), and
-// such a text may come from anybody who can put a manifest.
+// Read fills into with a document. A key that into does not have is an error. An error names
+// line and key. A panic of the library is also returned as an error: an unknown tag before a
+// list makes it panic (goccy/go-yaml#735, 1.19.2), and any client that can send a manifest can
+// send such a text.
 func Read(text []byte, into any) (err error) {
 	defer func() {
 		if broken := recover(); broken != nil {

@@ -2,8 +2,8 @@ package document
 
 import "slices"
 
-// Nearest returns the name that takes the fewest edits of single bytes to get from name, for "did you mean". Of several
-// it is the first in alphabetical order; without names it is empty.
+// Nearest returns the name with the smallest edit distance to name, for "did you mean". Of
+// several it returns the first in alphabetical order; without names the result is empty.
 func Nearest(name string, names []string) string {
 	best, fewest := "", 0
 	for _, n := range slices.Sorted(slices.Values(names)) {
@@ -14,9 +14,10 @@ func Nearest(name string, names []string) string {
 	return best
 }
 
-// editDistance is Levenshtein's: insertions, deletions and replacements of single bytes.
+// editDistance returns the Levenshtein distance: the number of insertions, deletions and
+// replacements of single bytes.
 func editDistance(a, b string) int {
-	row := make([]int, len(b)+1) // distances of a's bytes so far to each beginning of b
+	row := make([]int, len(b)+1) // distance of the processed prefix of a to each prefix of b
 	for j := range row {
 		row[j] = j
 	}

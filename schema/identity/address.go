@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ParseAddress reads an IP address, with or without a port, brackets or a zone; the
-// zero Addr is none.
+// ParseAddress reads an IP address, with or without a port, brackets or a zone. It returns the
+// zero Addr when s is not an address.
 func ParseAddress(s string) netip.Addr {
 	s = strings.TrimSpace(s)
 	if a, err := netip.ParseAddr(s); err == nil {
@@ -23,17 +23,19 @@ func ParseAddress(s string) netip.Addr {
 	return netip.Addr{}
 }
 
-// maxHops bounds how many entries of a list are looked at.
+// maxHops is the maximum number of X-Forwarded-For entries that are read.
 const maxHops = 32
 
-// ClientAddress is the client's address among those that a gateway knows: peer is who
-// connected to it, forwarded the X-Forwarded-For header (the farthest first, each entry
-// written by the next hop), trustedHops how many proxies before the gateway are trusted
-// to have written theirs. With 0 it is the peer: what the header says is the client's to
-// choose. Where the gateway has already appended its peer to the header, that entry is
-// the peer and no hop. Fewer entries than hops: the farthest one, which the farthest
-// proxy that was passed wrote. An entry that is no address ends the walk. Without a
-// peer the nearest entry stands for it.
+// ClientAddress returns the address of the client. peer is the address that connected to the
+// gateway. forwarded is the X-Forwarded-For header: the farthest address first, each entry
+// written by the next hop. trustedHops is the number of proxies in front of the gateway whose
+// entries are trusted.
+//
+// With trustedHops 0 the result is peer, because the client can choose the content of the
+// header. When the gateway has already appended its peer to the header, that entry counts as
+// the peer and not as a hop. When the header has fewer entries than trustedHops, the result is
+// the farthest entry. An entry that is not an address ends the search. Without a peer, the
+// nearest entry is used in its place.
 func ClientAddress(peer netip.Addr, forwarded string, trustedHops int) netip.Addr {
 	at := peer.Unmap().WithZone("")
 	if nearest, rest := lastEntry(forwarded); nearest.IsValid() && (nearest == at || !at.IsValid()) {
@@ -49,7 +51,8 @@ func ClientAddress(peer netip.Addr, forwarded string, trustedHops int) netip.Add
 	return at
 }
 
-// lastEntry takes the nearest entry off a list; the zero Addr where it is no address.
+// lastEntry removes the nearest (last) entry from a list. It returns the zero Addr when the
+// entry is not an address.
 func lastEntry(list string) (a netip.Addr, rest string) {
 	i := strings.LastIndexByte(list, ',')
 	return ParseAddress(list[i+1:]), list[:max(i, 0)]

@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// canonicalMethod is the method as logs are read: upper case, or _OTHER.
+// canonicalMethod returns the method as the log side stores it: in upper case, or _OTHER when
+// it is not a word of letters.
 func canonicalMethod(s string) string {
 	if s == "" || len(s) > 20 {
 		return otherMethod
@@ -28,10 +29,10 @@ func canonicalMethod(s string) string {
 
 const otherMethod = "_OTHER"
 
-// canonicalPath is what is left of a request's target when all ways to write it down
-// are made one: without scheme, authority, query and fragment, escapes undone once,
-// repeated slashes made one, and valid UTF-8. It is for comparing what a gateway asks
-// about with what it logs of the same request, not for deciding what a path means.
+// canonicalPath returns one form for all spellings of a request target: without scheme,
+// authority, query and fragment, with escapes decoded once, repeated slashes merged, and valid
+// UTF-8. It is used to compare the path that a gateway sends to the check with the path that
+// it logs for the same request. It is not used to decide what a path means.
 func canonicalPath(s string) string {
 	s, plain := cutTarget(withoutAuthority(s))
 	if s == "" {
@@ -50,7 +51,7 @@ func canonicalPath(s string) string {
 	return s
 }
 
-// withoutAuthority is a target without the scheme and the authority of its absolute form.
+// withoutAuthority removes the scheme and the authority from a target in absolute form.
 func withoutAuthority(s string) string {
 	i := strings.Index(s, "://")
 	if i <= 0 || i >= 12 || s[0] == '/' {
@@ -63,7 +64,8 @@ func withoutAuthority(s string) string {
 	return "/"
 }
 
-// cutTarget is a target up to its query or fragment; plain: it is canonical as it stands.
+// cutTarget returns a target without its query and fragment. plain reports whether the result
+// is already canonical.
 func cutTarget(s string) (path string, plain bool) {
 	plain = true
 	for i := 0; i < len(s); i++ {

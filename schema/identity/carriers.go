@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// ParseTraceparent reads a W3C traceparent. Ids of zeroes and version ff are refused.
+// ParseTraceparent reads a W3C traceparent. ok is false for a malformed value, an id of zeroes
+// and version ff.
 func ParseTraceparent(s string) (trace [16]byte, span [8]byte, ok bool) {
 	s = strings.TrimSpace(s)
 	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' || strings.EqualFold(s[:2], "ff") {
@@ -25,7 +26,8 @@ func ParseTraceparent(s string) (trace [16]byte, span [8]byte, ok bool) {
 	return trace, span, true
 }
 
-// ParseTraceID reads 32 hexadecimal digits, or AWS's Root=1-8-24 form.
+// ParseTraceID reads 32 hexadecimal digits, or AWS's form Root=1-8-24 (numbers of digits). ok
+// is false for another form and for an id of zeroes.
 func ParseTraceID(s string) (trace [16]byte, ok bool) {
 	s = strings.TrimSpace(s)
 	if i := strings.Index(s, "Root="); i >= 0 {
@@ -43,7 +45,8 @@ func ParseTraceID(s string) (trace [16]byte, ok bool) {
 	return trace, trace != [16]byte{}
 }
 
-// ParseSpanID reads 16 hexadecimal digits.
+// ParseSpanID reads 16 hexadecimal digits. ok is false for another form and for an id of
+// zeroes.
 func ParseSpanID(s string) (span [8]byte, ok bool) {
 	if len(s) != 16 {
 		return span, false
@@ -63,7 +66,8 @@ func isHex(s string) bool {
 	return true
 }
 
-// ParseBaggage hands out the members of a W3C baggage header, decoded.
+// ParseBaggage calls member with each member of a W3C baggage header, the value decoded.
+// Members that cannot be read are skipped.
 func ParseBaggage(s string, member func(key, value string)) {
 	for _, m := range strings.Split(s, ",") {
 		m, _, _ = strings.Cut(m, ";")
@@ -77,9 +81,9 @@ func ParseBaggage(s string, member func(key, value string)) {
 	}
 }
 
-// ParseXFCC is the URI of the first element of an X-Forwarded-Client-Cert header.
-// A quoted subject may hold anything, separators and "URI=" included: it is the
-// caller's own certificate that says it.
+// ParseXFCC returns the URI of the first element of an X-Forwarded-Client-Cert header; empty
+// when it has none. A quoted subject can contain anything, also separators and "URI=", because
+// it comes from the caller's own certificate.
 func ParseXFCC(s string) string {
 	quoted, from := false, 0
 	for i := 0; i <= len(s); i++ {
@@ -101,8 +105,8 @@ func ParseXFCC(s string) string {
 	return ""
 }
 
-// ParseJWT reads the claims of a token that was logged whole. Nothing is
-// verified: the gateway that let the call through did that, or did not.
+// ParseJWT reads the claims of a complete logged token. It does not verify the token: that is
+// the task of the gateway that allowed the call.
 func ParseJWT(token string) (*Claims, bool) {
 	payload, ok := jwtPayload(token)
 	if !ok {
@@ -120,9 +124,9 @@ func jwtPayload(token string) ([]byte, bool) {
 	return payload, err == nil
 }
 
-// ParseClaims reads a token's payload. Names are matched as they stand: "Act" is
-// a claim that an issuer may let anybody set, "act" is not. A claim of another
-// type than it should have is as good as absent and costs no other claim.
+// ParseClaims reads the payload of a token. Names of claims are case-sensitive: an issuer may
+// allow users to set a claim "Act", but not "act". A claim of a wrong type is ignored; the
+// other claims are still read. The result is false when the payload is not a JSON object.
 func ParseClaims(payload []byte) (*Claims, bool) {
 	raw := object(payload)
 	if raw == nil {
@@ -143,7 +147,7 @@ func ParseClaims(payload []byte) (*Claims, bool) {
 		EntraParentApp:     text(raw["xms_par_app_azp"]),
 		Confirm:            first(text(cnf["jkt"]), text(cnf["x5t#S256"])),
 	}
-	// Outermost first: it is the current actor, the nested ones were earlier.
+	// The outermost actor is the current one; nested actors are earlier ones.
 	for act := object(raw["act"]); len(c.Act) < 8; act = object(act["act"]) {
 		sub := text(act["sub"])
 		if sub == "" {
@@ -166,7 +170,8 @@ func text(raw json.RawMessage) (s string) {
 	return s
 }
 
-// words is a list that some issuers write as one string and others as an array.
+// words reads a list that some issuers write as one string and others as an array; the result
+// is separated by spaces.
 func words(raw json.RawMessage) string {
 	var list []string
 	if json.Unmarshal(raw, &list) == nil {

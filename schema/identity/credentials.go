@@ -12,25 +12,25 @@ import (
 	"flyball/schema"
 )
 
-// maxCredentials bounds how many credentials one request may show in its headers.
+// maxCredentials is the maximum number of credentials that are read from one request.
 const maxCredentials = 8
 
-// ErrTooManyCredentials is of a request that shows more than MaxCredentials: looking
-// only some of them up would let the caller choose which.
+// ErrTooManyCredentials is returned for a request with more than maxCredentials credentials.
+// If only some of them were looked up, the caller could choose which ones.
 var ErrTooManyCredentials = errors.New("too_many_credentials")
 
-// Headers that hold a bare key, and those that hold a scheme and a credential; the first
-// that is there identifies.
+// keyHeaders hold a bare key; tokenHeaders hold a scheme and a credential. The first header
+// that is present identifies the caller.
 var (
 	keyHeaders   = []string{"x-api-key", "apikey", "api-key", "x-apikey"}
 	tokenHeaders = []string{"authorization", "proxy-authorization"}
 )
 
-// findCredentials is every secret that a request shows, each once, whatever way its headers
-// are written down: several values, values joined by commas, tabs, trailing commas, a
-// scheme in another case. The first one identifies the caller; who is stopped by one of
-// them is stopped whichever stands first. A header of several values counts as one
-// credential besides, since a key may hold a comma.
+// findCredentials returns every secret in the headers of a request, each once. It reads
+// several values, values joined by commas, tabs, trailing commas, and a scheme in any case.
+// The first secret identifies the caller; a breaker on any of them denies the call, in any
+// order. A header with several values also counts as one credential, because a key can contain
+// a comma.
 func findCredentials(h Headers) (secrets []string, err error) {
 	add := func(s string) {
 		switch s = trimmed(s); {
@@ -69,8 +69,8 @@ func findCredentials(h Headers) (secrets []string, err error) {
 	return secrets, err
 }
 
-// ParseCredential is the credential in one value of Authorization: what follows the scheme,
-// or all of it where there is none.
+// ParseCredential returns the credential in one value of Authorization: the text after the
+// scheme, or the whole value when there is no scheme.
 func ParseCredential(v string) string {
 	v = trimmed(v)
 	if i := strings.IndexAny(v, " \t"); i > 0 && strings.IndexByte(v[:i], '=') < 0 {
@@ -81,19 +81,22 @@ func ParseCredential(v string) string {
 
 func trimmed(s string) string { return strings.Trim(s, " \t,") }
 
-// parameter distinguishes name=value of the credential before it (Digest, AWS4) from a token
-// with padding.
+// parameter reports whether v is a parameter name=value of the credential before it (Digest,
+// AWS4), and not a token with padding.
 func parameter(v string) bool {
 	i := strings.IndexByte(v, '=')
 	return i > 0 && !strings.ContainsAny(v[:i], " \t") && strings.Trim(v[i:], "=") != ""
 }
 
-// Shown is what a request shows of its caller besides the identity that it is given.
+// Shown holds the credentials and names that a request contains in addition to its resolved
+// identity.
 type Shown struct {
-	// Credentials are the ids of all credentials, the identifying one among them.
+	// Credentials are the ids of all credentials, including the one that identifies the
+	// caller.
 	Credentials []string
-	// Claimed are names that nobody has verified: what tokens say of themselves, and all
-	// but the first of several names. They can stop a call, never let one through.
+	// Claimed are names that are not verified: the claims of tokens, and all values of headers
+	// that name a consumer or principal. A breaker on one of them can deny a call; such a name
+	// never allows a call.
 	Claimed []schema.Scope
 }
 
@@ -109,12 +112,13 @@ func (s *Shown) claim(kind schema.ScopeKind, name string) {
 	}
 }
 
-// queryKeys are parameters of a query by which a key is shown, in lower case. Words that
-// also name other things (key, token) are left out: a list of them is no list of keys.
+// queryKeys are the names, in lower case, of query parameters that carry a key. Words that
+// also name other things (key, token) are left out, because their values are often not keys.
 var queryKeys = []string{"api_key", "apikey", "api-key", "access_token", "auth_token"}
 
-// queryCredentials adds the keys that a raw query shows. They are looked up among
-// breakers and identify nobody: logs without a receipt do not hold them.
+// queryCredentials adds the keys in a raw query to secrets. They are only looked up among
+// breakers. They do not identify the caller, because logs without a receipt do not contain
+// them.
 func queryCredentials(secrets []string, query string) ([]string, error) {
 	if strings.IndexByte(query, '=') < 0 {
 		return secrets, nil
@@ -141,9 +145,9 @@ func queryCredentials(secrets []string, query string) ([]string, error) {
 	return secrets, nil
 }
 
-// ResolveRequest gives a live request its identity, as Resolve gives one to the record
-// of it, and says what else it shows. query is raw. The error is ErrTooManyCredentials;
-// the identity is set then, too.
+// ResolveRequest sets the identity of a live request by the same rules that Resolve applies to
+// its log record, and returns the other credentials and names in the request. query is the raw
+// query. The error is ErrTooManyCredentials; the identity is also set in that case.
 func (r *Resolver) ResolveRequest(h Headers, query string, client netip.Addr, c *schema.Call) (Shown, error) {
 	secrets, err := findCredentials(h)
 	ev := fromRequest(h, secrets, client, c)
@@ -175,7 +179,8 @@ func (r *Resolver) ResolveRequest(h Headers, query string, client netip.Addr, c 
 	return shown, err
 }
 
-// values are a header's value and, where it is a list, at most MaxCredentials of its elements.
+// values yields the value of a header and, when it is a list, at most maxCredentials of its
+// elements.
 func values(v string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if v == "" || !yield(v) || strings.IndexByte(v, ',') < 0 {
@@ -190,7 +195,8 @@ func values(v string) iter.Seq[string] {
 	}
 }
 
-// tokenNames are the names by which logs that hold a token's claims know its bearer.
+// tokenNames returns the names under which logs with the claims of this token record its
+// bearer. Results are cached.
 func (r *Resolver) tokenNames(token string) []schema.Scope {
 	r.mu.RLock()
 	names, ok := r.tokens[token]

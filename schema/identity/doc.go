@@ -1,9 +1,9 @@
-// Package identity decides who is calling, on whose behalf and with what, from
-// what one record says: first match wins for each field, and every field says
-// which rule established it and how far to trust it. The log side and the gate
-// side use the same code.
+// Package identity determines the caller of a request, its principal and its credential from
+// the content of one record. For each field the first rule that matches applies, and each
+// field has its source (the rule) and its trust. The log side and the gate side use the same
+// code.
 //
-// It refuses to remember: two records with the same evidence get the same
-// answer, whatever came between. It never lets a secret out: keys become keyed
-// hashes. What a gateway says of a caller wins over what the caller claims of itself.
+// It does not keep state between records: two records with the same evidence get the same
+// identity, in any order. It does not return secrets: keys become keyed hashes. Evidence from
+// a gateway has priority over claims of the caller.
 package identity

@@ -6,14 +6,14 @@ import (
 	"flyball/schema"
 )
 
-// Evidence is what one record says about its caller, before any rule is
-// applied. Decoders fill it and never decide; Resolve decides and never reads
-// a record. Values are as logged: Resolve hashes secrets (APIKey) and drops
-// them, so evidence must not outlive the decoding of its record.
+// Evidence is what one record contains about its caller, before a rule is applied. Decoders
+// fill it and make no decisions; Resolve makes the decisions and does not read records. Values
+// are as logged: Resolve hashes secrets (APIKey) and drops them, so evidence must not be kept
+// after its record is decoded.
 type Evidence struct {
 	// Established by the gateway itself.
 	GatewayCredential string // consumer or credential id that the gateway authenticated
-	// GatewayCredentialKind of it; none is consumer.
+	// GatewayCredentialKind is the kind of GatewayCredential; CredentialNone means a consumer.
 	GatewayCredentialKind schema.CredentialKind
 	GatewayAgent          string // field by which the gateway names the agent (x_consumer, Kong custom_id, key alias)
 	GatewayUser           string // principalId, APIM userId …
@@ -39,20 +39,21 @@ type Evidence struct {
 	GenAIAgentName string
 	AgentVersion   string
 	UserID         string // user.id, enduser.id, langfuse.user.id, end_user
-	AgentSpan      bool   // the span is an agent's own (invoke_agent, OpenInference AGENT …)
+	AgentSpan      bool   // the span describes an agent itself (invoke_agent, OpenInference AGENT …)
 	GenAIOperation bool   // the record is a GenAI, MCP or tool operation
 
-	// GateRun is the id of the run that Flyball's check answered with; the gateway
-	// logged it, so no client can choose it.
+	// GateRun is the id of the run in the check's answer. The gateway logs it, so a client
+	// cannot choose it.
 	GateRun string
-	// Receipt is the text that the check answered with, as the gateway logged it. Path is
-	// the request's path as it was logged, before anything was taken out of it: the
-	// receipt is for that path.
+	// Receipt is the receipt in the check's answer, as the gateway logged it. Path is the
+	// request's path as logged, before redaction: the receipt is bound to that path.
 	Receipt, Path string
-	// Asked: the record shows that the gateway had the check's answer.
+	// Asked reports that, according to the record, the gateway received an answer of the
+	// check.
 	Asked bool
 
-	// What the caller claims itself: headers and baggage, name as found (lower case).
+	// The following are claims of the caller: headers and baggage, names as found (lower
+	// case).
 	AgentHeader, AgentHeaderName string
 	ParentHeader                 string
 	RunHeader, RunHeaderName     string
@@ -67,8 +68,8 @@ type Evidence struct {
 	BrowserFetch bool
 }
 
-// Claims are the claims of a token that matter for identity. They were read
-// from a log, so the gateway that logged them vouches for them.
+// Claims are the claims of a token that are used for identity. They come from a log, so the
+// gateway that logged them vouches for them.
 type Claims struct {
 	Issuer   string
 	Subject  string

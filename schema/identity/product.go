@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// product is what a User-Agent says of itself: weak evidence.
+// product is what a User-Agent contains about its program: weak evidence, because a client
+// chooses it.
 type product struct {
 	name                                      string
 	agent, library, browser, crawler, monitor bool
@@ -40,7 +41,7 @@ var known = func() map[string]product {
 	return out
 }()
 
-// product classifies a User-Agent, remembering a bounded number of them.
+// product classifies a User-Agent. A bounded number of results is cached.
 func (r *Resolver) product(ua string) product {
 	if ua == "" {
 		return product{}

@@ -12,13 +12,13 @@ import (
 	"flyball/schema"
 )
 
-// receipt is who the check saw when it was asked about a request. The gateway logs it,
-// and the row of the log takes its run, credential, agent and routing key from it: the
-// check sees headers that no log holds. Trust is what it was at the check: what a caller
-// claimed stays claimed.
+// receipt is the identity that the check determined for a request. The gateway logs it, and
+// the row of the log takes its run, credential, agent and routing key from it, because the
+// check sees headers that logs do not contain. Trust is the trust at the check: a claimed
+// identity stays claimed.
 type receipt struct {
-	At       int64   // of the check, Unix seconds
-	Decision [8]byte // its decision id
+	At       int64   // time of the check, Unix seconds
+	Decision [8]byte // id of the check's decision
 
 	CredentialID     string
 	CredentialKind   schema.CredentialKind
@@ -30,8 +30,8 @@ type receipt struct {
 	AgentTrust    schema.Trust
 	AgentAsserted string
 
-	// What binds the request to its run: a run key (and the agent that started this
-	// one), else a trace, else a conversation, else nothing but who calls and when.
+	// What binds the request to its run, the first that is set: a run key (with the agent that
+	// started this one), a trace, a conversation. Without these, only the caller and the time.
 	RunKey       string
 	RunKeySource string
 	ParentAgent  string
@@ -41,22 +41,25 @@ type receipt struct {
 	RoutingKey string
 }
 
-// What is wrong with a receipt.
+// Reasons for which a receipt is rejected.
 var (
 	errReceiptMalformed = errors.New("malformed")
 	errReceiptNewer     = errors.New("newer_version")
-	// errReceiptMAC: made by another deployment, for another tenant, method or path, or changed.
+	// errReceiptMAC: the receipt was changed, or made by another deployment or for another
+	// tenant, method or path.
 	errReceiptMAC = errors.New("wrong_mac")
-	// errReceiptExpired: made more than receiptWindow before or after the row's start time.
+	// errReceiptExpired: the receipt was made more than receiptWindow before or after the
+	// row's start time.
 	errReceiptExpired = errors.New("expired")
-	// errReceiptTooLong: the ids do not fit into maxReceipt.
+	// errReceiptTooLong: the receipt would be longer than maxReceipt.
 	errReceiptTooLong = errors.New("too_long")
 )
 
 const (
-	// maxReceipt is the longest receipt, in bytes of its text.
+	// maxReceipt is the maximum length of a receipt's text, in bytes.
 	maxReceipt = 512
-	// receiptWindow is how far apart the check and the row's start time may lie.
+	// receiptWindow is the maximum difference between the time of the check and the row's
+	// start time.
 	receiptWindow = 15 * time.Minute
 
 	receiptVersion = 1
@@ -64,29 +67,30 @@ const (
 	maxPayload     = maxReceipt/4*3 - receiptMAC
 )
 
-// strict refuses what another spelling of the same bytes would be.
+// strict accepts only one encoding of the same bytes.
 var strict = base64.RawURLEncoding.Strict()
 
 // receiptSigner makes and reads receipts. It is safe for concurrent use.
 //
-// The MAC covers the receipt, the tenant, the method and the path without the query.
-// What remains: within receiptWindow, somebody who learned the receipt of a request can
-// have another request of the same tenant, method and path logged under it, if the
-// gateway logs what the client sent instead of what the check answered. The shipped
-// gateway files delete every X-Flyball-* header on the way in.
+// The MAC covers the receipt, the tenant, the method and the path without the query. One
+// attack remains: within receiptWindow, a client that knows the receipt of a request can have
+// another request of the same tenant, method and path logged under it, if the gateway logs the
+// header that the client sent instead of the header that the check returned. The shipped
+// gateway files delete every X-Flyball-* header of an incoming request.
 type receiptSigner struct {
-	inner, outer [sha256.BlockSize]byte // the key of HMAC-SHA256, as its two hashes begin
+	inner, outer [sha256.BlockSize]byte // key of HMAC-SHA256, as the first block of its two hashes
 	pool         sync.Pool              // of *memory
 }
 
-// memory of one computation: what is hashed, behind the key. HMAC is written out, since
-// both hashes in one piece each are twice as fast as crypto/hmac for texts this short.
+// memory holds the buffers of one HMAC computation: the key block and the hashed bytes after
+// it. HMAC is implemented here because two hashes over one buffer each are twice as fast as
+// crypto/hmac for texts of this length.
 type memory struct {
 	inner []byte
 	outer [sha256.BlockSize + sha256.Size]byte
 }
 
-// maxReused is the capacity above which a computation's memory is not used again.
+// maxReused is the maximum capacity, in bytes, of a buffer that is returned to the pool.
 const maxReused = 16 << 10
 
 // newReceiptSigner derives the key of receipts from the deployment's key.
@@ -104,7 +108,7 @@ func newReceiptSigner(key Key) *receiptSigner {
 	return s
 }
 
-// begin is memory that a payload can be appended to.
+// begin returns memory that contains the key block; a payload is appended to it.
 func (s *receiptSigner) begin() *memory {
 	m := s.pool.Get().(*memory)
 	m.inner = append(m.inner[:0], s.inner[:]...)
@@ -117,7 +121,7 @@ func (s *receiptSigner) end(m *memory) {
 	}
 }
 
-// mac of the payload in memory, for a request.
+// mac computes the MAC of the payload in m for a request.
 func (s *receiptSigner) mac(m *memory, tenant, method, path string) (out [receiptMAC]byte) {
 	b := append(append(append(m.inner, 0), tenant...), 0)
 	b = append(append(b, canonicalMethod(method)...), 0)
@@ -130,7 +134,8 @@ func (s *receiptSigner) mac(m *memory, tenant, method, path string) (out [receip
 	return out
 }
 
-// Sign is the receipt's text, for a request of a tenant. path may hold the query.
+// Sign returns the text of a receipt for a request of a tenant. path may include the query.
+// The error is errReceiptTooLong.
 func (s *receiptSigner) Sign(r *receipt, tenant, method, path string) (string, error) {
 	m := s.begin()
 	defer s.end(m)
@@ -146,7 +151,7 @@ func (s *receiptSigner) Sign(r *receipt, tenant, method, path string) (string, e
 	return string(text[:base64.RawURLEncoding.EncodedLen(len(whole))]), nil
 }
 
-// Open reads a receipt that a row shows. at is the row's start time in Unix nanoseconds.
+// Open verifies and decodes the receipt of a row. at is the row's start time, Unix ns.
 func (s *receiptSigner) Open(token, tenant, method, path string, at int64) (receipt, error) {
 	if token == "" || len(token) > maxReceipt {
 		return receipt{}, errReceiptMalformed

@@ -8,8 +8,8 @@ import (
 	"flyball/schema"
 )
 
-// receiptSources are the rules of identity that a receipt can name by a number. The
-// order is part of the format: append only. 0 is any other.
+// receiptSources are the rules of identity that a receipt stores as a number. The order is
+// part of the format: append only. 0 stands for any other rule.
 var receiptSources = []string{
 	"receipt", "gateway", "spiffe", "cert_fingerprint", "cert_subject", "api_key", "api_key_id", "aws", "registry", "gen_ai", "mcp_client",
 	"signature_agent", "user_agent", "credential", "address", "token_act", "token_entra_agent", "token_client", "remote_user", "token_txn",
@@ -26,7 +26,7 @@ var receiptSourceNumbers = func() map[string]byte {
 	return out
 }()
 
-// Forms of the agent and of the routing key that follow from other fields.
+// Forms of the agent and of the routing key: how a field is derived from other fields.
 const (
 	formVerbatim           = iota
 	formCredential         // the credential's id; as a routing key after "c:"
@@ -66,7 +66,8 @@ func (r *receipt) encode(b []byte) []byte {
 	return b
 }
 
-// shortAgent is the form of the agent, and the text that the form does not give.
+// shortAgent returns the form of the agent, and the part of its text that the form does not
+// determine.
 func (r *receipt) shortAgent() (form byte, text string) {
 	switch {
 	case r.CredentialID != "" && r.AgentID == r.CredentialID:
@@ -77,7 +78,7 @@ func (r *receipt) shortAgent() (form byte, text string) {
 	return formVerbatim, r.AgentID
 }
 
-// expandAgent undoes shortAgent; false: no such form.
+// expandAgent is the inverse of shortAgent. It returns false for an unknown form.
 func (r *receipt) expandAgent(form byte) bool {
 	switch form {
 	case formVerbatim:
@@ -91,7 +92,8 @@ func (r *receipt) expandAgent(form byte) bool {
 	return true
 }
 
-// shortRoutingKey is the form of the routing key, and the text that the form does not give.
+// shortRoutingKey returns the form of the routing key, and the part of its text that the form
+// does not determine.
 func (r *receipt) shortRoutingKey() (form byte, text string) {
 	key := r.RoutingKey
 	switch kind, id := key[:min(2, len(key))], key[min(2, len(key)):]; {
@@ -111,7 +113,8 @@ func (r *receipt) shortRoutingKey() (form byte, text string) {
 	return formVerbatim, key
 }
 
-// afterClaimedName is what follows in a routing key of a caller that claims that name.
+// afterClaimedName returns the text after "s:", name and "|" in a routing key. ok is false
+// when key does not begin with them or name is empty.
 func afterClaimedName(key, name string) (rest string, ok bool) {
 	if name == "" {
 		return "", false
@@ -125,7 +128,7 @@ func afterClaimedName(key, name string) (rest string, ok bool) {
 	return strings.CutPrefix(rest, "|")
 }
 
-// expandRoutingKey undoes shortRoutingKey; false: no such form.
+// expandRoutingKey is the inverse of shortRoutingKey. It returns false for an unknown form.
 func (r *receipt) expandRoutingKey(form byte) bool {
 	switch form {
 	case formVerbatim:
@@ -145,7 +148,7 @@ func (r *receipt) expandRoutingKey(form byte) bool {
 	return true
 }
 
-// binding is what binds the request to its run.
+// binding returns the kind of value that binds the request to its run.
 func (r *receipt) binding() byte {
 	switch {
 	case r.RunKey != "":
@@ -162,7 +165,7 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// receiptReader reads a payload; bad is set at the first thing that cannot be.
+// receiptReader reads a payload. bad is set at the first invalid value and stays set.
 type receiptReader struct {
 	b   []byte
 	bad bool
@@ -198,7 +201,7 @@ func (r *receiptReader) source() string {
 	return receiptSources[n]
 }
 
-// decode reads a payload whose MAC is right.
+// decode reads a payload whose MAC was verified. It returns false when the payload is invalid.
 func (r *receipt) decode(payload []byte) bool {
 	in := receiptReader{b: payload}
 	in.bytes(1)

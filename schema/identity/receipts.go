@@ -7,12 +7,12 @@ import (
 	"flyball/schema"
 )
 
-// AttrReceipt is the attribute that says why a row does not stand where the check's
-// answer would have put it: malformed, newer_version, wrong_mac, expired, or missing
-// where the row shows that the check was asked.
+// AttrReceipt is the attribute of a row without a valid receipt. Its value is the reason:
+// malformed, newer_version, wrong_mac or expired; missing when the row shows that the gateway
+// called the check.
 const AttrReceipt = "flyball.receipt"
 
-// ReceiptOutcomes are what Resolver.Receipts counts by.
+// ReceiptOutcomes are the outcomes that Resolver.Receipts counts.
 var ReceiptOutcomes = []string{"valid", "missing",
 	errReceiptMalformed.Error(), errReceiptNewer.Error(), errReceiptMAC.Error(), errReceiptExpired.Error()}
 
@@ -26,7 +26,7 @@ func (n *receiptCounts) add(outcome string) {
 	}
 }
 
-// Receipts is how many rows came with that outcome of their receipt.
+// Receipts returns the number of rows whose receipt had the outcome.
 func (r *Resolver) Receipts(outcome string) uint64 {
 	for i, word := range ReceiptOutcomes {
 		if word == outcome {
@@ -36,8 +36,8 @@ func (r *Resolver) Receipts(outcome string) uint64 {
 	return 0
 }
 
-// Sign makes the receipt of a call that the check was asked about, whose identity has
-// been resolved. Method and path are as the gateway named them; path may hold the query.
+// Sign returns the receipt of a call whose identity was resolved by the check. method and path
+// are those that the gateway sent; path may include the query.
 func (r *Resolver) Sign(c *schema.Call, decision [8]byte, method, path string) (string, error) {
 	return r.receipts.Sign(&receipt{At: c.Start / 1e9, Decision: decision,
 		CredentialID: c.CredentialID, CredentialKind: c.CredentialKind, CredentialSource: c.CredentialSource, CredentialTrust: c.CredentialTrust,
@@ -46,8 +46,8 @@ func (r *Resolver) Sign(c *schema.Call, decision [8]byte, method, path string) (
 		RoutingKey: c.RoutingKey}, c.Tenant, method, path)
 }
 
-// receipt puts a row where the check's answer puts it. Without a valid receipt the row
-// stays as it was read, and says why.
+// receipt replaces the identity of a row with that of its receipt. Without a valid receipt the
+// row keeps the identity that was read, and AttrReceipt holds the reason.
 func (r *Resolver) receipt(ev *Evidence, c *schema.Call) {
 	outcome := "missing"
 	switch {
@@ -66,9 +66,10 @@ func (r *Resolver) receipt(ev *Evidence, c *schema.Call) {
 	c.SetAttr(AttrReceipt, outcome)
 }
 
-// apply gives a row the identity that the check saw. An agent that the row itself
-// establishes better stays (a token's claims that the check could not verify); the
-// credential and the routing key do not, since they say which run it is.
+// apply sets the identity of a row to that of the receipt. An agent that the row itself
+// establishes with more trust is kept (for example by claims of a token that the check could
+// not verify). The credential and the routing key are always replaced, because they determine
+// the run.
 func (r *receipt) apply(c *schema.Call) {
 	c.CredentialID, c.CredentialKind = r.CredentialID, r.CredentialKind
 	c.CredentialSource, c.CredentialTrust = r.CredentialSource, r.CredentialTrust
@@ -81,7 +82,7 @@ func (r *receipt) apply(c *schema.Call) {
 	case r.RunKey != "":
 		return
 	case r.TraceID == [16]byte{}:
-		// The check saw neither: a trace that the gateway began is not the client's.
+		// The check saw no trace: the trace in the log was started by the gateway, not by the client.
 		c.RunKeySource = schema.NoTraceKeySource
 	case c.TraceID != r.TraceID:
 		if c.TraceID != [16]byte{} {

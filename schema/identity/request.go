@@ -10,10 +10,10 @@ import (
 	"flyball/schema"
 )
 
-// Headers looks a request header up by its lower-case name; "" is absent.
+// Headers returns the value of a request header by its lower-case name; "" when it is absent.
 type Headers func(name string) string
 
-// Names of headers, the best first. The log side ranks them alike.
+// Header names in order of priority. The log side uses the same order.
 var (
 	agentHeaders  = []string{"x-agent-id", "agent-id", "x-agent-name", "x-litellm-agent-id", "x-claude-code-agent-id"}
 	parentHeaders = []string{"x-claude-code-parent-agent-id", "x-parent-agent-id"}
@@ -34,8 +34,8 @@ func firstOf(h Headers, names []string) (value, name string) {
 	return "", ""
 }
 
-// fromRequest reads the evidence of a live request, as decoders read it from
-// the log of one, and the ids that tie the two together.
+// fromRequest reads the evidence of a live request as decoders read it from the log of a
+// request. It also sets the ids in c that connect the request with its log record.
 func fromRequest(h Headers, secrets []string, client netip.Addr, c *schema.Call) Evidence {
 	ev := Evidence{ClientIP: client, UserAgent: h("user-agent"), SignatureAgent: h("signature-agent")}
 	ev.AgentHeader, ev.AgentHeaderName = firstOf(h, agentHeaders)
@@ -62,14 +62,15 @@ func fromRequest(h Headers, secrets []string, client netip.Addr, c *schema.Call)
 	return ev
 }
 
-// How long an id may be that the caller chose: all of them fit into a receipt together.
+// Maximum lengths, in bytes, of ids that the caller chooses. All of them together fit into a
+// receipt.
 const (
 	maxClaimed = 64
 	maxParent  = 40
 )
 
-// bounded is an id of a request, cut where it is longer than a receipt can hold: the
-// first bytes, and a hash of all of it. What is no id at all stays what it is.
+// bounded shortens an id that is longer than a receipt can hold to its first bytes and a hash
+// of the whole id. A text that is too long to be an id is returned unchanged.
 func bounded(s string, maxBytes int) string {
 	if len(s) <= maxBytes || len(s) > schema.MaxID {
 		return s

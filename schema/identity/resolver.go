@@ -19,15 +19,15 @@ type Key []byte
 func (Key) String() string   { return "<secret>" }
 func (Key) GoString() string { return "<secret>" }
 
-// Options of a resolver.
+// Options configure a Resolver.
 type Options struct {
 	Tenant   string
 	Key      Key
 	Registry []Entry
 }
 
-// Entry of the operator's registry: what it establishes is verified. The first
-// of Credential, SPIFFE and Consumer that is set is matched.
+// Entry is one entry of the operator's registry: the agent that it names is verified. A caller
+// matches by Credential, SPIFFE or Consumer.
 type Entry struct {
 	Agent      string
 	Credential string
@@ -37,7 +37,7 @@ type Entry struct {
 	Tags       []string
 }
 
-// Resolver applies the rules. It is safe for concurrent use.
+// Resolver applies the rules of identity. It is safe for concurrent use.
 type Resolver struct {
 	tenant   string
 	key      Key
@@ -48,12 +48,13 @@ type Resolver struct {
 	mu     sync.RWMutex
 	hashed map[string]string // bounded cache of credential ids
 	agents map[string]product
-	tokens map[string][]schema.Scope // bounded cache of what tokens say
+	tokens map[string][]schema.Scope // bounded cache of the names in tokens
 }
 
 const cacheSize = 4096
 
-// NewResolver needs a key: credential ids of two deployments must not be comparable.
+// NewResolver makes a resolver. The key must have at least 16 bytes, so that credential ids of
+// two deployments are not comparable; the tenant must not be empty.
 func NewResolver(o Options) (*Resolver, error) {
 	if len(o.Key) < 16 {
 		return nil, errors.New("secret_key_file: the deployment's key must have at least 16 bytes")
@@ -67,8 +68,7 @@ func NewResolver(o Options) (*Resolver, error) {
 	return r, nil
 }
 
-// Register puts another registry in place of the present one; calls that come
-// from then on are judged by it.
+// Register replaces the registry. Calls that are resolved later use the new one.
 func (r *Resolver) Register(entries []Entry) {
 	registry := map[string]string{}
 	for _, e := range entries {
@@ -81,8 +81,8 @@ func (r *Resolver) Register(entries []Entry) {
 	r.registry.Store(&registry)
 }
 
-// CredentialID is the id that stands for a secret: "k_" and the first ten
-// bytes of HMAC-SHA256(key, kind 0 value) in base 32.
+// CredentialID returns the id of a secret: "k_" and the first ten bytes of HMAC-SHA256(key,
+// kind 0 secret) in base 32.
 func (r *Resolver) CredentialID(kind, secret string) string {
 	cacheKey := kind + "\x00" + secret
 	r.mu.RLock()
@@ -103,7 +103,7 @@ func (r *Resolver) CredentialID(kind, secret string) string {
 	return id
 }
 
-// Resolve fills the identity fields of a call from what its record says.
+// Resolve sets the identity fields of a call from the evidence of its record.
 func (r *Resolver) Resolve(ev *Evidence, c *schema.Call) {
 	if c.Tenant == "" {
 		c.Tenant = r.tenant
@@ -156,13 +156,13 @@ func (r *Resolver) credential(ev *Evidence, c *schema.Call) {
 	case set(ev.AWSKey, schema.CredentialAWSKey, "aws", schema.TrustInfrastructure):
 	case set(ev.APIKeyID, schema.CredentialAPIKey, "api_key_id", schema.TrustInfrastructure):
 	case ev.APIKey != "":
-		// Anybody can invent keys; a key that was seen need not be valid.
+		// A client can invent keys: a key in a log is not always valid.
 		set(r.CredentialID("api_key", ev.APIKey), schema.CredentialAPIKey, "api_key", schema.TrustAsserted)
 	case set(ev.RemoteUser, schema.CredentialUser, "remote_user", schema.TrustInfrastructure):
 	}
 }
 
-// principal is on whose behalf a call is made, with the rule that established it.
+// principal is the party on whose behalf a call is made, with the rule that established it.
 type principal struct {
 	id     string
 	kind   schema.PrincipalKind
@@ -184,7 +184,7 @@ func (r *Resolver) principal(ev *Evidence, c *schema.Call) {
 	}
 }
 
-// findPrincipal applies the rules in their order; no source: none applies.
+// findPrincipal applies the rules in order. The source is empty when no rule applies.
 func findPrincipal(ev *Evidence) principal {
 	if p := tokenPrincipal(ev.Claims); p.source != "" {
 		return p
@@ -200,8 +200,8 @@ func findPrincipal(ev *Evidence) principal {
 	return principal{}
 }
 
-// tokenPrincipal is the subject of a token, unless the token says that it is the client
-// application itself under another name.
+// tokenPrincipal returns the subject of a token. It returns none when the token marks its
+// subject as the client application under another name.
 func tokenPrincipal(cl *Claims) principal {
 	if cl == nil || cl.Subject == "" {
 		return principal{}
@@ -238,7 +238,7 @@ func (r *Resolver) agent(ev *Evidence, c *schema.Call, ua product) {
 	c.AgentVersion = first(c.AgentVersion, id(ev.AgentVersion))
 }
 
-// setAgent sets the agent of a call; false: v is no id.
+// setAgent sets the agent of a call. It returns false when v is not an id.
 func setAgent(c *schema.Call, v, source string, trust schema.Trust) bool {
 	if v = id(v); v == "" {
 		return false
@@ -247,8 +247,8 @@ func setAgent(c *schema.Call, v, source string, trust schema.Trust) bool {
 	return true
 }
 
-// establishedAgent sets the agent that somebody other than the caller established: the
-// issuer of its token, the operator, its runtime or the gateway.
+// establishedAgent sets the agent that a party other than the caller established: the issuer
+// of its token, the operator, its runtime or the gateway.
 func (r *Resolver) establishedAgent(ev *Evidence, c *schema.Call) bool {
 	if cl := ev.Claims; cl != nil {
 		if len(cl.Act) > 0 && setAgent(c, cl.Act[0], "token_act", schema.TrustVerified) {
@@ -263,7 +263,7 @@ func (r *Resolver) establishedAgent(ev *Evidence, c *schema.Call) bool {
 		setAgent(c, ev.GatewayAgent, "gateway", schema.TrustInfrastructure)
 }
 
-// genAIAgent is the agent that a span names: its id, else its name within its service.
+// genAIAgent returns the agent of a span: its id, otherwise its name within its service.
 func genAIAgent(ev *Evidence) string {
 	if agent := id(ev.GenAIAgentID); agent != "" || ev.GenAIAgentName == "" {
 		return agent
@@ -274,14 +274,14 @@ func genAIAgent(ev *Evidence) string {
 	return id(ev.ServiceName) + "/" + id(ev.GenAIAgentName)
 }
 
-// claimedAgent sets the agent that the caller says it is.
+// claimedAgent sets the agent that the caller claims to be.
 func claimedAgent(ev *Evidence, c *schema.Call) bool {
 	return setAgent(c, ev.AgentHeader, header(ev.AgentHeaderName), schema.TrustAsserted) ||
 		setAgent(c, ev.MCPClientName, "mcp_client", schema.TrustAsserted) ||
 		setAgent(c, signatureHost(ev.SignatureAgent), "signature_agent", schema.TrustAsserted)
 }
 
-// inferredAgent sets the agent where nothing names it: by the client of its token, its
+// inferredAgent sets the agent when no source names it: from the client of its token, its
 // User-Agent, its credential or its address.
 func inferredAgent(ev *Evidence, c *schema.Call, ua product) {
 	cl := ev.Claims
@@ -325,7 +325,7 @@ func runKey(ev *Evidence, c *schema.Call) {
 		c.RunKey, c.RunKeySource = id(ev.RunHeader), header(ev.RunHeaderName)
 	case ev.Claims != nil && ev.Claims.Txn != "":
 		c.RunKey, c.RunKeySource = id(ev.Claims.Txn), "token_txn"
-	case ev.GateRun != "": // of a gateway file of the version before, without receipts
+	case ev.GateRun != "": // written by a gateway file of the previous version, without receipts
 		if _, err := schema.ParseRunID(ev.GateRun); err == nil {
 			c.RunKey, c.RunKeySource = ev.GateRun, schema.GateKeySource
 		}
@@ -339,8 +339,8 @@ func header(name string) string {
 	return strings.ReplaceAll(name, "_", "-")
 }
 
-// routingKey is the actor by the record alone. The registry is not
-// asked: a reload would move actors to other partitions in mid-run (see
+// routingKey returns the actor as determined by the record alone. It does not use the
+// registry: a reload of the registry would move actors to other partitions during a run (see
 // schema/adr/0002-routing-key-without-registry.md).
 func routingKey(ev *Evidence, c *schema.Call) string {
 	switch {
@@ -381,12 +381,13 @@ func callerKind(ev *Evidence, c *schema.Call, ua product) {
 	case ua.browser && score <= 0:
 		c.CallerKind, c.CallerConfidence = schema.CallerHuman, 60
 	case score > 0:
-		// Some sign of an agent or a program, not enough to call it one.
+		// There are signs of an agent or a program, but not enough to classify it as one.
 		c.CallerKind, c.CallerConfidence = schema.CallerUnknown, uint8(score)
 	}
 }
 
-// agentScore adds up the signs that a caller is an agent; below 0 it is a person's browser.
+// agentScore adds up the signs that a caller is an agent. A negative score means a person's
+// browser.
 func agentScore(ev *Evidence, c *schema.Call, ua product) int {
 	score := 0
 	if ev.GenAIOperation || c.AgentTrust >= schema.TrustInfrastructure && c.AgentSource != "token_client" {

@@ -8,8 +8,9 @@ import (
 	"flyball/schema"
 )
 
-// id is a value fit to be an identifier: trimmed, valid UTF-8, without control
-// characters, at most MaxID bytes; else empty. The usual value costs one pass.
+// id returns s trimmed when it is valid as an identifier: valid UTF-8, without control
+// characters, at most MaxID bytes, not "-" and not "null". Otherwise it returns an empty
+// string. ASCII text needs no UTF-8 validation.
 func id(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" || s == "-" || len(s) > schema.MaxID || s == "null" {
@@ -34,7 +35,7 @@ func id(s string) string {
 	return s
 }
 
-// clean is free text, cut at a rune boundary.
+// clean returns s trimmed, as valid UTF-8, cut to maxBytes at a rune boundary.
 func clean(s string, maxBytes int) string {
 	s = strings.TrimSpace(s)
 	s = strings.ToValidUTF8(s, "\uFFFD")
@@ -65,8 +66,8 @@ func hasWord(list, word string) bool {
 	return false
 }
 
-// signatureHost is the host of a Signature-Agent value: a bare string or the
-// first member of a dictionary.
+// signatureHost returns the host of a Signature-Agent value: a string, or the first member of
+// a dictionary.
 func signatureHost(v string) string {
 	if v == "" {
 		return ""

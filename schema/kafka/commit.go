@@ -12,16 +12,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// CommitError says which offsets were not committed.
+// CommitError contains the offsets that were not committed, with their errors.
 type CommitError struct {
-	Request    error                      // of the whole request: no offset was committed
-	Partitions map[string]map[int32]error // of single partitions: the others were committed
+	Request    error                      // error of the whole request: no offset was committed
+	Partitions map[string]map[int32]error // errors of single partitions: the others were committed
 }
 
-// Error names every partition that was refused.
+// Error lists every partition whose offset was not committed.
 func (e *CommitError) Error() string { return errors.Join(e.Unwrap()...).Error() }
 
-// Unwrap lets errors.Is find the broker's answers.
+// Unwrap returns the errors of the broker, for errors.Is.
 func (e *CommitError) Unwrap() []error {
 	if e.Request != nil {
 		return []error{e.Request}
@@ -35,9 +35,9 @@ func (e *CommitError) Unwrap() []error {
 	return out
 }
 
-// CommitErrors reads the answer to a commit: the request's error and those of single
-// partitions, under which Kafka reports missing rights and an old generation. It is
-// nil when every offset was committed, else a *CommitError.
+// CommitErrors returns the errors in the response to a commit: that of the request and those
+// of single partitions (Kafka reports missing rights and an old generation there). It is nil
+// when every offset was committed, otherwise a *CommitError.
 func CommitErrors(resp *kmsg.OffsetCommitResponse, err error) error {
 	if err != nil {
 		return &CommitError{Request: err}
@@ -62,8 +62,8 @@ func CommitErrors(resp *kmsg.OffsetCommitResponse, err error) error {
 	return &CommitError{Partitions: refused}
 }
 
-// Committed reports whether a partition's offset was committed, by what Commit or
-// CommitErrors returned.
+// Committed reports whether the offset of a partition was committed. err is the result of
+// Commit or CommitErrors.
 func Committed(err error, topic string, part int32) bool {
 	var c *CommitError
 	if err == nil {
@@ -72,8 +72,8 @@ func Committed(err error, topic string, part int32) bool {
 	return errors.As(err, &c) && c.Request == nil && c.Partitions[topic][part] == nil
 }
 
-// Commit commits offsets of a client's group, waits for the answer, and counts what
-// was refused under the client's name. The error is nil or a *CommitError.
+// Commit commits offsets of a client's group and waits for the response. Errors are counted
+// under the client's name. The error is nil or a *CommitError.
 func (c Config) Commit(ctx context.Context, name string, client *kgo.Client, offsets map[string]map[int32]kgo.EpochOffset) error {
 	var failed error
 	client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
@@ -85,7 +85,7 @@ func (c Config) Commit(ctx context.Context, name string, client *kgo.Client, off
 	return failed
 }
 
-// CommitRecords commits the offsets behind records, as Commit does.
+// CommitRecords commits the offsets after the given records, as Commit does.
 func (c Config) CommitRecords(ctx context.Context, name string, client *kgo.Client, records ...*kgo.Record) error {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for _, r := range records {

@@ -7,21 +7,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Config is what all Kafka clients of a process share.
+// Config holds the settings that all Kafka clients of a process share.
 type Config struct {
-	// Options reach the brokers: seed brokers, TLS, SASL, client id.
+	// Options are the options of the connection: seed brokers, TLS, SASL, client id.
 	Options []kgo.Opt
-	// Log takes the warnings of clients and consumers; nil discards them.
+	// Log receives the warnings of clients and consumers; nil discards them.
 	Log *Log
 	// Metrics counts errors and traffic; nil counts nothing.
 	Metrics *Metrics
 }
 
-// NewClient makes a client of the process's brokers. name says which one it is in
-// logs and metrics ("detect", "detect-produce"), so it must be one of few. Options
-// given here come after those of the process and override them.
+// NewClient makes a client of the process's brokers. name identifies the client in logs and
+// metrics ("detect", "detect-produce"), so the set of names must be small. opts come after the
+// options of the process and override them.
 //
-// Only this function makes clients in the product; the layout test holds it.
+// Only this function makes clients in the product; the layout test checks this.
 func (c Config) NewClient(name string, opts ...kgo.Opt) (*kgo.Client, error) {
 	all := make([]kgo.Opt, 0, len(c.Options)+len(opts)+2)
 	all = append(all, c.Options...)
@@ -39,19 +39,18 @@ func (c Config) NewClient(name string, opts ...kgo.Opt) (*kgo.Client, error) {
 	return client, nil
 }
 
-// Producer sends records. *kgo.Client is one.
+// Producer sends records. *kgo.Client implements it.
 type Producer interface {
-	// Produce sends in order; done is called once, from another goroutine.
+	// Produce sends records in order. It calls done once, from another goroutine.
 	Produce(ctx context.Context, r *kgo.Record, done func(*kgo.Record, error))
-	// ProduceSync sends and waits until every record is acknowledged or has failed.
+	// ProduceSync sends records and waits until each is acknowledged or has failed.
 	ProduceSync(ctx context.Context, r ...*kgo.Record) kgo.ProduceResults
 }
 
-// ProduceCallback makes the callback of records that nobody waits for. An error is
-// counted under the client's name and logged at a limited rate; what says what was
-// not written ("heartbeat"). A permanent error is also handed to onPermanent, unless
-// that is nil. An end that was asked for (a cancelled context, a closed client) is no
-// error.
+// ProduceCallback returns a callback for records whose result the producer does not wait for.
+// It counts an error under the client's name and logs it at a limited rate; what names the
+// kind of record ("heartbeat"). A permanent error is also passed to onPermanent, unless that
+// is nil. A cancelled context or a closed client is not an error.
 func (c Config) ProduceCallback(client, what string, onPermanent func(error)) func(*kgo.Record, error) {
 	return func(r *kgo.Record, err error) {
 		if err == nil || isEnd(err) {

@@ -10,60 +10,60 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Consumer polls a client and hands over what it reads, until its context ends or it
-// cannot go on. Errors that pass are counted, logged at a limited rate and waited out;
-// a permanent one ends it.
+// Consumer polls a client and passes the records to Handle until its context ends or a
+// permanent error occurs. Temporary errors are counted and logged at a limited rate, and the
+// consumer tries again after a pause.
 type Consumer struct {
 	Config Config
 	Client *kgo.Client
-	Name   string // of the client, as given to NewClient
-	// MaxRecords bounds what one poll hands over; 0: everything that has been fetched.
+	Name   string // name of the client, as given to NewClient
+	// MaxRecords is the maximum number of records of one batch; 0: all that were fetched.
 	MaxRecords int
-	// Wait says how long a poll may wait for records. With it Handle is called after
-	// every poll, also without records; nil: Handle is only called with records.
+	// Wait returns how long a poll may wait for records. When it is set, Handle is called
+	// after every poll, also without records; when it is nil, Handle is only called with
+	// records.
 	Wait func() time.Duration
-	// Handle takes what was read. Its context ends Drain after that of Run. An error
-	// ends Run.
+	// Handle processes the records of one poll. Its context ends Drain after that of Run. An
+	// error ends Run.
 	//
-	// A client with kgo.BlockRebalanceOnPoll lets no rebalance happen before Handle
-	// returns; a handler that may take long calls Batch.AllowRebalance.
+	// With kgo.BlockRebalanceOnPoll no rebalance happens before Handle returns; a handler that
+	// can take long calls Batch.AllowRebalance.
 	Handle func(ctx context.Context, b Batch) error
-	// Drain is how long what Handle has begun may take after the context of Run ended.
+	// Drain is how long a running Handle may continue after the context of Run ended.
 	Drain time.Duration
-	// Permanent reports errors of fetching that this consumer cannot go on after,
-	// beside those of IsPermanent; nil: none.
+	// Permanent reports further errors of fetching, beside those of IsPermanent, that end this
+	// consumer; nil: none.
 	Permanent func(error) bool
-	// OnError is called with every error of fetching a topic, beside the counting and
-	// logging; nil: nothing is.
+	// OnError is called with every error of fetching a topic, after it is counted; may be nil.
 	OnError func(topic string, err error)
 
 	mu      sync.Mutex
-	failure error // of the last poll; nil: it went well
+	failure error // error of the last poll; nil: success
 }
 
-// Batch is what one poll has read.
+// Batch holds the records of one poll.
 type Batch struct {
 	kgo.Fetches
 	client *kgo.Client
 }
 
-// AllowRebalance lets the group take partitions away while the batch is still being
-// handled. From then on a record of it may belong to another member: whoever calls
-// this stops handling a partition when OnPartitionsRevoked or OnPartitionsLost says so.
+// AllowRebalance allows the group to revoke partitions while the batch is still processed.
+// After this call a record of the batch may belong to another member. The handler must stop to
+// process a partition when OnPartitionsRevoked or OnPartitionsLost names it.
 func (b Batch) AllowRebalance() { b.client.AllowRebalance() }
 
 const (
-	// pollEvery bounds a poll, so that Ready follows what the broker answers now.
+	// pollEvery bounds the duration of a poll, so that the result of Ready is recent.
 	pollEvery = 5 * time.Second
-	// fetchPause is how long Run waits after a poll that brought errors only, doubled up
-	// to maxFetchPause: a refused fetch comes back at once.
+	// fetchPause is the pause after a poll that returned only errors; each further one
+	// doubles it, up to maxFetchPause. A rejected fetch returns at once.
 	fetchPause    = 50 * time.Millisecond
 	maxFetchPause = 5 * time.Second
 )
 
-// Run polls until ctx ends, and then returns nil. What it had not handed over by then
-// is not handed over: it is not committed either. Any other end is an error that
-// begins with the consumer's name.
+// Run polls until ctx ends, and then returns nil. Records that were not passed to Handle
+// before that are dropped; their offsets are not committed. In all other cases it returns an
+// error that begins with the consumer's name.
 func (c *Consumer) Run(ctx context.Context) error {
 	work, stop := Outlive(ctx, c.Drain)
 	defer stop()
@@ -104,7 +104,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	}
 }
 
-// errors counts and logs the errors of a poll; one that stays is returned.
+// errors counts and logs the errors of a poll, and returns the first permanent one.
 func (c *Consumer) errors(fetches kgo.Fetches) error {
 	var first, permanent error
 	fetches.EachError(func(topic string, part int32, err error) {
@@ -135,14 +135,14 @@ func (c *Consumer) errors(fetches kgo.Fetches) error {
 	return permanent
 }
 
-// Ready is the error of the last poll, nil when it went well.
+// Ready returns the error of the last poll, or nil after a successful one.
 func (c *Consumer) Ready() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.failure
 }
 
-// Outlive is ctx, but it ends d after it: for work that must not stop half-way. The
+// Outlive returns a context that ends d after ctx, for work that must not be interrupted. The
 // returned function ends it at once.
 func Outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -12,19 +12,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// lasting are the answers of a broker that stay until somebody changes its settings.
+// lasting are the errors of a broker that remain until its settings are changed.
 var lasting = []error{
 	kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
 	kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
 }
 
-// permanentError marks an error that no repetition cures.
+// permanentError marks an error that a retry cannot resolve.
 type permanentError struct{ err error }
 
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
 
-// Permanent marks an error as one that no repetition cures; nil stays nil.
+// Permanent marks an error as one that a retry cannot resolve; nil stays nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -32,8 +32,8 @@ func Permanent(err error) error {
 	return &permanentError{err}
 }
 
-// IsPermanent reports whether an error stays until somebody does something: rights
-// that are missing, a login that is refused, or what Permanent has marked.
+// IsPermanent reports whether an error remains until an operator acts: missing rights, a
+// rejected login, or an error marked by Permanent.
 func IsPermanent(err error) bool {
 	var marked *permanentError
 	if errors.As(err, &marked) {
@@ -42,19 +42,19 @@ func IsPermanent(err error) bool {
 	return slices.ContainsFunc(lasting, func(e error) bool { return errors.Is(err, e) })
 }
 
-// IsUnreachable reports whether a request failed because no broker was there to take
-// it: the same request can be made again.
+// IsUnreachable reports whether a request failed because no broker could be reached. The same
+// request can be sent again.
 func IsUnreachable(err error) bool {
 	var op *net.OpError
 	return kgo.IsRetryableBrokerErr(err) || errors.As(err, &op)
 }
 
-// isEnd reports whether an error only says that the end was asked for.
+// isEnd reports whether an error only means that the operation was ended by its caller.
 func isEnd(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed)
 }
 
-// ErrorClass is a label for an error, from a bounded set.
+// ErrorClass returns a label for an error, from a bounded set.
 func ErrorClass(err error) string {
 	var broker *kerr.Error
 	var loss *kgo.ErrDataLoss

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// logEvery is how often a message of one kind is logged.
+	// logEvery is the minimum time between two messages of one kind.
 	logEvery = 10 * time.Second
-	// maxLogKinds bounds the kinds that are remembered.
+	// maxLogKinds is the maximum number of kinds that are kept in memory.
 	maxLogKinds = 1000
 )
 
-// Log logs at a limited rate: a kind of message once in ten seconds, with the number
-// of those that were left out since. A nil *Log discards everything. It is safe for
-// concurrent use and is shared by all clients of a process.
+// Log logs at a limited rate: one message of each kind in ten seconds, with the number of
+// messages omitted since the last one. A nil *Log discards everything. It is safe for
+// concurrent use; all clients of a process share it.
 type Log struct {
 	out *slog.Logger
 	now func() time.Time
@@ -32,7 +32,7 @@ type logKind struct {
 	omitted int
 }
 
-// NewLog logs to out; now is the clock that the rate is measured by.
+// NewLog returns a Log that writes to out and measures time with now.
 func NewLog(out *slog.Logger, now func() time.Time) *Log {
 	return &Log{out: out, now: now, kinds: map[string]logKind{}}
 }
@@ -44,7 +44,7 @@ func (l *Log) log(level slog.Level, kind, msg string, args ...any) {
 	if l == nil {
 		return
 	}
-	omitted, ok := l.admit(kind)
+	omitted, ok := l.isDue(kind)
 	if !ok {
 		return
 	}
@@ -54,9 +54,9 @@ func (l *Log) log(level slog.Level, kind, msg string, args ...any) {
 	l.out.Log(context.Background(), level, msg, args...)
 }
 
-// admit reports whether a message of the kind may be logged, and how many were left
-// out before it.
-func (l *Log) admit(kind string) (omitted int, ok bool) {
+// isDue reports whether a message of the kind may be logged, and how many were omitted before
+// it.
+func (l *Log) isDue(kind string) (omitted int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
@@ -73,7 +73,7 @@ func (l *Log) admit(kind string) (omitted int, ok bool) {
 	return k.omitted, true
 }
 
-// clientLogger is franz-go's logger of one client: its warnings and errors.
+// clientLogger is the logger of one client of franz-go. It logs warnings and errors.
 type clientLogger struct {
 	log  *Log
 	name string

@@ -8,9 +8,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Operations that an error is counted under.
+// Operations under which errors are counted.
 const (
-	OpConnect = "connect" // a connection to a broker, its TLS and SASL included
+	OpConnect = "connect" // opening a connection to a broker, including TLS and SASL
 	OpRequest = "request" // a request or its response on the wire
 	OpGroup   = "group"   // membership of a consumer group
 	OpFetch   = "fetch"   // reading records
@@ -18,16 +18,17 @@ const (
 	OpCommit  = "commit"  // committing offsets
 )
 
-// Metrics are shared by the clients of a process. The labels are bounded: names of
-// clients are constants of the code or configured receivers, classes are those of
-// ErrorClass. A nil *Metrics counts nothing.
+// Metrics are shared by the clients of a process. The labels are bounded: client names are
+// constants of the code or configured receivers, classes are those of ErrorClass. A nil
+// *Metrics counts nothing.
 type Metrics struct {
 	errors   *prometheus.CounterVec
 	connects *prometheus.CounterVec
 	bytes    *prometheus.CounterVec
 }
 
-// NewMetrics registers; a nil registerer registers nowhere.
+// NewMetrics makes the metrics and registers them; with a nil registerer they are not
+// registered.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flyball_kafka_errors_total",
@@ -50,7 +51,7 @@ func (m *Metrics) Error(client, operation string, err error) {
 	}
 }
 
-// clientHooks counts for one client.
+// clientHooks counts the errors and the traffic of one client.
 type clientHooks struct {
 	m    *Metrics
 	name string
@@ -72,13 +73,13 @@ func (h *clientHooks) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ n
 	h.m.connects.WithLabelValues(h.name).Inc()
 }
 
-// OnBrokerWrite counts what was sent.
+// OnBrokerWrite counts the bytes that were sent.
 func (h *clientHooks) OnBrokerWrite(_ kgo.BrokerMetadata, _ int16, n int, _, _ time.Duration, err error) {
 	h.m.bytes.WithLabelValues(h.name, "out").Add(float64(n))
 	h.error(OpRequest, err)
 }
 
-// OnBrokerRead counts what was received.
+// OnBrokerRead counts the bytes that were received.
 func (h *clientHooks) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, n int, _, _ time.Duration, err error) {
 	h.m.bytes.WithLabelValues(h.name, "in").Add(float64(n))
 	h.error(OpRequest, err)

@@ -10,28 +10,27 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// readStall is how long ReadToEnd waits for the next record before it gives up.
+// readStall is how long ReadToEnd waits for the next record before it fails.
 const readStall = 30 * time.Second
 
-// ReadToEnd reads a topic up to its end as it is when the reading begins, and hands
-// each record to each, in order within a partition. from holds the offsets to begin at;
-// nil is every partition from its start. It returns, for each partition read, the end
-// it has read to.
+// ReadToEnd reads a topic up to the end that it has at the beginning of the call, and calls
+// each with every record, in order within a partition. from holds the start offsets of the
+// partitions to read; nil means every partition from its start. It returns the end of each
+// partition that was read.
 //
-// It ends with an error when each returns one, on a permanent error, and when no record
-// has come for half a minute; errors that pass are counted, logged and waited out.
+// It returns an error when each returns one, after a permanent error, and when no record has
+// arrived for readStall. Temporary errors are counted, logged and retried.
 func ReadToEnd(ctx context.Context, cfg Config, name, topic string, from map[int32]int64,
 	each func(*kgo.Record) error) (map[int32]int64, error) {
 	return reader{cfg: cfg, name: name, topic: topic, stall: readStall}.run(ctx, from, each)
 }
 
-// EndOffsets are the offsets at which the next record of each partition will be
-// written.
+// EndOffsets returns, for each partition, the offset of the next record that will be written.
 func EndOffsets(ctx context.Context, client *kgo.Client, topic string) (map[int32]int64, error) {
 	return offsets(ctx, topic, kadm.NewClient(client).ListEndOffsets)
 }
 
-// StartOffsets are the first offsets that each partition still holds.
+// StartOffsets returns, for each partition, the first offset that it still holds.
 func StartOffsets(ctx context.Context, client *kgo.Client, topic string) (map[int32]int64, error) {
 	return offsets(ctx, topic, kadm.NewClient(client).ListStartOffsets)
 }
@@ -85,8 +84,8 @@ func (r reader) run(ctx context.Context, from map[int32]int64, each func(*kgo.Re
 	if len(left) == 0 {
 		return ends, nil
 	}
-	// The last record before an end may be the mark of a transaction, which is not
-	// handed over unless it is asked for.
+	// The last record before an end can be a control record of a transaction. The client
+	// returns control records only with KeepControlRecords.
 	client, err := r.cfg.NewClient(r.name, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topic: begin}),
 		kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {
@@ -107,7 +106,7 @@ func (r reader) bounds(ctx context.Context, client *kgo.Client) (starts, ends ma
 	return starts, ends, err
 }
 
-// read polls until every partition has reached the end that left holds for it.
+// read polls until every partition has reached its end in left.
 func (r reader) read(ctx context.Context, client *kgo.Client, left map[int32]int64, each func(*kgo.Record) error) error {
 	stalled, stop := context.WithCancel(ctx)
 	defer stop()
@@ -143,11 +142,11 @@ func (r reader) read(ctx context.Context, client *kgo.Client, left map[int32]int
 	return nil
 }
 
-// errStalled ends a reading that makes no progress.
+// errStalled is returned when a read makes no progress.
 var errStalled = errors.New("the end of the topic was not reached")
 
-// hand gives the records before the ends in left to each, and forgets the partitions
-// whose end is reached.
+// hand passes the records before the ends in left to each, and removes the partitions that
+// reached their end from left.
 func hand(fetches kgo.Fetches, left map[int32]int64, each func(*kgo.Record) error) error {
 	for rec := range fetches.RecordsAll() {
 		end, open := left[rec.Partition]

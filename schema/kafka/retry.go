@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// Backoff says how long to wait between attempts.
+// Backoff configures the waits between attempts.
 type Backoff struct {
-	First    time.Duration // wait after the first failure; doubled after each further one
-	Max      time.Duration // longest wait
-	Attempts int           // attempts at most; 0: until the context ends
-	// Timeout bounds one attempt; 0: only the context does.
+	First    time.Duration // wait after the first failure; it is doubled after each further one
+	Max      time.Duration // maximum wait
+	Attempts int           // maximum number of attempts; 0: until the context ends
+	// Timeout bounds one attempt; 0: only the context bounds it.
 	Timeout time.Duration
 }
 
-// Wait is the time to wait after a failed attempt, counted from 1: a random share,
-// between half and all, of what doubling gives.
+// Wait returns the wait after a failed attempt (counted from 1): a random part, between half
+// and all, of the doubled wait.
 func (b Backoff) Wait(attempt int) time.Duration {
 	full := max(b.First, time.Millisecond)
 	for i := 1; i < attempt && full < b.Max; i++ {
@@ -28,12 +28,12 @@ func (b Backoff) Wait(attempt int) time.Duration {
 	return full/2 + rand.N(full/2+1)
 }
 
-// Retry calls do until it succeeds, and waits in between as b says. It ends earlier,
-// with do's last error, on one that IsPermanent, after b.Attempts, and when ctx ends;
-// then the error is ctx's as well. An error with a method RetryAfter() time.Duration is
-// not tried again sooner than it says.
+// Retry calls do until it succeeds, and waits between attempts as b specifies. It returns do's
+// last error when that IsPermanent, after b.Attempts, and when ctx ends; in the last case the
+// error also wraps that of ctx. After an error with a method RetryAfter() time.Duration the
+// wait is at least that duration.
 //
-// failed, unless nil, is called before each wait.
+// failed is called before each wait; it may be nil.
 func Retry(ctx context.Context, b Backoff, do func(context.Context) error, failed func(err error, wait time.Duration)) error {
 	for attempt := 1; ; attempt++ {
 		err := b.attempt(ctx, do)
@@ -77,7 +77,7 @@ func ended(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ctx.Err(), err)
 }
 
-// Sleep waits; false when ctx ended first.
+// Sleep waits for d. It returns false when ctx ended first.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -12,30 +12,30 @@ import (
 	"flyball/schema/wire"
 )
 
-// TopicOptions say how Flyball's topics are created and verified.
+// TopicOptions configure how Flyball's topics are created and verified.
 type TopicOptions struct {
-	Partitions  int32 // of the topics whose number of partitions is the deployment's
+	Partitions  int32 // partitions of the topics whose Spec does not fix the number
 	Replication int16 // copies of a new topic; -1: the broker's default
-	// Janitor says that the broker's owner deletes what was read; see wire.Spec.Configs.
+	// Janitor reports that the owner of the broker deletes the records that were read; see
+	// wire.Spec.Configs.
 	Janitor bool
-	DryRun  bool // only look: nothing is created
+	DryRun  bool // only verify; create nothing
 }
 
-// TopicState is what EnsureTopics found or made of one topic.
+// TopicState is the result of EnsureTopics for one topic.
 type TopicState struct {
 	Spec       wire.Spec
 	ID         schema.TopicID
 	Partitions int32
-	Created    bool     // or would be, with TopicOptions.DryRun
+	Created    bool     // with TopicOptions.DryRun: the topic is missing
 	Drift      []string // settings of an existing topic that differ, "key: has x, want y"
 }
 
-// EnsureTopics creates the topics of wire.Specs that are missing and verifies the
-// others.
+// EnsureTopics creates the topics of wire.Specs that are missing and verifies the others.
 //
-// A topic whose number of partitions differs from what is configured is an error:
-// partitions own actors, so their number changes only by a drain (README, "Changing
-// the number of partitions").
+// It returns an error for a topic whose number of partitions differs from the configuration:
+// each partition owns a set of actors, so the number can only be changed with a drain (README,
+// "Changing the number of partitions").
 func EnsureTopics(ctx context.Context, adm *kadm.Client, o TopicOptions) ([]TopicState, error) {
 	names := make([]string, len(wire.Specs))
 	for i, s := range wire.Specs {
@@ -80,8 +80,8 @@ func ensureTopic(ctx context.Context, adm *kadm.Client, o TopicOptions, s wire.S
 	return state, err
 }
 
-// CreateTopic creates a topic. One that another process created meanwhile is no error;
-// its id is then zero.
+// CreateTopic creates a topic. It is not an error when another process has created it in the
+// meantime; the id is then zero.
 func CreateTopic(ctx context.Context, adm *kadm.Client, name string, partitions int32, replication int16,
 	configs map[string]*string) (schema.TopicID, error) {
 	r, err := adm.CreateTopic(ctx, partitions, replication, configs, name)
@@ -91,7 +91,7 @@ func CreateTopic(ctx context.Context, adm *kadm.Client, name string, partitions 
 	return schema.TopicID(r.ID), nil
 }
 
-// settingsDrift compares the settings of an existing topic with those it should have.
+// settingsDrift returns the settings of an existing topic that differ from the required ones.
 func settingsDrift(ctx context.Context, adm *kadm.Client, s wire.Spec, janitor bool) ([]string, error) {
 	described, err := adm.DescribeTopicConfigs(ctx, s.Name)
 	if err != nil {

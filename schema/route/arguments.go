@@ -5,19 +5,19 @@ import (
 	"encoding/json"
 )
 
-// RPC is a call of MCP that a request's body may be read as.
+// RPC is one way to read a request body as an MCP call.
 type RPC struct {
-	Method string // tools/call where the body does not say which in one way
-	Tool   string // empty: of a tools/call, any
-	Args   []byte // of the tool, or the body
+	Method string // tools/call when the body names the method more than once
+	Tool   string // empty in a tools/call: any tool
+	Args   []byte // arguments of the tool, otherwise the body
 }
 
-// maxRPC is how many calls of a batch are read.
+// maxRPC is the maximum number of calls of a batch that are used.
 const maxRPC = 8
 
-// ReadBody reads a request's whole body. Of a POST it says besides which calls of
-// MCP the body may be read as; whether a server reads it so depends on the route.
-// A body that is not JSON is kept as a form.
+// ReadBody reads the complete body of a request. For a POST it also sets RPC to the MCP calls
+// that the body can contain; the route determines whether a server reads the body as such. A
+// body that is not JSON is stored as a form.
 func (in *Input) ReadBody(method string, body []byte) {
 	if !json.Valid(body) {
 		in.Form = body
@@ -45,8 +45,8 @@ func (in *Input) ReadBody(method string, body []byte) {
 	}
 }
 
-// rpc reads a JSON object as a call of JSON-RPC. What stands twice in it is not
-// known: it may call any tool.
+// rpc reads a JSON object as a JSON-RPC call. When a member occurs twice its value is unknown:
+// the call may use any tool.
 func rpc(body []byte) (RPC, bool) {
 	if len(body) == 0 || body[0] != '{' {
 		return RPC{}, false
@@ -54,7 +54,7 @@ func rpc(body []byte) (RPC, bool) {
 	raw, n := jsonMember(body, "method")
 	var method string
 	if n == 0 || n == 1 && json.Unmarshal(raw, &method) != nil {
-		return RPC{}, false // an answer, or none
+		return RPC{}, false // a response, or no JSON-RPC
 	}
 	if n > 1 {
 		return RPC{Method: toolsCall, Args: body}, true

@@ -6,34 +6,33 @@ import (
 	"flyball/schema"
 )
 
-// Current is the table that holds at present: what classifies calls while
-// another version may be put in its place. The log side and the gate side of a
-// process share one.
+// Current holds the table that is in use. Calls can be classified while another version
+// replaces it. The log side and the gate side of a process share one Current.
 type Current struct{ table atomic.Pointer[Table] }
 
-// NewCurrent begins with a table.
+// NewCurrent returns a Current that holds t.
 func NewCurrent(t *Table) *Current {
 	c := &Current{}
 	c.Put(t)
 	return c
 }
 
-// Put makes a table the present one.
+// Put replaces the table.
 func (c *Current) Put(t *Table) { c.table.Store(t) }
 
-// Version of the present table.
+// Version returns the version of the table in use.
 func (c *Current) Version() string { return c.table.Load().Version() }
 
-// Classify is the present table's.
+// Classify calls Table.Classify of the table in use.
 func (c *Current) Classify(call *schema.Call, in *Input) { c.table.Load().Classify(call, in) }
 
-// MoneyHeaders are the present table's.
+// MoneyHeaders calls Table.MoneyHeaders of the table in use.
 func (c *Current) MoneyHeaders() []string { return c.table.Load().MoneyHeaders() }
 
-// Readings are the present table's.
+// Readings calls Table.Readings of the table in use.
 func (c *Current) Readings(call *schema.Call, in *Input) ([]Other, bool) {
 	return c.table.Load().Readings(call, in)
 }
 
-// Digest is the present table's.
+// Digest calls Table.Digest of the table in use.
 func (c *Current) Digest(text string) uint64 { return c.table.Load().Digest(text) }

@@ -6,7 +6,7 @@ import (
 	"flyball/schema"
 )
 
-// meaning is what a word says a call does.
+// meaning is the effect and the reversibility that a word stands for.
 type meaning struct {
 	effect        schema.Effect
 	reversibility schema.Reversibility
@@ -22,8 +22,8 @@ var (
 	grants  = meaning{schema.EffectGrant, schema.Compensable}
 )
 
-// byWord is what a word in the last part of a route, in a tool's name or in an
-// operation says. Money that left and messages that were read do not come back.
+// byWord holds the meanings of words in the last part of a route, in the name of a tool or in
+// an operation. Money that was paid and messages that were sent cannot be taken back.
 var byWord = meanings(map[meaning]string{
 	pays:    "pay payment payout refund charge transfer withdraw withdrawal purchase checkout buy donate reimburse wire tip",
 	sends:   "send email mail message sms notify notification publish broadcast tweet reply forward comment",
@@ -35,7 +35,7 @@ var byWord = meanings(map[meaning]string{
 		"verify completion embedding rerank moderation token_count initialize ping export introspect",
 })
 
-// meanings is the meaning of each word of a list.
+// meanings maps each word of the lists to its meaning.
 func meanings(lists map[meaning]string) map[string]meaning {
 	out := map[string]meaning{}
 	for m, words := range lists {
@@ -46,8 +46,8 @@ func meanings(lists map[meaning]string) map[string]meaning {
 	return out
 }
 
-// leads are words that mean what they say wherever a method would say less: a
-// verb that begins a name (get_payment reads, cancel_order does not pay).
+// leads are verbs whose meaning has priority over that of the method and of other words when
+// they begin a name: get_payment reads, cancel_order does not pay.
 var leads = func() map[string]meaning {
 	out := map[string]meaning{}
 	const words = "get list read search find query fetch lookup describe count check show view calculate think validate preview estimate " +
@@ -60,14 +60,14 @@ var leads = func() map[string]meaning {
 	return out
 }()
 
-// methods is what a method alone says.
+// methods are the meanings of methods.
 var methods = map[string]meaning{
 	"GET": reads, "HEAD": reads, "OPTIONS": reads, "TRACE": reads,
 	"POST": creates, "PUT": updates, "PATCH": updates, "DELETE": deletes,
 }
 
-// decide sets effect and reversibility: the operator's word, else the words of
-// the call, else its method.
+// decide sets effect and reversibility, by the first of these: the operator's rule, the words
+// of the call, its method.
 func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
 	m, source := undeclared(c, segs)
 	c.Effect, c.Reversibility, c.EffectSource, c.ReversibilitySource = m.effect, m.reversibility, source, source
@@ -84,7 +84,7 @@ func decide(c *schema.Call, in *Input, rule *Rule, segs []string) {
 	}
 }
 
-// undeclared is what a call does by its own words and its method.
+// undeclared returns the effect of a call without a rule, by its words and its method.
 func undeclared(c *schema.Call, segs []string) (meaning, schema.Provenance) {
 	changes := c.Method == "DELETE" || c.Method == "PUT" || c.Method == "PATCH"
 	switch {
@@ -97,12 +97,13 @@ func undeclared(c *schema.Call, segs []string) (meaning, schema.Provenance) {
 	case c.OpKind == schema.OpAWSAPI: // dynamodb:DeleteTable
 		return named(c.Operation[strings.LastIndexByte(c.Operation, ':')+1:], meaning{}), schema.ProvenanceFromWords
 	case c.MCPMethod != "":
-		return meaning{}, schema.ProvenanceNone // a tool call that does not name its tool may do anything
+		return meaning{}, schema.ProvenanceNone // a tool call without the name of its tool can have any effect
 	}
 	return byMethod(c.Method, segs)
 }
 
-// byMethod is what a method does, unless the last word of the path says more.
+// byMethod returns the effect of a method, unless the last word of the path indicates a
+// stronger one.
 func byMethod(method string, segs []string) (meaning, schema.Provenance) {
 	m, known := methods[method]
 	last := lastStatic(segs)
@@ -110,7 +111,7 @@ func byMethod(method string, segs []string) (meaning, schema.Provenance) {
 	case !known:
 		return meaning{}, schema.ProvenanceNone
 	case m.effect == schema.EffectRead:
-		// GET /orders/7/delete does what it says.
+		// GET /orders/7/delete deletes.
 		if len(segs) > 0 && last == segs[len(segs)-1] {
 			if w, ok := leads[strings.ToLower(last)]; ok && w.effect > schema.EffectRead {
 				return w, schema.ProvenanceFromWords
@@ -125,7 +126,7 @@ func byMethod(method string, segs []string) (meaning, schema.Provenance) {
 	return m, schema.ProvenanceMethod
 }
 
-// lastStatic is the last segment that is a word and not an identifier.
+// lastStatic returns the last segment that is a word and not an identifier.
 func lastStatic(segs []string) string {
 	for i := len(segs) - 1; i >= 0; i-- {
 		if _, param := classify(segs[i]); !param && !isVersion(segs[i]) {
@@ -135,8 +136,8 @@ func lastStatic(segs []string) string {
 	return ""
 }
 
-// named reads the words of a name: a leading verb decides; else the most
-// dangerous word does; else fallback.
+// named returns the meaning of a name: that of a leading verb, otherwise that of the word with
+// the worst reversibility, otherwise fallback.
 func named(name string, fallback meaning) meaning {
 	var arena [8]string
 	words := wordsOf(name, arena[:0])
@@ -154,8 +155,8 @@ func named(name string, fallback meaning) meaning {
 	return best
 }
 
-// joined is m, or what does more harm of the verbs that are tied to it:
-// find_and_delete deletes.
+// joined returns m, or the meaning of a verb with a worse reversibility that is joined to it
+// by "and", "or" or "then": find_and_delete deletes.
 func joined(m meaning, rest []string) meaning {
 	for i := 1; i < len(rest); i++ {
 		if n, ok := leads[rest[i]]; ok && ties(rest[i-1]) && n.reversibility > m.reversibility {
@@ -167,7 +168,8 @@ func joined(m meaning, rest []string) meaning {
 
 func ties(w string) bool { return w == "and" || w == "or" || w == "then" }
 
-// wordsOf splits a name at separators and capitals, lower case, singular.
+// wordsOf splits a name at separators and capitals, and returns the words in lower case and
+// singular.
 func wordsOf(name string, into []string) []string {
 	start := 0
 	flush := func(end int) {
@@ -189,7 +191,8 @@ func wordsOf(name string, into []string) []string {
 	return into
 }
 
-// singular of an English plural, as collections are named.
+// singular returns the singular of an English plural, by simple rules for names of
+// collections.
 func singular(s string) string {
 	switch {
 	case len(s) < 4 || strings.HasSuffix(s, "ss") || strings.HasSuffix(s, "us") || strings.HasSuffix(s, "is") || s == "series" ||

@@ -8,38 +8,37 @@ import (
 	"flyball/schema"
 )
 
-// Learned is a version of what the guard of cardinality has found: positions in
-// paths at which so many words stand that they must be values. It is
-// immutable; the next version holds all of it and more, so that a template does
-// not flap.
+// Learned is a version of the positions in paths with so many different words that the words
+// must be values. It is immutable. The next version contains all of it, so that a template
+// does not change back.
 type Learned struct {
 	Version   string `json:"version"`
 	Collapsed []Slot `json:"collapsed"`
 }
 
-// Slot is a template of which one position takes any value: GET /items/{slug}.
+// Slot is a template with one position that takes any value: GET /items/{slug}.
 type Slot struct {
 	Method   string `json:"method"`
 	Template string `json:"template"`
 }
 
-// Seen is a template that the heuristic made, with its traffic.
+// Seen is a template that the heuristic made, with its number of calls.
 type Seen struct {
 	Method, Route string
 	Calls         uint64
 }
 
 const (
-	// maxLiterals is how many words may stand at one position of a path before
-	// they are taken for values.
+	// maxLiterals is the maximum number of different words at one position of a path; more are
+	// treated as values.
 	maxLiterals = 100
-	// maxLearned is how many positions a table may learn.
+	// maxLearned is the maximum number of positions that a table can learn.
 	maxLearned = 2000
 	slug       = "{slug}"
 )
 
-// Collapse adds the positions at which more than MaxLiterals words were seen to
-// those of the version before. It reports whether there are new ones.
+// Collapse adds the positions with more than maxLiterals different words to those of the
+// previous version. more reports whether there are new ones.
 func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 	type position struct {
 		method, masked string
@@ -47,7 +46,7 @@ func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 	words := map[position]map[string]bool{}
 	for _, s := range seen {
 		segs := strings.Split(strings.Trim(s.Route, "/"), "/")
-		beneath := false // a collection: what stands first in a path is one, of whatever service
+		beneath := false // the first word of a path names a collection and is never a value
 		for i, seg := range segs {
 			if seg == "" || strings.HasPrefix(seg, "{") || isVersion(seg) || seg == "api" || seg == "rest" {
 				continue
@@ -82,7 +81,8 @@ func Collapse(before Learned, seen []Seen) (after Learned, more bool) {
 	return after, more
 }
 
-// Rules of a learned version, to stand behind the operator's own.
+// Rules returns the rules of a learned version. They must come after the operator's rules in a
+// table.
 func (l Learned) Rules() []Rule {
 	var out []Rule
 	for _, s := range l.Collapsed {

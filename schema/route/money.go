@@ -10,14 +10,14 @@ import (
 	"flyball/schema"
 )
 
-// Money is kept as attributes of a call, as it was logged.
+// Attributes of a call that hold the amount and the currency, as they were logged.
 const (
 	AttrAmount   = "amount"
 	AttrCurrency = "currency"
 )
 
-// locator says where in a call a value stands: "arg:payment.amount", "path:amount",
-// "query:amount", "header:x-amount", "field:amount" (one that the gateway logged).
+// locator is the place of a value in a call: "arg:payment.amount", "path:amount",
+// "query:amount", "header:x-amount", "field:amount" (a field that the gateway logged).
 type locator struct{ kind, name string }
 
 var locatorKinds = []string{"arg", "path", "query", "header", "field"}
@@ -33,7 +33,7 @@ func parseLocator(s string) (locator, error) {
 	return locator{kind, name}, nil
 }
 
-// parseCurrency reads where a currency stands, or which one it always is.
+// parseCurrency reads the place of a currency, or a fixed currency.
 func parseCurrency(s string) (locator, error) {
 	if len(s) == 3 && !strings.ContainsFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) {
 		return locator{"always", s}, nil
@@ -45,8 +45,9 @@ func parseCurrency(s string) (locator, error) {
 	return l, err
 }
 
-// money notes what a call moves, where the operator declares where it stands. What the call
-// says twice is not known: nobody can tell which of the two a service takes.
+// money sets the attributes of amount and currency, from the places that the operator
+// declared. A value that occurs twice in the call is left out, because it is unknown which of
+// the two the service uses.
 func money(c *schema.Call, in *Input, r *Rule, segs []string) {
 	if amount := r.amount.find(c, in, r, segs); isDecimal(amount) {
 		c.SetAttr(AttrAmount, amount)
@@ -73,7 +74,7 @@ func (l locator) find(c *schema.Call, in *Input, r *Rule, segs []string) string 
 		return only(append(values(in.RawQuery, l.name), values(string(in.Form), l.name)...))
 	case "arg":
 		if name, _, _ := strings.Cut(l.name, "."); len(values(in.RawQuery, name)) > 0 {
-			return "" // a framework that merges query and body may take either
+			return "" // a framework that merges query and body can use either of them
 		}
 		return argument(in.Args, l.name)
 	case "header", "field":
@@ -92,7 +93,7 @@ func (l locator) find(c *schema.Call, in *Input, r *Rule, segs []string) string 
 	return ""
 }
 
-// only is the one value of a list; "" of a list of none or of several.
+// only returns the value of a list with one element; otherwise "".
 func only(list []string) string {
 	if len(list) != 1 {
 		return ""
@@ -100,8 +101,8 @@ func only(list []string) string {
 	return list[0]
 }
 
-// argument is the value at a dotted path in arguments; "" where a member of it is
-// missing, or there twice in whatever case.
+// argument returns the value at a dotted path in arguments. It returns "" when a member of the
+// path is missing or occurs twice, in any case.
 func argument(args []byte, path string) string {
 	if !json.Valid(args) {
 		return ""
@@ -120,7 +121,7 @@ func argument(args []byte, path string) string {
 	return string(args)
 }
 
-// isDecimal recognises an amount: digits, with a point perhaps.
+// isDecimal reports whether s is an amount: 1 to 18 digits with at most one point.
 func isDecimal(s string) bool {
 	point, digits := 0, 0
 	for i := 0; i < len(s); i++ {

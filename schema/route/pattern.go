@@ -9,8 +9,8 @@ import (
 	"flyball/schema"
 )
 
-// Pattern matches calls by method and template, or by tool. A placeholder
-// matches whatever stands in its place; * matches one segment and ** the rest.
+// Pattern matches calls by method and template, or by tool. A placeholder matches any text in
+// its place; * matches one segment and ** all remaining segments.
 type Pattern struct {
 	text   string
 	method string // empty: any
@@ -49,10 +49,10 @@ func ParsePattern(text string) (Pattern, error) {
 	return p, nil
 }
 
-// String is the pattern as it was written.
+// String returns the pattern as it was written.
 func (p Pattern) String() string { return p.text }
 
-// Matches reports whether the pattern names a call's route or tool.
+// Matches reports whether a call's route or tool matches the pattern.
 func (p *Pattern) Matches(c *schema.Call) bool {
 	if p.tool != "" {
 		return c.ToolName == p.tool
@@ -81,9 +81,8 @@ func (p *Pattern) Matches(c *schema.Call) bool {
 	return done
 }
 
-// MatchesPath reports whether the pattern names a method and a path. A placeholder
-// takes any one segment of it, whatever that looks like; case and the ending of a
-// format make no difference.
+// MatchesPath reports whether a method and a path match the pattern. A placeholder matches any
+// one segment. Case and the ending of a format (.json) are ignored.
 func (p *Pattern) MatchesPath(method, path string) bool {
 	if p.tool != "" || p.method != "" && p.method != method {
 		return false
@@ -108,7 +107,7 @@ func (p *Pattern) fits(segs []string) bool {
 		case i >= len(segs):
 			return false
 		case want == "*" || want == "{}":
-		case strings.Contains(want, "{}"): // cus_{}: a part of a segment
+		case strings.Contains(want, "{}"): // cus_{}: the placeholder is a part of a segment
 			head, tail, _ := strings.Cut(want, "{}")
 			if !strings.HasPrefix(segs[i], head) || !strings.HasSuffix(segs[i], tail) {
 				return false
@@ -120,7 +119,7 @@ func (p *Pattern) fits(segs []string) bool {
 	return len(segs) == len(p.segs)
 }
 
-// AnyMatches reports whether one of some patterns names a call.
+// AnyMatches reports whether at least one of the patterns matches a call.
 func AnyMatches(list []Pattern, c *schema.Call) bool {
 	return slices.ContainsFunc(list, func(p Pattern) bool { return p.Matches(c) })
 }

@@ -9,42 +9,41 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what is read of one request.
+// Limits of what is read of one request.
 const (
-	// maxReadings is how many readings one path may have.
+	// maxReadings is the maximum number of readings of one path.
 	maxReadings = 6
-	// MaxReadable is how long a path is read, in bytes.
+	// MaxReadable is the maximum length of a path that is read, in bytes.
 	MaxReadable = 8 << 10
-	// maxDecodings is how often escapes of escapes are decoded.
+	// maxDecodings is the maximum number of times that nested escapes are decoded.
 	maxDecodings = 3
-	// maxOverrides is how many other methods one request may name.
+	// maxOverrides is the maximum number of other methods that one request may name.
 	maxOverrides = 3
-	// maxCombined is how many readings a request may have of its path, its method
-	// and its body together.
+	// maxCombined is the maximum number of readings of a request by its path, its method and
+	// its body together.
 	maxCombined = 32
 )
 
-// MethodHeaders are the request headers, in lower case, by which many servers let
-// a client name another method than that of the request line.
+// MethodHeaders are the request headers, in lower case, by which many servers let a client
+// override the method of the request line.
 var MethodHeaders = []string{"x-http-method-override", "x-method-override", "x-http-method"}
 
-// methodParameter does the same in a query, a form or a JSON body.
+// methodParameter overrides the method in a query, a form or a JSON body.
 const methodParameter = "_method"
 
 // pathReading is one way in which a server may read a path.
 type pathReading struct {
 	Path string
-	// Ambiguous marks a reading that an ordinary client has no reason to ask for:
-	// encoded separators, escapes of escapes, backslashes, parameters of dot segments.
+	// Ambiguous marks a reading that ordinary clients have no reason to request: encoded
+	// separators, nested escapes, backslashes, parameters of dot segments.
 	Ambiguous bool
 }
 
-// readPath are the ways in which servers may read a path. The first is that of RFC
-// 3986: escapes of unreserved characters are decoded, dot segments and empty
-// segments are removed; it is the one that is shown. The others are what servers
-// are known to make of the same bytes. Nil: the path as it stands is its only
-// reading. A path that is too long, or that has more than maxReadings readings, is
-// not readable: the first reading stands alone, and is not to be trusted.
+// readPath returns the ways in which servers may read a path. The first reading follows RFC
+// 3986: escapes of unreserved characters are decoded, dot segments and empty segments are
+// removed; this reading is displayed. The others are readings of known servers. The list is
+// nil when the path itself is its only reading. readable is false when the path is too long or
+// has more than maxReadings readings; the list is then incomplete and must not be trusted.
 func readPath(path string) (list []pathReading, readable bool) {
 	if plainPath(path) {
 		return nil, true
@@ -72,7 +71,7 @@ func readPath(path string) (list []pathReading, readable bool) {
 	if strings.Contains(shown, "..;") || strings.Contains(shown, ".;") {
 		add(resolve(withoutParameters(shown)), true)
 	}
-	if strings.Contains(shown, "/;") { // a segment of which nothing is left without its parameters
+	if strings.Contains(shown, "/;") { // a segment that consists of parameters only
 		add(resolve(strings.ReplaceAll(shown, ";", "%3B")), false)
 	}
 	for decoded, more, n := shown, true, 0; more; n++ {
@@ -93,7 +92,7 @@ func readPath(path string) (list []pathReading, readable bool) {
 	return list, readable
 }
 
-// plainPath reports whether nothing in a path can be read in two ways.
+// plainPath reports whether a path has only one reading.
 func plainPath(path string) bool {
 	if len(path) > MaxReadable {
 		return false
@@ -113,7 +112,7 @@ func plainPath(path string) bool {
 	return true
 }
 
-// withoutOrigin cuts scheme, host, query and fragment off a request target.
+// withoutOrigin removes scheme, host, query and fragment from a request target.
 func withoutOrigin(path string) string {
 	if i := strings.Index(path, "://"); i > 0 && i < 12 && !strings.ContainsAny(path[:i], "/?#;") {
 		path = path[i+3:]
@@ -129,8 +128,8 @@ func withoutOrigin(path string) string {
 	return path
 }
 
-// canonical spells a path in one way: what may stand plainly does, everything else is
-// an escape. A separator that was encoded stays encoded.
+// canonical returns one spelling of a path: characters that need no escape are written
+// plainly, all others as an escape. An encoded separator stays encoded.
 func canonical(path string) string {
 	var b strings.Builder
 	b.Grow(len(path) + 8)
@@ -149,7 +148,7 @@ func canonical(path string) string {
 	return b.String()
 }
 
-// spell writes a byte of a segment.
+// spell writes one byte of a segment, escaped if necessary.
 func spell(b *strings.Builder, c byte) {
 	if c <= ' ' || c >= 0x7f || c == '/' || c == '\\' || c == '%' || c == ';' || c == '?' || c == '#' {
 		b.WriteByte('%')
@@ -160,7 +159,7 @@ func spell(b *strings.Builder, c byte) {
 	b.WriteByte(c)
 }
 
-// escape is the byte that a percent-escape at i stands for.
+// escape decodes the percent-escape at i. ok is false when there is none.
 func escape(s string, i int) (byte, bool) {
 	if s[i] != '%' || i+2 >= len(s) {
 		return 0, false
@@ -220,10 +219,11 @@ func withoutParameters(path string) string {
 	return strings.Join(segs, "/")
 }
 
-// overlong are spellings that UTF-8 forbids and lax decoders read.
+// overlong replaces byte sequences that UTF-8 forbids and some decoders accept.
 var overlong = strings.NewReplacer("\xc0\xaf", "/", "\xc0\xae", ".", "\xc1\x9c", "\\")
 
-// decodedOnce decodes every escape of a path, and reports whether it still holds one.
+// decodedOnce decodes every escape of a path. more reports whether the result still contains
+// an escape.
 func decodedOnce(path string) (out string, more bool) {
 	if strings.IndexByte(path, '%') < 0 {
 		return path, false
@@ -251,9 +251,8 @@ func decodedOnce(path string) (out string, more bool) {
 	return out, false
 }
 
-// literal is a path whose escapes are decoded as one that reads the same: what stood
-// encoded takes its meaning as a separator, a query or an end, and what is left that
-// could be taken for one is encoded again.
+// literal returns a decoded path as a path with the same meaning: a decoded separator, query
+// or NUL byte takes effect, and the remaining special characters are encoded again.
 func literal(decoded string) string {
 	if i := strings.IndexAny(decoded, "?#\x00"); i >= 0 {
 		decoded = decoded[:i]
@@ -274,8 +273,9 @@ func literal(decoded string) string {
 	return b.String()
 }
 
-// otherMethods are the methods besides its own that a request names by a header, a
-// query parameter or a member of its body. More than maxOverrides of them cannot be read.
+// otherMethods returns the methods, other than its own, that a request names by a header, a
+// query parameter or a member of its body. readable is false when there are more than
+// maxOverrides.
 func otherMethods(own string, in *Input) (out []string, readable bool) {
 	list := methodList{own: own, readable: true}
 	list.add(in.MethodOverride)
@@ -283,7 +283,7 @@ func otherMethods(own string, in *Input) (out []string, readable bool) {
 		list.add(v)
 	}
 	if len(in.Form) > 0 {
-		if strings.Contains(string(in.Form), `name="`+methodParameter+`"`) { // of a multipart form; its value is not read
+		if strings.Contains(string(in.Form), `name="`+methodParameter+`"`) { // part of a multipart form; its value is not read
 			list.add("DELETE")
 		}
 		for _, v := range values(string(in.Form), methodParameter) {
@@ -301,14 +301,14 @@ func otherMethods(own string, in *Input) (out []string, readable bool) {
 	return list.methods, list.readable
 }
 
-// methodList gathers methods, each once.
+// methodList collects methods, each once.
 type methodList struct {
-	own      string // the request's own, which is left out
+	own      string // method of the request itself, which is left out
 	methods  []string
-	readable bool // false: there were more than maxOverrides
+	readable bool // false after more than maxOverrides methods
 }
 
-// add adds the methods of a text, separated by commas.
+// add adds the methods of a comma-separated text.
 func (l *methodList) add(text string) {
 	for m := range strings.SplitSeq(text, ",") {
 		m = strings.ToUpper(strings.TrimSpace(m))
@@ -326,8 +326,8 @@ func (l *methodList) add(text string) {
 	}
 }
 
-// values are those that a query or a form has of a parameter, whatever its case and
-// whether it is written as a list (name[]=). What cannot be decoded stands as it is.
+// values returns the values of a parameter in a query or a form. The name is matched in any
+// case and also as a list (name[]=). A text that cannot be decoded is used unchanged.
 func values(query, name string) (out []string) {
 	for query != "" {
 		var pair string
@@ -358,8 +358,8 @@ func values(query, name string) (out []string) {
 	return out
 }
 
-// jsonMember is the last member of a JSON object with a name, whatever its case, and how
-// many the object has of it.
+// jsonMember returns the last member with a name, in any case, of a JSON object, and the
+// number of members with that name.
 func jsonMember(object []byte, name string) (value json.RawMessage, n int) {
 	in := json.NewDecoder(bytes.NewReader(object))
 	if t, err := in.Token(); err != nil || t != json.Delim('{') {

@@ -11,16 +11,16 @@ import (
 	"flyball/schema"
 )
 
-// maxResources is how many resources one call names at most.
+// maxResources is the maximum number of resources of one call.
 const maxResources = 16
 
-// qualifiers follow a collection without being one of its members.
+// qualifiers are words that follow a collection and do not name one of its members.
 var qualifiers = wordSet("search query list all count me self current today status new latest direct onestop summary batch " +
 	"bulk export import default health stats send append cancel delete update create info details history preview completions")
 
-// resources are what a call names: path parameters, identifiers in the query
-// and in logged arguments. What is not known is marked: "type:?" for a
-// change whose target was not logged, "type:*" for a list.
+// resources returns the resources that a call names: in path parameters, and as identifiers in
+// the query and in logged arguments. Unknown resources are marked: "type:?" for a change whose
+// target was not logged, "type:*" for a list.
 func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Resource {
 	out := resourceList{list: c.Resources}
 	names := operatorNames(rule)
@@ -44,7 +44,7 @@ func resources(c *schema.Call, in *Input, rule *Rule, segs []string) []schema.Re
 	return out.list
 }
 
-// unnamedKind is the type of the resource of a call that names none.
+// unnamedKind returns the type of the resource of a call that names no resource.
 func unnamedKind(c *schema.Call, kind string, segs []string) string {
 	if kind == "" {
 		kind = first(toolNoun(c.ToolName), "object")
@@ -57,7 +57,7 @@ func unnamedKind(c *schema.Call, kind string, segs []string) string {
 	return kind
 }
 
-// resourceList gathers the resources of a call, each once and at most maxResources.
+// resourceList collects the resources of a call, each once and at most maxResources.
 type resourceList struct{ list []schema.Resource }
 
 func (l *resourceList) add(kind, value string, source schema.Provenance) {
@@ -65,7 +65,7 @@ func (l *resourceList) add(kind, value string, source schema.Provenance) {
 		return
 	}
 	if len(value) > schema.MaxID {
-		value, source = "?", schema.ProvenanceNotLogged // named, and too long to be kept
+		value, source = "?", schema.ProvenanceNotLogged // named, but too long to be stored
 	}
 	for _, r := range l.list {
 		if r.Type == kind && r.ID == value {
@@ -73,15 +73,15 @@ func (l *resourceList) add(kind, value string, source schema.Provenance) {
 		}
 	}
 	if len(l.list) >= maxResources {
-		// What no longer fits must not look as if it had not been named.
+		// The report must show that the call names more resources than are stored.
 		l.list[maxResources-1] = schema.Resource{Type: kind, ID: "?", Source: schema.ProvenanceNotLogged}
 		return
 	}
 	l.list = append(l.list, schema.Resource{Type: kind, ID: value, Source: source})
 }
 
-// addPath adds what the path names. It returns the nearest collection of the
-// last segment, and whether a member of it is named.
+// addPath adds the resources in the path. kind is the type of the last collection, and named
+// reports whether the path names a member of it.
 func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []string) (kind string, named bool) {
 	template := strings.Split(strings.Trim(c.Route, "/"), "/")
 	aligned := c.RouteSource != schema.RouteHeuristic && len(template) == len(segs)
@@ -89,7 +89,7 @@ func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []s
 	if aligned {
 		return l.addDeclared(template, names, segs)
 	}
-	before := "" // the segment before, versions aside
+	before := "" // the previous segment that is not a version
 	for i, s := range segs {
 		if isVersion(s) {
 			continue
@@ -107,7 +107,7 @@ func (l *resourceList) addPath(c *schema.Call, names map[string]string, segs []s
 	return kind, named
 }
 
-// addDeclared adds the parameters of a declared template.
+// addDeclared adds the parameters of a declared template. The results are those of addPath.
 func (l *resourceList) addDeclared(template []string, names map[string]string, segs []string) (kind string, named bool) {
 	for i, s := range segs {
 		switch t := template[i]; {
@@ -133,7 +133,8 @@ func lastOf(segs []string) string {
 	return segs[len(segs)-1]
 }
 
-// collection is the last plural segment, for routes that end in a verb.
+// collection returns the last plural segment, for routes that end in a verb; without a plural
+// segment, the last segment.
 func collection(segs []string) string {
 	for i := len(segs) - 1; i >= 0; i-- {
 		if plural(segs[i]) {
@@ -148,8 +149,8 @@ func plural(s string) bool {
 	return len(l) > 3 && singular(l) != l
 }
 
-// member reports whether a word after a plural names one of the collection:
-// /channels/general/messages, and not /files/search or /hotels/prices.
+// member reports whether a word after a plural names a member of the collection: yes in
+// /channels/general/messages, no in /files/search or /hotels/prices.
 func member(s string, i int, segs []string) bool {
 	if qualifiers[strings.ToLower(s)] || strings.HasPrefix(s, "by-") || plural(s) || leads[strings.ToLower(s)] != (meaning{}) {
 		return false
@@ -177,8 +178,8 @@ func first(a, b string) string {
 	return b
 }
 
-// stem is the type that a key names: order_id, orderId and order are an order.
-// Keys that name no identifier have none.
+// stem returns the type that a key names: order for order_id, orderId and order. A key without
+// the ending of an identifier is returned in lower case.
 func stem(key string) string {
 	l := strings.ToLower(key)
 	for _, suffix := range [...]string{"_ids", "_id", "-id", ".id", "_key", "_uuid", "_number", "_no"} {
@@ -224,14 +225,14 @@ func sensitive(key string) bool {
 	return strings.Contains(l, "session") || strings.Contains(l, "token")
 }
 
-// fromArgs reads identifiers from logged arguments, two levels deep.
+// fromArgs adds the identifiers in logged arguments, two levels deep.
 func fromArgs(args []byte, names map[string]string, add func(kind, value string, source schema.Provenance)) {
 	if len(args) == 0 || args[0] != '{' {
 		return
 	}
 	var m map[string]any
 	in := json.NewDecoder(bytes.NewReader(args))
-	in.UseNumber() // a float64 makes another id of one above 2^53
+	in.UseNumber() // a float64 would change ids above 2^53
 	if in.Decode(&m) != nil || in.More() {
 		return
 	}
@@ -267,7 +268,8 @@ func readArgs(m map[string]any, names map[string]string, add func(kind, value st
 	}
 }
 
-// argumentText is an argument that can be an identifier: a text or a number.
+// argumentText returns the text of an argument that can be an identifier: a string or a
+// number. Otherwise it returns "".
 func argumentText(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -278,7 +280,7 @@ func argumentText(v any) string {
 	return ""
 }
 
-// toolNoun is what a tool is about: its name without the verb.
+// toolNoun returns the object of a tool: its name without the leading verb.
 func toolNoun(tool string) string {
 	var arena [8]string
 	words := wordsOf(tool, arena[:0])
@@ -288,7 +290,7 @@ func toolNoun(tool string) string {
 	return strings.Join(words, "_")
 }
 
-// wordSet is the set of the words of a text.
+// wordSet returns the set of the words of a text.
 func wordSet(text string) map[string]bool {
 	out := map[string]bool{}
 	for w := range strings.FieldsSeq(text) {

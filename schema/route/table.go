@@ -14,77 +14,79 @@ import (
 	"flyball/schema"
 )
 
-// Input is what a record says beside the call's own fields; it is not kept.
+// Input is the part of a record that classification needs beside the fields of the call. It is
+// not stored.
 type Input struct {
 	RawQuery     string
 	Args         []byte // body or tool arguments as JSON, if they were logged
-	SourceRoute  string // template that the source named
-	LoggedDigest string // digest of the arguments that the source computed
+	SourceRoute  string // template in the record of the source
+	LoggedDigest string // digest of the arguments, computed by the source
 	BodyLogged   bool
-	// PathCut: the call's path is only the beginning of what was sent.
+	// PathCut reports that the call's path is only the beginning of the path that was sent.
 	PathCut bool
-	// Words says how far the call's tool and method of MCP may be believed.
+	// Words is the origin of the call's MCPMethod and ToolName.
 	Words Words
-	// RPC are the calls of MCP that a JSON body may be read as; see Arguments.
+	// RPC are the ways to read a JSON body as MCP calls; see ReadBody.
 	RPC []RPC
-	// MethodOverride is what the request's MethodHeaders name, comma-joined.
+	// MethodOverride is the values of the request's MethodHeaders, comma-separated.
 	MethodOverride string
-	// Form is a body that is not JSON, or that was cut, as far as it was shown.
+	// Form is a body that is not JSON or that was cut, as far as it is known.
 	Form []byte
 }
 
-// Words says where a call's MCPMethod and ToolName come from.
+// Words is the origin of a call's MCPMethod and ToolName.
 type Words uint8
 
 const (
-	// WordsParsed were read by the source from the body of a protocol that it speaks.
+	// WordsParsed: the source read them from the body of a protocol that it supports.
 	WordsParsed Words = iota
-	// WordsClaimed stand in headers of the client. They make a call worse, never
-	// milder, but on routes that the operator declared as MCP.
+	// WordsClaimed: they come from headers of the client. They can only make the effect of a
+	// call worse, except on routes that the operator declared as MCP.
 	WordsClaimed
 )
 
-// Rule is what an operator says of a route or of a tool, by hand or by an
-// OpenAPI document. By hand comes first.
+// Rule is the operator's description of a route or of a tool, written by hand or in an OpenAPI
+// document. A rule written by hand has priority.
 type Rule struct {
 	Method   string // empty: any
 	Template string
-	Tool     string // of MCP and the like, instead of a template
-	// MCP says that an MCP server answers the template: what a request's body, or a
-	// header that the server checks against it, calls its tool is what it calls.
+	Tool     string // name of a tool (MCP and similar protocols), instead of a template
+	// MCP reports that an MCP server serves the template: the tool named in a request's body,
+	// or in a header that the server compares with the body, is the tool that is called.
 	MCP           bool
 	Effect        schema.Effect
 	Reversibility schema.Reversibility
-	// Resources names what parameters and query keys hold: "order_id:order".
+	// Resources maps parameters and query keys to types: "order_id:order".
 	Resources []string
-	// Amount and Currency say where the money stands: "arg:amount", "query:amount",
-	// "path:amount", "header:x-amount", "field:amount". A currency may also be one that
-	// every amount of the route has: "EUR".
+	// Amount and Currency are the places of the money: "arg:amount", "query:amount",
+	// "path:amount", "header:x-amount", "field:amount". Currency may also be a fixed one for
+	// the route: "EUR".
 	Amount, Currency string
-	Source           schema.Provenance // of what it says; none is the operator
+	Source           schema.Provenance // source of the rule; none means the operator
 
 	amount, currency locator
-	learned          bool // by the guard of cardinality: its effect is not declared
+	learned          bool // made by Learned.Rules: its effect is not declared
 }
 
-// Options of a table.
+// Options configure a table.
 type Options struct {
 	Version   string
 	Operator  []Rule
 	DigestKey []byte
 }
 
-// Table is immutable and safe for concurrent use.
+// Table holds the rules of routes and tools. It is immutable and safe for concurrent use.
 type Table struct {
 	moneyHeaders []string
 	version      string
 	root         *node
 	tools        map[string]*Rule
-	upper        bool // a template has capitals
+	upper        bool // at least one template contains capital letters
 	macs         sync.Pool
 }
 
-// NewTable compiles the operator's routes.
+// NewTable compiles the operator's routes. The key of digests must have at least 16 bytes. An
+// error names the rule that is not valid.
 func NewTable(o Options) (*Table, error) {
 	if len(o.DigestKey) < 16 {
 		return nil, errors.New("secret_key_file: the deployment's key must have at least 16 bytes")
@@ -126,14 +128,14 @@ func NewTable(o Options) (*Table, error) {
 	return t, nil
 }
 
-// MoneyHeaders are the request headers, in lower case, that amounts and
-// currencies stand in by the operator's word.
+// MoneyHeaders returns the request headers, in lower case, that hold amounts and currencies
+// according to the operator's rules.
 func (t *Table) MoneyHeaders() []string { return t.moneyHeaders }
 
-// Version of the table.
+// Version returns the version of the table.
 func (t *Table) Version() string { return t.version }
 
-// classify fills in a call by one reading of its path.
+// classify sets the fields of a call by one reading of its path.
 func (t *Table) classify(c *schema.Call, in *Input, segs []string, rule *Rule) {
 	if tool := t.tools[c.ToolName]; tool != nil && c.ToolName != "" {
 		rule = tool
@@ -184,9 +186,9 @@ type mac struct {
 	buf []byte
 }
 
-// digest keys what was asked and what came back. HMAC-SHA-256 costs about
-// 0.4 µs here; an unkeyed or weak hash would let whoever reads the table test
-// guesses of small arguments.
+// digest sets the keyed digests of a call's arguments and result. HMAC-SHA-256 costs about 0.4
+// µs here; with an unkeyed or weak hash, a reader of the table could test guesses of small
+// arguments.
 func (t *Table) digest(c *schema.Call, in *Input) {
 	m := t.macs.Get().(*mac)
 	m.h.Reset()
@@ -211,13 +213,13 @@ func (t *Table) digest(c *schema.Call, in *Input) {
 	}
 	t.macs.Put(m)
 	if c.ResultDigestBasis == schema.DigestNone {
-		// Outcome and size stand for a result that nobody logged.
+		// The result was not logged: outcome and size represent it.
 		c.ResultDigest = uint64(c.Outcome)<<56 ^ uint64(c.Status)<<40 ^ c.BytesOut
 		c.ResultDigestBasis = schema.DigestOutcome
 	}
 }
 
-// Digest is a digest of a text, keyed as those of arguments are.
+// Digest returns a digest of a text, with the key of argument digests.
 func (t *Table) Digest(text string) uint64 {
 	m := t.macs.Get().(*mac)
 	m.h.Reset()
@@ -229,7 +231,8 @@ func (t *Table) Digest(text string) uint64 {
 	return sum
 }
 
-// node of the trie of operator's routes: static before parameter before rest.
+// node is a node of the trie of the operator's routes. A static child has priority over a
+// parameter, and a parameter over the rest.
 type node struct {
 	static map[string]*node
 	param  *node

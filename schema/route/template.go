@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxSegments is how deep a template goes; what is below is {*}.
+// maxSegments is the maximum number of segments of a template; the segments after it are {*}.
 const maxSegments = 12
 
-// Template is the heuristic template of a path: segments that look like
-// identifiers become placeholders named after what they look like.
+// Template returns the heuristic template of a path: segments that look like identifiers
+// become placeholders, named after their form.
 func Template(path string) string {
 	var arena [16]string
 	return templateOf(split(path, arena[:0]))
@@ -38,10 +38,10 @@ func templateOf(segs []string) string {
 	return b.String()
 }
 
-// split cuts a path or URL into decoded segments: no query, fragment or matrix
-// parameters, no empty segments.
+// split returns the decoded segments of a path or URL, without query, fragment, matrix
+// parameters and empty segments.
 func split(path string, into []string) []string {
-	// A URL within a path is a segment of it: /proxy/http://h/x is not /x.
+	// A URL inside a path is part of the path: /proxy/http://h/x is not /x.
 	if i := strings.Index(path, "://"); i > 0 && i < 12 && !strings.ContainsAny(path[:i], "/?#;") {
 		path = path[i+3:]
 		if j := strings.IndexByte(path, '/'); j >= 0 {
@@ -79,7 +79,7 @@ func split(path string, into []string) []string {
 	return into
 }
 
-// shape is what the bytes of a segment are.
+// shape counts the kinds of bytes in a segment.
 type shape struct {
 	digits, lower, upper, hex, other int
 	at, dot                          bool
@@ -111,11 +111,11 @@ func look(s string) shape {
 	return v
 }
 
-// classify is the template of a segment and whether it holds a placeholder.
+// classify returns the template of a segment, and whether it contains a placeholder.
 func classify(s string) (string, bool) {
 	v := look(s)
 	if v.digits == 0 && !v.at && len(s) < 20 && !braces(s) {
-		return s, false // the usual word
+		return s, false // an ordinary word
 	}
 	if t := whole(s, v); t != "" {
 		return t, true
@@ -136,13 +136,13 @@ func classify(s string) (string, bool) {
 	case len(s) > 64:
 		return "{long}", true
 	case braces(s):
-		return "{token}", true // a literal brace would read as a placeholder
+		return "{token}", true // a literal brace could be read as a placeholder
 	}
 	return s, false
 }
 
-// withEnding is the template of an identifier with the ending of a file's name, which is
-// kept: {uuid}.json; empty: it is none.
+// withEnding returns the template of an identifier with the ending of a file name, which is
+// kept: {uuid}.json. It is empty when the segment is not of this form.
 func withEnding(s string) string {
 	i := strings.LastIndexByte(s, '.')
 	if i <= 0 || len(s)-i > 6 || len(s)-i <= 1 || braces(s[i:]) {
@@ -161,8 +161,8 @@ func withEnding(s string) string {
 
 func braces(s string) bool { return strings.ContainsAny(s, "{}/") }
 
-// whole is the placeholder of a segment that is an identifier from end to end;
-// empty: it is none.
+// whole returns the placeholder of a segment that is an identifier as a whole; otherwise it is
+// empty.
 func whole(s string, v shape) string {
 	for _, f := range identifierForms {
 		if f.matches(s, v) {
@@ -172,7 +172,7 @@ func whole(s string, v shape) string {
 	return ""
 }
 
-// identifierForms are tried in order.
+// identifierForms are tested in order; the first that matches applies.
 var identifierForms = []struct {
 	placeholder string
 	matches     func(s string, v shape) bool
@@ -199,7 +199,7 @@ func isUUID(s string, v shape) bool {
 	return n == 36 && v.hex == 32 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' || n == 32 && v.hex == 32
 }
 
-// isRecordLocator matches booking codes and the like: HAT041, 4WQ15X.
+// isRecordLocator matches booking codes and similar ids: HAT041, 4WQ15X.
 func isRecordLocator(s string, v shape) bool {
 	n := len(s)
 	return n >= 5 && n <= 12 && v.digits > 0 && v.upper > 0 && v.digits+v.upper == n
@@ -216,7 +216,7 @@ func isIPv4(s string) bool {
 	return parts == 4
 }
 
-// isVersion matches v1, v2.1 …
+// isVersion matches version segments: v1, v2.1.
 func isVersion(s string) bool {
 	if len(s) < 2 || s[0] != 'v' && s[0] != 'V' {
 		return false
@@ -229,7 +229,8 @@ func isVersion(s string) bool {
 	return true
 }
 
-// tailed is prefix and separator kept, tail replaced: cus_{id}, ORD-{id}.
+// tailed returns the template of an identifier with a prefix and a separator, which are kept:
+// cus_{id}, ORD-{id}. It is empty when the segment is not of this form.
 func tailed(s string) string {
 	i := strings.LastIndexAny(s, "_-:")
 	if i <= 0 || i == len(s)-1 {
@@ -253,13 +254,14 @@ func tailed(s string) string {
 	return ""
 }
 
-// token matches long mixtures that no rule above names.
+// token reports whether s is a long mixture of characters, as tokens are.
 func token(s string, v shape) bool {
 	n := len(s)
 	return n >= 16 && float64(v.digits) > 0.12*float64(n) || n >= 20 && v.digits > 0 && v.lower > 0 && v.upper > 0
 }
 
-// Key is a template with every placeholder as {}: equal across sources.
+// Key returns a template with every placeholder replaced by {}, so that templates of different
+// sources can be compared.
 func Key(template string) string {
 	if strings.IndexByte(template, '{') < 0 {
 		return template
@@ -282,8 +284,8 @@ func Key(template string) string {
 	}
 }
 
-// closing is where the placeholder that s begins with ends: a pattern within,
-// as of {id:[0-9]{4}}, has braces of its own.
+// closing returns the index at which the placeholder at the beginning of s ends. A pattern
+// inside it can contain braces, as in {id:[0-9]{4}}.
 func closing(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
@@ -299,7 +301,7 @@ func closing(s string) int {
 	return strings.IndexByte(s, '}')
 }
 
-// Normalise turns the placeholder syntaxes of frameworks into {name}.
+// Normalise converts the placeholder syntaxes of frameworks to {name}.
 func Normalise(template string) string {
 	if template == "" || !strings.ContainsAny(template, ":<[*(") {
 		return template

@@ -9,34 +9,34 @@ import (
 
 // Attributes of a call that can be read in several ways.
 const (
-	// AttrReadings is ambiguous or unreadable.
+	// AttrReadings has the value ambiguous or unreadable.
 	AttrReadings = "path_readings"
-	// AttrMethodOverride is the methods besides its own that the request names.
+	// AttrMethodOverride holds the methods, other than its own, that the request names.
 	AttrMethodOverride = "method_override"
-	// What a client's headers claim of MCP on a route that is not known to be of MCP.
+	// Claims of a client's headers about MCP on a route that is not known to be MCP.
 	attrClaimedMethod = "header.mcp-method"
 	attrClaimedTool   = "header.mcp-name"
 )
 
-// Other is a call as a server may also read it.
+// Other is a call as classified by another possible reading.
 type Other struct {
-	Call schema.Call // its path is the reading's
-	// Ambiguous: see Reading.
+	Call schema.Call // its path is that of the reading
+	// Ambiguous: see pathReading.
 	Ambiguous bool
 }
 
-// Classify fills route, operation, effect, reversibility, resources and digests, by
-// the first reading of the call; the worst effect of all readings holds.
+// Classify sets route, operation, effect, reversibility, resources and digests by the first
+// reading of the call, and then the effect of the worst of all readings.
 func (t *Table) Classify(c *schema.Call, in *Input) {
 	others, readable := t.Readings(c, in)
 	Worsen(c, others, readable)
 }
 
-// Readings classifies a call by its first reading, and returns it as classified by
-// the others: those of its path (see readPath), by each method that it names
-// (MethodHeaders and the parameter _method), by the declared route that differs in
-// case or lacks a format's ending, and by what its body or its headers call a tool.
-// Not readable: there are more than can be weighed.
+// Readings classifies a call by its first reading and returns the other readings: by the other
+// paths (see readPath), by each method that it names (MethodHeaders and the parameter
+// _method), by the declared route that differs in case or in the ending of a format, and by
+// the tools that its body or its headers name. readable is false when there are more readings
+// than are computed.
 func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bool) {
 	readable = !in.PathCut
 	path := c.Path
@@ -75,8 +75,8 @@ func (t *Table) Readings(c *schema.Call, in *Input) (others []Other, readable bo
 	return w.others, w.readable
 }
 
-// method adds the readings of the call by one method: of its first path, unless that is
-// the call itself, of other spellings, and of the other paths.
+// method adds the readings of the call by one method: by its first path (unless this is the
+// call itself), by other spellings, and by the other paths.
 func (w *weighing) method(m string, override bool, path string, segs []string, list []pathReading) {
 	rule := w.t.root.find(segs, m)
 	if override {
@@ -89,7 +89,7 @@ func (w *weighing) method(m string, override bool, path string, segs []string, l
 		other := w.t.root.find(as, m)
 		w.base.Path = r.Path
 		if r.Ambiguous && declared(rule) && r.Path == strings.ReplaceAll(path, "%2F", "/") {
-			// An encoded slash within a declared parameter is a part of its value.
+			// An encoded slash inside a declared parameter is part of its value.
 			if declared(other) && other != rule {
 				w.add(m, as, other, false)
 			}
@@ -102,7 +102,7 @@ func (w *weighing) method(m string, override bool, path string, segs []string, l
 
 func declared(r *Rule) bool { return r != nil && !r.learned }
 
-// weighing gathers the readings of one call.
+// weighing collects the readings of one call.
 type weighing struct {
 	t        *Table
 	in       *Input
@@ -111,15 +111,15 @@ type weighing struct {
 	readable bool
 }
 
-// first classifies the call by its first reading, and by the MCP calls of its body or
-// its headers.
+// first classifies the call by its first reading, and adds the readings by the MCP calls of
+// its body or its headers.
 func (w *weighing) first(c *schema.Call, segs []string, rule *Rule) {
 	mcp := rule != nil && rule.MCP
 	switch in := w.in; {
 	case len(in.RPC) > maxRPC:
 		w.readable = false
 	case len(in.RPC) > 0 && (mcp || !declared(rule) && len(segs) > 0 && segs[len(segs)-1] == "mcp"):
-		// By the operator's word, or by the path that servers of MCP have by convention.
+		// MCP by the operator's rule, or by the conventional path of MCP servers.
 		w.words(&w.base, in.RPC[0])
 		w.words(c, in.RPC[0])
 		one := *in
@@ -139,8 +139,8 @@ func (w *weighing) first(c *schema.Call, segs []string, rule *Rule) {
 	w.t.classify(c, w.in, segs, rule)
 }
 
-// claimed adds the reading by what a client's headers say of MCP, and takes that from
-// the call itself: it is kept in attributes.
+// claimed adds the reading by the MCP headers of the client, and removes their values from the
+// call itself, where they are stored as attributes.
 func (w *weighing) claimed(segs []string, rule *Rule) {
 	claimed := w.base
 	w.classify(&claimed, w.in, segs, rule, false)
@@ -155,7 +155,7 @@ func (w *weighing) claimed(segs []string, rule *Rule) {
 	}
 }
 
-// rpc adds a reading for each call of MCP.
+// rpc adds a reading for each MCP call.
 func (w *weighing) rpc(list []RPC, segs []string, rule *Rule) {
 	for _, r := range list {
 		c, in := w.base, *w.in
@@ -169,8 +169,8 @@ func (w *weighing) words(c *schema.Call, r RPC) {
 	c.OpKind, c.MCPMethod, c.ToolName = schema.OpMCP, r.Method, r.Tool
 }
 
-// spellings adds the declared routes that a server finds which ignores case, or cuts
-// the ending of a format.
+// spellings adds the readings by declared routes that match when a server ignores case, or
+// removes the ending of a format.
 func (w *weighing) spellings(method string, segs []string, rule *Rule) {
 	if fold := w.t.root.findFold(segs, method); declared(fold) && fold != rule {
 		w.add(method, segs, fold, false)
@@ -188,7 +188,7 @@ func (w *weighing) add(method string, segs []string, rule *Rule, ambiguous bool)
 	w.classify(&c, w.in, segs, rule, ambiguous)
 }
 
-// classify classifies c and adds it to the readings, if there is room.
+// classify classifies c and adds it to the readings, unless there are maxCombined already.
 func (w *weighing) classify(c *schema.Call, in *Input, segs []string, rule *Rule, ambiguous bool) {
 	if len(w.others) >= maxCombined {
 		w.readable = false
@@ -198,8 +198,8 @@ func (w *weighing) classify(c *schema.Call, in *Input, segs []string, rule *Rule
 	w.others = append(w.others, Other{*c, ambiguous})
 }
 
-// respelled reports whether segments may be meant for a declared route that they do
-// not spell exactly.
+// respelled reports whether segments may match a declared route although their spelling
+// differs from it.
 func (t *Table) respelled(segs []string) bool {
 	if len(t.root.static) == 0 && t.root.param == nil && t.root.rest == nil {
 		return false
@@ -219,10 +219,11 @@ func hasUpper(s string) bool {
 	return false
 }
 
-// formats are endings by which servers let a client choose the form of an answer.
+// formats are endings by which servers let a client choose the format of a response.
 var formats = []string{".json", ".xml", ".html", ".htm", ".csv", ".txt", ".yaml", ".yml", ".do", ".action"}
 
-// withoutFormat are segments without the ending of a format; nil: there is none.
+// withoutFormat returns the segments without the ending of a format, or nil when there is no
+// such ending.
 func withoutFormat(segs []string) []string {
 	if len(segs) == 0 {
 		return nil
@@ -237,7 +238,7 @@ func withoutFormat(segs []string) []string {
 	return out
 }
 
-// findFold is find without regard to case, where no segment fits exactly.
+// findFold finds a rule without regard to case.
 func (n *node) findFold(segs []string, method string) *Rule {
 	if len(segs) == 0 {
 		return n.find(nil, method)
@@ -260,8 +261,8 @@ func (n *node) findFold(segs []string, method string) *Rule {
 	return nil
 }
 
-// severity orders reversibilities by the harm that is to be expected; what nobody
-// knows is worse than what can be mended.
+// severity orders reversibilities by the expected harm. An unknown one is worse than one that
+// can be compensated.
 var severity = [...]uint8{schema.ReadOnly: 0, schema.Reversible: 1, schema.Compensable: 2, schema.ReversibilityUnknown: 3,
 	schema.Irreversible: 4}
 
@@ -270,8 +271,8 @@ func Worse(c, than *schema.Call) bool {
 	return severity[c.Reversibility] > severity[than.Reversibility]
 }
 
-// Worsen gives a call the worst effect of all its readings, and the resources that
-// only an ambiguous reading names: a report must not leave them out.
+// Worsen sets the effect of a call to the worst of all its readings, and adds the resources
+// that only an ambiguous reading names, so that reports contain them.
 func Worsen(c *schema.Call, others []Other, readable bool) {
 	ambiguous := false
 	for i := range others {
@@ -296,7 +297,7 @@ func Worsen(c *schema.Call, others []Other, readable bool) {
 	}
 }
 
-// addResources gives a call the named resources that it does not have yet.
+// addResources adds the named resources that the call does not have yet.
 func addResources(c *schema.Call, list []schema.Resource) {
 	for _, r := range list {
 		known := slices.ContainsFunc(c.Resources, func(have schema.Resource) bool { return have.Type == r.Type && have.ID == r.ID })

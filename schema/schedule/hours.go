@@ -1,35 +1,35 @@
-// Package schedule says whether a time lies within configured hours of the week, in a named
+// Package schedule checks whether a time is within configured hours of the week, in a named
 // time zone.
 //
-// It reads no clock: the caller gives the time, which the detector takes from a call.
+// It does not read a clock: the caller gives the time, which the detector takes from a call.
 package schedule
 
 import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // time zones by name, whatever machine reads them
+	_ "time/tzdata" // time zones by name, also on machines without a time zone database
 )
 
-// Hours are hours of the week as they are configured.
+// Hours is the configuration of hours of the week.
 type Hours struct {
 	Days     []string `yaml:"days,omitempty" json:"days,omitempty"` // mon … sun; empty is every day
 	From     string   `yaml:"from" json:"from"`                     // 07:00
-	To       string   `yaml:"to" json:"to"`                         // 19:00, not included; before From: over midnight
+	To       string   `yaml:"to" json:"to"`                         // 19:00, exclusive; a time before From is on the next day
 	Timezone string   `yaml:"timezone" json:"timezone"`
 }
 
-// Compiled are valid hours.
+// Compiled holds validated hours.
 type Compiled struct {
 	days     int
-	from, to int // minutes
+	from, to int // minutes of the day
 	zone     *time.Location
 }
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-// Compile validates hours. Each error is reported to bad as a message that begins with key
-// and names the value and the rule; after one the result must not be used.
+// Compile validates hours. It calls bad for each error, with a message that begins with key
+// and contains the value and the rule. After an error the result must not be used.
 func Compile(key string, h Hours, bad func(format string, args ...any)) *Compiled {
 	out := &Compiled{}
 	for i, d := range h.Days {
@@ -63,7 +63,7 @@ func Compile(key string, h Hours, bad func(format string, args ...any)) *Compile
 	return out
 }
 
-// Contains reports whether a time (Unix ns) lies within the hours.
+// Contains reports whether a time (Unix ns) is within the hours.
 func (h *Compiled) Contains(at int64) bool {
 	t := time.Unix(0, at).In(h.zone)
 	minute, today := t.Hour()*60+t.Minute(), int(t.Weekday())
@@ -73,5 +73,5 @@ func (h *Compiled) Contains(at int64) bool {
 	if minute >= h.from {
 		return h.days>>today&1 == 1
 	}
-	return minute < h.to && h.days>>((today+6)%7)&1 == 1 // the night that began yesterday
+	return minute < h.to && h.days>>((today+6)%7)&1 == 1 // hours that began on the previous day
 }

@@ -9,19 +9,19 @@ import (
 // BindingVersion is the newest version of a TraceBinding.
 const BindingVersion = 1
 
-// TraceBinding informs the partition of a trace which agent and run own the trace. Spans
-// of a service that name no caller are in that partition; the agent and its run are
-// known in another one. It is a record of its own in flyball.calls, so that a replay
-// learns the owner at the same call.
+// TraceBinding informs the partition of a trace which agent and run own the trace. Spans of a
+// service that do not name a caller are in that partition; the agent and its run are known in
+// another one. It is a separate record in flyball.calls, so that a replay gets the owner at
+// the same call.
 type TraceBinding struct {
 	Trace    [16]byte
-	At       int64 // event time of the span that it is from, Unix ns
+	At       int64 // event time of the span from which it was made, Unix ns
 	Tenant   string
-	RunID    schema.RunID // of the owner
+	RunID    schema.RunID // run of the owner
 	TaskID   string
 	Caller   schema.CallerKind
 	Agent    Owner
-	Behalf   string // principal, where one is known
+	Behalf   string // principal, if known
 	BehalfBy schema.Trust
 }
 
@@ -31,12 +31,12 @@ type Owner struct {
 	Trust             schema.Trust
 }
 
-// TraceActor is the routing key of calls that name only a trace.
+// TraceActor returns the routing key of calls that name only a trace.
 func TraceActor(trace [16]byte) string { return "t:" + hex.EncodeToString(trace[:]) }
 
-// BindingOf returns the binding that follows from a call: from an agent's own span, or
-// from a span of an established caller. Log lines of gateways give no binding: a caller
-// may send any trace id.
+// BindingOf returns the binding that a call gives: a span of an agent itself, or a span of an
+// established caller. Log lines of gateways give no binding, because a caller can send any
+// trace id. ok is false without a binding.
 func BindingOf(c *schema.Call) (TraceBinding, bool) {
 	if c.TraceID == [16]byte{} || c.SpanID == [8]byte{} || c.AgentID == "" || c.RoutingKey == TraceActor(c.TraceID) {
 		return TraceBinding{}, false
@@ -69,7 +69,7 @@ func EncodeBinding(dst []byte, b *TraceBinding) []byte {
 	return c.Bytes()
 }
 
-// DecodeBinding reads a binding.
+// DecodeBinding reads a binding. The error wraps ErrMalformed or ErrNewerVersion.
 func DecodeBinding(value []byte) (TraceBinding, error) {
 	var b TraceBinding
 	c, err := NewReader(value, KindBinding, BindingVersion)

@@ -10,19 +10,19 @@ import (
 // CallsVersion is the newest version of a block of calls.
 const CallsVersion = 1
 
-// MaxBlock is how many calls a block holds at most.
+// MaxBlock is the maximum number of calls in a block.
 const MaxBlock = 256
 
-// CallsEncoder builds blocks: up to MaxBlock calls of one source for one
-// partition of flyball.calls, in the order of the source. The zero value is
-// ready; an encoder is reused block after block and is not for concurrent use.
+// CallsEncoder encodes blocks: up to MaxBlock calls of one source for one partition of
+// flyball.calls, in the order of the source. The zero value is ready to use. An encoder can be
+// reused; it is not safe for concurrent use.
 type CallsEncoder struct {
 	c   Coder
 	row rowCoder
 }
 
-// Encode appends a block to dst and returns it. All calls must have the same
-// Source; what stitching adds is not carried.
+// Encode appends a block to dst and returns it. calls must not be empty, and all calls must
+// have the same Source. The fields that stitching sets are not encoded.
 func (e *CallsEncoder) Encode(dst []byte, calls []*schema.Call) []byte {
 	e.c.StartWriting(dst, KindCalls, CallsVersion)
 	source := calls[0].Source
@@ -36,15 +36,16 @@ func (e *CallsEncoder) Encode(dst []byte, calls []*schema.Call) []byte {
 	return e.c.Bytes()
 }
 
-// CallsDecoder reads blocks, reusing its memory: the calls of a block are
-// valid until the next Decode, their strings for as long as they are referenced.
+// CallsDecoder reads blocks and reuses its memory: the calls of a block are valid until the
+// next Decode. Their strings stay valid.
 type CallsDecoder struct {
 	c     Coder
 	calls []schema.Call
 	row   rowCoder
 }
 
-// Decode reads a block. Every call has its Source and Pos set.
+// Decode reads a block. It sets Source and Pos of every call. The error wraps ErrMalformed or
+// ErrNewerVersion.
 func (d *CallsDecoder) Decode(value []byte) ([]schema.Call, error) {
 	if err := d.c.StartReading(value, KindCalls, CallsVersion); err != nil {
 		return nil, err
@@ -71,8 +72,8 @@ func (d *CallsDecoder) Decode(value []byte) ([]schema.Call, error) {
 	return d.calls, d.c.Err
 }
 
-// rowCoder codes the fields of a call; large numbers are written as the difference to
-// the previous row.
+// rowCoder codes the fields of a call. Large numbers are written as the difference to the
+// previous row.
 type rowCoder struct {
 	c       *Coder
 	offset  int64
@@ -85,7 +86,7 @@ type rowCoder struct {
 
 func (r *rowCoder) reset(c *Coder) {
 	*r = rowCoder{c: c, strings: r.strings[:0], res: r.res[:0], attrs: r.attrs[:0]}
-	// A block's lists may grow past the arena; earlier rows then keep the old one.
+	// The shared slices may grow in a block; earlier rows then keep the old array.
 }
 
 func (r *rowCoder) delta(v, last *int64) {

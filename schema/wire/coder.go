@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// Kinds of values, their first byte.
+// Kinds of values: the first byte of a value.
 const (
 	KindCalls   = 'C'
 	KindMarks   = 'M'
@@ -18,27 +18,27 @@ const (
 )
 
 var (
-	// ErrNewerVersion means a newer Flyball wrote the value: the reader must
-	// stop at it rather than skip it.
+	// ErrNewerVersion means that a newer version of Flyball wrote the value. The reader must
+	// stop there and must not skip it.
 	ErrNewerVersion = errors.New("value was written by a newer version of Flyball: upgrade this binary before it can go on")
-	// ErrMalformed means the bytes are not a value of the kind.
+	// ErrMalformed means that the bytes are not a valid value of the kind.
 	ErrMalformed = errors.New("malformed value")
 )
 
-// Coder writes a list of fields when Encoding, else it reads them. One list of fields is
-// both encoder and decoder, so the two cannot differ.
+// Coder writes a list of fields when Encoding is set, otherwise it reads them. The same list
+// of fields is both encoder and decoder, so the two cannot differ.
 //
-// Strings that are read refer to one copy of the whole value: clone a string to keep it
-// without the rest of the value.
+// Strings that are read share one copy of the whole value: clone a string to keep it without
+// the rest of the value.
 type Coder struct {
 	Encoding bool
 	Version  uint8
 	Err      error
 
-	buf []byte // writing: what was written; reading: what is left
+	buf []byte // writing: the bytes written; reading: the bytes not yet read
 	src string // reading: the whole value
 
-	// Dictionary of repeated strings: the block writes each once.
+	// Dictionary of repeated strings: a value contains the text of each once.
 	index map[string]uint32
 	last  []slot
 	words []string
@@ -49,14 +49,14 @@ type slot struct {
 	i uint32
 }
 
-// NewWriter starts a value of a kind after dst.
+// NewWriter returns a Coder that appends a value of a kind to dst.
 func NewWriter(dst []byte, kind byte, version uint8) *Coder {
 	c := &Coder{}
 	c.StartWriting(dst, kind, version)
 	return c
 }
 
-// StartWriting resets c, keeping its memory, and starts a value after dst.
+// StartWriting resets c and starts a value after dst. It reuses the memory of c.
 func (c *Coder) StartWriting(dst []byte, kind byte, version uint8) {
 	c.Encoding, c.Version, c.Err = true, version, nil
 	c.buf = append(dst, kind, version)
@@ -65,14 +65,15 @@ func (c *Coder) StartWriting(dst []byte, kind byte, version uint8) {
 	clear(c.last)
 }
 
-// NewReader opens a value: its kind must be the one wanted and its version at
-// most the newest one known.
+// NewReader returns a Coder that reads value. It returns ErrMalformed for another kind or
+// version 0, and ErrNewerVersion for a version above newest.
 func NewReader(value []byte, kind byte, newest uint8) (*Coder, error) {
 	c := &Coder{}
 	return c, c.StartReading(value, kind, newest)
 }
 
-// StartReading resets c, keeping its memory, and opens a value.
+// StartReading resets c and starts to read a value; the errors are those of NewReader. It
+// reuses the memory of c.
 func (c *Coder) StartReading(value []byte, kind byte, newest uint8) error {
 	c.Encoding, c.Err, c.words = false, nil, c.words[:0]
 	switch {
@@ -89,10 +90,10 @@ func (c *Coder) StartReading(value []byte, kind byte, newest uint8) error {
 	return nil
 }
 
-// Bytes is the value written so far.
+// Bytes returns the value written so far.
 func (c *Coder) Bytes() []byte { return c.buf }
 
-// Rest is how many bytes are left to read.
+// Rest returns the number of bytes that are not yet read.
 func (c *Coder) Rest() int { return len(c.buf) }
 
 func (c *Coder) fail(what string) {
@@ -102,10 +103,10 @@ func (c *Coder) fail(what string) {
 	c.buf = nil
 }
 
-// Refuse ends the reading with ErrMalformed: the value is not valid for its kind.
+// Refuse ends the reading with ErrMalformed, because the value is not valid for its kind.
 func (c *Coder) Refuse(what string) { c.fail(what) }
 
-// Uint is an unsigned integer as a varint.
+// Uint codes an unsigned integer as a varint.
 func (c *Coder) Uint(v *uint64) {
 	if c.Encoding {
 		c.buf = binary.AppendUvarint(c.buf, *v)
@@ -125,7 +126,7 @@ func (c *Coder) Uint(v *uint64) {
 	*v, c.buf = x, c.buf[n:]
 }
 
-// Int is a signed integer as a zigzag varint.
+// Int codes a signed integer as a zigzag varint.
 func (c *Coder) Int(v *int64) {
 	u := uint64(*v)<<1 ^ uint64(*v>>63)
 	c.Uint(&u)
@@ -134,7 +135,8 @@ func (c *Coder) Int(v *int64) {
 	}
 }
 
-// Num is any unsigned integer type as a varint; a value that does not fit is an error.
+// Num codes any unsigned integer type as a varint. A value that does not fit the type is an
+// error.
 func Num[T ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~int](c *Coder, v *T) {
 	u := uint64(*v)
 	c.Uint(&u)
@@ -146,7 +148,7 @@ func Num[T ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~int](c *Coder, v *T) {
 	}
 }
 
-// Small is a one-byte type.
+// Small codes a one-byte type.
 func Small[T ~uint8](c *Coder, v *T) {
 	if c.Encoding {
 		c.buf = append(c.buf, byte(*v))
@@ -161,7 +163,7 @@ func Small[T ~uint8](c *Coder, v *T) {
 	c.buf = c.buf[1:]
 }
 
-// Bool is one byte, 0 or 1.
+// Bool codes a bool as one byte, 0 or 1.
 func (c *Coder) Bool(v *bool) {
 	var b uint8
 	if *v {
@@ -171,7 +173,7 @@ func (c *Coder) Bool(v *bool) {
 	*v = b == 1
 }
 
-// Fixed64 is eight bytes, for values without small ones.
+// Fixed64 codes eight bytes, for values that are rarely small.
 func (c *Coder) Fixed64(v *uint64) {
 	if c.Encoding {
 		c.buf = binary.LittleEndian.AppendUint64(c.buf, *v)
@@ -186,7 +188,7 @@ func (c *Coder) Fixed64(v *uint64) {
 	c.buf = c.buf[8:]
 }
 
-// Float is a float64, 0 in one byte.
+// Float codes a float64 as a flag byte and, unless it is 0, eight bytes.
 func (c *Coder) Float(v *float64) {
 	has := *v != 0
 	c.Bool(&has)
@@ -199,7 +201,7 @@ func (c *Coder) Float(v *float64) {
 	*v = math.Float64frombits(bits)
 }
 
-// Array is a fixed number of bytes.
+// Array codes a fixed number of bytes.
 func (c *Coder) Array(v []byte) {
 	if c.Encoding {
 		c.buf = append(c.buf, v...)
@@ -213,7 +215,7 @@ func (c *Coder) Array(v []byte) {
 	c.buf = c.buf[copy(v, c.buf):]
 }
 
-// SparseArray is Array with all zeroes in one byte.
+// SparseArray codes a fixed number of bytes; all zeroes take one byte.
 func (c *Coder) SparseArray(v []byte) {
 	has := false
 	if c.Encoding {
@@ -232,7 +234,7 @@ func (c *Coder) SparseArray(v []byte) {
 	}
 }
 
-// Text is a string that is written in full each time.
+// Text codes a string in full.
 func (c *Coder) Text(s *string) {
 	n := uint64(len(*s))
 	c.Uint(&n)
@@ -250,7 +252,7 @@ func (c *Coder) Text(s *string) {
 	c.buf = c.buf[n:]
 }
 
-// Blob is bytes with a length; reading aliases the value.
+// Blob codes bytes with their length. The bytes that are read alias the value.
 func (c *Coder) Blob(b *[]byte) {
 	if c.Encoding {
 		c.buf = binary.AppendUvarint(c.buf, uint64(len(*b)))
@@ -267,8 +269,9 @@ func (c *Coder) Blob(b *[]byte) {
 	*b, c.buf = c.buf[:n:n], c.buf[n:]
 }
 
-// Len is the length of a list that takes at least min bytes an element, so a
-// forged length cannot make the reader allocate more than the value holds.
+// Len codes the length of a list with elements of at least min bytes. The reader rejects a
+// length that is too large for the rest of the value, so that a forged length cannot cause a
+// large allocation.
 func (c *Coder) Len(n *int, min int) {
 	u := uint64(*n)
 	c.Uint(&u)
@@ -282,9 +285,9 @@ func (c *Coder) Len(n *int, min int) {
 	*n = int(u)
 }
 
-// Word is a string that repeats within the value: its text is written at its first
-// use, a number afterwards. field is the number of the field, so that the usual case
-// (the same string as in the previous row) costs one comparison.
+// Word codes a string that repeats within the value: as a number, with the text at its first
+// use. field is the number of the field; a string that is the same as in the previous row then
+// costs one comparison.
 func (c *Coder) Word(field int, s *string) {
 	if c.Encoding {
 		c.writeWord(field, *s)

@@ -10,11 +10,11 @@ import (
 	"flyball/schema"
 )
 
-// Records that people and other programs read too are JSON objects whose first
-// member "v" is the version of their format.
+// Versions of the records that people and other programs read too. These are JSON objects; the
+// first member "v" is the version of the format.
 const (
 	EventVersion    = 1
-	CommandVersion  = 3 // 1 knew no gates, tasks, manifests and quotas; 2 no settings, arming, exceptions, and only a tenant's bypass
+	CommandVersion  = 3 // 1: no gates, tasks, manifests, quotas; 2: no settings, arming, exceptions; a bypass only of the whole tenant
 	BaselineVersion = 1
 	RoutesVersion   = 1
 	PointVersion    = 1
@@ -30,8 +30,8 @@ func EncodeDocument[T any](version int, v *T) ([]byte, error) {
 	return json.Marshal(versioned[T]{version, v})
 }
 
-// DecodeDocument reads a value whose version is at most newest; the error of a higher
-// one wraps ErrNewerVersion.
+// DecodeDocument reads a value whose version is at most newest. The error wraps ErrMalformed
+// or, for a higher version, ErrNewerVersion.
 func DecodeDocument[T any](value []byte, newest int) (T, error) {
 	var zero T
 	var head struct {
@@ -54,9 +54,10 @@ func DecodeDocument[T any](value []byte, newest int) (T, error) {
 	return out, nil
 }
 
-// EncodeEvent, EncodeCommand and their opposites are the records of
-// flyball.events and flyball.commands.
+// EncodeEvent encodes a record of flyball.events.
 func EncodeEvent(e *schema.Event) ([]byte, error) { return EncodeDocument(EventVersion, e) }
+
+// DecodeEvent decodes a record of flyball.events.
 func DecodeEvent(b []byte) (schema.Event, error) {
 	return DecodeDocument[schema.Event](b, EventVersion)
 }
@@ -76,13 +77,13 @@ func EncodeCommand(c *schema.Command) ([]byte, error) {
 	return EncodeDocument(version, c)
 }
 
-// ErrUnknownKind means that a command has a known version and a kind that this version
-// does not have: its writer does not follow the format.
+// ErrUnknownKind means that a command has a known version but a kind that this version does
+// not have: its writer does not follow the format.
 var ErrUnknownKind = fmt.Errorf("%w: unknown kind of command", ErrMalformed)
 
-// DecodeCommand reads a command. A kind is valid only from the version that introduced
-// it, so that points of every release reject the same records. The error wraps
-// ErrNewerVersion, ErrUnknownKind or ErrMalformed.
+// DecodeCommand reads a command. A kind is valid only from the version that introduced it, so
+// that points of every release reject the same records. The error wraps ErrNewerVersion,
+// ErrUnknownKind or ErrMalformed.
 func DecodeCommand(b []byte) (schema.Command, error) {
 	c, err := DecodeDocument[schema.Command](b, CommandVersion)
 	if err != nil {
@@ -106,11 +107,11 @@ func DecodeCommand(b []byte) (schema.Command, error) {
 	return c, nil
 }
 
-// RoutesKey is the key of a tenant's learned routes in the topic of baselines; the last
-// record with this key applies.
+// RoutesKey returns the key of a tenant's learned routes in flyball.baselines. The last record
+// with this key applies.
 func RoutesKey(tenant string) string { return routesPrefix + tenant }
 
 const routesPrefix = "routes:"
 
-// IsBaseline reports whether a key is that of a baseline, not of learned routes.
+// IsBaseline reports whether a key belongs to a baseline and not to learned routes.
 func IsBaseline(key string) bool { return !strings.HasPrefix(key, routesPrefix) }

@@ -5,18 +5,18 @@ import "flyball/schema"
 // JournalVersion is the newest version of a journal record.
 const JournalVersion = 1
 
-// Journal is one record of flyball.journal: store-ready column blocks that
-// cover the calls offsets From..To of one partition of flyball.calls.
+// Journal is one record of flyball.journal: column blocks for ClickHouse, for the calls at the
+// offsets From to To of one partition of flyball.calls.
 type Journal struct {
 	CallsTopicID       schema.TopicID
 	CallsPart          int32
 	From, To           int64 // calls offsets covered, inclusive
-	MinStart, MaxStart int64 // event times of its calls, Unix ns; 0 when it has none
+	MinStart, MaxStart int64 // event times of its calls, Unix ns; 0 without calls
 	Sections           []Section
 }
 
-// Section is the rows for one table, as blocks of ClickHouse's Native format
-// (revision 0), ready to be inserted as they are.
+// Section holds the rows for one table, as blocks of ClickHouse's Native format (revision 0)
+// that can be inserted unchanged.
 type Section struct {
 	Table  string
 	Rows   int
@@ -30,7 +30,8 @@ func EncodeJournal(dst []byte, j *Journal) []byte {
 	return c.Bytes()
 }
 
-// DecodeJournal reads a record; the sections' bytes alias a copy of value.
+// DecodeJournal reads a record. The bytes of the sections alias a copy of value. The error
+// wraps ErrMalformed or ErrNewerVersion.
 func DecodeJournal(value []byte) (Journal, error) {
 	var j Journal
 	c, err := NewReader(value, KindJournal, JournalVersion)

@@ -5,27 +5,27 @@ import "flyball/schema"
 // MarksVersion is the newest version of a record of marks.
 const MarksVersion = 1
 
-// Marks is a record in flyball.calls that carries no calls. It holds the progress of
-// sources, so that partitions of flyball.calls that a source does not write to also
-// learn its time, and the versions that become active from this record on.
+// Marks is a record in flyball.calls without calls. It holds the progress of sources, so that
+// a partition without calls of a source also has the time of that source, and the versions
+// that become active from this record on.
 type Marks struct {
-	// At is the clock of the ingest that wrote the record, Unix ns.
+	// At is the clock of the ingest process that wrote the record, Unix ns.
 	At       int64
 	Progress []Progress
 	Activate []Activation
 }
 
-// Progress of one source as its ingest saw it.
+// Progress is the progress of one source in its ingest process.
 type Progress struct {
 	Source schema.Source
 	// EventTime is the highest event time emitted so far, Unix ns.
 	EventTime int64
-	// CurrentAt is set when the ingest has been caught up with the source for
-	// 30 s: nothing older than this wall-clock time is waiting, Unix ns.
+	// CurrentAt is set when the ingest has read all records of the source for at least 30 s:
+	// no record older than this wall-clock time is waiting, Unix ns.
 	CurrentAt int64
 }
 
-// Activation makes a version of something active from this record on.
+// Activation makes a version active from this record on.
 type Activation struct {
 	What    string // "baseline", "route", "manifest", "registry"
 	Version string
@@ -38,7 +38,7 @@ func EncodeMarks(dst []byte, m *Marks) []byte {
 	return c.Bytes()
 }
 
-// DecodeMarks reads a record of marks.
+// DecodeMarks reads a record of marks. The error wraps ErrMalformed or ErrNewerVersion.
 func DecodeMarks(value []byte) (Marks, error) {
 	var m Marks
 	c, err := NewReader(value, KindMarks, MarksVersion)

@@ -9,7 +9,7 @@ func CodeSource(c *Coder, s *schema.Source) {
 	codePartition(c, &s.Partition)
 }
 
-// CodeCallRef writes or reads the place of a call in flyball.calls.
+// CodeCallRef writes or reads the position of a call in flyball.calls.
 func CodeCallRef(c *Coder, ref *schema.CallRef) {
 	codePartition(c, &ref.Partition)
 	c.Int(&ref.Offset)

@@ -26,27 +26,29 @@ const (
 	DetectGroup    = "flyball-detect"
 	StoreGroup     = "flyball-store"
 	StoreDeadGroup = "flyball-store-dead"
-	// StoreEventsGroup stores findings, decisions and breakers.
+	// StoreEventsGroup is the group of the reader that stores findings, decisions and
+	// breakers.
 	StoreEventsGroup = "flyball-store-events"
 	AlertGroup       = "flyball-alert"
 )
 
-// Spec is how a topic is created and what is verified of an existing one.
+// Spec defines how a topic is created, and which settings are verified for an existing one.
 type Spec struct {
 	Name string
-	// Partitions is 0 for the deployment's P, fixed at creation.
+	// Partitions is the fixed number of partitions; 0: the deployment's number, fixed at
+	// creation.
 	Partitions int32
 	Compact    bool
-	Retention  time.Duration // delete policy only; 0 is the broker's default
-	// MaxMessage is max.message.bytes; 0 is the broker's default.
+	Retention  time.Duration // only with the delete policy; 0: the broker's default
+	// MaxMessage is max.message.bytes; 0: the broker's default.
 	MaxMessage int
-	// AppendTime has the broker stamp records: its clock is the log's clock, and
-	// no writer's clock matters.
+	// AppendTime means that the broker sets the time of records, so that the clocks of writers
+	// do not matter.
 	AppendTime bool
 	Doc        string
 }
 
-// Specs is every topic of Flyball's, in the order of creation.
+// Specs are all topics of Flyball, in the order of creation.
 var Specs = []Spec{
 	{Name: CallsTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20, Doc: "blocks of calls and marks; partition = hash of the routing key"},
 	{Name: JournalTopic, Retention: 72 * time.Hour, MaxMessage: 16 << 20,
@@ -61,9 +63,9 @@ var Specs = []Spec{
 		Doc: "the one bad item, with the reason in its headers"},
 }
 
-// Configs returns the topic settings of the spec. With janitor set, topics between the
-// parts have no retention: a janitor deletes only records that all readers have read,
-// however long a reader is stopped.
+// Configs returns the topic settings of the spec. With janitor set, flyball.calls and
+// flyball.journal have no retention: the janitor deletes only records that all readers have
+// read, also when a reader is stopped for a long time.
 func (s Spec) Configs(janitor bool) map[string]*string {
 	str := func(v string) *string { return &v }
 	c := map[string]*string{"cleanup.policy": str("delete")}
@@ -83,8 +85,8 @@ func (s Spec) Configs(janitor bool) map[string]*string {
 	return c
 }
 
-// PartitionOf is the partition of flyball.calls that owns a routing key. It is
-// part of the stored format: changing it moves actors between owners.
+// PartitionOf returns the partition of flyball.calls that owns a routing key. It is part of
+// the stored format: a change would move actors to other partitions.
 func PartitionOf(routingKey string, partitions int32) int32 {
 	return int32(xxhash.Sum64String(routingKey) % uint64(partitions))
 }
@@ -98,6 +100,6 @@ const (
 	HeaderPartition = "flyball.partition"
 	HeaderOffset    = "flyball.offset"
 	HeaderItem      = "flyball.item"
-	HeaderReplayOf  = "flyball.replay_of" // of a record that is a letter sent again: TOPIC/PARTITION/OFFSET/ITEM
-	HeaderAt        = "flyball.at"        // Unix ns of the record the item came in
+	HeaderReplayOf  = "flyball.replay_of" // set on a dead letter that is sent again: TOPIC/PARTITION/OFFSET/ITEM
+	HeaderAt        = "flyball.at"        // time of the record that contained the item, Unix ns
 )

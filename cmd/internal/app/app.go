@@ -18,7 +18,8 @@ import (
 	"flyball/schema/kafka"
 )
 
-// roles of the product, in the order in which they start: each after those that it hands its output to.
+// roles are the roles of the product in the order in which they start: a role starts after the
+// roles that read its output.
 var roles = []struct {
 	name  string
 	start func(*process) error
@@ -31,10 +32,10 @@ var roles = []struct {
 	{"ingest", (*process).startIngest},
 }
 
-// process is what the roles of one process share.
+// process holds what the roles of one process share.
 type process struct {
 	config  config.Config
-	up      bool // all roles, with embedded parts where no outside ones are configured
+	up      bool // all roles run; parts without a configured address are embedded
 	wanted  []string
 	log     *slog.Logger
 	metrics *prometheus.Registry
@@ -51,9 +52,10 @@ type process struct {
 	closers  []func()           // called after every part has stopped, the last one first
 }
 
-// Run starts roles and waits until ctx ends or a part ends by itself; then it stops what it started. The role "up" is
-// all of them, with an embedded broker and ClickHouse engine where none are configured. onReady, unless nil, is called
-// once when every part is ready.
+// Run starts roles and waits until ctx ends or a part ends before that; then it stops the
+// parts that it started. The role "up" means all roles, with an embedded broker and ClickHouse
+// engine if none are configured. onReady is called once when every part is ready; it may be
+// nil.
 func Run(ctx context.Context, c config.Config, roleNames []string, log *slog.Logger, onReady func()) error {
 	p := &process{config: c, up: slices.Contains(roleNames, "up"), wanted: roleNames, log: log,
 		metrics: prometheus.NewRegistry(), parts: newGroup(log), stage: failPoint(log)}
@@ -93,7 +95,7 @@ func (p *process) has(names ...string) bool {
 	return p.up || slices.ContainsFunc(names, func(n string) bool { return slices.Contains(p.wanted, n) })
 }
 
-// stop stops every part, and then closes what they used.
+// stop stops every part, and then closes the connections that they used.
 func (p *process) stop() {
 	p.parts.stop()
 	for _, closeIt := range slices.Backward(p.closers) {
@@ -101,8 +103,8 @@ func (p *process) stop() {
 	}
 }
 
-// startHealth answers /healthz, /readyz and /metrics before anything else starts, so that a process that is starting
-// says so.
+// startHealth serves /healthz, /readyz and /metrics before the other parts start, so that the
+// state of a starting process is visible.
 func (p *process) startHealth() error {
 	l, err := listen("metrics.listen", p.config.Metrics.Listen)
 	if err != nil {
@@ -118,8 +120,8 @@ func (p *process) startHealth() error {
 	return nil
 }
 
-// connect starts the embedded broker and engine where they are wanted, creates the topics, and sets what the roles use
-// to reach Kafka and ClickHouse.
+// connect starts the embedded broker and engine if they are required, creates the topics, and
+// sets the connections of the roles to Kafka and ClickHouse.
 func (p *process) connect(ctx context.Context) (err error) {
 	c := p.config
 	embeddedBroker := p.up && len(c.Kafka.Brokers) == 0

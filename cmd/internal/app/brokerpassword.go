@@ -17,11 +17,12 @@ import (
 	"flyball/cmd/internal/embedded/broker"
 )
 
-// BrokerPassword is the name of the file, in the data folder, that holds the password of the embedded broker's own
-// topics and groups. `flyball up` makes it; a role that runs beside it on the same data folder reads it.
+// BrokerPassword is the name of the file, in the data folder, with the password for Flyball's
+// own topics and groups on the embedded broker. `flyball up` creates it; a role in another
+// process with the same data folder reads it.
 const BrokerPassword = "broker.password"
 
-// makeBrokerPassword returns the password, and makes it where there is none.
+// makeBrokerPassword returns the password, and creates it if there is none.
 func makeBrokerPassword(c config.Config) (string, error) {
 	path := filepath.Join(c.Data, BrokerPassword)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -47,13 +48,14 @@ func makeBrokerPassword(c config.Config) (string, error) {
 	return secretFile("password of the embedded broker", path)
 }
 
-// brokerLogin is how a process of this deployment authenticates with the embedded broker. A process that may not read
-// the password, or finds none, is anonymous: it can write and read the input topics, as `flyball replay` does.
+// brokerLogin returns the options by which a process of this deployment authenticates with the
+// embedded broker. Without a password that it can read, the process is anonymous: it can write
+// and read the input topics, as `flyball replay` does.
 func brokerLogin(c config.Config) ([]kgo.Opt, error) {
 	switch {
 	case len(c.Kafka.Brokers) == 0:
 	case c.Kafka.SASL.Mechanism == "" && slices.Equal(c.Kafka.Brokers, []string{c.Kafka.Listen}) && broker.Running(brokerDir(c)):
-		// A role of its own beside `flyball up`.
+		// A role in another process beside `flyball up`.
 	default:
 		return nil, nil
 	}
@@ -69,7 +71,8 @@ func brokerLogin(c config.Config) ([]kgo.Opt, error) {
 
 func brokerDir(c config.Config) string { return filepath.Join(c.Data, "broker") }
 
-// brokerOptions are those of the embedded broker, its password included; it makes the password if there is none.
+// brokerOptions returns the options of the embedded broker, including its password, which is
+// created if there is none.
 func brokerOptions(c config.Config) (broker.Options, error) {
 	o := broker.Options{Listen: c.Kafka.Listen, Dir: brokerDir(c), Sync: c.Kafka.Sync, Partitions: c.Kafka.Partitions,
 		Readers: topicReaders(c)}
@@ -87,7 +90,7 @@ func brokerOptions(c config.Config) (broker.Options, error) {
 	return o, nil
 }
 
-// ExplainRefusal adds to a broker's authorization error what to do about it.
+// ExplainRefusal adds a recommended action to an authorization error of a broker.
 func ExplainRefusal(err error) error {
 	for _, e := range []error{kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed} {
 		if errors.Is(err, e) {

@@ -22,13 +22,14 @@ import (
 	"flyball/schema/kafka"
 )
 
-// KafkaConfig is what all Kafka clients of a process share. It logs and counts nothing: the caller sets Log and Metrics.
+// KafkaConfig returns the configuration that all Kafka clients of a process share. Log and
+// Metrics are not set; without them, nothing is logged or counted.
 func KafkaConfig(c config.Config) (kafka.Config, error) {
 	opts, err := kafkaOptions(c)
 	return kafka.Config{Options: opts}, err
 }
 
-// seedBrokers are the addresses to reach Kafka at.
+// seedBrokers returns the addresses of Kafka.
 func seedBrokers(c config.Config) []string {
 	if len(c.Kafka.Brokers) == 0 {
 		return []string{c.Kafka.Listen}
@@ -36,7 +37,8 @@ func seedBrokers(c config.Config) []string {
 	return c.Kafka.Brokers
 }
 
-// kafkaOptions are the options by which clients reach Kafka: addresses, TLS, login.
+// kafkaOptions returns the options of clients for the connection to Kafka: addresses, TLS,
+// login.
 func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
 	embedded := len(c.Kafka.Brokers) == 0
 	opts := []kgo.Opt{kgo.SeedBrokers(seedBrokers(c)...), kgo.ClientID("flyball")}
@@ -56,7 +58,7 @@ func kafkaOptions(c config.Config) ([]kgo.Opt, error) {
 		return nil, err
 	}
 	opts = append(opts, own...)
-	// With the embedded broker kafka.sasl is how shippers authenticate, not how this process does.
+	// With the embedded broker, kafka.sasl is the login of shippers and not of this process.
 	if c.Kafka.SASL.Mechanism != "" && !embedded {
 		m, err := mechanism(c.Kafka.SASL)
 		if err != nil {
@@ -83,8 +85,9 @@ func mechanism(s config.SASL) (sasl.Mechanism, error) {
 	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", s.Mechanism)
 }
 
-// secretFile reads a secret, without white space around it. An empty file is an error: everybody knows the empty secret.
-// key names the file in the configuration.
+// secretFile returns the secret in a file, without white space around it. An empty file is an
+// error, because an empty secret does not protect anything. key names the file in the
+// configuration.
 func secretFile(key, path string) (string, error) {
 	if path == "" {
 		return "", fmt.Errorf("%s: empty; name the file that holds the secret", key)
@@ -100,7 +103,8 @@ func secretFile(key, path string) (string, error) {
 	return secret, nil
 }
 
-// OpenDatabase makes a connection pool to ClickHouse as configured. It makes no connection yet.
+// OpenDatabase returns a connection pool for ClickHouse as configured. It does not connect
+// yet.
 func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 	o := clickhouse.Options{Addrs: c.ClickHouse.Addr, Database: c.ClickHouse.Database, User: c.ClickHouse.User}
 	if len(o.Addrs) == 0 {
@@ -123,7 +127,8 @@ func OpenDatabase(c config.Config) (*clickhouse.Conn, error) {
 	return clickhouse.Open(o)
 }
 
-// ReadSecretKey reads the HMAC key of the deployment. With create set, it makes a missing one under the data folder.
+// ReadSecretKey reads the HMAC key of the deployment. If create is set, it creates a missing
+// key in the data folder.
 func ReadSecretKey(c config.Config, create bool) (identity.Key, error) {
 	path := c.SecretKeyFile
 	if path == "" {

@@ -1,6 +1,7 @@
-// Package app joins Flyball's parts into a process: it is the one place that knows them all. It opens what they share,
-// starts each role in a function of its own (role_*.go), in order, and stops them in reverse, each within a time limit.
-// A part that ends by itself ends the process, and its name is in the error.
+// Package app combines Flyball's parts into a process. Only this package imports all parts. It
+// opens the connections that they share, starts each role in a function (role_*.go), in order,
+// and stops them in reverse order, each within a time limit. When a part ends before it is
+// stopped, the process ends with an error that names the part.
 //
-// It decides nothing about calls: every choice is in the configuration.
+// It makes no decisions about calls: the configuration makes them.
 package app

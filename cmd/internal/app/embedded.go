@@ -30,7 +30,7 @@ func (p *process) startBroker() error {
 	return nil
 }
 
-// startEngine starts the embedded ClickHouse engine and waits until it answers.
+// startEngine starts the embedded ClickHouse engine and waits until it responds.
 func (p *process) startEngine(ctx context.Context) error {
 	o, err := engineOptions(p.config)
 	if err != nil {
@@ -53,7 +53,7 @@ func (p *process) startEngine(ctx context.Context) error {
 	return nil
 }
 
-// engineOptions are those of the embedded engine, its password included.
+// engineOptions returns the options of the embedded engine, including its password.
 func engineOptions(c config.Config) (engine.Options, error) {
 	o := engine.DefaultOptions()
 	o.Path, o.Listen = filepath.Join(c.Data, "engine"), c.ClickHouse.Listen

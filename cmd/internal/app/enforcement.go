@@ -11,15 +11,16 @@ import (
 	"flyball/detect/enforce/sightings"
 )
 
-// enforcement is an enforcement point: the fold of the command log, the answer to gateways
-// and the operators' API.
+// enforcement is an enforcement point: the fold of the command log, the check for gateways and
+// the operators' API.
 type enforcement struct {
 	point   *point.Point
 	checker *check.Checker
 	api     http.Handler
 }
 
-// newEnforcement connects the three. The options name everything but each other.
+// newEnforcement makes the three parts and connects them. The options contain everything
+// except the connections between the parts.
 func newEnforcement(po point.Options, co check.Options, ao api.Options) (*enforcement, error) {
 	p, err := point.New(po)
 	if err != nil {
@@ -43,7 +44,7 @@ func newEnforcement(po point.Options, co check.Options, ao api.Options) (*enforc
 	return &enforcement{point: p, checker: checker, api: operators}, nil
 }
 
-// run folds the log and records checked requests until ctx ends, or one of the two fails.
+// run folds the log and records checked requests until ctx ends or one of the two fails.
 func (e *enforcement) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

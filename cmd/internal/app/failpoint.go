@@ -11,9 +11,10 @@ import (
 	"syscall"
 )
 
-// failPoint returns a function that the parts call at each stage between two durable writes. It kills the process, as
-// kill -9 would, at the n-th pass of the stage that FLYBALL_TEST_FAILPOINT="stage:n" names. With FLYBALL_TEST_ARMED set,
-// passes count only while the file of that name exists. Only binaries that are built with the tag failpoints have it.
+// failPoint returns a function that the parts call at each stage between two durable writes.
+// It kills the process, as kill -9 would, at the n-th pass of the stage in
+// FLYBALL_TEST_FAILPOINT="stage:n". With FLYBALL_TEST_ARMED set, passes count only while the
+// file of that name exists. Only binaries with the build tag failpoints contain it.
 func failPoint(log *slog.Logger) func(stage string) {
 	wanted, count, ok := strings.Cut(os.Getenv("FLYBALL_TEST_FAILPOINT"), ":")
 	if !ok {

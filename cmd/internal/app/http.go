@@ -14,10 +14,11 @@ import (
 	"google.golang.org/grpc"
 )
 
-// shutdownTimeout bounds how long a server waits for requests that have begun.
+// shutdownTimeout is the maximum time that a stopping server waits for running requests.
 const shutdownTimeout = 3 * time.Second
 
-// listen opens a listener. An address that is in use is thus an error of the start, and names its key.
+// listen opens a listener. If the address is in use, the start fails with an error that names
+// the configuration key.
 func listen(key, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -26,7 +27,7 @@ func listen(key, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// serve runs an HTTP handler on a listener, as a part.
+// serve returns the run function of a part that serves HTTP on a listener.
 func serve(l net.Listener, h http.Handler) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
@@ -47,7 +48,7 @@ func serve(l net.Listener, h http.Handler) func(ctx context.Context) error {
 	}
 }
 
-// serveGRPC runs a gRPC server on a listener, as a part.
+// serveGRPC returns the run function of a part that serves gRPC on a listener.
 func serveGRPC(l net.Listener, s *grpc.Server) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		stop := context.AfterFunc(ctx, func() {
@@ -60,8 +61,8 @@ func serveGRPC(l net.Listener, s *grpc.Server) func(ctx context.Context) error {
 	}
 }
 
-// health answers /healthz (the process is alive), /readyz (every part is ready, or what keeps it from being so) and
-// /metrics.
+// health serves /healthz (the process is alive), /readyz (the state of every part, with the
+// reason if it is not ready) and /metrics.
 func health(g *group, reg *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

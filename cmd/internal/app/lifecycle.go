@@ -10,14 +10,15 @@ import (
 	"time"
 )
 
-// defaultStopTimeout is how long a part may take to stop when it sets no time of its own.
+// defaultStopTimeout is the maximum time that a part without its own stopTimeout may need to
+// stop.
 const defaultStopTimeout = 10 * time.Second
 
-// part is something that runs until its context ends.
+// part is a component that runs until its context ends.
 type part struct {
 	name        string
 	run         func(ctx context.Context) error
-	ready       func() error  // returns what keeps the part from being ready; a nil func is always ready
+	ready       func() error  // returns the reason why the part is not ready; a nil func is always ready
 	stopTimeout time.Duration // 0: defaultStopTimeout
 }
 
@@ -25,11 +26,11 @@ type part struct {
 type group struct {
 	log *slog.Logger
 
-	mu       sync.Mutex // never held while a part runs, stops or is asked whether it is ready
+	mu       sync.Mutex // not held while a part runs or stops, or while ready is called
 	running  []*runningPart
 	stopping bool
 
-	ended    chan struct{} // closed when a part has ended without being stopped
+	ended    chan struct{} // closed when a part has ended before it was stopped
 	endError error         // the first such end; written before ended is closed
 	endOnce  sync.Once
 }
@@ -44,7 +45,7 @@ func newGroup(log *slog.Logger) *group { return &group{log: log, ended: make(cha
 
 // start runs a part in the background.
 func (g *group) start(p part) {
-	// The context is not the caller's: this group decides in which order parts stop.
+	// The context is not derived from the caller's: the group stops the parts in reverse order.
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &runningPart{part: p, cancel: cancel, done: make(chan struct{})}
 	g.mu.Lock()
@@ -69,7 +70,8 @@ func (g *group) start(p part) {
 	}()
 }
 
-// wait returns nil when ctx ends, or the error of the first part that ended without being stopped.
+// wait returns nil when ctx ends, or the error of the first part that ended before it was
+// stopped.
 func (g *group) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -102,7 +104,8 @@ func (g *group) waitReady(ctx context.Context, ready func() error, timeout time.
 	}
 }
 
-// stop ends the parts in reverse order. A part that does not stop in time is logged and left behind.
+// stop stops the parts in reverse order. If a part does not stop in time, stop logs it and
+// continues with the next one.
 func (g *group) stop() {
 	g.mu.Lock()
 	g.stopping = true
@@ -124,7 +127,8 @@ func (g *group) stop() {
 	}
 }
 
-// ready returns nil when every part is ready, else what keeps the first one from it.
+// ready returns nil when every part is ready, otherwise the reason of the first part that is
+// not.
 func (g *group) ready() error { return firstNotReady(g.states()) }
 
 func firstNotReady(states []PartState) error {
@@ -136,7 +140,7 @@ func firstNotReady(states []PartState) error {
 	return nil
 }
 
-// states are all parts, in the order of their start, with what keeps them from being ready.
+// states returns the states of all parts, in the order of their start.
 func (g *group) states() []PartState {
 	g.mu.Lock()
 	running, stopping := slices.Clone(g.running), g.stopping
@@ -157,7 +161,7 @@ func (g *group) states() []PartState {
 	return out
 }
 
-// PartState is an entry of what /readyz answers.
+// PartState is an entry in the response of /readyz.
 type PartState struct {
 	Part   string `json:"part"`
 	Ready  bool   `json:"ready"`

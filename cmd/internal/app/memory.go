@@ -14,31 +14,34 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The collector's soft limit is a share of what the machine gives this process. Near the limit the Go collector
-// runs more and more often, so a limit below the live heap costs all processors; a limit above what the machine
-// gives lets a backlog grow until the kernel ends the process.
+// The soft limit of the collector is a share of the memory that is available to this process.
+// Near its limit the Go collector runs more and more often: a limit below the live heap uses
+// all processors, and with a limit above the available memory a backlog can grow until the
+// kernel kills the process.
 const (
-	// shareAlone is for a process that has the machine to itself: the rest is for stacks, buffers of the kernel and
-	// the page cache of the log.
+	// shareAlone is for a process without the embedded engine. The rest is for stacks, buffers
+	// of the kernel and the page cache of the log.
 	shareAlone = 0.70
-	// shareWithEngine is for `up` with the embedded engine, a child process with a limit of its own (4 GiB for all its
-	// statements) and a page cache that its queries need.
+	// shareWithEngine is for `up` with the embedded engine: a child process with a separate
+	// limit (4 GiB for all its statements) and a page cache for its queries.
 	shareWithEngine = 0.45
-	// minMemoryLimit is the lowest limit: the state of a small deployment and one batch of each part need about that.
+	// minMemoryLimit is the lowest limit, in bytes: the state of a small deployment and one
+	// batch of each part need about this much.
 	minMemoryLimit = 512 << 20
-	// shareOfSmallMachine is for a machine that has less than minMemoryLimit.
+	// shareOfSmallMachine is for a machine with less memory than minMemoryLimit requires.
 	shareOfSmallMachine = 0.90
 )
 
-// machineMemory is the memory that this process may use, and the source of that limit.
+// machineMemory is the memory that this process may use, with its source.
 type machineMemory struct {
 	bytes  int64  // 0: unknown
 	source string // a path of the file system: the limit of a control group, or /proc/meminfo
 }
 
-// readMachineMemory takes the lowest of the total memory and the limits of the process's control groups (version 2:
-// memory.max, version 1: memory.limit_in_bytes), the parents' included: a parent's limit holds for its children.
-// root is the root of the file system. A file that is not there or not readable is no limit.
+// readMachineMemory returns the minimum of the total memory and the limits of the process's
+// control groups (version 2: memory.max, version 1: memory.limit_in_bytes) and of their
+// parents. root is the root of the file system. A file that does not exist or cannot be read
+// means no limit.
 func readMachineMemory(root fs.FS) machineMemory {
 	least := machineMemory{}
 	take := func(bytes int64, source string) {
@@ -51,7 +54,7 @@ func readMachineMemory(root fs.FS) machineMemory {
 	for _, line := range strings.Split(string(groups), "\n") {
 		mounts, group, file := memoryGroup(line)
 		for _, mount := range mounts {
-			// In a container the path may be the host's, and what is mounted is the group itself: the walk ends there.
+			// In a container the path can be that of the host, while the group itself is mounted at the root.
 			for at := path.Clean("/" + group); ; at = path.Dir(at) {
 				name := path.Join(mount, at, file)
 				take(groupLimit(root, name), "/"+name)
@@ -64,8 +67,9 @@ func readMachineMemory(root fs.FS) machineMemory {
 	return least
 }
 
-// memoryGroup reads a line of /proc/self/cgroup: where the group may be mounted, its path there, and the file with its
-// limit. Without mounts the line says nothing about memory.
+// memoryGroup reads a line of /proc/self/cgroup. It returns the possible mount points of the
+// group, its path below them, and the name of the file with its limit. A line that does not
+// contain a memory controller has no mounts.
 func memoryGroup(line string) (mounts []string, group, file string) {
 	// hierarchy:controllers:path; version 2 has hierarchy 0 and no controllers.
 	_, rest, _ := strings.Cut(line, ":")
@@ -79,7 +83,8 @@ func memoryGroup(line string) (mounts []string, group, file string) {
 	return nil, "", ""
 }
 
-// groupLimit is 0 for no limit ("max", or a number that no machine has).
+// groupLimit returns the limit in a file, in bytes; 0 means no limit ("max", or a number
+// larger than the memory of any machine).
 func groupLimit(root fs.FS, name string) int64 {
 	text, err := fs.ReadFile(root, name)
 	if err != nil {
@@ -109,8 +114,9 @@ func totalMemory(root fs.FS) int64 {
 	return 0
 }
 
-// softMemoryLimit returns the collector's limit in bytes, with a sentence that names its source. 0 leaves the limit
-// unchanged: goMemLimit (the environment's GOMEMLIMIT) is set, or the machine's memory is unknown.
+// softMemoryLimit returns the limit of the collector in bytes, and a sentence with its source.
+// 0 leaves the limit unchanged: goMemLimit (the environment variable GOMEMLIMIT) is set, or
+// the memory of the machine is unknown.
 func softMemoryLimit(m machineMemory, embeddedEngine bool, goMemLimit string) (int64, string) {
 	if goMemLimit != "" {
 		return 0, "GOMEMLIMIT=" + goMemLimit
@@ -130,7 +136,7 @@ func softMemoryLimit(m machineMemory, embeddedEngine bool, goMemLimit string) (i
 	return limit, why
 }
 
-// limitMemory sets the collector's soft limit, and shows it in the log and as a metric.
+// limitMemory sets the soft limit of the collector, logs it and registers it as a metric.
 func limitMemory(embeddedEngine bool, log *slog.Logger, reg prometheus.Registerer) {
 	limit, why := softMemoryLimit(readMachineMemory(os.DirFS("/")), embeddedEngine, os.Getenv("GOMEMLIMIT"))
 	if limit > 0 {

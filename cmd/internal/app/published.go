@@ -13,14 +13,16 @@ import (
 	"flyball/schema/route"
 )
 
-// learned is what the process uses of the newest published versions. Its functions may be called at any time.
+// learned holds the parts of the newest published versions that the process uses. Its methods
+// may be called at any time.
 type learned struct {
 	routes *route.Current              // the operator's routes and the learned ones
 	scopes atomic.Pointer[scope.Guard] // nil: nothing was published, or learned scopes are off
 	life   atomic.Pointer[baseline.Baseline]
 }
 
-// isLearning reports whether an agent's baseline is still learning. Before the first version every agent's is.
+// isLearning reports whether an agent's baseline is in the learning state. It is true for all
+// agents before the first version.
 func (l *learned) isLearning(agent string) bool {
 	body := l.life.Load()
 	if body == nil {
@@ -30,11 +32,11 @@ func (l *learned) isLearning(agent string) bool {
 	return state == schema.BaselineLearning
 }
 
-// loadTimeout bounds how long a start waits for the newest published versions.
+// loadTimeout is the maximum time that the start waits for the newest published versions.
 const loadTimeout = 30 * time.Second
 
-// watchVersions puts the newest published versions in place, before any role starts, and follows them. When they cannot
-// be read, the process starts without.
+// watchVersions loads the newest published versions before a role starts, and then follows new
+// ones. If they cannot be read, the process starts without them.
 func (p *process) watchVersions(ctx context.Context) error {
 	c, log := p.config, p.log
 	p.versions = baselinestore.NewWatcher(p.kafka, c.Tenant, log)
@@ -76,7 +78,8 @@ func (p *process) watchVersions(ctx context.Context) error {
 	return nil
 }
 
-// replaceRoutes puts another version of the learned routes in place. The operator's OpenAPI documents are read again.
+// replaceRoutes replaces the learned routes with another version. It reads the operator's
+// OpenAPI documents again.
 func (p *process) replaceRoutes(l route.Learned) error {
 	operator, err := operatorRoutes(p.config)
 	if err != nil {

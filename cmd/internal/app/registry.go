@@ -15,8 +15,8 @@ import (
 	"flyball/schema/identity"
 )
 
-// registry is the present agents section of the configuration file. The roles of a process share one; it is safe
-// for concurrent use once they have started.
+// registry holds the current agents section of the configuration file. The roles of a process
+// share one; it is safe for concurrent use after they have started.
 type registry struct {
 	agents      atomic.Pointer[map[string]config.Agent]
 	credentials atomic.Pointer[map[string]bool]
@@ -30,8 +30,8 @@ func newRegistry(c config.Config) *registry {
 	return r
 }
 
-// put replaces all entries. An agent may have several, one for each credential: their tags add up, and the last
-// criticality that was written holds.
+// put replaces all entries. An agent can have several entries, one for each credential: their
+// tags are combined, and the last criticality that is set applies.
 func (r *registry) put(entries []config.Agent) {
 	agents, credentials := make(map[string]config.Agent, len(entries)), map[string]bool{}
 	for _, a := range entries {
@@ -50,10 +50,10 @@ func (r *registry) put(entries []config.Agent) {
 	}
 }
 
-// agent returns the entry of an agent; the zero value when there is none.
+// agent returns the entry of an agent, or the zero value if there is none.
 func (r *registry) agent(name string) config.Agent { return (*r.agents.Load())[name] }
 
-// about returns what policy uses of an agent's entry.
+// about returns the tags and the criticality of an agent, for policy.
 func (r *registry) about(agent string) (tags []string, criticality string) {
 	a := r.agent(agent)
 	return a.Tags, a.Criticality
@@ -62,7 +62,7 @@ func (r *registry) about(agent string) (tags []string, criticality string) {
 // tags returns the tags of an agent.
 func (r *registry) tags(agent string) []string { return r.agent(agent).Tags }
 
-// registered reports whether the registry names an agent or a credential.
+// registered reports whether the registry contains an agent or a credential.
 func (r *registry) registered(s schema.Scope) bool {
 	switch s.Kind {
 	case schema.ScopeAgent:
@@ -74,7 +74,7 @@ func (r *registry) registered(s schema.Scope) bool {
 	return false
 }
 
-// armed reports whether the configuration enforces a family of findings about an agent.
+// armed reports whether the configuration enforces findings of a family for an agent.
 func (r *registry) armed(agent, family string) bool {
 	return r.arming.Enforces(agent, r.tags(agent), family)
 }
@@ -88,11 +88,12 @@ func identityEntries(agents []config.Agent) []identity.Entry {
 	return out
 }
 
-// reloadInterval is how often the configuration's file is checked for a change.
+// reloadInterval is the time between two checks of the configuration file for a change.
 const reloadInterval = 2 * time.Second
 
-// reload replaces the entries when the configuration's file has others, until the context ends. A file that cannot be
-// read, or is not valid, changes nothing. Other changes take effect at the next start; they are logged.
+// reload returns the run function of a part that replaces the entries when those in the
+// configuration file change. A file that cannot be read or is not valid changes nothing.
+// Changes of other sections take effect at the next start; they are logged.
 func (r *registry) reload(c config.Config, log *slog.Logger) func(context.Context) error {
 	if c.File == "" {
 		return waitForEnd
@@ -115,7 +116,7 @@ func (r *registry) reload(c config.Config, log *slog.Logger) func(context.Contex
 	}
 }
 
-// reread reads the file of c, and replaces the entries when it is valid.
+// reread reads the file of c, and replaces the entries if the file is valid.
 func (r *registry) reread(c config.Config, log *slog.Logger) {
 	next, err := config.Load(c.File, os.Environ())
 	if err == nil {
@@ -134,10 +135,10 @@ func (r *registry) reread(c config.Config, log *slog.Logger) {
 	}
 }
 
-// fileStamp distinguishes the states of a file.
+// fileStamp identifies a state of a file.
 type fileStamp struct{ modified, size int64 }
 
-// readStamp reads the stamp of a file; zero when there is none.
+// readStamp returns the stamp of a file, or the zero value if there is none.
 func readStamp(file string) fileStamp {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -146,7 +147,8 @@ func readStamp(file string) fileStamp {
 	return fileStamp{info.ModTime().UnixNano(), info.Size()}
 }
 
-// AgentLookup returns a function that looks up an agent's tags and criticality in a configuration, for a command.
+// AgentLookup returns a function that returns an agent's tags and criticality from a
+// configuration. It is for commands.
 func AgentLookup(c config.Config) func(agent string) (tags []string, criticality string) {
 	return newRegistry(c).about
 }

@@ -30,7 +30,7 @@ func (p *process) startAlert() error {
 	return nil
 }
 
-// NewReceiver makes the receiver that alerts.receivers[i] describes.
+// NewReceiver makes the receiver of the section alerts.receivers[i].
 func NewReceiver(c config.Config, i int) (pager.Receiver, error) {
 	r := c.Alerts.Receivers[i]
 	if r.Alertmanager != nil {

@@ -22,7 +22,8 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// startControl starts the enforcement point with its three listeners: gateways over HTTP and gRPC, and operators.
+// startControl starts the enforcement point with its three listeners: for gateways over HTTP
+// and over gRPC, and for operators.
 func (p *process) startControl() error {
 	c := p.config
 	ctl, err := p.enforcement()
@@ -49,10 +50,10 @@ func (p *process) startControl() error {
 	if err != nil {
 		return err
 	}
-	// Workers that stay spare every call a new stack, which costs more than the answer.
+	// Permanent workers avoid a new stack for each call, which costs more than the check itself.
 	options := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(2 * runtime.GOMAXPROCS(0)))}
 	if gatewayTLS != nil {
-		gateways = tls.NewListener(gateways, gatewayTLS) // not checker.Listener: TLS itself demands the client's certificate
+		gateways = tls.NewListener(gateways, gatewayTLS) // not checker.Listener: TLS already requires the client's certificate
 		options = append(options, grpc.Creds(credentials.NewTLS(gatewayTLS)))
 	} else {
 		gateways = ctl.checker.Listener(gateways)
@@ -69,7 +70,7 @@ func (p *process) startControl() error {
 	return nil
 }
 
-// operatorsHandler serves the operators' API, and health and metrics beside it.
+// operatorsHandler serves the operators' API, health and metrics.
 func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", operators)
@@ -78,7 +79,7 @@ func (p *process) operatorsHandler(operators http.Handler) http.Handler {
 	return mux
 }
 
-// enforcement makes the enforcement point by the configuration.
+// enforcement makes the enforcement point from the configuration.
 func (p *process) enforcement() (*enforcement, error) {
 	c := p.config
 	resolver, err := newResolver(c, p.key)
@@ -121,14 +122,15 @@ func operatorTokens(c config.Config) ([]api.Token, error) {
 	return out, nil
 }
 
-// RedactPath returns the path of a request as it is stored: without secrets, and without what follows a #, like the
-// paths in logs.
+// RedactPath returns the path of a request in the form in which paths of logs are stored:
+// without secrets and without a fragment (#).
 func RedactPath(path string) string {
 	path, _, _ = strings.Cut(path, "#")
 	return redact.Path(strings.ToValidUTF8(path, "\ufffd"))
 }
 
-// listFindings answers /v1/findings from the database.
+// listFindings returns the function that reads the findings for /v1/findings from the
+// database.
 func listFindings(db *clickhouse.Conn) func(ctx context.Context, tenants []string, limit int) (any, error) {
 	return func(ctx context.Context, tenants []string, limit int) (any, error) {
 		if len(tenants) == 0 {

@@ -15,7 +15,7 @@ import (
 	"flyball/schema"
 )
 
-// startDetect starts what binds calls to runs, scores them and decides.
+// startDetect starts the engine, which binds calls to runs, scores the runs and decides.
 func (p *process) startDetect() error {
 	c, log := p.config, p.log.With("component", "detect")
 	for _, w := range c.Warnings(time.Now()) {
@@ -42,7 +42,8 @@ func (p *process) startDetect() error {
 	return nil
 }
 
-// stitchLimits are the configured limits of a process, shared out among its partitions.
+// stitchLimits returns the limits of one partition: the configured limits of the process,
+// divided by the number of partitions.
 func stitchLimits(c config.Config) stitch.Limits {
 	l := stitch.DefaultLimits()
 	l.OpenRunsPerActor = c.Detect.MaxOpenRunsPerActor
@@ -53,7 +54,7 @@ func stitchLimits(c config.Config) stitch.Limits {
 	return l
 }
 
-// PolicyRules are the configured rules of decisions. They mean nothing unless the configuration is valid.
+// PolicyRules returns the configured rules of decisions. The configuration must be valid.
 func PolicyRules(c config.Config) policy.Rules {
 	r := policy.DefaultRules()
 	r.Arming = policy.ParseArming(c.Detect.Mode == config.ModeArmed, c.Detect.Armed)

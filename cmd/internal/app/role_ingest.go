@@ -11,7 +11,7 @@ import (
 	"flyball/schema/identity"
 )
 
-// startIngest starts what reads gateway logs and writes calls.
+// startIngest starts the source, which reads gateway logs and writes calls.
 func (p *process) startIngest() error {
 	c := p.config
 	resolver, err := newResolver(c, p.key)
@@ -38,7 +38,7 @@ func (p *process) startIngest() error {
 	return nil
 }
 
-// NewPipeline makes what decodes the records of the configured inputs.
+// NewPipeline makes the decoder for records of the configured inputs.
 func NewPipeline(c config.Config, id decode.Identifier, routes decode.Classifier) (*decode.Pipeline, error) {
 	inputs := map[string]decode.Input{}
 	for _, in := range c.Kafka.Inputs {
@@ -52,7 +52,7 @@ func NewPipeline(c config.Config, id decode.Identifier, routes decode.Classifier
 	return decode.New(o, id, routes)
 }
 
-// countReceipts shows as a metric what became of the check's receipts in the rows that were read.
+// countReceipts registers a metric that counts the rows read by the outcome of their receipt.
 func countReceipts(id *identity.Resolver, reg prometheus.Registerer) {
 	for _, outcome := range identity.ReceiptOutcomes {
 		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{

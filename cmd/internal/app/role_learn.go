@@ -10,7 +10,7 @@ import (
 	"flyball/schema/kafka"
 )
 
-// startLearn starts what publishes baselines and learned routes.
+// startLearn starts the learner, which publishes baselines and learned routes.
 func (p *process) startLearn() error {
 	o := learnOptions(p.config, p.kafka, p.database)
 	o.Logger, o.Registerer = p.log.With("component", "learn"), p.metrics
@@ -25,7 +25,7 @@ func NewLearner(c config.Config, cfg kafka.Config, db *clickhouse.Conn, log *slo
 	return learn.New(o)
 }
 
-// learnOptions are the configured ones; Logger and Registerer are left to the caller.
+// learnOptions returns the configured options. The caller sets Logger and Registerer.
 func learnOptions(c config.Config, cfg kafka.Config, db *clickhouse.Conn) learn.Options {
 	o := learn.DefaultOptions()
 	o.Tenant, o.Kafka, o.DB, o.Rows, o.Code, o.Now = c.Tenant, cfg, db, db, codeVersion(), time.Now

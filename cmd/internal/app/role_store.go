@@ -9,7 +9,8 @@ import (
 	"flyball/schema/kafka"
 )
 
-// startStore starts what inserts the journal into ClickHouse. It migrates the schema first.
+// startStore starts the store, which migrates the schema and then inserts the journal into
+// ClickHouse.
 func (p *process) startStore() error {
 	o := store.DefaultOptions()
 	o.Stage = func(s string) {
@@ -36,8 +37,8 @@ func (p *process) startStore() error {
 	return nil
 }
 
-// migrate brings ClickHouse's schema up to date. It tries for as long as ClickHouse is not reachable: no other role
-// waits for it.
+// migrate migrates ClickHouse's schema to that of this binary. It retries while ClickHouse is
+// not reachable; no other role waits for it.
 func (p *process) migrate(ctx context.Context) error {
 	target := clickhouse.Target{Database: p.config.ClickHouse.Database, Cluster: p.config.ClickHouse.Cluster}
 	log := p.log.With("component", "store")
@@ -52,6 +53,6 @@ func (p *process) migrate(ctx context.Context) error {
 		}
 		return err
 	}, func(err error, wait time.Duration) {
-		log.Warn("ClickHouse unavailable, trying again", "error", err, "in", wait)
+		log.Warn("schema of ClickHouse not migrated yet, trying again", "error", err, "in", wait)
 	})
 }

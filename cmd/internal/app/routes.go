@@ -11,7 +11,8 @@ import (
 	"flyball/schema/route/openapi"
 )
 
-// NewClassifiers returns the resolver of callers' identities and the classifier of routes, from the configuration alone.
+// NewClassifiers returns the resolver of identities and the classifier of routes, from the
+// configuration alone.
 func NewClassifiers(c config.Config, key identity.Key) (*identity.Resolver, *route.Current, error) {
 	id, err := newResolver(c, key)
 	if err != nil {
@@ -29,7 +30,7 @@ func newResolver(c config.Config, key identity.Key) (*identity.Resolver, error) 
 	return identity.NewResolver(identity.Options{Tenant: c.Tenant, Key: key, Registry: identityEntries(c.Agents)})
 }
 
-// newRoutes are the operator's routes, before learned ones are put in place.
+// newRoutes returns a table with the operator's routes and without learned routes.
 func newRoutes(operator []route.Rule, key identity.Key) (*route.Current, error) {
 	table, err := route.NewTable(route.Options{Version: "config", Operator: operator, DigestKey: key})
 	if err != nil {
@@ -38,8 +39,8 @@ func newRoutes(operator []route.Rule, key identity.Key) (*route.Current, error) 
 	return route.NewCurrent(table), nil
 }
 
-// operatorRoutes are the routes of the configuration, and after them those of OpenAPI documents: where both describe
-// one, the configuration's wins.
+// operatorRoutes returns the routes of the configuration, followed by those of OpenAPI
+// documents: for a route that is in both, the configuration applies.
 func operatorRoutes(c config.Config) ([]route.Rule, error) {
 	var byHand, documents []route.Rule
 	for i, r := range c.Routes {

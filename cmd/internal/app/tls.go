@@ -9,7 +9,8 @@ import (
 	"flyball/cmd/internal/config"
 )
 
-// clientTLS is for connections to others: nil roots are the system's. key is the section's name in the configuration.
+// clientTLS returns the TLS configuration of outgoing connections. Without t.CA, the
+// authorities of the system apply. key is the name of the section in the configuration.
 func clientTLS(key string, t config.TLS) (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	var err error
@@ -24,7 +25,8 @@ func clientTLS(key string, t config.TLS) (*tls.Config, error) {
 	return conf, err
 }
 
-// serverTLS is for a listener; nil when the section is empty. With an authority, clients must show a certificate of it.
+// serverTLS returns the TLS configuration of a listener, or nil when the section is empty.
+// With t.CA, clients must present a certificate of that authority.
 func serverTLS(key string, t config.TLS) (*tls.Config, error) {
 	if t == (config.TLS{}) {
 		return nil, nil

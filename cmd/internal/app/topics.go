@@ -13,7 +13,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// topicReaders are the groups that must have read a topic before the embedded broker's janitor may delete from it.
+// topicReaders returns, for each topic, the groups that must have read a record before the
+// janitor of the embedded broker may delete it.
 func topicReaders(c config.Config) map[string][]string {
 	out := map[string][]string{wire.CallsTopic: {wire.DetectGroup}, wire.JournalTopic: {wire.StoreGroup}}
 	for _, in := range c.Kafka.Inputs {
@@ -22,8 +23,8 @@ func topicReaders(c config.Config) map[string][]string {
 	return out
 }
 
-// ensureTopics creates Flyball's topics and verifies existing ones. On the embedded broker it creates the inputs too:
-// what ships records may start later.
+// ensureTopics creates Flyball's topics and verifies existing ones. On the embedded broker it
+// also creates the input topics, because the first record may come later.
 func (p *process) ensureTopics(ctx context.Context) error {
 	c := p.config
 	client, err := p.kafka.NewClient("topics")

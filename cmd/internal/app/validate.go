@@ -11,12 +11,13 @@ import (
 	"flyball/schema/identity"
 )
 
-// minCheckToken is the shortest token that gateways may authenticate with, in bytes.
+// minCheckToken is the minimum length of a token of gateways, in bytes.
 const minCheckToken = 16
 
-// Validate returns everything that would keep the roles from starting: what config.Validate finds, and faults in the
-// files that the configuration names. check-config and the start of a role both call it. Without roles it checks what
-// all have in common. It opens files and makes no connection.
+// Validate returns every error that would prevent the start of the roles: those of
+// config.Validate, and errors in the files that the configuration names. check-config and the
+// start of a role both call it. Without roles it checks the settings that all roles share. It
+// opens files and makes no connection.
 func Validate(c config.Config, roles ...string) error {
 	if err := c.Validate(roles...); err != nil {
 		return err
@@ -56,14 +57,14 @@ func Validate(c config.Config, roles ...string) error {
 		_, err := NewReceiver(c, i)
 		check(err)
 	}
-	// The key does not matter here: what is checked is the registry, the routes and their documents.
+	// Any key is sufficient here: only the registry, the routes and their documents are checked.
 	_, _, err = NewClassifiers(c, make(identity.Key, sha256.Size))
 	check(err)
 	return errors.Join(errs...)
 }
 
-// validateTokens reads the tokens of all callers. No two may be the same: which role a caller has would depend on their
-// order, and the audit trail would name the wrong one.
+// validateTokens reads the tokens of all callers. Two equal tokens are an error: the role of a
+// caller would depend on their order, and the audit trail would contain the wrong name.
 func validateTokens(c config.Config) error {
 	var errs []error
 	seen := map[[sha256.Size]byte]string{}
@@ -90,7 +91,7 @@ func validateTokens(c config.Config) error {
 	return errors.Join(errs...)
 }
 
-// checkToken is the token that gateways authenticate with; empty without one.
+// checkToken returns the token of gateways; empty if none is configured.
 func checkToken(c config.Config) (schema.Secret, error) {
 	if c.Check.TokenFile == "" {
 		return "", nil
@@ -103,7 +104,8 @@ func checkToken(c config.Config) (schema.Secret, error) {
 	return schema.Secret(token), err
 }
 
-// tokenHash reads control.tokens[i]; key is its name in the configuration.
+// tokenHash returns the hash of the token in control.tokens[i]; key is its name in the
+// configuration.
 func tokenHash(c config.Config, i int) (key string, hash [sha256.Size]byte, err error) {
 	key = fmt.Sprintf("control.tokens[%d].value_file", i)
 	file := string(c.Control.Tokens[i].Value)

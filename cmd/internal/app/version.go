@@ -5,10 +5,11 @@ import (
 	"runtime/debug"
 )
 
-// Version of the binary, as the linker set it; main sets it at start.
+// Version is the version of the binary. The linker sets it in main, and main sets it here.
 var Version string
 
-// codeVersion names the binary in what it writes: its version, else the commit that it was built from.
+// codeVersion returns the name of the binary in published versions: its version, otherwise the
+// commit from which it was built.
 func codeVersion() string {
 	out := Version
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -10,32 +10,33 @@ import (
 	"flyball/schema"
 )
 
-// Alerts are read by the role alert. Without routes every receiver gets a page for every finding from level alert on.
+// Alerts configures the role alert. Without routes every receiver gets a page for every
+// finding of level alert or higher.
 type Alerts struct {
 	Receivers []Receiver   `yaml:"receivers"`
 	Routes    []AlertRoute `yaml:"routes"`
 }
 
-// Receiver is where pages go: exactly one of its kinds is set. The name is part of a consumer group: a renamed receiver
-// is a new one.
+// Receiver is a destination of pages; exactly one of its kinds is set. The name is part of a
+// consumer group: a receiver with a new name is a new receiver.
 type Receiver struct {
 	Name         string        `yaml:"name"`
 	Webhook      *Webhook      `yaml:"webhook,omitempty"`
 	Alertmanager *Alertmanager `yaml:"alertmanager,omitempty"`
 }
 
-// Webhook is signed as Standard Webhooks describes.
+// Webhook is a receiver with signed requests, as Standard Webhooks specifies.
 type Webhook struct {
-	URL        schema.Secret `yaml:"url"` // many webhooks carry their credential in it
+	URL        schema.Secret `yaml:"url"` // the URL of many webhooks contains a credential
 	SecretFile string        `yaml:"secret_file"`
 }
 
-// Alertmanager is Prometheus', API v2.
+// Alertmanager is Prometheus Alertmanager, API v2.
 type Alertmanager struct {
 	URL string `yaml:"url"`
 }
 
-// AlertRoute sends findings that match to receivers.
+// AlertRoute sends matching findings to receivers.
 type AlertRoute struct {
 	MinLevel  Level    `yaml:"min_level"` // alert, trip; empty is alert
 	Agents    []string `yaml:"agents"`    // names or patterns as billing/*; empty is all
@@ -89,8 +90,8 @@ func (r Receiver) validate(p *problems, i int) {
 	}
 }
 
-// Wants reports whether the routes send a finding to a receiver. A call outside a learned scope sends no page unless
-// the finding is enforced: such findings have a budget of their own.
+// Wants reports whether the routes send a finding to a receiver. A finding about a learned
+// scope is sent only if it is enforced, because such findings have a separate budget.
 func (a Alerts) Wants(receiver string, f *schema.Finding) bool {
 	if f.Family == schema.FamilyScope && (f.Decision == nil || f.Decision.Mode != schema.ModeArmed) {
 		return false

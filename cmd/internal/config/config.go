@@ -10,17 +10,17 @@ import (
 	"flyball/schema"
 )
 
-// Config is everything that can be set. Each key of the file is a variable of the environment as well: kafka.listen is
-// FLYBALL_KAFKA_LISTEN.
+// Config holds all settings. Each key of the file is also an environment variable:
+// kafka.listen is FLYBALL_KAFKA_LISTEN.
 type Config struct {
 	Tenant        string     `yaml:"tenant"`
-	Data          string     `yaml:"data"` // embedded parts keep their files here
+	Data          string     `yaml:"data"` // folder for the files of embedded parts
 	Kafka         Kafka      `yaml:"kafka"`
 	ClickHouse    ClickHouse `yaml:"clickhouse"`
 	Control       Control    `yaml:"control"`
 	Check         Check      `yaml:"check"`
 	Metrics       Listener   `yaml:"metrics"`
-	SecretKeyFile string     `yaml:"secret_key_file"` // HMAC key of the deployment; `up` makes one under data
+	SecretKeyFile string     `yaml:"secret_key_file"` // HMAC key of the deployment; `up` creates one in the data folder
 	Detect        Detect     `yaml:"detect"`
 	Learn         Learn      `yaml:"learn"`
 	Mappings      []string   `yaml:"mappings"` // files that describe the records of other gateways
@@ -28,29 +28,29 @@ type Config struct {
 	Agents        []Agent    `yaml:"agents"`
 	Alerts        Alerts     `yaml:"alerts"`
 
-	File string `yaml:"-"` // the file that was read; empty: there was none
+	File string `yaml:"-"` // path of the file that was read; empty: none
 }
 
-// Kafka is the log. Without brokers the embedded one starts.
+// Kafka configures the broker and its topics. Without brokers the embedded broker starts.
 type Kafka struct {
 	Brokers    []string `yaml:"brokers"`
 	Listen     string   `yaml:"listen"`
 	Sync       bool     `yaml:"sync"`       // embedded: fsync before acknowledging
-	Partitions int      `yaml:"partitions"` // of flyball.calls, fixed at creation
+	Partitions int      `yaml:"partitions"` // partitions of flyball.calls, fixed at creation
 	TLS        TLS      `yaml:"tls"`
 	SASL       SASL     `yaml:"sasl"`
 	Inputs     []Input  `yaml:"inputs"`
 }
 
-// TLS of a client connection; empty is plain text.
+// TLS configures a connection or a listener; empty means plain text.
 type TLS struct {
 	CA   string `yaml:"ca"`
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
 }
 
-// SASL of the Kafka client. With the embedded broker it is what shippers
-// authenticate with, and off loopback it must be set.
+// SASL is the login of the Kafka client. With the embedded broker it is the login of shippers;
+// it is required if the broker listens on an address other than loopback.
 type SASL struct {
 	Mechanism    string `yaml:"mechanism"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
 	User         string `yaml:"user"`
@@ -63,13 +63,13 @@ type Input struct {
 	Format   string `yaml:"format"`
 	Signal   string `yaml:"signal"`
 	Timezone string `yaml:"timezone"`
-	// TrustedHops is how many proxies before the logging gateway are trusted to have
-	// written their entry of X-Forwarded-For; 0: the client is the logged peer.
+	// TrustedHops is the number of proxies in front of the logging gateway whose entries in
+	// X-Forwarded-For are trusted; 0: the client is the logged peer.
 	TrustedHops int `yaml:"trusted_hops"`
 }
 
-// ClickHouse is where calls are stored. Without addresses the embedded engine starts. Addresses are those of the HTTP
-// interface.
+// ClickHouse configures the database. Without addresses the embedded engine starts. Addresses
+// are those of the HTTP interface.
 type ClickHouse struct {
 	Addr         []string `yaml:"addr"`
 	Listen       string   `yaml:"listen"`
@@ -80,33 +80,35 @@ type ClickHouse struct {
 	Cluster      string   `yaml:"cluster"`
 }
 
-// Control is the listener for operators and tools.
+// Control configures the listener for operators and tools.
 type Control struct {
 	Listen string  `yaml:"listen"`
 	Tokens []Token `yaml:"tokens"`
-	// Point names this enforcement point: the same after a restart, and of no other point.
+	// Point is the name of this enforcement point. It must stay the same after a restart, and
+	// must be unique.
 	Point      string     `yaml:"point"`
 	TripBudget TripBudget `yaml:"trip_budget"`
-	// TLS of the listener. With a ca, clients must show a certificate of it.
+	// TLS of the listener. With ca set, clients must present a certificate of that authority.
 	TLS TLS `yaml:"tls"`
-	// PublicURL is put before the paths of links in pages; empty: pages have no links that decide.
+	// PublicURL is the prefix of links in pages; if empty, pages contain no links to decide.
 	PublicURL string `yaml:"public_url"`
-	// WithoutManifest is what happens to irreversible calls of agents without a manifest: allow, ask (a person
-	// approves them), ask_while_learning (while the agent's baseline is learning).
+	// WithoutManifest is the rule for irreversible calls of agents without a manifest: allow,
+	// ask (a person must approve them), or ask_while_learning (ask only while the agent's
+	// baseline is in the learning state).
 	WithoutManifest   string  `yaml:"without_manifest"`
-	ThrottlePerSecond float64 `yaml:"throttle_per_second"` // calls of a throttled scope that pass at one point
+	ThrottlePerSecond float64 `yaml:"throttle_per_second"` // calls of a throttled scope that one point allows
 }
 
-// TripBudget bounds automatic trips of a tenant; beyond it they become pages.
+// TripBudget limits the automatic trips of a tenant; further trips become pages.
 type TripBudget struct {
 	PerHour       int `yaml:"per_hour"`
-	AgentsPercent int `yaml:"agents_percent"` // of the active agents, at least one
+	AgentsPercent int `yaml:"agents_percent"` // percent of the active agents, at least one agent
 }
 
-// Learn is about baselines, which are made of closed clean runs.
+// Learn configures baselines, which are learned from closed clean runs.
 type Learn struct {
 	Every      Duration `yaml:"every"`
-	Quarantine Duration `yaml:"quarantine"` // how long a run must have been closed
+	Quarantine Duration `yaml:"quarantine"` // minimum time since a run was closed
 	Window     Duration `yaml:"window"`
 	MinRuns    int      `yaml:"min_runs"`
 }
@@ -115,28 +117,28 @@ type Learn struct {
 type Token struct {
 	Name    string        `yaml:"name"`
 	Role    string        `yaml:"role"`       // viewer, responder, admin, orchestrator
-	Value   schema.Secret `yaml:"value_file"` // holds the token, or sha256: and its hash
+	Value   schema.Secret `yaml:"value_file"` // file with the token, or with sha256: and its hash
 	Tenants []string      `yaml:"tenants"`    // empty: any
 	Expires Time          `yaml:"expires"`    // RFC 3339; empty: never
 }
 
-// Check is the listener for gateways.
+// Check configures the listener for gateways.
 type Check struct {
 	Listen    string `yaml:"listen"`
 	GRPC      string `yaml:"grpc"`
 	TLS       TLS    `yaml:"tls"`
 	TokenFile string `yaml:"token_file"`
-	// TrustedHops is the same for the gateways that call the check; 0: the client is the address that the gateway
-	// names as its peer.
+	// TrustedHops is the number of trusted proxies in front of the gateways that call the check; 0: the client is
+	// the peer address that the gateway sends.
 	TrustedHops int `yaml:"trusted_hops"`
 }
 
-// Listener is an address.
+// Listener is the address of a listener.
 type Listener struct {
 	Listen string `yaml:"listen"`
 }
 
-// Detect is about the detector: what it decides by, what it remembers, how often it writes.
+// Detect configures the detector: decisions, limits of memory, intervals of writes.
 type Detect struct {
 	Mode              string       `yaml:"mode"`  // observe, armed
 	Armed             []string     `yaml:"armed"` // enforced in mode observe: billing/* (agents), tag:payments, family:runaway.loop
@@ -144,14 +146,17 @@ type Detect struct {
 	Exceptions        []Exception  `yaml:"exceptions"`
 	TripTTL           Duration     `yaml:"trip_ttl"`
 	FalseTripsPer1000 float64      `yaml:"false_trips_per_1000"`
-	// FalseSuspicionsPer1000 is how many of 1000 sessions of people may be taken for a machine's.
+	// FalseSuspicionsPer1000 is the accepted number of sessions of people per 1000 that are
+	// classified as a machine.
 	FalseSuspicionsPer1000 float64 `yaml:"false_suspicions_per_1000"`
-	// LearnedScope is off, observe (enforced only where family:scope is armed by name) or enforce (armed like the rest).
+	// LearnedScope is off, observe (enforced only if family:scope is armed explicitly) or
+	// enforce (armed as other families).
 	LearnedScope string `yaml:"learned_scope"`
 
 	MaxOpenRunsPerActor int `yaml:"max_open_runs_per_actor"`
-	// MaxOpenRuns and MaxActors are of the process, over all partitions. Established callers may use all of it, independent
-	// of the others; proven ones at most half and claimed ones at most half, while all together use less than all.
+	// MaxOpenRuns and MaxActors are limits of the process, over all partitions. Established
+	// callers may use the whole limit, independently of the others; proven callers and claimed
+	// callers at most half each, and only while all callers together use less than the limit.
 	MaxOpenRuns     int      `yaml:"max_open_runs"`
 	MaxActors       int      `yaml:"max_actors"`
 	SessionGap      Duration `yaml:"session_gap"`
@@ -169,27 +174,27 @@ type PolicyRule struct {
 	Tag           string        `yaml:"tag"`
 	Family        string        `yaml:"family"`
 	Criticality   string        `yaml:"criticality"`   // low, normal, high
-	Reversibility Reversibility `yaml:"reversibility"` // of the worst that was done
+	Reversibility Reversibility `yaml:"reversibility"` // worst reversibility of the calls
 	Action        Action        `yaml:"action"`        // annotate, throttle, gate, deny
 	TTL           Duration      `yaml:"ttl"`
 }
 
-// Route is an operator's route.
+// Route is a route that the operator declares.
 type Route struct {
 	Method        string        `yaml:"method"`
 	Template      string        `yaml:"template"`
 	Effect        Effect        `yaml:"effect"`
 	Reversibility Reversibility `yaml:"reversibility"`
 	Resources     []string      `yaml:"resources"` // parameters that name resources: "order_id:order"
-	Tool          string        `yaml:"tool"`      // of MCP and the like, instead of a template
-	Amount        string        `yaml:"amount"`    // where the amount of money is: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
-	Currency      string        `yaml:"currency"`  // where the currency is, or a fixed one: EUR
-	MCP           bool          `yaml:"mcp"`       // an MCP server answers the template
+	Tool          string        `yaml:"tool"`      // name of a tool (MCP and similar protocols), instead of a template
+	Amount        string        `yaml:"amount"`    // place of the amount of money: arg:NAME, query:NAME, path:NAME, header:NAME, field:NAME
+	Currency      string        `yaml:"currency"`  // place of the currency, or a fixed one: EUR
+	MCP           bool          `yaml:"mcp"`       // the template is served by an MCP server
 	OpenAPI       string        `yaml:"openapi"`   // file with an OpenAPI 3 document, instead of the keys above
 	Base          string        `yaml:"base"`      // prefix of the document's paths; empty: the path of its first server
 }
 
-// Agent is an entry of the registry: which agent a credential belongs to.
+// Agent is an entry of the registry: it assigns a credential to an agent.
 type Agent struct {
 	ID         string   `yaml:"id"`
 	Credential string   `yaml:"credential"`
@@ -197,14 +202,16 @@ type Agent struct {
 	Consumer   string   `yaml:"consumer"`
 	Owner      string   `yaml:"owner"`
 	Tags       []string `yaml:"tags"`
-	// Criticality of what the agent does, for people and for policy: low, normal, high.
+	// Criticality of the agent's work, for people and for policy: low, normal, high.
 	Criticality string `yaml:"criticality"`
 }
 
-// defaultPartitions is how many partitions flyball.calls has unless kafka.partitions is set.
+// defaultPartitions is the number of partitions of flyball.calls if kafka.partitions is not
+// set.
 const defaultPartitions = 8
 
-// Default is the configuration of an empty file. What a part has a default for comes from that part.
+// Default returns the configuration for an empty file. Defaults of parts come from these
+// parts.
 func Default() Config {
 	return Config{
 		Tenant: "default",
@@ -237,7 +244,7 @@ func defaultLearn() Learn {
 
 func defaultDetect() Detect {
 	e := engine.DefaultConfig()
-	l := e.Limits // of one of defaultPartitions
+	l := e.Limits // limits of one of defaultPartitions partitions
 	return Detect{
 		Mode: ModeObserve, LearnedScope: LearnedScopeObserve, TripTTL: Duration(e.Rules.TTL),
 		FalseTripsPer1000: e.FalseTrips * 1000, FalseSuspicionsPer1000: e.FalseSuspicions * 1000,
@@ -256,7 +263,7 @@ func hostname() string {
 	return "point"
 }
 
-// Duration is written as Go writes it: 15m.
+// Duration is a duration in Go's format: 15m.
 type Duration time.Duration
 
 func (d Duration) String() string { return time.Duration(d).String() }

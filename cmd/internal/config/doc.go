@@ -1,6 +1,6 @@
-// Package config is Flyball's configuration: one struct tree, its defaults in
-// one place, read from YAML and the environment.
+// Package config is Flyball's configuration: one tree of structs with its defaults, read from
+// YAML and the environment.
 //
-// It refuses unknown keys (and names the nearest known one), values out of
-// range and contradictions, before anything starts. It never prints a secret.
+// It reports unknown keys (with the nearest known one), values out of range and contradictions
+// before a part starts. It does not print secrets.
 package config

@@ -57,7 +57,7 @@ func TestDumpOfTheDefaultsShowsEveryDefault(t *testing.T) {
 	golden(t, "defaults.dump.yaml", dump)
 }
 
-// everyFieldIsSet fails where a key was added and testdata/every_key.yaml does not have it.
+// everyFieldIsSet fails if a key is missing in testdata/every_key.yaml.
 func everyFieldIsSet(t *testing.T, at string, v reflect.Value) {
 	t.Helper()
 	switch v.Kind() {
@@ -68,7 +68,7 @@ func everyFieldIsSet(t *testing.T, at string, v reflect.Value) {
 		return
 	case reflect.Slice:
 		if v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct {
-			// The elements together have every key.
+			// All elements together must have every key.
 			for name, f := range fields(v.Type().Elem()) {
 				set := false
 				for i := range v.Len() {

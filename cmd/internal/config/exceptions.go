@@ -12,15 +12,15 @@ import (
 	"flyball/schema/schedule"
 )
 
-// Exception makes findings about an agent expected: they are recorded, and nothing is done about them.
+// Exception marks findings about an agent as expected: they are recorded, and cause no action.
 type Exception struct {
 	Name     string          `yaml:"name"`
 	Agent    string          `yaml:"agent"`    // a name, or a pattern as billing/*
-	Family   string          `yaml:"family"`   // of findings: runaway.destroy, runaway.*
+	Family   string          `yaml:"family"`   // family of findings: runaway.destroy, runaway.*
 	Routes   []Pattern       `yaml:"routes"`   // "DELETE /v1/orders/{id}", "tool:NAME"; empty: any
-	Hours    *schedule.Hours `yaml:"hours"`    // absent: at any hour
+	Hours    *schedule.Hours `yaml:"hours"`    // absent: all hours
 	Expires  Time            `yaml:"expires"`  // RFC 3339
-	Approver string          `yaml:"approver"` // who answers for it
+	Approver string          `yaml:"approver"` // person who is responsible for it
 	Why      string          `yaml:"why"`
 }
 
@@ -70,7 +70,8 @@ func (e Exception) validate(p *problems, at string) {
 	}
 }
 
-// policyException is the exception as policy applies it. It means nothing unless Validate found no fault.
+// policyException returns the exception in the form of package policy. The exception must be
+// valid.
 func (e Exception) policyException() policy.Exception {
 	x := policy.Exception{Name: e.Name, Agent: e.Agent, Family: e.Family, Approver: e.Approver, Why: e.Why,
 		Expires: e.Expires.Value.UnixNano()}
@@ -83,7 +84,8 @@ func (e Exception) policyException() policy.Exception {
 	return x
 }
 
-// PolicyExceptions are the exceptions as policy applies them. They mean nothing unless Validate found no fault.
+// PolicyExceptions returns the exceptions in the form of package policy. The configuration
+// must be valid.
 func (d Detect) PolicyExceptions() []policy.Exception {
 	var out []policy.Exception
 	for _, e := range d.Exceptions {
@@ -92,7 +94,7 @@ func (d Detect) PolicyExceptions() []policy.Exception {
 	return out
 }
 
-// Warnings name what is valid and has no effect at a time.
+// Warnings returns a sentence for each setting that is valid but has no effect at a time.
 func (c Config) Warnings(now time.Time) []string {
 	var out []string
 	for i, e := range c.Detect.Exceptions {
@@ -104,7 +106,7 @@ func (c Config) Warnings(now time.Time) []string {
 	return out
 }
 
-// RouteTexts are the routes as they were written.
+// RouteTexts returns the routes as they were written.
 func (e Exception) RouteTexts() []string {
 	var out []string
 	for _, r := range e.Routes {

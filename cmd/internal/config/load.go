@@ -17,8 +17,8 @@ import (
 	"flyball/schema/document"
 )
 
-// Load reads a file over the defaults, and the environment over both. An empty path is flyball.yaml in the working
-// directory, if there is one. environ is in the form of os.Environ.
+// Load applies a file to the defaults, and then the environment. An empty path means
+// flyball.yaml in the working directory, if it exists. environ has the form of os.Environ.
 func Load(path string, environ []string) (Config, error) {
 	c := Default()
 	optional := path == ""
@@ -42,10 +42,11 @@ func Load(path string, environ []string) (Config, error) {
 	return c, nil
 }
 
-// Dump is the configuration in force, as YAML, secrets masked.
+// Dump returns the effective configuration as YAML, with masked secrets.
 func Dump(c Config) ([]byte, error) { return yaml.Marshal(c) }
 
-// parse reads a document into c. Only one that cannot be read is looked at again, for a key that does not exist.
+// parse reads a document into c. If this fails, it looks for an unknown key to make a better
+// error.
 func parse(path string, text []byte, c *Config) error {
 	err := document.Read(text, c)
 	if err == nil {
@@ -60,8 +61,8 @@ func parse(path string, text []byte, c *Config) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-// findUnknownKey compares a document with the type that it is for, and returns an error that names a key that the type
-// does not have, and the nearest that it has. nil: there is none.
+// findUnknownKey compares a document with its type. It returns an error with the first key
+// that the type does not have, and the nearest key that it has; nil if all keys are known.
 func findUnknownKey(file, at string, tree any, t reflect.Type) error {
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -100,7 +101,7 @@ func prefix(at string) string {
 	return at + "."
 }
 
-// fields are those of a struct, by the keys that they have in the file.
+// fields returns the fields of a struct by their keys in the file.
 func fields(t reflect.Type) map[string]reflect.StructField {
 	out := map[string]reflect.StructField{}
 	for i := range t.NumField() {
@@ -112,13 +113,13 @@ func fields(t reflect.Type) map[string]reflect.StructField {
 	return out
 }
 
-// isText reports whether values of a type read themselves from text.
+// isText reports whether values of a type are read from text.
 func isText(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// notConfig are environment variables that begin like configuration and are none: they say where tools and tests find
-// things. So do FLYBALL_TEST_… and FLYBALL_ENGINE….
+// notConfig are environment variables with the prefix of the configuration that are not part
+// of it: they are for tools and tests. The same applies to FLYBALL_TEST_… and FLYBALL_ENGINE….
 var notConfig = []string{"FLYBALL_CACHE", "FLYBALL_REQUIRE_TIERS", "FLYBALL_TIERS_FILE", "FLYBALL_MEASURE", "FLYBALL_TOKEN"}
 
 func isConfigVariable(name string) bool {
@@ -145,7 +146,8 @@ func fromEnvironment(c *Config, environ []string) error {
 	return nil
 }
 
-// variables collects the settings that a variable can hold, by its name. Lists of sections are only read from the file.
+// variables collects the settings that can be set by an environment variable, by its name.
+// Lists of sections can only be set in the file.
 func variables(name string, v reflect.Value, into map[string]reflect.Value) {
 	t := v.Type()
 	switch {

@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// A word of the file that was wrong was read as nothing where it was used.
+// An invalid word in the file was treated as empty where it was used.
 func TestWordThatIsNoneIsNamedWithItsKey(t *testing.T) {
 	for text, want := range map[string]string{
 		"detect: {mode: arm}":                                             `detect.mode: "arm" is none of observe, armed`,
@@ -79,7 +79,7 @@ func TestWordsAreReadIntoTheirTypes(t *testing.T) {
 	}
 }
 
-// Every key that is one value can be set by the environment.
+// Every key with a single value can be set by an environment variable.
 func TestEveryValueHasItsVariable(t *testing.T) {
 	c := Default()
 	settings := map[string]reflect.Value{}

@@ -8,10 +8,10 @@ import (
 	"flyball/ingest/mapping"
 )
 
-// Formats are the names of those that an input may have without a mapping.
+// Formats are the names of the formats that an input can have without a mapping.
 var Formats = decode.Formats()
 
-// CompileMappings reads and compiles the files under mappings.
+// CompileMappings reads and compiles the files in mappings.
 func (c Config) CompileMappings() ([]*mapping.Program, error) {
 	var out []*mapping.Program
 	for i, file := range c.Mappings {
@@ -33,7 +33,7 @@ func (c Config) CompileMappings() ([]*mapping.Program, error) {
 	return out, nil
 }
 
-// formatNames are all formats that an input may have, those of mappings included.
+// formatNames returns all formats that an input can have, including those of mappings.
 func (c Config) formatNames(p *problems) []string {
 	names := Formats
 	programs, err := c.CompileMappings()

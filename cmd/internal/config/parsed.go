@@ -8,16 +8,17 @@ import (
 	"flyball/schema/route"
 )
 
-// textReader is a pointer to a value that reads itself from text.
+// textReader is a pointer to a value that can be read from text.
 type textReader[T any] interface {
 	*T
 	encoding.TextUnmarshaler
 }
 
-// Parsed is a value that is written as text and read once. It keeps the text: dump-config shows what was written, and
-// Validate names key, value and rule. The zero value is a setting that was left out.
+// Parsed is a setting that is written as text and parsed once. It keeps the text: dump-config
+// prints the text as written, and errors of Validate contain key, value and rule. The zero
+// value is a setting that is absent.
 type Parsed[T any, P textReader[T]] struct {
-	Value T // the zero value unless Validate found no fault
+	Value T // the zero value if the text is not valid
 	text  string
 	err   error
 }
@@ -32,15 +33,16 @@ type (
 	Pattern       = Parsed[routePattern, *routePattern]
 )
 
-// Parse reads a setting from text, for configurations that are made by programs: Parse[schema.Effect]("delete").
+// Parse parses a setting from text, for configurations that programs make:
+// Parse[schema.Effect]("delete").
 func Parse[T any, P textReader[T]](text string) Parsed[T, P] {
 	var p Parsed[T, P]
 	_ = p.UnmarshalText([]byte(text))
 	return p
 }
 
-// UnmarshalText reads the setting. Validate reports what is wrong with it, so that all faults of a file are reported at
-// once.
+// UnmarshalText reads the setting. It does not return parse errors: Validate reports them, so
+// that all errors of a file are reported together.
 func (p *Parsed[T, P]) UnmarshalText(text []byte) error {
 	*p = Parsed[T, P]{text: string(text)}
 	if p.text != "" {
@@ -49,13 +51,13 @@ func (p *Parsed[T, P]) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText is the text as it was written.
+// MarshalText returns the text as it was written.
 func (p Parsed[T, P]) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 
-// String is the text as it was written.
+// String returns the text as it was written.
 func (p Parsed[T, P]) String() string { return p.text }
 
-// isSet reports whether the setting was written.
+// isSet reports whether the setting is present.
 func (p Parsed[T, P]) isSet() bool { return p.text != "" }
 
 // instant is a time in the form of RFC 3339.
@@ -74,7 +76,7 @@ func (p *routePattern) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Words of settings that are compared and never parsed.
+// Words of settings that are compared without parsing.
 const (
 	ModeObserve = "observe"
 	ModeArmed   = "armed"

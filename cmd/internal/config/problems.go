@@ -10,41 +10,41 @@ import (
 	"strings"
 )
 
-// problems are what Validate has found. Each names the key, the value and the rule that it breaks.
+// problems collects the errors of Validate. Each contains the key, the value and the rule.
 type problems struct{ errs []error }
 
 func (p *problems) add(format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf(format, args...))
 }
 
-// err joins the problems, sorted by key; nil without any.
+// err returns the problems as one error, sorted by key, or nil if there are none.
 func (p *problems) err() error {
 	slices.SortFunc(p.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(p.errs...)
 }
 
-// oneOf refuses a value that is not among words. An empty one was left out.
+// oneOf reports a value that is not among words. An empty value is allowed.
 func (p *problems) oneOf(key, value string, words ...string) {
 	if value != "" {
 		p.mustBeOneOf(key, value, words...)
 	}
 }
 
-// mustBeOneOf refuses a value that is not among words, an empty one included.
+// mustBeOneOf reports a value that is not among words. An empty value is also an error.
 func (p *problems) mustBeOneOf(key, value string, words ...string) {
 	if !slices.Contains(words, value) {
 		p.add("%s: %q is none of %s", key, value, strings.Join(words, ", "))
 	}
 }
 
-// pattern refuses what path.Match cannot read.
+// pattern reports a pattern that path.Match cannot read.
 func (p *problems) pattern(key, value string) {
 	if _, err := path.Match(value, ""); err != nil {
 		p.add("%s: %q is no pattern: %w", key, value, err)
 	}
 }
 
-// readable refuses a file that cannot be opened. An empty name was left out.
+// readable reports a file that cannot be opened. An empty name is allowed.
 func (p *problems) readable(key, file string) {
 	if file == "" {
 		return
@@ -62,7 +62,7 @@ func canOpen(file string) error {
 	return err
 }
 
-// above0 refuses a duration or a number that is not above 0.
+// above0 reports a duration or a number that is not above 0.
 func above0[T Duration | int](p *problems, key string, v T) {
 	switch v := any(v).(type) {
 	case Duration:

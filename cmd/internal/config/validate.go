@@ -9,9 +9,9 @@ import (
 	"flyball/schema"
 )
 
-// Validate checks what can be checked without connecting to anything. The error joins everything that is wrong; each
-// part names the key, the value and the rule that it breaks. roles are those that are to start; without any it checks
-// what all have in common.
+// Validate checks the configuration as far as this is possible without a connection. The error
+// joins all problems; each contains the key, the value and the rule. roles are the roles to
+// start; without roles, only settings that all roles share are checked.
 func (c Config) Validate(roles ...string) error {
 	var p problems
 	if c.Tenant == "" {
@@ -36,7 +36,8 @@ func (c Config) Validate(roles ...string) error {
 	return p.err()
 }
 
-// ValidateDetect checks only what the detector's decisions depend on, for commands that start nothing.
+// ValidateDetect checks only the settings for the detector's decisions. It is for commands
+// that do not start a role.
 func (c Config) ValidateDetect() error {
 	var p problems
 	c.validateDecisions(&p)
@@ -75,7 +76,7 @@ func (k Kafka) validate(p *problems) {
 
 const (
 	maxPartitions = 4096
-	// maxTrustedHops bounds how many proxies may be trusted to name a client's address.
+	// maxTrustedHops is the maximum of the trusted_hops settings.
 	maxTrustedHops = 32
 )
 
@@ -147,7 +148,7 @@ func (r Route) validate(p *problems, i int) {
 	}
 }
 
-// validateFiles opens the files that keys name.
+// validateFiles opens the files that settings name.
 func (c Config) validateFiles(p *problems) {
 	p.readable("secret_key_file", c.SecretKeyFile)
 	p.readable("kafka.sasl.password_file", c.Kafka.SASL.PasswordFile)
@@ -161,7 +162,7 @@ func (c Config) validateFiles(p *problems) {
 	}
 }
 
-// validateRole checks what a role that runs alone needs.
+// validateRole checks the settings that a role in a separate process needs.
 func (c Config) validateRole(p *problems, role string) {
 	if role == "up" {
 		return
@@ -185,7 +186,8 @@ func (c Config) validateRole(p *problems, role string) {
 	}
 }
 
-// validateListeners checks that every address is its own, and that what is reachable from elsewhere authenticates.
+// validateListeners checks that all addresses are different, and that listeners on addresses
+// other than loopback require authentication.
 func (c Config) validateListeners(p *problems) {
 	listeners := map[string]string{"control.listen": c.Control.Listen, "check.listen": c.Check.Listen, "check.grpc": c.Check.GRPC,
 		"metrics.listen": c.Metrics.Listen}
@@ -213,7 +215,8 @@ func (c Config) validateListeners(p *problems) {
 	}
 }
 
-// validateReachable checks that a listener that is not on loopback authenticates who connects.
+// validateReachable checks that a listener on an address other than loopback requires
+// authentication.
 func (c Config) validateReachable(p *problems, key, addr string) {
 	switch {
 	case strings.HasPrefix(key, "check.") && c.Check.TokenFile == "" && c.Check.TLS.CA == "":

@@ -42,14 +42,14 @@ func (d Detect) validate(p *problems) {
 	}
 }
 
-// share checks a number per thousand by the largest share of 1 that it may be.
+// share checks a number per thousand; largest is its maximum as a share of 1.
 func share(p *problems, key string, per1000, largest float64) {
 	if per1000 <= 0 || per1000 > largest*1000 {
 		p.add("%s: %g is not above 0 and at most %g", key, per1000, largest*1000)
 	}
 }
 
-// validate checks a rule; at is its key and a dot.
+// validate checks a rule; at is its key, with a dot at the end.
 func (r PolicyRule) validate(p *problems, at string) {
 	p.oneOf(at+"level", r.Level.text, schema.LevelAlert.String(), schema.LevelTrip.String())
 	p.oneOf(at+"criticality", r.Criticality, criticalities...)
@@ -103,7 +103,7 @@ func (c Control) validate(p *problems) {
 	}
 }
 
-// maxThrottle bounds how many calls a second of a throttled scope may pass.
+// maxThrottle is the maximum of throttle_per_second.
 const maxThrottle = 1000
 
 func (t Token) validate(p *problems, at string) {

@@ -8,14 +8,15 @@ import (
 	"testing"
 )
 
-// detection finds, enforcement holds: they meet in commands of the log, and in the few
-// packages that say how agents, calls and scopes are named.
+// Packages of detection and of enforcement communicate by commands in the log. They share
+// only the few packages that name agents, calls and scopes.
 var (
 	detection = []string{"baselinestore", "detector", "engine", "feature", "learn", "model", "policy", "score", "stitch"}
 	shared    = []string{"feature", "model/baseline", "model/scope"}
 )
 
-// sharedExceptions are the other packages of detection that one of enforcement imports.
+// sharedExceptions are the other packages of detection that packages of enforcement may
+// import.
 var sharedExceptions = map[string][]string{
 	"enforce/api":       {"policy"}, // exceptions of the configuration and by command are one type
 	"enforce/exception": {"policy"},

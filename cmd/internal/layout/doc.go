@@ -1,4 +1,4 @@
-// Package layout holds the tests of the repository's shape: which folders there
-// are, which package may import which, and what each package must document. It
-// has no code that other packages use.
+// Package layout holds the tests of the repository's structure: its folders, the allowed
+// imports of each package, and the required documentation. It does not contain code that other
+// packages use.
 package layout

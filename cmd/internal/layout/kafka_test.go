@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Clients of Kafka are made in one place: there they get a logger and metrics. Outside of
-// the product (servers that Flyball embeds or starts for tests, tools) they need none.
+// Kafka clients are made in one package, which adds a logger and metrics. Servers that Flyball
+// embeds or starts for tests, and tools, do not need these.
 func TestKafkaClientsAreMadeInOnePlace(t *testing.T) {
 	outside := []string{"schema/kafka/", "cmd/internal/embedded/", "cmd/internal/realparts/", "cmd/internal/tools/"}
 	sources(t, false, func(path string, f *ast.File) {

@@ -15,7 +15,7 @@ import (
 
 const root = "../../.."
 
-// sources hands over every Go file of the repository that is not a test.
+// sources calls each with every Go file of the repository; tests selects test files.
 func sources(t *testing.T, tests bool, each func(path string, f *ast.File)) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -42,8 +42,8 @@ func sources(t *testing.T, tests bool, each func(path string, f *ast.File)) {
 	}
 }
 
-// The layers, and what each may import of Flyball's own. No arrow joins the
-// four in the middle: they meet in schema, and cmd connects them.
+// layers are the folders and the folders of Flyball that each may import. The four middle
+// layers do not import each other: they share only schema, and cmd connects them.
 var layers = map[string][]string{
 	"cmd": {"cmd", "ingest", "detect", "alerts", "dashboards", "schema"}, "ingest": {"ingest", "schema"}, "detect": {"detect", "schema"},
 	"alerts": {"alerts", "schema"}, "dashboards": {"dashboards", "schema"}, "schema": {"schema"},
@@ -66,8 +66,8 @@ func TestImportsPointOneWay(t *testing.T) {
 	})
 }
 
-// The words do no input and output; ClickHouse's HTTP interface is the one
-// exception, where rows are laid out and inserted.
+// Package schema does no input and output. The only exception is the HTTP interface of
+// ClickHouse, with which blocks are inserted.
 func TestSchemaSpeaksNoHTTP(t *testing.T) {
 	sources(t, false, func(path string, f *ast.File) {
 		for _, imp := range f.Imports {
@@ -93,9 +93,8 @@ func TestTopLevelNamesAreFixed(t *testing.T) {
 	}
 }
 
-// A comment that says "Package x …" stands in one file of every package, a
-// command's begins with "Command x" or "Package main"; and no package is a
-// collection of what had no other place.
+// One file of every package has a comment that begins with "Package x", or for a command with
+// "Command x" or "Package main". No package is a collection of unrelated functions.
 func TestEveryPackageIsDocumented(t *testing.T) {
 	documented, seen := map[string]bool{}, map[string]string{}
 	sources(t, false, func(path string, f *ast.File) {
@@ -118,7 +117,7 @@ func TestEveryPackageIsDocumented(t *testing.T) {
 	}
 }
 
-// The clock is handed in everywhere below cmd: event time decides.
+// Packages below cmd get the clock as a parameter, because event time decides.
 func TestNoWallClockBelowCmd(t *testing.T) {
 	sources(t, false, func(path string, f *ast.File) {
 		if !strings.HasPrefix(path, "detect/") && !strings.HasPrefix(path, "ingest/") && !strings.HasPrefix(path, "schema/") {
@@ -139,7 +138,7 @@ func TestNoWallClockBelowCmd(t *testing.T) {
 	})
 }
 
-// Metrics belong to an instance: a package-level one cannot be made twice.
+// Metrics belong to an instance: package-level metrics cannot be registered twice.
 func TestNoPackageLevelMetrics(t *testing.T) {
 	sources(t, false, func(path string, f *ast.File) {
 		for _, d := range f.Decls {

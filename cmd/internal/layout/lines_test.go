@@ -11,10 +11,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxColumns of a line of Go; a tab is one column.
+// maxColumns is the maximum length of a line of Go; a tab is one column.
 const maxColumns = 140
 
-// Lines that hold a raw string are left out: samples of logs and SQL stand there as they come.
+// Lines with a raw string are not checked: they are samples of logs or SQL.
 func TestLinesAreTooLongToRead(t *testing.T) {
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -44,7 +44,8 @@ func TestLinesAreTooLongToRead(t *testing.T) {
 	}
 }
 
-// linesOfRawStrings are the lines, from 1, that a raw string begins, goes on or ends in.
+// linesOfRawStrings returns the numbers, from 1, of the lines that contain a part of a raw
+// string.
 func linesOfRawStrings(src []byte) map[int]bool {
 	files := token.NewFileSet()
 	file := files.AddFile("", files.Base(), len(src))

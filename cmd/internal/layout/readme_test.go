@@ -13,7 +13,7 @@ import (
 	"flyball/schema/route"
 )
 
-// The mapping of ingest/README.md for a gateway nobody has heard of does what it says.
+// The mapping in ingest/README.md for an unknown gateway must work as described.
 func TestTheMappingOfTheReadmeReadsItsGateway(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "ingest", "README.md"))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"flyball/detect/policy"
 )
 
-// Backtest prints what one or two configurations would have done.
+// Backtest prints the decisions that one or two configurations would have made.
 func Backtest(w io.Writer, r *backtest.Report, learnedOf uint64) error {
 	Printf(
 		w,
@@ -120,7 +120,8 @@ var unusedReasons = map[string]string{
 	policy.NotReplayed:    "is about findings that a backtest does not make",
 }
 
-// backtestTrips prints the runs that a configuration decides on, each with what either makes of it.
+// backtestTrips prints the runs for which a configuration makes a decision, with the decision
+// of each configuration.
 func backtestTrips(w io.Writer, r *backtest.Report, sides []*backtest.Side) error {
 	by := map[string][2]*backtest.Trip{}
 	for i, s := range sides {
@@ -172,7 +173,7 @@ func backtestTrips(w io.Writer, r *backtest.Report, sides []*backtest.Side) erro
 	})
 }
 
-// decided is a decision in brackets where it would not be enforced.
+// decided returns the text of a decision, in brackets if it would not be enforced.
 func decided(t *backtest.Trip) string {
 	s := t.Action + " " + t.Scope.Kind.String()
 	if t.Hardest != t.Action {
@@ -193,7 +194,7 @@ func prevents(t *backtest.Trip) string {
 	return s
 }
 
-// amounts by currency, in the order of their names.
+// amounts returns amounts by currency as one text, sorted by currency.
 func amounts(m map[string]string) string {
 	var out []string
 	for _, c := range slices.Sorted(maps.Keys(m)) {

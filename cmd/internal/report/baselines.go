@@ -29,10 +29,10 @@ type Version struct {
 	Bytes    int    `json:"bytes"`
 	Parent   string `json:"parent,omitempty"`
 	Code     string `json:"code,omitempty"`
-	Error    string `json:"error,omitempty"` // why this binary cannot use it
+	Error    string `json:"error,omitempty"` // reason why this binary cannot use it
 }
 
-// Fill sets the members that the body of the version holds.
+// Fill sets the members that come from the body of the version.
 func (v *Version) Fill(b *baseline.Baseline) {
 	n := b.CountStates()
 	v.MadeAt, v.Runs, v.Calls, v.Agents, v.Parent, v.Code = at(
@@ -74,8 +74,8 @@ func yes(b bool) string {
 	return "-"
 }
 
-// Body is one version in full.
-type Body struct {
+// BaselineSummary is one version in full.
+type BaselineSummary struct {
 	Version    string            `json:"version"`
 	Tenant     string            `json:"tenant"`
 	MadeAt     string            `json:"made_at"`
@@ -114,9 +114,9 @@ type AgentLine struct {
 const peersFound = "peers are agents whose ids share what comes before the first slash; people are compared with people; a name with " +
 	"~ was only asserted by its caller and is kept apart"
 
-// NewBody makes a version ready to print.
-func NewBody(b *baseline.Baseline) *Body {
-	out := &Body{
+// NewBody returns a version in the form for printing.
+func NewBody(b *baseline.Baseline) *BaselineSummary {
+	out := &BaselineSummary{
 		Version:    b.Version,
 		Tenant:     b.Tenant,
 		MadeAt:     at(b.MadeAt),
@@ -161,7 +161,7 @@ func lineOf(b *baseline.Baseline, agent string) AgentLine {
 }
 
 // Baseline prints a version.
-func Baseline(w io.Writer, b *Body) error {
+func Baseline(w io.Writer, b *BaselineSummary) error {
 	Printf(
 		w,
 		"version     %s\nmade        %s UTC by %s, after %s\nlearned of  %d runs, %d calls, last called from %s to %s UTC (quarantine %s)\n",
@@ -210,8 +210,8 @@ type Agent struct {
 	Peers     string                       `json:"how_peers_are_found"`
 }
 
-// NewAgent makes one agent's part of a version ready to print; known is false if the
-// version has no part for this agent.
+// NewAgent returns one agent's part of a version in the form for printing. known is false if
+// the version has no part for this agent.
 func NewAgent(b *baseline.Baseline, agent string) (out *Agent, known bool) {
 	_, there := b.Status[agent]
 	out = &Agent{AgentLine: lineOf(b, agent), Baseline: b.Version, Usual: b.UsualFigures(agent, b.AgentGroup(agent)), Peers: peersFound}
@@ -314,17 +314,19 @@ type Differences struct {
 	From    string                  `json:"from"`
 	To      string                  `json:"to"`
 	States  []StateChange           `json:"states"`
-	Changes []baseline.FigureChange `json:"changes"` // of agents in both, the largest first
+	Changes []baseline.FigureChange `json:"changes"` // changes of agents in both versions, the largest first
 }
 
-// StateChange is an agent whose state changed, or that is in one version only.
+// StateChange is a change of an agent's state, or an agent that is in only one of the
+// versions.
 type StateChange struct {
 	Agent string `json:"agent"`
 	Was   string `json:"was"` // empty: not in the older version
 	Is    string `json:"is"`  // empty: not in the newer version
 }
 
-// CompareBaselines compares two versions; agent "" is all, and limit bounds the changes.
+// CompareBaselines returns the differences of two versions. An empty agent selects all agents;
+// limit is the maximum number of changes.
 func CompareBaselines(was, is *baseline.Baseline, agent string, limit int) *Differences {
 	out := &Differences{From: was.Version, To: is.Version, States: []StateChange{}, Changes: baseline.CompareFigures(was, is, agent)}
 	out.Changes = out.Changes[:min(len(out.Changes), max(limit, 0))]

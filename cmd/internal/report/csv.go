@@ -9,18 +9,18 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// The kinds of lines of a touched report in CSV.
+// Kinds of lines of a touched report in CSV.
 const (
 	csvResource = "resource"
-	csvOther    = "other_caller" // calls that are not the subject's
+	csvOther    = "other_caller" // calls that are not made by the subject
 )
 
 var touchedHead = []string{"resource", "type", "method", "route", "effect", "reversibility", "calls", "ok", "failed", "denied", "bytes_out",
 	"first_at", "last_at", "runs", "via", "line", "other_caller", "standing", "other_calls", "other_irreversible"}
 
-// TouchedCSV prints a line a resource and route, and behind them a line for each caller
-// that made calls in the run's traces under an identity of its own, whose calls are in
-// a column of their own.
+// TouchedCSV prints one line for each resource and route. After them it prints a line for each
+// caller that made calls in the run's traces under a different identity; the number of these
+// calls is in a separate column.
 func TouchedCSV(w io.Writer, t *query.Touched) error {
 	c := csv.NewWriter(w)
 	_ = c.Write(touchedHead)
@@ -44,12 +44,12 @@ func TouchedCSV(w io.Writer, t *query.Touched) error {
 	return c.Error()
 }
 
-// formulaStarts are the characters that make a spreadsheet read a cell as a formula;
-// the last four are the wide forms of the first.
+// formulaStarts are the characters at the start of a cell that a spreadsheet reads as a
+// formula; the last four are the wide forms of the first four.
 const formulaStarts = "=+-@\t\r\n＝＋－＠"
 
-// safeCell prevents a spreadsheet from executing the name that an agent chose for a
-// resource: what looks like a formula, also after white space, becomes a text.
+// safeCell prevents a spreadsheet from executing a resource name that an agent chose: a text
+// that looks like a formula, also after white space, becomes plain text.
 func safeCell(s string) string {
 	if strings.ContainsAny(firstRune(s), formulaStarts) || strings.ContainsAny(firstRune(strings.TrimSpace(s)), formulaStarts) {
 		return "'" + s

@@ -15,11 +15,11 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// hostile is what an agent may put into a path, a name or a header.
+// hostile is a text that an agent can send in a path, a name or a header.
 const hostile = "\x1b[31m\u202eevil\r\nother line\tcell\u2028\u0085\x00\u200b\xff"
 
-// filled is a value of which every text is s, every list and map has one element, and
-// every pointer points to something.
+// filled returns a value in which every text is s, every list and map has one element, and
+// every pointer is set.
 func filled[T any](s string) T {
 	var v T
 	fill(reflect.ValueOf(&v).Elem(), s, 0)
@@ -63,7 +63,7 @@ func fill(v reflect.Value, s string, depth int) {
 	}
 }
 
-// printers are all that prints something for a terminal.
+// printers returns all functions that print to a terminal.
 func printers(s string) map[string]func(io.Writer) error {
 	run := filled[query.RunReport](s)
 	run.CallList = []map[string]any{
@@ -92,7 +92,7 @@ func printers(s string) map[string]func(io.Writer) error {
 		"dead letters": func(w io.Writer) error { return DeadLetters(w, filled[[]query.DeadLetterRow](s)) },
 		"stitching":    func(w io.Writer) error { return Stitching(w, filled[[]query.StitchingRow](s)) },
 		"versions":     func(w io.Writer) error { return Versions(w, filled[[]Version](s)) },
-		"baseline":     func(w io.Writer) error { b := filled[Body](s); return Baseline(w, &b) },
+		"baseline":     func(w io.Writer) error { b := filled[BaselineSummary](s); return Baseline(w, &b) },
 		"agent":        func(w io.Writer) error { a := filled[Agent](s); return AgentBaseline(w, &a) },
 		"differences":  func(w io.Writer) error { d := filled[Differences](s); return Difference(w, &d) },
 		"rescored":     func(w io.Writer) error { return Rescored(w, &differing) },
@@ -101,8 +101,8 @@ func printers(s string) map[string]func(io.Writer) error {
 	}
 }
 
-// A run key with an escape sequence cleared the terminal of who looked at the run, one
-// with a line break added a line to its report.
+// A run key with an escape sequence cleared the terminal on which the run was shown, and a run
+// key with a line break added a line to its report.
 func TestTerminalShowsWhatIsInALogAsItIs(t *testing.T) {
 	plain := printers("x")
 	for name, print := range printers(hostile) {
@@ -137,7 +137,7 @@ func TestTextChangesNothingThatCanBePrinted(t *testing.T) {
 	}
 }
 
-// What an agent calls a resource is no markup of the page that shows it.
+// The name of a resource must not become markup of the page.
 func TestPageShowsMarkupAsText(t *testing.T) {
 	const attack = `"><script>alert(1)</script><img src=x onerror=alert(1)>' & javascript:x` + "\u202e"
 	touched := filled[query.Touched](attack)

@@ -11,15 +11,14 @@ import (
 	"flyball/detect/evaluate"
 )
 
-// The two nominal rates of false alarms that an evaluation reports: in 100 clean runs,
-// and in 1,000.
+// Nominal rates of false alarms in an evaluation: in 100 clean runs, and in 1,000.
 const (
 	rate1   = "0.01"
 	rate01  = "0.001"
 	rate001 = "0.0001"
 )
 
-// Eval prints how good the detector is on labelled data.
+// Eval prints the quality of the detector on labelled data.
 func Eval(w io.Writer, r *evaluate.Report) error {
 	Printf(w, "%s judged by what %s teaches, the %s view, in %.0f s\n\n", r.Test, r.Train, r.View, r.Seconds)
 	return Lines(w, func(row func(...any)) {
@@ -50,7 +49,7 @@ func Eval(w io.Writer, r *evaluate.Report) error {
 	})
 }
 
-// evalClean prints how many clean runs alarm.
+// evalClean prints the number of clean runs with an alarm.
 func evalClean(row func(...any), r *evaluate.Report) {
 	achieved := func(rate string) string {
 		return percent(r.Clean.Achieved[rate]) + " (" + percent(r.Clean.Wilson[rate][0]) + " to " + percent(r.Clean.Wilson[rate][1]) + ")"
@@ -65,7 +64,7 @@ func evalClean(row func(...any), r *evaluate.Report) {
 	}
 }
 
-// evalDelays prints how many calls pass from the onset of a runaway to its alarm.
+// evalDelays prints the number of calls between the onset of a runaway and its alarm.
 func evalDelays(row func(...any), r *evaluate.Report) {
 	row("calls from onset to alarm", "pace", "runs", "median (90 %) at 1 %", "at 0.1 %", "seen at 0.1 %")
 	for _, s := range r.Scenarios {
@@ -133,7 +132,7 @@ func evalSharedCredentials(row func(...any), b *evaluate.SharedCredential) {
 
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'g', 3, 64) + " %" }
 
-// figureOrNever is a figure, or "never" where there is none.
+// figureOrNever returns the text of a figure, or "never" if it is nil.
 func figureOrNever(x *float64) string {
 	if x == nil {
 		return "never"
@@ -141,7 +140,7 @@ func figureOrNever(x *float64) string {
 	return strconv.FormatFloat(*x, 'g', 3, 64)
 }
 
-// delays is a median and, in brackets, what 90 % do not exceed.
+// delays returns a median, with the 90th percentile in brackets.
 func delays(median, p90 *float64) string {
 	return figureOrNever(median) + " (" + figureOrNever(p90) + ")"
 }

@@ -10,7 +10,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Finding prints one finding, and the card of its family.
+// Finding prints one finding and the card of its family.
 func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 	Printf(w, "%s\n%s %s, %s, run %s\n", f.Summary, f.Level, f.Family, f.State, f.RunID)
 	Printf(w, "opened %s, changed %s UTC; %s; exposure %d calls, %d irreversible\n\n",
@@ -43,7 +43,8 @@ func Finding(w io.Writer, f *query.Finding, c *playbook.Entry) error {
 	return nil
 }
 
-// expected is a text with the share of clean runs that reach the score, and whose runs these are.
+// expected returns a text with the share of clean runs that reach the score, and the runs to
+// which the share applies.
 func expected(f *query.Finding) string {
 	whose := map[string]string{"own": "clean runs of the agent", "peers": "clean runs of its peers", "tail": "clean runs, by the fitted " +
 		"tail,"}[f.ExpectedOf]

@@ -15,23 +15,24 @@ import (
 //go:embed touched.html
 var touchedPage string
 
-// page escapes what it shows as HTML; visible shows, besides, what HTML would not.
+// page is the template of the report. html/template escapes markup; visible also escapes
+// characters that HTML does not show.
 var page = template.Must(template.New("touched").Funcs(template.FuncMap{"visible": Text}).Parse(touchedPage))
 
-// bar is a resource's bar in the timeline, in per cent of the whole.
+// bar is a resource's bar in the timeline, in per cent of the total time.
 type bar struct {
 	query.TouchedResource
 	Left, Width string
 	Title       string
 }
 
-// tally counts the calls with one value, such as an effect.
+// tally is the number of calls with one value, such as an effect.
 type tally struct {
 	Word  string
 	Calls uint64
 }
 
-// TouchedHTML prints one page that needs nothing else: no script, no network.
+// TouchedHTML prints a self-contained page without scripts or network requests.
 func TouchedHTML(w io.Writer, t *query.Touched, made time.Time) error {
 	from, to := t.Since.Time, t.Until.Time
 	span := to.Sub(from)

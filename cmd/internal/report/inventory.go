@@ -11,14 +11,14 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Inventory is the agents with calls, and the problems with their identities. Its JSON
-// form is the list of agents, each with the problems about it.
+// Inventory holds the agents with calls, and the problems with their identities. Its JSON form
+// is the list of agents, each with its problems.
 type Inventory struct {
 	Agents  []query.AgentRow
 	Hygiene []query.Hygiene
 }
 
-// MarshalJSON puts each problem under the agent that it is about.
+// MarshalJSON adds each problem to the agent to which it applies.
 func (v Inventory) MarshalJSON() ([]byte, error) {
 	type agent struct {
 		query.AgentRow
@@ -73,7 +73,7 @@ func Agents(w io.Writer, v Inventory) error {
 	return Hygiene(w, v.Hygiene)
 }
 
-// Hygiene prints the problems that an operator should correct, and why.
+// Hygiene prints the problems that an operator should correct, with reasons.
 func Hygiene(w io.Writer, v []query.Hygiene) error {
 	if len(v) == 0 {
 		_, err := fmt.Fprintln(w, "Nothing is wrong with who calls.")
@@ -159,7 +159,7 @@ func routeName(method, route, tool string) string {
 	return strings.TrimSpace(method + " " + route)
 }
 
-// StartHere prints the uses of irreversible routes to protect first.
+// StartHere prints the uses of irreversible routes that should be protected first.
 func StartHere(w io.Writer, rows []query.StartRow) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "No agent did anything that cannot be undone in that time.")
@@ -197,7 +197,7 @@ Begin with the first line:
 	return err
 }
 
-// DeadLetters prints the records that could not be read, with the newest of each kind.
+// DeadLetters prints the records that could not be read, with the newest record of each kind.
 func DeadLetters(w io.Writer, rows []query.DeadLetterRow) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "Everything could be read.")

@@ -10,7 +10,7 @@ import (
 	"regexp"
 )
 
-// JSON prints a value as indented JSON. A number that JSON does not have (NaN, ∞) is
+// JSON prints a value as indented JSON. A number that JSON cannot represent (NaN, ∞) is
 // printed as null.
 func JSON(w io.Writer, v any) error {
 	text, err := marshal(v)
@@ -35,14 +35,14 @@ func marshal(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// standIn replaces a number that JSON does not have until the text is written: no
-// measured value is as large.
+// standIn temporarily replaces numbers that JSON cannot represent; no measured value is so
+// large.
 const standIn = math.MaxFloat64
 
-// standInAlone is the stand-in as the value of a line of indented JSON.
+// standInAlone matches a line of indented JSON with standIn as its value.
 var standInAlone = regexp.MustCompile(`(?m)^(\s*(?:"(?:[^"\\]|\\.)*": )?)1\.7976931348623157e\+308(,?)$`)
 
-// withStandIns returns a copy of a value in which each NaN and ∞ is the stand-in.
+// withStandIns returns a copy of a value with standIn in place of each NaN and ∞.
 func withStandIns(v reflect.Value) reflect.Value {
 	switch v.Kind() {
 	case reflect.Float64:

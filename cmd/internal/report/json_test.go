@@ -9,7 +9,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// A division by nothing in one row made a whole listing fail.
+// A division by zero in one row made a whole listing fail.
 func TestNumbersThatJSONHasNotBreakNoAnswer(t *testing.T) {
 	nan := math.NaN()
 	type row struct {

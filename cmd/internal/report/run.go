@@ -25,7 +25,7 @@ var RunColumns = []Column[query.Run]{
 	{"RESOURCES", func(r *query.Run) any { return r.DistinctResources }},
 }
 
-// HitColumns are the columns of a listing of runs in which a term occurs.
+// HitColumns are the columns of a listing of runs that contain a term.
 var HitColumns = []Column[query.Hit]{
 	{"RUN", func(h *query.Hit) any { return h.RunID }},
 	{"LAST (UTC)", func(h *query.Hit) any { return clock(h.LastAt) }},

@@ -27,11 +27,11 @@ func Stitching(w io.Writer, rows []query.StitchingRow) error {
 	return err
 }
 
-// guessed are the rules that bind calls by time alone, or by a conversation split
-// at a pause; the others are exact.
+// guessed are the rules that bind calls only by time, or by a conversation that is split at a
+// pause; the other rules are exact.
 var guessed = map[string]bool{"session": true, "conversation": true, "overflow": true}
 
-// howToLog is, by format, how to configure the gateway to log what the agents send.
+// howToLog holds, by format, how to configure the gateway to log the ids that agents send.
 var howToLog = []struct{ format, how string }{
 	{"envoy", `add to json_format: agent_run_id: "%REQ(X-AGENT-RUN-ID)%", traceparent: "%REQ(TRACEPARENT)%"`},
 	{"istio", `add to the mesh's accessLogFormat: agent_run_id: "%REQ(X-AGENT-RUN-ID)%"`},
@@ -49,8 +49,8 @@ var howToLog = []struct{ format, how string }{
 	{"otlp", `set the attribute agent.run.id (or baggage and a BaggageSpanProcessor), and one trace a run with an invoke_agent root`},
 }
 
-// Advise adds, to each producer whose calls are bound by time, what would make the
-// binding exact. Shares of 5 % and less get no advice.
+// Advise adds advice to each producer whose calls are bound by time: how to make the binding
+// exact. Shares of 5 % and less get no advice.
 func Advise(rows []query.StitchingRow) {
 	type producer struct{ name, format string }
 	calls, unsure := map[producer]uint64{}, map[producer]uint64{}

@@ -10,13 +10,13 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Column is one column of a table: its head, and the function that returns its cell for a row.
+// Column is one column of a table: its head, and a function that returns its cell for a row.
 type Column[T any] struct {
 	Head string
 	Cell func(*T) any
 }
 
-// Rows prints rows as a table for people, with columns as wide as they need to be.
+// Rows prints rows as a table for people. The width of a column is that of its longest cell.
 func Rows[T any](w io.Writer, rows []T, columns []Column[T]) error {
 	heads := make([]string, len(columns))
 	for i, c := range columns {
@@ -33,8 +33,8 @@ func Rows[T any](w io.Writer, rows []T, columns []Column[T]) error {
 	})
 }
 
-// Table prints a table whose rows are not all made in the same way; heads are those of
-// its columns, with " | " between them.
+// Table prints a table with rows of different kinds. heads are the heads of its columns,
+// separated by " | ".
 func Table(w io.Writer, heads string, rows func(row func(cells ...any))) error {
 	return table(w, strings.Split(heads, " | "), rows)
 }
@@ -46,7 +46,7 @@ func table(w io.Writer, heads []string, rows func(row func(cells ...any))) error
 	})
 }
 
-// Heads are the heads of a table's columns as the cells of a row.
+// Heads returns the heads of a table as the cells of a row.
 func Heads(heads string) []any { return asCells(strings.Split(heads, " | ")) }
 
 func asCells(texts []string) []any {
@@ -57,9 +57,9 @@ func asCells(texts []string) []any {
 	return out
 }
 
-// Lines prints lines whose cells are aligned in columns, without heads. All columns are
-// laid out here, and control characters in cells are escaped here. A row without cells
-// begins a new block of lines.
+// Lines prints lines with cells that are aligned in columns, without heads. All tables use
+// this function; it escapes control characters in cells. A row without cells begins a new
+// block of lines.
 func Lines(w io.Writer, rows func(row func(cells ...any))) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	rows(func(cells ...any) {
@@ -74,12 +74,12 @@ func Lines(w io.Writer, rows func(row func(cells ...any))) error {
 	return t.Flush()
 }
 
-// Second is an RFC 3339 time to the second, as tables show it; another text is as Dash
-// has it.
+// Second returns an RFC 3339 time with seconds, in the form of tables. Another text is
+// returned as by Dash.
 func Second(stamp string) string { return stampAs(time.DateTime, stamp) }
 
-// Millisecond is the time of day of an RFC 3339 time to the millisecond, for what is
-// about less than a second; another text is as Dash has it.
+// Millisecond returns the time of day of an RFC 3339 time with milliseconds. Another text is
+// returned as by Dash.
 func Millisecond(stamp string) string { return stampAs("15:04:05.000", stamp) }
 
 func stampAs(layout, stamp string) string {

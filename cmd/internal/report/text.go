@@ -10,10 +10,10 @@ import (
 	"unicode/utf8"
 )
 
-// Text is a text as a terminal may show it: each control character, line break,
-// character that changes the direction of writing or has no width, and each byte that
-// is not UTF-8 is replaced by a visible escape (\n, \x1b, \u202e). Agents choose much of
-// what is in a log.
+// Text returns a text that a terminal can show safely: each control character, line break,
+// character without width or with an effect on the direction of writing, and each byte that is
+// not UTF-8 is replaced by a visible escape (\n, \x1b, \u202e). Agents choose many of the
+// texts in a log.
 func Text(s string) string {
 	if printable(s) {
 		return s
@@ -35,7 +35,7 @@ func Text(s string) string {
 	return b.String()
 }
 
-// TextLines escapes a text of several lines, each as Text does.
+// TextLines escapes each line of a text as Text does.
 func TextLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {
@@ -48,8 +48,8 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
-// Printf writes to a terminal by a format. Each argument that is a text, a list of texts
-// or an error is escaped as Text does.
+// Printf prints a format to a terminal. Each argument that is a text, a list of texts or an
+// error is escaped as by Text.
 func Printf(w io.Writer, format string, args ...any) error {
 	shown := make([]any, len(args))
 	for i, a := range args {
@@ -59,7 +59,7 @@ func Printf(w io.Writer, format string, args ...any) error {
 	return err
 }
 
-// visible returns a value to print whose texts are escaped as Text does.
+// visible returns a value with all texts escaped as by Text.
 func visible(v any) any {
 	switch v := v.(type) {
 	case string:

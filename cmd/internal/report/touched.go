@@ -10,7 +10,7 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Touched prints what a subject touched, most dangerous first.
+// Touched prints the touched set of a subject, the most dangerous resources first.
 func Touched(w io.Writer, t *query.Touched) error {
 	Printf(w, "what %s %s touched\n%s to %s UTC, %d calls, %d resources\n", t.Subject.Kind, t.Subject.Value, clock(t.Since), clock(t.Until),
 		t.Calls, distinct(t))
@@ -31,8 +31,8 @@ func Touched(w io.Writer, t *query.Touched) error {
 	return Rows(w, t.Resources, touchedColumns)
 }
 
-// otherCaller is a sentence about a caller that made calls in a run's traces under an
-// identity of its own.
+// otherCaller returns a sentence about a caller that made calls in a run's traces under a
+// different identity.
 func otherCaller(o *query.OtherCaller) string {
 	return fmt.Sprintf(
 		"%d calls (%d irreversible) in its traces by %s, %s, in run %s",
@@ -58,7 +58,7 @@ var touchedColumns = []Column[query.TouchedResource]{
 	{"VIA", func(r *query.TouchedResource) any { return Dash(strings.Join(r.Via, " ")) }},
 }
 
-// mark is a number that should be 0, with a mark where it is not.
+// mark returns a number that should be 0, with a mark if it is not.
 func mark(n uint64) string {
 	if n == 0 {
 		return "0"
@@ -66,7 +66,7 @@ func mark(n uint64) string {
 	return strconv.FormatUint(n, 10) + "!"
 }
 
-// distinct counts the resources; one resource may be touched through several routes.
+// distinct counts the resources; a resource can be touched through several routes.
 func distinct(t *query.Touched) int {
 	seen := map[string]bool{}
 	for _, r := range t.Resources {
@@ -75,7 +75,7 @@ func distinct(t *query.Touched) int {
 	return len(seen)
 }
 
-// totals is a line of counts by value, the largest first.
+// totals returns a line of counts by value, the largest first.
 func totals(what string, m map[string]uint64) string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

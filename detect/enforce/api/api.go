@@ -38,7 +38,7 @@ type Log interface {
 
 // Runs finds the runs that requests at this point named; *sightings.Runs.
 type Runs interface {
-	Find(term string) []sightings.Run
+	Find(term string) []sightings.Sighting
 }
 
 // Names holds the names that requests at this point contained; *sightings.Names.
@@ -199,7 +199,7 @@ func (s *server) refuse(w http.ResponseWriter, status int, why string, err error
 	s.refusals.WithLabelValues(why).Inc()
 	w.Header().Set("Content-Type", problem.MediaType)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(problem.Body{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
+	_ = json.NewEncoder(w).Encode(problem.Document{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
 }
 
 // timestamp formats a time in Unix ns as RFC 3339; empty for 0.

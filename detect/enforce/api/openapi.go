@@ -46,7 +46,7 @@ func openAPI(operations []operation) ([]byte, error) {
 			Schemas:         openapi3.Schemas{},
 			SecuritySchemes: openapi3.SecuritySchemes{"token": {Value: &openapi3.SecurityScheme{Type: "http", Scheme: "bearer"}}},
 		}}
-	refusal, err := d.schema(problem.Body{})
+	refusal, err := d.schema(problem.Document{})
 	if err != nil {
 		return nil, err
 	}

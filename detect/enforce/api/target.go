@@ -140,7 +140,7 @@ func (t *targets) resolveRun(term string, forced bool) (target, *refusal) {
 		"With force (--force) a whole id is taken as it is", sightings.MinIDPrefix)
 }
 
-func ambiguousRun(found []sightings.Run) *refusal {
+func ambiguousRun(found []sightings.Sighting) *refusal {
 	var list strings.Builder
 	for i := range found[:min(len(found), maxCandidates)] {
 		r := &found[i]

@@ -26,7 +26,7 @@ func queryOf(g *schema.Gate) *Query {
 func (s *State) Find(q *Query, now int64) (g *schema.Gate, usable bool) {
 	list := s.at[place{q.Tenant, q.Holder, q.Route}]
 	for _, have := range list {
-		if have.State == schema.GateGranted && have.Uses > 0 && now < have.Expires && covers(have, q) {
+		if have.State == schema.GateGranted && have.Uses > 0 && now < have.Expires && grantMatches(have, q) {
 			return have, true
 		}
 	}
@@ -45,11 +45,11 @@ func (s *State) HasGrant(q *Query) bool {
 	})
 }
 
-// covers reports whether a grant covers a call: every property that was known of the granted call
+// grantMatches reports whether a grant covers a call: every property that was known of the granted call
 // is known of this one and is the same. If the person who granted it named a pattern of resources,
 // amount, currency and query must still be the same. A grant of a version that did not bind them
 // covers no call: the call needs a new question.
-func covers(g *schema.Gate, q *Query) bool {
+func grantMatches(g *schema.Gate, q *Query) bool {
 	if g.Binding < schema.BindingAll || g.Amount != q.Amount || g.Currency != q.Currency || g.QueryDigest != q.QueryDigest {
 		return false
 	}

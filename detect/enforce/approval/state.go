@@ -131,7 +131,7 @@ func (s *State) answers(g *schema.Gate) *schema.Gate {
 		case schema.GatePending, schema.GateRefused, schema.GateTimedOut:
 			return have
 		case schema.GateGranted:
-			if q := queryOf(g); g.Binding >= schema.BindingAll && covers(have, q) || g.Binding < schema.BindingAll && coversOld(have, q) {
+			if q := queryOf(g); g.Binding >= schema.BindingAll && grantMatches(have, q) || g.Binding < schema.BindingAll && coversOld(have, q) {
 				return have
 			}
 		}

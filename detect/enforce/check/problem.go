@@ -26,7 +26,7 @@ func (a *answer) kind() string {
 
 // problem returns the body of a denial as JSON. A denial is final and about this call.
 func (a *answer) problem() []byte {
-	p := problem.Body{Type: "urn:flyball:problem:" + a.kind(), Status: a.status, Instance: "urn:flyball:decision:" + a.decision,
+	p := problem.Document{Type: "urn:flyball:problem:" + a.kind(), Status: a.status, Instance: "urn:flyball:decision:" + a.decision,
 		Flyball: &problem.Details{Reason: a.why, Action: a.action.String(), Line: a.line, Gate: a.gate, DecisionID: a.decision}}
 	switch a.kind() {
 	case "not-loaded":

@@ -185,15 +185,15 @@ func (s *Site) AwaitEnd(t *testing.T, want ...string) {
 	}
 }
 
-// Verdict is a response of the check.
-type Verdict struct {
+// CheckAnswer is a response of the check.
+type CheckAnswer struct {
 	Status           int
 	Why, Gate, Would string
 	Body             map[string]any
 }
 
 // Ask sends a request to the check for a call of an agent in a run.
-func (s *Site) Ask(agent, runKey, method, path, body string, headers ...string) Verdict {
+func (s *Site) Ask(agent, runKey, method, path, body string, headers ...string) CheckAnswer {
 	q := httptest.NewRequest("POST", "/check", strings.NewReader(body))
 	for k, v := range map[string]string{"X-Original-Method": method, "X-Original-URI": path, "X-Consumer": agent, "X-Agent-Run-Id": runKey} {
 		q.Header.Set(k, v)
@@ -203,7 +203,7 @@ func (s *Site) Ask(agent, runKey, method, path, body string, headers ...string) 
 	}
 	w := httptest.NewRecorder()
 	s.Check.ServeHTTP(w, q)
-	v := Verdict{Status: w.Code, Why: w.Header().Get("X-Flyball-Why"), Gate: w.Header().Get("X-Flyball-Gate"),
+	v := CheckAnswer{Status: w.Code, Why: w.Header().Get("X-Flyball-Why"), Gate: w.Header().Get("X-Flyball-Gate"),
 		Would: w.Header().Get("X-Flyball-Would")}
 	_ = json.Unmarshal(w.Body.Bytes(), &v.Body)
 	return v

@@ -137,7 +137,7 @@ func (s *State) Find(now int64, tenant string, d *schema.Decision, holder *schem
 	}
 	var best *Exception
 	for _, e := range s.all {
-		if e.Tenant == tenant && now < e.Until && e.covers(d) && (best == nil || older(e, best)) {
+		if e.Tenant == tenant && now < e.Until && e.matches(d) && (best == nil || older(e, best)) {
 			best = e
 		}
 	}
@@ -150,7 +150,7 @@ func coverable(d *schema.Decision, holder *schema.Holder) bool {
 		holder != nil && holder.AgentTrust >= schema.TrustInfrastructure && holder.AgentID != "" && holder.AgentID == d.AgentID
 }
 
-func (e *Exception) covers(d *schema.Decision) bool {
+func (e *Exception) matches(d *schema.Decision) bool {
 	return matches(e.Agent, d.AgentID) && matches(e.Family, d.Family) && e.appliesTo(d.Route)
 }
 

@@ -7,8 +7,8 @@ import "flyball/detect/enforce/ledger"
 // MediaType is the media type of a problem.
 const MediaType = "application/problem+json"
 
-// Body is the body of a response that is not a success.
-type Body struct {
+// Document is the body of a response that is not a success.
+type Document struct {
 	Type     string   `json:"type"`
 	Title    string   `json:"title"`
 	Status   int      `json:"status"`

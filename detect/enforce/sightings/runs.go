@@ -39,8 +39,8 @@ type runMemory struct {
 	caller  schema.Holder
 }
 
-// Run is a run that requests named.
-type Run struct {
+// Sighting is a run that requests named.
+type Sighting struct {
 	ID     schema.RunID
 	Key    string        // that the caller gave
 	First  int64         // the log's time when it was first seen, Unix ns
@@ -151,8 +151,8 @@ const MinIDPrefix = 6
 // Find returns the runs that a term names: a run's id, at least MinIDPrefix characters of its
 // beginning, or a run's own key. Runs of established callers come first, because any caller can
 // give a run the key of another; then the latest come first. It reads every run in memory.
-func (m *Runs) Find(term string) []Run {
-	var out []Run
+func (m *Runs) Find(term string) []Sighting {
+	var out []Sighting
 	prefix := strings.ToLower(term)
 	for p := range m.pools {
 		for i := range m.pools[p] {
@@ -160,13 +160,13 @@ func (m *Runs) Find(term string) []Run {
 			s.mu.Lock()
 			for id, r := range s.runs {
 				if r.key == term || len(prefix) >= MinIDPrefix && strings.HasPrefix(id.String(), prefix) {
-					out = append(out, Run{ID: id, Key: r.key, First: r.first, Caller: r.caller})
+					out = append(out, Sighting{ID: id, Key: r.key, First: r.first, Caller: r.caller})
 				}
 			}
 			s.mu.Unlock()
 		}
 	}
-	slices.SortFunc(out, func(a, b Run) int {
+	slices.SortFunc(out, func(a, b Sighting) int {
 		return cmp.Or(cmp.Compare(b.Caller.Standing, a.Caller.Standing), cmp.Compare(b.First, a.First),
 			cmp.Compare(a.ID.String(), b.ID.String()))
 	})

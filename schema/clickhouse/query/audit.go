@@ -11,7 +11,7 @@ import (
 
 const auditColumns = `seq, tenant, toUnixTimestamp64Nano(at), commands_offset, kind, by, role, subject, reason, outcome, digest, prev, hash`
 
-// auditBatch entries are held at a time.
+// auditBatch is the number of entries that are in memory at a time.
 const auditBatch = 10_000
 
 // AuditTrail passes the whole trail to take, in batches and in the order of sequence

@@ -15,14 +15,14 @@ type BreakerChange struct {
 	Mode         string
 	Scope        string // kind and value: "run 0f1e…"
 	AgentID      string
-	RunID        string // all zero: the breaker is not on a run
+	RunID        string // all zeroes: the breaker is not on a run
 	Reason       string
 	By           string
 	Generation   uint64
 	Irreversible uint64 // calls that passed between the onset and the trip
 }
 
-// BreakerFilter limits breaker changes; zero values do not.
+// BreakerFilter limits breaker changes; zero values do not limit.
 type BreakerFilter struct {
 	Agent        string
 	Since, Until time.Time

@@ -8,19 +8,20 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// caveatCounts are the numbers of calls, and of dead letters, because of which a report
-// on a touched set may be incomplete or wrong.
+// caveatCounts are the numbers of calls and dead letters that can make a report on a touched
+// set incomplete or wrong.
 type caveatCounts struct {
-	unlogged    uint64 // change something, and name no resource
-	askedOnly   uint64 // let through by the check, and not logged yet
-	sampled     uint64 // of a source that logs a sample
+	unlogged    uint64 // calls that change something and name no resource
+	askedOnly   uint64 // allowed by the check, and not logged yet
+	sampled     uint64 // from a source that logs only a sample
 	overflow    uint64 // bound to the shared run of an actor with too many runs
-	unsure      uint64 // bound with little confidence; those of overflow included
+	unsure      uint64 // bound with low confidence; includes overflow
 	late        uint64 // arrived more than 5 minutes after their start
-	deadLetters uint64 // of any source, in the window
+	deadLetters uint64 // dead letters of any source in the window
 }
 
-// loadCaveats reads the counts and adds their caveats; a report without calls gets none.
+// loadCaveats reads the counts and adds their caveats. A report without calls has none of
+// them.
 func (t *Touched) loadCaveats(ctx context.Context, db DB, rows source) error {
 	if t.Calls == 0 {
 		return nil
@@ -35,7 +36,7 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 	if err != nil {
 		return err
 	}
-	// Dead letters have Kafka's time, not the call's: a margin covers the time in between.
+	// Dead letters have Kafka's time, not that of the call: a margin covers the difference.
 	var w where
 	w.between("at", "at", t.Since.Add(-time.Minute), t.Until.Add(10*time.Minute))
 	err = each(ctx, db, "dead letters", "SELECT count() FROM dead_letters "+w.String(), w.params,
@@ -46,7 +47,7 @@ countIf(observer_kind = 'gate' AND outcome != 'denied') FROM `+rows.from, rows.p
 	return err
 }
 
-// caveats returns a sentence for each count that is not zero, which begins with its key.
+// caveats returns a sentence for each count that is not zero. A sentence begins with its key.
 func (n *caveatCounts) caveats() (out []string) {
 	add := func(count uint64, sentence string) {
 		if count > 0 {
@@ -69,15 +70,15 @@ func (t *Touched) caveat(format string, args ...any) {
 	t.Caveats = append(t.Caveats, fmt.Sprintf(format, args...))
 }
 
-// nothingFound adds the caveat about a subject without stored calls: this does not prove
-// that it made none.
+// nothingFound adds the caveat for a subject without stored calls: the subject may still have
+// made calls.
 func (t *Touched) nothingFound() {
 	t.caveat("nothing_found: no call of %s %q is stored in that time; it may be misspelt, or its calls never arrived", t.Subject.Kind,
 		t.Subject.Value)
 }
 
-// AddLagCaveat adds the caveat about parts that have not yet processed all calls up to
-// the report's end.
+// AddLagCaveat adds the caveat that some parts have not yet processed all calls up to the end
+// of the report.
 func (t *Touched) AddLagCaveat(what string) {
 	t.Caveats = append([]string{"ingest_lag: " + what + "; calls may be missing"}, t.Caveats...)
 	t.Complete = false

@@ -8,35 +8,36 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Coverage is, for the logged calls of a time window, how many were sent to the check.
+// Coverage contains, for the logged calls of a time window, the number of calls that were sent
+// to the check.
 type Coverage struct {
 	Since Time          `json:"since"`
 	Until Time          `json:"until"`
 	Rows  []CoverageRow `json:"rows"`
-	// Caveats are what is not known, one sentence each.
+	// Caveats are sentences about unknown values.
 	Caveats []string `json:"caveats"`
 }
 
-// CoverageRow is an agent's calls at a gateway. Calls = Asked + NeverAsked + Unknown.
+// CoverageRow counts an agent's calls at a gateway. Calls = Asked + NeverAsked + Unknown.
 type CoverageRow struct {
 	AgentID    string  `json:"agent_id"`
-	Gateway    string  `json:"gateway"` // the name of who logged the calls, else the topic they came from
+	Gateway    string  `json:"gateway"` // name of the observer, otherwise the topic of the calls
 	Calls      uint64  `json:"calls"`
 	Asked      uint64  `json:"asked"`
 	NeverAsked uint64  `json:"never_asked"`
-	Unknown    uint64  `json:"unknown"` // not known: the log has neither decision ids nor request ids
+	Unknown    uint64  `json:"unknown"` // calls without decision id and request id in the log
 	Share      float64 `json:"share"`   // Asked / (Calls - Unknown); -1: all calls are unknown
 	NewestAt   Time    `json:"newest_at"`
-	NewestOpen Time    `json:"newest_never_asked_at"` // null: all were asked
+	NewestOpen Time    `json:"newest_never_asked_at"` // null: all calls were sent to the check
 }
 
-// maxCoverageRows bounds the answer.
+// maxCoverageRows is the maximum number of rows.
 const maxCoverageRows = 1000
 
-// byDecision is true of a row that shows a decision of the check: its id (unless the
-// receipt logged with it is invalid), a denial by Flyball, or that the call passed while
-// the check was not reachable. A header alone may have been set by the client: it counts
-// only with a valid receipt.
+// byDecision selects rows that contain a decision of the check: its id (unless the receipt
+// logged with it is invalid), a denial by Flyball, or the information that the call passed
+// while the check was not reachable. A client can set a header itself, so a header counts only
+// with a valid receipt.
 const byDecision = `(attrs['flyball_decision'] != '' AND attrs['flyball.receipt'] IN ('', 'missing')
  OR attrs['header.X-Flyball-Decision'] != '' AND attrs['flyball.receipt'] = ''
  OR attrs['flyball_passed'] != ''
@@ -56,7 +57,7 @@ func ReadCoverage(ctx context.Context, db DB, since, until time.Time) (*Coverage
 	w.between("start_time", "start_time", since, until)
 	w.add("observer_kind NOT IN ('gate', 'client', 'agent_runtime', 'audit')")
 	params := w.params
-	// The check records a call before its gateway logs it, by another clock.
+	// The check records a call before its gateway logs it, and with another clock.
 	noted := "WHERE observer_kind = 'gate'"
 	if !since.IsZero() {
 		noted += " AND start_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') - INTERVAL 5 MINUTE"
@@ -104,7 +105,7 @@ AND request_id = '')) AS unsure
 	return out, nil
 }
 
-// addCaveats adds a caveat for each gateway that has calls of unknown coverage.
+// addCaveats adds a caveat for each gateway with calls of unknown coverage.
 func (c *Coverage) addCaveats() {
 	unknown, all := map[string]uint64{}, map[string]uint64{}
 	var order []string

@@ -16,7 +16,7 @@ type DB interface {
 	Query(ctx context.Context, query string, args ...any) (driver.Rows, error)
 }
 
-// where gathers conditions and their parameters.
+// where collects conditions and their parameters.
 type where struct {
 	conditions []string
 	params     []any
@@ -46,7 +46,7 @@ func (w *where) String() string {
 
 func named(name, value string) any { return clickhouse.Named(name, value) }
 
-// each runs a query and calls row with each of its rows; what is the name of the rows in errors.
+// each runs a query and calls row for each of its rows; what names the rows in errors.
 func each(ctx context.Context, db DB, what, sql string, params []any, row func(driver.Rows) error) error {
 	rows, err := db.Query(ctx, sql, params...)
 	if err != nil {
@@ -64,8 +64,8 @@ func each(ctx context.Context, db DB, what, sql string, params []any, row func(d
 	return nil
 }
 
-// records reads rows as maps, without unknown values: zeros, empty strings and lists,
-// and a duration of -1.
+// records returns rows as maps without unknown values: zeroes, empty strings and lists, and a
+// duration of -1 are left out.
 func records(ctx context.Context, db DB, what, sql string, params []any) ([]map[string]any, error) {
 	var out []map[string]any
 	err := each(ctx, db, what, sql, params, func(r driver.Rows) error {
@@ -127,7 +127,7 @@ type Time struct{ time.Time }
 
 const timeLayout = "2006-01-02T15:04:05.000000000Z"
 
-// MarshalJSON is null for the zero time.
+// MarshalJSON returns null for the zero time.
 func (t Time) MarshalJSON() ([]byte, error) {
 	if t.IsZero() {
 		return []byte("null"), nil

@@ -15,13 +15,14 @@ type DeadLetterRow struct {
 	FirstAt Time   `json:"first_at"`
 	LastAt  Time   `json:"last_at"`
 	Bytes   uint64 `json:"bytes"`
-	Detail  string `json:"detail"` // of the newest
-	// Sample is the newest one's place: in its topic, and in flyball.dead-letters.
+	Detail  string `json:"detail"` // detail of the newest record
+	// Sample is the position of the newest record, in its topic and in flyball.dead-letters.
 	Sample     string `json:"sample"`
 	DeadOffset int64  `json:"dead_offset"`
 }
 
-// DeadLetters counts the records that could not be read, the most frequent first.
+// DeadLetters counts the records that could not be read, by topic and reason, the most
+// frequent first.
 func DeadLetters(ctx context.Context, db DB, since, until time.Time) ([]DeadLetterRow, error) {
 	var w where
 	w.between("at", "at", since, until)
@@ -38,7 +39,7 @@ FROM dead_letters `+w.String()+` GROUP BY source_topic, reason ORDER BY n DESC, 
 	return out, err
 }
 
-// ReplayedPlaces returns the places of dead letters that became calls after a replay.
+// ReplayedPlaces returns the positions of dead letters that became calls after a replay.
 func ReplayedPlaces(ctx context.Context, db DB) (map[string]bool, error) {
 	out := map[string]bool{}
 	return out, each(ctx, db, "replayed letters", `SELECT DISTINCT attrs['replay_of'] AS place FROM calls WHERE place != ''`, nil,

@@ -7,7 +7,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// ExceptionUse is how many of the stored findings an exception covers.
+// ExceptionUse is the number of stored findings that an exception covers.
 type ExceptionUse struct {
 	Findings uint64
 	LastAt   time.Time // event time of the last call that changed one of them

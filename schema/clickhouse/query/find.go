@@ -13,7 +13,7 @@ type Hit struct {
 	RunID   string `json:"run_id"`
 	RunKey  string `json:"run_key,omitempty"`
 	AgentID string `json:"agent_id,omitempty"`
-	Field   string `json:"field"` // where: run_key, request_id, trace_id, …
+	Field   string `json:"field"` // field that contains the term: run_key, request_id, trace_id, …
 	Calls   uint64 `json:"calls,omitempty"`
 	FirstAt Time   `json:"first_at"`
 	LastAt  Time   `json:"last_at"`
@@ -55,15 +55,15 @@ func Find(ctx context.Context, db DB, term string, limit int) ([]Hit, error) {
 	return out, each(ctx, db, "touches", sql, params, take("resource"))
 }
 
-// StitchingRow is how many calls of a producer a rule bound.
+// StitchingRow is the number of calls of a producer that a rule bound.
 type StitchingRow struct {
 	At       *Time   `json:"at,omitempty"` // hour or day, if rows are by hour or day
 	Producer string  `json:"producer"`
 	Format   string  `json:"format"`
 	RunRule  string  `json:"run_rule"`
 	Calls    uint64  `json:"calls"`
-	Share    float64 `json:"share"`            // of the producer's calls
-	Advice   string  `json:"advice,omitempty"` // what would make these exact
+	Share    float64 `json:"share"`            // share of the producer's calls
+	Advice   string  `json:"advice,omitempty"` // how to make the rule exact
 }
 
 // Stitching counts calls by the producer and the rule that bound them to their runs; by

@@ -23,24 +23,25 @@ type Finding struct {
 	UpdatedAt    time.Time             `json:"updated_at"`
 	Score        float64               `json:"score"`
 	ExpectedRate float64               `json:"expected_rate"`
-	ExpectedOf   string                `json:"expected_of,omitempty"` // own, peers, everybody, tail; absent: of families without a rate
+	ExpectedOf   string                `json:"expected_of,omitempty"` // own, peers, everybody, tail; absent for families without a rate
 	Delay        uint32                `json:"delay_calls"`
 	Exposure     schema.Exposure       `json:"exposure"`
 	Summary      string                `json:"summary"`
 	Evidence     []schema.Contribution `json:"evidence"`
-	// Exception is the operator's exception that covers it: it was only recorded.
+	// Exception is the operator's exception that covers the finding, which is then only
+	// recorded.
 	Exception string `json:"exception,omitempty"`
-	// Verdict of a person: true, benign, test; absent: not judged yet.
+	// Verdict is a person's label: true, benign, test; absent: not labelled yet.
 	Verdict string `json:"verdict,omitempty"`
 	Judge   string `json:"verdict_by,omitempty"`
 	Because string `json:"verdict_why,omitempty"`
 }
 
-// FindingFilter limits findings; zero values do not.
+// FindingFilter limits findings; zero values do not limit.
 type FindingFilter struct {
 	Agent        string
 	MinLevel     string    // annotate, alert, trip
-	Since, Until time.Time // of the last change
+	Since, Until time.Time // limits of the time of the last change
 	Limit        int
 }
 
@@ -115,7 +116,7 @@ FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY upd
 		if err := json.Unmarshal([]byte(evidence), &f.Evidence); err != nil {
 			return nil, fmt.Errorf("evidence of %s: %w", f.ID, err)
 		}
-		if f.Judge == "" { // no verdict: the join has filled in the first value of the enum
+		if f.Judge == "" { // no verdict: the join returns the first value of the enum
 			f.Verdict = ""
 		}
 		out = append(out, f)
@@ -125,19 +126,20 @@ FROM findings LEFT JOIN verdicts AS v USING (tenant, finding_id) %s ORDER BY upd
 
 // Judged counts the findings of a level by people's verdicts.
 type Judged struct {
-	Level    string `json:"level"`          // alert, trip; hold: a learned scope held it, or would have
-	Rule     string `json:"rule,omitempty"` // of a hold: task, targets
+	Level    string `json:"level"`          // alert, trip; hold: a learned scope held a call, or would have held it
+	Rule     string `json:"rule,omitempty"` // rule of a hold: task, targets
 	Findings uint64 `json:"findings"`
 	True     uint64 `json:"true"`
 	Benign   uint64 `json:"benign"`
 	Test     uint64 `json:"test"`
 	Unjudged uint64 `json:"unjudged"`
-	// Runs is how many runs ended in the window. FalsePer1000 is how many in 1,000 of them
-	// reached the level and were judged benign; High also counts those that are not judged.
+	// Runs is the number of runs that ended in the window. FalsePer1000 is the number per
+	// 1,000 of them that reached the level and were labelled benign; High also counts those
+	// without a label.
 	Runs         uint64  `json:"runs"`
 	FalsePer1000 float64 `json:"false_per_1000"`
 	High         float64 `json:"false_per_1000_if_unjudged_are"`
-	// HeldPer1000 runs, of a hold.
+	// HeldPer1000 is the number of held runs per 1,000, for a hold.
 	HeldPer1000 float64 `json:"held_per_1000,omitempty"`
 }
 

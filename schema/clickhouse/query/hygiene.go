@@ -9,33 +9,33 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Hygiene is a problem with identities that an operator should correct: it makes
-// baselines inexact, or makes a denial hold other callers as well.
+// Hygiene is a problem with identities that an operator should correct. It makes baselines
+// inexact, or causes that a breaker also denies other callers.
 type Hygiene struct {
 	Kind     string   `json:"kind"`
 	Subject  string   `json:"subject"`
 	Calls    uint64   `json:"calls"`
 	LastAt   Time     `json:"last_at"`
 	Evidence []string `json:"evidence"` // agents, names or credentials, at most ten
-	Advice   string   `json:"say"`      // what it means, and what to do
+	Advice   string   `json:"say"`      // meaning and recommended action
 }
 
 // The kinds of hygiene findings.
 const (
 	sharedCredential       = "shared_credential"       // one credential, several established agents
 	severalBehind          = "several_agents_behind"   // one credential, several names that callers claim
-	identityConflict       = "identity_conflict"       // the caller's name is another than the established one
-	busyHuman              = "human_like_an_agent"     // a human principal at a machine's pace
-	longLived              = "long_lived_token"        // a token that lives longer than a day
-	NoOwner                = "no_owner"                // an established agent that the registry gives no owner
+	identityConflict       = "identity_conflict"       // the caller's name differs from the established name
+	busyHuman              = "human_like_an_agent"     // a human principal with the call rate of a machine
+	longLived              = "long_lived_token"        // a token that is valid for more than a day
+	NoOwner                = "no_owner"                // an established agent without owner in the registry
 	undeclaredIrreversible = "undeclared_irreversible" // an irreversible route without a declaration
 	NoManifest             = "no_manifest"             // an irreversible route that no manifest names
 )
 
-// pacePerMinute is a number of calls in one minute that no human reaches by hand.
+// pacePerMinute is a number of calls per minute that a human cannot make by hand.
 const pacePerMinute = 120
 
-// tokenLife is a day, in seconds.
+// tokenLife is the maximum normal lifetime of a token, in seconds: a day.
 const tokenLife = 24 * 3600
 
 // HygieneFindings returns the problems with the identities of calls between since and until.

@@ -8,18 +8,18 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// AgentRow is what is known of an agent.
+// AgentRow describes an agent with its calls in a time window.
 type AgentRow struct {
 	AgentID       string   `json:"agent_id"`
-	Trust         string   `json:"agent_trust"` // the highest of its calls
+	Trust         string   `json:"agent_trust"` // highest trust of its calls
 	Source        string   `json:"agent_source"`
-	Owner         string   `json:"owner,omitempty"` // of the operator's registry
+	Owner         string   `json:"owner,omitempty"` // owner in the operator's registry
 	Tags          []string `json:"tags,omitempty"`
 	Criticality   string   `json:"criticality,omitempty"`
-	Armed         *bool    `json:"armed,omitempty"`       // all decisions about it are enforced; absent: no point answered
-	Enforcement   string   `json:"enforcement,omitempty"` // armed, observe or bypassed, by the running points
-	Baseline      string   `json:"baseline,omitempty"`    // state, where there is one
-	Version       string   `json:"version,omitempty"`     // the latest in its calls
+	Armed         *bool    `json:"armed,omitempty"`       // all decisions about the agent are enforced; absent: no point responded
+	Enforcement   string   `json:"enforcement,omitempty"` // armed, observe or bypassed, according to the running points
+	Baseline      string   `json:"baseline,omitempty"`    // state of its baseline, if there is one
+	Version       string   `json:"version,omitempty"`     // latest version in its calls
 	Versions      uint64   `json:"versions,omitempty"`
 	Credentials   []string `json:"credentials"` // at most ten
 	CredentialN   uint64   `json:"credential_count"`
@@ -57,7 +57,7 @@ FROM calls `+w.String()+` GROUP BY agent_id HAVING agent_id != '' ORDER BY calls
 	return out, baselineStates(ctx, db, out)
 }
 
-// baselineStates adds the state of the newest baseline that has an agent's name.
+// baselineStates sets the state of the newest baseline for each agent's name.
 func baselineStates(ctx context.Context, db DB, agents []AgentRow) error {
 	states := map[string]string{}
 	err := each(ctx, db, "baselines", `SELECT name, argMax(state, version) FROM baselines GROUP BY name`, nil, func(r driver.Rows) error {
@@ -72,7 +72,7 @@ func baselineStates(ctx context.Context, db DB, agents []AgentRow) error {
 	return err
 }
 
-// RouteRow is a route with its traffic, its effect, and where the effect is declared.
+// RouteRow is a route with its traffic, its effect, and the source of the effect.
 type RouteRow struct {
 	Method              string `json:"method,omitempty"`
 	Route               string `json:"route,omitempty"`
@@ -88,13 +88,13 @@ type RouteRow struct {
 	Errors              uint64 `json:"errors"`
 	Denied              uint64 `json:"denied"`
 	LastAt              Time   `json:"last_at"`
-	// Undeclared: it seems to be unsafe, and neither the operator nor an OpenAPI document
-	// declares what it does.
+	// Undeclared means that the route seems to be unsafe, and that neither the operator nor an
+	// OpenAPI document declares its effect.
 	Undeclared bool `json:"undeclared"`
 }
 
-// Routes returns the routes with calls in the window: undeclared ones that seem unsafe
-// first, then by traffic.
+// Routes returns the routes with calls in the window: first the undeclared ones that seem
+// unsafe, then by traffic.
 func Routes(ctx context.Context, db DB, since, until time.Time, limit int) ([]RouteRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)
@@ -129,12 +129,12 @@ type StartRow struct {
 	LastAt   Time     `json:"last_at"`
 	Owner    string   `json:"owner,omitempty"`
 	Declared bool     `json:"declared"` // the operator or an OpenAPI document declares the route
-	Missing  []string `json:"missing"`  // of: gate, manifest, owner, declaration, arming, check
+	Missing  []string `json:"missing"`  // some of: gate, manifest, owner, declaration, arming, check
 	// Unasked are the gateways that did not send calls of the agent to the check in the last 24 hours.
 	Unasked []string `json:"unasked_gateways,omitempty"`
 }
 
-// StartHere ranks agent × irreversible route by calls.
+// StartHere returns pairs of an agent and an irreversible route, ordered by calls.
 func StartHere(ctx context.Context, db DB, since, until time.Time, limit int) ([]StartRow, error) {
 	var w where
 	w.between("start_time", "start_time", since, until)

@@ -8,7 +8,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// source is the text after FROM, with its parameters.
+// source is the SQL text after FROM, with its parameters.
 type source struct {
 	from   string
 	params []any
@@ -51,16 +51,16 @@ GROUP BY %[1]s, record_id)`, columns, counted, subject.String())
 	return source{sql, subject.params}, nil
 }
 
-// ReportRow holds the fields of a call by which KeptResources selects.
+// ReportRow contains the fields of a call by which KeptResources selects.
 type ReportRow struct {
 	Run, Method, Path string
 	Resources         []string
 	Asked             bool // seen by the check only
-	Duplicate         bool // another observer's row of a call that is counted
+	Duplicate         bool // row of another observer for a call that is counted
 }
 
-// KeptResources returns, for each row in the order of time, the resources for which a
-// report uses it; nil: the row is left out. A row without resources has the resource "".
+// KeptResources returns, for each row in the order of time, the resources for which a report
+// uses the row; nil: the row is left out. A row without resources has the resource "".
 func KeptResources(rows []ReportRow) [][]string {
 	type call struct{ run, method, path string }
 	of := func(r *ReportRow) call { return call{r.Run, r.Method, r.Path} }

@@ -9,10 +9,10 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// maxLinkedRuns is how many runs of the same traces are read.
+// maxLinkedRuns is the maximum number of runs of the same traces that are read.
 const maxLinkedRuns = 1000
 
-// OtherCaller made calls in a run's traces under an identity of its own.
+// OtherCaller is a caller with a different identity that made calls in a run's traces.
 type OtherCaller struct {
 	RunID        string `json:"run_id"`
 	AgentID      string `json:"agent_id,omitempty"`
@@ -22,7 +22,7 @@ type OtherCaller struct {
 	Irreversible uint64 `json:"irreversible"`
 }
 
-// Name is the caller's best known name.
+// Name returns the first known name of the caller: agent, credential or run.
 func (o OtherCaller) Name() string { return first(o.AgentID, o.CredentialID, o.RunID) }
 
 func namesOf(callers []OtherCaller, most int) []string {
@@ -41,33 +41,33 @@ func namesOf(callers []OtherCaller, most int) []string {
 	return out
 }
 
-// ownTraces are the traces of a run.
+// ownTraces selects the traces of a run.
 const ownTraces = `SELECT DISTINCT trace_id FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID} AND trace_id != '' LIMIT 10000`
 
-// sameTraces are the lines of trace_calls about the traces of a run, other
-// runs' lines. The hours bound what is read: the table is sorted by them.
+// sameTraces is the condition for rows of trace_calls with the traces of a run, but of other
+// runs. The hours bound the rows that are read: the table is sorted by them.
 const sameTraces = `tenant = {tenant:String} AND run_id != {id:UUID}
 AND hour >= (SELECT toStartOfHour(min(start_time)) - INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
 AND hour <= (SELECT toStartOfHour(max(start_time)) + INTERVAL 1 HOUR FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID})
 AND trace_id IN (SELECT DISTINCT toFixedString(unhex(trace_id), 16) FROM calls WHERE tenant = {tenant:String} AND run_id = {id:UUID}
 AND trace_id != '' LIMIT 10000)`
 
-// linkedRuns are the other runs of a run's traces.
+// linkedRuns are the other runs in a run's traces.
 type linkedRuns struct {
-	behalf []string      // runs whose calls were made on the run's behalf, as far as is known
-	others []OtherCaller // callers with their own identity that used its trace ids
+	behalf []string      // runs with calls on behalf of the run, as far as known
+	others []OtherCaller // callers with a different identity that used its trace ids
 	more   bool          // there are more linked runs than were read
 }
 
-// caller made calls of a linked run.
+// caller is the identity that made calls of a linked run.
 type caller struct {
 	OtherCaller
 	agentEstablished, credentialEstablished, proven bool
 }
 
-// other reports whether a caller in a run's traces has an identity of its own: an
-// agent or a credential, established or proven, that is not the run's. Callers choose
-// trace ids, so its calls are then not attributed to the run.
+// other reports whether a caller in a run's traces has an identity that differs from the
+// run's: an established or proven agent or credential. Its calls are then not attributed to
+// the run, because callers choose trace ids.
 func (c *caller) other(run *Run) bool {
 	switch {
 	case c.agentEstablished:
@@ -78,7 +78,7 @@ func (c *caller) other(run *Run) bool {
 	return false
 }
 
-// sharingTraces are the runs that share traces with a run, by whose they are.
+// sharingTraces returns the runs that share traces with a run, separated by owner.
 func sharingTraces(ctx context.Context, db DB, run *Run) (linkedRuns, error) {
 	var out linkedRuns
 	params := []any{named("tenant", run.Tenant), named("id", run.RunID)}
@@ -117,8 +117,8 @@ credential_id ORDER BY id, agent_id, credential_id`, params, func(r driver.Rows)
 	return out, nil
 }
 
-// divide separates linked runs into those on the run's behalf and those of other
-// callers. A run in which one caller has an identity of its own belongs to that caller.
+// divide separates linked runs into those on the run's behalf and those of other callers. A
+// run with a caller of a different identity belongs to that caller.
 func (l *linkedRuns) divide(run *Run, callers []caller) {
 	others := map[string]bool{}
 	for i := range callers {
@@ -134,14 +134,14 @@ func (l *linkedRuns) divide(run *Run, callers []caller) {
 	}
 	for i := range callers {
 		if id := callers[i].RunID; !others[id] {
-			others[id] = true // once
+			others[id] = true // each run once
 			l.behalf = append(l.behalf, id)
 		}
 	}
 }
 
-// markProven marks the credentials of which the stored runs show that the API has
-// accepted them: at least 20 calls that did not fail over at least 10 minutes.
+// markProven marks the credentials that are proven by the stored runs: at least 20 calls over
+// at least 10 minutes that did not fail.
 func markProven(ctx context.Context, db DB, run *Run, callers []caller) error {
 	var ids []string
 	seen := map[string]bool{}
@@ -163,8 +163,8 @@ func markProven(ctx context.Context, db DB, run *Run, callers []caller) error {
 	return nil
 }
 
-// maxCredentialsAsked bounds the credentials in one query: ids have at most
-// schema.MaxID bytes and travel in the address of the request.
+// maxCredentialsAsked is the maximum number of credentials in one query: ids have at most
+// schema.MaxID bytes and are part of the request's URL.
 const maxCredentialsAsked = 200
 
 func readProven(ctx context.Context, db DB, tenant string, ids []string, proven map[string]bool) error {

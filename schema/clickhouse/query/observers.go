@@ -19,10 +19,10 @@ var fieldsOfAnswer = []string{"status", "outcome", "duration_ns", "start_time", 
 var fieldsOfCaller = []string{"agent_id", "agent_name", "agent_version", "tool_name", "tool_call_id", "mcp_method", "model_requested",
 	"model_used", "task_id", "conversation_id", "principal_id"}
 
-// mergeObservations combines the rows that several observers have of one call: into the
-// counted row, with each field from the most reliable observer, and with the list of
-// observers. A row is left separate if its counted row is not among the rows, has
-// another path, or lacks a resource that the row names.
+// mergeObservations merges the rows of several observers for one call into the counted row,
+// with each field from the most reliable observer, and with the list of observers. A row stays
+// separate if its counted row is not among the rows, has another path, or lacks a resource of
+// the row.
 func mergeObservations(rows []map[string]any) []map[string]any {
 	counted := map[string]map[string]any{}
 	for _, r := range rows {
@@ -46,7 +46,7 @@ func mergeObservations(rows []map[string]any) []map[string]any {
 	return out
 }
 
-// within reports whether a row has no other path, and no further resource, than the counted row.
+// within reports whether a row has the same path as the counted row and no further resource.
 func within(r, counted map[string]any) bool {
 	if text(r, "path") != text(counted, "path") && r["path"] != nil && counted["path"] != nil {
 		return false

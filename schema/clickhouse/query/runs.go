@@ -40,7 +40,7 @@ type Run struct {
 	Breaker           string   `json:"breaker,omitempty"`
 }
 
-// RunFilter limits runs; zero values do not.
+// RunFilter limits runs; zero values do not limit.
 type RunFilter struct {
 	Agent        string
 	Since, Until time.Time
@@ -70,7 +70,7 @@ func scanRun(r driver.Rows) (Run, error) {
 	return v, err
 }
 
-// Runs lists runs, latest first.
+// Runs returns runs, the latest first.
 func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
 	var w where
 	if f.Agent != "" {
@@ -89,9 +89,9 @@ func Runs(ctx context.Context, db DB, f RunFilter) ([]Run, error) {
 	return selectRuns(ctx, db, &w, fmt.Sprintf("ORDER BY last_at DESC, run_id LIMIT %d", f.Limit))
 }
 
-// selectRuns reads the runs of a condition, tail being ORDER BY and LIMIT, each with
-// the state of the breaker that it led to, or the mode of a trip that was not
-// enforced. It is one statement: its text does not grow with the number of runs.
+// selectRuns reads the runs of a condition; tail is ORDER BY and LIMIT. Each run has the state
+// of the breaker that it caused, or the mode of a trip that was not enforced. The query is one
+// statement, so that its text does not grow with the number of runs.
 func selectRuns(ctx context.Context, db DB, w *where, tail string) ([]Run, error) {
 	out := []Run{}
 	sql := "SELECT " + runColumns + " FROM (SELECT * FROM runs " + w.String() + " " + tail + ") AS r LEFT JOIN (" + breakersOfRuns +
@@ -104,7 +104,7 @@ func selectRuns(ctx context.Context, db DB, w *where, tail string) ([]Run, error
 	return out, err
 }
 
-// breakersOfRuns is the latest state of the breakers that runs led to.
+// breakersOfRuns selects the latest state of the breakers that runs caused.
 const breakersOfRuns = `SELECT run_id, if(argMax(mode, generation) = 'armed', toString(argMax(state, generation)), argMax(mode,
 generation)) AS latest
 FROM breakers WHERE run_id != toUUID('00000000-0000-0000-0000-000000000000') GROUP BY run_id`
@@ -112,7 +112,7 @@ FROM breakers WHERE run_id != toUUID('00000000-0000-0000-0000-000000000000') GRO
 // ErrNotFound is wrapped by the error of a query for something that is not stored.
 var ErrNotFound = errors.New("not found")
 
-// Ambiguous is the error of a key that several runs have.
+// Ambiguous is the error for a key that several runs have.
 type Ambiguous struct {
 	Key        string
 	Candidates []Run
@@ -122,8 +122,8 @@ func (a *Ambiguous) Error() string {
 	return fmt.Sprintf("%q names %d runs: use the run id of one", a.Key, len(a.Candidates))
 }
 
-// ResolveRun finds the run that an id, an unambiguous beginning of one, or a run
-// key names.
+// ResolveRun returns the run with a run id, a unique prefix of a run id, or a run key. The
+// error wraps ErrNotFound or is an Ambiguous.
 func ResolveRun(ctx context.Context, db DB, term string) (Run, error) {
 	var w where
 	if id, err := schema.ParseRunID(term); err == nil {
@@ -143,8 +143,8 @@ func ResolveRun(ctx context.Context, db DB, term string) (Run, error) {
 	return Run{}, fmt.Errorf("run %q: %w", term, ErrNotFound)
 }
 
-// IsStoredName reports whether a name occurs in stored runs: field is agent_id (of established
-// agents only), credential_id or principal_id.
+// IsStoredName reports whether a name occurs in stored runs. field is agent_id (only of
+// established agents), credential_id or principal_id.
 func IsStoredName(ctx context.Context, db DB, field, name string) (bool, error) {
 	condition, ok := map[string]string{"agent_id": "agent_id = {name:String} AND agent_trust IN ('infrastructure', 'verified')",
 		"credential_id": "credential_id = {name:String}", "principal_id": "principal_id = {name:String}"}[field]
@@ -168,7 +168,7 @@ func RunsWithSimilarKey(ctx context.Context, db DB, term string, limit int) ([]R
 	return selectRuns(ctx, db, &w, fmt.Sprintf("ORDER BY ngramDistance(run_key, {term:String}), last_at DESC LIMIT %d", limit))
 }
 
-// RunReport is one run in full.
+// RunReport is one run with its calls and linked runs.
 type RunReport struct {
 	Run
 	Identity   map[string]any   `json:"identity"`
@@ -177,11 +177,12 @@ type RunReport struct {
 	Findings   []map[string]any `json:"findings"`
 	Decisions  []map[string]any `json:"decisions"`
 	LinkedRuns []LinkedRun      `json:"linked_runs"`
-	// Tree are the calls of the run, and those made on its behalf in linked runs, by their spans; only
-	// where some are an agent's own. Unplanned has a sentence for each producer whose calls are below none of these.
+	// Tree is the calls of the run, and those made on its behalf in linked runs, by their
+	// spans. It is set only if some of the spans describe the agent itself. Unplanned has a
+	// sentence for each producer whose calls are below none of these.
 	Tree      []TreeLine `json:"tree,omitempty"`
 	Unplanned []string   `json:"unplanned,omitempty"`
-	// TotalCalls is how many calls the run has; CallList may be cut.
+	// TotalCalls is the number of calls of the run; CallList can be shorter.
 	TotalCalls uint64 `json:"total_calls"`
 }
 
@@ -198,11 +199,10 @@ const (
 	linkedOfAnother = "trace_of_another_caller"
 )
 
-// callColumns are the columns of a call that a report shows: all but those about
-// whether it counts.
+// callColumns are the columns of a call in a report: all columns except those about counting.
 const callColumns = "* EXCEPT (counted, denied_by_flyball)"
 
-// RunInFull reads a run, its calls in order and the runs that are linked to it.
+// RunInFull reads a run, its calls in order, and its linked runs.
 func RunInFull(ctx context.Context, db DB, run Run, limit int) (*RunReport, error) {
 	id := []any{named("id", run.RunID)}
 	rep := &RunReport{Run: run, TotalCalls: run.Calls, Scores: []map[string]any{}, Findings: []map[string]any{},
@@ -263,10 +263,10 @@ UNION ALL SELECT run_id, 'child' FROM runs WHERE parent_run_id = {id:UUID}
 	return rep, rep.draw(ctx, db, limit)
 }
 
-// maxDrawnRuns is how many linked runs are drawn into the tree of a run.
+// maxDrawnRuns is the maximum number of linked runs in the tree of a run.
 const maxDrawnRuns = 50
 
-// draw builds the tree of calls, if some of them are an agent's own spans.
+// draw builds the tree of calls, if some of them are spans of the agent itself.
 func (rep *RunReport) draw(ctx context.Context, db DB, limit int) error {
 	calls := rep.CallList
 	var ids []string

@@ -14,11 +14,11 @@ type CallsPoint struct {
 	Calls        uint64
 	Failed       uint64 // neither denied nor successful
 	Denied       uint64
-	Irreversible uint64 // that were not refused
+	Irreversible uint64 // calls that were not denied
 }
 
-// CallsOverTime counts calls by intervals of at least a second, the earliest first. An
-// empty agent selects all agents.
+// CallsOverTime counts calls by intervals of at least a second, the earliest first. An empty
+// agent selects all agents.
 func CallsOverTime(ctx context.Context, db DB, agent string, since, until time.Time, step time.Duration, limit int) ([]CallsPoint, error) {
 	var w where
 	w.add("counted")
@@ -40,7 +40,7 @@ FROM calls %s GROUP BY t ORDER BY t LIMIT %d`, max(int64(step/time.Second), 1), 
 	return out, err
 }
 
-// CountCalls returns how many calls are stored.
+// CountCalls returns the number of stored calls.
 func CountCalls(ctx context.Context, db DB) (n uint64, err error) {
 	err = each(ctx, db, "stored calls", "SELECT count() FROM calls", nil, func(r driver.Rows) error { return r.Scan(&n) })
 	return n, err

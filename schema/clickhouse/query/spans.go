@@ -8,11 +8,11 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Span is a call of a run as a trace shows it.
+// Span is a call of a run in the form of a trace.
 type Span struct {
-	ID         string // place of the call's record
+	ID         string // position of the call's record
 	Operation  string
-	Service    string // the API that was called, else the observer
+	Service    string // the called API, otherwise the observer
 	Start      time.Time
 	DurationNs int64 // 0: unknown
 	Outcome    string

@@ -12,7 +12,7 @@ import (
 	"flyball/schema"
 )
 
-// Subject is what a touched set is about.
+// Subject is the subject of a touched set.
 type Subject struct {
 	Kind  string `json:"kind"` // run, agent, credential, principal, resource
 	Value string `json:"value"`
@@ -29,8 +29,8 @@ type Touched struct {
 	Caveats   []string          `json:"caveats"`
 	Resources []TouchedResource `json:"resources"`
 	Totals    Totals            `json:"totals"`
-	// OtherCallers made calls in the run's traces under an identity of their own:
-	// their calls are not among its resources and totals.
+	// OtherCallers made calls in the run's traces under a different identity. Resources and
+	// totals do not include these calls.
 	OtherCallers []OtherCaller `json:"other_callers,omitempty"`
 }
 
@@ -62,7 +62,8 @@ type Totals struct {
 // Window limits the touched set of an agent, a credential, a principal or a resource.
 type Window struct{ Since, Until time.Time }
 
-// maxResourceRuns is how many runs the touched set of a resource is read from.
+// maxResourceRuns is the maximum number of runs that are read for the touched set of a
+// resource.
 const maxResourceRuns = 1000
 
 // TouchedBy reads the touched set of a subject. For a run, Value is a run id.
@@ -120,8 +121,8 @@ func TouchedBy(ctx context.Context, db DB, s Subject, run *Run, win Window) (*To
 	return t, nil
 }
 
-// newestRunsOf selects the runs that touched a resource in a time, the newest first.
-// It takes parameters of its own names, so that it can be part of another statement.
+// newestRunsOf selects the runs that touched a resource in a time window, the newest first.
+// The names of its parameters are unique, so that it can be part of another statement.
 func newestRunsOf(resource string, win Window) (sql string, params []any) {
 	var w where
 	w.add("resource = {touched:String}", named("touched", resource))
@@ -134,8 +135,8 @@ func newestRunsOf(resource string, win Window) (sql string, params []any) {
 	return "SELECT run_id FROM touches " + w.String() + " GROUP BY run_id ORDER BY max(last_at) DESC, run_id", w.params
 }
 
-// uuids is a list of run ids for an IN; callers bound how many there are
-// (maxLinkedRuns, maxDrawnRuns), so that no statement grows with an answer.
+// uuids returns a list of run ids for IN. Callers limit its length (maxLinkedRuns,
+// maxDrawnRuns), so that statements have a bounded size.
 func uuids(ids []string) string {
 	return "toUUID('" + strings.Join(ids, "'), toUUID('") + "')"
 }
@@ -197,10 +198,9 @@ func scanTouched(r driver.Rows, more ...any) (TouchedResource, error) {
 	return v, err
 }
 
-// downstream reads the calls that other services made in the run's traces: they belong
-// to its touched set, unless their caller has an identity of its own. A call of the run
-// itself that the answering service also logged counts once, as long as the second row
-// names no other resource.
+// loadDownstream reads the calls that other services made in the run's traces. They belong to
+// its touched set, unless their caller has a different identity. A call of the run that the
+// called service also logged counts once, unless the second row names another resource.
 func (t *Touched) loadDownstream(ctx context.Context, db DB, run *Run) error {
 	linked, err := sharingTraces(ctx, db, run)
 	if err != nil {
@@ -243,7 +243,7 @@ GROUP BY resource, method, route, did, undo`
 	})
 }
 
-// sortByDanger sorts resources, the most dangerous first.
+// sortByDanger sorts resources by danger, the most dangerous first.
 func (t *Touched) sortByDanger() {
 	sort.SliceStable(t.Resources, func(i, j int) bool {
 		a, b := &t.Resources[i], &t.Resources[j]

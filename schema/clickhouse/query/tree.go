@@ -16,7 +16,7 @@ type TreeLine struct {
 	At     Time   `json:"at"`
 	RunID  string `json:"run_id"`
 	SpanID string `json:"span_id"`
-	By     string `json:"by"` // the producer that logged it
+	By     string `json:"by"` // producer that logged it
 }
 
 // kindOf returns the TreeLine.Kind of a call.
@@ -39,10 +39,10 @@ func text(c map[string]any, key string) string {
 	return ""
 }
 
-// buildTree orders calls by their spans: a call is placed below the call whose span it
-// names as parent. Calls without a span, or whose parent is not among the calls, are at
-// the top, in the order of time. Calls that name each other in a circle, which no tracer
-// produces but a client can send, are listed once.
+// buildTree orders calls by their spans: a call is below the call whose span is its parent.
+// Calls without a span, or with a parent that is not among the calls, are at the top level, in
+// the order of time. Calls in a cycle of parents (a client can send one; tracers do not
+// produce it) are listed once.
 func buildTree(calls []map[string]any) []TreeLine {
 	bySpan := map[string]int{}
 	for i, c := range calls {
@@ -75,7 +75,7 @@ func buildTree(calls []map[string]any) []TreeLine {
 	for _, i := range top {
 		walk(i, 0)
 	}
-	for i := range calls { // the remaining calls are in circles
+	for i := range calls { // the remaining calls are in cycles
 		walk(i, 0)
 	}
 	return out
@@ -111,11 +111,11 @@ func producer(c map[string]any) string {
 	return strings.TrimSpace(first(text(c, "observer"), text(c, "observer_kind")) + " (" + text(c, "format") + ")")
 }
 
-// unplannedProducers returns a sentence for each producer whose calls are not linked to
-// the agent's own spans: none of them is below a span of an agent, a model or a tool.
+// unplannedProducers returns a sentence for each producer whose calls are not linked to spans
+// of the agent: none of them is below a span of an agent, a model or a tool.
 func unplannedProducers(tree []TreeLine) []string {
 	planned, calls := map[string]bool{}, map[string]int{}
-	var above []bool // whether a step of the agent's own is on the way to each depth
+	var above []bool // for each depth: whether a step of the agent is above it
 	for _, l := range tree {
 		above = append(above[:min(l.Depth, len(above))], l.Kind != "call" || l.Depth > 0 && l.Depth <= len(above) && above[l.Depth-1])
 		if l.Kind != "call" || above[len(above)-1] {

@@ -26,14 +26,14 @@ type UsageRow struct {
 	WithAmount    uint64   `json:"with_amount,omitempty"`
 	MaxAmount     float64  `json:"max_amount,omitempty"`
 	P95Amount     float64  `json:"p95_amount,omitempty"`
-	DayAmount     float64  `json:"day_amount,omitempty"` // most in a day
+	DayAmount     float64  `json:"day_amount,omitempty"` // maximum in a day
 	Currencies    []string `json:"currencies,omitempty"`
 }
 
-// Caller selects the calls of an agent, a credential or a run: one member is set.
+// Caller selects the calls of an agent, a credential or a run; one member is set.
 type Caller struct {
 	Agent, Credential, Run string
-	// Clean leaves out runs that reached an alert, and denied calls.
+	// Clean excludes runs that reached an alert, and denied calls.
 	Clean bool
 }
 
@@ -87,7 +87,7 @@ type UsageTotal struct {
 	PeakHour, PeakIrreversible uint64 // calls in the busiest hour, irreversible ones in the busiest day
 }
 
-// UsageTotals sums what a caller did.
+// UsageTotals returns the sums of a caller's calls over all routes.
 func UsageTotals(ctx context.Context, db DB, s Caller, since, until time.Time) (t UsageTotal, err error) {
 	var w where
 	w.between("start_time", "start_time", since, until)

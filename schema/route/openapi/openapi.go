@@ -1,17 +1,16 @@
-// Package openapi reads an operator's OpenAPI 3 document into routes: its paths
-// are templates, and what Flyball needs to know of an operation beyond that
-// stands in extensions of its own:
+// Package openapi reads an operator's OpenAPI 3 document into routes. The paths of the
+// document are templates; extensions hold the other properties of an operation:
 //
-//	x-flyball-effect: pay                  what it does
-//	x-flyball-reversibility: irreversible  whether that can be undone
-//	x-flyball-resources: [order_id:order]  what parameters and query keys name
-//	x-flyball-amount: arg:amount           where the money stands
-//	x-flyball-currency: arg:currency
+//	x-flyball-effect: pay                  effect of the operation
+//	x-flyball-reversibility: irreversible  whether the effect can be undone
+//	x-flyball-resources: [order_id:order]  types of parameters and query keys
+//	x-flyball-amount: arg:amount           place of the amount
+//	x-flyball-currency: arg:currency       place of the currency
 //
-// They may stand at a path, too, for all its operations.
+// An extension of a path applies to all its operations.
 //
-// It refuses to follow a reference out of the file, be it to a neighbour or
-// over the network, and a word that is no effect or no reversibility.
+// It does not follow a reference to another file or over the network. A word that is not
+// an effect or a reversibility is an error.
 package openapi
 
 import (
@@ -27,8 +26,8 @@ import (
 	"flyball/schema/route"
 )
 
-// Rules of a document, sorted by template and method. Base stands before every
-// path; when it is empty, the path of the first server's URL does.
+// Rules returns the rules of a document, sorted by template and method. base is put before
+// every path; when it is empty, the path of the first server's URL is used.
 func Rules(document []byte, base string) ([]route.Rule, error) {
 	loader := openapi3.NewLoader()
 	loader.IsExternalRefsAllowed = false
