@@ -85,7 +85,7 @@ func (c *Judgment) NewFinding(family string, p *Progress) *schema.Finding {
 }
 
 // DecisionDue reports whether a decision is due on a finding of a family that has reached a level.
-// rising: the run's score still rises.
+// rising: the run has not recovered.
 func (c *Judgment) DecisionDue(p *Progress, level schema.Level, family string, rising bool) bool {
 	subject := policy.Subject{Agent: c.Run.AgentID, Trust: c.Run.AgentTrust, Family: family}
 	return p.DecisionDue(&c.set.options.Rules, level, subject, c.Call, rising)
@@ -95,8 +95,8 @@ func (c *Judgment) DecisionDue(p *Progress, level schema.Level, family string, r
 // it.
 func (c *Judgment) Decide(p *Progress, out *schema.Finding) { c.decide(p, out, c.input(out)) }
 
-// DecideTrip is Decide for findings that can trip: it counts the trips of the actor's other runs,
-// and records a trip of this run.
+// DecideTrip makes a decision like Decide, for findings that can trip: it counts the trips of the
+// actor's other runs, and records a trip of this run.
 func (c *Judgment) DecideTrip(p *Progress, out *schema.Finding) {
 	in := c.input(out)
 	in.TrippedBefore = c.Run.TrippedSiblings(c.Start - int64(c.set.options.Rules.TTL))

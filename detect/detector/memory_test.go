@@ -14,7 +14,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// usual is a baseline of agents that use twelve routes.
+// usual returns a baseline of agents that use twelve routes.
 func usual(agents int) *baseline.Baseline {
 	b := baseline.New("t")
 	for a := range agents {
@@ -39,7 +39,7 @@ func usualCall(a, r, n int, c *feature.Input) {
 		Bytes: 300, Resources: append(c.Resources[:0], uint64(n))}
 }
 
-// heap is what making something keeps.
+// heap returns how many bytes the result of make keeps in memory.
 func heap(make func() any) int {
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -53,8 +53,8 @@ func heap(make func() any) int {
 	return int(after.HeapAlloc) - int(before.HeapAlloc)
 }
 
-// A hundred thousand open runs fit into a process because one is small: what is
-// kept of a run of ten calls, with what judging keeps of it.
+// A hundred thousand open runs fit into a process because one run is small: this test measures a
+// run of ten calls with its state of judging.
 func TestRunOfTenCallsIsSmall(t *testing.T) {
 	const runs, most = 2000, 2 << 10
 	set := deployed()
@@ -79,10 +79,10 @@ func TestRunOfTenCallsIsSmall(t *testing.T) {
 	}
 }
 
-// A baseline is kept in memory by every partition's model: what one agent of twelve
-// routes adds to it, once it has called all of them in any order.
+// Every partition's model keeps a baseline in memory: this test measures what one agent of twelve
+// routes adds to it, after it has called all of them in any order.
 func TestAgentOfTwelveRoutesIsSmall(t *testing.T) {
-	const most, mostBody = 8 << 10, 12 << 10 // a body is read once for all partitions
+	const most, mostBody = 8 << 10, 12 << 10 // a baseline is read once for all partitions
 	size := func(agents int) (body, model int) {
 		var b *baseline.Baseline
 		body = heap(func() any { b = usual(agents); return b })
@@ -111,8 +111,8 @@ func TestAgentOfTwelveRoutesIsSmall(t *testing.T) {
 	}
 }
 
-// A run that never ends, of calls that are all new, keeps no more than one that has
-// filled its memories, and its stored state neither.
+// A run that never ends, with calls that are all new, keeps no more memory than a run that has
+// reached all bounds. The same holds for its stored state.
 func TestRunOfAMillionCallsStaysBounded(t *testing.T) {
 	const most, mostStored = 192 << 10, 32 << 10
 	set := deployed()

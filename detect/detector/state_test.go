@@ -13,14 +13,14 @@ import (
 	"flyball/schema/wire"
 )
 
-// deployed is a set of all detectors, by the defaults.
+// deployed returns a set of all detectors with the default options.
 func deployed() *Set {
 	o := DefaultOptions()
 	o.Now = func() time.Time { return time.Unix(0, 0) }
 	return Deployed(o, NewMetrics(prometheus.NewRegistry()))
 }
 
-// withFindings is a run with a finding of each of some detectors.
+// withFindings returns a run with a finding of each of some detectors.
 func withFindings(s *Set, states map[string]State) *RunState {
 	r := &RunState{set: s}
 	for _, d := range s.slots {
@@ -31,7 +31,7 @@ func withFindings(s *Set, states map[string]State) *RunState {
 	return r
 }
 
-// written and read back, in a version of the entry.
+// readBack encodes and decodes a run, in a version of the entry.
 func readBack(t *testing.T, was *RunState, by *Set, version uint8) (*RunState, error) {
 	t.Helper()
 	w := wire.NewWriter(nil, wire.KindState, version)
@@ -48,8 +48,8 @@ func readBack(t *testing.T, was *RunState, by *Set, version uint8) (*RunState, e
 	return got, r.Err
 }
 
-// What covers a finding survives a restart: else each restart would open a breaker
-// on what is meant.
+// The exception of a finding survives a restart: otherwise each restart would open a breaker on
+// intended calls.
 func TestRestartForgetsTheException(t *testing.T) {
 	s := deployed()
 	families := &runawayState{}
@@ -68,7 +68,7 @@ func TestRestartForgetsTheException(t *testing.T) {
 	}
 }
 
-// Entries that were written before sessions were judged are read, without one.
+// Entries that were written before sessions were judged can be read; they have no session.
 func TestEntryOfTheVersionBefore(t *testing.T) {
 	s := deployed()
 	got, err := readBack(t, withFindings(s, map[string]State{sessionName: &sessionState{Progress: Progress{OpenedAt: 7}}}), s, 4)
@@ -77,8 +77,8 @@ func TestEntryOfTheVersionBefore(t *testing.T) {
 	}
 }
 
-// The state of a detector that was taken out, or that a later version has, is kept as it
-// was, and is there again when the detector is.
+// The state of a detector that was removed, or that only a later version has, is kept unchanged,
+// and is there again when the detector is.
 func TestStateOfADetectorThatIsUnknownIsKept(t *testing.T) {
 	s := deployed()
 	less := NewSet(s.options, s.metrics, []Detector{identityDetector{}}, []Detector{identityDetector{}})
@@ -103,7 +103,7 @@ func TestStateOfADetectorThatIsUnknownIsKept(t *testing.T) {
 	}
 }
 
-// newer is a detector whose state has a version that this binary does not know.
+// newer is a detector whose state has a version that this binary cannot read.
 type newer struct{ identityDetector }
 
 func (newer) Describe() Description {
@@ -121,7 +121,7 @@ func TestNewerStateOfADetectorIsRefused(t *testing.T) {
 	}
 }
 
-// Stored bytes that were cut or changed are an error, never a crash.
+// Stored bytes that were truncated or changed are an error, never a crash.
 func TestStateThatWasCutIsMalformed(t *testing.T) {
 	s := deployed()
 	was := withFindings(s, map[string]State{scopeName: &scopeState{writes: 2, route: "POST /users"},
@@ -144,12 +144,12 @@ func TestStateThatWasCutIsMalformed(t *testing.T) {
 		changed := append([]byte(nil), whole...)
 		changed[at] ^= 0xff
 		if r, err := wire.NewReader(changed, wire.KindState, stitch.StateVersion); err == nil {
-			(&RunState{set: s}).Code(r) // whatever it comes to
+			(&RunState{set: s}).Code(r) // the result does not matter
 		}
 	}
 }
 
-// An entry of version 8 holds the declared task where calls outside a scope are counted.
+// An entry of version 8 contains the declared task in the state of the scope detector.
 func TestDeclaredTaskOfTheVersionBeforeIsKept(t *testing.T) {
 	s := deployed()
 	for name, tc := range map[string]struct {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The words are stored in snapshots and in the audit trail, whose hashes cover them: a word
-// that changes breaks the trail of every deployment.
+// The words are stored in snapshots and in the audit trail, whose hashes include them: a changed
+// word breaks the trail of every deployment.
 func TestWordsOfResultsStayAsStored(t *testing.T) {
 	for code, word := range map[ResultCode]string{
 		Applied: "applied", Recorded: "recorded", Rejected: "refused", Malformed: "malformed",

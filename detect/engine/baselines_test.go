@@ -14,8 +14,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// A baseline that cannot be scored by is counted and named, and the last one stays:
-// the partition goes on.
+// A baseline that cannot be used is counted and named in the log, and the last one stays active:
+// the partition continues.
 func TestBadBaselineStopsAPartition(t *testing.T) {
 	l := newLog(t)
 	put := func(version string, value []byte) {
@@ -80,7 +80,7 @@ func TestBadBaselineStopsAPartition(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
-	// After a restart the one before it is scored by, where the last cannot be.
+	// After a restart the baseline before it is used if the last one cannot be used.
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}

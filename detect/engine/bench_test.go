@@ -8,8 +8,8 @@ import (
 	"flyball/schema"
 )
 
-// BenchmarkDetectCall is what a call costs from its run to its findings: a hundred
-// agents in turn, in runs of forty calls that lead to little.
+// BenchmarkDetectCall measures a call from its run to its findings: a hundred agents in turn, in
+// runs of forty calls with few findings.
 func BenchmarkDetectCall(b *testing.B) {
 	f := newFloor(b)
 	body := readers()

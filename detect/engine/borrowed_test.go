@@ -38,7 +38,7 @@ func or(a, b string) string {
 	return b
 }
 
-// byMachine sends the same and is answered by the same; every third call fails.
+// byMachine returns identical calls with identical answers; every third call fails.
 func byMachine(i int) schema.Call {
 	c := schema.Call{BytesIn: 100, BytesOut: 200, Outcome: schema.OutcomeOK, CallerKind: schema.CallerHuman}
 	if i%3 == 0 {
@@ -55,8 +55,8 @@ func byPerson(i int) schema.Call {
 	return c
 }
 
-// said are the findings of the family, and how many commands there are, after a
-// marker that was written last has been applied.
+// said returns the findings of the family and the number of commands, after a marker that was
+// written last has been applied.
 func (l *log) said(e *Engine) (findings []schema.Finding, commands int) {
 	l.t.Helper()
 	l.settle(e)
@@ -85,8 +85,8 @@ func (l *log) settle(e *Engine) {
 	l.t.Fatal("not everything was applied within 20 s")
 }
 
-// ends asks with a client of its own: one that met a topic before it was made
-// believes for a while that there is none.
+// ends returns the end of a topic. It uses a new client: a client that has seen a topic before it
+// was made assumes for a while that there is none.
 func (l *log) ends(name string) int64 {
 	l.t.Helper()
 	c, err := kgo.NewClient(l.opts...)
@@ -105,7 +105,7 @@ func (l *log) ends(name string) int64 {
 	return o.Offset
 }
 
-// each reads what the first partition of a topic holds.
+// each calls f for the records of the first partition of a topic.
 func (l *log) each(name string, f func(*kgo.Record)) {
 	l.t.Helper()
 	end := l.ends(name)
@@ -131,7 +131,7 @@ func (l *log) each(name string, f func(*kgo.Record)) {
 func armed(rules ...policy.Rule) func(*Config) {
 	return func(c *Config) {
 		c.Rules.Arming.All, c.Rules.Graded = true, rules
-		c.Rules.TooOld = 1 << 62 // the calls are of a fixed day
+		c.Rules.TooOld = 1 << 62 // the calls have a fixed date
 	}
 }
 
@@ -162,7 +162,7 @@ func TestBorrowedSessionIsSuspectedAndNothingTrips(t *testing.T) {
 	}
 }
 
-// An operator who names the family may have a person asked.
+// A rule of the operator that names the family can require a person's approval.
 func TestOperatorsRuleGatesABorrowedSession(t *testing.T) {
 	l := newLog(t)
 	e, _ := l.start(armed(policy.Rule{Name: "ask", Family: schema.FamilyBorrowed, Action: schema.ActionGate}))
@@ -206,8 +206,8 @@ func TestNobodyIsSuspectedWithoutReason(t *testing.T) {
 	}
 }
 
-// Stopped after four calls, none of which could be judged, and gone on with: the
-// finding comes at the call at which it would have come, once.
+// The engine is stopped after four calls, too few to judge, and restarted: the finding is made
+// once, at the same call as without a restart.
 func TestSuspicionSurvivesARestart(t *testing.T) {
 	whole := newLog(t)
 	e, _ := whole.start()

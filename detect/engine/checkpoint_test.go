@@ -13,7 +13,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// gauge is the value of a partition's gauge, by the name of its metric; false: it was never set.
+// gauge returns the value of a partition's gauge, by the name of its metric; false: it was never
+// set.
 func gauge(t *testing.T, r *prometheus.Registry, name string) (float64, bool) {
 	t.Helper()
 	families, err := r.Gather()
@@ -28,8 +29,8 @@ func gauge(t *testing.T, r *prometheus.Registry, name string) (float64, bool) {
 	return 0, false
 }
 
-// The age of the checkpoint grows while what was applied is not stored, and is 0 again when
-// it is.
+// The age of the checkpoint grows while applied records are not stored, and is 0 again when they
+// are stored.
 func TestCheckpointAgeIsSet(t *testing.T) {
 	now := night
 	r := prometheus.NewRegistry()

@@ -30,7 +30,7 @@ type log struct {
 	cluster *kfake.Cluster
 	opts    []kgo.Opt
 	client  *kgo.Client
-	over    chan struct{} // closed when the engine that was started last has ended
+	over    chan struct{} // closed when the last started engine has ended
 }
 
 func newLog(t *testing.T) *log {
@@ -76,7 +76,7 @@ func (l *log) write(value []byte) {
 	}
 }
 
-// start runs an engine; stop ends it in good order.
+// start runs an engine; stop ends it regularly.
 func (l *log) start(change ...func(*Config)) (e *Engine, stop func() error) {
 	l.t.Helper()
 	cfg := DefaultConfig()
@@ -122,7 +122,7 @@ func (l *log) topicID(name string) schema.TopicID {
 	return id
 }
 
-// rows reads the journal until it holds n calls, and a moment longer.
+// rows reads the journal until it contains n calls, and a moment longer.
 func (l *log) rows(n int) int {
 	l.t.Helper()
 	c, err := kgo.NewClient(append(l.opts, kgo.ConsumeTopics(wire.JournalTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -158,7 +158,7 @@ func TestPositionSeenBeforeIsDropped(t *testing.T) {
 	l := newLog(t)
 	_, stop := l.start()
 	l.block(0, 20)
-	l.block(10, 30) // an ingest that crashed sends again what it had not committed
+	l.block(10, 30) // an ingest that crashed sends uncommitted calls again
 	l.block(0, 30)
 	if got := l.rows(30); got != 30 {
 		t.Fatalf("%d calls in the journal, 30 were made", got)
@@ -187,14 +187,14 @@ func TestDrainedPartitionReplaysNothing(t *testing.T) {
 	}
 }
 
-// A predecessor that was lost without writing anything: what it had put into
-// the journal comes again, in the same runs.
+// An earlier owner was lost before it wrote a checkpoint: its journal rows are written again, with
+// the same runs.
 func TestOwnerLostBeforeItsCheckpoint(t *testing.T) {
 	l := newLog(t)
 	first, stop := l.start(func(c *Config) { c.CheckpointEvery = time.Hour })
 	l.block(0, 20)
 	l.rows(20)
-	first.release(context.Background(), nil, false) // as when the group threw it out
+	first.release(context.Background(), nil, false) // as when the group has removed it
 	_ = stop()
 	_, stop = l.start()
 	l.block(20, 30)
@@ -236,7 +236,7 @@ func TestRecordThatCannotBeReadStopsNothing(t *testing.T) {
 	}
 }
 
-// A version becomes active at its mark, and a replay switches at the same call.
+// A version becomes active at its mark, and a replay activates it at the same call.
 func TestActivationSurvivesARestart(t *testing.T) {
 	l := newLog(t)
 	_, stop := l.start()

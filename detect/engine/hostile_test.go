@@ -12,8 +12,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// loopOf makes a run that reads for a while and then asks one thing again and again,
-// its calls at the times that a clock says.
+// loopOf returns a run that reads for a while and then repeats one call, with call times from a
+// clock.
 func loopOf(f *floor, n int, clock func(i int) time.Time) *detector.RunState {
 	f.t.Helper()
 	for i := range n {
@@ -29,8 +29,8 @@ func loopOf(f *floor, n int, clock func(i int) time.Time) *detector.RunState {
 	return runs[0].Attached.(*detector.RunState)
 }
 
-// Logs come hours late, from machines whose clocks stand at 1970 or at 2100: what a run
-// does is in the order of its calls, and no clock makes it more or less.
+// Logs arrive hours late, from machines whose clocks are at 1970 or at 2100: a score depends on the
+// order of a run's calls, and clocks do not change it.
 func TestClocksThatAreWrongChangeNoScore(t *testing.T) {
 	body := readers()
 	var want *detector.RunState
@@ -78,8 +78,8 @@ func TestClocksThatAreWrongChangeNoScore(t *testing.T) {
 	}
 }
 
-// An agent that is seen once, and a crowd of them, is nobody's alarm, and a name that
-// anybody can invent takes no room for ever.
+// An agent that is seen once, and many of them, cause no alarm, and an invented name does not take
+// room for ever.
 func TestCrowdOfStrangersAlarmsNobody(t *testing.T) {
 	body := readers()
 	f := newFloor(t)
@@ -96,7 +96,7 @@ func TestCrowdOfStrangersAlarmsNobody(t *testing.T) {
 			t.Fatalf("%s: %s", r.Topic, r.Value)
 		}
 	}
-	// A stranger's loop is one all the same.
+	// A loop of an unknown agent is still a loop.
 	m, run := score.NewModel(body), score.RunScore{}
 	for i := range 40 {
 		c := feature.Input{Route: feature.RouteHash("GET /v1/things/0/part"), Bytes: 300, Resources: []uint64{0}}

@@ -33,7 +33,7 @@ func (l *log) refuse(key kmsg.Key, answer func(kmsg.Request) kmsg.Response) (cou
 	return func() int { mu.Lock(); defer mu.Unlock(); return n }
 }
 
-// Rights that are missing end detect by the topic's name; it neither spins nor stays silent.
+// Missing rights end detect with an error that names the topic; it neither loops nor stays silent.
 func TestRefusedFetchEndsDetectByName(t *testing.T) {
 	l := newLog(t)
 	id := l.topicID(wire.CallsTopic)
@@ -66,7 +66,7 @@ func TestRefusedFetchEndsDetectByName(t *testing.T) {
 	}
 }
 
-// Offsets that the group may not commit are counted: the lag that is shown rests on them.
+// Offsets that the group may not commit are counted: the displayed lag depends on them.
 func TestRefusedCommitIsCounted(t *testing.T) {
 	l := newLog(t)
 	l.refuse(kmsg.OffsetCommit, func(req kmsg.Request) kmsg.Response {

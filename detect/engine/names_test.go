@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// sources are the files of a directory that are not tests.
+// sources returns the files of a directory that are not tests.
 func sources(t *testing.T, dir string) (out map[string]*ast.File) {
 	t.Helper()
 	out = map[string]*ast.File{}
@@ -30,8 +30,8 @@ func sources(t *testing.T, dir string) (out map[string]*ast.File) {
 	return out
 }
 
-// detectorNames are the names under which detectors store their state: constants of
-// package detector that end in Name.
+// detectorNames returns the names under which detectors store their state: constants of package
+// detector that end in Name.
 func detectorNames(t *testing.T) (names []string) {
 	t.Helper()
 	for _, f := range sources(t, "../detector") {
@@ -50,8 +50,8 @@ func detectorNames(t *testing.T) (names []string) {
 	return names
 }
 
-// The engine runs whatever detectors it is given: it knows none of them by its package, its
-// name, its findings or its types.
+// The engine runs any detectors: it refers to none by its package, its name, its findings or its
+// types.
 func TestEngineNamesNoDetector(t *testing.T) {
 	names := detectorNames(t)
 	if len(names) < 6 {

@@ -22,7 +22,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// tape is a producer that keeps what it is given.
+// tape is a producer that keeps its records.
 type tape struct{ records []*kgo.Record }
 
 func (p *tape) Produce(_ context.Context, r *kgo.Record, done func(*kgo.Record, error)) {
@@ -35,7 +35,7 @@ func (p *tape) ProduceSync(_ context.Context, r ...*kgo.Record) kgo.ProduceResul
 	return nil
 }
 
-// floor is a worker without a log: calls are judged as they are handed over.
+// floor is a worker without a log: calls are judged immediately.
 type floor struct {
 	*worker
 	t      testing.TB
@@ -44,10 +44,11 @@ type floor struct {
 	offset int64
 }
 
-// night is a Thursday, two in the morning.
+// night is a Thursday, 02:00.
 var night = time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)
 
-// pace of ten agents that make ten to eighteen calls a quarter of an hour by day.
+// paceOfDayWorkers returns the call rates of ten agents that make ten to eighteen calls per quarter
+// of an hour by day.
 func paceOfDayWorkers() *callrate.Model {
 	var list []callrate.Series
 	for i := range 10 {
@@ -81,7 +82,7 @@ func newFloor(t testing.TB, change ...func(*Config)) *floor {
 	return f
 }
 
-// partition is an empty one that reads what the floor's detectors wrote.
+// partition returns an empty partition that can read the state of the floor's detectors.
 func (f *floor) partition() *stitch.Partition {
 	p := stitch.NewPartition(0, f.cfg.Limits)
 	p.SetRunAttachment(f.detectors.NewRunState)
@@ -106,7 +107,7 @@ func (f *floor) call(at time.Time, change ...func(*schema.Call)) {
 	f.offset++
 }
 
-// flood is so many calls, so far apart.
+// flood applies n calls at an interval.
 func (f *floor) flood(from time.Time, n int, every time.Duration, change ...func(*schema.Call)) {
 	f.t.Helper()
 	for i := range n {
@@ -114,7 +115,7 @@ func (f *floor) flood(from time.Time, n int, every time.Duration, change ...func
 	}
 }
 
-// findings of pace in the order in which they were told.
+// findings returns the findings of pace in the order in which they were published.
 func (f *floor) findings() (out []schema.Finding) {
 	f.t.Helper()
 	for _, r := range f.tape.records {
@@ -183,7 +184,7 @@ func TestUsualCallsByDayAreNoFlood(t *testing.T) {
 	}
 }
 
-// A runaway that is split into runs of five calls is one actor's.
+// A runaway that is split into runs of five calls is attributed to one actor.
 func TestFloodOfShortRunsIsAFewAlarms(t *testing.T) {
 	f := newFloor(t)
 	ids := map[string]bool{}
@@ -198,7 +199,7 @@ func TestFloodOfShortRunsIsAFewAlarms(t *testing.T) {
 	}
 }
 
-// What an operator wants held at an alert is held, as any alert.
+// A rule that holds alerts also holds alerts of pace.
 func TestRuleThatGradesAlertsHoldsPace(t *testing.T) {
 	f := newFloor(t, func(c *Config) {
 		c.Rules.Graded = []policy.Rule{{Name: "slow down", Family: schema.FamilyPace, Action: schema.ActionThrottle}}
@@ -218,7 +219,7 @@ func TestSampledSourceHasNoPace(t *testing.T) {
 	}
 }
 
-// A call seen by two observers, asked of a gate or denied by Flyball is no other call.
+// A call that two observers log, that the check logs, or that Flyball denied is not a further call.
 func TestOneCallIsCountedOnce(t *testing.T) {
 	f := newFloor(t)
 	for i := range 25 {
@@ -238,7 +239,8 @@ func TestOneCallIsCountedOnce(t *testing.T) {
 	}
 }
 
-// Late calls count where they belong, and clocks that are decades off count nowhere else.
+// Late calls count in their own quarter of an hour, and clocks that are wrong by decades count in
+// no other.
 func TestWildClocksNeitherHideNorMakeAFlood(t *testing.T) {
 	quiet, flood := newFloor(t), newFloor(t)
 	for _, f := range []*floor{quiet, flood} {
@@ -267,7 +269,7 @@ func TestWildClocksNeitherHideNorMakeAFlood(t *testing.T) {
 	}
 }
 
-// A checkpoint at any call changes nothing of what is told.
+// A checkpoint at any call does not change the findings.
 func TestPaceGoesOnAfterACheckpoint(t *testing.T) {
 	f, again := newFloor(t), newFloor(t)
 	for i := range 1500 {
@@ -324,7 +326,7 @@ func TestBaselineWithoutPaceSaysNothing(t *testing.T) {
 	if all := f.findings(); len(all) > 0 {
 		t.Errorf("%+v", all)
 	}
-	// The count has gone on: what is learned now is used at once.
+	// The count has continued: a new baseline is used immediately.
 	f.detectors.Activate(f.body)
 	f.call(night.Add(701 * time.Second))
 	if all := f.findings(); len(all) != 1 || all[0].Exposure.Calls != 701 {

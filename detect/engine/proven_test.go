@@ -26,7 +26,7 @@ func (f *floor) commandsOf(kind schema.CommandKind) (out []schema.Command) {
 	return out
 }
 
-// accepted is a call with a bearer token that the API took.
+// accepted applies a call with a bearer token that the API accepted.
 func (f *floor) accepted(at time.Time, credential string) {
 	f.t.Helper()
 	c := schema.Call{Source: schema.Source{Topic: "gw"}, Pos: schema.Position{Offset: f.offset}, Tenant: "default",
@@ -39,8 +39,8 @@ func (f *floor) accepted(at time.Time, credential string) {
 	f.offset++
 }
 
-// A proven credential is reported once a day, under an id that a repeat shares; what
-// is history, or not allowed by the configuration, reports nothing.
+// A proven credential is reported once a day, under an id that a repeat shares. Old calls are not
+// reported, nor is any if the configuration does not allow it.
 func TestProvenCredentialIsReportedOnceADay(t *testing.T) {
 	now := night
 	f := newFloor(t, func(c *Config) {
@@ -77,7 +77,7 @@ func TestProvenCredentialIsReportedOnceADay(t *testing.T) {
 	}
 }
 
-// A trip says who acts in the run, so that a later run of the same does not escape.
+// A trip contains the holder of the run, so that a later run of the same holder does not escape.
 func TestTripNamesTheHolder(t *testing.T) {
 	f := newFloor(t, func(c *Config) {
 		c.Rules.Graded = nil

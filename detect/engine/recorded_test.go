@@ -27,12 +27,12 @@ import (
 
 var update = flag.Bool("update", false, "write the recorded output of this package anew")
 
-// recordedState is what the version before had stored in the middle of the stream.
+// recordedState is the state that the previous version had stored in the middle of the stream.
 const recordedState = "testdata/state-v8.gz"
 
-// recorded is a stream of calls that every detector has something to find in. It is
-// written to partition 0 in blocks; both halves end with a run that has a finding at
-// its first call, so that a test sees when the half has been applied.
+// recorded is a stream of calls in which every detector finds something. It is written to partition
+// 0 in blocks; both halves end with a run that has a finding at its first call, so that a test can
+// detect the end of the half.
 type recorded struct {
 	*log
 	offset int64
@@ -71,8 +71,8 @@ func (s *recorded) flush() {
 	s.block = nil
 }
 
-// half plays the first or the second half of the stream: the runs of the first go on in
-// the second, and are then closed by silence.
+// half writes the first or the second half of the stream: the runs of the first continue in the
+// second, and are then closed by silence.
 func (s *recorded) half(n int) {
 	random := rand.New(rand.NewPCG(1, uint64(n)))
 	step := func() { s.at = s.at.Add(time.Second) }
@@ -104,7 +104,7 @@ func (s *recorded) half(n int) {
 	s.people(n, step)
 	s.strangers(n, step)
 	s.observed(n, step)
-	if n == 1 { // silence closes all, and one that was closed goes on
+	if n == 1 { // silence closes all runs, and a closed one continues
 		late := s.at
 		s.at = s.at.Add(40 * time.Minute)
 		s.call("later", "g/1", nil)
@@ -122,7 +122,7 @@ func (s *recorded) half(n int) {
 	s.flush()
 }
 
-// oneRun are runaways of each family in a run of their own.
+// oneRun writes runaways of each family in a separate run.
 func (s *recorded) oneRun(step func()) {
 	for i := range 26 {
 		s.call("loop", "g/2", func(c *schema.Call) { c.ArgsDigest, c.ResultDigest = uint64(min(i, 6)), uint64(min(i, 6)) })
@@ -142,7 +142,8 @@ func (s *recorded) oneRun(step func()) {
 	}
 }
 
-// people are a session of a person's cookie in a machine's hands, and one in its owner's.
+// people writes a session in which a machine uses a person's cookie, and one in which the person
+// does.
 func (s *recorded) people(n int, step func()) {
 	for i := range 20 {
 		for who, of := range []func(int) schema.Call{byMachine, byPerson} {
@@ -159,7 +160,7 @@ func (s *recorded) people(n int, step func()) {
 	}
 }
 
-// strangers write outside their scope and disagree about who they are.
+// strangers writes calls outside a scope and calls with conflicting identities.
 func (s *recorded) strangers(n int, step func()) {
 	for i, c := range [][3]string{{"GET", "/orders/{}", ""}, {"POST", "/refunds", "main"}, {"POST", "/users", ""}, {"GET", "/secrets", ""},
 		{"POST", "/refunds", "thief"}, {"POST", "/users", ""}, {"POST", "/refunds", "thief"}, {"DELETE", "/users", ""}} {
@@ -197,7 +198,8 @@ func (s *recorded) strangers(n int, step func()) {
 	}
 }
 
-// observed are calls that are not judged, or once only, and a credential that the API accepts.
+// observed writes calls that are not judged, or only once, and calls of a credential that the API
+// accepts.
 func (s *recorded) observed(n int, step func()) {
 	for i := range 24 {
 		for _, by := range []schema.ObserverKind{schema.ObserverGateway, schema.ObserverSidecar, schema.ObserverGate} {
@@ -220,7 +222,7 @@ func recording(t *testing.T) *recorded {
 	return &recorded{log: newLog(t), at: night.Add(2 * time.Hour), listed: map[string]int64{}}
 }
 
-// publish makes a baseline the active one that every detector has something in.
+// publish activates a baseline that has data for every detector.
 func (s *recorded) publish() {
 	s.t.Helper()
 	body := readers()
@@ -244,9 +246,9 @@ func (s *recorded) publish() {
 	s.write(wire.EncodeMarks(nil, &wire.Marks{Activate: []wire.Activation{{What: "baseline", Version: body.Version}}}))
 }
 
-// apply runs an engine until the half's last run has its finding, and stops it in good
-// order. Nothing is written before the stop but what a finding leads to, and the clock
-// stands: the output is the same at every run of the test.
+// apply runs an engine until the half's last run has its finding, and stops it regularly. Before
+// the stop only the results of findings are written, and the clock does not move: the output is the
+// same at every run of the test.
 func (s *recorded) apply(half int, more ...func(*Config)) {
 	s.t.Helper()
 	change := func(c *Config) {
@@ -277,8 +279,8 @@ func (s *recorded) found(runKey string) (yes bool) {
 	return yes
 }
 
-// output is what came out since it was last asked for, one line for each finding,
-// command and section of the journal.
+// output returns the new output since its last call, one line for each finding, command and section
+// of the journal.
 func (s *recorded) output() string {
 	s.t.Helper()
 	var out strings.Builder
@@ -292,7 +294,7 @@ func (s *recorded) output() string {
 	}
 	var findings []*schema.Finding
 	fresh(wire.EventsTopic, func(r *kgo.Record) { findings = append(findings, s.finding(r)) })
-	// Runs that close at one moment close in no order after a restart.
+	// Runs that close at the same time close in any order after a restart.
 	slices.SortStableFunc(findings, func(a, b *schema.Finding) int {
 		if a.Call == b.Call && a.State == schema.FindingClosed && b.State == schema.FindingClosed {
 			return bytes.Compare(a.RunID[:], b.RunID[:])
@@ -340,7 +342,7 @@ func (s *recorded) finding(r *kgo.Record) *schema.Finding {
 	return e.Finding
 }
 
-// allFindings are all versions of all findings, as they were published.
+// allFindings returns all versions of all findings, as they were published.
 func (s *recorded) allFindings() (out []*schema.Finding) {
 	s.each(wire.EventsTopic, func(r *kgo.Record) { out = append(out, s.finding(r)) })
 	return out
@@ -369,7 +371,7 @@ func writeFinding(out io.Writer, f *schema.Finding) {
 	}
 }
 
-// The output of the stream, with a restart in the middle, is what it was.
+// The output of the stream, with a restart in the middle, is unchanged.
 func TestRecordedStreamComesOutTheSame(t *testing.T) {
 	s := recording(t)
 	s.publish()
@@ -384,7 +386,7 @@ func TestRecordedStreamComesOutTheSame(t *testing.T) {
 	compareRecorded(t, 1, s.output())
 }
 
-// compareRecorded compares what a half led to with what it led to when it was recorded.
+// compareRecorded compares the output of a half with the recorded output.
 func compareRecorded(t *testing.T, half int, got string) {
 	t.Helper()
 	path := fmt.Sprintf("testdata/recorded-%d.txt", half)
@@ -412,7 +414,7 @@ func at(lines []string, i int) string {
 	return "(none)"
 }
 
-// keepState writes what the engine has stored: each key and value with its length.
+// keepState writes the state that the engine has stored: each key and value with its length.
 func (s *recorded) keepState() {
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
@@ -433,7 +435,7 @@ func (s *recorded) keepState() {
 	}
 }
 
-// storedBefore is what the version before stored, by key.
+// storedBefore returns the state that the previous version stored, by key.
 func storedBefore(t *testing.T) (keys, values [][]byte) {
 	t.Helper()
 	f, err := os.Open(recordedState)
@@ -464,8 +466,8 @@ func storedBefore(t *testing.T) (keys, values [][]byte) {
 	return keys, values
 }
 
-// What the version before stored is gone on from without a loss: the second half comes
-// out as if it had written the first.
+// The state that the previous version stored is continued without a loss: the output of the second
+// half is the same as if this version had written the first.
 func TestStateOfTheVersionBeforeIsGoneOnFrom(t *testing.T) {
 	s := recording(t)
 	s.publish()

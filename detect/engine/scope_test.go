@@ -17,7 +17,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// taught makes a baseline the active one: two agents refund orders of one account.
+// taught activates a baseline: two agents refund orders of one account.
 func (l *log) taught() {
 	l.t.Helper()
 	var runs []*scope.TrainingRun
@@ -62,7 +62,7 @@ func (l *log) calls(from int64, change func(*schema.Call), calls ...[3]string) {
 	l.write(enc.Encode(nil, list))
 }
 
-// findings of a family that came out, until n calls are through.
+// findings returns the findings of a family, after n calls are applied.
 func (l *log) findings(family string, n int) (out []*schema.Finding) {
 	l.t.Helper()
 	l.rows(n)
@@ -188,17 +188,17 @@ func TestDisputedIdentityIsOneFindingARun(t *testing.T) {
 		c.PrincipalID, c.PrincipalTrust = fmt.Sprint("person-", c.Pos.Offset), schema.TrustVerified
 	}, [3]string{"GET", "/a", ""}, [3]string{"GET", "/b", ""})
 	got := l.findings(schema.FamilyIdentity, 8)
-	var said []string
+	var reported []string
 	for _, f := range got {
-		said = append(said, f.RunKey+" "+f.Evidence[0].Feature)
+		reported = append(reported, f.RunKey+" "+f.Evidence[0].Feature)
 		if alert := f.RunKey == "run-40"; alert != (f.Level == schema.LevelAlert) {
 			t.Errorf("%s is told at %s", f.Evidence[0].Feature, f.Level)
 		}
 	}
-	slices.Sort(said)
+	slices.Sort(reported)
 	want := []string{"run-0 identity.asserted_name billing/bot", "run-20 identity.asserted_name somebody",
 		"run-40 identity.another_principal_on_run_key person-41"}
-	if !slices.Equal(said, want) {
-		t.Fatalf("%q, want %q", said, want)
+	if !slices.Equal(reported, want) {
+		t.Fatalf("%q, want %q", reported, want)
 	}
 }

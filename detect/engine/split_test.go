@@ -15,8 +15,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// reader makes runs that list orders and read one to ten things of three kinds, some
-// again, and now and then write a note.
+// reader makes the calls of a run that lists orders and reads one to ten resources of three kinds,
+// some of them again, and sometimes writes a note.
 func reader(r *rand.Rand, call func(route string, args uint64, write bool)) {
 	call("GET /orders", 1+r.Uint64N(1e6), false)
 	last := ""
@@ -31,7 +31,7 @@ func reader(r *rand.Rand, call func(route string, args uint64, write bool)) {
 	}
 }
 
-// readers is a baseline of ten agents that make such runs.
+// readers returns a baseline of ten agents that make such runs.
 func readers() *baseline.Baseline {
 	random := rand.New(rand.NewPCG(5, 6))
 	var runs []*baseline.TrainingRun
@@ -72,7 +72,7 @@ func (f *floor) splits() (out []schema.Finding, trips []schema.Command) {
 	return out, trips
 }
 
-// restart puts what is written of actors into the place of what is remembered.
+// restart replaces the actors in memory by their decoded entries.
 func (f *floor) restart() {
 	f.t.Helper()
 	next := f.partition()
@@ -87,7 +87,7 @@ func (f *floor) restart() {
 	f.state = next
 }
 
-// sweepInPieces walks through orders, a few in each run, from one order on.
+// sweepInPieces reads orders one after another from a first one on, a few in each run.
 func (f *floor) sweepInPieces(runs, each, from int, change ...func(*schema.Call)) {
 	for i := range runs {
 		for n := range each {
@@ -113,7 +113,7 @@ func TestRunawayCutIntoShortRunsIsTheActors(t *testing.T) {
 	}
 	t.Logf("alert at call %d: %s", found[0].Call.Offset+1, found[0].Summary)
 
-	f.restart() // in between loses nothing
+	f.restart() // a restart in between loses nothing
 	f.sweepInPieces(16, 3, 5000)
 	found, trips = f.splits()
 	if last := found[len(found)-1]; last.Level != schema.LevelTrip {
@@ -160,7 +160,7 @@ func TestOldAlarmOfAnActorIsForgotten(t *testing.T) {
 	}
 }
 
-// A run that shows it alone has a finding of its own, and its actor none beside it.
+// A run that is unusual alone has a finding, and its actor gets no finding for it.
 func TestRunawayInOneRunIsNotItsActorsToo(t *testing.T) {
 	f := newFloor(t)
 	f.detectors.Activate(readers())

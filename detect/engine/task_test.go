@@ -13,8 +13,8 @@ import (
 	"flyball/schema"
 )
 
-// archivists is a baseline of agents whose runs look four things up, but for one in
-// ten, which were declared to work through an archive in sixty calls.
+// archivists returns a baseline of agents whose runs look up four resources, except one run in ten,
+// which was declared to work through an archive in sixty calls.
 func archivists() *baseline.Baseline {
 	var runs []*baseline.TrainingRun
 	for i := range 2400 {
@@ -48,7 +48,7 @@ func archived(n int) schema.Call {
 		Resources: []schema.Resource{{Type: "archive", ID: fmt.Sprint(n % 3)}}}
 }
 
-// The same sixty calls, by how the type of their task is known.
+// The same sixty calls are judged, depending on how the type of their task is known.
 func TestCallerAssertsALaxerTask(t *testing.T) {
 	body := archivists()
 	score := func(declared, logged string, by schema.Trust) float64 {
@@ -62,7 +62,7 @@ func TestCallerAssertsALaxerTask(t *testing.T) {
 			c.RoutingKey, c.CredentialID, c.RunKey, c.CallerKind = "g:g/3", "k", "r1", schema.CallerAgent
 			c.Start, c.DurationNs = night.UnixNano()+int64(n)*1e9, 1e6
 			c.TaskID, c.TaskTrust = logged, by
-			if n == 0 { // the check was asked first
+			if n == 0 { // the request went to the check first
 				c.ObserverKind = schema.ObserverGate
 				c.SetAttr(schema.AttrTaskType, declared)
 			}

@@ -12,8 +12,8 @@ import (
 	"flyball/schema/wire"
 )
 
-// toyDetector finds runs that have made five calls, and reports every fifth. It knows
-// nothing of the engine, and the engine nothing of it.
+// toyDetector finds runs that have made five calls, and reports every fifth call. It and the engine
+// do not depend on each other.
 type toyDetector struct{}
 
 type toyState struct {
@@ -70,9 +70,8 @@ func withToy(o detector.Options, m *detector.Metrics) *detector.Set {
 	return s
 }
 
-// A detector that is added judges, decides, closes and goes on after a restart, and its
-// findings come out as those of all others. While a version without it runs, its state is
-// kept.
+// An added detector judges, decides, closes and continues after a restart, and its findings are
+// published like all others. While a version without it runs, its state is kept.
 func TestDetectorThatIsAddedNeedsNothingOfTheEngine(t *testing.T) {
 	s := recording(t)
 	s.publish()
@@ -107,7 +106,7 @@ func TestDetectorThatIsAddedNeedsNothingOfTheEngine(t *testing.T) {
 			commands++
 		}
 	}
-	// Five calls with it, two more, four that it did not see, four more: eleven are counted.
+	// Five calls with it, two more, four without it, four more with it: eleven are counted.
 	want := []string{"5 open true", "10 open false", "11 closed false"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("%q, want %q", got, want)

@@ -20,7 +20,7 @@ func pattern(t *testing.T, text string) route.Pattern {
 	return p
 }
 
-// purge is the exception of the tests: deletes of orders at night, by ops/purge.
+// purge returns the exception of the tests: deletes of orders at night, by ops/purge.
 func purge(t *testing.T) Exception {
 	return Exception{Name: "nightly purge", Agent: "ops/purge", Family: "runaway.*",
 		Routes: []route.Pattern{pattern(t, "DELETE /v1/orders/{id}")},
@@ -29,7 +29,7 @@ func purge(t *testing.T) Exception {
 		Expires: expires.UnixNano(), Approver: "ana", Why: "retention"}
 }
 
-// purging is a finding that the exception covers.
+// purging returns the input of a finding that the exception covers.
 func purging(change func(*Input)) Input {
 	in := Input{
 		Finding: &schema.Finding{ID: "f_x", Tenant: "t", Level: schema.LevelTrip, AgentID: "ops/purge", AgentTrust: schema.TrustInfrastructure,
@@ -94,7 +94,7 @@ func TestExceptionComesBeforeTheRuleOfItsAgent(t *testing.T) {
 	}
 }
 
-// decisions runs a finding through calls and says what was decided at each.
+// decisions applies calls to a finding and returns the decision at each.
 func decisions(r Rules, calls []schema.Call, level func(i int) schema.Level) (out []string) {
 	var c FindingProgress
 	for i := range calls {
@@ -142,8 +142,8 @@ func TestTripBeforeTheHoursIsNotRenewedWithinThem(t *testing.T) {
 	}
 }
 
-// An exception hides nothing that begins under it: the run that was let be is
-// decided on at the first call that is not covered, and only once.
+// An exception hides nothing that begins while it is active: the run is decided on at the first
+// call that is not covered, and only once.
 func TestCoverThatEndsIsNoFreePass(t *testing.T) {
 	night := expires.Add(-2 * time.Hour)
 	covered := schema.Call{Method: "DELETE", RouteKey: "/v1/orders/{}", Start: night.UnixNano()}
@@ -167,7 +167,7 @@ func TestCoverThatEndsIsNoFreePass(t *testing.T) {
 	}
 }
 
-// A rule that a person takes out of the configuration leaves nothing behind.
+// An exception that is removed from the configuration has no further effect.
 func TestExceptionThatWasTakenOutCoversNothing(t *testing.T) {
 	r := armedRules()
 	c := FindingProgress{Level: schema.LevelTrip, Exception: "gone"}

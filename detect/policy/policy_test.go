@@ -75,8 +75,8 @@ func TestAlertIsNoDecision(t *testing.T) {
 	}
 }
 
-// A process whose clock is ten minutes off in either direction decides the same:
-// the clock tells history from now, and nothing finer.
+// A process whose clock is ten minutes wrong in either direction makes the same decisions: the
+// clock only separates history from the present.
 func TestClockTenMinutesOffDecidesTheSame(t *testing.T) {
 	rules := DefaultRules()
 	rules.Arming.All = true
@@ -136,8 +136,8 @@ func TestGradedRules(t *testing.T) {
 	}
 }
 
-// An automatic trip takes an address only where nobody vouches for the caller and it
-// shows no credential: established callers behind the same address are not meant.
+// An automatic trip uses an address only if the caller is claimed and has no credential:
+// established callers behind the same address are not held.
 func TestTripOfAnEstablishedCallerNeverTakesItsAddress(t *testing.T) {
 	for _, agentTrust := range []schema.Trust{schema.TrustNone, schema.TrustInferred, schema.TrustAsserted, schema.TrustInfrastructure,
 		schema.TrustVerified} {

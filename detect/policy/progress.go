@@ -14,8 +14,8 @@ type FindingProgress struct {
 }
 
 // DecisionDue reports whether a decision on a finding is due at a call: when the finding has
-// reached a higher level, and, while its score still rises (rising), when the TTL of a trip is over
-// or when the exception that covered the finding does not cover it any more.
+// reached a higher level, and, as long as the run has not recovered (rising), when the TTL of a
+// trip is over or when the exception that covered the finding does not cover it any more.
 func (c *FindingProgress) DecisionDue(r *Rules, level schema.Level, f Subject, call *schema.Call, rising bool) bool {
 	switch {
 	case level < schema.LevelAlert:

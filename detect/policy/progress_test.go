@@ -40,7 +40,7 @@ func TestDecisionIsDueOnceALevelAndAgainWhenTheTripIsOver(t *testing.T) {
 	}
 }
 
-// Each decision of a finding has an id of its own: a repeat is the same decision again.
+// Each decision on a finding has a different id: a repeat is the same decision again.
 func TestDecisionsOfAFindingAreNumbered(t *testing.T) {
 	r := DefaultRules()
 	var p FindingProgress
@@ -55,7 +55,8 @@ func TestDecisionsOfAFindingAreNumbered(t *testing.T) {
 	}
 }
 
-// What arms everything, or the agent, does not arm a family that is armed by its name only.
+// An entry that arms everything, or the agent, does not arm a family that is armed only by its own
+// name.
 func TestFamilyThatIsArmedByItsNameOnly(t *testing.T) {
 	for name, tc := range map[string]struct {
 		all  bool
@@ -76,7 +77,7 @@ func TestFamilyThatIsArmedByItsNameOnly(t *testing.T) {
 	}
 }
 
-// A suspicion about a person is acted on only by a rule that names it.
+// Only a rule that names the family acts on a suspicion about a person.
 func TestOnlyARuleThatNamesASuspicionGatesIt(t *testing.T) {
 	for name, tc := range map[string]struct {
 		rule Rule

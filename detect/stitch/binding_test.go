@@ -9,7 +9,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// nobody is a server span that names no caller: it lies with its trace.
+// nobody changes a call to a server span without a caller: its routing key is its trace.
 func nobody(tr [16]byte) option {
 	return func(c *schema.Call) {
 		c.TraceID, c.CredentialID, c.CredentialTrust, c.ObserverKind = tr, "", 0, schema.ObserverServer
@@ -33,8 +33,8 @@ func owner(t *testing.T, tr [16]byte) (wire.TraceBinding, schema.RunID) {
 	return got, schema.RunIdentity{Tenant: "default", RoutingActor: "o:svc/planner", Rule: schema.RunExplicit, Key: "run-7"}.ID()
 }
 
-// Spans of a service that name no caller are the agent's that owns the trace,
-// whether its own span came before them or after.
+// Spans of a service without a caller belong to the agent that owns the trace, whether the agent's
+// own span arrives before or after them.
 func TestSpansWithoutACallerAreTheirTracesOwners(t *testing.T) {
 	tr := [16]byte{7, 7}
 	for _, late := range []bool{false, true} {
@@ -57,7 +57,7 @@ func TestSpansWithoutACallerAreTheirTracesOwners(t *testing.T) {
 	}
 }
 
-// A trace of whose services nothing came is no run, and forgotten in time.
+// A trace without spans of services is not a run, and is removed in time.
 func TestOwnerOfASilentTraceIsNoRun(t *testing.T) {
 	b := newBench(t)
 	binding, _ := owner(t, [16]byte{9})
@@ -80,8 +80,8 @@ func TestOwnerOfASilentTraceIsNoRun(t *testing.T) {
 	}
 }
 
-// Gateways' lines bind nothing: a caller may send another agent's trace. Nor do
-// agents whose name is only asserted, unless the span is the agent's own.
+// Log lines of gateways bind no trace, because a caller can send another agent's trace. Agents
+// whose name is only asserted bind none either, unless the span is the agent's own.
 func TestOnlyWhoWasEstablishedOwnsATrace(t *testing.T) {
 	for name, c := range map[string]schema.Call{
 		"a gateway's line": {ObserverKind: schema.ObserverGateway, AgentID: "a", AgentTrust: schema.TrustVerified},
@@ -97,7 +97,7 @@ func TestOnlyWhoWasEstablishedOwnsATrace(t *testing.T) {
 	}
 }
 
-// Traces that nobody needs take no room from those who call.
+// Unused traces take no room from callers.
 func TestInventedTracesAreBounded(t *testing.T) {
 	b := newBench(t, func(l *Limits) { l.Actors = 100 })
 	for i := range 1000 {
@@ -110,7 +110,7 @@ func TestInventedTracesAreBounded(t *testing.T) {
 	}
 }
 
-// After a restart the owner is known still.
+// After a restart the owner of a trace is still known.
 func TestOwnerSurvivesARestart(t *testing.T) {
 	tr := [16]byte{3}
 	b := newBench(t)

@@ -16,7 +16,7 @@ func from(ip string) option {
 	return func(c *schema.Call) { c.ClientIP = netip.MustParseAddr(ip) }
 }
 
-// invented is a caller that nobody vouches for, with a name, a key and an address of its own.
+// invented changes a call to one of a claimed caller with its own name, key and address.
 func invented(i int) option {
 	return func(c *schema.Call) {
 		c.RoutingKey, c.RunKey = fmt.Sprint("c:x", i), fmt.Sprint("r", i)
@@ -32,8 +32,8 @@ func established(i int) option {
 	}
 }
 
-// A flood of invented callers fills a partition; new runs of established agents
-// have ids of their own all the same, up to the limit.
+// A flood of invented callers fills a partition; new runs of established agents still get a
+// separate run, up to the limit.
 func TestFloodOfInventedCallersPutsNoEstablishedRunIntoOverflow(t *testing.T) {
 	b := newBench(t, func(l *Limits) { l.OpenRuns, l.Actors = 100, 100 })
 	for i := range 3000 {
@@ -55,8 +55,8 @@ func TestFloodOfInventedCallersPutsNoEstablishedRunIntoOverflow(t *testing.T) {
 	}
 }
 
-// Invented callers from invented addresses do not make twice as many actors as are
-// allowed, and neither are they active agents, of which a share may be tripped.
+// Invented callers from invented addresses do not make more actors than the limit, and do not count
+// as active agents, of which a share may be tripped.
 func TestInventedAddressesDoNotDoubleTheActors(t *testing.T) {
 	b := newBench(t, func(l *Limits) { l.Actors = 400 })
 	for i := range 20 {
@@ -101,8 +101,8 @@ func accept(b *bench, n int, every time.Duration, opts ...option) *schema.Call {
 	return c
 }
 
-// A credential that the API has accepted for a while is proven; what the caller says
-// of itself, what is refused and what Flyball denied proves nothing.
+// A credential that the API has accepted for a while is proven. Rows of the caller itself, refused
+// calls and calls that Flyball denied prove nothing.
 func TestCredentialIsProvenByTheApiAlone(t *testing.T) {
 	for name, v := range map[string]struct {
 		calls  int
@@ -143,7 +143,7 @@ func TestCredentialIsProvenByTheApiAlone(t *testing.T) {
 	}
 }
 
-// What is proven has a share of its own: a flood of invented callers leaves it.
+// Proven callers have a separate share: a flood of invented callers does not use it.
 func TestFloodOfInventedCallersPutsNoProvenRunIntoOverflow(t *testing.T) {
 	b := newBench(t, func(l *Limits) { l.OpenRuns, l.Actors = 100, 100 })
 	last := accept(b, 21, 31*time.Second)
@@ -154,15 +154,15 @@ func TestFloodOfInventedCallersPutsNoProvenRunIntoOverflow(t *testing.T) {
 	if c := b.call(at, key("another"), claimed); c.RunRule != schema.RunExplicit {
 		t.Errorf("a proven credential's new run is bound by %v", c.RunRule)
 	}
-	// A credential that found the partition full is proven in the actor that it shares,
-	// and has one of its own from then on.
+	// A credential that got a shared actor because the partition was full is proven there, and has
+	// a separate actor from then on.
 	late := accept(b, 22, 31*time.Second, actor("c:late"), cred("late"), from("192.0.2.7"))
 	if late.RunRule != schema.RunExplicit || b.p.actors["c:late"] == nil {
 		t.Errorf("bound by %v, own actor %v", late.RunRule, b.p.actors["c:late"] != nil)
 	}
 }
 
-// A proven actor is remembered for a day without runs, and not for ever.
+// A proven actor without runs is kept for a day, and not longer.
 func TestProvenActorIsRememberedForADay(t *testing.T) {
 	b := newBench(t)
 	accept(b, 21, 31*time.Second)
@@ -178,8 +178,8 @@ func TestProvenActorIsRememberedForADay(t *testing.T) {
 	}
 }
 
-// Restarts keep who is proven and in which pool who is counted; an entry of the
-// version before says what its runs' agents tell.
+// A restart keeps the proofs and the pool of each caller; for an entry of the previous version the
+// trust of its runs' agents decides.
 func TestPoolsSurviveARestart(t *testing.T) {
 	b := newBench(t)
 	last := accept(b, 21, 31*time.Second)
@@ -204,7 +204,7 @@ func TestPoolsSurviveARestart(t *testing.T) {
 	}
 }
 
-// Random calls of all standings leave the counts what they count.
+// After random calls of all standings the counts are correct.
 func TestPoolsCountWhatIsThere(t *testing.T) {
 	b := newBench(t, func(l *Limits) { l.OpenRuns, l.Actors, l.OpenRunsPerActor = 60, 40, 5 })
 	for i := range 6000 {
@@ -247,7 +247,7 @@ func TestPoolsCountWhatIsThere(t *testing.T) {
 	}
 }
 
-// What is kept of a credential is a few bytes, and an actor counts four at most.
+// The state of a credential is a few bytes, and an actor counts at most four.
 func TestProofsAreSmallAndBounded(t *testing.T) {
 	if size := unsafe.Sizeof(proof{}); size > 32 {
 		t.Errorf("%d bytes a credential", size)

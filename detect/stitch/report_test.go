@@ -10,9 +10,9 @@ import (
 	"flyball/schema/clickhouse/query"
 )
 
-// Random calls through one or two observers and past the check, with request ids and
-// spans reused at will: each resource that a call touched is among the rows that a
-// report keeps, and the run counts each call but those that agree in all they say.
+// Random calls through one or two observers, with and without the check, reuse request ids and
+// spans: each resource that a call touched is among the rows that a report keeps, and the run
+// counts each call except those that agree in all fields.
 func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 3))
@@ -76,7 +76,7 @@ func TestReusedIdsHideNoResourceWhateverTheObservers(t *testing.T) {
 	}
 }
 
-// seenRows are those that a log has.
+// seenRows returns the rows that a log contains.
 func seenRows(rows []query.ReportRow) (out []query.ReportRow) {
 	for _, r := range rows {
 		if !r.Asked {

@@ -183,7 +183,7 @@ func setIfEmpty(field *string, v string) {
 	}
 }
 
-// confidence is the probability, in percent, that a call bound by a rule is in the right run.
+// confidence is a rating from 0 to 100 of how likely a call bound by a rule is in the right run.
 var confidence = [...]uint8{
 	schema.RunExplicit: 95, schema.RunAgentSpan: 95, schema.RunTrace: 85,
 	schema.RunConversation: 75, schema.RunSession: 50, schema.RunOverflow: 5, schema.RunGate: 95,

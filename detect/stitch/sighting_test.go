@@ -15,15 +15,15 @@ func seenBy(kind schema.ObserverKind, name string) option {
 func request(id string) option { return func(c *schema.Call) { c.RequestID = id } }
 func status(s uint16) option   { return func(c *schema.Call) { c.Status = s } }
 
-// warm lets an actor's second observer be known: until then nobody else is
-// expected to see its calls.
+// warm makes an actor's second observer known: until then no other observer is expected for its
+// calls.
 func warm(b *bench) {
 	b.call(0, key("r"), seenBy(schema.ObserverGateway, ""))
 	b.call(0, key("r"), seenBy(schema.ObserverSidecar, ""))
 }
 
-// A request that a gateway, a sidecar and a service logged is one call of the
-// run; all three rows know of which.
+// A request that a gateway, a sidecar and a service log is one call of the run; all three rows
+// refer to it.
 func TestThreeObserversOfOneCallAreOneCall(t *testing.T) {
 	b := newBench(t)
 	warm(b)
@@ -44,8 +44,8 @@ func TestThreeObserversOfOneCallAreOneCall(t *testing.T) {
 	}
 }
 
-// A caller that sends one request id all the time hides nothing: two rows of
-// one observer are two calls, however many observers there are.
+// A caller that always sends the same request id hides nothing: two rows of one observer are two
+// calls, however many observers there are.
 func TestConstantRequestIdDoesNotHide(t *testing.T) {
 	b := newBench(t)
 	warm(b)
@@ -62,7 +62,7 @@ func TestConstantRequestIdDoesNotHide(t *testing.T) {
 	if run.Calls != 102 {
 		t.Errorf("%d calls, want 102", run.Calls)
 	}
-	// Nor does one that the gateway alone logs.
+	// Neither does a caller that only the gateway logs.
 	alone := newBench(t)
 	for i := range 100 {
 		run = alone.run(alone.call(time.Duration(i)*time.Millisecond, key("r"), request("always-the-same"),
@@ -73,8 +73,7 @@ func TestConstantRequestIdDoesNotHide(t *testing.T) {
 	}
 }
 
-// What differs in method or status, or lies more than a minute apart, is
-// another call.
+// Rows that differ in method or status, or are more than a minute apart, are two calls.
 func TestAnotherStatusIsAnotherCall(t *testing.T) {
 	b := newBench(t)
 	warm(b)
@@ -90,8 +89,8 @@ func TestAnotherStatusIsAnotherCall(t *testing.T) {
 	}
 }
 
-// An agent's own span and the gateway's line of the call meet by the trace: the
-// span of the one is the parent of the other.
+// An agent's own span and the gateway's row are joined by the trace: the agent's span is the parent
+// of the gateway's.
 func TestClientSpanAndGatewayLineAreOneCall(t *testing.T) {
 	b := newBench(t)
 	span := func(own, parent byte) option {
@@ -110,7 +109,7 @@ func TestClientSpanAndGatewayLineAreOneCall(t *testing.T) {
 	}
 }
 
-// What was seen before a restart is known after it.
+// Sightings from before a restart are known after it.
 func TestSightsSurviveARestart(t *testing.T) {
 	b := newBench(t)
 	warm(b)
@@ -128,7 +127,7 @@ func TestSightsSurviveARestart(t *testing.T) {
 	}
 }
 
-// An entry that an older version wrote is read as what it says.
+// An entry of an older version is decoded by the rules of that version.
 func TestEntryOfTheVersionBefore(t *testing.T) {
 	b := newBench(t)
 	warm(b)
@@ -142,7 +141,7 @@ func TestEntryOfTheVersionBefore(t *testing.T) {
 	}
 }
 
-// A run that goes on for hours remembers the last minute, not its life.
+// A run of several hours keeps the sightings of the last minute, not all.
 func TestOnlyTheLastMinuteIsRemembered(t *testing.T) {
 	b := newBench(t)
 	warm(b)
@@ -176,8 +175,8 @@ func args(d uint64) option {
 }
 func tool(name string) option { return func(c *schema.Call) { c.ToolName = name } }
 
-// A caller that sends one request id (or the span of one traceparent) for the calls
-// of a pair, alternately through two gateways, hides none of them.
+// A caller that sends one request id (or the span of one traceparent) for both calls of a pair,
+// alternately through two gateways, hides none of them.
 func TestRequestIdReusedThroughTwoGatewaysHidesNothing(t *testing.T) {
 	span := func(c *schema.Call) { c.TraceID, c.ParentSpanID = [16]byte{7}, [8]byte{9} }
 	for name, shared := range map[string]func(pair int) option{
@@ -201,8 +200,8 @@ func TestRequestIdReusedThroughTwoGatewaysHidesNothing(t *testing.T) {
 	}
 }
 
-// Whatever a pair of rows says differently makes two calls of them; what only one
-// of them says does not.
+// Every difference in a pair of rows makes two calls of them; a field that only one of them has
+// does not.
 func TestRowsThatDifferInHostToolOrArgumentsAreTwoCalls(t *testing.T) {
 	for name, v := range map[string]struct {
 		one, other option
@@ -225,8 +224,8 @@ func TestRowsThatDifferInHostToolOrArgumentsAreTwoCalls(t *testing.T) {
 	}
 }
 
-// Sights that the version before stored do not say which path was called: nothing
-// is taken for another sight of them.
+// Sightings that the previous version stored do not contain the path: no row counts as a further
+// observation of them.
 func TestSightsOfTheVersionBeforeHideNothing(t *testing.T) {
 	b := newBench(t)
 	warm(b)

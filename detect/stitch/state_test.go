@@ -8,13 +8,13 @@ import (
 	"flyball/schema/wire"
 )
 
-// mark is a later stage's state of one number.
+// mark is the state of a later stage: one number.
 type mark struct{ n uint64 }
 
 func (m *mark) Code(c *wire.Coder) { c.Uint(&m.n) }
 
-// What a later stage keeps of an actor comes back with it; an entry of the version
-// before has none, and one that nobody here can read is refused, not dropped.
+// The attached state of an actor is restored with it. An entry of the previous version has none,
+// and one that cannot be read is an error and is not dropped.
 func TestActorComesBackWithWhatWasAttachedToIt(t *testing.T) {
 	b := newBench(t)
 	b.call(time.Second, key("r"))

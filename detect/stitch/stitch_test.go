@@ -12,7 +12,7 @@ import (
 
 var t0 = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// bench feeds one partition as the engine does.
+// bench applies calls to one partition in the same way as the engine.
 type bench struct {
 	t      *testing.T
 	p      *Partition
@@ -88,7 +88,7 @@ func TestCallerChosenIdNeverJoinsTwoCredentials(t *testing.T) {
 	if one.RunID == two.RunID || one.RunID == three.RunID {
 		t.Fatal("calls of two credentials are in one run")
 	}
-	// Nor by a trace that another credential used.
+	// A trace that another credential used does not join them either.
 	b.call(3, key("run-8"), cred("k1"), actor("c:k1"), trace(9))
 	if c := b.call(4, cred("k3"), actor("c:k1"), trace(9)); c.RunID == one.RunID || c.RunKey == "run-8" {
 		t.Fatal("a trace id joined two credentials")
@@ -107,7 +107,7 @@ func TestLateCallReopensEvictedRun(t *testing.T) {
 	if late.RunID != first.RunID || late.Segment == first.Segment || !late.Late {
 		t.Fatalf("late call: run %v segment %d late %v, want run %v in a new segment", late.RunID, late.Segment, late.Late, first.RunID)
 	}
-	// It closes again by itself: nothing stays open because it came late.
+	// It closes again by itself: a late call does not keep a run open.
 	b.call(5*time.Hour, key("b"))
 	if r := b.run(first.RunID); r == nil || r.State != schema.RunClosed {
 		t.Fatalf("reopened run is %+v", r)
@@ -117,7 +117,7 @@ func TestLateCallReopensEvictedRun(t *testing.T) {
 func TestIdlePartitionStillCloses(t *testing.T) {
 	b := newBench(t)
 	other := schema.Source{Topic: "gw", TopicID: schema.TopicID{1}, Partition: 1}
-	b.w.Note(other, t0.UnixNano(), 0) // said something once, then fell silent
+	b.w.Note(other, t0.UnixNano(), 0) // it sent one position and nothing more
 	c := b.call(0, key("a"))
 	b.call(3*time.Hour, key("b"))
 	if b.run(c.RunID).State != schema.RunOpen {
@@ -302,7 +302,7 @@ func TestRestoredStateGoesOnAsIfNothingHappened(t *testing.T) {
 	if want, got := snapshots(whole.p), snapshots(after.p); !reflect.DeepEqual(want, got) {
 		t.Fatalf("runs differ after a restart: %d and %d", len(want), len(got))
 	}
-	// What the entry includes is not applied again.
+	// Calls that the entry includes are not applied again.
 	before := snapshots(after.p)
 	for _, a := range after.p.actors {
 		a.SavedThrough = a.Included
@@ -335,7 +335,8 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-// Each call is seen by a gateway and by a sidecar behind it, under one request id.
+// BenchmarkApplySeenByTwo applies calls that a gateway and a sidecar behind it log, with one
+// request id.
 func BenchmarkApplySeenByTwo(b *testing.B) {
 	p := NewPartition(0, DefaultLimits())
 	calls := make([]schema.Call, 4096)

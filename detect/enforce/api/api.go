@@ -164,18 +164,18 @@ func (s *server) handler() (http.Handler, error) {
 // serve authenticates a request, reads its body and calls the operation.
 func (s *server) serve(auth *authenticator, bodies *validator, op *operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, no := auth.authenticate(r, op.role)
-		if no != nil {
-			if no.status == http.StatusUnauthorized {
+		who, rejected := auth.authenticate(r, op.role)
+		if rejected != nil {
+			if rejected.status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 			}
-			s.refuse(w, no.status, no.why, no.err)
+			s.refuse(w, rejected.status, rejected.why, rejected.err)
 			return
 		}
 		x := &exchange{s: s, w: w, r: r, caller: who}
 		if op.body != nil {
-			if no := bodies.read(x, op); no != nil {
-				x.refuse(no)
+			if rejected := bodies.read(x, op); rejected != nil {
+				x.refuse(rejected)
 				return
 			}
 		}

@@ -177,7 +177,7 @@ func TestQuestionIsDecidedByItsLinkOnce(t *testing.T) {
 	g := r.Gate(held.Gate)
 	link := ApprovalLink(r.server.o.LinkKey, "http://flyball.example", g.ID, g.Expires+time.Now().Add(time.Hour).UnixNano())
 	api := r.API
-	for range 3 { // whatever follows links
+	for range 3 { // programs that follow links
 		w := enforcetest.Serve(api, "GET", link, "")
 		if w.Code != 200 || !strings.Contains(w.Body.String(), "order:7") || !strings.Contains(w.Body.String(), "<form") ||
 			w.Header().Get("Referrer-Policy") != "no-referrer" {
@@ -298,7 +298,8 @@ func TestAuditOfTheLogIsComparedAtAnyOfItsLastEntries(t *testing.T) {
 	}
 }
 
-// The hash of nothing, as a script writes it that finds no token, would let in who shows nothing.
+// A script that finds no token may write the hash of an empty text. This hash would accept a
+// request without a token.
 func TestHashOfAnEmptyTokenLetsNobodyIn(t *testing.T) {
 	if _, err := ParseToken(TokenHashLine("")); err == nil {
 		t.Error("it is taken for a token")

@@ -159,14 +159,14 @@ func (b *breakers) trip(x *exchange, in *TripRequest) {
 		x.refuse(&refusal{http.StatusBadRequest, "body", errors.New("ttl_seconds, until_reset: one of the two")})
 		return
 	}
-	t, no := b.targets.resolve(in.Scope, in.Force)
-	if no != nil {
-		x.refuse(no)
+	t, rejected := b.targets.resolve(in.Scope, in.Force)
+	if rejected != nil {
+		x.refuse(rejected)
 		return
 	}
 	if run := t.scope.Kind == schema.ScopeRun || t.scope.Kind == schema.ScopeRunRoute; run && t.holder == nil {
-		if t.holder, no = b.givenHolder(in); no != nil {
-			x.refuse(no)
+		if t.holder, rejected = b.givenHolder(in); rejected != nil {
+			x.refuse(rejected)
 			return
 		}
 	}
@@ -188,8 +188,8 @@ func (b *breakers) givenHolder(in *TripRequest) (*schema.Holder, *refusal) {
 		if sc.Value == "" {
 			continue
 		}
-		if _, no := b.targets.resolveName(sc, true); no != nil {
-			return nil, no
+		if _, rejected := b.targets.resolveName(sc, true); rejected != nil {
+			return nil, rejected
 		}
 	}
 	h := &schema.Holder{AgentID: in.Agent, AgentTrust: in.AgentTrust, CredentialID: in.Credential}
@@ -222,9 +222,9 @@ func (b *breakers) reset(x *exchange, in *ResetRequest) {
 		command.IfMatch = g
 	}
 	if !b.hasBreaker(x.caller.tenant, in.Scope) { // it may exist under another name of the same target
-		t, no := b.targets.resolve(in.Scope, true)
-		if no != nil {
-			x.refuse(no)
+		t, rejected := b.targets.resolve(in.Scope, true)
+		if rejected != nil {
+			x.refuse(rejected)
 			return
 		}
 		command.Scope = t.scope
@@ -256,9 +256,9 @@ type BypassResult struct {
 func (b *breakers) bypass(x *exchange, in *BypassRequest) {
 	command := schema.Command{Kind: schema.CommandBypass, TTL: in.Seconds * 1e9, By: x.by(in.By), Reason: in.Reason}
 	if in.Agent != "" {
-		t, no := b.targets.resolve(schema.Scope{Kind: schema.ScopeAgent, Value: in.Agent}, in.Force)
-		if no != nil {
-			x.refuse(no)
+		t, rejected := b.targets.resolve(schema.Scope{Kind: schema.ScopeAgent, Value: in.Agent}, in.Force)
+		if rejected != nil {
+			x.refuse(rejected)
 			return
 		}
 		command.Scope = t.scope
@@ -279,9 +279,9 @@ func (b *breakers) bypass(x *exchange, in *BypassRequest) {
 func (b *breakers) endBypass(x *exchange, in *EndBypassRequest) {
 	command := schema.Command{Kind: schema.CommandBypassEnd, By: x.by(in.By), Reason: in.Reason}
 	if in.Agent != "" {
-		t, no := b.targets.resolve(schema.Scope{Kind: schema.ScopeAgent, Value: in.Agent}, true)
-		if no != nil {
-			x.refuse(no)
+		t, rejected := b.targets.resolve(schema.Scope{Kind: schema.ScopeAgent, Value: in.Agent}, true)
+		if rejected != nil {
+			x.refuse(rejected)
 			return
 		}
 		command.Scope = t.scope

@@ -17,7 +17,7 @@ import (
 	"flyball/schema/wire"
 )
 
-// written is everything that stands in the log of commands and in that of events.
+// written returns all records of the log of commands and of the log of events.
 func written(t *testing.T, k *kfake.Cluster) string {
 	t.Helper()
 	c, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(wire.CommandsTopic, wire.EventsTopic, wire.BreakersTopic),
@@ -39,7 +39,7 @@ func written(t *testing.T, k *kfake.Cluster) string {
 	return all.String()
 }
 
-// entries of the audit trail.
+// entries returns how many entries the audit trail has.
 func (r *site) entries() uint64 {
 	return r.Audit().Seq
 }
@@ -122,7 +122,7 @@ func TestTargetThatNoRequestMeetsIsRefused(t *testing.T) {
 		{schema.ScopeVersion, "nosuchagent@1", false, 404},
 		{schema.ScopeVersion, "billing", false, 422},
 		{schema.ScopeRun, "nosuchrun", false, 404},
-		{schema.ScopeRun, "nosuchrun", true, 422}, // a key is no id: nothing would be held
+		{schema.ScopeRun, "nosuchrun", true, 422}, // a key is not an id: nothing would be held
 		{schema.ScopeRun, "0123", true, 422},
 		{schema.ScopeRun, schema.RunID{1}.String(), false, 404},
 		{schema.ScopeCredential, "k_aaaaaaaaaaaaaaaa", false, 404},
@@ -155,7 +155,7 @@ func TestTargetThatNoRequestMeetsIsRefused(t *testing.T) {
 		{schema.ScopeAgent, "nosuchagent", "nosuchagent"},
 		{schema.ScopeRun, strings.ToUpper(schema.RunID{0xab}.String()), schema.RunID{0xab}.String()},
 		{schema.ScopeCredential, "k_aaaaaaaaaaaaaaaa", "k_aaaaaaaaaaaaaaaa"},
-		{schema.ScopeAddress, "::ffff:192.0.2.7", "192.0.2.7"}, // as requests have it
+		{schema.ScopeAddress, "::ffff:192.0.2.7", "192.0.2.7"}, // in the form of requests
 		{schema.ScopeRoute, "DELETE /v1/orders/{order_id}", "DELETE /v1/orders/{order_id}"},
 		{schema.ScopeTenant, "t", "t"},
 	} {
@@ -347,7 +347,7 @@ func TestWhatAnOlderPointCannotReadIsNotWritten(t *testing.T) {
 	before := r.entries()
 	for path, body := range map[string]any{
 		"/v1/arming/arm": ArmingRequest{Pattern: "*", Reason: "x"},
-		"/v1/bypass":     BypassRequest{Agent: "billing", Seconds: 5, Force: true, Reason: "x"}, // to it that would be the whole tenant's
+		"/v1/bypass":     BypassRequest{Agent: "billing", Seconds: 5, Force: true, Reason: "x"}, // an old point would bypass the tenant
 		"/v1/bypass/end": EndBypassRequest{Reason: "x"},
 		"/v1/exceptions": AddExceptionRequest{Agent: "billing", Family: "runaway.*", Seconds: 5, Reason: "x"},
 	} {

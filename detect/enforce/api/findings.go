@@ -31,8 +31,8 @@ func (f *findings) operations() []operation {
 
 func (f *findings) label(x *exchange, in *LabelFindingRequest) {
 	id := x.r.PathValue("id")
-	if no := f.checkOwner(x, id); no != nil {
-		x.refuse(no)
+	if rejected := f.checkOwner(x, id); rejected != nil {
+		x.refuse(rejected)
 		return
 	}
 	x.submit(change{command: schema.Command{Kind: schema.CommandVerdict, By: x.by(in.By), Reason: in.Why,

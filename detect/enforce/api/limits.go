@@ -28,7 +28,7 @@ func text(low, high uint64) limit {
 	return func(s *openapi3.Schema) { s.MinLength, s.MaxLength = low, &high }
 }
 
-// words is text that must not be blank.
+// words limits the number of characters of a text that must not be blank.
 func words(low, high uint64) limit { return patterned(low, high, wordsPattern) }
 
 // resource limits a member to a resource or a pattern of resources.

@@ -183,8 +183,8 @@ func closeObject(s *openapi3.Schema) {
 	if s == nil || s.Type == nil || !s.Type.Is("object") {
 		return
 	}
-	no := false
-	s.AdditionalProperties = openapi3.AdditionalProperties{Has: &no}
+	additional := false
+	s.AdditionalProperties = openapi3.AdditionalProperties{Has: &additional}
 	for _, p := range s.Properties {
 		closeObject(p.Value)
 	}

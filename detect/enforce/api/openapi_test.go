@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "write the expected document of testdata anew")
 
-// A client that was generated from the document breaks when the document changes unseen.
+// A client that was generated from the document breaks when the document changes without notice.
 func TestDocumentChangesUnseen(t *testing.T) {
 	c := newAPI(t, func(o *enforcetest.Options) {
 		o.Findings = func(context.Context, []string, int) (any, error) { return nil, nil }
@@ -34,7 +34,7 @@ func TestDocumentChangesUnseen(t *testing.T) {
 	}
 }
 
-// What the library that validates by the document does not refuse by itself.
+// These bodies are not refused by the library that validates against the document.
 func TestBodyThatReadersTakeInDifferentWaysIsRefused(t *testing.T) {
 	c := newAPI(t, nil)
 	deep := strings.Repeat("[", 40) + strings.Repeat("]", 40)
@@ -63,14 +63,14 @@ func TestBodyThatReadersTakeInDifferentWaysIsRefused(t *testing.T) {
 			path = "/v1/breakers/trip"
 		}
 		w := enforcetest.Serve(c, "POST", "http://localhost"+path, tc.body, "Content-Type", "application/json")
-		said := strings.ReplaceAll(w.Body.String(), `\"`, `"`)
-		if w.Code != 400 || !strings.Contains(said, tc.says) || strings.Contains(said, "ghp_") {
-			t.Errorf("%s: %d %s, want %q", name, w.Code, said, tc.says)
+		text := strings.ReplaceAll(w.Body.String(), `\"`, `"`)
+		if w.Code != 400 || !strings.Contains(text, tc.says) || strings.Contains(text, "ghp_") {
+			t.Errorf("%s: %d %s, want %q", name, w.Code, text, tc.says)
 		}
 	}
 }
 
-// A secret in a place where a word or a resource is needed must not come back in the refusal.
+// A secret in place of a word or a resource must not be repeated in the refusal.
 func TestSecretInAnInvalidBodyIsNotEchoed(t *testing.T) {
 	c := newAPI(t, nil)
 	for _, secret := range []string{"ghp_16C7e42F292c6912E7", "sk-proj-4f9a8b7c6d5e", "4fda9ce1f0b84d21b7c0aa4e8d2f6e11"} {

@@ -59,7 +59,9 @@ func (x *exchange) respond(v any) {
 	_ = json.NewEncoder(x.w).Encode(v)
 }
 
-func (x *exchange) refuse(no *refusal) { x.s.refuse(x.w, no.status, no.why, no.err) }
+func (x *exchange) refuse(rejected *refusal) {
+	x.s.refuse(x.w, rejected.status, rejected.why, rejected.err)
+}
 
 // by returns the name for the audit trail: the token, and the person whom the request names.
 func (x *exchange) by(named string) string { return x.caller.auditName(named) }

@@ -105,8 +105,8 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate) 
 	default:
 		return schema.Command{}, "", errors.New("the answer is grant or refuse")
 	}
-	said := RefuseRequest{Reason: r.PostForm.Get("reason"), By: r.PostForm.Get("by")}
-	text, err := json.Marshal(said)
+	form := RefuseRequest{Reason: r.PostForm.Get("reason"), By: r.PostForm.Get("by")}
+	text, err := json.Marshal(form)
 	if err == nil {
 		err = p.bodies.validate(r.Context(), "refuse", text)
 	}
@@ -114,7 +114,7 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request, g *schema.Gate) 
 		return schema.Command{}, "", err
 	}
 	return schema.Command{ID: point.NewCommandID("o_"), Kind: kind, Tenant: g.Tenant, Role: "link",
-		By: caller{name: "link"}.auditName(said.By), Reason: said.Reason, Gate: &schema.Gate{ID: g.ID}}, want, nil
+		By: caller{name: "link"}.auditName(form.By), Reason: form.Reason, Gate: &schema.Gate{ID: g.ID}}, want, nil
 }
 
 func (p *page) render(w http.ResponseWriter, status int, g *schema.Gate, err error, outcome string) {

@@ -86,7 +86,7 @@ func run(t *testing.T, k *kfake.Cluster, name string, change func(*enforcetest.O
 	return r
 }
 
-// ready is run for a point that may write every kind of command.
+// ready starts a point and waits until it may write every kind of command.
 func ready(t *testing.T, k *kfake.Cluster, name string, change func(*enforcetest.Options)) *site {
 	t.Helper()
 	r := run(t, k, name, change)
@@ -94,7 +94,7 @@ func ready(t *testing.T, k *kfake.Cluster, name string, change func(*enforcetest
 	return r
 }
 
-// changed is the answer of an operation that must be done.
+// changed returns the response of an operation that must succeed.
 func changed[T any](t *testing.T, r *site, path string, body any) (out T) {
 	t.Helper()
 	code, text := r.Operate(t, "POST", path, body, "")

@@ -55,12 +55,12 @@ func (t *targets) resolve(sc schema.Scope, forced bool) (target, *refusal) {
 		return t.resolveRun(sc.Value, forced)
 	case schema.ScopeRunRoute:
 		run, name, _ := strings.Cut(sc.Value, " ")
-		if no := checkRoute(name); no != nil {
-			return target{}, no
+		if rejected := checkRoute(name); rejected != nil {
+			return target{}, rejected
 		}
-		found, no := t.resolveRun(run, forced)
+		found, rejected := t.resolveRun(run, forced)
 		found.scope = schema.Scope{Kind: sc.Kind, Value: found.scope.Value + " " + name}
-		return found, no
+		return found, rejected
 	case schema.ScopeAddress:
 		addr, err := netip.ParseAddr(sc.Value)
 		if err != nil || addr.Zone() != "" {
@@ -79,13 +79,13 @@ func (t *targets) resolve(sc schema.Scope, forced bool) (target, *refusal) {
 		if at <= 0 || at == len(sc.Value)-1 {
 			return target{}, badTarget("scope.value: an agent and a version as billing/bot@1.4.2")
 		}
-		_, no := t.resolveName(schema.Scope{Kind: schema.ScopeAgent, Value: sc.Value[:at]}, forced)
-		return target{scope: sc}, no
+		_, rejected := t.resolveName(schema.Scope{Kind: schema.ScopeAgent, Value: sc.Value[:at]}, forced)
+		return target{scope: sc}, rejected
 	}
 	return t.resolveName(sc, forced)
 }
 
-// resolveName is resolve for agents, credentials and principals.
+// resolveName does the work of resolve for agents, credentials and principals.
 func (t *targets) resolveName(sc schema.Scope, forced bool) (target, *refusal) {
 	found := target{scope: sc}
 	switch {

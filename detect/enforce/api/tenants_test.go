@@ -15,9 +15,9 @@ import (
 	"flyball/schema"
 )
 
-const hidden = "hidden-name" // in everything of the other tenant that has a name
+const hidden = "hidden-name" // part of every name of the other tenant
 
-// twoTenants is a point of tenant t on a log that tenant other writes too.
+// twoTenants returns a point of tenant t on a log that also contains commands of tenant other.
 func twoTenants(t *testing.T) *inMemory {
 	t.Helper()
 	c := newAPI(t, func(o *enforcetest.Options) {
@@ -60,7 +60,8 @@ func twoTenants(t *testing.T) *inMemory {
 	return c
 }
 
-// A viewer of one tenant read breakers, questions, tasks, quotas, receipts and findings of every tenant of the log.
+// Before, a viewer of one tenant could read breakers, questions, tasks, quotas, receipts and
+// findings of every tenant in the log.
 func TestViewerOfOneTenantReadsNothingOfAnother(t *testing.T) {
 	c := twoTenants(t)
 	h := c
@@ -95,7 +96,7 @@ func TestViewerOfOneTenantReadsNothingOfAnother(t *testing.T) {
 		if code != http.StatusOK {
 			t.Errorf("%s: %d %s", path, code, ours)
 		}
-		// The test can tell: who may read all, or both, does read both.
+		// The test is able to fail: a caller that may read all tenants, or both, reads both.
 		for _, token := range []string{"any", "both"} {
 			_, all := read(path, token)
 			if (strings.Contains(all, hidden) && strings.Contains(all, "ours")) != namesTenants[op.path] {
@@ -113,20 +114,21 @@ func TestViewerOfOneTenantReadsNothingOfAnother(t *testing.T) {
 	}
 }
 
-// namesTenants are the lists that hold something of each of the two tenants.
+// namesTenants holds the lists that contain something of each of the two tenants.
 var namesTenants = map[string]bool{
 	"/v1/breakers": true, "/v1/breakers/history": true, "/v1/receipts": true, "/v1/grants": true, "/v1/runs": true, "/v1/quotas": true,
 	"/v1/findings": true,
 }
 
-// ofPoint are those of the tenant that the caller writes for, whatever it may read besides.
+// ofPoint holds the lists of the tenant that the caller writes for, independent of what else it may
+// read.
 var ofPoint = map[string]bool{"/v1/arming": true, "/v1/exceptions": true, "/v1/manifests": true}
 
 func TestEveryAnswerSaysWhoseItIsOrIsOfTheDeployment(t *testing.T) {
 	c := twoTenants(t)
 	for _, op := range c.operations() {
 		row := reflect.TypeOf(op.answer)
-		if op.method != http.MethodGet || op.id == "findings" { // asked by tenant, of the database
+		if op.method != http.MethodGet || op.id == "findings" { // read from the database, by tenant
 			continue
 		}
 		if row.Kind() == reflect.Slice {
@@ -136,7 +138,7 @@ func TestEveryAnswerSaysWhoseItIsOrIsOfTheDeployment(t *testing.T) {
 			t.Errorf("%s answers with %s, which has no field Tenant and is not listed in ofDeployment", op.path, row)
 		}
 	}
-	// One that forgets is shown to nobody who is bound to tenants.
+	// A list without a field Tenant is not shown to callers that are bound to tenants.
 	type forgetful struct{ Name string }
 	if got := (caller{tenants: []string{"t"}}).visible([]forgetful{{hidden}}); len(got.([]forgetful)) != 0 {
 		t.Errorf("rows that do not say whose they are: %v", got)

@@ -59,8 +59,8 @@ func grantMatches(g *schema.Gate, q *Query) bool {
 	return matches(g.Resource, q.Resource)
 }
 
-// coversOld is covers before BindingAll. A question that a point of that version wrote is applied
-// by its rule, so that all points agree.
+// coversOld is the rule of covers before BindingAll. A question that a point of that version wrote
+// is applied by that rule, so that all points agree.
 func coversOld(g *schema.Gate, q *Query) bool {
 	if g.ArgsDigest != "" && q.ArgsDigest != "" && g.ArgsDigest != q.ArgsDigest {
 		return false

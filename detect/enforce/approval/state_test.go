@@ -167,7 +167,7 @@ func TestInventedRunsDoNotFillTheQueue(t *testing.T) {
 	if o, _ := l.do(schema.CommandAsk, other, nil); o != enforce.ApprovalAsked {
 		t.Fatalf("another credential is kept from asking: %s", o)
 	}
-	// Everything is forgotten in the end.
+	// In the end all gates are removed.
 	for range 3 {
 		l.clock += approvalTimeout + refusalTTL
 		l.Advance(enforce.LogPosition{Offset: 9998, Time: l.clock})
@@ -177,8 +177,8 @@ func TestInventedRunsDoNotFillTheQueue(t *testing.T) {
 	}
 }
 
-// An anonymous caller asks with a new key for each question, and under the name of an
-// agent that has a manifest: neither that agent nor anybody else is kept from asking.
+// An anonymous caller asks with a new key for each question, under the name of an agent that has a
+// manifest: the questions of that agent and of all others are still asked.
 func TestGateStormOfClaimedCallersTakesNobodysQuestions(t *testing.T) {
 	claimed, proven, established := schema.StandingClaimed, schema.StandingProven, schema.StandingEstablished
 	l := &log{State: New()}
@@ -187,7 +187,7 @@ func TestGateStormOfClaimedCallersTakesNobodysQuestions(t *testing.T) {
 		q := question("order:1")
 		q.Holder, q.CredentialID, q.AgentID, q.Standing = fmt.Sprint("run:", i), fmt.Sprint("invented", i), "reg/bot", &claimed
 		if i%2 == 0 {
-			q.CredentialID = "" // counted by its name
+			q.CredentialID = "" // counted by its agent's name
 		}
 		o, _ := l.do(schema.CommandAsk, q, nil)
 		outcomes[o]++
@@ -236,7 +236,8 @@ func TestWiderGrantIsWhatItsGiverSays(t *testing.T) {
 	}
 }
 
-// A yes of the version that bound less is about no call now: who needs one asks anew.
+// A grant of the version that bound fewer properties covers no call now: the call needs a new
+// question.
 func TestYesOfTheVersionBeforeIsAskedForAnew(t *testing.T) {
 	old := question("order:1")
 	old.Binding = 0
@@ -250,7 +251,7 @@ func TestYesOfTheVersionBeforeIsAskedForAnew(t *testing.T) {
 	if o, g := l.do(schema.CommandAsk, question("order:1"), nil); o != enforce.ApprovalAsked || g.ID == "g_old" {
 		t.Fatalf("not asked anew: %s", o)
 	}
-	// One that waits is answered, and what is granted then binds as little.
+	// A question that waits can be answered; the grant then binds the same few properties.
 	if o, _ := l.do(schema.CommandGrant, schema.Gate{ID: "g_waits"}, nil); o != enforce.ApprovalGranted {
 		t.Fatal(o)
 	}
@@ -261,8 +262,8 @@ func TestYesOfTheVersionBeforeIsAskedForAnew(t *testing.T) {
 	}
 }
 
-// What a point of the version before writes is folded by its rule: every point that
-// reads the log comes to the same.
+// A command that a point of the previous version writes is applied by the rule of that version: all
+// points that read the log reach the same state.
 func TestQuestionOfTheVersionBeforeIsFoldedAsItWas(t *testing.T) {
 	l := &log{State: New()}
 	old := question("order:1")

@@ -10,7 +10,7 @@ import (
 	"flyball/schema"
 )
 
-// after are commands, "+pattern" to arm, "-pattern" to disarm, "=pattern" to clear.
+// after returns the state after commands: "+pattern" arms, "-pattern" disarms, "=pattern" clears.
 func after(t *testing.T, commands ...string) *State {
 	t.Helper()
 	s := New()
@@ -27,7 +27,7 @@ func after(t *testing.T, commands ...string) *State {
 	return s
 }
 
-// apply applies a command at a time and returns what became of it.
+// apply applies a command at a time and returns its result.
 func apply(s *State, time int64, generation uint64, c *schema.Command) enforce.ResultCode {
 	r, _ := s.Apply(enforce.LogPosition{Offset: int64(generation) - 1, Time: time}, c)
 	return r.Code

@@ -10,7 +10,7 @@ import (
 // pastStates holds the last states of breakers.
 type pastStates struct{ history [pools][]*schema.Breaker } // the latest last
 
-// remember adds a breaker's state to the history.
+// remember adds a state of a breaker to the history.
 func (s *pastStates) remember(b *schema.Breaker) {
 	p, limit := poolOfBreaker(b), maxHistory
 	if p == claimed {

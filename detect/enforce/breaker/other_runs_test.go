@@ -28,8 +28,8 @@ func byHand(id string, scope schema.Scope, change func(*schema.Command)) *schema
 	return c
 }
 
-// The ways in which a tripped run was seen to come back, and who must not be held
-// with it; tripped by the detector and by a person.
+// These are the ways in which a tripped run came back, and the callers that must not be held with
+// it; tripped by the detector and by a person.
 func TestTrippedRunComesBackUnderAnotherName(t *testing.T) {
 	id, scope := runScope(1)
 	asserted, established := schema.TrustAsserted, schema.TrustVerified
@@ -92,7 +92,7 @@ func TestTrippedRunComesBackUnderAnotherName(t *testing.T) {
 	}
 }
 
-// A breaker on a run's route was left by a new run id on the same route.
+// A run could avoid a breaker on a run's route with a new run id on the same route.
 func TestRunTrippedOnARouteComesBackUnderAnotherRunID(t *testing.T) {
 	s := begin(DefaultBudget())
 	s.Apply(0, sec, tripOf("d", schema.RunRouteScope(schema.RunID{1}, "DELETE /x"), heldBot("a", schema.TrustVerified, "k")))
@@ -105,8 +105,8 @@ func TestRunTrippedOnARouteComesBackUnderAnotherRunID(t *testing.T) {
 	}
 }
 
-// Half open, tripped again or tripped by hand as well: each is a later state of the
-// breaker, and a run that the holder began between the two is not one from before.
+// Half open, tripped again or tripped by hand: each is a later state of the same breaker. A run
+// that the holder began between two states did not begin before the breaker opened.
 func TestRenamedRunWaitsForTheNextStateOfTheBreaker(t *testing.T) {
 	id, scope := runScope(1)
 	renamed := &Query{Tenant: "t", RunID: schema.RunID{2}, RunFirstSeen: 110 * sec, AgentID: "a", CredentialID: "k"}
@@ -130,8 +130,8 @@ func TestRenamedRunWaitsForTheNextStateOfTheBreaker(t *testing.T) {
 	}
 }
 
-// A holder with many mild breakers hid the severe one behind them, and a run with a
-// note of its own was not looked up among the others.
+// Many mild breakers of a holder hid the severe one, and a run with its own annotation was not
+// looked up among the other runs.
 func TestManyMildBreakersHideNoSevereOne(t *testing.T) {
 	s := begin(DefaultBudget())
 	for i := range 200 {
@@ -150,7 +150,8 @@ func TestManyMildBreakersHideNoSevereOne(t *testing.T) {
 	}
 }
 
-// The runs of an agent that names none are tripped by its credential; it has another.
+// The runs of an agent without run ids are tripped by its credential; the agent has a second
+// credential.
 func TestTrippedCredentialOfAnEstablishedAgentThatHasAnother(t *testing.T) {
 	scope := schema.Scope{Kind: schema.ScopeCredential, Value: "k"}
 	q := &Query{Tenant: "t", AgentID: "a", AgentTrust: schema.TrustVerified, CredentialID: "k2"}
@@ -172,7 +173,7 @@ func TestTrippedCredentialOfAnEstablishedAgentThatHasAnother(t *testing.T) {
 			t.Errorf("%s is held", name)
 		}
 	}
-	// A person who stops a leaked key does not stop the agent, which gets a new one.
+	// A person who stops a leaked key does not stop the agent, which gets a new key.
 	s = begin(DefaultBudget())
 	s.Apply(0, 100*sec, byHand("f", scope, heldBot("a", schema.TrustVerified, "k")))
 	if s.denies(q) {
@@ -180,7 +181,8 @@ func TestTrippedCredentialOfAnEstablishedAgentThatHasAnother(t *testing.T) {
 	}
 }
 
-// A person trips a run that the point does not know; the detector's trip says whose it is.
+// A person trips a run that the point has not seen; a later trip of the detector contains the
+// holder.
 func TestHolderIsLearnedByABreakerOfAPerson(t *testing.T) {
 	s := begin(DefaultBudget())
 	_, scope := runScope(1)
@@ -230,7 +232,7 @@ func TestHolderOfABreaker(t *testing.T) {
 	}
 }
 
-// A record of the version before names credential and agent, and not how far to trust the name.
+// A record of the previous version contains credential and agent, but not the trust in the name.
 func TestTripOfTheVersionBeforeHoldsAsItDid(t *testing.T) {
 	s := begin(DefaultBudget())
 	_, scope := runScope(1)
@@ -250,8 +252,8 @@ func TestTripOfTheVersionBeforeHoldsAsItDid(t *testing.T) {
 	}
 }
 
-// An anonymous caller trips an address (which it may have forged): those with an
-// identity of their own go on. A person's kill switch holds all.
+// An anonymous caller trips an address (which may be forged): callers with an own identity are not
+// held. A person's kill switch holds all.
 func TestTrippedAddressHoldsNoIdentifiedCaller(t *testing.T) {
 	address := schema.Scope{Kind: schema.ScopeAddress, Value: "192.0.2.7"}
 	callers := map[string]struct {
@@ -318,7 +320,7 @@ func claim(c *schema.Command) {
 		Standing: schema.StandingClaimed}
 }
 
-// Six invented names run away; then an established agent does.
+// Six invented names run away, and then an established agent runs away.
 func TestInventedNamesSpendTheTripBudget(t *testing.T) {
 	for _, action := range []schema.Action{schema.ActionDeny, schema.ActionGate} {
 		s := begin(DefaultBudget())
@@ -351,7 +353,7 @@ func TestInventedNamesSpendTheTripBudget(t *testing.T) {
 	}
 }
 
-// A proven credential was given out by the API's owner: it shares the budget of established callers.
+// The API's owner has issued a proven credential: it shares the budget of established callers.
 func TestProvenCallersShareTheMainBudget(t *testing.T) {
 	s := begin(Budget{PerHour: 1, Percent: 100})
 	_, one := runScope(1)
@@ -391,14 +393,14 @@ func TestInventedTripsPushOutNobodysBreakersHistoryAndStrikes(t *testing.T) {
 	if !first || len(s.History()) > maxHistory+maxClaimedHistory {
 		t.Errorf("%d in the history; the trip of an established agent is not among them", len(s.History()))
 	}
-	s.Apply(100_000, 5*sec, tick()) // all of the invented ones close and leave a strike
+	s.Apply(100_000, 5*sec, tick()) // all breakers of invented names close and leave a strike
 	s.Apply(100_001, 5*sec, tripOf("again", strikes, real))
 	if b, _ := s.open[keyOf("t", strikes)]; b == nil || b.Strikes != 2 {
 		t.Error("the strike of an established agent's run was forgotten")
 	}
 }
 
-// When established callers have filled everything, a claimed one finds no room.
+// When established callers have filled all room, a trip of a claimed one is withheld.
 func TestClaimedTripTakesNoRoomOfOthers(t *testing.T) {
 	s := begin(Budget{PerHour: 1 << 30, Percent: 100})
 	for i := range maxBreakers {
@@ -416,7 +418,7 @@ func TestClaimedTripTakesNoRoomOfOthers(t *testing.T) {
 	}
 }
 
-// A snapshot in the middle changes nothing, with holders and pools too.
+// A snapshot in the middle changes nothing; this includes holders and pools.
 func TestRestoredStateHoldsTheSame(t *testing.T) {
 	whole, cut := begin(Budget{PerHour: 3, Percent: 100}), begin(Budget{PerHour: 3, Percent: 100})
 	for i := range 60 {

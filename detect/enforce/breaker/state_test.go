@@ -11,7 +11,7 @@ import (
 
 const sec = int64(time.Second)
 
-// log folds records as a point does.
+// log applies records in the same way as a point.
 type log struct {
 	*State
 	clock    int64
@@ -113,7 +113,7 @@ func TestPoisonedBaselineTripsFleet(t *testing.T) {
 	if open != 5 || withheld != 95 || len(s.Breakers()) != 5 {
 		t.Fatalf("%d open, %d withheld: a bad baseline may trip 5 agents an hour", open, withheld)
 	}
-	// An hour later there is budget again.
+	// An hour later the budget is available again.
 	_, scope := runScope(200)
 	s.Apply(1000, sec+hour+1, tripOf("later", scope, nil))
 	if o, _ := s.OutcomeOf("later"); o != enforce.Applied {
@@ -250,13 +250,13 @@ func TestEachTripInARowWaitsTwiceAsLong(t *testing.T) {
 			t.Fatalf("opening %d lasts %ds after %d strikes, want %ds", n+1, (b.Expires-b.Since)/sec, b.Strikes, want/sec)
 		}
 		at = b.Expires
-		s.Apply(int64(2*n+1), at, tick()) // half open: the detector objects
+		s.Apply(int64(2*n+1), at, tick()) // half open: the detector trips again
 	}
-	// A trip of what is held already costs the budget nothing.
+	// A trip of a held scope costs no budget.
 	if spent := s.BudgetUsage("t", s.clock); spent.Trips != 1 {
 		t.Fatalf("%d trips were spent on one run", spent.Trips)
 	}
-	// A person's reset begins anew.
+	// A person's reset removes the strikes.
 	s.Apply(50, at, &schema.Command{ID: "r", Kind: schema.CommandReset, Tenant: "t", Scope: scope})
 	if s.Apply(51, at, tripOf("new", scope, nil)); s.Breakers()[0].Strikes != 1 {
 		t.Fatal("the strikes outlived a person's reset")
@@ -272,7 +272,7 @@ func TestMilderBreakersCloseWithTheirTime(t *testing.T) {
 		read := s.Match(&Query{Tenant: "t", RunID: id, ReadOnly: true}, s.clock)
 		want := action
 		if action == schema.ActionGate {
-			want = schema.ActionAnnotate // it reads: nobody is asked
+			want = schema.ActionAnnotate // a read: no question is asked
 		}
 		if risky.Action != action || read.Action != want {
 			t.Errorf("%v: an irreversible call meets %v, a read %v", action, risky.Action, read.Action)
@@ -283,7 +283,7 @@ func TestMilderBreakersCloseWithTheirTime(t *testing.T) {
 	}
 }
 
-// The most severe action decides, whatever the scope; among equals the narrowest is named.
+// The most severe action decides, for every scope; among equals the narrowest scope is named.
 func TestMostSevereThenMostSpecificWins(t *testing.T) {
 	s := begin(Budget{PerHour: 100, Percent: 100})
 	id, run := runScope(1)
@@ -366,7 +366,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// What only asks has a budget of its own: holds leave that of trips alone.
+// Breakers with action gate have a separate budget: they do not spend the budget of trips.
 func TestGatesDoNotSpendTheBudgetOfTrips(t *testing.T) {
 	s := New(Budget{PerHour: 1, Percent: 100})
 	trip := func(n int, action schema.Action) enforce.ResultCode {

@@ -99,7 +99,7 @@ func TestSilentLogIsToldAsStaleAndKeepsTheState(t *testing.T) {
 	}
 }
 
-// The client's own x-forwarded-for cannot name another address: the last one is the gateway's.
+// The client's own X-Forwarded-For cannot set another address: the last entry is from the gateway.
 func TestClientCannotChooseItsAddress(t *testing.T) {
 	if a := clientAddress("10.0.0.1, 192.0.2.7", "127.0.0.1:9", 0); a.String() != "192.0.2.7" {
 		t.Fatal(a)
@@ -141,15 +141,16 @@ func TestEnvoyIsAnsweredTheSameOverGRPC(t *testing.T) {
 	if err != nil || ok.GetStatus().GetCode() != 0 || ok.GetDynamicMetadata().GetFields()["run_id"].GetStringValue() == "" {
 		t.Errorf("allowed: %v %v", ok, err)
 	}
-	no, err := request("billing", "s3cret")
-	if err != nil || codes.Code(no.GetStatus().GetCode()) != codes.PermissionDenied ||
-		int(no.GetDeniedResponse().GetStatus().GetCode()) != http.StatusForbidden ||
-		!json.Valid([]byte(no.GetDeniedResponse().GetBody())) || no.GetDynamicMetadata().GetFields()["decision_id"].GetStringValue() == "" {
-		t.Errorf("denied: %v %v", no, err)
+	denied, err := request("billing", "s3cret")
+	if err != nil || codes.Code(denied.GetStatus().GetCode()) != codes.PermissionDenied ||
+		int(denied.GetDeniedResponse().GetStatus().GetCode()) != http.StatusForbidden ||
+		!json.Valid([]byte(denied.GetDeniedResponse().GetBody())) ||
+		denied.GetDynamicMetadata().GetFields()["decision_id"].GetStringValue() == "" {
+		t.Errorf("denied: %v %v", denied, err)
 	}
 }
 
-// BenchmarkCheck is what one answer costs: alone, and with what a large tenant holds.
+// BenchmarkCheck measures one answer: with an empty state, and with the state of a large tenant.
 func BenchmarkCheck(b *testing.B) {
 	for _, size := range []struct{ breakers, manifests int }{{1, 0}, {10_000, 1_000}} {
 		c := newChecker(b, func(o *enforcetest.Options) {

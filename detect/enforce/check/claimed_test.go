@@ -24,8 +24,8 @@ var (
 	standingEstablished = schema.StandingEstablished
 )
 
-// invented is a request of a caller who makes up a key and a run, and calls itself an
-// agent that has a manifest.
+// invented returns a request of a caller with an invented key and run that claims the name of an
+// agent with a manifest.
 func invented(method, path string, i int64) *request {
 	key, run := fmt.Sprint("key", i), fmt.Sprint("run", i)
 	return requestOf(method, path, map[string]string{"x-agent-id": "billing", "x-api-key": key, "x-agent-run-id": run})
@@ -36,8 +36,8 @@ func requestOf(method, path string, headers map[string]string) *request {
 		client: netip.MustParseAddr("192.0.2.1")}
 }
 
-// An anonymous caller asks as fast as it can under an agent's name, with a new key and
-// run each time. The agent's own questions are asked.
+// An anonymous caller sends requests as fast as it can under an agent's name, with a new key and
+// run each time. The agent's own questions are still asked.
 func TestGateStormOfAClaimedCaller(t *testing.T) {
 	r := run(t, enforcetest.Broker(t), "a", nil)
 	r.PutManifest(t, enforcetest.Billing)
@@ -60,7 +60,7 @@ func TestGateStormOfAClaimedCaller(t *testing.T) {
 		})
 	}
 	enforcetest.Within(t, "the flood is more than its share", func() bool { return crowded.Load() > 1000 })
-	for i := range 20 { // fewer than an agent may ask at a time, and fewer than a point may write a second
+	for i := range 20 { // fewer than an agent's limit of questions, and fewer than a point's limit per second
 		name := fmt.Sprint("real", i)
 		enforcetest.Within(t, "the question of "+name, func() bool { return r.ask("billing", name, "DELETE", "/v1/orders/1", "").gate != "" })
 	}
@@ -89,7 +89,7 @@ func TestQuestionsOfEachStandingHaveARateOfTheirOwn(t *testing.T) {
 			}
 		}
 	}
-	// What claimed callers invent makes nobody else's question be written again.
+	// Inventions of claimed callers do not cause the questions of others to be written again.
 	for s := range 2000 {
 		for i := range 10 {
 			m.allow(fmt.Sprint("invented", s, i), standingClaimed, now.Add(time.Duration(s)*time.Second), time.Hour)
@@ -104,8 +104,8 @@ func TestQuestionsOfEachStandingHaveARateOfTheirOwn(t *testing.T) {
 	}
 }
 
-// Invented credentials under the quotas of a pattern fill the leases of a point: those
-// of established callers stay.
+// Invented credentials under the quotas of a pattern fill the leases of a point: the leases of
+// established callers remain.
 func TestInventedSpendersTakeNoLeaseOfOthers(t *testing.T) {
 	c := newChecker(t, nil)
 	c.replay()
@@ -147,8 +147,8 @@ func TestFloodOfClaimedCallersCostsNoOtherItsRecord(t *testing.T) {
 	}
 }
 
-// More work of claimed callers than their share: the failure mode decides for them,
-// breakers hold them all the same, and nobody else notices.
+// Claimed callers use more than their share of the work: the failure mode decides for them,
+// breakers still hold them, and other callers are not affected.
 func TestClaimedWorkBeyondItsShare(t *testing.T) {
 	for _, armed := range []bool{true, false} {
 		c := newChecker(t, func(o *enforcetest.Options) { o.Armed = func(string, string) bool { return armed } })
@@ -172,7 +172,7 @@ func TestClaimedWorkBeyondItsShare(t *testing.T) {
 			{"an established caller deletes", "DELETE", map[string]string{"x-consumer": "billing"}, 200, ledger.WhyClear},
 			{"a proven caller deletes", "DELETE", map[string]string{"x-api-key": "proven"}, 200, ledger.WhyClear},
 		} {
-			if !armed && tc.why == ledger.WhyShareExceeded { // observed: nobody is denied for it
+			if !armed && tc.why == ledger.WhyShareExceeded { // observed: no request is denied for it
 				tc.status, tc.why = 200, ledger.WhyClear
 			}
 			before := len(c.observer.in) + len(c.observer.claimed)
@@ -194,7 +194,7 @@ func TestClaimedWorkBeyondItsShare(t *testing.T) {
 	}
 }
 
-// identityOf is the credential id of an API key at a point.
+// identityOf returns the credential id of an API key at a point.
 func identityOf(c *checker, key string) string {
 	e := evaluation{q: requestOf("GET", "/", map[string]string{"x-api-key": key})}
 	_ = c.reader.read(&e)
@@ -213,7 +213,7 @@ func TestWaitersForTheShareAreBounded(t *testing.T) {
 	}
 }
 
-// A caller that only claims an agent's name asked in the agent's place, and could use its yes.
+// A caller that only claimed an agent's name asked in the agent's place, and could use its grant.
 func TestClaimedNameIsAnotherHolder(t *testing.T) {
 	call := &schema.Call{Tenant: "t", AgentID: "billing", AgentTrust: schema.TrustVerified, ClientIP: netip.MustParseAddr("192.0.2.1")}
 	c, e := reader{}, &evaluation{q: &request{headers: func(string) string { return "" }}, req: &ledger.Request{}, decided: call}
@@ -224,9 +224,9 @@ func TestClaimedNameIsAnotherHolder(t *testing.T) {
 	}
 }
 
-// BenchmarkEstablishedBesideAFlood is how long an established caller's check takes by
-// the point's own measure, alone and while 8 goroutines check claimed callers as fast
-// as they can, each with a new key and run.
+// BenchmarkEstablishedBesideAFlood measures an established caller's check with the point's own
+// metric, alone and while 8 goroutines check claimed callers as fast as they can, each with a new
+// key and run.
 func BenchmarkEstablishedBesideAFlood(b *testing.B) {
 	for _, flooded := range []bool{false, true} {
 		b.Run(map[bool]string{false: "alone", true: "flooded"}[flooded], func(b *testing.B) {
@@ -235,7 +235,7 @@ func BenchmarkEstablishedBesideAFlood(b *testing.B) {
 			var stop atomic.Bool
 			var checked atomic.Int64
 			var background sync.WaitGroup
-			background.Go(func() { // as the observer does
+			background.Go(func() { // in the same way as the observer
 				for !stop.Load() {
 					for _, queue := range []chan schema.Call{c.observer.in, c.observer.claimed} {
 						for n := len(queue); n > 0; n-- {
@@ -262,7 +262,7 @@ func BenchmarkEstablishedBesideAFlood(b *testing.B) {
 				at := time.Now()
 				c.check(q)
 				took = append(took, time.Since(at))
-				time.Sleep(50 * time.Microsecond) // callers arrive, they do not spin
+				time.Sleep(50 * time.Microsecond) // callers arrive at intervals
 			}
 			claimed := float64(checked.Load()-before) / time.Since(began).Seconds()
 			stop.Store(true)
@@ -290,7 +290,7 @@ func TestThrottlesOfClaimedCallersMakeNoOtherBeginAnew(t *testing.T) {
 	}
 }
 
-// The ways back of a tripped run, as requests.
+// These are the ways in which a tripped run came back, as requests.
 func TestTrippedRunComesBackAtTheCheck(t *testing.T) {
 	for by, kind := range map[string]schema.CommandKind{"detector": schema.CommandTrip, "person": schema.CommandForceOpen} {
 		c := newChecker(t, nil)

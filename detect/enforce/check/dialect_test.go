@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// at makes the request that a gateway sends to the check.
+// at returns the request that a gateway sends to the check.
 func at(method, target string, headers ...string) *http.Request {
 	r := httptest.NewRequest(method, target, nil)
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -27,7 +27,8 @@ func readAs(t *testing.T, r *http.Request) (q request, reason string) {
 	return readDialect(d, rest, r, 0)
 }
 
-// What a client can send beside the headers of the gateway must not change what is asked about.
+// Headers that a client can send next to the headers of the gateway must not change the checked
+// request.
 func TestClientsHeadersCannotTurnADeleteIntoARead(t *testing.T) {
 	client := []string{"X-Original-Method", "GET", "X-Original-URI", "/v1/orders/7", "X-Forwarded-Method", "GET", "X-Forwarded-Uri",
 		"/v1/orders/7",
@@ -37,7 +38,7 @@ func TestClientsHeadersCannotTurnADeleteIntoARead(t *testing.T) {
 	forwarded := []string{"X-Forwarded-Method", "DELETE", "X-Forwarded-Uri", "/v1/accounts/7?a=b"}
 	for name, x := range map[string]struct {
 		method, target string
-		sets           []string // by the gateway, in place of what the client sent
+		sets           []string // set by the gateway, in place of the client's headers
 	}{
 		"envoy":   {"DELETE", "/check/envoy/v1/accounts/7?a=b", nil},
 		"nginx":   {"GET", "/check/nginx", original},
@@ -82,7 +83,8 @@ func TestGatewayThatDoesNotNameTheRequestIsRefusedByName(t *testing.T) {
 	}
 }
 
-// An old gateway file asks at /check: what it cannot protect from the client is refused.
+// An old gateway file sends its requests to /check: what it cannot protect from the client is
+// refused.
 func TestPlainCheckRefusesWhatContradictsItself(t *testing.T) {
 	get := []string{"X-Original-Method", "GET", "X-Original-URI", "/v1/orders/7"}
 	del := []string{"X-Forwarded-Method", "DELETE", "X-Forwarded-Uri", "/v1/accounts/7"}
@@ -113,7 +115,7 @@ func TestPlainCheckRefusesWhatContradictsItself(t *testing.T) {
 	}
 }
 
-// Any other failure than a denial would be an outage to a gateway, and reads would pass.
+// A gateway would treat any failure other than a denial as an outage, and reads would pass.
 func TestUnreadableRequestIsDeniedByNameAndCounted(t *testing.T) {
 	c := newChecker(t, nil)
 	c.replay()
@@ -138,7 +140,7 @@ func TestUnreadableRequestIsDeniedByNameAndCounted(t *testing.T) {
 	for _, path := range []string{"/", "/checks", "/v1/breakers", "/%63heck/nginx"} {
 		w := httptest.NewRecorder()
 		c.Handler().ServeHTTP(w, at("GET", path))
-		if path == "/checks" { // of the plain form: its path is no path
+		if path == "/checks" { // the plain form, whose path is not valid
 			if w.Code != 403 {
 				t.Errorf("%s: %d", path, w.Code)
 			}
@@ -163,8 +165,8 @@ func TestGatewaysHostIsTheOneThatItsDialectNames(t *testing.T) {
 	}
 }
 
-// FuzzReadDialect: whatever else a client sends, nginx's headers decide at nginx's path,
-// and the request's own target at Envoy's.
+// FuzzReadDialect: for all other headers that a client can send, nginx's headers decide at nginx's
+// path, and the request's own target decides at Envoy's path.
 func FuzzReadDialect(f *testing.F) {
 	f.Add("DELETE", "/v1/accounts/7", "X-Original-Method", "GET")
 	f.Add("GET", "/a?b=/check/nginx", "X-Forwarded-Uri", "/b")

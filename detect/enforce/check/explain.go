@@ -53,7 +53,7 @@ func (a *answer) explain() explanation {
 	return x
 }
 
-// explainBreaker is explain for an answer that a breaker decided.
+// explainBreaker describes an answer that a breaker decided.
 func (a *answer) explainBreaker(b *schema.Breaker) explanation {
 	x := explanation{retryAfter: a.retryAfter(), scope: b.Scope.String(), reason: b.Reason}
 	until := "until a person ends that"
@@ -61,8 +61,8 @@ func (a *answer) explainBreaker(b *schema.Breaker) explanation {
 		x.expires = time.Unix(0, b.Expires).UTC().Format(time.RFC3339)
 		until = "until " + x.expires
 	}
-	what, innocent := a.held()
-	if innocent && b.Origin == "detector" && sharedKinds[b.Scope.Kind] {
+	what, notCause := a.held()
+	if notCause && b.Origin == "detector" && sharedKinds[b.Scope.Kind] {
 		x.reason = "" // a finding about one caller is not shown to others that share the scope
 	}
 	x.title, x.detail = a.describeHold(b, what, until)
@@ -70,9 +70,9 @@ func (a *answer) explainBreaker(b *schema.Breaker) explanation {
 		x.detail += " Reason: " + strings.TrimRight(x.reason, ".") + "."
 	}
 	switch {
-	case innocent && a.run == "":
+	case notCause && a.run == "":
 		x.detail += " The request names no run, so nothing here says whether it belongs to the one that led to this."
-	case innocent:
+	case notCause:
 		x.detail += " This run is held because it belongs to that; nothing here says that this run did anything wrong."
 	}
 	return x
@@ -116,10 +116,11 @@ func (a *answer) decider() *schema.Breaker {
 	return a.breaker
 }
 
-// held describes what the breaker stops. innocent: nothing shows that the caller's run led to it.
-func (a *answer) held() (what string, innocent bool) {
+// held describes what the breaker stops. notCause: nothing shows that the caller's run caused the
+// breaker.
+func (a *answer) held() (what string, notCause bool) {
 	b := a.breaker
-	led := a.run != "" && !b.RunID.IsZero() && b.RunID.String() == a.run
+	isCause := a.run != "" && !b.RunID.IsZero() && b.RunID.String() == a.run
 	switch b.Scope.Kind {
 	case schema.ScopeRun:
 		if b.Scope.Value == a.run {
@@ -148,7 +149,7 @@ func (a *answer) held() (what string, innocent bool) {
 	default:
 		what = "this call"
 	}
-	return what, !led
+	return what, !isCause
 }
 
 // retryAfter returns after how many seconds the same call can pass. It is 0 if only a person can

@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the expected problems of testdata anew")
 
-// Every kind of problem as a caller sees it, body and headers.
+// The test compares every kind of problem as the caller sees it, body and headers.
 func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 	run, other := schema.RunID{1}, schema.RunID{2}
 	const clock = int64(1_788_000_000_000_000_000)
@@ -31,9 +31,9 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 		return answer{status: http.StatusForbidden, action: action, why: why, breaker: &b, run: run.String(),
 			weighed: ledger.Decision{By: "breaker"}}
 	}
-	tripped := func(kind schema.ScopeKind, value string, led schema.RunID, expires int64) schema.Breaker {
+	tripped := func(kind schema.ScopeKind, value string, cause schema.RunID, expires int64) schema.Breaker {
 		return schema.Breaker{Scope: schema.Scope{Kind: kind, Value: value}, State: schema.BreakerOpen, Origin: "detector", FindingID: "f_1",
-			RunID: led, Why: "second_run_of_credential",
+			RunID: cause, Why: "second_run_of_credential",
 			Reason: "support/bot deletes: 4 calls since it began", Expires: expires}
 	}
 	forced := func(kind schema.ScopeKind, value string) schema.Breaker {
@@ -120,14 +120,15 @@ func TestProblemsSayWhatIsHeldAndWhy(t *testing.T) {
 	}
 }
 
-// A run that did nothing was told that it ran away: its credential was held for what another run did.
+// The problem's text was wrong for an innocent run: it claimed that the run ran away, but another
+// run had caused the hold of its credential.
 func TestInnocentRunOfAHeldCredentialIsNotToldThatItRanAway(t *testing.T) {
-	led := schema.RunID{9}
+	cause := schema.RunID{9}
 	c := newChecker(t, nil)
 	c.replay(schema.Command{ID: "1", Kind: schema.CommandTrip, Tenant: "t", TTL: 600e9, ActiveAgents: 100,
 		Reason: "billing deletes: 4 calls since it began", Decision: &schema.Decision{
 			Tenant: "t", Mode: schema.ModeArmed, Action: schema.ActionDeny, Scope: schema.Scope{Kind: schema.ScopeCredential, Value: "billing"},
-			RunID: led, FindingID: "f_1", Why: "second_run_of_credential"}})
+			RunID: cause, FindingID: "f_1", Why: "second_run_of_credential"}})
 	w := ask(c, map[string]string{"X-Original-Method": "GET", "X-Original-URI": "/v1/orders/1", "X-Consumer": "billing",
 		"X-Agent-Run-Id": "innocent"})
 	var p problem.Document
@@ -161,7 +162,7 @@ func TestInnocentRunOfAHeldCredentialIsNotToldThatItRanAway(t *testing.T) {
 	}
 }
 
-// nginx puts the header's text between the quotes of the JSON body that it makes.
+// nginx puts the header's text between the quotes of the JSON body that it builds.
 func TestReasonInAHeaderCannotBreakOutOfTheBodyThatAGatewayMakes(t *testing.T) {
 	for _, s := range []string{"plain", `"} , {"type":"x`, `back\slash`, "line\r\nSet-Cookie: a=b", "\x00\x1b[2K\x7f", "Grüße 日本 😀",
 		"\xff\xfe", "\u202e", strings.Repeat("é", 300), strings.Repeat("😀", 300), strings.Repeat("x", 300)} {

@@ -11,7 +11,7 @@ import (
 	"flyball/schema/route"
 )
 
-// servers are what kinds of servers make of a request target before they route it.
+// servers maps kinds of servers to the path that they route for a request target.
 var servers = map[string]func(string) string{
 	"keeps escapes": func(p string) string { return path.Clean("/" + p) },
 	"decodes, then resolves": func(p string) string {
@@ -52,8 +52,8 @@ var servers = map[string]func(string) string{
 
 var closes = regexp.MustCompile(`(?i)^/v1/accounts/[^/]+/close/?$`)
 
-// Whatever path is sent: if some server would close an account by it, it is not let
-// through, by the scope of the caller or by the kill switch on the route.
+// FuzzHiddenPathIsHeld: for every path, if some server would close an account for it, the call is
+// not allowed, neither with the scope of the caller nor with a kill switch on the route.
 func FuzzHiddenPathIsHeld(f *testing.F) {
 	scoped := asks(f, true, []route.Rule{closing}, manifestOf(notary))
 	killed := asks(f, false, nil, killRoute("POST /v1/accounts/{id}/close"))
@@ -62,13 +62,13 @@ func FuzzHiddenPathIsHeld(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, p string) {
 		if strings.ContainsAny(p, "?#\x00\r\n") || !strings.HasPrefix(p, "/") || strings.Contains(p, "://") {
-			return // no path, or none that a gateway takes
+			return // not a path, or not one that a gateway accepts
 		}
 		holdsHidden(t, p, scoped, killed)
 	})
 }
 
-// holdsHidden reports whether some server would close an account by a path.
+// holdsHidden reports whether some server would close an account for a path.
 func holdsHidden(t *testing.T, p string, scoped, killed func(method, path, body string, headers ...string) answer) (closing bool) {
 	t.Helper()
 	for name, of := range servers {
@@ -86,7 +86,7 @@ func holdsHidden(t *testing.T, p string, scoped, killed func(method, path, body 
 	return closing
 }
 
-// The same, of paths that are put together from what hides paths.
+// The same, for paths that are combined from techniques that hide paths.
 func TestPathsPutTogetherFromTricksAreHeld(t *testing.T) {
 	scoped := asks(t, true, []route.Rule{closing}, manifestOf(notary))
 	killed := asks(t, false, nil, killRoute("POST /v1/accounts/{id}/close"))

@@ -10,8 +10,8 @@ import (
 	"flyball/schema"
 )
 
-// Whatever a client sends, the check answers, and an irreversible call of an agent
-// whose manifest does not grant it is never let through.
+// FuzzCheck: for every request of a client the check answers, and an irreversible call of an agent
+// whose manifest does not grant it is never allowed.
 func FuzzCheck(f *testing.F) {
 	c := newChecker(f, func(o *enforcetest.Options) { o.Armed = func(string, string) bool { return true } })
 	c.replay(schema.Command{ID: "m", Kind: schema.CommandManifest, Tenant: "t",

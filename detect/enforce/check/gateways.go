@@ -37,7 +37,7 @@ func onLoopback(a net.Addr) bool {
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// isTrustedRPC is isTrustedHTTP for a gRPC call.
+// isTrustedRPC reports the same as isTrustedHTTP, for a gRPC call.
 func isTrustedRPC(ctx context.Context) bool {
 	p, ok := peer.FromContext(ctx)
 	if !ok || p.LocalAddr == nil || onLoopback(p.LocalAddr) {

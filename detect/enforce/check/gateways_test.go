@@ -15,7 +15,7 @@ import (
 	"flyball/schema"
 )
 
-// A check token that turned out empty made everybody who reached the listener a gateway.
+// With an empty check token every client that could connect to the listener counted as a gateway.
 func TestNobodyFromAnotherMachineIsAGatewayWithoutATokenOrACertificate(t *testing.T) {
 	remote, local := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 7172}, &net.TCPAddr{IP: net.IPv6loopback, Port: 7172}
 	verified := tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{}}}

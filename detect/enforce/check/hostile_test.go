@@ -101,7 +101,7 @@ func TestHugeAndBrokenHeadersAreAnswered(t *testing.T) {
 	}
 }
 
-// An irreversible call is never let through by what goes wrong around it.
+// Faults around a call never allow an irreversible call.
 func TestNothingThatGoesWrongLetsAnIrreversibleCallThrough(t *testing.T) {
 	k := enforcetest.Broker(t)
 	r := run(t, k, "a", nil)
@@ -120,7 +120,7 @@ func TestNothingThatGoesWrongLetsAnIrreversibleCallThrough(t *testing.T) {
 	hold("a grant that was used", r.ask("billing", "r1", "DELETE", "/v1/orders/7", ""))
 	hold("another run", r.ask("billing", "r2", "DELETE", "/v1/orders/7", ""))
 
-	for i := range 100 { // more questions than are written in a second
+	for i := range 100 { // more questions than a point writes in a second
 		hold("a flood of questions", r.ask("billing", fmt.Sprint("flood", i), "DELETE", "/v1/orders/7", ""))
 	}
 	k.Close() // the claim of a grant is not answered

@@ -16,7 +16,7 @@ import (
 	"flyball/schema"
 )
 
-// asNginx asks about a request as nginx does.
+// asNginx sends a request to the check in the same way as nginx.
 func asNginx(c *checker, method, path string, headers ...string) *httptest.ResponseRecorder {
 	r := at("GET", "/check/nginx", append([]string{"X-Original-Method", method, "X-Original-Uri", path}, headers...)...)
 	w := httptest.NewRecorder()
@@ -24,7 +24,8 @@ func asNginx(c *checker, method, path string, headers ...string) *httptest.Respo
 	return w
 }
 
-// asEnvoy asks about a request as Envoy does over gRPC, which joins the values of a header.
+// asEnvoy sends a request to the check in the same way as Envoy over gRPC, which joins the values
+// of a header.
 func asEnvoy(t *testing.T, c *checker, peer, method, path string, headers ...string) *auth.CheckResponse {
 	t.Helper()
 	all := http.Header{}
@@ -50,8 +51,8 @@ func killed(kind schema.ScopeKind, value string) schema.Command {
 		Reason: "leaked"}
 }
 
-// A junk credential beside the real one, or another spelling of the header, made another
-// caller of the one who was stopped.
+// With a second, meaningless credential, or another spelling of the header, a stopped caller
+// counted as another caller.
 func TestStoppedCredentialIsMetHoweverItIsShown(t *testing.T) {
 	c := newChecker(t, nil)
 	c.replay(killed(schema.ScopeCredential, c.o.Resolver.CredentialID("api_key", "real")))
@@ -95,7 +96,7 @@ func TestStoppedCredentialIsMetHoweverItIsShown(t *testing.T) {
 	}
 }
 
-// A key may stand in the query instead of a header.
+// A key may be in the query instead of a header.
 func TestStoppedCredentialIsMetInTheQuery(t *testing.T) {
 	c := newChecker(t, nil)
 	c.replay(killed(schema.ScopeCredential, c.o.Resolver.CredentialID("api_key", "real")))
@@ -111,7 +112,7 @@ func TestStoppedCredentialIsMetInTheQuery(t *testing.T) {
 			t.Errorf("%s, Envoy: denied %v, want %d", query, out.GetDeniedResponse() != nil, want)
 		}
 	}
-	// What the header shows still identifies, and a key in the query identifies nobody.
+	// The header still identifies the caller, and a key in the query does not.
 	for _, headers := range [][]string{{"Authorization", "Bearer mine"}, nil} {
 		with, without := asNginx(c, "GET", "/v1/orders/1?api_key=other", headers...), asNginx(c, "GET", "/v1/orders/1", headers...)
 		if with.Header().Get("X-Flyball-Run") != without.Header().Get("X-Flyball-Run") {
@@ -120,7 +121,7 @@ func TestStoppedCredentialIsMetInTheQuery(t *testing.T) {
 	}
 }
 
-// A second name beside the first is looked up too.
+// A second name next to the first is also looked up.
 func TestStoppedConsumerIsMetBesideAnother(t *testing.T) {
 	c := newChecker(t, nil)
 	c.replay(killed(schema.ScopeCredential, "billing"), killed(schema.ScopeAgent, "support"), killed(schema.ScopePrincipal, "kim"),
@@ -147,7 +148,7 @@ func TestMoreCredentialsThanAreLookedUpAreRefusedByName(t *testing.T) {
 	var some, many []string
 	for i := range 9 {
 		h := []string{"Authorization", fmt.Sprint("Bearer junk", i)}
-		if i < 7 { // and the joined value besides
+		if i < 7 { // and also the joined value
 			some = append(some, h...)
 		}
 		many = append(many, h...)
@@ -170,7 +171,7 @@ func TestMoreCredentialsThanAreLookedUpAreRefusedByName(t *testing.T) {
 	}
 }
 
-// A token that was refreshed is another secret, of the same client and person.
+// A refreshed token is another secret of the same client and person.
 func TestKillSwitchMeetsWhatATokenSaysOfItself(t *testing.T) {
 	const token = "Bearer e30.eyJzdWIiOiJraW0iLCJhenAiOiJhcHAtOSIsImFjdCI6eyJzdWIiOiJyb2JvdCJ9fQ.c2ln" // sub kim, azp app-9, act robot
 	for _, x := range []struct {
@@ -180,7 +181,7 @@ func TestKillSwitchMeetsWhatATokenSaysOfItself(t *testing.T) {
 		{killed(schema.ScopeCredential, "app-9"), 403}, {killed(schema.ScopeAgent, "app-9"), 403}, {killed(schema.ScopePrincipal, "kim"), 403},
 		{killed(schema.ScopeAgent, "robot"), 403},
 		{killed(schema.ScopePrincipal, "lee"), 200}, {killed(schema.ScopeAgent, "other"), 200},
-		// A machine's own trip goes by what is known, not by what a token says.
+		// An automatic trip depends only on verified names, not on the content of a token.
 		{schema.Command{ID: "1", Kind: schema.CommandTrip, Tenant: "t", TTL: int64(time.Hour), ActiveAgents: 100,
 			Decision: &schema.Decision{Mode: schema.ModeArmed, Action: schema.ActionDeny,
 				Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "robot"}}}, 200},
@@ -191,7 +192,7 @@ func TestKillSwitchMeetsWhatATokenSaysOfItself(t *testing.T) {
 			t.Errorf("%s: %d", x.command.Scope, w.Code)
 		}
 	}
-	// It never lets anybody through: the identity stays what it was.
+	// It never allows more calls: the identity is unchanged.
 	c := newChecker(t, nil)
 	c.replay()
 	e := evaluation{q: &request{method: "GET", path: "/", headers: headerLookup(http.Header{"Authorization": {token}})}}
@@ -218,7 +219,7 @@ func TestAnswerCarriesAReceiptOnAllowAndDeny(t *testing.T) {
 	}
 }
 
-// The gateway's own token in Authorization is no credential of its clients.
+// The gateway's own token in Authorization is not a credential of its clients.
 func TestGatewaysTokenIsNotTheClientsCredential(t *testing.T) {
 	c := newChecker(t, func(o *enforcetest.Options) { o.CheckToken = "gateway" })
 	c.replay(killed(schema.ScopeCredential, c.o.Resolver.CredentialID("api_key", "gateway")))
@@ -230,7 +231,7 @@ func TestGatewaysTokenIsNotTheClientsCredential(t *testing.T) {
 	}
 }
 
-// Envoy appends the peer to what the client sent; the client's part named the address.
+// Envoy appends the peer to the client's header; the address was read from the client's part.
 func TestForgedForwardedAddressDoesNotMeetAnothersKillSwitch(t *testing.T) {
 	for hops, want := range map[int]bool{0: false, 1: true} {
 		c := newChecker(t, func(o *enforcetest.Options) { o.TrustedHops = hops })
@@ -247,8 +248,8 @@ func TestForgedForwardedAddressDoesNotMeetAnothersKillSwitch(t *testing.T) {
 	}
 }
 
-// A header that says who the parent agent is moves a call into a run of its own in the
-// log: the breaker on that run was never met, and neither may the parent's be left.
+// A header that names the parent agent moves a call into a separate run in the log. Before, the
+// call did not match the breaker on that run; it must match the parent's breaker, too.
 func TestSubAgentIsStoppedWithItsOwnRunAndWithItsParents(t *testing.T) {
 	headers := []string{"X-Agent-Id", "child", "X-Agent-Run-Id", "r", "Authorization", "Bearer x"}
 	sub := append(headers, "X-Parent-Agent-Id", "boss")

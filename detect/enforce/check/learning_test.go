@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Who has no past of its own yet asks before what cannot be undone.
+// An agent without its own history needs approval for irreversible calls.
 func TestAgentThatLearnsMayDoWhatCannotBeUndone(t *testing.T) {
 	c := newChecker(t, func(o *enforcetest.Options) {
 		o.Armed = func(string, string) bool { return true }

@@ -16,8 +16,8 @@ import (
 	"flyball/schema/route"
 )
 
-// One control character in any header made net/http answer 400, which nginx took for an
-// outage: a stopped agent's reads went on.
+// For one control character in any header net/http answered 400, which nginx treated as an outage:
+// reads of a stopped agent passed.
 func TestRequestThatCannotBeReadIsDeniedAndNoOutage(t *testing.T) {
 	c := newChecker(t, nil)
 	c.replay()
@@ -68,7 +68,7 @@ func TestRequestThatCannotBeReadIsDeniedAndNoOutage(t *testing.T) {
 	}
 }
 
-// classifierThatFails goes wrong on one path, as a fault that nobody has found yet would.
+// classifierThatFails panics on one path, like an unknown fault.
 type classifierThatFails struct{ Classifier }
 
 func (f classifierThatFails) Readings(c *schema.Call, in *route.Input) ([]route.Other, bool) {
@@ -78,8 +78,8 @@ func (f classifierThatFails) Readings(c *schema.Call, in *route.Input) ([]route.
 	return f.Classifier.Readings(c, in)
 }
 
-// A fault of the check broke the connection, which a gateway takes for an outage: reads
-// passed. Over gRPC it ended the process.
+// A fault of the check closed the connection, which a gateway treats as an outage: reads passed.
+// Over gRPC it ended the process.
 func TestFaultOfTheCheckIsADenialAndHoldsNothingUp(t *testing.T) {
 	c := newChecker(t, nil)
 	c.o.Routes = classifierThatFails{c.o.Routes}
@@ -103,7 +103,7 @@ func TestFaultOfTheCheckIsADenialAndHoldsNothingUp(t *testing.T) {
 	}
 }
 
-// A fault inside the decision gives back the lock and the place among claimed callers.
+// A fault inside the decision releases the lock and the place among claimed callers.
 func TestFaultOfTheDecisionHoldsNothingUp(t *testing.T) {
 	c := newChecker(t, func(o *enforcetest.Options) { o.Armed = func(string, string) bool { panic("a fault") } })
 	c.replay(schema.Command{ID: "m", Kind: schema.CommandManifest, Tenant: "t", Manifest: &schema.Manifest{Agent: "*",

@@ -30,7 +30,7 @@ func TestDirectCallsToTheCheckPortChangeNothing(t *testing.T) {
 	}
 }
 
-// count is how many leases there are, of callers of every standing.
+// count returns how many leases there are, for callers of all standings.
 func (l *leases) count() (n int) {
 	for _, held := range l.held {
 		n += len(held)
@@ -38,7 +38,7 @@ func (l *leases) count() (n int) {
 	return n
 }
 
-// given is how much of a quota the log has given out.
+// given returns how many units of a quota are leased in the log.
 func (s *site) given() (n int64) {
 	v := s.o.State.Acquire()
 	defer v.Release()
@@ -63,7 +63,7 @@ func TestOutageBurnsAtMostOneLeaseAndTheFailureModeDecidesMeanwhile(t *testing.T
 		t.Fatalf("%+v", v)
 	}
 	l.Stop()
-	for r.ask("billing", "r", "GET", "/v1/orders/1", "").why == "clear" { // what the point still held
+	for r.ask("billing", "r", "GET", "/v1/orders/1", "").why == "clear" { // the rest of the point's lease
 	}
 	enforcetest.Within(t, "the log counts as away", func() bool {
 		v := r.ask("billing", "r", "GET", "/v1/orders/1", "")
@@ -86,13 +86,13 @@ func TestOutageBurnsAtMostOneLeaseAndTheFailureModeDecidesMeanwhile(t *testing.T
 	enforcetest.Within(t, "the log answers", func() bool {
 		return !r.Stale()
 	})
-	// What stands in the log before this one is folded after it.
+	// Earlier commands in the log are folded before this one.
 	r.Must(t, "POST", "/v1/breakers/trip", api.TripRequest{Scope: schema.Scope{Kind: schema.ScopeAgent, Value: "x"}, UntilReset: true,
 		Force: true, Reason: "x"})
 	if n := r.given() - given; n > 2 {
 		t.Errorf("%d of a quota of 100 were given out in the outage; a lease is 2", n)
 	}
-	for range 30 { // a busy machine may be late; what is refused for good is not
+	for range 30 { // a busy machine may be late; a lasting refusal is a fault
 		enforcetest.Within(t, "a call passes after the outage", func() bool {
 			v := r.ask("billing", "r", "PATCH", "/v1/orders/1", "")
 			if v.status != 200 && v.why != whyQuotaLate {
@@ -106,7 +106,7 @@ func TestOutageBurnsAtMostOneLeaseAndTheFailureModeDecidesMeanwhile(t *testing.T
 	}
 }
 
-// A lease whose answer comes after the call has been answered is not lost.
+// A lease whose result arrives after the answer to the call is not lost.
 func TestBrokerThatAnswersInTwoSecondsLosesNothingOfAQuota(t *testing.T) {
 	t.Parallel()
 	k, l := enforcetest.Broker(t), enforcetest.NewLink()

@@ -40,7 +40,7 @@ func TestIrreversibleCallIsHeldGrantedAndPassesOnce(t *testing.T) {
 	if other := a.ask("billing", "r1", "DELETE", "/v1/orders/8", ""); other.status != 403 {
 		t.Fatalf("a yes to order 7 let order 8 pass: %+v", other)
 	}
-	// Both points race for the one use.
+	// Both points try to claim the one use.
 	var passed atomic.Int32
 	var all sync.WaitGroup
 	for i := range 20 {
@@ -87,7 +87,7 @@ func TestObserveModeTellsWhatItWouldHaveDone(t *testing.T) {
 	if r.Gates() != 0 {
 		t.Fatal("somebody was asked")
 	}
-	// It stands in flyball.events as an armed one would.
+	// It is in flyball.events, like an armed one.
 	c, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(wire.EventsTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
@@ -130,7 +130,7 @@ func TestEightPointsNeverPassAQuotaTogether(t *testing.T) {
 						points[i].quotas.leases.mu.Lock()
 						for of := range points[i].quotas.leases.held {
 							clear(points[i].quotas.leases.held[of])
-						} // as if it had died: what it held is lost
+						} // as in a crash: its leases are lost
 						points[i].quotas.leases.mu.Unlock()
 					}
 				}
@@ -252,7 +252,7 @@ func TestLogAwayIrreversibleIsDeniedAndReadsPass(t *testing.T) {
 	}
 }
 
-// A point's own clock decides nothing: ten minutes off, it answers the same.
+// A point's own clock decides nothing: ten minutes wrong, the point gives the same answers.
 func TestPointWithAWrongClockAnswersTheSame(t *testing.T) {
 	k := enforcetest.Broker(t)
 	points := map[string]*site{}

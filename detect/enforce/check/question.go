@@ -106,7 +106,7 @@ func (c *claims) useGrant(e *evaluation) {
 	}
 }
 
-// ask writes the question about the call to the log.
+// ask writes the question about the call to the log and waits for its result.
 func (c *claims) ask(e *evaluation) {
 	a := &e.a
 	why := a.why

@@ -15,7 +15,7 @@ import (
 	"flyball/schema"
 )
 
-// shop is the guard of two agents that delete orders of one customer and pay refunds.
+// shop returns the guard of two agents that delete orders of one customer and pay refunds.
 func shop() *scope.Guard {
 	var runs []*scope.TrainingRun
 	for i := range 20 {
@@ -60,7 +60,7 @@ func TestArmedFamilyOfScopeStepsUpAndNothingElseDoes(t *testing.T) {
 		t.Errorf("armed by another family: %+v", v)
 	}
 	armed[schema.FamilyScope] = true
-	// A name that was only asserted is judged by nothing of the agent whose name it is.
+	// A name that is only asserted is not compared with what was learned of the agent of that name.
 	if v := r.ask("", "r3", "POST", "/v1/refunds", "{}", "X-Agent-Id", "billing", "X-Task-Id", "refund"); v.status != http.StatusOK ||
 		v.would != "" {
 		t.Errorf("an asserted name: %+v", v)
@@ -72,7 +72,7 @@ func TestArmedFamilyOfScopeStepsUpAndNothingElseDoes(t *testing.T) {
 	}
 }
 
-// What the check is asked about is answered as the log side answers the same call.
+// The check judges a call in the same way as the log side judges the same call.
 func TestLearnedScopeAnswersTheSameAsTheLogSide(t *testing.T) {
 	c := run(t, enforcetest.Broker(t), "a", nil)
 	g := shop()
@@ -95,10 +95,10 @@ func TestLearnedScopeAnswersTheSameAsTheLogSide(t *testing.T) {
 		var s scope.Access
 		feature.Extract(&call, &f)
 		scope.FromCall(&call, &f, &s)
-		// As judged in detect, of the run that the call would open.
+		// As judged in detect, for the run that the call would open.
 		log := g.Assess(scope.Query{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID,
 			call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Access: &s})
-		// As stored, and read back to learn of.
+		// As stored, and read again for learning.
 		named := scope.NewAccess(feature.RouteName(call.Method, call.RouteKey, call.Operation), f.Write, call.Resources)
 		stored := g.Assess(scope.Query{Agent: baseline.AgentKey(call.AgentID, call.AgentTrust), Group: baseline.PeerGroup(call.AgentID,
 			call.CallerKind), Logged: call.TaskID, Trust: call.TaskTrust, Access: &named})

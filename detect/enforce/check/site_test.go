@@ -42,7 +42,7 @@ func assemble(t testing.TB, o enforcetest.Options) (*point.Point, *Checker, http
 	return p, c, operators
 }
 
-// checker is one that has a state and no log.
+// checker is a Checker with a state and no log.
 type checker struct {
 	*Checker
 	point *point.Point
@@ -60,7 +60,7 @@ func newChecker(t testing.TB, change func(*enforcetest.Options)) *checker {
 	return &checker{c, p, clock}
 }
 
-// replay has the point fold commands as those of its log.
+// replay folds commands at the point, as if they were in its log.
 func (c *checker) replay(commands ...schema.Command) { c.point.Replay(commands...) }
 
 // site is a point that folds a log.

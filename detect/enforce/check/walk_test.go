@@ -29,7 +29,7 @@ autonomy: [{routes: ["DELETE /v1/notes/{id}"], ask: never}, {routes: ["PUT /{pac
 var closing = route.Rule{Method: "POST", Template: "/v1/accounts/{id}/close", Effect: schema.EffectDelete,
 	Reversibility: schema.Irreversible}
 
-// asks is a point at which everything is armed, with commands folded.
+// asks returns the check of a point with folded commands; armed: everything is armed.
 func asks(t testing.TB, armed bool, rules []route.Rule, commands ...schema.Command) func(method, path, body string,
 	headers ...string) answer {
 	c := newChecker(t, func(o *enforcetest.Options) {
@@ -58,13 +58,13 @@ func killRoute(value string) schema.Command {
 		Value: value}, By: "ann", Reason: "stop"}
 }
 
-// hiddenPaths are ways to write POST /v1/accounts/7/close below a path that is granted.
+// hiddenPaths are spellings of POST /v1/accounts/7/close under a granted path.
 var hiddenPaths = []string{"/v1/notes/../accounts/7/close", "/v1/notes/%2e%2e/accounts/7/close", "/v1/notes/..%2faccounts/7/close",
 	"/v1/notes/..;/accounts/7/close", "/v1/notes/%252e%252e/accounts/7/close",
 	"/v1/notes/a/../../accounts/7/close", `/v1/notes/..\accounts\7\close`, "/v1/notes/..%5caccounts%5c7%5cclose",
 	"/v1/notes/x%2f..%2f..%2faccounts%2f7%2fclose", "/v1/notes/..%c0%afaccounts/7/close"}
 
-// writtenPaths are ways to write the same path another time.
+// writtenPaths are other spellings of the same path.
 var writtenPaths = []string{"/v1/./accounts/7/close", "/v1/accounts/x/../7/close", "/v1/%2e/accounts/7/close", "/v1/accounts/7/close%2F",
 	"/v1/accounts/7%2Fclose", "/V1/accounts/7/close", "/v1/Accounts/7/CLOSE",
 	"/v1/accounts/7/close%20", "/v1/accounts/7/close%00", "/v1/accounts/7/close.json", "/v1/accounts/7/close%3fx", "/v1/accounts/7/close;x",
@@ -123,7 +123,7 @@ func TestKillSwitchOnAnItemHoldsWhateverItsNameLooksLike(t *testing.T) {
 			}
 		}
 	}
-	// A person who stops reads of an item does not stop the search beside it.
+	// A person who stops reads of an item does not stop the search next to it.
 	ask := asks(t, false, nil, killRoute("GET /v2/items/{id}"))
 	if a := ask("GET", "/v2/items/search", ""); a.status != 200 {
 		t.Errorf("search: %s", a.why)
@@ -159,7 +159,7 @@ func TestMethodInAHeaderIsDecidedAsThatMethod(t *testing.T) {
 	}
 }
 
-// A JSON-RPC body on a REST call, or a batch that hides the call of a tool.
+// The body is JSON-RPC on a REST call, or a batch that hides the call of a tool.
 func TestBodyOfMCPDoesNotPassWhatTheMethodWouldNot(t *testing.T) {
 	const tools = "version: 1\nagent: notary\nscope: {routes: [GET /**, \"tool:list_x\"]}\n"
 	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_x","arguments":{}}}`
@@ -191,7 +191,7 @@ func TestAmbiguousPathIsRefusedOnlyWhereItMatters(t *testing.T) {
 			t.Errorf("%s: %s", what, a.why)
 		}
 	}
-	// Dot segments alone have one meaning: the call that they lead to is asked about.
+	// A path with only dot segments has one meaning: approval is needed for the resulting call.
 	if a := ask("POST", "/v1/notes/./../accounts/7/close", ""); a.why != "policy.scope:route_outside" || a.action != schema.ActionGate {
 		t.Errorf("dot segments: %s %s", a.action, a.why)
 	}
@@ -211,13 +211,13 @@ func TestAmbiguousPathIsRefusedOnlyWhereItMatters(t *testing.T) {
 			t.Errorf("nothing is armed, %s: %d %s, would %q", name, a.status, a.why, a.would)
 		}
 	}
-	// What stands behind the first 2 KiB is read too.
+	// The path after the first 2 KiB is also read.
 	if a := ask("POST", "/v1"+strings.Repeat("/.", 1500)+"/accounts/7/close", ""); a.status != 403 {
 		t.Errorf("behind 3 KB of dots: %s", a.why)
 	}
 }
 
-// The quota of a route holds for whatever way the path is written in.
+// The quota of a route counts every spelling of the path.
 func TestQuotaOfARouteCountsEverySpelling(t *testing.T) {
 	r := walked(t, enforcetest.Broker(t), closing)
 	r.PutManifest(t, "version: 1\nagent: billing\nautonomy: [{routes: [\"POST /v1/accounts/{id}/close\"], ask: never}]\n"+
@@ -319,7 +319,7 @@ func TestAmountThatIsNotCertainAsks(t *testing.T) {
 	}
 }
 
-// granted asks, says yes to the question, and returns its id.
+// granted asks, grants the question, and returns its id.
 func (r *site) granted(t *testing.T, agent, runKey, method, path, body string, headers ...string) string {
 	t.Helper()
 	held := r.ask(agent, runKey, method, path, body, headers...)
@@ -391,7 +391,7 @@ func TestYesToOneCallDoesNotPassAnother(t *testing.T) {
 	}
 }
 
-// A yes that its giver widened to other resources is still of the amount and the query.
+// A grant that a person widened to other resources still binds the amount and the query.
 func TestWiderYesStillHoldsTheAmount(t *testing.T) {
 	r := walked(t, enforcetest.Broker(t), route.Rule{Method: "POST", Template: "/v1/orders/{id}/refund", Effect: schema.EffectPay,
 		Reversibility: schema.Irreversible, Amount: "query:amount", Currency: "EUR"})
@@ -407,7 +407,7 @@ func TestWiderYesStillHoldsTheAmount(t *testing.T) {
 	}
 }
 
-// Envoy shows 8 KiB of a body at most, and says so in a header that it sets itself.
+// Envoy sends at most 8 KiB of a body, and marks a part in a header that Envoy itself sets.
 func TestPartOfABodyOverGRPCIsNotTakenForTheBody(t *testing.T) {
 	c := newChecker(t, func(o *enforcetest.Options) {
 		o.Armed = func(string, string) bool { return true }

@@ -33,8 +33,8 @@ func unzip(t *testing.T, name string) []byte {
 	return b
 }
 
-// without removes members that the version before did not write, and whose run it is
-// from what a person opened on a run that was held: that is kept now.
+// without removes members that the previous version did not write, and the holder of a breaker that
+// a person opened on a held run, which is now kept.
 func without(v any, names ...string) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -55,8 +55,8 @@ func without(v any, names ...string) any {
 	return v
 }
 
-// What the version before folded of a log of its own, record by record, and its
-// snapshot in the middle: this version folds the same. (Written by that version.)
+// The previous version wrote the state after each record of a log, and its snapshot in the middle:
+// this version folds the log to the same state.
 func TestLogOfTheVersionBeforeFoldsToTheSame(t *testing.T) {
 	type record struct {
 		At      int64           `json:"at"`

@@ -62,8 +62,7 @@ func TestBypassExpiresByItself(t *testing.T) {
 	}
 }
 
-// reference is the machine of breakers as one would write it on a whiteboard: it
-// looks at everything at every record.
+// reference is a simple model of the machine of breakers: it checks everything at every record.
 type reference struct {
 	budget  breaker.Budget
 	clock   int64
@@ -76,7 +75,7 @@ type reference struct {
 
 type refBreaker struct {
 	state        schema.BreakerState
-	until        int64 // 0 never
+	until        int64 // 0: never
 	ttl          int64
 	strikes      int64
 	probes       int
@@ -84,7 +83,7 @@ type refBreaker struct {
 	generation   uint64
 	heldSince    int64
 	holder       *schema.Holder   // nil: not known
-	old          *schema.Decision // who acted, by a record without a holder
+	old          *schema.Decision // the caller, from a record without a holder
 	halfOpenedAt int64
 }
 
@@ -182,8 +181,8 @@ func (m *reference) apply(offset, at int64, c *schema.Command) {
 	}
 }
 
-// denies is what a request of a run meets: its own breaker, or one on a run of the
-// same holder that was stopped before this one was first seen.
+// denies reports whether a request of a run is denied: by its own breaker, or by one on a run of
+// the same holder that was stopped before this run was first seen.
 func (m *reference) denies(run schema.Scope, c *schema.Call, credentials []string, first int64) bool {
 	if m.clock < m.bypass {
 		return false
@@ -213,10 +212,9 @@ func (m *reference) denies(run schema.Scope, c *schema.Call, credentials []strin
 	return false
 }
 
-// Three points fold one log; one of them crashes again and again and comes back
-// from a snapshot, one is handed records twice. The log holds every kind of
-// command, repeats of ids, and a clock that jumps. All of them must be what the
-// reference is, at every record.
+// Three points fold one log; one of them crashes repeatedly and restarts from a snapshot, one gets
+// records twice. The log contains every kind of command, repeated ids, and a clock that jumps. At
+// every record all of them must equal the reference.
 func TestPointsAreTheReferenceWhateverHappens(t *testing.T) {
 	steps := 0
 	for seed := range uint64(200) {
@@ -280,7 +278,7 @@ func TestPointsAreTheReferenceWhateverHappens(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if r.IntN(10) == 0 { // handed again what it has
+			if r.IntN(10) == 0 { // gets applied records again
 				for k := max(0, i-5); k <= i; k++ {
 					points[2].Apply(k, stamps[k], log[k])
 				}
@@ -389,7 +387,7 @@ func TestChangedAuditEntryIsNamed(t *testing.T) {
 			t.Errorf("%s: %+v, want entry %d", name, bad, tc.seq)
 		}
 	}
-	// The end is what a copy without its last entries does not reach.
+	// A copy without its last entries does not reach the end.
 	if end, bad := Verify(Chain{}, trail[:15]); bad != nil || end == s.Audit {
 		t.Error("a trail that was cut off reached the end")
 	}

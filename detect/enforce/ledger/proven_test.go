@@ -71,7 +71,7 @@ func TestProvenCredentialsAreBounded(t *testing.T) {
 	for i := range int64(maxProven) {
 		s.Apply(i+1, sec+i, provenOf("", fmt.Sprint(i), 1<<50))
 	}
-	for i := range int64(5 * maxProven) { // one that is in use is confirmed again and again, some at one time
+	for i := range int64(5 * maxProven) { // a used credential is confirmed repeatedly, some at the same time
 		s.Apply(2*maxProven+i, 3*sec+i/3, provenOf("", "used", 1<<50))
 	}
 	p := s.credentials.byTenant["t"]

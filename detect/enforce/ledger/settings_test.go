@@ -47,8 +47,8 @@ func TestSettingsOfTheLogHoldAndInitialOnesOnlyWhereThereAreNone(t *testing.T) {
 	}
 }
 
-// What a restart reads is what stood, and the given budget is only that of a state
-// of the version before, which does not say its own.
+// A restart reads the settings in force. The given budget is used only for a state of the previous
+// version, which does not contain one.
 func TestRestartKeepsTheSettingsWhateverItsOwnAre(t *testing.T) {
 	s, two, all := New(breaker.DefaultBudget()), 2, 100
 	s.Apply(0, sec, settingsCommand("1", &two, &all, false))
@@ -78,7 +78,7 @@ func TestRestartKeepsTheSettingsWhateverItsOwnAre(t *testing.T) {
 	if e, ok := again.EntryAt(3); !ok || e.Seq != 3 {
 		t.Errorf("entry 3: %+v %v", e, ok)
 	}
-	// Version 2: the same without what is new.
+	// Version 2 is the same without the new members.
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(b, &members); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ func order(id string, kind schema.CommandKind, pattern string) *schema.Command {
 		Arming: &schema.ArmingOrder{Pattern: pattern}}
 }
 
-// found is a trip as the detector of an installation in mode observe sends it.
+// found returns a trip as the detector of an installation in mode observe sends it.
 func found(id string, mode schema.Mode, change func(*schema.Command)) *schema.Command {
 	return tripOf(id, runScope(id[0]), func(c *schema.Command) {
 		c.Decision.Mode, c.Decision.Family, c.Decision.AgentID, c.Decision.Route = mode, schema.FamilyDestroy, "ops/purge",

@@ -8,8 +8,8 @@ import (
 	"flyball/schema/route"
 )
 
-// Whatever is read as a manifest decides every call without a panic, and what it
-// prints is read again as the same.
+// FuzzParse: every manifest that can be parsed evaluates every call without a panic, and its
+// printed text is parsed to the same manifest.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(refunds))
 	for text := range wrong {
@@ -39,7 +39,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// An amount is read exactly or not at all.
+// FuzzAmount: an amount is read exactly, or it is an error.
 func FuzzAmount(f *testing.F) {
 	for _, s := range []string{"50", "49.995", ".5", "1e3", "-1", "99999999999999999999", "0.0001"} {
 		f.Add(s)

@@ -63,7 +63,7 @@ func paying(amount, currency string) func(*schema.Call) {
 	}
 }
 
-// asked is a call and what is known around it.
+// asked is a call and what is known about it.
 type asked struct {
 	Call        *schema.Call
 	Now         int64
@@ -144,13 +144,14 @@ func TestQuotasOfACall(t *testing.T) {
 	if got := strings.Join(spends(c), ", "); got != want {
 		t.Error(got)
 	}
-	// Above what it does alone it asks, and spends nothing of what is counted of that.
+	// Above the amount that the agent may spend alone the call needs approval, and it spends
+	// nothing of the quotas of calls without approval.
 	c = call("POST", "/v1/refunds", paying("80", "EUR"))
 	c.CredentialID = "k"
 	if got := strings.Join(spends(c), ", "); got != "calls billing/refunds 1, money credential:k 80µs" {
 		t.Error(got)
 	}
-	// An unknown amount fits into no limit by amount.
+	// An unknown amount exceeds every limit by amount.
 	for _, s := range m.Evaluate(&enforce.Request{Call: call("POST", "/v1/refunds", paying("", ""))}, monday).Spends {
 		if s.Quota == "money" && s.Units <= s.Limit {
 			t.Error("an amount that nobody knows fits")
@@ -161,7 +162,7 @@ func TestQuotasOfACall(t *testing.T) {
 	}
 }
 
-// wrong documents, and what the error must name.
+// wrong maps invalid documents to the text that the error must contain.
 var wrong = map[string]string{
 	"version: 2\nagent: a\n":                                     "version: 2",
 	"version: 1\n":                                               "agent: empty",
@@ -247,7 +248,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// An amount of which nobody knows the currency fits into no limit.
+// An amount with unknown currency exceeds every limit.
 func TestQuotaIsNotSpentByAnAmountWithoutCurrency(t *testing.T) {
 	m := must(t, "version: 1\nagent: billing/refunds\nquotas: [{name: money, amount: 2000, currency: EUR, per: 24h}]\n")
 	for currency, want := range map[string]int64{"EUR": 10_000, "": 2_000_001} {

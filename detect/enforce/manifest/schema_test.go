@@ -12,9 +12,8 @@ import (
 	"flyball/schema"
 )
 
-// What an editor accepts by the JSON Schema, Flyball accepts; what it underlines,
-// Flyball refuses. The schema cannot know patterns, time zones and sums: those
-// refusals are Flyball's alone.
+// Flyball accepts what an editor accepts with the JSON Schema, and refuses what the schema refuses.
+// The schema cannot check patterns, time zones and sums: only Flyball refuses those.
 func TestSchemaAgreesWithTheReader(t *testing.T) {
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(Schema)))
 	if err != nil {
@@ -84,7 +83,7 @@ func TestProposalGrantsWhatWasDoneAndLittleMore(t *testing.T) {
 	if len(r.Unused) > 0 {
 		t.Errorf("lines that its own evidence does not use: %v", r.Unused)
 	}
-	// It asks for what its evidence holds that cannot be undone, and for the large refund; for nothing else.
+	// It asks only for irreversible calls in its evidence and for the large refund.
 	if len(r.Violations) != 2 || r.Fits != 820 {
 		t.Errorf("%+v", r)
 	}

@@ -7,7 +7,7 @@ import (
 	"flyball/schema"
 )
 
-// Whoever knows another's run key spent the quota of that run.
+// A caller that knew the run key of another run could spend the quota of that run.
 func TestClaimedRunKeySpendsNobodyElsesQuota(t *testing.T) {
 	real := &schema.Call{RunKey: "r", AgentID: "billing", AgentTrust: schema.TrustVerified, CredentialID: "k"}
 	seen := map[string]string{spender("run", real): "the run"}

@@ -69,7 +69,7 @@ type CheckReport struct {
 	Fits   uint64   `json:"calls_that_fit"`
 }
 
-// Violation is a route on which the manifest would annotate, ask or deny.
+// Violation is a route whose calls the manifest would annotate, hold for approval or deny.
 type Violation struct {
 	Route  string    `json:"route"`
 	Action string    `json:"action"`

@@ -25,7 +25,7 @@ var maxWaiting = [...]int{
 	operators:                            512,
 }
 
-// MaxClaims is how many claims for callers of a standing may wait at a time.
+// MaxClaims returns how many claims for callers of a standing may wait at a time.
 func MaxClaims(standing schema.Standing) int { return maxWaiting[standing] }
 
 // waiting holds the commands whose records this point has not folded yet.

@@ -2,5 +2,5 @@ package point
 
 import "context"
 
-// StoreSnapshot writes the state now, not when it is due.
+// StoreSnapshot writes the state immediately.
 func (p *Point) StoreSnapshot(ctx context.Context) bool { return ticker{p}.storeSnapshot(ctx) }

@@ -55,7 +55,7 @@ func TestNewerSnapshotEndsThePointByNameAndABrokenOneIsPassedOver(t *testing.T) 
 	launch(t, k, "b", nil).AwaitEnd(t, wire.BreakersTopic, "offset 2", "version 99")
 }
 
-// What no release writes is passed over by all, so that they stay the same.
+// All points skip a record that no release writes, so that their states stay the same.
 func TestForgedCommandIsPassedOverAndCounted(t *testing.T) {
 	k := enforcetest.Broker(t)
 	a, b := run(t, k, "a", nil), run(t, k, "b", nil)
@@ -184,7 +184,7 @@ func TestLostTailOfTheCommandsIsSaidAndTripsWorkAtOnce(t *testing.T) {
 	enforcetest.Within(t, "the state is stored", func() bool { return k.PartitionInfo(wire.BreakersTopic, 0).HighWatermark > 0 })
 	a.Stop()
 	stored, log := enforcetest.Records(t, k, wire.BreakersTopic, 1), enforcetest.Records(t, k, wire.CommandsTopic, a.Heartbeat().Applied+1)
-	cut := enforcetest.Broker(t) // the same log, of which only the first five records came through
+	cut := enforcetest.Broker(t) // the same log with only the first five records
 	enforcetest.Produce(t, cut, wire.BreakersTopic, "snapshot", stored[0].Value)
 	for _, r := range log[:5] {
 		enforcetest.Produce(t, cut, wire.CommandsTopic, "", r.Value)
@@ -220,7 +220,7 @@ func TestLostTailOfTheCommandsIsSaidAndTripsWorkAtOnce(t *testing.T) {
 	}
 }
 
-// settingsLine is what the API says of settings.
+// settingsLine returns the API's response about settings.
 func settingsLine(t *testing.T, s *site) (line api.SettingsLine) {
 	t.Helper()
 	code, text := s.Operate(t, "GET", "/v1/settings", nil, "")
@@ -230,7 +230,7 @@ func settingsLine(t *testing.T, s *site) (line api.SettingsLine) {
 	return line
 }
 
-// history of breakers.
+// history returns the history of breakers.
 func history(s *site) []*schema.Breaker {
 	v := s.Acquire()
 	defer v.Release()
@@ -251,8 +251,8 @@ func TestMissingRightsEndThePointByName(t *testing.T) {
 	}
 }
 
-// Reading snapshots went on for ever while their topic refused every fetch: the point was
-// never ready, and nothing ended it.
+// Reading snapshots never ended while every fetch of their topic was refused: the point was never
+// ready, and no error ended it.
 func TestRefusedSnapshotsEndTheRestoreByName(t *testing.T) {
 	k := enforcetest.Broker(t)
 	enforcetest.Produce(t, k, wire.BreakersTopic, "snapshot", []byte("x"))
@@ -261,7 +261,7 @@ func TestRefusedSnapshotsEndTheRestoreByName(t *testing.T) {
 	r.AwaitEnd(t, "control-restore", wire.BreakersTopic, "AUTHORIZATION")
 }
 
-// A heartbeat that is not written is counted, and ends the point if it never will be.
+// A heartbeat that is not written is counted. If it can never be written, the point ends.
 func TestRefusedHeartbeatIsCountedAndEndsThePoint(t *testing.T) {
 	k := enforcetest.Broker(t)
 	enforcetest.RefuseProduce(k, wire.PointsTopic, kerr.TopicAuthorizationFailed)

@@ -16,13 +16,13 @@ import (
 	"flyball/schema"
 )
 
-// site is an enforcement point of all three parts.
+// site is an enforcement point with all three parts.
 type site struct {
 	*enforcetest.Site
 	options enforcetest.Options
 }
 
-// launch starts one that may end by itself.
+// launch starts a point that may end by itself.
 func launch(t *testing.T, k *kfake.Cluster, name string, change func(*enforcetest.Options)) *site {
 	t.Helper()
 	o := enforcetest.OnKafka(t, k, name)
@@ -55,7 +55,7 @@ func run(t *testing.T, k *kfake.Cluster, name string, change func(*enforcetest.O
 	return s
 }
 
-// trip opens a breaker by hand until a reset.
+// trip opens a breaker manually until a reset.
 func (s *site) trip(t *testing.T, kind schema.ScopeKind, value string) {
 	t.Helper()
 	s.Must(t, "POST", "/v1/breakers/trip", forced(kind, value))
@@ -65,7 +65,7 @@ func forced(kind schema.ScopeKind, value string) api.TripRequest {
 	return api.TripRequest{Scope: schema.Scope{Kind: kind, Value: value}, UntilReset: true, Force: true, Reason: "x"}
 }
 
-// runaways trips as many agents, and returns the result of each.
+// runaways trips n agents, and returns the result of each.
 func (s *site) runaways(t *testing.T, first, n int) (results []string) {
 	t.Helper()
 	for i := range n {
@@ -82,7 +82,7 @@ func (s *site) runaways(t *testing.T, first, n int) (results []string) {
 	return results
 }
 
-// results of runaways that were folded.
+// results returns the results of folded trips of runaways.
 func (s *site) results(n int) (out []string) {
 	v := s.Acquire()
 	defer v.Release()

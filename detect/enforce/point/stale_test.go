@@ -36,12 +36,12 @@ func TestPausedPointIsStaleUntilItHasCaughtUp(t *testing.T) {
 	if tick(1, 7, "x"); stale() {
 		t.Fatal("stale while the log speaks")
 	}
-	at = at.Add(time.Minute) // the process stood still
+	at = at.Add(time.Minute) // the process was paused
 	if !stale() {
 		t.Error("a point that stood still for a minute answers as if it knew")
 	}
-	tick(2, 7, "x")     // written before
-	tick(3, 1000, "yy") // of another point, of that time
+	tick(2, 7, "x")     // written before the pause
+	tick(3, 1000, "yy") // from another point, at that time
 	if !stale() {
 		t.Error("it answers as if it knew after the first old record")
 	}

@@ -27,7 +27,7 @@ type Details struct {
 	FindingID  string `json:"finding_id,omitempty"`
 	Generation uint64 `json:"generation,omitempty"`
 	Expires    string `json:"expires,omitempty"` // RFC 3339
-	// Because is the text of the breaker's reason, Opened the named reason for which it opened.
+	// Because is the text of the breaker's reason, Opened the named reason for the breaker's scope.
 	Because    string `json:"because,omitempty"`
 	Opened     string `json:"opened_because,omitempty"`
 	DecisionID string `json:"decision_id"`

@@ -25,9 +25,9 @@ func lease(of string, units, window int64) *schema.Command {
 		Lease: &schema.Lease{Agent: "a", Quota: "n", Spender: of, Units: units, Window: window}}
 }
 
-// Eight points spend a quota as fast as they can; they crash at random, with
-// what they had leased, and come back with nothing. Whatever happens, no window
-// sees more spent than the quota, and a fair share of it can be spent.
+// Eight points spend a quota as fast as they can. They crash at random, lose their leases, and
+// restart without any. No window ever has more spent than the quota, and a fair share of it can be
+// spent.
 func TestPointsTogetherNeverPassAQuota(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 3))
@@ -56,7 +56,7 @@ func TestPointsTogetherNeverPassAQuota(t *testing.T) {
 			if left[p][window] < units {
 				late := window
 				if r.IntN(20) == 0 {
-					late-- // a point whose clock lags asks for a window that is over
+					late-- // a point with a slow clock requests units of a window that has ended
 				}
 				o, got := apply(s, clock, lease("a", max(units-left[p][window], limit/50, 1), late))
 				if (o == enforce.Leased) != (got > 0) || late != window && o != enforce.NotInWindow {
@@ -127,8 +127,8 @@ func TestInventedSpendersAreBounded(t *testing.T) {
 	}
 }
 
-// Invented credentials under a pattern's quotas fill the places of spenders: those of
-// established callers are others.
+// Invented credentials under a pattern's quotas fill the places of their own pool; established
+// callers have separate places.
 func TestInventedSpendersTakeNoPlaceOfOthers(t *testing.T) {
 	s := New(limits(100, 1000))
 	claimed, established := schema.StandingClaimed, schema.StandingEstablished

@@ -54,7 +54,7 @@ quotas: [{name: refunds, routes: [POST /v1/refunds], calls: 30, per: 30m}, {name
 			t.Errorf("%s: %s because %s, want %s", route, got[route].Access, got[route].Why, want)
 		}
 	}
-	// 30 in half an hour are 60 in one; a day's 480 may all come in one.
+	// 30 in half an hour are 60 in an hour; all 480 of a day may be in one hour.
 	if l := got["POST /v1/refunds"]; l.WorstPerHour != 60 || l.BoundBy != "refunds" {
 		t.Errorf("%+v", l)
 	}
@@ -67,7 +67,7 @@ quotas: [{name: refunds, routes: [POST /v1/refunds], calls: 30, per: 30m}, {name
 	if len(r.Caveats) != 2 || !strings.Contains(r.Caveats[1], "observed") {
 		t.Errorf("%v", r.Caveats)
 	}
-	// What costs nothing that was done comes first.
+	// A change that stops no past call comes first.
 	var lines []string
 	for _, n := range r.Narrowings {
 		lines = append(lines, n.Line)

@@ -13,8 +13,8 @@ const (
 	standingEstablished = schema.StandingEstablished
 )
 
-// Invented run ids push out an established run: it counts as new, is held as one that
-// was renamed, and what it has done so far is forgotten.
+// Invented run ids removed an established run: the run counted as new, was held as a renamed one,
+// and its earlier calls were lost.
 func TestInventedRunIDsPushOutNobodysRun(t *testing.T) {
 	m := NewRuns()
 	id := func(i int) schema.RunID { return schema.RunID{byte(i), byte(i >> 8), byte(i >> 16), 1} }
