@@ -54,7 +54,8 @@ func insertRuns(t testing.TB, c *clickhouse.Conn, runs ...agentRun) {
 	}
 }
 
-// between runs the function do before each query that comes after the first ones (after is their
+// between runs the function do before each query that follows the first ones; after is the
+// number of these.
 type between struct {
 	*clickhouse.Conn
 	asked, after int
